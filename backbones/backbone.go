@@ -1,0 +1,117 @@
+// Package backbones holds what the execution models have in common: the small interface between the run that drives
+// them and the workers that do the work. A backbone knows neither templates nor gRPC.
+package backbones
+
+import (
+	"context"
+	"time"
+)
+
+// Encoding is how the items of a block are written down.
+type Encoding int
+
+const (
+	// JSONLines separates JSON objects, none of which has a raw newline, by "\n".
+	JSONLines Encoding = iota
+	// Opaque is the plugin's own: a block can only be passed on whole.
+	Opaque
+	// Indexed blocks have no payload: their items are First … First+Count-1 of a list that the workers share.
+	Indexed
+)
+
+// Block is a run of consecutive items, encoded together.
+type Block struct {
+	Encoding Encoding
+	Count    int
+	// Payload is not changed once the block was handed over.
+	Payload []byte
+	// First is the number of the block's first item among all that the source yields, from 0.
+	First uint64
+	// Keys are printable keys of opaque items; empty where they would have cost too much.
+	Keys []string
+}
+
+// Source yields the items to do.
+type Source interface {
+	// Next returns the next block, or io.EOF after the last. It is called by one goroutine at a time.
+	Next(ctx context.Context) (Block, error)
+}
+
+// Part is some items of one block.
+type Part struct {
+	Block Block
+	// Skip items of the block are left out at its start, Take are taken after them.
+	Skip, Take int
+}
+
+// Chunk is consecutive work for one worker.
+type Chunk struct {
+	ID uint64
+	// Slot is the slot of the worker's heartbeat page that the chunk is reported in.
+	Slot  int
+	Parts []Part
+	// Count is the number of items in all parts.
+	Count int
+}
+
+// Fault says whose mistake a failure is.
+type Fault int
+
+// Whose mistake a failure can be.
+const (
+	FaultUnknown Fault = iota
+	FaultUser
+	FaultTask
+	FaultKagurazaka
+	FaultEnvironment
+)
+
+// Failure is why an item failed.
+type Failure struct {
+	Kind      FailureKind
+	Message   string
+	Traceback string
+	// TypeName is the error's type in the plugin's language, where it has one.
+	TypeName  string
+	Retryable bool
+	Fault     Fault
+	// Worker is the index of the worker that reported the failure, or that died of it.
+	Worker int
+	// Attempts is how often the item was begun.
+	Attempts int
+}
+
+// FailureKind sorts failures for counting.
+type FailureKind string
+
+// The kinds a failure can have. They are part of the interface: ledgers and JSON output carry them.
+const (
+	// KindError is an error or exception of the task's own.
+	KindError FailureKind = "error"
+	// KindPanic is a Go panic or its like, which the worker survived.
+	KindPanic FailureKind = "panic"
+	// KindCrash is the death of the worker while it was on the item.
+	KindCrash FailureKind = "crash"
+)
+
+// Result is what became of the items of one chunk.
+type Result struct {
+	ChunkID uint64
+	Count   int
+	// Skipped are positions in the chunk that the task's own check found finished.
+	Skipped  []Range
+	Failures []ItemFailure
+	// Busy is how long the worker worked on it; 0: unknown.
+	Busy time.Duration
+}
+
+// Range is Count positions from First.
+type Range struct{ First, Count int }
+
+// ItemFailure is the failure of the item at a position of a chunk.
+type ItemFailure struct {
+	Index   int
+	Failure Failure
+	// Item is the printable item where the host cannot read it.
+	Item string
+}

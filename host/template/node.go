@@ -1,0 +1,156 @@
+package template
+
+import "encoding/json"
+
+// Kind tells which of the values a Node holds.
+type Kind int
+
+const (
+	// KindScalar is a value that was never a placeholder: Node.Scalar.
+	KindScalar Kind = iota
+	// KindPlaceholder is a value that the mixin must give.
+	KindPlaceholder
+	// KindMode is an object with fields of its own: Node.Mode and Node.Fields.
+	KindMode
+	// KindList is a list: Node.List.
+	KindList
+	// KindMap is a map with free keys, in order: Node.Fields.
+	KindMap
+)
+
+// Node is one value of a template: a tree of modes, lists, maps and scalars, in which any value may be a placeholder.
+// The zero Node is null.
+type Node struct {
+	Kind Kind
+	// Scalar is nil, bool, string, json.Number, []any or map[string]any (free of placeholders).
+	Scalar any
+	// Mode is the mode's name: "NoHardShard".
+	Mode string
+	// Custom says that the plugin's own code implements the mode: its fields are open and the host cannot run it.
+	Custom bool
+	// Fields are a mode's or a map's values in order; for the root of a template, its top-level fields.
+	Fields []Field
+	List   []*Node
+	// Origin says where the value came from, for messages: "--mixin", "cfg.yaml:12". Empty: the task itself.
+	Origin string
+}
+
+// Field is a named value of a mode or map.
+type Field struct {
+	Name  string
+	Value *Node
+	// Help and TypeName are what a plugin says of a field of its own mode.
+	Help     string
+	TypeName string
+}
+
+// Get returns the field's value, or nil where there is none.
+func (n *Node) Get(name string) *Node {
+	if n == nil {
+		return nil
+	}
+	for i := range n.Fields {
+		if n.Fields[i].Name == name {
+			return n.Fields[i].Value
+		}
+	}
+	return nil
+}
+
+// Set replaces the field's value, adding the field at the end where there is none.
+func (n *Node) Set(name string, value *Node) {
+	for i := range n.Fields {
+		if n.Fields[i].Name == name {
+			n.Fields[i].Value = value
+			return
+		}
+	}
+	n.Fields = append(n.Fields, Field{Name: name, Value: value})
+}
+
+// IsNull reports whether the node is absent or the scalar null.
+func (n *Node) IsNull() bool {
+	return n == nil || n.Kind == KindScalar && n.Scalar == nil
+}
+
+// Clone returns a deep copy. Scalars are shared: nobody changes them.
+func (n *Node) Clone() *Node {
+	if n == nil {
+		return nil
+	}
+	c := *n
+	c.Fields = make([]Field, len(n.Fields))
+	for i, f := range n.Fields {
+		f.Value = f.Value.Clone()
+		c.Fields[i] = f
+	}
+	c.List = make([]*Node, len(n.List))
+	for i, v := range n.List {
+		c.List[i] = v.Clone()
+	}
+	return &c
+}
+
+// Scalar returns a node for a plain value.
+func Scalar(v any) *Node { return &Node{Kind: KindScalar, Scalar: v} }
+
+// Placeholders returns the dotted paths of every placeholder below n, in order.
+func (n *Node) Placeholders() []string {
+	var paths []string
+	n.walk("", func(path string, v *Node) {
+		if v.Kind == KindPlaceholder {
+			paths = append(paths, path)
+		}
+	})
+	return paths
+}
+
+func (n *Node) walk(path string, visit func(path string, n *Node)) {
+	if n == nil {
+		return
+	}
+	visit(path, n)
+	join := func(name string) string {
+		if path == "" {
+			return name
+		}
+		return path + "." + name
+	}
+	for _, f := range n.Fields {
+		f.Value.walk(join(f.Name), visit)
+	}
+	for i, v := range n.List {
+		v.walk(join(itoa(i)), visit)
+	}
+}
+
+// Plain returns the value as JSON-like Go values (map[string]any, []any, scalars). A mode becomes a map of its fields; a
+// placeholder becomes null.
+func (n *Node) Plain() any {
+	if n == nil {
+		return nil
+	}
+	switch n.Kind {
+	case KindMode, KindMap:
+		m := make(map[string]any, len(n.Fields))
+		for _, f := range n.Fields {
+			m[f.Name] = f.Value.Plain()
+		}
+		return m
+	case KindList:
+		l := make([]any, len(n.List))
+		for i, v := range n.List {
+			l[i] = v.Plain()
+		}
+		return l
+	case KindScalar:
+		return n.Scalar
+	default:
+		return nil
+	}
+}
+
+func itoa(i int) string {
+	b, _ := json.Marshal(i)
+	return string(b)
+}
