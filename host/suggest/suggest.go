@@ -1,0 +1,73 @@
+// Package suggest answers a word that nobody knows with the one that was probably meant.
+package suggest
+
+import "strings"
+
+// Closest returns the option that word most likely stands for, or "" where none is near enough to be worth offering.
+// Case, hyphens and underscores count as no difference. Of equally near options the first wins. Options are returned
+// as they were given.
+func Closest(word string, options []string) string {
+	w := fold(word)
+	if w == "" {
+		return ""
+	}
+	best, bestDistance := "", 0
+	for _, o := range options {
+		f := fold(o)
+		d := distance(w, f)
+		if d > allowed(w, f) && !abbreviates(w, f) {
+			continue
+		}
+		if best == "" || d < bestDistance {
+			best, bestDistance = o, d
+		}
+	}
+	return best
+}
+
+// allowed is how many edits apart two words may be and still be taken for one another: a third of the shorter word.
+func allowed(a, b string) int {
+	n := min(len(a), len(b))
+	return max(1, n/3)
+}
+
+// abbreviates reports whether word is a beginning, an end or an inner part of option that is long enough to name it.
+func abbreviates(word, option string) bool {
+	return len(word) >= 3 && (strings.Contains(option, word) || len(option) >= 3 && strings.Contains(word, option))
+}
+
+func fold(s string) string {
+	s = strings.TrimLeft(s, "-")
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == ' ' {
+			return -1
+		}
+		return r
+	}, strings.ToLower(s))
+}
+
+// distance counts the insertions, deletions, replacements and swaps of neighbours that turn a into b.
+func distance(a, b string) int {
+	x, y := []rune(a), []rune(b)
+	before := make([]int, len(y)+1)
+	last := make([]int, len(y)+1)
+	row := make([]int, len(y)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(x); i++ {
+		row[0] = i
+		for j := 1; j <= len(y); j++ {
+			cost := 1
+			if x[i-1] == y[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(y)]
+}

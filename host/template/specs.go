@@ -1,0 +1,210 @@
+package template
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// The roles of modes are the names of a template's top-level fields.
+const (
+	RoleHardShard   = "hard_shard_mode"
+	RoleSoftShard   = "soft_shard"
+	RoleInput       = "input_mode"
+	RoleOutput      = "output_mode"
+	RoleFinishCheck = "finish_check_mode"
+	RoleDataloader  = "dataloader"
+)
+
+// The types of a mode's fields, as FieldSpec.Type has them.
+const (
+	// TypeString is any string.
+	TypeString = "string"
+	// TypePath is a path of a file or folder: a string.
+	TypePath = "path"
+	// TypeInt is a whole number.
+	TypeInt = "int"
+	// TypeIntOrString is a whole number or a string.
+	TypeIntOrString = "int or string"
+	// TypeIntOrInts is a whole number or a list of them.
+	TypeIntOrInts = "int or list of int"
+	// TypeStrings is a list of strings.
+	TypeStrings = "list of string"
+	// TypeStringMap is a map with strings for keys and values.
+	TypeStringMap = "map of string"
+	// TypeMode is a mode, or null. Of a top-level field: of the role that has the field's name. Of a mode's field: of
+	// the same role as the mode itself.
+	TypeMode = "mode"
+	// TypeMap is a map of anything.
+	TypeMap = "map"
+)
+
+// ModeSpec describes a built-in mode.
+type ModeSpec struct {
+	// Name is how a plugin and a configuration call it: "InputByExts".
+	Name string
+	// Role is the top-level field it belongs into: RoleInput.
+	Role string
+	// Help is one sentence or a few, without line breaks.
+	Help string
+	// Fields are in the order of the mode's constructor.
+	Fields []FieldSpec
+}
+
+// FieldSpec describes a field of a built-in mode, or a top-level field of a template.
+type FieldSpec struct {
+	Name string
+	// Type is one of the Type constants.
+	Type string
+	// Help is one sentence or a few, without line breaks.
+	Help string
+	// Default is a JSON-like value, or a *Node for a mode; HasDefault tells null from none.
+	Default    any
+	HasDefault bool
+	// Required fields must be given. A field that is not required has a default.
+	Required bool
+	// Nullable fields may be null.
+	Nullable bool
+}
+
+// Field returns the spec of the mode's field.
+func (m ModeSpec) Field(name string) (FieldSpec, bool) {
+	for _, f := range m.Fields {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return FieldSpec{}, false
+}
+
+// SpecOf returns the built-in mode of that name.
+func SpecOf(name string) (ModeSpec, bool) {
+	for _, m := range specs {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return ModeSpec{}, false
+}
+
+// SpecsOfRole returns the built-in modes that fit into a top-level field, in the order in which help shows them.
+func SpecsOfRole(role string) []ModeSpec {
+	var found []ModeSpec
+	for _, m := range specs {
+		if m.Role == role {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// Specs returns all built-in modes, role by role.
+func Specs() []ModeSpec { return append([]ModeSpec(nil), specs...) }
+
+// TopLevelFields returns the fields of a template in their order. The dataloader is for device tasks alone.
+func TopLevelFields() []FieldSpec { return append([]FieldSpec(nil), topLevel...) }
+
+var topLevel = []FieldSpec{
+	{Name: RoleHardShard, Type: TypeMode, Required: true,
+		Help: "Where inputs are read and outputs are written: which part of the data this run has."},
+	{Name: RoleSoftShard, Type: TypeMode, Default: wholeShard(), HasDefault: true, Nullable: true,
+		Help: "Which of the listed items this run takes."},
+	{Name: RoleInput, Type: TypeMode, HasDefault: true, Nullable: true,
+		Help: "What the items are. null: the task lists them itself."},
+	{Name: RoleOutput, Type: TypeMode, HasDefault: true, Nullable: true,
+		Help: "Where an item's output goes. null: the task decides."},
+	{Name: RoleFinishCheck, Type: TypeMode, HasDefault: true, Nullable: true,
+		Help: "When an item counts as finished, so that a run leaves it out. Needs output_mode. null: the task decides."},
+	{Name: RoleDataloader, Type: TypeMap, HasDefault: true, Nullable: true,
+		Help: "For device tasks: how items are loaded and made into batches (batch_size, num_workers, …)."},
+}
+
+// wholeShard is SoftShard(0, 1): everything.
+func wholeShard() *Node {
+	return &Node{Kind: KindMode, Mode: "SoftShard", Fields: []Field{
+		{Name: "shard_idx", Value: Scalar(jsonInt(0))},
+		{Name: "shard_num", Value: Scalar(jsonInt(1))},
+		{Name: "subshard", Value: Scalar(nil)},
+	}}
+}
+
+var softShardFields = []FieldSpec{
+	{Name: "shard_idx", Type: TypeIntOrInts, Required: true,
+		Help: "The shard that this run takes, from 0 to shard_num - 1, or a list of them."},
+	{Name: "shard_num", Type: TypeInt, Required: true,
+		Help: "How many shards there are in all."},
+	{Name: "subshard", Type: TypeMode, HasDefault: true, Nullable: true,
+		Help: "Divides what this shard has once more, in the same way."},
+}
+
+var specs = []ModeSpec{
+	{Name: "NoHardShard", Role: RoleHardShard,
+		Help: "One folder of inputs, one of outputs.",
+		Fields: []FieldSpec{
+			{Name: "input_path", Type: TypePath, Required: true, Help: "The folder of the inputs."},
+			{Name: "output_path", Type: TypePath, Required: true, Help: "The folder of the outputs. It is made when it is missing."},
+		}},
+	{Name: "HardShardModeV1", Role: RoleHardShard,
+		Help: "Data that lies divided in folders BASE/IDX/NAME: the run has one of them.",
+		Fields: []FieldSpec{
+			{Name: "base_input_path", Type: TypePath, Required: true, Help: "BASE of the inputs: they lie in BASE/shard_idx/input_name."},
+			{Name: "base_output_path", Type: TypePath, Required: true, Help: "BASE of the outputs: they go to BASE/shard_idx/output_name."},
+			{Name: "input_name", Type: TypeString, Required: true, Help: "The folder of the inputs in the shard."},
+			{Name: "output_name", Type: TypeString, Required: true, Help: "The folder of the outputs in the shard."},
+			{Name: "shard_idx", Type: TypeIntOrString, Required: true, Help: "The shard's folder: a number, or its name as text when it has leading zeros."},
+		}},
+	{Name: "SoftShard", Role: RoleSoftShard,
+		Help:   "Takes the items whose number in the listing, from 0, modulo shard_num is in shard_idx.",
+		Fields: softShardFields},
+	{Name: "SoftShardByHash", Role: RoleSoftShard,
+		Help: "Takes the items whose hash modulo shard_num is in shard_idx: the shards stay balanced whatever period the listing has, " +
+			"and an item stays in its shard when others come and go.",
+		Fields: softShardFields},
+	{Name: "InputByExts", Role: RoleInput,
+		Help: "Every file below the input folder whose name, in lower case, ends with one of the extensions. Linked folders are not entered.",
+		Fields: []FieldSpec{
+			{Name: "exts", Type: TypeStrings, Required: true, Help: "The extensions, in lower case and with their dot. An empty list takes every file."},
+		}},
+	{Name: "InputByGlob", Role: RoleInput,
+		Help: "What matches a glob pattern below the input folder. Names that begin with a dot match only a pattern that does.",
+		Fields: []FieldSpec{
+			{Name: "glob_pattern", Type: TypeString, Required: true, Help: "*, ?, [abc], [!abc] within one name; ** is the same as *."},
+		}},
+	{Name: "InputBySubDirectory", Role: RoleInput,
+		Help: "The folders at one depth below the input folder are the items.",
+		Fields: []FieldSpec{
+			{Name: "sub_directory_level", Type: TypeInt, Required: true, Help: "The depth: 1 is the folders of the input folder, 0 the input folder itself."},
+		}},
+	{Name: "InputFromFileTripletJsonl", Role: RoleInput,
+		Help: `The lines of a file, each {"input": {"path": …, "rel_dir": …, "file_name": …}}.`,
+		Fields: []FieldSpec{
+			{Name: "jsonl_path", Type: TypePath, Required: true, Help: "The JSON Lines file."},
+		}},
+	{Name: "InputFromWhateverJsonl", Role: RoleInput,
+		Help: "The lines of a file, each a JSON object: the item as it is.",
+		Fields: []FieldSpec{
+			{Name: "jsonl_path", Type: TypePath, Required: true, Help: "The JSON Lines file."},
+		}},
+	{Name: "OutputByApendingExt", Role: RoleOutput,
+		Help: "One file an item: the input's whole name with an extension added, in the same sub-folder of the output folder.",
+		Fields: []FieldSpec{
+			{Name: "ext", Type: TypeString, Required: true, Help: "What is added to the name: .txt makes a.jpg.txt of a.jpg."},
+		}},
+	{Name: "OutputByReplacingExt", Role: RoleOutput,
+		Help: "One file an item: the input's name with its extension replaced, in the same sub-folder of the output folder.",
+		Fields: []FieldSpec{
+			{Name: "ext", Type: TypeString, Required: true, Help: "The new extension: .png makes a.png of a.jpg."},
+		}},
+	{Name: "OutputByFilenameSubfoldering", Role: RoleOutput,
+		Help: "One folder an item, named like the input's file, in the same sub-folder of the output folder.",
+		Fields: []FieldSpec{
+			{Name: "file_to_write", Type: TypeStringMap, Required: true, Help: "The files in it that the task writes, by id: the task gets output_ID for each."},
+		}},
+	{Name: "FinishCheckByOutputFileExistence", Role: RoleFinishCheck,
+		Help: "An item is finished when its output exists.",
+		Fields: []FieldSpec{
+			{Name: "output_field_suffix", Type: TypeString, HasDefault: true, Nullable: true,
+				Help: "Which file of a folder output has to exist: an id of file_to_write. null: the output itself."},
+		}},
+}
+
+func jsonInt(i int) json.Number { return json.Number(strconv.Itoa(i)) }
