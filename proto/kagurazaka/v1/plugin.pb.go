@@ -409,8 +409,11 @@ type DescribeResponse struct {
 	// The SDK that serves this plugin, as "language/version": "go/0.2.0".
 	Sdk string `protobuf:"bytes,4,opt,name=sdk,proto3" json:"sdk,omitempty"`
 	// What the plugin can do, for all of its tasks: "spawn", "heartbeat", "staging". Unknown ones are ignored.
-	Capabilities  []string `protobuf:"bytes,5,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
-	Tasks         []*Task  `protobuf:"bytes,6,rep,name=tasks,proto3" json:"tasks,omitempty"`
+	Capabilities []string `protobuf:"bytes,5,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
+	Tasks        []*Task  `protobuf:"bytes,6,rep,name=tasks,proto3" json:"tasks,omitempty"`
+	// Absolute paths of the files that this answer was made from (the modules that a script imports). The host asks
+	// again when one of them has changed. The plugin's own file need not be named.
+	Sources       []string `protobuf:"bytes,7,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -483,6 +486,13 @@ func (x *DescribeResponse) GetCapabilities() []string {
 func (x *DescribeResponse) GetTasks() []*Task {
 	if x != nil {
 		return x.Tasks
+	}
+	return nil
+}
+
+func (x *DescribeResponse) GetSources() []string {
+	if x != nil {
+		return x.Sources
 	}
 	return nil
 }
@@ -3085,14 +3095,15 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\fcapabilities\x18\x02 \x03(\tR\fcapabilities\x12\x12\n" +
 	"\x04task\x18\x03 \x01(\tR\x04task\x12\x1d\n" +
 	"\n" +
-	"mixin_json\x18\x04 \x01(\fR\tmixinJson\"\xcd\x01\n" +
+	"mixin_json\x18\x04 \x01(\fR\tmixinJson\"\xe7\x01\n" +
 	"\x10DescribeResponse\x12*\n" +
 	"\x05error\x18\x01 \x01(\v2\x14.kagurazaka.v1.ErrorR\x05error\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\tR\aversion\x12\x10\n" +
 	"\x03sdk\x18\x04 \x01(\tR\x03sdk\x12\"\n" +
 	"\fcapabilities\x18\x05 \x03(\tR\fcapabilities\x12)\n" +
-	"\x05tasks\x18\x06 \x03(\v2\x13.kagurazaka.v1.TaskR\x05tasks\"\xd0\x02\n" +
+	"\x05tasks\x18\x06 \x03(\v2\x13.kagurazaka.v1.TaskR\x05tasks\x12\x18\n" +
+	"\asources\x18\a \x03(\tR\asources\"\xd0\x02\n" +
 	"\x04Task\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12+\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x17.kagurazaka.v1.TaskKindR\x04kind\x12\x18\n" +

@@ -1,0 +1,113 @@
+package backbones
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"syscall"
+)
+
+// MaxChunkItems is the most items a chunk may have; the heartbeat page has room for so many.
+const MaxChunkItems = 16384
+
+// MaxInFlight is the most chunks a worker may have at a time; the heartbeat page has so many slots.
+const MaxInFlight = 4
+
+// Worker is one running worker process with the task opened in it. Its methods may be called by several goroutines.
+type Worker interface {
+	// Send hands a chunk to the worker. An error means that the worker is broken: Results ends soon.
+	Send(Chunk) error
+	// Results yields one result a chunk, in the order in which they were sent. The channel is closed once the worker's
+	// process has ended.
+	Results() <-chan Result
+	// Finish says that no more chunks come: the worker ends when it has answered what it has.
+	Finish()
+	// Kill ends the worker and every process that it started, at once.
+	Kill()
+	// Exit says how the worker ended. It may be called once Results is closed.
+	Exit() Exit
+	// Beats reads the heartbeat page, one beat a slot; nil where the worker keeps none. It may be called at any time,
+	// also when the worker is dead.
+	Beats() []Beat
+	// PID is the worker's process number, for messages.
+	PID() int
+}
+
+// Starter starts the worker with the given index. A FatalError means that no worker can be started.
+type Starter func(ctx context.Context, index int) (Worker, error)
+
+// FatalError is an error that trying again cannot mend: the run ends with it.
+type FatalError struct{ Err error }
+
+func (e *FatalError) Error() string { return e.Err.Error() }
+func (e *FatalError) Unwrap() error { return e.Err }
+
+// Beat is what a worker wrote into one slot of its heartbeat page.
+type Beat struct {
+	// ChunkID is the chunk that the slot was last used for; 0: none.
+	ChunkID uint64
+	// Index is the item being worked on, or the chunk's count when it is finished.
+	Index int
+	// Outcomes has a byte for each position before Index: OutcomeDone, OutcomeFailed or OutcomeSkipped.
+	Outcomes []byte
+}
+
+// The values of Beat.Outcomes.
+const (
+	OutcomeDone    = 0
+	OutcomeFailed  = 1
+	OutcomeSkipped = 2
+)
+
+// Exit is how a worker process ended.
+type Exit struct {
+	// Code is the exit code, -1 when a signal ended the process.
+	Code   int
+	Signal syscall.Signal
+	// Reason is set when the host ended the worker, and says why: "it broke the protocol: …".
+	Reason string
+	// Stderr is the last of what the worker wrote to its stderr.
+	Stderr []string
+}
+
+// String tells the exit as the end of a sentence that begins with the worker: "was killed by signal 9 (killed)".
+func (e Exit) String() string {
+	var b strings.Builder
+	switch {
+	case e.Reason != "":
+		fmt.Fprintf(&b, "was ended by the host because %s", e.Reason)
+	case e.Signal != 0:
+		fmt.Fprintf(&b, "was killed by signal %d (%s)", int(e.Signal), e.Signal)
+		if e.Signal == syscall.SIGKILL {
+			b.WriteString(", which is what the kernel does when memory runs out")
+		}
+	default:
+		fmt.Fprintf(&b, "exited with code %d", e.Code)
+	}
+	return b.String()
+}
+
+// Span is Count items from the number First, counted through all that the source yields.
+type Span struct {
+	First uint64
+	Count int
+}
+
+// Outcomes is what became of some items. Each item of a run is in exactly one Outcomes.
+type Outcomes struct {
+	Worker  int
+	Done    []Span
+	Skipped []Span
+	Failed  []FailedItem
+}
+
+// FailedItem is an item whose outcome is failed.
+type FailedItem struct {
+	Number uint64
+	// Item is the item as printable text: its JSON, or what the plugin shows for it.
+	Item    string
+	Failure Failure
+}
+
+// Sink receives outcomes. An error ends the run: what is in flight is finished and nothing more is dispatched.
+type Sink func(Outcomes) error

@@ -1,0 +1,112 @@
+package discover
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/kagurazaka/kagurazaka/host/plugin"
+)
+
+// manifest is a folder's plugin.yaml.
+type manifest struct {
+	// Command starts the plugin. A first word that has a slash is taken from the folder; {dir} stands for the folder.
+	Command []string `json:"command"`
+	// Env is added to the environment; {dir} stands for the folder.
+	Env map[string]string `json:"env"`
+}
+
+const manifestName = "plugin.yaml"
+
+func findFolder(arg string, opts Options) (*Plugin, error) {
+	abs, err := filepath.Abs(arg)
+	if err != nil {
+		return nil, fmt.Errorf("finding plugin %s: %w", arg, err)
+	}
+	var tried []string
+	manifestPath := filepath.Join(abs, manifestName)
+	data, err := os.ReadFile(manifestPath)
+	switch {
+	case err == nil:
+		return fromManifest(arg, abs, manifestPath, data)
+	case errors.Is(err, fs.ErrNotExist):
+		tried = append(tried, manifestPath+" (a file that names the command: not there)")
+	default:
+		return nil, &NotFoundError{Arg: arg, Why: fmt.Sprintf("reading %s: %s", manifestPath, unwrapPath(err))}
+	}
+	exe := filepath.Join(abs, filepath.Base(abs))
+	info, err := os.Stat(exe)
+	switch {
+	case err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0:
+		return &Plugin{Command: plugin.Command{Name: arg, Path: exe}, Path: abs, Files: []string{exe}}, nil
+	case err == nil:
+		tried = append(tried, exe+" (an executable named like the folder: there, but not executable)")
+	default:
+		tried = append(tried, exe+" (an executable named like the folder: not there)")
+	}
+	isGo, err := hasGoMain(abs)
+	if err != nil {
+		return nil, &NotFoundError{Arg: arg, Why: unwrapPath(err)}
+	}
+	if isGo {
+		return buildGo(arg, abs, opts)
+	}
+	tried = append(tried, abs+"/*.go (a Go main package: none)")
+	return nil, &NotFoundError{Arg: arg, Why: "the folder holds no plugin", Tried: tried}
+}
+
+func fromManifest(arg, dir, path string, data []byte) (*Plugin, error) {
+	var m manifest
+	if err := yaml.UnmarshalStrict(data, &m); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if len(m.Command) == 0 {
+		return nil, fmt.Errorf("%s names no command: write for example `command: [./my-plugin]`", path)
+	}
+	expand := func(s string) string { return strings.ReplaceAll(s, "{dir}", dir) }
+	words := make([]string, len(m.Command))
+	for i, w := range m.Command {
+		words[i] = expand(w)
+	}
+	exe := words[0]
+	if strings.ContainsRune(exe, filepath.Separator) {
+		if !filepath.IsAbs(exe) {
+			exe = filepath.Join(dir, exe)
+		}
+	} else {
+		found, err := lookPath(exe)
+		if err != nil {
+			return nil, fmt.Errorf("%s: the command %q is not on PATH; write ./%s for a file in the folder", path, exe, exe)
+		}
+		exe = found
+	}
+	p := &Plugin{Command: plugin.Command{Name: arg, Path: exe, Args: words[1:]}, Path: dir, Files: []string{path, exe}}
+	for name, value := range m.Env {
+		p.Command.Env = append(p.Command.Env, name+"="+expand(value))
+	}
+	// Which of the folder's files the description depends on is not known: all of them, within reason.
+	p.Files = append(p.Files, filesBelow(dir, 200)...)
+	return p, nil
+}
+
+func filesBelow(dir string, most int) []string {
+	var files []string
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || len(files) >= most {
+			return fs.SkipDir
+		}
+		if d.IsDir() && path != dir && (strings.HasPrefix(d.Name(), ".") || d.Name() == "__pycache__") {
+			return fs.SkipDir
+		}
+		if d.Type().IsRegular() {
+			files = append(files, path)
+		}
+		return nil
+	})
+	return files
+}

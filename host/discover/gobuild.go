@@ -1,0 +1,264 @@
+package discover
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kagurazaka/kagurazaka/host/plugin"
+)
+
+var lookPath = exec.LookPath
+
+// hasGoMain reports whether the folder holds a Go main package.
+func hasGoMain(dir string) (bool, error) {
+	names, err := goFiles(dir)
+	if err != nil {
+		return false, err
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, name), nil, parser.PackageClauseOnly)
+		if err == nil && f.Name.Name == "main" {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func goFiles(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".go") {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// buildRecord says what a built plugin was made from. Packages of the module cache and of Go itself never change, so
+// only the folders of the plugin's own module (and of modules replaced by a folder) are in it.
+type buildRecord struct {
+	// Folders holds the names of each folder's Go files: a new file changes the package.
+	Folders map[string][]string `json:"folders"`
+	// Files holds the identity of every file: Go sources, embedded files, go.mod, go.sum, go.work.
+	Files map[string]fileIdentity `json:"files"`
+}
+
+type fileIdentity struct {
+	Size  int64  `json:"size"`
+	MTime int64  `json:"mtime"`
+	Hash  string `json:"hash"`
+}
+
+// buildGo builds the folder's main package into the cache, unless what is there was made from the same content.
+func buildGo(arg, dir string, opts Options) (*Plugin, error) {
+	key := sha256.Sum256([]byte(dir))
+	out := filepath.Join(opts.CacheDir, "build", hex.EncodeToString(key[:8]))
+	exe := filepath.Join(out, filepath.Base(dir))
+	recordPath := filepath.Join(out, "record.json")
+	found := &Plugin{Command: plugin.Command{Name: arg, Path: exe}, Path: dir, Files: []string{exe}}
+	if fresh(recordPath, exe) {
+		return found, nil
+	}
+	gotool, err := lookPath("go")
+	if err != nil {
+		return nil, &NotFoundError{
+			Arg: arg, Why: "it is the source of a Go plugin, and there is no Go toolchain on PATH to build it with",
+			Tried: []string{"install Go from https://go.dev/dl, or build it elsewhere and name the executable"},
+		}
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return nil, fmt.Errorf("making the build cache: %w", err)
+	}
+	unlock, err := lockFile(filepath.Join(out, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	// Another run may have built it while this one waited.
+	if fresh(recordPath, exe) {
+		return found, nil
+	}
+	opts.Log.Info("building the plugin (once, until its source changes)", "plugin", arg)
+	record, err := recordOf(gotool, dir)
+	if err != nil {
+		return nil, fmt.Errorf("building %s: %w", arg, err)
+	}
+	next := exe + ".new"
+	build := exec.Command(gotool, "build", "-trimpath", "-buildvcs=false", "-o", next, ".")
+	build.Dir = dir
+	if text, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building %s: %w\n%s", arg, err, bytes.TrimSpace(text))
+	}
+	data, err := json.Marshal(record)
+	if err != nil {
+		return nil, fmt.Errorf("recording the build of %s: %w", arg, err)
+	}
+	// The old record goes first: whatever is killed when, a record never speaks of another executable.
+	if err := os.Remove(recordPath); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("recording the build of %s: %w", arg, err)
+	}
+	if err := os.Rename(next, exe); err != nil {
+		return nil, fmt.Errorf("keeping the build of %s: %w", arg, err)
+	}
+	if err := writeFile(recordPath, data); err != nil {
+		return nil, fmt.Errorf("recording the build of %s: %w", arg, err)
+	}
+	return found, nil
+}
+
+// recordOf asks Go which files the package is made from.
+func recordOf(gotool, dir string) (*buildRecord, error) {
+	list := exec.Command(gotool, "list", "-deps", "-json=Dir,GoFiles,SFiles,CgoFiles,EmbedFiles,Standard,Module,Error", ".")
+	list.Dir = dir
+	var stderr bytes.Buffer
+	list.Stderr = &stderr
+	text, err := list.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	r := &buildRecord{Folders: map[string][]string{}, Files: map[string]fileIdentity{}}
+	for d := json.NewDecoder(bytes.NewReader(text)); d.More(); {
+		var p struct {
+			Dir                                   string
+			GoFiles, SFiles, CgoFiles, EmbedFiles []string
+			Standard                              bool
+			Module                                *struct {
+				GoMod   string
+				Main    bool
+				Version string
+				Replace *struct{ Version string }
+			}
+		}
+		if err := d.Decode(&p); err != nil {
+			return nil, fmt.Errorf("reading what go list says: %w", err)
+		}
+		immutable := p.Module != nil && !p.Module.Main && (p.Module.Replace == nil || p.Module.Replace.Version != "")
+		if p.Standard || immutable {
+			continue
+		}
+		if r.Folders[p.Dir], err = goFiles(p.Dir); err != nil {
+			return nil, err
+		}
+		files := slices.Concat(p.GoFiles, p.SFiles, p.CgoFiles, p.EmbedFiles)
+		for i := range files {
+			files[i] = filepath.Join(p.Dir, files[i])
+		}
+		if p.Module != nil {
+			root := filepath.Dir(p.Module.GoMod)
+			files = append(files, p.Module.GoMod, filepath.Join(root, "go.sum"), filepath.Join(root, "go.work"))
+		}
+		for _, f := range files {
+			if _, known := r.Files[f]; !known {
+				r.Files[f] = identify(f)
+			}
+		}
+	}
+	return r, nil
+}
+
+// identify returns the zero identity for a file that is not there.
+func identify(path string) fileIdentity {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fileIdentity{}
+	}
+	return fileIdentity{Size: info.Size(), MTime: info.ModTime().UnixNano(), Hash: hashFile(path)}
+}
+
+func hashFile(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// fresh reports whether exe was made from what is there now. Only a file whose size or time differs is read.
+func fresh(recordPath, exe string) bool {
+	data, err := os.ReadFile(recordPath)
+	if err != nil {
+		return false
+	}
+	var r buildRecord
+	if json.Unmarshal(data, &r) != nil {
+		return false
+	}
+	if info, err := os.Stat(exe); err != nil || info.Mode()&0o111 == 0 {
+		return false
+	}
+	for dir, names := range r.Folders {
+		now, err := goFiles(dir)
+		if err != nil || !slices.Equal(now, names) {
+			return false
+		}
+	}
+	for path, was := range r.Files {
+		info, err := os.Stat(path)
+		if err != nil {
+			if was != (fileIdentity{}) {
+				return false
+			}
+			continue
+		}
+		if info.Size() == was.Size && info.ModTime().UnixNano() == was.MTime {
+			continue
+		}
+		if info.Size() != was.Size || hashFile(path) != was.Hash {
+			return false
+		}
+	}
+	return true
+}
+
+// lockFile waits for an advisory lock, which the kernel gives up with the process.
+func lockFile(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("locking %s: %w", path, err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("locking %s: %w", path, err)
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+// writeFile writes a file that is either whole or not there.
+func writeFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}

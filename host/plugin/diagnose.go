@@ -1,0 +1,143 @@
+package plugin
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// machines are GOARCH's names of the ELF machines that a plugin may have been built for.
+var machines = map[elf.Machine]string{
+	elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64", elf.EM_386: "386", elf.EM_ARM: "arm", elf.EM_RISCV: "riscv64",
+	elf.EM_PPC64: "ppc64", elf.EM_S390: "s390x",
+}
+
+// cannotExec explains why the operating system refused to run a file.
+func cannotExec(name, path string, err error) *StartError {
+	e := &StartError{Plugin: name, What: "cannot be run: " + reason(err), Err: err}
+	if hint := fileHint(path, err); hint != "" {
+		e.Hints = append(e.Hints, hint)
+	}
+	return e
+}
+
+func reason(err error) string {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		switch errno {
+		case syscall.ENOEXEC:
+			return "the system does not know its format"
+		case syscall.EACCES:
+			return "permission denied"
+		case syscall.ENOENT:
+			return "the file, or the interpreter that its first line names, is not there"
+		}
+		return errno.Error()
+	}
+	return err.Error()
+}
+
+func fileHint(path string, err error) string {
+	info, statErr := os.Stat(path)
+	if statErr != nil {
+		return fmt.Sprintf("looking at %s: %v", path, statErr)
+	}
+	if arch := elfArch(path); arch != "" && arch != runtime.GOARCH {
+		return fmt.Sprintf("it was built for %s and this machine is %s: build it with GOARCH=%s, or run it there",
+			arch, runtime.GOARCH, runtime.GOARCH)
+	}
+	if interpreter := shebang(path); interpreter != "" {
+		if _, err := os.Stat(interpreter); err != nil {
+			return fmt.Sprintf("its first line asks for the interpreter %s, which is not there", interpreter)
+		}
+	}
+	if info.Mode()&0o111 == 0 {
+		return fmt.Sprintf("it is not executable (mode %s): chmod +x %s", info.Mode().Perm(), path)
+	}
+	if errors.Is(err, syscall.ENOEXEC) {
+		return "a script needs a first line such as #!/usr/bin/env python3; a program must be built for this system"
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Sprintf("its mode is %s%s; the file system may be mounted noexec", info.Mode().Perm(), owner(info))
+	}
+	return ""
+}
+
+func owner(info fs.FileInfo) string {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return fmt.Sprintf(", owner %d, and you are %d", st.Uid, os.Getuid())
+	}
+	return ""
+}
+
+func elfArch(path string) string {
+	f, err := elf.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }()
+	if name, ok := machines[f.Machine]; ok {
+		return name
+	}
+	return f.Machine.String()
+}
+
+func shebang(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }()
+	head := make([]byte, 256)
+	n, _ := f.Read(head)
+	line, _, _ := strings.Cut(string(head[:n]), "\n")
+	rest, ok := strings.CutPrefix(line, "#!")
+	if fields := strings.Fields(rest); ok && len(fields) > 0 {
+		return fields[0]
+	}
+	return ""
+}
+
+// noHandshake explains why a process that was started is not a plugin that can be talked to.
+func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, exit *backbones.Exit, cause error) *StartError {
+	said, any := r.firstSaid()
+	e := &StartError{Plugin: name, Err: cause, Stderr: r.log.tail()}
+	fields := strings.Split(said, "|")
+	switch {
+	case any && len(fields) >= 4 && fields[0] == "1" && fields[1] != fmt.Sprint(protocolVersion):
+		e.What = fmt.Sprintf("speaks version %s of the plugin protocol and this host speaks version %d", fields[1], protocolVersion)
+		e.Hints = []string{"build it against the SDK of this host's version, or use a host of its version"}
+	case any && len(fields) >= 5 && fields[4] != "grpc":
+		e.What = fmt.Sprintf("speaks %q where gRPC was expected", fields[4])
+		e.Hints = []string{"it is a plugin of another program"}
+	case any && len(fields) < 4:
+		e.What = fmt.Sprintf("printed %q where a plugin's handshake was expected", clip(said))
+		e.Hints = []string{
+			"if it is a kagurazaka plugin, something in it prints to stdout before the SDK serves: print to stderr",
+			"if it is another program, it cannot be run as a plugin",
+		}
+	case timedOut:
+		e.What = fmt.Sprintf("did not complete its handshake within %s", timeout)
+		e.Hints = []string{"it may be no kagurazaka plugin, or wait for something; --start-timeout gives it longer"}
+	case exit != nil:
+		e.What = fmt.Sprintf("%s before its handshake: it is no kagurazaka plugin, or it breaks at its start", exit)
+	default:
+		e.What = fmt.Sprintf("could not be reached after its start: %v", cause)
+	}
+	return e
+}
+
+func clip(s string) string {
+	if len(s) > 120 {
+		return s[:120] + "…"
+	}
+	return s
+}

@@ -1,0 +1,142 @@
+package plugin
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
+)
+
+// StartError says why a plugin process could not be started or did not complete its handshake.
+type StartError struct {
+	// Plugin is what the user called the plugin.
+	Plugin string
+	What   string
+	// Hints are things to look at or do, one each.
+	Hints []string
+	// Stderr is the last of what the process said.
+	Stderr []string
+	Err    error
+}
+
+func (e *StartError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", e.Plugin, e.What)
+	for _, h := range e.Hints {
+		fmt.Fprintf(&b, "\n  hint: %s", h)
+	}
+	if len(e.Stderr) > 0 {
+		b.WriteString("\n  the last of its output:")
+		for _, l := range e.Stderr {
+			fmt.Fprintf(&b, "\n    %s", l)
+		}
+	}
+	return b.String()
+}
+
+func (e *StartError) Unwrap() error { return e.Err }
+
+// Problem is one thing wrong with the arguments or template that a plugin was opened with.
+type Problem struct{ Where, Message, Suggestion string }
+
+// TaskError is an error that the plugin itself reported in answer to a call.
+type TaskError struct {
+	// Call is what the plugin was asked to do: "opening task Resize".
+	Call      string
+	Message   string
+	Traceback string
+	Fault     backbones.Fault
+	// Problems are set when the configuration is wrong.
+	Problems []Problem
+	// NoSuchTask holds the tasks that the plugin has when it has not the one asked for.
+	NoSuchTask []string
+	IsNoTask   bool
+}
+
+func (e *TaskError) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Call)
+	b.WriteString(": ")
+	b.WriteString(e.Message)
+	for _, p := range e.Problems {
+		fmt.Fprintf(&b, "\n  %s: %s", p.Where, p.Message)
+		if p.Suggestion != "" {
+			fmt.Fprintf(&b, " (did you mean %s?)", p.Suggestion)
+		}
+	}
+	if e.Traceback != "" {
+		b.WriteString("\n")
+		b.WriteString(strings.TrimRight(e.Traceback, "\n"))
+	}
+	return b.String()
+}
+
+// CrashError says that the plugin process ended, or broke the transport, in the middle of a call.
+type CrashError struct {
+	Call string
+	Exit backbones.Exit
+	Err  error
+}
+
+func (e *CrashError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: the plugin process %s", e.Call, e.Exit)
+	for i, l := range e.Exit.Stderr {
+		if i == 0 {
+			b.WriteString("\n  the last of its output:")
+		}
+		fmt.Fprintf(&b, "\n    %s", l)
+	}
+	return b.String()
+}
+
+func (e *CrashError) Unwrap() error { return e.Err }
+
+func taskError(call string, e *pb.Error) error {
+	if e == nil {
+		return nil
+	}
+	t := &TaskError{Call: call, Message: e.GetMessage(), Traceback: e.GetTraceback(), Fault: backbones.Fault(e.GetFault())}
+	for _, p := range e.GetConfig().GetProblems() {
+		t.Problems = append(t.Problems, Problem{Where: p.GetWhere(), Message: p.GetMessage(), Suggestion: p.GetSuggestion()})
+	}
+	if n := e.GetNoSuchTask(); n != nil {
+		t.IsNoTask = true
+		t.NoSuchTask = n.GetTasks()
+		slices.Sort(t.NoSuchTask)
+	}
+	return t
+}
+
+// failure maps a wire error to a failed item's reason.
+func failure(e *pb.Error) backbones.Failure {
+	f := backbones.Failure{
+		Kind: backbones.KindError, Message: e.GetMessage(), Traceback: e.GetTraceback(), Retryable: e.GetRetryable(),
+		Fault: backbones.Fault(e.GetFault()), TypeName: e.GetItem().GetTypeName(), Attempts: 1,
+	}
+	if e.GetPanic() != nil {
+		f.Kind = backbones.KindPanic
+	}
+	if f.Message == "" {
+		f.Message = "the task gave no reason"
+	}
+	return f
+}
+
+// transportGone reports whether a call failed because the other side is gone, rather than because it refused.
+func transportGone(err error) bool {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.Canceled, codes.Unknown, codes.Internal:
+		return true
+	default:
+		return false
+	}
+}
+
+var errUnimplemented = errors.New("the plugin does not serve kagurazaka's PluginService")

@@ -1,0 +1,146 @@
+package plugin
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
+)
+
+// What a lister is asked to put into one block. Larger blocks save nothing more, and smaller ones cost a message each.
+const (
+	listItems = 4096
+	listBytes = 512 << 10
+)
+
+// Lister is a process that lists a task's own items. It is a backbones.Source.
+type Lister struct {
+	proc    *Process
+	task    string
+	warn    func(string)
+	stream  pb.PluginService_ListClient
+	cancel  context.CancelFunc
+	total   atomic.Int64
+	yielded atomic.Int64
+	ended   bool
+}
+
+// StartLister starts a process that lists the items of a task, with the user's stdin.
+func StartLister(ctx context.Context, command Command, start StartOptions, open OpenOptions, warn func(string)) (*Lister, error) {
+	start.Stdin = true
+	p, err := Start(ctx, command, start)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.open(ctx, open, pb.Stage_STAGE_LIST); err != nil {
+		p.Stop()
+		return nil, err
+	}
+	l, err := p.list(open.Task, false, warn)
+	if err != nil {
+		p.Stop()
+		return nil, p.callError(ctx, "listing the items of "+open.Task, err)
+	}
+	return l, nil
+}
+
+func (p *Process) list(task string, indexed bool, warn func(string)) (*Lister, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	stream, err := p.service.List(ctx, &pb.ListRequest{MaxItems: listItems, MaxBytes: listBytes, AcceptIndexed: indexed})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	l := &Lister{proc: p, task: task, warn: warn, stream: stream, cancel: cancel}
+	l.total.Store(-1)
+	return l, nil
+}
+
+// Next returns the next block of items, or io.EOF.
+func (l *Lister) Next(ctx context.Context) (backbones.Block, error) {
+	stop := context.AfterFunc(ctx, l.cancel)
+	defer stop()
+	call := "listing the items of " + l.task
+	for {
+		if l.ended {
+			return backbones.Block{}, io.EOF
+		}
+		resp, err := l.stream.Recv()
+		if errors.Is(err, io.EOF) {
+			l.ended = true
+			l.total.Store(l.yielded.Load())
+			return backbones.Block{}, io.EOF
+		}
+		if err != nil {
+			return backbones.Block{}, l.proc.callError(ctx, call, err)
+		}
+		switch m := resp.GetMessage().(type) {
+		case *pb.ListResponse_Block:
+			b, err := fromBlock(m.Block)
+			if err != nil {
+				return backbones.Block{}, fmt.Errorf("%s: %w", call, err)
+			}
+			l.yielded.Add(int64(b.Count))
+			return b, nil
+		case *pb.ListResponse_Indexed:
+			l.ended = true
+			l.yielded.Store(int64(m.Indexed))
+			l.total.Store(int64(m.Indexed))
+			if m.Indexed == 0 {
+				return backbones.Block{}, io.EOF
+			}
+			return backbones.Block{Encoding: backbones.Indexed, Count: int(m.Indexed)}, nil
+		case *pb.ListResponse_Total:
+			l.total.Store(int64(m.Total))
+		case *pb.ListResponse_Warning:
+			l.warn(m.Warning)
+		case *pb.ListResponse_Error:
+			return backbones.Block{}, taskError(call, m.Error)
+		}
+	}
+}
+
+// Total is how many items there are in all, once the lister has said so.
+func (l *Lister) Total() (int, bool) {
+	n := l.total.Load()
+	return int(n), n >= 0
+}
+
+// Remaining is how many items are still to be yielded, once that is known.
+func (l *Lister) Remaining() (int, bool) {
+	n, known := l.Total()
+	return max(n-int(l.yielded.Load()), 0), known
+}
+
+// Close ends the process.
+func (l *Lister) Close() {
+	l.cancel()
+	l.proc.Stop()
+}
+
+func fromBlock(b *pb.Block) (backbones.Block, error) {
+	out := backbones.Block{Count: int(b.GetCount()), Payload: b.GetPayload(), Keys: b.GetKeys()}
+	switch b.GetEncoding() {
+	case pb.Encoding_ENCODING_JSON_LINES:
+		if lines := countLines(b.GetPayload()); lines != out.Count {
+			return out, fmt.Errorf("the plugin sent a block of %d items that holds %d lines: an item's JSON has no raw newline and no item is empty", out.Count, lines)
+		}
+	case pb.Encoding_ENCODING_OPAQUE:
+		out.Encoding = backbones.Opaque
+	default:
+		return out, fmt.Errorf("the plugin sent items in an encoding (%d) that this host does not know", b.GetEncoding())
+	}
+	return out, nil
+}
+
+func countLines(payload []byte) int {
+	if len(payload) == 0 {
+		return 0
+	}
+	return 1 + bytes.Count(payload, []byte{'\n'})
+}

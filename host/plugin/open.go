@@ -1,0 +1,53 @@
+package plugin
+
+import (
+	"context"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
+	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
+)
+
+// Staging tells a worker to write its outputs aside; see the Staging message of the contract.
+type Staging struct {
+	Dir    string
+	Folder bool
+	Last   []string
+}
+
+// OpenOptions say how a task is opened in a process.
+type OpenOptions struct {
+	Task string
+	Args []string
+	// Template is the resolved template, nil for a task without one.
+	Template  *template.Node
+	MixinJSON []byte
+	// Native says that the host lists and checks by itself.
+	Native      bool
+	WorkerIndex int
+	Workers     int
+	Device      string
+	// HeartbeatPath is the page made by NewHeartbeat; empty: none.
+	HeartbeatPath string
+	Staging       *Staging
+}
+
+func (o OpenOptions) request(stage pb.Stage) *pb.OpenRequest {
+	req := &pb.OpenRequest{
+		Task: o.Task, Args: o.Args, Template: toTemplate(o.Template), MixinJson: o.MixinJSON, Stage: stage,
+		WorkerIndex: uint32(o.WorkerIndex), Workers: uint32(o.Workers), Device: o.Device, Slots: 1,
+		HeartbeatPath: o.HeartbeatPath, Capabilities: hostCapabilities, NativeTemplate: o.Native,
+	}
+	if o.Staging != nil {
+		req.Staging = &pb.Staging{Dir: o.Staging.Dir, Folder: o.Staging.Folder, Last: o.Staging.Last}
+	}
+	return req
+}
+
+func (p *Process) open(ctx context.Context, o OpenOptions, stage pb.Stage) error {
+	call := "opening task " + o.Task
+	resp, err := p.service.Open(ctx, o.request(stage))
+	if err != nil {
+		return p.callError(ctx, call, err)
+	}
+	return taskError(call, resp.GetError())
+}

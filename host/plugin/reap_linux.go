@@ -1,0 +1,20 @@
+package plugin
+
+import (
+	"errors"
+	"os/exec"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// reapGroup waits for the process and ends what is left of its group. The group is killed while the process is still a
+// zombie, so that its number cannot have been given to anybody else.
+func reapGroup(cmd *exec.Cmd) error {
+	pid := cmd.Process.Pid
+	for errors.Is(unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
+		continue
+	}
+	_ = syscall.Kill(-pid, syscall.SIGKILL)
+	return cmd.Wait()
+}

@@ -1,0 +1,15 @@
+//go:build !linux
+
+package plugin
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// reapGroup waits for the process and ends what is left of its group.
+func reapGroup(cmd *exec.Cmd) error {
+	err := cmd.Wait()
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	return err
+}

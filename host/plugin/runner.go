@@ -1,0 +1,191 @@
+package plugin
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// maxHandshake is the longest first line that can be a handshake; what is longer is cut off there.
+const maxHandshake = 4096
+
+// runner runs one plugin process for go-plugin. It is ours because go-plugin's own hands the user's stdin to every
+// process, kills only the direct child, and stops draining stdout at the first line over 64 KiB.
+type runner struct {
+	cmd  *exec.Cmd
+	name string
+	// stdin is given to the process; nil: an empty one.
+	stdin *os.File
+	log   *stderrLog
+
+	firstLine  *io.PipeReader
+	lineWriter *io.PipeWriter
+
+	mu        sync.Mutex
+	handshake string
+	said      bool
+
+	drained sync.WaitGroup
+	exited  chan struct{}
+	exit    backbones.Exit
+}
+
+func newRunner(cmd *exec.Cmd, name string, stdin *os.File, log *stderrLog) *runner {
+	r := &runner{cmd: cmd, name: name, stdin: stdin, log: log, exited: make(chan struct{})}
+	r.firstLine, r.lineWriter = io.Pipe()
+	return r
+}
+
+func (r *runner) Start(context.Context) error {
+	line, err := lifeline()
+	if err != nil {
+		return err
+	}
+	// A group of its own, so that Ctrl-C of the terminal reaches the host alone, and so that everything a plugin
+	// starts can be ended with it.
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	r.cmd.ExtraFiles = []*os.File{line}
+	r.cmd.Env = append(r.cmd.Env, lifelineKey+"="+lifelineFD)
+	r.cmd.Stdin = nil
+	if r.stdin != nil {
+		r.cmd.Stdin = r.stdin
+	}
+	stdout, stdoutW, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("making a pipe for the plugin's stdout: %w", err)
+	}
+	stderr, stderrW, err := os.Pipe()
+	if err != nil {
+		return errors.Join(fmt.Errorf("making a pipe for the plugin's stderr: %w", err), stdout.Close(), stdoutW.Close())
+	}
+	r.cmd.Stdout, r.cmd.Stderr = stdoutW, stderrW
+	err = r.cmd.Start()
+	_ = stdoutW.Close()
+	_ = stderrW.Close()
+	if err != nil {
+		_ = stdout.Close()
+		_ = stderr.Close()
+		_ = r.lineWriter.Close()
+		close(r.exited)
+		return err
+	}
+	r.drained.Add(2)
+	go r.drainStdout(stdout)
+	go func() {
+		defer r.drained.Done()
+		defer func() { _ = stderr.Close() }()
+		r.log.drain(stderr)
+	}()
+	go r.reap(stdout, stderr)
+	return nil
+}
+
+// drainStdout hands the first line to go-plugin and everything after it to the log, whatever its length.
+func (r *runner) drainStdout(stdout *os.File) {
+	defer r.drained.Done()
+	defer func() { _ = stdout.Close() }()
+	in := bufio.NewReaderSize(stdout, maxHandshake)
+	line, err := in.ReadSlice('\n')
+	r.mu.Lock()
+	r.handshake, r.said = strings.TrimSpace(string(line)), len(line) > 0
+	r.mu.Unlock()
+	if len(line) > 0 {
+		_, _ = r.lineWriter.Write(append(bytes.TrimSpace(line), '\n'))
+	}
+	_ = r.lineWriter.Close()
+	if err == nil || errors.Is(err, bufio.ErrBufferFull) {
+		r.log.drain(in)
+	}
+}
+
+// drainTime is how long the pipes of an ended process are read on: a process that left the group may hold them open.
+const drainTime = 500 * time.Millisecond
+
+// reap waits for the process to end, and for what it said to be read.
+func (r *runner) reap(stdout, stderr *os.File) {
+	err := reapGroup(r.cmd)
+	r.exit = exitOf(r.cmd.ProcessState, err)
+	drained := make(chan struct{})
+	go func() {
+		r.drained.Wait()
+		close(drained)
+	}()
+	timer := time.NewTimer(drainTime)
+	defer timer.Stop()
+	select {
+	case <-drained:
+	case <-timer.C:
+		_ = stdout.Close()
+		_ = stderr.Close()
+		<-drained
+	}
+	r.exit.Stderr = r.log.tail()
+	close(r.exited)
+}
+
+func exitOf(state *os.ProcessState, err error) backbones.Exit {
+	if state == nil {
+		return backbones.Exit{Code: -1, Reason: fmt.Sprintf("waiting for it failed: %v", err)}
+	}
+	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		return backbones.Exit{Code: -1, Signal: ws.Signal()}
+	}
+	return backbones.Exit{Code: state.ExitCode()}
+}
+
+// killGroup ends the process and everything it started, at once. It is harmless when the process is gone.
+func (r *runner) killGroup() {
+	select {
+	case <-r.exited:
+	default:
+		if r.cmd.Process != nil {
+			_ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL)
+		}
+	}
+}
+
+func (r *runner) Wait(context.Context) error { <-r.exited; return nil }
+
+func (r *runner) Kill(context.Context) error { r.killGroup(); return nil }
+
+func (r *runner) Stdout() io.ReadCloser { return r.firstLine }
+
+// Stderr is empty: the runner reads the real one itself.
+func (r *runner) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
+
+func (r *runner) Name() string { return r.name }
+
+func (r *runner) ID() string {
+	if r.cmd.Process == nil {
+		return ""
+	}
+	return fmt.Sprint(r.cmd.Process.Pid)
+}
+
+func (r *runner) Diagnose(context.Context) string { return "" }
+
+func (r *runner) PluginToHost(network, address string) (string, string, error) {
+	return network, address, nil
+}
+
+func (r *runner) HostToPlugin(network, address string) (string, string, error) {
+	return network, address, nil
+}
+
+// firstSaid is the first line on stdout, cut at maxHandshake.
+func (r *runner) firstSaid() (string, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.handshake, r.said
+}

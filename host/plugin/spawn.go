@@ -1,0 +1,264 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/hashicorp/go-hclog"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
+)
+
+// Nursery is a plugin process that lists a task's items and makes its own workers, so that imports are paid once and
+// what the task's constructor made is there in each of them.
+type Nursery struct {
+	proc   *Process
+	task   string
+	dir    string
+	log    hclog.Logger
+	cancel context.CancelFunc
+
+	sendMu sync.Mutex
+	stream pb.PluginService_SpawnClient
+
+	mu      sync.Mutex
+	waiting map[uint32]chan *pb.SpawnResponse
+	alive   map[int64]*spawned
+	broken  error
+}
+
+// StartNursery starts a process of the plugin and opens the task in it, ready to list and to spawn.
+func StartNursery(ctx context.Context, command Command, start StartOptions, open OpenOptions) (*Nursery, error) {
+	start.Stdin = true
+	start.Worker = true
+	p, err := Start(ctx, command, start)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.open(ctx, open, pb.Stage_STAGE_SPAWN); err != nil {
+		p.Stop()
+		return nil, err
+	}
+	streamCtx, cancel := context.WithCancel(context.Background())
+	stream, err := p.service.Spawn(streamCtx)
+	if err != nil {
+		cancel()
+		p.Stop()
+		return nil, p.callError(ctx, "starting the Spawn call", err)
+	}
+	n := &Nursery{
+		proc: p, task: open.Task, dir: start.RuntimeDir, log: start.Log, stream: stream, cancel: cancel,
+		waiting: map[uint32]chan *pb.SpawnResponse{}, alive: map[int64]*spawned{},
+	}
+	go n.receive()
+	return n, nil
+}
+
+// List begins to list the task's items. The answer may be a range of indexes that the spawned workers share.
+func (n *Nursery) List(ctx context.Context, warn func(string)) (*Lister, error) {
+	l, err := n.proc.list(n.task, true, warn)
+	if err != nil {
+		return nil, n.proc.callError(ctx, "listing the items of "+n.task, err)
+	}
+	return l, nil
+}
+
+// Close ends the nursery and every worker that is left.
+func (n *Nursery) Close() {
+	n.cancel()
+	n.proc.Stop()
+}
+
+// Spawn makes a worker. It waits until the worker is opened.
+func (n *Nursery) Spawn(ctx context.Context, open OpenOptions) (backbones.Worker, error) {
+	beat, err := newHeartbeat(filepath.Join(n.dir, fmt.Sprintf("beat-%d", open.WorkerIndex)))
+	if err != nil {
+		return nil, err
+	}
+	open.HeartbeatPath = beat.path
+	started, err := n.ask(ctx, open)
+	if err != nil {
+		beat.close()
+		return nil, err
+	}
+	w, err := n.connect(started, beat)
+	if err != nil {
+		beat.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (n *Nursery) ask(ctx context.Context, open OpenOptions) (*spawned, error) {
+	answer := make(chan *pb.SpawnResponse, 1)
+	index := uint32(open.WorkerIndex)
+	n.mu.Lock()
+	if n.broken != nil {
+		n.mu.Unlock()
+		return nil, n.broken
+	}
+	n.waiting[index] = answer
+	n.mu.Unlock()
+	n.sendMu.Lock()
+	err := n.stream.Send(&pb.SpawnRequest{Message: &pb.SpawnRequest_Spawn{
+		Spawn: &pb.SpawnWorker{Open: open.request(pb.Stage_STAGE_RUN)},
+	}})
+	n.sendMu.Unlock()
+	if err != nil {
+		return nil, n.proc.callError(ctx, "making a worker", err)
+	}
+	select {
+	case resp, ok := <-answer:
+		if !ok {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			return nil, n.broken
+		}
+		if failed := resp.GetFailed(); failed != nil {
+			return nil, fatal(taskError("making a worker of task "+open.Task, failed.GetError()))
+		}
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return n.alive[resp.GetStarted().GetPid()], nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// receive takes the nursery's messages until it ends; then every worker of it has ended too.
+func (n *Nursery) receive() {
+	for {
+		resp, err := n.stream.Recv()
+		if err != nil {
+			n.end(err)
+			return
+		}
+		switch m := resp.GetMessage().(type) {
+		case *pb.SpawnResponse_Started:
+			s := &spawned{pid: int(m.Started.GetPid()), socket: m.Started.GetSocket(), exited: make(chan struct{})}
+			n.mu.Lock()
+			n.alive[m.Started.GetPid()] = s
+			n.mu.Unlock()
+			n.answer(m.Started.GetWorkerIndex(), resp)
+		case *pb.SpawnResponse_Failed:
+			n.answer(m.Failed.GetWorkerIndex(), resp)
+		case *pb.SpawnResponse_Exited:
+			n.mu.Lock()
+			s := n.alive[m.Exited.GetPid()]
+			delete(n.alive, m.Exited.GetPid())
+			n.mu.Unlock()
+			if s != nil {
+				s.end(backbones.Exit{
+					Code: int(m.Exited.GetCode()), Signal: syscall.Signal(m.Exited.GetSignal()), Stderr: n.proc.runner.log.tail(),
+				})
+			}
+		}
+	}
+}
+
+func (n *Nursery) answer(index uint32, resp *pb.SpawnResponse) {
+	n.mu.Lock()
+	answer := n.waiting[index]
+	delete(n.waiting, index)
+	n.mu.Unlock()
+	if answer != nil {
+		answer <- resp
+	}
+}
+
+// end is called once, when the Spawn call ended. Workers watch the lifeline of the nursery's group: they are gone, too.
+func (n *Nursery) end(cause error) {
+	if n.cancelled() {
+		cause = errors.New("the run has ended")
+	} else {
+		cause = n.proc.callError(context.Background(), "making workers", cause)
+	}
+	n.proc.Stop()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.broken = cause
+	for index, answer := range n.waiting {
+		delete(n.waiting, index)
+		close(answer)
+	}
+	for pid, s := range n.alive {
+		delete(n.alive, pid)
+		s.Kill()
+		exit := n.proc.runner.exit
+		exit.Reason = "the process that had made it is gone"
+		s.end(exit)
+	}
+}
+
+func (n *Nursery) cancelled() bool { return n.stream.Context().Err() != nil }
+
+// spawned is a worker process that a nursery made.
+type spawned struct {
+	pid    int
+	socket string
+	once   sync.Once
+	exited chan struct{}
+	exit   backbones.Exit
+	conn   *grpc.ClientConn
+}
+
+func (s *spawned) end(exit backbones.Exit) {
+	s.once.Do(func() {
+		s.exit = exit
+		close(s.exited)
+	})
+}
+
+func (s *spawned) PID() int                   { return s.pid }
+func (s *spawned) Exited() <-chan struct{}    { return s.exited }
+func (s *spawned) exitStatus() backbones.Exit { return s.exit }
+
+// Kill ends the worker, with its group where it leads one. Its number is good until its nursery has reaped it.
+func (s *spawned) Kill() {
+	select {
+	case <-s.exited:
+		return
+	default:
+	}
+	if group, err := syscall.Getpgid(s.pid); err == nil && group == s.pid {
+		_ = syscall.Kill(-s.pid, syscall.SIGKILL)
+		return
+	}
+	_ = syscall.Kill(s.pid, syscall.SIGKILL)
+}
+
+// Stop waits for a worker that has ended its Run call to leave, and kills it if it does not.
+func (s *spawned) Stop() {
+	waitOrKill(s.exited, s.Kill)
+	_ = s.conn.Close()
+}
+
+func (n *Nursery) connect(s *spawned, beat *heartbeat) (*worker, error) {
+	if s == nil {
+		return nil, errors.New("a worker ended as soon as it was made")
+	}
+	opts := append(dialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", s.socket)
+		}))
+	conn, err := grpc.NewClient("passthrough:///worker", opts...)
+	if err != nil {
+		s.Kill()
+		return nil, fmt.Errorf("connecting to a worker: %w", err)
+	}
+	s.conn = conn
+	w, err := runWorker(pb.NewPluginServiceClient(conn), s, beat)
+	if err != nil {
+		s.Kill()
+		return nil, errors.Join(fmt.Errorf("starting the Run call of a worker: %w", err), conn.Close())
+	}
+	return w, nil
+}

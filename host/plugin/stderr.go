@@ -1,0 +1,112 @@
+package plugin
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+const (
+	// maxLine is where a longer line of a plugin's output is broken: a progress bar in user code may be megabytes
+	// without a newline.
+	maxLine = 8 << 10
+	// tailLines and tailWidth bound what is kept for a diagnosis.
+	tailLines = 12
+	tailWidth = 400
+)
+
+// stderrLog hands what a plugin process writes to the host's log and remembers the last lines.
+type stderrLog struct {
+	log hclog.Logger
+
+	mu   sync.Mutex
+	last []string
+}
+
+func newStderrLog(log hclog.Logger) *stderrLog { return &stderrLog{log: log} }
+
+// drain reads until EOF, or until the reader is closed.
+func (l *stderrLog) drain(r io.Reader) {
+	in := bufio.NewReaderSize(r, maxLine)
+	for {
+		line, err := in.ReadSlice('\n')
+		if len(line) > 0 {
+			l.line(string(line))
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return
+		}
+	}
+}
+
+func (l *stderrLog) line(line string) {
+	line = strings.TrimRight(line, "\r\n")
+	// Of a line that was overwritten on a terminal the last state counts.
+	if i := strings.LastIndexByte(line, '\r'); i >= 0 {
+		line = line[i+1:]
+	}
+	if strings.TrimSpace(line) == "" {
+		return
+	}
+	if level, message, args, ok := parseHclog(line); ok {
+		l.remember(message)
+		l.log.Log(level, message, args...)
+		return
+	}
+	l.remember(line)
+	l.log.Info(line)
+}
+
+func (l *stderrLog) remember(line string) {
+	if len(line) > tailWidth {
+		line = line[:tailWidth] + "…"
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = append(l.last, line)
+	if len(l.last) > tailLines {
+		l.last = l.last[len(l.last)-tailLines:]
+	}
+}
+
+// tail returns the last lines, oldest first.
+func (l *stderrLog) tail() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string(nil), l.last...)
+}
+
+// parseHclog reads a line of hclog's JSON format.
+func parseHclog(line string) (hclog.Level, string, []any, bool) {
+	if !strings.HasPrefix(line, "{") {
+		return 0, "", nil, false
+	}
+	var fields map[string]any
+	if json.Unmarshal([]byte(line), &fields) != nil {
+		return 0, "", nil, false
+	}
+	message, ok := fields["@message"].(string)
+	level, hasLevel := fields["@level"].(string)
+	if !ok || !hasLevel {
+		return 0, "", nil, false
+	}
+	var args []any
+	for _, k := range sortedKeys(fields) {
+		if !strings.HasPrefix(k, "@") {
+			args = append(args, k, fields[k])
+		}
+	}
+	if module, ok := fields["@module"].(string); ok && module != "" {
+		args = append(args, "module", module)
+	}
+	parsed := hclog.LevelFromString(level)
+	if parsed == hclog.NoLevel {
+		parsed = hclog.Info
+	}
+	return parsed, message, args, true
+}

@@ -1,0 +1,120 @@
+package progress
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+)
+
+// JSON prints one JSON object a line. Each has a message_type; the last one is the summary.
+type JSON struct {
+	Out   io.Writer
+	Every time.Duration
+}
+
+type jsonStatus struct {
+	MessageType    string  `json:"message_type"`
+	Done           int64   `json:"done"`
+	Skipped        int64   `json:"skipped"`
+	Failed         int64   `json:"failed"`
+	Total          *int64  `json:"total,omitempty"`
+	ItemsPerSecond float64 `json:"items_per_second"`
+	ETASeconds     float64 `json:"eta_seconds,omitempty"`
+	WorkersBusy    int     `json:"workers_busy"`
+	Workers        int     `json:"workers"`
+	Seconds        float64 `json:"seconds"`
+}
+
+type jsonFailure struct {
+	MessageType string `json:"message_type"`
+	// Item is the item itself where it is JSON, else its printable form as a string.
+	Item      json.RawMessage `json:"item"`
+	Kind      string          `json:"kind"`
+	Message   string          `json:"message"`
+	Traceback string          `json:"traceback,omitempty"`
+	Worker    int             `json:"worker"`
+	Attempts  int             `json:"attempts"`
+}
+
+type jsonSummary struct {
+	MessageType    string  `json:"message_type"`
+	Done           int64   `json:"done"`
+	Skipped        int64   `json:"skipped"`
+	Failed         int64   `json:"failed"`
+	Unlisted       int64   `json:"unlisted"`
+	Seconds        float64 `json:"seconds"`
+	ItemsPerSecond float64 `json:"items_per_second"`
+	Interrupted    bool    `json:"interrupted"`
+}
+
+type jsonExit struct {
+	MessageType string `json:"message_type"`
+	Code        int    `json:"code"`
+	Message     string `json:"message"`
+}
+
+// Interval implements Printer.
+func (j *JSON) Interval() time.Duration { return j.Every }
+
+// Update implements Printer.
+func (j *JSON) Update(s Snapshot) {
+	status := jsonStatus{
+		MessageType: "status", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, ItemsPerSecond: s.Rate,
+		ETASeconds: s.ETA.Seconds(), WorkersBusy: s.Busy, Workers: s.Workers, Seconds: s.Elapsed.Seconds(),
+	}
+	if s.Known {
+		status.Total = &s.Total
+	}
+	j.print(status)
+}
+
+// Failed implements Printer.
+func (j *JSON) Failed(f Failure) {
+	item := json.RawMessage(f.Item)
+	if !json.Valid(item) {
+		item, _ = json.Marshal(f.Item)
+	}
+	j.print(jsonFailure{
+		MessageType: "failed", Item: item, Kind: f.Kind, Message: f.Message, Traceback: f.Traceback, Worker: f.Worker,
+		Attempts: f.Attempts,
+	})
+}
+
+// Finish implements Printer.
+func (j *JSON) Finish(s Summary) {
+	j.print(jsonSummary{
+		MessageType: "summary", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, Unlisted: s.Unlisted,
+		Seconds: s.Seconds, ItemsPerSecond: s.ItemsPerSecond, Interrupted: s.Interrupted,
+	})
+}
+
+// PrintExit prints the object that tells a program why the host ended before a summary.
+func PrintExit(out io.Writer, code int, message string) {
+	(&JSON{Out: out}).print(jsonExit{MessageType: "exit_error", Code: code, Message: message})
+}
+
+func (j *JSON) print(v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return
+	}
+	_, _ = j.Out.Write(append(data, '\n'))
+}
+
+// None shows nothing on the way but failed items, and the summary at the end.
+type None struct {
+	Err, Out io.Writer
+	Verbose  bool
+}
+
+// Interval implements Printer.
+func (n *None) Interval() time.Duration { return 0 }
+
+// Update implements Printer.
+func (n *None) Update(Snapshot) {}
+
+// Failed implements Printer.
+func (n *None) Failed(f Failure) { writeFailure(n.Err, f, n.Verbose) }
+
+// Finish implements Printer.
+func (n *None) Finish(s Summary) { _, _ = io.WriteString(n.Out, s.Line()+"\n") }

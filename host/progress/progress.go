@@ -1,0 +1,185 @@
+// Package progress shows a run to whoever waits for it: counters that the run adds to, a ticker that reads them, and
+// printers for a terminal, a log and a program.
+package progress
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Counters are what a run counts. All of it may be used by several goroutines.
+type Counters struct {
+	Done    atomic.Int64
+	Skipped atomic.Int64
+	Failed  atomic.Int64
+	// Unlisted counts the folders and files that could not be listed.
+	Unlisted atomic.Int64
+}
+
+// Snapshot is a run at one moment.
+type Snapshot struct {
+	Done, Skipped, Failed int64
+	// Total is the number of all items; known is false until the listing has seen the last of them.
+	Total int64
+	Known bool
+	// Rate is items done or failed a second, over the last seconds.
+	Rate float64
+	// ETA is how long the rest will take at that rate; 0: not known.
+	ETA time.Duration
+	// Busy of Workers workers have work.
+	Busy, Workers int
+	Elapsed       time.Duration
+}
+
+// Summary is a run at its end.
+type Summary struct {
+	Done, Skipped, Failed int64
+	Unlisted              int64
+	Seconds               float64
+	// ItemsPerSecond is items done or failed a second of the whole run.
+	ItemsPerSecond float64
+	Interrupted    bool
+}
+
+// Failure is one failed item, for showing.
+type Failure struct {
+	Item      string
+	Kind      string
+	Message   string
+	Traceback string
+	Worker    int
+	Attempts  int
+}
+
+// Printer shows a run. Its methods are called by one goroutine at a time.
+type Printer interface {
+	// Update shows the run as it is; it is called at each tick.
+	Update(Snapshot)
+	// Failed shows a failed item.
+	Failed(Failure)
+	// Finish is the last call.
+	Finish(Summary)
+	// Interval is how often Update wants to be called; 0: never.
+	Interval() time.Duration
+}
+
+// Sources are what a snapshot is taken from beside the counters.
+type Sources struct {
+	// Total is the number of all items, once it is known; may be nil.
+	Total func() (int64, bool)
+	// Workers is how many workers have work, of how many; may be nil.
+	Workers func() (busy, all int)
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+}
+
+// Reporter connects counters to a printer. Make one with Start and end it with Finish.
+type Reporter struct {
+	Counters Counters
+	sources  Sources
+	printer  Printer
+	began    time.Time
+	rate     rate
+
+	mu   sync.Mutex
+	stop chan struct{}
+	gone sync.WaitGroup
+}
+
+// Start begins to show a run.
+func Start(printer Printer, sources Sources) *Reporter {
+	if sources.Now == nil {
+		sources.Now = time.Now
+	}
+	r := &Reporter{sources: sources, printer: printer, began: sources.Now(), stop: make(chan struct{})}
+	if interval := printer.Interval(); interval > 0 {
+		r.gone.Add(1)
+		go r.tick(interval)
+	}
+	return r
+}
+
+func (r *Reporter) tick(interval time.Duration) {
+	defer r.gone.Done()
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			r.mu.Lock()
+			r.printer.Update(r.snapshot())
+			r.mu.Unlock()
+		case <-r.stop:
+			return
+		}
+	}
+}
+
+func (r *Reporter) snapshot() Snapshot {
+	s := Snapshot{
+		Done: r.Counters.Done.Load(), Skipped: r.Counters.Skipped.Load(), Failed: r.Counters.Failed.Load(),
+		Elapsed: r.sources.Now().Sub(r.began),
+	}
+	if r.sources.Total != nil {
+		s.Total, s.Known = r.sources.Total()
+	}
+	if r.sources.Workers != nil {
+		s.Busy, s.Workers = r.sources.Workers()
+	}
+	s.Rate = r.rate.at(s.Elapsed, s.Done+s.Failed)
+	if left := s.Total - s.Done - s.Failed - s.Skipped; s.Known && left > 0 && s.Rate > 0 {
+		s.ETA = time.Duration(float64(left) / s.Rate * float64(time.Second))
+	}
+	return s
+}
+
+// Failed shows a failed item.
+func (r *Reporter) Failed(f Failure) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.printer.Failed(f)
+}
+
+// Finish stops the ticker, shows the summary and returns it.
+func (r *Reporter) Finish(interrupted bool) Summary {
+	close(r.stop)
+	r.gone.Wait()
+	seconds := r.sources.Now().Sub(r.began).Seconds()
+	s := Summary{
+		Done: r.Counters.Done.Load(), Skipped: r.Counters.Skipped.Load(), Failed: r.Counters.Failed.Load(),
+		Unlisted: r.Counters.Unlisted.Load(), Seconds: seconds, Interrupted: interrupted,
+	}
+	if seconds > 0 {
+		s.ItemsPerSecond = float64(s.Done+s.Failed) / seconds
+	}
+	r.printer.Finish(s)
+	return s
+}
+
+// rate measures over a window of some seconds, so that it follows a run that grows slower and does not jump.
+type rate struct {
+	points []point
+}
+
+type point struct {
+	at    time.Duration
+	count int64
+}
+
+const rateWindow = 15 * time.Second
+
+func (r *rate) at(now time.Duration, count int64) float64 {
+	r.points = append(r.points, point{now, count})
+	for len(r.points) > 2 && now-r.points[0].at > rateWindow {
+		r.points = r.points[1:]
+	}
+	first := point{}
+	if len(r.points) > 1 {
+		first = r.points[0]
+	}
+	if now <= first.at {
+		return 0
+	}
+	return float64(count-first.count) / (now - first.at).Seconds()
+}

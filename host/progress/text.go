@@ -1,0 +1,169 @@
+package progress
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Line is the form of the last line on stdout of a run that does not print JSON. It is part of the interface.
+func (s Summary) Line() string {
+	return fmt.Sprintf("done %d, skipped %d, failed %d in %.2f s (%s items/s)",
+		s.Done, s.Skipped, s.Failed, s.Seconds, rateText(s.ItemsPerSecond))
+}
+
+func rateText(r float64) string {
+	switch {
+	case r >= 100:
+		return strconv.FormatFloat(r, 'f', 0, 64)
+	case r >= 1:
+		return strconv.FormatFloat(r, 'f', 1, 64)
+	default:
+		return strconv.FormatFloat(r, 'f', 2, 64)
+	}
+}
+
+// thousands groups digits by three, for people.
+func thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func line(s Snapshot) string {
+	var b strings.Builder
+	if s.Known && s.Total > 0 {
+		fmt.Fprintf(&b, "%d%% of %s: ", 100*(s.Done+s.Skipped+s.Failed)/s.Total, thousands(s.Total))
+	}
+	fmt.Fprintf(&b, "done %s, skipped %s, failed %s, %s items/s", thousands(s.Done), thousands(s.Skipped),
+		thousands(s.Failed), rateText(s.Rate))
+	if s.ETA > 0 {
+		fmt.Fprintf(&b, ", ETA %s", clock(s.ETA))
+	}
+	fmt.Fprintf(&b, ", %d/%d workers busy, %s", s.Busy, s.Workers, clock(s.Elapsed))
+	return b.String()
+}
+
+func clock(d time.Duration) string {
+	d = d.Round(time.Second)
+	h, m, s := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
+	if h > 0 {
+		return fmt.Sprintf("%d:%02d:%02d", h, m, s)
+	}
+	return fmt.Sprintf("%d:%02d", m, s)
+}
+
+func failureLine(f Failure) string {
+	item := f.Item
+	if item == "" {
+		item = "an item that the plugin gave no printable form of"
+	}
+	return fmt.Sprintf("failed (%s) %s: %s", f.Kind, item, f.Message)
+}
+
+// Screen is a terminal with one line at its foot that is drawn again and again. What is written through it appears
+// above that line.
+type Screen struct {
+	mu    sync.Mutex
+	out   io.Writer
+	width func() int
+	foot  string
+}
+
+// NewScreen returns a screen on a terminal. width is asked at each drawing.
+func NewScreen(out io.Writer, width func() int) *Screen { return &Screen{out: out, width: width} }
+
+const clearLine = "\r\x1b[K"
+
+// Write prints above the foot.
+func (s *Screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.foot == "" {
+		return s.out.Write(p)
+	}
+	if _, err := io.WriteString(s.out, clearLine); err != nil {
+		return 0, err
+	}
+	n, err := s.out.Write(p)
+	if err == nil && len(p) > 0 && p[len(p)-1] == '\n' {
+		_, err = io.WriteString(s.out, s.foot)
+	}
+	return n, err
+}
+
+// Foot draws the line at the foot; empty removes it.
+func (s *Screen) Foot(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w := s.width(); w > 1 && len([]rune(text)) >= w {
+		text = string([]rune(text)[:w-1])
+	}
+	if text == "" && s.foot == "" {
+		return
+	}
+	s.foot = text
+	// A terminal that is gone takes nothing; the run goes on without being watched.
+	_, _ = io.WriteString(s.out, clearLine+text)
+}
+
+// Bar shows a run as one line at the foot of a terminal.
+type Bar struct {
+	Screen *Screen
+	// Out gets the summary.
+	Out io.Writer
+	// Verbose shows the traceback of failed items.
+	Verbose bool
+}
+
+// Interval implements Printer.
+func (b *Bar) Interval() time.Duration { return 100 * time.Millisecond }
+
+// Update implements Printer.
+func (b *Bar) Update(s Snapshot) { b.Screen.Foot(line(s)) }
+
+// Failed implements Printer.
+func (b *Bar) Failed(f Failure) { writeFailure(b.Screen, f, b.Verbose) }
+
+// Finish implements Printer.
+func (b *Bar) Finish(s Summary) {
+	b.Screen.Foot("")
+	_, _ = fmt.Fprintln(b.Out, s.Line())
+}
+
+// Plain shows a run as lines in a log, one every Every.
+type Plain struct {
+	// Err gets the lines on the way, Out the summary.
+	Err, Out io.Writer
+	Every    time.Duration
+	Verbose  bool
+}
+
+// Interval implements Printer.
+func (p *Plain) Interval() time.Duration { return p.Every }
+
+// Update implements Printer.
+func (p *Plain) Update(s Snapshot) { _, _ = fmt.Fprintln(p.Err, line(s)) }
+
+// Failed implements Printer.
+func (p *Plain) Failed(f Failure) { writeFailure(p.Err, f, p.Verbose) }
+
+// Finish implements Printer.
+func (p *Plain) Finish(s Summary) { _, _ = fmt.Fprintln(p.Out, s.Line()) }
+
+func writeFailure(w io.Writer, f Failure, verbose bool) {
+	text := failureLine(f) + "\n"
+	if verbose && f.Traceback != "" {
+		text += indent(f.Traceback)
+	}
+	_, _ = io.WriteString(w, text)
+}
+
+func indent(text string) string {
+	return "    " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ") + "\n"
+}
