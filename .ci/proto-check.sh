@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The contract's checks: its style, that it breaks nothing of the baseline, and that the generated files in the tree are
+# what it generates. The last is done aside, so that it works in an unclean tree and changes nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+buf=$PWD/.tools/bin/buf
+"$buf" lint proto
+"$buf" format --diff --exit-code proto
+if ! "$buf" breaking proto --against proto/baseline.binpb; then
+  echo "proto/ breaks the contract of proto/baseline.binpb. If that is meant, and nothing was released with it: task proto:baseline" >&2
+  exit 1
+fi
+out=build/proto-check
+rm -rf "$out"
+mkdir -p "$out/go" "$out/python"
+(cd proto && PATH="$PWD/../.tools/bin:$PATH" "$buf" generate -o "../$out/go")
+stale=0
+for file in $(cd "$out/go" && find . -type f); do
+  cmp -s "$out/go/$file" "proto/$file" || { echo "proto/${file#./} is not what proto/ generates" >&2; stale=1; }
+done
+if [ -d sdk/python/kagurazaka/_proto ]; then
+  bash .ci/gen-python.sh "$out/python"
+  for file in $(cd "$out/python" && find . -type f); do
+    cmp -s "$out/python/$file" "sdk/python/$file" || { echo "sdk/python/${file#./} is not what proto/ generates" >&2; stale=1; }
+  done
+fi
+[ $stale = 0 ] || { echo "run: task proto" >&2; exit 1; }
+echo "proto: style, compatibility and generated files are as they should be"
