@@ -1,0 +1,95 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/kagurazaka/kagurazaka/host/problem"
+)
+
+// merger merges trees whose interpolations are not resolved yet.
+type merger struct {
+	// follow returns what an interpolation stands for, for a map that is merged into it; nil: it cannot be said yet.
+	follow   func(*Value) *Value
+	problems []problem.Problem
+}
+
+// into merges src into dst, both maps: maps within maps are merged, anything else is replaced. A map that a dotlist's
+// path made addresses the elements of a list. src is not changed.
+func (m *merger) into(dst, src *Value) {
+	for _, e := range src.Entries {
+		old := dst.Get(e.Key)
+		if old != nil {
+			if e.Value.isMissing() {
+				continue
+			}
+			if e.Value.Kind == KindMap && m.mergeChild(dst, e.Key, old, e.Value) {
+				continue
+			}
+		}
+		e.Value = e.Value.clone()
+		dst.set(e)
+	}
+}
+
+// mergeChild merges a map into what stands under the key, and reports whether that could be done.
+func (m *merger) mergeChild(dst *Value, key string, old, src *Value) bool {
+	if s, ok := old.Scalar.(string); ok && old.Kind == KindScalar && hasInterpolation(s) {
+		target := m.follow(old)
+		if target == nil || target.Kind == KindScalar {
+			return false
+		}
+		old = target.clone()
+		dst.set(Entry{Key: key, Value: old})
+	}
+	switch {
+	case old.Kind == KindMap:
+		m.into(old, src)
+		old.dotted = old.dotted && src.dotted
+		return true
+	case old.Kind == KindList && src.dotted:
+		m.elements(old, src)
+		return true
+	}
+	return false
+}
+
+// elements merges a dotlist's map into the elements of a list that it addresses.
+func (m *merger) elements(list, src *Value) {
+	for _, e := range src.Entries {
+		i, p := elementIndex(e, len(list.Items), list)
+		if p != nil {
+			m.problems = append(m.problems, *p)
+			continue
+		}
+		old := list.Items[i]
+		if e.Value.Kind == KindMap && old.Kind == KindMap {
+			m.into(old, e.Value)
+			continue
+		}
+		if e.Value.Kind == KindMap && e.Value.dotted && old.Kind == KindList {
+			m.elements(old, e.Value)
+			continue
+		}
+		list.setItem(i, e.Value.clone())
+	}
+}
+
+// elementIndex is the position that a dotlist's name means in a list of n. list is nil where the list is not of the
+// configuration.
+func elementIndex(e Entry, n int, list *Value) (int, *problem.Problem) {
+	i, err := strconv.Atoi(e.Key)
+	if err == nil && i < 0 {
+		i += n
+	}
+	if err == nil && i >= 0 && i < n {
+		return i, nil
+	}
+	where := ""
+	if list != nil && list.Source != "" {
+		where = " (" + list.Source + ")"
+	}
+	p := &problem.Problem{Source: e.Value.Source, Message: fmt.Sprintf("%s names no element of a list of %d%s", e.Key, n, where),
+		Suggestion: "elements count from 0; a longer list is given as a whole: [a, b, c]"}
+	return 0, p
+}

@@ -1,0 +1,176 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/problem"
+)
+
+// resolverNames are what ${name:…} can call.
+var resolverNames = []string{"oc.env", "oc.decode", "oc.select", "oc.create", "oc.dict.keys", "oc.dict.values"}
+
+// call evaluates ${name:argument,…}. All arguments are evaluated, a default that is not needed included.
+func (r *resolver) call(c call, at *Value) (*Value, error) {
+	if !known(c.name) {
+		hint := problem.Meant(c.name, "there are", resolverNames)
+		if c.name == "env" {
+			hint = "did you mean oc.env?"
+		}
+		return nil, &hinted{fmt.Sprintf("%s: there is no resolver %s", c.text, c.name), hint}
+	}
+	arguments := make([]*Value, len(c.arguments))
+	for i, a := range c.arguments {
+		v, err := r.evalDeep(a, at)
+		if err != nil {
+			return nil, err
+		}
+		arguments[i] = v
+	}
+	most := 1
+	if c.name == "oc.env" || c.name == "oc.select" {
+		most = 2
+	}
+	if len(arguments) < 1 || len(arguments) > most {
+		return nil, &hinted{fmt.Sprintf("%s: %s takes %s, this gives %d", c.text, c.name, map[int]string{1: "one argument", 2: "one or two arguments"}[most],
+			len(arguments)), "put an argument that holds a comma into quotes"}
+	}
+	result, err := r.resolve(c, arguments, at)
+	if err != nil {
+		var done *located
+		var h *hinted
+		if errors.As(err, &done) || errors.As(err, &h) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%s: %w", c.text, err)
+	}
+	return result, nil
+}
+
+func known(name string) bool {
+	for _, n := range resolverNames {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *resolver) resolve(c call, arguments []*Value, at *Value) (*Value, error) {
+	first := arguments[0]
+	if c.name == "oc.create" {
+		return first, nil
+	}
+	name, isText := first.Scalar.(string)
+	if c.name == "oc.decode" {
+		if first.IsNull() {
+			return newScalar(nil, at.Source), nil
+		}
+		if !isText || first.Kind != KindScalar {
+			return nil, fmt.Errorf("oc.decode reads a text, this is %s", first.what())
+		}
+		return r.decode(name, at)
+	}
+	if !isText || first.Kind != KindScalar {
+		return nil, fmt.Errorf("its first argument is a name, this is %s", first.what())
+	}
+	if c.name == "oc.env" {
+		return r.environment(name, arguments[1:], at, c.text)
+	}
+	ref, err := pathReference(name)
+	if err != nil {
+		return nil, err
+	}
+	v, err := r.lookup(ref, at)
+	if err != nil {
+		var done *located
+		if c.name != "oc.select" || errors.As(err, &done) {
+			return nil, err
+		}
+		if len(arguments) == 2 {
+			return arguments[1], nil
+		}
+		return newScalar(nil, at.Source), nil
+	}
+	if c.name == "oc.select" {
+		return v, nil
+	}
+	if v.Kind != KindMap {
+		return nil, fmt.Errorf("%s is %s, not a map", name, v.what())
+	}
+	list := &Value{Kind: KindList, Source: at.Source}
+	for _, e := range v.Entries {
+		item := newText(e.Key, at.Source)
+		if c.name == "oc.dict.values" {
+			if item, err = r.deep(e.Value, nil); err != nil {
+				return nil, err
+			}
+		}
+		list.Items = append(list.Items, nil)
+		list.setItem(len(list.Items)-1, item)
+	}
+	return list, nil
+}
+
+func (r *resolver) environment(name string, fallback []*Value, at *Value, text string) (*Value, error) {
+	if s, ok := r.env(name); ok {
+		return newText(s, at.Source), nil
+	}
+	if len(fallback) == 0 {
+		return nil, &hinted{fmt.Sprintf("%s: the environment variable %s is not set", text, name),
+			fmt.Sprintf("set it, or give a default: ${oc.env:%s,DEFAULT}", name)}
+	}
+	if fallback[0].IsNull() {
+		return newScalar(nil, at.Source), nil
+	}
+	return newText(fallback[0].Text(), at.Source), nil
+}
+
+// decode reads a text as a value by the rules inside an interpolation.
+func (r *resolver) decode(text string, at *Value) (*Value, error) {
+	p := &interpParser{s: text}
+	e, err := p.decoded()
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", text, err)
+	}
+	return r.evalDeep(e, at)
+}
+
+// decoded parses the whole text as one element, whose spaces belong to it where it is a plain text.
+func (p *interpParser) decoded() (expr, error) {
+	if p.s == "" {
+		return nil, errors.New("there is nothing to decode")
+	}
+	if strings.ContainsRune("'\"[{", rune(p.s[0])) {
+		e, err := p.element()
+		if err == nil {
+			if p.spaces(); p.pos < len(p.s) {
+				err = errors.New("something follows the value")
+			}
+		}
+		return e, err
+	}
+	if p.s != strings.TrimSpace(p.s) && !hasInterpolation(p.s) {
+		return literal{p.s}, nil
+	}
+	e, err := p.primitive(",}]")
+	if err == nil && p.pos < len(p.s) {
+		err = fmt.Errorf("%q cannot stand in a text without quotes", p.s[p.pos:p.pos+1])
+	}
+	return e, err
+}
+
+// pathReference reads a path with its leading dots, as ${…} has it.
+func pathReference(path string) (reference, error) {
+	trimmed := strings.TrimLeft(path, ".")
+	ref := reference{up: len(path) - len(trimmed), text: path}
+	names, err := splitPath(trimmed)
+	if err != nil {
+		return ref, err
+	}
+	for _, n := range names {
+		ref.names = append(ref.names, literal{n})
+	}
+	return ref, nil
+}

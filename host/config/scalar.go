@@ -1,0 +1,99 @@
+package config
+
+import (
+	"encoding/json"
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// The plain scalars of YAML 1.1, as PyYAML with OmegaConf's float rule reads them. Configurations of kagurazaka 0.1.1
+// must keep their meaning.
+var (
+	yamlInt = regexp.MustCompile(`^[-+]?(?:0b_*[01][01_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|0[0-7_]*|[1-9][0-9_]*(?::[0-5]?[0-9])*)$`)
+	// A fraction may have underscores, digits before an exponent only where no fraction stands between.
+	yamlFloat = regexp.MustCompile(`^(?:[-+]?[0-9][0-9_]*\.[0-9_]*|` +
+		`[-+]?[0-9]+(?:_[0-9]+)*(?:\.[0-9_]*)?[eE][-+]?[0-9]+|` +
+		`\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|` +
+		`[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|` +
+		`[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
+)
+
+// plainScalar returns what a plain (unquoted) YAML scalar means: nil, bool, json.Number, float64 or the string itself.
+func plainScalar(s string) any {
+	switch s {
+	case "", "~", "null", "Null", "NULL":
+		return nil
+	case "yes", "Yes", "YES", "on", "On", "ON", "true", "True", "TRUE":
+		return true
+	case "no", "No", "NO", "off", "Off", "OFF", "false", "False", "FALSE":
+		return false
+	}
+	if len(s) == 0 || !strings.ContainsRune("+-.0123456789", rune(s[0])) {
+		return s
+	}
+	if yamlInt.MatchString(s) {
+		if n, ok := yamlInteger(s); ok {
+			return n
+		}
+		return s
+	}
+	if yamlFloat.MatchString(s) {
+		return yamlReal(s)
+	}
+	return s
+}
+
+// yamlInteger reads a whole number that matches yamlInt.
+func yamlInteger(s string) (json.Number, bool) {
+	s = strings.ReplaceAll(s, "_", "")
+	negative := strings.HasPrefix(s, "-")
+	s = strings.TrimLeft(s, "+-")
+	n := new(big.Int)
+	ok := true
+	switch {
+	case strings.HasPrefix(s, "0b"):
+		_, ok = n.SetString(s[2:], 2)
+	case strings.HasPrefix(s, "0x"):
+		_, ok = n.SetString(s[2:], 16)
+	case strings.Contains(s, ":"):
+		for part := range strings.SplitSeq(s, ":") {
+			digit, err := strconv.ParseInt(part, 10, 64)
+			if err != nil {
+				return "", false
+			}
+			n.Mul(n, big.NewInt(60)).Add(n, big.NewInt(digit))
+		}
+	case len(s) > 1 && s[0] == '0':
+		_, ok = n.SetString(s, 8)
+	default:
+		_, ok = n.SetString(s, 10)
+	}
+	if negative {
+		n.Neg(n)
+	}
+	return json.Number(n.String()), ok
+}
+
+// yamlReal reads a number that matches yamlFloat. One out of range is infinite or 0, as in Python.
+func yamlReal(s string) float64 {
+	s = strings.ReplaceAll(s, "_", "")
+	if strings.Contains(s, ":") {
+		sign := 1.0
+		if s[0] == '-' {
+			sign = -1
+		}
+		var sum float64
+		for part := range strings.SplitSeq(strings.TrimLeft(s, "+-"), ":") {
+			digits, _ := strconv.ParseFloat(part, 64)
+			sum = sum*60 + digits
+		}
+		return sign * sum
+	}
+	if strings.ContainsAny(s, "nN") { // .inf and .nan: Go has no point there
+		s = strings.Replace(s, ".", "", 1)
+	}
+	f, _ := strconv.ParseFloat(s, 64)
+	return f
+}

@@ -1,0 +1,256 @@
+//nolint:staticcheck // sigs.k8s.io/yaml names its own node package deprecated; it is the YAML library of this project.
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
+
+	"github.com/kagurazaka/kagurazaka/host/problem"
+)
+
+// maxValues bounds what aliases and interpolations can blow a small file up to.
+const maxValues = 1_000_000
+
+// yamlReader turns YAML nodes into values.
+type yamlReader struct {
+	// at returns the source of what stands at a line and column.
+	at       func(line, column int) string
+	path     string
+	problems []problem.Problem
+	// open are the aliased nodes that are being read, to find one that contains itself.
+	open  map[*yaml.Node]bool
+	count int
+}
+
+// parseYAML reads the one YAML document in data. The value is nil where there is none or where it cannot be read; a
+// value that came with problems is good enough to look for more of them.
+func parseYAML(data []byte, name string) (*Value, []problem.Problem) {
+	r := &yamlReader{
+		at:   func(line, column int) string { return fmt.Sprintf("%s:%d:%d", name, line, column) },
+		open: map[*yaml.Node]bool{},
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var document, second yaml.Node
+	switch err := decoder.Decode(&document); {
+	case errors.Is(err, io.EOF):
+		return nil, nil
+	case err != nil:
+		return nil, []problem.Problem{yamlSyntax(err, name)}
+	}
+	switch err := decoder.Decode(&second); {
+	case err == nil:
+		r.complain(&second, "a second document begins here: a configuration is one document", "remove the --- line")
+	case !errors.Is(err, io.EOF):
+		return nil, []problem.Problem{yamlSyntax(err, name)}
+	}
+	if len(document.Content) == 0 {
+		return nil, r.problems
+	}
+	return r.value(document.Content[0]), r.problems
+}
+
+var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+// yamlSyntax turns the parser's error into a problem with its line.
+func yamlSyntax(err error, name string) problem.Problem {
+	text := err.Error()
+	source := name
+	if m := yamlErrorLine.FindStringSubmatch(text); m != nil {
+		text = text[len(m[0]):]
+		if m[1] != "" {
+			source += ":" + m[1]
+		}
+	}
+	return problem.Problem{Source: source, Message: "this is not YAML: " + text, Suggestion: syntaxHint(text)}
+}
+
+func syntaxHint(text string) string {
+	switch {
+	case strings.Contains(text, "cannot start any token") && strings.Contains(text, "tab"):
+		return "indent with spaces, not with tabs"
+	case strings.Contains(text, "cannot start any token"), strings.Contains(text, "did not find expected alphabetic"),
+		strings.Contains(text, "unknown anchor"):
+		return "put a value that begins with a special character into quotes"
+	case strings.Contains(text, "mapping values are not allowed"):
+		return "put a value that holds \": \" into quotes, or check the indentation"
+	}
+	return ""
+}
+
+func (r *yamlReader) complain(n *yaml.Node, message, hint string) {
+	r.problems = append(r.problems, problem.Problem{Source: r.at(n.Line, n.Column), Path: r.path, Message: message, Suggestion: hint})
+}
+
+func (r *yamlReader) value(n *yaml.Node) *Value {
+	r.count++
+	if r.count > maxValues {
+		if r.count == maxValues+1 {
+			r.complain(n, fmt.Sprintf("aliases make this file larger than %d values", maxValues), "")
+		}
+		return newScalar(nil, r.at(n.Line, n.Column))
+	}
+	if n.Style&yaml.TaggedStyle != 0 && (n.Kind == yaml.MappingNode && n.ShortTag() != "!!map" || n.Kind == yaml.SequenceNode && n.ShortTag() != "!!seq") {
+		r.complain(n, fmt.Sprintf("the tag %s means nothing here", n.ShortTag()), "leave the tag out")
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		if r.open[n.Alias] {
+			r.complain(n, fmt.Sprintf("the anchor %s contains itself", n.Value), "")
+			return newScalar(nil, r.at(n.Line, n.Column))
+		}
+		return r.value(n.Alias)
+	case yaml.MappingNode:
+		r.open[n] = true
+		defer delete(r.open, n)
+		return r.mapping(n)
+	case yaml.SequenceNode:
+		r.open[n] = true
+		defer delete(r.open, n)
+		list := &Value{Kind: KindList, Source: r.at(n.Line, n.Column), Items: make([]*Value, len(n.Content))}
+		outer := r.path
+		for i, item := range n.Content {
+			r.path = join(outer, strconv.Itoa(i))
+			list.setItem(i, r.value(item))
+		}
+		r.path = outer
+		return list
+	}
+	return newScalar(r.scalar(n), r.at(n.Line, n.Column))
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// mapping reads a map. The keys that << brings in stand before its own, which win.
+func (r *yamlReader) mapping(n *yaml.Node) *Value {
+	own, merged := newMap(r.at(n.Line, n.Column)), newMap("")
+	outer := r.path
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, content := n.Content[i], n.Content[i+1]
+		if key.Kind == yaml.ScalarNode && key.Value == "<<" && key.Style == 0 {
+			r.mergeKey(merged, content)
+			continue
+		}
+		entry, ok := r.key(key)
+		if !ok {
+			continue
+		}
+		r.path = join(outer, entry.Key)
+		if before := own.entry(entry.Key); before != nil {
+			r.complain(key, fmt.Sprintf("duplicate key: %s is given in line %d and again in line %d", entry.Key, before.line, key.Line),
+				"keep one of them")
+		} else {
+			entry.Value = r.value(content)
+			own.set(entry)
+		}
+		r.path = outer
+	}
+	if len(merged.Entries) == 0 {
+		return own
+	}
+	for _, e := range own.Entries {
+		merged.set(e)
+	}
+	merged.Source = own.Source
+	return merged
+}
+
+// entry returns the map's entry of that key, or nil.
+func (v *Value) entry(key string) *Entry {
+	for i := range v.Entries {
+		if v.Entries[i].Key == key {
+			return &v.Entries[i]
+		}
+	}
+	return nil
+}
+
+// mergeKey adds what stands behind << to a map: a map, or a list of maps of which the first wins.
+func (r *yamlReader) mergeKey(into *Value, n *yaml.Node) {
+	maps := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		maps = n.Content
+	}
+	for _, m := range maps {
+		v := r.value(m)
+		if v.Kind != KindMap {
+			r.complain(m, "<< takes a map or a list of maps, this is "+v.what(), "")
+			continue
+		}
+		for _, e := range v.Entries {
+			if into.Get(e.Key) == nil {
+				into.set(e)
+			}
+		}
+	}
+}
+
+// key reads a map's key as Python has it.
+func (r *yamlReader) key(n *yaml.Node) (Entry, bool) {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n.Kind != yaml.ScalarNode {
+		r.complain(n, "a list or map cannot be a key", "put braces that are text into quotes")
+		return Entry{}, false
+	}
+	scalar := r.scalar(n)
+	if scalar == nil {
+		r.complain(n, "null cannot be a key", "put the key into quotes")
+		return Entry{}, false
+	}
+	e := Entry{Key: newScalar(scalar, "").Text(), line: n.Line}
+	if _, ok := scalar.(string); !ok {
+		e.typed = scalar
+	}
+	return e, true
+}
+
+// scalar reads a scalar node by its tag, or, where a plain one has none, by its looks.
+func (r *yamlReader) scalar(n *yaml.Node) any {
+	if n.Style&yaml.TaggedStyle == 0 {
+		if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+			return n.Value
+		}
+		return plainScalar(n.Value)
+	}
+	switch tag := n.ShortTag(); tag {
+	case "!!str", "!":
+		return n.Value
+	case "!!null":
+		return nil
+	case "!!bool":
+		if b, ok := plainScalar(strings.ToLower(n.Value)).(bool); ok {
+			return b
+		}
+	case "!!int":
+		if i, ok := plainScalar(n.Value).(json.Number); ok {
+			return i
+		}
+	case "!!float":
+		switch f := plainScalar(n.Value).(type) {
+		case float64:
+			return f
+		case json.Number:
+			real, _ := f.Float64()
+			return real
+		}
+	default:
+		r.complain(n, fmt.Sprintf("the tag %s means nothing here", tag), "put a text that begins with ! into quotes")
+		return n.Value
+	}
+	r.complain(n, fmt.Sprintf("%q is not what its tag %s says", n.Value, n.ShortTag()), "")
+	return n.Value
+}

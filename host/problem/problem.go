@@ -1,0 +1,125 @@
+// Package problem holds what is wrong with a run's configuration. Rooms that check something collect problems instead
+// of stopping at the first, and the user sees all of them at once.
+package problem
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/suggest"
+)
+
+// Problem is one thing that is wrong with what the user gave.
+type Problem struct {
+	// Source is where it was given: "cfg.yaml:3:5" or "--mixin a.b". Empty: the command line.
+	Source string
+	// Path is the value or argument it is about: "hard_shard_mode.input_path", "--size". Empty: the whole source.
+	Path string
+	// Message says what is wrong, in one line.
+	Message string
+	// Suggestion says what was probably meant or what to do, as a phrase of its own; empty: no idea.
+	Suggestion string
+	// Warning problems do not keep a run from starting.
+	Warning bool
+}
+
+// String is the problem in one line, without its suggestion.
+func (p Problem) String() string {
+	var parts []string
+	if p.Source != "" {
+		parts = append(parts, p.Source)
+	}
+	// "--mixin a.b: a.b: …" would say the same thing twice.
+	if p.Path != "" && p.Path != p.Source && !strings.HasSuffix(p.Source, " "+p.Path) {
+		parts = append(parts, p.Path)
+	}
+	return strings.Join(append(parts, p.Message), ": ")
+}
+
+// Any reports whether one of the problems is more than a warning.
+func Any(problems []Problem) bool {
+	for _, p := range problems {
+		if !p.Warning {
+			return true
+		}
+	}
+	return false
+}
+
+// Errors are problems as one error. Make them with Err, which leaves out what is only a warning.
+type Errors []Problem
+
+// Error lists the problems, one a line.
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i, p := range e {
+		lines[i] = p.String()
+		if p.Suggestion != "" {
+			lines[i] += " (" + p.Suggestion + ")"
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Err returns the problems that are more than warnings as an Errors, or nil where there is none.
+func Err(problems []Problem) error {
+	var errs Errors
+	for _, p := range problems {
+		if !p.Warning {
+			errs = append(errs, p)
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return errs
+}
+
+// Unique returns the problems in their order, each said once.
+func Unique(problems []Problem) []Problem {
+	seen := make(map[Problem]bool, len(problems))
+	var kept []Problem
+	for _, p := range problems {
+		if !seen[p] {
+			seen[p] = true
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// Render writes every problem once: a line that begins with "error:" or "warning:", and a line below it for what was
+// meant. Errors come before warnings.
+func Render(w io.Writer, problems []Problem) error {
+	var b strings.Builder
+	for _, warnings := range []bool{false, true} {
+		word := "error"
+		if warnings {
+			word = "warning"
+		}
+		for _, p := range Unique(problems) {
+			if p.Warning != warnings {
+				continue
+			}
+			fmt.Fprintf(&b, "%s: %s\n", word, p)
+			if p.Suggestion != "" {
+				fmt.Fprintf(&b, "  hint: %s\n", p.Suggestion)
+			}
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Meant is the suggestion for a name that nobody knows: the option that is near to it, or else, where there are few
+// enough to read, all of them. what says what the options are, for the second case: "its fields".
+func Meant(word, what string, options []string) string {
+	if near := suggest.Closest(word, options); near != "" {
+		return fmt.Sprintf("did you mean %s?", near)
+	}
+	if len(options) == 0 || len(options) > 12 {
+		return ""
+	}
+	return fmt.Sprintf("%s: %s", what, strings.Join(options, ", "))
+}

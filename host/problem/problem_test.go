@@ -1,0 +1,64 @@
+package problem
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestRender(t *testing.T) {
+	problems := []Problem{
+		{Source: "shared.yaml:4:3", Path: "dataloadr", Message: "names no field", Suggestion: "did you mean dataloader?", Warning: true},
+		{Source: "--mixin a.b", Path: "a.b", Message: "there is no field b", Suggestion: "did you mean c?"},
+		{Path: "--size", Message: "x is not a whole number"},
+		{Path: "--size", Message: "x is not a whole number"},
+		{Source: "cfg.yaml:1:1", Message: "duplicate key"},
+	}
+	var b strings.Builder
+	if err := Render(&b, problems); err != nil {
+		t.Fatal(err)
+	}
+	want := `error: --mixin a.b: there is no field b
+  hint: did you mean c?
+error: --size: x is not a whole number
+error: cfg.yaml:1:1: duplicate key
+warning: shared.yaml:4:3: dataloadr: names no field
+  hint: did you mean dataloader?
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+func TestErrLeavesOutWarnings(t *testing.T) {
+	if err := Err([]Problem{{Message: "w", Warning: true}}); err != nil || Any([]Problem{{Warning: true}}) {
+		t.Errorf("a warning became an error: %v", err)
+	}
+	err := Err([]Problem{{Message: "w", Warning: true}, {Path: "a", Message: "bad", Suggestion: "do c"}, {Message: "worse"}})
+	var errs Errors
+	if !errors.As(err, &errs) || len(errs) != 2 {
+		t.Fatalf("got %#v", err)
+	}
+	if got, want := err.Error(), "a: bad (do c)\nworse"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if !Any(errs) {
+		t.Error("Any found no error")
+	}
+}
+
+func TestMeant(t *testing.T) {
+	for _, c := range []struct {
+		word    string
+		options []string
+		want    string
+	}{
+		{"inptu_path", []string{"input_path", "output_path"}, "did you mean input_path?"},
+		{"zzz", []string{"input_path", "output_path"}, "its fields: input_path, output_path"},
+		{"zzz", nil, ""},
+	} {
+		if got := Meant(c.word, "its fields", c.options); got != c.want {
+			t.Errorf("Meant(%q) = %q, want %q", c.word, got, c.want)
+		}
+	}
+}
