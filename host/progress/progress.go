@@ -68,6 +68,8 @@ type Printer interface {
 type Sources struct {
 	// Total is the number of all items, once it is known; may be nil.
 	Total func() (int64, bool)
+	// Skipped counts the items that the planner found finished, beside those that workers did; may be nil.
+	Skipped func() int64
 	// Workers is how many workers have work, of how many; may be nil.
 	Workers func() (busy, all int)
 	// Now is the clock; nil: time.Now.
@@ -118,7 +120,7 @@ func (r *Reporter) tick(interval time.Duration) {
 
 func (r *Reporter) snapshot() Snapshot {
 	s := Snapshot{
-		Done: r.Counters.Done.Load(), Skipped: r.Counters.Skipped.Load(), Failed: r.Counters.Failed.Load(),
+		Done: r.Counters.Done.Load(), Skipped: r.skipped(), Failed: r.Counters.Failed.Load(),
 		Elapsed: r.sources.Now().Sub(r.began),
 	}
 	if r.sources.Total != nil {
@@ -134,6 +136,14 @@ func (r *Reporter) snapshot() Snapshot {
 	return s
 }
 
+func (r *Reporter) skipped() int64 {
+	n := r.Counters.Skipped.Load()
+	if r.sources.Skipped != nil {
+		n += r.sources.Skipped()
+	}
+	return n
+}
+
 // Failed shows a failed item.
 func (r *Reporter) Failed(f Failure) {
 	r.mu.Lock()
@@ -147,7 +157,7 @@ func (r *Reporter) Finish(interrupted bool) Summary {
 	r.gone.Wait()
 	seconds := r.sources.Now().Sub(r.began).Seconds()
 	s := Summary{
-		Done: r.Counters.Done.Load(), Skipped: r.Counters.Skipped.Load(), Failed: r.Counters.Failed.Load(),
+		Done: r.Counters.Done.Load(), Skipped: r.skipped(), Failed: r.Counters.Failed.Load(),
 		Unlisted: r.Counters.Unlisted.Load(), Seconds: seconds, Interrupted: interrupted,
 	}
 	if seconds > 0 {

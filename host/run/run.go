@@ -1,0 +1,92 @@
+// Package run drives items through a backbone and counts what becomes of them.
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/mp"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/progress"
+)
+
+// Listing is what a run wants to know of the items that its source yields. All of it is asked while the source works.
+type Listing interface {
+	// Total is the number of all items, finished ones included, once it is known.
+	Total() (int64, bool)
+	// Skipped is how many items were found finished before they were dispatched.
+	Skipped() int64
+	// Remaining is how many items the source has still to yield, once that is known.
+	Remaining() (int, bool)
+	// Unlisted is how many folders and files could not be listed.
+	Unlisted() int64
+}
+
+// Job is one run.
+type Job struct {
+	Source  backbones.Source
+	Listing Listing
+	Start   backbones.Starter
+	// Workers is the number of worker processes, ChunkSize the number of items sent together (0: automatic).
+	Workers, ChunkSize int
+	Printer            progress.Printer
+	// Drain is closed by the first signal: nothing more is dispatched, and what is in flight may take Grace.
+	Drain <-chan struct{}
+	Grace time.Duration
+	Log   hclog.Logger
+}
+
+// Do runs the job until every item has its outcome. The error carries its exit code: failed items are an error, too.
+func Do(ctx context.Context, job Job) (progress.Summary, error) {
+	pool := mp.New(mp.Options{
+		Workers: job.Workers, ChunkSize: job.ChunkSize, Start: job.Start, Remaining: job.Listing.Remaining,
+		Drain: job.Drain, Grace: job.Grace, Log: job.Log,
+	})
+	reporter := progress.Start(job.Printer, progress.Sources{
+		Total: job.Listing.Total, Skipped: job.Listing.Skipped,
+		Workers: func() (int, int) { return pool.Busy(), max(pool.Running(), 0) },
+	})
+	err := pool.Run(ctx, job.Source, func(o backbones.Outcomes) error {
+		count(reporter, o)
+		return nil
+	})
+	reporter.Counters.Unlisted.Store(job.Listing.Unlisted())
+	interrupted := errors.Is(err, mp.ErrDrained) || ctx.Err() != nil
+	summary := reporter.Finish(interrupted)
+	switch {
+	case interrupted:
+		return summary, exitcode.With(exitcode.Interrupted, errors.New("the run was interrupted: the same command goes on where it stopped"))
+	case err != nil:
+		return summary, err
+	case summary.Failed > 0:
+		return summary, exitcode.With(exitcode.Partial, fmt.Errorf("%d of %d items failed", summary.Failed,
+			summary.Done+summary.Skipped+summary.Failed))
+	case summary.Unlisted > 0:
+		return summary, exitcode.With(exitcode.Partial, fmt.Errorf("%d folders or files could not be listed", summary.Unlisted))
+	}
+	return summary, nil
+}
+
+func count(r *progress.Reporter, o backbones.Outcomes) {
+	var done, skipped int
+	for _, s := range o.Done {
+		done += s.Count
+	}
+	for _, s := range o.Skipped {
+		skipped += s.Count
+	}
+	r.Counters.Done.Add(int64(done))
+	r.Counters.Skipped.Add(int64(skipped))
+	r.Counters.Failed.Add(int64(len(o.Failed)))
+	for _, f := range o.Failed {
+		r.Failed(progress.Failure{
+			Item: f.Item, Kind: string(f.Failure.Kind), Message: f.Failure.Message, Traceback: f.Failure.Traceback,
+			Worker: f.Failure.Worker, Attempts: f.Failure.Attempts,
+		})
+	}
+}

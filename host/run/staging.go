@@ -1,0 +1,135 @@
+package run
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Staging is the folder below the outputs where the workers of one run write before they commit.
+type Staging struct {
+	root string
+	dir  string
+
+	mu   sync.Mutex
+	made bool
+	lock *os.File
+}
+
+// lockName is the file of a run's staging folder that its host keeps locked: a folder whose lock is free is of a run
+// that is dead.
+const lockName = ".lock"
+
+// newPrefix marks a folder that is about to be locked.
+const newPrefix = ".new-"
+
+// NewStaging prepares staging in root, which is a folder of that purpose below the outputs. It makes nothing yet.
+func NewStaging(root string) (*Staging, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "host"
+	}
+	random := make([]byte, 4)
+	if _, err := rand.Read(random); err != nil {
+		return nil, fmt.Errorf("naming a staging folder: %w", err)
+	}
+	name := strings.Join([]string{host, strconv.Itoa(os.Getpid()), hex.EncodeToString(random)}, "-")
+	return &Staging{root: root, dir: filepath.Join(root, name)}, nil
+}
+
+// Worker returns the staging folder of a worker, made and empty: what a worker of that index left behind when it died
+// is removed.
+func (s *Staging) Worker(index int) (string, error) {
+	if err := s.make(); err != nil {
+		return "", err
+	}
+	dir := filepath.Join(s.dir, "w"+strconv.Itoa(index))
+	if err := os.RemoveAll(dir); err != nil {
+		return "", fmt.Errorf("emptying the staging folder: %w", err)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return "", fmt.Errorf("making a staging folder: %w", err)
+	}
+	return dir, nil
+}
+
+func (s *Staging) make() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.made {
+		return nil
+	}
+	// The folder gets its name once it is locked: nobody else can take it for one that a dead run left.
+	next := filepath.Join(s.root, newPrefix+filepath.Base(s.dir))
+	if err := os.MkdirAll(next, 0o755); err != nil {
+		return fmt.Errorf("making a folder for outputs (they are written there and renamed into place): %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(next, lockName), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("locking the staging folder: %w", err)
+	}
+	// Some network file systems have no locks. Then nobody cleans up after this run but itself.
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = lock.Close()
+		lock = nil
+	}
+	if err := os.Rename(next, s.dir); err != nil {
+		return fmt.Errorf("making a staging folder: %w", err)
+	}
+	s.lock, s.made = lock, true
+	cleanStale(s.root)
+	return nil
+}
+
+// cleanStale removes what dead runs left in root.
+func cleanStale(root string) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if !e.IsDir() || strings.HasPrefix(e.Name(), newPrefix) {
+			continue
+		}
+		dir := filepath.Join(root, e.Name())
+		lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0)
+		if err != nil {
+			continue
+		}
+		if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			_ = os.RemoveAll(dir)
+		}
+		_ = lock.Close()
+	}
+}
+
+// Close removes the run's staging, and root when nobody else uses it.
+func (s *Staging) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.made {
+		return nil
+	}
+	s.made = false
+	err := os.RemoveAll(s.dir)
+	if s.lock != nil {
+		_ = s.lock.Close()
+	}
+	// Another run may have its own folder there: then this one stays.
+	if rmErr := os.Remove(s.root); rmErr != nil && !errors.Is(rmErr, fs.ErrNotExist) && !errors.Is(rmErr, unix.ENOTEMPTY) && !errors.Is(rmErr, unix.EEXIST) {
+		err = errors.Join(err, rmErr)
+	}
+	if err != nil {
+		return fmt.Errorf("removing the staging folder: %w", err)
+	}
+	return nil
+}
