@@ -1,0 +1,363 @@
+package template
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/suggest"
+)
+
+// Compile turns a resolved template into one that can be run. The root is a node of KindMap whose fields are the
+// top-level ones; nil and null stand for a task without a template. A mode that a mixin gave as a plain map is found
+// by its key "mode", or by its fields where they leave no doubt.
+//
+// All problems are returned at once, in the order of the fields; the Template is nil when there are any.
+func Compile(root *Node) (*Template, []Problem) {
+	c := &compiler{t: &Template{}}
+	if !root.IsNull() {
+		c.root(root)
+	}
+	if len(c.problems) > 0 {
+		return nil, c.problems
+	}
+	return c.t, nil
+}
+
+type compiler struct {
+	t        *Template
+	problems []Problem
+	// broken are the top-level fields with problems: what depends on them is not judged.
+	broken map[string]bool
+}
+
+func (c *compiler) problem(path string, n *Node, message, suggestion string) {
+	p := Problem{Path: path, Message: message, Suggestion: suggestion}
+	if n != nil {
+		p.Origin = n.Origin
+	}
+	c.problems = append(c.problems, p)
+	if c.broken == nil {
+		c.broken = map[string]bool{}
+	}
+	top, _, _ := strings.Cut(path, ".")
+	c.broken[top] = true
+}
+
+func (c *compiler) root(root *Node) {
+	root = normal(root)
+	if root.Kind != KindMap && root.Kind != KindMode {
+		c.problem("", root, "the template is no map of fields", "")
+		return
+	}
+	names := make([]string, 0, len(topLevel))
+	for _, f := range topLevel {
+		names = append(names, f.Name)
+	}
+	for _, f := range root.Fields {
+		if !slices.Contains(names, f.Name) {
+			c.problem(f.Name, f.Value, "is no field of a template", meant(f.Name, names))
+		}
+	}
+	for _, f := range topLevel {
+		c.topLevel(f.Name, root.Get(f.Name))
+	}
+	c.together(root)
+}
+
+// topLevel compiles one field. Placeholders are the first thing to say of it, in custom modes as well.
+func (c *compiler) topLevel(role string, n *Node) {
+	if n.IsNull() {
+		return
+	}
+	n = normal(n)
+	open := false
+	n.walk(role, func(path string, v *Node) {
+		if v.Kind == KindPlaceholder {
+			open = true
+			c.problem(path, v, "is left to the mixin and still has no value", fmt.Sprintf("give it with --mixin %s=VALUE", path))
+		}
+	})
+	if n.Kind == KindPlaceholder {
+		return
+	}
+	if role == RoleDataloader {
+		if n.Kind != KindMap && n.Kind != KindMode {
+			c.problem(role, n, "is no map: "+show(n), "")
+		}
+		return
+	}
+	if n.Kind == KindMode && n.Custom {
+		c.t.custom = append(c.t.custom, role)
+		return
+	}
+	spec, n, ok := c.mode(role, role, n)
+	if !ok {
+		return
+	}
+	m := c.fields(role, spec, n, open)
+	if c.broken[role] {
+		return
+	}
+	switch role {
+	case RoleHardShard:
+		c.hardShard(m)
+	case RoleSoftShard:
+		c.t.shard = c.softShard(m)
+	case RoleInput:
+		c.input(m)
+	case RoleOutput:
+		c.output(m)
+	case RoleFinishCheck:
+		c.finish(m)
+	}
+}
+
+// together checks what several fields must agree on.
+func (c *compiler) together(root *Node) {
+	if len(c.t.custom) > 0 {
+		// What the plugin's own modes need and give is theirs to say; but a check without outputs never works.
+		if !root.Get(RoleFinishCheck).IsNull() && root.Get(RoleOutput).IsNull() {
+			c.checkWithoutOutput(root)
+		}
+		return
+	}
+	if !root.Get(RoleFinishCheck).IsNull() && root.Get(RoleOutput).IsNull() {
+		c.checkWithoutOutput(root)
+	}
+	if !root.Get(RoleHardShard).IsNull() {
+		return
+	}
+	needs := ""
+	switch {
+	case c.t.output != nil:
+		needs = RoleOutput
+	case c.t.input != nil && c.t.input.jsonl == "":
+		needs = RoleInput
+	default:
+		return
+	}
+	c.problem(RoleHardShard, root, "is missing, and "+needs+" needs its folders",
+		"give NoHardShard with input_path and output_path")
+}
+
+func (c *compiler) checkWithoutOutput(root *Node) {
+	c.problem(RoleFinishCheck, root.Get(RoleFinishCheck), "looks for outputs, but there is no output_mode",
+		"set output_mode, or finish_check_mode to null")
+}
+
+// mode finds the spec of a node that must be a built-in mode of the role.
+func (c *compiler) mode(path, role string, n *Node) (ModeSpec, *Node, bool) {
+	var names []string
+	for _, s := range SpecsOfRole(role) {
+		names = append(names, s.Name)
+	}
+	switch n.Kind {
+	case KindMode:
+		spec, ok := SpecOf(n.Mode)
+		if !ok {
+			c.problem(path, n, fmt.Sprintf("has the mode %s, which does not exist", n.Mode), orOneOf(meant(n.Mode, names), names))
+			return spec, n, false
+		}
+		if spec.Role != role {
+			c.problem(path, n, fmt.Sprintf("cannot be %s, which is for %s", n.Mode, spec.Role), orOneOf("", names))
+			return spec, n, false
+		}
+		return spec, n, true
+	case KindMap:
+		return c.guessMode(path, names, n)
+	default:
+		c.problem(path, n, "is no mode: "+show(n), orOneOf("", names))
+		return ModeSpec{}, n, false
+	}
+}
+
+// guessMode finds out which mode a plain map stands for.
+func (c *compiler) guessMode(path string, names []string, n *Node) (ModeSpec, *Node, bool) {
+	if named := n.Get("mode"); named != nil {
+		as := *n
+		as.Kind, as.Fields = KindMode, slices.Clone(n.Fields)
+		as.Fields = slices.DeleteFunc(as.Fields, func(f Field) bool { return f.Name == "mode" })
+		as.Mode, _ = named.Scalar.(string)
+		role, _, _ := strings.Cut(path, ".")
+		return c.mode(path, role, &as)
+	}
+	if len(names) == 1 {
+		spec, _ := SpecOf(names[0])
+		return spec, n, true
+	}
+	var fit []ModeSpec
+	for _, name := range names {
+		if spec, _ := SpecOf(name); fits(spec, n) {
+			fit = append(fit, spec)
+		}
+	}
+	// Both soft shards have the same fields; the one by index is the default.
+	if len(fit) == 1 || len(fit) > 1 && fit[0].Role == RoleSoftShard {
+		return fit[0], n, true
+	}
+	c.problem(path, n, "does not say which mode it is", fmt.Sprintf("add mode: %s", strings.Join(names, " | ")))
+	return ModeSpec{}, n, false
+}
+
+// fits reports whether the map has all fields that the mode requires, and no other ones.
+func fits(spec ModeSpec, n *Node) bool {
+	for _, f := range n.Fields {
+		if _, ok := spec.Field(f.Name); !ok {
+			return false
+		}
+	}
+	for _, f := range spec.Fields {
+		if f.Required && n.Get(f.Name) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *compiler) hardShard(m values) {
+	if m.spec.Name == "NoHardShard" {
+		c.t.inputPath, c.t.outputPath = m.text("input_path"), m.text("output_path")
+		return
+	}
+	idx := m.text("shard_idx")
+	c.t.inputPath = join(m.text("base_input_path"), idx, m.text("input_name"))
+	c.t.outputPath = join(m.text("base_output_path"), idx, m.text("output_name"))
+}
+
+func (c *compiler) softShard(m values) *shard {
+	s := &shard{byHash: m.spec.Name == "SoftShardByHash"}
+	num := m.int("shard_num")
+	if num < 1 {
+		c.problem(m.path+".shard_num", m.node("shard_num"), fmt.Sprintf("is %d: there must be at least one shard", num), "")
+		return nil
+	}
+	s.num = uint64(num)
+	where := m.path + ".shard_idx"
+	for _, i := range m.ints("shard_idx") {
+		switch {
+		case i < 0 || i >= num:
+			c.problem(where, m.node("shard_idx"), fmt.Sprintf("is %d, but shards count from 0 to %d", i, num-1), "")
+		case slices.Contains(s.idx, uint64(i)):
+			c.problem(where, m.node("shard_idx"), fmt.Sprintf("names %d twice", i), "")
+		default:
+			s.idx = append(s.idx, uint64(i))
+		}
+	}
+	if len(m.ints("shard_idx")) == 0 {
+		c.problem(where, m.node("shard_idx"), "names no shard, so nothing would be done", "give a number or a list of them")
+	}
+	slices.Sort(s.idx)
+	s.sub = c.subshard(m, s)
+	return s
+}
+
+func (c *compiler) subshard(m values, parent *shard) *shard {
+	n := m.node("subshard")
+	if n.IsNull() {
+		return nil
+	}
+	path := m.path + ".subshard"
+	spec := m.spec
+	if n = normal(n); n.Kind != KindMap || n.Get("mode") != nil {
+		var ok bool
+		if spec, n, ok = c.mode(path, RoleSoftShard, n); !ok {
+			return nil
+		}
+	}
+	if spec.Name != m.spec.Name {
+		c.problem(path, n, fmt.Sprintf("is a %s inside a %s", spec.Name, m.spec.Name), "divide both in the same way")
+		return nil
+	}
+	before := len(c.problems)
+	sub := c.fields(path, spec, n, false)
+	if len(c.problems) > before {
+		return nil
+	}
+	return c.softShard(sub)
+}
+
+func (c *compiler) input(m values) {
+	in := &inputMode{}
+	switch m.spec.Name {
+	case "InputByExts":
+		in.kind = inputExts
+		for _, e := range m.strings("exts") {
+			in.exts = append(in.exts, newExtension(e))
+		}
+	case "InputByGlob":
+		in.kind, in.glob = inputGlob, m.text("glob_pattern")
+	case "InputBySubDirectory":
+		in.kind, in.level = inputSubDirectory, int(m.int("sub_directory_level"))
+		if in.level < 0 {
+			c.problem(m.path+".sub_directory_level", m.node("sub_directory_level"), fmt.Sprintf("is %d: depths count from 0", in.level), "")
+		}
+	case "InputFromFileTripletJsonl":
+		in.kind, in.jsonl = inputTriplets, m.text("jsonl_path")
+	case "InputFromWhateverJsonl":
+		in.kind, in.jsonl = inputWhatever, m.text("jsonl_path")
+	}
+	c.t.input = in
+}
+
+func (c *compiler) output(m values) {
+	out := &outputMode{}
+	switch m.spec.Name {
+	case "OutputByApendingExt":
+		out.kind, out.ext = outputAppend, m.text("ext")
+	case "OutputByReplacingExt":
+		out.kind, out.ext = outputReplace, m.text("ext")
+	case "OutputByFilenameSubfoldering":
+		out.kind = outputFolder
+		out.files = m.files("file_to_write")
+		for _, f := range out.files {
+			if f.name == "" {
+				c.problem(m.path+".file_to_write."+f.id, m.node("file_to_write"), "is empty: it must name a file", "")
+			}
+		}
+	}
+	if strings.Contains(out.ext, "/") {
+		c.problem(m.path+".ext", m.node("ext"), fmt.Sprintf("is %q, which has a slash: an extension stays within the file's name", out.ext), "")
+	}
+	c.t.output = out
+}
+
+func (c *compiler) finish(m values) {
+	f := &finishMode{file: wholeOutput}
+	c.t.finish = f
+	n := m.node("output_field_suffix")
+	if n.IsNull() || c.broken[RoleOutput] || c.t.output == nil {
+		return
+	}
+	suffix := m.text("output_field_suffix")
+	path := m.path + ".output_field_suffix"
+	if c.t.output.kind != outputFolder {
+		c.problem(path, n, fmt.Sprintf("is %q, but the output is one file", suffix), "set it to null")
+		return
+	}
+	var ids []string
+	for i, file := range c.t.output.files {
+		if file.id == suffix {
+			f.file = i
+			return
+		}
+		ids = append(ids, file.id)
+	}
+	c.problem(path, n, fmt.Sprintf("is %q, which names no file of output_mode.file_to_write", suffix), orOneOf(meant(suffix, ids), ids))
+}
+
+// meant is the suggestion for a word that nobody knows.
+func meant(word string, options []string) string {
+	if best := suggest.Closest(word, options); best != "" {
+		return "did you mean " + best + "?"
+	}
+	return ""
+}
+
+// orOneOf is the suggestion, or all that could stand there where there is none.
+func orOneOf(suggestion string, options []string) string {
+	if suggestion != "" || len(options) == 0 {
+		return suggestion
+	}
+	return "it can be " + strings.Join(options, ", ")
+}

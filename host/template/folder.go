@@ -1,0 +1,15 @@
+package template
+
+import (
+	"errors"
+	"math"
+)
+
+// StagingFolder is the name of the folder, directly below the output path, in which workers write outputs before they
+// are committed. It is no input and no output.
+const StagingFolder = ".kagurazaka-staging"
+
+// maxFolderText is how many bytes the names of one folder may have together: offsets have 32 bits.
+const maxFolderText = math.MaxUint32 - 1<<16
+
+var errTooBig = errors.New("the folder's names have more than 4 GiB together")

@@ -1,0 +1,186 @@
+package template
+
+// group is items that lie in one folder.
+type group struct {
+	// dir is what their paths begin with, relDir the rel_dir of all.
+	dir, relDir string
+	// path replaces dir and name of a group of one.
+	path string
+	// names are the items' file names. The group may reorder and shorten the list.
+	names *nameList
+}
+
+func (g *group) pathOf(name []byte) string {
+	if g.path != "" {
+		return g.path
+	}
+	return join(g.dir, string(name))
+}
+
+func (g *group) triplet(name []byte) triplet {
+	return triplet{path: g.pathOf(name), relDir: g.relDir, fileName: string(name)}
+}
+
+// group takes a folder's items: it shards, checks and hands on.
+func (w *walk) group(g *group) error {
+	if err := w.tick(); err != nil {
+		return err
+	}
+	list := g.names
+	if len(list.all) == 0 {
+		return nil
+	}
+	first := w.next
+	w.next += uint64(len(list.all))
+	if w.order {
+		list.sort()
+	}
+	if w.probe != nil {
+		if w.probe.want >= w.next {
+			return nil
+		}
+		w.probe.found = g.triplet(list.bytes(list.all[w.probe.want-first]))
+		return errProbed
+	}
+	if err := w.collisions(g, first); err != nil {
+		return err
+	}
+	c := w.o.Counters
+	c.Listed.Add(uint64(len(list.all)))
+	done, inShard := w.leaveOut(g, first)
+	c.InShard.Add(inShard)
+	c.Done.Add(done)
+	c.ToDo.Add(uint64(len(list.all)))
+	if w.o.Item == nil || len(list.all) == 0 {
+		return nil
+	}
+	if !w.order {
+		list.sort()
+	}
+	w.line.group(g)
+	for _, n := range list.all {
+		if err := w.o.Item(w.line.item(list.bytes(n))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaveOut drops the names of other shards and those that are finished.
+func (w *walk) leaveOut(g *group, first uint64) (done, inShard uint64) {
+	list, shard := g.names, w.t.shard
+	everything := shard.whole() && w.o.Shards == nil
+	if everything && w.t.finish == nil {
+		return 0, uint64(len(list.all))
+	}
+	w.check.folder(g, len(list.all))
+	prefix := newHash
+	if !everything && shard.byHash {
+		prefix = addHash(addHash(newHash, g.relDir), "/")
+	}
+	kept := list.all[:0]
+	for i, n := range list.all {
+		b := list.bytes(n)
+		takes, part := true, uint64(0)
+		if !everything {
+			number := first + uint64(i)
+			if shard != nil && shard.byHash {
+				number = addHash(prefix, b).sum()
+			}
+			takes = shard.takes(number)
+			if shard != nil {
+				part = number % shard.num
+			}
+			if !takes && w.o.Shards == nil {
+				continue
+			}
+		}
+		finished := w.check.inFolder(g, b)
+		w.count(part, finished)
+		if !takes {
+			continue
+		}
+		inShard++
+		if finished {
+			done++
+			continue
+		}
+		kept = append(kept, n)
+	}
+	list.all = kept
+	return done, inShard
+}
+
+func (w *walk) count(part uint64, finished bool) {
+	if w.o.Shards == nil {
+		return
+	}
+	if finished {
+		w.o.Shards[part].Done++
+	} else {
+		w.o.Shards[part].ToDo++
+	}
+}
+
+// collisions finds two items of the group that would write one output.
+func (w *walk) collisions(g *group, first uint64) error {
+	out := w.t.output
+	if out == nil {
+		return nil
+	}
+	list := g.names
+	if w.seen != nil {
+		for i, n := range list.all {
+			item := g.triplet(list.bytes(n))
+			if err := w.unique(first+uint64(i), item, ""); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if out.kind != outputReplace || sameExtension(list) {
+		// Names of one folder differ, and so do names with the same ending added or taken away.
+		return nil
+	}
+	w.stems.reset(len(list.all))
+	for i, n := range list.all {
+		b := list.bytes(n)
+		s := stemOf(b)
+		other, found := w.stems.put(s, i, func(j int) bool { return string(stemOf(list.bytes(list.all[j]))) == string(s) })
+		if found {
+			a, b := g.triplet(list.bytes(list.all[other])), g.triplet(b)
+			if b.path < a.path {
+				a, b = b, a
+			}
+			return &CollisionError{First: a.path, Second: b.path, Output: out.of(w.t.outputPath, b).path}
+		}
+	}
+	return nil
+}
+
+// unique reports an item whose output another item had before.
+func (w *walk) unique(index uint64, item triplet, where string) error {
+	output := w.t.output.of(w.t.outputPath, item).path
+	other, found := w.seen.put(output, index)
+	if !found {
+		return nil
+	}
+	return w.collide(other, item, where, output)
+}
+
+// stemOf is stem for a single name.
+func stemOf(name []byte) []byte { return name[:len(stem(unsafeString(name)))] }
+
+func sameExtension(list *nameList) bool {
+	var ext string
+	for i, n := range list.all {
+		b := list.bytes(n)
+		e := unsafeString(b[len(stemOf(b)):])
+		if i == 0 {
+			ext = e
+		} else if e != ext {
+			return false
+		}
+	}
+	return true
+}

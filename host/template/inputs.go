@@ -1,0 +1,227 @@
+package template
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+)
+
+// root checks that the input folder can be listed at all.
+func (w *walk) root() error {
+	path := w.t.inputPath
+	kind, err := pathExists(path, true)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &InputError{Path: path, Message: "there is no such folder", Err: err}
+	case err != nil:
+		return &InputError{Path: path, Message: "the folder cannot be looked at", Err: err}
+	case kind != kindFolder:
+		return &InputError{Path: path, Message: "it is no folder"}
+	}
+	dir, err := openFolder(path)
+	if err != nil {
+		return &InputError{Path: path, Message: "the folder cannot be read", Err: err}
+	}
+	dir.close()
+	return nil
+}
+
+// lost reports a folder that was listed and could not be opened.
+func (w *walk) lost(path string, err error) {
+	switch {
+	case isMissing(err):
+		w.warn(Warning{path, "the folder vanished while it was listed", err}, true)
+	case isLoop(err):
+		w.warn(Warning{path, "the link leads round in a circle", err}, true)
+	default:
+		w.warn(Warning{path, "the folder cannot be read, so what is in it is left out", err}, true)
+	}
+}
+
+// readNames reads a folder into w.names, which the next folder uses again, and leaves it open.
+func (w *walk) readNames(path string) (folder, error) {
+	dir, err := openFolder(path)
+	if err != nil {
+		return dir, err
+	}
+	w.names.reset()
+	if err := dir.read(&w.names, w.buf); err != nil {
+		w.warn(Warning{path, fmt.Sprintf("the folder could be read in part alone: %d names", len(w.names.all)), err}, true)
+	}
+	return dir, nil
+}
+
+// kind finds out what an entry is where the folder did not say; links are not followed. False: it vanished.
+func (w *walk) kind(dir folder, path string, n name) (fileKind, bool) {
+	if n.kind != kindUnknown {
+		return n.kind, true
+	}
+	text := string(w.names.bytes(n))
+	kind, _, err := dir.stat(text, false)
+	if err != nil {
+		w.warn(Warning{join(path, text), "it vanished while it was listed", err}, false)
+		return kind, false
+	}
+	return kind, true
+}
+
+// walkExts lists a folder's files by name, then its folders by name, each in the same way. Links to folders are
+// neither entered nor listed; links that lead nowhere are files.
+func (w *walk) walkExts() error {
+	if err := w.root(); err != nil {
+		return err
+	}
+	return w.exts(w.t.inputPath, ".")
+}
+
+func (w *walk) exts(path, rel string) error {
+	dir, err := w.readNames(path)
+	if err != nil {
+		if rel == "." {
+			return &InputError{Path: path, Message: "the folder cannot be read", Err: err}
+		}
+		w.lost(path, err)
+		return w.tick()
+	}
+	folders := w.extsFiles(dir, path)
+	dir.close()
+	if err := w.group(&group{dir: join(w.t.inputPath, rel), relDir: rel, names: &w.names}); err != nil {
+		return err
+	}
+	slices.Sort(folders)
+	for _, f := range folders {
+		below := f
+		if rel != "." {
+			below = rel + "/" + f
+		}
+		if err := w.exts(join(w.t.inputPath, below), below); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extsFiles leaves the wanted files in w.names and returns the folders.
+func (w *walk) extsFiles(dir folder, path string) []string {
+	var folders []string
+	files := w.names.all[:0]
+	for _, n := range w.names.all {
+		kind, ok := w.kind(dir, path, n)
+		if !ok {
+			continue
+		}
+		text := w.names.bytes(n)
+		if kind == kindFolder {
+			if string(text) != StagingFolder {
+				folders = append(folders, string(text))
+			}
+			continue
+		}
+		if !endsWithAny(text, w.t.input.exts) {
+			continue
+		}
+		if kind == kindLink {
+			if to, _, err := dir.stat(string(text), true); err == nil && to == kindFolder {
+				continue
+			}
+		}
+		files = append(files, n)
+	}
+	w.names.all = files
+	return folders
+}
+
+// walkSubDirectories lists the folders at one depth. Links are followed.
+func (w *walk) walkSubDirectories() error {
+	if err := w.root(); err != nil {
+		return err
+	}
+	path := w.t.inputPath
+	if w.t.input.level > 0 {
+		return w.subDirectories(path, ".", 1, nil)
+	}
+	name, err := baseOf(path)
+	if err != nil {
+		return &InputError{Path: path, Err: err}
+	}
+	w.names.reset()
+	w.names.add([]byte(name), kindFolder)
+	return w.group(&group{path: path, relDir: "..", names: &w.names})
+}
+
+func (w *walk) subDirectories(path, rel string, level int, above []fileID) error {
+	folders, above, err := w.foldersOf(path, nil, above, level == w.t.input.level)
+	if err != nil {
+		if rel == "." {
+			return &InputError{Path: path, Message: "the folder cannot be read", Err: err}
+		}
+		w.lost(path, err)
+		return w.tick()
+	}
+	if level == w.t.input.level {
+		return w.group(&group{dir: path, relDir: rel, names: &w.names})
+	}
+	for _, f := range folders {
+		below := f
+		if rel != "." {
+			below = rel + "/" + f
+		}
+		if err := w.subDirectories(join(path, f), below, level+1, above); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// foldersOf reads the folders of a folder, links to folders included, that match the pattern (nil: all). With last they
+// are left in w.names; otherwise they are returned in order, with the folders that lie above them.
+func (w *walk) foldersOf(path string, p *pattern, above []fileID, last bool) ([]string, []fileID, error) {
+	dir, err := w.readNames(path)
+	if err != nil {
+		return nil, above, err
+	}
+	defer dir.close()
+	if id, err := dir.id(); err == nil {
+		above = append(slices.Clip(above), id)
+	}
+	kept := w.names.all[:0]
+	for _, n := range w.names.all {
+		text := w.names.bytes(n)
+		if p != nil && !p.wants(text) || string(text) == StagingFolder || !w.isFolder(dir, path, n, above) {
+			continue
+		}
+		kept = append(kept, n)
+	}
+	w.names.all = kept
+	if last {
+		return nil, above, nil
+	}
+	w.names.sort()
+	var folders []string
+	for _, n := range w.names.all {
+		folders = append(folders, string(w.names.bytes(n)))
+	}
+	return folders, above, nil
+}
+
+// isFolder follows links and reports those that lead in a circle. A link to a folder above is a folder all the same:
+// the depth is bounded, and what lies below it is listed again under its name, as ever.
+func (w *walk) isFolder(dir folder, path string, n name, above []fileID) bool {
+	kind, ok := w.kind(dir, path, n)
+	if !ok || kind != kindLink {
+		return ok && kind == kindFolder
+	}
+	text := string(w.names.bytes(n))
+	kind, id, err := dir.stat(text, true)
+	if isLoop(err) {
+		w.warn(Warning{join(path, text), "the link leads round in a circle", err}, false)
+	}
+	if err != nil || kind != kindFolder {
+		return false
+	}
+	if slices.Contains(above, id) {
+		w.warn(Warning{join(path, text), "the link leads back to a folder that it lies in, which is listed once more", nil}, false)
+	}
+	return true
+}

@@ -1,0 +1,90 @@
+package template
+
+import "fmt"
+
+// Problem is one thing that is wrong with a template. Compile returns all of them at once.
+type Problem struct {
+	// Path is the dotted path of the value: "input_mode.exts.0".
+	Path string
+	// Origin says where the value came from: "--mixin", "cfg.yaml:12". Empty: the task itself.
+	Origin string
+	// Message says what is wrong, as a clause that reads after the path: "is not a whole number".
+	Message string
+	// Suggestion says what was meant or what to write; empty: no idea.
+	Suggestion string
+}
+
+// String returns the problem as one line: path, origin, message and suggestion.
+func (p Problem) String() string {
+	s := p.Path
+	if p.Origin != "" {
+		s += fmt.Sprintf(" (%s)", p.Origin)
+	}
+	if s != "" {
+		s += " "
+	}
+	s += p.Message
+	if p.Suggestion != "" {
+		s += ": " + p.Suggestion
+	}
+	return s
+}
+
+// InputError says that the inputs cannot be listed at all: the input folder is missing, say, or a line is no JSON.
+type InputError struct {
+	// Path is the folder or file, as the template has it.
+	Path string
+	// Line is the line of a JSON Lines file, from 1; 0: the whole of it.
+	Line uint64
+	// Message says what is wrong in plain words.
+	Message string
+	// Err is the cause, where there is one.
+	Err error
+}
+
+func (e *InputError) Error() string {
+	where := e.Path
+	if e.Line > 0 {
+		where = fmt.Sprintf("%s:%d", e.Path, e.Line)
+	}
+	if e.Err == nil {
+		return fmt.Sprintf("reading inputs from %s: %s", where, e.Message)
+	}
+	if e.Message == "" {
+		return fmt.Sprintf("reading inputs from %s: %v", where, e.Err)
+	}
+	return fmt.Sprintf("reading inputs from %s: %s: %v", where, e.Message, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *InputError) Unwrap() error { return e.Err }
+
+// CollisionError says that two inputs would write one output. The run must not begin: one of the two would be lost.
+type CollisionError struct {
+	// First and Second are the two inputs: paths, or "item 17" for what has no path.
+	First, Second string
+	// Output is the path that both would write.
+	Output string
+}
+
+func (e *CollisionError) Error() string {
+	return fmt.Sprintf("two inputs would write one output %s: %s and %s (another output mode keeps them apart, or leave one of them out)",
+		e.Output, e.First, e.Second)
+}
+
+// Warning is something that listing met and went on from: a folder that cannot be read, a link that leads nowhere.
+type Warning struct {
+	Path string
+	// Message is what it means for the run.
+	Message string
+	// Err is the cause, where there is one.
+	Err error
+}
+
+// String returns the warning as one line.
+func (w Warning) String() string {
+	if w.Err == nil {
+		return fmt.Sprintf("%s: %s", w.Path, w.Message)
+	}
+	return fmt.Sprintf("%s: %s (%v)", w.Path, w.Message, w.Err)
+}

@@ -1,0 +1,66 @@
+package template
+
+import "slices"
+
+// shard decides which items a run takes. A nil shard takes all.
+//
+// Both kinds follow one rule over a number n of the item: the item belongs to the shard if n mod num is among idx, and
+// inside of it has the number n / num * len(idx) + rank, rank counting from 1 among the sorted idx, by which the
+// subshard divides on. For SoftShard n is the item's index in the listing, from 0. For SoftShardByHash n is hashKey of
+// the item's REL_DIR/FILE_NAME, or of the whole JSON line of an item that has no input. Sums wrap at 2^64.
+type shard struct {
+	byHash bool
+	num    uint64
+	idx    []uint64 // sorted, each once
+	sub    *shard
+}
+
+// takes reports whether the item of number n belongs to the shard and its subshards.
+func (s *shard) takes(n uint64) bool {
+	for ; s != nil; s = s.sub {
+		if s.num == 1 && s.sub == nil {
+			return true
+		}
+		rank, found := slices.BinarySearch(s.idx, n%s.num)
+		if !found {
+			return false
+		}
+		n = n/s.num*uint64(len(s.idx)) + uint64(rank) + 1
+	}
+	return true
+}
+
+// whole reports whether the shard takes every item.
+func (s *shard) whole() bool {
+	for ; s != nil; s = s.sub {
+		if uint64(len(s.idx)) != s.num {
+			return false
+		}
+	}
+	return true
+}
+
+// hasher is FNV-1a (64 bit), whose sum is mixed at the end: the lowest bits of plain FNV-1a are little more than the
+// parity of the bytes, and shards are taken modulo small numbers. The mix is
+//
+//	h ^= h >> 33; h *= 0xff51afd7ed558ccd; h ^= h >> 33; h *= 0xc4ceb9fe1a85ec53; h ^= h >> 33
+type hasher uint64
+
+const newHash hasher = 0xcbf29ce484222325
+
+func addHash[T string | []byte](h hasher, b T) hasher {
+	for i := 0; i < len(b); i++ {
+		h = (h ^ hasher(b[i])) * 0x100000001b3
+	}
+	return h
+}
+
+func (h hasher) sum() uint64 {
+	n := uint64(h)
+	n = (n ^ n>>33) * 0xff51afd7ed558ccd
+	n = (n ^ n>>33) * 0xc4ceb9fe1a85ec53
+	return n ^ n>>33
+}
+
+// hashKey is the number of an item in a SoftShardByHash.
+func hashKey[T string | []byte](key T) uint64 { return addHash(newHash, key).sum() }

@@ -1,0 +1,187 @@
+package template
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+)
+
+// Counters say how far a walk is. They may be read while it runs.
+type Counters struct {
+	// Listed counts all items, of every shard.
+	Listed atomic.Uint64
+	// InShard counts those that this run's soft shard takes.
+	InShard atomic.Uint64
+	// Done counts those in the shard that were found finished, ToDo the others.
+	Done, ToDo atomic.Uint64
+	// Warnings counts calls of Warn; Unreadable those of them about a folder that could not be read.
+	Warnings, Unreadable atomic.Uint64
+}
+
+// ShardCount is what one shard has.
+type ShardCount struct{ ToDo, Done uint64 }
+
+// WalkOptions say what to do with the items. The zero value counts nothing and keeps nothing.
+type WalkOptions struct {
+	// Item takes each item that is still to do, as one line of JSON without a newline, which is valid during the call.
+	// An error ends the walk and is returned as it is.
+	Item func(line []byte) error
+	// Tick is called now and then between items, also while nothing but finished ones are found.
+	Tick func() error
+	// Warn takes what was met and gone on from. It is called by the goroutine that walks.
+	Warn func(Warning)
+	// Counters are added to.
+	Counters *Counters
+	// Shards, when it has ShardCount elements, gets the counts of every shard; all items are checked then.
+	Shards []ShardCount
+}
+
+// Walk lists the template's inputs in their fixed order, takes those of the soft shard, leaves out what is finished and
+// hands over the rest. Memory grows with the largest folder, not with the number of items. Nothing is made or changed.
+//
+// It returns *InputError when the inputs cannot be listed, *CollisionError when two inputs would write one output, the
+// context's error, or what Item or Tick returned. A template that is not native or lists nothing is refused.
+func (t *Template) Walk(ctx context.Context, o WalkOptions) error {
+	if !t.Native() || t.input == nil {
+		return errors.New("this template does not list items: the task does")
+	}
+	w := newWalk(ctx, t, o)
+	defer w.check.close()
+	return w.run()
+}
+
+// walk is one pass over the inputs.
+type walk struct {
+	ctx context.Context
+	t   *Template
+	o   WalkOptions
+
+	// next is the index of the next item in the listing.
+	next uint64
+	// order: items must be numbered as they are sorted, because a shard or the table of outputs counts them.
+	order bool
+	// seen finds outputs that two items share, where one folder alone cannot tell.
+	seen  *outputTable
+	check *finishCheck
+	probe *probe
+
+	names nameList
+	buf   []byte
+	stems table
+	line  lineWriter
+	key   []byte
+}
+
+// probe looks up one item by its index, in a walk of its own.
+type probe struct {
+	want  uint64
+	found triplet
+	where string
+}
+
+var errProbed = errors.New("found")
+
+func newWalk(ctx context.Context, t *Template, o WalkOptions) *walk {
+	if o.Counters == nil {
+		o.Counters = &Counters{}
+	}
+	if len(o.Shards) != t.ShardCount() {
+		o.Shards = nil
+	}
+	w := &walk{ctx: ctx, t: t, o: o, buf: make([]byte, readBuffer)}
+	w.check = newFinishCheck(t, w.warn)
+	w.line.t = t
+	byIndex := t.shard != nil && !t.shard.byHash
+	w.order = byIndex && (!t.shard.whole() || o.Shards != nil)
+	if t.output != nil && (t.input == nil || t.input.scattered()) {
+		w.seen = &outputTable{}
+		w.order = true
+	}
+	return w
+}
+
+// scattered reports whether items of one output folder may come from several places of the listing.
+func (m *inputMode) scattered() bool {
+	return m.jsonl != "" || m.kind == inputGlob && globGoesUp(m.glob)
+}
+
+func (w *walk) run() error {
+	in := w.t.input
+	switch in.kind {
+	case inputExts:
+		return w.walkExts()
+	case inputGlob:
+		return w.walkGlob()
+	case inputSubDirectory:
+		return w.walkSubDirectories()
+	default:
+		return w.walkLines()
+	}
+}
+
+func (w *walk) warn(warning Warning, unreadable bool) {
+	if w.probe != nil {
+		return
+	}
+	w.o.Counters.Warnings.Add(1)
+	if unreadable {
+		w.o.Counters.Unreadable.Add(1)
+	}
+	if w.o.Warn != nil {
+		w.o.Warn(warning)
+	}
+}
+
+// tick is called between folders, and now and then between lines.
+func (w *walk) tick() error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	if w.o.Tick != nil {
+		return w.o.Tick()
+	}
+	return nil
+}
+
+// collide returns the error for an item whose output the item of index first has as well. It returns nil when that
+// turns out not to be so.
+func (w *walk) collide(first uint64, second triplet, secondWhere, output string) error {
+	e := &CollisionError{Second: describe(second, secondWhere), Output: output}
+	if !w.canProbe() {
+		e.First = fmt.Sprintf("item %d", first)
+		return e
+	}
+	again := newWalk(w.ctx, w.t, WalkOptions{})
+	defer again.check.close()
+	again.probe = &probe{want: first}
+	again.order = true
+	if err := again.run(); !errors.Is(err, errProbed) {
+		e.First = fmt.Sprintf("item %d", first)
+		return e
+	}
+	if out := w.t.output.of(w.t.outputPath, again.probe.found); out.path != output {
+		return nil
+	}
+	e.First = describe(again.probe.found, again.probe.where)
+	return e
+}
+
+// canProbe reports whether the inputs can be listed a second time.
+func (w *walk) canProbe() bool {
+	if w.t.input == nil {
+		return false
+	}
+	if w.t.input.jsonl == "" {
+		return true
+	}
+	kind, err := pathExists(w.t.input.jsonl, true)
+	return err == nil && kind == kindFile
+}
+
+func describe(item triplet, where string) string {
+	if where != "" {
+		return item.path + " (" + where + ")"
+	}
+	return item.path
+}
