@@ -1,0 +1,300 @@
+package backbonetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// Options are what the suite asks a backbone for.
+type Options struct {
+	Workers, ChunkSize int
+	Start              backbones.Starter
+	Drain              <-chan struct{}
+}
+
+// Run runs a source through a backbone to its end.
+type Run func(ctx context.Context, o Options, src backbones.Source, sink backbones.Sink) error
+
+// source yields count items {"i":0} … in blocks of size, and then err or io.EOF.
+type source struct {
+	count, size int
+	err         error
+	next        int
+	yielded     atomic.Int64
+}
+
+func (s *source) Next(ctx context.Context) (backbones.Block, error) {
+	if ctx.Err() != nil {
+		return backbones.Block{}, ctx.Err()
+	}
+	n := min(s.size, s.count-s.next)
+	if n == 0 {
+		if s.err != nil {
+			return backbones.Block{}, s.err
+		}
+		return backbones.Block{}, io.EOF
+	}
+	lines := make([]string, n)
+	for i := range lines {
+		lines[i] = item(s.next + i)
+	}
+	s.next += n
+	s.yielded.Add(int64(n))
+	return backbones.Block{Encoding: backbones.JSONLines, Count: n, Payload: []byte(strings.Join(lines, "\n"))}, nil
+}
+
+func item(i int) string { return fmt.Sprintf(`{"i":%d}`, i) }
+
+// tally collects outcomes by item number.
+type tally struct {
+	mu                    sync.Mutex
+	done, skipped, failed map[uint64]int
+	failures              []backbones.FailedItem
+	stop                  error
+	stopAfter             int
+}
+
+func newTally() *tally {
+	return &tally{done: map[uint64]int{}, skipped: map[uint64]int{}, failed: map[uint64]int{}}
+}
+
+func (t *tally) sink(o backbones.Outcomes) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	add := func(m map[uint64]int, spans []backbones.Span) {
+		for _, s := range spans {
+			for i := range s.Count {
+				m[s.First+uint64(i)]++
+			}
+		}
+	}
+	add(t.done, o.Done)
+	add(t.skipped, o.Skipped)
+	for _, f := range o.Failed {
+		t.failed[f.Number]++
+		t.failures = append(t.failures, f)
+	}
+	if t.stop != nil && len(t.done) >= t.stopAfter {
+		return t.stop
+	}
+	return nil
+}
+
+// once checks that each of the first count items has exactly one outcome, and no other has any.
+func (t *tally) once(tb testing.TB, count int) {
+	tb.Helper()
+	for i := range uint64(count) {
+		if n := t.done[i] + t.skipped[i] + t.failed[i]; n != 1 {
+			tb.Errorf("item %d has %d outcomes", i, n)
+		}
+	}
+	if n := len(t.done) + len(t.skipped) + len(t.failed); n != count {
+		tb.Errorf("%d items have outcomes, want %d", n, count)
+	}
+}
+
+func number(s string) (n int) {
+	_, _ = fmt.Sscanf(s, `{"i":%d}`, &n)
+	return n
+}
+
+// Suite runs all tests against a backbone.
+func Suite(t *testing.T, run Run) {
+	t.Helper()
+	for _, beats := range []bool{true, false} {
+		t.Run(fmt.Sprintf("heartbeat=%v", beats), func(t *testing.T) {
+			outcomes(t, run, beats)
+		})
+	}
+	t.Run("ends", func(t *testing.T) { ends(t, run) })
+}
+
+func outcomes(t *testing.T, run Run, beats bool) {
+	t.Helper()
+	tests := []struct {
+		name                  string
+		workers, chunk, count int
+		script                Script
+		skipped, failed       int
+	}{
+		{"nothing", 2, 0, 0, nil, 0, 0},
+		{"one item", 4, 0, 1, nil, 0, 0},
+		{"all done", 3, 0, 5000, nil, 0, 0},
+		{"chunks of one", 3, 1, 300, nil, 0, 0},
+		{"a chunk larger than the list", 2, 10_000, 100, nil, 0, 0},
+		{"some skipped, some failed", 2, 7, 1000, func(s string, _ int) Act {
+			switch number(s) % 10 {
+			case 3:
+				return Skip
+			case 4:
+				return Fail
+			}
+			return Do
+		}, 100, 100},
+		{"every item once kills its worker", 2, 8, 40, func(_ string, attempt int) Act {
+			if attempt == 1 && beats {
+				return Die
+			}
+			return Do
+		}, 0, 0},
+		{"a poison item", 2, 16, 200, func(s string, _ int) Act {
+			if number(s) == 77 {
+				return Die
+			}
+			return Do
+		}, 0, 1},
+		{"many poison items", 3, 16, 200, func(s string, _ int) Act {
+			if number(s)%50 == 7 {
+				return Die
+			}
+			return Do
+		}, 0, 4},
+		{"a worker that answers twice", 2, 10, 100, func(s string, attempt int) Act {
+			if number(s) == 42 && attempt == 1 {
+				return Lie
+			}
+			return Do
+		}, 0, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			crew := &Crew{T: t, Script: tt.script, Beats: beats}
+			tally := newTally()
+			err := run(t.Context(), Options{Workers: tt.workers, ChunkSize: tt.chunk, Start: starter(crew)},
+				&source{count: tt.count, size: 64}, tally.sink)
+			if err != nil {
+				t.Fatalf("run: %v", err)
+			}
+			crew.Wait()
+			tally.once(t, tt.count)
+			if len(tally.skipped) != tt.skipped || len(tally.failed) != tt.failed {
+				t.Errorf("skipped %d, failed %d; want %d and %d", len(tally.skipped), len(tally.failed), tt.skipped, tt.failed)
+			}
+			for _, f := range tally.failures {
+				if f.Item != item(int(f.Number)) || f.Failure.Message == "" {
+					t.Errorf("failure of item %d: item %q, message %q", f.Number, f.Item, f.Failure.Message)
+				}
+			}
+			if tt.count == 0 && crew.Starts() != 0 {
+				t.Errorf("%d workers were started for nothing", crew.Starts())
+			}
+			if crew.Starts() > 0 && tt.count < tt.workers && crew.Starts() > tt.count {
+				t.Errorf("%d workers were started for %d items", crew.Starts(), tt.count)
+			}
+		})
+	}
+}
+
+func starter(c *Crew) backbones.Starter {
+	return func(_ context.Context, index int) (backbones.Worker, error) { return c.Start(index) }
+}
+
+var errStop = errors.New("enough")
+
+func ends(t *testing.T, run Run) {
+	t.Helper()
+	t.Run("order with one worker", func(t *testing.T) {
+		crew := &Crew{T: t, Beats: true}
+		tally := newTally()
+		if err := run(t.Context(), Options{Workers: 1, Start: starter(crew)}, &source{count: 500, size: 10}, tally.sink); err != nil {
+			t.Fatal(err)
+		}
+		order := crew.Order()
+		if !slices.IsSortedFunc(order, func(a, b string) int { return number(a) - number(b) }) {
+			t.Errorf("one worker got the items out of order: %v", order)
+		}
+	})
+	t.Run("the source fails", func(t *testing.T) {
+		crew := &Crew{T: t, Beats: true}
+		tally := newTally()
+		err := run(t.Context(), Options{Workers: 2, Start: starter(crew)}, &source{count: 100, size: 10, err: errStop}, tally.sink)
+		if !errors.Is(err, errStop) {
+			t.Errorf("error %v, want the source's", err)
+		}
+		crew.Wait()
+	})
+	t.Run("the sink stops the run", func(t *testing.T) {
+		crew := &Crew{T: t, Beats: true}
+		tally := newTally()
+		tally.stop, tally.stopAfter = errStop, 50
+		src := &source{count: 1 << 40, size: 100}
+		err := run(t.Context(), Options{Workers: 2, ChunkSize: 10, Start: starter(crew)}, src, tally.sink)
+		if !errors.Is(err, errStop) {
+			t.Errorf("error %v, want the sink's", err)
+		}
+		crew.Wait()
+		if n := src.yielded.Load(); n > 100_000 {
+			t.Errorf("%d items were read ahead of some 50 done", n)
+		}
+	})
+	t.Run("a drained run finishes what is in flight", func(t *testing.T) {
+		drain := make(chan struct{})
+		var once sync.Once
+		crew := &Crew{T: t, Beats: true, Script: func(s string, _ int) Act {
+			if number(s) == 100 {
+				once.Do(func() { close(drain) })
+			}
+			return Do
+		}}
+		tally := newTally()
+		err := run(t.Context(), Options{Workers: 2, ChunkSize: 5, Start: starter(crew), Drain: drain},
+			&source{count: 1 << 40, size: 100}, tally.sink)
+		if err == nil {
+			t.Error("a drained run says that it finished")
+		}
+		crew.Wait()
+		if begun := len(crew.Order()); begun != len(tally.done) {
+			t.Errorf("%d items were begun and %d have an outcome", begun, len(tally.done))
+		}
+	})
+	t.Run("a cancelled run ends hanging workers", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		crew := &Crew{T: t, Beats: true, Hung: make(chan struct{}, 10), Script: func(string, int) Act { return Hang }}
+		go func() {
+			<-crew.Hung
+			cancel()
+		}()
+		err := run(ctx, Options{Workers: 2, Start: starter(crew)}, &source{count: 100, size: 10}, newTally().sink)
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v, want the context's", err)
+		}
+		crew.Wait()
+	})
+	t.Run("a fatal start error ends the run with it", func(t *testing.T) {
+		crew := &Crew{T: t, FailStart: func(int) error { return &backbones.FatalError{Err: errStop} }}
+		err := run(t.Context(), Options{Workers: 3, Start: starter(crew)}, &source{count: 100, size: 10}, newTally().sink)
+		if !errors.Is(err, errStop) {
+			t.Errorf("error %v, want the start's", err)
+		}
+	})
+	t.Run("one failed start is got over", func(t *testing.T) {
+		crew := &Crew{T: t, Beats: true, FailStart: func(start int) error {
+			if start == 1 {
+				return errStop
+			}
+			return nil
+		}}
+		tally := newTally()
+		if err := run(t.Context(), Options{Workers: 2, Start: starter(crew)}, &source{count: 100, size: 10}, tally.sink); err != nil {
+			t.Fatal(err)
+		}
+		crew.Wait()
+		tally.once(t, 100)
+	})
+	t.Run("no worker can ever be started", func(t *testing.T) {
+		crew := &Crew{T: t, FailStart: func(int) error { return errStop }}
+		err := run(t.Context(), Options{Workers: 2, Start: starter(crew)}, &source{count: 100, size: 10}, newTally().sink)
+		if !errors.Is(err, errStop) {
+			t.Errorf("error %v, want the start's", err)
+		}
+	})
+}

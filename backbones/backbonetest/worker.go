@@ -1,0 +1,227 @@
+// Package backbonetest is the suite that every backbone passes. Its workers run in this process and do what a script
+// says, deaths and lies included; real processes are run by the host's own tests.
+package backbonetest
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// Act is what a worker does at an item.
+type Act int
+
+// What a worker can do at an item.
+const (
+	Do Act = iota
+	Skip
+	Fail
+	// Die ends the worker in the middle of the item.
+	Die
+	// Hang keeps the worker on the item until it is killed.
+	Hang
+	// Lie answers the item's chunk twice.
+	Lie
+)
+
+// Script decides what happens at an item; attempt counts from 1 over all workers.
+type Script func(item string, attempt int) Act
+
+// Crew starts scripted workers and remembers what they were given.
+type Crew struct {
+	T testing.TB
+	// Script is asked at each item; nil: Do.
+	Script Script
+	// Beats gives the workers heartbeat pages.
+	Beats bool
+	// FailStart is asked at each start; a non-nil error is the start's. May be nil.
+	FailStart func(start int) error
+	// Hung is sent to when a worker hangs.
+	Hung chan struct{}
+
+	mu       sync.Mutex
+	attempts map[string]int
+	order    []string
+	starts   int
+	alive    sync.WaitGroup
+}
+
+// Start implements backbones.Starter's work.
+func (c *Crew) Start(index int) (backbones.Worker, error) {
+	c.mu.Lock()
+	c.starts++
+	starts := c.starts
+	c.mu.Unlock()
+	if c.FailStart != nil {
+		if err := c.FailStart(starts); err != nil {
+			return nil, err
+		}
+	}
+	w := &worker{
+		crew: c, pid: 1000 + starts, chunks: make(chan backbones.Chunk, backbones.MaxInFlight),
+		results: make(chan backbones.Result, backbones.MaxInFlight), killed: make(chan struct{}),
+		beats: make([]backbones.Beat, backbones.MaxInFlight),
+	}
+	c.alive.Add(1)
+	go w.work()
+	return w, nil
+}
+
+// Starts is how many workers were started.
+func (c *Crew) Starts() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.starts
+}
+
+// Order is the items in the order in which workers began them.
+func (c *Crew) Order() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string(nil), c.order...)
+}
+
+// Wait returns when every worker is gone.
+func (c *Crew) Wait() { c.alive.Wait() }
+
+func (c *Crew) begin(item string) Act {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.attempts == nil {
+		c.attempts = map[string]int{}
+	}
+	c.attempts[item]++
+	c.order = append(c.order, item)
+	if c.Script == nil {
+		return Do
+	}
+	return c.Script(item, c.attempts[item])
+}
+
+type worker struct {
+	crew    *Crew
+	pid     int
+	chunks  chan backbones.Chunk
+	results chan backbones.Result
+	finish  sync.Once
+	kill    sync.Once
+	killed  chan struct{}
+
+	mu    sync.Mutex
+	beats []backbones.Beat
+	exit  backbones.Exit
+}
+
+func (w *worker) Send(c backbones.Chunk) error {
+	select {
+	case w.chunks <- c:
+		return nil
+	default:
+		w.crew.T.Errorf("a worker was sent more than %d chunks at a time", backbones.MaxInFlight)
+		return fmt.Errorf("full")
+	}
+}
+
+func (w *worker) Results() <-chan backbones.Result { return w.results }
+func (w *worker) Finish()                          { w.finish.Do(func() { close(w.chunks) }) }
+func (w *worker) Kill()                            { w.kill.Do(func() { close(w.killed) }) }
+func (w *worker) PID() int                         { return w.pid }
+
+func (w *worker) Exit() backbones.Exit {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.exit
+}
+
+func (w *worker) Beats() []backbones.Beat {
+	if !w.crew.Beats {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]backbones.Beat(nil), w.beats...)
+}
+
+func (w *worker) work() {
+	defer w.crew.alive.Done()
+	defer close(w.results)
+	for {
+		select {
+		case <-w.killed:
+			w.end(syscall.SIGKILL)
+			return
+		case c, ok := <-w.chunks:
+			if !ok {
+				return
+			}
+			if !w.chunk(c) {
+				w.end(syscall.SIGSEGV)
+				return
+			}
+		}
+	}
+}
+
+func (w *worker) end(signal syscall.Signal) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.exit = backbones.Exit{Code: -1, Signal: signal}
+}
+
+// chunk works on a chunk; false: the worker is dead.
+func (w *worker) chunk(c backbones.Chunk) bool {
+	r := backbones.Result{ChunkID: c.ID, Count: c.Count, Busy: 1000}
+	outcomes := make([]byte, c.Count)
+	times := 1
+	for i, item := range items(c) {
+		w.beat(c, i, outcomes)
+		switch w.crew.begin(item) {
+		case Do:
+		case Skip:
+			outcomes[i] = backbones.OutcomeSkipped
+			r.Skipped = append(r.Skipped, backbones.Range{First: i, Count: 1})
+		case Fail:
+			outcomes[i] = backbones.OutcomeFailed
+			r.Failures = append(r.Failures, backbones.ItemFailure{Index: i, Failure: backbones.Failure{
+				Kind: backbones.KindError, Message: "scripted failure of " + item,
+			}})
+		case Die:
+			return false
+		case Hang:
+			w.crew.Hung <- struct{}{}
+			<-w.killed
+			return false
+		case Lie:
+			times = 2
+		}
+	}
+	w.beat(c, c.Count, outcomes)
+	for range times {
+		select {
+		case w.results <- r:
+		case <-w.killed:
+			return false
+		}
+	}
+	return true
+}
+
+func (w *worker) beat(c backbones.Chunk, index int, outcomes []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.beats[c.Slot] = backbones.Beat{ChunkID: c.ID, Index: index, Outcomes: append([]byte(nil), outcomes[:index]...)}
+}
+
+// items splits a chunk as a worker does.
+func items(c backbones.Chunk) []string {
+	var out []string
+	for _, p := range c.Parts {
+		lines := strings.Split(string(p.Block.Payload), "\n")
+		out = append(out, lines[p.Skip:p.Skip+p.Take]...)
+	}
+	return out
+}

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// mark is an environment variable that every process of a script has, and that its value tells apart from others.
+const mark = "KAGURAZAKA_SCRIPT"
+
+// built holds the host and the plugins as a user has them: built binaries.
+var built string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "kagurazaka-script-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		if err := build(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		built = dir
+		return m.Run()
+	}())
+}
+
+// build puts the host into dir/bin and every plugin and example into dir/plugins.
+func build(dir string) error {
+	for _, d := range []string{"", "bin", "plugins"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			return err
+		}
+		// Scripts may run as another user.
+		if err := os.Chmod(filepath.Join(dir, d), 0o755); err != nil {
+			return err
+		}
+	}
+	host := append([]string{"build", "-buildvcs=false"}, raceFlag...)
+	host = append(host, "-o", filepath.Join(dir, "bin", "kagurazaka"), ".")
+	plugins := []string{
+		"build", "-buildvcs=false", "-o", filepath.Join(dir, "plugins") + "/", "../../../plugins/resize", "../../../plugins/picture",
+		"../../../examples/noop", "../../../examples/touch", "../../../examples/misbehave", "../../../examples/placeholders",
+	}
+	for _, args := range [][]string{host, plugins} {
+		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	return nil
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			root, err := filepath.Abs("../../..")
+			if err != nil {
+				return err
+			}
+			env.Setenv("PLUGINS", filepath.Join(built, "plugins"))
+			env.Setenv("CHECKOUT", root)
+			env.Setenv("PATH", filepath.Join(built, "bin")+string(filepath.ListSeparator)+os.Getenv("PATH"))
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
+			env.Setenv("HOME", env.WorkDir)
+			for _, keep := range []string{"GOPATH", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY", "GOSUMDB"} {
+				out, err := exec.Command("go", "env", keep).Output()
+				if err != nil {
+					return fmt.Errorf("go env %s: %w", keep, err)
+				}
+				env.Setenv(keep, strings.TrimSpace(string(out)))
+			}
+			env.Setenv(mark, env.WorkDir)
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %s", cond)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": code, "noorphans": noOrphans, "tmpfs": mountTmpfs, "asuser": asUser, "patch": patch,
+			"killwhen": killWhen, "count": count, "many": many,
+		},
+	})
+}
+
+// code N COMMAND… runs a command that must exit with N, and says nothing that looks like a crash of ours.
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		got = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+	stderr := ts.ReadFile("stderr")
+	if strings.Contains(stderr, "goroutine ") && !strings.Contains(stderr, "[recovered]") && !strings.Contains(stderr, "the last of its output") {
+		ts.Fatalf("a goroutine trace reaches the user")
+	}
+}
+
+// noorphans checks that no process of this script is left, waiting a little for the last to go.
+func noOrphans(ts *testscript.TestScript, _ bool, _ []string) {
+	want := mark + "=" + ts.Getenv(mark)
+	deadline := time.NewTimer(5 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		left := processesWith(want)
+		if len(left) == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			ts.Fatalf("processes are left: %s", strings.Join(left, "; "))
+		}
+	}
+}
+
+func processesWith(variable string) []string {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var found []string
+	for _, e := range entries {
+		if _, err := strconv.Atoi(e.Name()); err != nil {
+			continue
+		}
+		env, err := os.ReadFile(filepath.Join("/proc", e.Name(), "environ"))
+		if err != nil || !bytes.Contains(env, []byte(variable+"\x00")) {
+			continue
+		}
+		cmd, _ := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
+		found = append(found, e.Name()+" "+strings.ReplaceAll(string(cmd), "\x00", " "))
+	}
+	return found
+}
+
+// tmpfs DIR SIZE mounts a small file system.
+func mountTmpfs(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o755))
+	ts.Check(syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+args[1]))
+	ts.Defer(func() { ts.Check(syscall.Unmount(dir, syscall.MNT_DETACH)) })
+}
+
+// asuser N COMMAND… is code N COMMAND… as a user who is not root.
+func asUser(ts *testscript.TestScript, _ bool, args []string) {
+	if os.Geteuid() == 0 {
+		ts.Check(filepath.WalkDir(ts.Getenv("WORK"), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.Type()&fs.ModeSymlink != 0 {
+				return err
+			}
+			return os.Lchown(path, 65534, 65534)
+		}))
+		for dir := ts.Getenv("WORK"); dir != "/tmp" && dir != "/"; dir = filepath.Dir(dir) {
+			ts.Check(os.Chmod(dir, 0o755))
+		}
+		args = append([]string{args[0], "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"}, args[1:]...)
+	}
+	code(ts, false, args)
+}
+
+// patch FILE OFFSET HEX overwrites bytes.
+func patch(ts *testscript.TestScript, _ bool, args []string) {
+	offset, err := strconv.ParseInt(args[1], 0, 64)
+	ts.Check(err)
+	b, err := strconv.ParseUint(args[2], 16, 8)
+	ts.Check(err)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteAt([]byte{byte(b)}, offset)
+	ts.Check(err)
+	ts.Check(f.Close())
+}
+
+// killwhen SIGNAL FILE COMMAND… sends the command a signal as soon as the file is there, and waits for its end. The exit
+// code is in $code.
+func killWhen(ts *testscript.TestScript, _ bool, args []string) {
+	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
+	signal, ok := signals[args[0]]
+	if !ok {
+		ts.Fatalf("unknown signal %s", args[0])
+	}
+	path, err := exec.LookPath(filepath.Join(built, "bin", args[2]))
+	ts.Check(err)
+	cmd := exec.Command(path, args[3:]...)
+	cmd.Dir = ts.Getenv("WORK")
+	cmd.Env = append(os.Environ(), mark+"="+ts.Getenv(mark), "XDG_CACHE_HOME="+ts.Getenv("XDG_CACHE_HOME"), "HOME="+ts.Getenv("HOME"))
+	for _, k := range []string{"KAGURAZAKA_MISBEHAVE", "KAGURAZAKA_MISBEHAVE_ITEM"} {
+		cmd.Env = append(cmd.Env, k+"="+ts.Getenv(k))
+	}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	ts.Check(cmd.Start())
+	file := ts.MkAbs(args[1])
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.NewTimer(30 * time.Second)
+	defer deadline.Stop()
+	for {
+		if m, _ := filepath.Glob(file); len(m) > 0 {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			ts.Fatalf("%s never came to be\n%s", args[1], out.String())
+		}
+	}
+	ts.Check(cmd.Process.Signal(signal))
+	_ = cmd.Wait()
+	ts.Setenv("code", strconv.Itoa(cmd.ProcessState.ExitCode()))
+	ts.Logf("%s", out.String())
+	ts.Check(os.WriteFile(ts.MkAbs("killed.out"), out.Bytes(), 0o644))
+}
+
+// count N GLOB checks how many files match.
+func count(ts *testscript.TestScript, _ bool, args []string) {
+	found, err := filepath.Glob(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if strconv.Itoa(len(found)) != args[0] {
+		ts.Fatalf("%d files match %s, want %s", len(found), args[1], args[0])
+	}
+}
+
+// many DIR N EXT makes N small files.
+func many(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o755))
+	for i := range n {
+		ts.Check(os.WriteFile(filepath.Join(dir, fmt.Sprintf("f%05d%s", i, args[2])), []byte("x"), 0o644))
+	}
+}
