@@ -1,23 +1,22 @@
 #!/usr/bin/env bash
-# python-venv.sh NAME REQUIREMENT…: makes the virtual environment .tools/NAME with those packages, unless it is there
+# python-venv.sh NAME REQUIREMENTS: makes the virtual environment .tools/NAME with what the file lists, unless it is there
 # already. Where there is no Python 3.10 or newer it says what is left out and succeeds: the Go part needs none.
 # KAGURAZAKA_PYTHON names another interpreter than python3.
 set -euo pipefail
-name=${1:?NAME}
-shift
+name=${1:?NAME} requirements=${2:?REQUIREMENTS}
 cd "$(dirname "$0")/.."
 python=${KAGURAZAKA_PYTHON:-python3}
 if ! "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
-  echo "left out: .tools/$name ($*), because $python is not a Python 3.10 or newer with venv" >&2
+  echo "left out: .tools/$name ($requirements), because $python is not a Python 3.10 or newer with venv" >&2
   exit 0
 fi
 want="$("$python" -c 'import sys; print(sys.executable, sys.version)')
-$*"
+$(cat "$requirements")"
 stamp=.tools/stamps/$name
 [ -x ".tools/$name/bin/python" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && exit 0
-echo "making .tools/$name: $*"
+echo "making .tools/$name of $requirements"
 mkdir -p .tools/stamps
 rm -rf ".tools/$name" "$stamp"
 "$python" -m venv ".tools/$name"
-".tools/$name/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+".tools/$name/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
 printf '%s\n' "$want" >"$stamp"
