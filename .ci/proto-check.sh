@@ -12,17 +12,15 @@ if ! "$buf" breaking proto --against proto/baseline.binpb; then
 fi
 out=build/proto-check
 rm -rf "$out"
-mkdir -p "$out/go" "$out/python"
-(cd proto && PATH="$PWD/../.tools/bin:$PATH" "$buf" generate -o "../$out/go")
+mkdir -p "$out/sdk/python/tools" "$out/sdk/python/kagurazaka/_proto"
+cp -r proto "$out/proto"
+cp sdk/python/tools/gen_proto.py "$out/sdk/python/tools/"
+rm -f "$out"/proto/kagurazaka/v1/*.pb.go
+(cd "$out/proto" && PATH="$PWD/../../../.tools/bin:$PATH" "$buf" generate)
+bash .ci/gen-python.sh "$out"
 stale=0
-for file in $(cd "$out/go" && find . -type f); do
-  cmp -s "$out/go/$file" "proto/$file" || { echo "proto/${file#./} is not what proto/ generates" >&2; stale=1; }
+for file in $(cd "$out" && find proto sdk -name '*.pb.go' -o -name '*_pb2.py*'); do
+  cmp -s "$out/$file" "$file" || { echo "$file is not what proto/ generates" >&2; stale=1; }
 done
-if [ -d sdk/python/kagurazaka/_proto ]; then
-  bash .ci/gen-python.sh "$out/python"
-  for file in $(cd "$out/python" && find . -type f); do
-    cmp -s "$out/python/$file" "sdk/python/$file" || { echo "sdk/python/${file#./} is not what proto/ generates" >&2; stale=1; }
-  done
-fi
 [ $stale = 0 ] || { echo "run: task proto" >&2; exit 1; }
 echo "proto: style, compatibility and generated files are as they should be"
