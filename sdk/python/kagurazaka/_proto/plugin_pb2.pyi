@@ -1,0 +1,491 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class TaskKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TASK_KIND_UNSPECIFIED: _ClassVar[TaskKind]
+    TASK_KIND_NORMAL: _ClassVar[TaskKind]
+    TASK_KIND_DEVICE: _ClassVar[TaskKind]
+    TASK_KIND_FACTORY: _ClassVar[TaskKind]
+
+class ArgumentType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ARGUMENT_TYPE_UNSPECIFIED: _ClassVar[ArgumentType]
+    ARGUMENT_TYPE_STRING: _ClassVar[ArgumentType]
+    ARGUMENT_TYPE_INT: _ClassVar[ArgumentType]
+    ARGUMENT_TYPE_FLOAT: _ClassVar[ArgumentType]
+    ARGUMENT_TYPE_BOOL: _ClassVar[ArgumentType]
+    ARGUMENT_TYPE_JSON: _ClassVar[ArgumentType]
+    ARGUMENT_TYPE_PATH: _ClassVar[ArgumentType]
+    ARGUMENT_TYPE_DURATION: _ClassVar[ArgumentType]
+    ARGUMENT_TYPE_CUSTOM: _ClassVar[ArgumentType]
+
+class Stage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STAGE_UNSPECIFIED: _ClassVar[Stage]
+    STAGE_LIST: _ClassVar[Stage]
+    STAGE_RUN: _ClassVar[Stage]
+    STAGE_SPAWN: _ClassVar[Stage]
+    STAGE_LOAD: _ClassVar[Stage]
+    STAGE_DEVICE: _ClassVar[Stage]
+    STAGE_FINISH: _ClassVar[Stage]
+
+class Encoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ENCODING_UNSPECIFIED: _ClassVar[Encoding]
+    ENCODING_JSON_LINES: _ClassVar[Encoding]
+    ENCODING_OPAQUE: _ClassVar[Encoding]
+
+class Fault(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FAULT_UNSPECIFIED: _ClassVar[Fault]
+    FAULT_USER: _ClassVar[Fault]
+    FAULT_TASK: _ClassVar[Fault]
+    FAULT_KAGURAZAKA: _ClassVar[Fault]
+    FAULT_ENVIRONMENT: _ClassVar[Fault]
+TASK_KIND_UNSPECIFIED: TaskKind
+TASK_KIND_NORMAL: TaskKind
+TASK_KIND_DEVICE: TaskKind
+TASK_KIND_FACTORY: TaskKind
+ARGUMENT_TYPE_UNSPECIFIED: ArgumentType
+ARGUMENT_TYPE_STRING: ArgumentType
+ARGUMENT_TYPE_INT: ArgumentType
+ARGUMENT_TYPE_FLOAT: ArgumentType
+ARGUMENT_TYPE_BOOL: ArgumentType
+ARGUMENT_TYPE_JSON: ArgumentType
+ARGUMENT_TYPE_PATH: ArgumentType
+ARGUMENT_TYPE_DURATION: ArgumentType
+ARGUMENT_TYPE_CUSTOM: ArgumentType
+STAGE_UNSPECIFIED: Stage
+STAGE_LIST: Stage
+STAGE_RUN: Stage
+STAGE_SPAWN: Stage
+STAGE_LOAD: Stage
+STAGE_DEVICE: Stage
+STAGE_FINISH: Stage
+ENCODING_UNSPECIFIED: Encoding
+ENCODING_JSON_LINES: Encoding
+ENCODING_OPAQUE: Encoding
+FAULT_UNSPECIFIED: Fault
+FAULT_USER: Fault
+FAULT_TASK: Fault
+FAULT_KAGURAZAKA: Fault
+FAULT_ENVIRONMENT: Fault
+
+class DescribeRequest(_message.Message):
+    __slots__ = ("host_version", "capabilities", "task", "mixin_json")
+    HOST_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    MIXIN_JSON_FIELD_NUMBER: _ClassVar[int]
+    host_version: str
+    capabilities: _containers.RepeatedScalarFieldContainer[str]
+    task: str
+    mixin_json: bytes
+    def __init__(self, host_version: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., task: _Optional[str] = ..., mixin_json: _Optional[bytes] = ...) -> None: ...
+
+class DescribeResponse(_message.Message):
+    __slots__ = ("error", "name", "version", "sdk", "capabilities", "tasks", "sources")
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SDK_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    error: Error
+    name: str
+    version: str
+    sdk: str
+    capabilities: _containers.RepeatedScalarFieldContainer[str]
+    tasks: _containers.RepeatedCompositeFieldContainer[Task]
+    sources: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., sdk: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[_Union[Task, _Mapping]]] = ..., sources: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Task(_message.Message):
+    __slots__ = ("name", "kind", "summary", "description", "arguments", "open_arguments", "usage", "template", "capabilities")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    OPEN_ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    kind: TaskKind
+    summary: str
+    description: str
+    arguments: _containers.RepeatedCompositeFieldContainer[Argument]
+    open_arguments: bool
+    usage: str
+    template: Template
+    capabilities: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[TaskKind, str]] = ..., summary: _Optional[str] = ..., description: _Optional[str] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., open_arguments: _Optional[bool] = ..., usage: _Optional[str] = ..., template: _Optional[_Union[Template, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Argument(_message.Message):
+    __slots__ = ("name", "flags", "type", "type_name", "arity", "default_json", "choices_json", "required", "help", "repeatable", "negatable")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    TYPE_NAME_FIELD_NUMBER: _ClassVar[int]
+    ARITY_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_JSON_FIELD_NUMBER: _ClassVar[int]
+    CHOICES_JSON_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    HELP_FIELD_NUMBER: _ClassVar[int]
+    REPEATABLE_FIELD_NUMBER: _ClassVar[int]
+    NEGATABLE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    flags: _containers.RepeatedScalarFieldContainer[str]
+    type: ArgumentType
+    type_name: str
+    arity: str
+    default_json: str
+    choices_json: _containers.RepeatedScalarFieldContainer[str]
+    required: bool
+    help: str
+    repeatable: bool
+    negatable: bool
+    def __init__(self, name: _Optional[str] = ..., flags: _Optional[_Iterable[str]] = ..., type: _Optional[_Union[ArgumentType, str]] = ..., type_name: _Optional[str] = ..., arity: _Optional[str] = ..., default_json: _Optional[str] = ..., choices_json: _Optional[_Iterable[str]] = ..., required: _Optional[bool] = ..., help: _Optional[str] = ..., repeatable: _Optional[bool] = ..., negatable: _Optional[bool] = ...) -> None: ...
+
+class Template(_message.Message):
+    __slots__ = ("fields",)
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    fields: _containers.RepeatedCompositeFieldContainer[Field]
+    def __init__(self, fields: _Optional[_Iterable[_Union[Field, _Mapping]]] = ...) -> None: ...
+
+class Field(_message.Message):
+    __slots__ = ("name", "value", "help", "type_name")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    HELP_FIELD_NUMBER: _ClassVar[int]
+    TYPE_NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: Node
+    help: str
+    type_name: str
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[Node, _Mapping]] = ..., help: _Optional[str] = ..., type_name: _Optional[str] = ...) -> None: ...
+
+class Node(_message.Message):
+    __slots__ = ("placeholder", "mode", "list", "map", "json")
+    PLACEHOLDER_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    LIST_FIELD_NUMBER: _ClassVar[int]
+    MAP_FIELD_NUMBER: _ClassVar[int]
+    JSON_FIELD_NUMBER: _ClassVar[int]
+    placeholder: Placeholder
+    mode: Mode
+    list: NodeList
+    map: NodeMap
+    json: str
+    def __init__(self, placeholder: _Optional[_Union[Placeholder, _Mapping]] = ..., mode: _Optional[_Union[Mode, _Mapping]] = ..., list: _Optional[_Union[NodeList, _Mapping]] = ..., map: _Optional[_Union[NodeMap, _Mapping]] = ..., json: _Optional[str] = ...) -> None: ...
+
+class Placeholder(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Mode(_message.Message):
+    __slots__ = ("name", "fields", "custom")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    CUSTOM_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    fields: _containers.RepeatedCompositeFieldContainer[Field]
+    custom: bool
+    def __init__(self, name: _Optional[str] = ..., fields: _Optional[_Iterable[_Union[Field, _Mapping]]] = ..., custom: _Optional[bool] = ...) -> None: ...
+
+class NodeList(_message.Message):
+    __slots__ = ("nodes",)
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    nodes: _containers.RepeatedCompositeFieldContainer[Node]
+    def __init__(self, nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ...) -> None: ...
+
+class NodeMap(_message.Message):
+    __slots__ = ("fields",)
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    fields: _containers.RepeatedCompositeFieldContainer[Field]
+    def __init__(self, fields: _Optional[_Iterable[_Union[Field, _Mapping]]] = ...) -> None: ...
+
+class OpenRequest(_message.Message):
+    __slots__ = ("task", "args", "template", "mixin_json", "stage", "worker_index", "workers", "device", "slots", "heartbeat_path", "staging", "capabilities", "native_template")
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    ARGS_FIELD_NUMBER: _ClassVar[int]
+    TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    MIXIN_JSON_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    WORKER_INDEX_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_PATH_FIELD_NUMBER: _ClassVar[int]
+    STAGING_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    NATIVE_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    task: str
+    args: _containers.RepeatedScalarFieldContainer[str]
+    template: Template
+    mixin_json: bytes
+    stage: Stage
+    worker_index: int
+    workers: int
+    device: str
+    slots: int
+    heartbeat_path: str
+    staging: Staging
+    capabilities: _containers.RepeatedScalarFieldContainer[str]
+    native_template: bool
+    def __init__(self, task: _Optional[str] = ..., args: _Optional[_Iterable[str]] = ..., template: _Optional[_Union[Template, _Mapping]] = ..., mixin_json: _Optional[bytes] = ..., stage: _Optional[_Union[Stage, str]] = ..., worker_index: _Optional[int] = ..., workers: _Optional[int] = ..., device: _Optional[str] = ..., slots: _Optional[int] = ..., heartbeat_path: _Optional[str] = ..., staging: _Optional[_Union[Staging, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ..., native_template: _Optional[bool] = ...) -> None: ...
+
+class Staging(_message.Message):
+    __slots__ = ("dir", "folder", "last")
+    DIR_FIELD_NUMBER: _ClassVar[int]
+    FOLDER_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    dir: str
+    folder: bool
+    last: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, dir: _Optional[str] = ..., folder: _Optional[bool] = ..., last: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class OpenResponse(_message.Message):
+    __slots__ = ("error", "capabilities")
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    error: Error
+    capabilities: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Block(_message.Message):
+    __slots__ = ("encoding", "count", "payload", "keys")
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    encoding: Encoding
+    count: int
+    payload: bytes
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, encoding: _Optional[_Union[Encoding, str]] = ..., count: _Optional[int] = ..., payload: _Optional[bytes] = ..., keys: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class IndexRange(_message.Message):
+    __slots__ = ("first", "count")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    first: int
+    count: int
+    def __init__(self, first: _Optional[int] = ..., count: _Optional[int] = ...) -> None: ...
+
+class ListRequest(_message.Message):
+    __slots__ = ("max_items", "max_bytes", "accept_indexed")
+    MAX_ITEMS_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_INDEXED_FIELD_NUMBER: _ClassVar[int]
+    max_items: int
+    max_bytes: int
+    accept_indexed: bool
+    def __init__(self, max_items: _Optional[int] = ..., max_bytes: _Optional[int] = ..., accept_indexed: _Optional[bool] = ...) -> None: ...
+
+class ListResponse(_message.Message):
+    __slots__ = ("block", "total", "indexed", "error", "warning")
+    BLOCK_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    INDEXED_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    WARNING_FIELD_NUMBER: _ClassVar[int]
+    block: Block
+    total: int
+    indexed: int
+    error: Error
+    warning: str
+    def __init__(self, block: _Optional[_Union[Block, _Mapping]] = ..., total: _Optional[int] = ..., indexed: _Optional[int] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., warning: _Optional[str] = ...) -> None: ...
+
+class RunRequest(_message.Message):
+    __slots__ = ("chunk",)
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    chunk: Chunk
+    def __init__(self, chunk: _Optional[_Union[Chunk, _Mapping]] = ...) -> None: ...
+
+class Chunk(_message.Message):
+    __slots__ = ("id", "slot", "parts")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SLOT_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    slot: int
+    parts: _containers.RepeatedCompositeFieldContainer[Part]
+    def __init__(self, id: _Optional[int] = ..., slot: _Optional[int] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ...) -> None: ...
+
+class Part(_message.Message):
+    __slots__ = ("block", "range", "skip", "take")
+    BLOCK_FIELD_NUMBER: _ClassVar[int]
+    RANGE_FIELD_NUMBER: _ClassVar[int]
+    SKIP_FIELD_NUMBER: _ClassVar[int]
+    TAKE_FIELD_NUMBER: _ClassVar[int]
+    block: Block
+    range: IndexRange
+    skip: int
+    take: int
+    def __init__(self, block: _Optional[_Union[Block, _Mapping]] = ..., range: _Optional[_Union[IndexRange, _Mapping]] = ..., skip: _Optional[int] = ..., take: _Optional[int] = ...) -> None: ...
+
+class RunResponse(_message.Message):
+    __slots__ = ("result",)
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    result: ChunkResult
+    def __init__(self, result: _Optional[_Union[ChunkResult, _Mapping]] = ...) -> None: ...
+
+class ChunkResult(_message.Message):
+    __slots__ = ("id", "count", "skipped", "failures", "busy_ns")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    BUSY_NS_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    count: int
+    skipped: _containers.RepeatedCompositeFieldContainer[IndexRange]
+    failures: _containers.RepeatedCompositeFieldContainer[ItemFailure]
+    busy_ns: int
+    def __init__(self, id: _Optional[int] = ..., count: _Optional[int] = ..., skipped: _Optional[_Iterable[_Union[IndexRange, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[ItemFailure, _Mapping]]] = ..., busy_ns: _Optional[int] = ...) -> None: ...
+
+class ItemFailure(_message.Message):
+    __slots__ = ("index", "error", "item")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    error: Error
+    item: str
+    def __init__(self, index: _Optional[int] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., item: _Optional[str] = ...) -> None: ...
+
+class SpawnRequest(_message.Message):
+    __slots__ = ("spawn", "show_item")
+    SPAWN_FIELD_NUMBER: _ClassVar[int]
+    SHOW_ITEM_FIELD_NUMBER: _ClassVar[int]
+    spawn: SpawnWorker
+    show_item: int
+    def __init__(self, spawn: _Optional[_Union[SpawnWorker, _Mapping]] = ..., show_item: _Optional[int] = ...) -> None: ...
+
+class SpawnWorker(_message.Message):
+    __slots__ = ("open",)
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    open: OpenRequest
+    def __init__(self, open: _Optional[_Union[OpenRequest, _Mapping]] = ...) -> None: ...
+
+class SpawnResponse(_message.Message):
+    __slots__ = ("started", "exited", "shown", "failed")
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    EXITED_FIELD_NUMBER: _ClassVar[int]
+    SHOWN_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    started: WorkerStarted
+    exited: WorkerExited
+    shown: ShownItem
+    failed: WorkerFailed
+    def __init__(self, started: _Optional[_Union[WorkerStarted, _Mapping]] = ..., exited: _Optional[_Union[WorkerExited, _Mapping]] = ..., shown: _Optional[_Union[ShownItem, _Mapping]] = ..., failed: _Optional[_Union[WorkerFailed, _Mapping]] = ...) -> None: ...
+
+class WorkerStarted(_message.Message):
+    __slots__ = ("worker_index", "pid", "socket")
+    WORKER_INDEX_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
+    worker_index: int
+    pid: int
+    socket: str
+    def __init__(self, worker_index: _Optional[int] = ..., pid: _Optional[int] = ..., socket: _Optional[str] = ...) -> None: ...
+
+class WorkerFailed(_message.Message):
+    __slots__ = ("worker_index", "error")
+    WORKER_INDEX_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    worker_index: int
+    error: Error
+    def __init__(self, worker_index: _Optional[int] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
+
+class WorkerExited(_message.Message):
+    __slots__ = ("worker_index", "pid", "code", "signal")
+    WORKER_INDEX_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    worker_index: int
+    pid: int
+    code: int
+    signal: int
+    def __init__(self, worker_index: _Optional[int] = ..., pid: _Optional[int] = ..., code: _Optional[int] = ..., signal: _Optional[int] = ...) -> None: ...
+
+class ShownItem(_message.Message):
+    __slots__ = ("index", "item")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    item: str
+    def __init__(self, index: _Optional[int] = ..., item: _Optional[str] = ...) -> None: ...
+
+class Error(_message.Message):
+    __slots__ = ("message", "traceback", "retryable", "fault", "item", "config", "panic", "no_such_task", "unsupported")
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    TRACEBACK_FIELD_NUMBER: _ClassVar[int]
+    RETRYABLE_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    PANIC_FIELD_NUMBER: _ClassVar[int]
+    NO_SUCH_TASK_FIELD_NUMBER: _ClassVar[int]
+    UNSUPPORTED_FIELD_NUMBER: _ClassVar[int]
+    message: str
+    traceback: str
+    retryable: bool
+    fault: Fault
+    item: ItemError
+    config: ConfigError
+    panic: PanicError
+    no_such_task: NoSuchTaskError
+    unsupported: UnsupportedError
+    def __init__(self, message: _Optional[str] = ..., traceback: _Optional[str] = ..., retryable: _Optional[bool] = ..., fault: _Optional[_Union[Fault, str]] = ..., item: _Optional[_Union[ItemError, _Mapping]] = ..., config: _Optional[_Union[ConfigError, _Mapping]] = ..., panic: _Optional[_Union[PanicError, _Mapping]] = ..., no_such_task: _Optional[_Union[NoSuchTaskError, _Mapping]] = ..., unsupported: _Optional[_Union[UnsupportedError, _Mapping]] = ...) -> None: ...
+
+class ItemError(_message.Message):
+    __slots__ = ("type_name",)
+    TYPE_NAME_FIELD_NUMBER: _ClassVar[int]
+    type_name: str
+    def __init__(self, type_name: _Optional[str] = ...) -> None: ...
+
+class ConfigError(_message.Message):
+    __slots__ = ("problems",)
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    problems: _containers.RepeatedCompositeFieldContainer[ConfigProblem]
+    def __init__(self, problems: _Optional[_Iterable[_Union[ConfigProblem, _Mapping]]] = ...) -> None: ...
+
+class ConfigProblem(_message.Message):
+    __slots__ = ("where", "message", "suggestion")
+    WHERE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    SUGGESTION_FIELD_NUMBER: _ClassVar[int]
+    where: str
+    message: str
+    suggestion: str
+    def __init__(self, where: _Optional[str] = ..., message: _Optional[str] = ..., suggestion: _Optional[str] = ...) -> None: ...
+
+class PanicError(_message.Message):
+    __slots__ = ("value",)
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    def __init__(self, value: _Optional[str] = ...) -> None: ...
+
+class NoSuchTaskError(_message.Message):
+    __slots__ = ("tasks",)
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    tasks: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, tasks: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class UnsupportedError(_message.Message):
+    __slots__ = ("what",)
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    what: str
+    def __init__(self, what: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,214 @@
+"""A task's own argparse arguments, read without running the rest of its constructor.
+
+The constructor runs in a throw-away process (throwaway.py), in which argparse's parse methods do not parse: the first
+parser that is asked to is described, and the process ends there. What comes before that call in the constructor does run,
+so it is not let write: opening a file for writing, making or removing files, starting processes or connecting anywhere ends
+the process too, as does taking longer than a few seconds. Then the task counts as one with open arguments. A constructor
+in whose reach no code names a parse method is not run at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import os
+import pathlib
+import sys
+from types import CodeType, FunctionType
+from typing import Any, Callable, Iterator, Optional
+
+from .._proto import plugin_pb2 as pb
+from .failures import plain
+from .items import Inexact, exact_json
+
+_PARSING = {"parse_args", "parse_known_args", "parse_intermixed_args", "parse_known_intermixed_args"}
+_DEPTH = 6
+
+_WRITING_EVENTS = {
+    "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod", "os.chown",
+    "os.mkfifo", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.kill", "os.killpg",
+    "subprocess.Popen", "shutil.rmtree", "shutil.move", "shutil.copyfile", "shutil.copytree", "tempfile.mkstemp",
+    "tempfile.mkdtemp", "socket.connect", "socket.bind", "socket.sendto", "sqlite3.connect", "urllib.Request",
+    "webbrowser.open",
+}  # fmt: skip
+
+
+def may_parse(cls: type) -> bool:
+    """Whether a constructor's code, or functions it names in its module and classes, mentions a parse method."""
+    seen: set[int] = set()
+    return any(
+        _mentions(kind.__dict__["__init__"], cls, seen, 0)
+        for kind in cls.__mro__
+        if isinstance(kind.__dict__.get("__init__"), FunctionType)
+    )
+
+
+def _mentions(function: FunctionType, cls: type, seen: set[int], depth: int) -> bool:
+    if id(function) in seen or depth > _DEPTH:
+        return False
+    seen.add(id(function))
+    names = set(_names(function.__code__))
+    if any(name in _PARSING or name.startswith("parse_args") for name in names):
+        return True
+    if function.__closure__ and any(_mentions_cell(cell, cls, seen, depth) for cell in function.__closure__):
+        return True
+    for name in names:
+        for found in (function.__globals__.get(name), inspect.getattr_static(cls, name, None)):
+            if isinstance(found, (classmethod, staticmethod)):
+                found = found.__func__
+            if isinstance(found, FunctionType) and _mentions(found, cls, seen, depth + 1):
+                return True
+            if isinstance(found, type) and found is not cls and _class_mentions(found, cls, seen, depth):
+                return True
+            # A function of a sibling module: helper.get_args(args).
+            if inspect.ismodule(found) and any(
+                isinstance(inner := vars(found).get(part), FunctionType) and _mentions(inner, cls, seen, depth + 1)
+                for part in names
+            ):
+                return True
+    return False
+
+
+def _mentions_cell(cell: Any, cls: type, seen: set[int], depth: int) -> bool:
+    try:
+        found = cell.cell_contents
+    except ValueError:
+        return False
+    return isinstance(found, FunctionType) and _mentions(found, cls, seen, depth + 1)
+
+
+def _class_mentions(found: type, cls: type, seen: set[int], depth: int) -> bool:
+    if issubclass(found, argparse.ArgumentParser) or found.__module__ == "builtins":
+        return False
+    return any(_mentions(f, cls, seen, depth + 1) for f in vars(found).values() if isinstance(f, FunctionType))
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    yield from (constant for constant in code.co_consts if isinstance(constant, str) and constant in _PARSING)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def capture(cls: Any, answer: Callable[[argparse.ArgumentParser, bool], None], give_up: Callable[[], None]) -> None:
+    """Run the constructor up to its first parse. To be called in a throw-away process: answer and give_up must not return."""
+
+    def parse(parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> Any:
+        answer(parser, False)
+
+    def parse_known(parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> Any:
+        answer(parser, True)
+
+    for name in _PARSING:
+        setattr(argparse.ArgumentParser, name, parse_known if "known" in name else parse)
+    sys.dont_write_bytecode = True
+
+    def guard(event: str, arguments: Any) -> None:
+        if event == "open":
+            path, _, flags = arguments
+            writing = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+            if writing and path != os.devnull and not isinstance(path, int):
+                give_up()
+        elif event in _WRITING_EVENTS:
+            give_up()
+
+    sys.addaudithook(guard)
+    try:
+        cls(args=[])
+    finally:
+        give_up()
+
+
+def describe(parser: argparse.ArgumentParser, known: bool, task: Any) -> None:
+    """Fill a Task message's arguments from a parser. What the message cannot say makes them open, with argparse's help."""
+    task.open_arguments = known
+    odd = parser.prefix_chars != "-" or parser.fromfile_prefix_chars is not None
+    for action in parser._actions:
+        if isinstance(action, (argparse._HelpAction, argparse._VersionAction)):
+            continue
+        argument = None if odd else _argument(parser, action)
+        if argument is None:
+            odd = True
+            break
+        task.arguments.append(argument)
+    if odd:
+        del task.arguments[:]
+    if odd or known:
+        task.open_arguments = True
+        task.usage = plain(parser.format_help())
+    if parser.description and not task.summary:
+        task.summary, _, task.description = plain(parser.description).strip().rstrip(".").partition("\n")
+
+
+_FLAGS = (argparse._StoreConstAction, argparse._AppendConstAction, argparse._CountAction)
+
+
+def _argument(parser: argparse.ArgumentParser, action: argparse.Action) -> Any:
+    """The Argument message of one action, or None for one that it cannot say."""
+    if isinstance(action, argparse._SubParsersAction) or action.nargs in (argparse.PARSER, argparse.REMAINDER):
+        return None
+    flags = sorted(action.option_strings, key=len, reverse=True)
+    made = pb.Argument(flags=flags, required=bool(action.required), help=_help(parser, action))
+    negatable = type(action).__name__ == "BooleanOptionalAction"
+    if negatable:
+        made.flags[:] = flags = [flag for flag in flags if not flag.startswith("--no-")]
+    made.name = flags[0].lstrip("-") if flags else _metavar(action)
+    if negatable or isinstance(action, _FLAGS):
+        made.type, made.arity, made.negatable = pb.ARGUMENT_TYPE_BOOL, "0", negatable
+        made.repeatable = isinstance(action, (argparse._CountAction, argparse._AppendConstAction))
+    else:
+        made.type, made.type_name = _type(action.type)
+        if action.nargs is not None:
+            made.arity = str(action.nargs)
+        made.repeatable = isinstance(action, argparse._AppendAction)
+        # An action class of the user's own may do anything with the value.
+        if type(action).__module__ != "argparse":
+            made.type = pb.ARGUMENT_TYPE_CUSTOM
+    if action.default is not None and action.default is not argparse.SUPPRESS:
+        default = os.fspath(action.default) if isinstance(action.default, os.PathLike) else action.default
+        made.default_json = _json(list(default) if isinstance(default, tuple) else default)
+    if action.choices is not None:
+        choices = [_json(choice) for choice in action.choices]
+        if all(choices):
+            made.choices_json.extend(choices)
+    return made
+
+
+def _metavar(action: argparse.Action) -> str:
+    return action.metavar if isinstance(action.metavar, str) else str(action.dest)
+
+
+def _json(value: Any) -> str:
+    try:
+        return exact_json(value)
+    except Inexact:
+        return ""
+
+
+def _type(convert: Optional[Callable[[str], Any]]) -> tuple[int, str]:
+    if convert is None or convert is str:
+        return pb.ARGUMENT_TYPE_STRING, "str"
+    if convert is int:
+        return pb.ARGUMENT_TYPE_INT, "int"
+    if convert is float:
+        return pb.ARGUMENT_TYPE_FLOAT, "float"
+    if convert is json.loads:
+        return pb.ARGUMENT_TYPE_JSON, "json"
+    if isinstance(convert, argparse.FileType):
+        return pb.ARGUMENT_TYPE_PATH, "file"
+    if isinstance(convert, type) and issubclass(convert, pathlib.PurePath):
+        return pb.ARGUMENT_TYPE_PATH, convert.__name__
+    return pb.ARGUMENT_TYPE_CUSTOM, getattr(convert, "__name__", type(convert).__name__)
+
+
+def _help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
+    if not action.help or action.help is argparse.SUPPRESS:
+        return ""
+    values = {key: value for key, value in vars(action).items() if value is not argparse.SUPPRESS}
+    values = {key: getattr(value, "__name__", value) for key, value in values.items()}
+    try:
+        return plain(action.help % {**values, "prog": parser.prog})
+    except (KeyError, TypeError, ValueError):
+        return plain(action.help)

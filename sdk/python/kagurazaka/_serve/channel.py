@@ -1,0 +1,86 @@
+"""Framed messages over a socket pair."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from typing import NamedTuple, Optional
+
+_HEADER = struct.Struct("<IBI")
+
+# Calls on the control channel; the answer is a REPLY with the call's number.
+DESCRIBE, OPEN, REPLY = 1, 2, 3
+# Without an answer of their own: start a stream on the data channel.
+LIST, RUN = 4, 5
+# A SpawnRequest, its stream's end; a SpawnResponse, the end of those.
+SPAWN, SPAWN_END, EVENT, EVENTS_END = 6, 7, 8, 9
+# Leave.
+QUIT = 10
+# On the data channel: a ListResponse, RunRequest or RunResponse; the end of the stream.
+MESSAGE, END = 11, 12
+
+
+class Frame(NamedTuple):
+    kind: int
+    call: int
+    payload: bytes
+
+
+class Channel:
+    """One end of a socket pair. Sending is safe from several threads; receiving is for one at a time."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._lock = threading.Lock()
+
+    def fileno(self) -> int:
+        return self.sock.fileno()
+
+    def send(self, kind: int, payload: bytes = b"", call: int = 0) -> None:
+        with self._lock:
+            self.sock.sendall(_HEADER.pack(len(payload), kind, call) + payload)
+
+    def receive(self) -> Optional[Frame]:
+        """The next frame, or None when the other end is gone."""
+        head = self._read(_HEADER.size)
+        if head is None:
+            return None
+        size, kind, call = _HEADER.unpack(head)
+        payload = self._read(size) if size else b""
+        return None if payload is None else Frame(kind, call, payload)
+
+    def _read(self, size: int) -> Optional[bytes]:
+        data = bytearray(size)
+        view = memoryview(data)
+        got = 0
+        while got < size:
+            try:
+                n = self.sock.recv_into(view[got:])
+            except ConnectionResetError:
+                return None
+            if n == 0:
+                return None
+            got += n
+        return bytes(data)
+
+    def close_sending(self) -> None:
+        """Send nothing more; the other end sees the end once it has read what there was."""
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+def frame(kind: int, payload: bytes) -> bytes:
+    """A frame's bytes, for callers that send without blocking."""
+    return _HEADER.pack(len(payload), kind, 0) + payload
+
+
+def pair() -> tuple[Channel, Channel]:
+    """Two connected ends, closed on exec."""
+    a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    return Channel(a), Channel(b)

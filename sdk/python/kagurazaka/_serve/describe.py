@@ -1,0 +1,138 @@
+"""The answer to Describe."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any, Callable, Optional
+
+from .. import _version
+from .._proto import plugin_pb2 as pb
+from ..task.normal import KagurazakaTask
+from ..task.torch_vanilla import KagurazakaVanillaTorchTaskV1
+from ..template._template import ATTRIBUTE, Template
+from . import arguments, failures, nodes, taskfile, throwaway
+from .taskfile import TaskFile
+
+CAPABILITIES = ["spawn", "heartbeat", "staging"]
+_CONSTRUCTOR_S = 5.0
+_FACTORY_S = 60.0
+
+
+def describe(file: TaskFile, request: Any) -> Any:
+    """The DescribeResponse for a task file. The module is loaded in this process, constructors are not run in it."""
+    response = pb.DescribeResponse(
+        name=failures.plain(file.name), sdk=f"python/{_version.__version__}", capabilities=CAPABILITIES
+    )
+    try:
+        module = file.module
+    except BaseException as error:
+        response.error.CopyFrom(failures.of_exception(error))
+        return response
+    response.version = failures.plain(str(getattr(module, "__version__", "")))
+    works, names = [], file.names()
+    if request.task and request.task not in names:
+        names.append(request.task)
+    mixin = json.loads(request.mixin_json) if request.mixin_json else None
+    made: list[Any] = []
+    for name in names:
+        try:
+            found = file.find(name)
+        except taskfile.NoSuchTask:
+            response.error.CopyFrom(no_such_task(file, name))
+            continue
+        if inspect.isfunction(found) and not hasattr(found, ATTRIBUTE):
+            made.append(pb.Task(name=name, kind=pb.TASK_KIND_FACTORY, open_arguments=True))
+            _say(made[-1], found)
+            if mixin is not None:
+                works.append((len(made) - 1, _factory(name, found, mixin)))
+            continue
+        cls, template = taskfile.resolve(found, None)
+        task = _outline(name, cls, template)
+        made.append(task)
+        if arguments.may_parse(cls):
+            works.append((len(made) - 1, _constructor(task, cls)))
+    answers = throwaway.run_all([work for _, work in works], _FACTORY_S if mixin else _CONSTRUCTOR_S)
+    for (place, _), answer in zip(works, answers):
+        if answer is None:
+            continue
+        told = pb.DescribeResponse.FromString(answer)
+        if told.HasField("error"):
+            response.error.CopyFrom(told.error)
+        else:
+            made[place] = told.tasks[0]
+    response.tasks.extend(made)
+    return response
+
+
+def no_such_task(file: TaskFile, name: str) -> Any:
+    """The Error for a name that is no task of the file."""
+    tasks = [failures.plain(known) for known in file.names()]
+    return pb.Error(
+        message=failures.plain(f"{file.path} has no task {name}"),
+        fault=pb.FAULT_USER,
+        no_such_task=pb.NoSuchTaskError(tasks=tasks),
+    )
+
+
+def _outline(name: str, cls: Any, template: Optional[Template]) -> Any:
+    """What can be said of a task without its constructor."""
+    device = taskfile.is_device(cls)
+    task = pb.Task(
+        name=failures.plain(name),
+        kind=pb.TASK_KIND_DEVICE if device else pb.TASK_KIND_NORMAL,
+        open_arguments=True,
+    )
+    _say(task, cls)
+    if template is not None:
+        task.template.CopyFrom(nodes.describe(template))
+    if template is None or template.input_mode is None or not _built_in(template):
+        task.capabilities.append("list")
+    base, check = (KagurazakaVanillaTorchTaskV1, "is_each_executed") if device else (KagurazakaTask, "is_executed")
+    own = getattr(cls, check, None) not in (None, getattr(base, check))
+    if own or (device and getattr(cls, "is_executed", None) is not KagurazakaVanillaTorchTaskV1.is_executed):
+        task.capabilities.append("is_executed")
+    return task
+
+
+def _built_in(template: Template) -> bool:
+    modes = {name: value for name, value in template.fields.items() if name != "dataloader"}
+    return not any(field.value.mode.custom for field in nodes.describe(Template(template.cls, modes, lambda t: None)).fields)
+
+
+def _say(task: Any, found: Any) -> None:
+    """Summary and description from the class's or function's own docstring."""
+    text = inspect.cleandoc(vars(found).get("__doc__") or "") if isinstance(found, type) else inspect.getdoc(found) or ""
+    summary, _, rest = failures.plain(text).strip().partition("\n")
+    task.summary, task.description = summary.rstrip("."), rest.strip()
+
+
+def _constructor(task: Any, cls: Any) -> throwaway.Work:
+    def work(answer: Callable[[bytes], None]) -> None:
+        def tell(parser: Any, known: bool) -> None:
+            arguments.describe(parser, known, task)
+            answer(pb.DescribeResponse(tasks=[task]).SerializeToString())
+
+        def give_up() -> None:
+            answer(pb.DescribeResponse(tasks=[task]).SerializeToString())
+
+        arguments.capture(cls, tell, give_up)
+
+    return work
+
+
+def _factory(name: str, found: Any, mixin: dict[str, Any]) -> throwaway.Work:
+    """Call the factory, and describe the class that it returns."""
+
+    def work(answer: Callable[[bytes], None]) -> None:
+        try:
+            cls, template = taskfile.resolve(found, mixin)
+            task = _outline(name, cls, template)
+        except BaseException as error:
+            answer(pb.DescribeResponse(error=failures.of_exception(error)).SerializeToString())
+            return
+        if arguments.may_parse(cls):
+            _constructor(task, cls)(answer)
+        answer(pb.DescribeResponse(tasks=[task]).SerializeToString())
+
+    return work

@@ -1,0 +1,100 @@
+"""Exceptions of user code as the contract's errors."""
+
+from __future__ import annotations
+
+import errno
+import os
+import traceback
+from types import TracebackType
+from typing import Any, Optional
+
+from .._proto import plugin_pb2 as pb
+
+_SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_ENVIRONMENT = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+_MESSAGE_LIMIT, _TRACEBACK_LIMIT = 8192, 256 << 10
+
+
+class UserMistake(Exception):
+    """What the user gave is wrong: arguments, configuration, a name."""
+
+
+class Refused(SystemExit):
+    """The task's own parser refused its arguments; a SystemExit, as argparse raises."""
+
+    def __init__(self, message: str, usage: str) -> None:
+        super().__init__(2)
+        self.message = message
+        self.usage = usage
+
+
+def plain(text: str) -> str:
+    """Text that protobuf takes: halves of characters written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def of_exception(error: BaseException) -> Any:
+    """An Error for an exception that user code raised."""
+    made = pb.Error(
+        message=plain(_summary(error))[:_MESSAGE_LIMIT],
+        traceback=plain(_traceback(error))[-_TRACEBACK_LIMIT:],
+        fault=pb.FAULT_TASK,
+    )
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _ENVIRONMENT):
+        made.fault = pb.FAULT_ENVIRONMENT
+    made.retryable = made.fault == pb.FAULT_ENVIRONMENT or isinstance(error, (TimeoutError, ConnectionError))
+    if isinstance(error, Exception):
+        made.item.type_name = _type_name(error)
+    else:
+        made.panic.value = plain(_summary(error))
+    return made
+
+
+def of_configuration(where: str, message: str) -> Any:
+    """An Error for a wrong argument or template field."""
+    problem = pb.ConfigProblem(where=plain(where), message=plain(message))
+    text = f"{where}: {message}" if where else message
+    return pb.Error(message=plain(text), fault=pb.FAULT_USER, config=pb.ConfigError(problems=[problem]))
+
+
+def of_construction(error: BaseException) -> Any:
+    """An Error for what a task's constructor raised."""
+    if isinstance(error, Refused):
+        where, message = "", error.message
+        if message.startswith("argument ") and ": " in message:
+            where, message = message[len("argument ") :].split(": ", 1)
+        return of_configuration(where, message)
+    if isinstance(error, UserMistake):
+        return of_configuration("", str(error))
+    return of_exception(error)
+
+
+def unsupported(what: str) -> Any:
+    return pb.Error(message=what, fault=pb.FAULT_TASK, unsupported=pb.UnsupportedError(what=what))
+
+
+def _type_name(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _summary(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception_only(type(error), error)).strip()
+    except BaseException:  # an exception whose own text raises
+        return _type_name(error)
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(type(error), error, _users_part(error.__traceback__)))
+    except BaseException:
+        return _type_name(error)
+
+
+def _users_part(trace: Optional[TracebackType]) -> Optional[TracebackType]:
+    """A traceback from the first frame that is not the SDK's own."""
+    start = trace
+    while start is not None and start.tb_frame.f_code.co_filename.startswith(_SDK):
+        start = start.tb_next
+    return start if start is not None else trace

@@ -1,0 +1,213 @@
+"""Items on the wire: JSON where it carries them exactly, otherwise pickled blocks."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from itertools import chain
+from typing import Any, Iterator
+
+from .._proto import plugin_pb2 as pb
+from ..template.io import FileTriplet
+
+# An opaque block is sent again with every chunk that takes a part of it, so it is kept small.
+OPAQUE_ITEMS, OPAQUE_BYTES = 64, 64 << 10
+_SHOWN = 2000
+
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False).encode
+_encode_ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"), check_circular=False).encode
+_encode_newlines = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=("\n", ":"), check_circular=False).encode
+_TRIPLET = ("path", "rel_dir", "file_name")
+
+
+class Inexact(Exception):
+    """JSON would not give back what is there."""
+
+
+def exact_json(value: Any) -> str:
+    """The JSON text of a value that JSON carries exactly, or Inexact."""
+    _check(value, set(), 0)
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    try:
+        text = _encode(value)
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        pass
+    except (ValueError, RecursionError) as error:  # NaN, or a number of more digits than Python writes
+        raise Inexact from error
+    # Halves of characters travel as escapes. Two halves that happen to stand together would come back as one.
+    text = _encode_ascii(value)
+    if json.loads(text) != value:
+        raise Inexact
+    return text
+
+
+def _check(value: Any, seen: set[int], depth: int) -> None:
+    kind = type(value)
+    if kind in _SCALARS:
+        return
+    if kind is dict:
+        entries: Any = value.values()
+        if any(type(key) is not str for key in value):
+            raise Inexact
+    elif kind is list:
+        entries = value
+    else:
+        raise Inexact
+    if id(value) in seen or depth > 100:
+        raise Inexact  # the same list twice in one item is one list, which JSON cannot say
+    seen.add(id(value))
+    for entry in entries:
+        _check(entry, seen, depth + 1)
+
+
+def is_output(name: str) -> bool:
+    """Whether an item's field is an output of a template."""
+    return name == "output" or name.startswith("output_")
+
+
+def _without_triplets(item: dict[str, Any]) -> dict[str, Any]:
+    """The item with its input and outputs as JSON objects. A dict that looks like one of those is Inexact."""
+    for name, value in item.items():
+        if name == "input" or is_output(name):
+            if type(value) is FileTriplet:
+                item = {**item, name: value.to_dict()}
+            elif type(value) is dict and len(value) == 3 and all(key in value for key in _TRIPLET):
+                raise Inexact
+    return item
+
+
+def flat(items: list[Any]) -> bool:
+    """Whether all items are dicts of text, numbers, booleans and None alone, with text for keys."""
+    return (
+        set(map(type, items)) <= {dict}
+        and set(map(type, chain.from_iterable(items))) <= {str}
+        and set(map(type, chain.from_iterable(map(dict.values, items)))) <= _SCALARS
+    )
+
+
+def encode_lines(items: list[Any]) -> bytes:
+    """The items as JSON Lines, or Inexact."""
+    try:
+        if flat(items):
+            # All at once, which is three times as fast: no JSON text has a raw newline, so a newline as separator tells
+            # the commas between items ("}\n{") from those inside of them.
+            text = _encode_newlines(items)[1:-1].replace("}\n{", "\0").replace("\n", ",").replace("\0", "}\n{")
+            return text.encode()
+        prepared = []
+        for item in items:
+            if type(item) is not dict:
+                raise Inexact
+            item = _without_triplets(item)
+            _check(item, set(), 0)
+            prepared.append(item)
+        items = prepared
+        return "\n".join(map(_encode, items)).encode()
+    except UnicodeEncodeError:
+        return "\n".join(map(_text, items)).encode()
+    except (ValueError, RecursionError, TypeError) as error:
+        raise Inexact from error
+
+
+class Encoder:
+    """Makes blocks of items. From the first item that JSON cannot carry, everything is pickled."""
+
+    def __init__(self, max_items: int, max_bytes: int) -> None:
+        self.max_items = max_items or 1024
+        self.max_bytes = max_bytes or 1 << 20
+        self.opaque = False
+
+    def blocks(self, items: list[Any]) -> Iterator[Any]:
+        """Blocks for consecutive items."""
+        if not items:
+            return
+        if not self.opaque:
+            try:
+                payload = encode_lines(items)
+            except Inexact:
+                self.opaque = True
+            else:
+                if len(payload) <= self.max_bytes or len(items) == 1:
+                    yield pb.Block(encoding=pb.ENCODING_JSON_LINES, count=len(items), payload=payload)
+                else:
+                    yield from self._halves(items)
+                return
+        if len(items) > OPAQUE_ITEMS:
+            for first in range(0, len(items), OPAQUE_ITEMS):
+                yield from self.blocks(items[first : first + OPAQUE_ITEMS])
+            return
+        payload = dumps(items)
+        if len(payload) > OPAQUE_BYTES and len(items) > 1:
+            yield from self._halves(items)
+        else:
+            keys = [show(item, 200) for item in items]
+            yield pb.Block(encoding=pb.ENCODING_OPAQUE, count=len(items), payload=payload, keys=keys)
+
+    def _halves(self, items: list[Any]) -> Iterator[Any]:
+        middle = len(items) // 2
+        yield from self.blocks(items[:middle])
+        yield from self.blocks(items[middle:])
+
+
+def dumps(items: list[Any]) -> bytes:
+    return pickle.dumps(items, protocol=5)
+
+
+def decode_part(part: Any) -> list[Any]:
+    """The items of a chunk's part that is a block."""
+    block = part.block
+    skip, take = part.skip, part.take
+    if block.encoding == pb.ENCODING_OPAQUE:
+        items = pickle.loads(block.payload)
+        if skip or take:
+            items = items[skip : skip + take if take else None]
+        return items
+    payload = block.payload
+    if not payload:
+        return []
+    if skip or (take and take != block.count):
+        lines = payload.split(b"\n")[skip : skip + take if take else None]
+        payload = b"\n".join(lines)
+        if not lines:
+            return []
+    # No JSON text has a raw newline, so the lines are a list but for its punctuation.
+    return json.loads(b"[" + payload.replace(b"\n", b",") + b"]")
+
+
+def triplet(value: Any) -> Any:
+    """A FileTriplet for a JSON object that stands for one; anything else as it is."""
+    if type(value) is dict and len(value) == 3:
+        try:
+            return FileTriplet(value["path"], value["rel_dir"], value["file_name"])
+        except KeyError:
+            pass
+    return value
+
+
+def restore_triplets(item: dict[str, Any], with_input: bool) -> None:
+    """Make an item's input and outputs FileTriplets again, in place."""
+    for name, value in item.items():
+        if type(value) is dict and (is_output(name) or (with_input and name == "input")):
+            item[name] = triplet(value)
+
+
+def show(item: Any, limit: int = _SHOWN) -> str:
+    """An item as printable text, cut off where it is long."""
+    try:
+        text = json.dumps(item, ensure_ascii=False, default=_show_value)
+    except BaseException:
+        try:
+            text = repr(item)
+        except BaseException:  # a class whose repr raises
+            text = f"<{type(item).__name__}>"
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _show_value(value: Any) -> Any:
+    return value.to_dict() if isinstance(value, FileTriplet) else repr(value)

@@ -1,0 +1,130 @@
+"""Listing: a task's own items as a stream of ListResponses."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, Callable
+
+from .._proto import plugin_pb2 as pb
+from . import failures
+from .items import Encoder
+from .listed import LiveList, keep
+from .opened import OpenedTask
+
+Send = Callable[[bytes], None]
+
+
+class Lister:
+    """Lists once. A list that is answered by index is given to `share`, for workers that are forked later.
+
+    While user code yields items, the relay may interrupt it with SIGURG: what was yielded so far is sent then, and
+    `serve_others` is called to look at the control channel (a worker may have to be forked).
+    """
+
+    def __init__(
+        self, opened: OpenedTask, send: Send, serve_others: Callable[[], None], share: Callable[[Any], None]
+    ) -> None:
+        self.opened = opened
+        self.send = send
+        self.serve_others = serve_others
+        self.share = share
+        self._pending: list[Any] = []
+        self._encoder = Encoder(0, 0)
+        self._busy = True
+        self._starving = False
+        self._sent = False
+
+    def run(self, request: Any) -> None:
+        """Answer a ListRequest."""
+        self._encoder = Encoder(request.max_items, request.max_bytes)
+        try:
+            items = self.opened.task.generate_tasks()
+            if not isinstance(items, (list, tuple)):
+                if isinstance(items, Sequence):
+                    items = list(items)
+                else:
+                    items = iter(items)
+        except BaseException as error:
+            self._tell(error=failures.of_exception(error))
+            return
+        try:
+            if isinstance(items, Iterator):
+                self._stream(items, request.accept_indexed)
+            elif request.accept_indexed:
+                # This frame, the argument and getrefcount's own: nobody else has the list.
+                self._keep(items, owned=sys.getrefcount(items) <= 3)
+            else:
+                self._tell(total=len(items))
+                for first in range(0, len(items), self._encoder.max_items):
+                    self._send_blocks(items[first : first + self._encoder.max_items])
+        except ConnectionError:
+            raise
+        except BaseException as error:
+            self._tell(error=failures.of_exception(error))
+
+    def _keep(self, items: Any, owned: bool) -> None:
+        listed = keep(items, owned)
+        self.share(listed)
+        self._tell(indexed=len(listed))
+
+    def _stream(self, items: Iterator[Any], accept_indexed: bool) -> None:
+        """Send items as they are yielded, in blocks; nothing is kept."""
+        previous = signal.signal(signal.SIGURG, self._nudged)
+        signal.siginterrupt(signal.SIGURG, False)
+        pending, limit = self._pending, self._encoder.max_items
+        append = pending.append
+        self._busy = False
+        try:
+            for item in items:
+                append(item)
+                if self._starving or len(pending) >= limit:
+                    self._flush()
+            self._flush()
+        except Unsendable:
+            if not accept_indexed or self._sent:
+                raise
+            # Nothing has been sent yet, so the workers can have the items by fork instead.
+            self._busy = True
+            pending.extend(items)
+            self.share(LiveList(pending))
+            self._tell(indexed=len(pending))
+        finally:
+            self._busy = True
+            signal.signal(signal.SIGURG, previous)
+
+    def _flush(self) -> None:
+        self._busy = True
+        self._starving = False
+        taken = self._pending[:]
+        if taken:
+            self._send_blocks(taken)
+            del self._pending[: len(taken)]
+        self.serve_others()
+        self._busy = False
+
+    def _nudged(self, signum: int, frame: Any) -> None:
+        if self._busy:
+            return
+        self._starving = not self._pending
+        starving = self._starving
+        self._flush()
+        self._starving = starving
+
+    def _send_blocks(self, items: list[Any]) -> None:
+        try:
+            for block in self._encoder.blocks(items):
+                self._tell(block=block)
+                self._sent = True
+        except ConnectionError:
+            raise
+        except Exception as error:
+            raise Unsendable("an item cannot be pickled, so it cannot be sent to a worker") from error
+
+    def _tell(self, **message: Any) -> None:
+        self.send(pb.ListResponse(**message).SerializeToString())
+
+
+class Unsendable(TypeError):
+    """An item is neither JSON nor can it be pickled."""

@@ -1,0 +1,101 @@
+"""Items of templates that the host runs: they come with their outputs, which are staged and committed here."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional
+
+from ..task.normal import KagurazakaTask
+from ..template import _state
+from ..template.io import FileTriplet
+from .items import is_output
+from .opened import OpenedTask
+from .staging import make_in_place
+
+Call = Callable[..., Any]
+
+
+def calls(opened: OpenedTask) -> tuple[Optional[Call], Call]:
+    """The functions that check and process one complete item: (check or None, call)."""
+    task, template = opened.task, opened.template
+    assert template is not None
+    check = None
+    # The host has asked a built-in finish check; the task's own is asked here.
+    if template.finish_check_mode is None and not task._kagurazaka_never_executed:
+        check = _check(task)
+    own = getattr(type(task).process, "_kagurazaka_own", None)
+    if own is not None and type(task).__call__ is KagurazakaTask.__call__:
+        # The template's wrapper would only find the outputs that are at hand here.
+        def process(**item: Any) -> None:
+            own(task, **item)
+
+        return check, _staged(opened, process)
+    return check, _staged(opened, _through_call(task))
+
+
+def outputs_of(item: dict[str, Any]) -> dict[str, Any]:
+    """An item's outputs."""
+    return {name: value for name, value in item.items() if is_output(name) and type(value) is FileTriplet}
+
+
+def without_outputs(item: dict[str, Any]) -> dict[str, Any]:
+    """The item as the input mode made it."""
+    return {name: value for name, value in item.items() if not (is_output(name) and type(value) is FileTriplet)}
+
+
+def _staged(opened: OpenedTask, process: Call) -> Call:
+    stager, template = opened.stager, opened.template
+    assert template is not None
+    makes_folder = opened.makes_folder
+    if stager is None:
+
+        def in_place(**item: Any) -> None:
+            if "output" not in item:
+                item = {**item, **template.outputs(item)}
+            make_in_place(item, makes_folder)
+            process(**item)
+
+        return in_place
+
+    def staged(**item: Any) -> None:
+        if "output" not in item:
+            # The task listed it itself, so the host could not add what follows from it.
+            item = {**item, **template.outputs(item)}
+        try:
+            process(**stager.begin(item))
+        except BaseException:
+            stager.abort()
+            raise
+        stager.commit()
+
+    return staged
+
+
+def _through_call(task: Any) -> Call:
+    """Call a task that overrides __call__, or a subclass of the decorated class: it sees the item as the input mode made
+    it, and the template's `process` adds the outputs."""
+
+    def call(**item: Any) -> None:
+        base = without_outputs(item)
+        _state.outputs = {_state.key_of(base): outputs_of(item)}
+        stager, _state.stager = _state.stager, None
+        try:
+            task(**base)
+        finally:
+            _state.outputs = None
+            _state.stager = stager
+
+    return call
+
+
+def _check(task: Any) -> Call:
+    def check(**item: Any) -> bool:
+        base = without_outputs(item)
+        _state.final_outputs = {_state.key_of(base): outputs_of(item)}
+        try:
+            return bool(task.is_executed(**base))
+        finally:
+            _state.final_outputs = None
+
+    return check
+
+

@@ -1,0 +1,126 @@
+"""Templates to and from the contract's messages."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import fields as dataclass_fields, is_dataclass
+from typing import Any, Iterable
+
+from .._proto import plugin_pb2 as pb
+from ..template import io
+from ..template._template import Template, is_object
+from ..template.mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
+from .items import Inexact, exact_json
+
+BUILT_IN = {
+    kind
+    for kind in vars(io).values()
+    if isinstance(kind, type)
+    and kind.__module__ == io.__name__
+    and kind not in (io.FileTriplet, io.HardShardMode, io.InputMode, io.OutputMode, io.FinishCheckMode)
+}
+_BY_NAME = {kind.__name__: kind for kind in BUILT_IN}
+
+
+def describe(template: Template) -> Any:
+    """The Template message of a decorated task, placeholders included."""
+    return pb.Template(fields=[pb.Field(name=name, value=_node(value)) for name, value in template.fields.items()])
+
+
+def _node(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if isinstance(value, str):
+        if value == KAGURAZAKA_MIXIN_PLACEHOLDER:
+            return pb.Node(placeholder=pb.Placeholder())
+        return pb.Node(json=json.dumps(value))
+    try:
+        plain = list(value) if isinstance(value, (tuple, range)) else value
+        if KAGURAZAKA_MIXIN_PLACEHOLDER not in (text := exact_json(plain)):
+            return pb.Node(json=text)
+    except Inexact:
+        pass
+    if isinstance(value, (list, tuple)):
+        return pb.Node(list=pb.NodeList(nodes=[_node(entry) for entry in value]))
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return pb.Node(map=pb.NodeMap(fields=_fields(value.items())))
+    if is_object(value):
+        return pb.Node(mode=_mode(value))
+    # A function or the like: the host carries it by name, and it keeps its value here.
+    name = getattr(value, "__name__", type(value).__name__)
+    return pb.Node(mode=pb.Mode(name=name, custom=True))
+
+
+def _fields(entries: Iterable[tuple[str, Any]]) -> list[Any]:
+    return [pb.Field(name=name, value=_node(value)) for name, value in entries]
+
+
+def _mode(value: Any) -> Any:
+    kind = type(value)
+    custom = kind not in BUILT_IN
+    entries = dict(vars(value))
+    if is_dataclass(value):
+        # In the constructor's order, with those that were added later at the end.
+        entries = {field.name: getattr(value, field.name, None) for field in dataclass_fields(value)} | entries
+    fields = _fields(entries.items())
+    # A built-in mode with a value that only Python understands runs in Python.
+    custom = custom or any(field.value.WhichOneof("kind") == "mode" and field.value.mode.custom for field in fields)
+    return pb.Mode(name=kind.__name__, fields=fields, custom=custom)
+
+
+def apply(template: Template, message: Any, module: Any) -> None:
+    """Put the resolved template that the host sends into the decorator's modes, in place."""
+    for field in message.fields:
+        template.fields[field.name] = _value(template.fields.get(field.name), field.value, module)
+
+
+def _value(current: Any, node: Any, module: Any) -> Any:
+    kind = node.WhichOneof("kind")
+    if kind == "placeholder":
+        return KAGURAZAKA_MIXIN_PLACEHOLDER
+    known = _node(current)
+    if node == known:
+        return current  # what the task wrote stays the very object it is
+    if kind == "json":
+        made = json.loads(node.json)
+        if known.WhichOneof("kind") == "json" and json.dumps(json.loads(known.json)) == json.dumps(made):
+            return current
+        return _merge_plain(current, made)
+    if kind == "list":
+        old = current if isinstance(current, (list, tuple)) else ()
+        return [_value(old[i] if i < len(old) else None, entry, module) for i, entry in enumerate(node.list.nodes)]
+    if kind == "map":
+        entries = node.map.fields
+        if not isinstance(current, dict) and not is_object(current):
+            current = {}
+    else:
+        entries = node.mode.fields
+        if not is_object(current) or type(current).__name__ != node.mode.name:
+            return _new(current, node.mode, module)
+    target = current if isinstance(current, dict) else vars(current)
+    for field in entries:
+        target[field.name] = _value(target.get(field.name), field.value, module)
+    return current
+
+
+def _merge_plain(current: Any, made: Any) -> Any:
+    """A map without placeholders arrives as JSON; what it is merged into keeps its identity."""
+    if isinstance(made, dict) and is_object(current):
+        vars(current).update(made)
+        return current
+    if isinstance(made, dict) and isinstance(current, dict):
+        for key, value in made.items():
+            current[key] = value
+        return current
+    return made
+
+
+def _new(current: Any, mode: Any, module: Any) -> Any:
+    """An object for a mode that the mixin names and the task did not have."""
+    kind = _BY_NAME.get(mode.name) or getattr(module, mode.name, None)
+    if not isinstance(kind, type):
+        return current  # a function or the like that went to the host by its name
+    values = {field.name: _value(None, field.value, module) for field in mode.fields}
+    return kind(**values)
+

@@ -1,0 +1,356 @@
+"""The nursery: the process that has the user's code, lists, and forks workers."""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any, Callable, NoReturn, Optional
+
+from .._proto import plugin_pb2 as pb
+from . import channel, failures, process
+from .channel import Channel
+from .describe import CAPABILITIES, describe
+from .launch import socket_path
+from .listed import LiveList
+from .listing import Lister
+from .opened import OpenedTask, open_task
+from .taskfile import TaskFile
+
+
+def main(path: str, control: Channel, data: Channel, folder: str, lifelines: list[int]) -> NoReturn:
+    """Serve the relay until it says to leave."""
+    signal.signal(signal.SIGURG, lambda signum, frame: None)
+    nursery = Nursery(TaskFile(path), control, data, folder, lifelines)
+    nursery.preload()
+    nursery.serve()
+    nursery.leave()
+
+
+class Child:
+    """A forked worker. `ready` is a pipe on which it says that it listens, or why it does not."""
+
+    def __init__(self, index: int, pid: int, address: str, ready: int) -> None:
+        self.index, self.pid, self.address, self.ready = index, pid, address, ready
+        self.pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+        self.told = b""
+        self.announced = False
+
+
+class Nursery:
+    def __init__(self, file: TaskFile, control: Channel, data: Channel, folder: str, lifelines: list[int]) -> None:
+        self.file = file
+        self.control = control
+        self.data = data
+        self.folder = folder
+        self.lifelines = lifelines
+        self.opened: Optional[OpenedTask] = None
+        self.listed: Any = None
+        self.children: dict[int, Child] = {}
+        self.forked = 0
+        self.spawn_ended = False
+        self.leaving = False
+        self.poller = select.poll()
+        self.poller.register(control.fileno(), select.POLLIN)
+
+    def preload(self) -> None:
+        """Load the task file while the host is still shaking hands. What goes wrong is reported when it is asked for."""
+        try:
+            self.file.module
+        except BaseException:
+            pass
+
+    def serve(self) -> None:
+        """Answer the relay until it says to leave, or is gone."""
+        while not self.leaving:
+            self._wait(None)
+
+    def serve_others(self) -> None:
+        """Deal with what has arrived, without waiting."""
+        while not self.leaving and self._wait(0):
+            pass
+
+    def _wait(self, timeout: Optional[float]) -> bool:
+        # Without pidfds, deaths are looked for now and then.
+        if timeout is None and any(child.pidfd < 0 for child in self.children.values()):
+            timeout = 200
+        events = self.poller.poll(timeout)
+        ready = {fd for fd, _ in events}
+        if self.control.fileno() in ready:
+            frame = self.control.receive()
+            if frame is None:
+                process.end_group()
+            self._handle(frame)
+        for child in list(self.children.values()):
+            if child.ready in ready:
+                self._hear(child)
+            if child.pidfd in ready or child.pidfd < 0:
+                self._reap(child)
+        return bool(events)
+
+    def _handle(self, frame: channel.Frame) -> None:
+        if frame.kind == channel.DESCRIBE:
+            answer = self._guarded(pb.DescribeResponse, lambda: describe(self.file, pb.DescribeRequest.FromString(frame.payload)))
+            self.control.send(channel.REPLY, answer, frame.call)
+        elif frame.kind == channel.OPEN:
+            answer = self._guarded(pb.OpenResponse, lambda: self._open(pb.OpenRequest.FromString(frame.payload)))
+            self.control.send(channel.REPLY, answer, frame.call)
+        elif frame.kind == channel.LIST:
+            self._list(pb.ListRequest.FromString(frame.payload))
+        elif frame.kind == channel.RUN:
+            self._run()
+        elif frame.kind == channel.SPAWN:
+            self._spawn(pb.SpawnRequest.FromString(frame.payload))
+        elif frame.kind == channel.SPAWN_END:
+            self.spawn_ended = True
+            self._end_spawn()
+        elif frame.kind == channel.QUIT:
+            self.leaving = True
+
+    def _guarded(self, response: Any, work: Callable[[], Any]) -> bytes:
+        try:
+            made = work()
+        except BaseException as error:
+            problem = failures.of_exception(error)
+            problem.fault = pb.FAULT_KAGURAZAKA
+            made = response(error=problem)
+        return made.SerializeToString()
+
+    # ------------------------------------------------------------------------------------------------ tasks
+
+    def _open(self, request: Any) -> Any:
+        if self.opened is not None:
+            return pb.OpenResponse(error=failures.unsupported("a task is open in this process already"))
+        self.opened, error = open_task(self.file, request)
+        if error is None and request.stage == pb.STAGE_RUN:
+            error = self._prepare(request)
+        if error is not None:
+            return pb.OpenResponse(error=error)
+        return pb.OpenResponse(capabilities=CAPABILITIES)
+
+    def _prepare(self, request: Any) -> Any:
+        """Make this process a worker; returns an Error or None."""
+        from . import worker
+
+        assert self.opened is not None
+        try:
+            self.runner = worker.runner(self.opened, request, self.listed)
+        except BaseException as error:
+            return failures.of_exception(error)
+        return None
+
+    def _list(self, request: Any) -> None:
+        if self.opened is None:
+            error = failures.unsupported("List comes after Open")
+            self._send(pb.ListResponse(error=error).SerializeToString())
+        else:
+            if self.opened.is_device:
+                from . import device
+
+                device.list_batches(self.opened, self._send)
+            else:
+                lister = Lister(self.opened, self._send, self.serve_others, self._share)
+                try:
+                    lister.run(request)
+                except ConnectionError:
+                    return  # the host lost interest
+        try:
+            self._send(b"", channel.END)
+        except ConnectionError:
+            pass
+
+    def _share(self, listed: Any) -> None:
+        self.listed = listed
+
+    def _send(self, payload: bytes, kind: int = channel.MESSAGE) -> None:
+        """Send on the data channel; while the host takes nothing, others are served."""
+        view = memoryview(channel.frame(kind, payload))
+        poller = select.poll()
+        poller.register(self.data.fileno(), select.POLLOUT)
+        poller.register(self.control.fileno(), select.POLLIN)
+        while view:
+            try:
+                view = view[self.data.sock.send(view, socket.MSG_DONTWAIT) :]
+            except BlockingIOError:
+                poller.poll()
+                self.serve_others()
+
+    def _run(self) -> None:
+        """Work on the chunks that come on the data channel, until they end."""
+        runner = getattr(self, "runner", None)
+        if runner is None:
+            self.data.send(channel.END)
+            return
+        try:
+            runner.serve(self._chunks, lambda payload: self.data.send(channel.MESSAGE, payload))
+            process.flush_standard_streams()
+            self.data.send(channel.END)
+        except ConnectionError:
+            return
+
+    def _chunks(self) -> Optional[bytes]:
+        frame = self.data.receive()
+        if frame is None or frame.kind == channel.END:
+            return None
+        return frame.payload
+
+    # ------------------------------------------------------------------------------------------------ workers
+
+    def _spawn(self, request: Any) -> None:
+        if request.WhichOneof("message") == "show_item":
+            self._show(request.show_item)
+            return
+        opening = request.spawn.open
+        problem = self._refusal()
+        if problem is not None:
+            self._event(failed=pb.WorkerFailed(worker_index=opening.worker_index, error=problem))
+            return
+        # What workers need is loaded once, here.
+        import multiprocessing.process  # noqa: F401
+
+        from . import relay, worker  # noqa: F401
+
+        address = socket_path(self.folder, f"w{os.getpid()}-{self.forked}.sock")
+        self.forked += 1
+        read, write = os.pipe()
+        # Collections in workers would write to the pages that they share.
+        gc.freeze()
+        process.flush_standard_streams()
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(opening, address, read, write)
+        os.close(write)
+        child = Child(opening.worker_index, pid, address, read)
+        self.children[pid] = child
+        self.poller.register(read, select.POLLIN | select.POLLHUP)
+        if child.pidfd >= 0:
+            self.poller.register(child.pidfd, select.POLLIN)
+
+    def _refusal(self) -> Any:
+        if self.opened is None:
+            return failures.unsupported("Spawn comes after Open")
+        torch = sys.modules.get("torch")
+        if torch is not None and getattr(torch, "cuda", None) is not None and torch.cuda.is_initialized():
+            return failures.unsupported(
+                "the task has used CUDA before its workers were forked, and a CUDA context cannot be shared: "
+                "use --start_method spawn"
+            )
+        return None
+
+    def _become_worker(self, opening: Any, address: str, read: int, write: int) -> NoReturn:
+        from . import worker
+
+        assert self.opened is not None
+        try:
+            os.close(read)
+            self.control.close()
+            self.data.close()
+            for child in self.children.values():
+                os.close(child.ready)
+                if child.pidfd >= 0:
+                    os.close(child.pidfd)
+            worker.main(self.opened, opening, self.listed, address, write, self.lifelines)
+        finally:
+            os._exit(1)
+
+    def _hear(self, child: Child) -> None:
+        """A worker says that it listens (an empty message), or why it does not (an Error)."""
+        part = os.read(child.ready, 1 << 16)
+        child.told += part
+        if part and not child.told.endswith(b"\n"):
+            return
+        self.poller.unregister(child.ready)
+        os.close(child.ready)
+        child.ready = -1
+        if child.told == b"\n":
+            child.announced = True
+            started = pb.WorkerStarted(worker_index=child.index, pid=child.pid, socket=child.address)
+            self._event(started=started)
+        elif child.told:
+            error = pb.Error.FromString(child.told[:-1])
+            self._event(failed=pb.WorkerFailed(worker_index=child.index, error=error))
+
+    def _reap(self, child: Child) -> None:
+        pid, status = os.waitpid(child.pid, os.WNOHANG)
+        if pid == 0:
+            return
+        if child.ready >= 0:
+            self._hear(child)
+        if child.ready >= 0:
+            self.poller.unregister(child.ready)
+            os.close(child.ready)
+        if child.pidfd >= 0:
+            self.poller.unregister(child.pidfd)
+            os.close(child.pidfd)
+        del self.children[child.pid]
+        try:
+            os.unlink(child.address)
+        except OSError:
+            pass
+        if child.told and not child.announced:
+            pass  # it was told that this worker failed
+        elif not child.announced:
+            how = process.how_it_ended(status)
+            error = pb.Error(message=f"the worker {how} before it listened", fault=pb.FAULT_TASK)
+            self._event(failed=pb.WorkerFailed(worker_index=child.index, error=error))
+        else:
+            signalled = os.WIFSIGNALED(status)
+            exited = pb.WorkerExited(
+                worker_index=child.index,
+                pid=child.pid,
+                code=-1 if signalled else os.WEXITSTATUS(status),
+                signal=os.WTERMSIG(status) if signalled else 0,
+            )
+            self._event(exited=exited)
+        self._end_spawn()
+
+    def _end_spawn(self) -> None:
+        if self.spawn_ended and not self.children:
+            self.control.send(channel.EVENTS_END)
+
+    def _show(self, index: int) -> None:
+        from .items import show
+
+        text = ""
+        if self.listed is not None and index < len(self.listed):
+            text = show(next(iter(self.listed.slice(index, 1))))
+        self._event(shown=pb.ShownItem(index=index, item=text))
+
+    def _event(self, **message: Any) -> None:
+        self.control.send(channel.EVENT, pb.SpawnResponse(**message).SerializeToString())
+
+    # ------------------------------------------------------------------------------------------------ the end
+
+    def leave(self) -> NoReturn:
+        """End as a Python program does, but for freeing millions of items one by one."""
+        for child in self.children.values():
+            try:
+                os.kill(child.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        try:
+            finish(self)
+        finally:
+            os._exit(0)
+
+
+def finish(nursery: Nursery) -> None:
+    """Run what user code wants run at exit: atexit functions, __del__ of the task, files' last lines."""
+    import atexit
+
+    atexit._run_exitfuncs()
+    nursery.opened = None
+    if nursery.listed is not None and not isinstance(nursery.listed, LiveList):
+        nursery.listed = None
+    gc.unfreeze()
+    import io
+
+    for thing in gc.get_objects():
+        if isinstance(thing, (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
+            try:
+                thing.flush()
+            except (OSError, ValueError):
+                pass

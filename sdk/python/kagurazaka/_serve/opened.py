@@ -1,0 +1,107 @@
+"""A task that was opened: its class found, its template resolved, its constructor run."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import sys
+from typing import Any, Optional
+
+from ..task.normal import KagurazakaTask
+from ..template import _state
+from ..template._template import Template
+from ..template.io import InputFromWhateverJsonl, OutputByFilenameSubfoldering
+from . import failures, nodes, taskfile
+from .describe import no_such_task
+from .failures import UserMistake
+from .staging import Stager
+from .taskfile import NoSuchTask, TaskFile
+
+
+class OpenedTask:
+    """The task of this process."""
+
+    def __init__(self, task: Any, template: Optional[Template], request: Any, items_are_complete: bool) -> None:
+        self.task = task
+        self.template = template
+        self.request = request
+        # The host has listed inputs, computed outputs and checked what is finished.
+        self.native = template is not None and items_are_complete
+        self.stager: Optional[Stager] = None
+
+    @property
+    def is_device(self) -> bool:
+        return taskfile.is_device(type(self.task))
+
+    @property
+    def makes_folder(self) -> bool:
+        """Whether the item's output is a folder."""
+        return self.template is not None and isinstance(self.template.output_mode, OutputByFilenameSubfoldering)
+
+    @property
+    def input_is_triplet(self) -> bool:
+        """Whether an item's `input` that travelled as JSON was a FileTriplet. Lines of a file of the user's are what they are."""
+        return self.template is None or not isinstance(self.template.input_mode, InputFromWhateverJsonl)
+
+    def stage(self, staging: Any) -> None:
+        """Write outputs aside from now on."""
+        self.stager = Stager(staging.dir, staging.folder, list(staging.last))
+        _state.stager = self.stager
+
+
+def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
+    """Construct the task that the request names: (task, None), or (None, the Error)."""
+    try:
+        file.module
+        found = file.find(request.task)
+    except NoSuchTask:
+        return None, no_such_task(file, request.task)
+    except BaseException as error:
+        return None, failures.of_exception(error)
+    sys.argv = ["kagurazaka", file.path, request.task, *request.args]
+    _refuse_by_exception()
+    try:
+        mixin = json.loads(request.mixin_json) if request.mixin_json else {}
+        cls, template = taskfile.resolve(found, mixin)
+        if template is not None:
+            if request.HasField("template"):
+                nodes.apply(template, request.template, file.module)
+            else:
+                template.merge(mixin)
+            try:
+                template.install()
+            except ValueError as error:
+                raise UserMistake(str(error)) from error
+        task = _construct(cls, list(request.args))
+    except BaseException as error:
+        return None, failures.of_construction(error)
+    opened = OpenedTask(task, template, request, request.native_template)
+    if request.HasField("staging") and template is not None and template.output_mode is not None:
+        opened.stage(request.staging)
+    return opened, None
+
+
+def _construct(cls: Any, args: list[str]) -> Any:
+    try:
+        takes_args = "args" in inspect.signature(cls).parameters
+    except (TypeError, ValueError):
+        takes_args = True
+    return cls(args=args) if takes_args else cls(args)
+
+
+def _refuse_by_exception() -> None:
+    """Let argparse's refusal of arguments carry its message, which it prints otherwise."""
+
+    def error(parser: argparse.ArgumentParser, message: str) -> None:
+        raise failures.Refused(message, parser.format_usage())
+
+    argparse.ArgumentParser.error = error  # type: ignore[method-assign,assignment]
+
+
+def never_executed(task: Any) -> bool:
+    """Whether the task has no check of its own, so that every item is processed."""
+    check = getattr(type(task), "is_executed", None)
+    return check is None or check is KagurazakaTask.is_executed
+
+

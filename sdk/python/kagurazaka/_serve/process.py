@@ -1,0 +1,121 @@
+"""What every process of a plugin does about file descriptors, signals and the death of its parents."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import threading
+from typing import Any, NoReturn, Optional
+
+LIFELINE = "KAGURAZAKA_LIFELINE"
+
+_reset_at_fork = False
+
+
+def set_stdout_aside() -> int:
+    """Keep a copy of fd 1 for the handshake and point fd 1 at stderr, for good. Returns the copy."""
+    sys.stdout.flush()
+    aside = os.dup(1)
+    os.dup2(2, 1)
+    for stream in (sys.stdout, sys.stderr):
+        # What a task prints must not wait in a buffer for a process that may be killed.
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    return aside
+
+
+def empty_stdin() -> None:
+    """Give this process an empty standard input."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    sys.stdin = open(0, closefd=False)
+
+
+def _nothing(signum: int, frame: Any) -> None:
+    pass
+
+
+def leave_signals_to_host() -> None:
+    """Take no notice of SIGINT and SIGTERM: the host alone decides about the end.
+
+    Handlers are used, since ignored signals stay ignored in programs that user code starts. Processes that user code
+    forks get the defaults back, so that they can be terminated.
+    """
+    global _reset_at_fork
+    signal.signal(signal.SIGINT, _nothing)
+    signal.signal(signal.SIGTERM, _nothing)
+    if not _reset_at_fork:
+        _reset_at_fork = True
+        os.register_at_fork(after_in_child=_default_signals)
+
+
+def _default_signals() -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def lifeline_fd() -> Optional[int]:
+    """The pipe that ends when the host does, or None. User code's programs do not inherit it."""
+    text = os.environ.pop(LIFELINE, "")
+    if not text.isdigit():
+        return None
+    try:
+        os.set_inheritable(int(text), False)
+    except OSError:
+        return None
+    return int(text)
+
+
+def end_group(code: int = 1) -> NoReturn:
+    """End this process at once, and its whole process group if it leads it."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os._exit(code)
+
+
+def watch(fds: list[int], parent: Optional[int] = None) -> None:
+    """End this process when one of the pipes ends, or when its parent is no longer this process."""
+
+    def watcher() -> None:
+        poller = select.poll()
+        for fd in fds:
+            poller.register(fd, select.POLLIN | select.POLLHUP)
+        while True:
+            events = poller.poll(1000 if parent is not None else None)
+            if events or (parent is not None and os.getppid() != parent):
+                end_group()
+
+    threading.Thread(target=watcher, name="kagurazaka-lifeline", daemon=True).start()
+
+
+def flush_standard_streams() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass
+
+
+def imitate(status: int) -> NoReturn:
+    """End this process as the one with this wait status ended."""
+    if os.WIFSIGNALED(status):
+        import resource
+
+        number = os.WTERMSIG(status)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if number not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        signal.pause()
+    os._exit(os.WEXITSTATUS(status))
+
+
+def how_it_ended(status: int) -> str:
+    """A wait status in words."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return f"was ended by signal {number} ({signal.Signals(number).name})"
+    return f"exited with code {os.WEXITSTATUS(status)}"

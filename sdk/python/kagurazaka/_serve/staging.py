@@ -1,0 +1,126 @@
+"""Outputs are written aside and renamed into place once the item is done."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+from ..template import _state
+from ..template.io import FileTriplet
+from .items import is_output
+
+
+class Stager:
+    """A worker's staging folder, used for one item after the other."""
+
+    def __init__(self, folder: str, makes_folder: bool, last: list[str]) -> None:
+        self.folder = os.path.abspath(folder)
+        self.makes_folder = makes_folder
+        self.last = last
+        self._target = ""
+        self._last_names: set[str] = set()
+
+    def can_take(self, outputs: dict[str, Any]) -> bool:
+        """Whether these outputs can be written aside: all are files in one folder, or in the folder `output`."""
+        root = outputs.get("output")
+        parent = ""
+        for name, value in outputs.items():
+            if not is_output(name) or not isinstance(value, FileTriplet):
+                continue
+            if self.makes_folder and root is not None and _inside(value.path, root.path):
+                continue
+            here = os.path.dirname(value.path)
+            # A mode of the user's own that has made a folder for the item wants it filled in place.
+            if (parent and here != parent) or (not self.makes_folder and os.path.isdir(value.path)):
+                return False
+            parent = here
+        return True
+
+    def begin(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        """The same outputs with paths in the staging folder."""
+        staged = dict(outputs)
+        root = outputs.get("output")
+        self._last_names = set()
+        target = None
+        for name, value in outputs.items():
+            if type(value) is not FileTriplet or not is_output(name):
+                continue
+            if self.makes_folder and root is not None and (value is root or _inside(value.path, root.path)):
+                base = os.path.basename(root.path)
+                path = os.path.join(self.folder, base)
+                target = os.path.dirname(root.path)
+                if value is root:
+                    os.mkdir(path)
+                else:
+                    path += value.path[len(root.path) :]
+                if name in self.last:
+                    self._last_names.add(os.path.relpath(path, self.folder))
+            else:
+                base = os.path.basename(value.path)
+                path = self.folder + "/" + base
+                if target is None:
+                    target = os.path.dirname(value.path)
+                if name in self.last:
+                    self._last_names.add(base)
+            staged[name] = FileTriplet(path, value.rel_dir, value.file_name)
+        self._target = target or "."
+        return staged
+
+    def commit(self) -> None:
+        """Rename what was written into place; what a finish check looks at goes last."""
+        names = os.listdir(self.folder)
+        if not names:
+            return
+        try:
+            if len(names) > 1:
+                names.sort(key=lambda name: any(last.partition("/")[0] == name for last in self._last_names))
+            for name in names:
+                self._move(name)
+        except BaseException:
+            self.abort()
+            raise
+
+    def _move(self, name: str) -> None:
+        source, target = self.folder + "/" + name, self._target + "/" + name
+        try:
+            os.rename(source, target)
+        except FileNotFoundError:
+            os.makedirs(self._target, exist_ok=True)
+            os.rename(source, target)
+        except OSError:
+            # A folder over a folder that has something in it is merged.
+            if not (os.path.isdir(source) and os.path.isdir(target)):
+                raise
+            self._merge(name)
+
+    def _merge(self, name: str) -> None:
+        files = []
+        for folder, folders, names in os.walk(os.path.join(self.folder, name)):
+            rel = os.path.relpath(folder, self.folder)
+            os.makedirs(os.path.join(self._target, rel), exist_ok=True)
+            links = [entry for entry in folders if os.path.islink(os.path.join(folder, entry))]
+            files.extend(os.path.join(rel, entry) for entry in names + links)
+        files.sort(key=lambda path: path in self._last_names)
+        for path in files:
+            os.replace(os.path.join(self.folder, path), os.path.join(self._target, path))
+        shutil.rmtree(os.path.join(self.folder, name))
+
+    def abort(self) -> None:
+        """Empty the staging folder."""
+        for entry in os.scandir(self.folder):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                os.unlink(entry.path)
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path.startswith(folder + "/")
+
+
+def make_in_place(outputs: dict[str, Any], makes_folder: bool) -> None:
+    """Make the folders that outputs need when nothing is staged."""
+    root = outputs.get("output")
+    if isinstance(root, FileTriplet):
+        _state.make_folder(root.path if makes_folder else os.path.dirname(root.path) or ".")

@@ -1,0 +1,157 @@
+"""Loading a task file, and finding tasks in it."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import sys
+from typing import Any, Iterator, Optional
+
+from ..task.normal import KagurazakaTask
+from ..task.torch_vanilla import KagurazakaVanillaTorchTaskV1
+from ..template._template import ATTRIBUTE, Template
+
+
+class NoSuchTask(Exception):
+    """The file has no task of that name."""
+
+
+class TaskFile:
+    """The module of a task file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.name = os.path.splitext(os.path.basename(path))[0]
+        self._module: Any = None
+
+    @property
+    def module(self) -> Any:
+        """The module, loaded at first use: its folder first on sys.path, under the file's name."""
+        if self._module is None:
+            self._module = self._load()
+        return self._module
+
+    def _load(self) -> Any:
+        folder = os.path.dirname(os.path.abspath(self.path))
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+        sys.argv = ["kagurazaka", self.path]
+        spec = importlib.util.spec_from_file_location(self.name, self.path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{self.path} is not a Python file")
+        module = importlib.util.module_from_spec(spec)
+        # Dataclasses and pickle look modules up by name. A task file called like a module that is loaded already
+        # ("random.py") must not take its place.
+        known = self.name not in sys.modules
+        if known:
+            sys.modules[self.name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            if known:
+                sys.modules.pop(self.name, None)
+            raise
+        if "logging" in sys.modules:
+            _show_logging()
+        return module
+
+    def find(self, name: str) -> Any:
+        """What the file calls by that name."""
+        try:
+            found = getattr(self.module, name)
+        except AttributeError:
+            raise NoSuchTask(name) from None
+        if not (inspect.isclass(found) or inspect.isfunction(found)):
+            raise NoSuchTask(name)
+        return found
+
+    def names(self) -> list[str]:
+        """The names of the tasks that are defined or decorated in the file, in its order."""
+        return [name for name, _ in self._listed()]
+
+    def _listed(self) -> Iterator[tuple[str, Any]]:
+        seen = set()
+        for name, value in vars(self.module).items():
+            if name.startswith("_") or id(value) in seen:
+                continue
+            template = getattr(value, ATTRIBUTE, None) if inspect.isfunction(value) else None
+            cls = template.cls if template else value
+            if not inspect.isclass(cls) or cls.__module__ != self.name:
+                continue
+            if template or runs(cls):
+                seen.add(id(value))
+                yield name, value
+
+
+def runs(cls: type) -> bool:
+    """Whether a class has what a task without a template needs."""
+
+    def own(method: str) -> bool:
+        found = getattr(cls, method, None)
+        bases = (KagurazakaTask, KagurazakaVanillaTorchTaskV1)
+        return found is not None and all(found is not getattr(base, method, None) for base in bases)
+
+    if is_device(cls):
+        return own("get_dataset") or own("get_dataloader")
+    return own("generate_tasks") and (own("process") or (own("__call__") and inspect.isfunction(getattr(cls, "__call__"))))
+
+
+def is_device(cls: type) -> bool:
+    """Whether a class is a task for a device."""
+    return issubclass(cls, KagurazakaVanillaTorchTaskV1)
+
+
+def resolve(found: Any, mixin: Optional[dict[str, Any]]) -> tuple[Optional[type], Optional[Template]]:
+    """The class behind a name, and its template if it is decorated. (None, None): a factory, and no mixin to call it with."""
+    if inspect.isclass(found):
+        return found, None
+    template = getattr(found, ATTRIBUTE, None)
+    if template is not None:
+        return template.cls, template
+    if mixin is None:
+        return None, None
+    made = found(mixin)
+    if not inspect.isclass(made) and getattr(made, ATTRIBUTE, None) is None:
+        raise TypeError(f"{found.__name__} has to return the task's class, not {made!r}")
+    return resolve(made, mixin)
+
+
+def _show_logging() -> None:
+    """Let what user code logs reach the host, from INFO on, unless the task file has set up logging itself."""
+    import logging
+
+    root = logging.getLogger()
+    if root.handlers:
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_host_formatter())
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+
+
+_LEVELS = ((40, "error"), (30, "warn"), (20, "info"), (10, "debug"))
+
+
+def _host_formatter() -> Any:
+    import json
+    import logging
+    import time
+
+    class HostFormatter(logging.Formatter):
+        """One JSON object a line, as the host's log takes it."""
+
+        def format(self, record: logging.LogRecord) -> str:
+            text = super().format(record)
+            level = next((name for number, name in _LEVELS if record.levelno >= number), "trace")
+            seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            return json.dumps(
+                {
+                    "@level": level,
+                    "@message": text,
+                    "@module": record.name,
+                    "@timestamp": f"{seconds}.{int(record.created % 1 * 1e6):06d}Z",
+                }
+            )
+
+    return HostFormatter()

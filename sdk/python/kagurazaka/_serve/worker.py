@@ -1,0 +1,119 @@
+"""Workers: processes that answer Run."""
+
+from __future__ import annotations
+
+import gc
+import os
+import queue
+import sys
+import threading
+from typing import Any, Callable, Iterator, NoReturn, Optional
+
+from . import failures, process
+from .heartbeat import Heartbeat
+from .opened import OpenedTask
+from .running import Runner
+
+Receive = Callable[[], Optional[bytes]]
+Send = Callable[[bytes], None]
+
+# Threads that carry chunks wait this long for a task that holds the interpreter.
+_SWITCH_S = 0.001
+
+
+class ChunkServer:
+    """Answers the chunks of a Run stream in their order."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+
+    def serve(self, receive: Receive, send: Send) -> None:
+        """Until receive returns None."""
+        run = self.runner.run
+        while (request := receive()) is not None:
+            send(run(request))
+
+
+def runner(opened: OpenedTask, request: Any, listed: Any) -> Any:
+    """What serves Run for this task."""
+    if opened.is_device:
+        from . import device
+
+        return device.DeviceServer(opened, request)
+    return ChunkServer(Runner(opened, Heartbeat(request.heartbeat_path), listed))
+
+
+def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int, lifelines: list[int]) -> NoReturn:
+    """Be a worker, in a process that was just forked: listen on the address, say so on `ready`, answer one Run stream."""
+    try:
+        process.leave_signals_to_host()
+        process.watch(lifelines)
+        process.empty_stdin()
+        gc.enable()
+        _name_process(request.worker_index)
+        if request.HasField("staging") and opened.template is not None and opened.template.output_mode is not None:
+            opened.stage(request.staging)
+        sys.setswitchinterval(_SWITCH_S)
+        chunks = runner(opened, request, listed)
+        stream = Stream()
+        from .relay import SERVICE, common_handlers, start_server
+
+        server = start_server([stream.handler(SERVICE), *common_handlers(lambda: os._exit(0))], address, threads=6)
+    except BaseException as error:
+        os.write(ready, failures.of_exception(error).SerializeToString() + b"\n")
+        os._exit(1)
+    os.write(ready, b"\n")
+    os.close(ready)
+    chunks.serve(stream.received.get, stream.answers.put)
+    _finish()
+    stream.answers.put(None)
+    server.stop(grace=10).wait(10)
+    os._exit(0)
+
+
+class Stream:
+    """The Run call, seen from the thread that works: chunks come out of one queue, answers go into another."""
+
+    def __init__(self) -> None:
+        self.received: queue.SimpleQueue[Optional[bytes]] = queue.SimpleQueue()
+        self.answers: queue.SimpleQueue[Optional[bytes]] = queue.SimpleQueue()
+
+    def handler(self, service: str) -> Any:
+        import grpc
+
+        methods = {"Run": grpc.stream_stream_rpc_method_handler(self.run)}
+        return grpc.method_handlers_generic_handler(service, methods)
+
+    def run(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
+        def forward() -> None:
+            try:
+                for request in requests:
+                    self.received.put(request)
+            except Exception:
+                # The host went away; what it will not read need not be worked on.
+                os._exit(0)
+            self.received.put(None)
+
+        threading.Thread(target=forward, name="kagurazaka-run", daemon=True).start()
+        while (answer := self.answers.get()) is not None:
+            yield answer
+
+
+def _name_process(index: int) -> None:
+    """Call this process what multiprocessing's pool calls its workers: tasks pick devices by it."""
+    import multiprocessing.process
+
+    current = multiprocessing.process.current_process()
+    current._identity = (index + 1,)  # type: ignore[attr-defined]
+    current.name = f"ForkPoolWorker-{index + 1}"
+
+
+def _finish() -> None:
+    """What multiprocessing does at the end of a process: queues hand over what they still hold."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        try:
+            util._exit_function()
+        except BaseException:  # user code's finalizers
+            pass
+    process.flush_standard_streams()

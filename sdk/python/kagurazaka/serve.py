@@ -1,0 +1,42 @@
+"""``python -m kagurazaka.serve FILE``: serve the tasks of a Python file to the kagurazaka host."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+COOKIE_KEY, COOKIE_VALUE = "KAGURAZAKA_PLUGIN", "8f0d1c2e-task-plugin"
+
+
+def main() -> int:
+    if len(sys.argv) != 2 or sys.argv[1] in ("-h", "--help"):
+        print("usage: python -m kagurazaka.serve FILE\nThe kagurazaka host runs this: kagurazaka FILE TASK …", file=sys.stderr)
+        return 2
+    path = sys.argv[1]
+    if os.environ.pop(COOKIE_KEY, "") != COOKIE_VALUE:
+        print(
+            f"{path} is served as a plugin of kagurazaka and does nothing by itself. Run: kagurazaka {path} TASK …",
+            file=sys.stderr,
+        )
+        return 1
+    try:
+        import google.protobuf  # noqa: F401
+        import grpc  # noqa: F401
+    except ImportError as error:
+        print(
+            f"{sys.executable} cannot serve {path}: {error}. Install what is missing: "
+            f"{sys.executable} -m pip install grpcio protobuf",
+            file=sys.stderr,
+        )
+        return 1
+    # python -m puts the working folder first on the path, where anything could shadow the task's imports.
+    if sys.path and sys.path[0] in ("", os.getcwd()):
+        del sys.path[0]
+
+    from ._serve import launch
+
+    return launch.main(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""Tasks that load items, infer batches of them on a device, and do something with the results."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch.utils.data import DataLoader, Dataset
+
+
+def batch_length(batch: dict[str, Any]) -> int:
+    """The number of elements in a collated batch: the length of its first field."""
+    return len(batch[next(iter(batch))])
+
+
+def element_of(batch: dict[str, Any], index: int) -> dict[str, Any]:
+    """One element of a collated batch, field by field."""
+    return {key: value[index] for key, value in batch.items()}
+
+
+def results_of(results: Any, index: int) -> dict[str, Any]:
+    """What `postprocess_each` gets of one element's inference: ``result``, or the fields of a dict of results."""
+    if isinstance(results, dict):
+        return {key: value[index] for key, value in results.items()}
+    return {"result": results[index]}
+
+
+def has_elements(results: Any) -> bool:
+    """Whether results are of a kind that `postprocess` takes apart: a tensor, a list or a dict."""
+    torch = sys.modules.get("torch")
+    return isinstance(results, (dict, list)) or (torch is not None and isinstance(results, torch.Tensor))
+
+
+class KagurazakaVanillaTorchTaskV1:
+    """Base of a task for one device: ``load_model``, then for each batch ``inference`` and ``postprocess_each``.
+
+    There are three ways to process, from the simplest: define `inference` and `postprocess_each`; define `inference`
+    and `postprocess`; define `process` alone. In the same way a task says what is finished with `is_each_executed`, or
+    with `is_executed` for a whole batch.
+    """
+
+    def __init__(self, args: list[str]) -> None:
+        pass
+
+    def load_model(self, device: str) -> None:
+        """Load the model onto the device. Called once, before the first batch."""
+        raise NotImplementedError(f"{type(self).__name__} has to define load_model")
+
+    def get_dataset(self) -> Dataset:
+        """Return the dataset; its elements are dicts."""
+        raise NotImplementedError(f"{type(self).__name__} has to define get_dataset, or a template with an input_mode")
+
+    def get_dataloader(self) -> DataLoader:
+        """Return the loader that yields batches: dicts whose values have one entry an element."""
+        raise NotImplementedError(f"{type(self).__name__} has to define get_dataloader, or a template with dataloader")
+
+    def is_each_executed(self, **element: Any) -> bool:
+        """Say whether one element is finished already."""
+        raise NotImplementedError(f"{type(self).__name__} does not define is_each_executed")
+
+    def is_executed(self, batch: dict[str, Any]) -> bool:
+        """Say whether a whole batch is finished already: by default, when every element of it is."""
+        return all(self.is_each_executed(**element_of(batch, i)) for i in range(batch_length(batch)))
+
+    def inference(self, device: str, batch_size: int, **batch: Any) -> Any:
+        """Infer one batch: a tensor or list with one entry an element, or a dict of those."""
+        raise NotImplementedError(f"{type(self).__name__} has to define inference, or process")
+
+    def postprocess_each(self, batch_idx: int, batch_size: int, **element_and_result: Any) -> None:
+        """Do something with one element's result: ``result``, or the fields of the dict that `inference` returned."""
+        raise NotImplementedError(f"{type(self).__name__} has to define postprocess_each, postprocess or process")
+
+    def postprocess(self, batch_size: int, results: Any, **batch: Any) -> None:
+        """Do something with a batch's results."""
+        if not has_elements(results):
+            return
+        for i in range(batch_size):
+            self.postprocess_each(i, batch_size, **element_of(batch, i), **results_of(results, i))
+
+    def process(self, device: str, batch: dict[str, Any]) -> None:
+        """Do all the work of one batch."""
+        batch_size = batch_length(batch)
+        results = self.inference(device, batch_size, **batch)
+        self.postprocess(batch_size, results, **batch)
+
+    def __call__(self, device: str, batch: dict[str, Any]) -> None:
+        self.process(device, batch)

@@ -1,0 +1,33 @@
+"""What the running worker tells templates about the item in hand."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Optional
+
+# Somebody only asks whether an item is finished: nothing may be made.
+asking = False
+
+# The worker's stager, where outputs are written aside and committed by rename.
+stager: Optional[Any] = None
+
+# Outputs that the host has computed, by the path of their input, and the same as the finish check should see them.
+outputs: Optional[dict[str, dict[str, Any]]] = None
+final_outputs: Optional[dict[str, dict[str, Any]]] = None
+
+_last_folder = ""
+
+
+def make_folder(path: str) -> None:
+    """Make a folder with its parents. The last one made is remembered, since neighbours share it."""
+    global _last_folder
+    if path == _last_folder:
+        if os.path.isdir(path):
+            return
+    os.makedirs(path, exist_ok=True)
+    _last_folder = path
+
+
+def key_of(item: dict[str, Any]) -> str:
+    """What an item's outputs are found by: the path of its input."""
+    return getattr(item.get("input"), "path", "")

@@ -1,0 +1,181 @@
+"""A task's template: the modes given to the decorator, merged with a mixin and installed on the class."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import inspect
+import os
+from typing import Any, Callable, Iterable, Iterator, Optional
+
+from . import _state
+from .io import OutputByFilenameSubfoldering, SoftShard, SoftShardByHash
+from .mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
+
+# The attribute under which a decorated task carries its Template.
+ATTRIBUTE = "__kagurazaka_template__"
+
+DEFAULT_SOFT_SHARD = SoftShard(shard_idx=0, shard_num=1)
+
+
+class Template:
+    """The modes of one decorated class. `fields` maps the decorator's parameters to their values, in order."""
+
+    def __init__(self, cls: type, fields: dict[str, Any], install: Callable[[Template], None]) -> None:
+        if fields.get("soft_shard") is DEFAULT_SOFT_SHARD:
+            # The mixin changes modes in place; tasks must not share one.
+            fields["soft_shard"] = copy.copy(DEFAULT_SOFT_SHARD)
+        self.cls = cls
+        self.fields = fields
+        self._install = install
+        self._installed = False
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["fields"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def merge(self, mixin: dict[str, Any]) -> None:
+        """Merge a mixin into the modes' attributes, key by key."""
+        for name, value in mixin.items():
+            if name in self.fields:
+                self.fields[name] = merged(self.fields[name], value)
+
+    def install(self) -> type:
+        """Give the class its methods. A placeholder that is left is an error."""
+        left = list(placeholders(self.fields))
+        if left:
+            raise ValueError(f"template fields without a value: {', '.join(left)}. Give them with --mixin NAME=VALUE.")
+        if self.finish_check_mode is not None and self.output_mode is None:
+            raise ValueError("the template has a finish_check_mode but no output_mode to look at")
+        if not self._installed:
+            self._installed = True
+            self._install(self)
+        return self.cls
+
+    def listed(self, own: Callable[[], Iterable[Any]]) -> Iterable[Any]:
+        """The items of this run: of the input mode, or the task's own, less what the soft shard leaves to others."""
+        items = own() if self.input_mode is None else self.input_mode.generate_tasks(self.hard_shard_mode.get_shard_input())
+        if self.soft_shard is None:
+            return items
+        if isinstance(items, (list, tuple)):
+            return list(self._in_shard(items))
+        return self._in_shard(items)
+
+    def _in_shard(self, items: Iterable[Any]) -> Iterator[Any]:
+        shard = self.soft_shard
+        if isinstance(shard, SoftShardByHash):
+            return (item for item in items if shard.check_item(item))
+        return (item for i, item in enumerate(items) if shard.check_in_shard(i))
+
+    def outputs(self, item: dict[str, Any]) -> dict[str, Any]:
+        """The further keyword arguments that the output mode gives an item: as the host has computed them, or here."""
+        if _state.outputs is not None:
+            found = _state.outputs.get(_state.key_of(item))
+            if found is not None:
+                return found
+        return self.output_mode.get_output_params(output_path=self.hard_shard_mode.get_shard_output(), **item)
+
+    def final_outputs(self, item: dict[str, Any]) -> dict[str, Any]:
+        """The same, for a finish check: nothing is made on disk."""
+        if _state.final_outputs is not None:
+            found = _state.final_outputs.get(_state.key_of(item))
+            if found is not None:
+                return found
+        _state.asking = True
+        try:
+            return self.output_mode.get_output_params(output_path=self.hard_shard_mode.get_shard_output(), **item)
+        finally:
+            _state.asking = False
+
+    def is_finished(self, item: dict[str, Any]) -> bool:
+        """Ask the finish check."""
+        return self.finish_check_mode.is_executed(**self.final_outputs(item), **item)
+
+    def call_with_outputs(self, method: Callable[..., Any], task: Any, args: tuple[Any, ...], item: dict[str, Any]) -> Any:
+        """Call a method of the task with the item and its outputs, written aside where the worker has a stager."""
+        outputs = self.outputs(item)
+        stager = _state.stager
+        if stager is None or not stager.can_take(outputs):
+            try:
+                return method(task, *args, **item, **outputs)
+            except BaseException:
+                self._discard(outputs)
+                raise
+        staged = stager.begin(outputs)
+        try:
+            method(task, *args, **item, **staged)
+        except BaseException:
+            stager.abort()
+            raise
+        stager.commit()
+
+    def _discard(self, outputs: dict[str, Any]) -> None:
+        """Remove the folder that was made for an item's outputs, unless something was written: it would count as
+        finished."""
+        if isinstance(self.output_mode, OutputByFilenameSubfoldering):
+            with contextlib.suppress(OSError):
+                os.rmdir(outputs["output"].path)
+
+
+def decorator(fields: dict[str, Any], install: Callable[[Template], None], apply: bool, mixin_mode: bool) -> Callable[[type], Any]:
+    """Make the class decorator that both template decorators return."""
+
+    def decorate(cls: type) -> Any:
+        template = Template(cls, dict(fields), install)
+        if not mixin_mode:
+            return template.install()
+
+        def decorated(mixin: Optional[dict[str, Any]] = None) -> type:
+            template.merge(mixin or {})
+            return template.install()
+
+        functools.update_wrapper(decorated, cls, updated=())
+        setattr(decorated, ATTRIBUTE, template)
+        return decorated
+
+    return decorate if apply else lambda cls: cls
+
+
+def merged(value: Any, mixin: Any) -> Any:
+    """Merge a mixin's value into an object's attributes or a dict, in place; anything else is replaced by it."""
+    fields = value if isinstance(value, dict) else getattr(value, "__dict__", None)
+    if fields is None or not isinstance(mixin, dict) or isinstance(value, type):
+        return mixin
+    for key, entry in mixin.items():
+        fields[key] = merged(fields[key], entry) if key in fields else entry
+    return value
+
+
+def placeholders(value: Any, path: str = "") -> Iterator[str]:
+    """The dotted paths of all placeholders in a value."""
+    if isinstance(value, str):
+        if value == KAGURAZAKA_MIXIN_PLACEHOLDER:
+            yield path
+        return
+    if isinstance(value, (list, tuple)):
+        entries: Iterable[tuple[Any, Any]] = enumerate(value)
+    elif isinstance(value, dict):
+        entries = value.items()
+    elif is_object(value):
+        entries = vars(value).items()
+    else:
+        return
+    for key, entry in entries:
+        yield from placeholders(entry, f"{path}.{key}" if path else str(key))
+
+
+def is_object(value: Any) -> bool:
+    """Whether a value is an object with fields of its own: a mode, a dataclass."""
+    return hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value)
+
+
+def accepted(function: Callable[..., Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A filter that keeps of some keyword arguments those which the function's signature takes."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return lambda arguments: arguments
+    taken = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return lambda arguments: {name: value for name, value in arguments.items() if name in taken}

@@ -1,0 +1,321 @@
+"""What templates are made of: shards, input modes, output modes, finish checks.
+
+The host runs the modes defined here itself; a subclass of your own runs in Python, by the methods that it overrides.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from dataclasses import dataclass
+from typing import Any, Iterable, Iterator, Optional, Union
+
+from ..utils.io import walk_sorted
+from . import _state
+from ._torch_hook import teach_torch
+
+
+@dataclass
+class FileTriplet:
+    """A file or folder: its path, the folder it is in relative to the root of the run, and its name.
+
+    Paths are kept as they were joined ("in/./a.txt"), never normalised.
+    """
+
+    path: str
+    rel_dir: str
+    file_name: str
+
+    def to_dict(self) -> dict[str, str]:
+        return {"path": self.path, "rel_dir": self.rel_dir, "file_name": self.file_name}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, str]) -> FileTriplet:
+        return cls(path=data["path"], rel_dir=data["rel_dir"], file_name=data["file_name"])
+
+
+# torch's own default collate leaves FileTriplets a list, from the moment torch is there.
+teach_torch(FileTriplet)
+
+
+# ---------------------------------------------------------------------------------------------------- shards
+
+
+@dataclass
+class SoftShard:
+    """Takes item i of the listing if ``i % shard_num`` is in shard_idx; a subshard divides what is left once more."""
+
+    shard_idx: Union[int, list[int]]
+    shard_num: int
+    subshard: Optional[SoftShard] = None
+
+    def check_in_shard(self, idx: int) -> bool:
+        indices = [self.shard_idx] if isinstance(self.shard_idx, int) else sorted(set(self.shard_idx))
+        place = idx % self.shard_num
+        if place not in indices:
+            return False
+        if self.subshard is None:
+            return True
+        # The rank counts from 1: a fixed rotation, so that the subshards still part the whole.
+        return self.subshard.check_in_shard(idx // self.shard_num * len(indices) + indices.index(place) + 1)
+
+
+@dataclass
+class SoftShardByHash(SoftShard):
+    """Takes items by the hash of REL_DIR/FILE_NAME: balanced whatever period the listing has, and stable when files
+    come and go. Items without an input are hashed by their JSON text."""
+
+    def check_item(self, item: dict[str, Any]) -> bool:
+        """Say whether this shard takes the item."""
+        return self.check_in_shard(_hash(_hash_key(item)))
+
+
+def _hash_key(item: dict[str, Any]) -> bytes:
+    source = item.get("input")
+    if isinstance(source, FileTriplet):
+        text = os.path.join(source.rel_dir, source.file_name)
+    else:
+        text = json.dumps(item, ensure_ascii=False, separators=(",", ":"), default=repr)
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _hash(key: bytes) -> int:
+    """64-bit FNV-1a, mixed at the end because shards are taken modulo small numbers."""
+    mask = (1 << 64) - 1
+    h = 0xCBF29CE484222325
+    for byte in key:
+        h = (h ^ byte) * 0x100000001B3 & mask
+    h = (h ^ h >> 33) * 0xFF51AFD7ED558CCD & mask
+    h = (h ^ h >> 33) * 0xC4CEB9FE1A85EC53 & mask
+    return h ^ h >> 33
+
+
+@dataclass
+class HardShardMode:
+    """Says which folders this run reads and writes."""
+
+    def get_shard_input(self) -> str:
+        raise NotImplementedError(f"{type(self).__name__} has to define get_shard_input")
+
+    def get_shard_output(self) -> str:
+        raise NotImplementedError(f"{type(self).__name__} has to define get_shard_output")
+
+
+@dataclass
+class NoHardShard(HardShardMode):
+    """One folder of inputs, one of outputs."""
+
+    input_path: str
+    output_path: str
+
+    def get_shard_input(self) -> str:
+        return self.input_path
+
+    def get_shard_output(self) -> str:
+        return self.output_path
+
+
+@dataclass
+class HardShardModeV1(HardShardMode):
+    """Data that lies divided in folders BASE/IDX/NAME; the run has one of them."""
+
+    base_input_path: str
+    base_output_path: str
+    input_name: str
+    output_name: str
+    shard_idx: Union[int, str]
+
+    def get_shard_input(self) -> str:
+        return os.path.join(self.base_input_path, str(self.shard_idx), self.input_name)
+
+    def get_shard_output(self) -> str:
+        return os.path.join(self.base_output_path, str(self.shard_idx), self.output_name)
+
+
+# ---------------------------------------------------------------------------------------------------- inputs
+
+
+@dataclass
+class InputMode:
+    """Lists the items of an input path."""
+
+    def generate_tasks(self, input_path: str) -> Iterable[dict[str, Any]]:
+        raise NotImplementedError(f"{type(self).__name__} has to define generate_tasks")
+
+    def to_jsonl(self, input_path: str, jsonl_path: str) -> None:
+        """Write the items to a JSON Lines file that InputFromFileTripletJsonl or InputFromWhateverJsonl reads."""
+        with open(jsonl_path, "w") as file:
+            for item in self.generate_tasks(input_path):
+                if isinstance(item.get("input"), FileTriplet):
+                    item = {**item, "input": item["input"].to_dict()}
+                file.write(json.dumps(item) + "\n")
+
+
+@dataclass
+class InputByExts(InputMode):
+    """Every file below the input path whose lower-cased name ends with one of exts; no exts: every file.
+
+    A folder's files come by name, then its sub-folders by name, depth first, on every machine.
+    """
+
+    exts: list[str]
+
+    def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
+        endings = tuple(self.exts) if self.exts else None
+        items = []
+        for folder, names in walk_sorted(input_path):
+            rel_dir = os.path.relpath(folder, input_path)
+            for name in names:
+                if endings is None or name.lower().endswith(endings):
+                    items.append({"input": FileTriplet(os.path.join(input_path, rel_dir, name), rel_dir, name)})
+        return items
+
+
+@dataclass
+class InputByGlob(InputMode):
+    """What a glob pattern matches below the input path, sorted. ``**`` is no more than ``*``; hidden names are left out."""
+
+    glob_pattern: str
+
+    def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
+        paths = sorted(glob.glob(os.path.join(input_path, self.glob_pattern)), key=_by_folder)
+        return [
+            {"input": FileTriplet(path, os.path.relpath(os.path.dirname(path), input_path), os.path.basename(path))}
+            for path in paths
+        ]
+
+
+def _by_folder(path: str) -> list[str]:
+    return path.split(os.sep)
+
+
+@dataclass
+class InputBySubDirectory(InputMode):
+    """The folders at one depth below the input path; depth 0 is the input path itself, with rel_dir ``..``."""
+
+    sub_directory_level: int
+
+    def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
+        if self.sub_directory_level == 0:
+            return [{"input": FileTriplet(input_path, "..", os.path.basename(os.path.abspath(input_path)))}]
+        folders = [input_path]
+        for _ in range(self.sub_directory_level):
+            folders = [
+                path
+                for folder in folders
+                for path in (os.path.join(folder, name) for name in sorted(os.listdir(folder)))
+                if os.path.isdir(path)
+            ]
+        return [
+            {"input": FileTriplet(path, os.path.relpath(os.path.dirname(path), input_path), os.path.basename(path))}
+            for path in folders
+        ]
+
+
+def _lines(path: str) -> Iterator[Any]:
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+@dataclass
+class InputFromFileTripletJsonl(InputMode):
+    """The lines of a file, each {"input": {"path": …, "rel_dir": …, "file_name": …}}."""
+
+    jsonl_path: str
+
+    def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
+        return [{"input": FileTriplet.from_dict(line["input"])} for line in _lines(self.jsonl_path)]
+
+
+@dataclass
+class InputFromWhateverJsonl(InputMode):
+    """The lines of a file, each the item as it is."""
+
+    jsonl_path: str
+
+    def generate_tasks(self, input_path: str) -> list[Any]:
+        return list(_lines(self.jsonl_path))
+
+
+# ---------------------------------------------------------------------------------------------------- outputs
+
+
+@dataclass
+class OutputMode:
+    """Says where an item's output goes: further keyword arguments of the task."""
+
+    def get_output_params(self, output_path: str, **item: Any) -> dict[str, Any]:
+        raise NotImplementedError(f"{type(self).__name__} has to define get_output_params")
+
+
+def _make_folder(*parts: str) -> None:
+    # Asking whether an item is finished makes nothing.
+    if not _state.asking:
+        _state.make_folder(os.path.join(*parts))
+
+
+@dataclass
+class OutputByApendingExt(OutputMode):
+    """OUT/rel_dir/file_name + ext."""
+
+    ext: str
+
+    def get_output_params(self, output_path: str, input: FileTriplet, **item: Any) -> dict[str, FileTriplet]:
+        return _one_file(output_path, input.rel_dir, input.file_name + self.ext)
+
+
+@dataclass
+class OutputByReplacingExt(OutputMode):
+    """OUT/rel_dir/file_name with its extension replaced by ext."""
+
+    ext: str
+
+    def get_output_params(self, output_path: str, input: FileTriplet, **item: Any) -> dict[str, FileTriplet]:
+        return _one_file(output_path, input.rel_dir, os.path.splitext(input.file_name)[0] + self.ext)
+
+
+def _one_file(output_path: str, rel_dir: str, name: str) -> dict[str, FileTriplet]:
+    _make_folder(output_path, rel_dir)
+    return {"output": FileTriplet(os.path.join(output_path, rel_dir, name), rel_dir, name)}
+
+
+@dataclass
+class OutputByFilenameSubfoldering(OutputMode):
+    """A folder OUT/rel_dir/file_name as ``output``, and in it one file for each entry of file_to_write (id: name) as
+    ``output_<id>``."""
+
+    file_to_write: dict[str, str]
+
+    def get_output_params(self, output_path: str, input: FileTriplet, **item: Any) -> dict[str, FileTriplet]:
+        rel_dir = os.path.join(input.rel_dir, input.file_name)
+        folder = os.path.join(output_path, rel_dir)
+        _make_folder(folder)
+        params = {"output": FileTriplet(folder, input.rel_dir, input.file_name)}
+        for key, name in self.file_to_write.items():
+            params[f"output_{key}"] = FileTriplet(os.path.join(folder, name), rel_dir, name)
+        return params
+
+
+# ---------------------------------------------------------------------------------------------------- finish checks
+
+
+@dataclass
+class FinishCheckMode:
+    """Says whether an item is finished."""
+
+    def is_executed(self, **params: Any) -> bool:
+        raise NotImplementedError(f"{type(self).__name__} has to define is_executed")
+
+
+@dataclass
+class FinishCheckByOutputFileExistence(FinishCheckMode):
+    """An item is finished when ``output`` exists, or ``output_<output_field_suffix>`` where a suffix is given."""
+
+    output_field_suffix: Optional[str] = None
+
+    def is_executed(self, output: FileTriplet, **params: Any) -> bool:
+        if self.output_field_suffix is not None:
+            output = params[f"output_{self.output_field_suffix}"]
+        return os.path.exists(output.path)

@@ -1,0 +1,1 @@
+"""The decorators that give a task its template."""

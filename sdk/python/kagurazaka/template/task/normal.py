@@ -1,0 +1,66 @@
+"""The template of tasks that process items one by one."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterable, Optional
+
+from ...task.normal import KagurazakaTask
+from .._template import DEFAULT_SOFT_SHARD, Template, accepted, decorator
+from ..io import FinishCheckMode, HardShardMode, InputMode, OutputMode, SoftShard
+
+
+def template_normal(
+    hard_shard_mode: HardShardMode,
+    soft_shard: Optional[SoftShard] = DEFAULT_SOFT_SHARD,
+    input_mode: Optional[InputMode] = None,
+    output_mode: Optional[OutputMode] = None,
+    finish_check_mode: Optional[FinishCheckMode] = None,
+    apply: bool = True,
+    mixin_mode: bool = True,
+) -> Callable[[type], Any]:
+    """Give a task a template.
+
+    With an input_mode the items come from it, as ``input``; with an output_mode `process` gets ``output`` (and
+    ``output_<id>``); with a finish_check_mode too, finished items are left out. Any field, also inside of modes, lists
+    and dicts, may be KAGURAZAKA_MIXIN_PLACEHOLDER: the mixin gives it. ``apply=False`` leaves the class alone;
+    ``mixin_mode=False`` applies the template at once, without a mixin.
+    """
+    fields = {
+        "hard_shard_mode": hard_shard_mode,
+        "soft_shard": soft_shard,
+        "input_mode": input_mode,
+        "output_mode": output_mode,
+        "finish_check_mode": finish_check_mode,
+    }
+    return decorator(fields, _install, apply, mixin_mode)
+
+
+def _install(template: Template) -> None:
+    cls: Any = template.cls
+    own_list = getattr(cls, "generate_tasks", None)
+    own_process = cls.process
+    own_check = getattr(cls, "is_executed", None)
+
+    def generate_tasks(self: Any) -> Iterable[Any]:
+        return template.listed(lambda: own_list(self))
+
+    def process(self: Any, **item: Any) -> None:
+        if template.output_mode is None:
+            return own_process(self, **item)
+        return template.call_with_outputs(own_process, self, (), item)
+
+    def is_executed(self: Any, **item: Any) -> bool:
+        if template.finish_check_mode is not None:
+            return template.is_finished(item)
+        if own_check is None or own_check is KagurazakaTask.is_executed:
+            return False
+        if template.output_mode is None:
+            return own_check(self, **item)
+        outputs = accepted(own_check)(template.final_outputs(item))
+        return own_check(self, **item, **outputs)
+
+    process._kagurazaka_own = own_process  # type: ignore[attr-defined]
+    cls.generate_tasks = generate_tasks
+    cls.process = process
+    cls.is_executed = is_executed
+    cls._kagurazaka_never_executed = own_check in (None, KagurazakaTask.is_executed)

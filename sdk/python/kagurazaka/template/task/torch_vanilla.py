@@ -1,0 +1,92 @@
+"""The template of tasks for one device."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional
+
+from ...task.torch_vanilla import KagurazakaVanillaTorchTaskV1
+from .._template import DEFAULT_SOFT_SHARD, Template, accepted, decorator
+from ..io import FinishCheckMode, HardShardMode, InputMode, OutputMode, SoftShard
+
+
+class KagurazakaVanillaTorchMixinV1:
+    """What a device task with an input_mode adds: how one item is loaded."""
+
+    def load_data(self, **item: Any) -> dict[str, Any]:
+        """Load the fields that an element has beside the item's own."""
+        raise NotImplementedError(f"{type(self).__name__} has to define load_data")
+
+
+class ItemDataset:
+    """A map-style dataset over items: element i is item i with what `load_data` adds to it."""
+
+    def __init__(self, task: Any, items: Any) -> None:
+        self.task, self.tasks = task, items
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        item = self.tasks[index]
+        return {**item, **self.task.load_data(**item)}
+
+
+def template_torch_vanilla_v1(
+    hard_shard_mode: HardShardMode,
+    soft_shard: Optional[SoftShard] = DEFAULT_SOFT_SHARD,
+    input_mode: Optional[InputMode] = None,
+    output_mode: Optional[OutputMode] = None,
+    finish_check_mode: Optional[FinishCheckMode] = None,
+    dataloader: Optional[dict[str, Any]] = None,
+    apply: bool = True,
+    mixin_mode: bool = True,
+) -> Callable[[type], Any]:
+    """Give a device task a template.
+
+    As `moemoecue_normal`; with an input_mode the task defines ``load_data(**item)`` (KagurazakaVanillaTorchMixinV1)
+    instead of a dataset, and ``dataloader`` is the keyword arguments of torch's DataLoader. `postprocess_each` gets
+    ``output`` (and ``output_<id>``).
+    """
+    fields = {
+        "hard_shard_mode": hard_shard_mode,
+        "soft_shard": soft_shard,
+        "input_mode": input_mode,
+        "output_mode": output_mode,
+        "finish_check_mode": finish_check_mode,
+        "dataloader": dataloader,
+    }
+    return decorator(fields, _install, apply, mixin_mode)
+
+
+def _install(template: Template) -> None:
+    cls: Any = template.cls
+    own_each = cls.postprocess_each
+    own_check = cls.is_each_executed
+
+    def get_dataset(self: Any) -> Any:
+        items = template.listed(list)
+        return ItemDataset(self, items if isinstance(items, list) else list(items))
+
+    def postprocess_each(self: Any, batch_idx: int, batch_size: int, **element: Any) -> None:
+        return template.call_with_outputs(own_each, self, (batch_idx, batch_size), element)
+
+    def is_each_executed(self: Any, **element: Any) -> bool:
+        if template.finish_check_mode is not None:
+            return template.is_finished(element)
+        outputs = accepted(own_check)(template.final_outputs(element))
+        return own_check(self, **element, **outputs)
+
+    def get_dataloader(self: Any) -> Any:
+        from torch.utils.data import DataLoader
+
+        return DataLoader(self.get_dataset(), **template.dataloader)
+
+    if template.input_mode is not None:
+        cls.get_dataset = get_dataset
+    if template.output_mode is not None:
+        cls.postprocess_each = postprocess_each
+        if template.finish_check_mode is not None or own_check is not KagurazakaVanillaTorchTaskV1.is_each_executed:
+            cls.is_each_executed = is_each_executed
+    if template.dataloader is not None:
+        cls.get_dataloader = get_dataloader
+    cls._kagurazaka_template = template
