@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -43,46 +42,18 @@ func parseYAML(data []byte, name string) (*Value, []problem.Problem) {
 	case errors.Is(err, io.EOF):
 		return nil, nil
 	case err != nil:
-		return nil, []problem.Problem{yamlSyntax(err, name)}
+		return nil, []problem.Problem{yamlSyntax(err, name, data)}
 	}
 	switch err := decoder.Decode(&second); {
 	case err == nil:
 		r.complain(&second, "a second document begins here: a configuration is one document", "remove the --- line")
 	case !errors.Is(err, io.EOF):
-		return nil, []problem.Problem{yamlSyntax(err, name)}
+		return nil, []problem.Problem{yamlSyntax(err, name, data)}
 	}
 	if len(document.Content) == 0 {
 		return nil, r.problems
 	}
 	return r.value(document.Content[0]), r.problems
-}
-
-var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-
-// yamlSyntax turns the parser's error into a problem with its line.
-func yamlSyntax(err error, name string) problem.Problem {
-	text := err.Error()
-	source := name
-	if m := yamlErrorLine.FindStringSubmatch(text); m != nil {
-		text = text[len(m[0]):]
-		if m[1] != "" {
-			source += ":" + m[1]
-		}
-	}
-	return problem.Problem{Source: source, Message: "this is not YAML: " + text, Suggestion: syntaxHint(text)}
-}
-
-func syntaxHint(text string) string {
-	switch {
-	case strings.Contains(text, "cannot start any token") && strings.Contains(text, "tab"):
-		return "indent with spaces, not with tabs"
-	case strings.Contains(text, "cannot start any token"), strings.Contains(text, "did not find expected alphabetic"),
-		strings.Contains(text, "unknown anchor"):
-		return "put a value that begins with a special character into quotes"
-	case strings.Contains(text, "mapping values are not allowed"):
-		return "put a value that holds \": \" into quotes, or check the indentation"
-	}
-	return ""
 }
 
 func (r *yamlReader) complain(n *yaml.Node, message, hint string) {

@@ -112,11 +112,19 @@ func Render(w io.Writer, problems []Problem) error {
 	return err
 }
 
-// Meant is the suggestion for a name that nobody knows: the option that is near to it, or else, where there are few
-// enough to read, all of them. what says what the options are, for the second case: "its fields".
-func Meant(word, what string, options []string) string {
+// Near is the suggestion for a name that nobody knows where one of the options is near to it, and "" otherwise.
+func Near(word string, options []string) string {
 	if near := suggest.Closest(word, options); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
+	}
+	return ""
+}
+
+// Meant is Near, or else, where there are few enough options to read, all of them. what says what the options are, for
+// the second case: "its fields".
+func Meant(word, what string, options []string) string {
+	if near := Near(word, options); near != "" {
+		return near
 	}
 	if len(options) == 0 || len(options) > 12 {
 		return ""

@@ -1,0 +1,349 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// modeKey names the mode in a map that stands for one.
+const modeKey = "mode"
+
+// Apply merges the mixin into a copy of a task's template. Every node that it sets has its source for an origin. It
+// checks names and modes; whether a value is of the right type, and whether a placeholder is left, is the template's
+// own to say. tmpl is nil for a task without a template. The value ??? leaves a field as it is.
+func Apply(tmpl *template.Node, mixin *Value) (*template.Node, []problem.Problem) {
+	a := &applier{}
+	if tmpl == nil {
+		for _, e := range mixin.Entries {
+			a.unknownTop(e, "this task has no template, so there is nothing to set", nil)
+		}
+		return nil, a.problems
+	}
+	root := tmpl.Clone()
+	names := fieldNames(root)
+	specs := map[string]template.FieldSpec{}
+	for _, spec := range template.TopLevelFields() {
+		specs[spec.Name] = spec
+		// A template may leave out what it does not use; only device tasks can have a dataloader.
+		if root.Get(spec.Name) == nil && spec.Name != template.RoleDataloader {
+			names = append(names, spec.Name)
+		}
+	}
+	for _, e := range mixin.Entries {
+		if !contains(names, e.Key) {
+			a.unknownTop(e, fmt.Sprintf("the template of this task has no field %s", e.Key), names)
+			continue
+		}
+		spec, known := specs[e.Key]
+		place := place{path: e.Key}
+		if known && spec.Type == template.TypeMode {
+			place.role = e.Key
+		}
+		if e.Value.IsNull() && known && !spec.Nullable && !e.Value.unresolved {
+			a.complain(e.Value, place.path, "it cannot be switched off: a template needs it", "")
+			continue
+		}
+		root.Set(e.Key, a.apply(root.Get(e.Key), e.Value, place))
+	}
+	return root, a.problems
+}
+
+func fieldNames(n *template.Node) []string {
+	names := make([]string, 0, len(n.Fields))
+	for _, f := range n.Fields {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+type applier struct{ problems []problem.Problem }
+
+// place is where in the template a value stands.
+type place struct {
+	path string
+	// role is the kind of mode that is wanted here; empty: any value.
+	role string
+}
+
+func (p place) below(name string) place { return place{path: p.path + "." + name} }
+
+func (a *applier) complain(v *Value, path, message, suggestion string) {
+	a.problems = append(a.problems, problem.Problem{Source: v.Source, Path: path, Message: message, Suggestion: suggestion})
+}
+
+// unknownTop complains of a top-level key that is no field: files are shared between tasks, so there it only warns.
+func (a *applier) unknownTop(e Entry, message string, options []string) {
+	a.problems = append(a.problems, problem.Problem{Source: e.Value.Source, Path: e.Key, Message: message,
+		Suggestion: problem.Meant(e.Key, "its fields", options), Warning: !e.Value.fromFlag()})
+}
+
+// apply returns what the template has at a place once the value was merged into it. current may be nil.
+func (a *applier) apply(current *template.Node, v *Value, p place) *template.Node {
+	if current == nil {
+		current = &template.Node{}
+	}
+	if v.unresolved || v.isMissing() {
+		return current
+	}
+	if v.Kind == KindMap {
+		return a.applyMap(current, v, p)
+	}
+	if p.role != "" && !v.IsNull() {
+		return a.modeByName(current, v, p)
+	}
+	return a.node(v, p.path)
+}
+
+func (a *applier) applyMap(current *template.Node, v *Value, p place) *template.Node {
+	current = expand(current)
+	switch current.Kind {
+	case template.KindMode:
+		return a.applyMode(current, v, p)
+	case template.KindList:
+		if v.dotted {
+			return a.applyElements(current, v, p)
+		}
+	case template.KindMap:
+		if p.role == "" {
+			for _, e := range v.Entries {
+				current.Set(e.Key, a.apply(current.Get(e.Key), e.Value, p.below(e.Key)))
+			}
+			current.Origin = v.Source
+			return current
+		}
+	}
+	if p.role == "" {
+		return a.node(v, p.path)
+	}
+	name := v.Get(modeKey)
+	if name == nil {
+		a.complain(v, p.path, "there is no mode here yet that these fields could belong to",
+			fmt.Sprintf("add %s.%s=NAME, where NAME is one of %s", p.path, modeKey, choices(p.role)))
+		return current
+	}
+	return a.newMode(current, name, v, p)
+}
+
+// applyMode sets fields of a mode, or puts another mode in its place where the map names one.
+func (a *applier) applyMode(mode *template.Node, v *Value, p place) *template.Node {
+	name := v.Get(modeKey)
+	if mode.Get(modeKey) != nil {
+		name = nil // a field of that name comes first
+	}
+	if name != nil {
+		if s, _ := name.Scalar.(string); name.Kind != KindScalar || s != mode.Mode {
+			if p.role == "" {
+				a.complain(name, p.path, fmt.Sprintf("%s cannot become another mode here", mode.Mode), "")
+				return mode
+			}
+			return a.newMode(mode, name, v, p)
+		}
+	}
+	a.fields(mode, v, p, name)
+	return mode
+}
+
+// newMode makes the built-in mode of a name with the fields that the map gives; v is nil where only the name is given.
+func (a *applier) newMode(current *template.Node, name, v *Value, p place) *template.Node {
+	text, isText := name.Scalar.(string)
+	if name.unresolved || name.isMissing() {
+		return current
+	}
+	spec, known := template.SpecOf(text)
+	switch {
+	case name.Kind != KindScalar || !isText:
+		a.complain(name, p.path+"."+modeKey, fmt.Sprintf("a mode's name is a text, this is %s", name.what()), "one of "+choices(p.role))
+		return current
+	case !known || spec.Role != p.role:
+		message := fmt.Sprintf("there is no mode %s for it", text)
+		if known {
+			message = fmt.Sprintf("%s is a mode for %s, not for it", text, spec.Role)
+		}
+		a.complain(name, p.path, message, problem.Meant(text, "its modes", roleNames(p.role)))
+		return current
+	}
+	mode := &template.Node{Kind: template.KindMode, Mode: spec.Name, Origin: name.Source}
+	for _, f := range spec.Fields {
+		mode.Fields = append(mode.Fields, template.Field{Name: f.Name, Value: defaultNode(f)})
+	}
+	if v != nil {
+		a.fields(mode, v, p, name)
+	}
+	return mode
+}
+
+// defaultNode is what a field of a new mode begins with.
+func defaultNode(f template.FieldSpec) *template.Node {
+	if !f.HasDefault {
+		return &template.Node{Kind: template.KindPlaceholder}
+	}
+	if n, ok := f.Default.(*template.Node); ok {
+		return n.Clone()
+	}
+	return template.Scalar(f.Default)
+}
+
+// fields sets the fields of a mode. name is the value that named the mode, or nil.
+func (a *applier) fields(mode *template.Node, v *Value, p place, name *Value) {
+	spec, builtin := template.SpecOf(mode.Mode)
+	builtin = builtin && !mode.Custom
+	options := fieldNames(mode)
+	if builtin {
+		for _, f := range spec.Fields {
+			if !contains(options, f.Name) {
+				options = append(options, f.Name)
+			}
+		}
+	}
+	for _, e := range v.Entries {
+		if e.Value == name && name != nil {
+			continue
+		}
+		below := p.below(e.Key)
+		if !mode.Custom && !contains(options, e.Key) {
+			problem := problem.Problem{Source: e.Value.Source, Path: below.path,
+				Message: fmt.Sprintf("%s has no field %s", mode.Mode, e.Key), Suggestion: problem.Meant(e.Key, "its fields", options)}
+			// Where --mixin chose another mode than a file did, the file's fields belong to the file's.
+			if name != nil && name.fromFlag() && !e.Value.fromFlag() {
+				problem.Warning = true
+			}
+			a.problems = append(a.problems, problem)
+			continue
+		}
+		if f, ok := spec.Field(e.Key); ok && builtin && f.Type == template.TypeMode {
+			below.role = spec.Role
+		}
+		mode.Set(e.Key, a.apply(mode.Get(e.Key), e.Value, below))
+	}
+}
+
+// modeByName takes a text as the name of a mode.
+func (a *applier) modeByName(current *template.Node, v *Value, p place) *template.Node {
+	s, isText := v.Scalar.(string)
+	if v.Kind != KindScalar || !isText {
+		a.complain(v, p.path, fmt.Sprintf("it takes a mode, this is %s", v.what()),
+			fmt.Sprintf("null, or the name of a mode: %s", choices(p.role)))
+		return current
+	}
+	if current.Kind == template.KindMode && current.Mode == s {
+		return current
+	}
+	return a.newMode(current, v, nil, p)
+}
+
+// applyElements sets those elements of a list that a dotlist addresses.
+func (a *applier) applyElements(list *template.Node, v *Value, p place) *template.Node {
+	for _, e := range v.Entries {
+		i, wrong := elementIndex(e, len(list.List), nil)
+		if wrong != nil {
+			wrong.Path = p.path + "." + e.Key
+			a.problems = append(a.problems, *wrong)
+			continue
+		}
+		list.List[i] = a.apply(list.List[i], e.Value, p.below(strconv.Itoa(i)))
+	}
+	return list
+}
+
+// expand turns a list or map that is kept as a plain value into nodes, so that parts of it can be set.
+func expand(n *template.Node) *template.Node {
+	if n.Kind != template.KindScalar {
+		return n
+	}
+	switch s := n.Scalar.(type) {
+	case []any:
+		list := &template.Node{Kind: template.KindList, Origin: n.Origin}
+		for _, item := range s {
+			list.List = append(list.List, &template.Node{Scalar: item, Origin: n.Origin})
+		}
+		return list
+	case map[string]any:
+		m := &template.Node{Kind: template.KindMap, Origin: n.Origin}
+		keys := make([]string, 0, len(s))
+		for k := range s {
+			keys = append(keys, k)
+		}
+		sort.Strings(keys)
+		for _, k := range keys {
+			m.Set(k, &template.Node{Scalar: s[k], Origin: n.Origin})
+		}
+		return m
+	}
+	return n
+}
+
+// node turns a value into a node of its own.
+func (a *applier) node(v *Value, path string) *template.Node {
+	n := &template.Node{Origin: v.Source}
+	switch v.Kind {
+	case KindList:
+		n.Kind = template.KindList
+		for i, item := range v.Items {
+			n.List = append(n.List, a.node(item, path+"."+strconv.Itoa(i)))
+		}
+	case KindMap:
+		n.Kind = template.KindMap
+		for _, e := range v.Entries {
+			n.Set(e.Key, a.node(e.Value, path+"."+e.Key))
+		}
+	default:
+		scalar, err := jsonScalar(v.Scalar)
+		if err != nil {
+			a.complain(v, path, err.Error(), "")
+		}
+		n.Scalar = scalar
+		if v.isMissing() && !v.unresolved {
+			n.Kind, n.Scalar = template.KindPlaceholder, nil
+		}
+	}
+	return n
+}
+
+// jsonScalar returns a scalar in the types that templates and JSON have.
+func jsonScalar(scalar any) (any, error) {
+	f, ok := scalar.(float64)
+	if !ok {
+		return scalar, nil
+	}
+	if math.IsInf(f, 0) || math.IsNaN(f) {
+		return nil, fmt.Errorf("%s has no place in a template: it takes finite numbers", pythonFloat(f))
+	}
+	return json.Number(pythonFloat(f)), nil
+}
+
+func roleNames(role string) []string {
+	var names []string
+	for _, s := range template.SpecsOfRole(role) {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// MixinJSON returns the merged mixin as one JSON object, keys in their order, for tasks that are made by a function of
+// it. A mixin with numbers that JSON cannot hold is an error.
+func (c *Config) MixinJSON() ([]byte, error) {
+	text := []byte(c.Mixin.JSON())
+	if !json.Valid(text) {
+		return nil, errors.New("the mixin has an infinite number or one that is none: JSON cannot hold it")
+	}
+	return text, nil
+}
+
+func choices(role string) string { return strings.Join(roleNames(role), ", ") }

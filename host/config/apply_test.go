@@ -1,0 +1,241 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+func placeholder() *template.Node { return &template.Node{Kind: template.KindPlaceholder} }
+
+func mode(name string, fields ...template.Field) *template.Node {
+	return &template.Node{Kind: template.KindMode, Mode: name, Fields: fields}
+}
+
+func field(name string, v any) template.Field {
+	if n, ok := v.(*template.Node); ok {
+		return template.Field{Name: name, Value: n}
+	}
+	return template.Field{Name: name, Value: template.Scalar(v)}
+}
+
+// tmpl is a template with all that a mixin can meet.
+func tmpl() *template.Node {
+	custom := mode("MyInput", field("folder", placeholder()), field("inner", mode("Inner", field("x", json.Number("1")))))
+	custom.Custom, custom.Fields[1].Value.Custom = true, true
+	return &template.Node{Kind: template.KindMap, Fields: []template.Field{
+		field("hard_shard_mode", mode("NoHardShard", field("input_path", placeholder()), field("output_path", "out"))),
+		field("soft_shard", mode("SoftShard", field("shard_idx", json.Number("0")), field("shard_num", json.Number("1")), field("subshard", nil))),
+		field("input_mode", custom),
+		field("output_mode", mode("OutputByFilenameSubfoldering",
+			field("file_to_write", &template.Node{Kind: template.KindMap, Fields: []template.Field{field("a", "a.txt"), field("b", placeholder())}}))),
+		field("finish_check_mode", nil),
+		field("list", &template.Node{Kind: template.KindList, List: []*template.Node{template.Scalar("x"), placeholder()}}),
+		field("dataloader", map[string]any{"batch_size": json.Number("8"), "z": []any{"p", "q"}}),
+	}}
+}
+
+// show writes a node in one line.
+func show(n *template.Node) string {
+	if n == nil {
+		return "nil"
+	}
+	switch n.Kind {
+	case template.KindPlaceholder:
+		return "<>"
+	case template.KindList:
+		var items []string
+		for _, item := range n.List {
+			items = append(items, show(item))
+		}
+		return "[" + strings.Join(items, " ") + "]"
+	case template.KindMode, template.KindMap:
+		var items []string
+		for _, f := range n.Fields {
+			items = append(items, f.Name+":"+show(f.Value))
+		}
+		return n.Mode + "{" + strings.Join(items, " ") + "}"
+	}
+	text, _ := json.Marshal(n.Scalar)
+	return string(text)
+}
+
+func lines(problems []problem.Problem) []string {
+	var all []string
+	for _, p := range problems {
+		line := p.String()
+		if p.Suggestion != "" {
+			line += " (" + p.Suggestion + ")"
+		}
+		if p.Warning {
+			line = "warning: " + line
+		}
+		all = append(all, line)
+	}
+	return all
+}
+
+func TestApply(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		mixins []string
+		field  string
+		want   string
+		wrong  []string
+	}{
+		{"field", []string{"hard_shard_mode.input_path=in"}, "hard_shard_mode", `NoHardShard{input_path:"in" output_path:"out"}`, nil},
+		{"field of two", []string{"hard_shard_mode={input_path: 1, output_path: null}"}, "hard_shard_mode", `NoHardShard{input_path:1 output_path:null}`, nil},
+		{"unknown field", []string{"hard_shard_mode.inptu_path=in"}, "hard_shard_mode", `NoHardShard{input_path:<> output_path:"out"}`,
+			[]string{"--mixin hard_shard_mode.inptu_path: NoHardShard has no field inptu_path (did you mean input_path?)"}},
+		{"unknown top", []string{"hard_shard.input_path=in"}, "hard_shard_mode", `NoHardShard{input_path:<> output_path:"out"}`,
+			[]string{"--mixin hard_shard: the template of this task has no field hard_shard (did you mean hard_shard_mode?)"}},
+		{"other mode", []string{"hard_shard_mode={mode: HardShardModeV1, shard_idx: '007', base_input_path: /a}"}, "hard_shard_mode",
+			`HardShardModeV1{base_input_path:"/a" base_output_path:<> input_name:<> output_name:<> shard_idx:"007"}`, nil},
+		{"other mode, one by one", []string{"soft_shard.mode=SoftShardByHash", "soft_shard.shard_num=4"}, "soft_shard",
+			`SoftShardByHash{shard_idx:<> shard_num:4 subshard:null}`, nil},
+		{"same mode named", []string{"soft_shard.mode=SoftShard", "soft_shard.shard_num=4"}, "soft_shard",
+			`SoftShard{shard_idx:0 shard_num:4 subshard:null}`, nil},
+		{"same mode by name", []string{"soft_shard=SoftShard"}, "soft_shard", `SoftShard{shard_idx:0 shard_num:1 subshard:null}`, nil},
+		{"mode by name", []string{"finish_check_mode=FinishCheckByOutputFileExistence"}, "finish_check_mode",
+			`FinishCheckByOutputFileExistence{output_field_suffix:null}`, nil},
+		{"mode by wrong name", []string{"finish_check_mode=FinishCheckByOutputFileExistense"}, "finish_check_mode", `null`,
+			[]string{"--mixin finish_check_mode: there is no mode FinishCheckByOutputFileExistense for it (did you mean FinishCheckByOutputFileExistence?)"}},
+		{"mode of another role", []string{"finish_check_mode=SoftShard"}, "finish_check_mode", `null`,
+			[]string{"--mixin finish_check_mode: SoftShard is a mode for soft_shard, not for it (its modes: FinishCheckByOutputFileExistence)"}},
+		{"mode by number", []string{"finish_check_mode=3"}, "finish_check_mode", `null`,
+			[]string{"--mixin finish_check_mode: it takes a mode, this is a number (null, or the name of a mode: FinishCheckByOutputFileExistence)"}},
+		{"mode named by list", []string{"finish_check_mode.mode=[a]"}, "finish_check_mode", `null`,
+			[]string{"--mixin finish_check_mode.mode: a mode's name is a text, this is a list (one of FinishCheckByOutputFileExistence)"}},
+		{"fields without mode", []string{"finish_check_mode.output_field_suffix=a"}, "finish_check_mode", `null`,
+			[]string{"--mixin finish_check_mode: there is no mode here yet that these fields could belong to " +
+				"(add finish_check_mode.mode=NAME, where NAME is one of FinishCheckByOutputFileExistence)"}},
+		{"sub-shard", []string{"soft_shard.subshard={mode: SoftShard, shard_idx: [0, 1], shard_num: 2}"}, "soft_shard",
+			`SoftShard{shard_idx:0 shard_num:1 subshard:SoftShard{shard_idx:[0 1] shard_num:2 subshard:null}}`, nil},
+		{"switched off", []string{"soft_shard=null"}, "soft_shard", `null`, nil},
+		{"switched off by nothing", []string{"input_mode="}, "input_mode", `null`, nil},
+		{"not to be switched off", []string{"hard_shard_mode=null"}, "hard_shard_mode", `NoHardShard{input_path:<> output_path:"out"}`,
+			[]string{"--mixin hard_shard_mode: it cannot be switched off: a template needs it"}},
+		{"custom field", []string{"input_mode.folder=a", "input_mode.new={b: [1, 1.5]}"}, "input_mode",
+			`MyInput{folder:"a" inner:Inner{x:1} new:{b:[1 1.5]}}`, nil},
+		{"mode in custom mode", []string{"input_mode.inner.x=2", "input_mode.inner.y=3"}, "input_mode", `MyInput{folder:<> inner:Inner{x:2 y:3}}`, nil},
+		{"mode in custom mode to another", []string{"input_mode.inner.mode=SoftShard"}, "input_mode", `MyInput{folder:<> inner:Inner{x:1}}`,
+			[]string{"--mixin input_mode.inner.mode: input_mode.inner: Inner cannot become another mode here"}},
+		{"custom mode to built-in", []string{"input_mode={mode: InputByGlob, glob_pattern: '*.jpg'}"}, "input_mode", `InputByGlob{glob_pattern:"*.jpg"}`, nil},
+		{"map key", []string{"output_mode.file_to_write.b=b.txt", "output_mode.file_to_write.c=c.txt"}, "output_mode",
+			`OutputByFilenameSubfoldering{file_to_write:{a:"a.txt" b:"b.txt" c:"c.txt"}}`, nil},
+		{"element", []string{"list.1=y"}, "list", `["x" "y"]`, nil},
+		{"element in brackets", []string{"list[-2]=y"}, "list", `["y" <>]`, nil},
+		{"no such element", []string{"list.2=y"}, "list", `["x" <>]`,
+			[]string{"--mixin list.2: 2 names no element of a list of 2 (elements count from 0; a longer list is given as a whole: [a, b, c])"}},
+		{"list", []string{"list=[a]"}, "list", `["a"]`, nil},
+		{"list by map", []string{"list={0: a}"}, "list", `{0:"a"}`, nil},
+		{"plain map", []string{"dataloader.num_workers=2", "dataloader.z.1=r"}, "dataloader", `{batch_size:8 z:["p" "r"] num_workers:2}`, nil},
+		{"left to fill", []string{"hard_shard_mode.output_path=???", "input_mode=???", "list=[a, '???']"}, "hard_shard_mode",
+			`NoHardShard{input_path:<> output_path:"out"}`, nil},
+		{"left to fill in a list", []string{"list=[a, '???']"}, "list", `["a" <>]`, nil},
+		{"infinite", []string{"dataloader.a=.inf"}, "dataloader", `{batch_size:8 z:["p","q"] a:null}`,
+			[]string{"--mixin dataloader.a: inf has no place in a template: it takes finite numbers"}},
+	} {
+		cfg, problems := Load(Sources{Mixins: c.mixins})
+		if len(problems) > 0 {
+			t.Fatalf("%s: %v", c.name, problems)
+		}
+		before := show(tmpl())
+		task := tmpl()
+		got, problems := Apply(task, cfg.Mixin)
+		if diff := cmp.Diff(c.want, show(got.Get(c.field))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+		if diff := cmp.Diff(c.wrong, lines(problems)); diff != "" {
+			t.Errorf("%s: problems (-want +got):\n%s", c.name, diff)
+		}
+		if show(task) != before {
+			t.Errorf("%s: the task's own template changed to %s", c.name, show(task))
+		}
+	}
+}
+
+func TestApplySetsOrigins(t *testing.T) {
+	path := writeFile(t, "cfg.yaml", "mixin:\n  hard_shard_mode:\n    output_path: o\n  soft_shard: {mode: SoftShardByHash}\n")
+	cfg, problems := Load(Sources{CfgPath: path, Mixins: []string{"hard_shard_mode.input_path=in", "list=[a]"}})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	got, _ := Apply(tmpl(), cfg.Mixin)
+	for where, want := range map[string]string{
+		"hard_shard_mode.input_path":  "--mixin hard_shard_mode.input_path",
+		"hard_shard_mode.output_path": path + ":3:18",
+		"hard_shard_mode":             "",
+		"soft_shard":                  path + ":4:22",
+		"list.0":                      "--mixin list",
+	} {
+		n := got
+		for name := range strings.SplitSeq(where, ".") {
+			if n.Kind == template.KindList {
+				n = n.List[0]
+			} else {
+				n = n.Get(name)
+			}
+		}
+		if n.Origin != want {
+			t.Errorf("%s comes from %q, want %q", where, n.Origin, want)
+		}
+	}
+}
+
+// TestApplyWarnsOfFiles: a file is shared between tasks, so what a task does not have is only worth a warning there.
+func TestApplyWarnsOfFiles(t *testing.T) {
+	path := writeFile(t, "cfg.yaml", "mixin:\n  other_mode: {a: 1}\n  hard_shard_mode: {ouput_path: x}\n"+
+		"  output_mode: {mode: OutputByApendingExt, ext: .txt}\n")
+	cfg, problems := Load(Sources{CfgPath: path, Mixins: []string{"output_mode.mode=OutputByFilenameSubfoldering"}})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	_, problems = Apply(tmpl(), cfg.Mixin)
+	want := []string{
+		"warning: " + path + ":2:15: other_mode: the template of this task has no field other_mode (its fields: hard_shard_mode, soft_shard, input_mode, output_mode, finish_check_mode, list, dataloader)",
+		path + ":3:33: hard_shard_mode.ouput_path: NoHardShard has no field ouput_path (did you mean output_path?)",
+		"warning: " + path + ":4:49: output_mode.ext: OutputByFilenameSubfoldering has no field ext (its fields: file_to_write)",
+	}
+	if diff := cmp.Diff(want, lines(problems)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	_, problems = Apply(nil, cfg.Mixin)
+	if len(problems) != 3 || problem.Any(problems[:2]) || !problems[0].Warning {
+		t.Errorf("without a template: %v", lines(problems))
+	}
+}
+
+func TestApplyAddsFieldsThatTheTemplateLeftOut(t *testing.T) {
+	small := &template.Node{Kind: template.KindMap, Fields: []template.Field{field("hard_shard_mode", placeholder())}}
+	cfg, _ := Load(Sources{Mixins: []string{"hard_shard_mode={mode: NoHardShard, input_path: a, output_path: b}",
+		"output_mode={mode: OutputByReplacingExt, ext: .png}", "dataloader.batch_size=3"}})
+	got, problems := Apply(small, cfg.Mixin)
+	if want := `{hard_shard_mode:NoHardShard{input_path:"a" output_path:"b"} output_mode:OutputByReplacingExt{ext:".png"}}`; show(got) != want {
+		t.Errorf("got %s", show(got))
+	}
+	if len(problems) != 1 || problems[0].Path != "dataloader" {
+		t.Errorf("a dataloader without a device task: %v", problems)
+	}
+}
+
+func TestMixinJSON(t *testing.T) {
+	cfg, _ := Load(Sources{Mixins: []string{"b.x=1", "a=[1.5, null, yes, 'ü', {q: 1e400}]"}})
+	if text, err := cfg.MixinJSON(); err == nil {
+		t.Errorf("infinity became %s", text)
+	}
+	cfg, _ = Load(Sources{Mixins: []string{"b.x=1", "a=[1.5, null, yes, 'ü']"}})
+	text, err := cfg.MixinJSON()
+	if want := `{"b": {"x": 1}, "a": [1.5, null, true, "\u00fc"]}`; err != nil || string(text) != want {
+		t.Errorf("got %s, %v", text, err)
+	}
+	if fmt.Sprint(cfg.Task.Entries, cfg.Backbone.Entries) != "[] []" {
+		t.Error("sections came from nowhere")
+	}
+}

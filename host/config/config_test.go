@@ -1,0 +1,181 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// loadLines loads and returns the problems, with folders cut off.
+func loadLines(t *testing.T, s Sources) (*Config, []string) {
+	t.Helper()
+	dir := t.TempDir()
+	if s.Env == nil {
+		s.Env = testEnv
+	}
+	write := func(name, text string) string {
+		if text == "" {
+			return ""
+		}
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	s.CfgPath, s.MixinCfgPath = write("cfg.yaml", s.CfgPath), write("mixin.yaml", s.MixinCfgPath)
+	cfg, problems := Load(s)
+	var all []string
+	for _, line := range lines(problems) {
+		all = append(all, strings.ReplaceAll(line, dir+"/", ""))
+	}
+	return cfg, all
+}
+
+// TestProblemsOfFiles: each with its place, and all at once.
+func TestProblemsOfFiles(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		s    Sources
+		want []string
+	}{
+		{"syntax", Sources{CfgPath: "a: 1\nb: [1, 2\nc: 3\n"}, []string{"cfg.yaml:2: this is not YAML: did not find expected ',' or ']'"}},
+		{"tab", Sources{CfgPath: "a:\n\tb: 1\n"}, []string{"cfg.yaml:2: this is not YAML: found character that cannot start any token " +
+			"(indent with spaces, not with tabs)"}},
+		{"alias", Sources{CfgPath: "a: 1\nb: *.jpg\nc: 1\n"}, []string{"cfg.yaml:2: this is not YAML: did not find expected alphabetic or numeric character " +
+			"(put a value that begins with a special character into quotes)"}},
+		{"anchor", Sources{CfgPath: "a: 1\nb: *x\n"}, []string{"cfg.yaml:2: this is not YAML: there is no anchor &x before the alias *x " +
+			"(put a value that begins with a special character into quotes)"}},
+		{"encoding", Sources{CfgPath: "a: 1\nb: \xff\n"}, []string{"cfg.yaml:2: this is not YAML: invalid leading UTF-8 octet (save the file as UTF-8)"}},
+		{"control", Sources{CfgPath: "a: 1\n\nb: \x01\n"}, []string{"cfg.yaml:3: this is not YAML: control characters are not allowed"}},
+		{"colon", Sources{CfgPath: "a: b: c\n"}, []string{`cfg.yaml:1: this is not YAML: mapping values are not allowed in this context ` +
+			`(put a value that holds ": " into quotes, or check the indentation)`}},
+		{"both files and a flag", Sources{CfgPath: "a: ]\n", MixinCfgPath: "a: }\n", Mixins: []string{"a=[1", "b", "c.=2"}}, []string{
+			"cfg.yaml:1: this is not YAML: did not find expected node content",
+			`--mixin a: the value "[1": this is not YAML: did not find expected ',' or ']' (text with special characters wants quotes of its own: 'a="[1"')`,
+			"--mixin b: there is no = in it: --mixin takes KEY=VALUE (write b=VALUE, or put it before --mixin if it is no part of the mixin)",
+			`--mixin c.: the path "c." has an empty name in it (a path is written a.b.c; elements of a list are a.0 or a[0])`,
+			"mixin.yaml:1: this is not YAML: did not find expected node content",
+		}},
+		{"duplicate", Sources{CfgPath: "a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n"}, []string{
+			"cfg.yaml:5:3: b.c: duplicate key: c is given in line 3 and again in line 5 (keep one of them)"}},
+		{"documents", Sources{CfgPath: "a: 1\n---\nb: 1\n"}, []string{
+			"cfg.yaml:2:1: a second document begins here: a configuration is one document (remove the --- line)"}},
+		{"no map", Sources{CfgPath: "- a\n"}, []string{"cfg.yaml:1:1: a configuration is a map (KEY: VALUE), this is a list"}},
+		{"sections", Sources{CfgPath: "task: 1\nbackbone: [a]\nmixin: text\n"}, []string{
+			"cfg.yaml:3:8: mixin: mixin: is a map of template fields, this is a text",
+			"cfg.yaml:1:7: task: task: is a map of arguments, this is a number",
+			"cfg.yaml:2:11: backbone: backbone: is a map of arguments, this is a list"}},
+		{"anchor in itself", Sources{CfgPath: "a: &x {b: *x}\n"}, []string{"cfg.yaml:1:11: a.b: the anchor x contains itself"}},
+		{"tag", Sources{CfgPath: "a: !foo x\nb: !!int y\n"}, []string{
+			"cfg.yaml:1:4: a: the tag !foo means nothing here (put a text that begins with ! into quotes)",
+			`cfg.yaml:2:4: b: "y" is not what its tag !!int says`}},
+		{"keys", Sources{CfgPath: "null: 1\n[a]: 2\n<<: 3\n"}, []string{
+			"cfg.yaml:1:1: null cannot be a key (put the key into quotes)",
+			"cfg.yaml:2:1: a list or map cannot be a key (put braces that are text into quotes)",
+			"cfg.yaml:3:5: << takes a map or a list of maps, this is a number"}},
+		{"cycle", Sources{CfgPath: "a: ${b}\nb: x${c}\nc: ${a}\nd: ${b}\n"}, []string{
+			"cfg.yaml:1:4: a: interpolations go round in a circle: a (cfg.yaml:1:4) → b (cfg.yaml:2:4) → c (cfg.yaml:3:4) → a (give one of them a value of its own)"}},
+		{"within itself", Sources{CfgPath: "a: {b: '${a}'}\n"}, []string{"cfg.yaml:1:8: a.b: ${a} stands for a, which contains it (refer to a part of it)"}},
+		{"all at once", Sources{CfgPath: "photos: /p\ntask: {a: '${potos}', b: '${oc.env:KGT_UNSET}', c: '${photos.x}'}\nmixin: {l: [1], x: '${mixin.l.3}', y: '${.z}'}\n",
+			Mixins: []string{"z=${env:HOME}", "q=${oc.en:HOME}", "r=${a", "s=${...b}"}}, []string{
+			"cfg.yaml:3:20: mixin.x: ${mixin.l.3}: 3 is no element of a list of 1 in mixin.l",
+			"--mixin z: mixin.z: ${env:HOME}: there is no resolver env (did you mean oc.env?)",
+			"--mixin q: mixin.q: ${oc.en:HOME}: there is no resolver oc.en (did you mean oc.env?)",
+			`--mixin r: mixin.r: an interpolation that begins with ${ has no } in "${a" (a ${ that is text is written \${)`,
+			"--mixin s: mixin.s: ${...b} leads above the root (one dot is the map that holds the value, each further dot one level up)",
+			"cfg.yaml:2:11: task.a: ${potos}: there is no potos at the root (did you mean photos?)",
+			"cfg.yaml:2:26: task.b: ${oc.env:KGT_UNSET}: the environment variable KGT_UNSET is not set (set it, or give a default: ${oc.env:KGT_UNSET,DEFAULT})",
+			"cfg.yaml:2:52: task.c: ${photos.x}: photos is a text, so there is no x in it"}},
+		{"yet to be given", Sources{CfgPath: "a: ???\ntask: {b: '${a}'}\n"}, []string{
+			"cfg.yaml:2:11: task.b: ${a} refers to a value that is yet to be given (???) at cfg.yaml:1:4 (give a a value)"}},
+		{"no cfg", Sources{Mixins: []string{"a=${CONFIG_DIR}"}}, []string{"--mixin a: CONFIG_DIR is of the file of --cfg, and there is none"}},
+		{"overridden", Sources{CfgPath: "mixin: {a: '${oc.env:KGT_UNSET}'}\n", Mixins: []string{"a=1"}}, nil},
+		{"element", Sources{CfgPath: "mixin: {a: [1]}\n", Mixins: []string{"a.1=2", "a.x=2"}}, []string{
+			"--mixin a.1: 1 names no element of a list of 1 (cfg.yaml:1:12) (elements count from 0; a longer list is given as a whole: [a, b, c])",
+			"--mixin a.x: x names no element of a list of 1 (cfg.yaml:1:12) (elements count from 0; a longer list is given as a whole: [a, b, c])"}},
+	} {
+		_, got := loadLines(t, c.s)
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+func TestUnreadableFiles(t *testing.T) {
+	dir := t.TempDir()
+	_, problems := Load(Sources{CfgPath: filepath.Join(dir, "no.yaml"), MixinCfgPath: dir})
+	got := lines(problems)
+	want := []string{"--cfg " + dir + "/no.yaml: reading the configuration: no such file or directory",
+		"--mixin-cfg " + dir + ": reading the configuration: is a directory"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestBombsAreRefused(t *testing.T) {
+	var yaml, inter strings.Builder
+	yaml.WriteString("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")
+	inter.WriteString("a0: [x, x, x, x, x, x, x, x, x, x]\n")
+	for i := range 8 {
+		n, m := string(rune('0'+i)), string(rune('1'+i))
+		yaml.WriteString("a" + m + ": &a" + m + " [" + strings.Repeat("*a"+n+",", 10) + "]\n")
+		inter.WriteString("a" + m + ": [" + strings.Repeat("'${a"+n+"}',", 10) + "]\n")
+	}
+	for _, text := range []string{yaml.String(), inter.String()} {
+		_, problems := loadLines(t, Sources{CfgPath: text})
+		if len(problems) == 0 || !strings.Contains(problems[0], "larger than 1000000 values") || len(problems) > 3 {
+			t.Errorf("%d problems: %.300v", len(problems), problems)
+		}
+	}
+}
+
+// TestPriority: --mixin over --mixin-cfg over mixin: of --cfg, and who gave it stays known.
+func TestPriority(t *testing.T) {
+	cfg, problems := loadLines(t, Sources{
+		CfgPath:      "mixin: {a: {x: 1, y: 1, z: 1}, l: [1, 2, 3], k: 1}\n",
+		MixinCfgPath: "a: {y: 2, z: 2}\nl: [4]\n",
+		Mixins:       []string{"a.z=3", "l.0=5", "a.w=1", "a.w=2"},
+	})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if got, want := cfg.Mixin.JSON(), `{"a": {"x": 1, "y": 2, "z": 3, "w": 2}, "l": [5], "k": 1}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for path, want := range map[string]string{"x": "cfg.yaml:1:16", "y": "mixin.yaml:1:8", "z": "--mixin a.z"} {
+		if got := cfg.Mixin.Get("a").Get(path).Source; !strings.HasSuffix(got, want) {
+			t.Errorf("a.%s comes from %s, want %s", path, got, want)
+		}
+	}
+}
+
+func TestInjectedPaths(t *testing.T) {
+	cfg, problems := loadLines(t, Sources{ScriptPath: "/plugins/task.py", MixinCfgPath: "s: ${SCRIPT_PATH}\n", Mixins: []string{"d=${SCRIPT_DIR}/x", "c=${CONFIG_DIR}", "p=${CONFIG_PATH}"},
+		CfgPath: "CONFIG_DIR: mine\n"})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	dir := cfg.Mixin.Get("c").Text()
+	if !filepath.IsAbs(dir) || cfg.Mixin.Get("p").Text() != filepath.Join(dir, "cfg.yaml") ||
+		cfg.Mixin.Get("s").Text() != "/plugins/task.py" || cfg.Mixin.Get("d").Text() != "/plugins/x" {
+		t.Errorf("got %s", cfg.Mixin.JSON())
+	}
+	cfg, problems = loadLines(t, Sources{ScriptPath: "/plugins/task.py", Mixins: []string{"s=${SCRIPT_DIR}", "CONFIG_DIR=own", "c=${CONFIG_DIR}"}})
+	if got := cfg.Mixin.JSON(); len(problems) > 0 || got != `{"s": "/plugins", "CONFIG_DIR": "own", "c": "own"}` {
+		t.Errorf("without --cfg: %s, %v", got, problems)
+	}
+}
+
+func TestNamesThatAreNotUTF8(t *testing.T) {
+	cfg, problems := loadLines(t, Sources{Mixins: []string{"a=/data/\xff: [x"}})
+	if len(problems) > 0 || cfg.Mixin.Get("a").Text() != "/data/\xff: [x" {
+		t.Errorf("got %q, %v", cfg.Mixin.Get("a").Text(), problems)
+	}
+	if got, want := cfg.Mixin.JSON(), `{"a": "/data/\udcff: [x"}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -1,0 +1,199 @@
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// DescribeText writes what a plugin has: its tasks, with their summaries. width 0 is 80 columns. Help says the rest
+// of a task.
+func DescribeText(w io.Writer, plugin *Plugin, width int) error {
+	p := newPage(width, false)
+	title := plugin.Name
+	if plugin.Version != "" {
+		title += " " + plugin.Version
+	}
+	if plugin.SDK != "" {
+		title += " (" + plugin.SDK + ")"
+	}
+	p.line(title)
+	if len(plugin.Tasks) == 0 {
+		p.line("It has no tasks.")
+	} else {
+		p.title("Tasks:")
+	}
+	for i := range plugin.Tasks {
+		t := &plugin.Tasks[i]
+		text := t.Summary
+		if t.Kind != Normal {
+			text += fmt.Sprintf(" (%s)", t.Kind)
+		}
+		if n := len(toFill(t.Template)); n > 0 {
+			text += fmt.Sprintf(" (%d to fill)", n)
+		}
+		p.row("  "+t.Name, text, "")
+	}
+	_, err := io.WriteString(w, p.b.String())
+	return err
+}
+
+type jsonPlugin struct {
+	Name         string     `json:"name"`
+	Version      string     `json:"version"`
+	SDK          string     `json:"sdk"`
+	Capabilities []string   `json:"capabilities"`
+	Tasks        []jsonTask `json:"tasks"`
+}
+
+type jsonTask struct {
+	Name          string         `json:"name"`
+	Kind          string         `json:"kind"`
+	Summary       string         `json:"summary"`
+	Description   string         `json:"description,omitempty"`
+	Usage         string         `json:"usage,omitempty"`
+	Arguments     []jsonArgument `json:"arguments"`
+	OpenArguments bool           `json:"open_arguments"`
+	Template      []jsonField    `json:"template"`
+	ToFill        []string       `json:"to_fill"`
+	Capabilities  []string       `json:"capabilities"`
+	ConfigSchema  map[string]any `json:"config_schema"`
+}
+
+type jsonArgument struct {
+	Name       string   `json:"name"`
+	Flags      []string `json:"flags"`
+	Type       string   `json:"type"`
+	TypeName   string   `json:"type_name,omitempty"`
+	Arity      string   `json:"arity"`
+	Default    any      `json:"default,omitempty"`
+	HasDefault bool     `json:"has_default"`
+	Choices    []any    `json:"choices,omitempty"`
+	Required   bool     `json:"required"`
+	Help       string   `json:"help"`
+	Repeatable bool     `json:"repeatable,omitempty"`
+	Negatable  bool     `json:"negatable,omitempty"`
+}
+
+type jsonField struct {
+	Name string `json:"name"`
+	Type string `json:"type,omitempty"`
+	Help string `json:"help,omitempty"`
+	jsonNode
+}
+
+// jsonNode is one of its members.
+type jsonNode struct {
+	Placeholder bool        `json:"placeholder,omitempty"`
+	Mode        string      `json:"mode,omitempty"`
+	Custom      bool        `json:"custom,omitempty"`
+	Fields      []jsonField `json:"fields,omitempty"`
+	List        []jsonNode  `json:"list,omitempty"`
+	Value       any         `json:"value,omitempty"`
+}
+
+// DescribeJSON writes a plugin as indented JSON: its tasks with arguments, template and capabilities, and for each a
+// JSON Schema of its --cfg file as config_schema. Only the named task is written, where name is not empty; a plugin
+// without it is an error.
+func DescribeJSON(w io.Writer, plugin *Plugin, name string, backbone []Argument) error {
+	out := jsonPlugin{Name: plugin.Name, Version: plugin.Version, SDK: plugin.SDK, Capabilities: some(plugin.Capabilities), Tasks: []jsonTask{}}
+	for i := range plugin.Tasks {
+		t := &plugin.Tasks[i]
+		if name != "" && t.Name != name {
+			continue
+		}
+		task := jsonTask{Name: t.Name, Kind: t.Kind.String(), Summary: t.Summary, Description: t.Description, Usage: t.Usage,
+			Arguments: []jsonArgument{}, OpenArguments: t.OpenArguments, ToFill: some(t.Template.Placeholders()),
+			Capabilities: some(t.Capabilities), ConfigSchema: JSONSchema(t, backbone)}
+		for _, a := range t.Arguments {
+			task.Arguments = append(task.Arguments, jsonArgument{Name: a.Name, Flags: some(a.Flags), Type: a.Type.String(), TypeName: a.TypeName,
+				Arity: a.Arity, Default: a.Default, HasDefault: a.HasDefault, Choices: a.Choices, Required: a.Required, Help: a.Help,
+				Repeatable: a.Repeatable, Negatable: a.Negatable})
+		}
+		if t.Template != nil {
+			task.Template = []jsonField{}
+			for _, f := range t.Template.Fields {
+				task.Template = append(task.Template, describeField(topField(f), f.Value))
+			}
+		}
+		out.Tasks = append(out.Tasks, task)
+	}
+	if name != "" && len(out.Tasks) == 0 {
+		return fmt.Errorf("%s has no task %s", plugin.Name, name)
+	}
+	text, err := indented(out)
+	if err != nil {
+		return fmt.Errorf("writing the description of %s: %w", plugin.Name, err)
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+// some is the list, never null in JSON.
+func some(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+func describeField(info fieldInfo, value *template.Node) jsonField {
+	return jsonField{Name: info.Name, Type: info.Type, Help: info.Help, jsonNode: describeNode(value)}
+}
+
+func describeNode(n *template.Node) jsonNode {
+	if n == nil {
+		return jsonNode{Value: json.RawMessage("null")}
+	}
+	switch n.Kind {
+	case template.KindPlaceholder:
+		return jsonNode{Placeholder: true}
+	case template.KindMode, template.KindMap:
+		out := jsonNode{Mode: n.Mode, Custom: n.Custom}
+		for _, f := range n.Fields {
+			info := fieldInfo{Name: f.Name, Type: f.TypeName, Help: f.Help}
+			if n.Kind == template.KindMode {
+				info = modeField(n, f)
+			}
+			out.Fields = append(out.Fields, describeField(info, f.Value))
+		}
+		return out
+	case template.KindList:
+		out := jsonNode{List: []jsonNode{}}
+		for _, item := range n.List {
+			out.List = append(out.List, describeNode(item))
+		}
+		return out
+	}
+	// omitempty would leave out null, 0, false and "": raw JSON it keeps.
+	return jsonNode{Value: json.RawMessage(compactJSON(n.Scalar))}
+}
+
+// String is the type in one word, as DescribeJSON writes it.
+func (t Type) String() string {
+	if t == Custom {
+		return "custom"
+	}
+	if t == String {
+		return "string"
+	}
+	a := Argument{Type: t}
+	return a.typeName()
+}
+
+// UnmarshalJSON reads what encoding/json made of a Plugin. Numbers stay json.Number, in defaults, choices and templates, so
+// that none loses digits on its way through a cache.
+func (p *Plugin) UnmarshalJSON(data []byte) error {
+	type plain Plugin
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var read plain
+	if err := d.Decode(&read); err != nil {
+		return err
+	}
+	*p = Plugin(read)
+	return nil
+}

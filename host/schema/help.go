@@ -1,0 +1,243 @@
+package schema
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// HelpOptions say how help is shown.
+type HelpOptions struct {
+	// Command is the command line up to the task: "kagurazaka ./plugins/resize Resize".
+	Command string
+	// Width is the number of columns; 0: 80.
+	Width int
+	// Color uses ANSI escapes.
+	Color bool
+}
+
+// Help writes a task's -h: how it is called, its arguments, its template with what is still to fill, and a command that
+// fills it.
+func Help(w io.Writer, task *Task, o HelpOptions) error {
+	p := newPage(o.Width, o.Color)
+	if o.Command == "" {
+		o.Command = "kagurazaka PLUGIN " + task.Name
+	}
+	var pieces []string
+	for i := range task.Arguments {
+		pieces = append(pieces, task.Arguments[i].usage())
+	}
+	if task.OpenArguments {
+		pieces = append(pieces, "[…]")
+	}
+	fill := toFill(task.Template)
+	if len(fill) > 0 {
+		pieces = append(pieces, "--mixin KEY=VALUE …")
+	} else if task.Template != nil {
+		pieces = append(pieces, "[--mixin KEY=VALUE …]")
+	}
+	p.hanging("usage: "+o.Command, pieces)
+	if task.Summary != "" {
+		p.gap()
+		p.paragraphs(task.Summary, 0)
+	}
+	if task.Description != "" {
+		p.gap()
+		p.paragraphs(task.Description, 0)
+	}
+	if task.Kind == Factory {
+		p.gap()
+		p.paragraphs("This task is made by a function of the mixin: its arguments and template are known once --cfg, --mixin-cfg or --mixin "+
+			"say what the function needs.", 0)
+	}
+	p.arguments("Arguments:", task.Arguments)
+	if task.OpenArguments {
+		if len(task.Arguments) == 0 {
+			p.title("Arguments:")
+		}
+		p.paragraphs("The task takes further arguments, which it does not name.", 2)
+	}
+	p.template(task)
+	if task.Usage != "" {
+		p.title("In the task's own words:")
+		for line := range strings.SplitSeq(strings.Trim(task.Usage, "\n"), "\n") {
+			p.line("  " + line)
+		}
+	}
+	if len(fill) > 0 {
+		p.title("Still to fill:")
+		for _, f := range fill {
+			p.line("  --mixin " + f)
+		}
+		p.title("Example:")
+		p.line("  " + example(o.Command, task, fill))
+	}
+	_, err := io.WriteString(w, p.b.String())
+	return err
+}
+
+// ArgumentsHelp writes a list of arguments under a title, in the layout of Help. width 0 is 80 columns.
+func ArgumentsHelp(w io.Writer, title string, arguments []Argument, width int) error {
+	p := newPage(width, false)
+	p.arguments(title, arguments)
+	_, err := io.WriteString(w, p.b.String())
+	return err
+}
+
+func (p *page) arguments(title string, arguments []Argument) {
+	if len(arguments) == 0 {
+		return
+	}
+	p.title(title)
+	for i := range arguments {
+		a := &arguments[i]
+		p.row("  "+a.spellings(), a.text(), "")
+	}
+}
+
+// spellings are the argument's names with what it takes: "--size, -s INT".
+func (a *Argument) spellings() string {
+	names := append([]string(nil), a.Flags...)
+	if len(names) == 0 {
+		if len(a.Choices) > 0 {
+			return a.Name + " " + a.metavar()
+		}
+		return a.metavar()
+	}
+	if a.Negatable && strings.HasPrefix(names[0], "--") {
+		names[0] = "--[no-]" + names[0][2:]
+	}
+	return strings.TrimSpace(strings.Join(names, ", ") + " " + a.metavar())
+}
+
+// text is the argument's help with what else there is to say of it, in brackets.
+func (a *Argument) text() string {
+	var notes []string
+	switch {
+	case a.Required:
+		notes = append(notes, "required")
+	case a.HasDefault && a.Default != nil && (a.Arity != "0" || a.Default == true):
+		notes = append(notes, "default: "+plainText(a.Default))
+	}
+	if len(a.Choices) == 0 && (len(a.Flags) == 0 && a.Type != String || strings.Contains(a.typeName(), " ")) {
+		notes = append(notes, a.typeName())
+	}
+	if len(a.Choices) > 8 {
+		notes = append(notes, "one of "+strings.Join(a.choiceWords(), ", "))
+	}
+	if a.Repeatable {
+		notes = append(notes, "may be given several times")
+	}
+	if len(notes) == 0 {
+		return a.Help
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s (%s)", a.Help, strings.Join(notes, "; ")))
+}
+
+// usage is the argument's place in the usage line.
+func (a *Argument) usage() string {
+	if len(a.Flags) == 0 {
+		word := strings.ToUpper(a.Name)
+		switch {
+		case a.Arity == "*":
+			return "[" + word + " …]"
+		case a.Arity == "+":
+			return word + " [" + word + " …]"
+		case a.Arity == "?" || !a.Required && a.HasDefault:
+			return "[" + word + "]"
+		}
+		return word
+	}
+	s := strings.TrimSpace(a.Flags[0] + " " + a.metavar())
+	if a.Required {
+		return s
+	}
+	return "[" + s + "]"
+}
+
+// example is a whole command that fills what has to be filled.
+func example(command string, task *Task, fill []string) string {
+	words := []string{command}
+	for i := range task.Arguments {
+		a := &task.Arguments[i]
+		if !a.Required {
+			continue
+		}
+		word := strings.ToUpper(a.Name)
+		if len(a.Choices) > 0 {
+			word = shellWord(a.choiceWords()[0])
+		}
+		words = append(words, a.Flags...)
+		if len(a.Flags) > 1 {
+			words = words[:len(words)-len(a.Flags)+1]
+		}
+		if a.Arity != "0" {
+			words = append(words, word)
+		}
+	}
+	words = append(words, "--mixin")
+	for _, f := range fill {
+		words = append(words, shellWord(f))
+	}
+	return strings.Join(words, " ")
+}
+
+// shellWord quotes a word for a POSIX shell where it has to be.
+func shellWord(s string) string {
+	if s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("_-./=:,@%+", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// toFill are the KEY=VALUE of --mixin that a template's placeholders want, with a speaking word for each value.
+func toFill(tmpl *template.Node) []string {
+	if tmpl == nil {
+		return nil
+	}
+	var fill []string
+	for _, path := range tmpl.Placeholders() {
+		fill = append(fill, fillPath(tmpl, path)...)
+	}
+	return fill
+}
+
+func fillPath(tmpl *template.Node, path string) []string {
+	role := roleAt(tmpl, path)
+	if modes := template.SpecsOfRole(role); len(modes) > 0 {
+		fill := []string{path + ".mode=" + modes[0].Name}
+		for _, f := range modes[0].Fields {
+			if f.Required {
+				fill = append(fill, path+"."+f.Name+"="+sample(f.Name, f.Type))
+			}
+		}
+		return fill
+	}
+	name := path[strings.LastIndexByte(path, '.')+1:]
+	typeName := ""
+	if f := fieldAt(tmpl, path); f != nil {
+		typeName = f.Type
+	}
+	return []string{path + "=" + sample(name, typeName)}
+}
+
+// sample is a word of the right form for a field's value.
+func sample(name, typeName string) string {
+	word := strings.ToUpper(name)
+	switch typeName {
+	case template.TypeInt, template.TypeIntOrInts:
+		return "0"
+	case template.TypeStrings:
+		return "[" + word + "]"
+	case template.TypeStringMap, template.TypeMap:
+		return "{KEY: " + word + "}"
+	}
+	if strings.Trim(name, "0123456789") == "" {
+		return "VALUE"
+	}
+	return word
+}

@@ -1,0 +1,256 @@
+package schema
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// JSONSchema returns a JSON Schema (draft 2020-12) for the --cfg file of a task: its sections task, backbone and mixin.
+// Flags of the host and its backbones may stand in task as well, as they may in a run. Nothing is required, because
+// the command line can give all of it; anything may be an interpolation.
+func JSONSchema(task *Task, backbone []Argument) map[string]any {
+	shared := map[string]any{}
+	for i := range backbone {
+		shared[backbone[i].Name] = backbone[i].schema()
+	}
+	arguments := map[string]any{}
+	for name, s := range shared {
+		arguments[name] = s
+	}
+	for i := range task.Arguments {
+		arguments[task.Arguments[i].Name] = task.Arguments[i].schema()
+	}
+	mixin := map[string]any{}
+	if task.Template != nil {
+		for _, f := range task.Template.Fields {
+			mixin[f.Name] = fieldSchema(topField(f), f.Value)
+		}
+	}
+	title := "Configuration of " + task.Name
+	root := map[string]any{
+		"$schema": "https://json-schema.org/draft/2020-12/schema",
+		"title":   title,
+		"type":    "object",
+		"properties": map[string]any{
+			"task":     section("The task's arguments. Those on the command line win.", arguments, task.OpenArguments),
+			"backbone": section("Flags of the backbone and the host. Those on the command line win.", shared, true),
+			"mixin":    section("What is merged into the task's template. --mixin-cfg and --mixin win.", mixin, true),
+		},
+		"$defs": map[string]any{
+			"interpolation": map[string]any{"type": "string", "pattern": `\$\{`, "description": "A value that refers to others: ${a.b}."},
+		},
+	}
+	if task.Summary != "" {
+		root["description"] = task.Summary
+	}
+	return root
+}
+
+// JSONSchemaText returns JSONSchema as indented JSON that ends with a newline.
+func JSONSchemaText(task *Task, backbone []Argument) ([]byte, error) {
+	return indented(JSONSchema(task, backbone))
+}
+
+func indented(v any) ([]byte, error) {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append(text, '\n'), nil
+}
+
+func section(description string, properties map[string]any, open bool) map[string]any {
+	return map[string]any{"description": description, "type": []any{"object", "null"}, "properties": properties, "additionalProperties": open}
+}
+
+// orInterpolation allows an interpolation where a value of another type is wanted.
+func orInterpolation(s map[string]any) map[string]any {
+	return map[string]any{"anyOf": []any{s, map[string]any{"$ref": "#/$defs/interpolation"}}}
+}
+
+// schema is the argument's value as it may stand in a file.
+func (a *Argument) schema() map[string]any {
+	s := a.valueSchema()
+	if a.Help != "" {
+		s["description"] = a.Help
+	}
+	if a.HasDefault {
+		s["default"] = a.Default
+	}
+	return s
+}
+
+func (a *Argument) valueSchema() map[string]any {
+	if a.Type == JSON {
+		return map[string]any{}
+	}
+	if a.Arity == "0" {
+		return orInterpolation(map[string]any{"enum": []any{true, false, nil, "store_true"}})
+	}
+	one := a.oneSchema()
+	least, most := a.count()
+	if least == 1 && most == 1 && !a.Repeatable {
+		return orInterpolation(one)
+	}
+	list := map[string]any{"type": "array", "items": orInterpolation(one)}
+	if least > 0 {
+		list["minItems"] = least
+	}
+	if most > 0 && !a.Repeatable {
+		list["maxItems"] = most
+	}
+	options := []any{list, map[string]any{"$ref": "#/$defs/interpolation"}}
+	if least <= 1 {
+		options = append([]any{one}, options...)
+	}
+	return map[string]any{"anyOf": options}
+}
+
+// oneSchema is one value of the argument.
+func (a *Argument) oneSchema() map[string]any {
+	if len(a.Choices) > 0 {
+		return map[string]any{"enum": append([]any(nil), a.Choices...)}
+	}
+	switch a.Type {
+	case Int:
+		return map[string]any{"type": "integer"}
+	case Float:
+		return map[string]any{"type": "number"}
+	case Bool:
+		return map[string]any{"type": []any{"boolean", "null"}}
+	case Duration:
+		return map[string]any{"type": "string", "pattern": `^[-+]?([0-9.]+(ns|us|µs|ms|s|m|h))+$|^0$`}
+	case String, Path:
+		// Numbers and booleans become texts.
+		return map[string]any{"type": []any{"string", "number", "boolean", "null"}}
+	}
+	return map[string]any{}
+}
+
+// fieldSchema is a template field with its present value as the default.
+func fieldSchema(info fieldInfo, value *template.Node) map[string]any {
+	var s map[string]any
+	switch {
+	case info.Role != "":
+		s = roleSchema(info, value)
+	case value != nil && value.Kind == template.KindMode:
+		s = modeSchema(value, false)
+	default:
+		s = typeSchema(info)
+	}
+	if info.Help != "" {
+		s["description"] = info.Help
+	}
+	if value != nil && value.Kind != template.KindMode && len(value.Placeholders()) == 0 {
+		s["default"] = value.Plain()
+	}
+	return s
+}
+
+// roleSchema allows every mode of the role: by name, by its fields for the one that is there, and by fields with its
+// name in mode for all others.
+func roleSchema(info fieldInfo, value *template.Node) map[string]any {
+	var names []any
+	var options []any
+	current := ""
+	if value != nil && value.Kind == template.KindMode {
+		current = value.Mode
+		options = append(options, modeSchema(value, false))
+	}
+	for _, spec := range template.SpecsOfRole(info.Role) {
+		names = append(names, spec.Name)
+		if spec.Name == current {
+			continue
+		}
+		mode := &template.Node{Kind: template.KindMode, Mode: spec.Name}
+		for _, f := range spec.Fields {
+			field := template.Field{Name: f.Name, Value: &template.Node{Kind: template.KindPlaceholder}}
+			// A mode within a mode of its own kind would never end: below the first, anything goes.
+			if f.HasDefault && f.Type != template.TypeMode {
+				field.Value = template.Scalar(f.Default)
+			}
+			mode.Fields = append(mode.Fields, field)
+		}
+		options = append(options, modeSchema(mode, true))
+	}
+	options = append(options, map[string]any{"enum": names}, map[string]any{"$ref": "#/$defs/interpolation"})
+	if info.Nullable {
+		options = append(options, map[string]any{"type": "null"})
+	}
+	return map[string]any{"anyOf": options}
+}
+
+// modeSchema is a map of a mode's fields.
+func modeSchema(mode *template.Node, named bool) map[string]any {
+	properties := map[string]any{}
+	for _, f := range mode.Fields {
+		info := modeField(mode, f)
+		if info.Role != "" {
+			properties[f.Name] = map[string]any{"description": info.Help, "type": []any{"object", "string", "null"}}
+			continue
+		}
+		properties[f.Name] = fieldSchema(info, f.Value)
+	}
+	s := map[string]any{"type": "object", "title": mode.Mode, "properties": properties, "additionalProperties": mode.Custom}
+	if spec, ok := template.SpecOf(mode.Mode); ok && !mode.Custom {
+		s["description"] = spec.Help
+	}
+	if _, taken := properties["mode"]; !taken {
+		properties["mode"] = map[string]any{"const": mode.Mode}
+	}
+	if named {
+		s["required"] = []any{"mode"}
+	}
+	return s
+}
+
+// typeSchema is a field's value by its type.
+func typeSchema(info fieldInfo) map[string]any {
+	text := map[string]any{"type": "string"}
+	whole := map[string]any{"type": "integer"}
+	var s map[string]any
+	switch info.Type {
+	case template.TypeString, template.TypePath:
+		s = text
+	case template.TypeInt:
+		s = whole
+	case template.TypeIntOrString:
+		s = map[string]any{"type": []any{"integer", "string"}}
+	case template.TypeIntOrInts:
+		s = map[string]any{"anyOf": []any{whole, map[string]any{"type": "array", "items": whole}}}
+	case template.TypeStrings:
+		s = map[string]any{"type": "array", "items": text}
+	case template.TypeStringMap:
+		s = map[string]any{"type": "object", "additionalProperties": text}
+	case template.TypeMap:
+		s = map[string]any{"type": "object"}
+	default:
+		return map[string]any{}
+	}
+	options := []any{s}
+	if s["type"] != "string" {
+		options = append(options, map[string]any{"$ref": "#/$defs/interpolation"})
+	}
+	if info.Nullable {
+		options = append(options, map[string]any{"type": "null"})
+	}
+	if len(options) == 1 {
+		return map[string]any{"type": s["type"]}
+	}
+	return map[string]any{"anyOf": options}
+}
+
+// String is the kind in one word: normal, device, factory.
+func (k Kind) String() string {
+	switch k {
+	case Normal:
+		return "normal"
+	case Device:
+		return "device"
+	case Factory:
+		return "factory"
+	}
+	return "kind " + strconv.Itoa(int(k))
+}

@@ -1,0 +1,142 @@
+package schema
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	defaultWidth = 80
+	// minWidth is the narrowest that help is wrapped to: below it, words stand alone.
+	minWidth = 40
+	// helpColumn is where the right column of help begins, where the left one leaves it room.
+	helpColumn = 32
+)
+
+// page lays out text in two columns.
+type page struct {
+	b     strings.Builder
+	width int
+	color bool
+}
+
+func newPage(width int, color bool) *page {
+	if width <= 0 {
+		width = defaultWidth
+	}
+	return &page{width: max(width, minWidth), color: color}
+}
+
+const (
+	styleTitle = "\x1b[1m"
+	styleFill  = "\x1b[33m"
+	styleOff   = "\x1b[0m"
+)
+
+func (p *page) style(code, s string) string {
+	if !p.color || s == "" {
+		return s
+	}
+	return code + s + styleOff
+}
+
+func (p *page) line(s string) { p.b.WriteString(strings.TrimRight(s, " ") + "\n") }
+
+// gap writes an empty line between sections, never two.
+func (p *page) gap() {
+	if s := p.b.String(); s != "" && !strings.HasSuffix(s, "\n\n") {
+		p.b.WriteByte('\n')
+	}
+}
+
+func (p *page) title(s string) {
+	p.gap()
+	p.line(p.style(styleTitle, s))
+}
+
+// paragraphs writes text wrapped to the width. Empty lines part paragraphs; indented lines stay as they are.
+func (p *page) paragraphs(text string, indent int) {
+	pad := strings.Repeat(" ", indent)
+	var words []string
+	flush := func() {
+		for _, l := range wrap(strings.Join(words, " "), p.width-indent) {
+			p.line(pad + l)
+		}
+		words = nil
+	}
+	for line := range strings.SplitSeq(strings.Trim(text, "\n"), "\n") {
+		switch {
+		case strings.TrimSpace(line) == "":
+			flush()
+			p.gap()
+		case strings.HasPrefix(line, " "), strings.HasPrefix(line, "\t"):
+			flush()
+			p.line(pad + line)
+		default:
+			words = append(words, line)
+		}
+	}
+	flush()
+}
+
+// row writes a left part and, beside or below it, the wrapped right part. fill is a piece of left to make stand out.
+func (p *page) row(left, right, fill string) {
+	column := min(helpColumn, p.width/2)
+	lines := wrap(right, p.width-column)
+	length := utf8.RuneCountInString(left)
+	shown := left
+	if fill != "" {
+		shown = strings.Replace(left, fill, p.style(styleFill, fill), 1)
+	}
+	if len(lines) == 0 {
+		p.line(shown)
+		return
+	}
+	if length+2 <= column {
+		p.line(shown + strings.Repeat(" ", column-length) + lines[0])
+		lines = lines[1:]
+	} else {
+		p.line(shown)
+	}
+	for _, l := range lines {
+		p.line(strings.Repeat(" ", column) + l)
+	}
+}
+
+// wrap breaks text between words into lines of at most width characters; a longer word has a line of its own.
+func wrap(text string, width int) []string {
+	var lines []string
+	line, length := "", 0
+	for _, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		if length > 0 && length+1+n > width {
+			lines = append(lines, line)
+			line, length = "", 0
+		}
+		if length > 0 {
+			line += " "
+			length++
+		}
+		line += word
+		length += n
+	}
+	if length > 0 {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// hanging writes pieces that stay whole, wrapped, with every line after the first indented.
+func (p *page) hanging(first string, pieces []string) {
+	indent := min(utf8.RuneCountInString(first)+1, 12)
+	line := first
+	for _, piece := range pieces {
+		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(piece) > p.width && strings.TrimSpace(line) != "" {
+			p.line(line)
+			line = strings.Repeat(" ", indent) + piece
+			continue
+		}
+		line += " " + piece
+	}
+	p.line(line)
+}

@@ -1,0 +1,242 @@
+package schema
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// SkeletonOptions say what a configuration skeleton is for.
+type SkeletonOptions struct {
+	// Command is the command line up to the task: "kagurazaka ./plugins/resize Resize".
+	Command string
+	// Backbone are the flags that the backbone: section can have.
+	Backbone []Argument
+}
+
+// toFillYAML is how a value that is still to be given stands in a file: OmegaConf's mark, which config leaves alone.
+const toFillYAML = "???"
+
+// skeleton writes commented YAML.
+type skeleton struct{ b strings.Builder }
+
+// Skeleton writes a YAML configuration of a task to start from: every argument and template field with its help,
+// defaults commented out, ??? where something is to fill in. It is valid as it is, and complete once nothing in it is
+// ??? any more.
+func Skeleton(w io.Writer, task *Task, o SkeletonOptions) error {
+	s := &skeleton{}
+	if o.Command == "" {
+		o.Command = "kagurazaka PLUGIN " + task.Name
+	}
+	s.comment("", "Configuration of "+task.Name+strings.TrimRight(": "+task.Summary, ": "))
+	s.comment("", "Run it with: "+o.Command+" --cfg THIS_FILE")
+	s.comment("", "")
+	s.comment("", "Give a value where "+toFillYAML+" stands. Lines like #key: show what holds without them: take the # away, and that of the "+
+		"key that they belong to, to change it. "+
+		"Values can refer to others, ${mixin.a.b} or, beside it, ${.b}; to the environment, ${oc.env:NAME,default}; and to ${CONFIG_DIR} and ${SCRIPT_DIR}. "+
+		"What the command line gives wins.")
+	s.arguments("task", "The task's arguments.", task.Arguments)
+	if task.OpenArguments {
+		s.comment("  ", "The task takes further arguments, which it does not name.")
+	}
+	if len(o.Backbone) > 0 {
+		s.arguments("backbone", "Flags of the backbone and the host.", o.Backbone)
+	}
+	if task.Template != nil {
+		s.b.WriteString("\n")
+		s.comment("", "The task's template. --mixin-cfg and --mixin win.")
+		s.b.WriteString("mixin:\n")
+		for i, f := range task.Template.Fields {
+			if i > 0 {
+				s.b.WriteString("\n")
+			}
+			s.field(topField(f), f.Value, "  ", false)
+		}
+	}
+	_, err := io.WriteString(w, s.b.String())
+	return err
+}
+
+// comment writes wrapped text behind "# ".
+func (s *skeleton) comment(indent, text string) {
+	lines := wrap(text, 98-len(indent))
+	if len(lines) == 0 {
+		lines = []string{""}
+	}
+	for _, l := range lines {
+		s.b.WriteString(strings.TrimRight(indent+"# "+l, " ") + "\n")
+	}
+}
+
+// value writes a key with its value; off comments it out, with a # that can be taken away as it stands.
+func (s *skeleton) value(indent, key, value string, off bool) {
+	mark := ""
+	if off {
+		mark = "#"
+	}
+	s.b.WriteString(strings.TrimRight(indent+mark+key+": "+value, " ") + "\n")
+}
+
+func (s *skeleton) arguments(name, help string, arguments []Argument) {
+	s.b.WriteString("\n")
+	s.comment("", help)
+	s.b.WriteString(name + ":\n")
+	for i := range arguments {
+		a := &arguments[i]
+		if i > 0 {
+			s.b.WriteString("\n")
+		}
+		s.comment("  ", a.comment())
+		if a.Required {
+			s.value("  ", a.Name, toFillYAML, false)
+			continue
+		}
+		shown := yamlValue(a.Default)
+		if a.Arity == "0" {
+			shown = yamlValue(a.Default == true)
+		}
+		if !a.HasDefault && a.Arity != "0" {
+			shown = ""
+		}
+		s.value("  ", a.Name, shown, true)
+	}
+}
+
+// comment is what a skeleton says of an argument: its help, type and choices.
+func (a *Argument) comment() string {
+	var notes []string
+	switch {
+	case a.Arity == "0":
+		notes = append(notes, "true or false")
+	case len(a.Choices) > 0:
+		notes = append(notes, "one of "+strings.Join(a.choiceWords(), ", "))
+	default:
+		notes = append(notes, a.typeName())
+	}
+	if least, most := a.count(); a.Repeatable || a.Arity != "0" && most != 1 {
+		notes = append(notes, "a list of "+countWords(least, most))
+		if a.Repeatable {
+			notes[len(notes)-1] = "a list"
+		}
+	}
+	if a.Required {
+		notes = append(notes, "required")
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s (%s)", a.Help, strings.Join(notes, "; ")))
+}
+
+// field writes a template field. off comments it out, because the map around it is.
+func (s *skeleton) field(info fieldInfo, value *template.Node, indent string, off bool) {
+	if value == nil {
+		value = template.Scalar(nil)
+	}
+	if value.Kind == template.KindMode {
+		s.mode(info, value, indent, off)
+		return
+	}
+	note := info.Help
+	if info.Type != "" && info.Role == "" {
+		note = strings.TrimSpace(note + " (" + info.Type + ")")
+	}
+	if note != "" {
+		s.comment(indent, note)
+	}
+	open := len(value.Placeholders()) > 0
+	if info.Role == "" || !open {
+		if info.Role != "" {
+			s.modes(info.Role, indent, "A mode can be put here, with its name in mode and its fields beside it:")
+		}
+		s.value(indent, info.Name, flowYAML(value), !open || off)
+		return
+	}
+	s.modes(info.Role, indent, "To fill: the mode's name in mode, and its fields beside it:")
+	s.value(indent, info.Name, "", off)
+	s.value(indent+"  ", "mode", toFillYAML, off)
+}
+
+// modes lists the modes of a role with their fields.
+func (s *skeleton) modes(role, indent, intro string) {
+	s.comment(indent, intro)
+	for _, m := range template.SpecsOfRole(role) {
+		names := []string{"mode: " + m.Name}
+		for _, f := range m.Fields {
+			if f.Required {
+				names = append(names, f.Name+": …")
+			}
+		}
+		s.comment(indent, "  {"+strings.Join(names, ", ")+"}  "+m.Help)
+	}
+}
+
+func (s *skeleton) mode(info fieldInfo, mode *template.Node, indent string, off bool) {
+	help := info.Help
+	if spec, ok := template.SpecOf(mode.Mode); ok && !mode.Custom {
+		help = spec.Help
+	}
+	s.comment(indent, strings.TrimSpace(mode.Mode+": "+help))
+	// A map whose lines are all comments would be null, and null switches the mode off.
+	off = off || len(mode.Placeholders()) == 0
+	s.value(indent, info.Name, "", off)
+	for _, f := range mode.Fields {
+		s.field(modeField(mode, f), f.Value, indent+"  ", off)
+	}
+}
+
+// flowYAML is a node in one line of YAML.
+func flowYAML(n *template.Node) string {
+	if n == nil {
+		return "null"
+	}
+	switch n.Kind {
+	case template.KindPlaceholder:
+		return toFillYAML
+	case template.KindList:
+		items := make([]string, len(n.List))
+		for i, item := range n.List {
+			items[i] = withinFlow(item)
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	case template.KindMap, template.KindMode:
+		items := make([]string, len(n.Fields))
+		for i, f := range n.Fields {
+			items[i] = yamlValue(f.Name) + ": " + withinFlow(f.Value)
+		}
+		return "{" + strings.Join(items, ", ") + "}"
+	}
+	return yamlValue(n.Scalar)
+}
+
+// withinFlow is flowYAML within brackets, where a text cannot begin with a question mark.
+func withinFlow(n *template.Node) string {
+	if n != nil && n.Kind == template.KindPlaceholder {
+		return `"` + toFillYAML + `"`
+	}
+	return flowYAML(n)
+}
+
+// plainWord are texts that are the same without quotes, when they are none of plainTaken.
+var plainWord = regexp.MustCompile(`^\.?[A-Za-z][A-Za-z0-9_./-]*$`)
+
+var plainTaken = map[string]bool{"y": true, "n": true, "yes": true, "no": true, "on": true, "off": true, "true": true, "false": true,
+	"null": true, ".inf": true, ".nan": true}
+
+// yamlValue is a JSON-like value in one line of YAML.
+func yamlValue(v any) string {
+	switch v := v.(type) {
+	case string:
+		if plainWord.MatchString(v) && !plainTaken[strings.ToLower(v)] {
+			return v
+		}
+		return compactJSON(strings.ReplaceAll(v, "${", `\${`))
+	case []any:
+		items := make([]string, len(v))
+		for i, item := range v {
+			items[i] = yamlValue(item)
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	}
+	return spacedJSON(v)
+}

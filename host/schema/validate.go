@@ -1,0 +1,209 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/host/problem"
+)
+
+// Validate checks a whole argument vector against what the task declares and returns everything that is wrong with it.
+// Path of a problem is the flag as it was written, or the name of a positional argument. Names must be exact. Of a task
+// with open arguments, what is not declared is left unchecked.
+func Validate(task *Task, args []string) []problem.Problem {
+	p := newParser(task)
+	p.parse(args)
+	for _, u := range p.unknown {
+		if !task.OpenArguments {
+			p.complain(u, fmt.Sprintf("%s has no such argument", task.Name), p.meant(u))
+		}
+	}
+	// Words without a flag may be values of flags that nobody declared.
+	if !task.OpenArguments {
+		p.assign()
+	} else if len(p.bare) > 0 {
+		for _, a := range p.positionals {
+			p.found = append(p.found, occurrence{argument: a, spelling: a.Name})
+		}
+	} else {
+		p.assign()
+	}
+	given := map[*Argument]bool{}
+	for _, o := range p.found {
+		given[o.argument] = true
+		for _, v := range o.values {
+			if message, hint := o.argument.check(v); message != "" {
+				p.complain(o.spelling, message, hint)
+			}
+		}
+	}
+	for _, wrong := range p.problems {
+		if a := p.byFlag[wrong.Path]; a != nil {
+			given[a] = true
+		}
+	}
+	for i := range task.Arguments {
+		a := &task.Arguments[i]
+		if a.Required && len(a.Flags) > 0 && !given[a] {
+			hint := ""
+			if a.Help != "" {
+				hint = a.Help
+			}
+			p.complain(a.Flags[0], fmt.Sprintf("it is required: give %s", strings.TrimSpace(a.Flags[0]+" "+a.metavar())), hint)
+		}
+	}
+	return p.problems
+}
+
+var wholeNumber = regexp.MustCompile(`^\s*[-+]?(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|\d[\d_]*)\s*$`)
+
+// check says what is wrong with a value, or nothing.
+func (a *Argument) check(value string) (message, hint string) {
+	switch a.Type {
+	case Int:
+		if !wholeNumber.MatchString(value) {
+			return fmt.Sprintf("%q is not a whole number", value), ""
+		}
+	case Float:
+		if !isFloat(value) {
+			return fmt.Sprintf("%q is not a number", value), ""
+		}
+	case JSON:
+		if !json.Valid([]byte(value)) {
+			return fmt.Sprintf("%q is not JSON", short(value)), `texts want double quotes: '{"a": "b"}'`
+		}
+	case Duration:
+		if _, err := time.ParseDuration(value); err != nil {
+			return fmt.Sprintf("%q is not a duration", value), "a number with its unit, as in 1m30s or 500ms"
+		}
+	}
+	if len(a.Choices) == 0 {
+		return "", ""
+	}
+	words := a.choiceWords()
+	for i, c := range a.Choices {
+		if words[i] == value || sameNumber(c, value) {
+			return "", ""
+		}
+	}
+	return fmt.Sprintf("%q is not among its choices", value), problem.Meant(value, "choices", words)
+}
+
+func isFloat(value string) bool {
+	text := strings.ReplaceAll(strings.TrimSpace(value), "_", "")
+	_, err := strconv.ParseFloat(text, 64)
+	return err == nil || strings.Contains(err.Error(), "range")
+}
+
+// short cuts a long text for a message.
+func short(s string) string {
+	if r := []rune(s); len(r) > 60 {
+		return string(r[:57]) + "…"
+	}
+	return s
+}
+
+// sameNumber reports whether a choice is a number and the value another spelling of it.
+func sameNumber(choice any, value string) bool {
+	text := ""
+	switch c := choice.(type) {
+	case json.Number:
+		text = c.String()
+	case float64, int, int64:
+		text = fmt.Sprint(c)
+	default:
+		return false
+	}
+	x, ok := new(big.Float).SetString(text)
+	y, also := new(big.Float).SetString(strings.TrimSpace(value))
+	return ok && also && x.Cmp(y) == 0
+}
+
+// choiceWords are the choices as they are written on a command line.
+func (a *Argument) choiceWords() []string {
+	words := make([]string, len(a.Choices))
+	for i, c := range a.Choices {
+		words[i] = plainText(c)
+	}
+	return words
+}
+
+// plainText is a JSON-like value as it is written on a command line: texts without quotes, anything else as JSON.
+func plainText(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	return compactJSON(v)
+}
+
+// compactJSON is a value as one line of JSON, without the escapes that only HTML needs.
+func compactJSON(v any) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Sprint(v)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// metavar names the argument's value in usage and help: INT, {a,b}, or nothing for a flag.
+func (a *Argument) metavar() string {
+	if a.Arity == "0" {
+		return ""
+	}
+	word := ""
+	switch {
+	case len(a.Choices) > 0 && len(a.Choices) <= 8:
+		word = "{" + strings.Join(a.choiceWords(), ",") + "}"
+	case len(a.Flags) == 0:
+		word = strings.ToUpper(a.Name)
+	case strings.Contains(a.typeName(), " "):
+		word = "VALUE"
+	default:
+		word = strings.ToUpper(a.typeName())
+	}
+	switch a.Arity {
+	case "":
+		return word
+	case "?":
+		return "[" + word + "]"
+	case "*":
+		return "[" + word + " …]"
+	case "+":
+		return word + " [" + word + " …]"
+	}
+	if n, err := strconv.Atoi(a.Arity); err == nil && n > 0 && n < 6 {
+		return strings.TrimSuffix(strings.Repeat(word+" ", n), " ")
+	}
+	return word + " …"
+}
+
+// typeName names the argument's type in one word.
+func (a *Argument) typeName() string {
+	switch a.Type {
+	case Int:
+		return "int"
+	case Float:
+		return "float"
+	case Bool:
+		return "bool"
+	case JSON:
+		return "json"
+	case Path:
+		return "path"
+	case Duration:
+		return "duration"
+	case Custom:
+		if a.TypeName != "" {
+			return a.TypeName
+		}
+		return "value"
+	}
+	return "text"
+}

@@ -1,0 +1,144 @@
+package schema_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kagurazaka/kagurazaka/host/schema"
+)
+
+func words(s string) []string {
+	var list []string
+	for _, w := range strings.Fields(s) {
+		list = append(list, strings.ReplaceAll(w, "~", " "))
+	}
+	return list
+}
+
+func TestValidate(t *testing.T) {
+	const all = "its arguments: --size, --quality, --enlarge, --background, --ratio, --tags, --crop, --meta, --wait"
+	for _, c := range []struct {
+		args string
+		want []string
+	}{
+		{"--size 5", nil},
+		{"--size=5 --quality 90 --enlarge --ratio -1.5e3 --meta {} --wait 1m30s --tags a b --tags c --crop 1 2 3 4", nil},
+		{"-s 5 p.icc", nil},
+		{"-s5 --no-enlarge", nil},
+		{"-s=5 --enlarge=false", nil},
+		{"--size 1_000 --ratio inf --wait 0", nil},
+		{"--size 5 -- -strange-", nil},
+		{"--size 5 --tags -1 -", nil},
+		{"--size 5 --background none", nil},
+		{"--size 5 --tags -a~b", nil},
+		{"", []string{"--size: it is required: give --size INT (Longest side of the result, in pixels.)"}},
+		{"--size", []string{"--size: it takes one value, this gives none"}},
+		{"--size big", []string{`--size: "big" is not a whole number`}},
+		{"--size -x", []string{
+			"--size: it takes one value, this gives none (a value that begins with a dash is written --size=-x)",
+			"-x: Resize has no such argument (" + all + ")"}},
+		{"--sise 5 --qualty=3", []string{
+			`--sise: Resize has no such argument (did you mean --size?)`,
+			"--qualty: Resize has no such argument (did you mean --quality?)",
+			"--size: it is required: give --size INT (Longest side of the result, in pixels.)"}},
+		{"--size 5 --qual 3", []string{
+			"--qual: Resize has no such argument (did you mean --quality?)"}},
+		{"--size 5 --ratio x --meta {a} --wait 5 --background whit --crop 1 2 3", []string{
+			"--crop: it takes 4 values, this gives three",
+			`--ratio: "x" is not a number`,
+			`--meta: "{a}" is not JSON (texts want double quotes: '{"a": "b"}')`,
+			`--wait: "5" is not a duration (a number with its unit, as in 1m30s or 500ms)`,
+			`--background: "whit" is not among its choices (did you mean white?)`}},
+		{"--size 5 --crop=1", []string{"--crop: it takes 4 values, this gives one (write them behind it, separated by spaces)"}},
+		{"--size 5 --enlarge=maybe", []string{`--enlarge: it is a flag without a value, this gives "maybe" (write --enlarge alone)`}},
+		{"--size 5 a.icc b.icc", []string{`"b.icc" is one value too many: nothing takes it`}},
+		{"--size 5 --tags", []string{"--tags: it takes at least one value, this gives none"}},
+		{"--size 5 -zq", []string{"-zq: Resize has no such argument (" + all + ")"}},
+		{"--size 5 --no-size", []string{"--no-size: Resize has no such argument (did you mean --size?)"}},
+	} {
+		var got []string
+		for _, p := range schema.Validate(resize(), words(c.args)) {
+			line := p.String()
+			if p.Suggestion != "" {
+				line += " (" + p.Suggestion + ")"
+			}
+			got = append(got, line)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.args, diff)
+		}
+	}
+}
+
+func TestValidateOpenArguments(t *testing.T) {
+	for args, want := range map[string]int{
+		"--kind fast --model m.pt -x rest":  0,
+		"--model m.pt":                      1,
+		"--kind slow --anything=1":          1,
+		"--kind fast --nested --kinds best": 0,
+	} {
+		if got := schema.Validate(upscale(), words(args)); len(got) != want {
+			t.Errorf("%s: %v", args, got)
+		}
+	}
+}
+
+func TestValidatePositionals(t *testing.T) {
+	arg := func(name, arity string, required bool) schema.Argument {
+		return schema.Argument{Name: name, Arity: arity, Required: required, Type: schema.String}
+	}
+	many := &schema.Task{Name: "T", Arguments: []schema.Argument{arg("first", "", true), arg("middle", "*", false), arg("last", "", true),
+		{Name: "n", Flags: []string{"-n"}, Type: schema.Int, Choices: []any{num("1"), num("2")}},
+		{Name: "v", Flags: []string{"-v"}, Type: schema.Bool, Arity: "0"}, {Name: "q", Flags: []string{"-q"}, Type: schema.Bool, Arity: "0"}}}
+	for args, want := range map[string]string{
+		"a b":          "[]",
+		"a b c d -n 1": "[]",
+		"-vqn 02 a b":  "[]",
+		"-n1 a b":      "[]",
+		"a":            "[last: it takes one value, this gives none]",
+		"":             "[first: it takes one value, this gives none last: it takes one value, this gives none]",
+		"a b -n 3":     `[-n: "3" is not among its choices]`,
+		"-vx a b":      "[-x: T has no such argument]",
+	} {
+		if got := fmt.Sprint(schema.Validate(many, words(args))); !strings.HasPrefix(got, strings.TrimSuffix(want, "]")) || want == "[]" && got != want {
+			t.Errorf("%q: %s, want %s", args, got, want)
+		}
+	}
+}
+
+func TestGiven(t *testing.T) {
+	for _, c := range []struct {
+		task *schema.Task
+		args string
+		want map[string]bool
+	}{
+		{resize(), "-s 5 --no-enlarge p.icc", map[string]bool{"size": true, "enlarge": true, "profile": true}},
+		{resize(), "--qual 3 --crop 1", map[string]bool{"qual": true, "quality": true, "crop": true}},
+		{upscale(), "--model=x --kind fast", map[string]bool{"model": true, "kind": true}},
+		{nil, "--a 1 -b --c=2 -- --d", map[string]bool{"a": true, "b": true, "c": true}},
+	} {
+		if diff := cmp.Diff(c.want, schema.Given(c.task, words(c.args))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.args, diff)
+		}
+	}
+}
+
+func FuzzValidate(f *testing.F) {
+	for _, seed := range []string{"--size 5", "-s5 --tags a b -- c", "--crop 1 2 3 4 --enlarge=no", "-s= --no-enlarge=true --", "-5 -- -", "--meta [1,2"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		args := words(line)
+		for _, task := range []*schema.Task{resize(), upscale(), {Name: "empty"}} {
+			for _, p := range schema.Validate(task, args) {
+				if p.Message == "" || p.Source != "" || strings.Contains(p.Message, "\n") && !strings.Contains(line, "\n") {
+					t.Errorf("%q: %+v", line, p)
+				}
+			}
+			schema.Given(task, args)
+		}
+	})
+}
