@@ -15,7 +15,7 @@ def describe(root: Path, runs: int) -> list[str]:
     venv, original = root / ".tools/venv/bin/python", root / ".tools/venv-original/bin/python"
     return [
         f"- machine: {processor()}, {len(os.sched_getaffinity(0))} cores, {memory()}, Linux {platform.release()}",
-        f"- load before the first row's end: {load:.1f}; medians of {runs} runs, sides taking turns, seconds of the whole run",
+        f"- load average before the first row: {load:.1f}; medians of {runs} runs, sides taking turns, seconds of the whole run",
         f"- host: {said([str(root / 'bin/kagurazaka'), '--version'])}; {said(['go', 'version'])}",
         f"- SDK environment: {said([str(venv), '--version'])}, {packages(venv, 'grpcio', 'protobuf', 'pillow')}",
         f"- original: {said([str(original), '--version'])}, {packages(original, 'kagurazaka', 'pillow')}",
