@@ -1,0 +1,381 @@
+package sdk
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
+)
+
+// grammar is the arguments of one task: kong's model of the struct that target points to.
+type grammar struct {
+	kong   *kong.Kong
+	target any
+}
+
+// newGrammar makes an empty task and the model of its arguments.
+func newGrammar(d *definition) (*grammar, error) {
+	target := d.make()
+	k, err := kong.New(target,
+		kong.Name(d.name),
+		kong.NoDefaultHelp(),
+		kong.Exit(func(int) {}),
+		kong.TypeMapper(reflect.TypeFor[json.RawMessage](), jsonMapper{}),
+		kong.NamedMapper("json", jsonMapper{}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("the arguments of task %s: %w", d.name, err)
+	}
+	if len(k.Model.Children) > 0 {
+		return nil, fmt.Errorf("the arguments of task %s: a task has no commands of its own", d.name)
+	}
+	return &grammar{k, target}, nil
+}
+
+// jsonMapper reads one JSON text into a field of any type: type:"json".
+type jsonMapper struct{}
+
+func (jsonMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("JSON")
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(token.String()), target.Addr().Interface()); err != nil {
+		return fmt.Errorf("%q is not the JSON that is wanted: %w", token.String(), err)
+	}
+	return nil
+}
+
+func (g *grammar) flags() []*kong.Flag { return g.kong.Model.Flags }
+
+func (g *grammar) positionals() []*kong.Positional { return g.kong.Model.Positional }
+
+// spellings returns how a flag may be written, longest first, and how its opposite is.
+func spellings(f *kong.Flag) (flags []string, negation string) {
+	flags = append(flags, "--"+f.Name)
+	for _, a := range f.Aliases {
+		if len([]rune(a)) == 1 {
+			flags = append(flags, "-"+a)
+		} else {
+			flags = append(flags, "--"+a)
+		}
+	}
+	if f.Short != 0 {
+		flags = append(flags, "-"+string(f.Short))
+	}
+	slices.SortStableFunc(flags, func(a, b string) int { return len(b) - len(a) })
+	switch n := f.Tag.Negatable; n {
+	case "":
+	case "_":
+		negation = "--no-" + f.Name
+	default:
+		negation = "--" + n
+	}
+	return flags, negation
+}
+
+// find returns the flag of that spelling; underscores in a long one stand for hyphens.
+func (g *grammar) find(name string) (f *kong.Flag, canonical string) {
+	for _, try := range []string{name, strings.ReplaceAll(name, "_", "-")} {
+		for _, f := range g.flags() {
+			flags, negation := spellings(f)
+			if slices.Contains(flags, try) || try == negation && negation != "" {
+				return f, try
+			}
+		}
+		if !strings.HasPrefix(name, "--") {
+			break
+		}
+	}
+	return nil, name
+}
+
+// valueless flags take no value, or one behind an equals sign alone.
+func valueless(v *kong.Value) bool { return v.IsBool() || v.IsCounter() }
+
+// greedy flags take all values that follow. A task with positional arguments has none: nobody could tell whose the
+// values are.
+func (g *grammar) greedy(v *kong.Value) bool { return v.IsCumulative() && len(g.positionals()) == 0 }
+
+// parse fills the task from its argument vector. All problems are reported at once.
+func (g *grammar) parse(args []string) (any, *pb.Error) {
+	p := &argReader{g: g, given: map[*kong.Value]bool{}}
+	p.read(args)
+	p.missing()
+	if len(p.problems) == 0 {
+		// kong has the last word: it fills the struct, calls the task's hooks and checks groups of flags.
+		if len(p.tail) > 0 {
+			p.canonical = append(append(p.canonical, "--"), p.tail...)
+		}
+		if _, err := g.kong.Parse(p.canonical); err != nil {
+			p.problem("", err.Error(), "")
+		}
+	}
+	if len(p.problems) > 0 {
+		return nil, configError(p.problems)
+	}
+	return g.target, nil
+}
+
+func configError(problems []*pb.ConfigProblem) *pb.Error {
+	var lines []string
+	for _, p := range problems {
+		line := p.GetMessage()
+		if p.GetWhere() != "" {
+			line = p.GetWhere() + ": " + line
+		}
+		if p.GetSuggestion() != "" {
+			line += " (did you mean " + p.GetSuggestion() + "?)"
+		}
+		lines = append(lines, line)
+	}
+	return &pb.Error{
+		Message: strings.Join(lines, "\n"), Fault: pb.Fault_FAULT_USER,
+		Detail: &pb.Error_Config{Config: &pb.ConfigError{Problems: problems}},
+	}
+}
+
+// argReader goes through an argument vector once, noting every problem, and writes the vector anew as kong reads it
+// without ambiguity: each value behind an equals sign, a flag with several values several times.
+type argReader struct {
+	g         *grammar
+	canonical []string
+	// tail is the values without a name, which come last.
+	tail     []string
+	problems []*pb.ConfigProblem
+	given    map[*kong.Value]bool
+	position int
+}
+
+func (p *argReader) problem(where, message, suggestion string) {
+	p.problems = append(p.problems, &pb.ConfigProblem{
+		Where: text(where), Message: text(message), Suggestion: text(suggestion),
+	})
+}
+
+func (p *argReader) read(args []string) {
+	for len(args) > 0 {
+		arg := args[0]
+		args = args[1:]
+		switch {
+		case arg == "--":
+			for _, a := range args {
+				p.positional(a)
+			}
+			return
+		case strings.HasPrefix(arg, "-") && arg != "-" && !p.isNumber(arg):
+			args = p.flag(arg, args)
+		default:
+			p.positional(arg)
+		}
+	}
+}
+
+// isNumber reports whether arg is a negative number: such a one is a value, unless a flag is called like it.
+func (p *argReader) isNumber(arg string) bool {
+	if len(arg) < 2 || arg[0] != '-' || arg[1] != '.' && (arg[1] < '0' || arg[1] > '9') {
+		return false
+	}
+	f, _ := p.g.find(arg[:2])
+	return f == nil
+}
+
+func (p *argReader) isValue(arg string) bool {
+	return arg == "-" || !strings.HasPrefix(arg, "-") || p.isNumber(arg)
+}
+
+// flag reads one flag and its values, and returns what follows.
+func (p *argReader) flag(arg string, rest []string) []string {
+	name, value, inline := strings.Cut(arg, "=")
+	f, canonical := p.g.find(name)
+	if f == nil && !strings.HasPrefix(arg, "--") && len(arg) > 2 {
+		// -s5, or -abc for three flags without values.
+		if short, _ := p.g.find(arg[:2]); short != nil {
+			if !valueless(short.Value) {
+				p.value(short, arg[:2], strings.TrimPrefix(arg[2:], "="))
+				return rest
+			}
+			p.occurred(short, "--"+short.Name)
+			return p.flag("-"+arg[2:], rest)
+		}
+	}
+	if f == nil {
+		p.problem(name, "this task has no such argument", p.g.suggest(name))
+		if !inline && len(p.g.positionals()) == 0 {
+			// The values of an argument that does not exist are not worth a message of their own.
+			for len(rest) > 0 && p.isValue(rest[0]) {
+				rest = rest[1:]
+			}
+		}
+		return rest
+	}
+	long := "--" + f.Name
+	if _, negation := spellings(f); canonical == negation && negation != "" {
+		long = negation
+	}
+	switch {
+	case inline:
+		p.value(f, long, value)
+	case valueless(f.Value):
+		if f.IsBool() && len(p.g.positionals()) == 0 && len(rest) > 0 && isBoolWord(rest[0]) {
+			p.value(f, long, strings.ToLower(rest[0]))
+			return rest[1:]
+		}
+		p.occurred(f, long)
+	case len(rest) == 0 || !p.isValue(rest[0]):
+		p.problem(name, "a value is missing", "")
+		p.given[f.Value] = true
+	default:
+		p.value(f, long, rest[0])
+		rest = rest[1:]
+		for p.g.greedy(f.Value) && len(rest) > 0 && p.isValue(rest[0]) {
+			p.value(f, long, rest[0])
+			rest = rest[1:]
+		}
+	}
+	return rest
+}
+
+func isBoolWord(s string) bool { return strings.EqualFold(s, "true") || strings.EqualFold(s, "false") }
+
+func (p *argReader) occurred(f *kong.Flag, long string) {
+	p.given[f.Value] = true
+	p.canonical = append(p.canonical, long)
+}
+
+func (p *argReader) value(f *kong.Flag, long, value string) {
+	p.given[f.Value] = true
+	if f.IsBool() && isBoolWord(value) {
+		value = strings.ToLower(value)
+	}
+	p.check(f.Value, long, value)
+	p.canonical = append(p.canonical, long+"="+value)
+}
+
+func (p *argReader) positional(arg string) {
+	all := p.g.positionals()
+	if p.position >= len(all) {
+		if len(all) == 0 {
+			p.problem(arg, "this task takes no arguments without a name", "")
+		} else {
+			p.problem(arg, fmt.Sprintf("this task takes only %d arguments without a name", len(all)), "")
+		}
+		return
+	}
+	v := all[p.position]
+	p.given[v] = true
+	p.check(v, "<"+v.Name+">", arg)
+	if !v.IsCumulative() {
+		p.position++
+	}
+	p.tail = append(p.tail, arg)
+}
+
+// check parses one value into a place of its own, so that one wrong value does not hide the next.
+func (p *argReader) check(v *kong.Value, where, value string) {
+	target := reflect.New(v.Target.Type()).Elem()
+	if err := decode(v, value, target); err != nil {
+		p.problem(where, trimName(err.Error(), v), "")
+		return
+	}
+	choices := choicesOf(v)
+	if len(choices) == 0 {
+		return
+	}
+	for _, got := range scalars(target) {
+		if !slices.Contains(choices, got) {
+			p.problem(where, fmt.Sprintf("%q is none of %s", got, strings.Join(choices, ", ")), nearest(got, choices))
+		}
+	}
+}
+
+// decode is kong's own parsing of one value, without its trace in the model.
+func decode(v *kong.Value, value string, target reflect.Value) error {
+	set := v.Set
+	defer func() { v.Set = set }()
+	if target.Kind() == reflect.Map && target.IsNil() {
+		target.Set(reflect.MakeMap(target.Type()))
+	}
+	return v.Parse(kong.ScanFromTokens(kong.Token{Type: kong.FlagValueToken, Value: value}), target)
+}
+
+// trimName takes away the argument's name, which the problem names already.
+func trimName(message string, v *kong.Value) string {
+	return strings.TrimPrefix(message, v.ShortSummary()+": ")
+}
+
+func choicesOf(v *kong.Value) []string {
+	if v.Enum == "" {
+		return nil
+	}
+	return v.EnumSlice()
+}
+
+// scalars prints a value, or each element of a list, as enum tags write them.
+func scalars(v reflect.Value) []string {
+	switch v.Kind() {
+	case reflect.Slice, reflect.Array:
+		var all []string
+		for i := range v.Len() {
+			all = append(all, scalars(v.Index(i))...)
+		}
+		return all
+	case reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		return scalars(v.Elem())
+	default:
+		return []string{fmt.Sprint(v.Interface())}
+	}
+}
+
+// missing notes the required arguments that were not given.
+func (p *argReader) missing() {
+	note := func(v *kong.Value, name string) {
+		if !v.Required || p.given[v] {
+			return
+		}
+		for _, env := range v.Tag.Envs {
+			if _, ok := os.LookupEnv(env); ok {
+				return
+			}
+		}
+		p.problem(name, "is required"+helpOf(v), "")
+	}
+	for _, f := range p.g.flags() {
+		note(f.Value, "--"+f.Name)
+	}
+	for _, v := range p.g.positionals() {
+		note(v, "<"+v.Name+">")
+	}
+}
+
+func helpOf(v *kong.Value) string {
+	if v.Help == "" {
+		return ""
+	}
+	return ": " + strings.TrimRight(v.Help, ".")
+}
+
+// suggest returns the flag that was probably meant, or nothing.
+func (g *grammar) suggest(name string) string {
+	var all []string
+	for _, f := range g.flags() {
+		if f.Hidden {
+			continue
+		}
+		flags, negation := spellings(f)
+		all = append(all, flags...)
+		if negation != "" {
+			all = append(all, negation)
+		}
+	}
+	return nearest(name, all)
+}

@@ -1,0 +1,182 @@
+package sdk
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
+	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
+)
+
+// describe is what the host learns of a task. It makes an empty T for kong to read, and calls nothing of it.
+func (d *definition) describe() (*pb.Task, error) {
+	g, err := newGrammar(d)
+	if err != nil {
+		return nil, err
+	}
+	t := &pb.Task{
+		Name: d.name, Kind: pb.TaskKind_TASK_KIND_NORMAL, Summary: d.summary, Description: d.description, Template: d.template,
+	}
+	if d.lister {
+		t.Capabilities = append(t.Capabilities, wire.List)
+	}
+	if d.checker {
+		t.Capabilities = append(t.Capabilities, wire.IsExecuted)
+	}
+	for _, v := range g.positionals() {
+		a, err := g.argument(v)
+		if err != nil {
+			return nil, fmt.Errorf("argument <%s> of task %s: %w", v.Name, d.name, err)
+		}
+		t.Arguments = append(t.Arguments, a)
+	}
+	for _, f := range g.flags() {
+		if f.Hidden {
+			t.OpenArguments = true
+			continue
+		}
+		a, err := g.argument(f.Value)
+		if err != nil {
+			return nil, fmt.Errorf("argument --%s of task %s: %w", f.Name, d.name, err)
+		}
+		flags, negation := spellings(f)
+		a.Flags = flags
+		// A negation of another name than --no-NAME is one more spelling that the host hands on.
+		a.Negatable = negation == "--no-"+f.Name
+		if negation != "" && !a.Negatable {
+			a.Flags = append(a.Flags, negation)
+		}
+		t.Arguments = append(t.Arguments, a)
+	}
+	return t, nil
+}
+
+func (g *grammar) argument(v *kong.Value) (*pb.Argument, error) {
+	a := &pb.Argument{Name: v.Name, Required: v.Required, Help: v.Help}
+	typ := v.Target.Type()
+	for typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	if v.IsSlice() && v.Tag.Type != "json" && typ != reflect.TypeFor[json.RawMessage]() {
+		typ = typ.Elem()
+		a.Repeatable = v.Flag != nil
+		if g.greedy(v) {
+			a.Arity = "+"
+		}
+		if v.Flag == nil {
+			a.Arity = "+"
+			if !v.Required {
+				a.Arity = "*"
+			}
+		}
+	} else if v.Flag == nil && !v.Required {
+		a.Arity = "?"
+	}
+	a.Type, a.TypeName = argumentType(v, typ)
+	switch {
+	case v.IsCounter():
+		a.Type, a.TypeName, a.Arity, a.Repeatable = pb.ArgumentType_ARGUMENT_TYPE_BOOL, "counter", "0", true
+	case v.IsBool():
+		a.Arity = "0"
+	case a.GetType() == pb.ArgumentType_ARGUMENT_TYPE_CUSTOM && v.IsMap():
+		a.TypeName, a.Repeatable = "KEY=VALUE", true
+	}
+	return a, setValues(a, v)
+}
+
+// setValues adds the default and the choices as JSON texts.
+func setValues(a *pb.Argument, v *kong.Value) error {
+	if v.HasDefault {
+		target := reflect.New(v.Target.Type()).Elem()
+		if err := decode(v, v.Default, target); err != nil {
+			return fmt.Errorf("its default: %s", trimName(err.Error(), v))
+		}
+		a.DefaultJson = jsonValue(a.GetType(), v.Default, target)
+	} else if v.IsBool() && !v.IsCounter() && !v.Required {
+		a.DefaultJson = "false"
+	}
+	for _, choice := range choicesOf(v) {
+		target := reflect.New(v.Target.Type()).Elem()
+		if err := decode(v, choice, target); err != nil {
+			return fmt.Errorf("its choice %s: %s", choice, trimName(err.Error(), v))
+		}
+		if v.IsSlice() && target.Len() == 1 {
+			target = target.Index(0)
+		}
+		a.ChoicesJson = append(a.ChoicesJson, jsonValue(a.GetType(), choice, target))
+	}
+	return nil
+}
+
+// jsonValue writes a value so that the host can print it and write it into a configuration: types of the plugin's own
+// and durations stay the text that was written.
+func jsonValue(typ pb.ArgumentType, written string, v reflect.Value) string {
+	plain := v
+	for plain.Kind() == reflect.Pointer && !plain.IsNil() {
+		plain = plain.Elem()
+	}
+	var value any = written
+	switch typ {
+	case pb.ArgumentType_ARGUMENT_TYPE_CUSTOM:
+	case pb.ArgumentType_ARGUMENT_TYPE_DURATION:
+		if plain.Kind() == reflect.Slice {
+			value = scalars(plain)
+		}
+	case pb.ArgumentType_ARGUMENT_TYPE_PATH:
+		// kong makes paths absolute; a default depends on where the command runs.
+		if plain.Kind() == reflect.Slice {
+			value = kong.SplitEscaped(written, ',')
+		}
+	default:
+		value = plain.Interface()
+	}
+	var text strings.Builder
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	if e.Encode(value) != nil {
+		text.Reset()
+		_ = e.Encode(written)
+	}
+	return strings.TrimSpace(text.String())
+}
+
+func argumentType(v *kong.Value, typ reflect.Type) (pb.ArgumentType, string) {
+	name := typ.String()
+	switch v.Tag.Type {
+	case "json":
+		return pb.ArgumentType_ARGUMENT_TYPE_JSON, "json"
+	case "path", "existingfile", "existingdir", "filecontent":
+		return pb.ArgumentType_ARGUMENT_TYPE_PATH, v.Tag.Type
+	case "":
+	default:
+		return pb.ArgumentType_ARGUMENT_TYPE_CUSTOM, v.Tag.Type
+	}
+	switch typ {
+	case reflect.TypeFor[time.Duration]():
+		return pb.ArgumentType_ARGUMENT_TYPE_DURATION, "duration"
+	case reflect.TypeFor[json.RawMessage]():
+		return pb.ArgumentType_ARGUMENT_TYPE_JSON, "json"
+	}
+	if reflect.PointerTo(typ).NumMethod() > 0 && typ.PkgPath() != "" {
+		// Types with methods may read their text themselves.
+		return pb.ArgumentType_ARGUMENT_TYPE_CUSTOM, name
+	}
+	switch typ.Kind() {
+	case reflect.String:
+		return pb.ArgumentType_ARGUMENT_TYPE_STRING, name
+	case reflect.Bool:
+		return pb.ArgumentType_ARGUMENT_TYPE_BOOL, name
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return pb.ArgumentType_ARGUMENT_TYPE_INT, name
+	case reflect.Float32, reflect.Float64:
+		return pb.ArgumentType_ARGUMENT_TYPE_FLOAT, name
+	default:
+		return pb.ArgumentType_ARGUMENT_TYPE_CUSTOM, name
+	}
+}

@@ -1,0 +1,14 @@
+//go:build unix
+
+package beat
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// mmap maps the page for the rest of the process's life.
+func mmap(f *os.File) ([]byte, error) {
+	return unix.Mmap(int(f.Fd()), 0, Size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+}

@@ -1,0 +1,221 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
+	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
+)
+
+// What one block holds where the host does not say.
+const (
+	defaultBlockItems = 4096
+	defaultBlockBytes = 512 << 10
+	// firstBlockItems is small, so that workers have something to do soon; each block after it is larger.
+	firstBlockItems = 64
+	blockGrowth     = 4
+	// maxItemBytes leaves room for what stands around an item in a message.
+	maxItemBytes = wire.MessageLimit - 64<<10
+	// blocksWaiting is how many blocks may wait to be sent while List makes the next.
+	blocksWaiting = 4
+	// flushAfter is how long an item of a slow lister waits for others.
+	flushAfter = 50 * time.Millisecond
+)
+
+var errListEnded = errors.New("yield was called after List had returned")
+
+// List streams the items of a task that makes its own.
+func (s *service) List(req *pb.ListRequest, stream pb.PluginService_ListServer) error {
+	in, err := s.running(StageList)
+	if err != nil {
+		return err
+	}
+	defer in.busy.Unlock()
+	lister, ok := in.task.(Lister)
+	if !ok {
+		return stream.Send(listError(unsupported(fmt.Sprintf("task %s does not list items by itself", in.definition.name))))
+	}
+	ctx, cancel := context.WithCancel(in.life)
+	defer cancel()
+	defer context.AfterFunc(stream.Context(), cancel)()
+
+	b := newBlocks(req)
+	listed := make(chan error, 1)
+	go func() {
+		err := guard(func() error { return lister.List(ctx, b.yield) })
+		b.finish()
+		listed <- err
+	}()
+	sent := uint64(0)
+	for {
+		block := b.next()
+		if block == nil {
+			break
+		}
+		sent += uint64(block.GetCount())
+		if err := stream.Send(&pb.ListResponse{Message: &pb.ListResponse_Block{Block: block}}); err != nil {
+			cancel()
+			b.abort(fmt.Errorf("the host takes no more items: %w", err))
+			<-listed
+			return err
+		}
+	}
+	err = <-listed
+	_ = in.close()
+	if err != nil {
+		return stream.Send(listError(taskFailure(err)))
+	}
+	return stream.Send(&pb.ListResponse{Message: &pb.ListResponse_Total{Total: sent}})
+}
+
+func listError(e *pb.Error) *pb.ListResponse {
+	return &pb.ListResponse{Message: &pb.ListResponse_Error{Error: e}}
+}
+
+// blocks gathers items into blocks on one side and hands them out on the other, in order.
+type blocks struct {
+	maxItems, maxBytes int
+
+	mu      sync.Mutex
+	changed sync.Cond
+	pending *pb.Block
+	full    []*pb.Block
+	// goal is how many items the pending block is to have.
+	goal int
+	// generation counts pending blocks, so that a timer knows its own.
+	generation int
+	total      int
+	ended      bool
+	err        error
+}
+
+func newBlocks(req *pb.ListRequest) *blocks {
+	b := &blocks{maxItems: int(req.GetMaxItems()), maxBytes: int(req.GetMaxBytes())}
+	if b.maxItems == 0 {
+		b.maxItems = defaultBlockItems
+	}
+	if b.maxBytes == 0 {
+		b.maxBytes = defaultBlockBytes
+	}
+	b.maxBytes = min(b.maxBytes, maxItemBytes)
+	b.goal = min(firstBlockItems, b.maxItems)
+	b.changed.L = &b.mu
+	return b
+}
+
+// yield encodes one item behind those of the pending block.
+func (b *blocks) yield(item any) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return b.err
+	}
+	if b.ended {
+		return errListEnded
+	}
+	if b.pending == nil {
+		b.start()
+	}
+	p := b.pending
+	before := len(p.Payload)
+	if p.Count > 0 {
+		p.Payload = append(p.Payload, '\n')
+	}
+	begin := len(p.Payload)
+	payload, err := appendItem(p.Payload, item)
+	if err == nil && len(payload)-begin > maxItemBytes {
+		err = fmt.Errorf("it has %d bytes, and a message holds %d", len(payload)-begin, maxItemBytes)
+	}
+	if err != nil {
+		p.Payload = p.Payload[:before]
+		return fmt.Errorf("item %d of the list: %w", b.total, err)
+	}
+	b.total++
+	if p.Count > 0 && len(payload) > b.maxBytes {
+		// This one begins the next block.
+		next := append(make([]byte, 0, max(b.maxBytes/4, len(payload)-begin)), payload[begin:]...)
+		p.Payload = payload[:before]
+		if err := b.flush(); err != nil {
+			return err
+		}
+		b.start()
+		p = b.pending
+		payload = next
+	}
+	p.Payload = payload
+	p.Count++
+	if int(p.Count) >= b.goal || len(p.Payload) >= b.maxBytes {
+		return b.flush()
+	}
+	return nil
+}
+
+// start begins a block, and sees to it that it does not wait for long.
+func (b *blocks) start() {
+	b.generation++
+	mine := b.generation
+	b.pending = &pb.Block{Encoding: pb.Encoding_ENCODING_JSON_LINES, Payload: make([]byte, 0, min(b.maxBytes, b.goal*64))}
+	time.AfterFunc(flushAfter, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		// Where blocks are waiting already, nobody waits for this one.
+		if b.generation == mine && b.pending != nil && b.pending.Count > 0 && len(b.full) == 0 {
+			b.push()
+		}
+	})
+}
+
+func (b *blocks) push() {
+	b.full = append(b.full, b.pending)
+	b.pending = nil
+	b.goal = min(b.goal*blockGrowth, b.maxItems)
+	b.changed.Broadcast()
+}
+
+// flush hands the pending block on, and waits while there are too many of them.
+func (b *blocks) flush() error {
+	b.push()
+	for len(b.full) > blocksWaiting && b.err == nil {
+		b.changed.Wait()
+	}
+	return b.err
+}
+
+// finish says that there are no more items.
+func (b *blocks) finish() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pending != nil && b.pending.Count > 0 {
+		b.push()
+	}
+	b.ended = true
+	b.changed.Broadcast()
+}
+
+// abort makes yield fail from now on.
+func (b *blocks) abort(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.err = err
+	b.changed.Broadcast()
+}
+
+// next returns the next block, or nil behind the last.
+func (b *blocks) next() *pb.Block {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for len(b.full) == 0 && !b.ended {
+		b.changed.Wait()
+	}
+	if len(b.full) == 0 {
+		return nil
+	}
+	block := b.full[0]
+	b.full = b.full[1:]
+	b.changed.Broadcast()
+	return block
+}
