@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -37,10 +38,25 @@ func benchTree(b *testing.B) (in, out string) {
 	return in, out
 }
 
+// cpuTime reports the processor time an iteration took, which other work on the machine changes less than the clock.
+func cpuTime(b *testing.B) {
+	b.Helper()
+	var before, after syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+	b.Cleanup(func() {
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+		user := float64(after.Utime.Nano()-before.Utime.Nano()) / 1e6
+		system := float64(after.Stime.Nano()-before.Stime.Nano()) / 1e6
+		b.ReportMetric(user/float64(b.N), "user-ms/op")
+		b.ReportMetric(system/float64(b.N), "system-ms/op")
+	})
+}
+
 func BenchmarkReadFolders(b *testing.B) {
 	in, out := benchTree(b)
 	var list nameList
 	buf := make([]byte, readBuffer)
+	cpuTime(b)
 	for b.Loop() {
 		for _, root := range []string{in, out} {
 			for f := range benchFolders {
@@ -81,6 +97,7 @@ func BenchmarkSecondRun(b *testing.B) {
 		tmpl := mustCompile(b, fields)
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
+			cpuTime(b)
 			for b.Loop() {
 				var n Counters
 				err := tmpl.Walk(b.Context(), WalkOptions{Counters: &n, Item: func([]byte) error { return nil }})

@@ -73,14 +73,14 @@ func (w *walk) glob(path string, steps []globStep, above []fileID, listed bool) 
 	if last {
 		if err := w.globNames(path, s.pattern); err != nil {
 			w.globLost(path, err, listed)
-			return w.tick()
+			return w.ctx.Err()
 		}
 		return w.globGroup(path)
 	}
 	folders, above, err := w.foldersOf(path, s.pattern, above, false)
 	if err != nil {
 		w.globLost(path, err, listed)
-		return w.tick()
+		return w.ctx.Err()
 	}
 	for _, f := range folders {
 		if err := w.glob(join(path, f), steps[1:], above, true); err != nil {
@@ -102,10 +102,10 @@ func (w *walk) globName(path string, steps []globStep, above []fileID) error {
 	name := steps[0].name
 	if name == "" {
 		if kind, err := pathExists(path, true); err != nil || kind != kindFolder {
-			return w.tick()
+			return w.ctx.Err()
 		}
 	} else if _, err := pathExists(join(path, name), false); err != nil {
-		return w.tick()
+		return w.ctx.Err()
 	}
 	if len(steps) > 1 {
 		return w.glob(join(path, name), steps[1:], above, false)
@@ -139,5 +139,5 @@ func (w *walk) globGroup(path string) error {
 	if err != nil {
 		return &InputError{Path: path, Err: err}
 	}
-	return w.group(&group{dir: path, relDir: rel, names: &w.names})
+	return w.emit(&group{dir: path, relDir: rel, names: w.names})
 }

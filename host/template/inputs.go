@@ -46,7 +46,7 @@ func (w *walk) readNames(path string) (folder, error) {
 		return dir, err
 	}
 	w.names.reset()
-	if err := dir.read(&w.names, w.buf); err != nil {
+	if err := dir.read(w.names, w.buf); err != nil {
 		w.warn(Warning{path, fmt.Sprintf("the folder could be read in part alone: %d names", len(w.names.all)), err}, true)
 	}
 	return dir, nil
@@ -82,11 +82,11 @@ func (w *walk) exts(path, rel string) error {
 			return &InputError{Path: path, Message: "the folder cannot be read", Err: err}
 		}
 		w.lost(path, err)
-		return w.tick()
+		return w.ctx.Err()
 	}
 	folders := w.extsFiles(dir, path)
 	dir.close()
-	if err := w.group(&group{dir: join(w.t.inputPath, rel), relDir: rel, names: &w.names}); err != nil {
+	if err := w.emit(&group{dir: join(w.t.inputPath, rel), relDir: rel, names: w.names}); err != nil {
 		return err
 	}
 	slices.Sort(folders)
@@ -147,7 +147,7 @@ func (w *walk) walkSubDirectories() error {
 	}
 	w.names.reset()
 	w.names.add([]byte(name), kindFolder)
-	return w.group(&group{path: path, relDir: "..", names: &w.names})
+	return w.emit(&group{path: path, relDir: "..", names: w.names})
 }
 
 func (w *walk) subDirectories(path, rel string, level int, above []fileID) error {
@@ -157,10 +157,10 @@ func (w *walk) subDirectories(path, rel string, level int, above []fileID) error
 			return &InputError{Path: path, Message: "the folder cannot be read", Err: err}
 		}
 		w.lost(path, err)
-		return w.tick()
+		return w.ctx.Err()
 	}
 	if level == w.t.input.level {
-		return w.group(&group{dir: path, relDir: rel, names: &w.names})
+		return w.emit(&group{dir: path, relDir: rel, names: w.names})
 	}
 	for _, f := range folders {
 		below := f

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 )
 
@@ -29,7 +30,7 @@ type WalkOptions struct {
 	Item func(line []byte) error
 	// Tick is called now and then between items, also while nothing but finished ones are found.
 	Tick func() error
-	// Warn takes what was met and gone on from. It is called by the goroutine that walks.
+	// Warn takes what was met and gone on from. It may be called by another goroutine than Item, one call at a time.
 	Warn func(Warning)
 	// Counters are added to.
 	Counters *Counters
@@ -48,7 +49,65 @@ func (t *Template) Walk(ctx context.Context, o WalkOptions) error {
 	}
 	w := newWalk(ctx, t, o)
 	defer w.check.close()
-	return w.run()
+	if t.input.jsonl != "" {
+		return w.run()
+	}
+	return w.runAhead()
+}
+
+// listsAhead is how many folders of inputs may be read before they are handled.
+const listsAhead = 3
+
+// runAhead reads the folders of the inputs in a goroutine of its own, while those of the outputs are read here.
+func (w *walk) runAhead() error {
+	outer := w.ctx
+	ctx, cancel := context.WithCancel(outer)
+	defer cancel()
+	w.ctx = ctx
+	w.groups = make(chan *group)
+	w.free = make(chan *nameList, listsAhead)
+	for range listsAhead {
+		w.free <- &nameList{}
+	}
+	listed := make(chan error, 1)
+	go func() {
+		defer close(w.groups)
+		listed <- w.run()
+	}()
+	var failed error
+	for g := range w.groups {
+		if failed != nil {
+			continue
+		}
+		if failed = w.group(g); failed != nil {
+			cancel()
+			continue
+		}
+		g.names.reset()
+		w.free <- g.names
+	}
+	if err := <-listed; failed == nil {
+		failed = err
+	}
+	return failed
+}
+
+// emit hands a group on, with its list of names, and takes an empty list.
+func (w *walk) emit(g *group) error {
+	if w.groups == nil {
+		return w.group(g)
+	}
+	select {
+	case w.groups <- g:
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+	select {
+	case w.names = <-w.free:
+		return nil
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
 }
 
 // walk is one pass over the inputs.
@@ -66,8 +125,14 @@ type walk struct {
 	check *finishCheck
 	probe *probe
 
-	names nameList
+	// names is the list that the next folder is read into.
+	names *nameList
 	buf   []byte
+	// groups and free pass lists to the goroutine that handles them and back; nil: emit handles them itself.
+	groups chan *group
+	free   chan *nameList
+	warns  sync.Mutex
+
 	stems table
 	line  lineWriter
 	key   []byte
@@ -89,7 +154,7 @@ func newWalk(ctx context.Context, t *Template, o WalkOptions) *walk {
 	if len(o.Shards) != t.ShardCount() {
 		o.Shards = nil
 	}
-	w := &walk{ctx: ctx, t: t, o: o, buf: make([]byte, readBuffer)}
+	w := &walk{ctx: ctx, t: t, o: o, buf: make([]byte, readBuffer), names: &nameList{}}
 	w.check = newFinishCheck(t, w.warn)
 	w.line.t = t
 	byIndex := t.shard != nil && !t.shard.byHash
@@ -124,6 +189,8 @@ func (w *walk) warn(warning Warning, unreadable bool) {
 	if w.probe != nil {
 		return
 	}
+	w.warns.Lock()
+	defer w.warns.Unlock()
 	w.o.Counters.Warnings.Add(1)
 	if unreadable {
 		w.o.Counters.Unreadable.Add(1)
