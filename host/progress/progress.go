@@ -72,6 +72,8 @@ type Sources struct {
 	Skipped func() int64
 	// Workers is how many workers have work, of how many; may be nil.
 	Workers func() (busy, all int)
+	// Began is when the run began; zero: now.
+	Began time.Time
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
 }
@@ -94,7 +96,10 @@ func Start(printer Printer, sources Sources) *Reporter {
 	if sources.Now == nil {
 		sources.Now = time.Now
 	}
-	r := &Reporter{sources: sources, printer: printer, began: sources.Now(), stop: make(chan struct{})}
+	if sources.Began.IsZero() {
+		sources.Began = sources.Now()
+	}
+	r := &Reporter{sources: sources, printer: printer, began: sources.Began, stop: make(chan struct{})}
 	if interval := printer.Interval(); interval > 0 {
 		r.gone.Add(1)
 		go r.tick(interval)

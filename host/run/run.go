@@ -35,6 +35,8 @@ type Job struct {
 	// Workers is the number of worker processes, ChunkSize the number of items sent together (0: automatic).
 	Workers, ChunkSize int
 	Printer            progress.Printer
+	// Began is when the run began; zero: now.
+	Began time.Time
 	// Drain is closed by the first signal: nothing more is dispatched, and what is in flight may take Grace.
 	Drain <-chan struct{}
 	Grace time.Duration
@@ -48,7 +50,7 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 		Drain: job.Drain, Grace: job.Grace, Log: job.Log,
 	})
 	reporter := progress.Start(job.Printer, progress.Sources{
-		Total: job.Listing.Total, Skipped: job.Listing.Skipped,
+		Began: job.Began, Total: job.Listing.Total, Skipped: job.Listing.Skipped,
 		Workers: func() (int, int) { return pool.Busy(), max(pool.Running(), 0) },
 	})
 	err := pool.Run(ctx, job.Source, func(o backbones.Outcomes) error {

@@ -1,0 +1,124 @@
+package progress
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fakeClock is a clock that tests move.
+type fakeClock struct{ now time.Time }
+
+func (c *fakeClock) read() time.Time { return c.now }
+
+func report(t *testing.T, printer Printer, during func(r *Reporter, c *fakeClock)) Summary {
+	t.Helper()
+	c := &fakeClock{now: time.Unix(1000, 0)}
+	r := Start(printer, Sources{Now: c.read, Total: func() (int64, bool) { return 10, true }, Skipped: func() int64 { return 3 }})
+	during(r, c)
+	return r.Finish(false)
+}
+
+func TestLastLine(t *testing.T) {
+	var out, err bytes.Buffer
+	report(t, &None{Out: &out, Err: &err}, func(r *Reporter, c *fakeClock) {
+		r.Counters.Done.Add(6)
+		r.Counters.Failed.Add(1)
+		r.Failed(Failure{Item: `{"i":4}`, Kind: "error", Message: "no"})
+		c.now = c.now.Add(2 * time.Second)
+	})
+	if got, want := out.String(), "done 6, skipped 3, failed 1 in 2.00 s (3.5 items/s)\n"; got != want {
+		t.Errorf("last line %q, want %q", got, want)
+	}
+	if got, want := err.String(), "failed (error) {\"i\":4}: no\n"; got != want {
+		t.Errorf("failure %q, want %q", got, want)
+	}
+}
+
+func TestJSONLines(t *testing.T) {
+	var out bytes.Buffer
+	report(t, &JSON{Out: &out}, func(r *Reporter, c *fakeClock) {
+		r.Counters.Done.Add(6)
+		c.now = c.now.Add(3 * time.Second)
+		r.Failed(Failure{Item: `{"i":4}`, Kind: "error", Message: "no", Attempts: 1})
+		r.Failed(Failure{Item: `Path('x')`, Kind: "crash", Message: "gone", Attempts: 2})
+		r.printer.Update(r.snapshot())
+	})
+	var got []map[string]any
+	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		got = append(got, m)
+	}
+	want := []map[string]any{
+		{"message_type": "failed", "item": map[string]any{"i": 4.0}, "kind": "error", "message": "no", "worker": 0.0, "attempts": 1.0},
+		{"message_type": "failed", "item": "Path('x')", "kind": "crash", "message": "gone", "worker": 0.0, "attempts": 2.0},
+		{
+			"message_type": "status", "done": 6.0, "skipped": 3.0, "failed": 0.0, "total": 10.0, "items_per_second": 2.0,
+			"eta_seconds": 0.5, "workers_busy": 0.0, "workers": 0.0, "seconds": 3.0,
+		},
+		{
+			"message_type": "summary", "done": 6.0, "skipped": 3.0, "failed": 0.0, "unlisted": 0.0, "seconds": 3.0,
+			"items_per_second": 2.0, "interrupted": false,
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLine(t *testing.T) {
+	tests := []struct {
+		s    Snapshot
+		want string
+	}{
+		{Snapshot{Done: 1234567, Rate: 1234.5, Busy: 2, Workers: 4, Elapsed: 90 * time.Second}, "done 1,234,567, skipped 0, failed 0, 1234 items/s, 2/4 workers busy, 1:30"},
+		{
+			Snapshot{Done: 50, Skipped: 25, Failed: 1, Total: 100, Known: true, Rate: 0.5, ETA: 2*time.Hour + 48*time.Second, Busy: 1, Workers: 1},
+			"76% of 100: done 50, skipped 25, failed 1, 0.50 items/s, ETA 2:00:48, 1/1 workers busy, 0:00",
+		},
+	}
+	for _, tt := range tests {
+		if got := line(tt.s); got != tt.want {
+			t.Errorf("got  %s\nwant %s", got, tt.want)
+		}
+	}
+}
+
+func TestScreenKeepsTheFootBelowWhatIsPrinted(t *testing.T) {
+	var out bytes.Buffer
+	s := NewScreen(&out, func() int { return 12 })
+	s.Foot("a foot that is too long")
+	if _, err := s.Write([]byte("a log line\n")); err != nil {
+		t.Fatal(err)
+	}
+	s.Foot("")
+	want := clearLine + "a foot that" + clearLine + "a log line\n" + "a foot that" + clearLine
+	if got := out.String(); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestRateFollowsTheWindow(t *testing.T) {
+	var r rate
+	for i := range 60 {
+		r.at(time.Duration(i)*time.Second, int64(i*100))
+	}
+	// The run stands still: after the window has passed, so does the rate.
+	var got float64
+	for i := 60; i < 80; i++ {
+		got = r.at(time.Duration(i)*time.Second, 5900)
+	}
+	if got != 0 {
+		t.Errorf("rate %v after %s of nothing", got, 20*time.Second)
+	}
+}
