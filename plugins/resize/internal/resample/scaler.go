@@ -1,0 +1,124 @@
+package resample
+
+// Scaler resizes planes and keeps its buffers from one to the next. The zero value is ready. It is for one goroutine at a
+// time.
+type Scaler struct {
+	rows, columns Plane // after the first pass, as rows and transposed
+	turned        Plane // after the second pass, before it is transposed back
+
+	// For ScaleRows: the part of the source that is needed at the moment, a plane a channel, and the channels after the
+	// first pass.
+	bands    []Plane
+	channels []Plane
+	line     [][]byte
+}
+
+// Scale makes dst from src. Along with the axes' mirroring, swap turns the picture by exchanging its sides: dst then has
+// down.Out() columns and across.Out() rows. dst's memory is reused where it is large enough and must not be src's.
+func (s *Scaler) Scale(dst *Plane, src Plane, across, down *Axis, swap bool) {
+	if down.identity {
+		s.finish(dst, src, across, swap)
+		return
+	}
+	s.rows.Resize(src.W, down.Out())
+	for i := range down.Out() {
+		first, coefs := down.window(i)
+		convolve(s.rows.Row(i), src.Pix[first*src.Stride:], src.Stride, coefs)
+	}
+	s.finish(dst, s.rows, across, swap)
+}
+
+// ScaleRows makes a plane for each channel of a picture whose rows are made on demand: fill is called for y = 0, 1, … in order and writes
+// the samples of row y, a slice a channel. Only as many rows are held as the filter is high, so the picture itself is never
+// copied as planes.
+func (s *Scaler) ScaleRows(dst []Plane, across, down *Axis, swap bool, fill func(y int, row [][]byte)) {
+	w, h := across.span.Samples, down.span.Samples
+	// Windows begin further down from one output row to the next, or with a mirrored axis further up; then the output is
+	// made from its last row, so that the source is still read in order.
+	order := func(i int) int { return i }
+	if down.span.Mirror {
+		order = func(i int) int { return down.Out() - 1 - i }
+	}
+	highest := 0
+	for i := range down.Out() {
+		_, coefs := down.window(i)
+		highest = max(highest, len(coefs))
+	}
+	held := min(h, 2*highest)
+	s.prepare(len(dst), w, held, down.Out())
+
+	base, next := 0, 0 // rows base…next-1 of the source are in the bands
+	for n := range down.Out() {
+		i := order(n)
+		first, coefs := down.window(i)
+		for ; next < first+len(coefs); next++ {
+			if next-base == held {
+				s.slide(first-base, held)
+				base = first
+			}
+			for c := range dst {
+				s.line[c] = s.bands[c].Row(next - base)
+			}
+			fill(next, s.line)
+		}
+		for c := range dst {
+			band := s.bands[c]
+			convolve(s.channels[c].Row(i), band.Pix[(first-base)*band.Stride:], band.Stride, coefs)
+		}
+	}
+	for c := range dst {
+		s.finish(&dst[c], s.channels[c], across, swap)
+	}
+}
+
+func (s *Scaler) prepare(channels, w, held, out int) {
+	for len(s.bands) < channels {
+		s.bands, s.channels, s.line = append(s.bands, Plane{}), append(s.channels, Plane{}), append(s.line, nil)
+	}
+	s.line = s.line[:channels]
+	for c := range channels {
+		s.bands[c].Resize(w, held)
+		s.channels[c].Resize(w, out)
+	}
+}
+
+// slide drops the first n of the rows that the bands hold.
+func (s *Scaler) slide(n, held int) {
+	for c := range s.line {
+		band := s.bands[c]
+		copy(band.Pix, band.Pix[n*band.Stride:held*band.Stride])
+	}
+}
+
+// finish is the pass across: rows has its final height.
+func (s *Scaler) finish(dst *Plane, rows Plane, across *Axis, swap bool) {
+	if across.identity {
+		if swap {
+			transposePlane(dst, rows)
+			return
+		}
+		dst.Resize(across.Out(), rows.H)
+		for y := range rows.H {
+			copy(dst.Row(y), rows.Row(y))
+		}
+		return
+	}
+	transposePlane(&s.columns, rows)
+	turned := &s.turned
+	if swap {
+		turned = dst
+	}
+	turned.Resize(rows.H, across.Out())
+	for i := range across.Out() {
+		first, coefs := across.window(i)
+		convolve(turned.Row(i), s.columns.Pix[first*s.columns.Stride:], s.columns.Stride, coefs)
+	}
+	if !swap {
+		transposePlane(dst, *turned)
+	}
+}
+
+func transposePlane(dst *Plane, src Plane) {
+	dst.Resize(src.H, src.W)
+	transpose(dst.Pix, dst.Stride, src.Pix, src.Stride, src.W, src.H)
+}

@@ -1,0 +1,97 @@
+package thumb
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/meta"
+	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/turbo"
+)
+
+// decodeJPEG decodes and resizes a JPEG with libjpeg-turbo, or with Go's decoder where the library is missing or does not know the
+// picture's layout.
+func (p *processor) decodeJPEG(data []byte, to format) error {
+	head, err := meta.ReadJPEG(data)
+	if err != nil {
+		return broken(formatJPEG, err)
+	}
+	if err := p.checkPixels(head.Width, head.Height); err != nil {
+		return err
+	}
+	p.orientation = head.Orientation
+	if head.Components != 4 {
+		p.out.profile = head.Profile // that of inks does not describe what they are converted to
+	}
+	if p.decoder == nil {
+		return p.decodeStd(data, formatJPEG, to)
+	}
+	err = p.decodeTurbo(data, head, to)
+	var fault *turbo.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errLayout):
+		return p.decodeStd(data, formatJPEG, to)
+	case errors.As(err, &fault) && fault.Harmless():
+		// The library counts as a warning what other programs leave in their files, and stops at it. Go's decoder knows only
+		// pictures that it can decode and others.
+		return p.decodeStd(data, formatJPEG, to)
+	}
+	return broken(formatJPEG, err)
+}
+
+// errLayout is for a JPEG that the library has no planes for.
+var errLayout = errors.New("a layout that libjpeg-turbo does not take")
+
+func (p *processor) decodeTurbo(data []byte, head meta.JPEG, to format) error {
+	h, err := p.decoder.Header(data)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errLayout, err)
+	}
+	if err := p.checkPixels(h.Width, h.Height); err != nil {
+		return err
+	}
+	g := p.geometry(h.Width, h.Height, head.Orientation)
+	eighths := reduction(max(g.w, g.h), max(g.outW, g.outH))
+	fx, _ := h.Subsampling.Factors()
+	inPlanes := fx != 0 && (h.ColorSpace == turbo.Gray || h.ColorSpace == turbo.YCbCr && to == formatJPEG)
+	if inPlanes {
+		return p.decodePlanes(data, h, g, eighths)
+	}
+	return p.decodePixels(data, h, g, eighths, head.Adobe)
+}
+
+// decodePlanes is the fast path: from JPEG to JPEG the picture is never anything but luminance and colour planes.
+func (p *processor) decodePlanes(data []byte, h turbo.Header, g geometry, eighths int) error {
+	n := 3
+	if h.ColorSpace == turbo.Gray {
+		n = 1
+	}
+	w, height := turbo.Scaled(h.Width, eighths), turbo.Scaled(h.Height, eighths)
+	for i := range n {
+		p.source[i].Resize(h.Subsampling.PlaneSize(i, w, height))
+		p.io[i] = turbo.Plane{Pix: p.source[i].Pix, Stride: p.source[i].Stride}
+	}
+	if err := p.decoder.Planes(p.io[:n], data, h, eighths); err != nil {
+		return err
+	}
+	fx, fy := h.Subsampling.Factors()
+	p.scalePlanes(g, n, eighths, fx, fy)
+	return nil
+}
+
+// decodePixels is for inks, for layouts without planes and for results that are no JPEG.
+func (p *processor) decodePixels(data []byte, h turbo.Header, g geometry, eighths int, inverted bool) error {
+	w, height := turbo.Scaled(h.Width, eighths), turbo.Scaled(h.Height, eighths)
+	p.pixels.Resize(4*w, height)
+	pixels := p.pixels
+	if err := p.decoder.Pixels(pixels.Pix, data, h, eighths); err != nil {
+		return err
+	}
+	read := func(y int, r, g, b, _ []byte) { readRGBA(pixels.Row(y), r, g, b, nil) }
+	if h.ColorSpace == turbo.CMYK || h.ColorSpace == turbo.YCCK {
+		read = func(y int, r, g, b, _ []byte) { readInks(pixels.Row(y), r, g, b, inverted) }
+	}
+	p.scaleRowsAt(g, eighths, modelRGB, read)
+	return nil
+}

@@ -1,0 +1,65 @@
+package thumb
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// format is a picture file's format, by the name that messages use.
+type format string
+
+const (
+	formatJPEG format = "JPEG"
+	formatPNG  format = "PNG"
+	formatGIF  format = "GIF"
+	formatWebP format = "WebP"
+	formatTIFF format = "TIFF"
+	formatBMP  format = "BMP"
+)
+
+// sniff tells a file's format from its first bytes; its name may say anything.
+func sniff(data []byte) (format, error) {
+	head := string(data[:min(len(data), 16)])
+	switch {
+	case strings.HasPrefix(head, "\xff\xd8\xff"):
+		return formatJPEG, nil
+	case strings.HasPrefix(head, "\x89PNG\r\n\x1a\n"):
+		return formatPNG, nil
+	case strings.HasPrefix(head, "GIF87a"), strings.HasPrefix(head, "GIF89a"):
+		return formatGIF, nil
+	case strings.HasPrefix(head, "RIFF") && len(head) >= 12 && head[8:12] == "WEBP":
+		return formatWebP, nil
+	case strings.HasPrefix(head, "II*\x00"), strings.HasPrefix(head, "MM\x00*"):
+		return formatTIFF, nil
+	case strings.HasPrefix(head, "BM"):
+		return formatBMP, nil
+	case head == "":
+		return "", fmt.Errorf("the file is empty")
+	}
+	return "", fmt.Errorf("the file is no JPEG, PNG, GIF, WebP, TIFF or BMP picture: it begins with %q", head)
+}
+
+// OutputFormats are the extensions that can be written.
+const OutputFormats = ".jpg, .jpeg, .png, .gif, .tif, .tiff, .bmp"
+
+// outputFormat tells from a path what is to be written there.
+func outputFormat(path string) (format, error) {
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".jpg", ".jpeg":
+		return formatJPEG, nil
+	case ".png":
+		return formatPNG, nil
+	case ".gif":
+		return formatGIF, nil
+	case ".tif", ".tiff":
+		return formatTIFF, nil
+	case ".bmp":
+		return formatBMP, nil
+	default:
+		return "", fmt.Errorf("the output's extension is %q; what can be written is %s (--mixin output_mode.ext=.png, say)", ext, OutputFormats)
+	}
+}
+
+// keepsAlpha reports whether a file of the format can have transparent parts, beyond on and off.
+func (f format) keepsAlpha() bool { return f == formatPNG || f == formatTIFF }

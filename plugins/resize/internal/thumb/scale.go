@@ -1,0 +1,112 @@
+package thumb
+
+import (
+	"fmt"
+	"image"
+
+	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/meta"
+	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/resample"
+)
+
+// geometry is how a stored picture becomes the result.
+type geometry struct {
+	w, h int // the stored picture, in its pixels
+	// outW and outH are the result's size along the stored picture's sides: exchanged when swap is set.
+	outW, outH             int
+	swap, mirrorX, mirrorY bool
+}
+
+func (p *processor) geometry(w, h int, o meta.Orientation) geometry {
+	g := geometry{w: w, h: h, swap: o.Swap(), mirrorX: o.MirrorX(), mirrorY: o.MirrorY()}
+	if g.swap {
+		p.out.w, p.out.h = fit(h, w, p.options.Size, p.options.Enlarge)
+		g.outW, g.outH = p.out.h, p.out.w
+	} else {
+		p.out.w, p.out.h = fit(w, h, p.options.Size, p.options.Enlarge)
+		g.outW, g.outH = p.out.w, p.out.h
+	}
+	return g
+}
+
+func (p *processor) checkPixels(w, h int) error {
+	if pixels := int64(w) * int64(h); pixels > p.options.MaxPixels {
+		return fmt.Errorf("the picture's header promises %d x %d = %d pixels, more than the limit of %d (--max-pixels)", w, h, pixels, p.options.MaxPixels)
+	}
+	if w < 1 || h < 1 {
+		return fmt.Errorf("the picture's header promises %d x %d pixels", w, h)
+	}
+	return nil
+}
+
+// setAxes prepares axes for a plane that was decoded at eighths/8 of the picture's size and whose samples cover fx by fy pixels,
+// for a result whose samples cover gx by gy.
+func (p *processor) setAxes(a *axes, g geometry, eighths, fx, fy, gx, gy int) {
+	a.across.Set(span(g.w, g.outW, eighths, fx, gx, g.mirrorX))
+	a.down.Set(span(g.h, g.outH, eighths, fy, gy, g.mirrorY))
+}
+
+func span(n, out, eighths, from, to int, mirror bool) resample.Span {
+	extent := float64(n*eighths) / 8 / float64(from)
+	scaled := (n*eighths + 7) / 8
+	return resample.Span{
+		Samples: (scaled + from - 1) / from,
+		Extent:  extent,
+		Out:     (out + to - 1) / to,
+		Scale:   extent * float64(to) / float64(out),
+		Mirror:  mirror,
+	}
+}
+
+// scaleGray resizes a grey picture.
+func (p *processor) scaleGray(g geometry, m *image.Gray) {
+	p.setAxes(&p.luma, g, 8, 1, 1, 1, 1)
+	p.out.model = modelGray
+	src := resample.Plane{Pix: m.Pix, Stride: m.Stride, W: g.w, H: g.h}
+	p.scaler.Scale(&p.out.planes[0], src, &p.luma.across, &p.luma.down, g.swap)
+}
+
+// scaleYCbCr resizes a picture as the planes that it has, one colour sample for fx by fy pixels.
+func (p *processor) scaleYCbCr(g geometry, m *image.YCbCr, fx, fy int) {
+	p.source[0] = resample.Plane{Pix: m.Y, Stride: m.YStride}
+	p.source[1] = resample.Plane{Pix: m.Cb, Stride: m.CStride}
+	p.source[2] = resample.Plane{Pix: m.Cr, Stride: m.CStride}
+	p.scalePlanes(g, 3, 8, fx, fy)
+	p.source = [3]resample.Plane{}
+}
+
+// scalePlanes resizes the first n planes of p.source, a grey picture or a YCbCr one whose colour samples cover fx by fy pixels, decoded at
+// eighths/8 of its size.
+func (p *processor) scalePlanes(g geometry, n, eighths, fx, fy int) {
+	p.out.model = modelGray
+	if n == 3 {
+		p.out.model = modelYCbCr
+		p.setAxes(&p.chroma, g, eighths, fx, fy, 2, 2)
+	}
+	p.setAxes(&p.luma, g, eighths, 1, 1, 1, 1)
+	for i := range n {
+		a := &p.luma
+		if i > 0 {
+			a = &p.chroma
+		}
+		// The decoder pads its planes; what lies beyond the picture is left out.
+		src := p.source[i]
+		src.W, src.H = a.across.Samples(), a.down.Samples()
+		p.scaler.Scale(&p.out.planes[i], src, &a.across, &a.down, g.swap)
+	}
+}
+
+// scaleRows resizes a picture that is read row by row, into planes of the model.
+func (p *processor) scaleRows(g geometry, into model, read rowReader) {
+	p.scaleRowsAt(g, 8, into, read)
+}
+
+func (p *processor) scaleRowsAt(g geometry, eighths int, into model, read rowReader) {
+	p.setAxes(&p.luma, g, eighths, 1, 1, 1, 1)
+	p.out.model = into
+	n := into.channels()
+	p.scaler.ScaleRows(p.out.planes[:n], &p.luma.across, &p.luma.down, g.swap, func(y int, row [][]byte) {
+		var channel [4][]byte
+		copy(channel[:], row)
+		read(y, channel[0], channel[1], channel[2], channel[3])
+	})
+}

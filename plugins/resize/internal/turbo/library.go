@@ -1,0 +1,269 @@
+//go:build (linux || darwin) && (amd64 || arm64)
+
+package turbo
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+)
+
+// Library is libjpeg-turbo, loaded. It stays loaded until the program ends.
+type Library struct {
+	// Path is the file that was loaded; API is the generation of its interface.
+	Path, API string
+
+	initDecompress, decompressHeader3, decompressToYUVPlanes, decompress2 uintptr
+	initCompress, compressFromYUVPlanes, bufSize                          uintptr
+	getErrorStr2, getErrorCode, destroy                                   uintptr
+}
+
+// Flags of the TurboJPEG calls.
+const (
+	flagNoRealloc     = 1024
+	flagAccurateDCT   = 4096
+	flagStopOnWarning = 8192
+	flagLimitScans    = 32768
+
+	// Damage ends a decoding at once. So does a progressive picture of more than 500 scans: each costs a pass over the whole
+	// picture, and a file of a few kilobytes can hold thousands.
+	decodeFlags = flagAccurateDCT | flagStopOnWarning | flagLimitScans
+
+	pixelRGBX = 2
+	pixelCMYK = 11
+
+	errorWarning = 0
+)
+
+func open(path string) (*Library, error) {
+	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
+	if err != nil {
+		return nil, err
+	}
+	lib := &Library{Path: loadedPath(path), API: "2"}
+	var missing error
+	find := func(name string) uintptr {
+		address, err := purego.Dlsym(handle, name)
+		if err != nil && missing == nil {
+			missing = fmt.Errorf("%s has no function %s: libjpeg-turbo 2.0 or newer is needed", path, name)
+		}
+		return address
+	}
+	lib.initDecompress = find("tjInitDecompress")
+	lib.decompressHeader3 = find("tjDecompressHeader3")
+	lib.decompressToYUVPlanes = find("tjDecompressToYUVPlanes")
+	lib.decompress2 = find("tjDecompress2")
+	lib.initCompress = find("tjInitCompress")
+	lib.compressFromYUVPlanes = find("tjCompressFromYUVPlanes")
+	lib.bufSize = find("tjBufSize")
+	lib.getErrorStr2 = find("tjGetErrorStr2")
+	lib.getErrorCode = find("tjGetErrorCode")
+	lib.destroy = find("tjDestroy")
+	if missing != nil {
+		_ = purego.Dlclose(handle)
+		return nil, missing
+	}
+	if _, err := purego.Dlsym(handle, "tj3Init"); err == nil {
+		lib.API = "3"
+	}
+	return lib, nil
+}
+
+// loadedPath finds out which file the loader took for a bare name.
+func loadedPath(name string) string {
+	if filepath.Base(name) != name {
+		return name
+	}
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return name
+	}
+	for line := range bytes.Lines(maps) {
+		if at := bytes.IndexByte(line, '/'); at >= 0 && bytes.Contains(line[at:], []byte("libturbojpeg")) {
+			return string(bytes.TrimSpace(line[at:]))
+		}
+	}
+	return name
+}
+
+// fault makes the Go error of the last call on a handle.
+func (l *Library) fault(handle uintptr) error {
+	code, _, _ := purego.SyscallN(l.getErrorCode, handle)
+	text, _, _ := purego.SyscallN(l.getErrorStr2, handle)
+	return &Error{Message: cString(text), Warning: int32(code) == errorWarning}
+}
+
+// cString copies a C string of at most a thousand bytes.
+func cString(address uintptr) string {
+	if address == 0 {
+		return "libjpeg-turbo gave no reason"
+	}
+	// Going through a pointer to the variable keeps vet from taking C memory for a Go pointer gone astray.
+	start := *(*unsafe.Pointer)(unsafe.Pointer(&address))
+	var text []byte
+	for i := range 1000 {
+		c := *(*byte)(unsafe.Add(start, i))
+		if c == 0 {
+			break
+		}
+		text = append(text, c)
+	}
+	return string(text)
+}
+
+// planes is what the library takes for the planes of a picture; it lives on the heap, in a Decoder or Encoder, because
+// goroutine stacks move and C must not see that.
+type planes struct {
+	pix    [3]*byte
+	stride [3]int32
+}
+
+// Plane is the memory of one plane: rows Stride bytes apart.
+type Plane struct {
+	Pix    []byte
+	Stride int
+}
+
+func (p *planes) set(from []Plane, sub Subsampling, w, h int) error {
+	for i, plane := range from {
+		pw, ph := sub.PlaneSize(i, w, h)
+		if plane.Stride < pw || len(plane.Pix) < (ph-1)*plane.Stride+pw {
+			return fmt.Errorf("plane %d has %d bytes in rows of %d: too few for %d x %d", i, len(plane.Pix), plane.Stride, pw, ph)
+		}
+		p.pix[i], p.stride[i] = &plane.Pix[0], int32(plane.Stride)
+	}
+	return nil
+}
+
+// Decoder decodes JPEGs. It is for one goroutine at a time.
+type Decoder struct {
+	lib    *Library
+	handle uintptr
+	planes planes
+	header [4]int32
+}
+
+// NewDecoder makes a decoder; Close frees it.
+func (l *Library) NewDecoder() (*Decoder, error) {
+	handle, _, _ := purego.SyscallN(l.initDecompress)
+	if handle == 0 {
+		return nil, errors.New("libjpeg-turbo could not make a decoder")
+	}
+	return &Decoder{lib: l, handle: handle}, nil
+}
+
+// Close frees the library's memory. The decoder must not be used afterwards.
+func (d *Decoder) Close() {
+	purego.SyscallN(d.lib.destroy, d.handle)
+}
+
+// Header reads the header of a JPEG.
+func (d *Decoder) Header(data []byte) (Header, error) {
+	if len(data) == 0 {
+		return Header{}, &Error{Message: "empty file"}
+	}
+	h := &d.header
+	// For a file of tables without a picture the library reports success and sets nothing.
+	*h = [4]int32{}
+	rc, _, _ := purego.SyscallN(d.lib.decompressHeader3, d.handle,
+		uintptr(unsafe.Pointer(&data[0])), uintptr(len(data)),
+		uintptr(unsafe.Pointer(&h[0])), uintptr(unsafe.Pointer(&h[1])), uintptr(unsafe.Pointer(&h[2])), uintptr(unsafe.Pointer(&h[3])))
+	if int32(rc) != 0 {
+		return Header{}, d.lib.fault(d.handle)
+	}
+	if h[0] < 1 || h[1] < 1 {
+		return Header{}, &Error{Message: "the file holds no picture"}
+	}
+	return Header{int(h[0]), int(h[1]), Subsampling(h[2]), ColorSpace(h[3])}, nil
+}
+
+// Planes decodes a YCbCr or grey JPEG at eighths/8 of its size into planes of Subsampling.PlaneSize of the scaled size.
+func (d *Decoder) Planes(dst []Plane, data []byte, h Header, eighths int) error {
+	w, height := Scaled(h.Width, eighths), Scaled(h.Height, eighths)
+	if err := d.planes.set(dst, h.Subsampling, w, height); err != nil {
+		return err
+	}
+	rc, _, _ := purego.SyscallN(d.lib.decompressToYUVPlanes, d.handle,
+		uintptr(unsafe.Pointer(&data[0])), uintptr(len(data)), uintptr(unsafe.Pointer(&d.planes.pix[0])),
+		uintptr(w), uintptr(unsafe.Pointer(&d.planes.stride[0])), uintptr(height), decodeFlags)
+	// The planes are reached through d.planes, whose pointers the collector sees; they need no other hold.
+	runtime.KeepAlive(d)
+	if int32(rc) != 0 {
+		return d.lib.fault(d.handle)
+	}
+	return nil
+}
+
+// Pixels decodes any JPEG at eighths/8 of its size into 4 bytes a pixel: red, green, blue and an unused one, or for CMYK and YCCK
+// the four inks as the file has them.
+func (d *Decoder) Pixels(dst []byte, data []byte, h Header, eighths int) error {
+	w, height := Scaled(h.Width, eighths), Scaled(h.Height, eighths)
+	if len(dst) < w*height*4 {
+		return fmt.Errorf("%d bytes are too few for %d x %d pixels", len(dst), w, height)
+	}
+	format := uintptr(pixelRGBX)
+	if h.ColorSpace == CMYK || h.ColorSpace == YCCK {
+		format = pixelCMYK
+	}
+	rc, _, _ := purego.SyscallN(d.lib.decompress2, d.handle,
+		uintptr(unsafe.Pointer(&data[0])), uintptr(len(data)), uintptr(unsafe.Pointer(&dst[0])),
+		uintptr(w), uintptr(w*4), uintptr(height), format, decodeFlags)
+	if int32(rc) != 0 {
+		return d.lib.fault(d.handle)
+	}
+	return nil
+}
+
+// Encoder makes JPEGs. It is for one goroutine at a time.
+type Encoder struct {
+	lib    *Library
+	handle uintptr
+	planes planes
+	out    struct {
+		pix  *byte
+		size uintptr
+	}
+}
+
+// NewEncoder makes an encoder; Close frees it.
+func (l *Library) NewEncoder() (*Encoder, error) {
+	handle, _, _ := purego.SyscallN(l.initCompress)
+	if handle == 0 {
+		return nil, errors.New("libjpeg-turbo could not make an encoder")
+	}
+	return &Encoder{lib: l, handle: handle}, nil
+}
+
+// Close frees the library's memory. The encoder must not be used afterwards.
+func (e *Encoder) Close() {
+	purego.SyscallN(e.lib.destroy, e.handle)
+}
+
+// Encode makes a JPEG of the planes of a YCbCr or grey picture of w by h pixels. The result lies in dst's memory where that is large
+// enough.
+func (e *Encoder) Encode(dst []byte, src []Plane, sub Subsampling, w, h, quality int) ([]byte, error) {
+	if err := e.planes.set(src, sub, w, h); err != nil {
+		return nil, err
+	}
+	size, _, _ := purego.SyscallN(e.lib.bufSize, uintptr(w), uintptr(h), uintptr(sub))
+	if int(size) <= 0 {
+		return nil, e.lib.fault(e.handle)
+	}
+	dst = slices.Grow(dst[:0], int(size))[:size]
+	e.out.pix, e.out.size = &dst[0], size
+	rc, _, _ := purego.SyscallN(e.lib.compressFromYUVPlanes, e.handle,
+		uintptr(unsafe.Pointer(&e.planes.pix[0])), uintptr(w), uintptr(unsafe.Pointer(&e.planes.stride[0])), uintptr(h), uintptr(sub),
+		uintptr(unsafe.Pointer(&e.out.pix)), uintptr(unsafe.Pointer(&e.out.size)), uintptr(quality), flagNoRealloc|flagAccurateDCT)
+	runtime.KeepAlive(e)
+	if int32(rc) != 0 {
+		return nil, e.lib.fault(e.handle)
+	}
+	return dst[:e.out.size], nil
+}
