@@ -39,8 +39,8 @@ func (c *Config) Arguments(rest []string, hostFlags map[string]bool, task *schem
 		Arguments: Arguments{Args: slices.Clone(head), Host: map[string]*Value{}, sources: map[string]string{}},
 		given:     schema.Given(task, rest), task: task, host: map[string]string{},
 	}
-	for name, on := range hostFlags {
-		if on {
+	for _, name := range slices.Sorted(maps.Keys(hostFlags)) {
+		if hostFlags[name] {
 			b.host[fold(name)] = name
 		}
 	}

@@ -181,6 +181,11 @@ func TestInterpolationsAsObserved(t *testing.T) {
 			// Texts that want quotes there for no good reason.
 			"${oc.env:KGT_UNSET,~/x}": "str:~/x", "${oc.env:KGT_UNSET,a=b}": "str:a=b", "${oc.env:KGT_UNSET,a#b}": "str:a#b",
 			"${oc.env:KGT_UNSET,ü}": "str:ü", "${oc.env:KGT_UNSET,a(b)}": "str:a(b)",
+			// A space at the end is dropped there, but not behind a colon.
+			"${oc.env:KGT_UNSET,oc.select: }": "str:oc.select:",
+			// A value that is yet to be given is an error there even where nobody asks for it.
+			"${oc.dict.values:a}": []any{"int:1", []any{"str:x", "str:y", map[string]any{"z": "int:3"}}, "str:text", "null", "float:1.0", "bool:True",
+				"str:", "str:???", "str:d", map[string]any{"k": "str:v"}},
 		})
 	}
 }

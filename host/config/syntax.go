@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -30,7 +31,7 @@ func yamlSyntax(err error, name string, data []byte) problem.Problem {
 		}
 	}
 	if m := unknownAnchor.FindStringSubmatch(text); m != nil {
-		line = lineOf(data, strings.Index(string(data), "*"+m[1]))
+		line = lineOf(data, bytes.Index(data, []byte("*"+m[1])))
 		text = fmt.Sprintf("there is no anchor &%s before the alias *%s", m[1], m[1])
 	} else if at := badCharacter(data); at >= 0 && (strings.Contains(text, "UTF-8") || strings.Contains(text, "control characters")) {
 		line = lineOf(data, at)
@@ -47,7 +48,7 @@ func lineOf(data []byte, offset int) int {
 	if offset < 0 {
 		return 1
 	}
-	return 1 + strings.Count(string(data[:offset]), "\n")
+	return 1 + bytes.Count(data[:offset], []byte("\n"))
 }
 
 func lineText(data []byte, line int) string {

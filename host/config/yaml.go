@@ -1,4 +1,3 @@
-//nolint:staticcheck // sigs.k8s.io/yaml names its own node package deprecated; it is the YAML library of this project.
 package config
 
 import (
@@ -215,8 +214,8 @@ func (r *yamlReader) scalar(n *yaml.Node) any {
 		case float64:
 			return f
 		case json.Number:
-			real, _ := f.Float64()
-			return real
+			number, _ := f.Float64()
+			return number
 		}
 	default:
 		r.complain(n, fmt.Sprintf("the tag %s means nothing here", tag), "put a text that begins with ! into quotes")

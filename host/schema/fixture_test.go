@@ -3,6 +3,7 @@ package schema_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -124,5 +125,29 @@ func TestPluginRoundTrip(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(`{"Tasks": 3}`), &back); err == nil {
 		t.Error("a plugin that is none was read")
+	}
+}
+
+func TestJSONSchemaText(t *testing.T) {
+	text, err := schema.JSONSchemaText(upscale(), backbone())
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "schema_upscale.json", text)
+	var b bytes.Buffer
+	if err := schema.DescribeJSON(&b, plugin(), "Upscale", backbone()); err != nil {
+		t.Fatal(err)
+	}
+	var described struct {
+		Tasks []struct {
+			Schema any `json:"config_schema"`
+		}
+	}
+	var alone any
+	if err := errors.Join(json.Unmarshal(b.Bytes(), &described), json.Unmarshal(text, &alone)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(alone, described.Tasks[0].Schema); diff != "" {
+		t.Errorf("alone and in the description (-alone +described):\n%s", diff)
 	}
 }

@@ -24,9 +24,7 @@ func Validate(task *Task, args []string) []problem.Problem {
 		}
 	}
 	// Words without a flag may be values of flags that nobody declared.
-	if !task.OpenArguments {
-		p.assign()
-	} else if len(p.bare) > 0 {
+	if task.OpenArguments && len(p.bare) > 0 {
 		for _, a := range p.positionals {
 			p.found = append(p.found, occurrence{argument: a, spelling: a.Name})
 		}
@@ -110,7 +108,7 @@ func short(s string) string {
 
 // sameNumber reports whether a choice is a number and the value another spelling of it.
 func sameNumber(choice any, value string) bool {
-	text := ""
+	var text string
 	switch c := choice.(type) {
 	case json.Number:
 		text = c.String()
@@ -157,7 +155,7 @@ func (a *Argument) metavar() string {
 	if a.Arity == "0" {
 		return ""
 	}
-	word := ""
+	var word string
 	switch {
 	case len(a.Choices) > 0 && len(a.Choices) <= 8:
 		word = "{" + strings.Join(a.choiceWords(), ",") + "}"
