@@ -86,7 +86,8 @@ def _outline(name: str, cls: Any, template: Optional[Template]) -> Any:
     _say(task, cls)
     if template is not None:
         task.template.CopyFrom(nodes.describe(template))
-    if template is None or template.input_mode is None or not _built_in(template):
+    own_loader = device and (template is None or template.dataloader is None)
+    if own_loader or template is None or template.input_mode is None or not _built_in(template):
         task.capabilities.append("list")
     base, check = (KagurazakaVanillaTorchTaskV1, "is_each_executed") if device else (KagurazakaTask, "is_executed")
     own = getattr(cls, check, None) not in (None, getattr(base, check))

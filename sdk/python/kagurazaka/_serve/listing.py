@@ -40,7 +40,7 @@ class Lister:
         """Answer a ListRequest."""
         self._encoder = Encoder(request.max_items, request.max_bytes)
         try:
-            items = self.opened.task.generate_tasks()
+            items = self._items()
             if not isinstance(items, (list, tuple)):
                 if isinstance(items, Sequence):
                     items = list(items)
@@ -63,6 +63,12 @@ class Lister:
             raise
         except BaseException as error:
             self._tell(error=failures.of_exception(error))
+
+    def _items(self) -> Any:
+        template = self.opened.template
+        if self.opened.is_device and template is not None:
+            return template.listed(list)
+        return self.opened.task.generate_tasks()
 
     def _keep(self, items: Any, owned: bool) -> None:
         listed = keep(items, owned)

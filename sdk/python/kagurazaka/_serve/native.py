@@ -9,7 +9,6 @@ from ..template import _state
 from ..template.io import FileTriplet
 from .items import is_output
 from .opened import OpenedTask
-from .staging import make_in_place
 
 Call = Callable[..., Any]
 
@@ -45,13 +44,12 @@ def without_outputs(item: dict[str, Any]) -> dict[str, Any]:
 def _staged(opened: OpenedTask, process: Call) -> Call:
     stager, template = opened.stager, opened.template
     assert template is not None
-    makes_folder = opened.makes_folder
     if stager is None:
 
         def in_place(**item: Any) -> None:
             if "output" not in item:
                 item = {**item, **template.outputs(item)}
-            make_in_place(item, makes_folder)
+            template.make_folders(item)
             process(**item)
 
         return in_place

@@ -147,9 +147,9 @@ class Nursery:
             error = failures.unsupported("List comes after Open")
             self._send(pb.ListResponse(error=error).SerializeToString())
         else:
-            if self.opened.is_device:
-                from . import device
+            from . import device
 
+            if self.opened.is_device and not device.host_makes_items(self.opened):
                 device.list_batches(self.opened, self._send)
             else:
                 lister = Lister(self.opened, self._send, self.serve_others, self._share)

@@ -11,7 +11,7 @@ from typing import Any, Optional
 from ..task.normal import KagurazakaTask
 from ..template import _state
 from ..template._template import Template
-from ..template.io import InputFromWhateverJsonl, OutputByFilenameSubfoldering
+from ..template.io import InputFromWhateverJsonl
 from . import failures, nodes, taskfile
 from .describe import no_such_task
 from .failures import UserMistake
@@ -29,15 +29,12 @@ class OpenedTask:
         # The host has listed inputs, computed outputs and checked what is finished.
         self.native = template is not None and items_are_complete
         self.stager: Optional[Stager] = None
+        # A device task's own DataLoader, once it was asked for.
+        self.loader: Any = None
 
     @property
     def is_device(self) -> bool:
         return taskfile.is_device(type(self.task))
-
-    @property
-    def makes_folder(self) -> bool:
-        """Whether the item's output is a folder."""
-        return self.template is not None and isinstance(self.template.output_mode, OutputByFilenameSubfoldering)
 
     @property
     def input_is_triplet(self) -> bool:

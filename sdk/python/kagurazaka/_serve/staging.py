@@ -6,7 +6,6 @@ import os
 import shutil
 from typing import Any
 
-from ..template import _state
 from ..template.io import FileTriplet
 from .items import is_output
 
@@ -118,9 +117,3 @@ class Stager:
 def _inside(path: str, folder: str) -> bool:
     return path.startswith(folder + "/")
 
-
-def make_in_place(outputs: dict[str, Any], makes_folder: bool) -> None:
-    """Make the folders that outputs need when nothing is staged."""
-    root = outputs.get("output")
-    if isinstance(root, FileTriplet):
-        _state.make_folder(root.path if makes_folder else os.path.dirname(root.path) or ".")

@@ -75,6 +75,8 @@ class Template:
         if _state.outputs is not None:
             found = _state.outputs.get(_state.key_of(item))
             if found is not None:
+                if _state.stager is None:
+                    self.make_folders(found)
                 return found
         return self.output_mode.get_output_params(output_path=self.hard_shard_mode.get_shard_output(), **item)
 
@@ -111,6 +113,13 @@ class Template:
             stager.abort()
             raise
         stager.commit()
+
+    def make_folders(self, outputs: dict[str, Any]) -> None:
+        """Make the folder that built-in output modes promise, for outputs that the host has computed."""
+        root = outputs.get("output")
+        if root is not None:
+            folder = isinstance(self.output_mode, OutputByFilenameSubfoldering)
+            _state.make_folder(root.path if folder else os.path.dirname(root.path) or ".")
 
     def _discard(self, outputs: dict[str, Any]) -> None:
         """Remove the folder that was made for an item's outputs, unless something was written: it would count as

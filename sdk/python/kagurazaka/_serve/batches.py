@@ -1,0 +1,135 @@
+"""What is done with a loaded batch: bookkeeping, inference here, postprocessing in a thread."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import Any, Callable, Optional, Sequence
+
+from ..task.torch_vanilla import KagurazakaVanillaTorchTaskV1 as Base
+from ..task.torch_vanilla import batch_length, element_of, has_elements, results_of
+from . import failures
+from .ledger import Item
+from .opened import OpenedTask
+
+
+class Batches:
+    """Works on batches in their order, one inferred while the one before it is postprocessed."""
+
+    def __init__(self, opened: OpenedTask, device: str) -> None:
+        task = opened.task
+        kind = type(task)
+        self.task = task
+        self.device = device
+        self.template = opened.template
+        # Option C: the task does it all.
+        self.takes_over = kind.process is not Base.process or kind.__call__ is not Base.__call__
+        # Option B: the task postprocesses whole batches, or looks at whole batches for what is finished.
+        self.postprocesses = kind.postprocess is not Base.postprocess
+        self.checks_batches = kind.is_executed is not Base.is_executed
+        self.checks_each = kind.is_each_executed is not Base.is_each_executed
+        if opened.native and self.template is not None and self.template.finish_check_mode is not None:
+            # The host has checked.
+            self.checks_each = False
+        self.jobs: queue.Queue[Optional[Callable[[], None]]] = queue.Queue(maxsize=1)
+        self.thread = threading.Thread(target=self._work, name="kagurazaka-postprocess", daemon=True)
+        self.thread.start()
+
+    def _work(self) -> None:
+        while (job := self.jobs.get()) is not None:
+            job()
+
+    def then(self, job: Callable[[], None]) -> None:
+        """Do something once everything before it was postprocessed."""
+        self.jobs.put(job)
+
+    def close(self) -> None:
+        self.jobs.put(None)
+        self.thread.join()
+
+    def whole(self, batch: Any, item: Item) -> None:
+        """Work on a batch that is one item of the run."""
+        self.elements(batch, [item] * batch_length(batch))
+
+    def elements(self, batch: Any, items: Sequence[Item]) -> None:
+        """Work on a batch; entry i belongs to items[i]. Finishing the items is the caller's affair (`then`)."""
+        try:
+            left = self._unfinished(batch, items)
+        except BaseException as error:
+            _fail(items, error)
+            return
+        if not left:
+            return
+        if len(left) < len(items):
+            batch = _select(batch, left)
+            items = [items[i] for i in left]
+        for item in items:
+            item.work()
+        try:
+            if self.takes_over:
+                # It may do what it likes with files, so the batch before it is finished first.
+                self._drain()
+                self.task(device=self.device, batch=batch)
+                return
+            size = batch_length(batch)
+            results = self.task.inference(self.device, size, **batch)
+        except BaseException as error:
+            _fail(items, error)
+            return
+        self.jobs.put(lambda: self._postprocess(size, results, batch, items))
+
+    def _drain(self) -> None:
+        done = threading.Event()
+        self.jobs.put(done.set)
+        done.wait()
+
+    def _unfinished(self, batch: Any, items: Sequence[Item]) -> list[int]:
+        """The positions that are to be worked on. The others' items are marked as skipped."""
+        everything = list(range(len(items)))
+        if self.checks_batches:
+            left = [] if self.task.is_executed(batch) else everything
+        elif self.checks_each:
+            left = [i for i in everything if not self.task.is_each_executed(**element_of(batch, i))]
+            if left and (self.template is None or not _selectable(batch, len(items))):
+                # Without a template, a batch of which anything is left is done as a whole.
+                left = everything
+        else:
+            left = everything
+        for i in set(everything).difference(left):
+            items[i].skip()
+        return left
+
+    def _postprocess(self, size: int, results: Any, batch: Any, items: Sequence[Item]) -> None:
+        if self.postprocesses:
+            try:
+                self.task.postprocess(size, results, **batch)
+            except BaseException as error:
+                _fail(items, error)
+            return
+        if not has_elements(results):
+            return
+        for i in range(size):
+            try:
+                self.task.postprocess_each(i, size, **element_of(batch, i), **results_of(results, i))
+            except BaseException as error:
+                _fail(items[i : i + 1], error)
+
+
+def _fail(items: Sequence[Item], error: BaseException) -> None:
+    problem = failures.of_exception(error)
+    for item in items:
+        item.fail(problem)
+
+
+def _selectable(batch: Any, size: int) -> bool:
+    return all(hasattr(value, "__getitem__") and len(value) == size for value in batch.values()) and all(
+        isinstance(value, (list, tuple)) or hasattr(value, "shape") for value in batch.values()
+    )
+
+
+def _select(batch: Any, positions: list[int]) -> dict[str, Any]:
+    """The batch's entries at those positions."""
+    return {
+        key: value[positions] if hasattr(value, "shape") else type(value)(value[i] for i in positions)
+        for key, value in batch.items()
+    }

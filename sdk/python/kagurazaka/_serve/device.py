@@ -1,0 +1,117 @@
+"""Device tasks on one device, in one process that was started, not forked.
+
+Which items the host sees depends on who makes the batches:
+
+- A template with an input_mode and `dataloader`: items are what the input mode lists. The host leaves out finished ones
+  before they are loaded and sends the others; batches of `batch_size` are made of them here, in their order, by torch's own
+  DataLoader with the task's keyword arguments. (Its `shuffle`, `sampler` and `drop_last` have no meaning for a stream.)
+- Otherwise (`get_dataset`, `get_dataloader`): an item is one batch of the task's own DataLoader, by its number; List answers
+  with how many there are. A loader without a length is one item in all.
+
+Loading, inference and postprocessing overlap: loader processes are ahead by what the DataLoader prefetches, and a thread
+postprocesses one batch while the next is inferred.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional
+
+from .._proto import plugin_pb2 as pb
+from . import failures
+from .batches import Batches
+from .heartbeat import Heartbeat
+from .ledger import Ledger
+from .opened import OpenedTask
+
+Receive = Callable[[], Optional[bytes]]
+Send = Callable[[bytes], None]
+
+
+def host_makes_items(opened: OpenedTask) -> bool:
+    """Whether items are a template's inputs, rather than batches of the task's own loader."""
+    template = opened.template
+    return template is not None and template.input_mode is not None and template.dataloader is not None
+
+
+def list_batches(opened: OpenedTask, send: Send) -> None:
+    """Answer List for a task with a loader of its own."""
+    try:
+        count = own_loader(opened)[1]
+    except BaseException as error:
+        send(pb.ListResponse(error=failures.of_exception(error)).SerializeToString())
+        return
+    send(pb.ListResponse(indexed=1 if count is None else count).SerializeToString())
+
+
+def own_loader(opened: OpenedTask) -> tuple[Any, Optional[int]]:
+    """The task's DataLoader, made once, and its length if it has one."""
+    if opened.loader is None:
+        opened.loader = opened.task.get_dataloader()
+    try:
+        return opened.loader, len(opened.loader)
+    except TypeError:
+        return opened.loader, None
+
+
+class DeviceServer:
+    """Answers the chunks of a Run stream for a device task."""
+
+    def __init__(self, opened: OpenedTask, request: Any) -> None:
+        self.opened = opened
+        self.device = request.device or "cuda"
+        opened.task.load_model(self.device)
+        self.heartbeat = Heartbeat(request.heartbeat_path)
+
+    def serve(self, receive: Receive, send: Send) -> None:
+        """Until receive returns None."""
+        ledger = Ledger(self.heartbeat, send)
+        batches = Batches(self.opened, self.device)
+        try:
+            if host_makes_items(self.opened):
+                from .loading import serve_items
+
+                serve_items(self.opened, batches, ledger, receive)
+            else:
+                self._serve_batches(batches, ledger, receive)
+        finally:
+            batches.close()
+
+    def _serve_batches(self, batches: Batches, ledger: Ledger, receive: Receive) -> None:
+        loader, length = own_loader(self.opened)
+        source = Numbered(loader)
+        while (request := receive()) is not None:
+            chunk = ledger.begin(pb.RunRequest.FromString(request).chunk)
+            for index, number in enumerate(_numbers(chunk.message)):
+                item = ledger.item(chunk, index)
+                try:
+                    todo = source.rest() if length is None else [source.batch(number)]
+                    for batch in todo:
+                        batches.whole(batch, item)
+                except BaseException as error:
+                    item.fail(failures.of_exception(error))
+                batches.then(item.finish)
+
+
+def _numbers(chunk: Any) -> list[int]:
+    return [n for part in chunk.parts for n in range(part.range.first, part.range.first + part.range.count)]
+
+
+class Numbered:
+    """A loader's batches by number. Going back starts it again."""
+
+    def __init__(self, loader: Any) -> None:
+        self.loader = loader
+        self.batches: Any = None
+        self.next = 0
+
+    def batch(self, number: int) -> Any:
+        if self.batches is None or number < self.next:
+            self.batches, self.next = iter(self.loader), 0
+        batch = None
+        while self.next <= number:
+            self.next += 1
+            batch = next(self.batches)
+        return batch
+
+    def rest(self) -> Any:
+        return iter(self.loader)

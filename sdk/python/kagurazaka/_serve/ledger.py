@@ -1,0 +1,107 @@
+"""What became of the items of chunks whose items are finished out of order and by several threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import Any, Callable, Optional
+
+from .._proto import plugin_pb2 as pb
+from .heartbeat import FAILED, SKIPPED, Heartbeat
+
+_DONE = 255
+
+
+class Chunk:
+    """A chunk whose items are not all finished yet."""
+
+    def __init__(self, message: Any, count: int) -> None:
+        self.message = message
+        self.count = count
+        self.outcomes = bytearray(count)
+        self.left = count
+        self.oldest = 0
+        self.failures: list[Any] = []
+        self.began = time.perf_counter_ns()
+        self.here = 0
+
+
+class Item:
+    """One item of a chunk. Its outcome is what was said before `finish`, "done" if nothing was."""
+
+    def __init__(self, ledger: Ledger, chunk: Chunk, index: int) -> None:
+        self.ledger, self.chunk, self.index = ledger, chunk, index
+        self.skipped = False
+        self.error: Optional[Any] = None
+        self.worked = False
+
+    def skip(self) -> None:
+        """Found finished. A batch of which a part was worked on is not skipped."""
+        self.skipped = not self.worked
+
+    def work(self) -> None:
+        self.worked, self.skipped = True, False
+
+    def fail(self, error: Any) -> None:
+        """The first error is the one that counts."""
+        if self.error is None:
+            self.error = error
+
+    def finish(self) -> None:
+        self.ledger.finish(self)
+
+
+class Ledger:
+    """The chunks that are not answered yet, in their order."""
+
+    def __init__(self, heartbeat: Heartbeat, send: Callable[[bytes], None]) -> None:
+        self.heartbeat = heartbeat
+        self.send = send
+        self.chunks: deque[Chunk] = deque()
+        self.lock = threading.Lock()
+
+    def begin(self, message: Any, count: Optional[int] = None) -> Chunk:
+        if count is None:
+            count = sum(part.range.count for part in message.parts)
+        chunk = Chunk(message, count)
+        chunk.here = self.heartbeat.begin(message.slot, message.id, count)
+        with self.lock:
+            self.chunks.append(chunk)
+            self._answer()
+        return chunk
+
+    def item(self, chunk: Chunk, index: int) -> Item:
+        return Item(self, chunk, index)
+
+    def finish(self, item: Item) -> None:
+        chunk, outcome = item.chunk, _DONE
+        with self.lock:
+            page, at = self.heartbeat.page, self.heartbeat.outcomes(chunk.message.slot) + item.index
+            if item.error is not None:
+                outcome = page[at] = FAILED
+                chunk.failures.append(pb.ItemFailure(index=item.index, error=item.error))
+            elif item.skipped:
+                outcome = page[at] = SKIPPED
+            chunk.outcomes[item.index] = outcome
+            while chunk.oldest < chunk.count and chunk.outcomes[chunk.oldest]:
+                chunk.oldest += 1
+            self.heartbeat.words[chunk.here] = chunk.oldest
+            chunk.left -= 1
+            self._answer()
+
+    def _answer(self) -> None:
+        while self.chunks and self.chunks[0].left == 0:
+            chunk = self.chunks.popleft()
+            result = pb.ChunkResult(
+                id=chunk.message.id, count=chunk.count, busy_ns=time.perf_counter_ns() - chunk.began
+            )
+            result.failures.extend(sorted(chunk.failures, key=lambda failure: failure.index))
+            first = 0
+            while (first := chunk.outcomes.find(SKIPPED, first)) >= 0:
+                end = first
+                while end < chunk.count and chunk.outcomes[end] == SKIPPED:
+                    end += 1
+                result.skipped.add(first=first, count=end - first)
+                first = end
+            self.send(pb.RunResponse(result=result).SerializeToString())
