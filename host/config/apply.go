@@ -99,7 +99,12 @@ func (a *applier) apply(current *template.Node, v *Value, p place) *template.Nod
 	if current == nil {
 		current = &template.Node{}
 	}
-	if v.unresolved || v.isMissing() {
+	if v.unresolved {
+		// Its problem is told already; the source lets problem.Fresh leave out what follows from it.
+		current.Origin = v.Source
+		return current
+	}
+	if v.isMissing() {
 		return current
 	}
 	if v.Kind == KindMap {

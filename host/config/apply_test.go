@@ -239,3 +239,18 @@ func TestMixinJSON(t *testing.T) {
 		t.Error("sections came from nowhere")
 	}
 }
+
+func TestWhatCouldNotBeResolvedIsToldOnce(t *testing.T) {
+	cfg, known := Load(Sources{Mixins: []string{"hard_shard_mode.input_path=${photos}", "finish_check_mode.mode=${mode}", "soft_shard=${shard}"}})
+	got, problems := Apply(tmpl(), cfg.Mixin)
+	if len(known) != 3 || len(problems) != 0 {
+		t.Errorf("loading: %v, applying: %v", lines(known), lines(problems))
+	}
+	input := got.Get("hard_shard_mode").Get("input_path")
+	if input.Kind != template.KindPlaceholder {
+		t.Fatalf("the path became %s", show(input))
+	}
+	if left := problem.Fresh(known, []problem.Problem{{Source: input.Origin, Message: "still to fill"}}); len(left) != 0 {
+		t.Errorf("told again: %v", left)
+	}
+}

@@ -89,6 +89,22 @@ func Unique(problems []Problem) []Problem {
 	return kept
 }
 
+// Fresh returns those problems of found whose source has none in known: what is wrong because a value could not be read
+// in the first place says nothing new. Problems without a source are all kept.
+func Fresh(known, found []Problem) []Problem {
+	told := make(map[string]bool, len(known))
+	for _, p := range known {
+		told[p.Source] = !p.Warning || told[p.Source]
+	}
+	var fresh []Problem
+	for _, p := range found {
+		if p.Source == "" || !told[p.Source] {
+			fresh = append(fresh, p)
+		}
+	}
+	return fresh
+}
+
 // Render writes every problem once: a line that begins with "error:" or "warning:", and a line below it for what was
 // meant. Errors come before warnings.
 func Render(w io.Writer, problems []Problem) error {

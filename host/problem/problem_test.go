@@ -62,3 +62,11 @@ func TestMeant(t *testing.T) {
 		}
 	}
 }
+
+func TestFresh(t *testing.T) {
+	known := []Problem{{Source: "cfg.yaml:1:2", Message: "no such key"}, {Source: "cfg.yaml:2:2", Warning: true}, {Message: "no source"}}
+	got := Fresh(known, []Problem{{Source: "cfg.yaml:1:2", Message: "still to fill"}, {Source: "cfg.yaml:2:2", Message: "a"}, {Message: "b"}})
+	if len(got) != 2 || got[0].Message != "a" || got[1].Message != "b" {
+		t.Errorf("got %v", got)
+	}
+}
