@@ -55,10 +55,8 @@ func globSteps(in, text string) (string, []globStep) {
 
 // walkGlob lists what matches, names sorted within a folder, depth first. Links are followed.
 func (w *walk) walkGlob() error {
-	if !strings.HasPrefix(w.t.input.glob, "/") {
-		if err := w.root(); err != nil {
-			return err
-		}
+	if err := w.t.CheckInputs(); err != nil {
+		return err
 	}
 	base, steps := globSteps(w.t.inputPath, w.t.input.glob)
 	return w.glob(base, steps, nil, false)

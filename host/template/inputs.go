@@ -5,11 +5,32 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 )
 
-// root checks that the input folder can be listed at all.
-func (w *walk) root() error {
-	path := w.t.inputPath
+// CheckInputs reports inputs that cannot be listed at all, as *InputError, without listing them. Walk checks the same.
+func (t *Template) CheckInputs() error {
+	switch {
+	case t.input == nil || !t.Native():
+		return nil
+	case t.input.jsonl != "":
+		if kind, err := pathExists(t.input.jsonl, true); err == nil && kind == kindOther {
+			// Opening a pipe and closing it again would end who writes into it.
+			return nil
+		}
+		file, err := t.openLines()
+		if err == nil {
+			err = file.Close()
+		}
+		return err
+	case t.input.kind == inputGlob && strings.HasPrefix(t.input.glob, "/"):
+		return nil
+	}
+	return t.checkFolder()
+}
+
+func (t *Template) checkFolder() error {
+	path := t.inputPath
 	kind, err := pathExists(path, true)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -31,9 +52,9 @@ func (w *walk) root() error {
 func (w *walk) lost(path string, err error) {
 	switch {
 	case isMissing(err):
-		w.warn(Warning{path, "the folder vanished while it was listed", err}, true)
+		w.warn(Warning{path, "the folder vanished while it was listed", err}, false)
 	case isLoop(err):
-		w.warn(Warning{path, "the link leads round in a circle", err}, true)
+		w.warn(Warning{path, "the link leads round in a circle", err}, false)
 	default:
 		w.warn(Warning{path, "the folder cannot be read, so what is in it is left out", err}, true)
 	}
@@ -69,7 +90,7 @@ func (w *walk) kind(dir folder, path string, n name) (fileKind, bool) {
 // walkExts lists a folder's files by name, then its folders by name, each in the same way. Links to folders are
 // neither entered nor listed; links that lead nowhere are files.
 func (w *walk) walkExts() error {
-	if err := w.root(); err != nil {
+	if err := w.t.CheckInputs(); err != nil {
 		return err
 	}
 	return w.exts(w.t.inputPath, ".")
@@ -134,7 +155,7 @@ func (w *walk) extsFiles(dir folder, path string) []string {
 
 // walkSubDirectories lists the folders at one depth. Links are followed.
 func (w *walk) walkSubDirectories() error {
-	if err := w.root(); err != nil {
+	if err := w.t.CheckInputs(); err != nil {
 		return err
 	}
 	path := w.t.inputPath

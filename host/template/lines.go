@@ -16,11 +16,11 @@ const maxLine = 32 << 20
 // walkLines reads the items from a file. Empty lines are left out.
 func (w *walk) walkLines() error {
 	path := w.t.input.jsonl
-	file, err := os.Open(path)
+	file, err := w.t.openLines()
 	if err != nil {
-		return &InputError{Path: path, Message: "the file cannot be opened", Err: errors.Unwrap(err)}
+		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	r := bufio.NewReaderSize(file, 256<<10)
 	var long []byte
 	for number := uint64(1); ; number++ {
@@ -45,6 +45,19 @@ func (w *walk) walkLines() error {
 			return w.tick()
 		}
 	}
+}
+
+func (t *Template) openLines() (*os.File, error) {
+	path := t.input.jsonl
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, &InputError{Path: path, Message: "the file cannot be opened", Err: errors.Unwrap(err)}
+	}
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		_ = file.Close()
+		return nil, &InputError{Path: path, Message: "it is a folder, where a JSON Lines file should be"}
+	}
+	return file, nil
 }
 
 var errLong = fmt.Errorf("is longer than %d MiB", maxLine>>20)

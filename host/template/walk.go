@@ -16,7 +16,7 @@ type Counters struct {
 	InShard atomic.Uint64
 	// Done counts those in the shard that were found finished, ToDo the others.
 	Done, ToDo atomic.Uint64
-	// Warnings counts calls of Warn; Unreadable those of them about a folder that could not be read.
+	// Warnings counts calls of Warn; Unreadable those of them about a folder of inputs whose items are left out.
 	Warnings, Unreadable atomic.Uint64
 }
 

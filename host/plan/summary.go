@@ -1,0 +1,55 @@
+package plan
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// Summary is what a run would do.
+type Summary struct {
+	// Listed counts all items; InShard those of this run's shard, of which Done are finished and ToDo are not.
+	Listed, InShard, Done, ToDo uint64
+	// Shards has the counts of every shard of soft_shard, by index; nil where there is one alone.
+	Shards []template.ShardCount
+	// First are the first items to do, as workers would get them.
+	First []json.RawMessage
+	// Warnings are the first of what listing met and went on from; WarningCount counts all.
+	Warnings     []template.Warning
+	WarningCount uint64
+	// Unlisted is how many folders of inputs could not be read.
+	Unlisted uint64
+}
+
+// maxWarnings is how many warnings a Summary keeps.
+const maxWarnings = 100
+
+// Summarise lists everything and says what a run would do, without doing any of it. It keeps the first items to do, at
+// most firstN. The errors are those of template.Walk.
+func Summarise(ctx context.Context, t *template.Template, firstN int) (Summary, error) {
+	var s Summary
+	var c template.Counters
+	if n := t.ShardCount(); n > 1 {
+		s.Shards = make([]template.ShardCount, n)
+	}
+	err := t.Walk(ctx, template.WalkOptions{
+		Counters: &c,
+		Shards:   s.Shards,
+		Item: func(line []byte) error {
+			if len(s.First) < firstN {
+				s.First = append(s.First, slices.Clone(line))
+			}
+			return nil
+		},
+		Warn: func(w template.Warning) {
+			if len(s.Warnings) < maxWarnings {
+				s.Warnings = append(s.Warnings, w)
+			}
+		},
+	})
+	s.Listed, s.InShard, s.Done, s.ToDo = c.Listed.Load(), c.InShard.Load(), c.Done.Load(), c.ToDo.Load()
+	s.WarningCount, s.Unlisted = c.Warnings.Load(), c.Unreadable.Load()
+	return s, err
+}
