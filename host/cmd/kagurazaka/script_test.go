@@ -97,7 +97,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "noorphans": noOrphans, "tmpfs": mountTmpfs, "asuser": asUser, "patch": patch,
-			"killwhen": killWhen, "count": count, "many": many,
+			"killwhen": killWhen, "count": count, "many": many, "newline": newline, "replace-checkout": replaceCheckout,
 		},
 	})
 }
@@ -264,4 +264,21 @@ func many(ts *testscript.TestScript, _ bool, args []string) {
 	for i := range n {
 		ts.Check(os.WriteFile(filepath.Join(dir, fmt.Sprintf("f%05d%s", i, args[2])), []byte("x"), 0o644))
 	}
+}
+
+// newline DIR makes a file with a line end in its name.
+func newline(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[0]), "two\nlines.txt"), nil, 0o644))
+}
+
+// replace-checkout GOMOD completes a go.mod with the checkout's requirements, and the checkout itself in place of the
+// published module.
+func replaceCheckout(ts *testscript.TestScript, _ bool, args []string) {
+	own, err := os.ReadFile(filepath.Join(ts.Getenv("CHECKOUT"), "go.mod"))
+	ts.Check(err)
+	lines := strings.Split(string(own), "\n")
+	module := strings.TrimPrefix(lines[0], "module ")
+	text := ts.ReadFile(args[0]) + strings.Join(lines[1:], "\n") +
+		fmt.Sprintf("\nrequire %s v0.0.0\nreplace %s => %s\n", module, module, ts.Getenv("CHECKOUT"))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
 }

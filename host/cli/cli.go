@@ -1,0 +1,181 @@
+// Package cli is the host's command line: one file a command.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"github.com/hashicorp/go-hclog"
+	"golang.org/x/term"
+
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/progress"
+)
+
+// Streams are what a command reads and writes.
+type Streams struct {
+	Out, Err io.Writer
+	// OutTerminal and ErrTerminal say that the stream is a terminal.
+	OutTerminal, ErrTerminal bool
+	// Width is the terminal's width in columns; nil: 80.
+	Width func() int
+}
+
+// System returns the streams of this process.
+func System() Streams {
+	return Streams{
+		Out: os.Stdout, Err: os.Stderr,
+		OutTerminal: term.IsTerminal(int(os.Stdout.Fd())), ErrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
+		Width: func() int {
+			for _, f := range []*os.File{os.Stderr, os.Stdout} {
+				if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+					return w
+				}
+			}
+			return 80
+		},
+	}
+}
+
+// Signals are how a run is told to end.
+type Signals struct {
+	// Drain is closed by the first signal.
+	Drain <-chan struct{}
+}
+
+// Main runs a command line (without the program's name) and returns the exit code. ctx ends everything at once.
+func Main(ctx context.Context, args []string, streams Streams, signals Signals, version string) int {
+	a := &app{streams: streams, signals: signals, version: version}
+	if streams.Width == nil {
+		a.streams.Width = func() int { return 80 }
+	}
+	err := a.main(ctx, args)
+	code := exitcode.Of(err)
+	if err != nil && ctx.Err() != nil && !errors.As(err, new(*exitcode.Error)) {
+		code = exitcode.Interrupted
+	}
+	if err != nil {
+		a.report(err, code)
+	}
+	return code
+}
+
+// app is one invocation.
+type app struct {
+	streams Streams
+	signals Signals
+	version string
+	args    []string
+
+	parser  *kong.Kong
+	grammar grammar
+	split   *split
+	screen  *progress.Screen
+	log     hclog.Logger
+	// summarised says that a summary was printed: what follows is no news for a program that reads JSON.
+	summarised bool
+}
+
+func (a *app) main(ctx context.Context, args []string) error {
+	a.args = args
+	parser, err := newParser(&a.grammar)
+	if err != nil {
+		return fmt.Errorf("building the command line's grammar: %w", err)
+	}
+	a.parser = parser
+	a.log = hclog.NewNullLogger()
+	if len(args) > 0 && args[0] == completeCommand {
+		return a.complete(ctx, args[1:])
+	}
+	if err := a.parse(nil); err != nil {
+		return err
+	}
+	a.startLog()
+	f := &a.grammar.hostFlags
+	switch {
+	case f.Version:
+		_, err := fmt.Fprintf(a.streams.Out, "kagurazaka %s\n", a.version)
+		return err
+	case f.HelpKagurazaka:
+		return a.hostHelp()
+	}
+	switch a.split.command {
+	case "plan":
+		return a.plan(ctx)
+	case "describe":
+		return a.describe(ctx)
+	case "init":
+		return a.initConfig(ctx)
+	case "completion":
+		return a.completion()
+	default:
+		return a.run(ctx)
+	}
+}
+
+// parse takes the command line apart and lets kong read the host's part. yielded flags are the task's.
+func (a *app) parse(yielded map[string]bool) error {
+	s, err := splitArgs(a.args, knownFlags(a.parser, backboneArguments(), yielded), a.parser)
+	if err != nil {
+		return err
+	}
+	a.split = s
+	a.grammar = grammar{}
+	if _, err := a.parser.Parse(append([]string{s.command}, s.host...)); err != nil {
+		return exitcode.With(exitcode.Usage, fmt.Errorf("%w; see kagurazaka -hk", err))
+	}
+	if a.grammar.KgDebug {
+		a.grammar.Verbose = max(a.grammar.Verbose, 2)
+	}
+	return nil
+}
+
+// startLog makes the log: on stderr, above the progress line where there is one.
+func (a *app) startLog() {
+	a.screen = progress.NewScreen(a.streams.Err, a.streams.Width)
+	level := hclog.Info
+	switch {
+	case a.grammar.Quiet:
+		level = hclog.Warn
+	case a.grammar.Verbose == 1:
+		level = hclog.Debug
+	case a.grammar.Verbose > 1:
+		level = hclog.Trace
+	}
+	color := hclog.ColorOff
+	if a.streams.ErrTerminal {
+		color = hclog.ForceColor
+	}
+	a.log = hclog.New(&hclog.LoggerOptions{
+		Name: "kagurazaka", Level: level, Output: a.screen, TimeFormat: "15:04:05.000", Color: color,
+	})
+}
+
+// report tells the user why the program ends with a code other than 0.
+func (a *app) report(err error, code int) {
+	if a.grammar.Progress == "json" && !a.summarised {
+		progress.PrintExit(a.streams.Out, code, err.Error())
+	}
+	var problems problem.Errors
+	if errors.As(err, &problems) {
+		_ = problem.Render(a.streams.Err, problems)
+		return
+	}
+	_, _ = fmt.Fprintf(a.streams.Err, "kagurazaka: %s\n", strings.TrimRight(err.Error(), "\n"))
+}
+
+// hostHelp prints the host's own help.
+func (a *app) hostHelp() error {
+	// Of the whole program, not of the default command.
+	a.parser.Stdout = a.streams.Out
+	app := &kong.Context{Kong: a.parser, Path: []*kong.Path{{App: a.parser.Model, Flags: a.parser.Model.Flags}}}
+	return kong.DefaultHelpPrinter(kong.HelpOptions{
+		Compact: true, NoExpandSubcommands: true, WrapUpperBound: a.streams.Width(), ValueFormatter: kong.DefaultHelpValueFormatter,
+	}, app)
+}

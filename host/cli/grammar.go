@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// grammar is the host's own command line. What it does not know belongs to the task, so kong never sees it: split.go
+// takes the host's words out of the command line first.
+type grammar struct {
+	hostFlags
+
+	Run        runCmd        `cmd:"" default:"withargs" help:"Run a task. The word run may be left out."`
+	Plan       planCmd       `cmd:"" help:"Say what a run would do: how many items are to do and done, and the first of them. Takes the same flags as a run; starts no worker."`
+	Describe   describeCmd   `cmd:"" help:"Say what tasks a plugin has and what they need."`
+	Init       initCmd       `cmd:"" help:"Write a commented configuration file for a task, to be filled and given to --cfg."`
+	Completion completionCmd `cmd:"" help:"Print a completion script for a shell."`
+}
+
+// hostFlags are the flags of every command. The names up to Help are those of kagurazaka 0.1.1 and always the host's;
+// the others give way to a task's argument of the same name, and are then written --kg-NAME.
+type hostFlags struct {
+	Backbone       string   `name:"backbone" default:"auto" enum:"auto,mp,cuda,torch_vanilla_single" help:"The execution model: ${enum}. auto: mp for normal tasks, cuda for device tasks."`
+	Cfg            string   `name:"cfg" placeholder:"FILE" help:"YAML file with task:, backbone: and mixin: sections."`
+	MixinCfg       string   `name:"mixin-cfg" placeholder:"FILE" help:"YAML file to merge into the template; wins over the mixin: section of --cfg."`
+	Mixin          []string `name:"mixin" sep:"none" placeholder:"KEY=VALUE" help:"Values to merge into the template (several after one flag, and several flags); win over both files."`
+	Help           bool     `name:"help" short:"h" help:"Show the task's help."`
+	HelpBackbone   bool     `name:"help-backbone" help:"Show the backbone's help (-hb)."`
+	HelpKagurazaka bool     `name:"help-kagurazaka" help:"Show this help (-hk)."`
+
+	Progress     string        `name:"progress" default:"auto" enum:"auto,bar,plain,json,none" help:"How to show progress: ${enum}. auto: a bar on a terminal, else plain lines."`
+	Python       string        `name:"python" placeholder:"EXE" env:"KAGURAZAKA_PYTHON" help:"The Python interpreter for task files that end in .py."`
+	StartTimeout time.Duration `name:"start-timeout" default:"60s" help:"How long a plugin may take to its handshake and to describe itself."`
+	Grace        time.Duration `name:"grace" default:"30s" help:"How long what is in flight may take after the first Ctrl-C."`
+	Verbose      int           `name:"verbose" short:"v" type:"counter" help:"Log more; twice: everything."`
+	Quiet        bool          `name:"quiet" short:"q" help:"Log warnings and errors alone; hides what tasks print."`
+	KgDebug      bool          `name:"kg-debug" help:"Log everything, and show tracebacks of failed items."`
+	Version      bool          `name:"version" help:"Print the version."`
+}
+
+type runCmd struct {
+	Plugin string `arg:"" optional:"" help:"An executable, a .py file, a folder or the name of an installed plugin."`
+	Task   string `arg:"" optional:"" help:"The task's name."`
+}
+
+type planCmd struct {
+	First  int    `name:"first" default:"10" help:"How many of the first items to show."`
+	JSON   bool   `name:"json" help:"Print one JSON object."`
+	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
+	Task   string `arg:"" optional:"" help:"The task's name."`
+}
+
+type describeCmd struct {
+	JSON   bool   `name:"json" help:"Print JSON, with a JSON Schema of each task's configuration file."`
+	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
+	Task   string `arg:"" optional:"" help:"The task's name; without one all tasks."`
+}
+
+type initCmd struct {
+	Force  bool   `name:"force" help:"Overwrite the file."`
+	Cfg    string `arg:"" optional:"" name:"cfg-file" help:"The file to write; - for stdout."`
+	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
+	Task   string `arg:"" optional:"" help:"The task's name."`
+}
+
+type completionCmd struct {
+	Shell string `arg:"" optional:"" help:"bash, zsh or fish."`
+}
+
+const description = `Load a task from a plugin and drive it over millions of items.
+
+A plugin is an executable, a Python task file, a folder or an installed name. Flags may stand anywhere; what is not
+listed here goes to the backbone (see -hb) or to the task (see kagurazaka PLUGIN TASK -h).
+
+Exit codes: 0 all done or skipped, 1 the run failed, 2 wrong usage or configuration, 3 some items failed, 130 interrupted.`
+
+func newParser(g *grammar) (*kong.Kong, error) {
+	return kong.New(g, kong.Name("kagurazaka"), kong.Description(description), kong.NoDefaultHelp(),
+		kong.Exit(func(int) {}))
+}
+
+// reserved are the host's flags that no task can have: those of kagurazaka 0.1.1.
+var reserved = map[string]bool{
+	"backbone": true, "cfg": true, "mixin-cfg": true, "mixin": true, "help": true, "help-backbone": true,
+	"help-kagurazaka": true, "num-process": true, "chunksize": true, "device": true,
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/config"
+	"github.com/kagurazaka/kagurazaka/host/schema"
+)
+
+// taskHelp answers -h. Its template shows what the given configuration makes of it.
+func (s *session) taskHelp(ctx context.Context) error {
+	if s.task == nil {
+		if s.wanted == "" {
+			return schema.DescribeText(s.streams.Out, s.described, s.streams.Width())
+		}
+		return s.needTask()
+	}
+	if err := s.configure(ctx); err != nil {
+		return err
+	}
+	task := *s.task
+	if tree, _ := config.Apply(task.Template, s.config.Mixin); tree != nil {
+		task.Template = tree
+	}
+	return schema.Help(s.streams.Out, &task, schema.HelpOptions{
+		Command: s.command(),
+		Width:   s.streams.Width(), Color: s.streams.OutTerminal,
+	})
+}
+
+// command is the command line up to the task, as a shell reads it.
+func (s *session) command() string {
+	return strings.Join([]string{"kagurazaka", quote(s.found.Command.Name), quote(s.task.Name)}, " ")
+}
+
+// backboneHelp answers -hb.
+func (s *session) backboneHelp() error { return s.printBackboneHelp(s.task) }
+
+var backboneSummaries = map[string]string{
+	"mp":   "The mp backbone: a pool of worker processes.",
+	"cuda": "The cuda backbone, for device tasks (torch_vanilla_single is its name in kagurazaka 0.1.1).",
+}
+
+// printBackboneHelp prints the flags of the backbone that would run the task; nil: no task is known.
+func (a *app) printBackboneHelp(task *schema.Task) error {
+	backbone := chooseBackbone(a.grammar.Backbone, task)
+	if _, err := fmt.Fprintf(a.streams.Out, "%s\n\n", backboneSummaries[backbone]); err != nil {
+		return err
+	}
+	return schema.ArgumentsHelp(a.streams.Out, "Flags:", argumentsOf(backbone), a.streams.Width())
+}
+
+// quote writes a word as a shell reads it.
+func quote(w string) string {
+	if w != "" && !strings.ContainsAny(w, " \t\n'\"\\$`!*?[]{}()<>|&;#~") {
+		return w
+	}
+	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+}

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/kagurazaka/kagurazaka/host/schema"
+)
+
+// initConfig is `init CFG PLUGIN TASK`: it writes a commented configuration file.
+func (a *app) initConfig(ctx context.Context) error {
+	path := a.takeWord()
+	if path == "" {
+		return usage("which file shall be written? Write kagurazaka init CFG PLUGIN TASK, with - for stdout")
+	}
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.needTask(); err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := schema.Skeleton(&text, s.task, schema.SkeletonOptions{Command: s.command(), Backbone: backboneArguments()}); err != nil {
+		return fmt.Errorf("writing a configuration for %s: %w", s.task.Name, err)
+	}
+	if path == "-" {
+		_, err := a.streams.Out.Write(text.Bytes())
+		return err
+	}
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if a.grammar.Init.Force {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(path, flags, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return usage("%s is there already: --force overwrites it", path)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	_, err = f.Write(text.Bytes())
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	_, err = fmt.Fprintf(a.streams.Out, "wrote %s: fill it in, then run kagurazaka --cfg %s %s %s\n",
+		path, quote(path), quote(s.found.Command.Name), quote(s.task.Name))
+	return err
+}
+
+// takeWord takes the first word that is no flag out of the rest.
+func (a *app) takeWord() string {
+	for i, w := range a.split.rest {
+		if !w.isFlag() {
+			a.split.rest = slices.Delete(a.split.rest, i, i+1)
+			return w.text
+		}
+	}
+	return ""
+}

@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/plan"
+	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/run"
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// launch is where a run's items come from and how its workers are started.
+type launch struct {
+	r          *resolved
+	options    backboneOptions
+	runtimeDir string
+	source     backbones.Source
+	listing    run.Listing
+	staging    *run.Staging
+	layout     template.Staging
+
+	nurseryOnce sync.Once
+	nursery     *plugin.Nursery
+	nurseryErr  error
+	closers     []func()
+}
+
+// errNoItems is about a task from which no items can come.
+var errNoItems = errors.New("the task lists no items: its template has no input_mode, and it has no List of its own (generate_tasks, in Python)")
+
+// launch prepares a run. No process is started for a template that the host lists by itself.
+func (r *resolved) launch(ctx context.Context, options backboneOptions, runtimeDir string) (*launch, error) {
+	l := &launch{r: r, options: options, runtimeDir: runtimeDir}
+	if err := l.prepare(ctx); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *launch) prepare(ctx context.Context) error {
+	native := l.r.native()
+	if native {
+		if layout, ok := l.r.template.Staging(); ok {
+			staging, err := run.NewStaging(filepath.Join(l.r.template.OutputRoot(), template.StagingFolder))
+			if err != nil {
+				return err
+			}
+			l.staging, l.layout = staging, layout
+		}
+	}
+	if native && l.r.template.HasInput() {
+		source, err := plan.New(ctx, l.r.template, l.planOptions())
+		if err != nil {
+			return inputExit(err)
+		}
+		l.closers = append(l.closers, source.Close)
+		l.source, l.listing = source, source
+		return nil
+	}
+	if !l.r.task.Has("list") && native {
+		return exitcode.With(exitcode.Usage, fmt.Errorf("%s: %w", l.r.task.Name, errNoItems))
+	}
+	lister, err := l.lister(ctx)
+	if err != nil {
+		return err
+	}
+	if l.r.template != nil && native && (l.r.template.HasOutput() || !l.r.template.WholeShard()) {
+		source, err := plan.Wrap(ctx, l.r.template, lister, l.planOptions())
+		if err != nil {
+			return inputExit(err)
+		}
+		l.closers = append(l.closers, source.Close)
+		l.source, l.listing = source, source
+		return nil
+	}
+	l.source, l.listing = lister, listed{lister}
+	return nil
+}
+
+func (l *launch) planOptions() plan.Options {
+	return plan.Options{Warn: func(w template.Warning) { l.r.log.Warn(w.Message, "path", w.Path, "error", w.Err) }}
+}
+
+// native reports whether the host can do all that the template says.
+func (r *resolved) native() bool { return r.template != nil && r.template.Native() }
+
+// inputExit gives what is wrong with the inputs its exit code.
+func inputExit(err error) error {
+	var collision *template.CollisionError
+	var input *template.InputError
+	switch {
+	case errors.As(err, &collision):
+		return exitcode.With(exitcode.Usage, err)
+	case errors.As(err, &input):
+		return exitcode.With(exitcode.Failed, err)
+	default:
+		return err
+	}
+}
+
+// spawns reports whether workers are made by the plugin itself.
+func (l *launch) spawns() bool {
+	return !l.options.spawn && slices.Contains(l.r.described.Capabilities, "spawn")
+}
+
+// lister starts the process that lists the task's own items.
+func (l *launch) lister(ctx context.Context) (*plugin.Lister, error) {
+	warn := func(text string) { l.r.log.Warn(text) }
+	if l.spawns() {
+		nursery, err := l.startNursery(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return nursery.List(ctx, warn)
+	}
+	start := l.r.startOptions(l.runtimeDir)
+	start.Log = l.r.log.Named("lister")
+	lister, err := plugin.StartLister(ctx, l.r.found.Command, start, l.open(0), warn)
+	if err != nil {
+		return nil, hinted(err, l.r.found.Hint)
+	}
+	l.closers = append(l.closers, lister.Close)
+	return lister, nil
+}
+
+func hinted(err error, hint string) error {
+	var start *plugin.StartError
+	if hint != "" && errors.As(err, &start) {
+		return fmt.Errorf("%w\n  hint: %s", err, hint)
+	}
+	return err
+}
+
+func (l *launch) startNursery(ctx context.Context) (*plugin.Nursery, error) {
+	l.nurseryOnce.Do(func() {
+		start := l.r.startOptions(l.runtimeDir)
+		start.Log = l.r.log.Named("plugin")
+		l.nursery, l.nurseryErr = plugin.StartNursery(ctx, l.r.found.Command, start, l.open(0))
+		l.nurseryErr = hinted(l.nurseryErr, l.r.found.Hint)
+	})
+	return l.nursery, l.nurseryErr
+}
+
+// open is how the task is opened in a process of this run.
+func (l *launch) open(index int) plugin.OpenOptions {
+	return plugin.OpenOptions{
+		Task: l.r.task.Name, Args: l.r.args, Template: l.r.tree, MixinJSON: l.r.mixinJSON, Native: l.r.native(),
+		WorkerIndex: index, Workers: l.options.workers, Device: l.options.device,
+	}
+}
+
+// start starts a worker.
+func (l *launch) start(ctx context.Context, index int) (backbones.Worker, error) {
+	open := l.open(index)
+	if l.staging != nil {
+		dir, err := l.staging.Worker(index)
+		if err != nil {
+			return nil, &backbones.FatalError{Err: err}
+		}
+		open.Staging = &plugin.Staging{Dir: dir, Folder: l.layout.Folder, Last: l.layout.Last}
+	}
+	if l.spawns() {
+		nursery, err := l.startNursery(ctx)
+		if err != nil {
+			return nil, &backbones.FatalError{Err: err}
+		}
+		return nursery.Spawn(ctx, open)
+	}
+	options := l.r.startOptions(l.runtimeDir)
+	options.Log = l.r.log.Named(fmt.Sprintf("worker-%d", index))
+	heartbeats := slices.Contains(l.r.described.Capabilities, "heartbeat")
+	return plugin.StartWorker(ctx, l.r.found.Command, options, open, heartbeats)
+}
+
+// close ends what is left of the run and removes its staging.
+func (l *launch) close() {
+	if l.nursery != nil {
+		l.nursery.Close()
+	}
+	for _, c := range slices.Backward(l.closers) {
+		c()
+	}
+	if l.staging != nil {
+		if err := l.staging.Close(); err != nil {
+			l.r.log.Warn("cleaning up", "error", err)
+		}
+	}
+}
+
+// listed is the listing of a task's own items: nothing is found finished before it is dispatched.
+type listed struct{ *plugin.Lister }
+
+func (l listed) Total() (int64, bool) {
+	n, known := l.Lister.Total()
+	return int64(n), known
+}
+
+func (l listed) Skipped() int64  { return 0 }
+func (l listed) Unlisted() int64 { return 0 }

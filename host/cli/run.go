@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/progress"
+	"github.com/kagurazaka/kagurazaka/host/run"
+	"github.com/kagurazaka/kagurazaka/host/schema"
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// run is the default command.
+func (a *app) run(ctx context.Context) error {
+	f := &a.grammar.hostFlags
+	if done, err := a.helpWithoutPlugin(); done {
+		return err
+	}
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	if f.Help {
+		return s.taskHelp(ctx)
+	}
+	if f.HelpBackbone {
+		return s.backboneHelp()
+	}
+	r, err := s.resolve(ctx)
+	if err != nil {
+		return err
+	}
+	options, err := r.options()
+	if err != nil {
+		return err
+	}
+	return r.do(ctx, options)
+}
+
+// helpWithoutPlugin answers -h and -hb of a command line that names no plugin.
+func (a *app) helpWithoutPlugin() (bool, error) {
+	f := &a.grammar.hostFlags
+	if len(a.split.rest) > 0 || !f.Help && !f.HelpBackbone {
+		return false, nil
+	}
+	if f.HelpBackbone {
+		return true, a.printBackboneHelp(nil)
+	}
+	return true, a.hostHelp()
+}
+
+// options reads the backbone's flags, all problems at once.
+func (r *resolved) options() (backboneOptions, error) {
+	options, wrong := parseBackbone(r.backbone)
+	switch backbone := chooseBackbone(r.grammar.Backbone, r.task); {
+	case backbone == "cuda" && r.task.Kind != schema.Device:
+		wrong = append(wrong, fmt.Sprintf("%s is no device task: --backbone mp runs it", r.task.Name))
+	case backbone == "mp" && r.task.Kind == schema.Device:
+		wrong = append(wrong, fmt.Sprintf("%s is a device task: --backbone cuda runs it, with --device cpu where there is no GPU", r.task.Name))
+	case backbone == "cuda":
+		options.workers, options.spawn = 1, true
+		if options.chunkSize == 0 {
+			options.chunkSize = deviceChunk(r.tree)
+		}
+	default:
+		options.device = ""
+	}
+	if len(wrong) == 0 {
+		return options, nil
+	}
+	var problems problem.Errors
+	for _, w := range wrong {
+		problems = append(problems, problem.Problem{Message: w})
+	}
+	return options, exitcode.With(exitcode.Usage, problems)
+}
+
+// batchesAhead is how many batches a chunk of a device task has: the worker loads the next ones while it infers one.
+const batchesAhead = 8
+
+// deviceChunk is a number of whole batches, so that batches are made up as the task's author wrote.
+func deviceChunk(tree *template.Node) int {
+	size := 1
+	if n, ok := tree.Get(template.RoleDataloader).Get("batch_size").Plain().(json.Number); ok {
+		if v, err := strconv.Atoi(n.String()); err == nil && v > 0 {
+			size = v
+		}
+	}
+	return size * batchesAhead
+}
+
+// do drives the run.
+func (r *resolved) do(ctx context.Context, options backboneOptions) error {
+	began := time.Now()
+	dir, remove, err := r.runtimeDir()
+	if err != nil {
+		return err
+	}
+	defer remove()
+	l, err := r.launch(ctx, options, dir)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	summary, err := run.Do(ctx, run.Job{
+		Source: l.source, Listing: l.listing, Start: l.start, Workers: options.workers, ChunkSize: options.chunkSize,
+		Printer: r.printer(), Began: began, Drain: r.signals.Drain, Grace: r.grammar.Grace, Log: r.log,
+	})
+	r.summarised = true
+	if err == nil && summary.Done+summary.Skipped == 0 {
+		r.log.Info("there was nothing to do: the listing is empty")
+	}
+	return taskExit(err)
+}
+
+// plainEvery is how often a run that is not watched on a terminal says how it goes.
+const plainEvery = 10 * time.Second
+
+func (a *app) printer() progress.Printer {
+	verbose := a.grammar.Verbose > 0
+	kind := a.grammar.Progress
+	if kind == "auto" {
+		kind = "plain"
+		if a.streams.ErrTerminal {
+			kind = "bar"
+		}
+	}
+	switch kind {
+	case "bar":
+		return &progress.Bar{Screen: a.screen, Out: a.streams.Out, Verbose: verbose}
+	case "json":
+		return &progress.JSON{Out: a.streams.Out, Every: time.Second}
+	case "none":
+		return &progress.None{Err: a.streams.Err, Out: a.streams.Out, Verbose: verbose}
+	default:
+		return &progress.Plain{Err: a.streams.Err, Out: a.streams.Out, Every: plainEvery, Verbose: verbose}
+	}
+}
+
+func removeAll(dir string, log hclog.Logger) {
+	if err := os.RemoveAll(dir); err != nil {
+		log.Debug("removing the folder for sockets", "error", err)
+	}
+}
+
+// commandLine is how the user wrote the command, for messages.
+func (a *app) commandLine() string {
+	words := slices.Clone(a.args)
+	for i, w := range words {
+		words[i] = quote(w)
+	}
+	return "kagurazaka " + strings.Join(words, " ")
+}

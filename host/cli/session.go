@@ -1,0 +1,275 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/config"
+	"github.com/kagurazaka/kagurazaka/host/discover"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/schema"
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// session is a command about one plugin: what was found, what it says of itself, and the task that is meant.
+type session struct {
+	*app
+	found     *discover.Plugin
+	described *schema.Plugin
+	// task is nil where a command does without one.
+	task *schema.Task
+	// wanted is the task's name as the user wrote it; empty: none was given.
+	wanted string
+	config *config.Config
+	// problems were found while the configuration was read.
+	problems []problem.Problem
+}
+
+func (a *app) discoverOptions() (discover.Options, error) {
+	cache, err := discover.CacheDir()
+	return discover.Options{Python: a.grammar.Python, CacheDir: cache, Log: a.log}, err
+}
+
+// open finds the plugin, describes it, and chooses the task.
+func (a *app) open(ctx context.Context) (*session, error) {
+	s := &session{app: a}
+	arg := a.split.choosePlugin(discover.Exists)
+	if arg == "" {
+		return nil, usage("which plugin? Write kagurazaka PLUGIN TASK, where PLUGIN is an executable, a .py file, a folder or an installed name; kagurazaka -hk shows all flags")
+	}
+	opts, err := a.discoverOptions()
+	if err != nil {
+		return nil, err
+	}
+	s.found, err = discover.Find(arg, opts)
+	if err != nil {
+		var notFound *discover.NotFoundError
+		if errors.As(err, &notFound) {
+			return nil, exitcode.With(exitcode.Usage, err)
+		}
+		return nil, err
+	}
+	s.wanted = a.split.guessTask()
+	if err := s.describeWith(ctx, opts, s.wanted, nil); err != nil {
+		return nil, err
+	}
+	if err := s.choose(arg); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) describeWith(ctx context.Context, opts discover.Options, task string, mixin []byte) error {
+	runtimeDir, remove, err := s.runtimeDir()
+	if err != nil {
+		return err
+	}
+	defer remove()
+	s.described, err = discover.Describe(ctx, s.found, s.version, task, mixin, opts, s.startOptions(runtimeDir))
+	return taskExit(err)
+}
+
+// taskExit gives an error its exit code: what the task says is wrong with its configuration is the user's.
+func taskExit(err error) error {
+	var task *plugin.TaskError
+	if errors.As(err, &task) && (len(task.Problems) > 0 || task.IsNoTask) {
+		return exitcode.With(exitcode.Usage, err)
+	}
+	return err
+}
+
+func (s *session) startOptions(runtimeDir string) plugin.StartOptions {
+	return plugin.StartOptions{Log: s.log, Timeout: s.grammar.StartTimeout, RuntimeDir: runtimeDir}
+}
+
+// choose finds the task among those that the plugin has. Flags of the host that the task declares itself are given back
+// to it, as long as they are no older than the task may be.
+func (s *session) choose(arg string) error {
+	name, known := s.split.chooseTask(taskNames(s.described))
+	if !known {
+		s.wanted = name
+		return nil
+	}
+	s.pick(name)
+	// The flags of the other backbones are none of the host's here: a normal task may have a --device of its own.
+	yielded := map[string]bool{}
+	for _, a := range backboneArguments() {
+		yielded[canonical(a.Name)] = true
+	}
+	for _, a := range argumentsOf(chooseBackbone(s.grammar.Backbone, s.task)) {
+		delete(yielded, canonical(a.Name))
+	}
+	for _, a := range s.task.Arguments {
+		for _, flag := range a.Flags {
+			n := canonical(flag)
+			if full, ok := combined[flag]; ok {
+				n = full
+			}
+			if !reserved[n] {
+				yielded[n] = true
+			}
+		}
+	}
+	if err := s.parse(yielded); err != nil {
+		return err
+	}
+	s.split.choosePlugin(func(word string) bool { return word == arg })
+	s.split.chooseTask(taskNames(s.described))
+	return nil
+}
+
+func (s *session) pick(name string) {
+	for i := range s.described.Tasks {
+		if s.described.Tasks[i].Name == name {
+			s.task = &s.described.Tasks[i]
+			s.wanted = name
+		}
+	}
+}
+
+func taskNames(p *schema.Plugin) []string {
+	names := make([]string, len(p.Tasks))
+	for i, t := range p.Tasks {
+		names[i] = t.Name
+	}
+	return names
+}
+
+// needTask is the error of a command that needs a task and has none.
+func (s *session) needTask() error {
+	if s.task != nil {
+		return nil
+	}
+	names := taskNames(s.described)
+	has := "it has none"
+	if len(names) > 0 {
+		has = "it has: " + strings.Join(names, ", ")
+	}
+	if s.wanted == "" {
+		return usage("which task of %s? %s", s.found.Command.Name, has)
+	}
+	return usage("%s has no task %q%s; %s", s.found.Command.Name, s.wanted, didYouMean(s.wanted, names), has)
+}
+
+// configure reads the configuration. A task that is a function is described again with its mixin.
+func (s *session) configure(ctx context.Context) error {
+	f := &s.grammar.hostFlags
+	s.config, s.problems = config.Load(config.Sources{
+		CfgPath: f.Cfg, MixinCfgPath: f.MixinCfg, Mixins: f.Mixin, ScriptPath: s.found.Path,
+	})
+	if s.task == nil || s.task.Kind != schema.Factory {
+		return nil
+	}
+	if err := problem.Err(s.problems); err != nil {
+		return exitcode.With(exitcode.Usage, err)
+	}
+	mixin, err := s.config.MixinJSON()
+	if err != nil {
+		return fmt.Errorf("handing the mixin to %s: %w", s.task.Name, err)
+	}
+	opts, err := s.discoverOptions()
+	if err != nil {
+		return err
+	}
+	name := s.task.Name
+	if err := s.describeWith(ctx, opts, name, mixin); err != nil {
+		return err
+	}
+	s.task = nil
+	s.pick(name)
+	return s.needTask()
+}
+
+// resolved is a task with everything that it needs for a run.
+type resolved struct {
+	*session
+	args []string
+	tree *template.Node
+	// template is nil for a task without one.
+	template  *template.Template
+	mixinJSON []byte
+	// backbone holds the backbone's flags: those of --cfg first, so that the command line wins.
+	backbone []flagValue
+}
+
+// resolve merges configuration and command line into the task and reports everything that is wrong, at once.
+func (s *session) resolve(ctx context.Context) (*resolved, error) {
+	if err := s.needTask(); err != nil {
+		return nil, err
+	}
+	if err := s.configure(ctx); err != nil {
+		return nil, err
+	}
+	r := &resolved{session: s}
+	problems := s.problems
+	if s.task.Kind != schema.Factory {
+		tree, found := config.Apply(s.task.Template, s.config.Mixin)
+		r.tree = tree
+		problems = append(problems, found...)
+		if tree != nil {
+			compiled, wrong := template.Compile(tree)
+			r.template = compiled
+			var inTemplate []problem.Problem
+			for _, p := range wrong {
+				inTemplate = append(inTemplate, problem.Problem{
+					Source: p.Origin, Path: p.Path, Message: p.Message, Suggestion: p.Suggestion,
+				})
+			}
+			problems = append(problems, problem.Fresh(problems, inTemplate)...)
+		}
+	}
+	arguments, found := s.config.Arguments(s.split.restTexts(), s.hostNames(), s.task)
+	problems = append(problems, found...)
+	problems = append(problems, arguments.Locate(schema.Validate(s.task, arguments.Args))...)
+	r.args = arguments.Args
+	for name, v := range arguments.Host {
+		r.backbone = append(r.backbone, flagValue{canonical(name), v.Text()})
+	}
+	r.backbone = append(r.backbone, s.split.backbone...)
+	for _, p := range problem.Unique(problems) {
+		if p.Warning {
+			s.log.Warn(p.String(), "hint", p.Suggestion)
+		}
+	}
+	if err := problem.Err(problems); err != nil {
+		return nil, exitcode.With(exitcode.Usage, err)
+	}
+	mixin, err := s.config.MixinJSON()
+	if err != nil {
+		return nil, fmt.Errorf("handing the mixin to %s: %w", s.task.Name, err)
+	}
+	r.mixinJSON = mixin
+	s.log.Debug("resolved", "args", r.args, "template", plainJSON(r.tree))
+	return r, nil
+}
+
+func plainJSON(n *template.Node) string {
+	data, err := json.Marshal(n.Plain())
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
+}
+
+// hostNames are the flags that a configuration's task: and backbone: sections may hold for the host.
+func (s *session) hostNames() map[string]bool {
+	names := map[string]bool{}
+	for _, a := range argumentsOf(chooseBackbone(s.grammar.Backbone, s.task)) {
+		names[a.Name] = true
+	}
+	return names
+}
+
+// runtimeDir makes the folder for sockets. remove is to be called when every process is gone.
+func (a *app) runtimeDir() (dir string, remove func(), err error) {
+	dir, err = plugin.NewRuntimeDir()
+	if err != nil {
+		return "", nil, err
+	}
+	return dir, func() { removeAll(dir, a.log) }, nil
+}

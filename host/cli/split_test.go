@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func splitOf(t *testing.T, yielded map[string]bool, args ...string) (*split, error) {
+	t.Helper()
+	var g grammar
+	parser, err := newParser(&g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return splitArgs(args, knownFlags(parser, mpArguments(), yielded), parser)
+}
+
+func TestSplit(t *testing.T) {
+	exists := func(word string) bool { return strings.HasPrefix(word, "./") }
+	tests := []struct {
+		name     string
+		line     string
+		yielded  map[string]bool
+		command  string
+		host     []string
+		backbone []flagValue
+		plugin   string
+		task     string
+		rest     []string
+	}{
+		{name: "as one writes it", line: "./p Resize --size 256 --mixin a.b=1 c=2 --num_process 3",
+			host: []string{"--mixin=a.b=1", "--mixin=c=2"}, backbone: []flagValue{{"num-process", "3"}}, plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
+		{name: "flags first", line: "--num-process=3 --mixin a=1 --progress none ./p Resize --size 256",
+			host: []string{"--mixin=a=1", "--progress=none"}, backbone: []flagValue{{"num-process", "3"}}, plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
+		{name: "a task's flag before the plugin", line: "--size 256 ./p Resize", plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
+		{name: "a task's flag before the task", line: "./p --size 256 Resize", plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
+		{name: "a task's flag without a value before the task", line: "./p --enlarge Resize", plugin: "./p", task: "Resize", rest: []string{"--enlarge"}},
+		{name: "abbreviations are the task's", line: "./p Resize --n 5 --mix a=1", plugin: "./p", task: "Resize", rest: []string{"--n", "5", "--mix", "a=1"}},
+		{name: "short help", line: "./p Resize -hb", host: []string{"--help-backbone"}, plugin: "./p", task: "Resize"},
+		{name: "several mixins", line: "./p Resize --mixin a=1 --mixin b=x=y --mixin=c=", host: []string{"--mixin=a=1", "--mixin=b=x=y", "--mixin=c="}, plugin: "./p", task: "Resize"},
+		{name: "a mixin before the plugin", line: "--mixin a=1 ./p Resize", host: []string{"--mixin=a=1"}, plugin: "./p", task: "Resize"},
+		{name: "everything after -- is the task's", line: "./p Resize -- --progress -x ./q", plugin: "./p", task: "Resize", rest: []string{"--progress", "-x", "./q"}},
+		{name: "a command", line: "plan --first 3 ./p Resize", command: "plan", host: []string{"--first=3"}, plugin: "./p", task: "Resize"},
+		{name: "a command's flag elsewhere is the task's", line: "./p Resize --first 3", plugin: "./p", task: "Resize", rest: []string{"--first", "3"}},
+		{name: "negative numbers are values", line: "./p Resize --shift -3.5 -1", plugin: "./p", task: "Resize", rest: []string{"--shift", "-3.5", "-1"}},
+		{name: "a flag that the task has itself", line: "./p Resize -v --verbose --kg-verbose", yielded: map[string]bool{"verbose": true},
+			host: []string{"--verbose"}, plugin: "./p", task: "Resize", rest: []string{"-v", "--verbose"}},
+		{name: "very verbose", line: "-vv ./p Resize", host: []string{"--verbose", "--verbose"}, plugin: "./p", task: "Resize"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := splitOf(t, tt.yielded, strings.Fields(tt.line)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.command == "" {
+				tt.command = "run"
+			}
+			if s.command != tt.command {
+				t.Errorf("command %q, want %q", s.command, tt.command)
+			}
+			if diff := cmp.Diff(tt.host, s.host); diff != "" {
+				t.Errorf("host flags: %s", diff)
+			}
+			if diff := cmp.Diff(tt.backbone, s.backbone, cmp.AllowUnexported(flagValue{})); diff != "" {
+				t.Errorf("backbone flags: %s", diff)
+			}
+			if got := s.choosePlugin(exists); got != tt.plugin {
+				t.Errorf("plugin %q, want %q", got, tt.plugin)
+			}
+			if got, _ := s.chooseTask([]string{"Resize", "Other"}); got != tt.task {
+				t.Errorf("task %q, want %q", got, tt.task)
+			}
+			if len(tt.rest) == 0 {
+				tt.rest = []string{}
+			}
+			if diff := cmp.Diff(tt.rest, s.restTexts()); diff != "" {
+				t.Errorf("rest: %s", diff)
+			}
+		})
+	}
+}
+
+func TestSplitErrors(t *testing.T) {
+	tests := []struct{ line, want string }{
+		{"./p T --mixin", "--mixin needs a value"},
+		{"./p T --mixin a.b", "write KEY=VALUE"},
+		{"./p T --progress", "--progress needs a value"},
+		{"./p T --quiet=5", "--quiet takes no value"},
+	}
+	for _, tt := range tests {
+		_, err := splitOf(t, nil, strings.Fields(tt.line)...)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", tt.line, err, tt.want)
+		}
+	}
+}
