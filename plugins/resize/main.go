@@ -66,20 +66,20 @@ func (r *Resize) Close() error {
 	return nil
 }
 
-func main() {
-	sdk.Serve(sdk.Task[Resize]{
-		Summary: "Makes thumbnails of pictures",
-		Description: "Reads JPEG, PNG, GIF (the first picture), WebP, TIFF and BMP, whatever the file is called, and turns pictures upright as " +
-			"their EXIF orientation says.\n\n" +
-			"What is written follows the output's extension: " + thumb.OutputFormats + ". It is .jpg unless the template says otherwise, " +
-			"--mixin output_mode.ext=.png for example. Transparent parts are kept in PNG and TIFF and lie on --background elsewhere.\n\n" +
-			"A broken picture, or one that promises more than --max-pixels, fails with the reason and leaves no output.",
-		Template: &sdk.Template{
-			HardShard:   sdk.NoHardShard(sdk.Placeholder, sdk.Placeholder),
-			SoftShard:   sdk.SoftShard(0, 1),
-			Input:       sdk.InputByExts(".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp"),
-			Output:      sdk.OutputByReplacingExt(".jpg"),
-			FinishCheck: sdk.FinishCheckByOutputFileExistence(),
-		},
-	})
+var task = sdk.Task[Resize]{
+	Summary: "Makes thumbnails of pictures",
+	Description: "Reads JPEG, PNG, GIF (the first picture), WebP, TIFF and BMP, whatever the file is called, and turns pictures upright as " +
+		"their EXIF orientation says.\n\n" +
+		"What is written follows the output's extension: " + thumb.OutputFormats + ". It is .jpg unless the template says otherwise, " +
+		"--mixin output_mode.ext=.png for example. Transparent parts are kept in PNG and TIFF and lie on --background elsewhere.\n\n" +
+		"A broken picture, or one that promises more than --max-pixels, fails with the reason and leaves no output.",
+	Template: &sdk.Template{
+		HardShard:   sdk.NoHardShard(sdk.Placeholder, sdk.Placeholder),
+		SoftShard:   sdk.SoftShard(0, 1),
+		Input:       sdk.InputByExts(".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp"),
+		Output:      sdk.OutputByReplacingExt(".jpg"),
+		FinishCheck: sdk.FinishCheckByOutputFileExistence(),
+	},
 }
+
+func main() { sdk.Serve(task) }

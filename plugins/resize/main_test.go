@@ -1,10 +1,16 @@
 package main
 
 import (
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/kagurazaka/kagurazaka/sdk"
+	"github.com/kagurazaka/kagurazaka/sdk/sdktest"
 )
 
 func TestOpenChecksItsArguments(t *testing.T) {
@@ -36,5 +42,55 @@ func TestOpenChecksItsArguments(t *testing.T) {
 		if err := r.Close(); err != nil {
 			t.Errorf("%s: closing: %v", c.name, err)
 		}
+	}
+}
+
+func TestResize(t *testing.T) {
+	dir := t.TempDir()
+	m := image.NewRGBA(image.Rect(0, 0, 200, 100))
+	for i := range m.Pix {
+		m.Pix[i] = byte(i%4*60 + 75)
+	}
+	in, broken := filepath.Join(dir, "a.png"), filepath.Join(dir, "b.jpg")
+	f, err := os.Create(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := png.Encode(f, m); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(broken, []byte("\xff\xd8\xff\xe0 and no more"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "out")
+	outcomes := sdktest.Run(t, task, []string{"--size", "50"},
+		sdktest.File(in, filepath.Join(out, "a.png")), sdktest.File(broken, filepath.Join(out, "b.jpg")))
+	if o := outcomes[0]; o.Status != sdktest.Done {
+		t.Errorf("%s: %v", o.Status, o.Err)
+	}
+	if o := outcomes[1]; o.Status != sdktest.Failed || o.Err.Panic || !strings.Contains(o.Err.Message, "JPEG picture is broken") {
+		t.Errorf("%s: %v", o.Status, o.Err)
+	}
+	entries, err := os.ReadDir(out)
+	if err != nil || len(entries) != 1 {
+		t.Fatalf("the output folder holds %v, %v", entries, err)
+	}
+	f, err = os.Open(filepath.Join(out, "a.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	got, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Bounds() != image.Rect(0, 0, 50, 25) {
+		t.Errorf("the thumbnail has %v", got.Bounds())
+	}
+	if c := color.NRGBAModel.Convert(got.At(20, 10)).(color.NRGBA); c != (color.NRGBA{75, 135, 195, 255}) {
+		t.Errorf("its middle is %v", c)
 	}
 }

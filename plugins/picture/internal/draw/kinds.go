@@ -1,0 +1,154 @@
+package draw
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+// kinds are the ways to fill a field; each is a subject that a picture can have.
+var kinds = []func(*rand.Rand, *field){julia, clouds, waves, cells}
+
+// julia draws a Julia set around its edge: how soon a point of the plane escapes.
+func julia(r *rand.Rand, f *field) {
+	// Constants near the edge of the Mandelbrot set give the richest shapes; they lie around its main heart.
+	turn := r.Float64() * 2 * math.Pi
+	reach := 1.02 + 0.1*r.Float64()
+	cx := reach * (0.5*math.Cos(turn) - 0.25*math.Cos(2*turn))
+	cy := reach * (0.5*math.Sin(turn) - 0.25*math.Sin(2*turn))
+	zoom := (1.4 + 1.2*r.Float64()) / float64(max(f.w, f.h))
+	sin, cos := math.Sincos(r.Float64() * 2 * math.Pi)
+	const most = 48
+	// The set is the same when it is turned by half: the second half of the field is the first one backwards.
+	for y := range (f.h + 1) / 2 {
+		row := f.row(y)
+		for x := range row {
+			dx, dy := (float64(x)-float64(f.w-1)/2)*zoom, (float64(y)-float64(f.h-1)/2)*zoom
+			a, b := dx*cos-dy*sin, dx*sin+dy*cos
+			n, square := 0, a*a+b*b
+			for ; n < most && square < 64; n++ {
+				a, b = a*a-b*b+cx, 2*a*b+cy
+				square = a*a + b*b
+			}
+			if n == most {
+				row[x] = float32(most + 4*square)
+				continue
+			}
+			// A fraction of a step from how far the point went, so that the rings run into each other: the logarithm's
+			// exponent is enough.
+			fraction, exponent := math.Frexp(square)
+			row[x] = float32(n) + 1 - float32(float64(exponent)+2*fraction-7)/6
+		}
+	}
+	for i := range f.v[:len(f.v)/2] {
+		f.v[len(f.v)-1-i] = f.v[i]
+	}
+	f.equalise()
+}
+
+// clouds draws noise of every size, the larger the stronger, folded at its middle for ridges in some.
+func clouds(r *rand.Rand, f *field) {
+	strength := float32(1)
+	loss := 0.45 + 0.2*r.Float32()
+	ridges := r.IntN(2) == 0
+	for cell := float32(max(f.w, f.h)) / 3; cell >= 2; cell /= 2 {
+		addNoise(r, f, cell, strength)
+		strength *= loss
+	}
+	if ridges {
+		for i, v := range f.v {
+			f.v[i] = -max(v, -v)
+		}
+	}
+}
+
+// addNoise adds values between -strength and strength, chosen for the corners of a grid and interpolated in its cells.
+func addNoise(r *rand.Rand, f *field, cell, strength float32) {
+	across := int(float32(f.w)/cell) + 2
+	corners := make([]float32, across*(int(float32(f.h)/cell)+2))
+	for i := range corners {
+		corners[i] = strength * (2*r.Float32() - 1)
+	}
+	type place struct {
+		corner int
+		weight float32
+	}
+	columns := make([]place, f.w)
+	for x := range columns {
+		at := float32(x) / cell
+		corner := int(at)
+		columns[x] = place{corner, eased(at - float32(corner))}
+	}
+	line := make([]float32, across)
+	for y := range f.h {
+		at := float32(y) / cell
+		corner := int(at)
+		weight := eased(at - float32(corner))
+		upper, lower := corners[corner*across:][:across], corners[(corner+1)*across:][:across]
+		for i := range line {
+			line[i] = upper[i] + (lower[i]-upper[i])*weight
+		}
+		row := f.row(y)
+		for x, p := range columns {
+			row[x] += line[p.corner] + (line[p.corner+1]-line[p.corner])*p.weight
+		}
+	}
+}
+
+// eased goes from 0 to 1 without a corner at either end.
+func eased(t float32) float32 { return t * t * (3 - 2*t) }
+
+// waves draws circles that run out from a few places and meet.
+func waves(r *rand.Rand, f *field) {
+	table := make([]float32, 4096)
+	for i := range table {
+		table[i] = float32(math.Sin(2 * math.Pi * float64(i) / float64(len(table))))
+	}
+	for range 3 + r.IntN(2) {
+		cx, cy := r.Float32()*float32(f.w), r.Float32()*float32(f.h)
+		// Between 6 and 60 rings, closer together further out.
+		rings := (6 + 54*r.Float32()) * float32(len(table)) / float32(f.w*f.w+f.h*f.h)
+		strength := 0.4 + r.Float32()
+		for y := range f.h {
+			dy := float32(y) - cy
+			row := f.row(y)
+			for x := range row {
+				dx := float32(x) - cx
+				row[x] += strength * table[int32((dx*dx+dy*dy)*rings)&4095]
+			}
+		}
+	}
+	addNoise(r, f, 40, 0.8)
+}
+
+// cells draws what lies nearest to which of many points, and how near.
+func cells(r *rand.Rand, f *field) {
+	size := float32(max(f.w, f.h)) / float32(6+r.IntN(20))
+	across, down := int(float32(f.w)/size)+3, int(float32(f.h)/size)+3
+	type point struct{ x, y, tone float32 }
+	points := make([]point, across*down)
+	for i := range points {
+		points[i] = point{
+			(float32(i%across-1) + r.Float32()) * size, (float32(i/across-1) + r.Float32()) * size, r.Float32(),
+		}
+	}
+	for y := range f.h {
+		row := f.row(y)
+		fy := float32(y)
+		down := int(fy/size) * across
+		for x := range row {
+			fx := float32(x)
+			at := down + int(fx/size)
+			nearest, tone := float32(math.MaxFloat32), float32(0)
+			for _, i := range [9]int{at, at + 1, at + 2, at + across, at + across + 1, at + across + 2, at + 2*across, at + 2*across + 1, at + 2*across + 2} {
+				p := &points[i]
+				dx, dy := p.x-fx, p.y-fy
+				if d := dx*dx + dy*dy; d < nearest {
+					nearest, tone = d, p.tone
+				}
+			}
+			row[x] = tone - 0.6*nearest/(size*size)
+		}
+	}
+	addNoise(r, f, size/2, 0.12)
+	addNoise(r, f, size/9, 0.08)
+}
