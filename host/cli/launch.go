@@ -180,6 +180,14 @@ func (l *launch) start(ctx context.Context, index int) (backbones.Worker, error)
 	return plugin.StartWorker(ctx, l.r.found.Command, options, open, heartbeats)
 }
 
+// show asks for the printable form of an item that is an index to the host.
+func (l *launch) show(number uint64) string {
+	if l.nursery == nil {
+		return ""
+	}
+	return l.nursery.Show(number)
+}
+
 // close ends what is left of the run and removes its staging.
 func (l *launch) close() {
 	if l.nursery != nil {

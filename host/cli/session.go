@@ -55,7 +55,13 @@ func (a *app) open(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	s.wanted = a.split.guessTask()
-	if err := s.describeWith(ctx, opts, s.wanted, nil); err != nil {
+	err = s.describeWith(ctx, opts, s.wanted, nil)
+	var task *plugin.TaskError
+	if errors.As(err, &task) && task.IsNoTask {
+		// The guess was none of its tasks: ask what it has.
+		err = s.describeWith(ctx, opts, "", nil)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := s.choose(arg); err != nil {

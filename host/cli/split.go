@@ -210,6 +210,12 @@ func usage(format string, args ...any) error {
 // choosePlugin takes the plugin out of the rest: the first word that is there to be found, else the first that is no
 // flag and no flag's value. exists tells whether a word names a plugin.
 func (s *split) choosePlugin(exists func(string) bool) string {
+	// Where nothing else is left, -- ended the host's flags, and the plugin follows.
+	if !slices.ContainsFunc(s.rest, func(w word) bool { return !w.literal }) {
+		for i := range s.rest {
+			s.rest[i].literal = false
+		}
+	}
 	at := -1
 	for i, w := range s.rest {
 		if w.isFlag() || w.literal {

@@ -90,8 +90,32 @@ func (a *applier) complain(v *Value, path, message, suggestion string) {
 
 // unknownTop complains of a top-level key that is no field: files are shared between tasks, so there it only warns.
 func (a *applier) unknownTop(e Entry, message string, options []string) {
-	a.problems = append(a.problems, problem.Problem{Source: e.Value.Source, Path: e.Key, Message: message,
-		Suggestion: problem.Meant(e.Key, "its fields", options), Warning: !e.Value.fromFlag()})
+	source := e.Value.Source
+	// A key that a file and a flag give together is the flag's mistake.
+	given := flagBelow(e.Value)
+	if given != nil {
+		source = given.Source
+	}
+	a.problems = append(a.problems, problem.Problem{Source: source, Path: e.Key, Message: message,
+		Suggestion: problem.Meant(e.Key, "its fields", options), Warning: given == nil})
+}
+
+// flagBelow is the first value in v that --mixin gave, or nil.
+func flagBelow(v *Value) *Value {
+	if v.fromFlag() {
+		return v
+	}
+	for _, e := range v.Entries {
+		if f := flagBelow(e.Value); f != nil {
+			return f
+		}
+	}
+	for _, item := range v.Items {
+		if f := flagBelow(item); f != nil {
+			return f
+		}
+	}
+	return nil
 }
 
 // apply returns what the template has at a place once the value was merged into it. current may be nil.

@@ -78,9 +78,9 @@ func (grpcPlugin) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, conn *gr
 
 // NewRuntimeDir makes a folder, private to the user, for a run's sockets and heartbeat pages. The caller removes it.
 func NewRuntimeDir() (string, error) {
-	// A socket's path may have about 104 bytes, some 40 of which are taken below this folder.
+	// A socket's path may have 104 bytes, some 60 of which are taken in and below this folder.
 	base := os.TempDir()
-	if len(base) > 48 {
+	if len(base) > 40 {
 		base = "/tmp"
 	}
 	dir, err := os.MkdirTemp(base, "kagurazaka-")

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc"
@@ -31,6 +32,7 @@ type Nursery struct {
 
 	mu      sync.Mutex
 	waiting map[uint32]chan *pb.SpawnResponse
+	shown   map[uint64]chan string
 	alive   map[int64]*spawned
 	broken  error
 }
@@ -56,7 +58,7 @@ func StartNursery(ctx context.Context, command Command, start StartOptions, open
 	}
 	n := &Nursery{
 		proc: p, task: open.Task, dir: start.RuntimeDir, log: start.Log, stream: stream, cancel: cancel,
-		waiting: map[uint32]chan *pb.SpawnResponse{}, alive: map[int64]*spawned{},
+		waiting: map[uint32]chan *pb.SpawnResponse{}, shown: map[uint64]chan string{}, alive: map[int64]*spawned{},
 	}
 	go n.receive()
 	return n, nil
@@ -133,6 +135,36 @@ func (n *Nursery) ask(ctx context.Context, open OpenOptions) (*spawned, error) {
 	}
 }
 
+// showTime bounds how long Show waits: a message about a failed item is not worth more.
+const showTime = 2 * time.Second
+
+// Show returns the printable form of an item that is known by its index alone; empty where there is none.
+func (n *Nursery) Show(index uint64) string {
+	answer := make(chan string, 1)
+	n.mu.Lock()
+	if n.broken != nil {
+		n.mu.Unlock()
+		return ""
+	}
+	n.shown[index] = answer
+	n.mu.Unlock()
+	n.sendMu.Lock()
+	err := n.stream.Send(&pb.SpawnRequest{Message: &pb.SpawnRequest_ShowItem{ShowItem: index}})
+	n.sendMu.Unlock()
+	if err != nil {
+		return ""
+	}
+	timer := time.NewTimer(showTime)
+	defer timer.Stop()
+	select {
+	case text := <-answer:
+		return text
+	case <-timer.C:
+	case <-n.proc.Exited():
+	}
+	return ""
+}
+
 // receive takes the nursery's messages until it ends; then every worker of it has ended too.
 func (n *Nursery) receive() {
 	for {
@@ -150,6 +182,14 @@ func (n *Nursery) receive() {
 			n.answer(m.Started.GetWorkerIndex(), resp)
 		case *pb.SpawnResponse_Failed:
 			n.answer(m.Failed.GetWorkerIndex(), resp)
+		case *pb.SpawnResponse_Shown:
+			n.mu.Lock()
+			answer := n.shown[m.Shown.GetIndex()]
+			delete(n.shown, m.Shown.GetIndex())
+			n.mu.Unlock()
+			if answer != nil {
+				answer <- m.Shown.GetItem()
+			}
 		case *pb.SpawnResponse_Exited:
 			n.mu.Lock()
 			s := n.alive[m.Exited.GetPid()]

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -54,7 +55,7 @@ func (l *stderrLog) line(line string) {
 		return
 	}
 	if level, message, args, ok := parseHclog(line); ok {
-		l.remember(message)
+		l.remember(strings.TrimSuffix(message+": "+keyValues(args), ": "))
 		l.log.Log(level, message, args...)
 		return
 	}
@@ -79,6 +80,15 @@ func (l *stderrLog) tail() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]string(nil), l.last...)
+}
+
+// keyValues writes the pairs of a log line for a diagnosis.
+func keyValues(args []any) string {
+	var words []string
+	for i := 0; i+1 < len(args); i += 2 {
+		words = append(words, fmt.Sprintf("%v=%v", args[i], args[i+1]))
+	}
+	return strings.Join(words, " ")
 }
 
 // parseHclog reads a line of hclog's JSON format.

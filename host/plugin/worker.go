@@ -76,10 +76,11 @@ func StartWorker(ctx context.Context, command Command, start StartOptions, open 
 	return w, nil
 }
 
-// fatal marks what the task itself said: starting another worker would not help.
+// fatal marks what the task itself said, or what is wrong with what the user gave: starting another worker would not
+// help.
 func fatal(err error) error {
 	var task *TaskError
-	if errors.As(err, &task) {
+	if errors.As(err, &task) && (task.Fault == backbones.FaultTask || task.Fault == backbones.FaultUser || len(task.Problems) > 0 || task.IsNoTask) {
 		return &backbones.FatalError{Err: err}
 	}
 	return err

@@ -37,6 +37,8 @@ type Job struct {
 	Printer            progress.Printer
 	// Began is when the run began; zero: now.
 	Began time.Time
+	// Show returns the printable form of an item of which only the number is known; may be nil.
+	Show func(number uint64) string
 	// Drain is closed by the first signal: nothing more is dispatched, and what is in flight may take Grace.
 	Drain <-chan struct{}
 	Grace time.Duration
@@ -54,7 +56,7 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 		Workers: func() (int, int) { return pool.Busy(), max(pool.Running(), 0) },
 	})
 	err := pool.Run(ctx, job.Source, func(o backbones.Outcomes) error {
-		count(reporter, o)
+		job.count(reporter, o)
 		return nil
 	})
 	reporter.Counters.Unlisted.Store(job.Listing.Unlisted())
@@ -74,7 +76,7 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	return summary, nil
 }
 
-func count(r *progress.Reporter, o backbones.Outcomes) {
+func (job Job) count(r *progress.Reporter, o backbones.Outcomes) {
 	var done, skipped int
 	for _, s := range o.Done {
 		done += s.Count
@@ -86,6 +88,9 @@ func count(r *progress.Reporter, o backbones.Outcomes) {
 	r.Counters.Skipped.Add(int64(skipped))
 	r.Counters.Failed.Add(int64(len(o.Failed)))
 	for _, f := range o.Failed {
+		if f.Item == "" && job.Show != nil {
+			f.Item = job.Show(f.Number)
+		}
 		r.Failed(progress.Failure{
 			Item: f.Item, Kind: string(f.Failure.Kind), Message: f.Failure.Message, Traceback: f.Failure.Traceback,
 			Worker: f.Failure.Worker, Attempts: f.Failure.Attempts,

@@ -107,6 +107,10 @@ func (p *parser) parse(args []string) {
 			continue
 		}
 		p.unknown = append(p.unknown, spelling)
+		// What follows is most likely its value: one mistake is told once.
+		if !attached && !p.task.OpenArguments && i+1 < len(args) && args[i+1] != "--" && p.isValue(args[i+1]) {
+			i++
+		}
 	}
 }
 

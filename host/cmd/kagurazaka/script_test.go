@@ -53,9 +53,15 @@ func build(dir string) error {
 	}
 	host := append([]string{"build", "-buildvcs=false"}, raceFlag...)
 	host = append(host, "-o", filepath.Join(dir, "bin", "kagurazaka"), ".")
-	plugins := []string{
-		"build", "-buildvcs=false", "-o", filepath.Join(dir, "plugins") + "/", "../../../plugins/resize", "../../../plugins/picture",
-		"../../../examples/noop", "../../../examples/touch", "../../../examples/misbehave", "../../../examples/placeholders",
+	plugins := []string{"build", "-buildvcs=false", "-o", filepath.Join(dir, "plugins") + "/"}
+	for _, pattern := range []string{"../../../plugins/*/main.go", "../../../examples/*/main.go"} {
+		mains, err := filepath.Glob(pattern)
+		if err != nil {
+			return err
+		}
+		for _, main := range mains {
+			plugins = append(plugins, filepath.Dir(main))
+		}
 	}
 	for _, args := range [][]string{host, plugins} {
 		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
@@ -63,6 +69,15 @@ func build(dir string) error {
 		}
 	}
 	return nil
+}
+
+// venvPython is the interpreter of the environment that `task setup` makes for Python plugins.
+func venvPython() string {
+	path, err := filepath.Abs("../../../.tools/venv/bin/python")
+	if err != nil {
+		return ""
+	}
+	return path
 }
 
 func TestScripts(t *testing.T) {
@@ -87,11 +102,16 @@ func TestScripts(t *testing.T) {
 				env.Setenv(keep, strings.TrimSpace(string(out)))
 			}
 			env.Setenv(mark, env.WorkDir)
+			env.Setenv("KAGURAZAKA_PYTHON", venvPython())
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "root" {
+			switch cond {
+			case "root":
 				return os.Geteuid() == 0, nil
+			case "python":
+				_, err := os.Stat(venvPython())
+				return err == nil, nil
 			}
 			return false, fmt.Errorf("unknown condition %s", cond)
 		},
