@@ -249,9 +249,9 @@ class Nursery:
             self.control.close()
             self.data.close()
             for child in self.children.values():
-                os.close(child.ready)
-                if child.pidfd >= 0:
-                    os.close(child.pidfd)
+                for fd in (child.ready, child.pidfd):
+                    if fd >= 0:
+                        os.close(fd)
             worker.main(self.opened, opening, self.listed, address, write, self.lifelines)
         finally:
             os._exit(1)

@@ -1,0 +1,264 @@
+"""The table of differential tests: each task file is run twice by the original and twice by ours.
+
+A case names a file of tests/tasks, a task in it, and what it is given. Both sides run in a folder of their own that `tree`
+fills; results are the files under out/, how often process() was called (tasks append to the file $CALLS), and the class of
+the exit code. Where the original has a bug, `wanted` says what ours does instead, and `why` which one it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+from typing import Any, Callable, Optional
+
+
+@dataclasses.dataclass
+class Wanted:
+    """What ours does where that is not what the original does. None: as the original."""
+
+    outputs: Optional[dict[str, str]] = None
+    # Calls of process() in the first and second run.
+    calls: Optional[tuple[int, int]] = None
+    # Exit codes of the first and second run.
+    exit: Optional[tuple[int, int]] = None
+
+
+@dataclasses.dataclass
+class Case:
+    name: str
+    file: str
+    task: str
+    args: tuple[str, ...] = ()
+    mixin: tuple[str, ...] = ()
+    cfg: str = ""
+    mixin_cfg: str = ""
+    # Flags of the host or backbone.
+    flags: tuple[str, ...] = ()
+    tree: Callable[[pathlib.Path], None] = lambda folder: None
+    stdin: str = ""
+    # False: the original is not run, since it hangs or says nothing that could be compared.
+    original: bool = True
+    # False: outputs are not compared.
+    outputs: bool = True
+    wanted: Wanted = dataclasses.field(default_factory=Wanted)
+    why: str = ""
+
+
+def write(path: pathlib.Path, text: str = "x") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def flat(folder: pathlib.Path) -> None:
+    for name in ("a.txt", "b.txt", "c.txt", "d.txt", "e.txt", "f.txt", "g.txt", "UPPER.TXT", "p.JPEG", "q.jpg", "skip.md"):
+        write(folder / "in" / name, name)
+
+
+def nested(folder: pathlib.Path) -> None:
+    flat(folder)
+    for name in ("sub/1.txt", "sub/2.txt", "sub/3.txt", "sub/deep/4.txt", "sub/deep/er/5.TXT", "with space/ü é.txt", ".hidden/h.txt"):
+        write(folder / "in" / name, name)
+    write(folder / "in" / ".dot.txt")
+    write(folder / "in" / "new\nline.txt")
+    write(folder / "in" / os.fsdecode(b"bad\xff.txt"))
+    write(folder / "in" / "quote'\"\\.txt")
+    write(folder / "other" / "linked.txt")
+    (folder / "in" / "link").symlink_to(folder / "other")
+    (folder / "in" / "sub" / "dangling.txt").symlink_to("nowhere")
+    (folder / "in" / "empty").mkdir()
+
+
+def python_files(folder: pathlib.Path) -> None:
+    for name in ("one.py", "two.py", "three.txt"):
+        write(folder / "in" / name)
+
+
+def hard(folder: pathlib.Path) -> None:
+    for i in range(20):
+        write(folder / "in" / "007" / "pictures" / f"{i:02}.txt")
+    write(folder / "in" / "1" / "pictures" / "no.txt")
+
+
+def sub(folder: pathlib.Path) -> None:
+    for name in ("1.txt", "2.txt", "3.txt", "44.txt"):
+        write(folder / "in" / "sub" / name)
+
+
+def lines(folder: pathlib.Path) -> None:
+    items = [{"i": i, "text": "é\u2028", "nested": {"input": [1.5, None, True]}, "big": 10**20} for i in range(10)]
+    write(folder / "items.jsonl", "\n".join(json.dumps(item) for item in items) + "\n")
+
+
+def triplets(folder: pathlib.Path) -> None:
+    items = [{"input": {"path": f"/data/{i}", "rel_dir": f"r/{i % 2}", "file_name": f"{i}", "more": 1}} for i in range(5)]
+    write(folder / "list.jsonl", "\n".join(json.dumps(item) for item in items))
+
+
+PATHS = ("hard_shard_mode.input_path=in", "hard_shard_mode.output_path=out")
+
+
+def parsed(**values: Any) -> str:
+    known = dict(
+        cache=True, flag=False, mode="slow", n=None, names=[], path=None, prompts=None, ratio=None, rest=[], size=1, tag=None, v=0
+    )  # fmt: skip
+    return repr(sorted({**known, **values}.items()))
+
+
+def all_done(count: int, skip: int = -1) -> dict[str, str]:
+    return {str(i): "done" for i in range(count) if i != skip}
+
+
+CASES = [
+    # -- plain tasks: items, state, module
+    Case("list", "plain_list.py", "Squares"),
+    Case("list with an argument", "plain_list.py", "Squares", ("--count", "5")),
+    Case("list in big chunks", "plain_list.py", "Squares", ("--count", "3000"), flags=("--chunksize", "64")),
+    Case("one process keeps the order", "in_order.py", "InOrder", flags=("--num_process", "1")),
+    Case("generator", "generator.py", "Yields"),
+    Case("exact types in a list", "exact_types.py", "Exact"),
+    Case("exact types from a stream", "exact_types.py", "Exact", ("stream",)),
+    Case("what init and listing made is inherited", "inherited_state.py", "State"),
+    Case("the module itself", "module_itself.py", "Names"),
+    Case("a file called like a standard module", "odd_names/random.py", "Named", original=False,
+         wanted=Wanted({str(i): "" for i in range(3)}, (0, 0), (0, 0)), why="the file is imported in the module's place"),
+    Case("sharing inside an item", "shared_items.py", "Shared"),
+    Case("nothing to do", "shared_items.py", "Nothing"),
+    Case("lambdas in a list", "shared_items.py", "Lambdas", original=False,
+         wanted=Wanted({str(i): str(i * 10) for i in range(3)}, (3, 3), (0, 0)), why="items of unpicklable types"),
+    Case("lambdas in a stream", "shared_items.py", "Lambdas", ("stream",), original=False,
+         wanted=Wanted({str(i): str(i * 10) for i in range(3)}, (3, 3), (0, 0)), why="items of unpicklable types"),
+    Case("classes of the task file in a list", "modern.py", "Jobs", original=False,
+         wanted=Wanted({str(i): f"Job(number={i}, name='job', tags={['t'] * i})" for i in range(5)}, (5, 5), (0, 0)),
+         why="from __future__ import annotations with dataclasses; classes of the file in items"),
+    Case("classes of the task file in a stream", "modern.py", "Jobs", ("stream",), original=False,
+         wanted=Wanted({str(i): f"Job(number={i}, name='job', tags={['t'] * i})" for i in range(5)}, (5, 5), (0, 0)),
+         why="from __future__ import annotations with dataclasses; classes of the file in items"),
+    Case("__call__ overridden", "own_call.py", "Called"),
+    Case("neither base", "neither_base.py", "Neither", ("--any", "thing"), flags=("--backbone", "mp")),
+    Case("stdin", "reads_stdin.py", "Lines", stdin="one\ntwo\nthree\n"),
+    Case("noise on stdout", "noisy.py", "Noisy"),
+    # -- arguments
+    Case("all kinds of arguments", "arguments.py", "Parsed",
+         ("--size", "3", "--ratio=1e-3", "--flag", "--no-cache", "--prompts", '{"a": [1, "b c"]}', "--mode", "fast", "--path",
+          "a b", "--tag", "x", "--tag", "y", "-vv", "--names", "n 1", "n2")),
+    Case("positional arguments", "arguments.py", "Parsed", ("one", "two three", "--size", "2")),
+    Case("a wrong argument", "arguments.py", "Parsed", ("--size", "many")),
+    Case("an unknown argument", "arguments.py", "Parsed", ("--colour", "red")),
+    Case("parse_known_args", "arguments.py", "Known", ("--size", "3", "--unknown", "1", "x")),
+    Case("no argparse", "arguments.py", "Raw", ("--free", "form", "--x=1", "y")),
+    Case("cfg gives arguments", "arguments.py", "Parsed",
+         cfg="task:\n  size: 7\n  flag: store_true\n  prompts: {a: {b: [1, 2]}}\n  mode: fast\nbackbone:\n  num_process: 1\nmixin: {}\n"),
+    Case("cfg in YAML 1.1 words", "arguments.py", "Raw",
+         cfg="backbone:\n  num_process: 2\ntask:\n  ka: yes\n  kb: 007\n  kc: 1_000\n  kd: 1e3\n  ke: 2020-01-02\n  kf: off\n  kg: null\n  w: '1'\nmixin: {}\n"),
+    Case("cfg interpolates", "arguments.py", "Raw",
+         cfg="base: data\ntask:\n  path: ${base}/x\n  script: ${oc.env:CASE_WORD,none}\n  again: ${.path}\nmixin: {}\n"),
+    Case("cfg without mixin", "arguments.py", "Parsed", cfg="task:\n  size: 7\n",
+         original=False, wanted=Wanted({"arguments": parsed(size=7)}, (1, 1), (0, 0)), why="a cfg without a mixin section crashes"),
+    Case("the command line beats cfg", "arguments.py", "Parsed", ("--size", "3"), cfg="task:\n  size: 7\nmixin: {}\n",
+         wanted=Wanted({"arguments": parsed(size=3)}), why="YAML beats the command line"),
+    Case("lists in cfg", "arguments.py", "Parsed", cfg="task:\n  names: [a, b c]\nmixin: {}\n",
+         original=False, wanted=Wanted({"arguments": parsed(names=["a", "b c"])}, (1, 1), (0, 0)), why="lists in cfg crash"),
+    Case("no abbreviations of backbone flags", "arguments.py", "Parsed", ("--n", "5"),
+         wanted=Wanted({"arguments": parsed(n=5)}), why="--n is swallowed as --num_process"),
+    # -- factories and mixins
+    Case("a function makes the task", "made_by_function.py", "make", mixin=("a=1", "b.c=true", "d=[.png,.jpg]", "e=null", "f='1'", "g=a=b=c", "h=")),
+    Case("mixin files", "made_by_function.py", "make", mixin=("x.a=3",), mixin_cfg="x:\n  a: 2\n  b: 2\n", cfg="mixin:\n  x: {a: 1, b: 1, c: 1}\n  y: [1, 2]\n"),
+    Case("two --mixin", "made_by_function.py", "make", flags=("--mixin", "a=1", "--mixin", "b=2"),
+         wanted=Wanted({"mixin": "{'a': 1, 'b': 2}"}), why="a second --mixin replaces the first"),
+    Case("a function with a template", "made_by_function.py", "with_template", mixin=("exts=[.txt]", "ext=.made"), tree=flat),
+    # -- templates: inputs
+    Case("by extension", "by_exts.py", "Copy", mixin=PATHS, tree=flat),
+    Case("by extension, nested", "by_exts.py", "Copy", ("--text", "two words"), mixin=PATHS, tree=nested),
+    Case("by extension, from anywhere", "by_exts.py", "Copy", tree=nested,
+         mixin=("hard_shard_mode.input_path=./in/../in/sub/", "hard_shard_mode.output_path=out/deep//er/")),
+    Case("mixin changes modes", "by_exts.py", "Copy", mixin=(*PATHS, "input_mode.exts=[.md]", "output_mode.ext=.changed"), tree=nested),
+    Case("by glob", "inputs.py", "Glob", mixin=("input_mode.glob_pattern=*.txt",), tree=nested),
+    Case("by glob in folders", "inputs.py", "Glob", mixin=("input_mode.glob_pattern=*/*.txt",), tree=nested),
+    Case("by glob with two stars", "inputs.py", "Glob", mixin=("input_mode.glob_pattern=**/*.txt",), tree=nested),
+    Case("by sub-directory", "inputs.py", "Folders", mixin=("input_mode.sub_directory_level=1",), tree=nested),
+    Case("by sub-directory, level 0", "inputs.py", "Folders", mixin=("input_mode.sub_directory_level=0",), tree=nested),
+    Case("by sub-directory, level 2", "inputs.py", "Folders", mixin=("input_mode.sub_directory_level=2",), tree=nested),
+    Case("from triplet lines", "inputs.py", "Lines", tree=triplets),
+    Case("from whatever lines", "whatever_lines.py", "Anything", tree=lines),
+    Case("to_jsonl and back", "to_lines.py", "FromLines", tree=sub),
+    Case("the task lists itself", "own_listing.py", "Lists"),
+    Case("the task yields itself", "own_listing.py", "Yields",
+         original=False, wanted=Wanted({f"d{i % 2}/{i}.o": f"{i} /x/{i} d{i % 2}" for i in (1, 4, 7)}, (3, 3), (0, 0)),
+         why="a generator under a template crashes"),
+    Case("only shards", "own_listing.py", "OnlyShards"),
+    # -- templates: shards
+    Case("hard and soft shards", "hard_shards.py", "Sharded", mixin=("hard_shard_mode.shard_idx='007'",), tree=hard),
+    Case("subshard of an int", "hard_shards.py", "Sharded", tree=hard, mixin=("hard_shard_mode.shard_idx='007'", "soft_shard.shard_idx=1"),
+         original=False,
+         # i % 4 == 1 gets the index i // 4 + 1, of which the odd ones are in the subshard.
+         wanted=Wanted({f"007/made/{i:02}.txt.o": f"in/007/pictures/./{i:02}.txt" for i in (1, 9, 17)}, (3, 3), (0, 0)),
+         why="a subshard of an int shard_idx crashes"),
+    # -- templates: outputs and finish checks
+    Case("subfolders with a suffix", "subfolders.py", "Suffixed", tree=nested),
+    Case("subfolders without a suffix", "subfolders.py", "WholeFolder", tree=sub, original=False,
+         wanted=Wanted({f"sub/{n}.txt/{file}": text.format(n=n) for n in (1, 2, 3, 44) for file, text in (
+             ("test.txt", "sub/{n}.txt test.txt sub {n}.txt"), ("more.txt", "sub/{n}.txt more.txt sub {n}.txt"), ("deep/er/x", ""))},
+             (4, 0), (0, 0)),
+         why="a folder output without suffix always counts as finished"),
+    Case("the page's example", "subfolders.py", "PageExample", tree=python_files, mixin=PATHS,
+         cfg="mixin:\n  finish_check_mode:\n    output_field_suffix: test\n", mixin_cfg="output_mode:\n  file_to_write:\n    test: test.txt\n"),
+    Case("files beside the output", "beside.py", "Beside", tree=nested),
+    Case("own check of the input", "own_check.py", "OfInput", tree=flat),
+    Case("own check of the output", "own_check.py", "OfOutput", tree=sub, original=False,
+         wanted=Wanted({f"sub/{n}.txt.o": f"in/sub/{n}.txt" for n in (1, 2, 3, 44)}, (4, 0), (0, 0)),
+         why="output never reaches the task's own is_executed"),
+    Case("no check at all, in a template", "own_check.py", "Without", tree=sub, original=False,
+         wanted=Wanted({f"sub/{n}.txt.o": f"in/sub/{n}.txt" for n in (1, 2, 3, 44)}, (4, 4), (0, 0)),
+         why="a task without is_executed raises"),
+    Case("__call__ overridden in a template", "own_call.py", "CalledInTemplate", tree=nested),
+    Case("a base with arguments and a template", "inherited_template.py", "Task", ("--more", "3"), mixin=PATHS, tree=flat),
+    # -- templates: the decorator's own arguments, placeholders
+    Case("mixin_mode=False", "decorator_modes.py", "AtOnce", tree=flat),
+    Case("a class derived from a decorated one", "decorator_modes.py", "Derived", tree=flat),
+    Case("apply=False", "decorator_modes.py", "NotAtAll"),
+    Case("a decorated task called by hand", "decorator_modes.py", "by_hand", tree=flat),
+    Case("a placeholder left over", "by_exts.py", "Copy", mixin=PATHS[:1], tree=flat),
+    Case("placeholders in a nested dataclass", "placeholders.py", "Nested", tree=sub, original=False,
+         mixin=(*PATHS, "output_mode.ext=.o", "soft_shard.subshard.shard_idx=[0,1]", "soft_shard.subshard.shard_num=2"),
+         wanted=Wanted({f"sub/{n}.txt.o": f"in/sub/{n}.txt" for n in (1, 2, 3, 44)}, (4, 0), (0, 0)),
+         why="a dataclass inside a dataclass is replaced by a dict"),
+    Case("a placeholder in a list", "placeholders.py", "InList", tree=sub, original=False,
+         wanted=Wanted({}, (0, 0), (2, 2)), why="placeholders inside lists go unnoticed"),
+    Case("a field set to null", "placeholders.py", "HalfOfIt", tree=sub, mixin=("soft_shard=null",),
+         wanted=Wanted({f"sub/{n}.txt.o": f"in/sub/{n}.txt" for n in (1, 2, 3, 44)}, (4, 0)),
+         why="a whole top-level field set to null is never changed"),
+    # -- modes of the user's own
+    Case("own hard shard mode", "own_modes.py", "HardShard", tree=nested),
+    Case("own hard shard mode with a mixin", "own_modes.py", "HardShard", mixin=("hard_shard_mode.base=sub/deep", "hard_shard_mode.added=1"), tree=nested),
+    Case("own input mode over a built-in one", "own_modes.py", "Input", tree=sub),
+    Case("own input mode", "own_modes.py", "Bare"),
+    Case("own output mode", "own_modes.py", "Output", tree=sub),
+    Case("own output mode, nested dataclass", "own_modes.py", "Output", tree=sub, mixin=("output_mode.naming.suffix=.s",), original=False,
+         wanted=Wanted({f"p-{n}.txt.s": ("tiny" if n == 3 else f"in/sub/./{n}.txt [('extra', [])]") for n in (1, 2, 3, 44)}, (4, 0), (0, 0)),
+         why="a dataclass inside a dataclass is replaced by a dict"),
+    Case("own finish check", "own_modes.py", "Check", tree=sub),
+    # -- failures
+    Case("an item fails", "failing.py", "Raises", original=False,
+         wanted=Wanted(all_done(12, skip=5), (12, 1), (3, 3)), why="an exception ends the run"),
+    Case("an item fails in is_executed", "failing.py", "ChecksBadly", original=False,
+         wanted=Wanted(all_done(12, skip=5), (11, 0), (3, 3)), why="an exception ends the run"),
+    Case("an item calls sys.exit", "failing.py", "Exits", original=False,
+         wanted=Wanted(all_done(12, skip=5), (12, 1), (3, 3)), why="a worker that exits hangs the run"),
+    Case("an item ends its process", "failing.py", "Vanishes", original=False,
+         wanted=Wanted(all_done(12, skip=5), None, (3, 3)), why="a killed worker hangs the run"),
+    Case("an item crashes its process", "failing.py", "Crashes", original=False,
+         wanted=Wanted(all_done(12, skip=5), None, (3, 3)), why="a killed worker hangs the run"),
+    Case("the original's end at the first failure", "failing.py", "Raises", flags=("--max-failures", "0", "--num_process", "1"), original=False,
+         outputs=False, wanted=Wanted(None, None, (1, 1)), why="--max-failures 0 is the original's behaviour"),
+    Case("no is_executed", "failing.py", "NeverChecks", original=False,
+         wanted=Wanted(all_done(3), (3, 3), (0, 0)), why="a task without is_executed raises"),
+    Case("the constructor exits", "failing.py", "ExitsAtOnce"),
+    Case("listing fails", "failing.py", "ListsBadly", outputs=False),
+    Case("an output half written", "failing.py", "HalfWritten", tree=flat, original=False,
+         wanted=Wanted({f"{n}.txt.o": "begun" for n in "acdefg"} | {"UPPER.TXT.o": "begun"}, (8, 1), (3, 3)),
+         why="a failed item leaves a truncated output, which counts as finished"),
+    Case("no such task", "plain_list.py", "Missing"),
+    Case("no such file", "missing.py", "Missing"),
+]  # fmt: skip
