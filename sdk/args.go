@@ -198,7 +198,7 @@ func (p *argReader) flag(arg string, rest []string) []string {
 		// -s5, or -abc for three flags without values.
 		if short, _ := p.g.find(arg[:2]); short != nil {
 			if !valueless(short.Value) {
-				p.value(short, arg[:2], strings.TrimPrefix(arg[2:], "="))
+				p.value(short, "--"+short.Name, strings.TrimPrefix(arg[2:], "="))
 				return rest
 			}
 			p.occurred(short, "--"+short.Name)

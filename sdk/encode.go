@@ -5,37 +5,58 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
-	"sync"
 
 	"github.com/kagurazaka/kagurazaka/sdk/internal/jsontext"
 )
 
-// appendItem appends the JSON object that an item is, on one line.
-func appendItem(dst []byte, item any) ([]byte, error) {
+// encoder writes items behind each other. encoding/json writes into it too, so that an item is copied once.
+type encoder struct {
+	dst  []byte
+	json *json.Encoder
+}
+
+func newEncoder() *encoder {
+	e := &encoder{}
+	e.json = json.NewEncoder(e)
+	e.json.SetEscapeHTML(false)
+	return e
+}
+
+func (e *encoder) Write(p []byte) (int, error) {
+	e.dst = append(e.dst, p...)
+	return len(p), nil
+}
+
+// item appends the JSON object that an item is, on one line. After an error there may be a part of it.
+func (e *encoder) item(item any) (err error) {
 	switch v := item.(type) {
 	case RawItem:
-		return appendRaw(dst, v)
+		e.dst, err = appendRaw(e.dst, v)
+		return err
 	case json.RawMessage:
-		return appendRaw(dst, v)
+		e.dst, err = appendRaw(e.dst, v)
+		return err
 	case []byte:
-		return appendRaw(dst, v)
+		e.dst, err = appendRaw(e.dst, v)
+		return err
 	case map[string]any:
-		return appendMap(dst, v, 0)
+		if v == nil {
+			return errors.New("it is a nil map, and an item is an object")
+		}
+		return e.object(v, 0)
 	case nil:
-		return dst, errors.New("it is nil, and an item is an object")
+		return errors.New("it is nil, and an item is an object")
 	}
-	from := len(dst)
-	dst, err := appendAny(dst, item)
-	if err != nil {
-		return dst, err
+	from := len(e.dst)
+	if err := e.any(item); err != nil {
+		return err
 	}
-	if dst[from] != '{' {
-		return dst, fmt.Errorf("a %T encodes to no JSON object, and an item is one: a struct or a map", item)
+	if e.dst[from] != '{' {
+		return fmt.Errorf("a %T encodes to no JSON object, and an item is one: a struct or a map", item)
 	}
-	return dst, nil
+	return nil
 }
 
 func appendRaw(dst, raw []byte) ([]byte, error) {
@@ -53,41 +74,20 @@ func appendRaw(dst, raw []byte) ([]byte, error) {
 	return compact.Bytes(), nil
 }
 
-// encoder is an encoder with its buffer, both kept for the next item.
-type encoder struct {
-	buf bytes.Buffer
-	enc *json.Encoder
-}
-
-var encoders = sync.Pool{New: func() any {
-	e := &encoder{}
-	e.enc = json.NewEncoder(&e.buf)
-	e.enc.SetEscapeHTML(false)
-	return e
-}}
-
-// appendAny appends what encoding/json makes of a value.
-func appendAny(dst []byte, v any) ([]byte, error) {
-	e := encoders.Get().(*encoder)
-	defer encoders.Put(e)
-	e.buf.Reset()
-	if err := e.enc.Encode(v); err != nil {
-		return dst, err
+// any appends what encoding/json makes of a value.
+func (e *encoder) any(v any) error {
+	if err := e.json.Encode(v); err != nil {
+		return err
 	}
 	// Encode ends with a line break.
-	return append(dst, e.buf.Bytes()[:e.buf.Len()-1]...), nil
+	e.dst = e.dst[:len(e.dst)-1]
+	return nil
 }
 
-// appendMap is encoding/json's work for the maps that items most often are, with file names of any bytes kept.
-func appendMap(dst []byte, m map[string]any, depth int) ([]byte, error) {
-	if m == nil {
-		if depth == 0 {
-			return dst, errors.New("it is a nil map, and an item is an object")
-		}
-		return append(dst, "null"...), nil
-	}
+// object is encoding/json's work for the maps that items most often are, with file names of any bytes kept.
+func (e *encoder) object(m map[string]any, depth int) error {
 	if depth > jsontext.MaxDepth {
-		return dst, fmt.Errorf("it is nested more than %d deep", jsontext.MaxDepth)
+		return fmt.Errorf("it is nested more than %d deep", jsontext.MaxDepth)
 	}
 	var few [16]string
 	keys := few[:0]
@@ -95,60 +95,65 @@ func appendMap(dst []byte, m map[string]any, depth int) ([]byte, error) {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
-	dst = append(dst, '{')
+	e.dst = append(e.dst, '{')
 	for i, k := range keys {
 		if i > 0 {
-			dst = append(dst, ',')
+			e.dst = append(e.dst, ',')
 		}
-		dst = append(jsontext.AppendString(dst, k), ':')
-		var err error
-		if dst, err = appendValue(dst, m[k], depth+1); err != nil {
-			return dst, fmt.Errorf("%s: %w", k, err)
+		e.dst = append(jsontext.AppendString(e.dst, k), ':')
+		if err := e.value(m[k], depth+1); err != nil {
+			return fmt.Errorf("%s: %w", k, err)
 		}
 	}
-	return append(dst, '}'), nil
+	e.dst = append(e.dst, '}')
+	return nil
 }
 
-func appendValue(dst []byte, v any, depth int) ([]byte, error) {
+func (e *encoder) value(v any, depth int) error {
 	switch v := v.(type) {
 	case nil:
-		return append(dst, "null"...), nil
+		e.dst = append(e.dst, "null"...)
 	case string:
-		return jsontext.AppendString(dst, v), nil
+		e.dst = jsontext.AppendString(e.dst, v)
 	case bool:
-		return strconv.AppendBool(dst, v), nil
+		e.dst = strconv.AppendBool(e.dst, v)
 	case int:
-		return strconv.AppendInt(dst, int64(v), 10), nil
+		e.dst = strconv.AppendInt(e.dst, int64(v), 10)
 	case int64:
-		return strconv.AppendInt(dst, v, 10), nil
-	case float64:
-		if math.Abs(v) < 1e15 && v == math.Trunc(v) && (v != 0 || !math.Signbit(v)) {
-			return strconv.AppendInt(dst, int64(v), 10), nil
-		}
-		return appendAny(dst, v)
+		e.dst = strconv.AppendInt(e.dst, v, 10)
 	case FileTriplet:
-		return v.appendJSON(dst), nil
+		e.dst = v.appendJSON(e.dst)
 	case map[string]any:
-		return appendMap(dst, v, depth)
+		if v == nil {
+			e.dst = append(e.dst, "null"...)
+			return nil
+		}
+		return e.object(v, depth)
 	case []any:
 		if v == nil {
-			return append(dst, "null"...), nil
+			e.dst = append(e.dst, "null"...)
+			return nil
 		}
-		if depth > jsontext.MaxDepth {
-			return dst, fmt.Errorf("it is nested more than %d deep", jsontext.MaxDepth)
-		}
-		dst = append(dst, '[')
-		for i, e := range v {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			var err error
-			if dst, err = appendValue(dst, e, depth+1); err != nil {
-				return dst, fmt.Errorf("element %d: %w", i, err)
-			}
-		}
-		return append(dst, ']'), nil
+		return e.list(v, depth)
 	default:
-		return appendAny(dst, v)
+		return e.any(v)
 	}
+	return nil
+}
+
+func (e *encoder) list(list []any, depth int) error {
+	if depth > jsontext.MaxDepth {
+		return fmt.Errorf("it is nested more than %d deep", jsontext.MaxDepth)
+	}
+	e.dst = append(e.dst, '[')
+	for i, v := range list {
+		if i > 0 {
+			e.dst = append(e.dst, ',')
+		}
+		if err := e.value(v, depth+1); err != nil {
+			return fmt.Errorf("element %d: %w", i, err)
+		}
+	}
+	e.dst = append(e.dst, ']')
+	return nil
 }

@@ -79,6 +79,7 @@ func listError(e *pb.Error) *pb.ListResponse {
 // blocks gathers items into blocks on one side and hands them out on the other, in order.
 type blocks struct {
 	maxItems, maxBytes int
+	encoder            *encoder
 
 	mu      sync.Mutex
 	changed sync.Cond
@@ -94,7 +95,7 @@ type blocks struct {
 }
 
 func newBlocks(req *pb.ListRequest) *blocks {
-	b := &blocks{maxItems: int(req.GetMaxItems()), maxBytes: int(req.GetMaxBytes())}
+	b := &blocks{maxItems: int(req.GetMaxItems()), maxBytes: int(req.GetMaxBytes()), encoder: newEncoder()}
 	if b.maxItems == 0 {
 		b.maxItems = defaultBlockItems
 	}
@@ -126,12 +127,14 @@ func (b *blocks) yield(item any) error {
 		p.Payload = append(p.Payload, '\n')
 	}
 	begin := len(p.Payload)
-	payload, err := appendItem(p.Payload, item)
+	b.encoder.dst = p.Payload
+	err := b.encoder.item(item)
+	payload := b.encoder.dst
 	if err == nil && len(payload)-begin > maxItemBytes {
 		err = fmt.Errorf("it has %d bytes, and a message holds %d", len(payload)-begin, maxItemBytes)
 	}
 	if err != nil {
-		p.Payload = p.Payload[:before]
+		p.Payload = payload[:before]
 		return fmt.Errorf("item %d of the list: %w", b.total, err)
 	}
 	b.total++

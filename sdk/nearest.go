@@ -4,10 +4,10 @@ import "strings"
 
 // nearest returns the candidate that differs least from what was written, when it differs little, or nothing.
 func nearest(written string, candidates []string) string {
-	best, bestDistance := "", 1+len([]rune(strings.TrimLeft(written, "-")))/3
+	// A third of the letters may be wrong.
+	best, bestDistance := "", 1+(len([]rune(strings.TrimLeft(written, "-")))+1)/3
 	for _, c := range candidates {
-		d := distance(fold(written), fold(c))
-		if d < bestDistance || d == bestDistance && best == "" {
+		if d := distance(fold(written), fold(c)); d < bestDistance {
 			best, bestDistance = c, d
 		}
 	}

@@ -80,7 +80,7 @@ type Processor interface {
 // Lister is implemented by tasks that make their own items.
 type Lister interface {
 	// List yields every item: a struct or map that encodes to a JSON object, or its JSON text as RawItem,
-	// json.RawMessage or []byte. It runs in one process, which has the user's stdin, and must yield the same items in
+	// json.RawMessage or []byte (which may be used again when yield has returned). It runs in one process, which has the user's stdin, and must yield the same items in
 	// the same order every time, or shards and resumed runs will not fit. yield may be called by several goroutines.
 	// When yield returns an error, List should return it.
 	List(ctx context.Context, yield func(item any) error) error

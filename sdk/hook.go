@@ -1,0 +1,35 @@
+package sdk
+
+import (
+	"context"
+
+	"github.com/hashicorp/go-hclog"
+	"google.golang.org/grpc"
+
+	"github.com/kagurazaka/kagurazaka/sdk/internal/hook"
+)
+
+func init() {
+	hook.NewServer = func(log hclog.Logger, tasks ...any) (*grpc.Server, func()) {
+		var definitions []Definition
+		for _, t := range tasks {
+			if d, ok := t.(Definition); ok {
+				definitions = append(definitions, d)
+			}
+		}
+		life, end := context.WithCancel(context.Background())
+		s := newService(life, log, definitions)
+		server := grpc.NewServer(serverOptions()...)
+		s.register(server)
+		return server, func() {
+			server.Stop()
+			end()
+			s.shutdown()
+		}
+	}
+	hook.Encode = func(item any) ([]byte, error) {
+		e := newEncoder()
+		err := e.item(item)
+		return e.dst, err
+	}
+}

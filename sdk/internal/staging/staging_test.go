@@ -1,0 +1,185 @@
+package staging
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func open(t *testing.T, folder bool, last ...string) (*Dir, string) {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.Mkdir(root+"/staging", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Open(root+"/staging", folder, last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d, root + "/out"
+}
+
+func put(t *testing.T, path string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("new"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func exists(t *testing.T, paths ...string) {
+	t.Helper()
+	for _, p := range paths {
+		if _, err := os.Lstat(p); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestOutputsOfSeveralFolders(t *testing.T) {
+	d, out := open(t, false, "output_b")
+	o := Outputs{Main: out + "/x/a.txt", Others: []Named{{"output_b", out + "/y/b.txt"}, {"output_c", out + "/x/c.txt"}}}
+	if err := d.Begin(o); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{d.Staged(o.Main), d.StagedIn(o.Main, o.Others[0].Path), d.StagedIn(o.Main, o.Others[1].Path)} {
+		put(t, p)
+	}
+	if err := d.Commit(o); err != nil {
+		t.Fatal(err)
+	}
+	exists(t, out+"/x/a.txt", out+"/y/b.txt", out+"/x/c.txt")
+
+	o.Others[1].Path = out + "/y/a.txt"
+	if err := d.Begin(o); err == nil || !strings.Contains(err.Error(), "one file name in two folders") {
+		t.Errorf("two outputs of one name: %v", err)
+	}
+	only := Outputs{Others: []Named{{"output_b", out + "/z/b.txt"}}}
+	put(t, d.Staged(only.Others[0].Path))
+	put(t, d.Staged("beside"))
+	if err := d.Commit(only); err != nil {
+		t.Fatal(err)
+	}
+	exists(t, out+"/z/b.txt", out+"/z/beside")
+}
+
+// The file that the finish check looks at must be the last, also where a folder is merged: here what comes before it
+// fails, and it must not be there.
+func TestLastIsLast(t *testing.T) {
+	d, out := open(t, true, "output_done")
+	o := Outputs{Main: out + "/a", Others: []Named{{"output_done", out + "/a/done"}, {"output_more", out + "/a/more"}}}
+	put(t, out+"/a/zz/in the way/x")
+	if err := d.Begin(o); err != nil {
+		t.Fatal(err)
+	}
+	put(t, d.StagedIn(o.Main, o.Others[0].Path))
+	put(t, d.StagedIn(o.Main, out+"/a/zz/in the way"))
+	if err := d.Commit(o); err == nil {
+		t.Fatal("a file took the place of a folder")
+	}
+	if _, err := os.Stat(out + "/a/done"); err == nil {
+		t.Error("the item looks finished, and is not")
+	}
+	if err := d.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(out + "/a/zz"); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Begin(o); err != nil {
+		t.Fatal(err)
+	}
+	put(t, d.StagedIn(o.Main, o.Others[0].Path))
+	put(t, d.StagedIn(o.Main, o.Others[1].Path))
+	if err := d.Commit(o); err != nil {
+		t.Fatal(err)
+	}
+	exists(t, out+"/a/done", out+"/a/more")
+	if names, err := d.handle.names(); err != nil || len(names) > 0 {
+		t.Errorf("left in staging: %v, %v", names, err)
+	}
+}
+
+func TestDestinationRemovedMeanwhile(t *testing.T) {
+	d, out := open(t, false)
+	for range 2 {
+		o := Outputs{Main: out + "/deep/a.txt"}
+		put(t, d.Staged(o.Main))
+		if err := d.Commit(o); err != nil {
+			t.Fatal(err)
+		}
+		exists(t, o.Main)
+		if err := os.RemoveAll(out); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestLinkedOutputFolder(t *testing.T) {
+	d, out := open(t, true)
+	put(t, out+"/elsewhere/old")
+	if err := os.Symlink("elsewhere", out+"/a"); err != nil {
+		t.Fatal(err)
+	}
+	o := Outputs{Main: out + "/a/"}
+	if err := d.Begin(o); err != nil {
+		t.Fatal(err)
+	}
+	put(t, d.StagedIn(o.Main, out+"/a/new"))
+	if err := d.Commit(o); err != nil {
+		t.Fatal(err)
+	}
+	exists(t, out+"/elsewhere/new", out+"/elsewhere/old")
+}
+
+func TestUnwritableDestination(t *testing.T) {
+	d, out := open(t, false)
+	put(t, out)
+	o := Outputs{Main: out + "/a.txt"}
+	put(t, d.Staged(o.Main))
+	err := d.Commit(o)
+	if err == nil || !strings.Contains(err.Error(), "moving the output into place at "+out+"/a.txt: not a directory") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestOtherFileSystem(t *testing.T) {
+	d, out := open(t, false)
+	other, err := os.MkdirTemp("/dev/shm", "staging")
+	if err != nil {
+		t.Skip("there is no second file system at hand")
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(other) })
+	put(t, out+"/probe")
+	if os.Rename(out+"/probe", other+"/probe") == nil {
+		t.Skip("the temporary folder is on the same file system")
+	}
+	o := Outputs{Main: other + "/new/a.txt"}
+	put(t, d.Staged(o.Main))
+	put(t, d.Staged("folder")+"/x")
+	if err := os.Symlink("a.txt", d.Staged("link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Commit(o); err != nil {
+		t.Fatal(err)
+	}
+	exists(t, o.Main, other+"/new/folder/x", other+"/new/link")
+	entries, err := os.ReadDir(other + "/new")
+	if err != nil || len(entries) != 3 {
+		t.Errorf("%v, %v", entries, err)
+	}
+	if info, err := os.Stat(o.Main); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if names, err := d.handle.names(); err != nil || len(names) > 0 {
+		t.Errorf("left in staging: %v, %v", names, err)
+	}
+}
