@@ -114,7 +114,7 @@ func (r *resolved) do(ctx context.Context, options backboneOptions) error {
 	defer l.close()
 	summary, err := run.Do(ctx, run.Job{
 		Source: l.source, Listing: l.listing, Start: l.start, Workers: options.workers, ChunkSize: options.chunkSize,
-		Printer: r.printer(), Began: began, Show: l.show, Drain: r.signals.Drain, Grace: r.grammar.Grace, Log: r.log,
+		Printer: r.printer(), Began: began, Show: l.show, Command: r.commandLine(), Drain: r.signals.Drain, Grace: r.grammar.Grace, Log: r.log,
 	})
 	r.summarised = true
 	if err == nil && summary.Done+summary.Skipped == 0 {

@@ -108,17 +108,17 @@ func shebang(path string) string {
 
 // noHandshake explains why a process that was started is not a plugin that can be talked to.
 func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, exit *backbones.Exit, cause error) *StartError {
-	said, any := r.firstSaid()
+	said, printed := r.firstSaid()
 	e := &StartError{Plugin: name, Err: cause, Stderr: r.log.tail()}
 	fields := strings.Split(said, "|")
 	switch {
-	case any && len(fields) >= 4 && fields[0] == "1" && fields[1] != fmt.Sprint(protocolVersion):
+	case printed && len(fields) >= 4 && fields[0] == "1" && fields[1] != fmt.Sprint(protocolVersion):
 		e.What = fmt.Sprintf("speaks version %s of the plugin protocol and this host speaks version %d", fields[1], protocolVersion)
 		e.Hints = []string{"build it against the SDK of this host's version, or use a host of its version"}
-	case any && len(fields) >= 5 && fields[4] != "grpc":
+	case printed && len(fields) >= 5 && fields[4] != "grpc":
 		e.What = fmt.Sprintf("speaks %q where gRPC was expected", fields[4])
 		e.Hints = []string{"it is a plugin of another program"}
-	case any && len(fields) < 4:
+	case printed && len(fields) < 4:
 		e.What = fmt.Sprintf("printed %q where a plugin's handshake was expected", clip(said))
 		e.Hints = []string{
 			"if it is a kagurazaka plugin, something in it prints to stdout before the SDK serves: print to stderr",

@@ -11,8 +11,12 @@ import (
 
 // Line is the form of the last line on stdout of a run that does not print JSON. It is part of the interface.
 func (s Summary) Line() string {
-	return fmt.Sprintf("done %d, skipped %d, failed %d in %.2f s (%s items/s)",
-		s.Done, s.Skipped, s.Failed, s.Seconds, rateText(s.ItemsPerSecond))
+	digits := 2
+	if s.Seconds < 1 {
+		digits = 3
+	}
+	return fmt.Sprintf("done %d, skipped %d, failed %d in %.*f s (%s items/s)",
+		s.Done, s.Skipped, s.Failed, digits, s.Seconds, rateText(s.ItemsPerSecond))
 }
 
 func rateText(r float64) string {

@@ -39,6 +39,8 @@ type Job struct {
 	Began time.Time
 	// Show returns the printable form of an item of which only the number is known; may be nil.
 	Show func(number uint64) string
+	// Command is the command line that starts this run again, for messages.
+	Command string
 	// Drain is closed by the first signal: nothing more is dispatched, and what is in flight may take Grace.
 	Drain <-chan struct{}
 	Grace time.Duration
@@ -64,7 +66,7 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	summary := reporter.Finish(interrupted)
 	switch {
 	case interrupted:
-		return summary, exitcode.With(exitcode.Interrupted, errors.New("the run was interrupted: the same command goes on where it stopped"))
+		return summary, exitcode.With(exitcode.Interrupted, fmt.Errorf("the run was interrupted; this goes on where it stopped: %s", job.Command))
 	case err != nil:
 		return summary, err
 	case summary.Failed > 0:
