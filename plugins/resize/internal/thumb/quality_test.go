@@ -52,6 +52,11 @@ func lanczosOf(m image.Image, outW, outH int) [][][3]float64 {
 		}
 		return weights
 	}
+	pixels := make([][3]float64, w*h)
+	for i := range pixels {
+		c := color.NRGBAModel.Convert(m.At(i%w, i/w)).(color.NRGBA)
+		pixels[i] = [3]float64{float64(c.R), float64(c.G), float64(c.B)}
+	}
 	rows := make([][][3]float64, h)
 	for y := range rows {
 		rows[y] = make([][3]float64, outW)
@@ -62,10 +67,9 @@ func lanczosOf(m image.Image, outW, outH int) [][][3]float64 {
 				continue
 			}
 			for y := range h {
-				c := color.NRGBAModel.Convert(m.At(k, y)).(color.NRGBA)
-				rows[y][i][0] += weight * float64(c.R)
-				rows[y][i][1] += weight * float64(c.G)
-				rows[y][i][2] += weight * float64(c.B)
+				for c, v := range pixels[y*w+k] {
+					rows[y][i][c] += weight * v
+				}
 			}
 		}
 	}
