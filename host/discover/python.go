@@ -40,14 +40,17 @@ func findPython(arg, abs string, opts Options) (*Plugin, error) {
 	}, nil
 }
 
-// findInterpreter looks where the user said, in the active virtual environment, in a .venv beside the file or above
-// it, and on PATH. from says which it was.
+// findInterpreter looks where the user said, in the virtual environment that this binary was installed into, in the
+// active one, in a .venv beside the file or above it, and on PATH. from says which it was.
 func findInterpreter(file, flag string) (path, from string, err error) {
 	if flag != "" {
 		return chosen(flag, "--python")
 	}
 	if env := os.Getenv("KAGURAZAKA_PYTHON"); env != "" {
 		return chosen(env, "KAGURAZAKA_PYTHON")
+	}
+	if exe := ownEnvironment(); exe != "" {
+		return exe, "the environment that kagurazaka is installed in", nil
 	}
 	if env := os.Getenv("VIRTUAL_ENV"); env != "" {
 		if exe := filepath.Join(env, "bin", "python3"); isExecutable(exe) {
@@ -71,6 +74,22 @@ func findInterpreter(file, flag string) (path, from string, err error) {
 		Arg: file, Why: "it is a Python task file, and there is no Python interpreter",
 		Tried: []string{"--python and KAGURAZAKA_PYTHON (not given)", "VIRTUAL_ENV and .venv folders from the file's upwards", "python3 and python on PATH"},
 	}
+}
+
+// ownEnvironment is the interpreter of the virtual environment that this binary lies in: pip put it there.
+func ownEnvironment() string {
+	self, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	bin := filepath.Dir(self)
+	if _, err := os.Stat(filepath.Join(filepath.Dir(bin), "pyvenv.cfg")); err != nil {
+		return ""
+	}
+	if exe := filepath.Join(bin, "python3"); isExecutable(exe) {
+		return exe
+	}
+	return ""
 }
 
 func chosen(path, from string) (string, string, error) {
