@@ -35,11 +35,14 @@ func (r *Resize) Open(ctx context.Context, env sdk.Env) error {
 	if err != nil {
 		return err
 	}
-	how, why := r.resizer.Describe()
-	log := sdk.Log(ctx)
-	log.Info(how)
-	if why != nil {
-		log.Debug("libjpeg-turbo is not used", "reason", why)
+	// One worker speaks for all: they run on one machine.
+	if env.WorkerIndex == 0 {
+		how, why := r.resizer.Describe()
+		log := sdk.Log(ctx)
+		log.Debug(how)
+		if why != nil {
+			log.Debug("libjpeg-turbo is not used", "reason", why)
+		}
 	}
 	return nil
 }
