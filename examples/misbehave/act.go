@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+
+	"github.com/kagurazaka/kagurazaka/examples/misbehave/early"
+)
+
+// floodSize is the length of a line that is no line.
+const floodSize = 1 << 20
+
+// kept is never let go of.
+var kept [][]byte
+
+// target is the number of the item at which to misbehave.
+func target() int {
+	n, err := strconv.Atoi(os.Getenv("KAGURAZAKA_MISBEHAVE_ITEM"))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// act misbehaves if this is the item for it.
+func act(item int) error {
+	if early.Behaviour == "leak" {
+		leak := make([]byte, 256<<10)
+		for i := 0; i < len(leak); i += 4096 {
+			leak[i] = 1
+		}
+		kept = append(kept, leak)
+		return nil
+	}
+	if early.Behaviour == "" || item != target() {
+		return nil
+	}
+	switch early.Behaviour {
+	case "error-at-item":
+		return fmt.Errorf("misbehave: an error at item %d", item)
+	case "panic-at-item":
+		panic(fmt.Sprintf("misbehave: a panic at item %d", item))
+	case "kill-self-at-item", "half-output":
+		return killSelf()
+	case "exit-at-item":
+		os.Exit(7)
+	case "hang-at-item":
+		early.Hang()
+	case "stop-self":
+		return syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+	case "flood-stdout":
+		return errors.Join(flood(os.Stdout), writeAll(1))
+	case "flood-stderr":
+		return errors.Join(flood(os.Stderr), writeAll(2))
+	case "fork-children":
+		return forkChildren()
+	}
+	return nil
+}
+
+func killSelf() error {
+	if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
+		return err
+	}
+	early.Hang()
+	return nil
+}
+
+func flood(f *os.File) error {
+	_, err := f.Write(bytes.Repeat([]byte("#"), floodSize))
+	return err
+}
+
+// writeAll floods a descriptor as a C library would, past the variables of package os.
+func writeAll(fd int) error {
+	text := bytes.Repeat([]byte("="), floodSize)
+	for len(text) > 0 {
+		n, err := syscall.Write(fd, text)
+		if err != nil && !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+		text = text[max(n, 0):]
+	}
+	return nil
+}
+
+// forkChildren starts processes that no polite signal ends, and leaves them alone.
+func forkChildren() error {
+	for range 2 {
+		child := exec.Command("sh", "-c", `trap "" INT TERM HUP; while :; do sleep 1; done`)
+		if err := child.Start(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+// Misbehave is a plugin that does one thing wrong, for tests of the host. The variable KAGURAZAKA_MISBEHAVE names it:
+//
+//	before and at the handshake   exit-before-handshake, print-before-handshake, hang-before-handshake, wrong-cookie,
+//	                              wrong-version, exit-after-handshake
+//	in a call                     crash-describe, crash-open, crash-list, crash-run, over-limit, close-socket,
+//	                              answers-twice, answers-unknown
+//	at an item                    error-at-item, panic-at-item, kill-self-at-item, exit-at-item, hang-at-item, stop-self,
+//	                              half-output, flood-stdout, flood-stderr, fork-children
+//	at every item                 leak
+//
+// KAGURAZAKA_MISBEHAVE_ITEM is the number of the item, 0 by default: the field "i" of task Items, the digits in the
+// input's name of task Files. Without the variable both tasks work as they should.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/examples/misbehave/early"
+	"github.com/kagurazaka/kagurazaka/sdk"
+)
+
+// Items makes items of its own.
+type Items struct {
+	Count int `default:"100" help:"Number of items."`
+}
+
+// Open may crash.
+func (t *Items) Open(context.Context, sdk.Env) error { crash("crash-open"); return nil }
+
+// List may crash in the middle.
+func (t *Items) List(_ context.Context, yield func(any) error) error {
+	for i := range t.Count {
+		if i == t.Count/2 {
+			crash("crash-list")
+		}
+		if err := yield(map[string]any{"i": i}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Process misbehaves at its item.
+func (t *Items) Process(_ context.Context, item sdk.Item) error {
+	var v struct {
+		I int `json:"i"`
+	}
+	if err := item.Decode(&v); err != nil {
+		return err
+	}
+	return act(v.I)
+}
+
+// Files has a template.
+type Files struct{}
+
+// Open may crash.
+func (t *Files) Open(context.Context, sdk.Env) error { crash("crash-open"); return nil }
+
+// Process writes the output in two halves, and misbehaves between them at its item.
+func (t *Files) Process(_ context.Context, item sdk.Item) error {
+	out, err := os.Create(item.Output().Path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = out.Close() }()
+	if _, err := out.WriteString("the first half, "); err != nil {
+		return err
+	}
+	if err := act(number(item.Input().FileName)); err != nil {
+		return err
+	}
+	_, err = out.WriteString("the second half\n")
+	return err
+}
+
+// number is the digits of a name, -1 without any.
+func number(name string) int {
+	digits := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, name)
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+func crash(behaviour string) {
+	if early.Behaviour == behaviour {
+		fmt.Fprintln(os.Stderr, "misbehave:", behaviour)
+		os.Exit(7)
+	}
+}
+
+func main() {
+	switch early.Behaviour {
+	case "wrong-cookie":
+		if err := os.Setenv(cookieKey, "another cookie"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	case "wrong-version", "crash-describe", "crash-run", "over-limit", "close-socket", "answers-twice", "answers-unknown":
+		serveRaw()
+	}
+	sdk.Serve(
+		sdk.Task[Items]{Summary: "Makes items and does nothing with them, or something wrong"},
+		sdk.Task[Files]{
+			Summary: "Writes a file for every text file, or half of it",
+			Template: &sdk.Template{
+				HardShard:   sdk.NoHardShard(sdk.Placeholder, sdk.Placeholder),
+				Input:       sdk.InputByExts(".txt"),
+				Output:      sdk.OutputByApendingExt(".out"),
+				FinishCheck: sdk.FinishCheckByOutputFileExistence(),
+			},
+		})
+}
