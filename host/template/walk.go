@@ -65,7 +65,8 @@ func (w *walk) runAhead() error {
 	defer cancel()
 	w.ctx = ctx
 	w.groups = make(chan *group)
-	w.free = make(chan *nameList, listsAhead)
+	// There is room for every list, the first one included: giving one back never blocks.
+	w.free = make(chan *nameList, listsAhead+1)
 	for range listsAhead {
 		w.free <- &nameList{}
 	}
