@@ -139,7 +139,8 @@ def describe(parser: argparse.ArgumentParser, known: bool, task: Any) -> None:
         task.open_arguments = True
         task.usage = plain(parser.format_help())
     if parser.description and not task.summary:
-        task.summary, _, task.description = plain(parser.description).strip().rstrip(".").partition("\n")
+        summary, _, rest = plain(parser.description).strip().partition("\n")
+        task.summary, task.description = summary.rstrip("."), rest.strip()
 
 
 _FLAGS = (argparse._StoreConstAction, argparse._AppendConstAction, argparse._CountAction)

@@ -74,6 +74,8 @@ def is_output(name: str) -> bool:
 def _without_triplets(item: dict[str, Any]) -> dict[str, Any]:
     """The item with its input and outputs as JSON objects. A dict that looks like one of those is Inexact."""
     for name, value in item.items():
+        if type(name) is not str:
+            raise Inexact
         if name == "input" or is_output(name):
             if type(value) is FileTriplet:
                 item = {**item, name: value.to_dict()}

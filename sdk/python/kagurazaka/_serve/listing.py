@@ -78,7 +78,6 @@ class Lister:
     def _stream(self, items: Iterator[Any], accept_indexed: bool) -> None:
         """Send items as they are yielded, in blocks; nothing is kept."""
         previous = signal.signal(signal.SIGURG, self._nudged)
-        signal.siginterrupt(signal.SIGURG, False)
         pending, limit = self._pending, self._encoder.max_items
         append = pending.append
         self._busy = False

@@ -1,0 +1,147 @@
+"""Items on the wire and lists in memory."""
+
+import collections
+import json
+import pathlib
+import pickle
+
+import pytest
+
+from kagurazaka._proto import plugin_pb2 as pb
+from kagurazaka._serve import items as wire
+from kagurazaka._serve import listed
+from kagurazaka.template.io import FileTriplet
+
+EXACT = [
+    {},
+    {"a": 1, "b": "text", "c": 1.5, "d": True, "e": None},
+    {"text": "}\n{ \x00 , \u2028 é 😀", "big": 10**400, "minus": -0.0, "tiny": 5e-324},
+    {"nested": {"list": [1, [2, {"x": []}]], "": {}}},
+    {"half": "a\udcffb\ud800"},
+    {"input": FileTriplet("in/./a\udcff.txt", ".", "a\udcff.txt"), "output_x": FileTriplet("o", "", "o")},
+    {"input": {"path": "p", "other": 1}},
+]
+shared = [1]
+INEXACT = [
+    {"t": (1, 2)},
+    {"p": pathlib.Path("x")},
+    {"b": b"bytes"},
+    {"s": {1}},
+    {"nan": float("inf")},
+    {1: "key"},
+    {"o": collections.OrderedDict(a=1)},
+    {"pair": "\ud83d\ude00"},
+    {"a": shared, "b": shared},
+    {"input": {"path": "p", "rel_dir": "r", "file_name": "f"}},
+    {"elsewhere": FileTriplet("a", "b", "c")},
+    ["no dict"],
+]
+
+
+def same(a, b):
+    return type(a) is type(b) and repr(a) == repr(b)
+
+
+def through(items, **limits):
+    blocks = list(wire.Encoder(limits.get("max_items", 100), limits.get("max_bytes", 1 << 20)).blocks(items))
+    back = []
+    for block in blocks:
+        decoded = wire.decode_part(pb.Part(block=block))
+        assert len(decoded) == block.count
+        if block.encoding == pb.ENCODING_JSON_LINES:
+            for line in block.payload.split(b"\n"):
+                line.decode()
+                json.loads(line)
+            for item in decoded:
+                wire.restore_triplets(item, True)
+        back += decoded
+    return blocks, back
+
+
+@pytest.mark.parametrize("item", EXACT, ids=repr)
+def test_exact_items_travel_as_json(item):
+    blocks, back = through([item, {"between": 1}, item])
+    assert [b.encoding for b in blocks] == [pb.ENCODING_JSON_LINES]
+    assert same(back, [item, {"between": 1}, item])
+
+
+@pytest.mark.parametrize("item", INEXACT, ids=repr)
+def test_other_items_are_pickled(item):
+    blocks, back = through([{"plain": 1}, item])
+    assert {b.encoding for b in blocks} == {pb.ENCODING_OPAQUE}
+    assert list(blocks[0].keys)[0] == '{"plain": 1}' and len(blocks[0].keys) == 2
+    assert same(back, [{"plain": 1}, item])
+
+
+def test_sharing_inside_an_opaque_item_survives():
+    _, back = through([{"a": shared, "b": shared}])
+    assert back[0]["a"] is back[0]["b"]
+
+
+def test_flat_items_are_told_apart_whatever_their_text():
+    items = [{"a": "}\n{", "b": '"},{"'}, {}, {"x": "\\n"}, {"i": 1, "j": 2}]
+    assert wire.encode_lines(items).split(b"\n") == [json.dumps(i, separators=(",", ":")).encode() for i in items]
+
+
+def test_blocks_keep_to_their_limits():
+    blocks, back = through([{"i": i, "text": "x" * 100} for i in range(100)], max_bytes=1000)
+    assert all(len(b.payload) <= 1000 for b in blocks) and len(back) == 100
+    blocks, back = through([{"i": (i,), "text": "x" * 5000} for i in range(100)])
+    assert all(len(b.payload) <= wire.OPAQUE_BYTES for b in blocks) and len(back) == 100
+    blocks, _ = through([{"i": (i,)} for i in range(100)])
+    assert [b.count for b in blocks] == [64, 36]
+    blocks, back = through([{"long": "x" * 3000}], max_bytes=1000)
+    assert len(blocks) == len(back) == 1
+
+
+@pytest.mark.parametrize("skip, take, expected", [(0, 0, [0, 1, 2, 3]), (1, 0, [1, 2, 3]), (1, 2, [1, 2]), (3, 1, [3]), (0, 4, [0, 1, 2, 3])])
+@pytest.mark.parametrize("opaque", [False, True])
+def test_parts_of_blocks(skip, take, expected, opaque):
+    items = [{"i": i} for i in range(4)]
+    payload = pickle.dumps(items) if opaque else wire.encode_lines(items)
+    block = pb.Block(encoding=pb.ENCODING_OPAQUE if opaque else pb.ENCODING_JSON_LINES, count=4, payload=payload)
+    assert [item["i"] for item in wire.decode_part(pb.Part(block=block, skip=skip, take=take))] == expected
+
+
+def test_show_never_fails():
+    class Hostile:
+        def __repr__(self):
+            raise RuntimeError
+
+    assert wire.show({"a": 1, "t": FileTriplet("p", "r", "f")}) == '{"a": 1, "t": {"path": "p", "rel_dir": "r", "file_name": "f"}}'
+    assert wire.show({"h": Hostile()}) == "<dict>"
+    assert wire.show({"s": "\udcff"}) == '{"s": "\\udcff"}'
+    assert len(wire.show({"s": "x" * 9999})) == 2000
+
+
+def flat_items(count):
+    return [{"i": i, "path": f"/data/{i}", "x": i / 3, "n": None, "b": i % 2 == 0} for i in range(count)]
+
+
+@pytest.mark.parametrize("owned", [True, False])
+def test_packed_lists_are_the_same_list(monkeypatch, owned):
+    monkeypatch.setattr(listed, "PACK_BYTES", 0)
+    expected = flat_items(100_500)
+    items = flat_items(100_500)
+    packed = listed.keep(items, owned)
+    assert isinstance(packed, listed.PackedList) and len(packed) == 100_500
+    assert len(items) == (0 if owned else 100_500)
+    for first, count in ((0, 10), (1000, 100), (1024, 1024), (1023, 2), (100_400, 100), (5000, 16384)):
+        assert same(list(packed.slice(first, count)), expected[first : first + count])
+
+
+@pytest.mark.parametrize("owned", [True, False])
+@pytest.mark.parametrize("place", [0, 50_000, 100_499])
+def test_lists_that_cannot_be_packed_stay(monkeypatch, owned, place):
+    monkeypatch.setattr(listed, "PACK_BYTES", 0)
+    items = flat_items(100_500)
+    items[place]["odd"] = marker = [1]
+    kept = listed.keep(items, owned)
+    assert isinstance(kept, listed.LiveList)
+    assert next(iter(kept.slice(place, 1)))["odd"] is marker
+    assert len(kept) == 100_500 and same(list(kept.slice(0, 3))[1], flat_items(2)[1] | ({"odd": [1]} if place == 1 else {}))
+    assert sum(1 for _ in kept.slice(100_000, 500)) == 500
+
+
+def test_short_lists_are_not_packed():
+    assert isinstance(listed.keep(flat_items(10), True), listed.LiveList)
