@@ -175,7 +175,7 @@ func (w *walk) scan(line []byte) (scanned, error) {
 		return item, nil
 	}
 	if !item.hasInput {
-		return item, errors.New(`has no "input", of which the output is made`)
+		return item, errors.New(`has no "input" with path, rel_dir and file_name`)
 	}
 	return item, errors.New(`has an "input" without path, rel_dir and file_name as texts`)
 }

@@ -1,0 +1,51 @@
+package template
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestBrokenLines(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const good = `{"input":{"path":"p","rel_dir":"r","file_name":"f"}}`
+	for _, c := range []struct{ mode, file, want string }{
+		{"InputFromFileTripletJsonl", good + "\n{\"input\":", "reading inputs from l.jsonl:2: the line ends where a value should be"},
+		{"InputFromFileTripletJsonl", "\n\n" + `{"x":1}`, `reading inputs from l.jsonl:3: the line has no "input" with path, rel_dir and file_name`},
+		{"InputFromFileTripletJsonl", `{"input":{"path":"p","rel_dir":"r"}}`,
+			`reading inputs from l.jsonl:1: the line has an "input" without path, rel_dir and file_name as texts`},
+		{"InputFromFileTripletJsonl", `{"input":{"path":"\ud800","rel_dir":"r","file_name":"f"}}`,
+			"reading inputs from l.jsonl:1: the line has half of a character (a lone surrogate) in a path"},
+		{"InputFromWhateverJsonl", "[1]", "reading inputs from l.jsonl:1: the line is no JSON object"},
+		{"InputFromWhateverJsonl", "{} {}", "reading inputs from l.jsonl:1: the line goes on after the object's end at byte 3"},
+		{"InputFromWhateverJsonl", `{"a":tru}`, "reading inputs from l.jsonl:1: the line has 't' at byte 6 where a value should be"},
+		{"InputFromWhateverJsonl", "{\"a\":\"\xff\"}", "reading inputs from l.jsonl:1: the line is not UTF-8"},
+		{"InputFromWhateverJsonl", `{"a":` + strings.Repeat("[", 2000), "reading inputs from l.jsonl:1: the line is nested more than 1000 deep"},
+		{"InputFromWhateverJsonl", strings.Repeat(" ", maxLine+1<<20) + "{}", "reading inputs from l.jsonl:1: is longer than 32 MiB"},
+	} {
+		if err := os.WriteFile("l.jsonl", []byte(c.file), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		w := walkAll(t, mustCompile(t, map[string]*Node{RoleInput: mode(c.mode, map[string]any{"jsonl_path": "l.jsonl"})}))
+		var input *InputError
+		if !errors.As(w.err, &input) || w.err.Error() != c.want {
+			t.Errorf("%.60q: %v\nwant %s", c.file, w.err, c.want)
+		}
+	}
+}
+
+func TestLinesOfAnyLength(t *testing.T) {
+	t.Chdir(t.TempDir())
+	long := `{"a":"` + strings.Repeat("x", 700<<10) + `"}`
+	file := "\xef\xbb\xbf" + `{"n":NaN}` + "\r\n\n" + long + "\n" + `{"b":2}`
+	if err := os.WriteFile("l.jsonl", []byte(file), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w := walkAll(t, mustCompile(t, map[string]*Node{RoleInput: mode("InputFromWhateverJsonl", map[string]any{"jsonl_path": "l.jsonl"})}))
+	if diff := cmp.Diff([]string{`{"n":NaN}`, long, `{"b":2}`}, w.lines); w.err != nil || diff != "" {
+		t.Errorf("%v\n%.300s", w.err, diff)
+	}
+}
