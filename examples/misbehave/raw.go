@@ -119,7 +119,10 @@ func (r *raw) Run(stream pb.PluginService_RunServer) error {
 		times := 1
 		switch early.Behaviour {
 		case "answers-twice":
-			times = 2
+			// Once in a run, so that it can come to its end.
+			if result.GetId() == 1 {
+				times = 2
+			}
 		case "answers-unknown":
 			result.Id += 1_000_000
 		}

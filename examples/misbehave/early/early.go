@@ -1,11 +1,11 @@
-// Package early does what a plugin must not do before its handshake. It imports nothing but the standard library and
-// sorts before the SDK, so that its init runs before the SDK has set stdout aside.
+// Package early does what a plugin must not do before its handshake. Packages are initialised in the order of their
+// paths as soon as what they import is: this one sorts before the SDK and imports nothing that the SDK does not, so that
+// it sees stdout before the SDK has set it aside.
 package early
 
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -33,7 +33,7 @@ func init() {
 	case "hang-before-handshake":
 		Hang()
 	case "exit-after-handshake":
-		fmt.Fprintf(Stdout, "1|1|unix|%s|grpc\n", filepath.Join(os.TempDir(), "misbehave-no-such-socket"))
+		fmt.Fprintf(Stdout, "1|1|unix|%s|grpc\n", os.TempDir()+"/misbehave-no-such-socket")
 		fmt.Fprintln(os.Stderr, "misbehave: leaving after the handshake")
 		os.Exit(7)
 	}
