@@ -130,8 +130,7 @@ class Host:
             stderr=subprocess.PIPE,
             env=env,
             pass_fds=[self.lifeline_read],
-            process_group=0 if sys.version_info >= (3, 11) else None,
-            start_new_session=sys.version_info < (3, 11),
+            start_new_session=True,  # a process group of its own
         )
         os.close(self.lifeline_read)
         self.reader = threading.Thread(target=self._read_errors, daemon=True)

@@ -94,7 +94,10 @@ def test_blocks_keep_to_their_limits():
     assert len(blocks) == len(back) == 1
 
 
-@pytest.mark.parametrize("skip, take, expected", [(0, 0, [0, 1, 2, 3]), (1, 0, [1, 2, 3]), (1, 2, [1, 2]), (3, 1, [3]), (0, 4, [0, 1, 2, 3])])
+@pytest.mark.parametrize(
+    "skip, take, expected",
+    [(0, 0, [0, 1, 2, 3]), (1, 0, [1, 2, 3]), (1, 2, [1, 2]), (3, 1, [3]), (0, 4, [0, 1, 2, 3])],
+)
 @pytest.mark.parametrize("opaque", [False, True])
 def test_parts_of_blocks(skip, take, expected, opaque):
     items = [{"i": i} for i in range(4)]

@@ -16,7 +16,7 @@ import os
 import pathlib
 import sys
 from types import CodeType, FunctionType
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Iterator
 
 from .._proto import plugin_pb2 as pb
 from .failures import plain
@@ -188,7 +188,7 @@ def _json(value: Any) -> str:
         return ""
 
 
-def _type(convert: Optional[Callable[[str], Any]]) -> tuple[int, str]:
+def _type(convert: Any) -> tuple[Any, str]:
     if convert is None or convert is str:
         return pb.ARGUMENT_TYPE_STRING, "str"
     if convert is int:

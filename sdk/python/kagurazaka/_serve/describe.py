@@ -47,6 +47,7 @@ def describe(file: TaskFile, request: Any) -> Any:
             if mixin is not None:
                 works.append((len(made) - 1, _factory(name, found, mixin)))
             continue
+        cls: Any
         cls, template = taskfile.resolve(found, None)
         task = _outline(name, cls, template)
         made.append(task)
@@ -126,6 +127,7 @@ def _factory(name: str, found: Any, mixin: dict[str, Any]) -> throwaway.Work:
     """Call the factory, and describe the class that it returns."""
 
     def work(answer: Callable[[bytes], None]) -> None:
+        cls: Any
         try:
             cls, template = taskfile.resolve(found, mixin)
             task = _outline(name, cls, template)

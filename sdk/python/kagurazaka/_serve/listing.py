@@ -33,7 +33,7 @@ class Lister:
         self._pending: list[Any] = []
         self._encoder = Encoder(0, 0)
         self._busy = True
-        self._starving = False
+        self._starving = self._missed = False
         self._sent = False
 
     def run(self, request: Any) -> None:
@@ -78,6 +78,10 @@ class Lister:
     def _stream(self, items: Iterator[Any], accept_indexed: bool) -> None:
         """Send items as they are yielded, in blocks; nothing is kept."""
         previous = signal.signal(signal.SIGURG, self._nudged)
+        # A worker's death is news too, unless user code has its own idea of what a child's death means.
+        watched = signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
+        if watched:
+            signal.signal(signal.SIGCHLD, self._nudged)
         pending, limit = self._pending, self._encoder.max_items
         append = pending.append
         self._busy = False
@@ -98,6 +102,8 @@ class Lister:
         finally:
             self._busy = True
             signal.signal(signal.SIGURG, previous)
+            if watched:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
     def _flush(self) -> None:
         self._busy = True
@@ -108,10 +114,14 @@ class Lister:
             del self._pending[: len(taken)]
         self.serve_others()
         self._busy = False
+        if self._missed:
+            self._nudged()
 
-    def _nudged(self, signum: int, frame: Any) -> None:
+    def _nudged(self, signum: int = 0, frame: Any = None) -> None:
         if self._busy:
+            self._missed = True
             return
+        self._missed = False
         self._starving = not self._pending
         starving = self._starving
         self._flush()

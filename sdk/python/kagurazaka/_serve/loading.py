@@ -8,7 +8,8 @@ from typing import Any, Callable, Iterator, Optional
 
 from .._proto import plugin_pb2 as pb
 from ..template import _state
-from . import failures, items as wire, native
+from . import failures, native
+from . import items as wire
 from .batches import Batches
 from .ledger import Item, Ledger
 from .opened import OpenedTask

@@ -59,7 +59,7 @@ class Nursery:
     def preload(self) -> None:
         """Load the task file while the host is still shaking hands. What goes wrong is reported when it is asked for."""
         try:
-            self.file.module
+            self.file.load()
         except BaseException:
             pass
 

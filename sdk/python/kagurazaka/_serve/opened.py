@@ -50,7 +50,7 @@ class OpenedTask:
 def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
     """Construct the task that the request names: (task, None), or (None, the Error)."""
     try:
-        file.module
+        file.load()
         found = file.find(request.task)
     except NoSuchTask:
         return None, no_such_task(file, request.task)

@@ -125,6 +125,10 @@ class Service:
     def shutdown(self) -> None:
         self.leave.set()
 
+    def leave_with_nursery(self) -> None:
+        self.nursery.ended.wait()
+        self.leave.set()
+
     def describe(self, request: bytes, context: grpc.ServicerContext) -> bytes:
         return self._answered(channel.DESCRIBE, request, "DescribeResponse", "loading the task file")
 
@@ -262,7 +266,7 @@ def serve(pid: int, control: Channel, data: Channel, path: str, aside: int) -> i
     os.write(aside, f"1|1|unix|{path}|grpc\n".encode())
     os.close(aside)
 
-    watcher = threading.Thread(target=lambda: (nursery.ended.wait(), service.leave.set()), daemon=True)
+    watcher = threading.Thread(target=service.leave_with_nursery, daemon=True)
     watcher.start()
     service.leave.wait()
     if nursery.ended.is_set():

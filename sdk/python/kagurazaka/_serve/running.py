@@ -7,7 +7,8 @@ from typing import Any, Callable, Iterable, Optional
 
 from .._proto import plugin_pb2 as pb
 from ..task.normal import KagurazakaTask
-from . import failures, items as wire, native
+from . import failures, native
+from . import items as wire
 from .heartbeat import FAILED, SKIPPED, Heartbeat
 from .opened import OpenedTask, never_executed
 

@@ -94,7 +94,7 @@ class Stager:
             self._merge(name)
 
     def _merge(self, name: str) -> None:
-        files = []
+        files: list[str] = []
         for folder, folders, names in os.walk(os.path.join(self.folder, name)):
             rel = os.path.relpath(folder, self.folder)
             os.makedirs(os.path.join(self._target, rel), exist_ok=True)

@@ -27,10 +27,14 @@ class TaskFile:
 
     @property
     def module(self) -> Any:
-        """The module, loaded at first use: its folder first on sys.path, under the file's name."""
+        """The module, loaded at first use."""
+        self.load()
+        return self._module
+
+    def load(self) -> None:
+        """Load the module unless it is: its folder first on sys.path, under the file's name."""
         if self._module is None:
             self._module = self._load()
-        return self._module
 
     def _load(self) -> Any:
         folder = os.path.dirname(os.path.abspath(self.path))
@@ -94,7 +98,7 @@ def runs(cls: type) -> bool:
 
     if is_device(cls):
         return own("get_dataset") or own("get_dataloader")
-    return own("generate_tasks") and (own("process") or (own("__call__") and inspect.isfunction(getattr(cls, "__call__"))))
+    return own("generate_tasks") and (own("process") or (own("__call__") and inspect.isfunction(cls.__call__)))
 
 
 def is_device(cls: type) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import queue
+import signal
 import sys
 import threading
 from typing import Any, Callable, Iterator, NoReturn, Optional
@@ -60,15 +61,21 @@ def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int
 
         server = start_server([stream.handler(SERVICE), *common_handlers(lambda: os._exit(0))], address, threads=6)
     except BaseException as error:
-        os.write(ready, failures.of_exception(error).SerializeToString() + b"\n")
+        _tell(ready, failures.of_exception(error).SerializeToString() + b"\n")
         os._exit(1)
-    os.write(ready, b"\n")
+    _tell(ready, b"\n")
     os.close(ready)
     chunks.serve(stream.received.get, stream.answers.put)
     _finish()
     stream.answers.put(None)
     server.stop(grace=10).wait(10)
     os._exit(0)
+
+
+def _tell(ready: int, message: bytes) -> None:
+    os.write(ready, message)
+    # The nursery may be in user code that waits for something.
+    os.kill(os.getppid(), signal.SIGURG)
 
 
 class Stream:
@@ -104,7 +111,7 @@ def _name_process(index: int) -> None:
     import multiprocessing.process
 
     current = multiprocessing.process.current_process()
-    current._identity = (index + 1,)  # type: ignore[attr-defined]
+    current._identity = (index + 1,)
     current.name = f"ForkPoolWorker-{index + 1}"
 
 

@@ -19,11 +19,11 @@ class KagurazakaTask:
         """Return or yield the items: dicts whose keys are the keyword arguments of `process`."""
         raise NotImplementedError(f"{type(self).__name__} has to define generate_tasks, or a template with an input_mode")
 
-    def is_executed(self, **item: Any) -> bool:
+    def is_executed(self, *args: Any, **item: Any) -> bool:
         """Say whether the item is finished already. A task that does not define this processes every item."""
         raise NotImplementedError(f"{type(self).__name__} does not define is_executed")
 
-    def process(self, **item: Any) -> None:
+    def process(self, *args: Any, **item: Any) -> None:
         """Do the work of one item."""
         raise NotImplementedError(f"{type(self).__name__} has to define process")
 

@@ -55,7 +55,7 @@ class KagurazakaVanillaTorchTaskV1:
         """Return the loader that yields batches: dicts whose values have one entry an element."""
         raise NotImplementedError(f"{type(self).__name__} has to define get_dataloader, or a template with dataloader")
 
-    def is_each_executed(self, **element: Any) -> bool:
+    def is_each_executed(self, *args: Any, **element: Any) -> bool:
         """Say whether one element is finished already."""
         raise NotImplementedError(f"{type(self).__name__} does not define is_each_executed")
 
@@ -63,15 +63,15 @@ class KagurazakaVanillaTorchTaskV1:
         """Say whether a whole batch is finished already: by default, when every element of it is."""
         return all(self.is_each_executed(**element_of(batch, i)) for i in range(batch_length(batch)))
 
-    def inference(self, device: str, batch_size: int, **batch: Any) -> Any:
+    def inference(self, device: str, batch_size: int, *args: Any, **batch: Any) -> Any:
         """Infer one batch: a tensor or list with one entry an element, or a dict of those."""
         raise NotImplementedError(f"{type(self).__name__} has to define inference, or process")
 
-    def postprocess_each(self, batch_idx: int, batch_size: int, **element_and_result: Any) -> None:
+    def postprocess_each(self, batch_idx: int, batch_size: int, *args: Any, **element_and_result: Any) -> None:
         """Do something with one element's result: ``result``, or the fields of the dict that `inference` returned."""
         raise NotImplementedError(f"{type(self).__name__} has to define postprocess_each, postprocess or process")
 
-    def postprocess(self, batch_size: int, results: Any, **batch: Any) -> None:
+    def postprocess(self, batch_size: int, results: Any, *args: Any, **batch: Any) -> None:
         """Do something with a batch's results."""
         if not has_elements(results):
             return

@@ -39,7 +39,8 @@ class _Finder:
         sys.meta_path.remove(self)
         spec = find_spec(name)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self.kind)
+            loader: Any = _Loader(spec.loader, self.kind)
+            spec.loader = loader
         return spec
 
 

@@ -246,7 +246,7 @@ class InputFromWhateverJsonl(InputMode):
 class OutputMode:
     """Says where an item's output goes: further keyword arguments of the task."""
 
-    def get_output_params(self, output_path: str, **item: Any) -> dict[str, Any]:
+    def get_output_params(self, output_path: str, *args: Any, **item: Any) -> dict[str, Any]:
         raise NotImplementedError(f"{type(self).__name__} has to define get_output_params")
 
 
@@ -305,7 +305,7 @@ class OutputByFilenameSubfoldering(OutputMode):
 class FinishCheckMode:
     """Says whether an item is finished."""
 
-    def is_executed(self, **params: Any) -> bool:
+    def is_executed(self, *args: Any, **params: Any) -> bool:
         raise NotImplementedError(f"{type(self).__name__} has to define is_executed")
 
 

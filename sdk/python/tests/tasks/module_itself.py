@@ -1,9 +1,9 @@
 import os
 import sys
 
+import sibling_helper
 from record import called, put
 
-import sibling_helper
 from kagurazaka import KagurazakaTask
 
 DATA = os.path.join(os.path.dirname(__file__), "sibling_helper.py")

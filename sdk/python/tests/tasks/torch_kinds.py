@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import time
 
 import torch
 from torch.utils.data import DataLoader, Dataset

@@ -37,7 +37,7 @@ def template_normal(
 
 def _install(template: Template) -> None:
     cls: Any = template.cls
-    own_list = getattr(cls, "generate_tasks", None)
+    own_list: Any = getattr(cls, "generate_tasks", None)
     own_process = cls.process
     own_check = getattr(cls, "is_executed", None)
 

@@ -12,7 +12,7 @@ from ..io import FinishCheckMode, HardShardMode, InputMode, OutputMode, SoftShar
 class KagurazakaVanillaTorchMixinV1:
     """What a device task with an input_mode adds: how one item is loaded."""
 
-    def load_data(self, **item: Any) -> dict[str, Any]:
+    def load_data(self, *args: Any, **item: Any) -> dict[str, Any]:
         """Load the fields that an element has beside the item's own."""
         raise NotImplementedError(f"{type(self).__name__} has to define load_data")
 
