@@ -68,6 +68,9 @@ class Lister:
         template = self.opened.template
         if self.opened.is_device and template is not None:
             return template.listed(list)
+        if self.opened.native and template is not None and template.input_mode is None:
+            # The mixin took the input mode away. The host shards what the task lists.
+            return type(self.opened.task).generate_tasks._kagurazaka_own(self.opened.task)
         return self.opened.task.generate_tasks()
 
     def _keep(self, items: Any, owned: bool) -> None:

@@ -59,6 +59,7 @@ def _install(template: Template) -> None:
         outputs = accepted(own_check)(template.final_outputs(item))
         return own_check(self, **item, **outputs)
 
+    generate_tasks._kagurazaka_own = own_list  # type: ignore[attr-defined]
     process._kagurazaka_own = own_process  # type: ignore[attr-defined]
     cls.generate_tasks = generate_tasks
     cls.process = process
