@@ -33,6 +33,7 @@ type hostFlags struct {
 	Python       string        `name:"python" placeholder:"EXE" env:"KAGURAZAKA_PYTHON" help:"The Python interpreter for task files that end in .py."`
 	StartTimeout time.Duration `name:"start-timeout" default:"60s" help:"How long a plugin may take to its handshake and to describe itself."`
 	Grace        time.Duration `name:"grace" default:"30s" help:"How long what is in flight may take after the first Ctrl-C."`
+	MaxFailures  string        `name:"max-failures" placeholder:"N|P%" help:"End the run once more items than this have failed: a number, or a percentage of those that have an outcome. 0 ends it at the first failure."`
 	Verbose      int           `name:"verbose" short:"v" type:"counter" help:"Log more; twice: everything."`
 	Quiet        bool          `name:"quiet" short:"q" help:"Log warnings and errors alone; hides what tasks print."`
 	KgDebug      bool          `name:"kg-debug" help:"Log everything, and show tracebacks of failed items."`

@@ -47,7 +47,7 @@ func (r *resolved) launch(ctx context.Context, options backboneOptions, runtimeD
 
 func (l *launch) prepare(ctx context.Context) error {
 	native := l.r.native()
-	if native {
+	if l.r.template != nil {
 		if layout, ok := l.r.template.Staging(); ok {
 			staging, err := run.NewStaging(filepath.Join(l.r.template.OutputRoot(), template.StagingFolder))
 			if err != nil {
@@ -65,14 +65,14 @@ func (l *launch) prepare(ctx context.Context) error {
 		l.source, l.listing = source, source
 		return nil
 	}
-	if !l.r.task.Has("list") && native {
+	if !l.r.task.Has("list") && (native || l.r.template == nil) {
 		return exitcode.With(exitcode.Usage, fmt.Errorf("%s: %w", l.r.task.Name, errNoItems))
 	}
 	lister, err := l.lister(ctx)
 	if err != nil {
 		return err
 	}
-	if l.r.template != nil && native && (l.r.template.HasOutput() || !l.r.template.WholeShard()) {
+	if native && (l.r.template.HasOutput() || !l.r.template.WholeShard()) {
 		source, err := plan.Wrap(ctx, l.r.template, lister, l.planOptions())
 		if err != nil {
 			return inputExit(err)
@@ -89,8 +89,14 @@ func (l *launch) planOptions() plan.Options {
 	return plan.Options{Warn: func(w template.Warning) { l.r.log.Warn(w.Message, "path", w.Path, "error", w.Err) }}
 }
 
-// native reports whether the host can do all that the template says.
-func (r *resolved) native() bool { return r.template != nil && r.template.Native() }
+// native reports whether the host does all that the template says. A task that lists its own items may do the rest
+// itself, too, and then must: its items may be of a kind that only it can read.
+func (r *resolved) native() bool {
+	if r.template == nil || !r.template.Native() {
+		return false
+	}
+	return r.template.HasInput() || !slices.Contains(r.described.Capabilities, "template")
+}
 
 // inputExit gives what is wrong with the inputs its exit code.
 func inputExit(err error) error {

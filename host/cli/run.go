@@ -40,6 +40,10 @@ func (a *app) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.maxFailures, err = run.ParseLimit(f.MaxFailures)
+	if err != nil {
+		return exitcode.With(exitcode.Usage, err)
+	}
 	options, err := r.options()
 	if err != nil {
 		return err
@@ -114,13 +118,13 @@ func (r *resolved) do(ctx context.Context, options backboneOptions) error {
 	defer l.close()
 	summary, err := run.Do(ctx, run.Job{
 		Source: l.source, Listing: l.listing, Start: l.start, Workers: options.workers, ChunkSize: options.chunkSize,
-		Printer: r.printer(), Began: began, Show: l.show, Command: r.commandLine(), Drain: r.signals.Drain, Grace: r.grammar.Grace, Log: r.log,
+		Printer: r.printer(), Began: began, Show: l.show, MaxFailures: r.maxFailures, Command: r.commandLine(), Drain: r.signals.Drain, Grace: r.grammar.Grace, Log: r.log,
 	})
 	r.summarised = true
 	if err == nil && summary.Done+summary.Skipped == 0 {
 		r.log.Info("there was nothing to do: the listing is empty")
 	}
-	return taskExit(err)
+	return inputExit(taskExit(err))
 }
 
 // plainEvery is how often a run that is not watched on a terminal says how it goes.

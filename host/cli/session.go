@@ -12,6 +12,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
@@ -26,6 +27,8 @@ type session struct {
 	// wanted is the task's name as the user wrote it; empty: none was given.
 	wanted string
 	config *config.Config
+	// made says that a function made the task from the mixin: what its template has no field for was the function's.
+	made bool
 	// problems were found while the configuration was read.
 	problems []problem.Problem
 }
@@ -186,7 +189,7 @@ func (s *session) configure(ctx context.Context) error {
 	if err := s.describeWith(ctx, opts, name, mixin); err != nil {
 		return err
 	}
-	s.task = nil
+	s.task, s.made = nil, true
 	s.pick(name)
 	return s.needTask()
 }
@@ -197,8 +200,9 @@ type resolved struct {
 	args []string
 	tree *template.Node
 	// template is nil for a task without one.
-	template  *template.Template
-	mixinJSON []byte
+	template    *template.Template
+	mixinJSON   []byte
+	maxFailures run.Limit
 	// backbone holds the backbone's flags: those of --cfg first, so that the command line wins.
 	backbone []flagValue
 }
@@ -214,7 +218,7 @@ func (s *session) resolve(ctx context.Context) (*resolved, error) {
 	r := &resolved{session: s}
 	problems := s.problems
 	if s.task.Kind != schema.Factory {
-		tree, found := config.Apply(s.task.Template, s.config.Mixin)
+		tree, found := config.Apply(s.task.Template, s.templateMixin())
 		r.tree = tree
 		problems = append(problems, found...)
 		if tree != nil {
@@ -252,6 +256,21 @@ func (s *session) resolve(ctx context.Context) (*resolved, error) {
 	r.mixinJSON = mixin
 	s.log.Debug("resolved", "args", r.args, "template", plainJSON(r.tree))
 	return r, nil
+}
+
+// templateMixin is what of the mixin is for the template.
+func (s *session) templateMixin() *config.Value {
+	if !s.made {
+		return s.config.Mixin
+	}
+	mine := *s.config.Mixin
+	mine.Entries = nil
+	for _, e := range s.config.Mixin.Entries {
+		if s.task.Template != nil && s.task.Template.Get(e.Key) != nil {
+			mine.Entries = append(mine.Entries, e)
+		}
+	}
+	return &mine
 }
 
 func plainJSON(n *template.Node) string {

@@ -37,6 +37,8 @@ type Job struct {
 	Printer            progress.Printer
 	// Began is when the run began; zero: now.
 	Began time.Time
+	// MaxFailures ends the run when it is exceeded; the zero Limit never is.
+	MaxFailures Limit
 	// Show returns the printable form of an item of which only the number is known; may be nil.
 	Show func(number uint64) string
 	// Command is the command line that starts this run again, for messages.
@@ -59,7 +61,8 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	})
 	err := pool.Run(ctx, job.Source, func(o backbones.Outcomes) error {
 		job.count(reporter, o)
-		return nil
+		c := &reporter.Counters
+		return job.MaxFailures.check(c.Failed.Load(), c.Done.Load()+c.Skipped.Load()+c.Failed.Load())
 	})
 	reporter.Counters.Unlisted.Store(job.Listing.Unlisted())
 	interrupted := errors.Is(err, mp.ErrDrained) || ctx.Err() != nil

@@ -14,6 +14,7 @@ from ..template._template import ATTRIBUTE, Template
 from . import arguments, failures, nodes, taskfile, throwaway
 from .taskfile import TaskFile
 
+# "template": where the task lists its items itself, shards, outputs and checks of its template run here.
 CAPABILITIES = ["spawn", "heartbeat", "staging", "template"]
 _CONSTRUCTOR_S = 5.0
 _FACTORY_S = 60.0
@@ -87,8 +88,6 @@ def _outline(name: str, cls: Any, template: Optional[Template]) -> Any:
     _say(task, cls)
     if template is not None:
         task.template.CopyFrom(nodes.describe(template))
-        if template.input_mode is None:
-            _keep_here(task.template)
     own_loader = device and (template is None or template.dataloader is None)
     if own_loader or template is None or template.input_mode is None or not _built_in(template):
         task.capabilities.append("list")
@@ -97,16 +96,6 @@ def _outline(name: str, cls: Any, template: Optional[Template]) -> Any:
     if own or (device and getattr(cls, "is_executed", None) is not KagurazakaVanillaTorchTaskV1.is_executed):
         task.capabilities.append("is_executed")
     return task
-
-
-def _keep_here(message: Any) -> None:
-    """Have the template run in Python: the task lists items itself, and what follows from them for shards and outputs can
-    only be said where they can be read (they may be tuples, or stay in this process altogether)."""
-    modes = {field.name: field.value.mode for field in message.fields if field.value.WhichOneof("kind") == "mode"}
-    for name in ("output_mode", "soft_shard"):
-        if name in modes:
-            modes[name].custom = True
-            return
 
 
 def _built_in(template: Template) -> bool:

@@ -1,0 +1,50 @@
+package run
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Limit is how many items may fail before a run is ended early. The zero Limit allows any number.
+type Limit struct {
+	text    string
+	count   int64
+	percent float64
+}
+
+// enough is how many items must have an outcome before a percentage is looked at: the first of two items says nothing.
+const enough = 100
+
+// ParseLimit reads N or P%. An empty text is the zero Limit.
+func ParseLimit(text string) (Limit, error) {
+	wrong := fmt.Errorf("--max-failures %s: give a number of items, 0 or more, or a percentage such as 5%%", text)
+	if text == "" {
+		return Limit{}, nil
+	}
+	if number, ok := strings.CutSuffix(text, "%"); ok {
+		p, err := strconv.ParseFloat(number, 64)
+		if err != nil || !(p > 0 && p <= 100) {
+			return Limit{}, wrong
+		}
+		return Limit{text: text, percent: p}, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return Limit{}, wrong
+	}
+	return Limit{text: text, count: n}, nil
+}
+
+// check returns an error when the limit is exceeded by failed of settled items.
+func (l Limit) check(failed, settled int64) error {
+	switch {
+	case l.text == "":
+		return nil
+	case l.percent > 0 && (settled < enough || float64(failed)*100 <= l.percent*float64(settled)):
+		return nil
+	case l.percent == 0 && failed <= l.count:
+		return nil
+	}
+	return fmt.Errorf("%d of %d items failed, more than --max-failures %s allows: the run was ended early", failed, settled, l.text)
+}
