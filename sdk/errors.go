@@ -83,18 +83,15 @@ func itemError(err error) *pb.Error {
 	return e
 }
 
-// typeName is the type of the error that says most: wrappings of the standard library say nothing.
+// typeName is the type of the error that says most: marks and wrappings of the standard library say nothing.
 func typeName(err error) string {
 	for e := err; e != nil; e = errors.Unwrap(e) {
-		if _, ok := e.(*markedError); ok {
-			continue
-		}
 		t := reflect.TypeOf(e)
 		elem := t
 		if t.Kind() == reflect.Pointer {
 			elem = t.Elem()
 		}
-		if pkg := elem.PkgPath(); pkg != "fmt" && pkg != "errors" {
+		if pkg := elem.PkgPath(); elem != reflect.TypeFor[markedError]() && pkg != "fmt" && pkg != "errors" {
 			return t.String()
 		}
 	}

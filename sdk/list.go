@@ -60,7 +60,9 @@ func (s *service) List(req *pb.ListRequest, stream pb.PluginService_ListServer) 
 		if err := stream.Send(&pb.ListResponse{Message: &pb.ListResponse_Block{Block: block}}); err != nil {
 			cancel()
 			b.abort(fmt.Errorf("the host takes no more items: %w", err))
-			<-listed
+			if listErr := <-listed; listErr != nil {
+				in.worker.log.Debug("the listing was broken off", "error", listErr)
+			}
 			return err
 		}
 	}

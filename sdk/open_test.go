@@ -19,7 +19,6 @@ import (
 // opener keeps what Open was given.
 type opener struct {
 	Fail string
-	env  Env
 }
 
 var (

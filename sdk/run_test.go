@@ -60,7 +60,7 @@ func (s *scripted) Process(ctx context.Context, item Item) error {
 		}
 		at := 64 * (1 + 1)
 		Log(ctx).Info("beat", "id", binary.LittleEndian.Uint64(mem[at:]), "index", binary.LittleEndian.Uint64(mem[at+8:]),
-			"count", binary.LittleEndian.Uint64(mem[at+16:]), "map", fmt.Sprint(mem[4096+16384:4096+16384+5]))
+			"count", binary.LittleEndian.Uint64(mem[at+16:]), "map", fmt.Sprint([]int{int(mem[20480]), int(mem[20481]), int(mem[20482]), int(mem[20483]), int(mem[20484])}))
 	}
 	switch o.Do {
 	case "error":
@@ -76,8 +76,7 @@ func (s *scripted) Process(ctx context.Context, item Item) error {
 	case "panic":
 		panic(fmt.Errorf("out of %s", "luck"))
 	case "nil":
-		var m map[string]int
-		m["x"] = 1
+		count(nil)
 	case "goexit":
 		runtime.Goexit()
 	case "log":
@@ -87,6 +86,9 @@ func (s *scripted) Process(ctx context.Context, item Item) error {
 	}
 	return nil
 }
+
+// count breaks on a nil map.
+func count(m map[string]int) { m["x"]++ }
 
 func (s *scripted) List(context.Context, func(any) error) error { return nil }
 
@@ -308,7 +310,7 @@ var (
 
 func (*waiter) List(context.Context, func(any) error) error { return nil }
 func (*waiter) Process(ctx context.Context, _ Item) error {
-	close(waiting)
+	waiting <- struct{}{}
 	<-ctx.Done()
 	ended <- ctx.Err()
 	return ctx.Err()

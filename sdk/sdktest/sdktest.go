@@ -203,7 +203,9 @@ func start(t testing.TB, task sdk.Definition) *plugin {
 	p := &plugin{t: t, client: pb.NewPluginServiceClient(conn), stop: func() {
 		_ = conn.Close()
 		end()
-		<-served
+		if err := <-served; err != nil {
+			t.Errorf("serving the task: %v", err)
+		}
 	}}
 	described, err := p.client.Describe(context.Background(), &pb.DescribeRequest{})
 	switch {
