@@ -142,7 +142,9 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 func (p *Process) makeRunner(command Command, opts StartOptions) func(hclog.Logger, *exec.Cmd, string) (gprunner.Runner, error) {
 	return func(_ hclog.Logger, spec *exec.Cmd, _ string) (gprunner.Runner, error) {
 		cmd := exec.Command(command.Path, command.Args...)
-		cmd.Env = environment(command.Env, opts.Worker)
+		// A plugin need not write what the host's log would drop.
+		level := "KAGURAZAKA_LOG_LEVEL=" + opts.Log.GetLevel().String()
+		cmd.Env = append(environment(command.Env, opts.Worker), level)
 		cmd.Env = append(cmd.Env, spec.Env...)
 		var stdin *os.File
 		if opts.Stdin {

@@ -128,7 +128,7 @@ func (c *compiler) together(root *Node) {
 	if !root.Get(RoleHardShard).IsNull() {
 		return
 	}
-	needs := ""
+	var needs string
 	switch {
 	case c.t.output != nil:
 		needs = RoleOutput

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"bytes"
 	"container/list"
 )
 
@@ -127,7 +128,7 @@ func (f *finishCheck) listed(o *outputFolderList, name []byte) bool {
 	if o.missing || string(name) == StagingFolder {
 		return false
 	}
-	_, i, found := o.index.find(name, func(i int) bool { return string(o.names.bytes(o.names.all[i])) == string(name) })
+	_, i, found := o.index.find(name, func(i int) bool { return bytes.Equal(o.names.bytes(o.names.all[i]), name) })
 	if !found {
 		return false
 	}

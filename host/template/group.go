@@ -1,5 +1,7 @@
 package template
 
+import "bytes"
+
 // group is items that lie in one folder.
 type group struct {
 	// dir is what their paths begin with, relDir the rel_dir of all.
@@ -146,7 +148,7 @@ func (w *walk) collisions(g *group, first uint64) error {
 	for i, n := range list.all {
 		b := list.bytes(n)
 		s := stemOf(b)
-		other, found := w.stems.put(s, i, func(j int) bool { return string(stemOf(list.bytes(list.all[j]))) == string(s) })
+		other, found := w.stems.put(s, i, func(j int) bool { return bytes.Equal(stemOf(list.bytes(list.all[j])), s) })
 		if found {
 			a, b := g.triplet(list.bytes(list.all[other])), g.triplet(b)
 			if b.path < a.path {

@@ -26,13 +26,13 @@ func (w *walk) walkLines() error {
 	for number := uint64(1); ; number++ {
 		line, rest, err := readLine(r, long)
 		long = rest
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			if errors.Is(err, errLong) {
 				return &InputError{Path: path, Line: number, Err: err}
 			}
 			return &InputError{Path: path, Message: "the file cannot be read", Err: err}
 		}
-		end := err == io.EOF
+		end := errors.Is(err, io.EOF)
 		if number == 1 {
 			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
 		}
@@ -65,11 +65,11 @@ var errLong = fmt.Errorf("is longer than %d MiB", maxLine>>20)
 // readLine returns the next line, valid until the next call; long is memory for a line that outgrows the reader.
 func readLine(r *bufio.Reader, long []byte) (line, memory []byte, err error) {
 	line, err = r.ReadSlice('\n')
-	if err != bufio.ErrBufferFull {
+	if !errors.Is(err, bufio.ErrBufferFull) {
 		return line, long, err
 	}
 	long = append(long[:0], line...)
-	for err == bufio.ErrBufferFull {
+	for errors.Is(err, bufio.ErrBufferFull) {
 		if len(long) > maxLine {
 			return nil, long, errLong
 		}

@@ -2,6 +2,7 @@ package template
 
 import (
 	"encoding/json"
+	"errors"
 	"os/exec"
 	"strings"
 	"testing"
@@ -67,7 +68,7 @@ func FuzzScanItem(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		item, _, err := scanItem([]byte(s), nil)
 		valid := json.Valid([]byte(s)) && strings.HasPrefix(s, "{") && utf8.ValidString(s) && s[len(s)-1] == '}'
-		if valid && err != nil && err != errSurrogate && err != errNested {
+		if valid && err != nil && !errors.Is(err, errSurrogate) && !errors.Is(err, errNested) {
 			t.Fatalf("%q is valid, but %v", s, err)
 		}
 		python := strings.Contains(s, "NaN") || strings.Contains(s, "Infinity")
@@ -131,7 +132,7 @@ func slowSet(body []rune, c rune) bool {
 
 // slowPositive keeps a "!" behind the start from meaning anything.
 func slowPositive(body []rune, c rune) bool {
-	if body[0] == '!' && !(len(body) >= 3 && body[1] == '-') {
+	if body[0] == '!' && (len(body) < 3 || body[1] != '-') {
 		return c == '!' || len(body) > 1 && slowPositive(body[1:], c)
 	}
 	if body[0] == '!' {
