@@ -202,3 +202,29 @@ def test_everything_ends_when_the_host_does():
         else:
             pytest.fail("the worker outlived its host")
     host.kill()
+
+
+def test_the_end_of_the_process_that_has_the_task(tmp_path):
+    """What a Python program does at its end is done: atexit functions, the last lines of open files."""
+    file = tmp_path / "ends.py"
+    file.write_text(
+        "import atexit, os\nfrom kagurazaka import KagurazakaTask\nLOG = open('log', 'w')\n"
+        "class Task(KagurazakaTask):\n"
+        "    def __init__(self, args):\n        LOG.write('constructed')\n"
+        "        atexit.register(lambda: open(f'end-{os.getpid()}', 'w').close())\n"
+        "    def generate_tasks(self):\n        return [{'i': 1}]\n    def process(self, i):\n        pass\n"
+    )
+    here = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        with Host(str(file)) as host:
+            request = host.open("Task")
+            host.list()
+            worker = host.spawn(request)
+            worker.range(0, 1)
+            worker.answer()
+            worker.finish()
+    finally:
+        os.chdir(here)
+    assert (tmp_path / "log").read_text() == "constructed"
+    assert len([name for name in os.listdir(tmp_path) if name.startswith("end-")]) == 1
