@@ -20,6 +20,9 @@ type Options struct {
 	Workers int
 	// ChunkSize is the number of items sent together; 0 chooses it from measured item times.
 	ChunkSize int
+	// Ahead is how many chunks of ChunkSize a worker has at a time; 0: two. A worker that prepares many items at once,
+	// such as a device task's, wants more.
+	Ahead int
 	// Start starts a worker.
 	Start backbones.Starter
 	// Remaining tells how many items the source has still to yield, once it knows; may be nil.
@@ -123,6 +126,7 @@ func (p *Pool) Run(ctx context.Context, src backbones.Source, sink backbones.Sin
 		workers: map[int]backbones.Worker{}, broken: map[int]string{},
 	}
 	r.sched.remaining = p.opts.Remaining
+	r.sched.sizer.queue = min(p.opts.Ahead, backbones.MaxInFlight)
 	readerDone := make(chan struct{})
 	go func() {
 		defer close(readerDone)

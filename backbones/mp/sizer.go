@@ -19,6 +19,8 @@ const (
 type sizer struct {
 	// fixed is the user's own size; 0: automatic.
 	fixed int
+	// queue is how many chunks of a fixed size a worker has at a time.
+	queue int
 	// perItem is a moving average of the time an item takes in a worker; 0: not known yet.
 	perItem time.Duration
 	// reached is the largest chunk answered so far: sizes grow from there step by step, because a few fast items at the
@@ -64,7 +66,7 @@ func (s *sizer) next(left, workers int) int {
 // since what one worker has queued no other can take.
 func (s *sizer) ahead(size, left, workers int) int {
 	if s.fixed > 0 {
-		return 2
+		return max(s.queue, 2)
 	}
 	expected := s.perItem * time.Duration(size)
 	switch {

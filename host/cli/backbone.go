@@ -71,8 +71,8 @@ func defaultWorkers() int { return runtime.GOMAXPROCS(0) }
 
 // backboneOptions are the values of the backbones' flags.
 type backboneOptions struct {
-	workers, chunkSize int
-	spawn              bool
+	workers, chunkSize, ahead int
+	spawn                     bool
 	// device is empty for the process pool.
 	device string
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/progress"
@@ -76,6 +77,7 @@ func (r *resolved) options() (backboneOptions, error) {
 		if options.chunkSize == 0 {
 			options.chunkSize = deviceChunk(r.tree)
 		}
+		options.ahead = backbones.MaxInFlight
 	default:
 		options.device = ""
 	}
@@ -89,18 +91,25 @@ func (r *resolved) options() (backboneOptions, error) {
 	return options, exitcode.With(exitcode.Usage, problems)
 }
 
-// batchesAhead is how many batches a chunk of a device task has: the worker loads the next ones while it infers one.
-const batchesAhead = 8
-
-// deviceChunk is a number of whole batches, so that batches are made up as the task's author wrote.
+// deviceChunk is a number of whole batches, so that batches are made up as the task's author wrote. A DataLoader keeps
+// num_workers × prefetch_factor batches on their way; all but one of the chunks that a worker has at a time cover those.
 func deviceChunk(tree *template.Node) int {
-	size := 1
-	if n, ok := tree.Get(template.RoleDataloader).Get("batch_size").Plain().(json.Number); ok {
-		if v, err := strconv.Atoi(n.String()); err == nil && v > 0 {
-			size = v
+	loader, _ := tree.Get(template.RoleDataloader).Plain().(map[string]any)
+	number := func(name string, absent int) int {
+		n, ok := loader[name].(json.Number)
+		if !ok {
+			return absent
 		}
+		v, err := strconv.Atoi(n.String())
+		if err != nil || v < 1 {
+			return absent
+		}
+		return v
 	}
-	return size * batchesAhead
+	const torchPrefetch, least = 2, 4
+	size := number("batch_size", 1)
+	batches := max(number("num_workers", 0)*number("prefetch_factor", torchPrefetch)/(backbones.MaxInFlight-1)+1, least)
+	return min(size*batches, backbones.MaxChunkItems/size*size)
 }
 
 // do drives the run.
@@ -118,6 +127,7 @@ func (r *resolved) do(ctx context.Context, options backboneOptions) error {
 	defer l.close()
 	summary, err := run.Do(ctx, run.Job{
 		Source: l.source, Listing: l.listing, Start: l.start, Workers: options.workers, ChunkSize: options.chunkSize,
+		Ahead:   options.ahead,
 		Printer: r.printer(), Began: began, Show: l.show, MaxFailures: r.maxFailures, Command: r.commandLine(), Drain: r.signals.Drain, Grace: r.grammar.Grace, Log: r.log,
 	})
 	r.summarised = true

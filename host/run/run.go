@@ -34,6 +34,8 @@ type Job struct {
 	Start   backbones.Starter
 	// Workers is the number of worker processes, ChunkSize the number of items sent together (0: automatic).
 	Workers, ChunkSize int
+	// Ahead is how many chunks of ChunkSize a worker has at a time; 0: two.
+	Ahead int
 	Printer            progress.Printer
 	// Began is when the run began; zero: now.
 	Began time.Time
@@ -52,7 +54,7 @@ type Job struct {
 // Do runs the job until every item has its outcome. The error carries its exit code: failed items are an error, too.
 func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	pool := mp.New(mp.Options{
-		Workers: job.Workers, ChunkSize: job.ChunkSize, Start: job.Start, Remaining: job.Listing.Remaining,
+		Workers: job.Workers, ChunkSize: job.ChunkSize, Ahead: job.Ahead, Start: job.Start, Remaining: job.Listing.Remaining,
 		Drain: job.Drain, Grace: job.Grace, Log: job.Log,
 	})
 	reporter := progress.Start(job.Printer, progress.Sources{
