@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 
@@ -46,3 +47,17 @@ def photographs(folder: Path, count: int, script: Path, python: Path, host: Path
         what = "drawn pictures (no photographs on this machine)"
     kind.write_text(what)
     return target / "in", what
+
+
+def renew(folder: Path) -> None:
+    """Makes the folder anew. What was there is put aside, not deleted: for some seconds ext4 avoids the inodes of deleted files,
+    and whoever makes files then pays for it. `clean` deletes it."""
+    if folder.exists():
+        folder.rename(folder.with_name(f"{ASIDE}{folder.name}-{time.monotonic_ns()}"))
+    folder.mkdir(parents=True)
+
+
+def clean(work: Path) -> None:
+    """Deletes what renew has put aside."""
+    for old in work.rglob(f"{ASIDE}*"):
+        shutil.rmtree(old, ignore_errors=True)

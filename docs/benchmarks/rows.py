@@ -189,8 +189,7 @@ def photographs(s: Setup) -> list[Row]:
     out = s.work / "out-photos"
 
     def fresh() -> None:
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir()
+        inputs.renew(out)
 
     arguments = ("Resize", "--size", "256", "--mixin", f"hard_shard_mode.input_path={folder}", f"hard_shard_mode.output_path={out}")
     vips = (
@@ -239,8 +238,7 @@ def small_files(s: Setup) -> list[Row]:
 
     def fresh(out: Path) -> Callable[[], None]:
         def prepare() -> None:
-            shutil.rmtree(out, ignore_errors=True)
-            out.mkdir()
+            inputs.renew(out)
 
         return prepare
 

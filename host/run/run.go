@@ -35,8 +35,8 @@ type Job struct {
 	// Workers is the number of worker processes, ChunkSize the number of items sent together (0: automatic).
 	Workers, ChunkSize int
 	// Ahead is how many chunks of ChunkSize a worker has at a time; 0: two.
-	Ahead int
-	Printer            progress.Printer
+	Ahead   int
+	Printer progress.Printer
 	// Began is when the run began; zero: now.
 	Began time.Time
 	// MaxFailures ends the run when it is exceeded; the zero Limit never is.
