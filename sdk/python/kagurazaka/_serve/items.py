@@ -194,7 +194,7 @@ def triplet(value: Any) -> Any:
 def restore_triplets(item: dict[str, Any], with_input: bool) -> None:
     """Make an item's input and outputs FileTriplets again, in place."""
     for name, value in item.items():
-        if type(value) is dict and (is_output(name) or (with_input and name == "input")):
+        if type(value) is dict and (name == "input" and with_input or name[:6] == "output" and is_output(name)):
             item[name] = triplet(value)
 
 

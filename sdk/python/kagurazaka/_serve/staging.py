@@ -8,6 +8,7 @@ from typing import Any
 
 from ..template.io import FileTriplet
 from .items import is_output
+from .watch import watch
 
 
 class Stager:
@@ -18,7 +19,8 @@ class Stager:
         self.makes_folder = makes_folder
         self.last = last
         self._target = ""
-        self._last_names: set[str] = set()
+        self._last_names: Any = ()
+        self._watch = watch(self.folder)
 
     def can_take(self, outputs: dict[str, Any]) -> bool:
         """Whether these outputs can be written aside: all are files in one folder, or in the folder `output`."""
@@ -40,6 +42,14 @@ class Stager:
         """The same outputs with paths in the staging folder."""
         staged = dict(outputs)
         root = outputs.get("output")
+        if type(root) is FileTriplet and not self.makes_folder and not any(name[:7] == "output_" for name in outputs):
+            # One file, which is what most tasks write: the general way below costs several times as much.
+            self._target, _, base = root.path.rpartition("/")
+            if not self._target:
+                self._target = "/" if root.path[:1] == "/" else "."
+            self._last_names = (base,)
+            staged["output"] = FileTriplet(self.folder + "/" + base, root.rel_dir, root.file_name)
+            return staged
         self._last_names = set()
         target = None
         for name, value in outputs.items():
@@ -68,6 +78,8 @@ class Stager:
 
     def commit(self) -> None:
         """Rename what was written into place; what a finish check looks at goes last."""
+        if self._watch is not None and not self._watch.touched():
+            return
         names = os.listdir(self.folder)
         if not names:
             return

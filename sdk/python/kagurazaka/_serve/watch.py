@@ -1,0 +1,47 @@
+"""Whether anything was made in a folder, without reading it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+from typing import Optional
+
+# inotify(7): a file or folder was made in the watched folder, or moved into it.
+_IN_CREATE, _IN_MOVED_TO = 0x100, 0x080
+
+
+class Watch:
+    """A folder under watch. Asking costs a tenth of listing an empty folder."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        self._poll = poll.poll
+
+    def touched(self) -> bool:
+        """Whether something came into the folder since the last call."""
+        if not self._poll(0):
+            return False
+        # What it was is for the caller to find out; a lost event leaves one that says so.
+        try:
+            os.read(self.fd, 1 << 16)
+        except BlockingIOError:
+            pass
+        return True
+
+
+def watch(folder: str) -> Optional[Watch]:
+    """Watch a folder, or None where that is not to be had (other systems, all watches of the user in use)."""
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if fd < 0:
+            return None
+        if libc.inotify_add_watch(fd, os.fsencode(folder), _IN_CREATE | _IN_MOVED_TO) < 0:
+            os.close(fd)
+            return None
+    except (OSError, AttributeError):
+        return None
+    return Watch(fd)
