@@ -7,6 +7,7 @@ of KAGURAZAKA_BENCH_RUNS runs (default 3) are compared. Nothing is measured that
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import shlex
 import sys
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import inputs
 import machine
 import measure
 import rows
@@ -125,6 +127,7 @@ def main() -> int:
     conditions = machine.describe(ROOT, options.runs)
     chosen = rows.rows(rows.Setup(ROOT, options.work.resolve(), bench.resolve(), options.scale), options.only or [])
     parts, verdicts, failed = [], [], False
+    atexit.register(inputs.clean, options.work)
     for row in chosen:
         print(f"{row.key}: {row.title}", flush=True)
         figures, notes = measure_row(row, options.runs)

@@ -8,6 +8,9 @@ import subprocess
 import time
 from pathlib import Path
 
+# What begins so was put aside by renew.
+ASIDE = "aside-"
+
 
 def small_files(folder: Path, count: int) -> Path:
     """Makes count empty .txt files in sub-folders of 1,000 each."""

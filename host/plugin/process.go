@@ -110,6 +110,11 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 		opts.Log = hclog.NewNullLogger()
 	}
 	p := &Process{name: command.Name, log: opts.Log, timeout: opts.Timeout}
+	var stdin *os.File
+	if opts.Stdin {
+		stdin = os.Stdin
+	}
+	p.runner = newRunner(exec.Command(command.Path, command.Args...), command.Name, stdin, newStderrLog(opts.Log))
 	// go-plugin's own lines (a process started, exited) interest only who debugs the host.
 	internal := hclog.NewNullLogger()
 	if opts.Log.IsTrace() {
@@ -124,35 +129,20 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 		SkipHostEnv:      true,
 		GRPCDialOptions:  dialOptions(),
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: opts.RuntimeDir},
-		RunnerFunc:       p.makeRunner(command, opts),
+		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (gprunner.Runner, error) {
+			// A plugin need not write what the host's log would drop.
+			level := "KAGURAZAKA_LOG_LEVEL=" + opts.Log.GetLevel().String()
+			p.runner.cmd.Env = append(append(environment(command.Env, opts.Worker), level), spec.Env...)
+			return p.runner, nil
+		},
 	})
 	began := time.Now()
-	stopWatching := context.AfterFunc(ctx, func() {
-		if p.runner != nil {
-			p.runner.killGroup()
-		}
-	})
+	stopWatching := context.AfterFunc(ctx, p.runner.killGroup)
 	defer stopWatching()
 	if err := p.connect(); err != nil {
 		return nil, p.startFailed(ctx, command, time.Since(began) >= opts.Timeout, opts.Timeout, err)
 	}
 	return p, nil
-}
-
-func (p *Process) makeRunner(command Command, opts StartOptions) func(hclog.Logger, *exec.Cmd, string) (gprunner.Runner, error) {
-	return func(_ hclog.Logger, spec *exec.Cmd, _ string) (gprunner.Runner, error) {
-		cmd := exec.Command(command.Path, command.Args...)
-		// A plugin need not write what the host's log would drop.
-		level := "KAGURAZAKA_LOG_LEVEL=" + opts.Log.GetLevel().String()
-		cmd.Env = append(environment(command.Env, opts.Worker), level)
-		cmd.Env = append(cmd.Env, spec.Env...)
-		var stdin *os.File
-		if opts.Stdin {
-			stdin = os.Stdin
-		}
-		p.runner = newRunner(cmd, command.Name, stdin, newStderrLog(opts.Log))
-		return p.runner, nil
-	}
 }
 
 func environment(extra []string, worker bool) []string {
@@ -186,7 +176,10 @@ func (p *Process) connect() error {
 
 // startFailed ends what was started and explains.
 func (p *Process) startFailed(ctx context.Context, command Command, timedOut bool, timeout time.Duration, cause error) error {
-	if p.runner == nil || p.runner.cmd.Process == nil {
+	if p.runner.processID() == 0 {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		return cannotExec(command.Name, command.Path, cause)
 	}
 	var exit *backbones.Exit
@@ -207,7 +200,7 @@ func (p *Process) startFailed(ctx context.Context, command Command, timedOut boo
 }
 
 // PID is the process number.
-func (p *Process) PID() int { return p.runner.cmd.Process.Pid }
+func (p *Process) PID() int { return p.runner.processID() }
 
 // Exited is closed when the process has ended and what it wrote was read.
 func (p *Process) Exited() <-chan struct{} { return p.runner.exited }

@@ -35,6 +35,9 @@ type runner struct {
 	mu        sync.Mutex
 	handshake string
 	said      bool
+	// pid is 0 until the process runs. killed keeps a process that was given up before its start from being started.
+	pid    int
+	killed bool
 
 	drained sync.WaitGroup
 	exited  chan struct{}
@@ -70,7 +73,7 @@ func (r *runner) Start(context.Context) error {
 		return errors.Join(fmt.Errorf("making a pipe for the plugin's stderr: %w", err), stdout.Close(), stdoutW.Close())
 	}
 	r.cmd.Stdout, r.cmd.Stderr = stdoutW, stderrW
-	err = r.cmd.Start()
+	err = r.start()
 	_ = stdoutW.Close()
 	_ = stderrW.Close()
 	if err != nil {
@@ -88,6 +91,20 @@ func (r *runner) Start(context.Context) error {
 		r.log.drain(stderr)
 	}()
 	go r.reap(stdout, stderr)
+	return nil
+}
+
+// start starts the process, unless it was given up before.
+func (r *runner) start() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.killed {
+		return context.Canceled
+	}
+	if err := r.cmd.Start(); err != nil {
+		return err
+	}
+	r.pid = r.cmd.Process.Pid
 	return nil
 }
 
@@ -144,15 +161,27 @@ func exitOf(state *os.ProcessState, err error) backbones.Exit {
 	return backbones.Exit{Code: state.ExitCode()}
 }
 
-// killGroup ends the process and everything it started, at once. It is harmless when the process is gone.
+// killGroup ends the process and everything it started, at once. It is harmless when the process is gone, and keeps one
+// that is not there yet from being started.
 func (r *runner) killGroup() {
+	r.mu.Lock()
+	r.killed = true
+	pid := r.pid
+	r.mu.Unlock()
 	select {
 	case <-r.exited:
 	default:
-		if r.cmd.Process != nil {
-			_ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL)
+		if pid != 0 {
+			_ = syscall.Kill(-pid, syscall.SIGKILL)
 		}
 	}
+}
+
+// processID is 0 when there is no process yet.
+func (r *runner) processID() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.pid
 }
 
 func (r *runner) Wait(context.Context) error { <-r.exited; return nil }
@@ -167,10 +196,10 @@ func (r *runner) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader(
 func (r *runner) Name() string { return r.name }
 
 func (r *runner) ID() string {
-	if r.cmd.Process == nil {
-		return ""
+	if pid := r.processID(); pid != 0 {
+		return fmt.Sprint(pid)
 	}
-	return fmt.Sprint(r.cmd.Process.Pid)
+	return ""
 }
 
 func (r *runner) Diagnose(context.Context) string { return "" }
