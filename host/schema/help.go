@@ -67,7 +67,7 @@ func Help(w io.Writer, task *Task, o HelpOptions) error {
 		}
 	}
 	if len(fill) > 0 {
-		p.title("Still to fill:")
+		p.title("Placeholders still to fill:")
 		for _, f := range fill {
 			p.line("  --mixin " + f)
 		}
