@@ -30,7 +30,7 @@ type hostFlags struct {
 	HelpKagurazaka bool     `name:"help-kagurazaka" help:"Show this help (-hk)."`
 
 	Progress     string        `name:"progress" default:"auto" enum:"auto,bar,plain,json,none" help:"How to show progress: ${enum}. auto: a bar on a terminal, else plain lines."`
-	Python       string        `name:"python" placeholder:"EXE" env:"KAGURAZAKA_PYTHON" help:"The Python interpreter for task files that end in .py."`
+	Python       string        `name:"python" placeholder:"EXE" help:"The Python interpreter for task files that end in .py; KAGURAZAKA_PYTHON says it for all runs."`
 	StartTimeout time.Duration `name:"start-timeout" default:"60s" help:"How long a plugin may take to its handshake and to describe itself."`
 	Grace        time.Duration `name:"grace" default:"30s" help:"How long what is in flight may take after the first Ctrl-C."`
 	MaxFailures  string        `name:"max-failures" placeholder:"N|P%" help:"End the run once more items than this have failed: a number, or a percentage of those that have an outcome. 0 ends it at the first failure."`
