@@ -100,22 +100,27 @@ func (c *cutter) pop(b backbones.Block) {
 	c.taken, c.offset = 0, 0
 }
 
-// slice returns the parts that hold positions first … first+count-1 of a chunk.
-func slice(parts []backbones.Part, first, count int) []backbones.Part {
-	var out []backbones.Part
+// within visits what of each part lies in positions first … first+count-1 of a chunk: take items from the part's own
+// position from.
+func within(parts []backbones.Part, first, count int, visit func(p backbones.Part, from, take int)) {
 	for _, p := range parts {
 		if count == 0 {
-			break
+			return
 		}
 		if first >= p.Take {
 			first -= p.Take
 			continue
 		}
 		take := min(count, p.Take-first)
-		out = append(out, slicePart(p, first, take))
+		visit(p, first, take)
 		first = 0
 		count -= take
 	}
+}
+
+// slice returns the parts that hold positions first … first+count-1 of a chunk.
+func slice(parts []backbones.Part, first, count int) (out []backbones.Part) {
+	within(parts, first, count, func(p backbones.Part, from, take int) { out = append(out, slicePart(p, from, take)) })
 	return out
 }
 
@@ -144,56 +149,35 @@ func (c *cutter) cutAll(n int) []backbones.Part {
 }
 
 // number returns the number of the item at a position of a chunk.
-func number(parts []backbones.Part, position int) uint64 {
-	for _, p := range parts {
-		if position < p.Take {
-			return p.Block.First + uint64(p.Skip+position)
-		}
-		position -= p.Take
-	}
-	return 0
+func number(parts []backbones.Part, position int) (n uint64) {
+	within(parts, position, 1, func(p backbones.Part, from, _ int) { n = p.Block.First + uint64(p.Skip+from) })
+	return n
 }
 
 // text returns the printable form of the item at a position, as far as the host can read it.
-func text(parts []backbones.Part, position int) string {
-	for _, p := range parts {
-		if position >= p.Take {
-			position -= p.Take
-			continue
-		}
+func text(parts []backbones.Part, position int) (item string) {
+	within(parts, position, 1, func(p backbones.Part, from, _ int) {
 		switch p.Block.Encoding {
 		case backbones.JSONLines:
-			lines := slicePart(p, position, 1)
-			return string(lines.Block.Payload)
+			item = string(slicePart(p, from, 1).Block.Payload)
 		case backbones.Opaque:
-			if i := p.Skip + position; i < len(p.Block.Keys) {
-				return p.Block.Keys[i]
+			if i := p.Skip + from; i < len(p.Block.Keys) {
+				item = p.Block.Keys[i]
 			}
 		}
-		return ""
-	}
-	return ""
+	})
+	return item
 }
 
 // spans appends the numbers of count positions from first to s, joining what is consecutive.
 func spans(s []backbones.Span, parts []backbones.Part, first, count int) []backbones.Span {
-	for _, p := range parts {
-		if count == 0 {
-			break
-		}
-		if first >= p.Take {
-			first -= p.Take
-			continue
-		}
-		take := min(count, p.Take-first)
-		n := p.Block.First + uint64(p.Skip+first)
+	within(parts, first, count, func(p backbones.Part, from, take int) {
+		n := p.Block.First + uint64(p.Skip+from)
 		if k := len(s) - 1; k >= 0 && s[k].First+uint64(s[k].Count) == n {
 			s[k].Count += take
 		} else {
 			s = append(s, backbones.Span{First: n, Count: take})
 		}
-		first = 0
-		count -= take
-	}
+	})
 	return s
 }

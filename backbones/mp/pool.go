@@ -45,9 +45,8 @@ type Pool struct {
 	opts Options
 	log  hclog.Logger
 
-	busy     atomic.Int64
-	running  atomic.Int64
-	replaced atomic.Int64
+	busy    atomic.Int64
+	running atomic.Int64
 }
 
 // New returns a pool that has started nothing yet.
@@ -67,9 +66,6 @@ func (p *Pool) Busy() int { return int(p.busy.Load()) }
 
 // Running is the number of workers that are started.
 func (p *Pool) Running() int { return int(p.running.Load()) }
-
-// Replaced is the number of workers that died and were replaced.
-func (p *Pool) Replaced() int { return int(p.replaced.Load()) }
 
 type eventKind int
 
@@ -349,7 +345,6 @@ func (r *run) exited(index int) {
 	if r.stop != nil {
 		return
 	}
-	r.replaced.Add(1)
 	r.log.Warn("a worker died and is replaced", "worker", index, "pid", w.PID(), "how", exit.String(), "stderr", tail(exit.Stderr))
 	if progress {
 		r.fruitless = 0
