@@ -131,18 +131,10 @@ func (l *launch) lister(ctx context.Context) (*plugin.Lister, error) {
 	start.Log = l.r.log.Named("lister")
 	lister, err := plugin.StartLister(ctx, l.r.found.Command, start, l.open(0), warn)
 	if err != nil {
-		return nil, hinted(err, l.r.found.Hint)
+		return nil, err
 	}
 	l.closers = append(l.closers, lister.Close)
 	return lister, nil
-}
-
-func hinted(err error, hint string) error {
-	var start *plugin.StartError
-	if hint != "" && errors.As(err, &start) {
-		return fmt.Errorf("%w\n  hint: %s", err, hint)
-	}
-	return err
 }
 
 func (l *launch) startNursery(ctx context.Context) (*plugin.Nursery, error) {
@@ -150,7 +142,6 @@ func (l *launch) startNursery(ctx context.Context) (*plugin.Nursery, error) {
 		start := l.r.startOptions(l.runtimeDir)
 		start.Log = l.r.log.Named("plugin")
 		l.nursery, l.nurseryErr = plugin.StartNursery(ctx, l.r.found.Command, start, l.open(0))
-		l.nurseryErr = hinted(l.nurseryErr, l.r.found.Hint)
 	})
 	return l.nursery, l.nurseryErr
 }

@@ -74,12 +74,8 @@ func (a *app) open(ctx context.Context) (*session, error) {
 }
 
 func (s *session) describeWith(ctx context.Context, opts discover.Options, task string, mixin []byte) error {
-	runtimeDir, remove, err := s.runtimeDir()
-	if err != nil {
-		return err
-	}
-	defer remove()
-	s.described, err = discover.Describe(ctx, s.found, s.version, task, mixin, opts, s.startOptions(runtimeDir))
+	var err error
+	s.described, err = discover.Describe(ctx, s.found, s.version, task, mixin, opts, s.startOptions(""))
 	return taskExit(err)
 }
 

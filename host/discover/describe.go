@@ -33,9 +33,15 @@ func Describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []
 			return described, nil
 		}
 	}
+	dir, err := plugin.NewRuntimeDir()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	start.RuntimeDir = dir
 	proc, err := plugin.Start(ctx, p.Command, start)
 	if err != nil {
-		return nil, hinted(err, p.Hint)
+		return nil, err
 	}
 	described, sources, err := proc.Describe(ctx, version, task, mixinJSON)
 	proc.Stop()
@@ -48,13 +54,6 @@ func Describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []
 		}
 	}
 	return described, nil
-}
-
-func hinted(err error, hint string) error {
-	if hint == "" {
-		return err
-	}
-	return fmt.Errorf("%w\n  hint: %s", err, hint)
 }
 
 func cachePath(p *Plugin, version, task string, opts Options) string {

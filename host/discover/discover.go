@@ -22,8 +22,6 @@ type Plugin struct {
 	Path string
 	// Files are what its description depends on: when one of them changes, the plugin is described anew.
 	Files []string
-	// Hint is added to the message when the plugin cannot be started; may be empty.
-	Hint string
 }
 
 // Options say where to look.

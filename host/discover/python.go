@@ -33,10 +33,10 @@ func findPython(arg, abs string, opts Options) (*Plugin, error) {
 		Command: plugin.Command{
 			Name: arg, Path: interpreter, Args: []string{"-m", "kagurazaka.serve", abs},
 			Env: []string{"PYTHONPATH=" + path, "PYTHONUNBUFFERED=1"},
+			Hint: fmt.Sprintf("the interpreter is %s (%s); it needs the packages grpcio and protobuf: %s -m pip install grpcio protobuf",
+				interpreter, from, interpreter),
 		},
 		Path: abs, Files: []string{abs, interpreter},
-		Hint: fmt.Sprintf("the interpreter is %s (%s); it needs the packages grpcio and protobuf: %s -m pip install grpcio protobuf",
-			interpreter, from, interpreter),
 	}, nil
 }
 

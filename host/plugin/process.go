@@ -30,6 +30,8 @@ type Command struct {
 	Args []string
 	// Env is added to the host's environment; later entries win.
 	Env []string
+	// Hint is added to the message when the plugin cannot be started; may be empty.
+	Hint string
 }
 
 // StartOptions say how one process of a plugin is started.
@@ -140,7 +142,12 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 	stopWatching := context.AfterFunc(ctx, p.runner.killGroup)
 	defer stopWatching()
 	if err := p.connect(); err != nil {
-		return nil, p.startFailed(ctx, command, time.Since(began) >= opts.Timeout, opts.Timeout, err)
+		err = p.startFailed(ctx, command, time.Since(began) >= opts.Timeout, opts.Timeout, err)
+		var start *StartError
+		if errors.As(err, &start) && command.Hint != "" {
+			start.Hints = append(start.Hints, command.Hint)
+		}
+		return nil, err
 	}
 	return p, nil
 }
@@ -238,9 +245,9 @@ func (p *Process) Stop() {
 	<-p.runner.exited
 }
 
-// waitOrKill gives a process the time to leave that Stop gives, and then kills it.
-func waitOrKill(exited <-chan struct{}, kill func()) {
-	timer := time.NewTimer(stopTime)
+// waitOrKill gives a process some time to leave, and then kills it.
+func waitOrKill(exited <-chan struct{}, kill func(), patience time.Duration) {
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-exited:

@@ -277,7 +277,7 @@ func (s *spawned) Kill() {
 
 // Stop waits for a worker that has ended its Run call to leave, and kills it if it does not.
 func (s *spawned) Stop() {
-	waitOrKill(s.exited, s.Kill)
+	waitOrKill(s.exited, s.Kill, stopTime)
 	_ = s.conn.Close()
 }
 

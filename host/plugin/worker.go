@@ -174,14 +174,7 @@ func (w *worker) leave(ended bool) {
 	} else {
 		// The stream broke, most often because the process died: give it the moment that its own end takes, so that
 		// its exit code is not hidden by our signal.
-		timer := time.NewTimer(drainTime)
-		select {
-		case <-w.proc.Exited():
-		case <-timer.C:
-			w.proc.Kill()
-		}
-		timer.Stop()
-		<-w.proc.Exited()
+		waitOrKill(w.proc.Exited(), w.proc.Kill, drainTime)
 		w.proc.Stop()
 	}
 	if w.beat == nil {
