@@ -33,14 +33,19 @@ type worker struct {
 	result chan backbones.Result
 	cancel context.CancelFunc
 
-	finish sync.Once
+	// queue guards the closing of chunks: a stream that breaks closes it while the run may be sending.
+	queue    sync.Mutex
+	finished bool
 	// mu guards the last read of the page against its unmapping.
 	mu     sync.Mutex
 	last   []backbones.Beat
 	closed bool
 }
 
-var errBusy = errors.New("the worker has as many chunks as it may have")
+var (
+	errBusy = errors.New("the worker has as many chunks as it may have")
+	errGone = errors.New("the worker takes no more chunks")
+)
 
 // StartWorker starts a process of the plugin, opens the task in it and begins its Run stream. Errors of the task's own
 // (a wrong argument) are *backbones.FatalError: another worker would fail as well.
@@ -107,6 +112,11 @@ func runWorker(service pb.PluginServiceClient, proc process, beat *heartbeat) (*
 func (w *worker) PID() int { return w.proc.PID() }
 
 func (w *worker) Send(c backbones.Chunk) error {
+	w.queue.Lock()
+	defer w.queue.Unlock()
+	if w.finished {
+		return errGone
+	}
 	select {
 	case w.chunks <- c:
 		return nil
@@ -117,7 +127,14 @@ func (w *worker) Send(c backbones.Chunk) error {
 
 func (w *worker) Results() <-chan backbones.Result { return w.result }
 
-func (w *worker) Finish() { w.finish.Do(func() { close(w.chunks) }) }
+func (w *worker) Finish() {
+	w.queue.Lock()
+	defer w.queue.Unlock()
+	if !w.finished {
+		w.finished = true
+		close(w.chunks)
+	}
+}
 
 func (w *worker) Kill() {
 	w.proc.Kill()
