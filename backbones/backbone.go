@@ -4,8 +4,24 @@ package backbones
 
 import (
 	"context"
+	"errors"
 	"time"
 )
+
+// Backbone is an execution model with everything it needs to work on the items of one run. It is used once.
+type Backbone interface {
+	// Run dispatches everything that src yields and reports every outcome to sink, from one goroutine. It returns nil
+	// when every item has its outcome (failed ones included), ErrDrained, ctx's error, the source's or the sink's
+	// error, or why workers could not work. When it returns, all workers are gone.
+	Run(ctx context.Context, src Source, sink Sink) error
+	// Busy is the number of workers that have something in flight. It and Running may be called while Run is under way.
+	Busy() int
+	// Running is the number of workers that are started.
+	Running() int
+}
+
+// ErrDrained is returned by Run when the run was told to stop before every item had its outcome.
+var ErrDrained = errors.New("the run was interrupted")
 
 // Encoding is how the items of a block are written down.
 type Encoding int
@@ -92,6 +108,12 @@ const (
 	KindPanic FailureKind = "panic"
 	// KindCrash is the death of the worker while it was on the item.
 	KindCrash FailureKind = "crash"
+	// KindTimeout is an item that took longer than it may; its worker was ended for it.
+	KindTimeout FailureKind = "timeout"
+	// KindLost is an item whose worker went away without anybody knowing what became of the item.
+	KindLost FailureKind = "lost"
+	// KindInvalidOutput is an item that the task called done although its output is not what the template says.
+	KindInvalidOutput FailureKind = "invalid output"
 )
 
 // Result is what became of the items of one chunk.

@@ -27,20 +27,19 @@ type Options struct {
 	Start backbones.Starter
 	// Remaining tells how many items the source has still to yield, once it knows; may be nil.
 	Remaining func() (n int, known bool)
-	// Drain is closed to stop dispatching: what is in flight is finished, then Run returns ErrDrained. May be nil.
+	// Drain is closed to stop dispatching: what is in flight is finished, then Run returns backbones.ErrDrained. May be nil.
 	Drain <-chan struct{}
 	// Grace is how long workers may take to finish after Drain and to leave at the end before they are killed; 0: 30 s.
 	Grace time.Duration
 	Log   hclog.Logger
 }
 
-// ErrDrained is returned by Run when Drain was closed before every item had its outcome.
-var ErrDrained = errors.New("the run was interrupted")
-
 // fruitlessLimit is how many workers may die one after another without having concluded a single item.
 const fruitlessLimit = 5
 
-// Pool runs items through workers. It is used once.
+var _ backbones.Backbone = (*Pool)(nil)
+
+// Pool runs items through workers. It is a backbones.Backbone.
 type Pool struct {
 	opts Options
 	log  hclog.Logger
@@ -60,8 +59,7 @@ func New(opts Options) *Pool {
 	return &Pool{opts: opts, log: opts.Log}
 }
 
-// Busy is the number of workers that have something in flight, Running the number of those that are started. Both may
-// be called while Run is under way.
+// Busy is the number of workers that have something in flight.
 func (p *Pool) Busy() int { return int(p.busy.Load()) }
 
 // Running is the number of workers that are started.
@@ -108,9 +106,7 @@ type run struct {
 	killed bool
 }
 
-// Run dispatches everything that src yields and reports every outcome to sink, from one goroutine. It returns nil when
-// every item has its outcome (failed ones included), ErrDrained, ctx's error, the source's or the sink's error, or why
-// workers could not work. When it returns, all workers are gone.
+// Run drives the workers until every item has its outcome.
 func (p *Pool) Run(ctx context.Context, src backbones.Source, sink backbones.Sink) error {
 	// Sources stop reading ahead when the loop ends, whatever the reason.
 	readCtx, stopReading := context.WithCancel(ctx)
@@ -178,7 +174,7 @@ func (r *run) loop(ctx, startCtx context.Context, stopStarting func()) {
 		case <-drain:
 			drain = nil
 			if r.stop == nil {
-				r.stop = ErrDrained
+				r.stop = backbones.ErrDrained
 			}
 			grace = time.After(r.opts.Grace)
 			stopStarting()

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/mp"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
@@ -152,6 +153,14 @@ func (l *launch) open(index int) plugin.OpenOptions {
 		Task: l.r.task.Name, Args: l.r.args, Template: l.r.tree, MixinJSON: l.r.mixinJSON, Native: l.r.native(),
 		WorkerIndex: index, Workers: l.options.workers, Device: l.options.device,
 	}
+}
+
+// backbone is the execution model that the run uses.
+func (l *launch) backbone() backbones.Backbone {
+	return mp.New(mp.Options{
+		Workers: l.options.workers, ChunkSize: l.options.chunkSize, Ahead: l.options.ahead, Start: l.start,
+		Remaining: l.listing.Remaining, Drain: l.r.signals.Drain, Grace: l.r.grammar.Grace, Log: l.r.log,
+	})
 }
 
 // start starts a worker.

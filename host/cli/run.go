@@ -126,9 +126,8 @@ func (r *resolved) do(ctx context.Context, options backboneOptions) error {
 	}
 	defer l.close()
 	summary, err := run.Do(ctx, run.Job{
-		Source: l.source, Listing: l.listing, Start: l.start, Workers: options.workers, ChunkSize: options.chunkSize,
-		Ahead:   options.ahead,
-		Printer: r.printer(), Began: began, Show: l.show, MaxFailures: r.maxFailures, Command: r.commandLine(), Drain: r.signals.Drain, Grace: r.grammar.Grace, Log: r.log,
+		Source: l.source, Listing: l.listing, Backbone: l.backbone(),
+		Printer: r.printer(), Began: began, Show: l.show, MaxFailures: r.maxFailures, Command: r.commandLine(),
 	})
 	r.summarised = true
 	if err == nil && summary.Done+summary.Skipped == 0 {

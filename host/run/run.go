@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-
 	"github.com/kagurazaka/kagurazaka/backbones"
-	"github.com/kagurazaka/kagurazaka/backbones/mp"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/progress"
 )
@@ -31,12 +28,9 @@ type Listing interface {
 type Job struct {
 	Source  backbones.Source
 	Listing Listing
-	Start   backbones.Starter
-	// Workers is the number of worker processes, ChunkSize the number of items sent together (0: automatic).
-	Workers, ChunkSize int
-	// Ahead is how many chunks of ChunkSize a worker has at a time; 0: two.
-	Ahead   int
-	Printer progress.Printer
+	// Backbone is the execution model, ready to be run.
+	Backbone backbones.Backbone
+	Printer  progress.Printer
 	// Began is when the run began; zero: now.
 	Began time.Time
 	// MaxFailures ends the run when it is exceeded; the zero Limit never is.
@@ -45,29 +39,21 @@ type Job struct {
 	Show func(number uint64) string
 	// Command is the command line that starts this run again, for messages.
 	Command string
-	// Drain is closed by the first signal: nothing more is dispatched, and what is in flight may take Grace.
-	Drain <-chan struct{}
-	Grace time.Duration
-	Log   hclog.Logger
 }
 
 // Do runs the job until every item has its outcome. The error carries its exit code: failed items are an error, too.
 func Do(ctx context.Context, job Job) (progress.Summary, error) {
-	pool := mp.New(mp.Options{
-		Workers: job.Workers, ChunkSize: job.ChunkSize, Ahead: job.Ahead, Start: job.Start, Remaining: job.Listing.Remaining,
-		Drain: job.Drain, Grace: job.Grace, Log: job.Log,
-	})
 	reporter := progress.Start(job.Printer, progress.Sources{
 		Began: job.Began, Total: job.Listing.Total, Skipped: job.Listing.Skipped,
-		Workers: func() (int, int) { return pool.Busy(), max(pool.Running(), 0) },
+		Workers: func() (int, int) { return job.Backbone.Busy(), job.Backbone.Running() },
 	})
-	err := pool.Run(ctx, job.Source, func(o backbones.Outcomes) error {
+	err := job.Backbone.Run(ctx, job.Source, func(o backbones.Outcomes) error {
 		job.count(reporter, o)
 		c := &reporter.Counters
 		return job.MaxFailures.check(c.Failed.Load(), c.Done.Load()+c.Skipped.Load()+c.Failed.Load())
 	})
 	reporter.Counters.Unlisted.Store(job.Listing.Unlisted())
-	interrupted := errors.Is(err, mp.ErrDrained) || ctx.Err() != nil
+	interrupted := errors.Is(err, backbones.ErrDrained) || ctx.Err() != nil
 	summary := reporter.Finish(interrupted)
 	switch {
 	case interrupted:

@@ -512,7 +512,9 @@ type Task struct {
 	Usage string `protobuf:"bytes,7,opt,name=usage,proto3" json:"usage,omitempty"`
 	// Absent for a task without a template.
 	Template *Template `protobuf:"bytes,8,opt,name=template,proto3" json:"template,omitempty"`
-	// What this task can do: "list" (List works), "is_executed" (it checks by itself whether an item is finished).
+	// What this task can do: "list" (List works), "is_executed" (it checks by itself whether an item is finished),
+	// "stages" (a device task whose loading runs in processes of its own, on items that the host makes up into batches),
+	// "finish" (with "stages": what follows inference runs in processes of its own, too).
 	Capabilities  []string `protobuf:"bytes,9,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1204,8 +1206,15 @@ type OpenRequest struct {
 	// The native modes already listed the inputs and checked what is finished: Run gets complete items, and the worker
 	// must not check native modes again.
 	NativeTemplate bool `protobuf:"varint,13,opt,name=native_template,json=nativeTemplate,proto3" json:"native_template,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// A named pipe for this worker's stdout and stderr alone, for workers that a plugin makes itself; empty: those of the
+	// process that made it.
+	StderrPath string `protobuf:"bytes,14,opt,name=stderr_path,json=stderrPath,proto3" json:"stderr_path,omitempty"`
+	// The memory through which the stages of a device task pass tensors; absent: there is none.
+	Memory *SharedMemory `protobuf:"bytes,15,opt,name=memory,proto3" json:"memory,omitempty"`
+	// How many items make a batch, for plugins that make up batches themselves; 0: as the task says.
+	BatchSize     uint32 `protobuf:"varint,16,opt,name=batch_size,json=batchSize,proto3" json:"batch_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OpenRequest) Reset() {
@@ -1329,6 +1338,80 @@ func (x *OpenRequest) GetNativeTemplate() bool {
 	return false
 }
 
+func (x *OpenRequest) GetStderrPath() string {
+	if x != nil {
+		return x.StderrPath
+	}
+	return ""
+}
+
+func (x *OpenRequest) GetMemory() *SharedMemory {
+	if x != nil {
+		return x.Memory
+	}
+	return nil
+}
+
+func (x *OpenRequest) GetBatchSize() uint32 {
+	if x != nil {
+		return x.BatchSize
+	}
+	return 0
+}
+
+// SharedMemory is a file to be mapped shared, for reading and writing. It is sparse: only what batches used has pages.
+type SharedMemory struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Size          uint64                 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SharedMemory) Reset() {
+	*x = SharedMemory{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SharedMemory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SharedMemory) ProtoMessage() {}
+
+func (x *SharedMemory) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SharedMemory.ProtoReflect.Descriptor instead.
+func (*SharedMemory) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SharedMemory) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *SharedMemory) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
 // Staging tells a worker to write outputs aside and commit them by rename.
 type Staging struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1344,7 +1427,7 @@ type Staging struct {
 
 func (x *Staging) Reset() {
 	*x = Staging{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1439,7 @@ func (x *Staging) String() string {
 func (*Staging) ProtoMessage() {}
 
 func (x *Staging) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1452,7 @@ func (x *Staging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Staging.ProtoReflect.Descriptor instead.
 func (*Staging) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{12}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Staging) GetDir() string {
@@ -1403,7 +1486,7 @@ type OpenResponse struct {
 
 func (x *OpenResponse) Reset() {
 	*x = OpenResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1415,7 +1498,7 @@ func (x *OpenResponse) String() string {
 func (*OpenResponse) ProtoMessage() {}
 
 func (x *OpenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1428,7 +1511,7 @@ func (x *OpenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenResponse.ProtoReflect.Descriptor instead.
 func (*OpenResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{13}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *OpenResponse) GetError() *Error {
@@ -1459,7 +1542,7 @@ type Block struct {
 
 func (x *Block) Reset() {
 	*x = Block{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1554,7 @@ func (x *Block) String() string {
 func (*Block) ProtoMessage() {}
 
 func (x *Block) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1567,7 @@ func (x *Block) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Block.ProtoReflect.Descriptor instead.
 func (*Block) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{14}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Block) GetEncoding() Encoding {
@@ -1526,7 +1609,7 @@ type IndexRange struct {
 
 func (x *IndexRange) Reset() {
 	*x = IndexRange{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +1621,7 @@ func (x *IndexRange) String() string {
 func (*IndexRange) ProtoMessage() {}
 
 func (x *IndexRange) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +1634,7 @@ func (x *IndexRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexRange.ProtoReflect.Descriptor instead.
 func (*IndexRange) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{15}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *IndexRange) GetFirst() uint64 {
@@ -1581,7 +1664,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1593,7 +1676,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1606,7 +1689,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{16}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListRequest) GetMaxItems() uint32 {
@@ -1646,7 +1729,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1658,7 +1741,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1671,7 +1754,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListResponse) GetMessage() isListResponse_Message {
@@ -1765,15 +1848,18 @@ func (*ListResponse_Error) isListResponse_Message() {}
 func (*ListResponse_Warning) isListResponse_Message() {}
 
 type RunRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Chunk         *Chunk                 `protobuf:"bytes,1,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In STAGE_RUN.
+	Chunk *Chunk `protobuf:"bytes,1,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	// In STAGE_LOAD, STAGE_DEVICE and STAGE_FINISH.
+	Batch         *Batch `protobuf:"bytes,2,opt,name=batch,proto3" json:"batch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RunRequest) Reset() {
 	*x = RunRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1785,7 +1871,7 @@ func (x *RunRequest) String() string {
 func (*RunRequest) ProtoMessage() {}
 
 func (x *RunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1798,12 +1884,19 @@ func (x *RunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRequest.ProtoReflect.Descriptor instead.
 func (*RunRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RunRequest) GetChunk() *Chunk {
 	if x != nil {
 		return x.Chunk
+	}
+	return nil
+}
+
+func (x *RunRequest) GetBatch() *Batch {
+	if x != nil {
+		return x.Batch
 	}
 	return nil
 }
@@ -1821,7 +1914,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1833,7 +1926,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1846,7 +1939,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Chunk) GetId() uint64 {
@@ -1886,7 +1979,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1898,7 +1991,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1911,7 +2004,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Part) GetSource() isPart_Source {
@@ -1972,13 +2065,14 @@ func (*Part_Range) isPart_Source() {}
 type RunResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Result        *ChunkResult           `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	Batch         *BatchResult           `protobuf:"bytes,2,opt,name=batch,proto3" json:"batch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RunResponse) Reset() {
 	*x = RunResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1990,7 +2084,7 @@ func (x *RunResponse) String() string {
 func (*RunResponse) ProtoMessage() {}
 
 func (x *RunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2003,12 +2097,19 @@ func (x *RunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunResponse.ProtoReflect.Descriptor instead.
 func (*RunResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RunResponse) GetResult() *ChunkResult {
 	if x != nil {
 		return x.Result
+	}
+	return nil
+}
+
+func (x *RunResponse) GetBatch() *BatchResult {
+	if x != nil {
+		return x.Batch
 	}
 	return nil
 }
@@ -2030,7 +2131,7 @@ type ChunkResult struct {
 
 func (x *ChunkResult) Reset() {
 	*x = ChunkResult{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +2143,7 @@ func (x *ChunkResult) String() string {
 func (*ChunkResult) ProtoMessage() {}
 
 func (x *ChunkResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +2156,7 @@ func (x *ChunkResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChunkResult.ProtoReflect.Descriptor instead.
 func (*ChunkResult) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ChunkResult) GetId() uint64 {
@@ -2099,14 +2200,16 @@ type ItemFailure struct {
 	Index uint32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
 	Error *Error `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
 	// The item as printable text, where the host cannot read it (opaque encodings and index ranges).
-	Item          string `protobuf:"bytes,3,opt,name=item,proto3" json:"item,omitempty"`
+	Item string `protobuf:"bytes,3,opt,name=item,proto3" json:"item,omitempty"`
+	// Time spent on this item, in nanoseconds; 0: not measured.
+	BusyNs        uint64 `protobuf:"varint,4,opt,name=busy_ns,json=busyNs,proto3" json:"busy_ns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ItemFailure) Reset() {
 	*x = ItemFailure{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2118,7 +2221,7 @@ func (x *ItemFailure) String() string {
 func (*ItemFailure) ProtoMessage() {}
 
 func (x *ItemFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2131,7 +2234,7 @@ func (x *ItemFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemFailure.ProtoReflect.Descriptor instead.
 func (*ItemFailure) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{23}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ItemFailure) GetIndex() uint32 {
@@ -2155,6 +2258,383 @@ func (x *ItemFailure) GetItem() string {
 	return ""
 }
 
+func (x *ItemFailure) GetBusyNs() uint64 {
+	if x != nil {
+		return x.BusyNs
+	}
+	return 0
+}
+
+// Batch is some items on their way through the stages of a device task. A stage answers its batches in the order in
+// which they came.
+type Batch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The items. Behind STAGE_LOAD only those that were loaded: element i of the tensors is item i.
+	Parts []*Part `protobuf:"bytes,2,rep,name=parts,proto3" json:"parts,omitempty"`
+	// Where this stage writes its tensors. Absent in STAGE_FINISH.
+	Region *Region `protobuf:"bytes,3,opt,name=region,proto3" json:"region,omitempty"`
+	// What STAGE_LOAD made. Absent in STAGE_LOAD.
+	Loaded *Payload `protobuf:"bytes,4,opt,name=loaded,proto3" json:"loaded,omitempty"`
+	// What STAGE_DEVICE made. STAGE_FINISH alone has it.
+	Result        *Payload `protobuf:"bytes,5,opt,name=result,proto3" json:"result,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Batch) Reset() {
+	*x = Batch{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Batch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Batch) ProtoMessage() {}
+
+func (x *Batch) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Batch.ProtoReflect.Descriptor instead.
+func (*Batch) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Batch) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Batch) GetParts() []*Part {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *Batch) GetRegion() *Region {
+	if x != nil {
+		return x.Region
+	}
+	return nil
+}
+
+func (x *Batch) GetLoaded() *Payload {
+	if x != nil {
+		return x.Loaded
+	}
+	return nil
+}
+
+func (x *Batch) GetResult() *Payload {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+// Region is a part of the shared memory.
+type Region struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	Size          uint64                 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Region) Reset() {
+	*x = Region{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Region) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Region) ProtoMessage() {}
+
+func (x *Region) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Region.ProtoReflect.Descriptor instead.
+func (*Region) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Region) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Region) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+// Payload is what one stage hands to the next: tensors in shared memory, and everything else.
+type Payload struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Tensors []*Tensor              `protobuf:"bytes,1,rep,name=tensors,proto3" json:"tensors,omitempty"`
+	// In an encoding of the plugin's own, which refers to tensors by their position. The host carries it unread.
+	Rest []byte `protobuf:"bytes,2,opt,name=rest,proto3" json:"rest,omitempty"`
+	// How many bytes of the region are used, from its start.
+	Used          uint64 `protobuf:"varint,3,opt,name=used,proto3" json:"used,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Payload) Reset() {
+	*x = Payload{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Payload) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Payload) ProtoMessage() {}
+
+func (x *Payload) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Payload.ProtoReflect.Descriptor instead.
+func (*Payload) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Payload) GetTensors() []*Tensor {
+	if x != nil {
+		return x.Tensors
+	}
+	return nil
+}
+
+func (x *Payload) GetRest() []byte {
+	if x != nil {
+		return x.Rest
+	}
+	return nil
+}
+
+func (x *Payload) GetUsed() uint64 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+// Tensor lies contiguously in shared memory, in row-major order.
+type Tensor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "uint8", "int64", "float16", "bfloat16", "float32", "bool", … as NumPy and PyTorch call them.
+	Dtype string   `protobuf:"bytes,1,opt,name=dtype,proto3" json:"dtype,omitempty"`
+	Shape []uint64 `protobuf:"varint,2,rep,packed,name=shape,proto3" json:"shape,omitempty"`
+	// From the start of the shared memory; a multiple of 64.
+	Offset        uint64 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tensor) Reset() {
+	*x = Tensor{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tensor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tensor) ProtoMessage() {}
+
+func (x *Tensor) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tensor.ProtoReflect.Descriptor instead.
+func (*Tensor) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Tensor) GetDtype() string {
+	if x != nil {
+		return x.Dtype
+	}
+	return ""
+}
+
+func (x *Tensor) GetShape() []uint64 {
+	if x != nil {
+		return x.Shape
+	}
+	return nil
+}
+
+func (x *Tensor) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// BatchResult answers one batch, once. An item that is named nowhere goes on to the next stage, or is done if there is
+// none.
+type BatchResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// How many items the batch had.
+	Count uint32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// Items found finished by the task's own check. They leave the batch.
+	Skipped []*IndexRange `protobuf:"bytes,3,rep,name=skipped,proto3" json:"skipped,omitempty"`
+	// Items that failed. They leave the batch.
+	Failures []*ItemFailure `protobuf:"bytes,4,rep,name=failures,proto3" json:"failures,omitempty"`
+	// What goes on. Absent when no item is left, and behind the last stage.
+	Payload *Payload `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"`
+	// The batch failed as a whole: none of its items has an outcome, payload is absent. The host tries again with smaller
+	// batches, down to single items.
+	Error *Error `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"`
+	// Time spent on this batch, and time that the stage had nothing to do before it, in nanoseconds.
+	BusyNs        uint64 `protobuf:"varint,7,opt,name=busy_ns,json=busyNs,proto3" json:"busy_ns,omitempty"`
+	IdleNs        uint64 `protobuf:"varint,8,opt,name=idle_ns,json=idleNs,proto3" json:"idle_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchResult) Reset() {
+	*x = BatchResult{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchResult) ProtoMessage() {}
+
+func (x *BatchResult) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchResult.ProtoReflect.Descriptor instead.
+func (*BatchResult) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *BatchResult) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *BatchResult) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *BatchResult) GetSkipped() []*IndexRange {
+	if x != nil {
+		return x.Skipped
+	}
+	return nil
+}
+
+func (x *BatchResult) GetFailures() []*ItemFailure {
+	if x != nil {
+		return x.Failures
+	}
+	return nil
+}
+
+func (x *BatchResult) GetPayload() *Payload {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *BatchResult) GetError() *Error {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
+func (x *BatchResult) GetBusyNs() uint64 {
+	if x != nil {
+		return x.BusyNs
+	}
+	return 0
+}
+
+func (x *BatchResult) GetIdleNs() uint64 {
+	if x != nil {
+		return x.IdleNs
+	}
+	return 0
+}
+
 type SpawnRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -2168,7 +2648,7 @@ type SpawnRequest struct {
 
 func (x *SpawnRequest) Reset() {
 	*x = SpawnRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2180,7 +2660,7 @@ func (x *SpawnRequest) String() string {
 func (*SpawnRequest) ProtoMessage() {}
 
 func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2193,7 +2673,7 @@ func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnRequest.ProtoReflect.Descriptor instead.
 func (*SpawnRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{24}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SpawnRequest) GetMessage() isSpawnRequest_Message {
@@ -2248,7 +2728,7 @@ type SpawnWorker struct {
 
 func (x *SpawnWorker) Reset() {
 	*x = SpawnWorker{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2260,7 +2740,7 @@ func (x *SpawnWorker) String() string {
 func (*SpawnWorker) ProtoMessage() {}
 
 func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2273,7 +2753,7 @@ func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnWorker.ProtoReflect.Descriptor instead.
 func (*SpawnWorker) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{25}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SpawnWorker) GetOpen() *OpenRequest {
@@ -2298,7 +2778,7 @@ type SpawnResponse struct {
 
 func (x *SpawnResponse) Reset() {
 	*x = SpawnResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2310,7 +2790,7 @@ func (x *SpawnResponse) String() string {
 func (*SpawnResponse) ProtoMessage() {}
 
 func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2323,7 +2803,7 @@ func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnResponse.ProtoReflect.Descriptor instead.
 func (*SpawnResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{26}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SpawnResponse) GetMessage() isSpawnResponse_Message {
@@ -2409,7 +2889,7 @@ type WorkerStarted struct {
 
 func (x *WorkerStarted) Reset() {
 	*x = WorkerStarted{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2421,7 +2901,7 @@ func (x *WorkerStarted) String() string {
 func (*WorkerStarted) ProtoMessage() {}
 
 func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2434,7 +2914,7 @@ func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerStarted.ProtoReflect.Descriptor instead.
 func (*WorkerStarted) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{27}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WorkerStarted) GetWorkerIndex() uint32 {
@@ -2469,7 +2949,7 @@ type WorkerFailed struct {
 
 func (x *WorkerFailed) Reset() {
 	*x = WorkerFailed{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2481,7 +2961,7 @@ func (x *WorkerFailed) String() string {
 func (*WorkerFailed) ProtoMessage() {}
 
 func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2494,7 +2974,7 @@ func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerFailed.ProtoReflect.Descriptor instead.
 func (*WorkerFailed) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{28}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WorkerFailed) GetWorkerIndex() uint32 {
@@ -2524,7 +3004,7 @@ type WorkerExited struct {
 
 func (x *WorkerExited) Reset() {
 	*x = WorkerExited{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2536,7 +3016,7 @@ func (x *WorkerExited) String() string {
 func (*WorkerExited) ProtoMessage() {}
 
 func (x *WorkerExited) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2549,7 +3029,7 @@ func (x *WorkerExited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerExited.ProtoReflect.Descriptor instead.
 func (*WorkerExited) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{29}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WorkerExited) GetWorkerIndex() uint32 {
@@ -2590,7 +3070,7 @@ type ShownItem struct {
 
 func (x *ShownItem) Reset() {
 	*x = ShownItem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2602,7 +3082,7 @@ func (x *ShownItem) String() string {
 func (*ShownItem) ProtoMessage() {}
 
 func (x *ShownItem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2615,7 +3095,7 @@ func (x *ShownItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShownItem.ProtoReflect.Descriptor instead.
 func (*ShownItem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ShownItem) GetIndex() uint64 {
@@ -2648,6 +3128,9 @@ type Error struct {
 	//	*Error_Panic
 	//	*Error_NoSuchTask
 	//	*Error_Unsupported
+	//	*Error_InvalidOutput
+	//	*Error_DeviceMemory
+	//	*Error_RegionTooSmall
 	Detail        isError_Detail `protobuf_oneof:"detail"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2655,7 +3138,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2667,7 +3150,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2680,7 +3163,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Error) GetMessage() string {
@@ -2763,6 +3246,33 @@ func (x *Error) GetUnsupported() *UnsupportedError {
 	return nil
 }
 
+func (x *Error) GetInvalidOutput() *InvalidOutputError {
+	if x != nil {
+		if x, ok := x.Detail.(*Error_InvalidOutput); ok {
+			return x.InvalidOutput
+		}
+	}
+	return nil
+}
+
+func (x *Error) GetDeviceMemory() *DeviceMemoryError {
+	if x != nil {
+		if x, ok := x.Detail.(*Error_DeviceMemory); ok {
+			return x.DeviceMemory
+		}
+	}
+	return nil
+}
+
+func (x *Error) GetRegionTooSmall() *RegionTooSmallError {
+	if x != nil {
+		if x, ok := x.Detail.(*Error_RegionTooSmall); ok {
+			return x.RegionTooSmall
+		}
+	}
+	return nil
+}
+
 type isError_Detail interface {
 	isError_Detail()
 }
@@ -2792,6 +3302,21 @@ type Error_Unsupported struct {
 	Unsupported *UnsupportedError `protobuf:"bytes,9,opt,name=unsupported,proto3,oneof"`
 }
 
+type Error_InvalidOutput struct {
+	// The task said that an item is done, and its output is not what the template says.
+	InvalidOutput *InvalidOutputError `protobuf:"bytes,10,opt,name=invalid_output,json=invalidOutput,proto3,oneof"`
+}
+
+type Error_DeviceMemory struct {
+	// A batch does not fit into the device's memory.
+	DeviceMemory *DeviceMemoryError `protobuf:"bytes,11,opt,name=device_memory,json=deviceMemory,proto3,oneof"`
+}
+
+type Error_RegionTooSmall struct {
+	// A batch's tensors do not fit into its region of the shared memory.
+	RegionTooSmall *RegionTooSmallError `protobuf:"bytes,12,opt,name=region_too_small,json=regionTooSmall,proto3,oneof"`
+}
+
 func (*Error_Item) isError_Detail() {}
 
 func (*Error_Config) isError_Detail() {}
@@ -2801,6 +3326,12 @@ func (*Error_Panic) isError_Detail() {}
 func (*Error_NoSuchTask) isError_Detail() {}
 
 func (*Error_Unsupported) isError_Detail() {}
+
+func (*Error_InvalidOutput) isError_Detail() {}
+
+func (*Error_DeviceMemory) isError_Detail() {}
+
+func (*Error_RegionTooSmall) isError_Detail() {}
 
 type ItemError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2812,7 +3343,7 @@ type ItemError struct {
 
 func (x *ItemError) Reset() {
 	*x = ItemError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2824,7 +3355,7 @@ func (x *ItemError) String() string {
 func (*ItemError) ProtoMessage() {}
 
 func (x *ItemError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2837,7 +3368,7 @@ func (x *ItemError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemError.ProtoReflect.Descriptor instead.
 func (*ItemError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ItemError) GetTypeName() string {
@@ -2856,7 +3387,7 @@ type ConfigError struct {
 
 func (x *ConfigError) Reset() {
 	*x = ConfigError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2868,7 +3399,7 @@ func (x *ConfigError) String() string {
 func (*ConfigError) ProtoMessage() {}
 
 func (x *ConfigError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2881,7 +3412,7 @@ func (x *ConfigError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigError.ProtoReflect.Descriptor instead.
 func (*ConfigError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ConfigError) GetProblems() []*ConfigProblem {
@@ -2904,7 +3435,7 @@ type ConfigProblem struct {
 
 func (x *ConfigProblem) Reset() {
 	*x = ConfigProblem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2916,7 +3447,7 @@ func (x *ConfigProblem) String() string {
 func (*ConfigProblem) ProtoMessage() {}
 
 func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2929,7 +3460,7 @@ func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigProblem.ProtoReflect.Descriptor instead.
 func (*ConfigProblem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ConfigProblem) GetWhere() string {
@@ -2962,7 +3493,7 @@ type PanicError struct {
 
 func (x *PanicError) Reset() {
 	*x = PanicError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2974,7 +3505,7 @@ func (x *PanicError) String() string {
 func (*PanicError) ProtoMessage() {}
 
 func (x *PanicError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2987,7 +3518,7 @@ func (x *PanicError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PanicError.ProtoReflect.Descriptor instead.
 func (*PanicError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PanicError) GetValue() string {
@@ -3006,7 +3537,7 @@ type NoSuchTaskError struct {
 
 func (x *NoSuchTaskError) Reset() {
 	*x = NoSuchTaskError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3018,7 +3549,7 @@ func (x *NoSuchTaskError) String() string {
 func (*NoSuchTaskError) ProtoMessage() {}
 
 func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3031,7 +3562,7 @@ func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoSuchTaskError.ProtoReflect.Descriptor instead.
 func (*NoSuchTaskError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *NoSuchTaskError) GetTasks() []string {
@@ -3050,7 +3581,7 @@ type UnsupportedError struct {
 
 func (x *UnsupportedError) Reset() {
 	*x = UnsupportedError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3062,7 +3593,7 @@ func (x *UnsupportedError) String() string {
 func (*UnsupportedError) ProtoMessage() {}
 
 func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3075,7 +3606,7 @@ func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnsupportedError.ProtoReflect.Descriptor instead.
 func (*UnsupportedError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *UnsupportedError) GetWhat() string {
@@ -3083,6 +3614,157 @@ func (x *UnsupportedError) GetWhat() string {
 		return x.What
 	}
 	return ""
+}
+
+type InvalidOutputError struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The final path.
+	Path          string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InvalidOutputError) Reset() {
+	*x = InvalidOutputError{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InvalidOutputError) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InvalidOutputError) ProtoMessage() {}
+
+func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InvalidOutputError.ProtoReflect.Descriptor instead.
+func (*InvalidOutputError) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *InvalidOutputError) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+type DeviceMemoryError struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes, 0 where they are not known.
+	Wanted        uint64 `protobuf:"varint,1,opt,name=wanted,proto3" json:"wanted,omitempty"`
+	Free          uint64 `protobuf:"varint,2,opt,name=free,proto3" json:"free,omitempty"`
+	Total         uint64 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeviceMemoryError) Reset() {
+	*x = DeviceMemoryError{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceMemoryError) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceMemoryError) ProtoMessage() {}
+
+func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceMemoryError.ProtoReflect.Descriptor instead.
+func (*DeviceMemoryError) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *DeviceMemoryError) GetWanted() uint64 {
+	if x != nil {
+		return x.Wanted
+	}
+	return 0
+}
+
+func (x *DeviceMemoryError) GetFree() uint64 {
+	if x != nil {
+		return x.Free
+	}
+	return 0
+}
+
+func (x *DeviceMemoryError) GetTotal() uint64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+type RegionTooSmallError struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes.
+	Wanted        uint64 `protobuf:"varint,1,opt,name=wanted,proto3" json:"wanted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegionTooSmallError) Reset() {
+	*x = RegionTooSmallError{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegionTooSmallError) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegionTooSmallError) ProtoMessage() {}
+
+func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegionTooSmallError.ProtoReflect.Descriptor instead.
+func (*RegionTooSmallError) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *RegionTooSmallError) GetWanted() uint64 {
+	if x != nil {
+		return x.Wanted
+	}
+	return 0
 }
 
 var File_kagurazaka_v1_plugin_proto protoreflect.FileDescriptor
@@ -3151,7 +3833,7 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\bNodeList\x12)\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x13.kagurazaka.v1.NodeR\x05nodes\"7\n" +
 	"\aNodeMap\x12,\n" +
-	"\x06fields\x18\x01 \x03(\v2\x14.kagurazaka.v1.FieldR\x06fields\"\xc6\x03\n" +
+	"\x06fields\x18\x01 \x03(\v2\x14.kagurazaka.v1.FieldR\x06fields\"\xbb\x04\n" +
 	"\vOpenRequest\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12\x12\n" +
 	"\x04args\x18\x02 \x03(\tR\x04args\x123\n" +
@@ -3167,7 +3849,15 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	" \x01(\tR\rheartbeatPath\x120\n" +
 	"\astaging\x18\v \x01(\v2\x16.kagurazaka.v1.StagingR\astaging\x12\"\n" +
 	"\fcapabilities\x18\f \x03(\tR\fcapabilities\x12'\n" +
-	"\x0fnative_template\x18\r \x01(\bR\x0enativeTemplate\"G\n" +
+	"\x0fnative_template\x18\r \x01(\bR\x0enativeTemplate\x12\x1f\n" +
+	"\vstderr_path\x18\x0e \x01(\tR\n" +
+	"stderrPath\x123\n" +
+	"\x06memory\x18\x0f \x01(\v2\x1b.kagurazaka.v1.SharedMemoryR\x06memory\x12\x1d\n" +
+	"\n" +
+	"batch_size\x18\x10 \x01(\rR\tbatchSize\"6\n" +
+	"\fSharedMemory\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\"G\n" +
 	"\aStaging\x12\x10\n" +
 	"\x03dir\x18\x01 \x01(\tR\x03dir\x12\x16\n" +
 	"\x06folder\x18\x02 \x01(\bR\x06folder\x12\x12\n" +
@@ -3194,10 +3884,11 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\aindexed\x18\x03 \x01(\x04H\x00R\aindexed\x12,\n" +
 	"\x05error\x18\x04 \x01(\v2\x14.kagurazaka.v1.ErrorH\x00R\x05error\x12\x1a\n" +
 	"\awarning\x18\x05 \x01(\tH\x00R\awarningB\t\n" +
-	"\amessage\"8\n" +
+	"\amessage\"d\n" +
 	"\n" +
 	"RunRequest\x12*\n" +
-	"\x05chunk\x18\x01 \x01(\v2\x14.kagurazaka.v1.ChunkR\x05chunk\"V\n" +
+	"\x05chunk\x18\x01 \x01(\v2\x14.kagurazaka.v1.ChunkR\x05chunk\x12*\n" +
+	"\x05batch\x18\x02 \x01(\v2\x14.kagurazaka.v1.BatchR\x05batch\"V\n" +
 	"\x05Chunk\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04slot\x18\x02 \x01(\rR\x04slot\x12)\n" +
@@ -3207,19 +3898,47 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x05range\x18\x02 \x01(\v2\x19.kagurazaka.v1.IndexRangeH\x00R\x05range\x12\x12\n" +
 	"\x04skip\x18\x03 \x01(\rR\x04skip\x12\x12\n" +
 	"\x04take\x18\x04 \x01(\rR\x04takeB\b\n" +
-	"\x06source\"A\n" +
+	"\x06source\"s\n" +
 	"\vRunResponse\x122\n" +
-	"\x06result\x18\x01 \x01(\v2\x1a.kagurazaka.v1.ChunkResultR\x06result\"\xb9\x01\n" +
+	"\x06result\x18\x01 \x01(\v2\x1a.kagurazaka.v1.ChunkResultR\x06result\x120\n" +
+	"\x05batch\x18\x02 \x01(\v2\x1a.kagurazaka.v1.BatchResultR\x05batch\"\xb9\x01\n" +
 	"\vChunkResult\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x123\n" +
 	"\askipped\x18\x03 \x03(\v2\x19.kagurazaka.v1.IndexRangeR\askipped\x126\n" +
 	"\bfailures\x18\x04 \x03(\v2\x1a.kagurazaka.v1.ItemFailureR\bfailures\x12\x17\n" +
-	"\abusy_ns\x18\x05 \x01(\x04R\x06busyNs\"c\n" +
+	"\abusy_ns\x18\x05 \x01(\x04R\x06busyNs\"|\n" +
 	"\vItemFailure\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12*\n" +
 	"\x05error\x18\x02 \x01(\v2\x14.kagurazaka.v1.ErrorR\x05error\x12\x12\n" +
-	"\x04item\x18\x03 \x01(\tR\x04item\"l\n" +
+	"\x04item\x18\x03 \x01(\tR\x04item\x12\x17\n" +
+	"\abusy_ns\x18\x04 \x01(\x04R\x06busyNs\"\xd1\x01\n" +
+	"\x05Batch\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12)\n" +
+	"\x05parts\x18\x02 \x03(\v2\x13.kagurazaka.v1.PartR\x05parts\x12-\n" +
+	"\x06region\x18\x03 \x01(\v2\x15.kagurazaka.v1.RegionR\x06region\x12.\n" +
+	"\x06loaded\x18\x04 \x01(\v2\x16.kagurazaka.v1.PayloadR\x06loaded\x12.\n" +
+	"\x06result\x18\x05 \x01(\v2\x16.kagurazaka.v1.PayloadR\x06result\"4\n" +
+	"\x06Region\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\"b\n" +
+	"\aPayload\x12/\n" +
+	"\atensors\x18\x01 \x03(\v2\x15.kagurazaka.v1.TensorR\atensors\x12\x12\n" +
+	"\x04rest\x18\x02 \x01(\fR\x04rest\x12\x12\n" +
+	"\x04used\x18\x03 \x01(\x04R\x04used\"L\n" +
+	"\x06Tensor\x12\x14\n" +
+	"\x05dtype\x18\x01 \x01(\tR\x05dtype\x12\x14\n" +
+	"\x05shape\x18\x02 \x03(\x04R\x05shape\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x04R\x06offset\"\xb0\x02\n" +
+	"\vBatchResult\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\x123\n" +
+	"\askipped\x18\x03 \x03(\v2\x19.kagurazaka.v1.IndexRangeR\askipped\x126\n" +
+	"\bfailures\x18\x04 \x03(\v2\x1a.kagurazaka.v1.ItemFailureR\bfailures\x120\n" +
+	"\apayload\x18\x05 \x01(\v2\x16.kagurazaka.v1.PayloadR\apayload\x12*\n" +
+	"\x05error\x18\x06 \x01(\v2\x14.kagurazaka.v1.ErrorR\x05error\x12\x17\n" +
+	"\abusy_ns\x18\a \x01(\x04R\x06busyNs\x12\x17\n" +
+	"\aidle_ns\x18\b \x01(\x04R\x06idleNs\"l\n" +
 	"\fSpawnRequest\x122\n" +
 	"\x05spawn\x18\x01 \x01(\v2\x1a.kagurazaka.v1.SpawnWorkerH\x00R\x05spawn\x12\x1d\n" +
 	"\tshow_item\x18\x02 \x01(\x04H\x00R\bshowItemB\t\n" +
@@ -3246,7 +3965,7 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x06signal\x18\x04 \x01(\x05R\x06signal\"5\n" +
 	"\tShownItem\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
-	"\x04item\x18\x02 \x01(\tR\x04item\"\xb5\x03\n" +
+	"\x04item\x18\x02 \x01(\tR\x04item\"\x9a\x05\n" +
 	"\x05Error\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x1c\n" +
 	"\ttraceback\x18\x02 \x01(\tR\ttraceback\x12\x1c\n" +
@@ -3257,7 +3976,11 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x05panic\x18\a \x01(\v2\x19.kagurazaka.v1.PanicErrorH\x00R\x05panic\x12B\n" +
 	"\fno_such_task\x18\b \x01(\v2\x1e.kagurazaka.v1.NoSuchTaskErrorH\x00R\n" +
 	"noSuchTask\x12C\n" +
-	"\vunsupported\x18\t \x01(\v2\x1f.kagurazaka.v1.UnsupportedErrorH\x00R\vunsupportedB\b\n" +
+	"\vunsupported\x18\t \x01(\v2\x1f.kagurazaka.v1.UnsupportedErrorH\x00R\vunsupported\x12J\n" +
+	"\x0einvalid_output\x18\n" +
+	" \x01(\v2!.kagurazaka.v1.InvalidOutputErrorH\x00R\rinvalidOutput\x12G\n" +
+	"\rdevice_memory\x18\v \x01(\v2 .kagurazaka.v1.DeviceMemoryErrorH\x00R\fdeviceMemory\x12N\n" +
+	"\x10region_too_small\x18\f \x01(\v2\".kagurazaka.v1.RegionTooSmallErrorH\x00R\x0eregionTooSmallB\b\n" +
 	"\x06detail\"(\n" +
 	"\tItemError\x12\x1b\n" +
 	"\ttype_name\x18\x01 \x01(\tR\btypeName\"G\n" +
@@ -3275,7 +3998,15 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x0fNoSuchTaskError\x12\x14\n" +
 	"\x05tasks\x18\x01 \x03(\tR\x05tasks\"&\n" +
 	"\x10UnsupportedError\x12\x12\n" +
-	"\x04what\x18\x01 \x01(\tR\x04what*h\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\"(\n" +
+	"\x12InvalidOutputError\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\"U\n" +
+	"\x11DeviceMemoryError\x12\x16\n" +
+	"\x06wanted\x18\x01 \x01(\x04R\x06wanted\x12\x12\n" +
+	"\x04free\x18\x02 \x01(\x04R\x04free\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\x04R\x05total\"-\n" +
+	"\x13RegionTooSmallError\x12\x16\n" +
+	"\x06wanted\x18\x01 \x01(\x04R\x06wanted*h\n" +
 	"\bTaskKind\x12\x19\n" +
 	"\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10TASK_KIND_NORMAL\x10\x01\x12\x14\n" +
@@ -3333,54 +4064,63 @@ func file_kagurazaka_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_kagurazaka_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_kagurazaka_v1_plugin_proto_goTypes = []any{
-	(TaskKind)(0),            // 0: kagurazaka.v1.TaskKind
-	(ArgumentType)(0),        // 1: kagurazaka.v1.ArgumentType
-	(Stage)(0),               // 2: kagurazaka.v1.Stage
-	(Encoding)(0),            // 3: kagurazaka.v1.Encoding
-	(Fault)(0),               // 4: kagurazaka.v1.Fault
-	(*DescribeRequest)(nil),  // 5: kagurazaka.v1.DescribeRequest
-	(*DescribeResponse)(nil), // 6: kagurazaka.v1.DescribeResponse
-	(*Task)(nil),             // 7: kagurazaka.v1.Task
-	(*Argument)(nil),         // 8: kagurazaka.v1.Argument
-	(*Template)(nil),         // 9: kagurazaka.v1.Template
-	(*Field)(nil),            // 10: kagurazaka.v1.Field
-	(*Node)(nil),             // 11: kagurazaka.v1.Node
-	(*Placeholder)(nil),      // 12: kagurazaka.v1.Placeholder
-	(*Mode)(nil),             // 13: kagurazaka.v1.Mode
-	(*NodeList)(nil),         // 14: kagurazaka.v1.NodeList
-	(*NodeMap)(nil),          // 15: kagurazaka.v1.NodeMap
-	(*OpenRequest)(nil),      // 16: kagurazaka.v1.OpenRequest
-	(*Staging)(nil),          // 17: kagurazaka.v1.Staging
-	(*OpenResponse)(nil),     // 18: kagurazaka.v1.OpenResponse
-	(*Block)(nil),            // 19: kagurazaka.v1.Block
-	(*IndexRange)(nil),       // 20: kagurazaka.v1.IndexRange
-	(*ListRequest)(nil),      // 21: kagurazaka.v1.ListRequest
-	(*ListResponse)(nil),     // 22: kagurazaka.v1.ListResponse
-	(*RunRequest)(nil),       // 23: kagurazaka.v1.RunRequest
-	(*Chunk)(nil),            // 24: kagurazaka.v1.Chunk
-	(*Part)(nil),             // 25: kagurazaka.v1.Part
-	(*RunResponse)(nil),      // 26: kagurazaka.v1.RunResponse
-	(*ChunkResult)(nil),      // 27: kagurazaka.v1.ChunkResult
-	(*ItemFailure)(nil),      // 28: kagurazaka.v1.ItemFailure
-	(*SpawnRequest)(nil),     // 29: kagurazaka.v1.SpawnRequest
-	(*SpawnWorker)(nil),      // 30: kagurazaka.v1.SpawnWorker
-	(*SpawnResponse)(nil),    // 31: kagurazaka.v1.SpawnResponse
-	(*WorkerStarted)(nil),    // 32: kagurazaka.v1.WorkerStarted
-	(*WorkerFailed)(nil),     // 33: kagurazaka.v1.WorkerFailed
-	(*WorkerExited)(nil),     // 34: kagurazaka.v1.WorkerExited
-	(*ShownItem)(nil),        // 35: kagurazaka.v1.ShownItem
-	(*Error)(nil),            // 36: kagurazaka.v1.Error
-	(*ItemError)(nil),        // 37: kagurazaka.v1.ItemError
-	(*ConfigError)(nil),      // 38: kagurazaka.v1.ConfigError
-	(*ConfigProblem)(nil),    // 39: kagurazaka.v1.ConfigProblem
-	(*PanicError)(nil),       // 40: kagurazaka.v1.PanicError
-	(*NoSuchTaskError)(nil),  // 41: kagurazaka.v1.NoSuchTaskError
-	(*UnsupportedError)(nil), // 42: kagurazaka.v1.UnsupportedError
+	(TaskKind)(0),               // 0: kagurazaka.v1.TaskKind
+	(ArgumentType)(0),           // 1: kagurazaka.v1.ArgumentType
+	(Stage)(0),                  // 2: kagurazaka.v1.Stage
+	(Encoding)(0),               // 3: kagurazaka.v1.Encoding
+	(Fault)(0),                  // 4: kagurazaka.v1.Fault
+	(*DescribeRequest)(nil),     // 5: kagurazaka.v1.DescribeRequest
+	(*DescribeResponse)(nil),    // 6: kagurazaka.v1.DescribeResponse
+	(*Task)(nil),                // 7: kagurazaka.v1.Task
+	(*Argument)(nil),            // 8: kagurazaka.v1.Argument
+	(*Template)(nil),            // 9: kagurazaka.v1.Template
+	(*Field)(nil),               // 10: kagurazaka.v1.Field
+	(*Node)(nil),                // 11: kagurazaka.v1.Node
+	(*Placeholder)(nil),         // 12: kagurazaka.v1.Placeholder
+	(*Mode)(nil),                // 13: kagurazaka.v1.Mode
+	(*NodeList)(nil),            // 14: kagurazaka.v1.NodeList
+	(*NodeMap)(nil),             // 15: kagurazaka.v1.NodeMap
+	(*OpenRequest)(nil),         // 16: kagurazaka.v1.OpenRequest
+	(*SharedMemory)(nil),        // 17: kagurazaka.v1.SharedMemory
+	(*Staging)(nil),             // 18: kagurazaka.v1.Staging
+	(*OpenResponse)(nil),        // 19: kagurazaka.v1.OpenResponse
+	(*Block)(nil),               // 20: kagurazaka.v1.Block
+	(*IndexRange)(nil),          // 21: kagurazaka.v1.IndexRange
+	(*ListRequest)(nil),         // 22: kagurazaka.v1.ListRequest
+	(*ListResponse)(nil),        // 23: kagurazaka.v1.ListResponse
+	(*RunRequest)(nil),          // 24: kagurazaka.v1.RunRequest
+	(*Chunk)(nil),               // 25: kagurazaka.v1.Chunk
+	(*Part)(nil),                // 26: kagurazaka.v1.Part
+	(*RunResponse)(nil),         // 27: kagurazaka.v1.RunResponse
+	(*ChunkResult)(nil),         // 28: kagurazaka.v1.ChunkResult
+	(*ItemFailure)(nil),         // 29: kagurazaka.v1.ItemFailure
+	(*Batch)(nil),               // 30: kagurazaka.v1.Batch
+	(*Region)(nil),              // 31: kagurazaka.v1.Region
+	(*Payload)(nil),             // 32: kagurazaka.v1.Payload
+	(*Tensor)(nil),              // 33: kagurazaka.v1.Tensor
+	(*BatchResult)(nil),         // 34: kagurazaka.v1.BatchResult
+	(*SpawnRequest)(nil),        // 35: kagurazaka.v1.SpawnRequest
+	(*SpawnWorker)(nil),         // 36: kagurazaka.v1.SpawnWorker
+	(*SpawnResponse)(nil),       // 37: kagurazaka.v1.SpawnResponse
+	(*WorkerStarted)(nil),       // 38: kagurazaka.v1.WorkerStarted
+	(*WorkerFailed)(nil),        // 39: kagurazaka.v1.WorkerFailed
+	(*WorkerExited)(nil),        // 40: kagurazaka.v1.WorkerExited
+	(*ShownItem)(nil),           // 41: kagurazaka.v1.ShownItem
+	(*Error)(nil),               // 42: kagurazaka.v1.Error
+	(*ItemError)(nil),           // 43: kagurazaka.v1.ItemError
+	(*ConfigError)(nil),         // 44: kagurazaka.v1.ConfigError
+	(*ConfigProblem)(nil),       // 45: kagurazaka.v1.ConfigProblem
+	(*PanicError)(nil),          // 46: kagurazaka.v1.PanicError
+	(*NoSuchTaskError)(nil),     // 47: kagurazaka.v1.NoSuchTaskError
+	(*UnsupportedError)(nil),    // 48: kagurazaka.v1.UnsupportedError
+	(*InvalidOutputError)(nil),  // 49: kagurazaka.v1.InvalidOutputError
+	(*DeviceMemoryError)(nil),   // 50: kagurazaka.v1.DeviceMemoryError
+	(*RegionTooSmallError)(nil), // 51: kagurazaka.v1.RegionTooSmallError
 }
 var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
-	36, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
+	42, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
 	7,  // 1: kagurazaka.v1.DescribeResponse.tasks:type_name -> kagurazaka.v1.Task
 	0,  // 2: kagurazaka.v1.Task.kind:type_name -> kagurazaka.v1.TaskKind
 	8,  // 3: kagurazaka.v1.Task.arguments:type_name -> kagurazaka.v1.Argument
@@ -3397,48 +4137,63 @@ var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
 	10, // 14: kagurazaka.v1.NodeMap.fields:type_name -> kagurazaka.v1.Field
 	9,  // 15: kagurazaka.v1.OpenRequest.template:type_name -> kagurazaka.v1.Template
 	2,  // 16: kagurazaka.v1.OpenRequest.stage:type_name -> kagurazaka.v1.Stage
-	17, // 17: kagurazaka.v1.OpenRequest.staging:type_name -> kagurazaka.v1.Staging
-	36, // 18: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
-	3,  // 19: kagurazaka.v1.Block.encoding:type_name -> kagurazaka.v1.Encoding
-	19, // 20: kagurazaka.v1.ListResponse.block:type_name -> kagurazaka.v1.Block
-	36, // 21: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
-	24, // 22: kagurazaka.v1.RunRequest.chunk:type_name -> kagurazaka.v1.Chunk
-	25, // 23: kagurazaka.v1.Chunk.parts:type_name -> kagurazaka.v1.Part
-	19, // 24: kagurazaka.v1.Part.block:type_name -> kagurazaka.v1.Block
-	20, // 25: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
-	27, // 26: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
-	20, // 27: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	28, // 28: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	36, // 29: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
-	30, // 30: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
-	16, // 31: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
-	32, // 32: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
-	34, // 33: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
-	35, // 34: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
-	33, // 35: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
-	36, // 36: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
-	4,  // 37: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
-	37, // 38: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
-	38, // 39: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
-	40, // 40: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
-	41, // 41: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
-	42, // 42: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
-	39, // 43: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
-	5,  // 44: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
-	16, // 45: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
-	21, // 46: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
-	23, // 47: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
-	29, // 48: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
-	6,  // 49: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
-	18, // 50: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
-	22, // 51: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
-	26, // 52: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
-	31, // 53: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
-	49, // [49:54] is the sub-list for method output_type
-	44, // [44:49] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	18, // 17: kagurazaka.v1.OpenRequest.staging:type_name -> kagurazaka.v1.Staging
+	17, // 18: kagurazaka.v1.OpenRequest.memory:type_name -> kagurazaka.v1.SharedMemory
+	42, // 19: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
+	3,  // 20: kagurazaka.v1.Block.encoding:type_name -> kagurazaka.v1.Encoding
+	20, // 21: kagurazaka.v1.ListResponse.block:type_name -> kagurazaka.v1.Block
+	42, // 22: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
+	25, // 23: kagurazaka.v1.RunRequest.chunk:type_name -> kagurazaka.v1.Chunk
+	30, // 24: kagurazaka.v1.RunRequest.batch:type_name -> kagurazaka.v1.Batch
+	26, // 25: kagurazaka.v1.Chunk.parts:type_name -> kagurazaka.v1.Part
+	20, // 26: kagurazaka.v1.Part.block:type_name -> kagurazaka.v1.Block
+	21, // 27: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
+	28, // 28: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
+	34, // 29: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
+	21, // 30: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	29, // 31: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	42, // 32: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
+	26, // 33: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
+	31, // 34: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
+	32, // 35: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
+	32, // 36: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
+	33, // 37: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
+	21, // 38: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	29, // 39: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	32, // 40: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
+	42, // 41: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
+	36, // 42: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
+	16, // 43: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
+	38, // 44: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
+	40, // 45: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
+	41, // 46: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
+	39, // 47: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
+	42, // 48: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
+	4,  // 49: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
+	43, // 50: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
+	44, // 51: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
+	46, // 52: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
+	47, // 53: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
+	48, // 54: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
+	49, // 55: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
+	50, // 56: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
+	51, // 57: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
+	45, // 58: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
+	5,  // 59: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
+	16, // 60: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
+	22, // 61: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
+	24, // 62: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
+	35, // 63: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
+	6,  // 64: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
+	19, // 65: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
+	23, // 66: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
+	27, // 67: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
+	37, // 68: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
+	64, // [64:69] is the sub-list for method output_type
+	59, // [59:64] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_kagurazaka_v1_plugin_proto_init() }
@@ -3453,33 +4208,36 @@ func file_kagurazaka_v1_plugin_proto_init() {
 		(*Node_Map)(nil),
 		(*Node_Json)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[17].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[18].OneofWrappers = []any{
 		(*ListResponse_Block)(nil),
 		(*ListResponse_Total)(nil),
 		(*ListResponse_Indexed)(nil),
 		(*ListResponse_Error)(nil),
 		(*ListResponse_Warning)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[20].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[21].OneofWrappers = []any{
 		(*Part_Block)(nil),
 		(*Part_Range)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[24].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[30].OneofWrappers = []any{
 		(*SpawnRequest_Spawn)(nil),
 		(*SpawnRequest_ShowItem)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[26].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[32].OneofWrappers = []any{
 		(*SpawnResponse_Started)(nil),
 		(*SpawnResponse_Exited)(nil),
 		(*SpawnResponse_Shown)(nil),
 		(*SpawnResponse_Failed)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[31].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[37].OneofWrappers = []any{
 		(*Error_Item)(nil),
 		(*Error_Config)(nil),
 		(*Error_Panic)(nil),
 		(*Error_NoSuchTask)(nil),
 		(*Error_Unsupported)(nil),
+		(*Error_InvalidOutput)(nil),
+		(*Error_DeviceMemory)(nil),
+		(*Error_RegionTooSmall)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3487,7 +4245,7 @@ func file_kagurazaka_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kagurazaka_v1_plugin_proto_rawDesc), len(file_kagurazaka_v1_plugin_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   38,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -215,7 +215,7 @@ class NodeMap(_message.Message):
     def __init__(self, fields: _Optional[_Iterable[_Union[Field, _Mapping]]] = ...) -> None: ...
 
 class OpenRequest(_message.Message):
-    __slots__ = ("task", "args", "template", "mixin_json", "stage", "worker_index", "workers", "device", "slots", "heartbeat_path", "staging", "capabilities", "native_template")
+    __slots__ = ("task", "args", "template", "mixin_json", "stage", "worker_index", "workers", "device", "slots", "heartbeat_path", "staging", "capabilities", "native_template", "stderr_path", "memory", "batch_size")
     TASK_FIELD_NUMBER: _ClassVar[int]
     ARGS_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
@@ -229,6 +229,9 @@ class OpenRequest(_message.Message):
     STAGING_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     NATIVE_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    STDERR_PATH_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
+    BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     task: str
     args: _containers.RepeatedScalarFieldContainer[str]
     template: Template
@@ -242,7 +245,18 @@ class OpenRequest(_message.Message):
     staging: Staging
     capabilities: _containers.RepeatedScalarFieldContainer[str]
     native_template: bool
-    def __init__(self, task: _Optional[str] = ..., args: _Optional[_Iterable[str]] = ..., template: _Optional[_Union[Template, _Mapping]] = ..., mixin_json: _Optional[bytes] = ..., stage: _Optional[_Union[Stage, str]] = ..., worker_index: _Optional[int] = ..., workers: _Optional[int] = ..., device: _Optional[str] = ..., slots: _Optional[int] = ..., heartbeat_path: _Optional[str] = ..., staging: _Optional[_Union[Staging, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ..., native_template: _Optional[bool] = ...) -> None: ...
+    stderr_path: str
+    memory: SharedMemory
+    batch_size: int
+    def __init__(self, task: _Optional[str] = ..., args: _Optional[_Iterable[str]] = ..., template: _Optional[_Union[Template, _Mapping]] = ..., mixin_json: _Optional[bytes] = ..., stage: _Optional[_Union[Stage, str]] = ..., worker_index: _Optional[int] = ..., workers: _Optional[int] = ..., device: _Optional[str] = ..., slots: _Optional[int] = ..., heartbeat_path: _Optional[str] = ..., staging: _Optional[_Union[Staging, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ..., native_template: _Optional[bool] = ..., stderr_path: _Optional[str] = ..., memory: _Optional[_Union[SharedMemory, _Mapping]] = ..., batch_size: _Optional[int] = ...) -> None: ...
+
+class SharedMemory(_message.Message):
+    __slots__ = ("path", "size")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    size: int
+    def __init__(self, path: _Optional[str] = ..., size: _Optional[int] = ...) -> None: ...
 
 class Staging(_message.Message):
     __slots__ = ("dir", "folder", "last")
@@ -307,10 +321,12 @@ class ListResponse(_message.Message):
     def __init__(self, block: _Optional[_Union[Block, _Mapping]] = ..., total: _Optional[int] = ..., indexed: _Optional[int] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., warning: _Optional[str] = ...) -> None: ...
 
 class RunRequest(_message.Message):
-    __slots__ = ("chunk",)
+    __slots__ = ("chunk", "batch")
     CHUNK_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
     chunk: Chunk
-    def __init__(self, chunk: _Optional[_Union[Chunk, _Mapping]] = ...) -> None: ...
+    batch: Batch
+    def __init__(self, chunk: _Optional[_Union[Chunk, _Mapping]] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ...) -> None: ...
 
 class Chunk(_message.Message):
     __slots__ = ("id", "slot", "parts")
@@ -335,10 +351,12 @@ class Part(_message.Message):
     def __init__(self, block: _Optional[_Union[Block, _Mapping]] = ..., range: _Optional[_Union[IndexRange, _Mapping]] = ..., skip: _Optional[int] = ..., take: _Optional[int] = ...) -> None: ...
 
 class RunResponse(_message.Message):
-    __slots__ = ("result",)
+    __slots__ = ("result", "batch")
     RESULT_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
     result: ChunkResult
-    def __init__(self, result: _Optional[_Union[ChunkResult, _Mapping]] = ...) -> None: ...
+    batch: BatchResult
+    def __init__(self, result: _Optional[_Union[ChunkResult, _Mapping]] = ..., batch: _Optional[_Union[BatchResult, _Mapping]] = ...) -> None: ...
 
 class ChunkResult(_message.Message):
     __slots__ = ("id", "count", "skipped", "failures", "busy_ns")
@@ -355,14 +373,78 @@ class ChunkResult(_message.Message):
     def __init__(self, id: _Optional[int] = ..., count: _Optional[int] = ..., skipped: _Optional[_Iterable[_Union[IndexRange, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[ItemFailure, _Mapping]]] = ..., busy_ns: _Optional[int] = ...) -> None: ...
 
 class ItemFailure(_message.Message):
-    __slots__ = ("index", "error", "item")
+    __slots__ = ("index", "error", "item", "busy_ns")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     ITEM_FIELD_NUMBER: _ClassVar[int]
+    BUSY_NS_FIELD_NUMBER: _ClassVar[int]
     index: int
     error: Error
     item: str
-    def __init__(self, index: _Optional[int] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., item: _Optional[str] = ...) -> None: ...
+    busy_ns: int
+    def __init__(self, index: _Optional[int] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., item: _Optional[str] = ..., busy_ns: _Optional[int] = ...) -> None: ...
+
+class Batch(_message.Message):
+    __slots__ = ("id", "parts", "region", "loaded", "result")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    LOADED_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    parts: _containers.RepeatedCompositeFieldContainer[Part]
+    region: Region
+    loaded: Payload
+    result: Payload
+    def __init__(self, id: _Optional[int] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., region: _Optional[_Union[Region, _Mapping]] = ..., loaded: _Optional[_Union[Payload, _Mapping]] = ..., result: _Optional[_Union[Payload, _Mapping]] = ...) -> None: ...
+
+class Region(_message.Message):
+    __slots__ = ("offset", "size")
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    offset: int
+    size: int
+    def __init__(self, offset: _Optional[int] = ..., size: _Optional[int] = ...) -> None: ...
+
+class Payload(_message.Message):
+    __slots__ = ("tensors", "rest", "used")
+    TENSORS_FIELD_NUMBER: _ClassVar[int]
+    REST_FIELD_NUMBER: _ClassVar[int]
+    USED_FIELD_NUMBER: _ClassVar[int]
+    tensors: _containers.RepeatedCompositeFieldContainer[Tensor]
+    rest: bytes
+    used: int
+    def __init__(self, tensors: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., rest: _Optional[bytes] = ..., used: _Optional[int] = ...) -> None: ...
+
+class Tensor(_message.Message):
+    __slots__ = ("dtype", "shape", "offset")
+    DTYPE_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    dtype: str
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    offset: int
+    def __init__(self, dtype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class BatchResult(_message.Message):
+    __slots__ = ("id", "count", "skipped", "failures", "payload", "error", "busy_ns", "idle_ns")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    BUSY_NS_FIELD_NUMBER: _ClassVar[int]
+    IDLE_NS_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    count: int
+    skipped: _containers.RepeatedCompositeFieldContainer[IndexRange]
+    failures: _containers.RepeatedCompositeFieldContainer[ItemFailure]
+    payload: Payload
+    error: Error
+    busy_ns: int
+    idle_ns: int
+    def __init__(self, id: _Optional[int] = ..., count: _Optional[int] = ..., skipped: _Optional[_Iterable[_Union[IndexRange, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[ItemFailure, _Mapping]]] = ..., payload: _Optional[_Union[Payload, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., busy_ns: _Optional[int] = ..., idle_ns: _Optional[int] = ...) -> None: ...
 
 class SpawnRequest(_message.Message):
     __slots__ = ("spawn", "show_item")
@@ -429,7 +511,7 @@ class ShownItem(_message.Message):
     def __init__(self, index: _Optional[int] = ..., item: _Optional[str] = ...) -> None: ...
 
 class Error(_message.Message):
-    __slots__ = ("message", "traceback", "retryable", "fault", "item", "config", "panic", "no_such_task", "unsupported")
+    __slots__ = ("message", "traceback", "retryable", "fault", "item", "config", "panic", "no_such_task", "unsupported", "invalid_output", "device_memory", "region_too_small")
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     TRACEBACK_FIELD_NUMBER: _ClassVar[int]
     RETRYABLE_FIELD_NUMBER: _ClassVar[int]
@@ -439,6 +521,9 @@ class Error(_message.Message):
     PANIC_FIELD_NUMBER: _ClassVar[int]
     NO_SUCH_TASK_FIELD_NUMBER: _ClassVar[int]
     UNSUPPORTED_FIELD_NUMBER: _ClassVar[int]
+    INVALID_OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_MEMORY_FIELD_NUMBER: _ClassVar[int]
+    REGION_TOO_SMALL_FIELD_NUMBER: _ClassVar[int]
     message: str
     traceback: str
     retryable: bool
@@ -448,7 +533,10 @@ class Error(_message.Message):
     panic: PanicError
     no_such_task: NoSuchTaskError
     unsupported: UnsupportedError
-    def __init__(self, message: _Optional[str] = ..., traceback: _Optional[str] = ..., retryable: _Optional[bool] = ..., fault: _Optional[_Union[Fault, str]] = ..., item: _Optional[_Union[ItemError, _Mapping]] = ..., config: _Optional[_Union[ConfigError, _Mapping]] = ..., panic: _Optional[_Union[PanicError, _Mapping]] = ..., no_such_task: _Optional[_Union[NoSuchTaskError, _Mapping]] = ..., unsupported: _Optional[_Union[UnsupportedError, _Mapping]] = ...) -> None: ...
+    invalid_output: InvalidOutputError
+    device_memory: DeviceMemoryError
+    region_too_small: RegionTooSmallError
+    def __init__(self, message: _Optional[str] = ..., traceback: _Optional[str] = ..., retryable: _Optional[bool] = ..., fault: _Optional[_Union[Fault, str]] = ..., item: _Optional[_Union[ItemError, _Mapping]] = ..., config: _Optional[_Union[ConfigError, _Mapping]] = ..., panic: _Optional[_Union[PanicError, _Mapping]] = ..., no_such_task: _Optional[_Union[NoSuchTaskError, _Mapping]] = ..., unsupported: _Optional[_Union[UnsupportedError, _Mapping]] = ..., invalid_output: _Optional[_Union[InvalidOutputError, _Mapping]] = ..., device_memory: _Optional[_Union[DeviceMemoryError, _Mapping]] = ..., region_too_small: _Optional[_Union[RegionTooSmallError, _Mapping]] = ...) -> None: ...
 
 class ItemError(_message.Message):
     __slots__ = ("type_name",)
@@ -489,3 +577,25 @@ class UnsupportedError(_message.Message):
     WHAT_FIELD_NUMBER: _ClassVar[int]
     what: str
     def __init__(self, what: _Optional[str] = ...) -> None: ...
+
+class InvalidOutputError(_message.Message):
+    __slots__ = ("path",)
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
+
+class DeviceMemoryError(_message.Message):
+    __slots__ = ("wanted", "free", "total")
+    WANTED_FIELD_NUMBER: _ClassVar[int]
+    FREE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    wanted: int
+    free: int
+    total: int
+    def __init__(self, wanted: _Optional[int] = ..., free: _Optional[int] = ..., total: _Optional[int] = ...) -> None: ...
+
+class RegionTooSmallError(_message.Message):
+    __slots__ = ("wanted",)
+    WANTED_FIELD_NUMBER: _ClassVar[int]
+    wanted: int
+    def __init__(self, wanted: _Optional[int] = ...) -> None: ...
