@@ -19,6 +19,9 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
+    from ._serve import bytecode
+
+    bytecode.install()
     try:
         import google.protobuf  # noqa: F401
         import grpc  # noqa: F401
