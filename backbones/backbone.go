@@ -41,8 +41,12 @@ type Block struct {
 	Count    int
 	// Payload is not changed once the block was handed over.
 	Payload []byte
-	// First is the number of the block's first item among all that the source yields, from 0.
+	// First is the number of the block's first item among all that are listed, from 0. Blocks come in the order of their
+	// numbers; numbers are left out where a source leaves items out.
 	First uint64
+	// Skip is how many items at the payload's start are not among the block's Count, nor are those after them; only an
+	// opaque block, which cannot be divided, has such.
+	Skip int
 	// Keys are printable keys of opaque items; empty where they would have cost too much.
 	Keys []string
 }

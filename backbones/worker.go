@@ -87,7 +87,7 @@ func (e Exit) String() string {
 	return b.String()
 }
 
-// Span is Count items from the number First, counted through all that the source yields.
+// Span is Count items from the number First, as their blocks have them.
 type Span struct {
 	First uint64
 	Count int

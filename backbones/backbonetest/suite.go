@@ -47,9 +47,10 @@ func (s *source) Next(ctx context.Context) (backbones.Block, error) {
 	for i := range lines {
 		lines[i] = item(s.next + i)
 	}
+	first := uint64(s.next)
 	s.next += n
 	s.yielded.Add(int64(n))
-	return backbones.Block{Encoding: backbones.JSONLines, Count: n, Payload: []byte(strings.Join(lines, "\n"))}, nil
+	return backbones.Block{Encoding: backbones.JSONLines, Count: n, First: first, Payload: []byte(strings.Join(lines, "\n"))}, nil
 }
 
 func item(i int) string { return fmt.Sprintf(`{"i":%d}`, i) }

@@ -135,13 +135,8 @@ func (p *Pool) Run(ctx context.Context, src backbones.Source, sink backbones.Sin
 }
 
 func (r *run) read(ctx context.Context, src backbones.Source) {
-	var first uint64
 	for {
 		b, err := src.Next(ctx)
-		if err == nil {
-			b.First = first
-			first += uint64(b.Count)
-		}
 		select {
 		case r.blocks <- readBlock{b, err}:
 		case <-ctx.Done():

@@ -85,7 +85,7 @@ func (l *Lister) Next(ctx context.Context) (backbones.Block, error) {
 			if err != nil {
 				return backbones.Block{}, fmt.Errorf("%s: %w", call, err)
 			}
-			l.yielded.Add(int64(b.Count))
+			b.First = uint64(l.yielded.Add(int64(b.Count))) - uint64(b.Count)
 			return b, nil
 		case *pb.ListResponse_Indexed:
 			l.ended = true

@@ -212,9 +212,9 @@ func toChunk(c backbones.Chunk) *pb.Chunk {
 			part.Source = &pb.Part_Range{Range: &pb.IndexRange{First: p.Block.First, Count: uint32(p.Take)}}
 		case backbones.Opaque:
 			part.Source = &pb.Part_Block{Block: &pb.Block{
-				Encoding: pb.Encoding_ENCODING_OPAQUE, Count: uint32(p.Block.Count), Payload: p.Block.Payload,
+				Encoding: pb.Encoding_ENCODING_OPAQUE, Count: uint32(p.Block.Skip + p.Block.Count), Payload: p.Block.Payload,
 			}}
-			part.Skip, part.Take = uint32(p.Skip), uint32(p.Take)
+			part.Skip, part.Take = uint32(p.Block.Skip+p.Skip), uint32(p.Take)
 		default:
 			part.Source = &pb.Part_Block{Block: &pb.Block{
 				Encoding: pb.Encoding_ENCODING_JSON_LINES, Count: uint32(p.Block.Count), Payload: p.Block.Payload,
