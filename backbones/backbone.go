@@ -99,6 +99,11 @@ type Failure struct {
 	Worker int
 	// Attempts is how often the item was begun.
 	Attempts int
+	// Elapsed is how long the last attempt took; 0: not measured.
+	Elapsed time.Duration
+	// Log is the last of what the worker had written to its log when the failure became known, oldest first. It may be
+	// of later items of the same chunk.
+	Log []string
 }
 
 // FailureKind sorts failures for counting.

@@ -77,6 +77,9 @@ type chunkRun struct {
 	next      int
 	inProcess bool
 	outputs   staging.Outputs
+	// timed says that itemBegan is read from the clock at each item.
+	timed     bool
+	itemBegan time.Time
 	// rest is what is left of the current part's payload, left how many items are to be taken from it.
 	part int
 	rest []byte
@@ -112,6 +115,10 @@ func (r *runner) loop() {
 	}
 }
 
+// timedItems is the most items a chunk may have for each to be timed: a look at the clock would be half of what a larger
+// one's items cost.
+const timedItems = 1024
+
 // begin takes a chunk. Its error is a breach of the contract by the host.
 func (r *runner) begin(m *pb.Chunk) (*chunkRun, error) {
 	c := &chunkRun{id: m.GetId(), parts: m.GetParts(), began: time.Now(), part: -1}
@@ -124,6 +131,7 @@ func (r *runner) begin(m *pb.Chunk) (*chunkRun, error) {
 	if m.GetSlot() >= wire.MaxInFlight {
 		return nil, status.Errorf(codes.InvalidArgument, "chunk %d has slot %d, and there are %d", c.id, m.GetSlot(), wire.MaxInFlight)
 	}
+	c.timed = c.count <= timedItems
 	c.result = &pb.ChunkResult{Id: c.id, Count: uint32(c.count)}
 	c.slot = r.in.page.Begin(int(m.GetSlot()), c.id, c.count)
 	return c, nil
@@ -159,6 +167,9 @@ func (r *runner) work() (finished bool) {
 		index := c.next
 		c.slot.At(index)
 		c.next++
+		if c.timed {
+			c.itemBegan = time.Now()
+		}
 		raw, err := c.line()
 		if err != nil {
 			c.inProcess = true
@@ -221,7 +232,11 @@ func (r *runner) fail(index int, err error) {
 	if errors.As(err, &bad) {
 		failure = &pb.Error{Message: text(bad.Error()), Fault: pb.Fault_FAULT_KAGURAZAKA}
 	}
-	c.result.Failures = append(c.result.Failures, &pb.ItemFailure{Index: uint32(index), Error: failure})
+	item := &pb.ItemFailure{Index: uint32(index), Error: failure}
+	if c.timed {
+		item.BusyNs = uint64(max(time.Since(c.itemBegan), 1))
+	}
+	c.result.Failures = append(c.result.Failures, item)
 	c.slot.Set(index, beat.Failed)
 	c.inProcess = false
 }

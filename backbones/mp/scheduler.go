@@ -335,6 +335,7 @@ func (s *scheduler) suspect(out *backbones.Outcomes, j job, exit backbones.Exit)
 			Fault:    backbones.FaultTask,
 			Worker:   out.Worker,
 			Attempts: j.deaths,
+			Log:      exit.Stderr,
 		},
 	})
 }

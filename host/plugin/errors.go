@@ -120,8 +120,11 @@ func failure(e *pb.Error) backbones.Failure {
 		Kind: backbones.KindError, Message: e.GetMessage(), Traceback: e.GetTraceback(), Retryable: e.GetRetryable(),
 		Fault: backbones.Fault(e.GetFault()), TypeName: e.GetItem().GetTypeName(), Attempts: 1,
 	}
-	if e.GetPanic() != nil {
+	switch {
+	case e.GetPanic() != nil:
 		f.Kind = backbones.KindPanic
+	case e.GetInvalidOutput() != nil:
+		f.Kind = backbones.KindInvalidOutput
 	}
 	if f.Message == "" {
 		f.Message = "the task gave no reason"

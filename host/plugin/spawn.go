@@ -175,7 +175,9 @@ func (n *Nursery) receive() {
 		}
 		switch m := resp.GetMessage().(type) {
 		case *pb.SpawnResponse_Started:
-			s := &spawned{pid: int(m.Started.GetPid()), socket: m.Started.GetSocket(), exited: make(chan struct{})}
+			s := &spawned{
+				pid: int(m.Started.GetPid()), socket: m.Started.GetSocket(), exited: make(chan struct{}), log: n.proc.runner.log,
+			}
 			n.mu.Lock()
 			n.alive[m.Started.GetPid()] = s
 			n.mu.Unlock()
@@ -248,6 +250,7 @@ type spawned struct {
 	exited chan struct{}
 	exit   backbones.Exit
 	conn   *grpc.ClientConn
+	log    *stderrLog
 }
 
 func (s *spawned) end(exit backbones.Exit) {
@@ -260,6 +263,7 @@ func (s *spawned) end(exit backbones.Exit) {
 func (s *spawned) PID() int                   { return s.pid }
 func (s *spawned) Exited() <-chan struct{}    { return s.exited }
 func (s *spawned) exitStatus() backbones.Exit { return s.exit }
+func (s *spawned) logTail() []string          { return s.log.tail() }
 
 // Kill ends the worker, with its group where it leads one. Its number is good until its nursery has reaped it.
 func (s *spawned) Kill() {

@@ -21,9 +21,13 @@ type process interface {
 	Stop()
 	Exited() <-chan struct{}
 	exitStatus() backbones.Exit
+	// logTail is the last of what the process has logged.
+	logTail() []string
 }
 
 func (p *Process) exitStatus() backbones.Exit { return p.runner.exit }
+
+func (p *Process) logTail() []string { return p.runner.log.tail() }
 
 // worker is a process with the task opened in it and its Run stream.
 type worker struct {
@@ -181,7 +185,14 @@ func (w *worker) receive(stream pb.PluginService_RunClient) {
 			w.leave(errors.Is(err, io.EOF))
 			return
 		}
-		w.result <- fromResult(resp.GetResult())
+		result := fromResult(resp.GetResult())
+		if len(result.Failures) > 0 {
+			log := w.proc.logTail()
+			for i := range result.Failures {
+				result.Failures[i].Failure.Log = log
+			}
+		}
+		w.result <- result
 	}
 }
 
@@ -232,9 +243,12 @@ func fromResult(r *pb.ChunkResult) backbones.Result {
 		out.Skipped = append(out.Skipped, backbones.Range{First: int(min(s.GetFirst(), 1<<31)), Count: int(s.GetCount())})
 	}
 	for _, f := range r.GetFailures() {
-		out.Failures = append(out.Failures, backbones.ItemFailure{
-			Index: int(f.GetIndex()), Failure: failure(f.GetError()), Item: f.GetItem(),
-		})
+		fail := failure(f.GetError())
+		fail.Elapsed = time.Duration(min(f.GetBusyNs(), 1<<62))
+		if fail.Elapsed == 0 && out.Count == 1 {
+			fail.Elapsed = out.Busy
+		}
+		out.Failures = append(out.Failures, backbones.ItemFailure{Index: int(f.GetIndex()), Failure: fail, Item: f.GetItem()})
 	}
 	slices.SortFunc(out.Failures, func(a, b backbones.ItemFailure) int { return a.Index - b.Index })
 	return out

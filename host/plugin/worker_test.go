@@ -4,8 +4,10 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
 // A worker's stream may break, which finishes it, at the moment in which the run sends it another chunk.
@@ -24,5 +26,29 @@ func TestSendingToAWorkerThatEnds(t *testing.T) {
 		if err := w.Send(backbones.Chunk{}); !errors.Is(err, errGone) {
 			t.Fatalf("a finished worker took a chunk: %v", err)
 		}
+	}
+}
+
+func TestHowLongAFailedItemTook(t *testing.T) {
+	tests := []struct {
+		name   string
+		result *pb.ChunkResult
+		want   time.Duration
+	}{
+		{"measured", &pb.ChunkResult{Count: 3, BusyNs: 900, Failures: []*pb.ItemFailure{{BusyNs: 70}}}, 70},
+		{"alone in its chunk", &pb.ChunkResult{Count: 1, BusyNs: 900, Failures: []*pb.ItemFailure{{}}}, 900},
+		{"not measured", &pb.ChunkResult{Count: 3, BusyNs: 900, Failures: []*pb.ItemFailure{{}}}, 0},
+	}
+	for _, tt := range tests {
+		if got := fromResult(tt.result).Failures[0].Failure.Elapsed; got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestInvalidOutputIsAKindOfItsOwn(t *testing.T) {
+	wire := &pb.Error{Message: "a folder", Detail: &pb.Error_InvalidOutput{InvalidOutput: &pb.InvalidOutputError{Path: "out/a"}}}
+	if got := failure(wire).Kind; got != backbones.KindInvalidOutput {
+		t.Errorf("kind %q", got)
 	}
 }
