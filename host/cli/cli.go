@@ -112,6 +112,8 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return a.describe(ctx)
 	case "init":
 		return a.initConfig(ctx)
+	case "trust":
+		return a.trust()
 	case "completion":
 		return a.completion()
 	default:

@@ -120,8 +120,14 @@ func (a *app) candidates(ctx context.Context, before []string, typed string) []c
 		}
 		return nil
 	}
-	if a.split.command == "init" {
+	switch a.split.command {
+	case "init":
 		a.takeWord()
+	case "trust":
+		if strings.HasPrefix(typed, "-") {
+			return a.hostFlagCandidates()
+		}
+		return nil
 	}
 	s, err := a.open(ctx)
 	if err != nil {

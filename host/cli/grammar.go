@@ -15,11 +15,12 @@ type grammar struct {
 	Plan       planCmd       `cmd:"" help:"Say what a run would do: how many items are to do and done, and the first of them. Takes the same flags as a run; starts no worker."`
 	Describe   describeCmd   `cmd:"" help:"Say what tasks a plugin has and what they need."`
 	Init       initCmd       `cmd:"" help:"Write a commented configuration file for a task, to be filled and given to --cfg."`
+	Trust      trustCmd      `cmd:"" help:"Pin a plugin to its SHA-256 in plugins.lock. Starts nothing of it."`
 	Completion completionCmd `cmd:"" help:"Print a completion script for a shell."`
 }
 
 // hostFlags are the flags of every command. The names up to Help are those of kagurazaka 0.1.1 and always the host's;
-// the others give way to a task's argument of the same name, and are then written --kg-NAME.
+// those about trust are, too; the others give way to a task's argument of the same name, and are then written --kg-NAME.
 type hostFlags struct {
 	Backbone       string   `name:"backbone" default:"auto" enum:"auto,mp,cuda,torch_vanilla_single" help:"The execution model: ${enum}. auto: mp for normal tasks, cuda for device tasks."`
 	Cfg            string   `name:"cfg" placeholder:"FILE" help:"YAML file with task:, backbone: and mixin: sections."`
@@ -34,6 +35,11 @@ type hostFlags struct {
 	StartTimeout time.Duration `name:"start-timeout" default:"60s" help:"How long a plugin may take to its handshake and to describe itself."`
 	Grace        time.Duration `name:"grace" default:"30s" help:"How long what is in flight may take after the first Ctrl-C."`
 	MaxFailures  string        `name:"max-failures" placeholder:"N|P%" help:"End the run once more items than this have failed: a number, or a percentage of those that have an outcome. 0 ends it at the first failure."`
+	PluginSHA256 string        `name:"plugin-sha256" placeholder:"HEX" help:"Refuse the plugin unless this is its SHA-256: of an executable or a task file that of the file, of a folder the one that kagurazaka trust shows."`
+	Locked       bool          `name:"locked" help:"Refuse a plugin that is in no plugins.lock. One that is in it with another hash is refused in any case."`
+	CleanEnv     bool          `name:"clean-env" help:"Keep all environment variables from the plugin but PATH, HOME, the language and the like, and what --env names."`
+	Env          []string      `name:"env" sep:"none" placeholder:"NAME[=VALUE]" help:"Set a variable in the plugin's environment, or, under --clean-env, let one through. May be given several times."`
+	MTLS         bool          `name:"mtls" help:"Refuse a plugin that does not speak TLS, with certificates on both sides."`
 	Verbose      int           `name:"verbose" short:"v" type:"counter" help:"Log more; twice: everything."`
 	Quiet        bool          `name:"quiet" short:"q" help:"Log warnings and errors alone; hides what tasks print."`
 	KgDebug      bool          `name:"kg-debug" help:"Log everything, and show tracebacks of failed items."`
@@ -65,6 +71,14 @@ type initCmd struct {
 	Task   string `arg:"" optional:"" help:"The task's name."`
 }
 
+type trustCmd struct {
+	Remove bool   `name:"remove" help:"Take the plugin out of the lock."`
+	List   bool   `name:"list" help:"Print the locks that count here, and whether their plugins still are what they were."`
+	User   bool   `name:"user" help:"Use the user's own lock instead of the nearest one from the working folder upwards."`
+	Also   bool   `name:"also" help:"Keep the hashes that the lock has: the plugin differs between machines."`
+	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
+}
+
 type completionCmd struct {
 	Shell string `arg:"" optional:"" help:"bash, zsh or fish."`
 }
@@ -81,8 +95,10 @@ func newParser(g *grammar) (*kong.Kong, error) {
 		kong.Exit(func(int) {}))
 }
 
-// reserved are the host's flags that no task can have: those of kagurazaka 0.1.1.
+// reserved are the host's flags that no task can have: those of kagurazaka 0.1.1, and those that protect the user from
+// the plugin, which must not take them away.
 var reserved = map[string]bool{
 	"backbone": true, "cfg": true, "mixin-cfg": true, "mixin": true, "help": true, "help-backbone": true,
 	"help-kagurazaka": true, "num-process": true, "chunksize": true, "device": true,
+	"plugin-sha256": true, "locked": true, "clean-env": true, "mtls": true,
 }

@@ -113,9 +113,9 @@ func inputExit(err error) error {
 	}
 }
 
-// spawns reports whether workers are made by the plugin itself.
+// spawns reports whether workers are made by the plugin itself. Those speak no TLS.
 func (l *launch) spawns() bool {
-	return !l.options.spawn && slices.Contains(l.r.described.Capabilities, "spawn")
+	return !l.options.spawn && !l.r.grammar.MTLS && slices.Contains(l.r.described.Capabilities, "spawn")
 }
 
 // lister starts the process that lists the task's own items.

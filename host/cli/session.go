@@ -15,6 +15,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/host/trust"
 )
 
 // session is a command about one plugin: what was found, what it says of itself, and the task that is meant.
@@ -31,11 +32,14 @@ type session struct {
 	made bool
 	// problems were found while the configuration was read.
 	problems []problem.Problem
+	// bare is how the plugin is started without what the command line adds; pin is its hash where that is checked.
+	bare plugin.Command
+	pin  *trust.Hash
 }
 
 func (a *app) discoverOptions() (discover.Options, error) {
 	cache, err := discover.CacheDir()
-	return discover.Options{Python: a.grammar.Python, CacheDir: cache, Log: a.log}, err
+	return discover.Options{Python: a.grammar.Python, PythonPath: a.pythonPath(), CacheDir: cache, Log: a.log}, err
 }
 
 // open finds the plugin, describes it, and chooses the task.
@@ -51,12 +55,14 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	}
 	s.found, err = discover.Find(arg, opts)
 	if err != nil {
-		var notFound *discover.NotFoundError
-		if errors.As(err, &notFound) {
-			return nil, exitcode.With(exitcode.Usage, err)
-		}
+		return nil, findExit(err)
+	}
+	// Before anything of the plugin is started, or what it once said of itself is shown.
+	if err := s.checkTrust(arg); err != nil {
 		return nil, err
 	}
+	s.bare = s.found.Command
+	s.equip(opts)
 	s.wanted = a.split.guessTask()
 	err = s.describeWith(ctx, opts, s.wanted, nil)
 	var task *plugin.TaskError
@@ -70,6 +76,11 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	if err := s.choose(arg); err != nil {
 		return nil, err
 	}
+	// A task may have taken --env for itself.
+	if err := s.checkEnv(); err != nil {
+		return nil, err
+	}
+	s.equip(opts)
 	return s, nil
 }
 
@@ -85,11 +96,14 @@ func taskExit(err error) error {
 	if errors.As(err, &task) && (len(task.Problems) > 0 || task.IsNoTask) {
 		return exitcode.With(exitcode.Usage, err)
 	}
+	if errors.Is(err, plugin.ErrNotTrusted) || errors.Is(err, plugin.ErrNoCertificate) {
+		return exitcode.With(exitcode.Usage, err)
+	}
 	return err
 }
 
 func (s *session) startOptions(runtimeDir string) plugin.StartOptions {
-	return plugin.StartOptions{Log: s.log, Timeout: s.grammar.StartTimeout, RuntimeDir: runtimeDir}
+	return plugin.StartOptions{Log: s.log, Timeout: s.grammar.StartTimeout, RuntimeDir: runtimeDir, MTLS: s.grammar.MTLS}
 }
 
 // choose finds the task among those that the plugin has. Flags of the host that the task declares itself are given back

@@ -28,7 +28,7 @@ type cached struct {
 func Describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []byte, opts Options, start plugin.StartOptions) (*schema.Plugin, error) {
 	path := ""
 	if len(mixinJSON) == 0 && opts.CacheDir != "" {
-		path = cachePath(p, version, task, opts)
+		path = cachePath(p, version, task, opts, start.MTLS)
 		if described := readCache(path, p); described != nil {
 			return described, nil
 		}
@@ -56,9 +56,12 @@ func Describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []
 	return described, nil
 }
 
-func cachePath(p *Plugin, version, task string, opts Options) string {
+// cachePath differs for all that a description may come out differently for, and for a plugin that has yet to show that it
+// speaks TLS.
+func cachePath(p *Plugin, version, task string, opts Options, mtls bool) string {
 	words := append([]string{version, task, p.Command.Path}, p.Command.Args...)
 	words = append(words, p.Command.Env...)
+	words = append(words, fmt.Sprint(p.Command.CleanEnv, mtls))
 	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
 	return filepath.Join(opts.CacheDir, "describe", hex.EncodeToString(sum[:12])+".json")
 }

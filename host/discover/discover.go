@@ -22,12 +22,19 @@ type Plugin struct {
 	Path string
 	// Files are what its description depends on: when one of them changes, the plugin is described anew.
 	Files []string
+	// Name is the bare name under which an installed plugin was found; empty for one that was named by its path.
+	Name string
+	Kind Kind
+	// listed is the executable that a folder's plugin.yaml names by a path; empty: it is found on PATH.
+	listed string
 }
 
 // Options say where to look.
 type Options struct {
 	// Python is the interpreter for .py files; empty: it is looked for.
 	Python string
+	// PythonPath is the user's PYTHONPATH for task files, behind the SDK's own folder; may be empty.
+	PythonPath string
 	// CacheDir holds what is built and unpacked; see CacheDir.
 	CacheDir string
 	Log      hclog.Logger
@@ -143,7 +150,7 @@ func findFile(arg string, info fs.FileInfo, opts Options) (*Plugin, error) {
 			Tried: []string{"a plugin is an executable: chmod +x " + arg, "a Python task file ends in .py, a Go plugin is named by its folder"},
 		}
 	}
-	return &Plugin{Command: plugin.Command{Name: arg, Path: abs}, Path: abs, Files: []string{abs}}, nil
+	return &Plugin{Command: plugin.Command{Name: arg, Path: abs}, Path: abs, Files: []string{abs}, Kind: Executable}, nil
 }
 
 func findName(arg string, opts Options) (*Plugin, error) {
@@ -159,7 +166,7 @@ func findName(arg string, opts Options) (*Plugin, error) {
 	}
 	found, err := findFile(path, info, opts)
 	if err == nil {
-		found.Command.Name = arg
+		found.Command.Name, found.Name = arg, arg
 	}
 	return found, err
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -43,7 +45,7 @@ func findFolder(arg string, opts Options) (*Plugin, error) {
 	info, err := os.Stat(exe)
 	switch {
 	case err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0:
-		return &Plugin{Command: plugin.Command{Name: arg, Path: exe}, Path: abs, Files: []string{exe}}, nil
+		return &Plugin{Command: plugin.Command{Name: arg, Path: exe}, Path: abs, Files: []string{exe}, Kind: Executable}, nil
 	case err == nil:
 		tried = append(tried, exe+" (an executable named like the folder: there, but not executable)")
 	default:
@@ -73,11 +75,12 @@ func fromManifest(arg, dir, path string, data []byte) (*Plugin, error) {
 	for i, w := range m.Command {
 		words[i] = expand(w)
 	}
-	exe := words[0]
+	exe, listed := words[0], ""
 	if strings.ContainsRune(exe, filepath.Separator) {
 		if !filepath.IsAbs(exe) {
 			exe = filepath.Join(dir, exe)
 		}
+		listed = exe
 	} else {
 		found, err := lookPath(exe)
 		if err != nil {
@@ -85,9 +88,9 @@ func fromManifest(arg, dir, path string, data []byte) (*Plugin, error) {
 		}
 		exe = found
 	}
-	p := &Plugin{Command: plugin.Command{Name: arg, Path: exe, Args: words[1:]}, Path: dir, Files: []string{path, exe}}
-	for name, value := range m.Env {
-		p.Command.Env = append(p.Command.Env, name+"="+expand(value))
+	p := &Plugin{Command: plugin.Command{Name: arg, Path: exe, Args: words[1:]}, Path: dir, Files: []string{path, exe}, Kind: Folder, listed: listed}
+	for _, name := range slices.Sorted(maps.Keys(m.Env)) {
+		p.Command.Env = append(p.Command.Env, name+"="+expand(m.Env[name]))
 	}
 	// Which of the folder's files the description depends on is not known: all of them, within reason.
 	p.Files = append(p.Files, filesBelow(dir, 200)...)

@@ -75,7 +75,7 @@ func buildGo(arg, dir string, opts Options) (*Plugin, error) {
 	out := filepath.Join(opts.CacheDir, "build", hex.EncodeToString(key[:8]))
 	exe := filepath.Join(out, filepath.Base(dir))
 	recordPath := filepath.Join(out, "record.json")
-	found := &Plugin{Command: plugin.Command{Name: arg, Path: exe}, Path: dir, Files: []string{exe}}
+	found := &Plugin{Command: plugin.Command{Name: arg, Path: exe}, Path: dir, Files: []string{exe}, Kind: GoPackage}
 	if fresh(recordPath, exe) {
 		return found, nil
 	}

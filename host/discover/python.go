@@ -26,8 +26,8 @@ func findPython(arg, abs string, opts Options) (*Plugin, error) {
 		return nil, err
 	}
 	path := sdk
-	if before := os.Getenv("PYTHONPATH"); before != "" {
-		path += string(filepath.ListSeparator) + before
+	if opts.PythonPath != "" {
+		path += string(filepath.ListSeparator) + opts.PythonPath
 	}
 	return &Plugin{
 		Command: plugin.Command{
@@ -36,7 +36,7 @@ func findPython(arg, abs string, opts Options) (*Plugin, error) {
 			Hint: fmt.Sprintf("the interpreter is %s (%s); it needs the packages grpcio and protobuf: %s -m pip install grpcio protobuf",
 				interpreter, from, interpreter),
 		},
-		Path: abs, Files: []string{abs, interpreter},
+		Path: abs, Files: []string{abs, interpreter}, Kind: PythonFile,
 	}, nil
 }
 

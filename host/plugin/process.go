@@ -32,6 +32,10 @@ type Command struct {
 	Env []string
 	// Hint is added to the message when the plugin cannot be started; may be empty.
 	Hint string
+	// SHA256 is what the executable must have when it is started, in hexadecimal digits; empty: it is not checked.
+	SHA256 string
+	// CleanEnv keeps all of the host's environment from the plugin but what every program needs; see docs/trust.md.
+	CleanEnv bool
 }
 
 // StartOptions say how one process of a plugin is started.
@@ -45,6 +49,8 @@ type StartOptions struct {
 	Worker bool
 	// RuntimeDir holds sockets and heartbeat pages. See NewRuntimeDir.
 	RuntimeDir string
+	// MTLS refuses a plugin that does not speak TLS, with certificates on both sides.
+	MTLS bool
 }
 
 // Process is one running plugin process after its handshake.
@@ -57,12 +63,6 @@ type Process struct {
 	timeout time.Duration
 
 	stopOnce sync.Once
-}
-
-// threadLimits keep N workers from starting N×CPUs threads between them.
-var threadLimits = []string{
-	"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
-	"BLIS_NUM_THREADS", "RAYON_NUM_THREADS", "OPENCV_FOR_THREADS_NUM",
 }
 
 // grpcPlugin lets go-plugin hand out the connection.
@@ -87,6 +87,11 @@ func NewRuntimeDir() (string, error) {
 	}
 	dir, err := os.MkdirTemp(base, "kagurazaka-")
 	if err != nil {
+		return "", fmt.Errorf("making a folder for sockets: %w", err)
+	}
+	// Whatever the umask: nobody else may enter, and the user may.
+	if err := os.Chmod(dir, 0o700); err != nil {
+		_ = os.Remove(dir)
 		return "", fmt.Errorf("making a folder for sockets: %w", err)
 	}
 	return dir, nil
@@ -116,7 +121,14 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 	if opts.Stdin {
 		stdin = os.Stdin
 	}
-	p.runner = newRunner(exec.Command(command.Path, command.Args...), command.Name, stdin, newStderrLog(opts.Log))
+	image, err := openImage(command)
+	if err != nil {
+		return nil, err
+	}
+	defer image.close()
+	cmd := exec.Command(command.Path, command.Args...)
+	image.use(cmd)
+	p.runner = newRunner(cmd, command.Name, stdin, newStderrLog(opts.Log))
 	// go-plugin's own lines (a process started, exited) interest only who debugs the host.
 	internal := hclog.NewNullLogger()
 	if opts.Log.IsTrace() {
@@ -129,19 +141,30 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 		Logger:           internal,
 		StartTimeout:     opts.Timeout,
 		SkipHostEnv:      true,
+		AutoMTLS:         opts.MTLS,
 		GRPCDialOptions:  dialOptions(),
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: opts.RuntimeDir},
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (gprunner.Runner, error) {
 			// A plugin need not write what the host's log would drop.
 			level := "KAGURAZAKA_LOG_LEVEL=" + opts.Log.GetLevel().String()
-			p.runner.cmd.Env = append(append(environment(command.Env, opts.Worker), level), spec.Env...)
+			p.runner.cmd.Env = append(append(environment(command, opts.Worker), level), spec.Env...)
 			return p.runner, nil
 		},
 	})
 	began := time.Now()
 	stopWatching := context.AfterFunc(ctx, p.runner.killGroup)
 	defer stopWatching()
-	if err := p.connect(); err != nil {
+	err = p.connect(opts.MTLS)
+	if image.changed() {
+		p.Kill()
+		if p.PID() != 0 {
+			<-p.Exited()
+		}
+		return nil, &StartError{
+			Plugin: command.Name, What: fmt.Sprintf("was ended: %s was written to while it was started", command.Path), Err: ErrNotTrusted,
+		}
+	}
+	if err != nil {
 		err = p.startFailed(ctx, command, time.Since(began) >= opts.Timeout, opts.Timeout, err)
 		var start *StartError
 		if errors.As(err, &start) && command.Hint != "" {
@@ -152,19 +175,16 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 	return p, nil
 }
 
-func environment(extra []string, worker bool) []string {
-	env := os.Environ()
-	if worker {
-		for _, name := range threadLimits {
-			if _, set := os.LookupEnv(name); !set {
-				env = append(env, name+"=1")
-			}
+func (p *Process) connect(mtls bool) error {
+	if mtls {
+		// Before the first byte is sent: the connection to a server without a certificate would fail, and not say why.
+		if _, err := p.client.Start(); err != nil {
+			return err
+		}
+		if !p.runner.hasCertificate() {
+			return ErrNoCertificate
 		}
 	}
-	return append(env, extra...)
-}
-
-func (p *Process) connect() error {
 	protocol, err := p.client.Client()
 	if err != nil {
 		return err
@@ -190,7 +210,7 @@ func (p *Process) startFailed(ctx context.Context, command Command, timedOut boo
 		return cannotExec(command.Name, command.Path, cause)
 	}
 	var exit *backbones.Exit
-	if !timedOut && ctx.Err() == nil {
+	if !timedOut && ctx.Err() == nil && !errors.Is(cause, ErrNoCertificate) {
 		// A process that broke off says more by its exit code, if it is about to leave.
 		select {
 		case <-p.runner.exited:
@@ -202,6 +222,9 @@ func (p *Process) startFailed(ctx context.Context, command Command, timedOut boo
 	<-p.runner.exited
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if errors.Is(cause, ErrNoCertificate) {
+		return noCertificate(command.Name)
 	}
 	return noHandshake(command.Name, p.runner, timedOut, timeout, exit, cause)
 }

@@ -39,6 +39,9 @@ type Nursery struct {
 
 // StartNursery starts a process of the plugin and opens the task in it, ready to list and to spawn.
 func StartNursery(ctx context.Context, command Command, start StartOptions, open OpenOptions) (*Nursery, error) {
+	if start.MTLS {
+		return nil, errForkedTLS
+	}
 	start.Stdin = true
 	start.Worker = true
 	p, err := Start(ctx, command, start)

@@ -56,6 +56,9 @@ var (
 func StartWorker(ctx context.Context, command Command, start StartOptions, open OpenOptions, heartbeats bool) (backbones.Worker, error) {
 	start.Worker = true
 	p, err := Start(ctx, command, start)
+	if errors.Is(err, ErrNotTrusted) || errors.Is(err, ErrNoCertificate) {
+		return nil, &backbones.FatalError{Err: err}
+	}
 	if err != nil {
 		return nil, err
 	}

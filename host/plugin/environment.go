@@ -1,0 +1,46 @@
+package plugin
+
+import (
+	"os"
+	"slices"
+	"strings"
+)
+
+// threadLimits keep N workers from starting N×CPUs threads between them.
+var threadLimits = []string{
+	"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
+	"BLIS_NUM_THREADS", "RAYON_NUM_THREADS", "OPENCV_FOR_THREADS_NUM",
+}
+
+// cleanNames are what a plugin is given of a clean environment, and every name that begins with LC_.
+var cleanNames = append([]string{
+	"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TMPDIR", "TZ", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",
+}, threadLimits...)
+
+// protocolNames are the variables by which host and SDK speak.
+var protocolNames = []string{
+	cookieKey, lifelineKey, "KAGURAZAKA_LOG_LEVEL", "KAGURAZAKA_TASK_SHA256", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR",
+	"PLUGIN_CLIENT_CERT", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT",
+}
+
+// IsProtocolName reports whether a variable is part of the protocol, so that no user may set it.
+func IsProtocolName(name string) bool { return slices.Contains(protocolNames, name) }
+
+// environment is what a process of the plugin gets, without the variables of the protocol.
+func environment(command Command, worker bool) []string {
+	env := os.Environ()
+	if command.CleanEnv {
+		env = slices.DeleteFunc(env, func(entry string) bool {
+			name, _, _ := strings.Cut(entry, "=")
+			return !slices.Contains(cleanNames, name) && !strings.HasPrefix(name, "LC_")
+		})
+	}
+	if worker {
+		for _, name := range threadLimits {
+			if _, set := os.LookupEnv(name); !set {
+				env = append(env, name+"=1")
+			}
+		}
+	}
+	return append(env, command.Env...)
+}

@@ -1,0 +1,93 @@
+package plugin
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+
+	"github.com/kagurazaka/kagurazaka/host/trust"
+)
+
+// ErrNotTrusted is in the error of a plugin whose executable is not, or no longer, the one that was asked for.
+var ErrNotTrusted = errors.New("the executable is not the one that was trusted")
+
+// image is an executable that was hashed, held open so that what is started is what was hashed, whatever its path leads
+// to by then. go-plugin's SecureConfig compares in the same way, but by path, and not where a runner of one's own starts
+// the process.
+type image struct {
+	file *os.File
+	info os.FileInfo
+}
+
+// openImage opens the executable of a command and compares it. It returns nil for a command that need not be checked.
+func openImage(command Command) (*image, error) {
+	if command.SHA256 == "" {
+		return nil, nil
+	}
+	refuse := func(what string, err error) error {
+		return &StartError{Plugin: command.Name, What: what, Err: errors.Join(ErrNotTrusted, err)}
+	}
+	f, err := os.Open(command.Path)
+	if err != nil {
+		return nil, refuse("cannot be read, and so not be checked: "+reason(err), err)
+	}
+	i := &image{file: f}
+	if i.info, err = f.Stat(); err == nil {
+		var sum string
+		if sum, err = trust.Reader(f); err == nil && sum != command.SHA256 {
+			i.close()
+			return nil, refuse(fmt.Sprintf("was not started: the SHA-256 of %s is %s, not %s", command.Path, sum, command.SHA256), nil)
+		}
+	}
+	if err != nil {
+		i.close()
+		return nil, refuse("cannot be read, and so not be checked: "+reason(err), err)
+	}
+	return i, nil
+}
+
+// use makes a command run the opened file. A script is run by its path: its interpreter opens it again, and it may look
+// for files beside itself.
+func (i *image) use(cmd *exec.Cmd) {
+	if i == nil {
+		return
+	}
+	head := make([]byte, 2)
+	if n, err := i.file.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) || n == 2 && string(head) == "#!" {
+		return
+	}
+	// Of this process: the number may be another file's in the child by then.
+	path := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), i.file.Fd())
+	if _, err := os.Stat(path); err == nil {
+		cmd.Path = path
+	}
+}
+
+// changed reports whether the file was written to since it was hashed. Once it runs, the system refuses that.
+func (i *image) changed() bool {
+	if i == nil {
+		return false
+	}
+	now, err := i.file.Stat()
+	if err != nil {
+		return true
+	}
+	return now.Size() != i.info.Size() || !now.ModTime().Equal(i.info.ModTime()) || statusTime(now) != statusTime(i.info)
+}
+
+func (i *image) close() {
+	if i != nil {
+		_ = i.file.Close()
+	}
+}
+
+// statusTime is when the file's inode last changed, which nobody can set back.
+func statusTime(info os.FileInfo) (t syscall.Timespec) {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		t = changeTime(st)
+	}
+	return t
+}

@@ -1,0 +1,278 @@
+package trust
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/suggest"
+)
+
+const (
+	lockName    = "plugins.lock"
+	lockVersion = "1"
+	// maxLock bounds what is read: a lock has some hundred bytes a plugin.
+	maxLock = 4 << 20
+	heading = "Which plugins may run, by path or name, and the SHA-256 of each. Written by: kagurazaka trust PLUGIN"
+)
+
+// Lock is a plugins.lock: it pins plugins, by path or name, to hashes.
+type Lock struct {
+	// Path is where it lies, or will.
+	Path string
+	// Entries are in the order of their keys.
+	Entries []Entry
+}
+
+// Entry is one plugin of a lock.
+type Entry struct {
+	// Key is the plugin's name, or its path with a slash in it, from the lock's folder where it is relative.
+	Key string
+	// Sums are the hashes that it may have; several where one lock serves several machines.
+	Sums []string
+	// Line is where it stands in the file; 0: nowhere yet.
+	Line int
+	// comments stand before the entry and behind it.
+	before, behind string
+}
+
+// ReadLock reads a lock. A file that is not there is an empty lock.
+func ReadLock(path string) (*Lock, []problem.Problem) {
+	l := &Lock{Path: path}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, nil
+	}
+	if err != nil {
+		return l, []problem.Problem{{Source: path, Message: "it cannot be read: " + pathReason(err)}}
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return l, []problem.Problem{{Source: path, Message: "it cannot be read: " + pathReason(err)}}
+	case !info.Mode().IsRegular():
+		return l, []problem.Problem{{Source: path, Message: "it is no file", Suggestion: "remove it, or run where it is not found"}}
+	case info.Mode()&0o002 != 0:
+		return l, []problem.Problem{{
+			Source: path, Message: "everyone may write to it, so it says nothing about trust", Suggestion: "chmod o-w " + path,
+		}}
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxLock+1))
+	if err != nil {
+		return l, []problem.Problem{{Source: path, Message: "it cannot be read: " + pathReason(err)}}
+	}
+	return parseLock(path, data)
+}
+
+func pathReason(err error) string {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err.Error()
+	}
+	return err.Error()
+}
+
+// lockReader collects what is wrong with a lock.
+type lockReader struct {
+	path     string
+	problems []problem.Problem
+}
+
+func (r *lockReader) complain(line int, path, message, suggestion string) {
+	source := r.path
+	if line > 0 {
+		source = fmt.Sprintf("%s:%d", r.path, line)
+	}
+	r.problems = append(r.problems, problem.Problem{Source: source, Path: path, Message: message, Suggestion: suggestion})
+}
+
+func parseLock(path string, data []byte) (*Lock, []problem.Problem) {
+	r := &lockReader{path: path}
+	l := &Lock{Path: path}
+	if len(data) > maxLock {
+		r.complain(0, "", fmt.Sprintf("it is longer than %d MiB", maxLock>>20), "it is no plugins.lock")
+		return l, r.problems
+	}
+	if !utf8.Valid(data) {
+		r.complain(0, "", "it is not UTF-8 text", "write it anew: kagurazaka trust PLUGIN")
+		return l, r.problems
+	}
+	var document yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	switch err := decoder.Decode(&document); {
+	case errors.Is(err, io.EOF):
+		return l, nil
+	case err != nil:
+		r.complain(0, "", strings.TrimPrefix(err.Error(), "yaml: "), "")
+		return l, r.problems
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		r.complain(0, "", "it has more than one document", "remove the --- line and what follows")
+	}
+	r.read(l, document.Content[0])
+	return l, r.problems
+}
+
+func (r *lockReader) read(l *Lock, top *yaml.Node) {
+	if top.Kind != yaml.MappingNode {
+		r.complain(top.Line, "", "it has to be a map with version: and plugins:", "write it anew: kagurazaka trust PLUGIN")
+		return
+	}
+	version := false
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(top.Content); i += 2 {
+		key, value := top.Content[i], top.Content[i+1]
+		if seen[key.Value] {
+			r.complain(key.Line, key.Value, "it is given twice", "keep one of them")
+			continue
+		}
+		seen[key.Value] = true
+		switch key.Value {
+		case "version":
+			version = true
+			if value.Kind != yaml.ScalarNode || value.Value != lockVersion {
+				r.complain(value.Line, "version", fmt.Sprintf("this host knows version %s of this file", lockVersion), "use a newer host, or write it anew: kagurazaka trust PLUGIN")
+			}
+		case "plugins":
+			r.plugins(l, value)
+		default:
+			hint := "a lock has version and plugins"
+			if meant := suggest.Closest(key.Value, []string{"version", "plugins"}); meant != "" {
+				hint = "did you mean " + meant + "?"
+			}
+			r.complain(key.Line, key.Value, "it is unknown", hint)
+		}
+	}
+	if !version {
+		r.complain(top.Line, "version", "it is missing", "write version: "+lockVersion)
+	}
+}
+
+func (r *lockReader) plugins(l *Lock, n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		r.complain(n.Line, "plugins", "it has to be a map from paths or names to hashes", "")
+		return
+	}
+	lines := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Kind != yaml.ScalarNode || key.Value == "" {
+			r.complain(key.Line, "plugins", "a plugin's path or name has to be text", "")
+			continue
+		}
+		if before, twice := lines[key.Value]; twice {
+			r.complain(key.Line, key.Value, fmt.Sprintf("it is given in line %d already", before), "keep one of them, with a list of hashes where several are right")
+			continue
+		}
+		lines[key.Value] = key.Line
+		e := Entry{Key: key.Value, Line: key.Line, before: key.HeadComment, behind: value.LineComment}
+		e.Sums = r.sums(key.Value, value)
+		l.Entries = append(l.Entries, e)
+	}
+	l.sort()
+}
+
+func (r *lockReader) sums(key string, n *yaml.Node) []string {
+	values := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		values = n.Content
+	}
+	var sums []string
+	for _, v := range values {
+		if v.Kind != yaml.ScalarNode {
+			r.complain(v.Line, key, "it has to be a SHA-256, or a list of them", "")
+			continue
+		}
+		sum, err := ParseSum(v.Value)
+		if err != nil {
+			r.complain(v.Line, key, err.Error(), "kagurazaka trust "+key+" writes it")
+			continue
+		}
+		if !slices.Contains(sums, sum) {
+			sums = append(sums, sum)
+		}
+	}
+	if len(values) == 0 {
+		r.complain(n.Line, key, "it has no hash", "kagurazaka trust "+key+" writes it")
+	}
+	return sums
+}
+
+func (l *Lock) sort() {
+	slices.SortFunc(l.Entries, func(a, b Entry) int { return strings.Compare(a.Key, b.Key) })
+}
+
+// Set pins a plugin to a hash and returns the hashes that it had. With also these stay valid.
+func (l *Lock) Set(id ID, sum string, also bool) (key string, before []string, err error) {
+	if e := l.Find(id); e != nil {
+		before = e.Sums
+		switch {
+		case also && slices.Contains(before, sum):
+		case also:
+			e.Sums = append(slices.Clone(before), sum)
+		default:
+			e.Sums = []string{sum}
+		}
+		return e.Key, before, nil
+	}
+	key = id.key(filepath.Dir(l.Path))
+	if !utf8.ValidString(key) || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return key, nil, fmt.Errorf("%q cannot stand in %s: its name is no text", key, l.Path)
+	}
+	l.Entries = append(l.Entries, Entry{Key: key, Sums: []string{sum}})
+	l.sort()
+	return key, nil, nil
+}
+
+// Remove takes a plugin out and returns what its entry was; nil: it is not in it.
+func (l *Lock) Remove(id ID) *Entry {
+	found := l.Find(id)
+	if found == nil {
+		return nil
+	}
+	e := *found
+	l.Entries = slices.DeleteFunc(l.Entries, func(other Entry) bool { return other.Key == e.Key })
+	return &e
+}
+
+// text is the lock as it is written: in the order of the keys, a line a hash.
+func (l *Lock) text() ([]byte, error) {
+	plugins := &yaml.Node{Kind: yaml.MappingNode}
+	for _, e := range l.Entries {
+		key := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: e.Key, HeadComment: e.before}
+		value := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: e.Sums[0], LineComment: e.behind}
+		if len(e.Sums) > 1 {
+			value = &yaml.Node{Kind: yaml.SequenceNode}
+			for _, sum := range e.Sums {
+				value.Content = append(value.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: sum})
+			}
+		}
+		plugins.Content = append(plugins.Content, key, value)
+	}
+	top := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
+		{Kind: yaml.ScalarNode, Value: "version", HeadComment: "# " + heading},
+		{Kind: yaml.ScalarNode, Tag: "!!int", Value: lockVersion},
+		{Kind: yaml.ScalarNode, Value: "plugins"}, plugins,
+	}}
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := e.Encode(top); err != nil {
+		return nil, fmt.Errorf("writing %s: %w", l.Path, err)
+	}
+	return b.Bytes(), e.Close()
+}

@@ -1,0 +1,235 @@
+package trust
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/kagurazaka/kagurazaka/host/problem"
+)
+
+func write(t testing.TB, path, text string, mode os.FileMode) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func sum(digit string) string { return strings.Repeat(digit, 64) }
+
+func TestTreeSeesEveryChange(t *testing.T) {
+	dir := t.TempDir()
+	exe := write(t, filepath.Join(dir, "plugin", "run"), "#!/bin/sh\n", 0o755)
+	file := write(t, filepath.Join(dir, "plugin", "lib", "a.py"), "a = 1\n", 0o644)
+	outside := write(t, filepath.Join(dir, "outside"), "x", 0o755)
+	root := filepath.Join(dir, "plugin")
+	seen := map[string]string{}
+	hash := func(what string, exe string, isNew bool) Hash {
+		t.Helper()
+		h, err := Tree(root, exe)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if was, known := seen[h.Sum]; known == isNew {
+			t.Errorf("%s: hash known as %q", what, was)
+		}
+		seen[h.Sum] = what
+		return h
+	}
+	first := hash("at first", exe, true)
+	if own, err := File(exe); err != nil || own != first.Exe {
+		t.Errorf("the executable's own hash is %s, not %s (%v)", own, first.Exe, err)
+	}
+	hash("again", exe, false)
+	write(t, filepath.Join(root, ".git", "x"), "x", 0o644)
+	write(t, filepath.Join(root, "lib", "__pycache__", "a.pyc"), "x", 0o644)
+	if err := os.Mkdir(filepath.Join(root, "empty"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	hash("with what is left out", exe, false)
+	if h := hash("another executable", outside, true); h.Exe == first.Exe || h.Exe == "" {
+		t.Error("the executable outside is not covered")
+	}
+	write(t, outside, "y", 0o755)
+	hash("the executable outside has changed", outside, true)
+	if h := hash("an interpreter from PATH", "", false); h.Exe != "" {
+		t.Error("an interpreter has a hash")
+	}
+	write(t, file, "a = 2\n", 0o644)
+	hash("content", exe, true)
+	if err := os.Chmod(file, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	hash("mode", exe, true)
+	if err := os.Rename(file, filepath.Join(root, "lib", "b.py")); err != nil {
+		t.Fatal(err)
+	}
+	hash("name", exe, true)
+	link := filepath.Join(root, "link")
+	for _, target := range []string{"nowhere", "elsewhere", "../outside", "lib"} {
+		if err := os.Symlink(target, link); err != nil {
+			t.Fatal(err)
+		}
+		hash("link to "+target, exe, true)
+		if target == "../outside" {
+			write(t, outside, "z", 0o755)
+			hash("what the link leads to", exe, true)
+		}
+		if err := os.Remove(link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, target := range []string{"..", ".git"} {
+		if err := os.Symlink(target, link); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Tree(root, exe); err == nil || !strings.Contains(err.Error(), link) {
+			t.Errorf("a link to %s: %v", target, err)
+		}
+		if err := os.Remove(link); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestUpdate(t *testing.T) {
+	dir := t.TempDir()
+	path := write(t, filepath.Join(dir, "plugins.lock"), "version: 1\nplugins:\n  # ours\n  ./b: "+sum("b")+" # since May\n  quiet: ["+sum("1")+", "+sum("2")+"]\n", 0o640)
+	err := Update(path, func(l *Lock) error {
+		if _, before, err := l.Set(ID{Path: filepath.Join(dir, "sub", "a")}, sum("a"), false); err != nil || before != nil {
+			t.Errorf("%v %v", before, err)
+		}
+		key, before, err := l.Set(ID{Name: "quiet", Path: "/bin/kagurazaka-plugin-quiet"}, sum("3"), true)
+		if err != nil || key != "quiet" || len(before) != 2 {
+			t.Errorf("%s %v %v", key, before, err)
+		}
+		_, _, err = l.Set(ID{Path: "/elsewhere/c"}, sum("c"), false)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "# " + heading + "\nversion: 1\nplugins:\n" +
+		"  ./b: " + sum("b") + " # since May\n  ./sub/a: " + sum("a") + "\n  /elsewhere/c: " + sum("c") +
+		"\n  quiet:\n    - \"" + sum("1") + "\"\n    - \"" + sum("2") + "\"\n    - \"" + sum("3") + "\"\n"
+	if got := strings.Replace(string(data), "  # ours\n", "", 1); got != want || got == string(data) {
+		t.Errorf("%s\nwant\n%s", data, want)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	// Written anew it is the same.
+	if err := Update(path, func(*Lock) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := os.ReadFile(path); err != nil || !bytes.Equal(again, data) {
+		t.Errorf("%s", again)
+	}
+	// What cannot be read is not written over.
+	write(t, path, "version: 1\nplugins: {./b: abc}\n", 0o640)
+	if err := Update(path, func(*Lock) error { return nil }); err == nil {
+		t.Error("a broken lock was written over")
+	}
+	left, err := filepath.Glob(filepath.Join(dir, ".*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// Two that trust plugins at once both have them in the lock.
+func TestUpdatesAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new", "plugins.lock")
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			err := Update(path, func(l *Lock) error {
+				_, _, err := l.Set(ID{Name: string(rune('a' + i))}, sum("1"), false)
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if l, problems := ReadLock(path); len(l.Entries) != 8 || len(problems) > 0 {
+		t.Errorf("%v %v", l.Entries, problems)
+	}
+}
+
+func TestEveryLockMustAgree(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", filepath.Join(dir, "config"))
+	write(t, filepath.Join(dir, "plugins.lock"), "version: 1\nplugins: {./p: "+sum("a")+"}\n", 0o644)
+	write(t, filepath.Join(dir, "config", "kagurazaka", "plugins.lock"), "version: 1\nplugins: {"+dir+"/p: "+sum("b")+", p: "+sum("c")+"}\n", 0o644)
+	if err := os.MkdirAll(filepath.Join(dir, "deep", "er"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	near, user := Locate(filepath.Join(dir, "deep", "er"))
+	p := Policy{Locked: true}
+	for _, path := range []string{near, user} {
+		l, problems := ReadLock(path)
+		if err := problem.Err(problems); err != nil {
+			t.Fatal(err)
+		}
+		p.Locks = append(p.Locks, l)
+	}
+	id := ID{Path: filepath.Join(dir, "p")}
+	if got := p.Compare(id, "p", sum("a")); len(got) != 1 || !strings.HasPrefix(got[0].Source, user+":2") {
+		t.Errorf("%v", got)
+	}
+	if got := p.Compare(id, "p", sum("c")); len(got) != 2 {
+		t.Errorf("a path has the hash of a name: %v", got)
+	}
+	if got := p.Unlisted(ID{Path: "/q"}, "q"); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+	if p.Pinned(ID{Path: "/q"}) || !p.Pinned(ID{Name: "p", Path: "/q"}) {
+		t.Error("what is pinned is not")
+	}
+}
+
+func FuzzLock(f *testing.F) {
+	for _, seed := range []string{
+		"", "version: 1\n", "version: 1\nplugins:\n  ./a: " + sum("1") + " # why\n  # and\n  b: [" + sum("2") + "]\n", "plugins: [a]", "version: 2\nplugins: {a: b, a: c}",
+		"version: 1\nplugins: {a: &x [*x]}", "a: &a [*a]", "version: 1\n---\n", "version: 1\nplugins: {? [a] : b}", "\x00", "- - -", "version: 1\nplugins: {\"\\n\": " + sum("3") + "}", "!!binary a", "<<: {version: 1}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		l, problems := parseLock("it.lock", data)
+		for _, p := range problems {
+			if !strings.HasPrefix(p.Source, "it.lock") || p.Message == "" {
+				t.Errorf("%+v", p)
+			}
+		}
+		if len(problems) > 0 {
+			return
+		}
+		// What was read without a problem can be written, and means the same.
+		text, err := l.text()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, problems := parseLock("it.lock", text)
+		if len(problems) > 0 || len(again.Entries) != len(l.Entries) {
+			t.Fatalf("%q was written as %q: %v", data, text, problems)
+		}
+		for i, e := range l.Entries {
+			if again.Entries[i].Key != e.Key || strings.Join(again.Entries[i].Sums, " ") != strings.Join(e.Sums, " ") || len(e.Sums) == 0 {
+				t.Errorf("%+v was written as %+v", e, again.Entries[i])
+			}
+		}
+	})
+}
