@@ -6,6 +6,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kagurazaka/kagurazaka/host/guard"
 )
 
 // reapGroup waits for the process and ends what is left of its group. The group is killed while the process is still a
@@ -16,5 +18,6 @@ func reapGroup(cmd *exec.Cmd) error {
 		continue
 	}
 	_ = syscall.Kill(-pid, syscall.SIGKILL)
+	guard.Remove(pid)
 	return cmd.Wait()
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/guard"
 )
 
 // maxHandshake is the longest first line that can be a handshake; what is longer is cut off there.
@@ -105,6 +106,7 @@ func (r *runner) start() error {
 		return err
 	}
 	r.pid = r.cmd.Process.Pid
+	guard.Add(r.pid)
 	return nil
 }
 

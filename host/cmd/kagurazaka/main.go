@@ -8,12 +8,14 @@ import (
 	"syscall"
 
 	"github.com/kagurazaka/kagurazaka/host/cli"
+	"github.com/kagurazaka/kagurazaka/host/guard"
 )
 
 // version is set by the linker.
 var version = "dev"
 
 func main() {
+	guard.Init()
 	ctx, cancel := context.WithCancel(context.Background())
 	drain := make(chan struct{})
 	signals := make(chan os.Signal, 2)
