@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
 	"github.com/kagurazaka/kagurazaka/examples/misbehave/early"
+	"github.com/kagurazaka/kagurazaka/sdk"
 )
 
 // floodSize is the length of a line that is no line.
@@ -37,7 +39,10 @@ func act(item int) error {
 		kept = append(kept, leak)
 		return nil
 	}
-	if early.Behaviour == "" || item != target() {
+	if early.Behaviour == "flaky" {
+		return flaky(item)
+	}
+	if item != target() {
 		return nil
 	}
 	switch early.Behaviour {
@@ -50,8 +55,10 @@ func act(item int) error {
 	case "exit-at-item":
 		os.Exit(7)
 	case "hang-at-item":
+		early.Say()
 		early.Hang()
 	case "stop-self":
+		early.Say()
 		return syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 	case "flood-stdout":
 		return errors.Join(flood(os.Stdout), writeAll(1))
@@ -59,6 +66,34 @@ func act(item int) error {
 		return errors.Join(flood(os.Stderr), writeAll(2))
 	case "fork-children":
 		return forkChildren()
+	}
+	return nil
+}
+
+// isAt reports whether the behaviour is asked for, and this is the item for it.
+func isAt(item int, behaviour string) bool { return early.Behaviour == behaviour && item == target() }
+
+// flaky fails two of seven items: at the first attempt, or at the first two. Attempts are counted in files, since the next
+// one may be another worker's.
+func flaky(item int) error {
+	failing := max(2-item%7, 0)
+	if failing == 0 {
+		return nil
+	}
+	f, err := os.OpenFile(filepath.Join(os.Getenv("KAGURAZAKA_MISBEHAVE_STATE"), strconv.Itoa(item)), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := f.WriteString("."); err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if attempt := int(info.Size()); attempt <= failing {
+		return sdk.Retryable(fmt.Errorf("misbehave: attempt %d at item %d fails", attempt, item))
 	}
 	return nil
 }
@@ -97,5 +132,6 @@ func forkChildren() error {
 			return err
 		}
 	}
+	early.Say()
 	return nil
 }

@@ -2,20 +2,24 @@
 //
 //	before and at the handshake   exit-before-handshake, print-before-handshake, hang-before-handshake, wrong-cookie,
 //	                              wrong-version, exit-after-handshake
-//	in a call                     crash-describe, crash-open, crash-list, crash-run, over-limit, close-socket,
-//	                              answers-twice, answers-unknown
+//	in a call                     crash-CALL, mute-CALL, stop-CALL, where CALL is describe, open, list, run or spawn;
+//	                              over-limit-describe, over-limit (in List), over-limit-run, close-socket-list,
+//	                              close-socket (in Run), wrong-block, answers-twice, answers-unknown, answers-too-many,
+//	                              answers-unsent, answers-both, lie-spawn (of a worker that is not there)
 //	at an item                    error-at-item, panic-at-item, kill-self-at-item, exit-at-item, hang-at-item, stop-self,
-//	                              half-output, flood-stdout, flood-stderr, fork-children
-//	at every item                 leak
+//	                              half-output, other-output, no-output, flood-stdout, flood-stderr, fork-children
+//	at every item                 leak; flaky fails a part of the items at their first attempts
 //
 // KAGURAZAKA_MISBEHAVE_ITEM is the number of the item, 0 by default: the field "i" of task Items, the digits in the
-// input's name of task Files. Without the variable both tasks work as they should.
+// input's name of task Files. KAGURAZAKA_MISBEHAVE_STATE is a folder where flaky counts attempts. Without a behaviour both
+// tasks work as they should.
 package main
 
 import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -63,18 +67,35 @@ func (t *Files) Open(context.Context, sdk.Env) error { crash("crash-open"); retu
 
 // Process writes the output in two halves, and misbehaves between them at its item.
 func (t *Files) Process(_ context.Context, item sdk.Item) error {
-	out, err := os.Create(item.Output().Path)
+	name, path := item.Input().FileName, item.Output().Path
+	n := number(name)
+	text, err := os.ReadFile(item.Input().Path)
+	if err != nil {
+		return err
+	}
+	if isAt(n, "no-output") {
+		return nil
+	}
+	out, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = out.Close() }()
-	if _, err := out.WriteString("the first half, "); err != nil {
+	if _, err := fmt.Fprintf(out, "the first half of %s, ", name); err != nil {
 		return err
 	}
-	if err := act(number(item.Input().FileName)); err != nil {
+	if err := act(n); err != nil {
 		return err
 	}
-	_, err = out.WriteString("the second half\n")
+	if isAt(n, "other-output") {
+		// The item before this one has its output beside this one's.
+		other := fmt.Sprintf("f%05d.txt", n-1)
+		text := fmt.Sprintf("the first half of %s, by %s\n", other, name)
+		if err := os.WriteFile(filepath.Join(filepath.Dir(path), other+".out"), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(out, "the second half of %s: %s\n", name, text)
 	return err
 }
 
@@ -95,7 +116,7 @@ func number(name string) int {
 
 func crash(behaviour string) {
 	if early.Behaviour == behaviour {
-		fmt.Fprintln(os.Stderr, "misbehave:", behaviour)
+		early.Say()
 		os.Exit(7)
 	}
 }
@@ -106,8 +127,12 @@ func main() {
 		if err := os.Setenv(cookieKey, "another cookie"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
-	case "wrong-version", "crash-describe", "crash-run", "over-limit", "close-socket", "answers-twice", "answers-unknown":
-		serveRaw()
+	case "crash-open", "crash-list":
+		// In user code, which the SDK calls.
+	default:
+		if isRaw(early.Behaviour) {
+			serveRaw()
+		}
 	}
 	sdk.Serve(
 		sdk.Task[Items]{Summary: "Makes items and does nothing with them, or something wrong"},
@@ -120,4 +145,17 @@ func main() {
 				FinishCheck: sdk.FinishCheckByOutputFileExistence(),
 			},
 		})
+}
+
+// isRaw reports whether the SDK would not let the behaviour be.
+func isRaw(behaviour string) bool {
+	if behaviour == "wrong-version" || behaviour == "wrong-block" {
+		return true
+	}
+	for _, prefix := range []string{"crash-", "mute-", "stop-", "over-limit", "close-socket", "answers-", "lie-"} {
+		if strings.HasPrefix(behaviour, prefix) && behaviour != "stop-self" {
+			return true
+		}
+	}
+	return false
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"syscall"
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
@@ -54,27 +56,52 @@ func serveRaw() {
 		GRPCServer:      goplugin.DefaultGRPCServer,
 		Logger:          hclog.New(&hclog.LoggerOptions{Output: stderr, JSONFormat: true, Level: hclog.Error}),
 	})
-	if early.Behaviour == "close-socket" {
+	if strings.HasPrefix(early.Behaviour, "close-socket") {
 		early.Hang()
 	}
 	os.Exit(0)
 }
 
+// meddle misbehaves if this is the call for it.
+func meddle(call string) {
+	crash("crash-" + call)
+	if early.Behaviour == "mute-"+call || early.Behaviour == "stop-"+call {
+		early.Say()
+	}
+	switch early.Behaviour {
+	case "mute-" + call:
+		early.Hang()
+	case "stop-" + call:
+		if err := syscall.Kill(os.Getpid(), syscall.SIGSTOP); err != nil {
+			fmt.Fprintln(early.Stderr, "misbehave:", err)
+		}
+		early.Hang()
+	}
+}
+
 func (r *raw) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeResponse, error) {
-	crash("crash-describe")
-	return &pb.DescribeResponse{Name: "misbehave", Sdk: "none", Tasks: []*pb.Task{{
+	meddle("describe")
+	resp := &pb.DescribeResponse{Name: "misbehave", Sdk: "none", Tasks: []*pb.Task{{
 		Name: "Items", Kind: pb.TaskKind_TASK_KIND_NORMAL, Summary: "Does something wrong", OpenArguments: true,
 		Arguments: []*pb.Argument{{
 			Name: "count", Flags: []string{"--count"}, Type: pb.ArgumentType_ARGUMENT_TYPE_INT, DefaultJson: "100", Help: "Number of items.",
 		}},
 		Capabilities: []string{"list"},
-	}}}, nil
+	}}}
+	if strings.HasSuffix(early.Behaviour, "-spawn") {
+		resp.Capabilities = []string{"spawn"}
+	}
+	if early.Behaviour == "over-limit-describe" {
+		resp.Name = strings.Repeat("x", overLimit)
+	}
+	return resp, nil
 }
 
 // count is the value of --count among the arguments that Open gets, however it is written.
 var count = 100
 
 func (r *raw) Open(_ context.Context, req *pb.OpenRequest) (*pb.OpenResponse, error) {
+	meddle("open")
 	args := req.GetArgs()
 	for i, arg := range args {
 		value := arg
@@ -89,20 +116,44 @@ func (r *raw) Open(_ context.Context, req *pb.OpenRequest) (*pb.OpenResponse, er
 }
 
 func (r *raw) List(_ *pb.ListRequest, stream pb.PluginService_ListServer) error {
+	meddle("list")
+	if early.Behaviour == "close-socket-list" {
+		r.server.Stop()
+		early.Hang()
+	}
 	var items [][]byte
 	for i := range count {
 		items = append(items, fmt.Appendf(nil, `{"i":%d}`, i))
 	}
-	if early.Behaviour == "over-limit" {
-		items = [][]byte{fmt.Appendf(nil, `{"i":"%s"}`, bytes.Repeat([]byte("x"), overLimit))}
+	block := &pb.Block{Encoding: pb.Encoding_ENCODING_JSON_LINES, Count: uint32(len(items)), Payload: bytes.Join(items, []byte{'\n'})}
+	switch early.Behaviour {
+	case "over-limit":
+		block.Count, block.Payload = 1, fmt.Appendf(nil, `{"i":"%s"}`, bytes.Repeat([]byte("x"), overLimit))
+	case "wrong-block":
+		block.Count++
 	}
-	return stream.Send(&pb.ListResponse{Message: &pb.ListResponse_Block{Block: &pb.Block{
-		Encoding: pb.Encoding_ENCODING_JSON_LINES, Count: uint32(len(items)), Payload: bytes.Join(items, []byte{'\n'}),
-	}}})
+	return stream.Send(&pb.ListResponse{Message: &pb.ListResponse_Block{Block: block}})
+}
+
+func (r *raw) Spawn(stream pb.PluginService_SpawnServer) error {
+	for {
+		req, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		if req.GetSpawn() == nil {
+			continue
+		}
+		meddle("spawn")
+		// What it says of the worker is not so: there is none.
+		started := &pb.WorkerStarted{WorkerIndex: req.GetSpawn().GetOpen().GetWorkerIndex(), Pid: int64(os.Getpid()), Socket: "/nowhere"}
+		if err := stream.Send(&pb.SpawnResponse{Message: &pb.SpawnResponse_Started{Started: started}}); err != nil {
+			return err
+		}
+	}
 }
 
 func (r *raw) Run(stream pb.PluginService_RunServer) error {
-	crash("crash-run")
 	for {
 		req, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -111,27 +162,44 @@ func (r *raw) Run(stream pb.PluginService_RunServer) error {
 		if err != nil {
 			return err
 		}
+		meddle("run")
 		if early.Behaviour == "close-socket" {
 			r.server.Stop()
 			early.Hang()
 		}
-		result := &pb.ChunkResult{Id: req.GetChunk().GetId(), Count: size(req.GetChunk()), BusyNs: 1}
-		times := 1
-		switch early.Behaviour {
-		case "answers-twice":
-			// Once in a run, so that it can come to its end.
-			if result.GetId() == 1 {
-				times = 2
-			}
-		case "answers-unknown":
-			result.Id += 1_000_000
-		}
-		for range times {
+		for _, result := range results(req.GetChunk()) {
 			if err := stream.Send(&pb.RunResponse{Result: result}); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// results are the answers to a chunk: the right one, or what the behaviour makes of it.
+func results(chunk *pb.Chunk) []*pb.ChunkResult {
+	result := &pb.ChunkResult{Id: chunk.GetId(), Count: size(chunk), BusyNs: 1}
+	failure := func(index uint32, message string) *pb.ItemFailure {
+		return &pb.ItemFailure{Index: index, Error: &pb.Error{Message: message}}
+	}
+	switch early.Behaviour {
+	case "answers-twice":
+		// Once in a run, so that it can come to its end.
+		if result.GetId() == 1 {
+			return []*pb.ChunkResult{result, result}
+		}
+	case "answers-unknown":
+		result.Id += 1_000_000
+	case "answers-too-many":
+		result.Count += 7
+	case "answers-unsent":
+		result.Failures = append(result.Failures, failure(result.GetCount()+5, "an item of somebody else's"))
+	case "answers-both":
+		result.Skipped = append(result.Skipped, &pb.IndexRange{First: 0, Count: 1})
+		result.Failures = append(result.Failures, failure(0, "skipped, and failed"))
+	case "over-limit-run":
+		result.Failures = append(result.Failures, failure(0, strings.Repeat("x", overLimit)))
+	}
+	return []*pb.ChunkResult{result}
 }
 
 func size(c *pb.Chunk) uint32 {

@@ -33,6 +33,7 @@ type hostFlags struct {
 	Progress     string        `name:"progress" default:"auto" enum:"auto,bar,plain,json,none" help:"How to show progress: ${enum}. auto: a bar on a terminal, else plain lines."`
 	Python       string        `name:"python" placeholder:"EXE" help:"The Python interpreter for task files that end in .py; KAGURAZAKA_PYTHON says it for all runs."`
 	StartTimeout time.Duration `name:"start-timeout" default:"60s" help:"How long a plugin may take to its handshake and to describe itself."`
+	OpenTimeout  time.Duration `name:"open-timeout" default:"10m" help:"How long a task may take to be opened in a worker: to parse its arguments and to load its model."`
 	Grace        time.Duration `name:"grace" default:"30s" help:"How long what is in flight may take after the first Ctrl-C."`
 	MaxFailures  string        `name:"max-failures" placeholder:"N|P%" help:"End the run once more items than this have failed: a number, or a percentage of those that have an outcome. 0 ends it at the first failure."`
 	PluginSHA256 string        `name:"plugin-sha256" placeholder:"HEX" help:"Refuse the plugin unless this is its SHA-256: of an executable or a task file that of the file, of a folder the one that kagurazaka trust shows."`

@@ -103,7 +103,10 @@ func taskExit(err error) error {
 }
 
 func (s *session) startOptions(runtimeDir string) plugin.StartOptions {
-	return plugin.StartOptions{Log: s.log, Timeout: s.grammar.StartTimeout, RuntimeDir: runtimeDir, MTLS: s.grammar.MTLS}
+	return plugin.StartOptions{
+		Log: s.log, Timeout: s.grammar.StartTimeout, OpenTimeout: s.grammar.OpenTimeout, RuntimeDir: runtimeDir,
+		MTLS: s.grammar.MTLS,
+	}
 }
 
 // choose finds the task among those that the plugin has. Flags of the host that the task declares itself are given back

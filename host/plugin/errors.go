@@ -142,4 +142,18 @@ func transportGone(err error) bool {
 	}
 }
 
+// brokenStream says why the Run call of a process that goes on living is at its end; empty where the host ended it.
+func brokenStream(err error) string {
+	switch status.Code(err) {
+	case codes.Canceled:
+		return ""
+	case codes.ResourceExhausted:
+		return fmt.Sprintf("it sent a message over the limit of %d MiB", messageLimit>>20)
+	case codes.Unimplemented:
+		return errUnimplemented.Error()
+	default:
+		return "its connection broke: " + status.Convert(err).Message()
+	}
+}
+
 var errUnimplemented = errors.New("the plugin does not serve kagurazaka's PluginService")

@@ -2,6 +2,8 @@ package plugin
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
@@ -45,9 +47,16 @@ func (o OpenOptions) request(stage pb.Stage) *pb.OpenRequest {
 
 func (p *Process) open(ctx context.Context, o OpenOptions, stage pb.Stage) error {
 	call := "opening task " + o.Task
+	ctx, cancel := withOpenTimeout(ctx, p.openTimeout)
+	defer cancel()
 	resp, err := p.service.Open(ctx, o.request(stage))
 	if err != nil {
 		return p.callError(ctx, call, err)
 	}
 	return taskError(call, resp.GetError())
+}
+
+// withOpenTimeout bounds a wait for a task to be opened: a process that is stopped, or mute, would hold the run for ever.
+func withOpenTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d, fmt.Errorf("no answer within %s; --open-timeout gives it longer", d))
 }

@@ -43,6 +43,9 @@ type StartOptions struct {
 	Log hclog.Logger
 	// Timeout bounds the handshake; 0: DefaultStartTimeout.
 	Timeout time.Duration
+	// OpenTimeout bounds what comes between the handshake and the first item, a model's loading included; 0:
+	// DefaultOpenTimeout.
+	OpenTimeout time.Duration
 	// Stdin hands the user's stdin to the process; otherwise it reads an empty one.
 	Stdin bool
 	// Worker limits BLAS and OpenMP to one thread each, unless the user has set them.
@@ -61,6 +64,8 @@ type Process struct {
 	service pb.PluginServiceClient
 	log     hclog.Logger
 	timeout time.Duration
+	// openTimeout bounds Open.
+	openTimeout time.Duration
 
 	stopOnce sync.Once
 }
@@ -113,10 +118,13 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 	if opts.Timeout == 0 {
 		opts.Timeout = DefaultStartTimeout
 	}
+	if opts.OpenTimeout == 0 {
+		opts.OpenTimeout = DefaultOpenTimeout
+	}
 	if opts.Log == nil {
 		opts.Log = hclog.NewNullLogger()
 	}
-	p := &Process{name: command.Name, log: opts.Log, timeout: opts.Timeout}
+	p := &Process{name: command.Name, log: opts.Log, timeout: opts.Timeout, openTimeout: opts.OpenTimeout}
 	var stdin *os.File
 	if opts.Stdin {
 		stdin = os.Stdin

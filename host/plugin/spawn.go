@@ -31,6 +31,7 @@ type Nursery struct {
 	stream pb.PluginService_SpawnClient
 
 	mu      sync.Mutex
+	closed  bool
 	waiting map[uint32]chan *pb.SpawnResponse
 	shown   map[uint64]chan string
 	alive   map[int64]*spawned
@@ -78,6 +79,9 @@ func (n *Nursery) List(ctx context.Context, warn func(string)) (*Lister, error) 
 
 // Close ends the nursery and every worker that is left.
 func (n *Nursery) Close() {
+	n.mu.Lock()
+	n.closed = true
+	n.mu.Unlock()
 	n.cancel()
 	n.proc.Stop()
 }
@@ -103,12 +107,14 @@ func (n *Nursery) Spawn(ctx context.Context, open OpenOptions) (backbones.Worker
 }
 
 func (n *Nursery) ask(ctx context.Context, open OpenOptions) (*spawned, error) {
+	ctx, cancel := withOpenTimeout(ctx, n.proc.openTimeout)
+	defer cancel()
 	answer := make(chan *pb.SpawnResponse, 1)
 	index := uint32(open.WorkerIndex)
 	n.mu.Lock()
 	if n.broken != nil {
 		n.mu.Unlock()
-		return nil, n.broken
+		return nil, &backbones.FatalError{Err: n.broken}
 	}
 	n.waiting[index] = answer
 	n.mu.Unlock()
@@ -125,7 +131,7 @@ func (n *Nursery) ask(ctx context.Context, open OpenOptions) (*spawned, error) {
 		if !ok {
 			n.mu.Lock()
 			defer n.mu.Unlock()
-			return nil, n.broken
+			return nil, &backbones.FatalError{Err: n.broken}
 		}
 		if failed := resp.GetFailed(); failed != nil {
 			return nil, fatal(taskError("making a worker of task "+open.Task, failed.GetError()))
@@ -134,7 +140,7 @@ func (n *Nursery) ask(ctx context.Context, open OpenOptions) (*spawned, error) {
 		defer n.mu.Unlock()
 		return n.alive[resp.GetStarted().GetPid()], nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, fmt.Errorf("making a worker of task %s: %w", open.Task, context.Cause(ctx))
 	}
 }
 
@@ -243,7 +249,13 @@ func (n *Nursery) end(cause error) {
 	}
 }
 
-func (n *Nursery) cancelled() bool { return n.stream.Context().Err() != nil }
+// cancelled reports whether the host ended the Spawn call. The stream's own context says nothing: gRPC cancels it however
+// the call ends.
+func (n *Nursery) cancelled() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.closed
+}
 
 // spawned is a worker process that a nursery made.
 type spawned struct {

@@ -44,6 +44,8 @@ type worker struct {
 	mu     sync.Mutex
 	last   []backbones.Beat
 	closed bool
+	// reason is why the host ended the process whose stream broke. It is set before the results are closed.
+	reason string
 }
 
 var (
@@ -149,7 +151,13 @@ func (w *worker) Kill() {
 	w.cancel()
 }
 
-func (w *worker) Exit() backbones.Exit { return w.proc.exitStatus() }
+func (w *worker) Exit() backbones.Exit {
+	exit := w.proc.exitStatus()
+	if w.reason != "" {
+		exit.Reason = w.reason
+	}
+	return exit
+}
 
 func (w *worker) Beats() []backbones.Beat {
 	w.mu.Lock()
@@ -185,7 +193,7 @@ func (w *worker) receive(stream pb.PluginService_RunClient) {
 	for {
 		resp, err := stream.Recv()
 		if err != nil {
-			w.leave(errors.Is(err, io.EOF))
+			w.leave(err)
 			return
 		}
 		result := fromResult(resp.GetResult())
@@ -199,15 +207,16 @@ func (w *worker) receive(stream pb.PluginService_RunClient) {
 	}
 }
 
-func (w *worker) leave(ended bool) {
-	if ended {
-		w.proc.Stop()
-	} else {
+func (w *worker) leave(cause error) {
+	if !errors.Is(cause, io.EOF) {
 		// The stream broke, most often because the process died: give it the moment that its own end takes, so that
 		// its exit code is not hidden by our signal.
-		waitOrKill(w.proc.Exited(), w.proc.Kill, drainTime)
-		w.proc.Stop()
+		waitOrKill(w.proc.Exited(), func() {
+			w.reason = brokenStream(cause)
+			w.proc.Kill()
+		}, drainTime)
 	}
+	w.proc.Stop()
 	if w.beat == nil {
 		return
 	}

@@ -16,6 +16,9 @@ var Behaviour = os.Getenv("KAGURAZAKA_MISBEHAVE")
 // Stdout is the process's real stdout, which the SDK takes away from everybody else.
 var Stdout *os.File
 
+// Stderr is the process's real stderr, which go-plugin takes away without the SDK.
+var Stderr = os.Stderr
+
 func init() {
 	fd, err := syscall.Dup(1)
 	if err != nil {
@@ -31,6 +34,7 @@ func init() {
 	case "print-before-handshake":
 		fmt.Fprintln(Stdout, "misbehave: some words before the handshake")
 	case "hang-before-handshake":
+		Say()
 		Hang()
 	case "exit-after-handshake":
 		fmt.Fprintf(Stdout, "1|1|unix|%s|grpc\n", os.TempDir()+"/misbehave-no-such-socket")
@@ -38,6 +42,9 @@ func init() {
 		os.Exit(7)
 	}
 }
+
+// Say tells on stderr that the behaviour begins.
+func Say() { fmt.Fprintln(Stderr, "misbehave:", Behaviour) }
 
 // Hang never returns, whatever happens.
 func Hang() {

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kagurazaka/kagurazaka/host/hosttest"
 )
 
 // mark is an environment variable that every process of a script has, and that its value tells apart from others.
@@ -32,53 +34,13 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
-		if err := build(dir); err != nil {
+		if err := hosttest.Build("../../..", dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		built = dir
 		return m.Run()
 	}())
-}
-
-// build puts the host into dir/bin and every plugin and example into dir/plugins.
-func build(dir string) error {
-	for _, d := range []string{"", "bin", "plugins"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
-			return err
-		}
-		// Scripts may run as another user.
-		if err := os.Chmod(filepath.Join(dir, d), 0o755); err != nil {
-			return err
-		}
-	}
-	host := append([]string{"build", "-buildvcs=false"}, raceFlag...)
-	host = append(host, "-o", filepath.Join(dir, "bin", "kagurazaka"), ".")
-	plugins := []string{"build", "-buildvcs=false", "-o", filepath.Join(dir, "plugins") + "/"}
-	for _, pattern := range []string{"../../../plugins/*/main.go", "../../../examples/*/main.go"} {
-		mains, err := filepath.Glob(pattern)
-		if err != nil {
-			return err
-		}
-		for _, main := range mains {
-			plugins = append(plugins, filepath.Dir(main))
-		}
-	}
-	for _, args := range [][]string{host, plugins} {
-		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
-		}
-	}
-	return nil
-}
-
-// venvPython is the interpreter of the environment that `task setup` makes for Python plugins.
-func venvPython() string {
-	path, err := filepath.Abs("../../../.tools/venv/bin/python")
-	if err != nil {
-		return ""
-	}
-	return path
 }
 
 func TestScripts(t *testing.T) {
@@ -103,7 +65,7 @@ func TestScripts(t *testing.T) {
 				env.Setenv(keep, strings.TrimSpace(string(out)))
 			}
 			env.Setenv(mark, env.WorkDir)
-			env.Setenv("KAGURAZAKA_PYTHON", venvPython())
+			env.Setenv("KAGURAZAKA_PYTHON", hosttest.Python("../../.."))
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
@@ -111,7 +73,7 @@ func TestScripts(t *testing.T) {
 			case "root":
 				return os.Geteuid() == 0, nil
 			case "python":
-				_, err := os.Stat(venvPython())
+				_, err := os.Stat(hosttest.Python("../../.."))
 				return err == nil, nil
 			}
 			return false, fmt.Errorf("unknown condition %s", cond)
@@ -155,36 +117,16 @@ func noOrphans(ts *testscript.TestScript, _ bool, _ []string) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		left := processesWith(want)
+		left := hosttest.Processes(want)
 		if len(left) == 0 {
 			return
 		}
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			ts.Fatalf("processes are left: %s", strings.Join(left, "; "))
+			ts.Fatalf("processes are left: %v", left)
 		}
 	}
-}
-
-func processesWith(variable string) []string {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
-	var found []string
-	for _, e := range entries {
-		if _, err := strconv.Atoi(e.Name()); err != nil {
-			continue
-		}
-		env, err := os.ReadFile(filepath.Join("/proc", e.Name(), "environ"))
-		if err != nil || !bytes.Contains(env, []byte(variable+"\x00")) {
-			continue
-		}
-		cmd, _ := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
-		found = append(found, e.Name()+" "+strings.ReplaceAll(string(cmd), "\x00", " "))
-	}
-	return found
 }
 
 // tmpfs DIR SIZE mounts a small file system.

@@ -1,6 +1,6 @@
 //go:build race
 
-package main
+package hosttest
 
 // raceFlag builds the host with the race detector when the tests run with it.
 var raceFlag = []string{"-race"}

@@ -1,0 +1,176 @@
+package chaostest
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// items is how many items a run of the table has.
+const items = 60
+
+// row is one way to misbehave, and what the host makes of it.
+type row struct {
+	behaviour string
+	flags     []string
+	// signals are sent to the host when the plugin has begun to misbehave.
+	signals []syscall.Signal
+	code    int
+	// texts are what a user reads.
+	texts []string
+	// failed is how many items fail in a run that ends with 3.
+	failed int
+}
+
+const (
+	kill = syscall.SIGKILL
+	term = syscall.SIGTERM
+)
+
+var soon = []string{"--start-timeout", "400ms"}
+
+var opened = []string{"--open-timeout", "400ms"}
+
+// calls are the ways to misbehave of a plugin that lists its own items.
+var calls = []row{
+	{behaviour: "", code: 0},
+
+	{behaviour: "exit-before-handshake", code: 1, texts: []string{"exited with code 7 before its handshake", "leaving before the handshake"}},
+	{behaviour: "print-before-handshake", code: 1, texts: []string{"where a plugin's handshake was expected", "some words before the handshake"}},
+	{behaviour: "hang-before-handshake", flags: soon, code: 1, texts: []string{"did not complete its handshake within 400ms", "--start-timeout"}},
+	{behaviour: "wrong-cookie", code: 1, texts: []string{"exited with code 1 before its handshake"}},
+	{behaviour: "wrong-version", code: 1, texts: []string{"speaks version 99 of the plugin protocol and this host speaks version 1"}},
+	{behaviour: "exit-after-handshake", code: 1, texts: []string{"exited with code 7", "leaving after the handshake"}},
+
+	{behaviour: "crash-describe", code: 1, texts: []string{"describing", "exited with code 7", "misbehave: crash-describe"}},
+	{behaviour: "mute-describe", flags: soon, code: 1, texts: []string{"describing", "no answer within 400ms", "--start-timeout"}},
+	{behaviour: "stop-describe", flags: soon, code: 1, texts: []string{"describing", "no answer within 400ms", "--start-timeout"}},
+	{behaviour: "over-limit-describe", code: 1, texts: []string{"describing", "a message is over the limit of 64 MiB"}},
+
+	{behaviour: "crash-open", code: 1, texts: []string{"opening task Items", "exited with code 7", "misbehave: crash-open"}},
+	{behaviour: "mute-open", flags: opened, code: 1, texts: []string{"opening task Items: no answer within 400ms", "--open-timeout"}},
+	{behaviour: "stop-open", flags: opened, code: 1, texts: []string{"opening task Items: no answer within 400ms", "--open-timeout"}},
+
+	{behaviour: "crash-list", code: 1, texts: []string{"listing the items of Items", "exited with code 7"}},
+	{behaviour: "mute-list", signals: []syscall.Signal{term}, code: 130, texts: []string{"interrupted"}},
+	{behaviour: "stop-list", signals: []syscall.Signal{term}, code: 130, texts: []string{"interrupted"}},
+	{behaviour: "over-limit", code: 1, texts: []string{"listing the items of Items", "a message is over the limit of 64 MiB"}},
+	{behaviour: "close-socket-list", code: 1, texts: []string{"listing the items of Items", "its connection broke"}},
+	{behaviour: "wrong-block", code: 1, texts: []string{"listing the items of Items", "a block of 61 items that holds 60 lines"}},
+
+	{behaviour: "crash-spawn", code: 1, texts: []string{"making workers", "exited with code 7"}},
+	{behaviour: "mute-spawn", flags: opened, code: 1, texts: []string{"making a worker of task Items: no answer within 400ms", "--open-timeout"}},
+	{behaviour: "stop-spawn", flags: opened, code: 1, texts: []string{"making a worker of task Items: no answer within 400ms", "--open-timeout"}},
+	{behaviour: "lie-spawn", code: 1, texts: []string{"/nowhere"}},
+
+	{behaviour: "crash-run", code: 1, texts: []string{"workers died one after another", "exited with code 7"}},
+	{behaviour: "mute-run", flags: []string{"--grace", "300ms"}, signals: []syscall.Signal{term}, code: 130, texts: []string{"did not finish in time"}},
+	{behaviour: "stop-run", flags: []string{"--grace", "300ms"}, signals: []syscall.Signal{term}, code: 130, texts: []string{"did not finish in time"}},
+	{behaviour: "over-limit-run", code: 1, texts: []string{"workers died one after another", "it sent a message over the limit of 64 MiB"}},
+	{behaviour: "close-socket", code: 1, texts: []string{"workers died one after another", "its connection broke"}},
+	{behaviour: "answers-twice", code: 0, texts: []string{"broke the protocol"}},
+	{behaviour: "answers-unknown", code: 1, texts: []string{"workers died one after another", "it answered chunk"}},
+	{behaviour: "answers-too-many", code: 1, texts: []string{"workers died one after another", "which has 5"}},
+	{behaviour: "answers-unsent", code: 1, texts: []string{"workers died one after another", "it answered for item 10 of chunk"}},
+	{behaviour: "answers-both", code: 1, texts: []string{"workers died one after another", "it answered twice for item 0 of chunk"}},
+
+	// The host is killed while the plugin does not answer: nothing watches a lifeline there.
+	{behaviour: "hang-before-handshake", signals: []syscall.Signal{kill}, code: -1},
+	{behaviour: "mute-describe", signals: []syscall.Signal{kill}, code: -1},
+	{behaviour: "stop-open", signals: []syscall.Signal{kill}, code: -1},
+	{behaviour: "mute-list", signals: []syscall.Signal{kill}, code: -1},
+	{behaviour: "stop-run", signals: []syscall.Signal{kill}, code: -1},
+	{behaviour: "mute-run", signals: []syscall.Signal{kill}, code: -1},
+	{behaviour: "mute-spawn", signals: []syscall.Signal{kill}, code: -1},
+	// The second signal ends at once.
+	{behaviour: "mute-open", signals: []syscall.Signal{term, term}, code: 130},
+	{behaviour: "mute-run", signals: []syscall.Signal{term, term}, code: 130},
+}
+
+// atItem are the ways to misbehave at one item of a task with outputs.
+var atItem = []row{
+	{behaviour: "", code: 0},
+	{behaviour: "error-at-item", code: 3, failed: 1, texts: []string{"misbehave: an error at item 7"}},
+	{behaviour: "panic-at-item", code: 3, failed: 1, texts: []string{"misbehave: a panic at item 7"}},
+	{behaviour: "exit-at-item", code: 3, failed: 1, texts: []string{"exited with code 7"}},
+	{behaviour: "half-output", code: 3, failed: 1, texts: []string{"killed by signal 9"}},
+	{behaviour: "flood-stdout", code: 0},
+	{behaviour: "flood-stderr", code: 0},
+	{behaviour: "fork-children", code: 0},
+	{behaviour: "hang-at-item", signals: []syscall.Signal{kill}, code: -1},
+	{behaviour: "stop-self", signals: []syscall.Signal{kill}, code: -1},
+	{behaviour: "fork-children", signals: []syscall.Signal{kill}, code: -1},
+	{behaviour: "hang-at-item", flags: []string{"--grace", "300ms"}, signals: []syscall.Signal{term}, code: 130, texts: []string{"did not finish in time"}},
+	{behaviour: "stop-self", flags: []string{"--grace", "300ms"}, signals: []syscall.Signal{term}, code: 130, texts: []string{"did not finish in time"}},
+	{behaviour: "hang-at-item", signals: []syscall.Signal{term, term}, code: 130},
+}
+
+func (r row) name() string {
+	words := []string{r.behaviour}
+	if r.behaviour == "" {
+		words[0] = "well"
+	}
+	for _, s := range r.signals {
+		words = append(words, map[syscall.Signal]string{kill: "kill", term: "term"}[s])
+	}
+	return strings.Join(words, "-")
+}
+
+// try runs a row to its end.
+func (r row) try(w *world, args ...string) result {
+	w.t.Helper()
+	env := []string{"KAGURAZAKA_MISBEHAVE=" + r.behaviour, "KAGURAZAKA_MISBEHAVE_ITEM=7"}
+	common := []string{"--progress", "json", "--num_process", "2", "--chunksize", "5"}
+	h := w.start(env, slices.Concat(common, r.flags, args)...)
+	for i, s := range r.signals {
+		if i == 0 {
+			h.hear("misbehave: " + r.behaviour)
+			h.signal(s)
+			continue
+		}
+		// Two signals of a kind that wait for delivery are one to the kernel.
+		eventually(gone, func() bool {
+			h.signal(s)
+			return h.hasEnded()
+		})
+	}
+	result := h.wait()
+	w.want(result, r.code, r.texts...)
+	w.nobodyIsLeft()
+	return result
+}
+
+func TestMisbehaviourInACall(t *testing.T) {
+	for _, r := range calls {
+		t.Run(r.name(), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.settled(r.try(w, filepath.Join(plugins, "misbehave"), "Items", "--count", "60"), items)
+		})
+	}
+}
+
+func TestMisbehaviourAtAnItem(t *testing.T) {
+	for _, r := range atItem {
+		t.Run(r.name(), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.many("in", items)
+			command := []string{
+				filepath.Join(plugins, "misbehave"), "Files", "--mixin", "hard_shard_mode.input_path=in", "hard_shard_mode.output_path=out",
+			}
+			result := r.try(w, command...)
+			w.settledIn("out", result, items)
+			if result.Failed != r.failed {
+				t.Errorf("%d items failed, want %d", result.Failed, r.failed)
+			}
+			// The same command again, with a plugin that works, finishes.
+			again := w.run(nil, append([]string{"--progress", "json"}, command...)...)
+			w.want(again, 0)
+			w.settledIn("out", again, items)
+			w.noStaging("out")
+		})
+	}
+}

@@ -1,0 +1,109 @@
+// Package hosttest is for tests that use the host as a user does: built binaries, and real processes.
+package hosttest
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Build puts the host into dir/bin and every plugin and example of the checkout at root into dir/plugins. The host is
+// built with the race detector where the test is.
+func Build(root, dir string) error {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return err
+	}
+	for _, d := range []string{"", "bin", "plugins"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			return err
+		}
+		// Tests may run as another user.
+		if err := os.Chmod(filepath.Join(dir, d), 0o755); err != nil {
+			return err
+		}
+	}
+	host := append([]string{"build", "-buildvcs=false"}, raceFlag...)
+	host = append(host, "-o", filepath.Join(dir, "bin", "kagurazaka"), "./host/cmd/kagurazaka")
+	plugins := []string{"build", "-buildvcs=false", "-o", filepath.Join(dir, "plugins") + "/"}
+	for _, pattern := range []string{"plugins/*/main.go", "examples/*/main.go"} {
+		mains, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			return err
+		}
+		for _, main := range mains {
+			plugins = append(plugins, filepath.Dir(main))
+		}
+	}
+	for _, args := range [][]string{host, plugins} {
+		cmd := exec.Command("go", args...)
+		cmd.Dir = root
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	return nil
+}
+
+// Python is the interpreter of the environment that `task setup` makes for Python plugins in the checkout at root. It may
+// not be there.
+func Python(root string) string {
+	path, err := filepath.Abs(filepath.Join(root, ".tools", "venv", "bin", "python"))
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
+// Process is one running process.
+type Process struct {
+	PID, Parent int
+	// Command is its command line, separated by spaces.
+	Command string
+}
+
+func (p Process) String() string { return fmt.Sprintf("%d %s", p.PID, p.Command) }
+
+// Processes are those that were started with an environment variable: "NAME=VALUE". Zombies are none.
+func Processes(variable string) []Process {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var found []Process
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		// A zombie's environment is empty.
+		env, err := os.ReadFile("/proc/" + e.Name() + "/environ")
+		if err != nil || !bytes.Contains(append([]byte{0}, env...), []byte("\x00"+variable+"\x00")) {
+			continue
+		}
+		cmd, _ := os.ReadFile("/proc/" + e.Name() + "/cmdline")
+		found = append(found, Process{
+			PID: pid, Parent: parent(pid), Command: strings.TrimSpace(strings.ReplaceAll(string(cmd), "\x00", " ")),
+		})
+	}
+	return found
+}
+
+func parent(pid int) int {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	// The second field, the name, is in brackets and may hold anything.
+	_, rest, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " ")
+	fields := strings.Fields(rest)
+	if len(fields) < 2 {
+		return 0
+	}
+	n, _ := strconv.Atoi(fields[1])
+	return n
+}
