@@ -34,6 +34,7 @@ func (o *outputMode) appendOutputs(dst []byte, root string, in triplet) []byte {
 }
 
 // lineWriter writes the items of a group. All that they share is escaped once a group; appendItem is the same one by one.
+// The Python SDK reads lines of exactly this form without a JSON parser; others only cost it more.
 type lineWriter struct {
 	t     *Template
 	g     *group

@@ -169,14 +169,20 @@ def decode_part(part: Any) -> list[Any]:
         if skip or take:
             items = items[skip : skip + take if take else None]
         return items
-    payload = block.payload
-    if not payload:
-        return []
+    return decode_lines(lines_of_part(part))
+
+
+def lines_of_part(part: Any) -> bytes:
+    """The lines of a chunk's part that is a block of JSON Lines."""
+    block, skip, take = part.block, part.skip, part.take
+    payload: bytes = block.payload
     if skip or (take and take != block.count):
-        lines = payload.split(b"\n")[skip : skip + take if take else None]
-        payload = b"\n".join(lines)
-        if not lines:
-            return []
+        payload = b"\n".join(payload.split(b"\n")[skip : skip + take if take else None])
+    return payload
+
+
+def decode_lines(payload: bytes) -> list[Any]:
+    """The items of JSON Lines."""
     # No JSON text has a raw newline, so the lines are a list but for its punctuation.
     return json.loads(b"[" + payload.replace(b"\n", b",") + b"]")
 

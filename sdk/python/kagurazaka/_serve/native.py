@@ -21,14 +21,30 @@ def calls(opened: OpenedTask) -> tuple[Optional[Call], Call]:
     # The host has asked a built-in finish check; the task's own is asked here.
     if template.finish_check_mode is None and not task._kagurazaka_never_executed:
         check = _check(task)
-    own = getattr(type(task).process, "_kagurazaka_own", None)
-    if own is not None and type(task).__call__ is KagurazakaTask.__call__:
+    own = _own(task)
+    if own is not None:
         # The template's wrapper would only find the outputs that are at hand here.
         def process(**item: Any) -> None:
             own(task, **item)
 
         return check, _staged(opened, process)
     return check, _staged(opened, _through_call(task))
+
+
+def direct(opened: OpenedTask) -> Optional[Call]:
+    """The user's own function, where nothing but staging comes between it and an item that is one file; or None."""
+    task, template, stager = opened.task, opened.template, opened.stager
+    assert template is not None
+    if stager is None or stager.makes_folder:
+        return None
+    return _own(task)
+
+
+def _own(task: Any) -> Optional[Call]:
+    """The user's function that the template has wrapped, unless a __call__ of the user's comes before it."""
+    if type(task).__call__ is not KagurazakaTask.__call__:
+        return None
+    return getattr(type(task).process, "_kagurazaka_own", None)
 
 
 def outputs_of(item: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from typing import Any, Callable, Iterable, Optional
 
 from .._proto import plugin_pb2 as pb
 from ..task.normal import KagurazakaTask
+from ..template.io import FileTriplet
 from . import failures, native
 from . import items as wire
+from .files import Files, Reader
 from .heartbeat import FAILED, SKIPPED, Heartbeat
 from .opened import OpenedTask, never_executed
 
@@ -22,35 +24,36 @@ class Runner:
         self.opened = opened
         self.heartbeat = heartbeat
         self.listed = listed
+        self.reader = Reader(opened)
         self.check, self.call = _calls(opened)
+        self.direct: Optional[Call] = None
+        if self.reader.regular and self.check is None:
+            self.direct = native.direct(opened)
 
     def run(self, request: bytes) -> bytes:
         """Work on a RunRequest's chunk; returns the RunResponse."""
         began = time.perf_counter_ns()
         chunk = pb.RunRequest.FromString(request).chunk
         result = pb.ChunkResult(id=chunk.id)
-        parts = chunk.parts
-        visible = True
-        if len(parts) == 1 and parts[0].WhichOneof("source") == "range":
-            window = parts[0].range
-            count = window.count
-            todo: Iterable[Any] = self.listed.slice(window.first, count)
-            visible = False
-        else:
-            todo = []
-            for part in parts:
-                if part.WhichOneof("source") == "range":
-                    todo.extend(self.listed.slice(part.range.first, part.range.count))
-                    visible = False
+        ranges = [part.WhichOneof("source") == "range" for part in chunk.parts]
+        visible = not any(ranges) and all(part.block.encoding == pb.ENCODING_JSON_LINES for part in chunk.parts)
+        count = sum(part.range.count if ranged else _size(part) for part, ranged in zip(chunk.parts, ranges))
+        work = _Work(self.heartbeat, chunk.slot, chunk.id, count)
+        # Part by part: what was just decoded is still in the processor's cache.
+        for part, ranged in zip(chunk.parts, ranges):
+            if ranged:
+                self._work(self.listed.slice(part.range.first, part.range.count), work)
+                continue
+            for items in self.reader.read(part):
+                if self.direct is not None and type(items) is Files:
+                    self._work_files(self.direct, items, work)
                 else:
-                    todo.extend(self._decoded(part))
-                    visible = visible and part.block.encoding == pb.ENCODING_JSON_LINES
-            count = len(todo)
+                    self._work(items, work)
+        work.finish()
         result.count = count
-        skipped, failed = self._work(todo, count, chunk.id, chunk.slot)
-        for first, length in _ranges(skipped):
+        for first, length in _ranges(work.skipped):
             result.skipped.add(first=first, count=length)
-        for index, item, error in failed:
+        for index, item, error in work.failed:
             failure = result.failures.add(index=index)
             failure.error.CopyFrom(error)
             if not visible:
@@ -58,23 +61,9 @@ class Runner:
         result.busy_ns = time.perf_counter_ns() - began
         return pb.RunResponse(result=result).SerializeToString()
 
-    def _decoded(self, part: Any) -> list[Any]:
-        items = wire.decode_part(part)
-        if part.block.encoding == pb.ENCODING_JSON_LINES:
-            with_input = self.opened.input_is_triplet
-            for item in items:
-                if with_input or "output" in item:
-                    wire.restore_triplets(item, with_input)
-        return items
-
-    def _work(self, todo: Iterable[Any], count: int, chunk: int, slot: int) -> tuple[list[int], list[tuple[int, Any, Any]]]:
-        heartbeat = self.heartbeat
-        words, page, outcomes = heartbeat.words, heartbeat.page, heartbeat.outcomes(slot)
-        here = heartbeat.begin(slot, chunk, count)
-        skipped: list[int] = []
-        failed: list[tuple[int, Any, Any]] = []
+    def _work(self, todo: Iterable[Any], work: _Work) -> None:
+        words, here, index = work.words, work.here, work.index
         check, call = self.check, self.call
-        index = -1
         item = None
         # This loop is what a million small items cost. Nothing may be added to it lightly.
         if check is None:
@@ -84,23 +73,76 @@ class Runner:
                 try:
                     call(**item)
                 except BaseException as error:
-                    failed.append((index, item, failures.of_exception(error)))
-                    page[outcomes + index] = FAILED
+                    work.fail(index, item, error)
         else:
             for item in todo:
                 index += 1
                 words[here] = index
                 try:
                     if check(**item):
-                        skipped.append(index)
-                        page[outcomes + index] = SKIPPED
+                        work.skip(index)
                     else:
                         call(**item)
                 except BaseException as error:
-                    failed.append((index, item, failures.of_exception(error)))
-                    page[outcomes + index] = FAILED
-        words[here] = count
-        return skipped, failed
+                    work.fail(index, item, error)
+        work.index = index
+
+    def _work_files(self, process: Call, files: Files, work: _Work) -> None:
+        """The same for files: each is made up when its turn comes."""
+        words, here, index = work.words, work.here, work.index
+        task, stager = self.opened.task, self.opened.stager
+        assert stager is not None
+        stager.into(files.out_folder[:-1] or "/")
+        touched = stager.touched
+        folder, rel_dir, staging, out_rel_dir = files.folder, files.rel_dir, stager.folder + "/", files.out_rel_dir
+        # Nor to this one.
+        for name, out in zip(files.names, files.outs):
+            index += 1
+            words[here] = index
+            try:
+                process(
+                    task,
+                    input=FileTriplet(folder + name, rel_dir, name),
+                    output=FileTriplet(staging + out, out_rel_dir, out),
+                )
+                if touched(0):
+                    stager.commit_file(out)
+            except BaseException as error:
+                stager.abort()
+                work.fail(index, files.item(name, out), error)
+        work.index = index
+
+
+class _Work:
+    """What became of a chunk's items so far."""
+
+    def __init__(self, heartbeat: Heartbeat, slot: int, chunk: int, count: int) -> None:
+        self.words, self.page = heartbeat.words, heartbeat.page
+        # `index` is the item that was worked on last, and `here` where the heartbeat's page wants to know of it.
+        self.index, self.here = -1, heartbeat.begin(slot, chunk, count)
+        self.outcomes = heartbeat.outcomes(slot)
+        self.count = count
+        self.skipped: list[int] = []
+        self.failed: list[tuple[int, Any, Any]] = []
+
+    def skip(self, index: int) -> None:
+        self.skipped.append(index)
+        self.page[self.outcomes + index] = SKIPPED
+
+    def fail(self, index: int, item: Any, error: BaseException) -> None:
+        self.failed.append((index, item, failures.of_exception(error)))
+        self.page[self.outcomes + index] = FAILED
+
+    def finish(self) -> None:
+        if self.index + 1 != self.count:
+            raise ValueError(f"the host sent a chunk of {self.index + 1} items and said that there are {self.count}")
+        self.words[self.here] = self.count
+
+
+def _size(part: Any) -> int:
+    """How many items a chunk takes of a block."""
+    left: int = part.block.count - part.skip
+    return min(part.take, left) if part.take else left
 
 
 def _ranges(positions: list[int]) -> Iterable[tuple[int, int]]:

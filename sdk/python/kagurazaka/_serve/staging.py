@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Any
+from typing import Any, Callable
 
 from ..template.io import FileTriplet
 from .items import is_output
@@ -21,6 +21,8 @@ class Stager:
         self._target = ""
         self._last_names: Any = ()
         self._watch = watch(self.folder)
+        # touched(0): whether there may be something to commit.
+        self.touched: Callable[[float], Any] = _always if self._watch is None else self._watch.touched
 
     def can_take(self, outputs: dict[str, Any]) -> bool:
         """Whether these outputs can be written aside: all are files in one folder, or in the folder `output`."""
@@ -78,8 +80,21 @@ class Stager:
 
     def commit(self) -> None:
         """Rename what was written into place; what a finish check looks at goes last."""
-        if self._watch is not None and not self._watch.touched():
-            return
+        if self.touched(0):
+            self._commit()
+
+    def into(self, folder: str) -> None:
+        """What is written from now on belongs into this folder; commit_file says so for one item after the other."""
+        self._target = folder
+
+    def commit_file(self, name: str) -> None:
+        """Commit what touched(0) told of, for an item whose output has this name."""
+        self._last_names = (name,)
+        self._commit()
+
+    def _commit(self) -> None:
+        if self._watch is not None:
+            self._watch.clear()
         names = os.listdir(self.folder)
         if not names:
             return
@@ -126,6 +141,9 @@ class Stager:
                 os.unlink(entry.path)
 
 
+def _always(timeout: float) -> bool:
+    return True
+
+
 def _inside(path: str, folder: str) -> bool:
     return path.startswith(folder + "/")
-

@@ -1,0 +1,123 @@
+"""Items that are files: the host writes those of a folder down one like the other, so they are read a folder at a time,
+without a JSON parser."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any, Iterator, Optional
+
+from .._proto import plugin_pb2 as pb
+from ..template.io import FileTriplet, OutputByApendingExt, OutputByReplacingExt
+from . import items as wire
+from .opened import OpenedTask
+
+# A folder with fewer items than this is not worth finding out how its lines are made.
+_FEW = 4
+
+
+class Files:
+    """Items {"input": …, "output": …} whose inputs lie in one folder and whose outputs lie in one folder."""
+
+    def __init__(self, folder: str, rel_dir: str, out_folder: str, out_rel_dir: str, names: list[str], outs: list[str]) -> None:
+        # Folders end with a slash.
+        self.folder, self.rel_dir, self.names = folder, rel_dir, names
+        self.out_folder, self.out_rel_dir, self.outs = out_folder, out_rel_dir, outs
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(self.item, self.names, self.outs)
+
+    def item(self, name: str, out: str) -> dict[str, Any]:
+        """The item of an input and an output with these names."""
+        return {
+            "input": FileTriplet(self.folder + name, self.rel_dir, name),
+            "output": FileTriplet(self.out_folder + out, self.out_rel_dir, out),
+        }
+
+
+class Reader:
+    """Reads a task's blocks."""
+
+    def __init__(self, opened: OpenedTask) -> None:
+        self.with_input = opened.input_is_triplet
+        mode: Any = opened.template.output_mode if opened.native and opened.template is not None and self.with_input else None
+        self.stems = type(mode) is OutputByReplacingExt
+        # Whether the host writes lines that are worth a look.
+        self.regular = (self.stems or type(mode) is OutputByApendingExt) and type(mode.ext) is str
+        self.ext: str = mode.ext if self.regular else ""
+
+    def read(self, part: Any) -> list[Any]:
+        """The items of a chunk's part that is a block: Files, and lists of items, in their order."""
+        if part.block.encoding != pb.ENCODING_JSON_LINES:
+            return [wire.decode_part(part)]
+        payload = wire.lines_of_part(part)
+        # What needs no escape stands there as it is.
+        if not self.regular or b"\\" in payload or not payload:
+            return [self._parsed(payload)]
+        lines = payload.decode().split("\n")
+        read: list[Any] = []
+        at = 0
+        while at < len(lines):
+            files = self._files(lines, at)
+            if files is not None:
+                read.append(files)
+                at += len(files)
+            if files is None or len(files) < _FEW:
+                if at < len(lines):
+                    read.append(self._parsed("\n".join(lines[at:]).encode()))
+                break
+        return read
+
+    def _parsed(self, payload: bytes) -> list[Any]:
+        items = wire.decode_lines(payload)
+        with_input = self.with_input
+        for item in items:
+            if with_input or "output" in item:
+                wire.restore_triplets(item, with_input)
+        return items
+
+    def _files(self, lines: list[str], at: int) -> Optional[Files]:
+        """The items from line `at` on that are made like it; None if that one is made in a way of its own."""
+        words = lines[at].split('"')
+        if len(words) != 29:
+            return None
+        path, rel_dir, name, out_path, out_rel_dir, out = words[5], words[9], words[13], words[19], words[23], words[27]
+        folder, out_folder = path[: len(path) - len(name)], out_path[: len(out_path) - len(out)]
+        if not folder.endswith("/") or not out_folder.endswith("/"):
+            return None
+        # A line is a + name + b + name + c + stem + d + stem + e, which each line is compared with: a line that reads
+        # so means these values and no others, since no text in it has a quote or an escape.
+        ext = self.ext
+        a = '{"input":{"path":"' + folder
+        b = f'","rel_dir":"{rel_dir}","file_name":"'
+        c = '"},"output":{"path":"' + out_folder
+        d = f'{ext}","rel_dir":"{out_rel_dir}","file_name":"'
+        e = ext + '"}}'
+        begin, fixed = len(a), len(a + b + c + d + e)
+        names: list[str] = []
+        append = names.append
+        if self.stems:
+            stems: list[str] = []
+            for line in islice(lines, at, None):
+                name = line[begin : line.find('"', begin)]
+                size = (len(line) - fixed - 2 * len(name)) // 2
+                stem = name[:size] if size > 0 else ""
+                if f"{a}{name}{b}{name}{c}{stem}{d}{stem}{e}" != line:
+                    break
+                append(name)
+                stems.append(stem)
+        else:
+            stems = names
+            for line in islice(lines, at, None):
+                name = line[begin : begin + (len(line) - fixed >> 2)]
+                if f"{a}{name}{b}{name}{c}{name}{d}{name}{e}" != line:
+                    break
+                append(name)
+        if not names:
+            return None
+        text = "".join(names) + "".join(stems)
+        if not all(names) or '"' in text or "/" in text:
+            return None
+        return Files(folder, rel_dir, out_folder, out_rel_dir, names, [stem + ext for stem in stems])
