@@ -1,0 +1,172 @@
+package mp
+
+import (
+	"testing"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// bites hands out a fuzzer's bytes as numbers; zeros when they are used up.
+type bites struct{ data []byte }
+
+func (b *bites) next(below int) int {
+	if len(b.data) == 0 {
+		return 0
+	}
+	n := int(b.data[0]) % below
+	b.data = b.data[1:]
+	return n
+}
+
+// wild is a number that is near to what is right, or far off.
+func (b *bites) wild(near int) int {
+	return []int{near, near - 1, near + 1, 0, -1, 1 << 31, -1 << 31, 1<<32 - 1, near}[b.next(9)]
+}
+
+// hostile is a worker that answers what it likes.
+type hostile struct {
+	*bites
+	sent []backbones.Chunk
+}
+
+func (h *hostile) answer() backbones.Result {
+	r := backbones.Result{Busy: time.Duration(h.wild(1000))}
+	count := 0
+	if n := len(h.sent); n > 0 {
+		c := h.sent[h.next(n)]
+		r.ChunkID, count = c.ID, c.Count
+	}
+	if h.next(4) == 0 {
+		r.ChunkID = uint64(h.wild(int(r.ChunkID)))
+	}
+	r.Count = count
+	if h.next(4) == 0 {
+		r.Count = h.wild(count)
+	}
+	for range h.next(3) {
+		r.Skipped = append(r.Skipped, backbones.Range{First: h.wild(h.next(8)), Count: h.wild(h.next(4))})
+	}
+	for range h.next(3) {
+		r.Failures = append(r.Failures, backbones.ItemFailure{Index: h.wild(h.next(8)), Item: "shown"})
+	}
+	return r
+}
+
+// page is what a worker that writes what it likes leaves on its heartbeat page, as the host reads it.
+func (h *hostile) page() []backbones.Beat {
+	if h.next(3) == 0 {
+		return nil
+	}
+	beats := make([]backbones.Beat, backbones.MaxInFlight)
+	for slot := range beats {
+		if n := len(h.sent); n > 0 && h.next(4) > 0 {
+			beats[slot].ChunkID = h.sent[h.next(n)].ID
+		}
+		beats[slot].Index = max(h.wild(h.next(12)), 0) % (backbones.MaxChunkItems + 1)
+		beats[slot].Outcomes = make([]byte, beats[slot].Index)
+		for i := range min(beats[slot].Index, 12) {
+			beats[slot].Outcomes[i] = byte(h.next(3))
+		}
+	}
+	return beats
+}
+
+// FuzzAnswers lets workers answer anything, for anything, in any order, and leave anything behind when they die. Every
+// item still has exactly one outcome, and none has one before it was sent.
+func FuzzAnswers(f *testing.F) {
+	for _, seed := range []string{
+		"", "\x01\x02\x03\x04\x05\x06\x07", "\x00\x03\x01\x05\x02\x00\x00\x00\x01\x01\x00\x00\x02\x03\x01", "\x02\x01\x09\x02\x0b\x00\x01\x01\x00\x03\x05\x05\x05\x05",
+		"\x01\x04\x02\x07\x00\x02\x02\x01\x00\x04\x02\x01\x01\x01\x05\x02\x01\x08\x03\x02\x01\x00\x06\x01", "\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7\xf6\xf5\xf4\xf3",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		b := &bites{data}
+		workers := 1 + b.next(3)
+		s := newScheduler(workers, []int{0, 1, 3, 8}[b.next(4)])
+		total := 0
+		for range 1 + b.next(3) {
+			block := jsonBlock(total, 1+b.next(20))
+			block.Encoding = []backbones.Encoding{backbones.JSONLines, backbones.Opaque, backbones.Indexed}[b.next(3)]
+			if block.Encoding == backbones.Indexed {
+				block.Payload = nil
+			}
+			total += block.Count
+			s.add(block)
+		}
+		s.ended = true
+		sent := make([]bool, total)
+		outcomes := make([]int, total)
+		conclude := func(number uint64, count int) {
+			for i := number; i < number+uint64(count); i++ {
+				if i >= uint64(total) || !sent[i] {
+					t.Fatalf("item %d has an outcome and was not sent", i)
+				}
+				if outcomes[i]++; outcomes[i] > 1 {
+					t.Fatalf("item %d has two outcomes", i)
+				}
+			}
+		}
+		take := func(out backbones.Outcomes) {
+			for _, span := range append(out.Done, out.Skipped...) {
+				conclude(span.First, span.Count)
+			}
+			for _, failed := range out.Failed {
+				conclude(failed.Number, 1)
+			}
+		}
+		alive := map[int]*hostile{}
+		for steps := 0; !s.finished(); steps++ {
+			if steps > 100*total+len(data) {
+				t.Fatalf("it does not come to an end: %d wait, %d chunks are in flight", s.pending(), s.inFlight())
+			}
+			for w := range workers {
+				if alive[w] == nil {
+					alive[w] = &hostile{bites: b}
+					s.opened(w)
+				}
+				for {
+					c, ok := s.next(w)
+					if !ok {
+						break
+					}
+					for _, span := range spans(nil, c.Parts, 0, c.Count) {
+						for i := range span.Count {
+							sent[span.First+uint64(i)] = true
+						}
+					}
+					alive[w].sent = append(alive[w].sent, c)
+				}
+			}
+			who := b.next(workers)
+			if len(b.data) == 0 {
+				who = steps % workers
+			}
+			h := alive[who]
+			dies := len(b.data) > 0 && b.next(5) == 0
+			if !dies {
+				r := h.answer()
+				if len(b.data) == 0 && len(h.sent) > 0 {
+					r = backbones.Result{ChunkID: h.sent[0].ID, Count: h.sent[0].Count}
+				}
+				out, err := s.answered(who, r)
+				take(out)
+				// A worker that breaks the protocol is ended.
+				if dies = err != nil; !dies {
+					h.sent = h.sent[1:]
+				}
+			}
+			if dies {
+				out, _ := s.died(who, h.page(), backbones.Exit{Code: 1})
+				take(out)
+				delete(alive, who)
+			}
+		}
+		for i, n := range outcomes {
+			if n != 1 {
+				t.Errorf("item %d has %d outcomes", i, n)
+			}
+		}
+	})
+}
