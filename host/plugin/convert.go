@@ -3,7 +3,9 @@ package plugin
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/template"
@@ -90,7 +92,10 @@ func fromJSON(text string) (any, error) {
 	d.UseNumber()
 	var v any
 	if err := d.Decode(&v); err != nil {
-		return nil, fmt.Errorf("%q is not JSON: %w", text, err)
+		return nil, fmt.Errorf("%q is not JSON: %w", clip(text), err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%q is not JSON: more follows behind the value", clip(text))
 	}
 	return v, nil
 }

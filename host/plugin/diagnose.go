@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -113,7 +114,7 @@ func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, e
 	fields := strings.Split(said, "|")
 	switch {
 	case printed && len(fields) >= 4 && fields[0] == "1" && fields[1] != fmt.Sprint(protocolVersion):
-		e.What = fmt.Sprintf("speaks version %s of the plugin protocol and this host speaks version %d", fields[1], protocolVersion)
+		e.What = fmt.Sprintf("speaks version %s of the plugin protocol and this host speaks version %d", harmless(fields[1]), protocolVersion)
 		e.Hints = []string{"build it against the SDK of this host's version, or use a host of its version"}
 	case printed && len(fields) >= 5 && fields[4] != "grpc":
 		e.What = fmt.Sprintf("speaks %q where gRPC was expected", fields[4])
@@ -134,6 +135,9 @@ func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, e
 	}
 	return e
 }
+
+// harmless is a plugin's text without what a terminal would obey.
+func harmless(s string) string { return strings.Trim(strconv.Quote(clip(s)), `"`) }
 
 func clip(s string) string {
 	if len(s) > 120 {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
 	"sync/atomic"
 	"unsafe"
 
@@ -55,11 +56,12 @@ func (h *heartbeat) beats() []backbones.Beat {
 		at := heartbeatSlot * (slot + 1)
 		index := int(min(h.load(at+8), backbones.MaxChunkItems))
 		from := heartbeatHeader + slot*backbones.MaxChunkItems
-		beats[slot] = backbones.Beat{
-			ChunkID:  h.load(at),
-			Index:    index,
-			Outcomes: append([]byte(nil), h.mem[from:from+index]...),
+		outcomes := append([]byte(nil), h.mem[from:from+index]...)
+		// From a byte on that is no outcome the page tells nothing: what it says of later items is not believed either.
+		if wrong := slices.IndexFunc(outcomes, func(o byte) bool { return o > backbones.OutcomeSkipped }); wrong >= 0 {
+			index, outcomes = wrong, outcomes[:wrong]
 		}
+		beats[slot] = backbones.Beat{ChunkID: h.load(at), Index: index, Outcomes: outcomes}
 	}
 	return beats
 }

@@ -28,6 +28,8 @@ type Lister struct {
 	total   atomic.Int64
 	yielded atomic.Int64
 	ended   bool
+	// acceptIndexed says that a number of items will do for an answer.
+	acceptIndexed bool
 }
 
 // StartLister starts a process that lists the items of a task, with the user's stdin.
@@ -56,7 +58,7 @@ func (p *Process) list(task string, indexed bool, warn func(string)) (*Lister, e
 		cancel()
 		return nil, err
 	}
-	l := &Lister{proc: p, task: task, warn: warn, stream: stream, cancel: cancel}
+	l := &Lister{proc: p, task: task, warn: warn, stream: stream, cancel: cancel, acceptIndexed: indexed}
 	l.total.Store(-1)
 	return l, nil
 }
@@ -85,9 +87,15 @@ func (l *Lister) Next(ctx context.Context) (backbones.Block, error) {
 			if err != nil {
 				return backbones.Block{}, fmt.Errorf("%s: %w", call, err)
 			}
+			if b.Count == 0 {
+				continue
+			}
 			b.First = uint64(l.yielded.Add(int64(b.Count))) - uint64(b.Count)
 			return b, nil
 		case *pb.ListResponse_Indexed:
+			if err := l.indexed(m.Indexed); err != nil {
+				return backbones.Block{}, fmt.Errorf("%s: %w", call, err)
+			}
 			l.ended = true
 			l.yielded.Store(int64(m.Indexed))
 			l.total.Store(int64(m.Indexed))
@@ -96,13 +104,29 @@ func (l *Lister) Next(ctx context.Context) (backbones.Block, error) {
 			}
 			return backbones.Block{Encoding: backbones.Indexed, Count: int(m.Indexed)}, nil
 		case *pb.ListResponse_Total:
-			l.total.Store(int64(m.Total))
+			l.total.Store(int64(min(m.Total, mostIndexed)))
 		case *pb.ListResponse_Warning:
 			l.warn(m.Warning)
 		case *pb.ListResponse_Error:
 			return backbones.Block{}, taskError(call, m.Error)
 		}
 	}
+}
+
+// mostIndexed is more items than any list has, and a number that everything can reckon with.
+const mostIndexed = 1 << 48
+
+// indexed says what is wrong with an answer that is a number of items alone.
+func (l *Lister) indexed(n uint64) error {
+	switch {
+	case !l.acceptIndexed:
+		return errors.New("the plugin answered with a number of items, where the items themselves were asked for")
+	case l.yielded.Load() > 0:
+		return errors.New("the plugin answered with a number of items after it had sent items")
+	case n > mostIndexed:
+		return fmt.Errorf("the plugin says that it has %d items, which cannot be", n)
+	}
+	return nil
 }
 
 // Total is how many items there are in all, once the lister has said so.
@@ -132,6 +156,10 @@ func fromBlock(b *pb.Block) (backbones.Block, error) {
 		}
 	case pb.Encoding_ENCODING_OPAQUE:
 		out.Encoding = backbones.Opaque
+		// Nobody but the plugin can count what is in it.
+		if out.Count > listItems {
+			return out, fmt.Errorf("the plugin sent a block of %d items, where %d were asked for at most", out.Count, listItems)
+		}
 	default:
 		return out, fmt.Errorf("the plugin sent items in an encoding (%d) that this host does not know", b.GetEncoding())
 	}

@@ -137,6 +137,7 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 	cmd := exec.Command(command.Path, command.Args...)
 	image.use(cmd)
 	p.runner = newRunner(cmd, command.Name, stdin, newStderrLog(opts.Log))
+	p.runner.mtls = opts.MTLS
 	// go-plugin's own lines (a process started, exited) interest only who debugs the host.
 	internal := hclog.NewNullLogger()
 	if opts.Log.IsTrace() {

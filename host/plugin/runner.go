@@ -29,6 +29,8 @@ type runner struct {
 	// stdin is given to the process; nil: an empty one.
 	stdin *os.File
 	log   *stderrLog
+	// mtls says that the plugin was asked for a certificate.
+	mtls bool
 
 	firstLine  *io.PipeReader
 	lineWriter *io.PipeWriter
@@ -120,12 +122,21 @@ func (r *runner) drainStdout(stdout *os.File) {
 	r.handshake, r.said = strings.TrimSpace(string(line)), len(line) > 0
 	r.mu.Unlock()
 	if len(line) > 0 {
-		_, _ = r.lineWriter.Write(append(bytes.TrimSpace(line), '\n'))
+		_, _ = r.lineWriter.Write(append(r.forGoPlugin(bytes.TrimSpace(line)), '\n'))
 	}
 	_ = r.lineWriter.Close()
 	if err == nil || errors.Is(err, bufio.ErrBufferFull) {
 		r.log.drain(in)
 	}
+}
+
+// forGoPlugin leaves out a certificate that was not asked for: go-plugin would put it where it keeps none, and panic.
+func (r *runner) forGoPlugin(line []byte) []byte {
+	fields := bytes.Split(line, []byte{'|'})
+	if r.mtls || len(fields) <= certificateField {
+		return line
+	}
+	return bytes.Join(fields[:certificateField], []byte{'|'})
 }
 
 // drainTime is how long the pipes of an ended process are read on: a process that left the group may hold them open.
@@ -206,7 +217,12 @@ func (r *runner) ID() string {
 
 func (r *runner) Diagnose(context.Context) string { return "" }
 
+// PluginToHost is where the plugin is reached. Only a unix socket is private; for other networks a hostile plugin could
+// also have the host look up names and connect to what it likes.
 func (r *runner) PluginToHost(network, address string) (string, string, error) {
+	if network != "unix" {
+		return "", "", fmt.Errorf("it offers the network %.40q, and this host connects to unix sockets alone", network)
+	}
 	return network, address, nil
 }
 

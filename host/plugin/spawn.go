@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"path/filepath"
 	"sync"
@@ -184,6 +185,10 @@ func (n *Nursery) receive() {
 		}
 		switch m := resp.GetMessage().(type) {
 		case *pb.SpawnResponse_Started:
+			if err := n.ours(m.Started.GetPid()); err != nil {
+				n.end(err)
+				return
+			}
 			s := &spawned{
 				pid: int(m.Started.GetPid()), socket: m.Started.GetSocket(), exited: make(chan struct{}), log: n.proc.runner.log,
 			}
@@ -215,6 +220,21 @@ func (n *Nursery) receive() {
 	}
 }
 
+var errNotItsWorker = errors.New("the plugin called a process its worker that is not")
+
+// ours checks a worker's number before anything is sent to it, signals included: 0 and -1 would be this process's group
+// and all of the user's processes.
+func (n *Nursery) ours(pid int64) error {
+	if pid <= 1 || pid > math.MaxInt32 {
+		return fmt.Errorf("%w: %d is no process of its own", errNotItsWorker, pid)
+	}
+	// One that is gone already has no group any more.
+	if group, err := syscall.Getpgid(int(pid)); err == nil && group != n.proc.PID() {
+		return fmt.Errorf("%w: process %d is not in its process group", errNotItsWorker, pid)
+	}
+	return nil
+}
+
 func (n *Nursery) answer(index uint32, resp *pb.SpawnResponse) {
 	n.mu.Lock()
 	answer := n.waiting[index]
@@ -227,9 +247,12 @@ func (n *Nursery) answer(index uint32, resp *pb.SpawnResponse) {
 
 // end is called once, when the Spawn call ended. Workers watch the lifeline of the nursery's group: they are gone, too.
 func (n *Nursery) end(cause error) {
-	if n.cancelled() {
+	switch {
+	case n.cancelled():
 		cause = errors.New("the run has ended")
-	} else {
+	case errors.Is(cause, errNotItsWorker):
+		n.proc.Kill()
+	default:
 		cause = n.proc.callError(context.Background(), "making workers", cause)
 	}
 	n.proc.Stop()
@@ -287,11 +310,14 @@ func (s *spawned) Kill() {
 		return
 	default:
 	}
-	if group, err := syscall.Getpgid(s.pid); err == nil && group == s.pid {
+	switch group, err := syscall.Getpgid(s.pid); {
+	case err != nil:
+		// It is gone.
+	case group == s.pid:
 		_ = syscall.Kill(-s.pid, syscall.SIGKILL)
-		return
+	default:
+		_ = syscall.Kill(s.pid, syscall.SIGKILL)
 	}
-	_ = syscall.Kill(s.pid, syscall.SIGKILL)
 }
 
 // Stop waits for a worker that has ended its Run call to leave, and kills it if it does not.
