@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/examples/misbehave/early"
 	"github.com/kagurazaka/kagurazaka/sdk"
@@ -39,8 +40,12 @@ func act(item int) error {
 		kept = append(kept, leak)
 		return nil
 	}
-	if early.Behaviour == "flaky" {
+	switch early.Behaviour {
+	case "flaky":
 		return flaky(item)
+	case "slow":
+		time.Sleep(time.Millisecond)
+		return nil
 	}
 	if item != target() {
 		return nil

@@ -8,7 +8,8 @@
 //	                              answers-unsent, answers-both, lie-spawn (of a worker that is not there)
 //	at an item                    error-at-item, panic-at-item, kill-self-at-item, exit-at-item, hang-at-item, stop-self,
 //	                              half-output, other-output, no-output, flood-stdout, flood-stderr, fork-children
-//	at every item                 leak; flaky fails a part of the items at their first attempts
+//	at every item                 leak; slow takes a millisecond; flaky fails a part of the items at
+//	                              their first attempts
 //
 // KAGURAZAKA_MISBEHAVE_ITEM is the number of the item, 0 by default: the field "i" of task Items, the digits in the
 // input's name of task Files. KAGURAZAKA_MISBEHAVE_STATE is a folder where flaky counts attempts. Without a behaviour both

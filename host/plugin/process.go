@@ -291,6 +291,10 @@ func waitOrKill(exited <-chan struct{}, kill func(), patience time.Duration) {
 
 // callError turns a failed call into an error for people: an ended process is named with how it ended.
 func (p *Process) callError(ctx context.Context, call string, err error) error {
+	if _, bounded := ctx.Deadline(); bounded && status.Code(err) == codes.DeadlineExceeded {
+		// The other side has the same deadline, and its word may be here first.
+		<-ctx.Done()
+	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", call, context.Cause(ctx))
 	}

@@ -1,6 +1,7 @@
 package chaostest
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,7 +16,13 @@ const root = "../../../.."
 var hostBinary, plugins string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
 	os.Exit(func() int {
+		// Most of what these tests do is to wait for something that does not come.
+		if err := flag.Set("test.parallel", "4"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		dir, err := os.MkdirTemp("", "kagurazaka-chaos-")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -1,11 +1,14 @@
 package chaostest
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/kagurazaka/kagurazaka/host/hosttest"
 )
 
 // items is how many items a run of the table has.
@@ -60,7 +63,8 @@ var calls = []row{
 	{behaviour: "close-socket-list", code: 1, texts: []string{"listing the items of Items", "its connection broke"}},
 	{behaviour: "wrong-block", code: 1, texts: []string{"listing the items of Items", "a block of 61 items that holds 60 lines"}},
 
-	{behaviour: "crash-spawn", code: 1, texts: []string{"making workers", "exited with code 7"}},
+	// The listing may notice it first.
+	{behaviour: "crash-spawn", code: 1, texts: []string{"exited with code 7"}},
 	{behaviour: "mute-spawn", flags: opened, code: 1, texts: []string{"making a worker of task Items: no answer within 400ms", "--open-timeout"}},
 	{behaviour: "stop-spawn", flags: opened, code: 1, texts: []string{"making a worker of task Items: no answer within 400ms", "--open-timeout"}},
 	{behaviour: "lie-spawn", code: 1, texts: []string{"/nowhere"}},
@@ -152,25 +156,111 @@ func TestMisbehaviourInACall(t *testing.T) {
 	}
 }
 
+// alsoPython are the rows of calls that a server of another language might fail otherwise.
+var alsoPython = map[string]bool{
+	"well": true, "exit-before-handshake": true, "wrong-version": true, "crash-describe": true, "over-limit-describe": true,
+	"mute-open": true, "crash-list": true, "close-socket-list": true, "crash-spawn": true, "crash-run": true,
+	"mute-run-term": true, "mute-run-kill": true, "answers-twice": true, "answers-unsent": true,
+}
+
+// TestMisbehaviourInACallPython has the same from a server in Python that does without the SDK.
+func TestMisbehaviourInACallPython(t *testing.T) {
+	python := needPython(t)
+	path := "PATH=" + filepath.Dir(python) + string(filepath.ListSeparator) + os.Getenv("PATH")
+	folder, err := filepath.Abs(filepath.Join(root, "examples", "misbehave", "raw"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range calls {
+		if !alsoPython[r.name()] {
+			continue
+		}
+		t.Run(r.name(), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.env = append(w.env, path)
+			w.settled(r.try(w, folder, "Items", "--count", "60"), items)
+		})
+	}
+}
+
+// TestMisbehaviourOfATaskFile is about a task file in Python, whose workers are forked from the process that has the task.
+func TestMisbehaviourOfATaskFile(t *testing.T) {
+	needPython(t)
+	file := taskFile(t)
+	calls := []row{
+		{behaviour: "exit-before-handshake", code: 1, texts: []string{"exited with code 7", "leaving before the handshake"}},
+		{behaviour: "crash-open", code: 1, texts: []string{"opening task Items", "exited with code 7"}},
+		{behaviour: "mute-open", flags: opened, code: 1, texts: []string{"opening task Items: no answer within 400ms"}},
+		{behaviour: "stop-open", signals: []syscall.Signal{kill}, code: -1},
+		{behaviour: "crash-list", code: 1, texts: []string{"listing the items of Items", "exited with code 7"}},
+		{behaviour: "mute-list", flags: []string{"--grace", "300ms"}, signals: []syscall.Signal{term}, code: 130, texts: []string{"interrupted"}},
+		{behaviour: "mute-list", signals: []syscall.Signal{kill}, code: -1},
+		{behaviour: "stop-list", signals: []syscall.Signal{kill}, code: -1},
+		{behaviour: "crash-worker", code: 1, texts: []string{"making a worker of task Items", "exited with code 7"}},
+	}
+	for _, r := range calls {
+		t.Run(r.name(), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.settled(r.try(w, file, "Items", "--count", "60"), items)
+		})
+	}
+	for _, r := range atItem {
+		// A task in Python has no panic, and what ends at once in Go does so here.
+		if r.behaviour == "panic-at-item" || len(r.signals) == 2 {
+			continue
+		}
+		t.Run(r.name(), func(t *testing.T) {
+			t.Parallel()
+			r.tryFiles(newWorld(t), file)
+		})
+	}
+}
+
+func needPython(t *testing.T) string {
+	t.Helper()
+	python := hosttest.Python(root)
+	if _, err := os.Stat(python); err != nil {
+		t.Skipf("there is no Python with grpcio: %v", err)
+	}
+	return python
+}
+
+func taskFile(t *testing.T) string {
+	t.Helper()
+	file, err := filepath.Abs(filepath.Join(root, "examples", "misbehave", "misbehave.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 func TestMisbehaviourAtAnItem(t *testing.T) {
 	for _, r := range atItem {
 		t.Run(r.name(), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.many("in", items)
-			command := []string{
-				filepath.Join(plugins, "misbehave"), "Files", "--mixin", "hard_shard_mode.input_path=in", "hard_shard_mode.output_path=out",
-			}
-			result := r.try(w, command...)
-			w.settledIn("out", result, items)
-			if result.Failed != r.failed {
-				t.Errorf("%d items failed, want %d", result.Failed, r.failed)
-			}
-			// The same command again, with a plugin that works, finishes.
-			again := w.run(nil, append([]string{"--progress", "json"}, command...)...)
-			w.want(again, 0)
-			w.settledIn("out", again, items)
-			w.noStaging("out")
+			r.tryFiles(newWorld(t), filepath.Join(plugins, "misbehave"))
 		})
 	}
+}
+
+// files is a command that works on the inputs of folder "in", with outputs in folder "out".
+func files(plugin string) []string {
+	return []string{plugin, "Files", "--mixin", "hard_shard_mode.input_path=in", "hard_shard_mode.output_path=out"}
+}
+
+// tryFiles runs a row with a task that has outputs, and then the same command with a plugin that works: it finishes.
+func (r row) tryFiles(w *world, plugin string) {
+	w.t.Helper()
+	w.many("in", items)
+	result := r.try(w, files(plugin)...)
+	w.settledIn("out", result, items)
+	if result.Failed != r.failed {
+		w.t.Errorf("%d items failed, want %d", result.Failed, r.failed)
+	}
+	again := w.run(nil, append([]string{"--progress", "json"}, files(plugin)...)...)
+	w.want(again, 0)
+	w.settledIn("out", again, items)
+	w.noStaging("out")
 }

@@ -294,7 +294,8 @@ class Nursery:
             pass  # it was told that this worker failed
         elif not child.announced:
             how = process.how_it_ended(status)
-            error = pb.Error(message=f"the worker {how} before it listened", fault=pb.FAULT_TASK)
+            # Not the task's fault as far as anybody knows: another worker may do better.
+            error = pb.Error(message=f"the worker {how} before it listened", fault=pb.FAULT_ENVIRONMENT)
             self._event(failed=pb.WorkerFailed(worker_index=child.index, error=error))
         else:
             signalled = os.WIFSIGNALED(status)
