@@ -1,0 +1,226 @@
+package ledger
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// FailedItem is a line of failed.jsonl.
+type FailedItem struct {
+	// Item is the item as JSON where Encoding is json, else its printable form as a JSON string; null: it was too long.
+	Item json.RawMessage `json:"item"`
+	// Encoding is json, opaque or indexed: only JSON items can be run again without being listed.
+	Encoding  string    `json:"encoding"`
+	Number    uint64    `json:"number"`
+	Key       HexKey    `json:"key"`
+	Kind      string    `json:"kind"`
+	Message   string    `json:"message"`
+	Traceback string    `json:"traceback,omitempty"`
+	Attempts  int       `json:"attempts"`
+	Worker    int       `json:"worker"`
+	Seconds   float64   `json:"seconds,omitempty"`
+	Log       []string  `json:"log,omitempty"`
+	Time      time.Time `json:"time"`
+	// Carried says that the item failed in the run that this one takes up, and is so far not done.
+	Carried bool `json:"carried,omitempty"`
+}
+
+// The encodings of failed items.
+const (
+	EncodingJSON    = "json"
+	EncodingOpaque  = "opaque"
+	EncodingIndexed = "indexed"
+)
+
+// HexKey is a key that is written as 16 hexadecimal digits: JSON numbers are not exact enough.
+type HexKey Key
+
+// MarshalText writes the key.
+func (k HexKey) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%016x", uint64(k)), nil }
+
+// UnmarshalText reads the key.
+func (k *HexKey) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 16, 64)
+	*k = HexKey(n)
+	return err
+}
+
+// What a line of failed.jsonl holds at most of what a plugin says. An item that is longer can be run again by being
+// listed.
+const (
+	maxItem = 1 << 20
+	maxText = 64 << 10
+	maxLog  = 100
+)
+
+func shorten(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return text[:maxText/2] + "\n… cut …\n" + text[len(text)-maxText/2:]
+}
+
+// failedOf makes the line of an item.
+func failedOf(f backbones.FailedItem, encoding string, key Key, now time.Time) FailedItem {
+	out := FailedItem{
+		Encoding: encoding, Number: f.Number, Key: HexKey(key), Kind: string(f.Failure.Kind),
+		Message: shorten(f.Failure.Message), Traceback: shorten(f.Failure.Traceback), Attempts: f.Failure.Attempts,
+		Worker: f.Failure.Worker, Seconds: f.Failure.Elapsed.Seconds(), Log: f.Failure.Log, Time: now.UTC(),
+	}
+	if n := len(out.Log); n > maxLog {
+		out.Log = out.Log[n-maxLog:]
+	}
+	switch {
+	case len(f.Item) > maxItem:
+		out.Item = json.RawMessage("null")
+	case encoding == EncodingJSON && json.Valid([]byte(f.Item)):
+		out.Item = json.RawMessage(f.Item)
+	default:
+		out.Item, _ = json.Marshal(f.Item)
+	}
+	return out
+}
+
+// Line returns the item as it is sent to workers. ok is false for one that has to be listed again.
+func (f *FailedItem) Line() (line []byte, ok bool) {
+	if f.Encoding != EncodingJSON || len(f.Item) == 0 || string(f.Item) == "null" {
+		return nil, false
+	}
+	if f.Item[0] != '"' {
+		return f.Item, true
+	}
+	var text string
+	if err := json.Unmarshal(f.Item, &text); err != nil {
+		return nil, false
+	}
+	return []byte(text), true
+}
+
+// appendLine writes the line. The item stands in it byte for byte: encoding/json would write it anew.
+func (f FailedItem) appendLine(dst []byte) []byte {
+	item := f.Item
+	f.Item = nil
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(f); err != nil {
+		// Every field is text, number or time.
+		return dst
+	}
+	dst = append(dst, `{"item":`...)
+	dst = append(dst, item...)
+	return append(dst, b.Bytes()[len(`{"item":null`):]...)
+}
+
+// maxFailedLine bounds a line when it is read: its item, its texts with all their escapes, its log.
+const maxFailedLine = 64 << 20
+
+// failedLines calls visit for each whole line of failed.jsonl. A file that is not there has none; what follows the first
+// line that is not whole does not count.
+func failedLines(dir string, visit func(*FailedItem) error) error {
+	file, err := os.Open(filepath.Join(dir, failedFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the failed items of a run: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	return readFailed(file, visit)
+}
+
+func readFailed(r io.Reader, visit func(*FailedItem) error) error {
+	in := bufio.NewScanner(r)
+	in.Buffer(make([]byte, 0, 64<<10), maxFailedLine)
+	for in.Scan() {
+		var f FailedItem
+		if err := json.Unmarshal(in.Bytes(), &f); err != nil {
+			return nil //nolint:nilerr // the writer died in the middle of this line
+		}
+		f.Item = slices.Clone(f.Item)
+		if err := visit(&f); err != nil {
+			return err
+		}
+	}
+	if err := in.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) {
+		return fmt.Errorf("reading the failed items of a run: %w", err)
+	}
+	return nil
+}
+
+// FailedItems calls visit for each item of a run that failed and is not done, in the order in which they failed, once
+// each. It reads the file twice and keeps some bytes an item.
+func FailedItems(dir string, s *State, visit func(*FailedItem) error) error {
+	// The last line about an item counts: the run may have said more than once that it failed.
+	last := map[uint64]int{}
+	var finished []Key
+	own := s.Finished()
+	carried := false
+	n := 0
+	err := failedLines(dir, func(f *FailedItem) error {
+		if !f.Carried {
+			last[f.Number] = n
+		}
+		carried = carried || f.Carried
+		n++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if carried {
+		finished = s.keysOf(union(own, s.Failed))
+	}
+	overtaken := newTable(finished)
+	n = 0
+	return failedLines(dir, func(f *FailedItem) error {
+		at := n
+		n++
+		switch {
+		case f.Carried && (s.Listed >= 0 || overtaken.take(Key(f.Key))):
+			return nil
+		case !f.Carried && (last[f.Number] != at || own.Has(f.Number)):
+			return nil
+		}
+		return visit(f)
+	})
+}
+
+// keysOf are the keys of those of a layer's items whose keys it knows.
+func (l *Layer) keysOf(set Spans) []Key {
+	var keys []Key
+	at := keyCursor{segments: l.segments}
+	for _, span := range set {
+		for n := span.First; n < end(span); n++ {
+			if s := at.find(n); s != nil {
+				keys = append(keys, s.key(n))
+			}
+		}
+	}
+	return keys
+}
+
+// Pick collects the failed items of a run, to be picked out of a listing.
+func Pick(dir string, s *State) (*Picked, error) {
+	p := &Picked{byNumber: map[uint64]Key{}}
+	var keys []Key
+	err := FailedItems(dir, s, func(f *FailedItem) error {
+		p.byNumber[f.Number] = Key(f.Key)
+		keys = append(keys, Key(f.Key))
+		return nil
+	})
+	p.byKey = newTable(keys)
+	return p, err
+}

@@ -1,0 +1,174 @@
+package ledger
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// earlierFolder is where the folder of a run keeps the runs that it held before it was resumed in place.
+const earlierFolder = "earlier"
+
+// Root is the folder of all runs: $XDG_STATE_HOME/kagurazaka/runs, or below ~/.local/state. It may not exist.
+func Root() (string, error) {
+	base := os.Getenv("XDG_STATE_HOME")
+	if base == "" || !filepath.IsAbs(base) {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("finding the folder for ledgers (set XDG_STATE_HOME or HOME, or give --run-dir): %w", err)
+		}
+		base = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(base, "kagurazaka", "runs"), nil
+}
+
+// Run is a run that was found.
+type Run struct {
+	Dir  string
+	Info *Info
+}
+
+// IsRun reports whether a folder is that of a run.
+func IsRun(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, infoFile))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// List returns the runs below root, the newest first. unread are folders whose run.json cannot be read.
+func List(root string) (runs []Run, unread []error, err error) {
+	entries, err := os.ReadDir(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("listing runs: %w", err)
+	}
+	for _, e := range slices.Backward(entries) {
+		dir := filepath.Join(root, e.Name())
+		if !IsRun(dir) {
+			continue
+		}
+		info, err := ReadInfo(dir)
+		if err != nil {
+			unread = append(unread, err)
+			continue
+		}
+		runs = append(runs, Run{dir, info})
+	}
+	slices.SortStableFunc(runs, func(a, b Run) int { return cmp.Compare(b.Info.ID, a.Info.ID) })
+	return runs, unread, nil
+}
+
+// Find returns the run that a word names: last, a folder, an id or its beginning.
+func Find(root, word string) (Run, error) {
+	if strings.ContainsRune(word, filepath.Separator) || IsRun(word) {
+		info, err := ReadInfo(word)
+		if errors.Is(err, fs.ErrNotExist) {
+			return Run{}, fmt.Errorf("%s is not the folder of a run: it has no %s", word, infoFile)
+		}
+		if err != nil {
+			return Run{}, err
+		}
+		dir, err := filepath.Abs(word)
+		return Run{dir, info}, err
+	}
+	runs, _, err := List(root)
+	if err != nil {
+		return Run{}, err
+	}
+	if word == "last" {
+		if len(runs) == 0 {
+			return Run{}, fmt.Errorf("there is no run yet in %s", root)
+		}
+		return runs[0], nil
+	}
+	var found []Run
+	for _, r := range runs {
+		if r.Info.ID == word {
+			return r, nil
+		}
+		if strings.HasPrefix(r.Info.ID, word) {
+			found = append(found, r)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return Run{}, fmt.Errorf("no run %s in %s: kagurazaka runs lists them", word, root)
+	case 1:
+		return found[0], nil
+	}
+	return Run{}, fmt.Errorf("%d runs begin with %s, %s and %s among them: give more of the id", len(found), word, found[0].Info.ID, found[1].Info.ID)
+}
+
+// MoveAside makes room in a folder for a run that takes up the one that the folder holds, which goes into a folder
+// below. It returns that folder. A move that was cut off is finished.
+func MoveAside(dir string) (string, error) {
+	info, err := ReadInfo(dir)
+	if err != nil {
+		return "", err
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return "", fmt.Errorf("resuming a run in its folder: %w", err)
+	}
+	defer func() { _ = lock.Close() }()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return "", &BusyError{dir}
+	}
+	to := filepath.Join(dir, earlierFolder, info.ID)
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return "", fmt.Errorf("resuming a run in its folder: %w", err)
+	}
+	// run.json goes last: as long as it is here, so is this run.
+	for _, name := range []string{outcomesFile, failedFile, logFile, infoFile} {
+		err := os.Rename(filepath.Join(dir, name), filepath.Join(to, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("resuming a run in its folder: %w", err)
+		}
+	}
+	return to, nil
+}
+
+// Aside returns the newest of the runs that MoveAside has put below a folder; ok is false when there is none.
+func Aside(dir string) (run Run, ok bool) {
+	runs, _, err := List(filepath.Join(dir, earlierFolder))
+	if err != nil || len(runs) == 0 {
+		return Run{}, false
+	}
+	return runs[0], true
+}
+
+// Prune removes the oldest runs below root but for keep of them. Runs that did not come to their end, or had failures,
+// are kept, and do not count. It returns the folders that it removed.
+func Prune(root string, keep int) ([]string, error) {
+	runs, _, err := List(root)
+	if err != nil {
+		return nil, err
+	}
+	var removed []string
+	for _, r := range runs {
+		if StatusOf(r.Dir, r.Info) != Done {
+			continue
+		}
+		if keep > 0 {
+			keep--
+			continue
+		}
+		// Without run.json it is no run any more, whatever happens to the rest.
+		if err := os.Remove(filepath.Join(r.Dir, infoFile)); err != nil {
+			return removed, fmt.Errorf("removing a run: %w", err)
+		}
+		if err := os.RemoveAll(r.Dir); err != nil {
+			return removed, fmt.Errorf("removing a run: %w", err)
+		}
+		removed = append(removed, r.Dir)
+	}
+	return removed, nil
+}

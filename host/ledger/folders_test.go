@@ -1,0 +1,187 @@
+package ledger
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func made(t *testing.T, dir, id string, end *End) {
+	t.Helper()
+	l, err := Create(dir, Info{ID: id}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end == nil {
+		// The host is killed.
+		close(l.stop)
+		<-l.stopped
+		if err := l.closeFiles(); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if err := l.Close(*end); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStatus(t *testing.T) {
+	root := t.TempDir()
+	for want, end := range map[Status]*End{
+		Done: {}, SomeFailed: {Exit: 3}, Failed: {Exit: 1}, Interrupted: {Exit: 130}, Died: nil,
+	} {
+		dir := filepath.Join(root, string(want))
+		made(t, dir, string(want), end)
+		info, err := ReadInfo(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := StatusOf(dir, info); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	dir := filepath.Join(root, "now")
+	l, err := Create(dir, Info{ID: "now"}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := l.Info()
+	// Two who ask at once see the same.
+	for range 2 {
+		if got := StatusOf(dir, &info); got != Running {
+			t.Errorf("%s while it runs", got)
+		}
+	}
+	var busy *BusyError
+	if _, err := Create(dir, Info{}, Options{}); !errors.As(err, &busy) {
+		t.Errorf("a folder in use: %v", err)
+	}
+	if _, err := MoveAside(dir); !errors.As(err, &busy) {
+		t.Errorf("moving a run that is under way: %v", err)
+	}
+	if err := l.Close(End{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFind(t *testing.T) {
+	root := t.TempDir()
+	if _, err := Find(root, "last"); err == nil || !strings.Contains(err.Error(), "no run yet") {
+		t.Errorf("last of none: %v", err)
+	}
+	for _, id := range []string{"20260101-000000000-aaaaaa", "20260102-000000000-aaaaaa", "20260102-000000000-bbbbbb"} {
+		made(t, filepath.Join(root, id), id, &End{})
+	}
+	if err := os.WriteFile(filepath.Join(root, "a file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ word, want, wrong string }{
+		{"last", "20260102-000000000-bbbbbb", ""},
+		{"20260101", "20260101-000000000-aaaaaa", ""},
+		{"20260102-000000000-a", "20260102-000000000-aaaaaa", ""},
+		{"20260102", "", "2 runs begin with"},
+		{"2027", "", "no run 2027"},
+		{root + "/20260101-000000000-aaaaaa", "20260101-000000000-aaaaaa", ""},
+		{root + "/20260101-000000000-aaaaaa/", "20260101-000000000-aaaaaa", ""},
+		{root, "", "is not the folder of a run"},
+	}
+	for _, tt := range tests {
+		r, err := Find(root, tt.word)
+		switch {
+		case tt.wrong != "" && (err == nil || !strings.Contains(err.Error(), tt.wrong)):
+			t.Errorf("%s: %v, want %q", tt.word, err, tt.wrong)
+		case tt.wrong == "" && (err != nil || r.Info.ID != tt.want):
+			t.Errorf("%s: %+v, %v", tt.word, r, err)
+		}
+	}
+}
+
+func TestMoveAside(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	made(t, dir, "1", nil)
+	var holds *HoldsRunError
+	if _, err := Create(dir, Info{ID: "2"}, Options{}); !errors.As(err, &holds) || holds.ID != "1" {
+		t.Fatalf("a folder that holds a run: %v", err)
+	}
+	// The first attempt is cut off after the first file.
+	if err := os.MkdirAll(filepath.Join(dir, earlierFolder, "1"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, outcomesFile), filepath.Join(dir, earlierFolder, "1", outcomesFile)); err != nil {
+		t.Fatal(err)
+	}
+	to, err := MoveAside(dir)
+	if err != nil || !IsRun(to) || IsRun(dir) {
+		t.Fatalf("%s, %v", to, err)
+	}
+	if r, ok := Aside(dir); !ok || r.Info.ID != "1" || r.Dir != to {
+		t.Errorf("what was moved: %+v, %v", r, ok)
+	}
+	if s := read(t, to); s.Listed != -1 {
+		t.Errorf("its state: %+v", s)
+	}
+	made(t, dir, "2", &End{})
+
+	other := filepath.Join(t.TempDir(), "other")
+	if err := os.MkdirAll(filepath.Join(other, "mine"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(other, Info{}, Options{}); err == nil || !strings.Contains(err.Error(), "not empty") {
+		t.Errorf("a folder with something else in it: %v", err)
+	}
+}
+
+func TestPrune(t *testing.T) {
+	root := t.TempDir()
+	for id, end := range map[string]*End{"1": {}, "2": nil, "3": {Exit: 3}, "4": {}, "5": {Exit: 130}, "6": {}} {
+		made(t, filepath.Join(root, id), id, end)
+	}
+	removed, err := Prune(root, 1)
+	if err != nil || len(removed) != 2 {
+		t.Errorf("removed %v, %v", removed, err)
+	}
+	runs, _, err := List(root)
+	var left []string
+	for _, r := range runs {
+		left = append(left, r.Info.ID)
+	}
+	if got := strings.Join(left, " "); err != nil || got != "6 5 3 2" {
+		t.Errorf("left: %s, %v", got, err)
+	}
+}
+
+func TestIDs(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.FixedZone("", 3600))
+	id, err := NewID(now)
+	if err != nil || !strings.HasPrefix(id, "20260102-020405006-") || len(id) != 25 {
+		t.Errorf("%s, %v", id, err)
+	}
+}
+
+func TestLog(t *testing.T) {
+	dir := t.TempDir()
+	var l Log
+	write := func(text string) {
+		if _, err := l.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("early\n")
+	if err := l.Open(dir); err != nil {
+		t.Fatal(err)
+	}
+	write("late\n")
+	l.size = maxLogBytes
+	write("too much\n")
+	write("too much\n")
+	l.Close()
+	write("after\n")
+	data, err := os.ReadFile(filepath.Join(dir, logFile))
+	if err != nil || string(data) != "early\nlate\nthe log is cut here: it has reached 16 MiB\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+}

@@ -1,0 +1,199 @@
+package ledger
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// infoFormat is the version of run.json and of the folder around it.
+const infoFormat = 1
+
+// Info is run.json: what was run, and how it ended.
+type Info struct {
+	Format int    `json:"format"`
+	ID     string `json:"id"`
+	// Parent is the run that this one takes up; nil: none.
+	Parent *Parent `json:"parent,omitempty"`
+	Plugin Plugin  `json:"plugin"`
+	Task   string  `json:"task"`
+	// Args are the task's arguments, Template its resolved template and Backbone the options of the execution model.
+	Args     []string        `json:"args"`
+	Template json.RawMessage `json:"template,omitempty"`
+	Backbone map[string]any  `json:"backbone,omitempty"`
+	// Command is the command line that makes the same run again; Folder the working folder.
+	Command string `json:"command"`
+	Folder  string `json:"folder"`
+	// Version is the host's.
+	Version string `json:"version"`
+	Host    string `json:"host"`
+	PID     int    `json:"pid"`
+	// Outputs says that finished items are known by their outputs: the ledger is not asked.
+	Outputs bool      `json:"outputs,omitempty"`
+	Began   time.Time `json:"began"`
+	// End is nil until the run has ended: a run whose host is gone and that has none died.
+	End *End `json:"end,omitempty"`
+}
+
+// Plugin is what was run.
+type Plugin struct {
+	Path    string `json:"path"`
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"`
+	SDK     string `json:"sdk,omitempty"`
+	// SHA256 is of the plugin's file; of several files, of the lines that sha256sum prints for them, without their names.
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// The ways in which a run takes up another.
+const (
+	Resume      = "resume"
+	RetryFailed = "retry-failed"
+)
+
+// Parent names the run that is taken up.
+type Parent struct {
+	ID  string `json:"id"`
+	Dir string `json:"dir"`
+	How string `json:"how"`
+}
+
+// Counts are a run's outcomes.
+type Counts struct {
+	Done    int64 `json:"done"`
+	Skipped int64 `json:"skipped"`
+	Failed  int64 `json:"failed"`
+	// Unlisted counts folders and files that could not be listed.
+	Unlisted int64 `json:"unlisted,omitempty"`
+}
+
+// End is how a run ended.
+type End struct {
+	Time time.Time `json:"time"`
+	Counts
+	Seconds float64 `json:"seconds"`
+	// Exit is the host's exit code, Message what it said.
+	Exit    int    `json:"exit"`
+	Message string `json:"message,omitempty"`
+	// Incomplete says why the ledger does not hold everything; empty: it does.
+	Incomplete string `json:"incomplete,omitempty"`
+}
+
+// NewID returns an id for a run: the time in UTC, to the millisecond, and six random digits, so that ids sort by time.
+func NewID(now time.Time) (string, error) {
+	random := make([]byte, 3)
+	if _, err := rand.Read(random); err != nil {
+		return "", fmt.Errorf("naming a run: %w", err)
+	}
+	t := now.UTC()
+	return fmt.Sprintf("%s%03d-%s", t.Format("20060102-150405"), t.Nanosecond()/1e6, hex.EncodeToString(random)), nil
+}
+
+// ReadInfo reads run.json of a run's folder.
+func ReadInfo(dir string) (*Info, error) {
+	path := filepath.Join(dir, infoFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading a run: %w", err)
+	}
+	var info Info
+	if err := json.Unmarshal(data, &info); err != nil {
+		return nil, fmt.Errorf("reading a run: %s: %w", path, err)
+	}
+	if info.Format > infoFormat {
+		return nil, fmt.Errorf("reading a run: %s is of a later version (format %d): a newer kagurazaka reads it", path, info.Format)
+	}
+	return &info, nil
+}
+
+func writeInfo(dir string, info *Info) error {
+	data, err := json.MarshalIndent(info, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeWhole(filepath.Join(dir, infoFile), append(data, '\n'))
+}
+
+// writeWhole replaces a file at once: whoever reads it sees the old or the new one, also after a crash.
+func writeWhole(path string, data []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	if err == nil {
+		err = file.Sync()
+	}
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Chmod(file.Name(), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(file.Name())
+		return err
+	}
+	// Some file systems cannot sync a folder; the rename itself has happened.
+	if folder, err := os.Open(filepath.Dir(path)); err == nil {
+		_ = folder.Sync()
+		_ = folder.Close()
+	}
+	return nil
+}
+
+// Status is what a run is at now.
+type Status string
+
+// The states of a run.
+const (
+	Running     Status = "running"
+	Done        Status = "done"
+	SomeFailed  Status = "some failed"
+	Failed      Status = "failed"
+	Interrupted Status = "interrupted"
+	// Died is a run whose host is gone without having said how the run ended.
+	Died Status = "died"
+	// Unknown is a run without an end on a file system that has no locks.
+	Unknown Status = "unknown"
+)
+
+// StatusOf says what a run is at.
+func StatusOf(dir string, info *Info) Status {
+	if info.End != nil {
+		switch info.End.Exit {
+		case 0:
+			return Done
+		case 3:
+			return SomeFailed
+		case 130:
+			return Interrupted
+		default:
+			return Failed
+		}
+	}
+	lock, err := os.Open(filepath.Join(dir, lockFile))
+	if err != nil {
+		return Died
+	}
+	defer func() { _ = lock.Close() }()
+	// A shared lock, so that two who ask do not take each other for the run.
+	switch err := unix.Flock(int(lock.Fd()), unix.LOCK_SH|unix.LOCK_NB); {
+	case err == nil:
+		return Died
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return Running
+	default:
+		return Unknown
+	}
+}

@@ -1,0 +1,489 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// Options say what a ledger is made for.
+type Options struct {
+	// Keys keeps a key for each item, 8 bytes, so that a later run knows it again.
+	Keys bool
+	// Earlier are what this run takes up: it is kept until the listing of this run is complete.
+	Earlier *State
+	// Broken is called once when the ledger cannot be written any more: nothing is kept from then on. It is called by a
+	// goroutine of the ledger's own.
+	Broken func(error)
+	// FlushEvery is how old an outcome may be before it is written; 0: a second.
+	FlushEvery time.Duration
+}
+
+// Ledger writes what a run does into its folder. Its methods may be called by several goroutines.
+type Ledger struct {
+	dir  string
+	lock *os.File
+	keep bool
+
+	// infoMu is apart, so that nobody waits for run.json to reach the disk.
+	infoMu sync.Mutex
+	info   Info
+
+	mu sync.Mutex
+	// out and lines are what is to be written to the record of outcomes and to failed.jsonl; pending are spans that may
+	// still be joined.
+	out     recordBuffer
+	lines   []byte
+	pending [kindFailed + 1][]backbones.Span
+	total   uint64
+	opaque  []opaqueBlock
+	seed    Key
+	coding  backbones.Encoding
+	err     error
+
+	broken   func(error)
+	outcomes *os.File
+	failed   *os.File
+	wake     chan struct{}
+	room     *sync.Cond
+	stop     chan struct{}
+	stopped  chan struct{}
+}
+
+// opaqueBlock is a block of which items are under way.
+type opaqueBlock struct {
+	first uint64
+	count int
+	left  int
+	seed  Key
+}
+
+const (
+	// flushBytes is from which size on records are written at once.
+	flushBytes = 64 << 10
+	// stallBytes is how much may wait for a disk that does not take it before the run waits, too.
+	stallBytes = 16 << 20
+	// joinAt is how many spans wait to be joined.
+	joinAt = 1 << 16
+)
+
+// Create makes the folder of a run, which must not hold another one's, and writes run.json. The folder is locked until
+// Close.
+func Create(dir string, info Info, o Options) (*Ledger, error) {
+	l, err := create(dir, info, o)
+	if err != nil {
+		return nil, fmt.Errorf("making the run's folder: %w", err)
+	}
+	return l, nil
+}
+
+func create(dir string, info Info, o Options) (*Ledger, error) {
+	lock, err := takeFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	info.Format = infoFormat
+	l := &Ledger{
+		dir: dir, lock: lock, keep: o.Keys, info: info, broken: o.Broken,
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	l.room = sync.NewCond(&l.mu)
+	if err := l.open(o.Earlier); err != nil {
+		_ = l.closeFiles()
+		return nil, err
+	}
+	if o.FlushEvery == 0 {
+		o.FlushEvery = time.Second
+	}
+	go l.write(o.FlushEvery)
+	return l, nil
+}
+
+func (l *Ledger) open(earlier *State) error {
+	var err error
+	if l.outcomes, err = os.OpenFile(filepath.Join(l.dir, outcomesFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644); err != nil {
+		return err
+	}
+	if l.failed, err = os.OpenFile(filepath.Join(l.dir, failedFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644); err != nil {
+		return err
+	}
+	l.out.bytes = append(l.out.bytes, magic...)
+	if earlier != nil && l.keep {
+		flush := func() error {
+			if len(l.out.bytes) < flushBytes {
+				return nil
+			}
+			_, err := l.outcomes.Write(l.out.bytes)
+			l.out.bytes = l.out.bytes[:0]
+			return err
+		}
+		if err := carry(earlier.merged(), &l.out, flush); err != nil {
+			return err
+		}
+	}
+	if _, err := l.outcomes.Write(l.out.bytes); err != nil {
+		return err
+	}
+	l.out.bytes = l.out.bytes[:0]
+	return writeInfo(l.dir, &l.info)
+}
+
+// Dir is the run's folder.
+func (l *Ledger) Dir() string { return l.dir }
+
+// Info returns what run.json says.
+func (l *Ledger) Info() Info {
+	l.infoMu.Lock()
+	defer l.infoMu.Unlock()
+	return l.info
+}
+
+// SetPluginHash completes run.json by the plugin's hash, which takes a moment to be made.
+func (l *Ledger) SetPluginHash(hash string) error {
+	l.infoMu.Lock()
+	defer l.infoMu.Unlock()
+	l.info.Plugin.SHA256 = hash
+	return writeInfo(l.dir, &l.info)
+}
+
+// Carry writes a failed item of an earlier run, which counts as failed until this run has an outcome for it.
+func (l *Ledger) Carry(f FailedItem) {
+	f.Carried = true
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.lines = f.appendLine(l.lines)
+		l.full()
+	}
+}
+
+// Err is why the ledger is incomplete; nil: it is whole so far.
+func (l *Ledger) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// Record keeps what became of some items.
+func (l *Ledger) Record(o backbones.Outcomes) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return
+	}
+	for _, s := range o.Done {
+		l.add(kindDone, s)
+	}
+	for _, s := range o.Skipped {
+		l.add(kindSkipped, s)
+	}
+	if len(o.Failed) > 0 {
+		now := time.Now()
+		for _, f := range o.Failed {
+			encoding, key := l.identify(f)
+			l.lines = failedOf(f, encoding, key, now).appendLine(l.lines)
+			l.add(kindFailed, backbones.Span{First: f.Number, Count: 1})
+		}
+	}
+	l.full()
+}
+
+// add joins a span to those that wait. It is called with the lock held.
+func (l *Ledger) add(k kind, s backbones.Span) {
+	l.pending[k] = appendSpan(l.pending[k], s)
+	if len(l.opaque) > 0 {
+		l.concluded(s)
+	}
+}
+
+// full wakes the writer when enough waits, and waits for it when far too much does. It is called with the lock held.
+func (l *Ledger) full() {
+	waiting := len(l.out.bytes) + len(l.lines)
+	spans := 0
+	for k := range l.pending {
+		spans += len(l.pending[k])
+	}
+	if waiting >= flushBytes || spans >= joinAt {
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+	for l.err == nil && len(l.out.bytes)+len(l.lines) > stallBytes {
+		l.room.Wait()
+	}
+}
+
+// saw keeps which items there are. keys are those of JSON items.
+func (l *Ledger) saw(b backbones.Block, keys []Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.coding = b.Encoding
+	l.total = max(l.total, b.First+uint64(b.Count))
+	if !l.keep || l.err != nil || b.Count == 0 {
+		return
+	}
+	switch b.Encoding {
+	case backbones.JSONLines:
+		l.out.keys(b.First, keys)
+	case backbones.Opaque:
+		seed := KeyOf(b.Payload)
+		l.out.seed(kindOpaque, b.First, b.Count, seed)
+		l.opaque = append(l.opaque, opaqueBlock{first: b.First, count: b.Count, left: b.Count, seed: seed})
+	default:
+		l.seed = listSeed(b.Count)
+		l.out.seed(kindIndexed, b.First, b.Count, l.seed)
+	}
+	l.full()
+}
+
+// resumed keeps which items were left out because an earlier run had done them.
+func (l *Ledger) resumed(spans []backbones.Span) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return
+	}
+	for _, s := range spans {
+		l.add(kindResumed, s)
+	}
+	l.full()
+}
+
+// listed keeps that the listing is complete.
+func (l *Ledger) listed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		l.join()
+		l.out.number(kindListed, l.total)
+	}
+}
+
+// identify tells how the host knows a failed item. It is called with the lock held.
+func (l *Ledger) identify(f backbones.FailedItem) (encoding string, key Key) {
+	switch l.coding {
+	case backbones.JSONLines:
+		return EncodingJSON, KeyOf([]byte(f.Item))
+	case backbones.Opaque:
+		if i := l.opaqueOf(f.Number); i >= 0 {
+			key = seedKey(l.opaque[i].seed, f.Number-l.opaque[i].first)
+		}
+		return EncodingOpaque, key
+	default:
+		return EncodingIndexed, seedKey(l.seed, f.Number)
+	}
+}
+
+func (l *Ledger) opaqueOf(number uint64) int {
+	i, _ := slices.BinarySearchFunc(l.opaque, number, func(b opaqueBlock, n uint64) int {
+		if b.first+uint64(b.count) <= n {
+			return -1
+		}
+		return 1
+	})
+	if i == len(l.opaque) || l.opaque[i].first > number {
+		return -1
+	}
+	return i
+}
+
+// concluded forgets opaque blocks of which nothing is under way. It is called with the lock held.
+func (l *Ledger) concluded(s backbones.Span) {
+	for n := s.First; n < end(s); {
+		i := l.opaqueOf(n)
+		if i < 0 {
+			return
+		}
+		b := &l.opaque[i]
+		to := min(end(s), b.first+uint64(b.count))
+		b.left -= int(to - n)
+		n = to
+	}
+	gone := 0
+	for gone < len(l.opaque) && l.opaque[gone].left <= 0 {
+		gone++
+	}
+	if gone > 0 {
+		l.opaque = slices.Delete(l.opaque, 0, gone)
+	}
+}
+
+// forget lets go of items of opaque blocks that were not handed on.
+func (l *Ledger) forget(spans Spans) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range spans {
+		l.concluded(s)
+	}
+}
+
+// join writes the spans that wait as records. It is called with the lock held.
+func (l *Ledger) join() {
+	for k := kindDone; k <= kindFailed; k++ {
+		if len(l.pending[k]) > 0 {
+			l.out.spans(k, normal(l.pending[k]))
+			l.pending[k] = l.pending[k][:0]
+		}
+	}
+}
+
+// write is the goroutine that writes.
+func (l *Ledger) write(every time.Duration) {
+	defer close(l.stopped)
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			l.flush()
+		case <-l.wake:
+			l.flush()
+		case <-l.stop:
+			l.flush()
+			return
+		}
+	}
+}
+
+// flush writes what waits. Only the writing goroutine calls it.
+func (l *Ledger) flush() {
+	l.mu.Lock()
+	if l.err != nil {
+		l.mu.Unlock()
+		return
+	}
+	l.join()
+	out, lines := l.out.bytes, l.lines
+	l.out.bytes, l.lines = nil, nil
+	l.mu.Unlock()
+	// Why an item failed is there before it is said that it did.
+	err := writeTo(l.failed, lines)
+	if err == nil {
+		err = writeTo(l.outcomes, out)
+	}
+	l.mu.Lock()
+	if err != nil {
+		l.err = err
+		l.pending, l.opaque = [kindFailed + 1][]backbones.Span{}, nil
+	} else if l.out.bytes == nil {
+		l.out.bytes = out[:0]
+	}
+	l.room.Broadcast()
+	l.mu.Unlock()
+	if err != nil && l.broken != nil {
+		l.broken(err)
+	}
+}
+
+func writeTo(file *os.File, data []byte) error {
+	if len(data) == 0 {
+		return nil
+	}
+	_, err := file.Write(data)
+	return err
+}
+
+// Close writes what is left and how the run ended, and lets go of the folder. The error is why the ledger is
+// incomplete. It may be called once.
+func (l *Ledger) Close(end End) error {
+	close(l.stop)
+	<-l.stopped
+	err := l.err
+	if err == nil {
+		err = errors.Join(l.failed.Sync(), l.outcomes.Sync())
+	}
+	if err != nil {
+		end.Incomplete = err.Error()
+	}
+	end.Time = end.Time.UTC()
+	l.infoMu.Lock()
+	defer l.infoMu.Unlock()
+	l.info.End = &end
+	return errors.Join(err, writeInfo(l.dir, &l.info), l.closeFiles())
+}
+
+// Abandon lets go of the folder of a run that never began, and removes it.
+func (l *Ledger) Abandon() error {
+	close(l.stop)
+	<-l.stopped
+	err := l.closeFiles()
+	for _, name := range []string{infoFile, outcomesFile, failedFile, logFile, lockFile} {
+		if rmErr := os.Remove(filepath.Join(l.dir, name)); rmErr != nil && !errors.Is(rmErr, fs.ErrNotExist) {
+			err = errors.Join(err, rmErr)
+		}
+	}
+	// The folder stays where the user had it before, with something of an earlier run in it.
+	_ = os.Remove(l.dir)
+	return err
+}
+
+func (l *Ledger) closeFiles() error {
+	var err error
+	for _, f := range []*os.File{l.outcomes, l.failed} {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}
+	// Last: whoever finds the lock free finds the rest complete.
+	_ = l.lock.Close()
+	return err
+}
+
+// BusyError is about a folder whose run is still under way.
+type BusyError struct{ Dir string }
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("%s is the folder of a run that is still under way", e.Dir)
+}
+
+// HoldsRunError is about a folder that holds another run.
+type HoldsRunError struct{ Dir, ID string }
+
+func (e *HoldsRunError) Error() string { return fmt.Sprintf("%s holds the run %s", e.Dir, e.ID) }
+
+// takeFolder makes a run's folder and locks it.
+func takeFolder(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	// Some network file systems have no locks: then a run that died cannot be told from one that is under way.
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		_ = lock.Close()
+		return nil, &BusyError{dir}
+	}
+	entries, err := os.ReadDir(dir)
+	if err == nil {
+		for _, e := range entries {
+			if e.Name() == infoFile {
+				id := "?"
+				if info, readErr := ReadInfo(dir); readErr == nil {
+					id = info.ID
+				}
+				err = &HoldsRunError{dir, id}
+				break
+			}
+			if e.Name() != lockFile && e.Name() != earlierFolder {
+				err = fmt.Errorf("%s is not empty: it holds %s", dir, e.Name())
+			}
+		}
+	}
+	if err != nil {
+		_ = lock.Close()
+		return nil, err
+	}
+	return lock, nil
+}

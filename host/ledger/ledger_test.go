@@ -1,0 +1,423 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// The vectors are those of the XXH64 specification's sanity checks.
+func TestKeys(t *testing.T) {
+	for text, want := range map[string]Key{
+		"":    0xEF46DB3751D8E999,
+		"a":   0xD24EC4F1A98C6E5B,
+		"abc": 0x44BC2CF5AD770999,
+		"Nobody inspects the spammish repetition": 0xFBCEA83C8A378BF1,
+	} {
+		if got := KeyOf([]byte(text)); got != want {
+			t.Errorf("%q: %x, want %x", text, uint64(got), uint64(want))
+		}
+	}
+}
+
+// blocks is a source of given blocks.
+type blocks []backbones.Block
+
+func (b *blocks) Next(context.Context) (backbones.Block, error) {
+	if len(*b) == 0 {
+		return backbones.Block{}, io.EOF
+	}
+	next := (*b)[0]
+	*b = (*b)[1:]
+	return next, nil
+}
+
+// jsonItems are blocks of size items of the texts.
+func jsonItems(size int, items ...string) *blocks {
+	var out blocks
+	for first := 0; first < len(items); first += size {
+		some := items[first:min(first+size, len(items))]
+		out = append(out, backbones.Block{Count: len(some), First: uint64(first), Payload: []byte(strings.Join(some, "\n"))})
+	}
+	return &out
+}
+
+func words(prefix string, n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf(`{"%s":%d}`, prefix, i)
+	}
+	return out
+}
+
+// outcome of an item in a test's run.
+type outcome int
+
+const (
+	notReached outcome = iota
+	done
+	failed
+)
+
+// play makes a run over a source, ends it as it is told, and returns which items it was given, by text.
+func play(t *testing.T, dir string, o Options, src backbones.Source, chosen Chosen, judge func(text string) outcome) []string {
+	t.Helper()
+	id, err := NewID(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Create(dir, Info{ID: id}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Earlier != nil {
+		// The tests name an earlier run's folder by its state's path.
+		for _, f := range carried[o.Earlier] {
+			l.Carry(f)
+		}
+	}
+	s := l.Source(src, chosen, func(string) { warnings[dir]++ })
+	var given []string
+	for {
+		b, err := s.Next(t.Context())
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range b.Count {
+			text := textOf(b, i)
+			number := b.First + uint64(i)
+			switch judge(text) {
+			case done:
+				l.Record(backbones.Outcomes{Done: []backbones.Span{{First: number, Count: 1}}})
+			case failed:
+				l.Record(backbones.Outcomes{Failed: []backbones.FailedItem{{Number: number, Item: text, Failure: backbones.Failure{
+					Kind: backbones.KindError, Message: "no <&> luck", Attempts: 2, Elapsed: time.Second, Log: []string{"a line"},
+				}}}})
+			default:
+				// The host dies here.
+				close(l.stop)
+				<-l.stopped
+				if err := l.closeFiles(); err != nil {
+					t.Fatal(err)
+				}
+				return append(given, text)
+			}
+			given = append(given, text)
+		}
+	}
+	if err := l.Close(End{Time: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	return given
+}
+
+var (
+	warnings = map[string]int{}
+	carried  = map[*State][]FailedItem{}
+)
+
+func textOf(b backbones.Block, i int) string {
+	switch b.Encoding {
+	case backbones.JSONLines:
+		return string(bytes.Split(b.Payload, []byte("\n"))[i])
+	case backbones.Opaque:
+		return b.Keys[i]
+	default:
+		return fmt.Sprint(b.First + uint64(i))
+	}
+}
+
+func read(t *testing.T, dir string) *State {
+	t.Helper()
+	s, err := ReadState(dir, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = FailedItems(dir, s, func(f *FailedItem) error {
+		carried[s] = append(carried[s], *f)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func allDone(string) outcome { return done }
+
+// dying is a judge that lets n items be done before the host dies.
+func dying(n int) func(string) outcome {
+	return func(string) outcome {
+		if n--; n < 0 {
+			return notReached
+		}
+		return done
+	}
+}
+
+func opaqueItems(payload string, keys ...string) *blocks {
+	return &blocks{{Encoding: backbones.Opaque, Count: len(keys), Payload: []byte(payload), Keys: keys}}
+}
+
+func indexed(n int) *blocks { return &blocks{{Encoding: backbones.Indexed, Count: n}} }
+
+func TestResume(t *testing.T) {
+	ten := words("a", 10)
+	tests := []struct {
+		name          string
+		first, second backbones.Source
+		done          int
+		want          []string
+		changed       int
+	}{
+		{"the same listing", jsonItems(4, ten...), jsonItems(3, ten...), 6, ten[6:], 0},
+		{"an item was added in front", jsonItems(4, ten...), jsonItems(4, append([]string{`{"new":1}`}, ten...)...), 6, append([]string{`{"new":1}`}, ten[6:]...), 1},
+		{"an item is gone", jsonItems(4, ten...), jsonItems(4, append([]string{ten[0]}, ten[2:]...)...), 6, ten[6:], 1},
+		{"another order", jsonItems(4, ten...), jsonItems(4, append(append([]string{}, ten[5:]...), ten[:5]...)...), 6, ten[6:], 1},
+		{"items that are the same", jsonItems(4, "{}", "{}", "{}", "{}"), jsonItems(4, `{"x":1}`, "{}", "{}", "{}", "{}", "{}"), 3, []string{`{"x":1}`, "{}", "{}"}, 1},
+		{"another listing altogether", jsonItems(4, ten...), jsonItems(4, words("b", 3)...), 6, words("b", 3), 1},
+		{"longer", jsonItems(4, ten[:5]...), jsonItems(4, ten...), 5, ten[5:], 0},
+		{"opaque", opaqueItems("pickled", "a", "b", "c", "d"), opaqueItems("pickled", "a", "b", "c", "d"), 2, []string{"c", "d"}, 0},
+		{"opaque, changed", opaqueItems("pickled", "a", "b", "c"), opaqueItems("other", "a", "b", "c"), 2, []string{"a", "b", "c"}, 1},
+		{"indexed", indexed(5), indexed(5), 3, []string{"3", "4"}, 0},
+		{"indexed, changed", indexed(5), indexed(6), 3, []string{"0", "1", "2", "3", "4", "5"}, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			root := t.TempDir()
+			one, two := filepath.Join(root, "one"), filepath.Join(root, "two")
+			if n := len(play(t, one, Options{Keys: true}, tt.first, Chosen{}, dying(tt.done))); n < tt.done {
+				t.Fatalf("the first run was given %d items", n)
+			}
+			s := read(t, one)
+			if got := s.Done.Items(); got != int64(tt.done) {
+				t.Fatalf("%d items are done, want %d", got, tt.done)
+			}
+			got := play(t, two, Options{Keys: true, Earlier: s}, tt.second, Chosen{Finished: s}, allDone)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("the second run was given: %s", diff)
+			}
+			if warnings[two] != tt.changed {
+				t.Errorf("%d warnings, want %d", warnings[two], tt.changed)
+			}
+			if s := read(t, two); s.Listed < 0 || len(s.Earlier) != 0 || s.Finished().Items() != s.Listed {
+				t.Errorf("the second run's ledger: %d listed, %d finished, %d earlier layers", s.Listed, s.Finished().Items(), len(s.Earlier))
+			}
+		})
+	}
+}
+
+// Runs that die again and again, one of them before it has listed anything, lose nothing of what any of them did.
+func TestResumeOfResumed(t *testing.T) {
+	items := words("a", 100)
+	root := t.TempDir()
+	seen := map[string]int{}
+	var earlier *State
+	for i, n := range []int{10, 0, 25, 0, 7, 1000} {
+		list := items
+		if i == 4 {
+			list = append([]string{`{"new":true}`}, items...)
+		}
+		dir := filepath.Join(root, fmt.Sprint(i))
+		judge := dying(n)
+		play(t, dir, Options{Keys: true, Earlier: earlier}, jsonItems(8, list...), Chosen{Finished: earlier}, func(text string) outcome {
+			o := judge(text)
+			if o == done {
+				seen[text]++
+			}
+			return o
+		})
+		earlier = read(t, dir)
+	}
+	for _, text := range append(items, `{"new":true}`) {
+		if text == `{"new":true}` && seen[text] == 1 {
+			continue
+		}
+		if seen[text] != 1 {
+			t.Errorf("%s was done %d times", text, seen[text])
+		}
+	}
+}
+
+// A run that dies before its source has yielded anything carries what was done before.
+func TestResumeOfRunThatNeverBegan(t *testing.T) {
+	root := t.TempDir()
+	items := words("a", 10)
+	play(t, filepath.Join(root, "1"), Options{Keys: true}, jsonItems(5, items...), Chosen{}, dying(4))
+	s := read(t, filepath.Join(root, "1"))
+	for _, dir := range []string{"2", "3"} {
+		l, err := Create(filepath.Join(root, dir), Info{ID: dir}, Options{Keys: true, Earlier: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Close(End{}); err != nil {
+			t.Fatal(err)
+		}
+		s = read(t, filepath.Join(root, dir))
+	}
+	got := play(t, filepath.Join(root, "4"), Options{Keys: true, Earlier: s}, jsonItems(5, items...), Chosen{Finished: s}, allDone)
+	if diff := cmp.Diff(items[4:], got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func failing(n int) func(string) outcome {
+	i := 0
+	return func(string) outcome {
+		if i++; i%n == 0 {
+			return failed
+		}
+		return done
+	}
+}
+
+func TestRetryFailed(t *testing.T) {
+	tests := []struct {
+		name string
+		list func() backbones.Source
+		want []string
+		// direct says that nothing has to be listed.
+		direct bool
+	}{
+		{"json", func() backbones.Source { return jsonItems(4, words("<&", 9)...) }, []string{words("<&", 9)[2], words("<&", 9)[5], words("<&", 9)[8]}, true},
+		{"opaque", func() backbones.Source { return opaqueItems("p", "a", "b", "c", "d", "e", "f") }, []string{"c", "f"}, false},
+		{"indexed", func() backbones.Source { return indexed(7) }, []string{"2", "5"}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			root := t.TempDir()
+			play(t, filepath.Join(root, "1"), Options{Keys: true}, tt.list(), Chosen{}, failing(3))
+			left := tt.want
+			// Each retry does one item and dies, or fails the rest, in turn.
+			for i := 1; len(left) > 0; i++ {
+				dir := filepath.Join(root, fmt.Sprint(i))
+				s := read(t, dir)
+				src, direct, err := NewFailedSource(dir, s)
+				if err != nil || direct != tt.direct {
+					t.Fatalf("direct %v, %v", direct, err)
+				}
+				from := tt.list()
+				chosen := Chosen{}
+				if direct {
+					from, chosen.Part = src, true
+				} else if chosen.Only, err = Pick(dir, s); err != nil {
+					t.Fatal(err)
+				}
+				n := 1
+				got := play(t, filepath.Join(root, fmt.Sprint(i+1)), Options{Keys: true, Earlier: s}, from, chosen, func(string) outcome {
+					if n--; n >= 0 {
+						return done
+					}
+					if i%2 == 0 {
+						return failed
+					}
+					return notReached
+				})
+				if direct {
+					src.Close()
+				}
+				want := left
+				if i%2 == 1 {
+					want = left[:min(2, len(left))]
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Fatalf("retry %d was given: %s", i, diff)
+				}
+				left = left[1:]
+			}
+			// What the retries did counts for a run that takes up the last of them.
+			last := filepath.Join(root, fmt.Sprint(len(tt.want)+1))
+			s := read(t, last)
+			got := play(t, filepath.Join(root, "resumed"), Options{Keys: true, Earlier: s}, tt.list(), Chosen{Finished: s}, allDone)
+			if len(got) != 0 {
+				t.Errorf("after all was done, the resumed run was given %q", got)
+			}
+		})
+	}
+}
+
+func TestFailedLines(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	long := strings.Repeat("x", maxText+10)
+	l, err := Create(dir, Info{ID: "x"}, Options{Keys: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := []string{`{"a": "<b>&\u00e9", "n":1.0}`, "not JSON", `{"bytes":"` + "\xff" + `"}`, `{"long":"` + strings.Repeat("y", maxItem) + `"}`}
+	l.saw(backbones.Block{Count: len(items)}, make([]Key, len(items)))
+	for i, item := range items {
+		l.Record(backbones.Outcomes{Failed: []backbones.FailedItem{{Number: uint64(i), Item: item, Failure: backbones.Failure{
+			Kind: backbones.KindTimeout, Message: "slow", Traceback: long, Worker: 3, Attempts: 2, Elapsed: 1500 * time.Millisecond,
+		}}}})
+	}
+	if err := l.Close(End{}); err != nil {
+		t.Fatal(err)
+	}
+	s := read(t, dir)
+	if len(carried[s]) != len(items) {
+		t.Fatalf("%d failed items", len(carried[s]))
+	}
+	for i, f := range carried[s] {
+		line, ok := f.Line()
+		if i == 3 {
+			if ok {
+				t.Error("an item that is too long is there")
+			}
+			continue
+		}
+		if !ok || string(line) != items[i] {
+			t.Errorf("%q came back as %q, %v", items[i], line, ok)
+		}
+		if Key(f.Key) != KeyOf([]byte(items[i])) || f.Seconds != 1.5 || f.Worker != 3 || f.Attempts != 2 || f.Kind != "timeout" || len(f.Traceback) > maxText+20 {
+			t.Errorf("item %d: %+v", i, f)
+		}
+	}
+	if _, direct, err := NewFailedSource(dir, s); direct || err != nil {
+		t.Errorf("an item that failed.jsonl does not hold is run again without being listed (%v)", err)
+	}
+}
+
+func TestLedgerThatCannotBeWritten(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	broken := make(chan error, 10)
+	l, err := Create(dir, Info{ID: "x"}, Options{Broken: func(err error) { broken <- err }, FlushEvery: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.outcomes.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		l.Record(backbones.Outcomes{Done: []backbones.Span{{First: uint64(i), Count: 1}}})
+		if i == 0 {
+			<-broken
+		}
+	}
+	if err := l.Close(End{Counts: Counts{Done: 3}}); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("closing: %v", err)
+	}
+	if len(broken) > 0 {
+		t.Error("it was said more than once")
+	}
+	info, err := ReadInfo(dir)
+	if err != nil || info.End == nil || info.End.Incomplete == "" || info.End.Done != 3 {
+		t.Errorf("run.json: %+v, %v", info, err)
+	}
+}

@@ -1,0 +1,284 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sync/atomic"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// Source hands on the items of another source, leaves out those that need not be done, and tells the ledger which
+// items there are. It is a backbones.Source.
+type Source struct {
+	inner  backbones.Source
+	ledger *Ledger
+	chosen Chosen
+	// warn says that the listing is not what it was; it is called once at most.
+	warn func(string)
+
+	lookups []*layerLookup
+	queue   []backbones.Block
+	ended   bool
+	warned  bool
+	numbers []backbones.Span
+	keys    []Key
+	taken   atomic.Int64
+	left    atomic.Int64
+	done    atomic.Bool
+}
+
+// Chosen says which items of a listing are to be done: the zero Chosen takes all.
+type Chosen struct {
+	// Finished leaves out what this state has as finished.
+	Finished *State
+	// Only takes these items alone; nil: all.
+	Only *Picked
+	// Part says that the source itself yields a part of the items alone, such as those that failed.
+	Part bool
+}
+
+// Picked are failed items, by number and key.
+type Picked struct {
+	byNumber map[uint64]Key
+	byKey    *table
+}
+
+// Len is how many items were picked.
+func (p *Picked) Len() int { return len(p.byNumber) }
+
+// Source returns a source that tells the ledger about the items of another. The ledger has to be made with Keys for
+// items to be known again. warn takes a message about a listing that has changed.
+func (l *Ledger) Source(inner backbones.Source, chosen Chosen, warn func(string)) *Source {
+	s := &Source{inner: inner, ledger: l, chosen: chosen, warn: warn}
+	if chosen.Finished != nil {
+		for _, layer := range chosen.Finished.merged() {
+			s.lookups = append(s.lookups, newLayerLookup(layer))
+		}
+	}
+	return s
+}
+
+// Resumed is how many items were left out so far because an earlier run had done them. Any goroutine may ask.
+func (s *Source) Resumed() int64 { return s.left.Load() }
+
+// Taken is how many items were handed on so far; all says that no more will be. Any goroutine may ask.
+func (s *Source) Taken() (n int64, all bool) {
+	all = s.done.Load()
+	return s.taken.Load(), all
+}
+
+// Next returns the next block with items to do, or io.EOF.
+func (s *Source) Next(ctx context.Context) (backbones.Block, error) {
+	for {
+		if len(s.queue) > 0 {
+			b := s.queue[0]
+			s.queue[0] = backbones.Block{}
+			s.queue = s.queue[1:]
+			s.taken.Add(int64(b.Count))
+			return b, nil
+		}
+		b, err := s.inner.Next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			s.end()
+			return backbones.Block{}, io.EOF
+		case err != nil:
+			return backbones.Block{}, err
+		}
+		s.queue = s.queue[:0]
+		s.take(b)
+	}
+}
+
+func (s *Source) end() {
+	if s.ended {
+		return
+	}
+	s.ended = true
+	s.done.Store(true)
+	if s.chosen.Only == nil && !s.chosen.Part {
+		// A run of some items alone has not replaced what it took over from the one before.
+		s.ledger.listed()
+	}
+}
+
+func (s *Source) take(b backbones.Block) {
+	if !s.ledger.keep {
+		s.ledger.saw(b, nil)
+		s.queue = append(s.queue, b)
+		return
+	}
+	switch b.Encoding {
+	case backbones.JSONLines:
+		s.lines(b)
+	case backbones.Opaque:
+		s.opaque(b)
+	default:
+		s.indexed(b)
+	}
+}
+
+// wanted is asked once for each item, in their order.
+func (s *Source) wanted(number uint64, key Key) bool {
+	if only := s.chosen.Only; only != nil {
+		return only.byKey.take(key)
+	}
+	for _, l := range s.lookups {
+		agreed := l.byKey == nil
+		finished := l.has(number, key)
+		if agreed && l.byKey != nil {
+			s.changed()
+		}
+		if finished {
+			s.numbers = appendSpan(s.numbers, backbones.Span{First: number, Count: 1})
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Source) changed() {
+	if !s.warned {
+		s.warned = true
+		s.warn("the listing is not what it was in the earlier run: items are known again by their content")
+	}
+}
+
+func (s *Source) all() bool { return s.chosen.Only == nil && len(s.lookups) == 0 }
+
+// lines cuts the lines that are to be done out of a block.
+func (s *Source) lines(b backbones.Block) {
+	s.keys = s.keys[:0]
+	rest, offset, from, count := b.Payload, 0, 0, 0
+	if b.Count == 0 {
+		return
+	}
+	all := s.all()
+	cut := func(number uint64, to int) {
+		if count > 0 {
+			s.queue = append(s.queue, backbones.Block{
+				Encoding: b.Encoding, Count: count, First: number - uint64(count), Payload: b.Payload[from:max(to-1, from)],
+			})
+		}
+		count = 0
+	}
+	number := b.First
+	for ; rest != nil; number++ {
+		line := rest
+		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+			line, rest = rest[:i], rest[i+1:]
+		} else {
+			rest = nil
+		}
+		key := KeyOf(line)
+		s.keys = append(s.keys, key)
+		if !all {
+			if s.wanted(number, key) {
+				if count == 0 {
+					from = offset
+				}
+				count++
+			} else {
+				cut(number, offset)
+			}
+		}
+		offset += len(line) + 1
+	}
+	s.ledger.saw(b, s.keys)
+	if all {
+		s.queue = append(s.queue, b)
+		return
+	}
+	cut(number, offset)
+	s.leave()
+}
+
+// opaque hands on the parts of a block that are to be done.
+func (s *Source) opaque(b backbones.Block) {
+	s.ledger.saw(b, nil)
+	if s.all() {
+		s.queue = append(s.queue, b)
+		return
+	}
+	seed := KeyOf(b.Payload)
+	var todo []backbones.Span
+	for i := range b.Count {
+		if s.wanted(b.First+uint64(i), seedKey(seed, uint64(b.Skip+i))) {
+			todo = appendSpan(todo, backbones.Span{First: uint64(i), Count: 1})
+		}
+	}
+	if s.chosen.Only != nil {
+		s.ledger.forget(Spans{{First: b.First, Count: b.Count}}.minus(shift(todo, b.First)))
+	}
+	for _, span := range todo {
+		part := b
+		part.First, part.Count, part.Skip = b.First+span.First, span.Count, b.Skip+int(span.First)
+		if len(b.Keys) == b.Count {
+			part.Keys = b.Keys[span.First:end(span)]
+		}
+		s.queue = append(s.queue, part)
+	}
+	s.leave()
+}
+
+// indexed hands on the ranges of a list that are to be done.
+func (s *Source) indexed(b backbones.Block) {
+	s.ledger.saw(b, nil)
+	whole := backbones.Span{First: b.First, Count: b.Count}
+	seed := listSeed(b.Count)
+	todo := Spans{whole}
+	if s.chosen.Only != nil {
+		todo = s.pickedOf(whole, seed)
+	}
+	for _, l := range s.lookups {
+		finished, same := l.indexed(seed)
+		if !same {
+			s.changedList()
+		}
+		todo = todo.minus(finished)
+	}
+	if s.chosen.Only == nil {
+		s.numbers = Spans{whole}.minus(todo)
+	}
+	for _, span := range todo {
+		part := b
+		part.First, part.Count = span.First, span.Count
+		s.queue = append(s.queue, part)
+	}
+	s.leave()
+}
+
+// pickedOf are the picked items of an indexed list.
+func (s *Source) pickedOf(list backbones.Span, seed Key) Spans {
+	var picked []backbones.Span
+	for number, key := range s.chosen.Only.byNumber {
+		if number >= list.First && number < end(list) && seedKey(seed, number) == key {
+			picked = append(picked, backbones.Span{First: number, Count: 1})
+		}
+	}
+	if len(picked) < s.chosen.Only.Len() {
+		s.changedList()
+	}
+	return normal(picked)
+}
+
+func (s *Source) changedList() {
+	if !s.warned {
+		s.warned = true
+		s.warn("the task's list has another number of items than in the earlier run, and the host knows them by their place in it alone: none is taken for the same")
+	}
+}
+
+// leave tells the ledger which items of a block were left out.
+func (s *Source) leave() {
+	if len(s.numbers) == 0 {
+		return
+	}
+	s.left.Add(Spans(s.numbers).Items())
+	s.ledger.resumed(slices.Clone(s.numbers))
+	s.numbers = s.numbers[:0]
+}

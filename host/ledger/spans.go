@@ -1,0 +1,129 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// Spans is a set of item numbers: disjoint, in ascending order, with a gap between any two.
+type Spans []backbones.Span
+
+// normal sorts spans and joins those that touch or overlap, in place.
+func normal(s []backbones.Span) Spans {
+	slices.SortFunc(s, func(a, b backbones.Span) int { return cmp.Compare(a.First, b.First) })
+	out := s[:0]
+	for _, span := range s {
+		if span.Count <= 0 {
+			continue
+		}
+		if k := len(out) - 1; k >= 0 && span.First <= end(out[k]) {
+			if e := end(span); e > end(out[k]) {
+				out[k].Count = int(e - out[k].First)
+			}
+			continue
+		}
+		out = append(out, span)
+	}
+	return Spans(out)
+}
+
+func end(s backbones.Span) uint64 { return s.First + uint64(s.Count) }
+
+// Items is how many numbers are in the set.
+func (s Spans) Items() int64 {
+	var n int64
+	for _, span := range s {
+		n += int64(span.Count)
+	}
+	return n
+}
+
+// Has reports whether a number is in the set.
+func (s Spans) Has(number uint64) bool {
+	i := s.after(number)
+	return i < len(s) && s[i].First <= number
+}
+
+// after is the index of the first span that ends after a number.
+func (s Spans) after(number uint64) int {
+	i, _ := slices.BinarySearchFunc(s, number, func(span backbones.Span, n uint64) int {
+		if end(span) <= n {
+			return -1
+		}
+		return 1
+	})
+	return i
+}
+
+// minus returns the set without the numbers of another.
+func (s Spans) minus(other Spans) Spans {
+	var out Spans
+	j := 0
+	for _, span := range s {
+		for j < len(other) && end(other[j]) <= span.First {
+			j++
+		}
+		from := span.First
+		for k := j; k < len(other) && other[k].First < end(span); k++ {
+			if other[k].First > from {
+				out = append(out, backbones.Span{First: from, Count: int(other[k].First - from)})
+			}
+			from = end(other[k])
+		}
+		if from < end(span) {
+			out = append(out, backbones.Span{First: from, Count: int(end(span) - from)})
+		}
+	}
+	return out
+}
+
+// within returns the part of the set that lies in a span.
+func (s Spans) within(span backbones.Span) Spans {
+	var out Spans
+	for i := s.after(span.First); i < len(s) && s[i].First < end(span); i++ {
+		from, to := max(s[i].First, span.First), min(end(s[i]), end(span))
+		out = append(out, backbones.Span{First: from, Count: int(to - from)})
+	}
+	return out
+}
+
+// union returns the numbers that are in any of the sets.
+func union(sets ...Spans) Spans {
+	return normal(slices.Concat(sets...))
+}
+
+// appendSpan adds a span to a list, joining it with the last one where it follows that.
+func appendSpan(s []backbones.Span, span backbones.Span) []backbones.Span {
+	if k := len(s) - 1; k >= 0 && end(s[k]) == span.First {
+		s[k].Count += span.Count
+		return s
+	}
+	return append(s, span)
+}
+
+// shift returns spans with all numbers raised by n.
+func shift(s []backbones.Span, n uint64) Spans {
+	out := make(Spans, len(s))
+	for i, span := range s {
+		out[i] = backbones.Span{First: span.First + n, Count: span.Count}
+	}
+	return out
+}
+
+// cursor answers Has for numbers that mostly ascend, at next to no cost.
+type cursor struct {
+	set Spans
+	at  int
+}
+
+func (c *cursor) has(number uint64) bool {
+	if c.at > 0 && number < end(c.set[c.at-1]) {
+		c.at = c.set.after(number)
+	}
+	for c.at < len(c.set) && end(c.set[c.at]) <= number {
+		c.at++
+	}
+	return c.at < len(c.set) && c.set[c.at].First <= number
+}
