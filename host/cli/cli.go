@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/progress"
 )
@@ -78,6 +79,8 @@ type app struct {
 	split   *split
 	screen  *progress.Screen
 	log     hclog.Logger
+	// kept is the log of the run's ledger; nil: there is none.
+	kept *ledger.Log
 	// summarised says that a summary was printed: what follows is no news for a program that reads JSON.
 	summarised bool
 }
@@ -112,6 +115,10 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return a.describe(ctx)
 	case "init":
 		return a.initConfig(ctx)
+	case "runs":
+		return a.runs()
+	case "show":
+		return a.show()
 	case "trust":
 		return a.trust()
 	case "completion":
@@ -154,9 +161,15 @@ func (a *app) startLog() {
 	if a.streams.ErrTerminal {
 		color = hclog.ForceColor
 	}
-	a.log = hclog.New(&hclog.LoggerOptions{
-		Name: "kagurazaka", Level: level, Output: a.screen, TimeFormat: "15:04:05.000", Color: color,
-	})
+	options := &hclog.LoggerOptions{Name: "kagurazaka", Level: level, Output: a.screen, TimeFormat: "15:04:05.000", Color: color}
+	if a.split.command != "run" || a.grammar.NoLedger {
+		a.log = hclog.New(options)
+		return
+	}
+	a.kept = &ledger.Log{}
+	both := hclog.NewInterceptLogger(options)
+	both.RegisterSink(hclog.NewSinkAdapter(&hclog.LoggerOptions{Level: hclog.Debug, Output: a.kept, TimeFormat: hclog.TimeFormat}))
+	a.log = both
 }
 
 // report tells the user why the program ends with a code other than 0.

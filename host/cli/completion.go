@@ -111,6 +111,14 @@ func (a *app) candidates(ctx context.Context, before []string, typed string) []c
 	if values := hostValues(canonical(waiting)); values != nil {
 		return values
 	}
+	switch command := a.split.command; {
+	case strings.HasPrefix(typed, "-") && (command == "show" || command == "runs"):
+		return a.hostFlagCandidates()
+	case command == "runs":
+		return nil
+	case command == "show", len(before) > 0 && optional[strings.TrimPrefix(canonical(before[len(before)-1]), "kg-")] && !strings.HasPrefix(typed, "-"):
+		return runCandidates()
+	}
 	if a.split.choosePluginExists() == "" {
 		if strings.HasPrefix(typed, "-") {
 			return a.hostFlagCandidates()

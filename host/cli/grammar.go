@@ -15,6 +15,8 @@ type grammar struct {
 	Plan       planCmd       `cmd:"" help:"Say what a run would do: how many items are to do and done, and the first of them. Takes the same flags as a run; starts no worker."`
 	Describe   describeCmd   `cmd:"" help:"Say what tasks a plugin has and what they need."`
 	Init       initCmd       `cmd:"" help:"Write a commented configuration file for a task, to be filled and given to --cfg."`
+	Runs       runsCmd       `cmd:"" help:"List the runs that were made here, the newest first."`
+	Show       showCmd       `cmd:"" help:"Print one run: what was run, what came of it, and which items failed why."`
 	Trust      trustCmd      `cmd:"" help:"Pin a plugin to its SHA-256 in plugins.lock. Starts nothing of it."`
 	Completion completionCmd `cmd:"" help:"Print a completion script for a shell."`
 }
@@ -44,6 +46,10 @@ type hostFlags struct {
 	Verbose      int           `name:"verbose" short:"v" type:"counter" help:"Log more; twice: everything."`
 	Quiet        bool          `name:"quiet" short:"q" help:"Log warnings and errors alone; hides what tasks print."`
 	KgDebug      bool          `name:"kg-debug" help:"Log everything, and show tracebacks of failed items."`
+	RunDir       string        `name:"run-dir" placeholder:"DIR" help:"Keep the run's ledger in this folder, made new; without it in a folder of its own below $XDG_STATE_HOME/kagurazaka/runs."`
+	NoLedger     bool          `name:"no-ledger" help:"Keep no ledger of the run."`
+	Resume       string        `name:"resume" placeholder:"[RUN]" help:"Leave out what an earlier run did, where neither outputs nor the task itself tell what is finished. RUN is a run's id or its beginning, last, or its folder; without it the last run of the same plugin, task, arguments and template. A RUN of another form is written --resume=RUN."`
+	RetryFailed  string        `name:"retry-failed" placeholder:"[RUN]" help:"Run the failed items of an earlier run alone. RUN as for --resume."`
 	Version      bool          `name:"version" help:"Print the version."`
 }
 
@@ -70,6 +76,17 @@ type initCmd struct {
 	Cfg    string `arg:"" optional:"" name:"cfg-file" help:"The file to write; - for stdout."`
 	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
 	Task   string `arg:"" optional:"" help:"The task's name."`
+}
+
+type runsCmd struct {
+	JSON  bool `name:"json" help:"Print JSON."`
+	Prune int  `name:"prune" default:"-1" placeholder:"N" help:"Remove the oldest runs of which all is done, but for the newest N of those. Runs that had failures or did not end stay."`
+}
+
+type showCmd struct {
+	JSON   bool   `name:"json" help:"Print one JSON object."`
+	Failed int    `name:"failed" default:"10" placeholder:"N" help:"How many failed items to show (${default}); -1: all."`
+	Run    string `arg:"" optional:"" help:"A run's id or its beginning, last, or its folder."`
 }
 
 type trustCmd struct {

@@ -20,6 +20,7 @@ import (
 // launch is where a run's items come from and how its workers are started.
 type launch struct {
 	r          *resolved
+	keep       *keep
 	options    backboneOptions
 	runtimeDir string
 	source     backbones.Source
@@ -37,8 +38,8 @@ type launch struct {
 var errNoItems = errors.New("the task lists no items: its template has no input_mode, and it has no List of its own (generate_tasks, in Python)")
 
 // launch prepares a run. No process is started for a template that the host lists by itself.
-func (r *resolved) launch(ctx context.Context, options backboneOptions, runtimeDir string) (*launch, error) {
-	l := &launch{r: r, options: options, runtimeDir: runtimeDir}
+func (r *resolved) launch(ctx context.Context, options backboneOptions, runtimeDir string, k *keep) (*launch, error) {
+	l := &launch{r: r, keep: k, options: options, runtimeDir: runtimeDir}
 	if err := l.prepare(ctx); err != nil {
 		l.close()
 		return nil, err
@@ -50,12 +51,16 @@ func (l *launch) prepare(ctx context.Context) error {
 	native := l.r.native()
 	if l.r.template != nil {
 		if layout, ok := l.r.template.Staging(); ok {
-			staging, err := run.NewStaging(filepath.Join(l.r.template.OutputRoot(), template.StagingFolder))
+			staging, err := run.NewStaging(filepath.Join(l.r.template.OutputRoot(), template.StagingFolder), l.keep.owner(), l.keep.shared)
 			if err != nil {
 				return err
 			}
 			l.staging, l.layout = staging, layout
 		}
+	}
+	if l.keep.failed != nil {
+		l.source, l.listing = l.keep.failed, retried{}
+		return nil
 	}
 	if native && l.r.template.HasInput() {
 		source, err := plan.New(ctx, l.r.template, l.planOptions())

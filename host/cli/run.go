@@ -120,20 +120,31 @@ func (r *resolved) do(ctx context.Context, options backboneOptions) error {
 		return err
 	}
 	defer remove()
-	l, err := r.launch(ctx, options, dir)
+	k, err := r.keep(began, options)
 	if err != nil {
 		return err
 	}
+	summary, err := r.drive(ctx, options, dir, began, k)
+	return k.close(summary, inputExit(taskExit(err)))
+}
+
+func (r *resolved) drive(ctx context.Context, options backboneOptions, dir string, began time.Time, k *keep) (progress.Summary, error) {
+	l, err := r.launch(ctx, options, dir, k)
+	if err != nil {
+		return progress.Summary{}, err
+	}
 	defer l.close()
+	source, listing := k.take(l.source, l.listing)
+	l.listing = listing
 	summary, err := run.Do(ctx, run.Job{
-		Source: l.source, Listing: l.listing, Backbone: l.backbone(),
-		Printer: r.printer(), Began: began, Show: l.show, MaxFailures: r.maxFailures, Command: r.commandLine(),
+		Source: source, Listing: listing, Backbone: l.backbone(), Ledger: k.recorder(),
+		Printer: r.printer(), Began: began, Show: l.show, MaxFailures: r.maxFailures, Again: k.again(),
 	})
 	r.summarised = true
 	if err == nil && summary.Done+summary.Skipped == 0 {
 		r.log.Info("there was nothing to do: the listing is empty")
 	}
-	return inputExit(taskExit(err))
+	return summary, err
 }
 
 // plainEvery is how often a run that is not watched on a terminal says how it goes.
@@ -168,7 +179,11 @@ func removeAll(dir string, log hclog.Logger) {
 
 // commandLine is how the user wrote the command, for messages.
 func (a *app) commandLine() string {
-	words := slices.Clone(a.args)
+	return lineOf(a.args)
+}
+
+func lineOf(words []string) string {
+	words = slices.Clone(words)
 	for i, w := range words {
 		words[i] = quote(w)
 	}

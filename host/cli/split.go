@@ -9,6 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/suggest"
 )
@@ -53,12 +54,25 @@ type known struct {
 	host     map[string]bool
 	backbone map[string]bool
 	commands []string
+	// isRun tells whether a word may be the value of a flag that needs none.
+	isRun func(word string) bool
+}
+
+// optional are the flags whose value may be left out: a word after one is its value only when it names a run, so that
+// the plugin may follow.
+var optional = map[string]bool{"resume": true, "retry-failed": true}
+
+var runID = regexp.MustCompile(`^\d{8}-\d{1,9}(-[0-9a-f]{0,6})?$`)
+
+// isRunWord reports whether a word names a run: it looks like an id, or is the folder of one.
+func isRunWord(word string) bool {
+	return word == "last" || runID.MatchString(word) || !strings.HasPrefix(word, "-") && ledger.IsRun(word)
 }
 
 // knownFlags reads the flags from the grammar and from the backbones' arguments. yielded are names of the host's that
 // belong to the task this time.
 func knownFlags(parser *kong.Kong, backbone []schema.Argument, yielded map[string]bool) known {
-	k := known{host: map[string]bool{}, backbone: map[string]bool{}}
+	k := known{host: map[string]bool{}, backbone: map[string]bool{}, isRun: isRunWord}
 	add := func(f *kong.Flag) {
 		takes := !f.IsBool() && !f.IsCounter()
 		k.host["kg-"+strings.TrimPrefix(f.Name, "kg-")] = takes
@@ -110,6 +124,12 @@ func splitArgs(args []string, k known, parser *kong.Kong) (*split, error) {
 			continue
 		case !takes && hasValue && value != "true" && value != "false":
 			return nil, usage("%s takes no value", strings.SplitN(text, "=", 2)[0])
+		case takes && !hasValue && isHost && optional[strings.TrimPrefix(name, "kg-")]:
+			value, hasValue = lastSame, true
+			if i+1 < len(args) && k.isRun(args[i+1]) {
+				i++
+				value = args[i]
+			}
 		case takes && !hasValue:
 			if i+1 >= len(args) {
 				return nil, usage("%s needs a value", text)

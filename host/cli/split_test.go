@@ -47,6 +47,13 @@ func TestSplit(t *testing.T) {
 		{name: "negative numbers are values", line: "./p Resize --shift -3.5 -1", plugin: "./p", task: "Resize", rest: []string{"--shift", "-3.5", "-1"}},
 		{name: "a flag that the task has itself", line: "./p Resize -v --verbose --kg-verbose", yielded: map[string]bool{"verbose": true},
 			host: []string{"--verbose"}, plugin: "./p", task: "Resize", rest: []string{"-v", "--verbose"}},
+		{name: "a resume alone", line: "--resume ./p Resize", host: []string{"--resume=last-same"}, plugin: "./p", task: "Resize"},
+		{name: "a resume of the last", line: "--resume last ./p Resize --retry-failed", host: []string{"--resume=last", "--retry-failed=last-same"}, plugin: "./p", task: "Resize"},
+		{name: "a resume of a run", line: "./p --kg-resume 20260314-150926535-8c1f0a Resize", host: []string{"--resume=20260314-150926535-8c1f0a"}, plugin: "./p", task: "Resize"},
+		{name: "a resume of a run's beginning", line: "--retry-failed 20260314-15 ./p Resize", host: []string{"--retry-failed=20260314-15"}, plugin: "./p", task: "Resize"},
+		{name: "a resume of anything", line: "--resume=./p ./p Resize --resume", yielded: nil, host: []string{"--resume=./p", "--resume=last-same"}, plugin: "./p", task: "Resize"},
+		{name: "a resume before a number", line: "./p Resize --resume 20260314", host: []string{"--resume=last-same"}, plugin: "./p", task: "Resize", rest: []string{"20260314"}},
+		{name: "a task's own resume", line: "./p Resize --resume last", yielded: map[string]bool{"resume": true}, plugin: "./p", task: "Resize", rest: []string{"--resume", "last"}},
 		{name: "very verbose", line: "-vv ./p Resize", host: []string{"--verbose", "--verbose"}, plugin: "./p", task: "Resize"},
 	}
 	for _, tt := range tests {

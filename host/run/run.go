@@ -37,8 +37,16 @@ type Job struct {
 	MaxFailures Limit
 	// Show returns the printable form of an item of which only the number is known; may be nil.
 	Show func(number uint64) string
-	// Command is the command line that starts this run again, for messages.
-	Command string
+	// Ledger keeps what becomes of the items; nil: nobody does.
+	Ledger Ledger
+	// Again is the command line that goes on where this run stopped, for messages; empty: there is none.
+	Again string
+}
+
+// Ledger keeps outcomes. It is called by one goroutine, and must not fail: a ledger that cannot keep them any more says so
+// by other means, and the run goes on.
+type Ledger interface {
+	Record(backbones.Outcomes)
 }
 
 // Do runs the job until every item has its outcome. The error carries its exit code: failed items are an error, too.
@@ -57,7 +65,7 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	summary := reporter.Finish(interrupted)
 	switch {
 	case interrupted:
-		return summary, exitcode.With(exitcode.Interrupted, fmt.Errorf("the run was interrupted; this goes on where it stopped: %s", job.Command))
+		return summary, exitcode.With(exitcode.Interrupted, job.interrupted())
 	case err != nil:
 		return summary, err
 	case summary.Failed > 0:
@@ -67,6 +75,13 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 		return summary, exitcode.With(exitcode.Partial, fmt.Errorf("%d folders or files could not be listed", summary.Unlisted))
 	}
 	return summary, nil
+}
+
+func (job Job) interrupted() error {
+	if job.Again == "" {
+		return errors.New("the run was interrupted; nothing has kept what was done, so the same command begins anew")
+	}
+	return fmt.Errorf("the run was interrupted; this goes on where it stopped: %s", job.Again)
 }
 
 func (job Job) count(r *progress.Reporter, o backbones.Outcomes) {
@@ -80,10 +95,15 @@ func (job Job) count(r *progress.Reporter, o backbones.Outcomes) {
 	r.Counters.Done.Add(int64(done))
 	r.Counters.Skipped.Add(int64(skipped))
 	r.Counters.Failed.Add(int64(len(o.Failed)))
-	for _, f := range o.Failed {
-		if f.Item == "" && job.Show != nil {
+	for i := range o.Failed {
+		if f := &o.Failed[i]; f.Item == "" && job.Show != nil {
 			f.Item = job.Show(f.Number)
 		}
+	}
+	if job.Ledger != nil {
+		job.Ledger.Record(o)
+	}
+	for _, f := range o.Failed {
 		r.Failed(progress.Failure{
 			Item: f.Item, Kind: string(f.Failure.Kind), Message: f.Failure.Message, Traceback: f.Failure.Traceback,
 			Worker: f.Failure.Worker, Attempts: f.Failure.Attempts,

@@ -3,6 +3,7 @@ package run
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +21,9 @@ import (
 type Staging struct {
 	root string
 	dir  string
+
+	owner  Owner
+	shared func(Owner)
 
 	mu   sync.Mutex
 	made bool
@@ -32,10 +37,23 @@ const lockName = ".lock"
 // newPrefix marks a folder that is about to be locked.
 const newPrefix = ".new-"
 
-// NewStaging prepares staging in root, which is a folder of that purpose below the outputs. It makes nothing yet.
-func NewStaging(root string) (*Staging, error) {
-	host, err := os.Hostname()
-	if err != nil {
+// Owner is whose a staging folder is. It stands in the file that its host keeps locked, for others to read.
+type Owner struct {
+	Host string `json:"host"`
+	PID  int    `json:"pid"`
+	// Run is the run's id; empty: it has no ledger.
+	Run   string    `json:"run,omitempty"`
+	Since time.Time `json:"since"`
+	// Shard is which part of the items the run does, as JSON; empty: all.
+	Shard string `json:"shard,omitempty"`
+}
+
+// NewStaging prepares staging in root, which is a folder of that purpose below the outputs. It makes nothing yet. shared is
+// called for each other run that is found at work on the same outputs once this one begins to write: both do work that
+// one would have done, and no output is harmed, since each is renamed into place. It may be nil.
+func NewStaging(root string, owner Owner, shared func(Owner)) (*Staging, error) {
+	host := owner.Host
+	if host == "" {
 		host = "host"
 	}
 	random := make([]byte, 4)
@@ -43,7 +61,7 @@ func NewStaging(root string) (*Staging, error) {
 		return nil, fmt.Errorf("naming a staging folder: %w", err)
 	}
 	name := strings.Join([]string{host, strconv.Itoa(os.Getpid()), hex.EncodeToString(random)}, "-")
-	return &Staging{root: root, dir: filepath.Join(root, name)}, nil
+	return &Staging{root: root, dir: filepath.Join(root, name), owner: owner, shared: shared}, nil
 }
 
 // Worker returns the staging folder of a worker, made and empty: what a worker of that index left behind when it died
@@ -82,31 +100,44 @@ func (s *Staging) make() error {
 		_ = lock.Close()
 		lock = nil
 	}
+	// Written before the folder has its name: whoever finds it can read whose it is.
+	if lock != nil {
+		if err := json.NewEncoder(lock).Encode(s.owner); err != nil {
+			_ = lock.Close()
+			return fmt.Errorf("making a staging folder: %w", err)
+		}
+	}
 	if err := os.Rename(next, s.dir); err != nil {
 		return fmt.Errorf("making a staging folder: %w", err)
 	}
 	s.lock, s.made = lock, true
-	cleanStale(s.root)
+	s.cleanStale()
 	return nil
 }
 
-// cleanStale removes what dead runs left in root.
-func cleanStale(root string) {
-	entries, err := os.ReadDir(root)
+// cleanStale removes what dead runs left in root, and tells of those that live.
+func (s *Staging) cleanStale() {
+	entries, err := os.ReadDir(s.root)
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
-		if !e.IsDir() || strings.HasPrefix(e.Name(), newPrefix) {
+		dir := filepath.Join(s.root, e.Name())
+		if !e.IsDir() || strings.HasPrefix(e.Name(), newPrefix) || dir == s.dir {
 			continue
 		}
-		dir := filepath.Join(root, e.Name())
 		lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0)
 		if err != nil {
 			continue
 		}
-		if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+		switch err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
+		case err == nil:
 			_ = os.RemoveAll(dir)
+		case errors.Is(err, unix.EWOULDBLOCK) && s.shared != nil:
+			// A file that cannot be read is of a version that wrote none: then its owner is not known.
+			var owner Owner
+			_ = json.NewDecoder(lock).Decode(&owner)
+			s.shared(owner)
 		}
 		_ = lock.Close()
 	}

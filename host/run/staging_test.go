@@ -8,7 +8,7 @@ import (
 
 func TestStagingCleansUpAfterItselfAndAfterTheDead(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "out", ".staging")
-	first, err := NewStaging(root)
+	first, err := NewStaging(root, Owner{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func TestStagingCleansUpAfterItselfAndAfterTheDead(t *testing.T) {
 	}
 
 	// Another run lets the living one alone.
-	second, err := NewStaging(root)
+	second, err := NewStaging(root, Owner{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestStagingCleansUpAfterItselfAndAfterTheDead(t *testing.T) {
 	if err := first.lock.Close(); err != nil {
 		t.Fatal(err)
 	}
-	third, err := NewStaging(root)
+	third, err := NewStaging(root, Owner{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

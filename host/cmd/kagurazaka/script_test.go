@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("CHECKOUT", root)
 			env.Setenv("PATH", filepath.Join(built, "bin")+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, ".state"))
 			env.Setenv("HOME", env.WorkDir)
 			for _, keep := range []string{"GOPATH", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY", "GOSUMDB"} {
 				out, err := exec.Command("go", "env", keep).Output()
@@ -80,7 +81,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "noorphans": noOrphans, "tmpfs": mountTmpfs, "asuser": asUser, "patch": patch,
-			"killwhen": killWhen, "count": count, "many": many, "newline": newline, "replace-checkout": replaceCheckout,
+			"killwhen": killWhen, "waitfor": waitFor, "count": count, "many": many, "newline": newline, "replace-checkout": replaceCheckout,
 		},
 	})
 }
@@ -167,8 +168,40 @@ func patch(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(f.Close())
 }
 
-// killwhen SIGNAL FILE COMMAND… sends the command a signal as soon as the file is there, and waits for its end. The exit
-// code is in $code.
+// isThere reports whether a file matches GLOB, or, for GLOB+N, one of more than N bytes.
+func isThere(glob string) bool {
+	least := int64(-1)
+	if at := strings.LastIndexByte(glob, '+'); at > 0 {
+		if n, err := strconv.ParseInt(glob[at+1:], 10, 64); err == nil {
+			glob, least = glob[:at], n
+		}
+	}
+	found, _ := filepath.Glob(glob)
+	for _, f := range found {
+		if info, err := os.Stat(f); err == nil && info.Size() > least {
+			return true
+		}
+	}
+	return false
+}
+
+// waitfor GLOB waits until a file is there; see isThere.
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.NewTimer(30 * time.Second)
+	defer deadline.Stop()
+	for !isThere(ts.MkAbs(args[0])) {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			ts.Fatalf("%s never came to be", args[0])
+		}
+	}
+}
+
+// killwhen SIGNAL FILE COMMAND… sends the command a signal as soon as the file is there (see isThere), and waits for its
+// end. The exit code is in $code.
 func killWhen(ts *testscript.TestScript, _ bool, args []string) {
 	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
 	signal, ok := signals[args[0]]
@@ -179,7 +212,7 @@ func killWhen(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	cmd := exec.Command(path, args[3:]...)
 	cmd.Dir = ts.Getenv("WORK")
-	cmd.Env = append(os.Environ(), mark+"="+ts.Getenv(mark), "XDG_CACHE_HOME="+ts.Getenv("XDG_CACHE_HOME"), "HOME="+ts.Getenv("HOME"))
+	cmd.Env = append(os.Environ(), mark+"="+ts.Getenv(mark), "XDG_CACHE_HOME="+ts.Getenv("XDG_CACHE_HOME"), "HOME="+ts.Getenv("HOME"), "XDG_STATE_HOME="+ts.Getenv("XDG_STATE_HOME"))
 	for _, k := range []string{"KAGURAZAKA_MISBEHAVE", "KAGURAZAKA_MISBEHAVE_ITEM"} {
 		cmd.Env = append(cmd.Env, k+"="+ts.Getenv(k))
 	}
@@ -191,10 +224,7 @@ func killWhen(ts *testscript.TestScript, _ bool, args []string) {
 	defer tick.Stop()
 	deadline := time.NewTimer(30 * time.Second)
 	defer deadline.Stop()
-	for {
-		if m, _ := filepath.Glob(file); len(m) > 0 {
-			break
-		}
+	for !isThere(file) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:

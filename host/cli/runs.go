@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/host/ledger"
+)
+
+// runs is `runs [--json] [--prune N]`.
+func (a *app) runs() error {
+	if len(a.split.rest) > 0 {
+		return usage("runs takes no %s; kagurazaka show RUN prints one run", a.split.rest[0].text)
+	}
+	root, err := ledger.Root()
+	if err != nil {
+		return err
+	}
+	f := &a.grammar.Runs
+	if f.Prune < -1 {
+		return usage("--prune %d: give how many runs to keep, 0 or more", f.Prune)
+	}
+	if f.Prune >= 0 {
+		removed, err := ledger.Prune(root, f.Prune)
+		if err != nil {
+			return err
+		}
+		a.log.Info("removed runs", "count", len(removed))
+	}
+	found, unread, err := ledger.List(root)
+	if err != nil {
+		return err
+	}
+	for _, err := range unread {
+		a.log.Warn("a run cannot be read", "error", err)
+	}
+	all := make([]runOutput, 0, len(found))
+	for _, r := range found {
+		out, err := runOutputOf(r)
+		if err != nil {
+			a.log.Warn("a run cannot be read", "error", err)
+		}
+		all = append(all, out)
+	}
+	if f.JSON {
+		return printJSON(a.streams.Out, all)
+	}
+	if len(all) == 0 {
+		a.log.Info("there is no run yet", "folder", root)
+		return nil
+	}
+	return runsText(a.streams.Out, all)
+}
+
+// runOutput is one run as runs and show print it.
+type runOutput struct {
+	*ledger.Info
+	Dir    string        `json:"dir"`
+	State  ledger.Status `json:"state"`
+	Counts ledger.Counts `json:"counts"`
+	// FailedItems are of show alone.
+	FailedItems []ledger.FailedItem `json:"failed_items,omitempty"`
+}
+
+// runOutputOf counts what a run that did not come to its end has done so far.
+func runOutputOf(r ledger.Run) (runOutput, error) {
+	out := runOutput{Info: r.Info, Dir: r.Dir, State: ledger.StatusOf(r.Dir, r.Info)}
+	if r.Info.End != nil {
+		out.Counts = r.Info.End.Counts
+		return out, nil
+	}
+	s, err := ledger.ReadState(r.Dir, false)
+	if err != nil {
+		return out, err
+	}
+	out.Counts = ledger.Counts{
+		Done: s.Done.Items(), Skipped: s.Skipped.Items() + s.Resumed.Items(), Failed: s.Failed.Items(),
+	}
+	return out, nil
+}
+
+// runCandidates are the newest runs, for a shell that completes.
+func runCandidates() []candidate {
+	const most = 50
+	out := []candidate{{"last", "the newest run"}}
+	root, err := ledger.Root()
+	if err != nil {
+		return out
+	}
+	runs, _, err := ledger.List(root)
+	if err != nil {
+		return out
+	}
+	for _, r := range runs[:min(len(runs), most)] {
+		out = append(out, candidate{r.Info.ID, r.Info.Plugin.Name + " " + r.Info.Task})
+	}
+	return out
+}
+
+func runsText(w io.Writer, runs []runOutput) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, err := fmt.Fprintln(t, "RUN\tBEGAN\tTASK\tDONE\tSKIPPED\tFAILED\tSTATE")
+	for _, r := range runs {
+		if err == nil {
+			_, err = fmt.Fprintf(t, "%s\t%s\t%s %s\t%d\t%d\t%d\t%s\n", r.ID, r.Began.Local().Format(time.DateTime), r.Plugin.Name, r.Task,
+				r.Counts.Done, r.Counts.Skipped, r.Counts.Failed, r.State)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return t.Flush()
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

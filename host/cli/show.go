@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/ledger"
+)
+
+// show is `show RUN [--json] [--failed N]`.
+func (a *app) show() error {
+	word := a.takeWord()
+	if word == "" {
+		return usage("which run? Give its id or the beginning of it, last, or its folder; kagurazaka runs lists them")
+	}
+	if len(a.split.rest) > 0 {
+		return usage("show takes one run; what is %s for?", a.split.rest[0].text)
+	}
+	root, err := ledger.Root()
+	if err != nil && !ledger.IsRun(word) {
+		return err
+	}
+	r, err := ledger.Find(root, word)
+	if err != nil {
+		return exitcode.With(exitcode.Usage, err)
+	}
+	out, err := runOutputOf(r)
+	if err != nil {
+		return err
+	}
+	s, err := ledger.ReadState(r.Dir, true)
+	if err != nil {
+		return err
+	}
+	most := a.grammar.Show.Failed
+	failed := 0
+	err = ledger.FailedItems(r.Dir, s, func(f *ledger.FailedItem) error {
+		failed++
+		if most < 0 || failed <= most {
+			out.FailedItems = append(out.FailedItems, *f)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if a.grammar.Show.JSON {
+		return printJSON(a.streams.Out, out)
+	}
+	p := &printer{w: a.streams.Out}
+	out.text(p, s)
+	failedText(p, out.FailedItems, failed)
+	return p.err
+}
+
+func (r runOutput) text(p *printer, s *ledger.State) {
+	p.line("run %s: %s", r.ID, r.State)
+	p.line("  task      %s of %s", r.Task, describePlugin(r.Plugin))
+	p.line("  command   %s", r.Command)
+	p.line("  in        %s", r.Folder)
+	p.line("  on        %s, process %d, kagurazaka %s", r.Host, r.PID, r.Version)
+	p.line("  began     %s", r.Began.Local().Format(time.DateTime))
+	if r.End != nil {
+		p.line("  ended     %s, exit code %d", r.End.Time.Local().Format(time.DateTime), r.End.Exit)
+	}
+	if r.Parent != nil {
+		p.line("  takes up  %s (--%s)", r.Parent.ID, r.Parent.How)
+	}
+	p.line("  items     done %d, skipped %d, failed %d", r.Counts.Done, r.Counts.Skipped, r.Counts.Failed)
+	if n := s.Resumed.Items(); n > 0 {
+		p.line("            %d of those skipped were done by the run before", n)
+	}
+	p.line("  ledger    %s", r.Dir)
+	if s.Cut > 0 {
+		p.line("            its last %d bytes were not written whole and do not count", s.Cut)
+	}
+	if r.End != nil && r.End.Incomplete != "" {
+		p.line("            it is not complete: %s", r.End.Incomplete)
+	}
+	if r.End != nil && r.End.Message != "" {
+		p.line("  message   %s", strings.ReplaceAll(r.End.Message, "\n", "\n            "))
+	}
+}
+
+func describePlugin(p ledger.Plugin) string {
+	text := p.Name
+	if p.Version != "" {
+		text += " " + p.Version
+	}
+	text += " (" + p.Path
+	if p.SHA256 != "" {
+		text += ", sha256 " + p.SHA256[:min(12, len(p.SHA256))] + "…"
+	}
+	return text + ")"
+}
+
+func failedText(p *printer, items []ledger.FailedItem, all int) {
+	if all == 0 {
+		return
+	}
+	p.line("failed items:")
+	for _, f := range items {
+		item := string(f.Item)
+		var text string
+		if json.Unmarshal(f.Item, &text) == nil {
+			item = text
+		}
+		times := ""
+		if f.Attempts > 1 {
+			times = fmt.Sprintf(", %d attempts", f.Attempts)
+		}
+		p.line("  %d (%s%s) %s", f.Number, f.Kind, times, item)
+		p.line("      %s", strings.ReplaceAll(strings.TrimRight(f.Message, "\n"), "\n", "\n      "))
+	}
+	if more := all - len(items); more > 0 {
+		p.line("  … and %d more: --failed -1 shows all, and failed.jsonl in the run's folder has them with tracebacks", more)
+	}
+}

@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/ledger"
+	"github.com/kagurazaka/kagurazaka/host/problem"
+)
+
+// lastSame is the RUN of a --resume or --retry-failed without one.
+const lastSame = "last-same"
+
+// takeUp is what a run takes up of an earlier one.
+type takeUp struct {
+	run ledger.Run
+	// how is ledger.Resume or ledger.RetryFailed.
+	how   string
+	state *ledger.State
+}
+
+// checkLedgerFlags says what is wrong with the flags about ledgers, all of it.
+func (a *app) checkLedgerFlags() error {
+	f := &a.grammar.hostFlags
+	var problems problem.Errors
+	add := func(source, message, suggestion string) {
+		problems = append(problems, problem.Problem{Source: source, Message: message, Suggestion: suggestion})
+	}
+	if f.Resume != "" && f.RetryFailed != "" {
+		add("--resume", "does not go together with --retry-failed", "--resume does the failed items again, too, and those that the run never came to")
+	}
+	if f.NoLedger {
+		for _, flag := range []struct{ name, value string }{{"--run-dir", f.RunDir}, {"--resume", f.Resume}, {"--retry-failed", f.RetryFailed}} {
+			if flag.value != "" {
+				add("--no-ledger", "does not go together with "+flag.name, "leave one of them out")
+			}
+		}
+	}
+	if len(problems) > 0 {
+		return exitcode.With(exitcode.Usage, problems)
+	}
+	return nil
+}
+
+// takesUp finds the run that this one takes up; nil: it takes up none.
+func (r *resolved) takesUp(mine ledger.Info) (*takeUp, error) {
+	f := &r.grammar.hostFlags
+	word, how, flag := f.Resume, ledger.Resume, "--resume"
+	if f.RetryFailed != "" {
+		word, how, flag = f.RetryFailed, ledger.RetryFailed, "--retry-failed"
+	}
+	if word == "" {
+		return nil, nil
+	}
+	found, err := r.findRun(word, flag, mine)
+	if err != nil {
+		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("%s: %w", flag, err))
+	}
+	if found == nil {
+		r.log.Info("there is no run to take up yet: this is the first one", "folder", f.RunDir)
+		return nil, nil
+	}
+	if ledger.StatusOf(found.Dir, found.Info) == ledger.Running {
+		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("%s: the run %s is still under way (process %d on %s)", flag, found.Info.ID, found.Info.PID, found.Info.Host))
+	}
+	if found.Info.Task != mine.Task || found.Info.Plugin.Name != mine.Plugin.Name {
+		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("%s: the run %s is of another task, %s of %s", flag, found.Info.ID, found.Info.Task, found.Info.Plugin.Name))
+	}
+	for what, differs := range map[string]bool{
+		"arguments": !slices.Equal(found.Info.Args, mine.Args), "template": !sameJSON(found.Info.Template, mine.Template),
+	} {
+		if differs {
+			r.log.Warn("the run that is taken up had another "+what, "run", found.Info.ID)
+		}
+	}
+	return &takeUp{run: *found, how: how}, nil
+}
+
+// findRun finds the run that a word names; nil without an error: the folder of --run-dir holds none yet.
+func (r *resolved) findRun(word, flag string, mine ledger.Info) (*ledger.Run, error) {
+	f := &r.grammar.hostFlags
+	if word == lastSame && f.RunDir != "" {
+		if ledger.IsRun(f.RunDir) {
+			found, err := ledger.Find("", pathOf(f.RunDir))
+			return &found, err
+		}
+		if found, ok := ledger.Aside(f.RunDir); ok {
+			return &found, nil
+		}
+		return nil, nil
+	}
+	root, err := ledger.Root()
+	if err != nil && !strings.ContainsRune(word, filepath.Separator) {
+		return nil, err
+	}
+	if word != lastSame {
+		found, err := ledger.Find(root, word)
+		return &found, err
+	}
+	runs, _, err := ledger.List(root)
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range runs {
+		if same(run.Info, mine) {
+			return &run, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no earlier run of this plugin and task with these arguments and this template, started in this folder: kagurazaka runs lists all; %s=RUN takes up one of them", flag)
+}
+
+// pathOf makes sure that a folder is not taken for an id.
+func pathOf(dir string) string { return dir + string(filepath.Separator) }
+
+// same reports whether a run did what this one is to do.
+func same(other *ledger.Info, mine ledger.Info) bool {
+	return other.Plugin.Path == mine.Plugin.Path && other.Task == mine.Task && other.Folder == mine.Folder &&
+		slices.Equal(other.Args, mine.Args) && sameJSON(other.Template, mine.Template)
+}
+
+func sameJSON(a, b json.RawMessage) bool {
+	var x, y bytes.Buffer
+	if len(a) == 0 || len(b) == 0 {
+		return len(a) == len(b)
+	}
+	return json.Compact(&x, a) == nil && json.Compact(&y, b) == nil && bytes.Equal(x.Bytes(), y.Bytes())
+}
+
+// read reads what became of the items of the run that is taken up. A run whose folder this one is to use is moved aside.
+func (t *takeUp) read(runDir string) error {
+	if runDir != "" && ledger.IsRun(runDir) {
+		abs, err := filepath.Abs(runDir)
+		if err != nil {
+			return err
+		}
+		if same, err := sameFolder(abs, t.run.Dir); err != nil || same {
+			if err == nil {
+				t.run.Dir, err = ledger.MoveAside(abs)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	var err error
+	t.state, err = ledger.ReadState(t.run.Dir, true)
+	return err
+}
+
+func sameFolder(a, b string) (bool, error) {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false, err
+	}
+	y, err := os.Stat(b)
+	if err != nil {
+		return false, err
+	}
+	return os.SameFile(x, y), nil
+}
+
+// ledgerExit gives what is wrong with the folder of a ledger its exit code.
+func ledgerExit(err error) error {
+	var holds *ledger.HoldsRunError
+	var busy *ledger.BusyError
+	switch {
+	case errors.As(err, &holds):
+		return exitcode.With(exitcode.Usage, fmt.Errorf("--run-dir: %w: --resume takes it up; a new run needs another folder", holds))
+	case errors.As(err, &busy):
+		return exitcode.With(exitcode.Usage, fmt.Errorf("--run-dir: %w", busy))
+	}
+	return err
+}
