@@ -148,8 +148,7 @@ def dispatch(s: Setup) -> list[Row]:
     """No-op items: what it costs to hand an item to a worker."""
     c, two, one = Commands(s), s.count(2_000_000), s.count(1_000_000)
     noop = s.bench / "noop.py"
-    files = s.count(200_000)
-    folder = inputs.small_files(s.work, files)
+    folder = inputs.small_files(s.work, one)
     out = s.work / "out-list-only"
     out.mkdir(exist_ok=True)
     listing = ("ListOnly", "--mixin", f"hard_shard_mode.input_path={folder}", f"hard_shard_mode.output_path={out}")
@@ -173,8 +172,8 @@ def dispatch(s: Setup) -> list[Row]:
         ),
         Row(
             "list",
-            f"template task without work, {files:,} files",
-            [c.py(list_only, files, *listing), c.original(list_only, files, *listing)],
+            f"template task without work, {one:,} files",
+            [c.py(list_only, one, *listing), c.original(list_only, one, *listing)],
             [faster(ORIGINAL, OURS_PY, 20)],
         ),
     ]

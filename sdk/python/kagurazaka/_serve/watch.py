@@ -16,7 +16,7 @@ class Watch:
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        # An epoll answers in three quarters of the time of a poll, which counts the descriptors at each call.
+        # It answers in three quarters of the time of a poll, which is handed its descriptors at each call.
         epoll = select.epoll()
         epoll.register(fd, select.EPOLLIN)
         # touched(0) is true if something came into the folder since the last call of clear.
@@ -32,15 +32,15 @@ class Watch:
 
 
 def watch(folder: str) -> Optional[Watch]:
-    """Watch a folder, or None where that is not to be had (other systems, all watches of the user in use)."""
+    """Watch a folder, or None where that is not to be had (other systems, all watches or files of the user in use)."""
+    fd = -1
     try:
         libc = ctypes.CDLL(None, use_errno=True)
         fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        if fd < 0:
-            return None
-        if libc.inotify_add_watch(fd, os.fsencode(folder), _IN_CREATE | _IN_MOVED_TO) < 0:
-            os.close(fd)
-            return None
+        if fd >= 0 and libc.inotify_add_watch(fd, os.fsencode(folder), _IN_CREATE | _IN_MOVED_TO) >= 0:
+            return Watch(fd)
     except (OSError, AttributeError):
-        return None
-    return Watch(fd)
+        pass
+    if fd >= 0:
+        os.close(fd)
+    return None
