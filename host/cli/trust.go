@@ -183,10 +183,11 @@ func lockExit(err error) error {
 	return err
 }
 
-// findExit gives a plugin that is not there its exit code.
+// findExit gives a plugin that is not there, or whose plugin.yaml is wrong, its exit code.
 func findExit(err error) error {
 	var notFound *discover.NotFoundError
-	if errors.As(err, &notFound) {
+	var problems problem.Errors
+	if errors.As(err, &notFound) || errors.As(err, &problems) {
 		return exitcode.With(exitcode.Usage, err)
 	}
 	return err

@@ -10,18 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/problem"
 )
-
-// manifest is a folder's plugin.yaml.
-type manifest struct {
-	// Command starts the plugin. A first word that has a slash is taken from the folder; {dir} stands for the folder.
-	Command []string `json:"command"`
-	// Env is added to the environment; {dir} stands for the folder.
-	Env map[string]string `json:"env"`
-}
 
 const manifestName = "plugin.yaml"
 
@@ -63,12 +54,9 @@ func findFolder(arg string, opts Options) (*Plugin, error) {
 }
 
 func fromManifest(arg, dir, path string, data []byte) (*Plugin, error) {
-	var m manifest
-	if err := yaml.UnmarshalStrict(data, &m); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
-	}
-	if len(m.Command) == 0 {
-		return nil, fmt.Errorf("%s names no command: write for example `command: [./my-plugin]`", path)
+	m, problems := readManifest(path, data)
+	if err := problem.Err(problems); err != nil {
+		return nil, err
 	}
 	expand := func(s string) string { return strings.ReplaceAll(s, "{dir}", dir) }
 	words := make([]string, len(m.Command))

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -69,6 +70,8 @@ func (d *Dir) inside(output, final string) (rest string, ok bool) {
 		return "", false
 	}
 	rest, ok = strings.CutPrefix(final, strings.TrimRight(output, "/")+"/")
+	// What goes up again may lie outside, and then does not belong into the folder's staging.
+	ok = ok && !slices.Contains(strings.Split(rest, "/"), "..")
 	return strings.TrimLeft(rest, "/"), ok
 }
 

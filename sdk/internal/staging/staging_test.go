@@ -183,3 +183,15 @@ func TestOtherFileSystem(t *testing.T) {
 		t.Errorf("left in staging: %v, %v", names, err)
 	}
 }
+
+// A file that is named by way of its item's folder and lies outside of it is staged by its own name, not outside.
+func TestStagedStaysInTheFolder(t *testing.T) {
+	d := &Dir{path: "stage", folder: true}
+	for final, want := range map[string]string{
+		"out/a/x": "stage/a/x", "out/a/sub/x": "stage/a/sub/x", "out/a/../x": "stage/x", "out/a/sub/../../../x": "stage/x", "other/x": "stage/x", "out/a/..x": "stage/a/..x",
+	} {
+		if got := d.StagedIn("out/a", final); got != want {
+			t.Errorf("%s is staged as %s, not %s", final, got, want)
+		}
+	}
+}
