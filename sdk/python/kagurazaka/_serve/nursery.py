@@ -11,19 +11,21 @@ import sys
 from typing import Any, Callable, NoReturn, Optional
 
 from .._proto import plugin_pb2 as pb
-from . import channel, failures, process
+from . import channel, failures, process, stages
 from .channel import Channel
 from .describe import CAPABILITIES, describe
 from .launch import socket_path
 from .listed import LiveList
 from .listing import Lister
 from .opened import OpenedTask, open_task
+from .stages import context
 from .taskfile import TaskFile
 
 
 def main(path: str, control: Channel, data: Channel, folder: str, lifelines: list[int]) -> NoReturn:
     """Serve the relay until it says to leave."""
     signal.signal(signal.SIGURG, lambda signum, frame: None)
+    context.begin(path)
     nursery = Nursery(TaskFile(path), control, data, folder, lifelines)
     nursery.preload()
     nursery.serve()
@@ -125,7 +127,7 @@ class Nursery:
         if self.opened is not None:
             return pb.OpenResponse(error=failures.unsupported("a task is open in this process already"))
         self.opened, error = open_task(self.file, request)
-        if error is None and request.stage == pb.STAGE_RUN:
+        if error is None and (request.stage == pb.STAGE_RUN or request.stage in stages.STAGES):
             error = self._prepare(request)
         if error is not None:
             return pb.OpenResponse(error=error)
@@ -213,6 +215,8 @@ class Nursery:
 
         from . import relay, worker  # noqa: F401
 
+        if opening.stage == pb.STAGE_LOAD:
+            stages.prepare()
         address = socket_path(self.folder, f"w{os.getpid()}-{self.forked}.sock")
         self.forked += 1
         read, write = os.pipe()
@@ -232,6 +236,8 @@ class Nursery:
     def _refusal(self) -> Any:
         if self.opened is None:
             return failures.unsupported("Spawn comes after Open")
+        if context.begun():
+            return failures.unsupported("this process was started for a device, and a CUDA context cannot be shared")
         torch = sys.modules.get("torch")
         if torch is not None and getattr(torch, "cuda", None) is not None and torch.cuda.is_initialized():
             return failures.unsupported(

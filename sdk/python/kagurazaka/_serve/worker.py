@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import Any, Callable, Iterator, NoReturn, Optional
 
-from . import failures, process
+from . import failures, process, stages
 from .heartbeat import Heartbeat
 from .opened import OpenedTask
 from .running import Runner
@@ -37,6 +37,8 @@ class ChunkServer:
 
 def runner(opened: OpenedTask, request: Any, listed: Any) -> Any:
     """What serves Run for this task."""
+    if request.stage in stages.STAGES:
+        return stages.server(opened, request, listed)
     if opened.is_device:
         from . import device
 

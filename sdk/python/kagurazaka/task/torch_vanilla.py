@@ -27,9 +27,11 @@ def results_of(results: Any, index: int) -> dict[str, Any]:
 
 
 def has_elements(results: Any) -> bool:
-    """Whether results are of a kind that `postprocess` takes apart: a tensor, a list or a dict."""
+    """Whether results are of a kind that `postprocess` takes apart: a tensor, a list or a dict; without torch, an array."""
     torch = sys.modules.get("torch")
-    return isinstance(results, (dict, list)) or (torch is not None and isinstance(results, torch.Tensor))
+    if torch is not None:
+        return isinstance(results, (dict, list, torch.Tensor))
+    return isinstance(results, (dict, list)) or type(results).__module__ == "numpy"
 
 
 class KagurazakaVanillaTorchTaskV1:

@@ -1,0 +1,90 @@
+"""Copies batches to the device ahead of the inference that asks for them, behind the back of code that does not know."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import torch
+
+
+class Ahead(torch.Tensor):
+    """A CPU tensor whose copy on a device is under way. `to(device)` and `cuda()` give that copy; in every other way it
+    is a plain tensor, and what is made of it is plain."""
+
+    _copy: Any
+    _event: Any
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.Tensor.to or func is torch.Tensor.cuda:
+            copy = _asked(func, args, kwargs)
+            if copy is not None:
+                return copy
+        if func is torch.Tensor.__reduce_ex__:
+            return plain(args[0]).__reduce_ex__(*args[1:], **kwargs)
+        with torch._C.DisableTorchFunctionSubclass():
+            return func(*args, **kwargs)
+
+
+def plain(tensor: Any) -> Any:
+    """The same tensor without its copy."""
+    with torch._C.DisableTorchFunctionSubclass():
+        return tensor.as_subclass(torch.Tensor)
+
+
+def _asked(func: Any, args: Any, kwargs: Any) -> Any:
+    """The copy, where that is exactly what was asked for."""
+    tensor = args[0]
+    copy = getattr(tensor, "_copy", None)
+    if copy is None or any(name not in ("device", "non_blocking") for name in kwargs):
+        return None
+    device = args[1] if len(args) > 1 else kwargs.get("device")
+    if len(args) > 3 or (len(args) == 3 and type(args[2]) is not bool):
+        return None
+    if func is torch.Tensor.cuda and device is None:
+        device = torch.cuda.current_device()
+    if isinstance(device, int) and not isinstance(device, bool):
+        device = torch.device("cuda", device)
+    elif isinstance(device, str):
+        device = torch.device(device)
+    if not isinstance(device, torch.device) or device.type != "cuda":
+        return None
+    if device.index is None:
+        device = torch.device("cuda", torch.cuda.current_device())
+    if device != copy.device:
+        return None
+    if tensor._version != tensor._copied_version:
+        return None  # it was changed in place since
+    stream = torch.cuda.current_stream(device)
+    stream.wait_event(tensor._event)
+    copy.record_stream(stream)
+    # Who asks a second time gets a copy of its own, as it would otherwise.
+    del tensor._copy
+    return copy
+
+
+class Copier:
+    """Copies a batch's tensors on a stream of its own."""
+
+    def __init__(self, device: Any) -> None:
+        self.device = device
+        self.stream = torch.cuda.Stream(device)
+        self.lock = threading.Lock()
+
+    def copy(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """The batch with its tensors' copies under way."""
+        made = dict(batch)
+        with torch.cuda.stream(self.stream):
+            for name, value in batch.items():
+                if type(value) is torch.Tensor and value.numel() and value.is_pinned():
+                    # A shallow wrapper: the caller's batch keeps the plain tensor.
+                    wrapped = value.as_subclass(Ahead)
+                    wrapped._copy = value.to(self.device, non_blocking=True)
+                    wrapped._event = torch.cuda.Event()
+                    wrapped._event.record(self.stream)
+                    with torch._C.DisableTorchFunctionSubclass():
+                        wrapped._copied_version = wrapped._version
+                    made[name] = wrapped
+        return made

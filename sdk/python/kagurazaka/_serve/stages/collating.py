@@ -1,0 +1,189 @@
+"""From samples to a batch: by the task's collate_fn, or the default one, which stacks where the batch will lie."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import sys
+from typing import Any, Callable, Optional, Sequence
+
+from ..._proto import plugin_pb2 as pb
+from .. import failures
+from ..items import show
+from .payload import NUMPY, TORCH, Stacked
+
+# How many items of one shape an error names.
+_NAMED = 3
+
+
+class BadBatch(Exception):
+    """A batch that no smaller batch would make better. `where` is the template's field to change."""
+
+    def __init__(self, where: str, message: str) -> None:
+        super().__init__(message)
+        self.where = where
+
+    def error(self) -> Any:
+        """The contract's error: its detail `config` says that splitting does not help."""
+        error = failures.of_configuration(self.where, str(self))
+        error.message = failures.plain(str(self))
+        error.fault = pb.FAULT_TASK
+        return error
+
+
+class Collate:
+    """Collates samples, which are dicts."""
+
+    def __init__(self, options: Any) -> None:
+        own = options.get("collate_fn") if isinstance(options, dict) else None
+        self.torch = importlib.util.find_spec("torch") is not None
+        self.collate, self.default = self._choose(own)
+
+    def _choose(self, own: Any) -> tuple[Callable[[list[Any]], Any], bool]:
+        """The function, and whether it is a default one, which collates a dict field by field."""
+        from ...utils.collate import default_collate_extended
+
+        if own is default_collate_extended:
+            return own, True
+        if not self.torch:
+            return (own, False) if own is not None else (_numpy_collate, True)
+        from torch.utils.data.dataloader import default_collate
+
+        return (default_collate, True) if own is None or own is default_collate else (own, False)
+
+    def __call__(self, samples: list[dict[str, Any]]) -> Any:
+        """The batch, as a dict. Where a field can be stacked it is a Stacked."""
+        if not self.default:
+            batch = self.collate(samples)
+            _check(batch, len(samples))
+            return batch
+        return {key: self._field(key, [sample[key] for sample in samples], samples) for key in samples[0]}
+
+    def _field(self, key: str, values: list[Any], samples: Sequence[dict[str, Any]]) -> Any:
+        first = values[0]
+        shape = getattr(first, "shape", None)
+        if shape is not None:
+            stacked = self._stacked(values)
+            if stacked is not None:
+                return stacked
+            _same_shapes(key, values, samples)
+        return self.collate(values)
+
+    def _stacked(self, values: list[Any]) -> Optional[Stacked]:
+        first = values[0]
+        torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
+        if torch is not None and type(first) is torch.Tensor:
+            if any(type(v) is not torch.Tensor or v.dtype != first.dtype or v.shape != first.shape for v in values):
+                return None
+            if any(v.layout != torch.strided or v.device.type != "cpu" or v.requires_grad or v.is_quantized for v in values):
+                return None
+            dtype = str(first.dtype)[len("torch.") :]
+            shape = (len(values), *first.shape)
+
+            def stack_tensors(memory: Any, offset: int) -> None:
+                torch.stack(values, 0, out=memory.torch(dtype, shape, offset))
+
+            return Stacked(TORCH, dtype, shape, math.prod(shape) * first.element_size(), stack_tensors)
+        if numpy is not None and type(first) is numpy.ndarray:
+            if any(type(v) is not numpy.ndarray or v.dtype != first.dtype or v.shape != first.shape for v in values):
+                return None
+            dtype = first.dtype.name
+            if first.dtype.kind not in "biufc" or not first.dtype.isnative:
+                return None
+            if self.torch and not hasattr(torch, dtype):
+                return None
+            shape = (len(values), *first.shape)
+
+            def stack_arrays(memory: Any, offset: int) -> None:
+                numpy.stack(values, 0, out=memory.numpy(dtype, shape, offset))
+
+            return Stacked(TORCH if self.torch else NUMPY, dtype, shape, first.nbytes * len(values), stack_arrays)
+        return None
+
+
+def materialized(batch: Any) -> Any:
+    """The batch with real tensors where it has Stacked ones: for code that looks at it in this process."""
+    if not isinstance(batch, dict):
+        return batch
+    return {key: _made(value) if type(value) is Stacked else value for key, value in batch.items()}
+
+
+def _made(stacked: Stacked) -> Any:
+    from .memory import Memory
+
+    memory = Memory(pb.SharedMemory())
+    memory.map = bytearray(max(stacked.size, 1))
+    if stacked.size:
+        stacked.write(memory, 0)
+    view = memory.torch if stacked.kind == TORCH else memory.numpy
+    return view(stacked.dtype, stacked.shape, 0)
+
+
+def _check(batch: Any, count: int) -> None:
+    if not hasattr(batch, "keys") or not hasattr(batch, "__getitem__"):
+        raise BadBatch(
+            "dataloader.collate_fn", f"collate_fn returned {type(batch).__name__}; a batch is a dict, whose fields inference gets"
+        )
+    length = _length(batch)
+    if length is not None and length != count:
+        raise BadBatch(
+            "dataloader.collate_fn",
+            f"collate_fn made a batch of {length} of {count} items; every item that was loaded has to be in it: "
+            "an item that load_data cannot use has to raise there",
+        )
+
+
+def _length(batch: Any) -> Optional[int]:
+    for key in batch:
+        try:
+            return len(batch[key])
+        except TypeError:
+            return None
+    return 0
+
+
+def _same_shapes(key: str, values: list[Any], samples: Sequence[dict[str, Any]]) -> None:
+    shapes: dict[Any, list[int]] = {}
+    for i, value in enumerate(values):
+        shapes.setdefault(tuple(getattr(value, "shape", ())), []).append(i)
+    if len(shapes) < 2:
+        return
+    told = []
+    for shape, which in shapes.items():
+        names = ", ".join(_name(samples[i]) for i in which[:_NAMED])
+        more = f" and {len(which) - _NAMED} more" if len(which) > _NAMED else ""
+        told.append(f"{shape}: {names}{more}")
+    raise BadBatch(
+        "dataloader.collate_fn",
+        f"load_data gave {key!r} of different shapes, which cannot be stacked into one batch: {'; '.join(told)}. "
+        "Give dataloader collate_fn=pad_collate or list_collate (kagurazaka.utils.collate), or make the shapes equal",
+    )
+
+
+def _name(sample: dict[str, Any]) -> str:
+    source = sample.get("input")
+    path = getattr(source, "path", None)
+    return str(path) if path is not None else show({"input": source} if source is not None else sample, 80)
+
+
+def _numpy_collate(values: list[Any]) -> Any:
+    """The default collate where there is no torch: numpy arrays take the place of tensors."""
+    import numpy
+
+    first = values[0]
+    if isinstance(first, numpy.ndarray):
+        return numpy.stack(values)
+    if isinstance(first, (bool, int, float, numpy.number, numpy.bool_)):
+        return numpy.asarray(values)
+    if isinstance(first, dict):
+        return {key: _numpy_collate([value[key] for value in values]) for key in first}
+    if isinstance(first, tuple) and hasattr(first, "_fields"):
+        return type(first)(*(_numpy_collate(list(column)) for column in zip(*values)))
+    if isinstance(first, (list, tuple)):
+        if any(len(value) != len(first) for value in values):
+            raise BadBatch(
+                "dataloader.collate_fn",
+                "load_data gave lists of different lengths, which cannot be collated: use list_collate (kagurazaka.utils.collate)",
+            )
+        return [_numpy_collate(list(column)) for column in zip(*values)]
+    return values

@@ -1,0 +1,57 @@
+"""The CUDA context, made in a thread while the task's file is still being imported."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from typing import Optional
+
+# The device of a process that is started for one: "cuda:0".
+VARIABLE = "KAGURAZAKA_DEVICE"
+# What a file that names these does to them has to come before the context.
+_DECIDING = (b"CUDA_VISIBLE_DEVICES", b"CUDA_DEVICE_ORDER")
+
+_thread: Optional[threading.Thread] = None
+
+
+def begin(path: str) -> None:
+    """Start to make the context of the device that this process was started for, if any."""
+    global _thread
+    device = os.environ.pop(VARIABLE, "")
+    kind, _, number = device.partition(":")
+    if kind != "cuda" or not (number or "0").isdigit() or _decides(path):
+        return
+    _thread = threading.Thread(target=_make, args=(int(number or 0),), name="kagurazaka-cuda", daemon=True)
+    _thread.start()
+
+
+def begun() -> bool:
+    """Whether this process has a context, so that it must not be forked."""
+    return _thread is not None
+
+
+def join() -> None:
+    """Wait until the context is made, or could not be."""
+    if _thread is not None:
+        _thread.join()
+
+
+def _decides(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+    except OSError:
+        return False
+    return any(name in source for name in _DECIDING)
+
+
+def _make(number: int) -> None:
+    # Nothing but time is lost where this fails: whoever uses CUDA makes the context then, and reports what is wrong.
+    try:
+        cuda = ctypes.CDLL("libcuda.so.1")
+        device, context = ctypes.c_int(), ctypes.c_void_p()
+        if cuda.cuInit(0) == 0 and cuda.cuDeviceGet(ctypes.byref(device), number) == 0:
+            cuda.cuDevicePrimaryCtxRetain(ctypes.byref(context), device)
+    except (OSError, AttributeError):
+        pass

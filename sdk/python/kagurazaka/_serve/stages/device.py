@@ -1,0 +1,264 @@
+"""The DEVICE stage: inference, one batch after the other, while others are received and copied."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from typing import Any, Callable, Optional
+
+from ..._proto import plugin_pb2 as pb
+from ...task.torch_vanilla import batch_length, has_elements
+from .. import failures
+from ..opened import OpenedTask
+from . import common, context
+from .collating import BadBatch
+from .elements import Postprocessor, check_length
+from .memory import Memory
+from .payload import Packed, RegionTooSmall, unpack
+
+# The switch for copying batches to the device ahead, and the exit code of a process whose context is broken.
+COPY_AHEAD = "KAGURAZAKA_COPY_AHEAD"
+BROKEN = 70
+
+_SWITCH_S = 0.001
+
+
+class Work:
+    """A batch in this process."""
+
+    def __init__(self, message: Any) -> None:
+        self.message = message
+        self.result = pb.BatchResult(id=message.id, count=common.size_of(message))
+        self.batch: Any = None
+        self.inputs: Any = None
+        self.results: Any = None
+        self.size = 0
+        self.event: Any = None
+        self.began = self.ended = 0
+
+
+class StageServer:
+    """Infers batches in the main thread. One thread receives them, another hands on what came of them."""
+
+    def __init__(self, opened: OpenedTask, request: Any) -> None:
+        self.opened, self.task = opened, opened.task
+        self.device = request.device or "cuda"
+        self.memory = Memory(request.memory)
+        context.join()
+        torch = sys.modules.get("torch")
+        if torch is not None and self.device.startswith("cuda:") and torch.cuda.is_available():
+            torch.cuda.set_device(self.device)
+        opened.task.load_model(self.device)
+        self.postprocessor = Postprocessor(opened)
+        self.cuda = Cuda(self.device, self.memory) if uses_cuda(self.device) else None
+        self.copier: Any = None
+        if self.cuda is not None and _copies_ahead(opened.task):
+            from .ahead import Copier
+
+            self.copier = Copier(self.cuda.device)
+        self.ready: queue.SimpleQueue[Optional[Work]] = queue.SimpleQueue()
+        self.done: queue.SimpleQueue[Optional[Work]] = queue.SimpleQueue()
+        self.last = time.perf_counter_ns()
+
+    def serve(self, receive: Callable[[], Optional[bytes]], send: Callable[[bytes], None]) -> None:
+        """Until receive returns None."""
+        sys.setswitchinterval(_SWITCH_S)
+        threading.Thread(target=self._receive, args=(receive,), name="kagurazaka-batches", daemon=True).start()
+        handing_on = threading.Thread(target=self._hand_on, args=(send,), name="kagurazaka-postprocess", daemon=True)
+        handing_on.start()
+        while (work := self.ready.get()) is not None:
+            if not work.result.HasField("error"):
+                self._infer(work)
+            self.done.put(work)
+            del work
+        self.done.put(None)
+        handing_on.join()
+
+    def _receive(self, receive: Callable[[], Optional[bytes]]) -> None:
+        try:
+            if self.cuda is not None:
+                self.cuda.enter_thread()
+            while (request := receive()) is not None:
+                work = Work(pb.RunRequest.FromString(request).batch)
+                try:
+                    loaded = work.message.loaded
+                    if self.cuda is not None and loaded.tensors:
+                        self.cuda.pinned.use(loaded.tensors[0].offset, loaded.used)
+                    work.batch = work.inputs = unpack(loaded, self.memory)
+                    work.size = batch_length(work.batch)
+                    if self.copier is not None:
+                        work.inputs = self.copier.copy(work.batch)
+                except BaseException as error:
+                    self._fail(work, error)
+                self.ready.put(work)
+        except ConnectionError:
+            pass
+        finally:
+            self.ready.put(None)
+
+    def _infer(self, work: Work) -> None:
+        work.began = time.perf_counter_ns()
+        try:
+            work.results = self.task.inference(self.device, work.size, **work.inputs)
+            if self.cuda is not None:
+                work.event = self.cuda.record()
+        except BaseException as error:
+            self._fail(work, error)
+        work.inputs = None
+        work.ended = time.perf_counter_ns()
+
+    def _hand_on(self, send: Callable[[bytes], None]) -> None:
+        if self.cuda is not None:
+            self.cuda.enter_thread()
+        connected = True
+        while (work := self.done.get()) is not None:
+            if work.began and not work.result.HasField("error"):
+                try:
+                    if work.event is not None and not work.event.query():
+                        work.event.synchronize()
+                        work.ended = time.perf_counter_ns()
+                    self._finish(work)
+                except BaseException as error:
+                    self._fail(work, error)
+            self._stamp(work)
+            work.batch = work.results = None
+            if connected:
+                try:
+                    send(common.answer(work.result))
+                except ConnectionError:
+                    connected = False  # the host has gone: nobody wants to know
+            del work
+
+    def _stamp(self, work: Work) -> None:
+        if not work.began:
+            return
+        # Batches whose inference only starts the device's work overlap: what they overlap counts once.
+        began = max(work.began, self.last)
+        work.result.idle_ns = began - self.last
+        work.result.busy_ns = max(0, work.ended - began)
+        self.last = max(work.ended, began)
+
+    def _finish(self, work: Work) -> None:
+        """Postprocess here if the batch has no region, or copy the results into it."""
+        message, results = work.message, work.results
+        if not message.HasField("region"):
+            if has_elements(results) and not self.postprocessor.whole:
+                check_length(results, work.size)
+            self.postprocessor.run(message, work.batch, results, work.result)
+            return
+        if has_elements(results):
+            check_length(results, work.size)
+        else:
+            results = None  # nothing that postprocess_each would be called for
+        packed = Packed(results)
+        if self.cuda is not None:
+            self.cuda.pinned.use(message.region.offset, min(packed.size(), message.region.size))
+        if self.cuda is not None and packed.asynchronous:
+            payload = self.cuda.copied(lambda: packed.write(self.memory, message.region), work.event)
+        else:
+            payload = packed.write(self.memory, message.region)
+        work.result.payload.CopyFrom(payload)
+
+    def _fail(self, work: Work, error: BaseException) -> None:
+        if isinstance(error, (BadBatch, RegionTooSmall)):
+            problem = error.error()
+        else:
+            problem = failures.of_exception(error)
+            if self.cuda is not None:
+                if out_of_memory(error):
+                    # What the failed inference holds has to go before the cache can be emptied.
+                    traceback.clear_frames(error.__traceback__)
+                    error.__traceback__ = None
+                    work.results = None
+                    self.cuda.say_out_of_memory(problem, work.size)
+                else:
+                    self.cuda.leave_if_broken(problem)
+        work.result.error.CopyFrom(problem)
+        del work.result.failures[:]
+
+
+class Cuda:
+    """What is done with CUDA beside the user's code."""
+
+    def __init__(self, device: str, memory: Memory) -> None:
+        import torch
+
+        from .pinned import Pinned
+
+        self.torch = torch
+        self.device = torch.device(device)
+        if self.device.index is None:
+            self.device = torch.device("cuda", torch.cuda.current_device())
+        self.stream = torch.cuda.Stream(self.device)
+        self.pinned = Pinned(memory)
+
+    def enter_thread(self) -> None:
+        """A thread starts with device 0 as its current one."""
+        self.torch.cuda.set_device(self.device)
+
+    def record(self) -> Any:
+        """An event behind what the main thread has started so far."""
+        # A blocking event: who waits for it leaves the processor to others.
+        event = self.torch.cuda.Event(blocking=True)
+        event.record(self.torch.cuda.current_stream(self.device))
+        return event
+
+    def copied(self, copy: Callable[[], Any], after: Any) -> Any:
+        """Run copies on a stream of their own, behind the event, and wait for them."""
+        with self.torch.cuda.stream(self.stream):
+            if after is not None:
+                self.stream.wait_event(after)
+            made = copy()
+            event = self.torch.cuda.Event(blocking=True)
+            event.record(self.stream)
+        event.synchronize()
+        return made
+
+    def say_out_of_memory(self, problem: Any, size: int) -> None:
+        """Make the error one of the device's memory, and give back what torch keeps of it."""
+        self.torch.cuda.empty_cache()
+        free, total = self.torch.cuda.mem_get_info(self.device)
+        problem.ClearField("item")
+        problem.device_memory.free, problem.device_memory.total = free, total
+        problem.fault = pb.FAULT_ENVIRONMENT
+        problem.message = (
+            f"a batch of {size} items does not fit into the memory of {self.device} "
+            f"({free >> 20} of {total >> 20} MiB are free): give --batch_size a smaller number, or auto. {problem.message}"
+        )
+
+    def leave_if_broken(self, problem: Any) -> None:
+        """End the process if its CUDA context can no longer be used: another one can do the work."""
+        try:
+            self.torch.cuda.synchronize(self.device)
+        except BaseException as error:
+            print(f"kagurazaka: {self.device} can no longer be used by this process: {error}\n{problem.traceback}", file=sys.stderr)
+            sys.stderr.flush()
+            os._exit(BROKEN)
+
+
+def uses_cuda(device: str) -> bool:
+    """Whether the task runs on a CUDA device by means of torch."""
+    torch = sys.modules.get("torch")
+    return device.startswith("cuda") and torch is not None and bool(torch.cuda.is_available())
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that the device's memory is full."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return False
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("CUDA out of memory" in text or "_ALLOC_FAILED" in text)
+
+
+def _copies_ahead(task: Any) -> bool:
+    chosen = os.environ.get(COPY_AHEAD, "")
+    if chosen:
+        return chosen == "1"
+    return bool(getattr(task, "kagurazaka_copy_ahead", False))

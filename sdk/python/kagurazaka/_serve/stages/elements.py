@@ -1,0 +1,58 @@
+"""What follows inference: postprocess_each for the elements of a batch, or postprocess for all of it."""
+
+from __future__ import annotations
+
+
+from ...task.torch_vanilla import KagurazakaVanillaTorchTaskV1 as Base
+from ...task.torch_vanilla import batch_length, element_of, has_elements, results_of
+from ...template import _state
+from .. import failures
+from ..opened import OpenedTask
+from . import common
+from .collating import BadBatch
+
+
+class Postprocessor:
+    """Postprocesses batches, one at a time."""
+
+    def __init__(self, opened: OpenedTask) -> None:
+        self.opened, self.task = opened, opened.task
+        self.whole = type(opened.task).postprocess is not Base.postprocess
+
+    def run(self, message: Any, batch: Any, results: Any, result: Any) -> None:
+        """Postprocess what inference returned; items that fail are named in the BatchResult."""
+        size = batch_length(batch)
+        try:
+            if self.opened.native:
+                _state.outputs = common.outputs_by_key(common.items_of(self.opened, message))
+            if self.whole:
+                self.task.postprocess(size, results, **batch)
+                return
+        except BaseException as error:
+            problem = failures.of_exception(error)
+            for i in range(result.count):
+                result.failures.add(index=i).error.CopyFrom(problem)
+            return
+        if not has_elements(results):
+            return
+        for i in range(size):
+            try:
+                self.task.postprocess_each(i, size, **element_of(batch, i), **results_of(results, i))
+            except BaseException as error:
+                result.failures.add(index=i).error.CopyFrom(failures.of_exception(error))
+
+
+def check_length(results: Any, size: int) -> None:
+    """Refuse results that are not one an element."""
+    fields = results.items() if isinstance(results, dict) else [(None, results)]
+    for name, value in fields:
+        where = "" if name is None else f" as {name!r}"
+        try:
+            length = len(value)
+        except TypeError:
+            kind = type(value).__name__
+            raise BadBatch("", f"inference returned one {kind}{where} for a batch of {size} items; it has to have one entry an item") from None
+        if length != size:
+            raise BadBatch("", f"inference returned {length} results{where} for a batch of {size} items")
+
+

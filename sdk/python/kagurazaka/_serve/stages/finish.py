@@ -1,0 +1,38 @@
+"""The FINISH stage: postprocess_each, with outputs written aside and committed item by item."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Optional
+
+from ..._proto import plugin_pb2 as pb
+from .. import failures
+from ..opened import OpenedTask
+from . import common
+from .elements import Postprocessor
+from .memory import Memory
+from .payload import unpack
+
+
+class FinishServer:
+    """Answers batches once their elements are postprocessed."""
+
+    def __init__(self, opened: OpenedTask, request: Any) -> None:
+        self.memory = Memory(request.memory)
+        self.postprocessor = Postprocessor(opened)
+        common.use_one_thread()
+
+    def serve(self, receive: Callable[[], Optional[bytes]], send: Callable[[bytes], None]) -> None:
+        """Until receive returns None."""
+        clock = common.Clock()
+        while (request := receive()) is not None:
+            clock.begin()
+            batch = pb.RunRequest.FromString(request).batch
+            result = pb.BatchResult(id=batch.id, count=common.size_of(batch))
+            try:
+                loaded, results = unpack(batch.loaded, self.memory), unpack(batch.result, self.memory)
+            except BaseException as error:
+                result.error.CopyFrom(failures.of_exception(error))
+            else:
+                self.postprocessor.run(batch, loaded, results, result)
+            clock.stamp(result)
+            send(common.answer(result))

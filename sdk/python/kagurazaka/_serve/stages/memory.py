@@ -1,0 +1,52 @@
+"""The memory that the stages share, and arrays that lie in it."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+from typing import Any
+
+ALIGNMENT = 64
+
+
+class Memory:
+    """A file of the host's, mapped whole. It is never unmapped: what user code keeps must not become a hole."""
+
+    def __init__(self, shared: Any) -> None:
+        self.map: Any = None
+        self.size = shared.size
+        if not shared.path:
+            return
+        fd = os.open(shared.path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            self.map = mmap.mmap(fd, shared.size)
+        finally:
+            os.close(fd)
+
+    def torch(self, dtype: str, shape: tuple[int, ...], offset: int) -> Any:
+        """A torch tensor over the memory."""
+        import torch
+
+        kind = getattr(torch, dtype)
+        count = math.prod(shape)
+        if count == 0:
+            return torch.empty(shape, dtype=kind)
+        return torch.frombuffer(self.map, dtype=kind, count=count, offset=offset).view(shape)
+
+    def numpy(self, dtype: str, shape: tuple[int, ...], offset: int) -> Any:
+        """A numpy array over the memory."""
+        import numpy
+
+        if math.prod(shape) == 0:
+            return numpy.empty(shape, dtype)
+        return numpy.ndarray(shape, dtype, buffer=self.map, offset=offset)
+
+    def bytes(self, size: int, offset: int) -> memoryview:
+        """Some bytes of the memory."""
+        return memoryview(self.map)[offset : offset + size]
+
+
+def aligned(offset: int) -> int:
+    """The next offset at which a tensor may begin."""
+    return -(-offset // ALIGNMENT) * ALIGNMENT

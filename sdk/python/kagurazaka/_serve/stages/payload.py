@@ -1,0 +1,192 @@
+"""What one stage hands to the next: a structure is pickled, and the tensors in it go into shared memory.
+
+Any object may hold tensors: pickle asks of each object that it meets whether it is to be left out (persistent_id).
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import sys
+from typing import Any, Callable, NamedTuple, Optional
+
+from ..._proto import plugin_pb2 as pb
+from .memory import Memory, aligned
+
+TORCH, NUMPY, BYTES = 0, 1, 2
+# Bytes objects from this size on go into the memory, too: messages are to stay small.
+_MANY_BYTES = 32 << 10
+
+# write(memory, offset): puts the tensor there.
+Write = Callable[[Memory, int], None]
+
+
+class RegionTooSmall(Exception):
+    """A batch's tensors do not fit into its region. `wanted` is how many bytes they need."""
+
+    def __init__(self, wanted: int, size: int) -> None:
+        super().__init__(f"a batch needs {wanted} bytes of shared memory and has {size}")
+        self.wanted = wanted
+
+    def error(self) -> Any:
+        """The contract's error."""
+        return pb.Error(
+            message=str(self),
+            fault=pb.FAULT_KAGURAZAKA,
+            region_too_small=pb.RegionTooSmallError(wanted=self.wanted),
+        )
+
+
+class Stacked:
+    """Stands in a structure for a tensor that is made where it will lie."""
+
+    def __init__(self, kind: int, dtype: str, shape: tuple[int, ...], size: int, write: Write) -> None:
+        self.kind, self.dtype, self.shape, self.size, self.write = kind, dtype, shape, size, write
+
+
+class Tensor(NamedTuple):
+    dtype: str
+    shape: tuple[int, ...]
+    # In bytes.
+    size: int
+    write: Write
+
+
+class Packed:
+    """A structure taken apart: `rest` is pickled, `tensors` are still where they were."""
+
+    def __init__(self, structure: Any) -> None:
+        self.tensors: list[Tensor] = []
+        # Keeps what the positions were given for, so that no other object gets the same id.
+        self._known: dict[int, tuple[Any, Any]] = {}
+        file = io.BytesIO()
+        pickler = _Pickler(file, self)
+        pickler.dump(structure)
+        self.rest = file.getvalue()
+        # Whether any tensor is on a device, so that copies of it have to be waited for.
+        self.asynchronous = any(
+            kept.device.type != "cpu" for kept, (kind, _) in self._known.values() if kind == TORCH and hasattr(kept, "device")
+        )
+
+    def take(self, value: Any) -> Optional[tuple[int, int]]:
+        """(kind, position) of an object that is left out of the pickle; None: it is pickled."""
+        kind = type(value)
+        if kind is bytes and len(value) < _MANY_BYTES or kind in _PLAIN:
+            return None
+        known = self._known.get(id(value))
+        if known is not None:
+            return known[1]  # type: ignore[no-any-return]
+        taken = _taken(value)
+        if taken is None:
+            return None
+        place, tensor = taken[0], taken[1]
+        self.tensors.append(tensor)
+        position = (place, len(self.tensors) - 1)
+        self._known[id(value)] = (value, position)
+        return position
+
+    def size(self) -> int:
+        """How many bytes of a region the tensors need, which begins where a tensor may."""
+        return self._places(0)[1]
+
+    def _places(self, begin: int) -> tuple[list[int], int]:
+        offsets, end = [], begin
+        for tensor in self.tensors:
+            offsets.append(aligned(end))
+            end = offsets[-1] + tensor.size
+        return offsets, end
+
+    def write(self, memory: Memory, region: Any) -> Any:
+        """Put the tensors into the region; returns the Payload. Raises RegionTooSmall before anything is written."""
+        offsets, end = self._places(region.offset)
+        used = end - region.offset
+        if used > region.size:
+            raise RegionTooSmall(used, region.size)
+        payload = pb.Payload(rest=self.rest, used=used)
+        for tensor, offset in zip(self.tensors, offsets):
+            if tensor.size:
+                tensor.write(memory, offset)
+            payload.tensors.add(dtype=tensor.dtype, shape=tensor.shape, offset=offset)
+        return payload
+
+
+def unpack(payload: Any, memory: Memory) -> Any:
+    """The structure of a Payload. Its tensors lie in the memory: nothing is copied."""
+    unpickler = _Unpickler(io.BytesIO(payload.rest), payload.tensors, memory)
+    return unpickler.load()
+
+
+# What is met most often and never left out.
+_PLAIN = frozenset((str, int, float, bool, type(None), dict, list, tuple, type))
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, file: Any, packed: Packed) -> None:
+        super().__init__(file, protocol=5)
+        self.persistent_id = packed.take  # type: ignore[method-assign]
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: Any, tensors: Any, memory: Memory) -> None:
+        super().__init__(file)
+        self.tensors, self.memory = tensors, memory
+        self.made: dict[int, Any] = {}
+
+    def persistent_load(self, position: Any) -> Any:
+        kind, index = position
+        made = self.made.get(index)
+        if made is None:
+            tensor = self.tensors[index]
+            shape = tuple(tensor.shape)
+            if kind == TORCH:
+                made = self.memory.torch(tensor.dtype, shape, tensor.offset)
+            elif kind == NUMPY:
+                made = self.memory.numpy(tensor.dtype, shape, tensor.offset)
+            else:
+                made = bytes(self.memory.bytes(shape[0], tensor.offset))
+            self.made[index] = made
+        return made
+
+
+def _taken(value: Any) -> Optional[tuple[int, Tensor]]:
+    kind = type(value)
+    if kind is Stacked:
+        return value.kind, Tensor(value.dtype, value.shape, value.size, value.write)
+    if kind is bytes:
+        return BYTES, Tensor("uint8", (len(value),), len(value), lambda memory, at: _put_bytes(memory, at, value))
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        return _torch(torch, value)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and kind is numpy.ndarray:
+        return _numpy(value)
+    return None
+
+
+def _torch(torch: Any, value: Any) -> Optional[tuple[int, Tensor]]:
+    if value.layout != torch.strided or value.is_quantized or type(value) not in (torch.Tensor, torch.nn.Parameter):
+        return None
+    source = value.detach()
+    dtype = str(source.dtype)[len("torch.") :]
+    shape = tuple(source.shape)
+
+    def write(memory: Memory, offset: int) -> None:
+        memory.torch(dtype, shape, offset).copy_(source, non_blocking=True)
+
+    return TORCH, Tensor(dtype, shape, math.prod(shape) * source.element_size(), write)
+
+
+def _numpy(value: Any) -> Optional[tuple[int, Tensor]]:
+    if value.dtype.kind not in "biufc" or not value.dtype.isnative:
+        return None
+    dtype, shape = value.dtype.name, tuple(value.shape)
+
+    def write(memory: Memory, offset: int) -> None:
+        memory.numpy(dtype, shape, offset)[...] = value
+
+    return NUMPY, Tensor(dtype, shape, value.nbytes, write)
+
+
+def _put_bytes(memory: Memory, offset: int, value: bytes) -> None:
+    memory.bytes(len(value), offset)[:] = value
