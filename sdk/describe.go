@@ -25,6 +25,10 @@ func (d *definition) describe() (*pb.Task, error) {
 	if d.lister {
 		t.Capabilities = append(t.Capabilities, wire.List)
 	}
+	if d.device {
+		t.Kind = pb.TaskKind_TASK_KIND_DEVICE
+		t.Capabilities = append(t.Capabilities, wire.Stages, wire.Finish)
+	}
 	if d.checker {
 		t.Capabilities = append(t.Capabilities, wire.IsExecuted)
 	}

@@ -54,7 +54,7 @@ func Log(ctx context.Context) hclog.Logger {
 		}
 		return w.log.With("worker", w.index, "item", c.item.String())
 	case *worker:
-		if c.stage == StageRun {
+		if c.stage != StageList {
 			return c.log.With("worker", c.index)
 		}
 		return c.log

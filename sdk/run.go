@@ -22,11 +22,14 @@ import (
 
 // Run works on chunks in the order in which they come, and answers each when its last item has an outcome.
 func (s *service) Run(stream pb.PluginService_RunServer) error {
-	in, err := s.running(StageRun)
+	in, err := s.running(StageRun, StageLoad, StageDevice, StageFinish)
 	if err != nil {
 		return err
 	}
 	defer in.busy.Unlock()
+	if in.stage != StageRun {
+		return in.runStage(stream)
+	}
 	ctx, cancel := context.WithCancel(in.life)
 	defer cancel()
 	// The host's going away ends the items' context, whose values are the process's.

@@ -18,6 +18,7 @@ import (
 
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/beat"
+	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/staging"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
 )
@@ -45,6 +46,9 @@ type instance struct {
 	worker     *worker
 	page       *beat.Page
 	staging    *staging.Dir
+	// memory is what the stages of a device task share; backend is the device of the one that infers.
+	memory  []byte
+	backend stage.Backend
 	// life ends with the process and carries worker.
 	life  context.Context
 	busy  sync.Mutex
@@ -144,13 +148,12 @@ func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {
 		return nil, failure
 	}
 	in := &instance{definition: d}
-	switch req.GetStage() {
-	case pb.Stage_STAGE_LIST:
-		in.stage = StageList
-	case pb.Stage_STAGE_RUN:
-		in.stage = StageRun
-	default:
-		return nil, unsupported(fmt.Sprintf("task %s has no stage %s: it lists and runs items", d.name, req.GetStage()))
+	if in.stage = d.stageOf(req.GetStage()); in.stage == "" {
+		what := "it lists and runs items"
+		if d.device {
+			what = "it lists items, loads them, infers on a device and finishes them"
+		}
+		return nil, unsupported(fmt.Sprintf("task %s has no stage %s: %s", d.name, req.GetStage(), what))
 	}
 	g, err := newGrammar(d)
 	if err != nil {
@@ -176,6 +179,9 @@ func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {
 		return nil, &pb.Error{Message: text(err.Error()), Fault: pb.Fault_FAULT_KAGURAZAKA}
 	}
 	in.close = sync.OnceValue(in.closeTask)
+	if err := in.openDevice(env.Device); err != nil {
+		return nil, deviceFailure(err)
+	}
 	if o, ok := in.task.(Opener); ok {
 		if err := guard(func() error { return o.Open(in.life, env) }); err != nil {
 			return nil, taskFailure(err)
@@ -193,6 +199,11 @@ func (in *instance) equip(req *pb.OpenRequest) (err error) {
 	}
 	if st := req.GetStaging(); st != nil {
 		if in.staging, err = staging.Open(st.GetDir(), st.GetFolder(), st.GetLast()); err != nil {
+			return err
+		}
+	}
+	if m := req.GetMemory(); m != nil && in.definition.device {
+		if in.memory, err = stage.Map(m); err != nil {
 			return err
 		}
 	}
@@ -214,16 +225,16 @@ func (s *service) find(name string) (*definition, *pb.Error) {
 }
 
 // running returns the open task for a call that belongs to a stage.
-func (s *service) running(stage Stage) (*instance, error) {
+func (s *service) running(stages ...Stage) (*instance, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.opened == nil:
 		return nil, status.Error(codes.FailedPrecondition, "no task is open in this process: Open comes first")
-	case s.opened.stage != stage:
-		return nil, status.Errorf(codes.FailedPrecondition, "this process was opened for the stage %q, not for %q", s.opened.stage, stage)
+	case !slices.Contains(stages, s.opened.stage):
+		return nil, status.Errorf(codes.FailedPrecondition, "this process was opened for the stage %q, not for %q", s.opened.stage, stages[0])
 	case !s.opened.busy.TryLock():
-		return nil, status.Errorf(codes.FailedPrecondition, "this process has its %s call already", stage)
+		return nil, status.Errorf(codes.FailedPrecondition, "this process has its %s call already", s.opened.stage)
 	}
 	return s.opened, nil
 }
@@ -247,6 +258,13 @@ func (in *instance) closeTask() error {
 	}
 	if in.staging != nil {
 		err = errors.Join(err, in.staging.Close())
+	}
+	if in.backend != nil {
+		in.backend.Close()
+	}
+	if in.memory != nil {
+		err = errors.Join(err, stage.Unmap(in.memory))
+		in.memory = nil
 	}
 	return err
 }
@@ -275,9 +293,9 @@ func guard(f func() error) error {
 	return <-result
 }
 
-func environmentOf(req *pb.OpenRequest, stage Stage) (Env, error) {
+func environmentOf(req *pb.OpenRequest, as Stage) (Env, error) {
 	env := Env{
-		Stage: stage, WorkerIndex: int(req.GetWorkerIndex()), Workers: int(req.GetWorkers()), Device: req.GetDevice(),
+		Stage: as, WorkerIndex: int(req.GetWorkerIndex()), Workers: int(req.GetWorkers()), Device: req.GetDevice(),
 	}
 	if req.GetTemplate() == nil {
 		return env, nil

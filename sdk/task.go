@@ -10,8 +10,8 @@ import (
 )
 
 // Task declares one task of a plugin. T is a struct: its exported fields are the task's arguments, described by kong's
-// tags (fields that are none have the tag kong:"-", or are not exported). *T must have Process, and may have the other
-// methods of this package's interfaces. T's hooks of kong (Validate, AfterApply) are called when arguments are parsed.
+// tags (fields that are none have the tag kong:"-", or are not exported). *T must have Process, or be a device task with the
+// methods of sdk/cuda's Stages. It may have the other methods of this package's interfaces. T's hooks of kong (Validate, AfterApply) are called when arguments are parsed.
 //
 // A new T is made in each process, with its arguments filled, before Open. Describing a task makes an empty T and calls
 // nothing of it.
@@ -37,6 +37,8 @@ type definition struct {
 	template                   *pb.Template
 	make                       func() any
 	lister, checker            bool
+	// device says that it is a device task, in stages.
+	device bool
 }
 
 func (t Task[T]) define() (*definition, error) {
@@ -55,13 +57,21 @@ func (t Task[T]) define() (*definition, error) {
 		return nil, fmt.Errorf("task %s: its type %s is no struct, and a task's arguments are a struct's fields", d.name, typ)
 	}
 	v := any(new(T))
-	if _, ok := v.(Processor); !ok {
-		return nil, fmt.Errorf("task %s: *%s has no method Process(context.Context, sdk.Item) error", d.name, typ)
+	if d.device = isDeviceTask(v); !d.device {
+		if err := halfDeviceTask(reflect.TypeOf(v)); err != nil {
+			return nil, fmt.Errorf("task %s: %w", d.name, err)
+		}
+		if _, ok := v.(Processor); !ok {
+			return nil, fmt.Errorf("task %s: *%s has no method Process(context.Context, sdk.Item) error", d.name, typ)
+		}
 	}
 	_, d.lister = v.(Lister)
 	_, d.checker = v.(Checker)
 	var err error
 	if d.template, err = t.Template.message(); err != nil {
+		return nil, fmt.Errorf("task %s: %w", d.name, err)
+	}
+	if err := d.batching(t.Template); err != nil {
 		return nil, fmt.Errorf("task %s: %w", d.name, err)
 	}
 	if t.Template != nil && t.Template.Input == nil && !d.lister || t.Template == nil && !d.lister {
@@ -107,12 +117,16 @@ type Closer interface {
 // Stage is what a process was started for.
 type Stage string
 
-// The stages of normal tasks.
+// The stages.
 const (
 	// StageList processes list items.
 	StageList Stage = "list"
 	// StageRun processes work on them.
 	StageRun Stage = "run"
+	// StageLoad, StageDevice and StageFinish processes serve device tasks: see sdk/cuda.
+	StageLoad   Stage = "load"
+	StageDevice Stage = "device"
+	StageFinish Stage = "finish"
 )
 
 // Env is what a task learns of its process and its run.
@@ -121,7 +135,7 @@ type Env struct {
 	// WorkerIndex is this process's number, from 0 to Workers-1. A replacement of a dead worker has its number.
 	WorkerIndex int
 	Workers     int
-	// Device is empty for normal tasks.
+	// Device is "cuda:0", say, or "cpu" in StageDevice processes, and empty for normal tasks.
 	Device string
 	// InputPath and OutputPath are the folders of the hard shard; empty without a template. Items carry their own
 	// paths: this is for what lies beside them.

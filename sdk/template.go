@@ -26,6 +26,9 @@ type Template struct {
 	// FinishCheck says when an item counts as finished and is left out. nil: the task decides (see Checker). It needs
 	// Output.
 	FinishCheck Mode
+	// BatchSize is how many items of a device task make a batch, unless the user says otherwise with --batch_size. nil:
+	// as the host likes. Other tasks have none.
+	BatchSize any
 }
 
 // Mode is one of the built-in modes, made by the functions of this package, or Placeholder.
@@ -265,6 +268,13 @@ func (t *Template) message() (*pb.Template, error) {
 			return nil, fmt.Errorf("template: %s: %w", f.name, err)
 		}
 		out.Fields = append(out.Fields, &pb.Field{Name: f.name, Value: n})
+	}
+	if t.BatchSize != nil {
+		n, err := valueNode(map[string]any{"batch_size": t.BatchSize})
+		if err != nil {
+			return nil, fmt.Errorf("template: BatchSize: %w", err)
+		}
+		out.Fields = append(out.Fields, &pb.Field{Name: "dataloader", Value: n})
 	}
 	return out, nil
 }

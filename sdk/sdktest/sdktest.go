@@ -66,6 +66,8 @@ type setup struct {
 	folder bool
 	mixin  map[string]any
 	last   []string
+	device string
+	batch  int
 	err    error
 }
 
@@ -122,6 +124,12 @@ func Mixin(values map[string]any) Option {
 	}
 }
 
+// Device says what a device task infers on; without it on the CPU, as with --device cpu.
+func Device(name string) Option { return func(s *setup) { s.device = name } }
+
+// BatchSize says how many items of a device task make a batch; without it 8.
+func BatchSize(n int) Option { return func(s *setup) { s.batch = n } }
+
 // Run opens the task with its arguments, works on all items one after another, and closes it. Items that fail are among
 // the outcomes; a task that cannot be opened or cannot list fails the test.
 func Run(t testing.TB, task sdk.Definition, args []string, options ...Option) []Outcome {
@@ -136,6 +144,9 @@ func Run(t testing.TB, task sdk.Definition, args []string, options ...Option) []
 	}
 	p := start(t, task)
 	defer p.stop()
+	if p.task.GetKind() == pb.TaskKind_TASK_KIND_DEVICE {
+		return runStages(t, task, args, s)
+	}
 	if err := p.open(pb.Stage_STAGE_RUN, args, s); err != nil {
 		t.Fatalf("opening the task: %v", err)
 	}
@@ -151,7 +162,11 @@ func Open(t testing.TB, task sdk.Definition, args []string, options ...Option) e
 	t.Helper()
 	p := start(t, task)
 	defer p.stop()
-	return p.open(pb.Stage_STAGE_RUN, args, newSetup(t, options))
+	stage := pb.Stage_STAGE_RUN
+	if p.task.GetKind() == pb.TaskKind_TASK_KIND_DEVICE {
+		stage = pb.Stage_STAGE_LOAD
+	}
+	return p.open(stage, args, newSetup(t, options))
 }
 
 // List returns the JSON texts of the items that the task lists. Its error is what the user would be told.
@@ -167,7 +182,7 @@ func List(t testing.TB, task sdk.Definition, args []string, options ...Option) (
 
 func newSetup(t testing.TB, options []Option) *setup {
 	t.Helper()
-	s := &setup{}
+	s := &setup{device: "cpu", batch: 8}
 	for _, o := range options {
 		o(s)
 	}
@@ -182,6 +197,7 @@ type plugin struct {
 	t      testing.TB
 	client pb.PluginServiceClient
 	task   *pb.Task
+	memory *pb.SharedMemory
 	stop   func()
 }
 
@@ -236,9 +252,13 @@ func (p *plugin) open(stage pb.Stage, args []string, s *setup) error {
 		return err
 	}
 	req := &pb.OpenRequest{Task: p.task.GetName(), Args: args, Template: template, Stage: stage, Workers: 1}
-	if stage == pb.Stage_STAGE_RUN {
+	if stage == pb.Stage_STAGE_RUN || stage == pb.Stage_STAGE_FINISH {
 		req.Staging = &pb.Staging{Dir: p.t.TempDir(), Folder: s.folder, Last: append(s.last, "output")}
 	}
+	if stage == pb.Stage_STAGE_DEVICE {
+		req.Device = s.device
+	}
+	req.Memory = p.memory
 	resp, err := p.client.Open(context.Background(), req)
 	switch {
 	case err != nil:

@@ -27,4 +27,7 @@ const (
 	Staging    = "staging"
 	List       = "list"
 	IsExecuted = "is_executed"
+	// Stages and Finish are those of device tasks.
+	Stages = "stages"
+	Finish = "finish"
 )

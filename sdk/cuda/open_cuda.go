@@ -1,0 +1,311 @@
+//go:build cuda && linux
+
+package cuda
+
+// #include <cuda.h>
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"gorgonia.org/cu"
+
+	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
+)
+
+// gpu is a CUDA device. Three streams let a batch's copy to the device, the computing of the one before it and the copy back of
+// the one before that run at once.
+type gpu struct {
+	index   int
+	device  cu.Device
+	context cu.CUContext
+
+	up, compute, down cu.Stream
+	pinned            pinned
+	pool              pool
+	staging           hostPool
+	modules           map[string]cu.Module
+	functions         map[[2]string]*function
+	batch             *gpuBatch
+}
+
+// gpuBatch is what one batch has on the device.
+type gpuBatch struct {
+	buffers []*block
+	staged  []*hostBlock
+	// sent says that there is something on the up stream that the compute stream has not waited for.
+	sent bool
+	// done is recorded behind the batch's last copy.
+	done   cu.Event
+	events []cu.Event
+	err    error
+}
+
+type function struct {
+	name   string
+	kernel cu.Function
+}
+
+func (f *function) Name() string { return f.name }
+
+// openCUDA makes the device ready. The driver is loaded here, not when the program starts: docs/design/cuda-agent.md.
+func openCUDA(index int) (stage.Backend, error) {
+	switch code := C.cuInit(0); code {
+	case C.CUDA_SUCCESS:
+	case C.CUDA_ERROR_SHARED_OBJECT_INIT_FAILED:
+		return nil, errors.New("there is no CUDA driver on this machine: libcuda.so.1 could not be loaded; run with --device cpu")
+	default:
+		return nil, fmt.Errorf("the CUDA driver does not start: %w", failed("cuInit", code))
+	}
+	n, err := cu.NumDevices()
+	if err != nil {
+		return nil, fmt.Errorf("counting the CUDA devices: %w", err)
+	}
+	if index >= n {
+		return nil, fmt.Errorf("there is no device cuda:%d: this machine has %d", index, n)
+	}
+	g := &gpu{index: index, modules: map[string]cu.Module{}, functions: map[[2]string]*function{}}
+	if g.device, err = cu.GetDevice(index); err != nil {
+		return nil, fmt.Errorf("opening cuda:%d: %w", index, err)
+	}
+	if g.context, err = g.device.RetainPrimaryCtx(); err != nil {
+		return nil, fmt.Errorf("making a context on cuda:%d: %w", index, err)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := g.Bind(); err != nil {
+		return nil, err
+	}
+	for _, s := range []*cu.Stream{&g.up, &g.compute, &g.down} {
+		if *s, err = cu.MakeStream(cu.NonBlocking); err != nil {
+			return nil, fmt.Errorf("making a stream on cuda:%d: %w", index, err)
+		}
+	}
+	return g, nil
+}
+
+// failed is a CUDA error of a call that gorgonia.org/cu does not have, with the driver's own words.
+func failed(call string, code C.CUresult) error {
+	if code == C.CUDA_SUCCESS {
+		return nil
+	}
+	var text *C.char
+	C.cuGetErrorString(code, &text)
+	if text == nil {
+		return fmt.Errorf("%s: CUDA error %d", call, int(code))
+	}
+	return fmt.Errorf("%s: %s (CUDA error %d)", call, C.GoString(text), int(code))
+}
+
+func (g *gpu) String() string { return fmt.Sprintf("cuda:%d", g.index) }
+func (*gpu) CUDA() bool       { return true }
+
+func (g *gpu) Bind() error {
+	if err := cu.SetCurrentContext(g.context); err != nil {
+		return fmt.Errorf("taking cuda:%d into use: %w", g.index, err)
+	}
+	return nil
+}
+
+func (g *gpu) Begin() { g.batch = &gpuBatch{} }
+
+func (g *gpu) Alloc(size int) (*Buffer, error) {
+	b, err := g.pool.take(size)
+	if err != nil {
+		return nil, err
+	}
+	g.batch.buffers = append(g.batch.buffers, b)
+	return &Buffer{Size: size, Address: uint64(b.at)}, nil
+}
+
+// Send copies shared memory, which is pinned as far as batches have used it.
+func (g *gpu) Send(host []byte) (*Buffer, error) {
+	b, err := g.Alloc(len(host))
+	if err != nil || len(host) == 0 {
+		return b, err
+	}
+	at := uint64(0)
+	for _, piece := range g.pinned.pieces(host) {
+		err := cu.MemcpyHtoDAsync(cu.DevicePtr(b.Address+at), unsafe.Pointer(unsafe.SliceData(piece)), int64(len(piece)), g.up)
+		if err != nil {
+			return nil, fmt.Errorf("copying %d bytes to cuda:%d: %w", len(piece), g.index, err)
+		}
+		at += uint64(len(piece))
+	}
+	g.batch.sent = true
+	return b, nil
+}
+
+func (g *gpu) Upload(data []byte) (*Buffer, error) {
+	b, err := g.Alloc(len(data))
+	if err != nil || len(data) == 0 {
+		return b, err
+	}
+	staged, err := g.staging.take(len(data))
+	if err != nil {
+		return nil, err
+	}
+	g.batch.staged = append(g.batch.staged, staged)
+	copy(staged.memory, data)
+	if err := cu.MemcpyHtoDAsync(cu.DevicePtr(b.Address), unsafe.Pointer(unsafe.SliceData(staged.memory)), int64(len(data)), g.up); err != nil {
+		return nil, fmt.Errorf("copying %d bytes to cuda:%d: %w", len(data), g.index, err)
+	}
+	g.batch.sent = true
+	return b, nil
+}
+
+// order makes what comes on one stream wait for what is on another.
+func (g *gpu) order(first, then cu.Stream) error {
+	e, err := cu.MakeEvent(cu.DisableTiming)
+	if err != nil {
+		return fmt.Errorf("making an event on cuda:%d: %w", g.index, err)
+	}
+	g.batch.events = append(g.batch.events, e)
+	if err := e.Record(first); err != nil {
+		return fmt.Errorf("recording an event on cuda:%d: %w", g.index, err)
+	}
+	if err := then.Wait(e, 0); err != nil {
+		return fmt.Errorf("waiting for an event on cuda:%d: %w", g.index, err)
+	}
+	return nil
+}
+
+// arrived lets the compute stream wait for what was sent.
+func (g *gpu) arrived() error {
+	if !g.batch.sent {
+		return nil
+	}
+	g.batch.sent = false
+	return g.order(g.up, g.compute)
+}
+
+func (g *gpu) Function(ptx, name string) (Function, error) {
+	key := [2]string{ptx, name}
+	if f, ok := g.functions[key]; ok {
+		return f, nil
+	}
+	m, ok := g.modules[ptx]
+	if !ok {
+		var err error
+		if m, err = cu.LoadData(ptx); err != nil {
+			return nil, fmt.Errorf("compiling the kernels for cuda:%d: %w", g.index, err)
+		}
+		g.modules[ptx] = m
+	}
+	kernel, err := m.Function(name)
+	if err != nil {
+		return nil, fmt.Errorf("the module has no kernel %s: %w", name, err)
+	}
+	f := &function{name, kernel}
+	g.functions[key] = f
+	return f, nil
+}
+
+func (g *gpu) Launch(f Function, grid, block [3]int, sharedBytes int, args ...any) error {
+	kernel, ok := f.(*function)
+	if !ok {
+		return errors.New("the kernel is of another device")
+	}
+	if err := g.arrived(); err != nil {
+		return err
+	}
+	values := make([]uint64, len(args))
+	pointers := make([]unsafe.Pointer, len(args))
+	for i, arg := range args {
+		v, err := parameter(arg)
+		if err != nil {
+			return fmt.Errorf("argument %d of %s: %w", i, kernel.name, err)
+		}
+		values[i] = v
+		pointers[i] = unsafe.Pointer(&values[i])
+	}
+	err := kernel.kernel.Launch(grid[0], grid[1], grid[2], block[0], block[1], block[2], sharedBytes, g.compute, pointers)
+	if err != nil {
+		return fmt.Errorf("launching %s on cuda:%d: %w", kernel.name, g.index, err)
+	}
+	return nil
+}
+
+func (g *gpu) Receive(host []byte, from *Buffer) error {
+	if err := g.arrived(); err != nil {
+		return err
+	}
+	if err := g.order(g.compute, g.down); err != nil {
+		return err
+	}
+	at := uint64(0)
+	for _, piece := range g.pinned.pieces(host) {
+		err := cu.MemcpyDtoHAsync(unsafe.Pointer(unsafe.SliceData(piece)), cu.DevicePtr(from.Address+at), int64(len(piece)), g.down)
+		if err != nil {
+			return fmt.Errorf("copying %d bytes from cuda:%d: %w", len(piece), g.index, err)
+		}
+		at += uint64(len(piece))
+	}
+	return nil
+}
+
+// End records where the batch is through: behind all three streams, whatever it has used.
+func (g *gpu) End() any {
+	b := g.batch
+	b.err = g.arrived()
+	if err := g.order(g.compute, g.down); b.err == nil {
+		b.err = err
+	}
+	done, err := cu.MakeEvent(cu.DisableTiming | cu.BlockingSyncEvent)
+	if err == nil {
+		b.done = done
+		b.events = append(b.events, done)
+		err = done.Record(g.down)
+	}
+	if b.err == nil {
+		b.err = err
+	}
+	return b
+}
+
+func (g *gpu) Wait(batch any) error {
+	b := batch.(*gpuBatch)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := g.Bind(); err != nil {
+		return err
+	}
+	if b.err != nil {
+		// Without the event, whatever is queued has to end before memory is used again.
+		if err := cu.Synchronize(); err != nil {
+			return &stage.LostError{Err: fmt.Errorf("cuda:%d: %w", g.index, err)}
+		}
+		return b.err
+	}
+	if err := b.done.Synchronize(); err != nil {
+		return &stage.LostError{Err: fmt.Errorf("computing on cuda:%d: %w", g.index, err)}
+	}
+	return nil
+}
+
+func (g *gpu) Recycle(batch any) {
+	b := batch.(*gpuBatch)
+	for _, x := range b.buffers {
+		g.pool.put(x)
+	}
+	for _, x := range b.staged {
+		g.staging.put(x)
+	}
+	for _, e := range b.events {
+		_ = cu.DestroyEvent(&e)
+	}
+	*b = gpuBatch{}
+}
+
+// Close leaves the rest to the driver: the process ends.
+func (g *gpu) Close() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if g.Bind() == nil {
+		_ = cu.Synchronize()
+		g.pinned.close()
+	}
+}

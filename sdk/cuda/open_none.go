@@ -1,0 +1,13 @@
+//go:build !(cuda && linux)
+
+package cuda
+
+import (
+	"errors"
+
+	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
+)
+
+func openCUDA(int) (stage.Backend, error) {
+	return nil, errors.New("this plugin was built without CUDA: build it with the tag cuda (`task build:cuda` for those of kagurazaka), or run it with --device cpu")
+}

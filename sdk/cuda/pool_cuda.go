@@ -1,0 +1,173 @@
+//go:build cuda && linux
+
+package cuda
+
+// #include <cuda.h>
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"unsafe"
+
+	"gorgonia.org/cu"
+)
+
+// block is memory of the device. Taking it from the driver waits for all that the device does, so blocks are kept.
+type block struct {
+	at   cu.DevicePtr
+	size int
+}
+
+type pool struct{ free []*block }
+
+// sizeClass rounds up to an eighth of a power of two, so that batches of nearly one size share blocks.
+func sizeClass(n int) int {
+	step := 512
+	for step*16 < n {
+		step *= 2
+	}
+	return max((n+step-1)/step*step, 512)
+}
+
+func (p *pool) take(size int) (*block, error) {
+	size = sizeClass(size)
+	best := -1
+	for i, b := range p.free {
+		if b.size >= size && b.size <= 2*size && (best < 0 || b.size < p.free[best].size) {
+			best = i
+		}
+	}
+	if best >= 0 {
+		b := p.free[best]
+		p.free = slices.Delete(p.free, best, best+1)
+		return b, nil
+	}
+	at, err := cu.MemAlloc(int64(size))
+	if errors.Is(err, cu.OutOfMemory) && len(p.free) > 0 {
+		p.empty()
+		at, err = cu.MemAlloc(int64(size))
+	}
+	if errors.Is(err, cu.OutOfMemory) {
+		full := &MemoryError{Wanted: uint64(size)}
+		if free, total, err := cu.MemInfo(); err == nil {
+			full.Free, full.Total = uint64(free), uint64(total)
+		}
+		return nil, full
+	}
+	if err != nil {
+		return nil, fmt.Errorf("taking %d bytes of the device's memory: %w", size, err)
+	}
+	return &block{at, size}, nil
+}
+
+func (p *pool) put(b *block) { p.free = append(p.free, b) }
+
+func (p *pool) empty() {
+	for _, b := range p.free {
+		_ = cu.MemFree(b.at)
+	}
+	p.free = nil
+}
+
+// hostBlock is pinned memory of this process, for what Infer uploads.
+type hostBlock struct{ memory []byte }
+
+type hostPool struct{ free []*hostBlock }
+
+func (p *hostPool) take(size int) (*hostBlock, error) {
+	size = sizeClass(size)
+	if i := slices.IndexFunc(p.free, func(b *hostBlock) bool { return len(b.memory) >= size }); i >= 0 {
+		b := p.free[i]
+		p.free = slices.Delete(p.free, i, i+1)
+		return b, nil
+	}
+	var at unsafe.Pointer
+	if err := failed("cuMemHostAlloc", C.cuMemHostAlloc(&at, C.size_t(size), 0)); err != nil {
+		return nil, err
+	}
+	return &hostBlock{unsafe.Slice((*byte)(at), size)}, nil
+}
+
+func (p *hostPool) put(b *hostBlock) { p.free = append(p.free, b) }
+
+// pinned is what is registered of the shared memory: stretches without overlap, in order. What batches have used of it stays so.
+type pinned struct {
+	stretches []stretch
+	// refused says that the system does not let more be pinned; copies then work all the same, and slower.
+	refused bool
+}
+
+type stretch struct{ from, to uintptr }
+
+// grain is what registered stretches are rounded up to.
+const grain = 2 << 20
+
+// pieces registers memory as far as it is not yet, and cuts it where registered stretches meet, as a copy must not cross that.
+func (p *pinned) pieces(host []byte) [][]byte {
+	base := uintptr(unsafe.Pointer(unsafe.SliceData(host)))
+	from, to := base, base+uintptr(len(host))
+	if !p.refused {
+		p.register(from, to)
+	}
+	var out [][]byte
+	for from < to {
+		end := to
+		for _, s := range p.stretches {
+			switch {
+			case s.from <= from && from < s.to:
+				end = min(end, s.to)
+			case from < s.from:
+				end = min(end, s.from)
+			}
+		}
+		out = append(out, host[from-base:end-base])
+		from = end
+	}
+	return out
+}
+
+func (p *pinned) register(from, to uintptr) {
+	need := (to + 4095) &^ 4095
+	from, to = from&^4095, (to+grain-1)&^(grain-1)
+	for from < need {
+		// The gap that begins at from, if it is one.
+		end, inside := to, false
+		for _, s := range p.stretches {
+			if s.from <= from && from < s.to {
+				from, inside = s.to, true
+				break
+			}
+			if from < s.from {
+				end = min(end, s.from)
+			}
+		}
+		if inside {
+			continue
+		}
+		if !p.within(from, end) {
+			// Perhaps what was rounded up to lies beyond the memory.
+			if end = min(end, need); !p.within(from, end) {
+				p.refused = true
+				return
+			}
+		}
+		p.stretches = append(p.stretches, stretch{from, end})
+		slices.SortFunc(p.stretches, func(a, b stretch) int { return int(a.from) - int(b.from) })
+		from = end
+	}
+}
+
+func (*pinned) within(from, to uintptr) bool {
+	// The address is the mapping's, which is none of Go's memory.
+	code := C.cuMemHostRegister(*(*unsafe.Pointer)(unsafe.Pointer(&from)), C.size_t(to-from), C.CU_MEMHOSTREGISTER_PORTABLE)
+	return code == C.CUDA_SUCCESS
+}
+
+func (p *pinned) close() {
+	for _, s := range p.stretches {
+		C.cuMemHostUnregister(*(*unsafe.Pointer)(unsafe.Pointer(&s.from)))
+	}
+	p.stretches = nil
+}

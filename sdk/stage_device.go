@@ -1,0 +1,227 @@
+package sdk
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
+	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
+)
+
+// inFlight is how many batches the device has at a time: one that is brought there, one that is worked on, one that is
+// brought back.
+const inFlight = 3
+
+// inferrer serves STAGE_DEVICE. One goroutine, locked to its thread, starts batches and answers them; one receives, and
+// one waits for the device.
+type inferrer struct {
+	*stageRunner
+	requests chan *batchRun
+	waiting  chan *inferred
+	done     chan *inferred
+	end      chan struct{}
+
+	started []*inferred // not answered yet, in order
+	current *inferred   // user code runs
+	ended   bool
+	err     error
+}
+
+// inferred is a batch on the device.
+type inferred struct {
+	*batchRun
+	ticket  any
+	payload *pb.Payload
+	err     error
+}
+
+func newInferrer(r *stageRunner) *inferrer {
+	return &inferrer{
+		stageRunner: r, requests: make(chan *batchRun), waiting: make(chan *inferred, inFlight), done: make(chan *inferred, inFlight),
+		end: make(chan struct{}),
+	}
+}
+
+func (f *inferrer) serve() error {
+	received := make(chan error, 1)
+	go func() {
+		defer close(f.requests)
+		received <- f.receive()
+	}()
+	waited := make(chan struct{})
+	go func() {
+		defer close(waited)
+		for b := range f.waiting {
+			var lost *stage.LostError
+			if err := f.in.backend.Wait(b.ticket); b.err == nil || errors.As(err, &lost) {
+				b.err = err
+			}
+			f.done <- b
+		}
+	}()
+	for !f.ended {
+		// User code may end the goroutine (runtime.Goexit); the next one goes on behind the batch.
+		looped := make(chan struct{})
+		go func() {
+			defer close(looped)
+			f.loop()
+		}()
+		<-looped
+	}
+	close(f.end)
+	close(f.waiting)
+	<-waited
+	if f.err != nil {
+		return f.err
+	}
+	return <-received
+}
+
+// receive hands batches on until the stream ends.
+func (f *inferrer) receive() error {
+	for {
+		req, err := f.stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		b, err := f.begin(req)
+		if err != nil {
+			return err
+		}
+		select {
+		case f.requests <- b:
+		case <-f.end:
+			return nil
+		}
+	}
+}
+
+func (f *inferrer) loop() {
+	runtime.LockOSThread() // for good: the thread has the device's context, and ends with this goroutine
+	if err := f.in.backend.Bind(); err != nil {
+		f.ended, f.err = true, err
+		return
+	}
+	requests := f.requests
+	for {
+		if requests == nil && len(f.started) == 0 {
+			f.ended = true
+			return
+		}
+		take := requests
+		if len(f.started) == inFlight {
+			take = nil
+		}
+		select {
+		case b, more := <-take:
+			if !more {
+				requests = nil
+				continue
+			}
+			b.began = time.Now()
+			if len(f.started) == 0 {
+				b.result.IdleNs = uint64(b.began.Sub(f.free))
+			}
+			f.start(b)
+		case b := <-f.done:
+			if err := f.finish(b); err != nil {
+				f.ended, f.err = true, err
+				return
+			}
+		}
+	}
+}
+
+// start gives a batch to the device.
+func (f *inferrer) start(b *batchRun) {
+	x := &inferred{batchRun: b}
+	f.current = x
+	f.in.backend.Begin()
+	defer func() {
+		// A panic, which ends here, or runtime.Goexit, which ends this goroutine.
+		if f.current != nil {
+			p := &panicked{value: goexit}
+			if v := recover(); v != nil {
+				p.value = panicValue(v)
+			}
+			p.stack = string(debug.Stack())
+			x.err = p
+		}
+		f.current = nil
+		x.ticket = f.in.backend.End()
+		f.started = append(f.started, x)
+		f.waiting <- x
+	}()
+	x.payload, x.err = f.infer(b)
+	f.current = nil
+}
+
+// infer queues everything that a batch needs: what it was loaded with, the task's own work, and what comes back.
+func (f *inferrer) infer(b *batchRun) (*pb.Payload, error) {
+	n := len(b.items)
+	fields, views, info, err := stage.Unpack(b.m.GetLoaded(), n, f.in.memory)
+	if err != nil {
+		return nil, err
+	}
+	for i := range fields {
+		if fields[i].Buffer, err = f.in.backend.Send(views[i]); err != nil {
+			return nil, err
+		}
+	}
+	result, err := f.task.Infer(f.ctx, f.in.backend, &stage.Batch{Len: n, Tensors: fields, Info: info})
+	if err != nil {
+		return nil, err
+	}
+	for i := range result {
+		p := &result[i]
+		if len(p.Shapes) != n {
+			return nil, fmt.Errorf("tensor %d that Infer returned has the shapes of %d items, and the batch has %d", i, len(p.Shapes), n)
+		}
+		if err := p.SetOffsets(); err != nil {
+			return nil, fmt.Errorf("tensor %d that Infer returned: %w", i, err)
+		}
+		if p.Buffer == nil || p.Buffer.Size < p.Offsets[n] {
+			return nil, fmt.Errorf("tensor %d that Infer returned has a buffer that is smaller than its items, %d bytes", i, p.Offsets[n])
+		}
+	}
+	layout, err := stage.Pack(result, nil, b.m.GetRegion())
+	if err != nil {
+		return nil, err
+	}
+	for i := range result {
+		if slot := layout.Slot(f.in.memory, i); len(slot) > 0 {
+			if err := f.in.backend.Receive(slot, result[i].Buffer); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return layout.Payload()
+}
+
+// finish answers a batch that the device is through with. They end in the order in which they were started.
+func (f *inferrer) finish(b *inferred) error {
+	f.started = f.started[1:]
+	var lost *stage.LostError
+	if errors.As(b.err, &lost) {
+		// No fault of the batch's as far as anyone knows: the host gives it to another worker.
+		f.in.worker.log.Error(lost.Error(), "worker", f.in.worker.index)
+		return status.Error(codes.Unavailable, lost.Error())
+	}
+	f.in.backend.Recycle(b.ticket)
+	if b.err != nil {
+		b.failWhole(b.err)
+	} else {
+		b.result.Payload = b.payload
+	}
+	return f.answer(b.batchRun)
+}
