@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/thumb"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/thumb"
 	"github.com/kagurazaka/kagurazaka/sdk"
 )
 

@@ -7,7 +7,7 @@ import (
 	"image/gif"
 	"testing"
 
-	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/turbo"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/turbo"
 )
 
 // inputs are pictures of the ramp, 48 x 32, in every format that is read.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/meta"
-	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/resample"
-	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/turbo"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/meta"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/resample"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/turbo"
 )
 
 // Resizer makes thumbnails. It may be used by several goroutines at a time; each takes a set of buffers of its own, which are kept.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"image"
 
-	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/meta"
-	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/resample"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/meta"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/resample"
 )
 
 // geometry is how a stored picture becomes the result.

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
 
-	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/meta"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/meta"
 )
 
 // codec is how a format is read by the decoders that are part of the program.

@@ -3,7 +3,7 @@ package thumb
 import (
 	"image"
 
-	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/resample"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/resample"
 )
 
 // model is what the planes of a result are.

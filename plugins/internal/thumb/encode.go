@@ -13,7 +13,7 @@ import (
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 
-	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/turbo"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/turbo"
 )
 
 // encode makes a file of p.out. It lies in memory that the next encode reuses.

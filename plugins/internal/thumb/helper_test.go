@@ -17,7 +17,7 @@ import (
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 
-	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/turbo"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/turbo"
 )
 
 var defaults = Options{Size: 24, Quality: 95, Background: color.RGBA{255, 0, 0, 255}, MaxPixels: 1 << 24}

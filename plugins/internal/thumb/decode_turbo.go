@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/meta"
-	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/turbo"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/meta"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/turbo"
 )
 
 // decodeJPEG decodes and resizes a JPEG with libjpeg-turbo, or with Go's decoder where the library is missing or does not know the

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/image/tiff"
 
-	"github.com/kagurazaka/kagurazaka/plugins/resize/internal/meta"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/meta"
 )
 
 // stored turns a place in the upright picture into one of a stored picture of w by h, as the EXIF standard describes the
