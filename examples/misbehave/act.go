@@ -103,6 +103,17 @@ func flaky(item int) error {
 	return nil
 }
 
+// waitForGo waits until it is told to go on, before the output is made: meanwhile the world around may change.
+func waitForGo() {
+	early.Say()
+	for {
+		if _, err := os.Stat(filepath.Join(os.Getenv("KAGURAZAKA_MISBEHAVE_STATE"), "go")); err == nil {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
 func killSelf() error {
 	if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
 		return err

@@ -7,12 +7,13 @@
 //	                              close-socket (in Run), wrong-block, answers-twice, answers-unknown, answers-too-many,
 //	                              answers-unsent, answers-both, lie-spawn (of a worker that is not there)
 //	at an item                    error-at-item, panic-at-item, kill-self-at-item, exit-at-item, hang-at-item, stop-self,
-//	                              half-output, other-output, no-output, flood-stdout, flood-stderr, fork-children
+//	                              wait-at-item, half-output, other-output, no-output, flood-stdout, flood-stderr, fork-children
 //	at every item                 leak; slow takes a millisecond; flaky fails a part of the items at
 //	                              their first attempts
 //
 // KAGURAZAKA_MISBEHAVE_ITEM is the number of the item, 0 by default: the field "i" of task Items, the digits in the
-// input's name of task Files. KAGURAZAKA_MISBEHAVE_STATE is a folder where flaky counts attempts. Without a behaviour both
+// input's name of task Files. KAGURAZAKA_MISBEHAVE_STATE is a folder where flaky counts attempts, and where wait-at-item waits for a file
+// "go" before it writes. Without a behaviour both
 // tasks work as they should.
 package main
 
@@ -70,6 +71,9 @@ func (t *Files) Open(context.Context, sdk.Env) error { crash("crash-open"); retu
 func (t *Files) Process(_ context.Context, item sdk.Item) error {
 	name, path := item.Input().FileName, item.Output().Path
 	n := number(name)
+	if isAt(n, "wait-at-item") {
+		waitForGo()
+	}
 	text, err := os.ReadFile(item.Input().Path)
 	if err != nil {
 		return err

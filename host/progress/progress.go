@@ -84,6 +84,7 @@ type Reporter struct {
 	sources  Sources
 	printer  Printer
 	began    time.Time
+	longest  time.Duration
 	rate     rate
 
 	mu   sync.Mutex
@@ -126,7 +127,7 @@ func (r *Reporter) tick(interval time.Duration) {
 func (r *Reporter) snapshot() Snapshot {
 	s := Snapshot{
 		Done: r.Counters.Done.Load(), Skipped: r.skipped(), Failed: r.Counters.Failed.Load(),
-		Elapsed: r.sources.Now().Sub(r.began),
+		Elapsed: r.elapsed(),
 	}
 	if r.sources.Total != nil {
 		s.Total, s.Known = r.sources.Total()
@@ -139,6 +140,13 @@ func (r *Reporter) snapshot() Snapshot {
 		s.ETA = time.Duration(float64(left) / s.Rate * float64(time.Second))
 	}
 	return s
+}
+
+// elapsed is how long the run has taken. time.Now has a monotonic clock, which nobody can set; should another clock jump
+// back, time stands still until it has caught up.
+func (r *Reporter) elapsed() time.Duration {
+	r.longest = max(r.longest, r.sources.Now().Sub(r.began))
+	return r.longest
 }
 
 func (r *Reporter) skipped() int64 {
@@ -160,7 +168,7 @@ func (r *Reporter) Failed(f Failure) {
 func (r *Reporter) Finish(interrupted bool) Summary {
 	close(r.stop)
 	r.gone.Wait()
-	seconds := r.sources.Now().Sub(r.began).Seconds()
+	seconds := r.elapsed().Seconds()
 	s := Summary{
 		Done: r.Counters.Done.Load(), Skipped: r.skipped(), Failed: r.Counters.Failed.Load(),
 		Unlisted: r.Counters.Unlisted.Load(), Seconds: seconds, Interrupted: interrupted,

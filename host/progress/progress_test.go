@@ -122,3 +122,27 @@ func TestRateFollowsTheWindow(t *testing.T) {
 		t.Errorf("rate %v after %s of nothing", got, 20*time.Second)
 	}
 }
+
+// A clock that jumps back, such as one that is set, makes no time negative and no rate absurd.
+func TestClockJumpsBack(t *testing.T) {
+	var out bytes.Buffer
+	s := report(t, &JSON{Out: &out}, func(r *Reporter, c *fakeClock) {
+		for _, step := range []time.Duration{2 * time.Second, -time.Hour, time.Second, -time.Minute} {
+			c.now = c.now.Add(step)
+			r.Counters.Done.Add(1)
+			r.printer.Update(r.snapshot())
+		}
+	})
+	if s.Seconds != 2 || s.ItemsPerSecond != 2 {
+		t.Errorf("4 items in %v s, %v a second", s.Seconds, s.ItemsPerSecond)
+	}
+	for line := range strings.Lines(out.String()) {
+		var status jsonStatus
+		if err := json.Unmarshal([]byte(line), &status); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if status.Seconds < 0 || status.ItemsPerSecond < 0 || status.ETASeconds < 0 {
+			t.Errorf("a negative time: %s", line)
+		}
+	}
+}

@@ -115,34 +115,6 @@ func (s *Staging) make() error {
 	return nil
 }
 
-// cleanStale removes what dead runs left in root, and tells of those that live.
-func (s *Staging) cleanStale() {
-	entries, err := os.ReadDir(s.root)
-	if err != nil {
-		return
-	}
-	for _, e := range entries {
-		dir := filepath.Join(s.root, e.Name())
-		if !e.IsDir() || strings.HasPrefix(e.Name(), newPrefix) || dir == s.dir {
-			continue
-		}
-		lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0)
-		if err != nil {
-			continue
-		}
-		switch err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
-		case err == nil:
-			_ = os.RemoveAll(dir)
-		case errors.Is(err, unix.EWOULDBLOCK) && s.shared != nil:
-			// A file that cannot be read is of a version that wrote none: then its owner is not known.
-			var owner Owner
-			_ = json.NewDecoder(lock).Decode(&owner)
-			s.shared(owner)
-		}
-		_ = lock.Close()
-	}
-}
-
 // Close removes the run's staging, and root when nobody else uses it.
 func (s *Staging) Close() error {
 	s.mu.Lock()

@@ -36,6 +36,8 @@ type world struct {
 	mark string
 	// env is added to the environment of each host.
 	env []string
+	// credential is whose the hosts are; nil: the test's user's.
+	credential *syscall.Credential
 }
 
 func newWorld(t *testing.T) *world {
@@ -171,6 +173,7 @@ func (w *world) startWith(program string, env []string, args ...string) *host {
 	h.cmd.Dir = w.dir
 	h.cmd.Env = append(append(os.Environ(), w.env...), env...)
 	h.cmd.Stdout = &h.out
+	h.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: w.credential}
 	stderr, stderrW, err := os.Pipe()
 	if err != nil {
 		w.t.Fatal(err)
