@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
@@ -19,7 +20,23 @@ type Options struct {
 	Workers, ChunkSize int
 	Start              backbones.Starter
 	Drain              <-chan struct{}
+	Retry              backbones.Retry
+	ItemTimeout        time.Duration
+	WorkerMaxItems     int
 }
+
+// Feature is something that a backbone may lack. What it lacks is not tested.
+type Feature string
+
+// What a backbone may lack.
+const (
+	// Retries are Options.Retry.
+	Retries Feature = "retries"
+	// Timeouts are Options.ItemTimeout.
+	Timeouts Feature = "timeouts"
+	// Recycling is Options.WorkerMaxItems.
+	Recycling Feature = "recycling"
+)
 
 // Run runs a source through a backbone to its end.
 type Run func(ctx context.Context, o Options, src backbones.Source, sink backbones.Sink) error
@@ -108,12 +125,20 @@ func number(s string) (n int) {
 	return n
 }
 
-// Suite runs all tests against a backbone.
-func Suite(t *testing.T, run Run) {
+// Suite runs all tests against a backbone, but those of what it lacks.
+func Suite(t *testing.T, run Run, lacks ...Feature) {
 	t.Helper()
 	for _, beats := range []bool{true, false} {
 		t.Run(fmt.Sprintf("heartbeat=%v", beats), func(t *testing.T) {
 			outcomes(t, run, beats)
+			for _, f := range []struct {
+				feature Feature
+				test    func(*testing.T, Run, bool)
+			}{{Retries, retries}, {Timeouts, timeouts}, {Recycling, recycling}} {
+				if !slices.Contains(lacks, f.feature) {
+					t.Run(string(f.feature), func(t *testing.T) { f.test(t, run, beats) })
+				}
+			}
 		})
 	}
 	t.Run("ends", func(t *testing.T) { ends(t, run) })

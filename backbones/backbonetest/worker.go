@@ -40,14 +40,16 @@ type Crew struct {
 	Beats bool
 	// FailStart is asked at each start; a non-nil error is the start's. May be nil.
 	FailStart func(start int) error
-	// Hung is sent to when a worker hangs.
+	// Hung is sent to when a worker hangs; nil: nobody is told.
 	Hung chan struct{}
 
 	mu       sync.Mutex
 	attempts map[string]int
 	order    []string
 	starts   int
-	alive    sync.WaitGroup
+	// most is how many items a single worker has begun at most.
+	most  int
+	alive sync.WaitGroup
 }
 
 // Start implements backbones.Starter's work.
@@ -85,12 +87,21 @@ func (c *Crew) Order() []string {
 	return append([]string(nil), c.order...)
 }
 
+// Most is how many items a single worker has begun at most.
+func (c *Crew) Most() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.most
+}
+
 // Wait returns when every worker is gone.
 func (c *Crew) Wait() { c.alive.Wait() }
 
-func (c *Crew) begin(item string) Act {
+func (c *Crew) begin(w *worker, item string) Act {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	w.begun++
+	c.most = max(c.most, w.begun)
 	if c.attempts == nil {
 		c.attempts = map[string]int{}
 	}
@@ -110,6 +121,8 @@ type worker struct {
 	finish  sync.Once
 	kill    sync.Once
 	killed  chan struct{}
+	// begun counts items; the crew's lock guards it.
+	begun int
 
 	mu    sync.Mutex
 	beats []backbones.Beat
@@ -179,7 +192,7 @@ func (w *worker) chunk(c backbones.Chunk) bool {
 	times := 1
 	for i, item := range items(c) {
 		w.beat(c, i, outcomes)
-		switch w.crew.begin(item) {
+		switch w.crew.begin(w, item) {
 		case Do:
 		case Skip:
 			outcomes[i] = backbones.OutcomeSkipped
@@ -192,8 +205,11 @@ func (w *worker) chunk(c backbones.Chunk) bool {
 		case Die:
 			return false
 		case Hang:
-			w.crew.Hung <- struct{}{}
-			<-w.killed
+			select {
+			case w.crew.Hung <- struct{}{}:
+				<-w.killed
+			case <-w.killed:
+			}
 			return false
 		case Lie:
 			times = 2

@@ -169,6 +169,46 @@ func text(parts []backbones.Part, position int) (item string) {
 	return item
 }
 
+// item is the part that holds the item at a position of a chunk alone.
+func item(parts []backbones.Part, position int) (one backbones.Part) {
+	within(parts, position, 1, func(p backbones.Part, from, _ int) { one = slicePart(p, from, 1) })
+	return one
+}
+
+// cursor finds items of a chunk by position. Positions that grow are found by one walk through the chunk.
+type cursor struct {
+	parts []backbones.Part
+	// part is where the walk is, from the position of its first item, in the cutter with the rest of it behind position at.
+	part, from int
+	rest       cutter
+	position   int
+}
+
+// at is the part that holds the item at a position alone.
+func (c *cursor) at(position int) backbones.Part {
+	if position < c.position {
+		*c = cursor{parts: c.parts}
+	}
+	for position >= c.from+c.parts[c.part].Take {
+		c.from += c.parts[c.part].Take
+		c.part++
+		c.position, c.rest = c.from, cutter{}
+	}
+	p := c.parts[c.part]
+	if p.Block.Encoding != backbones.JSONLines || p.Skip > 0 || p.Take != p.Block.Count {
+		return slicePart(p, position-c.from, 1)
+	}
+	if c.rest.items == 0 {
+		c.position = c.from
+		c.rest.add(p.Block)
+	}
+	if ahead := position - c.position; ahead > 0 {
+		c.rest.cutAll(ahead)
+	}
+	c.position = position + 1
+	return c.rest.cutAll(1)[0]
+}
+
 // spans appends the numbers of count positions from first to s, joining what is consecutive.
 func spans(s []backbones.Span, parts []backbones.Part, first, count int) []backbones.Span {
 	within(parts, first, count, func(p backbones.Part, from, take int) {

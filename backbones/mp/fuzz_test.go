@@ -121,6 +121,7 @@ func FuzzAnswers(f *testing.F) {
 			if steps > 100*total+len(data) {
 				t.Fatalf("it does not come to an end: %d wait, %d chunks are in flight", s.pending(), s.inFlight())
 			}
+			s.at(time.Duration(steps))
 			for w := range workers {
 				if alive[w] == nil {
 					alive[w] = &hostile{bites: b}
@@ -158,7 +159,7 @@ func FuzzAnswers(f *testing.F) {
 				}
 			}
 			if dies {
-				out, _ := s.died(who, h.page(), backbones.Exit{Code: 1})
+				out, _ := s.died(who, h.page(), backbones.Exit{Code: 1}, false)
 				take(out)
 				delete(alive, who)
 			}

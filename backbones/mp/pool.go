@@ -4,7 +4,6 @@ package mp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync/atomic"
 	"time"
@@ -29,13 +28,27 @@ type Options struct {
 	Remaining func() (n int, known bool)
 	// Drain is closed to stop dispatching: what is in flight is finished, then Run returns backbones.ErrDrained. May be nil.
 	Drain <-chan struct{}
-	// Grace is how long workers may take to finish after Drain and to leave at the end before they are killed; 0: 30 s.
+	// Grace is how long workers may take to finish after Drain, and to leave at the end or when they are replaced, before
+	// they are killed; 0: 30 s.
 	Grace time.Duration
-	Log   hclog.Logger
+	// Retry says which failed items are tried again and when.
+	Retry backbones.Retry
+	// ItemTimeout is how long an item may take before its worker is ended; 0: as long as it likes. A worker without a
+	// heartbeat page has so long for each item of a chunk together.
+	ItemTimeout time.Duration
+	// StallAfter is how long nothing may move before a warning names what is in flight; 0: none is given.
+	StallAfter time.Duration
+	// WorkerMaxItems is how many items a worker concludes before it is replaced; 0: any number.
+	WorkerMaxItems int
+	// WorkerMaxRSS is how many bytes a worker and its children may have resident before it is replaced; 0: any number.
+	// RSS measures them, by the workers' process numbers.
+	WorkerMaxRSS int64
+	RSS          func(pids []int) map[int]int64
+	// StartDelay bounds the wait behind a worker that died without having concluded anything; it doubles with each further
+	// one. 0: 100 ms.
+	StartDelay time.Duration
+	Log        hclog.Logger
 }
-
-// fruitlessLimit is how many workers may die one after another without having concluded a single item.
-const fruitlessLimit = 5
 
 var _ backbones.Backbone = (*Pool)(nil)
 
@@ -52,6 +65,9 @@ type Pool struct {
 func New(opts Options) *Pool {
 	if opts.Grace == 0 {
 		opts.Grace = 30 * time.Second
+	}
+	if opts.StartDelay == 0 {
+		opts.StartDelay = 100 * time.Millisecond
 	}
 	if opts.Log == nil {
 		opts.Log = hclog.NewNullLogger()
@@ -97,8 +113,12 @@ type run struct {
 	workers  map[int]backbones.Worker
 	starting int
 	// broken holds why the host ended a worker.
-	broken    map[int]string
-	fruitless int
+	broken map[int]string
+	// leaving holds until when a worker that is replaced may take to leave.
+	leaving   map[int]time.Duration
+	health    health
+	dog       watchdog
+	clock     clock
 	retired   []int
 	nextIndex int
 	// stop is why nothing more is dispatched; nil while the run goes on.
@@ -115,9 +135,14 @@ func (p *Pool) Run(ctx context.Context, src backbones.Source, sink backbones.Sin
 	r := &run{
 		Pool: p, sink: sink, sched: newScheduler(p.opts.Workers, p.opts.ChunkSize),
 		events: make(chan event, 4*p.opts.Workers), blocks: make(chan readBlock, 2),
-		workers: map[int]backbones.Worker{}, broken: map[int]string{},
+		workers: map[int]backbones.Worker{}, broken: map[int]string{}, leaving: map[int]time.Duration{},
+		health: health{backoff: backbones.Backoff{First: p.opts.StartDelay, Cap: maxStartDelay}},
+		dog:    watchdog{itemTimeout: p.opts.ItemTimeout, stallAfter: p.opts.StallAfter, seen: map[int]sighting{}},
+		clock:  newClock(),
 	}
+	defer r.clock.stop()
 	r.sched.remaining = p.opts.Remaining
+	r.sched.retry, r.sched.perWorker = p.opts.Retry, p.opts.WorkerMaxItems
 	r.sched.sizer.queue = min(p.opts.Ahead, backbones.MaxInFlight)
 	readerDone := make(chan struct{})
 	go func() {
@@ -153,6 +178,7 @@ func (r *run) loop(ctx, startCtx context.Context, stopStarting func()) {
 	drain := r.opts.Drain
 	var grace <-chan time.Time
 	for {
+		r.sched.at(r.clock.now())
 		r.dispatch(startCtx)
 		if r.done() {
 			return
@@ -165,7 +191,9 @@ func (r *run) loop(ctx, startCtx context.Context, stopStarting func()) {
 		case b := <-blocks:
 			r.took(b)
 		case e := <-r.events:
-			r.handle(startCtx, e)
+			r.handle(e)
+		case <-r.clock.ring(r.wake()):
+			r.tick()
 		case <-drain:
 			drain = nil
 			if r.stop == nil {
@@ -196,6 +224,7 @@ func (r *run) done() bool {
 }
 
 func (r *run) took(b readBlock) {
+	r.dog.move()
 	switch {
 	case b.err == nil:
 		r.sched.add(b.block)
@@ -229,185 +258,12 @@ func (r *run) dispatch(ctx context.Context) {
 		}
 	}
 	r.busy.Store(int64(busy))
-	for r.starting+len(r.workers) < r.opts.Workers && r.sched.pending() > r.starting {
+	for r.wantsWorker() && r.clock.now() >= r.health.notBefore {
 		r.start(ctx)
 	}
 }
 
-func (r *run) start(ctx context.Context) {
-	index := r.nextIndex
-	if n := len(r.retired); n > 0 {
-		index = r.retired[n-1]
-		r.retired = r.retired[:n-1]
-	} else {
-		r.nextIndex++
-	}
-	r.starting++
-	go func() {
-		w, err := r.opts.Start(ctx, index)
-		if err != nil {
-			r.events <- event{kind: evStartFailed, index: index, err: err}
-			return
-		}
-		r.events <- event{kind: evStarted, index: index, worker: w}
-		for res := range w.Results() {
-			r.events <- event{kind: evResult, index: index, result: res}
-		}
-		r.events <- event{kind: evExited, index: index}
-	}()
-}
-
-func (r *run) handle(ctx context.Context, e event) {
-	switch e.kind {
-	case evStarted:
-		r.starting--
-		r.workers[e.index] = e.worker
-		r.running.Store(int64(len(r.workers)))
-		r.sched.opened(e.index)
-		if r.killed {
-			e.worker.Kill()
-		}
-	case evStartFailed:
-		r.starting--
-		r.retired = append(r.retired, e.index)
-		r.startFailed(e.err)
-	case evResult:
-		r.answered(e)
-	case evExited:
-		r.exited(e.index)
-	}
-}
-
-func (r *run) startFailed(err error) {
-	if r.stop != nil {
-		return
-	}
-	var fatal *backbones.FatalError
-	if errors.As(err, &fatal) {
-		r.stop = fatal.Err
-		return
-	}
-	r.log.Warn("starting a worker", "error", err)
-	if r.fruitless++; r.fruitless >= fruitlessLimit || len(r.workers) == 0 && r.starting == 0 && r.fruitless >= 3 {
-		r.stop = fmt.Errorf("no worker can be started: %w", err)
-	}
-}
-
-func (r *run) answered(e event) {
-	if _, broken := r.broken[e.index]; broken {
-		return
-	}
-	out, err := r.sched.answered(e.index, e.result)
-	if err != nil {
-		r.broken[e.index] = err.Error()
-		r.log.Error("a worker broke the protocol and is ended", "worker", e.index, "reason", err)
-		r.workers[e.index].Kill()
-		return
-	}
-	r.fruitless = 0
-	r.report(out)
-}
-
-func (r *run) report(out backbones.Outcomes) {
-	if len(out.Done)+len(out.Skipped)+len(out.Failed) == 0 {
-		return
-	}
-	if err := r.sink(out); err != nil && r.stop == nil {
-		r.stop = err
-	}
-}
-
-func (r *run) exited(index int) {
-	w := r.workers[index]
-	delete(r.workers, index)
-	r.running.Store(int64(len(r.workers)))
-	r.retired = append(r.retired, index)
-	exit := w.Exit()
-	if why, ok := r.broken[index]; ok {
-		exit.Reason = why
-		delete(r.broken, index)
-	}
-	hadWork := r.sched.lanes[index] != nil && len(r.sched.lanes[index].flights) > 0
-	out, progress := r.sched.died(index, w.Beats(), exit)
-	r.report(out)
-	if !hadWork && exit.Code == 0 {
-		return
-	}
-	if r.stop != nil {
-		return
-	}
-	r.log.Warn("a worker died and is replaced", "worker", index, "pid", w.PID(), "how", exit.String(), "stderr", tail(exit.Stderr))
-	if progress {
-		r.fruitless = 0
-		return
-	}
-	if r.fruitless++; r.fruitless >= fruitlessLimit {
-		r.stop = fmt.Errorf("%d workers died one after another before they had done anything; the last one %s%s",
-			r.fruitless, exit, stderrNote(exit.Stderr))
-	}
-}
-
-func tail(lines []string) string {
-	if len(lines) == 0 {
-		return ""
-	}
-	return lines[len(lines)-1]
-}
-
-func stderrNote(lines []string) string {
-	if len(lines) == 0 {
-		return ""
-	}
-	note := "; its stderr ended with:"
-	for _, l := range lines {
-		note += "\n  " + l
-	}
-	return note
-}
-
-func (r *run) killAll() {
-	r.killed = true
-	for _, w := range r.workers {
-		w.Kill()
-	}
-}
-
-// leave lets all workers end, kills those that do not, and waits until they are gone.
-func (r *run) leave(ctx context.Context) {
-	for _, w := range r.workers {
-		w.Finish()
-	}
-	timer := time.NewTimer(r.opts.Grace)
-	defer timer.Stop()
-	cancelled := ctx.Done()
-	for r.starting+len(r.workers) > 0 {
-		select {
-		case e := <-r.events:
-			switch e.kind {
-			case evStarted:
-				r.starting--
-				r.workers[e.index] = e.worker
-				e.worker.Finish()
-				if r.killed {
-					e.worker.Kill()
-				}
-			case evStartFailed:
-				r.starting--
-			case evResult:
-				r.answered(e)
-			case evExited:
-				w := r.workers[e.index]
-				delete(r.workers, e.index)
-				out, _ := r.sched.died(e.index, w.Beats(), w.Exit())
-				r.report(out)
-			}
-		case <-timer.C:
-			r.killAll()
-		case <-cancelled:
-			cancelled = nil
-			r.killAll()
-		}
-	}
-	r.running.Store(0)
-	r.busy.Store(0)
+// wantsWorker reports whether there is work for one more worker.
+func (r *run) wantsWorker() bool {
+	return r.stop == nil && r.starting+len(r.workers) < r.opts.Workers && r.sched.pending() > r.starting
 }

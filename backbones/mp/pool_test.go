@@ -15,6 +15,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestSuite(t *testing.T) {
 	backbonetest.Suite(t, func(ctx context.Context, o backbonetest.Options, src backbones.Source, sink backbones.Sink) error {
-		return mp.New(mp.Options{Workers: o.Workers, ChunkSize: o.ChunkSize, Start: o.Start, Drain: o.Drain}).Run(ctx, src, sink)
+		return mp.New(mp.Options{
+			Workers: o.Workers, ChunkSize: o.ChunkSize, Start: o.Start, Drain: o.Drain, Retry: o.Retry, ItemTimeout: o.ItemTimeout,
+			WorkerMaxItems: o.WorkerMaxItems,
+		}).Run(ctx, src, sink)
 	})
 }

@@ -1,23 +1,31 @@
 package mp
 
 import (
-	"fmt"
 	"slices"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// scheduler decides which items go to which worker and what has become of them. It starts nothing and waits for
-// nothing: pool.go brings it events one at a time. Every item that was added is in exactly one Outcomes in the end,
-// whatever workers answer and whenever they die.
+// scheduler decides which items go to which worker and what has become of them. It starts nothing, waits for nothing and
+// has no clock: pool.go brings it events one at a time, and says what time it is. Every item that was added is in
+// exactly one Outcomes in the end, whatever workers answer and whenever they die.
 type scheduler struct {
 	cutter cutter
 	sizer  sizer
+	retry  backbones.Retry
 	// workers is how many workers there can be, for sharing what is left.
 	workers int
-	lanes   map[int]*lane
-	redo    []job
-	lastID  uint64
+	// perWorker is how many items a worker may conclude before it is replaced; 0: any number.
+	perWorker int
+	lanes     map[int]*lane
+	redo      []job
+	waiting   waiting
+	// retrying are items that the pool has not told of yet.
+	retrying []retrying
+	// now is how long the run has been going on, as the pool last said.
+	now    time.Duration
+	lastID uint64
 	// ended: no more blocks will be added.
 	ended bool
 	// remaining asks the source how many items are still to come; nil or false: not known.
@@ -29,8 +37,12 @@ type lane struct {
 	flights []flight
 	// reserved lanes get nothing until they are empty: an item waits to be tried alone there.
 	reserved bool
+	// spent lanes get nothing any more: their worker is to be replaced when it has answered what it has.
+	spent bool
 	// concluded counts the items that this worker has concluded since it was started.
 	concluded int
+	// late is what the worker was last seen at when it was ended for being on it for too long; nil: it was not.
+	late *sighting
 }
 
 type flight struct {
@@ -45,8 +57,25 @@ type job struct {
 	count int
 	// alone: in flight on a worker that has nothing else, because one of the items is suspected of killing workers.
 	alone bool
-	// deaths counts the workers that died while they were on this job's only item.
-	deaths int
+	// failures is how often each item has failed, by position; nil: none of them has.
+	failures []int
+}
+
+// failed is how often the item at a position has failed before.
+func (j job) failed(position int) int {
+	if j.failures == nil {
+		return 0
+	}
+	return j.failures[position]
+}
+
+// slice is count items of the job from the position first.
+func (j job) slice(first, count int) job {
+	out := job{parts: slice(j.parts, first, count), count: count}
+	if j.failures != nil {
+		out.failures = j.failures[first : first+count]
+	}
+	return out
 }
 
 func newScheduler(workers, fixed int) *scheduler {
@@ -64,7 +93,7 @@ func (s *scheduler) pending() int {
 	for _, j := range s.redo {
 		n += j.count
 	}
-	return n
+	return n + len(s.waiting.due)
 }
 
 // inFlight is how many chunks are with workers.
@@ -101,16 +130,21 @@ func (s *scheduler) left() int {
 // next returns a chunk for the worker, or false when it has enough or nothing waits.
 func (s *scheduler) next(worker int) (backbones.Chunk, bool) {
 	l := s.lanes[worker]
-	if l == nil || len(l.flights) >= backbones.MaxInFlight {
+	if l == nil || l.spent || len(l.flights) >= backbones.MaxInFlight {
 		return backbones.Chunk{}, false
 	}
 	if len(l.flights) > 0 && l.flights[len(l.flights)-1].alone {
 		return backbones.Chunk{}, false
 	}
-	if j, ok := s.nextRedo(l); ok {
+	most := s.allowed(l, backbones.MaxChunkItems)
+	if most == 0 {
+		return backbones.Chunk{}, false
+	}
+	if j, ok := s.nextRedo(l, most); ok {
 		return s.launch(l, j), true
 	}
-	if l.reserved || s.cutter.items == 0 {
+	fresh := s.cutter.items > 0 && !s.waiting.full()
+	if l.reserved || !fresh && len(s.waiting.due) == 0 {
 		return backbones.Chunk{}, false
 	}
 	left := s.left()
@@ -118,15 +152,32 @@ func (s *scheduler) next(worker int) (backbones.Chunk, bool) {
 	if len(l.flights) >= s.sizer.ahead(size, left, s.workers) {
 		return backbones.Chunk{}, false
 	}
+	size = min(size, most)
 	limit := maxChunkBytes
 	if s.sizer.fixed > 0 {
 		limit = 32 * maxChunkBytes
+	}
+	if len(s.waiting.due) > 0 {
+		return s.launch(l, s.waiting.cut(size, limit)), true
 	}
 	parts, count := s.cutter.cut(size, limit)
 	return s.launch(l, job{parts: parts, count: count}), true
 }
 
-func (s *scheduler) nextRedo(l *lane) (job, bool) {
+// allowed is how many of so many items a worker may be given before it is replaced.
+func (s *scheduler) allowed(l *lane, size int) int {
+	if s.perWorker == 0 {
+		return size
+	}
+	has := l.concluded
+	for _, f := range l.flights {
+		has += f.count
+	}
+	return min(size, max(s.perWorker-has, 0))
+}
+
+// nextRedo returns up to most items that a worker gave back.
+func (s *scheduler) nextRedo(l *lane, most int) (job, bool) {
 	aloneWaits := false
 	for i, j := range s.redo {
 		if j.alone && len(l.flights) > 0 {
@@ -139,9 +190,15 @@ func (s *scheduler) nextRedo(l *lane) (job, bool) {
 		if !j.alone && len(l.flights) >= 2 {
 			break
 		}
-		s.redo = slices.Delete(s.redo, i, i+1)
 		l.reserved = false
-		return j, true
+		if j.count <= most {
+			s.redo = slices.Delete(s.redo, i, i+1)
+			return j, true
+		}
+		first, rest := j.slice(0, most), j.slice(most, j.count-most)
+		first.alone, rest.alone = j.alone, j.alone
+		s.redo[i] = rest
+		return first, true
 	}
 	if aloneWaits && !s.someReserved() {
 		l.reserved = true
@@ -171,189 +228,29 @@ func (s *scheduler) launch(l *lane, j job) backbones.Chunk {
 	return backbones.Chunk{ID: s.lastID, Slot: slot, Parts: j.parts, Count: j.count}
 }
 
-// answered takes a worker's result. An error means that the worker broke the protocol and must be ended.
-func (s *scheduler) answered(worker int, r backbones.Result) (backbones.Outcomes, error) {
-	l := s.lanes[worker]
-	if l == nil || len(l.flights) == 0 {
-		return backbones.Outcomes{}, fmt.Errorf("it answered chunk %d, which it was not sent or had answered before", r.ChunkID)
-	}
-	f := l.flights[0]
-	if r.ChunkID != f.id {
-		return backbones.Outcomes{}, fmt.Errorf("it answered chunk %d where chunk %d was due", r.ChunkID, f.id)
-	}
-	if r.Count != f.count {
-		return backbones.Outcomes{}, fmt.Errorf("it answered %d items for chunk %d, which has %d", r.Count, f.id, f.count)
-	}
-	marks, err := mark(f.count, r)
-	if err != nil {
-		return backbones.Outcomes{}, err
-	}
-	l.flights = l.flights[1:]
-	l.concluded += f.count
-	if !f.alone {
-		s.sizer.observe(f.count, r.Busy)
-	}
-	out := backbones.Outcomes{Worker: worker}
-	out.Skipped = collect(out.Skipped, f.parts, marks, f.count, backbones.OutcomeSkipped)
-	out.Done = collect(out.Done, f.parts, marks, f.count, backbones.OutcomeDone)
-	for _, fail := range r.Failures {
-		failure := fail.Failure
-		failure.Worker = worker
-		failure.Attempts = max(failure.Attempts, 1+f.deaths)
-		item := fail.Item
-		if item == "" {
-			item = text(f.parts, fail.Index)
-		}
-		out.Failed = append(out.Failed, backbones.FailedItem{Number: number(f.parts, fail.Index), Item: item, Failure: failure})
-	}
-	return out, nil
-}
-
-// mark writes a byte a position, or returns nil where all are done.
-func mark(count int, r backbones.Result) ([]byte, error) {
-	if len(r.Skipped) == 0 && len(r.Failures) == 0 {
-		return nil, nil
-	}
-	marks := make([]byte, count)
-	set := func(i int, v byte) error {
-		if i < 0 || i >= count {
-			return fmt.Errorf("it answered for item %d of chunk %d, which has %d", i, r.ChunkID, count)
-		}
-		if marks[i] != 0 {
-			return fmt.Errorf("it answered twice for item %d of chunk %d", i, r.ChunkID)
-		}
-		marks[i] = v
-		return nil
-	}
-	for _, span := range r.Skipped {
-		for i := span.First; i < span.First+span.Count; i++ {
-			if err := set(i, backbones.OutcomeSkipped); err != nil {
-				return nil, err
-			}
-		}
-	}
-	for _, f := range r.Failures {
-		if err := set(f.Index, backbones.OutcomeFailed); err != nil {
-			return nil, err
-		}
-	}
-	return marks, nil
-}
-
-// collect appends the numbers of all positions below count whose mark is v. No marks: all are done.
-func collect(s []backbones.Span, parts []backbones.Part, marks []byte, count int, v byte) []backbones.Span {
-	if marks == nil {
-		if v == backbones.OutcomeDone {
-			return spans(s, parts, 0, count)
-		}
-		return s
-	}
-	for i := 0; i < count; {
-		j := i + 1
-		for j < count && marks[j] == marks[i] {
-			j++
-		}
-		if marks[i] == v {
-			s = spans(s, parts, i, j-i)
-		}
-		i = j
-	}
-	return s
-}
-
-// died takes back what a dead worker had in flight. What its heartbeat page shows as concluded is concluded, the item
-// it was on is suspected of having killed it, and everything else goes to other workers. progress reports whether the
-// worker had concluded anything since it was started.
-func (s *scheduler) died(worker int, beats []backbones.Beat, exit backbones.Exit) (out backbones.Outcomes, progress bool) {
-	out.Worker = worker
-	l := s.lanes[worker]
-	if l == nil {
-		return out, false
-	}
-	delete(s.lanes, worker)
-	for i, f := range l.flights {
-		beat, ok := beatOf(beats, f)
-		switch {
-		case !ok && beats == nil && i == 0:
-			s.bisect(&out, f, exit)
-		case !ok:
-			s.again(job{parts: f.parts, count: f.count, alone: f.alone, deaths: f.deaths})
-		default:
-			l.concluded += s.takeBack(&out, f, beat, exit)
-		}
-	}
-	return out, l.concluded > 0 || len(out.Failed) > 0
-}
-
-func beatOf(beats []backbones.Beat, f flight) (backbones.Beat, bool) {
-	if f.slot >= len(beats) || beats[f.slot].ChunkID != f.id {
-		return backbones.Beat{}, false
-	}
-	return beats[f.slot], true
-}
-
-// takeBack concludes from a beat what it can and requeues the rest. It returns how many items are concluded.
-func (s *scheduler) takeBack(out *backbones.Outcomes, f flight, beat backbones.Beat, exit backbones.Exit) int {
-	begun := min(max(beat.Index, 0), f.count)
-	marks := make([]byte, begun)
-	copy(marks, beat.Outcomes)
-	out.Done = collect(out.Done, f.parts, marks, begun, backbones.OutcomeDone)
-	out.Skipped = collect(out.Skipped, f.parts, marks, begun, backbones.OutcomeSkipped)
-	concluded := 0
-	for i, m := range marks {
-		if m == backbones.OutcomeFailed {
-			// Its message died with the worker. Failing once more costs less than a failure without a reason.
-			s.again(job{parts: slice(f.parts, i, 1), count: 1, deaths: f.deaths})
-		} else {
-			concluded++
-		}
-	}
-	if begun == f.count {
-		return concluded
-	}
-	s.suspect(out, job{parts: slice(f.parts, begun, 1), count: 1, alone: f.alone, deaths: f.deaths}, exit)
-	if rest := f.count - begun - 1; rest > 0 {
-		s.again(job{parts: slice(f.parts, begun+1, rest), count: rest})
-	}
-	return concluded
-}
-
-// suspect deals with an item that a worker died on: it is tried once more, alone, and has failed if that worker dies too.
-func (s *scheduler) suspect(out *backbones.Outcomes, j job, exit backbones.Exit) {
-	j.deaths++
-	if j.deaths == 1 {
-		j.alone = true
-		s.again(j)
-		return
-	}
-	out.Failed = append(out.Failed, backbones.FailedItem{
-		Number: number(j.parts, 0),
-		Item:   text(j.parts, 0),
-		Failure: backbones.Failure{
-			Kind:     backbones.KindCrash,
-			Message:  fmt.Sprintf("the worker that was on this item %s; it was tried twice, the second time alone", exit),
-			Fault:    backbones.FaultTask,
-			Worker:   out.Worker,
-			Attempts: j.deaths,
-			Log:      exit.Stderr,
-		},
-	})
-}
-
-// bisect finds the item that killed a worker without a heartbeat page, by halving its chunk until it stands alone.
-func (s *scheduler) bisect(out *backbones.Outcomes, f flight, exit backbones.Exit) {
-	if f.count == 1 {
-		s.suspect(out, f.job, exit)
-		return
-	}
-	half := f.count / 2
-	s.again(job{parts: slice(f.parts, 0, half), count: half, alone: true})
-	s.again(job{parts: slice(f.parts, half, f.count-half), count: f.count - half, alone: true})
-}
-
 func (s *scheduler) again(j job) { s.redo = append(s.redo, j) }
+
+// retire gives a worker nothing more: it is to be replaced.
+func (s *scheduler) retire(worker int) {
+	if l := s.lanes[worker]; l != nil {
+		l.spent, l.reserved = true, false
+	}
+}
+
+// idle reports whether a worker that is to be replaced has answered everything that it had.
+func (s *scheduler) idle(worker int) bool {
+	l := s.lanes[worker]
+	return l != nil && l.spent && len(l.flights) == 0
+}
+
+// at tells the scheduler the time: retries that are due may be given out.
+func (s *scheduler) at(now time.Duration) {
+	s.now = now
+	s.waiting.ripen(now)
+	s.redo = append(s.redo, s.waiting.takeAlone()...)
+}
 
 // finished reports whether every item has its outcome.
 func (s *scheduler) finished() bool {
-	return s.ended && s.cutter.items == 0 && len(s.redo) == 0 && s.inFlight() == 0
+	return s.ended && s.cutter.items == 0 && len(s.redo) == 0 && s.waiting.items() == 0 && s.inFlight() == 0
 }

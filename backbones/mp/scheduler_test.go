@@ -79,52 +79,127 @@ func (l *ledger) check(t *rapid.T, total int) {
 type model struct {
 	chunks []backbones.Chunk
 	beats  []backbones.Beat
+	// answered counts the items of its answers.
+	answered int
 }
 
-// TestEveryItemHasOneOutcome lets workers answer, skip, fail and die at any point, with and without heartbeat pages, on
-// blocks of all encodings.
+// world is a scheduler with everything that happens to it.
+type world struct {
+	s       *scheduler
+	ledger  *ledger
+	alive   map[int]*model
+	beating bool
+	// failures is how often each item has truly failed.
+	failures map[uint64]int
+	retries  int
+}
+
+// TestEveryItemHasOneOutcome lets workers answer, skip, fail, die, take too long and be replaced at any point, with and
+// without heartbeat pages and retries, on blocks of all encodings. Each item has one outcome in the end, and each failure
+// says how often its item has failed.
 func TestEveryItemHasOneOutcome(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		workers := rapid.IntRange(1, 4).Draw(t, "workers")
-		beating := rapid.Bool().Draw(t, "heartbeat")
-		s := newScheduler(workers, rapid.SampledFrom([]int{0, 0, 1, 3, 100}).Draw(t, "chunksize"))
-		var blocks []backbones.Block
-		total := 0
-		for range rapid.IntRange(0, 6).Draw(t, "blocks") {
-			b := jsonBlock(total, rapid.IntRange(1, 40).Draw(t, "count"))
-			b.Encoding = rapid.SampledFrom([]backbones.Encoding{backbones.JSONLines, backbones.Opaque, backbones.Indexed}).Draw(t, "encoding")
-			if b.Encoding == backbones.Indexed {
-				b.Payload = nil
-			}
-			total += b.Count
-			blocks = append(blocks, b)
+		w := &world{
+			s:       newScheduler(workers, rapid.SampledFrom([]int{0, 0, 1, 3, 100}).Draw(t, "chunksize")),
+			ledger:  newLedger(),
+			alive:   map[int]*model{},
+			beating: rapid.Bool().Draw(t, "heartbeat"), failures: map[uint64]int{},
+			retries: rapid.SampledFrom([]int{0, 0, 1, 3}).Draw(t, "retries"),
 		}
-		l := newLedger()
-		alive := map[int]*model{}
-		for !s.finished() {
-			for len(blocks) > 0 && s.wants() {
-				s.add(blocks[0])
+		delay := time.Duration(rapid.IntRange(0, 1).Draw(t, "delay")) * time.Second
+		w.s.retry = backbones.Retry{Limit: w.retries, Backoff: backbones.Backoff{First: delay, Cap: 4 * time.Second, Random: func(n int64) int64 {
+			return rapid.Int64Range(0, n-1).Draw(t, "jitter")
+		}}}
+		w.s.perWorker = rapid.SampledFrom([]int{0, 0, 1, 7}).Draw(t, "items per worker")
+		blocks, total := drawBlocks(t)
+		now := time.Duration(0)
+		for !w.s.finished() {
+			now += time.Duration(rapid.IntRange(0, 2000).Draw(t, "pause")) * time.Millisecond
+			w.s.at(now)
+			for len(blocks) > 0 && w.s.wants() {
+				w.s.add(blocks[0])
 				blocks = blocks[1:]
 			}
-			s.ended = s.ended || len(blocks) == 0
-			for w := range workers {
-				if alive[w] == nil {
-					alive[w] = &model{beats: make([]backbones.Beat, backbones.MaxInFlight)}
-					s.opened(w)
-				}
-				for {
-					c, ok := s.next(w)
-					if !ok {
-						break
-					}
-					checkChunk(t, c)
-					alive[w].chunks = append(alive[w].chunks, c)
-				}
+			w.s.ended = w.s.ended || len(blocks) == 0
+			for index := range workers {
+				w.supply(t, index)
 			}
-			step(t, s, l, alive, rapid.IntRange(0, workers-1).Draw(t, "who"), beating)
+			w.step(t, rapid.IntRange(0, workers-1).Draw(t, "who"))
 		}
-		l.check(t, total)
+		w.ledger.check(t, total)
+		for n, times := range w.failures {
+			if w.ledger.failed[n] == 0 && times > max(w.retries, 1) {
+				t.Fatalf("item %d failed %d times with %d retries, and was tried on", n, times, w.retries)
+			}
+		}
+		if w.s.waiting.bytes != 0 {
+			t.Fatalf("%d bytes wait, and nothing does", w.s.waiting.bytes)
+		}
 	})
+}
+
+func drawBlocks(t *rapid.T) (blocks []backbones.Block, total int) {
+	for range rapid.IntRange(0, 6).Draw(t, "blocks") {
+		b := jsonBlock(total, rapid.IntRange(1, 40).Draw(t, "count"))
+		b.Encoding = rapid.SampledFrom([]backbones.Encoding{backbones.JSONLines, backbones.Opaque, backbones.Indexed}).Draw(t, "encoding")
+		if b.Encoding == backbones.Indexed {
+			b.Payload = nil
+		}
+		total += b.Count
+		blocks = append(blocks, b)
+	}
+	return blocks, total
+}
+
+// supply gives a worker what the scheduler has for it, in place of one that is to be replaced if it is.
+func (w *world) supply(t *rapid.T, index int) {
+	if w.s.idle(index) {
+		w.conclude(t, index, nil, false)
+	}
+	if w.alive[index] == nil {
+		w.alive[index] = &model{beats: make([]backbones.Beat, backbones.MaxInFlight)}
+		w.s.opened(index)
+	}
+	m := w.alive[index]
+	for {
+		c, ok := w.s.next(index)
+		if !ok {
+			break
+		}
+		checkChunk(t, c)
+		m.chunks = append(m.chunks, c)
+	}
+	has := m.answered
+	for _, c := range m.chunks {
+		has += c.Count
+	}
+	if w.s.perWorker > 0 && has > w.s.perWorker {
+		t.Fatalf("a worker that is replaced after %d items has got %d", w.s.perWorker, has)
+	}
+}
+
+// take notes outcomes and checks what failures say of themselves.
+func (w *world) take(t *rapid.T, out backbones.Outcomes) {
+	w.ledger.add(out)
+	for _, f := range out.Failed {
+		if f.Failure.Attempts != w.failures[f.Number] {
+			t.Fatalf("item %d failed %d times, and its failure says %d", f.Number, w.failures[f.Number], f.Failure.Attempts)
+		}
+		if f.Failure.Attempts <= w.retries {
+			t.Fatalf("item %d was given up after %d failures with %d retries", f.Number, f.Failure.Attempts, w.retries)
+		}
+		if k := f.Failure.Kind; (k == backbones.KindCrash || k == backbones.KindLost) && f.Failure.Attempts < 2 {
+			t.Fatalf("item %d (%s) was not tried once more", f.Number, k)
+		}
+	}
+}
+
+// conclude ends a worker.
+func (w *world) conclude(t *rapid.T, index int, beats []backbones.Beat, byHost bool) {
+	out, _ := w.s.died(index, beats, backbones.Exit{Code: -1, Signal: syscall.SIGKILL}, byHost)
+	w.take(t, out)
+	delete(w.alive, index)
 }
 
 func checkChunk(t *rapid.T, c backbones.Chunk) {
@@ -147,21 +222,19 @@ func checkChunk(t *rapid.T, c backbones.Chunk) {
 	}
 }
 
-// step lets one worker answer its oldest chunk, or die in the middle of it.
-func step(t *rapid.T, s *scheduler, l *ledger, alive map[int]*model, who int, beating bool) {
-	m := alive[who]
+// step lets one worker answer its oldest chunk, or end in the middle of it.
+func (w *world) step(t *rapid.T, index int) {
+	m := w.alive[index]
 	if len(m.chunks) == 0 {
 		if rapid.IntRange(0, 9).Draw(t, "idle death") == 0 {
-			out, _ := s.died(who, m.beats, backbones.Exit{})
-			l.add(out)
-			delete(alive, who)
+			w.conclude(t, index, m.beats, false)
 		}
 		return
 	}
 	c := m.chunks[0]
 	begun := c.Count
-	dies := rapid.IntRange(0, 3).Draw(t, "dies") == 0
-	if dies {
+	how := rapid.SampledFrom([]string{"answers", "answers", "answers", "dies", "is late", "was late", "is ended", "is replaced"}).Draw(t, "how")
+	if how != "answers" {
 		begun = rapid.IntRange(0, c.Count).Draw(t, "begun")
 	}
 	result := backbones.Result{ChunkID: c.ID, Count: c.Count, Busy: time.Duration(rapid.IntRange(1, 1e8).Draw(t, "busy"))}
@@ -171,27 +244,54 @@ func step(t *rapid.T, s *scheduler, l *ledger, alive map[int]*model, who int, be
 		switch marks[i] {
 		case backbones.OutcomeFailed:
 			result.Failures = append(result.Failures, backbones.ItemFailure{Index: i})
+			if how == "answers" || w.beating {
+				w.failures[number(c.Parts, i)]++
+			}
 		case backbones.OutcomeSkipped:
 			result.Skipped = append(result.Skipped, backbones.Range{First: i, Count: 1})
 		}
 	}
-	if !dies {
-		out, err := s.answered(who, result)
+	if how == "answers" {
+		out, err := w.s.answered(index, result)
 		if err != nil {
 			t.Fatalf("an honest answer was refused: %v", err)
 		}
-		l.add(out)
-		m.chunks = m.chunks[1:]
+		m.chunks, m.answered = m.chunks[1:], m.answered+c.Count
+		w.take(t, out)
 		return
 	}
 	var beats []backbones.Beat
-	if beating {
+	if w.beating {
 		m.beats[c.Slot] = backbones.Beat{ChunkID: c.ID, Index: begun, Outcomes: marks}
 		beats = m.beats
 	}
-	out, _ := s.died(who, beats, backbones.Exit{Code: -1, Signal: syscall.SIGKILL})
-	l.add(out)
-	delete(alive, who)
+	w.end(t, index, how, c, begun, beats)
+}
+
+// end ends a worker that is on an item.
+func (w *world) end(t *rapid.T, index int, how string, c backbones.Chunk, begun int, beats []backbones.Beat) {
+	at := sighting{chunk: c.ID, index: begun}
+	if !w.beating {
+		at.index = unseen
+	}
+	blamed := how == "dies" || how == "is late"
+	switch how {
+	case "is late":
+		w.s.late(index, at)
+	case "was late":
+		// It was on another item when that was noticed, and has gone on since.
+		w.s.late(index, sighting{chunk: c.ID + 1000, index: begun})
+	case "is replaced":
+		w.s.retire(index)
+		if _, ok := w.s.next(index); ok {
+			t.Fatalf("a worker that is to be replaced got a chunk")
+		}
+		blamed = true
+	}
+	if blamed && (w.beating && begun < c.Count || !w.beating && c.Count == 1) {
+		w.failures[number(c.Parts, begun*min(len(beats), 1))]++
+	}
+	w.conclude(t, index, beats, how == "is ended")
 }
 
 func TestPoisonItemFailsAfterOneRetryAlone(t *testing.T) {
@@ -202,7 +302,7 @@ func TestPoisonItemFailsAfterOneRetryAlone(t *testing.T) {
 	s.opened(0)
 	c, _ := s.next(0)
 	beat := backbones.Beat{ChunkID: c.ID, Index: 4, Outcomes: make([]byte, 4)}
-	out, _ := s.died(0, []backbones.Beat{beat}, backbones.Exit{Signal: syscall.SIGKILL})
+	out, _ := s.died(0, []backbones.Beat{beat}, backbones.Exit{Signal: syscall.SIGKILL}, false)
 	l.add(out)
 	if len(l.done) != 4 || len(l.failed) != 0 {
 		t.Fatalf("after the first death: done %v, failed %v", l.done, l.failed)
@@ -215,7 +315,7 @@ func TestPoisonItemFailsAfterOneRetryAlone(t *testing.T) {
 	if _, ok := s.next(0); ok {
 		t.Fatal("the suspect has company")
 	}
-	out, _ = s.died(0, []backbones.Beat{{ChunkID: alone.ID}}, backbones.Exit{Code: -1, Signal: syscall.SIGKILL})
+	out, _ = s.died(0, []backbones.Beat{{ChunkID: alone.ID}}, backbones.Exit{Code: -1, Signal: syscall.SIGKILL}, false)
 	l.add(out)
 	if len(out.Failed) != 1 || out.Failed[0].Number != 4 || out.Failed[0].Item != `{"i":4}` || out.Failed[0].Failure.Kind != backbones.KindCrash {
 		t.Fatalf("the poison item: %+v", out.Failed)

@@ -38,19 +38,20 @@ type hostFlags struct {
 	OpenTimeout  time.Duration `name:"open-timeout" default:"10m" help:"How long a task may take to be opened in a worker: to parse its arguments and to load its model."`
 	Grace        time.Duration `name:"grace" default:"30s" help:"How long what is in flight may take after the first Ctrl-C."`
 	MaxFailures  string        `name:"max-failures" placeholder:"N|P%" help:"End the run once more items than this have failed: a number, or a percentage of those that have an outcome. 0 ends it at the first failure."`
-	PluginSHA256 string        `name:"plugin-sha256" placeholder:"HEX" help:"Refuse the plugin unless this is its SHA-256: of an executable or a task file that of the file, of a folder the one that kagurazaka trust shows."`
-	Locked       bool          `name:"locked" help:"Refuse a plugin that is in no plugins.lock. One that is in it with another hash is refused in any case."`
-	CleanEnv     bool          `name:"clean-env" help:"Keep all environment variables from the plugin but PATH, HOME, the language and the like, and what --env names."`
-	Env          []string      `name:"env" sep:"none" placeholder:"NAME[=VALUE]" help:"Set a variable in the plugin's environment, or, under --clean-env, let one through. May be given several times."`
-	MTLS         bool          `name:"mtls" help:"Refuse a plugin that does not speak TLS, with certificates on both sides."`
-	Verbose      int           `name:"verbose" short:"v" type:"counter" help:"Log more; twice: everything."`
-	Quiet        bool          `name:"quiet" short:"q" help:"Log warnings and errors alone; hides what tasks print."`
-	KgDebug      bool          `name:"kg-debug" help:"Log everything, and show tracebacks of failed items."`
-	RunDir       string        `name:"run-dir" placeholder:"DIR" help:"Keep the run's ledger in this folder, made new; without it in a folder of its own below $XDG_STATE_HOME/kagurazaka/runs."`
-	NoLedger     bool          `name:"no-ledger" help:"Keep no ledger of the run."`
-	Resume       string        `name:"resume" placeholder:"[RUN]" help:"Leave out what an earlier run did, where neither outputs nor the task itself tell what is finished. RUN is a run's id or its beginning, last, or its folder; without it the last run of the same plugin, task, arguments and template. A RUN of another form is written --resume=RUN."`
-	RetryFailed  string        `name:"retry-failed" placeholder:"[RUN]" help:"Run the failed items of an earlier run alone. RUN as for --resume."`
-	Version      bool          `name:"version" help:"Print the version."`
+	enduranceFlags
+	PluginSHA256 string   `name:"plugin-sha256" placeholder:"HEX" help:"Refuse the plugin unless this is its SHA-256: of an executable or a task file that of the file, of a folder the one that kagurazaka trust shows."`
+	Locked       bool     `name:"locked" help:"Refuse a plugin that is in no plugins.lock. One that is in it with another hash is refused in any case."`
+	CleanEnv     bool     `name:"clean-env" help:"Keep all environment variables from the plugin but PATH, HOME, the language and the like, and what --env names."`
+	Env          []string `name:"env" sep:"none" placeholder:"NAME[=VALUE]" help:"Set a variable in the plugin's environment, or, under --clean-env, let one through. May be given several times."`
+	MTLS         bool     `name:"mtls" help:"Refuse a plugin that does not speak TLS, with certificates on both sides."`
+	Verbose      int      `name:"verbose" short:"v" type:"counter" help:"Log more; twice: everything."`
+	Quiet        bool     `name:"quiet" short:"q" help:"Log warnings and errors alone; hides what tasks print."`
+	KgDebug      bool     `name:"kg-debug" help:"Log everything, and show tracebacks of failed items."`
+	RunDir       string   `name:"run-dir" placeholder:"DIR" help:"Keep the run's ledger in this folder, made new; without it in a folder of its own below $XDG_STATE_HOME/kagurazaka/runs."`
+	NoLedger     bool     `name:"no-ledger" help:"Keep no ledger of the run."`
+	Resume       string   `name:"resume" placeholder:"[RUN]" help:"Leave out what an earlier run did, where neither outputs nor the task itself tell what is finished. RUN is a run's id or its beginning, last, or its folder; without it the last run of the same plugin, task, arguments and template. A RUN of another form is written --resume=RUN."`
+	RetryFailed  string   `name:"retry-failed" placeholder:"[RUN]" help:"Run the failed items of an earlier run alone. RUN as for --resume."`
+	Version      bool     `name:"version" help:"Print the version."`
 }
 
 type runCmd struct {

@@ -162,7 +162,10 @@ func (l *launch) open(index int) plugin.OpenOptions {
 
 // backbone is the execution model that the run uses.
 func (l *launch) backbone() backbones.Backbone {
+	e := l.r.endurance
 	return mp.New(mp.Options{
+		Retry: e.retry, ItemTimeout: e.itemTimeout, StallAfter: e.stallAfter, WorkerMaxItems: e.workerItems,
+		WorkerMaxRSS: e.workerRSS, RSS: plugin.Resident,
 		Workers: l.options.workers, ChunkSize: l.options.chunkSize, Ahead: l.options.ahead, Start: l.start,
 		Remaining: l.listing.Remaining, Drain: l.r.signals.Drain, Grace: l.r.grammar.Grace, Log: l.r.log,
 	})

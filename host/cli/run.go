@@ -41,9 +41,9 @@ func (a *app) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.maxFailures, err = run.ParseLimit(f.MaxFailures)
+	r.endurance, err = f.endurance()
 	if err != nil {
-		return exitcode.With(exitcode.Usage, err)
+		return err
 	}
 	options, err := r.options()
 	if err != nil {
@@ -138,7 +138,7 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 	l.listing = listing
 	summary, err := run.Do(ctx, run.Job{
 		Source: source, Listing: listing, Backbone: l.backbone(), Ledger: k.recorder(),
-		Printer: r.printer(), Began: began, Show: l.show, MaxFailures: r.maxFailures, Again: k.again(),
+		Printer: r.printer(), Began: began, Show: l.show, MaxFailures: r.endurance.maxFailures, Again: k.again(),
 	})
 	r.summarised = true
 	if err == nil && summary.Done+summary.Skipped == 0 {

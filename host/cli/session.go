@@ -12,7 +12,6 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
-	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/host/trust"
@@ -213,9 +212,9 @@ type resolved struct {
 	args []string
 	tree *template.Node
 	// template is nil for a task without one.
-	template    *template.Template
-	mixinJSON   []byte
-	maxFailures run.Limit
+	template  *template.Template
+	mixinJSON []byte
+	endurance endurance
 	// backbone holds the backbone's flags: those of --cfg first, so that the command line wins.
 	backbone []flagValue
 }

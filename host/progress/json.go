@@ -37,14 +37,16 @@ type jsonFailure struct {
 }
 
 type jsonSummary struct {
-	MessageType    string  `json:"message_type"`
-	Done           int64   `json:"done"`
-	Skipped        int64   `json:"skipped"`
-	Failed         int64   `json:"failed"`
-	Unlisted       int64   `json:"unlisted"`
-	Seconds        float64 `json:"seconds"`
-	ItemsPerSecond float64 `json:"items_per_second"`
-	Interrupted    bool    `json:"interrupted"`
+	MessageType string `json:"message_type"`
+	Done        int64  `json:"done"`
+	Skipped     int64  `json:"skipped"`
+	Failed      int64  `json:"failed"`
+	// FailedByKind has an entry for each kind that there was.
+	FailedByKind   map[string]int64 `json:"failed_by_kind"`
+	Unlisted       int64            `json:"unlisted"`
+	Seconds        float64          `json:"seconds"`
+	ItemsPerSecond float64          `json:"items_per_second"`
+	Interrupted    bool             `json:"interrupted"`
 }
 
 type jsonExit struct {
@@ -83,7 +85,7 @@ func (j *JSON) Failed(f Failure) {
 // Finish implements Printer.
 func (j *JSON) Finish(s Summary) {
 	j.print(jsonSummary{
-		MessageType: "summary", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, Unlisted: s.Unlisted,
+		MessageType: "summary", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, FailedByKind: s.FailedByKind, Unlisted: s.Unlisted,
 		Seconds: s.Seconds, ItemsPerSecond: s.ItemsPerSecond, Interrupted: s.Interrupted,
 	})
 }

@@ -3,6 +3,7 @@
 package progress
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,8 +36,10 @@ type Snapshot struct {
 // Summary is a run at its end.
 type Summary struct {
 	Done, Skipped, Failed int64
-	Unlisted              int64
-	Seconds               float64
+	// FailedByKind counts the failed items by the kinds of their failures.
+	FailedByKind map[string]int64
+	Unlisted     int64
+	Seconds      float64
 	// ItemsPerSecond is items done or failed a second of the whole run.
 	ItemsPerSecond float64
 	Interrupted    bool
@@ -87,9 +90,11 @@ type Reporter struct {
 	longest  time.Duration
 	rate     rate
 
-	mu   sync.Mutex
-	stop chan struct{}
-	gone sync.WaitGroup
+	// mu guards the printer and kinds.
+	mu    sync.Mutex
+	kinds map[string]int64
+	stop  chan struct{}
+	gone  sync.WaitGroup
 }
 
 // Start begins to show a run.
@@ -100,7 +105,7 @@ func Start(printer Printer, sources Sources) *Reporter {
 	if sources.Began.IsZero() {
 		sources.Began = sources.Now()
 	}
-	r := &Reporter{sources: sources, printer: printer, began: sources.Began, stop: make(chan struct{})}
+	r := &Reporter{sources: sources, printer: printer, began: sources.Began, kinds: map[string]int64{}, stop: make(chan struct{})}
 	if interval := printer.Interval(); interval > 0 {
 		r.gone.Add(1)
 		go r.tick(interval)
@@ -157,10 +162,11 @@ func (r *Reporter) skipped() int64 {
 	return n
 }
 
-// Failed shows a failed item.
+// Failed shows a failed item, and counts its kind. The item itself is counted in Counters.
 func (r *Reporter) Failed(f Failure) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.kinds[f.Kind]++
 	r.printer.Failed(f)
 }
 
@@ -171,7 +177,7 @@ func (r *Reporter) Finish(interrupted bool) Summary {
 	seconds := r.elapsed().Seconds()
 	s := Summary{
 		Done: r.Counters.Done.Load(), Skipped: r.skipped(), Failed: r.Counters.Failed.Load(),
-		Unlisted: r.Counters.Unlisted.Load(), Seconds: seconds, Interrupted: interrupted,
+		FailedByKind: maps.Clone(r.kinds), Unlisted: r.Counters.Unlisted.Load(), Seconds: seconds, Interrupted: interrupted,
 	}
 	if seconds > 0 {
 		s.ItemsPerSecond = float64(s.Done+s.Failed) / seconds

@@ -30,14 +30,16 @@ func TestLastLine(t *testing.T) {
 	var out, err bytes.Buffer
 	report(t, &None{Out: &out, Err: &err}, func(r *Reporter, c *fakeClock) {
 		r.Counters.Done.Add(6)
-		r.Counters.Failed.Add(1)
+		r.Counters.Failed.Add(3)
+		r.Failed(Failure{Item: `{"i":3}`, Kind: "timeout", Message: "no"})
 		r.Failed(Failure{Item: `{"i":4}`, Kind: "error", Message: "no"})
+		r.Failed(Failure{Item: `{"i":5}`, Kind: "error", Message: "no"})
 		c.now = c.now.Add(2 * time.Second)
 	})
-	if got, want := out.String(), "done 6, skipped 3, failed 1 in 2.00 s (3.5 items/s)\n"; got != want {
+	if got, want := out.String(), "done 6, skipped 3, failed 3 (2 error, 1 timeout) in 2.00 s (4.5 items/s)\n"; got != want {
 		t.Errorf("last line %q, want %q", got, want)
 	}
-	if got, want := err.String(), "failed (error) {\"i\":4}: no\n"; got != want {
+	if got, want := err.String(), "failed (timeout) {\"i\":3}: no\nfailed (error) {\"i\":4}: no\nfailed (error) {\"i\":5}: no\n"; got != want {
 		t.Errorf("failure %q, want %q", got, want)
 	}
 }
@@ -67,7 +69,8 @@ func TestJSONLines(t *testing.T) {
 			"eta_seconds": 0.5, "workers_busy": 0.0, "workers": 0.0, "seconds": 3.0,
 		},
 		{
-			"message_type": "summary", "done": 6.0, "skipped": 3.0, "failed": 0.0, "unlisted": 0.0, "seconds": 3.0,
+			"message_type": "summary", "done": 6.0, "skipped": 3.0, "failed": 0.0, "unlisted": 0.0,
+			"failed_by_kind": map[string]any{"error": 1.0, "crash": 1.0}, "seconds": 3.0,
 			"items_per_second": 2.0, "interrupted": false,
 		},
 	}

@@ -1,8 +1,11 @@
 package progress
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,8 +18,22 @@ func (s Summary) Line() string {
 	if s.Seconds < 1 {
 		digits = 3
 	}
-	return fmt.Sprintf("done %d, skipped %d, failed %d in %.*f s (%s items/s)",
-		s.Done, s.Skipped, s.Failed, digits, s.Seconds, rateText(s.ItemsPerSecond))
+	return fmt.Sprintf("done %d, skipped %d, failed %d%s in %.*f s (%s items/s)",
+		s.Done, s.Skipped, s.Failed, kindsText(s.FailedByKind), digits, s.Seconds, rateText(s.ItemsPerSecond))
+}
+
+// kindsText is " (2 error, 1 timeout)", the most frequent first.
+func kindsText(kinds map[string]int64) string {
+	if len(kinds) == 0 {
+		return ""
+	}
+	names := slices.SortedFunc(maps.Keys(kinds), func(a, b string) int {
+		return cmp.Or(cmp.Compare(kinds[b], kinds[a]), cmp.Compare(a, b))
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%d %s", kinds[name], name)
+	}
+	return " (" + strings.Join(names, ", ") + ")"
 }
 
 func rateText(r float64) string {

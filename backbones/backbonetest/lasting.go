@@ -1,0 +1,169 @@
+package backbonetest
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// attempts checks that every failure is of one kind and says how often its item was tried.
+func (t *tally) attempts(tb testing.TB, kind backbones.FailureKind, want int) {
+	tb.Helper()
+	for _, f := range t.failures {
+		if f.Failure.Kind != kind || f.Failure.Attempts != want {
+			tb.Errorf("item %d failed as %q after %d attempts, want %q after %d", f.Number, f.Failure.Kind, f.Failure.Attempts, kind, want)
+		}
+	}
+}
+
+func soon(limit int) backbones.Retry {
+	return backbones.Retry{Limit: limit, Backoff: backbones.Backoff{First: time.Millisecond}}
+}
+
+func retries(t *testing.T, run Run, beats bool) {
+	t.Helper()
+	fails := func(n int, times int) Script {
+		return func(s string, attempt int) Act {
+			if number(s)%n == 0 && attempt <= times {
+				return Fail
+			}
+			return Do
+		}
+	}
+	tests := []struct {
+		name     string
+		script   Script
+		retry    backbones.Retry
+		failed   int
+		attempts int
+	}{
+		{"the last try succeeds", fails(10, 3), soon(3), 0, 0},
+		{"no try succeeds", fails(10, 99), soon(2), 30, 3},
+		{"everything fails twice, at once", fails(1, 2), backbones.Retry{Limit: 2}, 0, 0},
+		{"without retries", fails(10, 1), backbones.Retry{}, 30, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			crew := &Crew{T: t, Beats: beats, Script: tt.script}
+			tally := newTally()
+			err := run(t.Context(), Options{Workers: 2, ChunkSize: 7, Start: starter(crew), Retry: tt.retry},
+				&source{count: 300, size: 64}, tally.sink)
+			if err != nil {
+				t.Fatal(err)
+			}
+			crew.Wait()
+			tally.once(t, 300)
+			if len(tally.failed) != tt.failed {
+				t.Errorf("%d items failed, want %d", len(tally.failed), tt.failed)
+			}
+			tally.attempts(t, backbones.KindError, tt.attempts)
+		})
+	}
+	t.Run("a drained run leaves what waits for another try undone", func(t *testing.T) {
+		drain := make(chan struct{})
+		var once sync.Once
+		// With one worker item 50 is begun when item 3 has failed long since.
+		crew := &Crew{T: t, Beats: beats, Script: func(s string, _ int) Act {
+			switch number(s) {
+			case 3:
+				return Fail
+			case 50:
+				once.Do(func() { close(drain) })
+			}
+			return Do
+		}}
+		tally := newTally()
+		never := func(n int64) int64 { return n - 1 }
+		err := run(t.Context(), Options{
+			Workers: 1, ChunkSize: 1, Start: starter(crew), Drain: drain,
+			Retry: backbones.Retry{Limit: 1, Backoff: backbones.Backoff{First: time.Hour, Cap: time.Hour, Random: never}},
+		}, &source{count: 1 << 20, size: 64}, tally.sink)
+		if !errors.Is(err, backbones.ErrDrained) {
+			t.Errorf("error %v, want that it was drained", err)
+		}
+		crew.Wait()
+		if len(tally.failed) != 0 || tally.done[3] != 0 {
+			t.Errorf("the item that waited has an outcome: %v", tally.failures)
+		}
+	})
+}
+
+// brief is longer than a scripted item takes, by far.
+const brief = 200 * time.Millisecond
+
+func timeouts(t *testing.T, run Run, beats bool) {
+	t.Helper()
+	t.Run("only the item that hangs has failed", func(t *testing.T) {
+		crew := &Crew{T: t, Beats: beats, Script: func(s string, _ int) Act {
+			if number(s) == 17 {
+				return Hang
+			}
+			return Do
+		}}
+		tally := newTally()
+		err := run(t.Context(), Options{Workers: 2, ChunkSize: 4, Start: starter(crew), ItemTimeout: brief},
+			&source{count: 100, size: 64}, tally.sink)
+		if err != nil {
+			t.Fatal(err)
+		}
+		crew.Wait()
+		tally.once(t, 100)
+		if len(tally.failed) != 1 || tally.failed[17] != 1 {
+			t.Errorf("failed: %v, want item 17", tally.failed)
+		}
+		tally.attempts(t, backbones.KindTimeout, 1)
+		for _, f := range tally.failures {
+			if f.Failure.Elapsed < brief {
+				t.Errorf("it was ended after %v", f.Failure.Elapsed)
+			}
+		}
+	})
+	t.Run("an item that hung is tried again where the policy says so", func(t *testing.T) {
+		crew := &Crew{T: t, Beats: beats, Script: func(s string, _ int) Act {
+			if number(s) == 17 {
+				return Hang
+			}
+			return Do
+		}}
+		tally := newTally()
+		err := run(t.Context(), Options{Workers: 2, ChunkSize: 1, Start: starter(crew), ItemTimeout: brief, Retry: soon(2)},
+			&source{count: 40, size: 64}, tally.sink)
+		if err != nil {
+			t.Fatal(err)
+		}
+		crew.Wait()
+		tally.once(t, 40)
+		tally.attempts(t, backbones.KindTimeout, 3)
+	})
+}
+
+func recycling(t *testing.T, run Run, beats bool) {
+	t.Helper()
+	const most = 10
+	crew := &Crew{T: t, Beats: beats, Script: func(s string, attempt int) Act {
+		if number(s)%25 == 0 && attempt == 1 && beats {
+			return Die
+		}
+		return Do
+	}}
+	tally := newTally()
+	err := run(t.Context(), Options{Workers: 2, ChunkSize: 4, Start: starter(crew), WorkerMaxItems: most},
+		&source{count: 200, size: 64}, tally.sink)
+	if err != nil {
+		t.Fatal(err)
+	}
+	crew.Wait()
+	tally.once(t, 200)
+	if len(tally.done) != 200 {
+		t.Errorf("done: %d", len(tally.done))
+	}
+	if crew.Most() > most {
+		t.Errorf("a worker had %d items, want %d at most", crew.Most(), most)
+	}
+	if crew.Starts() < 200/most {
+		t.Errorf("only %d workers did 200 items", crew.Starts())
+	}
+}

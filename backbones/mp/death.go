@@ -1,0 +1,163 @@
+package mp
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// fate is what a worker's death says about workers to come.
+type fate int
+
+const (
+	// fruitless: it had concluded nothing, and no item is known to be to blame. The next one may fare no better.
+	fruitless fate = iota
+	// neutral: an item, or the host, ended it.
+	neutral
+	// fruitful: it had concluded something.
+	fruitful
+)
+
+// died takes back what a dead worker had in flight. What its heartbeat page shows as concluded is concluded; the item it
+// was on has failed, unless the host ended the worker for a reason of its own; everything else goes to other workers, and
+// none of it is held against those items.
+func (s *scheduler) died(worker int, beats []backbones.Beat, exit backbones.Exit, byHost bool) (out backbones.Outcomes, f fate) {
+	out.Worker = worker
+	l := s.lanes[worker]
+	if l == nil {
+		return out, neutral
+	}
+	delete(s.lanes, worker)
+	d := death{scheduler: s, lane: l, exit: exit, byHost: byHost || l.late != nil, out: &out}
+	for i, f := range l.flights {
+		beat, ok := beatOf(beats, f)
+		switch {
+		case ok:
+			d.takeBack(f, beat)
+		case beats == nil && i == 0:
+			d.bisect(f)
+		default:
+			s.again(f.job)
+		}
+	}
+	switch {
+	case l.concluded > 0 || len(out.Failed) > 0:
+		return out, fruitful
+	case byHost || d.blamed:
+		return out, neutral
+	default:
+		return out, fruitless
+	}
+}
+
+func beatOf(beats []backbones.Beat, f flight) (backbones.Beat, bool) {
+	if f.slot >= len(beats) || beats[f.slot].ChunkID != f.id {
+		return backbones.Beat{}, false
+	}
+	return beats[f.slot], true
+}
+
+// death is one worker's end.
+type death struct {
+	*scheduler
+	lane   *lane
+	exit   backbones.Exit
+	byHost bool
+	out    *backbones.Outcomes
+	// blamed: an item is known to have been worked on.
+	blamed bool
+}
+
+// takeBack concludes from a beat what it can and hands the rest on.
+func (d *death) takeBack(f flight, beat backbones.Beat) {
+	begun := min(max(beat.Index, 0), f.count)
+	marks := make([]byte, begun)
+	copy(marks, beat.Outcomes)
+	d.out.Done = collect(d.out.Done, f.parts, marks, begun, backbones.OutcomeDone)
+	d.out.Skipped = collect(d.out.Skipped, f.parts, marks, begun, backbones.OutcomeSkipped)
+	items := cursor{parts: f.parts}
+	for i, m := range marks {
+		if m != backbones.OutcomeFailed {
+			d.lane.concluded++
+			continue
+		}
+		// Its message died with the worker. Failing once more costs less than a failure without a reason.
+		d.fail(d.out, items.at(i), f.failed(i), "", backbones.Failure{
+			Kind: backbones.KindLost, Fault: backbones.FaultTask, Worker: d.out.Worker, Log: d.exit.Stderr,
+			Message: fmt.Sprintf("it failed, and its worker %s before it could say why", d.exit),
+		})
+	}
+	if begun == f.count {
+		return
+	}
+	if d.onItem(f, begun) {
+		begun++
+	}
+	if begun < f.count {
+		rest := f.slice(begun, f.count-begun)
+		rest.alone = f.alone
+		d.again(rest)
+	}
+}
+
+// onItem deals with the item that the worker was on, and reports whether it is to blame.
+func (d *death) onItem(f flight, position int) bool {
+	late := d.lane.late
+	switch {
+	case late != nil && late.chunk == f.id && late.index == position:
+		d.tookTooLong(f, position)
+	case d.byHost:
+		return false
+	default:
+		before := f.failed(position)
+		d.fail(d.out, item(f.parts, position), before, "", backbones.Failure{
+			Kind: backbones.KindCrash, Fault: backbones.FaultTask, Worker: d.out.Worker, Log: d.exit.Stderr,
+			Message: fmt.Sprintf("the worker that was on this item %s%s", d.exit, tried(before+1)),
+		})
+	}
+	d.blamed = true
+	return true
+}
+
+func tried(times int) string {
+	switch times {
+	case 1:
+		return ""
+	case 2:
+		return "; it was tried twice, the second time alone"
+	default:
+		return fmt.Sprintf("; it was tried %d times, the last time alone", times)
+	}
+}
+
+func (d *death) tookTooLong(f flight, position int) {
+	late := d.lane.late
+	d.fail(d.out, item(f.parts, position), f.failed(position), "", backbones.Failure{
+		Kind: backbones.KindTimeout, Fault: backbones.FaultTask, Worker: d.out.Worker, Log: d.exit.Stderr,
+		Elapsed: late.elapsed, Retryable: true,
+		Message: fmt.Sprintf("it took longer than %s, and the worker that was on it was ended", late.limit.Round(time.Millisecond)),
+	})
+}
+
+// bisect finds the item that ended a worker without a heartbeat page, by halving its chunk until it stands alone. Nothing
+// is held against an item that had company.
+func (d *death) bisect(f flight) {
+	late := d.lane.late != nil && d.lane.late.chunk == f.id
+	switch {
+	case late && f.count == 1:
+		d.blamed = true
+		d.tookTooLong(f, 0)
+	case d.byHost && !late:
+		d.again(f.job)
+	case f.count == 1:
+		d.onItem(f, 0)
+	default:
+		d.blamed = late
+		half := f.count / 2
+		for _, j := range []job{f.slice(0, half), f.slice(half, f.count-half)} {
+			j.alone = true
+			d.again(j)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package mp
+
+import (
+	"bytes"
+	"container/heap"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// What may wait for another try. While there is more, no new items are given out: a run in which everything fails goes
+// on at the pace of its retries, and its memory does not grow.
+const (
+	maxWaiting      = 1 << 16
+	maxWaitingBytes = 64 << 20
+)
+
+// waiter is an item that has failed and is tried again.
+type waiter struct {
+	// due is when, in time since the run's start.
+	due time.Duration
+	// item is a part of one item. It keeps no more memory than that item needs.
+	item     backbones.Part
+	failures int
+	alone    bool
+}
+
+// waiting holds the items that are tried again: those whose time has not come, and those that are due.
+type waiting struct {
+	later later
+	due   []waiter
+	// alone are due, and each needs a worker of its own.
+	alone []waiter
+	bytes int
+}
+
+func (w *waiting) items() int { return len(w.later) + len(w.due) + len(w.alone) }
+
+func (w *waiting) full() bool { return w.items() >= maxWaiting || w.bytes >= maxWaitingBytes }
+
+func (w *waiting) add(one waiter) {
+	if one.item.Block.Encoding == backbones.JSONLines {
+		// The item is a piece of a block of perhaps a megabyte, which would be kept with it.
+		one.item.Block.Payload = bytes.Clone(one.item.Block.Payload)
+	}
+	w.bytes += len(one.item.Block.Payload)
+	heap.Push(&w.later, one)
+}
+
+// ripen takes note of the time.
+func (w *waiting) ripen(now time.Duration) {
+	for len(w.later) > 0 && w.later[0].due <= now {
+		one, _ := heap.Pop(&w.later).(waiter)
+		if one.alone {
+			w.alone = append(w.alone, one)
+		} else {
+			w.due = append(w.due, one)
+		}
+	}
+}
+
+// next is when an item will be due.
+func (w *waiting) next() (time.Duration, bool) {
+	if len(w.later) == 0 {
+		return 0, false
+	}
+	return w.later[0].due, true
+}
+
+// cut makes a job of up to n due items, ending early once they have maxBytes.
+func (w *waiting) cut(n, maxBytes int) (j job) {
+	size := 0
+	for j.count < n && j.count < len(w.due) && (j.count == 0 || size < maxBytes) {
+		one := w.due[j.count]
+		j.parts = append(j.parts, one.item)
+		j.failures = append(j.failures, one.failures)
+		size += len(one.item.Block.Payload)
+		j.count++
+	}
+	clear(w.due[:j.count])
+	if w.due = w.due[j.count:]; len(w.due) == 0 {
+		w.due = nil
+	}
+	w.bytes -= size
+	return j
+}
+
+// takeAlone makes jobs of those that need a worker of their own.
+func (w *waiting) takeAlone() (jobs []job) {
+	for _, one := range w.alone {
+		w.bytes -= len(one.item.Block.Payload)
+		jobs = append(jobs, job{parts: []backbones.Part{one.item}, count: 1, alone: true, failures: []int{one.failures}})
+	}
+	w.alone = nil
+	return jobs
+}
+
+// later is a heap: the earliest first, and among equals the one that came first among the items.
+type later []waiter
+
+func (l later) Len() int { return len(l) }
+func (l later) Less(i, j int) bool {
+	if l[i].due != l[j].due {
+		return l[i].due < l[j].due
+	}
+	return l[i].item.Block.First+uint64(l[i].item.Skip) < l[j].item.Block.First+uint64(l[j].item.Skip)
+}
+func (l later) Swap(i, j int) { l[i], l[j] = l[j], l[i] }
+
+// Push implements heap.Interface.
+func (l *later) Push(x any) {
+	one, _ := x.(waiter)
+	*l = append(*l, one)
+}
+
+// Pop implements heap.Interface.
+func (l *later) Pop() any {
+	last := len(*l) - 1
+	one := (*l)[last]
+	(*l)[last] = waiter{}
+	*l = (*l)[:last]
+	return one
+}
