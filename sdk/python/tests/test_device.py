@@ -58,7 +58,7 @@ def test_items_of_a_template(folders, workers):
     (source / "5.txt").write_text("broken")
     with Host(str(TASKS), python=PYTHON) as host:
         task = host.task("Template")
-        assert task.kind == pb.TASK_KIND_DEVICE and list(task.capabilities) == []
+        assert task.kind == pb.TASK_KIND_DEVICE and list(task.capabilities) == ["stages", "finish"]
         assert task.arguments[0].name == "edge"
         template = resolved(task.template, input_path=str(source), output_path=str(target), num_workers=workers)
         staging = pb.Staging(dir=host.staging(), last=["output"])
@@ -113,7 +113,7 @@ def test_custom_modes_check_elements(folders):
     source, target = folders
     with Host(str(TASKS), python=PYTHON) as host:
         task = host.task("Custom")
-        assert list(task.capabilities) == ["list"]
+        assert list(task.capabilities) == ["list", "stages", "finish"]
         template = resolved(task.template, input_path=str(source), output_path=str(target))
         host.open("Custom", stage=pb.STAGE_RUN, device="cpu", template=template)
         (target / "1.TXT").write_text("")

@@ -12,6 +12,7 @@ from ..task.normal import KagurazakaTask
 from ..task.torch_vanilla import KagurazakaVanillaTorchTaskV1
 from ..template._template import ATTRIBUTE, Template
 from . import arguments, failures, nodes, taskfile, throwaway
+from .stages import capable
 from .taskfile import TaskFile
 
 # "template": where the task lists its items itself, shards, outputs and checks of its template run here.
@@ -95,6 +96,8 @@ def _outline(name: str, cls: Any, template: Optional[Template]) -> Any:
     own = getattr(cls, check, None) not in (None, getattr(base, check))
     if own or (device and getattr(cls, "is_executed", None) is not KagurazakaVanillaTorchTaskV1.is_executed):
         task.capabilities.append("is_executed")
+    if device:
+        task.capabilities.extend(capable.capabilities(cls, template))
     return task
 
 

@@ -215,7 +215,7 @@ class Nursery:
 
         from . import relay, worker  # noqa: F401
 
-        if opening.stage == pb.STAGE_LOAD:
+        if opening.stage in stages.STAGES:
             stages.prepare()
         address = socket_path(self.folder, f"w{os.getpid()}-{self.forked}.sock")
         self.forked += 1

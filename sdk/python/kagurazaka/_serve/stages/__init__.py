@@ -10,10 +10,10 @@ STAGES = (pb.STAGE_LOAD, pb.STAGE_DEVICE, pb.STAGE_FINISH)
 
 
 def prepare() -> None:
-    """Load what loaders need, in the process that they are forked from."""
+    """Load what workers of the stages need, in the process that they are forked from."""
     import importlib.util
 
-    from . import load  # noqa: F401
+    from . import finish, load  # noqa: F401
 
     if importlib.util.find_spec("torch") is not None:
         import torch.utils.data  # noqa: F401
@@ -29,6 +29,7 @@ def server(opened: Any, request: Any, listed: Any) -> Any:
         from .device import StageServer
 
         return StageServer(opened, request)
+    prepare()
     from .finish import FinishServer
 
     return FinishServer(opened, request)

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import traceback
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 from ..._proto import plugin_pb2 as pb
 from ...task.torch_vanilla import batch_length, has_elements
@@ -61,7 +61,7 @@ class StageServer:
 
             self.copier = Copier(self.cuda.device)
         self.ready: queue.SimpleQueue[Optional[Work]] = queue.SimpleQueue()
-        self.done: queue.SimpleQueue[Optional[Work]] = queue.SimpleQueue()
+        self.done: queue.SimpleQueue[Union[Work, threading.Event, None]] = queue.SimpleQueue()
         self.last = time.perf_counter_ns()
 
     def serve(self, receive: Callable[[], Optional[bytes]], send: Callable[[bytes], None]) -> None:
@@ -102,20 +102,41 @@ class StageServer:
 
     def _infer(self, work: Work) -> None:
         work.began = time.perf_counter_ns()
+        if not self._inferred(work, again=self.cuda is not None):
+            # The batches before this one may still have had results on the device.
+            self._drain()
+            self.cuda.torch.cuda.empty_cache()  # type: ignore[union-attr]
+            self._inferred(work, again=False)
+        work.inputs = None
+        work.ended = time.perf_counter_ns()
+
+    def _inferred(self, work: Work, again: bool) -> bool:
+        """Infer a batch. False: the device's memory was full, and it may be tried again."""
         try:
             work.results = self.task.inference(self.device, work.size, **work.inputs)
             if self.cuda is not None:
                 work.event = self.cuda.record()
         except BaseException as error:
+            if again and out_of_memory(error):
+                _let_go(error)
+                return False
             self._fail(work, error)
-        work.inputs = None
-        work.ended = time.perf_counter_ns()
+        return True
+
+    def _drain(self) -> None:
+        """Wait until all batches before this one are handed on."""
+        drained = threading.Event()
+        self.done.put(drained)
+        drained.wait()
 
     def _hand_on(self, send: Callable[[bytes], None]) -> None:
         if self.cuda is not None:
             self.cuda.enter_thread()
         connected = True
         while (work := self.done.get()) is not None:
+            if isinstance(work, threading.Event):
+                work.set()
+                continue
             if work.began and not work.result.HasField("error"):
                 try:
                     if work.event is not None and not work.event.query():
@@ -170,9 +191,7 @@ class StageServer:
             problem = failures.of_exception(error)
             if self.cuda is not None:
                 if out_of_memory(error):
-                    # What the failed inference holds has to go before the cache can be emptied.
-                    traceback.clear_frames(error.__traceback__)
-                    error.__traceback__ = None
+                    _let_go(error)
                     work.results = None
                     self.cuda.say_out_of_memory(problem, work.size)
                 else:
@@ -255,6 +274,12 @@ def out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error)
     return isinstance(error, RuntimeError) and ("CUDA out of memory" in text or "_ALLOC_FAILED" in text)
+
+
+def _let_go(error: BaseException) -> None:
+    """Free what a failed inference holds on the device: its frames."""
+    traceback.clear_frames(error.__traceback__)
+    error.__traceback__ = None
 
 
 def _copies_ahead(task: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from typing import Any
+from typing import Any, Callable
 
 from .memory import Memory
 
@@ -19,7 +19,8 @@ class Pinned:
 
         self.memory = memory
         self.cudart: Any = torch.cuda.cudart()
-        self.base = ctypes.addressof(ctypes.c_char.from_buffer(memory.map))
+        self.base = ctypes.addressof(ctypes.c_char.from_buffer(memory.map)) if memory.map is not None else 0
+        self.clear = _clear(str(torch.version.cuda))
         self.ends: dict[int, int] = {}
         self.lock = threading.Lock()
 
@@ -29,7 +30,7 @@ class Pinned:
         wanted = offset + used
         with self.lock:
             end = self.ends.get(begin, begin)
-            if used <= 0 or wanted <= end:
+            if used <= 0 or wanted <= end or not self.base:
                 return
             if end > begin:
                 # Two registrations side by side would not do for a copy across both.
@@ -40,3 +41,14 @@ class Pinned:
                 if int(self.cudart.cudaHostRegister(self.base + begin, end - begin, 0)) == 0:
                     self.ends[begin] = end
                     return
+                self.clear()
+
+
+def _clear(version: str) -> Callable[[], Any]:
+    """A function that makes the CUDA runtime forget this thread's last error, which the next kernel would be blamed for."""
+    try:
+        library = ctypes.CDLL(f"libcudart.so.{version.partition('.')[0]}")
+        forget: Callable[[], Any] = library.cudaGetLastError
+        return forget
+    except (OSError, AttributeError):
+        return lambda: None

@@ -83,6 +83,8 @@ def _install(template: Template) -> None:
 
     postprocess_each._kagurazaka_own = own_each  # type: ignore[attr-defined]
     is_each_executed._kagurazaka_own = own_check  # type: ignore[attr-defined]
+    get_dataset._kagurazaka_template_made = True  # type: ignore[attr-defined]
+    get_dataloader._kagurazaka_template_made = True  # type: ignore[attr-defined]
     if template.input_mode is not None:
         cls.get_dataset = get_dataset
     if template.output_mode is not None:

@@ -1,0 +1,405 @@
+"""Which stages of a device task may run in processes of their own: found out from its class, without running any of it.
+
+All that is asked is whether the methods that would move make do without the device process. In doubt they stay.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib.util
+import inspect
+import os
+import sys
+import sysconfig
+import textwrap
+import types
+from typing import Any, Iterator, NamedTuple, Optional, Sequence
+
+from ...task.torch_vanilla import KagurazakaVanillaTorchTaskV1 as Base
+from ...template._template import Template
+from ...template.mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
+from ...template.task.torch_vanilla import KagurazakaVanillaTorchMixinV1
+
+# A task's own word about postprocess_each: in processes of its own, or in the device process.
+ATTRIBUTE = "kagurazaka_postprocess"
+APART, DEVICE = "apart", "device"
+
+# Methods that change what they are called on, or hand something to it that another process would not see.
+_CHANGING = frozenset(
+    "acquire add append appendleft clear close commit discard dump emit enqueue execute executemany extend extendleft"
+    " flush get_nowait increment insert insert_many log next notify pop popitem popleft push put put_nowait record release"
+    " remove reverse save send sendall seek set setdefault sort start step submit symmetric_difference_update tell"
+    " truncate update wait write writelines writerow writerows add_scalar add_image add_row write_batch".split()
+)
+# What a forked process must not share with others, or does not have.
+_SHARED = frozenset(
+    "open Lock RLock Condition Event Semaphore BoundedSemaphore Barrier Queue SimpleQueue LifoQueue PriorityQueue"
+    " JoinableQueue Thread Process Pool ThreadPool ThreadPoolExecutor ProcessPoolExecutor Manager connect socket Session"
+    " Client Popen SummaryWriter Environment File Value Array iter count cycle Generator default_rng Random".split()
+)
+
+
+def capabilities(cls: Any, template: Optional[Template]) -> list[str]:
+    """`stages` and `finish`, as far as the task has them. An `apart` or `device` of the task's own is its word."""
+    if template is None or not _has_stages(cls, template):
+        return []
+    found = ["stages"]
+    if cls.postprocess is not Base.postprocess or own(cls.postprocess_each) is Base.postprocess_each:
+        return found
+    word = getattr(cls, ATTRIBUTE, None)
+    if word not in (None, APART, DEVICE):
+        raise ValueError(f"{cls.__name__}.{ATTRIBUTE} is {word!r}: it may be {APART!r} or {DEVICE!r}")
+    if word == APART or (word is None and moves(cls, "postprocess_each", shares_files=True)):
+        found.append("finish")
+    return found
+
+
+def _has_stages(cls: Any, template: Template) -> bool:
+    if template.input_mode is None or not _plain_loader(template.dataloader):
+        return False
+    load = getattr(cls, "load_data", None)
+    if load is None or load is KagurazakaVanillaTorchMixinV1.load_data or cls.inference is Base.inference:
+        return False
+    if cls.process is not Base.process or cls.__call__ is not Base.__call__ or cls.is_executed is not Base.is_executed:
+        return False
+    for name in ("get_dataset", "get_dataloader"):
+        method = getattr(cls, name)
+        if method is not getattr(Base, name) and not hasattr(method, "_kagurazaka_template_made"):
+            return False
+    # Without loader processes, what load_data changes is there for the next item.
+    options = template.dataloader
+    alone = isinstance(options, dict) and not options.get("num_workers")
+    names = ["load_data"] if own(cls.is_each_executed) is Base.is_each_executed else ["load_data", "is_each_executed"]
+    # Loader processes are forked before the first inference: they have never seen what it changes.
+    later = [] if alone else ["inference", "postprocess", "postprocess_each"]
+    return all(moves(cls, name, names + later, changes_self=not alone) for name in names)
+
+
+def _plain_loader(options: Any) -> bool:
+    """Whether batches are consecutive items, so that the host can make them up."""
+    if options == KAGURAZAKA_MIXIN_PLACEHOLDER:
+        return True
+    if not isinstance(options, dict) or options.get("batch_size", 1) is None:
+        return False
+    if options.get("sampler") is not None or options.get("batch_sampler") is not None:
+        return False
+    return options.get("shuffle") in (None, False, KAGURAZAKA_MIXIN_PLACEHOLDER)
+
+
+def own(method: Any) -> Any:
+    """The user's function behind the one that the template has put in its place."""
+    return getattr(method, "_kagurazaka_own", method)
+
+
+def moves(cls: Any, name: str, with_it: Sequence[str] = (), *, changes_self: bool = False, shares_files: bool = False) -> bool:
+    """Whether a method can run in a process in which load_model was not called, beside others that run it.
+
+    with_it: the methods that move with it, or come after it. changes_self: it may change the object, as in a loader process of torch's, each
+    of which has an object of its own. shares_files: it is looked at what files it opens.
+    """
+    try:
+        return _Look(cls, (name, *with_it), changes_self, shares_files).method(name)
+    except (OSError, TypeError, ValueError, NameError, AttributeError, SyntaxError, RecursionError):
+        return False  # no source to look at
+
+
+class _Look:
+    """One look at a method and at all that it calls of the user's."""
+
+    def __init__(self, cls: Any, names: Sequence[str], changes_self: bool, shares_files: bool) -> None:
+        self.cls, self.changes_self, self.shares_files = cls, changes_self, shares_files
+        made = made_by_constructor(cls)
+        # What another method changes would be missed where that method is not called.
+        self.changed, self.changed_globals = changes(cls, made.functions, names)
+        self.present = made.names if changes_self else made.names - made.shared
+        self.seen: set[Any] = set()
+
+    def method(self, name: str) -> bool:
+        """Whether a method, or attribute, of the class can be used."""
+        found = inspect.getattr_static(self.cls, name, None)
+        if isinstance(found, property):
+            return found.fget is not None and self.function(found.fget, True)
+        if isinstance(found, staticmethod):
+            return self.function(found.__func__, False)
+        if isinstance(found, classmethod):
+            return self.function(found.__func__, True)
+        if isinstance(found, types.FunctionType):
+            return self.function(own(found), True)
+        return name not in self.changed and (found is not None or name in self.present)
+
+    def above(self, name: str) -> bool:
+        """Whether every definition of a method in the class and above it can be used: super() means one of them."""
+        found = [vars(base)[name] for base in self.cls.__mro__ if name in vars(base)]
+        return all(self.function(own(method), True) for method in found if isinstance(method, types.FunctionType) and _users(method))
+
+    def function(self, function: Any, bound: bool) -> bool:
+        function = inspect.unwrap(function)
+        if function in self.seen:
+            return True
+        self.seen.add(function)
+        return _Body(self, function, bound).fits()
+
+
+class _Body:
+    """The body of one function."""
+
+    def __init__(self, look: _Look, function: Any, bound: bool) -> None:
+        self.look = look
+        self.tree = tree_of(function)
+        arguments = self.tree.args.posonlyargs + self.tree.args.args
+        self.self_name = arguments[0].arg if bound and arguments else None
+        self.scope = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+        self.local = {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.arg):
+                self.local.add(node.arg)
+            elif isinstance(node, ast.ExceptHandler) and node.name:
+                self.local.add(node.name)
+            elif isinstance(node, ast.alias):
+                self.local.add(node.asname or node.name.partition(".")[0])
+            elif isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node is not self.tree:
+                self.local.add(node.name)
+        # Where `self` and `super` stand as what an attribute is taken of.
+        self.looked_at = set()
+        # Local names of what outlives the call.
+        self.aliases: set[str] = set()
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Attribute):
+                owner = node.value.func if _is_super(node.value) else node.value  # type: ignore[attr-defined]
+                self.looked_at.add(id(owner))
+            for target, value in _assigned(node):
+                if isinstance(target, ast.Name) and isinstance(value, (ast.Attribute, ast.Subscript)) and self._outer(value):
+                    self.aliases.add(target.id)
+
+    def fits(self) -> bool:
+        return all(self._fits(node) for node in ast.walk(self.tree))
+
+    def _fits(self, node: ast.AST) -> bool:
+        if isinstance(node, (ast.Global, ast.Nonlocal)):
+            return False
+        if isinstance(node, ast.Import):
+            return not any(_users_module(alias.name) for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            return not node.level and not _users_module(node.module or "")
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            return self._name(node)
+        if isinstance(node, ast.Attribute):
+            return self._attribute(node)
+        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            return self.look.changes_self or not self._outer(node.value)
+        if isinstance(node, ast.Call):
+            return self._call(node)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return not node.value.startswith("cuda")
+        return True
+
+    def _is_self(self, node: ast.AST) -> bool:
+        return self.self_name is not None and isinstance(node, ast.Name) and node.id == self.self_name
+
+    def _name(self, node: ast.Name) -> bool:
+        if self._is_self(node):
+            # self handed to something else: nobody knows what that does with it.
+            return id(node) in self.looked_at
+        if node.id == "super":
+            return id(node) in self.looked_at
+        if node.id in self.local:
+            return True
+        if node.id in self.look.changed_globals or (node.id not in self.scope and not hasattr(builtins, node.id)):
+            return False
+        value = self.scope.get(node.id)
+        if isinstance(value, types.FunctionType) and _users(value):
+            return self.look.function(value, False)
+        # A class of the user's may do anything; an exception does nothing.
+        return not (isinstance(value, type) and _users(value) and not issubclass(value, BaseException))
+
+    def _attribute(self, node: ast.Attribute) -> bool:
+        if node.attr == "cuda":
+            return False
+        if _is_super(node.value):
+            return self.look.above(node.attr)
+        if self._is_self(node.value):
+            if not isinstance(node.ctx, ast.Load):
+                return self.look.changes_self
+            return self.look.method(node.attr)
+        if not isinstance(node.ctx, ast.Load):
+            return self.look.changes_self or not self._outer(node.value)
+        if isinstance(node.value, ast.Name) and node.value.id not in self.local:
+            module = self.scope.get(node.value.id)
+            value = getattr(module, node.attr, None) if isinstance(module, types.ModuleType) else None
+            if isinstance(value, types.FunctionType) and _users(value):
+                return self.look.function(value, False)
+        return True
+
+    def _call(self, node: ast.Call) -> bool:
+        called = node.func
+        name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+        if name in ("getattr", "setattr", "vars", "globals", "exec", "eval") and name not in self.local:
+            return not any(self._outer(argument) for argument in node.args) and name not in ("globals", "exec", "eval")
+        if self.look.shares_files and name in ("open", "fdopen", "File", "ZipFile", "TarFile") and not _opens_anew(node):
+            return False
+        if not isinstance(called, ast.Attribute) or name not in _CHANGING or self.look.changes_self:
+            return True
+        # A method of the task's own was looked at.
+        return self._is_self(called.value) or not self._outer(called.value) or self._is_module(called.value)
+
+    def _outer(self, node: ast.AST) -> bool:
+        """Whether an expression leads to something that outlives the call: an attribute of self, a global."""
+        while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+            node = node.func if isinstance(node, ast.Call) else node.value
+        if self._is_self(node):
+            return True
+        return isinstance(node, ast.Name) and (node.id not in self.local or node.id in self.aliases)
+
+    def _is_module(self, node: ast.AST) -> bool:
+        """Whether a call like numpy.save(…) is a module's function, or a class's, rather than an object's method."""
+        names = []
+        while isinstance(node, ast.Attribute):
+            names.append(node.attr)
+            node = node.value
+        if isinstance(node, ast.Call):
+            # A fresh object: Image.fromarray(…).save(…).
+            return isinstance(node.func, (ast.Attribute, ast.Name)) and self._is_module(
+                node.func.value if isinstance(node.func, ast.Attribute) else node.func
+            )
+        if not isinstance(node, ast.Name) or node.id in self.local:
+            return False
+        value = self.scope.get(node.id)
+        for name in reversed(names):
+            value = getattr(value, name, None)
+        return isinstance(value, (types.ModuleType, type, types.FunctionType, types.BuiltinFunctionType))
+
+
+class _Made(NamedTuple):
+    """What a constructor makes: the attributes, those of them that forked processes cannot share, the functions it runs."""
+
+    names: set[str]
+    shared: set[str]
+    functions: set[Any]
+
+
+def made_by_constructor(cls: Any) -> _Made:
+    """The attributes that an object has before load_model: what __init__ and the methods that it calls assign."""
+    made = _Made(set(), set(), set())
+    todo = [vars(base)["__init__"] for base in cls.__mro__ if isinstance(vars(base).get("__init__"), types.FunctionType)]
+    while todo:
+        function = inspect.unwrap(todo.pop())
+        if function in made.functions or not _users(function):
+            continue
+        made.functions.add(function)
+        tree, me = _tree_and_self(function)
+        for node in ast.walk(tree):
+            for target, value in _assigned(node):
+                if isinstance(target, ast.Attribute) and _is_name(target.value, me):
+                    made.names.add(target.attr)
+                    if any(_name_of(call.func) in _SHARED for call in ast.walk(value) if isinstance(call, ast.Call)):
+                        made.shared.add(target.attr)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_name(node.func.value, me):
+                called = inspect.getattr_static(cls, node.func.attr, None)
+                if isinstance(called, types.FunctionType):
+                    todo.append(called)
+    return made
+
+
+def changes(cls: Any, but: set[Any], names: Sequence[str]) -> tuple[set[str], set[str]]:
+    """The attributes and the globals that methods change, the constructor's functions and the named methods left out."""
+    attributes: set[str] = set()
+    variables: set[str] = set()
+    for base in cls.__mro__:
+        for name, method in vars(base).items():
+            function = inspect.unwrap(own(method)) if isinstance(method, types.FunctionType) else None
+            if function is None or name in names or function in but or not _users(function):
+                continue
+            tree, me = _tree_and_self(function)
+            for node in ast.walk(tree):
+                if isinstance(node, (ast.Global, ast.Nonlocal)):
+                    variables.update(node.names)
+                changed: Any = None
+                if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
+                    changed = node
+                elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGING:
+                    changed = node.func.value
+                while isinstance(changed, (ast.Attribute, ast.Subscript)):
+                    if isinstance(changed, ast.Attribute) and _is_name(changed.value, me):
+                        attributes.add(changed.attr)
+                    changed = changed.value
+                if isinstance(changed, ast.Name) and changed.id != me and not isinstance(
+                    function.__globals__.get(changed.id), types.ModuleType
+                ):
+                    variables.add(changed.id)
+    return attributes, variables
+
+
+def _tree_and_self(function: Any) -> tuple[Any, str]:
+    tree = tree_of(function)
+    arguments = tree.args.posonlyargs + tree.args.args
+    return tree, arguments[0].arg if arguments else ""
+
+
+def _is_name(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _is_super(node: ast.AST) -> bool:
+    """Whether an expression is super()."""
+    return isinstance(node, ast.Call) and not node.args and _is_name(node.func, "super")
+
+
+def _assigned(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+    """(target, value) of an assignment."""
+    if isinstance(node, ast.Assign):
+        for target in node.targets:
+            for inner in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
+                yield inner, node.value
+    elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
+        yield node.target, node.value
+
+
+def tree_of(function: Any) -> Any:
+    """The syntax tree of a function. Raises what inspect and ast raise where there is no source of it."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    if not isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        raise TypeError("the source is no function's")  # a lambda
+    return tree
+
+
+def _name_of(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _opens_anew(call: ast.Call) -> bool:
+    """Whether a file is opened for reading, or written from its beginning: appending is for one process at a time."""
+    modes = [*call.args[1:2], *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
+    if isinstance(call.func, ast.Attribute) and not modes:
+        modes = call.args[:1]  # Path.open(mode)
+    for mode in modes:
+        if not isinstance(mode, ast.Constant):
+            return False
+        if isinstance(mode.value, str) and set(mode.value) <= set("rwxabtU+") and ("a" in mode.value or "+" in mode.value):
+            return False
+    return True
+
+
+_LIBRARIES = tuple({os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_SDK = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
+
+
+def _users(thing: Any) -> bool:
+    """Whether a function or class is the user's, not a library's."""
+    if isinstance(thing, types.FunctionType):
+        return _users_file(thing.__code__.co_filename)
+    return _users_file(getattr(sys.modules.get(thing.__module__), "__file__", None) or "")
+
+
+def _users_module(name: str) -> bool:
+    name = name.partition(".")[0]
+    if name in sys.modules:
+        return _users_file(getattr(sys.modules[name], "__file__", None) or "")
+    spec = importlib.util.find_spec(name)
+    return spec is not None and _users_file(spec.origin or "")
+
+
+def _users_file(path: str) -> bool:
+    if not path or path.startswith("<") or not os.path.isabs(path):
+        return False
+    return not os.path.realpath(path).startswith((*_LIBRARIES, _SDK)) and "-packages" + os.sep not in path
