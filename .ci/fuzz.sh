@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # fuzz.sh N: runs every fuzz target of the module for N new inputs each: a number and not a time, so that a slow machine
-# tries as much as a fast one.
+# tries as much as a fast one. The Python SDK's hostile messages come from seeds: N/100 of them, some 150 messages each.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 found=0
@@ -9,6 +9,14 @@ while IFS=: read -r file _ line; do
   target=${target%%(*}
   found=$((found + 1))
   echo "== $(dirname "$file") $target"
-  go test -run='^$' -fuzz="^$target\$" -fuzztime="${1:?N}x" "./$(dirname "$file")"
+  go test -run='^$' -fuzz="^$target\$" -fuzztime="${1:?N}x" -fuzzminimizetime=100x "./$(dirname "$file")"
 done < <(grep -rn --include='*_test.go' -E '^func Fuzz[A-Z0-9][A-Za-z0-9_]*\(' backbones host plugins sdk examples 2>/dev/null || true)
 echo "$found fuzz targets, ${1} inputs each"
+if [ -x .tools/venv/bin/python ]; then
+  seeds=$(($1 / 100 > 12 ? $1 / 100 : 12))
+  echo "== sdk/python tests/test_hostile.py, $seeds seeds"
+  cd sdk/python
+  KAGURAZAKA_FUZZ_SEEDS=$seeds PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PWD ../../.tools/venv/bin/python -m pytest -q tests/test_hostile.py
+else
+  echo "left out: the Python SDK's, because there is no .tools/venv" >&2
+fi

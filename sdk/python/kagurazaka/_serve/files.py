@@ -49,7 +49,20 @@ class Reader:
         self.ext: str = mode.ext if self.regular else ""
 
     def read(self, part: Any) -> list[Any]:
-        """The items of a chunk's part that is a block: Files, and lists of items, in their order."""
+        """The items of a chunk's part that is a block: Files, and lists of items, in their order. They are as many as
+        its numbers say: those that cannot be read are wire.Unreadable."""
+        try:
+            read = self._read(part)
+            if sum(map(len, read)) == wire.count_of(part):
+                return read
+        except Exception:  # one item of many is wrong, or all are: that is found out now
+            pass
+        items = wire.decode_each(part)
+        if part.block.encoding == pb.ENCODING_JSON_LINES:
+            self._restore([item for item in items if type(item) is dict])
+        return [items]
+
+    def _read(self, part: Any) -> list[Any]:
         if part.block.encoding != pb.ENCODING_JSON_LINES:
             return [wire.decode_part(part)]
         payload = wire.lines_of_part(part)
@@ -72,11 +85,14 @@ class Reader:
 
     def _parsed(self, payload: bytes) -> list[Any]:
         items = wire.decode_lines(payload)
+        self._restore(items)
+        return items
+
+    def _restore(self, items: list[Any]) -> None:
         with_input = self.with_input
         for item in items:
             if with_input or "output" in item:
                 wire.restore_triplets(item, with_input)
-        return items
 
     def _files(self, lines: list[str], at: int) -> Optional[Files]:
         """The items from line `at` on that are made like it; None if that one is made in a way of its own."""

@@ -187,6 +187,50 @@ def decode_lines(payload: bytes) -> list[Any]:
     return json.loads(b"[" + payload.replace(b"\n", b",") + b"]")
 
 
+class Malformed(Exception):
+    """The host broke the contract, and nothing that is said about single items would help."""
+
+
+class Unreadable:
+    """An item that could not be read. Whoever asks for its fields is told why, so that it fails and no other."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    def keys(self) -> Any:
+        raise ValueError(self.why)
+
+    def __repr__(self) -> str:
+        return f"<an item that could not be read: {self.why}>"
+
+
+def count_of(part: Any) -> int:
+    """How many items a chunk's part that is a block has, going by its numbers."""
+    left = max(part.block.count - part.skip, 0)
+    return min(part.take, left) if part.take else left
+
+
+def decode_each(part: Any) -> list[Any]:
+    """As many items as the part is said to have, read one by one: those that cannot be are Unreadable."""
+    count = count_of(part)
+    items: list[Any] = []
+    if part.block.encoding == pb.ENCODING_OPAQUE:
+        try:
+            loaded = pickle.loads(part.block.payload)
+            items = list(loaded[part.skip : part.skip + count])
+        except BaseException as error:
+            items = [Unreadable(f"its block cannot be unpickled: {error!r}")] * count
+    elif part.block.encoding == pb.ENCODING_JSON_LINES and part.block.payload:
+        for line in part.block.payload.split(b"\n")[part.skip : part.skip + count]:
+            try:
+                item = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                item = Unreadable(f"the host sent an item that is no JSON: {error}")
+            items.append(item if type(item) in (dict, Unreadable) else Unreadable("the host sent an item that is no JSON object"))
+    missing = Unreadable("the host sent fewer items than it announced, or in an encoding that this SDK does not know")
+    return items + [missing] * (count - len(items))
+
+
 def triplet(value: Any) -> Any:
     """A FileTriplet for a JSON object that stands for one; anything else as it is."""
     if type(value) is dict and len(value) == 3:

@@ -75,7 +75,10 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
         return None, failures.of_construction(error)
     opened = OpenedTask(task, template, request, request.native_template)
     if request.HasField("staging") and template is not None and template.output_mode is not None:
-        opened.stage(request.staging)
+        try:
+            opened.stage(request.staging)
+        except (OSError, ValueError) as error:
+            return None, failures.of_exception(error)
     return opened, None
 
 

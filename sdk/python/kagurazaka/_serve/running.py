@@ -11,7 +11,7 @@ from ..template.io import FileTriplet
 from . import failures, native
 from . import items as wire
 from .files import Files, Reader
-from .heartbeat import FAILED, SKIPPED, Heartbeat
+from .heartbeat import FAILED, SKIPPED, SLOT_ITEMS, SLOTS, Heartbeat
 from .opened import OpenedTask, never_executed
 
 Call = Callable[..., Any]
@@ -36,8 +36,8 @@ class Runner:
         chunk = pb.RunRequest.FromString(request).chunk
         result = pb.ChunkResult(id=chunk.id)
         ranges = [part.WhichOneof("source") == "range" for part in chunk.parts]
+        count = self._count(chunk)
         visible = not any(ranges) and all(part.block.encoding == pb.ENCODING_JSON_LINES for part in chunk.parts)
-        count = sum(part.range.count if ranged else _size(part) for part, ranged in zip(chunk.parts, ranges))
         work = _Work(self.heartbeat, chunk.slot, chunk.id, count)
         # Part by part: what was just decoded is still in the processor's cache.
         for part, ranged in zip(chunk.parts, ranges):
@@ -60,6 +60,22 @@ class Runner:
                 failure.item = wire.show(item)
         result.busy_ns = time.perf_counter_ns() - began
         return pb.RunResponse(result=result).SerializeToString()
+
+    def _count(self, chunk: Any) -> int:
+        """How many items the chunk has; Malformed if it does not fit the page or the list."""
+        count = 0
+        for part in chunk.parts:
+            if part.WhichOneof("source") != "range":
+                count += wire.count_of(part)
+                continue
+            count += part.range.count
+            if self.listed is None or part.range.first + part.range.count > len(self.listed):
+                raise wire.Malformed(f"chunk {chunk.id} has items by their index, of a list that is not here or is shorter")
+        if count > SLOT_ITEMS:
+            raise wire.Malformed(f"chunk {chunk.id} has {count} items, and {SLOT_ITEMS} are the most")
+        if chunk.slot >= SLOTS:
+            raise wire.Malformed(f"chunk {chunk.id} has slot {chunk.slot}, and there are {SLOTS}")
+        return count
 
     def _work(self, todo: Iterable[Any], work: _Work) -> None:
         words, here, index = work.words, work.here, work.index
@@ -137,12 +153,6 @@ class _Work:
         if self.index + 1 != self.count:
             raise ValueError(f"the host sent a chunk of {self.index + 1} items and said that there are {self.count}")
         self.words[self.here] = self.count
-
-
-def _size(part: Any) -> int:
-    """How many items a chunk takes of a block."""
-    left: int = part.block.count - part.skip
-    return min(part.take, left) if part.take else left
 
 
 def _ranges(positions: list[int]) -> Iterable[tuple[int, int]]:
