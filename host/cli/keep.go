@@ -83,6 +83,13 @@ func (k *keep) create(dir string, info ledger.Info) error {
 		options.Earlier = t.state
 		options.Keys = options.Keys || t.how == ledger.RetryFailed
 		k.r.log.Info("taking up an earlier run", "run", t.run.Info.ID, "folder", t.run.Dir)
+		switch {
+		case t.how != ledger.Resume:
+		case k.outputs:
+			k.r.log.Info("outputs tell which items are finished: the ledger is not asked")
+		case t.run.Info.Outputs:
+			k.r.log.Warn("the run that is taken up had a finish check, so its ledger does not tell which items are done: all are done again", "run", t.run.Info.ID)
+		}
 	}
 	var err error
 	if k.ledger, err = ledger.Create(dir, info, options); err != nil {
@@ -147,7 +154,15 @@ func (k *keep) carry() error {
 
 // info is what run.json says of the run before it has begun.
 func (r *resolved) info(began time.Time, options backboneOptions, outputs bool) (ledger.Info, error) {
-	id, err := ledger.NewID(began)
+	root, err := ledger.Root()
+	id := ""
+	if err == nil {
+		id, err = ledger.NextID(root, began)
+	}
+	if err != nil {
+		// There is no folder of runs, and --run-dir may do without.
+		id, err = ledger.NewID(began)
+	}
 	if err != nil {
 		return ledger.Info{}, err
 	}

@@ -161,37 +161,26 @@ func readFailed(r io.Reader, visit func(*FailedItem) error) error {
 }
 
 // FailedItems calls visit for each item of a run that failed and is not done, in the order in which they failed, once
-// each. It reads the file twice and keeps some bytes an item.
+// each.
 func FailedItems(dir string, s *State, visit func(*FailedItem) error) error {
-	// The last line about an item counts: the run may have said more than once that it failed.
-	last := map[uint64]int{}
-	var finished []Key
 	own := s.Finished()
-	carried := false
-	n := 0
-	err := failedLines(dir, func(f *FailedItem) error {
-		if !f.Carried {
-			last[f.Number] = n
-		}
-		carried = carried || f.Carried
-		n++
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if carried {
-		finished = s.keysOf(union(own, s.Failed))
-	}
-	overtaken := newTable(finished)
-	n = 0
+	// Items that this run has come to, whose failure in the run before is of no interest any more. Carried lines come
+	// first, and most runs have none.
+	var overtaken *table
 	return failedLines(dir, func(f *FailedItem) error {
-		at := n
-		n++
-		switch {
-		case f.Carried && (s.Listed >= 0 || overtaken.take(Key(f.Key))):
+		if !f.Carried {
+			if own.Has(f.Number) {
+				return nil
+			}
+			return visit(f)
+		}
+		if s.Listed >= 0 {
 			return nil
-		case !f.Carried && (last[f.Number] != at || own.Has(f.Number)):
+		}
+		if overtaken == nil {
+			overtaken = newTable(s.keysOf(union(own, s.Failed)))
+		}
+		if overtaken.take(Key(f.Key)) {
 			return nil
 		}
 		return visit(f)

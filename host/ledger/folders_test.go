@@ -162,6 +162,27 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+// A clock that is set back does not make an old run the last one.
+func TestIDsAfterTheClockWasSetBack(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "runs")
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	last := ""
+	for _, at := range []time.Time{now, now, now.Add(-time.Hour), now.Add(time.Second), now.Add(time.Second)} {
+		id, err := NextID(root, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id <= last {
+			t.Errorf("%s after %s", id, last)
+		}
+		last = id
+		made(t, filepath.Join(root, id), id, &End{})
+	}
+	if r, err := Find(root, "last"); err != nil || r.Info.ID != last {
+		t.Errorf("the last: %+v, %v; want %s", r, err, last)
+	}
+}
+
 func TestLog(t *testing.T) {
 	dir := t.TempDir()
 	var l Log

@@ -5,62 +5,53 @@ import (
 	"math/bits"
 )
 
-// Key stands for an item's content. It is the same on every machine and in every version: XXH64 of the item's JSON text
-// with seed 0. Items that are not JSON get theirs from a seed; see seedKey.
+// Key stands for an item's content: 64 bits of its JSON text, the same on every machine and in every version. Items that
+// are not JSON get theirs from a seed; see seedKey. It is made for speed and not against an adversary: whoever makes
+// items to collide harms their own run.
 type Key uint64
 
+// Odd constants without structure: the first 64 fractional bits of the square roots of 2, 3, 5 and 7, the last bit set.
 const (
-	prime1 uint64 = 0x9E3779B185EBCA87
-	prime2 uint64 = 0xC2B2AE3D27D4EB4F
-	prime3 uint64 = 0x165667B19E3779F9
-	prime4 uint64 = 0x85EBCA77C2B2AE63
-	prime5 uint64 = 0x27D4EB2F165667C5
+	root2 uint64 = 0x6A09E667F3BCC909
+	root3 uint64 = 0xBB67AE8584CAA73B
+	root5 uint64 = 0x3C6EF372FE94F82B
+	root7 uint64 = 0xA54FF53A5F1D36F1
 )
 
-func mixLane(acc, lane uint64) uint64 { return bits.RotateLeft64(acc+lane*prime2, 31) * prime1 }
-
-// KeyOf returns the key of an item's JSON text.
-func KeyOf(text []byte) Key {
-	h, rest := prime5, text
-	if len(rest) >= 32 {
-		seed := uint64(0)
-		a, b, c, d := seed+prime1+prime2, seed+prime2, seed, seed-prime1
-		for len(rest) >= 32 {
-			a = mixLane(a, binary.LittleEndian.Uint64(rest))
-			b = mixLane(b, binary.LittleEndian.Uint64(rest[8:]))
-			c = mixLane(c, binary.LittleEndian.Uint64(rest[16:]))
-			d = mixLane(d, binary.LittleEndian.Uint64(rest[24:32]))
-			rest = rest[32:]
-		}
-		h = bits.RotateLeft64(a, 1) + bits.RotateLeft64(b, 7) + bits.RotateLeft64(c, 12) + bits.RotateLeft64(d, 18)
-		for _, acc := range [...]uint64{a, b, c, d} {
-			h = (h^mixLane(0, acc))*prime1 + prime4
-		}
-	}
-	h += uint64(len(text))
-	for ; len(rest) >= 8; rest = rest[8:] {
-		h = bits.RotateLeft64(h^mixLane(0, binary.LittleEndian.Uint64(rest)), 27)*prime1 + prime4
-	}
-	if len(rest) >= 4 {
-		h = bits.RotateLeft64(h^uint64(binary.LittleEndian.Uint32(rest))*prime1, 23)*prime2 + prime3
-		rest = rest[4:]
-	}
-	for _, b := range rest {
-		h = bits.RotateLeft64(h^uint64(b)*prime5, 11) * prime1
-	}
-	return Key(avalanche(h))
+// fold multiplies to 128 bits and takes both halves together: every bit of either factor reaches the whole result.
+func fold(a, b uint64) uint64 {
+	high, low := bits.Mul64(a, b)
+	return high ^ low
 }
 
-func avalanche(h uint64) uint64 {
-	h = (h ^ h>>33) * prime2
-	h = (h ^ h>>29) * prime3
-	return h ^ h>>32
+// KeyOf returns the key of an item's JSON text. It takes the text by 16 bytes, the last of which overlap with those before
+// where the length is no multiple.
+func KeyOf(text []byte) Key {
+	h := root2
+	n := len(text)
+	rest := text
+	for len(rest) > 16 {
+		h = fold(binary.LittleEndian.Uint64(rest)^root3, binary.LittleEndian.Uint64(rest[8:16])^h)
+		rest = rest[16:]
+	}
+	var a, b uint64
+	switch {
+	case n >= 16:
+		a, b = binary.LittleEndian.Uint64(text[n-16:]), binary.LittleEndian.Uint64(text[n-8:])
+	case n >= 8:
+		a, b = binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[n-8:])
+	default:
+		var short [8]byte
+		copy(short[:], text)
+		a = binary.LittleEndian.Uint64(short[:])
+	}
+	return Key(fold(fold(a^root3, b^h)^root5, uint64(n)^root7))
 }
 
 // seedKey is the key of the item at a position of what the seed stands for: a block of opaque items, or an indexed list.
 func seedKey(seed Key, position uint64) Key {
-	return Key(avalanche(uint64(seed) + (position+1)*prime1))
+	return Key(fold(uint64(seed)^root5, fold(position^root3, root7)))
 }
 
 // listSeed is the seed of a list that is known by the number of its items alone.
-func listSeed(count int) Key { return seedKey(Key(prime5), uint64(count)) }
+func listSeed(count int) Key { return seedKey(Key(root2), uint64(count)) }

@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -92,8 +95,37 @@ func NewID(now time.Time) (string, error) {
 	if _, err := rand.Read(random); err != nil {
 		return "", fmt.Errorf("naming a run: %w", err)
 	}
-	t := now.UTC()
-	return fmt.Sprintf("%s%03d-%s", t.Format("20060102-150405"), t.Nanosecond()/1e6, hex.EncodeToString(random)), nil
+	return idTime(now) + "-" + hex.EncodeToString(random), nil
+}
+
+const idLayout = "20060102-150405.000"
+
+// idTime is the part of an id that is the time.
+func idTime(t time.Time) string { return strings.Replace(t.UTC().Format(idLayout), ".", "", 1) }
+
+// NextID returns an id for a run in a folder of runs. It sorts after those that are there, also when the clock was set back:
+// the last run is the one that was begun last.
+func NextID(root string, now time.Time) (string, error) {
+	runs, err := os.ReadDir(root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("naming a run: %w", err)
+	}
+	at := len("20060102-150405")
+	for _, e := range slices.Backward(runs) {
+		name := e.Name()
+		if len(name) < at+3 {
+			continue
+		}
+		newest, err := time.Parse(idLayout, name[:at]+"."+name[at:at+3])
+		if err != nil {
+			continue
+		}
+		if idTime(now) <= idTime(newest) {
+			now = newest.Add(time.Millisecond)
+		}
+		break
+	}
+	return NewID(now)
 }
 
 // ReadInfo reads run.json of a run's folder.

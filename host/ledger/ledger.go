@@ -42,12 +42,13 @@ type Ledger struct {
 	// out and lines are what is to be written to the record of outcomes and to failed.jsonl; pending are spans that may
 	// still be joined.
 	out     recordBuffer
+	spare   []byte
 	lines   []byte
 	pending [kindFailed + 1][]backbones.Span
 	total   uint64
 	opaque  []opaqueBlock
 	seed    Key
-	coding  backbones.Encoding
+	indexed bool
 	err     error
 
 	broken   func(error)
@@ -70,6 +71,8 @@ type opaqueBlock struct {
 const (
 	// flushBytes is from which size on records are written at once.
 	flushBytes = 64 << 10
+	// bufferBytes is what a buffer has from the start: what comes while another is written has room in it.
+	bufferBytes = 256 << 10
 	// stallBytes is how much may wait for a disk that does not take it before the run waits, too.
 	stallBytes = 16 << 20
 	// joinAt is how many spans wait to be joined.
@@ -116,7 +119,7 @@ func (l *Ledger) open(earlier *State) error {
 	if l.failed, err = os.OpenFile(filepath.Join(l.dir, failedFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644); err != nil {
 		return err
 	}
-	l.out.bytes = append(l.out.bytes, magic...)
+	l.out.bytes, l.spare = append(make([]byte, 0, bufferBytes), magic...), make([]byte, 0, bufferBytes)
 	if earlier != nil && l.keep {
 		flush := func() error {
 			if len(l.out.bytes) < flushBytes {
@@ -227,7 +230,6 @@ func (l *Ledger) full() {
 func (l *Ledger) saw(b backbones.Block, keys []Key) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.coding = b.Encoding
 	l.total = max(l.total, b.First+uint64(b.Count))
 	if !l.keep || l.err != nil || b.Count == 0 {
 		return
@@ -240,7 +242,7 @@ func (l *Ledger) saw(b backbones.Block, keys []Key) {
 		l.out.seed(kindOpaque, b.First, b.Count, seed)
 		l.opaque = append(l.opaque, opaqueBlock{first: b.First, count: b.Count, left: b.Count, seed: seed})
 	default:
-		l.seed = listSeed(b.Count)
+		l.seed, l.indexed = listSeed(b.Count), true
 		l.out.seed(kindIndexed, b.First, b.Count, l.seed)
 	}
 	l.full()
@@ -271,17 +273,14 @@ func (l *Ledger) listed() {
 
 // identify tells how the host knows a failed item. It is called with the lock held.
 func (l *Ledger) identify(f backbones.FailedItem) (encoding string, key Key) {
-	switch l.coding {
-	case backbones.JSONLines:
-		return EncodingJSON, KeyOf([]byte(f.Item))
-	case backbones.Opaque:
-		if i := l.opaqueOf(f.Number); i >= 0 {
-			key = seedKey(l.opaque[i].seed, f.Number-l.opaque[i].first)
-		}
-		return EncodingOpaque, key
-	default:
+	// A listing may have opaque blocks among blocks of JSON.
+	if i := l.opaqueOf(f.Number); i >= 0 {
+		return EncodingOpaque, seedKey(l.opaque[i].seed, f.Number-l.opaque[i].first)
+	}
+	if l.indexed {
 		return EncodingIndexed, seedKey(l.seed, f.Number)
 	}
+	return EncodingJSON, KeyOf([]byte(f.Item))
 }
 
 func (l *Ledger) opaqueOf(number uint64) int {
@@ -364,7 +363,7 @@ func (l *Ledger) flush() {
 	}
 	l.join()
 	out, lines := l.out.bytes, l.lines
-	l.out.bytes, l.lines = nil, nil
+	l.out.bytes, l.spare, l.lines = l.spare[:0], nil, nil
 	l.mu.Unlock()
 	// Why an item failed is there before it is said that it did.
 	err := writeTo(l.failed, lines)
@@ -375,9 +374,8 @@ func (l *Ledger) flush() {
 	if err != nil {
 		l.err = err
 		l.pending, l.opaque = [kindFailed + 1][]backbones.Span{}, nil
-	} else if l.out.bytes == nil {
-		l.out.bytes = out[:0]
 	}
+	l.spare = out
 	l.room.Broadcast()
 	l.mu.Unlock()
 	if err != nil && l.broken != nil {

@@ -155,14 +155,14 @@ func TestAnyPrefixIsConsistent(t *testing.T) {
 			part = bytes.Clone(part)
 			part[len(part)-1] ^= byte(rapid.IntRange(1, 255).Draw(rt, "bits"))
 		}
-		whole, _, err := readState(bytes.NewReader(data), true)
+		whole, _, err := readState(bytes.NewReader(data), 0)
 		if err != nil {
 			rt.Fatal(err)
 		}
 		if diff := cmp.Diff(moments[len(moments)-1], final(rt, whole)); diff != "" {
 			rt.Fatalf("the whole ledger: %s", diff)
 		}
-		s, _, err := readState(bytes.NewReader(part), true)
+		s, _, err := readState(bytes.NewReader(part), 0)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -231,7 +231,7 @@ func FuzzReadState(f *testing.F) {
 	f.Add([]byte(magic))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s, whole, err := readState(bytes.NewReader(data), true)
+		s, whole, err := readState(bytes.NewReader(data), 0)
 		if err != nil {
 			return
 		}
@@ -248,7 +248,7 @@ func FuzzReadState(f *testing.F) {
 				}
 			}
 		}
-		again, _, err := readState(bytes.NewReader(data[:whole]), true)
+		again, _, err := readState(bytes.NewReader(data[:whole]), 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -33,10 +33,12 @@ func NewFailedSource(dir string, s *State) (source *FailedSource, ok bool, err e
 		if _, json := item.Line(); !json {
 			list = true
 		}
+		// Only numbers of other runs' listings can be there twice, and they come first.
 		if numbers[item.Number] {
 			twice[f.count] = beyondNumbers + uint64(len(twice))
+		} else if item.Carried {
+			numbers[item.Number] = true
 		}
-		numbers[item.Number] = true
 		f.count++
 		return nil
 	})

@@ -25,6 +25,8 @@ type State struct {
 	// Cut is how many bytes at the end of the record belong to no whole record.
 	Cut int64
 
+	// ended is how many layers there were before the run's own.
+	ended  int
 	joined []*Layer
 }
 
@@ -72,7 +74,17 @@ func ReadState(dir string, keys bool) (*State, error) {
 		return nil, fmt.Errorf("reading what became of the items of a run: %w", err)
 	}
 	defer func() { _ = file.Close() }()
-	s, whole, err := readState(file, keys)
+	s, whole, err := readState(file, noKeys)
+	if err == nil && keys {
+		// The keys of earlier layers are not read where these do not count any more.
+		from := 0
+		if s.Listed >= 0 {
+			from = s.ended
+		}
+		if _, err = file.Seek(0, io.SeekStart); err == nil {
+			s, whole, err = readState(file, from)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading what became of the items of a run: %s: %w", file.Name(), err)
 	}
@@ -82,9 +94,13 @@ func ReadState(dir string, keys bool) (*State, error) {
 	return s, nil
 }
 
-func readState(r io.Reader, keys bool) (*State, int64, error) {
+// noKeys is beyond any layer.
+const noKeys = 1 << 62
+
+// readState reads a record of outcomes, with the keys of the layers from the given one on.
+func readState(r io.Reader, keysFrom int) (*State, int64, error) {
 	s := &State{Listed: -1}
-	c := collector{keys: keys}
+	c := collector{keys: keysFrom == 0}
 	whole, err := records(r, func(k kind, payload []byte) error {
 		switch k {
 		case kindListed:
@@ -97,7 +113,8 @@ func readState(r io.Reader, keys bool) (*State, int64, error) {
 			return nil
 		case kindLayer:
 			s.Earlier = append(s.Earlier, c.layer())
-			c = collector{keys: keys}
+			s.ended++
+			c = collector{keys: s.ended >= keysFrom}
 			return nil
 		default:
 			return c.add(k, payload)
