@@ -29,6 +29,7 @@ class Figure:
 
     seconds: float
     items: int
+    cpu: float
     rss: float = 0
     pss: float = 0
     spread: tuple[float, float] = (0, 0)
@@ -64,6 +65,7 @@ def measure_row(row: rows.Row, runs: int) -> tuple[dict[str, Figure], list[str]]
         figures[side.name] = Figure(
             median(seconds),
             side.items,
+            median(took.cpu for took in taken[side.name]),
             max(took.rss for took in taken[side.name]),
             max(took.pss for took in taken[side.name]),
             (min(seconds), max(seconds)),
@@ -75,10 +77,10 @@ def table(row: rows.Row, figures: dict[str, Figure]) -> list[str]:
     """Returns the Markdown table of one row; empty where no side ran."""
     if not figures:
         return []
-    head = ["side", "seconds", "items/s"] + (["peak RSS", "peak PSS"] if row.memory else ["fastest … slowest"])
+    head = ["side", "seconds", "items/s", "CPU seconds"] + (["peak RSS", "peak PSS"] if row.memory else ["fastest … slowest"])
     lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
     for name, figure in figures.items():
-        cells = [name, f"{figure.seconds:.3f}", f"{figure.rate:,.0f}" if figure.items > 1 else ""]
+        cells = [name, f"{figure.seconds:.3f}", f"{figure.rate:,.0f}" if figure.items > 1 else "", f"{figure.cpu:.2f}"]
         if row.memory:
             cells += [f"{figure.rss / 1e6:,.0f} MB", f"{figure.pss / 1e6:,.0f} MB"]
         else:
@@ -124,6 +126,8 @@ def main() -> int:
         print(f"KAGURAZAKA_BENCH_DIR ({bench}) has no noop.py: point it at the folder of the original's task files", file=sys.stderr)
         return 2
     options.work.mkdir(parents=True, exist_ok=True)
+    # Ledgers of our runs go where they are removed with the rest.
+    os.environ["XDG_STATE_HOME"] = str(inputs.state(options.work.resolve()))
     conditions = machine.describe(ROOT, options.runs)
     chosen = rows.rows(rows.Setup(ROOT, options.work.resolve(), bench.resolve(), options.scale), options.only or [])
     parts, verdicts, failed = [], [], False

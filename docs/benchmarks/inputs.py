@@ -60,7 +60,15 @@ def renew(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
+def state(work: Path) -> Path:
+    """Returns a state folder of the benchmark's own, where no earlier run is."""
+    folder = work / "state"
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
 def clean(work: Path) -> None:
-    """Deletes what renew has put aside."""
+    """Deletes what renew has put aside, and the runs' ledgers."""
+    state(work)
     for old in work.rglob(f"{ASIDE}*"):
         shutil.rmtree(old, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import threading
@@ -25,6 +26,8 @@ class Measured:
 
     seconds: float
     last_line: str
+    # Processor time, user and system, of the command and the descendants that were waited for.
+    cpu: float
     # Peaks, in bytes, of the sum over the command and its descendants; 0 where memory was not sampled. RSS counts a page
     # once for every process that maps it, PSS shares it out between them.
     rss: int = 0
@@ -37,6 +40,7 @@ def run(command: list[str], env: dict[str, str] | None = None, memory: bool = Fa
     Memory is sampled only when asked for: reading it costs the command time.
     """
     adopt_orphans()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -62,7 +66,9 @@ def run(command: list[str], env: dict[str, str] | None = None, memory: bool = Fa
     if process.returncode != 0:
         raise CommandFailed(f"exit code {process.returncode}: " + " / ".join(lines[-3:])[-400:])
     peak_rss, peak_pss = (sampler.rss, sampler.pss) if sampler else (0, 0)
-    return Measured(seconds, lines[-1] if lines else "", peak_rss, peak_pss)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return Measured(seconds, lines[-1] if lines else "", cpu, peak_rss, peak_pss)
 
 
 def adopt_orphans() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +65,7 @@ class Setup:
         return max(1, full // self.scale)
 
 
+NO_LEDGER = "ours, --no-ledger"
 OURS, OURS_PY, ORIGINAL, ORIGINAL_1024 = "ours, Go plugin", "ours, Python file", "original", "original, --chunksize 1024"
 
 
@@ -93,6 +95,16 @@ def within(ours: str, seconds: float) -> Want:
         return f"{by[ours].seconds * 1000:.0f} ms", by[ours].seconds <= seconds
 
     return Want(ours, f"≤ {seconds * 1000:g} ms", judge)
+
+
+def dearer(side: str, ours: str, factor: float) -> Want:
+    """Wants ours to take at most factor times the processor time of side, which what else the machine does disturbs least."""
+
+    def judge(by: dict[str, object]) -> tuple[str, bool]:
+        ratio = by[ours].cpu / by[side].cpu
+        return f"{ratio:.3f} ×", ratio <= factor
+
+    return Want(ours, f"≤ {factor:g} × the processor time of {side}", judge)
 
 
 def memory_within(ours: str, megabytes: float, kind: str) -> Want:
@@ -298,6 +310,57 @@ def memory(s: Setup) -> list[Row]:
     ]
 
 
+def ledgers(s: Setup) -> list[Row]:
+    """What keeping a ledger costs, and taking up a run of which all is done."""
+    c, count, many, pictures = Commands(s), s.count(5_000_000), s.count(5_000_000), s.count(600)
+    noop, resize = c.plugins / "noop", c.plugins / "resize"
+    folder, what = inputs.photographs(
+        s.work, pictures, s.bench / "photos.sh", c.original_program.parent / "python", Path(c.host), c.plugins / "picture"
+    )
+    out = s.work / "out-ledger"
+    resizing = ("Resize", "--size", "256", "--mixin", f"hard_shard_mode.input_path={folder}", f"hard_shard_mode.output_path={out}")
+
+    def fresh() -> None:
+        inputs.renew(out)
+
+    def both(plugin: Path, items: int, *arguments: str, **more: object) -> list[Side]:
+        without = c.go(plugin, items, "--no-ledger", *arguments, **more)
+        without.name = NO_LEDGER
+        return [c.go(plugin, items, *arguments, **more), without]
+
+    def finished() -> None:
+        """Makes the run that is taken up, once."""
+        made = s.work / "ledger-resume"
+        if not (made / "run.json").exists():
+            shutil.rmtree(made, ignore_errors=True)
+            subprocess.run([c.host, "--run-dir", str(made), str(noop), "Noop", "--count", str(many)], check=True, stdout=subprocess.DEVNULL)
+
+    taken_up = c.go(noop, many, f"--resume={s.work / 'ledger-resume'}", "Noop", "--count", str(many), prepare=finished)
+    return [
+        Row(
+            "ledger-noop",
+            f"{count:,} no-op items, with and without a ledger",
+            both(noop, count, "Noop", "--count", str(count)),
+            [dearer(NO_LEDGER, OURS, 1.05)],
+            warm=1,
+        ),
+        Row(
+            "ledger-photos",
+            f"{pictures} {what} → 256 px JPEG, with and without a ledger",
+            both(resize, pictures, *resizing, prepare=fresh),
+            [dearer(NO_LEDGER, OURS, 1.02)],
+            warm=1,
+        ),
+        Row(
+            "resume",
+            f"--resume of a run with {many:,} finished no-op items",
+            [taken_up],
+            [within(OURS, 5), memory_within(OURS, 200, "rss")],
+            memory=True,
+        ),
+    ]
+
+
 def latency(s: Setup) -> list[Row]:
     """What a user waits for."""
     c = Commands(s)
@@ -354,5 +417,6 @@ TABLE: dict[Callable[[Setup], list[Row]], list[str]] = {
     photographs: ["photos"],
     small_files: ["touch-first", "touch-second"],
     memory: ["memory", "memory-generator"],
+    ledgers: ["ledger-noop", "ledger-photos", "resume"],
     latency: ["help", "help-torch", "one"],
 }
