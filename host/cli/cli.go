@@ -79,6 +79,8 @@ type app struct {
 	split   *split
 	screen  *progress.Screen
 	log     hclog.Logger
+	// warm is there for runs alone.
+	warm *warm
 	// kept is the log of the run's ledger; nil: there is none.
 	kept *ledger.Log
 	// summarised says that a summary was printed: what follows is no news for a program that reads JSON.

@@ -147,6 +147,10 @@ func (l *launch) startNursery(ctx context.Context) (*plugin.Nursery, error) {
 	l.nurseryOnce.Do(func() {
 		start := l.r.startOptions(l.runtimeDir)
 		start.Log = l.r.log.Named("plugin")
+		if proc := l.r.warm.take(l.r.found.Command); proc != nil {
+			l.nursery, l.nurseryErr = plugin.NurseryFrom(ctx, proc, start, l.open(0))
+			return
+		}
 		l.nursery, l.nurseryErr = plugin.StartNursery(ctx, l.r.found.Command, start, l.open(0))
 	})
 	return l.nursery, l.nurseryErr

@@ -27,6 +27,10 @@ func (a *app) run(ctx context.Context) error {
 	if done, err := a.helpWithoutPlugin(); done {
 		return err
 	}
+	if !f.Help && !f.HelpBackbone {
+		a.warm = &warm{log: a.log}
+		defer a.warm.close()
+	}
 	s, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -115,11 +119,10 @@ func deviceChunk(tree *template.Node) int {
 // do drives the run.
 func (r *resolved) do(ctx context.Context, options backboneOptions) error {
 	began := time.Now()
-	dir, remove, err := r.runtimeDir()
+	dir, err := r.warm.runtimeDir()
 	if err != nil {
 		return err
 	}
-	defer remove()
 	k, err := r.keep(began, options)
 	if err != nil {
 		return err

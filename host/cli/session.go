@@ -84,9 +84,24 @@ func (a *app) open(ctx context.Context) (*session, error) {
 }
 
 func (s *session) describeWith(ctx context.Context, opts discover.Options, task string, mixin []byte) error {
-	var err error
-	s.described, err = discover.Describe(ctx, s.found, s.version, task, mixin, opts, s.startOptions(""))
-	return taskExit(err)
+	start := s.startOptions("")
+	// A function that makes a task is called once in a process: the one that it was called in to be described is no good.
+	keeps := s.warm != nil && len(mixin) == 0
+	if keeps {
+		var err error
+		if start, err = s.warm.options(start); err != nil {
+			return err
+		}
+	}
+	described, proc, err := discover.Describe(ctx, s.found, s.version, task, mixin, opts, start)
+	if err != nil {
+		return taskExit(err)
+	}
+	s.described = described
+	if keeps {
+		s.warm.keep(proc, s.found.Command)
+	}
+	return nil
 }
 
 // taskExit gives an error its exit code: what the task says is wrong with its configuration is the user's.
@@ -300,13 +315,4 @@ func (s *session) hostNames() map[string]bool {
 		names[a.Name] = true
 	}
 	return names
-}
-
-// runtimeDir makes the folder for sockets. remove is to be called when every process is gone.
-func (a *app) runtimeDir() (dir string, remove func(), err error) {
-	dir, err = plugin.NewRuntimeDir()
-	if err != nil {
-		return "", nil, err
-	}
-	return dir, func() { removeAll(dir, a.log) }, nil
 }

@@ -24,36 +24,46 @@ type cached struct {
 }
 
 // Describe returns what the plugin says of itself: from the cache when nothing that it was made from has changed since,
-// else by starting the plugin once. A non-empty mixinJSON (for tasks that are functions) is never cached.
-func Describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []byte, opts Options, start plugin.StartOptions) (*schema.Plugin, error) {
+// else by starting the plugin once. A non-empty mixinJSON (for tasks that are functions) is never cached. Where start
+// names a RuntimeDir, the process that was started for it is the caller's: it has loaded the plugin's code. It is nil where
+// none was started.
+func Describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []byte, opts Options, start plugin.StartOptions) (*schema.Plugin, *plugin.Process, error) {
 	path := ""
 	if len(mixinJSON) == 0 && opts.CacheDir != "" {
 		path = cachePath(p, version, task, opts, start.MTLS)
 		if described := readCache(path, p); described != nil {
-			return described, nil
+			return described, nil, nil
 		}
 	}
-	dir, err := plugin.NewRuntimeDir()
-	if err != nil {
-		return nil, err
+	keep := start.RuntimeDir != ""
+	if !keep {
+		dir, err := plugin.NewRuntimeDir()
+		if err != nil {
+			return nil, nil, err
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		start.RuntimeDir = dir
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	start.RuntimeDir = dir
 	proc, err := plugin.Start(ctx, p.Command, start)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	described, sources, err := proc.Describe(ctx, version, task, mixinJSON)
-	proc.Stop()
+	if !keep || err != nil {
+		proc.Stop()
+	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if path != "" {
 		if err := writeCache(path, p, sources, described); err != nil {
 			start.Log.Debug("keeping the plugin's description", "error", err)
 		}
 	}
-	return described, nil
+	if !keep {
+		return described, nil, nil
+	}
+	return described, proc, nil
 }
 
 // cachePath differs for all that a description may come out differently for, and for a plugin that has yet to show that it

@@ -44,12 +44,22 @@ func StartNursery(ctx context.Context, command Command, start StartOptions, open
 	if start.MTLS {
 		return nil, errForkedTLS
 	}
-	start.Stdin = true
-	start.Worker = true
-	p, err := Start(ctx, command, start)
+	p, err := Start(ctx, command, start.ForNursery())
 	if err != nil {
 		return nil, err
 	}
+	return NurseryFrom(ctx, p, start, open)
+}
+
+// ForNursery are the options for a process that may become a nursery: it may list, and its workers inherit what it has.
+func (o StartOptions) ForNursery() StartOptions {
+	o.Stdin, o.Worker = true, true
+	return o
+}
+
+// NurseryFrom makes a nursery of a process that was started with start.ForNursery and has opened nothing yet. The process
+// is the nursery's from then on, also when there is an error.
+func NurseryFrom(ctx context.Context, p *Process, start StartOptions, open OpenOptions) (*Nursery, error) {
 	if err := p.open(ctx, open, pb.Stage_STAGE_SPAWN); err != nil {
 		p.Stop()
 		return nil, err

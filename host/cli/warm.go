@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"reflect"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/kagurazaka/kagurazaka/host/plugin"
+)
+
+// warm holds the process that described a plugin until the run takes it over: it has loaded the plugin's code, which takes
+// seconds where that imports PyTorch. It also owns the folder for the run's sockets.
+type warm struct {
+	log hclog.Logger
+	dir string
+	// proc is nil where the description came from the cache, or where the run has taken the process.
+	proc    *plugin.Process
+	command plugin.Command
+}
+
+// runtimeDir is the folder for sockets, made when it is first asked for.
+func (w *warm) runtimeDir() (string, error) {
+	if w.dir != "" {
+		return w.dir, nil
+	}
+	dir, err := plugin.NewRuntimeDir()
+	w.dir = dir
+	return dir, err
+}
+
+// options are those for a process that describes the plugin and may work on.
+func (w *warm) options(start plugin.StartOptions) (plugin.StartOptions, error) {
+	if start.MTLS {
+		// Its workers would speak no TLS: it is of no further use.
+		return start, nil
+	}
+	dir, err := w.runtimeDir()
+	if err != nil {
+		return start, err
+	}
+	start.RuntimeDir = dir
+	start.Log = start.Log.Named("plugin")
+	return start.ForNursery(), nil
+}
+
+// keep holds a process that was started by command, in place of the one before.
+func (w *warm) keep(proc *plugin.Process, command plugin.Command) {
+	if proc == nil {
+		return
+	}
+	w.stop()
+	w.proc, w.command = proc, command
+}
+
+// take hands out the process if it was started as command says and is still there.
+func (w *warm) take(command plugin.Command) *plugin.Process {
+	proc := w.proc
+	if proc == nil || !reflect.DeepEqual(w.command, command) {
+		return nil
+	}
+	select {
+	case <-proc.Exited():
+		return nil
+	default:
+	}
+	w.proc = nil
+	return proc
+}
+
+func (w *warm) stop() {
+	if w.proc != nil {
+		w.proc.Stop()
+		w.proc = nil
+	}
+}
+
+// close ends a process that nobody took, and removes the folder for sockets: every process has to be gone by then.
+func (w *warm) close() {
+	w.stop()
+	if w.dir != "" {
+		removeAll(w.dir, w.log)
+	}
+}
