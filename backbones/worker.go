@@ -66,6 +66,8 @@ type Exit struct {
 	Signal syscall.Signal
 	// Reason is set when the host ended the worker, and says why: "it broke the protocol: …".
 	Reason string
+	// Memory is what is known of memory as the cause, as the end of a sentence: "for want of memory: …"; may be empty.
+	Memory string
 	// Stderr is the last of what the worker wrote to its stderr.
 	Stderr []string
 }
@@ -78,11 +80,11 @@ func (e Exit) String() string {
 		fmt.Fprintf(&b, "was ended by the host because %s", e.Reason)
 	case e.Signal != 0:
 		fmt.Fprintf(&b, "was killed by signal %d (%s)", int(e.Signal), e.Signal)
-		if e.Signal == syscall.SIGKILL {
-			b.WriteString(", which is what the kernel does when memory runs out")
-		}
 	default:
 		fmt.Fprintf(&b, "exited with code %d", e.Code)
+	}
+	if e.Memory != "" && e.Reason == "" {
+		b.WriteString(" " + e.Memory)
 	}
 	return b.String()
 }

@@ -33,11 +33,7 @@ func target() int {
 // act misbehaves if this is the item for it.
 func act(item int) error {
 	if early.Behaviour == "leak" {
-		leak := make([]byte, 256<<10)
-		for i := 0; i < len(leak); i += 4096 {
-			leak[i] = 1
-		}
-		kept = append(kept, leak)
+		leak()
 		return nil
 	}
 	switch early.Behaviour {
@@ -59,6 +55,11 @@ func act(item int) error {
 		return killSelf()
 	case "exit-at-item":
 		os.Exit(7)
+	case "leak-at-item":
+		early.Say()
+		for {
+			leak()
+		}
 	case "hang-at-item":
 		early.Say()
 		early.Hang()
@@ -112,6 +113,14 @@ func waitForGo() {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+func leak() {
+	leak := make([]byte, 256<<10)
+	for i := 0; i < len(leak); i += 4096 {
+		leak[i] = 1
+	}
+	kept = append(kept, leak)
 }
 
 func killSelf() error {

@@ -6,7 +6,7 @@
 //	                              over-limit-describe, over-limit (in List), over-limit-run, close-socket-list,
 //	                              close-socket (in Run), wrong-block, answers-twice, answers-unknown, answers-too-many,
 //	                              answers-unsent, answers-both, lie-spawn (of a worker that is not there)
-//	at an item                    error-at-item, panic-at-item, kill-self-at-item, exit-at-item, hang-at-item, stop-self,
+//	at an item                    error-at-item, panic-at-item, kill-self-at-item, exit-at-item, hang-at-item, leak-at-item, stop-self,
 //	                              wait-at-item, half-output, other-output, no-output, flood-stdout, flood-stderr, fork-children
 //	at every item                 leak; slow takes a millisecond; flaky fails a part of the items at
 //	                              their first attempts

@@ -4,7 +4,7 @@ The variable KAGURAZAKA_MISBEHAVE names it:
 
     before the handshake   exit-before-handshake (when the file is loaded)
     in a call              crash-CALL, mute-CALL, stop-CALL, where CALL is open or list; crash-worker (as soon as one is forked)
-    at an item             error-at-item, exit-at-item, kill-self-at-item, hang-at-item, stop-self, half-output, no-output,
+    at an item             error-at-item, exit-at-item, kill-self-at-item, hang-at-item, leak-at-item, stop-self, half-output, no-output,
                            other-output, flood-stdout, flood-stderr, fork-children
     at every item          leak, slow
 
@@ -66,6 +66,10 @@ def act(item):
         os._exit(7)
     if BEHAVIOUR in ("kill-self-at-item", "half-output"):
         os.kill(os.getpid(), signal.SIGKILL)
+    if BEHAVIOUR == "leak-at-item":
+        say()
+        while True:
+            kept.append(bytearray(b"x" * (8 << 20)))
     if BEHAVIOUR == "hang-at-item":
         say()
         hang()

@@ -42,6 +42,9 @@ type runner struct {
 	pid    int
 	killed bool
 
+	// kills is how often the out-of-memory killer had been at work when the process began.
+	kills oomCount
+
 	drained sync.WaitGroup
 	exited  chan struct{}
 	exit    backbones.Exit
@@ -104,6 +107,7 @@ func (r *runner) start() error {
 	if r.killed {
 		return context.Canceled
 	}
+	r.kills = countKills()
 	if err := r.cmd.Start(); err != nil {
 		return err
 	}
@@ -161,6 +165,7 @@ func (r *runner) reap(stdout, stderr *os.File) {
 		<-drained
 	}
 	r.exit.Stderr = r.log.tail()
+	r.exit.Memory = memoryOf(r.exit, r.kills, r.log.takeMemory())
 	close(r.exited)
 }
 

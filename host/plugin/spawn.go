@@ -201,6 +201,7 @@ func (n *Nursery) receive() {
 			}
 			s := &spawned{
 				pid: int(m.Started.GetPid()), socket: m.Started.GetSocket(), exited: make(chan struct{}), log: n.proc.runner.log,
+				kills: countKills(),
 			}
 			n.mu.Lock()
 			n.alive[m.Started.GetPid()] = s
@@ -222,9 +223,9 @@ func (n *Nursery) receive() {
 			delete(n.alive, m.Exited.GetPid())
 			n.mu.Unlock()
 			if s != nil {
-				s.end(backbones.Exit{
-					Code: int(m.Exited.GetCode()), Signal: syscall.Signal(m.Exited.GetSignal()), Stderr: n.proc.runner.log.tail(),
-				})
+				exit := backbones.Exit{Code: int(m.Exited.GetCode()), Signal: syscall.Signal(m.Exited.GetSignal()), Stderr: s.log.tail()}
+				exit.Memory = memoryOf(exit, s.kills, s.log.takeMemory())
+				s.end(exit)
 			}
 		}
 	}
@@ -297,6 +298,7 @@ type spawned struct {
 	once   sync.Once
 	exited chan struct{}
 	exit   backbones.Exit
+	kills  oomCount
 	conn   *grpc.ClientConn
 	log    *stderrLog
 }

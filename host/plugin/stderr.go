@@ -27,6 +27,8 @@ type stderrLog struct {
 
 	mu   sync.Mutex
 	last []string
+	// memory is the last line that tells of memory that could not be had; it may be far above the last lines.
+	memory string
 }
 
 func newStderrLog(log hclog.Logger) *stderrLog { return &stderrLog{log: log} }
@@ -69,6 +71,9 @@ func (l *stderrLog) remember(line string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if tellsOfMemory(line) {
+		l.memory = line
+	}
 	l.last = append(l.last, line)
 	if len(l.last) > tailLines {
 		l.last = l.last[len(l.last)-tailLines:]
@@ -80,6 +85,15 @@ func (l *stderrLog) tail() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]string(nil), l.last...)
+}
+
+// takeMemory returns the last line that tells of memory that could not be had, once.
+func (l *stderrLog) takeMemory() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	line := l.memory
+	l.memory = ""
+	return line
 }
 
 // keyValues writes the pairs of a log line for a diagnosis.
