@@ -7,7 +7,6 @@ import os
 import select
 import signal
 import socket
-import sys
 from typing import Any, Callable, NoReturn, Optional
 
 from .._proto import plugin_pb2 as pb
@@ -238,8 +237,7 @@ class Nursery:
             return failures.unsupported("Spawn comes after Open")
         if context.begun():
             return failures.unsupported("this process was started for a device, and a CUDA context cannot be shared")
-        torch = sys.modules.get("torch")
-        if torch is not None and getattr(torch, "cuda", None) is not None and torch.cuda.is_initialized():
+        if context.touched():
             return failures.unsupported(
                 "the task has used CUDA before its workers were forked, and a CUDA context cannot be shared: "
                 "use --start_method spawn"

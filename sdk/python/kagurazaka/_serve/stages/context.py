@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 from typing import Optional
 
@@ -29,6 +30,25 @@ def begin(path: str) -> None:
 def begun() -> bool:
     """Whether this process has a context, so that it must not be forked."""
     return _thread is not None
+
+
+def touched() -> bool:
+    """Whether anything in this process has used CUDA: a driver that was initialised does not survive a fork."""
+    torch = sys.modules.get("torch")
+    if torch is not None and getattr(torch, "cuda", None) is not None and torch.cuda.is_initialized():
+        return True
+    # Other libraries, and torch's own is_available(), initialise the driver without a word: it opens its devices then.
+    try:
+        descriptors = os.listdir("/proc/self/fd")
+    except OSError:
+        return False
+    for descriptor in descriptors:
+        try:
+            if os.readlink(f"/proc/self/fd/{descriptor}").startswith("/dev/nvidia"):
+                return True
+        except OSError:
+            continue
+    return False
 
 
 def join() -> None:
