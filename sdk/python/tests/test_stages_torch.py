@@ -1,7 +1,9 @@
 """The stages of device tasks with torch, on the CPU: outputs are those of the simple path."""
 
+import copy
 import os
 import pathlib
+import pickle
 import subprocess
 import sys
 
@@ -93,3 +95,17 @@ def test_loaders_stack_into_the_region_and_nothing_is_copied_after_that(folders)
         with open(stages.path, "rb") as file:
             file.seek(tensors[0].offset)
             assert list(file.read(96)) == [i + n for n in range(4) for i in range(24)]
+
+
+def test_a_tensor_that_is_copied_ahead_is_a_plain_one_in_every_other_way():
+    torch = pytest.importorskip("torch")
+    from kagurazaka._serve.stages.ahead import Ahead, plain
+
+    tensor = torch.arange(12).reshape(3, 4)
+    ahead = tensor.as_subclass(Ahead)
+    ahead._copy = ahead._event = object()
+    assert isinstance(ahead, torch.Tensor) and ahead.data_ptr() == tensor.data_ptr()
+    made = [ahead + 1, ahead[0], ahead.float(), ahead.permute(1, 0), ahead.clone(), torch.stack([ahead, ahead]), next(iter(ahead)),
+            plain(ahead), copy.deepcopy(ahead), pickle.loads(pickle.dumps(ahead))]  # fmt: skip
+    assert [type(one) for one in made] == [torch.Tensor] * len(made)
+    assert ahead.to("cpu") is ahead and repr(ahead) == repr(tensor) and ahead.numpy().shape == (3, 4) and len(ahead) == 3

@@ -40,6 +40,11 @@ class KagurazakaVanillaTorchTaskV1:
     There are three ways to process, from the simplest: define `inference` and `postprocess_each`; define `inference`
     and `postprocess`; define `process` alone. In the same way a task says what is finished with `is_each_executed`, or
     with `is_executed` for a whole batch.
+
+    Under a template with `input_mode` and `dataloader`, `load_data` runs in loader processes, and `postprocess_each` in processes
+    beside the device's where its source shows that it shares nothing with them. A class may decide about the latter itself:
+    ``kagurazaka_postprocess = "apart"``, or ``"device"`` for one process and the order of the batches. A batch's CPU tensors are
+    valid until the batch is done: clone what has to last.
     """
 
     def __init__(self, args: list[str]) -> None:

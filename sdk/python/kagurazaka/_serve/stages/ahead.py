@@ -7,6 +7,9 @@ from typing import Any
 
 import torch
 
+# Under this, subclasses are treated as plain tensors, and what is made of them is plain. Its name before torch 2: the other.
+_Plainly: Any = getattr(torch._C, "DisableTorchFunctionSubclass", None) or torch._C.DisableTorchFunction
+
 
 class Ahead(torch.Tensor):
     """A CPU tensor whose copy on a device is under way. `to(device)` and `cuda()` give that copy; in every other way it
@@ -22,15 +25,19 @@ class Ahead(torch.Tensor):
             copy = _asked(func, args, kwargs)
             if copy is not None:
                 return copy
-        if func is torch.Tensor.__reduce_ex__:
-            return plain(args[0]).__reduce_ex__(*args[1:], **kwargs)
-        with torch._C.DisableTorchFunctionSubclass():
+        if func in _OF_ITS_TYPE:
+            return func(plain(args[0]), *args[1:], **kwargs)
+        with _Plainly():
             return func(*args, **kwargs)
+
+
+# What says or copies what a tensor is.
+_OF_ITS_TYPE = (torch.Tensor.__reduce_ex__, torch.Tensor.__deepcopy__, torch.Tensor.__repr__)
 
 
 def plain(tensor: Any) -> Any:
     """The same tensor without its copy."""
-    with torch._C.DisableTorchFunctionSubclass():
+    with _Plainly():
         return tensor.as_subclass(torch.Tensor)
 
 
@@ -84,7 +91,7 @@ class Copier:
                     wrapped._copy = value.to(self.device, non_blocking=True)
                     wrapped._event = torch.cuda.Event()
                     wrapped._event.record(self.stream)
-                    with torch._C.DisableTorchFunctionSubclass():
+                    with _Plainly():
                         wrapped._copied_version = wrapped._version
                     made[name] = wrapped
         return made

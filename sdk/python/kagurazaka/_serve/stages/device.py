@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import sys
@@ -67,6 +68,8 @@ class StageServer:
     def serve(self, receive: Callable[[], Optional[bytes]], send: Callable[[bytes], None]) -> None:
         """Until receive returns None."""
         sys.setswitchinterval(_SWITCH_S)
+        # A collection through all that torch has made would stop the device for as long.
+        gc.freeze()
         threading.Thread(target=self._receive, args=(receive,), name="kagurazaka-batches", daemon=True).start()
         handing_on = threading.Thread(target=self._hand_on, args=(send,), name="kagurazaka-postprocess", daemon=True)
         handing_on.start()
@@ -270,7 +273,7 @@ def out_of_memory(error: BaseException) -> bool:
     torch = sys.modules.get("torch")
     if torch is None:
         return False
-    if isinstance(error, torch.cuda.OutOfMemoryError):
+    if isinstance(error, getattr(torch.cuda, "OutOfMemoryError", ())):
         return True
     text = str(error)
     return isinstance(error, RuntimeError) and ("CUDA out of memory" in text or "_ALLOC_FAILED" in text)

@@ -77,7 +77,8 @@ class LoadServer:
                 return result
             packed = Packed(structure)
         except BadBatch as error:
-            return _failed(batch, result, error.error())
+            # Smaller batches would only hide it.
+            return _all_failed(result, error.error())
         except BaseException as error:
             return _failed(batch, result, failures.of_exception(error))
         finally:
@@ -110,15 +111,15 @@ class LoadServer:
                 numbers.append(index)
             except BaseException as error:
                 result.failures.add(index=index).error.CopyFrom(failures.of_exception(error))
+        common.add_ranges(result.skipped, skipped)
         batch = self.collate(samples) if samples else None
         if samples and self.check_needs_data and self.check is not None:
             finished = self._finished(batch, numbers, result)
             if finished:
-                skipped = [numbers[i] for i in sorted(finished) if i >= 0]
+                common.add_ranges(result.skipped, [numbers[i] for i in sorted(finished) if i >= 0])
                 gone = {i if i >= 0 else -1 - i for i in finished}
                 samples = [sample for i, sample in enumerate(samples) if i not in gone]
                 batch = self.collate(samples) if samples else None
-        common.add_ranges(result.skipped, sorted(skipped))
         return batch
 
     def _finished(self, batch: Any, numbers: list[int], result: Any) -> set[int]:
@@ -139,6 +140,17 @@ class LoadServer:
 def _failed(batch: Any, result: Any, error: Any) -> Any:
     """The answer for a batch that failed as a whole."""
     return pb.BatchResult(id=batch.id, count=result.count or common.size_of(batch), error=error)
+
+
+def _all_failed(result: Any, error: Any) -> Any:
+    """The answer for a batch whose items have all failed, but for those of which more is known."""
+    known = {failure.index for failure in result.failures}
+    for span in result.skipped:
+        known.update(range(span.first, span.first + span.count))
+    for index in range(result.count):
+        if index not in known:
+            result.failures.add(index=index).error.CopyFrom(error)
+    return result
 
 
 def _may_need_data(check: Any) -> bool:
