@@ -71,7 +71,7 @@ func Describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []
 func cachePath(p *Plugin, version, task string, opts Options, mtls bool) string {
 	words := append([]string{version, task, p.Command.Path}, p.Command.Args...)
 	words = append(words, p.Command.Env...)
-	words = append(words, fmt.Sprint(p.Command.CleanEnv, mtls))
+	words = append(words, fmt.Sprint(p.Command.CleanEnv, mtls), p.Command.SHA256)
 	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
 	return filepath.Join(opts.CacheDir, "describe", hex.EncodeToString(sum[:12])+".json")
 }
