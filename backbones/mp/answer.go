@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
 // answered takes a worker's result. An error means that the worker broke the protocol and must be ended.
@@ -35,11 +36,11 @@ func (s *scheduler) answered(worker int, r backbones.Result) (backbones.Outcomes
 	out := backbones.Outcomes{Worker: worker}
 	out.Skipped = collect(out.Skipped, f.parts, marks, f.count, backbones.OutcomeSkipped)
 	out.Done = collect(out.Done, f.parts, marks, f.count, backbones.OutcomeDone)
-	items := cursor{parts: f.parts}
+	items := cut.Cursor{Parts: f.parts}
 	for _, fail := range r.Failures {
 		failure := fail.Failure
 		failure.Worker = worker
-		s.fail(&out, items.at(fail.Index), f.failed(fail.Index), fail.Item, failure)
+		s.fail(&out, items.At(fail.Index), f.failed(fail.Index), fail.Item, failure)
 	}
 	return out, nil
 }
@@ -79,7 +80,7 @@ func mark(count int, r backbones.Result) ([]byte, error) {
 func collect(s []backbones.Span, parts []backbones.Part, marks []byte, count int, v byte) []backbones.Span {
 	if marks == nil {
 		if v == backbones.OutcomeDone {
-			return spans(s, parts, 0, count)
+			return cut.Spans(s, parts, 0, count)
 		}
 		return s
 	}
@@ -89,7 +90,7 @@ func collect(s []backbones.Span, parts []backbones.Part, marks []byte, count int
 			j++
 		}
 		if marks[i] == v {
-			s = spans(s, parts, i, j-i)
+			s = cut.Spans(s, parts, i, j-i)
 		}
 		i = j
 	}
@@ -102,10 +103,10 @@ func (s *scheduler) fail(out *backbones.Outcomes, item backbones.Part, before in
 	failure.Attempts = before + 1
 	delay, again := s.retry.Next(failure.Kind, failure.Attempts)
 	if shown == "" {
-		shown = text([]backbones.Part{item}, 0)
+		shown = cut.Text([]backbones.Part{item}, 0)
 	}
 	if !again {
-		out.Failed = append(out.Failed, backbones.FailedItem{Number: number([]backbones.Part{item}, 0), Item: shown, Failure: failure})
+		out.Failed = append(out.Failed, backbones.FailedItem{Number: cut.Number([]backbones.Part{item}, 0), Item: shown, Failure: failure})
 		return
 	}
 	alone := failure.Kind == backbones.KindCrash

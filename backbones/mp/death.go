@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
 // fate is what a worker's death says about workers to come.
@@ -76,14 +77,14 @@ func (d *death) takeBack(f flight, beat backbones.Beat) {
 	copy(marks, beat.Outcomes)
 	d.out.Done = collect(d.out.Done, f.parts, marks, begun, backbones.OutcomeDone)
 	d.out.Skipped = collect(d.out.Skipped, f.parts, marks, begun, backbones.OutcomeSkipped)
-	items := cursor{parts: f.parts}
+	items := cut.Cursor{Parts: f.parts}
 	for i, m := range marks {
 		if m != backbones.OutcomeFailed {
 			d.lane.concluded++
 			continue
 		}
 		// Its message died with the worker. Failing once more costs less than a failure without a reason.
-		d.fail(d.out, items.at(i), f.failed(i), "", backbones.Failure{
+		d.fail(d.out, items.At(i), f.failed(i), "", backbones.Failure{
 			Kind: backbones.KindLost, Fault: backbones.FaultTask, Worker: d.out.Worker, Log: d.exit.Stderr,
 			Message: fmt.Sprintf("it failed, and its worker %s before it could say why", d.exit),
 		})
@@ -111,7 +112,7 @@ func (d *death) onItem(f flight, position int) bool {
 		return false
 	default:
 		before := f.failed(position)
-		d.fail(d.out, item(f.parts, position), before, "", backbones.Failure{
+		d.fail(d.out, cut.Item(f.parts, position), before, "", backbones.Failure{
 			Kind: backbones.KindCrash, Fault: backbones.FaultTask, Worker: d.out.Worker, Log: d.exit.Stderr,
 			Message: fmt.Sprintf("the worker that was on this item %s%s", d.exit, tried(before+1)),
 		})
@@ -133,7 +134,7 @@ func tried(times int) string {
 
 func (d *death) tookTooLong(f flight, position int) {
 	late := d.lane.late
-	d.fail(d.out, item(f.parts, position), f.failed(position), "", backbones.Failure{
+	d.fail(d.out, cut.Item(f.parts, position), f.failed(position), "", backbones.Failure{
 		Kind: backbones.KindTimeout, Fault: backbones.FaultTask, Worker: d.out.Worker, Log: d.exit.Stderr,
 		Elapsed: late.elapsed, Retryable: true,
 		Message: fmt.Sprintf("it took longer than %s, and the worker that was on it was ended", late.limit.Round(time.Millisecond)),

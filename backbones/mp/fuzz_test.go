@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
 // bites hands out a fuzzer's bytes as numbers; zeros when they are used up.
@@ -132,7 +133,7 @@ func FuzzAnswers(f *testing.F) {
 					if !ok {
 						break
 					}
-					for _, span := range spans(nil, c.Parts, 0, c.Count) {
+					for _, span := range cut.Spans(nil, c.Parts, 0, c.Count) {
 						for i := range span.Count {
 							sent[span.First+uint64(i)] = true
 						}

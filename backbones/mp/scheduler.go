@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
 // scheduler decides which items go to which worker and what has become of them. It starts nothing, waits for nothing and
 // has no clock: pool.go brings it events one at a time, and says what time it is. Every item that was added is in
 // exactly one Outcomes in the end, whatever workers answer and whenever they die.
 type scheduler struct {
-	cutter cutter
+	cutter cut.Cutter
 	sizer  sizer
 	retry  backbones.Retry
 	// workers is how many workers there can be, for sharing what is left.
@@ -71,7 +72,7 @@ func (j job) failed(position int) int {
 
 // slice is count items of the job from the position first.
 func (j job) slice(first, count int) job {
-	out := job{parts: slice(j.parts, first, count), count: count}
+	out := job{parts: cut.Slice(j.parts, first, count), count: count}
 	if j.failures != nil {
 		out.failures = j.failures[first : first+count]
 	}
@@ -82,14 +83,14 @@ func newScheduler(workers, fixed int) *scheduler {
 	return &scheduler{workers: workers, sizer: sizer{fixed: min(fixed, backbones.MaxChunkItems)}, lanes: map[int]*lane{}}
 }
 
-func (s *scheduler) add(b backbones.Block) { s.cutter.add(b) }
+func (s *scheduler) add(b backbones.Block) { s.cutter.Add(b) }
 
 // opened makes room for a worker that has started.
 func (s *scheduler) opened(worker int) { s.lanes[worker] = &lane{} }
 
 // pending is how many items wait for a worker.
 func (s *scheduler) pending() int {
-	n := s.cutter.items
+	n := s.cutter.Items
 	for _, j := range s.redo {
 		n += j.count
 	}
@@ -108,20 +109,20 @@ func (s *scheduler) inFlight() int {
 // wants reports whether the scheduler should be given another block: enough is kept ahead to fill every worker and to
 // see the end coming, and no more, so that memory does not grow with the number of items.
 func (s *scheduler) wants() bool {
-	if s.ended || s.cutter.bytes > 8*maxChunkBytes {
+	if s.ended || s.cutter.Bytes > 8*maxChunkBytes {
 		return false
 	}
-	return s.cutter.items < 2*s.workers*max(s.sizer.next(-1, s.workers), 64)
+	return s.cutter.Items < 2*s.workers*max(s.sizer.next(-1, s.workers), 64)
 }
 
 // left is how many items are still to be dispatched, or -1 where nobody knows.
 func (s *scheduler) left() int {
 	if s.ended {
-		return s.cutter.items
+		return s.cutter.Items
 	}
 	if s.remaining != nil {
 		if n, ok := s.remaining(); ok {
-			return s.cutter.items + n
+			return s.cutter.Items + n
 		}
 	}
 	return -1
@@ -143,7 +144,7 @@ func (s *scheduler) next(worker int) (backbones.Chunk, bool) {
 	if j, ok := s.nextRedo(l, most); ok {
 		return s.launch(l, j), true
 	}
-	fresh := s.cutter.items > 0 && !s.waiting.full()
+	fresh := s.cutter.Items > 0 && !s.waiting.full()
 	if l.reserved || !fresh && len(s.waiting.due) == 0 {
 		return backbones.Chunk{}, false
 	}
@@ -160,7 +161,7 @@ func (s *scheduler) next(worker int) (backbones.Chunk, bool) {
 	if len(s.waiting.due) > 0 {
 		return s.launch(l, s.waiting.cut(size, limit)), true
 	}
-	parts, count := s.cutter.cut(size, limit)
+	parts, count := s.cutter.Cut(size, limit)
 	return s.launch(l, job{parts: parts, count: count}), true
 }
 
@@ -252,5 +253,5 @@ func (s *scheduler) at(now time.Duration) {
 
 // finished reports whether every item has its outcome.
 func (s *scheduler) finished() bool {
-	return s.ended && s.cutter.items == 0 && len(s.redo) == 0 && s.waiting.items() == 0 && s.inFlight() == 0
+	return s.ended && s.cutter.Items == 0 && len(s.redo) == 0 && s.waiting.items() == 0 && s.inFlight() == 0
 }

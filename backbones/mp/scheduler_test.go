@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
 // jsonBlock holds items {"i":first} … in JSON Lines.
@@ -245,7 +246,7 @@ func (w *world) step(t *rapid.T, index int) {
 		case backbones.OutcomeFailed:
 			result.Failures = append(result.Failures, backbones.ItemFailure{Index: i})
 			if how == "answers" || w.beating {
-				w.failures[number(c.Parts, i)]++
+				w.failures[cut.Number(c.Parts, i)]++
 			}
 		case backbones.OutcomeSkipped:
 			result.Skipped = append(result.Skipped, backbones.Range{First: i, Count: 1})
@@ -289,7 +290,7 @@ func (w *world) end(t *rapid.T, index int, how string, c backbones.Chunk, begun 
 		blamed = true
 	}
 	if blamed && (w.beating && begun < c.Count || !w.beating && c.Count == 1) {
-		w.failures[number(c.Parts, begun*min(len(beats), 1))]++
+		w.failures[cut.Number(c.Parts, begun*min(len(beats), 1))]++
 	}
 	w.conclude(t, index, beats, how == "is ended")
 }

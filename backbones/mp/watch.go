@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
 // sighting is what a worker was seen at.
@@ -146,10 +147,10 @@ func (s *scheduler) describe(worker int, at sighting) string {
 }
 
 func shown(parts []backbones.Part, position int) string {
-	if t := text(parts, position); t != "" {
+	if t := cut.Text(parts, position); t != "" {
 		return t
 	}
-	return fmt.Sprintf("item %d of the listing", number(parts, position))
+	return fmt.Sprintf("item %d of the listing", cut.Number(parts, position))
 }
 
 // longest are the workers that have been where they are for the longest, at most n of them.

@@ -1,4 +1,6 @@
-package mp
+// Package cut cuts the blocks that a source yields into the consecutive items that workers are handed, and finds items in
+// what it has cut.
+package cut
 
 import (
 	"bytes"
@@ -6,31 +8,32 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// cutter holds blocks that the source has yielded and cuts chunks from their front. Whole blocks are handed on as they
+// Cutter holds blocks that the source has yielded and cuts chunks from their front. Whole blocks are handed on as they
 // are; a JSON block that must be divided is scanned for line ends once, from left to right.
-type cutter struct {
+type Cutter struct {
 	blocks []backbones.Block
 	// taken counts the items of blocks[0] that are gone; offset is where its rest begins in the payload.
 	taken  int
 	offset int
-	items  int
-	bytes  int
+	// Items and Bytes are what is left.
+	Items, Bytes int
 }
 
-func (c *cutter) add(b backbones.Block) {
+// Add takes a block in behind what there is.
+func (c *Cutter) Add(b backbones.Block) {
 	if b.Count == 0 {
 		return
 	}
 	c.blocks = append(c.blocks, b)
-	c.items += b.Count
-	c.bytes += len(b.Payload)
+	c.Items += b.Count
+	c.Bytes += len(b.Payload)
 }
 
-// cut takes up to n items, ending early once the parts hold maxBytes.
-func (c *cutter) cut(n, maxBytes int) (parts []backbones.Part, count int) {
+// Cut takes up to n items, ending early once the parts hold maxBytes.
+func (c *Cutter) Cut(n, maxBytes int) (parts []backbones.Part, count int) {
 	size := 0
 	for count < n && len(c.blocks) > 0 && (count == 0 || size < maxBytes) {
-		part := c.cutBlock(n-count, maxBytes-size)
+		part := c.block(n-count, maxBytes-size)
 		parts = append(parts, part)
 		count += part.Take
 		size += len(part.Block.Payload)
@@ -38,7 +41,7 @@ func (c *cutter) cut(n, maxBytes int) (parts []backbones.Part, count int) {
 	return parts, count
 }
 
-func (c *cutter) cutBlock(n, maxBytes int) backbones.Part {
+func (c *Cutter) block(n, maxBytes int) backbones.Part {
 	b := c.blocks[0]
 	left := b.Count - c.taken
 	take := min(n, left)
@@ -76,22 +79,22 @@ func (c *cutter) cutBlock(n, maxBytes int) backbones.Part {
 	}
 }
 
-func (c *cutter) advance(b backbones.Block, taken, offset int) {
+func (c *Cutter) advance(b backbones.Block, taken, offset int) {
 	c.taken += taken
-	c.items -= taken
+	c.Items -= taken
 	c.offset = offset
 	if c.taken == b.Count {
 		c.pop(b)
 	}
 }
 
-func (c *cutter) drop(b backbones.Block) {
-	c.items -= b.Count
+func (c *Cutter) drop(b backbones.Block) {
+	c.Items -= b.Count
 	c.pop(b)
 }
 
-func (c *cutter) pop(b backbones.Block) {
-	c.bytes -= len(b.Payload)
+func (c *Cutter) pop(b backbones.Block) {
+	c.Bytes -= len(b.Payload)
 	c.blocks[0] = backbones.Block{}
 	c.blocks = c.blocks[1:]
 	if len(c.blocks) == 0 {
@@ -118,8 +121,8 @@ func within(parts []backbones.Part, first, count int, visit func(p backbones.Par
 	}
 }
 
-// slice returns the parts that hold positions first … first+count-1 of a chunk.
-func slice(parts []backbones.Part, first, count int) (out []backbones.Part) {
+// Slice returns the parts that hold positions first … first+count-1 of a chunk.
+func Slice(parts []backbones.Part, first, count int) (out []backbones.Part) {
 	within(parts, first, count, func(p backbones.Part, from, take int) { out = append(out, slicePart(p, from, take)) })
 	return out
 }
@@ -128,34 +131,34 @@ func slicePart(p backbones.Part, first, take int) backbones.Part {
 	if first == 0 && take == p.Take {
 		return p
 	}
-	c := cutter{}
+	c := Cutter{}
 	switch p.Block.Encoding {
 	case backbones.Opaque:
 		return backbones.Part{Block: p.Block, Skip: p.Skip + first, Take: take}
 	default:
-		c.add(p.Block)
+		c.Add(p.Block)
 		if first > 0 {
-			c.cutAll(first)
+			c.all(first)
 		}
-		parts := c.cutAll(take)
+		parts := c.all(take)
 		return parts[0]
 	}
 }
 
-// cutAll cuts exactly n items whatever their size. It is for one block.
-func (c *cutter) cutAll(n int) []backbones.Part {
-	parts, _ := c.cut(n, 1<<62)
+// all cuts exactly n items whatever their size. It is for one block.
+func (c *Cutter) all(n int) []backbones.Part {
+	parts, _ := c.Cut(n, 1<<62)
 	return parts
 }
 
-// number returns the number of the item at a position of a chunk.
-func number(parts []backbones.Part, position int) (n uint64) {
+// Number returns the number of the item at a position of a chunk.
+func Number(parts []backbones.Part, position int) (n uint64) {
 	within(parts, position, 1, func(p backbones.Part, from, _ int) { n = p.Block.First + uint64(p.Skip+from) })
 	return n
 }
 
-// text returns the printable form of the item at a position, as far as the host can read it.
-func text(parts []backbones.Part, position int) (item string) {
+// Text returns the printable form of the item at a position, as far as the host can read it.
+func Text(parts []backbones.Part, position int) (item string) {
 	within(parts, position, 1, func(p backbones.Part, from, _ int) {
 		switch p.Block.Encoding {
 		case backbones.JSONLines:
@@ -169,48 +172,49 @@ func text(parts []backbones.Part, position int) (item string) {
 	return item
 }
 
-// item is the part that holds the item at a position of a chunk alone.
-func item(parts []backbones.Part, position int) (one backbones.Part) {
+// Item is the part that holds the item at a position of a chunk alone.
+func Item(parts []backbones.Part, position int) (one backbones.Part) {
 	within(parts, position, 1, func(p backbones.Part, from, _ int) { one = slicePart(p, from, 1) })
 	return one
 }
 
-// cursor finds items of a chunk by position. Positions that grow are found by one walk through the chunk.
-type cursor struct {
-	parts []backbones.Part
+// Cursor finds items of a chunk by position. Positions that grow are found by one walk through the chunk.
+type Cursor struct {
+	// Parts are the chunk.
+	Parts []backbones.Part
 	// part is where the walk is, from the position of its first item, in the cutter with the rest of it behind position at.
 	part, from int
-	rest       cutter
+	rest       Cutter
 	position   int
 }
 
-// at is the part that holds the item at a position alone.
-func (c *cursor) at(position int) backbones.Part {
+// At is the part that holds the item at a position alone.
+func (c *Cursor) At(position int) backbones.Part {
 	if position < c.position {
-		*c = cursor{parts: c.parts}
+		*c = Cursor{Parts: c.Parts}
 	}
-	for position >= c.from+c.parts[c.part].Take {
-		c.from += c.parts[c.part].Take
+	for position >= c.from+c.Parts[c.part].Take {
+		c.from += c.Parts[c.part].Take
 		c.part++
-		c.position, c.rest = c.from, cutter{}
+		c.position, c.rest = c.from, Cutter{}
 	}
-	p := c.parts[c.part]
+	p := c.Parts[c.part]
 	if p.Block.Encoding != backbones.JSONLines || p.Skip > 0 || p.Take != p.Block.Count {
 		return slicePart(p, position-c.from, 1)
 	}
-	if c.rest.items == 0 {
+	if c.rest.Items == 0 {
 		c.position = c.from
-		c.rest.add(p.Block)
+		c.rest.Add(p.Block)
 	}
 	if ahead := position - c.position; ahead > 0 {
-		c.rest.cutAll(ahead)
+		c.rest.all(ahead)
 	}
 	c.position = position + 1
-	return c.rest.cutAll(1)[0]
+	return c.rest.all(1)[0]
 }
 
-// spans appends the numbers of count positions from first to s, joining what is consecutive.
-func spans(s []backbones.Span, parts []backbones.Part, first, count int) []backbones.Span {
+// Spans appends the numbers of count positions from first to s, joining what is consecutive.
+func Spans(s []backbones.Span, parts []backbones.Part, first, count int) []backbones.Span {
 	within(parts, first, count, func(p backbones.Part, from, take int) {
 		n := p.Block.First + uint64(p.Skip+from)
 		if k := len(s) - 1; k >= 0 && s[k].First+uint64(s[k].Count) == n {

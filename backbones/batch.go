@@ -1,0 +1,83 @@
+package backbones
+
+import (
+	"context"
+	"time"
+)
+
+// Batch is some items on their way through the stages of a device task.
+type Batch struct {
+	ID    uint64
+	Parts []Part
+	// Count is the number of items in all parts.
+	Count int
+	// Region is where the stage writes its tensors. Its size is 0 where the stage writes none.
+	Region Region
+	// Loaded is what loading made, Result what the device made; nil before that.
+	Loaded, Result *Payload
+}
+
+// Region is a part of the shared memory, in bytes.
+type Region struct{ Offset, Size uint64 }
+
+// Payload is what one stage hands to the next. It is not changed once it was handed over.
+type Payload struct {
+	Tensors []Tensor
+	// Rest is everything else, in an encoding of the plugin's own.
+	Rest []byte
+	// Used is how many bytes of the region are used, from its start.
+	Used uint64
+}
+
+// Tensor lies contiguously in shared memory, Offset bytes from its start.
+type Tensor struct {
+	DType  string
+	Shape  []uint64
+	Offset uint64
+}
+
+// BatchResult is a stage's answer to a batch. An item that is named nowhere goes on, or is done behind the last stage.
+type BatchResult struct {
+	ID    uint64
+	Count int
+	// Skipped are positions in the batch that the task's own check found finished.
+	Skipped  []Range
+	Failures []ItemFailure
+	// Payload goes on to the next stage; nil where no item is left, and behind the last stage.
+	Payload *Payload
+	// Err says that the batch failed as a whole; nil: it did not.
+	Err *BatchError
+	// Busy is how long the worker worked on the batch, Idle how long it had nothing to do before it.
+	Busy, Idle time.Duration
+}
+
+// BatchError is why a batch failed as a whole.
+type BatchError struct {
+	Failure Failure
+	// DeviceMemory: the device's memory is too small for the batch.
+	DeviceMemory bool
+	// RegionWanted is set when the region was too small: how many bytes the batch needs.
+	RegionWanted uint64
+}
+
+// StageWorker is one running worker process of one stage, with the task opened in it. Its methods may be called by several
+// goroutines.
+type StageWorker interface {
+	// Send hands a batch to the worker. An error means that the worker is broken: Results ends soon.
+	Send(Batch) error
+	// Results yields one result a batch, in the order in which they were sent. The channel is closed once the worker's
+	// process has ended, and so cannot write to shared memory any more.
+	Results() <-chan BatchResult
+	// Finish says that no more batches come: the worker ends when it has answered what it has.
+	Finish()
+	// Kill ends the worker and every process that it started, at once.
+	Kill()
+	// Exit says how the worker ended. It may be called once Results is closed.
+	Exit() Exit
+	// PID is the worker's process number, for messages.
+	PID() int
+}
+
+// StageStarter starts the worker of a stage with the given index, which counts within the stage. A FatalError means that no
+// worker can be started.
+type StageStarter func(ctx context.Context, index int) (StageWorker, error)

@@ -1,0 +1,222 @@
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/cut"
+)
+
+// trouble is what a loop should tell of a batch that failed as a whole.
+type trouble struct {
+	// outOfMemory: the device's memory did not hold a batch of count items. size is what batches have from now on.
+	outOfMemory bool
+	count, size int
+	message     string
+}
+
+// answered takes a worker's answer. An error means that the worker broke the protocol and must be ended; the batch is
+// still its own.
+func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out backbones.Outcomes, t trouble, err error) {
+	out.Worker = worker
+	l := s.lane(k, worker)
+	if l == nil || len(l.flights) == 0 {
+		return out, t, fmt.Errorf("it answered batch %d, which it was not sent or had answered before", r.ID)
+	}
+	j := l.flights[0]
+	switch {
+	case r.ID != j.id:
+		return out, t, fmt.Errorf("it answered batch %d where batch %d was due", r.ID, j.id)
+	case r.Count != j.count:
+		return out, t, fmt.Errorf("it answered %d items for batch %d, which has %d", r.Count, j.id, j.count)
+	}
+	if r.Err != nil {
+		t, err = s.broke(&out, k, j, worker, r.Err)
+		if err == nil {
+			l.flights = l.flights[1:]
+		}
+		return out, t, err
+	}
+	marks, err := cut.Marks(j.count, r.Skipped, r.Failures)
+	if err != nil {
+		return out, t, fmt.Errorf("%w (batch %d)", err, j.id)
+	}
+	if err := s.check(k, j, marks, r.Payload); err != nil {
+		return out, t, err
+	}
+	l.flights = l.flights[1:]
+	l.concluded++
+	cut.Runs(j.count, marks, backbones.OutcomeSkipped, func(first, count int) {
+		out.Skipped = cut.Spans(out.Skipped, j.parts, first, count)
+	})
+	for _, f := range r.Failures {
+		failure := f.Failure
+		failure.Attempts = max(failure.Attempts, 1)
+		s.fail(&out, worker, j, f.Index, f.Item, failure)
+	}
+	s.pass(&out, k, j, marks, r.Payload)
+	return out, t, nil
+}
+
+// check refuses what a stage cannot have answered.
+func (s *scheduler) check(k stage, j *job, marks []byte, p *backbones.Payload) error {
+	left := 0
+	cut.Runs(j.count, marks, backbones.OutcomeDone, func(_, count int) { left += count })
+	region := j.in
+	switch k {
+	case load:
+		if (left > 0) != (p != nil) {
+			return fmt.Errorf("its answer to batch %d leaves %d items and %s", j.id, left, carries(p))
+		}
+	case device:
+		region = j.out
+		switch {
+		case s.apart && (p == nil || left < j.count):
+			return fmt.Errorf("the device's answer to batch %d must carry the results of all its %d items, and it %s", j.id, j.count, carries(p))
+		case !s.apart && p != nil:
+			return errors.New("its answer carries results that nobody is to take")
+		}
+	case finish:
+		if p != nil {
+			return errors.New("its answer carries something, and nobody is to take it")
+		}
+	}
+	if p == nil {
+		return nil
+	}
+	if p.Used > region.Size {
+		return fmt.Errorf("its answer to batch %d says that %d bytes of a region of %d are used", j.id, p.Used, region.Size)
+	}
+	for _, t := range p.Tensors {
+		if t.Offset < region.Offset || t.Offset > region.Offset+region.Size {
+			// A device may hand on what was loaded, as it is.
+			if k != device || t.Offset < j.in.Offset || t.Offset > j.in.Offset+j.in.Size {
+				return fmt.Errorf("a tensor of its answer to batch %d lies outside of the batch's region", j.id)
+			}
+		}
+	}
+	return nil
+}
+
+func carries(p *backbones.Payload) string {
+	if p == nil {
+		return "carries no payload"
+	}
+	return "carries a payload"
+}
+
+// pass hands a batch on to the next stage, or concludes it.
+func (s *scheduler) pass(out *backbones.Outcomes, k stage, j *job, marks []byte, p *backbones.Payload) {
+	if p == nil {
+		cut.Runs(j.count, marks, backbones.OutcomeDone, func(first, count int) {
+			out.Done = cut.Spans(out.Done, j.parts, first, count)
+		})
+		s.release(j)
+		return
+	}
+	switch k {
+	case load:
+		if marks != nil {
+			var parts []backbones.Part
+			left := 0
+			cut.Runs(j.count, marks, backbones.OutcomeDone, func(first, count int) {
+				parts = append(parts, cut.Slice(j.parts, first, count)...)
+				left += count
+			})
+			j.parts, j.count = parts, left
+		}
+		s.in.peak = max(s.in.peak, p.Used)
+		j.loaded = p
+		s.waiting[device] = append(s.waiting[device], j)
+	case device:
+		s.out.peak = max(s.out.peak, p.Used)
+		j.result = p
+		s.waiting[finish] = append(s.waiting[finish], j)
+	}
+}
+
+// fail concludes an item as failed.
+func (s *scheduler) fail(out *backbones.Outcomes, worker int, j *job, index int, item string, f backbones.Failure) {
+	f.Worker = worker
+	f.Attempts = max(f.Attempts, j.failures+1, j.deaths)
+	if item == "" {
+		item = cut.Text(j.parts, index)
+	}
+	out.Failed = append(out.Failed, backbones.FailedItem{Number: cut.Number(j.parts, index), Item: item, Failure: f})
+}
+
+// broke deals with a batch that failed as a whole: it is tried again in two halves, down to single items.
+func (s *scheduler) broke(out *backbones.Outcomes, k stage, j *job, worker int, e *backbones.BatchError) (t trouble, err error) {
+	f := e.Failure
+	if e.RegionWanted > 0 {
+		pool, had := s.in, j.in.Size
+		if k == device {
+			pool, had = s.out, j.out.Size
+		}
+		if k == finish || e.RegionWanted <= had {
+			return t, fmt.Errorf("it says that %d bytes do not fit into a region of %d", e.RegionWanted, had)
+		}
+		if pool.grow(e.RegionWanted) {
+			s.again(j)
+			return t, nil
+		}
+		f.Message = fmt.Sprintf("one item needs %d MiB of shared memory, which is more than this machine has to spare", e.RegionWanted>>20)
+		f.Fault = backbones.FaultEnvironment
+	}
+	if e.DeviceMemory {
+		t = trouble{outOfMemory: true, count: j.count, message: f.Message}
+		if s.auto {
+			s.size = max(min(s.size, j.count/2), 1)
+		}
+		t.size = s.size
+		if j.count == 1 {
+			f.Message = "the device's memory does not hold a batch of one item: " + f.Message
+		}
+	}
+	if j.count > 1 {
+		s.halve(j)
+		return t, nil
+	}
+	s.fail(out, worker, j, 0, "", f)
+	s.release(j)
+	return t, nil
+}
+
+// died takes back what a dead worker had. Everything goes through loading again: what a worker has had in its hands may
+// have been changed. progress reports whether the worker had concluded anything since it was started.
+func (s *scheduler) died(k stage, worker int, exit backbones.Exit) (out backbones.Outcomes, progress bool) {
+	out.Worker = worker
+	l := s.lane(k, worker)
+	if l == nil {
+		return out, false
+	}
+	s.lanes[k] = slices.DeleteFunc(s.lanes[k], func(o *lane) bool { return o == l })
+	for i, j := range l.flights {
+		if i > 0 {
+			// It may have been begun: the next time it is known which one it was.
+			j.alone = true
+			s.again(j)
+			continue
+		}
+		j.deaths++
+		j.alone = true
+		switch {
+		case j.deaths == 1:
+			s.again(j)
+		case j.count > 1:
+			j.deaths = 1
+			s.halve(j)
+		default:
+			s.fail(&out, worker, j, 0, "", backbones.Failure{
+				Kind:    backbones.KindCrash,
+				Message: fmt.Sprintf("the %s worker that was on this item %s; it was tried again alone, and did so again", k, exit),
+				Fault:   backbones.FaultTask,
+				Log:     exit.Stderr,
+			})
+			s.release(j)
+		}
+	}
+	return out, l.concluded > 0 || len(out.Failed) > 0
+}

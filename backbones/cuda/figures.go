@@ -1,0 +1,91 @@
+package cuda
+
+import (
+	"sync"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// figures measures the stages. The loop writes, whoever shows the run reads.
+type figures struct {
+	mu      sync.Mutex
+	workers [stages]int
+	stage   [stages]backbones.StageFigures
+	since   [stages]time.Time
+	last    time.Time
+	// firstAnswer and lastAnswer are of devices; before is how many items the first answer concluded.
+	firstAnswer, lastAnswer time.Time
+	before                  int64
+	// looked is when look was called last, and what it saw then.
+	looked                time.Time
+	idleInput, idleOutput int
+	waitInput, waitOutput time.Duration
+}
+
+func (f *figures) opened(k stage, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.since[k].IsZero() {
+		f.since[k] = now
+	}
+}
+
+// look takes note of what devices do until it is called again.
+func (f *figures) look(now time.Time, busy [stages]int, devices int, starved bool, ready int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.looked.IsZero() {
+		passed := now.Sub(f.looked)
+		f.waitInput += passed * time.Duration(f.idleInput)
+		f.waitOutput += passed * time.Duration(f.idleOutput)
+	}
+	f.looked, f.idleInput, f.idleOutput = now, 0, 0
+	idle := devices - busy[device]
+	if starved && ready > 0 {
+		f.idleOutput = idle
+	} else {
+		f.idleInput = idle
+	}
+	for k := range busy {
+		f.stage[k].Busy = busy[k]
+	}
+}
+
+func (f *figures) answered(k stage, r backbones.BatchResult, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := &f.stage[k]
+	s.Items += int64(r.Count)
+	s.Batches++
+	s.Work += r.Busy
+	f.last = now
+	if k != device {
+		return
+	}
+	if f.firstAnswer.IsZero() {
+		f.firstAnswer, f.before = now, s.Items
+	}
+	f.lastAnswer = now
+}
+
+// Stages implements backbones.Staged.
+func (p *Pipeline) Stages() backbones.Stages {
+	f := &p.figures
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for k := range f.stage {
+		s := &f.stage[k]
+		s.Name, s.Workers = stage(k).String(), f.workers[k]
+		if !f.since[k].IsZero() && f.last.After(f.since[k]) {
+			s.Open = f.last.Sub(f.since[k])
+		}
+	}
+	out := backbones.Stages{
+		Load: f.stage[load], Device: f.stage[device], Finish: f.stage[finish], WaitInput: f.waitInput, WaitOutput: f.waitOutput,
+	}
+	if d := f.lastAnswer.Sub(f.firstAnswer).Seconds(); d > 0 {
+		out.Steady = float64(f.stage[device].Items-f.before) / d
+	}
+	return out
+}

@@ -1,0 +1,98 @@
+package cuda
+
+import (
+	"math/bits"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// firstStride is the size of a region as long as no batch has needed a larger one. It is address space: a page that
+// nobody has touched costs nothing.
+const firstStride = 256 << 20
+
+// arena deals address space of the shared memory out, each byte once.
+type arena struct{ size, next uint64 }
+
+func (a *arena) carve(n uint64) (uint64, bool) {
+	if n > a.size-a.next {
+		return 0, false
+	}
+	at := a.next
+	a.next += n
+	return at, true
+}
+
+// regions are those that one stage writes to. All free ones have the stride; the one that was given back last is taken
+// first, so that as few as possible are ever touched.
+type regions struct {
+	arena  *arena
+	stride uint64
+	free   []backbones.Region
+	used   int
+	// peak is the most bytes that a batch has used.
+	peak uint64
+	// budget is how many bytes all of them together should use; 0: any number.
+	budget uint64
+	// dropped are regions that became too small and are not used again: their pages can go.
+	dropped []backbones.Region
+}
+
+// room reports whether one more region may be in use. The first one may always: a run must not stand still.
+func (r *regions) room() bool {
+	if r.used == 0 {
+		return true
+	}
+	if r.budget > 0 && uint64(r.used+1)*r.peak > r.budget {
+		return false
+	}
+	return len(r.free) > 0 || r.stride <= r.arena.size-r.arena.next
+}
+
+func (r *regions) take() (backbones.Region, bool) {
+	if !r.room() {
+		return backbones.Region{}, false
+	}
+	if n := len(r.free); n > 0 {
+		region := r.free[n-1]
+		r.free = r.free[:n-1]
+		r.used++
+		return region, true
+	}
+	at, ok := r.arena.carve(r.stride)
+	if !ok {
+		return backbones.Region{}, false
+	}
+	r.used++
+	return backbones.Region{Offset: at, Size: r.stride}, true
+}
+
+// give takes a region back. The zero region is none.
+func (r *regions) give(region backbones.Region) {
+	if region.Size == 0 {
+		return
+	}
+	r.used--
+	if region.Size < r.stride {
+		r.dropped = append(r.dropped, region)
+		return
+	}
+	r.free = append(r.free, region)
+}
+
+// grow makes the regions that are taken from now on large enough. False: there is no memory for such a batch.
+func (r *regions) grow(wanted uint64) bool {
+	if wanted <= r.stride {
+		return true
+	}
+	if wanted > 1<<62 || r.budget > 0 && wanted > r.budget {
+		return false
+	}
+	stride := uint64(1) << bits.Len64(wanted-1)
+	if stride > r.arena.size-r.arena.next {
+		return false
+	}
+	r.stride = stride
+	r.dropped = append(r.dropped, r.free...)
+	r.free = nil
+	return true
+}

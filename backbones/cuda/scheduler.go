@@ -1,0 +1,300 @@
+package cuda
+
+import (
+	"slices"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/cut"
+)
+
+// stage is one of the three that a batch goes through.
+type stage int
+
+const (
+	load stage = iota
+	device
+	finish
+	stages
+)
+
+func (s stage) String() string { return [...]string{"load", "device", "finish"}[s] }
+
+// What a worker has at a time. Two keep a loader or finisher from waiting for the next; a device worker copies one batch
+// in while it computes another and copies a third one out.
+var depth = [stages]int{load: 2, device: 3, finish: 2}
+
+// job is a batch and what befell it.
+type job struct {
+	id    uint64
+	parts []backbones.Part
+	count int
+	// alone: workers died with it, so that it must not share one with others.
+	alone bool
+	// deaths is how many workers died of it, as far as that is known; failures is how often its only item has failed.
+	deaths, failures int
+	loaded, result   *backbones.Payload
+	// in is what loading writes to, out what the device does; both are zero where the job has none.
+	in, out backbones.Region
+}
+
+// lane is one worker as the scheduler sees it.
+type lane struct {
+	worker  int
+	flights []*job
+	// reserved: nothing more is sent before a batch that must be alone.
+	reserved bool
+	// concluded is how many batches it has answered without an error.
+	concluded int
+}
+
+// scheduler decides what each worker does next. It has no clock and no goroutine.
+type scheduler struct {
+	// size is how many items make a batch.
+	size int
+	// auto: the size is halved when the device's memory does not hold a batch.
+	auto bool
+	// apart: what follows inference runs in workers of its own.
+	apart bool
+	// prefetch is how many batches may be with loaders or wait for a device.
+	prefetch int
+
+	cutter cut.Cutter
+	// ended: the source yields nothing more.
+	ended bool
+	// stopped: no further batch is loaded.
+	stopped bool
+	// redo are batches to be loaded again, before new ones.
+	redo []*job
+	// waiting are batches ready for a stage; those of load are redo and cutter.
+	waiting [stages][]*job
+	lanes   [stages][]*lane
+	in, out *regions
+	lastID  uint64
+	// begun counts the batches that were sent to loaders.
+	begun int
+	// starved: a device worker had room for a batch that waited for a region to write its result to.
+	starved bool
+}
+
+func newScheduler(size, prefetch int, apart bool, memory, budget uint64) *scheduler {
+	a := &arena{size: memory}
+	return &scheduler{
+		size: size, prefetch: prefetch, apart: apart,
+		in:  &regions{arena: a, stride: firstStride, budget: budget / 2},
+		out: &regions{arena: a, stride: firstStride, budget: budget / 2},
+	}
+}
+
+func (s *scheduler) add(b backbones.Block) { s.cutter.Add(b) }
+
+// wants reports whether blocks should be added: there are fewer items than some batches for every loader.
+func (s *scheduler) wants() bool {
+	return !s.ended && s.cutter.Items < s.size*(s.prefetch+4)
+}
+
+// toLoad is how many batches wait to be loaded.
+func (s *scheduler) toLoad() int {
+	n := s.cutter.Items / s.size
+	if s.ended && s.cutter.Items%s.size > 0 {
+		n++
+	}
+	return n + len(s.redo)
+}
+
+// idle reports whether nothing is known to do.
+func (s *scheduler) idle() bool {
+	return s.cutter.Items == 0 && len(s.redo) == 0 && s.inFlight() == 0
+}
+
+// inFlight is how many batches are with workers or between stages.
+func (s *scheduler) inFlight() int {
+	n := len(s.waiting[device]) + len(s.waiting[finish])
+	for k := range s.lanes {
+		for _, l := range s.lanes[k] {
+			n += len(l.flights)
+		}
+	}
+	return n
+}
+
+// finished reports whether every item has its outcome.
+func (s *scheduler) finished() bool { return s.ended && s.idle() }
+
+func (s *scheduler) opened(k stage, worker int) {
+	s.lanes[k] = append(s.lanes[k], &lane{worker: worker})
+}
+
+func (s *scheduler) lane(k stage, worker int) *lane {
+	for _, l := range s.lanes[k] {
+		if l.worker == worker {
+			return l
+		}
+	}
+	return nil
+}
+
+// busy is how many workers of a stage have something to do.
+func (s *scheduler) busy(k stage) (n int) {
+	for _, l := range s.lanes[k] {
+		if len(l.flights) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// launch is a batch for a worker.
+type launch struct {
+	stage  stage
+	worker int
+	batch  backbones.Batch
+}
+
+// next is the next batch to send, from the end of the pipeline to its beginning: what is nearest to being done holds
+// the most memory.
+func (s *scheduler) next() (launch, bool) {
+	if l, ok := s.nextWaiting(finish); ok {
+		return l, true
+	}
+	if l, ok := s.nextWaiting(device); ok {
+		return l, true
+	}
+	return s.nextLoad()
+}
+
+func (s *scheduler) nextWaiting(k stage) (launch, bool) {
+	if k == device {
+		s.starved = false
+	}
+	for i, j := range s.waiting[k] {
+		l := s.pick(k, j.alone)
+		if l == nil {
+			continue
+		}
+		if k == device && s.apart {
+			region, ok := s.out.take()
+			if !ok {
+				s.starved = true
+				return launch{}, false
+			}
+			j.out = region
+		}
+		s.waiting[k] = slices.Delete(s.waiting[k], i, i+1)
+		return s.send(k, l, j), true
+	}
+	return launch{}, false
+}
+
+func (s *scheduler) nextLoad() (launch, bool) {
+	ahead := len(s.waiting[device])
+	for _, l := range s.lanes[load] {
+		ahead += len(l.flights)
+	}
+	if s.stopped || ahead >= s.prefetch || !s.in.room() {
+		return launch{}, false
+	}
+	for i, j := range s.redo {
+		if l := s.pick(load, j.alone); l != nil {
+			s.redo = slices.Delete(s.redo, i, i+1)
+			return s.load(l, j)
+		}
+	}
+	if s.cutter.Items < s.size && !s.ended || s.cutter.Items == 0 {
+		return launch{}, false
+	}
+	l := s.pick(load, false)
+	if l == nil {
+		return launch{}, false
+	}
+	parts, count := s.cutter.Cut(s.size, 1<<62)
+	return s.load(l, &job{parts: parts, count: count})
+}
+
+func (s *scheduler) load(l *lane, j *job) (launch, bool) {
+	region, ok := s.in.take()
+	if !ok {
+		s.redo = append([]*job{j}, s.redo...)
+		return launch{}, false
+	}
+	j.in = region
+	s.lastID++
+	j.id = s.lastID
+	s.begun++
+	return s.send(load, l, j), true
+}
+
+func (s *scheduler) send(k stage, l *lane, j *job) launch {
+	l.flights = append(l.flights, j)
+	l.reserved = false
+	b := backbones.Batch{ID: j.id, Parts: j.parts, Count: j.count, Loaded: j.loaded, Result: j.result}
+	switch k {
+	case load:
+		b.Region = j.in
+	case device:
+		b.Region = j.out
+	}
+	return launch{stage: k, worker: l.worker, batch: b}
+}
+
+// pick is the worker of a stage with the least to do that can take a batch; nil: none can. For a batch that must be alone
+// a worker is kept free.
+func (s *scheduler) pick(k stage, alone bool) *lane {
+	var best *lane
+	reserved := false
+	for _, l := range s.lanes[k] {
+		reserved = reserved || l.reserved
+		n := len(l.flights)
+		switch {
+		case alone && n > 0, n >= depth[k], n > 0 && l.flights[0].alone, l.reserved && !alone:
+			continue
+		}
+		if best == nil || n < len(best.flights) || l.reserved {
+			best = l
+			if l.reserved {
+				break
+			}
+		}
+	}
+	if best == nil && alone && !reserved && len(s.lanes[k]) > 0 {
+		// The one with the least before it.
+		least := s.lanes[k][0]
+		for _, l := range s.lanes[k] {
+			if len(l.flights) < len(least.flights) {
+				least = l
+			}
+		}
+		least.reserved = true
+	}
+	return best
+}
+
+// release gives a job's regions back.
+func (s *scheduler) release(j *job) {
+	s.in.give(j.in)
+	s.out.give(j.out)
+	j.in, j.out = backbones.Region{}, backbones.Region{}
+	j.loaded, j.result = nil, nil
+}
+
+// again lets a batch begin anew.
+func (s *scheduler) again(j *job) {
+	s.release(j)
+	s.redo = append(s.redo, j)
+}
+
+// halve lets a batch begin anew in two halves.
+func (s *scheduler) halve(j *job) {
+	s.release(j)
+	half := j.count / 2
+	for _, r := range []backbones.Range{{First: 0, Count: half}, {First: half, Count: j.count - half}} {
+		s.redo = append(s.redo, &job{parts: cut.Slice(j.parts, r.First, r.Count), count: r.Count, alone: j.alone, deaths: j.deaths})
+	}
+}
+
+// abandon gives up what waits for a stage that no worker is left for, once the run has been stopped.
+func (s *scheduler) abandon(k stage) {
+	for _, j := range s.waiting[k] {
+		s.release(j)
+	}
+	s.waiting[k] = nil
+}

@@ -1,0 +1,232 @@
+package cuda
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+func block(first, count int, encoding backbones.Encoding) backbones.Block {
+	b := backbones.Block{Encoding: encoding, Count: count, First: uint64(first)}
+	lines := make([]string, count)
+	for i := range lines {
+		lines[i] = fmt.Sprintf(`{"i":%d}`, first+i)
+	}
+	if encoding != backbones.Indexed {
+		b.Payload = []byte(strings.Join(lines, "\n"))
+	}
+	return b
+}
+
+// world is what the test knows of a scheduler: the batches that are out, and the regions that somebody may write to.
+type world struct {
+	t       *rapid.T
+	s       *scheduler
+	out     map[uint64]int
+	flights [stages]map[int][]backbones.Batch
+}
+
+func (w *world) outcome(o backbones.Outcomes) {
+	for _, spans := range [][]backbones.Span{o.Done, o.Skipped} {
+		for _, s := range spans {
+			for i := range s.Count {
+				w.out[s.First+uint64(i)]++
+			}
+		}
+	}
+	for _, f := range o.Failed {
+		w.out[f.Number]++
+	}
+}
+
+// check holds the scheduler to what it promises of regions.
+func (w *world) check() {
+	owner := map[uint64]uint64{}
+	claim := func(j *job) {
+		for _, r := range []backbones.Region{j.in, j.out} {
+			if r.Size == 0 {
+				continue
+			}
+			for other, id := range owner {
+				if id != j.id && r.Offset == other {
+					w.t.Fatalf("batches %d and %d have the region at %d", id, j.id, r.Offset)
+				}
+			}
+			owner[r.Offset] = j.id
+		}
+	}
+	for k := range w.s.lanes {
+		for _, l := range w.s.lanes[k] {
+			for i, j := range l.flights {
+				claim(j)
+				if j.alone && (i > 0 || len(l.flights) > 1) {
+					w.t.Fatalf("batch %d must be alone and is not", j.id)
+				}
+			}
+		}
+		for _, j := range w.s.waiting[k] {
+			claim(j)
+		}
+	}
+	if n := w.s.in.used + w.s.out.used; n != len(owner) {
+		w.t.Fatalf("%d regions are in use, batches have %d", n, len(owner))
+	}
+	for _, pool := range []*regions{w.s.in, w.s.out} {
+		for _, r := range pool.free {
+			if id, taken := owner[r.Offset]; taken {
+				w.t.Fatalf("the region at %d is free and batch %d has it", r.Offset, id)
+			}
+		}
+	}
+}
+
+func (w *world) dispatch() {
+	for {
+		l, ok := w.s.next()
+		if !ok {
+			return
+		}
+		n := 0
+		for _, p := range l.batch.Parts {
+			n += p.Take
+		}
+		if n != l.batch.Count || n == 0 {
+			w.t.Fatalf("batch %d says %d items and has %d", l.batch.ID, l.batch.Count, n)
+		}
+		if l.stage != load && l.batch.Loaded == nil || l.stage == finish && l.batch.Result == nil {
+			w.t.Fatalf("batch %d reaches %s without what the stages before it made", l.batch.ID, l.stage)
+		}
+		w.flights[l.stage][l.worker] = append(w.flights[l.stage][l.worker], l.batch)
+	}
+}
+
+// answer draws what a stage makes of a batch.
+func (w *world) answer(k stage, b backbones.Batch) backbones.BatchResult {
+	t := w.t
+	r := backbones.BatchResult{ID: b.ID, Count: b.Count}
+	switch rapid.IntRange(0, 11).Draw(t, "whole") {
+	case 0:
+		r.Err = &backbones.BatchError{Failure: backbones.Failure{Message: "an exception"}}
+		return r
+	case 1:
+		if k == device {
+			r.Err = &backbones.BatchError{DeviceMemory: true}
+			return r
+		}
+	case 2:
+		if b.Region.Size > 0 && b.Region.Size < firstStride<<8 {
+			r.Err = &backbones.BatchError{RegionWanted: b.Region.Size * uint64(rapid.IntRange(2, 9).Draw(t, "larger"))}
+			return r
+		}
+	}
+	left := b.Count
+	if k != device || !w.s.apart {
+		for i := range b.Count {
+			switch rapid.IntRange(0, 7).Draw(t, "item") {
+			case 0:
+				r.Failures = append(r.Failures, backbones.ItemFailure{Index: i})
+				left--
+			case 1:
+				r.Skipped = append(r.Skipped, backbones.Range{First: i, Count: 1})
+				left--
+			}
+		}
+	}
+	if left > 0 && (k == load || k == device && w.s.apart) {
+		r.Payload = &backbones.Payload{Used: uint64(rapid.IntRange(0, firstStride).Draw(t, "used"))}
+	}
+	return r
+}
+
+// TestEveryItemHasOneOutcome lets workers of all stages answer, fail and die in any order.
+func TestEveryItemHasOneOutcome(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		apart := rapid.Bool().Draw(t, "apart")
+		budget := rapid.SampledFrom([]uint64{0, firstStride, firstStride << 4}).Draw(t, "budget")
+		s := newScheduler(rapid.IntRange(1, 9).Draw(t, "size"), rapid.IntRange(1, 8).Draw(t, "prefetch"), apart, 1<<40, budget)
+		s.auto = rapid.Bool().Draw(t, "auto")
+		want := [stages]int{rapid.IntRange(1, 3).Draw(t, "loaders"), rapid.IntRange(1, 3).Draw(t, "devices"), 0}
+		if apart {
+			want[finish] = rapid.IntRange(1, 3).Draw(t, "finishers")
+		}
+		w := &world{t: t, s: s, out: map[uint64]int{}}
+		var blocks []backbones.Block
+		total := 0
+		for range rapid.IntRange(0, 4).Draw(t, "blocks") {
+			encoding := rapid.SampledFrom([]backbones.Encoding{backbones.JSONLines, backbones.Opaque, backbones.Indexed}).Draw(t, "encoding")
+			b := block(total, rapid.IntRange(1, 25).Draw(t, "count"), encoding)
+			total += b.Count
+			blocks = append(blocks, b)
+		}
+		for k := range want {
+			w.flights[k] = map[int][]backbones.Batch{}
+			for worker := range want[k] {
+				s.opened(stage(k), worker)
+			}
+		}
+		for {
+			for len(blocks) > 0 && s.wants() {
+				s.add(blocks[0])
+				blocks = blocks[1:]
+			}
+			s.ended = s.ended || len(blocks) == 0
+			w.dispatch()
+			w.check()
+			if s.finished() {
+				break
+			}
+			w.step(want)
+			w.check()
+		}
+		for i := range uint64(total) {
+			if w.out[i] != 1 {
+				t.Fatalf("item %d has %d outcomes", i, w.out[i])
+			}
+		}
+		if len(w.out) != total {
+			t.Fatalf("%d items have outcomes, %d were added", len(w.out), total)
+		}
+		if s.in.used+s.out.used != 0 {
+			t.Fatalf("%d regions are in use at the end", s.in.used+s.out.used)
+		}
+	})
+}
+
+// step lets one worker that has something to do answer, or any worker die.
+func (w *world) step(want [stages]int) {
+	type who struct {
+		k      stage
+		worker int
+	}
+	var busy []who
+	for k := range want {
+		for worker := range want[k] {
+			if len(w.flights[k][worker]) > 0 {
+				busy = append(busy, who{stage(k), worker})
+			}
+		}
+	}
+	if len(busy) == 0 {
+		w.t.Fatalf("nothing is in flight and nothing is sent: the run stands still")
+	}
+	one := rapid.SampledFrom(busy).Draw(w.t, "who")
+	queue := w.flights[one.k][one.worker]
+	if rapid.IntRange(0, 5).Draw(w.t, "dies") == 0 {
+		out, _ := w.s.died(one.k, one.worker, backbones.Exit{Code: -1, Signal: syscall.SIGKILL})
+		w.outcome(out)
+		w.flights[one.k][one.worker] = nil
+		w.s.opened(one.k, one.worker)
+		return
+	}
+	out, _, err := w.s.answered(one.k, one.worker, w.answer(one.k, queue[0]))
+	if err != nil {
+		w.t.Fatalf("an honest answer was refused: %v", err)
+	}
+	w.outcome(out)
+	w.flights[one.k][one.worker] = queue[1:]
+}

@@ -1,0 +1,59 @@
+package cut
+
+import (
+	"fmt"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// Marks writes an outcome (backbones.OutcomeDone and so on) for each of count positions. It returns nil where all are
+// done. An error says what of the answer cannot be, as the end of a sentence that begins with the worker.
+func Marks(count int, skipped []backbones.Range, failures []backbones.ItemFailure) ([]byte, error) {
+	if len(skipped) == 0 && len(failures) == 0 {
+		return nil, nil
+	}
+	marks := make([]byte, count)
+	set := func(i int, v byte) error {
+		if i < 0 || i >= count {
+			return fmt.Errorf("it answered for item %d of %d", i, count)
+		}
+		if marks[i] != 0 {
+			return fmt.Errorf("it answered twice for item %d", i)
+		}
+		marks[i] = v
+		return nil
+	}
+	for _, span := range skipped {
+		for i := span.First; i < span.First+span.Count; i++ {
+			if err := set(i, backbones.OutcomeSkipped); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, f := range failures {
+		if err := set(f.Index, backbones.OutcomeFailed); err != nil {
+			return nil, err
+		}
+	}
+	return marks, nil
+}
+
+// Runs visits the runs of consecutive positions that have the mark v. marks may be nil: all are done.
+func Runs(count int, marks []byte, v byte, visit func(first, count int)) {
+	if marks == nil {
+		if v == backbones.OutcomeDone && count > 0 {
+			visit(0, count)
+		}
+		return
+	}
+	for i := 0; i < count; {
+		j := i + 1
+		for j < count && marks[j] == marks[i] {
+			j++
+		}
+		if marks[i] == v {
+			visit(i, j-i)
+		}
+		i = j
+	}
+}
