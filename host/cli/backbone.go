@@ -3,9 +3,10 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/schema"
@@ -22,27 +23,29 @@ func mpArguments() []schema.Argument {
 			Name: "chunksize", Flags: []string{"--chunksize"}, Type: schema.Custom, TypeName: "auto or a number", HasDefault: true,
 			Default: "auto", Help: fmt.Sprintf("Items sent to a worker at a time: auto aims at 100 ms of work from measured item times; a number, %d at most, means exactly that number", backbones.MaxChunkItems),
 		},
-		{
-			Name: "start_method", Flags: []string{"--start_method", "--start-method"}, Type: schema.String, HasDefault: true,
-			Default: "fork", Choices: []any{"fork", "spawn"},
-			Help: "For plugins that can make their own workers (Python): fork them once everything is imported and built, or start each one anew",
-		},
+		startMethod(),
 	}
 }
 
-// deviceArguments are the flags of the backbone for device tasks.
-func deviceArguments() []schema.Argument {
-	return []schema.Argument{{
-		Name: "device", Flags: []string{"--device"}, Type: schema.String, HasDefault: true, Default: defaultDevice,
-		Help: "Where the model runs: cuda, cuda:N or cpu",
-	}}
+func startMethod() schema.Argument {
+	return schema.Argument{
+		Name: "start_method", Flags: []string{"--start_method", "--start-method"}, Type: schema.String, HasDefault: true,
+		Default: "fork", Choices: []any{"fork", "spawn"},
+		Help: "For plugins that can make their own workers (Python): fork them once everything is imported and built, or start each one anew",
+	}
 }
-
-const defaultDevice = "cuda"
 
 // backboneArguments are the flags of all backbones: a command line is taken apart before the task, and so the backbone,
 // is known.
-func backboneArguments() []schema.Argument { return append(mpArguments(), deviceArguments()...) }
+func backboneArguments() []schema.Argument {
+	all := mpArguments()
+	for _, a := range deviceArguments() {
+		if !slices.ContainsFunc(all, func(b schema.Argument) bool { return a.Name == b.Name }) {
+			all = append(all, a)
+		}
+	}
+	return all
+}
 
 // isDevice reports whether the backbone's name stands for the one for device tasks. torch_vanilla_single is its name in
 // kagurazaka 0.1.1.
@@ -73,28 +76,38 @@ func defaultWorkers() int { return runtime.GOMAXPROCS(0) }
 type backboneOptions struct {
 	workers, chunkSize, ahead int
 	spawn                     bool
-	// device is empty for the process pool.
+	// device is what of --device a worker is opened with; empty for the process pool.
 	device string
+	// devices are those that --device means, for a task with stages.
+	devices []string
+	stages  stageOptions
 }
-
-var deviceName = regexp.MustCompile(`^(cpu|cuda(:\d+)?)$`)
 
 // parseBackbone reads the backbones' flags. The last of several wins.
 func parseBackbone(values []flagValue) (backboneOptions, []string) {
-	o := backboneOptions{workers: defaultWorkers(), device: defaultDevice}
+	o := backboneOptions{workers: defaultWorkers(), device: defaultDevice, stages: defaultStages()}
 	var problems []string
+	wrong := func(v flagValue, want string) {
+		problems = append(problems, fmt.Sprintf("--%s %s: give %s", strings.ReplaceAll(v.name, "-", "_"), v.value, want))
+	}
 	for _, v := range values {
+		if known, want := o.stages.set(v); known {
+			if want != "" {
+				wrong(v, want)
+			}
+			continue
+		}
 		switch v.name {
 		case "device":
 			if !deviceName.MatchString(v.value) {
-				problems = append(problems, fmt.Sprintf("--device %s: give cuda, cuda:N or cpu", v.value))
+				wrong(v, "cuda, cuda:N, several as cuda:0,1, all or cpu")
 				continue
 			}
 			o.device = v.value
 		case "num-process":
 			n, err := strconv.Atoi(v.value)
 			if err != nil || n < 1 {
-				problems = append(problems, fmt.Sprintf("--num_process %s: give the number of worker processes, 1 or more", v.value))
+				wrong(v, "the number of worker processes, 1 or more")
 				continue
 			}
 			o.workers = n
@@ -105,13 +118,13 @@ func parseBackbone(values []flagValue) (backboneOptions, []string) {
 			}
 			n, err := strconv.Atoi(v.value)
 			if err != nil || n < 1 {
-				problems = append(problems, fmt.Sprintf("--chunksize %s: give the number of items to send at a time, 1 or more, or auto", v.value))
+				wrong(v, "the number of items to send at a time, 1 or more, or auto")
 				continue
 			}
 			o.chunkSize = min(n, backbones.MaxChunkItems)
 		case "start-method":
 			if v.value != "fork" && v.value != "spawn" {
-				problems = append(problems, fmt.Sprintf("--start_method %s: give fork or spawn", v.value))
+				wrong(v, "fork or spawn")
 				continue
 			}
 			o.spawn = v.value == "spawn"

@@ -27,6 +27,8 @@ type launch struct {
 	listing    run.Listing
 	staging    *run.Staging
 	layout     template.Staging
+	// memory is what the stages of a device task share; nil for others.
+	memory *plugin.Memory
 
 	nurseryOnce sync.Once
 	nursery     *plugin.Nursery
@@ -165,25 +167,37 @@ func (l *launch) open(index int) plugin.OpenOptions {
 }
 
 // backbone is the execution model that the run uses.
-func (l *launch) backbone() backbones.Backbone {
+func (l *launch) backbone() (backbones.Backbone, error) {
+	if l.r.staged() {
+		return l.pipeline()
+	}
 	e := l.r.endurance
 	return mp.New(mp.Options{
 		Retry: e.retry, ItemTimeout: e.itemTimeout, StallAfter: e.stallAfter, WorkerMaxItems: e.workerItems,
 		WorkerMaxRSS: e.workerRSS, RSS: plugin.Resident,
 		Workers: l.options.workers, ChunkSize: l.options.chunkSize, Ahead: l.options.ahead, Start: l.start,
 		Remaining: l.listing.Remaining, Drain: l.r.signals.Drain, Grace: l.r.grammar.Grace, Log: l.r.log,
-	})
+	}), nil
+}
+
+// stageOutputs gives a worker a folder to write its outputs to before they are committed.
+func (l *launch) stageOutputs(open *plugin.OpenOptions, index int) error {
+	if l.staging == nil {
+		return nil
+	}
+	dir, err := l.staging.Worker(index)
+	if err != nil {
+		return &backbones.FatalError{Err: err}
+	}
+	open.Staging = &plugin.Staging{Dir: dir, Folder: l.layout.Folder, Last: l.layout.Last}
+	return nil
 }
 
 // start starts a worker.
 func (l *launch) start(ctx context.Context, index int) (backbones.Worker, error) {
 	open := l.open(index)
-	if l.staging != nil {
-		dir, err := l.staging.Worker(index)
-		if err != nil {
-			return nil, &backbones.FatalError{Err: err}
-		}
-		open.Staging = &plugin.Staging{Dir: dir, Folder: l.layout.Folder, Last: l.layout.Last}
+	if err := l.stageOutputs(&open, index); err != nil {
+		return nil, err
 	}
 	if l.spawns() {
 		nursery, err := l.startNursery(ctx)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -76,7 +77,19 @@ func (r *resolved) options() (backboneOptions, error) {
 		wrong = append(wrong, fmt.Sprintf("%s is no device task: --backbone mp runs it", r.task.Name))
 	case backbone == "mp" && r.task.Kind == schema.Device:
 		wrong = append(wrong, fmt.Sprintf("%s is a device task: --backbone cuda runs it, with --device cpu where there is no GPU", r.task.Name))
+	case backbone == "cuda" && r.staged():
+		options.devices = deviceList(options.device)
+		options.stages.batchSize = cmp.Or(options.stages.batchSize, dataloaderNumber(r.tree, "batch_size", 1))
+		if options.stages.postprocess == "apart" && !r.task.Has("finish") {
+			r.log.Warn("the task does not say that what follows inference may run in other processes; --postprocess apart does it all the same")
+		}
 	case backbone == "cuda":
+		if len(options.stages.given) > 0 {
+			r.log.Warn("this task's loading cannot run apart from its device: these flags have no effect", "flags", strings.Join(options.stages.given, " "))
+		}
+		if several := options.device == "all" || strings.Contains(options.device, ","); several {
+			wrong = append(wrong, fmt.Sprintf("--device %s: %s makes up its batches itself, and so runs on one device: give cuda or cuda:N", options.device, r.task.Name))
+		}
 		options.workers, options.spawn = 1, true
 		if options.chunkSize == 0 {
 			options.chunkSize = deviceChunk(r.tree)
@@ -98,23 +111,29 @@ func (r *resolved) options() (backboneOptions, error) {
 // deviceChunk is a number of whole batches, so that batches are made up as the task's author wrote. A DataLoader keeps
 // num_workers × prefetch_factor batches on their way; all but one of the chunks that a worker has at a time cover those.
 func deviceChunk(tree *template.Node) int {
-	loader, _ := tree.Get(template.RoleDataloader).Plain().(map[string]any)
-	number := func(name string, absent int) int {
-		n, ok := loader[name].(json.Number)
-		if !ok {
-			return absent
-		}
-		v, err := strconv.Atoi(n.String())
-		if err != nil || v < 1 {
-			return absent
-		}
-		return v
-	}
+	number := func(name string, absent int) int { return dataloaderNumber(tree, name, absent) }
 	const torchPrefetch, least = 2, 4
 	size := number("batch_size", 1)
 	batches := max(number("num_workers", 0)*number("prefetch_factor", torchPrefetch)/(backbones.MaxInFlight-1)+1, least)
 	return min(size*batches, backbones.MaxChunkItems/size*size)
 }
+
+// dataloaderNumber is a number of the template's dataloader.
+func dataloaderNumber(tree *template.Node, name string, absent int) int {
+	loader, _ := tree.Get(template.RoleDataloader).Plain().(map[string]any)
+	n, ok := loader[name].(json.Number)
+	if !ok {
+		return absent
+	}
+	v, err := strconv.Atoi(n.String())
+	if err != nil || v < 1 {
+		return absent
+	}
+	return v
+}
+
+// staged reports whether the task's stages run in processes of their own.
+func (r *resolved) staged() bool { return r.task.Kind == schema.Device && r.task.Has("stages") }
 
 // do drives the run.
 func (r *resolved) do(ctx context.Context, options backboneOptions) error {
@@ -139,8 +158,12 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 	defer l.close()
 	source, listing := k.take(l.source, l.listing)
 	l.listing = listing
+	backbone, err := l.backbone()
+	if err != nil {
+		return progress.Summary{}, err
+	}
 	summary, err := run.Do(ctx, run.Job{
-		Source: source, Listing: listing, Backbone: l.backbone(), Ledger: k.recorder(),
+		Source: source, Listing: listing, Backbone: backbone, Ledger: k.recorder(),
 		Printer: r.printer(), Began: began, Show: l.show, MaxFailures: r.endurance.maxFailures, Again: k.again(),
 	})
 	r.summarised = true

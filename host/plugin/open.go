@@ -31,6 +31,10 @@ type OpenOptions struct {
 	// HeartbeatPath is the page made by NewHeartbeat; empty: none.
 	HeartbeatPath string
 	Staging       *Staging
+	// Memory is for the stages of a device task; nil: none.
+	Memory *Memory
+	// BatchSize is how many items make a batch; 0: as the task says.
+	BatchSize int
 }
 
 func (o OpenOptions) request(stage pb.Stage) *pb.OpenRequest {
@@ -38,6 +42,10 @@ func (o OpenOptions) request(stage pb.Stage) *pb.OpenRequest {
 		Task: o.Task, Args: o.Args, Template: toTemplate(o.Template), MixinJson: o.MixinJSON, Stage: stage,
 		WorkerIndex: uint32(o.WorkerIndex), Workers: uint32(o.Workers), Device: o.Device, Slots: 1,
 		HeartbeatPath: o.HeartbeatPath, Capabilities: hostCapabilities, NativeTemplate: o.Native,
+		BatchSize: uint32(o.BatchSize),
+	}
+	if o.Memory != nil {
+		req.Memory = &pb.SharedMemory{Path: o.Memory.Path, Size: o.Memory.Size}
 	}
 	if o.Staging != nil {
 		req.Staging = &pb.Staging{Dir: o.Staging.Dir, Folder: o.Staging.Folder, Last: o.Staging.Last}

@@ -104,12 +104,12 @@ func (n *Nursery) Spawn(ctx context.Context, open OpenOptions) (backbones.Worker
 		return nil, err
 	}
 	open.HeartbeatPath = beat.path
-	started, err := n.ask(ctx, open)
+	started, err := n.ask(ctx, open, pb.Stage_STAGE_RUN)
 	if err != nil {
 		beat.close()
 		return nil, err
 	}
-	w, err := n.connect(started, beat)
+	w, err := connect(started, func(service pb.PluginServiceClient) (*worker, error) { return runWorker(service, started, beat) })
 	if err != nil {
 		beat.close()
 		return nil, err
@@ -117,7 +117,7 @@ func (n *Nursery) Spawn(ctx context.Context, open OpenOptions) (backbones.Worker
 	return w, nil
 }
 
-func (n *Nursery) ask(ctx context.Context, open OpenOptions) (*spawned, error) {
+func (n *Nursery) ask(ctx context.Context, open OpenOptions, stage pb.Stage) (*spawned, error) {
 	ctx, cancel := withOpenTimeout(ctx, n.proc.openTimeout)
 	defer cancel()
 	answer := make(chan *pb.SpawnResponse, 1)
@@ -131,7 +131,7 @@ func (n *Nursery) ask(ctx context.Context, open OpenOptions) (*spawned, error) {
 	n.mu.Unlock()
 	n.sendMu.Lock()
 	err := n.stream.Send(&pb.SpawnRequest{Message: &pb.SpawnRequest_Spawn{
-		Spawn: &pb.SpawnWorker{Open: open.request(pb.Stage_STAGE_RUN)},
+		Spawn: &pb.SpawnWorker{Open: open.request(stage)},
 	}})
 	n.sendMu.Unlock()
 	if err != nil {
@@ -338,9 +338,10 @@ func (s *spawned) Stop() {
 	_ = s.conn.Close()
 }
 
-func (n *Nursery) connect(s *spawned, beat *heartbeat) (*worker, error) {
+// connect reaches a spawned worker and begins its Run stream.
+func connect[W any](s *spawned, run func(pb.PluginServiceClient) (W, error)) (w W, err error) {
 	if s == nil {
-		return nil, errors.New("a worker ended as soon as it was made")
+		return w, errors.New("a worker ended as soon as it was made")
 	}
 	opts := append(dialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
@@ -349,13 +350,13 @@ func (n *Nursery) connect(s *spawned, beat *heartbeat) (*worker, error) {
 	conn, err := grpc.NewClient("passthrough:///worker", opts...)
 	if err != nil {
 		s.Kill()
-		return nil, fmt.Errorf("connecting to a worker: %w", err)
+		return w, fmt.Errorf("connecting to a worker: %w", err)
 	}
 	s.conn = conn
-	w, err := runWorker(pb.NewPluginServiceClient(conn), s, beat)
+	w, err = run(pb.NewPluginServiceClient(conn))
 	if err != nil {
 		s.Kill()
-		return nil, errors.Join(fmt.Errorf("starting the Run call of a worker: %w", err), conn.Close())
+		return w, errors.Join(fmt.Errorf("starting the Run call of a worker: %w", err), conn.Close())
 	}
 	return w, nil
 }

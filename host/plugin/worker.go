@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -29,29 +28,16 @@ func (p *Process) exitStatus() backbones.Exit { return p.runner.exit }
 
 func (p *Process) logTail() []string { return p.runner.log.tail() }
 
-// worker is a process with the task opened in it and its Run stream.
+// worker is a process with the task opened in it, its Run stream and its heartbeat page.
 type worker struct {
-	proc   process
-	beat   *heartbeat
-	chunks chan backbones.Chunk
-	result chan backbones.Result
-	cancel context.CancelFunc
+	*stream[backbones.Chunk, backbones.Result]
+	beat *heartbeat
 
-	// queue guards the closing of chunks: a stream that breaks closes it while the run may be sending.
-	queue    sync.Mutex
-	finished bool
 	// mu guards the last read of the page against its unmapping.
 	mu     sync.Mutex
 	last   []backbones.Beat
 	closed bool
-	// reason is why the host ended the process whose stream broke. It is set before the results are closed.
-	reason string
 }
-
-var (
-	errBusy = errors.New("the worker has as many chunks as it may have")
-	errGone = errors.New("the worker takes no more chunks")
-)
 
 // StartWorker starts a process of the plugin, opens the task in it and begins its Run stream. Errors of the task's own
 // (a wrong argument) are *backbones.FatalError: another worker would fail as well.
@@ -101,62 +87,21 @@ func fatal(err error) error {
 }
 
 func runWorker(service pb.PluginServiceClient, proc process, beat *heartbeat) (*worker, error) {
-	// The stream lives as long as the worker, not as long as the call that started it.
-	ctx, cancel := context.WithCancel(context.Background())
-	stream, err := service.Run(ctx)
+	w := &worker{beat: beat}
+	var err error
+	w.stream, err = startStream(service, proc, wire[backbones.Chunk, backbones.Result]{
+		request: func(c backbones.Chunk) *pb.RunRequest { return &pb.RunRequest{Chunk: toChunk(c)} },
+		answer: func(resp *pb.RunResponse) backbones.Result {
+			result := fromResult(resp.GetResult())
+			addLog(proc, result.Failures)
+			return result
+		},
+		end: w.keepBeats,
+	})
 	if err != nil {
-		cancel()
 		return nil, err
 	}
-	w := &worker{
-		proc: proc, beat: beat, cancel: cancel,
-		chunks: make(chan backbones.Chunk, backbones.MaxInFlight),
-		result: make(chan backbones.Result, backbones.MaxInFlight),
-	}
-	go w.send(stream)
-	go w.receive(stream)
 	return w, nil
-}
-
-func (w *worker) PID() int { return w.proc.PID() }
-
-func (w *worker) Send(c backbones.Chunk) error {
-	w.queue.Lock()
-	defer w.queue.Unlock()
-	if w.finished {
-		return errGone
-	}
-	select {
-	case w.chunks <- c:
-		return nil
-	default:
-		return errBusy
-	}
-}
-
-func (w *worker) Results() <-chan backbones.Result { return w.result }
-
-func (w *worker) Finish() {
-	w.queue.Lock()
-	defer w.queue.Unlock()
-	if !w.finished {
-		w.finished = true
-		close(w.chunks)
-	}
-}
-
-func (w *worker) Kill() {
-	w.proc.Kill()
-	// A process that cannot die (in an uninterruptible read, say) must not keep the stream open.
-	w.cancel()
-}
-
-func (w *worker) Exit() backbones.Exit {
-	exit := w.proc.exitStatus()
-	if w.reason != "" {
-		exit.Reason = w.reason
-	}
-	return exit
 }
 
 func (w *worker) Beats() []backbones.Beat {
@@ -172,51 +117,8 @@ func (w *worker) Beats() []backbones.Beat {
 	}
 }
 
-func (w *worker) send(stream pb.PluginService_RunClient) {
-	for c := range w.chunks {
-		if err := stream.Send(&pb.RunRequest{Chunk: toChunk(c)}); err != nil {
-			// The receiver learns why. What is queued is never sent; the scheduler takes it back.
-			for range w.chunks {
-				continue
-			}
-			return
-		}
-	}
-	_ = stream.CloseSend()
-}
-
-// receive passes results on until the stream ends, and then sees the process off.
-func (w *worker) receive(stream pb.PluginService_RunClient) {
-	defer close(w.result)
-	defer w.cancel()
-	defer w.Finish()
-	for {
-		resp, err := stream.Recv()
-		if err != nil {
-			w.leave(err)
-			return
-		}
-		result := fromResult(resp.GetResult())
-		if len(result.Failures) > 0 {
-			log := w.proc.logTail()
-			for i := range result.Failures {
-				result.Failures[i].Failure.Log = log
-			}
-		}
-		w.result <- result
-	}
-}
-
-func (w *worker) leave(cause error) {
-	if !errors.Is(cause, io.EOF) {
-		// The stream broke, most often because the process died: give it the moment that its own end takes, so that
-		// its exit code is not hidden by our signal.
-		waitOrKill(w.proc.Exited(), func() {
-			w.reason = brokenStream(cause)
-			w.proc.Kill()
-		}, drainTime)
-	}
-	w.proc.Stop()
+// keepBeats reads the page for the last time.
+func (w *worker) keepBeats() {
 	if w.beat == nil {
 		return
 	}
@@ -227,8 +129,12 @@ func (w *worker) leave(cause error) {
 }
 
 func toChunk(c backbones.Chunk) *pb.Chunk {
-	out := &pb.Chunk{Id: c.ID, Slot: uint32(c.Slot), Parts: make([]*pb.Part, len(c.Parts))}
-	for i, p := range c.Parts {
+	return &pb.Chunk{Id: c.ID, Slot: uint32(c.Slot), Parts: toParts(c.Parts)}
+}
+
+func toParts(parts []backbones.Part) []*pb.Part {
+	out := make([]*pb.Part, len(parts))
+	for i, p := range parts {
 		part := &pb.Part{}
 		switch p.Block.Encoding {
 		case backbones.Indexed:
@@ -244,24 +150,37 @@ func toChunk(c backbones.Chunk) *pb.Chunk {
 			}}
 			part.Skip, part.Take = uint32(p.Skip), uint32(p.Take)
 		}
-		out.Parts[i] = part
+		out[i] = part
 	}
 	return out
 }
 
 func fromResult(r *pb.ChunkResult) backbones.Result {
-	out := backbones.Result{ChunkID: r.GetId(), Count: int(r.GetCount()), Busy: time.Duration(min(r.GetBusyNs(), 1<<62))}
-	for _, s := range r.GetSkipped() {
-		out.Skipped = append(out.Skipped, backbones.Range{First: int(min(s.GetFirst(), 1<<31)), Count: int(s.GetCount())})
+	out := backbones.Result{ChunkID: r.GetId(), Count: int(r.GetCount()), Busy: duration(r.GetBusyNs())}
+	out.Skipped = fromRanges(r.GetSkipped())
+	out.Failures = fromFailures(r.GetFailures(), out.Count, out.Busy)
+	return out
+}
+
+func duration(ns uint64) time.Duration { return time.Duration(min(ns, 1<<62)) }
+
+func fromRanges(ranges []*pb.IndexRange) (out []backbones.Range) {
+	for _, s := range ranges {
+		out = append(out, backbones.Range{First: int(min(s.GetFirst(), 1<<31)), Count: int(s.GetCount())})
 	}
-	for _, f := range r.GetFailures() {
+	return out
+}
+
+// fromFailures reads the failures of count items that took busy together.
+func fromFailures(failures []*pb.ItemFailure, count int, busy time.Duration) (out []backbones.ItemFailure) {
+	for _, f := range failures {
 		fail := failure(f.GetError())
-		fail.Elapsed = time.Duration(min(f.GetBusyNs(), 1<<62))
-		if fail.Elapsed == 0 && out.Count == 1 {
-			fail.Elapsed = out.Busy
+		fail.Elapsed = duration(f.GetBusyNs())
+		if fail.Elapsed == 0 && count == 1 {
+			fail.Elapsed = busy
 		}
-		out.Failures = append(out.Failures, backbones.ItemFailure{Index: int(f.GetIndex()), Failure: fail, Item: f.GetItem()})
+		out = append(out, backbones.ItemFailure{Index: int(f.GetIndex()), Failure: fail, Item: f.GetItem()})
 	}
-	slices.SortFunc(out.Failures, func(a, b backbones.ItemFailure) int { return a.Index - b.Index })
+	slices.SortFunc(out, func(a, b backbones.ItemFailure) int { return a.Index - b.Index })
 	return out
 }

@@ -13,7 +13,7 @@ import (
 // A worker's stream may break, which finishes it, at the moment in which the run sends it another chunk.
 func TestSendingToAWorkerThatEnds(t *testing.T) {
 	for range 1000 {
-		w := &worker{chunks: make(chan backbones.Chunk, backbones.MaxInFlight)}
+		w := &stream[backbones.Chunk, backbones.Result]{queue: make(chan backbones.Chunk, backbones.MaxInFlight)}
 		var both sync.WaitGroup
 		both.Go(w.Finish)
 		both.Go(func() {

@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/cuda"
+	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/shm"
+)
+
+// addressSpace is the size of the memory that stages share. Its pages are made as batches touch them: what is used is
+// bounded by memoryShare.
+const addressSpace = 1 << 40
+
+// memoryShare is the part of the available memory that batches on their way may use.
+const memoryShare = 4
+
+// pipeline is the backbone of a device task whose stages run in processes of their own.
+func (l *launch) pipeline() (backbones.Backbone, error) {
+	o := l.options.stages
+	memory, err := shm.New(l.runtimeDir, addressSpace)
+	if err != nil {
+		return nil, err
+	}
+	l.closers = append(l.closers, memory.Close)
+	l.memory = &plugin.Memory{Path: memory.Path(), Size: memory.Size()}
+	// Indexes are those of the staging folders, too: they differ over all stages.
+	devices := l.options.devices
+	if o.postprocess == "device" || o.postprocess == "auto" && !l.r.task.Has("finish") {
+		o.finishers = 0
+	}
+	return cuda.New(cuda.Options{
+		BatchSize: o.batchSize, HalveBatches: o.halve, Prefetch: o.prefetch,
+		Loaders: o.loaders, Devices: len(devices), Finishers: o.finishers, DeviceNames: devices,
+		Memory: memory.Size(), Budget: shm.Available() / memoryShare,
+		Discard: func(r backbones.Region) {
+			if err := memory.Discard(r.Offset, r.Size); err != nil {
+				l.r.log.Debug("giving shared memory back", "error", err)
+			}
+		},
+		StartLoader:   l.stage(plugin.StageLoad, 0, false),
+		StartFinisher: l.stage(plugin.StageFinish, o.loaders, true),
+		StartDevice:   l.stage(plugin.StageDevice, o.loaders+o.finishers, o.finishers == 0),
+		Drain:         l.r.signals.Drain, Grace: l.r.grammar.Grace, Log: l.r.log,
+	}), nil
+}
+
+// stage is how a stage's workers are started. commits says that they write outputs.
+func (l *launch) stage(stage plugin.Stage, first int, commits bool) backbones.StageStarter {
+	return func(ctx context.Context, index int) (backbones.StageWorker, error) {
+		o := l.options.stages
+		open := l.open(first + index)
+		open.Workers = o.loaders + o.finishers + len(l.options.devices)
+		open.Memory, open.BatchSize = l.memory, o.batchSize
+		open.Device = l.options.devices[0]
+		if stage == plugin.StageDevice {
+			open.Device = l.options.devices[index]
+		}
+		if commits {
+			if err := l.stageOutputs(&open, first+index); err != nil {
+				return nil, err
+			}
+		}
+		if stage != plugin.StageDevice && l.spawns() {
+			nursery, err := l.startNursery(ctx)
+			if err != nil {
+				return nil, &backbones.FatalError{Err: err}
+			}
+			return nursery.SpawnStage(ctx, open, stage)
+		}
+		options := l.r.startOptions(l.runtimeDir)
+		options.Log = l.r.log.Named(fmt.Sprintf("%s-%d", stage, index))
+		return plugin.StartStageWorker(ctx, l.r.found.Command, options, open, stage)
+	}
+}

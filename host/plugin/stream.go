@@ -1,0 +1,151 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
+)
+
+// stream is a process with the task opened in it and its Run stream: requests go in, and each has one answer.
+type stream[Q, A any] struct {
+	proc   process
+	wire   wire[Q, A]
+	queue  chan Q
+	result chan A
+	cancel context.CancelFunc
+
+	// mu guards the closing of the queue: a stream that breaks closes it while the run may be sending.
+	mu       sync.Mutex
+	finished bool
+	// reason is why the host ended the process whose stream broke. It is set before the results are closed.
+	reason string
+}
+
+var (
+	errBusy = errors.New("the worker has as much as it may have")
+	errGone = errors.New("the worker takes nothing more")
+)
+
+// wire is how requests and answers are written down.
+type wire[Q, A any] struct {
+	request func(Q) *pb.RunRequest
+	answer  func(*pb.RunResponse) A
+	// end is called once the process has ended, before the results are closed; may be nil.
+	end func()
+}
+
+func startStream[Q, A any](service pb.PluginServiceClient, proc process, w wire[Q, A]) (*stream[Q, A], error) {
+	// The stream lives as long as the worker, not as long as the call that started it.
+	ctx, cancel := context.WithCancel(context.Background())
+	call, err := service.Run(ctx)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	s := &stream[Q, A]{
+		proc: proc, wire: w, cancel: cancel,
+		queue: make(chan Q, backbones.MaxInFlight), result: make(chan A, backbones.MaxInFlight),
+	}
+	go s.send(call)
+	go s.receive(call)
+	return s, nil
+}
+
+func (s *stream[Q, A]) PID() int { return s.proc.PID() }
+
+func (s *stream[Q, A]) Send(q Q) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.finished {
+		return errGone
+	}
+	select {
+	case s.queue <- q:
+		return nil
+	default:
+		return errBusy
+	}
+}
+
+func (s *stream[Q, A]) Results() <-chan A { return s.result }
+
+func (s *stream[Q, A]) Finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.finished {
+		s.finished = true
+		close(s.queue)
+	}
+}
+
+func (s *stream[Q, A]) Kill() {
+	s.proc.Kill()
+	// A process that cannot die (in an uninterruptible read, say) must not keep the stream open.
+	s.cancel()
+}
+
+func (s *stream[Q, A]) Exit() backbones.Exit {
+	exit := s.proc.exitStatus()
+	if s.reason != "" {
+		exit.Reason = s.reason
+	}
+	return exit
+}
+
+func (s *stream[Q, A]) send(call pb.PluginService_RunClient) {
+	for q := range s.queue {
+		if err := call.Send(s.wire.request(q)); err != nil {
+			// The receiver learns why. What is queued is never sent; the scheduler takes it back.
+			for range s.queue {
+				continue
+			}
+			return
+		}
+	}
+	_ = call.CloseSend()
+}
+
+// receive passes answers on until the stream ends, and then sees the process off.
+func (s *stream[Q, A]) receive(call pb.PluginService_RunClient) {
+	defer close(s.result)
+	defer s.cancel()
+	defer s.Finish()
+	for {
+		resp, err := call.Recv()
+		if err != nil {
+			s.leave(err)
+			return
+		}
+		s.result <- s.wire.answer(resp)
+	}
+}
+
+func (s *stream[Q, A]) leave(cause error) {
+	if !errors.Is(cause, io.EOF) {
+		// The stream broke, most often because the process died: give it the moment that its own end takes, so that
+		// its exit code is not hidden by our signal.
+		waitOrKill(s.proc.Exited(), func() {
+			s.reason = brokenStream(cause)
+			s.proc.Kill()
+		}, drainTime)
+	}
+	s.proc.Stop()
+	if s.wire.end != nil {
+		s.wire.end()
+	}
+}
+
+// addLog gives failures the last that their process logged.
+func addLog(proc process, failures []backbones.ItemFailure) {
+	if len(failures) == 0 {
+		return
+	}
+	log := proc.logTail()
+	for i := range failures {
+		failures[i].Failure.Log = log
+	}
+}
