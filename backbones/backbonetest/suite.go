@@ -19,10 +19,12 @@ import (
 type Options struct {
 	Workers, ChunkSize int
 	Start              backbones.Starter
-	Drain              <-chan struct{}
-	Retry              backbones.Retry
-	ItemTimeout        time.Duration
-	WorkerMaxItems     int
+	// Crew makes the workers, for a backbone that starts others than Start does.
+	Crew           *Crew
+	Drain          <-chan struct{}
+	Retry          backbones.Retry
+	ItemTimeout    time.Duration
+	WorkerMaxItems int
 }
 
 // Feature is something that a backbone may lack. What it lacks is not tested.
@@ -36,6 +38,12 @@ const (
 	Timeouts Feature = "timeouts"
 	// Recycling is Options.WorkerMaxItems.
 	Recycling Feature = "recycling"
+	// Beats are heartbeat pages, which say which item a worker died of.
+	Beats Feature = "beats"
+	// Skips: its scripted workers skip single items. Others do them.
+	Skips Feature = "skips"
+	// Thrift: no more workers are started than there are items.
+	Thrift Feature = "thrift"
 )
 
 // Run runs a source through a backbone to its end.
@@ -129,8 +137,11 @@ func number(s string) (n int) {
 func Suite(t *testing.T, run Run, lacks ...Feature) {
 	t.Helper()
 	for _, beats := range []bool{true, false} {
+		if beats && slices.Contains(lacks, Beats) {
+			continue
+		}
 		t.Run(fmt.Sprintf("heartbeat=%v", beats), func(t *testing.T) {
-			outcomes(t, run, beats)
+			outcomes(t, run, beats, lacks)
 			for _, f := range []struct {
 				feature Feature
 				test    func(*testing.T, Run, bool)
@@ -144,8 +155,12 @@ func Suite(t *testing.T, run Run, lacks ...Feature) {
 	t.Run("ends", func(t *testing.T) { ends(t, run) })
 }
 
-func outcomes(t *testing.T, run Run, beats bool) {
+func outcomes(t *testing.T, run Run, beats bool, lacks []Feature) {
 	t.Helper()
+	skips := 100
+	if slices.Contains(lacks, Skips) {
+		skips = 0
+	}
 	tests := []struct {
 		name                  string
 		workers, chunk, count int
@@ -165,7 +180,7 @@ func outcomes(t *testing.T, run Run, beats bool) {
 				return Fail
 			}
 			return Do
-		}, 100, 100},
+		}, skips, 100},
 		{"every item once kills its worker", 2, 8, 40, func(_ string, attempt int) Act {
 			if attempt == 1 && beats {
 				return Die
@@ -195,7 +210,7 @@ func outcomes(t *testing.T, run Run, beats bool) {
 		t.Run(tt.name, func(t *testing.T) {
 			crew := &Crew{T: t, Script: tt.script, Beats: beats}
 			tally := newTally()
-			err := run(t.Context(), Options{Workers: tt.workers, ChunkSize: tt.chunk, Start: starter(crew)},
+			err := run(t.Context(), Options{Workers: tt.workers, ChunkSize: tt.chunk, Start: starter(crew), Crew: crew},
 				&source{count: tt.count, size: 64}, tally.sink)
 			if err != nil {
 				t.Fatalf("run: %v", err)
@@ -213,7 +228,7 @@ func outcomes(t *testing.T, run Run, beats bool) {
 			if tt.count == 0 && crew.Starts() != 0 {
 				t.Errorf("%d workers were started for nothing", crew.Starts())
 			}
-			if crew.Starts() > 0 && tt.count < tt.workers && crew.Starts() > tt.count {
+			if !slices.Contains(lacks, Thrift) && crew.Starts() > 0 && tt.count < tt.workers && crew.Starts() > tt.count {
 				t.Errorf("%d workers were started for %d items", crew.Starts(), tt.count)
 			}
 		})
@@ -231,7 +246,7 @@ func ends(t *testing.T, run Run) {
 	t.Run("order with one worker", func(t *testing.T) {
 		crew := &Crew{T: t, Beats: true}
 		tally := newTally()
-		if err := run(t.Context(), Options{Workers: 1, Start: starter(crew)}, &source{count: 500, size: 10}, tally.sink); err != nil {
+		if err := run(t.Context(), Options{Workers: 1, Start: starter(crew), Crew: crew}, &source{count: 500, size: 10}, tally.sink); err != nil {
 			t.Fatal(err)
 		}
 		order := crew.Order()
@@ -242,7 +257,7 @@ func ends(t *testing.T, run Run) {
 	t.Run("the source fails", func(t *testing.T) {
 		crew := &Crew{T: t, Beats: true}
 		tally := newTally()
-		err := run(t.Context(), Options{Workers: 2, Start: starter(crew)}, &source{count: 100, size: 10, err: errStop}, tally.sink)
+		err := run(t.Context(), Options{Workers: 2, Start: starter(crew), Crew: crew}, &source{count: 100, size: 10, err: errStop}, tally.sink)
 		if !errors.Is(err, errStop) {
 			t.Errorf("error %v, want the source's", err)
 		}
@@ -253,7 +268,7 @@ func ends(t *testing.T, run Run) {
 		tally := newTally()
 		tally.stop, tally.stopAfter = errStop, 50
 		src := &source{count: 1 << 40, size: 100}
-		err := run(t.Context(), Options{Workers: 2, ChunkSize: 10, Start: starter(crew)}, src, tally.sink)
+		err := run(t.Context(), Options{Workers: 2, ChunkSize: 10, Start: starter(crew), Crew: crew}, src, tally.sink)
 		if !errors.Is(err, errStop) {
 			t.Errorf("error %v, want the sink's", err)
 		}
@@ -272,7 +287,7 @@ func ends(t *testing.T, run Run) {
 			return Do
 		}}
 		tally := newTally()
-		err := run(t.Context(), Options{Workers: 2, ChunkSize: 5, Start: starter(crew), Drain: drain},
+		err := run(t.Context(), Options{Workers: 2, ChunkSize: 5, Start: starter(crew), Crew: crew, Drain: drain},
 			&source{count: 1 << 40, size: 100}, tally.sink)
 		if err == nil {
 			t.Error("a drained run says that it finished")
@@ -289,7 +304,7 @@ func ends(t *testing.T, run Run) {
 			<-crew.Hung
 			cancel()
 		}()
-		err := run(ctx, Options{Workers: 2, Start: starter(crew)}, &source{count: 100, size: 10}, newTally().sink)
+		err := run(ctx, Options{Workers: 2, Start: starter(crew), Crew: crew}, &source{count: 100, size: 10}, newTally().sink)
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want the context's", err)
 		}
@@ -297,7 +312,7 @@ func ends(t *testing.T, run Run) {
 	})
 	t.Run("a fatal start error ends the run with it", func(t *testing.T) {
 		crew := &Crew{T: t, FailStart: func(int) error { return &backbones.FatalError{Err: errStop} }}
-		err := run(t.Context(), Options{Workers: 3, Start: starter(crew)}, &source{count: 100, size: 10}, newTally().sink)
+		err := run(t.Context(), Options{Workers: 3, Start: starter(crew), Crew: crew}, &source{count: 100, size: 10}, newTally().sink)
 		if !errors.Is(err, errStop) {
 			t.Errorf("error %v, want the start's", err)
 		}
@@ -310,7 +325,7 @@ func ends(t *testing.T, run Run) {
 			return nil
 		}}
 		tally := newTally()
-		if err := run(t.Context(), Options{Workers: 2, Start: starter(crew)}, &source{count: 100, size: 10}, tally.sink); err != nil {
+		if err := run(t.Context(), Options{Workers: 2, Start: starter(crew), Crew: crew}, &source{count: 100, size: 10}, tally.sink); err != nil {
 			t.Fatal(err)
 		}
 		crew.Wait()
@@ -318,7 +333,7 @@ func ends(t *testing.T, run Run) {
 	})
 	t.Run("no worker can ever be started", func(t *testing.T) {
 		crew := &Crew{T: t, FailStart: func(int) error { return errStop }}
-		err := run(t.Context(), Options{Workers: 2, Start: starter(crew)}, &source{count: 100, size: 10}, newTally().sink)
+		err := run(t.Context(), Options{Workers: 2, Start: starter(crew), Crew: crew}, &source{count: 100, size: 10}, newTally().sink)
 		if !errors.Is(err, errStop) {
 			t.Errorf("error %v, want the start's", err)
 		}

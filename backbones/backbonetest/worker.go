@@ -54,14 +54,9 @@ type Crew struct {
 
 // Start implements backbones.Starter's work.
 func (c *Crew) Start(index int) (backbones.Worker, error) {
-	c.mu.Lock()
-	c.starts++
-	starts := c.starts
-	c.mu.Unlock()
-	if c.FailStart != nil {
-		if err := c.FailStart(starts); err != nil {
-			return nil, err
-		}
+	starts, err := c.started()
+	if err != nil {
+		return nil, err
 	}
 	w := &worker{
 		crew: c, pid: 1000 + starts, chunks: make(chan backbones.Chunk, backbones.MaxInFlight),
@@ -71,6 +66,20 @@ func (c *Crew) Start(index int) (backbones.Worker, error) {
 	c.alive.Add(1)
 	go w.work()
 	return w, nil
+}
+
+// started counts a start.
+func (c *Crew) started() (int, error) {
+	c.mu.Lock()
+	c.starts++
+	starts := c.starts
+	c.mu.Unlock()
+	if c.FailStart != nil {
+		if err := c.FailStart(starts); err != nil {
+			return 0, err
+		}
+	}
+	return starts, nil
 }
 
 // Starts is how many workers were started.
@@ -97,11 +106,12 @@ func (c *Crew) Most() int {
 // Wait returns when every worker is gone.
 func (c *Crew) Wait() { c.alive.Wait() }
 
-func (c *Crew) begin(w *worker, item string) Act {
+// begin asks what to do at an item; begun counts those that its worker has begun.
+func (c *Crew) begin(begun *int, item string) Act {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w.begun++
-	c.most = max(c.most, w.begun)
+	*begun++
+	c.most = max(c.most, *begun)
 	if c.attempts == nil {
 		c.attempts = map[string]int{}
 	}
@@ -192,7 +202,7 @@ func (w *worker) chunk(c backbones.Chunk) bool {
 	times := 1
 	for i, item := range items(c) {
 		w.beat(c, i, outcomes)
-		switch w.crew.begin(w, item) {
+		switch w.crew.begin(&w.begun, item) {
 		case Do:
 		case Skip:
 			outcomes[i] = backbones.OutcomeSkipped

@@ -184,14 +184,25 @@ func (s *scheduler) broke(out *backbones.Outcomes, k stage, j *job, worker int, 
 	return t, nil
 }
 
+// death is what is known of how a worker died.
+type death struct {
+	// busy: it had something to do. suspected: that had killed a worker before.
+	busy, suspected bool
+	// fruitful: it had concluded something since it was started, or an item has failed for it.
+	fruitful bool
+}
+
 // died takes back what a dead worker had. Everything goes through loading again: what a worker has had in its hands may
-// have been changed. progress reports whether the worker had concluded anything since it was started.
-func (s *scheduler) died(k stage, worker int, exit backbones.Exit) (out backbones.Outcomes, progress bool) {
+// have been changed.
+func (s *scheduler) died(k stage, worker int, exit backbones.Exit) (out backbones.Outcomes, how death) {
 	out.Worker = worker
 	l := s.lane(k, worker)
 	if l == nil {
-		return out, false
+		return out, how
 	}
+	how.busy = len(l.flights) > 0
+	how.suspected = how.busy && l.flights[0].deaths > 0
+	how.fruitful = l.concluded > 0
 	s.lanes[k] = slices.DeleteFunc(s.lanes[k], func(o *lane) bool { return o == l })
 	for i, j := range l.flights {
 		if i > 0 {
@@ -202,6 +213,9 @@ func (s *scheduler) died(k stage, worker int, exit backbones.Exit) (out backbone
 		}
 		j.deaths++
 		j.alone = true
+		if k == device {
+			j.avoid = worker + 1
+		}
 		switch {
 		case j.deaths == 1:
 			s.again(j)
@@ -216,7 +230,8 @@ func (s *scheduler) died(k stage, worker int, exit backbones.Exit) (out backbone
 				Log:     exit.Stderr,
 			})
 			s.release(j)
+			how.fruitful = true
 		}
 	}
-	return out, l.concluded > 0 || len(out.Failed) > 0
+	return out, how
 }

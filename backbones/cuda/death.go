@@ -16,13 +16,27 @@ func (r *run) startFailed(e event) {
 	}
 	var fatal *backbones.FatalError
 	if errors.As(e.err, &fatal) {
+		if e.stage == device && r.giveUp(e.index, fatal.Err) {
+			return
+		}
 		r.end(fatal.Err)
 		return
 	}
 	r.log.Warn("starting a worker", "stage", e.stage, "worker", r.name(e.stage, e.index), "error", e.err)
-	r.fruitless(e, func(n int) error {
+	r.fruitless(e, heavy, func(n int) error {
 		return fmt.Errorf("no %s worker can be started, tried %d times: %w", e.stage, n, e.err)
 	})
+}
+
+// giveUp goes on without a device, if there are others.
+func (r *run) giveUp(index int, why error) bool {
+	c := r.crews[device]
+	if r.want[device]-len(c.gone) <= 1 {
+		return false
+	}
+	c.gone[index] = true
+	r.log.Error("a device is given up; the others do its items", "device", r.name(device, index), "error", why)
+	return true
 }
 
 // name is what a worker is called in messages.
@@ -35,22 +49,21 @@ func (p *Pipeline) name(k stage, index int) string {
 
 // fruitless counts a worker that went without having concluded anything. Too many of them end the run, or the use of one
 // device of several.
-func (r *run) fruitless(e event, why func(n int) error) {
+func (r *run) fruitless(e event, weight int, why func(n int) error) {
 	c := r.crews[e.stage]
 	key := c.counter(e.stage, e.index)
-	c.fruitless[key]++
-	n := c.fruitless[key]
-	if e.stage == device && n >= deviceLimit && r.want[device]-len(c.gone) > 1 {
-		c.gone[e.index] = true
-		r.log.Error("a device is given up; the others do its items", "device", r.name(device, e.index), "error", why(n))
+	c.fruitless[key] += weight
+	c.tries[key]++
+	weight = c.fruitless[key]
+	if e.stage == device && weight >= deviceLimit && r.giveUp(e.index, why(c.tries[key])) {
 		return
 	}
 	limit := fruitlessLimit
 	if e.kind == evStartFailed && c.count() == 0 {
 		limit = deviceLimit
 	}
-	if n >= limit {
-		r.end(why(n))
+	if weight >= limit {
+		r.end(why(c.tries[key]))
 	}
 }
 
@@ -64,20 +77,22 @@ func (r *run) exited(e event) {
 		exit.Reason = why
 		delete(c.broken, e.index)
 	}
-	l := r.sched.lane(e.stage, e.index)
-	hadWork := l != nil && len(l.flights) > 0
-	out, progress := r.sched.died(e.stage, e.index, exit)
+	out, how := r.sched.died(e.stage, e.index, exit)
 	r.report(out)
-	if !hadWork && exit.Code == 0 || r.stop != nil {
+	if !how.busy && exit.Code == 0 || r.stop != nil {
 		return
 	}
 	r.log.Warn("a worker died and is replaced", "stage", e.stage, "worker", r.name(e.stage, e.index), "pid", w.PID(), "how", exit.String(),
 		"stderr", tail(exit.Stderr))
-	if progress {
-		c.fruitless[c.counter(e.stage, e.index)] = 0
+	if how.fruitful {
+		c.fruitful(e.stage, e.index)
 		return
 	}
-	r.fruitless(e, func(n int) error {
+	weight := heavy
+	if how.suspected {
+		weight = light
+	}
+	r.fruitless(e, weight, func(n int) error {
 		return fmt.Errorf("%d %s workers died one after another before they had done anything; the last one %s%s",
 			n, e.stage, exit, stderrNote(exit.Stderr))
 	})

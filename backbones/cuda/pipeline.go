@@ -41,11 +41,20 @@ type Options struct {
 	Log   hclog.Logger
 }
 
+// A worker that goes without having concluded anything weighs so much, less if the batch that it was on had killed another
+// one before.
 const (
-	// fruitlessLimit is how many workers of a stage may die one after another without having concluded a single batch.
-	fruitlessLimit = 5
-	// deviceLimit is the same for a device of several: the others go on without it.
-	deviceLimit = 2
+	heavy = 4
+	light = 1
+)
+
+const (
+	// fruitlessLimit is what workers that go one after another without having concluded anything may weigh before the run
+	// ends.
+	fruitlessLimit = 5 * heavy
+	// deviceLimit is the same for a device of several, which the others then go on without, and for a stage of which no
+	// worker can be started.
+	deviceLimit = 2 * heavy
 )
 
 var _ backbones.Backbone = (*Pipeline)(nil)
@@ -119,9 +128,9 @@ type crew struct {
 	gone map[int]bool
 	// broken holds why the host ended a worker.
 	broken map[int]string
-	// fruitless counts deaths and failed starts since something was concluded, for each device, and under 0 for all
-	// loaders and for all finishers.
-	fruitless map[int]int
+	// fruitless weighs deaths and failed starts since something was concluded, for each device, and under 0 for all loaders
+	// and for all finishers; tries counts them.
+	fruitless, tries map[int]int
 }
 
 func (c *crew) count() int { return len(c.workers) + len(c.starting) }
@@ -135,10 +144,9 @@ type run struct {
 	blocks chan readBlock
 	crews  [stages]*crew
 	// stop is why nothing more is loaded; nil while the run goes on.
-	stop     error
-	draining bool
-	killed   bool
-	warned   int
+	stop   error
+	killed bool
+	warned int
 }
 
 // Run drives the workers until every item has its outcome.
@@ -155,7 +163,7 @@ func (p *Pipeline) Run(ctx context.Context, src backbones.Source, sink backbones
 	for k := range r.crews {
 		r.crews[k] = &crew{
 			workers: map[int]backbones.StageWorker{}, starting: map[int]bool{}, gone: map[int]bool{}, broken: map[int]string{},
-			fruitless: map[int]int{},
+			fruitless: map[int]int{}, tries: map[int]int{},
 		}
 	}
 	readerDone := make(chan struct{})
@@ -209,7 +217,6 @@ func (r *run) loop(ctx, startCtx context.Context, stopStarting func()) {
 		case <-drain:
 			drain = nil
 			r.end(backbones.ErrDrained)
-			r.draining = true
 			grace = time.After(r.opts.Grace)
 			stopStarting()
 		case <-grace:
@@ -259,7 +266,7 @@ func (r *run) took(b readBlock) {
 
 // dispatch starts workers while there is work for them and gives work to every worker that has room.
 func (r *run) dispatch(ctx context.Context) {
-	if !r.draining && !r.killed {
+	if r.stop == nil {
 		r.startWorkers(ctx)
 	}
 	for {
@@ -290,14 +297,14 @@ func (r *run) dispatch(ctx context.Context) {
 }
 
 func (r *run) startWorkers(ctx context.Context) {
-	if r.sched.idle() || r.stop != nil && r.sched.inFlight() == 0 {
+	if r.sched.idle() {
 		return
 	}
 	// A run of few batches starts few workers; a device is started at once, since that takes longest.
 	want := r.want
 	want[load] = min(want[load], r.sched.busy(load)+r.sched.toLoad())
-	if r.stop != nil {
-		want[load] = 0
+	if r.sched.ended {
+		want[device] = min(want[device], r.sched.inFlight()+r.sched.toLoad())
 	}
 	want[finish] = min(want[finish], r.sched.begun)
 	for k := range want {
@@ -360,7 +367,7 @@ func (r *run) answered(e event) {
 		c.workers[e.index].Kill()
 		return
 	}
-	c.fruitless[c.counter(e.stage, e.index)] = 0
+	c.fruitful(e.stage, e.index)
 	if e.result.Err == nil {
 		r.figures.answered(e.stage, e.result, time.Now())
 	}
@@ -374,6 +381,12 @@ func (c *crew) counter(k stage, index int) int {
 		return index
 	}
 	return 0
+}
+
+// fruitful takes note that a worker has concluded something.
+func (c *crew) fruitful(k stage, index int) {
+	key := c.counter(k, index)
+	c.fruitless[key], c.tries[key] = 0, 0
 }
 
 // tell warns of a batch that the device's memory did not hold: once for each size.

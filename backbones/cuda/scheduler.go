@@ -32,7 +32,9 @@ type job struct {
 	alone bool
 	// deaths is how many workers died of it, as far as that is known; failures is how often its only item has failed.
 	deaths, failures int
-	loaded, result   *backbones.Payload
+	// avoid is the device that died of it last, counted from 1: another one is to say whose fault that was.
+	avoid          int
+	loaded, result *backbones.Payload
 	// in is what loading writes to, out what the device does; both are zero where the job has none.
 	in, out backbones.Region
 }
@@ -167,7 +169,7 @@ func (s *scheduler) nextWaiting(k stage) (launch, bool) {
 		s.starved = false
 	}
 	for i, j := range s.waiting[k] {
-		l := s.pick(k, j.alone)
+		l := s.pick(k, j)
 		if l == nil {
 			continue
 		}
@@ -194,7 +196,7 @@ func (s *scheduler) nextLoad() (launch, bool) {
 		return launch{}, false
 	}
 	for i, j := range s.redo {
-		if l := s.pick(load, j.alone); l != nil {
+		if l := s.pick(load, j); l != nil {
 			s.redo = slices.Delete(s.redo, i, i+1)
 			return s.load(l, j)
 		}
@@ -202,7 +204,7 @@ func (s *scheduler) nextLoad() (launch, bool) {
 	if s.cutter.Items < s.size && !s.ended || s.cutter.Items == 0 {
 		return launch{}, false
 	}
-	l := s.pick(load, false)
+	l := s.pick(load, &job{})
 	if l == nil {
 		return launch{}, false
 	}
@@ -225,7 +227,12 @@ func (s *scheduler) load(l *lane, j *job) (launch, bool) {
 
 func (s *scheduler) send(k stage, l *lane, j *job) launch {
 	l.flights = append(l.flights, j)
-	l.reserved = false
+	if j.alone {
+		// Who else must be alone reserves anew.
+		for _, other := range s.lanes[k] {
+			other.reserved = false
+		}
+	}
 	b := backbones.Batch{ID: j.id, Parts: j.parts, Count: j.count, Loaded: j.loaded, Result: j.result}
 	switch k {
 	case load:
@@ -238,31 +245,30 @@ func (s *scheduler) send(k stage, l *lane, j *job) launch {
 
 // pick is the worker of a stage with the least to do that can take a batch; nil: none can. For a batch that must be alone
 // a worker is kept free.
-func (s *scheduler) pick(k stage, alone bool) *lane {
-	var best *lane
-	reserved := false
+func (s *scheduler) pick(k stage, j *job) *lane {
+	var best, least *lane
 	for _, l := range s.lanes[k] {
-		reserved = reserved || l.reserved
-		n := len(l.flights)
-		switch {
-		case alone && n > 0, n >= depth[k], n > 0 && l.flights[0].alone, l.reserved && !alone:
+		if k == device && j.avoid == l.worker+1 && len(s.lanes[k]) > 1 {
 			continue
 		}
-		if best == nil || n < len(best.flights) || l.reserved {
-			best = l
-			if l.reserved {
-				break
+		n := len(l.flights)
+		if l.reserved && j.alone {
+			if n > 0 {
+				return nil
 			}
+			return l
+		}
+		if least == nil || n < len(least.flights) {
+			least = l
+		}
+		if j.alone && n > 0 || n >= depth[k] || n > 0 && l.flights[0].alone || l.reserved {
+			continue
+		}
+		if best == nil || n < len(best.flights) {
+			best = l
 		}
 	}
-	if best == nil && alone && !reserved && len(s.lanes[k]) > 0 {
-		// The one with the least before it.
-		least := s.lanes[k][0]
-		for _, l := range s.lanes[k] {
-			if len(l.flights) < len(least.flights) {
-				least = l
-			}
-		}
+	if best == nil && j.alone && least != nil {
 		least.reserved = true
 	}
 	return best
@@ -287,7 +293,7 @@ func (s *scheduler) halve(j *job) {
 	s.release(j)
 	half := j.count / 2
 	for _, r := range []backbones.Range{{First: 0, Count: half}, {First: half, Count: j.count - half}} {
-		s.redo = append(s.redo, &job{parts: cut.Slice(j.parts, r.First, r.Count), count: r.Count, alone: j.alone, deaths: j.deaths})
+		s.redo = append(s.redo, &job{parts: cut.Slice(j.parts, r.First, r.Count), count: r.Count, alone: j.alone, deaths: j.deaths, avoid: j.avoid})
 	}
 }
 

@@ -66,7 +66,7 @@ func (n *Nursery) SpawnStage(ctx context.Context, open OpenOptions, stage Stage)
 }
 
 func runStage(service pb.PluginServiceClient, proc process) (backbones.StageWorker, error) {
-	s, err := startStream(service, proc, wire[backbones.Batch, backbones.BatchResult]{
+	s, err := startStream(service, proc, codec[backbones.Batch, backbones.BatchResult]{
 		request: func(b backbones.Batch) *pb.RunRequest { return &pb.RunRequest{Batch: toBatch(b)} },
 		answer: func(resp *pb.RunResponse) backbones.BatchResult {
 			result := fromBatchResult(resp.GetBatch())

@@ -13,7 +13,7 @@ import (
 // stream is a process with the task opened in it and its Run stream: requests go in, and each has one answer.
 type stream[Q, A any] struct {
 	proc   process
-	wire   wire[Q, A]
+	codec  codec[Q, A]
 	queue  chan Q
 	result chan A
 	cancel context.CancelFunc
@@ -30,15 +30,15 @@ var (
 	errGone = errors.New("the worker takes nothing more")
 )
 
-// wire is how requests and answers are written down.
-type wire[Q, A any] struct {
+// codec is how requests and answers are written down.
+type codec[Q, A any] struct {
 	request func(Q) *pb.RunRequest
 	answer  func(*pb.RunResponse) A
 	// end is called once the process has ended, before the results are closed; may be nil.
 	end func()
 }
 
-func startStream[Q, A any](service pb.PluginServiceClient, proc process, w wire[Q, A]) (*stream[Q, A], error) {
+func startStream[Q, A any](service pb.PluginServiceClient, proc process, w codec[Q, A]) (*stream[Q, A], error) {
 	// The stream lives as long as the worker, not as long as the call that started it.
 	ctx, cancel := context.WithCancel(context.Background())
 	call, err := service.Run(ctx)
@@ -47,7 +47,7 @@ func startStream[Q, A any](service pb.PluginServiceClient, proc process, w wire[
 		return nil, err
 	}
 	s := &stream[Q, A]{
-		proc: proc, wire: w, cancel: cancel,
+		proc: proc, codec: w, cancel: cancel,
 		queue: make(chan Q, backbones.MaxInFlight), result: make(chan A, backbones.MaxInFlight),
 	}
 	go s.send(call)
@@ -98,7 +98,7 @@ func (s *stream[Q, A]) Exit() backbones.Exit {
 
 func (s *stream[Q, A]) send(call pb.PluginService_RunClient) {
 	for q := range s.queue {
-		if err := call.Send(s.wire.request(q)); err != nil {
+		if err := call.Send(s.codec.request(q)); err != nil {
 			// The receiver learns why. What is queued is never sent; the scheduler takes it back.
 			for range s.queue {
 				continue
@@ -120,7 +120,7 @@ func (s *stream[Q, A]) receive(call pb.PluginService_RunClient) {
 			s.leave(err)
 			return
 		}
-		s.result <- s.wire.answer(resp)
+		s.result <- s.codec.answer(resp)
 	}
 }
 
@@ -134,8 +134,8 @@ func (s *stream[Q, A]) leave(cause error) {
 		}, drainTime)
 	}
 	s.proc.Stop()
-	if s.wire.end != nil {
-		s.wire.end()
+	if s.codec.end != nil {
+		s.codec.end()
 	}
 }
 

@@ -89,7 +89,7 @@ func fatal(err error) error {
 func runWorker(service pb.PluginServiceClient, proc process, beat *heartbeat) (*worker, error) {
 	w := &worker{beat: beat}
 	var err error
-	w.stream, err = startStream(service, proc, wire[backbones.Chunk, backbones.Result]{
+	w.stream, err = startStream(service, proc, codec[backbones.Chunk, backbones.Result]{
 		request: func(c backbones.Chunk) *pb.RunRequest { return &pb.RunRequest{Chunk: toChunk(c)} },
 		answer: func(resp *pb.RunResponse) backbones.Result {
 			result := fromResult(resp.GetResult())
