@@ -174,6 +174,7 @@ func (f *inferrer) infer(b *batchRun) (*pb.Payload, error) {
 		return nil, err
 	}
 	for i := range fields {
+		fields[i].Host = views[i]
 		if fields[i].Buffer, err = f.in.backend.Send(views[i]); err != nil {
 			return nil, err
 		}

@@ -42,6 +42,30 @@ func (a *Axis) Out() int { return a.span.Out }
 // Samples returns how many source samples the axis reads from.
 func (a *Axis) Samples() int { return a.span.Samples }
 
+// Windows is an Axis as plain tables, for filters that run elsewhere: output sample i is the sum of Coefs[Start[i]+k] times the source
+// sample First[i]+k, for Start[i]+k below Start[i+1], plus a half, shifted right by CoefBits and clamped to a byte.
+type Windows struct {
+	// Samples is how many source samples there are.
+	Samples int
+	First   []int32
+	// Start has one element more than First.
+	Start []int32
+	Coefs []int16
+}
+
+// CoefBits is how many bits of a coefficient are its fraction.
+const CoefBits = coefBits
+
+// Windows returns the axis's tables. They are its own until it is set again.
+func (a *Axis) Windows() Windows {
+	return Windows{Samples: a.span.Samples, First: a.first, Start: a.start, Coefs: a.coefs}
+}
+
+// SetWindows makes the axis one of the given tables, which it keeps.
+func (a *Axis) SetWindows(w Windows) {
+	*a = Axis{span: Span{Samples: w.Samples, Out: len(w.First)}, first: w.First, start: w.Start, coefs: w.Coefs}
+}
+
 // window returns the coefficients of output sample i and the first source sample that they weigh.
 func (a *Axis) window(i int) (first int, coefs []int16) {
 	return int(a.first[i]), a.coefs[a.start[i]:a.start[i+1]]

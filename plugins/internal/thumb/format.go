@@ -16,6 +16,8 @@ const (
 	formatWebP format = "WebP"
 	formatTIFF format = "TIFF"
 	formatBMP  format = "BMP"
+	// formatRGB is none of a file: red, green and blue for other code.
+	formatRGB format = "RGB"
 )
 
 // sniff tells a file's format from its first bytes; its name may say anything.

@@ -131,6 +131,9 @@ type processor struct {
 	luma, chroma axes
 	scaler       resample.Scaler
 	out          result
+	// apart is set while a picture is read to be resized elsewhere.
+	apart *Picture
+	alloc func(n int) []byte
 
 	converted [3]resample.Plane
 	padded    resample.Plane

@@ -62,6 +62,12 @@ func (p *processor) scaleGray(g geometry, m *image.Gray) {
 	p.setAxes(&p.luma, g, 8, 1, 1, 1, 1)
 	p.out.model = modelGray
 	src := resample.Plane{Pix: m.Pix, Stride: m.Stride, W: g.w, H: g.h}
+	if p.apart != nil {
+		p.source[0] = src
+		p.keepPlanes(g, 1)
+		p.source[0] = resample.Plane{}
+		return
+	}
 	p.scaler.Scale(&p.out.planes[0], src, &p.luma.across, &p.luma.down, g.swap)
 }
 
@@ -83,6 +89,10 @@ func (p *processor) scalePlanes(g geometry, n, eighths, fx, fy int) {
 		p.setAxes(&p.chroma, g, eighths, fx, fy, 2, 2)
 	}
 	p.setAxes(&p.luma, g, eighths, 1, 1, 1, 1)
+	if p.apart != nil {
+		p.keepPlanes(g, n)
+		return
+	}
 	for i := range n {
 		a := &p.luma
 		if i > 0 {
@@ -104,6 +114,10 @@ func (p *processor) scaleRowsAt(g geometry, eighths int, into model, read rowRea
 	p.setAxes(&p.luma, g, eighths, 1, 1, 1, 1)
 	p.out.model = into
 	n := into.channels()
+	if p.apart != nil {
+		p.keepRows(g, n, read)
+		return
+	}
 	p.scaler.ScaleRows(p.out.planes[:n], &p.luma.across, &p.luma.down, g.swap, func(y int, row [][]byte) {
 		var channel [4][]byte
 		copy(channel[:], row)

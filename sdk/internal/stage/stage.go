@@ -33,6 +33,8 @@ type Packed struct {
 	// Offsets has where each item begins in Buffer, in bytes, and at its end where the last one ends.
 	Offsets []int
 	Buffer  *Buffer
+	// Host is what Load made, in the host's memory, whatever the device is. It must not be changed. nil for what Infer made.
+	Host []byte
 }
 
 // Uniform reports whether all items have one shape.

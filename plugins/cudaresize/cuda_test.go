@@ -1,0 +1,17 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/kagurazaka/kagurazaka/sdk/cuda"
+)
+
+// withoutCUDA is why there is no CUDA device to test with. The tests run on one when they are built with the tag cuda on a
+// machine that has it.
+func withoutCUDA() error {
+	err := cuda.OpenDevice("cuda:0", func(cuda.Device, func([]byte, *cuda.Buffer) error) error { return nil })
+	if err != nil {
+		return fmt.Errorf("not compared with a CUDA device: %w", err)
+	}
+	return nil
+}
