@@ -27,7 +27,7 @@ func groupFileOf(groups string, counts func(path string) bool) string {
 		if len(fields) < 3 {
 			continue
 		}
-		root, file := "", ""
+		var root, file string
 		switch {
 		case fields[0] == "0" && fields[1] == "":
 			root, file = "/sys/fs/cgroup", "memory.events"

@@ -67,7 +67,10 @@ func NewStaging(root string, owner Owner, shared func(Owner)) (*Staging, error) 
 // Worker returns the staging folder of a worker, made and empty: what a worker of that index left behind when it died
 // is removed.
 func (s *Staging) Worker(index int) (string, error) {
-	if err := s.make(); err != nil {
+	s.mu.Lock()
+	err := s.make(s.shared)
+	s.mu.Unlock()
+	if err != nil {
 		return "", err
 	}
 	dir := filepath.Join(s.dir, "w"+strconv.Itoa(index))
@@ -80,9 +83,8 @@ func (s *Staging) Worker(index int) (string, error) {
 	return dir, nil
 }
 
-func (s *Staging) make() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// make makes the run's folder. It is called with the lock held.
+func (s *Staging) make(shared func(Owner)) error {
 	if s.made {
 		return nil
 	}
@@ -111,16 +113,22 @@ func (s *Staging) make() error {
 		return fmt.Errorf("making a staging folder: %w", err)
 	}
 	s.lock, s.made = lock, true
-	s.cleanStale()
+	s.cleanStale(shared)
 	return nil
 }
 
-// Close removes the run's staging, and root when nobody else uses it.
+// Close removes the run's staging, what others have left who are dead by now, and root when nobody else uses it. It does
+// so for a run that had nothing to write, too: then what cannot be cleaned is left alone.
 func (s *Staging) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.made {
-		return nil
+		// Outputs that are finished may lie where nothing can be written.
+		if _, err := os.Stat(s.root); err != nil || s.make(nil) != nil {
+			return nil
+		}
+	} else {
+		s.cleanStale(nil)
 	}
 	s.made = false
 	err := os.RemoveAll(s.dir)

@@ -20,8 +20,8 @@ const (
 	elsewhereAge = 24 * time.Hour
 )
 
-// cleanStale removes what dead runs left in root, and tells of those that live.
-func (s *Staging) cleanStale() {
+// cleanStale removes what dead runs left in root, and tells shared of those that live, unless it is nil.
+func (s *Staging) cleanStale(shared func(Owner)) {
 	entries, err := os.ReadDir(s.root)
 	if err != nil {
 		return
@@ -43,12 +43,12 @@ func (s *Staging) cleanStale() {
 			}
 			continue
 		}
-		s.cleanUp(dir, age)
+		s.cleanUp(dir, age, shared)
 	}
 }
 
 // cleanUp removes one folder if its run is dead.
-func (s *Staging) cleanUp(dir string, age time.Duration) {
+func (s *Staging) cleanUp(dir string, age time.Duration, shared func(Owner)) {
 	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Every folder with a name had the file: it is gone because somebody was killed while removing the folder.
@@ -67,8 +67,8 @@ func (s *Staging) cleanUp(dir string, age time.Duration) {
 		if !read || owner.Host == s.owner.Host || age > elsewhereAge {
 			_ = os.RemoveAll(dir)
 		}
-	case errors.Is(err, unix.EWOULDBLOCK) && s.shared != nil:
-		s.shared(owner)
+	case errors.Is(err, unix.EWOULDBLOCK) && shared != nil:
+		shared(owner)
 	}
 }
 

@@ -64,3 +64,24 @@ func TestWhatIsStale(t *testing.T) {
 		}
 	}
 }
+
+// A run that has nothing to write cleans up, too, and makes no root where there is none.
+func TestStaleIsCleanedWithoutWork(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "out", ".staging")
+	closed := func() {
+		t.Helper()
+		s, err := NewStaging(root, Owner{Host: "here"}, func(o Owner) { t.Errorf("%v is taken for alive", o) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(root); err == nil {
+			t.Error("the root is there")
+		}
+	}
+	closed()
+	leave(t, root, "here-1-aa", "here", time.Second)
+	closed()
+}

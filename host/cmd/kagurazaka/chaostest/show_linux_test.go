@@ -1,0 +1,120 @@
+package chaostest
+
+import (
+	"image"
+	_ "image/jpeg"
+	_ "image/png"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+)
+
+// A host that is killed in the middle of a resize, and the same command again: every picture is whole, and what was done is
+// not done again.
+func TestKillInTheMiddleOfAResize(t *testing.T) {
+	t.Parallel()
+	const pictures = 60
+	w := newWorld(t)
+	w.want(w.run(nil, filepath.Join(plugins, "picture"), "Picture", "--count", "60", "--size", "900", "--out", w.path("photos")), 0)
+	w.check(os.Mkdir(w.path("small"), 0o755))
+	seen := watchFolder(t, w.path("small"))
+	command := []string{
+		"--progress", "json", "--num_process", "2", filepath.Join(plugins, "resize"), "Resize", "--size", "300",
+		"--mixin", "hard_shard_mode.input_path=photos", "hard_shard_mode.output_path=small",
+	}
+	h := w.start(nil, command...)
+	for n := 0; n < pictures/3; n += seen.take() {
+		select {
+		case <-seen.more:
+		case <-h.ended:
+			t.Fatalf("it ended before it was killed:\n%s", h.said())
+		}
+	}
+	h.signal(syscall.SIGKILL)
+	w.want(h.wait(), -1)
+	w.nobodyIsLeft()
+	before := w.pictures("small")
+	if len(before) == 0 || len(before) == pictures {
+		t.Errorf("%d pictures were done when the host was killed: it was to be in the middle", len(before))
+	}
+
+	r := w.run(nil, command...)
+	w.want(r, 0)
+	after := w.pictures("small")
+	if len(after) != pictures || r.Skipped != len(before) || r.Done != pictures-len(before) {
+		t.Errorf("%d pictures, then %d, with %d skipped and %d done", len(before), len(after), r.Skipped, r.Done)
+	}
+	for name, inode := range before {
+		if after[name] != inode {
+			t.Errorf("%s was done and has been done again", name)
+		}
+	}
+	w.noStaging("small")
+	w.nobodyIsLeft()
+}
+
+// pictures decodes every picture of a folder; it returns their inodes.
+func (w *world) pictures(folder string) map[string]uint64 {
+	w.t.Helper()
+	entries, err := os.ReadDir(w.path(folder))
+	w.check(err)
+	found := map[string]uint64{}
+	for _, e := range entries {
+		if e.IsDir() {
+			continue
+		}
+		f, err := os.Open(w.path(folder, e.Name()))
+		w.check(err)
+		if _, _, err := image.Decode(f); err != nil {
+			w.t.Errorf("%s is no whole picture: %v", e.Name(), err)
+		}
+		info, err := f.Stat()
+		w.check(err)
+		found[e.Name()] = info.Sys().(*syscall.Stat_t).Ino
+		_ = f.Close()
+	}
+	return found
+}
+
+// Two hosts over the same outputs at once: both end well, one of them knows of the other, and all outputs are whole.
+func TestTwoHostsAtOnce(t *testing.T) {
+	t.Parallel()
+	const inputs = 2000
+	w := newWorld(t)
+	w.many("in", inputs)
+	w.check(os.Mkdir(w.path("out"), 0o755))
+	seen := watchFolder(t, w.path("out"))
+	command := slices.Concat([]string{"--progress", "json", "--num_process", "2"}, files(filepath.Join(plugins, "misbehave")))
+	slow := []string{"KAGURAZAKA_MISBEHAVE=slow"}
+	first := w.start(slow, command...)
+	<-seen.more
+	second := w.start(slow, command...)
+	one, two := first.wait(), second.wait()
+	w.want(one, 0)
+	w.want(two, 0, "another run is at work on the same outputs")
+	w.nobodyIsLeft()
+	for _, r := range []result{one, two} {
+		w.settledIn("out", r, inputs)
+	}
+	if one.Done+two.Done < inputs || one.Done == 0 || two.Done == 0 {
+		t.Errorf("one did %d and the other %d of %d", one.Done, two.Done, inputs)
+	}
+	w.noStaging("out")
+	// Where one is killed the other goes on, and cleans up what it cannot have left itself.
+	w.check(os.RemoveAll(w.path("out")))
+	w.check(os.Mkdir(w.path("out"), 0o755))
+	seen = watchFolder(t, w.path("out"))
+	first = w.start(slow, command...)
+	<-seen.more
+	second = w.start(slow, command...)
+	second.hear("another run is at work")
+	first.signal(syscall.SIGKILL)
+	w.want(first.wait(), -1)
+	two = second.wait()
+	w.want(two, 0)
+	w.settledIn("out", two, inputs)
+	w.noStaging("out")
+	w.nobodyIsLeft()
+}
