@@ -111,7 +111,22 @@ func FuzzRunResponse(f *testing.F) {
 		},
 	}}, &pb.RunResponse{Result: &pb.ChunkResult{
 		Count: 1<<32 - 1, BusyNs: 1<<64 - 1, Skipped: []*pb.IndexRange{{First: 1<<64 - 1, Count: 1<<32 - 1}}, Failures: []*pb.ItemFailure{{Index: 1<<32 - 1}},
-	}}, &pb.RunResponse{})
+	}}, &pb.RunResponse{}, &pb.RunResponse{Batch: &pb.BatchResult{
+		Id: 3, Count: 2, BusyNs: 1<<64 - 1, IdleNs: 1<<64 - 1, Skipped: []*pb.IndexRange{{First: 1<<64 - 1, Count: 5}}, Failures: []*pb.ItemFailure{{Index: 1}},
+		Payload: &pb.Payload{Used: 1<<64 - 1, Tensors: []*pb.Tensor{{Dtype: "f4", Shape: []uint64{1<<64 - 1}, Offset: 1<<64 - 1}, {}}},
+	}}, &pb.RunResponse{Batch: &pb.BatchResult{Error: &pb.Error{Detail: &pb.Error_RegionTooSmall{RegionTooSmall: &pb.RegionTooSmallError{Wanted: 1<<64 - 1}}}}})
+	ranges := func(t *testing.T, skipped []backbones.Range, failures []backbones.ItemFailure) {
+		for _, s := range skipped {
+			if s.First < 0 || s.Count < 0 || s.First+s.Count < s.First {
+				t.Errorf("%+v", s)
+			}
+		}
+		for i, failed := range failures {
+			if failed.Index < 0 || failed.Failure.Message == "" || failed.Failure.Kind == "" || failed.Failure.Elapsed < 0 || i > 0 && failed.Index < failures[i-1].Index {
+				t.Errorf("%+v", failed)
+			}
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var resp pb.RunResponse
 		if proto.Unmarshal(data, &resp) != nil {
@@ -121,16 +136,12 @@ func FuzzRunResponse(f *testing.F) {
 		if r.Count < 0 || r.Busy < 0 || r.ChunkID != resp.GetResult().GetId() {
 			t.Errorf("%+v", r)
 		}
-		for _, s := range r.Skipped {
-			if s.First < 0 || s.Count < 0 || s.First+s.Count < s.First {
-				t.Errorf("%+v", s)
-			}
+		ranges(t, r.Skipped, r.Failures)
+		b := fromBatchResult(resp.GetBatch())
+		if b.Count < 0 || b.Busy < 0 || b.Idle < 0 || b.ID != resp.GetBatch().GetId() || b.Err != nil && b.Err.Failure.Message == "" {
+			t.Errorf("%+v", b)
 		}
-		for i, failed := range r.Failures {
-			if failed.Index < 0 || failed.Failure.Message == "" || failed.Failure.Kind == "" || i > 0 && failed.Index < r.Failures[i-1].Index {
-				t.Errorf("%+v", failed)
-			}
-		}
+		ranges(t, b.Skipped, b.Failures)
 	})
 }
 

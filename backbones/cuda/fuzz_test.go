@@ -1,0 +1,193 @@
+package cuda
+
+import (
+	"testing"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// bites hands out a fuzzer's bytes as numbers; zeros when they are used up.
+type bites struct{ data []byte }
+
+func (b *bites) next(below int) int {
+	if len(b.data) == 0 {
+		return 0
+	}
+	n := int(b.data[0]) % below
+	b.data = b.data[1:]
+	return n
+}
+
+// wild is a number that is near to what is right, or far off.
+func (b *bites) wild(near int) int {
+	return []int{near, near - 1, near + 1, 0, -1, 1 << 31, 1<<32 - 1, near}[b.next(8)]
+}
+
+func (b *bites) bytes(near uint64) uint64 {
+	return []uint64{near, near - 1, near + 1, 0, 1<<64 - 1, 1 << 62, firstStride, firstStride * 3, 1 << 41}[b.next(9)]
+}
+
+// answer is what a worker that says what it likes makes of its batches.
+func (b *bites) answer(sent []backbones.Batch) backbones.BatchResult {
+	var r backbones.BatchResult
+	var about backbones.Batch
+	if len(sent) > 0 {
+		about = sent[b.next(len(sent))]
+	}
+	r.ID, r.Count = about.ID, about.Count
+	if b.next(6) == 1 {
+		r.ID = uint64(b.wild(int(r.ID)))
+	}
+	if b.next(6) == 1 {
+		r.Count = b.wild(r.Count)
+	}
+	switch b.next(5) {
+	case 1:
+		r.Err = &backbones.BatchError{DeviceMemory: b.next(2) == 1}
+		if b.next(2) == 1 {
+			r.Err.RegionWanted = b.bytes(about.Region.Size)
+		}
+	case 2:
+		for range b.next(3) {
+			r.Skipped = append(r.Skipped, backbones.Range{First: b.wild(b.next(8)), Count: b.wild(b.next(4))})
+		}
+		for range b.next(3) {
+			r.Failures = append(r.Failures, backbones.ItemFailure{Index: b.wild(b.next(8))})
+		}
+	}
+	if b.next(3) > 0 {
+		r.Payload = &backbones.Payload{Used: b.bytes(about.Region.Size)}
+		for range b.next(3) {
+			r.Payload.Tensors = append(r.Payload.Tensors, backbones.Tensor{Offset: b.bytes(about.Region.Offset)})
+		}
+	}
+	return r
+}
+
+// honest is the answer that lets a batch go on.
+func honest(k stage, apart bool, batch backbones.Batch) backbones.BatchResult {
+	r := backbones.BatchResult{ID: batch.ID, Count: batch.Count}
+	if k == load || k == device && apart {
+		r.Payload = &backbones.Payload{}
+	}
+	return r
+}
+
+// FuzzAnswers lets workers of all stages answer anything, for anything, and die whenever they like. Every item still has
+// exactly one outcome, none before it was sent, and no region is lost.
+func FuzzAnswers(f *testing.F) {
+	for _, seed := range []string{
+		"", "\x00\x01\x02\x03\x01\x00\x05\x02\x01\x01\x01\x02\x03\x04\x05\x06\x07", "\x01\x03\x02\x01\x01\x07\x00\x02\x03\x01\x01\x01\x04\x01\x01\x05\x00\x00\x01",
+		"\x01\x08\x07\x00\x0c\x01\x00\x00\x00\x00\x02\x02\x01\x01\x00\x03\x01\x01\x02\x02\x01\x06", "\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7\xf6\xf5\xf4\xf3\xf2\xf1\xf0",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		b := &bites{data}
+		apart := b.next(2) == 1
+		s := newScheduler(1+b.next(9), 1+b.next(8), apart, 1<<40, []uint64{0, firstStride, firstStride << 4}[b.next(3)])
+		s.auto = b.next(2) == 1
+		want := [stages]int{1 + b.next(2), 1 + b.next(2), 0}
+		if apart {
+			want[finish] = 1 + b.next(2)
+		}
+		total := 0
+		for range 1 + b.next(3) {
+			one := block(total, 1+b.next(20), []backbones.Encoding{backbones.JSONLines, backbones.Opaque, backbones.Indexed}[b.next(3)])
+			total += one.Count
+			s.add(one)
+		}
+		s.ended = true
+		sent, outcomes := make([]bool, total), make([]int, total)
+		conclude := func(number uint64, count int) {
+			for i := number; i < number+uint64(count); i++ {
+				if i >= uint64(total) || !sent[i] {
+					t.Fatalf("item %d has an outcome and was not sent", i)
+				}
+				if outcomes[i]++; outcomes[i] > 1 {
+					t.Fatalf("item %d has two outcomes", i)
+				}
+			}
+		}
+		take := func(out backbones.Outcomes) {
+			for _, spans := range [][]backbones.Span{out.Done, out.Skipped} {
+				for _, span := range spans {
+					conclude(span.First, span.Count)
+				}
+			}
+			for _, failed := range out.Failed {
+				conclude(failed.Number, 1)
+			}
+		}
+		var flights [stages][2][]backbones.Batch
+		for k, n := range want {
+			for worker := range n {
+				s.opened(stage(k), worker)
+			}
+		}
+		for steps := 0; ; steps++ {
+			for {
+				l, ok := s.next()
+				if !ok {
+					break
+				}
+				for _, p := range l.batch.Parts {
+					for i := range p.Take {
+						sent[p.Block.First+uint64(p.Skip+i)] = true
+					}
+				}
+				flights[l.stage][l.worker] = append(flights[l.stage][l.worker], l.batch)
+			}
+			if s.finished() {
+				break
+			}
+			if steps > 1000*total+100*len(data) {
+				t.Fatal("it does not come to an end")
+			}
+			k := stage(b.next(int(stages)))
+			if len(b.data) == 0 {
+				k = stage(steps % int(stages))
+			}
+			if want[k] == 0 {
+				continue
+			}
+			worker := b.next(want[k])
+			if len(b.data) == 0 {
+				worker = steps / int(stages) % want[k]
+			}
+			mine := &flights[k][worker]
+			dies := len(b.data) > 0 && b.next(6) == 1
+			switch {
+			case dies:
+			case len(b.data) > 0:
+				out, _, err := s.answered(k, worker, b.answer(*mine))
+				take(out)
+				// A worker that breaks the protocol is ended.
+				if dies = err != nil; !dies {
+					*mine = (*mine)[1:]
+				}
+			case len(*mine) > 0:
+				out, _, err := s.answered(k, worker, honest(k, apart, (*mine)[0]))
+				if err != nil {
+					t.Fatalf("an honest answer was refused: %v", err)
+				}
+				take(out)
+				*mine = (*mine)[1:]
+			}
+			if dies {
+				out, _ := s.died(k, worker, backbones.Exit{Code: 1})
+				take(out)
+				*mine = nil
+				s.opened(k, worker)
+			}
+		}
+		for i, n := range outcomes {
+			if n != 1 {
+				t.Errorf("item %d has %d outcomes", i, n)
+			}
+		}
+		if n := s.in.used + s.out.used; n != 0 {
+			t.Errorf("%d regions are in use at the end", n)
+		}
+	})
+}
