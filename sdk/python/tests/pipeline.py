@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import tempfile
@@ -172,10 +173,17 @@ def triplet(path: Any, rel_dir: str = ".") -> dict[str, str]:
     return {"path": str(path), "rel_dir": rel_dir, "file_name": os.path.basename(path)}
 
 
+@functools.lru_cache(maxsize=None)
+def _tasks(file: str, python: str) -> dict[str, Any]:
+    with Host(file, python=python) as host:
+        response = host.stub.describe(pb.DescribeRequest())
+    assert not response.HasField("error"), response.error
+    return {task.name: task for task in response.tasks}
+
+
 def described(file: str, task: str, python: str, **values: Any) -> tuple[Any, list[str]]:
     """A task's template with its placeholders replaced, and its capabilities."""
-    with Host(file, python=python) as host:
-        told = host.task(task)
+    told = _tasks(file, python)[task]
     made = pb.Template()
     made.CopyFrom(told.template)
     for field in made.fields:

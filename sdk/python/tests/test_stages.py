@@ -64,8 +64,10 @@ def test_failures_are_single_items(folders):
 def test_each_stage_is_a_process(folders):
     with pipeline("Pid", folders) as stages:
         stages.run(items_of(folders))
-        loaded, inferred, finished = (folders[1] / "0.txt.out").read_text().split()
-        assert (int(loaded), int(finished)) == (stages.loader.pid, stages.finisher.pid)
+        loaded, inferred, finished, seen, path = (folders[1] / "0.txt.out").read_text().split()
+        # Loaders alone are what worker_init_fn is for.
+        assert (loaded, int(finished), seen) == (f"{stages.loader.pid}-[0]", stages.finisher.pid, "[]")
+        assert "staging-" in path and path.endswith("/0.txt.out")
         assert int(inferred) not in (stages.device.pid, stages.loader.pid, stages.finisher.pid)
 
 

@@ -49,19 +49,22 @@ class Plain(Base):
     pass
 
 
-@moemoecue_torch_vanilla_v1(**common())
+SEEN = []
+
+
+@moemoecue_torch_vanilla_v1(**common(worker_init_fn=lambda index: SEEN.append(index)))
 class Pid(Base):
     """Says which processes did the work"""
 
     def load_data(self, input):
-        return {"loaded": os.getpid()}
+        return {"loaded": f"{os.getpid()}-{SEEN}".replace(" ", "")}
 
     def inference(self, device, batch_size, loaded, **rest):
         return [os.getpid()] * batch_size
 
     def postprocess_each(self, batch_idx, batch_size, output, loaded, result, **rest):
         with open(output.path, "w") as file:
-            file.write(f"{loaded} {result} {os.getpid()}")
+            file.write(f"{loaded} {result} {os.getpid()} {SEEN} {output.path}")
 
 
 @moemoecue_torch_vanilla_v1(**common())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import math
 import sys
@@ -113,6 +114,7 @@ def _made(stacked: Stacked) -> Any:
 
     memory = Memory(pb.SharedMemory())
     memory.map = bytearray(max(stacked.size, 1))
+    memory.address = ctypes.addressof(ctypes.c_char.from_buffer(memory.map))
     if stacked.size:
         stacked.write(memory, 0)
     view = memory.torch if stacked.kind == TORCH else memory.numpy

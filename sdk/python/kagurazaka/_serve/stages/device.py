@@ -179,9 +179,8 @@ class StageServer:
         else:
             results = None  # nothing that postprocess_each would be called for
         packed = Packed(results)
-        if self.cuda is not None:
-            self.cuda.pinned.use(message.region.offset, min(packed.size(), message.region.size))
         if self.cuda is not None and packed.asynchronous:
+            self.cuda.pinned.use(message.region.offset, min(packed.size(), message.region.size))
             payload = self.cuda.copied(lambda: packed.write(self.memory, message.region), work.event)
         else:
             payload = packed.write(self.memory, message.region)

@@ -171,10 +171,16 @@ def _torch(torch: Any, value: Any) -> Optional[tuple[int, Tensor]]:
     dtype = str(source.dtype)[len("torch.") :]
     shape = tuple(source.shape)
 
-    def write(memory: Memory, offset: int) -> None:
-        memory.torch(dtype, shape, offset).copy_(source, non_blocking=True)
+    size = math.prod(shape) * source.element_size()
 
-    return TORCH, Tensor(dtype, shape, math.prod(shape) * source.element_size(), write)
+    def write(memory: Memory, offset: int) -> None:
+        if source.device.type == "cpu" and source.is_contiguous() and not source.is_conj() and not source.is_neg():
+            # torch would copy with all cores, which the other stages need.
+            memory.put(offset, source.data_ptr(), size)
+        else:
+            memory.torch(dtype, shape, offset).copy_(source, non_blocking=True)
+
+    return TORCH, Tensor(dtype, shape, size, write)
 
 
 def _numpy(value: Any) -> Optional[tuple[int, Tensor]]:

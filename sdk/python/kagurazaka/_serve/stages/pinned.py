@@ -19,7 +19,7 @@ class Pinned:
 
         self.memory = memory
         self.cudart: Any = torch.cuda.cudart()
-        self.base = ctypes.addressof(ctypes.c_char.from_buffer(memory.map)) if memory.map is not None else 0
+        self.base = memory.address
         self.clear = _clear(str(torch.version.cuda))
         self.ends: dict[int, int] = {}
         self.lock = threading.Lock()
