@@ -204,6 +204,9 @@ func (l *launch) start(ctx context.Context, index int) (backbones.Worker, error)
 		if err != nil {
 			return nil, &backbones.FatalError{Err: err}
 		}
+		if slices.Contains(l.r.described.Capabilities, "stderr") {
+			open.Log = l.r.log.Named(fmt.Sprintf("worker-%d", index))
+		}
 		return nursery.Spawn(ctx, open)
 	}
 	options := l.r.startOptions(l.runtimeDir)

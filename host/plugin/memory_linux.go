@@ -12,6 +12,23 @@ func CanMeasure() bool { return true }
 // Resident is how many bytes each process and everything that it started have resident, by process number; pages that
 // they share count for each of them. Processes that are gone are left out.
 func Resident(pids []int) map[int]int64 {
+	all := processes()
+	sizes := map[int]int64{}
+	for _, pid := range pids {
+		if _, alive := all[pid]; alive {
+			sizes[pid] = 0
+		}
+	}
+	for pid, st := range all {
+		if owner, ok := ownerOf(pid, st, all, sizes); ok {
+			sizes[owner] += st.pages * int64(os.Getpagesize())
+		}
+	}
+	return sizes
+}
+
+// processes are all that there are, by number.
+func processes() map[int]procStat {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
@@ -30,18 +47,25 @@ func Resident(pids []int) map[int]int64 {
 			all[pid] = st
 		}
 	}
-	sizes := map[int]int64{}
-	for _, pid := range pids {
-		if _, alive := all[pid]; alive {
-			sizes[pid] = 0
+	return all
+}
+
+// descendants are the processes that a process has started, and those that these have.
+func descendants(pid int) (found []int) {
+	all := processes()
+	for other, st := range all {
+		for range maxDepth {
+			if st.parent == pid {
+				found = append(found, other)
+				break
+			}
+			var ok bool
+			if st, ok = all[st.parent]; !ok {
+				break
+			}
 		}
 	}
-	for pid, st := range all {
-		if owner, ok := ownerOf(pid, st, all, sizes); ok {
-			sizes[owner] += st.pages * int64(os.Getpagesize())
-		}
-	}
-	return sizes
+	return found
 }
 
 // maxDepth bounds the walk up the processes, whose numbers may be given out anew while they are read.

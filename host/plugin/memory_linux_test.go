@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 )
 
@@ -33,11 +34,15 @@ func TestResidentCountsChildren(t *testing.T) {
 	}
 	got := Resident([]int{cmd.Process.Pid})[cmd.Process.Pid]
 	all := Resident([]int{os.Getpid()})[os.Getpid()]
+	mine, its := descendants(os.Getpid()), descendants(cmd.Process.Pid)
 	_ = in.Close()
 	_, _ = io.Copy(io.Discard, out)
 	_ = cmd.Wait()
 	if got < 3_000_000 {
 		t.Errorf("with a child of 3 MB: %d bytes", got)
+	}
+	if len(its) != 1 || !slices.Contains(mine, its[0]) || !slices.Contains(mine, cmd.Process.Pid) {
+		t.Errorf("this process has the descendants %v, its child %d has %v", mine, cmd.Process.Pid, its)
 	}
 	if all < got {
 		t.Errorf("this process and its children have %d bytes, its child has %d", all, got)

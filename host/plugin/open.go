@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/kagurazaka/kagurazaka/host/template"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
@@ -35,6 +37,11 @@ type OpenOptions struct {
 	Memory *Memory
 	// BatchSize is how many items make a batch; 0: as the task says.
 	BatchSize int
+	// Log gets what a worker that the plugin makes itself writes to its stdout and stderr; nil: it writes to those of the
+	// process that made it. It is for plugins that announce "stderr".
+	Log hclog.Logger
+	// StderrPath is the pipe for that; Spawn makes it.
+	StderrPath string
 }
 
 func (o OpenOptions) request(stage pb.Stage) *pb.OpenRequest {
@@ -42,7 +49,7 @@ func (o OpenOptions) request(stage pb.Stage) *pb.OpenRequest {
 		Task: o.Task, Args: o.Args, Template: toTemplate(o.Template), MixinJson: o.MixinJSON, Stage: stage,
 		WorkerIndex: uint32(o.WorkerIndex), Workers: uint32(o.Workers), Device: o.Device, Slots: 1,
 		HeartbeatPath: o.HeartbeatPath, Capabilities: hostCapabilities, NativeTemplate: o.Native,
-		BatchSize: uint32(o.BatchSize),
+		BatchSize: uint32(o.BatchSize), StderrPath: o.StderrPath,
 	}
 	if o.Memory != nil {
 		req.Memory = &pb.SharedMemory{Path: o.Memory.Path, Size: o.Memory.Size}

@@ -36,7 +36,10 @@ type Nursery struct {
 	waiting map[uint32]chan *pb.SpawnResponse
 	shown   map[uint64]chan string
 	alive   map[int64]*spawned
-	broken  error
+	// logs are of workers that have not said yet that they are there, by index; made counts them.
+	logs   map[uint32]*workerLog
+	made   int
+	broken error
 }
 
 // StartNursery starts a process of the plugin and opens the task in it, ready to list and to spawn.
@@ -74,6 +77,7 @@ func NurseryFrom(ctx context.Context, p *Process, start StartOptions, open OpenO
 	n := &Nursery{
 		proc: p, task: open.Task, dir: start.RuntimeDir, log: start.Log, stream: stream, cancel: cancel,
 		waiting: map[uint32]chan *pb.SpawnResponse{}, shown: map[uint64]chan string{}, alive: map[int64]*spawned{},
+		logs: map[uint32]*workerLog{},
 	}
 	go n.receive()
 	return n, nil
@@ -117,7 +121,46 @@ func (n *Nursery) Spawn(ctx context.Context, open OpenOptions) (backbones.Worker
 	return w, nil
 }
 
-func (n *Nursery) ask(ctx context.Context, open OpenOptions, stage pb.Stage) (*spawned, error) {
+// expectLog makes the pipe for the log of a worker to come.
+func (n *Nursery) expectLog(open OpenOptions) (path string, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.made++
+	l, err := newWorkerLog(filepath.Join(n.dir, fmt.Sprintf("log-%d-%d", open.WorkerIndex, n.made)), open.Log)
+	if err != nil {
+		return "", err
+	}
+	n.logs[uint32(open.WorkerIndex)] = l
+	return l.path, nil
+}
+
+// forgetLog ends the log of a worker that did not start.
+func (n *Nursery) forgetLog(open OpenOptions) {
+	n.mu.Lock()
+	l := n.logs[uint32(open.WorkerIndex)]
+	delete(n.logs, uint32(open.WorkerIndex))
+	n.mu.Unlock()
+	if l != nil {
+		l.end()
+	}
+}
+
+// ask has a worker made, with a log of its own if it is to have one.
+func (n *Nursery) ask(ctx context.Context, open OpenOptions, stage pb.Stage) (s *spawned, err error) {
+	if open.Log == nil {
+		return n.order(ctx, open, stage)
+	}
+	if open.StderrPath, err = n.expectLog(open); err != nil {
+		return nil, err
+	}
+	s, err = n.order(ctx, open, stage)
+	if err != nil {
+		n.forgetLog(open)
+	}
+	return s, err
+}
+
+func (n *Nursery) order(ctx context.Context, open OpenOptions, stage pb.Stage) (*spawned, error) {
 	ctx, cancel := withOpenTimeout(ctx, n.proc.openTimeout)
 	defer cancel()
 	answer := make(chan *pb.SpawnResponse, 1)
@@ -204,6 +247,10 @@ func (n *Nursery) receive() {
 				kills: countKills(),
 			}
 			n.mu.Lock()
+			if s.own = n.logs[m.Started.GetWorkerIndex()]; s.own != nil {
+				delete(n.logs, m.Started.GetWorkerIndex())
+				s.own.opened()
+			}
 			n.alive[m.Started.GetPid()] = s
 			n.mu.Unlock()
 			n.answer(m.Started.GetWorkerIndex(), resp)
@@ -223,9 +270,8 @@ func (n *Nursery) receive() {
 			delete(n.alive, m.Exited.GetPid())
 			n.mu.Unlock()
 			if s != nil {
-				exit := backbones.Exit{Code: int(m.Exited.GetCode()), Signal: syscall.Signal(m.Exited.GetSignal()), Stderr: s.log.tail()}
-				exit.Memory = memoryOf(exit, s.kills, s.log.takeMemory())
-				s.end(exit)
+				// What is left of its log is read meanwhile: others must not wait for it.
+				go s.end(backbones.Exit{Code: int(m.Exited.GetCode()), Signal: syscall.Signal(m.Exited.GetSignal())})
 			}
 		}
 	}
@@ -279,7 +325,7 @@ func (n *Nursery) end(cause error) {
 		s.Kill()
 		exit := n.proc.runner.exit
 		exit.Reason = "the process that had made it is gone"
-		s.end(exit)
+		go s.end(exit)
 	}
 }
 
@@ -300,11 +346,20 @@ type spawned struct {
 	exit   backbones.Exit
 	kills  oomCount
 	conn   *grpc.ClientConn
-	log    *stderrLog
+	// log is that of the process that made it; own is the worker's, or nil.
+	log *stderrLog
+	own *workerLog
 }
 
 func (s *spawned) end(exit backbones.Exit) {
 	s.once.Do(func() {
+		if s.own != nil {
+			s.own.end()
+		}
+		exit.Stderr = s.logTail()
+		if exit.Reason == "" {
+			exit.Memory = memoryOf(exit, s.kills, s.output().takeMemory())
+		}
 		s.exit = exit
 		close(s.exited)
 	})
@@ -313,7 +368,17 @@ func (s *spawned) end(exit backbones.Exit) {
 func (s *spawned) PID() int                   { return s.pid }
 func (s *spawned) Exited() <-chan struct{}    { return s.exited }
 func (s *spawned) exitStatus() backbones.Exit { return s.exit }
-func (s *spawned) logTail() []string          { return s.log.tail() }
+
+// logTail is the last of what the worker wrote. One that writes to where its maker writes shares that one's.
+func (s *spawned) logTail() []string { return s.output().tail() }
+
+// output is the log that the worker writes to: its own, if it has ever done so.
+func (s *spawned) output() *stderrLog {
+	if s.own != nil && len(s.own.log.tail()) > 0 {
+		return s.own.log
+	}
+	return s.log
+}
 
 // Kill ends the worker, with its group where it leads one. Its number is good until its nursery has reaped it.
 func (s *spawned) Kill() {

@@ -213,7 +213,7 @@ func killWhen(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := exec.Command(path, args[3:]...)
 	cmd.Dir = ts.Getenv("WORK")
 	cmd.Env = append(os.Environ(), mark+"="+ts.Getenv(mark), "XDG_CACHE_HOME="+ts.Getenv("XDG_CACHE_HOME"), "HOME="+ts.Getenv("HOME"), "XDG_STATE_HOME="+ts.Getenv("XDG_STATE_HOME"))
-	for _, k := range []string{"KAGURAZAKA_MISBEHAVE", "KAGURAZAKA_MISBEHAVE_ITEM"} {
+	for _, k := range []string{"KAGURAZAKA_MISBEHAVE", "KAGURAZAKA_MISBEHAVE_ITEM", "KAGURAZAKA_PYTHON"} {
 		cmd.Env = append(cmd.Env, k+"="+ts.Getenv(k))
 	}
 	var out bytes.Buffer

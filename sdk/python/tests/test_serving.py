@@ -26,7 +26,7 @@ def test_describe():
     with Host(BASIC) as host:
         response = host.stub.describe(pb.DescribeRequest())
         assert response.sdk.startswith("python/")
-        assert list(response.capabilities) == ["spawn", "heartbeat", "staging", "template"]
+        assert list(response.capabilities) == ["spawn", "heartbeat", "staging", "template", "stderr"]
         tasks = {task.name: task for task in response.tasks}
         assert set(tasks) == {"Lines", "Bad", "Deadly", "Quits", "Plain"}
         lines = tasks["Lines"]
@@ -103,6 +103,38 @@ def test_started_workers_get_items(tmp_path):
         assert first.failures[0].error.item.type_name == "AttributeError"
         assert len(first.failures) == 3
         assert worker.finish() == []
+
+
+def test_a_worker_writes_to_the_pipe_that_it_is_given(tmp_path):
+    with Host(BASIC) as host:
+        request = host.open("Bad")
+        host.list()
+        read, unread = tmp_path / "read", tmp_path / "unread"
+        os.mkfifo(read)
+        os.mkfifo(unread)
+        reader = os.open(read, os.O_RDONLY | os.O_NONBLOCK)
+        request.stderr_path = str(read)
+        worker = host.spawn(request)
+        worker.range(0, 5)
+        worker.answer()
+        worker.finish()
+        host.event()
+        told = b""
+        while part := os.read(reader, 1 << 16):  # to its end: no process holds the pipe any more
+            told += part
+        os.close(reader)
+        assert b"working on memory" in told
+        assert "working on memory" not in host.stderr()
+        # A pipe that nobody reads, and one that is not there, keep no worker waiting.
+        for path in (unread, tmp_path / "missing"):
+            request.stderr_path = str(path)
+            worker = host.spawn(request)
+            worker.range(0, 5)
+            assert worker.answer().count == 5
+            worker.finish()
+            host.event()
+        host.close()
+        assert "working on memory" in host.stderr()
 
 
 def test_exceptions_are_the_items_failure():

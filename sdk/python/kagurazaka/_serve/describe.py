@@ -16,7 +16,7 @@ from .stages import capable
 from .taskfile import TaskFile
 
 # "template": where the task lists its items itself, shards, outputs and checks of its template run here.
-CAPABILITIES = ["spawn", "heartbeat", "staging", "template"]
+CAPABILITIES = ["spawn", "heartbeat", "staging", "template", "stderr"]
 _CONSTRUCTOR_S = 5.0
 _FACTORY_S = 60.0
 

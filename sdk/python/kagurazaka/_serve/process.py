@@ -33,6 +33,21 @@ def empty_stdin() -> None:
     sys.stdin = open(0, closefd=False)
 
 
+def own_output(path: str) -> None:
+    """Write what goes to fds 1 and 2 from now on into this pipe, if there is one and somebody reads it."""
+    if not path:
+        return
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return
+    # User code does not expect that a print may fail because a pipe is full.
+    os.set_blocking(fd, True)
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    os.close(fd)
+
+
 def _nothing(signum: int, frame: Any) -> None:
     pass
 

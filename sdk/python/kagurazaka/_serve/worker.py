@@ -49,6 +49,7 @@ def runner(opened: OpenedTask, request: Any, listed: Any) -> Any:
 def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int, lifelines: list[int]) -> NoReturn:
     """Be a worker, in a process that was just forked: listen on the address, say so on `ready`, answer one Run stream."""
     try:
+        process.own_output(request.stderr_path)
         process.leave_signals_to_host()
         process.watch(lifelines)
         process.empty_stdin()
