@@ -36,7 +36,7 @@ func (s *session) command() string {
 }
 
 // backboneHelp answers -hb.
-func (s *session) backboneHelp() error { return s.printBackboneHelp(s.task) }
+func (s *session) backboneHelp(ctx context.Context) error { return s.printBackboneHelp(ctx, s.task) }
 
 var backboneSummaries = map[string]string{
 	"mp":   "The mp backbone: a pool of worker processes.",
@@ -44,12 +44,16 @@ var backboneSummaries = map[string]string{
 }
 
 // printBackboneHelp prints the flags of the backbone that would run the task; nil: no task is known.
-func (a *app) printBackboneHelp(task *schema.Task) error {
+func (a *app) printBackboneHelp(ctx context.Context, task *schema.Task) error {
 	backbone := chooseBackbone(a.grammar.Backbone, task)
 	if _, err := fmt.Fprintf(a.streams.Out, "%s\n\n", backboneSummaries[backbone]); err != nil {
 		return err
 	}
-	return schema.ArgumentsHelp(a.streams.Out, "Flags:", argumentsOf(backbone), a.streams.Width())
+	err := schema.ArgumentsHelp(a.streams.Out, "Flags:", argumentsOf(backbone), a.streams.Width())
+	if err == nil && backbone == "cuda" {
+		err = printDevices(ctx, a.streams.Out)
+	}
+	return err
 }
 
 // quote writes a word as a shell reads it.

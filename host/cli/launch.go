@@ -29,6 +29,7 @@ type launch struct {
 	layout     template.Staging
 	// memory is what the stages of a device task share; nil for others.
 	memory *plugin.Memory
+	check  deviceCheck
 
 	nurseryOnce sync.Once
 	nursery     *plugin.Nursery
@@ -167,9 +168,10 @@ func (l *launch) open(index int) plugin.OpenOptions {
 }
 
 // backbone is the execution model that the run uses.
-func (l *launch) backbone() (backbones.Backbone, error) {
+func (l *launch) backbone(ctx context.Context) (backbones.Backbone, error) {
+	l.check.devices = []string{l.options.device}
 	if l.r.staged() {
-		return l.pipeline()
+		return l.pipeline(ctx)
 	}
 	e := l.r.endurance
 	return mp.New(mp.Options{
@@ -212,7 +214,9 @@ func (l *launch) start(ctx context.Context, index int) (backbones.Worker, error)
 	options := l.r.startOptions(l.runtimeDir)
 	options.Log = l.r.log.Named(fmt.Sprintf("worker-%d", index))
 	heartbeats := slices.Contains(l.r.described.Capabilities, "heartbeat")
-	return plugin.StartWorker(ctx, l.r.found.Command, options, open, heartbeats)
+	return checked(ctx, l, func(ctx context.Context) (backbones.Worker, error) {
+		return plugin.StartWorker(ctx, l.r.found.Command, options, open, heartbeats)
+	})
 }
 
 // show asks for the printable form of an item that is an index to the host.

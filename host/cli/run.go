@@ -25,7 +25,7 @@ import (
 // run is the default command.
 func (a *app) run(ctx context.Context) error {
 	f := &a.grammar.hostFlags
-	if done, err := a.helpWithoutPlugin(); done {
+	if done, err := a.helpWithoutPlugin(ctx); done {
 		return err
 	}
 	if !f.Help && !f.HelpBackbone {
@@ -40,7 +40,7 @@ func (a *app) run(ctx context.Context) error {
 		return s.taskHelp(ctx)
 	}
 	if f.HelpBackbone {
-		return s.backboneHelp()
+		return s.backboneHelp(ctx)
 	}
 	r, err := s.resolve(ctx)
 	if err != nil {
@@ -58,13 +58,13 @@ func (a *app) run(ctx context.Context) error {
 }
 
 // helpWithoutPlugin answers -h and -hb of a command line that names no plugin.
-func (a *app) helpWithoutPlugin() (bool, error) {
+func (a *app) helpWithoutPlugin(ctx context.Context) (bool, error) {
 	f := &a.grammar.hostFlags
 	if len(a.split.rest) > 0 || !f.Help && !f.HelpBackbone {
 		return false, nil
 	}
 	if f.HelpBackbone {
-		return true, a.printBackboneHelp(nil)
+		return true, a.printBackboneHelp(ctx, nil)
 	}
 	return true, a.hostHelp()
 }
@@ -158,7 +158,7 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 	defer l.close()
 	source, listing := k.take(l.source, l.listing)
 	l.listing = listing
-	backbone, err := l.backbone()
+	backbone, err := l.backbone(ctx)
 	if err != nil {
 		return progress.Summary{}, err
 	}

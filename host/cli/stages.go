@@ -18,8 +18,16 @@ const addressSpace = 1 << 40
 const memoryShare = 4
 
 // pipeline is the backbone of a device task whose stages run in processes of their own.
-func (l *launch) pipeline() (backbones.Backbone, error) {
-	o := l.options.stages
+func (l *launch) pipeline(ctx context.Context) (backbones.Backbone, error) {
+	o := &l.options.stages
+	if l.options.device == "all" {
+		all, err := l.r.allDevices(ctx)
+		if err != nil {
+			return nil, err
+		}
+		l.options.devices = all
+	}
+	l.check.devices = l.options.devices
 	memory, err := shm.New(l.runtimeDir, addressSpace)
 	if err != nil {
 		return nil, err
@@ -72,6 +80,12 @@ func (l *launch) stage(stage plugin.Stage, first int, commits bool) backbones.St
 		}
 		options := l.r.startOptions(l.runtimeDir)
 		options.Log = l.r.log.Named(fmt.Sprintf("%s-%d", stage, index))
-		return plugin.StartStageWorker(ctx, l.r.found.Command, options, open, stage)
+		start := func(ctx context.Context) (backbones.StageWorker, error) {
+			return plugin.StartStageWorker(ctx, l.r.found.Command, options, open, stage)
+		}
+		if stage == plugin.StageDevice {
+			return checked(ctx, l, start)
+		}
+		return start(ctx)
 	}
 }

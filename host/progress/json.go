@@ -23,6 +23,8 @@ type jsonStatus struct {
 	WorkersBusy    int     `json:"workers_busy"`
 	Workers        int     `json:"workers"`
 	Seconds        float64 `json:"seconds"`
+	// Stages is there for device tasks whose stages run in processes of their own.
+	Stages *jsonStages `json:"stages,omitempty"`
 }
 
 type jsonFailure struct {
@@ -47,6 +49,9 @@ type jsonSummary struct {
 	Seconds        float64          `json:"seconds"`
 	ItemsPerSecond float64          `json:"items_per_second"`
 	Interrupted    bool             `json:"interrupted"`
+	Stages         *jsonStages      `json:"stages,omitempty"`
+	// Steady is from the device's first batch to its last.
+	Steady float64 `json:"steady_items_per_second,omitempty"`
 }
 
 type jsonExit struct {
@@ -63,6 +68,7 @@ func (j *JSON) Update(s Snapshot) {
 	status := jsonStatus{
 		MessageType: "status", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, ItemsPerSecond: s.Rate,
 		ETASeconds: s.ETA.Seconds(), WorkersBusy: s.Busy, Workers: s.Workers, Seconds: s.Elapsed.Seconds(),
+		Stages: s.Stages.json(),
 	}
 	if s.Known {
 		status.Total = &s.Total
@@ -87,6 +93,7 @@ func (j *JSON) Finish(s Summary) {
 	j.print(jsonSummary{
 		MessageType: "summary", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, FailedByKind: s.FailedByKind, Unlisted: s.Unlisted,
 		Seconds: s.Seconds, ItemsPerSecond: s.ItemsPerSecond, Interrupted: s.Interrupted,
+		Stages: s.Stages.json(), Steady: s.Stages.steady(),
 	})
 }
 

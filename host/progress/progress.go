@@ -31,6 +31,8 @@ type Snapshot struct {
 	// Busy of Workers workers have work.
 	Busy, Workers int
 	Elapsed       time.Duration
+	// Stages is nil where the backbone has none.
+	Stages *Stages
 }
 
 // Summary is a run at its end.
@@ -43,6 +45,8 @@ type Summary struct {
 	// ItemsPerSecond is items done or failed a second of the whole run.
 	ItemsPerSecond float64
 	Interrupted    bool
+	// Stages is nil where the backbone has none.
+	Stages *Stages
 }
 
 // Failure is one failed item, for showing.
@@ -75,6 +79,8 @@ type Sources struct {
 	Skipped func() int64
 	// Workers is how many workers have work, of how many; may be nil.
 	Workers func() (busy, all int)
+	// Stages is how the backbone's stages fare; nil: it has none.
+	Stages func() *Stages
 	// Began is when the run began; zero: now.
 	Began time.Time
 	// Now is the clock; nil: time.Now.
@@ -140,6 +146,9 @@ func (r *Reporter) snapshot() Snapshot {
 	if r.sources.Workers != nil {
 		s.Busy, s.Workers = r.sources.Workers()
 	}
+	if r.sources.Stages != nil {
+		s.Stages = r.sources.Stages()
+	}
 	s.Rate = r.rate.at(s.Elapsed, s.Done+s.Failed)
 	if left := s.Total - s.Done - s.Failed - s.Skipped; s.Known && left > 0 && s.Rate > 0 {
 		s.ETA = time.Duration(float64(left) / s.Rate * float64(time.Second))
@@ -181,6 +190,9 @@ func (r *Reporter) Finish(interrupted bool) Summary {
 	}
 	if seconds > 0 {
 		s.ItemsPerSecond = float64(s.Done+s.Failed) / seconds
+	}
+	if r.sources.Stages != nil {
+		s.Stages = r.sources.Stages()
 	}
 	r.printer.Finish(s)
 	return s

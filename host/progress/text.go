@@ -66,6 +66,10 @@ func line(s Snapshot) string {
 	if s.ETA > 0 {
 		fmt.Fprintf(&b, ", ETA %s", clock(s.ETA))
 	}
+	if s.Stages != nil {
+		fmt.Fprintf(&b, ", %s, %s", s.Stages.text(), clock(s.Elapsed))
+		return b.String()
+	}
 	fmt.Fprintf(&b, ", %d/%d workers busy, %s", s.Busy, s.Workers, clock(s.Elapsed))
 	return b.String()
 }
@@ -154,6 +158,7 @@ func (b *Bar) Failed(f Failure) { writeFailure(b.Screen, f, b.Verbose) }
 // Finish implements Printer.
 func (b *Bar) Finish(s Summary) {
 	b.Screen.Foot("")
+	writeStages(b.Screen, s)
 	_, _ = fmt.Fprintln(b.Out, s.Line())
 }
 
@@ -175,7 +180,16 @@ func (p *Plain) Update(s Snapshot) { _, _ = fmt.Fprintln(p.Err, line(s)) }
 func (p *Plain) Failed(f Failure) { writeFailure(p.Err, f, p.Verbose) }
 
 // Finish implements Printer.
-func (p *Plain) Finish(s Summary) { _, _ = fmt.Fprintln(p.Out, s.Line()) }
+func (p *Plain) Finish(s Summary) {
+	writeStages(p.Err, s)
+	_, _ = fmt.Fprintln(p.Out, s.Line())
+}
+
+func writeStages(w io.Writer, s Summary) {
+	for _, line := range s.Stages.Lines() {
+		_, _ = fmt.Fprintln(w, line)
+	}
+}
 
 func writeFailure(w io.Writer, f Failure, verbose bool) {
 	text := failureLine(f) + "\n"

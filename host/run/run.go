@@ -54,6 +54,7 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	reporter := progress.Start(job.Printer, progress.Sources{
 		Began: job.Began, Total: job.Listing.Total, Skipped: job.Listing.Skipped,
 		Workers: func() (int, int) { return job.Backbone.Busy(), job.Backbone.Running() },
+		Stages:  stages(job.Backbone),
 	})
 	err := job.Backbone.Run(ctx, job.Source, func(o backbones.Outcomes) error {
 		job.count(reporter, o)

@@ -1,0 +1,141 @@
+package progress
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Stage is how one stage of a pipeline fares.
+type Stage struct {
+	// Workers is how many there are at most, Busy how many of them have work.
+	Workers, Busy int
+	Items         int64
+	// ItemsPerSecond is over the time since the stage's first worker was ready.
+	ItemsPerSecond float64
+	// Share is the part of its workers' time that they worked, 0 to 1.
+	Share float64
+}
+
+// Stages is how a pipeline fares: load, device, finish.
+type Stages struct {
+	Load, Device Stage
+	// Finish has no Workers where the device's workers do its work.
+	Finish Stage
+	// Batches is how many the devices have done, Open for how long they have been ready.
+	Batches int64
+	Open    time.Duration
+	// WaitInput is how long devices had nothing to do for want of loaded batches, WaitOutput for want of room for what they
+	// make; all devices together.
+	WaitInput, WaitOutput time.Duration
+	// Steady is items a second from the first batch that a device has done to the last; 0: not known.
+	Steady float64
+}
+
+// text is the short form, for a line that is drawn again and again.
+func (s *Stages) text() string {
+	out := fmt.Sprintf("load %d/%d, device %s busy", s.Load.Busy, s.Load.Workers, percent(s.Device.Share))
+	if s.Finish.Workers > 0 {
+		out += fmt.Sprintf(", finish %d/%d", s.Finish.Busy, s.Finish.Workers)
+	}
+	return out
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.0f%%", 100*min(share, 1)) }
+
+// Lines are for people, at the end of a run; none where no device has done anything.
+func (s *Stages) Lines() []string {
+	if s == nil || s.Batches == 0 {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "load %s items/s, %d workers %s busy; device %s items/s, %s busy, waited %.1f s for input", rateText(s.Load.ItemsPerSecond),
+		s.Load.Workers, percent(s.Load.Share), rateText(s.Device.ItemsPerSecond), percent(s.Device.Share), s.WaitInput.Seconds())
+	if s.Finish.Workers > 0 {
+		fmt.Fprintf(&b, ", %.1f s for room for output; finish %s items/s, %d workers %s busy", s.WaitOutput.Seconds(),
+			rateText(s.Finish.ItemsPerSecond), s.Finish.Workers, percent(s.Finish.Share))
+	}
+	if s.Steady > 0 {
+		fmt.Fprintf(&b, "; %s items/s from the device's first batch to its last", rateText(s.Steady))
+	}
+	lines := []string{b.String()}
+	if limit := s.Limit(); limit != "" {
+		lines = append(lines, limit)
+	}
+	return lines
+}
+
+// What counts as much, of a stage's time.
+const (
+	full    = 0.9
+	crowded = 0.7
+	// A run of fewer batches, or of less time, says nothing: it is all beginning and end.
+	fewBatches = 8
+	littleTime = 2 * time.Second
+)
+
+// Limit says which stage limits the run, and what to do about it; empty where too little was done to tell.
+func (s *Stages) Limit() string {
+	if s.Batches < fewBatches || s.Open < littleTime {
+		return ""
+	}
+	waited := s.WaitInput + s.WaitOutput
+	switch {
+	case s.Device.Share >= full || s.Device.Share >= crowded && waited < time.Second:
+		return fmt.Sprintf("the device limits this run (%s busy): a larger --batch_size or one more --device may help", percent(s.Device.Share))
+	case s.WaitOutput > s.WaitInput:
+		if s.Finish.Share >= crowded {
+			return fmt.Sprintf("what follows inference limits this run: --num_postprocess (now %d) may be raised as long as there are CPUs for it", s.Finish.Workers)
+		}
+		return "room for results limits this run: they use the share of memory that batches may have; a smaller --batch_size needs less"
+	case s.Load.Share >= crowded:
+		return fmt.Sprintf("loading limits this run: --num_load (now %d) may be raised as long as there are CPUs for it", s.Load.Workers)
+	case s.Device.Share < full && s.Load.Share < crowded && waited > 0:
+		return "neither loading nor the device is busy all the time: --prefetch may be raised, if the listing is not what all wait for"
+	}
+	return ""
+}
+
+type jsonStage struct {
+	Items          int64   `json:"items"`
+	ItemsPerSecond float64 `json:"items_per_second"`
+	Workers        int     `json:"workers"`
+	WorkersBusy    int     `json:"workers_busy"`
+	BusyShare      float64 `json:"busy_share"`
+}
+
+type jsonStages struct {
+	Load    jsonStage  `json:"load"`
+	Device  jsonStage  `json:"device"`
+	Finish  *jsonStage `json:"finish,omitempty"`
+	Batches int64      `json:"batches"`
+	// Seconds, all devices together.
+	WaitInput  float64 `json:"device_waited_for_input"`
+	WaitOutput float64 `json:"device_waited_for_output"`
+	Limit      string  `json:"limit,omitempty"`
+}
+
+func (s *Stages) json() *jsonStages {
+	if s == nil {
+		return nil
+	}
+	stage := func(s Stage) jsonStage {
+		return jsonStage{Items: s.Items, ItemsPerSecond: s.ItemsPerSecond, Workers: s.Workers, WorkersBusy: s.Busy, BusyShare: s.Share}
+	}
+	out := &jsonStages{
+		Load: stage(s.Load), Device: stage(s.Device), Batches: s.Batches, WaitInput: s.WaitInput.Seconds(), WaitOutput: s.WaitOutput.Seconds(),
+		Limit: s.Limit(),
+	}
+	if s.Finish.Workers > 0 {
+		finish := stage(s.Finish)
+		out.Finish = &finish
+	}
+	return out
+}
+
+func (s *Stages) steady() float64 {
+	if s == nil {
+		return 0
+	}
+	return s.Steady
+}
