@@ -34,6 +34,8 @@ type storm struct {
 	seen *arrivals
 	// kills is how many workers were killed, rounds how many hosts were started.
 	kills, rounds int
+	// dead is how many hosts were killed, undone how many outputs were taken away again.
+	dead, undone int
 	// first holds the inode of each output that was there when a host was dead: it must stay.
 	first map[string]uint64
 }
@@ -75,6 +77,7 @@ func (s *storm) blow() {
 		left := s.workers + s.hosts + s.plugins
 		switch {
 		case killed:
+			s.dead++
 		case r.code == 0 && left == 0:
 			return
 		case r.code == 0:
@@ -208,6 +211,7 @@ func (s *storm) undo() {
 			s.t.Fatal(err)
 		}
 		delete(s.first, name)
+		s.undone++
 	}
 }
 
@@ -224,6 +228,14 @@ func (s *storm) calm() {
 		s.t.Errorf("%d outputs of %d inputs", len(done), s.items)
 	}
 	s.noStaging("out")
+	// A host that is killed takes with it what it had not written down yet. What it had is true: nobody does it again.
+	b := s.audit()
+	if b.runs != s.rounds || b.died != s.dead {
+		s.t.Errorf("%d runs are kept, %d of them without an end; there were %d, and %d hosts were killed", b.runs, b.died, s.rounds, s.dead)
+	}
+	if b.done > int64(s.items+s.undone) {
+		s.t.Errorf("the ledgers have %d items done, of %d and %d that were taken away", b.done, s.items, s.undone)
+	}
 	s.t.Logf("%d hosts, %d workers killed, %d items done again because their worker died", s.rounds, s.kills, s.seen.twice())
 	// Who was killed between an item's end and saying so has it done again, and nobody else.
 	if again := s.seen.twice(); again > s.kills {
