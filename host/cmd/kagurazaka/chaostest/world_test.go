@@ -74,7 +74,7 @@ func (w *world) nobodyIsLeft() {
 func eventually(patience time.Duration, ask func() bool) bool {
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !ask() {
 		select {
