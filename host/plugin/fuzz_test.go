@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -352,4 +353,101 @@ func TestOnlyItsOwnProcessesAreWorkers(t *testing.T) {
 	if err := n.ours(int64(own.Process.Pid)); !errors.Is(err, errNotItsWorker) {
 		t.Errorf("a process of another group: %v", err)
 	}
+}
+
+// A plugin that makes workers and does not say how they end holds nobody up, nor does one that names one process twice.
+func TestEndsThatAreNotReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &spawned{pid: 1 << 30, exited: make(chan struct{})}
+		s.Kill()
+		<-s.exited
+		if s.exit.Reason == "" {
+			t.Error("nothing says how it ended")
+		}
+	})
+	r := newRunner(exec.Command("none"), "it", nil, newStderrLog(hclog.NewNullLogger()))
+	n := &Nursery{proc: &Process{runner: r}, alive: map[int64]*spawned{1 << 30: {}}}
+	if err := n.ours(1 << 30); !errors.Is(err, errNotItsWorker) {
+		t.Errorf("a process is two workers: %v", err)
+	}
+}
+
+// spawning is a Spawn stream of what the plugin has sent.
+type spawning struct {
+	grpc.ClientStream
+	messages []*pb.SpawnResponse
+}
+
+func (s *spawning) Context() context.Context { return context.Background() }
+
+func (s *spawning) Send(*pb.SpawnRequest) error { return nil }
+
+func (s *spawning) Recv() (*pb.SpawnResponse, error) {
+	if len(s.messages) == 0 {
+		return nil, io.EOF
+	}
+	m := s.messages[0]
+	s.messages = s.messages[1:]
+	return m, nil
+}
+
+func FuzzSpawnResponse(f *testing.F) {
+	started := func(index uint32, pid int64) *pb.SpawnResponse {
+		return &pb.SpawnResponse{Message: &pb.SpawnResponse_Started{Started: &pb.WorkerStarted{WorkerIndex: index, Pid: pid, Socket: "/nowhere"}}}
+	}
+	exited := func(pid int64) *pb.SpawnResponse {
+		return &pb.SpawnResponse{Message: &pb.SpawnResponse_Exited{Exited: &pb.WorkerExited{Pid: pid, Code: 1 << 30, Signal: -5}}}
+	}
+	const gone = 1 << 30
+	for _, messages := range [][]*pb.SpawnResponse{
+		{started(0, gone), started(0, gone), exited(gone), exited(gone)}, {started(1, -1)}, {started(7, 0), exited(0)}, {started(0, int64(os.Getpid()))}, {{}, exited(gone)},
+		{{Message: &pb.SpawnResponse_Failed{Failed: &pb.WorkerFailed{WorkerIndex: 1}}}, {Message: &pb.SpawnResponse_Failed{}}},
+		{{Message: &pb.SpawnResponse_Shown{Shown: &pb.ShownItem{Index: 5, Item: "i"}}}, {Message: &pb.SpawnResponse_Shown{Shown: &pb.ShownItem{Index: 5}}}},
+	} {
+		var data []byte
+		for _, m := range messages {
+			one, err := proto.Marshal(m)
+			if err != nil {
+				f.Fatal(err)
+			}
+			data = append(binary.AppendUvarint(data, uint64(len(one))), one...)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		stream := &spawning{}
+		for len(data) > 0 {
+			n, used := binary.Uvarint(data)
+			if used <= 0 {
+				return
+			}
+			data = data[used:]
+			one := data[:min(n, uint64(len(data)))]
+			data = data[len(one):]
+			m := &pb.SpawnResponse{}
+			if proto.Unmarshal(one, m) != nil {
+				return
+			}
+			stream.messages = append(stream.messages, m)
+		}
+		// A process that has ended: nothing that is read here may lead to a signal.
+		r := newRunner(exec.Command("none"), "it", nil, newStderrLog(hclog.NewNullLogger()))
+		r.pid = gone
+		close(r.exited)
+		p := &Process{name: "it", runner: r, log: hclog.NewNullLogger()}
+		p.stopOnce.Do(func() {})
+		n := &Nursery{
+			proc: p, stream: stream, cancel: func() {}, log: hclog.NewNullLogger(),
+			waiting: map[uint32]chan *pb.SpawnResponse{}, shown: map[uint64]chan string{}, alive: map[int64]*spawned{},
+		}
+		asked := make(chan *pb.SpawnResponse, 1)
+		n.waiting[0], n.shown[5] = asked, make(chan string, 1)
+		n.receive()
+		if n.broken == nil || len(n.alive) > 0 || len(n.waiting) > 0 {
+			t.Errorf("at the end: %v, %d workers, %d wait", n.broken, len(n.alive), len(n.waiting))
+		}
+		if resp, ok := <-asked; ok && resp.GetStarted().GetWorkerIndex() != 0 {
+			t.Errorf("worker 0 got the answer of worker %d", resp.GetStarted().GetWorkerIndex())
+		}
+	})
 }

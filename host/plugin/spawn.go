@@ -277,13 +277,19 @@ func (n *Nursery) receive() {
 	}
 }
 
-var errNotItsWorker = errors.New("the plugin called a process its worker that is not")
+var errNotItsWorker = errors.New("the plugin called a process its worker that is none")
 
 // ours checks a worker's number before anything is sent to it, signals included: 0 and -1 would be this process's group
 // and all of the user's processes.
 func (n *Nursery) ours(pid int64) error {
 	if pid <= 1 || pid > math.MaxInt32 {
 		return fmt.Errorf("%w: %d is no process of its own", errNotItsWorker, pid)
+	}
+	n.mu.Lock()
+	known := n.alive[pid] != nil
+	n.mu.Unlock()
+	if known {
+		return fmt.Errorf("%w, but another one already: process %d", errNotItsWorker, pid)
 	}
 	// One that is gone already has no group any more.
 	if group, err := syscall.Getpgid(int(pid)); err == nil && group != n.proc.PID() {
@@ -380,6 +386,9 @@ func (s *spawned) output() *stderrLog {
 	return s.log
 }
 
+// reportTime is how long a nursery may take to say that a worker has ended which was killed.
+const reportTime = 10 * time.Second
+
 // Kill ends the worker, with its group where it leads one. Its number is good until its nursery has reaped it.
 func (s *spawned) Kill() {
 	select {
@@ -395,6 +404,10 @@ func (s *spawned) Kill() {
 	default:
 		_ = syscall.Kill(s.pid, syscall.SIGKILL)
 	}
+	// Whoever waits for it waits for its nursery's word, which may not come.
+	time.AfterFunc(reportTime, func() {
+		s.end(backbones.Exit{Code: -1, Reason: "it had to end, and the process that had made it never said that it had"})
+	})
 }
 
 // Stop waits for a worker that has ended its Run call to leave, and kills it if it does not.
