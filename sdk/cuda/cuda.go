@@ -21,6 +21,7 @@ package cuda
 
 import (
 	"context"
+	"runtime"
 
 	"github.com/kagurazaka/kagurazaka/sdk"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
@@ -92,8 +93,39 @@ func Raw[T uint8 | int8 | uint16 | int16 | uint32 | int32 | uint64 | int64 | flo
 	return raw(s)
 }
 
-// OpenDevice opens "cpu" or "cuda:N" and hands it to f, for tests of kernels without a host. What f allocates is free when it returns; read
-// copies from a buffer when the launches so far are through.
-func OpenDevice(name string, f func(device Device, read func(to []byte, from *Buffer) error) error) error {
-	return open(name, f)
+// Opened is a device without a host, for tests and measurements of what Infer does. It is for the goroutine that opened it, which is locked to its
+// thread until Close.
+type Opened struct{ backend stage.Backend }
+
+// OpenDevice opens "cpu" or "cuda:N".
+func OpenDevice(name string) (*Opened, error) {
+	b, err := openDevice(name)
+	if err != nil {
+		return nil, err
+	}
+	runtime.LockOSThread()
+	if err := b.Bind(); err != nil {
+		runtime.UnlockOSThread()
+		b.Close()
+		return nil, err
+	}
+	return &Opened{b}, nil
+}
+
+// Batch calls f as Infer is called, and waits until what it started is through. read copies from a buffer what was computed before; the bytes are
+// there when Batch returns. The batch's memory stays until release is called.
+func (o *Opened) Batch(f func(device Device, read func(to []byte, from *Buffer) error) error) (release func(), err error) {
+	o.backend.Begin()
+	err = f(o.backend, o.backend.Receive)
+	ticket := o.backend.End()
+	if waited := o.backend.Wait(ticket); err == nil {
+		err = waited
+	}
+	return func() { o.backend.Recycle(ticket) }, err
+}
+
+// Close lets go of the device.
+func (o *Opened) Close() {
+	o.backend.Close()
+	runtime.UnlockOSThread()
 }

@@ -2,7 +2,6 @@ package cuda
 
 import (
 	"fmt"
-	"runtime"
 	"unsafe"
 
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
@@ -29,35 +28,6 @@ func raw[T any](s []T) []byte {
 		return nil
 	}
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(s[0])))
-}
-
-func open(name string, f func(device Device, read func(to []byte, from *Buffer) error) error) error {
-	b, err := openDevice(name)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := b.Bind(); err != nil {
-		return err
-	}
-	b.Begin()
-	err = f(b, func(to []byte, from *Buffer) error {
-		if err := b.Receive(to, from); err != nil {
-			return err
-		}
-		ticket := b.End()
-		err := b.Wait(ticket)
-		b.Begin()
-		return err
-	})
-	ticket := b.End()
-	if waited := b.Wait(ticket); err == nil {
-		err = waited
-	}
-	b.Recycle(ticket)
-	return err
 }
 
 // openDevice opens a device by the name that the host gives it.

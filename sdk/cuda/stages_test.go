@@ -195,27 +195,29 @@ func TestAResultThatIsNotTheBatchs(t *testing.T) {
 
 func TestDevices(t *testing.T) {
 	for name, want := range map[string]string{"gpu": "no device", "cuda:x": "no device", "cuda:01": "no device"} {
-		err := cuda.OpenDevice(name, nil)
-		if err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := cuda.OpenDevice(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	err := cuda.OpenDevice("cpu", func(d cuda.Device, read func([]byte, *cuda.Buffer) error) error {
+	d, err := cuda.OpenDevice("cpu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	got := make([]byte, 3)
+	release, err := d.Batch(func(d cuda.Device, read func([]byte, *cuda.Buffer) error) error {
 		b, err := d.Upload([]byte{1, 2, 3})
 		if err != nil {
 			return err
 		}
 		b.Host[1] = 7
-		got := make([]byte, 3)
-		if err := read(got, b); err != nil || !slices.Equal(got, []byte{1, 7, 3}) {
-			t.Errorf("read %v, %v", got, err)
-		}
 		if _, err := d.Function("", ""); d.CUDA() || err == nil {
 			t.Error("the CPU has kernels")
 		}
-		return nil
+		return read(got, b)
 	})
-	if err != nil {
-		t.Error(err)
+	if err != nil || !slices.Equal(got, []byte{1, 7, 3}) {
+		t.Errorf("read %v, %v", got, err)
 	}
+	release()
 }
