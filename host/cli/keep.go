@@ -218,7 +218,7 @@ func (k *keep) shared(other run.Owner) {
 }
 
 // take puts the ledger between a listing and those who work on it.
-func (k *keep) take(source backbones.Source, listing run.Listing) (backbones.Source, run.Listing) {
+func (k *keep) take(source backbones.Source, listing run.Listing, show func(uint64) string) (backbones.Source, run.Listing) {
 	if k.ledger == nil {
 		return source, listing
 	}
@@ -227,7 +227,7 @@ func (k *keep) take(source backbones.Source, listing run.Listing) (backbones.Sou
 		chosen.Finished = t.state
 	}
 	chosen.Only, chosen.Part = k.picked, k.failed != nil
-	k.source = k.ledger.Source(source, chosen, func(text string) { k.r.log.Warn(text) })
+	k.source = k.ledger.Source(source, chosen, ledger.About{Warn: func(text string) { k.r.log.Warn(text) }, Show: show})
 	kept := keptListing{Listing: listing, source: k.source, only: -1}
 	switch {
 	case k.failed != nil:
@@ -293,18 +293,24 @@ func (k *keep) again() string {
 	case own && !retry:
 		return lineOf(words)
 	}
-	flag, name := "--resume", k.ledger.Info().ID
+	flag := "--resume"
 	if retry {
 		flag = "--retry-failed"
 	}
-	if k.r.grammar.RunDir != "" {
-		name = ""
-	}
-	if name != "" {
-		flag += "=" + name
+	// With --run-dir alone the run goes on in its folder.
+	if k.r.grammar.RunDir == "" {
+		flag += "=" + k.name()
 	}
 	// In front: what follows -- is the task's.
 	return lineOf(append([]string{flag}, words...))
+}
+
+// name is what the run is found by.
+func (k *keep) name() string {
+	if k.r.grammar.RunDir != "" {
+		return pathOf(strings.TrimRight(k.r.grammar.RunDir, string(filepath.Separator)))
+	}
+	return k.ledger.Info().ID
 }
 
 // withoutTakeUp are the words of the command line without --resume and --retry-failed.
@@ -344,7 +350,9 @@ func (k *keep) close(s progress.Summary, err error) error {
 	if k.failed != nil {
 		k.failed.Close()
 	}
-	if k.source == nil && exitcode.Of(err) == exitcode.Usage {
+	// A folder that holds what was moved aside keeps the record of this run, so that it is still one of a run.
+	inPlace := k.takeUp != nil && k.r.grammar.RunDir != ""
+	if k.source == nil && exitcode.Of(err) == exitcode.Usage && !inPlace {
 		k.r.kept.Close()
 		if abandonErr := k.ledger.Abandon(); abandonErr != nil {
 			k.r.log.Debug("removing the ledger of a run that never began", "error", abandonErr)
@@ -361,6 +369,10 @@ func (k *keep) close(s progress.Summary, err error) error {
 	}
 	k.r.kept.Close()
 	closeErr := k.ledger.Close(end)
+	if s.Failed > 0 && exitcode.Of(err) == exitcode.Partial {
+		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; kagurazaka show %s tells why, and %s runs them again", err, quote(k.name()),
+			lineOf(append([]string{"--retry-failed=" + k.name()}, k.withoutTakeUp()...))))
+	}
 	if closeErr != nil && err == nil {
 		return exitcode.With(exitcode.Partial, fmt.Errorf("the run is done, but its ledger in %s is not complete: %w", k.ledger.Dir(), closeErr))
 	}

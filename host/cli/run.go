@@ -156,7 +156,7 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 		return progress.Summary{}, err
 	}
 	defer l.close()
-	source, listing := k.take(l.source, l.listing)
+	source, listing := k.take(l.source, l.listing, l.show)
 	l.listing = listing
 	backbone, err := l.backbone(ctx)
 	if err != nil {

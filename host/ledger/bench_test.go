@@ -50,7 +50,7 @@ func BenchmarkItem(b *testing.B) {
 			b.Fatal(err)
 		}
 		src := blocks(list)
-		drain(b, l.Source(&src, Chosen{}, nil), func(block backbones.Block) {
+		drain(b, l.Source(&src, Chosen{}, About{}), func(block backbones.Block) {
 			for at := 0; at < block.Count; at += 1024 {
 				l.Record(backbones.Outcomes{Done: []backbones.Span{{First: block.First + uint64(at), Count: min(1024, block.Count-at)}}})
 			}
@@ -80,7 +80,7 @@ func BenchmarkResume(b *testing.B) {
 		b.Fatal(err)
 	}
 	src := blocks(list)
-	drain(b, l.Source(&src, Chosen{}, nil), func(block backbones.Block) {
+	drain(b, l.Source(&src, Chosen{}, About{}), func(block backbones.Block) {
 		l.Record(backbones.Outcomes{Done: []backbones.Span{{First: block.First, Count: block.Count}}})
 	})
 	if err := l.Close(End{}); err != nil {
@@ -106,7 +106,7 @@ func BenchmarkResume(b *testing.B) {
 				}
 				src := blocks(list)
 				left := 0
-				drain(b, l.Source(&src, Chosen{Finished: s}, func(string) {}), func(block backbones.Block) { left += block.Count })
+				drain(b, l.Source(&src, Chosen{Finished: s}, About{Warn: func(string) {}}), func(block backbones.Block) { left += block.Count })
 				if want := list[0].Count & 1; left != want {
 					b.Fatalf("%d items are left, want %d", left, want)
 				}

@@ -70,6 +70,10 @@ func List(root string) (runs []Run, unread []error, err error) {
 func Find(root, word string) (Run, error) {
 	if strings.ContainsRune(word, filepath.Separator) || IsRun(word) {
 		info, err := ReadInfo(word)
+		// The host may have died between moving a run aside and beginning the one that takes it up.
+		if aside, ok := Aside(word); ok && errors.Is(err, fs.ErrNotExist) {
+			return aside, nil
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return Run{}, fmt.Errorf("%s is not the folder of a run: it has no %s", word, infoFile)
 		}

@@ -121,6 +121,9 @@ func TestMoveAside(t *testing.T) {
 	if r, ok := Aside(dir); !ok || r.Info.ID != "1" || r.Dir != to {
 		t.Errorf("what was moved: %+v, %v", r, ok)
 	}
+	if r, err := Find("", dir); err != nil || r.Dir != to {
+		t.Errorf("the folder it was moved from: %+v, %v", r, err)
+	}
 	if s := read(t, to); s.Listed != -1 {
 		t.Errorf("its state: %+v", s)
 	}

@@ -241,11 +241,19 @@ func (l *Ledger) saw(b backbones.Block, keys []Key) {
 		seed := KeyOf(b.Payload)
 		l.out.seed(kindOpaque, b.First, b.Count, seed)
 		l.opaque = append(l.opaque, opaqueBlock{first: b.First, count: b.Count, left: b.Count, seed: seed})
-	default:
-		l.seed, l.indexed = listSeed(b.Count), true
-		l.out.seed(kindIndexed, b.First, b.Count, l.seed)
 	}
 	l.full()
+}
+
+// sawList keeps that the items are an indexed list, and its seed.
+func (l *Ledger) sawList(b backbones.Block, seed Key) {
+	l.saw(b, nil)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil && b.Count > 0 {
+		l.seed, l.indexed = seed, true
+		l.out.seed(kindIndexed, b.First, b.Count, seed)
+	}
 }
 
 // resumed keeps which items were left out because an earlier run had done them.

@@ -7,14 +7,19 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
@@ -131,7 +136,7 @@ func play(t *testing.T, dir string, o Options, src backbones.Source, chosen Chos
 			l.Carry(f)
 		}
 	}
-	s := l.Source(src, chosen, func(string) { warnings[dir]++ })
+	s := l.Source(src, chosen, About{Warn: func(string) { warnings[dir]++ }, Show: showOf(src)})
 	var given []string
 	for {
 		b, err := s.Next(t.Context())
@@ -219,6 +224,26 @@ func opaqueItems(payload string, keys ...string) *blocks {
 
 func indexed(n int) *blocks { return &blocks{{Encoding: backbones.Indexed, Count: n}} }
 
+// ordered is an indexed list whose items show something else than their number.
+type ordered struct {
+	blocks
+	show func(number uint64) string
+}
+
+func inOrder(n int, show func(number uint64) string) *ordered {
+	return &ordered{*indexed(n), show}
+}
+
+func showOf(src backbones.Source) func(uint64) string {
+	if o, ok := src.(*ordered); ok {
+		return o.show
+	}
+	return nil
+}
+
+func upwards(n uint64) string   { return fmt.Sprintf("<item %d at 0x%x>", n, rand.Uint32()) }
+func downwards(n uint64) string { return upwards(1000 - n) }
+
 func TestResume(t *testing.T) {
 	ten := words("a", 10)
 	tests := []struct {
@@ -238,6 +263,9 @@ func TestResume(t *testing.T) {
 		{"opaque", opaqueItems("pickled", "a", "b", "c", "d"), opaqueItems("pickled", "a", "b", "c", "d"), 2, []string{"c", "d"}, 0},
 		{"opaque, changed", opaqueItems("pickled", "a", "b", "c"), opaqueItems("other", "a", "b", "c"), 2, []string{"a", "b", "c"}, 1},
 		{"indexed", indexed(5), indexed(5), 3, []string{"3", "4"}, 0},
+		{"indexed and looked at", inOrder(5, upwards), inOrder(5, upwards), 3, []string{"3", "4"}, 0},
+		{"indexed, in another order", inOrder(5, upwards), inOrder(5, downwards), 3, []string{"0", "1", "2", "3", "4"}, 1},
+		{"indexed, one item", inOrder(1, upwards), inOrder(1, upwards), 1, nil, 0},
 		{"indexed, changed", indexed(5), indexed(6), 3, []string{"0", "1", "2", "3", "4", "5"}, 1},
 	}
 	for _, tt := range tests {
@@ -295,6 +323,58 @@ func TestResumeOfResumed(t *testing.T) {
 			t.Errorf("%s was done %d times", text, seen[text])
 		}
 	}
+}
+
+// However often runs die, and however the listing changes in between, every item is done once and none twice, items that
+// are the same included.
+func TestAnyChainOfRuns(t *testing.T) {
+	root := t.TempDir()
+	chain := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		chain++
+		kinds := rapid.IntRange(1, 6).Draw(rt, "different items")
+		items := rapid.SliceOfN(rapid.IntRange(0, kinds-1), 0, 24).Draw(rt, "items")
+		var list []string
+		want := map[string]int{}
+		for _, n := range items {
+			list = append(list, fmt.Sprintf(`{"n":%d}`, n))
+			want[list[len(list)-1]]++
+		}
+		got := map[string]int{}
+		var earlier *State
+		for run := 0; ; run++ {
+			if rapid.IntRange(0, 2).Draw(rt, "change") == 0 {
+				if rapid.Bool().Draw(rt, "order") {
+					list = rapid.Permutation(list).Draw(rt, "list")
+				} else {
+					at := rapid.IntRange(0, len(list)).Draw(rt, "at")
+					item := fmt.Sprintf(`{"new":%d}`, run)
+					list = slices.Insert(slices.Clone(list), at, item)
+					want[item]++
+				}
+			}
+			last := run == 4
+			lives := rapid.IntRange(0, len(list)).Draw(rt, "lives")
+			dir := filepath.Join(root, fmt.Sprint(chain), fmt.Sprint(run))
+			play(t, dir, Options{Keys: true, Earlier: earlier}, jsonItems(rapid.IntRange(1, 8).Draw(rt, "block"), list...), Chosen{Finished: earlier}, func(text string) outcome {
+				if lives--; lives < 0 && !last {
+					return notReached
+				}
+				if !last && rapid.IntRange(0, 3).Draw(rt, "fails") == 0 {
+					return failed
+				}
+				got[text]++
+				return done
+			})
+			earlier = read(t, dir)
+			if last {
+				break
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			rt.Fatalf("wanted and done: %s", diff)
+		}
+	})
 }
 
 // A run that dies before its source has yielded anything carries what was done before.
@@ -432,6 +512,58 @@ func TestFailedLines(t *testing.T) {
 	}
 	if _, direct, err := NewFailedSource(dir, s); direct || err != nil {
 		t.Errorf("an item that failed.jsonl does not hold is run again without being listed (%v)", err)
+	}
+}
+
+// The source is asked by one goroutine, outcomes come from another, and a third asks how far it is.
+func TestGoroutines(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	l, err := Create(dir, Info{ID: "x"}, Options{Keys: true, FlushEvery: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 20000
+	s := l.Source(jsonItems(16, words("a", n)...), Chosen{}, About{})
+	taken := make(chan backbones.Block)
+	var all sync.WaitGroup
+	all.Go(func() {
+		defer close(taken)
+		for {
+			b, err := s.Next(t.Context())
+			if err != nil {
+				return
+			}
+			taken <- b
+		}
+	})
+	all.Go(func() {
+		for b := range taken {
+			o := backbones.Outcomes{Done: []backbones.Span{{First: b.First, Count: b.Count - 1}}}
+			o.Failed = append(o.Failed, backbones.FailedItem{Number: b.First + uint64(b.Count) - 1, Item: textOf(b, b.Count-1)})
+			l.Record(o)
+		}
+	})
+	all.Go(func() {
+		for last := int64(0); last < n; last, _ = s.Taken() {
+			if s.Resumed() != 0 || l.Err() != nil || l.Info().ID != "x" {
+				t.Error("what was asked on the way")
+				return
+			}
+			runtime.Gosched()
+		}
+	})
+	all.Go(func() {
+		if err := l.SetPluginHash("hash"); err != nil {
+			t.Error(err)
+		}
+	})
+	all.Wait()
+	if err := l.Close(End{}); err != nil {
+		t.Fatal(err)
+	}
+	st := read(t, dir)
+	if st.Done.Items() != n-n/16 || st.Failed.Items() != n/16 || len(carried[st]) != n/16 || st.Listed != n {
+		t.Errorf("%d done, %d failed, %d lines, %d listed", st.Done.Items(), st.Failed.Items(), len(carried[st]), st.Listed)
 	}
 }
 

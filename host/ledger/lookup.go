@@ -50,70 +50,118 @@ func (t *table) take(k Key) bool {
 	return false
 }
 
-// layerLookup answers which items of a new listing are finished according to a layer of an earlier run. As long as the
-// listing is the same, number and key agree, and nothing has to be looked up. From the first item on that differs, items
-// are known by their keys alone.
+// lookup answers which items of a new listing are finished according to the layers of earlier runs, the newest first. As
+// long as the listing is that of all of them, number and key agree, and nothing has to be looked up. From the first item
+// on that differs from one of them, items are known by their keys alone.
+type lookup struct {
+	layers []*layerLookup
+	byKey  bool
+}
+
+func newLookup(layers []*Layer) *lookup {
+	l := &lookup{}
+	for _, layer := range layers {
+		l.layers = append(l.layers, &layerLookup{
+			layer: layer, keys: keyCursor{segments: layer.segments}, finished: cursor{set: layer.Finished()},
+		})
+	}
+	return l
+}
+
+// finished is asked once for each item, in the order of numbers.
+func (l *lookup) finished(number uint64, key Key) bool {
+	if !l.byKey {
+		finished := false
+		for _, layer := range l.layers {
+			if !layer.agrees(number, key) {
+				l.differ(number)
+				break
+			}
+			finished = finished || layer.finished.has(number)
+		}
+		if !l.byKey {
+			return finished
+		}
+	}
+	finished := false
+	for _, layer := range l.layers {
+		if layer.own.take(key) {
+			// Older layers may have others that are the same, which are not this one's to take.
+			return true
+		}
+		// What a run found in an older layer is there, too, and is the same item.
+		finished = layer.resumed.take(key) || finished
+	}
+	return finished
+}
+
+// differ gives up numbers: items below the given one were found to agree with every layer.
+func (l *lookup) differ(number uint64) {
+	l.byKey = true
+	for _, layer := range l.layers {
+		layer.differ(number)
+	}
+}
+
+// layerLookup is one layer of a lookup.
 type layerLookup struct {
 	layer    *Layer
 	keys     keyCursor
 	finished cursor
-	// byKey has the finished items from where the listings differ; nil: they have not differed yet.
-	byKey *table
+	// own are the items that the layer's run did itself, resumed those that it found in an older layer; of both those
+	// from where the listings differ.
+	own, resumed *table
 }
 
-func newLayerLookup(l *Layer) *layerLookup {
-	return &layerLookup{layer: l, keys: keyCursor{segments: l.segments}, finished: cursor{set: l.Finished()}}
-}
-
-// has is asked once for each item, in the order of numbers.
-func (l *layerLookup) has(number uint64, key Key) bool {
-	if l.byKey != nil {
-		return l.byKey.take(key)
-	}
+// agrees reports whether an item is what the layer has under its number, or the layer's run had not come this far.
+func (l *layerLookup) agrees(number uint64, key Key) bool {
 	s := l.keys.find(number)
-	if s == nil && l.keys.at == len(l.keys.segments) {
-		// The earlier run had not come this far.
-		return false
+	if s == nil {
+		return l.keys.at == len(l.keys.segments)
 	}
-	if s != nil && s.key(number) == key {
-		return l.finished.has(number)
-	}
-	l.differ(number)
-	return l.byKey.take(key)
+	return s.key(number) == key
 }
 
-// differ gives up numbers: those below were found to agree.
 func (l *layerLookup) differ(number uint64) {
-	var keys []Key
+	own, resumed := cursor{set: union(l.layer.Done, l.layer.Skipped)}, cursor{set: l.layer.Resumed}
+	var ownKeys, resumedKeys []Key
 	for i := range l.layer.segments {
 		s := &l.layer.segments[i]
 		if s.kind == kindIndexed {
 			continue
 		}
 		for n := max(s.first, number); n < s.first+uint64(s.count); n++ {
-			if l.finished.has(n) {
-				keys = append(keys, s.key(n))
+			if own.has(n) {
+				ownKeys = append(ownKeys, s.key(n))
+			} else if resumed.has(n) {
+				resumedKeys = append(resumedKeys, s.key(n))
 			}
 		}
 	}
-	l.byKey = newTable(keys)
+	l.own, l.resumed = newTable(ownKeys), newTable(resumedKeys)
 }
 
 // indexed returns which items of an indexed list are finished. same is false when the layer is of another list.
 func (l *layerLookup) indexed(seed Key) (finished Spans, same bool) {
 	for _, s := range l.layer.segments {
 		if s.kind == kindIndexed && s.seed == seed {
-			return l.finished.set, true
+			return l.layer.Finished(), true
 		}
 	}
 	return nil, len(l.layer.segments) == 0
 }
 
-// merge joins an older layer to a newer one whose listing agrees with it. ok is false when it does not.
+// merge joins an older layer to a newer one whose listing agrees with it. ok is false when it does not. Of items that are
+// the same the newer run may have left out another than the older one had done: then numbers do not tell, either.
 func merge(newer, older *Layer) (merged Layer, ok bool) {
 	last := uint64(0)
 	for _, s := range older.segments {
 		last = max(last, s.first+uint64(s.count))
+	}
+	known := Spans{{First: 0, Count: int(last)}}
+	finished := older.Finished()
+	if len(newer.Resumed.minus(newer.Resumed.minus(known)).minus(finished)) > 0 || overlap(union(newer.Done, newer.Skipped), finished) {
+		return Layer{}, false
 	}
 	at := keyCursor{segments: older.segments}
 	segments := slices.Clone(older.segments)
@@ -141,8 +189,11 @@ func merge(newer, older *Layer) (merged Layer, ok bool) {
 		}
 		segments = append(segments, s)
 	}
-	return Layer{Resumed: union(newer.Finished(), older.Finished()), segments: segments}, true
+	done := union(newer.Done, newer.Skipped, older.Done, older.Skipped)
+	return Layer{Done: done, Resumed: union(newer.Resumed, older.Resumed).minus(done), segments: segments}, true
 }
+
+func overlap(a, b Spans) bool { return a.minus(b).Items() != a.Items() }
 
 // merged are the layers of a state, the newest first, those joined that agree.
 func (s *State) merged() []*Layer {

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"regexp"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -17,10 +19,9 @@ type Source struct {
 	inner  backbones.Source
 	ledger *Ledger
 	chosen Chosen
-	// warn says that the listing is not what it was; it is called once at most.
-	warn func(string)
+	about  About
 
-	lookups []*layerLookup
+	lookup  *lookup
 	queue   []backbones.Block
 	ended   bool
 	warned  bool
@@ -50,16 +51,23 @@ type Picked struct {
 // Len is how many items were picked.
 func (p *Picked) Len() int { return len(p.byNumber) }
 
+// About is what a Source asks and tells about a listing.
+type About struct {
+	// Warn takes a message about a listing that is not what it was. It is called once at most.
+	Warn func(string)
+	// Show returns the printable form of an item of an indexed list; empty: there is none. It may be called by several
+	// goroutines. nil: such items are known by their place alone.
+	Show func(number uint64) string
+}
+
 // Source returns a source that tells the ledger about the items of another. The ledger has to be made with Keys for
-// items to be known again. warn takes a message about a listing that has changed.
-func (l *Ledger) Source(inner backbones.Source, chosen Chosen, warn func(string)) *Source {
-	s := &Source{inner: inner, ledger: l, chosen: chosen, warn: warn}
+// items to be known again.
+func (l *Ledger) Source(inner backbones.Source, chosen Chosen, about About) *Source {
+	var earlier []*Layer
 	if chosen.Finished != nil {
-		for _, layer := range chosen.Finished.merged() {
-			s.lookups = append(s.lookups, newLayerLookup(layer))
-		}
+		earlier = chosen.Finished.merged()
 	}
-	return s
+	return &Source{inner: inner, ledger: l, chosen: chosen, about: about, lookup: newLookup(earlier)}
 }
 
 // Resumed is how many items were left out so far because an earlier run had done them. Any goroutine may ask.
@@ -127,28 +135,25 @@ func (s *Source) wanted(number uint64, key Key) bool {
 	if only := s.chosen.Only; only != nil {
 		return only.byKey.take(key)
 	}
-	for _, l := range s.lookups {
-		agreed := l.byKey == nil
-		finished := l.has(number, key)
-		if agreed && l.byKey != nil {
-			s.changed()
-		}
-		if finished {
-			s.numbers = appendSpan(s.numbers, backbones.Span{First: number, Count: 1})
-			return false
-		}
+	agreed := !s.lookup.byKey
+	finished := s.lookup.finished(number, key)
+	if agreed && s.lookup.byKey {
+		s.changed()
 	}
-	return true
+	if finished {
+		s.numbers = appendSpan(s.numbers, backbones.Span{First: number, Count: 1})
+	}
+	return !finished
 }
 
 func (s *Source) changed() {
 	if !s.warned {
 		s.warned = true
-		s.warn("the listing is not what it was in the earlier run: items are known again by their content")
+		s.about.Warn("the listing is not what it was in the earlier run: items are known again by their content")
 	}
 }
 
-func (s *Source) all() bool { return s.chosen.Only == nil && len(s.lookups) == 0 }
+func (s *Source) all() bool { return s.chosen.Only == nil && len(s.lookup.layers) == 0 }
 
 // lines cuts the lines that are to be done out of a block.
 func (s *Source) lines(b backbones.Block) {
@@ -227,14 +232,14 @@ func (s *Source) opaque(b backbones.Block) {
 
 // indexed hands on the ranges of a list that are to be done.
 func (s *Source) indexed(b backbones.Block) {
-	s.ledger.saw(b, nil)
+	seed := s.listSeed(b)
+	s.ledger.sawList(b, seed)
 	whole := backbones.Span{First: b.First, Count: b.Count}
-	seed := listSeed(b.Count)
 	todo := Spans{whole}
 	if s.chosen.Only != nil {
 		todo = s.pickedOf(whole, seed)
 	}
-	for _, l := range s.lookups {
+	for _, l := range s.lookup.layers {
 		finished, same := l.indexed(seed)
 		if !same {
 			s.changedList()
@@ -250,6 +255,40 @@ func (s *Source) indexed(b backbones.Block) {
 		s.queue = append(s.queue, part)
 	}
 	s.leave()
+}
+
+// samples is how many items of an indexed list are looked at.
+const samples = 32
+
+// address is what Python shows of objects that have no form of their own, and is another in each process.
+var address = regexp.MustCompile(` at 0x[0-9a-fA-F]+`)
+
+// listSeed stands for an indexed list: its length, and some of its items, evenly spread. A list in another order, as that
+// of a set may be in each process, is another list.
+func (s *Source) listSeed(b backbones.Block) Key {
+	seed := listSeed(b.Count)
+	if s.about.Show == nil {
+		return seed
+	}
+	n := min(samples, b.Count)
+	shown := make([]string, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { shown[i] = s.about.Show(b.First + sampleOf(i, n, b.Count)) })
+	}
+	all.Wait()
+	for i, text := range shown {
+		seed = seedKey(seed^KeyOf([]byte(address.ReplaceAllString(text, ""))), sampleOf(i, n, b.Count))
+	}
+	return seed
+}
+
+// sampleOf is the place of the i-th of n samples: the first is the first of the list, the last the last.
+func sampleOf(i, n, count int) uint64 {
+	if n < 2 {
+		return 0
+	}
+	return uint64(i) * uint64(count-1) / uint64(n-1)
 }
 
 // pickedOf are the picked items of an indexed list.
@@ -269,7 +308,7 @@ func (s *Source) pickedOf(list backbones.Span, seed Key) Spans {
 func (s *Source) changedList() {
 	if !s.warned {
 		s.warned = true
-		s.warn("the task's list has another number of items than in the earlier run, and the host knows them by their place in it alone: none is taken for the same")
+		s.about.Warn("the task's list is not what it was in the earlier run: its length or its order has changed. Its items are known by their place alone, so none is taken for the same; a task that sorts its list has the same one each time")
 	}
 }
 

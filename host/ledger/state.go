@@ -197,8 +197,7 @@ func (s *State) layers() []*Layer {
 // carry writes layers of earlier runs, given the newest first, into a new ledger: the oldest first.
 func carry(layers []*Layer, b *recordBuffer, flush func() error) error {
 	for _, l := range slices.Backward(layers) {
-		finished := l.Finished()
-		if len(finished) == 0 {
+		if len(l.Done)+len(l.Skipped)+len(l.Resumed) == 0 {
 			continue
 		}
 		for _, seg := range l.segments {
@@ -211,7 +210,8 @@ func carry(layers []*Layer, b *recordBuffer, flush func() error) error {
 				return err
 			}
 		}
-		b.spans(kindResumed, finished)
+		b.spans(kindDone, union(l.Done, l.Skipped))
+		b.spans(kindResumed, l.Resumed)
 		b.number(kindLayer, 0)
 		if err := flush(); err != nil {
 			return err
