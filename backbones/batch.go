@@ -56,6 +56,8 @@ type BatchError struct {
 	Failure Failure
 	// DeviceMemory: the device's memory is too small for the batch.
 	DeviceMemory bool
+	// Settled: smaller batches would hide what is wrong, so all items have failed with it.
+	Settled bool
 	// RegionWanted is set when the region was too small: how many bytes the batch needs.
 	RegionWanted uint64
 }

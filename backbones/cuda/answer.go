@@ -147,7 +147,8 @@ func (s *scheduler) fail(out *backbones.Outcomes, worker int, j *job, index int,
 	out.Failed = append(out.Failed, backbones.FailedItem{Number: cut.Number(j.parts, index), Item: item, Failure: f})
 }
 
-// broke deals with a batch that failed as a whole: it is tried again in two halves, down to single items.
+// broke deals with a batch that failed as a whole: it is tried again in two halves, down to single items, unless that
+// would hide what is wrong.
 func (s *scheduler) broke(out *backbones.Outcomes, k stage, j *job, worker int, e *backbones.BatchError) (t trouble, err error) {
 	f := e.Failure
 	if e.RegionWanted > 0 {
@@ -175,11 +176,13 @@ func (s *scheduler) broke(out *backbones.Outcomes, k stage, j *job, worker int, 
 			f.Message = "the device's memory does not hold a batch of one item: " + f.Message
 		}
 	}
-	if j.count > 1 {
+	if j.count > 1 && !e.Settled {
 		s.halve(j)
 		return t, nil
 	}
-	s.fail(out, worker, j, 0, "", f)
+	for i := range j.count {
+		s.fail(out, worker, j, i, "", f)
+	}
 	s.release(j)
 	return t, nil
 }

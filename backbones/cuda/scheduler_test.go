@@ -118,6 +118,9 @@ func (w *world) answer(k stage, b backbones.Batch) backbones.BatchResult {
 			r.Err = &backbones.BatchError{DeviceMemory: true}
 			return r
 		}
+	case 3:
+		r.Err = &backbones.BatchError{Settled: true}
+		return r
 	case 2:
 		if b.Region.Size > 0 && b.Region.Size < firstStride<<8 {
 			r.Err = &backbones.BatchError{RegionWanted: b.Region.Size * uint64(rapid.IntRange(2, 9).Draw(t, "larger"))}
@@ -229,4 +232,27 @@ func (w *world) step(want [stages]int) {
 	}
 	w.outcome(out)
 	w.flights[one.k][one.worker] = queue[1:]
+}
+
+// TestASettledBatchIsNotHalved: smaller batches would pass where the larger one told what is wrong.
+func TestASettledBatchIsNotHalved(t *testing.T) {
+	s := newScheduler(4, 1, true, 1<<40, 0)
+	s.opened(load, 0)
+	s.opened(device, 0)
+	s.add(block(0, 4, backbones.JSONLines))
+	s.ended = true
+	l, ok := s.next()
+	if !ok || l.batch.Count != 4 {
+		t.Fatalf("no batch of 4 items: %+v", l)
+	}
+	out, _, err := s.answered(load, 0, backbones.BatchResult{
+		ID: l.batch.ID, Count: 4,
+		Err: &backbones.BatchError{Settled: true, Failure: backbones.Failure{Message: "wrong"}},
+	})
+	if err != nil || len(out.Failed) != 4 || out.Failed[3].Failure.Message != "wrong" {
+		t.Fatalf("failed: %+v, error %v", out.Failed, err)
+	}
+	if _, ok := s.next(); ok {
+		t.Fatal("there is more to do")
+	}
 }

@@ -16,6 +16,7 @@ const (
 	// messageLimit bounds a gRPC message in both directions, in bytes.
 	messageLimit = 64 << 20
 	lifelineKey  = "KAGURAZAKA_LIFELINE"
+	deviceKey    = "KAGURAZAKA_DEVICE"
 	// lifelineFD is where a started process finds the lifeline: the first file after stdin, stdout and stderr.
 	lifelineFD = "3"
 )

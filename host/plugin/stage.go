@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
@@ -36,6 +37,10 @@ type Memory struct {
 func StartStageWorker(ctx context.Context, command Command, start StartOptions, open OpenOptions, stage Stage) (backbones.StageWorker, error) {
 	// What runs beside others has one thread; a device worker is alone, and on the CPU its threads are the device.
 	start.Worker = stage != StageDevice
+	if stage == StageDevice {
+		// What a device needs can be made ready while the plugin's code is loaded.
+		command.Env = append(slices.Clone(command.Env), deviceKey+"="+open.Device)
+	}
 	p, err := Start(ctx, command, start)
 	if errors.Is(err, ErrNotTrusted) || errors.Is(err, ErrNoCertificate) {
 		return nil, &backbones.FatalError{Err: err}
@@ -123,6 +128,7 @@ func fromBatchResult(r *pb.BatchResult) backbones.BatchResult {
 	if e := r.GetError(); e != nil {
 		out.Err = &backbones.BatchError{
 			Failure: failure(e), DeviceMemory: e.GetDeviceMemory() != nil, RegionWanted: e.GetRegionTooSmall().GetWanted(),
+			Settled: e.GetConfig() != nil,
 		}
 	}
 	return out
