@@ -29,7 +29,6 @@ type inferrer struct {
 	end      chan struct{}
 
 	started []*inferred // not answered yet, in order
-	current *inferred   // user code runs
 	ended   bool
 	err     error
 }
@@ -132,7 +131,10 @@ func (f *inferrer) loop() {
 			if len(f.started) == 0 {
 				b.result.IdleNs = uint64(b.began.Sub(f.free))
 			}
-			f.start(b)
+			if err := f.start(b); err != nil {
+				f.ended, f.err = true, err
+				return
+			}
 		case b := <-f.done:
 			if err := f.finish(b); err != nil {
 				f.ended, f.err = true, err
@@ -142,28 +144,56 @@ func (f *inferrer) loop() {
 	}
 }
 
-// start gives a batch to the device.
-func (f *inferrer) start(b *batchRun) {
-	x := &inferred{batchRun: b}
-	f.current = x
+// start gives a batch to the device. Where that has no memory left beside other batches, it is tried again when they are through: the batch
+// fails only if it does not fit alone.
+func (f *inferrer) start(b *batchRun) error {
+	x := f.attempt(b)
+	var full *stage.MemoryError
+	if errors.As(x.err, &full) && len(f.started) > 0 {
+		_ = f.in.backend.Wait(x.ticket) // a device that is lost shows with the batches before
+		f.in.backend.Recycle(x.ticket)
+		for len(f.started) > 0 {
+			if err := f.finish(<-f.done); err != nil {
+				return err
+			}
+		}
+		x = f.attempt(b)
+	}
+	f.wait(x)
+	return nil
+}
+
+func (f *inferrer) wait(x *inferred) {
+	f.started = append(f.started, x)
+	f.waiting <- x
+}
+
+// attempt runs the user's code.
+func (f *inferrer) attempt(b *batchRun) (x *inferred) {
+	x = &inferred{batchRun: b}
+	returned := false
 	f.in.backend.Begin()
 	defer func() {
-		// A panic, which ends here, or runtime.Goexit, which ends this goroutine.
-		if f.current != nil {
-			p := &panicked{value: goexit}
-			if v := recover(); v != nil {
-				p.value = panicValue(v)
-			}
-			p.stack = string(debug.Stack())
-			x.err = p
+		if returned {
+			return
 		}
-		f.current = nil
+		// A panic, which ends here, or runtime.Goexit, which ends this goroutine: nothing behind this is reached then.
+		p := &panicked{value: goexit}
+		v := recover()
+		if v != nil {
+			p.value = panicValue(v)
+		}
+		p.stack = string(debug.Stack())
+		x.err = p
 		x.ticket = f.in.backend.End()
-		f.started = append(f.started, x)
-		f.waiting <- x
+		if v == nil {
+			f.wait(x)
+		}
 	}()
 	x.payload, x.err = f.infer(b)
-	f.current = nil
+	returned = true
+	x.ticket = f.in.backend.End()
+	return x
 }
 
 // infer queues everything that a batch needs: what it was loaded with, the task's own work, and what comes back.
