@@ -21,7 +21,7 @@ type Stages struct {
 	// WaitInput is how long devices had nothing to do for want of loaded batches, all devices together; WaitOutput how
 	// long for want of room for what they make.
 	WaitInput, WaitOutput time.Duration
-	// Steady is items a second from the first batch that a device answered to the last; 0: not known.
+	// Steady is items a second from the first batch that is done to the last, without the first one's; 0: not known.
 	Steady float64
 }
 

@@ -9,12 +9,14 @@ import (
 
 // figures measures the stages. The loop writes, whoever shows the run reads.
 type figures struct {
-	mu      sync.Mutex
+	mu sync.Mutex
+	// final is the stage that items are done with.
+	final   stage
 	workers [stages]int
 	stage   [stages]backbones.StageFigures
 	since   [stages]time.Time
 	last    time.Time
-	// firstAnswer and lastAnswer are of devices; before is how many items the first answer concluded.
+	// firstAnswer and lastAnswer are those of the last stage; before is how many items the first answer concluded.
 	firstAnswer, lastAnswer time.Time
 	before                  int64
 	// looked is when look was called last, and what it saw then.
@@ -60,7 +62,7 @@ func (f *figures) answered(k stage, r backbones.BatchResult, now time.Time) {
 	s.Batches++
 	s.Work += r.Busy
 	f.last = now
-	if k != device {
+	if k != f.final {
 		return
 	}
 	if f.firstAnswer.IsZero() {
@@ -85,7 +87,7 @@ func (p *Pipeline) Stages() backbones.Stages {
 		Load: f.stage[load], Device: f.stage[device], Finish: f.stage[finish], WaitInput: f.waitInput, WaitOutput: f.waitOutput,
 	}
 	if d := f.lastAnswer.Sub(f.firstAnswer).Seconds(); d > 0 {
-		out.Steady = float64(f.stage[device].Items-f.before) / d
+		out.Steady = float64(f.stage[f.final].Items-f.before) / d
 	}
 	return out
 }

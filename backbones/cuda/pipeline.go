@@ -86,7 +86,10 @@ func New(opts Options) *Pipeline {
 	p := &Pipeline{opts: opts, log: opts.Log}
 	p.start = [stages]backbones.StageStarter{opts.StartLoader, opts.StartDevice, opts.StartFinisher}
 	p.want = [stages]int{opts.Loaders, opts.Devices, opts.Finishers}
-	p.figures.workers = p.want
+	p.figures.workers, p.figures.final = p.want, device
+	if opts.Finishers > 0 {
+		p.figures.final = finish
+	}
 	return p
 }
 

@@ -23,6 +23,9 @@ func (s stage) String() string { return [...]string{"load", "device", "finish"}[
 // in while it computes another and copies a third one out.
 var depth = [stages]int{load: 2, device: 3, finish: 2}
 
+// minBacklog is how many batches may wait for what follows inference where it has few workers.
+const minBacklog = 8
+
 // job is a batch and what befell it.
 type job struct {
 	id    uint64
@@ -174,6 +177,10 @@ func (s *scheduler) nextWaiting(k stage) (launch, bool) {
 			continue
 		}
 		if k == device && s.apart {
+			if len(s.waiting[finish]) >= s.backlog() {
+				s.starved = true
+				return launch{}, false
+			}
 			region, ok := s.out.take()
 			if !ok {
 				s.starved = true
@@ -186,6 +193,10 @@ func (s *scheduler) nextWaiting(k stage) (launch, bool) {
 	}
 	return launch{}, false
 }
+
+// backlog is how many batches may wait for what follows inference: enough for every worker to find one, and no more, since
+// each holds its tensors.
+func (s *scheduler) backlog() int { return max(minBacklog, 2*len(s.lanes[finish])) }
 
 func (s *scheduler) nextLoad() (launch, bool) {
 	ahead := len(s.waiting[device])

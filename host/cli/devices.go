@@ -21,8 +21,8 @@ func deviceList(device string) []string {
 		return []string{"cuda:0"}
 	case "all":
 		return nil
-	case "cpu":
-		return []string{"cpu"}
+	case cpu:
+		return []string{cpu}
 	}
 	var out []string
 	for n := range strings.SplitSeq(strings.TrimPrefix(device, "cuda:"), ",") {

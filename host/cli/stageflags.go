@@ -27,7 +27,7 @@ func deviceArguments() []schema.Argument {
 		},
 		{
 			Name: "num_postprocess", Flags: []string{"--num_postprocess", "--num-postprocess"}, Type: schema.Int, HasDefault: true,
-			Default: json.Number(strconv.Itoa(d.finishers)), Help: "Number of processes for what follows inference; without it half as many as the process may use CPUs",
+			Default: json.Number(strconv.Itoa(d.finishers)), Help: "Number of processes for what follows inference; without it as many as the process may use CPUs",
 		},
 		{
 			Name: "batch_size", Flags: []string{"--batch_size", "--batch-size"}, Type: schema.Custom, TypeName: "a number or auto",
@@ -61,7 +61,7 @@ type stageOptions struct {
 
 func defaultStages() stageOptions {
 	n := defaultWorkers()
-	return stageOptions{loaders: n, finishers: max(n/2, 1), postprocess: "auto"}
+	return stageOptions{loaders: n, finishers: n, postprocess: "auto"}
 }
 
 // maxStageWorkers bounds --num_load and --num_postprocess: processes beyond it are a mistake.

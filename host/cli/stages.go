@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -13,6 +14,8 @@ import (
 // addressSpace is the size of the memory that stages share. Its pages are made as batches touch them: what is used is
 // bounded by memoryShare.
 const addressSpace = 1 << 40
+
+const cpu = "cpu"
 
 // memoryShare is the part of the available memory that batches on their way may use.
 const memoryShare = 4
@@ -71,16 +74,29 @@ func (l *launch) stage(stage plugin.Stage, first int, commits bool) backbones.St
 				return nil, err
 			}
 		}
-		if stage != plugin.StageDevice && l.spawns() {
+		// A device worker, too: what was imported is there at once. A nursery that has touched CUDA refuses.
+		spawn := func(ctx context.Context) (backbones.StageWorker, error) {
 			nursery, err := l.startNursery(ctx)
 			if err != nil {
 				return nil, &backbones.FatalError{Err: err}
 			}
 			return nursery.SpawnStage(ctx, open, stage)
 		}
+		if stage != plugin.StageDevice && l.spawns() {
+			return spawn(ctx)
+		}
 		options := l.r.startOptions(l.runtimeDir)
 		options.Log = l.r.log.Named(fmt.Sprintf("%s-%d", stage, index))
 		start := func(ctx context.Context) (backbones.StageWorker, error) {
+			// On the CPU the threads of every library are the device, and those of a nursery are held to one.
+			if stage == plugin.StageDevice && l.spawns() && open.Device != cpu {
+				w, err := spawn(ctx)
+				var task *plugin.TaskError
+				if !errors.As(err, &task) || !task.Unsupported {
+					return w, err
+				}
+				l.r.log.Debug("the device worker gets a process of its own", "reason", task.Message)
+			}
 			return plugin.StartStageWorker(ctx, l.r.found.Command, options, open, stage)
 		}
 		if stage == plugin.StageDevice {

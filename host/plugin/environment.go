@@ -12,6 +12,9 @@ var threadLimits = []string{
 	"BLIS_NUM_THREADS", "RAYON_NUM_THREADS", "OPENCV_FOR_THREADS_NUM",
 }
 
+// oneThreadKey is set where the limits are the host's and not the user's.
+const oneThreadKey = "KAGURAZAKA_ONE_THREAD"
+
 // cleanNames are what a plugin is given of a clean environment, and every name that begins with LC_.
 var cleanNames = append([]string{
 	"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TMPDIR", "TZ", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",
@@ -19,7 +22,7 @@ var cleanNames = append([]string{
 
 // protocolNames are the variables by which host and SDK speak.
 var protocolNames = []string{
-	cookieKey, lifelineKey, "KAGURAZAKA_LOG_LEVEL", "KAGURAZAKA_TASK_SHA256", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR",
+	cookieKey, lifelineKey, "KAGURAZAKA_LOG_LEVEL", oneThreadKey, "KAGURAZAKA_TASK_SHA256", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR",
 	"PLUGIN_CLIENT_CERT", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT",
 }
 
@@ -39,6 +42,10 @@ func environment(command Command, worker bool) []string {
 		for _, name := range threadLimits {
 			if _, set := os.LookupEnv(name); !set {
 				env = append(env, name+"=1")
+				if name == threadLimits[0] {
+					// Whoever is forked to work alone may lift what nobody but the host has asked for.
+					env = append(env, oneThreadKey+"=1")
+				}
 			}
 		}
 	}

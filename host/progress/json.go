@@ -50,7 +50,7 @@ type jsonSummary struct {
 	ItemsPerSecond float64          `json:"items_per_second"`
 	Interrupted    bool             `json:"interrupted"`
 	Stages         *jsonStages      `json:"stages,omitempty"`
-	// Steady is from the device's first batch to its last.
+	// Steady is from the first batch that is done to the last.
 	Steady float64 `json:"steady_items_per_second,omitempty"`
 }
 

@@ -28,7 +28,7 @@ type Stages struct {
 	// WaitInput is how long devices had nothing to do for want of loaded batches, WaitOutput for want of room for what they
 	// make; all devices together.
 	WaitInput, WaitOutput time.Duration
-	// Steady is items a second from the first batch that a device has done to the last; 0: not known.
+	// Steady is items a second from the first batch that is done to the last; 0: not known.
 	Steady float64
 }
 
@@ -56,7 +56,7 @@ func (s *Stages) Lines() []string {
 			rateText(s.Finish.ItemsPerSecond), s.Finish.Workers, percent(s.Finish.Share))
 	}
 	if s.Steady > 0 {
-		fmt.Fprintf(&b, "; %s items/s from the device's first batch to its last", rateText(s.Steady))
+		fmt.Fprintf(&b, "; %s items/s from the first batch to the last", rateText(s.Steady))
 	}
 	lines := []string{b.String()}
 	if limit := s.Limit(); limit != "" {

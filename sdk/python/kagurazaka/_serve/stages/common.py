@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from typing import Any, Iterable, Optional
 
@@ -83,10 +85,24 @@ def answer(result: Any) -> bytes:
     return message
 
 
-def use_one_thread() -> None:
-    """Let torch compute in this thread alone: there is one such process a core."""
-    import sys
+# How much loaders and finishers give way to others, above all to the device process, whose main thread has to be there at once
+# when the device needs the next kernel.
+_NICENESS = 10
 
+
+def use_one_core() -> None:
+    """Let torch compute in this thread alone, there is one such process a core, and give way to the device process."""
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
+    try:
+        os.nice(_NICENESS)
+    except OSError:
+        pass
+
+
+def use_all_cores() -> None:
+    """Let torch compute with as many threads as there are cores, where this process was forked from one that may not."""
+    torch = sys.modules.get("torch")
+    if torch is not None and os.environ.get("KAGURAZAKA_ONE_THREAD"):
+        torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

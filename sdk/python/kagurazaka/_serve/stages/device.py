@@ -53,6 +53,7 @@ class StageServer:
         torch = sys.modules.get("torch")
         if torch is not None and self.device.startswith("cuda:") and torch.cuda.is_available():
             torch.cuda.set_device(self.device)
+        common.use_all_cores()
         opened.task.load_model(self.device)
         self.postprocessor = Postprocessor(opened)
         self.cuda = Cuda(self.device, self.memory) if uses_cuda(self.device) else None
