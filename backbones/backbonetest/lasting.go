@@ -49,7 +49,7 @@ func retries(t *testing.T, run Run, beats bool) {
 		t.Run(tt.name, func(t *testing.T) {
 			crew := &Crew{T: t, Beats: beats, Script: tt.script}
 			tally := newTally()
-			err := run(t.Context(), Options{Workers: 2, ChunkSize: 7, Start: starter(crew), Retry: tt.retry},
+			err := run(t.Context(), Options{Workers: 2, ChunkSize: 7, Start: starter(crew), Crew: crew, Retry: tt.retry},
 				&source{count: 300, size: 64}, tally.sink)
 			if err != nil {
 				t.Fatal(err)
@@ -78,7 +78,7 @@ func retries(t *testing.T, run Run, beats bool) {
 		tally := newTally()
 		never := func(n int64) int64 { return n - 1 }
 		err := run(t.Context(), Options{
-			Workers: 1, ChunkSize: 1, Start: starter(crew), Drain: drain,
+			Workers: 1, ChunkSize: 1, Start: starter(crew), Crew: crew, Drain: drain,
 			Retry: backbones.Retry{Limit: 1, Backoff: backbones.Backoff{First: time.Hour, Cap: time.Hour, Random: never}},
 		}, &source{count: 1 << 20, size: 64}, tally.sink)
 		if !errors.Is(err, backbones.ErrDrained) {
@@ -104,7 +104,7 @@ func timeouts(t *testing.T, run Run, beats bool) {
 			return Do
 		}}
 		tally := newTally()
-		err := run(t.Context(), Options{Workers: 2, ChunkSize: 4, Start: starter(crew), ItemTimeout: brief},
+		err := run(t.Context(), Options{Workers: 2, ChunkSize: 4, Start: starter(crew), Crew: crew, ItemTimeout: brief},
 			&source{count: 100, size: 64}, tally.sink)
 		if err != nil {
 			t.Fatal(err)
@@ -129,7 +129,7 @@ func timeouts(t *testing.T, run Run, beats bool) {
 			return Do
 		}}
 		tally := newTally()
-		err := run(t.Context(), Options{Workers: 2, ChunkSize: 1, Start: starter(crew), ItemTimeout: brief, Retry: soon(2)},
+		err := run(t.Context(), Options{Workers: 2, ChunkSize: 1, Start: starter(crew), Crew: crew, ItemTimeout: brief, Retry: soon(2)},
 			&source{count: 40, size: 64}, tally.sink)
 		if err != nil {
 			t.Fatal(err)
@@ -150,7 +150,7 @@ func recycling(t *testing.T, run Run, beats bool) {
 		return Do
 	}}
 	tally := newTally()
-	err := run(t.Context(), Options{Workers: 2, ChunkSize: 4, Start: starter(crew), WorkerMaxItems: most},
+	err := run(t.Context(), Options{Workers: 2, ChunkSize: 4, Start: starter(crew), Crew: crew, WorkerMaxItems: most},
 		&source{count: 200, size: 64}, tally.sink)
 	if err != nil {
 		t.Fatal(err)

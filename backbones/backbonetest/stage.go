@@ -121,8 +121,11 @@ func (w *stageWorker) batch(b backbones.Batch) bool {
 		case Die:
 			return false
 		case Hang:
-			w.crew.Hung <- struct{}{}
-			<-w.killed
+			select {
+			case w.crew.Hung <- struct{}{}:
+				<-w.killed
+			case <-w.killed:
+			}
 			return false
 		case Lie:
 			times = 2

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
@@ -35,7 +36,7 @@ func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out 
 	if r.Err != nil {
 		t, err = s.broke(&out, k, j, worker, r.Err)
 		if err == nil {
-			l.flights = l.flights[1:]
+			l.advance(s.now)
 		}
 		return out, t, err
 	}
@@ -46,7 +47,7 @@ func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out 
 	if err := s.check(k, j, marks, r.Payload); err != nil {
 		return out, t, err
 	}
-	l.flights = l.flights[1:]
+	l.advance(s.now)
 	l.concluded++
 	cut.Runs(j.count, marks, backbones.OutcomeSkipped, func(first, count int) {
 		out.Skipped = cut.Spans(out.Skipped, j.parts, first, count)
@@ -58,6 +59,11 @@ func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out 
 	}
 	s.pass(&out, k, j, marks, r.Payload)
 	return out, t, nil
+}
+
+// advance takes the answered batch off.
+func (l *lane) advance(now time.Duration) {
+	l.flights, l.since = l.flights[1:], now
 }
 
 // check refuses what a stage cannot have answered.
@@ -137,16 +143,6 @@ func (s *scheduler) pass(out *backbones.Outcomes, k stage, j *job, marks []byte,
 	}
 }
 
-// fail concludes an item as failed.
-func (s *scheduler) fail(out *backbones.Outcomes, worker int, j *job, index int, item string, f backbones.Failure) {
-	f.Worker = worker
-	f.Attempts = max(f.Attempts, j.failures+1, j.deaths)
-	if item == "" {
-		item = cut.Text(j.parts, index)
-	}
-	out.Failed = append(out.Failed, backbones.FailedItem{Number: cut.Number(j.parts, index), Item: item, Failure: f})
-}
-
 // broke deals with a batch that failed as a whole: it is tried again in two halves, down to single items, unless that
 // would hide what is wrong.
 func (s *scheduler) broke(out *backbones.Outcomes, k stage, j *job, worker int, e *backbones.BatchError) (t trouble, err error) {
@@ -212,6 +208,11 @@ func (s *scheduler) died(k stage, worker int, exit backbones.Exit) (out backbone
 			// It may have been begun: the next time it is known which one it was.
 			j.alone = true
 			s.again(j)
+			continue
+		}
+		if l.late {
+			s.tookTooLong(&out, k, worker, j, s.now-l.since)
+			how.fruitful = true
 			continue
 		}
 		j.deaths++

@@ -77,6 +77,7 @@ func (r *run) exited(e event) {
 		exit.Reason = why
 		delete(c.broken, e.index)
 	}
+	r.sched.now = time.Since(r.began)
 	out, how := r.sched.died(e.stage, e.index, exit)
 	r.report(out)
 	if !how.busy && exit.Code == 0 || r.stop != nil {

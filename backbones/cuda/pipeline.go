@@ -32,6 +32,12 @@ type Options struct {
 	// Discard frees the pages of a region that is not used again; may be nil.
 	Discard func(backbones.Region)
 
+	// Retry says which items that failed are tried again.
+	Retry backbones.Retry
+	// ItemTimeout is how long an item may take in each stage; 0: as long as it likes. A batch may take as long as all of its
+	// items together.
+	ItemTimeout time.Duration
+
 	StartLoader, StartDevice, StartFinisher backbones.StageStarter
 
 	// Drain is closed to stop loading: what is in flight is finished, then Run returns backbones.ErrDrained. May be nil.
@@ -150,6 +156,8 @@ type run struct {
 	stop   error
 	killed bool
 	warned int
+	began  time.Time
+	alarm  *time.Timer
 }
 
 // Run drives the workers until every item has its outcome.
@@ -161,8 +169,10 @@ func (p *Pipeline) Run(ctx context.Context, src backbones.Source, sink backbones
 	r := &run{
 		Pipeline: p, sink: sink, sched: newScheduler(max(o.BatchSize, 1), o.Prefetch, o.Finishers > 0, o.Memory, o.Budget),
 		events: make(chan event, 4*(o.Loaders+o.Devices+o.Finishers)), blocks: make(chan readBlock, 2),
+		began: time.Now(), alarm: time.NewTimer(time.Hour),
 	}
-	r.sched.auto = o.HalveBatches
+	defer r.alarm.Stop()
+	r.sched.auto, r.sched.retry, r.sched.limit = o.HalveBatches, o.Retry, o.ItemTimeout
 	for k := range r.crews {
 		r.crews[k] = &crew{
 			workers: map[int]backbones.StageWorker{}, starting: map[int]bool{}, gone: map[int]bool{}, broken: map[int]string{},
@@ -204,6 +214,7 @@ func (r *run) loop(ctx, startCtx context.Context, stopStarting func()) {
 	drain := r.opts.Drain
 	var grace <-chan time.Time
 	for {
+		r.tick()
 		r.dispatch(startCtx)
 		if r.done() {
 			return
@@ -217,6 +228,7 @@ func (r *run) loop(ctx, startCtx context.Context, stopStarting func()) {
 			r.took(b)
 		case e := <-r.events:
 			r.handle(e)
+		case <-r.ring():
 		case <-drain:
 			drain = nil
 			r.end(backbones.ErrDrained)
@@ -232,6 +244,26 @@ func (r *run) loop(ctx, startCtx context.Context, stopStarting func()) {
 			return
 		}
 	}
+}
+
+// tick tells the scheduler the time, and ends workers that have been on a batch for too long.
+func (r *run) tick() {
+	r.sched.now = time.Since(r.began)
+	r.sched.wake()
+	for _, p := range r.sched.overdue() {
+		r.log.Warn("a worker has been on a batch for longer than --item-timeout allows, and is ended", "stage", p.stage, "worker", r.name(p.stage, p.worker))
+		r.crews[p.stage].workers[p.worker].Kill()
+	}
+}
+
+// ring rings when the scheduler has something to do at a time; nil where it has not.
+func (r *run) ring() <-chan time.Time {
+	at := r.sched.rings()
+	if at == 0 {
+		return nil
+	}
+	r.alarm.Reset(at - time.Since(r.began))
+	return r.alarm.C
 }
 
 // end keeps anything more from being loaded. The first reason counts.
@@ -363,6 +395,7 @@ func (r *run) answered(e event) {
 	if _, broken := c.broken[e.index]; broken {
 		return
 	}
+	r.sched.now = time.Since(r.began)
 	out, t, err := r.sched.answered(e.stage, e.index, e.result)
 	if err != nil {
 		c.broken[e.index] = err.Error()

@@ -30,11 +30,12 @@ func TestSuite(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			lacks := []backbonetest.Feature{backbonetest.Beats, backbonetest.Retries, backbonetest.Timeouts, backbonetest.Recycling}
+			lacks := []backbonetest.Feature{backbonetest.Beats, backbonetest.Recycling}
 			if tt.scripted == backbonetest.Device {
 				lacks = append(lacks, backbonetest.Thrift)
 				if tt.apart {
-					lacks = append(lacks, backbonetest.Skips)
+					// A batch fails whole, and its items are tried several times for that alone.
+					lacks = append(lacks, backbonetest.Skips, backbonetest.Retries)
 				}
 			}
 			backbonetest.Suite(t, func(ctx context.Context, o backbonetest.Options, src backbones.Source, sink backbones.Sink) error {
@@ -60,7 +61,7 @@ func TestSuite(t *testing.T) {
 				p := cuda.New(cuda.Options{
 					BatchSize: size, Loaders: workers[0], Devices: workers[1], Finishers: workers[2], Memory: memory,
 					StartLoader: starter(backbonetest.Load), StartDevice: starter(backbonetest.Device), StartFinisher: starter(backbonetest.Finish),
-					Drain: o.Drain,
+					Drain: o.Drain, Retry: o.Retry, ItemTimeout: o.ItemTimeout,
 				})
 				err := p.Run(ctx, src, sink)
 				rest.Wait()

@@ -10,25 +10,17 @@ import (
 // nobody has touched costs nothing.
 const firstStride = 256 << 20
 
-// arena deals address space of the shared memory out, each byte once.
-type arena struct{ size, next uint64 }
-
-func (a *arena) carve(n uint64) (uint64, bool) {
-	if n > a.size-a.next {
-		return 0, false
-	}
-	at := a.next
-	a.next += n
-	return at, true
-}
+// fewest is how many regions of a stride there must be address space for.
+const fewest = 8
 
 // regions are those that one stage writes to. All free ones have the stride; the one that was given back last is taken
 // first, so that as few as possible are ever touched.
 type regions struct {
-	arena  *arena
-	stride uint64
-	free   []backbones.Region
-	used   int
+	// next … end of the shared memory has not been dealt out. Each byte is dealt out once.
+	next, end uint64
+	stride    uint64
+	free      []backbones.Region
+	used      int
 	// peak is the most bytes that a batch has used.
 	peak uint64
 	// budget is how many bytes all of them together should use; 0: any number.
@@ -37,15 +29,12 @@ type regions struct {
 	dropped []backbones.Region
 }
 
-// room reports whether one more region may be in use. The first one may always: a run must not stand still.
+// room reports whether one more region may be in use. Memory does not forbid the first one: a run must not stand still.
 func (r *regions) room() bool {
-	if r.used == 0 {
-		return true
-	}
-	if r.budget > 0 && uint64(r.used+1)*r.peak > r.budget {
+	if r.used > 0 && r.budget > 0 && uint64(r.used+1)*r.peak > r.budget {
 		return false
 	}
-	return len(r.free) > 0 || r.stride <= r.arena.size-r.arena.next
+	return len(r.free) > 0 || r.stride <= r.end-r.next
 }
 
 func (r *regions) take() (backbones.Region, bool) {
@@ -58,12 +47,10 @@ func (r *regions) take() (backbones.Region, bool) {
 		r.used++
 		return region, true
 	}
-	at, ok := r.arena.carve(r.stride)
-	if !ok {
-		return backbones.Region{}, false
-	}
+	region := backbones.Region{Offset: r.next, Size: r.stride}
+	r.next += r.stride
 	r.used++
-	return backbones.Region{Offset: at, Size: r.stride}, true
+	return region, true
 }
 
 // give takes a region back. The zero region is none.
@@ -88,7 +75,7 @@ func (r *regions) grow(wanted uint64) bool {
 		return false
 	}
 	stride := uint64(1) << bits.Len64(wanted-1)
-	if stride > r.arena.size-r.arena.next {
+	if stride > (r.end-r.next)/fewest {
 		return false
 	}
 	r.stride = stride

@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"slices"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
@@ -42,12 +43,25 @@ type job struct {
 	in, out backbones.Region
 }
 
+// nap is an item that waits to be tried again.
+type nap struct {
+	due time.Duration
+	job *job
+}
+
+// maxAsleep bounds the items that wait to be tried again. While there are more, nothing new is loaded: memory does not grow
+// where everything fails.
+const maxAsleep = 1 << 14
+
 // lane is one worker as the scheduler sees it.
 type lane struct {
 	worker  int
 	flights []*job
 	// reserved: nothing more is sent before a batch that must be alone.
 	reserved bool
+	// since is when the first of flights was begun, late that it has taken too long.
+	since time.Duration
+	late  bool
 	// concluded is how many batches it has answered without an error.
 	concluded int
 }
@@ -77,16 +91,23 @@ type scheduler struct {
 	lastID  uint64
 	// begun counts the batches that were sent to loaders.
 	begun int
+	// now is the time since the run's start. Whoever calls sets it.
+	now   time.Duration
+	retry backbones.Retry
+	// asleep are items that have failed and wait to be tried again.
+	asleep []nap
+	// limit is how long an item may take in a stage; 0: as long as it likes.
+	limit time.Duration
 	// starved: a device worker had room for a batch that waited for a region to write its result to.
 	starved bool
 }
 
 func newScheduler(size, prefetch int, apart bool, memory, budget uint64) *scheduler {
-	a := &arena{size: memory}
+	half := memory / 2
 	return &scheduler{
 		size: size, prefetch: prefetch, apart: apart,
-		in:  &regions{arena: a, stride: firstStride, budget: budget / 2},
-		out: &regions{arena: a, stride: firstStride, budget: budget / 2},
+		in:  &regions{end: half, stride: firstStride, budget: budget / 2},
+		out: &regions{next: half, end: memory, stride: firstStride, budget: budget / 2},
 	}
 }
 
@@ -108,7 +129,7 @@ func (s *scheduler) toLoad() int {
 
 // idle reports whether nothing is known to do.
 func (s *scheduler) idle() bool {
-	return s.cutter.Items == 0 && len(s.redo) == 0 && s.inFlight() == 0
+	return s.cutter.Items == 0 && len(s.redo)+len(s.asleep) == 0 && s.inFlight() == 0
 }
 
 // inFlight is how many batches are with workers or between stages.
@@ -216,7 +237,7 @@ func (s *scheduler) nextLoad() (launch, bool) {
 		return launch{}, false
 	}
 	l := s.pick(load, &job{})
-	if l == nil {
+	if l == nil || len(s.asleep) >= maxAsleep {
 		return launch{}, false
 	}
 	parts, count := s.cutter.Cut(s.size, 1<<62)
@@ -237,6 +258,9 @@ func (s *scheduler) load(l *lane, j *job) (launch, bool) {
 }
 
 func (s *scheduler) send(k stage, l *lane, j *job) launch {
+	if len(l.flights) == 0 {
+		l.since = s.now
+	}
 	l.flights = append(l.flights, j)
 	if j.alone {
 		// Who else must be alone reserves anew.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -153,6 +154,9 @@ func TestEveryItemHasOneOutcome(t *testing.T) {
 		budget := rapid.SampledFrom([]uint64{0, firstStride, firstStride << 4}).Draw(t, "budget")
 		s := newScheduler(rapid.IntRange(1, 9).Draw(t, "size"), rapid.IntRange(1, 8).Draw(t, "prefetch"), apart, 1<<40, budget)
 		s.auto = rapid.Bool().Draw(t, "auto")
+		s.retry.Limit = rapid.IntRange(0, 2).Draw(t, "retries")
+		s.retry.Backoff = backbones.Backoff{First: time.Second, Random: func(n int64) int64 { return n - 1 }}
+		s.limit = rapid.SampledFrom([]time.Duration{0, time.Minute}).Draw(t, "limit")
 		want := [stages]int{rapid.IntRange(1, 3).Draw(t, "loaders"), rapid.IntRange(1, 3).Draw(t, "devices"), 0}
 		if apart {
 			want[finish] = rapid.IntRange(1, 3).Draw(t, "finishers")
@@ -178,6 +182,8 @@ func TestEveryItemHasOneOutcome(t *testing.T) {
 				blocks = blocks[1:]
 			}
 			s.ended = s.ended || len(blocks) == 0
+			s.now += time.Duration(rapid.IntRange(0, 10).Draw(t, "seconds")) * time.Second
+			s.wake()
 			w.dispatch()
 			w.check()
 			if s.finished() {
@@ -200,12 +206,40 @@ func TestEveryItemHasOneOutcome(t *testing.T) {
 	})
 }
 
+type who struct {
+	k      stage
+	worker int
+}
+
+// die lets a worker die, and another one take its place.
+func (w *world) die(one who) {
+	out, _ := w.s.died(one.k, one.worker, backbones.Exit{Code: -1, Signal: syscall.SIGKILL})
+	w.outcome(out)
+	w.flights[one.k][one.worker] = nil
+	w.s.opened(one.k, one.worker)
+}
+
+// dump is the scheduler's state, for messages.
+func (w *world) dump() string {
+	var b strings.Builder
+	jobs := func(name string, jobs []*job) {
+		for _, j := range jobs {
+			fmt.Fprintf(&b, "\n%s: batch %d of %d alone=%v deaths=%d avoid=%d", name, j.id, j.count, j.alone, j.deaths, j.avoid)
+		}
+	}
+	jobs("redo", w.s.redo)
+	for k := range w.s.waiting {
+		jobs("waits for "+stage(k).String(), w.s.waiting[k])
+		for _, l := range w.s.lanes[k] {
+			fmt.Fprintf(&b, "\n%s worker %d reserved=%v late=%v", stage(k), l.worker, l.reserved, l.late)
+		}
+	}
+	fmt.Fprintf(&b, "\n%d items to cut, %d asleep, in %+v, out %+v", w.s.cutter.Items, len(w.s.asleep), *w.s.in, *w.s.out)
+	return b.String()
+}
+
 // step lets one worker that has something to do answer, or any worker die.
 func (w *world) step(want [stages]int) {
-	type who struct {
-		k      stage
-		worker int
-	}
 	var busy []who
 	for k := range want {
 		for worker := range want[k] {
@@ -215,15 +249,23 @@ func (w *world) step(want [stages]int) {
 		}
 	}
 	if len(busy) == 0 {
-		w.t.Fatalf("nothing is in flight and nothing is sent: the run stands still")
+		at := w.s.rings()
+		if at <= w.s.now {
+			w.t.Fatalf("nothing is in flight, nothing is sent and nothing is waited for: the run stands still: %s", w.dump())
+		}
+		w.s.now = at
+		return
+	}
+	if late := w.s.overdue(); len(late) > 0 {
+		for _, p := range late {
+			w.die(who{p.stage, p.worker})
+		}
+		return
 	}
 	one := rapid.SampledFrom(busy).Draw(w.t, "who")
 	queue := w.flights[one.k][one.worker]
 	if rapid.IntRange(0, 5).Draw(w.t, "dies") == 0 {
-		out, _ := w.s.died(one.k, one.worker, backbones.Exit{Code: -1, Signal: syscall.SIGKILL})
-		w.outcome(out)
-		w.flights[one.k][one.worker] = nil
-		w.s.opened(one.k, one.worker)
+		w.die(one)
 		return
 	}
 	out, _, err := w.s.answered(one.k, one.worker, w.answer(one.k, queue[0]))

@@ -71,8 +71,8 @@ func askAgent(ctx context.Context) (gpus, error) {
 // findAgent is the agent's path; empty: there is none.
 func findAgent() string {
 	if self, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(self); err == nil {
-			self = real
+		if path, err := filepath.EvalSymlinks(self); err == nil {
+			self = path
 		}
 		path := filepath.Join(filepath.Dir(self), agentName)
 		if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 {

@@ -45,6 +45,7 @@ func (l *launch) pipeline(ctx context.Context) (backbones.Backbone, error) {
 	return cuda.New(cuda.Options{
 		BatchSize: o.batchSize, HalveBatches: o.halve, Prefetch: o.prefetch,
 		Loaders: o.loaders, Devices: len(devices), Finishers: o.finishers, DeviceNames: devices,
+		Retry: l.r.endurance.retry, ItemTimeout: l.r.endurance.itemTimeout,
 		Memory: memory.Size(), Budget: shm.Available() / memoryShare,
 		Discard: func(r backbones.Region) {
 			if err := memory.Discard(r.Offset, r.Size); err != nil {
