@@ -1,0 +1,77 @@
+package mp
+
+import (
+	"testing"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/cut"
+)
+
+// A run in which everything fails keeps a bounded number of items, and goes on at the pace of its retries.
+func TestWhatWaitsIsBounded(t *testing.T) {
+	const chunk = 1 << 13
+	s := newScheduler(1, chunk)
+	s.retry = backbones.Retry{Limit: 1, Backoff: backbones.Backoff{First: time.Second, Random: func(n int64) int64 { return n - 1 }}}
+	s.opened(0)
+	fail := func(c backbones.Chunk) {
+		r := backbones.Result{ChunkID: c.ID, Count: c.Count}
+		for i := range c.Count {
+			r.Failures = append(r.Failures, backbones.ItemFailure{Index: i, Failure: backbones.Failure{Kind: backbones.KindError}})
+		}
+		if _, err := s.answered(0, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	given := 0
+	for range 100 {
+		s.add(jsonBlock(given, chunk))
+		c, ok := s.next(0)
+		if !ok {
+			break
+		}
+		given += c.Count
+		fail(c)
+	}
+	if given > maxWaiting+chunk || !s.waiting.full() {
+		t.Fatalf("%d items were given out, and %d wait", given, s.waiting.items())
+	}
+	if next, ok := s.waiting.next(); !ok || next != time.Second {
+		t.Fatalf("the next is due at %v, %v", next, ok)
+	}
+	s.at(time.Second)
+	c, ok := s.next(0)
+	if !ok || c.Count != chunk || cut.Number(c.Parts, 0) != 0 {
+		t.Fatalf("what is due is not given out first: %d items from %d", c.Count, cut.Number(c.Parts, 0))
+	}
+}
+
+// An item that waits must not keep the block that it came in.
+func TestAWaitingItemKeepsItsOwnTextAlone(t *testing.T) {
+	var w waiting
+	block := jsonBlock(0, 1000)
+	w.add(waiter{due: 1, item: cut.Item([]backbones.Part{{Block: block, Take: 1000}}, 500)})
+	if got, want := w.bytes, len(`{"i":500}`); got != want {
+		t.Errorf("%d bytes wait, want %d", got, want)
+	}
+	kept := w.later[0].item.Block.Payload
+	block.Payload[0] = '!'
+	if string(kept) != `{"i":500}` || cap(kept) > 64 {
+		t.Errorf("%q is kept in %d bytes", kept, cap(kept))
+	}
+}
+
+func TestStartsComeEverMoreSeldom(t *testing.T) {
+	h := health{backoff: backbones.Backoff{First: time.Second, Cap: 3 * time.Second, Random: func(n int64) int64 { return n - 1 }}}
+	for i, want := range []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second} {
+		h.notBefore = 0
+		h.failed(0)
+		if h.notBefore != want {
+			t.Errorf("after %d failed starts the next one waits %v, want %v", i+1, h.notBefore, want)
+		}
+	}
+	h.well()
+	if h.notBefore != 0 || h.fruitless != 0 {
+		t.Error("a worker that works changes nothing")
+	}
+}
