@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
+	"github.com/kagurazaka/kagurazaka/sdk/internal/staging"
 )
 
 // Permanent marks an error as one that trying again will not mend. nil stays nil.
@@ -120,6 +121,13 @@ func taskFailure(err error) *pb.Error {
 	var p *panicked
 	if errors.As(err, &p) {
 		return p.message()
+	}
+	var misfit *staging.MisfitError
+	if errors.As(err, &misfit) {
+		return &pb.Error{
+			Message: text(misfit.Error()), Fault: pb.Fault_FAULT_TASK,
+			Detail: &pb.Error_InvalidOutput{InvalidOutput: &pb.InvalidOutputError{Path: text(misfit.Path)}},
+		}
 	}
 	return itemError(err)
 }

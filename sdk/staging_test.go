@@ -122,7 +122,7 @@ func TestStagingFiles(t *testing.T) {
 		a.item(t, "file", out+"/last.out"),
 	)
 	want := []string{
-		"2 half-way", "3 panic: half-way", fmt.Sprintf("7 moving the output into place at %s/dir.out: is a directory", out),
+		"2 half-way", "3 panic: half-way", fmt.Sprintf("7 the output is a file, and there is a folder at %s/dir.out", out),
 		fmt.Sprintf("8 the output %q has no file name", out+"/.."),
 	}
 	if diff := cmp.Diff(want, failures(r)); diff != "" {

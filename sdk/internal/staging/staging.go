@@ -37,6 +37,32 @@ type Named struct{ Field, Path string }
 
 type move struct{ from, to string }
 
+// MisfitError says that an output is not of the kind that its place takes: a folder where there is a file, or a file where
+// there is a folder.
+type MisfitError struct {
+	// Path is the final path.
+	Path string
+	// Folder says that the output is the folder.
+	Folder bool
+}
+
+func (e *MisfitError) Error() string {
+	if e.Folder {
+		return fmt.Sprintf("the output is a folder, and there is a file at %s", e.Path)
+	}
+	return fmt.Sprintf("the output is a file, and there is a folder at %s", e.Path)
+}
+
+// inPlace explains why an output could not be moved into place.
+func inPlace(from, to string, err error) error {
+	source, fromErr := os.Lstat(from)
+	target, toErr := os.Lstat(to)
+	if fromErr != nil || toErr != nil || source.IsDir() == target.IsDir() || source.IsDir() && isFolder(to) {
+		return err
+	}
+	return &MisfitError{Path: to, Folder: source.IsDir()}
+}
+
 // Open takes the folder at path into use and empties it. folder says that the main output is a folder, which Begin
 // makes; last are the fields whose files are moved after all others.
 func Open(path string, folder bool, last []string) (*Dir, error) {
@@ -142,7 +168,7 @@ func (d *Dir) Commit(out Outputs) error {
 	}
 	for _, m := range d.late {
 		if err := moveFile(m.from, m.to); err != nil {
-			return err
+			return inPlace(m.from, m.to, err)
 		}
 	}
 	if len(d.late) > 0 {
@@ -228,7 +254,7 @@ func (d *Dir) place(name string, out Outputs) error {
 	case errors.Is(err, syscall.EXDEV):
 		return d.merge(from, to, out)
 	default:
-		return fmt.Errorf("moving the output into place at %s: %w", to, bare(err))
+		return inPlace(from, to, fmt.Errorf("moving the output into place at %s: %w", to, bare(err)))
 	}
 }
 
@@ -243,10 +269,13 @@ func (d *Dir) merge(from, to string, out Outputs) error {
 			d.late = append(d.late, move{from, to})
 			return nil
 		}
-		return moveFile(from, to)
+		if err := moveFile(from, to); err != nil {
+			return inPlace(from, to, err)
+		}
+		return nil
 	}
 	if err := os.Mkdir(to, info.Mode().Perm()|0o700); err != nil && !isFolder(to) {
-		return fmt.Errorf("moving the output into place: %w", err)
+		return inPlace(from, to, fmt.Errorf("moving the output into place: %w", err))
 	}
 	entries, err := os.ReadDir(from)
 	if err != nil {

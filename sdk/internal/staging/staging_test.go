@@ -1,6 +1,7 @@
 package staging
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,6 +149,46 @@ func TestUnwritableDestination(t *testing.T) {
 	err := d.Commit(o)
 	if err == nil || !strings.Contains(err.Error(), "moving the output into place at "+out+"/a.txt: not a directory") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A folder where there is a file, and the other way round, also deep inside a folder that is merged.
+func TestMisfits(t *testing.T) {
+	tests := []struct {
+		name          string
+		folder        bool
+		there, writes []string
+		misfit        string
+		isFolder      bool
+	}{
+		{"a file over a folder", false, []string{"a.txt/x"}, []string{"a.txt"}, "a.txt", false},
+		{"a folder over a file", false, []string{"a.txt"}, []string{"a.txt/x"}, "a.txt", true},
+		{"a file over a folder inside", true, []string{"a.txt/x/y"}, []string{"a.txt/x"}, "a.txt/x", false},
+		{"a folder over a file inside", true, []string{"a.txt/x"}, []string{"a.txt/x/y"}, "a.txt/x", true},
+		{"a file over a file", false, []string{"a.txt"}, []string{"a.txt"}, "", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d, out := open(t, tt.folder)
+			for _, f := range tt.there {
+				put(t, out+"/"+f)
+			}
+			o := Outputs{Main: out + "/a.txt"}
+			if err := d.Begin(o); err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range tt.writes {
+				put(t, d.path+"/"+f)
+			}
+			err := d.Commit(o)
+			var misfit *MisfitError
+			switch {
+			case tt.misfit == "" && err != nil:
+				t.Errorf("it was refused: %v", err)
+			case tt.misfit != "" && (!errors.As(err, &misfit) || misfit.Path != out+"/"+tt.misfit || misfit.Folder != tt.isFolder):
+				t.Errorf("%v, want a misfit of %s", err, tt.misfit)
+			}
+		})
 	}
 }
 

@@ -8,7 +8,7 @@ import pytest
 
 from kagurazaka import KagurazakaTask, moemoecue_normal
 from kagurazaka._proto import plugin_pb2 as pb
-from kagurazaka._serve import nodes
+from kagurazaka._serve import failures, nodes
 from kagurazaka._serve.staging import Stager
 from kagurazaka.template import io
 from kagurazaka.template._template import ATTRIBUTE
@@ -194,6 +194,29 @@ def test_stage_a_folder(stage, monkeypatch):
     assert moved[-1] == "test.txt" and set(moved) == {"a", "test.txt", "z"}
     assert tree(root) == {"test.txt": "again", "d/x": "new", "a": "again", "z": "again"}
     assert os.listdir(stage / "stage") == []
+
+
+def test_outputs_that_do_not_fit_where_they_belong(stage):
+    out = stage / "out"
+    put(str(out / "folder" / "x"))
+    put(str(out / "file"))
+    put(str(out / "merged" / "file"))
+    put(str(out / "merged" / "folder" / "x"))
+    stager = Stager(str(stage / "stage"), False, [])
+    for name, written, where in (
+        ("folder", "folder", "folder"),
+        ("file", "file/x", "file"),
+        ("merged", "merged/file/x", "merged/file"),
+        ("merged", "merged/folder", "merged/folder"),
+    ):
+        stager.begin({"output": triplet(out / name)})
+        put(str(stage / "stage" / written))
+        with pytest.raises(failures.InvalidOutput) as raised:
+            stager.commit()
+        error = failures.of_exception(raised.value)
+        assert error.WhichOneof("detail") == "invalid_output" and error.invalid_output.path == str(out / where)
+        assert str(out / where) in error.message
+        assert os.listdir(stage / "stage") == []
 
 
 def test_outputs_in_several_folders_are_not_staged(stage):

@@ -28,6 +28,15 @@ class Refused(SystemExit):
         self.usage = usage
 
 
+class InvalidOutput(Exception):
+    """The task called an item done, and what it wrote does not fit where it belongs."""
+
+    def __init__(self, path: str, folder: bool) -> None:
+        what, there = ("a folder", "a file") if folder else ("a file", "a folder")
+        super().__init__(f"the output is {what}, and there is {there} at {path}")
+        self.path = path
+
+
 def plain(text: str) -> str:
     """Text that protobuf takes: halves of characters written as escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
@@ -35,6 +44,9 @@ def plain(text: str) -> str:
 
 def of_exception(error: BaseException) -> Any:
     """An Error for an exception that user code raised."""
+    if isinstance(error, InvalidOutput):
+        told = pb.InvalidOutputError(path=plain(error.path))
+        return pb.Error(message=plain(str(error)), fault=pb.FAULT_TASK, invalid_output=told)
     made = pb.Error(
         message=plain(_summary(error))[:_MESSAGE_LIMIT],
         traceback=plain(_traceback(error))[-_TRACEBACK_LIMIT:],

@@ -7,6 +7,7 @@ import shutil
 from typing import Any, Callable
 
 from ..template.io import FileTriplet
+from .failures import InvalidOutput
 from .items import is_output
 from .watch import watch
 
@@ -117,6 +118,7 @@ class Stager:
         except OSError:
             # A folder over a folder that has something in it is merged.
             if not (os.path.isdir(source) and os.path.isdir(target)):
+                _complain_of_misfit(source, target)
                 raise
             self._merge(name)
 
@@ -124,11 +126,13 @@ class Stager:
         files: list[str] = []
         for folder, folders, names in os.walk(os.path.join(self.folder, name)):
             rel = os.path.relpath(folder, self.folder)
+            _complain_of_misfit(folder, os.path.join(self._target, rel))
             os.makedirs(os.path.join(self._target, rel), exist_ok=True)
             links = [entry for entry in folders if os.path.islink(os.path.join(folder, entry))]
             files.extend(os.path.join(rel, entry) for entry in names + links)
         files.sort(key=lambda path: path in self._last_names)
         for path in files:
+            _complain_of_misfit(os.path.join(self.folder, path), os.path.join(self._target, path))
             os.replace(os.path.join(self.folder, path), os.path.join(self._target, path))
         shutil.rmtree(os.path.join(self.folder, name))
 
@@ -143,6 +147,15 @@ class Stager:
 
 def _always(timeout: float) -> bool:
     return True
+
+
+def _complain_of_misfit(source: str, target: str) -> None:
+    """Raise InvalidOutput if one of them is a folder and the other is there and is none. A link is a file, but a folder may
+    go where one leads to a folder."""
+    folder = os.path.isdir(source) and not os.path.islink(source)
+    there = os.path.isdir(target) and (folder or not os.path.islink(target))
+    if os.path.lexists(target) and folder != there:
+        raise InvalidOutput(target, folder)
 
 
 def _inside(path: str, folder: str) -> bool:
