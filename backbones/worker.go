@@ -36,8 +36,12 @@ type Worker interface {
 // Starter starts the worker with the given index. A FatalError means that no worker can be started.
 type Starter func(ctx context.Context, index int) (Worker, error)
 
-// FatalError is an error that trying again cannot mend: the run ends with it.
-type FatalError struct{ Err error }
+// FatalError is an error that trying again cannot mend: the run ends with it, or goes on without the device that has it.
+type FatalError struct {
+	Err error
+	// EndsRun: the run ends with it, whatever other devices could do.
+	EndsRun bool
+}
 
 func (e *FatalError) Error() string { return e.Err.Error() }
 func (e *FatalError) Unwrap() error { return e.Err }

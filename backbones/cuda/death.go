@@ -16,7 +16,7 @@ func (r *run) startFailed(e event) {
 	}
 	var fatal *backbones.FatalError
 	if errors.As(e.err, &fatal) {
-		if e.stage == device && r.giveUp(e.index, fatal.Err) {
+		if e.stage == device && !fatal.EndsRun && r.giveUp(e.index, fatal.Err) {
 			return
 		}
 		r.end(fatal.Err)

@@ -94,10 +94,10 @@ func (c *deviceCheck) wrong(ctx context.Context, a *app) error {
 	return c.err
 }
 
-// checked starts a device's worker, and asks meanwhile whether there is such a device: what is wrong is told instead of
-// what the worker would die of.
+// checked starts a device's worker, and asks meanwhile whether there is such a device: what is wrong is told instead of what
+// the worker would die of.
 func checked[W any](ctx context.Context, l *launch, start func(context.Context) (W, error)) (W, error) {
-	ctx, cancel := context.WithCancel(ctx)
+	starting, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answer := make(chan error, 1)
 	go func() {
@@ -107,10 +107,10 @@ func checked[W any](ctx context.Context, l *launch, start func(context.Context) 
 		}
 		answer <- err
 	}()
-	w, err := start(ctx)
+	w, err := start(starting)
 	if err != nil {
 		if wrong := <-answer; wrong != nil {
-			return w, &backbones.FatalError{Err: wrong}
+			return w, &backbones.FatalError{Err: wrong, EndsRun: true}
 		}
 	}
 	return w, err

@@ -79,7 +79,11 @@ func (l *launch) stage(stage plugin.Stage, first int, commits bool) backbones.St
 		spawn := func(ctx context.Context) (backbones.StageWorker, error) {
 			nursery, err := l.startNursery(ctx)
 			if err != nil {
-				return nil, &backbones.FatalError{Err: err}
+				// A device that is not there ends what is being started, and is the better reason.
+				if wrong := l.check.wrong(ctx, l.r.app); wrong != nil {
+					err = wrong
+				}
+				return nil, &backbones.FatalError{Err: err, EndsRun: true}
 			}
 			return nursery.SpawnStage(ctx, open, stage)
 		}
