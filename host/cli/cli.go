@@ -56,6 +56,8 @@ func Main(ctx context.Context, args []string, streams Streams, signals Signals, 
 	if streams.Width == nil {
 		a.streams.Width = func() int { return 80 }
 	}
+	ctx, end := a.endEarly(ctx)
+	defer end()
 	err := a.main(ctx, args)
 	code := exitcode.Of(err)
 	if err != nil && ctx.Err() != nil && !errors.As(err, new(*exitcode.Error)) {
@@ -67,8 +69,35 @@ func Main(ctx context.Context, args []string, streams Streams, signals Signals, 
 	return code
 }
 
+// errEarly is why a command ends at the first signal, which in a run lets what is in flight finish.
+var errEarly = exitcode.With(exitcode.Interrupted, errors.New("interrupted before the run had begun"))
+
+// endEarly ends the context at the first signal for as long as nothing is in flight: a plugin that does not answer would
+// hold the command.
+func (a *app) endEarly(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	a.working = make(chan struct{})
+	go func() {
+		select {
+		case <-a.working:
+			return
+		case <-ctx.Done():
+			return
+		case <-a.signals.Drain:
+		}
+		select {
+		case <-a.working:
+		default:
+			cancel(errEarly)
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
 // app is one invocation.
 type app struct {
+	// working is closed when a run begins to work on items.
+	working chan struct{}
 	streams Streams
 	signals Signals
 	version string

@@ -162,6 +162,7 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 	if err != nil {
 		return progress.Summary{}, err
 	}
+	close(l.r.working)
 	summary, err := run.Do(ctx, run.Job{
 		Source: source, Listing: listing, Backbone: backbone, Ledger: k.recorder(),
 		Printer: r.printer(), Began: began, Show: l.show, MaxFailures: r.endurance.maxFailures, Again: k.again(),

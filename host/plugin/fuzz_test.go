@@ -358,7 +358,7 @@ func TestOnlyItsOwnProcessesAreWorkers(t *testing.T) {
 // A plugin that makes workers and does not say how they end holds nobody up, nor does one that names one process twice.
 func TestEndsThatAreNotReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &spawned{pid: 1 << 30, exited: make(chan struct{})}
+		s := &spawned{pid: 1 << 30, exited: make(chan struct{}), log: newStderrLog(hclog.NewNullLogger())}
 		s.Kill()
 		<-s.exited
 		if s.exit.Reason == "" {

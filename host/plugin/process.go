@@ -214,7 +214,7 @@ func (p *Process) connect(mtls bool) error {
 func (p *Process) startFailed(ctx context.Context, command Command, timedOut bool, timeout time.Duration, cause error) error {
 	if p.runner.processID() == 0 {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 		return cannotExec(command.Name, command.Path, cause)
 	}
@@ -230,7 +230,7 @@ func (p *Process) startFailed(ctx context.Context, command Command, timedOut boo
 	p.runner.killGroup()
 	<-p.runner.exited
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	if errors.Is(cause, ErrNoCertificate) {
 		return noCertificate(command.Name)

@@ -22,7 +22,7 @@ func (w *world) audit() books {
 	}
 	b := books{runs: len(runs)}
 	for _, run := range runs {
-		s, err := ledger.ReadState(run.Dir, false)
+		s, err := ledger.ReadState(run.Dir, true)
 		if err != nil {
 			w.t.Errorf("run %s: %v", run.Info.ID, err)
 			continue

@@ -30,6 +30,8 @@ type row struct {
 const (
 	kill = syscall.SIGKILL
 	term = syscall.SIGTERM
+	// stall is no signal: it waits for a warning that nothing moves.
+	stall = syscall.Signal(0)
 )
 
 var soon = []string{"--start-timeout", "400ms"}
@@ -72,6 +74,9 @@ var calls = []row{
 	{behaviour: "crash-run", code: 1, texts: []string{"workers died one after another", "exited with code 7"}},
 	{behaviour: "mute-run", flags: []string{"--grace", "300ms"}, signals: []syscall.Signal{term}, code: 130, texts: []string{"did not finish in time"}},
 	{behaviour: "stop-run", flags: []string{"--grace", "300ms"}, signals: []syscall.Signal{term}, code: 130, texts: []string{"did not finish in time"}},
+	{behaviour: "mute-run", flags: []string{"--stall-after", "200ms"}, signals: []syscall.Signal{stall, term, term}, code: 130, texts: []string{"nothing has moved", "one of 5 items"}},
+	{behaviour: "mute-list", flags: []string{"--stall-after", "200ms"}, signals: []syscall.Signal{stall, term}, code: 130, texts: []string{"the listing yields nothing"}},
+	{behaviour: "mute-run", flags: []string{"--item-timeout", "100ms", "--max-failures", "1"}, code: 1, texts: []string{"--item-timeout", "timeout: "}},
 	{behaviour: "over-limit-run", code: 1, texts: []string{"workers died one after another", "it sent a message over the limit of 64 MiB"}},
 	{behaviour: "close-socket", code: 1, texts: []string{"workers died one after another", "its connection broke"}},
 	{behaviour: "answers-twice", code: 0, texts: []string{"broke the protocol"}},
@@ -88,8 +93,10 @@ var calls = []row{
 	{behaviour: "stop-run", signals: []syscall.Signal{kill}, code: -1},
 	{behaviour: "mute-run", signals: []syscall.Signal{kill}, code: -1},
 	{behaviour: "mute-spawn", signals: []syscall.Signal{kill}, code: -1},
-	// The second signal ends at once.
-	{behaviour: "mute-open", signals: []syscall.Signal{term, term}, code: 130},
+	// The first signal ends what has not begun, the second ends at once.
+	{behaviour: "hang-before-handshake", signals: []syscall.Signal{term}, code: 130, texts: []string{"interrupted before the run had begun"}},
+	{behaviour: "mute-describe", signals: []syscall.Signal{term}, code: 130, texts: []string{"interrupted before the run had begun"}},
+	{behaviour: "mute-open", signals: []syscall.Signal{term}, code: 130, texts: []string{"interrupted before the run had begun"}},
 	{behaviour: "mute-run", signals: []syscall.Signal{term, term}, code: 130},
 }
 
@@ -103,6 +110,9 @@ var atItem = []row{
 	{behaviour: "flood-stdout", code: 0},
 	{behaviour: "flood-stderr", code: 0},
 	{behaviour: "fork-children", code: 0},
+	{behaviour: "hang-at-item", flags: []string{"--item-timeout", "500ms"}, code: 3, failed: 1, texts: []string{"timeout: it took longer than 500ms"}},
+	{behaviour: "stop-self", flags: []string{"--item-timeout", "500ms"}, code: 3, failed: 1, texts: []string{"timeout: it took longer than 500ms"}},
+	{behaviour: "exit-at-item", flags: []string{"--retries", "2", "--retry-delay", "1ms"}, code: 3, failed: 1, texts: []string{"exited with code 7"}},
 	{behaviour: "hang-at-item", signals: []syscall.Signal{kill}, code: -1},
 	{behaviour: "stop-self", signals: []syscall.Signal{kill}, code: -1},
 	{behaviour: "fork-children", signals: []syscall.Signal{kill}, code: -1},
@@ -117,7 +127,10 @@ func (r row) name() string {
 		words[0] = "well"
 	}
 	for _, s := range r.signals {
-		words = append(words, map[syscall.Signal]string{kill: "kill", term: "term"}[s])
+		words = append(words, map[syscall.Signal]string{kill: "kill", term: "term", stall: "stall"}[s])
+	}
+	if len(r.flags) > 0 {
+		words = append(words, strings.Trim(r.flags[0], "-"))
 	}
 	return strings.Join(words, "-")
 }
@@ -131,6 +144,12 @@ func (r row) try(w *world, args ...string) result {
 	for i, s := range r.signals {
 		if i == 0 {
 			h.hear("misbehave: " + r.behaviour)
+		}
+		if s == stall {
+			h.hear("nothing has moved")
+			continue
+		}
+		if i == 0 || r.signals[i-1] != s {
 			h.signal(s)
 			continue
 		}
@@ -159,8 +178,8 @@ func TestMisbehaviourInACall(t *testing.T) {
 // alsoPython are the rows of calls that a server of another language might fail otherwise.
 var alsoPython = map[string]bool{
 	"well": true, "exit-before-handshake": true, "wrong-version": true, "crash-describe": true, "over-limit-describe": true,
-	"mute-open": true, "crash-list": true, "close-socket-list": true, "crash-spawn": true, "crash-run": true,
-	"mute-run-term": true, "mute-run-kill": true, "answers-twice": true, "answers-unsent": true,
+	"mute-open-open-timeout": true, "crash-list": true, "close-socket-list": true, "crash-spawn": true, "crash-run": true,
+	"mute-run-term-grace": true, "mute-run-kill": true, "answers-twice": true, "answers-unsent": true,
 }
 
 // TestMisbehaviourInACallPython has the same from a server in Python that does without the SDK.

@@ -78,6 +78,67 @@ func (w *world) pictures(folder string) map[string]uint64 {
 	return found
 }
 
+// One item in a thousand hangs: it alone fails, as timeout, and what has failed is run again by itself.
+func TestItemTimeoutAndRetryFailed(t *testing.T) {
+	t.Parallel()
+	const inputs = 1000
+	for name, plugin := range map[string]string{"go": filepath.Join(plugins, "misbehave"), "python": taskFile(t)} {
+		t.Run(name, func(t *testing.T) {
+			if name == "python" {
+				needPython(t)
+			}
+			w := newWorld(t)
+			w.many("in", inputs)
+			command := slices.Concat([]string{"--progress", "json", "--item-timeout", "1s"}, files(plugin))
+			r := w.run([]string{"KAGURAZAKA_MISBEHAVE=hang-at-item", "KAGURAZAKA_MISBEHAVE_ITEM=500"}, command...)
+			w.want(r, 3, "timeout: it took longer than 1s")
+			if r.Done != inputs-1 || r.Failed != 1 || r.failed[0].name() != input(500) {
+				t.Errorf("%d done, %d failed: %+v", r.Done, r.Failed, r.failed)
+			}
+			w.settledIn("out", r, inputs)
+			r = w.run(nil, slices.Insert(command, 0, "--retry-failed")...)
+			w.want(r, 0)
+			if r.Done != 1 {
+				t.Errorf("%d were done again", r.Done)
+			}
+			if done := w.outputs("out"); len(done) != inputs {
+				t.Errorf("%d outputs of %d inputs", len(done), inputs)
+			}
+			w.audit()
+			w.noStaging("out")
+			w.nobodyIsLeft()
+		})
+	}
+}
+
+// Two of seven items fail at their first attempt, or at their first two: with as many retries all are done.
+func TestRetriesOfAFlakyTask(t *testing.T) {
+	t.Parallel()
+	for retries, wanted := range map[string]int{"2": 0, "1": items/7 + 1} {
+		t.Run(retries, func(t *testing.T) {
+			w := newWorld(t)
+			w.many("in", items)
+			w.check(os.Mkdir(w.path("state"), 0o755))
+			env := []string{"KAGURAZAKA_MISBEHAVE=flaky", "KAGURAZAKA_MISBEHAVE_STATE=" + w.path("state")}
+			command := slices.Concat([]string{"--progress", "json", "--retries", retries, "--retry-delay", "1ms"}, files(filepath.Join(plugins, "misbehave")))
+			r := w.run(env, command...)
+			code := 0
+			if wanted > 0 {
+				code = 3
+			}
+			w.want(r, code)
+			if r.Failed != wanted {
+				t.Errorf("%d failed with %s retries, want %d", r.Failed, retries, wanted)
+			}
+			w.settledIn("out", r, items)
+			w.audit()
+			w.want(w.run(env, command...), 0)
+			w.noStaging("out")
+			w.nobodyIsLeft()
+		})
+	}
+}
+
 // Two hosts over the same outputs at once: both end well, one of them knows of the other, and all outputs are whole.
 func TestTwoHostsAtOnce(t *testing.T) {
 	t.Parallel()

@@ -137,6 +137,15 @@ func (w *world) outputs(folder string) map[string]bool {
 	return done
 }
 
+func (w *world) read(path string) string {
+	w.t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(text)
+}
+
 // noStaging checks that nothing half-written is left beside the outputs.
 func (w *world) noStaging(folder string) {
 	w.t.Helper()
