@@ -1,6 +1,9 @@
 package ledger
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 // keyCursor finds the keys of items of a layer whose numbers mostly ascend.
 type keyCursor struct {
@@ -31,17 +34,41 @@ func (c *keyCursor) find(number uint64) *segment {
 type table struct {
 	keys  []Key
 	taken []uint64
+	// starts has the place of the first key of each bucket: keys are spread evenly, so their first bits say where to look,
+	// and a search through all of them would miss the cache at every step.
+	starts []uint32
+	shift  int
 }
 
+// bucketKeys is about how many keys share a bucket.
+const bucketKeys = 8
+
+// newTable makes a table of keys, which it sorts. There are fewer than 2^32.
 func newTable(keys []Key) *table {
 	slices.Sort(keys)
-	return &table{keys: keys, taken: make([]uint64, (len(keys)+63)/64)}
+	width := bits.Len(uint(len(keys) / bucketKeys))
+	t := &table{keys: keys, taken: make([]uint64, (len(keys)+63)/64), starts: make([]uint32, 1<<width+1), shift: 64 - width}
+	bucket := 0
+	for i, k := range keys {
+		for ; bucket <= t.bucket(k); bucket++ {
+			t.starts[bucket] = uint32(i)
+		}
+	}
+	for ; bucket < len(t.starts); bucket++ {
+		t.starts[bucket] = uint32(len(keys))
+	}
+	return t
 }
+
+// bucket is the bucket of a key. A shift by 64 leaves nothing: one bucket.
+func (t *table) bucket(k Key) int { return int(uint64(k) >> t.shift) }
 
 // take reports whether a key is in the set, and takes it out.
 func (t *table) take(k Key) bool {
-	i, ok := slices.BinarySearch(t.keys, k)
-	for ; ok && i < len(t.keys) && t.keys[i] == k; i++ {
+	b := t.bucket(k)
+	from, to := int(t.starts[b]), int(t.starts[b+1])
+	i, _ := slices.BinarySearch(t.keys[from:to], k)
+	for i += from; i < to && t.keys[i] == k; i++ {
 		if bit := uint64(1) << (i % 64); t.taken[i/64]&bit == 0 {
 			t.taken[i/64] |= bit
 			return true
