@@ -111,6 +111,22 @@ def test_a_collate_of_the_tasks_own(folders):
     assert [(folders[1] / f"{i}.txt.out").read_text() for i in range(3)] == ["8", "6", "8"]
 
 
+def test_structures_inside_of_elements_and_results(folders):
+    with pipeline("Nested", folders) as stages:
+        assert stages.run(items_of(folders)) == {}
+    for i in range(10):
+        values = [2.5 * (i + k) for k in range(3)]
+        assert (folders[1] / f"{i}.txt.out").read_text() == f"{3 * i + 3} {values} {'ü' * i} {i}.txt"
+
+
+def test_what_a_task_keeps_is_not_overwritten_by_the_next_batch(folders):
+    for i in range(10):
+        (folders[0] / f"{i}.txt").write_text(str(i) * 10)
+    with pipeline("Keeps", folders, apart=False) as stages:
+        assert stages.run(items_of(folders)) == {}
+    assert (folders[1] / "9.txt.out").read_text() == " ".join(str(ord(str(i))) for i in range(10))
+
+
 @pytest.mark.parametrize("name, text", [
     ("Drops", "collate_fn made a batch of 3 of 4 items"),
     ("Short", "inference returned 3 results for a batch of 4 items"),

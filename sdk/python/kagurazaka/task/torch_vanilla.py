@@ -43,8 +43,8 @@ class KagurazakaVanillaTorchTaskV1:
 
     Under a template with `input_mode` and `dataloader`, `load_data` runs in loader processes, and `postprocess_each` in processes
     beside the device's where its source shows that it shares nothing with them. A class may decide about the latter itself:
-    ``kagurazaka_postprocess = "apart"``, or ``"device"`` for one process and the order of the batches. A batch's CPU tensors are
-    valid until the batch is done: clone what has to last.
+    ``kagurazaka_postprocess = "apart"``, or ``"device"`` for one process and the order of the batches. A batch's CPU tensors lie
+    in memory that is used again: clone what a library is to keep (what attributes and globals keep is copied).
     """
 
     def __init__(self, args: list[str]) -> None:

@@ -158,3 +158,36 @@ class ChecksData(Base):
 
     def is_each_executed(self, length, **rest):
         return int(length) == 12
+
+
+@moemoecue_torch_vanilla_v1(**common())
+class Keeps(Base):
+    """Writes what it has kept of earlier batches"""
+
+    def __init__(self, args):
+        self.kept = []
+
+    def postprocess_each(self, batch_idx, batch_size, input, output, data, result, **rest):
+        kept = self.kept
+        kept.append(data)
+        with open(output.path, "w") as file:
+            file.write(" ".join(str(int(one[0])) for one in self.kept))
+
+
+@moemoecue_torch_vanilla_v1(**common(collate_fn=list_collate))
+class Nested(Base):
+    """Structures in elements and in results"""
+
+    def load_data(self, input):
+        n = int(input.file_name.split(".")[0])
+        return {"deep": {"array": np.arange(n, n + 3), "more": [None, {"same": input, "name": "ü" * n}]}}
+
+    def inference(self, device, batch_size, deep, input):
+        assert all(one["more"][1]["same"] == i for one, i in zip(deep, input))
+        return [{"sum": one["array"].sum(), "twice": (one["array"] * 2.5, one["more"])} for one in deep]
+
+    def postprocess_each(self, batch_idx, batch_size, input, output, deep, result):
+        array, more = result["twice"]
+        assert more[0] is None and deep["array"].dtype == np.arange(1).dtype
+        with open(output.path, "w") as file:
+            file.write(f"{result['sum']} {array.tolist()} {more[1]['name']} {more[1]['same'].file_name}")

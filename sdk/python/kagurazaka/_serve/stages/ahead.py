@@ -11,7 +11,7 @@ import torch
 _Plainly: Any = getattr(torch._C, "DisableTorchFunctionSubclass", None) or torch._C.DisableTorchFunction
 
 
-class Ahead(torch.Tensor):
+class Ahead(torch.Tensor):  # type: ignore[misc]
     """A CPU tensor whose copy on a device is under way. `to(device)` and `cuda()` give that copy; in every other way it
     is a plain tensor, and what is made of it is plain."""
 

@@ -7,38 +7,31 @@ from __future__ import annotations
 
 import ast
 import builtins
-import importlib.util
 import inspect
-import os
-import sys
-import sysconfig
-import textwrap
 import types
-from typing import Any, Iterator, NamedTuple, Optional, Sequence
+from typing import Any, Optional, Sequence
 
 from ...task.torch_vanilla import KagurazakaVanillaTorchTaskV1 as Base
 from ...template._template import Template
 from ...template.mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
 from ...template.task.torch_vanilla import KagurazakaVanillaTorchMixinV1
+from .source import (
+    CHANGING,
+    NO_SOURCE,
+    assigned,
+    changes,
+    from_users_module,
+    is_super,
+    local_names,
+    made_by,
+    own,
+    tree_of,
+    users,
+)
 
 # A task's own word about postprocess_each: in processes of its own, or in the device process.
 ATTRIBUTE = "kagurazaka_postprocess"
 APART, DEVICE = "apart", "device"
-
-# Methods that change what they are called on, or hand something to it that another process would not see.
-_CHANGING = frozenset(
-    "acquire add append appendleft clear close commit discard dump emit enqueue execute executemany extend extendleft"
-    " flush get_nowait increment insert insert_many log next notify pop popitem popleft push put put_nowait record release"
-    " remove reverse save send sendall seek set setdefault sort start step submit symmetric_difference_update tell"
-    " truncate update wait write writelines writerow writerows add_scalar add_image add_row write_batch".split()
-)
-# What a forked process must not share with others, or does not have.
-_SHARED = frozenset(
-    "open Lock RLock Condition Event Semaphore BoundedSemaphore Barrier Queue SimpleQueue LifoQueue PriorityQueue"
-    " JoinableQueue Thread Process Pool ThreadPool ThreadPoolExecutor ProcessPoolExecutor Manager connect socket Session"
-    " Client Popen SummaryWriter Environment File Value Array iter count cycle Generator default_rng Random".split()
-)
-
 
 def capabilities(cls: Any, template: Optional[Template]) -> list[str]:
     """`stages` and `finish`, as far as the task has them. An `apart` or `device` of the task's own is its word."""
@@ -87,21 +80,27 @@ def _plain_loader(options: Any) -> bool:
     return options.get("shuffle") in (None, False, KAGURAZAKA_MIXIN_PLACEHOLDER)
 
 
-def own(method: Any) -> Any:
-    """The user's function behind the one that the template has put in its place."""
-    return getattr(method, "_kagurazaka_own", method)
-
-
 def moves(cls: Any, name: str, with_it: Sequence[str] = (), *, changes_self: bool = False, shares_files: bool = False) -> bool:
     """Whether a method can run in a process in which load_model was not called, beside others that run it.
 
-    with_it: the methods that move with it, or come after it. changes_self: it may change the object, as in a loader process of torch's, each
-    of which has an object of its own. shares_files: it is looked at what files it opens.
+    with_it: the methods that move with it, or come after it. changes_self: it may change the object, as in a
+    loader process of torch's, each of which has an object of its own. shares_files: it is looked at what files it opens.
     """
     try:
         return _Look(cls, (name, *with_it), changes_self, shares_files).method(name)
-    except (OSError, TypeError, ValueError, NameError, AttributeError, SyntaxError, RecursionError):
-        return False  # no source to look at
+    except NO_SOURCE:
+        return False
+
+
+def keeps(cls: Any) -> bool:
+    """Whether a task may keep something of a batch for longer than the batch: what follows loading changes something that
+    outlives it."""
+    try:
+        before = made_by(cls, ["__init__", "load_model", "load_data", "is_each_executed"])
+        attributes, variables = changes(cls, before.functions, [])
+    except NO_SOURCE:
+        return True
+    return bool(attributes or variables)
 
 
 class _Look:
@@ -109,7 +108,7 @@ class _Look:
 
     def __init__(self, cls: Any, names: Sequence[str], changes_self: bool, shares_files: bool) -> None:
         self.cls, self.changes_self, self.shares_files = cls, changes_self, shares_files
-        made = made_by_constructor(cls)
+        made = made_by(cls, ["__init__"])
         # What another method changes would be missed where that method is not called.
         self.changed, self.changed_globals = changes(cls, made.functions, names)
         self.present = made.names if changes_self else made.names - made.shared
@@ -131,7 +130,7 @@ class _Look:
     def above(self, name: str) -> bool:
         """Whether every definition of a method in the class and above it can be used: super() means one of them."""
         found = [vars(base)[name] for base in self.cls.__mro__ if name in vars(base)]
-        return all(self.function(own(method), True) for method in found if isinstance(method, types.FunctionType) and _users(method))
+        return all(self.function(own(method), True) for method in found if isinstance(method, types.FunctionType) and users(method))
 
     def function(self, function: Any, bound: bool) -> bool:
         function = inspect.unwrap(function)
@@ -150,25 +149,16 @@ class _Body:
         arguments = self.tree.args.posonlyargs + self.tree.args.args
         self.self_name = arguments[0].arg if bound and arguments else None
         self.scope = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
-        self.local = {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.arg):
-                self.local.add(node.arg)
-            elif isinstance(node, ast.ExceptHandler) and node.name:
-                self.local.add(node.name)
-            elif isinstance(node, ast.alias):
-                self.local.add(node.asname or node.name.partition(".")[0])
-            elif isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node is not self.tree:
-                self.local.add(node.name)
+        self.local = local_names(self.tree)
         # Where `self` and `super` stand as what an attribute is taken of.
         self.looked_at = set()
         # Local names of what outlives the call.
         self.aliases: set[str] = set()
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Attribute):
-                owner = node.value.func if _is_super(node.value) else node.value  # type: ignore[attr-defined]
+                owner = node.value.func if is_super(node.value) else node.value  # type: ignore[attr-defined]
                 self.looked_at.add(id(owner))
-            for target, value in _assigned(node):
+            for target, value in assigned(node):
                 if isinstance(target, ast.Name) and isinstance(value, (ast.Attribute, ast.Subscript)) and self._outer(value):
                     self.aliases.add(target.id)
 
@@ -179,9 +169,9 @@ class _Body:
         if isinstance(node, (ast.Global, ast.Nonlocal)):
             return False
         if isinstance(node, ast.Import):
-            return not any(_users_module(alias.name) for alias in node.names)
+            return not any(from_users_module(alias.name) for alias in node.names)
         if isinstance(node, ast.ImportFrom):
-            return not node.level and not _users_module(node.module or "")
+            return not node.level and not from_users_module(node.module or "")
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             return self._name(node)
         if isinstance(node, ast.Attribute):
@@ -208,15 +198,15 @@ class _Body:
         if node.id in self.look.changed_globals or (node.id not in self.scope and not hasattr(builtins, node.id)):
             return False
         value = self.scope.get(node.id)
-        if isinstance(value, types.FunctionType) and _users(value):
+        if isinstance(value, types.FunctionType) and users(value):
             return self.look.function(value, False)
         # A class of the user's may do anything; an exception does nothing.
-        return not (isinstance(value, type) and _users(value) and not issubclass(value, BaseException))
+        return not (isinstance(value, type) and users(value) and not issubclass(value, BaseException))
 
     def _attribute(self, node: ast.Attribute) -> bool:
         if node.attr == "cuda":
             return False
-        if _is_super(node.value):
+        if is_super(node.value):
             return self.look.above(node.attr)
         if self._is_self(node.value):
             if not isinstance(node.ctx, ast.Load):
@@ -227,7 +217,7 @@ class _Body:
         if isinstance(node.value, ast.Name) and node.value.id not in self.local:
             module = self.scope.get(node.value.id)
             value = getattr(module, node.attr, None) if isinstance(module, types.ModuleType) else None
-            if isinstance(value, types.FunctionType) and _users(value):
+            if isinstance(value, types.FunctionType) and users(value):
                 return self.look.function(value, False)
         return True
 
@@ -238,7 +228,7 @@ class _Body:
             return not any(self._outer(argument) for argument in node.args) and name not in ("globals", "exec", "eval")
         if self.look.shares_files and name in ("open", "fdopen", "File", "ZipFile", "TarFile") and not _opens_anew(node):
             return False
-        if not isinstance(called, ast.Attribute) or name not in _CHANGING or self.look.changes_self:
+        if not isinstance(called, ast.Attribute) or name not in CHANGING or self.look.changes_self:
             return True
         # A method of the task's own was looked at.
         return self._is_self(called.value) or not self._outer(called.value) or self._is_module(called.value)
@@ -270,103 +260,6 @@ class _Body:
         return isinstance(value, (types.ModuleType, type, types.FunctionType, types.BuiltinFunctionType))
 
 
-class _Made(NamedTuple):
-    """What a constructor makes: the attributes, those of them that forked processes cannot share, the functions it runs."""
-
-    names: set[str]
-    shared: set[str]
-    functions: set[Any]
-
-
-def made_by_constructor(cls: Any) -> _Made:
-    """The attributes that an object has before load_model: what __init__ and the methods that it calls assign."""
-    made = _Made(set(), set(), set())
-    todo = [vars(base)["__init__"] for base in cls.__mro__ if isinstance(vars(base).get("__init__"), types.FunctionType)]
-    while todo:
-        function = inspect.unwrap(todo.pop())
-        if function in made.functions or not _users(function):
-            continue
-        made.functions.add(function)
-        tree, me = _tree_and_self(function)
-        for node in ast.walk(tree):
-            for target, value in _assigned(node):
-                if isinstance(target, ast.Attribute) and _is_name(target.value, me):
-                    made.names.add(target.attr)
-                    if any(_name_of(call.func) in _SHARED for call in ast.walk(value) if isinstance(call, ast.Call)):
-                        made.shared.add(target.attr)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_name(node.func.value, me):
-                called = inspect.getattr_static(cls, node.func.attr, None)
-                if isinstance(called, types.FunctionType):
-                    todo.append(called)
-    return made
-
-
-def changes(cls: Any, but: set[Any], names: Sequence[str]) -> tuple[set[str], set[str]]:
-    """The attributes and the globals that methods change, the constructor's functions and the named methods left out."""
-    attributes: set[str] = set()
-    variables: set[str] = set()
-    for base in cls.__mro__:
-        for name, method in vars(base).items():
-            function = inspect.unwrap(own(method)) if isinstance(method, types.FunctionType) else None
-            if function is None or name in names or function in but or not _users(function):
-                continue
-            tree, me = _tree_and_self(function)
-            for node in ast.walk(tree):
-                if isinstance(node, (ast.Global, ast.Nonlocal)):
-                    variables.update(node.names)
-                changed: Any = None
-                if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
-                    changed = node
-                elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGING:
-                    changed = node.func.value
-                while isinstance(changed, (ast.Attribute, ast.Subscript)):
-                    if isinstance(changed, ast.Attribute) and _is_name(changed.value, me):
-                        attributes.add(changed.attr)
-                    changed = changed.value
-                if isinstance(changed, ast.Name) and changed.id != me and not isinstance(
-                    function.__globals__.get(changed.id), types.ModuleType
-                ):
-                    variables.add(changed.id)
-    return attributes, variables
-
-
-def _tree_and_self(function: Any) -> tuple[Any, str]:
-    tree = tree_of(function)
-    arguments = tree.args.posonlyargs + tree.args.args
-    return tree, arguments[0].arg if arguments else ""
-
-
-def _is_name(node: ast.AST, name: str) -> bool:
-    return isinstance(node, ast.Name) and node.id == name
-
-
-def _is_super(node: ast.AST) -> bool:
-    """Whether an expression is super()."""
-    return isinstance(node, ast.Call) and not node.args and _is_name(node.func, "super")
-
-
-def _assigned(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
-    """(target, value) of an assignment."""
-    if isinstance(node, ast.Assign):
-        for target in node.targets:
-            for inner in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
-                yield inner, node.value
-    elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
-        yield node.target, node.value
-
-
-def tree_of(function: Any) -> Any:
-    """The syntax tree of a function. Raises what inspect and ast raise where there is no source of it."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    if not isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        raise TypeError("the source is no function's")  # a lambda
-    return tree
-
-
-def _name_of(node: ast.AST) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
 def _opens_anew(call: ast.Call) -> bool:
     """Whether a file is opened for reading, or written from its beginning: appending is for one process at a time."""
     modes = [*call.args[1:2], *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
@@ -378,28 +271,3 @@ def _opens_anew(call: ast.Call) -> bool:
         if isinstance(mode.value, str) and set(mode.value) <= set("rwxabtU+") and ("a" in mode.value or "+" in mode.value):
             return False
     return True
-
-
-_LIBRARIES = tuple({os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-_SDK = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
-
-
-def _users(thing: Any) -> bool:
-    """Whether a function or class is the user's, not a library's."""
-    if isinstance(thing, types.FunctionType):
-        return _users_file(thing.__code__.co_filename)
-    return _users_file(getattr(sys.modules.get(thing.__module__), "__file__", None) or "")
-
-
-def _users_module(name: str) -> bool:
-    name = name.partition(".")[0]
-    if name in sys.modules:
-        return _users_file(getattr(sys.modules[name], "__file__", None) or "")
-    spec = importlib.util.find_spec(name)
-    return spec is not None and _users_file(spec.origin or "")
-
-
-def _users_file(path: str) -> bool:
-    if not path or path.startswith("<") or not os.path.isabs(path):
-        return False
-    return not os.path.realpath(path).startswith((*_LIBRARIES, _SDK)) and "-packages" + os.sep not in path

@@ -9,8 +9,8 @@ from typing import Any, Iterable, Optional
 
 from ..._proto import plugin_pb2 as pb
 from ...template import _state
-from .. import native
 from .. import items as wire
+from .. import native
 from ..opened import OpenedTask
 
 

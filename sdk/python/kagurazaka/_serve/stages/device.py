@@ -15,7 +15,7 @@ from ..._proto import plugin_pb2 as pb
 from ...task.torch_vanilla import batch_length, has_elements
 from .. import failures
 from ..opened import OpenedTask
-from . import common, context
+from . import capable, common, context
 from .collating import BadBatch
 from .elements import Postprocessor, check_length
 from .memory import Memory
@@ -57,6 +57,8 @@ class StageServer:
         opened.task.load_model(self.device)
         self.postprocessor = Postprocessor(opened)
         self.cuda = Cuda(self.device, self.memory) if uses_cuda(self.device) else None
+        # Regions are used again: what a task may keep has to be its own.
+        self.copy = (self.cuda.pinned_copy if self.cuda is not None else own_copy) if capable.keeps(type(opened.task)) else None
         self.copier: Any = None
         if self.cuda is not None and _copies_ahead(opened.task):
             from .ahead import Copier
@@ -90,9 +92,9 @@ class StageServer:
                 work = Work(pb.RunRequest.FromString(request).batch)
                 try:
                     loaded = work.message.loaded
-                    if self.cuda is not None and loaded.tensors:
+                    if self.cuda is not None and loaded.tensors and self.copy is None:
                         self.cuda.pinned.use(loaded.tensors[0].offset, loaded.used)
-                    work.batch = work.inputs = unpack(loaded, self.memory)
+                    work.batch = work.inputs = unpack(loaded, self.memory, self.copy)
                     work.size = batch_length(work.batch)
                     if self.copier is not None:
                         work.inputs = self.copier.copy(work.batch)
@@ -106,22 +108,24 @@ class StageServer:
 
     def _infer(self, work: Work) -> None:
         work.began = time.perf_counter_ns()
-        if not self._inferred(work, again=self.cuda is not None):
+        before = versions(work.batch)
+        if not self._inferred(work, before if self.cuda is not None else None):
             # The batches before this one may still have had results on the device.
             self._drain()
             self.cuda.torch.cuda.empty_cache()  # type: ignore[union-attr]
-            self._inferred(work, again=False)
+            self._inferred(work, None)
         work.inputs = None
         work.ended = time.perf_counter_ns()
 
-    def _inferred(self, work: Work, again: bool) -> bool:
-        """Infer a batch. False: the device's memory was full, and it may be tried again."""
+    def _inferred(self, work: Work, before: Optional[list[int]]) -> bool:
+        """Infer a batch. False: the device's memory was full, and the batch, whose tensors are as before, may be tried
+        again."""
         try:
             work.results = self.task.inference(self.device, work.size, **work.inputs)
             if self.cuda is not None:
                 work.event = self.cuda.record()
         except BaseException as error:
-            if again and out_of_memory(error):
+            if before is not None and out_of_memory(error) and versions(work.batch) == before:
                 _let_go(error)
                 return False
             self._fail(work, error)
@@ -222,6 +226,10 @@ class Cuda:
         """A thread starts with device 0 as its current one."""
         self.torch.cuda.set_device(self.device)
 
+    def pinned_copy(self, value: Any) -> Any:
+        """A copy that CUDA copies from as fast as from registered memory."""
+        return value.pin_memory() if isinstance(value, self.torch.Tensor) else value.copy()
+
     def record(self) -> Any:
         """An event behind what the main thread has started so far."""
         # A blocking event: who waits for it leaves the processor to others.
@@ -260,6 +268,16 @@ class Cuda:
             print(f"kagurazaka: {self.device} can no longer be used by this process: {error}\n{problem.traceback}", file=sys.stderr)
             sys.stderr.flush()
             os._exit(BROKEN)
+
+
+def own_copy(value: Any) -> Any:
+    """A copy of a tensor or an array."""
+    return value.clone() if hasattr(value, "clone") else value.copy()
+
+
+def versions(batch: Any) -> list[int]:
+    """How often each tensor of a batch was changed in place."""
+    return [value._version for value in batch.values() if hasattr(value, "_version")]
 
 
 def uses_cuda(device: str) -> bool:

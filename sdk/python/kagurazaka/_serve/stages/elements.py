@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 
 from ...task.torch_vanilla import KagurazakaVanillaTorchTaskV1 as Base
 from ...task.torch_vanilla import batch_length, element_of, has_elements, results_of
@@ -51,7 +52,8 @@ def check_length(results: Any, size: int) -> None:
             length = len(value)
         except TypeError:
             kind = type(value).__name__
-            raise BadBatch("", f"inference returned one {kind}{where} for a batch of {size} items; it has to have one entry an item") from None
+            told = f"inference returned one {kind}{where} for a batch of {size} items; it has to have one entry an item"
+            raise BadBatch("", told) from None
         if length != size:
             raise BadBatch("", f"inference returned {length} results{where} for a batch of {size} items")
 

@@ -76,7 +76,7 @@ class Packed:
             return None
         known = self._known.get(id(value))
         if known is not None:
-            return known[1]  # type: ignore[no-any-return]
+            return known[1]
         taken = _taken(value)
         if taken is None:
             return None
@@ -111,9 +111,10 @@ class Packed:
         return payload
 
 
-def unpack(payload: Any, memory: Memory) -> Any:
-    """The structure of a Payload. Its tensors lie in the memory: nothing is copied."""
+def unpack(payload: Any, memory: Memory, copy: Optional[Callable[[Any], Any]] = None) -> Any:
+    """The structure of a Payload. Its tensors lie in the memory, unless they are copied out of it by `copy`."""
     unpickler = _Unpickler(io.BytesIO(payload.rest), payload.tensors, memory)
+    unpickler.copy = copy
     return unpickler.load()
 
 
@@ -132,6 +133,7 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(file)
         self.tensors, self.memory = tensors, memory
         self.made: dict[int, Any] = {}
+        self.copy: Optional[Callable[[Any], Any]] = None
 
     def persistent_load(self, position: Any) -> Any:
         kind, index = position
@@ -145,6 +147,8 @@ class _Unpickler(pickle.Unpickler):
                 made = self.memory.numpy(tensor.dtype, shape, tensor.offset)
             else:
                 made = bytes(self.memory.bytes(shape[0], tensor.offset))
+            if self.copy is not None and kind != BYTES:
+                made = self.copy(made)
             self.made[index] = made
         return made
 
