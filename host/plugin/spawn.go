@@ -402,7 +402,12 @@ func (s *spawned) Kill() {
 	case group == s.pid:
 		_ = syscall.Kill(-s.pid, syscall.SIGKILL)
 	default:
+		// What it started is in the group of the process that made it, and would go on until that one's end.
+		children := descendants(s.pid)
 		_ = syscall.Kill(s.pid, syscall.SIGKILL)
+		for _, pid := range children {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
 	}
 	// Whoever waits for it waits for its nursery's word, which may not come.
 	time.AfterFunc(reportTime, func() {
