@@ -132,6 +132,8 @@ type Result struct {
 	// Skipped are positions in the chunk that the task's own check found finished.
 	Skipped  []Range
 	Failures []ItemFailure
+	// Unwritten is how many of the items that are done left nothing where the finish check looks.
+	Unwritten int
 	// Busy is how long the worker worked on it; 0: unknown.
 	Busy time.Duration
 }

@@ -35,6 +35,7 @@ func (s *scheduler) answered(worker int, r backbones.Result) (backbones.Outcomes
 	}
 	out := backbones.Outcomes{Worker: worker}
 	out.Skipped = collect(out.Skipped, f.parts, marks, f.count, backbones.OutcomeSkipped)
+	out.Unwritten = r.Unwritten
 	out.Done = collect(out.Done, f.parts, marks, f.count, backbones.OutcomeDone)
 	items := cut.Cursor{Parts: f.parts}
 	for _, fail := range r.Failures {

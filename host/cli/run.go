@@ -168,6 +168,9 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 		Printer: r.printer(), Began: began, Show: l.show, MaxFailures: r.endurance.maxFailures, Again: k.again(),
 	})
 	r.summarised = true
+	if n := summary.Unwritten; n > 0 {
+		r.log.Warn(fmt.Sprintf("%d items were done without writing the output that the finish check looks for: the next run will do them again", n))
+	}
 	if err == nil && summary.Done+summary.Skipped == 0 {
 		r.log.Info("there was nothing to do: the listing is empty")
 	}

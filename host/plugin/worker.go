@@ -156,7 +156,7 @@ func toParts(parts []backbones.Part) []*pb.Part {
 }
 
 func fromResult(r *pb.ChunkResult) backbones.Result {
-	out := backbones.Result{ChunkID: r.GetId(), Count: int(r.GetCount()), Busy: duration(r.GetBusyNs())}
+	out := backbones.Result{ChunkID: r.GetId(), Count: int(r.GetCount()), Unwritten: int(r.GetUnwritten()), Busy: duration(r.GetBusyNs())}
 	out.Skipped = fromRanges(r.GetSkipped())
 	out.Failures = fromFailures(r.GetFailures(), out.Count, out.Busy)
 	return out

@@ -45,6 +45,7 @@ type jsonSummary struct {
 	Failed      int64  `json:"failed"`
 	// FailedByKind has an entry for each kind that there was.
 	FailedByKind   map[string]int64 `json:"failed_by_kind"`
+	Unwritten      int64            `json:"unwritten,omitempty"`
 	Unlisted       int64            `json:"unlisted"`
 	Seconds        float64          `json:"seconds"`
 	ItemsPerSecond float64          `json:"items_per_second"`
@@ -91,7 +92,7 @@ func (j *JSON) Failed(f Failure) {
 // Finish implements Printer.
 func (j *JSON) Finish(s Summary) {
 	j.print(jsonSummary{
-		MessageType: "summary", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, FailedByKind: s.FailedByKind, Unlisted: s.Unlisted,
+		MessageType: "summary", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, FailedByKind: s.FailedByKind, Unlisted: s.Unlisted, Unwritten: s.Unwritten,
 		Seconds: s.Seconds, ItemsPerSecond: s.ItemsPerSecond, Interrupted: s.Interrupted,
 		Stages: s.Stages.json(), Steady: s.Stages.steady(),
 	})

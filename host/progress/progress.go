@@ -16,6 +16,8 @@ type Counters struct {
 	Failed  atomic.Int64
 	// Unlisted counts the folders and files that could not be listed.
 	Unlisted atomic.Int64
+	// Unwritten counts the items that are done and left nothing where the finish check looks.
+	Unwritten atomic.Int64
 }
 
 // Snapshot is a run at one moment.
@@ -41,7 +43,9 @@ type Summary struct {
 	// FailedByKind counts the failed items by the kinds of their failures.
 	FailedByKind map[string]int64
 	Unlisted     int64
-	Seconds      float64
+	// Unwritten of the items that are done left nothing where the finish check looks.
+	Unwritten int64
+	Seconds   float64
 	// ItemsPerSecond is items done or failed a second of the whole run.
 	ItemsPerSecond float64
 	Interrupted    bool
@@ -186,7 +190,7 @@ func (r *Reporter) Finish(interrupted bool) Summary {
 	seconds := r.elapsed().Seconds()
 	s := Summary{
 		Done: r.Counters.Done.Load(), Skipped: r.skipped(), Failed: r.Counters.Failed.Load(),
-		FailedByKind: maps.Clone(r.kinds), Unlisted: r.Counters.Unlisted.Load(), Seconds: seconds, Interrupted: interrupted,
+		FailedByKind: maps.Clone(r.kinds), Unlisted: r.Counters.Unlisted.Load(), Unwritten: r.Counters.Unwritten.Load(), Seconds: seconds, Interrupted: interrupted,
 	}
 	if seconds > 0 {
 		s.ItemsPerSecond = float64(s.Done+s.Failed) / seconds

@@ -95,6 +95,7 @@ func (job Job) count(r *progress.Reporter, o backbones.Outcomes) {
 	}
 	r.Counters.Done.Add(int64(done))
 	r.Counters.Skipped.Add(int64(skipped))
+	r.Counters.Unwritten.Add(int64(o.Unwritten))
 	r.Counters.Failed.Add(int64(len(o.Failed)))
 	for i := range o.Failed {
 		if f := &o.Failed[i]; f.Item == "" && job.Show != nil {

@@ -2124,7 +2124,10 @@ type ChunkResult struct {
 	Skipped  []*IndexRange  `protobuf:"bytes,3,rep,name=skipped,proto3" json:"skipped,omitempty"`
 	Failures []*ItemFailure `protobuf:"bytes,4,rep,name=failures,proto3" json:"failures,omitempty"`
 	// Time spent on this chunk, in nanoseconds.
-	BusyNs        uint64 `protobuf:"varint,5,opt,name=busy_ns,json=busyNs,proto3" json:"busy_ns,omitempty"`
+	BusyNs uint64 `protobuf:"varint,5,opt,name=busy_ns,json=busyNs,proto3" json:"busy_ns,omitempty"`
+	// How many of the items that are done have no output where the finish check looks for one (Staging.last): they will be
+	// done again by the next run.
+	Unwritten     uint32 `protobuf:"varint,6,opt,name=unwritten,proto3" json:"unwritten,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2190,6 +2193,13 @@ func (x *ChunkResult) GetFailures() []*ItemFailure {
 func (x *ChunkResult) GetBusyNs() uint64 {
 	if x != nil {
 		return x.BusyNs
+	}
+	return 0
+}
+
+func (x *ChunkResult) GetUnwritten() uint32 {
+	if x != nil {
+		return x.Unwritten
 	}
 	return 0
 }
@@ -3901,13 +3911,14 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x06source\"s\n" +
 	"\vRunResponse\x122\n" +
 	"\x06result\x18\x01 \x01(\v2\x1a.kagurazaka.v1.ChunkResultR\x06result\x120\n" +
-	"\x05batch\x18\x02 \x01(\v2\x1a.kagurazaka.v1.BatchResultR\x05batch\"\xb9\x01\n" +
+	"\x05batch\x18\x02 \x01(\v2\x1a.kagurazaka.v1.BatchResultR\x05batch\"\xd7\x01\n" +
 	"\vChunkResult\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x123\n" +
 	"\askipped\x18\x03 \x03(\v2\x19.kagurazaka.v1.IndexRangeR\askipped\x126\n" +
 	"\bfailures\x18\x04 \x03(\v2\x1a.kagurazaka.v1.ItemFailureR\bfailures\x12\x17\n" +
-	"\abusy_ns\x18\x05 \x01(\x04R\x06busyNs\"|\n" +
+	"\abusy_ns\x18\x05 \x01(\x04R\x06busyNs\x12\x1c\n" +
+	"\tunwritten\x18\x06 \x01(\rR\tunwritten\"|\n" +
 	"\vItemFailure\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12*\n" +
 	"\x05error\x18\x02 \x01(\v2\x14.kagurazaka.v1.ErrorR\x05error\x12\x12\n" +

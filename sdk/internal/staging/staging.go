@@ -20,6 +20,8 @@ type Dir struct {
 	folder bool
 	last   []string
 	handle handle
+	// unwritten counts the items that left nothing where a finish check looks.
+	unwritten int
 	// late is used by one Commit: files found in merged folders that have to wait for the end.
 	late []move
 }
@@ -148,6 +150,9 @@ func (d *Dir) Commit(out Outputs) error {
 		return fmt.Errorf("reading the staging folder: %w", err)
 	}
 	if len(names) == 0 {
+		if d.missing(out) {
+			d.unwritten++
+		}
 		return nil
 	}
 	d.late = d.late[:0]
@@ -176,6 +181,35 @@ func (d *Dir) Commit(out Outputs) error {
 		return d.Discard()
 	}
 	return nil
+}
+
+// missing reports whether a file that the finish check looks for is not there.
+func (d *Dir) missing(out Outputs) bool {
+	for _, field := range d.last {
+		paths := []string{out.Main}
+		if field != "output" {
+			paths = paths[:0]
+			for _, o := range out.Others {
+				if o.Field == field {
+					paths = append(paths, o.Path)
+				}
+			}
+		}
+		for _, path := range paths {
+			if _, err := os.Lstat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TakeUnwritten is how many items were committed since the last call that had written nothing at all, and for which no
+// file is there that the finish check looks for.
+func (d *Dir) TakeUnwritten() int {
+	n := d.unwritten
+	d.unwritten = 0
+	return n
 }
 
 // Discard empties the folder.

@@ -192,6 +192,31 @@ func TestMisfits(t *testing.T) {
 	}
 }
 
+func TestItemsThatWriteNothingAreCounted(t *testing.T) {
+	d, out := open(t, false, "output", "output_b")
+	put(t, out+"/there")
+	put(t, out+"/there.b")
+	for _, tt := range []struct {
+		name   string
+		writes bool
+		want   int
+	}{{"there", false, 0}, {"missing", false, 1}, {"written", true, 0}} {
+		o := Outputs{Main: out + "/" + tt.name, Others: []Named{{"output_b", out + "/there.b"}}}
+		if err := d.Begin(o); err != nil {
+			t.Fatal(err)
+		}
+		if tt.writes {
+			put(t, d.Staged(o.Main))
+		}
+		if err := d.Commit(o); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.TakeUnwritten(); got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestOtherFileSystem(t *testing.T) {
 	d, out := open(t, false)
 	other, err := os.MkdirTemp("/dev/shm", "staging")

@@ -196,6 +196,22 @@ def test_stage_a_folder(stage, monkeypatch):
     assert os.listdir(stage / "stage") == []
 
 
+def test_items_that_write_nothing_are_counted(stage):
+    checked, unchecked = Stager(str(stage / "stage"), False, ["output"]), Stager(str(stage / "stage"), False, [])
+    put(str(stage / "out" / "there"))
+    for name, writes, counted in (("a", False, 1), ("b", True, 1), ("there", False, 1), ("c", False, 2)):
+        for stager in (checked, unchecked):
+            staged = stager.begin({"output": triplet(stage / "out" / name)})
+            if writes:
+                put(staged["output"].path)
+            stager.commit()
+        assert checked.unwritten == counted and unchecked.unwritten == 0
+    checked.into(str(stage / "out"))
+    checked.miss_file("there")
+    checked.miss_file("d")
+    assert checked.unwritten == 3
+
+
 def test_outputs_that_do_not_fit_where_they_belong(stage):
     out = stage / "out"
     put(str(out / "folder" / "x"))

@@ -359,18 +359,20 @@ class RunResponse(_message.Message):
     def __init__(self, result: _Optional[_Union[ChunkResult, _Mapping]] = ..., batch: _Optional[_Union[BatchResult, _Mapping]] = ...) -> None: ...
 
 class ChunkResult(_message.Message):
-    __slots__ = ("id", "count", "skipped", "failures", "busy_ns")
+    __slots__ = ("id", "count", "skipped", "failures", "busy_ns", "unwritten")
     ID_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     SKIPPED_FIELD_NUMBER: _ClassVar[int]
     FAILURES_FIELD_NUMBER: _ClassVar[int]
     BUSY_NS_FIELD_NUMBER: _ClassVar[int]
+    UNWRITTEN_FIELD_NUMBER: _ClassVar[int]
     id: int
     count: int
     skipped: _containers.RepeatedCompositeFieldContainer[IndexRange]
     failures: _containers.RepeatedCompositeFieldContainer[ItemFailure]
     busy_ns: int
-    def __init__(self, id: _Optional[int] = ..., count: _Optional[int] = ..., skipped: _Optional[_Iterable[_Union[IndexRange, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[ItemFailure, _Mapping]]] = ..., busy_ns: _Optional[int] = ...) -> None: ...
+    unwritten: int
+    def __init__(self, id: _Optional[int] = ..., count: _Optional[int] = ..., skipped: _Optional[_Iterable[_Union[IndexRange, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[ItemFailure, _Mapping]]] = ..., busy_ns: _Optional[int] = ..., unwritten: _Optional[int] = ...) -> None: ...
 
 class ItemFailure(_message.Message):
     __slots__ = ("index", "error", "item", "busy_ns")

@@ -58,6 +58,9 @@ class Runner:
             failure.error.CopyFrom(error)
             if not visible:
                 failure.item = wire.show(item)
+        stager = self.opened.stager
+        if stager is not None and stager.unwritten:
+            result.unwritten, stager.unwritten = stager.unwritten, 0
         result.busy_ns = time.perf_counter_ns() - began
         return pb.RunResponse(result=result).SerializeToString()
 
@@ -109,7 +112,7 @@ class Runner:
         task, stager = self.opened.task, self.opened.stager
         assert stager is not None
         stager.into(files.out_folder[:-1] or "/")
-        touched = stager.touched
+        touched, checked = stager.touched, bool(stager.last)
         folder, rel_dir, staging, out_rel_dir = files.folder, files.rel_dir, stager.folder + "/", files.out_rel_dir
         # Nor to this one.
         for name, out in zip(files.names, files.outs):
@@ -123,6 +126,8 @@ class Runner:
                 )
                 if touched(0):
                     stager.commit_file(out)
+                elif checked:
+                    stager.miss_file(out)
             except BaseException as error:
                 stager.abort()
                 work.fail(index, files.item(name, out), error)

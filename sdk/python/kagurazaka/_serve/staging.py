@@ -21,6 +21,8 @@ class Stager:
         self.last = last
         self._target = ""
         self._last_names: Any = ()
+        # How many items have left nothing where the finish check looks.
+        self.unwritten = 0
         self._watch = watch(self.folder)
         # touched(0): whether there may be something to commit.
         self.touched: Callable[[float], Any] = _always if self._watch is None else self._watch.touched
@@ -83,6 +85,8 @@ class Stager:
         """Rename what was written into place; what a finish check looks at goes last."""
         if self.touched(0):
             self._commit()
+        elif self.last:
+            self._note_missing()
 
     def into(self, folder: str) -> None:
         """What is written from now on belongs into this folder; commit_file says so for one item after the other."""
@@ -93,11 +97,22 @@ class Stager:
         self._last_names = (name,)
         self._commit()
 
+    def miss_file(self, name: str) -> None:
+        """Take note of an item whose output has this name and that wrote nothing, where a finish check looks for it."""
+        self._last_names = (name,)
+        self._note_missing()
+
+    def _note_missing(self) -> None:
+        if any(not os.path.lexists(self._target + "/" + name) for name in self._last_names):
+            self.unwritten += 1
+
     def _commit(self) -> None:
         if self._watch is not None:
             self._watch.clear()
         names = os.listdir(self.folder)
         if not names:
+            if self.last:
+                self._note_missing()
             return
         try:
             if len(names) > 1:
