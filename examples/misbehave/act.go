@@ -60,12 +60,22 @@ func act(item int) error {
 		for {
 			leak()
 		}
+	case "reserve-at-item":
+		early.Say()
+		for {
+			// Addresses alone: memory that nobody has touched is not there.
+			kept = append(kept, make([]byte, 64<<20))
+		}
 	case "hang-at-item":
 		early.Say()
 		early.Hang()
 	case "stop-self":
 		early.Say()
-		return syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		if err := syscall.Kill(os.Getpid(), syscall.SIGSTOP); err != nil {
+			return err
+		}
+		// Threads stop one after another.
+		early.Hang()
 	case "flood-stdout":
 		return errors.Join(flood(os.Stdout), writeAll(1))
 	case "flood-stderr":

@@ -4,7 +4,7 @@ The variable KAGURAZAKA_MISBEHAVE names it:
 
     before the handshake   exit-before-handshake (when the file is loaded)
     in a call              crash-CALL, mute-CALL, stop-CALL, where CALL is open or list; crash-worker (as soon as one is forked)
-    at an item             error-at-item, exit-at-item, kill-self-at-item, hang-at-item, leak-at-item, stop-self, half-output, no-output,
+    at an item             error-at-item, exit-at-item, kill-self-at-item, hang-at-item, leak-at-item, reserve-at-item, stop-self, half-output, no-output,
                            other-output, flood-stdout, flood-stderr, fork-children
     at every item          leak, slow
 
@@ -50,6 +50,7 @@ def meddle(call):
     if BEHAVIOUR == "stop-" + call:
         say()
         os.kill(os.getpid(), signal.SIGSTOP)
+        hang()
 
 
 def act(item):
@@ -70,12 +71,17 @@ def act(item):
         say()
         while True:
             kept.append(bytearray(b"x" * (8 << 20)))
+    if BEHAVIOUR == "reserve-at-item":
+        say()
+        while True:
+            kept.append(bytearray(64 << 20))  # addresses alone: memory that nobody has touched is not there
     if BEHAVIOUR == "hang-at-item":
         say()
         hang()
     if BEHAVIOUR == "stop-self":
         say()
         os.kill(os.getpid(), signal.SIGSTOP)
+        hang()  # threads stop one after another
     if BEHAVIOUR == "flood-stdout":
         print("#" * FLOOD)
         write_all(1)

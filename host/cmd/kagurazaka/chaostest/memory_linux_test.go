@@ -15,7 +15,7 @@ func TestUlimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.many("in", items)
-	r := w.leak("ulimit -v 4000000; ", filepath.Join(plugins, "misbehave"))
+	r := w.exhaust("reserve-at-item", "ulimit -v 4000000; ", filepath.Join(plugins, "misbehave"))
 	w.want(r, 3, "for want of memory, of which ulimit -v allows 3906 MiB", "out of memory")
 	w.oneFailed(r, "crash")
 }
@@ -26,7 +26,7 @@ func TestUlimitPython(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.many("in", items)
-	r := w.leak("ulimit -v 4000000; ", taskFile(t))
+	r := w.exhaust("reserve-at-item", "ulimit -v 4000000; ", taskFile(t))
 	w.want(r, 3, "MemoryError")
 	w.oneFailed(r, "error")
 }
@@ -37,16 +37,16 @@ func TestOutOfMemoryKiller(t *testing.T) {
 	w := newWorld(t)
 	w.many("in", items)
 	// The limit of addresses is there should the group's not hold.
-	r := w.leak("ulimit -v 4000000; echo $$ >"+memoryGroup(t, 200<<20)+"; ", filepath.Join(plugins, "misbehave"))
+	r := w.exhaust("leak-at-item", "ulimit -v 4000000; echo $$ >"+memoryGroup(t, 200<<20)+"; ", filepath.Join(plugins, "misbehave"))
 	w.want(r, 3, "was killed by signal 9 (killed) by the kernel's out-of-memory killer")
 	w.oneFailed(r, "crash")
 }
 
-// leak runs a task of which one item takes all memory, after some words of shell.
-func (w *world) leak(before, plugin string) result {
+// exhaust runs a task of which one item takes all memory, or all addresses, after some words of shell.
+func (w *world) exhaust(behaviour, before, plugin string) result {
 	w.t.Helper()
 	words := slices.Concat([]string{"exec", hostBinary, "--progress", "json", "--num_process", "1", "--chunksize", "5"}, files(plugin))
-	env := []string{"KAGURAZAKA_MISBEHAVE=leak-at-item", "KAGURAZAKA_MISBEHAVE_ITEM=7"}
+	env := []string{"KAGURAZAKA_MISBEHAVE=" + behaviour, "KAGURAZAKA_MISBEHAVE_ITEM=7"}
 	return w.startWith("/bin/sh", env, "-c", before+strings.Join(words, " ")).wait()
 }
 
