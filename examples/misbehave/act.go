@@ -66,6 +66,8 @@ func act(item int) error {
 			// Addresses alone: memory that nobody has touched is not there.
 			kept = append(kept, make([]byte, 64<<20))
 		}
+	case "done-and-die":
+		return doneAndDie(item)
 	case "hang-at-item":
 		early.Say()
 		early.Hang()
@@ -131,6 +133,16 @@ func leak() {
 		leak[i] = 1
 	}
 	kept = append(kept, leak)
+}
+
+// doneAndDie ends as a worker does that is killed when its output is in place, and before it can say so.
+func doneAndDie(item int) error {
+	name := fmt.Sprintf("f%05d.txt", item)
+	text := fmt.Sprintf("the first half of %s, the second half of %s: %s\n", name, name, name)
+	if err := os.WriteFile(filepath.Join(os.Getenv("KAGURAZAKA_MISBEHAVE_STATE"), name+".out"), []byte(text), 0o644); err != nil {
+		return err
+	}
+	return killSelf()
 }
 
 func killSelf() error {

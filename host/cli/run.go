@@ -169,6 +169,7 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 	summary, err := run.Do(ctx, run.Job{
 		Source: source, Listing: listing, Backbone: backbone, Ledger: k.recorder(),
 		Printer: r.printer(), Began: began, Show: l.show, MaxFailures: r.endurance.maxFailures, Again: k.again(),
+		Committed: l.committed(),
 	})
 	r.summarised = true
 	if n := summary.Unwritten; n > 0 {

@@ -37,6 +37,9 @@ type Job struct {
 	MaxFailures Limit
 	// Show returns the printable form of an item of which only the number is known; may be nil.
 	Show func(number uint64) string
+	// Committed reports whether an item's output is in place, whole; nil: nobody knows. It is asked for items that have
+	// failed without a word, and only for those.
+	Committed func(item string) bool
 	// Ledger keeps what becomes of the items; nil: nobody does.
 	Ledger Ledger
 	// Again is the command line that goes on where this run stopped, for messages; empty: there is none.
@@ -57,7 +60,7 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 		Stages:  stages(job.Backbone),
 	})
 	err := job.Backbone.Run(ctx, job.Source, func(o backbones.Outcomes) error {
-		job.count(reporter, o)
+		job.count(reporter, job.settle(o))
 		c := &reporter.Counters
 		return job.MaxFailures.check(c.Failed.Load(), c.Done.Load()+c.Skipped.Load()+c.Failed.Load())
 	})

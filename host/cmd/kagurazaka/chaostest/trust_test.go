@@ -1,6 +1,7 @@
 package chaostest
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -14,7 +15,7 @@ func TestOutputThatIsNotWritten(t *testing.T) {
 	w.many("in", items)
 	command := slices.Concat([]string{"--progress", "json"}, files(filepath.Join(plugins, "misbehave")))
 	r := w.run([]string{"KAGURAZAKA_MISBEHAVE=no-output", "KAGURAZAKA_MISBEHAVE_ITEM=7"}, command...)
-	w.want(r, 0)
+	w.want(r, 0, "without writing the output that the finish check looks for")
 	w.settled(r, items)
 	if done := w.outputs("out"); len(done) != items-1 || done[input(7)] {
 		t.Errorf("%d outputs, that of item 7 among them: %v", len(done), done[input(7)])
@@ -50,6 +51,24 @@ func TestOutputOfAnotherItem(t *testing.T) {
 	if r.Skipped != items {
 		t.Errorf("the next run skipped %d of %d", r.Skipped, items)
 	}
+	w.noStaging("out")
+	w.nobodyIsLeft()
+}
+
+// A worker that dies when its output is in place, and before it can say so, twice: the output is the truth.
+func TestDeathBetweenAnOutputAndItsWord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.many("in", items)
+	w.check(os.Mkdir(w.path("out"), 0o755))
+	env := []string{"KAGURAZAKA_MISBEHAVE=done-and-die", "KAGURAZAKA_MISBEHAVE_ITEM=7", "KAGURAZAKA_MISBEHAVE_STATE=" + w.path("out")}
+	r := w.run(env, slices.Concat([]string{"--progress", "json"}, files(filepath.Join(plugins, "misbehave")))...)
+	w.want(r, 0, "killed by signal 9")
+	w.settledIn("out", r, items)
+	if r.Done != items {
+		t.Errorf("%d done of %d", r.Done, items)
+	}
+	w.audit()
 	w.noStaging("out")
 	w.nobodyIsLeft()
 }
