@@ -377,6 +377,7 @@ func (r *run) handle(e event) {
 		r.running.Add(1)
 		r.sched.opened(e.stage, e.index)
 		r.figures.opened(e.stage, time.Now())
+		r.log.Debug("a worker is ready", "stage", e.stage, "worker", e.index, "pid", e.worker.PID())
 		if r.killed {
 			e.worker.Kill()
 		}

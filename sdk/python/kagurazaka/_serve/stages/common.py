@@ -85,18 +85,18 @@ def answer(result: Any) -> bytes:
     return message
 
 
-# How much loaders and finishers give way to others, above all to the device process, whose main thread has to be there at once
-# when the device needs the next kernel.
-_NICENESS = 10
+# How much loaders and finishers give way: most of all to the device process, whose main thread has to be there at once when the
+# device needs the next kernel, and loaders to finishers, which a full pipeline waits for.
+LOADER, FINISHER = 10, 5
 
 
-def use_one_core() -> None:
-    """Let torch compute in this thread alone, there is one such process a core, and give way to the device process."""
+def use_one_core(niceness: int) -> None:
+    """Let torch compute in this thread alone, there is one such process a core, and give way to what is nearer to the end."""
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
     try:
-        os.nice(_NICENESS)
+        os.nice(niceness)
     except OSError:
         pass
 

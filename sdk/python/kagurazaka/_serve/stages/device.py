@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import queue
@@ -56,9 +57,12 @@ class StageServer:
         common.use_all_cores()
         opened.task.load_model(self.device)
         self.postprocessor = Postprocessor(opened)
-        self.cuda = Cuda(self.device, self.memory) if uses_cuda(self.device) else None
-        # Regions are used again: what a task may keep has to be its own.
-        self.copy = (self.cuda.pinned_copy if self.cuda is not None else own_copy) if capable.keeps(type(opened.task)) else None
+        self.cuda = Cuda(self.device) if uses_cuda(self.device) else None
+        # Regions are used again: what a task may keep has to be its own. On its way to a device a batch passes through pinned
+        # memory anyway, which is its own, too.
+        self.copy: Any = own_copy if capable.keeps(type(opened.task)) else None
+        if self.cuda is not None:
+            self.copy = self.cuda.pinned_copy
         self.copier: Any = None
         if self.cuda is not None and _copies_ahead(opened.task):
             from .ahead import Copier
@@ -91,10 +95,7 @@ class StageServer:
             while (request := receive()) is not None:
                 work = Work(pb.RunRequest.FromString(request).batch)
                 try:
-                    loaded = work.message.loaded
-                    if self.cuda is not None and loaded.tensors and self.copy is None:
-                        self.cuda.pinned.use(loaded.tensors[0].offset, loaded.used)
-                    work.batch = work.inputs = unpack(loaded, self.memory, self.copy)
+                    work.batch = work.inputs = unpack(work.message.loaded, self.memory, self.copy)
                     work.size = batch_length(work.batch)
                     if self.copier is not None:
                         work.inputs = self.copier.copy(work.batch)
@@ -185,11 +186,23 @@ class StageServer:
             results = None  # nothing that postprocess_each would be called for
         packed = Packed(results)
         if self.cuda is not None and packed.asynchronous:
-            self.cuda.pinned.use(message.region.offset, min(packed.size(), message.region.size))
-            payload = self.cuda.copied(lambda: packed.write(self.memory, message.region), work.event)
+            payload = self._copied(packed, message.region, work.event)
         else:
             payload = packed.write(self.memory, message.region)
         work.result.payload.CopyFrom(payload)
+
+    def _copied(self, packed: Packed, region: Any, after: Any) -> Any:
+        """Copy results from the device into a region."""
+        assert self.cuda is not None
+        size = packed.size()
+        buffer = self.cuda.outputs.take(size) if size <= region.size else None
+        if buffer is None:
+            return self.cuda.copied(lambda: packed.write(self.memory, region), after)
+        window = self.cuda.window(self.memory, buffer, region.offset)
+        payload = self.cuda.copied(lambda: packed.write(window, region), after)
+        window.flush(payload.used)
+        self.cuda.outputs.give(buffer)
+        return payload
 
     def _fail(self, work: Work, error: BaseException) -> None:
         if isinstance(error, (BadBatch, RegionTooSmall)):
@@ -210,25 +223,31 @@ class StageServer:
 class Cuda:
     """What is done with CUDA beside the user's code."""
 
-    def __init__(self, device: str, memory: Memory) -> None:
+    def __init__(self, device: str) -> None:
         import torch
 
-        from .pinned import Pinned
+        from .pinned import Buffers, Window
 
         self.torch = torch
+        self.window = Window
         self.device = torch.device(device)
         if self.device.index is None:
             self.device = torch.device("cuda", torch.cuda.current_device())
         self.stream = torch.cuda.Stream(self.device)
-        self.pinned = Pinned(memory)
+        self.outputs = Buffers(2)
 
     def enter_thread(self) -> None:
         """A thread starts with device 0 as its current one."""
         self.torch.cuda.set_device(self.device)
 
     def pinned_copy(self, value: Any) -> Any:
-        """A copy that CUDA copies from as fast as from registered memory."""
-        return value.pin_memory() if isinstance(value, self.torch.Tensor) else value.copy()
+        """A copy that the device can read by itself."""
+        if not isinstance(value, self.torch.Tensor):
+            return value.copy()
+        made = self.torch.empty(value.shape, dtype=value.dtype, pin_memory=True)
+        # torch would copy with all cores, which the other stages need.
+        ctypes.memmove(made.data_ptr(), value.data_ptr(), value.numel() * value.element_size())
+        return made
 
     def record(self) -> Any:
         """An event behind what the main thread has started so far."""

@@ -40,7 +40,7 @@ class LoadServer:
                 self.check_needs_data = template.finish_check_mode is None and _may_need_data(own)
         options = template.dataloader
         self.collate = Collate(options)
-        common.use_one_core()
+        common.use_one_core(common.LOADER)
         _seed(request.worker_index)
         init = options.get("worker_init_fn") if isinstance(options, dict) else None
         if init is not None:
