@@ -51,13 +51,6 @@ func (u upheaval) again(n int) {
 	u.nobodyIsLeft()
 }
 
-func (w *world) check(err error) {
-	w.t.Helper()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
 // mount puts a small file system on a folder.
 func (w *world) mount(dir, options string) {
 	w.t.Helper()

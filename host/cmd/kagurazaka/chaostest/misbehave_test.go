@@ -34,7 +34,7 @@ const (
 	stall = syscall.Signal(0)
 )
 
-var soon = []string{"--start-timeout", "400ms"}
+var soon = []string{"--start-timeout", "1500ms"}
 
 var opened = []string{"--open-timeout", "400ms"}
 
@@ -44,14 +44,14 @@ var calls = []row{
 
 	{behaviour: "exit-before-handshake", code: 1, texts: []string{"exited with code 7 before its handshake", "leaving before the handshake"}},
 	{behaviour: "print-before-handshake", code: 1, texts: []string{"where a plugin's handshake was expected", "some words before the handshake"}},
-	{behaviour: "hang-before-handshake", flags: soon, code: 1, texts: []string{"did not complete its handshake within 400ms", "--start-timeout"}},
+	{behaviour: "hang-before-handshake", flags: soon, code: 1, texts: []string{"did not complete its handshake within 1.5s", "--start-timeout"}},
 	{behaviour: "wrong-cookie", code: 1, texts: []string{"exited with code 1 before its handshake"}},
 	{behaviour: "wrong-version", code: 1, texts: []string{"speaks version 99 of the plugin protocol and this host speaks version 1"}},
 	{behaviour: "exit-after-handshake", code: 1, texts: []string{"exited with code 7", "leaving after the handshake"}},
 
 	{behaviour: "crash-describe", code: 1, texts: []string{"describing", "exited with code 7", "misbehave: crash-describe"}},
-	{behaviour: "mute-describe", flags: soon, code: 1, texts: []string{"describing", "no answer within 400ms", "--start-timeout"}},
-	{behaviour: "stop-describe", flags: soon, code: 1, texts: []string{"describing", "no answer within 400ms", "--start-timeout"}},
+	{behaviour: "mute-describe", flags: soon, code: 1, texts: []string{"describing", "no answer within 1.5s", "--start-timeout"}},
+	{behaviour: "stop-describe", flags: soon, code: 1, texts: []string{"describing", "no answer within 1.5s", "--start-timeout"}},
 	{behaviour: "over-limit-describe", code: 1, texts: []string{"describing", "a message is over the limit of 64 MiB"}},
 
 	{behaviour: "crash-open", code: 1, texts: []string{"opening task Items", "exited with code 7", "misbehave: crash-open"}},
@@ -110,8 +110,8 @@ var atItem = []row{
 	{behaviour: "flood-stdout", code: 0},
 	{behaviour: "flood-stderr", code: 0},
 	{behaviour: "fork-children", code: 0},
-	{behaviour: "hang-at-item", flags: []string{"--item-timeout", "500ms"}, code: 3, failed: 1, texts: []string{"timeout: it took longer than 500ms"}},
-	{behaviour: "stop-self", flags: []string{"--item-timeout", "500ms"}, code: 3, failed: 1, texts: []string{"timeout: it took longer than 500ms"}},
+	{behaviour: "hang-at-item", flags: []string{"--item-timeout", "1s"}, code: 3, failed: 1, texts: []string{"timeout: it took longer than 1s"}},
+	{behaviour: "stop-self", flags: []string{"--item-timeout", "1s"}, code: 3, failed: 1, texts: []string{"timeout: it took longer than 1s"}},
 	{behaviour: "exit-at-item", flags: []string{"--retries", "2", "--retry-delay", "1ms"}, code: 3, failed: 1, texts: []string{"exited with code 7"}},
 	{behaviour: "hang-at-item", signals: []syscall.Signal{kill}, code: -1},
 	{behaviour: "stop-self", signals: []syscall.Signal{kill}, code: -1},

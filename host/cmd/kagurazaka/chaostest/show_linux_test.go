@@ -1,6 +1,7 @@
 package chaostest
 
 import (
+	"fmt"
 	"image"
 	_ "image/jpeg"
 	_ "image/png"
@@ -25,7 +26,7 @@ func TestKillInTheMiddleOfAResize(t *testing.T) {
 		"--mixin", "hard_shard_mode.input_path=photos", "hard_shard_mode.output_path=small",
 	}
 	h := w.start(nil, command...)
-	for n := 0; n < pictures/3; n += seen.take() {
+	for n := 0; n < 3; n += seen.take() {
 		select {
 		case <-seen.more:
 		case <-h.ended:
@@ -139,43 +140,47 @@ func TestRetriesOfAFlakyTask(t *testing.T) {
 	}
 }
 
-// Two hosts over the same outputs at once: both end well, one of them knows of the other, and all outputs are whole.
+// Two hosts over the same outputs at once: both end well, the second knows of the first, and all outputs are whole. The
+// first is held at one item, so that it is there as long as it is to be.
 func TestTwoHostsAtOnce(t *testing.T) {
 	t.Parallel()
-	const inputs = 2000
+	const inputs, held = 2000, 1000
 	w := newWorld(t)
 	w.many("in", inputs)
-	w.check(os.Mkdir(w.path("out"), 0o755))
-	seen := watchFolder(t, w.path("out"))
-	command := slices.Concat([]string{"--progress", "json", "--num_process", "2"}, files(filepath.Join(plugins, "misbehave")))
-	slow := []string{"KAGURAZAKA_MISBEHAVE=slow"}
-	first := w.start(slow, command...)
-	<-seen.more
-	second := w.start(slow, command...)
-	one, two := first.wait(), second.wait()
-	w.want(one, 0)
-	w.want(two, 0, "another run is at work on the same outputs")
-	w.nobodyIsLeft()
-	for _, r := range []result{one, two} {
-		w.settledIn("out", r, inputs)
+	w.check(os.Mkdir(w.path("state"), 0o755))
+	command := slices.Concat([]string{"--progress", "json", "--num_process", "2", "--chunksize", "5"}, files(filepath.Join(plugins, "misbehave")))
+	wait := []string{
+		"KAGURAZAKA_MISBEHAVE=wait-at-item", fmt.Sprintf("KAGURAZAKA_MISBEHAVE_ITEM=%d", held), "KAGURAZAKA_MISBEHAVE_STATE=" + w.path("state"),
 	}
-	if one.Done+two.Done < inputs || one.Done == 0 || two.Done == 0 {
+	first := w.start(wait, command...)
+	first.hear("misbehave: wait-at-item")
+	two := w.run(nil, command...)
+	w.want(two, 0, "another run is at work on the same outputs")
+	w.settledIn("out", two, inputs)
+	w.check(os.WriteFile(w.path("state", "go"), nil, 0o644))
+	one := first.wait()
+	w.want(one, 0)
+	w.settledIn("out", one, inputs)
+	if one.Done == 0 || two.Done == 0 || one.Done+two.Done < inputs {
 		t.Errorf("one did %d and the other %d of %d", one.Done, two.Done, inputs)
 	}
 	w.noStaging("out")
-	// Where one is killed the other goes on, and cleans up what it cannot have left itself.
+	w.nobodyIsLeft()
+
+	// Where the first is killed the second goes on, and cleans up after both.
 	w.check(os.RemoveAll(w.path("out")))
-	w.check(os.Mkdir(w.path("out"), 0o755))
-	seen = watchFolder(t, w.path("out"))
-	first = w.start(slow, command...)
-	<-seen.more
-	second = w.start(slow, command...)
+	w.check(os.Remove(w.path("state", "go")))
+	first = w.start(wait, command...)
+	first.hear("misbehave: wait-at-item")
+	second := w.start(wait, command...)
 	second.hear("another run is at work")
 	first.signal(syscall.SIGKILL)
 	w.want(first.wait(), -1)
+	w.check(os.WriteFile(w.path("state", "go"), nil, 0o644))
 	two = second.wait()
 	w.want(two, 0)
 	w.settledIn("out", two, inputs)
 	w.noStaging("out")
 	w.nobodyIsLeft()
+	w.audit()
 }

@@ -137,6 +137,13 @@ func (w *world) outputs(folder string) map[string]bool {
 	return done
 }
 
+func (w *world) check(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func (w *world) read(path string) string {
 	w.t.Helper()
 	text, err := os.ReadFile(path)
