@@ -141,10 +141,12 @@ class Service:
         except NurseryEnded as end:
             from .._proto import plugin_pb2 as pb
 
-            how = process.how_it_ended(end.args[0])
-            error = pb.Error(
-                message=f"{doing}: the process {how}", fault=pb.FAULT_TASK, panic=pb.PanicError(value=how)
-            )
+            status = end.args[0]
+            how = process.how_it_ended(status)
+            # Signal 9 comes from outside: another process may do better.
+            killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+            fault = pb.FAULT_ENVIRONMENT if killed else pb.FAULT_TASK
+            error = pb.Error(message=f"{doing}: the process {how}", fault=fault, panic=pb.PanicError(value=how))
             return getattr(pb, response)(error=error).SerializeToString()
 
     def list(self, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
