@@ -93,6 +93,22 @@ func (e Exit) String() string {
 	return b.String()
 }
 
+// LastLine is the last that the worker wrote to its stderr; empty where there is nothing.
+func (e Exit) LastLine() string {
+	if len(e.Stderr) == 0 {
+		return ""
+	}
+	return e.Stderr[len(e.Stderr)-1]
+}
+
+// StderrNote is what the worker wrote last, to follow String in a message; empty where there is nothing.
+func (e Exit) StderrNote() string {
+	if len(e.Stderr) == 0 {
+		return ""
+	}
+	return "; its stderr ended with:\n  " + strings.Join(e.Stderr, "\n  ")
+}
+
 // Span is Count items from the number First, as their blocks have them.
 type Span struct {
 	First uint64

@@ -84,7 +84,7 @@ func (r *run) exited(e event) {
 		return
 	}
 	r.log.Warn("a worker died and is replaced", "stage", e.stage, "worker", r.name(e.stage, e.index), "pid", w.PID(), "how", exit.String(),
-		"stderr", tail(exit.Stderr))
+		"stderr", exit.LastLine())
 	if how.fruitful {
 		c.fruitful(e.stage, e.index)
 		return
@@ -95,26 +95,8 @@ func (r *run) exited(e event) {
 	}
 	r.fruitless(e, weight, func(n int) error {
 		return fmt.Errorf("%d %s workers died one after another before they had done anything; the last one %s%s",
-			n, e.stage, exit, stderrNote(exit.Stderr))
+			n, e.stage, exit, exit.StderrNote())
 	})
-}
-
-func tail(lines []string) string {
-	if len(lines) == 0 {
-		return ""
-	}
-	return lines[len(lines)-1]
-}
-
-func stderrNote(lines []string) string {
-	if len(lines) == 0 {
-		return ""
-	}
-	note := "; its stderr ended with:"
-	for _, l := range lines {
-		note += "\n  " + l
-	}
-	return note
 }
 
 // leave lets all workers end, kills those that do not, and waits until they are gone.

@@ -123,11 +123,6 @@ type event struct {
 	err    error
 }
 
-type readBlock struct {
-	block backbones.Block
-	err   error
-}
-
 // crew is the workers of one stage.
 type crew struct {
 	workers map[int]backbones.StageWorker
@@ -150,7 +145,7 @@ type run struct {
 	sched  *scheduler
 	sink   backbones.Sink
 	events chan event
-	blocks chan readBlock
+	blocks <-chan backbones.Read
 	crews  [stages]*crew
 	// stop is why nothing more is loaded; nil while the run goes on.
 	stop   error
@@ -166,9 +161,10 @@ func (p *Pipeline) Run(ctx context.Context, src backbones.Source, sink backbones
 	startCtx, stopStarting := context.WithCancel(ctx)
 	defer stopStarting()
 	o := p.opts
+	blocks, readerDone := backbones.ReadAhead(readCtx, src)
 	r := &run{
 		Pipeline: p, sink: sink, sched: newScheduler(max(o.BatchSize, 1), o.Prefetch, o.Finishers > 0, o.Memory, o.Budget),
-		events: make(chan event, 4*(o.Loaders+o.Devices+o.Finishers)), blocks: make(chan readBlock, 2),
+		events: make(chan event, 4*(o.Loaders+o.Devices+o.Finishers)), blocks: blocks,
 		began: time.Now(), alarm: time.NewTimer(time.Hour),
 	}
 	defer r.alarm.Stop()
@@ -179,11 +175,6 @@ func (p *Pipeline) Run(ctx context.Context, src backbones.Source, sink backbones
 			fruitless: map[int]int{}, tries: map[int]int{},
 		}
 	}
-	readerDone := make(chan struct{})
-	go func() {
-		defer close(readerDone)
-		r.read(readCtx, src)
-	}()
 	r.loop(ctx, startCtx, stopStarting)
 	stopReading()
 	stopStarting()
@@ -193,20 +184,6 @@ func (p *Pipeline) Run(ctx context.Context, src backbones.Source, sink backbones
 		return ctx.Err()
 	}
 	return r.stop
-}
-
-func (r *run) read(ctx context.Context, src backbones.Source) {
-	for {
-		b, err := src.Next(ctx)
-		select {
-		case r.blocks <- readBlock{b, err}:
-		case <-ctx.Done():
-			return
-		}
-		if err != nil {
-			return
-		}
-	}
 }
 
 // loop brings events to the scheduler until everything has its outcome or the run stops.
@@ -287,15 +264,15 @@ func (r *run) done() bool {
 	return r.sched.inFlight() == 0 || r.killed && len(r.crews[load].workers)+len(r.crews[device].workers)+len(r.crews[finish].workers) == 0
 }
 
-func (r *run) took(b readBlock) {
+func (r *run) took(b backbones.Read) {
 	switch {
-	case b.err == nil:
-		r.sched.add(b.block)
-	case errors.Is(b.err, io.EOF):
+	case b.Err == nil:
+		r.sched.add(b.Block)
+	case errors.Is(b.Err, io.EOF):
 		r.sched.ended = true
 	default:
 		r.sched.ended = true
-		r.end(b.err)
+		r.end(b.Err)
 	}
 }
 

@@ -98,18 +98,13 @@ type event struct {
 	err    error
 }
 
-type readBlock struct {
-	block backbones.Block
-	err   error
-}
-
 // run is the state of one Run; only its loop touches it.
 type run struct {
 	*Pool
 	sched    *scheduler
 	sink     backbones.Sink
 	events   chan event
-	blocks   chan readBlock
+	blocks   <-chan backbones.Read
 	workers  map[int]backbones.Worker
 	starting int
 	// broken holds why the host ended a worker.
@@ -132,9 +127,10 @@ func (p *Pool) Run(ctx context.Context, src backbones.Source, sink backbones.Sin
 	readCtx, stopReading := context.WithCancel(ctx)
 	startCtx, stopStarting := context.WithCancel(ctx)
 	defer stopStarting()
+	blocks, readerDone := backbones.ReadAhead(readCtx, src)
 	r := &run{
 		Pool: p, sink: sink, sched: newScheduler(p.opts.Workers, p.opts.ChunkSize),
-		events: make(chan event, 4*p.opts.Workers), blocks: make(chan readBlock, 2),
+		events: make(chan event, 4*p.opts.Workers), blocks: blocks,
 		workers: map[int]backbones.Worker{}, broken: map[int]string{}, leaving: map[int]time.Duration{},
 		health: health{backoff: backbones.Backoff{First: p.opts.StartDelay, Cap: maxStartDelay}},
 		dog:    watchdog{itemTimeout: p.opts.ItemTimeout, stallAfter: p.opts.StallAfter, seen: map[int]sighting{}},
@@ -144,11 +140,6 @@ func (p *Pool) Run(ctx context.Context, src backbones.Source, sink backbones.Sin
 	r.sched.remaining = p.opts.Remaining
 	r.sched.retry, r.sched.perWorker = p.opts.Retry, p.opts.WorkerMaxItems
 	r.sched.sizer.queue = min(p.opts.Ahead, backbones.MaxInFlight)
-	readerDone := make(chan struct{})
-	go func() {
-		defer close(readerDone)
-		r.read(readCtx, src)
-	}()
 	r.loop(ctx, startCtx, stopStarting)
 	stopReading()
 	r.leave(ctx)
@@ -157,20 +148,6 @@ func (p *Pool) Run(ctx context.Context, src backbones.Source, sink backbones.Sin
 		return ctx.Err()
 	}
 	return r.stop
-}
-
-func (r *run) read(ctx context.Context, src backbones.Source) {
-	for {
-		b, err := src.Next(ctx)
-		select {
-		case r.blocks <- readBlock{b, err}:
-		case <-ctx.Done():
-			return
-		}
-		if err != nil {
-			return
-		}
-	}
 }
 
 // loop brings events to the scheduler until everything has its outcome or the run stops.
@@ -223,16 +200,16 @@ func (r *run) done() bool {
 	return r.sched.finished()
 }
 
-func (r *run) took(b readBlock) {
+func (r *run) took(b backbones.Read) {
 	r.dog.move()
 	switch {
-	case b.err == nil:
-		r.sched.add(b.block)
-	case errors.Is(b.err, io.EOF):
+	case b.Err == nil:
+		r.sched.add(b.Block)
+	case errors.Is(b.Err, io.EOF):
 		r.sched.ended = true
 	default:
 		r.sched.ended = true
-		r.stop = b.err
+		r.stop = b.Err
 	}
 }
 

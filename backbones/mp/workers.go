@@ -139,7 +139,7 @@ func (r *run) exited(index int) {
 		return
 	}
 	if !late {
-		r.log.Warn("a worker died and is replaced", "worker", index, "pid", w.PID(), "how", exit.String(), "stderr", tail(exit.Stderr))
+		r.log.Warn("a worker died and is replaced", "worker", index, "pid", w.PID(), "how", exit.String(), "stderr", exit.LastLine())
 	}
 	switch fate {
 	case fruitful:
@@ -150,26 +150,8 @@ func (r *run) exited(index int) {
 	}
 	if r.health.fruitless >= fruitlessLimit {
 		r.stop = fmt.Errorf("%d workers died one after another before they had done anything; the last one %s%s",
-			r.health.fruitless, exit, stderrNote(exit.Stderr))
+			r.health.fruitless, exit, exit.StderrNote())
 	}
-}
-
-func tail(lines []string) string {
-	if len(lines) == 0 {
-		return ""
-	}
-	return lines[len(lines)-1]
-}
-
-func stderrNote(lines []string) string {
-	if len(lines) == 0 {
-		return ""
-	}
-	note := "; its stderr ended with:"
-	for _, l := range lines {
-		note += "\n  " + l
-	}
-	return note
 }
 
 func (r *run) killAll() {

@@ -12,6 +12,11 @@ from .items import is_output
 from .watch import watch
 
 
+# How many items in a row are looked for in the folder of the outputs when they have written nothing aside. After that many that
+# are not there either, the task is taken to write nothing at all: a look costs as much as all else of such an item.
+_DOUBT = 64
+
+
 class Stager:
     """A worker's staging folder, used for one item after the other."""
 
@@ -23,6 +28,7 @@ class Stager:
         self._last_names: Any = ()
         # How many items have left nothing where the finish check looks.
         self.unwritten = 0
+        self._doubt = _DOUBT
         self._watch = watch(self.folder)
         # touched(0): whether there may be something to commit.
         self.touched: Callable[[float], Any] = _always if self._watch is None else self._watch.touched
@@ -99,12 +105,20 @@ class Stager:
 
     def miss_file(self, name: str) -> None:
         """Take note of an item whose output has this name and that wrote nothing, where a finish check looks for it."""
-        self._last_names = (name,)
-        self._note_missing()
+        if self._doubt:
+            self._last_names = (name,)
+            self._note_missing()
+        else:
+            self.unwritten += 1
 
     def _note_missing(self) -> None:
-        if any(not os.path.lexists(self._target + "/" + name) for name in self._last_names):
+        if not self._doubt:
             self.unwritten += 1
+        elif any(not os.path.lexists(self._target + "/" + name) for name in self._last_names):
+            self.unwritten += 1
+            self._doubt -= 1
+        else:
+            self._doubt = _DOUBT
 
     def _commit(self) -> None:
         if self._watch is not None:
