@@ -31,6 +31,10 @@ type launch struct {
 	memory *plugin.Memory
 	check  deviceCheck
 
+	// stopWatch ends the watch over the devices, which begins with the first device's worker.
+	watchOnce sync.Once
+	stopWatch func()
+
 	nurseryOnce sync.Once
 	nursery     *plugin.Nursery
 	nurseryErr  error
@@ -229,6 +233,9 @@ func (l *launch) show(number uint64) string {
 
 // close ends what is left of the run and removes its staging.
 func (l *launch) close() {
+	if l.stopWatch != nil {
+		l.stopWatch()
+	}
 	if l.nursery != nil {
 		l.nursery.Close()
 	}

@@ -69,6 +69,7 @@ func (l *launch) stage(stage plugin.Stage, first int, commits bool) backbones.St
 		open.Device = l.options.devices[0]
 		if stage == plugin.StageDevice {
 			open.Device = l.options.devices[index]
+			l.watchOnce.Do(func() { l.stopWatch = watchDevices(l.options.devices, l.r.log) })
 		}
 		if commits {
 			if err := l.stageOutputs(&open, first+index); err != nil {

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// watchEvery is how often the agent looks at the devices of a run.
+const watchEvery = time.Second
+
+// deviceReading is a device at one time, as the agent's watch tells of it. Memory is in bytes.
+type deviceReading struct {
+	Index       int    `json:"index"`
+	MemoryUsed  int64  `json:"memory_used"`
+	MemoryTotal int64  `json:"memory_total"`
+	Error       string `json:"error"`
+}
+
+// deviceWatch follows the devices of a run while it lasts: an error of one is told at once, the most memory that was in
+// use at the end. That memory is everybody's who uses the device.
+type deviceWatch struct {
+	log   hclog.Logger
+	cmd   *exec.Cmd
+	stdin io.Closer
+	ended chan struct{}
+	// peak and failed belong to the goroutine that reads until ended is closed.
+	peak   map[int]deviceReading
+	failed map[int]string
+}
+
+// watchDevices begins to follow the CUDA devices among those named, if there are some and an agent to ask. It returns what
+// ends that, never nil.
+func watchDevices(devices []string, log hclog.Logger) (stop func()) {
+	var numbers []string
+	for _, d := range devices {
+		if n, found := strings.CutPrefix(d, "cuda:"); found {
+			numbers = append(numbers, n)
+		}
+	}
+	path := findAgent()
+	if path == "" || len(numbers) == 0 {
+		return func() {}
+	}
+	w := &deviceWatch{log: log, ended: make(chan struct{}), peak: map[int]deviceReading{}, failed: map[int]string{}}
+	w.cmd = exec.Command(path, "watch", "--devices", strings.Join(numbers, ","), "--interval", watchEvery.String())
+	if err := w.start(); err != nil {
+		log.Debug("the devices are not watched", "error", err)
+		return func() {}
+	}
+	return w.stop
+}
+
+// start starts the agent. Its stdin is a pipe of this process: at its end, however that came, the agent leaves.
+func (w *deviceWatch) start() error {
+	stdin, err := w.cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	stdout, err := w.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	w.stdin = stdin
+	if err := w.cmd.Start(); err != nil {
+		return err
+	}
+	go func() {
+		defer close(w.ended)
+		w.read(stdout)
+	}()
+	return nil
+}
+
+func (w *deviceWatch) read(from io.Reader) {
+	lines := bufio.NewScanner(from)
+	for lines.Scan() {
+		var sample struct {
+			Devices []deviceReading `json:"devices"`
+		}
+		if json.Unmarshal(lines.Bytes(), &sample) != nil {
+			continue
+		}
+		for _, d := range sample.Devices {
+			w.take(d)
+		}
+	}
+}
+
+func (w *deviceWatch) take(d deviceReading) {
+	if d.Error != "" && w.failed[d.Index] != d.Error {
+		w.log.Warn("a device reports an error", "device", "cuda:"+strconv.Itoa(d.Index), "error", d.Error)
+	}
+	w.failed[d.Index] = d.Error
+	if d.MemoryUsed > w.peak[d.Index].MemoryUsed {
+		w.peak[d.Index] = d
+	}
+}
+
+// stop ends the agent and tells of the memory.
+func (w *deviceWatch) stop() {
+	_ = w.stdin.Close()
+	timer := time.AfterFunc(agentTime, func() { _ = w.cmd.Process.Kill() })
+	<-w.ended
+	if err := w.cmd.Wait(); err != nil {
+		w.log.Debug("watching the devices", "error", err)
+	}
+	timer.Stop()
+	const gib = 1 << 30
+	for _, index := range slices.Sorted(maps.Keys(w.peak)) {
+		d := w.peak[index]
+		w.log.Info("device memory in use at most", "device", "cuda:"+strconv.Itoa(index),
+			"memory", fmt.Sprintf("%.1f of %.1f GiB", float64(d.MemoryUsed)/gib, float64(d.MemoryTotal)/gib))
+	}
+}
