@@ -68,7 +68,10 @@ func noDevice(answer gpus, err error) error {
 	if answer.Hint != "" {
 		message += "\n  hint: " + answer.Hint
 	}
-	return exitcode.With(exitcode.Failed, errors.New(message+"\n  hint: --device cpu runs the task without a GPU"))
+	if !strings.Contains(answer.Hint, "--device cpu") {
+		message += "\n  hint: --device cpu runs the task without a GPU"
+	}
+	return exitcode.With(exitcode.Failed, errors.New(message))
 }
 
 // deviceCheck asks the agent, once a run, whether there are the devices that the run needs.
