@@ -81,7 +81,7 @@ def faster(side: str, ours: str, factor: float) -> Want:
 
 def rate(ours: str, items: float) -> Want:
     """Wants so many items a second."""
-    
+
     def judge(by: dict[str, object]) -> tuple[str, bool]:
         return f"{by[ours].rate / 1e6:.2f} M items/s", by[ours].rate >= items
 
@@ -90,7 +90,7 @@ def rate(ours: str, items: float) -> Want:
 
 def within(ours: str, seconds: float) -> Want:
     """Wants the whole run to take no longer."""
-    
+
     def judge(by: dict[str, object]) -> tuple[str, bool]:
         return f"{by[ours].seconds * 1000:.0f} ms", by[ours].seconds <= seconds
 

@@ -49,7 +49,10 @@ class Bench:
         began = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-c", code, str(file), task, *mixin],
-            env={**os.environ, "PYTHONPATH": self.args.original}, capture_output=True, text=True, check=False,
+            env={**os.environ, "PYTHONPATH": self.args.original},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         seconds = time.monotonic() - began
         if done.returncode != 0:
@@ -68,7 +71,10 @@ class Bench:
         began = time.monotonic()
         done = subprocess.run(
             [self.args.host, str(file), task, "--progress", "json", *flags, *mixin],
-            env=self.environment(cold), capture_output=True, text=True, check=False,
+            env=self.environment(cold),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         seconds = time.monotonic() - began
         lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -99,13 +105,17 @@ class Bench:
         again_ours, _ = self.ours(self.seeded, task, self.work / f"{task}-ours")
         median = statistics.median
         print("| what | original | ours | wanted | ratio |\n|---|---:|---:|---:|---:|")
-        print(f"| images/s in the steady state | {median(loops):,.0f} | {median(steady):,.0f} | {want_steady:,.0f} | {median(steady) / max(median(loops), 1):.2f} × |")
+        print(
+            f"| images/s in the steady state | {median(loops):,.0f} | {median(steady):,.0f} | {want_steady:,.0f} | {median(steady) / max(median(loops), 1):.2f} × |"
+        )
         share = median(ours) / median(original)
         print(f"| whole run, s | {median(original):.2f} | {median(ours):.2f} | {want_share:.0%} | {share:.0%} |")
         print(f"| the first run of a new file, nothing cached, s | {median(original):.2f} | {cold:.2f} | | {cold / median(original):.0%} |")
         print(f"| second run, all finished, s | {again_original:.2f} | {again_ours:.3f} | 1 | |")
         same, different = self.compare(f"{task}-original", f"{task}-ours")
-        print(f"\nOutputs: {same:,} equal byte for byte, {different:,} not. All runs: original {rounded(original)}, ours {rounded(ours)}, steady {rounded(steady)}.")
+        print(
+            f"\nOutputs: {same:,} equal byte for byte, {different:,} not. All runs: original {rounded(original)}, ours {rounded(ours)}, steady {rounded(steady)}."
+        )
         print(f"\n```json\n{json.dumps(summaries[-1])}\n```", flush=True)
 
     def compare(self, one: str, other: str) -> tuple[int, int]:
@@ -122,15 +132,22 @@ class Bench:
     def slow(self) -> None:
         """A model that is slow enough for the GPU to be the limit, against the GPU alone."""
         file = HERE / "slow_model.py"
-        alone = subprocess.run([sys.executable, str(file), "64"], capture_output=True, text=True, check=True,
-                               env={**os.environ, "PYTHONPATH": self.args.original})
+        alone = subprocess.run(
+            [sys.executable, str(file), "64"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": self.args.original},
+        )
         rate = float(alone.stdout.split()[-1])
         steady = []
         for _ in range(self.args.runs):
             _, summary = self.ours(file, "Slow", self.new("slow"), *self.args.flags)
             steady.append(summary.get("steady_items_per_second") or 0)
         got = statistics.median(steady)
-        print(f"\n## GPU-bound, {self.count:,} pictures\n\nGPU alone, copies included: {rate:,.0f} images/s. Ours, steady: {got:,.0f}, {got / rate:.1%} (wanted 97 %). All runs: {rounded(steady)}.")
+        print(
+            f"\n## GPU-bound, {self.count:,} pictures\n\nGPU alone, copies included: {rate:,.0f} images/s. Ours, steady: {got:,.0f}, {got / rate:.1%} (wanted 97 %). All runs: {rounded(steady)}."
+        )
         print(f"\n```json\n{json.dumps(summary)}\n```", flush=True)
 
 

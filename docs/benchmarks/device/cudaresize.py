@@ -32,16 +32,39 @@ def main():
     here = os.path.dirname(os.path.abspath(__file__))
 
     def host(plugin, task, out, ext, *flags):
-        return [f"{a.bin}/kagurazaka", "--progress", "none", f"{a.bin}/plugins/{plugin}", task, "--size", str(a.size), *flags, "--mixin",
-                f"hard_shard_mode.input_path={a.pictures}", f"hard_shard_mode.output_path={out}", f"output_mode.ext={ext}"]
+        return [
+            f"{a.bin}/kagurazaka",
+            "--progress",
+            "none",
+            f"{a.bin}/plugins/{plugin}",
+            task,
+            "--size",
+            str(a.size),
+            *flags,
+            "--mixin",
+            f"hard_shard_mode.input_path={a.pictures}",
+            f"hard_shard_mode.output_path={out}",
+            f"output_mode.ext={ext}",
+        ]
 
     sides = {
         "cudaresize, .npy uint8": lambda out: host("cudaresize", "CudaResize", out, ".npy", "--device", a.device),
-        "cudaresize, .npy float32 normalised": lambda out: host("cudaresize", "CudaResize", out, ".npy", "--device", a.device, "--normalize", "imagenet"),
+        "cudaresize, .npy float32 normalised": lambda out: host(
+            "cudaresize", "CudaResize", out, ".npy", "--device", a.device, "--normalize", "imagenet"
+        ),
         "cudaresize, .jpg": lambda out: host("cudaresize", "CudaResize", out, ".jpg", "--device", a.device),
         "cudaresize on the CPU, .npy uint8": lambda out: host("cudaresize", "CudaResize", out, ".npy", "--device", "cpu"),
         "resize, .jpg": lambda out: host("resize", "Resize", out, ".jpg"),
-        "torchvision, .npy uint8": lambda out: [a.python, f"{here}/torchvision_resize.py", a.pictures, out, "--size", str(a.size), "--device", a.device],
+        "torchvision, .npy uint8": lambda out: [
+            a.python,
+            f"{here}/torchvision_resize.py",
+            a.pictures,
+            out,
+            "--size",
+            str(a.size),
+            "--device",
+            a.device,
+        ],
     }
 
     def run(side, out):
@@ -85,8 +108,12 @@ for name in sorted(os.listdir(one))[:500]:
         d = np.abs(a - b); total += float((d * d).sum()); n += d.size; worst = max(worst, int(d.max()))
 print(json.dumps({"largest difference": worst, "PSNR": 10 * math.log10(255 * 255 * n / total) if total else None, "samples": n}))
 """
-    done = subprocess.run([a.python, "-c", program, outputs["cudaresize, .npy uint8"], outputs["torchvision, .npy uint8"]],
-                          capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [a.python, "-c", program, outputs["cudaresize, .npy uint8"], outputs["torchvision, .npy uint8"]],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     compared["to torchvision's, of the first 500"] = json.loads(done.stdout)
 
     seconds = {side: [] for side in sides}
@@ -97,8 +124,17 @@ print(json.dumps({"largest difference": worst, "PSNR": 10 * math.log10(255 * 255
             seconds[side].append(took)
             print(f"run {n + 1} of {side}: {took:.2f} s {said}", file=sys.stderr, flush=True)
             shutil.rmtree(out)
-    print(json.dumps({"pictures": count, "size": a.size, "device": a.device, "compared": compared,
-                      "seconds": {s: [round(v, 2) for v in t] for s, t in seconds.items()}}))
+    print(
+        json.dumps(
+            {
+                "pictures": count,
+                "size": a.size,
+                "device": a.device,
+                "compared": compared,
+                "seconds": {s: [round(v, 2) for v in t] for s, t in seconds.items()},
+            }
+        )
+    )
     print(f"\n| side | seconds, median of {a.runs} | pictures/s |\n|---|---|---|")
     for side, times in seconds.items():
         median = statistics.median(times)

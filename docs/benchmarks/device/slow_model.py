@@ -5,10 +5,11 @@ import time
 
 import numpy as np
 import torch
+from PIL import Image
+
 from kagurazaka import KagurazakaVanillaTorchMixinV1, KagurazakaVanillaTorchTaskV1, moemoecue_torch_vanilla_v1
 from kagurazaka.template.io import FinishCheckByOutputFileExistence, InputByExts, NoHardShard, OutputByApendingExt, SoftShard
 from kagurazaka.template.mixin import KAGURAZAKA_MIXIN_PLACEHOLDER as P
-from PIL import Image
 
 
 class Model:

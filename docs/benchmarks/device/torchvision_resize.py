@@ -46,7 +46,9 @@ def main():
     parser.add_argument("--device", default="cuda")
     a = parser.parse_args()
     os.makedirs(a.output, exist_ok=True)
-    loader = DataLoader(Pictures(a.input), batch_size=a.batch, num_workers=a.workers, collate_fn=list, pin_memory=a.device != "cpu", prefetch_factor=4)
+    loader = DataLoader(
+        Pictures(a.input), batch_size=a.batch, num_workers=a.workers, collate_fn=list, pin_memory=a.device != "cpu", prefetch_factor=4
+    )
     with ThreadPoolExecutor(4) as pool, torch.inference_mode():
         saving = []
         for batch in loader:
@@ -55,8 +57,12 @@ def main():
                 by_shape.setdefault(tuple(picture.shape), []).append((path, picture))
             for (_, height, width), group in by_shape.items():
                 pixels = torch.stack([picture for _, picture in group]).to(a.device, non_blocking=True)
-                small = functional.resize(pixels, list(longest(height, width, a.size)),
-                                          interpolation=torchvision.transforms.InterpolationMode.BICUBIC, antialias=True)
+                small = functional.resize(
+                    pixels,
+                    list(longest(height, width, a.size)),
+                    interpolation=torchvision.transforms.InterpolationMode.BICUBIC,
+                    antialias=True,
+                )
                 small = small.permute(0, 2, 3, 1).contiguous().cpu().numpy()
                 for (path, _), array in zip(group, small):
                     name = os.path.splitext(os.path.basename(path))[0] + ".npy"

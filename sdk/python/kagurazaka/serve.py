@@ -27,8 +27,7 @@ def main() -> int:
         import grpc  # noqa: F401
     except ImportError as error:
         print(
-            f"{sys.executable} cannot serve {path}: {error}. Install what is missing: "
-            f"{sys.executable} -m pip install grpcio protobuf",
+            f"{sys.executable} cannot serve {path}: {error}. Install what is missing: {sys.executable} -m pip install grpcio protobuf",
             file=sys.stderr,
         )
         return 1

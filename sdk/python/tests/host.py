@@ -41,15 +41,9 @@ class Stub:
 
         self.describe = unary("Describe", pb.DescribeResponse)
         self.open = unary("Open", pb.OpenResponse)
-        self.list = self.channel.unary_stream(
-            SERVICE + "List", lambda m: m.SerializeToString(), pb.ListResponse.FromString
-        )
-        self.run = self.channel.stream_stream(
-            SERVICE + "Run", lambda m: m.SerializeToString(), pb.RunResponse.FromString
-        )
-        self.spawn = self.channel.stream_stream(
-            SERVICE + "Spawn", lambda m: m.SerializeToString(), pb.SpawnResponse.FromString
-        )
+        self.list = self.channel.unary_stream(SERVICE + "List", lambda m: m.SerializeToString(), pb.ListResponse.FromString)
+        self.run = self.channel.stream_stream(SERVICE + "Run", lambda m: m.SerializeToString(), pb.RunResponse.FromString)
+        self.spawn = self.channel.stream_stream(SERVICE + "Spawn", lambda m: m.SerializeToString(), pb.SpawnResponse.FromString)
         self.health = self.channel.unary_unary("/grpc.health.v1.Health/Check", bytes, bytes)
         self.shutdown = self.channel.unary_unary("/plugin.GRPCController/Shutdown", bytes, bytes)
         self.stdio = self.channel.unary_stream("/plugin.GRPCStdio/StreamStdio", bytes, bytes)
@@ -217,9 +211,7 @@ class Host:
 
     def list(self, indexed: bool = True, max_items: int = 1024, max_bytes: int = 1 << 20) -> list[Any]:
         """All ListResponses."""
-        return list(
-            self.stub.list(pb.ListRequest(max_items=max_items, max_bytes=max_bytes, accept_indexed=indexed))
-        )
+        return list(self.stub.list(pb.ListRequest(max_items=max_items, max_bytes=max_bytes, accept_indexed=indexed)))
 
     def spawn(self, request: Any, index: int = 0) -> Worker:
         """Have a worker forked and connect to it."""

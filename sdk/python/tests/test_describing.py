@@ -5,7 +5,7 @@ import sys
 
 from host import Host, pb
 
-TASKS = '''
+TASKS = """
 import argparse, os, sys, time
 from kagurazaka import KagurazakaTask
 
@@ -65,7 +65,7 @@ class Known(Base):
         p = parser()
         p.add_argument("--some", type=lambda text: text.split(","))
         self.a, self.rest = p.parse_known_args(args)
-'''
+"""
 
 
 def test_arguments(tmp_path):

@@ -65,9 +65,7 @@ def test_items_of_a_template(folders, workers):
         host.open("Template", stage=pb.STAGE_RUN, device="cpu", template=template, native_template=True, staging=staging,
                   heartbeat_path=host.page())  # fmt: skip
         worker = Worker(host.stub)
-        items = [
-            {"input": triplet(source / f"{i}.txt"), "output": triplet(target / f"{i}.txt.len")} for i in range(10)
-        ]
+        items = [{"input": triplet(source / f"{i}.txt"), "output": triplet(target / f"{i}.txt.len")} for i in range(10)]
         worker.block(lines(items[:3]))
         worker.block(lines(items[3:8]))
         worker.block(lines(items[8:]))

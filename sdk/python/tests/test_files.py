@@ -39,9 +39,7 @@ def part(lines, **more):
 
 
 def template_of(mode, cls=KagurazakaTask, input_mode=None):
-    return getattr(
-        moemoecue_normal(hard_shard_mode=io.NoHardShard("in", "/o"), input_mode=input_mode, output_mode=mode)(cls), ATTRIBUTE
-    )
+    return getattr(moemoecue_normal(hard_shard_mode=io.NoHardShard("in", "/o"), input_mode=input_mode, output_mode=mode)(cls), ATTRIBUTE)
 
 
 def read(template, chunk_part):

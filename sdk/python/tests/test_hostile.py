@@ -229,7 +229,9 @@ def test_opening(seed, tmp_path):
     for _ in range(40):
         request = pb.OpenRequest(
             task=rng.choice(["Templated", "Templated", "Plain", "factory", "Nothing", "", "__name__", "io"]),
-            args=rng.choices(["--size", "3", "x", "", "--size=4", "--help", "\udc80".encode("utf-8", "replace").decode()], k=rng.randrange(3)),
+            args=rng.choices(
+                ["--size", "3", "x", "", "--size=4", "--help", "\udc80".encode("utf-8", "replace").decode()], k=rng.randrange(3)
+            ),
             mixin_json=rng.choice([b"", b"{}", b"{", b"[]", b'{"hard_shard_mode":{"input_path":"z"}}', b"5", b"\xff", b"[" * 5000]),
             native_template=rng.random() < 0.5,
             stage=rng.randrange(5),

@@ -4,7 +4,7 @@ import os
 
 from host import Host, Worker, pb
 
-SLOW = '''
+SLOW = """
 import os, sys
 from kagurazaka import KagurazakaTask
 
@@ -32,7 +32,7 @@ class Late(KagurazakaTask):
         for i in range(3000):
             yield {"i": i}
         yield {"f": lambda: 0}
-'''
+"""
 
 
 def test_items_and_workers_do_not_wait_for_a_slow_generator(tmp_path):

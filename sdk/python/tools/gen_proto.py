@@ -44,9 +44,7 @@ _build()
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder)
-        status = protoc.main(
-            ["protoc", f"-I{ROOT / 'proto'}", f"--descriptor_set_out={out / 'set'}", f"--pyi_out={out}", SOURCE]
-        )
+        status = protoc.main(["protoc", f"-I{ROOT / 'proto'}", f"--descriptor_set_out={out / 'set'}", f"--pyi_out={out}", SOURCE])
         if status:
             return status
         from google.protobuf import descriptor_pb2

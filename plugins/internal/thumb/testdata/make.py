@@ -1,4 +1,5 @@
 """make.py: writes the pictures beside it. Needs Pillow (made with 13.0, libjpeg-turbo 3.2)."""
+
 import numpy as np
 from PIL import Image
 

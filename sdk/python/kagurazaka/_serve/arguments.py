@@ -63,8 +63,7 @@ def _mentions(function: FunctionType, cls: type, seen: set[int], depth: int) -> 
                 return True
             # A function of a sibling module: helper.get_args(args).
             if inspect.ismodule(found) and any(
-                isinstance(inner := vars(found).get(part), FunctionType) and _mentions(inner, cls, seen, depth + 1)
-                for part in names
+                isinstance(inner := vars(found).get(part), FunctionType) and _mentions(inner, cls, seen, depth + 1) for part in names
             ):
                 return True
     return False

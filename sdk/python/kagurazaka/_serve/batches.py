@@ -129,7 +129,4 @@ def _selectable(batch: Any, size: int) -> bool:
 
 def _select(batch: Any, positions: list[int]) -> dict[str, Any]:
     """The batch's entries at those positions."""
-    return {
-        key: value[positions] if hasattr(value, "shape") else type(value)(value[i] for i in positions)
-        for key, value in batch.items()
-    }
+    return {key: value[positions] if hasattr(value, "shape") else type(value)(value[i] for i in positions) for key, value in batch.items()}

@@ -23,9 +23,7 @@ _FACTORY_S = 60.0
 
 def describe(file: TaskFile, request: Any) -> Any:
     """The DescribeResponse for a task file. The module is loaded in this process, constructors are not run in it."""
-    response = pb.DescribeResponse(
-        name=failures.plain(file.name), sdk=f"python/{_version.__version__}", capabilities=CAPABILITIES
-    )
+    response = pb.DescribeResponse(name=failures.plain(file.name), sdk=f"python/{_version.__version__}", capabilities=CAPABILITIES)
     try:
         module = file.module
     except BaseException as error:

@@ -60,4 +60,3 @@ def socket_path(folder: str, name: str) -> str:
     if len(os.fsencode(path)) >= 104:
         path = os.path.join(tempfile.mkdtemp(prefix="kg-"), name)
     return path
-

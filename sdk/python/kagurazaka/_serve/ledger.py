@@ -93,9 +93,7 @@ class Ledger:
     def _answer(self) -> None:
         while self.chunks and self.chunks[0].left == 0:
             chunk = self.chunks.popleft()
-            result = pb.ChunkResult(
-                id=chunk.message.id, count=chunk.count, busy_ns=time.perf_counter_ns() - chunk.began
-            )
+            result = pb.ChunkResult(id=chunk.message.id, count=chunk.count, busy_ns=time.perf_counter_ns() - chunk.began)
             result.failures.extend(sorted(chunk.failures, key=lambda failure: failure.index))
             first = 0
             while (first := chunk.outcomes.find(SKIPPED, first)) >= 0:

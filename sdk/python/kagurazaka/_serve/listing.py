@@ -23,9 +23,7 @@ class Lister:
     `serve_others` is called to look at the control channel (a worker may have to be forked).
     """
 
-    def __init__(
-        self, opened: OpenedTask, send: Send, serve_others: Callable[[], None], share: Callable[[Any], None]
-    ) -> None:
+    def __init__(self, opened: OpenedTask, send: Send, serve_others: Callable[[], None], share: Callable[[Any], None]) -> None:
         self.opened = opened
         self.send = send
         self.serve_others = serve_others

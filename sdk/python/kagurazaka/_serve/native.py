@@ -111,5 +111,3 @@ def _check(task: Any) -> Call:
             _state.final_outputs = None
 
     return check
-
-

@@ -124,4 +124,3 @@ def _new(current: Any, mode: Any, module: Any) -> Any:
         return current  # a function or the like that went to the host by its name
     values = {field.name: _value(None, field.value, module) for field in mode.fields}
     return kind(**values)
-

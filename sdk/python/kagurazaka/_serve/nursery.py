@@ -239,8 +239,7 @@ class Nursery:
             return failures.unsupported("this process was started for a device, and a CUDA context cannot be shared")
         if context.touched():
             return failures.unsupported(
-                "the task has used CUDA before its workers were forked, and a CUDA context cannot be shared: "
-                "use --start_method spawn"
+                "the task has used CUDA before its workers were forked, and a CUDA context cannot be shared: use --start_method spawn"
             )
         return None
 

@@ -103,5 +103,3 @@ def never_executed(task: Any) -> bool:
     """Whether the task has no check of its own, so that every item is processed."""
     check = getattr(type(task), "is_executed", None)
     return check is None or check is KagurazakaTask.is_executed
-
-

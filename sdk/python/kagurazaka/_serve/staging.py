@@ -11,7 +11,6 @@ from .failures import InvalidOutput
 from .items import is_output
 from .watch import watch
 
-
 # How many items in a row are looked for in the folder of the outputs when they have written nothing aside. After that many that
 # are not there either, the task is taken to write nothing at all: a look costs as much as all else of such an item.
 _DOUBT = 64

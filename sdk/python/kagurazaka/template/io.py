@@ -180,10 +180,7 @@ class InputByGlob(InputMode):
 
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
         paths = sorted(glob.glob(os.path.join(input_path, self.glob_pattern)), key=_by_folder)
-        return [
-            {"input": FileTriplet(path, os.path.relpath(os.path.dirname(path), input_path), os.path.basename(path))}
-            for path in paths
-        ]
+        return [{"input": FileTriplet(path, os.path.relpath(os.path.dirname(path), input_path), os.path.basename(path))} for path in paths]
 
 
 def _by_folder(path: str) -> list[str]:
@@ -208,8 +205,7 @@ class InputBySubDirectory(InputMode):
                 if os.path.isdir(path)
             ]
         return [
-            {"input": FileTriplet(path, os.path.relpath(os.path.dirname(path), input_path), os.path.basename(path))}
-            for path in folders
+            {"input": FileTriplet(path, os.path.relpath(os.path.dirname(path), input_path), os.path.basename(path))} for path in folders
         ]
 
 

@@ -77,8 +77,6 @@ class Base(KagurazakaVanillaTorchTaskV1, KagurazakaVanillaTorchMixinV1):
         return self.model(())
 
 
-
-
 @template()
 class Plain(Base):
     """stages finish"""

@@ -36,7 +36,9 @@ class NotAtAll(KagurazakaTask):
         put("plain", "plain")
 
 
-ByHand = moemoecue_normal(**TEMPLATE)(type("ByHand", (KagurazakaTask,), {"process": lambda self, input, output: AtOnce.process(self, input=input)}))
+ByHand = moemoecue_normal(**TEMPLATE)(
+    type("ByHand", (KagurazakaTask,), {"process": lambda self, input, output: AtOnce.process(self, input=input)})
+)
 
 
 def by_hand(mixin):

@@ -17,7 +17,12 @@ class Base(KagurazakaTask):
         parser.add_argument("--word", default="word")
 
 
-@moemoecue_normal(hard_shard_mode=NoHardShard(P, P), input_mode=InputByExts([".txt"]), output_mode=OutputByApendingExt(".o"), finish_check_mode=FinishCheckByOutputFileExistence())
+@moemoecue_normal(
+    hard_shard_mode=NoHardShard(P, P),
+    input_mode=InputByExts([".txt"]),
+    output_mode=OutputByApendingExt(".o"),
+    finish_check_mode=FinishCheckByOutputFileExistence(),
+)
 class Task(Base):
     def add(self, parser):
         super().add(parser)

@@ -95,7 +95,6 @@ class Sizes(Base):
         n = int(os.path.basename(input.path).split(".")[0])
         return {"data": np.zeros((2, 3 if n % 2 else 4))}
 
-
     def inference(self, device, batch_size, data, input):
         return [d.size for d in data]
 

@@ -23,9 +23,7 @@ class Called(KagurazakaTask):
         put(str(i), "from process")
 
 
-@moemoecue_normal(
-    hard_shard_mode=NoHardShard("in", "out"), input_mode=InputByExts([".txt"]), output_mode=OutputByApendingExt(".o")
-)
+@moemoecue_normal(hard_shard_mode=NoHardShard("in", "out"), input_mode=InputByExts([".txt"]), output_mode=OutputByApendingExt(".o"))
 class CalledInTemplate(KagurazakaTask):
     def is_executed(self, input):
         return False

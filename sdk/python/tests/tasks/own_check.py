@@ -5,9 +5,7 @@ from record import called
 from kagurazaka import KagurazakaTask, moemoecue_normal
 from kagurazaka.template.io import InputByExts, NoHardShard, OutputByApendingExt
 
-TEMPLATE = dict(
-    hard_shard_mode=NoHardShard("in", "out"), input_mode=InputByExts([".txt"]), output_mode=OutputByApendingExt(".o")
-)
+TEMPLATE = dict(hard_shard_mode=NoHardShard("in", "out"), input_mode=InputByExts([".txt"]), output_mode=OutputByApendingExt(".o"))
 
 
 class Writes(KagurazakaTask):

@@ -18,9 +18,7 @@ class Base(KagurazakaTask):
         return ({"i": i, "input": FileTriplet(f"/x/{i}", f"d{i % 2}", str(i))} for i in range(9))
 
 
-TEMPLATE = dict(
-    hard_shard_mode=NoHardShard("unused", "out"), soft_shard=SoftShard(1, 3), output_mode=OutputByApendingExt(".o")
-)
+TEMPLATE = dict(hard_shard_mode=NoHardShard("unused", "out"), soft_shard=SoftShard(1, 3), output_mode=OutputByApendingExt(".o"))
 
 
 @moemoecue_normal(**TEMPLATE)

@@ -77,8 +77,30 @@ def task(name, **modes):
 
 
 APPENDING, EXISTS = OutputByApendingExt(".o"), FinishCheckByOutputFileExistence()
-HardShard = task("HardShard", hard_shard_mode=Site("sub"), input_mode=InputByExts([".txt"]), output_mode=APPENDING, finish_check_mode=EXISTS)
-Input = task("Input", hard_shard_mode=NoHardShard("in/sub", "out"), input_mode=Backwards([".txt"]), output_mode=OutputByApendingExt(".o"), finish_check_mode=EXISTS)
-Bare = task("Bare", hard_shard_mode=NoHardShard("in", "out"), input_mode=Fixed(), output_mode=OutputByApendingExt(".o"), finish_check_mode=EXISTS)
-Output = task("Output", hard_shard_mode=NoHardShard("in/sub", "out"), input_mode=InputByExts([".txt"]), output_mode=Prefixed(), finish_check_mode=EXISTS)
-Check = task("Check", hard_shard_mode=NoHardShard("in/sub", "out"), input_mode=InputByExts([".txt"]), output_mode=OutputByApendingExt(".o"), finish_check_mode=BigEnough())
+HardShard = task(
+    "HardShard", hard_shard_mode=Site("sub"), input_mode=InputByExts([".txt"]), output_mode=APPENDING, finish_check_mode=EXISTS
+)
+Input = task(
+    "Input",
+    hard_shard_mode=NoHardShard("in/sub", "out"),
+    input_mode=Backwards([".txt"]),
+    output_mode=OutputByApendingExt(".o"),
+    finish_check_mode=EXISTS,
+)
+Bare = task(
+    "Bare", hard_shard_mode=NoHardShard("in", "out"), input_mode=Fixed(), output_mode=OutputByApendingExt(".o"), finish_check_mode=EXISTS
+)
+Output = task(
+    "Output",
+    hard_shard_mode=NoHardShard("in/sub", "out"),
+    input_mode=InputByExts([".txt"]),
+    output_mode=Prefixed(),
+    finish_check_mode=EXISTS,
+)
+Check = task(
+    "Check",
+    hard_shard_mode=NoHardShard("in/sub", "out"),
+    input_mode=InputByExts([".txt"]),
+    output_mode=OutputByApendingExt(".o"),
+    finish_check_mode=BigEnough(),
+)

@@ -33,6 +33,7 @@ from .source import (
 ATTRIBUTE = "kagurazaka_postprocess"
 APART, DEVICE = "apart", "device"
 
+
 def capabilities(cls: Any, template: Optional[Template]) -> list[str]:
     """`stages` and `finish`, as far as the task has them. An `apart` or `device` of the task's own is its word."""
     if template is None or not _has_stages(cls, template):

@@ -56,5 +56,3 @@ def check_length(results: Any, size: int) -> None:
             raise BadBatch("", told) from None
         if length != size:
             raise BadBatch("", f"inference returned {length} results{where} for a batch of {size} items")
-
-

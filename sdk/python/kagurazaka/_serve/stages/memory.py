@@ -6,7 +6,7 @@ import ctypes
 import math
 import mmap
 import os
-from typing import Any
+from typing import Any, Protocol
 
 ALIGNMENT = 64
 
@@ -53,6 +53,18 @@ class Memory:
     def bytes(self, size: int, offset: int) -> memoryview:
         """Some bytes of the memory."""
         return memoryview(self.map)[offset : offset + size]
+
+
+class Target(Protocol):
+    """What tensors are written to, at offsets of the shared memory: the memory itself, or a buffer that stands for a part of it."""
+
+    def torch(self, dtype: str, shape: tuple[int, ...], offset: int) -> Any: ...
+
+    def numpy(self, dtype: str, shape: tuple[int, ...], offset: int) -> Any: ...
+
+    def put(self, offset: int, source: int, size: int) -> None: ...
+
+    def bytes(self, size: int, offset: int) -> memoryview: ...
 
 
 def aligned(offset: int) -> int:

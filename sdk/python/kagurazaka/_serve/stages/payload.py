@@ -12,14 +12,14 @@ import sys
 from typing import Any, Callable, NamedTuple, Optional
 
 from ..._proto import plugin_pb2 as pb
-from .memory import Memory, aligned
+from .memory import Memory, Target, aligned
 
 TORCH, NUMPY, BYTES = 0, 1, 2
 # Bytes objects from this size on go into the memory, too: messages are to stay small.
 _MANY_BYTES = 32 << 10
 
 # write(memory, offset): puts the tensor there.
-Write = Callable[[Memory, int], None]
+Write = Callable[[Target, int], None]
 
 
 class RegionTooSmall(Exception):
@@ -97,7 +97,7 @@ class Packed:
             end = offsets[-1] + tensor.size
         return offsets, end
 
-    def write(self, memory: Memory, region: Any) -> Any:
+    def write(self, memory: Target, region: Any) -> Any:
         """Put the tensors into the region; returns the Payload. Raises RegionTooSmall before anything is written."""
         offsets, end = self._places(region.offset)
         used = end - region.offset
@@ -177,7 +177,7 @@ def _torch(torch: Any, value: Any) -> Optional[tuple[int, Tensor]]:
 
     size = math.prod(shape) * source.element_size()
 
-    def write(memory: Memory, offset: int) -> None:
+    def write(memory: Target, offset: int) -> None:
         if source.device.type == "cpu" and source.is_contiguous() and not source.is_conj() and not source.is_neg():
             # torch would copy with all cores, which the other stages need.
             memory.put(offset, source.data_ptr(), size)
@@ -192,11 +192,11 @@ def _numpy(value: Any) -> Optional[tuple[int, Tensor]]:
         return None
     dtype, shape = value.dtype.name, tuple(value.shape)
 
-    def write(memory: Memory, offset: int) -> None:
+    def write(memory: Target, offset: int) -> None:
         memory.numpy(dtype, shape, offset)[...] = value
 
     return NUMPY, Tensor(dtype, shape, value.nbytes, write)
 
 
-def _put_bytes(memory: Memory, offset: int, value: bytes) -> None:
+def _put_bytes(memory: Target, offset: int, value: bytes) -> None:
     memory.bytes(len(value), offset)[:] = value
