@@ -67,6 +67,10 @@ func (l *launch) prepare(ctx context.Context) error {
 	}
 	if l.keep.failed != nil {
 		l.source, l.listing = l.keep.failed, retried{}
+		if l.r.template != nil {
+			// The ledger says which items; where they write is this command's to say.
+			l.source = plan.Again{Template: l.r.template, Inner: l.keep.failed}
+		}
 		return nil
 	}
 	if native && l.r.template.HasInput() {

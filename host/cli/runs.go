@@ -24,11 +24,14 @@ func (a *app) runs() error {
 		return usage("--prune %d: give how many runs to keep, 0 or more", f.Prune)
 	}
 	if f.Prune >= 0 {
-		removed, err := ledger.Prune(root, f.Prune)
+		pruned, err := ledger.Prune(root, f.Prune)
 		if err != nil {
 			return err
 		}
-		a.log.Info("removed runs", "count", len(removed))
+		for _, why := range pruned.Kept {
+			a.log.Warn("a run was not removed", "reason", why)
+		}
+		a.log.Info("removed runs", "count", len(pruned.Removed))
 	}
 	found, unread, err := ledger.List(root)
 	if err != nil {

@@ -118,7 +118,7 @@ func MoveAside(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o644)
+	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o644)
 	if err != nil {
 		return "", fmt.Errorf("resuming a run in its folder: %w", err)
 	}
@@ -147,32 +147,4 @@ func Aside(dir string) (run Run, ok bool) {
 		return Run{}, false
 	}
 	return runs[0], true
-}
-
-// Prune removes the oldest runs below root but for keep of them. Runs that did not come to their end, or had failures,
-// are kept, and do not count. It returns the folders that it removed.
-func Prune(root string, keep int) ([]string, error) {
-	runs, _, err := List(root)
-	if err != nil {
-		return nil, err
-	}
-	var removed []string
-	for _, r := range runs {
-		if StatusOf(r.Dir, r.Info) != Done {
-			continue
-		}
-		if keep > 0 {
-			keep--
-			continue
-		}
-		// Without run.json it is no run any more, whatever happens to the rest.
-		if err := os.Remove(filepath.Join(r.Dir, infoFile)); err != nil {
-			return removed, fmt.Errorf("removing a run: %w", err)
-		}
-		if err := os.RemoveAll(r.Dir); err != nil {
-			return removed, fmt.Errorf("removing a run: %w", err)
-		}
-		removed = append(removed, r.Dir)
-	}
-	return removed, nil
 }

@@ -139,21 +139,42 @@ func TestMoveAside(t *testing.T) {
 }
 
 func TestPrune(t *testing.T) {
-	root := t.TempDir()
-	for id, end := range map[string]*End{"1": {}, "2": nil, "3": {Exit: 3}, "4": {}, "5": {Exit: 130}, "6": {}} {
+	root, elsewhere := t.TempDir(), t.TempDir()
+	for id, end := range map[string]*End{"1": {}, "2": nil, "3": {Exit: 3}, "4": {}, "5": {Exit: 130}, "6": {}, "7": {}, "8": {}} {
 		made(t, filepath.Join(root, id), id, end)
 	}
-	removed, err := Prune(root, 1)
-	if err != nil || len(removed) != 2 {
-		t.Errorf("removed %v, %v", removed, err)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Of a run that was resumed in its folder.
+	must(os.MkdirAll(filepath.Join(root, "1", earlierFolder), 0o755))
+	made(t, filepath.Join(root, "1", earlierFolder, "0"), "0", &End{})
+	// Things of the user's: beside a run, in a run that another one took up, and where a link leads.
+	must(os.WriteFile(filepath.Join(root, "6", "notes"), nil, 0o644))
+	must(os.MkdirAll(filepath.Join(root, "7", earlierFolder, "0"), 0o755))
+	must(os.WriteFile(filepath.Join(root, "7", earlierFolder, "0", "notes"), nil, 0o644))
+	made(t, filepath.Join(elsewhere, "0"), "0", &End{})
+	must(os.Symlink(filepath.Join(elsewhere, "0"), filepath.Join(root, "0")))
+
+	pruned, err := Prune(root, 1)
+	if err != nil || len(pruned.Removed) != 2 || len(pruned.Kept) != 3 {
+		t.Errorf("%v, %v", pruned, err)
 	}
 	runs, _, err := List(root)
 	var left []string
 	for _, r := range runs {
 		left = append(left, r.Info.ID)
 	}
-	if got := strings.Join(left, " "); err != nil || got != "6 5 3 2" {
+	if got := strings.Join(left, " "); err != nil || got != "8 7 6 5 3 2 0" {
 		t.Errorf("left: %s, %v", got, err)
+	}
+	for _, path := range []string{filepath.Join(root, "6", "notes"), filepath.Join(root, "7", earlierFolder, "0", "notes"), filepath.Join(elsewhere, "0", infoFile)} {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -153,9 +153,12 @@ func writeInfo(dir string, info *Info) error {
 	return writeWhole(filepath.Join(dir, infoFile), append(data, '\n'))
 }
 
+// newInfoPrefix begins the name of a file that is about to replace another.
+const newInfoPrefix = ".new-"
+
 // writeWhole replaces a file at once: whoever reads it sees the old or the new one, also after a crash.
 func writeWhole(path string, data []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	file, err := os.CreateTemp(filepath.Dir(path), newInfoPrefix+"*")
 	if err != nil {
 		return err
 	}

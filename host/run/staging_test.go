@@ -1,9 +1,17 @@
 package run
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kagurazaka/kagurazaka/host/beneath"
 )
 
 func TestStagingCleansUpAfterItselfAndAfterTheDead(t *testing.T) {
@@ -55,7 +63,7 @@ func TestStagingCleansUpAfterItselfAndAfterTheDead(t *testing.T) {
 	if _, err := third.Worker(0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(first.dir); err == nil {
+	if _, err := os.Stat(filepath.Join(root, first.name)); err == nil {
 		t.Fatal("a dead run's staging is still there")
 	}
 	if err := second.Close(); err != nil {
@@ -69,5 +77,131 @@ func TestStagingCleansUpAfterItselfAndAfterTheDead(t *testing.T) {
 	}
 	if _, err := os.Stat(root); err == nil {
 		t.Fatal("the empty root is still there")
+	}
+}
+
+// A link in the place of the staging folder is neither written through nor cleaned through.
+func TestStagingIsNoLink(t *testing.T) {
+	theirs, out := t.TempDir(), t.TempDir()
+	root := filepath.Join(out, ".staging")
+	// What a dead run of this machine leaves, as far as names go.
+	for _, dir := range []string{leave(t, theirs, "photos", "", time.Hour), leave(t, theirs, "here-1-0123abcd", "here", time.Hour)} {
+		if err := os.WriteFile(filepath.Join(dir, "w0", "picture"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := tree(t, theirs)
+	if err := os.Symlink(theirs, root); err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewStaging(root, Owner{Host: "here"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var not *beneath.NotOursError
+	if _, err := s.Worker(0); !errors.As(err, &not) {
+		t.Errorf("a worker got a folder through a link: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(before, tree(t, theirs)); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := os.Readlink(root); err != nil {
+		t.Error(err)
+	}
+}
+
+// tree are the paths below a folder.
+func tree(t *testing.T, dir string) []string {
+	t.Helper()
+	var paths []string
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		paths = append(paths, path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+// Outputs and staging that somebody removes are made again for the next worker.
+func TestStagingThatIsRemovedIsMadeAgain(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	s, err := NewStaging(filepath.Join(out, ".staging"), Owner{Host: "here"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		dir, err := s.Worker(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What a worker was copying to another file system when it died goes away, and nothing else does by the same way.
+func TestCopiesOfTheDeadGo(t *testing.T) {
+	out, elsewhere := t.TempDir(), t.TempDir()
+	root := filepath.Join(out, ".staging")
+	ours := []string{filepath.Join(elsewhere, ".kagurazaka-0123456789abcdef.part"), filepath.Join(elsewhere, ".kagurazaka-0123456789abcdee.part")}
+	theirs := []string{
+		filepath.Join(elsewhere, "photos"), filepath.Join(elsewhere, ".kagurazaka-0123456789abcde.part"),
+		filepath.Join(elsewhere, ".kagurazaka-0123456789abcdeX.part"),
+	}
+	if err := os.MkdirAll(filepath.Join(ours[0], "folder"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range append(theirs, ours[1]) {
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := func(dir, target string) {
+		t.Helper()
+		if err := os.Symlink(target, dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dead := leave(t, root, "here-1-0123abcd", "here", time.Second)
+	for i, path := range append(theirs, ours[0]) {
+		link(filepath.Join(dead, "w"+strconv.Itoa(i)+".part"), path)
+	}
+	s, err := NewStaging(root, Owner{Host: "here"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := s.Worker(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Of a worker of this run that died.
+	link(dir+".part", ours[1])
+	if _, err := s.Worker(0); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range ours {
+		if _, err := os.Lstat(path); err == nil {
+			t.Errorf("%s is still there", path)
+		}
+	}
+	for _, path := range theirs {
+		if _, err := os.Lstat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -3,13 +3,15 @@ package run
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kagurazaka/kagurazaka/host/beneath"
 )
 
 const (
@@ -20,73 +22,120 @@ const (
 	elsewhereAge = 24 * time.Hour
 )
 
-// cleanStale removes what dead runs left in root, and tells shared of those that live, unless it is nil.
+// cleanStale removes what dead runs left in the folder of all runs, and tells shared of those that live, unless it is nil.
+// What does not prove to be a run's folder is left alone.
 func (s *Staging) cleanStale(shared func(Owner)) {
-	entries, err := os.ReadDir(s.root)
+	names, err := beneath.Names(s.in)
 	if err != nil {
 		return
 	}
 	// Ages are told by the file system's own clock, which is another machine's perhaps.
-	now, err := os.Stat(filepath.Join(s.dir, lockName))
+	now, err := s.dir.Stat(lockName)
 	if err != nil {
 		return
 	}
-	for _, e := range entries {
-		dir := filepath.Join(s.root, e.Name())
-		if !e.IsDir() || dir == s.dir {
-			continue
+	for _, name := range names {
+		if name != s.name {
+			s.cleanUp(name, now.ModTime(), shared)
 		}
-		age := now.ModTime().Sub(lastMoved(dir))
-		if strings.HasPrefix(e.Name(), newPrefix) {
-			if age > unnamedAge {
-				_ = os.RemoveAll(dir)
-			}
-			continue
-		}
-		s.cleanUp(dir, age, shared)
 	}
 }
 
 // cleanUp removes one folder if its run is dead.
-func (s *Staging) cleanUp(dir string, age time.Duration, shared func(Owner)) {
-	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		// Every folder with a name had the file: it is gone because somebody was killed while removing the folder.
-		_ = os.RemoveAll(dir)
+func (s *Staging) cleanUp(name string, now time.Time, shared func(Owner)) {
+	dir, err := beneath.Open(s.in, name)
+	if err != nil {
+		return
+	}
+	defer func() { _ = dir.Close() }()
+	age := now.Sub(lastMoved(dir))
+	unnamed := strings.HasPrefix(name, newPrefix)
+	if unnamed && age <= unnamedAge {
+		return
+	}
+	lock, owner, err := readLock(dir)
+	if errors.Is(err, fs.ErrNotExist) && ourForm(name) {
+		// Its host was killed between making it and marking it, or at the end of removing it: it goes if it is empty.
+		_ = s.in.Remove(name)
+		return
+	}
+	if errors.Is(err, io.EOF) && unnamed && ourForm(name) {
+		// Its host was killed before it wrote the mark: nothing was written there yet.
+		_ = dir.Remove(lockName)
+		_ = s.in.Remove(name)
 		return
 	}
 	if err != nil {
 		return
 	}
 	defer func() { _ = lock.Close() }()
-	// A file that cannot be read is of a version that wrote none: then its owner is not known.
-	var owner Owner
-	read := json.NewDecoder(lock).Decode(&owner) == nil
+	if !isFolderOf(name, owner) {
+		return
+	}
 	switch err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
 	case err == nil:
-		if !read || owner.Host == s.owner.Host || age > elsewhereAge {
-			_ = os.RemoveAll(dir)
+		if owner.Host == s.owner.Host || age > elsewhereAge {
+			_ = removeRun(s.in, dir, name)
 		}
-	case errors.Is(err, unix.EWOULDBLOCK) && shared != nil:
+	case errors.Is(err, unix.EWOULDBLOCK) && shared != nil && !unnamed:
 		shared(owner)
 	}
 }
 
+// readLock opens the mark of a run's folder and reads whose the folder is.
+func readLock(dir *os.Root) (*os.File, Owner, error) {
+	var owner Owner
+	// A pipe or a device of that name must not hold the host up.
+	lock, err := dir.OpenFile(lockName, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, owner, err
+	}
+	info, err := lock.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("the lock is not a file")
+	}
+	if err == nil {
+		err = json.NewDecoder(lock).Decode(&owner)
+	}
+	if err != nil {
+		_ = lock.Close()
+		return nil, owner, err
+	}
+	return lock, owner, nil
+}
+
+// isFolderOf reports whether the owner that a folder names would have given it this name.
+func isFolderOf(name string, o Owner) bool {
+	rest, ok := strings.CutPrefix(strings.TrimPrefix(name, newPrefix), o.folderPrefix())
+	return ok && o.PID > 0 && isHex(rest, 8)
+}
+
+// ourForm reports whether a name has the form HOST-PID-RANDOM.
+func ourForm(name string) bool {
+	parts := strings.Split(strings.TrimPrefix(name, newPrefix), "-")
+	n := len(parts)
+	return n >= 3 && isHex(parts[n-1], 8) && parts[n-2] != "" && strings.Trim(parts[n-2], "0123456789") == ""
+}
+
+func isHex(text string, length int) bool {
+	return len(text) == length && strings.Trim(text, "0123456789abcdef") == ""
+}
+
 // lastMoved is when a file was last made or renamed in a staging folder, or in one of its workers'.
-func lastMoved(dir string) time.Time {
+func lastMoved(dir *os.Root) time.Time {
 	var last time.Time
-	look := func(path string) {
-		if info, err := os.Stat(path); err == nil && info.ModTime().After(last) {
+	look := func(name string) {
+		if info, err := dir.Lstat(name); err == nil && info.ModTime().After(last) {
 			last = info.ModTime()
 		}
 	}
-	look(dir)
-	entries, err := os.ReadDir(dir)
+	look(".")
+	names, err := beneath.Names(dir)
 	if err != nil {
 		return last
 	}
-	for _, e := range entries {
-		look(filepath.Join(dir, e.Name()))
+	for _, name := range names {
+		look(name)
 	}
 	return last
 }

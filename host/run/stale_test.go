@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -17,7 +19,11 @@ func leave(t *testing.T, root, name, host string, age time.Duration) string {
 	}
 	paths := []string{filepath.Join(dir, "w0"), dir}
 	if host != "" {
-		text, err := json.Marshal(Owner{Host: host})
+		pid, err := strconv.Atoi(strings.Split(strings.TrimPrefix(name, newPrefix), "-")[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(Owner{Host: host, PID: pid})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,14 +48,46 @@ func TestWhatIsStale(t *testing.T) {
 		dir  string
 		gone bool
 	}{
-		"of this machine":                  {leave(t, root, "here-1-aa", "here", second), true},
-		"half removed":                     {leave(t, root, "here-2-aa", "", second), true},
-		"of another machine":               {leave(t, root, "there-3-aa", "there", hour), false},
-		"of another machine, long ago":     {leave(t, root, "there-4-aa", "there", 25*hour), true},
-		"without a name, long ago":         {leave(t, root, newPrefix+"here-5-aa", "here", hour), true},
-		"without a name, about to get it":  {leave(t, root, newPrefix+"here-6-aa", "", second), false},
-		"of this machine, from the future": {leave(t, root, "here-7-aa", "here", -hour), true},
-		"of another one, from the future":  {leave(t, root, "there-8-aa", "there", -hour), false},
+		"of this machine":                  {leave(t, root, "here-1-0123abcd", "here", second), true},
+		"without a mark":                   {leave(t, root, "here-2-0123abcd", "", hour), false},
+		"a mark of another name":           {leave(t, root, "here-9-0123abcX", "here", hour), false},
+		"a mark of another host":           {leave(t, root, "here-10-0123abcd", "there", 25*hour), false},
+		"of another machine":               {leave(t, root, "there-3-0123abcd", "there", hour), false},
+		"of another machine, long ago":     {leave(t, root, "there-4-0123abcd", "there", 25*hour), true},
+		"without a name, long ago":         {leave(t, root, newPrefix+"here-5-0123abcd", "here", hour), true},
+		"without a name, about to get it":  {leave(t, root, newPrefix+"here-6-0123abcd", "", second), false},
+		"of this machine, from the future": {leave(t, root, "here-7-0123abcd", "here", -hour), true},
+		"of another one, from the future":  {leave(t, root, "there-8-0123abcd", "there", -hour), false},
+	}
+	// Ends of a removal, and a beginning, that a kill has cut off.
+	bare := func(name string, lock bool) string {
+		dir := filepath.Join(root, name)
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if lock {
+			if err := os.WriteFile(filepath.Join(dir, lockName), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	then := time.Now().Add(-hour)
+	unmarked := bare(newPrefix+"here-12-0123abcd", true)
+	for _, path := range []string{filepath.Join(unmarked, lockName), unmarked} {
+		if err := os.Chtimes(path, then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		dir  string
+		gone bool
+	}{
+		"removed but for the folder": {bare("here-11-0123abcd", false), true},
+		"not marked yet, long ago":   {unmarked, true},
+		"of another form":            {bare("photos", false), false},
+	} {
+		cases[name] = c
 	}
 	s, err := NewStaging(root, Owner{Host: "here"}, func(o Owner) { t.Errorf("%v is taken for alive", o) })
 	if err != nil {
@@ -82,6 +120,6 @@ func TestStaleIsCleanedWithoutWork(t *testing.T) {
 		}
 	}
 	closed()
-	leave(t, root, "here-1-aa", "here", time.Second)
+	leave(t, root, "here-1-0123abcd", "here", time.Second)
 	closed()
 }

@@ -88,10 +88,11 @@ func (p *Picture) Process(_ context.Context, item sdk.Item) error {
 	return replace(j.Path, file.Bytes())
 }
 
-// replace writes a file beside its place and renames it there: whoever looks finds the whole picture or none.
+// replace writes a file beside its place and renames it there: whoever looks finds the whole picture or none. What a dead
+// run left at the name beside it goes, and is never written through, should it be a link.
 func replace(path string, data []byte) error {
 	aside := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".part")
-	err := os.WriteFile(aside, data, 0o666)
+	err := write(aside, data)
 	if err == nil {
 		err = os.Rename(aside, path)
 	}
@@ -100,6 +101,18 @@ func replace(path string, data []byte) error {
 		return fmt.Errorf("writing the picture: %w", err)
 	}
 	return nil
+}
+
+func write(path string, data []byte) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
 }
 
 var task = sdk.Task[Picture]{

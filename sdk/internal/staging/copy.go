@@ -1,6 +1,8 @@
 package staging
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -9,9 +11,9 @@ import (
 	"syscall"
 )
 
-// moveFile renames a file, a link or a special file. To another file system it is copied beside the destination first,
-// so that nobody sees half of it there either.
-func moveFile(from, to string) error {
+// move renames a file, a link, or a folder to where there is none. To another file system it is copied beside the
+// destination first, so that nobody sees half of it there either.
+func (d *Dir) move(from, to string) error {
 	err := os.Rename(from, to)
 	if err == nil {
 		return nil
@@ -19,43 +21,80 @@ func moveFile(from, to string) error {
 	if !errors.Is(err, syscall.EXDEV) {
 		return fmt.Errorf("moving the output into place at %s: %w", to, bare(err))
 	}
-	if err := copyOver(from, to); err != nil {
+	if err := d.copyOver(from, to); err != nil {
 		return fmt.Errorf("copying the output into place at %s, on another file system: %w", to, err)
 	}
-	if err := os.Remove(from); err != nil {
+	if err := os.RemoveAll(from); err != nil {
 		return fmt.Errorf("emptying the staging folder: %w", err)
 	}
 	return nil
 }
 
-func copyOver(from, to string) (err error) {
+// copyOver copies under a name of its own beside the destination and renames. While the copy is under way, the link
+// DIR.part names it, so that it is found and removed should this process die. Its name does not depend on the
+// destination's, which may be as long as names can be.
+func (d *Dir) copyOver(from, to string) (err error) {
+	random := make([]byte, 8)
+	if _, err := rand.Read(random); err != nil {
+		return err
+	}
+	temp, err := filepath.Abs(filepath.Join(filepath.Dir(to), ".kagurazaka-"+hex.EncodeToString(random)+".part"))
+	if err != nil {
+		return err
+	}
+	link := d.path + ".part"
+	if err := os.Symlink(temp, link); err != nil {
+		return fmt.Errorf("noting a copy: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(temp)
+		}
+		err = errors.Join(err, os.Remove(link))
+	}()
+	if err := copyEntry(from, temp); err != nil {
+		return err
+	}
+	return os.Rename(temp, to)
+}
+
+// copyEntry copies a file, a link or a folder to where there is nothing yet.
+func copyEntry(from, to string) error {
 	info, err := os.Lstat(from)
 	if err != nil {
 		return err
 	}
-	temp := filepath.Join(filepath.Dir(to), fmt.Sprintf(".%s.%d.part", filepath.Base(to), os.Getpid()))
-	defer func() {
-		if err != nil {
-			_ = os.Remove(temp)
-		}
-	}()
 	switch {
 	case info.Mode()&os.ModeSymlink != 0:
 		target, err := os.Readlink(from)
 		if err != nil {
 			return err
 		}
-		if err := os.Symlink(target, temp); err != nil {
-			return err
-		}
+		return os.Symlink(target, to)
+	case info.IsDir():
+		return copyFolder(from, to, info)
 	case info.Mode().IsRegular():
-		if err := copyContent(from, temp, info); err != nil {
+		return copyContent(from, to, info)
+	default:
+		return fmt.Errorf("%s is neither a file, a folder nor a link", from)
+	}
+}
+
+func copyFolder(from, to string, info os.FileInfo) error {
+	// What is in it has to be written before its permissions are.
+	if err := os.Mkdir(to, 0o700); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := copyEntry(from+"/"+e.Name(), to+"/"+e.Name()); err != nil {
 			return err
 		}
-	default:
-		return fmt.Errorf("%s is neither a file nor a link", from)
 	}
-	return os.Rename(temp, to)
+	return errors.Join(os.Chmod(to, info.Mode().Perm()), os.Chtimes(to, info.ModTime(), info.ModTime()))
 }
 
 func copyContent(from, to string, info os.FileInfo) error {
@@ -64,7 +103,7 @@ func copyContent(from, to string, info os.FileInfo) error {
 		return err
 	}
 	defer func() { _ = in.Close() }()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, info.Mode().Perm())
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
 	if err != nil {
 		return err
 	}

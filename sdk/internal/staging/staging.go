@@ -172,7 +172,7 @@ func (d *Dir) Commit(out Outputs) error {
 		}
 	}
 	for _, m := range d.late {
-		if err := moveFile(m.from, m.to); err != nil {
+		if err := d.move(m.from, m.to); err != nil {
 			return inPlace(m.from, m.to, err)
 		}
 	}
@@ -303,10 +303,14 @@ func (d *Dir) merge(from, to string, out Outputs) error {
 			d.late = append(d.late, move{from, to})
 			return nil
 		}
-		if err := moveFile(from, to); err != nil {
+		if err := d.move(from, to); err != nil {
 			return inPlace(from, to, err)
 		}
 		return nil
+	}
+	if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+		// On another file system: a folder that is made here and filled afterwards would count as whole too early.
+		return d.move(from, to)
 	}
 	if err := os.Mkdir(to, info.Mode().Perm()|0o700); err != nil && !isFolder(to) {
 		return inPlace(from, to, fmt.Errorf("moving the output into place: %w", err))

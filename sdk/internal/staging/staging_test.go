@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -217,8 +218,9 @@ func TestItemsThatWriteNothingAreCounted(t *testing.T) {
 	}
 }
 
-func TestOtherFileSystem(t *testing.T) {
-	d, out := open(t, false)
+// elsewhere is a folder on another file system than out.
+func elsewhere(t *testing.T, out string) string {
+	t.Helper()
 	other, err := os.MkdirTemp("/dev/shm", "staging")
 	if err != nil {
 		t.Skip("there is no second file system at hand")
@@ -228,7 +230,26 @@ func TestOtherFileSystem(t *testing.T) {
 	if os.Rename(out+"/probe", other+"/probe") == nil {
 		t.Skip("the temporary folder is on the same file system")
 	}
-	o := Outputs{Main: other + "/new/a.txt"}
+	return other
+}
+
+// leftover reports what a commit has left in and beside the staging folder.
+func leftover(t *testing.T, d *Dir) {
+	t.Helper()
+	if names, err := d.handle.names(); err != nil || len(names) > 0 {
+		t.Errorf("left in staging: %v, %v", names, err)
+	}
+	if _, err := os.Lstat(d.path + ".part"); err == nil {
+		t.Error("the note of a copy is still there")
+	}
+}
+
+func TestOtherFileSystem(t *testing.T) {
+	d, out := open(t, false)
+	other := elsewhere(t, out)
+	// As long as names can be: that of the copy must not be longer.
+	long := strings.Repeat("n", 251) + ".txt"
+	o := Outputs{Main: other + "/new/" + long}
 	put(t, d.Staged(o.Main))
 	put(t, d.Staged("folder")+"/x")
 	if err := os.Symlink("a.txt", d.Staged("link")); err != nil {
@@ -245,9 +266,52 @@ func TestOtherFileSystem(t *testing.T) {
 	if info, err := os.Stat(o.Main); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("%v, %v", info, err)
 	}
-	if names, err := d.handle.names(); err != nil || len(names) > 0 {
-		t.Errorf("left in staging: %v, %v", names, err)
+	leftover(t, d)
+}
+
+// A folder on another file system is there as a whole or not at all: it counts as finished as soon as it is there.
+func TestFolderOnAnotherFileSystemIsWhole(t *testing.T) {
+	d, out := open(t, true)
+	other := elsewhere(t, out)
+	o := Outputs{Main: other + "/a", Others: []Named{{"output_x", other + "/a/x"}}}
+	for _, broken := range []bool{true, false} {
+		if err := d.Begin(o); err != nil {
+			t.Fatal(err)
+		}
+		put(t, d.StagedIn(o.Main, o.Main+"/x"))
+		put(t, d.StagedIn(o.Main, o.Main+"/deep/er/y"))
+		if broken {
+			// A pipe cannot be copied: the copy ends in the middle.
+			if err := syscall.Mkfifo(d.StagedIn(o.Main, o.Main+"/z"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Commit(o); err == nil {
+				t.Error("a pipe was copied")
+			}
+			if entries, err := os.ReadDir(other); err != nil || len(entries) > 0 {
+				t.Errorf("half a folder is there: %v, %v", entries, err)
+			}
+			if err := d.Discard(); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if err := d.Commit(o); err != nil {
+			t.Fatal(err)
+		}
+		exists(t, o.Main+"/x", o.Main+"/deep/er/y")
 	}
+	leftover(t, d)
+	// Into one that is there already, file by file.
+	if err := d.Begin(o); err != nil {
+		t.Fatal(err)
+	}
+	put(t, d.StagedIn(o.Main, o.Main+"/second/z"))
+	if err := d.Commit(o); err != nil {
+		t.Fatal(err)
+	}
+	exists(t, o.Main+"/x", o.Main+"/second/z")
+	leftover(t, d)
 }
 
 // A file that is named by way of its item's folder and lies outside of it is staged by its own name, not outside.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from typing import Any, Callable
 
 from ..template.io import FileTriplet
+from .copying import copy_over
 from .failures import InvalidOutput
 from .items import is_output
 from .watch import watch
@@ -142,13 +144,22 @@ class Stager:
             os.rename(source, target)
         except FileNotFoundError:
             os.makedirs(self._target, exist_ok=True)
-            os.rename(source, target)
+            self._rename(source, target)
         except OSError:
             # A folder over a folder that has something in it is merged.
             if not (os.path.isdir(source) and os.path.isdir(target)):
                 _complain_of_misfit(source, target)
+                self._rename(source, target)
+            else:
+                self._merge(name)
+
+    def _rename(self, source: str, target: str) -> None:
+        try:
+            os.replace(source, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
                 raise
-            self._merge(name)
+            copy_over(source, target, self.folder + ".part")
 
     def _merge(self, name: str) -> None:
         files: list[str] = []
@@ -161,12 +172,17 @@ class Stager:
         files.sort(key=lambda path: path in self._last_names)
         for path in files:
             _complain_of_misfit(os.path.join(self.folder, path), os.path.join(self._target, path))
-            os.replace(os.path.join(self.folder, path), os.path.join(self._target, path))
+            self._rename(os.path.join(self.folder, path), os.path.join(self._target, path))
         shutil.rmtree(os.path.join(self.folder, name))
 
     def abort(self) -> None:
         """Empty the staging folder."""
-        for entry in os.scandir(self.folder):
+        try:
+            entries = list(os.scandir(self.folder))
+        except FileNotFoundError:
+            # Somebody removed it. The items that write there fail, which is told where they do.
+            return
+        for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path, ignore_errors=True)
             else:

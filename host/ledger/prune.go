@@ -1,0 +1,116 @@
+package ledger
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/beneath"
+)
+
+// Pruned is what Prune has done.
+type Pruned struct {
+	// Removed are the folders that are gone.
+	Removed []string
+	// Kept says of each folder that should have gone why it did not.
+	Kept []error
+}
+
+// Prune removes the oldest runs below root but for keep of them. Runs that did not come to their end, or had failures,
+// are kept, and do not count. Only what a run writes is removed: a folder that is reached by a link, is of another user,
+// or holds anything else stays as it is.
+func Prune(root string, keep int) (Pruned, error) {
+	var pruned Pruned
+	runs, _, err := List(root)
+	if err != nil || len(runs) == 0 {
+		return pruned, err
+	}
+	all, err := os.OpenRoot(root)
+	if err != nil {
+		return pruned, fmt.Errorf("removing runs: %w", err)
+	}
+	defer func() { _ = all.Close() }()
+	for _, r := range runs {
+		if StatusOf(r.Dir, r.Info) != Done {
+			continue
+		}
+		if keep > 0 {
+			keep--
+			continue
+		}
+		if err := remove(all, filepath.Base(r.Dir)); err != nil {
+			pruned.Kept = append(pruned.Kept, err)
+			continue
+		}
+		pruned.Removed = append(pruned.Removed, r.Dir)
+	}
+	return pruned, nil
+}
+
+// remove removes the folder of a run if it holds nothing that a run does not write.
+func remove(parent *os.Root, name string) error {
+	dir, err := beneath.Open(parent, name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Close() }()
+	if err := checkNames(dir); err != nil {
+		return err
+	}
+	// Without run.json it is no run any more, whatever happens to the rest.
+	if err := dir.Remove(infoFile); err != nil {
+		return err
+	}
+	if err := beneath.Empty(dir); err != nil {
+		return err
+	}
+	return parent.Remove(name)
+}
+
+// checkNames returns an error if the folder of a run, or one of those below it that hold earlier runs, has something
+// that a run does not write.
+func checkNames(dir *os.Root) error {
+	names, err := beneath.Names(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name != earlierFolder {
+			if !slices.Contains([]string{infoFile, outcomesFile, failedFile, logFile, lockFile}, name) && !strings.HasPrefix(name, newInfoPrefix) {
+				return fmt.Errorf("%s holds %s, which is not of the run", dir.Name(), name)
+			}
+			continue
+		}
+		earlier, err := beneath.Open(dir, name)
+		if err != nil {
+			return err
+		}
+		err = checkEarlier(earlier)
+		_ = earlier.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkEarlier(earlier *os.Root) error {
+	names, err := beneath.Names(earlier)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		dir, err := beneath.Open(earlier, name)
+		if err != nil {
+			return err
+		}
+		err = checkNames(dir)
+		_ = dir.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

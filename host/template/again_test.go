@@ -1,0 +1,37 @@
+package template
+
+import "testing"
+
+func TestAgain(t *testing.T) {
+	files := &Template{outputPath: "out", output: &outputMode{kind: outputAppend, ext: ".x"}}
+	folder := &Template{outputPath: "out", output: &outputMode{kind: outputFolder, files: []outputFile{{"a", "a.txt"}}}}
+	own := &Template{custom: []string{RoleOutput}}
+	plain := &Template{}
+	const input = `"input":{"path":"in/./a","rel_dir":".","file_name":"a"}`
+	for _, tt := range []struct {
+		name       string
+		t          *Template
+		line, want string
+	}{
+		{"as it was", files, `{` + input + `,"output":{"path":"out/./a.x","rel_dir":".","file_name":"a.x"}}`,
+			`{` + input + `,"output":{"path":"out/./a.x","rel_dir":".","file_name":"a.x"}}`},
+		{"edited", files, `{` + input + `,"output":{"path":"/etc/passwd","rel_dir":".","file_name":"a.x"}}`,
+			`{` + input + `,"output":{"path":"out/./a.x","rel_dir":".","file_name":"a.x"}}`},
+		{"edited twice, by another spelling", files, `{"output":1,` + input + `, "n" : [1, {"output":2}] ,"\u006futput_b":{"path":"/etc/passwd"}}`,
+			`{` + input + `,"n":[1, {"output":2}],"output":{"path":"out/./a.x","rel_dir":".","file_name":"a.x"}}`},
+		{"a folder", folder, `{` + input + `,"output":{"path":"/","rel_dir":".","file_name":"a"},"output_a":{"path":"/x","rel_dir":".","file_name":"x"}}`,
+			`{` + input + `,"output":{"path":"out/./a","rel_dir":".","file_name":"a"},"output_a":{"path":"out/./a/a.txt","rel_dir":"./a","file_name":"a.txt"}}`},
+		{"an output mode of the plugin's", own, `{` + input + `,"output":{"path":"/x"},"output_a":2}`, `{` + input + `}`},
+		{"no output mode: a field like any other", plain, `{"output":"x"}`, `{"output":"x"}`},
+	} {
+		got, err := tt.t.Again([]byte(tt.line))
+		if err != nil || string(got) != tt.want {
+			t.Errorf("%s: %s, %v\nwant %s", tt.name, got, err, tt.want)
+		}
+	}
+	for _, line := range []string{`{}`, `{"input":{"path":"a"}}`, `[]`, `{"input":{"path":"a","rel_dir":"b","file_name":"c"}`} {
+		if got, err := files.Again([]byte(line)); err == nil {
+			t.Errorf("%s became %s", line, got)
+		}
+	}
+}
