@@ -6,7 +6,6 @@ root=$(cd "${1:?ROOT}" && pwd)
 cd "$(dirname "$0")/.."
 python=$PWD/.tools/venv/bin/python
 if [ ! -x "$python" ]; then
-  echo "left out: the Python SDK's messages, because there is no .tools/venv" >&2
-  exit 0
+  exec bash .ci/leave-out.sh python-messages "there is no .tools/venv"
 fi
 PYTHONDONTWRITEBYTECODE=1 "$python" "$root/sdk/python/tools/gen_proto.py"

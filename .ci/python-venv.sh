@@ -7,8 +7,7 @@ name=${1:?NAME} requirements=${2:?REQUIREMENTS}
 cd "$(dirname "$0")/.."
 python=${KAGURAZAKA_PYTHON:-python3}
 if ! "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
-  echo "left out: .tools/$name ($requirements), because $python is not a Python 3.10 or newer with venv" >&2
-  exit 0
+  exec bash .ci/leave-out.sh "$name" "$python is not a Python 3.10 or newer with venv"
 fi
 want="$("$python" -c 'import sys; print(sys.executable, sys.version)')
 $(cat "$requirements")"

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 python=/usr/bin/python3
 has_torch() { "$python" -c 'import torch, torchvision' 2>/dev/null; }
-left_out() { echo "left out: .tools/venv-torch, because $1" >&2; exit 0; }
+left_out() { exec bash .ci/leave-out.sh venv-torch "$1"; }
 [ -x "$python" ] || left_out "there is no $python"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || left_out "$python is older than Python 3.10"
 [ -x .tools/venv/bin/python ] || left_out "there is no .tools/venv"

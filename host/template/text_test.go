@@ -80,7 +80,7 @@ func FuzzScanItem(f *testing.F) {
 		}
 		var want map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(s), &want); err != nil {
-			t.Skip("the standard library refuses it")
+			return
 		}
 		if _, has := want["input"]; has != item.hasInput || item.empty != (len(want) == 0) {
 			t.Fatalf("%q: input %v, empty %v", s, item.hasInput, item.empty)

@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import subprocess
 import sys
 
 import pytest
@@ -12,12 +11,7 @@ from host import Host, Worker, pb
 TASKS = pathlib.Path(__file__).parent / "tasks" / "torch_kinds.py"
 PYTHON = os.environ.get("KAGURAZAKA_TORCH_PYTHON", sys.executable)
 
-
-def has_torch():
-    return subprocess.run([PYTHON, "-c", "import torch, grpc"], capture_output=True).returncode == 0
-
-
-pytestmark = pytest.mark.skipif(not has_torch(), reason="torch is not installed: the tests of device tasks were left out")
+pytestmark = pytest.mark.torch
 
 
 def lines(items):

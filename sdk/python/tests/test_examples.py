@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import subprocess
 import sys
 
 import pytest
@@ -77,9 +76,8 @@ def test_thumbnails(folders):
     assert abs(json.loads((target / "a.png" / "colour.json").read_text())["green"] - 200) < 5
 
 
+@pytest.mark.torch
 def test_brightness(folders):
-    if subprocess.run([TORCH_PYTHON, "-c", "import torch, grpc"], capture_output=True).returncode:
-        pytest.skip("torch is not installed: the device example was left out")
     source, target = folders
     for n, text in (("a", "text"), ("b", ""), ("c", "longer text")):
         (source / f"{n}.txt").write_text(text)

@@ -4,7 +4,6 @@ import copy
 import os
 import pathlib
 import pickle
-import subprocess
 import sys
 
 import pytest
@@ -14,12 +13,7 @@ from pipeline import Pipeline, described, lines, triplet
 TASKS = str(pathlib.Path(__file__).parent / "tasks" / "torch_stages.py")
 PYTHON = os.environ.get("KAGURAZAKA_TORCH_PYTHON", sys.executable)
 
-
-def has_torch():
-    return subprocess.run([PYTHON, "-c", "import torch, grpc, numpy"], capture_output=True).returncode == 0
-
-
-pytestmark = pytest.mark.skipif(not has_torch(), reason="torch is not installed: the tests of stages with torch were left out")
+pytestmark = pytest.mark.torch
 
 
 @pytest.fixture
@@ -98,7 +92,8 @@ def test_loaders_stack_into_the_region_and_nothing_is_copied_after_that(folders)
 
 
 def test_a_tensor_that_is_copied_ahead_is_a_plain_one_in_every_other_way():
-    torch = pytest.importorskip("torch")
+    import torch
+
     from kagurazaka._serve.stages.ahead import Ahead, plain
 
     tensor = torch.arange(12).reshape(3, 4)

@@ -162,7 +162,8 @@ def main() -> int:
         shutil.rmtree(root, ignore_errors=True)
     else:
         print(f"folders: {root}")
-    return 1 if bad else 0
+    # CI hides nothing: there the original is at hand.
+    return 1 if bad or (left_out and os.environ.get("CI") == "true") else 0
 
 
 if __name__ == "__main__":
