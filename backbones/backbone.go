@@ -49,6 +49,8 @@ type Block struct {
 	Skip int
 	// Keys are printable keys of opaque items; empty where they would have cost too much.
 	Keys []string
+	// Refused says of each item why it must not be begun; nil: all may. A backbone gets no such block.
+	Refused []string
 }
 
 // Source yields the items to do.
@@ -121,7 +123,8 @@ const (
 	KindTimeout FailureKind = "timeout"
 	// KindLost is an item whose worker went away without anybody knowing what became of the item.
 	KindLost FailureKind = "lost"
-	// KindInvalidOutput is an item that the task called done although its output is not what the template says.
+	// KindInvalidOutput is an item that the task called done although its output is not what the template says, or that was
+	// not begun because its output may not lie where it would.
 	KindInvalidOutput FailureKind = "invalid output"
 )
 

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
 // grammar is the host's own command line. What it does not know belongs to the task, so kong never sees it: split.go
@@ -39,6 +41,7 @@ type hostFlags struct {
 	Grace        time.Duration `name:"grace" default:"30s" help:"How long what is in flight may take after the first Ctrl-C."`
 	MaxFailures  string        `name:"max-failures" placeholder:"N|P%" help:"End the run once more items than this have failed: a number, or a percentage of those that have an outcome. 0 ends it at the first failure."`
 	enduranceFlags
+	listingFlags
 	PluginSHA256 string   `name:"plugin-sha256" placeholder:"HEX" help:"Refuse the plugin unless this is its SHA-256: of an executable or a task file that of the file, of a folder the one that kagurazaka trust shows."`
 	Locked       bool     `name:"locked" help:"Refuse a plugin that is in no plugins.lock. One that is in it with another hash is refused in any case."`
 	CleanEnv     bool     `name:"clean-env" help:"Keep all environment variables from the plugin but PATH, HOME, the language and the like, and what --env names."`
@@ -52,6 +55,18 @@ type hostFlags struct {
 	Resume       string   `name:"resume" placeholder:"[RUN]" help:"Leave out what an earlier run did, where neither outputs nor the task itself tell what is finished. RUN is a run's id or its beginning, last, or its folder; without it the last run of the same plugin, task, arguments and template. A RUN of another form is written --resume=RUN."`
 	RetryFailed  string   `name:"retry-failed" placeholder:"[RUN]" help:"Run the failed items of an earlier run alone. RUN as for --resume."`
 	Version      bool     `name:"version" help:"Print the version."`
+}
+
+// listingFlags are about what is listed, and what is left out.
+type listingFlags struct {
+	OutputsOutside bool   `name:"outputs-outside" help:"Let the lines of a JSON Lines file name outputs outside of the output folder. Without it such an item fails before it is begun."`
+	ListOutputs    bool   `name:"list-outputs" help:"Where the output folder lies in the input folder, or is the same, take what earlier runs wrote there for inputs, too."`
+	BadLines       string `name:"bad-lines" default:"fail" enum:"fail,count" help:"What becomes of lines of a JSON Lines file that are no items. fail: the listing stops there, what was listed before is done, and the run ends with exit code 1. count: they are left out and counted, and the run ends with exit code 3."`
+}
+
+// policy is what the flags let a listing do.
+func (f *listingFlags) policy() template.Policy {
+	return template.Policy{OutputsOutside: f.OutputsOutside, ListOutputs: f.ListOutputs, SkipBadLines: f.BadLines == "count"}
 }
 
 type runCmd struct {

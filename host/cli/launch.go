@@ -69,7 +69,11 @@ func (l *launch) prepare(ctx context.Context) error {
 		l.source, l.listing = l.keep.failed, retried{}
 		if l.r.template != nil {
 			// The ledger says which items; where they write is this command's to say.
-			l.source = plan.Again{Template: l.r.template, Inner: l.keep.failed}
+			again, err := plan.NewAgain(l.r.template, l.keep.failed, l.planOptions())
+			if err != nil {
+				return err
+			}
+			l.source = again
 		}
 		return nil
 	}
@@ -103,7 +107,23 @@ func (l *launch) prepare(ctx context.Context) error {
 }
 
 func (l *launch) planOptions() plan.Options {
-	return plan.Options{Warn: func(w template.Warning) { l.r.log.Warn(w.Message, "path", w.Path, "error", w.Err) }}
+	return plan.Options{Warn: l.r.listed, Policy: l.r.grammar.policy()}
+}
+
+// listed tells what a listing met and went on from.
+func (a *app) listed(w template.Warning) {
+	var details []any
+	if w.Path != "" {
+		details = append(details, "path", w.Path)
+	}
+	if w.Err != nil {
+		details = append(details, "error", w.Err)
+	}
+	if w.Note {
+		a.log.Info(w.Message, details...)
+		return
+	}
+	a.log.Warn(w.Message, details...)
 }
 
 // native reports whether the host does all that the template says. A task that lists its own items may do the rest
@@ -122,6 +142,8 @@ func inputExit(err error) error {
 	switch {
 	case errors.As(err, &collision):
 		return exitcode.With(exitcode.Usage, err)
+	case errors.As(err, &input) && input.Line > 0:
+		return exitcode.With(exitcode.Failed, fmt.Errorf("%w (--bad-lines count leaves such lines out)", err))
 	case errors.As(err, &input):
 		return exitcode.With(exitcode.Failed, err)
 	default:

@@ -3,11 +3,13 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plan"
+	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
 // plan is `plan PLUGIN TASK …`: it says what a run with the same flags would do, and starts no worker.
@@ -23,22 +25,30 @@ func (a *app) plan(ctx context.Context) error {
 	if !r.native() || !r.template.HasInput() {
 		return usage("%s lists its items itself, so only a run can tell what there is to do: its template has no input_mode that the host knows", r.task.Name)
 	}
-	summary, err := plan.Summarise(ctx, r.template, a.grammar.Plan.First)
-	if err != nil {
-		return inputExit(err)
+	summary, listErr := plan.Summarise(ctx, r.template, a.grammar.Plan.First, a.grammar.policy())
+	var input *template.InputError
+	if listErr != nil && (!errors.As(listErr, &input) || summary.Listed == 0) {
+		return inputExit(listErr)
 	}
 	if a.grammar.Plan.JSON {
 		err = planJSON(a.streams.Out, summary)
 	} else {
 		for _, w := range summary.Warnings {
-			a.log.Warn(w.Message, "path", w.Path, "error", w.Err)
+			a.listed(w)
 		}
 		err = planText(a.streams.Out, summary)
 	}
-	if err == nil && summary.Unlisted > 0 {
-		err = exitcode.With(exitcode.Partial, fmt.Errorf("%d folders could not be listed", summary.Unlisted))
+	switch {
+	case err != nil:
+		return err
+	case listErr != nil:
+		return inputExit(listErr)
+	case summary.Refused > 0:
+		return exitcode.With(exitcode.Partial, fmt.Errorf("%d items would fail before they are begun", summary.Refused))
+	case summary.Unlisted > 0:
+		return exitcode.With(exitcode.Partial, fmt.Errorf("%d folders, files or lines could not be listed", summary.Unlisted))
 	}
-	return err
+	return nil
 }
 
 type planOutput struct {
@@ -48,25 +58,35 @@ type planOutput struct {
 	Shards   []planShard       `json:"shards,omitempty"`
 	First    []json.RawMessage `json:"first"`
 	Unlisted uint64            `json:"unlisted"`
+	Refused  uint64            `json:"refused,omitempty"`
+	Refusals []string          `json:"refusals,omitempty"`
+	Repeated uint64            `json:"repeated,omitempty"`
+	Outputs  uint64            `json:"outputs_left_out,omitempty"`
+	Special  uint64            `json:"special_left_out,omitempty"`
 	Warnings []string          `json:"warnings,omitempty"`
 }
 
 type planShard struct {
-	Shard int    `json:"shard"`
-	Done  uint64 `json:"done"`
-	ToDo  uint64 `json:"to_do"`
+	Shard   int    `json:"shard"`
+	Done    uint64 `json:"done"`
+	ToDo    uint64 `json:"to_do"`
+	Refused uint64 `json:"refused,omitempty"`
 }
 
 func planJSON(w io.Writer, s plan.Summary) error {
-	out := planOutput{Items: s.InShard, Done: s.Done, ToDo: s.ToDo, First: s.First, Unlisted: s.Unlisted}
+	out := planOutput{
+		Items: s.InShard, Done: s.Done, ToDo: s.ToDo, First: s.First, Unlisted: s.Unlisted,
+		Refused: s.Refused, Refusals: s.Refusals, Repeated: s.Repeated, Outputs: s.Outputs, Special: s.Special,
+	}
 	if out.First == nil {
 		out.First = []json.RawMessage{}
 	}
 	for i, shard := range s.Shards {
-		out.Shards = append(out.Shards, planShard{i, shard.Done, shard.ToDo})
+		out.Shards = append(out.Shards, planShard{i, shard.Done, shard.ToDo, shard.Refused})
 	}
 	for _, warning := range s.Warnings {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("%s: %s", warning.Path, warning.Message))
+		warning.Err = nil
+		out.Warnings = append(out.Warnings, warning.String())
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
@@ -79,9 +99,15 @@ func planJSON(w io.Writer, s plan.Summary) error {
 
 func planText(w io.Writer, s plan.Summary) error {
 	p := &printer{w: w}
-	p.line("%d items: %d to do, %d done", s.InShard, s.ToDo, s.Done)
+	p.line("%d items: %d to do, %d done%s", s.InShard, s.ToDo, s.Done, refusedText(s.Refused))
 	for i, shard := range s.Shards {
-		p.line("  shard %d: %d to do, %d done", i, shard.ToDo, shard.Done)
+		p.line("  shard %d: %d to do, %d done%s", i, shard.ToDo, shard.Done, refusedText(shard.Refused))
+	}
+	for _, why := range s.Refusals {
+		p.line("  refused: %s", why)
+	}
+	if n := s.Refused - uint64(len(s.Refusals)); n > 0 && len(s.Refusals) > 0 {
+		p.line("  … and %d more", n)
 	}
 	if len(s.First) > 0 {
 		p.line("the first to do:")
@@ -93,6 +119,13 @@ func planText(w io.Writer, s plan.Summary) error {
 		p.line("  … and %d more", n)
 	}
 	return p.err
+}
+
+func refusedText(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d refused", n)
 }
 
 // printer writes lines and remembers the first error.

@@ -158,16 +158,20 @@ func (s *Source) all() bool { return s.chosen.Only == nil && len(s.lookup.layers
 // lines cuts the lines that are to be done out of a block.
 func (s *Source) lines(b backbones.Block) {
 	s.keys = s.keys[:0]
-	rest, offset, from, count := b.Payload, 0, 0, 0
+	rest, offset, from, count, at := b.Payload, 0, 0, 0, 0
 	if b.Count == 0 {
 		return
 	}
 	all := s.all()
 	cut := func(number uint64, to int) {
 		if count > 0 {
-			s.queue = append(s.queue, backbones.Block{
+			part := backbones.Block{
 				Encoding: b.Encoding, Count: count, First: number - uint64(count), Payload: b.Payload[from:max(to-1, from)],
-			})
+			}
+			if b.Refused != nil {
+				part.Refused = b.Refused[at-count : at]
+			}
+			s.queue = append(s.queue, part)
 		}
 		count = 0
 	}
@@ -192,6 +196,7 @@ func (s *Source) lines(b backbones.Block) {
 			}
 		}
 		offset += len(line) + 1
+		at++
 	}
 	s.ledger.saw(b, s.keys)
 	if all {

@@ -257,7 +257,10 @@ func TestWrap(t *testing.T) {
 			`reading inputs from the task's item 0: the item has no "input" with path, rel_dir and file_name`},
 		{"broken input", with(nil), []backbones.Block{jsonBlock(item("a", ""), `{"input":{"path":1}}`)}, nil, 0,
 			`reading inputs from the task's item 1: the item has an "input" without path, rel_dir and file_name as texts`},
-		{"one output twice", with(nil), []backbones.Block{jsonBlock(item("a", ""), item("c", ""), item("a", ""))}, nil, 0,
+		{"one item twice", with(nil), []backbones.Block{jsonBlock(item("a", ""), item("c", ""), item("a", ""))},
+			[]string{item("a", out("a")), item("c", out("c"))}, 0, ""},
+		{"outputs outside, as the task says", with(nil), []backbones.Block{jsonBlock(item("../../a", ""))}, []string{item("../../a", out("../../a"))}, 0, ""},
+		{"one output twice", with(nil), []backbones.Block{jsonBlock(item("a", ""), item("c", ""), item("a", `,"x":1`))}, nil, 0,
 			"two inputs would write one output out/r/a.txt: item 0 and p (another output mode keeps them apart, or leave one of them out)"},
 		{"unreadable items with an output", with(nil), []backbones.Block{{Encoding: backbones.Opaque, Count: 2}}, nil, 0, ErrUnreadable.Error()},
 		{"unreadable items in shards", files(fields{"input_mode": nil, "output_mode": nil, "finish_check_mode": nil, "soft_shard": shardOf(0, 2)}),
@@ -286,6 +289,83 @@ func TestWrap(t *testing.T) {
 	}
 	if _, err := Wrap(t.Context(), compile(t, files(nil)), &given{}, Options{}); err == nil {
 		t.Error("a template that lists was wrapped around another source")
+	}
+}
+
+func TestListingThatBreaksOff(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var lines []string
+	for i := range 3000 {
+		lines = append(lines, fmt.Sprintf(`{"i":%d}`, i))
+	}
+	if err := os.WriteFile("l.jsonl", []byte(strings.Join(lines, "\n")+"\nbad\n{}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	input := fields{"input_mode": fields{"mode": "InputFromWhateverJsonl", "jsonl_path": "l.jsonl"}}
+	s, err := New(t.Context(), compile(t, input), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	got, _, err := drain(t, s)
+	var bad *template.InputError
+	if !errors.As(err, &bad) || bad.Line != 3001 || len(got) != 3000 {
+		t.Errorf("%d lines came before %v", len(got), err)
+	}
+	if _, known := s.Total(); known {
+		t.Error("the total of a listing that broke off is known")
+	}
+	counting, err := New(t.Context(), compile(t, input), Options{Policy: template.Policy{SkipBadLines: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer counting.Close()
+	if got, _, err := drain(t, counting); err != nil || len(got) != 3001 || counting.Unlisted() != 1 {
+		t.Errorf("%d lines, %v, %d unlisted", len(got), err, counting.Unlisted())
+	}
+}
+
+func TestRefusedItemsHaveBlocksOfTheirOwn(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var lines []string
+	for i, name := range []string{"a", "b", "../c", "/d", "e", "/f"} {
+		lines = append(lines, fmt.Sprintf(`{"input":{"path":"%d","rel_dir":".","file_name":%q}}`, i, name))
+	}
+	if err := os.WriteFile("l.jsonl", []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tmpl := compile(t, files(fields{"input_mode": fields{"mode": "InputFromFileTripletJsonl", "jsonl_path": "l.jsonl"}}))
+	s, err := New(t.Context(), tmpl, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	inner := given{jsonBlock(lines...)}
+	again, err := NewAgain(tmpl, &inner, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, source := range map[string]backbones.Source{"listed": s, "taken up": again} {
+		var got []string
+		for {
+			b, err := source.Next(t.Context())
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := bytes.Count(b.Payload, []byte("\n")) + 1; n != b.Count || b.Refused != nil && len(b.Refused) != n {
+				t.Errorf("%s: %d items, %d lines, %d reasons", name, b.Count, n, len(b.Refused))
+			}
+			got = append(got, fmt.Sprintf("%d+%d %v", b.First, b.Count, b.Refused != nil))
+		}
+		if diff := cmp.Diff([]string{"0+2 false", "2+2 true", "4+1 false", "5+1 true"}, got); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+	}
+	if left, known := s.Remaining(); left != 0 || !known {
+		t.Errorf("%d remain, %v", left, known)
 	}
 }
 
@@ -348,7 +428,7 @@ func TestSummarise(t *testing.T) {
 		t.Fatal(err)
 	}
 	tmpl := compile(t, files(fields{"soft_shard": shardOf(1, 3)}))
-	s, err := Summarise(t.Context(), tmpl, 1)
+	s, err := Summarise(t.Context(), tmpl, 1, template.Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -360,11 +440,11 @@ func TestSummarise(t *testing.T) {
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("- want, + got:\n%s", diff)
 	}
-	s, err = Summarise(t.Context(), compile(t, files(fields{"input_mode": fields{"mode": "InputBySubDirectory", "sub_directory_level": json.Number("1")}})), 5)
+	s, err = Summarise(t.Context(), compile(t, files(fields{"input_mode": fields{"mode": "InputBySubDirectory", "sub_directory_level": json.Number("1")}})), 5, template.Policy{})
 	if err != nil || s.Shards != nil || s.Listed != 0 || s.WarningCount != 1 || len(s.Warnings) != 1 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if _, err := Summarise(t.Context(), compile(t, fields{"hard_shard_mode": fields{"input_path": "missing", "output_path": "o"}, "input_mode": fields{"exts": []any{}}}), 5); err == nil {
+	if _, err := Summarise(t.Context(), compile(t, fields{"hard_shard_mode": fields{"input_path": "missing", "output_path": "o"}, "input_mode": fields{"exts": []any{}}}), 5, template.Policy{}); err == nil {
 		t.Error("a missing folder was summarised")
 	}
 }

@@ -4,6 +4,7 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,8 @@ type Options struct {
 	// Warn takes what listing met and went on from; nil: only counted. It is called from several goroutines, one call
 	// at a time.
 	Warn func(template.Warning)
+	// Policy is what the user lets the listing do.
+	Policy template.Policy
 }
 
 // Source yields the items that are still to do. It is a backbones.Source, and tells how far it is; what it tells may
@@ -59,6 +62,8 @@ type block struct {
 	payload []byte
 	count   int
 	began   time.Time
+	// refused are the reasons of a block of items that must not be begun.
+	refused []string
 }
 
 // New starts listing the inputs of a native template. Inputs that cannot be listed at all are a *template.InputError
@@ -83,27 +88,31 @@ func newSource(ctx context.Context) *Source {
 }
 
 func (s *Source) walkOptions(o Options) template.WalkOptions {
-	return template.WalkOptions{Item: s.add, Tick: s.tick, Warn: o.Warn, Counters: &s.Counters}
+	return template.WalkOptions{Item: s.add, Refuse: s.refuse, Tick: s.tick, Warn: o.Warn, Counters: &s.Counters, Policy: o.Policy}
 }
 
 // list runs in a goroutine of its own until everything is listed.
 func (s *Source) list(walk func() error) {
 	defer close(s.stopped)
 	err := walk()
-	if err == nil {
-		err = s.flush()
+	// What was listed before an input that cannot be listed is still to be done.
+	var input *template.InputError
+	if err == nil || errors.As(err, &input) {
+		if flushErr := s.flush(); flushErr != nil {
+			err = flushErr
+		} else {
+			s.err = err
+			s.ended.Store(err == nil)
+			close(s.blocks)
+			return
+		}
 	}
-	if err != nil {
-		s.err = err
-		close(s.failed)
-		return
-	}
-	s.ended.Store(true)
-	close(s.blocks)
+	s.err = err
+	close(s.failed)
 }
 
-// Next returns the next block, or io.EOF. An error of the listing comes before blocks that were listed ahead of it: the
-// run must not go on. It is *template.InputError, *template.CollisionError, or the error of a wrapped source.
+// Next returns the next block, or io.EOF. A *template.InputError comes behind the blocks that were listed before it. Any
+// other error comes before them, because the run must not go on: *template.CollisionError, or the error of a wrapped source.
 func (s *Source) Next(ctx context.Context) (backbones.Block, error) {
 	select {
 	case <-s.failed:
@@ -128,6 +137,9 @@ func (s *Source) Next(ctx context.Context) (backbones.Block, error) {
 }
 
 func (s *Source) yield(b backbones.Block, ok bool) (backbones.Block, error) {
+	if !ok && s.err != nil {
+		return b, s.err
+	}
 	if !ok {
 		return b, io.EOF
 	}
@@ -157,14 +169,36 @@ func (s *Source) Remaining() (int, bool) {
 	if !s.ended.Load() {
 		return 0, false
 	}
-	return int(s.Counters.ToDo.Load() - s.yielded.Load()), true
+	return int(s.Counters.ToDo.Load() + s.Counters.Refused.Load() - s.yielded.Load()), true
 }
 
-// Unlisted is how many folders of inputs could not be read.
-func (s *Source) Unlisted() int64 { return int64(s.Counters.Unreadable.Load()) }
+// Unlisted is how many folders and lines of inputs could not be read.
+func (s *Source) Unlisted() int64 {
+	return int64(s.Counters.Unreadable.Load() + s.Counters.BadLines.Load())
+}
 
 // add takes a line of the walk.
 func (s *Source) add(line []byte) error {
+	if s.block.refused != nil {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	return s.append(line)
+}
+
+// refuse takes a line of the walk whose item must not be begun.
+func (s *Source) refuse(line []byte, why string) error {
+	if s.block.refused == nil {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	s.block.refused = append(s.block.refused, why)
+	return s.append(line)
+}
+
+func (s *Source) append(line []byte) error {
 	b := &s.block
 	if b.count > 0 {
 		b.payload = append(b.payload, '\n')
@@ -192,7 +226,7 @@ func (s *Source) flush() error {
 	if s.block.count == 0 {
 		return nil
 	}
-	b := backbones.Block{Encoding: backbones.JSONLines, Count: s.block.count, Payload: s.block.payload}
+	b := backbones.Block{Encoding: backbones.JSONLines, Count: s.block.count, Payload: s.block.payload, Refused: s.block.refused}
 	s.block = block{payload: make([]byte, 0, len(b.Payload)+len(b.Payload)/8)}
 	return s.send(b)
 }

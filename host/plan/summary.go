@@ -10,8 +10,9 @@ import (
 
 // Summary is what a run would do.
 type Summary struct {
-	// Listed counts all items; InShard those of this run's shard, of which Done are finished and ToDo are not.
-	Listed, InShard, Done, ToDo uint64
+	// Listed counts all items; InShard those of this run's shard, of which Done are finished, Refused must not be begun, and
+	// ToDo are the others.
+	Listed, InShard, Done, Refused, ToDo uint64
 	// Shards has the counts of every shard of soft_shard, by index; nil where there is one alone.
 	Shards []template.ShardCount
 	// First are the first items to do, as workers would get them.
@@ -19,16 +20,21 @@ type Summary struct {
 	// Warnings are the first of what listing met and went on from; WarningCount counts all.
 	Warnings     []template.Warning
 	WarningCount uint64
-	// Unlisted is how many folders of inputs could not be read.
+	// Unlisted is how many folders and lines of inputs could not be read.
 	Unlisted uint64
+	// Refusals are the first reasons why items must not be begun.
+	Refusals []string
+	// Repeated, Outputs and Special are what was left out: lines that repeat an earlier one, outputs of other items, and
+	// named pipes, sockets and devices.
+	Repeated, Outputs, Special uint64
 }
 
 // maxWarnings is how many warnings a Summary keeps.
 const maxWarnings = 100
 
 // Summarise lists everything and says what a run would do, without doing any of it. It keeps the first items to do, at
-// most firstN. The errors are those of template.Walk.
-func Summarise(ctx context.Context, t *template.Template, firstN int) (Summary, error) {
+// most firstN. The errors are those of template.Walk; with a *template.InputError the summary is of what was listed before.
+func Summarise(ctx context.Context, t *template.Template, firstN int, policy template.Policy) (Summary, error) {
 	var s Summary
 	var c template.Counters
 	if n := t.ShardCount(); n > 1 {
@@ -37,6 +43,13 @@ func Summarise(ctx context.Context, t *template.Template, firstN int) (Summary, 
 	err := t.Walk(ctx, template.WalkOptions{
 		Counters: &c,
 		Shards:   s.Shards,
+		Policy:   policy,
+		Refuse: func(_ []byte, why string) error {
+			if len(s.Refusals) < firstN {
+				s.Refusals = append(s.Refusals, why)
+			}
+			return nil
+		},
 		Item: func(line []byte) error {
 			if len(s.First) < firstN {
 				s.First = append(s.First, slices.Clone(line))
@@ -50,6 +63,7 @@ func Summarise(ctx context.Context, t *template.Template, firstN int) (Summary, 
 		},
 	})
 	s.Listed, s.InShard, s.Done, s.ToDo = c.Listed.Load(), c.InShard.Load(), c.Done.Load(), c.ToDo.Load()
-	s.WarningCount, s.Unlisted = c.Warnings.Load(), c.Unreadable.Load()
+	s.Refused, s.Repeated, s.Outputs, s.Special = c.Refused.Load(), c.Repeated.Load(), c.Outputs.Load(), c.Special.Load()
+	s.WarningCount, s.Unlisted = c.Warnings.Load(), c.Unreadable.Load()+c.BadLines.Load()
 	return s, err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -46,7 +47,7 @@ type Job struct {
 	Again string
 }
 
-// Ledger keeps outcomes. It is called by one goroutine, and must not fail: a ledger that cannot keep them any more says so
+// Ledger keeps outcomes. It is called by one goroutine at a time, and must not fail: a ledger that cannot keep them any more says so
 // by other means, and the run goes on.
 type Ledger interface {
 	Record(backbones.Outcomes)
@@ -59,11 +60,17 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 		Workers: func() (int, int) { return job.Backbone.Busy(), job.Backbone.Running() },
 		Stages:  stages(job.Backbone),
 	})
-	err := job.Backbone.Run(ctx, job.Source, func(o backbones.Outcomes) error {
-		job.count(reporter, job.settle(o))
+	// Outcomes come from the backbone and from the listing, which are goroutines of their own.
+	var mu sync.Mutex
+	take := func(o backbones.Outcomes) error {
+		mu.Lock()
+		defer mu.Unlock()
+		job.count(reporter, o)
 		c := &reporter.Counters
 		return job.MaxFailures.check(c.Failed.Load(), c.Done.Load()+c.Skipped.Load()+c.Failed.Load())
-	})
+	}
+	source := &listing{source: job.Source, sink: take}
+	err := job.Backbone.Run(ctx, source, func(o backbones.Outcomes) error { return take(job.settle(o)) })
 	reporter.Counters.Unlisted.Store(job.Listing.Unlisted())
 	interrupted := errors.Is(err, backbones.ErrDrained) || ctx.Err() != nil
 	summary := reporter.Finish(interrupted)
@@ -72,11 +79,15 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 		return summary, exitcode.With(exitcode.Interrupted, job.interrupted())
 	case err != nil:
 		return summary, err
+	case source.broken != nil && summary.Done+summary.Skipped+summary.Failed > 0:
+		return summary, fmt.Errorf("%w; what was listed before is done", source.broken)
+	case source.broken != nil:
+		return summary, source.broken
 	case summary.Failed > 0:
 		return summary, exitcode.With(exitcode.Partial, fmt.Errorf("%d of %d items failed", summary.Failed,
 			summary.Done+summary.Skipped+summary.Failed))
 	case summary.Unlisted > 0:
-		return summary, exitcode.With(exitcode.Partial, fmt.Errorf("%d folders or files could not be listed", summary.Unlisted))
+		return summary, exitcode.With(exitcode.Partial, fmt.Errorf("%d folders, files or lines could not be listed", summary.Unlisted))
 	}
 	return summary, nil
 }

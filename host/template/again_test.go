@@ -24,14 +24,25 @@ func TestAgain(t *testing.T) {
 		{"an output mode of the plugin's", own, `{` + input + `,"output":{"path":"/x"},"output_a":2}`, `{` + input + `}`},
 		{"no output mode: a field like any other", plain, `{"output":"x"}`, `{"output":"x"}`},
 	} {
-		got, err := tt.t.Again([]byte(tt.line))
-		if err != nil || string(got) != tt.want {
+		again, err := tt.t.Again(Policy{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, refusal, err := again.Line([]byte(tt.line))
+		if err != nil || refusal != "" || string(got) != tt.want {
 			t.Errorf("%s: %s, %v\nwant %s", tt.name, got, err, tt.want)
 		}
 	}
+	again, err := files.Again(Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, line := range []string{`{}`, `{"input":{"path":"a"}}`, `[]`, `{"input":{"path":"a","rel_dir":"b","file_name":"c"}`} {
-		if got, err := files.Again([]byte(line)); err == nil {
+		if got, _, err := again.Line([]byte(line)); err == nil {
 			t.Errorf("%s became %s", line, got)
 		}
+	}
+	if _, refusal, err := again.Line([]byte(`{"input":{"path":"in/a","rel_dir":"../../etc","file_name":"passwd"}}`)); err != nil || refusal == "" {
+		t.Errorf("an edited rel_dir: %q, %v", refusal, err)
 	}
 }

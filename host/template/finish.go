@@ -92,7 +92,7 @@ func (f *finishCheck) read(o *outputFolderList) {
 		}
 		o.close()
 		o.askEach = true
-		f.warn(Warning{o.path, "the output folder cannot be read, so each output is looked for by its name", err}, false)
+		f.warn(Warning{Path: o.path, Message: "the output folder cannot be read, so each output is looked for by its name", Err: err}, false)
 		return
 	}
 	o.index.reset(len(o.names.all))

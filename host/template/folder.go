@@ -1,6 +1,7 @@
 package template
 
 import (
+	"bytes"
 	"errors"
 	"math"
 )
@@ -8,6 +9,14 @@ import (
 // StagingFolder is the name of the folder, directly below the output path, in which workers write outputs before they
 // are committed. It is no input and no output.
 const StagingFolder = ".kagurazaka-staging"
+
+// ourPrefix is what the names of all folders begin with that kagurazaka keeps for itself.
+const ourPrefix = ".kagurazaka"
+
+// isOurs reports whether a folder's name is that of one that kagurazaka keeps for itself.
+func isOurs(name []byte) bool {
+	return bytes.HasPrefix(name, []byte(ourPrefix)) && (len(name) == len(ourPrefix) || string(name) == StagingFolder)
+}
 
 // maxFolderText is how many bytes the names of one folder may have together: offsets have 32 bits.
 const maxFolderText = math.MaxUint32 - 1<<16

@@ -97,7 +97,7 @@ func (w *walk) globLost(path string, err error, listed bool) {
 
 // globName is a step that is a plain name, or nothing at all behind a last slash.
 func (w *walk) globName(path string, steps []globStep, above []fileID) error {
-	name := steps[0].name
+	name, last := steps[0].name, len(steps) == 1
 	if name == "" {
 		if kind, err := pathExists(path, true); err != nil || kind != kindFolder {
 			return w.ctx.Err()
@@ -105,8 +105,12 @@ func (w *walk) globName(path string, steps []globStep, above []fileID) error {
 	} else if _, err := pathExists(join(path, name), false); err != nil {
 		return w.ctx.Err()
 	}
-	if len(steps) > 1 {
+	if !last {
 		return w.glob(join(path, name), steps[1:], above, false)
+	}
+	if kind, err := pathExists(join(path, name), true); err == nil && kind == kindOther {
+		w.leaveSpecial(path, []byte(name))
+		return w.ctx.Err()
 	}
 	w.names.reset()
 	w.names.add([]byte(name), kindUnknown)
@@ -119,11 +123,15 @@ func (w *walk) globNames(path string, p *pattern) error {
 	if err != nil {
 		return err
 	}
-	dir.close()
+	defer dir.close()
 	kept := w.names.all[:0]
 	for _, n := range w.names.all {
 		text := w.names.bytes(n)
-		if p.wants(text) && string(text) != StagingFolder {
+		switch {
+		case !p.wants(text) || isOurs(text):
+		case entryOf(dir, text, n.kind) == entrySpecial:
+			w.leaveSpecial(path, text)
+		default:
 			kept = append(kept, n)
 		}
 	}
@@ -137,5 +145,7 @@ func (w *walk) globGroup(path string) error {
 	if err != nil {
 		return &InputError{Path: path, Err: err}
 	}
-	return w.emit(&group{dir: path, relDir: rel, names: w.names})
+	g := &group{dir: path, relDir: rel, names: w.names}
+	w.warnWithin(g)
+	return w.emit(g)
 }

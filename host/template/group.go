@@ -98,7 +98,7 @@ func (w *walk) leaveOut(g *group, first uint64) (done, inShard uint64) {
 			}
 		}
 		finished := w.check.inFolder(g, b)
-		w.count(part, finished)
+		w.count(part, finished, false)
 		if !takes {
 			continue
 		}
@@ -113,13 +113,16 @@ func (w *walk) leaveOut(g *group, first uint64) (done, inShard uint64) {
 	return done, inShard
 }
 
-func (w *walk) count(part uint64, finished bool) {
+func (w *walk) count(part uint64, finished, refused bool) {
 	if w.o.Shards == nil {
 		return
 	}
-	if finished {
+	switch {
+	case finished:
 		w.o.Shards[part].Done++
-	} else {
+	case refused:
+		w.o.Shards[part].Refused++
+	default:
 		w.o.Shards[part].ToDo++
 	}
 }
@@ -134,8 +137,11 @@ func (w *walk) collisions(g *group, first uint64) error {
 	if w.seen != nil {
 		for i, n := range list.all {
 			item := g.triplet(list.bytes(n))
-			if err := w.unique(first+uint64(i), item, ""); err != nil {
-				return err
+			key, _ := w.place.find(out, item)
+			if other, found := w.seen.put(key, key, first+uint64(i)); found {
+				if err := w.collide(other.index, key, item, ""); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -160,14 +166,18 @@ func (w *walk) collisions(g *group, first uint64) error {
 	return nil
 }
 
-// unique reports an item whose output another item had before.
-func (w *walk) unique(index uint64, item triplet, where string) error {
-	output := w.t.output.of(w.t.outputPath, item).path
-	other, found := w.seen.put(output, index)
+// unique looks for an item that had the same output before. repeated: it is the very same item.
+func (w *walk) unique(index uint64, key, text []byte, item triplet, where string) (repeated bool, err error) {
+	first, found := w.seen.put(key, text, index)
 	if !found {
-		return nil
+		return false, nil
 	}
-	return w.collide(other, item, where, output)
+	if first.same {
+		w.o.Counters.Repeated.Add(1)
+		w.told.repeated.add(describe(item, where))
+		return true, nil
+	}
+	return false, w.collide(first.index, key, item, where)
 }
 
 // stemOf is stem for a single name.

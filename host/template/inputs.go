@@ -52,11 +52,11 @@ func (t *Template) checkFolder() error {
 func (w *walk) lost(path string, err error) {
 	switch {
 	case isMissing(err):
-		w.warn(Warning{path, "the folder vanished while it was listed", err}, false)
+		w.warn(Warning{Path: path, Message: "the folder vanished while it was listed", Err: err}, false)
 	case isLoop(err):
-		w.warn(Warning{path, "the link leads round in a circle", err}, false)
+		w.warn(Warning{Path: path, Message: "the link leads round in a circle", Err: err}, false)
 	default:
-		w.warn(Warning{path, "the folder cannot be read, so what is in it is left out", err}, true)
+		w.warn(Warning{Path: path, Message: "the folder cannot be read, so what is in it is left out", Err: err}, true)
 	}
 }
 
@@ -68,7 +68,7 @@ func (w *walk) readNames(path string) (folder, error) {
 	}
 	w.names.reset()
 	if err := dir.read(w.names, w.buf); err != nil {
-		w.warn(Warning{path, fmt.Sprintf("the folder could be read in part alone: %d names", len(w.names.all)), err}, true)
+		w.warn(Warning{Path: path, Message: fmt.Sprintf("the folder could be read in part alone: %d names", len(w.names.all)), Err: err}, true)
 	}
 	return dir, nil
 }
@@ -81,7 +81,7 @@ func (w *walk) kind(dir folder, path string, n name) (fileKind, bool) {
 	text := string(w.names.bytes(n))
 	kind, _, err := dir.stat(text, false)
 	if err != nil {
-		w.warn(Warning{join(path, text), "it vanished while it was listed", err}, false)
+		w.warn(Warning{Path: join(path, text), Message: "it vanished while it was listed", Err: err}, false)
 		return kind, false
 	}
 	return kind, true
@@ -107,6 +107,9 @@ func (w *walk) exts(path, rel string) error {
 	}
 	folders := w.extsFiles(dir, path)
 	dir.close()
+	if w.within != nil {
+		folders = w.outputsOf(rel, folders)
+	}
 	if err := w.emit(&group{dir: join(w.t.inputPath, rel), relDir: rel, names: w.names}); err != nil {
 		return err
 	}
@@ -134,7 +137,7 @@ func (w *walk) extsFiles(dir folder, path string) []string {
 		}
 		text := w.names.bytes(n)
 		if kind == kindFolder {
-			if string(text) != StagingFolder {
+			if !isOurs(text) {
 				folders = append(folders, string(text))
 			}
 			continue
@@ -142,15 +145,50 @@ func (w *walk) extsFiles(dir folder, path string) []string {
 		if !endsWithAny(text, w.t.input.exts) {
 			continue
 		}
-		if kind == kindLink {
-			if to, _, err := dir.stat(string(text), true); err == nil && to == kindFolder {
-				continue
-			}
+		switch entryOf(dir, text, kind) {
+		case entryFile:
+			files = append(files, n)
+		case entrySpecial:
+			w.leaveSpecial(path, text)
 		}
-		files = append(files, n)
 	}
 	w.names.all = files
 	return folders
+}
+
+// entry is what an entry of a folder is to a listing, links followed.
+type entry uint8
+
+const (
+	// entryFile is a file, or a link that leads nowhere.
+	entryFile entry = iota
+	entryFolder
+	// entrySpecial is a named pipe, a socket or a device: reading from it may wait for ever.
+	entrySpecial
+)
+
+// entryOf asks for links, and for what the folder did not tell the type of.
+func entryOf(dir folder, text []byte, kind fileKind) entry {
+	if kind == kindLink || kind == kindUnknown {
+		to, _, err := dir.stat(string(text), true)
+		if err != nil {
+			return entryFile
+		}
+		kind = to
+	}
+	switch kind {
+	case kindFolder:
+		return entryFolder
+	case kindOther:
+		return entrySpecial
+	default:
+		return entryFile
+	}
+}
+
+func (w *walk) leaveSpecial(path string, text []byte) {
+	w.o.Counters.Special.Add(1)
+	w.told.special.add(join(path, string(text)))
 }
 
 // walkSubDirectories lists the folders at one depth. Links are followed.
@@ -181,7 +219,9 @@ func (w *walk) subDirectories(path, rel string, level int, above []fileID) error
 		return w.ctx.Err()
 	}
 	if level == w.t.input.level {
-		return w.emit(&group{dir: path, relDir: rel, names: w.names})
+		g := &group{dir: path, relDir: rel, names: w.names}
+		w.warnWithin(g)
+		return w.emit(g)
 	}
 	for _, f := range folders {
 		below := f
@@ -209,7 +249,7 @@ func (w *walk) foldersOf(path string, p *pattern, above []fileID, last bool) ([]
 	kept := w.names.all[:0]
 	for _, n := range w.names.all {
 		text := w.names.bytes(n)
-		if p != nil && !p.wants(text) || string(text) == StagingFolder || !w.isFolder(dir, path, n, above) {
+		if p != nil && !p.wants(text) || isOurs(text) || !w.isFolder(dir, path, n, above) {
 			continue
 		}
 		kept = append(kept, n)
@@ -236,13 +276,13 @@ func (w *walk) isFolder(dir folder, path string, n name, above []fileID) bool {
 	text := string(w.names.bytes(n))
 	kind, id, err := dir.stat(text, true)
 	if isLoop(err) {
-		w.warn(Warning{join(path, text), "the link leads round in a circle", err}, false)
+		w.warn(Warning{Path: join(path, text), Message: "the link leads round in a circle", Err: err}, false)
 	}
 	if err != nil || kind != kindFolder {
 		return false
 	}
 	if slices.Contains(above, id) {
-		w.warn(Warning{join(path, text), "the link leads back to a folder that it lies in, which is listed once more", nil}, false)
+		w.warn(Warning{Path: join(path, text), Message: "the link leads back to a folder that it lies in, which is listed once more"}, false)
 	}
 	return true
 }

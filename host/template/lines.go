@@ -26,10 +26,13 @@ func (w *walk) walkLines() error {
 	for number := uint64(1); ; number++ {
 		line, rest, err := readLine(r, long)
 		long = rest
-		if err != nil && !errors.Is(err, io.EOF) {
-			if errors.Is(err, errLong) {
-				return &InputError{Path: path, Line: number, Err: err}
+		if errors.Is(err, errLong) {
+			if err := w.badLine(&InputError{Path: path, Line: number, Message: "the line " + errLong.Error()}); err != nil {
+				return err
 			}
+			line, err = nil, skipLine(r)
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
 			return &InputError{Path: path, Message: "the file cannot be read", Err: err}
 		}
 		end := errors.Is(err, io.EOF)
@@ -79,6 +82,26 @@ func readLine(r *bufio.Reader, long []byte) (line, memory []byte, err error) {
 	return long, long, err
 }
 
+// skipLine reads over the rest of a line.
+func skipLine(r *bufio.Reader) error {
+	for {
+		if _, err := r.ReadSlice('\n'); !errors.Is(err, bufio.ErrBufferFull) {
+			return err
+		}
+	}
+}
+
+// badLine is told of a line that is no item: it returns the error that the listing ends with, or nil to leave it out.
+func (w *walk) badLine(err *InputError) error {
+	if !w.o.Policy.SkipBadLines {
+		return err
+	}
+	if w.o.Counters.BadLines.Add(1) == 1 {
+		w.warn(Warning{Path: err.where(), Message: err.Message + ", and is left out"}, false)
+	}
+	return nil
+}
+
 // linesPerTick is after how many lines the walk looks up.
 const linesPerTick = 256
 
@@ -98,9 +121,9 @@ func (w *walk) single(line []byte, number uint64, path string) error {
 	}
 	if err != nil {
 		if number == 0 {
-			return &InputError{Path: fmt.Sprintf("the task's item %d", index), Message: "the item " + err.Error()}
+			return w.badLine(&InputError{Path: fmt.Sprintf("the task's item %d", index), Message: "the item " + err.Error()})
 		}
-		return &InputError{Path: path, Line: number, Message: "the line " + err.Error()}
+		return w.badLine(&InputError{Path: path, Line: number, Message: "the line " + err.Error()})
 	}
 	if w.probe != nil {
 		if index < w.probe.want {
@@ -109,17 +132,36 @@ func (w *walk) single(line []byte, number uint64, path string) error {
 		w.probe.found, w.probe.where = item.input, where
 		return errProbed
 	}
-	out := w.t.output
-	if out != nil {
-		if err := w.unique(index, item.input, where); err != nil {
+	refusal := ""
+	if w.t.output != nil {
+		key, at := w.place.find(w.t.output, item.input)
+		repeated, err := w.unique(index, key, line, item.input, where)
+		if err != nil || repeated {
 			return err
 		}
+		if at != inside {
+			refusal = w.astray(at, item.input)
+		}
 	}
-	return w.decide(line, item, index)
+	return w.decide(line, item, index, refusal)
 }
 
-// decide shards and checks an item, and hands it on.
-func (w *walk) decide(line []byte, item scanned, index uint64) error {
+// astray returns why an item must not be begun whose output is not below the output folder; empty: it may.
+func (w *walk) astray(at place, in triplet) string {
+	refusal := w.t.refusal(w.o.Policy, at, in)
+	switch {
+	case refusal != "" && at == outside && w.t.input == nil:
+		// The task lists its items itself, and says where they lie.
+		w.told.ownOutside.add(w.t.output.of(w.t.outputPath, in).path)
+		return ""
+	case refusal == "" && !w.o.Policy.OutputsOutside:
+		w.told.leadingUp.add(w.t.output.of(w.t.outputPath, in).path)
+	}
+	return refusal
+}
+
+// decide shards and checks an item, and hands it on. refusal is why it must not be begun.
+func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) error {
 	c, s := w.o.Counters, w.t.shard
 	c.Listed.Add(1)
 	takes, part := true, uint64(0)
@@ -133,15 +175,22 @@ func (w *walk) decide(line []byte, item scanned, index uint64) error {
 	if !takes && w.o.Shards == nil {
 		return nil
 	}
-	finished := w.t.finish != nil && w.check.single(item.input)
-	w.count(part, finished)
+	finished := refusal == "" && w.t.finish != nil && w.check.single(item.input)
+	w.count(part, finished, refusal != "")
 	if !takes {
 		return nil
 	}
 	c.InShard.Add(1)
-	if finished {
+	switch {
+	case finished:
 		c.Done.Add(1)
 		return nil
+	case refusal != "":
+		c.Refused.Add(1)
+		if w.o.Refuse == nil {
+			return nil
+		}
+		return w.o.Refuse(w.compose(line, item), refusal)
 	}
 	c.ToDo.Add(1)
 	if w.o.Item == nil {
@@ -208,12 +257,19 @@ func (t *Template) NewFilter(ctx context.Context, o WalkOptions) (*Filter, error
 	if !t.Native() || t.input != nil {
 		return nil, errors.New("this template lists its items, or is run by the plugin")
 	}
-	return &Filter{newWalk(ctx, t, o)}, nil
+	w, err := newWalk(ctx, t, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Filter{w}, nil
 }
 
 // Line takes the next item, a JSON object. The line is handed to Item when it is still to do.
 // It returns what Walk returns.
 func (f *Filter) Line(line []byte) error { return f.w.single(bytes.Trim(line, " \t\r\n"), 0, "") }
 
-// Close lets go of what the filter holds.
-func (f *Filter) Close() { f.w.check.close() }
+// Close tells what there is to tell of all items, and lets go of what the filter holds.
+func (f *Filter) Close() {
+	f.w.tell()
+	f.w.check.close()
+}

@@ -24,7 +24,7 @@ func TestBrokenLines(t *testing.T) {
 		{"InputFromWhateverJsonl", `{"a":tru}`, "reading inputs from l.jsonl:1: the line has 't' at byte 6 where a value should be"},
 		{"InputFromWhateverJsonl", "{\"a\":\"\xff\"}", "reading inputs from l.jsonl:1: the line is not UTF-8"},
 		{"InputFromWhateverJsonl", `{"a":` + strings.Repeat("[", 2000), "reading inputs from l.jsonl:1: the line is nested more than 1000 deep"},
-		{"InputFromWhateverJsonl", strings.Repeat(" ", maxLine+1<<20) + "{}", "reading inputs from l.jsonl:1: is longer than 32 MiB"},
+		{"InputFromWhateverJsonl", strings.Repeat(" ", maxLine+1<<20) + "{}", "reading inputs from l.jsonl:1: the line is longer than 32 MiB"},
 	} {
 		if err := os.WriteFile("l.jsonl", []byte(c.file), 0o644); err != nil {
 			t.Fatal(err)
@@ -34,6 +34,27 @@ func TestBrokenLines(t *testing.T) {
 		if !errors.As(w.err, &input) || w.err.Error() != c.want {
 			t.Errorf("%.60q: %v\nwant %s", c.file, w.err, c.want)
 		}
+	}
+}
+
+func TestBadLinesAreCounted(t *testing.T) {
+	t.Chdir(t.TempDir())
+	long := strings.Repeat(" ", maxLine+1<<20)
+	file := `{"a":1}` + "\n[1]\n" + `{"a":2}` + "\n" + long + "{}\n" + `{"a":3}` + "\n{\"a"
+	if err := os.WriteFile("l.jsonl", []byte(file), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tmpl := mustCompile(t, map[string]*Node{RoleInput: mode("InputFromWhateverJsonl", map[string]any{"jsonl_path": "l.jsonl"})})
+	w := walkWith(t, tmpl, Policy{SkipBadLines: true})
+	if diff := cmp.Diff([]string{`{"a":1}`, `{"a":2}`, `{"a":3}`}, w.lines); w.err != nil || diff != "" || w.counters.BadLines.Load() != 3 || w.counters.Listed.Load() != 3 {
+		t.Errorf("%v, %d bad lines:\n%s", w.err, w.counters.BadLines.Load(), diff)
+	}
+	want := []string{"l.jsonl:2: the line is no JSON object, and is left out", "3 lines are no items and are left out"}
+	if diff := cmp.Diff(want, w.messages()); diff != "" {
+		t.Error(diff)
+	}
+	if w := walkAll(t, tmpl); w.err == nil || len(w.lines) != 1 {
+		t.Errorf("without the policy: %v, %v", w.err, w.lines)
 	}
 }
 

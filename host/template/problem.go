@@ -42,11 +42,16 @@ type InputError struct {
 	Err error
 }
 
-func (e *InputError) Error() string {
-	where := e.Path
+// where is the folder or file, with the line.
+func (e *InputError) where() string {
 	if e.Line > 0 {
-		where = fmt.Sprintf("%s:%d", e.Path, e.Line)
+		return fmt.Sprintf("%s:%d", e.Path, e.Line)
 	}
+	return e.Path
+}
+
+func (e *InputError) Error() string {
+	where := e.where()
 	if e.Err == nil {
 		return fmt.Sprintf("reading inputs from %s: %s", where, e.Message)
 	}
@@ -74,15 +79,21 @@ func (e *CollisionError) Error() string {
 
 // Warning is something that listing met and went on from: a folder that cannot be read, a link that leads nowhere.
 type Warning struct {
+	// Path is what it is about; empty: the listing as a whole.
 	Path string
 	// Message is what it means for the run.
 	Message string
 	// Err is the cause, where there is one.
 	Err error
+	// Note says that nothing is wrong: the user may want to know it all the same.
+	Note bool
 }
 
 // String returns the warning as one line.
 func (w Warning) String() string {
+	if w.Path == "" {
+		return w.Message
+	}
 	if w.Err == nil {
 		return fmt.Sprintf("%s: %s", w.Path, w.Message)
 	}

@@ -64,7 +64,7 @@ type outputTable struct {
 	now, before outputSet
 }
 
-// rememberedOutputs is how many outputs an outputTable remembers at least: in 32 MiB.
+// rememberedOutputs is how many outputs an outputTable remembers at least: in 48 MiB.
 const rememberedOutputs = maxOutputSlots / 4 * 3
 
 const maxOutputSlots = 1 << 20
@@ -74,16 +74,26 @@ type outputSet struct {
 	used  int
 }
 
+// outputSlot is an item as an outputTable knows it.
 type outputSlot struct {
-	hash  uint64
+	hash uint64
+	// text is the hash of the whole item.
+	text  uint64
 	index uint64 // plus one; 0 is empty
 }
 
-// put stores the index for the output, unless the output is there: then the index stored with it is returned.
-func (t *outputTable) put(output string, index uint64) (uint64, bool) {
-	h := maphash.String(hashSeed, output)
+// sighting is an item that had an output before.
+type sighting struct {
+	index uint64
+	// same: the two items agree in everything.
+	same bool
+}
+
+// put stores an item of that index and text for its output, unless the output is there: then it returns whose it is.
+func (t *outputTable) put(output, text []byte, index uint64) (sighting, bool) {
+	h, whole := maphash.Bytes(hashSeed, output), maphash.Bytes(hashSeed, text)
 	if s := t.before.find(h); s != nil && s.index != 0 {
-		return s.index - 1, true
+		return s.seen(whole), true
 	}
 	if 4*t.now.used >= 3*len(t.now.slots) {
 		if len(t.now.slots) < maxOutputSlots {
@@ -99,12 +109,14 @@ func (t *outputTable) put(output string, index uint64) (uint64, bool) {
 	}
 	s := t.now.find(h)
 	if s.index != 0 {
-		return s.index - 1, true
+		return s.seen(whole), true
 	}
-	*s = outputSlot{h, index + 1}
+	*s = outputSlot{h, whole, index + 1}
 	t.now.used++
-	return 0, false
+	return sighting{}, false
 }
+
+func (s *outputSlot) seen(text uint64) sighting { return sighting{s.index - 1, s.text == text} }
 
 // find returns the slot where a hash is or belongs; nil in an empty set.
 func (o *outputSet) find(hash uint64) *outputSlot {

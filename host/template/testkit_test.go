@@ -70,6 +70,7 @@ func mustCompile(t testing.TB, fields map[string]*Node) *Template {
 // walked is what a walk gave.
 type walked struct {
 	lines    []string
+	refused  []string
 	warnings []Warning
 	counters Counters
 	err      error
@@ -77,13 +78,30 @@ type walked struct {
 
 func walkAll(t testing.TB, tmpl *Template) *walked {
 	t.Helper()
+	return walkWith(t, tmpl, Policy{})
+}
+
+func walkWith(t testing.TB, tmpl *Template, policy Policy) *walked {
+	t.Helper()
 	w := &walked{}
 	w.err = tmpl.Walk(t.Context(), WalkOptions{
+		Policy:   policy,
+		Refuse:   func(line []byte, why string) error { w.refused = append(w.refused, why); return nil },
 		Item:     func(line []byte) error { w.lines = append(w.lines, string(line)); return nil },
 		Warn:     func(warning Warning) { w.warnings = append(w.warnings, warning) },
 		Counters: &w.counters,
 	})
 	return w
+}
+
+// messages are what the walk warned of, notes included.
+func (w *walked) messages() []string {
+	var all []string
+	for _, x := range w.warnings {
+		x.Err = nil
+		all = append(all, x.String())
+	}
+	return all
 }
 
 // paths are the input paths of the items.

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,20 +15,35 @@ type Counters struct {
 	Listed atomic.Uint64
 	// InShard counts those that this run's soft shard takes.
 	InShard atomic.Uint64
-	// Done counts those in the shard that were found finished, ToDo the others.
-	Done, ToDo atomic.Uint64
+	// Done counts those in the shard that were found finished, Refused those that must not be begun, ToDo the others.
+	Done, Refused, ToDo atomic.Uint64
+	// What was left out, of every shard: lines that are no items, lines that repeat an earlier one, outputs of other items
+	// that lie in the input folder, and named pipes, sockets and devices.
+	BadLines, Repeated, Outputs, Special atomic.Uint64
 	// Warnings counts calls of Warn; Unreadable those of them about a folder of inputs whose items are left out.
 	Warnings, Unreadable atomic.Uint64
 }
 
 // ShardCount is what one shard has.
-type ShardCount struct{ ToDo, Done uint64 }
+type ShardCount struct{ ToDo, Done, Refused uint64 }
+
+// Policy is what a user lets a listing do. The zero Policy is the careful one.
+type Policy struct {
+	// OutputsOutside lets the lines of a file name outputs outside of the output folder.
+	OutputsOutside bool
+	// ListOutputs lists the outputs of other items, where the output folder lies in the input folder.
+	ListOutputs bool
+	// SkipBadLines leaves out lines that are no items; otherwise the first one ends the listing.
+	SkipBadLines bool
+}
 
 // WalkOptions say what to do with the items. The zero value counts nothing and keeps nothing.
 type WalkOptions struct {
 	// Item takes each item that is still to do, as one line of JSON without a newline, which is valid during the call.
 	// An error ends the walk and is returned as it is.
 	Item func(line []byte) error
+	// Refuse takes each item that must not be begun, in the same way, and why.
+	Refuse func(line []byte, why string) error
 	// Tick is called now and then between items, also while nothing but finished ones are found.
 	Tick func() error
 	// Warn takes what was met and gone on from. It may be called by another goroutine than Item, one call at a time.
@@ -36,6 +52,7 @@ type WalkOptions struct {
 	Counters *Counters
 	// Shards, when it has ShardCount elements, gets the counts of every shard; all items are checked then.
 	Shards []ShardCount
+	Policy Policy
 }
 
 // Walk lists the template's inputs in their fixed order, takes those of the soft shard, leaves out what is finished and
@@ -47,8 +64,12 @@ func (t *Template) Walk(ctx context.Context, o WalkOptions) error {
 	if !t.Native() || t.input == nil {
 		return errors.New("this template does not list items: the task does")
 	}
-	w := newWalk(ctx, t, o)
+	w, err := newWalk(ctx, t, o)
+	if err != nil {
+		return err
+	}
 	defer w.check.close()
+	defer w.tell()
 	if t.input.jsonl != "" {
 		return w.run()
 	}
@@ -123,8 +144,12 @@ type walk struct {
 	order bool
 	// seen finds outputs that two items share, where one folder alone cannot tell.
 	seen  *outputTable
+	place *placer
 	check *finishCheck
 	probe *probe
+	// within is where the output folder lies in the input folder; nil: it does not, or it does not matter.
+	within *within
+	told   told
 
 	// names is the list that the next folder is read into.
 	names *nameList
@@ -148,7 +173,7 @@ type probe struct {
 
 var errProbed = errors.New("found")
 
-func newWalk(ctx context.Context, t *Template, o WalkOptions) *walk {
+func newWalk(ctx context.Context, t *Template, o WalkOptions) (*walk, error) {
 	if o.Counters == nil {
 		o.Counters = &Counters{}
 	}
@@ -163,8 +188,15 @@ func newWalk(ctx context.Context, t *Template, o WalkOptions) *walk {
 	if t.output != nil && (t.input == nil || t.input.scattered()) {
 		w.seen = &outputTable{}
 		w.order = true
+		var err error
+		if w.place, err = newPlacer(t.outputPath); err != nil {
+			return nil, err
+		}
 	}
-	return w
+	if t.output != nil && t.input != nil && t.input.jsonl == "" && !o.Policy.ListOutputs {
+		w.within = newWithin(t)
+	}
+	return w, nil
 }
 
 // scattered reports whether items of one output folder may come from several places of the listing.
@@ -212,23 +244,26 @@ func (w *walk) tick() error {
 	return nil
 }
 
-// collide returns the error for an item whose output the item of index first has as well. It returns nil when that
-// turns out not to be so.
-func (w *walk) collide(first uint64, second triplet, secondWhere, output string) error {
-	e := &CollisionError{Second: describe(second, secondWhere), Output: output}
+// collide returns the error for an item whose output, found under the key, the item of index first has as well. It
+// returns nil when that turns out not to be so.
+func (w *walk) collide(first uint64, key []byte, second triplet, secondWhere string) error {
+	e := &CollisionError{
+		First: fmt.Sprintf("item %d", first), Second: describe(second, secondWhere), Output: w.t.output.of(w.t.outputPath, second).path,
+	}
 	if !w.canProbe() {
-		e.First = fmt.Sprintf("item %d", first)
 		return e
 	}
-	again := newWalk(w.ctx, w.t, WalkOptions{})
+	again, err := newWalk(w.ctx, w.t, WalkOptions{Policy: w.o.Policy})
+	if err != nil {
+		return e
+	}
 	defer again.check.close()
 	again.probe = &probe{want: first}
 	again.order = true
 	if err := again.run(); !errors.Is(err, errProbed) {
-		e.First = fmt.Sprintf("item %d", first)
 		return e
 	}
-	if out := w.t.output.of(w.t.outputPath, again.probe.found); out.path != output {
+	if other, _ := again.place.find(w.t.output, again.probe.found); !bytes.Equal(other, key) {
 		return nil
 	}
 	e.First = describe(again.probe.found, again.probe.where)

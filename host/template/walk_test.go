@@ -154,8 +154,11 @@ func TestVanishedFolderIsReported(t *testing.T) {
 	tmpl := mustCompile(t, map[string]*Node{RoleHardShard: folders("in", "out"), RoleInput: byExts()})
 	var warnings []Warning
 	var c Counters
-	w := newWalk(t.Context(), tmpl, WalkOptions{Counters: &c, Warn: func(w Warning) { warnings = append(warnings, w) },
+	w, err := newWalk(t.Context(), tmpl, WalkOptions{Counters: &c, Warn: func(w Warning) { warnings = append(warnings, w) },
 		Item: func([]byte) error { return os.RemoveAll("in/z") }})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +173,7 @@ func TestCollisions(t *testing.T) {
 	line := func(path, rel, name string) string {
 		return string((&Template{}).appendItem(nil, triplet{path, rel, name}))
 	}
-	lines := []string{line("1", "r", "a.jpg"), line("2", "r/.", "b.jpg"), line("3", "s", "a.jpg"), line("4", "r", "b.jpg"), line("5", "r", "a.jpeg")}
+	lines := []string{line("1", "r", "a.jpg"), line("2", "r/.", "b.jpg"), line("3", "s", "a.jpg"), line("4", "s", "b.jpg"), line("5", "r", "a.jpeg")}
 	if err := os.WriteFile("lines.jsonl", []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -212,13 +215,16 @@ func TestOutputTableRemembers(t *testing.T) {
 	var table outputTable
 	n := maxOutputSlots + 1000
 	for i := range n {
-		if other, found := table.put(fmt.Sprint("out/", i), uint64(i)); found {
-			t.Fatalf("output %d was taken for %d", i, other)
+		if other, found := table.put(fmt.Append(nil, "out/", i), fmt.Append(nil, i), uint64(i)); found {
+			t.Fatalf("output %d was taken for %v", i, other)
 		}
 	}
 	for _, back := range []int{1, 1000, rememberedOutputs} {
-		if other, found := table.put(fmt.Sprint("out/", n-back), 0); !found || other != uint64(n-back) {
-			t.Errorf("%d outputs later: %d, %v", back, other, found)
+		for _, text := range []int{n - back, 0} {
+			other, found := table.put(fmt.Append(nil, "out/", n-back), fmt.Append(nil, text), 0)
+			if want := (sighting{uint64(n - back), text != 0}); !found || other != want {
+				t.Errorf("%d outputs later: %v, %v", back, other, found)
+			}
 		}
 	}
 	if size := len(table.now.slots) + len(table.before.slots); size > 2*maxOutputSlots {
