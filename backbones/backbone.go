@@ -12,12 +12,15 @@ import (
 type Backbone interface {
 	// Run dispatches everything that src yields and reports every outcome to sink, from one goroutine. It returns nil
 	// when every item has its outcome (failed ones included), ErrDrained, ctx's error, the source's or the sink's
-	// error, or why workers could not work. When it returns, all workers are gone.
+	// error, or why workers could not work; a *CloseError is joined to it where tasks could not be closed. When it returns,
+	// all workers are gone.
 	Run(ctx context.Context, src Source, sink Sink) error
 	// Busy is the number of workers that have something in flight. It and Running may be called while Run is under way.
 	Busy() int
 	// Running is the number of workers that are started.
 	Running() int
+	// Closing is the number of workers that have no more work and are closing their task.
+	Closing() int
 }
 
 // ErrDrained is returned by Run when the run was told to stop before every item had its outcome.

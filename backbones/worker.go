@@ -68,12 +68,20 @@ type Exit struct {
 	// Code is the exit code, -1 when a signal ended the process.
 	Code   int
 	Signal syscall.Signal
-	// Reason is set when the host ended the worker, and says why: "it broke the protocol: …".
+	// ByHost: the signal came from the host.
+	ByHost bool
+	// Reason is set when the host ended the worker, and says why: "it answered chunk 3 where chunk 2 was due".
 	Reason string
 	// Memory is what is known of memory as the cause, as the end of a sentence: "for want of memory: …"; may be empty.
 	Memory string
 	// Stderr is the last of what the worker wrote to its stderr.
 	Stderr []string
+	// Rule is the section of docs/protocol.md with the rule that the worker broke; empty: it broke none.
+	Rule string
+	// Ended says that the worker ended its Run call in order: what its task had to finish is finished, unless Close is set.
+	Ended bool
+	// Close is why the task could not be closed; nil: it could, or nobody knows.
+	Close error
 }
 
 // String tells the exit as the end of a sentence that begins with the worker: "was killed by signal 9 (killed)".
@@ -82,6 +90,8 @@ func (e Exit) String() string {
 	switch {
 	case e.Reason != "":
 		fmt.Fprintf(&b, "was ended by the host because %s", e.Reason)
+	case e.ByHost:
+		b.WriteString("was ended by the host")
 	case e.Signal != 0:
 		fmt.Fprintf(&b, "was killed by signal %d (%s)", int(e.Signal), e.Signal)
 	default:
@@ -90,6 +100,7 @@ func (e Exit) String() string {
 	if e.Memory != "" && e.Reason == "" {
 		b.WriteString(" " + e.Memory)
 	}
+	b.WriteString(RuleNote(e.Rule))
 	return b.String()
 }
 

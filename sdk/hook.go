@@ -24,7 +24,7 @@ func init() {
 		return server, func() {
 			server.Stop()
 			end()
-			s.shutdown()
+			_ = s.shutdown()
 		}
 	}
 	hook.Encode = func(item any) ([]byte, error) {

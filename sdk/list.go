@@ -67,7 +67,9 @@ func (s *service) List(req *pb.ListRequest, stream pb.PluginService_ListServer) 
 		}
 	}
 	err = <-listed
-	_ = in.close()
+	if closeErr := in.close(); err == nil && closeErr != nil {
+		err = fmt.Errorf("closing the task: %w", closeErr)
+	}
 	if err != nil {
 		return stream.Send(listError(taskFailure(err)))
 	}

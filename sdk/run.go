@@ -46,10 +46,10 @@ func (s *service) Run(stream pb.PluginService_RunServer) error {
 		}()
 		<-done
 	}
-	if r.err == nil {
-		_ = in.close()
+	if r.err != nil {
+		return r.err
 	}
-	return r.err
+	return in.end(stream)
 }
 
 // runner is the state of one Run call. One goroutine at a time uses it.

@@ -64,7 +64,10 @@ func Serve(tasks ...Definition) {
 	})
 	cancel()
 	restore()
-	s.shutdown()
+	if err := s.shutdown(); err != nil {
+		// The log has it.
+		os.Exit(1)
+	}
 	os.Exit(0)
 }
 

@@ -53,6 +53,8 @@ type instance struct {
 	life  context.Context
 	busy  sync.Mutex
 	close func() error
+	// tellsClose says that the host wants to know why the task could not be closed.
+	tellsClose bool
 }
 
 func newService(life context.Context, log hclog.Logger, tasks []Definition) *service {
@@ -91,7 +93,7 @@ func serverOptions() []grpc.ServerOption {
 
 func (s *service) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeResponse, error) {
 	resp := &pb.DescribeResponse{
-		Name: pluginName(), Version: pluginVersion(), Sdk: "go/" + Version, Capabilities: []string{wire.Heartbeat, wire.Staging},
+		Name: pluginName(), Version: pluginVersion(), Sdk: "go/" + Version, Capabilities: []string{wire.Heartbeat, wire.Staging, wire.Close},
 	}
 	problems := []error{s.broken}
 	for _, d := range s.definitions {
@@ -136,7 +138,7 @@ func (s *service) Open(_ context.Context, req *pb.OpenRequest) (*pb.OpenResponse
 		return &pb.OpenResponse{Error: failure}, nil
 	}
 	s.opened = in
-	return &pb.OpenResponse{Capabilities: []string{wire.Heartbeat, wire.Staging}}, nil
+	return &pb.OpenResponse{Capabilities: []string{wire.Heartbeat, wire.Staging, wire.Close}}, nil
 }
 
 func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {
@@ -147,7 +149,7 @@ func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {
 	if failure != nil {
 		return nil, failure
 	}
-	in := &instance{definition: d}
+	in := &instance{definition: d, tellsClose: slices.Contains(req.GetCapabilities(), wire.Close)}
 	if in.stage = d.stageOf(req.GetStage()); in.stage == "" {
 		what := "it lists and runs items"
 		if d.device {
@@ -239,31 +241,46 @@ func (s *service) running(stages ...Stage) (*instance, error) {
 	return s.opened, nil
 }
 
-// shutdown gives the task its last call where no stream has.
-func (s *service) shutdown() {
+// shutdown gives the task its last call where no stream has. Its error is that call's, whoever made it.
+func (s *service) shutdown() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.opened != nil {
-		_ = s.opened.close()
+	if s.opened == nil {
+		return nil
 	}
+	return s.opened.close()
 }
 
-// closeTask is called once. Its error has nowhere to go but the log.
+// end closes the task at the end of a Run call, and tells the host if it could not be closed.
+func (in *instance) end(stream pb.PluginService_RunServer) error {
+	err := in.close()
+	if err == nil || !in.tellsClose {
+		return nil
+	}
+	return stream.Send(&pb.RunResponse{CloseError: taskFailure(err)})
+}
+
+// closeTask is called once. Its error is the task's own.
 func (in *instance) closeTask() error {
+	log := in.worker.log.With("worker", in.worker.index)
 	var err error
 	if c, ok := in.task.(Closer); ok {
 		if err = guard(c.Close); err != nil {
-			in.worker.log.Error("closing the task", "worker", in.worker.index, "error", err)
+			log.Error("closing the task", "error", err)
 		}
 	}
 	if in.staging != nil {
-		err = errors.Join(err, in.staging.Close())
+		if err := in.staging.Close(); err != nil {
+			log.Warn("removing what is left in staging", "error", err)
+		}
 	}
 	if in.backend != nil {
 		in.backend.Close()
 	}
 	if in.memory != nil {
-		err = errors.Join(err, stage.Unmap(in.memory))
+		if err := stage.Unmap(in.memory); err != nil {
+			log.Warn("unmapping the shared memory", "error", err)
+		}
 		in.memory = nil
 	}
 	return err

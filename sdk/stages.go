@@ -128,10 +128,10 @@ func (in *instance) runStage(stream pb.PluginService_RunServer) error {
 	default:
 		err = newInferrer(r).serve()
 	}
-	if err == nil {
-		_ = in.close()
+	if err != nil {
+		return err
 	}
-	return err
+	return in.end(stream)
 }
 
 // stageRunner is what the stages have in common.

@@ -110,7 +110,9 @@ type Opener interface {
 
 // Closer is implemented by tasks that have something to finish.
 type Closer interface {
-	// Close is called once, after the last item of this process. It is not called in a process that was killed.
+	// Close is called once, after the last item of this process. It is not called in a process that was killed. An error or
+	// a panic is the run's failure, which then ends with exit code 1 although its items are done. It may take as long as
+	// the host's --close-timeout, after which the process is ended and the run has failed.
 	Close() error
 }
 

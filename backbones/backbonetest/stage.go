@@ -25,7 +25,7 @@ func (c *Crew) StartStage(stage Stage) (backbones.StageWorker, error) {
 		return nil, err
 	}
 	w := &stageWorker{
-		crew: c, stage: stage, pid: 1000 + starts, batches: make(chan backbones.Batch, backbones.MaxInFlight),
+		crew: c, stage: stage, start: starts, pid: 1000 + starts, batches: make(chan backbones.Batch, backbones.MaxInFlight),
 		results: make(chan backbones.BatchResult, backbones.MaxInFlight), killed: make(chan struct{}),
 	}
 	c.alive.Add(1)
@@ -36,6 +36,7 @@ func (c *Crew) StartStage(stage Stage) (backbones.StageWorker, error) {
 type stageWorker struct {
 	crew    *Crew
 	stage   Stage
+	start   int
 	pid     int
 	batches chan backbones.Batch
 	results chan backbones.BatchResult
@@ -69,10 +70,10 @@ func (w *stageWorker) Exit() backbones.Exit {
 	return w.exit
 }
 
-func (w *stageWorker) end(signal syscall.Signal) {
+func (w *stageWorker) end(exit backbones.Exit) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.exit = backbones.Exit{Code: -1, Signal: signal}
+	w.exit = exit
 }
 
 func (w *stageWorker) work() {
@@ -81,14 +82,15 @@ func (w *stageWorker) work() {
 	for {
 		select {
 		case <-w.killed:
-			w.end(syscall.SIGKILL)
+			w.end(backbones.Exit{Code: -1, Signal: syscall.SIGKILL, ByHost: true})
 			return
 		case b, ok := <-w.batches:
 			if !ok {
+				w.end(w.crew.partingExit(w.start, w.killed))
 				return
 			}
 			if !w.batch(b) {
-				w.end(syscall.SIGSEGV)
+				w.end(backbones.Exit{Code: -1, Signal: syscall.SIGSEGV})
 				return
 			}
 		}

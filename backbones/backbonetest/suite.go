@@ -25,6 +25,7 @@ type Options struct {
 	Retry          backbones.Retry
 	ItemTimeout    time.Duration
 	WorkerMaxItems int
+	CloseTimeout   time.Duration
 }
 
 // Feature is something that a backbone may lack. What it lacks is not tested.
@@ -153,6 +154,7 @@ func Suite(t *testing.T, run Run, lacks ...Feature) {
 		})
 	}
 	t.Run("ends", func(t *testing.T) { ends(t, run) })
+	t.Run("closing", func(t *testing.T) { closing(t, run) })
 }
 
 func outcomes(t *testing.T, run Run, beats bool, lacks []Feature) {
@@ -330,6 +332,15 @@ func ends(t *testing.T, run Run) {
 		}
 		crew.Wait()
 		tally.once(t, 100)
+	})
+	t.Run("workers that break the protocol again and again end the run with the rule", func(t *testing.T) {
+		crew := &Crew{T: t, Beats: true, Script: func(string, int) Act { return Lie }}
+		err := run(t.Context(), Options{Workers: 2, ChunkSize: 5, Start: starter(crew), Crew: crew}, &source{count: 3000, size: 100}, newTally().sink)
+		var breach *backbones.BreachError
+		if !errors.As(err, &breach) || breach.Times != backbones.MaxBreaches || breach.Rule == "" {
+			t.Errorf("error %v, want the rule that was broken", err)
+		}
+		crew.Wait()
 	})
 	t.Run("no worker can ever be started", func(t *testing.T) {
 		crew := &Crew{T: t, FailStart: func(int) error { return errStop }}

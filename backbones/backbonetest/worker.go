@@ -3,6 +3,7 @@
 package backbonetest
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -28,6 +29,43 @@ const (
 	Lie
 )
 
+// Parting is how a worker ends its Run call when it is told that no more work comes.
+type Parting int
+
+// The ways to end a Run call.
+const (
+	// Leave closes the task and leaves.
+	Leave Parting = iota
+	// CannotClose says that the task could not be closed, and leaves.
+	CannotClose
+	// DieClosing ends the worker meanwhile.
+	DieClosing
+	// HangClosing never ends.
+	HangClosing
+)
+
+// errClose is what a worker says that cannot close its task.
+var errClose = errors.New("scripted failure to close")
+
+// partingExit is how a worker has ended that was told to leave. It waits where the worker does.
+func (c *Crew) partingExit(start int, killed <-chan struct{}) backbones.Exit {
+	how := Leave
+	if c.Parting != nil {
+		how = c.Parting(start)
+	}
+	switch how {
+	case CannotClose:
+		return backbones.Exit{Ended: true, Close: errClose}
+	case DieClosing:
+		return backbones.Exit{Code: 7}
+	case HangClosing:
+		<-killed
+		return backbones.Exit{Code: -1, Signal: syscall.SIGKILL, ByHost: true}
+	default:
+		return backbones.Exit{Ended: true}
+	}
+}
+
 // Script decides what happens at an item; attempt counts from 1 over all workers.
 type Script func(item string, attempt int) Act
 
@@ -40,6 +78,8 @@ type Crew struct {
 	Beats bool
 	// FailStart is asked at each start; a non-nil error is the start's. May be nil.
 	FailStart func(start int) error
+	// Parting is asked when a worker is told that no more work comes, with the number of its start; nil: Leave.
+	Parting func(start int) Parting
 	// Hung is sent to when a worker hangs; nil: nobody is told.
 	Hung chan struct{}
 
@@ -59,7 +99,7 @@ func (c *Crew) Start(index int) (backbones.Worker, error) {
 		return nil, err
 	}
 	w := &worker{
-		crew: c, pid: 1000 + starts, chunks: make(chan backbones.Chunk, backbones.MaxInFlight),
+		crew: c, start: starts, pid: 1000 + starts, chunks: make(chan backbones.Chunk, backbones.MaxInFlight),
 		results: make(chan backbones.Result, backbones.MaxInFlight), killed: make(chan struct{}),
 		beats: make([]backbones.Beat, backbones.MaxInFlight),
 	}
@@ -125,6 +165,7 @@ func (c *Crew) begin(begun *int, item string) Act {
 
 type worker struct {
 	crew    *Crew
+	start   int
 	pid     int
 	chunks  chan backbones.Chunk
 	results chan backbones.Result
@@ -175,24 +216,25 @@ func (w *worker) work() {
 	for {
 		select {
 		case <-w.killed:
-			w.end(syscall.SIGKILL)
+			w.end(backbones.Exit{Code: -1, Signal: syscall.SIGKILL, ByHost: true})
 			return
 		case c, ok := <-w.chunks:
 			if !ok {
+				w.end(w.crew.partingExit(w.start, w.killed))
 				return
 			}
 			if !w.chunk(c) {
-				w.end(syscall.SIGSEGV)
+				w.end(backbones.Exit{Code: -1, Signal: syscall.SIGSEGV})
 				return
 			}
 		}
 	}
 }
 
-func (w *worker) end(signal syscall.Signal) {
+func (w *worker) end(exit backbones.Exit) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.exit = backbones.Exit{Code: -1, Signal: signal}
+	w.exit = exit
 }
 
 // chunk works on a chunk; false: the worker is dead.

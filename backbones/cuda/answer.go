@@ -192,8 +192,8 @@ type death struct {
 }
 
 // died takes back what a dead worker had. Everything goes through loading again: what a worker has had in its hands may
-// have been changed.
-func (s *scheduler) died(k stage, worker int, exit backbones.Exit) (out backbones.Outcomes, how death) {
+// have been changed. byHost says that the host ended it for a reason that has nothing to do with its batches.
+func (s *scheduler) died(k stage, worker int, exit backbones.Exit, byHost bool) (out backbones.Outcomes, how death) {
 	out.Worker = worker
 	l := s.lane(k, worker)
 	if l == nil {
@@ -207,6 +207,10 @@ func (s *scheduler) died(k stage, worker int, exit backbones.Exit) (out backbone
 		if i > 0 {
 			// It may have been begun: the next time it is known which one it was.
 			j.alone = true
+			s.again(j)
+			continue
+		}
+		if byHost {
 			s.again(j)
 			continue
 		}

@@ -22,7 +22,18 @@ func (r *run) startFailed(e event) {
 		r.end(fatal.Err)
 		return
 	}
-	r.log.Warn("starting a worker", "stage", e.stage, "worker", r.name(e.stage, e.index), "error", e.err)
+	c := r.crews[e.stage]
+	if e.stage != device && c.count() > 0 {
+		// Often the machine has no room for one more process, and will not have any soon: this is told ever more seldom.
+		if c.unstarted++; c.unstarted&(c.unstarted-1) == 0 {
+			r.log.Warn("starting a worker failed; it is tried again later", "failures", c.unstarted, "worker", r.name(e.stage, e.index),
+				"workers", len(c.workers), "error", e.err)
+		}
+		wait := backbones.Backoff{First: r.opts.StartDelay, Cap: maxUnstartedDelay}.After(c.unstarted)
+		c.notBefore = max(c.notBefore, time.Since(r.began)+wait)
+		return
+	}
+	r.log.Warn("starting a worker failed", "worker", r.name(e.stage, e.index), "error", e.err)
 	r.fruitless(e, heavy, func(n int) error {
 		return fmt.Errorf("no %s worker can be started, tried %d times: %w", e.stage, n, e.err)
 	})
@@ -72,25 +83,35 @@ func (r *run) exited(e event) {
 	w := c.workers[e.index]
 	delete(c.workers, e.index)
 	r.running.Add(-1)
+	at := place{e.stage, e.index}
 	exit := w.Exit()
-	if why, ok := c.broken[e.index]; ok {
-		exit.Reason = why
+	how, broke := c.broken[e.index]
+	if broke {
+		exit.Reason, exit.Rule = how.what, how.rule
 		delete(c.broken, e.index)
 	}
+	closing := r.leaving.Has(at)
+	if exit.Rule != "" && !broke && !closing {
+		// The stream knew it before the loop did.
+		broke = true
+		r.breach(breach{what: exit.Reason, rule: exit.Rule})
+	}
 	r.sched.now = time.Since(r.began)
-	out, how := r.sched.died(e.stage, e.index, exit)
+	out, died := r.sched.died(e.stage, e.index, exit, broke)
+	r.leaving.Gone(at, exit, r.killed || broke)
+	r.closing.Store(int64(r.leaving.Waiting()))
 	r.report(out)
-	if !how.busy && exit.Code == 0 || r.stop != nil {
+	if !died.busy && (exit.Code == 0 || closing) || r.stop != nil {
 		return
 	}
 	r.log.Warn("a worker died and is replaced", "stage", e.stage, "worker", r.name(e.stage, e.index), "pid", w.PID(), "how", exit.String(),
 		"stderr", exit.LastLine())
-	if how.fruitful {
+	if died.fruitful {
 		c.fruitful(e.stage, e.index)
 		return
 	}
 	weight := heavy
-	if how.suspected {
+	if died.suspected {
 		weight = light
 	}
 	r.fruitless(e, weight, func(n int) error {
@@ -99,19 +120,25 @@ func (r *run) exited(e event) {
 	})
 }
 
-// leave lets all workers end, kills those that do not, and waits until they are gone.
+// finish tells a worker that no more work comes: it closes its task and leaves.
+func (r *run) finish(at place) {
+	r.leaving.Begin(at, time.Since(r.began))
+	r.closing.Store(int64(r.leaving.Waiting()))
+	r.crews[at.stage].workers[at.worker].Finish()
+}
+
+// leave lets all workers close their task, ends those that take too long, and waits until they are gone.
 func (r *run) leave(ctx context.Context) {
 	left := 0
-	for _, c := range r.crews {
+	for k, c := range r.crews {
 		left += c.count()
-		for _, w := range c.workers {
-			w.Finish()
+		for index := range c.workers {
+			r.finish(place{stage(k), index})
 		}
 	}
-	timer := time.NewTimer(r.opts.Grace)
-	defer timer.Stop()
 	cancelled := ctx.Done()
 	for left > 0 {
+		next, _ := r.leaving.Next()
 		select {
 		case e := <-r.events:
 			c := r.crews[e.stage]
@@ -119,7 +146,8 @@ func (r *run) leave(ctx context.Context) {
 			case evStarted:
 				delete(c.starting, e.index)
 				c.workers[e.index] = e.worker
-				e.worker.Finish()
+				r.running.Add(1)
+				r.finish(place{e.stage, e.index})
 				if r.killed {
 					e.worker.Kill()
 				}
@@ -129,13 +157,12 @@ func (r *run) leave(ctx context.Context) {
 				r.answered(e)
 			case evExited:
 				left--
-				w := c.workers[e.index]
-				delete(c.workers, e.index)
-				out, _ := r.sched.died(e.stage, e.index, w.Exit())
-				r.report(out)
+				r.exited(e)
 			}
-		case <-timer.C:
-			r.killAll()
+		case <-r.ringAt(next):
+			for _, at := range r.leaving.Look(time.Since(r.began)) {
+				r.crews[at.stage].workers[at.worker].Kill()
+			}
 		case <-cancelled:
 			cancelled = nil
 			r.killAll()
@@ -143,4 +170,5 @@ func (r *run) leave(ctx context.Context) {
 	}
 	r.running.Store(0)
 	r.busy.Store(0)
+	r.closing.Store(0)
 }

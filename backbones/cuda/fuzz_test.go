@@ -175,7 +175,7 @@ func FuzzAnswers(f *testing.F) {
 				*mine = (*mine)[1:]
 			}
 			if dies {
-				out, _ := s.died(k, worker, backbones.Exit{Code: 1})
+				out, _ := s.died(k, worker, backbones.Exit{Code: 1}, false)
 				take(out)
 				*mine = nil
 				s.opened(k, worker)

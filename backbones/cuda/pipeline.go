@@ -42,10 +42,19 @@ type Options struct {
 
 	// Drain is closed to stop loading: what is in flight is finished, then Run returns backbones.ErrDrained. May be nil.
 	Drain <-chan struct{}
-	// Grace is how long workers may take to finish after Drain and to leave at the end before they are killed; 0: 30 s.
+	// Grace is how long workers may take to finish what they have after Drain, before they are killed; 0: 30 s.
 	Grace time.Duration
-	Log   hclog.Logger
+	// CloseTimeout is how long a worker may take to close its task at the end, before it is killed and the run has failed;
+	// 0: backbones.DefaultCloseTimeout.
+	CloseTimeout time.Duration
+	// StartDelay bounds the wait behind a worker of a stage that could not be started while others of the stage are there; it
+	// doubles with each further one. 0: 100 ms.
+	StartDelay time.Duration
+	Log        hclog.Logger
 }
+
+// maxUnstartedDelay bounds that wait.
+const maxUnstartedDelay = time.Minute
 
 // A worker that goes without having concluded anything weighs so much, less if the batch that it was on had killed another
 // one before.
@@ -74,6 +83,7 @@ type Pipeline struct {
 
 	busy    atomic.Int64
 	running atomic.Int64
+	closing atomic.Int64
 	figures figures
 }
 
@@ -81,6 +91,12 @@ type Pipeline struct {
 func New(opts Options) *Pipeline {
 	if opts.Grace == 0 {
 		opts.Grace = 30 * time.Second
+	}
+	if opts.CloseTimeout == 0 {
+		opts.CloseTimeout = backbones.DefaultCloseTimeout
+	}
+	if opts.StartDelay == 0 {
+		opts.StartDelay = 100 * time.Millisecond
 	}
 	if opts.Log == nil {
 		opts.Log = hclog.NewNullLogger()
@@ -104,6 +120,9 @@ func (p *Pipeline) Busy() int { return int(p.busy.Load()) }
 
 // Running is the number of workers that are started.
 func (p *Pipeline) Running() int { return int(p.running.Load()) }
+
+// Closing is the number of workers that are closing their task.
+func (p *Pipeline) Closing() int { return int(p.closing.Load()) }
 
 type eventKind int
 
@@ -130,8 +149,12 @@ type crew struct {
 	starting map[int]bool
 	// gone are devices that are not started again.
 	gone map[int]bool
-	// broken holds why the host ended a worker.
-	broken map[int]string
+	// broken holds the rule that a worker broke, and how.
+	broken map[int]breach
+	// unstarted counts the starts that failed one after another while others of the stage were there; the next one waits
+	// until notBefore.
+	unstarted int
+	notBefore time.Duration
 	// fruitless weighs deaths and failed starts since something was concluded, for each device, and under 0 for all loaders
 	// and for all finishers; tries counts them.
 	fruitless, tries map[int]int
@@ -147,6 +170,9 @@ type run struct {
 	events chan event
 	blocks <-chan backbones.Read
 	crews  [stages]*crew
+	// leaving are the workers that close their task.
+	leaving  *backbones.Farewell[place]
+	breaches int
 	// stop is why nothing more is loaded; nil while the run goes on.
 	stop   error
 	killed bool
@@ -168,10 +194,11 @@ func (p *Pipeline) Run(ctx context.Context, src backbones.Source, sink backbones
 		began: time.Now(), alarm: time.NewTimer(time.Hour),
 	}
 	defer r.alarm.Stop()
+	r.leaving = backbones.NewFarewell(o.CloseTimeout, p.log, func(at place) string { return p.name(at.stage, at.worker) })
 	r.sched.auto, r.sched.retry, r.sched.limit = o.HalveBatches, o.Retry, o.ItemTimeout
 	for k := range r.crews {
 		r.crews[k] = &crew{
-			workers: map[int]backbones.StageWorker{}, starting: map[int]bool{}, gone: map[int]bool{}, broken: map[int]string{},
+			workers: map[int]backbones.StageWorker{}, starting: map[int]bool{}, gone: map[int]bool{}, broken: map[int]breach{},
 			fruitless: map[int]int{}, tries: map[int]int{},
 		}
 	}
@@ -183,7 +210,7 @@ func (p *Pipeline) Run(ctx context.Context, src backbones.Source, sink backbones
 	if r.stop == nil && ctx.Err() != nil && !r.sched.finished() {
 		return ctx.Err()
 	}
-	return r.stop
+	return r.leaving.Join(r.stop)
 }
 
 // loop brings events to the scheduler until everything has its outcome or the run stops.
@@ -233,9 +260,19 @@ func (r *run) tick() {
 	}
 }
 
-// ring rings when the scheduler has something to do at a time; nil where it has not.
+// ring rings when there is something to do at a time; nil where there is not.
 func (r *run) ring() <-chan time.Time {
 	at := r.sched.rings()
+	for _, c := range r.crews {
+		if c.notBefore > r.sched.now && (at == 0 || c.notBefore < at) {
+			at = c.notBefore
+		}
+	}
+	return r.ringAt(at)
+}
+
+// ringAt rings at a time; never for 0.
+func (r *run) ringAt(at time.Duration) <-chan time.Time {
 	if at == 0 {
 		return nil
 	}
@@ -321,6 +358,9 @@ func (r *run) startWorkers(ctx context.Context) {
 	want[finish] = min(want[finish], r.sched.begun)
 	for k := range want {
 		c := r.crews[k]
+		if r.sched.now < c.notBefore {
+			continue
+		}
 		for index := 0; index < r.want[k] && c.count() < want[k]; index++ {
 			if c.workers[index] == nil && !c.starting[index] && !c.gone[index] {
 				r.startOne(ctx, stage(k), index)
@@ -351,6 +391,7 @@ func (r *run) handle(e event) {
 	case evStarted:
 		delete(c.starting, e.index)
 		c.workers[e.index] = e.worker
+		c.unstarted, c.notBefore = 0, 0
 		r.running.Add(1)
 		r.sched.opened(e.stage, e.index)
 		r.figures.opened(e.stage, time.Now())
@@ -376,9 +417,11 @@ func (r *run) answered(e event) {
 	r.sched.now = time.Since(r.began)
 	out, t, err := r.sched.answered(e.stage, e.index, e.result)
 	if err != nil {
-		c.broken[e.index] = err.Error()
-		r.log.Error("a worker broke the protocol and is ended", "stage", e.stage, "worker", e.index, "reason", err)
+		how := breach{what: err.Error(), rule: ruleStages}
+		c.broken[e.index] = how
+		r.log.Error("a worker broke the protocol and is ended", "worker", r.name(e.stage, e.index), "reason", how.what, "rule", how.rule)
 		c.workers[e.index].Kill()
+		r.breach(how)
 		return
 	}
 	c.fruitful(e.stage, e.index)
@@ -387,6 +430,19 @@ func (r *run) answered(e event) {
 	}
 	r.tell(t)
 	r.report(out)
+}
+
+// ruleStages is the section of docs/protocol.md about answers of stages.
+const ruleStages = "The stages of device tasks"
+
+// breach is how a worker broke the protocol.
+type breach struct{ what, rule string }
+
+// breach counts what broke the protocol, and ends the run with it when that goes on.
+func (r *run) breach(how breach) {
+	if r.breaches++; r.breaches >= backbones.MaxBreaches {
+		r.end(&backbones.BreachError{Times: r.breaches, What: how.what, Rule: how.rule})
+	}
 }
 
 // counter is the key of crew.fruitless.

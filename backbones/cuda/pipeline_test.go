@@ -2,7 +2,12 @@ package cuda_test
 
 import (
 	"context"
+	"io"
+	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -61,7 +66,7 @@ func TestSuite(t *testing.T) {
 				p := cuda.New(cuda.Options{
 					BatchSize: size, Loaders: workers[0], Devices: workers[1], Finishers: workers[2], Memory: memory,
 					StartLoader: starter(backbonetest.Load), StartDevice: starter(backbonetest.Device), StartFinisher: starter(backbonetest.Finish),
-					Drain: o.Drain, Retry: o.Retry, ItemTimeout: o.ItemTimeout,
+					Drain: o.Drain, Retry: o.Retry, ItemTimeout: o.ItemTimeout, CloseTimeout: o.CloseTimeout,
 				})
 				err := p.Run(ctx, src, sink)
 				rest.Wait()
@@ -72,4 +77,56 @@ func TestSuite(t *testing.T) {
 			}, lacks...)
 		})
 	}
+}
+
+// A machine that has room for one loader and one finisher and no more does the run with those.
+func TestWorkersThatCannotBeStartedLeaveFewer(t *testing.T) {
+	crew := &backbonetest.Crew{T: t}
+	var refused atomic.Int64
+	one := func(stage backbonetest.Stage) backbones.StageStarter {
+		return func(_ context.Context, index int) (backbones.StageWorker, error) {
+			if index > 0 {
+				refused.Add(1)
+				return nil, syscall.EAGAIN
+			}
+			return crew.StartStage(stage)
+		}
+	}
+	src := &endless{}
+	done := 0
+	err := cuda.New(cuda.Options{
+		BatchSize: 4, Loaders: 4, Devices: 1, Finishers: 4, Memory: memory, StartDelay: time.Millisecond,
+		StartLoader: one(backbonetest.Load), StartDevice: one(backbonetest.Device), StartFinisher: one(backbonetest.Finish),
+	}).Run(t.Context(), src, func(o backbones.Outcomes) error {
+		for _, s := range o.Done {
+			done += s.Count
+		}
+		// Long after the starts that would have ended the run.
+		if refused.Load() > 20 {
+			src.stop.Store(true)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	crew.Wait()
+	if uint64(done) != src.next {
+		t.Errorf("%d of %d items are done", done, src.next)
+	}
+}
+
+// endless yields items until it is told to stop.
+type endless struct {
+	stop atomic.Bool
+	next uint64
+}
+
+func (e *endless) Next(context.Context) (backbones.Block, error) {
+	if e.stop.Load() {
+		return backbones.Block{}, io.EOF
+	}
+	first := e.next
+	e.next += 8
+	return backbones.Block{First: first, Count: 8, Payload: []byte(strings.TrimSuffix(strings.Repeat("{}\n", 8), "\n"))}, nil
 }

@@ -213,7 +213,7 @@ type who struct {
 
 // die lets a worker die, and another one take its place.
 func (w *world) die(one who) {
-	out, _ := w.s.died(one.k, one.worker, backbones.Exit{Code: -1, Signal: syscall.SIGKILL})
+	out, _ := w.s.died(one.k, one.worker, backbones.Exit{Code: -1, Signal: syscall.SIGKILL}, false)
 	w.outcome(out)
 	w.flights[one.k][one.worker] = nil
 	w.s.opened(one.k, one.worker)

@@ -8,6 +8,9 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
+// ruleRun is the section of docs/protocol.md about answers.
+const ruleRun = "Run"
+
 // answered takes a worker's result. An error means that the worker broke the protocol and must be ended.
 func (s *scheduler) answered(worker int, r backbones.Result) (backbones.Outcomes, error) {
 	l := s.lanes[worker]

@@ -4,6 +4,7 @@ package mp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync/atomic"
 	"time"
@@ -28,9 +29,11 @@ type Options struct {
 	Remaining func() (n int, known bool)
 	// Drain is closed to stop dispatching: what is in flight is finished, then Run returns backbones.ErrDrained. May be nil.
 	Drain <-chan struct{}
-	// Grace is how long workers may take to finish after Drain, and to leave at the end or when they are replaced, before
-	// they are killed; 0: 30 s.
+	// Grace is how long workers may take to finish what they have after Drain, before they are killed; 0: 30 s.
 	Grace time.Duration
+	// CloseTimeout is how long a worker may take to close its task, at the end and when it is replaced, before it is killed
+	// and the run has failed; 0: backbones.DefaultCloseTimeout.
+	CloseTimeout time.Duration
 	// Retry says which failed items are tried again and when.
 	Retry backbones.Retry
 	// ItemTimeout is how long an item may take before its worker is ended; 0: as long as it likes. A worker without a
@@ -59,12 +62,16 @@ type Pool struct {
 
 	busy    atomic.Int64
 	running atomic.Int64
+	closing atomic.Int64
 }
 
 // New returns a pool that has started nothing yet.
 func New(opts Options) *Pool {
 	if opts.Grace == 0 {
 		opts.Grace = 30 * time.Second
+	}
+	if opts.CloseTimeout == 0 {
+		opts.CloseTimeout = backbones.DefaultCloseTimeout
 	}
 	if opts.StartDelay == 0 {
 		opts.StartDelay = 100 * time.Millisecond
@@ -80,6 +87,9 @@ func (p *Pool) Busy() int { return int(p.busy.Load()) }
 
 // Running is the number of workers that are started.
 func (p *Pool) Running() int { return int(p.running.Load()) }
+
+// Closing is the number of workers that are closing their task.
+func (p *Pool) Closing() int { return int(p.closing.Load()) }
 
 type eventKind int
 
@@ -107,10 +117,11 @@ type run struct {
 	blocks   <-chan backbones.Read
 	workers  map[int]backbones.Worker
 	starting int
-	// broken holds why the host ended a worker.
-	broken map[int]string
-	// leaving holds until when a worker that is replaced may take to leave.
-	leaving   map[int]time.Duration
+	// broken holds the rule that a worker broke, and how.
+	broken   map[int]breach
+	breaches int
+	// leaving are the workers that close their task.
+	leaving   *backbones.Farewell[int]
 	health    health
 	dog       watchdog
 	clock     clock
@@ -131,10 +142,11 @@ func (p *Pool) Run(ctx context.Context, src backbones.Source, sink backbones.Sin
 	r := &run{
 		Pool: p, sink: sink, sched: newScheduler(p.opts.Workers, p.opts.ChunkSize),
 		events: make(chan event, 4*p.opts.Workers), blocks: blocks,
-		workers: map[int]backbones.Worker{}, broken: map[int]string{}, leaving: map[int]time.Duration{},
-		health: health{backoff: backbones.Backoff{First: p.opts.StartDelay, Cap: maxStartDelay}},
-		dog:    watchdog{itemTimeout: p.opts.ItemTimeout, stallAfter: p.opts.StallAfter, seen: map[int]sighting{}},
-		clock:  newClock(),
+		workers: map[int]backbones.Worker{}, broken: map[int]breach{},
+		leaving: backbones.NewFarewell(p.opts.CloseTimeout, p.log, func(index int) string { return fmt.Sprintf("worker %d", index) }),
+		health:  newHealth(p.opts.StartDelay),
+		dog:     watchdog{itemTimeout: p.opts.ItemTimeout, stallAfter: p.opts.StallAfter, seen: map[int]sighting{}},
+		clock:   newClock(),
 	}
 	defer r.clock.stop()
 	r.sched.remaining = p.opts.Remaining
@@ -142,12 +154,14 @@ func (p *Pool) Run(ctx context.Context, src backbones.Source, sink backbones.Sin
 	r.sched.sizer.queue = min(p.opts.Ahead, backbones.MaxInFlight)
 	r.loop(ctx, startCtx, stopStarting)
 	stopReading()
+	// A worker that is still being opened has nothing to close.
+	stopStarting()
 	r.leave(ctx)
 	<-readerDone
 	if r.stop == nil && ctx.Err() != nil && !r.sched.finished() {
 		return ctx.Err()
 	}
-	return r.stop
+	return r.leaving.Join(r.stop)
 }
 
 // loop brings events to the scheduler until everything has its outcome or the run stops.
@@ -235,7 +249,7 @@ func (r *run) dispatch(ctx context.Context) {
 		}
 	}
 	r.busy.Store(int64(busy))
-	for r.wantsWorker() && r.clock.now() >= r.health.notBefore {
+	for r.wantsWorker() && r.clock.now() >= r.health.notBefore() {
 		r.start(ctx)
 	}
 }

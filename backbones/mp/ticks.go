@@ -23,16 +23,16 @@ func (r *run) wake() time.Duration {
 		sooner(due)
 	}
 	if r.wantsWorker() {
-		sooner(r.health.notBefore)
+		sooner(r.health.notBefore())
 	}
-	if every := r.dog.interval(); every > 0 {
-		sooner(r.clock.watched + every)
+	if len(r.workers) > 0 || r.dog.stallAfter > 0 {
+		sooner(r.clock.watched + r.dog.interval())
 	}
 	if r.opts.WorkerMaxRSS > 0 && len(r.workers) > 0 {
 		sooner(r.clock.weighed + rssEvery)
 	}
-	for _, until := range r.leaving {
-		sooner(until)
+	if at, ok := r.leaving.Next(); ok {
+		sooner(at)
 	}
 	return next
 }
@@ -41,7 +41,7 @@ func (r *run) wake() time.Duration {
 func (r *run) tick() {
 	r.clock.rang()
 	now := r.clock.now()
-	if every := r.dog.interval(); every > 0 && now >= r.clock.watched+every {
+	if now >= r.clock.watched+r.dog.interval() {
 		r.dog.pass(now - r.clock.watched)
 		r.clock.watched = now
 		r.watch()
@@ -50,12 +50,8 @@ func (r *run) tick() {
 		r.clock.weighed = now
 		r.weigh()
 	}
-	for index, until := range r.leaving {
-		if now >= until {
-			delete(r.leaving, index)
-			r.log.Warn("a worker that is replaced does not leave, and is ended", "worker", index)
-			r.workers[index].Kill()
-		}
+	for _, index := range r.leaving.Look(now) {
+		r.workers[index].Kill()
 	}
 }
 
@@ -69,6 +65,11 @@ func (r *run) watch() {
 		}
 		at, late := r.dog.look(index, at)
 		if !late {
+			continue
+		}
+		if at.index == answered {
+			r.broke(index, breach{what: fmt.Sprintf("it has finished chunk %d, and did not answer it within %s", at.chunk, at.limit.Round(time.Millisecond)), rule: ruleRun})
+			r.dog.gone(index)
 			continue
 		}
 		r.log.Warn("an item takes longer than --item-timeout allows: its worker is ended", "worker", index, "pid", w.PID(),
@@ -108,7 +109,7 @@ func (r *run) warnOfStall(still time.Duration) {
 func (r *run) weigh() {
 	pids := make([]int, 0, len(r.workers))
 	for index, w := range r.workers {
-		if _, leaving := r.leaving[index]; !leaving {
+		if !r.leaving.Has(index) {
 			pids = append(pids, w.PID())
 		}
 	}
@@ -129,11 +130,10 @@ func (r *run) weigh() {
 
 // letLeave lets a worker that is to be replaced go when it has answered what it had.
 func (r *run) letLeave(index int) {
-	if _, leaving := r.leaving[index]; leaving || !r.sched.idle(index) {
+	if r.leaving.Has(index) || !r.sched.idle(index) {
 		return
 	}
-	r.leaving[index] = r.clock.now() + r.opts.Grace
-	r.workers[index].Finish()
+	r.finish(index)
 }
 
 // tellRetries says which items are tried again.

@@ -13,23 +13,38 @@ import (
 // sighting is what a worker was seen at.
 type sighting struct {
 	chunk uint64
-	// index is the item's position in the chunk; unseen where the worker has no heartbeat page; between where it is on
-	// no item, having not begun the chunk or not yet answered it.
+	// index is the item's position in the chunk; unseen where the worker has no heartbeat page; between where it has not
+	// begun the chunk; answered where it has finished everything and owes an answer.
 	index int
 	// since is when it was first seen there, elapsed how long ago that is, both in time under watch.
 	since, elapsed time.Duration
-	// limit is how long it may be there.
+	// limit is how long it may be there; 0: as long as it likes.
 	limit time.Duration
 }
 
 const (
-	unseen  = -1
-	between = -2
+	unseen   = -1
+	between  = -2
+	answered = -3
 )
 
 // betweenItems is how long a worker may be at work on no item, beyond what an item may take: decoding a large chunk on
 // a busy machine takes its time.
 const betweenItems = time.Minute
+
+// A worker that has finished everything it has owes the answer within answerLimit, whatever items may take. Where items have
+// a shorter limit, the answer has that, and leastAnswer at least.
+const (
+	answerLimit = time.Minute
+	leastAnswer = 5 * time.Second
+)
+
+func answerTime(itemTimeout time.Duration) time.Duration {
+	if itemTimeout == 0 {
+		return answerLimit
+	}
+	return min(max(itemTimeout, leastAnswer), answerLimit)
+}
 
 // watchdog looks at where workers are, time and again, and finds those that are on one item for too long. It has no
 // clock: whoever looks says how much time has passed.
@@ -47,15 +62,14 @@ type watchdog struct {
 	moved, nextStall time.Duration
 }
 
-// interval is how often to look; 0: never.
+// interval is how often to look.
 func (w *watchdog) interval() time.Duration {
 	const parts, shortest, longest = 8, 5 * time.Millisecond, 5 * time.Second
-	shorter := w.itemTimeout
-	if shorter == 0 || w.stallAfter != 0 && w.stallAfter < shorter {
-		shorter = w.stallAfter
-	}
-	if shorter == 0 {
-		return 0
+	shorter := answerLimit
+	for _, limit := range []time.Duration{w.itemTimeout, w.stallAfter} {
+		if limit > 0 {
+			shorter = min(shorter, limit)
+		}
 	}
 	return min(max(shorter/parts, shortest), longest)
 }
@@ -80,7 +94,7 @@ func (w *watchdog) look(worker int, now sighting) (sighting, bool) {
 	}
 	now.elapsed = w.clock - now.since
 	w.seen[worker] = now
-	return now, w.itemTimeout > 0 && now.elapsed >= now.limit
+	return now, now.limit > 0 && now.elapsed >= now.limit
 }
 
 // stalled reports whether a warning is due because nothing has moved. Each comes twice as long after the last movement
@@ -104,17 +118,20 @@ func (s *scheduler) where(worker int, beats []backbones.Beat, itemTimeout time.D
 		f := l.flights[0]
 		return sighting{chunk: f.id, index: unseen, limit: itemTimeout * time.Duration(f.count)}, true
 	}
+	first := l.flights[0]
 	for _, f := range l.flights {
-		beat, ok := beatOf(beats, f)
-		if ok && beat.Index >= f.count {
-			continue
-		}
-		if !ok {
+		switch beat, begun := beatOf(beats, f); {
+		case begun && beat.Index >= f.count:
+		case begun:
+			// While it is on an item the answers before it may wait: user code may keep all else from running.
+			return sighting{chunk: f.id, index: beat.Index, limit: itemTimeout}, true
+		case f.id == first.id && itemTimeout > 0:
 			return sighting{chunk: f.id, index: between, limit: itemTimeout + betweenItems}, true
+		case f.id == first.id:
+			return sighting{chunk: f.id, index: between}, true
 		}
-		return sighting{chunk: f.id, index: beat.Index, limit: itemTimeout}, true
 	}
-	return sighting{chunk: l.flights[len(l.flights)-1].id, index: between, limit: itemTimeout + betweenItems}, true
+	return sighting{chunk: first.id, index: answered, limit: answerTime(itemTimeout)}, true
 }
 
 // late marks a worker that is about to be ended for being where it is for too long.
@@ -135,6 +152,8 @@ func (s *scheduler) describe(worker int, at sighting) string {
 			continue
 		}
 		switch position := max(at.index, 0); {
+		case at.index == answered:
+			return fmt.Sprintf("none: it has finished a chunk of %d and has not answered it", f.count)
 		case at.index == between:
 			return fmt.Sprintf("between items, with a chunk of %d", f.count)
 		case at.index == unseen && f.count > 1:

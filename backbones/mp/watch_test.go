@@ -80,6 +80,7 @@ func TestWhereAWorkerIs(t *testing.T) {
 		}
 		return beats
 	}
+	const owed = "none: it has finished a chunk of 5 and has not answered it"
 	tests := []struct {
 		name  string
 		beats []backbones.Beat
@@ -88,9 +89,9 @@ func TestWhereAWorkerIs(t *testing.T) {
 	}{
 		{"on an item", page(2, -1), sighting{chunk: first.ID, index: 2, limit: time.Second}, `{"i":2}`},
 		{"nothing begun", page(-1, -1), sighting{chunk: first.ID, index: between, limit: time.Second + betweenItems}, "between items, with a chunk of 5"},
-		{"between chunks", page(5, -1), sighting{chunk: second.ID, index: between, limit: time.Second + betweenItems}, "between items, with a chunk of 5"},
+		{"finished, and neither answered nor gone on", page(5, -1), sighting{chunk: first.ID, index: answered, limit: leastAnswer}, owed},
 		{"on the second chunk, before the first is answered", page(5, 1), sighting{chunk: second.ID, index: 1, limit: time.Second}, `{"i":6}`},
-		{"all done, nothing answered", page(5, 5), sighting{chunk: second.ID, index: between, limit: time.Second + betweenItems}, "between items, with a chunk of 5"},
+		{"all done, nothing answered", page(5, 5), sighting{chunk: first.ID, index: answered, limit: leastAnswer}, owed},
 		{"without a page", nil, sighting{chunk: first.ID, index: unseen, limit: 5 * time.Second}, `one of 5 items, the first of which is {"i":0}`},
 	}
 	for _, tt := range tests {
@@ -100,6 +101,42 @@ func TestWhereAWorkerIs(t *testing.T) {
 		}
 		if text := s.describe(0, got); text != tt.text {
 			t.Errorf("%s: %q, want %q", tt.name, text, tt.text)
+		}
+	}
+}
+
+// An answer is owed whether items have a limit or not; an item without a limit may take as long as it likes.
+func TestAnAnswerIsOwedWithinItsTime(t *testing.T) {
+	for _, tt := range []struct {
+		itemTimeout, limit time.Duration
+	}{{0, answerLimit}, {time.Second, leastAnswer}, {20 * time.Second, 20 * time.Second}, {time.Hour, answerLimit}} {
+		s := newScheduler(1, 5)
+		s.add(jsonBlock(0, 20))
+		s.opened(0)
+		first, _ := s.next(0)
+		beats := make([]backbones.Beat, backbones.MaxInFlight)
+		w := watchdog{itemTimeout: tt.itemTimeout, seen: map[int]sighting{}}
+		look := func(index int) (sighting, bool) {
+			beats[first.Slot] = backbones.Beat{ChunkID: first.ID, Index: index}
+			at, _ := s.where(0, beats, tt.itemTimeout)
+			return w.look(0, at)
+		}
+		if tt.itemTimeout == 0 {
+			for range 3 {
+				w.clock += time.Hour
+				if at, late := look(2); late {
+					t.Errorf("an item without a limit is late after %v", at.elapsed)
+				}
+			}
+		}
+		look(5)
+		w.clock += tt.limit - 1
+		if at, late := look(5); late {
+			t.Errorf("--item-timeout %v: the answer is late after %v", tt.itemTimeout, at.elapsed)
+		}
+		w.clock++
+		if at, late := look(5); !late || at.index != answered {
+			t.Errorf("--item-timeout %v: the answer is not late after %v", tt.itemTimeout, at.elapsed)
 		}
 	}
 }

@@ -12,25 +12,52 @@ import (
 // fruitlessLimit is how many workers may die one after another without having concluded a single item.
 const fruitlessLimit = 5
 
-// maxStartDelay bounds the wait between starts of workers that come to nothing.
-const maxStartDelay = 10 * time.Second
+// unstartedLimit is how many starts may fail one after another while no worker is there.
+const unstartedLimit = 3
 
-// health is how well workers start.
+// Bounds of the wait between starts: after workers that died before they had done anything, and after starts that failed
+// while other workers are at work.
+const (
+	maxStartDelay     = 10 * time.Second
+	maxUnstartedDelay = time.Minute
+)
+
+// health is how well workers start and do.
 type health struct {
-	backoff backbones.Backoff
-	// fruitless counts the workers that came to nothing, one after another.
-	fruitless int
-	// notBefore is when the next worker may be started.
-	notBefore time.Duration
+	backoff, unstartedBackoff backbones.Backoff
+	// fruitless counts the workers that came to nothing, unstarted the starts that failed, each one after another.
+	fruitless, unstarted int
+	// fruitlessUntil and unstartedUntil are when the next worker may be started.
+	fruitlessUntil, unstartedUntil time.Duration
+}
+
+func newHealth(delay time.Duration) health {
+	return health{
+		backoff:          backbones.Backoff{First: delay, Cap: maxStartDelay},
+		unstartedBackoff: backbones.Backoff{First: delay, Cap: maxUnstartedDelay},
+	}
 }
 
 // failed takes note of a worker that came to nothing.
 func (h *health) failed(now time.Duration) {
 	h.fruitless++
-	h.notBefore = max(h.notBefore, now+h.backoff.After(h.fruitless))
+	h.fruitlessUntil = max(h.fruitlessUntil, now+h.backoff.After(h.fruitless))
 }
 
-func (h *health) well() { h.fruitless, h.notBefore = 0, 0 }
+func (h *health) well() { h.fruitless, h.fruitlessUntil = 0, 0 }
+
+// refused takes note of a start that failed.
+func (h *health) refused(now time.Duration) {
+	h.unstarted++
+	h.unstartedUntil = max(h.unstartedUntil, now+h.unstartedBackoff.After(h.unstarted))
+}
+
+func (h *health) started() { h.unstarted, h.unstartedUntil = 0, 0 }
+
+func (h *health) notBefore() time.Duration { return max(h.fruitlessUntil, h.unstartedUntil) }
+
+// breach is how a worker broke the protocol.
+type breach struct{ what, rule string }
 
 func (r *run) start(ctx context.Context) {
 	index := r.nextIndex
@@ -60,6 +87,7 @@ func (r *run) handle(e event) {
 	switch e.kind {
 	case evStarted:
 		r.starting--
+		r.health.started()
 		r.workers[e.index] = e.worker
 		r.running.Store(int64(len(r.workers)))
 		r.sched.opened(e.index)
@@ -86,9 +114,13 @@ func (r *run) startFailed(err error) {
 		r.stop = fatal.Err
 		return
 	}
-	r.log.Warn("starting a worker", "error", err)
-	r.health.failed(r.clock.now())
-	if n := r.health.fruitless; n >= fruitlessLimit || len(r.workers) == 0 && r.starting == 0 && n >= 3 {
+	r.health.refused(r.clock.now())
+	n, there := r.health.unstarted, len(r.workers)+r.starting
+	// Often the machine has no room for one more process, and will not have any soon: this is told ever more seldom.
+	if n&(n-1) == 0 {
+		r.log.Warn("starting a worker failed; it is tried again later", "failures", n, "workers", len(r.workers), "error", err)
+	}
+	if there == 0 && n >= unstartedLimit {
 		r.stop = fmt.Errorf("no worker can be started: %w", err)
 	}
 }
@@ -99,14 +131,30 @@ func (r *run) answered(e event) {
 	}
 	out, err := r.sched.answered(e.index, e.result)
 	if err != nil {
-		r.broken[e.index] = err.Error()
-		r.log.Error("a worker broke the protocol and is ended", "worker", e.index, "reason", err)
-		r.workers[e.index].Kill()
+		r.broke(e.index, breach{what: err.Error(), rule: ruleRun})
 		return
 	}
 	r.health.well()
 	r.report(out)
 	r.letLeave(e.index)
+}
+
+// broke ends a worker that broke the protocol.
+func (r *run) broke(index int, how breach) {
+	if _, before := r.broken[index]; before {
+		return
+	}
+	r.broken[index] = how
+	r.log.Error("a worker broke the protocol and is ended", "worker", index, "reason", how.what, "rule", how.rule)
+	r.workers[index].Kill()
+	r.breach(how)
+}
+
+// breach counts what broke the protocol, and ends the run with it when that goes on.
+func (r *run) breach(how breach) {
+	if r.breaches++; r.breaches >= backbones.MaxBreaches && r.stop == nil {
+		r.stop = &backbones.BreachError{Times: r.breaches, What: how.what, Rule: how.rule}
+	}
 }
 
 func (r *run) report(out backbones.Outcomes) {
@@ -125,17 +173,26 @@ func (r *run) exited(index int) {
 	r.running.Store(int64(len(r.workers)))
 	r.retired = append(r.retired, index)
 	exit := w.Exit()
-	if why, ok := r.broken[index]; ok {
-		exit.Reason = why
+	how, broke := r.broken[index]
+	if broke {
+		exit.Reason, exit.Rule = how.what, how.rule
 		delete(r.broken, index)
 	}
-	hadWork := r.sched.lanes[index] != nil && len(r.sched.lanes[index].flights) > 0
-	late := r.sched.lanes[index] != nil && r.sched.lanes[index].late != nil
-	out, fate := r.sched.died(index, w.Beats(), exit, r.killed)
+	l := r.sched.lanes[index]
+	hadWork := l != nil && len(l.flights) > 0
+	late := l != nil && l.late != nil
+	closing := r.leaving.Has(index)
+	if exit.Rule != "" && !broke && !closing {
+		// The stream knew it before the loop did.
+		broke = true
+		r.breach(breach{what: exit.Reason, rule: exit.Rule})
+	}
+	out, fate := r.sched.died(index, w.Beats(), exit, r.killed || broke)
 	r.dog.gone(index)
-	delete(r.leaving, index)
+	r.leaving.Gone(index, exit, r.killed || broke)
+	r.closing.Store(int64(r.leaving.Waiting()))
 	r.report(out)
-	if !hadWork && exit.Code == 0 || r.stop != nil {
+	if !hadWork && (exit.Code == 0 || closing) || r.stop != nil {
 		return
 	}
 	if !late {
@@ -161,22 +218,30 @@ func (r *run) killAll() {
 	}
 }
 
-// leave lets all workers end, kills those that do not, and waits until they are gone.
+// finish tells a worker that no more work comes: it closes its task and leaves.
+func (r *run) finish(index int) {
+	r.leaving.Begin(index, r.clock.now())
+	r.closing.Store(int64(r.leaving.Waiting()))
+	r.workers[index].Finish()
+}
+
+// leave lets all workers close their task, ends those that take too long, and waits until they are gone.
 func (r *run) leave(ctx context.Context) {
-	for _, w := range r.workers {
-		w.Finish()
+	for index := range r.workers {
+		if !r.leaving.Has(index) {
+			r.finish(index)
+		}
 	}
-	timer := time.NewTimer(r.opts.Grace)
-	defer timer.Stop()
 	cancelled := ctx.Done()
 	for r.starting+len(r.workers) > 0 {
+		next, _ := r.leaving.Next()
 		select {
 		case e := <-r.events:
 			switch e.kind {
 			case evStarted:
 				r.starting--
 				r.workers[e.index] = e.worker
-				e.worker.Finish()
+				r.finish(e.index)
 				if r.killed {
 					e.worker.Kill()
 				}
@@ -185,13 +250,13 @@ func (r *run) leave(ctx context.Context) {
 			case evResult:
 				r.answered(e)
 			case evExited:
-				w := r.workers[e.index]
-				delete(r.workers, e.index)
-				out, _ := r.sched.died(e.index, w.Beats(), w.Exit(), r.killed)
-				r.report(out)
+				r.exited(e.index)
 			}
-		case <-timer.C:
-			r.killAll()
+		case <-r.clock.ring(next):
+			r.clock.rang()
+			for _, index := range r.leaving.Look(r.clock.now()) {
+				r.workers[index].Kill()
+			}
 		case <-cancelled:
 			cancelled = nil
 			r.killAll()
@@ -199,4 +264,5 @@ func (r *run) leave(ctx context.Context) {
 	}
 	r.running.Store(0)
 	r.busy.Store(0)
+	r.closing.Store(0)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
@@ -24,10 +25,29 @@ var machines = map[elf.Machine]string{
 // cannotExec explains why the operating system refused to run a file.
 func cannotExec(name, path string, err error) *StartError {
 	e := &StartError{Plugin: name, What: "cannot be run: " + reason(err), Err: err}
+	if hint := machineHint(err); hint != "" {
+		e.Hints = []string{hint}
+		return e
+	}
 	if hint := fileHint(path, err); hint != "" {
 		e.Hints = append(e.Hints, hint)
 	}
 	return e
+}
+
+// machineHint is what to do where the machine, and not the plugin, is why nothing can be started.
+func machineHint(err error) string {
+	switch {
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "the host has as many files open as it may: ulimit -n raises that, and fewer workers need fewer"
+	case errors.Is(err, syscall.EAGAIN):
+		return "there may be no more processes or threads: ulimit -u and the limits of the container or control group say how many; fewer workers need fewer"
+	case errors.Is(err, syscall.ENOMEM):
+		return "the machine has no memory for one more process: fewer workers need less"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "there is no space for the folder of sockets: free some, or let TMPDIR name another folder"
+	}
+	return ""
 }
 
 func reason(err error) string {
@@ -111,20 +131,13 @@ func shebang(path string) string {
 func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, exit *backbones.Exit, cause error) *StartError {
 	said, printed := r.firstSaid()
 	e := &StartError{Plugin: name, Err: cause, Stderr: r.log.tail()}
-	fields := strings.Split(said, "|")
+	var fault *handshakeFault
+	if printed {
+		fault = checkHandshake(said, r.mtls)
+	}
 	switch {
-	case printed && len(fields) >= 4 && fields[0] == "1" && fields[1] != fmt.Sprint(protocolVersion):
-		e.What = fmt.Sprintf("speaks version %s of the plugin protocol and this host speaks version %d", harmless(fields[1]), protocolVersion)
-		e.Hints = []string{"build it against the SDK of this host's version, or use a host of its version"}
-	case printed && len(fields) >= 5 && fields[4] != "grpc":
-		e.What = fmt.Sprintf("speaks %q where gRPC was expected", fields[4])
-		e.Hints = []string{"it is a plugin of another program"}
-	case printed && len(fields) < 4:
-		e.What = fmt.Sprintf("printed %q where a plugin's handshake was expected", clip(said))
-		e.Hints = []string{
-			"if it is a kagurazaka plugin, something in it prints to stdout before the SDK serves: print to stderr",
-			"if it is another program, it cannot be run as a plugin",
-		}
+	case fault != nil:
+		e.What, e.Hints = fault.what, fault.hints
 	case timedOut:
 		e.What = fmt.Sprintf("did not complete its handshake within %s", timeout)
 		e.Hints = []string{"it may be no kagurazaka plugin, or wait for something; --start-timeout gives it longer"}
@@ -139,9 +152,15 @@ func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, e
 // harmless is a plugin's text without what a terminal would obey.
 func harmless(s string) string { return strings.Trim(strconv.Quote(clip(s)), `"`) }
 
-func clip(s string) string {
-	if len(s) > 120 {
-		return s[:120] + "…"
+func clip(s string) string { return clipTo(s, 120) }
+
+// clipTo cuts a text after so many bytes, not within a character.
+func clipTo(s string, limit int) string {
+	if len(s) <= limit {
+		return s
 	}
-	return s
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit] + "…"
 }

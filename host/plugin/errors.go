@@ -65,7 +65,14 @@ func (e *TaskError) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Call)
 	b.WriteString(": ")
-	b.WriteString(e.Message)
+	switch {
+	case e.Message != "":
+		b.WriteString(e.Message)
+	case len(e.Problems) > 0:
+		b.WriteString("the task refuses what it was given:")
+	default:
+		b.WriteString("the plugin reported an error and gave no reason")
+	}
 	for _, p := range e.Problems {
 		fmt.Fprintf(&b, "\n  %s: %s", p.Where, p.Message)
 		if p.Suggestion != "" {
@@ -145,18 +152,45 @@ func transportGone(err error) bool {
 	}
 }
 
-// brokenStream says why the Run call of a process that goes on living is at its end; empty where the host ended it.
-func brokenStream(err error) string {
+// brokenStream says why the Run call of a process that goes on living is at its end, and which section of docs/protocol.md
+// has the rule that it broke; empty where the host ended it.
+func brokenStream(err error) (reason, rule string) {
 	switch status.Code(err) {
 	case codes.Canceled:
-		return ""
-	case codes.ResourceExhausted:
-		return fmt.Sprintf("it sent a message over the limit of %d MiB", messageLimit>>20)
+		return "", ""
+	case codes.Unavailable:
+		return "its connection broke: " + said(err), ""
 	case codes.Unimplemented:
-		return errUnimplemented.Error()
+		return "it does not serve Run: " + said(err), "Services"
 	default:
-		return "its connection broke: " + status.Convert(err).Message()
+		if overLimit(err) {
+			return fmt.Sprintf("it sent a message over the limit of %d MiB", messageLimit>>20), "Services"
+		}
+		return "it ended its Run call with a gRPC status: " + said(err), "Errors"
 	}
 }
+
+// overLimit reports whether a call failed because a message of the other side was too large. Other programs use the status
+// as well: for a machine that has no more file descriptors, say.
+func overLimit(err error) bool {
+	return status.Code(err) == codes.ResourceExhausted && strings.Contains(status.Convert(err).Message(), "message larger than max")
+}
+
+// said is what the other side, or gRPC, says of a call that failed; its status where it says nothing.
+func said(err error) string {
+	s := status.Convert(err)
+	text := strings.TrimSpace(s.Message())
+	switch {
+	case text == "":
+		return fmt.Sprintf("gRPC status %s, without a word", s.Code())
+	case s.Code() == codes.Unavailable || s.Code() == codes.Unknown:
+		return clipTo(text, maxSaid)
+	default:
+		return fmt.Sprintf("%s (gRPC status %s)", clipTo(text, maxSaid), s.Code())
+	}
+}
+
+// maxSaid is how much of the text of a gRPC status a message takes, in bytes.
+const maxSaid = 2048
 
 var errUnimplemented = errors.New("the plugin does not serve kagurazaka's PluginService")

@@ -146,13 +146,13 @@ func FuzzRunResponse(f *testing.F) {
 	})
 }
 
-// said is a stream of what the plugin has sent.
-type said struct {
+// sayings is a stream of what the plugin has sent.
+type sayings struct {
 	grpc.ClientStream
 	messages []*pb.ListResponse
 }
 
-func (s *said) Recv() (*pb.ListResponse, error) {
+func (s *sayings) Recv() (*pb.ListResponse, error) {
 	if len(s.messages) == 0 {
 		return nil, io.EOF
 	}
@@ -197,7 +197,7 @@ func FuzzListResponse(f *testing.F) {
 			}
 			messages = append(messages, m)
 		}
-		l := &Lister{task: "T", warn: func(string) {}, stream: &said{messages: messages}, cancel: func() {}, acceptIndexed: indexed}
+		l := &Lister{task: "T", warn: func(string) {}, stream: &sayings{messages: messages}, cancel: func() {}, acceptIndexed: indexed}
 		l.total.Store(-1)
 		next := uint64(0)
 		for {

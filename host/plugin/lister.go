@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
@@ -141,10 +142,10 @@ func (l *Lister) Remaining() (int, bool) {
 	return max(n-int(l.yielded.Load()), 0), known
 }
 
-// Close ends the process.
-func (l *Lister) Close() {
+// Close ends the process. Its error says that the task was not closed; patience is how long that may take.
+func (l *Lister) Close(ctx context.Context, patience time.Duration) error {
 	l.cancel()
-	l.proc.Stop()
+	return l.proc.Close(ctx, patience, "the process that lists")
 }
 
 func fromBlock(b *pb.Block) (backbones.Block, error) {

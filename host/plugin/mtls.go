@@ -8,18 +8,11 @@ import (
 // ErrNoCertificate is in the error of a plugin that was to speak TLS and does not.
 var ErrNoCertificate = errors.New("the plugin has no certificate")
 
-// certificateField is where the handshake has the certificate.
-const certificateField = 5
-
-// leastCertificate is a length that every certificate has and nothing else that has stood in its field of the handshake;
-// go-plugin draws the same line.
-const leastCertificate = 50
-
 // hasCertificate reports whether the handshake brought one.
 func (r *runner) hasCertificate() bool {
 	line, _ := r.firstSaid()
 	fields := strings.Split(line, "|")
-	return len(fields) > certificateField && len(fields[certificateField]) > leastCertificate
+	return len(fields) > certificateField && isCertificate(fields[certificateField])
 }
 
 func noCertificate(name string) error {

@@ -39,6 +39,8 @@ func memoryOf(exit backbones.Exit, began oomCount, said string) string {
 
 func memoryNow(exit backbones.Exit, began, now oomCount, said string, limit uint64) string {
 	switch {
+	case exit.ByHost:
+		return ""
 	case exit.Signal == syscall.SIGKILL:
 		return killedBy(began, now)
 	case said == "" || exit.Code == 0:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -176,7 +177,7 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 	if err != nil {
 		err = p.startFailed(ctx, command, time.Since(began) >= opts.Timeout, opts.Timeout, err)
 		var start *StartError
-		if errors.As(err, &start) && command.Hint != "" {
+		if errors.As(err, &start) && command.Hint != "" && machineHint(err) == "" {
 			start.Hints = append(start.Hints, command.Hint)
 		}
 		return nil, err
@@ -223,7 +224,9 @@ func (p *Process) startFailed(ctx context.Context, command Command, timedOut boo
 		// A process that broke off says more by its exit code, if it is about to leave.
 		select {
 		case <-p.runner.exited:
-			exit = &p.runner.exit
+			if !p.runner.exit.ByHost {
+				exit = &p.runner.exit
+			}
 		case <-time.After(drainTime):
 		}
 	}
@@ -247,27 +250,69 @@ func (p *Process) Exited() <-chan struct{} { return p.runner.exited }
 // Kill ends the process and everything that it started, at once.
 func (p *Process) Kill() { p.runner.killGroup() }
 
-// stopTime is how long a process may take to leave when asked.
+// stopTime is how long a process may take to leave when asked, where it has nothing to finish.
 const stopTime = 3 * time.Second
 
 // Stop asks the process to leave, kills it if it does not, and returns when it is gone.
-func (p *Process) Stop() {
+func (p *Process) Stop() { _ = p.leave(stopTime, nil) }
+
+// tellAfter is how long a process may take to close its task before a line says what is waited for.
+const tellAfter = 3 * time.Second
+
+// Close asks the process to leave, which closes its task first, and returns when it is gone. Its error says that the task
+// was not closed. patience is how long that may take; a context that is done does not wait for it.
+func (p *Process) Close(ctx context.Context, patience time.Duration, what string) error {
+	if ctx.Err() != nil {
+		p.Stop()
+		return nil
+	}
+	told := time.AfterFunc(tellAfter, func() {
+		p.log.Info("waiting for "+what+" to close its task", "pid", p.PID(), "close_timeout", patience)
+	})
+	defer told.Stop()
+	if err := p.leave(patience, ctx.Done()); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("%s did not close its task, and what it still had to write may be lost: %w", what, err)
+	}
+	return nil
+}
+
+// leave asks the process to leave, kills it if it does not, and returns when it is gone. Its error says that the process
+// did not leave as asked; it is nil for all calls but the first.
+func (p *Process) leave(patience time.Duration, hurry <-chan struct{}) (err error) {
 	p.stopOnce.Do(func() {
+		gone := false
+		select {
+		case <-p.runner.exited:
+			gone = true
+		default:
+		}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			p.client.Kill()
+			// go-plugin's Kill gives a process two seconds: this is the polite half of it.
+			if protocol, err := p.client.Client(); err == nil && !gone {
+				_ = protocol.Close()
+			}
 		}()
-		timer := time.NewTimer(stopTime)
+		timer := time.NewTimer(patience)
 		defer timer.Stop()
 		select {
-		case <-done:
 		case <-p.runner.exited:
+		case <-hurry:
+			p.runner.killGroup()
 		case <-timer.C:
+			err = fmt.Errorf("it took longer than %s, and the process was ended; --close-timeout gives it longer", patience)
 			p.runner.killGroup()
 		}
 		<-p.runner.exited
+		if exit := p.runner.exit; err == nil && !gone && (exit.Code != 0 || exit.Signal != 0) {
+			err = fmt.Errorf("the process %s%s", exit, exit.StderrNote())
+		}
 		// go-plugin's own goroutines end once the process is gone; a close that hangs is left behind.
+		go func() {
+			<-done
+			p.client.Kill()
+		}()
 		select {
 		case <-done:
 		case <-time.After(stopTime):
@@ -275,6 +320,7 @@ func (p *Process) Stop() {
 		}
 	})
 	<-p.runner.exited
+	return err
 }
 
 // waitOrKill gives a process some time to leave, and then kills it.
@@ -298,20 +344,24 @@ func (p *Process) callError(ctx context.Context, call string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", call, context.Cause(ctx))
 	}
-	switch status.Code(err) {
-	case codes.Unimplemented:
-		return fmt.Errorf("%s: %w", call, errUnimplemented)
-	case codes.ResourceExhausted:
-		return fmt.Errorf("%s: a message is over the limit of %d MiB: %s", call, messageLimit>>20, status.Convert(err).Message())
-	}
-	if !transportGone(err) {
-		return fmt.Errorf("%s: %s", call, status.Convert(err).Message())
+	switch {
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("%s: the plugin ended the call without an answer%s", call, backbones.RuleNote("Order of calls"))
+	case status.Code(err) == codes.Unimplemented:
+		return fmt.Errorf("%s: %w: %s%s", call, errUnimplemented, said(err), backbones.RuleNote("Services"))
+	case overLimit(err):
+		return fmt.Errorf("%s: a message is over the limit of %d MiB: %s", call, messageLimit>>20, said(err))
+	case !transportGone(err):
+		return fmt.Errorf("%s: %s", call, said(err))
 	}
 	reason := ""
 	select {
 	case <-p.runner.exited:
 	case <-time.After(drainTime):
-		reason = "its connection broke: " + status.Convert(err).Message()
+		reason = "its connection broke: " + said(err)
+		if c := status.Code(err); c == codes.Unknown || c == codes.Internal {
+			reason = "it answered with a gRPC status: " + said(err)
+		}
 		p.runner.killGroup()
 		<-p.runner.exited
 	}

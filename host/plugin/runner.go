@@ -150,6 +150,9 @@ const drainTime = 500 * time.Millisecond
 func (r *runner) reap(stdout, stderr *os.File) {
 	err := reapGroup(r.cmd)
 	r.exit = exitOf(r.cmd.ProcessState, err)
+	r.mu.Lock()
+	r.exit.ByHost = r.killed && r.exit.Signal == syscall.SIGKILL
+	r.mu.Unlock()
 	drained := make(chan struct{})
 	go func() {
 		r.drained.Wait()
@@ -222,11 +225,10 @@ func (r *runner) ID() string {
 
 func (r *runner) Diagnose(context.Context) string { return "" }
 
-// PluginToHost is where the plugin is reached. Only a unix socket is private; for other networks a hostile plugin could
-// also have the host look up names and connect to what it likes.
+// PluginToHost is where the plugin is reached.
 func (r *runner) PluginToHost(network, address string) (string, string, error) {
 	if network != "unix" {
-		return "", "", fmt.Errorf("it offers the network %.40q, and this host connects to unix sockets alone", network)
+		return "", "", fmt.Errorf("the network %.40q is not a unix socket", network)
 	}
 	return network, address, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -92,13 +93,14 @@ func (n *Nursery) List(ctx context.Context, warn func(string)) (*Lister, error) 
 	return l, nil
 }
 
-// Close ends the nursery and every worker that is left.
-func (n *Nursery) Close() {
+// Close ends the nursery and every worker that is left. Its error says that the task was not closed; patience is how long
+// that may take.
+func (n *Nursery) Close(ctx context.Context, patience time.Duration) error {
 	n.mu.Lock()
 	n.closed = true
 	n.mu.Unlock()
 	n.cancel()
-	n.proc.Stop()
+	return n.proc.Close(ctx, patience, "the process that makes workers")
 }
 
 // Spawn makes a worker. It waits until the worker is opened.
@@ -351,7 +353,9 @@ type spawned struct {
 	exited chan struct{}
 	exit   backbones.Exit
 	kills  oomCount
-	conn   *grpc.ClientConn
+	// ended says that the host sent it the signal that ends it.
+	ended atomic.Bool
+	conn  *grpc.ClientConn
 	// log is that of the process that made it; own is the worker's, or nil.
 	log *stderrLog
 	own *workerLog
@@ -363,6 +367,7 @@ func (s *spawned) end(exit backbones.Exit) {
 			s.own.end()
 		}
 		exit.Stderr = s.logTail()
+		exit.ByHost = s.ended.Load() && exit.Signal == syscall.SIGKILL
 		if exit.Reason == "" {
 			exit.Memory = memoryOf(exit, s.kills, s.output().takeMemory())
 		}
@@ -396,6 +401,7 @@ func (s *spawned) Kill() {
 		return
 	default:
 	}
+	s.ended.Store(true)
 	switch group, err := syscall.Getpgid(s.pid); {
 	case err != nil:
 		// It is gone.

@@ -21,8 +21,8 @@ type stream[Q, A any] struct {
 	// mu guards the closing of the queue: a stream that breaks closes it while the run may be sending.
 	mu       sync.Mutex
 	finished bool
-	// reason is why the host ended the process whose stream broke. It is set before the results are closed.
-	reason string
+	// end is how the stream ended, as far as the process's own end does not say it. It is set before the results are closed.
+	end backbones.Exit
 }
 
 var (
@@ -90,8 +90,9 @@ func (s *stream[Q, A]) Kill() {
 
 func (s *stream[Q, A]) Exit() backbones.Exit {
 	exit := s.proc.exitStatus()
-	if s.reason != "" {
-		exit.Reason = s.reason
+	exit.Ended, exit.Close = s.end.Ended, s.end.Close
+	if s.end.Reason != "" {
+		exit.Reason, exit.Rule = s.end.Reason, s.end.Rule
 	}
 	return exit
 }
@@ -120,18 +121,34 @@ func (s *stream[Q, A]) receive(call pb.PluginService_RunClient) {
 			s.leave(err)
 			return
 		}
+		if e := resp.GetCloseError(); e != nil {
+			s.end.Close = taskError("closing the task", e)
+			continue
+		}
 		s.result <- s.codec.answer(resp)
 	}
 }
 
+// unasked reports whether the stream is at its end before the host had closed its side.
+func (s *stream[Q, A]) unasked() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.finished
+}
+
 func (s *stream[Q, A]) leave(cause error) {
-	if !errors.Is(cause, io.EOF) {
+	s.end.Ended = errors.Is(cause, io.EOF)
+	switch {
+	case !s.end.Ended:
 		// The stream broke, most often because the process died: give it the moment that its own end takes, so that
 		// its exit code is not hidden by our signal.
 		waitOrKill(s.proc.Exited(), func() {
-			s.reason = brokenStream(cause)
+			s.end.Reason, s.end.Rule = brokenStream(cause)
 			s.proc.Kill()
 		}, drainTime)
+	case s.unasked():
+		// Most often that is all it does before it leaves: how it leaves says no more.
+		s.end.Reason, s.end.Rule = "it ended its Run call, which the host had not ended", "Run"
 	}
 	s.proc.Stop()
 	if s.codec.end != nil {

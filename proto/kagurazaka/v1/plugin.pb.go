@@ -2063,9 +2063,12 @@ func (*Part_Block) isPart_Source() {}
 func (*Part_Range) isPart_Source() {}
 
 type RunResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        *ChunkResult           `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
-	Batch         *BatchResult           `protobuf:"bytes,2,opt,name=batch,proto3" json:"batch,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Result *ChunkResult           `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"`
+	Batch  *BatchResult           `protobuf:"bytes,2,opt,name=batch,proto3" json:"batch,omitempty"`
+	// The last message of a stream that ends in order, alone in it: the task could not be closed, and what it still had to
+	// write may be lost. For hosts with the capability "close".
+	CloseError    *Error `protobuf:"bytes,3,opt,name=close_error,json=closeError,proto3" json:"close_error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2110,6 +2113,13 @@ func (x *RunResponse) GetResult() *ChunkResult {
 func (x *RunResponse) GetBatch() *BatchResult {
 	if x != nil {
 		return x.Batch
+	}
+	return nil
+}
+
+func (x *RunResponse) GetCloseError() *Error {
+	if x != nil {
+		return x.CloseError
 	}
 	return nil
 }
@@ -3908,10 +3918,12 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x05range\x18\x02 \x01(\v2\x19.kagurazaka.v1.IndexRangeH\x00R\x05range\x12\x12\n" +
 	"\x04skip\x18\x03 \x01(\rR\x04skip\x12\x12\n" +
 	"\x04take\x18\x04 \x01(\rR\x04takeB\b\n" +
-	"\x06source\"s\n" +
+	"\x06source\"\xaa\x01\n" +
 	"\vRunResponse\x122\n" +
 	"\x06result\x18\x01 \x01(\v2\x1a.kagurazaka.v1.ChunkResultR\x06result\x120\n" +
-	"\x05batch\x18\x02 \x01(\v2\x1a.kagurazaka.v1.BatchResultR\x05batch\"\xd7\x01\n" +
+	"\x05batch\x18\x02 \x01(\v2\x1a.kagurazaka.v1.BatchResultR\x05batch\x125\n" +
+	"\vclose_error\x18\x03 \x01(\v2\x14.kagurazaka.v1.ErrorR\n" +
+	"closeError\"\xd7\x01\n" +
 	"\vChunkResult\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x123\n" +
@@ -4161,50 +4173,51 @@ var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
 	21, // 27: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
 	28, // 28: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
 	34, // 29: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
-	21, // 30: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	29, // 31: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	42, // 32: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
-	26, // 33: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
-	31, // 34: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
-	32, // 35: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
-	32, // 36: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
-	33, // 37: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
-	21, // 38: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	29, // 39: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	32, // 40: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
-	42, // 41: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
-	36, // 42: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
-	16, // 43: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
-	38, // 44: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
-	40, // 45: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
-	41, // 46: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
-	39, // 47: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
-	42, // 48: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
-	4,  // 49: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
-	43, // 50: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
-	44, // 51: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
-	46, // 52: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
-	47, // 53: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
-	48, // 54: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
-	49, // 55: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
-	50, // 56: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
-	51, // 57: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
-	45, // 58: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
-	5,  // 59: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
-	16, // 60: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
-	22, // 61: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
-	24, // 62: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
-	35, // 63: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
-	6,  // 64: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
-	19, // 65: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
-	23, // 66: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
-	27, // 67: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
-	37, // 68: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
-	64, // [64:69] is the sub-list for method output_type
-	59, // [59:64] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	42, // 30: kagurazaka.v1.RunResponse.close_error:type_name -> kagurazaka.v1.Error
+	21, // 31: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	29, // 32: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	42, // 33: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
+	26, // 34: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
+	31, // 35: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
+	32, // 36: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
+	32, // 37: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
+	33, // 38: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
+	21, // 39: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	29, // 40: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	32, // 41: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
+	42, // 42: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
+	36, // 43: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
+	16, // 44: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
+	38, // 45: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
+	40, // 46: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
+	41, // 47: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
+	39, // 48: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
+	42, // 49: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
+	4,  // 50: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
+	43, // 51: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
+	44, // 52: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
+	46, // 53: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
+	47, // 54: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
+	48, // 55: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
+	49, // 56: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
+	50, // 57: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
+	51, // 58: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
+	45, // 59: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
+	5,  // 60: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
+	16, // 61: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
+	22, // 62: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
+	24, // 63: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
+	35, // 64: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
+	6,  // 65: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
+	19, // 66: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
+	23, // 67: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
+	27, // 68: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
+	37, // 69: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
+	65, // [65:70] is the sub-list for method output_type
+	60, // [60:65] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_kagurazaka_v1_plugin_proto_init() }

@@ -25,6 +25,7 @@ const (
 const (
 	Heartbeat  = "heartbeat"
 	Staging    = "staging"
+	Close      = "close"
 	List       = "list"
 	IsExecuted = "is_executed"
 	// Stages and Finish are those of device tasks.

@@ -351,12 +351,14 @@ class Part(_message.Message):
     def __init__(self, block: _Optional[_Union[Block, _Mapping]] = ..., range: _Optional[_Union[IndexRange, _Mapping]] = ..., skip: _Optional[int] = ..., take: _Optional[int] = ...) -> None: ...
 
 class RunResponse(_message.Message):
-    __slots__ = ("result", "batch")
+    __slots__ = ("result", "batch", "close_error")
     RESULT_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
+    CLOSE_ERROR_FIELD_NUMBER: _ClassVar[int]
     result: ChunkResult
     batch: BatchResult
-    def __init__(self, result: _Optional[_Union[ChunkResult, _Mapping]] = ..., batch: _Optional[_Union[BatchResult, _Mapping]] = ...) -> None: ...
+    close_error: Error
+    def __init__(self, result: _Optional[_Union[ChunkResult, _Mapping]] = ..., batch: _Optional[_Union[BatchResult, _Mapping]] = ..., close_error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
 
 class ChunkResult(_message.Message):
     __slots__ = ("id", "count", "skipped", "failures", "busy_ns", "unwritten")
