@@ -93,7 +93,7 @@ func serverOptions() []grpc.ServerOption {
 
 func (s *service) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeResponse, error) {
 	resp := &pb.DescribeResponse{
-		Name: pluginName(), Version: pluginVersion(), Sdk: "go/" + Version, Capabilities: []string{wire.Heartbeat, wire.Staging, wire.Close},
+		Name: pluginName(), Version: pluginVersion(), Sdk: "go/" + Version, Capabilities: []string{wire.Heartbeat, wire.Staging},
 	}
 	problems := []error{s.broken}
 	for _, d := range s.definitions {
@@ -138,7 +138,7 @@ func (s *service) Open(_ context.Context, req *pb.OpenRequest) (*pb.OpenResponse
 		return &pb.OpenResponse{Error: failure}, nil
 	}
 	s.opened = in
-	return &pb.OpenResponse{Capabilities: []string{wire.Heartbeat, wire.Staging, wire.Close}}, nil
+	return &pb.OpenResponse{Capabilities: []string{wire.Heartbeat, wire.Staging}}, nil
 }
 
 func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {
@@ -267,6 +267,10 @@ func (in *instance) closeTask() error {
 	if c, ok := in.task.(Closer); ok {
 		if err = guard(c.Close); err != nil {
 			log.Error("closing the task", "error", err)
+			var p *panicked
+			if errors.As(err, &p) {
+				log.Debug("the stack of the panic", "stack", p.stack)
+			}
 		}
 	}
 	if in.staging != nil {

@@ -88,6 +88,21 @@ func act(item int) error {
 	return nil
 }
 
+// closeTask misbehaves when the task is closed.
+func closeTask() error {
+	crash("crash-close")
+	switch early.Behaviour {
+	case "fail-close":
+		return errors.New("misbehave: the last of the data cannot be written")
+	case "panic-close":
+		panic("misbehave: a panic in Close")
+	case "hang-close":
+		early.Say()
+		early.Hang()
+	}
+	return nil
+}
+
 // isAt reports whether the behaviour is asked for, and this is the item for it.
 func isAt(item int, behaviour string) bool { return early.Behaviour == behaviour && item == target() }
 

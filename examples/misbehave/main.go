@@ -1,11 +1,14 @@
 // Misbehave is a plugin that does one thing wrong, for tests of the host. The variable KAGURAZAKA_MISBEHAVE names it:
 //
 //	before and at the handshake   exit-before-handshake, print-before-handshake, hang-before-handshake, wrong-cookie,
-//	                              wrong-version, exit-after-handshake
+//	                              wrong-version, exit-after-handshake, core-handshake, tcp-handshake, tls-handshake
 //	in a call                     crash-CALL, mute-CALL, stop-CALL, where CALL is describe, open, list, run or spawn;
 //	                              over-limit-describe, over-limit (in List), over-limit-run, close-socket-list,
 //	                              close-socket (in Run), wrong-block, answers-twice, answers-unknown, answers-too-many,
-//	                              answers-unsent, answers-both, lie-spawn (of a worker that is not there)
+//	                              answers-unsent, answers-both, answers-never (but its heartbeat page is finished), ends-run,
+//	                              unimplemented-run, wordless-run (a gRPC status without text), lie-spawn (of a worker that is
+//	                              not there)
+//	when the task is closed       fail-close, panic-close, crash-close, hang-close, in a worker; fail-close-list
 //	at an item                    error-at-item, panic-at-item, kill-self-at-item, exit-at-item, hang-at-item, stop-self,
 //	                              leak-at-item, reserve-at-item, wait-at-item, half-output, other-output, no-output,
 //	                              done-and-die, flood-stdout, flood-stderr, fork-children
@@ -18,6 +21,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,10 +35,27 @@ import (
 // Items makes items of its own.
 type Items struct {
 	Count int `default:"100" help:"Number of items."`
+
+	stage sdk.Stage
 }
 
 // Open may crash.
-func (t *Items) Open(context.Context, sdk.Env) error { crash("crash-open"); return nil }
+func (t *Items) Open(_ context.Context, env sdk.Env) error {
+	t.stage = env.Stage
+	crash("crash-open")
+	return nil
+}
+
+// Close may misbehave.
+func (t *Items) Close() error {
+	if t.stage == sdk.StageRun {
+		return closeTask()
+	}
+	if early.Behaviour == "fail-close-list" {
+		return errors.New("misbehave: the list cannot be closed")
+	}
+	return nil
+}
 
 // List may crash in the middle.
 func (t *Items) List(_ context.Context, yield func(any) error) error {
@@ -131,7 +152,7 @@ func main() {
 		if err := os.Setenv(cookieKey, "another cookie"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
-	case "crash-open", "crash-list":
+	case "crash-open", "crash-list", "crash-close":
 		// In user code, which the SDK calls.
 	default:
 		if isRaw(early.Behaviour) {
@@ -156,7 +177,7 @@ func isRaw(behaviour string) bool {
 	if behaviour == "wrong-version" || behaviour == "wrong-block" {
 		return true
 	}
-	for _, prefix := range []string{"crash-", "mute-", "stop-", "over-limit", "close-socket", "answers-", "lie-"} {
+	for _, prefix := range []string{"crash-", "mute-", "stop-", "over-limit", "close-socket", "answers-", "lie-", "ends-", "unimplemented-", "wordless-"} {
 		if strings.HasPrefix(behaviour, prefix) && behaviour != "stop-self" {
 			return true
 		}

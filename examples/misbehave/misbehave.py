@@ -7,16 +7,22 @@ The variable KAGURAZAKA_MISBEHAVE names it:
     at an item             error-at-item, exit-at-item, kill-self-at-item, hang-at-item, leak-at-item, reserve-at-item, stop-self, half-output, no-output,
                            other-output, flood-stdout, flood-stderr, fork-children
     at every item          leak, slow
+    at a worker's end      fail-close (a function of atexit), fail-finalizer (of multiprocessing), crash-close, hang-close, slow-thread (writes the
+                           file KAGURAZAKA_MISBEHAVE_STATE/PID when the items are done)
+    at the end of the process that holds the task   fail-close-list
 
 KAGURAZAKA_MISBEHAVE_ITEM is the number of the item, 0 by default. What only a plugin without the SDK can do wrong is in
 raw/raw.py.
 """
 
 import argparse
+import atexit
+import multiprocessing.util
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 from kagurazaka import KagurazakaTask, moemoecue_normal
@@ -55,6 +61,7 @@ def meddle(call):
 
 def act(item):
     """Misbehave if this is the item for it."""
+    prepare_end()
     if BEHAVIOUR == "leak":
         kept.append(bytearray(b"x" * (8 << 20)))
     elif BEHAVIOUR == "slow":
@@ -94,6 +101,38 @@ def act(item):
         say()
 
 
+def prepare_end():
+    """See to it that a worker misbehaves at its end."""
+    if kept or not (BEHAVIOUR.endswith("-close") or BEHAVIOUR in ("fail-finalizer", "slow-thread")):
+        return
+    kept.append(None)
+    if BEHAVIOUR == "fail-close":
+        atexit.register(fail)
+    elif BEHAVIOUR == "fail-finalizer":
+        multiprocessing.util.Finalize(None, fail, exitpriority=1)
+    elif BEHAVIOUR == "slow-thread":
+        threading.Thread(target=write_slowly).start()
+    else:
+        atexit.register(meddle, "close")
+        atexit.register(hang_at_end)
+
+
+def fail():
+    raise ValueError("misbehave: the last of the data cannot be written")
+
+
+def hang_at_end():
+    if BEHAVIOUR == "hang-close":
+        say()
+        hang()
+
+
+def write_slowly():
+    time.sleep(0.3)
+    with open(os.path.join(os.environ["KAGURAZAKA_MISBEHAVE_STATE"], str(os.getpid())), "w") as file:
+        file.write("all of it")
+
+
 def write_all(fd):
     """Flood a descriptor as a C library would, past the objects of module sys."""
     text = memoryview(b"=" * FLOOD)
@@ -120,6 +159,8 @@ class Items(KagurazakaTask):
         parser = argparse.ArgumentParser()
         parser.add_argument("--count", type=int, default=100, help="Number of items.")
         self.args = parser.parse_args(args)
+        if BEHAVIOUR == "fail-close-list":
+            atexit.register(fail)
         meddle("open")
 
     def generate_tasks(self):

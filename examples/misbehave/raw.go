@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/kagurazaka/kagurazaka/examples/misbehave/early"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
@@ -88,6 +91,9 @@ func (r *raw) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeRespon
 		}},
 		Capabilities: []string{"list"},
 	}}}
+	if early.Behaviour == "answers-never" {
+		resp.Capabilities = []string{"heartbeat"}
+	}
 	if strings.HasSuffix(early.Behaviour, "-spawn") {
 		resp.Capabilities = []string{"spawn"}
 	}
@@ -97,11 +103,31 @@ func (r *raw) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeRespon
 	return resp, nil
 }
 
+// page is the heartbeat page of answers-never.
+var page string
+
+// finish writes into the page that a chunk is finished.
+func finish(chunk *pb.Chunk) error {
+	f, err := os.OpenFile(page, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	n := uint64(size(chunk))
+	var slot []byte
+	for _, v := range []uint64{chunk.GetId(), n, n} {
+		slot = binary.LittleEndian.AppendUint64(slot, v)
+	}
+	_, err = f.WriteAt(slot, 64*int64(chunk.GetSlot()+1))
+	return err
+}
+
 // count is the value of --count among the arguments that Open gets, however it is written.
 var count = 100
 
 func (r *raw) Open(_ context.Context, req *pb.OpenRequest) (*pb.OpenResponse, error) {
 	meddle("open")
+	page = req.GetHeartbeatPath()
 	args := req.GetArgs()
 	for i, arg := range args {
 		value := arg
@@ -167,6 +193,14 @@ func (r *raw) Run(stream pb.PluginService_RunServer) error {
 			r.server.Stop()
 			early.Hang()
 		}
+		switch early.Behaviour {
+		case "ends-run":
+			return nil
+		case "unimplemented-run":
+			return status.Error(codes.Unimplemented, "misbehave: the license server does not answer")
+		case "wordless-run":
+			return status.Error(codes.Internal, "")
+		}
 		for _, result := range results(req.GetChunk()) {
 			if err := stream.Send(&pb.RunResponse{Result: result}); err != nil {
 				return err
@@ -182,6 +216,11 @@ func results(chunk *pb.Chunk) []*pb.ChunkResult {
 		return &pb.ItemFailure{Index: index, Error: &pb.Error{Message: message}}
 	}
 	switch early.Behaviour {
+	case "answers-never":
+		if err := finish(chunk); err != nil {
+			fmt.Fprintln(early.Stderr, "misbehave:", err)
+		}
+		return nil
 	case "answers-twice":
 		// Once in a run, so that it can come to its end.
 		if result.GetId() == 1 {

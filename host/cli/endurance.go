@@ -59,6 +59,9 @@ func (f *hostFlags) endurance() (endurance, error) {
 			say("--%s %s: give a time such as 30s or 5m, or 0", d.flag, d.value)
 		}
 	}
+	if f.CloseTimeout <= 0 {
+		say("--close-timeout %s: give a time such as 30s or 5m", f.CloseTimeout)
+	}
 	if f.Retries < 0 {
 		say("--retries %d: give how often a failed item is tried again, 0 or more", f.Retries)
 	}

@@ -39,6 +39,8 @@ type launch struct {
 	nursery     *plugin.Nursery
 	nurseryErr  error
 	closers     []func()
+	// lister is the process that lists; nil: there is none, or the nursery lists.
+	lister *plugin.Lister
 }
 
 // errNoItems is about a task from which no items can come.
@@ -48,7 +50,7 @@ var errNoItems = errors.New("the task lists no items: its template has no input_
 func (r *resolved) launch(ctx context.Context, options backboneOptions, runtimeDir string, k *keep) (*launch, error) {
 	l := &launch{r: r, keep: k, options: options, runtimeDir: runtimeDir}
 	if err := l.prepare(ctx); err != nil {
-		l.close()
+		_ = l.close(ctx)
 		return nil, err
 	}
 	return l, nil
@@ -89,7 +91,7 @@ func (l *launch) prepare(ctx context.Context) error {
 	if !l.r.task.Has("list") && (native || l.r.template == nil) {
 		return exitcode.With(exitcode.Usage, fmt.Errorf("%s: %w", l.r.task.Name, errNoItems))
 	}
-	lister, err := l.lister(ctx)
+	lister, err := l.startLister(ctx)
 	if err != nil {
 		return err
 	}
@@ -156,8 +158,8 @@ func (l *launch) spawns() bool {
 	return !l.options.spawn && !l.r.grammar.MTLS && slices.Contains(l.r.described.Capabilities, "spawn")
 }
 
-// lister starts the process that lists the task's own items.
-func (l *launch) lister(ctx context.Context) (*plugin.Lister, error) {
+// startLister starts the process that lists the task's own items.
+func (l *launch) startLister(ctx context.Context) (*plugin.Lister, error) {
 	warn := func(text string) { l.r.log.Warn(text) }
 	if l.spawns() {
 		nursery, err := l.startNursery(ctx)
@@ -172,7 +174,7 @@ func (l *launch) lister(ctx context.Context) (*plugin.Lister, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.closers = append(l.closers, lister.Close)
+	l.lister = lister
 	return lister, nil
 }
 
@@ -208,7 +210,7 @@ func (l *launch) backbone(ctx context.Context) (backbones.Backbone, error) {
 		Retry: e.retry, ItemTimeout: e.itemTimeout, StallAfter: e.stallAfter, WorkerMaxItems: e.workerItems,
 		WorkerMaxRSS: e.workerRSS, RSS: plugin.Resident,
 		Workers: l.options.workers, ChunkSize: l.options.chunkSize, Ahead: l.options.ahead, Start: l.start,
-		Remaining: l.listing.Remaining, Drain: l.r.signals.Drain, Grace: l.r.grammar.Grace, Log: l.r.log,
+		Remaining: l.listing.Remaining, Drain: l.r.signals.Drain, Grace: l.r.grammar.Grace, CloseTimeout: l.r.grammar.CloseTimeout, Log: l.r.log,
 	}), nil
 }
 
@@ -257,13 +259,17 @@ func (l *launch) show(number uint64) string {
 	return l.nursery.Show(number)
 }
 
-// close ends what is left of the run and removes its staging.
-func (l *launch) close() {
+// close ends what is left of the run and removes its staging. Its error says that a task was not closed.
+func (l *launch) close(ctx context.Context) (err error) {
 	if l.stopWatch != nil {
 		l.stopWatch()
 	}
+	patience := l.r.grammar.CloseTimeout
+	if l.lister != nil {
+		err = l.lister.Close(ctx, patience)
+	}
 	if l.nursery != nil {
-		l.nursery.Close()
+		err = errors.Join(err, l.nursery.Close(ctx, patience))
 	}
 	for _, c := range slices.Backward(l.closers) {
 		c()
@@ -273,6 +279,7 @@ func (l *launch) close() {
 			l.r.log.Warn("cleaning up", "error", err)
 		}
 	}
+	return err
 }
 
 // listed is the listing of a task's own items: nothing is found finished before it is dispatched.

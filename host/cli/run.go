@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -153,12 +154,12 @@ func (r *resolved) do(ctx context.Context, options backboneOptions) error {
 	return k.close(summary, inputExit(taskExit(err)))
 }
 
-func (r *resolved) drive(ctx context.Context, options backboneOptions, dir string, began time.Time, k *keep) (progress.Summary, error) {
+func (r *resolved) drive(ctx context.Context, options backboneOptions, dir string, began time.Time, k *keep) (summary progress.Summary, err error) {
 	l, err := r.launch(ctx, options, dir, k)
 	if err != nil {
 		return progress.Summary{}, err
 	}
-	defer l.close()
+	defer func() { err = afterStart(summary, err, l.close(ctx)) }()
 	source, listing := k.take(l.source, l.listing, l.show)
 	l.listing = listing
 	backbone, err := l.backbone(ctx)
@@ -166,7 +167,7 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 		return progress.Summary{}, err
 	}
 	close(l.r.working)
-	summary, err := run.Do(ctx, run.Job{
+	summary, err = run.Do(ctx, run.Job{
 		Source: source, Listing: listing, Backbone: backbone, Ledger: k.recorder(),
 		Printer: r.printer(), Began: began, Show: l.show, MaxFailures: r.endurance.maxFailures, Again: k.again(),
 		Committed: l.committed(),
@@ -179,6 +180,23 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 		r.log.Info("there was nothing to do: the listing is empty")
 	}
 	return summary, err
+}
+
+// afterStart gives a run's error its exit code once tasks have been closed: that some could not be is the run's failure, and
+// comes before items that failed. What is found wrong with the usage after items have an outcome is the run's failure, too.
+func afterStart(s progress.Summary, err, closing error) error {
+	if exitcode.Of(err) == exitcode.Usage && s.Done+s.Failed > 0 {
+		err = exitcode.With(exitcode.Failed, err)
+	}
+	switch {
+	case closing == nil:
+		return err
+	case err == nil:
+		return closing
+	case exitcode.Of(err) == exitcode.Partial:
+		return exitcode.With(exitcode.Failed, errors.Join(closing, err))
+	}
+	return exitcode.With(exitcode.Of(err), errors.Join(err, closing))
 }
 
 // plainEvery is how often a run that is not watched on a terminal says how it goes.

@@ -55,7 +55,7 @@ func (l *launch) pipeline(ctx context.Context) (backbones.Backbone, error) {
 		StartLoader:   l.stage(plugin.StageLoad, 0, false),
 		StartFinisher: l.stage(plugin.StageFinish, o.loaders, true),
 		StartDevice:   l.stage(plugin.StageDevice, o.loaders+o.finishers, o.finishers == 0),
-		Drain:         l.r.signals.Drain, Grace: l.r.grammar.Grace, Log: l.r.log,
+		Drain:         l.r.signals.Drain, Grace: l.r.grammar.Grace, CloseTimeout: l.r.grammar.CloseTimeout, Log: l.r.log,
 	}), nil
 }
 

@@ -32,7 +32,7 @@ func findPython(arg, abs string, opts Options) (*Plugin, error) {
 	return &Plugin{
 		Command: plugin.Command{
 			Name: arg, Path: interpreter, Args: []string{"-m", "kagurazaka.serve", abs},
-			Env: []string{"PYTHONPATH=" + path, "PYTHONUNBUFFERED=1"},
+			Env:  []string{"PYTHONPATH=" + path, "PYTHONUNBUFFERED=1"},
 			Hint: fmt.Sprintf("the interpreter is %s (%s); --python names another", interpreter, from),
 		},
 		Path: abs, Files: []string{abs, interpreter}, Kind: PythonFile,

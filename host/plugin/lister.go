@@ -28,7 +28,8 @@ type Lister struct {
 	cancel  context.CancelFunc
 	total   atomic.Int64
 	yielded atomic.Int64
-	ended   bool
+	// ended says that the process lists no more.
+	ended atomic.Bool
 	// acceptIndexed says that a number of items will do for an answer.
 	acceptIndexed bool
 }
@@ -70,12 +71,12 @@ func (l *Lister) Next(ctx context.Context) (backbones.Block, error) {
 	defer stop()
 	call := "listing the items of " + l.task
 	for {
-		if l.ended {
+		if l.ended.Load() {
 			return backbones.Block{}, io.EOF
 		}
 		resp, err := l.stream.Recv()
 		if errors.Is(err, io.EOF) {
-			l.ended = true
+			l.ended.Store(true)
 			l.total.Store(l.yielded.Load())
 			return backbones.Block{}, io.EOF
 		}
@@ -97,7 +98,7 @@ func (l *Lister) Next(ctx context.Context) (backbones.Block, error) {
 			if err := l.indexed(m.Indexed); err != nil {
 				return backbones.Block{}, fmt.Errorf("%s: %w", call, err)
 			}
-			l.ended = true
+			l.ended.Store(true)
 			l.yielded.Store(int64(m.Indexed))
 			l.total.Store(int64(m.Indexed))
 			if m.Indexed == 0 {
@@ -145,6 +146,11 @@ func (l *Lister) Remaining() (int, bool) {
 // Close ends the process. Its error says that the task was not closed; patience is how long that may take.
 func (l *Lister) Close(ctx context.Context, patience time.Duration) error {
 	l.cancel()
+	if !l.ended.Load() {
+		// It was broken off, and may be in the middle of anything.
+		l.proc.Stop()
+		return nil
+	}
 	return l.proc.Close(ctx, patience, "the process that lists")
 }
 

@@ -293,6 +293,8 @@ func (p *Process) leave(patience time.Duration, hurry <-chan struct{}) (err erro
 			if protocol, err := p.client.Client(); err == nil && !gone {
 				_ = protocol.Close()
 			}
+			<-p.runner.exited
+			p.client.Kill()
 		}()
 		timer := time.NewTimer(patience)
 		defer timer.Stop()
@@ -309,10 +311,6 @@ func (p *Process) leave(patience time.Duration, hurry <-chan struct{}) (err erro
 			err = fmt.Errorf("the process %s%s", exit, exit.StderrNote())
 		}
 		// go-plugin's own goroutines end once the process is gone; a close that hangs is left behind.
-		go func() {
-			<-done
-			p.client.Kill()
-		}()
 		select {
 		case <-done:
 		case <-time.After(stopTime):

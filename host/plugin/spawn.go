@@ -28,6 +28,8 @@ type Nursery struct {
 	dir    string
 	log    hclog.Logger
 	cancel context.CancelFunc
+	// lister is nil where the host lists.
+	lister *Lister
 
 	sendMu sync.Mutex
 	stream pb.PluginService_SpawnClient
@@ -90,6 +92,7 @@ func (n *Nursery) List(ctx context.Context, warn func(string)) (*Lister, error) 
 	if err != nil {
 		return nil, n.proc.callError(ctx, "listing the items of "+n.task, err)
 	}
+	n.lister = l
 	return l, nil
 }
 
@@ -100,6 +103,11 @@ func (n *Nursery) Close(ctx context.Context, patience time.Duration) error {
 	n.closed = true
 	n.mu.Unlock()
 	n.cancel()
+	if n.lister != nil && !n.lister.ended.Load() {
+		// It was broken off in its listing, and may be in the middle of anything.
+		n.proc.Stop()
+		return nil
+	}
 	return n.proc.Close(ctx, patience, "the process that makes workers")
 }
 

@@ -122,7 +122,8 @@ func (s *stream[Q, A]) receive(call pb.PluginService_RunClient) {
 			return
 		}
 		if e := resp.GetCloseError(); e != nil {
-			s.end.Close = taskError("closing the task", e)
+			// The stack is in the plugin's log.
+			s.end.Close = taskError("closing the task", &pb.Error{Message: e.GetMessage()})
 			continue
 		}
 		s.result <- s.codec.answer(resp)

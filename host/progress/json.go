@@ -22,6 +22,7 @@ type jsonStatus struct {
 	ETASeconds     float64 `json:"eta_seconds,omitempty"`
 	WorkersBusy    int     `json:"workers_busy"`
 	Workers        int     `json:"workers"`
+	WorkersClosing int     `json:"workers_closing,omitempty"`
 	Seconds        float64 `json:"seconds"`
 	// Stages is there for device tasks whose stages run in processes of their own.
 	Stages *jsonStages `json:"stages,omitempty"`
@@ -68,7 +69,7 @@ func (j *JSON) Interval() time.Duration { return j.Every }
 func (j *JSON) Update(s Snapshot) {
 	status := jsonStatus{
 		MessageType: "status", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, ItemsPerSecond: s.Rate,
-		ETASeconds: s.ETA.Seconds(), WorkersBusy: s.Busy, Workers: s.Workers, Seconds: s.Elapsed.Seconds(),
+		ETASeconds: s.ETA.Seconds(), WorkersBusy: s.Busy, Workers: s.Workers, WorkersClosing: s.Closing, Seconds: s.Elapsed.Seconds(),
 		Stages: s.Stages.json(),
 	}
 	if s.Known {

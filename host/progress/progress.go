@@ -32,7 +32,9 @@ type Snapshot struct {
 	ETA time.Duration
 	// Busy of Workers workers have work.
 	Busy, Workers int
-	Elapsed       time.Duration
+	// Closing workers have no more work, and close their task.
+	Closing int
+	Elapsed time.Duration
 	// Stages is nil where the backbone has none.
 	Stages *Stages
 }
@@ -83,6 +85,8 @@ type Sources struct {
 	Skipped func() int64
 	// Workers is how many workers have work, of how many; may be nil.
 	Workers func() (busy, all int)
+	// Closing is how many workers close their task; may be nil.
+	Closing func() int
 	// Stages is how the backbone's stages fare; nil: it has none.
 	Stages func() *Stages
 	// Began is when the run began; zero: now.
@@ -149,6 +153,9 @@ func (r *Reporter) snapshot() Snapshot {
 	}
 	if r.sources.Workers != nil {
 		s.Busy, s.Workers = r.sources.Workers()
+	}
+	if r.sources.Closing != nil {
+		s.Closing = r.sources.Closing()
 	}
 	if r.sources.Stages != nil {
 		s.Stages = r.sources.Stages()

@@ -66,6 +66,9 @@ func line(s Snapshot) string {
 	if s.ETA > 0 {
 		fmt.Fprintf(&b, ", ETA %s", clock(s.ETA))
 	}
+	if s.Closing > 0 {
+		fmt.Fprintf(&b, ", %d workers closing their task", s.Closing)
+	}
 	if s.Stages != nil {
 		fmt.Fprintf(&b, ", %s, %s", s.Stages.text(), clock(s.Elapsed))
 		return b.String()

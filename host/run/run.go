@@ -58,6 +58,7 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	reporter := progress.Start(job.Printer, progress.Sources{
 		Began: job.Began, Total: job.Listing.Total, Skipped: job.Listing.Skipped,
 		Workers: func() (int, int) { return job.Backbone.Busy(), job.Backbone.Running() },
+		Closing: job.Backbone.Closing,
 		Stages:  stages(job.Backbone),
 	})
 	// Outcomes come from the backbone and from the listing, which are goroutines of their own.
@@ -76,7 +77,11 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	summary := reporter.Finish(interrupted)
 	switch {
 	case interrupted:
-		return summary, exitcode.With(exitcode.Interrupted, job.interrupted())
+		why := job.interrupted()
+		if closing := new(backbones.CloseError); errors.As(err, &closing) {
+			why = errors.Join(why, closing)
+		}
+		return summary, exitcode.With(exitcode.Interrupted, why)
 	case err != nil:
 		return summary, err
 	case source.broken != nil && summary.Done+summary.Skipped+summary.Failed > 0:

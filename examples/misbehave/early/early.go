@@ -40,7 +40,19 @@ func init() {
 		fmt.Fprintf(Stdout, "1|1|unix|%s|grpc\n", os.TempDir()+"/misbehave-no-such-socket")
 		fmt.Fprintln(os.Stderr, "misbehave: leaving after the handshake")
 		os.Exit(7)
+	case "core-handshake":
+		shake("2|1|unix|%s|grpc\n")
+	case "tcp-handshake":
+		shake("1|1|tcp|127.0.0.1:1%.0s|grpc\n")
+	case "tls-handshake":
+		shake("1|1|unix|%s|grpc|TLSv1.3\n")
 	}
+}
+
+// shake prints a handshake that is none, and stays.
+func shake(format string) {
+	fmt.Fprintf(Stdout, format, os.TempDir()+"/misbehave-no-such-socket")
+	Hang()
 }
 
 // Say tells on stderr that the behaviour begins.

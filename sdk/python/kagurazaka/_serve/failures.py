@@ -37,6 +37,11 @@ class InvalidOutput(Exception):
         self.path = path
 
 
+def cut(text: str) -> str:
+    """A message as long as one may be."""
+    return plain(text)[:_MESSAGE_LIMIT]
+
+
 def plain(text: str) -> str:
     """Text that protobuf takes: halves of characters written as escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
@@ -48,11 +53,11 @@ def of_exception(error: BaseException) -> Any:
         told = pb.InvalidOutputError(path=plain(error.path))
         return pb.Error(message=plain(str(error)), fault=pb.FAULT_TASK, invalid_output=told)
     made = pb.Error(
-        message=plain(_summary(error))[:_MESSAGE_LIMIT],
+        message=cut(_summary(error)),
         traceback=plain(_traceback(error))[-_TRACEBACK_LIMIT:],
         fault=pb.FAULT_TASK,
     )
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _ENVIRONMENT):
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _ENVIRONMENT) or _no_thread(error):
         made.fault = pb.FAULT_ENVIRONMENT
     made.retryable = made.fault == pb.FAULT_ENVIRONMENT or isinstance(error, (TimeoutError, ConnectionError))
     if isinstance(error, Exception):
@@ -60,6 +65,11 @@ def of_exception(error: BaseException) -> Any:
     else:
         made.panic.value = plain(_summary(error))
     return made
+
+
+def _no_thread(error: BaseException) -> bool:
+    """Whether the machine, or ulimit -u, has no room for one more thread."""
+    return type(error) is RuntimeError and str(error) == "can't start new thread"
 
 
 def of_configuration(where: str, message: str) -> Any:

@@ -7,10 +7,11 @@ import os
 import select
 import signal
 import socket
+import sys
 from typing import Any, Callable, NoReturn, Optional
 
 from .._proto import plugin_pb2 as pb
-from . import channel, failures, process, stages
+from . import channel, closing, failures, process, stages
 from .channel import Channel
 from .describe import CAPABILITIES, describe
 from .launch import socket_path
@@ -49,6 +50,8 @@ class Nursery:
         self.folder = folder
         self.lifelines = lifelines
         self.opened: Optional[OpenedTask] = None
+        # What serves Run, where this process is a worker itself.
+        self.runner: Any = None
         self.listed: Any = None
         self.children: dict[int, Child] = {}
         self.forked = 0
@@ -181,13 +184,16 @@ class Nursery:
 
     def _run(self) -> None:
         """Work on the chunks that come on the data channel, until they end."""
-        runner = getattr(self, "runner", None)
-        if runner is None:
+        if self.runner is None:
             self.data.send(channel.END)
             return
         try:
-            runner.serve(self._chunks, lambda payload: self.data.send(channel.MESSAGE, payload))
-            process.flush_standard_streams()
+            self.runner.serve(self._chunks, lambda payload: self.data.send(channel.MESSAGE, payload))
+            assert self.opened is not None
+            tells = "close" in self.opened.request.capabilities
+            failed = self._close()
+            if failed is not None and tells:
+                self.data.send(channel.MESSAGE, closing.tell(failed))
             self.data.send(channel.END)
         except ConnectionError:
             return
@@ -218,11 +224,14 @@ class Nursery:
             stages.prepare()
         address = socket_path(self.folder, f"w{os.getpid()}-{self.forked}.sock")
         self.forked += 1
-        read, write = os.pipe()
-        # Collections in workers would write to the pages that they share.
-        gc.freeze()
-        process.flush_standard_streams()
-        pid = os.fork()
+        try:
+            read, write, pid = self._fork()
+        except OSError as error:
+            # The machine has no room for one more process; it may have later.
+            why = failures.of_exception(error)
+            why.message, why.fault = f"no process can be made: {why.message}", pb.FAULT_ENVIRONMENT
+            self._event(failed=pb.WorkerFailed(worker_index=opening.worker_index, error=why))
+            return
         if pid == 0:
             self._become_worker(opening, address, read, write)
         os.close(write)
@@ -231,6 +240,19 @@ class Nursery:
         self.poller.register(read, select.POLLIN | select.POLLHUP)
         if child.pidfd >= 0:
             self.poller.register(child.pidfd, select.POLLIN)
+
+    def _fork(self) -> tuple[int, int, int]:
+        """Fork, with a pipe from the new process to this one: (read end, write end, pid or 0)."""
+        read, write = os.pipe()
+        # Collections in workers would write to the pages that they share.
+        gc.freeze()
+        process.flush_standard_streams()
+        try:
+            return read, write, os.fork()
+        except OSError:
+            os.close(read)
+            os.close(write)
+            raise
 
     def _refusal(self) -> Any:
         if self.opened is None:
@@ -335,27 +357,25 @@ class Nursery:
                 os.kill(child.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        failed = True
         try:
-            finish(self)
+            failed = self._close() is not None
         finally:
-            os._exit(0)
+            os._exit(1 if failed else 0)
 
-
-def finish(nursery: Nursery) -> None:
-    """Run what user code wants run at exit: atexit functions, __del__ of the task, files' last lines."""
-    import atexit
-
-    atexit._run_exitfuncs()
-    nursery.opened = None
-    if nursery.listed is not None and not isinstance(nursery.listed, LiveList):
-        nursery.listed = None
-    gc.unfreeze()
-    import io
-
-    for thing in gc.get_objects():
-        # By type: asking an arbitrary object for its __class__ may run code of its own.
-        if issubclass(type(thing), (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
-            try:
-                thing.flush()
-            except (OSError, ValueError):
-                pass
+    def _close(self) -> Any:
+        """Run what user code wants run at exit: atexit functions, __del__ of the task, files' last lines. An Error, or None."""
+        ending = closing.Closing()
+        ending.processes()
+        ending.threads()
+        ending.exit_functions()
+        self.runner = self.opened = None
+        if self.listed is not None and not isinstance(self.listed, LiveList):
+            self.listed = None
+        gc.unfreeze()
+        ending.files()
+        process.flush_standard_streams()
+        failed = ending.error()
+        if failed is not None:
+            print(f"kagurazaka: closing the task failed: {failed.message}", file=sys.stderr)
+        return failed

@@ -27,7 +27,6 @@ OPTIONS = [
 _SERVING = b"\x08\x01"  # HealthCheckResponse{status: SERVING}
 # How long a listing may be silent before the nursery is asked to send what it has.
 _SILENCE_MS = 50
-_FAREWELL_S = 10.0
 
 
 class NurseryEnded(Exception):
@@ -254,7 +253,7 @@ def common_handlers(shutdown: Callable[[], None]) -> list[grpc.GenericRpcHandler
 
 def start_server(handlers: list[Any], path: str, threads: int) -> grpc.Server:
     """Start a server on a unix socket."""
-    server = grpc.server(ThreadPoolExecutor(max_workers=threads), handlers=handlers, options=OPTIONS)
+    server = grpc.server(ThreadPoolExecutor(max_workers=threads, thread_name_prefix="kagurazaka-grpc"), handlers=handlers, options=OPTIONS)
     server.add_insecure_port(f"unix:{path}")
     server.start()
     return server
@@ -278,10 +277,11 @@ def serve(pid: int, control: Channel, data: Channel, path: str, aside: int) -> i
         process.imitate(nursery.status)
     try:
         nursery.send(channel.QUIT)
-        nursery.ended.wait(_FAREWELL_S)
     except NurseryEnded:
         pass
-    if not nursery.ended.is_set():
-        os.kill(pid, signal.SIGKILL)
+    # How long user code may take to its end is the host's to say.
+    nursery.ended.wait()
     server.stop(grace=0.2).wait(0.5)
+    if nursery.status:
+        process.imitate(nursery.status)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import queue
@@ -10,7 +11,8 @@ import sys
 import threading
 from typing import Any, Callable, Iterator, NoReturn, Optional
 
-from . import failures, process, stages
+from .._proto import plugin_pb2 as pb
+from . import closing, failures, process, stages
 from .heartbeat import Heartbeat
 from .opened import OpenedTask
 from .running import Runner
@@ -48,28 +50,39 @@ def runner(opened: OpenedTask, request: Any, listed: Any) -> Any:
 
 def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int, lifelines: list[int]) -> NoReturn:
     """Be a worker, in a process that was just forked: listen on the address, say so on `ready`, answer one Run stream."""
+    in_user_code = False
     try:
         process.own_output(request.stderr_path)
         process.leave_signals_to_host()
         process.watch(lifelines)
         process.empty_stdin()
+        # What is to be done at the end of the process that made this one is done there.
+        atexit._clear()
         gc.enable()
         _name_process(request.worker_index)
         if request.HasField("staging") and opened.template is not None and opened.template.output_mode is not None:
             opened.stage(request.staging)
         sys.setswitchinterval(_SWITCH_S)
+        in_user_code = opened.is_device
         chunks = runner(opened, request, listed)
+        in_user_code = False
         stream = Stream()
         from .relay import SERVICE, common_handlers, start_server
 
         server = start_server([stream.handler(SERVICE), *common_handlers(lambda: os._exit(0))], address, threads=6)
     except BaseException as error:
-        _tell(ready, failures.of_exception(error).SerializeToString() + b"\n")
+        problem = failures.of_exception(error)
+        if not in_user_code:
+            # The machine has no room for one more worker; it may have later.
+            problem.fault = pb.FAULT_ENVIRONMENT
+        _tell(ready, problem.SerializeToString() + b"\n")
         os._exit(1)
     _tell(ready, b"\n")
     os.close(ready)
     chunks.serve(stream.received.get, stream.answers.put)
-    _finish()
+    failed = closing.of_worker()
+    if failed is not None and "close" in request.capabilities:
+        stream.answers.put(closing.tell(failed))
     stream.answers.put(None)
     server.stop(grace=10).wait(10)
     os._exit(0)
@@ -116,14 +129,3 @@ def _name_process(index: int) -> None:
     current = multiprocessing.process.current_process()
     current._identity = (index + 1,)
     current.name = f"ForkPoolWorker-{index + 1}"
-
-
-def _finish() -> None:
-    """What multiprocessing does at the end of a process: queues hand over what they still hold."""
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        try:
-            util._exit_function()
-        except BaseException:  # user code's finalizers
-            pass
-    process.flush_standard_streams()
