@@ -2,33 +2,50 @@ package cli
 
 import (
 	"encoding/json"
-	"os"
 	"slices"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// committed returns a question about an item: is its output in place? It is nil where an output need not be whole: without
-// staging, and where it is a folder into which files are renamed one by one.
+// committed returns a question about an item: is its output in place? It is nil where an output need not be whole: where nobody
+// keeps track of direct outputs, and where a staged one is a folder into which files are renamed one by one.
 func (l *launch) committed() func(item string) bool {
+	if l.journal != nil {
+		return l.concludedOutput
+	}
 	if l.staging == nil || !slices.Contains(l.r.described.Capabilities, "staging") || l.layout.Folder || len(l.layout.Last) == 0 {
 		return nil
 	}
 	return func(item string) bool {
-		var fields map[string]json.RawMessage
-		if json.Unmarshal([]byte(item), &fields) != nil {
-			return false
-		}
 		for _, name := range l.layout.Last {
-			var output struct {
-				Path string `json:"path"`
-			}
-			// A name that is not UTF-8 is not found, and its item stays what it is.
-			if json.Unmarshal(fields[name], &output) != nil || output.Path == "" {
-				return false
-			}
-			if _, err := os.Stat(output.Path); err != nil {
+			path := outputPath(item, name)
+			if path == "" || !template.Exists(path) {
 				return false
 			}
 		}
 		return true
 	}
+}
+
+// concludedOutput reports whether an item's direct output is there, and is not known to be unfinished.
+func (l *launch) concludedOutput(item string) bool {
+	path := outputPath(item, l.r.template.FinishField())
+	if path == "" || !template.Exists(path) {
+		return false
+	}
+	unfinished, err := l.journal.Unfinished(template.Relative(l.r.template.OutputRoot(), path))
+	return err == nil && !unfinished
+}
+
+// outputPath is the path of an item's output; empty where that cannot be read. A name that is not UTF-8 is not found, and its item
+// stays what it is.
+func outputPath(item, field string) string {
+	var fields map[string]json.RawMessage
+	var output struct {
+		Path string `json:"path"`
+	}
+	if json.Unmarshal([]byte(item), &fields) != nil || json.Unmarshal(fields[field], &output) != nil {
+		return ""
+	}
+	return output.Path
 }

@@ -38,6 +38,7 @@ type hostFlags struct {
 	Python       string        `name:"python" placeholder:"EXE" help:"The Python interpreter for task files that end in .py; KAGURAZAKA_PYTHON says it for all runs."`
 	StartTimeout time.Duration `name:"start-timeout" default:"60s" help:"How long a plugin may take to its handshake and to describe itself."`
 	OpenTimeout  time.Duration `name:"open-timeout" default:"10m" help:"How long a task may take to be opened in a worker: to parse its arguments and to load its model."`
+	Outputs      string        `name:"outputs" default:"auto" enum:"auto,direct,staged" help:"How outputs are written: ${enum}. direct: in place, and what is not concluded is known to be unfinished. staged: aside, and renamed into place. auto: as the task says; a Python task's are direct."`
 	Grace        time.Duration `name:"grace" default:"30s" help:"How long what is in flight may take after the first Ctrl-C."`
 	CloseTimeout time.Duration `name:"close-timeout" default:"5m" help:"How long a task may take to be closed in a worker, at the end and when the worker is replaced. One that takes longer, or fails, makes the run fail."`
 	MaxFailures  string        `name:"max-failures" placeholder:"N|P%" help:"End the run once more items than this have failed: a number, or a percentage of those that have an outcome. 0 ends it at the first failure."`

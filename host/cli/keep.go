@@ -218,7 +218,8 @@ func (k *keep) shared(other run.Owner) {
 }
 
 // take puts the ledger between a listing and those who work on it.
-func (k *keep) take(source backbones.Source, listing run.Listing, show func(uint64) string) (backbones.Source, run.Listing) {
+// leftOut takes how many items were left out; it may be nil.
+func (k *keep) take(source backbones.Source, listing run.Listing, show func(uint64) string, leftOut func(int)) (backbones.Source, run.Listing) {
 	if k.ledger == nil {
 		return source, listing
 	}
@@ -227,7 +228,7 @@ func (k *keep) take(source backbones.Source, listing run.Listing, show func(uint
 		chosen.Finished = t.state
 	}
 	chosen.Only, chosen.Part = k.picked, k.failed != nil
-	k.source = k.ledger.Source(source, chosen, ledger.About{Warn: func(text string) { k.r.log.Warn(text) }, Show: show})
+	k.source = k.ledger.Source(source, chosen, ledger.About{Warn: func(text string) { k.r.log.Warn(text) }, Show: show, LeftOut: leftOut})
 	kept := keptListing{Listing: listing, source: k.source, only: -1}
 	switch {
 	case k.failed != nil:

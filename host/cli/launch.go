@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"sync"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/mp"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/outputs"
 	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/run"
@@ -25,8 +25,12 @@ type launch struct {
 	runtimeDir string
 	source     backbones.Source
 	listing    run.Listing
-	staging    *run.Staging
-	layout     template.Staging
+	// planned is the source where the host lists, or checks what the task lists; nil otherwise.
+	planned *plan.Source
+	// Of these, one at most is not nil.
+	staging *run.Staging
+	journal *outputs.Journal
+	layout  template.Staging
 	// memory is what the stages of a device task share; nil for others.
 	memory *plugin.Memory
 	check  deviceCheck
@@ -58,14 +62,8 @@ func (r *resolved) launch(ctx context.Context, options backboneOptions, runtimeD
 
 func (l *launch) prepare(ctx context.Context) error {
 	native := l.r.native()
-	if l.r.template != nil {
-		if layout, ok := l.r.template.Staging(); ok {
-			staging, err := run.NewStaging(filepath.Join(l.r.template.OutputRoot(), template.StagingFolder), l.keep.owner(), l.keep.shared)
-			if err != nil {
-				return err
-			}
-			l.staging, l.layout = staging, layout
-		}
+	if err := l.prepareOutputs(); err != nil {
+		return err
 	}
 	if l.keep.failed != nil {
 		l.source, l.listing = l.keep.failed, retried{}
@@ -85,7 +83,7 @@ func (l *launch) prepare(ctx context.Context) error {
 			return inputExit(err)
 		}
 		l.closers = append(l.closers, source.Close)
-		l.source, l.listing = source, source
+		l.source, l.listing, l.planned = source, source, source
 		return nil
 	}
 	if !l.r.task.Has("list") && (native || l.r.template == nil) {
@@ -101,7 +99,7 @@ func (l *launch) prepare(ctx context.Context) error {
 			return inputExit(err)
 		}
 		l.closers = append(l.closers, source.Close)
-		l.source, l.listing = source, source
+		l.source, l.listing, l.planned = source, source, source
 		return nil
 	}
 	l.source, l.listing = lister, listed{lister}
@@ -109,7 +107,7 @@ func (l *launch) prepare(ctx context.Context) error {
 }
 
 func (l *launch) planOptions() plan.Options {
-	return plan.Options{Warn: l.r.listed, Policy: l.r.grammar.policy()}
+	return plan.Options{Journal: l.planJournal(), Warn: l.r.listed, Policy: l.r.grammar.policy()}
 }
 
 // listed tells what a listing met and went on from.
@@ -214,25 +212,13 @@ func (l *launch) backbone(ctx context.Context) (backbones.Backbone, error) {
 	}), nil
 }
 
-// stageOutputs gives a worker a folder to write its outputs to before they are committed.
-func (l *launch) stageOutputs(open *plugin.OpenOptions, index int) error {
-	if l.staging == nil {
-		return nil
-	}
-	dir, err := l.staging.Worker(index)
-	if err != nil {
-		return &backbones.FatalError{Err: err}
-	}
-	open.Staging = &plugin.Staging{Dir: dir, Folder: l.layout.Folder, Last: l.layout.Last}
-	return nil
-}
-
 // start starts a worker.
 func (l *launch) start(ctx context.Context, index int) (backbones.Worker, error) {
 	open := l.open(index)
-	if err := l.stageOutputs(&open, index); err != nil {
-		return nil, err
-	}
+	return begin(l, &open, index, func() (backbones.Worker, error) { return l.startWith(ctx, open, index) })
+}
+
+func (l *launch) startWith(ctx context.Context, open plugin.OpenOptions, index int) (backbones.Worker, error) {
 	if l.spawns() {
 		nursery, err := l.startNursery(ctx)
 		if err != nil {
@@ -274,10 +260,8 @@ func (l *launch) close(ctx context.Context) (err error) {
 	for _, c := range slices.Backward(l.closers) {
 		c()
 	}
-	if l.staging != nil {
-		if err := l.staging.Close(); err != nil {
-			l.r.log.Warn("cleaning up", "error", err)
-		}
+	if err := l.closeOutputs(); err != nil {
+		l.r.log.Warn("cleaning up", "error", err)
 	}
 	return err
 }

@@ -25,7 +25,11 @@ func (a *app) plan(ctx context.Context) error {
 	if !r.native() || !r.template.HasInput() {
 		return usage("%s lists its items itself, so only a run can tell what there is to do: its template has no input_mode that the host knows", r.task.Name)
 	}
-	summary, listErr := plan.Summarise(ctx, r.template, a.grammar.Plan.First, a.grammar.policy())
+	journal, err := r.readJournal()
+	if err != nil {
+		return err
+	}
+	summary, listErr := plan.Summarise(ctx, r.template, a.grammar.Plan.First, plan.Options{Journal: journal, Policy: a.grammar.policy()})
 	var input *template.InputError
 	if listErr != nil && (!errors.As(listErr, &input) || summary.Listed == 0) {
 		return inputExit(listErr)
@@ -55,6 +59,7 @@ type planOutput struct {
 	Items    uint64            `json:"items"`
 	Done     uint64            `json:"done"`
 	ToDo     uint64            `json:"to_do"`
+	Open     uint64            `json:"open,omitempty"`
 	Shards   []planShard       `json:"shards,omitempty"`
 	First    []json.RawMessage `json:"first"`
 	Unlisted uint64            `json:"unlisted"`
@@ -75,7 +80,7 @@ type planShard struct {
 
 func planJSON(w io.Writer, s plan.Summary) error {
 	out := planOutput{
-		Items: s.InShard, Done: s.Done, ToDo: s.ToDo, First: s.First, Unlisted: s.Unlisted,
+		Items: s.InShard, Done: s.Done, ToDo: s.ToDo, Open: s.Open, First: s.First, Unlisted: s.Unlisted,
 		Refused: s.Refused, Refusals: s.Refusals, Repeated: s.Repeated, Outputs: s.Outputs, Special: s.Special,
 	}
 	if out.First == nil {

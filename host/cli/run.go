@@ -160,7 +160,7 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 		return progress.Summary{}, err
 	}
 	defer func() { err = afterStart(summary, err, l.close(ctx)) }()
-	source, listing := k.take(l.source, l.listing, l.show)
+	source, listing := k.take(l.source, l.listing, l.show, l.concluded())
 	l.listing = listing
 	backbone, err := l.backbone(ctx)
 	if err != nil {
@@ -170,7 +170,7 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 	summary, err = run.Do(ctx, run.Job{
 		Source: source, Listing: listing, Backbone: backbone, Ledger: k.recorder(),
 		Printer: r.printer(), Began: began, Show: l.show, MaxFailures: r.endurance.maxFailures, Again: k.again(),
-		Committed: l.committed(),
+		Committed: l.committed(), Concluded: l.concluded(), Open: l.stillOpen(),
 	})
 	r.summarised = true
 	if n := summary.Unwritten; n > 0 {

@@ -71,43 +71,48 @@ func (l *launch) stage(stage plugin.Stage, first int, commits bool) backbones.St
 			open.Device = l.options.devices[index]
 			l.watchOnce.Do(func() { l.stopWatch = watchDevices(l.options.devices, l.r.log) })
 		}
+		start := func() (backbones.StageWorker, error) { return l.startStage(ctx, stage, &open, index) }
 		if commits {
-			if err := l.stageOutputs(&open, first+index); err != nil {
-				return nil, err
-			}
+			return begin(l, &open, first+index, start)
 		}
-		// A device worker, too: what was imported is there at once. A nursery that has touched CUDA refuses.
-		spawn := func(ctx context.Context) (backbones.StageWorker, error) {
-			nursery, err := l.startNursery(ctx)
-			if err != nil {
-				// A device that is not there ends what is being started, and is the better reason.
-				if wrong := l.check.wrong(ctx, l.r.app); wrong != nil {
-					err = wrong
-				}
-				return nil, &backbones.FatalError{Err: err, EndsRun: true}
-			}
-			return nursery.SpawnStage(ctx, open, stage)
-		}
-		if stage != plugin.StageDevice && l.spawns() {
-			return spawn(ctx)
-		}
-		options := l.r.startOptions(l.runtimeDir)
-		options.Log = l.r.log.Named(fmt.Sprintf("%s-%d", stage, index))
-		start := func(ctx context.Context) (backbones.StageWorker, error) {
-			// On the CPU the threads of every library are the device, and those of a nursery are held to one.
-			if stage == plugin.StageDevice && l.spawns() && open.Device != cpu {
-				w, err := spawn(ctx)
-				var task *plugin.TaskError
-				if !errors.As(err, &task) || !task.Unsupported {
-					return w, err
-				}
-				l.r.log.Debug("the device worker gets a process of its own", "reason", task.Message)
-			}
-			return plugin.StartStageWorker(ctx, l.r.found.Command, options, open, stage)
-		}
-		if stage == plugin.StageDevice {
-			return checked(ctx, l, start)
-		}
-		return start(ctx)
+		return start()
 	}
+}
+
+// startStage starts a worker of a stage.
+func (l *launch) startStage(ctx context.Context, stage plugin.Stage, opening *plugin.OpenOptions, index int) (backbones.StageWorker, error) {
+	open := *opening
+	// A device worker, too: what was imported is there at once. A nursery that has touched CUDA refuses.
+	spawn := func(ctx context.Context) (backbones.StageWorker, error) {
+		nursery, err := l.startNursery(ctx)
+		if err != nil {
+			// A device that is not there ends what is being started, and is the better reason.
+			if wrong := l.check.wrong(ctx, l.r.app); wrong != nil {
+				err = wrong
+			}
+			return nil, &backbones.FatalError{Err: err, EndsRun: true}
+		}
+		return nursery.SpawnStage(ctx, open, stage)
+	}
+	if stage != plugin.StageDevice && l.spawns() {
+		return spawn(ctx)
+	}
+	options := l.r.startOptions(l.runtimeDir)
+	options.Log = l.r.log.Named(fmt.Sprintf("%s-%d", stage, index))
+	start := func(ctx context.Context) (backbones.StageWorker, error) {
+		// On the CPU the threads of every library are the device, and those of a nursery are held to one.
+		if stage == plugin.StageDevice && l.spawns() && open.Device != cpu {
+			w, err := spawn(ctx)
+			var task *plugin.TaskError
+			if !errors.As(err, &task) || !task.Unsupported {
+				return w, err
+			}
+			l.r.log.Debug("the device worker gets a process of its own", "reason", task.Message)
+		}
+		return plugin.StartStageWorker(ctx, l.r.found.Command, options, open, stage)
+	}
+	if stage == plugin.StageDevice {
+		return checked(ctx, l, start)
+	}
+	return start(ctx)
 }

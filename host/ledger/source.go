@@ -58,6 +58,8 @@ type About struct {
 	// Show returns the printable form of an item of an indexed list; empty: there is none. It may be called by several
 	// goroutines. nil: such items are known by their place alone.
 	Show func(number uint64) string
+	// LeftOut takes how many items of the inner source were left out; nil: nobody wants to know.
+	LeftOut func(n int)
 }
 
 // Source returns a source that tells the ledger about the items of another. The ledger has to be made with Keys for
@@ -99,6 +101,13 @@ func (s *Source) Next(ctx context.Context) (backbones.Block, error) {
 		}
 		s.queue = s.queue[:0]
 		s.take(b)
+		if s.about.LeftOut != nil {
+			left := b.Count
+			for _, queued := range s.queue {
+				left -= queued.Count
+			}
+			s.about.LeftOut(left)
+		}
 	}
 }
 

@@ -428,7 +428,7 @@ func TestSummarise(t *testing.T) {
 		t.Fatal(err)
 	}
 	tmpl := compile(t, files(fields{"soft_shard": shardOf(1, 3)}))
-	s, err := Summarise(t.Context(), tmpl, 1, template.Policy{})
+	s, err := Summarise(t.Context(), tmpl, 1, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -440,11 +440,11 @@ func TestSummarise(t *testing.T) {
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("- want, + got:\n%s", diff)
 	}
-	s, err = Summarise(t.Context(), compile(t, files(fields{"input_mode": fields{"mode": "InputBySubDirectory", "sub_directory_level": json.Number("1")}})), 5, template.Policy{})
+	s, err = Summarise(t.Context(), compile(t, files(fields{"input_mode": fields{"mode": "InputBySubDirectory", "sub_directory_level": json.Number("1")}})), 5, Options{})
 	if err != nil || s.Shards != nil || s.Listed != 0 || s.WarningCount != 1 || len(s.Warnings) != 1 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if _, err := Summarise(t.Context(), compile(t, fields{"hard_shard_mode": fields{"input_path": "missing", "output_path": "o"}, "input_mode": fields{"exts": []any{}}}), 5, template.Policy{}); err == nil {
+	if _, err := Summarise(t.Context(), compile(t, fields{"hard_shard_mode": fields{"input_path": "missing", "output_path": "o"}, "input_mode": fields{"exts": []any{}}}), 5, Options{}); err == nil {
 		t.Error("a missing folder was summarised")
 	}
 }

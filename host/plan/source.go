@@ -33,6 +33,8 @@ type Options struct {
 	Warn func(template.Warning)
 	// Policy is what the user lets the listing do.
 	Policy template.Policy
+	// Journal tells which outputs are whole; nil: all that exist.
+	Journal template.Journal
 }
 
 // Source yields the items that are still to do. It is a backbones.Source, and tells how far it is; what it tells may
@@ -56,6 +58,12 @@ type Source struct {
 	// The block that is being filled belongs to the goroutine that lists.
 	block block
 	first uint64
+
+	journal template.Journal
+	// open are the items that others are working on, and told is how many of them were still so at the end.
+	open      []openItem
+	told      atomic.Int64
+	concluded conclusions
 }
 
 type block struct {
@@ -83,12 +91,17 @@ func newSource(ctx context.Context) *Source {
 		failed:  make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
+	s.concluded.changed = make(chan struct{}, 1)
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	return s
 }
 
 func (s *Source) walkOptions(o Options) template.WalkOptions {
-	return template.WalkOptions{Item: s.add, Refuse: s.refuse, Tick: s.tick, Warn: o.Warn, Counters: &s.Counters, Policy: o.Policy}
+	s.journal = o.Journal
+	return template.WalkOptions{
+		Item: s.add, Refuse: s.refuse, Tick: s.tick, Warn: o.Warn, Counters: &s.Counters, Policy: o.Policy,
+		Journal: o.Journal, Open: s.leave,
+	}
 }
 
 // list runs in a goroutine of its own until everything is listed.
@@ -100,6 +113,8 @@ func (s *Source) list(walk func() error) {
 	if err == nil || errors.As(err, &input) {
 		if flushErr := s.flush(); flushErr != nil {
 			err = flushErr
+		} else if lookErr := s.lookAgain(); lookErr != nil {
+			err = lookErr
 		} else {
 			s.err = err
 			s.ended.Store(err == nil)

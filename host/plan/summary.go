@@ -13,6 +13,8 @@ type Summary struct {
 	// Listed counts all items; InShard those of this run's shard, of which Done are finished, Refused must not be begun, and
 	// ToDo are the others.
 	Listed, InShard, Done, Refused, ToDo uint64
+	// Open are those that another run is working on.
+	Open uint64
 	// Shards has the counts of every shard of soft_shard, by index; nil where there is one alone.
 	Shards []template.ShardCount
 	// First are the first items to do, as workers would get them.
@@ -33,8 +35,9 @@ type Summary struct {
 const maxWarnings = 100
 
 // Summarise lists everything and says what a run would do, without doing any of it. It keeps the first items to do, at
-// most firstN. The errors are those of template.Walk; with a *template.InputError the summary is of what was listed before.
-func Summarise(ctx context.Context, t *template.Template, firstN int, policy template.Policy) (Summary, error) {
+// most firstN. The errors are those of template.Walk; with a *template.InputError the summary is of what was listed
+// before. Warnings are kept, so o.Warn is not called.
+func Summarise(ctx context.Context, t *template.Template, firstN int, o Options) (Summary, error) {
 	var s Summary
 	var c template.Counters
 	if n := t.ShardCount(); n > 1 {
@@ -42,8 +45,9 @@ func Summarise(ctx context.Context, t *template.Template, firstN int, policy tem
 	}
 	err := t.Walk(ctx, template.WalkOptions{
 		Counters: &c,
+		Journal:  o.Journal,
 		Shards:   s.Shards,
-		Policy:   policy,
+		Policy:   o.Policy,
 		Refuse: func(_ []byte, why string) error {
 			if len(s.Refusals) < firstN {
 				s.Refusals = append(s.Refusals, why)
@@ -64,6 +68,7 @@ func Summarise(ctx context.Context, t *template.Template, firstN int, policy tem
 	})
 	s.Listed, s.InShard, s.Done, s.ToDo = c.Listed.Load(), c.InShard.Load(), c.Done.Load(), c.ToDo.Load()
 	s.Refused, s.Repeated, s.Outputs, s.Special = c.Refused.Load(), c.Repeated.Load(), c.Outputs.Load(), c.Special.Load()
+	s.Open = c.Open.Load()
 	s.WarningCount, s.Unlisted = c.Warnings.Load(), c.Unreadable.Load()+c.BadLines.Load()
 	return s, err
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // hostCapabilities are what this host can do; SDKs ignore what they do not know.
-var hostCapabilities = []string{"staging", "heartbeat", "spawn", "indexed", "opaque", "close"}
+var hostCapabilities = []string{"staging", "direct", "heartbeat", "spawn", "indexed", "opaque", "close"}
 
 // Describe asks what tasks the plugin has. task names one that the answer should have, or is empty; mixinJSON is for
 // tasks that are functions. sources are further files that the answer was made from.

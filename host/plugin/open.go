@@ -18,6 +18,13 @@ type Staging struct {
 	Last   []string
 }
 
+// Direct tells a worker to note which outputs it has begun; see the Direct message of the contract.
+type Direct struct {
+	Page, Unfinished string
+	Root, Field, Run string
+	Mapped, Synced   bool
+}
+
 // OpenOptions say how a task is opened in a process.
 type OpenOptions struct {
 	Task string
@@ -33,6 +40,10 @@ type OpenOptions struct {
 	// HeartbeatPath is the page made by NewHeartbeat; empty: none.
 	HeartbeatPath string
 	Staging       *Staging
+	Direct        *Direct
+	// Ended is called once the worker's process has ended, before its stream's results are closed; nil: nobody wants to know. It
+	// is not called for a worker that could not be started.
+	Ended func()
 	// Memory is for the stages of a device task; nil: none.
 	Memory *Memory
 	// BatchSize is how many items make a batch; 0: as the task says.
@@ -56,6 +67,11 @@ func (o OpenOptions) request(stage pb.Stage) *pb.OpenRequest {
 	}
 	if o.Staging != nil {
 		req.Staging = &pb.Staging{Dir: o.Staging.Dir, Folder: o.Staging.Folder, Last: o.Staging.Last}
+	}
+	if d := o.Direct; d != nil {
+		req.Direct = &pb.Direct{
+			Page: d.Page, Unfinished: d.Unfinished, Root: d.Root, Field: d.Field, Run: d.Run, Mapped: d.Mapped, Synced: d.Synced,
+		}
 	}
 	return req
 }

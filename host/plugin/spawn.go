@@ -123,7 +123,9 @@ func (n *Nursery) Spawn(ctx context.Context, open OpenOptions) (backbones.Worker
 		beat.close()
 		return nil, err
 	}
-	w, err := connect(started, func(service pb.PluginServiceClient) (*worker, error) { return runWorker(service, started, beat) })
+	w, err := connect(started, func(service pb.PluginServiceClient) (*worker, error) {
+		return runWorker(service, started, beat, open.Ended)
+	})
 	if err != nil {
 		beat.close()
 		return nil, err

@@ -52,7 +52,7 @@ func StartStageWorker(ctx context.Context, command Command, start StartOptions, 
 		p.Stop()
 		return nil, fatal(err)
 	}
-	w, err := runStage(p.service, p)
+	w, err := runStage(p.service, p, open.Ended)
 	if err != nil {
 		p.Kill()
 		<-p.Exited()
@@ -67,10 +67,12 @@ func (n *Nursery) SpawnStage(ctx context.Context, open OpenOptions, stage Stage)
 	if err != nil {
 		return nil, err
 	}
-	return connect(started, func(service pb.PluginServiceClient) (backbones.StageWorker, error) { return runStage(service, started) })
+	return connect(started, func(service pb.PluginServiceClient) (backbones.StageWorker, error) {
+		return runStage(service, started, open.Ended)
+	})
 }
 
-func runStage(service pb.PluginServiceClient, proc process) (backbones.StageWorker, error) {
+func runStage(service pb.PluginServiceClient, proc process, ended func()) (backbones.StageWorker, error) {
 	s, err := startStream(service, proc, codec[backbones.Batch, backbones.BatchResult]{
 		request: func(b backbones.Batch) *pb.RunRequest { return &pb.RunRequest{Batch: toBatch(b)} },
 		answer: func(resp *pb.RunResponse) backbones.BatchResult {
@@ -81,6 +83,7 @@ func runStage(service pb.PluginServiceClient, proc process) (backbones.StageWork
 			}
 			return result
 		},
+		end: ended,
 	})
 	if err != nil {
 		return nil, err

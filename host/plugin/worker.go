@@ -67,7 +67,7 @@ func StartWorker(ctx context.Context, command Command, start StartOptions, open 
 		}
 		return nil, fatal(err)
 	}
-	w, err := runWorker(p.service, p, beat)
+	w, err := runWorker(p.service, p, beat, open.Ended)
 	if err != nil {
 		p.Kill()
 		<-p.Exited()
@@ -86,7 +86,7 @@ func fatal(err error) error {
 	return err
 }
 
-func runWorker(service pb.PluginServiceClient, proc process, beat *heartbeat) (*worker, error) {
+func runWorker(service pb.PluginServiceClient, proc process, beat *heartbeat, ended func()) (*worker, error) {
 	w := &worker{beat: beat}
 	var err error
 	w.stream, err = startStream(service, proc, codec[backbones.Chunk, backbones.Result]{
@@ -96,7 +96,12 @@ func runWorker(service pb.PluginServiceClient, proc process, beat *heartbeat) (*
 			addLog(proc, result.Failures)
 			return result
 		},
-		end: w.keepBeats,
+		end: func() {
+			w.keepBeats()
+			if ended != nil {
+				ended()
+			}
+		},
 	})
 	if err != nil {
 		return nil, err

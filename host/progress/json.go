@@ -48,6 +48,7 @@ type jsonSummary struct {
 	FailedByKind   map[string]int64 `json:"failed_by_kind"`
 	Unwritten      int64            `json:"unwritten,omitempty"`
 	Unlisted       int64            `json:"unlisted"`
+	Open           int64            `json:"open,omitempty"`
 	Seconds        float64          `json:"seconds"`
 	ItemsPerSecond float64          `json:"items_per_second"`
 	Interrupted    bool             `json:"interrupted"`
@@ -93,7 +94,7 @@ func (j *JSON) Failed(f Failure) {
 // Finish implements Printer.
 func (j *JSON) Finish(s Summary) {
 	j.print(jsonSummary{
-		MessageType: "summary", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, FailedByKind: s.FailedByKind, Unlisted: s.Unlisted, Unwritten: s.Unwritten,
+		MessageType: "summary", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, FailedByKind: s.FailedByKind, Unlisted: s.Unlisted, Open: s.Open, Unwritten: s.Unwritten,
 		Seconds: s.Seconds, ItemsPerSecond: s.ItemsPerSecond, Interrupted: s.Interrupted,
 		Stages: s.Stages.json(), Steady: s.Stages.steady(),
 	})

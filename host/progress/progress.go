@@ -16,6 +16,8 @@ type Counters struct {
 	Failed  atomic.Int64
 	// Unlisted counts the folders and files that could not be listed.
 	Unlisted atomic.Int64
+	// Open counts the items that another run was still working on at the end.
+	Open atomic.Int64
 	// Unwritten counts the items that are done and left nothing where the finish check looks.
 	Unwritten atomic.Int64
 }
@@ -45,6 +47,8 @@ type Summary struct {
 	// FailedByKind counts the failed items by the kinds of their failures.
 	FailedByKind map[string]int64
 	Unlisted     int64
+	// Open is how many items another run was still working on.
+	Open int64
 	// Unwritten of the items that are done left nothing where the finish check looks.
 	Unwritten int64
 	Seconds   float64
@@ -197,7 +201,7 @@ func (r *Reporter) Finish(interrupted bool) Summary {
 	seconds := r.elapsed().Seconds()
 	s := Summary{
 		Done: r.Counters.Done.Load(), Skipped: r.skipped(), Failed: r.Counters.Failed.Load(),
-		FailedByKind: maps.Clone(r.kinds), Unlisted: r.Counters.Unlisted.Load(), Unwritten: r.Counters.Unwritten.Load(), Seconds: seconds, Interrupted: interrupted,
+		FailedByKind: maps.Clone(r.kinds), Unlisted: r.Counters.Unlisted.Load(), Open: r.Counters.Open.Load(), Unwritten: r.Counters.Unwritten.Load(), Seconds: seconds, Interrupted: interrupted,
 	}
 	if seconds > 0 {
 		s.ItemsPerSecond = float64(s.Done+s.Failed) / seconds

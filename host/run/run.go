@@ -41,6 +41,10 @@ type Job struct {
 	// Committed reports whether an item's output is in place, whole; nil: nobody knows. It is asked for items that have
 	// failed without a word, and only for those.
 	Committed func(item string) bool
+	// Concluded takes how many more items have their outcome; nil: nobody wants to know.
+	Concluded func(n int)
+	// Open is how many items another run was still working on when everything else was done; nil: none.
+	Open func() int64
 	// Ledger keeps what becomes of the items; nil: nobody does.
 	Ledger Ledger
 	// Again is the command line that goes on where this run stopped, for messages; empty: there is none.
@@ -73,6 +77,9 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	source := &listing{source: job.Source, sink: take}
 	err := job.Backbone.Run(ctx, source, func(o backbones.Outcomes) error { return take(job.settle(o)) })
 	reporter.Counters.Unlisted.Store(job.Listing.Unlisted())
+	if job.Open != nil {
+		reporter.Counters.Open.Store(job.Open())
+	}
 	interrupted := errors.Is(err, backbones.ErrDrained) || ctx.Err() != nil
 	summary := reporter.Finish(interrupted)
 	switch {
@@ -91,6 +98,8 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	case summary.Failed > 0:
 		return summary, exitcode.With(exitcode.Partial, fmt.Errorf("%d of %d items failed", summary.Failed,
 			summary.Done+summary.Skipped+summary.Failed))
+	case summary.Open > 0:
+		return summary, exitcode.With(exitcode.Partial, fmt.Errorf("%d items are left to another run that is still working on them: the same command looks at them again", summary.Open))
 	case summary.Unlisted > 0:
 		return summary, exitcode.With(exitcode.Partial, fmt.Errorf("%d folders, files or lines could not be listed", summary.Unlisted))
 	}
@@ -111,6 +120,9 @@ func (job Job) count(r *progress.Reporter, o backbones.Outcomes) {
 	}
 	for _, s := range o.Skipped {
 		skipped += s.Count
+	}
+	if job.Concluded != nil {
+		job.Concluded(done + skipped + len(o.Failed))
 	}
 	r.Counters.Done.Add(int64(done))
 	r.Counters.Skipped.Add(int64(skipped))

@@ -12,6 +12,10 @@ type finishCheck struct {
 	warn func(w Warning, unreadable bool)
 	buf  []byte
 	key  []byte
+	// rel is how the journal calls the outputs of relGroup, up to their names.
+	rel      []byte
+	relGroup *group
+	relStart int
 
 	// cur is the output folder of the group that is worked on.
 	cur outputFolderList
@@ -101,19 +105,24 @@ func (f *finishCheck) read(o *outputFolderList) {
 	}
 }
 
-// inFolder reports whether the item of the current group is finished.
+// outputName appends the name of an item's output.
+func (o *outputMode) outputName(dst, name []byte) []byte {
+	switch o.kind {
+	case outputAppend:
+		return append(append(dst, name...), o.ext...)
+	case outputReplace:
+		return append(append(dst, stemOf(name)...), o.ext...)
+	}
+	return append(dst, name...)
+}
+
+// inFolder reports whether the output of an item of the current group is there.
 func (f *finishCheck) inFolder(g *group, name []byte) bool {
 	if f.t.finish == nil {
 		return false
 	}
 	o := f.t.output
-	f.key = append(f.key[:0], name...)
-	switch o.kind {
-	case outputAppend:
-		f.key = append(f.key, o.ext...)
-	case outputReplace:
-		f.key = append(f.key[:len(stemOf(name))], o.ext...)
-	}
+	f.key = o.outputName(f.key[:0], name)
 	if len(f.key) == 0 || f.cur.askEach {
 		return f.ask(g.triplet(name))
 	}
@@ -125,7 +134,7 @@ func (f *finishCheck) inFolder(g *group, name []byte) bool {
 
 // listed looks the output up in a folder that was read, and then for the file in it that counts.
 func (f *finishCheck) listed(o *outputFolderList, name []byte) bool {
-	if o.missing || string(name) == StagingFolder {
+	if o.missing || isOurs(name) {
 		return false
 	}
 	_, i, found := o.index.find(name, func(i int) bool { return bytes.Equal(o.names.bytes(o.names.all[i]), name) })
@@ -167,7 +176,7 @@ func (f *finishCheck) wanted(in triplet) string {
 // ask looks for the item's output by its path.
 func (f *finishCheck) ask(in triplet) bool {
 	path := f.wanted(in)
-	if _, name := split(path); name == StagingFolder {
+	if _, name := split(path); isOurs([]byte(name)) {
 		return false
 	}
 	_, err := pathExists(path, true)
@@ -181,7 +190,21 @@ type cachedFolder struct {
 	read bool
 }
 
-// single reports whether an item is finished that came alone. Its output's folder is read once enough items asked.
+// relative is what the journal calls the output of an item of a group. It is valid until the next call.
+func (f *finishCheck) relative(g *group, name []byte) []byte {
+	if len(name) == 0 || f.t.finish.file != wholeOutput {
+		return []byte(Relative(f.t.outputPath, f.wanted(g.triplet(name))))
+	}
+	if f.relGroup != g {
+		f.relGroup = g
+		f.rel = append(f.rel[:0], Relative(f.t.outputPath, join(f.t.outputPath, g.relDir, "x"))...)
+		f.relStart = len(f.rel) - 1
+	}
+	f.rel = f.t.output.outputName(f.rel[:f.relStart], name)
+	return f.rel
+}
+
+// single reports whether the output is there of an item that came alone. The output's folder is read once enough items asked.
 func (f *finishCheck) single(in triplet) bool {
 	if f.t.finish == nil {
 		return false

@@ -10,12 +10,13 @@ import (
 // are committed. It is no input and no output.
 const StagingFolder = ".kagurazaka-staging"
 
-// ourPrefix is what the names of all folders begin with that kagurazaka keeps for itself.
-const ourPrefix = ".kagurazaka"
+// JournalFolder is the name of the folder beside it that says which outputs are unfinished. It is no input and no output,
+// either.
+const JournalFolder = ".kagurazaka"
 
 // isOurs reports whether a folder's name is that of one that kagurazaka keeps for itself.
 func isOurs(name []byte) bool {
-	return bytes.HasPrefix(name, []byte(ourPrefix)) && (len(name) == len(ourPrefix) || string(name) == StagingFolder)
+	return bytes.HasPrefix(name, []byte(JournalFolder)) && (len(name) == len(JournalFolder) || string(name) == StagingFolder)
 }
 
 // maxFolderText is how many bytes the names of one folder may have together: offsets have 32 bits.

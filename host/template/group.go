@@ -49,7 +49,10 @@ func (w *walk) group(g *group) error {
 	}
 	c := w.o.Counters
 	c.Listed.Add(uint64(len(list.all)))
-	done, inShard := w.leaveOut(g, first)
+	done, inShard, err := w.leaveOut(g, first)
+	if err != nil {
+		return err
+	}
 	c.InShard.Add(inShard)
 	c.Done.Add(done)
 	c.ToDo.Add(uint64(len(list.all)))
@@ -68,13 +71,21 @@ func (w *walk) group(g *group) error {
 	return nil
 }
 
+// thereItem is an item whose output is there.
+type thereItem struct {
+	name  name
+	part  uint64
+	takes bool
+}
+
 // leaveOut drops the names of other shards and those that are finished.
-func (w *walk) leaveOut(g *group, first uint64) (done, inShard uint64) {
+func (w *walk) leaveOut(g *group, first uint64) (done, inShard uint64, err error) {
 	list, shard := g.names, w.t.shard
 	everything := shard.whole() && w.o.Shards == nil
 	if everything && w.t.finish == nil {
-		return 0, uint64(len(list.all))
+		return 0, uint64(len(list.all)), nil
 	}
+	w.there = w.there[:0]
 	w.check.folder(g, len(list.all))
 	prefix := newHash
 	if !everything && shard.byHash {
@@ -99,6 +110,9 @@ func (w *walk) leaveOut(g *group, first uint64) (done, inShard uint64) {
 		}
 		finished := w.check.inFolder(g, b)
 		w.count(part, finished, false)
+		if finished && w.o.Journal != nil {
+			w.there = append(w.there, thereItem{n, part, takes})
+		}
 		if !takes {
 			continue
 		}
@@ -110,7 +124,59 @@ func (w *walk) leaveOut(g *group, first uint64) (done, inShard uint64) {
 		kept = append(kept, n)
 	}
 	list.all = kept
-	return done, inShard
+	if len(w.there) == 0 {
+		return done, inShard, nil
+	}
+	left, err := w.notWhole(g)
+	return done - left, inShard, err
+}
+
+// notWhole asks the journal about the outputs that are there. Items whose output is unfinished are still to do; those that
+// somebody else is working on are handed over as open. It returns how many of both there are in the shard.
+func (w *walk) notWhole(g *group) (left uint64, err error) {
+	asked, err := w.o.Journal.Look()
+	if err != nil || !asked {
+		return 0, err
+	}
+	list := g.names
+	before := len(list.all)
+	for _, t := range w.there {
+		b := list.bytes(t.name)
+		state := w.o.Journal.Of(w.check.relative(g, b))
+		if state == OutputWhole {
+			continue
+		}
+		if w.o.Shards != nil {
+			w.o.Shards[t.part].Done--
+			w.o.Shards[t.part].ToDo++
+		}
+		if !t.takes {
+			continue
+		}
+		left++
+		if state == OutputUnfinished {
+			list.all = append(list.all, t.name)
+			continue
+		}
+		w.line.group(g)
+		if err := w.open(w.line.item(b), g.triplet(b)); err != nil {
+			return left, err
+		}
+	}
+	if len(list.all) > before && w.order {
+		list.sort()
+	}
+	return left, nil
+}
+
+// open hands over an item that somebody else is working on.
+func (w *walk) open(line []byte, in triplet) error {
+	w.o.Counters.Open.Add(1)
+	if w.o.Open == nil {
+		return nil
+	}
+	path := w.check.wanted(in)
+	return w.o.Open(Open{Line: line, Path: path, Rel: Relative(w.t.outputPath, path)})
 }
 
 func (w *walk) count(part uint64, finished, refused bool) {

@@ -175,7 +175,14 @@ func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) e
 	if !takes && w.o.Shards == nil {
 		return nil
 	}
-	finished := refusal == "" && w.t.finish != nil && w.check.single(item.input)
+	state, there := OutputWhole, false
+	if refusal == "" {
+		var err error
+		if state, there, err = w.stateOf(item.input); err != nil {
+			return err
+		}
+	}
+	finished := there && state == OutputWhole
 	w.count(part, finished, refusal != "")
 	if !takes {
 		return nil
@@ -192,11 +199,27 @@ func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) e
 		}
 		return w.o.Refuse(w.compose(line, item), refusal)
 	}
+	if there && state == OutputOpen {
+		return w.open(w.compose(line, item), item.input)
+	}
 	c.ToDo.Add(1)
 	if w.o.Item == nil {
 		return nil
 	}
 	return w.o.Item(w.compose(line, item))
+}
+
+// stateOf finds out whether the output of an item that came alone is there, and what the journal says of it.
+func (w *walk) stateOf(in triplet) (state OutputState, there bool, err error) {
+	there = w.t.finish != nil && w.check.single(in)
+	if !there || w.o.Journal == nil {
+		return OutputWhole, there, nil
+	}
+	asked, err := w.o.Journal.Look()
+	if err != nil || !asked {
+		return OutputWhole, there, err
+	}
+	return w.o.Journal.Of([]byte(Relative(w.t.outputPath, w.check.wanted(in)))), there, nil
 }
 
 // lineNumber is the number of an item in a SoftShardByHash.

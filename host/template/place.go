@@ -95,7 +95,7 @@ func (p *placer) elsewhere(path string, absolute bool) ([]byte, place) {
 }
 
 func (p *placer) within(key []byte) place {
-	if bytes.Contains(key, []byte(ourPrefix)) {
+	if bytes.Contains(key, []byte(JournalFolder)) {
 		for name := range bytes.SplitSeq(key, []byte("/")) {
 			if isOurs(name) {
 				return ours

@@ -20,6 +20,8 @@ type Counters struct {
 	// What was left out, of every shard: lines that are no items, lines that repeat an earlier one, outputs of other items
 	// that lie in the input folder, and named pipes, sockets and devices.
 	BadLines, Repeated, Outputs, Special atomic.Uint64
+	// Open counts those in the shard whose output somebody else is working on. They are neither done nor to do.
+	Open atomic.Uint64
 	// Warnings counts calls of Warn; Unreadable those of them about a folder of inputs whose items are left out.
 	Warnings, Unreadable atomic.Uint64
 }
@@ -44,6 +46,10 @@ type WalkOptions struct {
 	Item func(line []byte) error
 	// Refuse takes each item that must not be begun, in the same way, and why.
 	Refuse func(line []byte, why string) error
+	// Journal tells which of the outputs that are there are whole; nil: all are.
+	Journal Journal
+	// Open takes each item that somebody else is working on; nil: they are counted alone.
+	Open func(Open) error
 	// Tick is called now and then between items, also while nothing but finished ones are found.
 	Tick func() error
 	// Warn takes what was met and gone on from. It may be called by another goroutine than Item, one call at a time.
@@ -160,6 +166,7 @@ type walk struct {
 	warns  sync.Mutex
 
 	stems table
+	there []thereItem
 	line  lineWriter
 	key   []byte
 }

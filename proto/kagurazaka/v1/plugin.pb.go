@@ -408,7 +408,7 @@ type DescribeResponse struct {
 	Version string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
 	// The SDK that serves this plugin, as "language/version": "go/0.2.0".
 	Sdk string `protobuf:"bytes,4,opt,name=sdk,proto3" json:"sdk,omitempty"`
-	// What the plugin can do, for all of its tasks: "spawn", "heartbeat", "staging". Unknown ones are ignored.
+	// What the plugin can do, for all of its tasks: "spawn", "heartbeat", "staging", "direct". Unknown ones are ignored.
 	Capabilities []string `protobuf:"bytes,5,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	Tasks        []*Task  `protobuf:"bytes,6,rep,name=tasks,proto3" json:"tasks,omitempty"`
 	// Absolute paths of the files that this answer was made from (the modules that a script imports). The host asks
@@ -514,7 +514,8 @@ type Task struct {
 	Template *Template `protobuf:"bytes,8,opt,name=template,proto3" json:"template,omitempty"`
 	// What this task can do: "list" (List works), "is_executed" (it checks by itself whether an item is finished),
 	// "stages" (a device task whose loading runs in processes of its own, on items that the host makes up into batches),
-	// "finish" (with "stages": what follows inference runs in processes of its own, too).
+	// "finish" (with "stages": what follows inference runs in processes of its own, too),
+	// "direct" (its outputs are written in place unless the user wants them staged).
 	Capabilities  []string `protobuf:"bytes,9,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1212,7 +1213,10 @@ type OpenRequest struct {
 	// The memory through which the stages of a device task pass tensors; absent: there is none.
 	Memory *SharedMemory `protobuf:"bytes,15,opt,name=memory,proto3" json:"memory,omitempty"`
 	// How many items make a batch, for plugins that make up batches themselves; 0: as the task says.
-	BatchSize     uint32 `protobuf:"varint,16,opt,name=batch_size,json=batchSize,proto3" json:"batch_size,omitempty"`
+	BatchSize uint32 `protobuf:"varint,16,opt,name=batch_size,json=batchSize,proto3" json:"batch_size,omitempty"`
+	// Keep track of outputs that are written in place, see docs/protocol.md; absent: nothing is to be noted. Never together with
+	// staging.
+	Direct        *Direct `protobuf:"bytes,17,opt,name=direct,proto3" json:"direct,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1359,6 +1363,13 @@ func (x *OpenRequest) GetBatchSize() uint32 {
 	return 0
 }
 
+func (x *OpenRequest) GetDirect() *Direct {
+	if x != nil {
+		return x.Direct
+	}
+	return nil
+}
+
 // SharedMemory is a file to be mapped shared, for reading and writing. It is sparse: only what batches used has pages.
 type SharedMemory struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1476,6 +1487,106 @@ func (x *Staging) GetLast() []string {
 	return nil
 }
 
+// Direct tells a worker to note which outputs it has begun, while it writes them in place.
+type Direct struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The worker's page, made by the host: an absolute path. Empty for a process that checks outputs and writes none.
+	Page string `protobuf:"bytes,1,opt,name=page,proto3" json:"page,omitempty"`
+	// The file of unfinished outputs: an absolute path. It may not exist yet.
+	Unfinished string `protobuf:"bytes,2,opt,name=unfinished,proto3" json:"unfinished,omitempty"`
+	// What the paths of outputs begin with. The rest of them is noted.
+	Root string `protobuf:"bytes,3,opt,name=root,proto3" json:"root,omitempty"`
+	// The field whose path the finish check looks at: "output", "output_test".
+	Field string `protobuf:"bytes,4,opt,name=field,proto3" json:"field,omitempty"`
+	// The page may be mapped and stored into; otherwise it is written to with pwrite.
+	Mapped bool `protobuf:"varint,5,opt,name=mapped,proto3" json:"mapped,omitempty"`
+	// What is written must have reached another machine: both files are opened with O_DSYNC.
+	Synced bool `protobuf:"varint,6,opt,name=synced,proto3" json:"synced,omitempty"`
+	// How the names of the pages of this run begin.
+	Run           string `protobuf:"bytes,7,opt,name=run,proto3" json:"run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Direct) Reset() {
+	*x = Direct{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Direct) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Direct) ProtoMessage() {}
+
+func (x *Direct) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Direct.ProtoReflect.Descriptor instead.
+func (*Direct) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Direct) GetPage() string {
+	if x != nil {
+		return x.Page
+	}
+	return ""
+}
+
+func (x *Direct) GetUnfinished() string {
+	if x != nil {
+		return x.Unfinished
+	}
+	return ""
+}
+
+func (x *Direct) GetRoot() string {
+	if x != nil {
+		return x.Root
+	}
+	return ""
+}
+
+func (x *Direct) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *Direct) GetMapped() bool {
+	if x != nil {
+		return x.Mapped
+	}
+	return false
+}
+
+func (x *Direct) GetSynced() bool {
+	if x != nil {
+		return x.Synced
+	}
+	return false
+}
+
+func (x *Direct) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
 type OpenResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Error         *Error                 `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`
@@ -1486,7 +1597,7 @@ type OpenResponse struct {
 
 func (x *OpenResponse) Reset() {
 	*x = OpenResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1498,7 +1609,7 @@ func (x *OpenResponse) String() string {
 func (*OpenResponse) ProtoMessage() {}
 
 func (x *OpenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1511,7 +1622,7 @@ func (x *OpenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenResponse.ProtoReflect.Descriptor instead.
 func (*OpenResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{14}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *OpenResponse) GetError() *Error {
@@ -1542,7 +1653,7 @@ type Block struct {
 
 func (x *Block) Reset() {
 	*x = Block{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1554,7 +1665,7 @@ func (x *Block) String() string {
 func (*Block) ProtoMessage() {}
 
 func (x *Block) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1567,7 +1678,7 @@ func (x *Block) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Block.ProtoReflect.Descriptor instead.
 func (*Block) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{15}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Block) GetEncoding() Encoding {
@@ -1609,7 +1720,7 @@ type IndexRange struct {
 
 func (x *IndexRange) Reset() {
 	*x = IndexRange{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1621,7 +1732,7 @@ func (x *IndexRange) String() string {
 func (*IndexRange) ProtoMessage() {}
 
 func (x *IndexRange) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1634,7 +1745,7 @@ func (x *IndexRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexRange.ProtoReflect.Descriptor instead.
 func (*IndexRange) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{16}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *IndexRange) GetFirst() uint64 {
@@ -1664,7 +1775,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1676,7 +1787,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1689,7 +1800,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListRequest) GetMaxItems() uint32 {
@@ -1729,7 +1840,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1741,7 +1852,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1754,7 +1865,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListResponse) GetMessage() isListResponse_Message {
@@ -1859,7 +1970,7 @@ type RunRequest struct {
 
 func (x *RunRequest) Reset() {
 	*x = RunRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1871,7 +1982,7 @@ func (x *RunRequest) String() string {
 func (*RunRequest) ProtoMessage() {}
 
 func (x *RunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1884,7 +1995,7 @@ func (x *RunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRequest.ProtoReflect.Descriptor instead.
 func (*RunRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RunRequest) GetChunk() *Chunk {
@@ -1914,7 +2025,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1926,7 +2037,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1939,7 +2050,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Chunk) GetId() uint64 {
@@ -1979,7 +2090,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1991,7 +2102,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2004,7 +2115,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Part) GetSource() isPart_Source {
@@ -2075,7 +2186,7 @@ type RunResponse struct {
 
 func (x *RunResponse) Reset() {
 	*x = RunResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2087,7 +2198,7 @@ func (x *RunResponse) String() string {
 func (*RunResponse) ProtoMessage() {}
 
 func (x *RunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2100,7 +2211,7 @@ func (x *RunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunResponse.ProtoReflect.Descriptor instead.
 func (*RunResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RunResponse) GetResult() *ChunkResult {
@@ -2144,7 +2255,7 @@ type ChunkResult struct {
 
 func (x *ChunkResult) Reset() {
 	*x = ChunkResult{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2156,7 +2267,7 @@ func (x *ChunkResult) String() string {
 func (*ChunkResult) ProtoMessage() {}
 
 func (x *ChunkResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2169,7 +2280,7 @@ func (x *ChunkResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChunkResult.ProtoReflect.Descriptor instead.
 func (*ChunkResult) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{23}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ChunkResult) GetId() uint64 {
@@ -2229,7 +2340,7 @@ type ItemFailure struct {
 
 func (x *ItemFailure) Reset() {
 	*x = ItemFailure{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2241,7 +2352,7 @@ func (x *ItemFailure) String() string {
 func (*ItemFailure) ProtoMessage() {}
 
 func (x *ItemFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2254,7 +2365,7 @@ func (x *ItemFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemFailure.ProtoReflect.Descriptor instead.
 func (*ItemFailure) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{24}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ItemFailure) GetIndex() uint32 {
@@ -2304,7 +2415,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2316,7 +2427,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2329,7 +2440,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{25}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Batch) GetId() uint64 {
@@ -2378,7 +2489,7 @@ type Region struct {
 
 func (x *Region) Reset() {
 	*x = Region{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2390,7 +2501,7 @@ func (x *Region) String() string {
 func (*Region) ProtoMessage() {}
 
 func (x *Region) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2403,7 +2514,7 @@ func (x *Region) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Region.ProtoReflect.Descriptor instead.
 func (*Region) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{26}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Region) GetOffset() uint64 {
@@ -2434,7 +2545,7 @@ type Payload struct {
 
 func (x *Payload) Reset() {
 	*x = Payload{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2446,7 +2557,7 @@ func (x *Payload) String() string {
 func (*Payload) ProtoMessage() {}
 
 func (x *Payload) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2459,7 +2570,7 @@ func (x *Payload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payload.ProtoReflect.Descriptor instead.
 func (*Payload) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{27}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Payload) GetTensors() []*Tensor {
@@ -2497,7 +2608,7 @@ type Tensor struct {
 
 func (x *Tensor) Reset() {
 	*x = Tensor{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2509,7 +2620,7 @@ func (x *Tensor) String() string {
 func (*Tensor) ProtoMessage() {}
 
 func (x *Tensor) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2522,7 +2633,7 @@ func (x *Tensor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tensor.ProtoReflect.Descriptor instead.
 func (*Tensor) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{28}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Tensor) GetDtype() string {
@@ -2571,7 +2682,7 @@ type BatchResult struct {
 
 func (x *BatchResult) Reset() {
 	*x = BatchResult{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2583,7 +2694,7 @@ func (x *BatchResult) String() string {
 func (*BatchResult) ProtoMessage() {}
 
 func (x *BatchResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2596,7 +2707,7 @@ func (x *BatchResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchResult.ProtoReflect.Descriptor instead.
 func (*BatchResult) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{29}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *BatchResult) GetId() uint64 {
@@ -2668,7 +2779,7 @@ type SpawnRequest struct {
 
 func (x *SpawnRequest) Reset() {
 	*x = SpawnRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2680,7 +2791,7 @@ func (x *SpawnRequest) String() string {
 func (*SpawnRequest) ProtoMessage() {}
 
 func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2693,7 +2804,7 @@ func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnRequest.ProtoReflect.Descriptor instead.
 func (*SpawnRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SpawnRequest) GetMessage() isSpawnRequest_Message {
@@ -2748,7 +2859,7 @@ type SpawnWorker struct {
 
 func (x *SpawnWorker) Reset() {
 	*x = SpawnWorker{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2760,7 +2871,7 @@ func (x *SpawnWorker) String() string {
 func (*SpawnWorker) ProtoMessage() {}
 
 func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2773,7 +2884,7 @@ func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnWorker.ProtoReflect.Descriptor instead.
 func (*SpawnWorker) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SpawnWorker) GetOpen() *OpenRequest {
@@ -2798,7 +2909,7 @@ type SpawnResponse struct {
 
 func (x *SpawnResponse) Reset() {
 	*x = SpawnResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2810,7 +2921,7 @@ func (x *SpawnResponse) String() string {
 func (*SpawnResponse) ProtoMessage() {}
 
 func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2823,7 +2934,7 @@ func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnResponse.ProtoReflect.Descriptor instead.
 func (*SpawnResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *SpawnResponse) GetMessage() isSpawnResponse_Message {
@@ -2909,7 +3020,7 @@ type WorkerStarted struct {
 
 func (x *WorkerStarted) Reset() {
 	*x = WorkerStarted{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2921,7 +3032,7 @@ func (x *WorkerStarted) String() string {
 func (*WorkerStarted) ProtoMessage() {}
 
 func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2934,7 +3045,7 @@ func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerStarted.ProtoReflect.Descriptor instead.
 func (*WorkerStarted) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *WorkerStarted) GetWorkerIndex() uint32 {
@@ -2969,7 +3080,7 @@ type WorkerFailed struct {
 
 func (x *WorkerFailed) Reset() {
 	*x = WorkerFailed{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2981,7 +3092,7 @@ func (x *WorkerFailed) String() string {
 func (*WorkerFailed) ProtoMessage() {}
 
 func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2994,7 +3105,7 @@ func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerFailed.ProtoReflect.Descriptor instead.
 func (*WorkerFailed) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WorkerFailed) GetWorkerIndex() uint32 {
@@ -3024,7 +3135,7 @@ type WorkerExited struct {
 
 func (x *WorkerExited) Reset() {
 	*x = WorkerExited{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3036,7 +3147,7 @@ func (x *WorkerExited) String() string {
 func (*WorkerExited) ProtoMessage() {}
 
 func (x *WorkerExited) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3049,7 +3160,7 @@ func (x *WorkerExited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerExited.ProtoReflect.Descriptor instead.
 func (*WorkerExited) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WorkerExited) GetWorkerIndex() uint32 {
@@ -3090,7 +3201,7 @@ type ShownItem struct {
 
 func (x *ShownItem) Reset() {
 	*x = ShownItem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3102,7 +3213,7 @@ func (x *ShownItem) String() string {
 func (*ShownItem) ProtoMessage() {}
 
 func (x *ShownItem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3115,7 +3226,7 @@ func (x *ShownItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShownItem.ProtoReflect.Descriptor instead.
 func (*ShownItem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ShownItem) GetIndex() uint64 {
@@ -3158,7 +3269,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3170,7 +3281,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3183,7 +3294,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Error) GetMessage() string {
@@ -3363,7 +3474,7 @@ type ItemError struct {
 
 func (x *ItemError) Reset() {
 	*x = ItemError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3375,7 +3486,7 @@ func (x *ItemError) String() string {
 func (*ItemError) ProtoMessage() {}
 
 func (x *ItemError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3388,7 +3499,7 @@ func (x *ItemError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemError.ProtoReflect.Descriptor instead.
 func (*ItemError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{38}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ItemError) GetTypeName() string {
@@ -3407,7 +3518,7 @@ type ConfigError struct {
 
 func (x *ConfigError) Reset() {
 	*x = ConfigError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3419,7 +3530,7 @@ func (x *ConfigError) String() string {
 func (*ConfigError) ProtoMessage() {}
 
 func (x *ConfigError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3432,7 +3543,7 @@ func (x *ConfigError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigError.ProtoReflect.Descriptor instead.
 func (*ConfigError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{39}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ConfigError) GetProblems() []*ConfigProblem {
@@ -3455,7 +3566,7 @@ type ConfigProblem struct {
 
 func (x *ConfigProblem) Reset() {
 	*x = ConfigProblem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3467,7 +3578,7 @@ func (x *ConfigProblem) String() string {
 func (*ConfigProblem) ProtoMessage() {}
 
 func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3480,7 +3591,7 @@ func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigProblem.ProtoReflect.Descriptor instead.
 func (*ConfigProblem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{40}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ConfigProblem) GetWhere() string {
@@ -3513,7 +3624,7 @@ type PanicError struct {
 
 func (x *PanicError) Reset() {
 	*x = PanicError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3525,7 +3636,7 @@ func (x *PanicError) String() string {
 func (*PanicError) ProtoMessage() {}
 
 func (x *PanicError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3538,7 +3649,7 @@ func (x *PanicError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PanicError.ProtoReflect.Descriptor instead.
 func (*PanicError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{41}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PanicError) GetValue() string {
@@ -3557,7 +3668,7 @@ type NoSuchTaskError struct {
 
 func (x *NoSuchTaskError) Reset() {
 	*x = NoSuchTaskError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3569,7 +3680,7 @@ func (x *NoSuchTaskError) String() string {
 func (*NoSuchTaskError) ProtoMessage() {}
 
 func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3582,7 +3693,7 @@ func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoSuchTaskError.ProtoReflect.Descriptor instead.
 func (*NoSuchTaskError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{42}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *NoSuchTaskError) GetTasks() []string {
@@ -3601,7 +3712,7 @@ type UnsupportedError struct {
 
 func (x *UnsupportedError) Reset() {
 	*x = UnsupportedError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3613,7 +3724,7 @@ func (x *UnsupportedError) String() string {
 func (*UnsupportedError) ProtoMessage() {}
 
 func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3626,7 +3737,7 @@ func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnsupportedError.ProtoReflect.Descriptor instead.
 func (*UnsupportedError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{43}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *UnsupportedError) GetWhat() string {
@@ -3646,7 +3757,7 @@ type InvalidOutputError struct {
 
 func (x *InvalidOutputError) Reset() {
 	*x = InvalidOutputError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3658,7 +3769,7 @@ func (x *InvalidOutputError) String() string {
 func (*InvalidOutputError) ProtoMessage() {}
 
 func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3671,7 +3782,7 @@ func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvalidOutputError.ProtoReflect.Descriptor instead.
 func (*InvalidOutputError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{44}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *InvalidOutputError) GetPath() string {
@@ -3693,7 +3804,7 @@ type DeviceMemoryError struct {
 
 func (x *DeviceMemoryError) Reset() {
 	*x = DeviceMemoryError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3705,7 +3816,7 @@ func (x *DeviceMemoryError) String() string {
 func (*DeviceMemoryError) ProtoMessage() {}
 
 func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3718,7 +3829,7 @@ func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceMemoryError.ProtoReflect.Descriptor instead.
 func (*DeviceMemoryError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{45}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *DeviceMemoryError) GetWanted() uint64 {
@@ -3752,7 +3863,7 @@ type RegionTooSmallError struct {
 
 func (x *RegionTooSmallError) Reset() {
 	*x = RegionTooSmallError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3764,7 +3875,7 @@ func (x *RegionTooSmallError) String() string {
 func (*RegionTooSmallError) ProtoMessage() {}
 
 func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3777,7 +3888,7 @@ func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegionTooSmallError.ProtoReflect.Descriptor instead.
 func (*RegionTooSmallError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{46}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *RegionTooSmallError) GetWanted() uint64 {
@@ -3853,7 +3964,7 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\bNodeList\x12)\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x13.kagurazaka.v1.NodeR\x05nodes\"7\n" +
 	"\aNodeMap\x12,\n" +
-	"\x06fields\x18\x01 \x03(\v2\x14.kagurazaka.v1.FieldR\x06fields\"\xbb\x04\n" +
+	"\x06fields\x18\x01 \x03(\v2\x14.kagurazaka.v1.FieldR\x06fields\"\xea\x04\n" +
 	"\vOpenRequest\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12\x12\n" +
 	"\x04args\x18\x02 \x03(\tR\x04args\x123\n" +
@@ -3874,14 +3985,25 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"stderrPath\x123\n" +
 	"\x06memory\x18\x0f \x01(\v2\x1b.kagurazaka.v1.SharedMemoryR\x06memory\x12\x1d\n" +
 	"\n" +
-	"batch_size\x18\x10 \x01(\rR\tbatchSize\"6\n" +
+	"batch_size\x18\x10 \x01(\rR\tbatchSize\x12-\n" +
+	"\x06direct\x18\x11 \x01(\v2\x15.kagurazaka.v1.DirectR\x06direct\"6\n" +
 	"\fSharedMemory\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\"G\n" +
 	"\aStaging\x12\x10\n" +
 	"\x03dir\x18\x01 \x01(\tR\x03dir\x12\x16\n" +
 	"\x06folder\x18\x02 \x01(\bR\x06folder\x12\x12\n" +
-	"\x04last\x18\x03 \x03(\tR\x04last\"^\n" +
+	"\x04last\x18\x03 \x03(\tR\x04last\"\xa8\x01\n" +
+	"\x06Direct\x12\x12\n" +
+	"\x04page\x18\x01 \x01(\tR\x04page\x12\x1e\n" +
+	"\n" +
+	"unfinished\x18\x02 \x01(\tR\n" +
+	"unfinished\x12\x12\n" +
+	"\x04root\x18\x03 \x01(\tR\x04root\x12\x14\n" +
+	"\x05field\x18\x04 \x01(\tR\x05field\x12\x16\n" +
+	"\x06mapped\x18\x05 \x01(\bR\x06mapped\x12\x16\n" +
+	"\x06synced\x18\x06 \x01(\bR\x06synced\x12\x10\n" +
+	"\x03run\x18\a \x01(\tR\x03run\"^\n" +
 	"\fOpenResponse\x12*\n" +
 	"\x05error\x18\x01 \x01(\v2\x14.kagurazaka.v1.ErrorR\x05error\x12\"\n" +
 	"\fcapabilities\x18\x02 \x03(\tR\fcapabilities\"\x80\x01\n" +
@@ -4087,7 +4209,7 @@ func file_kagurazaka_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_kagurazaka_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_kagurazaka_v1_plugin_proto_goTypes = []any{
 	(TaskKind)(0),               // 0: kagurazaka.v1.TaskKind
 	(ArgumentType)(0),           // 1: kagurazaka.v1.ArgumentType
@@ -4108,42 +4230,43 @@ var file_kagurazaka_v1_plugin_proto_goTypes = []any{
 	(*OpenRequest)(nil),         // 16: kagurazaka.v1.OpenRequest
 	(*SharedMemory)(nil),        // 17: kagurazaka.v1.SharedMemory
 	(*Staging)(nil),             // 18: kagurazaka.v1.Staging
-	(*OpenResponse)(nil),        // 19: kagurazaka.v1.OpenResponse
-	(*Block)(nil),               // 20: kagurazaka.v1.Block
-	(*IndexRange)(nil),          // 21: kagurazaka.v1.IndexRange
-	(*ListRequest)(nil),         // 22: kagurazaka.v1.ListRequest
-	(*ListResponse)(nil),        // 23: kagurazaka.v1.ListResponse
-	(*RunRequest)(nil),          // 24: kagurazaka.v1.RunRequest
-	(*Chunk)(nil),               // 25: kagurazaka.v1.Chunk
-	(*Part)(nil),                // 26: kagurazaka.v1.Part
-	(*RunResponse)(nil),         // 27: kagurazaka.v1.RunResponse
-	(*ChunkResult)(nil),         // 28: kagurazaka.v1.ChunkResult
-	(*ItemFailure)(nil),         // 29: kagurazaka.v1.ItemFailure
-	(*Batch)(nil),               // 30: kagurazaka.v1.Batch
-	(*Region)(nil),              // 31: kagurazaka.v1.Region
-	(*Payload)(nil),             // 32: kagurazaka.v1.Payload
-	(*Tensor)(nil),              // 33: kagurazaka.v1.Tensor
-	(*BatchResult)(nil),         // 34: kagurazaka.v1.BatchResult
-	(*SpawnRequest)(nil),        // 35: kagurazaka.v1.SpawnRequest
-	(*SpawnWorker)(nil),         // 36: kagurazaka.v1.SpawnWorker
-	(*SpawnResponse)(nil),       // 37: kagurazaka.v1.SpawnResponse
-	(*WorkerStarted)(nil),       // 38: kagurazaka.v1.WorkerStarted
-	(*WorkerFailed)(nil),        // 39: kagurazaka.v1.WorkerFailed
-	(*WorkerExited)(nil),        // 40: kagurazaka.v1.WorkerExited
-	(*ShownItem)(nil),           // 41: kagurazaka.v1.ShownItem
-	(*Error)(nil),               // 42: kagurazaka.v1.Error
-	(*ItemError)(nil),           // 43: kagurazaka.v1.ItemError
-	(*ConfigError)(nil),         // 44: kagurazaka.v1.ConfigError
-	(*ConfigProblem)(nil),       // 45: kagurazaka.v1.ConfigProblem
-	(*PanicError)(nil),          // 46: kagurazaka.v1.PanicError
-	(*NoSuchTaskError)(nil),     // 47: kagurazaka.v1.NoSuchTaskError
-	(*UnsupportedError)(nil),    // 48: kagurazaka.v1.UnsupportedError
-	(*InvalidOutputError)(nil),  // 49: kagurazaka.v1.InvalidOutputError
-	(*DeviceMemoryError)(nil),   // 50: kagurazaka.v1.DeviceMemoryError
-	(*RegionTooSmallError)(nil), // 51: kagurazaka.v1.RegionTooSmallError
+	(*Direct)(nil),              // 19: kagurazaka.v1.Direct
+	(*OpenResponse)(nil),        // 20: kagurazaka.v1.OpenResponse
+	(*Block)(nil),               // 21: kagurazaka.v1.Block
+	(*IndexRange)(nil),          // 22: kagurazaka.v1.IndexRange
+	(*ListRequest)(nil),         // 23: kagurazaka.v1.ListRequest
+	(*ListResponse)(nil),        // 24: kagurazaka.v1.ListResponse
+	(*RunRequest)(nil),          // 25: kagurazaka.v1.RunRequest
+	(*Chunk)(nil),               // 26: kagurazaka.v1.Chunk
+	(*Part)(nil),                // 27: kagurazaka.v1.Part
+	(*RunResponse)(nil),         // 28: kagurazaka.v1.RunResponse
+	(*ChunkResult)(nil),         // 29: kagurazaka.v1.ChunkResult
+	(*ItemFailure)(nil),         // 30: kagurazaka.v1.ItemFailure
+	(*Batch)(nil),               // 31: kagurazaka.v1.Batch
+	(*Region)(nil),              // 32: kagurazaka.v1.Region
+	(*Payload)(nil),             // 33: kagurazaka.v1.Payload
+	(*Tensor)(nil),              // 34: kagurazaka.v1.Tensor
+	(*BatchResult)(nil),         // 35: kagurazaka.v1.BatchResult
+	(*SpawnRequest)(nil),        // 36: kagurazaka.v1.SpawnRequest
+	(*SpawnWorker)(nil),         // 37: kagurazaka.v1.SpawnWorker
+	(*SpawnResponse)(nil),       // 38: kagurazaka.v1.SpawnResponse
+	(*WorkerStarted)(nil),       // 39: kagurazaka.v1.WorkerStarted
+	(*WorkerFailed)(nil),        // 40: kagurazaka.v1.WorkerFailed
+	(*WorkerExited)(nil),        // 41: kagurazaka.v1.WorkerExited
+	(*ShownItem)(nil),           // 42: kagurazaka.v1.ShownItem
+	(*Error)(nil),               // 43: kagurazaka.v1.Error
+	(*ItemError)(nil),           // 44: kagurazaka.v1.ItemError
+	(*ConfigError)(nil),         // 45: kagurazaka.v1.ConfigError
+	(*ConfigProblem)(nil),       // 46: kagurazaka.v1.ConfigProblem
+	(*PanicError)(nil),          // 47: kagurazaka.v1.PanicError
+	(*NoSuchTaskError)(nil),     // 48: kagurazaka.v1.NoSuchTaskError
+	(*UnsupportedError)(nil),    // 49: kagurazaka.v1.UnsupportedError
+	(*InvalidOutputError)(nil),  // 50: kagurazaka.v1.InvalidOutputError
+	(*DeviceMemoryError)(nil),   // 51: kagurazaka.v1.DeviceMemoryError
+	(*RegionTooSmallError)(nil), // 52: kagurazaka.v1.RegionTooSmallError
 }
 var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
-	42, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
+	43, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
 	7,  // 1: kagurazaka.v1.DescribeResponse.tasks:type_name -> kagurazaka.v1.Task
 	0,  // 2: kagurazaka.v1.Task.kind:type_name -> kagurazaka.v1.TaskKind
 	8,  // 3: kagurazaka.v1.Task.arguments:type_name -> kagurazaka.v1.Argument
@@ -4162,62 +4285,63 @@ var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
 	2,  // 16: kagurazaka.v1.OpenRequest.stage:type_name -> kagurazaka.v1.Stage
 	18, // 17: kagurazaka.v1.OpenRequest.staging:type_name -> kagurazaka.v1.Staging
 	17, // 18: kagurazaka.v1.OpenRequest.memory:type_name -> kagurazaka.v1.SharedMemory
-	42, // 19: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
-	3,  // 20: kagurazaka.v1.Block.encoding:type_name -> kagurazaka.v1.Encoding
-	20, // 21: kagurazaka.v1.ListResponse.block:type_name -> kagurazaka.v1.Block
-	42, // 22: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
-	25, // 23: kagurazaka.v1.RunRequest.chunk:type_name -> kagurazaka.v1.Chunk
-	30, // 24: kagurazaka.v1.RunRequest.batch:type_name -> kagurazaka.v1.Batch
-	26, // 25: kagurazaka.v1.Chunk.parts:type_name -> kagurazaka.v1.Part
-	20, // 26: kagurazaka.v1.Part.block:type_name -> kagurazaka.v1.Block
-	21, // 27: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
-	28, // 28: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
-	34, // 29: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
-	42, // 30: kagurazaka.v1.RunResponse.close_error:type_name -> kagurazaka.v1.Error
-	21, // 31: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	29, // 32: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	42, // 33: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
-	26, // 34: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
-	31, // 35: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
-	32, // 36: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
-	32, // 37: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
-	33, // 38: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
-	21, // 39: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	29, // 40: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	32, // 41: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
-	42, // 42: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
-	36, // 43: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
-	16, // 44: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
-	38, // 45: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
-	40, // 46: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
-	41, // 47: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
-	39, // 48: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
-	42, // 49: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
-	4,  // 50: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
-	43, // 51: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
-	44, // 52: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
-	46, // 53: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
-	47, // 54: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
-	48, // 55: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
-	49, // 56: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
-	50, // 57: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
-	51, // 58: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
-	45, // 59: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
-	5,  // 60: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
-	16, // 61: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
-	22, // 62: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
-	24, // 63: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
-	35, // 64: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
-	6,  // 65: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
-	19, // 66: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
-	23, // 67: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
-	27, // 68: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
-	37, // 69: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
-	65, // [65:70] is the sub-list for method output_type
-	60, // [60:65] is the sub-list for method input_type
-	60, // [60:60] is the sub-list for extension type_name
-	60, // [60:60] is the sub-list for extension extendee
-	0,  // [0:60] is the sub-list for field type_name
+	19, // 19: kagurazaka.v1.OpenRequest.direct:type_name -> kagurazaka.v1.Direct
+	43, // 20: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
+	3,  // 21: kagurazaka.v1.Block.encoding:type_name -> kagurazaka.v1.Encoding
+	21, // 22: kagurazaka.v1.ListResponse.block:type_name -> kagurazaka.v1.Block
+	43, // 23: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
+	26, // 24: kagurazaka.v1.RunRequest.chunk:type_name -> kagurazaka.v1.Chunk
+	31, // 25: kagurazaka.v1.RunRequest.batch:type_name -> kagurazaka.v1.Batch
+	27, // 26: kagurazaka.v1.Chunk.parts:type_name -> kagurazaka.v1.Part
+	21, // 27: kagurazaka.v1.Part.block:type_name -> kagurazaka.v1.Block
+	22, // 28: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
+	29, // 29: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
+	35, // 30: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
+	43, // 31: kagurazaka.v1.RunResponse.close_error:type_name -> kagurazaka.v1.Error
+	22, // 32: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	30, // 33: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	43, // 34: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
+	27, // 35: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
+	32, // 36: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
+	33, // 37: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
+	33, // 38: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
+	34, // 39: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
+	22, // 40: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	30, // 41: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	33, // 42: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
+	43, // 43: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
+	37, // 44: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
+	16, // 45: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
+	39, // 46: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
+	41, // 47: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
+	42, // 48: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
+	40, // 49: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
+	43, // 50: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
+	4,  // 51: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
+	44, // 52: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
+	45, // 53: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
+	47, // 54: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
+	48, // 55: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
+	49, // 56: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
+	50, // 57: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
+	51, // 58: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
+	52, // 59: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
+	46, // 60: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
+	5,  // 61: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
+	16, // 62: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
+	23, // 63: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
+	25, // 64: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
+	36, // 65: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
+	6,  // 66: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
+	20, // 67: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
+	24, // 68: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
+	28, // 69: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
+	38, // 70: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
+	66, // [66:71] is the sub-list for method output_type
+	61, // [61:66] is the sub-list for method input_type
+	61, // [61:61] is the sub-list for extension type_name
+	61, // [61:61] is the sub-list for extension extendee
+	0,  // [0:61] is the sub-list for field type_name
 }
 
 func init() { file_kagurazaka_v1_plugin_proto_init() }
@@ -4232,28 +4356,28 @@ func file_kagurazaka_v1_plugin_proto_init() {
 		(*Node_Map)(nil),
 		(*Node_Json)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[18].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[19].OneofWrappers = []any{
 		(*ListResponse_Block)(nil),
 		(*ListResponse_Total)(nil),
 		(*ListResponse_Indexed)(nil),
 		(*ListResponse_Error)(nil),
 		(*ListResponse_Warning)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[21].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[22].OneofWrappers = []any{
 		(*Part_Block)(nil),
 		(*Part_Range)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[30].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[31].OneofWrappers = []any{
 		(*SpawnRequest_Spawn)(nil),
 		(*SpawnRequest_ShowItem)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[32].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[33].OneofWrappers = []any{
 		(*SpawnResponse_Started)(nil),
 		(*SpawnResponse_Exited)(nil),
 		(*SpawnResponse_Shown)(nil),
 		(*SpawnResponse_Failed)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[37].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[38].OneofWrappers = []any{
 		(*Error_Item)(nil),
 		(*Error_Config)(nil),
 		(*Error_Panic)(nil),
@@ -4269,7 +4393,7 @@ func file_kagurazaka_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kagurazaka_v1_plugin_proto_rawDesc), len(file_kagurazaka_v1_plugin_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   47,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -135,7 +135,7 @@ def worker(tmp_path, monkeypatch):
     template = template_of(io.OutputByApendingExt(".o"), type("Task", (Writing,), {"process": Writing.process}))
     template.fields["hard_shard_mode"].output_path = str(tmp_path / "out")
     opened = OpenedTask(template.install()([]), template, None, True)
-    opened.stage(pb.Staging(dir=str(tmp_path / "stage"), last=["output"]))
+    opened.prepare_outputs(pb.OpenRequest(staging=pb.Staging(dir=str(tmp_path / "stage"), last=["output"])))
     runner = Runner(opened, Heartbeat(""))
     assert runner.direct is not None
 

@@ -215,7 +215,7 @@ class NodeMap(_message.Message):
     def __init__(self, fields: _Optional[_Iterable[_Union[Field, _Mapping]]] = ...) -> None: ...
 
 class OpenRequest(_message.Message):
-    __slots__ = ("task", "args", "template", "mixin_json", "stage", "worker_index", "workers", "device", "slots", "heartbeat_path", "staging", "capabilities", "native_template", "stderr_path", "memory", "batch_size")
+    __slots__ = ("task", "args", "template", "mixin_json", "stage", "worker_index", "workers", "device", "slots", "heartbeat_path", "staging", "capabilities", "native_template", "stderr_path", "memory", "batch_size", "direct")
     TASK_FIELD_NUMBER: _ClassVar[int]
     ARGS_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
@@ -232,6 +232,7 @@ class OpenRequest(_message.Message):
     STDERR_PATH_FIELD_NUMBER: _ClassVar[int]
     MEMORY_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
+    DIRECT_FIELD_NUMBER: _ClassVar[int]
     task: str
     args: _containers.RepeatedScalarFieldContainer[str]
     template: Template
@@ -248,7 +249,8 @@ class OpenRequest(_message.Message):
     stderr_path: str
     memory: SharedMemory
     batch_size: int
-    def __init__(self, task: _Optional[str] = ..., args: _Optional[_Iterable[str]] = ..., template: _Optional[_Union[Template, _Mapping]] = ..., mixin_json: _Optional[bytes] = ..., stage: _Optional[_Union[Stage, str]] = ..., worker_index: _Optional[int] = ..., workers: _Optional[int] = ..., device: _Optional[str] = ..., slots: _Optional[int] = ..., heartbeat_path: _Optional[str] = ..., staging: _Optional[_Union[Staging, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ..., native_template: _Optional[bool] = ..., stderr_path: _Optional[str] = ..., memory: _Optional[_Union[SharedMemory, _Mapping]] = ..., batch_size: _Optional[int] = ...) -> None: ...
+    direct: Direct
+    def __init__(self, task: _Optional[str] = ..., args: _Optional[_Iterable[str]] = ..., template: _Optional[_Union[Template, _Mapping]] = ..., mixin_json: _Optional[bytes] = ..., stage: _Optional[_Union[Stage, str]] = ..., worker_index: _Optional[int] = ..., workers: _Optional[int] = ..., device: _Optional[str] = ..., slots: _Optional[int] = ..., heartbeat_path: _Optional[str] = ..., staging: _Optional[_Union[Staging, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ..., native_template: _Optional[bool] = ..., stderr_path: _Optional[str] = ..., memory: _Optional[_Union[SharedMemory, _Mapping]] = ..., batch_size: _Optional[int] = ..., direct: _Optional[_Union[Direct, _Mapping]] = ...) -> None: ...
 
 class SharedMemory(_message.Message):
     __slots__ = ("path", "size")
@@ -267,6 +269,24 @@ class Staging(_message.Message):
     folder: bool
     last: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, dir: _Optional[str] = ..., folder: _Optional[bool] = ..., last: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Direct(_message.Message):
+    __slots__ = ("page", "unfinished", "root", "field", "mapped", "synced", "run")
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    UNFINISHED_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    MAPPED_FIELD_NUMBER: _ClassVar[int]
+    SYNCED_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    page: str
+    unfinished: str
+    root: str
+    field: str
+    mapped: bool
+    synced: bool
+    run: str
+    def __init__(self, page: _Optional[str] = ..., unfinished: _Optional[str] = ..., root: _Optional[str] = ..., field: _Optional[str] = ..., mapped: _Optional[bool] = ..., synced: _Optional[bool] = ..., run: _Optional[str] = ...) -> None: ...
 
 class OpenResponse(_message.Message):
     __slots__ = ("error", "capabilities")

@@ -10,13 +10,13 @@ from .. import _version
 from .._proto import plugin_pb2 as pb
 from ..task.normal import KagurazakaTask
 from ..task.torch_vanilla import KagurazakaVanillaTorchTaskV1
-from ..template._template import ATTRIBUTE, Template
+from ..template._template import ATTRIBUTE, DIRECT, Template
 from . import arguments, failures, nodes, taskfile, throwaway
 from .stages import capable
 from .taskfile import TaskFile
 
 # "template": where the task lists its items itself, shards, outputs and checks of its template run here.
-CAPABILITIES = ["spawn", "heartbeat", "staging", "template", "stderr"]
+CAPABILITIES = ["spawn", "heartbeat", "staging", "direct", "template", "stderr"]
 _CONSTRUCTOR_S = 5.0
 _FACTORY_S = 60.0
 
@@ -94,6 +94,8 @@ def _outline(name: str, cls: Any, template: Optional[Template]) -> Any:
     own = getattr(cls, check, None) not in (None, getattr(base, check))
     if own or (device and getattr(cls, "is_executed", None) is not KagurazakaVanillaTorchTaskV1.is_executed):
         task.capabilities.append("is_executed")
+    if template is not None and template.written == DIRECT:
+        task.capabilities.append(DIRECT)
     if device:
         task.capabilities.extend(capable.capabilities(cls, template))
     return task

@@ -32,10 +32,9 @@ def calls(opened: OpenedTask) -> tuple[Optional[Call], Call]:
 
 
 def direct(opened: OpenedTask) -> Optional[Call]:
-    """The user's own function, where nothing but staging comes between it and an item that is one file; or None."""
-    task, template, stager = opened.task, opened.template, opened.stager
-    assert template is not None
-    if stager is None or stager.makes_folder:
+    """The user's own function, where nothing but how outputs are written comes between it and an item that is one file; or None."""
+    task, stager = opened.task, opened.stager
+    if stager is not None and stager.makes_folder:
         return None
     return _own(task)
 
@@ -61,12 +60,15 @@ def _staged(opened: OpenedTask, process: Call) -> Call:
     stager, template = opened.stager, opened.template
     assert template is not None
     if stager is None:
+        journal = opened.journal
 
         def in_place(**item: Any) -> None:
             if "output" not in item:
                 item = {**item, **template.outputs(item)}
-            template.make_folders(item)
-            process(**item)
+            if journal is not None:
+                journal.run(item, lambda: _in_place(template, process, item))
+                return
+            _in_place(template, process, item)
 
         return in_place
 
@@ -84,6 +86,11 @@ def _staged(opened: OpenedTask, process: Call) -> Call:
     return staged
 
 
+def _in_place(template: Any, process: Call, item: dict[str, Any]) -> None:
+    template.make_folders(item)
+    process(**item)
+
+
 def _through_call(task: Any) -> Call:
     """Call a task that overrides __call__, or a subclass of the decorated class: it sees the item as the input mode made
     it, and the template's `process` adds the outputs."""
@@ -92,11 +99,12 @@ def _through_call(task: Any) -> Call:
         base = without_outputs(item)
         _state.outputs = {_state.key_of(base): outputs_of(item)}
         stager, _state.stager = _state.stager, None
+        journal, _state.journal = _state.journal, None
         try:
             task(**base)
         finally:
             _state.outputs = None
-            _state.stager = stager
+            _state.stager, _state.journal = stager, journal
 
     return call
 

@@ -11,10 +11,11 @@ from typing import Any, Optional
 from ..task.normal import KagurazakaTask
 from ..template import _state
 from ..template._template import Template
-from ..template.io import InputFromWhateverJsonl
+from ..template.io import InputFromWhateverJsonl, OutputByFilenameSubfoldering
 from . import failures, nodes, taskfile
 from .describe import no_such_task
 from .failures import UserMistake
+from .journal import Journal
 from .staging import Stager
 from .taskfile import NoSuchTask, TaskFile
 
@@ -28,7 +29,9 @@ class OpenedTask:
         self.request = request
         # The host has listed inputs, computed outputs and checked what is finished.
         self.native = template is not None and items_are_complete
+        # Outputs are written aside, or in place and noted; or neither, where nobody can tell which are finished.
         self.stager: Optional[Stager] = None
+        self.journal: Optional[Journal] = None
         # A device task's own DataLoader, once it was asked for.
         self.loader: Any = None
 
@@ -41,10 +44,17 @@ class OpenedTask:
         """Whether an item's `input` that travelled as JSON was a FileTriplet. Lines of a file of the user's are what they are."""
         return self.template is None or not isinstance(self.template.input_mode, InputFromWhateverJsonl)
 
-    def stage(self, staging: Any) -> None:
-        """Write outputs aside from now on."""
-        self.stager = Stager(staging.dir, staging.folder, list(staging.last))
-        _state.stager = self.stager
+    def prepare_outputs(self, request: Any) -> None:
+        """Write outputs from now on as the request says."""
+        if self.template is None or self.template.output_mode is None:
+            return
+        if request.HasField("staging"):
+            staging = request.staging
+            self.stager = Stager(staging.dir, staging.folder, list(staging.last))
+            _state.stager = self.stager
+        elif request.HasField("direct"):
+            self.journal = Journal(request.direct, isinstance(self.template.output_mode, OutputByFilenameSubfoldering))
+            _state.journal = self.journal
 
 
 def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
@@ -74,11 +84,10 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
     except BaseException as error:
         return None, failures.of_construction(error)
     opened = OpenedTask(task, template, request, request.native_template)
-    if request.HasField("staging") and template is not None and template.output_mode is not None:
-        try:
-            opened.stage(request.staging)
-        except (OSError, ValueError) as error:
-            return None, failures.of_exception(error)
+    try:
+        opened.prepare_outputs(request)
+    except (OSError, ValueError) as error:
+        return None, failures.of_exception(error)
     return opened, None
 
 

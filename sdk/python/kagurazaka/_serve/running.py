@@ -7,11 +7,13 @@ from typing import Any, Callable, Iterable, Optional
 
 from .._proto import plugin_pb2 as pb
 from ..task.normal import KagurazakaTask
+from ..template._state import make_folder
 from ..template.io import FileTriplet
 from . import failures, native
 from . import items as wire
 from .files import Files, Reader
 from .heartbeat import FAILED, SKIPPED, SLOT_ITEMS, SLOTS, Heartbeat
+from .journal import misfit
 from .opened import OpenedTask, never_executed
 
 Call = Callable[..., Any]
@@ -38,6 +40,8 @@ class Runner:
         ranges = [part.WhichOneof("source") == "range" for part in chunk.parts]
         count = self._count(chunk)
         visible = not any(ranges) and all(part.block.encoding == pb.ENCODING_JSON_LINES for part in chunk.parts)
+        if self.opened.journal is not None:
+            self.opened.journal.refresh()
         work = _Work(self.heartbeat, chunk.slot, chunk.id, count)
         # Part by part: what was just decoded is still in the processor's cache.
         for part, ranged in zip(chunk.parts, ranges):
@@ -45,10 +49,12 @@ class Runner:
                 self._work(self.listed.slice(part.range.first, part.range.count), work)
                 continue
             for items in self.reader.read(part):
-                if self.direct is not None and type(items) is Files:
-                    self._work_files(self.direct, items, work)
-                else:
+                if self.direct is None or type(items) is not Files:
                     self._work(items, work)
+                elif self.opened.stager is not None:
+                    self._stage_files(self.direct, items, work)
+                else:
+                    self._work_files(self.direct, items, work)
         work.finish()
         result.count = count
         for first, length in _ranges(work.skipped):
@@ -58,9 +64,9 @@ class Runner:
             failure.error.CopyFrom(error)
             if not visible:
                 failure.item = wire.show(item)
-        stager = self.opened.stager
-        if stager is not None and stager.unwritten:
-            result.unwritten, stager.unwritten = stager.unwritten, 0
+        keeper = self.opened.stager or self.opened.journal
+        if keeper is not None and keeper.unwritten:
+            result.unwritten, keeper.unwritten = keeper.unwritten, 0
         result.busy_ns = time.perf_counter_ns() - began
         return pb.RunResponse(result=result).SerializeToString()
 
@@ -107,7 +113,48 @@ class Runner:
         work.index = index
 
     def _work_files(self, process: Call, files: Files, work: _Work) -> None:
-        """The same for files: each is made up when its turn comes."""
+        """The same for files, which are written in place: each is made up when its turn comes."""
+        words, here, index = work.words, work.here, work.index
+        task, journal = self.opened.task, self.opened.journal
+        folder, rel_dir, out_folder, out_rel_dir = files.folder, files.rel_dir, files.out_folder, files.out_rel_dir
+        page, at, begun = None, 0, ""
+        if journal is not None:
+            page, at, begun = journal.page, journal.at, journal.relative(out_folder + "x")[:-1]
+        made = False
+        # Nor to this one.
+        for name, out in zip(files.names, files.outs):
+            index += 1
+            note = b""
+            try:
+                if journal is not None:
+                    note = f"{begun}{out}\0\0".encode()
+                    if page is not None:
+                        page[at : at + len(note)] = note
+                    else:
+                        journal.begin(note)
+                # The note has concluded the item before, so the position may move.
+                words[here] = index
+                if not made:
+                    make_folder(out_folder[:-1] or "/")
+                    made = True
+                process(
+                    task,
+                    input=FileTriplet(folder + name, rel_dir, name),
+                    output=FileTriplet(out_folder + out, out_rel_dir, out),
+                )
+                if journal is not None:
+                    journal.done(note, out_folder + out)
+            except BaseException as error:
+                if journal is not None and note:
+                    journal.fail(note)
+                    at = journal.at
+                work.fail(index, files.item(name, out), misfit(error, out_folder + out, False) or error)
+        if journal is not None:
+            journal.clear()
+        work.index = index
+
+    def _stage_files(self, process: Call, files: Files, work: _Work) -> None:
+        """The same for files that are written aside."""
         words, here, index = work.words, work.here, work.index
         task, stager = self.opened.task, self.opened.stager
         assert stager is not None

@@ -60,8 +60,7 @@ def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int
         atexit._clear()
         gc.enable()
         _name_process(request.worker_index)
-        if request.HasField("staging") and opened.template is not None and opened.template.output_mode is not None:
-            opened.stage(request.staging)
+        opened.prepare_outputs(request)
         sys.setswitchinterval(_SWITCH_S)
         in_user_code = opened.is_device
         chunks = runner(opened, request, listed)

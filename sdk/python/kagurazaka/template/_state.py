@@ -11,6 +11,9 @@ asking = False
 # The worker's stager, where outputs are written aside and committed by rename.
 stager: Optional[Any] = None
 
+# The journal of the worker's direct outputs, where the template itself has to note and check them.
+journal: Optional[Any] = None
+
 # Outputs that the host has computed, by the path of their input, and the same as the finish check should see them.
 outputs: Optional[dict[str, dict[str, Any]]] = None
 final_outputs: Optional[dict[str, dict[str, Any]]] = None

@@ -16,13 +16,17 @@ from .mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
 # The attribute under which a decorated task carries its Template.
 ATTRIBUTE = "__kagurazaka_template__"
 
+# A task's own word about its outputs, and what it may be: in place, or aside and renamed into place once an item is done.
+OUTPUTS = "kagurazaka_outputs"
+DIRECT, STAGED = "direct", "staged"
+
 DEFAULT_SOFT_SHARD = SoftShard(shard_idx=0, shard_num=1)
 
 
 class Template:
     """The modes of one decorated class. `fields` maps the decorator's parameters to their values, in order."""
 
-    def __init__(self, cls: type, fields: dict[str, Any], install: Callable[[Template], None]) -> None:
+    def __init__(self, cls: type, fields: dict[str, Any], install: Callable[[Template], None], outputs: Optional[str] = None) -> None:
         if fields.get("soft_shard") is DEFAULT_SOFT_SHARD:
             # The mixin changes modes in place; tasks must not share one.
             fields["soft_shard"] = copy.copy(DEFAULT_SOFT_SHARD)
@@ -30,6 +34,11 @@ class Template:
         self.fields = fields
         self._install = install
         self._installed = False
+        # How outputs are written: direct or staged.
+        self.written = outputs or getattr(cls, OUTPUTS, DIRECT)
+        if self.written not in (DIRECT, STAGED):
+            where = "outputs" if outputs else f"{cls.__name__}.{OUTPUTS}"
+            raise ValueError(f"{where} is {self.written!r}: it may be {DIRECT!r} or {STAGED!r}")
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -93,13 +102,19 @@ class Template:
             _state.asking = False
 
     def is_finished(self, item: dict[str, Any]) -> bool:
-        """Ask the finish check."""
-        return self.finish_check_mode.is_executed(**self.final_outputs(item), **item)
+        """Ask the finish check, and the journal whether what is there is whole."""
+        outputs = self.final_outputs(item)
+        if not self.finish_check_mode.is_executed(**outputs, **item):
+            return False
+        return _state.journal is None or bool(_state.journal.whole(outputs[_state.journal.field].path))
 
     def call_with_outputs(self, method: Callable[..., Any], task: Any, args: tuple[Any, ...], item: dict[str, Any]) -> Any:
         """Call a method of the task with the item and its outputs, written aside where the worker has a stager."""
+        stager, journal = _state.stager, _state.journal
+        if journal is not None:
+            # Making the output's folder is a part of the work already.
+            return journal.run(self.final_outputs(item), lambda: method(task, *args, **item, **self.outputs(item)))
         outputs = self.outputs(item)
-        stager = _state.stager
         if stager is None or not stager.can_take(outputs):
             try:
                 return method(task, *args, **item, **outputs)
@@ -129,11 +144,13 @@ class Template:
                 os.rmdir(outputs["output"].path)
 
 
-def decorator(fields: dict[str, Any], install: Callable[[Template], None], apply: bool, mixin_mode: bool) -> Callable[[type], Any]:
+def decorator(
+    fields: dict[str, Any], install: Callable[[Template], None], apply: bool, mixin_mode: bool, outputs: Optional[str]
+) -> Callable[[type], Any]:
     """Make the class decorator that both template decorators return."""
 
     def decorate(cls: type) -> Any:
-        template = Template(cls, dict(fields), install)
+        template = Template(cls, dict(fields), install, outputs)
         if not mixin_mode:
             return template.install()
 

@@ -7,7 +7,7 @@ from typing import Any
 from ...task.torch_vanilla import KagurazakaVanillaTorchTaskV1 as Base
 from ...task.torch_vanilla import batch_length, element_of, has_elements, results_of
 from ...template import _state
-from .. import failures
+from .. import failures, native
 from ..opened import OpenedTask
 from . import common
 from .collating import BadBatch
@@ -23,16 +23,32 @@ class Postprocessor:
     def run(self, message: Any, batch: Any, results: Any, result: Any) -> None:
         """Postprocess what inference returned; items that fail are named in the BatchResult."""
         size = batch_length(batch)
+        journal = self.opened.journal
+        paths: list[str] = []
         try:
             if self.opened.native:
+                outputs = [native.outputs_of(item) for item in common.items_of(self.opened, message)]
                 _state.outputs = common.outputs_by_key(common.items_of(self.opened, message))
-            if self.whole:
-                self.task.postprocess(size, results, **batch)
-                return
+                if journal is not None:
+                    # All of them before the first: what is postprocessed is a batch, whichever way the task goes about it.
+                    _state.journal = None
+                    paths = [found[journal.field].path for found in outputs]
+                    journal.refresh()
+                    journal.begin_batch(paths)
+            self._work(size, batch, results, result)
         except BaseException as error:
             problem = failures.of_exception(error)
             for i in range(result.count):
                 result.failures.add(index=i).error.CopyFrom(problem)
+        if paths and journal is not None:
+            failed = {failure.index for failure in result.failures}
+            journal.end_batch(
+                [path for i, path in enumerate(paths) if i not in failed], [path for i, path in enumerate(paths) if i in failed]
+            )
+
+    def _work(self, size: int, batch: Any, results: Any, result: Any) -> None:
+        if self.whole:
+            self.task.postprocess(size, results, **batch)
             return
         if not has_elements(results):
             return

@@ -17,6 +17,7 @@ def template_normal(
     finish_check_mode: Optional[FinishCheckMode] = None,
     apply: bool = True,
     mixin_mode: bool = True,
+    outputs: Optional[str] = None,
 ) -> Callable[[type], Any]:
     """Give a task a template.
 
@@ -24,6 +25,10 @@ def template_normal(
     ``output_<id>``); with a finish_check_mode too, finished items are left out. Any field, also inside of modes, lists
     and dicts, may be KAGURAZAKA_MIXIN_PLACEHOLDER: the mixin gives it. ``apply=False`` leaves the class alone;
     ``mixin_mode=False`` applies the template at once, without a mixin.
+
+    ``outputs`` says how outputs are written. ``"direct"``, which is the default: `process` gets the path that the output has, and
+    what was begun and never done does not count as finished. ``"staged"``: it gets a path in a folder aside, and what it has written
+    there is renamed into place when the item is done. A class may say so by ``kagurazaka_outputs = "staged"``, too.
     """
     fields = {
         "hard_shard_mode": hard_shard_mode,
@@ -32,7 +37,7 @@ def template_normal(
         "output_mode": output_mode,
         "finish_check_mode": finish_check_mode,
     }
-    return decorator(fields, _install, apply, mixin_mode)
+    return decorator(fields, _install, apply, mixin_mode, outputs)
 
 
 def _install(template: Template) -> None:

@@ -40,12 +40,13 @@ def template_torch_vanilla_v1(
     dataloader: Optional[dict[str, Any]] = None,
     apply: bool = True,
     mixin_mode: bool = True,
+    outputs: Optional[str] = None,
 ) -> Callable[[type], Any]:
     """Give a device task a template.
 
     As `moemoecue_normal`; with an input_mode the task defines ``load_data(**item)`` (KagurazakaVanillaTorchMixinV1)
     instead of a dataset, and ``dataloader`` is the keyword arguments of torch's DataLoader. `postprocess_each` gets
-    ``output`` (and ``output_<id>``).
+    ``output`` (and ``output_<id>``), direct or staged as ``outputs`` says there.
     """
     fields = {
         "hard_shard_mode": hard_shard_mode,
@@ -55,7 +56,7 @@ def template_torch_vanilla_v1(
         "finish_check_mode": finish_check_mode,
         "dataloader": dataloader,
     }
-    return decorator(fields, _install, apply, mixin_mode)
+    return decorator(fields, _install, apply, mixin_mode, outputs)
 
 
 def _install(template: Template) -> None:

@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/outputs"
+	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/run"
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+const (
+	direct = "direct"
+	staged = "staged"
+)
+
+// outputs is how the task's outputs are written.
+func (r *resolved) outputs() (string, error) {
+	able := slices.Contains(r.described.Capabilities, direct)
+	switch r.grammar.Outputs {
+	case direct:
+		if !able {
+			return "", usage("--outputs direct: %s does not keep track of outputs that it writes in place; leave the flag out", r.found.Command.Name)
+		}
+		return direct, nil
+	case staged:
+		return staged, nil
+	}
+	if able && r.task.Has(direct) {
+		return direct, nil
+	}
+	return staged, nil
+}
+
+// readJournal is the journal for a command that starts no worker; nil: there is none.
+func (r *resolved) readJournal() (template.Journal, error) {
+	how, err := r.outputs()
+	if err != nil || how != direct || !r.template.CanBeDirect() {
+		return nil, err
+	}
+	return outputs.New(r.template.OutputRoot(), outputs.Owner{}, nil)
+}
+
+// prepareOutputs makes ready how outputs are written.
+func (l *launch) prepareOutputs() error {
+	if l.r.template == nil {
+		return nil
+	}
+	how, err := l.r.outputs()
+	if err != nil {
+		return err
+	}
+	if how == staged {
+		return l.prepareStaging()
+	}
+	if !l.r.template.CanBeDirect() {
+		return nil
+	}
+	owner := l.keep.owner()
+	l.journal, err = outputs.New(l.r.template.OutputRoot(), outputs.Owner{
+		Host: owner.Host, PID: owner.PID, Run: owner.Run, Since: owner.Since, Shard: owner.Shard,
+	}, func(other outputs.Owner) {
+		l.keep.shared(run.Owner{Host: other.Host, PID: other.PID, Run: other.Run, Since: other.Since, Shard: other.Shard})
+	})
+	if err != nil {
+		return err
+	}
+	// What is wrong with the folder is said before anything is listed, or started.
+	_, err = l.journal.Look()
+	return err
+}
+
+// planJournal is the journal for the listing; nil: there is none.
+func (l *launch) planJournal() template.Journal {
+	if l.journal == nil {
+		return nil
+	}
+	return l.journal
+}
+
+// page gives a worker a page to note in what it has begun. The functions it returns are never nil: handed is to be called when the
+// worker is there, gone when it could not be started.
+func (l *launch) page(open *plugin.OpenOptions, index int) (handed, gone func(), err error) {
+	nothing := func() {}
+	if l.journal == nil {
+		return nothing, nothing, nil
+	}
+	page, err := l.journal.Worker(index)
+	if err != nil {
+		return nil, nil, &backbones.FatalError{Err: err}
+	}
+	ended := func() {
+		if err := page.Ended(); err != nil {
+			l.r.log.Warn("an output may be taken for finished that is not", "error", err)
+		}
+	}
+	open.Ended = ended
+	open.Direct = &plugin.Direct{
+		Page: page.Path(), Unfinished: page.Unfinished(), Root: l.r.template.OutputRoot(), Field: l.r.template.FinishField(),
+		Run: page.Run(), Mapped: page.Mapped(), Synced: page.Synced(),
+	}
+	return page.Handed, ended, nil
+}
+
+// begin prepares a worker's outputs, and starts it.
+func begin[W any](l *launch, open *plugin.OpenOptions, index int, start func() (W, error)) (W, error) {
+	var none W
+	if err := l.stageOutputs(open, index); err != nil {
+		return none, err
+	}
+	handed, gone, err := l.page(open, index)
+	if err != nil {
+		return none, err
+	}
+	w, err := start()
+	if err != nil {
+		gone()
+		return none, err
+	}
+	handed()
+	return w, nil
+}
+
+// stillOpen is how many items others were working on to the end; nil: nobody can say.
+func (l *launch) stillOpen() func() int64 {
+	if l.planned == nil {
+		return nil
+	}
+	return l.planned.StillOpen
+}
+
+// concluded takes the number of items that have their outcome; nil: nobody wants to know.
+func (l *launch) concluded() func(int) {
+	if l.planned == nil {
+		return nil
+	}
+	return l.planned.Concluded
+}
+
+// closeOutputs ends what was made for outputs.
+func (l *launch) closeOutputs() error {
+	if l.staging != nil {
+		return l.staging.Close()
+	}
+	if l.journal != nil {
+		if err := l.journal.Close(); err != nil {
+			return fmt.Errorf("concluding what is unfinished: %w", err)
+		}
+	}
+	return nil
+}
+
+// stageOutputs gives a worker a folder to write its outputs to before they are committed.
+func (l *launch) stageOutputs(open *plugin.OpenOptions, index int) error {
+	if l.staging == nil {
+		return nil
+	}
+	dir, err := l.staging.Worker(index)
+	if err != nil {
+		return &backbones.FatalError{Err: err}
+	}
+	open.Staging = &plugin.Staging{Dir: dir, Folder: l.layout.Folder, Last: l.layout.Last}
+	return nil
+}
+
+func (l *launch) prepareStaging() error {
+	layout, ok := l.r.template.Staging()
+	if !ok {
+		return nil
+	}
+	staging, err := run.NewStaging(filepath.Join(l.r.template.OutputRoot(), template.StagingFolder), l.keep.owner(), l.keep.shared)
+	if err != nil {
+		return err
+	}
+	l.staging, l.layout = staging, layout
+	return nil
+}

@@ -1,0 +1,314 @@
+package outputs
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// Journal is the folder below an output root in which workers note what they have begun. It may be used by several
+// goroutines.
+type Journal struct {
+	root, path string
+	owner      Owner
+	shared     func(Owner)
+	// mine is how the names of this run's pages begin.
+	mine string
+
+	mu sync.Mutex
+	// dir is the open folder; nil: there is none as far as is known.
+	dir            *os.Root
+	mapped, synced bool
+	records        records
+	foreign        map[string]*foreign
+	// open is what living pages of other runs had noted at the last look.
+	open  map[uint64]Owner
+	told  map[Owner]bool
+	pages map[*Page]bool
+	made  int
+	stop  chan struct{}
+	beats sync.WaitGroup
+}
+
+// New prepares the journal of a run that writes below root. It makes nothing. shared is called once for each other run that is
+// found at work on the same outputs; it may be nil.
+func New(root string, owner Owner, shared func(Owner)) (*Journal, error) {
+	random := make([]byte, 8)
+	if _, err := rand.Read(random); err != nil {
+		return nil, fmt.Errorf("naming the pages of a run: %w", err)
+	}
+	if root == "" {
+		root = "."
+	}
+	path, err := filepath.Abs(filepath.Join(root, template.JournalFolder))
+	if err != nil {
+		return nil, fmt.Errorf("the output folder: %w", err)
+	}
+	return &Journal{
+		root: root, path: path, owner: owner.Here(), shared: shared, mine: pagePrefix + hex.EncodeToString(random) + "-",
+		foreign: map[string]*foreign{}, open: map[uint64]Owner{}, told: map[Owner]bool{}, pages: map[*Page]bool{},
+	}, nil
+}
+
+// FolderError is about a journal's folder that is not what it must be.
+type FolderError struct {
+	Path, Message string
+}
+
+func (e *FolderError) Error() string { return e.Path + " " + e.Message }
+
+// attach opens the folder if it is there. It is called with the lock held.
+func (j *Journal) attach() error {
+	info, err := os.Lstat(j.path)
+	if err != nil {
+		j.detach()
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+			return nil
+		}
+		return err
+	}
+	if j.dir != nil {
+		if held, err := j.dir.Stat("."); err == nil && os.SameFile(held, info) {
+			return nil
+		}
+		j.detach()
+	}
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		return &FolderError{j.path, "is a link: kagurazaka keeps track of unfinished outputs in a folder of that name, and follows no link to it; remove the link, or give --outputs staged"}
+	case !info.IsDir():
+		return &FolderError{j.path, "is not a folder: kagurazaka keeps track of unfinished outputs in a folder of that name; remove the file, or give --outputs staged"}
+	}
+	dir, err := os.OpenRoot(j.path)
+	if errors.Is(err, fs.ErrPermission) {
+		return j.notOurs(info)
+	}
+	if err != nil {
+		return err
+	}
+	held, err := dir.Stat(".")
+	if err == nil && !os.SameFile(held, info) {
+		err = &FolderError{j.path, "was replaced while it was opened"}
+	}
+	if err == nil {
+		err = j.checkOwner(dir, held)
+	}
+	if err != nil {
+		_ = dir.Close()
+		return err
+	}
+	j.dir = dir
+	if opened, err := dir.Open("."); err == nil {
+		j.mapped, j.synced = kindOf(opened)
+		_ = opened.Close()
+	}
+	j.records.sync = j.synced
+	return nil
+}
+
+func (j *Journal) detach() {
+	if j.dir != nil {
+		_ = j.dir.Close()
+		j.dir = nil
+	}
+	j.records.close()
+	for _, f := range j.foreign {
+		j.forget(f)
+	}
+	clear(j.open)
+}
+
+func (j *Journal) notOurs(info fs.FileInfo) error {
+	message := "belongs to another user"
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		message += fmt.Sprintf(" (uid %d)", st.Uid)
+	}
+	return &FolderError{j.path, message + ": only that user can tell which outputs are unfinished; run as that user, or give --outputs staged"}
+}
+
+// checkOwner refuses the folder of another user. A file system may have names of its own for users: then a file that is made
+// there says who this one is.
+func (j *Journal) checkOwner(dir *os.Root, info fs.FileInfo) error {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	if int(st.Uid) != os.Geteuid() {
+		name := probePrefix + strings.TrimPrefix(j.mine, pagePrefix)
+		probe, err := dir.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return j.notOurs(info)
+		}
+		made, err := probe.Stat()
+		_ = probe.Close()
+		_ = dir.Remove(name)
+		if err != nil {
+			return err
+		}
+		if me, ok := made.Sys().(*syscall.Stat_t); !ok || me.Uid != st.Uid {
+			return j.notOurs(info)
+		}
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		// Not every file system keeps modes.
+		_ = dir.Chmod(".", 0o700)
+	}
+	return nil
+}
+
+// make opens the folder, made if it is not there. It is called with the lock held.
+func (j *Journal) make() error {
+	for {
+		if err := j.attach(); err != nil || j.dir != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Dir(j.path), 0o777); err != nil {
+			return err
+		}
+		if err := os.Mkdir(j.path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+}
+
+// Look reads what is noted at this moment: what it says of an output counts for outputs that were there before. False: nothing
+// is noted. Pages of the dead that it finds are concluded.
+func (j *Journal) Look() (bool, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := j.look(); err != nil {
+		return false, fmt.Errorf("reading which outputs are unfinished: %w", err)
+	}
+	return len(j.open)+len(j.records.keys) > 0, nil
+}
+
+func (j *Journal) look() error {
+	if err := j.attach(); err != nil || j.dir == nil {
+		return err
+	}
+	if err := j.sweep(); err != nil {
+		return err
+	}
+	// Behind the pages: what a worker takes from its page for a failure is in the file before.
+	return j.records.update(j.dir)
+}
+
+// Of says what the last look found about an output that exists, by its path relative to the root.
+func (j *Journal) Of(rel []byte) template.OutputState {
+	key := Key(rel)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, ok := j.open[key]; ok {
+		return template.OutputOpen
+	}
+	if _, ok := j.records.keys[key]; ok {
+		return template.OutputUnfinished
+	}
+	return template.OutputWhole
+}
+
+// Unfinished reports whether an output is known to be unfinished now; pages of living workers are not asked.
+func (j *Journal) Unfinished(rel string) (bool, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := j.attach(); err != nil || j.dir == nil {
+		return false, err
+	}
+	if err := j.records.update(j.dir); err != nil {
+		return false, err
+	}
+	_, found := j.records.keys[Key(rel)]
+	return found, nil
+}
+
+// Close concludes the run's pages and removes the folder when nothing is left to be said.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	if j.stop != nil {
+		close(j.stop)
+		j.stop = nil
+	}
+	j.mu.Unlock()
+	j.beats.Wait()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var err error
+	for p := range j.pages {
+		err = errors.Join(err, j.conclude(p))
+		_ = p.file.Close()
+	}
+	clear(j.pages)
+	if j.dir == nil {
+		// Also a run that had nothing to do cleans up behind the dead; what it cannot write to it leaves alone.
+		if _, statErr := os.Lstat(j.path); statErr != nil || j.attach() != nil {
+			return err
+		}
+	}
+	defer j.detach()
+	if j.dir == nil {
+		return err
+	}
+	return errors.Join(err, j.tidy())
+}
+
+// tidy removes the folder, or makes its file small again, when nobody else uses it.
+func (j *Journal) tidy() error {
+	if err := j.sweep(); err != nil {
+		return err
+	}
+	names, err := j.names()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, pagePrefix) {
+			return nil
+		}
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, probePrefix) {
+			_ = j.dir.Remove(name)
+		}
+	}
+	if err := j.records.update(j.dir); err != nil {
+		return err
+	}
+	if j.records.file != nil {
+		if err := j.records.compact(j.dir); err != nil {
+			if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EBADF) {
+				return nil
+			}
+			return fmt.Errorf("tidying %s: %w", j.path, err)
+		}
+	}
+	// Somebody may have come meanwhile, or something is unfinished: then it stays.
+	_ = os.Remove(j.path)
+	return nil
+}
+
+func (j *Journal) names() ([]string, error) {
+	dir, err := j.dir.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = dir.Close() }()
+	return dir.Readdirnames(-1)
+}
+
+// beatEvery is how often an owner says that it lives, and beatAge how long that counts for other machines.
+const (
+	beatEvery = 10 * time.Second
+	beatAge   = 5 * time.Minute
+)

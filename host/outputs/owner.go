@@ -1,0 +1,63 @@
+package outputs
+
+import (
+	"os"
+	"strings"
+	"time"
+)
+
+// Owner is whose a page is. It stands in the page, for others to read.
+type Owner struct {
+	Host string `json:"host"`
+	// Machine and Boot tell machines, and the starts of one machine, apart; empty where the system does not say.
+	Machine string `json:"machine,omitempty"`
+	Boot    string `json:"boot,omitempty"`
+	PID     int    `json:"pid"`
+	// Run is the run's id; empty: it has no ledger.
+	Run   string    `json:"run,omitempty"`
+	Since time.Time `json:"since"`
+	// Shard is which part of the items the run does, as JSON; empty: all.
+	Shard string `json:"shard,omitempty"`
+}
+
+// Here completes an owner by what this machine says of itself.
+func (o Owner) Here() Owner {
+	if o.Host == "" {
+		o.Host, _ = os.Hostname()
+	}
+	o.Machine, o.Boot = firstLine("/etc/machine-id"), firstLine("/proc/sys/kernel/random/boot_id")
+	return o
+}
+
+func firstLine(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	return strings.TrimSpace(line)
+}
+
+// reach says how far the locks of another owner's processes can be trusted.
+type reach int
+
+const (
+	// locks of that owner are seen here: the same system runs both.
+	locks reach = iota
+	// over: that owner's system has been started anew since.
+	over
+	// elsewhere: another machine, of which only the heartbeat is seen.
+	elsewhere
+)
+
+func (o Owner) sees(other Owner) reach {
+	sameHost := o.Host == other.Host && o.Machine == other.Machine
+	switch {
+	case o.Boot == other.Boot && (o.Boot != "" || sameHost):
+		return locks
+	case sameHost && o.Boot != "" && other.Boot != "":
+		return over
+	default:
+		return elsewhere
+	}
+}

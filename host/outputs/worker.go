@@ -1,0 +1,175 @@
+package outputs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Page is the page of one worker.
+type Page struct {
+	j    *Journal
+	name string
+	file *os.File
+}
+
+// Worker makes the page of a worker. The run holds it alive until Handed.
+func (j *Journal) Worker(index int) (*Page, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	p, err := j.newPage(index)
+	if err != nil {
+		return nil, fmt.Errorf("keeping track of unfinished outputs in %s: %w", j.path, err)
+	}
+	j.pages[p] = true
+	if j.stop == nil {
+		j.stop = make(chan struct{})
+		j.beats.Add(1)
+		go j.beat(j.stop)
+	}
+	return p, nil
+}
+
+func (j *Journal) newPage(index int) (*Page, error) {
+	content, err := newPage(j.owner)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		if err := j.make(); err != nil {
+			return nil, err
+		}
+		if len(j.pages) == 0 {
+			// Before anything is written: others are told of, and the dead make room.
+			if err := j.sweep(); err != nil {
+				return nil, err
+			}
+		}
+		j.made++
+		name := j.mine + strconv.Itoa(index) + "-" + strconv.Itoa(j.made)
+		file, err := j.dir.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // another run has just removed the folder, which was empty
+		}
+		if err != nil {
+			return nil, err
+		}
+		kept, err := holdShared(file)
+		if err == nil && kept {
+			_, err = file.WriteAt(content, 0)
+		}
+		switch {
+		case err != nil:
+			_ = file.Close()
+			_ = j.dir.Remove(name)
+			return nil, err
+		case !kept:
+			// Somebody took the new file for one of the dead.
+			_ = file.Close()
+			continue
+		}
+		return &Page{j: j, name: name, file: file}, nil
+	}
+}
+
+// holdShared holds a new page alive; false: it was removed before.
+func holdShared(file *os.File) (bool, error) {
+	for {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_SH)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil && !noLocks(err) {
+			return false, err
+		}
+		break
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
+		return false, err
+	}
+	return st.Nlink > 0, nil
+}
+
+// Path is the page's file.
+func (p *Page) Path() string { return filepath.Join(p.j.path, p.name) }
+
+// Unfinished is the file of unfinished outputs.
+func (p *Page) Unfinished() string { return filepath.Join(p.j.path, unfinishedName) }
+
+// Run is how the names of this run's pages begin.
+func (p *Page) Run() string { return p.j.mine }
+
+// Mapped reports whether the page is written to by stores into its map.
+func (p *Page) Mapped() bool { return p.j.mapped }
+
+// Synced reports whether what is written must have reached another machine.
+func (p *Page) Synced() bool { return p.j.synced }
+
+// Handed says that the worker holds the page alive from now on.
+func (p *Page) Handed() { _ = unix.Flock(int(p.file.Fd()), unix.LOCK_UN) }
+
+// Ended says that the worker is gone: what it had begun is unfinished from then on.
+func (p *Page) Ended() error {
+	j := p.j
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.pages[p] {
+		return nil
+	}
+	return j.conclude(p)
+}
+
+// conclude takes over what a worker of this run left. A page that a child of it still holds stays, with its notes.
+func (j *Journal) conclude(p *Page) error {
+	if err := j.attach(); err != nil || j.dir == nil {
+		// Who removed the folder has removed what it said.
+		delete(j.pages, p)
+		_ = p.file.Close()
+		return err
+	}
+	_ = unix.Flock(int(p.file.Fd()), unix.LOCK_UN)
+	notes, err := readNotes(p.file)
+	if err == nil && len(notes) > 0 {
+		err = j.records.append(j.dir, begunOnly, keysOf(notes))
+	}
+	if err != nil {
+		// The page says so as long as the file does not.
+		return fmt.Errorf("keeping which outputs are unfinished: %w", err)
+	}
+	if err := unix.Flock(int(p.file.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return nil
+	}
+	delete(j.pages, p)
+	err = j.dir.Remove(p.name)
+	_ = p.file.Close()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// beat keeps the run's pages alive for other machines, beside their workers: a worker may be stopped, or busy for long.
+func (j *Journal) beat(stop chan struct{}) {
+	defer j.beats.Done()
+	ticker := time.NewTicker(beatEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			j.mu.Lock()
+			for p := range j.pages {
+				_, _ = p.file.WriteAt(make([]byte, 8), pageBeat)
+			}
+			j.mu.Unlock()
+		case <-stop:
+			return
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package plan
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// openItem is an item that another run is working on.
+type openItem struct {
+	line      []byte
+	path, rel string
+}
+
+// conclusions counts the items that have their outcome.
+type conclusions struct {
+	count   atomic.Uint64
+	changed chan struct{}
+}
+
+// Concluded says that so many more of the items that were yielded have their outcome. Items that others are working on are looked
+// at again when all have.
+func (s *Source) Concluded(n int) {
+	s.concluded.count.Add(uint64(n))
+	select {
+	case s.concluded.changed <- struct{}{}:
+	default:
+	}
+}
+
+// StillOpen is how many items others were still working on at the end.
+func (s *Source) StillOpen() int64 { return s.told.Load() }
+
+func (s *Source) leave(o template.Open) error {
+	s.open = append(s.open, openItem{line: slices.Clone(o.Line), path: o.Path, rel: o.Rel})
+	return nil
+}
+
+// lookAgain waits until all else is done, and then takes the items that nobody is working on any more.
+func (s *Source) lookAgain() error {
+	if len(s.open) == 0 {
+		return nil
+	}
+	for s.concluded.count.Load() < s.first {
+		select {
+		case <-s.concluded.changed:
+		case <-s.ctx.Done():
+			return s.ctx.Err()
+		}
+	}
+	c := &s.Counters
+	for _, item := range s.open {
+		state := template.OutputUnfinished
+		// In this order: what is noted counts for what was there before.
+		if template.Exists(item.path) {
+			if _, err := s.journal.Look(); err != nil {
+				return err
+			}
+			state = s.journal.Of([]byte(item.rel))
+		}
+		switch state {
+		case template.OutputOpen:
+			s.told.Add(1)
+			continue
+		case template.OutputWhole:
+			c.Done.Add(1)
+		default:
+			c.ToDo.Add(1)
+			if err := s.add(item.line); err != nil {
+				return err
+			}
+		}
+		c.Open.Add(^uint64(0))
+	}
+	return s.flush()
+}
