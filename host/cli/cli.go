@@ -17,6 +17,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/progress"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // Streams are what a command reads and writes.
@@ -53,6 +54,9 @@ type Signals struct {
 // Main runs a command line (without the program's name) and returns the exit code. ctx ends everything at once.
 func Main(ctx context.Context, args []string, streams Streams, signals Signals, version string) int {
 	a := &app{streams: streams, signals: signals, version: version}
+	// Whatever prints, a terminal obeys none of it.
+	a.out, a.err = terminal.NewOutput(streams.Out), terminal.NewOutput(streams.Err)
+	a.streams.Out, a.streams.Err = a.out, a.err
 	if streams.Width == nil {
 		a.streams.Width = func() int { return 80 }
 	}
@@ -98,10 +102,12 @@ func (a *app) endEarly(ctx context.Context) (context.Context, func()) {
 type app struct {
 	// working is closed when a run begins to work on items.
 	working chan struct{}
-	streams Streams
-	signals Signals
-	version string
-	args    []string
+	// streams are out and err, which clean what is printed.
+	streams  Streams
+	out, err *terminal.Output
+	signals  Signals
+	version  string
+	args     []string
 
 	parser  *kong.Kong
 	grammar grammar
@@ -178,7 +184,7 @@ func (a *app) parse(yielded map[string]bool) error {
 
 // startLog makes the log: on stderr, above the progress line where there is one.
 func (a *app) startLog() {
-	a.screen = progress.NewScreen(a.streams.Err, a.streams.Width)
+	a.screen = progress.NewScreen(a.err.Raw(), a.streams.Width)
 	level := hclog.Info
 	switch {
 	case a.grammar.Quiet:
@@ -188,33 +194,47 @@ func (a *app) startLog() {
 	case a.grammar.Verbose > 1:
 		level = hclog.Trace
 	}
-	color := hclog.ColorOff
-	if a.streams.ErrTerminal {
-		color = hclog.ForceColor
-	}
-	options := &hclog.LoggerOptions{Name: "kagurazaka", Level: level, Output: a.screen, TimeFormat: "15:04:05.000", Color: color}
+	shown := &terminal.Log{Out: a.screen, Color: a.streams.ErrTerminal && !dumb()}
+	options := &hclog.LoggerOptions{Name: "kagurazaka", Level: level, Output: shown, TimeFormat: "15:04:05.000"}
 	if a.split.command != "run" || a.grammar.NoLedger {
 		a.log = hclog.New(options)
 		return
 	}
 	a.kept = &ledger.Log{}
 	both := hclog.NewInterceptLogger(options)
-	both.RegisterSink(hclog.NewSinkAdapter(&hclog.LoggerOptions{Level: hclog.Debug, Output: a.kept, TimeFormat: hclog.TimeFormat}))
+	both.RegisterSink(hclog.NewSinkAdapter(&hclog.LoggerOptions{Level: hclog.Debug, Output: &terminal.Log{Out: a.kept}, TimeFormat: hclog.TimeFormat}))
 	a.log = both
 }
 
 // report tells the user why the program ends with a code other than 0.
 func (a *app) report(err error, code int) {
 	if a.grammar.Progress == "json" && !a.summarised {
-		progress.PrintExit(a.streams.Out, code, err.Error())
+		progress.PrintExit(a.out.Raw(), code, err.Error())
 	}
 	var problems problem.Errors
 	if errors.As(err, &problems) {
 		_ = problem.Render(a.streams.Err, problems)
 		return
 	}
-	_, _ = fmt.Fprintf(a.streams.Err, "kagurazaka: %s\n", strings.TrimRight(err.Error(), "\n"))
+	_, _ = fmt.Fprintf(a.streams.Err, "kagurazaka: %s\n", hanging(err.Error()))
 }
+
+// maxError is how much of an error is printed: a plugin may have made it.
+const maxError = 32 << 10
+
+// hanging is the text of an error of which only the first line begins where lines of ours begin.
+func hanging(text string) string {
+	lines := strings.Split(terminal.Block(text, "", maxError), "\n")
+	for i := range lines {
+		if i > 0 && !strings.HasPrefix(lines[i], "  ") {
+			lines[i] = "  " + lines[i]
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// dumb reports whether the terminal can do nothing but print lines.
+func dumb() bool { return os.Getenv("TERM") == "dumb" }
 
 // hostHelp prints the host's own help.
 func (a *app) hostHelp() error {

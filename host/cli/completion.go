@@ -9,6 +9,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/discover"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // completeCommand is what the completion scripts call: the words of the line so far, the last one being typed.
@@ -85,7 +86,7 @@ func (a *app) complete(ctx context.Context, words []string) error {
 		if !strings.HasPrefix(c.text, typed) {
 			continue
 		}
-		if _, err := fmt.Fprintf(a.streams.Out, "%s\t%s\n", c.text, firstLine(c.help)); err != nil {
+		if _, err := fmt.Fprintf(a.streams.Out, "%s\t%s\n", terminal.Line(c.text, maxWord), terminal.Line(firstLine(c.help), maxName)); err != nil {
 			return err
 		}
 	}

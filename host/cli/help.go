@@ -24,9 +24,10 @@ func (s *session) taskHelp(ctx context.Context) error {
 	if tree, _ := config.Apply(task.Template, s.config.Mixin); tree != nil {
 		task.Template = tree
 	}
-	return schema.Help(s.streams.Out, &task, schema.HelpOptions{
+	// Its styles are escapes, and it has cleaned the rest.
+	return schema.Help(s.out.Raw(), &task, schema.HelpOptions{
 		Command: s.command(),
-		Width:   s.streams.Width(), Color: s.streams.OutTerminal,
+		Width:   s.streams.Width(), Color: s.streams.OutTerminal && !dumb(),
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // plan is `plan PLUGIN TASK …`: it says what a run with the same flags would do, and starts no worker.
@@ -35,7 +36,7 @@ func (a *app) plan(ctx context.Context) error {
 		return inputExit(listErr)
 	}
 	if a.grammar.Plan.JSON {
-		err = planJSON(a.streams.Out, summary)
+		err = planJSON(a.out.Raw(), summary)
 	} else {
 		for _, w := range summary.Warnings {
 			a.listed(w)
@@ -80,11 +81,11 @@ type planShard struct {
 
 func planJSON(w io.Writer, s plan.Summary) error {
 	out := planOutput{
-		Items: s.InShard, Done: s.Done, ToDo: s.ToDo, Open: s.Open, First: s.First, Unlisted: s.Unlisted,
+		Items: s.InShard, Done: s.Done, ToDo: s.ToDo, Open: s.Open, First: []json.RawMessage{}, Unlisted: s.Unlisted,
 		Refused: s.Refused, Refusals: s.Refusals, Repeated: s.Repeated, Outputs: s.Outputs, Special: s.Special,
 	}
-	if out.First == nil {
-		out.First = []json.RawMessage{}
+	for _, item := range s.First {
+		out.First = append(out.First, terminal.JSON(item))
 	}
 	for i, shard := range s.Shards {
 		out.Shards = append(out.Shards, planShard{i, shard.Done, shard.ToDo, shard.Refused})
@@ -118,7 +119,7 @@ func planText(w io.Writer, s plan.Summary) error {
 		p.line("the first to do:")
 	}
 	for _, item := range s.First {
-		p.line("  %s", item)
+		p.line("  %s", string(item))
 	}
 	if n := s.ToDo - uint64(len(s.First)); n > 0 && len(s.First) > 0 {
 		p.line("  … and %d more", n)
@@ -139,7 +140,19 @@ type printer struct {
 	err error
 }
 
+// block is text that may go over several lines, each but the first indented; see terminal.Block.
+type block string
+
+// maxWord is how much of a text is printed in a line.
+const maxWord = 4000
+
+// line prints one line: a text that is put into it is a part of that line, unless it is a block.
 func (p *printer) line(format string, args ...any) {
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = terminal.Line(text, maxWord)
+		}
+	}
 	if p.err == nil {
 		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
 	}

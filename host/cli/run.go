@@ -150,8 +150,10 @@ func (r *resolved) do(ctx context.Context, options backboneOptions) error {
 	if err != nil {
 		return err
 	}
+	stop := keepPipes()
+	defer stop()
 	summary, err := r.drive(ctx, options, dir, began, k)
-	return k.close(summary, inputExit(taskExit(err)))
+	return k.close(summary, r.unprinted(summary, inputExit(taskExit(err))))
 }
 
 func (r *resolved) drive(ctx context.Context, options backboneOptions, dir string, began time.Time, k *keep) (summary progress.Summary, err error) {
@@ -207,7 +209,7 @@ func (a *app) printer() progress.Printer {
 	kind := a.grammar.Progress
 	if kind == "auto" {
 		kind = "plain"
-		if a.streams.ErrTerminal {
+		if a.streams.ErrTerminal && !dumb() {
 			kind = "bar"
 		}
 	}
@@ -215,7 +217,7 @@ func (a *app) printer() progress.Printer {
 	case "bar":
 		return &progress.Bar{Screen: a.screen, Out: a.streams.Out, Verbose: verbose}
 	case "json":
-		return &progress.JSON{Out: a.streams.Out, Every: time.Second}
+		return &progress.JSON{Out: a.out.Raw(), Every: time.Second}
 	case "none":
 		return &progress.None{Err: a.streams.Err, Out: a.streams.Out, Verbose: verbose}
 	default:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/ledger"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // runs is `runs [--json] [--prune N]`.
@@ -49,7 +50,7 @@ func (a *app) runs() error {
 		all = append(all, out)
 	}
 	if f.JSON {
-		return printJSON(a.streams.Out, all)
+		return printJSON(a.out.Raw(), all)
 	}
 	if len(all) == 0 {
 		a.log.Info("there is no run yet", "folder", root)
@@ -103,12 +104,15 @@ func runCandidates() []candidate {
 	return out
 }
 
+// maxName is how much of a name stands in a table.
+const maxName = 200
+
 func runsText(w io.Writer, runs []runOutput) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, err := fmt.Fprintln(t, "RUN\tBEGAN\tTASK\tDONE\tSKIPPED\tFAILED\tSTATE")
 	for _, r := range runs {
 		if err == nil {
-			_, err = fmt.Fprintf(t, "%s\t%s\t%s %s\t%d\t%d\t%d\t%s\n", r.ID, r.Began.Local().Format(time.DateTime), r.Plugin.Name, r.Task,
+			_, err = fmt.Fprintf(t, "%s\t%s\t%s %s\t%d\t%d\t%d\t%s\n", r.ID, r.Began.Local().Format(time.DateTime), terminal.Line(r.Plugin.Name, maxName), terminal.Line(r.Task, maxName),
 				r.Counts.Done, r.Counts.Skipped, r.Counts.Failed, r.State)
 		}
 	}

@@ -3,11 +3,11 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // show is `show RUN [--json] [--failed N]`.
@@ -48,7 +48,10 @@ func (a *app) show() error {
 		return err
 	}
 	if a.grammar.Show.JSON {
-		return printJSON(a.streams.Out, out)
+		for i := range out.FailedItems {
+			out.FailedItems[i].Item = terminal.JSON(out.FailedItems[i].Item)
+		}
+		return printJSON(a.out.Raw(), out)
 	}
 	p := &printer{w: a.streams.Out}
 	out.text(p, s)
@@ -81,7 +84,7 @@ func (r runOutput) text(p *printer, s *ledger.State) {
 		p.line("            it is not complete: %s", r.End.Incomplete)
 	}
 	if r.End != nil && r.End.Message != "" {
-		p.line("  message   %s", strings.ReplaceAll(r.End.Message, "\n", "\n            "))
+		p.line("  message   %s", block(terminal.Block(r.End.Message, "            ", maxWord)))
 	}
 }
 
@@ -113,7 +116,7 @@ func failedText(p *printer, items []ledger.FailedItem, all int) {
 			times = fmt.Sprintf(", %d attempts", f.Attempts)
 		}
 		p.line("  %d (%s%s) %s", f.Number, f.Kind, times, item)
-		p.line("      %s", strings.ReplaceAll(strings.TrimRight(f.Message, "\n"), "\n", "\n      "))
+		p.line("      %s", block(terminal.Block(f.Message, "      ", maxWord)))
 	}
 	if more := all - len(items); more > 0 {
 		p.line("  … and %d more: --failed -1 shows all, and failed.jsonl in the run's folder has them with tracebacks", more)

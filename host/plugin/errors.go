@@ -67,23 +67,28 @@ func (e *TaskError) Error() string {
 	b.WriteString(": ")
 	switch {
 	case e.Message != "":
-		b.WriteString(e.Message)
+		b.WriteString(within(e.Message))
 	case len(e.Problems) > 0:
 		b.WriteString("the task refuses what it was given:")
 	default:
 		b.WriteString("the plugin reported an error and gave no reason")
 	}
 	for _, p := range e.Problems {
-		fmt.Fprintf(&b, "\n  %s: %s", p.Where, p.Message)
+		fmt.Fprintf(&b, "\n  %s: %s", p.Where, within(p.Message))
 		if p.Suggestion != "" {
 			fmt.Fprintf(&b, " (did you mean %s?)", p.Suggestion)
 		}
 	}
 	if e.Traceback != "" {
-		b.WriteString("\n")
-		b.WriteString(strings.TrimRight(e.Traceback, "\n"))
+		b.WriteString("\n    ")
+		b.WriteString(within(e.Traceback))
 	}
 	return b.String()
+}
+
+// within is a plugin's text within a message of ours: its further lines are indented deeper than any of ours.
+func within(text string) string {
+	return strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ")
 }
 
 // CrashError says that the plugin process ended, or broke the transport, in the middle of a call.

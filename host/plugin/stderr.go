@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -53,6 +54,9 @@ func (l *stderrLog) line(line string) {
 	if i := strings.LastIndexByte(line, '\r'); i >= 0 {
 		line = line[i+1:]
 	}
+	if strings.IndexByte(line, '\x1b') >= 0 {
+		line = decoration.ReplaceAllString(line, "")
+	}
 	if strings.TrimSpace(line) == "" {
 		return
 	}
@@ -64,6 +68,10 @@ func (l *stderrLog) line(line string) {
 	l.remember(line)
 	l.log.Info(line)
 }
+
+// decoration is what loggers and progress bars write for a terminal: colors, a line up, the rest of a line erased. It says
+// nothing in a log, which shows all other sequences escaped.
+var decoration = regexp.MustCompile(`\x1b\[[0-9;:]*[mAK]`)
 
 func (l *stderrLog) remember(line string) {
 	if len(line) > tailWidth {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/suggest"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // Problem is one thing that is wrong with what the user gave.
@@ -105,6 +106,9 @@ func Fresh(known, found []Problem) []Problem {
 	return fresh
 }
 
+// maxText is how much of one problem is printed: it may name a value that is far longer.
+const maxText = 4000
+
 // Render writes every problem once: a line that begins with "error:" or "warning:", and a line below it for what was
 // meant. Errors come before warnings.
 func Render(w io.Writer, problems []Problem) error {
@@ -118,9 +122,9 @@ func Render(w io.Writer, problems []Problem) error {
 			if p.Warning != warnings {
 				continue
 			}
-			fmt.Fprintf(&b, "%s: %s\n", word, p)
+			fmt.Fprintf(&b, "%s: %s\n", word, terminal.Block(p.String(), "      ", maxText))
 			if p.Suggestion != "" {
-				fmt.Fprintf(&b, "  hint: %s\n", p.Suggestion)
+				fmt.Fprintf(&b, "  hint: %s\n", terminal.Block(p.Suggestion, "      ", maxText))
 			}
 		}
 	}

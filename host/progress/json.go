@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"io"
 	"time"
+
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // JSON prints one JSON object a line. Each has a message_type; the last one is the summary.
@@ -81,7 +83,7 @@ func (j *JSON) Update(s Snapshot) {
 
 // Failed implements Printer.
 func (j *JSON) Failed(f Failure) {
-	item := json.RawMessage(f.Item)
+	item := terminal.JSON([]byte(f.Item))
 	if !json.Valid(item) {
 		item, _ = json.Marshal(f.Item)
 	}

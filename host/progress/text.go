@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // Line is the form of the last line on stdout of a run that does not print JSON. It is part of the interface.
@@ -86,12 +88,19 @@ func clock(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d", m, s)
 }
 
+// How much of a failed item is printed; the ledger has the rest.
+const (
+	maxItem      = 2000
+	maxMessage   = 4000
+	maxTraceback = 32 << 10
+)
+
 func failureLine(f Failure) string {
-	item := f.Item
+	item := terminal.Line(f.Item, maxItem)
 	if item == "" {
 		item = "an item that the plugin gave no printable form of"
 	}
-	return fmt.Sprintf("failed (%s) %s: %s", f.Kind, item, f.Message)
+	return fmt.Sprintf("failed (%s) %s: %s", f.Kind, item, terminal.Block(f.Message, indentation, maxMessage))
 }
 
 // Screen is a terminal with one line at its foot that is drawn again and again. What is written through it appears
@@ -197,11 +206,9 @@ func writeStages(w io.Writer, s Summary) {
 func writeFailure(w io.Writer, f Failure, verbose bool) {
 	text := failureLine(f) + "\n"
 	if verbose && f.Traceback != "" {
-		text += indent(f.Traceback)
+		text += indentation + terminal.Block(f.Traceback, indentation, maxTraceback) + "\n"
 	}
 	_, _ = io.WriteString(w, text)
 }
 
-func indent(text string) string {
-	return "    " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ") + "\n"
-}
+const indentation = "    "

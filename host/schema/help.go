@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // HelpOptions say how help is shown.
@@ -63,7 +64,7 @@ func Help(w io.Writer, task *Task, o HelpOptions) error {
 	if task.Usage != "" {
 		p.title("In the task's own words:")
 		for line := range strings.SplitSeq(strings.Trim(task.Usage, "\n"), "\n") {
-			p.line("  " + line)
+			p.put("  " + terminal.Clean(line))
 		}
 	}
 	if len(fill) > 0 {

@@ -3,6 +3,8 @@ package schema
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 const (
@@ -40,7 +42,16 @@ func (p *page) style(code, s string) string {
 	return code + s + styleOff
 }
 
-func (p *page) line(s string) { p.b.WriteString(strings.TrimRight(s, " ") + "\n") }
+// one is text of a plugin's within a line. It cleans before anything is measured and styled.
+func one(s string) string { return terminal.Line(s, maxPart) }
+
+// maxPart is how much of one text a plugin may put on a page.
+const maxPart = 64 << 10
+
+// put writes a line that is clean.
+func (p *page) put(s string) { p.b.WriteString(strings.TrimRight(s, " ") + "\n") }
+
+func (p *page) line(s string) { p.put(one(s)) }
 
 // gap writes an empty line between sections, never two.
 func (p *page) gap() {
@@ -51,7 +62,7 @@ func (p *page) gap() {
 
 func (p *page) title(s string) {
 	p.gap()
-	p.line(p.style(styleTitle, s))
+	p.put(p.style(styleTitle, one(s)))
 }
 
 // paragraphs writes text wrapped to the width. Empty lines part paragraphs; indented lines stay as they are.
@@ -60,18 +71,18 @@ func (p *page) paragraphs(text string, indent int) {
 	var words []string
 	flush := func() {
 		for _, l := range wrap(strings.Join(words, " "), p.width-indent) {
-			p.line(pad + l)
+			p.put(pad + l)
 		}
 		words = nil
 	}
-	for line := range strings.SplitSeq(strings.Trim(text, "\n"), "\n") {
+	for line := range strings.SplitSeq(terminal.Block(text, "", maxPart), "\n") {
 		switch {
 		case strings.TrimSpace(line) == "":
 			flush()
 			p.gap()
 		case strings.HasPrefix(line, " "), strings.HasPrefix(line, "\t"):
 			flush()
-			p.line(pad + line)
+			p.put(pad + line)
 		default:
 			words = append(words, line)
 		}
@@ -82,24 +93,25 @@ func (p *page) paragraphs(text string, indent int) {
 // row writes a left part and, beside or below it, the wrapped right part. fill is a piece of left to make stand out.
 func (p *page) row(left, right, fill string) {
 	column := min(helpColumn, p.width/2)
-	lines := wrap(right, p.width-column)
+	left, fill = one(left), one(fill)
+	lines := wrap(terminal.Block(right, "", maxPart), p.width-column)
 	length := utf8.RuneCountInString(left)
 	shown := left
 	if fill != "" {
 		shown = strings.Replace(left, fill, p.style(styleFill, fill), 1)
 	}
 	if len(lines) == 0 {
-		p.line(shown)
+		p.put(shown)
 		return
 	}
 	if length+2 <= column {
-		p.line(shown + strings.Repeat(" ", column-length) + lines[0])
+		p.put(shown + strings.Repeat(" ", column-length) + lines[0])
 		lines = lines[1:]
 	} else {
-		p.line(shown)
+		p.put(shown)
 	}
 	for _, l := range lines {
-		p.line(strings.Repeat(" ", column) + l)
+		p.put(strings.Repeat(" ", column) + l)
 	}
 }
 
@@ -131,6 +143,7 @@ func (p *page) hanging(first string, pieces []string) {
 	indent := min(utf8.RuneCountInString(first)+1, 12)
 	line := first
 	for _, piece := range pieces {
+		piece = one(piece)
 		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(piece) > p.width && strings.TrimSpace(line) != "" {
 			p.line(line)
 			line = strings.Repeat(" ", indent) + piece

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // SkeletonOptions say what a configuration skeleton is for.
@@ -62,7 +63,7 @@ func Skeleton(w io.Writer, task *Task, o SkeletonOptions) error {
 
 // comment writes wrapped text behind "# ".
 func (s *skeleton) comment(indent, text string) {
-	lines := wrap(text, 98-len(indent))
+	lines := wrap(terminal.Block(text, "", maxPart), 98-len(indent))
 	if len(lines) == 0 {
 		lines = []string{""}
 	}

@@ -1,0 +1,105 @@
+// Package terminal prints text that others wrote (plugins, items, configurations, file names) so that a terminal shows it
+// and obeys none of it.
+package terminal
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Clean returns the text with everything escaped that a terminal would obey or a reader would not see: control characters,
+// marks that turn the direction of writing, the separators U+2028 and U+2029, and bytes that are not UTF-8. Newlines and
+// tabs stay: see Line and Block for text of others within our own.
+func Clean(text string) string {
+	at := unclean(text)
+	if at < 0 {
+		return text
+	}
+	var b strings.Builder
+	b.Grow(len(text) + len(text)/8)
+	for ; at >= 0; at = unclean(text) {
+		b.WriteString(text[:at])
+		r, size := utf8.DecodeRuneInString(text[at:])
+		escape(&b, r, text[at])
+		text = text[at+size:]
+	}
+	b.WriteString(text)
+	return b.String()
+}
+
+// unclean is where the first character is that has to be escaped; -1: there is none.
+func unclean(text string) int {
+	for i := 0; i < len(text); i++ {
+		if c := text[i]; c >= ' ' && c < 0x7f || c == '\n' || c == '\t' {
+			continue
+		}
+		if text[i] < utf8.RuneSelf {
+			return i
+		}
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if r == utf8.RuneError && size == 1 || hidden(r) {
+			return i
+		}
+		i += size - 1
+	}
+	return -1
+}
+
+// hidden reports whether a character beyond ASCII acts instead of being seen.
+func hidden(r rune) bool {
+	switch {
+	case r >= 0x80 && r < 0xa0: // C1: a terminal may take U+009B for ESC [
+		return true
+	case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069: // marks of direction
+		return true
+	}
+	return r == 0x2028 || r == 0x2029
+}
+
+func escape(b *strings.Builder, r rune, first byte) {
+	switch {
+	case r == '\n':
+		b.WriteString(`\n`)
+	case r == '\r':
+		b.WriteString(`\r`)
+	case r == '\t':
+		b.WriteString(`\t`)
+	case r == utf8.RuneError, r < utf8.RuneSelf:
+		fmt.Fprintf(b, `\x%02x`, first)
+	default:
+		fmt.Fprintf(b, `\u%04x`, r)
+	}
+}
+
+// Line returns the text as a part of one line, with its middle cut out where it has more than limit bytes.
+func Line(text string, limit int) string {
+	text = Clean(cut(text, limit, " "))
+	if !strings.ContainsAny(text, "\n\t") {
+		return text
+	}
+	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(text)
+}
+
+// Block returns the text with every line but the first behind an indent, so that none of them passes for a line of ours, and
+// with its middle cut out where it has more than limit bytes. It has no newline at its end.
+func Block(text, indent string, limit int) string {
+	text = Clean(cut(strings.Trim(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), limit, "\n"))
+	return strings.ReplaceAll(text, "\n", "\n"+indent)
+}
+
+// cut takes the middle out of a text that is too long. Its beginning says what it is about, and its end is where a traceback
+// says why. around stands on both sides of the note.
+func cut(text string, limit int, around string) string {
+	if len(text) <= limit {
+		return text
+	}
+	head, tail := limit*3/4, len(text)-limit/4
+	for head > 0 && !utf8.RuneStart(text[head]) {
+		head--
+	}
+	for tail < len(text) && !utf8.RuneStart(text[tail]) {
+		tail++
+	}
+	return text[:head] + fmt.Sprintf("%s… %d bytes left out …%s", around, tail-head, around) + text[tail:]
+}

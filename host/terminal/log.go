@@ -1,0 +1,38 @@
+package terminal
+
+import (
+	"io"
+	"strings"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// logLimit is how much of one entry is printed.
+const logLimit = 16 << 10
+
+// Log is what a hclog.Logger without colors of its own writes to: it cleans each entry, indents all of its lines but the
+// first, and gives it a color by its level.
+type Log struct {
+	Out   io.Writer
+	Color bool
+}
+
+// Write takes an entry without a level.
+func (l *Log) Write(p []byte) (int, error) { return l.LevelWrite(hclog.NoLevel, p) }
+
+// LevelWrite takes an entry.
+func (l *Log) LevelWrite(level hclog.Level, p []byte) (int, error) {
+	text := Block(strings.TrimRight(string(p), " \n"), "    ", logLimit)
+	if on := colors[level]; l.Color && on != "" {
+		text = on + text + "\x1b[0m"
+	}
+	// The line end comes last, so that whoever draws below it sees a whole line.
+	if _, err := io.WriteString(l.Out, text+"\n"); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+var colors = map[hclog.Level]string{
+	hclog.Trace: "\x1b[92m", hclog.Debug: "\x1b[97m", hclog.Info: "\x1b[94m", hclog.Warn: "\x1b[93m", hclog.Error: "\x1b[91m",
+}

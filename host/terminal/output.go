@@ -1,0 +1,53 @@
+package terminal
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"sync"
+)
+
+// Output is a stream of this program's. What is written to it is cleaned: it is the net below all that prints. JSON, and text
+// with styles of ours that is clean already, go through Raw.
+type Output struct{ to *recorder }
+
+// NewOutput returns an output to a stream.
+func NewOutput(to io.Writer) *Output { return &Output{&recorder{to: to}} }
+
+// Write prints cleaned text.
+func (o *Output) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(o.to, Clean(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Raw is the stream itself.
+func (o *Output) Raw() io.Writer { return o.to }
+
+// Err is why the stream could not be written for the first time; nil: it could.
+func (o *Output) Err() error {
+	o.to.mu.Lock()
+	defer o.to.mu.Unlock()
+	return o.to.err
+}
+
+// recorder remembers the first error.
+type recorder struct {
+	mu  sync.Mutex
+	to  io.Writer
+	err error
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n, err := r.to.Write(p)
+	if err != nil && r.err == nil {
+		r.err = err
+	}
+	return n, err
+}
+
+// JSON is JSON text of somebody else's as part of a JSON document of ours: it is valid UTF-8.
+func JSON(text []byte) json.RawMessage { return bytes.ToValidUTF8(text, []byte("\uFFFD")) }
