@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/kagurazaka/kagurazaka/host/discover"
 )
 
 // agentName is the executable that asks the machine for its CUDA devices.
@@ -79,7 +81,7 @@ func findAgent() string {
 			return path
 		}
 	}
-	path, err := exec.LookPath(agentName)
+	path, err := discover.LookPath(agentName)
 	if err != nil {
 		return ""
 	}

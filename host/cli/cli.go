@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -118,6 +119,8 @@ type app struct {
 	warm *warm
 	// kept is the log of the run's ledger; nil: there is none.
 	kept *ledger.Log
+	// noted is what note has logged.
+	noted []string
 	// summarised says that a summary was printed: what follows is no news for a program that reads JSON.
 	summarised bool
 }
@@ -204,6 +207,14 @@ func (a *app) startLog() {
 	both := hclog.NewInterceptLogger(options)
 	both.RegisterSink(hclog.NewSinkAdapter(&hclog.LoggerOptions{Level: hclog.Debug, Output: &terminal.Log{Out: a.kept}, TimeFormat: hclog.TimeFormat}))
 	a.log = both
+}
+
+// note logs something once.
+func (a *app) note(text string) {
+	if text != "" && !slices.Contains(a.noted, text) {
+		a.noted = append(a.noted, text)
+		a.log.Info(text)
+	}
 }
 
 // report tells the user why the program ends with a code other than 0.

@@ -15,6 +15,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/progress"
 	"github.com/kagurazaka/kagurazaka/host/run"
+	"github.com/kagurazaka/kagurazaka/host/userdir"
 )
 
 // keep is what a run keeps, and what it takes up of an earlier one.
@@ -67,6 +68,11 @@ func (r *resolved) ledgerDir(id string) (string, error) {
 	if dir := r.grammar.RunDir; dir != "" {
 		return filepath.Abs(dir)
 	}
+	_, note, err := userdir.State()
+	if err != nil {
+		return "", err
+	}
+	r.note(note)
 	root, err := ledger.Root()
 	return filepath.Join(root, id), err
 }

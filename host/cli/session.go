@@ -15,6 +15,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/host/trust"
+	"github.com/kagurazaka/kagurazaka/host/userdir"
 )
 
 // session is a command about one plugin: what was found, what it says of itself, and the task that is meant.
@@ -37,7 +38,8 @@ type session struct {
 }
 
 func (a *app) discoverOptions() (discover.Options, error) {
-	cache, err := discover.CacheDir()
+	cache, note, err := userdir.Cache()
+	a.note(note)
 	return discover.Options{Python: a.grammar.Python, PythonPath: a.pythonPath(), CacheDir: cache, Log: a.log}, err
 }
 

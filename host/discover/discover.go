@@ -35,7 +35,7 @@ type Options struct {
 	Python string
 	// PythonPath is the user's PYTHONPATH for task files, behind the SDK's own folder; may be empty.
 	PythonPath string
-	// CacheDir holds what is built and unpacked; see CacheDir.
+	// CacheDir holds what is built and unpacked; see userdir.Cache.
 	CacheDir string
 	Log      hclog.Logger
 }
@@ -56,15 +56,6 @@ func (e *NotFoundError) Error() string {
 	return b.String()
 }
 
-// CacheDir is the folder under the user's cache where built plugins and descriptions are kept.
-func CacheDir() (string, error) {
-	base, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("finding the user's cache folder (set XDG_CACHE_HOME or HOME): %w", err)
-	}
-	return filepath.Join(base, "kagurazaka"), nil
-}
-
 // Find resolves what the user wrote: an executable, a .py file, a folder, or a bare name.
 func Find(arg string, opts Options) (*Plugin, error) {
 	if opts.Log == nil {
@@ -72,6 +63,9 @@ func Find(arg string, opts Options) (*Plugin, error) {
 	}
 	if arg == "" {
 		return nil, &NotFoundError{Arg: arg, Why: "the name is empty"}
+	}
+	if !isPath(arg) {
+		return findName(arg, opts)
 	}
 	info, err := os.Stat(arg)
 	switch {
@@ -81,23 +75,26 @@ func Find(arg string, opts Options) (*Plugin, error) {
 		return findFile(arg, info, opts)
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, &NotFoundError{Arg: arg, Why: unwrapPath(err)}
-	case strings.ContainsRune(arg, filepath.Separator):
-		return nil, &NotFoundError{Arg: arg, Why: "there is no such file or folder", Tried: missing(arg)}
 	default:
-		return findName(arg, opts)
+		return nil, &NotFoundError{Arg: arg, Why: "there is no such file or folder", Tried: missing(arg)}
 	}
 }
 
-// Exists reports whether Find would look at arg as a file, a folder or a plugin of that name, without building it.
+// isPath reports whether a word names a file or folder: it has a slash, or is a task file's name. Any other is a bare name,
+// which never means a program of the working folder: as in a shell, that needs its ./.
+func isPath(arg string) bool { return strings.ContainsRune(arg, filepath.Separator) || isPython(arg) }
+
+func isPython(path string) bool { return strings.EqualFold(filepath.Ext(path), ".py") }
+
+// Exists reports whether Find would find arg, as far as that can be told without building or starting anything.
 func Exists(arg string) bool {
-	if arg == "" {
+	switch info, err := os.Stat(arg); {
+	case arg == "":
 		return false
-	}
-	if _, err := os.Stat(arg); err == nil {
+	case err == nil && info.IsDir() && holdsPlugin(arg):
 		return true
-	}
-	if strings.ContainsRune(arg, filepath.Separator) {
-		return false
+	case isPath(arg):
+		return err == nil && !info.IsDir()
 	}
 	path, _ := lookName(arg)
 	return path != ""
@@ -141,7 +138,7 @@ func findFile(arg string, info fs.FileInfo, opts Options) (*Plugin, error) {
 	if !info.Mode().IsRegular() {
 		return nil, &NotFoundError{Arg: arg, Why: fmt.Sprintf("it is neither a file nor a folder (mode %s)", info.Mode())}
 	}
-	if strings.EqualFold(filepath.Ext(arg), ".py") {
+	if isPython(arg) {
 		return findPython(arg, abs, opts)
 	}
 	if info.Mode()&0o111 == 0 {
@@ -153,43 +150,37 @@ func findFile(arg string, info fs.FileInfo, opts Options) (*Plugin, error) {
 	return &Plugin{Command: plugin.Command{Name: arg, Path: abs}, Path: abs, Files: []string{abs}, Kind: Executable}, nil
 }
 
+// findName finds a folder of that name here that holds a plugin, or an installed plugin.
 func findName(arg string, opts Options) (*Plugin, error) {
+	info, err := os.Stat(arg)
+	here := err == nil
+	if here && info.IsDir() && holdsPlugin(arg) {
+		return findFolder(arg, opts)
+	}
 	path, tried := lookName(arg)
 	if path == "" {
-		return nil, &NotFoundError{
-			Arg: arg, Why: "there is no file or folder of that name here, and no installed plugin", Tried: tried,
+		why := "there is no folder of that name here, and no installed plugin"
+		switch {
+		case here && info.IsDir():
+			why = "the folder of that name here holds no plugin, and there is no installed plugin of that name"
+		case here:
+			why = "there is no installed plugin of that name"
+			tried = append(tried, fmt.Sprintf("the file %s in the working folder is meant by ./%s alone", arg, arg))
 		}
+		return nil, &NotFoundError{Arg: arg, Why: why, Tried: tried}
 	}
-	info, err := os.Stat(path)
-	if err != nil {
+	if info, err = os.Stat(path); err != nil {
 		return nil, &NotFoundError{Arg: arg, Why: unwrapPath(err)}
 	}
-	found, err := findFile(path, info, opts)
+	find := func() (*Plugin, error) { return findFile(path, info, opts) }
+	if info.IsDir() {
+		find = func() (*Plugin, error) { return findFolder(path, opts) }
+	}
+	found, err := find()
 	if err == nil {
 		found.Command.Name, found.Name = arg, arg
 	}
 	return found, err
-}
-
-// lookName looks for an installed plugin. It returns the places it looked at.
-func lookName(name string) (path string, tried []string) {
-	file := "kagurazaka-plugin-" + name
-	for _, variable := range []string{"KAGURAZAKA_PLUGIN_PATH", "PATH"} {
-		dirs := filepath.SplitList(os.Getenv(variable))
-		for _, dir := range dirs {
-			candidate := filepath.Join(dir, file)
-			if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-				return candidate, nil
-			}
-		}
-		switch {
-		case len(dirs) == 0:
-			tried = append(tried, fmt.Sprintf("%s on %s, which is not set", file, variable))
-		default:
-			tried = append(tried, fmt.Sprintf("%s in the %d folders of %s", file, len(dirs), variable))
-		}
-	}
-	return "", tried
 }
 
 func unwrapPath(err error) string {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -21,23 +22,45 @@ func write(t *testing.T, path, text string, mode os.FileMode) string {
 func TestFind(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	t.Setenv("KAGURAZAKA_PLUGIN_PATH", filepath.Join(dir, "installed"))
+	t.Setenv("KAGURAZAKA_PLUGIN_PATH", ":relative:"+filepath.Join(dir, "installed"))
 	exe := write(t, filepath.Join(dir, "tool"), "#!/bin/sh\n", 0o755)
 	named := write(t, filepath.Join(dir, "named", "named"), "#!/bin/sh\n", 0o755)
 	write(t, filepath.Join(dir, "listed", "plugin.yaml"), "command: [./run.sh, --dir, '{dir}']\nenv: {PLACE: '{dir}/x'}\n", 0o644)
 	run := write(t, filepath.Join(dir, "listed", "run.sh"), "#!/bin/sh\n", 0o755)
 	installed := write(t, filepath.Join(dir, "installed", "kagurazaka-plugin-shrink"), "#!/bin/sh\n", 0o755)
+	whole := write(t, filepath.Join(dir, "installed", "kagurazaka-plugin-whole", "run.sh"), "#!/bin/sh\n", 0o755)
+	write(t, filepath.Join(dir, "installed", "kagurazaka-plugin-whole", "plugin.yaml"), "command: [./run.sh]\n", 0o644)
+	hollow := write(t, filepath.Join(dir, "installed", "kagurazaka-plugin-hollow"), "#!/bin/sh\n", 0o755)
+	write(t, filepath.Join(dir, "hollow", "readme"), "x", 0o644)
+	grow := write(t, filepath.Join(dir, "installed", "kagurazaka-plugin-grow"), "#!/bin/sh\n", 0o755)
+	write(t, filepath.Join(dir, "grow"), "#!/bin/sh\n", 0o755)
+	// What the empty and the relative entry of the search path would lead to.
+	for _, name := range []string{"shrink", "evil"} {
+		write(t, filepath.Join(dir, "kagurazaka-plugin-"+name), "#!/bin/sh\n", 0o755)
+		write(t, filepath.Join(dir, "relative", "kagurazaka-plugin-"+name), "#!/bin/sh\n", 0o755)
+	}
+	write(t, filepath.Join(dir, "tool.py"), "", 0o644)
+	interpreter := write(t, filepath.Join(dir, "python"), "#!/bin/sh\n", 0o755)
+	t.Setenv("KAGURAZAKA_PYTHON", interpreter)
+	sdk, err := unpackSDK(filepath.Join(dir, "cache"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		arg, path string
 		args, env []string
 	}{
 		{"./tool", exe, nil, nil},
-		{"tool", exe, nil, nil},
+		{"tool.py", interpreter, []string{filepath.Join(sdk, "kagurazaka_serve.py"), filepath.Join(dir, "tool.py")}, []string{"PYTHONPATH=" + sdk, "PYTHONUNBUFFERED=1"}},
 		{exe, exe, nil, nil},
 		{"named", named, nil, nil},
 		{"named/", named, nil, nil},
 		{"./listed", run, []string{"--dir", filepath.Join(dir, "listed")}, []string{"PLACE=" + filepath.Join(dir, "listed", "x")}},
 		{"shrink", installed, nil, nil},
+		{"whole", whole, nil, nil},
+		// A folder here that holds no plugin is none, and neither is a program of that name.
+		{"hollow", hollow, nil, nil},
+		{"grow", grow, nil, nil},
 	}
 	for _, tt := range tests {
 		p, err := Find(tt.arg, Options{CacheDir: filepath.Join(dir, "cache")})
@@ -54,10 +77,77 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// An empty or relative entry of PATH does not make programs of the working folder found, nor hide those behind it.
+func TestLookPath(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	good := write(t, filepath.Join(dir, "bin", "tool"), "#!/bin/sh\n", 0o755)
+	for _, evil := range []string{"tool", "sub/tool", "only"} {
+		write(t, filepath.Join(dir, evil), "#!/bin/sh\n", 0o755)
+	}
+	t.Setenv("PATH", strings.Join([]string{"", "sub", ".", filepath.Join(dir, "bin"), ""}, ":"))
+	if got, err := LookPath("tool"); got != good || err != nil {
+		t.Errorf("got %s, %v", got, err)
+	}
+	if got, err := LookPath("only"); err == nil {
+		t.Errorf("%s was found", got)
+	}
+	if got, err := LookPath("./only"); got == "" || err != nil {
+		t.Errorf("a path is a path: %v", err)
+	}
+}
+
+func TestModulePath(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	path, beside, err := modulePath("/sdk", ":/a:.:src::/b:")
+	if want := dir + ":" + filepath.Join(dir, "src"); path != "/sdk:/a:/b" || beside != want || err != nil {
+		t.Errorf("got %s and %s, %v", path, beside, err)
+	}
+}
+
+func TestExists(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	t.Setenv("KAGURAZAKA_PLUGIN_PATH", filepath.Join(dir, "installed"))
+	write(t, filepath.Join(dir, "tool"), "#!/bin/sh\n", 0o755)
+	write(t, filepath.Join(dir, "task.py"), "", 0o644)
+	write(t, filepath.Join(dir, "hollow", "readme"), "x", 0o644)
+	write(t, filepath.Join(dir, "go", "main.go"), "package main\n", 0o644)
+	write(t, filepath.Join(dir, "listed", "plugin.yaml"), "command: [x]\n", 0o644)
+	write(t, filepath.Join(dir, "installed", "kagurazaka-plugin-shrink"), "#!/bin/sh\n", 0o755)
+	for arg, want := range map[string]bool{
+		"": false, "tool": false, "./tool": true, "task.py": true, "gone.py": false, "hollow": false, "./hollow": false, "go": true,
+		"./listed": true, "listed": true, "shrink": true, "nothing": false,
+	} {
+		if got := Exists(arg); got != want {
+			t.Errorf("%q: %v", arg, got)
+		}
+	}
+}
+
+// What waits for a writer is not read.
+func TestNamedPipes(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for _, path := range []string{"listed/plugin.yaml", "sources/main.go"} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Mkfifo(path, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Find("./"+filepath.Dir(path), Options{}); err == nil {
+			t.Errorf("%s was taken for a plugin", path)
+		}
+	}
+}
+
 func TestNotFoundSaysWhatWasTried(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	write(t, filepath.Join(dir, "text"), "x", 0o644)
+	write(t, filepath.Join(dir, "runs"), "#!/bin/sh\n", 0o755)
 	write(t, filepath.Join(dir, "hollow", "readme"), "x", 0o644)
 	write(t, filepath.Join(dir, "noexec", "noexec"), "x", 0o644)
 	write(t, filepath.Join(dir, "wrong", "plugin.yaml"), "comand: [x]\n", 0o644)
@@ -67,6 +157,8 @@ func TestNotFoundSaysWhatWasTried(t *testing.T) {
 		want []string
 	}{
 		{"./gone/plugin", []string{"no such file", "text"}},
+		{"runs", []string{"no installed plugin", "meant by ./runs alone"}},
+		{"hollow", []string{"holds no plugin, and there is no installed plugin"}},
 		{"nothing", []string{"kagurazaka-plugin-nothing", "KAGURAZAKA_PLUGIN_PATH", "PATH"}},
 		{"./text", []string{"not executable", "chmod +x"}},
 		{"./hollow", []string{"holds no plugin", "plugin.yaml", "Go main package"}},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/trust"
 )
 
 const manifestName = "plugin.yaml"
@@ -23,7 +24,7 @@ func findFolder(arg string, opts Options) (*Plugin, error) {
 	}
 	var tried []string
 	manifestPath := filepath.Join(abs, manifestName)
-	data, err := os.ReadFile(manifestPath)
+	data, err := trust.ReadFile(manifestPath)
 	switch {
 	case err == nil:
 		return fromManifest(arg, abs, manifestPath, data)
@@ -35,7 +36,7 @@ func findFolder(arg string, opts Options) (*Plugin, error) {
 	exe := filepath.Join(abs, filepath.Base(abs))
 	info, err := os.Stat(exe)
 	switch {
-	case err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0:
+	case err == nil && isProgram(info):
 		return &Plugin{Command: plugin.Command{Name: arg, Path: exe}, Path: abs, Files: []string{exe}, Kind: Executable}, nil
 	case err == nil:
 		tried = append(tried, exe+" (an executable named like the folder: there, but not executable)")
@@ -70,7 +71,7 @@ func fromManifest(arg, dir, path string, data []byte) (*Plugin, error) {
 		}
 		listed = exe
 	} else {
-		found, err := lookPath(exe)
+		found, err := LookPath(exe)
 		if err != nil {
 			return nil, fmt.Errorf("%s: the command %q is not on PATH; write ./%s for a file in the folder", path, exe, exe)
 		}

@@ -18,9 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/trust"
 )
-
-var lookPath = exec.LookPath
 
 // hasGoMain reports whether the folder holds a Go main package.
 func hasGoMain(dir string) (bool, error) {
@@ -32,7 +31,11 @@ func hasGoMain(dir string) (bool, error) {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, name), nil, parser.PackageClauseOnly)
+		source, err := trust.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, source, parser.PackageClauseOnly)
 		if err == nil && f.Name.Name == "main" {
 			return true, nil
 		}
@@ -79,7 +82,7 @@ func buildGo(arg, dir string, opts Options) (*Plugin, error) {
 	if fresh(recordPath, exe) {
 		return found, nil
 	}
-	gotool, err := lookPath("go")
+	gotool, err := LookPath("go")
 	if err != nil {
 		return nil, &NotFoundError{
 			Arg: arg, Why: "it is the source of a Go plugin, and there is no Go toolchain on PATH to build it with",

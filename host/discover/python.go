@@ -25,18 +25,44 @@ func findPython(arg, abs string, opts Options) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := sdk
-	if opts.PythonPath != "" {
-		path += string(filepath.ListSeparator) + opts.PythonPath
+	path, beside, err := modulePath(sdk, opts.PythonPath)
+	if err != nil {
+		return nil, err
+	}
+	env := []string{"PYTHONPATH=" + path, "PYTHONUNBUFFERED=1"}
+	if beside != "" {
+		env = append(env, "KAGURAZAKA_TASK_PATH="+beside)
 	}
 	return &Plugin{
 		Command: plugin.Command{
-			Name: arg, Path: interpreter, Args: []string{"-m", "kagurazaka.serve", abs},
-			Env:  []string{"PYTHONPATH=" + path, "PYTHONUNBUFFERED=1"},
+			// A script's folder is first on the module path. With -m that would be the working folder.
+			Name: arg, Path: interpreter, Args: []string{filepath.Join(sdk, "kagurazaka_serve.py"), abs}, Env: env,
 			Hint: fmt.Sprintf("the interpreter is %s (%s); --python names another", interpreter, from),
 		},
 		Path: abs, Files: []string{abs, interpreter}, Kind: PythonFile,
 	}, nil
+}
+
+// modulePath makes of the user's PYTHONPATH the one that Python is started with, and what the task alone has on its path beside
+// its own folder: entries that are relative lie in or below the working folder, and must not stand in for modules of the SDK or of
+// Python. Empty entries, which mean that folder itself, are accidents (PYTHONPATH=$PYTHONPATH:/x) and left out.
+func modulePath(sdk, user string) (path, beside string, err error) {
+	dirs := []string{sdk}
+	var relative []string
+	for _, dir := range filepath.SplitList(user) {
+		switch {
+		case filepath.IsAbs(dir):
+			dirs = append(dirs, dir)
+		case dir != "":
+			abs, err := filepath.Abs(dir)
+			if err != nil {
+				return "", "", fmt.Errorf("reading PYTHONPATH: %w", err)
+			}
+			relative = append(relative, abs)
+		}
+	}
+	separator := string(filepath.ListSeparator)
+	return strings.Join(dirs, separator), strings.Join(relative, separator), nil
 }
 
 // findInterpreter looks where the user said, in the virtual environment that this binary was installed into, in the
@@ -51,7 +77,7 @@ func findInterpreter(file, flag string) (path, from string, err error) {
 	if exe := ownEnvironment(); exe != "" {
 		return exe, "the environment that kagurazaka is installed in", nil
 	}
-	if env := os.Getenv("VIRTUAL_ENV"); env != "" {
+	if env := os.Getenv("VIRTUAL_ENV"); filepath.IsAbs(env) {
 		if exe := filepath.Join(env, "bin", "python3"); isExecutable(exe) {
 			return exe, "VIRTUAL_ENV", nil
 		}
@@ -65,7 +91,7 @@ func findInterpreter(file, flag string) (path, from string, err error) {
 		}
 	}
 	for _, name := range []string{"python3", "python"} {
-		if exe, err := lookPath(name); err == nil {
+		if exe, err := LookPath(name); err == nil {
 			return exe, "PATH", nil
 		}
 	}
@@ -92,7 +118,7 @@ func ownEnvironment() string {
 }
 
 func chosen(path, from string) (string, string, error) {
-	exe, err := lookPath(path)
+	exe, err := LookPath(path)
 	if err != nil {
 		return "", "", &NotFoundError{Arg: path, Why: fmt.Sprintf("%s names an interpreter that cannot be run: %v", from, err)}
 	}
@@ -104,7 +130,7 @@ func chosen(path, from string) (string, string, error) {
 
 func isExecutable(path string) bool {
 	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+	return err == nil && isProgram(info)
 }
 
 // unpackSDK writes the embedded SDK into the cache, in a folder named by its content, and returns that folder.

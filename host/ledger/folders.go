@@ -11,22 +11,21 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kagurazaka/kagurazaka/host/userdir"
 )
 
 // earlierFolder is where the folder of a run keeps the runs that it held before it was resumed in place.
 const earlierFolder = "earlier"
 
-// Root is the folder of all runs: $XDG_STATE_HOME/kagurazaka/runs, or below ~/.local/state. It may not exist.
+// Root is the folder of all runs: $XDG_STATE_HOME/kagurazaka/runs, or below ~/.local/state, or where userdir.State has it instead. It
+// may not exist.
 func Root() (string, error) {
-	base := os.Getenv("XDG_STATE_HOME")
-	if base == "" || !filepath.IsAbs(base) {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("finding the folder for ledgers (set XDG_STATE_HOME or HOME, or give --run-dir): %w", err)
-		}
-		base = filepath.Join(home, ".local", "state")
+	dir, _, err := userdir.State()
+	if err != nil {
+		return "", fmt.Errorf("finding the folder for ledgers (--run-dir gives one): %w", err)
 	}
-	return filepath.Join(base, "kagurazaka", "runs"), nil
+	return filepath.Join(dir, "runs"), nil
 }
 
 // Run is a run that was found.

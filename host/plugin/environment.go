@@ -22,7 +22,7 @@ var cleanNames = append([]string{
 
 // protocolNames are the variables by which host and SDK speak.
 var protocolNames = []string{
-	cookieKey, lifelineKey, "KAGURAZAKA_LOG_LEVEL", oneThreadKey, "KAGURAZAKA_TASK_SHA256", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR",
+	cookieKey, lifelineKey, "KAGURAZAKA_LOG_LEVEL", oneThreadKey, "KAGURAZAKA_TASK_SHA256", "KAGURAZAKA_TASK_PATH", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR",
 	"PLUGIN_CLIENT_CERT", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT",
 }
 

@@ -48,7 +48,7 @@ func Reader(r io.Reader) (string, error) {
 
 // File returns the SHA-256 of a file, in hexadecimal digits.
 func File(path string) (string, error) {
-	f, err := os.Open(path)
+	f, _, err := open(path)
 	if err != nil {
 		return "", fmt.Errorf("hashing the plugin: %w", err)
 	}

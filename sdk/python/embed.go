@@ -4,7 +4,7 @@ package python
 
 import "embed"
 
-// Source has the package folder kagurazaka at its root.
+// Source has the package folder kagurazaka at its root, and beside it the script that Python is started with.
 //
-//go:embed all:kagurazaka
+//go:embed all:kagurazaka kagurazaka_serve.py
 var Source embed.FS

@@ -19,6 +19,10 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
+    from ._serve import modulepath
+
+    # Before anything else is imported.
+    modulepath.leave_working_folder()
     from ._serve import bytecode
 
     bytecode.install()
@@ -31,9 +35,6 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    # python -m puts the working folder first on the path, where anything could shadow the task's imports.
-    if sys.path and sys.path[0] in ("", os.getcwd()):
-        del sys.path[0]
 
     from ._serve import launch
 

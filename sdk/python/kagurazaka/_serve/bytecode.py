@@ -25,6 +25,8 @@ _CHECKSUM = 16
 def install() -> None:
     """Use the cache for all imports of this process from now on."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    if not os.path.isabs(base):
+        return  # without a home it would be in the working folder, which is anybody's
     folder = os.path.join(base, "kagurazaka", "bytecode", importlib.util.MAGIC_NUMBER.hex())
     compile_source: Any = SourceFileLoader.source_to_code
 

@@ -13,6 +13,7 @@ from typing import Any, Iterator, Optional
 from ..task.normal import KagurazakaTask
 from ..task.torch_vanilla import KagurazakaVanillaTorchTaskV1
 from ..template._template import ATTRIBUTE, Template
+from . import modulepath
 
 
 class NoSuchTask(Exception):
@@ -65,9 +66,7 @@ class TaskFile:
             self._module = self._load()
 
     def _load(self) -> Any:
-        folder = os.path.dirname(os.path.abspath(self.path))
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
+        modulepath.add_task_folder(os.path.dirname(os.path.abspath(self.path)))
         sys.argv = ["kagurazaka", self.path]
         loader = CheckedLoader(self.name, self.path, self._expected) if self._expected else None
         spec = importlib.util.spec_from_file_location(self.name, self.path, loader=loader)
