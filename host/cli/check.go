@@ -19,13 +19,11 @@ func (s *session) checkTrust(arg string) error {
 	f := &s.grammar.hostFlags
 	policy := trust.Policy{Locked: f.Locked}
 	var problems []problem.Problem
-	if f.PluginSHA256 != "" {
-		sum, err := trust.ParseSum(f.PluginSHA256)
-		if err != nil {
-			problems = append(problems, problem.Problem{Source: "--plugin-sha256", Message: err.Error(), Suggestion: "kagurazaka trust " + quote(arg) + " shows it"})
-		}
-		policy.Sum = sum
+	sum, err := trust.ParseSums(f.PluginSHA256)
+	if err != nil {
+		problems = append(problems, problem.Problem{Source: "--plugin-sha256", Message: err.Error(), Suggestion: "kagurazaka trust " + quote(arg) + " shows it"})
 	}
+	policy.Sum = sum
 	if f.MTLS && s.found.Kind == discover.PythonFile {
 		problems = append(problems, problem.Problem{Source: "--mtls", Path: arg, Message: pythonHasNoTLS, Suggestion: "leave --mtls out"})
 	}
@@ -67,7 +65,7 @@ func (a *app) locks() ([]*trust.Lock, []problem.Problem) {
 		}
 		lock, found := trust.ReadLock(path)
 		if len(found) == 0 && len(lock.Entries) > 0 {
-			a.log.Debug("using a lock", "path", path, "plugins", len(lock.Entries))
+			a.log.Debug("using a lock", "path", path, "plugins", len(lock.Entries), "doubt", lock.Doubt)
 		}
 		locks = append(locks, lock)
 		problems = append(problems, found...)

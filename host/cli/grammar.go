@@ -44,7 +44,7 @@ type hostFlags struct {
 	MaxFailures  string        `name:"max-failures" placeholder:"N|P%" help:"End the run once more items than this have failed: a number, or a percentage of those that have an outcome. 0 ends it at the first failure."`
 	enduranceFlags
 	listingFlags
-	PluginSHA256 string   `name:"plugin-sha256" placeholder:"HEX" help:"Refuse the plugin unless this is its SHA-256: of an executable or a task file that of the file, of a folder the one that kagurazaka trust shows."`
+	PluginSHA256 []string `name:"plugin-sha256" sep:"none" placeholder:"HEX" help:"Refuse the plugin unless this is its SHA-256: of an executable or a task file that of the file, of a folder the one that kagurazaka trust shows."`
 	Locked       bool     `name:"locked" help:"Refuse a plugin that is in no plugins.lock. One that is in it with another hash is refused in any case."`
 	CleanEnv     bool     `name:"clean-env" help:"Keep all environment variables from the plugin but PATH, HOME, the language and the like, and what --env names."`
 	Env          []string `name:"env" sep:"none" placeholder:"NAME[=VALUE]" help:"Set a variable in the plugin's environment, or, under --clean-env, let one through. May be given several times."`

@@ -143,6 +143,9 @@ func (a *app) trustList() error {
 			continue
 		}
 		p.line("%s", lock.Path)
+		if lock.Doubt != "" {
+			p.line("  does not count for --locked: %s", lock.Doubt)
+		}
 		for _, e := range lock.Entries {
 			p.line("  %s: %s", e.Key, state(lock, e, opts))
 			for _, sum := range e.Sums {

@@ -1,7 +1,9 @@
 package trust
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,18 +64,21 @@ func same(a, b string) bool {
 	return errA == nil && errB == nil && realA == realB
 }
 
-// Locate returns the locks that count for a run that is started in dir: the first plugins.lock from there upwards, and
-// the user's own. near may not be there yet: then it is where one would be made. user is empty where there is no
+// Locate returns the locks that count for a run that is started in dir: the first plugins.lock from there upwards, as far as only
+// the user and root may write to the folders, and the user's own. near may not be there yet: then it is where one would be made. user is empty where there is no
 // configuration folder.
 func Locate(dir string) (near, user string) {
 	near = filepath.Join(dir, lockName)
 	for at := dir; ; at = filepath.Dir(at) {
 		path := filepath.Join(at, lockName)
-		if _, err := os.Lstat(path); err == nil {
+		// Where it cannot be told whether there is one, reading it says why.
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			near = path
 			break
 		}
-		if at == filepath.Dir(at) {
+		// A lock in or above a folder that others may write to could be anybody's.
+		above := filepath.Dir(at)
+		if at == above || openToOthers(at) || openToOthers(above) {
 			break
 		}
 	}
@@ -87,10 +92,26 @@ func Locate(dir string) (near, user string) {
 type Policy struct {
 	// Locks are those that count. All that have the plugin must agree with it.
 	Locks []*Lock
-	// Locked refuses a plugin that no lock has.
+	// Locked refuses a plugin that no lock has of which there is no doubt.
 	Locked bool
 	// Sum is the hash that the command line asks for; empty: none.
 	Sum string
+}
+
+// ParseSums reads the hashes that a command line asks for: all of them must be the same one. An empty text is not a hash, as it
+// comes of a variable that is not set.
+func ParseSums(texts []string) (sum string, err error) {
+	for _, text := range texts {
+		one, err := ParseSum(text)
+		switch {
+		case err != nil:
+			return "", err
+		case sum != "" && one != sum:
+			return "", fmt.Errorf("it is given twice, as %s and as %s", sum, one)
+		}
+		sum = one
+	}
+	return sum, nil
 }
 
 // Pinned reports whether the policy says anything about the plugin, so that it has to be hashed.
@@ -100,16 +121,21 @@ func (p Policy) Pinned(id ID) bool {
 
 // Unlisted is what is wrong with a plugin that has to be in a lock and is in none; nil: nothing.
 func (p Policy) Unlisted(id ID, arg string) []problem.Problem {
-	if !p.Locked || slices.ContainsFunc(p.Locks, func(l *Lock) bool { return l.Find(id) != nil }) {
+	if !p.Locked || slices.ContainsFunc(p.Locks, func(l *Lock) bool { return l.Doubt == "" && l.Find(id) != nil }) {
 		return nil
 	}
 	var paths []string
+	hint := "if you trust it as it is: kagurazaka trust " + arg
 	for _, l := range p.Locks {
+		if l.Doubt != "" && l.Find(id) != nil {
+			return []problem.Problem{{
+				Source: "--locked", Path: arg, Message: fmt.Sprintf("%s has it, and does not count: %s", l.Path, l.Doubt), Suggestion: hint + " --user",
+			}}
+		}
 		paths = append(paths, l.Path)
 	}
 	return []problem.Problem{{
-		Source: "--locked", Path: arg, Message: "it is in no plugins.lock; looked at " + strings.Join(paths, " and "),
-		Suggestion: "if you trust it as it is: kagurazaka trust " + arg,
+		Source: "--locked", Path: arg, Message: "it is in no plugins.lock; looked at " + strings.Join(paths, " and "), Suggestion: hint,
 	}}
 }
 

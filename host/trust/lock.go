@@ -32,6 +32,9 @@ type Lock struct {
 	Path string
 	// Entries are in the order of their keys.
 	Entries []Entry
+	// Doubt says why somebody else may have written the lock; empty: nobody else could. Such a lock refuses plugins, and vouches for
+	// none.
+	Doubt string
 }
 
 // Entry is one plugin of a lock.
@@ -46,33 +49,38 @@ type Entry struct {
 	before, behind string
 }
 
-// ReadLock reads a lock. A file that is not there is an empty lock.
+// ReadLock reads a lock. A file that is not there is an empty lock; one that is there and cannot be read is a problem.
 func ReadLock(path string) (*Lock, []problem.Problem) {
 	l := &Lock{Path: path}
-	f, err := os.Open(path)
+	unread := func(err error) (*Lock, []problem.Problem) {
+		return l, []problem.Problem{{
+			Source: path, Message: "it cannot be read: " + pathReason(err), Suggestion: "remove it, or run where it is not found",
+		}}
+	}
+	f, info, err := open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return l, nil
+		target, linkErr := os.Readlink(path)
+		if linkErr != nil {
+			return l, nil
+		}
+		return unread(fmt.Errorf("it is a link to %s, which is not there", target))
 	}
 	if err != nil {
-		return l, []problem.Problem{{Source: path, Message: "it cannot be read: " + pathReason(err)}}
+		return unread(err)
 	}
 	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return l, []problem.Problem{{Source: path, Message: "it cannot be read: " + pathReason(err)}}
-	case !info.Mode().IsRegular():
-		return l, []problem.Problem{{Source: path, Message: "it is no file", Suggestion: "remove it, or run where it is not found"}}
-	case info.Mode()&0o002 != 0:
+	if info.Mode()&0o002 != 0 {
 		return l, []problem.Problem{{
 			Source: path, Message: "everyone may write to it, so it says nothing about trust", Suggestion: "chmod o-w " + path,
 		}}
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxLock+1))
 	if err != nil {
-		return l, []problem.Problem{{Source: path, Message: "it cannot be read: " + pathReason(err)}}
+		return unread(err)
 	}
-	return parseLock(path, data)
+	l, problems := parseLock(path, data)
+	l.Doubt = doubt(path, info)
+	return l, problems
 }
 
 func pathReason(err error) string {

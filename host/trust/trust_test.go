@@ -2,10 +2,12 @@ package trust
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
@@ -232,4 +234,150 @@ func FuzzLock(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestParseSums(t *testing.T) {
+	a, b := sum("a"), sum("b")
+	tests := []struct {
+		texts []string
+		want  string
+		fails bool
+	}{
+		{nil, "", false},
+		{[]string{a}, a, false},
+		{[]string{a, "sha256:" + strings.ToUpper(a)}, a, false},
+		{[]string{""}, "", true},
+		{[]string{a, ""}, "", true},
+		{[]string{"", a}, "", true},
+		{[]string{a, b}, "", true},
+		{[]string{b, a, b}, "", true},
+	}
+	for _, tt := range tests {
+		if got, err := ParseSums(tt.texts); got != tt.want || (err != nil) != tt.fails {
+			t.Errorf("%q: %q, %v", tt.texts, got, err)
+		}
+	}
+}
+
+// What is in the place of a lock and is none is never taken for no lock.
+func TestNoLock(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, lockName)
+	for what, plant := range map[string]func() error{
+		"a named pipe":    func() error { return syscall.Mkfifo(path, 0o600) },
+		"a dangling link": func() error { return os.Symlink("nowhere", path) },
+		"a link in a circle": func() error {
+			return os.Symlink(lockName, path)
+		},
+		"a folder":                  func() error { return os.Mkdir(path, 0o700) },
+		"a link to a device":        func() error { return os.Symlink("/dev/zero", path) },
+		"a file that all may write": func() error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Chmod(path, 0o666)) },
+	} {
+		if err := plant(); err != nil {
+			t.Fatal(err)
+		}
+		if near, _ := Locate(dir); near != path {
+			t.Errorf("%s: %s is looked at", what, near)
+		}
+		if _, problems := ReadLock(path); len(problems) != 1 {
+			t.Errorf("%s: %v", what, problems)
+		}
+		if err := Update(path, func(*Lock) error { return nil }); err == nil {
+			t.Errorf("%s was replaced", what)
+		}
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, problems := ReadLock(path); len(problems) != 0 {
+		t.Errorf("nothing there: %v", problems)
+	}
+}
+
+// Who else could have written a lock.
+func TestDoubt(t *testing.T) {
+	const content = "version: 1\nplugins:\n  ./p: " // + sum
+	tests := []struct {
+		name   string
+		change func(t *testing.T, dir, path string)
+		doubt  string
+		root   bool
+	}{
+		{"nobody", func(*testing.T, string, string) {}, "", false},
+		{"the file's group", func(t *testing.T, _, path string) { mode(t, path, 0o664); give(t, path, 0, 65534) }, "the group 65534 may write to", true},
+		{"the folder's group", func(t *testing.T, dir, _ string) { mode(t, dir, 0o775); give(t, dir, 0, 65534) }, "the group 65534 may write to", true},
+		{"everyone, in the folder", func(t *testing.T, dir, _ string) { mode(t, dir, 0o777) }, "everyone may write to", false},
+		{"everyone, in the folder above", func(t *testing.T, dir, _ string) { mode(t, filepath.Dir(dir), 0o777) }, "everyone may write to", false},
+		{"nobody, in a folder like /tmp", func(t *testing.T, dir, _ string) { mode(t, dir, 0o777|os.ModeSticky) }, "", false},
+		{"the file's owner", func(t *testing.T, _, path string) { give(t, path, 65534, 0) }, "belongs to user nobody", true},
+		{"the folder's owner", func(t *testing.T, dir, _ string) { give(t, dir, 65534, 0) }, "belongs to user nobody", true},
+		{"the owner of what a link leads to", func(t *testing.T, _, path string) {
+			real := filepath.Join(t.TempDir(), "real")
+			if err := errors.Join(os.Rename(path, real), os.Symlink(real, path)); err != nil {
+				t.Fatal(err)
+			}
+			give(t, filepath.Dir(real), 65534, 0)
+		}, "belongs to user nobody", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.root && os.Geteuid() != 0 {
+				t.Skip("only root can give files away")
+			}
+			dir := filepath.Join(t.TempDir(), "project")
+			path := write(t, filepath.Join(dir, lockName), content+sum("a")+"\n", 0o644)
+			tt.change(t, dir, path)
+			l, problems := ReadLock(path)
+			if len(problems) > 0 || !strings.Contains(l.Doubt, tt.doubt) || (l.Doubt == "") != (tt.doubt == "") {
+				t.Fatalf("%q, %v", l.Doubt, problems)
+			}
+			id := ID{Path: filepath.Join(dir, "p")}
+			policy := Policy{Locks: []*Lock{l}, Locked: true}
+			if unlisted := policy.Unlisted(id, "p"); (len(unlisted) == 0) != (tt.doubt == "") {
+				t.Errorf("--locked: %v", unlisted)
+			}
+			// It still refuses what it has with another hash.
+			if wrong := policy.Compare(id, "p", sum("b")); len(wrong) != 1 {
+				t.Errorf("another hash: %v", wrong)
+			}
+		})
+	}
+}
+
+func mode(t *testing.T, path string, m os.FileMode) {
+	t.Helper()
+	if err := os.Chmod(path, m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func give(t *testing.T, path string, uid, gid int) {
+	t.Helper()
+	if err := os.Chown(path, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A lock is not looked for in or above a folder that others may write to.
+func TestLocateStops(t *testing.T) {
+	base := t.TempDir()
+	top := write(t, filepath.Join(base, lockName), "version: 1\n", 0o644)
+	work := filepath.Join(base, "open", "work")
+	if err := os.MkdirAll(work, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if near, _ := Locate(work); near != top {
+		t.Errorf("found %s", near)
+	}
+	for _, m := range []os.FileMode{0o777, 0o777 | os.ModeSticky} {
+		mode(t, filepath.Join(base, "open"), m)
+		planted := write(t, filepath.Join(base, "open", lockName), "version: 1\n", 0o644)
+		if near, _ := Locate(work); near != filepath.Join(work, lockName) {
+			t.Errorf("found %s", near)
+		}
+		// Where one works, one's own lock is looked at all the same: it is refused, or doubted, aloud.
+		if near, _ := Locate(filepath.Join(base, "open")); near != planted {
+			t.Errorf("found %s", near)
+		}
+	}
 }
