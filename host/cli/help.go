@@ -21,7 +21,7 @@ func (s *session) taskHelp(ctx context.Context) error {
 		return err
 	}
 	task := *s.task
-	if tree, _ := config.Apply(task.Template, s.config.Mixin); tree != nil {
+	if tree, _ := config.Apply(task.Template, s.config.Mixin, s.exact()); tree != nil {
 		task.Template = tree
 	}
 	// Its styles are escapes, and it has cleaned the rest.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/config"
@@ -206,7 +207,7 @@ func (s *session) configure(ctx context.Context) error {
 	if err := problem.Err(s.problems); err != nil {
 		return exitcode.With(exitcode.Usage, err)
 	}
-	mixin, err := s.config.MixinJSON()
+	mixin, err := s.config.MixinJSON(s.exact())
 	if err != nil {
 		return fmt.Errorf("handing the mixin to %s: %w", s.task.Name, err)
 	}
@@ -247,7 +248,7 @@ func (s *session) resolve(ctx context.Context) (*resolved, error) {
 	r := &resolved{session: s}
 	problems := s.problems
 	if s.task.Kind != schema.Factory {
-		tree, found := config.Apply(s.task.Template, s.templateMixin())
+		tree, found := config.Apply(s.task.Template, s.templateMixin(), s.exact())
 		r.tree = tree
 		problems = append(problems, found...)
 		if tree != nil {
@@ -270,15 +271,22 @@ func (s *session) resolve(ctx context.Context) (*resolved, error) {
 		r.backbone = append(r.backbone, flagValue{canonical(name), v.Text()})
 	}
 	r.backbone = append(r.backbone, s.split.backbone...)
+	warnings := 0
 	for _, p := range problem.Unique(problems) {
-		if p.Warning {
+		if !p.Warning {
+			continue
+		}
+		if warnings++; warnings <= problem.Most {
 			s.log.Warn(p.String(), "hint", p.Suggestion)
 		}
+	}
+	if more := warnings - problem.Most; more > 0 {
+		s.log.Warn("there are more warnings of this kind", "count", more)
 	}
 	if err := problem.Err(problems); err != nil {
 		return nil, exitcode.With(exitcode.Usage, err)
 	}
-	mixin, err := s.config.MixinJSON()
+	mixin, err := s.config.MixinJSON(s.exact())
 	if err != nil {
 		return nil, fmt.Errorf("handing the mixin to %s: %w", s.task.Name, err)
 	}
@@ -287,19 +295,15 @@ func (s *session) resolve(ctx context.Context) (*resolved, error) {
 	return r, nil
 }
 
+// exact reports whether the plugin takes values that JSON has no form for.
+func (s *session) exact() bool { return slices.Contains(s.described.Capabilities, "exact") }
+
 // templateMixin is what of the mixin is for the template.
 func (s *session) templateMixin() *config.Value {
 	if !s.made {
 		return s.config.Mixin
 	}
-	mine := *s.config.Mixin
-	mine.Entries = nil
-	for _, e := range s.config.Mixin.Entries {
-		if s.task.Template != nil && s.task.Template.Get(e.Key) != nil {
-			mine.Entries = append(mine.Entries, e)
-		}
-	}
-	return &mine
+	return s.config.Mixin.Only(func(key string) bool { return s.task.Template != nil && s.task.Template.Get(key) != nil })
 }
 
 func plainJSON(n *template.Node) string {

@@ -19,8 +19,11 @@ const modeKey = "mode"
 // Apply merges the mixin into a copy of a task's template. Every node that it sets has its source for an origin. It
 // checks names and modes; whether a value is of the right type, and whether a placeholder is left, is the template's
 // own to say. tmpl is nil for a task without a template. The value ??? leaves a field as it is.
-func Apply(tmpl *template.Node, mixin *Value) (*template.Node, []problem.Problem) {
-	a := &applier{}
+//
+// exact says that the plugin takes values which JSON has no form for: map keys that are not texts, infinite numbers and
+// bytes, in modes of its own.
+func Apply(tmpl *template.Node, mixin *Value, exact bool) (*template.Node, []problem.Problem) {
+	a := &applier{exact: exact}
 	if tmpl == nil {
 		for _, e := range mixin.Entries {
 			a.unknownTop(e, "this task has no template, so there is nothing to set", nil)
@@ -73,16 +76,21 @@ func contains(names []string, name string) bool {
 	return false
 }
 
-type applier struct{ problems []problem.Problem }
+type applier struct {
+	exact    bool
+	problems []problem.Problem
+}
 
 // place is where in the template a value stands.
 type place struct {
 	path string
 	// role is the kind of mode that is wanted here; empty: any value.
 	role string
+	// open says that a mode of the plugin's own has the value.
+	open bool
 }
 
-func (p place) below(name string) place { return place{path: p.path + "." + name} }
+func (p place) below(name string) place { return place{path: p.path + "." + name, open: p.open} }
 
 func (a *applier) complain(v *Value, path, message, suggestion string) {
 	a.problems = append(a.problems, problem.Problem{Source: v.Source, Path: path, Message: message, Suggestion: suggestion})
@@ -137,7 +145,7 @@ func (a *applier) apply(current *template.Node, v *Value, p place) *template.Nod
 	if p.role != "" && !v.IsNull() {
 		return a.modeByName(current, v, p)
 	}
-	return a.node(v, p.path)
+	return a.node(v, p)
 }
 
 func (a *applier) applyMap(current *template.Node, v *Value, p place) *template.Node {
@@ -152,14 +160,15 @@ func (a *applier) applyMap(current *template.Node, v *Value, p place) *template.
 	case template.KindMap:
 		if p.role == "" {
 			for _, e := range v.Entries {
-				current.Set(e.Key, a.apply(current.Get(e.Key), e.Value, p.below(e.Key)))
+				key := a.keyJSON(e, p)
+				current.SetKey(e.Key, key, a.apply(current.GetKey(e.Key, key), e.Value, p.below(e.Key)))
 			}
 			current.Origin = v.Source
 			return current
 		}
 	}
 	if p.role == "" {
-		return a.node(v, p.path)
+		return a.node(v, p)
 	}
 	name := v.Get(modeKey)
 	if name == nil {
@@ -231,6 +240,7 @@ func defaultNode(f template.FieldSpec) *template.Node {
 
 // fields sets the fields of a mode. name is the value that named the mode, or nil.
 func (a *applier) fields(mode *template.Node, v *Value, p place, name *Value) {
+	p.open = p.open || mode.Custom
 	spec, builtin := template.SpecOf(mode.Mode)
 	builtin = builtin && !mode.Custom
 	options := fieldNames(mode)
@@ -318,26 +328,36 @@ func expand(n *template.Node) *template.Node {
 	return n
 }
 
+// keyJSON is a map's key that is not a text, for a plugin that takes such keys.
+func (a *applier) keyJSON(e Entry, p place) string {
+	if e.typed == nil || !a.exact || !p.open {
+		return ""
+	}
+	var b strings.Builder
+	writeJSONScalar(&b, e.typed)
+	return b.String()
+}
+
 // node turns a value into a node of its own.
-func (a *applier) node(v *Value, path string) *template.Node {
+func (a *applier) node(v *Value, p place) *template.Node {
 	n := &template.Node{Origin: v.Source}
 	switch v.Kind {
 	case KindList:
 		n.Kind = template.KindList
 		for i, item := range v.Items {
-			n.List = append(n.List, a.node(item, path+"."+strconv.Itoa(i)))
+			n.List = append(n.List, a.node(item, p.below(strconv.Itoa(i))))
 		}
 	case KindMap:
 		n.Kind = template.KindMap
 		for _, e := range v.Entries {
-			n.Set(e.Key, a.node(e.Value, path+"."+e.Key))
+			n.SetKey(e.Key, a.keyJSON(e, p), a.node(e.Value, p.below(e.Key)))
 		}
 	default:
-		scalar, err := jsonScalar(v.Scalar)
-		if err != nil {
-			a.complain(v, path, err.Error(), "")
+		n.Scalar = exactScalar(v.Scalar)
+		if e, ok := n.Scalar.(template.Exact); ok && !(a.exact && p.open) {
+			a.complain(v, p.path, fmt.Sprintf("%s has no place in a template: it takes finite numbers", e), "")
+			n.Scalar = nil
 		}
-		n.Scalar = scalar
 		if v.isMissing() && !v.unresolved {
 			n.Kind, n.Scalar = template.KindPlaceholder, nil
 		}
@@ -345,16 +365,18 @@ func (a *applier) node(v *Value, path string) *template.Node {
 	return n
 }
 
-// jsonScalar returns a scalar in the types that templates and JSON have.
-func jsonScalar(scalar any) (any, error) {
-	f, ok := scalar.(float64)
-	if !ok {
-		return scalar, nil
+// exactScalar returns a scalar in the types that templates have.
+func exactScalar(scalar any) any {
+	switch s := scalar.(type) {
+	case Bytes:
+		return template.ExactBytes(string(s))
+	case float64:
+		if math.IsInf(s, 0) || math.IsNaN(s) {
+			return template.Exact{Type: "float", Text: pythonFloat(s)}
+		}
+		return json.Number(pythonFloat(s))
 	}
-	if math.IsInf(f, 0) || math.IsNaN(f) {
-		return nil, fmt.Errorf("%s has no place in a template: it takes finite numbers", pythonFloat(f))
-	}
-	return json.Number(pythonFloat(f)), nil
+	return scalar
 }
 
 func roleNames(role string) []string {
@@ -366,13 +388,81 @@ func roleNames(role string) []string {
 }
 
 // MixinJSON returns the merged mixin as one JSON object, keys in their order, for tasks that are made by a function of
-// it. A mixin with numbers that JSON cannot hold is an error.
-func (c *Config) MixinJSON() ([]byte, error) {
-	text := []byte(c.Mixin.JSON())
-	if !json.Valid(text) {
-		return nil, errors.New("the mixin has an infinite number or one that is none: JSON cannot hold it")
+// it. What JSON has no form for is written by docs/protocol.md, "Values", where the plugin takes that (exact), and an
+// error otherwise.
+func (c *Config) MixinJSON(exact bool) ([]byte, error) {
+	data, err := appendExact(nil, c.Mixin)
+	if err != nil && !exact {
+		return nil, err
 	}
-	return text, nil
+	return data, nil
+}
+
+// errExact is about values that JSON has no form for.
+var errExact = errors.New("the mixin has an infinite number, one that is none, bytes, or a key that is not a text: the plugin takes none of these")
+
+// appendExact writes a value as JSON. With errExact, it needed more than JSON has.
+func appendExact(b []byte, v *Value) ([]byte, error) {
+	var beyond, err error
+	switch v.Kind {
+	case KindList:
+		b = append(b, '[')
+		for i, item := range v.Items {
+			if i > 0 {
+				b = append(b, ", "...)
+			}
+			if b, err = appendExact(b, item); err != nil {
+				beyond = err
+			}
+		}
+		return append(b, ']'), beyond
+	case KindMap:
+		return appendExactMap(b, v)
+	}
+	scalar := exactScalar(v.Scalar)
+	if e, ok := scalar.(template.Exact); ok {
+		text, err := e.MarshalJSON()
+		return append(b, text...), errors.Join(err, errExact)
+	}
+	var text strings.Builder
+	writeJSONScalar(&text, scalar)
+	return append(b, text.String()...), nil
+}
+
+// appendExactMap writes a map: one with keys that are not texts, or that looks like what stands for a value, as pairs.
+func appendExactMap(b []byte, v *Value) ([]byte, error) {
+	pairs := len(v.Entries) == 1 && v.Entries[0].Key == template.ExactKey
+	for _, e := range v.Entries {
+		pairs = pairs || e.typed != nil
+	}
+	open, between, end := "{", ": ", "}"
+	var beyond, err error
+	if pairs {
+		open, between, end, beyond = `{"`+template.ExactKey+`": ["map", [`, ", ", "]]}", errExact
+	}
+	b = append(b, open...)
+	for i, e := range v.Entries {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		if pairs {
+			b = append(b, '[')
+		}
+		var key strings.Builder
+		if e.typed != nil {
+			writeJSONScalar(&key, e.typed)
+		} else {
+			writeJSONString(&key, e.Key)
+		}
+		b = append(append(b, key.String()...), between...)
+		if b, err = appendExact(b, e.Value); err != nil {
+			beyond = err
+		}
+		if pairs {
+			b = append(b, ']')
+		}
+	}
+	return append(b, end...), beyond
 }
 
 func choices(role string) string { return strings.Join(roleNames(role), ", ") }

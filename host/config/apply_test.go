@@ -148,7 +148,7 @@ func TestApply(t *testing.T) {
 		}
 		before := show(tmpl())
 		task := tmpl()
-		got, problems := Apply(task, cfg.Mixin)
+		got, problems := Apply(task, cfg.Mixin, false)
 		if diff := cmp.Diff(c.want, show(got.Get(c.field))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
@@ -167,7 +167,7 @@ func TestApplySetsOrigins(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	got, _ := Apply(tmpl(), cfg.Mixin)
+	got, _ := Apply(tmpl(), cfg.Mixin, false)
 	for where, want := range map[string]string{
 		"hard_shard_mode.input_path":  "--mixin hard_shard_mode.input_path",
 		"hard_shard_mode.output_path": path + ":3:18",
@@ -197,7 +197,7 @@ func TestApplyWarnsOfFiles(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	_, problems = Apply(tmpl(), cfg.Mixin)
+	_, problems = Apply(tmpl(), cfg.Mixin, false)
 	want := []string{
 		"warning: " + path + ":2:15: other_mode: the template of this task has no field other_mode (its fields: hard_shard_mode, soft_shard, input_mode, output_mode, finish_check_mode, list, dataloader)",
 		path + ":3:33: hard_shard_mode.ouput_path: NoHardShard has no field ouput_path (did you mean output_path?)",
@@ -206,7 +206,7 @@ func TestApplyWarnsOfFiles(t *testing.T) {
 	if diff := cmp.Diff(want, lines(problems)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	_, problems = Apply(nil, cfg.Mixin)
+	_, problems = Apply(nil, cfg.Mixin, false)
 	if len(problems) != 3 || problem.Any(problems[:2]) || !problems[0].Warning {
 		t.Errorf("without a template: %v", lines(problems))
 	}
@@ -216,7 +216,7 @@ func TestApplyAddsFieldsThatTheTemplateLeftOut(t *testing.T) {
 	small := &template.Node{Kind: template.KindMap, Fields: []template.Field{field("hard_shard_mode", placeholder())}}
 	cfg, _ := Load(Sources{Mixins: []string{"hard_shard_mode={mode: NoHardShard, input_path: a, output_path: b}",
 		"output_mode={mode: OutputByReplacingExt, ext: .png}", "dataloader.batch_size=3"}})
-	got, problems := Apply(small, cfg.Mixin)
+	got, problems := Apply(small, cfg.Mixin, false)
 	if want := `{hard_shard_mode:NoHardShard{input_path:"a" output_path:"b"} output_mode:OutputByReplacingExt{ext:".png"}}`; show(got) != want {
 		t.Errorf("got %s", show(got))
 	}
@@ -227,11 +227,11 @@ func TestApplyAddsFieldsThatTheTemplateLeftOut(t *testing.T) {
 
 func TestMixinJSON(t *testing.T) {
 	cfg, _ := Load(Sources{Mixins: []string{"b.x=1", "a=[1.5, null, yes, 'ü', {q: 1e400}]"}})
-	if text, err := cfg.MixinJSON(); err == nil {
+	if text, err := cfg.MixinJSON(false); err == nil {
 		t.Errorf("infinity became %s", text)
 	}
 	cfg, _ = Load(Sources{Mixins: []string{"b.x=1", "a=[1.5, null, yes, 'ü']"}})
-	text, err := cfg.MixinJSON()
+	text, err := cfg.MixinJSON(false)
 	if want := `{"b": {"x": 1}, "a": [1.5, null, true, "\u00fc"]}`; err != nil || string(text) != want {
 		t.Errorf("got %s, %v", text, err)
 	}
@@ -240,9 +240,59 @@ func TestMixinJSON(t *testing.T) {
 	}
 }
 
+// What JSON has no form for reaches a plugin that takes it, in modes of its own and in the whole mixin.
+func TestExactValues(t *testing.T) {
+	path := writeFile(t, "cfg.yaml", `mixin:
+  input_mode:
+    own: {1: a, 1.5: b, true: c, '2': d, deep: {2: .nan}}
+    more: [.inf, -.inf, !!binary aGVsbG8=]
+  hard_shard_mode: {input_path: .inf}
+`)
+	cfg, problems := Load(Sources{CfgPath: path})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	text, err := cfg.MixinJSON(true)
+	if want := `{"input_mode": {"own": {"$exact": ["map", [[1, "a"], [1.5, "b"], [true, "c"], ["2", "d"], ["deep", {"$exact": ["map", [[2, {"$exact":["float","nan"]}]]]}]]]}, ` +
+		`"more": [{"$exact":["float","inf"]}, {"$exact":["float","-inf"]}, {"$exact":["bytes","aGVsbG8="]}]}, "hard_shard_mode": {"input_path": {"$exact":["float","inf"]}}}`; err != nil || string(text) != want {
+		t.Errorf("%s, %v", text, err)
+	}
+	if _, err := cfg.MixinJSON(false); err == nil {
+		t.Error("a plugin that takes JSON alone got it")
+	}
+	own := &template.Node{Kind: template.KindMode, Mode: "Own", Custom: true, Fields: []template.Field{
+		{Name: "own", Value: &template.Node{Kind: template.KindMap, Fields: []template.Field{{Name: "1", KeyJSON: "1", Value: template.Scalar("old")}}}},
+	}}
+	root := func() *template.Node {
+		return &template.Node{Kind: template.KindMap, Fields: []template.Field{
+			field("input_mode", own.Clone()), field("hard_shard_mode", mode("NoHardShard", field("input_path", placeholder()), field("output_path", placeholder()))),
+		}}
+	}
+	got, problems := Apply(root(), cfg.Mixin, true)
+	if len(problems) != 1 || problems[0].Path != "hard_shard_mode.input_path" {
+		t.Errorf("%v", lines(problems))
+	}
+	keys := map[string]string{}
+	for _, f := range got.Get("input_mode").Get("own").Fields {
+		keys[f.Name+"/"+f.KeyJSON] = show(f.Value)
+	}
+	if diff := cmp.Diff(map[string]string{
+		"1/1": `"a"`, "1.5/1.5": `"b"`, "True/true": `"c"`, "2/": `"d"`, "deep/": `{2:{"$exact":["float","nan"]}}`,
+	}, keys); diff != "" {
+		t.Error(diff)
+	}
+	if _, problems := Apply(root(), cfg.Mixin, false); len(problems) != 5 {
+		t.Errorf("a plugin that takes JSON alone: %v", lines(problems))
+	}
+	cfg, _ = Load(Sources{Mixins: []string{`a={"$exact": 1}`}})
+	if text, err := cfg.MixinJSON(true); string(text) != `{"a": {"$exact": ["map", [["$exact", 1]]]}}` {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
 func TestWhatCouldNotBeResolvedIsToldOnce(t *testing.T) {
 	cfg, known := Load(Sources{Mixins: []string{"hard_shard_mode.input_path=${photos}", "finish_check_mode.mode=${mode}", "soft_shard=${shard}"}})
-	got, problems := Apply(tmpl(), cfg.Mixin)
+	got, problems := Apply(tmpl(), cfg.Mixin, false)
 	if len(known) != 3 || len(problems) != 0 {
 		t.Errorf("loading: %v, applying: %v", lines(known), lines(problems))
 	}

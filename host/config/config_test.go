@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -177,5 +178,34 @@ func TestNamesThatAreNotUTF8(t *testing.T) {
 	}
 	if got, want := cfg.Mixin.JSON(), `{"a": "/data/\udcff: [x"}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// Every key of a large file is looked at once: the time grows with the file, not with its square.
+func TestManyKeys(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("mixin:\n")
+	for i := range 150_000 {
+		fmt.Fprintf(&b, "  unknown_%d: ${other_%d}\n", i, i)
+	}
+	cfg, problems := Load(Sources{CfgPath: writeFile(t, "cfg.yaml", b.String())})
+	if len(problems) != 150_000 || len(cfg.Mixin.Entries) != 150_000 {
+		t.Errorf("%d problems, %d entries", len(problems), len(cfg.Mixin.Entries))
+	}
+	if _, found := Apply(tmpl(), cfg.Mixin, false); len(found) != 150_000 {
+		t.Errorf("%d unknown fields", len(found))
+	}
+}
+
+// Texts that refer to texts grow by powers: that ends with an error, not with the memory.
+func TestTextsOfTexts(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("t0: xxxxxxxxxxxxxxxx\n")
+	for i := range 15 {
+		fmt.Fprintf(&b, "t%d: ${t%d}${t%d}${t%d}${t%d}\n", i+1, i, i, i, i)
+	}
+	_, problems := Load(Sources{CfgPath: writeFile(t, "cfg.yaml", b.String())})
+	if len(problems) == 0 || !strings.Contains(problems[0].Message, "longer than 16 MiB") {
+		t.Errorf("%v", problems)
 	}
 }

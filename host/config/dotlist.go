@@ -16,7 +16,7 @@ func (v *Value) fromFlag() bool { return strings.HasPrefix(v.Source, mixinFlag+"
 
 // parseDotlist reads one PATH=VALUE of --mixin into a map of maps. The value is one YAML value; an empty one is null.
 func parseDotlist(arg string) (*Value, []problem.Problem) {
-	name, text, found := strings.Cut(arg, "=")
+	name, text, found := cutKey(arg)
 	source := mixinFlag + " " + name
 	if !found {
 		return nil, []problem.Problem{{Source: source, Message: "there is no = in it: --mixin takes KEY=VALUE",
@@ -66,43 +66,71 @@ func (v *Value) relocate(source string) {
 	}
 }
 
-// splitPath splits a path into its names: a.b[0].c and a.b.0.c are the same. A name in brackets may hold dots.
+// escapable are the characters that a backslash takes their meaning from in a path.
+const escapable = ".[]="
+
+// cutKey splits KEY=VALUE at the first = that has no backslash.
+func cutKey(arg string) (key, value string, found bool) {
+	for i := 0; i < len(arg); i++ {
+		switch {
+		case arg[i] == '\\' && i+1 < len(arg) && strings.IndexByte(escapable, arg[i+1]) >= 0:
+			i++
+		case arg[i] == '=':
+			return arg[:i], arg[i+1:], true
+		}
+	}
+	return arg, "", false
+}
+
+// splitPath splits a path into its names: a.b[0].c and a.b.0.c are the same. A name in brackets may hold dots, and a
+// backslash before one of . [ ] = makes it part of the name.
 func splitPath(path string) ([]string, error) {
 	var names []string
 	rest := path
 	for first := true; ; first = false {
-		var name string
+		brackets := strings.HasPrefix(rest, "[")
+		end := ".[]"
 		switch {
-		case strings.HasPrefix(rest, "["):
-			end := strings.IndexByte(rest, ']')
-			if end < 0 {
+		case brackets:
+			rest, end = rest[1:], "]"
+		case !first:
+			if !strings.HasPrefix(rest, ".") {
+				return nil, fmt.Errorf("the path %q goes on without a dot after a ]", path)
+			}
+			rest = rest[1:]
+		}
+		name, n := pathName(rest, end)
+		if !brackets && n < len(rest) && rest[n] == ']' {
+			return nil, fmt.Errorf("the path %q has a ] without its [", path)
+		}
+		if brackets {
+			if n == len(rest) {
 				return nil, fmt.Errorf("the path %q has a [ without its ]", path)
 			}
-			name, rest = rest[1:end], rest[end+1:]
-		default:
-			if !first {
-				if !strings.HasPrefix(rest, ".") {
-					return nil, fmt.Errorf("the path %q goes on without a dot after a ]", path)
-				}
-				rest = rest[1:]
-			}
-			end := strings.IndexAny(rest, ".[")
-			if end < 0 {
-				end = len(rest)
-			}
-			name, rest = rest[:end], rest[end:]
+			n++
 		}
 		if name == "" {
 			return nil, fmt.Errorf("the path %q has an empty name in it", path)
 		}
-		if strings.ContainsAny(name, "[]") {
-			return nil, fmt.Errorf("the path %q has a ] without its [", path)
-		}
-		names = append(names, name)
+		names, rest = append(names, name), rest[n:]
 		if rest == "" {
 			return names, nil
 		}
 	}
+}
+
+// pathName reads a name up to one of the characters in end, without the backslashes that take a meaning away. n is how
+// much of the text it is.
+func pathName(text, end string) (name string, n int) {
+	var b strings.Builder
+	for n < len(text) && strings.IndexByte(end, text[n]) < 0 {
+		if text[n] == '\\' && n+1 < len(text) && strings.IndexByte(escapable, text[n+1]) >= 0 {
+			n++
+		}
+		b.WriteByte(text[n])
+		n++
+	}
+	return b.String(), n
 }
 
 // shellQuote quotes a word for a POSIX shell.

@@ -35,7 +35,7 @@ type call struct {
 type listExpr struct{ items []expr }
 
 type mapExpr struct {
-	keys   []string
+	keys   []any
 	values []expr
 }
 
@@ -316,6 +316,9 @@ func (p *interpParser) mapElement() (expr, error) {
 	}
 	for {
 		p.spaces()
+		if c := p.peek(); c == '"' || c == '\'' {
+			return nil, errors.New("a map's key takes no quotes here")
+		}
 		key, err := p.primitive(":,}]")
 		if err != nil {
 			return nil, err
@@ -332,7 +335,7 @@ func (p *interpParser) mapElement() (expr, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.keys = append(m.keys, newScalar(l.value, "").Text())
+		m.keys = append(m.keys, l.value)
 		m.values = append(m.values, value)
 		p.spaces()
 		switch p.peek() {

@@ -60,6 +60,8 @@ func writePython(b *strings.Builder, v *Value) {
 			b.WriteString(pythonString(s))
 		case float64:
 			b.WriteString(pythonFloat(s))
+		case Bytes:
+			b.WriteString(pythonBytes(string(s)))
 		default:
 			fmt.Fprint(b, s)
 		}
@@ -92,6 +94,32 @@ func pythonString(s string) string {
 	}
 	b.WriteString(quote)
 	return b.String()
+}
+
+// pythonBytes is the literal of bytes in Python's choice of quotes.
+func pythonBytes(s string) string {
+	quote := byte('\'')
+	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
+		quote = '"'
+	}
+	b := []byte{'b', quote}
+	for _, c := range []byte(s) {
+		switch {
+		case c == quote || c == '\\':
+			b = append(b, '\\', c)
+		case c == '\n':
+			b = append(b, `\n`...)
+		case c == '\r':
+			b = append(b, `\r`...)
+		case c == '\t':
+			b = append(b, `\t`...)
+		case c < ' ' || c > '~':
+			b = fmt.Appendf(b, `\x%02x`, c)
+		default:
+			b = append(b, c)
+		}
+	}
+	return string(append(b, quote))
 }
 
 // pythonFloat is a float as Python prints it: the shortest digits that mean it, with an exponent below 1e-4 and from
@@ -175,6 +203,9 @@ func writeJSONScalar(b *strings.Builder, scalar any) {
 		default:
 			b.WriteString(pythonFloat(s))
 		}
+	case Bytes:
+		// json.dumps refuses bytes: an argument gets their literal.
+		writeJSONString(b, pythonBytes(string(s)))
 	case string:
 		writeJSONString(b, s)
 	}

@@ -124,6 +124,9 @@ func (r *resolver) eval(e expr, at *Value) (*Value, error) {
 				return nil, err
 			}
 			b.WriteString(v.Text())
+			if b.Len() > maxText {
+				return nil, &hinted{fmt.Sprintf("interpolations make this text longer than %d MiB", maxText>>20), "refer to fewer texts, or shorter ones"}
+			}
 		}
 		return newText(b.String(), at.Source), nil
 	case reference:
@@ -147,7 +150,7 @@ func (r *resolver) eval(e expr, at *Value) (*Value, error) {
 			if err != nil {
 				return nil, err
 			}
-			m.set(Entry{Key: key, Value: v})
+			m.set(entryOf(key, v))
 		}
 		return m, nil
 	}
@@ -232,8 +235,8 @@ func (v *Value) child(name string) *Value {
 	if v.Kind != KindList {
 		return v.Get(name)
 	}
-	i, err := strconv.Atoi(name)
-	if err != nil {
+	i, ok := listIndex(name)
+	if !ok {
 		return nil
 	}
 	if i < 0 {
@@ -254,8 +257,11 @@ func (r *resolver) notFound(in *Value, way []string, name, text string) error {
 	}
 	switch in.Kind {
 	case KindMap:
-		options := in.keys()
-		if in.parent == nil {
+		var options []string
+		if len(r.problems) < hints {
+			options = in.keys()
+		}
+		if in.parent == nil && len(options) > 0 {
 			for n := range r.injected {
 				options = append(options, n)
 			}
@@ -286,6 +292,9 @@ func (r *resolver) deep(v *Value, within []*Value) (*Value, error) {
 	if target.Kind == KindScalar {
 		c := *target
 		c.parent, c.key, c.final = nil, "", true
+		if c.Scalar == escapedMissing {
+			c.Scalar, c.given = missing, true
+		}
 		if target != v {
 			c.Source = v.Source
 		}
@@ -327,6 +336,22 @@ func orRoot(path string) string {
 		return "the root"
 	}
 	return path
+}
+
+// maxText bounds what interpolations can make of a small file: texts that refer to texts grow by powers.
+const maxText = 16 << 20
+
+// hints is how many problems are told with what may have been meant: looking that up takes time.
+const hints = 100
+
+// listIndex reads a list's index as Python's int() does: 1, -1, +1, 1_0.
+func listIndex(name string) (int, bool) {
+	digits := strings.TrimPrefix(strings.TrimPrefix(name, "+"), "-")
+	if strings.HasPrefix(digits, "_") || strings.HasSuffix(digits, "_") || strings.Contains(digits, "__") {
+		return 0, false
+	}
+	i, err := strconv.Atoi(strings.ReplaceAll(name, "_", ""))
+	return i, err == nil
 }
 
 func (r *resolver) report(err error) {

@@ -9,7 +9,7 @@ import (
 )
 
 // resolverNames are what ${name:…} can call.
-var resolverNames = []string{"oc.env", "oc.decode", "oc.select", "oc.create", "oc.dict.keys", "oc.dict.values"}
+var resolverNames = []string{"oc.env", "oc.decode", "oc.select", "oc.create", "oc.deprecated", "oc.dict.keys", "oc.dict.values"}
 
 // call evaluates ${name:argument,…}. All arguments are evaluated, a default that is not needed included.
 func (r *resolver) call(c call, at *Value) (*Value, error) {
@@ -29,7 +29,7 @@ func (r *resolver) call(c call, at *Value) (*Value, error) {
 		arguments[i] = v
 	}
 	most := 1
-	if c.name == "oc.env" || c.name == "oc.select" {
+	if c.name == "oc.env" || c.name == "oc.select" || c.name == "oc.deprecated" {
 		most = 2
 	}
 	if len(arguments) < 1 || len(arguments) > most {
@@ -93,8 +93,11 @@ func (r *resolver) resolve(c call, arguments []*Value, at *Value) (*Value, error
 		}
 		return newScalar(nil, at.Source), nil
 	}
-	if c.name == "oc.select" {
+	switch c.name {
+	case "oc.select":
 		return v, nil
+	case "oc.deprecated":
+		return v, r.deprecated(name, arguments[1:], at)
 	}
 	if v.Kind != KindMap {
 		return nil, fmt.Errorf("%s is %s, not a map", name, v.what())
@@ -102,6 +105,9 @@ func (r *resolver) resolve(c call, arguments []*Value, at *Value) (*Value, error
 	list := &Value{Kind: KindList, Source: at.Source}
 	for _, e := range v.Entries {
 		item := newText(e.Key, at.Source)
+		if e.typed != nil {
+			item = newScalar(e.typed, at.Source)
+		}
 		if c.name == "oc.dict.values" {
 			if item, err = r.deep(e.Value, nil); err != nil {
 				return nil, err
@@ -111,6 +117,21 @@ func (r *resolver) resolve(c call, arguments []*Value, at *Value) (*Value, error
 		list.setItem(len(list.Items)-1, item)
 	}
 	return list, nil
+}
+
+// deprecated warns that a value has moved, by a message in which $OLD_KEY and $NEW_KEY stand for the two names.
+func (r *resolver) deprecated(name string, message []*Value, at *Value) error {
+	text := "'$OLD_KEY' is deprecated. Change your code and config to use '$NEW_KEY'"
+	if len(message) > 0 {
+		own, ok := message[0].Scalar.(string)
+		if !ok || message[0].Kind != KindScalar {
+			return fmt.Errorf("oc.deprecated takes a text for its message, this is %s", message[0].what())
+		}
+		text = own
+	}
+	text = strings.NewReplacer("$OLD_KEY", at.path(), "$NEW_KEY", name).Replace(text)
+	r.problems = append(r.problems, problem.Problem{Source: at.Source, Path: at.path(), Message: text, Warning: true})
+	return nil
 }
 
 func (r *resolver) environment(name string, fallback []*Value, at *Value, text string) (*Value, error) {

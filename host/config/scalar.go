@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"math"
 	"math/big"
 	"regexp"
 	"strconv"
@@ -91,8 +92,11 @@ func yamlReal(s string) float64 {
 		}
 		return sign * sum
 	}
-	if strings.ContainsAny(s, "nN") { // .inf and .nan: Go has no point there
+	if strings.ContainsAny(s, "nN") { // .inf and .nan: Go has no point there, and no sign before nan
 		s = strings.Replace(s, ".", "", 1)
+		if strings.HasSuffix(strings.ToLower(s), "nan") {
+			return math.NaN()
+		}
 	}
 	f, _ := strconv.ParseFloat(s, 64)
 	return f

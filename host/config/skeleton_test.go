@@ -51,7 +51,7 @@ func TestSkeletonIsAConfiguration(t *testing.T) {
 		if len(empty.Task.Entries) == 0 || len(empty.Backbone.Entries) != 0 {
 			t.Errorf("%s: task %v, backbone %v", c.task.Name, empty.Task.Entries, empty.Backbone.Entries)
 		}
-		tmpl, problems := config.Apply(c.task.Template, empty.Mixin)
+		tmpl, problems := config.Apply(c.task.Template, empty.Mixin, false)
 		if len(problems) > 0 {
 			t.Errorf("%s, not filled: %v", c.task.Name, problems)
 		}
@@ -61,7 +61,7 @@ func TestSkeletonIsAConfiguration(t *testing.T) {
 		text := c.filled(b.String())
 		for _, text := range []string{text, commented.ReplaceAllString(text, "$1$2")} {
 			full := load(t, text)
-			tmpl, problems := config.Apply(c.task.Template, full.Mixin)
+			tmpl, problems := config.Apply(c.task.Template, full.Mixin, false)
 			if len(problems) > 0 || len(tmpl.Placeholders()) > 0 {
 				t.Errorf("%s, filled: %v, left are %v\n%s", c.task.Name, problems, tmpl.Placeholders(), text)
 			}
@@ -92,7 +92,7 @@ func TestHelpExampleFills(t *testing.T) {
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}
-		tmpl, problems := config.Apply(task.Template, cfg.Mixin)
+		tmpl, problems := config.Apply(task.Template, cfg.Mixin, false)
 		if len(problems) > 0 || len(tmpl.Placeholders()) > 0 {
 			t.Errorf("%s: %v, left are %v", task.Name, problems, tmpl.Placeholders())
 		}

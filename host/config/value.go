@@ -24,8 +24,8 @@ const (
 // Value is one value of the configuration. Those that Config hands out are resolved and must not be changed.
 type Value struct {
 	Kind Kind
-	// Scalar is nil, bool, string, json.Number (a whole number in decimal digits, of any size) or float64 (which may be
-	// infinite or not a number).
+	// Scalar is nil, bool, string, json.Number (a whole number in decimal digits, of any size), float64 (which may be
+	// infinite or not a number) or Bytes.
 	Scalar any
 	// Entries are a map's values in the order in which they were written.
 	Entries []Entry
@@ -39,6 +39,10 @@ type Value struct {
 	dotted bool
 	// final strings hold no interpolation, whatever they look like.
 	final bool
+	// index is where each key stands in Entries, for maps with many.
+	index map[string]int
+	// given texts are meant as they are, though they look like the mark of a value that is yet to be given.
+	given bool
 	// unresolved values stand in for one that has a problem already: nobody should complain of them again.
 	unresolved bool
 }
@@ -55,6 +59,12 @@ type Entry struct {
 	line int
 }
 
+// Bytes is the scalar of a YAML value with the tag !!binary.
+type Bytes string
+
+// escapedMissing is the text that means the text ???.
+const escapedMissing = `\???`
+
 // missing is how OmegaConf writes a value that is yet to be given.
 const missing = "???"
 
@@ -63,19 +73,54 @@ func (v *Value) Get(key string) *Value {
 	if v == nil || v.Kind != KindMap {
 		return nil
 	}
-	for i := range v.Entries {
-		if v.Entries[i].Key == key {
-			return v.Entries[i].Value
-		}
+	if e := v.entry(key); e != nil {
+		return e.Value
 	}
 	return nil
+}
+
+// indexed is from how many entries on a map is searched by an index.
+const indexed = 16
+
+// entry returns the map's entry of that key, or nil.
+func (v *Value) entry(key string) *Entry {
+	if len(v.Entries) < indexed {
+		for i := range v.Entries {
+			if v.Entries[i].Key == key {
+				return &v.Entries[i]
+			}
+		}
+		return nil
+	}
+	if v.index == nil {
+		v.index = make(map[string]int, len(v.Entries))
+		for i := range v.Entries {
+			v.index[v.Entries[i].Key] = i
+		}
+	}
+	if i, ok := v.index[key]; ok {
+		return &v.Entries[i]
+	}
+	return nil
+}
+
+// Only returns the map with those entries alone whose key is taken. They are shared with v.
+func (v *Value) Only(take func(key string) bool) *Value {
+	only := *v
+	only.Entries, only.index = nil, nil
+	for _, e := range v.Entries {
+		if take(e.Key) {
+			only.Entries = append(only.Entries, e)
+		}
+	}
+	return &only
 }
 
 // IsNull reports whether the value is absent or null.
 func (v *Value) IsNull() bool { return v == nil || v.Kind == KindScalar && v.Scalar == nil }
 
 // isMissing reports whether the value is the mark of one that is yet to be given.
-func (v *Value) isMissing() bool { return v.Kind == KindScalar && v.Scalar == missing }
+func (v *Value) isMissing() bool { return v.Kind == KindScalar && v.Scalar == missing && !v.given }
 
 // keys returns the map's keys in order.
 func (v *Value) keys() []string {
@@ -89,11 +134,12 @@ func (v *Value) keys() []string {
 // set replaces the map's value of that key, or adds it at the end, and makes v its parent.
 func (v *Value) set(e Entry) {
 	e.Value.parent, e.Value.key = v, e.Key
-	for i := range v.Entries {
-		if v.Entries[i].Key == e.Key {
-			v.Entries[i].Value = e.Value
-			return
-		}
+	if old := v.entry(e.Key); old != nil {
+		old.Value = e.Value
+		return
+	}
+	if v.index != nil {
+		v.index[e.Key] = len(v.Entries)
 	}
 	v.Entries = append(v.Entries, e)
 }
@@ -107,7 +153,7 @@ func (v *Value) setItem(i int, item *Value) {
 // clone returns a deep copy without a parent.
 func (v *Value) clone() *Value {
 	c := *v
-	c.parent, c.key = nil, ""
+	c.parent, c.key, c.index = nil, "", nil
 	c.Entries = make([]Entry, 0, len(v.Entries))
 	for _, e := range v.Entries {
 		e.Value = e.Value.clone()
@@ -155,6 +201,8 @@ func (v *Value) what() string {
 		return "a boolean"
 	case json.Number, float64:
 		return "a number"
+	case Bytes:
+		return "bytes"
 	}
 	return "a text"
 }

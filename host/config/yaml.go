@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,7 +36,8 @@ func parseYAML(data []byte, name string) (*Value, []problem.Problem) {
 		at:   func(line, column int) string { return fmt.Sprintf("%s:%d:%d", name, line, column) },
 		open: map[*yaml.Node]bool{},
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	protected, spelling := protect(data)
+	decoder := yaml.NewDecoder(bytes.NewReader(protected))
 	var document, second yaml.Node
 	switch err := decoder.Decode(&document); {
 	case errors.Is(err, io.EOF):
@@ -52,6 +54,7 @@ func parseYAML(data []byte, name string) (*Value, []problem.Problem) {
 	if len(document.Content) == 0 {
 		return nil, r.problems
 	}
+	spelling.restore(&document, map[*yaml.Node]bool{})
 	return r.value(document.Content[0]), r.problems
 }
 
@@ -137,16 +140,6 @@ func (r *yamlReader) mapping(n *yaml.Node) *Value {
 	return merged
 }
 
-// entry returns the map's entry of that key, or nil.
-func (v *Value) entry(key string) *Entry {
-	for i := range v.Entries {
-		if v.Entries[i].Key == key {
-			return &v.Entries[i]
-		}
-	}
-	return nil
-}
-
 // mergeKey adds what stands behind << to a map: a map, or a list of maps of which the first wins.
 func (r *yamlReader) mergeKey(into *Value, n *yaml.Node) {
 	maps := []*yaml.Node{n}
@@ -181,11 +174,25 @@ func (r *yamlReader) key(n *yaml.Node) (Entry, bool) {
 		r.complain(n, "null cannot be a key", "put the key into quotes")
 		return Entry{}, false
 	}
-	e := Entry{Key: newScalar(scalar, "").Text(), line: n.Line}
-	if _, ok := scalar.(string); !ok {
-		e.typed = scalar
-	}
+	e := entryOf(scalar, nil)
+	e.line = n.Line
 	return e, true
+}
+
+// entryOf is the entry of a key that may not be a text.
+func entryOf(key any, value *Value) Entry {
+	e := Entry{Key: newScalar(key, "").Text(), Value: value}
+	if _, ok := key.(string); !ok {
+		e.typed = key
+	}
+	return e
+}
+
+func ofBase64(r rune) rune {
+	if r == '+' || r == '/' || r == '=' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' {
+		return r
+	}
+	return -1
 }
 
 // scalar reads a scalar node by its tag, or, where a plain one has none, by its looks.
@@ -216,6 +223,12 @@ func (r *yamlReader) scalar(n *yaml.Node) any {
 		case json.Number:
 			number, _ := f.Float64()
 			return number
+		}
+	case "!!binary":
+		// As Python's base64 does it: what is not of the alphabet, line breaks above all, is left out.
+		b, err := base64.StdEncoding.DecodeString(strings.Map(ofBase64, n.Value))
+		if err == nil {
+			return Bytes(b)
 		}
 	default:
 		r.complain(n, fmt.Sprintf("the tag %s means nothing here", tag), "put a text that begins with ! into quotes")

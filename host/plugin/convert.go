@@ -107,7 +107,13 @@ func fromFields(fields []*pb.Field) ([]template.Field, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.GetName(), err)
 		}
-		out = append(out, template.Field{Name: f.GetName(), Value: v, Help: f.GetHelp(), TypeName: f.GetTypeName()})
+		name := f.GetName()
+		if f.GetKeyJson() != "" {
+			if name, err = template.KeyText(f.GetKeyJson()); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, template.Field{Name: name, KeyJSON: f.GetKeyJson(), Value: v, Help: f.GetHelp(), TypeName: f.GetTypeName()})
 	}
 	return out, nil
 }
@@ -134,7 +140,7 @@ func fromNode(n *pb.Node) (*template.Node, error) {
 		return list, nil
 	case *pb.Node_Json:
 		v, err := fromJSON(k.Json)
-		return template.Scalar(v), err
+		return template.FromJSON(v), err
 	default:
 		return template.Scalar(nil), nil
 	}
@@ -150,7 +156,7 @@ func toTemplate(root *template.Node) *pb.Template {
 func toFields(fields []template.Field) []*pb.Field {
 	out := make([]*pb.Field, len(fields))
 	for i, f := range fields {
-		out[i] = &pb.Field{Name: f.Name, Value: toNode(f.Value), Help: f.Help, TypeName: f.TypeName}
+		out[i] = &pb.Field{Name: f.Name, KeyJson: f.KeyJSON, Value: toNode(f.Value), Help: f.Help, TypeName: f.TypeName}
 	}
 	return out
 }
@@ -175,7 +181,7 @@ func toNode(n *template.Node) *pb.Node {
 	default:
 		text, err := json.Marshal(n.Scalar)
 		if err != nil {
-			// Scalars come out of JSON and YAML, which both have nothing that JSON cannot carry but .inf and .nan.
+			// Scalars come out of JSON and YAML; what JSON has no form for is an Exact, which writes itself.
 			text, _ = json.Marshal(fmt.Sprint(n.Scalar))
 		}
 		return &pb.Node{Kind: &pb.Node_Json{Json: string(text)}}

@@ -48,17 +48,24 @@ func Any(problems []Problem) bool {
 	return false
 }
 
+// Most is how many problems are shown: more of them have one cause.
+const Most = 100
+
 // Errors are problems as one error. Make them with Err, which leaves out what is only a warning.
 type Errors []Problem
 
 // Error lists the problems, one a line.
 func (e Errors) Error() string {
-	lines := make([]string, len(e))
-	for i, p := range e {
+	shown := e[:min(len(e), Most)]
+	lines := make([]string, len(shown))
+	for i, p := range shown {
 		lines[i] = p.String()
 		if p.Suggestion != "" {
 			lines[i] += " (" + p.Suggestion + ")"
 		}
+	}
+	if more := len(e) - len(shown); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -118,14 +125,21 @@ func Render(w io.Writer, problems []Problem) error {
 		if warnings {
 			word = "warning"
 		}
+		shown := 0
 		for _, p := range Unique(problems) {
 			if p.Warning != warnings {
+				continue
+			}
+			if shown++; shown > Most {
 				continue
 			}
 			fmt.Fprintf(&b, "%s: %s\n", word, terminal.Block(p.String(), "      ", maxText))
 			if p.Suggestion != "" {
 				fmt.Fprintf(&b, "  hint: %s\n", terminal.Block(p.Suggestion, "      ", maxText))
 			}
+		}
+		if shown > Most {
+			fmt.Fprintf(&b, "%s: and %d more\n", word, shown-Most)
 		}
 	}
 	_, err := io.WriteString(w, b.String())

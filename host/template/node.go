@@ -22,7 +22,7 @@ const (
 // The zero Node is null.
 type Node struct {
 	Kind Kind
-	// Scalar is nil, bool, string, json.Number, []any or map[string]any (free of placeholders).
+	// Scalar is nil, bool, string, json.Number, []any or map[string]any (free of placeholders), or Exact.
 	Scalar any
 	// Mode is the mode's name: "NoHardShard".
 	Mode string
@@ -39,6 +39,9 @@ type Node struct {
 type Field struct {
 	Name  string
 	Value *Node
+	// KeyJSON is a map's key that is not a text, as JSON: a number or a boolean. Name is then its printed form. Empty: the
+	// key is Name.
+	KeyJSON string
 	// Help and TypeName are what a plugin says of a field of its own mode.
 	Help     string
 	TypeName string
@@ -66,6 +69,27 @@ func (n *Node) Set(name string, value *Node) {
 		}
 	}
 	n.Fields = append(n.Fields, Field{Name: name, Value: value})
+}
+
+// SetKey is Set for a map's key that may not be a text: keys that are printed alike and differ in type are two.
+func (n *Node) SetKey(name, keyJSON string, value *Node) {
+	for i := range n.Fields {
+		if n.Fields[i].Name == name && n.Fields[i].KeyJSON == keyJSON {
+			n.Fields[i].Value = value
+			return
+		}
+	}
+	n.Fields = append(n.Fields, Field{Name: name, KeyJSON: keyJSON, Value: value})
+}
+
+// GetKey is Get for such a key.
+func (n *Node) GetKey(name, keyJSON string) *Node {
+	for i := range n.Fields {
+		if n.Fields[i].Name == name && n.Fields[i].KeyJSON == keyJSON {
+			return n.Fields[i].Value
+		}
+	}
+	return nil
 }
 
 // IsNull reports whether the node is absent or the scalar null.

@@ -797,8 +797,11 @@ type Field struct {
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Value *Node                  `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	// For modes of the plugin's own: what to say in help. The host knows the built-in modes' fields itself.
-	Help          string `protobuf:"bytes,3,opt,name=help,proto3" json:"help,omitempty"`
-	TypeName      string `protobuf:"bytes,4,opt,name=type_name,json=typeName,proto3" json:"type_name,omitempty"`
+	Help     string `protobuf:"bytes,3,opt,name=help,proto3" json:"help,omitempty"`
+	TypeName string `protobuf:"bytes,4,opt,name=type_name,json=typeName,proto3" json:"type_name,omitempty"`
+	// For an entry of a map whose key is not a text: the key as one JSON text, a number or a boolean. `name` is then its
+	// printed form. Used by plugins with the capability "exact".
+	KeyJson       string `protobuf:"bytes,5,opt,name=key_json,json=keyJson,proto3" json:"key_json,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -857,6 +860,13 @@ func (x *Field) GetHelp() string {
 func (x *Field) GetTypeName() string {
 	if x != nil {
 		return x.TypeName
+	}
+	return ""
+}
+
+func (x *Field) GetKeyJson() string {
+	if x != nil {
+		return x.KeyJson
 	}
 	return ""
 }
@@ -980,7 +990,8 @@ type Node_Map struct {
 }
 
 type Node_Json struct {
-	// Anything else, as one JSON text: null, a boolean, a number, a string, or a list or map free of placeholders.
+	// Anything else, as one JSON text: null, a boolean, a number, a string, or a list or map free of placeholders. With the
+	// capability "exact", a value that JSON has no form for is {"$exact": [TYPE, TEXT]}, see docs/protocol.md.
 	Json string `protobuf:"bytes,5,opt,name=json,proto3,oneof"`
 }
 
@@ -3943,12 +3954,13 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"repeatable\x12\x1c\n" +
 	"\tnegatable\x18\v \x01(\bR\tnegatable\"8\n" +
 	"\bTemplate\x12,\n" +
-	"\x06fields\x18\x01 \x03(\v2\x14.kagurazaka.v1.FieldR\x06fields\"w\n" +
+	"\x06fields\x18\x01 \x03(\v2\x14.kagurazaka.v1.FieldR\x06fields\"\x92\x01\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12)\n" +
 	"\x05value\x18\x02 \x01(\v2\x13.kagurazaka.v1.NodeR\x05value\x12\x12\n" +
 	"\x04help\x18\x03 \x01(\tR\x04help\x12\x1b\n" +
-	"\ttype_name\x18\x04 \x01(\tR\btypeName\"\xea\x01\n" +
+	"\ttype_name\x18\x04 \x01(\tR\btypeName\x12\x19\n" +
+	"\bkey_json\x18\x05 \x01(\tR\akeyJson\"\xea\x01\n" +
 	"\x04Node\x12>\n" +
 	"\vplaceholder\x18\x01 \x01(\v2\x1a.kagurazaka.v1.PlaceholderH\x00R\vplaceholder\x12)\n" +
 	"\x04mode\x18\x02 \x01(\v2\x13.kagurazaka.v1.ModeH\x00R\x04mode\x12-\n" +

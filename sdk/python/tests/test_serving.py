@@ -26,7 +26,7 @@ def test_describe():
     with Host(BASIC) as host:
         response = host.stub.describe(pb.DescribeRequest())
         assert response.sdk.startswith("python/")
-        assert list(response.capabilities) == ["spawn", "heartbeat", "staging", "direct", "template", "stderr"]
+        assert list(response.capabilities) == ["spawn", "heartbeat", "staging", "direct", "template", "stderr", "exact"]
         tasks = {task.name: task for task in response.tasks}
         assert set(tasks) == {"Lines", "Bad", "Deadly", "Quits", "Plain"}
         lines = tasks["Lines"]

@@ -163,16 +163,18 @@ class Template(_message.Message):
     def __init__(self, fields: _Optional[_Iterable[_Union[Field, _Mapping]]] = ...) -> None: ...
 
 class Field(_message.Message):
-    __slots__ = ("name", "value", "help", "type_name")
+    __slots__ = ("name", "value", "help", "type_name", "key_json")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     HELP_FIELD_NUMBER: _ClassVar[int]
     TYPE_NAME_FIELD_NUMBER: _ClassVar[int]
+    KEY_JSON_FIELD_NUMBER: _ClassVar[int]
     name: str
     value: Node
     help: str
     type_name: str
-    def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[Node, _Mapping]] = ..., help: _Optional[str] = ..., type_name: _Optional[str] = ...) -> None: ...
+    key_json: str
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[Node, _Mapping]] = ..., help: _Optional[str] = ..., type_name: _Optional[str] = ..., key_json: _Optional[str] = ...) -> None: ...
 
 class Node(_message.Message):
     __slots__ = ("placeholder", "mode", "list", "map", "json")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from typing import Any, Callable, Optional
 
 from .. import _version
@@ -11,12 +10,12 @@ from .._proto import plugin_pb2 as pb
 from ..task.normal import KagurazakaTask
 from ..task.torch_vanilla import KagurazakaVanillaTorchTaskV1
 from ..template._template import ATTRIBUTE, DIRECT, Template
-from . import arguments, failures, nodes, taskfile, throwaway
+from . import arguments, exact, failures, nodes, taskfile, throwaway
 from .stages import capable
 from .taskfile import TaskFile
 
 # "template": where the task lists its items itself, shards, outputs and checks of its template run here.
-CAPABILITIES = ["spawn", "heartbeat", "staging", "direct", "template", "stderr"]
+CAPABILITIES = ["spawn", "heartbeat", "staging", "direct", "template", "stderr", "exact"]
 _CONSTRUCTOR_S = 5.0
 _FACTORY_S = 60.0
 
@@ -33,7 +32,7 @@ def describe(file: TaskFile, request: Any) -> Any:
     works, names = [], file.names()
     if request.task and request.task not in names:
         names.append(request.task)
-    mixin = json.loads(request.mixin_json) if request.mixin_json else None
+    mixin = exact.loads(request.mixin_json) if request.mixin_json else None
     made: list[Any] = []
     for name in names:
         try:

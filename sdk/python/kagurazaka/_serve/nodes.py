@@ -12,6 +12,7 @@ from .._proto import plugin_pb2 as pb
 from ..template import io
 from ..template._template import Template, is_object
 from ..template.mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
+from . import exact
 from .items import Inexact, exact_json
 
 BUILT_IN = {
@@ -44,13 +45,20 @@ def _node(value: Any) -> Any:
         pass
     if isinstance(value, (list, tuple)):
         return pb.Node(list=pb.NodeList(nodes=[_node(entry) for entry in value]))
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return pb.Node(map=pb.NodeMap(fields=_fields(value.items())))
+    if type(value) in (float, bytes):
+        return pb.Node(json=exact.scalar(value))
+    if isinstance(value, dict) and all(type(key) in (str, bool, int, float) for key in value):
+        return pb.Node(map=pb.NodeMap(fields=[_entry(key, entry) for key, entry in value.items()]))
     if is_object(value):
         return pb.Node(mode=_mode(value))
     # A function or the like: the host carries it by name, and it keeps its value here.
     name = getattr(value, "__name__", type(value).__name__)
     return pb.Node(mode=pb.Mode(name=name, custom=True))
+
+
+def _entry(key: Any, value: Any) -> Any:
+    """An entry of a map. Its key may not be a text."""
+    return pb.Field(name=str(key), key_json="" if isinstance(key, str) else json.dumps(key), value=_node(value))
 
 
 def _fields(entries: Iterable[tuple[str, Any]]) -> list[Any]:
@@ -84,8 +92,8 @@ def _value(current: Any, node: Any, module: Any) -> Any:
     if node == known:
         return current  # what the task wrote stays the very object it is
     if kind == "json":
-        made = json.loads(node.json)
-        if known.WhichOneof("kind") == "json" and json.dumps(json.loads(known.json)) == json.dumps(made):
+        made = exact.loads(node.json)
+        if known.WhichOneof("kind") == "json" and json.dumps(json.loads(known.json)) == json.dumps(json.loads(node.json)):
             return current
         return _merge_plain(current, made)
     if kind == "list":
@@ -101,7 +109,8 @@ def _value(current: Any, node: Any, module: Any) -> Any:
             return _new(current, node.mode, module)
     target = current if isinstance(current, dict) else vars(current)
     for field in entries:
-        target[field.name] = _value(target.get(field.name), field.value, module)
+        key = json.loads(field.key_json) if field.key_json else field.name
+        target[key] = _value(target.get(key), field.value, module)
     return current
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import json
 import sys
 from typing import Any, Optional
 
@@ -12,7 +11,7 @@ from ..task.normal import KagurazakaTask
 from ..template import _state
 from ..template._template import Template
 from ..template.io import InputFromWhateverJsonl, OutputByFilenameSubfoldering
-from . import failures, nodes, taskfile
+from . import exact, failures, nodes, taskfile
 from .describe import no_such_task
 from .failures import UserMistake
 from .journal import Journal
@@ -69,7 +68,7 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
     sys.argv = ["kagurazaka", file.path, request.task, *request.args]
     _refuse_by_exception()
     try:
-        mixin = json.loads(request.mixin_json) if request.mixin_json else {}
+        mixin = exact.loads(request.mixin_json) if request.mixin_json else {}
         cls, template = taskfile.resolve(found, mixin)
         if template is not None:
             if request.HasField("template"):

@@ -165,6 +165,11 @@ CASES = [
     # -- factories and mixins
     Case("a function makes the task", "made_by_function.py", "make", mixin=("a=1", "b.c=true", "d=[.png,.jpg]", "e=null", "f='1'", "g=a=b=c", "h=")),
     Case("mixin files", "made_by_function.py", "make", mixin=("x.a=3",), mixin_cfg="x:\n  a: 2\n  b: 2\n", cfg="mixin:\n  x: {a: 1, b: 1, c: 1}\n  y: [1, 2]\n"),
+    Case("keys and values that JSON has no form for, to a function", "made_by_function.py", "make",
+         cfg="mixin:\n  m: {1: a, 1.5: b, true: c, x: .nan}\n  v: [.inf, -.inf, !!binary aGVsbG8=, '\\???']\n"),
+    Case("keys and values that JSON has no form for, in an own mode as it is", "exact_values.py", "Values"),
+    Case("keys and values that JSON has no form for, to an own mode", "exact_values.py", "Values",
+         cfg="mixin:\n  input_mode:\n    labels: {1: bird, 2: fish, true: bee}\n    threshold: .nan\n"),
     Case("two --mixin", "made_by_function.py", "make", flags=("--mixin", "a=1", "--mixin", "b=2"),
          wanted=Wanted({"mixin": "{'a': 1, 'b': 2}"}), why="a second --mixin replaces the first"),
     Case("a function with a template", "made_by_function.py", "with_template", mixin=("exts=[.txt]", "ext=.made"), tree=flat),
