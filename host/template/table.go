@@ -64,7 +64,7 @@ type outputTable struct {
 	now, before outputSet
 }
 
-// rememberedOutputs is how many outputs an outputTable remembers at least: in 48 MiB.
+// rememberedOutputs is how many outputs an outputTable remembers at least: in 32 MiB.
 const rememberedOutputs = maxOutputSlots / 4 * 3
 
 const maxOutputSlots = 1 << 20
@@ -77,9 +77,24 @@ type outputSet struct {
 // outputSlot is an item as an outputTable knows it.
 type outputSlot struct {
 	hash uint64
-	// text is the hash of the whole item.
-	text  uint64
-	index uint64 // plus one; 0 is empty
+	// item has the item's index plus one in its lower bits, 0 being an empty slot, and above them a part of the hash of
+	// the whole item, which tells of two items with one output whether they agree in everything.
+	item uint64
+}
+
+// indexBits is enough for 68 billion items.
+const indexBits = 36
+
+const indexMask = 1<<indexBits - 1
+
+func newSlot(hash, text, index uint64) outputSlot {
+	return outputSlot{hash, text<<indexBits | (index+1)&indexMask}
+}
+
+func (s *outputSlot) empty() bool { return s.item == 0 }
+
+func (s *outputSlot) seen(text uint64) sighting {
+	return sighting{index: s.item&indexMask - 1, same: s.item>>indexBits == text<<indexBits>>indexBits}
 }
 
 // sighting is an item that had an output before.
@@ -92,7 +107,7 @@ type sighting struct {
 // put stores an item of that index and text for its output, unless the output is there: then it returns whose it is.
 func (t *outputTable) put(output, text []byte, index uint64) (sighting, bool) {
 	h, whole := maphash.Bytes(hashSeed, output), maphash.Bytes(hashSeed, text)
-	if s := t.before.find(h); s != nil && s.index != 0 {
+	if s := t.before.find(h); s != nil && !s.empty() {
 		return s.seen(whole), true
 	}
 	if 4*t.now.used >= 3*len(t.now.slots) {
@@ -108,15 +123,13 @@ func (t *outputTable) put(output, text []byte, index uint64) (sighting, bool) {
 		}
 	}
 	s := t.now.find(h)
-	if s.index != 0 {
+	if !s.empty() {
 		return s.seen(whole), true
 	}
-	*s = outputSlot{h, whole, index + 1}
+	*s = newSlot(h, whole, index)
 	t.now.used++
 	return sighting{}, false
 }
-
-func (s *outputSlot) seen(text uint64) sighting { return sighting{s.index - 1, s.text == text} }
 
 // find returns the slot where a hash is or belongs; nil in an empty set.
 func (o *outputSet) find(hash uint64) *outputSlot {
@@ -125,7 +138,7 @@ func (o *outputSet) find(hash uint64) *outputSlot {
 	}
 	mask := uint64(len(o.slots) - 1)
 	for at := hash & mask; ; at = (at + 1) & mask {
-		if s := &o.slots[at]; s.index == 0 || s.hash == hash {
+		if s := &o.slots[at]; s.empty() || s.hash == hash {
 			return s
 		}
 	}
@@ -135,7 +148,7 @@ func (o *outputSet) grow() {
 	old := o.slots
 	o.slots = make([]outputSlot, max(256, 2*len(old)))
 	for _, s := range old {
-		if s.index != 0 {
+		if !s.empty() {
 			*o.find(s.hash) = s
 		}
 	}
