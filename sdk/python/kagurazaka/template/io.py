@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Iterable, Iterator, Optional, Union
 
-from ..utils.io import walk_sorted
+from ..utils.io import OURS, special_of, tell_special, walk_sorted
 from . import _state
 from ._torch_hook import teach_torch
 
@@ -164,11 +164,13 @@ class InputByExts(InputMode):
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
         endings = tuple(self.exts) if self.exts else None
         items = []
-        for folder, names in walk_sorted(input_path):
+        special: list[str] = []
+        for folder, names in walk_sorted(input_path, special):
             rel_dir = os.path.relpath(folder, input_path)
             for name in names:
                 if endings is None or name.lower().endswith(endings):
                     items.append({"input": FileTriplet(os.path.join(input_path, rel_dir, name), rel_dir, name)})
+        tell_special([path for path in special if endings is None or path.lower().endswith(endings)])
         return items
 
 
@@ -180,6 +182,10 @@ class InputByGlob(InputMode):
 
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
         paths = sorted(glob.glob(os.path.join(input_path, self.glob_pattern)), key=_by_folder)
+        special = {path for folder in {os.path.dirname(path) for path in paths} for path in special_of(folder)}
+        if special:
+            tell_special([path for path in paths if path in special])
+            paths = [path for path in paths if path not in special]
         return [{"input": FileTriplet(path, os.path.relpath(os.path.dirname(path), input_path), os.path.basename(path))} for path in paths]
 
 
@@ -201,7 +207,7 @@ class InputBySubDirectory(InputMode):
             folders = [
                 path
                 for folder in folders
-                for path in (os.path.join(folder, name) for name in sorted(os.listdir(folder)))
+                for path in (os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name not in OURS)
                 if os.path.isdir(path)
             ]
         return [
@@ -211,8 +217,11 @@ class InputBySubDirectory(InputMode):
 
 def _lines(path: str) -> Iterator[Any]:
     with open(path, encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
+        for number, line in enumerate(file, 1):
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"{path}:{number}: the line is no JSON: {error}") from error
 
 
 @dataclass

@@ -3,18 +3,71 @@
 from __future__ import annotations
 
 import os
+import stat
+import sys
 from typing import Iterator, Optional, Sequence
 
+# Folders that kagurazaka keeps for itself below an output folder.
+OURS = (".kagurazaka", ".kagurazaka-staging")
 
-def walk_sorted(root: str) -> Iterator[tuple[str, list[str]]]:
+
+def walk_sorted(root: str, special: Optional[list[str]] = None) -> Iterator[tuple[str, list[str]]]:
     """Yield (folder, its files' names) below root: files by name, then sub-folders by name, depth first.
 
     Linked folders are not entered; links to files, dangling ones included, are files. A folder that cannot be read is
-    left out.
+    left out, and so are named pipes, sockets and devices, whose paths are added to `special`.
     """
-    for folder, folders, names in os.walk(root):
-        folders.sort()
+    waiting = [os.fspath(root)]
+    while waiting:
+        folder = waiting.pop()
+        folders: list[str] = []
+        names: list[str] = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    # A regular file is not asked for: its folder says what it is.
+                    if entry.is_file(follow_symlinks=False):
+                        names.append(entry.name)
+                    elif entry.is_dir(follow_symlinks=False):
+                        if entry.name not in OURS:
+                            folders.append(entry.name)
+                    elif is_special(entry.path):
+                        if special is not None:
+                            special.append(entry.path)
+                    elif not os.path.isdir(entry.path):
+                        names.append(entry.name)
+        except OSError:
+            continue
         yield folder, sorted(names)
+        waiting.extend(os.path.join(folder, name) for name in sorted(folders, reverse=True))
+
+
+def special_of(folder: str) -> list[str]:
+    """The paths of a folder's named pipes, sockets and devices; none where it cannot be read."""
+    try:
+        with os.scandir(folder or ".") as entries:
+            return [
+                os.path.join(folder, entry.name)
+                for entry in entries
+                if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)) and is_special(entry.path)
+            ]
+    except OSError:
+        return []
+
+
+def is_special(path: str) -> bool:
+    """Whether a path leads to a named pipe, a socket or a device: reading it may wait for ever."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def tell_special(paths: Sequence[str]) -> None:
+    """Say once what a listing has left out because it is no file."""
+    if paths:
+        print(f"{len(paths)} named pipes, sockets or devices match by name and are left out; the first: {paths[0]}", file=sys.stderr)
 
 
 def walk_files_of_dir(root: str, exts: Optional[Sequence[str]] = None) -> dict[str, list[str]]:
