@@ -2,6 +2,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,7 +69,7 @@ func Main(ctx context.Context, args []string, streams Streams, signals Signals, 
 	if err != nil && ctx.Err() != nil && !errors.As(err, new(*exitcode.Error)) {
 		code = exitcode.Interrupted
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errAnswered) {
 		a.report(err, code)
 	}
 	return code
@@ -76,6 +77,9 @@ func Main(ctx context.Context, args []string, streams Streams, signals Signals, 
 
 // errEarly is why a command ends at the first signal, which in a run lets what is in flight finish.
 var errEarly = exitcode.With(exitcode.Interrupted, errors.New("interrupted before the run had begun"))
+
+// errAnswered ends a command that has been answered: --version, or a task's own flag of that kind.
+var errAnswered = exitcode.With(exitcode.OK, errors.New("answered"))
 
 // endEarly ends the context at the first signal for as long as nothing is in flight: a plugin that does not answer would
 // hold the command.
@@ -117,8 +121,9 @@ type app struct {
 	log     hclog.Logger
 	// warm is there for runs alone.
 	warm *warm
-	// kept is the log of the run's ledger; nil: there is none.
-	kept *ledger.Log
+	// kept is the log of the run's ledger; nil: there is none. unkeep ends it before the run has begun.
+	kept   *ledger.Log
+	unkeep func()
 	// noted is what note has logged.
 	noted []string
 	// summarised says that a summary was printed: what follows is no news for a program that reads JSON.
@@ -136,17 +141,18 @@ func (a *app) main(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == completeCommand {
 		return a.complete(ctx, args[1:])
 	}
-	if err := a.parse(nil); err != nil {
+	if err := a.guess(nil); err != nil {
 		return err
 	}
 	a.startLog()
 	f := &a.grammar.hostFlags
 	switch {
-	case f.Version:
-		_, err := fmt.Fprintf(a.streams.Out, "kagurazaka %s\n", a.version)
-		return err
+	case f.Version && (len(a.split.rest) == 0 || !a.yields()):
+		return a.printVersion()
 	case f.HelpKagurazaka:
 		return a.hostHelp()
+	case a.split.doubt != nil && (len(a.split.rest) == 0 || !a.yields()):
+		return a.split.doubt
 	}
 	switch a.split.command {
 	case "plan":
@@ -168,15 +174,42 @@ func (a *app) main(ctx context.Context, args []string) error {
 	}
 }
 
-// parse takes the command line apart and lets kong read the host's part. yielded flags are the task's.
-func (a *app) parse(yielded map[string]bool) error {
-	s, err := splitArgs(a.args, knownFlags(a.parser, backboneArguments(), yielded), a.parser)
+// yields reports whether the command has arguments of a task, to which newer flags of the host give way.
+func (a *app) yields() bool { return a.split.command == "run" || a.split.command == "plan" }
+
+// guess reads the command line before the task is known. What is wrong with a flag that may be the task's is only noted.
+// yielded are flags that are thought to be.
+func (a *app) guess(yielded map[string]bool) error {
+	return a.read(reading{guess: true, yielded: yielded})
+}
+
+// read takes the command line apart and lets kong read the host's part.
+func (a *app) read(r reading) error {
+	s, err := splitArgs(a.args, knownFlags(a.parser, backboneArguments(), r), a.parser)
 	if err != nil {
 		return err
 	}
 	a.split = s
+	err = a.readHost(s.hostTexts())
+	if err != nil && r.guess {
+		// Without the flags that may be the task's. Which of them are wrong on their own is quickly found out.
+		var sound []string
+		for _, f := range s.host {
+			if !f.newer || a.readHost([]string{f.text}) == nil {
+				sound = append(sound, f.text)
+			}
+		}
+		if len(sound) < len(s.host) {
+			s.doubt = cmp.Or(s.doubt, err)
+			err = a.readHost(sound)
+		}
+	}
+	return err
+}
+
+func (a *app) readHost(flags []string) error {
 	a.grammar = grammar{}
-	if _, err := a.parser.Parse(append([]string{s.command}, s.host...)); err != nil {
+	if _, err := a.parser.Parse(append([]string{a.split.command}, flags...)); err != nil {
 		return exitcode.With(exitcode.Usage, fmt.Errorf("%w; see kagurazaka -hk", err))
 	}
 	if a.grammar.KgDebug {
@@ -185,28 +218,46 @@ func (a *app) parse(yielded map[string]bool) error {
 	return nil
 }
 
+func (a *app) printVersion() error {
+	_, err := fmt.Fprintf(a.streams.Out, "kagurazaka %s\n", a.version)
+	return err
+}
+
+func (a *app) logLevel() hclog.Level {
+	switch {
+	case a.grammar.Quiet:
+		return hclog.Warn
+	case a.grammar.Verbose == 1:
+		return hclog.Debug
+	case a.grammar.Verbose > 1:
+		return hclog.Trace
+	}
+	return hclog.Info
+}
+
 // startLog makes the log: on stderr, above the progress line where there is one.
 func (a *app) startLog() {
 	a.screen = progress.NewScreen(a.err.Raw(), a.streams.Width)
-	level := hclog.Info
-	switch {
-	case a.grammar.Quiet:
-		level = hclog.Warn
-	case a.grammar.Verbose == 1:
-		level = hclog.Debug
-	case a.grammar.Verbose > 1:
-		level = hclog.Trace
-	}
 	shown := &terminal.Log{Out: a.screen, Color: a.streams.ErrTerminal && !dumb()}
-	options := &hclog.LoggerOptions{Name: "kagurazaka", Level: level, Output: shown, TimeFormat: "15:04:05.000"}
-	if a.split.command != "run" || a.grammar.NoLedger {
+	options := &hclog.LoggerOptions{Name: "kagurazaka", Level: a.logLevel(), Output: shown, TimeFormat: "15:04:05.000"}
+	if a.split.command != "run" {
 		a.log = hclog.New(options)
 		return
 	}
 	a.kept = &ledger.Log{}
 	both := hclog.NewInterceptLogger(options)
-	both.RegisterSink(hclog.NewSinkAdapter(&hclog.LoggerOptions{Level: hclog.Debug, Output: &terminal.Log{Out: a.kept}, TimeFormat: hclog.TimeFormat}))
-	a.log = both
+	sink := hclog.NewSinkAdapter(&hclog.LoggerOptions{Level: hclog.Debug, Output: &terminal.Log{Out: a.kept}, TimeFormat: hclog.TimeFormat})
+	both.RegisterSink(sink)
+	a.log, a.unkeep = both, func() { both.DeregisterSink(sink) }
+}
+
+// settleLog follows the flags about the log once it is known which of them are the host's.
+func (a *app) settleLog() {
+	a.log.SetLevel(a.logLevel())
+	if a.grammar.NoLedger && a.unkeep != nil {
+		a.unkeep()
+		a.unkeep = nil
+	}
 }
 
 // note logs something once.

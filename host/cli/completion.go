@@ -102,10 +102,10 @@ func (a *app) candidates(ctx context.Context, before []string, typed string) []c
 	a.args = before
 	// A flag that waits for its value: the word being typed is that value.
 	waiting := ""
-	if err := a.parse(nil); err != nil && len(before) > 0 {
+	if err := a.read(reading{}); err != nil && len(before) > 0 {
 		waiting = before[len(before)-1]
 		a.args = before[:len(before)-1]
-		if a.parse(nil) != nil {
+		if a.read(reading{}) != nil {
 			return nil
 		}
 	}

@@ -131,8 +131,10 @@ func newParser(g *grammar) (*kong.Kong, error) {
 		kong.Exit(func(int) {}))
 }
 
-// reserved are the host's flags that no task can have: those of kagurazaka 0.1.1, and those that protect the user from
-// the plugin, which must not take them away.
+// protecting are the flags that protect the user from the plugin, which must not take them away.
+var protecting = map[string]bool{"plugin-sha256": true, "locked": true, "clean-env": true, "mtls": true}
+
+// reserved are the host's flags that no task can have: those of kagurazaka 0.1.1, and those of protecting.
 var reserved = map[string]bool{
 	"backbone": true, "cfg": true, "mixin-cfg": true, "mixin": true, "help": true, "help-backbone": true,
 	"help-kagurazaka": true, "num-process": true, "chunksize": true, "device": true,

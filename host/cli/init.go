@@ -59,7 +59,7 @@ func (a *app) initConfig(ctx context.Context) error {
 // takeWord takes the first word that is no flag out of the rest.
 func (a *app) takeWord() string {
 	for i, w := range a.split.rest {
-		if !w.isFlag() {
+		if !w.isFlag() && !w.ends() {
 			a.split.rest = slices.Delete(a.split.rest, i, i+1)
 			return w.text
 		}

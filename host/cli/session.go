@@ -38,20 +38,47 @@ type session struct {
 	pin  *trust.Hash
 }
 
-func (a *app) discoverOptions() (discover.Options, error) {
+func (a *app) discoverOptions(python string) (discover.Options, error) {
 	cache, note, err := userdir.Cache()
 	a.note(note)
-	return discover.Options{Python: a.grammar.Python, PythonPath: a.pythonPath(), CacheDir: cache, Log: a.log}, err
+	return discover.Options{Python: python, PythonPath: a.pythonPath(), CacheDir: cache, Log: a.log}, err
 }
 
 // open finds the plugin, describes it, and chooses the task.
 func (a *app) open(ctx context.Context) (*session, error) {
-	s := &session{app: a}
-	arg := a.split.choosePlugin(discover.Exists)
-	if arg == "" {
-		return nil, usage("which plugin? Write kagurazaka PLUGIN TASK, where PLUGIN is an executable, a .py file, a folder or an installed name; kagurazaka -hk shows all flags")
+	arg, err := a.findPluginWord()
+	if err != nil {
+		return nil, err
 	}
-	opts, err := a.discoverOptions()
+	given := a.grammar.Python
+	python := given
+	if a.pythonMayBeTasks() && !looksLikePython(given) {
+		// Nothing is run that may be a value of the task's.
+		python = ""
+	}
+	s, err := a.openWith(ctx, arg, python)
+	switch {
+	case err == nil && s.grammar.Python != python:
+		python = s.grammar.Python
+	case err != nil && python != given && exitcode.Of(err) != exitcode.Usage:
+		// No other interpreter can tell: then this one is the host's.
+		python = given
+	default:
+		return s, err
+	}
+	if err := a.guess(nil); err != nil {
+		return nil, err
+	}
+	if arg, err = a.findPluginWord(); err != nil {
+		return nil, err
+	}
+	return a.openWith(ctx, arg, python)
+}
+
+// openWith describes the plugin with an interpreter, and reads the command line as the task wants it.
+func (a *app) openWith(ctx context.Context, arg, python string) (*session, error) {
+	s := &session{app: a, wanted: a.split.guessTask()}
+	opts, err := a.discoverOptions(python)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +92,6 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	}
 	s.bare = s.found.Command
 	s.equip(opts)
-	s.wanted = a.split.guessTask()
 	err = s.describeWith(ctx, opts, s.wanted, nil)
 	var task *plugin.TaskError
 	if errors.As(err, &task) && task.IsNoTask {
@@ -75,9 +101,16 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.choose(arg); err != nil {
+	if err := s.choose(); err != nil {
 		return nil, err
 	}
+	if s.grammar.Version {
+		if err := a.printVersion(); err != nil {
+			return nil, err
+		}
+		return nil, errAnswered
+	}
+	a.settleLog()
 	// A task may have taken --env for itself.
 	if err := s.checkEnv(); err != nil {
 		return nil, err
@@ -124,42 +157,6 @@ func (s *session) startOptions(runtimeDir string) plugin.StartOptions {
 		Log: s.log, Timeout: s.grammar.StartTimeout, OpenTimeout: s.grammar.OpenTimeout, RuntimeDir: runtimeDir,
 		MTLS: s.grammar.MTLS,
 	}
-}
-
-// choose finds the task among those that the plugin has. Flags of the host that the task declares itself are given back
-// to it, as long as they are no older than the task may be.
-func (s *session) choose(arg string) error {
-	name, known := s.split.chooseTask(taskNames(s.described))
-	if !known {
-		s.wanted = name
-		return nil
-	}
-	s.pick(name)
-	// The flags of the other backbones are none of the host's here: a normal task may have a --device of its own.
-	yielded := map[string]bool{}
-	for _, a := range backboneArguments() {
-		yielded[canonical(a.Name)] = true
-	}
-	for _, a := range argumentsOf(chooseBackbone(s.grammar.Backbone, s.task)) {
-		delete(yielded, canonical(a.Name))
-	}
-	for _, a := range s.task.Arguments {
-		for _, flag := range a.Flags {
-			n := canonical(flag)
-			if full, ok := combined[flag]; ok {
-				n = full
-			}
-			if !reserved[n] {
-				yielded[n] = true
-			}
-		}
-	}
-	if err := s.parse(yielded); err != nil {
-		return err
-	}
-	s.split.choosePlugin(func(word string) bool { return word == arg })
-	s.split.chooseTask(taskNames(s.described))
-	return nil
 }
 
 func (s *session) pick(name string) {
@@ -211,7 +208,7 @@ func (s *session) configure(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("handing the mixin to %s: %w", s.task.Name, err)
 	}
-	opts, err := s.discoverOptions()
+	opts, err := s.discoverOptions(s.grammar.Python)
 	if err != nil {
 		return err
 	}
@@ -263,9 +260,11 @@ func (s *session) resolve(ctx context.Context) (*resolved, error) {
 			problems = append(problems, problem.Fresh(problems, inTemplate)...)
 		}
 	}
-	arguments, found := s.config.Arguments(s.split.restTexts(), s.hostNames(), s.task)
+	arguments, found, err := s.arguments(ctx)
+	if err != nil {
+		return nil, err
+	}
 	problems = append(problems, found...)
-	problems = append(problems, arguments.Locate(schema.Validate(s.task, arguments.Args))...)
 	r.args = arguments.Args
 	for name, v := range arguments.Host {
 		r.backbone = append(r.backbone, flagValue{canonical(name), v.Text()})

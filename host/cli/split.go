@@ -11,18 +11,31 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/schema"
-	"github.com/kagurazaka/kagurazaka/host/suggest"
 )
 
 // split is a command line taken apart: the host's words, the backbone's, and the rest in its order.
 type split struct {
 	command string
-	// host are the host's flags in kong's own spelling, each --name or --name=value.
-	host []string
+	// host are the host's flags in kong's own spelling.
+	host []hostFlag
 	// backbone are the backbone's flags by canonical name, in their order.
 	backbone []flagValue
 	// rest is everything else.
 	rest []word
+	// pluginAt and taskAt are where PLUGIN and TASK stood, once they were chosen; -1: not yet.
+	pluginAt, taskAt int
+	// doubt is what is wrong with a flag that may be the task's.
+	doubt error
+}
+
+// hostFlag is a flag of the host: --name or --name=value.
+type hostFlag struct {
+	text string
+	// newer says that it gives way to a task's argument of the same name; name is canonical.
+	newer bool
+	name  string
+	// at is where it stood; value is where its value stood, if that was a word of its own, else -1.
+	at, value int
 }
 
 type flagValue struct{ name, value string }
@@ -30,11 +43,18 @@ type flagValue struct{ name, value string }
 // word is a word of the command line that is not the host's.
 type word struct {
 	text string
+	// at is where it stood.
+	at int
 	// after says that the word follows a flag that the host does not know: it may be that flag's value.
 	after bool
-	// literal words stood after --.
+	// literal words are -- and what stood behind it.
 	literal bool
 }
+
+const dashes = "--"
+
+// ends reports whether the word is the -- that ends the host's words.
+func (w word) ends() bool { return w.literal && w.text == dashes }
 
 func (w word) isFlag() bool {
 	return !w.literal && len(w.text) > 1 && w.text[0] == '-' && !number.MatchString(w.text)
@@ -56,6 +76,22 @@ type known struct {
 	commands []string
 	// isRun tells whether a word may be the value of a flag that needs none.
 	isRun func(word string) bool
+	reading
+}
+
+// reading is what is known of the task when a command line is read.
+type reading struct {
+	// yielded are names of the host's that belong to the task.
+	yielded map[string]bool
+	// early are those of yielded that are the host's all the same where they stand before PLUGIN.
+	early map[string]bool
+	// pluginAt and taskAt are where PLUGIN and TASK stand.
+	pluginAt, taskAt int
+	// isField tells whether a word is a field of the task's template, or the beginning of one.
+	isField func(word string) bool
+	// guess says that the task is not known yet: a newer flag of the host's may be its, and nothing that is wrong with
+	// one is an error.
+	guess bool
 }
 
 // optional are the flags whose value may be left out: a word after one is its value only when it names a run, so that
@@ -69,84 +105,118 @@ func isRunWord(word string) bool {
 	return word == "last" || runID.MatchString(word) || !strings.HasPrefix(word, "-") && ledger.IsRun(word)
 }
 
-// knownFlags reads the flags from the grammar and from the backbones' arguments. yielded are names of the host's that
-// belong to the task this time.
-func knownFlags(parser *kong.Kong, backbone []schema.Argument, yielded map[string]bool) known {
-	k := known{host: map[string]bool{}, backbone: map[string]bool{}, isRun: isRunWord}
-	add := func(f *kong.Flag) {
-		takes := !f.IsBool() && !f.IsCounter()
-		k.host["kg-"+strings.TrimPrefix(f.Name, "kg-")] = takes
-		if !yielded[f.Name] {
-			k.host[f.Name] = takes
-		}
-	}
+// knownFlags reads the flags from the grammar and from the backbones' arguments.
+func knownFlags(parser *kong.Kong, backbone []schema.Argument, r reading) known {
+	k := known{host: map[string]bool{}, backbone: map[string]bool{}, isRun: isRunWord, reading: r}
 	for _, f := range parser.Model.Flags {
-		add(f)
+		k.add(f)
 	}
 	for _, n := range parser.Model.Children {
 		k.commands = append(k.commands, n.Name)
 	}
 	for _, a := range backbone {
 		name := canonical(a.Name)
-		if !yielded[name] {
+		k.backbone[own+name] = a.Arity != "0"
+		if !r.yielded[name] {
 			k.backbone[name] = a.Arity != "0"
 		}
 	}
 	return k
 }
 
+// own begins the name of a flag that is the host's whatever the task declares.
+const own = "kg-"
+
+func (k known) add(f *kong.Flag) {
+	takes := !f.IsBool() && !f.IsCounter()
+	k.host[own+strings.TrimPrefix(f.Name, own)] = takes
+	if !k.yielded[f.Name] || k.early[f.Name] {
+		k.host[f.Name] = takes
+	}
+}
+
+// with adds the flags of a command.
+func (k known) with(parser *kong.Kong, command string) {
+	for _, n := range parser.Model.Children {
+		if n.Name == command {
+			for _, f := range n.Flags {
+				k.add(f)
+			}
+		}
+	}
+}
+
 func canonical(name string) string { return strings.ReplaceAll(strings.TrimLeft(name, "-"), "_", "-") }
+
+// find tells whether the flag of a name, at a place of the command line, is the host's or the backbone's, and whether it
+// takes a value.
+func (k known) find(name string, at int) (isHost, takes bool) {
+	if takes, ok := k.host[name]; ok {
+		return !k.yielded[name] || at < k.pluginAt || strings.HasPrefix(name, own), takes
+	}
+	takes, ok := k.backbone[name]
+	return ok, takes
+}
 
 // splitArgs takes the host's and the backbone's flags out of a command line, wherever they stand.
 func splitArgs(args []string, k known, parser *kong.Kong) (*split, error) {
-	s := &split{}
+	s := &split{pluginAt: -1, taskAt: -1}
 	after := false
 	for i := 0; i < len(args); i++ {
 		text := args[i]
-		if text == "--" {
-			for _, rest := range args[i+1:] {
-				s.rest = append(s.rest, word{text: rest, literal: true})
+		if text == dashes {
+			for j, rest := range args[i:] {
+				s.rest = append(s.rest, word{text: rest, at: i + j, literal: true})
 			}
 			break
 		}
 		name, value, hasValue := flagOf(text)
-		isHost, takes := k.find(name)
-		switch {
-		case name == "" || !isHost:
-			w := word{text: text, after: after}
+		isHost, takes := k.find(name, i)
+		if name == "" || !isHost {
 			if s.command == "" && len(s.rest) == 0 && slices.Contains(k.commands, text) {
 				s.command = text
-				k = k.with(parser, text)
+				k.with(parser, text)
 				continue
 			}
+			w := word{text: text, at: i, after: after}
 			s.rest = append(s.rest, w)
 			after = w.isFlag() && !strings.Contains(text, "=")
 			continue
+		}
+		after = false
+		flag := hostFlag{name: strings.TrimPrefix(name, own), newer: !reserved[name] && !strings.HasPrefix(name, own), at: i, value: -1}
+		var wrong error
+		switch {
 		case !takes && hasValue && value != "true" && value != "false":
-			return nil, usage("%s takes no value", strings.SplitN(text, "=", 2)[0])
-		case takes && !hasValue && isHost && optional[strings.TrimPrefix(name, "kg-")]:
+			wrong = usage("%s takes no value", strings.SplitN(text, "=", 2)[0])
+		case takes && !hasValue && optional[flag.name]:
 			value, hasValue = lastSame, true
 			if i+1 < len(args) && k.isRun(args[i+1]) {
 				i++
-				value = args[i]
+				value, flag.value = args[i], i
 			}
+		case takes && !hasValue && i+1 >= len(args):
+			wrong = usage("%s needs a value", text)
 		case takes && !hasValue:
-			if i+1 >= len(args) {
-				return nil, usage("%s needs a value", text)
-			}
 			i++
-			value, hasValue = args[i], true
+			value, hasValue, flag.value = args[i], true, i
 		}
-		after = false
-		if canonical(name) == "mixin" {
-			n, err := s.mixins(text, value, args[i+1:])
+		if wrong != nil {
+			if !k.guess || !flag.newer {
+				return nil, wrong
+			}
+			s.doubt = wrong
+			continue
+		}
+		if name == "mixin" || name == own+"mixin" {
+			n, err := s.mixins(k, text, value, args[i+1:], i+1)
 			if err != nil {
 				return nil, err
 			}
 			i += n
 			continue
 		}
-		s.take(k, name, value, hasValue, text == "-vv")
+		s.take(k, flag, value, hasValue, text == "-vv")
 	}
 	if s.command == "" {
 		s.command = "run"
@@ -166,138 +236,63 @@ func flagOf(text string) (name, value string, hasValue bool) {
 	return canonical(name), value, hasValue
 }
 
-func (k known) find(name string) (isHost, takes bool) {
-	if takes, ok := k.host[name]; ok {
-		return true, takes
-	}
-	takes, ok := k.backbone[name]
-	return ok, takes
-}
-
-// with adds the flags of a command.
-func (k known) with(parser *kong.Kong, command string) known {
-	for _, n := range parser.Model.Children {
-		if n.Name != command {
-			continue
-		}
-		for _, f := range n.Flags {
-			k.host[f.Name] = !f.IsBool() && !f.IsCounter()
-		}
-	}
-	return k
-}
-
-func (s *split) take(k known, name, value string, hasValue, twice bool) {
-	if _, ok := k.host[name]; !ok {
-		s.backbone = append(s.backbone, flagValue{name, value})
+func (s *split) take(k known, f hostFlag, value string, hasValue, twice bool) {
+	if _, ok := k.backbone[own+f.name]; ok {
+		s.backbone = append(s.backbone, flagValue{f.name, value})
 		return
 	}
-	if name != "kg-debug" {
-		name = strings.TrimPrefix(name, "kg-")
+	if f.name == "debug" {
+		f.name = own + f.name
 	}
-	flag := "--" + name
+	f.text = "--" + f.name
 	if hasValue {
-		flag += "=" + value
+		f.text += "=" + value
 	}
-	s.host = append(s.host, flag)
+	s.host = append(s.host, f)
 	if twice {
-		s.host = append(s.host, flag)
+		s.host = append(s.host, f)
 	}
 }
 
-// mixins takes the KEY=VALUE words after --mixin. As many as there are belong to it, as kagurazaka 0.1.1 has it, but a
-// word that is no KEY=VALUE ends them, so that the plugin may follow.
-func (s *split) mixins(flag, first string, rest []string) (int, error) {
-	if !strings.Contains(first, "=") {
+// mixins takes the KEY=VALUE words after --mixin. As many as there are belong to it, as kagurazaka 0.1.1 has it. There, a
+// word without = is a key whose value is null; here it is one only behind PLUGIN and TASK, and only if it names a field of
+// the template. Any other ends the values, so that the plugin may follow.
+func (s *split) mixins(k known, flag, first string, rest []string, at int) (int, error) {
+	take := func(word string, at int) bool {
+		switch {
+		case strings.Contains(word, "=") && (at < 0 || dotlist.MatchString(word)):
+		case at > k.pluginAt && at > k.taskAt && k.taskAt >= 0 && k.isField != nil && k.isField(word):
+			word += "="
+		default:
+			return false
+		}
+		s.host = append(s.host, hostFlag{text: "--mixin=" + word, name: "mixin"})
+		return true
+	}
+	attached := strings.Contains(flag, "=")
+	switch {
+	case strings.Contains(first, "="):
+		take(first, -1)
+	case !attached && take(first, at-1), k.guess:
+	default:
 		return 0, usage("--mixin %s: write KEY=VALUE, for example --mixin hard_shard_mode.input_path=photos", first)
 	}
-	s.host = append(s.host, "--mixin="+first)
-	if strings.Contains(flag, "=") {
-		return 0, nil
-	}
 	n := 0
-	for n < len(rest) && dotlist.MatchString(rest[n]) {
-		s.host = append(s.host, "--mixin="+rest[n])
+	for !attached && n < len(rest) && take(rest[n], at+n) {
 		n++
 	}
 	return n, nil
 }
 
-func usage(format string, args ...any) error {
-	return exitcode.With(exitcode.Usage, fmt.Errorf(format, args...))
-}
-
-// choosePlugin takes the plugin out of the rest: the first word that is there to be found, else the first that is no
-// flag and no flag's value. exists tells whether a word names a plugin.
-func (s *split) choosePlugin(exists func(string) bool) string {
-	// Where nothing else is left, -- ended the host's flags, and the plugin follows.
-	if !slices.ContainsFunc(s.rest, func(w word) bool { return !w.literal }) {
-		for i := range s.rest {
-			s.rest[i].literal = false
-		}
-	}
-	at := -1
-	for i, w := range s.rest {
-		if w.isFlag() || w.literal {
-			continue
-		}
-		if !w.after || exists(w.text) {
-			at = i
-			break
-		}
-	}
-	if at < 0 {
-		return ""
-	}
-	plugin := s.rest[at].text
-	s.rest = slices.Delete(s.rest, at, at+1)
-	if at < len(s.rest) && at > 0 {
-		// The word before may have been a flag without a value after all.
-		s.rest[at].after = s.rest[at].after && s.rest[at-1].isFlag()
-	}
-	return plugin
-}
-
-// guessTask is the word that is most likely the task before the plugin was asked for its tasks.
-func (s *split) guessTask() string {
-	fallback := ""
-	for _, w := range s.rest {
-		if w.isFlag() || w.literal {
-			continue
-		}
-		if !w.after {
-			return w.text
-		}
-		if fallback == "" {
-			fallback = w.text
-		}
-	}
-	return fallback
-}
-
-// chooseTask takes the task out of the rest: the first word that names a task, else the guess, which is returned to be
-// told that there is no such task.
-func (s *split) chooseTask(tasks []string) (name string, known bool) {
-	for i, w := range s.rest {
-		if !w.isFlag() && !w.literal && slices.Contains(tasks, w.text) {
-			s.rest = slices.Delete(s.rest, i, i+1)
-			return w.text, true
-		}
-	}
-	return s.guessTask(), false
-}
-
-func (s *split) restTexts() []string {
-	out := make([]string, len(s.rest))
-	for i, w := range s.rest {
-		out[i] = w.text
+// hostTexts are the host's flags as kong reads them.
+func (s *split) hostTexts() []string {
+	out := make([]string, len(s.host))
+	for i, f := range s.host {
+		out[i] = f.text
 	}
 	return out
 }
 
-func didYouMean(word string, options []string) string {
-	if m := suggest.Closest(word, options); m != "" {
-		return fmt.Sprintf(" (did you mean %s?)", m)
-	}
-	return ""
+func usage(format string, args ...any) error {
+	return exitcode.With(exitcode.Usage, fmt.Errorf(format, args...))
 }

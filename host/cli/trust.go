@@ -37,7 +37,7 @@ func (a *app) trust() error {
 	if f.Remove {
 		return a.trustRemove(path, arg)
 	}
-	opts, err := a.discoverOptions()
+	opts, err := a.discoverOptions(a.grammar.Python)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (a *app) trustList() error {
 	if err := problem.Err(problems); err != nil {
 		return exitcode.With(exitcode.Usage, err)
 	}
-	opts, err := a.discoverOptions()
+	opts, err := a.discoverOptions(a.grammar.Python)
 	if err != nil {
 		return err
 	}

@@ -52,18 +52,25 @@ func (w *warm) keep(proc *plugin.Process, command plugin.Command) {
 	w.proc, w.command = proc, command
 }
 
-// take hands out the process if it was started as command says and is still there.
-func (w *warm) take(command plugin.Command) *plugin.Process {
-	proc := w.proc
-	if proc == nil || !reflect.DeepEqual(w.command, command) {
+// look returns the process if it was started as command says and is still there. w may be nil.
+func (w *warm) look(command plugin.Command) *plugin.Process {
+	if w == nil || w.proc == nil || !reflect.DeepEqual(w.command, command) {
 		return nil
 	}
 	select {
-	case <-proc.Exited():
+	case <-w.proc.Exited():
 		return nil
 	default:
 	}
-	w.proc = nil
+	return w.proc
+}
+
+// take hands out the process that look finds.
+func (w *warm) take(command plugin.Command) *plugin.Process {
+	proc := w.look(command)
+	if proc != nil {
+		w.proc = nil
+	}
 	return proc
 }
 

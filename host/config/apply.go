@@ -54,7 +54,11 @@ func Apply(tmpl *template.Node, mixin *Value, exact bool) (*template.Node, []pro
 			a.complain(e.Value, place.path, "it cannot be switched off: a template needs it", "")
 			continue
 		}
-		root.Set(e.Key, a.apply(root.Get(e.Key), e.Value, place))
+		current := root.Get(e.Key)
+		if current == nil && known {
+			current = defaultNode(spec)
+		}
+		root.Set(e.Key, a.apply(current, e.Value, place))
 	}
 	return root, a.problems
 }
@@ -266,10 +270,16 @@ func (a *applier) fields(mode *template.Node, v *Value, p place, name *Value) {
 			a.problems = append(a.problems, problem)
 			continue
 		}
-		if f, ok := spec.Field(e.Key); ok && builtin && f.Type == template.TypeMode {
-			below.role = spec.Role
+		current := mode.Get(e.Key)
+		if f, ok := spec.Field(e.Key); ok && builtin {
+			if current == nil {
+				current = defaultNode(f)
+			}
+			if f.Type == template.TypeMode {
+				below.role = spec.Role
+			}
 		}
-		mode.Set(e.Key, a.apply(mode.Get(e.Key), e.Value, below))
+		mode.Set(e.Key, a.apply(current, e.Value, below))
 	}
 }
 

@@ -21,6 +21,9 @@ type Arguments struct {
 	// Host are the values of flags of the host and its backbones that stand in either section, by their name in
 	// hostFlags. Those on the command line win; that is the caller's to see to.
 	Host map[string]*Value
+	// Undeclared are the keys of either section that the task does not declare and that are among Args all the same, with
+	// where they stand.
+	Undeclared []problem.Problem
 	// sources say where a name of Args was written.
 	sources map[string]string
 }
@@ -116,27 +119,34 @@ func (b *argumentBuilder) find(key string) *schema.Argument {
 			}
 		}
 	}
+	if flag, yes := b.task.Abbreviates("--" + key); yes {
+		return b.find(strings.TrimLeft(flag, "-"))
+	}
 	return nil
 }
 
 // undeclared adds an argument of which nothing is known, in the spelling of 0.1.1.
 func (b *argumentBuilder) undeclared(e Entry) {
+	wrong := problem.Problem{Source: e.Value.Source, Path: e.Key}
 	if b.task != nil && !b.task.OpenArguments {
 		var own []string
 		for _, a := range b.task.Arguments {
 			own = append(own, a.Name)
 		}
-		hint := problem.Near(e.Key, append(slices.Clone(own), b.hostNames()...))
-		if hint == "" {
-			hint = problem.Meant(e.Key, "its arguments", own)
+		wrong.Message, wrong.Suggestion = fmt.Sprintf("%s has no argument %s", b.task.Name, e.Key), problem.Near(e.Key, append(slices.Clone(own), b.hostNames()...))
+		if wrong.Suggestion == "" {
+			wrong.Suggestion = problem.Meant(e.Key, "its arguments", own)
 		}
-		b.problems = append(b.problems, problem.Problem{Source: e.Value.Source, Path: e.Key,
-			Message: fmt.Sprintf("%s has no argument %s", b.task.Name, e.Key), Suggestion: hint})
-		return
+		if !b.task.Has(schema.Checks) {
+			b.problems = append(b.problems, wrong)
+			return
+		}
 	}
 	if b.given[e.Key] {
 		return
 	}
+	b.Undeclared = append(b.Undeclared, wrong)
+	b.sources["--"+e.Key] = e.Value.Source
 	b.Args = append(b.Args, "--"+e.Key)
 	if e.Value.Scalar != storeTrue || e.Value.Kind != KindScalar {
 		b.Args = append(b.Args, words(e.Value)...)

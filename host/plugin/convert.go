@@ -68,7 +68,7 @@ func fromArgument(a *pb.Argument) (schema.Argument, error) {
 	}
 	arg := schema.Argument{
 		Name: a.GetName(), Flags: a.GetFlags(), Type: typ, TypeName: a.GetTypeName(), Arity: a.GetArity(),
-		Required: a.GetRequired(), Help: a.GetHelp(), Repeatable: a.GetRepeatable(), Negatable: a.GetNegatable(),
+		Required: a.GetRequired(), Help: a.GetHelp(), Repeatable: a.GetRepeatable(), Negatable: a.GetNegatable(), Ends: a.GetEnds(),
 	}
 	if text := a.GetDefaultJson(); text != "" {
 		v, err := fromJSON(text)

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,9 @@ type parser struct {
 	// digits says that a declared flag looks like a negative number, so that no such word is a value.
 	digits bool
 
+	// abbreviates says that the task's own parser takes an unambiguous beginning of a long flag for the flag.
+	abbreviates bool
+
 	found    []occurrence
 	bare     []string
 	unknown  []string
@@ -38,7 +42,7 @@ type parser struct {
 var negativeNumber = regexp.MustCompile(`^-(?:\d[\d_]*|\d*\.\d+|\d+\.)(?:[eE][-+]?\d+)?$`)
 
 func newParser(task *Task) *parser {
-	p := &parser{task: task, byFlag: map[string]*Argument{}}
+	p := &parser{task: task, byFlag: map[string]*Argument{}, abbreviates: task.Has(Abbreviates)}
 	for i := range task.Arguments {
 		a := &task.Arguments[i]
 		if len(a.Flags) == 0 {
@@ -54,6 +58,97 @@ func newParser(task *Task) *parser {
 	}
 	return p
 }
+
+// lookup returns the argument that a spelling names: exactly, or, where the task's parser takes it so, by a beginning that
+// no other flag has.
+func (p *parser) lookup(spelling string) *Argument {
+	if a := p.byFlag[spelling]; a != nil || !p.abbreviates {
+		return a
+	}
+	if flags := p.beginning(spelling); len(flags) == 1 {
+		return p.byFlag[flags[0]]
+	}
+	return nil
+}
+
+// beginning returns the long flags of the task that begin with a spelling, --help, which every parser of argparse has,
+// among them.
+func (p *parser) beginning(spelling string) []string {
+	if !strings.HasPrefix(spelling, "--") || len(spelling) < 3 {
+		return nil
+	}
+	var flags []string
+	if strings.HasPrefix("--help", spelling) && p.byFlag["--help"] == nil {
+		flags = append(flags, "--help")
+	}
+	for flag := range p.byFlag {
+		if strings.HasPrefix(flag, spelling) {
+			flags = append(flags, flag)
+		}
+	}
+	return flags
+}
+
+// Abbreviates reports whether the task's own parser takes a word, which is none of its flags, for one of them.
+func (t *Task) Abbreviates(word string) (flag string, yes bool) {
+	p := newParser(t)
+	if !p.abbreviates || p.byFlag[word] != nil {
+		return "", false
+	}
+	flags := p.beginning(word)
+	if len(flags) != 1 || flags[0] == "--help" {
+		return "", false
+	}
+	return flags[0], true
+}
+
+// Argument returns the argument that a spelling names, or the positional one of that name; nil: there is none.
+func (t *Task) Argument(spelling string) *Argument {
+	p := newParser(t)
+	for _, a := range p.positionals {
+		if a.Name == spelling {
+			return a
+		}
+	}
+	return p.lookup(spelling)
+}
+
+// Spell returns the argument vector with every flag as the task declares it, where it was written with underscores for
+// hyphens or the other way round. What follows -- stays as it is, as do the arguments of a task that does not name all of
+// them: those may be somebody else's.
+func Spell(task *Task, args []string) []string {
+	if task.OpenArguments {
+		return args
+	}
+	p := newParser(task)
+	declared := map[string]string{}
+	for flag := range p.byFlag {
+		if name := fold(flag); declared[name] == "" {
+			declared[name] = flag
+		} else {
+			declared[name] = "--" // ambiguous
+		}
+	}
+	spelt := slices.Clone(args)
+	for i, word := range spelt {
+		if word == "--" {
+			break
+		}
+		spelling, value, attached := strings.Cut(word, "=")
+		flag := declared[fold(spelling)]
+		if !strings.HasPrefix(word, "--") || p.byFlag[spelling] != nil || len(flag) < 3 || strings.Contains(spelling, " ") {
+			continue
+		}
+		spelt[i] = flag
+		if attached {
+			spelt[i] += "=" + value
+		}
+	}
+	return spelt
+}
+
+// fold makes hyphens and underscores within a flag the same.
+func fold(flag string) string { return strings.ReplaceAll(flag, "_", "-") }
 
 // negative reports whether the spelling switches the argument off.
 func negative(a *Argument, spelling string) bool {
@@ -93,12 +188,12 @@ func (p *parser) parse(args []string) {
 			p.bare = append(p.bare, word)
 			continue
 		}
-		if a := p.byFlag[word]; a != nil {
+		if a := p.lookup(word); a != nil {
 			i += p.take(a, word, args[i+1:])
 			continue
 		}
 		spelling, value, attached := strings.Cut(word, "=")
-		if a := p.byFlag[spelling]; a != nil && attached {
+		if a := p.lookup(spelling); a != nil && attached {
 			p.attached(a, spelling, value)
 			continue
 		}
@@ -304,14 +399,8 @@ func Given(task *Task, args []string) map[string]bool {
 	}
 	for _, u := range p.unknown {
 		names[strings.TrimLeft(u, "-")] = true
-		var abbreviated []*Argument
-		for flag, a := range p.byFlag {
-			if strings.HasPrefix(u, "--") && strings.HasPrefix(flag, u) {
-				abbreviated = append(abbreviated, a)
-			}
-		}
-		if len(abbreviated) == 1 {
-			names[abbreviated[0].Name] = true
+		if flags := p.beginning(u); len(flags) == 1 && p.byFlag[flags[0]] != nil {
+			names[p.byFlag[flags[0]].Name] = true
 		}
 	}
 	// Values of flags that are not declared look like positional ones: they are taken to be the flags'.
@@ -324,7 +413,7 @@ func Given(task *Task, args []string) map[string]bool {
 	}
 	// A flag with too few values was given all the same.
 	for _, wrong := range p.problems {
-		if a := p.byFlag[wrong.Path]; a != nil {
+		if a := p.lookup(wrong.Path); a != nil {
 			names[a.Name] = true
 		}
 	}

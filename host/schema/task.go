@@ -39,7 +39,7 @@ type Task struct {
 	Usage string
 	// Template is a node of KindMap whose fields are the top-level ones, or nil for a task without a template.
 	Template *template.Node
-	// Capabilities are "list" and "is_executed".
+	// Capabilities are those of the contract: "list", "is_executed" and so on; see Has.
 	Capabilities []string
 }
 
@@ -79,7 +79,17 @@ type Argument struct {
 	Repeatable bool
 	// Negatable flags accept --no-NAME as well.
 	Negatable bool
+	// Ends says that giving it ends the program with an answer of the task's own parser.
+	Ends bool
 }
+
+// Capabilities of a task that say something about its arguments.
+const (
+	// Checks: the task's own parser can be asked about an argument vector.
+	Checks = "check"
+	// Abbreviates: that parser takes an unambiguous beginning of a long flag for the flag.
+	Abbreviates = "abbreviations"
+)
 
 // Has reports whether the capability is among those of the task.
 func (t *Task) Has(capability string) bool {

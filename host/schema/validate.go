@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,14 +14,18 @@ import (
 )
 
 // Validate checks a whole argument vector against what the task declares and returns everything that is wrong with it.
-// Path of a problem is the flag as it was written, or the name of a positional argument. Names must be exact. Of a task
-// with open arguments, what is not declared is left unchecked.
+// Path of a problem is the flag as it was written, or the name of a positional argument. Names must be exact, but for
+// abbreviations that the task's own parser takes. Of a task with open arguments, what is not declared is left unchecked.
 func Validate(task *Task, args []string) []problem.Problem {
 	p := newParser(task)
 	p.parse(args)
 	for _, u := range p.unknown {
 		if !task.OpenArguments {
-			p.complain(u, fmt.Sprintf("%s has no such argument", task.Name), p.meant(u))
+			message := fmt.Sprintf("%s has no such argument", task.Name)
+			if len(task.Arguments) == 0 {
+				message = task.Name + " takes no arguments"
+			}
+			p.complain(u, message, p.meant(u))
 		}
 	}
 	// Words without a flag may be values of flags that nobody declared.
@@ -41,7 +46,7 @@ func Validate(task *Task, args []string) []problem.Problem {
 		}
 	}
 	for _, wrong := range p.problems {
-		if a := p.byFlag[wrong.Path]; a != nil {
+		if a := p.lookup(wrong.Path); a != nil {
 			given[a] = true
 		}
 	}
@@ -56,6 +61,13 @@ func Validate(task *Task, args []string) []problem.Problem {
 		}
 	}
 	return p.problems
+}
+
+// Ends reports whether an argument vector gives an argument that the task's parser answers by itself.
+func Ends(task *Task, args []string) bool {
+	p := newParser(task)
+	p.parse(args)
+	return slices.ContainsFunc(p.found, func(o occurrence) bool { return o.argument.Ends })
 }
 
 var wholeNumber = regexp.MustCompile(`^\s*[-+]?(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|\d[\d_]*)\s*$`)

@@ -25,6 +25,18 @@ func Closest(word string, options []string) string {
 	return best
 }
 
+// OneTypo returns the option from which word is one edit away, or "". Case, hyphens and underscores count as no
+// difference; the option itself is no typo.
+func OneTypo(word string, options []string) string {
+	w := fold(word)
+	for _, o := range options {
+		if w != "" && strings.TrimLeft(o, "-") != strings.TrimLeft(word, "-") && distance(w, fold(o)) <= 1 {
+			return o
+		}
+	}
+	return ""
+}
+
 // allowed is how many edits apart two words may be and still be taken for one another: a third of the shorter word.
 func allowed(a, b string) int {
 	n := min(len(a), len(b))

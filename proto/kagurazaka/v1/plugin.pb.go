@@ -515,7 +515,8 @@ type Task struct {
 	// What this task can do: "list" (List works), "is_executed" (it checks by itself whether an item is finished),
 	// "stages" (a device task whose loading runs in processes of its own, on items that the host makes up into batches),
 	// "finish" (with "stages": what follows inference runs in processes of its own, too),
-	// "direct" (its outputs are written in place unless the user wants them staged).
+	// "direct" (its outputs are written in place unless the user wants them staged), "check" (Check asks the task's own
+	// parser), "abbreviations" (that parser takes an unambiguous beginning of a long flag for the flag).
 	Capabilities  []string `protobuf:"bytes,9,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -634,7 +635,10 @@ type Argument struct {
 	// May be given several times, each adding to the last.
 	Repeatable bool `protobuf:"varint,10,opt,name=repeatable,proto3" json:"repeatable,omitempty"`
 	// Accepts --no-NAME as well.
-	Negatable     bool `protobuf:"varint,11,opt,name=negatable,proto3" json:"negatable,omitempty"`
+	Negatable bool `protobuf:"varint,11,opt,name=negatable,proto3" json:"negatable,omitempty"`
+	// Giving it ends the program with an answer of the parser's own (argparse's action="version"): the host gets it from
+	// Check. For tasks with the capability "check".
+	Ends          bool `protobuf:"varint,12,opt,name=ends,proto3" json:"ends,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -746,6 +750,194 @@ func (x *Argument) GetNegatable() bool {
 	return false
 }
 
+func (x *Argument) GetEnds() bool {
+	if x != nil {
+		return x.Ends
+	}
+	return false
+}
+
+type CheckRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Task  string                 `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	// The argument vector, as Open would get it.
+	Args []string `protobuf:"bytes,2,rep,name=args,proto3" json:"args,omitempty"`
+	// The merged mixin as a JSON object, for factories.
+	MixinJson     []byte `protobuf:"bytes,3,opt,name=mixin_json,json=mixinJson,proto3" json:"mixin_json,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckRequest) Reset() {
+	*x = CheckRequest{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckRequest) ProtoMessage() {}
+
+func (x *CheckRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
+func (*CheckRequest) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *CheckRequest) GetTask() string {
+	if x != nil {
+		return x.Task
+	}
+	return ""
+}
+
+func (x *CheckRequest) GetArgs() []string {
+	if x != nil {
+		return x.Args
+	}
+	return nil
+}
+
+func (x *CheckRequest) GetMixinJson() []byte {
+	if x != nil {
+		return x.MixinJson
+	}
+	return nil
+}
+
+// CheckResponse is the parser's verdict. One with neither error, parsed nor ended says that the parser could not be asked
+// without side effects: Open will show.
+type CheckResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the parser refuses, as a ConfigError; or why the call failed.
+	Error *Error `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`
+	// The parser took the arguments.
+	Parsed bool `protobuf:"varint,2,opt,name=parsed,proto3" json:"parsed,omitempty"`
+	// Words that the parser took without knowing them (argparse's parse_known_args).
+	Unknown []string `protobuf:"bytes,3,rep,name=unknown,proto3" json:"unknown,omitempty"`
+	// The parser has answered by itself, and the program is to end with status 0.
+	Ended         *ParserAnswer `protobuf:"bytes,4,opt,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckResponse) Reset() {
+	*x = CheckResponse{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckResponse) ProtoMessage() {}
+
+func (x *CheckResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
+func (*CheckResponse) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *CheckResponse) GetError() *Error {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
+func (x *CheckResponse) GetParsed() bool {
+	if x != nil {
+		return x.Parsed
+	}
+	return false
+}
+
+func (x *CheckResponse) GetUnknown() []string {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
+}
+
+func (x *CheckResponse) GetEnded() *ParserAnswer {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+type ParserAnswer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it printed.
+	Output        string `protobuf:"bytes,1,opt,name=output,proto3" json:"output,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParserAnswer) Reset() {
+	*x = ParserAnswer{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParserAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParserAnswer) ProtoMessage() {}
+
+func (x *ParserAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParserAnswer.ProtoReflect.Descriptor instead.
+func (*ParserAnswer) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ParserAnswer) GetOutput() string {
+	if x != nil {
+		return x.Output
+	}
+	return ""
+}
+
 // Template is the data of a task from which the host lists, shards, computes outputs and checks what is finished.
 type Template struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -757,7 +949,7 @@ type Template struct {
 
 func (x *Template) Reset() {
 	*x = Template{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[4]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -769,7 +961,7 @@ func (x *Template) String() string {
 func (*Template) ProtoMessage() {}
 
 func (x *Template) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[4]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -782,7 +974,7 @@ func (x *Template) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Template.ProtoReflect.Descriptor instead.
 func (*Template) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{4}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Template) GetFields() []*Field {
@@ -808,7 +1000,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[5]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -820,7 +1012,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[5]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -833,7 +1025,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{5}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Field) GetName() string {
@@ -888,7 +1080,7 @@ type Node struct {
 
 func (x *Node) Reset() {
 	*x = Node{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[6]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -900,7 +1092,7 @@ func (x *Node) String() string {
 func (*Node) ProtoMessage() {}
 
 func (x *Node) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[6]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -913,7 +1105,7 @@ func (x *Node) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Node.ProtoReflect.Descriptor instead.
 func (*Node) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{6}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Node) GetKind() isNode_Kind {
@@ -1013,7 +1205,7 @@ type Placeholder struct {
 
 func (x *Placeholder) Reset() {
 	*x = Placeholder{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[7]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1217,7 @@ func (x *Placeholder) String() string {
 func (*Placeholder) ProtoMessage() {}
 
 func (x *Placeholder) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[7]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,7 +1230,7 @@ func (x *Placeholder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Placeholder.ProtoReflect.Descriptor instead.
 func (*Placeholder) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{7}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 // Mode is an object of a template with fields of its own: NoHardShard(input_path, output_path).
@@ -1055,7 +1247,7 @@ type Mode struct {
 
 func (x *Mode) Reset() {
 	*x = Mode{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[8]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1259,7 @@ func (x *Mode) String() string {
 func (*Mode) ProtoMessage() {}
 
 func (x *Mode) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[8]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1272,7 @@ func (x *Mode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mode.ProtoReflect.Descriptor instead.
 func (*Mode) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{8}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Mode) GetName() string {
@@ -1113,7 +1305,7 @@ type NodeList struct {
 
 func (x *NodeList) Reset() {
 	*x = NodeList{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[9]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1125,7 +1317,7 @@ func (x *NodeList) String() string {
 func (*NodeList) ProtoMessage() {}
 
 func (x *NodeList) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[9]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1138,7 +1330,7 @@ func (x *NodeList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeList.ProtoReflect.Descriptor instead.
 func (*NodeList) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{9}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *NodeList) GetNodes() []*Node {
@@ -1157,7 +1349,7 @@ type NodeMap struct {
 
 func (x *NodeMap) Reset() {
 	*x = NodeMap{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[10]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1169,7 +1361,7 @@ func (x *NodeMap) String() string {
 func (*NodeMap) ProtoMessage() {}
 
 func (x *NodeMap) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[10]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1182,7 +1374,7 @@ func (x *NodeMap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeMap.ProtoReflect.Descriptor instead.
 func (*NodeMap) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{10}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *NodeMap) GetFields() []*Field {
@@ -1234,7 +1426,7 @@ type OpenRequest struct {
 
 func (x *OpenRequest) Reset() {
 	*x = OpenRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[11]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1246,7 +1438,7 @@ func (x *OpenRequest) String() string {
 func (*OpenRequest) ProtoMessage() {}
 
 func (x *OpenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[11]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1259,7 +1451,7 @@ func (x *OpenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenRequest.ProtoReflect.Descriptor instead.
 func (*OpenRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{11}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *OpenRequest) GetTask() string {
@@ -1392,7 +1584,7 @@ type SharedMemory struct {
 
 func (x *SharedMemory) Reset() {
 	*x = SharedMemory{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1404,7 +1596,7 @@ func (x *SharedMemory) String() string {
 func (*SharedMemory) ProtoMessage() {}
 
 func (x *SharedMemory) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1417,7 +1609,7 @@ func (x *SharedMemory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SharedMemory.ProtoReflect.Descriptor instead.
 func (*SharedMemory) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{12}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SharedMemory) GetPath() string {
@@ -1449,7 +1641,7 @@ type Staging struct {
 
 func (x *Staging) Reset() {
 	*x = Staging{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1461,7 +1653,7 @@ func (x *Staging) String() string {
 func (*Staging) ProtoMessage() {}
 
 func (x *Staging) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1474,7 +1666,7 @@ func (x *Staging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Staging.ProtoReflect.Descriptor instead.
 func (*Staging) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{13}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Staging) GetDir() string {
@@ -1521,7 +1713,7 @@ type Direct struct {
 
 func (x *Direct) Reset() {
 	*x = Direct{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1533,7 +1725,7 @@ func (x *Direct) String() string {
 func (*Direct) ProtoMessage() {}
 
 func (x *Direct) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1546,7 +1738,7 @@ func (x *Direct) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Direct.ProtoReflect.Descriptor instead.
 func (*Direct) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{14}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Direct) GetPage() string {
@@ -1608,7 +1800,7 @@ type OpenResponse struct {
 
 func (x *OpenResponse) Reset() {
 	*x = OpenResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1620,7 +1812,7 @@ func (x *OpenResponse) String() string {
 func (*OpenResponse) ProtoMessage() {}
 
 func (x *OpenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1633,7 +1825,7 @@ func (x *OpenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenResponse.ProtoReflect.Descriptor instead.
 func (*OpenResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{15}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *OpenResponse) GetError() *Error {
@@ -1664,7 +1856,7 @@ type Block struct {
 
 func (x *Block) Reset() {
 	*x = Block{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1676,7 +1868,7 @@ func (x *Block) String() string {
 func (*Block) ProtoMessage() {}
 
 func (x *Block) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1689,7 +1881,7 @@ func (x *Block) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Block.ProtoReflect.Descriptor instead.
 func (*Block) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{16}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Block) GetEncoding() Encoding {
@@ -1731,7 +1923,7 @@ type IndexRange struct {
 
 func (x *IndexRange) Reset() {
 	*x = IndexRange{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1743,7 +1935,7 @@ func (x *IndexRange) String() string {
 func (*IndexRange) ProtoMessage() {}
 
 func (x *IndexRange) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1756,7 +1948,7 @@ func (x *IndexRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexRange.ProtoReflect.Descriptor instead.
 func (*IndexRange) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *IndexRange) GetFirst() uint64 {
@@ -1786,7 +1978,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1798,7 +1990,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1811,7 +2003,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListRequest) GetMaxItems() uint32 {
@@ -1851,7 +2043,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1863,7 +2055,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1876,7 +2068,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListResponse) GetMessage() isListResponse_Message {
@@ -1981,7 +2173,7 @@ type RunRequest struct {
 
 func (x *RunRequest) Reset() {
 	*x = RunRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1993,7 +2185,7 @@ func (x *RunRequest) String() string {
 func (*RunRequest) ProtoMessage() {}
 
 func (x *RunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2006,7 +2198,7 @@ func (x *RunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRequest.ProtoReflect.Descriptor instead.
 func (*RunRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RunRequest) GetChunk() *Chunk {
@@ -2036,7 +2228,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2048,7 +2240,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2061,7 +2253,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Chunk) GetId() uint64 {
@@ -2101,7 +2293,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2113,7 +2305,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2126,7 +2318,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Part) GetSource() isPart_Source {
@@ -2197,7 +2389,7 @@ type RunResponse struct {
 
 func (x *RunResponse) Reset() {
 	*x = RunResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2209,7 +2401,7 @@ func (x *RunResponse) String() string {
 func (*RunResponse) ProtoMessage() {}
 
 func (x *RunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2222,7 +2414,7 @@ func (x *RunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunResponse.ProtoReflect.Descriptor instead.
 func (*RunResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{23}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RunResponse) GetResult() *ChunkResult {
@@ -2266,7 +2458,7 @@ type ChunkResult struct {
 
 func (x *ChunkResult) Reset() {
 	*x = ChunkResult{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2278,7 +2470,7 @@ func (x *ChunkResult) String() string {
 func (*ChunkResult) ProtoMessage() {}
 
 func (x *ChunkResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2291,7 +2483,7 @@ func (x *ChunkResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChunkResult.ProtoReflect.Descriptor instead.
 func (*ChunkResult) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{24}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ChunkResult) GetId() uint64 {
@@ -2351,7 +2543,7 @@ type ItemFailure struct {
 
 func (x *ItemFailure) Reset() {
 	*x = ItemFailure{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2363,7 +2555,7 @@ func (x *ItemFailure) String() string {
 func (*ItemFailure) ProtoMessage() {}
 
 func (x *ItemFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2376,7 +2568,7 @@ func (x *ItemFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemFailure.ProtoReflect.Descriptor instead.
 func (*ItemFailure) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{25}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ItemFailure) GetIndex() uint32 {
@@ -2426,7 +2618,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2438,7 +2630,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2451,7 +2643,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{26}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Batch) GetId() uint64 {
@@ -2500,7 +2692,7 @@ type Region struct {
 
 func (x *Region) Reset() {
 	*x = Region{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2512,7 +2704,7 @@ func (x *Region) String() string {
 func (*Region) ProtoMessage() {}
 
 func (x *Region) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2525,7 +2717,7 @@ func (x *Region) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Region.ProtoReflect.Descriptor instead.
 func (*Region) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{27}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Region) GetOffset() uint64 {
@@ -2556,7 +2748,7 @@ type Payload struct {
 
 func (x *Payload) Reset() {
 	*x = Payload{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2568,7 +2760,7 @@ func (x *Payload) String() string {
 func (*Payload) ProtoMessage() {}
 
 func (x *Payload) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2581,7 +2773,7 @@ func (x *Payload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payload.ProtoReflect.Descriptor instead.
 func (*Payload) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{28}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Payload) GetTensors() []*Tensor {
@@ -2619,7 +2811,7 @@ type Tensor struct {
 
 func (x *Tensor) Reset() {
 	*x = Tensor{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2631,7 +2823,7 @@ func (x *Tensor) String() string {
 func (*Tensor) ProtoMessage() {}
 
 func (x *Tensor) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2644,7 +2836,7 @@ func (x *Tensor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tensor.ProtoReflect.Descriptor instead.
 func (*Tensor) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{29}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Tensor) GetDtype() string {
@@ -2693,7 +2885,7 @@ type BatchResult struct {
 
 func (x *BatchResult) Reset() {
 	*x = BatchResult{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2705,7 +2897,7 @@ func (x *BatchResult) String() string {
 func (*BatchResult) ProtoMessage() {}
 
 func (x *BatchResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2718,7 +2910,7 @@ func (x *BatchResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchResult.ProtoReflect.Descriptor instead.
 func (*BatchResult) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *BatchResult) GetId() uint64 {
@@ -2790,7 +2982,7 @@ type SpawnRequest struct {
 
 func (x *SpawnRequest) Reset() {
 	*x = SpawnRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2802,7 +2994,7 @@ func (x *SpawnRequest) String() string {
 func (*SpawnRequest) ProtoMessage() {}
 
 func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2815,7 +3007,7 @@ func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnRequest.ProtoReflect.Descriptor instead.
 func (*SpawnRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SpawnRequest) GetMessage() isSpawnRequest_Message {
@@ -2870,7 +3062,7 @@ type SpawnWorker struct {
 
 func (x *SpawnWorker) Reset() {
 	*x = SpawnWorker{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2882,7 +3074,7 @@ func (x *SpawnWorker) String() string {
 func (*SpawnWorker) ProtoMessage() {}
 
 func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2895,7 +3087,7 @@ func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnWorker.ProtoReflect.Descriptor instead.
 func (*SpawnWorker) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SpawnWorker) GetOpen() *OpenRequest {
@@ -2920,7 +3112,7 @@ type SpawnResponse struct {
 
 func (x *SpawnResponse) Reset() {
 	*x = SpawnResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2932,7 +3124,7 @@ func (x *SpawnResponse) String() string {
 func (*SpawnResponse) ProtoMessage() {}
 
 func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2945,7 +3137,7 @@ func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnResponse.ProtoReflect.Descriptor instead.
 func (*SpawnResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SpawnResponse) GetMessage() isSpawnResponse_Message {
@@ -3031,7 +3223,7 @@ type WorkerStarted struct {
 
 func (x *WorkerStarted) Reset() {
 	*x = WorkerStarted{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3043,7 +3235,7 @@ func (x *WorkerStarted) String() string {
 func (*WorkerStarted) ProtoMessage() {}
 
 func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3056,7 +3248,7 @@ func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerStarted.ProtoReflect.Descriptor instead.
 func (*WorkerStarted) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WorkerStarted) GetWorkerIndex() uint32 {
@@ -3091,7 +3283,7 @@ type WorkerFailed struct {
 
 func (x *WorkerFailed) Reset() {
 	*x = WorkerFailed{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3103,7 +3295,7 @@ func (x *WorkerFailed) String() string {
 func (*WorkerFailed) ProtoMessage() {}
 
 func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3116,7 +3308,7 @@ func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerFailed.ProtoReflect.Descriptor instead.
 func (*WorkerFailed) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *WorkerFailed) GetWorkerIndex() uint32 {
@@ -3146,7 +3338,7 @@ type WorkerExited struct {
 
 func (x *WorkerExited) Reset() {
 	*x = WorkerExited{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3158,7 +3350,7 @@ func (x *WorkerExited) String() string {
 func (*WorkerExited) ProtoMessage() {}
 
 func (x *WorkerExited) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3171,7 +3363,7 @@ func (x *WorkerExited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerExited.ProtoReflect.Descriptor instead.
 func (*WorkerExited) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *WorkerExited) GetWorkerIndex() uint32 {
@@ -3212,7 +3404,7 @@ type ShownItem struct {
 
 func (x *ShownItem) Reset() {
 	*x = ShownItem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3224,7 +3416,7 @@ func (x *ShownItem) String() string {
 func (*ShownItem) ProtoMessage() {}
 
 func (x *ShownItem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3237,7 +3429,7 @@ func (x *ShownItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShownItem.ProtoReflect.Descriptor instead.
 func (*ShownItem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ShownItem) GetIndex() uint64 {
@@ -3280,7 +3472,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3292,7 +3484,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3305,7 +3497,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{38}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Error) GetMessage() string {
@@ -3485,7 +3677,7 @@ type ItemError struct {
 
 func (x *ItemError) Reset() {
 	*x = ItemError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3497,7 +3689,7 @@ func (x *ItemError) String() string {
 func (*ItemError) ProtoMessage() {}
 
 func (x *ItemError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3510,7 +3702,7 @@ func (x *ItemError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemError.ProtoReflect.Descriptor instead.
 func (*ItemError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{39}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ItemError) GetTypeName() string {
@@ -3529,7 +3721,7 @@ type ConfigError struct {
 
 func (x *ConfigError) Reset() {
 	*x = ConfigError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3541,7 +3733,7 @@ func (x *ConfigError) String() string {
 func (*ConfigError) ProtoMessage() {}
 
 func (x *ConfigError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3554,7 +3746,7 @@ func (x *ConfigError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigError.ProtoReflect.Descriptor instead.
 func (*ConfigError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{40}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ConfigError) GetProblems() []*ConfigProblem {
@@ -3577,7 +3769,7 @@ type ConfigProblem struct {
 
 func (x *ConfigProblem) Reset() {
 	*x = ConfigProblem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3589,7 +3781,7 @@ func (x *ConfigProblem) String() string {
 func (*ConfigProblem) ProtoMessage() {}
 
 func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3602,7 +3794,7 @@ func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigProblem.ProtoReflect.Descriptor instead.
 func (*ConfigProblem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{41}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ConfigProblem) GetWhere() string {
@@ -3635,7 +3827,7 @@ type PanicError struct {
 
 func (x *PanicError) Reset() {
 	*x = PanicError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3647,7 +3839,7 @@ func (x *PanicError) String() string {
 func (*PanicError) ProtoMessage() {}
 
 func (x *PanicError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3660,7 +3852,7 @@ func (x *PanicError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PanicError.ProtoReflect.Descriptor instead.
 func (*PanicError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{42}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *PanicError) GetValue() string {
@@ -3679,7 +3871,7 @@ type NoSuchTaskError struct {
 
 func (x *NoSuchTaskError) Reset() {
 	*x = NoSuchTaskError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3691,7 +3883,7 @@ func (x *NoSuchTaskError) String() string {
 func (*NoSuchTaskError) ProtoMessage() {}
 
 func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3704,7 +3896,7 @@ func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoSuchTaskError.ProtoReflect.Descriptor instead.
 func (*NoSuchTaskError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{43}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *NoSuchTaskError) GetTasks() []string {
@@ -3723,7 +3915,7 @@ type UnsupportedError struct {
 
 func (x *UnsupportedError) Reset() {
 	*x = UnsupportedError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3735,7 +3927,7 @@ func (x *UnsupportedError) String() string {
 func (*UnsupportedError) ProtoMessage() {}
 
 func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3748,7 +3940,7 @@ func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnsupportedError.ProtoReflect.Descriptor instead.
 func (*UnsupportedError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{44}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *UnsupportedError) GetWhat() string {
@@ -3768,7 +3960,7 @@ type InvalidOutputError struct {
 
 func (x *InvalidOutputError) Reset() {
 	*x = InvalidOutputError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3780,7 +3972,7 @@ func (x *InvalidOutputError) String() string {
 func (*InvalidOutputError) ProtoMessage() {}
 
 func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3793,7 +3985,7 @@ func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvalidOutputError.ProtoReflect.Descriptor instead.
 func (*InvalidOutputError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{45}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *InvalidOutputError) GetPath() string {
@@ -3815,7 +4007,7 @@ type DeviceMemoryError struct {
 
 func (x *DeviceMemoryError) Reset() {
 	*x = DeviceMemoryError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3827,7 +4019,7 @@ func (x *DeviceMemoryError) String() string {
 func (*DeviceMemoryError) ProtoMessage() {}
 
 func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3840,7 +4032,7 @@ func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceMemoryError.ProtoReflect.Descriptor instead.
 func (*DeviceMemoryError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{46}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *DeviceMemoryError) GetWanted() uint64 {
@@ -3874,7 +4066,7 @@ type RegionTooSmallError struct {
 
 func (x *RegionTooSmallError) Reset() {
 	*x = RegionTooSmallError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3886,7 +4078,7 @@ func (x *RegionTooSmallError) String() string {
 func (*RegionTooSmallError) ProtoMessage() {}
 
 func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3899,7 +4091,7 @@ func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegionTooSmallError.ProtoReflect.Descriptor instead.
 func (*RegionTooSmallError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{47}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *RegionTooSmallError) GetWanted() uint64 {
@@ -3937,7 +4129,7 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x0eopen_arguments\x18\x06 \x01(\bR\ropenArguments\x12\x14\n" +
 	"\x05usage\x18\a \x01(\tR\x05usage\x123\n" +
 	"\btemplate\x18\b \x01(\v2\x17.kagurazaka.v1.TemplateR\btemplate\x12\"\n" +
-	"\fcapabilities\x18\t \x03(\tR\fcapabilities\"\xcc\x02\n" +
+	"\fcapabilities\x18\t \x03(\tR\fcapabilities\"\xe0\x02\n" +
 	"\bArgument\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05flags\x18\x02 \x03(\tR\x05flags\x12/\n" +
@@ -3952,7 +4144,20 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"repeatable\x18\n" +
 	" \x01(\bR\n" +
 	"repeatable\x12\x1c\n" +
-	"\tnegatable\x18\v \x01(\bR\tnegatable\"8\n" +
+	"\tnegatable\x18\v \x01(\bR\tnegatable\x12\x12\n" +
+	"\x04ends\x18\f \x01(\bR\x04ends\"U\n" +
+	"\fCheckRequest\x12\x12\n" +
+	"\x04task\x18\x01 \x01(\tR\x04task\x12\x12\n" +
+	"\x04args\x18\x02 \x03(\tR\x04args\x12\x1d\n" +
+	"\n" +
+	"mixin_json\x18\x03 \x01(\fR\tmixinJson\"\xa0\x01\n" +
+	"\rCheckResponse\x12*\n" +
+	"\x05error\x18\x01 \x01(\v2\x14.kagurazaka.v1.ErrorR\x05error\x12\x16\n" +
+	"\x06parsed\x18\x02 \x01(\bR\x06parsed\x12\x18\n" +
+	"\aunknown\x18\x03 \x03(\tR\aunknown\x121\n" +
+	"\x05ended\x18\x04 \x01(\v2\x1b.kagurazaka.v1.ParserAnswerR\x05ended\"&\n" +
+	"\fParserAnswer\x12\x16\n" +
+	"\x06output\x18\x01 \x01(\tR\x06output\"8\n" +
 	"\bTemplate\x12,\n" +
 	"\x06fields\x18\x01 \x03(\v2\x14.kagurazaka.v1.FieldR\x06fields\"\x92\x01\n" +
 	"\x05Field\x12\x12\n" +
@@ -4200,13 +4405,14 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"FAULT_TASK\x10\x02\x12\x14\n" +
 	"\x10FAULT_KAGURAZAKA\x10\x03\x12\x15\n" +
-	"\x11FAULT_ENVIRONMENT\x10\x042\xea\x02\n" +
+	"\x11FAULT_ENVIRONMENT\x10\x042\xae\x03\n" +
 	"\rPluginService\x12K\n" +
 	"\bDescribe\x12\x1e.kagurazaka.v1.DescribeRequest\x1a\x1f.kagurazaka.v1.DescribeResponse\x12?\n" +
 	"\x04Open\x12\x1a.kagurazaka.v1.OpenRequest\x1a\x1b.kagurazaka.v1.OpenResponse\x12A\n" +
 	"\x04List\x12\x1a.kagurazaka.v1.ListRequest\x1a\x1b.kagurazaka.v1.ListResponse0\x01\x12@\n" +
 	"\x03Run\x12\x19.kagurazaka.v1.RunRequest\x1a\x1a.kagurazaka.v1.RunResponse(\x010\x01\x12F\n" +
-	"\x05Spawn\x12\x1b.kagurazaka.v1.SpawnRequest\x1a\x1c.kagurazaka.v1.SpawnResponse(\x010\x01BCZAgithub.com/kagurazaka/kagurazaka/proto/kagurazaka/v1;kagurazakav1b\x06proto3"
+	"\x05Spawn\x12\x1b.kagurazaka.v1.SpawnRequest\x1a\x1c.kagurazaka.v1.SpawnResponse(\x010\x01\x12B\n" +
+	"\x05Check\x12\x1b.kagurazaka.v1.CheckRequest\x1a\x1c.kagurazaka.v1.CheckResponseBCZAgithub.com/kagurazaka/kagurazaka/proto/kagurazaka/v1;kagurazakav1b\x06proto3"
 
 var (
 	file_kagurazaka_v1_plugin_proto_rawDescOnce sync.Once
@@ -4221,7 +4427,7 @@ func file_kagurazaka_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_kagurazaka_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_kagurazaka_v1_plugin_proto_goTypes = []any{
 	(TaskKind)(0),               // 0: kagurazaka.v1.TaskKind
 	(ArgumentType)(0),           // 1: kagurazaka.v1.ArgumentType
@@ -4232,128 +4438,135 @@ var file_kagurazaka_v1_plugin_proto_goTypes = []any{
 	(*DescribeResponse)(nil),    // 6: kagurazaka.v1.DescribeResponse
 	(*Task)(nil),                // 7: kagurazaka.v1.Task
 	(*Argument)(nil),            // 8: kagurazaka.v1.Argument
-	(*Template)(nil),            // 9: kagurazaka.v1.Template
-	(*Field)(nil),               // 10: kagurazaka.v1.Field
-	(*Node)(nil),                // 11: kagurazaka.v1.Node
-	(*Placeholder)(nil),         // 12: kagurazaka.v1.Placeholder
-	(*Mode)(nil),                // 13: kagurazaka.v1.Mode
-	(*NodeList)(nil),            // 14: kagurazaka.v1.NodeList
-	(*NodeMap)(nil),             // 15: kagurazaka.v1.NodeMap
-	(*OpenRequest)(nil),         // 16: kagurazaka.v1.OpenRequest
-	(*SharedMemory)(nil),        // 17: kagurazaka.v1.SharedMemory
-	(*Staging)(nil),             // 18: kagurazaka.v1.Staging
-	(*Direct)(nil),              // 19: kagurazaka.v1.Direct
-	(*OpenResponse)(nil),        // 20: kagurazaka.v1.OpenResponse
-	(*Block)(nil),               // 21: kagurazaka.v1.Block
-	(*IndexRange)(nil),          // 22: kagurazaka.v1.IndexRange
-	(*ListRequest)(nil),         // 23: kagurazaka.v1.ListRequest
-	(*ListResponse)(nil),        // 24: kagurazaka.v1.ListResponse
-	(*RunRequest)(nil),          // 25: kagurazaka.v1.RunRequest
-	(*Chunk)(nil),               // 26: kagurazaka.v1.Chunk
-	(*Part)(nil),                // 27: kagurazaka.v1.Part
-	(*RunResponse)(nil),         // 28: kagurazaka.v1.RunResponse
-	(*ChunkResult)(nil),         // 29: kagurazaka.v1.ChunkResult
-	(*ItemFailure)(nil),         // 30: kagurazaka.v1.ItemFailure
-	(*Batch)(nil),               // 31: kagurazaka.v1.Batch
-	(*Region)(nil),              // 32: kagurazaka.v1.Region
-	(*Payload)(nil),             // 33: kagurazaka.v1.Payload
-	(*Tensor)(nil),              // 34: kagurazaka.v1.Tensor
-	(*BatchResult)(nil),         // 35: kagurazaka.v1.BatchResult
-	(*SpawnRequest)(nil),        // 36: kagurazaka.v1.SpawnRequest
-	(*SpawnWorker)(nil),         // 37: kagurazaka.v1.SpawnWorker
-	(*SpawnResponse)(nil),       // 38: kagurazaka.v1.SpawnResponse
-	(*WorkerStarted)(nil),       // 39: kagurazaka.v1.WorkerStarted
-	(*WorkerFailed)(nil),        // 40: kagurazaka.v1.WorkerFailed
-	(*WorkerExited)(nil),        // 41: kagurazaka.v1.WorkerExited
-	(*ShownItem)(nil),           // 42: kagurazaka.v1.ShownItem
-	(*Error)(nil),               // 43: kagurazaka.v1.Error
-	(*ItemError)(nil),           // 44: kagurazaka.v1.ItemError
-	(*ConfigError)(nil),         // 45: kagurazaka.v1.ConfigError
-	(*ConfigProblem)(nil),       // 46: kagurazaka.v1.ConfigProblem
-	(*PanicError)(nil),          // 47: kagurazaka.v1.PanicError
-	(*NoSuchTaskError)(nil),     // 48: kagurazaka.v1.NoSuchTaskError
-	(*UnsupportedError)(nil),    // 49: kagurazaka.v1.UnsupportedError
-	(*InvalidOutputError)(nil),  // 50: kagurazaka.v1.InvalidOutputError
-	(*DeviceMemoryError)(nil),   // 51: kagurazaka.v1.DeviceMemoryError
-	(*RegionTooSmallError)(nil), // 52: kagurazaka.v1.RegionTooSmallError
+	(*CheckRequest)(nil),        // 9: kagurazaka.v1.CheckRequest
+	(*CheckResponse)(nil),       // 10: kagurazaka.v1.CheckResponse
+	(*ParserAnswer)(nil),        // 11: kagurazaka.v1.ParserAnswer
+	(*Template)(nil),            // 12: kagurazaka.v1.Template
+	(*Field)(nil),               // 13: kagurazaka.v1.Field
+	(*Node)(nil),                // 14: kagurazaka.v1.Node
+	(*Placeholder)(nil),         // 15: kagurazaka.v1.Placeholder
+	(*Mode)(nil),                // 16: kagurazaka.v1.Mode
+	(*NodeList)(nil),            // 17: kagurazaka.v1.NodeList
+	(*NodeMap)(nil),             // 18: kagurazaka.v1.NodeMap
+	(*OpenRequest)(nil),         // 19: kagurazaka.v1.OpenRequest
+	(*SharedMemory)(nil),        // 20: kagurazaka.v1.SharedMemory
+	(*Staging)(nil),             // 21: kagurazaka.v1.Staging
+	(*Direct)(nil),              // 22: kagurazaka.v1.Direct
+	(*OpenResponse)(nil),        // 23: kagurazaka.v1.OpenResponse
+	(*Block)(nil),               // 24: kagurazaka.v1.Block
+	(*IndexRange)(nil),          // 25: kagurazaka.v1.IndexRange
+	(*ListRequest)(nil),         // 26: kagurazaka.v1.ListRequest
+	(*ListResponse)(nil),        // 27: kagurazaka.v1.ListResponse
+	(*RunRequest)(nil),          // 28: kagurazaka.v1.RunRequest
+	(*Chunk)(nil),               // 29: kagurazaka.v1.Chunk
+	(*Part)(nil),                // 30: kagurazaka.v1.Part
+	(*RunResponse)(nil),         // 31: kagurazaka.v1.RunResponse
+	(*ChunkResult)(nil),         // 32: kagurazaka.v1.ChunkResult
+	(*ItemFailure)(nil),         // 33: kagurazaka.v1.ItemFailure
+	(*Batch)(nil),               // 34: kagurazaka.v1.Batch
+	(*Region)(nil),              // 35: kagurazaka.v1.Region
+	(*Payload)(nil),             // 36: kagurazaka.v1.Payload
+	(*Tensor)(nil),              // 37: kagurazaka.v1.Tensor
+	(*BatchResult)(nil),         // 38: kagurazaka.v1.BatchResult
+	(*SpawnRequest)(nil),        // 39: kagurazaka.v1.SpawnRequest
+	(*SpawnWorker)(nil),         // 40: kagurazaka.v1.SpawnWorker
+	(*SpawnResponse)(nil),       // 41: kagurazaka.v1.SpawnResponse
+	(*WorkerStarted)(nil),       // 42: kagurazaka.v1.WorkerStarted
+	(*WorkerFailed)(nil),        // 43: kagurazaka.v1.WorkerFailed
+	(*WorkerExited)(nil),        // 44: kagurazaka.v1.WorkerExited
+	(*ShownItem)(nil),           // 45: kagurazaka.v1.ShownItem
+	(*Error)(nil),               // 46: kagurazaka.v1.Error
+	(*ItemError)(nil),           // 47: kagurazaka.v1.ItemError
+	(*ConfigError)(nil),         // 48: kagurazaka.v1.ConfigError
+	(*ConfigProblem)(nil),       // 49: kagurazaka.v1.ConfigProblem
+	(*PanicError)(nil),          // 50: kagurazaka.v1.PanicError
+	(*NoSuchTaskError)(nil),     // 51: kagurazaka.v1.NoSuchTaskError
+	(*UnsupportedError)(nil),    // 52: kagurazaka.v1.UnsupportedError
+	(*InvalidOutputError)(nil),  // 53: kagurazaka.v1.InvalidOutputError
+	(*DeviceMemoryError)(nil),   // 54: kagurazaka.v1.DeviceMemoryError
+	(*RegionTooSmallError)(nil), // 55: kagurazaka.v1.RegionTooSmallError
 }
 var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
-	43, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
+	46, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
 	7,  // 1: kagurazaka.v1.DescribeResponse.tasks:type_name -> kagurazaka.v1.Task
 	0,  // 2: kagurazaka.v1.Task.kind:type_name -> kagurazaka.v1.TaskKind
 	8,  // 3: kagurazaka.v1.Task.arguments:type_name -> kagurazaka.v1.Argument
-	9,  // 4: kagurazaka.v1.Task.template:type_name -> kagurazaka.v1.Template
+	12, // 4: kagurazaka.v1.Task.template:type_name -> kagurazaka.v1.Template
 	1,  // 5: kagurazaka.v1.Argument.type:type_name -> kagurazaka.v1.ArgumentType
-	10, // 6: kagurazaka.v1.Template.fields:type_name -> kagurazaka.v1.Field
-	11, // 7: kagurazaka.v1.Field.value:type_name -> kagurazaka.v1.Node
-	12, // 8: kagurazaka.v1.Node.placeholder:type_name -> kagurazaka.v1.Placeholder
-	13, // 9: kagurazaka.v1.Node.mode:type_name -> kagurazaka.v1.Mode
-	14, // 10: kagurazaka.v1.Node.list:type_name -> kagurazaka.v1.NodeList
-	15, // 11: kagurazaka.v1.Node.map:type_name -> kagurazaka.v1.NodeMap
-	10, // 12: kagurazaka.v1.Mode.fields:type_name -> kagurazaka.v1.Field
-	11, // 13: kagurazaka.v1.NodeList.nodes:type_name -> kagurazaka.v1.Node
-	10, // 14: kagurazaka.v1.NodeMap.fields:type_name -> kagurazaka.v1.Field
-	9,  // 15: kagurazaka.v1.OpenRequest.template:type_name -> kagurazaka.v1.Template
-	2,  // 16: kagurazaka.v1.OpenRequest.stage:type_name -> kagurazaka.v1.Stage
-	18, // 17: kagurazaka.v1.OpenRequest.staging:type_name -> kagurazaka.v1.Staging
-	17, // 18: kagurazaka.v1.OpenRequest.memory:type_name -> kagurazaka.v1.SharedMemory
-	19, // 19: kagurazaka.v1.OpenRequest.direct:type_name -> kagurazaka.v1.Direct
-	43, // 20: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
-	3,  // 21: kagurazaka.v1.Block.encoding:type_name -> kagurazaka.v1.Encoding
-	21, // 22: kagurazaka.v1.ListResponse.block:type_name -> kagurazaka.v1.Block
-	43, // 23: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
-	26, // 24: kagurazaka.v1.RunRequest.chunk:type_name -> kagurazaka.v1.Chunk
-	31, // 25: kagurazaka.v1.RunRequest.batch:type_name -> kagurazaka.v1.Batch
-	27, // 26: kagurazaka.v1.Chunk.parts:type_name -> kagurazaka.v1.Part
-	21, // 27: kagurazaka.v1.Part.block:type_name -> kagurazaka.v1.Block
-	22, // 28: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
-	29, // 29: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
-	35, // 30: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
-	43, // 31: kagurazaka.v1.RunResponse.close_error:type_name -> kagurazaka.v1.Error
-	22, // 32: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	30, // 33: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	43, // 34: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
-	27, // 35: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
-	32, // 36: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
-	33, // 37: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
-	33, // 38: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
-	34, // 39: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
-	22, // 40: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	30, // 41: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	33, // 42: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
-	43, // 43: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
-	37, // 44: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
-	16, // 45: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
-	39, // 46: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
-	41, // 47: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
-	42, // 48: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
-	40, // 49: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
-	43, // 50: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
-	4,  // 51: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
-	44, // 52: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
-	45, // 53: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
-	47, // 54: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
-	48, // 55: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
-	49, // 56: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
-	50, // 57: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
-	51, // 58: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
-	52, // 59: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
-	46, // 60: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
-	5,  // 61: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
-	16, // 62: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
-	23, // 63: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
-	25, // 64: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
-	36, // 65: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
-	6,  // 66: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
-	20, // 67: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
-	24, // 68: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
-	28, // 69: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
-	38, // 70: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
-	66, // [66:71] is the sub-list for method output_type
-	61, // [61:66] is the sub-list for method input_type
-	61, // [61:61] is the sub-list for extension type_name
-	61, // [61:61] is the sub-list for extension extendee
-	0,  // [0:61] is the sub-list for field type_name
+	46, // 6: kagurazaka.v1.CheckResponse.error:type_name -> kagurazaka.v1.Error
+	11, // 7: kagurazaka.v1.CheckResponse.ended:type_name -> kagurazaka.v1.ParserAnswer
+	13, // 8: kagurazaka.v1.Template.fields:type_name -> kagurazaka.v1.Field
+	14, // 9: kagurazaka.v1.Field.value:type_name -> kagurazaka.v1.Node
+	15, // 10: kagurazaka.v1.Node.placeholder:type_name -> kagurazaka.v1.Placeholder
+	16, // 11: kagurazaka.v1.Node.mode:type_name -> kagurazaka.v1.Mode
+	17, // 12: kagurazaka.v1.Node.list:type_name -> kagurazaka.v1.NodeList
+	18, // 13: kagurazaka.v1.Node.map:type_name -> kagurazaka.v1.NodeMap
+	13, // 14: kagurazaka.v1.Mode.fields:type_name -> kagurazaka.v1.Field
+	14, // 15: kagurazaka.v1.NodeList.nodes:type_name -> kagurazaka.v1.Node
+	13, // 16: kagurazaka.v1.NodeMap.fields:type_name -> kagurazaka.v1.Field
+	12, // 17: kagurazaka.v1.OpenRequest.template:type_name -> kagurazaka.v1.Template
+	2,  // 18: kagurazaka.v1.OpenRequest.stage:type_name -> kagurazaka.v1.Stage
+	21, // 19: kagurazaka.v1.OpenRequest.staging:type_name -> kagurazaka.v1.Staging
+	20, // 20: kagurazaka.v1.OpenRequest.memory:type_name -> kagurazaka.v1.SharedMemory
+	22, // 21: kagurazaka.v1.OpenRequest.direct:type_name -> kagurazaka.v1.Direct
+	46, // 22: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
+	3,  // 23: kagurazaka.v1.Block.encoding:type_name -> kagurazaka.v1.Encoding
+	24, // 24: kagurazaka.v1.ListResponse.block:type_name -> kagurazaka.v1.Block
+	46, // 25: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
+	29, // 26: kagurazaka.v1.RunRequest.chunk:type_name -> kagurazaka.v1.Chunk
+	34, // 27: kagurazaka.v1.RunRequest.batch:type_name -> kagurazaka.v1.Batch
+	30, // 28: kagurazaka.v1.Chunk.parts:type_name -> kagurazaka.v1.Part
+	24, // 29: kagurazaka.v1.Part.block:type_name -> kagurazaka.v1.Block
+	25, // 30: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
+	32, // 31: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
+	38, // 32: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
+	46, // 33: kagurazaka.v1.RunResponse.close_error:type_name -> kagurazaka.v1.Error
+	25, // 34: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	33, // 35: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	46, // 36: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
+	30, // 37: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
+	35, // 38: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
+	36, // 39: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
+	36, // 40: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
+	37, // 41: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
+	25, // 42: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	33, // 43: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	36, // 44: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
+	46, // 45: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
+	40, // 46: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
+	19, // 47: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
+	42, // 48: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
+	44, // 49: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
+	45, // 50: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
+	43, // 51: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
+	46, // 52: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
+	4,  // 53: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
+	47, // 54: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
+	48, // 55: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
+	50, // 56: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
+	51, // 57: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
+	52, // 58: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
+	53, // 59: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
+	54, // 60: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
+	55, // 61: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
+	49, // 62: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
+	5,  // 63: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
+	19, // 64: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
+	26, // 65: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
+	28, // 66: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
+	39, // 67: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
+	9,  // 68: kagurazaka.v1.PluginService.Check:input_type -> kagurazaka.v1.CheckRequest
+	6,  // 69: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
+	23, // 70: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
+	27, // 71: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
+	31, // 72: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
+	41, // 73: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
+	10, // 74: kagurazaka.v1.PluginService.Check:output_type -> kagurazaka.v1.CheckResponse
+	69, // [69:75] is the sub-list for method output_type
+	63, // [63:69] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_kagurazaka_v1_plugin_proto_init() }
@@ -4361,35 +4574,35 @@ func file_kagurazaka_v1_plugin_proto_init() {
 	if File_kagurazaka_v1_plugin_proto != nil {
 		return
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[6].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[9].OneofWrappers = []any{
 		(*Node_Placeholder)(nil),
 		(*Node_Mode)(nil),
 		(*Node_List)(nil),
 		(*Node_Map)(nil),
 		(*Node_Json)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[19].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[22].OneofWrappers = []any{
 		(*ListResponse_Block)(nil),
 		(*ListResponse_Total)(nil),
 		(*ListResponse_Indexed)(nil),
 		(*ListResponse_Error)(nil),
 		(*ListResponse_Warning)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[22].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[25].OneofWrappers = []any{
 		(*Part_Block)(nil),
 		(*Part_Range)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[31].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[34].OneofWrappers = []any{
 		(*SpawnRequest_Spawn)(nil),
 		(*SpawnRequest_ShowItem)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[33].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[36].OneofWrappers = []any{
 		(*SpawnResponse_Started)(nil),
 		(*SpawnResponse_Exited)(nil),
 		(*SpawnResponse_Shown)(nil),
 		(*SpawnResponse_Failed)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[38].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[41].OneofWrappers = []any{
 		(*Error_Item)(nil),
 		(*Error_Config)(nil),
 		(*Error_Panic)(nil),
@@ -4405,7 +4618,7 @@ func file_kagurazaka_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kagurazaka_v1_plugin_proto_rawDesc), len(file_kagurazaka_v1_plugin_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   48,
+			NumMessages:   51,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

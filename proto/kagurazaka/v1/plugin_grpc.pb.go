@@ -29,6 +29,7 @@ const (
 	PluginService_List_FullMethodName     = "/kagurazaka.v1.PluginService/List"
 	PluginService_Run_FullMethodName      = "/kagurazaka.v1.PluginService/Run"
 	PluginService_Spawn_FullMethodName    = "/kagurazaka.v1.PluginService/Spawn"
+	PluginService_Check_FullMethodName    = "/kagurazaka.v1.PluginService/Check"
 )
 
 // PluginServiceClient is the client API for PluginService service.
@@ -50,6 +51,9 @@ type PluginServiceClient interface {
 	// Spawn is served by plugins with the capability "spawn": they make their own workers (by fork, say) and tell the
 	// host where each one listens and how it ended. Open with STAGE_SPAWN comes first.
 	Spawn(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[SpawnRequest, SpawnResponse], error)
+	// Check asks a task's own parser about an argument vector, without opening the task: for tasks with the capability
+	// "check". It may come at any time, also before Open.
+	Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error)
 }
 
 type pluginServiceClient struct {
@@ -125,6 +129,16 @@ func (c *pluginServiceClient) Spawn(ctx context.Context, opts ...grpc.CallOption
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type PluginService_SpawnClient = grpc.BidiStreamingClient[SpawnRequest, SpawnResponse]
 
+func (c *pluginServiceClient) Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckResponse)
+	err := c.cc.Invoke(ctx, PluginService_Check_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PluginServiceServer is the server API for PluginService service.
 // All implementations must embed UnimplementedPluginServiceServer
 // for forward compatibility.
@@ -144,6 +158,9 @@ type PluginServiceServer interface {
 	// Spawn is served by plugins with the capability "spawn": they make their own workers (by fork, say) and tell the
 	// host where each one listens and how it ended. Open with STAGE_SPAWN comes first.
 	Spawn(grpc.BidiStreamingServer[SpawnRequest, SpawnResponse]) error
+	// Check asks a task's own parser about an argument vector, without opening the task: for tasks with the capability
+	// "check". It may come at any time, also before Open.
+	Check(context.Context, *CheckRequest) (*CheckResponse, error)
 	mustEmbedUnimplementedPluginServiceServer()
 }
 
@@ -168,6 +185,9 @@ func (UnimplementedPluginServiceServer) Run(grpc.BidiStreamingServer[RunRequest,
 }
 func (UnimplementedPluginServiceServer) Spawn(grpc.BidiStreamingServer[SpawnRequest, SpawnResponse]) error {
 	return status.Error(codes.Unimplemented, "method Spawn not implemented")
+}
+func (UnimplementedPluginServiceServer) Check(context.Context, *CheckRequest) (*CheckResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Check not implemented")
 }
 func (UnimplementedPluginServiceServer) mustEmbedUnimplementedPluginServiceServer() {}
 func (UnimplementedPluginServiceServer) testEmbeddedByValue()                       {}
@@ -251,6 +271,24 @@ func _PluginService_Spawn_Handler(srv interface{}, stream grpc.ServerStream) err
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type PluginService_SpawnServer = grpc.BidiStreamingServer[SpawnRequest, SpawnResponse]
 
+func _PluginService_Check_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PluginServiceServer).Check(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PluginService_Check_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PluginServiceServer).Check(ctx, req.(*CheckRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PluginService_ServiceDesc is the grpc.ServiceDesc for PluginService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -265,6 +303,10 @@ var PluginService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Open",
 			Handler:    _PluginService_Open_Handler,
+		},
+		{
+			MethodName: "Check",
+			Handler:    _PluginService_Check_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -131,7 +131,7 @@ class Task(_message.Message):
     def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[TaskKind, str]] = ..., summary: _Optional[str] = ..., description: _Optional[str] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., open_arguments: _Optional[bool] = ..., usage: _Optional[str] = ..., template: _Optional[_Union[Template, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Argument(_message.Message):
-    __slots__ = ("name", "flags", "type", "type_name", "arity", "default_json", "choices_json", "required", "help", "repeatable", "negatable")
+    __slots__ = ("name", "flags", "type", "type_name", "arity", "default_json", "choices_json", "required", "help", "repeatable", "negatable", "ends")
     NAME_FIELD_NUMBER: _ClassVar[int]
     FLAGS_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -143,6 +143,7 @@ class Argument(_message.Message):
     HELP_FIELD_NUMBER: _ClassVar[int]
     REPEATABLE_FIELD_NUMBER: _ClassVar[int]
     NEGATABLE_FIELD_NUMBER: _ClassVar[int]
+    ENDS_FIELD_NUMBER: _ClassVar[int]
     name: str
     flags: _containers.RepeatedScalarFieldContainer[str]
     type: ArgumentType
@@ -154,7 +155,36 @@ class Argument(_message.Message):
     help: str
     repeatable: bool
     negatable: bool
-    def __init__(self, name: _Optional[str] = ..., flags: _Optional[_Iterable[str]] = ..., type: _Optional[_Union[ArgumentType, str]] = ..., type_name: _Optional[str] = ..., arity: _Optional[str] = ..., default_json: _Optional[str] = ..., choices_json: _Optional[_Iterable[str]] = ..., required: _Optional[bool] = ..., help: _Optional[str] = ..., repeatable: _Optional[bool] = ..., negatable: _Optional[bool] = ...) -> None: ...
+    ends: bool
+    def __init__(self, name: _Optional[str] = ..., flags: _Optional[_Iterable[str]] = ..., type: _Optional[_Union[ArgumentType, str]] = ..., type_name: _Optional[str] = ..., arity: _Optional[str] = ..., default_json: _Optional[str] = ..., choices_json: _Optional[_Iterable[str]] = ..., required: _Optional[bool] = ..., help: _Optional[str] = ..., repeatable: _Optional[bool] = ..., negatable: _Optional[bool] = ..., ends: _Optional[bool] = ...) -> None: ...
+
+class CheckRequest(_message.Message):
+    __slots__ = ("task", "args", "mixin_json")
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    ARGS_FIELD_NUMBER: _ClassVar[int]
+    MIXIN_JSON_FIELD_NUMBER: _ClassVar[int]
+    task: str
+    args: _containers.RepeatedScalarFieldContainer[str]
+    mixin_json: bytes
+    def __init__(self, task: _Optional[str] = ..., args: _Optional[_Iterable[str]] = ..., mixin_json: _Optional[bytes] = ...) -> None: ...
+
+class CheckResponse(_message.Message):
+    __slots__ = ("error", "parsed", "unknown", "ended")
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    PARSED_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    error: Error
+    parsed: bool
+    unknown: _containers.RepeatedScalarFieldContainer[str]
+    ended: ParserAnswer
+    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., parsed: _Optional[bool] = ..., unknown: _Optional[_Iterable[str]] = ..., ended: _Optional[_Union[ParserAnswer, _Mapping]] = ...) -> None: ...
+
+class ParserAnswer(_message.Message):
+    __slots__ = ("output",)
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    output: str
+    def __init__(self, output: _Optional[str] = ...) -> None: ...
 
 class Template(_message.Message):
     __slots__ = ("fields",)

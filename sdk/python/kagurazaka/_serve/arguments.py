@@ -9,16 +9,19 @@ in whose reach no code names a parse method is not run at all.
 
 from __future__ import annotations
 
+import abc
 import argparse
 import inspect
+import io
 import json
 import os
 import pathlib
 import sys
 from types import CodeType, FunctionType
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, NoReturn
 
 from .._proto import plugin_pb2 as pb
+from . import failures, taskfile
 from .failures import plain
 from .items import Inexact, exact_json
 
@@ -91,6 +94,23 @@ def _names(code: CodeType) -> Iterator[str]:
             yield from _names(constant)
 
 
+def has_none(cls: type) -> bool:
+    """Whether a class cannot have arguments: it has no constructor of its own, and its files do not name sys.argv."""
+    own = [kind for kind in cls.__mro__ if kind is not object and not taskfile.is_base(kind)]
+    if any(name in vars(kind) for kind in own for name in ("__init__", "__new__")) or type(cls) not in (type, abc.ABCMeta):
+        return False
+    functions = [value for kind in own for value in vars(kind).values() if isinstance(value, FunctionType)]
+    return not any(_names_argv(path) for path in {function.__code__.co_filename for function in functions})
+
+
+def _names_argv(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return b"argv" in file.read()
+    except OSError:
+        return True
+
+
 def capture(cls: Any, answer: Callable[[argparse.ArgumentParser, bool], None], give_up: Callable[[], None]) -> None:
     """Run the constructor up to its first parse. To be called in a throw-away process: answer and give_up must not return."""
 
@@ -102,6 +122,65 @@ def capture(cls: Any, answer: Callable[[argparse.ArgumentParser, bool], None], g
 
     for name in _PARSING:
         setattr(argparse.ArgumentParser, name, parse_known if "known" in name else parse)
+    _guard(give_up)
+    try:
+        taskfile.construct(cls, [])
+    finally:
+        give_up()
+
+
+def check(cls: Any, args: list[str], answer: Callable[[Any], NoReturn]) -> None:
+    """Run the constructor with these arguments up to its last word about them, and answer with a CheckResponse.
+
+    A parser that takes what it does not know may hand it to another one: the constructor goes on until that has parsed, or
+    until it does more than parse. To be called in a throw-away process: answer must not return.
+    """
+    verdict = pb.CheckResponse()
+    parsing = False
+
+    def parse(method: Callable[..., Any], known: bool) -> Callable[..., Any]:
+        def run(parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> Any:
+            nonlocal parsing
+            if parsing:
+                return method(parser, *args, **kwargs)
+            parsing = True
+            out, err = sys.stdout, sys.stderr
+            sys.stdout, sys.stderr = said, complained = io.StringIO(), io.StringIO()
+            try:
+                result = method(parser, *args, **kwargs)
+            except failures.Refused as error:
+                answer(pb.CheckResponse(error=failures.of_construction(error)))
+            except SystemExit as error:
+                if error.code in (None, 0):
+                    answer(pb.CheckResponse(ended=pb.ParserAnswer(output=plain(said.getvalue()))))
+                message = complained.getvalue().strip() or f"the task's parser ended with {error.code!r}"
+                answer(pb.CheckResponse(error=failures.of_configuration("", message)))
+            finally:
+                sys.stdout, sys.stderr = out, err
+                parsing = False
+            verdict.parsed = True
+            del verdict.unknown[:]
+            if known:
+                verdict.unknown.extend(plain(str(word)) for word in result[1])
+            if not verdict.unknown:
+                answer(verdict)
+            return result
+
+        return run
+
+    methods = {name: getattr(argparse.ArgumentParser, name) for name in _PARSING}
+    for name, method in methods.items():
+        setattr(argparse.ArgumentParser, name, parse(method, "known" in name))
+    failures.refuse_by_exception()
+    _guard(lambda: answer(verdict))
+    try:
+        taskfile.construct(cls, args)
+    finally:
+        answer(verdict)
+
+
+def _guard(give_up: Callable[[], None]) -> None:
+    """Call give_up when code is about to write, to start a program or to connect anywhere."""
     sys.dont_write_bytecode = True
 
     def guard(event: str, arguments: Any) -> None:
@@ -114,18 +193,17 @@ def capture(cls: Any, answer: Callable[[argparse.ArgumentParser, bool], None], g
             give_up()
 
     sys.addaudithook(guard)
-    try:
-        cls(args=[])
-    finally:
-        give_up()
 
 
 def describe(parser: argparse.ArgumentParser, known: bool, task: Any) -> None:
     """Fill a Task message's arguments from a parser. What the message cannot say makes them open, with argparse's help."""
     task.open_arguments = known
+    task.capabilities.append("check")
+    if getattr(parser, "allow_abbrev", False):
+        task.capabilities.append("abbreviations")
     odd = parser.prefix_chars != "-" or parser.fromfile_prefix_chars is not None
     for action in parser._actions:
-        if isinstance(action, (argparse._HelpAction, argparse._VersionAction)):
+        if isinstance(action, argparse._HelpAction):
             continue
         argument = None if odd else _argument(parser, action)
         if argument is None:
@@ -142,7 +220,7 @@ def describe(parser: argparse.ArgumentParser, known: bool, task: Any) -> None:
         task.summary, task.description = summary.rstrip("."), rest.strip()
 
 
-_FLAGS = (argparse._StoreConstAction, argparse._AppendConstAction, argparse._CountAction)
+_FLAGS = (argparse._StoreConstAction, argparse._AppendConstAction, argparse._CountAction, argparse._VersionAction)
 
 
 def _argument(parser: argparse.ArgumentParser, action: argparse.Action) -> Any:
@@ -158,6 +236,7 @@ def _argument(parser: argparse.ArgumentParser, action: argparse.Action) -> Any:
     if negatable or isinstance(action, _FLAGS):
         made.type, made.arity, made.negatable = pb.ARGUMENT_TYPE_BOOL, "0", negatable
         made.repeatable = isinstance(action, (argparse._CountAction, argparse._AppendConstAction))
+        made.ends = isinstance(action, argparse._VersionAction)
     else:
         made.type, made.type_name = _type(action.type)
         if action.nargs is not None:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Optional
 _HEADER = struct.Struct("<IBI")
 
 # Calls on the control channel; the answer is a REPLY with the call's number.
-DESCRIBE, OPEN, REPLY = 1, 2, 3
+DESCRIBE, OPEN, REPLY, CHECK = 1, 2, 3, 13
 # Without an answer of their own: start a stream on the data channel.
 LIST, RUN = 4, 5
 # A SpawnRequest, its stream's end; a SpawnResponse, the end of those.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable, Optional
+import sys
+from typing import Any, Callable, NoReturn, Optional
 
 from .. import _version
 from .._proto import plugin_pb2 as pb
@@ -65,6 +66,28 @@ def describe(file: TaskFile, request: Any) -> Any:
     return response
 
 
+def check(file: TaskFile, request: Any) -> Any:
+    """The CheckResponse: what the task's own parser says of its arguments. The constructor runs in a process that is thrown away."""
+    try:
+        found = file.find(request.task)
+    except taskfile.NoSuchTask:
+        return pb.CheckResponse(error=no_such_task(file, request.task))
+    except BaseException as error:
+        return pb.CheckResponse(error=failures.of_exception(error))
+
+    def work(answer: Callable[[bytes], None]) -> None:
+        def tell(response: Any) -> NoReturn:
+            answer(response.SerializeToString())
+            raise AssertionError("answer ends the process")
+
+        sys.argv = ["kagurazaka", file.path, request.task, *request.args]
+        mixin = exact.loads(request.mixin_json) if request.mixin_json else {}
+        arguments.check(taskfile.resolve(found, mixin)[0], list(request.args), tell)
+
+    answer = throwaway.run_all([work], _CONSTRUCTOR_S)[0]
+    return pb.CheckResponse.FromString(answer or b"")
+
+
 def no_such_task(file: TaskFile, name: str) -> Any:
     """The Error for a name that is no task of the file."""
     tasks = [failures.plain(known) for known in file.names()]
@@ -81,7 +104,7 @@ def _outline(name: str, cls: Any, template: Optional[Template]) -> Any:
     task = pb.Task(
         name=failures.plain(name),
         kind=pb.TASK_KIND_DEVICE if device else pb.TASK_KIND_NORMAL,
-        open_arguments=True,
+        open_arguments=not arguments.has_none(cls),
     )
     _say(task, cls)
     if template is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import os
 import traceback
@@ -26,6 +27,15 @@ class Refused(SystemExit):
         super().__init__(2)
         self.message = message
         self.usage = usage
+
+
+def refuse_by_exception() -> None:
+    """Let argparse's refusal of arguments carry its message, which it prints otherwise."""
+
+    def error(parser: argparse.ArgumentParser, message: str) -> None:
+        raise Refused(message, parser.format_usage())
+
+    argparse.ArgumentParser.error = error  # type: ignore[method-assign,assignment]
 
 
 class InvalidOutput(Exception):

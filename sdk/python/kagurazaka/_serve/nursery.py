@@ -13,7 +13,7 @@ from typing import Any, Callable, NoReturn, Optional
 from .._proto import plugin_pb2 as pb
 from . import channel, closing, failures, process, stages
 from .channel import Channel
-from .describe import CAPABILITIES, describe
+from .describe import CAPABILITIES, check, describe
 from .launch import socket_path
 from .listed import LiveList
 from .listing import Lister
@@ -98,6 +98,9 @@ class Nursery:
     def _handle(self, frame: channel.Frame) -> None:
         if frame.kind == channel.DESCRIBE:
             answer = self._guarded(pb.DescribeResponse, lambda: describe(self.file, pb.DescribeRequest.FromString(frame.payload)))
+            self.control.send(channel.REPLY, answer, frame.call)
+        elif frame.kind == channel.CHECK:
+            answer = self._guarded(pb.CheckResponse, lambda: check(self.file, pb.CheckRequest.FromString(frame.payload)))
             self.control.send(channel.REPLY, answer, frame.call)
         elif frame.kind == channel.OPEN:
             answer = self._guarded(pb.OpenResponse, lambda: self._open(pb.OpenRequest.FromString(frame.payload)))

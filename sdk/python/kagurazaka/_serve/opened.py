@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import inspect
 import sys
 from typing import Any, Optional
 
@@ -66,7 +64,7 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
     except BaseException as error:
         return None, failures.of_exception(error)
     sys.argv = ["kagurazaka", file.path, request.task, *request.args]
-    _refuse_by_exception()
+    failures.refuse_by_exception()
     try:
         mixin = exact.loads(request.mixin_json) if request.mixin_json else {}
         cls, template = taskfile.resolve(found, mixin)
@@ -79,7 +77,7 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
                 template.install()
             except ValueError as error:
                 raise UserMistake(str(error)) from error
-        task = _construct(cls, list(request.args))
+        task = taskfile.construct(cls, list(request.args))
     except BaseException as error:
         return None, failures.of_construction(error)
     opened = OpenedTask(task, template, request, request.native_template)
@@ -88,23 +86,6 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
     except (OSError, ValueError) as error:
         return None, failures.of_exception(error)
     return opened, None
-
-
-def _construct(cls: Any, args: list[str]) -> Any:
-    try:
-        takes_args = "args" in inspect.signature(cls).parameters
-    except (TypeError, ValueError):
-        takes_args = True
-    return cls(args=args) if takes_args else cls(args)
-
-
-def _refuse_by_exception() -> None:
-    """Let argparse's refusal of arguments carry its message, which it prints otherwise."""
-
-    def error(parser: argparse.ArgumentParser, message: str) -> None:
-        raise failures.Refused(message, parser.format_usage())
-
-    argparse.ArgumentParser.error = error  # type: ignore[method-assign,assignment]
 
 
 def never_executed(task: Any) -> bool:

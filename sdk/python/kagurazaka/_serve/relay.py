@@ -112,6 +112,7 @@ class Service:
                 SERVICE,
                 {
                     "Describe": grpc.unary_unary_rpc_method_handler(self.describe),
+                    "Check": grpc.unary_unary_rpc_method_handler(self.check),
                     "Open": grpc.unary_unary_rpc_method_handler(self.open),
                     "List": grpc.unary_stream_rpc_method_handler(self.list),
                     "Run": grpc.stream_stream_rpc_method_handler(self.run),
@@ -130,6 +131,9 @@ class Service:
 
     def describe(self, request: bytes, context: grpc.ServicerContext) -> bytes:
         return self._answered(channel.DESCRIBE, request, "DescribeResponse", "loading the task file")
+
+    def check(self, request: bytes, context: grpc.ServicerContext) -> bytes:
+        return self._answered(channel.CHECK, request, "CheckResponse", "checking the task's arguments")
 
     def open(self, request: bytes, context: grpc.ServicerContext) -> bytes:
         return self._answered(channel.OPEN, request, "OpenResponse", "constructing the task")

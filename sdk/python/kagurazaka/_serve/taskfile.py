@@ -129,6 +129,20 @@ def runs(cls: type) -> bool:
     return own("generate_tasks") and (own("process") or (own("__call__") and inspect.isfunction(cls.__call__)))
 
 
+def is_base(cls: type) -> bool:
+    """Whether a class is one of kagurazaka's own."""
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def construct(cls: Any, args: list[str]) -> Any:
+    """The task, with the arguments that are its own."""
+    try:
+        takes_args = "args" in inspect.signature(cls).parameters
+    except (TypeError, ValueError):
+        takes_args = True
+    return cls(args=args) if takes_args else cls(args)
+
+
 def is_device(cls: type) -> bool:
     """Whether a class is a task for a device."""
     return issubclass(cls, KagurazakaVanillaTorchTaskV1)

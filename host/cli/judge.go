@@ -1,0 +1,194 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/config"
+	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/schema"
+)
+
+// judged is an argument vector with what the host has against it.
+type judged struct {
+	config.Arguments
+	// problems are of the configuration: no parser has to be asked about them.
+	problems []problem.Problem
+	// objections are of the host's check. The task's own parser may see it otherwise.
+	objections []problem.Problem
+	// typos are flags of an open task that are probably the host's. They stand unless the parser knows them.
+	typos []problem.Problem
+	// ends says that a flag is given which the parser answers by itself.
+	ends bool
+}
+
+func (j *judged) sound() bool { return len(j.objections)+len(j.typos) == 0 && !j.ends }
+
+// arguments returns the task's argument vector and all that is wrong with it. Where the task's own parser can be asked, it
+// decides; it is asked only if the host's check objects.
+func (s *session) arguments(ctx context.Context) (config.Arguments, []problem.Problem, error) {
+	// A -- is for the task's parser, too, as kagurazaka 0.1.1 has it. A task that takes what follows only without it gets
+	// it so.
+	readings := [][]string{s.split.restTexts()}
+	if without := s.split.restWithoutDashes(); without != nil {
+		readings = append(readings, without)
+	}
+	var all []*judged
+	for _, rest := range readings {
+		j := s.judge(rest)
+		if len(j.objections) == 0 {
+			all = []*judged{j}
+			break
+		}
+		all = append(all, j)
+	}
+	last := all[len(all)-1]
+	if last.sound() {
+		return last.Arguments, last.problems, nil
+	}
+	if !s.task.Has(schema.Checks) {
+		return last.Arguments, slices.Concat(last.problems, last.objections, last.typos), nil
+	}
+	mixin, err := s.config.MixinJSON(s.exact())
+	if err != nil {
+		return last.Arguments, nil, fmt.Errorf("handing the mixin to %s: %w", s.task.Name, err)
+	}
+	var refused []problem.Problem
+	for _, j := range all {
+		verdict, err := s.ask(ctx, j.Args, mixin)
+		if err != nil {
+			return j.Arguments, nil, err
+		}
+		if verdict.Ended {
+			if _, err := fmt.Fprint(s.streams.Out, verdict.Output); err != nil {
+				return j.Arguments, nil, err
+			}
+			return j.Arguments, nil, errAnswered
+		}
+		if len(verdict.Refused) == 0 {
+			j.keepUnknown(verdict)
+			return j.Arguments, slices.Concat(j.problems, j.typos), nil
+		}
+		refused = slices.Concat(j.problems, s.refusal(j, verdict.Refused), j.typos)
+	}
+	return last.Arguments, refused, nil
+}
+
+// judge makes the argument vector of the words that are the task's and of the configuration, and checks it.
+func (s *session) judge(rest []string) *judged {
+	j := &judged{}
+	j.Arguments, j.problems = s.config.Arguments(schema.Spell(s.task, rest), s.hostNames(), s.task)
+	if s.task.OpenArguments {
+		j.typos = s.typos(j.Undeclared)
+	} else {
+		j.objections = j.Undeclared
+	}
+	known := map[string]bool{}
+	for _, p := range j.objections {
+		known["--"+p.Path] = true
+	}
+	for _, p := range j.Locate(schema.Validate(s.task, j.Args)) {
+		if known[p.Path] {
+			continue
+		}
+		if s.task.Argument(p.Path) == nil {
+			p.Suggestion = cmp.Or(s.hostFlagNear(p), p.Suggestion)
+		}
+		j.objections = append(j.objections, p)
+	}
+	j.ends = schema.Ends(s.task, j.Args)
+	return j
+}
+
+// keepUnknown leaves those typos that the parser let pass without knowing them, or that it could not be asked about.
+func (j *judged) keepUnknown(v plugin.Verdict) {
+	if !v.Parsed {
+		return
+	}
+	j.typos = slices.DeleteFunc(j.typos, func(p problem.Problem) bool {
+		return !slices.ContainsFunc(v.Unknown, func(word string) bool {
+			flag, _, _ := strings.Cut(word, "=")
+			return flag == p.Path || flag == "--"+p.Path
+		})
+	})
+}
+
+// refusal is what to tell of arguments that the parser refuses. It gives one reason, in its own words; where that is one of
+// the host's objections, they say more: where each was written, what was meant, and all of them at once.
+func (s *session) refusal(j *judged, refused []plugin.Problem) []problem.Problem {
+	var told []problem.Problem
+	named := map[string]bool{}
+	for _, r := range refused {
+		where := r.Where
+		for _, part := range strings.Split(where, "/") {
+			named[part] = true
+			if strings.HasPrefix(part, "--") {
+				where = part
+			}
+		}
+		for _, word := range strings.FieldsFunc(r.Message, func(c rune) bool { return c == ' ' || c == ',' }) {
+			flag, _, _ := strings.Cut(word, "=")
+			named[flag] = true
+		}
+		told = append(told, problem.Problem{Path: where, Message: r.Message, Suggestion: r.Suggestion})
+	}
+	confirmed := func(p problem.Problem) bool {
+		a := s.task.Argument(p.Path)
+		return named[p.Path] || named["--"+p.Path] || a != nil && slices.ContainsFunc(a.Flags, func(f string) bool { return named[f] }) ||
+			a != nil && named[a.Name]
+	}
+	if !slices.ContainsFunc(j.objections, confirmed) {
+		return j.Locate(told)
+	}
+	return slices.DeleteFunc(slices.Clone(j.objections), func(p problem.Problem) bool {
+		// A type of the task's own may make a choice of a value that is none as it stands.
+		a := s.task.Argument(p.Path)
+		return a != nil && a.Type == schema.Custom && !confirmed(p)
+	})
+}
+
+// ask asks the task's own parser about an argument vector.
+func (s *session) ask(ctx context.Context, args []string, mixin []byte) (plugin.Verdict, error) {
+	proc, done, err := s.process(ctx)
+	if err != nil {
+		return plugin.Verdict{}, err
+	}
+	defer done()
+	verdict, err := proc.Check(ctx, s.task.Name, args, mixin)
+	return verdict, taskExit(err)
+}
+
+// process is a process of the plugin that calls may be made to: the one that the run goes on with, where there is one.
+func (s *session) process(ctx context.Context) (*plugin.Process, func(), error) {
+	if proc := s.warm.look(s.found.Command); proc != nil {
+		return proc, func() {}, nil
+	}
+	start := s.startOptions("")
+	keeps := s.warm != nil && !start.MTLS
+	done := func() {}
+	var err error
+	if keeps {
+		start, err = s.warm.options(start)
+	} else {
+		start.RuntimeDir, err = plugin.NewRuntimeDir()
+		done = func() { _ = os.RemoveAll(start.RuntimeDir) }
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	proc, err := plugin.Start(ctx, s.found.Command, start)
+	if err != nil {
+		done()
+		return nil, nil, taskExit(err)
+	}
+	if keeps {
+		s.warm.keep(proc, s.found.Command)
+		return proc, done, nil
+	}
+	return proc, func() { proc.Stop(); done() }, nil
+}

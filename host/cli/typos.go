@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/suggest"
+)
+
+// shortest is how many letters an abbreviation has that is worth a warning.
+const shortest = 3
+
+// typos finds, among the arguments of a task that takes any, those that were probably meant for the host: the task would
+// swallow them without a word. One typo from a flag that kagurazaka 0.1.1 had is an error, one typo from a newer one a
+// warning. What stands behind -- is the task's. undeclared are the keys of the configuration that the task does not declare.
+func (s *session) typos(undeclared []problem.Problem) []problem.Problem {
+	older, newer := s.flagNames()
+	var found []problem.Problem
+	look := func(p problem.Problem, word, dashes string) {
+		meant, is := suggest.OneTypo(word, older), ""
+		if meant == "" {
+			if meant = suggest.OneTypo(word, newer); meant == "" {
+				meant, is = abbreviated(word, older), "an abbreviation of "
+			}
+			p.Warning = true
+		}
+		if meant == "" {
+			return
+		}
+		if is == "" {
+			is = "one typo from "
+		}
+		p.Message = fmt.Sprintf("%s does not declare it, and it is %s%s%s", s.task.Name, is, dashes, meant)
+		p.Suggestion = fmt.Sprintf("did you mean %s%s? What is the task's all the same stands behind --: %s -- --%s", dashes, meant, s.command(), strings.TrimLeft(word, "-"))
+		found = append(found, p)
+	}
+	for _, w := range s.split.rest {
+		spelling, _, _ := strings.Cut(w.text, "=")
+		if w.isFlag() && strings.HasPrefix(spelling, "--") && s.task.Argument(spelling) == nil {
+			look(problem.Problem{Path: spelling}, strings.TrimLeft(spelling, "-"), "--")
+		}
+	}
+	for _, p := range undeclared {
+		look(p, p.Path, "")
+	}
+	return found
+}
+
+// hostFlagNear is a suggestion for a flag that the task does not have, where it is near to one of the host's and to none of
+// the task's.
+func (s *session) hostFlagNear(p problem.Problem) string {
+	if !strings.HasPrefix(p.Path, "--") || strings.HasPrefix(p.Suggestion, "did you mean") {
+		return ""
+	}
+	older, newer := s.flagNames()
+	word, all := strings.TrimLeft(p.Path, "-"), append(older, newer...)
+	if meant := cmp.Or(suggest.OneTypo(word, all), abbreviated(word, all)); meant != "" {
+		return fmt.Sprintf("did you mean --%s?", meant)
+	}
+	return ""
+}
+
+// flagNames are the flags of the host and of the task's backbone, without dashes: those of kagurazaka 0.1.1, and the newer
+// ones that are the host's here.
+func (s *session) flagNames() (older, newer []string) {
+	yielded, _ := s.yielded()
+	add := func(name, shown string) {
+		switch {
+		case reserved[name] && !protecting[name]:
+			older = append(older, shown)
+		case !yielded[name]:
+			newer = append(newer, shown)
+		}
+	}
+	for _, f := range s.parser.Model.Flags {
+		add(f.Name, f.Name)
+	}
+	for _, a := range argumentsOf(chooseBackbone(s.grammar.Backbone, s.task)) {
+		add(canonical(a.Name), a.Name)
+	}
+	return older, newer
+}
+
+// abbreviated is the one name that a word is the beginning of, as kagurazaka 0.1.1 took it.
+func abbreviated(word string, names []string) string {
+	found := ""
+	for _, name := range names {
+		if len(word) < shortest || !strings.HasPrefix(canonical(name), canonical(word)) {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = name
+	}
+	return found
+}

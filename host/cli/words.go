@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/kagurazaka/kagurazaka/host/suggest"
+)
+
+// choosePlugin takes the plugin out of the rest: the first word that is there to be found, else the first that is no
+// flag and no flag's value. exists tells whether a word names a plugin.
+func (s *split) choosePlugin(exists func(string) bool) string {
+	plugin := ""
+	s.takePlugin(func(w word) bool {
+		plugin = w.text
+		return !w.after || exists(w.text)
+	})
+	if s.pluginAt < 0 {
+		return ""
+	}
+	return plugin
+}
+
+// takePlugin takes the first word out of the rest that is no flag and is the plugin.
+func (s *split) takePlugin(is func(word) bool) bool {
+	// Where nothing else is left, -- ended the host's flags, and the plugin follows.
+	if len(s.rest) > 0 && s.rest[0].ends() {
+		s.rest = s.rest[1:]
+		for i := range s.rest {
+			s.rest[i].literal = false
+		}
+	}
+	at := slices.IndexFunc(s.rest, func(w word) bool { return !w.isFlag() && !w.literal && is(w) })
+	if at < 0 {
+		return false
+	}
+	s.pluginAt = s.rest[at].at
+	s.rest = slices.Delete(s.rest, at, at+1)
+	if at < len(s.rest) && at > 0 {
+		// The word before may have been a flag without a value after all.
+		s.rest[at].after = s.rest[at].after && s.rest[at-1].isFlag()
+	}
+	return true
+}
+
+// guessTask is the word that is most likely the task before the plugin was asked for its tasks.
+func (s *split) guessTask() string {
+	fallback := ""
+	for _, w := range s.rest {
+		if w.isFlag() || w.literal {
+			continue
+		}
+		if !w.after {
+			return w.text
+		}
+		if fallback == "" {
+			fallback = w.text
+		}
+	}
+	return fallback
+}
+
+// chooseTask takes the task out of the rest: the first word that is one, else the guess, which is returned to be
+// told that there is no such task. A -- directly behind the task has done its work: it says that what follows is the
+// task's. One further back is for the task's own parser, too.
+func (s *split) chooseTask(is func(word) bool) (name string, known bool) {
+	for i, w := range s.rest {
+		if w.isFlag() || w.literal || !is(w) {
+			continue
+		}
+		s.taskAt = w.at
+		s.rest = slices.Delete(s.rest, i, i+1)
+		for j := range s.rest {
+			if s.rest[j].ends() && s.rest[j].at == w.at+1 {
+				s.rest = slices.Delete(s.rest, j, j+1)
+				break
+			}
+		}
+		return w.text, true
+	}
+	return s.guessTask(), false
+}
+
+// restTexts are the words of the rest.
+func (s *split) restTexts() []string {
+	out := make([]string, len(s.rest))
+	for i, w := range s.rest {
+		out[i] = w.text
+	}
+	return out
+}
+
+// restWithoutDashes are the words of the rest but for the -- among them; nil where there is none.
+func (s *split) restWithoutDashes() []string {
+	i := slices.IndexFunc(s.rest, word.ends)
+	if i < 0 {
+		return nil
+	}
+	texts := s.restTexts()
+	return slices.Delete(texts, i, i+1)
+}
+
+func didYouMean(word string, options []string) string {
+	if m := suggest.Closest(word, options); m != "" {
+		return fmt.Sprintf(" (did you mean %s?)", m)
+	}
+	return ""
+}

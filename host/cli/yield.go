@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/config"
+	"github.com/kagurazaka/kagurazaka/host/discover"
+	"github.com/kagurazaka/kagurazaka/host/schema"
+)
+
+// pythonFlag names the interpreter with which the task is described, so where it stands says whose it is: before PLUGIN
+// the host's, behind it the task's if that declares it.
+const pythonFlag = "python"
+
+// findPluginWord chooses PLUGIN on a command line that was guessed at.
+func (a *app) findPluginWord() (string, error) {
+	arg := a.split.choosePlugin(discover.Exists)
+	if arg == "" || !discover.Exists(arg) {
+		// A newer flag may be the task's, and need no value: then what was taken for its value is the plugin.
+		for _, f := range a.split.host {
+			if !f.newer || f.value < 0 || !discover.Exists(a.args[f.value]) {
+				continue
+			}
+			word := a.args[f.value]
+			if err := a.guess(map[string]bool{f.name: true}); err != nil {
+				return "", err
+			}
+			return a.split.choosePlugin(func(w string) bool { return w == word }), nil
+		}
+	}
+	switch {
+	case arg != "":
+		return arg, nil
+	case a.split.doubt != nil:
+		return "", a.split.doubt
+	}
+	return "", usage("which plugin? Write kagurazaka PLUGIN TASK, where PLUGIN is an executable, a .py file, a folder or an installed name; kagurazaka -hk shows all flags")
+}
+
+// pythonMayBeTasks reports whether the interpreter stands where it may be an argument of the task.
+func (a *app) pythonMayBeTasks() bool {
+	return a.yields() && slices.ContainsFunc(a.split.host, func(f hostFlag) bool { return f.name == pythonFlag && f.newer && f.at > a.split.pluginAt })
+}
+
+// looksLikePython reports whether an interpreter is called like one.
+func looksLikePython(exe string) bool {
+	name := strings.ToLower(filepath.Base(exe))
+	return strings.Contains(name, "python") || strings.Contains(name, "pypy")
+}
+
+// choose finds the task among those that the plugin has, and reads the command line again: newer flags of the host that
+// the task declares are the task's.
+func (s *session) choose() error {
+	names := taskNames(s.described)
+	pluginAt := s.split.pluginAt
+	name, known := s.split.chooseTask(func(w word) bool { return slices.Contains(names, w.text) })
+	if known {
+		s.pick(name)
+		return s.reread(pluginAt, s.split.taskAt)
+	}
+	// What was taken for the value of a newer flag may be the task, if that task has the flag.
+	for _, f := range s.split.host {
+		if !s.yields() || !f.newer || f.value < 0 || !slices.Contains(names, s.args[f.value]) {
+			continue
+		}
+		s.pick(s.args[f.value])
+		if yielded, _ := s.yielded(); yielded[f.name] {
+			return s.reread(pluginAt, f.value)
+		}
+		s.task = nil
+	}
+	s.wanted = name
+	return s.split.doubt
+}
+
+// reread reads the command line as the task that was chosen wants it.
+func (s *session) reread(pluginAt, taskAt int) error {
+	if !s.yields() {
+		return nil
+	}
+	r := reading{pluginAt: pluginAt, taskAt: taskAt, early: map[string]bool{pythonFlag: true}, isField: config.Fields(s.task.Template)}
+	var notes []string
+	r.yielded, notes = s.yielded()
+	if err := s.read(r); err != nil {
+		return err
+	}
+	at := func(place int) func(word) bool { return func(w word) bool { return w.at == place } }
+	if !s.split.takePlugin(at(pluginAt)) {
+		// It is the value of a flag after all.
+		word := s.split.choosePlugin(discover.Exists)
+		_, err := discover.Find(word, discover.Options{})
+		return findExit(cmp.Or(err, error(usage("which plugin? %s is the value of a flag", s.args[pluginAt]))))
+	}
+	s.split.chooseTask(at(taskAt))
+	for _, n := range notes {
+		s.log.Info(n)
+	}
+	return nil
+}
+
+// yielded are the flags of the host and the backbones that are the task's here, and what to tell about them.
+func (s *session) yielded() (map[string]bool, []string) {
+	yielded := map[string]bool{}
+	var notes []string
+	// The flags of the other backbones are none of the host's here: a normal task may have a --device of its own.
+	for _, a := range backboneArguments() {
+		yielded[canonical(a.Name)] = true
+	}
+	newer := map[string]bool{}
+	for _, a := range argumentsOf(chooseBackbone(s.grammar.Backbone, s.task)) {
+		delete(yielded, canonical(a.Name))
+		newer[canonical(a.Name)] = true
+	}
+	for _, f := range s.parser.Model.Flags {
+		newer[f.Name] = true
+	}
+	for _, n := range s.parser.Model.Children {
+		if n.Name == s.split.command {
+			for _, f := range n.Flags {
+				newer[f.Name] = true
+			}
+		}
+	}
+	for _, a := range s.task.Arguments {
+		for _, flag := range spellingsOf(a) {
+			n := canonical(flag)
+			if full, ok := combined[flag]; ok {
+				n = full
+			}
+			if !reserved[n] {
+				yielded[n] = true
+			}
+		}
+	}
+	for _, text := range s.args {
+		if text == dashes {
+			break
+		}
+		spelling, _, _ := strings.Cut(text, "=")
+		name := canonical(spelling)
+		if !strings.HasPrefix(spelling, "--") || !newer[name] || reserved[name] || yielded[name] {
+			continue
+		}
+		if flag, yes := s.task.Abbreviates(spelling); yes {
+			yielded[name] = true
+			notes = append(notes, fmt.Sprintf("%s is short for %s of %s here; the host's own flag is --%s%s", spelling, flag, s.task.Name, own, name))
+		}
+	}
+	return yielded, notes
+}
+
+// spellingsOf are all flags of an argument.
+func spellingsOf(a schema.Argument) []string {
+	flags := slices.Clone(a.Flags)
+	for _, f := range a.Flags {
+		if a.Negatable && strings.HasPrefix(f, "--") {
+			flags = append(flags, "--no-"+f[2:])
+		}
+	}
+	return flags
+}
