@@ -194,10 +194,7 @@ func (s *session) needTask() error {
 
 // configure reads the configuration. A task that is a function is described again with its mixin.
 func (s *session) configure(ctx context.Context) error {
-	f := &s.grammar.hostFlags
-	s.config, s.problems = config.Load(config.Sources{
-		CfgPath: f.Cfg, MixinCfgPath: f.MixinCfg, Mixins: f.Mixin, ScriptPath: s.found.Path,
-	})
+	s.config, s.problems = s.load()
 	if s.task == nil || s.task.Kind != schema.Factory {
 		return nil
 	}
@@ -219,6 +216,16 @@ func (s *session) configure(ctx context.Context) error {
 	s.task, s.made = nil, true
 	s.pick(name)
 	return s.needTask()
+}
+
+// load reads the configuration as the task's template wants it.
+func (s *session) load() (*config.Config, []problem.Problem) {
+	f := &s.grammar.hostFlags
+	sources := config.Sources{CfgPath: f.Cfg, MixinCfgPath: f.MixinCfg, Mixins: f.Mixin, ScriptPath: s.found.Path}
+	if s.task != nil {
+		sources.Template = s.task.Template
+	}
+	return config.Load(sources)
 }
 
 // resolved is a task with everything that it needs for a run.
@@ -302,7 +309,9 @@ func (s *session) templateMixin() *config.Value {
 	if !s.made {
 		return s.config.Mixin
 	}
-	return s.config.Mixin.Only(func(key string) bool { return s.task.Template != nil && s.task.Template.Get(key) != nil })
+	// The function has had its mixin before anything was known of a template.
+	read, _ := s.load()
+	return read.Mixin.Only(func(key string) bool { return s.task.Template != nil && s.task.Template.Get(key) != nil })
 }
 
 func plainJSON(n *template.Node) string {

@@ -278,6 +278,9 @@ func (a *applier) fields(mode *template.Node, v *Value, p place, name *Value) {
 			if f.Type == template.TypeMode {
 				below.role = spec.Role
 			}
+			if textAt(f, 0) || textAt(f, 1) && e.Value.Kind != KindScalar {
+				e.Value = e.Value.asText()
+			}
 		}
 		mode.Set(e.Key, a.apply(current, e.Value, below))
 	}

@@ -90,7 +90,7 @@ func TestApply(t *testing.T) {
 		wrong  []string
 	}{
 		{"field", []string{"hard_shard_mode.input_path=in"}, "hard_shard_mode", `NoHardShard{input_path:"in" output_path:"out"}`, nil},
-		{"field of two", []string{"hard_shard_mode={input_path: 1, output_path: null}"}, "hard_shard_mode", `NoHardShard{input_path:1 output_path:null}`, nil},
+		{"field of two", []string{"hard_shard_mode={input_path: 1, output_path: null}"}, "hard_shard_mode", `NoHardShard{input_path:"1" output_path:null}`, nil},
 		{"unknown field", []string{"hard_shard_mode.inptu_path=in"}, "hard_shard_mode", `NoHardShard{input_path:<> output_path:"out"}`,
 			[]string{"--mixin hard_shard_mode.inptu_path: NoHardShard has no field inptu_path (did you mean input_path?)"}},
 		{"unknown top", []string{"hard_shard.input_path=in"}, "hard_shard_mode", `NoHardShard{input_path:<> output_path:"out"}`,
@@ -225,6 +225,83 @@ func TestApplyAddsFieldsThatTheTemplateLeftOut(t *testing.T) {
 	}
 }
 
+// TestTextIsWhatWasTyped: a field that takes text alone gets it as it stands, from --mixin comments and blanks included.
+func TestTextIsWhatWasTyped(t *testing.T) {
+	for typed, want := range map[string]string{
+		"photos #2": "photos #2", "trailing ": "trailing ", "0123": "0123", "no": "no", "1.10": "1.10", "12:30": "12:30",
+		"[2020] Summer": "[2020] Summer", "a: b": "a: b", "@x": "@x", "it's": "it's", "# x": "# x", "true": "true",
+		"'0123'": "0123", `"a #b"`: "a #b", "!!str 5": "5", "'open": "'open", "${oc.env:X} #1": "x 1 #1",
+	} {
+		cfg, problems := Load(Sources{Mixins: []string{"hard_shard_mode.input_path=" + typed}, Template: tmpl(),
+			Env: func(string) (string, bool) { return "x 1", true }})
+		got, more := Apply(tmpl(), cfg.Mixin, false)
+		if len(problems)+len(more) > 0 {
+			t.Errorf("%s: %v %v", typed, problems, more)
+			continue
+		}
+		if is := got.Get("hard_shard_mode").Get("input_path").Scalar; is != want {
+			t.Errorf("%q: %q, want %q", typed, is, want)
+		}
+	}
+	for mixin, want := range map[string]string{
+		"hard_shard_mode.output_path=":                                             `NoHardShard{input_path:<> output_path:null}`,
+		"hard_shard_mode.output_path=null":                                         `NoHardShard{input_path:<> output_path:null}`,
+		"hard_shard_mode={mode: HardShardModeV1, shard_idx: 007, input_name: 007}": `HardShardModeV1{base_input_path:<> base_output_path:<> input_name:"007" output_name:<> shard_idx:7}`,
+		"input_mode={mode: InputByExts, exts: [.a, 1.10]}":                         `InputByExts{exts:[".a" "1.10"]}`,
+		"input_mode.folder=0123":                                                   `MyInput{folder:83 inner:Inner{x:1}}`,
+		"output_mode.file_to_write.b=0123":                                         `OutputByFilenameSubfoldering{file_to_write:{a:"a.txt" b:"0123"}}`,
+		"soft_shard.shard_num=010":                                                 `SoftShard{shard_idx:0 shard_num:8 subshard:null}`,
+	} {
+		cfg, problems := Load(Sources{Mixins: []string{mixin}, Template: tmpl()})
+		got, more := Apply(tmpl(), cfg.Mixin, false)
+		name, _, _ := strings.Cut(mixin, "=")
+		name, _, _ = strings.Cut(name, ".")
+		if is := show(got.Get(name)); is != want || len(problems)+len(more) > 0 {
+			t.Errorf("%s: %s, want %s (%v %v)", mixin, is, want, problems, more)
+		}
+	}
+	file := writeFile(t, "cfg.yaml", "hard_shard_mode:\n  input_path: 0123 # a comment\n  output_path: no\n")
+	cfg, problems := Load(Sources{MixinCfgPath: file, Template: tmpl()})
+	got, more := Apply(tmpl(), cfg.Mixin, false)
+	if is, want := show(got.Get("hard_shard_mode")), `NoHardShard{input_path:"0123" output_path:"no"}`; is != want || len(problems)+len(more) > 0 {
+		t.Errorf("a file: %s, want %s (%v %v)", is, want, problems, more)
+	}
+}
+
+// TestFieldsLeftOutHaveDefaults: those of the contract.
+func TestFieldsLeftOutHaveDefaults(t *testing.T) {
+	task := &template.Node{Kind: template.KindMap, Fields: []template.Field{
+		field("hard_shard_mode", mode("NoHardShard", field("input_path", "in"), field("output_path", "out"))),
+		field("finish_check_mode", mode("FinishCheckByOutputFileExistence")),
+	}}
+	cfg, _ := Load(Sources{Mixins: []string{"soft_shard.shard_num=8", "soft_shard.subshard={mode: SoftShard, shard_idx: 0, shard_num: 2}",
+		"finish_check_mode.output_field_suffix=a"}, Template: task})
+	got, problems := Apply(task, cfg.Mixin, false)
+	want := "SoftShard{shard_idx:0 shard_num:8 subshard:SoftShard{shard_idx:0 shard_num:2 subshard:null}}"
+	if is := show(got.Get("soft_shard")); is != want || len(problems) > 0 {
+		t.Errorf("%s, want %s (%v)", is, want, problems)
+	}
+	if is := show(got.Get("finish_check_mode")); is != `FinishCheckByOutputFileExistence{output_field_suffix:"a"}` {
+		t.Error(is)
+	}
+}
+
+func TestFields(t *testing.T) {
+	is := Fields(tmpl())
+	for word, want := range map[string]bool{
+		"soft_shard": true, "soft_shard.subshard": true, "hard_shard_mode.input_path": true, "finish_check_mode": true, "dataloader": true,
+		"list.1": true, "list[0]": true, "output_mode.file_to_write.a": true, "input_mode.inner.x": true, "dataloader.batch_size": true,
+		"soft": false, "soft_shard.": false, "Touch": false, "touch.py": false, "list.7": false, "hard_shard_mode.input": false, "": false,
+	} {
+		if is(word) != want {
+			t.Errorf("%q: %v", word, !want)
+		}
+	}
+	if Fields(nil)("soft_shard") {
+		t.Error("a task without a template has a field")
+	}
+}
+
 func TestMixinJSON(t *testing.T) {
 	cfg, _ := Load(Sources{Mixins: []string{"b.x=1", "a=[1.5, null, yes, 'ü', {q: 1e400}]"}})
 	if text, err := cfg.MixinJSON(false); err == nil {
@@ -246,7 +323,7 @@ func TestExactValues(t *testing.T) {
   input_mode:
     own: {1: a, 1.5: b, true: c, '2': d, deep: {2: .nan}}
     more: [.inf, -.inf, !!binary aGVsbG8=]
-  hard_shard_mode: {input_path: .inf}
+  soft_shard: {shard_num: .inf}
 `)
 	cfg, problems := Load(Sources{CfgPath: path})
 	if len(problems) > 0 {
@@ -254,7 +331,7 @@ func TestExactValues(t *testing.T) {
 	}
 	text, err := cfg.MixinJSON(true)
 	if want := `{"input_mode": {"own": {"$exact": ["map", [[1, "a"], [1.5, "b"], [true, "c"], ["2", "d"], ["deep", {"$exact": ["map", [[2, {"$exact":["float","nan"]}]]]}]]]}, ` +
-		`"more": [{"$exact":["float","inf"]}, {"$exact":["float","-inf"]}, {"$exact":["bytes","aGVsbG8="]}]}, "hard_shard_mode": {"input_path": {"$exact":["float","inf"]}}}`; err != nil || string(text) != want {
+		`"more": [{"$exact":["float","inf"]}, {"$exact":["float","-inf"]}, {"$exact":["bytes","aGVsbG8="]}]}, "soft_shard": {"shard_num": {"$exact":["float","inf"]}}}`; err != nil || string(text) != want {
 		t.Errorf("%s, %v", text, err)
 	}
 	if _, err := cfg.MixinJSON(false); err == nil {
@@ -269,7 +346,7 @@ func TestExactValues(t *testing.T) {
 		}}
 	}
 	got, problems := Apply(root(), cfg.Mixin, true)
-	if len(problems) != 1 || problems[0].Path != "hard_shard_mode.input_path" {
+	if len(problems) != 1 || problems[0].Path != "soft_shard.shard_num" {
 		t.Errorf("%v", lines(problems))
 	}
 	keys := map[string]string{}

@@ -177,6 +177,28 @@ func words(v *Value) []string {
 	return []string{v.Text()}
 }
 
+// wordsFor are a value's words for an argument. One that takes text gets what was written, but for true and false: those
+// are True and False, as kagurazaka 0.1.1 writes them, in an argument that is text because it has no type.
+func wordsFor(a *schema.Argument, v *Value) []string {
+	list := words(v)
+	if a.Type != schema.String && a.Type != schema.Path {
+		return list
+	}
+	items := []*Value{v}
+	if v.Kind == KindList {
+		items = v.Items
+	}
+	for i, item := range items {
+		_, isBool := item.Scalar.(bool)
+		switch {
+		case item.Kind != KindScalar, item.written == "", isBool && strings.EqualFold(item.written, list[i]):
+		case len(a.Choices) == 0 || slices.Contains(a.Choices, any(item.written)) || !slices.Contains(a.Choices, any(list[i])):
+			list[i] = item.written
+		}
+	}
+	return list
+}
+
 // declared spells out an argument that the task declares.
 func (b *argumentBuilder) declared(a *schema.Argument, e Entry) []string {
 	v, flag := e.Value, a.Flags[0]
@@ -197,12 +219,12 @@ func (b *argumentBuilder) declared(a *schema.Argument, e Entry) []string {
 		}
 	case v.Kind == KindList && a.Repeatable && a.Arity == "":
 		var all []string
-		for _, w := range words(v) {
+		for _, w := range wordsFor(a, v) {
 			all = append(all, single(flag, w)...)
 		}
 		return all
 	}
-	list := words(v)
+	list := wordsFor(a, v)
 	if len(list) == 1 {
 		return single(flag, list[0])
 	}
@@ -259,7 +281,7 @@ func (b *argumentBuilder) positionals(list []*Value, of map[*Value]*schema.Argum
 		}
 		if chosen != nil && !chosen.IsNull() {
 			b.sources[a.Name] = chosen.Source
-			all = append(all, words(chosen)...)
+			all = append(all, wordsFor(a, chosen)...)
 		}
 	}
 	if len(all) > 0 && !dashes {

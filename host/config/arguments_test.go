@@ -123,3 +123,30 @@ func TestArgumentProblemsNameTheirLine(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestTextArgumentsAreWhatWasWritten: but for true and false, which are as kagurazaka 0.1.1 writes them.
+func TestTextArgumentsAreWhatWasWritten(t *testing.T) {
+	task := &schema.Task{Name: "T", Arguments: []schema.Argument{
+		{Name: "text", Flags: []string{"--text"}, Type: schema.String}, {Name: "n", Flags: []string{"--n"}, Type: schema.Int},
+		{Name: "many", Flags: []string{"--many"}, Type: schema.Path, Arity: "*"}, {Name: "own", Flags: []string{"--own"}, Type: schema.Custom},
+		{Name: "mode", Flags: []string{"--mode"}, Type: schema.String, Choices: []any{"83", "no"}},
+	}}
+	for cfg, want := range map[string][]string{
+		"{text: 0123, n: 0123, own: 0123}":    {"--text", "0123", "--n", "83", "--own", "83"},
+		"{text: no}":                          {"--text", "no"},
+		"{text: true}":                        {"--text", "True"},
+		"{text: null}":                        {"--text", "None"},
+		"{many: [1.10, 12:30, {a: 1.10}]}":    {"--many", "1.10", "12:30", `{"a": 1.1}`},
+		"{mode: 0123}":                        {"--mode", "83"},
+		"{mode: no}":                          {"--mode", "no"},
+		"{text: '${task.n}', n: 1_000}":       {"--text", "1_000", "--n", "1000"},
+		"{text: 'x${task.n}', n: 0123}":       {"--text", "x83", "--n", "83"},
+		"{text: {a: 0123}}":                   {"--text", `{"a": 83}`},
+		"{text: 2020-01-02, many: [on, off]}": {"--text", "2020-01-02", "--many", "on", "off"},
+	} {
+		got, problems := arguments(t, "task: "+cfg, "", task)
+		if diff := cmp.Diff(want, got.Args); diff != "" || len(problems) > 0 {
+			t.Errorf("%s (-want +got):\n%s%v", cfg, diff, problems)
+		}
+	}
+}

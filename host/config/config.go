@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
 // Sources are where a run's configuration comes from. Empty ones are left out.
@@ -16,6 +17,8 @@ type Sources struct {
 	CfgPath, MixinCfgPath string
 	// Mixins are the KEY=VALUE of all --mixin flags in their order.
 	Mixins []string
+	// Template is that of the task, which says what takes text; nil: it has none.
+	Template *template.Node
 	// ScriptPath is the plugin's path, for SCRIPT_PATH and SCRIPT_DIR.
 	ScriptPath string
 	// Env looks up environment variables; nil: os.LookupEnv.
@@ -136,8 +139,9 @@ func (l *loader) file(path, flag string) *Value {
 // dotlist reads every --mixin, in order.
 func (l *loader) dotlist() []*Value {
 	var trees []*Value
+	isText := takesText(l.Template)
 	for _, arg := range l.Mixins {
-		v, problems := parseDotlist(arg)
+		v, problems := parseDotlist(arg, isText)
 		l.problems = append(l.problems, problems...)
 		if v != nil {
 			trees = append(trees, v)

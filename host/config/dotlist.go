@@ -14,8 +14,9 @@ const mixinFlag = "--mixin"
 // fromFlag reports whether the value was given by --mixin.
 func (v *Value) fromFlag() bool { return strings.HasPrefix(v.Source, mixinFlag+" ") }
 
-// parseDotlist reads one PATH=VALUE of --mixin into a map of maps. The value is one YAML value; an empty one is null.
-func parseDotlist(arg string) (*Value, []problem.Problem) {
+// parseDotlist reads one PATH=VALUE of --mixin into a map of maps. The value is one YAML value; an empty one is null. isText
+// tells whether a path names a field for text: there the value is what was typed.
+func parseDotlist(arg string, isText func(path []string) bool) (*Value, []problem.Problem) {
 	name, text, found := cutKey(arg)
 	source := mixinFlag + " " + name
 	if !found {
@@ -33,6 +34,10 @@ func parseDotlist(arg string) (*Value, []problem.Problem) {
 	} else {
 		// A file name in another encoding: YAML would refuse it.
 		value = newScalar(text, source)
+	}
+	if isText(path) && !(len(problems) == 0 && writtenInYAML(text, value)) {
+		value, problems = newScalar(text, source), nil
+		value.given = true
 	}
 	for i := range problems {
 		problems[i] = problem.Problem{Source: source,
@@ -53,6 +58,20 @@ func parseDotlist(arg string) (*Value, []problem.Problem) {
 		value = m
 	}
 	return value, nil
+}
+
+// writtenInYAML reports whether a text was meant for YAML although it is for a field that takes any text: it is null, or a
+// text in quotes or with a tag.
+func writtenInYAML(text string, value *Value) bool {
+	text = strings.TrimSpace(text)
+	if text == "" || plainScalar(text) == nil {
+		return true
+	}
+	if value == nil || value.Kind != KindScalar {
+		return false
+	}
+	_, isText := value.Scalar.(string)
+	return isText && strings.ContainsRune("\"'!", rune(text[0]))
 }
 
 // relocate gives the value and all below it one source: positions within a flag's value help nobody.

@@ -32,6 +32,8 @@ type Value struct {
 	Items   []*Value
 	// Source is where the value was written: "cfg.yaml:3:5", "--mixin a.b".
 	Source string
+	// written is how a scalar stands there that YAML took for something else than text: 0123, no, 12:30. It is empty for null.
+	written string
 
 	parent *Value
 	key    string

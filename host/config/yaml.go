@@ -96,7 +96,11 @@ func (r *yamlReader) value(n *yaml.Node) *Value {
 		r.path = outer
 		return list
 	}
-	return newScalar(r.scalar(n), r.at(n.Line, n.Column))
+	v := newScalar(r.scalar(n), r.at(n.Line, n.Column))
+	if _, isText := v.Scalar.(string); !isText && v.Scalar != nil && n.Style == 0 {
+		v.written = n.Value
+	}
+	return v
 }
 
 func join(path, name string) string {
