@@ -144,6 +144,9 @@ func (a *app) main(ctx context.Context, args []string) error {
 	if err := a.guess(nil); err != nil {
 		return err
 	}
+	if err := a.checkUTF8(); err != nil {
+		return err
+	}
 	a.startLog()
 	f := &a.grammar.hostFlags
 	switch {
