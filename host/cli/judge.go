@@ -142,14 +142,24 @@ func (s *session) refusal(j *judged, refused []plugin.Problem) []problem.Problem
 		return named[p.Path] || named["--"+p.Path] || a != nil && slices.ContainsFunc(a.Flags, func(f string) bool { return named[f] }) ||
 			a != nil && named[a.Name]
 	}
-	if !slices.ContainsFunc(j.objections, confirmed) {
-		return j.Locate(told)
+	if slices.ContainsFunc(j.objections, confirmed) {
+		told = nil
 	}
-	return slices.DeleteFunc(slices.Clone(j.objections), func(p problem.Problem) bool {
+	for _, p := range j.objections {
+		a, flag := s.task.Argument(p.Path), p.Path
+		if !strings.HasPrefix(flag, "-") {
+			flag = "--" + flag
+		}
+		switch {
+		// The parser stopped at something else, and may have nothing against this.
+		case len(told) > 0 && !s.task.Unknown(flag):
 		// A type of the task's own may make a choice of a value that is none as it stands.
-		a := s.task.Argument(p.Path)
-		return a != nil && a.Type == schema.Custom && !confirmed(p)
-	})
+		case a != nil && a.Type == schema.Custom && !confirmed(p):
+		default:
+			told = append(told, p)
+		}
+	}
+	return j.Locate(told)
 }
 
 // ask asks the task's own parser about an argument vector.

@@ -86,6 +86,7 @@ func (p *parser) beginning(spelling string) []string {
 			flags = append(flags, flag)
 		}
 	}
+	slices.Sort(flags)
 	return flags
 }
 
@@ -100,6 +101,12 @@ func (t *Task) Abbreviates(word string) (flag string, yes bool) {
 		return "", false
 	}
 	return flags[0], true
+}
+
+// Unknown reports whether no parser of the task can take a spelling for one of its long flags.
+func (t *Task) Unknown(spelling string) bool {
+	p := newParser(t)
+	return strings.HasPrefix(spelling, "--") && p.byFlag[spelling] == nil && len(p.beginning(spelling)) == 0
 }
 
 // Argument returns the argument that a spelling names, or the positional one of that name; nil: there is none.

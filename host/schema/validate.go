@@ -25,6 +25,10 @@ func Validate(task *Task, args []string) []problem.Problem {
 			if len(task.Arguments) == 0 {
 				message = task.Name + " takes no arguments"
 			}
+			if flags := p.beginning(u); p.abbreviates && len(flags) > 1 {
+				p.complain(u, "it is ambiguous: it may be short for "+strings.Join(flags, " or "), "")
+				continue
+			}
 			p.complain(u, message, p.meant(u))
 		}
 	}

@@ -40,6 +40,7 @@ class Stub:
             return self.channel.unary_unary(SERVICE + name, lambda m: m.SerializeToString(), response.FromString)
 
         self.describe = unary("Describe", pb.DescribeResponse)
+        self.check = unary("Check", pb.CheckResponse)
         self.open = unary("Open", pb.OpenResponse)
         self.list = self.channel.unary_stream(SERVICE + "List", lambda m: m.SerializeToString(), pb.ListResponse.FromString)
         self.run = self.channel.stream_stream(SERVICE + "Run", lambda m: m.SerializeToString(), pb.RunResponse.FromString)

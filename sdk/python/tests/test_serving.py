@@ -32,7 +32,7 @@ def test_describe():
         lines = tasks["Lines"]
         assert (lines.summary, lines.description) == ("Write the lines of items into a folder", "A second paragraph.")
         assert lines.kind == pb.TASK_KIND_NORMAL
-        assert set(lines.capabilities) == {"list", "is_executed"}
+        assert set(lines.capabilities) == {"list", "is_executed", "check", "abbreviations"}
         assert not lines.open_arguments and not lines.HasField("template")
         arguments = {a.name: a for a in lines.arguments}
         assert arguments["count"].type == pb.ARGUMENT_TYPE_INT and arguments["count"].default_json == "10"
@@ -46,7 +46,7 @@ def test_describe():
         assert arguments["prompts"].type == pb.ARGUMENT_TYPE_JSON
         assert arguments["tag"].repeatable
         # Constructors without a parser are not run; this one would have ended the process.
-        assert tasks["Quits"].open_arguments and tasks["Bad"].open_arguments
+        assert tasks["Quits"].open_arguments and not tasks["Bad"].open_arguments
         assert host.task("factory").kind == pb.TASK_KIND_FACTORY
         made = host.task("factory", b'{"option": "speed", "n": 3}')
         assert made.kind == pb.TASK_KIND_NORMAL and made.arguments[0].name == "speed"

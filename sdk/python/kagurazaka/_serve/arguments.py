@@ -172,11 +172,25 @@ def check(cls: Any, args: list[str], answer: Callable[[Any], NoReturn]) -> None:
     for name, method in methods.items():
         setattr(argparse.ArgumentParser, name, parse(method, "known" in name))
     failures.refuse_by_exception()
+    _open_nothing()
     _guard(lambda: answer(verdict))
     try:
         taskfile.construct(cls, args)
     finally:
         answer(verdict)
+
+
+def _open_nothing() -> None:
+    """Let argparse's FileType give something else to write to than a file."""
+    opened = argparse.FileType.__call__
+
+    def open_type(kind: argparse.FileType, text: str) -> Any:
+        mode = getattr(kind, "_mode", "r")
+        if "r" in mode and "+" not in mode:
+            return opened(kind, text)
+        return io.BytesIO() if "b" in mode else io.StringIO()
+
+    argparse.FileType.__call__ = open_type  # type: ignore[method-assign,assignment]
 
 
 def _guard(give_up: Callable[[], None]) -> None:
