@@ -1,7 +1,11 @@
 // Package meta reads what must be known of a picture before it is decoded: how a JPEG is made, and which side is up.
 package meta
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/kagurazaka/kagurazaka/plugins/internal/tiffhead"
+)
 
 // Orientation is the value of the EXIF tag of that name, 1 to 8: how the stored picture must be turned to be upright.
 type Orientation int
@@ -18,92 +22,85 @@ func (o Orientation) MirrorX() bool { return o == 2 || o == 3 || o == 7 || o == 
 // MirrorY reports whether the stored picture's columns are to be read from bottom to top.
 func (o Orientation) MirrorY() bool { return o == 3 || o == 4 || o == 6 || o == 7 }
 
-const (
-	tagOrientation = 0x0112
-	typeShort      = 3
-)
+// notes are the places where a file says which side is up. A picture with damaged notes is still a picture: they count as none.
+type notes struct{ exif, xmp Orientation }
 
-// FromTIFF finds the orientation in a TIFF structure: the payload of EXIF data, or a whole TIFF file. It is Upright where there is
-// none, or none that makes sense: a picture with damaged notes is still a picture.
-func FromTIFF(tiff []byte) Orientation {
-	if len(tiff) < 8 {
-		return Upright
-	}
-	var order binary.ByteOrder
-	switch string(tiff[:4]) {
-	case "II*\x00":
-		order = binary.LittleEndian
-	case "MM\x00*":
-		order = binary.BigEndian
-	default:
-		return Upright
-	}
-	at := uint64(order.Uint32(tiff[4:]))
-	if at+2 > uint64(len(tiff)) {
-		return Upright
-	}
-	entries := uint64(order.Uint16(tiff[at:]))
-	for i := range entries {
-		from := at + 2 + i*12
-		if from+12 > uint64(len(tiff)) {
-			return Upright
-		}
-		entry := tiff[from:][:12]
-		if order.Uint16(entry) != tagOrientation {
-			continue
-		}
-		if order.Uint16(entry[2:]) != typeShort || order.Uint32(entry[4:]) != 1 {
-			return Upright
-		}
-		if o := Orientation(order.Uint16(entry[8:])); o >= 1 && o <= 8 {
-			return o
-		}
-		return Upright
+// orientation returns what EXIF says, or else XMP: cameras write the first, and programs that turn a picture change both or the first.
+func (n notes) orientation() Orientation {
+	switch {
+	case n.exif != 0:
+		return n.exif
+	case n.xmp != 0:
+		return n.xmp
 	}
 	return Upright
 }
 
-// FromPNG finds the orientation in a PNG file's eXIf chunk.
-func FromPNG(data []byte) Orientation {
-	const signature = 8
-	for at := signature; at+8 <= len(data); {
-		length := int64(binary.BigEndian.Uint32(data[at:]))
-		body, end := int64(at)+8, int64(at)+8+length
-		if end > int64(len(data)) {
-			return Upright
-		}
-		switch string(data[at+4 : at+8]) {
-		case "eXIf":
-			return FromTIFF(data[body:end])
-		case "IEND":
-			return Upright
-		}
-		at = int(end) + 4 // the checksum
+// addEXIF notes what a block of EXIF data says, which is a TIFF structure.
+func (n *notes) addEXIF(data []byte) {
+	if n.exif == 0 {
+		dir, _ := tiffhead.First(trimExifHeader(data))
+		n.exif = fromDirectory(dir)
 	}
-	return Upright
 }
 
-// FromWebP finds the orientation in a WebP file's EXIF chunk.
+func (n *notes) addXMP(packet []byte) {
+	if n.xmp == 0 {
+		n.xmp = fromXMP(packet)
+	}
+}
+
+// fromDirectory finds the orientation among a picture's tags; 0 for none that makes sense. The standard wants a SHORT, but
+// programs write other integers.
+func fromDirectory(dir tiffhead.Directory) Orientation {
+	e, ok := dir.Find(tiffhead.TagOrientation)
+	if !ok {
+		return 0
+	}
+	values, err := e.Uints(1)
+	if err != nil || len(values) != 1 || values[0] < 1 || values[0] > 8 {
+		return 0
+	}
+	return Orientation(values[0])
+}
+
+// FromTIFF finds the orientation in a TIFF file.
+func FromTIFF(data []byte) Orientation {
+	dir, _ := tiffhead.First(data)
+	n := notes{exif: fromDirectory(dir)}
+	if e, ok := dir.Find(tiffhead.TagXMP); ok && n.exif == 0 {
+		if packet, err := e.Bytes(); err == nil {
+			n.addXMP(packet)
+		}
+	}
+	return n.orientation()
+}
+
+// FromWebP finds the orientation in a WebP file.
 func FromWebP(data []byte) Orientation {
+	var n notes
 	const header = 12 // RIFF, length, WEBP
-	for at := header; at+8 <= len(data); {
+	for at := int64(header); at+8 <= int64(len(data)); {
 		length := int64(binary.LittleEndian.Uint32(data[at+4:]))
-		body, end := int64(at)+8, int64(at)+8+length
+		body, end := at+8, at+8+length
 		if end > int64(len(data)) {
-			return Upright
+			break
 		}
-		if string(data[at:at+4]) == "EXIF" {
-			return FromTIFF(trimExifHeader(data[body:end]))
+		switch string(data[at : at+4]) {
+		case "EXIF":
+			n.addEXIF(data[body:end])
+		case "XMP ":
+			n.addXMP(data[body:end])
 		}
-		at = int(end + length&1) // chunks begin at even offsets
+		at = end + length&1 // chunks begin at even offsets
 	}
-	return Upright
+	return n.orientation()
 }
 
 const exifHeader = "Exif\x00\x00"
 
 func trimExifHeader(b []byte) []byte {
-	if len(b) >= len(exifHeader) && string(b[:len(exifHeader)]) == exifHeader {
+	if hasPrefix(b, exifHeader) {
 		return b[len(exifHeader):]
 	}
 	return b

@@ -31,7 +31,10 @@ const (
 	markerAPP14 = 0xee
 )
 
-const iccHeader = "ICC_PROFILE\x00"
+const (
+	iccHeader = "ICC_PROFILE\x00"
+	xmpHeader = "http://ns.adobe.com/xap/1.0/\x00"
+)
 
 // ReadJPEG walks a JPEG's segments up to its first scan.
 func ReadJPEG(data []byte) (JPEG, error) {
@@ -39,7 +42,8 @@ func ReadJPEG(data []byte) (JPEG, error) {
 	if len(data) < 2 || data[0] != 0xff || data[1] != markerSOI {
 		return j, errors.New("no JPEG marker at the beginning")
 	}
-	exif := false
+	var n notes
+	var xmp []byte // read only if it is needed
 	for at := 2; ; {
 		marker, from, err := nextMarker(data, at)
 		if err != nil {
@@ -68,13 +72,19 @@ func ReadJPEG(data []byte) (JPEG, error) {
 			if j.Components == 0 {
 				return j, errors.New("the picture's data begin before its size is given")
 			}
+			if n.exif == 0 && xmp != nil {
+				n.addXMP(xmp)
+			}
+			j.Orientation = n.orientation()
 			return j, nil
 		case isFrame(marker):
 			if err := j.readFrame(body); err != nil {
 				return j, err
 			}
-		case marker == markerAPP1 && !exif && hasPrefix(body, exifHeader):
-			j.Orientation, exif = FromTIFF(body[len(exifHeader):]), true
+		case marker == markerAPP1 && hasPrefix(body, exifHeader):
+			n.addEXIF(body)
+		case marker == markerAPP1 && hasPrefix(body, xmpHeader):
+			xmp = body[len(xmpHeader):]
 		case marker == markerAPP2 && hasPrefix(body, iccHeader):
 			j.Profile = append(j.Profile, data[from-2:from+length])
 		case marker == markerAPP14 && hasPrefix(body, "Adobe"):

@@ -2,9 +2,17 @@ package meta
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
+	"encoding/hex"
+	"fmt"
 	"strings"
 	"testing"
+)
+
+const (
+	tagOrientation = 0x0112
+	typeShort      = 3
 )
 
 // tiffWith makes a TIFF structure with the tags before, the orientation o, and nothing else.
@@ -65,10 +73,149 @@ func TestOrientation(t *testing.T) {
 			}
 		}
 	}
-	long := tiffWith(binary.LittleEndian, 6)
-	binary.LittleEndian.PutUint16(long[12:], 4) // a LONG, which the standard does not allow
-	for name, b := range map[string][]byte{"empty": nil, "short": []byte("II*\x00\x08"), "other": []byte("XX*\x00\x08\x00\x00\x00"), "type": long} {
+	for name, b := range map[string][]byte{"empty": nil, "short": []byte("II*\x00\x08"), "other": []byte("XX*\x00\x08\x00\x00\x00")} {
 		if got := FromTIFF(b); got != Upright {
+			t.Errorf("%s: %d", name, got)
+		}
+	}
+}
+
+// tagged makes a TIFF structure of one tag with a value of four bytes, or with more behind it.
+func tagged(order binary.AppendByteOrder, tag, kind uint16, count int, value []byte) []byte {
+	b := []byte("II*\x00")
+	if order.String() == "BigEndian" {
+		b = []byte("MM\x00*")
+	}
+	b = order.AppendUint16(order.AppendUint32(b, 8), 1)
+	b = order.AppendUint32(order.AppendUint16(order.AppendUint16(b, tag), kind), uint32(count))
+	if len(value) <= 4 {
+		return order.AppendUint32(append(b, append(value, 0, 0, 0, 0)[:4]...), 0)
+	}
+	b = order.AppendUint32(order.AppendUint32(b, 26), 0)
+	return append(b, value...)
+}
+
+func TestOrientationOfAnyInteger(t *testing.T) {
+	const (
+		asByte, asASCII, asLong = 1, 2, 4
+	)
+	for name, order := range map[string]binary.AppendByteOrder{"little": binary.LittleEndian, "big": binary.BigEndian} {
+		for _, c := range []struct {
+			kind  uint16
+			count int
+			value []byte
+			want  Orientation
+		}{
+			{asByte, 1, []byte{6}, 6}, {asLong, 1, order.AppendUint32(nil, 7), 7}, {typeShort, 1, order.AppendUint16(nil, 8), 8},
+			{asLong, 1, order.AppendUint32(nil, 9), Upright}, {asLong, 1, order.AppendUint32(nil, 6<<16), Upright},
+			{asASCII, 1, []byte{6}, Upright}, {typeShort, 0, order.AppendUint16(nil, 8), Upright}, {typeShort, 2, order.AppendUint16(nil, 8), Upright},
+			{99, 1, []byte{6}, Upright},
+		} {
+			data := tagged(order, tagOrientation, c.kind, c.count, c.value)
+			if got := FromTIFF(data); got != c.want {
+				t.Errorf("%s, type %d, %d times %v: %d, want %d", name, c.kind, c.count, c.value, got, c.want)
+			}
+			jpeg, err := ReadJPEG([]byte("\xff\xd8" + segment(0xe1, exifHeader+string(data)) + frame + scan))
+			if err != nil || jpeg.Orientation != c.want {
+				t.Errorf("%s, type %d, %d times %v: a JPEG has %d, %v, want %d", name, c.kind, c.count, c.value, jpeg.Orientation, err, c.want)
+			}
+		}
+	}
+}
+
+const (
+	packet = `<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">%s</rdf:RDF></x:xmpmeta><?xpacket end="w"?>`
+	attribute = `<rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="%d"/>`
+	element   = `<rdf:Description rdf:about="" xmlns:t="http://ns.adobe.com/tiff/1.0/"><t:Make>x</t:Make><t:Orientation> %d </t:Orientation></rdf:Description>`
+)
+
+func xmp(form string, o int) string { return fmt.Sprintf(packet, fmt.Sprintf(form, o)) }
+
+func packed(text string) string {
+	var b bytes.Buffer
+	w := zlib.NewWriter(&b)
+	_, err := w.Write([]byte(text))
+	if err != nil || w.Close() != nil {
+		panic("packing into memory failed")
+	}
+	return b.String()
+}
+
+// raw is ImageMagick's text for a profile.
+func raw(kind, profile string) string {
+	digits := hex.EncodeToString([]byte(profile))
+	var lines strings.Builder
+	for len(digits) > 72 {
+		lines.WriteString(digits[:72] + "\n")
+		digits = digits[72:]
+	}
+	return fmt.Sprintf("\n%s\n%8d\n%s%s\n", kind, len(profile), lines.String(), digits)
+}
+
+func pngOf(chunks ...string) []byte {
+	return []byte("\x89PNG\r\n\x1a\n" + chunk("IHDR", strings.Repeat("x", 13)) + strings.Join(chunks, "") + chunk("IEND", ""))
+}
+
+func TestOrientationInXMP(t *testing.T) {
+	for _, form := range []string{attribute, element} {
+		text := xmp(form, 6)
+		jpeg, err := ReadJPEG([]byte("\xff\xd8" + segment(0xe1, xmpHeader+text) + frame + scan))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, got := range map[string]Orientation{
+			"JPEG":       jpeg.Orientation,
+			"WebP":       FromWebP([]byte("RIFF????WEBP" + riff("VP8X", "odd") + riff("XMP ", text))),
+			"TIFF":       FromTIFF(tagged(binary.BigEndian, 700, 1, len(text), []byte(text))),
+			"PNG":        FromPNG(pngOf(chunk("iTXt", "XML:com.adobe.xmp\x00\x00\x00en\x00\x00"+text))),
+			"PNG packed": FromPNG(pngOf(chunk("IDAT", ""), chunk("iTXt", "XML:com.adobe.xmp\x00\x01\x00\x00\x00"+packed(text)))),
+			"PNG raw":    FromPNG(pngOf(chunk("zTXt", "Raw profile type xmp\x00\x00"+packed(raw("xmp", text))))),
+			"PNG APP1":   FromPNG(pngOf(chunk("tEXt", "Raw profile type APP1\x00"+raw("generic profile", xmpHeader+text)))),
+		} {
+			if got != 6 {
+				t.Errorf("%s: %d in %s", name, got, text)
+			}
+		}
+	}
+	for name, text := range map[string]string{
+		"no packet":   "tiff:Orientation=6",
+		"other space": `<a xmlns:tiff="urn:other" tiff:Orientation="6"/>`,
+		"no space":    `<a Orientation="6"/>`,
+		"a word":      strings.Replace(xmp(attribute, 6), `"6"`, `"right"`, 1),
+		"nine":        xmp(element, 9),
+		"cut":         xmp(attribute, 6)[:200],
+	} {
+		if got := FromPNG(pngOf(chunk("iTXt", "XML:com.adobe.xmp\x00\x00\x00\x00\x00"+text))); got != Upright {
+			t.Errorf("%s: %d", name, got)
+		}
+	}
+}
+
+func TestOrientationInRawProfiles(t *testing.T) {
+	exif := string(tiffWith(binary.BigEndian, 5))
+	for name, chunks := range map[string]string{
+		"exif":         chunk("zTXt", "Raw profile type exif\x00\x00"+packed(raw("exif", exifHeader+exif))),
+		"no header":    chunk("zTXt", "Raw profile type exif\x00\x00"+packed(raw("exif", exif))),
+		"not packed":   chunk("tEXt", "Raw profile type exif\x00"+raw("exif", exifHeader+exif)),
+		"iTXt":         chunk("iTXt", "Raw profile type exif\x00\x00\x00\x00\x00"+raw("exif", exifHeader+exif)),
+		"APP1":         chunk("zTXt", "Raw profile type APP1\x00\x00"+packed(raw("generic profile", exifHeader+exif))),
+		"behind eXIf":  chunk("zTXt", "Raw profile type exif\x00\x00"+packed(raw("exif", string(tiffWith(binary.BigEndian, 2))))) + chunk("eXIf", exif),
+		"before XMP":   chunk("iTXt", "XML:com.adobe.xmp\x00\x00\x00\x00\x00"+xmp(attribute, 3)) + chunk("eXIf", exif),
+		"XMP, no EXIF": chunk("eXIf", "damaged") + chunk("iTXt", "XML:com.adobe.xmp\x00\x00\x00\x00\x00"+xmp(attribute, 5)),
+	} {
+		if got := FromPNG(pngOf(chunks)); got != 5 {
+			t.Errorf("%s: %d", name, got)
+		}
+	}
+	for name, chunks := range map[string]string{
+		"not packed": chunk("zTXt", "Raw profile type exif\x00\x00"+raw("exif", exif)),
+		"no lines":   chunk("tEXt", "Raw profile type exif\x00exif"),
+		"no digits":  chunk("tEXt", "Raw profile type exif\x00\nexif\n   26\nnone\n"),
+		"no text":    chunk("iTXt", "Raw profile type exif\x00\x00"),
+		"empty":      chunk("zTXt", "Raw profile type exif"),
+	} {
+		if got := FromPNG(pngOf(chunks)); got != Upright {
 			t.Errorf("%s: %d", name, got)
 		}
 	}
@@ -115,6 +262,9 @@ func FuzzMeta(f *testing.F) {
 	f.Add([]byte("\xff\xd8" + segment(0xe1, exifHeader+string(tiffWith(binary.BigEndian, 3))) + frame + scan))
 	f.Add(tiffWith(binary.LittleEndian, 5, 1, 2, 3))
 	f.Add([]byte("\x89PNG\r\n\x1a\n" + chunk("eXIf", string(tiffWith(binary.BigEndian, 2)))))
+	f.Add(pngOf(chunk("iTXt", "XML:com.adobe.xmp\x00\x00\x00\x00\x00"+xmp(element, 3))))
+	f.Add(pngOf(chunk("zTXt", "Raw profile type exif\x00\x00"+packed(raw("exif", string(tiffWith(binary.BigEndian, 5)))))))
+	f.Add([]byte("\xff\xd8" + segment(0xe1, xmpHeader+xmp(attribute, 3)) + frame + scan))
 	f.Add([]byte("RIFF????WEBP" + riff("EXIF", string(tiffWith(binary.BigEndian, 2)))))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, o := range []Orientation{FromTIFF(data), FromPNG(data), FromWebP(data)} {

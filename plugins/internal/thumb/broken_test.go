@@ -137,6 +137,40 @@ func TestMaxPixels(t *testing.T) {
 	})
 }
 
+// TestMaxPixelsOfTheResult enlarges small pictures to more pixels than allowed.
+func TestMaxPixelsOfTheResult(t *testing.T) {
+	o := defaults
+	o.Size, o.Enlarge, o.MaxPixels = 300, true, 300*200-1
+	paths(t, o, func(t *testing.T, r *Resizer) {
+		for name, data := range inputs(t) {
+			_, err := r.thumbnail(t, data, formatJPEG)
+			if want := "the thumbnail would have 300 x 200 = 60000 pixels, more than the limit of 59999 (--max-pixels)"; err == nil || err.Error() != want {
+				t.Errorf("%s: error %v, want %s", name, err, want)
+			}
+		}
+	})
+	o.MaxPixels++
+	paths(t, o, func(t *testing.T, r *Resizer) {
+		for name, data := range inputs(t) {
+			if _, err := r.thumbnail(t, data, formatJPEG); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+	// Read, for cudaresize, has the same limit.
+	o.Size = 65535
+	paths(t, o, func(t *testing.T, r *Resizer) {
+		path := filepath.Join(t.TempDir(), "a.jpg")
+		if err := os.WriteFile(path, fixture(t, "progressive.jpg"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		err := r.Read(t.Context(), path, true, func(n int) []byte { return make([]byte, n) }, func(*Picture) error { return nil })
+		if err == nil || !strings.Contains(err.Error(), "would have 65535 x 43690") {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
 func TestFileErrors(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string, data []byte) string {
@@ -184,7 +218,7 @@ func TestFileErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		img, err := codecs[formatJPEG].decode(data)
+		img, err := codecs[formatJPEG].decode(&processor{options: defaults}, data)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -214,8 +248,14 @@ func FuzzThumbnail(f *testing.F) {
 	for _, data := range inputs(f) {
 		f.Add(data)
 	}
-	for _, name := range []string{"cmyk.jpg", "ycck.jpg", "gray.jpg", "alpha.webp", "orientation-6.tif"} {
+	for _, name := range []string{"cmyk.jpg", "ycck.jpg", "gray.jpg", "alpha.webp", "orientation-6.tif", "animated-lossy.webp", "fax-black-is-0.tif"} {
 		f.Add(fixture(f, name))
+	}
+	for _, p := range colourTIFFs() {
+		f.Add(p.file(f))
+	}
+	for _, p := range grayTIFFs() {
+		f.Add(p.file(f))
 	}
 	o := defaults
 	o.MaxPixels = 1 << 16
@@ -235,7 +275,7 @@ func FuzzThumbnail(f *testing.F) {
 				if err != nil {
 					continue
 				}
-				img, err := codecs[to].decode(out)
+				img, err := codecs[to].decode(&processor{options: defaults}, out)
 				if err != nil {
 					t.Fatalf("a thumbnail that cannot be decoded: %v", err)
 				}

@@ -4,97 +4,74 @@ import (
 	"bytes"
 	"fmt"
 	"image"
-	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"io"
 
-	"golang.org/x/image/bmp"
-	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
 
+	"github.com/kagurazaka/kagurazaka/plugins/internal/bmp"
 	"github.com/kagurazaka/kagurazaka/plugins/internal/meta"
 )
 
-// codec is how a format is read by the decoders that are part of the program.
+// codec is how a format is read, JPEG by what is part of the program.
 type codec struct {
-	config      func([]byte) (image.Config, error)
-	decode      func([]byte) (image.Image, error)
+	// size reads how large the picture is, before anything is decoded.
+	size        func([]byte) (w, h int, err error)
+	decode      func(*processor, []byte) (image.Image, error)
 	orientation func([]byte) meta.Orientation
 }
 
 var codecs = map[format]codec{
-	formatJPEG: {
-		config: func(b []byte) (image.Config, error) { return jpeg.DecodeConfig(bytes.NewReader(b)) },
-		decode: func(b []byte) (image.Image, error) { return jpeg.Decode(bytes.NewReader(b)) },
-	},
-	formatPNG: {
-		config:      func(b []byte) (image.Config, error) { return png.DecodeConfig(bytes.NewReader(b)) },
-		decode:      func(b []byte) (image.Image, error) { return png.Decode(bytes.NewReader(b)) },
-		orientation: meta.FromPNG,
-	},
-	formatGIF: {
-		config: func(b []byte) (image.Config, error) { return gif.DecodeConfig(bytes.NewReader(b)) },
-		decode: decodeGIF,
-	},
-	formatWebP: {
-		config:      func(b []byte) (image.Config, error) { return webp.DecodeConfig(bytes.NewReader(b)) },
-		decode:      func(b []byte) (image.Image, error) { return webp.Decode(bytes.NewReader(b)) },
-		orientation: meta.FromWebP,
-	},
-	formatTIFF: {
-		config:      func(b []byte) (image.Config, error) { return tiff.DecodeConfig(bytes.NewReader(b)) },
-		decode:      func(b []byte) (image.Image, error) { return tiff.Decode(bytes.NewReader(b)) },
-		orientation: meta.FromTIFF,
-	},
-	formatBMP: {
-		config: func(b []byte) (image.Config, error) { return bmp.DecodeConfig(bytes.NewReader(b)) },
-		decode: func(b []byte) (image.Image, error) { return bmp.Decode(bytes.NewReader(b)) },
-	},
+	formatJPEG: {size: sizeOf(jpeg.DecodeConfig), decode: decodeBy(jpeg.Decode)},
+	formatPNG:  {size: sizeOf(png.DecodeConfig), decode: decodeBy(png.Decode), orientation: meta.FromPNG},
+	formatGIF:  {size: sizeOfGIF, decode: decodeGIF},
+	formatWebP: {size: sizeOf(webp.DecodeConfig), decode: decodeWebP, orientation: meta.FromWebP},
+	formatTIFF: {size: sizeOfTIFF, decode: (*processor).decodeTIFF, orientation: meta.FromTIFF},
+	formatBMP:  {size: sizeOfBMP, decode: func(_ *processor, b []byte) (image.Image, error) { return bmp.Decode(b) }},
 }
 
-// decodeGIF decodes the first picture of a GIF, at its place on the canvas.
-func decodeGIF(data []byte) (image.Image, error) {
-	canvas, err := gif.DecodeConfig(bytes.NewReader(data))
+func sizeOf(config func(io.Reader) (image.Config, error)) func([]byte) (w, h int, err error) {
+	return func(b []byte) (w, h int, err error) {
+		c, err := config(bytes.NewReader(b))
+		return c.Width, c.Height, err
+	}
+}
+
+func decodeBy(decode func(io.Reader) (image.Image, error)) func(*processor, []byte) (image.Image, error) {
+	return func(_ *processor, b []byte) (image.Image, error) { return decode(bytes.NewReader(b)) }
+}
+
+func sizeOfBMP(b []byte) (w, h int, err error) {
+	head, err := bmp.ReadHeader(b)
 	if err != nil {
-		return nil, err
+		return 0, 0, err
 	}
-	first, err := gif.Decode(bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
-	whole := image.Rect(0, 0, canvas.Width, canvas.Height)
-	if first.Bounds() == whole {
-		return first, nil
-	}
-	out := image.NewRGBA(whole)
-	frame := first.Bounds().Intersect(whole)
-	for y := frame.Min.Y; y < frame.Max.Y; y++ {
-		for x := frame.Min.X; x < frame.Max.X; x++ {
-			out.Set(x, y, first.At(x, y))
-		}
-	}
-	return out, nil
+	return head.Width, head.Height, nil
 }
 
 // decodeStd decodes and resizes a picture with the decoders that are part of the program.
 func (p *processor) decodeStd(data []byte, from format, to format) error {
 	kind := codecs[from]
-	config, err := kind.config(data)
+	w, h, err := kind.size(data)
 	if err != nil {
 		return broken(from, err)
 	}
-	if err := p.checkPixels(config.Width, config.Height); err != nil {
+	if err := p.checkPixels(w, h); err != nil {
 		return err
 	}
 	orientation := p.orientation
 	if kind.orientation != nil {
 		orientation = kind.orientation(data)
 	}
-	img, err := kind.decode(data)
+	img, err := kind.decode(p, data)
 	if err != nil {
 		return broken(from, err)
 	}
-	g := p.geometry(img.Bounds().Dx(), img.Bounds().Dy(), orientation)
+	g, err := p.geometry(img.Bounds().Dx(), img.Bounds().Dy(), orientation)
+	if err != nil {
+		return err
+	}
 	switch m := img.(type) {
 	case *image.Gray:
 		p.scaleGray(g, m)

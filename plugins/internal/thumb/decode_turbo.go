@@ -28,8 +28,8 @@ func (p *processor) decodeJPEG(data []byte, to format) error {
 	err = p.decodeTurbo(data, head, to)
 	var fault *turbo.Error
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, errors.Is(err, errLimit):
+		return err
 	case errors.Is(err, errLayout):
 		return p.decodeStd(data, formatJPEG, to)
 	case errors.As(err, &fault) && fault.Harmless():
@@ -51,7 +51,10 @@ func (p *processor) decodeTurbo(data []byte, head meta.JPEG, to format) error {
 	if err := p.checkPixels(h.Width, h.Height); err != nil {
 		return err
 	}
-	g := p.geometry(h.Width, h.Height, head.Orientation)
+	g, err := p.geometry(h.Width, h.Height, head.Orientation)
+	if err != nil {
+		return err
+	}
 	eighths := reduction(max(g.w, g.h), max(g.outW, g.outH))
 	fx, _ := h.Subsampling.Factors()
 	inPlanes := fx != 0 && (h.ColorSpace == turbo.Gray || h.ColorSpace == turbo.YCbCr && to == formatJPEG)

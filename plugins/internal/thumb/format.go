@@ -32,7 +32,7 @@ func sniff(data []byte) (format, error) {
 		return formatGIF, nil
 	case strings.HasPrefix(head, "RIFF") && len(head) >= 12 && head[8:12] == "WEBP":
 		return formatWebP, nil
-	case strings.HasPrefix(head, "II*\x00"), strings.HasPrefix(head, "MM\x00*"):
+	case strings.HasPrefix(head, "II*\x00"), strings.HasPrefix(head, "MM\x00*"), strings.HasPrefix(head, "II+\x00"), strings.HasPrefix(head, "MM\x00+"):
 		return formatTIFF, nil
 	case strings.HasPrefix(head, "BM"):
 		return formatBMP, nil

@@ -1,10 +1,8 @@
 package thumb
 
 import (
-	"bytes"
 	"image"
 	"image/color"
-	"image/gif"
 	"testing"
 
 	"github.com/kagurazaka/kagurazaka/plugins/internal/turbo"
@@ -142,26 +140,15 @@ func TestReducedDecoding(t *testing.T) {
 }
 
 func TestGIFShowsItsFirstPictureOnTheCanvas(t *testing.T) {
-	colours := color.Palette{color.RGBA{0, 0, 255, 255}, color.RGBA{0, 255, 0, 255}}
-	first, second := image.NewPaletted(image.Rect(24, 0, 48, 32), colours), image.NewPaletted(image.Rect(0, 0, 48, 32), colours)
-	for i := range second.Pix {
-		second.Pix[i] = 1
-	}
-	var b bytes.Buffer
-	err := gif.EncodeAll(&b, &gif.GIF{
-		Image: []*image.Paletted{first, second}, Delay: []int{1, 1}, Config: image.Config{ColorModel: colours, Width: 48, Height: 32},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := twoColours(t, 48, 32, image.Rect(24, 0, 48, 32), image.Rect(0, 0, 48, 32))
 	r, err := newStd(defaults)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := mustShow(t, r, b.Bytes(), formatPNG)
+	got := mustShow(t, r, data, formatPNG)
 	checkColor(t, got, 4, 8, color.NRGBA{0, 0, 0, 0}, 0)
 	checkColor(t, got, 20, 8, color.NRGBA{0, 0, 255, 255}, 0)
-	checkColor(t, mustShow(t, r, b.Bytes(), formatJPEG), 4, 8, color.NRGBA{255, 0, 0, 255}, 5)
+	checkColor(t, mustShow(t, r, data, formatJPEG), 4, 8, color.NRGBA{255, 0, 0, 255}, 5)
 }
 
 func checkColor(t *testing.T, m image.Image, x, y int, want color.NRGBA, tolerance int) {

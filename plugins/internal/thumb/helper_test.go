@@ -38,7 +38,7 @@ func paths(t *testing.T, o Options, test func(t *testing.T, r *Resizer)) {
 		}
 		defer r.Close()
 		if r.library == nil {
-			t.Skipf("no libjpeg-turbo on this machine; fetch-turbojpeg.sh gets it: %v", r.missing)
+			t.Skipf("no libjpeg-turbo on this machine; fetch-libraries.sh gets it: %v", r.missing)
 		}
 		test(t, r)
 	})
@@ -63,7 +63,7 @@ func mustShow(t *testing.T, r *Resizer, data []byte, to format) image.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := codecs[to].decode(out)
+	img, err := codecs[to].decode(&processor{options: defaults}, out)
 	if err != nil {
 		t.Fatalf("the thumbnail cannot be decoded: %v", err)
 	}

@@ -20,7 +20,7 @@ type Options struct {
 	Enlarge bool
 	// Background is laid under pictures with transparent parts where the output's format has none.
 	Background color.RGBA
-	// MaxPixels is how many pixels a picture may have; its header is asked before anything is decoded.
+	// MaxPixels is how many pixels a picture may have, and its thumbnail; the header is asked before anything is decoded.
 	MaxPixels int64
 }
 

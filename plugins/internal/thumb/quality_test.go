@@ -108,7 +108,7 @@ func psnr(got image.Image, want [][][3]float64) float64 {
 func TestQuality(t *testing.T) {
 	m := scene(640, 480)
 	data := encodeJPEG(t, m, 92)
-	full, err := codecs[formatJPEG].decode(data)
+	full, err := codecs[formatJPEG].decode(&processor{options: defaults}, data)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,9 +3,11 @@ package thumb
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
+	"github.com/kagurazaka/kagurazaka/plugins/internal/libtiff"
 	"github.com/kagurazaka/kagurazaka/plugins/internal/meta"
 	"github.com/kagurazaka/kagurazaka/plugins/internal/resample"
 	"github.com/kagurazaka/kagurazaka/plugins/internal/turbo"
@@ -16,22 +18,26 @@ type Resizer struct {
 	options Options
 	library *turbo.Library
 	missing error
+	// tiff and tiffMissing are the same for libtiff.
+	tiff        *libtiff.Library
+	tiffMissing error
 
 	mu   sync.Mutex
 	idle []*processor
 }
 
-// New makes a Resizer that decodes JPEG with libjpeg-turbo where the machine has it, and says what is wrong with the options.
+// New makes a Resizer that uses libjpeg-turbo and libtiff where the machine has them, and says what is wrong with the options.
 func New(o Options) (*Resizer, error) {
 	r, err := newStd(o)
 	if err != nil {
 		return nil, err
 	}
 	r.library, r.missing = turbo.Load()
+	r.tiff, r.tiffMissing = libtiff.Load()
 	return r, nil
 }
 
-// newStd makes a Resizer that does not look for libjpeg-turbo.
+// newStd makes a Resizer that does not look for libraries.
 func newStd(o Options) (*Resizer, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
@@ -39,16 +45,19 @@ func newStd(o Options) (*Resizer, error) {
 	return &Resizer{options: o}, nil
 }
 
-// Describe says how JPEGs are decoded, in half a sentence, and where that is not with libjpeg-turbo why.
+// Describe says how pictures are decoded, in half a sentence, and why libraries are not used that could be.
 func (r *Resizer) Describe() (how string, why error) {
-	loops := "portable"
+	loops, jpeg, tiff := "portable", "Go's image/jpeg", "in Go alone"
 	if resample.Vectorised() {
 		loops = "AVX2"
 	}
-	if r.library == nil {
-		return fmt.Sprintf("decoding JPEG with Go's image/jpeg, resizing with %s loops", loops), r.missing
+	if r.library != nil {
+		jpeg = fmt.Sprintf("libjpeg-turbo %s.x from %s", r.library.API, r.library.Path)
 	}
-	return fmt.Sprintf("decoding JPEG with libjpeg-turbo %s.x from %s, resizing with %s loops", r.library.API, r.library.Path, loops), nil
+	if r.tiff != nil {
+		tiff = "with libtiff from " + r.tiff.Path
+	}
+	return fmt.Sprintf("decoding JPEG with %s, rarer kinds of TIFF %s, resizing with %s loops", jpeg, tiff, loops), errors.Join(r.missing, r.tiffMissing)
 }
 
 // Close frees the memory that is not Go's. No File may be running or follow.
@@ -94,7 +103,7 @@ func (r *Resizer) take() (*processor, error) {
 		r.idle = r.idle[:n-1]
 		return p, nil
 	}
-	p := &processor{options: r.options}
+	p := &processor{options: r.options, tiff: r.tiff}
 	if r.library == nil {
 		return p, nil
 	}
@@ -123,6 +132,7 @@ type processor struct {
 	options Options
 	decoder *turbo.Decoder // nil without the library, as encoder
 	encoder *turbo.Encoder
+	tiff    *libtiff.Library // nil without the library
 
 	input        []byte
 	orientation  meta.Orientation // of the picture at hand, where the header was read before decoding

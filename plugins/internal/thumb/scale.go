@@ -1,6 +1,7 @@
 package thumb
 
 import (
+	"errors"
 	"fmt"
 	"image"
 
@@ -16,7 +17,8 @@ type geometry struct {
 	swap, mirrorX, mirrorY bool
 }
 
-func (p *processor) geometry(w, h int, o meta.Orientation) geometry {
+// geometry is that of a picture of w by h pixels. It fails if the result would be too large.
+func (p *processor) geometry(w, h int, o meta.Orientation) (geometry, error) {
 	g := geometry{w: w, h: h, swap: o.Swap(), mirrorX: o.MirrorX(), mirrorY: o.MirrorY()}
 	if g.swap {
 		p.out.w, p.out.h = fit(h, w, p.options.Size, p.options.Enlarge)
@@ -25,12 +27,22 @@ func (p *processor) geometry(w, h int, o meta.Orientation) geometry {
 		p.out.w, p.out.h = fit(w, h, p.options.Size, p.options.Enlarge)
 		g.outW, g.outH = p.out.w, p.out.h
 	}
-	return g
+	if pixels := int64(g.outW) * int64(g.outH); pixels > p.options.MaxPixels {
+		return g, fmt.Errorf("the thumbnail would have %d x %d = %d pixels, more than %w", p.out.w, p.out.h, pixels, p.limit())
+	}
+	return g, nil
+}
+
+// errLimit is for pictures and thumbnails that are too large.
+var errLimit = errors.New("the limit")
+
+func (p *processor) limit() error {
+	return fmt.Errorf("%w of %d (--max-pixels)", errLimit, p.options.MaxPixels)
 }
 
 func (p *processor) checkPixels(w, h int) error {
 	if pixels := int64(w) * int64(h); pixels > p.options.MaxPixels {
-		return fmt.Errorf("the picture's header promises %d x %d = %d pixels, more than the limit of %d (--max-pixels)", w, h, pixels, p.options.MaxPixels)
+		return fmt.Errorf("the picture's header promises %d x %d = %d pixels, more than %w", w, h, pixels, p.limit())
 	}
 	if w < 1 || h < 1 {
 		return fmt.Errorf("the picture's header promises %d x %d pixels", w, h)

@@ -33,14 +33,29 @@ func stored(o int, x, y, w, h float64) (float64, float64) {
 	return x, y
 }
 
+// xmpOf is a packet of XMP with an orientation.
+func xmpOf(o int) string {
+	return fmt.Sprintf(`<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" `+
+		`xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="%d"/></rdf:RDF></x:xmpmeta>`, o)
+}
+
+// xmpSegment is a JPEG segment with it.
+func xmpSegment(o int) []byte {
+	body := "http://ns.adobe.com/xap/1.0/\x00" + xmpOf(o)
+	n := len(body) + 2
+	return append([]byte{0xff, 0xe1, byte(n >> 8), byte(n)}, body...)
+}
+
 func TestOrientation(t *testing.T) {
 	// Odd sides: the colour planes of both pictures end in half a sample.
 	for _, size := range [][2]int{{48, 32}, {47, 31}} {
 		m := rampImage(size[0], size[1])
 		for o := 1; o <= 8; o++ {
 			files := map[string][]byte{
-				"jpeg": insert(encodeJPEG(t, m, 98), 2, exifSegment(o)),
-				"png":  insert(encodePNG(t, m), 33, pngChunk("eXIf", exifTIFF(o))),
+				"jpeg":          insert(encodeJPEG(t, m, 98), 2, exifSegment(o)),
+				"png":           insert(encodePNG(t, m), 33, pngChunk("eXIf", exifTIFF(o))),
+				"xmp":           insert(encodePNG(t, m), 33, pngChunk("iTXt", []byte("XML:com.adobe.xmp\x00\x00\x00\x00\x00"+xmpOf(o)))),
+				"jpeg with xmp": insert(encodeJPEG(t, m, 98), 2, xmpSegment(o)),
 			}
 			paths(t, defaults, func(t *testing.T, r *Resizer) {
 				w, h := size[0], size[1]
@@ -99,7 +114,7 @@ func TestProfileIsKept(t *testing.T) {
 			if got := bytes.Contains(out, icc); got != want {
 				t.Errorf("%s: profile in the thumbnail: %v", name, got)
 			}
-			if _, err := codecs[formatJPEG].decode(out); err != nil {
+			if _, err := codecs[formatJPEG].decode(&processor{options: defaults}, out); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 			// The next picture has none.

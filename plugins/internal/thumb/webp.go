@@ -1,6 +1,13 @@
 package thumb
 
-import "image"
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"image"
+
+	"golang.org/x/image/webp"
+)
 
 // WebP's lossy pictures use video's range of values (16 to 235), while image.YCbCr means JPEG's full range: read as such they are pale. These
 // readers convert as the format says.
@@ -36,4 +43,114 @@ func readVideo(m *image.YCbCr, y int, r, g, b []byte) {
 		g[x] = clamp((luma - 25675*cb - 53279*cr) >> 16)
 		b[x] = clamp((luma + 132201*cb) >> 16)
 	}
+}
+
+// chunk is a part of a WebP file.
+type chunk struct {
+	kind string
+	body []byte
+}
+
+var errChunks = errors.New("the file ends in one of its parts")
+
+// chunks takes the parts of a file, or of one of its parts, apart.
+func chunks(b []byte) ([]chunk, error) {
+	var all []chunk
+	for len(b) >= 8 {
+		n := uint64(binary.LittleEndian.Uint32(b[4:]))
+		if n > uint64(len(b)-8) {
+			return nil, errChunks
+		}
+		all = append(all, chunk{string(b[:4]), b[8 : 8+n]})
+		b = b[min(uint64(len(b)), 8+n+n%2):]
+	}
+	return all, nil
+}
+
+// Flags of a WebP's header.
+const (
+	webpAnimated = 1 << 1
+	webpAlpha    = 1 << 4
+)
+
+// decodeWebP decodes a WebP, of an animated one the first picture, at its place on the canvas.
+func decodeWebP(_ *processor, data []byte) (image.Image, error) {
+	const header, extended = 12, 10
+	if len(data) < header+8 || string(data[header:header+4]) != "VP8X" {
+		return webp.Decode(bytes.NewReader(data))
+	}
+	parts, err := chunks(data[header:])
+	if err != nil {
+		return nil, err
+	}
+	head := parts[0].body
+	if len(head) != extended {
+		return nil, errors.New("the header is damaged")
+	}
+	number := func(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
+	w, h := number(head[4:])+1, number(head[7:])+1
+	if head[0]&webpAnimated == 0 {
+		return decodeStill(parts[1:], w, h)
+	}
+	for _, part := range parts {
+		if part.kind != "ANMF" {
+			continue
+		}
+		const frame = 16
+		if len(part.body) < frame {
+			return nil, errChunks
+		}
+		at := image.Pt(2*number(part.body), 2*number(part.body[3:]))
+		size := image.Pt(number(part.body[6:])+1, number(part.body[9:])+1)
+		if at.X+size.X > w || at.Y+size.Y > h {
+			return nil, errors.New("the first picture reaches beyond the canvas")
+		}
+		inner, err := chunks(part.body[frame:])
+		if err != nil {
+			return nil, err
+		}
+		img, err := decodeStill(inner, size.X, size.Y)
+		if err != nil || size == image.Pt(w, h) {
+			return img, err
+		}
+		read := videoReader(img)
+		if read == nil {
+			read = readerOf(img)
+		}
+		return onCanvas(img, read, at, w, h), nil
+	}
+	return nil, errors.New("the animation has no picture")
+}
+
+// decodeStill decodes the picture of w by h pixels that parts of a file make up. Go's decoder is given a file of nothing else: it stops
+// at a header that promises an opacity which is not there.
+func decodeStill(parts []chunk, w, h int) (image.Image, error) {
+	var body []byte
+	add := func(kind string, b []byte) {
+		body = binary.LittleEndian.AppendUint32(append(body, kind...), uint32(len(b)))
+		body = append(body, b...)
+		if len(b)%2 == 1 {
+			body = append(body, 0)
+		}
+	}
+	var alpha []byte
+	for _, part := range parts {
+		switch part.kind {
+		case "ALPH":
+			alpha = part.body
+		case "VP8 ", "VP8L":
+			head := []byte{0, 0, 0, 0, byte(w - 1), byte((w - 1) >> 8), byte((w - 1) >> 16), byte(h - 1), byte((h - 1) >> 8), byte((h - 1) >> 16)}
+			if alpha != nil && part.kind == "VP8 " {
+				head[0] = webpAlpha
+			}
+			add("VP8X", head)
+			if head[0] != 0 {
+				add("ALPH", alpha)
+			}
+			add(part.kind, part.body)
+			file := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(body)+4))
+			return webp.Decode(bytes.NewReader(append(append(file, "WEBP"...), body...)))
+		}
+	}
+	return nil, errors.New("the file has no picture")
 }

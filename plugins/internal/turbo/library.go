@@ -3,16 +3,15 @@
 package turbo
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
+
+	"github.com/kagurazaka/kagurazaka/plugins/internal/dynlib"
 )
 
 // Library is libjpeg-turbo, loaded. It stays loaded until the program ends.
@@ -42,17 +41,13 @@ const (
 	errorWarning = 0
 )
 
-func open(path string) (*Library, error) {
-	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
-	if err != nil {
-		return nil, err
-	}
-	lib := &Library{Path: loadedPath(path), API: "2"}
+func bind(loaded *dynlib.Library) (*Library, error) {
+	lib := &Library{Path: loaded.Path, API: "2"}
 	var missing error
 	find := func(name string) uintptr {
-		address, err := purego.Dlsym(handle, name)
-		if err != nil && missing == nil {
-			missing = fmt.Errorf("%s has no function %s: libjpeg-turbo 2.0 or newer is needed", path, name)
+		address := loaded.Find(name)
+		if address == 0 && missing == nil {
+			missing = fmt.Errorf("%s has no function %s: libjpeg-turbo 2.0 or newer is needed", loaded.Path, name)
 		}
 		return address
 	}
@@ -67,55 +62,24 @@ func open(path string) (*Library, error) {
 	lib.getErrorCode = find("tjGetErrorCode")
 	lib.destroy = find("tjDestroy")
 	if missing != nil {
-		_ = purego.Dlclose(handle)
+		loaded.Close()
 		return nil, missing
 	}
-	if _, err := purego.Dlsym(handle, "tj3Init"); err == nil {
+	if loaded.Find("tj3Init") != 0 {
 		lib.API = "3"
 	}
 	return lib, nil
-}
-
-// loadedPath finds out which file the loader took for a bare name.
-func loadedPath(name string) string {
-	if filepath.Base(name) != name {
-		return name
-	}
-	maps, err := os.ReadFile("/proc/self/maps")
-	if err != nil {
-		return name
-	}
-	for line := range bytes.Lines(maps) {
-		if at := bytes.IndexByte(line, '/'); at >= 0 && bytes.Contains(line[at:], []byte("libturbojpeg")) {
-			return string(bytes.TrimSpace(line[at:]))
-		}
-	}
-	return name
 }
 
 // fault makes the Go error of the last call on a handle.
 func (l *Library) fault(handle uintptr) error {
 	code, _, _ := purego.SyscallN(l.getErrorCode, handle)
 	text, _, _ := purego.SyscallN(l.getErrorStr2, handle)
-	return &Error{Message: cString(text), Warning: int32(code) == errorWarning}
-}
-
-// cString copies a C string of at most a thousand bytes.
-func cString(address uintptr) string {
-	if address == 0 {
-		return "libjpeg-turbo gave no reason"
+	message := dynlib.String(text)
+	if message == "" {
+		message = "libjpeg-turbo gave no reason"
 	}
-	// Going through a pointer to the variable keeps vet from taking C memory for a Go pointer gone astray.
-	start := *(*unsafe.Pointer)(unsafe.Pointer(&address))
-	var text []byte
-	for i := range 1000 {
-		c := *(*byte)(unsafe.Add(start, i))
-		if c == 0 {
-			break
-		}
-		text = append(text, c)
-	}
-	return string(text)
+	return &Error{Message: message, Warning: int32(code) == errorWarning}
 }
 
 // planes is what the library takes for the planes of a picture; it lives on the heap, in a Decoder or Encoder, because

@@ -5,6 +5,8 @@ package turbo
 import (
 	"errors"
 	"runtime"
+
+	"github.com/kagurazaka/kagurazaka/plugins/internal/dynlib"
 )
 
 // Library is libjpeg-turbo, which is not loaded on this kind of machine.
@@ -26,7 +28,7 @@ type Encoder struct{}
 
 var errNone = errors.New("libjpeg-turbo is not used on " + runtime.GOOS + "/" + runtime.GOARCH)
 
-func open(string) (*Library, error) { return nil, errNone }
+func bind(*dynlib.Library) (*Library, error) { return nil, errNone }
 
 // NewDecoder fails.
 func (*Library) NewDecoder() (*Decoder, error) { return nil, errNone }

@@ -3,11 +3,9 @@
 package turbo
 
 import (
-	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/plugins/internal/dynlib"
 )
 
 // EnvPath names the environment variable that holds the library's path. When it is set, nothing else is tried.
@@ -96,33 +94,9 @@ func Scaled(n, eighths int) int { return (n*eighths + 7) / 8 }
 
 // Load finds the library: where EnvPath says, where the system's loader looks, in the user's cache.
 func Load() (*Library, error) {
-	if path := os.Getenv(EnvPath); path != "" {
-		lib, err := open(path)
-		if err != nil {
-			return nil, fmt.Errorf("loading libjpeg-turbo from %s, as %s says: %w", path, EnvPath, err)
-		}
-		return lib, nil
-	}
-	places := []string{FileName}
-	if path, err := CachePath(); err == nil {
-		places = append(places, path)
-	}
-	var tried []error
-	for _, place := range places {
-		lib, err := open(place)
-		if err == nil {
-			return lib, nil
-		}
-		tried = append(tried, err)
-	}
-	return nil, fmt.Errorf("loading libjpeg-turbo: %w", errors.Join(tried...))
-}
-
-// CachePath returns where the library is looked for last, in the user's cache folder.
-func CachePath() (string, error) {
-	cache, err := os.UserCacheDir()
+	lib, err := dynlib.Load("libjpeg-turbo", EnvPath, FileName)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return filepath.Join(cache, "kagurazaka", "lib", FileName), nil
+	return bind(lib)
 }

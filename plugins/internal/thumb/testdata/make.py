@@ -39,3 +39,11 @@ picture.save("orientation-6.webp", lossless=True, exif=exif)
 picture.save("lzw.tif", compression="tiff_lzw")
 picture.save("orientation-6.tif", tiffinfo={0x0112: 6})
 picture.quantize(64).save("palette.png")
+
+# Black on the left, white on the right; the standard's kind has 0 for white.
+fax = Image.fromarray((x >= W // 2).astype(np.uint8) * 255, "L").convert("1")
+fax.save("fax-black-is-0.tif", compression="group4")
+fax.save("fax-white-is-0.tif", compression="group4", tiffinfo={262: 0})
+
+picture.save("animated.webp", save_all=True, append_images=[Image.new("RGB", (W, H), "red")], lossless=True)
+clear.save("animated-lossy.webp", save_all=True, append_images=[Image.new("RGB", (W, H), "red")], quality=95, exact=True)

@@ -1,0 +1,250 @@
+//go:build (linux || darwin) && (amd64 || arm64)
+
+package libtiff
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+
+	"github.com/kagurazaka/kagurazaka/plugins/internal/dynlib"
+)
+
+// Library is libtiff, loaded. It stays loaded until the program ends.
+type Library struct {
+	// Path is the file that was loaded.
+	Path string
+
+	clientOpen, close                   uintptr
+	readRGBA, encodedStrip, encodedTile uintptr
+}
+
+func bind(loaded *dynlib.Library) (*Library, error) {
+	lib := &Library{Path: loaded.Path}
+	var missing error
+	find := func(name string) uintptr {
+		address := loaded.Find(name)
+		if address == 0 && missing == nil {
+			missing = fmt.Errorf("%s has no function %s: libtiff 4.0 or newer is needed", loaded.Path, name)
+		}
+		return address
+	}
+	lib.clientOpen = find("TIFFClientOpen")
+	lib.close = find("TIFFClose")
+	lib.readRGBA = find("TIFFReadRGBAImageOriented")
+	lib.encodedStrip = find("TIFFReadEncodedStrip")
+	lib.encodedTile = find("TIFFReadEncodedTile")
+	silence := [2]uintptr{find("TIFFSetErrorHandler"), find("TIFFSetWarningHandler")}
+	listen := [2]uintptr{find("TIFFSetErrorHandlerExt"), find("TIFFSetWarningHandlerExt")}
+	if missing != nil {
+		loaded.Close()
+		return nil, missing
+	}
+	callbacks.Do(makeCallbacks)
+	for i, handler := range []uintptr{onError, onWarning} {
+		purego.SyscallN(silence[i], 0)
+		purego.SyscallN(listen[i], handler)
+	}
+	return lib, nil
+}
+
+// The library's callbacks are made once: their number in a process is limited. They find the file by the number that the library was given
+// for it.
+var (
+	callbacks                                  sync.Once
+	onRead, onNothing, onSeek, onClose, onSize uintptr
+	onMap, onUnmap, onError, onWarning         uintptr
+	vsnprintf                                  uintptr
+
+	mu     sync.Mutex
+	open   = map[uintptr]*File{}
+	number uintptr
+)
+
+func fileOf(id uintptr) *File {
+	mu.Lock()
+	defer mu.Unlock()
+	return open[id]
+}
+
+func makeCallbacks() {
+	vsnprintf, _ = purego.Dlsym(purego.RTLD_DEFAULT, "vsnprintf")
+	onRead = purego.NewCallback(func(id uintptr, into unsafe.Pointer, n uintptr) uintptr {
+		f := fileOf(id)
+		if f == nil || f.at >= uint64(len(f.data)) {
+			return 0
+		}
+		n = uintptr(copy(unsafe.Slice((*byte)(into), n), f.data[f.at:]))
+		f.at += uint64(n)
+		return n
+	})
+	onNothing = purego.NewCallback(func(uintptr, unsafe.Pointer, uintptr) uintptr { return 0 })
+	onSeek = purego.NewCallback(func(id, to, whence uintptr) uintptr {
+		f := fileOf(id)
+		if f == nil {
+			return ^uintptr(0)
+		}
+		switch int32(whence) {
+		case 0:
+			f.at = uint64(to)
+		case 1:
+			f.at += uint64(to)
+		case 2:
+			f.at = uint64(len(f.data)) + uint64(to)
+		}
+		return uintptr(f.at)
+	})
+	onClose = purego.NewCallback(func(uintptr) uintptr { return 0 })
+	onSize = purego.NewCallback(func(id uintptr) uintptr {
+		if f := fileOf(id); f != nil {
+			return uintptr(len(f.data))
+		}
+		return 0
+	})
+	// The library reads the picture where it lies.
+	onMap = purego.NewCallback(func(id uintptr, base, size unsafe.Pointer) uintptr {
+		f := fileOf(id)
+		if f == nil {
+			return 0
+		}
+		*(*uintptr)(base) = uintptr(unsafe.Pointer(&f.data[0]))
+		*(*uint64)(size) = uint64(len(f.data))
+		return 1
+	})
+	onUnmap = purego.NewCallback(func(uintptr, uintptr, uintptr) {})
+	onError = purego.NewCallback(func(id, module, format, args uintptr) { hear(id, module, format, args, false) })
+	onWarning = purego.NewCallback(func(id, module, format, args uintptr) { hear(id, module, format, args, true) })
+}
+
+// hear notes what the library has to say. All of C's lists of arguments that are supported here are passed as an address.
+func hear(id, module, format, args uintptr, warning bool) {
+	f := fileOf(id)
+	name := dynlib.String(module)
+	if f == nil || len(f.messages) >= 20 || warning && strings.HasPrefix(name, "OJPEG") {
+		return // JPEG of the old kind is warned of as such
+	}
+	text := dynlib.String(format)
+	if vsnprintf != 0 {
+		buffer := make([]byte, 500)
+		purego.SyscallN(vsnprintf, uintptr(unsafe.Pointer(&buffer[0])), uintptr(len(buffer)), format, args)
+		text = dynlib.String(uintptr(unsafe.Pointer(&buffer[0])))
+		runtime.KeepAlive(buffer)
+	}
+	f.messages = append(f.messages, message{warning, name, text})
+}
+
+// File is a TIFF file in memory. It is for one goroutine at a time.
+type File struct {
+	lib      *Library
+	id       uintptr
+	handle   uintptr
+	data     []byte
+	at       uint64
+	messages []message
+}
+
+var (
+	fileName = []byte("picture\x00")
+	// With c the library leaves large strips as they are.
+	readMode = []byte("rc\x00")
+)
+
+// Open opens a file of which the first picture is to be read. Close frees it; data must not change before.
+func (l *Library) Open(data []byte) (*File, error) {
+	if len(data) == 0 {
+		return nil, errors.New("the file is empty")
+	}
+	f := &File{lib: l, data: data}
+	mu.Lock()
+	number++
+	f.id = number
+	open[f.id] = f
+	mu.Unlock()
+	f.handle, _, _ = purego.SyscallN(l.clientOpen, uintptr(unsafe.Pointer(&fileName[0])), uintptr(unsafe.Pointer(&readMode[0])), f.id,
+		onRead, onNothing, onSeek, onClose, onSize, onMap, onUnmap)
+	if f.handle == 0 {
+		err := f.fault()
+		f.forget()
+		return nil, err
+	}
+	// What the library wonders about in the tags does not matter any more: those that do were checked.
+	f.messages = nil
+	return f, nil
+}
+
+// Close frees the library's memory.
+func (f *File) Close() {
+	purego.SyscallN(f.lib.close, f.handle)
+	f.forget()
+}
+
+func (f *File) forget() {
+	mu.Lock()
+	defer mu.Unlock()
+	delete(open, f.id)
+}
+
+// RGBA decodes the picture to w by h pixels of red, green, blue and opacity, by which the colours are multiplied. The rows come as they are
+// stored if orientation is what the file says.
+func (f *File) RGBA(pix []byte, w, h, orientation int) error {
+	if len(pix) < 4*w*h || w < 1 || h < 1 {
+		return fmt.Errorf("%d bytes are too few for %d x %d pixels", len(pix), w, h)
+	}
+	const stopAtErrors = 1
+	ok, _, _ := purego.SyscallN(f.lib.readRGBA, f.handle, uintptr(w), uintptr(h), uintptr(unsafe.Pointer(&pix[0])), uintptr(orientation), stopAtErrors)
+	return f.result(int32(ok) == 1)
+}
+
+// Block decodes a tile or strip, by its number in the file, to samples of the machine's byte order. It fails if there are not as many
+// bytes as dst holds.
+func (f *File) Block(dst []byte, index int, tile bool) error {
+	if len(dst) == 0 {
+		return errors.New("no bytes of a block are wanted")
+	}
+	read := f.lib.encodedStrip
+	if tile {
+		read = f.lib.encodedTile
+	}
+	n, _, _ := purego.SyscallN(read, f.handle, uintptr(index), uintptr(unsafe.Pointer(&dst[0])), uintptr(len(dst)))
+	if got := int(n); got >= 0 && got != len(dst) {
+		return fmt.Errorf("block %d has %d bytes, want %d", index, got, len(dst))
+	}
+	return f.result(int(n) == len(dst))
+}
+
+// result is nil if a call went well and the library had nothing to say: it fills up what is missing, and says so.
+func (f *File) result(ok bool) error {
+	if !ok || len(f.messages) > 0 {
+		return f.fault()
+	}
+	return nil
+}
+
+// fault makes an error of the first error that the library told, or else of the first warning.
+func (f *File) fault() error {
+	messages := f.messages
+	f.messages = nil
+	if len(messages) == 0 {
+		return errors.New("libtiff gave no reason")
+	}
+	first := messages[0]
+	if i := slices.IndexFunc(messages, func(m message) bool { return !m.warning }); i >= 0 {
+		first = messages[i]
+	}
+	if first.module == "" || first.module == string(fileName[:len(fileName)-1]) {
+		return errors.New(first.text)
+	}
+	return errors.New(first.module + ": " + first.text)
+}
+
+// message is what the library said.
+type message struct {
+	warning      bool
+	module, text string
+}
