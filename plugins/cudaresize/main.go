@@ -23,7 +23,7 @@ type CudaResize struct {
 	Enlarge    bool   `help:"Make smaller pictures larger, too; otherwise they keep their size."`
 	Normalize  string `placeholder:"MEAN/DEVIATION" help:"Write .npy as float32 of 3 x height x width, (v/255 - mean) / deviation: imagenet, or R,G,B/R,G,B. Without it, uint8 of height x width x 3."`
 	Background string `default:"white" help:"Colour under transparent parts: #rgb, #rrggbb or a CSS name."`
-	MaxPixels  int64  `name:"max-pixels" default:"200000000" help:"A picture whose header promises more pixels than this fails, before anything is decoded."`
+	MaxPixels  int64  `name:"max-pixels" default:"200000000" help:"A picture whose header promises more pixels than this fails, before anything is decoded. So does one whose result would have more."`
 
 	resizer *thumb.Resizer
 	filter  filter.Filter
@@ -31,7 +31,7 @@ type CudaResize struct {
 
 var _ cuda.Stages = (*CudaResize)(nil)
 
-// Open checks the arguments, all of them, and loads libjpeg-turbo where there is one.
+// Open checks the arguments, all of them, and loads the libraries that there are.
 func (r *CudaResize) Open(ctx context.Context, env sdk.Env) error {
 	var problems []error
 	background, err := thumb.ParseColor(r.Background)
@@ -60,7 +60,7 @@ func (r *CudaResize) Open(ctx context.Context, env sdk.Env) error {
 		how, why := r.resizer.Describe()
 		sdk.Log(ctx).Debug(how)
 		if why != nil {
-			sdk.Log(ctx).Debug("libjpeg-turbo is not used", "reason", why)
+			sdk.Log(ctx).Debug("not all libraries are used", "reason", why)
 		}
 	}
 	return nil

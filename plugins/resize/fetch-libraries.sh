@@ -1,13 +1,14 @@
 #!/bin/sh
 # fetch-libraries.sh: puts Debian's or Ubuntu's libjpeg-turbo and libtiff where the resize plugin looks for them, in the user's
 # cache, unless the system or the cache has them. Nothing is installed and no rights are needed. Where a library cannot be
-# had the script says so and succeeds: the plugin does without.
+# had the script says so and ends with status 1: the plugin does without.
 set -eu
 
+status=0
 target=${XDG_CACHE_HOME:-$HOME/.cache}/kagurazaka/lib
 
 say() { echo "fetch-libraries: $*"; }
-without() { echo "left out: $*; $reason" >&2; }
+without() { say "$*; $reason" >&2; status=1; }
 
 # has NAME: whether the system's loader finds a library.
 has() {
@@ -81,3 +82,4 @@ fetch "the resize plugin will decode JPEG with Go's image/jpeg, which is slower"
   libturbojpeg0:libturbojpeg.so.0 libturbojpeg:libturbojpeg.so.0
 fetch "the resize plugin will refuse the kinds of TIFF that only libtiff knows" KAGURAZAKA_LIBTIFF \
   libtiff6:libtiff.so.6 libtiff5:libtiff.so.5
+exit "$status"

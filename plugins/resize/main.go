@@ -15,12 +15,12 @@ type Resize struct {
 	Quality    int    `default:"85" help:"Quality of JPEG, 1 to 100."`
 	Enlarge    bool   `help:"Make smaller pictures larger, too; otherwise they keep their size."`
 	Background string `default:"white" help:"Colour under transparent parts where the output's format has none: #rgb, #rrggbb or a CSS name."`
-	MaxPixels  int64  `name:"max-pixels" default:"200000000" help:"A picture whose header promises more pixels than this fails, before anything is decoded."`
+	MaxPixels  int64  `name:"max-pixels" default:"200000000" help:"A picture whose header promises more pixels than this fails, before anything is decoded. So does one whose thumbnail would have more."`
 
 	resizer *thumb.Resizer
 }
 
-// Open checks the arguments and loads libjpeg-turbo where there is one.
+// Open checks the arguments and loads the libraries that there are.
 func (r *Resize) Open(ctx context.Context, env sdk.Env) error {
 	background, err := thumb.ParseColor(r.Background)
 	if err != nil {
@@ -41,7 +41,7 @@ func (r *Resize) Open(ctx context.Context, env sdk.Env) error {
 		log := sdk.Log(ctx)
 		log.Debug(how)
 		if why != nil {
-			log.Debug("libjpeg-turbo is not used", "reason", why)
+			log.Debug("not all libraries are used", "reason", why)
 		}
 	}
 	return nil
@@ -71,8 +71,8 @@ func (r *Resize) Close() error {
 
 var task = sdk.Task[Resize]{
 	Summary: "Makes thumbnails of pictures",
-	Description: "Reads JPEG, PNG, GIF (the first picture), WebP, TIFF and BMP, whatever the file is called, and turns pictures upright as " +
-		"their EXIF orientation says.\n\n" +
+	Description: "Reads JPEG, PNG, GIF, WebP, TIFF (of all these the first picture) and BMP, whatever the file is called, and turns pictures " +
+		"upright as their EXIF or XMP says.\n\n" +
 		"What is written follows the output's extension: " + thumb.OutputFormats + ". It is .jpg unless the template says otherwise, " +
 		"--mixin output_mode.ext=.png for example. Transparent parts are kept in PNG and TIFF and lie on --background elsewhere.\n\n" +
 		"A broken picture, or one that promises more than --max-pixels, fails with the reason and leaves no output.",

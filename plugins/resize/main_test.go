@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/binary"
 	"image"
 	"image/color"
 	"image/png"
@@ -92,5 +94,62 @@ func TestResize(t *testing.T) {
 	}
 	if c := color.NRGBAModel.Convert(got.At(20, 10)).(color.NRGBA); c != (color.NRGBA{75, 135, 195, 255}) {
 		t.Errorf("its middle is %v", c)
+	}
+}
+
+// TestResizeOfOldKinds runs the task on a picture that only old programs write, one that no decoder here knows, and one that
+// would become too large.
+func TestResizeOfOldKinds(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, parts ...[]byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, bytes.Join(parts, nil), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	le := binary.LittleEndian
+	// A BMP of 8 x 4 pixels with 5, 6 and 5 bits.
+	info := make([]byte, 40)
+	le.PutUint32(info, 40)
+	le.PutUint32(info[4:], 8)
+	le.PutUint32(info[8:], 4)
+	le.PutUint16(info[12:], 1)
+	le.PutUint16(info[14:], 16)
+	le.PutUint32(info[16:], 3)
+	masks := le.AppendUint32(le.AppendUint32(le.AppendUint32(nil, 0xf800), 0x7e0), 0x1f)
+	head := le.AppendUint32(append([]byte("BM"), make([]byte, 8)...), 14+40+12)
+	old := write("old.bmp", head, info, masks, bytes.Repeat(le.AppendUint16(nil, 16<<11|32<<5|24), 32))
+	// A TIFF whose channels are stored in a way that does not exist.
+	tags := [][3]uint16{{256, 3, 1}, {257, 3, 1}, {258, 3, 8}, {259, 3, 1}, {262, 3, 1}, {273, 3, 8}, {277, 3, 1}, {279, 3, 1}, {284, 3, 3}}
+	tif := le.AppendUint16([]byte("II*\x00\x08\x00\x00\x00"), uint16(len(tags)))
+	for _, tag := range tags {
+		tif = le.AppendUint32(le.AppendUint16(le.AppendUint16(tif, tag[0]), tag[1]), 1)
+		tif = le.AppendUint32(tif, uint32(tag[2]))
+	}
+	odd := write("odd.tif", tif, make([]byte, 4))
+
+	out := filepath.Join(dir, "out")
+	outcomes := sdktest.Run(t, task, nil, sdktest.File(old, filepath.Join(out, "old.png")), sdktest.File(odd, filepath.Join(out, "odd.png")))
+	if o := outcomes[0]; o.Status != sdktest.Done {
+		t.Fatalf("%s: %v", o.Status, o.Err)
+	}
+	data, err := os.ReadFile(filepath.Join(out, "old.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := color.NRGBAModel.Convert(got.At(4, 2)).(color.NRGBA); c != (color.NRGBA{132, 130, 197, 255}) {
+		t.Errorf("its middle is %v", c)
+	}
+	if o := outcomes[1]; o.Status != sdktest.Failed || !strings.Contains(o.Err.Message, "PlanarConfiguration (tag 284) is 3") {
+		t.Errorf("%s: %v", o.Status, o.Err)
+	}
+	outcomes = sdktest.Run(t, task, []string{"--enlarge", "--size", "65535"}, sdktest.File(old, filepath.Join(out, "large.png")))
+	if o := outcomes[0]; o.Status != sdktest.Failed || !strings.Contains(o.Err.Message, "65535 x 32768 = 2147450880 pixels, more than the limit of 200000000 (--max-pixels)") {
+		t.Errorf("%s: %v", o.Status, o.Err)
 	}
 }

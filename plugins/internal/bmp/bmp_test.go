@@ -54,15 +54,16 @@ func (p picture) file(w, h int) []byte {
 			info = le.AppendUint32(info, m)
 		}
 	}
+	var palette []byte
 	for _, c := range p.palette {
-		info = append(info, c.B, c.G, c.R)
+		palette = append(palette, c.B, c.G, c.R)
 		if p.header != sizeCore && !p.shortColour {
-			info = append(info, 0)
+			palette = append(palette, 0)
 		}
 	}
 	b := append([]byte("BM"), make([]byte, 12)...)
-	le.PutUint32(b[10:], uint32(14+len(info)+p.offset))
-	return slices.Concat(b, info, p.pixels)
+	le.PutUint32(b[10:], uint32(14+len(info)+len(palette)+p.offset))
+	return slices.Concat(b, info, palette, p.pixels)
 }
 
 const w, h = 21, 13

@@ -74,7 +74,7 @@ func (h *Header) readPaletted(m *image.Paletted, row int64) error {
 }
 
 func (h *Header) readColours(m *image.NRGBA, row int64) {
-	clear := true
+	hidden := true
 	for i := range h.Height {
 		in, out := h.pixels[int64(i)*row:], m.Pix[h.y(i)*m.Stride:]
 		for x := range h.Width {
@@ -88,10 +88,10 @@ func (h *Header) readColours(m *image.NRGBA, row int64) {
 				v = le.Uint32(in[4*x:])
 			}
 			p[0], p[1], p[2], p[3] = h.fields[0].of(v), h.fields[1].of(v), h.fields[2].of(v), h.fields[3].of(v)
-			clear = clear && p[3] == 0
+			hidden = hidden && p[3] == 0
 		}
 	}
-	if h.bits == 24 || !clear {
+	if h.bits == 24 || !hidden {
 		return
 	}
 	// No channel of opacity, or one that the program left empty.

@@ -103,7 +103,10 @@ func ReadHeader(data []byte) (*Header, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h, h.readPalette(data, at+masks, used, size)
+	if err := h.readPalette(data, at+masks, used, size); err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 // checkKind checks that there is such a compression, for the bits of a pixel.

@@ -65,7 +65,7 @@ func (p *processor) readTIFFNumbers(file blocks, h *tiffhead.Header) (image.Imag
 			for i := range n {
 				v := number(row, i*per+c-first)
 				out[colours*i+c] = float32(v)
-				if !math.IsInf(v, 0) && v == v {
+				if !math.IsInf(v, 0) && !math.IsNaN(v) {
 					low, high = min(low, v), max(high, v)
 				}
 			}

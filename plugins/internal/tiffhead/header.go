@@ -274,7 +274,8 @@ func Read(data []byte) (Header, error) {
 	if r.err != nil {
 		return h, r.err
 	}
-	return h, h.check()
+	err = h.check()
+	return h, err
 }
 
 func (r *reader) readBlocks(h *Header) {
