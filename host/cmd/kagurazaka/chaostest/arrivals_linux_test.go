@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// arrivals are the files that are renamed into a folder, as the kernel tells them.
+// arrivals are the files that are renamed into a folder, or written in it to their end, as the kernel tells them.
 type arrivals struct {
 	t *testing.T
 	// more is ready when there is something to take.
@@ -28,7 +28,7 @@ func watchFolder(t *testing.T, dir string) *arrivals {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := unix.InotifyAddWatch(fd, dir, unix.IN_MOVED_TO|unix.IN_DELETE); err != nil {
+	if _, err := unix.InotifyAddWatch(fd, dir, unix.IN_MOVED_TO|unix.IN_CLOSE_WRITE|unix.IN_DELETE); err != nil {
 		t.Fatal(err)
 	}
 	file := os.NewFile(uintptr(fd), "inotify")

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/hosttest"
+	"github.com/kagurazaka/kagurazaka/host/outputs"
+	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
 const (
@@ -107,17 +109,24 @@ func whole(name string) string {
 	return fmt.Sprintf("the first half of %s, the second half of %s: %s\n", name, name, name)
 }
 
-// outputs are the names of the inputs whose outputs are in a folder. Each of them must be whole; nothing else may be there
-// but staging.
+// outputs are the names of the inputs whose outputs in a folder count as finished. Each of them must be whole; nothing else may be
+// there but staging, and outputs of which the journal says that they are not finished.
 func (w *world) outputs(folder string) map[string]bool {
 	w.t.Helper()
 	entries, err := os.ReadDir(w.path(folder))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		w.t.Fatal(err)
 	}
+	journal, err := outputs.New(w.path(folder), outputs.Owner{}, nil)
+	w.check(err)
+	_, err = journal.Look()
+	w.check(err)
 	done := map[string]bool{}
 	for _, e := range entries {
-		if e.Name() == ".kagurazaka-staging" {
+		if e.Name() == template.StagingFolder || e.Name() == template.JournalFolder {
+			continue
+		}
+		if journal.Of([]byte(e.Name())) != template.OutputWhole {
 			continue
 		}
 		name, ok := strings.CutSuffix(e.Name(), ".out")
@@ -153,11 +162,14 @@ func (w *world) read(path string) string {
 	return string(text)
 }
 
-// noStaging checks that nothing half-written is left beside the outputs.
+// noStaging checks that nothing of a run is left beside the outputs.
 func (w *world) noStaging(folder string) {
 	w.t.Helper()
 	if _, err := os.Stat(w.path(folder, ".kagurazaka-staging")); err == nil {
 		w.t.Error("a staging folder is left")
+	}
+	if entries, err := os.ReadDir(w.path(folder, template.JournalFolder)); err == nil {
+		w.t.Errorf("a journal is left: %v", entries)
 	}
 }
 
