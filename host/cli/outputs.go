@@ -98,11 +98,20 @@ func (l *launch) page(open *plugin.OpenOptions, index int) (handed, gone func(),
 		}
 	}
 	open.Ended = ended
-	open.Direct = &plugin.Direct{
-		Page: page.Path(), Unfinished: page.Unfinished(), Root: l.r.template.OutputRoot(), Field: l.r.template.FinishField(),
-		Run: page.Run(), Mapped: page.Mapped(), Synced: page.Synced(),
-	}
+	open.Direct = l.direct()
+	open.Direct.Page, open.Direct.Mapped, open.Direct.Synced = page.Path(), page.Mapped(), page.Synced()
 	return page.Handed, ended, nil
+}
+
+// direct is what a process that checks outputs itself is told of the journal; nil: there is none.
+func (l *launch) direct() *plugin.Direct {
+	if l.journal == nil {
+		return nil
+	}
+	return &plugin.Direct{
+		Unfinished: l.journal.UnfinishedPath(), Run: l.journal.PagePrefix(),
+		Root: l.r.template.OutputRoot(), Field: l.r.template.FinishField(),
+	}
 }
 
 // begin prepares a worker's outputs, and starts it.

@@ -75,6 +75,7 @@ func (l *launch) stage(stage plugin.Stage, first int, commits bool) backbones.St
 		if commits {
 			return begin(l, &open, first+index, start)
 		}
+		open.Direct = l.direct()
 		return start()
 	}
 }

@@ -233,6 +233,12 @@ func (j *Journal) Unfinished(rel string) (bool, error) {
 	return found, nil
 }
 
+// UnfinishedPath is the file of unfinished outputs, which may not be there.
+func (j *Journal) UnfinishedPath() string { return filepath.Join(j.path, unfinishedName) }
+
+// PagePrefix is how the names of this run's pages begin.
+func (j *Journal) PagePrefix() string { return j.mine }
+
 // Close concludes the run's pages and removes the folder when nothing is left to be said.
 func (j *Journal) Close() error {
 	j.mu.Lock()

@@ -100,12 +100,6 @@ func holdShared(file *os.File) (bool, error) {
 // Path is the page's file.
 func (p *Page) Path() string { return filepath.Join(p.j.path, p.name) }
 
-// Unfinished is the file of unfinished outputs.
-func (p *Page) Unfinished() string { return filepath.Join(p.j.path, unfinishedName) }
-
-// Run is how the names of this run's pages begin.
-func (p *Page) Run() string { return p.j.mine }
-
 // Mapped reports whether the page is written to by stores into its map.
 func (p *Page) Mapped() bool { return p.j.mapped }
 

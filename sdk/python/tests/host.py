@@ -29,6 +29,23 @@ OPTIONS = [("grpc.max_receive_message_length", LIMIT), ("grpc.max_send_message_l
 SERVICE = "/kagurazaka.v1.PluginService/"
 
 
+def direct_page(folder: pathlib.Path) -> dict[str, str]:
+    """A page as a host makes it, and the file of unfinished outputs."""
+    fd, page = tempfile.mkstemp(prefix="page-test-", dir=folder)
+    os.write(fd, b"KGZPAGE1" + struct.pack("<Q", 4096) + bytes(48) + b'{"host":"here","pid":1}' + bytes(1 << 16))
+    os.truncate(page, 1 << 16)
+    os.close(fd)
+    return {"page": page, "unfinished": str(folder / "unfinished"), "run": "page-test-"}
+
+
+def notes_of(page: str) -> list[str]:
+    """What a page has noted."""
+    data = pathlib.Path(page).read_bytes()
+    (where,) = struct.unpack_from("<Q", data, 8)
+    texts = data[where : data.index(b"\0\0", where) if data[where] else where].split(b"\0")
+    return [os.fsdecode(text) for text in texts if text]
+
+
 class Stub:
     """The calls of one address."""
 
@@ -202,6 +219,12 @@ class Host:
 
     def staging(self) -> str:
         return tempfile.mkdtemp(dir=self.folder, prefix="staging-")
+
+    def direct(self, root: Any, **more: Any) -> Any:
+        """A page below root, and how it is told of."""
+        folder = pathlib.Path(root) / ".kagurazaka"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return pb.Direct(**{**direct_page(folder), "root": str(root), "field": "output", "mapped": True, **more})
 
     def open(self, task: str, args: Any = (), stage: int = pb.STAGE_SPAWN, **more: Any) -> Any:
         request = pb.OpenRequest(task=task, args=args, stage=stage, workers=2, **more)

@@ -8,6 +8,7 @@ from typing import Any, Callable, Optional, Sequence
 
 from ..task.torch_vanilla import KagurazakaVanillaTorchTaskV1 as Base
 from ..task.torch_vanilla import batch_length, element_of, has_elements, results_of
+from ..template import _state
 from . import failures
 from .ledger import Item
 from .opened import OpenedTask
@@ -100,6 +101,8 @@ class Batches:
         return left
 
     def _postprocess(self, size: int, results: Any, batch: Any, items: Sequence[Item]) -> None:
+        if _state.journal is not None:
+            _state.journal.refresh()
         if self.postprocesses:
             try:
                 self.task.postprocess(size, results, **batch)

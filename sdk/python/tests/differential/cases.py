@@ -7,10 +7,13 @@ the exit code. Where the original has a bug, `wanted` says what ours does instea
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import json
 import os
 import pathlib
+import shutil
+import tempfile
 from typing import Any, Callable, Optional
 
 
@@ -68,6 +71,36 @@ def nested(folder: pathlib.Path) -> None:
     (folder / "in" / "link").symlink_to(folder / "other")
     (folder / "in" / "sub" / "dangling.txt").symlink_to("nowhere")
     (folder / "in" / "empty").mkdir()
+
+
+def begun(folder: pathlib.Path) -> None:
+    """Outputs that an earlier run has begun, or finished."""
+    flat(folder)
+    write(folder / "out" / "a.txt.o", "old")
+    write(folder / "out" / "b.txt.o", "long enough")
+
+
+def counted(folder: pathlib.Path) -> None:
+    flat(folder)
+    write(folder / "out" / "a.txt.o", "41")
+
+
+def after_first(folder: pathlib.Path) -> None:
+    """What the task First leaves."""
+    flat(folder)
+    for path in (folder / "in").iterdir():
+        write(folder / "out" / path.name / "a.txt", "a of " + path.name)
+
+
+def elsewhere(folder: pathlib.Path) -> None:
+    """A part of the outputs is on another file system, which links lead to."""
+    flat(folder)
+    for name in ("1.txt", "2.txt"):
+        write(folder / "in" / "sub" / name, name)
+    other = pathlib.Path(tempfile.mkdtemp(prefix="differential-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+    atexit.register(shutil.rmtree, other, ignore_errors=True)
+    (folder / "out").mkdir()
+    (folder / "out" / "sub").symlink_to(other)
 
 
 def python_files(folder: pathlib.Path) -> None:
@@ -210,6 +243,17 @@ CASES = [
     Case("the page's example", "subfolders.py", "PageExample", tree=python_files, mixin=PATHS,
          cfg="mixin:\n  finish_check_mode:\n    output_field_suffix: test\n", mixin_cfg="output_mode:\n  file_to_write:\n    test: test.txt\n"),
     Case("files beside the output", "beside.py", "Beside", tree=nested),
+    # -- outputs in place
+    Case("a file beside all outputs", "direct.py", "Labels", tree=flat, flags=("--num_process", "1")),
+    Case("appending to what is there", "direct.py", "Appends", tree=begun),
+    Case("a checkpoint in the output's place", "direct.py", "Checkpoint", tree=counted),
+    Case("what another task has written", "direct.py", "Second", tree=after_first),
+    Case("the output's path is recorded", "direct.py", "Recorded", tree=flat),
+    Case("the output is replaced", "direct.py", "Replaced", tree=flat),
+    Case("a relative link", "direct.py", "Linked", tree=flat),
+    Case("a hard link", "direct.py", "Hard", tree=flat),
+    Case("outputs on another file system", "direct.py", "Replaced", tree=elsewhere),
+    Case("links to another file system", "direct.py", "Hard", tree=elsewhere),
     Case("own check of the input", "own_check.py", "OfInput", tree=flat),
     Case("own check of the output", "own_check.py", "OfOutput", tree=sub, original=False,
          wanted=Wanted({f"sub/{n}.txt.o": f"in/sub/{n}.txt" for n in (1, 2, 3, 44)}, (4, 0), (0, 0)),
