@@ -229,6 +229,11 @@ def test_names_of_outputs(here):
         assert journal.relative(path) == name, path
 
 
+def test_keys_are_those_of_the_protocol():
+    # The host computes the same.
+    assert [key_of(text.encode()) for text in ("", "a.o", "d/ü.o")] == [0x811C9DC5, 0x605E0DE0158BFCEB, 0x1F8067434A030590]
+
+
 def test_an_output_on_another_page_is_not_whole(here):
     page = direct_page(here)
     other = Journal(pb.Direct(**page, root="out", field="output", mapped=True), False)
