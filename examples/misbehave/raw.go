@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/hashicorp/go-hclog"
@@ -59,10 +60,20 @@ func serveRaw() {
 		GRPCServer:      goplugin.DefaultGRPCServer,
 		Logger:          hclog.New(&hclog.LoggerOptions{Output: stderr, JSONFormat: true, Level: hclog.Error}),
 	})
-	if strings.HasPrefix(early.Behaviour, "close-socket") {
+	if socketClosed.Load() {
 		early.Hang()
 	}
 	os.Exit(0)
+}
+
+// socketClosed says that the process stays when its server has ended.
+var socketClosed atomic.Bool
+
+// closeSocket ends the server, and never returns.
+func (r *raw) closeSocket() {
+	socketClosed.Store(true)
+	r.server.Stop()
+	early.Hang()
 }
 
 // meddle misbehaves if this is the call for it.
@@ -144,8 +155,7 @@ func (r *raw) Open(_ context.Context, req *pb.OpenRequest) (*pb.OpenResponse, er
 func (r *raw) List(_ *pb.ListRequest, stream pb.PluginService_ListServer) error {
 	meddle("list")
 	if early.Behaviour == "close-socket-list" {
-		r.server.Stop()
-		early.Hang()
+		r.closeSocket()
 	}
 	var items [][]byte
 	for i := range count {
@@ -190,8 +200,7 @@ func (r *raw) Run(stream pb.PluginService_RunServer) error {
 		}
 		meddle("run")
 		if early.Behaviour == "close-socket" {
-			r.server.Stop()
-			early.Hang()
+			r.closeSocket()
 		}
 		switch early.Behaviour {
 		case "ends-run":

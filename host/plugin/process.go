@@ -235,7 +235,7 @@ func (p *Process) startFailed(ctx context.Context, command Command, timedOut boo
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if errors.Is(cause, ErrNoCertificate) {
+	if line, _ := p.runner.firstSaid(); errors.Is(cause, ErrNoCertificate) && checkHandshake(line, true) == nil {
 		return noCertificate(command.Name)
 	}
 	return noHandshake(command.Name, p.runner, timedOut, timeout, exit, cause)

@@ -30,6 +30,8 @@ type Nursery struct {
 	cancel context.CancelFunc
 	// lister is nil where the host lists.
 	lister *Lister
+	// mute says that it did not answer within the time that it had.
+	mute atomic.Bool
 
 	sendMu sync.Mutex
 	stream pb.PluginService_SpawnClient
@@ -103,8 +105,8 @@ func (n *Nursery) Close(ctx context.Context, patience time.Duration) error {
 	n.closed = true
 	n.mu.Unlock()
 	n.cancel()
-	if n.lister != nil && !n.lister.ended.Load() {
-		// It was broken off in its listing, and may be in the middle of anything.
+	if n.mute.Load() || n.lister != nil && !n.lister.ended.Load() {
+		// It was broken off in its listing, and may be in the middle of anything; or it answers nothing any more.
 		n.proc.Stop()
 		return nil
 	}
@@ -206,6 +208,7 @@ func (n *Nursery) order(ctx context.Context, open OpenOptions, stage pb.Stage) (
 		defer n.mu.Unlock()
 		return n.alive[resp.GetStarted().GetPid()], nil
 	case <-ctx.Done():
+		n.mute.Store(errors.Is(ctx.Err(), context.DeadlineExceeded))
 		return nil, fmt.Errorf("making a worker of task %s: %w", open.Task, context.Cause(ctx))
 	}
 }

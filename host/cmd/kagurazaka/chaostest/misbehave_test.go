@@ -34,6 +34,9 @@ const (
 	stall = syscall.Signal(0)
 )
 
+// breaches is how a run ends whose workers go on breaking the protocol.
+const breaches = "workers broke the protocol 3 times"
+
 var soon = []string{"--start-timeout", "1500ms"}
 
 var opened = []string{"--open-timeout", "400ms"}
@@ -77,13 +80,30 @@ var calls = []row{
 	{behaviour: "mute-run", flags: []string{"--stall-after", "200ms"}, signals: []syscall.Signal{stall, term, term}, code: 130, texts: []string{"nothing has moved", "one of 5 items"}},
 	{behaviour: "mute-list", flags: []string{"--stall-after", "200ms"}, signals: []syscall.Signal{stall, term}, code: 130, texts: []string{"the listing yields nothing"}},
 	{behaviour: "mute-run", flags: []string{"--item-timeout", "100ms", "--max-failures", "1"}, code: 1, texts: []string{"--item-timeout", "timeout: "}},
-	{behaviour: "over-limit-run", code: 1, texts: []string{"workers died one after another", "it sent a message over the limit of 64 MiB"}},
+	{behaviour: "over-limit-run", code: 1, texts: []string{breaches, "it sent a message over the limit of 64 MiB", "Services"}},
 	{behaviour: "close-socket", code: 1, texts: []string{"workers died one after another", "its connection broke"}},
 	{behaviour: "answers-twice", code: 0, texts: []string{"broke the protocol"}},
-	{behaviour: "answers-unknown", code: 1, texts: []string{"workers died one after another", "it answered chunk"}},
-	{behaviour: "answers-too-many", code: 1, texts: []string{"workers died one after another", "which has 5"}},
-	{behaviour: "answers-unsent", code: 1, texts: []string{"workers died one after another", "it answered for item 10 of chunk"}},
-	{behaviour: "answers-both", code: 1, texts: []string{"workers died one after another", "it answered twice for item 0 of chunk"}},
+	{behaviour: "answers-unknown", code: 1, texts: []string{breaches, "it answered chunk", `see "Run" in docs/protocol.md`}},
+	{behaviour: "answers-too-many", code: 1, texts: []string{breaches, "which has 5"}},
+	{behaviour: "answers-unsent", code: 1, texts: []string{breaches, "it answered for item 10 of chunk"}},
+	{behaviour: "answers-both", code: 1, texts: []string{breaches, "it answered twice for item 0 of chunk"}},
+	{behaviour: "answers-never", flags: []string{"--item-timeout", "100ms"}, code: 1, texts: []string{breaches, "did not answer it within 5s"}},
+	{behaviour: "ends-run", code: 1, texts: []string{breaches, "it ended its Run call, which the host had not ended"}},
+	{behaviour: "unimplemented-run", code: 1, texts: []string{breaches, "it does not serve Run: misbehave: the license server does not answer"}},
+	{behaviour: "wordless-run", code: 1, texts: []string{breaches, "it ended its Run call with a gRPC status: gRPC status Internal, without a word"}},
+
+	// What a handshake has wrong is told as that, and not as a death.
+	{behaviour: "core-handshake", code: 1, texts: []string{"speaks version 2 of go-plugin's core protocol", `see "The handshake"`}},
+	{behaviour: "tcp-handshake", code: 1, texts: []string{`offers the network "tcp"`, `see "The handshake"`}},
+	{behaviour: "tls-handshake", flags: []string{"--mtls"}, code: 2, texts: []string{`put "TLSv1.3" into its handshake where its certificate belongs`, `see "TLS"`}},
+
+	{behaviour: "fail-close", code: 1, texts: []string{"did not close its task", "misbehave: the last of the data cannot be written"}},
+	{behaviour: "panic-close", code: 1, texts: []string{"did not close its task", "misbehave: a panic in Close"}},
+	{behaviour: "crash-close", code: 1, texts: []string{"did not close its task", "exited with code 7"}},
+	{behaviour: "hang-close", flags: []string{"--close-timeout", "300ms"}, code: 1, texts: []string{"did not close its task", "it took longer than 300ms", "--close-timeout"}},
+	// The second signal does not wait for it, and the host's death leaves nobody.
+	{behaviour: "hang-close", signals: []syscall.Signal{term, term}, code: 130},
+	{behaviour: "hang-close", signals: []syscall.Signal{kill}, code: -1},
 
 	// The host is killed while the plugin does not answer: nothing watches a lifeline there.
 	{behaviour: "hang-before-handshake", signals: []syscall.Signal{kill}, code: -1},
