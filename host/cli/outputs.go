@@ -41,7 +41,13 @@ func (r *resolved) readJournal() (template.Journal, error) {
 	if err != nil || how != direct || !r.template.CanBeDirect() {
 		return nil, err
 	}
-	return outputs.New(r.template.OutputRoot(), outputs.Owner{}, nil)
+	journal, err := outputs.New(r.template.OutputRoot(), outputs.Owner{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	// What is wrong with the folder is said before anything is listed, or started.
+	_, err = journal.Look()
+	return journal, err
 }
 
 // prepareOutputs makes ready how outputs are written.
@@ -68,7 +74,6 @@ func (l *launch) prepareOutputs() error {
 	if err != nil {
 		return err
 	}
-	// What is wrong with the folder is said before anything is listed, or started.
 	_, err = l.journal.Look()
 	return err
 }

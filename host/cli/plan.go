@@ -105,9 +105,9 @@ func planJSON(w io.Writer, s plan.Summary) error {
 
 func planText(w io.Writer, s plan.Summary) error {
 	p := &printer{w: w}
-	p.line("%d items: %d to do, %d done%s", s.InShard, s.ToDo, s.Done, refusedText(s.Refused))
+	p.line("%d items: %d to do, %d done%s%s", s.InShard, s.ToDo, s.Done, otherText(s.Refused, "refused"), otherText(s.Open, "in the hands of another run"))
 	for i, shard := range s.Shards {
-		p.line("  shard %d: %d to do, %d done%s", i, shard.ToDo, shard.Done, refusedText(shard.Refused))
+		p.line("  shard %d: %d to do, %d done%s", i, shard.ToDo, shard.Done, otherText(shard.Refused, "refused"))
 	}
 	for _, why := range s.Refusals {
 		p.line("  refused: %s", why)
@@ -127,11 +127,12 @@ func planText(w io.Writer, s plan.Summary) error {
 	return p.err
 }
 
-func refusedText(n uint64) string {
+// otherText names items that are neither to do nor done; empty: there are none.
+func otherText(n uint64, what string) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", %d refused", n)
+	return fmt.Sprintf(", %d %s", n, what)
 }
 
 // printer writes lines and remembers the first error.

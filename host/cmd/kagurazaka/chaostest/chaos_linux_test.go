@@ -239,6 +239,7 @@ func (s *storm) calm() {
 		s.t.Errorf("%d outputs of %d inputs", len(done), s.items)
 	}
 	s.noStaging("out")
+	s.noJournal("out")
 	// A host that is killed takes with it what it had not written down yet. What it had is true: nobody does it again.
 	b := s.audit()
 	if b.runs != s.rounds || b.died != s.dead {
@@ -329,5 +330,5 @@ func TestChaosShards(t *testing.T) {
 	if done := w.outputs("out"); len(done) != n {
 		t.Errorf("%d outputs of %d inputs", len(done), n)
 	}
-	w.noStaging("out")
+	w.noJournal("out")
 }

@@ -162,12 +162,17 @@ func (w *world) read(path string) string {
 	return string(text)
 }
 
-// noStaging checks that nothing of a run is left beside the outputs.
+// noStaging checks that nothing half-written is left beside the outputs.
 func (w *world) noStaging(folder string) {
 	w.t.Helper()
 	if _, err := os.Stat(w.path(folder, ".kagurazaka-staging")); err == nil {
 		w.t.Error("a staging folder is left")
 	}
+}
+
+// noJournal checks that nothing is said to be unfinished, and nobody is at work.
+func (w *world) noJournal(folder string) {
+	w.t.Helper()
 	if entries, err := os.ReadDir(w.path(folder, template.JournalFolder)); err == nil {
 		w.t.Errorf("a journal is left: %v", entries)
 	}
