@@ -15,7 +15,9 @@ TASK_PATH = "KAGURAZAKA_TASK_PATH"
 _LATER = (
     "grpc._server",
     "kagurazaka._serve.batches",
+    "kagurazaka._serve.closing",
     "kagurazaka._serve.device",
+    "kagurazaka._serve.journal",
     "kagurazaka._serve.ledger",
     "kagurazaka._serve.listing",
     "kagurazaka._serve.relay",
