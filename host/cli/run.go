@@ -6,13 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/hashicorp/go-hclog"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
@@ -222,12 +219,6 @@ func (a *app) printer() progress.Printer {
 		return &progress.None{Err: a.streams.Err, Out: a.streams.Out, Verbose: verbose}
 	default:
 		return &progress.Plain{Err: a.streams.Err, Out: a.streams.Out, Every: plainEvery, Verbose: verbose}
-	}
-}
-
-func removeAll(dir string, log hclog.Logger) {
-	if err := os.RemoveAll(dir); err != nil {
-		log.Debug("removing the folder for sockets", "error", err)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // seconds where that imports PyTorch. It also owns the folder for the run's sockets.
 type warm struct {
 	log hclog.Logger
-	dir string
+	dir *plugin.RuntimeDir
 	// proc is nil where the description came from the cache, or where the run has taken the process.
 	proc    *plugin.Process
 	command plugin.Command
@@ -20,12 +20,14 @@ type warm struct {
 
 // runtimeDir is the folder for sockets, made when it is first asked for.
 func (w *warm) runtimeDir() (string, error) {
-	if w.dir != "" {
-		return w.dir, nil
+	if w.dir == nil {
+		dir, err := plugin.NewRuntimeDir()
+		if err != nil {
+			return "", err
+		}
+		w.dir = dir
 	}
-	dir, err := plugin.NewRuntimeDir()
-	w.dir = dir
-	return dir, err
+	return w.dir.Path, nil
 }
 
 // options are those for a process that describes the plugin and may work on.
@@ -84,7 +86,10 @@ func (w *warm) stop() {
 // close ends a process that nobody took, and removes the folder for sockets: every process has to be gone by then.
 func (w *warm) close() {
 	w.stop()
-	if w.dir != "" {
-		removeAll(w.dir, w.log)
+	if w.dir == nil {
+		return
+	}
+	if err := w.dir.Close(); err != nil {
+		w.log.Debug("removing the folder for sockets", "error", err)
 	}
 }

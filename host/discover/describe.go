@@ -41,8 +41,8 @@ func Describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []
 		if err != nil {
 			return nil, nil, err
 		}
-		defer func() { _ = os.RemoveAll(dir) }()
-		start.RuntimeDir = dir
+		defer func() { _ = dir.Close() }()
+		start.RuntimeDir = dir.Path
 	}
 	proc, err := plugin.Start(ctx, p.Command, start)
 	if err != nil {

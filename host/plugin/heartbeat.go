@@ -2,12 +2,15 @@ package plugin
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -27,15 +30,30 @@ type heartbeat struct {
 	mem  []byte
 }
 
+// keepHeartbeat makes the page of a worker in a folder, and tells the worker of it. A worker without one works, too: then chunks are
+// taken apart to find the item that ended it. nil: there is none.
+func keepHeartbeat(dir string, open *OpenOptions, log hclog.Logger) *heartbeat {
+	h, err := newHeartbeat(filepath.Join(dir, fmt.Sprintf("beat-%d", open.WorkerIndex)))
+	if err != nil {
+		log.Warn("the worker keeps no heartbeat page: should it end, it takes longer to find the item that was to blame", "error", err)
+		return nil
+	}
+	open.HeartbeatPath = h.path
+	return h
+}
+
 // newHeartbeat makes an empty page at path.
 func newHeartbeat(path string) (*heartbeat, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	// An earlier worker may still have its page mapped: it keeps that one.
+	_ = os.Remove(path)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("making a heartbeat page: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	if err := f.Truncate(heartbeatSize); err != nil {
-		return nil, fmt.Errorf("making a heartbeat page: %w", err)
+	// Written whole: a hole would have to be filled by a store into the map, and on a full disk that ends the process by SIGBUS.
+	if _, err := f.Write(make([]byte, heartbeatSize)); err != nil {
+		return nil, errors.Join(fmt.Errorf("making a heartbeat page: %w", err), os.Remove(path))
 	}
 	mem, err := unix.Mmap(int(f.Fd()), 0, heartbeatSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
@@ -68,6 +86,9 @@ func (h *heartbeat) beats() []backbones.Beat {
 
 // close unmaps the page and removes its file. No beats may be read any more.
 func (h *heartbeat) close() {
+	if h == nil {
+		return
+	}
 	_ = unix.Munmap(h.mem)
 	_ = os.Remove(h.path)
 }

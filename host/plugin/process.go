@@ -84,25 +84,6 @@ func (grpcPlugin) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, conn *gr
 	return pb.NewPluginServiceClient(conn), nil
 }
 
-// NewRuntimeDir makes a folder, private to the user, for a run's sockets and heartbeat pages. The caller removes it.
-func NewRuntimeDir() (string, error) {
-	// A socket's path may have 104 bytes, some 60 of which are taken in and below this folder.
-	base := os.TempDir()
-	if len(base) > 40 {
-		base = "/tmp"
-	}
-	dir, err := os.MkdirTemp(base, "kagurazaka-")
-	if err != nil {
-		return "", fmt.Errorf("making a folder for sockets: %w", err)
-	}
-	// Whatever the umask: nobody else may enter, and the user may.
-	if err := os.Chmod(dir, 0o700); err != nil {
-		_ = os.Remove(dir)
-		return "", fmt.Errorf("making a folder for sockets: %w", err)
-	}
-	return dir, nil
-}
-
 // dialOptions fit messages of a megabyte: gRPC's default windows of 64 KiB would make each wait for several replies.
 func dialOptions() []grpc.DialOption {
 	return []grpc.DialOption{

@@ -115,11 +115,7 @@ func (n *Nursery) Close(ctx context.Context, patience time.Duration) error {
 
 // Spawn makes a worker. It waits until the worker is opened.
 func (n *Nursery) Spawn(ctx context.Context, open OpenOptions) (backbones.Worker, error) {
-	beat, err := newHeartbeat(filepath.Join(n.dir, fmt.Sprintf("beat-%d", open.WorkerIndex)))
-	if err != nil {
-		return nil, err
-	}
-	open.HeartbeatPath = beat.path
+	beat := keepHeartbeat(n.dir, &open, n.log)
 	started, err := n.ask(ctx, open, pb.Stage_STAGE_RUN)
 	if err != nil {
 		beat.close()

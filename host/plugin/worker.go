@@ -3,8 +3,6 @@ package plugin
 import (
 	"context"
 	"errors"
-	"fmt"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -52,19 +50,11 @@ func StartWorker(ctx context.Context, command Command, start StartOptions, open 
 	}
 	var beat *heartbeat
 	if heartbeats {
-		beat, err = newHeartbeat(filepath.Join(start.RuntimeDir, fmt.Sprintf("beat-%d", open.WorkerIndex)))
-		if err != nil {
-			p.Kill()
-			<-p.Exited()
-			return nil, err
-		}
-		open.HeartbeatPath = beat.path
+		beat = keepHeartbeat(start.RuntimeDir, &open, p.log)
 	}
 	if err := p.open(ctx, open, pb.Stage_STAGE_RUN); err != nil {
 		p.Stop()
-		if beat != nil {
-			beat.close()
-		}
+		beat.close()
 		return nil, fatal(err)
 	}
 	w, err := runWorker(p.service, p, beat, open.Ended)

@@ -1,10 +1,16 @@
 package plugin
 
 import (
+	"encoding/binary"
 	"errors"
+	"os"
+	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
@@ -50,5 +56,38 @@ func TestInvalidOutputIsAKindOfItsOwn(t *testing.T) {
 	wire := &pb.Error{Message: "a folder", Detail: &pb.Error_InvalidOutput{InvalidOutput: &pb.InvalidOutputError{Path: "out/a"}}}
 	if got := failure(wire).Kind; got != backbones.KindInvalidOutput {
 		t.Errorf("kind %q", got)
+	}
+}
+
+// Every block of a heartbeat page is there before it is mapped: on a disk that runs full a store into a hole ends the process.
+func TestHeartbeatHasNoHoles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "beat")
+	first, err := newHeartbeat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.close()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || info.Size() != heartbeatSize || st.Blocks*512 < heartbeatSize {
+		t.Errorf("%d bytes in %d blocks of 512", info.Size(), st.Blocks)
+	}
+	// A worker that still has its page keeps it, whole, when the next one gets another under the name.
+	second, err := newHeartbeat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.close()
+	binary.LittleEndian.PutUint64(second.mem[8*9:], 7)
+	if first.load(8*9) == 7 || first.load(0) != heartbeatMagic {
+		t.Error("two workers share a page")
+	}
+	// Where there is no room, the worker does without.
+	open := OpenOptions{}
+	if h := keepHeartbeat(filepath.Join(path, "nowhere"), &open, hclog.NewNullLogger()); h != nil || open.HeartbeatPath != "" {
+		t.Errorf("%v, %q", h, open.HeartbeatPath)
 	}
 }
