@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -181,15 +180,18 @@ func (s *session) process(ctx context.Context) (*plugin.Process, func(), error) 
 	start := s.startOptions("")
 	keeps := s.warm != nil && !start.MTLS
 	done := func() {}
-	var err error
 	if keeps {
-		start, err = s.warm.options(start)
+		var err error
+		if start, err = s.warm.options(start); err != nil {
+			return nil, nil, err
+		}
 	} else {
-		start.RuntimeDir, err = plugin.NewRuntimeDir()
-		done = func() { _ = os.RemoveAll(start.RuntimeDir) }
-	}
-	if err != nil {
-		return nil, nil, err
+		dir, err := plugin.NewRuntimeDir()
+		if err != nil {
+			return nil, nil, err
+		}
+		start.RuntimeDir = dir.Path
+		done = func() { _ = dir.Close() }
 	}
 	proc, err := plugin.Start(ctx, s.found.Command, start)
 	if err != nil {
