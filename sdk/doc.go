@@ -24,7 +24,10 @@
 //
 // With a template the host lists inputs, computes outputs and leaves out what is finished. Without one the task makes
 // its own items: see Lister and Checker. What a worker writes to Item.Output lies aside until Process has returned
-// without an error, so nobody ever sees half an output.
+// without an error, so nobody ever sees half an output: outputs of plugins in Go are staged. Item.Output.Path is a path in a
+// staging folder meanwhile, with the final file's name; files that Process puts beside it are moved along. What Process writes to
+// other paths is written in place, and nobody keeps track of it. (Tasks in Python write their outputs in place; --outputs direct
+// is for those alone.)
 //
 // Items are worked on one by one in each worker process, and the host starts as many workers as the user asks for. An
 // error, a panic or runtime.Goexit ends the item, not the worker.

@@ -212,14 +212,19 @@ func (k *keep) owner() run.Owner {
 	return o
 }
 
-// shared tells of another run at work on the same outputs.
+// shared tells of another run that stages the same outputs.
 func (k *keep) shared(other run.Owner) {
+	k.tellOf(other, "what both do is done twice, and harms nothing")
+}
+
+// tellOf tells of another run at work on the same outputs, and what that means.
+func (k *keep) tellOf(other run.Owner, meaning string) {
 	mine := k.owner()
 	if mine.Shard != "" && other.Shard != "" && mine.Shard != other.Shard {
 		k.r.log.Debug("another shard is being worked on", "host", other.Host, "process", other.PID, "shard", other.Shard)
 		return
 	}
-	k.r.log.Warn("another run is at work on the same outputs: what both do is done twice, and harms nothing",
+	k.r.log.Warn("another run is at work on the same outputs: "+meaning,
 		"host", other.Host, "process", other.PID, "run", other.Run, "since", other.Since.Format(time.RFC3339))
 }
 

@@ -69,7 +69,8 @@ func (l *launch) prepareOutputs() error {
 	l.journal, err = outputs.New(l.r.template.OutputRoot(), outputs.Owner{
 		Host: owner.Host, PID: owner.PID, Run: owner.Run, Since: owner.Since, Shard: owner.Shard,
 	}, func(other outputs.Owner) {
-		l.keep.shared(run.Owner{Host: other.Host, PID: other.PID, Run: other.Run, Since: other.Since, Shard: other.Shard})
+		l.keep.tellOf(run.Owner{Host: other.Host, PID: other.PID, Run: other.Run, Since: other.Since, Shard: other.Shard},
+			"what it has in hand is left to it, and looked at again at the end")
 	})
 	if err != nil {
 		return err
