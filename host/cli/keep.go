@@ -29,6 +29,8 @@ type keep struct {
 	failed *ledger.FailedSource
 	picked *ledger.Picked
 	source *ledger.Source
+	// lost counts the failed items that --retry-failed cannot know.
+	lost   int64
 	hashed chan struct{}
 }
 
@@ -80,7 +82,7 @@ func (r *resolved) ledgerDir(id string) (string, error) {
 func (k *keep) create(dir string, info ledger.Info) error {
 	options := ledger.Options{Keys: !k.outputs, Broken: func(err error) {
 		k.r.log.Warn("the run's ledger cannot be written any more; the run goes on without it", "folder", dir, "error", err)
-	}}
+	}, Note: func(text string) { k.r.log.Warn(text, "folder", dir) }}
 	if t := k.takeUp; t != nil {
 		if err := t.read(k.r.grammar.RunDir); err != nil {
 			return err
@@ -139,12 +141,20 @@ func (k *keep) carry() error {
 	if t == nil {
 		return nil
 	}
+	var kept int64
 	err := ledger.FailedItems(t.run.Dir, t.state, func(f *ledger.FailedItem) error {
+		if !f.Carried {
+			kept++
+		}
 		k.ledger.Carry(*f)
 		return nil
 	})
 	if err != nil || t.how == ledger.Resume {
 		return err
+	}
+	if k.lost = t.state.Lost(kept); k.lost > 0 {
+		k.r.log.Warn("failed items of the run that is taken up are not in its failed.jsonl, so they cannot be run again alone: --resume does them",
+			"items", k.lost, "run", t.run.Info.ID)
 	}
 	source, ok, err := ledger.NewFailedSource(t.run.Dir, t.state)
 	if err != nil {
@@ -370,6 +380,9 @@ func (k *keep) close(s progress.Summary, err error) error {
 			k.r.log.Debug("removing the ledger of a run that never began", "error", abandonErr)
 		}
 		return err
+	}
+	if err == nil && k.lost > 0 {
+		err = exitcode.With(exitcode.Partial, fmt.Errorf("%d failed items of the run %s were not run again: --resume does them", k.lost, k.takeUp.run.Info.ID))
 	}
 	end := ledger.End{
 		Time: time.Now(), Seconds: s.Seconds, Exit: exitcode.Of(err),

@@ -67,6 +67,10 @@ type runOutput struct {
 	Counts ledger.Counts `json:"counts"`
 	// FailedItems are of show alone.
 	FailedItems []ledger.FailedItem `json:"failed_items,omitempty"`
+	// FailedLost counts the failed items that failed.jsonl does not have.
+	FailedLost int64 `json:"failed_lost,omitempty"`
+	// Unread says what of the run cannot be read.
+	Unread error `json:"-"`
 }
 
 // runOutputOf counts what a run that did not come to its end has done so far.

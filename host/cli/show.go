@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,28 +26,35 @@ func (a *app) show() error {
 		return err
 	}
 	r, err := ledger.Find(root, word)
+	var damaged *ledger.DamagedError
+	if errors.As(err, &damaged) {
+		r, err = ledger.Run{Dir: damaged.Dir, Info: damaged.Info}, nil
+	}
 	if err != nil {
 		return exitcode.With(exitcode.Usage, err)
 	}
 	out, err := runOutputOf(r)
-	if err != nil {
-		return err
+	s, stateErr := ledger.ReadState(r.Dir, true)
+	if stateErr != nil {
+		s = &ledger.State{Listed: -1}
 	}
-	s, err := ledger.ReadState(r.Dir, true)
-	if err != nil {
-		return err
-	}
+	out.Unread = errors.Join(asError(damaged), cmp.Or(stateErr, err))
 	most := a.grammar.Show.Failed
-	failed := 0
+	failed, kept := 0, int64(0)
 	err = ledger.FailedItems(r.Dir, s, func(f *ledger.FailedItem) error {
+		if !f.Carried {
+			kept++
+		}
 		failed++
 		if most < 0 || failed <= most {
 			out.FailedItems = append(out.FailedItems, *f)
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	out.Unread = errors.Join(out.Unread, err)
+	out.FailedLost = s.Lost(kept)
+	if out.Unread != nil {
+		a.log.Warn("not all of the run can be read: what can is shown", "error", out.Unread)
 	}
 	if a.grammar.Show.JSON {
 		for i := range out.FailedItems {
@@ -56,16 +65,34 @@ func (a *app) show() error {
 	p := &printer{w: a.streams.Out}
 	out.text(p, s)
 	failedText(p, out.FailedItems, failed)
+	if n := out.FailedLost; n > 0 {
+		p.line("  %d more items failed that failed.jsonl does not have", n)
+	}
 	return p.err
+}
+
+func asError(e *ledger.DamagedError) error {
+	if e == nil {
+		return nil
+	}
+	return e
 }
 
 func (r runOutput) text(p *printer, s *ledger.State) {
 	p.line("run %s: %s", r.ID, r.State)
-	p.line("  task      %s of %s", r.Task, describePlugin(r.Plugin))
-	p.line("  command   %s", r.Command)
-	p.line("  in        %s", r.Folder)
-	p.line("  on        %s, process %d, kagurazaka %s", r.Host, r.PID, r.Version)
-	p.line("  began     %s", r.Began.Local().Format(time.DateTime))
+	if r.Task != "" {
+		p.line("  task      %s of %s", r.Task, describePlugin(r.Plugin))
+	}
+	if r.Command != "" {
+		p.line("  command   %s", r.Command)
+		p.line("  in        %s", r.Folder)
+	}
+	if r.Host != "" {
+		p.line("  on        %s, process %d, kagurazaka %s", r.Host, r.PID, r.Version)
+	}
+	if !r.Began.IsZero() {
+		p.line("  began     %s", r.Began.Local().Format(time.DateTime))
+	}
 	if r.End != nil {
 		p.line("  ended     %s, exit code %d", r.End.Time.Local().Format(time.DateTime), r.End.Exit)
 	}

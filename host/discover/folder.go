@@ -12,7 +12,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
-	"github.com/kagurazaka/kagurazaka/host/trust"
+	"github.com/kagurazaka/kagurazaka/host/regular"
 )
 
 const manifestName = "plugin.yaml"
@@ -24,7 +24,7 @@ func findFolder(arg string, opts Options) (*Plugin, error) {
 	}
 	var tried []string
 	manifestPath := filepath.Join(abs, manifestName)
-	data, err := trust.ReadFile(manifestPath)
+	data, err := regular.Read(manifestPath)
 	switch {
 	case err == nil:
 		return fromManifest(arg, abs, manifestPath, data)

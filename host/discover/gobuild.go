@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kagurazaka/kagurazaka/host/plugin"
-	"github.com/kagurazaka/kagurazaka/host/trust"
+	"github.com/kagurazaka/kagurazaka/host/regular"
 )
 
 // hasGoMain reports whether the folder holds a Go main package.
@@ -31,7 +31,7 @@ func hasGoMain(dir string) (bool, error) {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		source, err := trust.ReadFile(filepath.Join(dir, name))
+		source, err := regular.Read(filepath.Join(dir, name))
 		if err != nil {
 			continue
 		}

@@ -8,13 +8,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/regular"
 )
 
 // FailedItem is a line of failed.jsonl.
@@ -64,6 +65,20 @@ const (
 	maxText = 64 << 10
 	maxLog  = 100
 )
+
+// What failed.jsonl holds at most in all. From a quarter of it on, items are kept with the beginning of what was said about them.
+const (
+	maxFailed = 1 << 30
+	briefText = 256
+)
+
+// brief leaves out what is not needed to run the item again.
+func (f *FailedItem) brief() {
+	if len(f.Message) > briefText {
+		f.Message = strings.ToValidUTF8(f.Message[:briefText], "") + "…"
+	}
+	f.Traceback, f.Log = "", nil
+}
 
 func shorten(text string) string {
 	if len(text) <= maxText {
@@ -130,7 +145,7 @@ const maxFailedLine = 64 << 20
 // failedLines calls visit for each whole line of failed.jsonl. A file that is not there has none; what follows the first
 // line that is not whole does not count.
 func failedLines(dir string, visit func(*FailedItem) error) error {
-	file, err := os.Open(filepath.Join(dir, failedFile))
+	file, _, err := regular.Open(filepath.Join(dir, failedFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -159,6 +174,10 @@ func readFailed(r io.Reader, visit func(*FailedItem) error) error {
 	}
 	return nil
 }
+
+// Lost is how many items of a run failed of which failed.jsonl says nothing, because it is cut: they were not kept any more, or not
+// written. kept is how many items that are not Carried FailedItems has visited.
+func (s *State) Lost(kept int64) int64 { return max(s.Failed.Items()-kept, 0) }
 
 // FailedItems calls visit for each item of a run that failed and is not done, in the order in which they failed, once
 // each.

@@ -65,7 +65,8 @@ func List(root string) (runs []Run, unread []error, err error) {
 	return runs, unread, nil
 }
 
-// Find returns the run that a word names: last, a folder, an id or its beginning.
+// Find returns the run that a word names: last, a folder, an id or its beginning. The error is a *DamagedError for one whose run.json
+// is cut.
 func Find(root, word string) (Run, error) {
 	if strings.ContainsRune(word, filepath.Separator) || IsRun(word) {
 		info, err := ReadInfo(word)
@@ -82,11 +83,18 @@ func Find(root, word string) (Run, error) {
 		dir, err := filepath.Abs(word)
 		return Run{dir, info}, err
 	}
-	runs, _, err := List(root)
+	runs, unread, err := List(root)
 	if err != nil {
 		return Run{}, err
 	}
 	if word == "last" {
+		// The folders of runs are called like them, and begin with the time.
+		for _, err := range unread {
+			var damaged *DamagedError
+			if errors.As(err, &damaged) && (len(runs) == 0 || filepath.Base(damaged.Dir) > runs[0].Info.ID) {
+				return Run{}, err
+			}
+		}
 		if len(runs) == 0 {
 			return Run{}, fmt.Errorf("there is no run yet in %s", root)
 		}
@@ -103,6 +111,12 @@ func Find(root, word string) (Run, error) {
 	}
 	switch len(found) {
 	case 0:
+		for _, err := range unread {
+			var damaged *DamagedError
+			if errors.As(err, &damaged) && strings.HasPrefix(filepath.Base(damaged.Dir), word) {
+				return Run{}, err
+			}
+		}
 		return Run{}, fmt.Errorf("no run %s in %s: kagurazaka runs lists them", word, root)
 	case 1:
 		return found[0], nil
@@ -117,7 +131,7 @@ func MoveAside(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o644)
+	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return "", fmt.Errorf("resuming a run in its folder: %w", err)
 	}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kagurazaka/kagurazaka/host/regular"
 )
 
 // infoFormat is the version of run.json and of the folder around it.
@@ -128,16 +131,55 @@ func NextID(root string, now time.Time) (string, error) {
 	return NewID(now)
 }
 
-// ReadInfo reads run.json of a run's folder.
+// DamagedError is about a run whose run.json cannot be read to its end.
+type DamagedError struct {
+	Dir string
+	// Info is what it still says.
+	Info *Info
+	Err  error
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("reading a run: %s: %v", filepath.Join(e.Dir, infoFile), e.Err)
+}
+
+func (e *DamagedError) Unwrap() error { return e.Err }
+
+// salvage takes the whole members of a JSON object that is cut. A run without an id is called like its folder.
+func salvage(dir string, data []byte) *Info {
+	info := &Info{}
+	in := json.NewDecoder(bytes.NewReader(data))
+	if start, err := in.Token(); err == nil && start == json.Delim('{') {
+		for in.More() {
+			key, err := in.Token()
+			name, isName := key.(string)
+			var value json.RawMessage
+			if err != nil || !isName || in.Decode(&value) != nil {
+				break
+			}
+			member, err := json.Marshal(map[string]json.RawMessage{name: value})
+			if err == nil {
+				// A member of another type than it has to be leaves the others as they are.
+				_ = json.Unmarshal(member, info)
+			}
+		}
+	}
+	if info.ID == "" {
+		info.ID = filepath.Base(dir)
+	}
+	return info
+}
+
+// ReadInfo reads run.json of a run's folder. Its error is a *DamagedError where that is cut or no JSON.
 func ReadInfo(dir string) (*Info, error) {
 	path := filepath.Join(dir, infoFile)
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading a run: %w", err)
 	}
 	var info Info
 	if err := json.Unmarshal(data, &info); err != nil {
-		return nil, fmt.Errorf("reading a run: %s: %w", path, err)
+		return nil, &DamagedError{Dir: dir, Info: salvage(dir, data), Err: err}
 	}
 	if info.Format > infoFormat {
 		return nil, fmt.Errorf("reading a run: %s is of a later version (format %d): a newer kagurazaka reads it", path, info.Format)
@@ -156,7 +198,8 @@ func writeInfo(dir string, info *Info) error {
 // newInfoPrefix begins the name of a file that is about to replace another.
 const newInfoPrefix = ".new-"
 
-// writeWhole replaces a file at once: whoever reads it sees the old or the new one, also after a crash.
+// writeWhole replaces a file at once: whoever reads it sees the old or the new one, also after a crash. It is the user's alone, as
+// command lines have secrets in them.
 func writeWhole(path string, data []byte) error {
 	file, err := os.CreateTemp(filepath.Dir(path), newInfoPrefix+"*")
 	if err != nil {
@@ -168,9 +211,6 @@ func writeWhole(path string, data []byte) error {
 	}
 	if closeErr := file.Close(); err == nil {
 		err = closeErr
-	}
-	if err == nil {
-		err = os.Chmod(file.Name(), 0o644)
 	}
 	if err == nil {
 		err = os.Rename(file.Name(), path)

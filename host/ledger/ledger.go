@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,6 +25,10 @@ type Options struct {
 	// Broken is called once when the ledger cannot be written any more: nothing is kept from then on. It is called by a
 	// goroutine of the ledger's own.
 	Broken func(error)
+	// Note is called with what the user should know of the ledger while the run goes on, by that goroutine, too. May be nil.
+	Note func(string)
+	// MaxFailed is how many bytes failed.jsonl gets; 0: 1 GiB.
+	MaxFailed int64
 	// FlushEvery is how old an outcome may be before it is written; 0: a second.
 	FlushEvery time.Duration
 }
@@ -51,7 +56,12 @@ type Ledger struct {
 	indexed bool
 	err     error
 
+	// failedBytes of maxFailed are in failed.jsonl or on their way; unkept items failed beyond that. notes wait for note.
+	failedBytes, maxFailed, unkept int64
+	notes                          []string
+
 	broken   func(error)
+	note     func(string)
 	outcomes *os.File
 	failed   *os.File
 	wake     chan struct{}
@@ -96,8 +106,9 @@ func create(dir string, info Info, o Options) (*Ledger, error) {
 	}
 	info.Format = infoFormat
 	l := &Ledger{
-		dir: dir, lock: lock, keep: o.Keys, info: info, broken: o.Broken,
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
+		dir: dir, lock: lock, keep: o.Keys, info: info, broken: o.Broken, note: o.Note,
+		maxFailed: cmp.Or(o.MaxFailed, maxFailed),
+		wake:      make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	l.room = sync.NewCond(&l.mu)
 	if err := l.open(o.Earlier); err != nil {
@@ -113,10 +124,10 @@ func create(dir string, info Info, o Options) (*Ledger, error) {
 
 func (l *Ledger) open(earlier *State) error {
 	var err error
-	if l.outcomes, err = os.OpenFile(filepath.Join(l.dir, outcomesFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644); err != nil {
+	if l.outcomes, err = os.OpenFile(filepath.Join(l.dir, outcomesFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 		return err
 	}
-	if l.failed, err = os.OpenFile(filepath.Join(l.dir, failedFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644); err != nil {
+	if l.failed, err = os.OpenFile(filepath.Join(l.dir, failedFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 		return err
 	}
 	l.out.bytes, l.spare = append(make([]byte, 0, bufferBytes), magic...), make([]byte, 0, bufferBytes)
@@ -164,8 +175,30 @@ func (l *Ledger) Carry(f FailedItem) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil {
-		l.lines = f.appendLine(l.lines)
+		l.keepFailed(f)
 		l.full()
+	}
+}
+
+// keepFailed adds the line of a failed item, as far as there is room. It is called with the lock held.
+func (l *Ledger) keepFailed(f FailedItem) {
+	switch {
+	case l.failedBytes >= l.maxFailed:
+		if l.unkept++; l.unkept == 1 {
+			l.notes = append(l.notes, fmt.Sprintf("%s has reached its limit of %d MiB: items that fail from now on are counted, and not kept with what they were",
+				failedFile, l.maxFailed>>20))
+		}
+		return
+	case l.failedBytes >= l.maxFailed/4:
+		f.brief()
+	}
+	before := len(l.lines)
+	l.lines = f.appendLine(l.lines)
+	was := l.failedBytes
+	l.failedBytes += int64(len(l.lines) - before)
+	if was < l.maxFailed/4 && l.failedBytes >= l.maxFailed/4 {
+		l.notes = append(l.notes, fmt.Sprintf("%s has reached %d MiB: items that fail from now on are kept with the beginning of their message alone",
+			failedFile, l.maxFailed>>22))
 	}
 }
 
@@ -193,7 +226,7 @@ func (l *Ledger) Record(o backbones.Outcomes) {
 		now := time.Now()
 		for _, f := range o.Failed {
 			encoding, key := l.identify(f)
-			l.lines = failedOf(f, encoding, key, now).appendLine(l.lines)
+			l.keepFailed(failedOf(f, encoding, key, now))
 			l.add(kindFailed, backbones.Span{First: f.Number, Count: 1})
 		}
 	}
@@ -370,7 +403,8 @@ func (l *Ledger) flush() {
 		return
 	}
 	l.join()
-	out, lines := l.out.bytes, l.lines
+	out, lines, notes := l.out.bytes, l.lines, l.notes
+	l.notes = nil
 	l.out.bytes, l.spare, l.lines = l.spare[:0], nil, nil
 	l.mu.Unlock()
 	// Why an item failed is there before it is said that it did.
@@ -388,6 +422,11 @@ func (l *Ledger) flush() {
 	l.mu.Unlock()
 	if err != nil && l.broken != nil {
 		l.broken(err)
+	}
+	if l.note != nil {
+		for _, text := range notes {
+			l.note(text)
+		}
 	}
 }
 
@@ -408,8 +447,11 @@ func (l *Ledger) Close(end End) error {
 	if err == nil {
 		err = errors.Join(l.failed.Sync(), l.outcomes.Sync())
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		end.Incomplete = err.Error()
+	case l.unkept > 0:
+		end.Incomplete = fmt.Sprintf("%s reached its limit of %d MiB, and %d failed items are not in it", failedFile, l.maxFailed>>20, l.unkept)
 	}
 	end.Time = end.Time.UTC()
 	l.infoMu.Lock()
@@ -462,7 +504,7 @@ func takeFolder(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o644)
+	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}

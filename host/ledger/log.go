@@ -53,7 +53,7 @@ func (l *Log) write(p []byte) {
 
 // Open begins to write to the log of a run's folder.
 func (l *Log) Open(dir string) error {
-	file, err := os.OpenFile(filepath.Join(dir, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW, 0o644)
+	file, err := os.OpenFile(filepath.Join(dir, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {

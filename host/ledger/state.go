@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/regular"
 )
 
 // State is what a ledger says became of the items. Each number is in at most one of the sets of a layer.
@@ -66,7 +66,7 @@ func (s *segment) key(number uint64) Key {
 // ReadState reads the record of outcomes in a run's folder. A run that died before it had one has an empty state.
 // keys says whether to read the keys of items, too, which takes 8 bytes an item.
 func ReadState(dir string, keys bool) (*State, error) {
-	file, err := os.Open(filepath.Join(dir, outcomesFile))
+	file, _, err := regular.Open(filepath.Join(dir, outcomesFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return &State{Listed: -1}, nil
 	}

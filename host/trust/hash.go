@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/regular"
 )
 
 // Hash is what a plugin's files come to.
@@ -48,7 +50,7 @@ func Reader(r io.Reader) (string, error) {
 
 // File returns the SHA-256 of a file, in hexadecimal digits.
 func File(path string) (string, error) {
-	f, _, err := open(path)
+	f, _, err := regular.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("hashing the plugin: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/regular"
 	"github.com/kagurazaka/kagurazaka/host/suggest"
 )
 
@@ -57,7 +58,7 @@ func ReadLock(path string) (*Lock, []problem.Problem) {
 			Source: path, Message: "it cannot be read: " + pathReason(err), Suggestion: "remove it, or run where it is not found",
 		}}
 	}
-	f, info, err := open(path)
+	f, info, err := regular.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		target, linkErr := os.Readlink(path)
 		if linkErr != nil {

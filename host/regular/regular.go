@@ -1,4 +1,5 @@
-package trust
+// Package regular reads regular files and nothing else: a named pipe in the place of a file keeps its reader waiting for ever.
+package regular
 
 import (
 	"fmt"
@@ -9,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// open opens a regular file. What is none is an error: a named pipe would keep its reader waiting for ever.
-func open(path string) (*os.File, fs.FileInfo, error) {
+// Open opens a file to be read. What is not a regular file is an error.
+func Open(path string) (*os.File, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, err
@@ -26,9 +27,9 @@ func open(path string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-// ReadFile reads a regular file, and fails at once for what is none.
-func ReadFile(path string) ([]byte, error) {
-	f, _, err := open(path)
+// Read reads a whole file. What is not a regular file is an error.
+func Read(path string) ([]byte, error) {
+	f, _, err := Open(path)
 	if err != nil {
 		return nil, err
 	}

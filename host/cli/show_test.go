@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/ledger"
+)
+
+// keepRun makes the ledger of a run with all that one can have.
+func keepRun(t *testing.T, dir string) {
+	t.Helper()
+	l, err := ledger.Create(dir, ledger.Info{
+		ID: filepath.Base(dir), Task: "Resize", Args: []string{"--size", "256"}, Command: "kagurazaka ./resize Resize --size 256", Folder: "/work",
+		Plugin: ledger.Plugin{Name: "resize", Path: "/plugins/resize"}, Host: "here", PID: 7, Version: "test", Began: time.Unix(1000, 0).UTC(),
+	}, ledger.Options{Keys: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint64(40) {
+		o := backbones.Outcomes{Done: []backbones.Span{{First: 2 * n, Count: 1}}}
+		if n%10 == 0 {
+			o.Failed = []backbones.FailedItem{{
+				Number: 2*n + 1, Item: fmt.Sprintf(`{"i": %d}`, n),
+				Failure: backbones.Failure{Kind: backbones.KindError, Message: "no größer\nthan that", Traceback: "somewhere", Attempts: 1},
+			}}
+		}
+		l.Record(o)
+	}
+	if err := l.Close(ledger.End{Time: time.Unix(2000, 0), Exit: 3, Counts: ledger.Counts{Done: 40, Failed: 4}, Message: "4 of 44 items failed"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func shown(t *testing.T, words ...string) (code int, out, errs string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = Main(context.Background(), append([]string{"show"}, words...), Streams{Out: &stdout, Err: &stderr}, Signals{}, "test")
+	return code, stdout.String(), stderr.String()
+}
+
+// Whatever of a run's files was written when the disk ran full or the machine went down, show says what there is.
+func TestShowReadsEveryPrefix(t *testing.T) {
+	root := t.TempDir()
+	t.Setenv("XDG_STATE_HOME", root)
+	const id = "20260101-000000000-abcdef"
+	dir := filepath.Join(root, "kagurazaka", "runs", id)
+	keepRun(t, dir)
+	files := map[string][]byte{}
+	for _, name := range []string{"run.json", "outcomes", "failed.jsonl"} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = data
+	}
+	if code, out, errs := shown(t, dir); code != 0 || errs != "" || !strings.Contains(out, "done 40, skipped 0, failed 4") {
+		t.Fatalf("the whole run: %d\n%s%s", code, out, errs)
+	}
+	for name, whole := range files {
+		for length := range whole {
+			if err := os.WriteFile(filepath.Join(dir, name), whole[:length], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			all := [][]string{{dir}, {"last"}, {id}, {"2026"}, {"--json", dir}}
+			if length%16 != 0 {
+				all = all[:1]
+			}
+			for _, words := range all {
+				code, out, errs := shown(t, words...)
+				if code != 0 || !strings.Contains(out, id) {
+					t.Fatalf("%s cut at %d, show %s: %d\n%s%s", name, length, words, code, out, errs)
+				}
+				if words[0] == "--json" && !json.Valid([]byte(out)) {
+					t.Fatalf("%s cut at %d: no JSON: %s", name, length, out)
+				}
+				// What was cut is said, where it says something.
+				if name == "run.json" && length < len(whole)-2 && !strings.Contains(errs, "not all of the run can be read") {
+					t.Fatalf("%s cut at %d: %s%s", name, length, out, errs)
+				}
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "failed.jsonl"), files["failed.jsonl"][:len(files["failed.jsonl"])-1-2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, out, _ := shown(t, dir); !strings.Contains(out, "1 more items failed that failed.jsonl does not have") {
+		t.Errorf("a failed item is lost without a word:\n%s", out)
+	}
+}
