@@ -28,6 +28,10 @@ type session struct {
 	task *schema.Task
 	// wanted is the task's name as the user wrote it; empty: none was given.
 	wanted string
+	// earlier says that described was made by an earlier command.
+	earlier bool
+	// unread is what describeAnew goes back to.
+	unread unread
 	config *config.Config
 	// made says that a function made the task from the mixin: what its template has no field for was the function's.
 	made bool
@@ -92,16 +96,12 @@ func (a *app) openWith(ctx context.Context, arg, python string) (*session, error
 	}
 	s.bare = s.found.Command
 	s.equip(opts)
-	err = s.describeWith(ctx, opts, s.wanted, nil)
-	var task *plugin.TaskError
-	if errors.As(err, &task) && task.IsNoTask {
-		// The guess was none of its tasks: ask what it has.
-		err = s.describeWith(ctx, opts, "", nil)
+	s.remember(opts)
+	err = s.describeGuess(ctx, discover.Describe)
+	if s.earlier && (err != nil || s.task == nil && s.wanted != "") {
+		err = s.describeAnew(ctx)
 	}
 	if err != nil {
-		return nil, err
-	}
-	if err := s.choose(); err != nil {
 		return nil, err
 	}
 	if s.grammar.Version {
@@ -119,7 +119,7 @@ func (a *app) openWith(ctx context.Context, arg, python string) (*session, error
 	return s, nil
 }
 
-func (s *session) describeWith(ctx context.Context, opts discover.Options, task string, mixin []byte) error {
+func (s *session) describeWith(ctx context.Context, opts discover.Options, task string, mixin []byte, describe describer) error {
 	start := s.startOptions("")
 	// A function that makes a task is called once in a process: the one that it was called in to be described is no good.
 	keeps := s.warm != nil && len(mixin) == 0
@@ -129,13 +129,13 @@ func (s *session) describeWith(ctx context.Context, opts discover.Options, task 
 			return err
 		}
 	}
-	described, proc, err := discover.Describe(ctx, s.found, s.version, task, mixin, opts, start)
+	found, err := describe(ctx, s.found, s.version, task, mixin, opts, start)
 	if err != nil {
 		return taskExit(err)
 	}
-	s.described = described
+	s.described, s.earlier = found.Plugin, found.Kept
 	if keeps {
-		s.warm.keep(proc, s.found.Command)
+		s.warm.keep(found.Process, s.found.Command)
 	}
 	return nil
 }
@@ -210,7 +210,7 @@ func (s *session) configure(ctx context.Context) error {
 		return err
 	}
 	name := s.task.Name
-	if err := s.describeWith(ctx, opts, name, mixin); err != nil {
+	if err := s.describeWith(ctx, opts, name, mixin, discover.Anew); err != nil {
 		return err
 	}
 	s.task, s.made = nil, true
@@ -241,8 +241,8 @@ type resolved struct {
 	backbone []flagValue
 }
 
-// resolve merges configuration and command line into the task and reports everything that is wrong, at once.
-func (s *session) resolve(ctx context.Context) (*resolved, error) {
+// resolveAs is resolve for the plugin as it is described.
+func (s *session) resolveAs(ctx context.Context) (*resolved, error) {
 	if err := s.needTask(); err != nil {
 		return nil, err
 	}
@@ -277,9 +277,11 @@ func (s *session) resolve(ctx context.Context) (*resolved, error) {
 		r.backbone = append(r.backbone, flagValue{canonical(name), v.Text()})
 	}
 	r.backbone = append(r.backbone, s.split.backbone...)
+	wrong := problem.Err(problems)
 	warnings := 0
 	for _, p := range problem.Unique(problems) {
-		if !p.Warning {
+		// Where something is wrong with a kept description, they come with the next.
+		if !p.Warning || wrong != nil && s.earlier {
 			continue
 		}
 		if warnings++; warnings <= problem.Most {
@@ -289,8 +291,8 @@ func (s *session) resolve(ctx context.Context) (*resolved, error) {
 	if more := warnings - problem.Most; more > 0 {
 		s.log.Warn("there are more warnings of this kind", "count", more)
 	}
-	if err := problem.Err(problems); err != nil {
-		return nil, exitcode.With(exitcode.Usage, err)
+	if wrong != nil {
+		return nil, exitcode.With(exitcode.Usage, wrong)
 	}
 	mixin, err := s.config.MixinJSON(s.exact())
 	if err != nil {

@@ -9,116 +9,165 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 
-// cached is a description with what it was made from.
-type cached struct {
+// Description is what a plugin says of itself.
+type Description struct {
+	Plugin *schema.Plugin
+	// Process is the process that was started for it and has loaded the plugin's code; nil where none is left.
+	Process *plugin.Process
+	// Kept says that it was made by an earlier command.
+	Kept bool
+}
+
+// kept is a description on disk, with what it was made from.
+type kept struct {
 	// Identity is of the plugin's files and of the sources that the plugin itself named.
 	Identity string         `json:"identity"`
-	Sources  []string       `json:"sources"`
+	Sources  []string       `json:"sources,omitempty"`
+	Inputs   []plugin.Input `json:"inputs,omitempty"`
 	Plugin   *schema.Plugin `json:"plugin"`
 }
 
-// Describe returns what the plugin says of itself: from the cache when nothing that it was made from has changed since,
-// else by starting the plugin once. A non-empty mixinJSON (for tasks that are functions) is never cached. Where start
-// names a RuntimeDir, the process that was started for it is the caller's: it has loaded the plugin's code. It is nil where
-// none was started.
-func Describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []byte, opts Options, start plugin.StartOptions) (*schema.Plugin, *plugin.Process, error) {
+// keptFormat is part of each kept description's name: a host never reads what another format means.
+const keptFormat = "2"
+
+// Anew is Describe without looking at what is kept.
+func Anew(ctx context.Context, p *Plugin, version, task string, mixinJSON []byte, opts Options, start plugin.StartOptions) (*Description, error) {
+	return describe(ctx, p, version, task, mixinJSON, opts, start, true)
+}
+
+// Describe returns what the plugin says of itself: as it is kept when nothing that it was made from has changed since,
+// else by starting the plugin once. A description with a non-empty mixinJSON (for tasks that are functions) is never kept.
+// Where start names a RuntimeDir, the process that was started for it is the caller's.
+func Describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []byte, opts Options, start plugin.StartOptions) (*Description, error) {
+	return describe(ctx, p, version, task, mixinJSON, opts, start, false)
+}
+
+func describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []byte, opts Options, start plugin.StartOptions, anew bool) (*Description, error) {
 	path := ""
 	if len(mixinJSON) == 0 && opts.CacheDir != "" {
-		path = cachePath(p, version, task, opts, start.MTLS)
-		if described := readCache(path, p); described != nil {
-			return described, nil, nil
+		path = keptPath(p, version, task, opts, start.MTLS)
+		if !anew {
+			if described := readKept(path, p, start.Worker); described != nil {
+				return &Description{Plugin: described, Kept: true}, nil
+			}
 		}
 	}
 	keep := start.RuntimeDir != ""
 	if !keep {
 		dir, err := plugin.NewRuntimeDir()
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		defer func() { _ = dir.Close() }()
 		start.RuntimeDir = dir.Path
 	}
+	began := time.Now()
 	proc, err := plugin.Start(ctx, p.Command, start)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	described, sources, err := proc.Describe(ctx, version, task, mixinJSON)
+	described, basis, err := proc.Describe(ctx, version, task, mixinJSON)
 	if !keep || err != nil {
 		proc.Stop()
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if path != "" {
-		if err := writeCache(path, p, sources, described); err != nil {
-			start.Log.Debug("keeping the plugin's description", "error", err)
+		if why := writeKept(path, p, basis, described, began); why != "" {
+			start.Log.Debug("the plugin's description is not kept", "reason", why)
 		}
 	}
 	if !keep {
-		return described, nil, nil
+		proc = nil
 	}
-	return described, proc, nil
+	return &Description{Plugin: described, Process: proc}, nil
 }
 
-// cachePath differs for all that a description may come out differently for, and for a plugin that has yet to show that it
+// keptPath differs for all that a description may come out differently for, and for a plugin that has yet to show that it
 // speaks TLS.
-func cachePath(p *Plugin, version, task string, opts Options, mtls bool) string {
-	words := append([]string{version, task, p.Command.Path}, p.Command.Args...)
+func keptPath(p *Plugin, version, task string, opts Options, mtls bool) string {
+	words := append([]string{keptFormat, version, task, p.Command.Path}, p.Command.Args...)
 	words = append(words, p.Command.Env...)
 	words = append(words, fmt.Sprint(p.Command.CleanEnv, mtls), p.Command.SHA256)
 	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
 	return filepath.Join(opts.CacheDir, "describe", hex.EncodeToString(sum[:12])+".json")
 }
 
-// identity changes whenever one of the files does. Times and inode stand for the content: reading a plugin of tens of
-// megabytes at every -h would cost more than everything else in it.
-func identity(files []string) string {
-	h := sha256.New()
-	for _, f := range files {
-		info, err := os.Stat(f)
-		if err != nil {
-			fmt.Fprintf(h, "%s gone\n", f)
-			continue
-		}
-		fmt.Fprintf(h, "%s %d %d", f, info.Size(), info.ModTime().UnixNano())
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			fmt.Fprintf(h, " %d", st.Ino)
-		}
-		fmt.Fprintln(h)
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-func readCache(path string, p *Plugin) *schema.Plugin {
+func readKept(path string, p *Plugin, worker bool) *schema.Plugin {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil
 	}
-	var c cached
-	if json.Unmarshal(data, &c) != nil || c.Plugin == nil {
+	var k kept
+	if json.Unmarshal(data, &k) != nil || k.Plugin == nil {
 		return nil
 	}
-	if c.Identity != identity(append(append([]string(nil), p.Files...), c.Sources...)) {
+	if found, _ := identity(p.Files, k.Sources); k.Identity != found || !unchanged(k.Inputs, p.Command, worker) {
 		return nil
 	}
-	return c.Plugin
+	return k.Plugin
 }
 
-func writeCache(path string, p *Plugin, sources []string, described *schema.Plugin) error {
-	c := cached{Sources: sources, Plugin: described}
-	c.Identity = identity(append(append([]string(nil), p.Files...), sources...))
-	data, err := json.Marshal(c)
+// writeKept keeps a description. It returns the reason for which it does not; empty: it did.
+func writeKept(path string, p *Plugin, basis plugin.Basis, described *schema.Plugin, began time.Time) string {
+	switch {
+	case basis.Validity == plugin.Once:
+		return basis.OnceBecause
+	case basis.Validity == plugin.Unsaid && !p.compiled():
+		return "the plugin is no compiled program, and does not say how long its description is valid"
+	}
+	k := kept{Sources: basis.Sources, Inputs: basis.Inputs, Plugin: described}
+	var changed time.Time
+	k.Identity, changed = identity(p.Files, k.Sources)
+	for _, in := range k.Inputs {
+		if t := lastChange(in); t.After(changed) {
+			changed = t
+		}
+	}
+	// A file that has changed since may be another than the plugin has read.
+	if !changed.Before(began.Add(-clockTick)) {
+		return "a file that it was made from has only just changed"
+	}
+	data, err := json.Marshal(k)
 	if err != nil {
-		return err
+		return err.Error()
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
+		return err.Error()
 	}
-	return writeFile(path, data)
+	if err := writeFile(path, data); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// clockTick is how far the times that a kernel gives files may lie behind its clock.
+const clockTick = 10 * time.Millisecond
+
+// compiled reports whether the plugin is one compiled program, whose content says all about it but for what it reads.
+func (p *Plugin) compiled() bool {
+	if p.Kind == PythonFile || p.Kind == Folder && p.listed == "" {
+		return false
+	}
+	f, err := os.Open(p.Command.Path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	head := make([]byte, 4)
+	if _, err := f.ReadAt(head, 0); err != nil {
+		return false
+	}
+	switch string(head) {
+	case "\x7fELF", "\xfe\xed\xfa\xce", "\xfe\xed\xfa\xcf", "\xce\xfa\xed\xfe", "\xcf\xfa\xed\xfe", "\xca\xfe\xba\xbe":
+		return true
+	}
+	return false
 }

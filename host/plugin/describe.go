@@ -12,8 +12,8 @@ import (
 var hostCapabilities = []string{"staging", "direct", "heartbeat", "spawn", "indexed", "opaque", "close"}
 
 // Describe asks what tasks the plugin has. task names one that the answer should have, or is empty; mixinJSON is for
-// tasks that are functions. sources are further files that the answer was made from.
-func (p *Process) Describe(ctx context.Context, version, task string, mixinJSON []byte) (described *schema.Plugin, sources []string, err error) {
+// tasks that are functions.
+func (p *Process) Describe(ctx context.Context, version, task string, mixinJSON []byte) (described *schema.Plugin, basis Basis, err error) {
 	call := "describing " + p.name
 	ctx, cancel := context.WithTimeoutCause(ctx, p.timeout, fmt.Errorf("no answer within %s; --start-timeout gives it longer", p.timeout))
 	defer cancel()
@@ -21,11 +21,11 @@ func (p *Process) Describe(ctx context.Context, version, task string, mixinJSON 
 		HostVersion: version, Capabilities: hostCapabilities, Task: task, MixinJson: mixinJSON,
 	})
 	if err != nil {
-		return nil, nil, p.callError(ctx, call, err)
+		return nil, basis, p.callError(ctx, call, err)
 	}
 	if err := taskError(call, resp.GetError()); err != nil {
-		return nil, nil, err
+		return nil, basis, err
 	}
 	described, err = fromDescribe(resp)
-	return described, resp.GetSources(), err
+	return described, basisOf(resp), err
 }

@@ -29,8 +29,8 @@ var protocolNames = []string{
 // IsProtocolName reports whether a variable is part of the protocol, so that no user may set it.
 func IsProtocolName(name string) bool { return slices.Contains(protocolNames, name) }
 
-// environment is what a process of the plugin gets, without the variables of the protocol.
-func environment(command Command, worker bool) []string {
+// Environment is what a process of the plugin gets, without the variables of the protocol.
+func Environment(command Command, worker bool) []string {
 	env := os.Environ()
 	if command.CleanEnv {
 		env = slices.DeleteFunc(env, func(entry string) bool {

@@ -18,7 +18,7 @@ func TestCleanEnvironment(t *testing.T) {
 		}
 		return out
 	}
-	env := environment(Command{CleanEnv: true, Env: []string{"OWN=1", "LD_PRELOAD=x"}}, true)
+	env := Environment(Command{CleanEnv: true, Env: []string{"OWN=1", "LD_PRELOAD=x"}}, true)
 	for _, secret := range []string{"AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "GITHUB_TOKEN", "VIRTUAL_ENV"} {
 		if slices.Contains(names(env), secret) {
 			t.Errorf("%s is let through", secret)
@@ -32,7 +32,7 @@ func TestCleanEnvironment(t *testing.T) {
 	if slices.Contains(env, "LD_PRELOAD=here") {
 		t.Error("the host's LD_PRELOAD is let through")
 	}
-	if all := environment(Command{}, false); !slices.Contains(all, "AWS_SECRET_ACCESS_KEY=here") {
+	if all := Environment(Command{}, false); !slices.Contains(all, "AWS_SECRET_ACCESS_KEY=here") {
 		t.Error("without CleanEnv something is missing")
 	}
 }

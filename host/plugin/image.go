@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/trust"
 )
@@ -75,7 +76,7 @@ func (i *image) changed() bool {
 	if err != nil {
 		return true
 	}
-	return now.Size() != i.info.Size() || !now.ModTime().Equal(i.info.ModTime()) || statusTime(now) != statusTime(i.info)
+	return now.Size() != i.info.Size() || !now.ModTime().Equal(i.info.ModTime()) || !StatusTime(now).Equal(StatusTime(i.info))
 }
 
 func (i *image) close() {
@@ -84,10 +85,11 @@ func (i *image) close() {
 	}
 }
 
-// statusTime is when the file's inode last changed, which nobody can set back.
-func statusTime(info os.FileInfo) (t syscall.Timespec) {
+// StatusTime is when the file's inode last changed, which nobody can set back.
+func StatusTime(info os.FileInfo) time.Time {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		t = changeTime(st)
+		changed := changeTime(st)
+		return time.Unix(changed.Unix())
 	}
-	return t
+	return time.Time{}
 }

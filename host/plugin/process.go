@@ -138,7 +138,7 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (gprunner.Runner, error) {
 			// A plugin need not write what the host's log would drop.
 			level := "KAGURAZAKA_LOG_LEVEL=" + opts.Log.GetLevel().String()
-			p.runner.cmd.Env = append(append(environment(command, opts.Worker), level), spec.Env...)
+			p.runner.cmd.Env = append(append(Environment(command, opts.Worker), level), spec.Env...)
 			return p.runner, nil
 		},
 	})

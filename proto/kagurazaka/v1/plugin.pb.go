@@ -26,6 +26,121 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Validity int32
+
+const (
+	// The plugin does not say. The host keeps the answer of a compiled program, until that changes, and no other.
+	Validity_VALIDITY_UNSPECIFIED Validity = 0
+	// Until the plugin's own files, a source or an input changes.
+	Validity_VALIDITY_RECORDED Validity = 1
+	// For this once: the answer may come out differently without a change that the host could see.
+	Validity_VALIDITY_ONCE Validity = 2
+)
+
+// Enum value maps for Validity.
+var (
+	Validity_name = map[int32]string{
+		0: "VALIDITY_UNSPECIFIED",
+		1: "VALIDITY_RECORDED",
+		2: "VALIDITY_ONCE",
+	}
+	Validity_value = map[string]int32{
+		"VALIDITY_UNSPECIFIED": 0,
+		"VALIDITY_RECORDED":    1,
+		"VALIDITY_ONCE":        2,
+	}
+)
+
+func (x Validity) Enum() *Validity {
+	p := new(Validity)
+	*p = x
+	return p
+}
+
+func (x Validity) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Validity) Descriptor() protoreflect.EnumDescriptor {
+	return file_kagurazaka_v1_plugin_proto_enumTypes[0].Descriptor()
+}
+
+func (Validity) Type() protoreflect.EnumType {
+	return &file_kagurazaka_v1_plugin_proto_enumTypes[0]
+}
+
+func (x Validity) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Validity.Descriptor instead.
+func (Validity) EnumDescriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{0}
+}
+
+type InputKind int32
+
+const (
+	InputKind_INPUT_KIND_UNSPECIFIED InputKind = 0
+	// An environment variable. Its state is the hash of its value, or empty where it is not set.
+	InputKind_INPUT_KIND_VARIABLE InputKind = 1
+	// What is at a path. Its state is "SIZE MTIME_NS INODE" in decimal digits, of what links lead to, or empty where there is nothing.
+	InputKind_INPUT_KIND_FILE InputKind = 2
+	// Whether something is at a path. Its state is "file", "folder" or "other", of what links lead to, or empty.
+	InputKind_INPUT_KIND_PRESENCE InputKind = 3
+	// A folder's list of names. Its state is the hash of the sorted names joined by "/", or empty where there is no such folder.
+	InputKind_INPUT_KIND_FOLDER InputKind = 4
+	// Where the links of a path lead. Its state is the hash of the absolute path without links, or empty where it leads nowhere.
+	InputKind_INPUT_KIND_REAL_PATH InputKind = 5
+)
+
+// Enum value maps for InputKind.
+var (
+	InputKind_name = map[int32]string{
+		0: "INPUT_KIND_UNSPECIFIED",
+		1: "INPUT_KIND_VARIABLE",
+		2: "INPUT_KIND_FILE",
+		3: "INPUT_KIND_PRESENCE",
+		4: "INPUT_KIND_FOLDER",
+		5: "INPUT_KIND_REAL_PATH",
+	}
+	InputKind_value = map[string]int32{
+		"INPUT_KIND_UNSPECIFIED": 0,
+		"INPUT_KIND_VARIABLE":    1,
+		"INPUT_KIND_FILE":        2,
+		"INPUT_KIND_PRESENCE":    3,
+		"INPUT_KIND_FOLDER":      4,
+		"INPUT_KIND_REAL_PATH":   5,
+	}
+)
+
+func (x InputKind) Enum() *InputKind {
+	p := new(InputKind)
+	*p = x
+	return p
+}
+
+func (x InputKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (InputKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_kagurazaka_v1_plugin_proto_enumTypes[1].Descriptor()
+}
+
+func (InputKind) Type() protoreflect.EnumType {
+	return &file_kagurazaka_v1_plugin_proto_enumTypes[1]
+}
+
+func (x InputKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use InputKind.Descriptor instead.
+func (InputKind) EnumDescriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{1}
+}
+
 type TaskKind int32
 
 const (
@@ -65,11 +180,11 @@ func (x TaskKind) String() string {
 }
 
 func (TaskKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_kagurazaka_v1_plugin_proto_enumTypes[0].Descriptor()
+	return file_kagurazaka_v1_plugin_proto_enumTypes[2].Descriptor()
 }
 
 func (TaskKind) Type() protoreflect.EnumType {
-	return &file_kagurazaka_v1_plugin_proto_enumTypes[0]
+	return &file_kagurazaka_v1_plugin_proto_enumTypes[2]
 }
 
 func (x TaskKind) Number() protoreflect.EnumNumber {
@@ -78,7 +193,7 @@ func (x TaskKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TaskKind.Descriptor instead.
 func (TaskKind) EnumDescriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{0}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{2}
 }
 
 type ArgumentType int32
@@ -136,11 +251,11 @@ func (x ArgumentType) String() string {
 }
 
 func (ArgumentType) Descriptor() protoreflect.EnumDescriptor {
-	return file_kagurazaka_v1_plugin_proto_enumTypes[1].Descriptor()
+	return file_kagurazaka_v1_plugin_proto_enumTypes[3].Descriptor()
 }
 
 func (ArgumentType) Type() protoreflect.EnumType {
-	return &file_kagurazaka_v1_plugin_proto_enumTypes[1]
+	return &file_kagurazaka_v1_plugin_proto_enumTypes[3]
 }
 
 func (x ArgumentType) Number() protoreflect.EnumNumber {
@@ -149,7 +264,7 @@ func (x ArgumentType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ArgumentType.Descriptor instead.
 func (ArgumentType) EnumDescriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{1}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{3}
 }
 
 type Stage int32
@@ -201,11 +316,11 @@ func (x Stage) String() string {
 }
 
 func (Stage) Descriptor() protoreflect.EnumDescriptor {
-	return file_kagurazaka_v1_plugin_proto_enumTypes[2].Descriptor()
+	return file_kagurazaka_v1_plugin_proto_enumTypes[4].Descriptor()
 }
 
 func (Stage) Type() protoreflect.EnumType {
-	return &file_kagurazaka_v1_plugin_proto_enumTypes[2]
+	return &file_kagurazaka_v1_plugin_proto_enumTypes[4]
 }
 
 func (x Stage) Number() protoreflect.EnumNumber {
@@ -214,7 +329,7 @@ func (x Stage) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Stage.Descriptor instead.
 func (Stage) EnumDescriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{2}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{4}
 }
 
 type Encoding int32
@@ -252,11 +367,11 @@ func (x Encoding) String() string {
 }
 
 func (Encoding) Descriptor() protoreflect.EnumDescriptor {
-	return file_kagurazaka_v1_plugin_proto_enumTypes[3].Descriptor()
+	return file_kagurazaka_v1_plugin_proto_enumTypes[5].Descriptor()
 }
 
 func (Encoding) Type() protoreflect.EnumType {
-	return &file_kagurazaka_v1_plugin_proto_enumTypes[3]
+	return &file_kagurazaka_v1_plugin_proto_enumTypes[5]
 }
 
 func (x Encoding) Number() protoreflect.EnumNumber {
@@ -265,7 +380,7 @@ func (x Encoding) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Encoding.Descriptor instead.
 func (Encoding) EnumDescriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{3}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{5}
 }
 
 type Fault int32
@@ -311,11 +426,11 @@ func (x Fault) String() string {
 }
 
 func (Fault) Descriptor() protoreflect.EnumDescriptor {
-	return file_kagurazaka_v1_plugin_proto_enumTypes[4].Descriptor()
+	return file_kagurazaka_v1_plugin_proto_enumTypes[6].Descriptor()
 }
 
 func (Fault) Type() protoreflect.EnumType {
-	return &file_kagurazaka_v1_plugin_proto_enumTypes[4]
+	return &file_kagurazaka_v1_plugin_proto_enumTypes[6]
 }
 
 func (x Fault) Number() protoreflect.EnumNumber {
@@ -324,7 +439,7 @@ func (x Fault) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Fault.Descriptor instead.
 func (Fault) EnumDescriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{4}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{6}
 }
 
 type DescribeRequest struct {
@@ -413,7 +528,13 @@ type DescribeResponse struct {
 	Tasks        []*Task  `protobuf:"bytes,6,rep,name=tasks,proto3" json:"tasks,omitempty"`
 	// Absolute paths of the files that this answer was made from (the modules that a script imports). The host asks
 	// again when one of them has changed. The plugin's own file need not be named.
-	Sources       []string `protobuf:"bytes,7,rep,name=sources,proto3" json:"sources,omitempty"`
+	Sources []string `protobuf:"bytes,7,rep,name=sources,proto3" json:"sources,omitempty"`
+	// How long the answer is valid.
+	Validity Validity `protobuf:"varint,8,opt,name=validity,proto3,enum=kagurazaka.v1.Validity" json:"validity,omitempty"`
+	// What else the answer was made from, for VALIDITY_RECORDED. The host asks again when one of them is different.
+	Inputs []*Input `protobuf:"bytes,9,rep,name=inputs,proto3" json:"inputs,omitempty"`
+	// Why the answer is valid for this once, for VALIDITY_ONCE and for the log: "tasks.py:12: time.time()".
+	OnceBecause   string `protobuf:"bytes,10,opt,name=once_because,json=onceBecause,proto3" json:"once_because,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -497,6 +618,91 @@ func (x *DescribeResponse) GetSources() []string {
 	return nil
 }
 
+func (x *DescribeResponse) GetValidity() Validity {
+	if x != nil {
+		return x.Validity
+	}
+	return Validity_VALIDITY_UNSPECIFIED
+}
+
+func (x *DescribeResponse) GetInputs() []*Input {
+	if x != nil {
+		return x.Inputs
+	}
+	return nil
+}
+
+func (x *DescribeResponse) GetOnceBecause() string {
+	if x != nil {
+		return x.OnceBecause
+	}
+	return ""
+}
+
+// Input is something outside of the plugin that a description was made from, and its state at that time. Hashes are SHA-256 in
+// lower-case hexadecimal digits, of the bytes.
+type Input struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  InputKind              `protobuf:"varint,1,opt,name=kind,proto3,enum=kagurazaka.v1.InputKind" json:"kind,omitempty"`
+	// The variable's name; or the path, absolute or relative to the working folder, which the host shares. An empty path is that
+	// folder.
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	State         string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Input) Reset() {
+	*x = Input{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Input) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Input) ProtoMessage() {}
+
+func (x *Input) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Input.ProtoReflect.Descriptor instead.
+func (*Input) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Input) GetKind() InputKind {
+	if x != nil {
+		return x.Kind
+	}
+	return InputKind_INPUT_KIND_UNSPECIFIED
+}
+
+func (x *Input) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Input) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
 type Task struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -524,7 +730,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[2]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -536,7 +742,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[2]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -549,7 +755,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{2}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Task) GetName() string {
@@ -645,7 +851,7 @@ type Argument struct {
 
 func (x *Argument) Reset() {
 	*x = Argument{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[3]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -657,7 +863,7 @@ func (x *Argument) String() string {
 func (*Argument) ProtoMessage() {}
 
 func (x *Argument) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[3]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -670,7 +876,7 @@ func (x *Argument) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Argument.ProtoReflect.Descriptor instead.
 func (*Argument) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{3}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Argument) GetName() string {
@@ -770,7 +976,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[4]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -782,7 +988,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[4]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -795,7 +1001,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{4}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CheckRequest) GetTask() string {
@@ -837,7 +1043,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[5]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -849,7 +1055,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[5]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -862,7 +1068,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{5}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CheckResponse) GetError() *Error {
@@ -903,7 +1109,7 @@ type ParserAnswer struct {
 
 func (x *ParserAnswer) Reset() {
 	*x = ParserAnswer{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[6]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -915,7 +1121,7 @@ func (x *ParserAnswer) String() string {
 func (*ParserAnswer) ProtoMessage() {}
 
 func (x *ParserAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[6]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -928,7 +1134,7 @@ func (x *ParserAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParserAnswer.ProtoReflect.Descriptor instead.
 func (*ParserAnswer) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{6}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ParserAnswer) GetOutput() string {
@@ -949,7 +1155,7 @@ type Template struct {
 
 func (x *Template) Reset() {
 	*x = Template{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[7]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -961,7 +1167,7 @@ func (x *Template) String() string {
 func (*Template) ProtoMessage() {}
 
 func (x *Template) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[7]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -974,7 +1180,7 @@ func (x *Template) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Template.ProtoReflect.Descriptor instead.
 func (*Template) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{7}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Template) GetFields() []*Field {
@@ -1000,7 +1206,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[8]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1012,7 +1218,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[8]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1025,7 +1231,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{8}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Field) GetName() string {
@@ -1080,7 +1286,7 @@ type Node struct {
 
 func (x *Node) Reset() {
 	*x = Node{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[9]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1092,7 +1298,7 @@ func (x *Node) String() string {
 func (*Node) ProtoMessage() {}
 
 func (x *Node) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[9]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1105,7 +1311,7 @@ func (x *Node) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Node.ProtoReflect.Descriptor instead.
 func (*Node) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{9}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Node) GetKind() isNode_Kind {
@@ -1205,7 +1411,7 @@ type Placeholder struct {
 
 func (x *Placeholder) Reset() {
 	*x = Placeholder{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[10]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1217,7 +1423,7 @@ func (x *Placeholder) String() string {
 func (*Placeholder) ProtoMessage() {}
 
 func (x *Placeholder) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[10]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1230,7 +1436,7 @@ func (x *Placeholder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Placeholder.ProtoReflect.Descriptor instead.
 func (*Placeholder) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{10}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 // Mode is an object of a template with fields of its own: NoHardShard(input_path, output_path).
@@ -1247,7 +1453,7 @@ type Mode struct {
 
 func (x *Mode) Reset() {
 	*x = Mode{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[11]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1259,7 +1465,7 @@ func (x *Mode) String() string {
 func (*Mode) ProtoMessage() {}
 
 func (x *Mode) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[11]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1272,7 +1478,7 @@ func (x *Mode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mode.ProtoReflect.Descriptor instead.
 func (*Mode) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{11}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Mode) GetName() string {
@@ -1305,7 +1511,7 @@ type NodeList struct {
 
 func (x *NodeList) Reset() {
 	*x = NodeList{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1317,7 +1523,7 @@ func (x *NodeList) String() string {
 func (*NodeList) ProtoMessage() {}
 
 func (x *NodeList) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1330,7 +1536,7 @@ func (x *NodeList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeList.ProtoReflect.Descriptor instead.
 func (*NodeList) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{12}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *NodeList) GetNodes() []*Node {
@@ -1349,7 +1555,7 @@ type NodeMap struct {
 
 func (x *NodeMap) Reset() {
 	*x = NodeMap{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1361,7 +1567,7 @@ func (x *NodeMap) String() string {
 func (*NodeMap) ProtoMessage() {}
 
 func (x *NodeMap) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1374,7 +1580,7 @@ func (x *NodeMap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeMap.ProtoReflect.Descriptor instead.
 func (*NodeMap) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{13}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *NodeMap) GetFields() []*Field {
@@ -1426,7 +1632,7 @@ type OpenRequest struct {
 
 func (x *OpenRequest) Reset() {
 	*x = OpenRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1438,7 +1644,7 @@ func (x *OpenRequest) String() string {
 func (*OpenRequest) ProtoMessage() {}
 
 func (x *OpenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1451,7 +1657,7 @@ func (x *OpenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenRequest.ProtoReflect.Descriptor instead.
 func (*OpenRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{14}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *OpenRequest) GetTask() string {
@@ -1584,7 +1790,7 @@ type SharedMemory struct {
 
 func (x *SharedMemory) Reset() {
 	*x = SharedMemory{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1596,7 +1802,7 @@ func (x *SharedMemory) String() string {
 func (*SharedMemory) ProtoMessage() {}
 
 func (x *SharedMemory) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1609,7 +1815,7 @@ func (x *SharedMemory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SharedMemory.ProtoReflect.Descriptor instead.
 func (*SharedMemory) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{15}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SharedMemory) GetPath() string {
@@ -1641,7 +1847,7 @@ type Staging struct {
 
 func (x *Staging) Reset() {
 	*x = Staging{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1653,7 +1859,7 @@ func (x *Staging) String() string {
 func (*Staging) ProtoMessage() {}
 
 func (x *Staging) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1666,7 +1872,7 @@ func (x *Staging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Staging.ProtoReflect.Descriptor instead.
 func (*Staging) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{16}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Staging) GetDir() string {
@@ -1713,7 +1919,7 @@ type Direct struct {
 
 func (x *Direct) Reset() {
 	*x = Direct{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1725,7 +1931,7 @@ func (x *Direct) String() string {
 func (*Direct) ProtoMessage() {}
 
 func (x *Direct) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1738,7 +1944,7 @@ func (x *Direct) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Direct.ProtoReflect.Descriptor instead.
 func (*Direct) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Direct) GetPage() string {
@@ -1800,7 +2006,7 @@ type OpenResponse struct {
 
 func (x *OpenResponse) Reset() {
 	*x = OpenResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1812,7 +2018,7 @@ func (x *OpenResponse) String() string {
 func (*OpenResponse) ProtoMessage() {}
 
 func (x *OpenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1825,7 +2031,7 @@ func (x *OpenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenResponse.ProtoReflect.Descriptor instead.
 func (*OpenResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *OpenResponse) GetError() *Error {
@@ -1856,7 +2062,7 @@ type Block struct {
 
 func (x *Block) Reset() {
 	*x = Block{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1868,7 +2074,7 @@ func (x *Block) String() string {
 func (*Block) ProtoMessage() {}
 
 func (x *Block) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1881,7 +2087,7 @@ func (x *Block) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Block.ProtoReflect.Descriptor instead.
 func (*Block) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Block) GetEncoding() Encoding {
@@ -1923,7 +2129,7 @@ type IndexRange struct {
 
 func (x *IndexRange) Reset() {
 	*x = IndexRange{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1935,7 +2141,7 @@ func (x *IndexRange) String() string {
 func (*IndexRange) ProtoMessage() {}
 
 func (x *IndexRange) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1948,7 +2154,7 @@ func (x *IndexRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexRange.ProtoReflect.Descriptor instead.
 func (*IndexRange) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *IndexRange) GetFirst() uint64 {
@@ -1978,7 +2184,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1990,7 +2196,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2003,7 +2209,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListRequest) GetMaxItems() uint32 {
@@ -2043,7 +2249,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2055,7 +2261,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2068,7 +2274,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListResponse) GetMessage() isListResponse_Message {
@@ -2173,7 +2379,7 @@ type RunRequest struct {
 
 func (x *RunRequest) Reset() {
 	*x = RunRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2185,7 +2391,7 @@ func (x *RunRequest) String() string {
 func (*RunRequest) ProtoMessage() {}
 
 func (x *RunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2198,7 +2404,7 @@ func (x *RunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRequest.ProtoReflect.Descriptor instead.
 func (*RunRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{23}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RunRequest) GetChunk() *Chunk {
@@ -2228,7 +2434,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2240,7 +2446,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2253,7 +2459,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{24}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Chunk) GetId() uint64 {
@@ -2293,7 +2499,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2305,7 +2511,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2318,7 +2524,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{25}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Part) GetSource() isPart_Source {
@@ -2389,7 +2595,7 @@ type RunResponse struct {
 
 func (x *RunResponse) Reset() {
 	*x = RunResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2401,7 +2607,7 @@ func (x *RunResponse) String() string {
 func (*RunResponse) ProtoMessage() {}
 
 func (x *RunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2414,7 +2620,7 @@ func (x *RunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunResponse.ProtoReflect.Descriptor instead.
 func (*RunResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{26}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RunResponse) GetResult() *ChunkResult {
@@ -2458,7 +2664,7 @@ type ChunkResult struct {
 
 func (x *ChunkResult) Reset() {
 	*x = ChunkResult{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2470,7 +2676,7 @@ func (x *ChunkResult) String() string {
 func (*ChunkResult) ProtoMessage() {}
 
 func (x *ChunkResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2483,7 +2689,7 @@ func (x *ChunkResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChunkResult.ProtoReflect.Descriptor instead.
 func (*ChunkResult) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{27}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ChunkResult) GetId() uint64 {
@@ -2543,7 +2749,7 @@ type ItemFailure struct {
 
 func (x *ItemFailure) Reset() {
 	*x = ItemFailure{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2555,7 +2761,7 @@ func (x *ItemFailure) String() string {
 func (*ItemFailure) ProtoMessage() {}
 
 func (x *ItemFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2568,7 +2774,7 @@ func (x *ItemFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemFailure.ProtoReflect.Descriptor instead.
 func (*ItemFailure) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{28}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ItemFailure) GetIndex() uint32 {
@@ -2618,7 +2824,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2630,7 +2836,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2643,7 +2849,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{29}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Batch) GetId() uint64 {
@@ -2692,7 +2898,7 @@ type Region struct {
 
 func (x *Region) Reset() {
 	*x = Region{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2704,7 +2910,7 @@ func (x *Region) String() string {
 func (*Region) ProtoMessage() {}
 
 func (x *Region) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2717,7 +2923,7 @@ func (x *Region) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Region.ProtoReflect.Descriptor instead.
 func (*Region) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Region) GetOffset() uint64 {
@@ -2748,7 +2954,7 @@ type Payload struct {
 
 func (x *Payload) Reset() {
 	*x = Payload{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2760,7 +2966,7 @@ func (x *Payload) String() string {
 func (*Payload) ProtoMessage() {}
 
 func (x *Payload) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2773,7 +2979,7 @@ func (x *Payload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payload.ProtoReflect.Descriptor instead.
 func (*Payload) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Payload) GetTensors() []*Tensor {
@@ -2811,7 +3017,7 @@ type Tensor struct {
 
 func (x *Tensor) Reset() {
 	*x = Tensor{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2823,7 +3029,7 @@ func (x *Tensor) String() string {
 func (*Tensor) ProtoMessage() {}
 
 func (x *Tensor) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2836,7 +3042,7 @@ func (x *Tensor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tensor.ProtoReflect.Descriptor instead.
 func (*Tensor) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Tensor) GetDtype() string {
@@ -2885,7 +3091,7 @@ type BatchResult struct {
 
 func (x *BatchResult) Reset() {
 	*x = BatchResult{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2897,7 +3103,7 @@ func (x *BatchResult) String() string {
 func (*BatchResult) ProtoMessage() {}
 
 func (x *BatchResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2910,7 +3116,7 @@ func (x *BatchResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchResult.ProtoReflect.Descriptor instead.
 func (*BatchResult) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *BatchResult) GetId() uint64 {
@@ -2982,7 +3188,7 @@ type SpawnRequest struct {
 
 func (x *SpawnRequest) Reset() {
 	*x = SpawnRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2994,7 +3200,7 @@ func (x *SpawnRequest) String() string {
 func (*SpawnRequest) ProtoMessage() {}
 
 func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3007,7 +3213,7 @@ func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnRequest.ProtoReflect.Descriptor instead.
 func (*SpawnRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SpawnRequest) GetMessage() isSpawnRequest_Message {
@@ -3062,7 +3268,7 @@ type SpawnWorker struct {
 
 func (x *SpawnWorker) Reset() {
 	*x = SpawnWorker{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3074,7 +3280,7 @@ func (x *SpawnWorker) String() string {
 func (*SpawnWorker) ProtoMessage() {}
 
 func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3087,7 +3293,7 @@ func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnWorker.ProtoReflect.Descriptor instead.
 func (*SpawnWorker) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SpawnWorker) GetOpen() *OpenRequest {
@@ -3112,7 +3318,7 @@ type SpawnResponse struct {
 
 func (x *SpawnResponse) Reset() {
 	*x = SpawnResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3124,7 +3330,7 @@ func (x *SpawnResponse) String() string {
 func (*SpawnResponse) ProtoMessage() {}
 
 func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3137,7 +3343,7 @@ func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnResponse.ProtoReflect.Descriptor instead.
 func (*SpawnResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SpawnResponse) GetMessage() isSpawnResponse_Message {
@@ -3223,7 +3429,7 @@ type WorkerStarted struct {
 
 func (x *WorkerStarted) Reset() {
 	*x = WorkerStarted{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3235,7 +3441,7 @@ func (x *WorkerStarted) String() string {
 func (*WorkerStarted) ProtoMessage() {}
 
 func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3248,7 +3454,7 @@ func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerStarted.ProtoReflect.Descriptor instead.
 func (*WorkerStarted) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *WorkerStarted) GetWorkerIndex() uint32 {
@@ -3283,7 +3489,7 @@ type WorkerFailed struct {
 
 func (x *WorkerFailed) Reset() {
 	*x = WorkerFailed{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3295,7 +3501,7 @@ func (x *WorkerFailed) String() string {
 func (*WorkerFailed) ProtoMessage() {}
 
 func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3308,7 +3514,7 @@ func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerFailed.ProtoReflect.Descriptor instead.
 func (*WorkerFailed) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{38}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *WorkerFailed) GetWorkerIndex() uint32 {
@@ -3338,7 +3544,7 @@ type WorkerExited struct {
 
 func (x *WorkerExited) Reset() {
 	*x = WorkerExited{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3350,7 +3556,7 @@ func (x *WorkerExited) String() string {
 func (*WorkerExited) ProtoMessage() {}
 
 func (x *WorkerExited) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3363,7 +3569,7 @@ func (x *WorkerExited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerExited.ProtoReflect.Descriptor instead.
 func (*WorkerExited) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{39}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *WorkerExited) GetWorkerIndex() uint32 {
@@ -3404,7 +3610,7 @@ type ShownItem struct {
 
 func (x *ShownItem) Reset() {
 	*x = ShownItem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3416,7 +3622,7 @@ func (x *ShownItem) String() string {
 func (*ShownItem) ProtoMessage() {}
 
 func (x *ShownItem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3429,7 +3635,7 @@ func (x *ShownItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShownItem.ProtoReflect.Descriptor instead.
 func (*ShownItem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{40}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ShownItem) GetIndex() uint64 {
@@ -3472,7 +3678,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3484,7 +3690,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3497,7 +3703,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{41}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Error) GetMessage() string {
@@ -3677,7 +3883,7 @@ type ItemError struct {
 
 func (x *ItemError) Reset() {
 	*x = ItemError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3689,7 +3895,7 @@ func (x *ItemError) String() string {
 func (*ItemError) ProtoMessage() {}
 
 func (x *ItemError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3702,7 +3908,7 @@ func (x *ItemError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemError.ProtoReflect.Descriptor instead.
 func (*ItemError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{42}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ItemError) GetTypeName() string {
@@ -3721,7 +3927,7 @@ type ConfigError struct {
 
 func (x *ConfigError) Reset() {
 	*x = ConfigError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3733,7 +3939,7 @@ func (x *ConfigError) String() string {
 func (*ConfigError) ProtoMessage() {}
 
 func (x *ConfigError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3746,7 +3952,7 @@ func (x *ConfigError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigError.ProtoReflect.Descriptor instead.
 func (*ConfigError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{43}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ConfigError) GetProblems() []*ConfigProblem {
@@ -3769,7 +3975,7 @@ type ConfigProblem struct {
 
 func (x *ConfigProblem) Reset() {
 	*x = ConfigProblem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3781,7 +3987,7 @@ func (x *ConfigProblem) String() string {
 func (*ConfigProblem) ProtoMessage() {}
 
 func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3794,7 +4000,7 @@ func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigProblem.ProtoReflect.Descriptor instead.
 func (*ConfigProblem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{44}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ConfigProblem) GetWhere() string {
@@ -3827,7 +4033,7 @@ type PanicError struct {
 
 func (x *PanicError) Reset() {
 	*x = PanicError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3839,7 +4045,7 @@ func (x *PanicError) String() string {
 func (*PanicError) ProtoMessage() {}
 
 func (x *PanicError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3852,7 +4058,7 @@ func (x *PanicError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PanicError.ProtoReflect.Descriptor instead.
 func (*PanicError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{45}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *PanicError) GetValue() string {
@@ -3871,7 +4077,7 @@ type NoSuchTaskError struct {
 
 func (x *NoSuchTaskError) Reset() {
 	*x = NoSuchTaskError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3883,7 +4089,7 @@ func (x *NoSuchTaskError) String() string {
 func (*NoSuchTaskError) ProtoMessage() {}
 
 func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3896,7 +4102,7 @@ func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoSuchTaskError.ProtoReflect.Descriptor instead.
 func (*NoSuchTaskError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{46}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *NoSuchTaskError) GetTasks() []string {
@@ -3915,7 +4121,7 @@ type UnsupportedError struct {
 
 func (x *UnsupportedError) Reset() {
 	*x = UnsupportedError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3927,7 +4133,7 @@ func (x *UnsupportedError) String() string {
 func (*UnsupportedError) ProtoMessage() {}
 
 func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3940,7 +4146,7 @@ func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnsupportedError.ProtoReflect.Descriptor instead.
 func (*UnsupportedError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{47}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *UnsupportedError) GetWhat() string {
@@ -3960,7 +4166,7 @@ type InvalidOutputError struct {
 
 func (x *InvalidOutputError) Reset() {
 	*x = InvalidOutputError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3972,7 +4178,7 @@ func (x *InvalidOutputError) String() string {
 func (*InvalidOutputError) ProtoMessage() {}
 
 func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3985,7 +4191,7 @@ func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvalidOutputError.ProtoReflect.Descriptor instead.
 func (*InvalidOutputError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{48}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *InvalidOutputError) GetPath() string {
@@ -4007,7 +4213,7 @@ type DeviceMemoryError struct {
 
 func (x *DeviceMemoryError) Reset() {
 	*x = DeviceMemoryError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4019,7 +4225,7 @@ func (x *DeviceMemoryError) String() string {
 func (*DeviceMemoryError) ProtoMessage() {}
 
 func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4032,7 +4238,7 @@ func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceMemoryError.ProtoReflect.Descriptor instead.
 func (*DeviceMemoryError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{49}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *DeviceMemoryError) GetWanted() uint64 {
@@ -4066,7 +4272,7 @@ type RegionTooSmallError struct {
 
 func (x *RegionTooSmallError) Reset() {
 	*x = RegionTooSmallError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4078,7 +4284,7 @@ func (x *RegionTooSmallError) String() string {
 func (*RegionTooSmallError) ProtoMessage() {}
 
 func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4091,7 +4297,7 @@ func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegionTooSmallError.ProtoReflect.Descriptor instead.
 func (*RegionTooSmallError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{50}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *RegionTooSmallError) GetWanted() uint64 {
@@ -4111,7 +4317,7 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\fcapabilities\x18\x02 \x03(\tR\fcapabilities\x12\x12\n" +
 	"\x04task\x18\x03 \x01(\tR\x04task\x12\x1d\n" +
 	"\n" +
-	"mixin_json\x18\x04 \x01(\fR\tmixinJson\"\xe7\x01\n" +
+	"mixin_json\x18\x04 \x01(\fR\tmixinJson\"\xed\x02\n" +
 	"\x10DescribeResponse\x12*\n" +
 	"\x05error\x18\x01 \x01(\v2\x14.kagurazaka.v1.ErrorR\x05error\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -4119,7 +4325,15 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x03sdk\x18\x04 \x01(\tR\x03sdk\x12\"\n" +
 	"\fcapabilities\x18\x05 \x03(\tR\fcapabilities\x12)\n" +
 	"\x05tasks\x18\x06 \x03(\v2\x13.kagurazaka.v1.TaskR\x05tasks\x12\x18\n" +
-	"\asources\x18\a \x03(\tR\asources\"\xd0\x02\n" +
+	"\asources\x18\a \x03(\tR\asources\x123\n" +
+	"\bvalidity\x18\b \x01(\x0e2\x17.kagurazaka.v1.ValidityR\bvalidity\x12,\n" +
+	"\x06inputs\x18\t \x03(\v2\x14.kagurazaka.v1.InputR\x06inputs\x12!\n" +
+	"\fonce_because\x18\n" +
+	" \x01(\tR\vonceBecause\"_\n" +
+	"\x05Input\x12,\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x18.kagurazaka.v1.InputKindR\x04kind\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\"\xd0\x02\n" +
 	"\x04Task\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12+\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x17.kagurazaka.v1.TaskKindR\x04kind\x12\x18\n" +
@@ -4368,7 +4582,18 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x04free\x18\x02 \x01(\x04R\x04free\x12\x14\n" +
 	"\x05total\x18\x03 \x01(\x04R\x05total\"-\n" +
 	"\x13RegionTooSmallError\x12\x16\n" +
-	"\x06wanted\x18\x01 \x01(\x04R\x06wanted*h\n" +
+	"\x06wanted\x18\x01 \x01(\x04R\x06wanted*N\n" +
+	"\bValidity\x12\x18\n" +
+	"\x14VALIDITY_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11VALIDITY_RECORDED\x10\x01\x12\x11\n" +
+	"\rVALIDITY_ONCE\x10\x02*\x9f\x01\n" +
+	"\tInputKind\x12\x1a\n" +
+	"\x16INPUT_KIND_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13INPUT_KIND_VARIABLE\x10\x01\x12\x13\n" +
+	"\x0fINPUT_KIND_FILE\x10\x02\x12\x17\n" +
+	"\x13INPUT_KIND_PRESENCE\x10\x03\x12\x15\n" +
+	"\x11INPUT_KIND_FOLDER\x10\x04\x12\x18\n" +
+	"\x14INPUT_KIND_REAL_PATH\x10\x05*h\n" +
 	"\bTaskKind\x12\x19\n" +
 	"\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10TASK_KIND_NORMAL\x10\x01\x12\x14\n" +
@@ -4426,147 +4651,153 @@ func file_kagurazaka_v1_plugin_proto_rawDescGZIP() []byte {
 	return file_kagurazaka_v1_plugin_proto_rawDescData
 }
 
-var file_kagurazaka_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
+var file_kagurazaka_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_kagurazaka_v1_plugin_proto_goTypes = []any{
-	(TaskKind)(0),               // 0: kagurazaka.v1.TaskKind
-	(ArgumentType)(0),           // 1: kagurazaka.v1.ArgumentType
-	(Stage)(0),                  // 2: kagurazaka.v1.Stage
-	(Encoding)(0),               // 3: kagurazaka.v1.Encoding
-	(Fault)(0),                  // 4: kagurazaka.v1.Fault
-	(*DescribeRequest)(nil),     // 5: kagurazaka.v1.DescribeRequest
-	(*DescribeResponse)(nil),    // 6: kagurazaka.v1.DescribeResponse
-	(*Task)(nil),                // 7: kagurazaka.v1.Task
-	(*Argument)(nil),            // 8: kagurazaka.v1.Argument
-	(*CheckRequest)(nil),        // 9: kagurazaka.v1.CheckRequest
-	(*CheckResponse)(nil),       // 10: kagurazaka.v1.CheckResponse
-	(*ParserAnswer)(nil),        // 11: kagurazaka.v1.ParserAnswer
-	(*Template)(nil),            // 12: kagurazaka.v1.Template
-	(*Field)(nil),               // 13: kagurazaka.v1.Field
-	(*Node)(nil),                // 14: kagurazaka.v1.Node
-	(*Placeholder)(nil),         // 15: kagurazaka.v1.Placeholder
-	(*Mode)(nil),                // 16: kagurazaka.v1.Mode
-	(*NodeList)(nil),            // 17: kagurazaka.v1.NodeList
-	(*NodeMap)(nil),             // 18: kagurazaka.v1.NodeMap
-	(*OpenRequest)(nil),         // 19: kagurazaka.v1.OpenRequest
-	(*SharedMemory)(nil),        // 20: kagurazaka.v1.SharedMemory
-	(*Staging)(nil),             // 21: kagurazaka.v1.Staging
-	(*Direct)(nil),              // 22: kagurazaka.v1.Direct
-	(*OpenResponse)(nil),        // 23: kagurazaka.v1.OpenResponse
-	(*Block)(nil),               // 24: kagurazaka.v1.Block
-	(*IndexRange)(nil),          // 25: kagurazaka.v1.IndexRange
-	(*ListRequest)(nil),         // 26: kagurazaka.v1.ListRequest
-	(*ListResponse)(nil),        // 27: kagurazaka.v1.ListResponse
-	(*RunRequest)(nil),          // 28: kagurazaka.v1.RunRequest
-	(*Chunk)(nil),               // 29: kagurazaka.v1.Chunk
-	(*Part)(nil),                // 30: kagurazaka.v1.Part
-	(*RunResponse)(nil),         // 31: kagurazaka.v1.RunResponse
-	(*ChunkResult)(nil),         // 32: kagurazaka.v1.ChunkResult
-	(*ItemFailure)(nil),         // 33: kagurazaka.v1.ItemFailure
-	(*Batch)(nil),               // 34: kagurazaka.v1.Batch
-	(*Region)(nil),              // 35: kagurazaka.v1.Region
-	(*Payload)(nil),             // 36: kagurazaka.v1.Payload
-	(*Tensor)(nil),              // 37: kagurazaka.v1.Tensor
-	(*BatchResult)(nil),         // 38: kagurazaka.v1.BatchResult
-	(*SpawnRequest)(nil),        // 39: kagurazaka.v1.SpawnRequest
-	(*SpawnWorker)(nil),         // 40: kagurazaka.v1.SpawnWorker
-	(*SpawnResponse)(nil),       // 41: kagurazaka.v1.SpawnResponse
-	(*WorkerStarted)(nil),       // 42: kagurazaka.v1.WorkerStarted
-	(*WorkerFailed)(nil),        // 43: kagurazaka.v1.WorkerFailed
-	(*WorkerExited)(nil),        // 44: kagurazaka.v1.WorkerExited
-	(*ShownItem)(nil),           // 45: kagurazaka.v1.ShownItem
-	(*Error)(nil),               // 46: kagurazaka.v1.Error
-	(*ItemError)(nil),           // 47: kagurazaka.v1.ItemError
-	(*ConfigError)(nil),         // 48: kagurazaka.v1.ConfigError
-	(*ConfigProblem)(nil),       // 49: kagurazaka.v1.ConfigProblem
-	(*PanicError)(nil),          // 50: kagurazaka.v1.PanicError
-	(*NoSuchTaskError)(nil),     // 51: kagurazaka.v1.NoSuchTaskError
-	(*UnsupportedError)(nil),    // 52: kagurazaka.v1.UnsupportedError
-	(*InvalidOutputError)(nil),  // 53: kagurazaka.v1.InvalidOutputError
-	(*DeviceMemoryError)(nil),   // 54: kagurazaka.v1.DeviceMemoryError
-	(*RegionTooSmallError)(nil), // 55: kagurazaka.v1.RegionTooSmallError
+	(Validity)(0),               // 0: kagurazaka.v1.Validity
+	(InputKind)(0),              // 1: kagurazaka.v1.InputKind
+	(TaskKind)(0),               // 2: kagurazaka.v1.TaskKind
+	(ArgumentType)(0),           // 3: kagurazaka.v1.ArgumentType
+	(Stage)(0),                  // 4: kagurazaka.v1.Stage
+	(Encoding)(0),               // 5: kagurazaka.v1.Encoding
+	(Fault)(0),                  // 6: kagurazaka.v1.Fault
+	(*DescribeRequest)(nil),     // 7: kagurazaka.v1.DescribeRequest
+	(*DescribeResponse)(nil),    // 8: kagurazaka.v1.DescribeResponse
+	(*Input)(nil),               // 9: kagurazaka.v1.Input
+	(*Task)(nil),                // 10: kagurazaka.v1.Task
+	(*Argument)(nil),            // 11: kagurazaka.v1.Argument
+	(*CheckRequest)(nil),        // 12: kagurazaka.v1.CheckRequest
+	(*CheckResponse)(nil),       // 13: kagurazaka.v1.CheckResponse
+	(*ParserAnswer)(nil),        // 14: kagurazaka.v1.ParserAnswer
+	(*Template)(nil),            // 15: kagurazaka.v1.Template
+	(*Field)(nil),               // 16: kagurazaka.v1.Field
+	(*Node)(nil),                // 17: kagurazaka.v1.Node
+	(*Placeholder)(nil),         // 18: kagurazaka.v1.Placeholder
+	(*Mode)(nil),                // 19: kagurazaka.v1.Mode
+	(*NodeList)(nil),            // 20: kagurazaka.v1.NodeList
+	(*NodeMap)(nil),             // 21: kagurazaka.v1.NodeMap
+	(*OpenRequest)(nil),         // 22: kagurazaka.v1.OpenRequest
+	(*SharedMemory)(nil),        // 23: kagurazaka.v1.SharedMemory
+	(*Staging)(nil),             // 24: kagurazaka.v1.Staging
+	(*Direct)(nil),              // 25: kagurazaka.v1.Direct
+	(*OpenResponse)(nil),        // 26: kagurazaka.v1.OpenResponse
+	(*Block)(nil),               // 27: kagurazaka.v1.Block
+	(*IndexRange)(nil),          // 28: kagurazaka.v1.IndexRange
+	(*ListRequest)(nil),         // 29: kagurazaka.v1.ListRequest
+	(*ListResponse)(nil),        // 30: kagurazaka.v1.ListResponse
+	(*RunRequest)(nil),          // 31: kagurazaka.v1.RunRequest
+	(*Chunk)(nil),               // 32: kagurazaka.v1.Chunk
+	(*Part)(nil),                // 33: kagurazaka.v1.Part
+	(*RunResponse)(nil),         // 34: kagurazaka.v1.RunResponse
+	(*ChunkResult)(nil),         // 35: kagurazaka.v1.ChunkResult
+	(*ItemFailure)(nil),         // 36: kagurazaka.v1.ItemFailure
+	(*Batch)(nil),               // 37: kagurazaka.v1.Batch
+	(*Region)(nil),              // 38: kagurazaka.v1.Region
+	(*Payload)(nil),             // 39: kagurazaka.v1.Payload
+	(*Tensor)(nil),              // 40: kagurazaka.v1.Tensor
+	(*BatchResult)(nil),         // 41: kagurazaka.v1.BatchResult
+	(*SpawnRequest)(nil),        // 42: kagurazaka.v1.SpawnRequest
+	(*SpawnWorker)(nil),         // 43: kagurazaka.v1.SpawnWorker
+	(*SpawnResponse)(nil),       // 44: kagurazaka.v1.SpawnResponse
+	(*WorkerStarted)(nil),       // 45: kagurazaka.v1.WorkerStarted
+	(*WorkerFailed)(nil),        // 46: kagurazaka.v1.WorkerFailed
+	(*WorkerExited)(nil),        // 47: kagurazaka.v1.WorkerExited
+	(*ShownItem)(nil),           // 48: kagurazaka.v1.ShownItem
+	(*Error)(nil),               // 49: kagurazaka.v1.Error
+	(*ItemError)(nil),           // 50: kagurazaka.v1.ItemError
+	(*ConfigError)(nil),         // 51: kagurazaka.v1.ConfigError
+	(*ConfigProblem)(nil),       // 52: kagurazaka.v1.ConfigProblem
+	(*PanicError)(nil),          // 53: kagurazaka.v1.PanicError
+	(*NoSuchTaskError)(nil),     // 54: kagurazaka.v1.NoSuchTaskError
+	(*UnsupportedError)(nil),    // 55: kagurazaka.v1.UnsupportedError
+	(*InvalidOutputError)(nil),  // 56: kagurazaka.v1.InvalidOutputError
+	(*DeviceMemoryError)(nil),   // 57: kagurazaka.v1.DeviceMemoryError
+	(*RegionTooSmallError)(nil), // 58: kagurazaka.v1.RegionTooSmallError
 }
 var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
-	46, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
-	7,  // 1: kagurazaka.v1.DescribeResponse.tasks:type_name -> kagurazaka.v1.Task
-	0,  // 2: kagurazaka.v1.Task.kind:type_name -> kagurazaka.v1.TaskKind
-	8,  // 3: kagurazaka.v1.Task.arguments:type_name -> kagurazaka.v1.Argument
-	12, // 4: kagurazaka.v1.Task.template:type_name -> kagurazaka.v1.Template
-	1,  // 5: kagurazaka.v1.Argument.type:type_name -> kagurazaka.v1.ArgumentType
-	46, // 6: kagurazaka.v1.CheckResponse.error:type_name -> kagurazaka.v1.Error
-	11, // 7: kagurazaka.v1.CheckResponse.ended:type_name -> kagurazaka.v1.ParserAnswer
-	13, // 8: kagurazaka.v1.Template.fields:type_name -> kagurazaka.v1.Field
-	14, // 9: kagurazaka.v1.Field.value:type_name -> kagurazaka.v1.Node
-	15, // 10: kagurazaka.v1.Node.placeholder:type_name -> kagurazaka.v1.Placeholder
-	16, // 11: kagurazaka.v1.Node.mode:type_name -> kagurazaka.v1.Mode
-	17, // 12: kagurazaka.v1.Node.list:type_name -> kagurazaka.v1.NodeList
-	18, // 13: kagurazaka.v1.Node.map:type_name -> kagurazaka.v1.NodeMap
-	13, // 14: kagurazaka.v1.Mode.fields:type_name -> kagurazaka.v1.Field
-	14, // 15: kagurazaka.v1.NodeList.nodes:type_name -> kagurazaka.v1.Node
-	13, // 16: kagurazaka.v1.NodeMap.fields:type_name -> kagurazaka.v1.Field
-	12, // 17: kagurazaka.v1.OpenRequest.template:type_name -> kagurazaka.v1.Template
-	2,  // 18: kagurazaka.v1.OpenRequest.stage:type_name -> kagurazaka.v1.Stage
-	21, // 19: kagurazaka.v1.OpenRequest.staging:type_name -> kagurazaka.v1.Staging
-	20, // 20: kagurazaka.v1.OpenRequest.memory:type_name -> kagurazaka.v1.SharedMemory
-	22, // 21: kagurazaka.v1.OpenRequest.direct:type_name -> kagurazaka.v1.Direct
-	46, // 22: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
-	3,  // 23: kagurazaka.v1.Block.encoding:type_name -> kagurazaka.v1.Encoding
-	24, // 24: kagurazaka.v1.ListResponse.block:type_name -> kagurazaka.v1.Block
-	46, // 25: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
-	29, // 26: kagurazaka.v1.RunRequest.chunk:type_name -> kagurazaka.v1.Chunk
-	34, // 27: kagurazaka.v1.RunRequest.batch:type_name -> kagurazaka.v1.Batch
-	30, // 28: kagurazaka.v1.Chunk.parts:type_name -> kagurazaka.v1.Part
-	24, // 29: kagurazaka.v1.Part.block:type_name -> kagurazaka.v1.Block
-	25, // 30: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
-	32, // 31: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
-	38, // 32: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
-	46, // 33: kagurazaka.v1.RunResponse.close_error:type_name -> kagurazaka.v1.Error
-	25, // 34: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	33, // 35: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	46, // 36: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
-	30, // 37: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
-	35, // 38: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
-	36, // 39: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
-	36, // 40: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
-	37, // 41: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
-	25, // 42: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	33, // 43: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	36, // 44: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
-	46, // 45: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
-	40, // 46: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
-	19, // 47: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
-	42, // 48: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
-	44, // 49: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
-	45, // 50: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
-	43, // 51: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
-	46, // 52: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
-	4,  // 53: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
-	47, // 54: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
-	48, // 55: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
-	50, // 56: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
-	51, // 57: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
-	52, // 58: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
-	53, // 59: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
-	54, // 60: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
-	55, // 61: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
-	49, // 62: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
-	5,  // 63: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
-	19, // 64: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
-	26, // 65: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
-	28, // 66: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
-	39, // 67: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
-	9,  // 68: kagurazaka.v1.PluginService.Check:input_type -> kagurazaka.v1.CheckRequest
-	6,  // 69: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
-	23, // 70: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
-	27, // 71: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
-	31, // 72: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
-	41, // 73: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
-	10, // 74: kagurazaka.v1.PluginService.Check:output_type -> kagurazaka.v1.CheckResponse
-	69, // [69:75] is the sub-list for method output_type
-	63, // [63:69] is the sub-list for method input_type
-	63, // [63:63] is the sub-list for extension type_name
-	63, // [63:63] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	49, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
+	10, // 1: kagurazaka.v1.DescribeResponse.tasks:type_name -> kagurazaka.v1.Task
+	0,  // 2: kagurazaka.v1.DescribeResponse.validity:type_name -> kagurazaka.v1.Validity
+	9,  // 3: kagurazaka.v1.DescribeResponse.inputs:type_name -> kagurazaka.v1.Input
+	1,  // 4: kagurazaka.v1.Input.kind:type_name -> kagurazaka.v1.InputKind
+	2,  // 5: kagurazaka.v1.Task.kind:type_name -> kagurazaka.v1.TaskKind
+	11, // 6: kagurazaka.v1.Task.arguments:type_name -> kagurazaka.v1.Argument
+	15, // 7: kagurazaka.v1.Task.template:type_name -> kagurazaka.v1.Template
+	3,  // 8: kagurazaka.v1.Argument.type:type_name -> kagurazaka.v1.ArgumentType
+	49, // 9: kagurazaka.v1.CheckResponse.error:type_name -> kagurazaka.v1.Error
+	14, // 10: kagurazaka.v1.CheckResponse.ended:type_name -> kagurazaka.v1.ParserAnswer
+	16, // 11: kagurazaka.v1.Template.fields:type_name -> kagurazaka.v1.Field
+	17, // 12: kagurazaka.v1.Field.value:type_name -> kagurazaka.v1.Node
+	18, // 13: kagurazaka.v1.Node.placeholder:type_name -> kagurazaka.v1.Placeholder
+	19, // 14: kagurazaka.v1.Node.mode:type_name -> kagurazaka.v1.Mode
+	20, // 15: kagurazaka.v1.Node.list:type_name -> kagurazaka.v1.NodeList
+	21, // 16: kagurazaka.v1.Node.map:type_name -> kagurazaka.v1.NodeMap
+	16, // 17: kagurazaka.v1.Mode.fields:type_name -> kagurazaka.v1.Field
+	17, // 18: kagurazaka.v1.NodeList.nodes:type_name -> kagurazaka.v1.Node
+	16, // 19: kagurazaka.v1.NodeMap.fields:type_name -> kagurazaka.v1.Field
+	15, // 20: kagurazaka.v1.OpenRequest.template:type_name -> kagurazaka.v1.Template
+	4,  // 21: kagurazaka.v1.OpenRequest.stage:type_name -> kagurazaka.v1.Stage
+	24, // 22: kagurazaka.v1.OpenRequest.staging:type_name -> kagurazaka.v1.Staging
+	23, // 23: kagurazaka.v1.OpenRequest.memory:type_name -> kagurazaka.v1.SharedMemory
+	25, // 24: kagurazaka.v1.OpenRequest.direct:type_name -> kagurazaka.v1.Direct
+	49, // 25: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
+	5,  // 26: kagurazaka.v1.Block.encoding:type_name -> kagurazaka.v1.Encoding
+	27, // 27: kagurazaka.v1.ListResponse.block:type_name -> kagurazaka.v1.Block
+	49, // 28: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
+	32, // 29: kagurazaka.v1.RunRequest.chunk:type_name -> kagurazaka.v1.Chunk
+	37, // 30: kagurazaka.v1.RunRequest.batch:type_name -> kagurazaka.v1.Batch
+	33, // 31: kagurazaka.v1.Chunk.parts:type_name -> kagurazaka.v1.Part
+	27, // 32: kagurazaka.v1.Part.block:type_name -> kagurazaka.v1.Block
+	28, // 33: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
+	35, // 34: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
+	41, // 35: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
+	49, // 36: kagurazaka.v1.RunResponse.close_error:type_name -> kagurazaka.v1.Error
+	28, // 37: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	36, // 38: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	49, // 39: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
+	33, // 40: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
+	38, // 41: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
+	39, // 42: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
+	39, // 43: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
+	40, // 44: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
+	28, // 45: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	36, // 46: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	39, // 47: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
+	49, // 48: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
+	43, // 49: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
+	22, // 50: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
+	45, // 51: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
+	47, // 52: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
+	48, // 53: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
+	46, // 54: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
+	49, // 55: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
+	6,  // 56: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
+	50, // 57: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
+	51, // 58: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
+	53, // 59: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
+	54, // 60: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
+	55, // 61: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
+	56, // 62: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
+	57, // 63: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
+	58, // 64: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
+	52, // 65: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
+	7,  // 66: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
+	22, // 67: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
+	29, // 68: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
+	31, // 69: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
+	42, // 70: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
+	12, // 71: kagurazaka.v1.PluginService.Check:input_type -> kagurazaka.v1.CheckRequest
+	8,  // 72: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
+	26, // 73: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
+	30, // 74: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
+	34, // 75: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
+	44, // 76: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
+	13, // 77: kagurazaka.v1.PluginService.Check:output_type -> kagurazaka.v1.CheckResponse
+	72, // [72:78] is the sub-list for method output_type
+	66, // [66:72] is the sub-list for method input_type
+	66, // [66:66] is the sub-list for extension type_name
+	66, // [66:66] is the sub-list for extension extendee
+	0,  // [0:66] is the sub-list for field type_name
 }
 
 func init() { file_kagurazaka_v1_plugin_proto_init() }
@@ -4574,35 +4805,35 @@ func file_kagurazaka_v1_plugin_proto_init() {
 	if File_kagurazaka_v1_plugin_proto != nil {
 		return
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[9].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[10].OneofWrappers = []any{
 		(*Node_Placeholder)(nil),
 		(*Node_Mode)(nil),
 		(*Node_List)(nil),
 		(*Node_Map)(nil),
 		(*Node_Json)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[22].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[23].OneofWrappers = []any{
 		(*ListResponse_Block)(nil),
 		(*ListResponse_Total)(nil),
 		(*ListResponse_Indexed)(nil),
 		(*ListResponse_Error)(nil),
 		(*ListResponse_Warning)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[25].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[26].OneofWrappers = []any{
 		(*Part_Block)(nil),
 		(*Part_Range)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[34].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[35].OneofWrappers = []any{
 		(*SpawnRequest_Spawn)(nil),
 		(*SpawnRequest_ShowItem)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[36].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[37].OneofWrappers = []any{
 		(*SpawnResponse_Started)(nil),
 		(*SpawnResponse_Exited)(nil),
 		(*SpawnResponse_Shown)(nil),
 		(*SpawnResponse_Failed)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[41].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[42].OneofWrappers = []any{
 		(*Error_Item)(nil),
 		(*Error_Config)(nil),
 		(*Error_Panic)(nil),
@@ -4617,8 +4848,8 @@ func file_kagurazaka_v1_plugin_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kagurazaka_v1_plugin_proto_rawDesc), len(file_kagurazaka_v1_plugin_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   51,
+			NumEnums:      7,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

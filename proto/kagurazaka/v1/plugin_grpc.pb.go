@@ -39,7 +39,7 @@ const (
 // PluginService is what every plugin process serves, beside go-plugin's health, GRPCController and GRPCStdio services.
 type PluginServiceClient interface {
 	// Describe says which tasks the plugin has and what they need. It is cheap: no model is loaded, no constructor of
-	// the user with side effects is called. The host caches the answer by the plugin's content.
+	// the user with side effects is called. The host keeps the answer for as long as it is known to be valid.
 	Describe(ctx context.Context, in *DescribeRequest, opts ...grpc.CallOption) (*DescribeResponse, error)
 	// Open constructs one task in this process. It is called once, before List and Run.
 	Open(ctx context.Context, in *OpenRequest, opts ...grpc.CallOption) (*OpenResponse, error)
@@ -146,7 +146,7 @@ func (c *pluginServiceClient) Check(ctx context.Context, in *CheckRequest, opts 
 // PluginService is what every plugin process serves, beside go-plugin's health, GRPCController and GRPCStdio services.
 type PluginServiceServer interface {
 	// Describe says which tasks the plugin has and what they need. It is cheap: no model is loaded, no constructor of
-	// the user with side effects is called. The host caches the answer by the plugin's content.
+	// the user with side effects is called. The host keeps the answer for as long as it is known to be valid.
 	Describe(context.Context, *DescribeRequest) (*DescribeResponse, error)
 	// Open constructs one task in this process. It is called once, before List and Run.
 	Open(context.Context, *OpenRequest) (*OpenResponse, error)

@@ -7,6 +7,21 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Validity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VALIDITY_UNSPECIFIED: _ClassVar[Validity]
+    VALIDITY_RECORDED: _ClassVar[Validity]
+    VALIDITY_ONCE: _ClassVar[Validity]
+
+class InputKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INPUT_KIND_UNSPECIFIED: _ClassVar[InputKind]
+    INPUT_KIND_VARIABLE: _ClassVar[InputKind]
+    INPUT_KIND_FILE: _ClassVar[InputKind]
+    INPUT_KIND_PRESENCE: _ClassVar[InputKind]
+    INPUT_KIND_FOLDER: _ClassVar[InputKind]
+    INPUT_KIND_REAL_PATH: _ClassVar[InputKind]
+
 class TaskKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     TASK_KIND_UNSPECIFIED: _ClassVar[TaskKind]
@@ -49,6 +64,15 @@ class Fault(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FAULT_TASK: _ClassVar[Fault]
     FAULT_KAGURAZAKA: _ClassVar[Fault]
     FAULT_ENVIRONMENT: _ClassVar[Fault]
+VALIDITY_UNSPECIFIED: Validity
+VALIDITY_RECORDED: Validity
+VALIDITY_ONCE: Validity
+INPUT_KIND_UNSPECIFIED: InputKind
+INPUT_KIND_VARIABLE: InputKind
+INPUT_KIND_FILE: InputKind
+INPUT_KIND_PRESENCE: InputKind
+INPUT_KIND_FOLDER: InputKind
+INPUT_KIND_REAL_PATH: InputKind
 TASK_KIND_UNSPECIFIED: TaskKind
 TASK_KIND_NORMAL: TaskKind
 TASK_KIND_DEVICE: TaskKind
@@ -91,7 +115,7 @@ class DescribeRequest(_message.Message):
     def __init__(self, host_version: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., task: _Optional[str] = ..., mixin_json: _Optional[bytes] = ...) -> None: ...
 
 class DescribeResponse(_message.Message):
-    __slots__ = ("error", "name", "version", "sdk", "capabilities", "tasks", "sources")
+    __slots__ = ("error", "name", "version", "sdk", "capabilities", "tasks", "sources", "validity", "inputs", "once_because")
     ERROR_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -99,6 +123,9 @@ class DescribeResponse(_message.Message):
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
     SOURCES_FIELD_NUMBER: _ClassVar[int]
+    VALIDITY_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    ONCE_BECAUSE_FIELD_NUMBER: _ClassVar[int]
     error: Error
     name: str
     version: str
@@ -106,7 +133,20 @@ class DescribeResponse(_message.Message):
     capabilities: _containers.RepeatedScalarFieldContainer[str]
     tasks: _containers.RepeatedCompositeFieldContainer[Task]
     sources: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., sdk: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[_Union[Task, _Mapping]]] = ..., sources: _Optional[_Iterable[str]] = ...) -> None: ...
+    validity: Validity
+    inputs: _containers.RepeatedCompositeFieldContainer[Input]
+    once_because: str
+    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., name: _Optional[str] = ..., version: _Optional[str] = ..., sdk: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[_Union[Task, _Mapping]]] = ..., sources: _Optional[_Iterable[str]] = ..., validity: _Optional[_Union[Validity, str]] = ..., inputs: _Optional[_Iterable[_Union[Input, _Mapping]]] = ..., once_because: _Optional[str] = ...) -> None: ...
+
+class Input(_message.Message):
+    __slots__ = ("kind", "name", "state")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    kind: InputKind
+    name: str
+    state: str
+    def __init__(self, kind: _Optional[_Union[InputKind, str]] = ..., name: _Optional[str] = ..., state: _Optional[str] = ...) -> None: ...
 
 class Task(_message.Message):
     __slots__ = ("name", "kind", "summary", "description", "arguments", "open_arguments", "usage", "template", "capabilities")

@@ -1,0 +1,142 @@
+package discover
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/host/plugin"
+)
+
+// identity changes whenever one of the files does, and says when that was last. Times and inode stand for the content:
+// reading a plugin of tens of megabytes at every -h would cost more than everything else in it.
+func identity(lists ...[]string) (sum string, changed time.Time) {
+	h := sha256.New()
+	for _, files := range lists {
+		for _, f := range files {
+			info, err := os.Stat(f)
+			if err != nil {
+				fmt.Fprintf(h, "%s gone\n", f)
+				continue
+			}
+			fmt.Fprintf(h, "%s %s", f, fileState(info))
+			t := plugin.StatusTime(info)
+			fmt.Fprintf(h, " %d\n", t.UnixNano())
+			if t.After(changed) {
+				changed = t
+			}
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), changed
+}
+
+func fileState(info os.FileInfo) string {
+	var inode uint64
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		inode = st.Ino
+	}
+	return fmt.Sprintf("%d %d %d", info.Size(), info.ModTime().UnixNano(), inode)
+}
+
+// lastChange is when what is at an input's path has last changed; zero where nothing is there.
+func lastChange(in plugin.Input) time.Time {
+	switch in.Kind {
+	case plugin.FileInput, plugin.PresenceInput, plugin.FolderInput:
+		if info, err := os.Stat(orHere(in.Name)); err == nil {
+			return plugin.StatusTime(info)
+		}
+	}
+	return time.Time{}
+}
+
+// unchanged reports whether all inputs are what they were. An input of a kind that this host does not know counts as changed.
+func unchanged(inputs []plugin.Input, command plugin.Command, worker bool) bool {
+	var variables map[string]string
+	for _, in := range inputs {
+		var state string
+		if in.Kind == plugin.VariableInput {
+			if variables == nil {
+				variables = map[string]string{}
+				for _, entry := range plugin.Environment(command, worker) {
+					name, value, _ := strings.Cut(entry, "=")
+					variables[name] = value
+				}
+			}
+			if value, set := variables[in.Name]; set {
+				state = hash(value)
+			}
+		} else {
+			var known bool
+			if state, known = pathState(in.Kind, orHere(in.Name)); !known {
+				return false
+			}
+		}
+		if state != in.State {
+			return false
+		}
+	}
+	return true
+}
+
+func orHere(path string) string {
+	if path == "" {
+		return "."
+	}
+	return path
+}
+
+func pathState(kind plugin.InputKind, path string) (state string, known bool) {
+	switch kind {
+	case plugin.FileInput:
+		if info, err := os.Stat(path); err == nil {
+			state = fileState(info)
+		}
+	case plugin.PresenceInput:
+		info, err := os.Stat(path)
+		switch {
+		case err != nil:
+		case info.IsDir():
+			state = "folder"
+		case info.Mode().IsRegular():
+			state = "file"
+		default:
+			state = "other"
+		}
+	case plugin.FolderInput:
+		if names, err := namesIn(path); err == nil {
+			slices.Sort(names)
+			state = hash(strings.Join(names, "/"))
+		}
+	case plugin.RealPathInput:
+		abs, err := filepath.Abs(path)
+		if err == nil {
+			abs, err = filepath.EvalSymlinks(abs)
+		}
+		if err == nil {
+			state = hash(abs)
+		}
+	default:
+		return "", false
+	}
+	return state, true
+}
+
+func namesIn(path string) ([]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return f.Readdirnames(-1)
+}
+
+func hash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
