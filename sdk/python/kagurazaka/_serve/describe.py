@@ -12,6 +12,7 @@ from ..task.normal import KagurazakaTask
 from ..task.torch_vanilla import KagurazakaVanillaTorchTaskV1
 from ..template._template import ATTRIBUTE, DIRECT, Template
 from . import arguments, exact, failures, nodes, taskfile, throwaway
+from .basis.look import look
 from .stages import capable
 from .taskfile import TaskFile
 
@@ -35,6 +36,7 @@ def describe(file: TaskFile, request: Any) -> Any:
         names.append(request.task)
     mixin = exact.loads(request.mixin_json) if request.mixin_json else None
     made: list[Any] = []
+    parsing: list[str] = []
     for name in names:
         try:
             found = file.find(name)
@@ -53,6 +55,7 @@ def describe(file: TaskFile, request: Any) -> Any:
         made.append(task)
         if arguments.may_parse(cls):
             works.append((len(made) - 1, _constructor(task, cls)))
+            parsing.append(name)
     answers = throwaway.run_all([work for _, work in works], _FACTORY_S if mixin else _CONSTRUCTOR_S)
     for (place, _), answer in zip(works, answers):
         if answer is None:
@@ -63,6 +66,13 @@ def describe(file: TaskFile, request: Any) -> Any:
         else:
             made[place] = told.tasks[0]
     response.tasks.extend(made)
+    if mixin is None:
+        usage = any(task.usage for task in made)
+        look(module, file.path, file.environment, [task.name for task in made], parsing, usage).tell(response)
+        if None in answers:
+            # It may have taken too long by chance.
+            response.validity = pb.VALIDITY_ONCE
+            response.once_because = response.once_because or "a constructor did not come as far as its parser in time"
     return response
 
 

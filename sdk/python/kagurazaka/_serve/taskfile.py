@@ -53,6 +53,8 @@ class TaskFile:
         self._expected = os.environ.pop(SHA256, "")
         self.name = os.path.splitext(os.path.basename(path))[0]
         self._module: Any = None
+        # The environment that the module was loaded with.
+        self.environment: dict[str, str] = {}
 
     @property
     def module(self) -> Any:
@@ -66,6 +68,7 @@ class TaskFile:
             self._module = self._load()
 
     def _load(self) -> Any:
+        self.environment = dict(os.environ)
         modulepath.add_task_folder(os.path.dirname(os.path.abspath(self.path)))
         sys.argv = ["kagurazaka", self.path]
         loader = CheckedLoader(self.name, self.path, self._expected) if self._expected else None

@@ -1,0 +1,143 @@
+"""What is known of Python and its libraries: whose result is made of the arguments alone, and what reads from outside.
+
+Libraries are known by their objects, not by names: `from os import path as p` changes nothing.
+"""
+
+from __future__ import annotations
+
+import builtins
+import datetime
+import os
+import pathlib
+import platform
+import posixpath
+import re
+import sys
+import sysconfig
+from typing import Any, Iterable
+
+SDK = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
+
+_PURE_BUILTINS = (
+    "abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate filter float format"
+    " frozenset hasattr hex int isinstance issubclass iter len list map max min next oct ord pow print property range"
+    " repr reversed round set slice sorted staticmethod str sum tuple zip"
+).split()
+# Modules of the standard library whose functions and classes make their results of their arguments alone.
+_PURE_MODULES = frozenset(
+    "_abc _bisect _blake2 _collections _collections_abc _csv _decimal _functools _hashlib _heapq _json _md5 _operator _sha1 _sha2 _sha256"
+    " _sha512 _struct abc argparse base64 binascii bisect cmath collections collections.abc colorsys configparser contextlib copy csv"
+    " dataclasses decimal difflib enum fnmatch fractions functools hashlib heapq html itertools json json.decoder json.encoder keyword"
+    " logging math numbers operator pprint re shlex statistics string struct textwrap tomllib types typing unicodedata urllib.parse"
+    " warnings yaml yaml.loader zlib".split()
+)
+# Of these modules, what reads from outside after all.
+_IMPURE_NAMES = frozenset({"read", "FileType", "unsafe_load", "unsafe_load_all", "UnsafeLoader"})
+_PURE_THIRD_PARTY = {("tomli", "load"), ("tomli", "loads"), ("tomli._parser", "load"), ("tomli._parser", "loads")}
+
+
+def nothing(*args: Any, **kwargs: Any) -> None:
+    """The constructor of a class that does nothing of interest."""
+
+
+def _table(things: Iterable[Any]) -> dict[int, Any]:
+    return {id(thing): thing for thing in things}
+
+
+PURE = _table(
+    [
+        nothing,
+        *(getattr(builtins, name) for name in _PURE_BUILTINS),
+        *(thing for thing in vars(builtins).values() if isinstance(thing, type) and issubclass(thing, BaseException)),
+        *(
+            getattr(posixpath, name)
+            for name in "basename commonpath commonprefix dirname isabs join normcase normpath split splitext".split()
+        ),
+        *(os.fspath, os.fsencode, os.fsdecode),
+        *(datetime.date, datetime.time, datetime.datetime, datetime.timedelta, datetime.timezone),
+        *(platform.system, platform.machine, platform.python_version, platform.python_implementation),
+        *(sys.exc_info, sys.getrecursionlimit, sys.setrecursionlimit),
+        *(pathlib.Path, pathlib.PurePath, pathlib.PosixPath, pathlib.PurePosixPath),
+    ]
+)
+# Functions that may be run on values that are known.
+RUNNABLE = _table(
+    [
+        *(str, int, float, bool, len, repr, min, max, abs, round, ord, chr, tuple),
+        *(getattr(posixpath, name) for name in "basename dirname isabs join normcase normpath split splitext".split()),
+        *(os.fspath, os.fsencode, os.fsdecode),
+        *(pathlib.Path, pathlib.PurePath, pathlib.PosixPath, pathlib.PurePosixPath),
+    ]
+)
+PATHS = (pathlib.PurePath,)
+_PLAIN = (str, bytes, int, float, bool, type(None), complex, type(Ellipsis), range, *PATHS)
+
+# Methods of plain values and containers, of patterns and of dates.
+METHODS = frozenset(
+    name
+    for kind in (str, bytes, int, float, list, dict, tuple, set, frozenset, re.Pattern, re.Match, range, slice)
+    for name in dir(kind)
+    if not name.startswith("_")
+) | frozenset(
+    {"isoformat", "strftime", "weekday", "isoweekday", "total_seconds", "most_common", "appendleft", "popleft", "hexdigest", "digest"}
+)
+# Methods of an opened file, which was recorded when it was opened.
+FILE_METHODS = frozenset({"read", "readline", "readlines", "close", "seek", "tell"})
+PATH_METHODS = frozenset(name for name in dir(pathlib.PurePath) if not name.startswith("_"))
+CHANGING = frozenset(
+    "add append appendleft clear discard extend extendleft insert pop popitem popleft remove reverse setdefault sort update"
+    " difference_update intersection_update symmetric_difference_update".split()
+)
+# Their results do not depend on the order of what they get.
+ORDERLESS = _table([len, sorted, min, max, sum, any, all, set, frozenset, bool, isinstance, callable])
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value cannot change and is all that its text says."""
+    if type(value) is tuple or isinstance(value, tuple) and value is sys.version_info:
+        return all(is_plain(part) for part in value)
+    return isinstance(value, _PLAIN)
+
+
+def is_pure(thing: Any) -> bool:
+    """Whether a function or class makes its result of its arguments alone."""
+    if id(thing) in PURE:
+        return True
+    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str):
+        return False
+    if (module, name) in _PURE_THIRD_PARTY:
+        return True
+    return module in _PURE_MODULES and name.rpartition(".")[2] not in _IMPURE_NAMES and thing_of(module, name) is thing
+
+
+def thing_of(module: str, name: str) -> Any:
+    """What a module has under a dotted name."""
+    thing = sys.modules.get(module)
+    for part in name.split("."):
+        thing = getattr(thing, part, None)
+    return thing
+
+
+def is_sdk(thing: Any) -> bool:
+    """Whether a function or class is of the kagurazaka package."""
+    module = getattr(thing, "__module__", None)
+    return isinstance(module, str) and module.partition(".")[0] == "kagurazaka"
+
+
+def _library_folders() -> tuple[str, ...]:
+    import site
+
+    found = [path for name, path in sysconfig.get_paths().items() if name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    found += getattr(site, "getsitepackages", list)()
+    found.append(site.getusersitepackages() if hasattr(site, "getusersitepackages") else "")
+    found += [os.path.realpath(path) for path in found]
+    return tuple({os.path.normpath(path) + os.sep for path in found if path})
+
+
+_LIBRARIES = _library_folders()
+
+
+def is_library(path: str) -> bool:
+    """Whether a file is of the interpreter or was installed into it, so that it is not followed."""
+    return path.startswith(_LIBRARIES) or any(f"/{name}/" in path for name in ("site-packages", "dist-packages"))

@@ -1,0 +1,54 @@
+"""Which modules are followed, and where else they could come from."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import os
+import sys
+import types
+from typing import Iterator
+
+from . import known
+
+
+def kind_of(module: types.ModuleType) -> tuple[str, str]:
+    """What a module is, and its file: "followed" into its source, a "library", the "sdk", or "unknown"."""
+    path = getattr(module, "__file__", None)
+    if not isinstance(path, str):
+        # A folder without a module of its own, or a part of the interpreter.
+        return ("followed" if hasattr(module, "__path__") else "library"), ""
+    if path.startswith(known.SDK):
+        return "sdk", path
+    if known.is_library(path):
+        return "library", path
+    return ("followed" if path.endswith(".py") else "unknown"), path
+
+
+def candidates(name: str) -> Iterator[str]:
+    """Where a module of that name would be found before the one that is loaded; all places if none is."""
+    module = sys.modules.get(name)
+    if name in sys.builtin_module_names or name == "kagurazaka":
+        return
+    origin = ""
+    if module is not None:
+        spec = getattr(module, "__spec__", None)
+        origin = getattr(module, "__file__", None) or (spec.origin if spec is not None and spec.origin else "")
+        if origin == "frozen":
+            return
+        if not origin:
+            places = list(getattr(module, "__path__", []))
+            origin = places[0] + os.sep if places else ""
+    for folder in sys.path:
+        if not folder or folder.startswith(known.SDK) or os.path.join(folder, "kagurazaka", "") == known.SDK:
+            continue
+        inside = os.path.join(folder, name)
+        if origin.startswith((inside + os.sep, inside + ".")):
+            return
+        if module is not None and known.is_library(folder + os.sep):
+            continue
+        if not os.path.isdir(folder):
+            yield folder
+            continue
+        yield inside
+        for suffix in (".py", *importlib.machinery.EXTENSION_SUFFIXES):
+            yield inside + suffix

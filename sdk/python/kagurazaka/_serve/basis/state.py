@@ -1,0 +1,124 @@
+"""What the interpreter knows while it works: where it is, what it has recorded, and why it gives up."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+from typing import Iterator, NoReturn
+
+from .inputs import Inputs
+from .values import Class, Either, Function, Known, Live, Module, Opaque, Scope, Task, Value, either
+
+_MOST_STEPS = 200_000
+
+
+class NotUnderstood(Exception):
+    """The code cannot be followed at all; the message says where and why."""
+
+
+class Missing(Exception):
+    """A module that is not there was imported."""
+
+
+class Parsed(Exception):
+    """The constructor's parser was asked to parse: what comes after is not run for a description."""
+
+
+class State:
+    """The state of one look at a task file."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self.inputs = inputs
+        self.modules: dict[int, Module] = {}
+        self.steps = 0
+        # How many conditions and loops lie around the code in hand whose outcome is not known.
+        self.uncertain = 0
+        # Why it is left to chance whether the code in hand runs; empty: it is not.
+        self.path = ""
+        # Variables that the code has set itself.
+        self.own_variables: dict[str, Value] = {}
+        # How often a call was not understood, and what the last one was.
+        self.opaque_calls = 0
+        self.last_opaque = ""
+        # The functions that are being called.
+        self.calls: list[Function] = []
+        # Whether a constructor is looked at.
+        self.constructing = False
+        self.parsed = False
+        # The task file's module.
+        self.root: Module
+
+    def where(self, scope: Scope, node: ast.AST, what: str = "") -> str:
+        """`file.py:12: the code`, for a reason."""
+        text = what or _shown(node)
+        return f"{scope.module.path}:{getattr(node, 'lineno', 0)}: {text}"
+
+    def give_up(self, scope: Scope, node: ast.AST, what: str = "") -> NoReturn:
+        raise NotUnderstood(self.where(scope, node, what))
+
+    def opaque(self, scope: Scope, node: ast.AST, what: str = "") -> Opaque:
+        """A value of which nothing is known."""
+        self.opaque_calls += 1
+        self.last_opaque = self.where(scope, node, what)
+        return Opaque(self.last_opaque)
+
+    def step(self, scope: Scope, node: ast.AST) -> None:
+        self.steps += 1
+        if self.steps > _MOST_STEPS:
+            self.give_up(scope, node, "the code that runs at import is too long to be followed")
+
+    @contextlib.contextmanager
+    def perhaps(self, reason: str = "") -> Iterator[None]:
+        """Run what may run or not; reason says why that is left to chance."""
+        path, self.path = self.path, self.path or reason
+        self.uncertain += 1
+        try:
+            yield
+        finally:
+            self.uncertain -= 1
+            self.path = path
+
+    def bind(self, scope: Scope, name: str, value: Value, node: ast.AST) -> None:
+        """Give a name a value."""
+        scope = scope.elsewhere.get(name, scope)
+        if self.path:
+            # Whether there is such a task is left to chance.
+            if scope.module is self.root and scope.kind == "module" and isinstance(value, (Class, Function, Task)):
+                raise NotUnderstood(self.path)
+            value = Opaque(self.path)
+        if self.uncertain > scope.depth and name in scope.names:
+            value = either([scope.names[name], value])
+        scope.names[name] = value
+
+    def new_scope(self, module: Module, parent: Scope, kind: str) -> Scope:
+        return Scope(module, parent, kind, self.uncertain)
+
+
+def live_value(thing: object) -> Value:
+    """The value for an object of a library."""
+    from .known import is_plain
+
+    return Known(thing) if is_plain(thing) else Live(thing)
+
+
+def _shown(node: ast.AST) -> str:
+    try:
+        text = " ".join(ast.unparse(node).split())
+    except Exception:
+        text = type(node).__name__
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def known_texts(value: Value) -> list[str] | None:
+    """The strings or paths that a value may be; None: they are not all known."""
+    import os
+
+    found = []
+    for option in value.options if isinstance(value, Either) else [value]:
+        if not isinstance(option, Known) or not isinstance(option.value, (str, os.PathLike)):
+            return None
+        text = os.fspath(option.value)
+        if "\0" in text:
+            return None
+        found.append(text)
+    return found

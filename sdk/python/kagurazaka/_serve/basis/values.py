@@ -1,0 +1,297 @@
+"""Abstract values: what is known of a value without running the code that makes it."""
+
+from __future__ import annotations
+
+import ast
+import os
+from typing import Any, Iterable, Iterator, Optional, Union
+
+FunctionNode = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda]
+
+_MOST_OPTIONS = 8
+
+
+class Value:
+    """A value of the interpreted code."""
+
+    def inner(self) -> Iterable[Value]:
+        """The values that flow into what is said of this one."""
+        return ()
+
+    # Why nothing is known of it; empty: it is understood.
+    reason = ""
+
+
+class Known(Value):
+    """An immutable value itself: a string, a number, a path, a tuple of such."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+NONE = Known(None)
+
+
+class Opaque(Value):
+    """A value of which nothing is known."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+class Data(Value):
+    """Something made of what was put into it and of nothing else: a list, a dict, the content of a recorded file, a mode."""
+
+    def __init__(self, parts: Iterable[Value] = (), *, unordered: bool = False) -> None:
+        self.parts: list[Value] = []
+        # In which order its elements come is left to chance: a set of strings.
+        self.unordered = unordered
+        # Whether it may hold plain values, too, which are not kept.
+        self.plain = False
+        # All elements in their order, while that is known.
+        self.elements: Optional[list[Value]] = None
+        # Values by their keys, while they are known.
+        self.entries: Optional[dict[Any, Value]] = None
+        for part in parts:
+            self.add(part)
+
+    def add(self, part: Value) -> None:
+        """Put something in."""
+        self.elements = self.entries = None
+        if isinstance(part, (Known, Data)):
+            self.plain = True
+        if not isinstance(part, Known) and part is not self and not any(part is other for other in self.parts):
+            self.parts.append(part)
+
+    def inner(self) -> Iterable[Value]:
+        return self.parts
+
+
+class Decorator(Data):
+    """What a template decorator returns, to be applied to a class."""
+
+
+class Parser(Data):
+    """An argparse parser with all its groups and sub-parsers."""
+
+
+class Live(Value):
+    """An object of a library: a module, a class, a function, anything else that is there."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+        if thing is os.environ or thing is os.environb:
+            # Its names one by one are another thing.
+            self.reason = "the whole environment"
+
+
+class Either(Value):
+    """One of several values."""
+
+    def __init__(self, options: list[Value]) -> None:
+        self.options = options
+
+    def inner(self) -> Iterable[Value]:
+        return self.options
+
+
+class Scope:
+    """The names of a module, a class or a call."""
+
+    def __init__(self, module: Module, parent: Optional[Scope], kind: str, depth: int) -> None:
+        self.module = module
+        self.parent = parent
+        self.kind = kind
+        # How uncertain the interpreter was about being here at all when this was made.
+        self.depth = depth
+        self.names: dict[str, Value] = {}
+        self.elsewhere: dict[str, Scope] = {}
+        self.returns: list[Value] = []
+        self.function: Optional[Function] = None
+        self.first: Optional[Value] = None
+
+    def lookup(self, name: str) -> Optional[Value]:
+        """The value of a name as code in this scope sees it."""
+        scope: Optional[Scope] = self.elsewhere.get(name, self)
+        inside = True
+        while scope is not None:
+            if name in scope.names and (inside or scope.kind != "class"):
+                return scope.names[name]
+            scope, inside = scope.parent, False
+        return None
+
+
+class Module(Value):
+    """A module whose source is followed."""
+
+    def __init__(self, live: Any, path: str) -> None:
+        self.live = live
+        self.path = path
+        self.scope = Scope(self, None, "module", 0)
+
+
+class Function(Value):
+    """A function of a followed module."""
+
+    def __init__(self, node: FunctionNode, scope: Scope, kind: str = "") -> None:
+        self.node = node
+        self.scope = scope
+        # "static", "class" or "property" where a decorator says so; "wrapped" by a decorator of a library.
+        self.kind = kind
+        self.defaults: list[Value] = []
+        self.keyword_defaults: dict[str, Value] = {}
+        # The class in whose body it stands.
+        self.owner: Optional[Class] = None
+        self.decorated: list[Value] = []
+
+    def inner(self) -> Iterable[Value]:
+        return self.decorated
+
+
+class Bound(Value):
+    """A function with its first argument."""
+
+    def __init__(self, function: Function, receiver: Value) -> None:
+        self.function = function
+        self.receiver = receiver
+
+
+class Method(Value):
+    """An attribute of a value whose class is not followed."""
+
+    def __init__(self, receiver: Value, name: str) -> None:
+        self.receiver = receiver
+        self.name = name
+
+    def inner(self) -> Iterable[Value]:
+        return (self.receiver,)
+
+
+class Class(Value):
+    """A class of a followed module."""
+
+    # The names in a class's body that a description is made from.
+    described: frozenset[str] = frozenset()
+
+    def __init__(self, name: str, bases: list[Value], names: dict[str, Value]) -> None:
+        self.name = name
+        self.bases = bases
+        self.names = names
+        self.extra: list[Value] = []
+
+    def inner(self) -> Iterable[Value]:
+        yield from self.bases
+        yield from self.extra
+        for name, value in self.names.items():
+            if name in Class.described or name.startswith("kagurazaka_"):
+                yield value
+
+    def mro(self) -> list[Value]:
+        """The class and what is above it: Class and Live."""
+        found: list[Value] = []
+
+        def walk(cls: Value) -> None:
+            for one in options(cls):
+                one = one.cls if isinstance(one, Task) else one
+                found[:] = [other for other in found if other is not one]
+                found.append(one)
+                if isinstance(one, Class):
+                    for base in one.bases:
+                        walk(base)
+
+        walk(self)
+        return found
+
+
+class Task(Value):
+    """A decorated class."""
+
+    def __init__(self, cls: Value, parts: list[Value]) -> None:
+        self.cls = cls
+        self.parts = parts
+
+    def inner(self) -> Iterable[Value]:
+        return (self.cls, *self.parts)
+
+
+class Instance(Value):
+    """An object of a followed class."""
+
+    def __init__(self, cls: Class) -> None:
+        self.cls = cls
+        self.fields: dict[str, Value] = {}
+        self.parts: list[Value] = []
+
+    def inner(self) -> Iterable[Value]:
+        yield from self.fields.values()
+        yield from self.parts
+
+
+class Super(Value):
+    """What super() returns."""
+
+    def __init__(self, above: list[Value], receiver: Value) -> None:
+        self.above = above
+        self.receiver = receiver
+
+
+def options(value: Value) -> list[Value]:
+    return value.options if isinstance(value, Either) else [value]
+
+
+def either(values: Iterable[Value]) -> Value:
+    """One of these: the value itself if there is but one."""
+    found: list[Value] = []
+    for value in values:
+        for option in options(value):
+            if not any(_same(option, other) for other in found):
+                found.append(option)
+    if not found:
+        return NONE
+    if len(found) == 1:
+        return found[0]
+    if len(found) > _MOST_OPTIONS:
+        if all(isinstance(option, (Known, Data)) for option in found):
+            return Data(found)
+        return Opaque(trouble(Either(found)) or "too many values are possible")
+    return Either(found)
+
+
+def _same(a: Value, b: Value) -> bool:
+    if isinstance(a, Known) and isinstance(b, Known):
+        return type(a.value) is type(b.value) and bool(a.value == b.value)
+    if isinstance(a, Live) and isinstance(b, Live):
+        return a.thing is b.thing
+    return a is b
+
+
+def trouble(value: Value) -> str:
+    """Why a value is not understood, it or anything that flows into it; empty: all of it is."""
+    seen: set[int] = set()
+    todo = [value]
+    while todo:
+        value = todo.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if value.reason:
+            return value.reason
+        todo.extend(value.inner())
+    return ""
+
+
+def element(container: Value) -> Value:
+    """What may be inside a container."""
+    if isinstance(container, Known) and isinstance(container.value, (tuple, str)) and len(container.value) <= _MOST_OPTIONS:
+        return either(Known(part) for part in container.value)
+    if not isinstance(container, Data):
+        return Data([container])
+    inside: list[Value] = list(container.parts)
+    if container.plain or not inside or any(isinstance(part, Data) for part in inside):
+        inside.append(container)
+    return either(inside)
+
+
+def each(values: Iterable[Value]) -> Iterator[Value]:
+    for value in values:
+        yield from options(value)
