@@ -53,6 +53,9 @@ func (s *session) describeAnew(ctx context.Context) error {
 	return s.describeGuess(ctx, discover.Anew)
 }
 
+// errEarlier says that an argument is wrong by a description that was made by an earlier command.
+var errEarlier = usage("by an earlier description")
+
 // resolve merges configuration and command line into the task and reports everything that is wrong, at once.
 func (s *session) resolve(ctx context.Context) (*resolved, error) {
 	r, err := s.resolveAs(ctx)

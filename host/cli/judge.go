@@ -50,6 +50,9 @@ func (s *session) arguments(ctx context.Context) (config.Arguments, []problem.Pr
 	if last.sound() {
 		return last.Arguments, last.problems, nil
 	}
+	if s.earlier {
+		return last.Arguments, nil, errEarlier
+	}
 	if !s.task.Has(schema.Checks) {
 		return last.Arguments, slices.Concat(last.problems, last.objections, last.typos), nil
 	}

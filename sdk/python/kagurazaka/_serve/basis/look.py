@@ -13,9 +13,7 @@ from .state import NotUnderstood
 from .statements import Interpreter
 from .values import Class, trouble
 
-Class.described = frozenset(
-    {*dir(KagurazakaTask), *dir(KagurazakaVanillaTorchTaskV1), "outputs"} - {"__dict__", "__weakref__", "__module__"}
-)
+Class.described = frozenset({*dir(KagurazakaTask), *dir(KagurazakaVanillaTorchTaskV1)} - {"__dict__", "__weakref__", "__module__"})
 
 # How the interpreter works depends on these. (LC_CTYPE is not among them: where there is no locale Python sets it itself.)
 _INTERPRETER = ("PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONUTF8", "PYTHONNOUSERSITE", "LC_ALL", "LANG")
