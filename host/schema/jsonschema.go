@@ -221,7 +221,7 @@ func typeSchema(info fieldInfo) map[string]any {
 	case template.TypeIntOrInts:
 		s = map[string]any{"anyOf": []any{whole, map[string]any{"type": "array", "items": whole}}}
 	case template.TypeStrings:
-		s = map[string]any{"type": "array", "items": text}
+		s = map[string]any{"anyOf": []any{map[string]any{"type": "array", "items": text}, text}}
 	case template.TypeStringMap:
 		s = map[string]any{"type": "object", "additionalProperties": text}
 	case template.TypeMap:

@@ -27,6 +27,8 @@ func Compile(root *Node) (*Template, []Problem) {
 type compiler struct {
 	t        *Template
 	problems []Problem
+	// hard are the fields of the hard shard mode, if it is a built-in one.
+	hard values
 	// broken are the top-level fields with problems: what depends on them is not judged.
 	broken map[string]bool
 }
@@ -62,6 +64,7 @@ func (c *compiler) root(root *Node) {
 	for _, f := range topLevel {
 		c.topLevel(f.Name, root.Get(f.Name))
 	}
+	c.folders()
 	c.together(root)
 }
 
@@ -101,6 +104,7 @@ func (c *compiler) topLevel(role string, n *Node) {
 	}
 	switch role {
 	case RoleHardShard:
+		c.hard = m
 		c.hardShard(m)
 	case RoleSoftShard:
 		c.t.shard = c.softShard(m)
@@ -132,13 +136,55 @@ func (c *compiler) together(root *Node) {
 	switch {
 	case c.t.output != nil:
 		needs = RoleOutput
-	case c.t.input != nil && c.t.input.jsonl == "":
+	case c.t.input.needsFolder():
 		needs = RoleInput
 	default:
 		return
 	}
 	c.problem(RoleHardShard, root, "is missing, and "+needs+" needs its folders",
 		"give NoHardShard with input_path and output_path")
+}
+
+// folders checks the folders of a built-in hard shard mode against what uses them: a folder that nothing of the template uses
+// may be anything.
+func (c *compiler) folders() {
+	m := c.hard
+	if m.of == nil || c.broken[RoleHardShard] {
+		return
+	}
+	needed := func(by string, names ...string) {
+		for _, name := range names {
+			if m.node(name) == nil {
+				c.problem(m.path+"."+name, m.mode.Get(name), "is null, and "+by+" needs it",
+					fmt.Sprintf("give it with --mixin %s.%s=VALUE", m.path, name))
+			}
+		}
+	}
+	base := m.spec.Name != "NoHardShard"
+	if c.t.output != nil {
+		if base {
+			needed(RoleOutput, "base_output_path", "output_name")
+		} else {
+			needed(RoleOutput, "output_path")
+		}
+	}
+	if !c.t.input.needsFolder() {
+		return
+	}
+	if base {
+		needed(RoleInput, "base_input_path", "input_name")
+		return
+	}
+	needed(RoleInput, "input_path")
+	// A pattern is joined to it, which works with nothing, too.
+	if n := m.node("input_path"); n != nil && c.t.inputPath == "" && c.t.input.kind != inputGlob {
+		c.problem(m.path+".input_path", n, "is empty", "write . for the working folder")
+	}
+}
+
+// needsFolder reports whether the mode lists the input folder.
+func (m *inputMode) needsFolder() bool {
+	return m != nil && m.kind != inputTriplets && m.kind != inputWhatever && (m.kind != inputGlob || !strings.HasPrefix(m.glob, "/"))
 }
 
 func (c *compiler) checkWithoutOutput(root *Node) {
@@ -216,6 +262,7 @@ func fits(spec ModeSpec, n *Node) bool {
 }
 
 func (c *compiler) hardShard(m values) {
+	c.t.outputKnown = true
 	if m.spec.Name == "NoHardShard" {
 		c.t.inputPath, c.t.outputPath = m.text("input_path"), m.text("output_path")
 		return
@@ -296,6 +343,9 @@ func (c *compiler) input(m values) {
 		in.kind, in.jsonl = inputTriplets, m.text("jsonl_path")
 	case "InputFromWhateverJsonl":
 		in.kind, in.jsonl = inputWhatever, m.text("jsonl_path")
+	}
+	if lines := m.node("jsonl_path"); lines != nil && in.jsonl == "" {
+		c.problem(m.path+".jsonl_path", lines, "is empty", "")
 	}
 	c.t.input = in
 }

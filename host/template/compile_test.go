@@ -44,22 +44,44 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 			`finish_check_mode is no mode: "yes": it can be FinishCheckByOutputFileExistence`,
 		}},
 		{"wrong types", map[string]*Node{
-			RoleHardShard: mode("NoHardShard", map[string]any{"input_path": at("cfg.yaml:3", Scalar(json.Number("2024"))), "output_path": ""}),
+			RoleHardShard: mode("NoHardShard", map[string]any{"input_path": at("cfg.yaml:3", Scalar(json.Number("2024"))), "output_path": true}),
 			RoleSoftShard: mode("SoftShard", map[string]any{"shard_idx": []any{num(0), "1"}, "shard_num": true}),
 			RoleInput:     mode("InputByExts", map[string]any{"exts": []any{".jpg", json.Number("0.5")}}),
 			RoleOutput:    mode("OutputByFilenameSubfoldering", map[string]any{"file_to_write": []any{"a"}}),
 		}, []string{
 			`hard_shard_mode.input_path (cfg.yaml:3) is no text: 2024: quote it to make it text: --mixin 'hard_shard_mode.input_path="2024"'`,
-			"hard_shard_mode.output_path is empty",
+			`hard_shard_mode.output_path is no text: true: quote it to make it text: --mixin 'hard_shard_mode.output_path="true"'`,
 			`soft_shard.shard_idx.1 is no whole number: "1"`,
 			"soft_shard.shard_num is no whole number: true",
 			`input_mode.exts.1 is no text: 0.5: quote it to make it text: --mixin 'input_mode.exts.1="0.5"'`,
 			`output_mode.file_to_write is no map of names: ["a"]: write it as {ID: FILE_NAME}`,
 		}},
-		{"one text where a list should be", map[string]*Node{
+		{"several extensions in one text", map[string]*Node{
 			RoleHardShard: folders("in", "out"),
-			RoleInput:     mode("InputByExts", map[string]any{"exts": ".jpg"}),
-		}, []string{`input_mode.exts is no list of texts: ".jpg": write it as [.jpg]`}},
+			RoleInput:     mode("InputByExts", map[string]any{"exts": ".jpg,.png"}),
+		}, []string{`input_mode.exts is one text: ".jpg,.png": write several as [.jpg,.png]`}},
+		{"a number where extensions should be", map[string]*Node{
+			RoleHardShard: folders("in", "out"),
+			RoleInput:     mode("InputByExts", map[string]any{"exts": num(7)}),
+		}, []string{`input_mode.exts is no list of texts: 7`}},
+		{"folders that are used", map[string]*Node{
+			RoleHardShard: mode("NoHardShard", map[string]any{"input_path": "", "output_path": nil}),
+			RoleInput:     byExts(),
+			RoleOutput:    appending,
+		}, []string{
+			"hard_shard_mode.output_path is null, and output_mode needs it: give it with --mixin hard_shard_mode.output_path=VALUE",
+			"hard_shard_mode.input_path is empty: write . for the working folder",
+		}},
+		{"folders of a hard shard that are used", map[string]*Node{
+			RoleHardShard: mode("HardShardModeV1", map[string]any{"base_input_path": nil, "base_output_path": "", "input_name": nil, "output_name": "o", "shard_idx": num(0)}),
+			RoleInput:     mode("InputByGlob", map[string]any{"glob_pattern": "*"}),
+			RoleOutput:    appending,
+		}, []string{
+			"hard_shard_mode.base_input_path is null, and input_mode needs it: give it with --mixin hard_shard_mode.base_input_path=VALUE",
+			"hard_shard_mode.input_name is null, and input_mode needs it: give it with --mixin hard_shard_mode.input_name=VALUE",
+		}},
+		{"no lines", map[string]*Node{RoleInput: mode("InputFromWhateverJsonl", map[string]any{"jsonl_path": ""})},
+			[]string{"input_mode.jsonl_path is empty"}},
 		{"missing fields and null", map[string]*Node{
 			RoleHardShard: mode("NoHardShard", map[string]any{"input_path": "in"}),
 			RoleInput:     mode("InputBySubDirectory", map[string]any{"sub_directory_level": nil}),
@@ -153,6 +175,45 @@ func TestCompileTakesPlainMaps(t *testing.T) {
 	_, problems = Compile(root(map[string]*Node{RoleInput: m(map[string]any{"mode": "InputByExt"})}))
 	if len(problems) == 0 || !strings.Contains(problems[0].Suggestion, "InputByExts") {
 		t.Errorf("misspelt mode: %v", problems)
+	}
+}
+
+func TestCompileTakesFoldersThatNothingUses(t *testing.T) {
+	unused := map[string]*Node{
+		"empty": folders("", ""),
+		"null":  mode("NoHardShard", map[string]any{"input_path": nil, "output_path": nil}),
+		"a hard shard of null": mode("HardShardModeV1", map[string]any{
+			"base_input_path": nil, "base_output_path": nil, "input_name": nil, "output_name": nil, "shard_idx": num(0)}),
+	}
+	inputs := map[string]*Node{
+		"no input mode": nil,
+		"lines":         mode("InputFromWhateverJsonl", map[string]any{"jsonl_path": "items.jsonl"}),
+		"triplets":      mode("InputFromFileTripletJsonl", map[string]any{"jsonl_path": "items.jsonl"}),
+		"a whole path":  mode("InputByGlob", map[string]any{"glob_pattern": "/data/*"}),
+	}
+	for what, hard := range unused {
+		for which, input := range inputs {
+			if _, problems := Compile(root(map[string]*Node{RoleHardShard: hard, RoleInput: input})); len(problems) > 0 {
+				t.Errorf("%s, %s: %v", what, which, problems)
+			}
+		}
+	}
+	if tmpl := mustCompile(t, map[string]*Node{RoleHardShard: folders("", ""), RoleOutput: mode("OutputByApendingExt", map[string]any{"ext": ".x"})}); tmpl.OutputRoot() != "" {
+		t.Errorf("the working folder became %q", tmpl.OutputRoot())
+	} else if _, ok := tmpl.Staging(); !ok {
+		t.Error("outputs in the working folder are not known")
+	}
+}
+
+func TestCompileTakesExtensionsInAnyForm(t *testing.T) {
+	for _, c := range []struct {
+		exts any
+		want []extension
+	}{{nil, nil}, {[]any{}, nil}, {".txt", []extension{".txt"}}, {"", []extension{""}}, {[]any{".a", ".b"}, []extension{".a", ".b"}}} {
+		tmpl := mustCompile(t, map[string]*Node{RoleHardShard: folders("in", "out"), RoleInput: mode("InputByExts", map[string]any{"exts": c.exts})})
+		if diff := cmp.Diff(c.want, tmpl.input.exts); diff != "" {
+			t.Errorf("%v:\n%s", c.exts, diff)
+		}
 	}
 }
 

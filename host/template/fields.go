@@ -7,12 +7,15 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // values are the fields of one mode, checked against its spec.
 type values struct {
 	path string
 	spec ModeSpec
+	// mode is the node that they are of.
+	mode *Node
 	of   map[string]*Node
 }
 
@@ -45,7 +48,7 @@ func (v values) files(name string) []outputFile {
 
 // fields checks a mode's fields. placeholders says that some are left open, which was reported before.
 func (c *compiler) fields(path string, spec ModeSpec, n *Node, placeholders bool) values {
-	v := values{path: path, spec: spec, of: map[string]*Node{}}
+	v := values{path: path, spec: spec, mode: n, of: map[string]*Node{}}
 	var names []string
 	for _, f := range spec.Fields {
 		names = append(names, f.Name)
@@ -82,7 +85,7 @@ func (c *compiler) fields(path string, spec ModeSpec, n *Node, placeholders bool
 func (c *compiler) check(path string, f FieldSpec, n *Node) {
 	switch f.Type {
 	case TypeString, TypePath:
-		c.checkString(path, n, f.Type == TypePath)
+		c.checkString(path, n, false)
 	case TypeInt:
 		if _, ok := intOf(n); !ok {
 			c.problem(path, n, "is no whole number: "+show(n), "")
@@ -117,8 +120,11 @@ func (c *compiler) check(path string, f FieldSpec, n *Node) {
 }
 
 func (c *compiler) checkStrings(path string, n *Node) {
-	all, bad, ok := stringsOf(n)
+	_, bad, ok := stringsOf(n)
 	if ok {
+		if text, alone := n.Scalar.(string); alone && strings.Contains(text, ",") {
+			c.problem(path, n, "is one text: "+show(n), fmt.Sprintf("write several as [%s]", text))
+		}
 		return
 	}
 	if bad >= 0 {
@@ -126,11 +132,7 @@ func (c *compiler) checkStrings(path string, n *Node) {
 		c.problem(where, n.List[bad], "is no text: "+show(n.List[bad]), quoted(where, n.List[bad]))
 		return
 	}
-	suggestion := ""
-	if s, isText := n.Scalar.(string); isText && len(all) == 0 {
-		suggestion = fmt.Sprintf("write it as [%s]", s)
-	}
-	c.problem(path, n, "is no list of texts: "+show(n), suggestion)
+	c.problem(path, n, "is no list of texts: "+show(n), "")
 }
 
 func (c *compiler) checkString(path string, n *Node, notEmpty bool) {
@@ -183,8 +185,15 @@ func intOf(n *Node) (int64, bool) {
 	return 0, false
 }
 
-// stringsOf returns the texts of a list; bad is the first element that is none, or -1 when it is no list at all.
+// stringsOf returns the texts of a list; bad is the first element that is none, or -1 when it is no list at all. A text is
+// a list of one.
 func stringsOf(n *Node) (all []string, bad int, ok bool) {
+	if n == nil {
+		return nil, -1, true
+	}
+	if text, isText := n.Scalar.(string); isText && n.Kind == KindScalar {
+		return []string{text}, -1, true
+	}
 	if n.Kind != KindList {
 		return nil, -1, false
 	}

@@ -26,6 +26,7 @@ const (
 )
 
 func openFolder(path string) (folder, error) {
+	path = orWorkingFolder(path)
 	for {
 		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if errors.Is(err, unix.EINTR) {
@@ -136,7 +137,7 @@ func kindOfMode(mode uint32) fileKind {
 
 // pathExists reports whether a path leads to something, following links or asking for the link itself.
 func pathExists(path string, follow bool) (fileKind, error) {
-	kind, _, err := folder{unix.AT_FDCWD}.stat(path, follow)
+	kind, _, err := folder{unix.AT_FDCWD}.stat(orWorkingFolder(path), follow)
 	return kind, err
 }
 

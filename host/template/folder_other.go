@@ -22,6 +22,7 @@ type fileID struct{ dev, ino uint64 }
 const readBuffer = 0
 
 func openFolder(path string) (folder, error) {
+	path = orWorkingFolder(path)
 	file, err := os.Open(path)
 	if err != nil {
 		return folder{}, err
@@ -102,7 +103,7 @@ func kindOfMode(mode fs.FileMode) fileKind {
 }
 
 func pathExists(path string, follow bool) (fileKind, error) {
-	kind, _, err := statPath(path, follow)
+	kind, _, err := statPath(orWorkingFolder(path), follow)
 	return kind, err
 }
 

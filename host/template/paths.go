@@ -23,6 +23,14 @@ func join(first string, parts ...string) string {
 	return path
 }
 
+// orWorkingFolder is a path as the system takes it: nothing, to which names are joined, is the working folder.
+func orWorkingFolder(path string) string {
+	if path == "" {
+		return "."
+	}
+	return path
+}
+
 // split parts a path at its last slash; the head keeps no slash at its end unless it is nothing else.
 func split(path string) (head, tail string) {
 	i := strings.LastIndexByte(path, '/') + 1

@@ -19,7 +19,7 @@ const (
 const (
 	// TypeString is any string.
 	TypeString = "string"
-	// TypePath is a path of a file or folder: a string.
+	// TypePath is a path of a file or folder: a string. Whether it may be empty is a matter of what uses it.
 	TypePath = "path"
 	// TypeInt is a whole number.
 	TypeInt = "int"
@@ -27,7 +27,7 @@ const (
 	TypeIntOrString = "int or string"
 	// TypeIntOrInts is a whole number or a list of them.
 	TypeIntOrInts = "int or list of int"
-	// TypeStrings is a list of strings.
+	// TypeStrings is a list of strings. A string alone is a list of one.
 	TypeStrings = "list of string"
 	// TypeStringMap is a map with strings for keys and values.
 	TypeStringMap = "map of string"
@@ -140,16 +140,16 @@ var specs = []ModeSpec{
 	{Name: "NoHardShard", Role: RoleHardShard,
 		Help: "One folder of inputs, one of outputs.",
 		Fields: []FieldSpec{
-			{Name: "input_path", Type: TypePath, Required: true, Help: "The folder of the inputs."},
-			{Name: "output_path", Type: TypePath, Required: true, Help: "The folder of the outputs. It is made when it is missing."},
+			{Name: "input_path", Type: TypePath, Required: true, Nullable: true, Help: "The folder of the inputs."},
+			{Name: "output_path", Type: TypePath, Required: true, Nullable: true, Help: "The folder of the outputs. It is made when it is missing."},
 		}},
 	{Name: "HardShardModeV1", Role: RoleHardShard,
 		Help: "Data that lies divided in folders BASE/IDX/NAME: the run has one of them.",
 		Fields: []FieldSpec{
-			{Name: "base_input_path", Type: TypePath, Required: true, Help: "BASE of the inputs: they lie in BASE/shard_idx/input_name."},
-			{Name: "base_output_path", Type: TypePath, Required: true, Help: "BASE of the outputs: they go to BASE/shard_idx/output_name."},
-			{Name: "input_name", Type: TypeString, Required: true, Help: "The folder of the inputs in the shard."},
-			{Name: "output_name", Type: TypeString, Required: true, Help: "The folder of the outputs in the shard."},
+			{Name: "base_input_path", Type: TypePath, Required: true, Nullable: true, Help: "BASE of the inputs: they lie in BASE/shard_idx/input_name."},
+			{Name: "base_output_path", Type: TypePath, Required: true, Nullable: true, Help: "BASE of the outputs: they go to BASE/shard_idx/output_name."},
+			{Name: "input_name", Type: TypeString, Required: true, Nullable: true, Help: "The folder of the inputs in the shard."},
+			{Name: "output_name", Type: TypeString, Required: true, Nullable: true, Help: "The folder of the outputs in the shard."},
 			{Name: "shard_idx", Type: TypeIntOrString, Required: true, Help: "The shard's folder: a number, or its name as text when it has leading zeros."},
 		}},
 	{Name: "SoftShard", Role: RoleSoftShard,
@@ -162,7 +162,7 @@ var specs = []ModeSpec{
 	{Name: "InputByExts", Role: RoleInput,
 		Help: "Every file below the input folder whose name, in lower case, ends with one of the extensions. Linked folders are not entered.",
 		Fields: []FieldSpec{
-			{Name: "exts", Type: TypeStrings, Required: true, Help: "The extensions, in lower case and with their dot. An empty list takes every file."},
+			{Name: "exts", Type: TypeStrings, Required: true, Nullable: true, Help: "The extensions, in lower case and with their dot. An empty list and null take every file."},
 		}},
 	{Name: "InputByGlob", Role: RoleInput,
 		Help: "What matches a glob pattern below the input folder. Names that begin with a dot match only a pattern that does.",

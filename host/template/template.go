@@ -7,6 +7,8 @@ type Template struct {
 
 	inputPath  string
 	outputPath string
+	// outputKnown tells an empty outputPath, the working folder, from one that only the plugin knows.
+	outputKnown bool
 
 	shard  *shard
 	input  *inputMode
@@ -72,8 +74,8 @@ func (t *Template) HasFinishCheck() bool { return t.finish != nil }
 // InputPath is the folder of the inputs as the template has it; empty without a native hard shard mode.
 func (t *Template) InputPath() string { return t.inputPath }
 
-// OutputRoot is the folder of the outputs as the template has it; empty without a native hard shard mode. It may not
-// exist yet. The staging folder goes directly below it.
+// OutputRoot is the folder of the outputs as the template has it; empty: the working folder, or one that only the plugin knows. It
+// may not exist yet. The staging folder goes directly below it.
 func (t *Template) OutputRoot() string { return t.outputPath }
 
 // ShardCount is in how many parts soft_shard divides the items: 1 without one. Subshards do not count.
@@ -98,7 +100,7 @@ type Staging struct {
 // Staging returns how outputs are written aside and committed; false when the host does not know them (no output mode,
 // or one of the plugin's own).
 func (t *Template) Staging() (Staging, bool) {
-	if t.output == nil || t.outputPath == "" {
+	if t.output == nil || !t.outputKnown {
 		return Staging{}, false
 	}
 	s := Staging{Folder: t.output.kind == outputFolder}

@@ -39,6 +39,8 @@ def _node(value: Any) -> Any:
         return pb.Node(json=json.dumps(value))
     try:
         plain = list(value) if isinstance(value, (tuple, range)) else value
+        if isinstance(value, (set, frozenset)) and all(type(entry) is str for entry in value):
+            plain = sorted(value)
         if KAGURAZAKA_MIXIN_PLACEHOLDER not in (text := exact_json(plain)):
             return pb.Node(json=text)
     except Inexact:

@@ -104,15 +104,15 @@ class HardShardMode:
 
 @dataclass
 class NoHardShard(HardShardMode):
-    """One folder of inputs, one of outputs."""
+    """One folder of inputs, one of outputs. Either may be None where nothing uses it."""
 
-    input_path: str
-    output_path: str
+    input_path: Optional[str]
+    output_path: Optional[str]
 
-    def get_shard_input(self) -> str:
+    def get_shard_input(self) -> Any:
         return self.input_path
 
-    def get_shard_output(self) -> str:
+    def get_shard_output(self) -> Any:
         return self.output_path
 
 
@@ -154,15 +154,17 @@ class InputMode:
 
 @dataclass
 class InputByExts(InputMode):
-    """Every file below the input path whose lower-cased name ends with one of exts; no exts: every file.
+    """Every file below the input path whose lower-cased name ends with one of exts; no exts, or None: every file. A string
+    is one extension.
 
     A folder's files come by name, then its sub-folders by name, depth first, on every machine.
     """
 
-    exts: list[str]
+    exts: Union[list[str], str, None]
 
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
-        endings = tuple(self.exts) if self.exts else None
+        exts = [self.exts] if isinstance(self.exts, str) else self.exts
+        endings = tuple(exts) if exts else None
         items = []
         special: list[str] = []
         for folder, names in walk_sorted(input_path, special):
@@ -186,7 +188,10 @@ class InputByGlob(InputMode):
         if special:
             tell_special([path for path in paths if path in special])
             paths = [path for path in paths if path not in special]
-        return [{"input": FileTriplet(path, os.path.relpath(os.path.dirname(path), input_path), os.path.basename(path))} for path in paths]
+        return [
+            {"input": FileTriplet(path, os.path.relpath(os.path.dirname(path) or ".", input_path), os.path.basename(path))}
+            for path in paths
+        ]
 
 
 def _by_folder(path: str) -> list[str]:

@@ -129,6 +129,11 @@ def triplets(folder: pathlib.Path) -> None:
     write(folder / "list.jsonl", "\n".join(json.dumps(item) for item in items))
 
 
+def lines_below_out(folder: pathlib.Path) -> None:
+    items = [{"input": {"path": f"in/{i}.txt", "rel_dir": f"out/{i % 2}", "file_name": f"{i}.txt"}} for i in range(5)]
+    write(folder / "list.jsonl", "\n".join(json.dumps(item) for item in items))
+
+
 PATHS = ("hard_shard_mode.input_path=in", "hard_shard_mode.output_path=out")
 
 
@@ -278,6 +283,20 @@ CASES = [
     Case("a field set to null", "placeholders.py", "HalfOfIt", tree=sub, mixin=("soft_shard=null",),
          wanted=Wanted({f"sub/{n}.txt.o": f"in/sub/{n}.txt" for n in (1, 2, 3, 44)}, (4, 0)),
          why="a whole top-level field set to null is never changed"),
+    # -- templates: folders that nothing uses, and extensions in every form
+    Case("empty folders that nothing uses", "unused_folders.py", "Empty"),
+    Case("folders of None that nothing uses", "unused_folders.py", "Nones"),
+    Case("a folder given for nothing", "unused_folders.py", "Half", mixin=("hard_shard_mode.output_path=out",)),
+    Case("a hard shard of None that nothing uses", "unused_folders.py", "NoneV1"),
+    Case("outputs in the working folder", "unused_folders.py", "Here", tree=lines_below_out),
+    Case("a pattern in the working folder", "unused_folders.py", "GlobHere", tree=flat),
+    Case("an empty base", "unused_folders.py", "Base", tree=nested),
+    Case("exts of None", "unused_folders.py", "Everything", tree=nested),
+    Case("exts of one text", "unused_folders.py", "OneText", tree=sub,
+         why="each letter of it is an extension there, so that it takes the same files by accident"),
+    Case("exts in a tuple", "unused_folders.py", "ATuple", tree=flat),
+    Case("exts in a set", "unused_folders.py", "ASet", tree=flat),
+    Case("exts set to null", "unused_folders.py", "Given", mixin=("input_mode.exts=null",), tree=flat),
     # -- modes of the user's own
     Case("own hard shard mode", "own_modes.py", "HardShard", tree=nested),
     Case("own hard shard mode with a mixin", "own_modes.py", "HardShard", mixin=("hard_shard_mode.base=sub/deep", "hard_shard_mode.added=1"), tree=nested),
