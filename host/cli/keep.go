@@ -160,7 +160,8 @@ func (k *keep) carry() error {
 	if err != nil {
 		return err
 	}
-	if ok {
+	// Batches that a task makes itself are known by their number alone.
+	if ok && !k.r.makesBatches() {
 		k.failed = source
 		return nil
 	}

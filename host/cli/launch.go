@@ -39,6 +39,9 @@ type launch struct {
 	watchOnce sync.Once
 	stopWatch func()
 
+	// batches is for a device task that makes its own; nil for others.
+	batches *ownBatches
+
 	nurseryOnce sync.Once
 	nursery     *plugin.Nursery
 	nurseryErr  error
@@ -89,6 +92,14 @@ func (l *launch) prepare(ctx context.Context) error {
 	if !l.r.task.Has("list") && (native || l.r.template == nil) {
 		return exitcode.With(exitcode.Usage, fmt.Errorf("%s: %w", l.r.task.Name, errNoItems))
 	}
+	if l.r.makesBatches() {
+		batches, err := l.startBatches(ctx)
+		if err != nil {
+			return err
+		}
+		l.batches, l.source, l.listing = batches, batches, batches
+		return nil
+	}
 	lister, err := l.startLister(ctx)
 	if err != nil {
 		return err
@@ -129,7 +140,7 @@ func (a *app) listed(w template.Warning) {
 // native reports whether the host does all that the template says. A task that lists its own items may do the rest
 // itself, too, and then must: its items may be of a kind that only it can read.
 func (r *resolved) native() bool {
-	if r.template == nil || !r.template.Native() {
+	if r.template == nil || !r.template.Native() || r.makesBatches() {
 		return false
 	}
 	return r.template.HasInput() || !slices.Contains(r.described.Capabilities, "template")
@@ -214,6 +225,9 @@ func (l *launch) backbone(ctx context.Context) (backbones.Backbone, error) {
 
 // start starts a worker.
 func (l *launch) start(ctx context.Context, index int) (backbones.Worker, error) {
+	if l.batches != nil {
+		return l.batches.start(ctx, l, index)
+	}
 	open := l.open(index)
 	return begin(l, &open, index, func() (backbones.Worker, error) { return l.startWith(ctx, open, index) })
 }
@@ -239,6 +253,9 @@ func (l *launch) startWith(ctx context.Context, open plugin.OpenOptions, index i
 
 // show asks for the printable form of an item that is an index to the host.
 func (l *launch) show(number uint64) string {
+	if l.batches != nil {
+		return fmt.Sprintf("batch %d", number)
+	}
 	if l.nursery == nil {
 		return ""
 	}

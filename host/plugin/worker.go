@@ -41,6 +41,15 @@ type worker struct {
 // (a wrong argument) are *backbones.FatalError: another worker would fail as well.
 func StartWorker(ctx context.Context, command Command, start StartOptions, open OpenOptions, heartbeats bool) (backbones.Worker, error) {
 	start.Worker = true
+	w, err := startWorker(ctx, command, start, open, heartbeats, nil)
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// startWorker starts a worker. between, if it is not nil, is called once the task is open and before the Run stream begins.
+func startWorker(ctx context.Context, command Command, start StartOptions, open OpenOptions, heartbeats bool, between func(*Process) error) (*worker, error) {
 	p, err := Start(ctx, command, start)
 	if errors.Is(err, ErrNotTrusted) || errors.Is(err, ErrNoCertificate) {
 		return nil, &backbones.FatalError{Err: err}
@@ -52,7 +61,11 @@ func StartWorker(ctx context.Context, command Command, start StartOptions, open 
 	if heartbeats {
 		beat = keepHeartbeat(start.RuntimeDir, &open, p.log)
 	}
-	if err := p.open(ctx, open, pb.Stage_STAGE_RUN); err != nil {
+	err = p.open(ctx, open, pb.Stage_STAGE_RUN)
+	if err == nil && between != nil {
+		err = between(p)
+	}
+	if err != nil {
 		p.Stop()
 		beat.close()
 		return nil, fatal(err)

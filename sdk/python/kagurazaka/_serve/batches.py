@@ -49,8 +49,8 @@ class Batches:
         self.thread.join()
 
     def whole(self, batch: Any, item: Item) -> None:
-        """Work on a batch that is one item of the run."""
-        self.elements(batch, [item] * batch_length(batch))
+        """Work on a batch that is one item of the run. A task that does it all may have batches of any kind."""
+        self.elements(batch, [item] * (batch_length(batch) if hasattr(batch, "keys") else 1))
 
     def elements(self, batch: Any, items: Sequence[Item]) -> None:
         """Work on a batch; entry i belongs to items[i]. Finishing the items is the caller's affair (`then`)."""

@@ -5,8 +5,9 @@ Which items the host sees depends on who makes the batches:
 - A template with an input_mode and `dataloader`: items are what the input mode lists. The host leaves out finished ones
   before they are loaded and sends the others; batches of `batch_size` are made of them here, in their order, by torch's own
   DataLoader with the task's keyword arguments. (Its `shuffle`, `sampler` and `drop_last` have no meaning for a stream.)
-- Otherwise (`get_dataset`, `get_dataloader`): an item is one batch of the task's own DataLoader, by its number; List answers
-  with how many there are. A loader without a length is one item in all.
+- Otherwise (`get_dataset`, `get_dataloader`): an item is one batch of the task's own DataLoader, by its number. The process that
+  will run them answers List with how many there are, so the loader is made once, behind `load_model`, as 0.1.1 made it. A
+  loader without a length is one item in all.
 
 Loading, inference and postprocessing overlap: loader processes are ahead by what the DataLoader prefetches, and a thread
 postprocesses one batch while the next is inferred.
@@ -14,6 +15,9 @@ postprocesses one batch while the next is inferred.
 
 from __future__ import annotations
 
+import itertools
+import sys
+from collections.abc import Iterator
 from typing import Any, Callable, Optional
 
 from .._proto import plugin_pb2 as pb
@@ -22,6 +26,7 @@ from .batches import Batches
 from .heartbeat import Heartbeat
 from .ledger import Ledger
 from .opened import OpenedTask
+from .stages import context
 
 Receive = Callable[[], Optional[bytes]]
 Send = Callable[[bytes], None]
@@ -49,7 +54,7 @@ def own_loader(opened: OpenedTask) -> tuple[Any, Optional[int]]:
         opened.loader = opened.task.get_dataloader()
     try:
         return opened.loader, len(opened.loader)
-    except TypeError:
+    except (TypeError, AttributeError, NotImplementedError):
         return opened.loader, None
 
 
@@ -59,6 +64,7 @@ class DeviceServer:
     def __init__(self, opened: OpenedTask, request: Any) -> None:
         self.opened = opened
         self.device = request.device or "cuda"
+        context.require(self.device)
         opened.task.load_model(self.device)
         self.heartbeat = Heartbeat(request.heartbeat_path)
 
@@ -78,14 +84,13 @@ class DeviceServer:
 
     def _serve_batches(self, batches: Batches, ledger: Ledger, receive: Receive) -> None:
         loader, length = own_loader(self.opened)
-        source = Numbered(loader)
+        source = Numbered(loader, length or 1)
         while (request := receive()) is not None:
             chunk = ledger.begin(pb.RunRequest.FromString(request).chunk)
             for index, number in enumerate(_numbers(chunk.message)):
                 item = ledger.item(chunk, index)
                 try:
-                    todo = source.rest() if length is None else [source.batch(number)]
-                    for batch in todo:
+                    for batch in source.batches(number):
                         batches.whole(batch, item)
                 except BaseException as error:
                     item.fail(failures.of_exception(error))
@@ -97,21 +102,42 @@ def _numbers(chunk: Any) -> list[int]:
 
 
 class Numbered:
-    """A loader's batches by number. Going back starts it again."""
+    """A loader's batches by number. Going back starts it again.
 
-    def __init__(self, loader: Any) -> None:
-        self.loader = loader
-        self.batches: Any = None
+    A loader need not have as many batches as its length says: those beyond it belong to the last number, and a number may have none.
+    """
+
+    def __init__(self, loader: Any, length: int) -> None:
+        self.loader, self.length = loader, length
+        self.iterator: Any = None
         self.next = 0
 
-    def batch(self, number: int) -> Any:
-        if self.batches is None or number < self.next:
-            self.batches, self.next = iter(self.loader), 0
-        batch = None
-        while self.next <= number:
+    def batches(self, number: int) -> Iterator[Any]:
+        """The batches of one number: one, as a rule."""
+        if self.iterator is None or number < self.next:
+            if number > 0:
+                _refuse_random(self.loader)
+            self.iterator, self.next = iter(self.loader), 0
+        while self.next < number:
             self.next += 1
-            batch = next(self.batches)
-        return batch
+            next(self.iterator, None)
+        self.next += 1
+        if number == self.length - 1:
+            yield from self.iterator
+            return
+        yield from itertools.islice(self.iterator, 1)
 
-    def rest(self) -> Any:
-        return iter(self.loader)
+
+def _refuse_random(loader: Any) -> None:
+    """Raise where a loader that begins anew has another order than before: its numbers would mean other batches."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return
+    samplers = [getattr(loader, "sampler", None), getattr(getattr(loader, "batch_sampler", None), "sampler", None)]
+    data = torch.utils.data
+    random = (data.RandomSampler, data.SubsetRandomSampler, data.WeightedRandomSampler)
+    if any(isinstance(sampler, random) for sampler in samplers):
+        raise RuntimeError(
+            "the worker that had begun the loader's batches is gone, and the loader's order is random, so nobody knows which batches "
+            "are left: run it again"
+        )

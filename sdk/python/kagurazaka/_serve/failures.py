@@ -38,6 +38,10 @@ def refuse_by_exception() -> None:
     argparse.ArgumentParser.error = error  # type: ignore[method-assign,assignment]
 
 
+class NoDevice(Exception):
+    """The device that the user asked for is not there."""
+
+
 class InvalidOutput(Exception):
     """The task called an item done, and what it wrote does not fit where it belongs."""
 
@@ -62,6 +66,8 @@ def of_exception(error: BaseException) -> Any:
     if isinstance(error, InvalidOutput):
         told = pb.InvalidOutputError(path=plain(error.path))
         return pb.Error(message=plain(str(error)), fault=pb.FAULT_TASK, invalid_output=told)
+    if isinstance(error, NoDevice):
+        return pb.Error(message=plain(str(error)), fault=pb.FAULT_USER)
     made = pb.Error(
         message=cut(_summary(error)),
         traceback=plain(_traceback(error))[-_TRACEBACK_LIMIT:],

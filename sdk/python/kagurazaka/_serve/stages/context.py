@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import sys
 import threading
 from typing import Optional
+
+from ..failures import NoDevice
 
 # The device of a process that is started for one: "cuda:0".
 VARIABLE = "KAGURAZAKA_DEVICE"
@@ -55,6 +58,24 @@ def join() -> None:
     """Wait until the context is made, or could not be."""
     if _thread is not None:
         _thread.join()
+
+
+def require(device: str) -> None:
+    """Raise NoDevice unless there is the CUDA device that the task is to use, as far as PyTorch can tell. A task that fell back to
+    the CPU would run, and nobody would know."""
+    kind, _, number = device.partition(":")
+    if kind != "cuda" or importlib.util.find_spec("torch") is None:
+        return
+    import torch
+
+    hint = "--device cpu runs the task without a GPU"
+    if not torch.cuda.is_available():
+        built = torch.version.cuda or getattr(torch.version, "hip", None)
+        why = "it finds no usable driver or device" if built else "it was built without CUDA"
+        raise NoDevice(f"--device {device}: PyTorch {torch.__version__} cannot use CUDA here: {why}. {hint}")
+    count = torch.cuda.device_count()
+    if int(number or 0) >= count:
+        raise NoDevice(f"--device {device}: PyTorch finds {count} CUDA devices, which count from cuda:0")
 
 
 def _decides(path: str) -> bool:

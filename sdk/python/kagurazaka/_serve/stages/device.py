@@ -51,6 +51,7 @@ class StageServer:
         self.device = request.device or "cuda"
         self.memory = Memory(request.memory)
         context.join()
+        context.require(self.device)
         torch = sys.modules.get("torch")
         if torch is not None and self.device.startswith("cuda:") and torch.cuda.is_available():
             torch.cuda.set_device(self.device)

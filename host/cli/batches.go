@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/schema"
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// makesBatches reports whether batches come from a loader of the task's own. An item of the run is then one batch, by its
+// number.
+func (r *resolved) makesBatches() bool {
+	return r.task.Kind == schema.Device && !r.staged() &&
+		(r.tree.Get(template.RoleInput).IsNull() || r.tree.Get(template.RoleDataloader).IsNull())
+}
+
+// ownBatches are the batches that a device task makes itself. The worker that makes them works on them, so it is started
+// before anything is listed, and is the first that the backbone gets. It is a source and its listing.
+type ownBatches struct {
+	count int
+
+	mu     sync.Mutex
+	listed bool
+	first  backbones.Worker
+}
+
+// startBatches starts the worker that makes a task's batches.
+func (l *launch) startBatches(ctx context.Context) (*ownBatches, error) {
+	b := &ownBatches{}
+	l.check.devices = []string{l.options.device}
+	w, count, err := l.batchWorker(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	b.first, b.count = w, count
+	l.closers = append(l.closers, b.close)
+	return b, nil
+}
+
+// batchWorker starts a worker that makes its batches itself, and says how many there are.
+func (l *launch) batchWorker(ctx context.Context, index int) (backbones.Worker, int, error) {
+	open := l.open(index)
+	options := l.r.startOptions(l.runtimeDir)
+	options.Log = l.r.log.Named(fmt.Sprintf("worker-%d", index))
+	heartbeats := slices.Contains(l.r.described.Capabilities, "heartbeat")
+	count := 0
+	w, err := begin(l, &open, index, func() (backbones.Worker, error) {
+		return checked(ctx, l, func(ctx context.Context) (w backbones.Worker, err error) {
+			w, count, err = plugin.StartBatchWorker(ctx, l.r.found.Command, options, open, heartbeats, func(text string) { l.r.log.Warn(text) })
+			return w, err
+		})
+	})
+	return w, count, err
+}
+
+// start hands out the worker that was started first, and starts further ones, which have to make as many batches: what a
+// number means is known by that alone.
+func (b *ownBatches) start(ctx context.Context, l *launch, index int) (backbones.Worker, error) {
+	if w := b.takeFirst(); w != nil {
+		return w, nil
+	}
+	w, count, err := l.batchWorker(ctx, index)
+	if err != nil {
+		return nil, err
+	}
+	if count != b.count {
+		discard(w)
+		return nil, &backbones.FatalError{EndsRun: true, Err: fmt.Errorf("the task's loader made %d batches when the run began, and %d for the worker that replaces the first, "+
+			"so nobody knows which of them are left: run it again", b.count, count)}
+	}
+	return w, nil
+}
+
+func (b *ownBatches) takeFirst() backbones.Worker {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w := b.first
+	b.first = nil
+	return w
+}
+
+// close ends a worker that nobody took.
+func (b *ownBatches) close() {
+	if w := b.takeFirst(); w != nil {
+		discard(w)
+	}
+}
+
+// discard ends a worker that has been given nothing.
+func discard(w backbones.Worker) {
+	w.Finish()
+	for range w.Results() {
+		continue
+	}
+}
+
+// Next yields all batches at once, by their numbers.
+func (b *ownBatches) Next(context.Context) (backbones.Block, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.listed || b.count == 0 {
+		b.listed = true
+		return backbones.Block{}, io.EOF
+	}
+	b.listed = true
+	return backbones.Block{Encoding: backbones.Indexed, Count: b.count}, nil
+}
+
+func (b *ownBatches) Total() (int64, bool) { return int64(b.count), true }
+func (b *ownBatches) Skipped() int64       { return 0 }
+func (b *ownBatches) Unlisted() int64      { return 0 }
+
+func (b *ownBatches) Remaining() (int, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.listed {
+		return 0, true
+	}
+	return b.count, true
+}

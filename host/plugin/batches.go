@@ -1,0 +1,62 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// StartBatchWorker starts a worker of a device task that makes its own batches, and asks it how many there are. The process
+// that makes the batches is the one that works on them: its loader is made once, behind the model. Its errors are those of StartWorker.
+func StartBatchWorker(ctx context.Context, command Command, start StartOptions, open OpenOptions, heartbeats bool, warn func(string)) (backbones.Worker, int, error) {
+	// It is alone: on the CPU its threads are the device.
+	start.Worker, start.Stdin = false, true
+	batches := 0
+	w, err := startWorker(ctx, command, start, open, heartbeats, func(p *Process) error {
+		var err error
+		batches, err = p.batches(ctx, open.Task, warn)
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	return w, batches, nil
+}
+
+// batches asks a process how many batches the task's own loader makes.
+func (p *Process) batches(ctx context.Context, task string, warn func(string)) (int, error) {
+	l, err := p.list(task, true, warn)
+	if err != nil {
+		return 0, p.callError(ctx, "listing the batches of "+task, err)
+	}
+	defer l.cancel()
+	block, err := l.Next(ctx)
+	if err == nil {
+		err = l.rest(ctx)
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case block.Encoding != backbones.Indexed:
+		return 0, &backbones.FatalError{Err: fmt.Errorf("listing the batches of %s: the plugin answered with items, where a number of batches was asked for", task)}
+	}
+	return block.Count, nil
+}
+
+// rest reads a listing to its end: one that is broken off would end what the process does next.
+func (l *Lister) rest(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, l.cancel)
+	defer stop()
+	for {
+		if _, err := l.stream.Recv(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return l.proc.callError(ctx, "listing the items of "+l.task, err)
+		}
+	}
+}
