@@ -45,7 +45,7 @@ type Open struct {
 
 // CanBeDirect reports whether the host can tell which direct outputs are whole: it knows where they are and how they are checked.
 func (t *Template) CanBeDirect() bool {
-	return t.output != nil && t.finish != nil && t.outputPath != ""
+	return t.output != nil && t.finish != nil && t.outputKnown
 }
 
 // FinishField is the item's field that the finish check looks at; empty without one.

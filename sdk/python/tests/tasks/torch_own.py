@@ -5,6 +5,7 @@
 
 import os
 import signal
+import threading
 
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
@@ -249,13 +250,22 @@ class Generated(Streams):
 
 
 class Dies(A, OwnSet):
-    """The worker is killed at its second batch, once."""
+    """The worker is killed at its second batch, once, when the first is postprocessed"""
+
+    def __init__(self, args):
+        self.posted = threading.Event()
 
     def inference(self, device, batch_size, size, input):
         if input[0].file_name == "4.txt" and not os.path.exists("out/died"):
+            assert self.posted.wait(60)
             note("died", "")
             os.kill(os.getpid(), signal.SIGKILL)
         return super().inference(device, batch_size, size, input=input)
+
+    def postprocess_each(self, batch_idx, batch_size, **element):
+        super().postprocess_each(batch_idx, batch_size, **element)
+        if batch_idx == batch_size - 1:
+            self.posted.set()
 
 
 class DiesAtRandom(Dies):
@@ -268,6 +278,8 @@ class DiesAtRandom(Dies):
 
     def inference(self, device, batch_size, size, input):
         self.count += 1
+        assert self.count == 1 or self.posted.wait(60)
+        self.posted.clear()
         if self.count == 7 and not os.path.exists("out/died"):
             note("died", "")
             os.kill(os.getpid(), signal.SIGKILL)
