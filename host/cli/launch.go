@@ -205,6 +205,7 @@ func (l *launch) open(index int) plugin.OpenOptions {
 	return plugin.OpenOptions{
 		Task: l.r.task.Name, Args: l.r.args, Template: l.r.tree, MixinJSON: l.r.mixinJSON, Native: l.r.native(),
 		WorkerIndex: index, Workers: l.options.workers, Device: l.options.device,
+		OutputsOutside: l.r.grammar.OutputsOutside, ListOutputs: l.r.grammar.ListOutputs,
 	}
 }
 

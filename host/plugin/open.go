@@ -53,6 +53,8 @@ type OpenOptions struct {
 	Log hclog.Logger
 	// StderrPath is the pipe for that; Spawn makes it.
 	StderrPath string
+	// OutputsOutside and ListOutputs are what the user lets a listing do.
+	OutputsOutside, ListOutputs bool
 }
 
 func (o OpenOptions) request(stage pb.Stage) *pb.OpenRequest {
@@ -61,6 +63,9 @@ func (o OpenOptions) request(stage pb.Stage) *pb.OpenRequest {
 		WorkerIndex: uint32(o.WorkerIndex), Workers: uint32(o.Workers), Device: o.Device, Slots: 1,
 		HeartbeatPath: o.HeartbeatPath, Capabilities: hostCapabilities, NativeTemplate: o.Native,
 		BatchSize: uint32(o.BatchSize), StderrPath: o.StderrPath,
+	}
+	if o.OutputsOutside || o.ListOutputs {
+		req.Listing = &pb.ListingPolicy{OutputsOutside: o.OutputsOutside, ListOutputs: o.ListOutputs}
 	}
 	if o.Memory != nil {
 		req.Memory = &pb.SharedMemory{Path: o.Memory.Path, Size: o.Memory.Size}

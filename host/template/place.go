@@ -21,9 +21,9 @@ const (
 
 // placer finds out where outputs lie. It is for one goroutine.
 type placer struct {
-	// root is the output folder as a cleaned absolute path with a slash at its end; real is the same without links.
-	root, real string
-	buf        []byte
+	// root is the output folder as a cleaned absolute path with a slash at its end; followed is the same without links.
+	root, followed string
+	buf            []byte
 }
 
 func newPlacer(outputPath string) (*placer, error) {
@@ -31,28 +31,28 @@ func newPlacer(outputPath string) (*placer, error) {
 	if err != nil {
 		return nil, err
 	}
-	real, err := realPath(root)
+	followed, err := realPath(root)
 	if err != nil {
 		// The folder cannot be looked at: then its name is all there is.
-		real = root
+		followed = root
 	}
-	return &placer{root: prefix(root), real: prefix(real)}, nil
+	return &placer{root: prefix(root), followed: prefix(followed)}, nil
 }
 
 // realPath follows the links in an absolute path, as far as there is something.
 func realPath(path string) (string, error) {
-	real, err := filepath.EvalSymlinks(path)
+	followed, err := filepath.EvalSymlinks(path)
 	if err == nil || !isMissing(err) {
-		return real, err
+		return followed, err
 	}
 	parent := filepath.Dir(path)
 	if parent == path {
 		return path, nil
 	}
-	if real, err = realPath(parent); err != nil {
+	if followed, err = realPath(parent); err != nil {
 		return "", err
 	}
-	return filepath.Join(real, filepath.Base(path)), nil
+	return filepath.Join(followed, filepath.Base(path)), nil
 }
 
 // find returns where an item's output lies, and a key that two items share if and only if they have one output: the
@@ -83,7 +83,7 @@ func (p *placer) elsewhere(path string, absolute bool) ([]byte, place) {
 		path = p.root + path
 	}
 	path = filepath.Clean(path)
-	for _, root := range []string{p.root, p.real} {
+	for _, root := range []string{p.root, p.followed} {
 		if rel, ok := strings.CutPrefix(path, root); ok && rel != "" {
 			return []byte(rel), p.within([]byte(rel))
 		}

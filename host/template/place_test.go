@@ -188,7 +188,7 @@ func FuzzPlace(f *testing.F) {
 	for _, s := range [][2]string{{".", "a"}, {"a/../..", "b"}, {"/x/out", "../out/y"}, {"", ""}, {"../w/out", "c"}, {"a//b/.", "./c/.."}} {
 		f.Add(s[0], s[1])
 	}
-	p := &placer{root: "/w/out/", real: "/real/out/"}
+	p := &placer{root: "/w/out/", followed: "/real/out/"}
 	f.Fuzz(func(t *testing.T, rel, name string) {
 		if strings.ContainsRune(rel+name, 0) {
 			return
@@ -198,7 +198,7 @@ func FuzzPlace(f *testing.F) {
 			key, at := p.find(o, in)
 			path := filepath.Clean(o.of("/w/out", in).path)
 			want, below := path, false
-			for _, root := range []string{p.root, p.real} {
+			for _, root := range []string{p.root, p.followed} {
 				if after, ok := strings.CutPrefix(path, root); ok && after != "" && !below {
 					want, below = after, true
 				}

@@ -1,3 +1,5 @@
+// Package template is what a template is to the host: modes as data, compiled; inputs listed and divided, outputs computed, and
+// what is finished found.
 package template
 
 // Template is a compiled template: what the host needs to list inputs, divide them, compute outputs and find out what

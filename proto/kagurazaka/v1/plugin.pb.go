@@ -1625,7 +1625,9 @@ type OpenRequest struct {
 	BatchSize uint32 `protobuf:"varint,16,opt,name=batch_size,json=batchSize,proto3" json:"batch_size,omitempty"`
 	// Keep track of outputs that are written in place, see docs/protocol.md; absent: nothing is to be noted. Never together with
 	// staging.
-	Direct        *Direct `protobuf:"bytes,17,opt,name=direct,proto3" json:"direct,omitempty"`
+	Direct *Direct `protobuf:"bytes,17,opt,name=direct,proto3" json:"direct,omitempty"`
+	// What the user lets a listing do, for plugins that apply templates themselves; absent: nothing out of the ordinary.
+	Listing       *ListingPolicy `protobuf:"bytes,18,opt,name=listing,proto3" json:"listing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1779,6 +1781,67 @@ func (x *OpenRequest) GetDirect() *Direct {
 	return nil
 }
 
+func (x *OpenRequest) GetListing() *ListingPolicy {
+	if x != nil {
+		return x.Listing
+	}
+	return nil
+}
+
+type ListingPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A line of a JSON Lines file may have an output outside of the output folder.
+	OutputsOutside bool `protobuf:"varint,1,opt,name=outputs_outside,json=outputsOutside,proto3" json:"outputs_outside,omitempty"`
+	// Outputs that lie in the input folder are listed as inputs.
+	ListOutputs   bool `protobuf:"varint,2,opt,name=list_outputs,json=listOutputs,proto3" json:"list_outputs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListingPolicy) Reset() {
+	*x = ListingPolicy{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListingPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListingPolicy) ProtoMessage() {}
+
+func (x *ListingPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListingPolicy.ProtoReflect.Descriptor instead.
+func (*ListingPolicy) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListingPolicy) GetOutputsOutside() bool {
+	if x != nil {
+		return x.OutputsOutside
+	}
+	return false
+}
+
+func (x *ListingPolicy) GetListOutputs() bool {
+	if x != nil {
+		return x.ListOutputs
+	}
+	return false
+}
+
 // SharedMemory is a file to be mapped shared, for reading and writing. It is sparse: only what batches used has pages.
 type SharedMemory struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1790,7 +1853,7 @@ type SharedMemory struct {
 
 func (x *SharedMemory) Reset() {
 	*x = SharedMemory{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1802,7 +1865,7 @@ func (x *SharedMemory) String() string {
 func (*SharedMemory) ProtoMessage() {}
 
 func (x *SharedMemory) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1815,7 +1878,7 @@ func (x *SharedMemory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SharedMemory.ProtoReflect.Descriptor instead.
 func (*SharedMemory) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{16}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SharedMemory) GetPath() string {
@@ -1847,7 +1910,7 @@ type Staging struct {
 
 func (x *Staging) Reset() {
 	*x = Staging{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1859,7 +1922,7 @@ func (x *Staging) String() string {
 func (*Staging) ProtoMessage() {}
 
 func (x *Staging) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1872,7 +1935,7 @@ func (x *Staging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Staging.ProtoReflect.Descriptor instead.
 func (*Staging) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Staging) GetDir() string {
@@ -1919,7 +1982,7 @@ type Direct struct {
 
 func (x *Direct) Reset() {
 	*x = Direct{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1931,7 +1994,7 @@ func (x *Direct) String() string {
 func (*Direct) ProtoMessage() {}
 
 func (x *Direct) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1944,7 +2007,7 @@ func (x *Direct) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Direct.ProtoReflect.Descriptor instead.
 func (*Direct) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Direct) GetPage() string {
@@ -2006,7 +2069,7 @@ type OpenResponse struct {
 
 func (x *OpenResponse) Reset() {
 	*x = OpenResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2018,7 +2081,7 @@ func (x *OpenResponse) String() string {
 func (*OpenResponse) ProtoMessage() {}
 
 func (x *OpenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2031,7 +2094,7 @@ func (x *OpenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenResponse.ProtoReflect.Descriptor instead.
 func (*OpenResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *OpenResponse) GetError() *Error {
@@ -2062,7 +2125,7 @@ type Block struct {
 
 func (x *Block) Reset() {
 	*x = Block{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2074,7 +2137,7 @@ func (x *Block) String() string {
 func (*Block) ProtoMessage() {}
 
 func (x *Block) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2087,7 +2150,7 @@ func (x *Block) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Block.ProtoReflect.Descriptor instead.
 func (*Block) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Block) GetEncoding() Encoding {
@@ -2129,7 +2192,7 @@ type IndexRange struct {
 
 func (x *IndexRange) Reset() {
 	*x = IndexRange{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2141,7 +2204,7 @@ func (x *IndexRange) String() string {
 func (*IndexRange) ProtoMessage() {}
 
 func (x *IndexRange) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2154,7 +2217,7 @@ func (x *IndexRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexRange.ProtoReflect.Descriptor instead.
 func (*IndexRange) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *IndexRange) GetFirst() uint64 {
@@ -2184,7 +2247,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2196,7 +2259,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2209,7 +2272,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListRequest) GetMaxItems() uint32 {
@@ -2249,7 +2312,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2261,7 +2324,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2274,7 +2337,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{23}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListResponse) GetMessage() isListResponse_Message {
@@ -2379,7 +2442,7 @@ type RunRequest struct {
 
 func (x *RunRequest) Reset() {
 	*x = RunRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2391,7 +2454,7 @@ func (x *RunRequest) String() string {
 func (*RunRequest) ProtoMessage() {}
 
 func (x *RunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2404,7 +2467,7 @@ func (x *RunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRequest.ProtoReflect.Descriptor instead.
 func (*RunRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{24}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RunRequest) GetChunk() *Chunk {
@@ -2434,7 +2497,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2446,7 +2509,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2459,7 +2522,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{25}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Chunk) GetId() uint64 {
@@ -2499,7 +2562,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2511,7 +2574,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2524,7 +2587,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{26}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Part) GetSource() isPart_Source {
@@ -2595,7 +2658,7 @@ type RunResponse struct {
 
 func (x *RunResponse) Reset() {
 	*x = RunResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2607,7 +2670,7 @@ func (x *RunResponse) String() string {
 func (*RunResponse) ProtoMessage() {}
 
 func (x *RunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2620,7 +2683,7 @@ func (x *RunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunResponse.ProtoReflect.Descriptor instead.
 func (*RunResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{27}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RunResponse) GetResult() *ChunkResult {
@@ -2664,7 +2727,7 @@ type ChunkResult struct {
 
 func (x *ChunkResult) Reset() {
 	*x = ChunkResult{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2676,7 +2739,7 @@ func (x *ChunkResult) String() string {
 func (*ChunkResult) ProtoMessage() {}
 
 func (x *ChunkResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2689,7 +2752,7 @@ func (x *ChunkResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChunkResult.ProtoReflect.Descriptor instead.
 func (*ChunkResult) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{28}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ChunkResult) GetId() uint64 {
@@ -2749,7 +2812,7 @@ type ItemFailure struct {
 
 func (x *ItemFailure) Reset() {
 	*x = ItemFailure{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2761,7 +2824,7 @@ func (x *ItemFailure) String() string {
 func (*ItemFailure) ProtoMessage() {}
 
 func (x *ItemFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2774,7 +2837,7 @@ func (x *ItemFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemFailure.ProtoReflect.Descriptor instead.
 func (*ItemFailure) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{29}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ItemFailure) GetIndex() uint32 {
@@ -2824,7 +2887,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2836,7 +2899,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2849,7 +2912,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Batch) GetId() uint64 {
@@ -2898,7 +2961,7 @@ type Region struct {
 
 func (x *Region) Reset() {
 	*x = Region{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2910,7 +2973,7 @@ func (x *Region) String() string {
 func (*Region) ProtoMessage() {}
 
 func (x *Region) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2923,7 +2986,7 @@ func (x *Region) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Region.ProtoReflect.Descriptor instead.
 func (*Region) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Region) GetOffset() uint64 {
@@ -2954,7 +3017,7 @@ type Payload struct {
 
 func (x *Payload) Reset() {
 	*x = Payload{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2966,7 +3029,7 @@ func (x *Payload) String() string {
 func (*Payload) ProtoMessage() {}
 
 func (x *Payload) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2979,7 +3042,7 @@ func (x *Payload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payload.ProtoReflect.Descriptor instead.
 func (*Payload) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Payload) GetTensors() []*Tensor {
@@ -3017,7 +3080,7 @@ type Tensor struct {
 
 func (x *Tensor) Reset() {
 	*x = Tensor{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3029,7 +3092,7 @@ func (x *Tensor) String() string {
 func (*Tensor) ProtoMessage() {}
 
 func (x *Tensor) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3042,7 +3105,7 @@ func (x *Tensor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tensor.ProtoReflect.Descriptor instead.
 func (*Tensor) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Tensor) GetDtype() string {
@@ -3091,7 +3154,7 @@ type BatchResult struct {
 
 func (x *BatchResult) Reset() {
 	*x = BatchResult{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3103,7 +3166,7 @@ func (x *BatchResult) String() string {
 func (*BatchResult) ProtoMessage() {}
 
 func (x *BatchResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3116,7 +3179,7 @@ func (x *BatchResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchResult.ProtoReflect.Descriptor instead.
 func (*BatchResult) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *BatchResult) GetId() uint64 {
@@ -3188,7 +3251,7 @@ type SpawnRequest struct {
 
 func (x *SpawnRequest) Reset() {
 	*x = SpawnRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3200,7 +3263,7 @@ func (x *SpawnRequest) String() string {
 func (*SpawnRequest) ProtoMessage() {}
 
 func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3213,7 +3276,7 @@ func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnRequest.ProtoReflect.Descriptor instead.
 func (*SpawnRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SpawnRequest) GetMessage() isSpawnRequest_Message {
@@ -3268,7 +3331,7 @@ type SpawnWorker struct {
 
 func (x *SpawnWorker) Reset() {
 	*x = SpawnWorker{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3280,7 +3343,7 @@ func (x *SpawnWorker) String() string {
 func (*SpawnWorker) ProtoMessage() {}
 
 func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3293,7 +3356,7 @@ func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnWorker.ProtoReflect.Descriptor instead.
 func (*SpawnWorker) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SpawnWorker) GetOpen() *OpenRequest {
@@ -3318,7 +3381,7 @@ type SpawnResponse struct {
 
 func (x *SpawnResponse) Reset() {
 	*x = SpawnResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3330,7 +3393,7 @@ func (x *SpawnResponse) String() string {
 func (*SpawnResponse) ProtoMessage() {}
 
 func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3343,7 +3406,7 @@ func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnResponse.ProtoReflect.Descriptor instead.
 func (*SpawnResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SpawnResponse) GetMessage() isSpawnResponse_Message {
@@ -3429,7 +3492,7 @@ type WorkerStarted struct {
 
 func (x *WorkerStarted) Reset() {
 	*x = WorkerStarted{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3441,7 +3504,7 @@ func (x *WorkerStarted) String() string {
 func (*WorkerStarted) ProtoMessage() {}
 
 func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3454,7 +3517,7 @@ func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerStarted.ProtoReflect.Descriptor instead.
 func (*WorkerStarted) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{38}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *WorkerStarted) GetWorkerIndex() uint32 {
@@ -3489,7 +3552,7 @@ type WorkerFailed struct {
 
 func (x *WorkerFailed) Reset() {
 	*x = WorkerFailed{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3501,7 +3564,7 @@ func (x *WorkerFailed) String() string {
 func (*WorkerFailed) ProtoMessage() {}
 
 func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3514,7 +3577,7 @@ func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerFailed.ProtoReflect.Descriptor instead.
 func (*WorkerFailed) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{39}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *WorkerFailed) GetWorkerIndex() uint32 {
@@ -3544,7 +3607,7 @@ type WorkerExited struct {
 
 func (x *WorkerExited) Reset() {
 	*x = WorkerExited{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3556,7 +3619,7 @@ func (x *WorkerExited) String() string {
 func (*WorkerExited) ProtoMessage() {}
 
 func (x *WorkerExited) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3569,7 +3632,7 @@ func (x *WorkerExited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerExited.ProtoReflect.Descriptor instead.
 func (*WorkerExited) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{40}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *WorkerExited) GetWorkerIndex() uint32 {
@@ -3610,7 +3673,7 @@ type ShownItem struct {
 
 func (x *ShownItem) Reset() {
 	*x = ShownItem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3622,7 +3685,7 @@ func (x *ShownItem) String() string {
 func (*ShownItem) ProtoMessage() {}
 
 func (x *ShownItem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3635,7 +3698,7 @@ func (x *ShownItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShownItem.ProtoReflect.Descriptor instead.
 func (*ShownItem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{41}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ShownItem) GetIndex() uint64 {
@@ -3678,7 +3741,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3690,7 +3753,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3703,7 +3766,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{42}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Error) GetMessage() string {
@@ -3883,7 +3946,7 @@ type ItemError struct {
 
 func (x *ItemError) Reset() {
 	*x = ItemError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3895,7 +3958,7 @@ func (x *ItemError) String() string {
 func (*ItemError) ProtoMessage() {}
 
 func (x *ItemError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3908,7 +3971,7 @@ func (x *ItemError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemError.ProtoReflect.Descriptor instead.
 func (*ItemError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{43}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ItemError) GetTypeName() string {
@@ -3927,7 +3990,7 @@ type ConfigError struct {
 
 func (x *ConfigError) Reset() {
 	*x = ConfigError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3939,7 +4002,7 @@ func (x *ConfigError) String() string {
 func (*ConfigError) ProtoMessage() {}
 
 func (x *ConfigError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3952,7 +4015,7 @@ func (x *ConfigError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigError.ProtoReflect.Descriptor instead.
 func (*ConfigError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{44}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ConfigError) GetProblems() []*ConfigProblem {
@@ -3975,7 +4038,7 @@ type ConfigProblem struct {
 
 func (x *ConfigProblem) Reset() {
 	*x = ConfigProblem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3987,7 +4050,7 @@ func (x *ConfigProblem) String() string {
 func (*ConfigProblem) ProtoMessage() {}
 
 func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4000,7 +4063,7 @@ func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigProblem.ProtoReflect.Descriptor instead.
 func (*ConfigProblem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{45}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ConfigProblem) GetWhere() string {
@@ -4033,7 +4096,7 @@ type PanicError struct {
 
 func (x *PanicError) Reset() {
 	*x = PanicError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4045,7 +4108,7 @@ func (x *PanicError) String() string {
 func (*PanicError) ProtoMessage() {}
 
 func (x *PanicError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4058,7 +4121,7 @@ func (x *PanicError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PanicError.ProtoReflect.Descriptor instead.
 func (*PanicError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{46}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *PanicError) GetValue() string {
@@ -4077,7 +4140,7 @@ type NoSuchTaskError struct {
 
 func (x *NoSuchTaskError) Reset() {
 	*x = NoSuchTaskError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4089,7 +4152,7 @@ func (x *NoSuchTaskError) String() string {
 func (*NoSuchTaskError) ProtoMessage() {}
 
 func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4102,7 +4165,7 @@ func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoSuchTaskError.ProtoReflect.Descriptor instead.
 func (*NoSuchTaskError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{47}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *NoSuchTaskError) GetTasks() []string {
@@ -4121,7 +4184,7 @@ type UnsupportedError struct {
 
 func (x *UnsupportedError) Reset() {
 	*x = UnsupportedError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4133,7 +4196,7 @@ func (x *UnsupportedError) String() string {
 func (*UnsupportedError) ProtoMessage() {}
 
 func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4146,7 +4209,7 @@ func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnsupportedError.ProtoReflect.Descriptor instead.
 func (*UnsupportedError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{48}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *UnsupportedError) GetWhat() string {
@@ -4166,7 +4229,7 @@ type InvalidOutputError struct {
 
 func (x *InvalidOutputError) Reset() {
 	*x = InvalidOutputError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4178,7 +4241,7 @@ func (x *InvalidOutputError) String() string {
 func (*InvalidOutputError) ProtoMessage() {}
 
 func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4191,7 +4254,7 @@ func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvalidOutputError.ProtoReflect.Descriptor instead.
 func (*InvalidOutputError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{49}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *InvalidOutputError) GetPath() string {
@@ -4213,7 +4276,7 @@ type DeviceMemoryError struct {
 
 func (x *DeviceMemoryError) Reset() {
 	*x = DeviceMemoryError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4225,7 +4288,7 @@ func (x *DeviceMemoryError) String() string {
 func (*DeviceMemoryError) ProtoMessage() {}
 
 func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4238,7 +4301,7 @@ func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceMemoryError.ProtoReflect.Descriptor instead.
 func (*DeviceMemoryError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{50}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *DeviceMemoryError) GetWanted() uint64 {
@@ -4272,7 +4335,7 @@ type RegionTooSmallError struct {
 
 func (x *RegionTooSmallError) Reset() {
 	*x = RegionTooSmallError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4284,7 +4347,7 @@ func (x *RegionTooSmallError) String() string {
 func (*RegionTooSmallError) ProtoMessage() {}
 
 func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4297,7 +4360,7 @@ func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegionTooSmallError.ProtoReflect.Descriptor instead.
 func (*RegionTooSmallError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{51}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RegionTooSmallError) GetWanted() uint64 {
@@ -4395,7 +4458,7 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\bNodeList\x12)\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x13.kagurazaka.v1.NodeR\x05nodes\"7\n" +
 	"\aNodeMap\x12,\n" +
-	"\x06fields\x18\x01 \x03(\v2\x14.kagurazaka.v1.FieldR\x06fields\"\xea\x04\n" +
+	"\x06fields\x18\x01 \x03(\v2\x14.kagurazaka.v1.FieldR\x06fields\"\xa2\x05\n" +
 	"\vOpenRequest\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12\x12\n" +
 	"\x04args\x18\x02 \x03(\tR\x04args\x123\n" +
@@ -4417,7 +4480,11 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x06memory\x18\x0f \x01(\v2\x1b.kagurazaka.v1.SharedMemoryR\x06memory\x12\x1d\n" +
 	"\n" +
 	"batch_size\x18\x10 \x01(\rR\tbatchSize\x12-\n" +
-	"\x06direct\x18\x11 \x01(\v2\x15.kagurazaka.v1.DirectR\x06direct\"6\n" +
+	"\x06direct\x18\x11 \x01(\v2\x15.kagurazaka.v1.DirectR\x06direct\x126\n" +
+	"\alisting\x18\x12 \x01(\v2\x1c.kagurazaka.v1.ListingPolicyR\alisting\"[\n" +
+	"\rListingPolicy\x12'\n" +
+	"\x0foutputs_outside\x18\x01 \x01(\bR\x0eoutputsOutside\x12!\n" +
+	"\flist_outputs\x18\x02 \x01(\bR\vlistOutputs\"6\n" +
 	"\fSharedMemory\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\"G\n" +
@@ -4652,7 +4719,7 @@ func file_kagurazaka_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_kagurazaka_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
+var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
 var file_kagurazaka_v1_plugin_proto_goTypes = []any{
 	(Validity)(0),               // 0: kagurazaka.v1.Validity
 	(InputKind)(0),              // 1: kagurazaka.v1.InputKind
@@ -4677,45 +4744,46 @@ var file_kagurazaka_v1_plugin_proto_goTypes = []any{
 	(*NodeList)(nil),            // 20: kagurazaka.v1.NodeList
 	(*NodeMap)(nil),             // 21: kagurazaka.v1.NodeMap
 	(*OpenRequest)(nil),         // 22: kagurazaka.v1.OpenRequest
-	(*SharedMemory)(nil),        // 23: kagurazaka.v1.SharedMemory
-	(*Staging)(nil),             // 24: kagurazaka.v1.Staging
-	(*Direct)(nil),              // 25: kagurazaka.v1.Direct
-	(*OpenResponse)(nil),        // 26: kagurazaka.v1.OpenResponse
-	(*Block)(nil),               // 27: kagurazaka.v1.Block
-	(*IndexRange)(nil),          // 28: kagurazaka.v1.IndexRange
-	(*ListRequest)(nil),         // 29: kagurazaka.v1.ListRequest
-	(*ListResponse)(nil),        // 30: kagurazaka.v1.ListResponse
-	(*RunRequest)(nil),          // 31: kagurazaka.v1.RunRequest
-	(*Chunk)(nil),               // 32: kagurazaka.v1.Chunk
-	(*Part)(nil),                // 33: kagurazaka.v1.Part
-	(*RunResponse)(nil),         // 34: kagurazaka.v1.RunResponse
-	(*ChunkResult)(nil),         // 35: kagurazaka.v1.ChunkResult
-	(*ItemFailure)(nil),         // 36: kagurazaka.v1.ItemFailure
-	(*Batch)(nil),               // 37: kagurazaka.v1.Batch
-	(*Region)(nil),              // 38: kagurazaka.v1.Region
-	(*Payload)(nil),             // 39: kagurazaka.v1.Payload
-	(*Tensor)(nil),              // 40: kagurazaka.v1.Tensor
-	(*BatchResult)(nil),         // 41: kagurazaka.v1.BatchResult
-	(*SpawnRequest)(nil),        // 42: kagurazaka.v1.SpawnRequest
-	(*SpawnWorker)(nil),         // 43: kagurazaka.v1.SpawnWorker
-	(*SpawnResponse)(nil),       // 44: kagurazaka.v1.SpawnResponse
-	(*WorkerStarted)(nil),       // 45: kagurazaka.v1.WorkerStarted
-	(*WorkerFailed)(nil),        // 46: kagurazaka.v1.WorkerFailed
-	(*WorkerExited)(nil),        // 47: kagurazaka.v1.WorkerExited
-	(*ShownItem)(nil),           // 48: kagurazaka.v1.ShownItem
-	(*Error)(nil),               // 49: kagurazaka.v1.Error
-	(*ItemError)(nil),           // 50: kagurazaka.v1.ItemError
-	(*ConfigError)(nil),         // 51: kagurazaka.v1.ConfigError
-	(*ConfigProblem)(nil),       // 52: kagurazaka.v1.ConfigProblem
-	(*PanicError)(nil),          // 53: kagurazaka.v1.PanicError
-	(*NoSuchTaskError)(nil),     // 54: kagurazaka.v1.NoSuchTaskError
-	(*UnsupportedError)(nil),    // 55: kagurazaka.v1.UnsupportedError
-	(*InvalidOutputError)(nil),  // 56: kagurazaka.v1.InvalidOutputError
-	(*DeviceMemoryError)(nil),   // 57: kagurazaka.v1.DeviceMemoryError
-	(*RegionTooSmallError)(nil), // 58: kagurazaka.v1.RegionTooSmallError
+	(*ListingPolicy)(nil),       // 23: kagurazaka.v1.ListingPolicy
+	(*SharedMemory)(nil),        // 24: kagurazaka.v1.SharedMemory
+	(*Staging)(nil),             // 25: kagurazaka.v1.Staging
+	(*Direct)(nil),              // 26: kagurazaka.v1.Direct
+	(*OpenResponse)(nil),        // 27: kagurazaka.v1.OpenResponse
+	(*Block)(nil),               // 28: kagurazaka.v1.Block
+	(*IndexRange)(nil),          // 29: kagurazaka.v1.IndexRange
+	(*ListRequest)(nil),         // 30: kagurazaka.v1.ListRequest
+	(*ListResponse)(nil),        // 31: kagurazaka.v1.ListResponse
+	(*RunRequest)(nil),          // 32: kagurazaka.v1.RunRequest
+	(*Chunk)(nil),               // 33: kagurazaka.v1.Chunk
+	(*Part)(nil),                // 34: kagurazaka.v1.Part
+	(*RunResponse)(nil),         // 35: kagurazaka.v1.RunResponse
+	(*ChunkResult)(nil),         // 36: kagurazaka.v1.ChunkResult
+	(*ItemFailure)(nil),         // 37: kagurazaka.v1.ItemFailure
+	(*Batch)(nil),               // 38: kagurazaka.v1.Batch
+	(*Region)(nil),              // 39: kagurazaka.v1.Region
+	(*Payload)(nil),             // 40: kagurazaka.v1.Payload
+	(*Tensor)(nil),              // 41: kagurazaka.v1.Tensor
+	(*BatchResult)(nil),         // 42: kagurazaka.v1.BatchResult
+	(*SpawnRequest)(nil),        // 43: kagurazaka.v1.SpawnRequest
+	(*SpawnWorker)(nil),         // 44: kagurazaka.v1.SpawnWorker
+	(*SpawnResponse)(nil),       // 45: kagurazaka.v1.SpawnResponse
+	(*WorkerStarted)(nil),       // 46: kagurazaka.v1.WorkerStarted
+	(*WorkerFailed)(nil),        // 47: kagurazaka.v1.WorkerFailed
+	(*WorkerExited)(nil),        // 48: kagurazaka.v1.WorkerExited
+	(*ShownItem)(nil),           // 49: kagurazaka.v1.ShownItem
+	(*Error)(nil),               // 50: kagurazaka.v1.Error
+	(*ItemError)(nil),           // 51: kagurazaka.v1.ItemError
+	(*ConfigError)(nil),         // 52: kagurazaka.v1.ConfigError
+	(*ConfigProblem)(nil),       // 53: kagurazaka.v1.ConfigProblem
+	(*PanicError)(nil),          // 54: kagurazaka.v1.PanicError
+	(*NoSuchTaskError)(nil),     // 55: kagurazaka.v1.NoSuchTaskError
+	(*UnsupportedError)(nil),    // 56: kagurazaka.v1.UnsupportedError
+	(*InvalidOutputError)(nil),  // 57: kagurazaka.v1.InvalidOutputError
+	(*DeviceMemoryError)(nil),   // 58: kagurazaka.v1.DeviceMemoryError
+	(*RegionTooSmallError)(nil), // 59: kagurazaka.v1.RegionTooSmallError
 }
 var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
-	49, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
+	50, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
 	10, // 1: kagurazaka.v1.DescribeResponse.tasks:type_name -> kagurazaka.v1.Task
 	0,  // 2: kagurazaka.v1.DescribeResponse.validity:type_name -> kagurazaka.v1.Validity
 	9,  // 3: kagurazaka.v1.DescribeResponse.inputs:type_name -> kagurazaka.v1.Input
@@ -4724,7 +4792,7 @@ var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
 	11, // 6: kagurazaka.v1.Task.arguments:type_name -> kagurazaka.v1.Argument
 	15, // 7: kagurazaka.v1.Task.template:type_name -> kagurazaka.v1.Template
 	3,  // 8: kagurazaka.v1.Argument.type:type_name -> kagurazaka.v1.ArgumentType
-	49, // 9: kagurazaka.v1.CheckResponse.error:type_name -> kagurazaka.v1.Error
+	50, // 9: kagurazaka.v1.CheckResponse.error:type_name -> kagurazaka.v1.Error
 	14, // 10: kagurazaka.v1.CheckResponse.ended:type_name -> kagurazaka.v1.ParserAnswer
 	16, // 11: kagurazaka.v1.Template.fields:type_name -> kagurazaka.v1.Field
 	17, // 12: kagurazaka.v1.Field.value:type_name -> kagurazaka.v1.Node
@@ -4737,67 +4805,68 @@ var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
 	16, // 19: kagurazaka.v1.NodeMap.fields:type_name -> kagurazaka.v1.Field
 	15, // 20: kagurazaka.v1.OpenRequest.template:type_name -> kagurazaka.v1.Template
 	4,  // 21: kagurazaka.v1.OpenRequest.stage:type_name -> kagurazaka.v1.Stage
-	24, // 22: kagurazaka.v1.OpenRequest.staging:type_name -> kagurazaka.v1.Staging
-	23, // 23: kagurazaka.v1.OpenRequest.memory:type_name -> kagurazaka.v1.SharedMemory
-	25, // 24: kagurazaka.v1.OpenRequest.direct:type_name -> kagurazaka.v1.Direct
-	49, // 25: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
-	5,  // 26: kagurazaka.v1.Block.encoding:type_name -> kagurazaka.v1.Encoding
-	27, // 27: kagurazaka.v1.ListResponse.block:type_name -> kagurazaka.v1.Block
-	49, // 28: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
-	32, // 29: kagurazaka.v1.RunRequest.chunk:type_name -> kagurazaka.v1.Chunk
-	37, // 30: kagurazaka.v1.RunRequest.batch:type_name -> kagurazaka.v1.Batch
-	33, // 31: kagurazaka.v1.Chunk.parts:type_name -> kagurazaka.v1.Part
-	27, // 32: kagurazaka.v1.Part.block:type_name -> kagurazaka.v1.Block
-	28, // 33: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
-	35, // 34: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
-	41, // 35: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
-	49, // 36: kagurazaka.v1.RunResponse.close_error:type_name -> kagurazaka.v1.Error
-	28, // 37: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	36, // 38: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	49, // 39: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
-	33, // 40: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
-	38, // 41: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
-	39, // 42: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
-	39, // 43: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
-	40, // 44: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
-	28, // 45: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	36, // 46: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	39, // 47: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
-	49, // 48: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
-	43, // 49: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
-	22, // 50: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
-	45, // 51: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
-	47, // 52: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
-	48, // 53: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
-	46, // 54: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
-	49, // 55: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
-	6,  // 56: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
-	50, // 57: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
-	51, // 58: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
-	53, // 59: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
-	54, // 60: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
-	55, // 61: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
-	56, // 62: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
-	57, // 63: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
-	58, // 64: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
-	52, // 65: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
-	7,  // 66: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
-	22, // 67: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
-	29, // 68: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
-	31, // 69: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
-	42, // 70: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
-	12, // 71: kagurazaka.v1.PluginService.Check:input_type -> kagurazaka.v1.CheckRequest
-	8,  // 72: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
-	26, // 73: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
-	30, // 74: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
-	34, // 75: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
-	44, // 76: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
-	13, // 77: kagurazaka.v1.PluginService.Check:output_type -> kagurazaka.v1.CheckResponse
-	72, // [72:78] is the sub-list for method output_type
-	66, // [66:72] is the sub-list for method input_type
-	66, // [66:66] is the sub-list for extension type_name
-	66, // [66:66] is the sub-list for extension extendee
-	0,  // [0:66] is the sub-list for field type_name
+	25, // 22: kagurazaka.v1.OpenRequest.staging:type_name -> kagurazaka.v1.Staging
+	24, // 23: kagurazaka.v1.OpenRequest.memory:type_name -> kagurazaka.v1.SharedMemory
+	26, // 24: kagurazaka.v1.OpenRequest.direct:type_name -> kagurazaka.v1.Direct
+	23, // 25: kagurazaka.v1.OpenRequest.listing:type_name -> kagurazaka.v1.ListingPolicy
+	50, // 26: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
+	5,  // 27: kagurazaka.v1.Block.encoding:type_name -> kagurazaka.v1.Encoding
+	28, // 28: kagurazaka.v1.ListResponse.block:type_name -> kagurazaka.v1.Block
+	50, // 29: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
+	33, // 30: kagurazaka.v1.RunRequest.chunk:type_name -> kagurazaka.v1.Chunk
+	38, // 31: kagurazaka.v1.RunRequest.batch:type_name -> kagurazaka.v1.Batch
+	34, // 32: kagurazaka.v1.Chunk.parts:type_name -> kagurazaka.v1.Part
+	28, // 33: kagurazaka.v1.Part.block:type_name -> kagurazaka.v1.Block
+	29, // 34: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
+	36, // 35: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
+	42, // 36: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
+	50, // 37: kagurazaka.v1.RunResponse.close_error:type_name -> kagurazaka.v1.Error
+	29, // 38: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	37, // 39: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	50, // 40: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
+	34, // 41: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
+	39, // 42: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
+	40, // 43: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
+	40, // 44: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
+	41, // 45: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
+	29, // 46: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	37, // 47: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	40, // 48: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
+	50, // 49: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
+	44, // 50: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
+	22, // 51: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
+	46, // 52: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
+	48, // 53: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
+	49, // 54: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
+	47, // 55: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
+	50, // 56: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
+	6,  // 57: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
+	51, // 58: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
+	52, // 59: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
+	54, // 60: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
+	55, // 61: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
+	56, // 62: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
+	57, // 63: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
+	58, // 64: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
+	59, // 65: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
+	53, // 66: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
+	7,  // 67: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
+	22, // 68: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
+	30, // 69: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
+	32, // 70: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
+	43, // 71: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
+	12, // 72: kagurazaka.v1.PluginService.Check:input_type -> kagurazaka.v1.CheckRequest
+	8,  // 73: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
+	27, // 74: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
+	31, // 75: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
+	35, // 76: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
+	45, // 77: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
+	13, // 78: kagurazaka.v1.PluginService.Check:output_type -> kagurazaka.v1.CheckResponse
+	73, // [73:79] is the sub-list for method output_type
+	67, // [67:73] is the sub-list for method input_type
+	67, // [67:67] is the sub-list for extension type_name
+	67, // [67:67] is the sub-list for extension extendee
+	0,  // [0:67] is the sub-list for field type_name
 }
 
 func init() { file_kagurazaka_v1_plugin_proto_init() }
@@ -4812,28 +4881,28 @@ func file_kagurazaka_v1_plugin_proto_init() {
 		(*Node_Map)(nil),
 		(*Node_Json)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[23].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[24].OneofWrappers = []any{
 		(*ListResponse_Block)(nil),
 		(*ListResponse_Total)(nil),
 		(*ListResponse_Indexed)(nil),
 		(*ListResponse_Error)(nil),
 		(*ListResponse_Warning)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[26].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[27].OneofWrappers = []any{
 		(*Part_Block)(nil),
 		(*Part_Range)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[35].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[36].OneofWrappers = []any{
 		(*SpawnRequest_Spawn)(nil),
 		(*SpawnRequest_ShowItem)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[37].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[38].OneofWrappers = []any{
 		(*SpawnResponse_Started)(nil),
 		(*SpawnResponse_Exited)(nil),
 		(*SpawnResponse_Shown)(nil),
 		(*SpawnResponse_Failed)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[42].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[43].OneofWrappers = []any{
 		(*Error_Item)(nil),
 		(*Error_Config)(nil),
 		(*Error_Panic)(nil),
@@ -4849,7 +4918,7 @@ func file_kagurazaka_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kagurazaka_v1_plugin_proto_rawDesc), len(file_kagurazaka_v1_plugin_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   52,
+			NumMessages:   53,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -287,7 +287,7 @@ class NodeMap(_message.Message):
     def __init__(self, fields: _Optional[_Iterable[_Union[Field, _Mapping]]] = ...) -> None: ...
 
 class OpenRequest(_message.Message):
-    __slots__ = ("task", "args", "template", "mixin_json", "stage", "worker_index", "workers", "device", "slots", "heartbeat_path", "staging", "capabilities", "native_template", "stderr_path", "memory", "batch_size", "direct")
+    __slots__ = ("task", "args", "template", "mixin_json", "stage", "worker_index", "workers", "device", "slots", "heartbeat_path", "staging", "capabilities", "native_template", "stderr_path", "memory", "batch_size", "direct", "listing")
     TASK_FIELD_NUMBER: _ClassVar[int]
     ARGS_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
@@ -305,6 +305,7 @@ class OpenRequest(_message.Message):
     MEMORY_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     DIRECT_FIELD_NUMBER: _ClassVar[int]
+    LISTING_FIELD_NUMBER: _ClassVar[int]
     task: str
     args: _containers.RepeatedScalarFieldContainer[str]
     template: Template
@@ -322,7 +323,16 @@ class OpenRequest(_message.Message):
     memory: SharedMemory
     batch_size: int
     direct: Direct
-    def __init__(self, task: _Optional[str] = ..., args: _Optional[_Iterable[str]] = ..., template: _Optional[_Union[Template, _Mapping]] = ..., mixin_json: _Optional[bytes] = ..., stage: _Optional[_Union[Stage, str]] = ..., worker_index: _Optional[int] = ..., workers: _Optional[int] = ..., device: _Optional[str] = ..., slots: _Optional[int] = ..., heartbeat_path: _Optional[str] = ..., staging: _Optional[_Union[Staging, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ..., native_template: _Optional[bool] = ..., stderr_path: _Optional[str] = ..., memory: _Optional[_Union[SharedMemory, _Mapping]] = ..., batch_size: _Optional[int] = ..., direct: _Optional[_Union[Direct, _Mapping]] = ...) -> None: ...
+    listing: ListingPolicy
+    def __init__(self, task: _Optional[str] = ..., args: _Optional[_Iterable[str]] = ..., template: _Optional[_Union[Template, _Mapping]] = ..., mixin_json: _Optional[bytes] = ..., stage: _Optional[_Union[Stage, str]] = ..., worker_index: _Optional[int] = ..., workers: _Optional[int] = ..., device: _Optional[str] = ..., slots: _Optional[int] = ..., heartbeat_path: _Optional[str] = ..., staging: _Optional[_Union[Staging, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ..., native_template: _Optional[bool] = ..., stderr_path: _Optional[str] = ..., memory: _Optional[_Union[SharedMemory, _Mapping]] = ..., batch_size: _Optional[int] = ..., direct: _Optional[_Union[Direct, _Mapping]] = ..., listing: _Optional[_Union[ListingPolicy, _Mapping]] = ...) -> None: ...
+
+class ListingPolicy(_message.Message):
+    __slots__ = ("outputs_outside", "list_outputs")
+    OUTPUTS_OUTSIDE_FIELD_NUMBER: _ClassVar[int]
+    LIST_OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    outputs_outside: bool
+    list_outputs: bool
+    def __init__(self, outputs_outside: _Optional[bool] = ..., list_outputs: _Optional[bool] = ...) -> None: ...
 
 class SharedMemory(_message.Message):
     __slots__ = ("path", "size")

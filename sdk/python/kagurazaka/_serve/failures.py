@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Optional
 
 from .._proto import plugin_pb2 as pb
+from ..template._outputs import OneOutputTwice, OutputElsewhere
 
 _SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _ENVIRONMENT = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
@@ -68,6 +69,11 @@ def of_exception(error: BaseException) -> Any:
         return pb.Error(message=plain(str(error)), fault=pb.FAULT_TASK, invalid_output=told)
     if isinstance(error, NoDevice):
         return pb.Error(message=plain(str(error)), fault=pb.FAULT_USER)
+    if isinstance(error, OutputElsewhere):
+        told = pb.InvalidOutputError(path=plain(error.path))
+        return pb.Error(message=cut(str(error)), fault=pb.FAULT_USER, invalid_output=told)
+    if isinstance(error, OneOutputTwice):
+        return of_configuration("", str(error))
     made = pb.Error(
         message=cut(_summary(error)),
         traceback=plain(_traceback(error))[-_TRACEBACK_LIMIT:],

@@ -64,6 +64,7 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
     except BaseException as error:
         return None, failures.of_exception(error)
     sys.argv = ["kagurazaka", file.path, request.task, *request.args]
+    _state.outputs_outside, _state.list_outputs = request.listing.outputs_outside, request.listing.list_outputs
     failures.refuse_by_exception()
     try:
         mixin = exact.loads(request.mixin_json) if request.mixin_json else {}

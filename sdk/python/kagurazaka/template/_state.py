@@ -14,6 +14,10 @@ stager: Optional[Any] = None
 # The journal of the worker's direct outputs, where the template itself has to note and check them.
 journal: Optional[Any] = None
 
+# What the user lets a listing do: outputs of lines outside of the output folder, outputs as inputs.
+outputs_outside = False
+list_outputs = False
+
 # Outputs that the host has computed, by the path of their input, and the same as the finish check should see them.
 outputs: Optional[dict[str, dict[str, Any]]] = None
 final_outputs: Optional[dict[str, dict[str, Any]]] = None

@@ -9,7 +9,7 @@ import inspect
 import os
 from typing import Any, Callable, Iterable, Iterator, Optional
 
-from . import _state
+from . import _outputs, _state
 from .io import OutputByFilenameSubfoldering, SoftShard, SoftShardByHash
 from .mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
 
@@ -66,18 +66,45 @@ class Template:
 
     def listed(self, own: Callable[[], Iterable[Any]]) -> Iterable[Any]:
         """The items of this run: of the input mode, or the task's own, less what the soft shard leaves to others."""
-        items = own() if self.input_mode is None else self.input_mode.generate_tasks(self.hard_shard_mode.get_shard_input())
-        if self.soft_shard is None:
+        items = own() if self.input_mode is None else self._read()
+        if self.soft_shard is None and not (self.input_mode is not None and _outputs.reads_lines(self)):
             return items
         if isinstance(items, (list, tuple)):
             return list(self._in_shard(items))
         return self._in_shard(items)
 
+    def _read(self) -> Iterable[Any]:
+        """The items of the input mode."""
+        folder = self.hard_shard_mode.get_shard_input()
+        items = self.input_mode.generate_tasks(folder)
+        if _outputs.reads_folders(self):
+            return _outputs.without_outputs(items, folder, self.hard_shard_mode.get_shard_output(), self.output_mode)
+        return items
+
     def _in_shard(self, items: Iterable[Any]) -> Iterator[Any]:
         shard = self.soft_shard
+        again: set[int] = set()
+        if self.input_mode is not None and _outputs.reads_lines(self):
+            # They keep their numbers, so that the others stay in their shards.
+            items = list(items)
+            again = _outputs.repeated(items, self._output_of)
+        kept = ((i, item) for i, item in enumerate(items) if i not in again) if again else enumerate(items)
         if isinstance(shard, SoftShardByHash):
-            return (item for item in items if shard.check_item(item))
-        return (item for i, item in enumerate(items) if shard.check_in_shard(i))
+            return (item for _, item in kept if shard.check_item(item))
+        return (item for i, item in kept if shard is None or shard.check_in_shard(i))
+
+    def _output_of(self, item: dict[str, Any]) -> Any:
+        """The `output` that the output mode gives an item; nothing is made on disk."""
+        asking, _state.asking = _state.asking, True
+        try:
+            return self.output_mode.get_output_params(output_path=self.hard_shard_mode.get_shard_output(), **item)["output"]
+        finally:
+            _state.asking = asking
+
+    def _check_output(self, item: dict[str, Any]) -> None:
+        """Refuse an item whose line leads out of the output folder."""
+        if _outputs.reads_lines(self):
+            _outputs.check(self.hard_shard_mode.get_shard_output(), item["input"], self._output_of(item))
 
     def outputs(self, item: dict[str, Any]) -> dict[str, Any]:
         """The further keyword arguments that the output mode gives an item: as the host has computed them, or here."""
@@ -87,6 +114,7 @@ class Template:
                 if _state.stager is None:
                     self.make_folders(found)
                 return found
+        self._check_output(item)
         return self.output_mode.get_output_params(output_path=self.hard_shard_mode.get_shard_output(), **item)
 
     def final_outputs(self, item: dict[str, Any]) -> dict[str, Any]:
@@ -95,6 +123,7 @@ class Template:
             found = _state.final_outputs.get(_state.key_of(item))
             if found is not None:
                 return found
+        self._check_output(item)
         _state.asking = True
         try:
             return self.output_mode.get_output_params(output_path=self.hard_shard_mode.get_shard_output(), **item)

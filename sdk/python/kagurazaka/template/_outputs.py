@@ -1,0 +1,175 @@
+"""Where the outputs of listed items lie, for templates that run in Python: what the host does for all others.
+
+Only lists that were read are looked at: lines of a file, and folders. What a task or an input mode of the user's own lists
+is the user's code.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Callable, Optional
+
+from ..utils.io import OURS
+from . import _state, io
+
+Items = list[dict[str, Any]]
+
+
+class OutputElsewhere(Exception):
+    """An item's output would lie where it must not, so the item is not begun."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class OneOutputTwice(ValueError):
+    """Two lines of a file would write one output."""
+
+
+def reads_lines(template: Any) -> bool:
+    """Whether the items are lines of a file, and their outputs those of a built-in mode."""
+    return _method(template.input_mode, "generate_tasks") in _LINES and _is_built_in(template.output_mode)
+
+
+def reads_folders(template: Any) -> bool:
+    """Whether the items are what InputByExts lists, and their outputs those of a built-in mode."""
+    return _method(template.input_mode, "generate_tasks") is io.InputByExts.generate_tasks and _is_built_in(template.output_mode)
+
+
+_LINES = (io.InputFromFileTripletJsonl.generate_tasks, io.InputFromWhateverJsonl.generate_tasks)
+_BUILT_IN = tuple(mode.get_output_params for mode in (io.OutputByApendingExt, io.OutputByReplacingExt, io.OutputByFilenameSubfoldering))
+
+
+def _method(mode: Any, name: str) -> Any:
+    return getattr(type(mode), name, None)
+
+
+def _is_built_in(mode: Any) -> bool:
+    return _method(mode, "get_output_params") in _BUILT_IN
+
+
+def check(output_path: str, source: Any, output: Any) -> None:
+    """Raise OutputElsewhere for an output of a line that leaves the output folder."""
+    path = _absolute(output.path)
+    root = _absolute(output_path)
+    inside = _below(path, root) or _below(path, os.path.realpath(root))
+    if any(name in OURS for name in (inside or path).split("/")):
+        raise OutputElsewhere(output.path, f"its output {output.path} would lie in a folder that kagurazaka keeps for itself")
+    if inside or _state.outputs_outside or _leads_up(source):
+        return
+    raise OutputElsewhere(
+        output.path,
+        f"its output {output.path} would lie outside of the output folder {output_path}; --outputs-outside allows that",
+    )
+
+
+def _absolute(path: str) -> str:
+    return "/" + os.path.abspath(path).lstrip("/")
+
+
+def _below(path: str, root: str) -> str:
+    """The path relative to a folder that it lies in; empty: it does not."""
+    start = root.rstrip("/") + "/"
+    return path[len(start) :] if path.startswith(start) else ""
+
+
+def _leads_up(source: Any) -> bool:
+    """Whether a mode of kagurazaka 0.1.1 writes such a line, of a listing that goes up from its input folder: there is a
+    folder from which rel_dir leads to the file."""
+    names = source.rel_dir.split("/")
+    rest = names[:]
+    while rest and rest[0] == "..":
+        del rest[0]
+    if len(rest) == len(names) or any(name in ("", ".", "..") for name in rest):
+        return False
+    folder, name = os.path.split(_absolute(source.path))
+    return bool(name) and name == source.file_name and (not rest or folder.endswith("/" + "/".join(rest)))
+
+
+def repeated(items: Items, output_of: Callable[[dict[str, Any]], Any]) -> set[int]:
+    """The places of items that repeat an earlier one; OneOutputTwice where two others have one output."""
+    first: dict[str, int] = {}
+    again: set[int] = set()
+    for i, item in enumerate(items):
+        if not isinstance(item.get("input"), io.FileTriplet):
+            continue
+        path = _absolute(output_of(item).path)
+        other = first.setdefault(path, i)
+        if other == i:
+            continue
+        if items[other] != item:
+            raise OneOutputTwice(
+                f"two inputs would write one output {path}: {items[other]['input'].path} and {item['input'].path} "
+                "(another output mode keeps them apart, or leave one of them out)"
+            )
+        again.add(i)
+    if again:
+        _tell(f"{len(again)} items repeat an earlier one and are left out; the first: {items[min(again)]['input'].path}")
+    return again
+
+
+def without_outputs(items: Items, input_path: str, output_path: str, mode: Any) -> Items:
+    """The items less those that are outputs of others, by their names, where the output folder lies in the input folder."""
+    at = os.path.relpath(os.path.realpath(output_path), os.path.realpath(input_path))
+    if _state.list_outputs or at == ".." or at.startswith("../"):
+        return items
+    is_output = _folder_outputs if isinstance(mode, io.OutputByFilenameSubfoldering) else _file_outputs
+    left = is_output(items, at, mode)
+    kept = [item for item, out in zip(items, left) if not out]
+    if len(kept) < len(items):
+        example = items[left.index(True)]["input"].path
+        _tell(
+            f"{len(items) - len(kept)} outputs of other inputs lie in the input folder and are left out; the first: {example} "
+            "(--list-outputs takes them for inputs)"
+        )
+    return kept
+
+
+def _source_folder(rel_dir: str, at: str) -> Optional[str]:
+    """The folder whose outputs a folder holds; None: it holds none."""
+    if at == ".":
+        return rel_dir
+    if rel_dir == at:
+        return "."
+    return rel_dir[len(at) + 1 :] if rel_dir.startswith(at + "/") else None
+
+
+def _file_outputs(items: Items, at: str, mode: Any) -> list[bool]:
+    ext = mode.ext
+    replaces = isinstance(mode, io.OutputByReplacingExt)
+
+    def common(name: str) -> str:
+        return os.path.splitext(name)[0] if replaces else name
+
+    sources = {
+        (item["input"].rel_dir, common(item["input"].file_name))
+        for item in items
+        # A file that would be its own output is no source.
+        if not (at == "." and common(item["input"].file_name) + ext == item["input"].file_name)
+    }
+
+    def is_output(item: dict[str, Any]) -> bool:
+        folder, name = _source_folder(item["input"].rel_dir, at), item["input"].file_name
+        return folder is not None and name.endswith(ext) and (folder, name[: len(name) - len(ext)]) in sources
+
+    return [is_output(item) for item in items]
+
+
+def _folder_outputs(items: Items, at: str, mode: Any) -> list[bool]:
+    sources = {os.path.normpath(os.path.join(item["input"].rel_dir, item["input"].file_name)) for item in items}
+
+    def is_output(item: dict[str, Any]) -> bool:
+        folder = _source_folder(item["input"].rel_dir, at)
+        while folder and folder != "." and at != ".":
+            if folder in sources:
+                return True
+            folder = os.path.dirname(folder)
+        return False
+
+    return [is_output(item) for item in items]
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)
