@@ -18,9 +18,8 @@ type Resizer struct {
 	options Options
 	library *turbo.Library
 	missing error
-	// tiff and tiffMissing are the same for libtiff.
-	tiff        *libtiff.Library
-	tiffMissing error
+	// tiff loads libtiff when the first picture needs it: most runs have none.
+	tiff func() (*libtiff.Library, error)
 
 	mu   sync.Mutex
 	idle []*processor
@@ -33,7 +32,7 @@ func New(o Options) (*Resizer, error) {
 		return nil, err
 	}
 	r.library, r.missing = turbo.Load()
-	r.tiff, r.tiffMissing = libtiff.Load()
+	r.tiff = sync.OnceValues(libtiff.Load)
 	return r, nil
 }
 
@@ -42,7 +41,7 @@ func newStd(o Options) (*Resizer, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	return &Resizer{options: o}, nil
+	return &Resizer{options: o, tiff: func() (*libtiff.Library, error) { return nil, errors.New("libraries are not looked for") }}, nil
 }
 
 // Describe says how pictures are decoded, in half a sentence, and why libraries are not used that could be.
@@ -54,10 +53,11 @@ func (r *Resizer) Describe() (how string, why error) {
 	if r.library != nil {
 		jpeg = fmt.Sprintf("libjpeg-turbo %s.x from %s", r.library.API, r.library.Path)
 	}
-	if r.tiff != nil {
-		tiff = "with libtiff from " + r.tiff.Path
+	library, missing := r.tiff()
+	if library != nil {
+		tiff = "with libtiff from " + library.Path
 	}
-	return fmt.Sprintf("decoding JPEG with %s, rarer kinds of TIFF %s, resizing with %s loops", jpeg, tiff, loops), errors.Join(r.missing, r.tiffMissing)
+	return fmt.Sprintf("decoding JPEG with %s, rarer kinds of TIFF %s, resizing with %s loops", jpeg, tiff, loops), errors.Join(r.missing, missing)
 }
 
 // Close frees the memory that is not Go's. No File may be running or follow.
@@ -132,7 +132,7 @@ type processor struct {
 	options Options
 	decoder *turbo.Decoder // nil without the library, as encoder
 	encoder *turbo.Encoder
-	tiff    *libtiff.Library // nil without the library
+	tiff    func() (*libtiff.Library, error)
 
 	input        []byte
 	orientation  meta.Orientation // of the picture at hand, where the header was read before decoding

@@ -30,13 +30,14 @@ func (p *processor) decodeTIFF(data []byte) (image.Image, error) {
 	if beyond == "" {
 		return tiff.Decode(bytes.NewReader(data))
 	}
-	if p.tiff == nil {
-		return nil, fmt.Errorf("%s: that takes libtiff, which is not on this machine (plugins/resize/fetch-libraries.sh gets it)", beyond)
+	library, err := p.tiff()
+	if err != nil {
+		return nil, fmt.Errorf("%s: that takes libtiff (plugins/resize/fetch-libraries.sh gets it): %w", beyond, err)
 	}
 	if h.Photometric == tiffhead.Palette && h.Bits > 8 || h.Photometric == tiffhead.Lab && h.Bits != 8 && h.Bits != 16 {
 		return nil, fmt.Errorf("samples of %d bits are not known for its kind of colours", h.Bits)
 	}
-	file, err := p.tiff.Open(data)
+	file, err := library.Open(data)
 	if err != nil {
 		return nil, err
 	}

@@ -23,8 +23,8 @@ func withLibtiff(t *testing.T, o Options) *Resizer {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Close)
-	if r.tiff == nil {
-		t.Skipf("no libtiff on this machine; fetch-libraries.sh gets it: %v", r.tiffMissing)
+	if _, err := r.tiff(); err != nil {
+		t.Skipf("no libtiff on this machine; fetch-libraries.sh gets it: %v", err)
 	}
 	return r
 }
