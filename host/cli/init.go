@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/kagurazaka/kagurazaka/host/schema"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // initConfig is `init CFG PLUGIN TASK`: it writes a commented configuration file.
@@ -52,7 +53,8 @@ func (a *app) initConfig(ctx context.Context) error {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
 	_, err = fmt.Fprintf(a.streams.Out, "wrote %s: fill it in, then run kagurazaka --cfg %s %s %s\n",
-		path, quote(path), quote(s.found.Command.Name), quote(s.task.Name))
+		terminal.Line(path, maxWord), terminal.Line(quote(path), maxWord), terminal.Line(quote(s.found.Command.Name), maxWord),
+		terminal.Line(quote(s.task.Name), maxWord))
 	return err
 }
 
