@@ -29,7 +29,7 @@ func Clean(text string) string {
 }
 
 // unclean is where the first character is that has to be escaped; -1: there is none.
-func unclean(text string) int {
+func unclean[T string | []byte](text T) int {
 	for i := 0; i < len(text); i++ {
 		if c := text[i]; c >= ' ' && c < 0x7f || c == '\n' || c == '\t' {
 			continue
@@ -37,7 +37,7 @@ func unclean(text string) int {
 		if text[i] < utf8.RuneSelf {
 			return i
 		}
-		r, size := utf8.DecodeRuneInString(text[i:])
+		r, size := utf8.DecodeRuneInString(string(text[i:min(i+utf8.UTFMax, len(text))]))
 		if r == utf8.RuneError && size == 1 || hidden(r) {
 			return i
 		}

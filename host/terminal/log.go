@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"bytes"
 	"io"
 	"strings"
 
@@ -22,6 +23,10 @@ func (l *Log) Write(p []byte) (int, error) { return l.LevelWrite(hclog.NoLevel, 
 
 // LevelWrite takes an entry.
 func (l *Log) LevelWrite(level hclog.Level, p []byte) (int, error) {
+	// What a task prints is one clean line as a rule, and there may be millions of them.
+	if !l.Color && len(p) <= logLimit && bytes.IndexByte(p, '\n') == len(p)-1 && unclean(p) < 0 {
+		return l.Out.Write(p)
+	}
 	text := Block(strings.TrimRight(string(p), " \n"), "    ", logLimit)
 	if on := colors[level]; l.Color && on != "" {
 		text = on + text + "\x1b[0m"

@@ -16,6 +16,9 @@ func NewOutput(to io.Writer) *Output { return &Output{&recorder{to: to}} }
 
 // Write prints cleaned text.
 func (o *Output) Write(p []byte) (int, error) {
+	if unclean(p) < 0 {
+		return o.to.Write(p)
+	}
 	if _, err := io.WriteString(o.to, Clean(string(p))); err != nil {
 		return 0, err
 	}
