@@ -214,8 +214,7 @@ class Calls(Reads):
     def _unknown(self, called: Value, arguments: list[Value], keywords: dict[str, Value], scope: Scope, node: ast.AST) -> Value:
         made = called if isinstance(called, Opaque) else self.opaque(scope, node)
         if made is called:
-            self.opaque_calls += 1
-            self.last_opaque = made.reason
+            self.touched(made.reason)
         if any(isinstance(one, Parser) for one in each([*arguments, *keywords.values()])):
             for one in each([*arguments, *keywords.values()]):
                 if isinstance(one, Parser):
@@ -256,13 +255,13 @@ class Calls(Reads):
                 return self.value(function.node.body, inside)
             finally:
                 self.calls.pop()
-        path = self.path
+        left = self.left
         self.calls.append(function)
         try:
             ended = self.block(function.node.body, inside)
         finally:
             self.calls.pop()
-            self.path = path
+            self.left = left
         if isinstance(function.node, ast.AsyncFunctionDef):
             return self.opaque(scope, node)
         return either(inside.returns if ended and inside.returns else [*inside.returns, NONE])
@@ -313,6 +312,7 @@ class Calls(Reads):
         for name in ("__new__", "__call__"):
             if name == "__new__" and any(name in one.names for one in followed):
                 return self._unknown(self.opaque(scope, node), arguments, keywords, scope, node)
+        made.special = any(one.is_special() for one in followed)
         init = next((one.names["__init__"] for one in followed if "__init__" in one.names), None)
         if isinstance(init, Function):
             self._call_function(init, [made, *arguments], keywords, scope, node)
@@ -322,7 +322,15 @@ class Calls(Reads):
             # A dataclass, or a mode: what is given are its fields, and what is not is what the class has.
             made.parts += given
             for one in followed:
-                made.parts += [value for value in one.names.values() if not isinstance(value, Function)]
+                for name, value in one.names.items():
+                    if not isinstance(value, (Function, Instance)):
+                        made.parts.append(value)
+                        made.fields.setdefault(name, either([value, *given]))
+            for one in followed:
+                after = one.names.get("__post_init__")
+                if isinstance(after, Function):
+                    self._call_function(after, [made, *given], {}, scope, node)
+                    break
         return made
 
     # ------------------------------------------------------------------------------------------------ libraries
@@ -368,6 +376,8 @@ class Calls(Reads):
                 pass
             elif isinstance(one, (Function, Bound)):
                 parts.append(self.called_back(one, inside, scope, node))
+            elif isinstance(one, Instance) and one.special:
+                return self._unknown(Live(thing), arguments, keywords, scope, node)
             elif isinstance(one, Live) and not self._harmless(one.thing):
                 return self._unknown(Live(thing), arguments, keywords, scope, node)
             elif isinstance(one, Method) and not self._harmless_method(one):
@@ -376,6 +386,7 @@ class Calls(Reads):
                 return self.opaque(scope, node, "the order of a set")
             parts.append(one)
         made = Data(parts, unordered=thing is set or thing is frozenset)
+        made.plain = True
         if thing is dict and not arguments and "" not in keywords:
             made.entries = dict(keywords)
         elif (thing is list or thing is tuple) and len(arguments) == 1 and isinstance(arguments[0], Data):

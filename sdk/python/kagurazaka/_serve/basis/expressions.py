@@ -56,6 +56,9 @@ _UNARY: dict[type, Callable[[Any], Any]] = {
 }
 
 
+_NAMES = ("__name__", "__qualname__", "__module__", "__doc__")
+
+
 class Expressions(Calls):
     """Evaluates expressions."""
 
@@ -66,7 +69,14 @@ class Expressions(Calls):
         if evaluate is None:
             self.give_up(scope, node)
         found: Value = evaluate(node, scope)
+        if self.tried is not None and (reason := trouble(found)):
+            self.touched(reason)
         return found
+
+    def condition(self, node: ast.expr, scope: Scope) -> Value:
+        """The value of an expression of which only the truth is asked: a class may say what that is."""
+        value = self.value(node, scope)
+        return either(self.opaque(scope, node) if isinstance(one, Instance) and one.special else one for one in each([value]))
 
     def truth(self, value: Value) -> Optional[bool]:
         """Whether a condition holds; None: that is not known."""
@@ -203,8 +213,8 @@ class Expressions(Calls):
         first, *rest = generators
         for item in self.iterate(self.value(first.iter, scope), scope, first.iter):
             self.assign(first.target, item, scope)
-            for condition in first.ifs:
-                made.add(self.value(condition, scope))
+            conditions = [self.condition(condition, scope) for condition in first.ifs]
+            made.parts += [one for one in conditions if trouble(one)]
             self._generate(node, rest, scope, made)
 
     def _ListComp(self, node: ast.ListComp, scope: Scope) -> Value:
@@ -252,7 +262,7 @@ class Expressions(Calls):
         return Opaque(trouble(a) or trouble(b)) if trouble(a) or trouble(b) else self.opaque(scope, node)
 
     def _UnaryOp(self, node: ast.UnaryOp, scope: Scope) -> Value:
-        value = self.value(node.operand, scope)
+        value = self.condition(node.operand, scope)
         if isinstance(node.op, ast.Not):
             holds = self.truth(value)
             return Known(not holds) if holds is not None else Data([value])
@@ -269,10 +279,10 @@ class Expressions(Calls):
         for i, part in enumerate(node.values):
             before = trouble(either(found)) if found else ""
             if i == 0:
-                value = self.value(part, scope)
+                value = self.condition(part, scope)
             else:
                 with self.perhaps(before):
-                    value = self.value(part, scope)
+                    value = self.condition(part, scope)
             last = i == len(node.values) - 1
             holds = self.truth(value)
             if holds is None or last or holds is ends:
@@ -317,7 +327,7 @@ class Expressions(Calls):
         return Data([left, right])
 
     def _IfExp(self, node: ast.IfExp, scope: Scope) -> Value:
-        test = self.value(node.test, scope)
+        test = self.condition(node.test, scope)
         holds = self.truth(test)
         if holds is not None:
             return self.value(node.body if holds else node.orelse, scope)
@@ -360,8 +370,10 @@ class Expressions(Calls):
             return self._member(value.mro(), None, name, scope, node)
         if isinstance(value, Task):
             return self.attribute(value.cls, name, scope, node) if isinstance(value.cls, Class) else Data([value])
+        if isinstance(value, Function) and name in value.attributes:
+            return value.attributes[name]
         if isinstance(value, (Function, Bound)):
-            return Data()
+            return Data() if name in _NAMES else self.opaque(scope, node)
         return Method(value, name)
 
     def _live_attribute(self, thing: Any, name: str, scope: Scope, node: ast.AST) -> Value:
@@ -383,6 +395,9 @@ class Expressions(Calls):
         for cls in mro:
             if isinstance(cls, Class) and name in cls.names:
                 found = cls.names[name]
+                if any(isinstance(one, Instance) and one.special for one in each([found])):
+                    # A descriptor, perhaps.
+                    return self.opaque(scope, node)
                 if not isinstance(found, Function):
                     return found
                 owner = receiver if receiver is not None else mro[0]
@@ -400,8 +415,10 @@ class Expressions(Calls):
                     return Method(receiver if receiver is not None else cls, name)
             elif not isinstance(cls, Class):
                 return self.opaque(scope, node)
-        if name in ("__name__", "__qualname__", "__module__", "__doc__", "__class__", "__dict__", "__mro__", "__bases__"):
-            return Data(mro)
+        if name in _NAMES:
+            return Data()
+        if name == "__class__" and isinstance(receiver, Instance):
+            return receiver.cls
         if name == "__init__":
             return Live(known.nothing)
         return self.opaque(scope, node)
@@ -438,7 +455,7 @@ class Expressions(Calls):
                     return Data()
             reason = trouble(key)
             return Opaque(reason) if reason else element(value)
-        if isinstance(value, Class):
+        if isinstance(value, Class) and not any(isinstance(one, Class) and "__class_getitem__" in one.names for one in value.mro()):
             return Data([*value.names.values(), key])
         return self.opaque(scope, node)
 

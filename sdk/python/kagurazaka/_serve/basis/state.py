@@ -33,13 +33,16 @@ class State:
         self.steps = 0
         # How many conditions and loops lie around the code in hand whose outcome is not known.
         self.uncertain = 0
-        # Why it is left to chance whether the code in hand runs; empty: it is not.
-        self.path = ""
+        # Why it is left to chance whether the code in hand runs: by what lies around it, and by what may have left the function.
+        self._around = ""
+        self.left = ""
         # Variables that the code has set itself.
         self.own_variables: dict[str, Value] = {}
-        # How often a call was not understood, and what the last one was.
+        # How often something was not understood, and what that was last.
         self.opaque_calls = 0
         self.last_opaque = ""
+        # How often it was when the try statement in hand began; None: there is none around.
+        self.tried: int | None = None
         # The functions that are being called.
         self.calls: list[Function] = []
         # Whether a constructor is looked at.
@@ -47,6 +50,19 @@ class State:
         self.parsed = False
         # The task file's module.
         self.root: Module
+
+    @property
+    def path(self) -> str:
+        """Why it is left to chance whether the code in hand runs; empty: it is not."""
+        if self._around or self.left:
+            return self._around or self.left
+        # What is not understood may have raised.
+        return self.last_opaque if self.tried is not None and self.opaque_calls > self.tried else ""
+
+    def touched(self, reason: str) -> None:
+        """Something that is not understood was looked at: it may raise."""
+        self.opaque_calls += 1
+        self.last_opaque = reason
 
     def where(self, scope: Scope, node: ast.AST, what: str = "") -> str:
         """`file.py:12: the code`, for a reason."""
@@ -58,8 +74,7 @@ class State:
 
     def opaque(self, scope: Scope, node: ast.AST, what: str = "") -> Opaque:
         """A value of which nothing is known."""
-        self.opaque_calls += 1
-        self.last_opaque = self.where(scope, node, what)
+        self.touched(self.where(scope, node, what))
         return Opaque(self.last_opaque)
 
     def step(self, scope: Scope, node: ast.AST) -> None:
@@ -70,13 +85,25 @@ class State:
     @contextlib.contextmanager
     def perhaps(self, reason: str = "") -> Iterator[None]:
         """Run what may run or not; reason says why that is left to chance."""
-        path, self.path = self.path, self.path or reason
+        around, self._around = self._around, self._around or reason
         self.uncertain += 1
         try:
             yield
         finally:
             self.uncertain -= 1
-            self.path = path
+            self._around = around
+
+    @contextlib.contextmanager
+    def trying(self) -> Iterator[None]:
+        """Run what may raise and be caught."""
+        tried = self.tried
+        if tried is None:
+            self.tried = self.opaque_calls
+        try:
+            with self.perhaps():
+                yield
+        finally:
+            self.tried = tried
 
     def bind(self, scope: Scope, name: str, value: Value, node: ast.AST) -> None:
         """Give a name a value."""

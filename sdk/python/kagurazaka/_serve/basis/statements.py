@@ -73,12 +73,12 @@ class Interpreter(Expressions):
         for name in ("__name__", "__file__", "__package__", "__doc__"):
             module.scope.names[name] = Known(getattr(live, name, None))
         # An import stands for itself, wherever it happens.
-        before = self.uncertain, self.path, self.calls, self.constructing
-        self.uncertain, self.path, self.calls, self.constructing = 0, "", [], False
+        before = self.uncertain, self._around, self.left, self.tried, self.calls, self.constructing
+        self.uncertain, self._around, self.left, self.tried, self.calls, self.constructing = 0, "", "", None, [], False
         try:
             self.block(tree.body, module.scope)
         finally:
-            self.uncertain, self.path, self.calls, self.constructing = before
+            self.uncertain, self._around, self.left, self.tried, self.calls, self.constructing = before
 
     def _module(self, live: types.ModuleType) -> Value:
         found = self.modules.get(id(live))
@@ -204,11 +204,11 @@ class Interpreter(Expressions):
                 ended = True
         if ended and reason:
             # Whether what follows runs is left to chance, too.
-            self.path = self.path or reason
+            self.left = self.left or reason
         return ended
 
     def _If(self, node: ast.If, scope: Scope) -> bool:
-        test = self.value(node.test, scope)
+        test = self.condition(node.test, scope)
         holds = self.truth(test)
         if holds is not None:
             return self.block(node.body if holds else node.orelse, scope)
@@ -227,23 +227,30 @@ class Interpreter(Expressions):
 
     def _While(self, node: ast.While, scope: Scope) -> bool:
         for _ in range(2):
-            test = self.value(node.test, scope)
+            test = self.condition(node.test, scope)
             if self.truth(test) is False:
                 break
             self._branch(node.body, scope, trouble(test))
         self._branch(node.orelse, scope)
         return False
 
-    def _With(self, node: ast.With, scope: Scope) -> bool:
+    def _With(self, node: Any, scope: Scope) -> bool:
         for item in node.items:
             value = self.value(item.context_expr, scope)
+            if not isinstance(value, (Data, Opaque)):
+                value = self.opaque(scope, item.context_expr)
             if item.optional_vars is not None:
-                self.assign(item.optional_vars, value if isinstance(value, (Data, Opaque)) else Data([value]), scope)
-        ended = self.block(node.body, scope)
+                self.assign(item.optional_vars, value, scope)
         # contextlib.suppress and its like let the code go on after an exception.
-        return ended and not any(
-            isinstance(item.context_expr, ast.Call) and self._may_suppress(item.context_expr, scope) for item in node.items
-        )
+        managers = [item.context_expr for item in node.items]
+        if not any(not isinstance(manager, ast.Call) or self._may_suppress(manager, scope) for manager in managers):
+            return self.block(node.body, scope)
+        before = self.opaque_calls
+        with self.trying():
+            ended = self.block(node.body, scope)
+        if ended and self.opaque_calls > before:
+            self.left = self.left or self.last_opaque
+        return False
 
     def _may_suppress(self, node: ast.Call, scope: Scope) -> bool:
         called = self.value(node.func, scope)
@@ -251,7 +258,7 @@ class Interpreter(Expressions):
 
     def _Try(self, node: Any, scope: Scope) -> bool:
         before = self.opaque_calls
-        with self.perhaps():
+        with self.trying():
             try:
                 ended = self.block(node.body, scope)
             except Parsed:
@@ -295,13 +302,19 @@ class Interpreter(Expressions):
         return False
 
     def _Assert(self, node: ast.Assert, scope: Scope) -> bool:
-        self.value(node.test, scope)
+        self.raises(trouble(self.condition(node.test, scope)))
         return False
 
     def _Raise(self, node: ast.Raise, scope: Scope) -> bool:
         if node.exc is not None:
             self.value(node.exc, scope)
+        self.raises(self.path)
         return True
+
+    def raises(self, reason: str) -> None:
+        """It is left to chance whether something is raised."""
+        if reason:
+            self.touched(reason)
 
     def _Break(self, node: ast.Break, scope: Scope) -> bool:
         return True
@@ -352,6 +365,9 @@ class Interpreter(Expressions):
     def _AnnAssign(self, node: ast.AnnAssign, scope: Scope) -> bool:
         if node.value is not None:
             self.assign(node.target, self.value(node.value, scope), scope)
+        elif scope.kind == "class" and isinstance(node.target, ast.Name):
+            # A field of a dataclass.
+            self.bind(scope, node.target.id, Data(), node)
         return False
 
     def _TypeAlias(self, node: Any, scope: Scope) -> bool:
@@ -413,7 +429,8 @@ class Interpreter(Expressions):
             elif isinstance(one, Task):
                 one.parts.append(value)
             elif isinstance(one, Function):
-                one.decorated.append(value)
+                old = one.attributes.get(name)
+                one.attributes[name] = value if old is None or not self.uncertain else either([old, value])
             elif isinstance(one, Module):
                 self.bind(one.scope, name, value, node)
             elif isinstance(one, Data):

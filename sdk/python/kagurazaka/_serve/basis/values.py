@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
 from typing import Any, Iterable, Iterator, Optional, Union
 
 FunctionNode = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda]
 
 _MOST_OPTIONS = 8
+_PLAIN_NAMES = frozenset("__init__ __post_init__ __doc__ __slots__ __module__ __annotations__ __match_args__ __repr__".split())
 
 
 class Value:
@@ -83,6 +85,8 @@ class Live(Value):
         if thing is os.environ or thing is os.environb:
             # Its names one by one are another thing.
             self.reason = "the whole environment"
+        elif thing is sys.modules:
+            self.reason = "the modules that are loaded"
 
 
 class Either(Value):
@@ -142,10 +146,10 @@ class Function(Value):
         self.keyword_defaults: dict[str, Value] = {}
         # The class in whose body it stands.
         self.owner: Optional[Class] = None
-        self.decorated: list[Value] = []
+        self.attributes: dict[str, Value] = {}
 
     def inner(self) -> Iterable[Value]:
-        return self.decorated
+        return self.attributes.values()
 
 
 class Bound(Value):
@@ -186,6 +190,10 @@ class Class(Value):
             if name in Class.described or name.startswith("kagurazaka_"):
                 yield value
 
+    def is_special(self) -> bool:
+        """Whether it has special methods but for those that are understood."""
+        return any(name.startswith("__") and name.endswith("__") and name not in _PLAIN_NAMES for name in self.names)
+
     def mro(self) -> list[Value]:
         """The class and what is above it: Class and Live."""
         found: list[Value] = []
@@ -219,6 +227,8 @@ class Instance(Value):
 
     def __init__(self, cls: Class) -> None:
         self.cls = cls
+        # Its class says what operators, conditions and the like make of it.
+        self.special = False
         self.fields: dict[str, Value] = {}
         self.parts: list[Value] = []
 
