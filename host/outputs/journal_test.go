@@ -339,7 +339,7 @@ func TestRecordsThatAreNotWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What a writer that was killed leaves, and bytes that are not a record.
-	if _, err := file.Write([]byte("0123456789abcdef0123456")); err != nil {
+	if _, err := file.WriteString("0123456789abcdef0123456"); err != nil {
 		t.Fatal(err)
 	}
 	_ = file.Close()

@@ -214,7 +214,7 @@ func (r *records) compact(dir *os.Root) error {
 		if err == nil && r.sync {
 			err = file.Sync()
 		}
-		if err = errors.Join(err, file.Close()); err != nil {
+		if err := errors.Join(err, file.Close()); err != nil {
 			return err
 		}
 		return dir.Rename(next, unfinishedName)

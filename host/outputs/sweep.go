@@ -172,7 +172,7 @@ func (j *Journal) now() (time.Time, error) {
 	info, statErr := file.Stat()
 	_ = file.Close()
 	_ = j.dir.Remove(name)
-	if err = errors.Join(err, statErr); err != nil {
+	if err := errors.Join(err, statErr); err != nil {
 		return time.Time{}, err
 	}
 	return info.ModTime(), nil

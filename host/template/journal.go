@@ -9,11 +9,11 @@ import (
 type OutputState int
 
 const (
-	// OutputWhole: nobody has begun it without concluding it.
+	// OutputWhole says that nobody has begun it without concluding it.
 	OutputWhole OutputState = iota
-	// OutputUnfinished: who had begun it failed, or died.
+	// OutputUnfinished says that who had begun it failed, or died.
 	OutputUnfinished
-	// OutputOpen: somebody else is working on it.
+	// OutputOpen says that somebody else is working on it.
 	OutputOpen
 )
 
