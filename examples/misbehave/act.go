@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -84,6 +86,8 @@ func act(item int) error {
 		return errors.Join(flood(os.Stderr), writeAll(2))
 	case "fork-children":
 		return forkChildren()
+	case "orphan-at-item":
+		return orphan()
 	}
 	return nil
 }
@@ -184,6 +188,22 @@ func writeAll(fd int) error {
 		text = text[max(n, 0):]
 	}
 	return nil
+}
+
+// orphan leaves a process that ends alone, and waits until somebody has reaped it.
+func orphan() error {
+	out, err := exec.Command("sh", "-c", "true & echo $!").Output()
+	if err != nil {
+		return err
+	}
+	path := filepath.Join("/proc", strings.TrimSpace(string(out)))
+	for range 1000 {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return fmt.Errorf("misbehave: nobody reaps %s", path)
 }
 
 // forkChildren starts processes that no polite signal ends, and leaves them alone.

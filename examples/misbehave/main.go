@@ -11,7 +11,7 @@
 //	when the task is closed       fail-close, panic-close, crash-close, hang-close, in a worker; fail-close-list
 //	at an item                    error-at-item, panic-at-item, kill-self-at-item, exit-at-item, hang-at-item, stop-self,
 //	                              leak-at-item, reserve-at-item, wait-at-item, half-output, other-output, no-output,
-//	                              done-and-die, flood-stdout, flood-stderr, fork-children
+//	                              done-and-die, flood-stdout, flood-stderr, fork-children, orphan-at-item
 //	at every item                 leak; slow takes a millisecond; flaky fails a part of the items at their first attempts
 //
 // KAGURAZAKA_MISBEHAVE_ITEM is the number of the item, 0 by default: the field "i" of task Items, the digits in the

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/hashicorp/go-hclog"
@@ -64,7 +65,7 @@ func Main(ctx context.Context, args []string, streams Streams, signals Signals, 
 	}
 	ctx, end := a.endEarly(ctx)
 	defer end()
-	err := a.main(ctx, args)
+	err := a.mainUnlessStuck(ctx, args)
 	code := exitcode.Of(err)
 	if err != nil && ctx.Err() != nil && !errors.As(err, new(*exitcode.Error)) {
 		code = exitcode.Interrupted
@@ -101,6 +102,32 @@ func (a *app) endEarly(ctx context.Context) (context.Context, func()) {
 		}
 	}()
 	return ctx, func() { cancel(nil) }
+}
+
+// earlyPatience is how long a command may take to clean up that is ended before a run has begun.
+const earlyPatience = 3 * time.Second
+
+// mainUnlessStuck returns without what main is still doing, if that takes no notice of the end: reading a configuration may
+// wait for a pipe that nobody writes to. The caller ends the process, and the guard what main has started.
+func (a *app) mainUnlessStuck(ctx context.Context, args []string) error {
+	result := make(chan error, 1)
+	go func() { result <- a.main(ctx, args) }()
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+	}
+	if !errors.Is(context.Cause(ctx), errEarly) {
+		return <-result
+	}
+	timer := time.NewTimer(earlyPatience)
+	defer timer.Stop()
+	select {
+	case err := <-result:
+		return err
+	case <-timer.C:
+		return errEarly
+	}
 }
 
 // app is one invocation.

@@ -124,7 +124,8 @@ const description = `Load a task from a plugin and drive it over millions of ite
 A plugin is an executable, a Python task file, a folder or an installed name. Flags may stand anywhere; what is not
 listed here goes to the backbone (see -hb) or to the task (see kagurazaka PLUGIN TASK -h).
 
-Exit codes: 0 all done or skipped, 1 the run failed, 2 wrong usage or configuration, 3 some items failed, 130 interrupted.`
+Exit codes: 0 all done or skipped, 1 the run failed, 2 wrong usage or configuration, 3 some items failed, 130 interrupted.
+Where several apply: 2 (before the start), 130, 1, 3, 0. The end by a signal (SIGABRT: the host itself broke) is a failure.`
 
 func newParser(g *grammar) (*kong.Kong, error) {
 	return kong.New(g, kong.Name("kagurazaka"), kong.Description(description), kong.NoDefaultHelp(),

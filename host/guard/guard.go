@@ -28,14 +28,16 @@ const patience = time.Second
 
 var able bool
 
-// Init is called first of all in main. In the process that is to be the guard it never returns; in any other it says
-// that this executable can be one: without it Add and Remove do nothing, as in tests of a room.
+// Init is called first of all in main. In the process that is to be the guard it never returns, nor in the first process of a
+// container, which starts the same command below itself; in any other it says that this executable can be a guard: without it
+// Add and Remove do nothing, as in tests of a room.
 func Init() {
 	if len(os.Args) > 0 && os.Args[0] == name {
 		signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 		watch(os.Stdin, func(group int) { _ = syscall.Kill(-group, syscall.SIGKILL) })
 		os.Exit(0)
 	}
+	beFirst()
 	able = true
 }
 

@@ -2,10 +2,8 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
-	"syscall"
+	"runtime/debug"
 
 	"github.com/kagurazaka/kagurazaka/host/cli"
 	"github.com/kagurazaka/kagurazaka/host/guard"
@@ -15,17 +13,10 @@ import (
 var version = "dev"
 
 func main() {
+	// A panic, a fatal signal and a machine without room for one more thread end a Go program with exit code 2, which is that of
+	// wrong usage here. Like this they end it with SIGABRT.
+	debug.SetTraceback("crash")
 	guard.Init()
-	ctx, cancel := context.WithCancel(context.Background())
-	drain := make(chan struct{})
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		// The first signal lets what is in flight finish, the second ends everything.
-		<-signals
-		close(drain)
-		<-signals
-		cancel()
-	}()
+	ctx, drain := listen()
 	os.Exit(cli.Main(ctx, os.Args[1:], cli.System(), cli.Signals{Drain: drain}, version))
 }

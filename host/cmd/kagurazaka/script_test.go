@@ -203,7 +203,7 @@ func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 // killwhen SIGNAL FILE COMMAND… sends the command a signal as soon as the file is there (see isThere), and waits for its
 // end. The exit code is in $code.
 func killWhen(ts *testscript.TestScript, _ bool, args []string) {
-	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL}
+	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL, "SEGV": syscall.SIGSEGV, "ABRT": syscall.SIGABRT}
 	signal, ok := signals[args[0]]
 	if !ok {
 		ts.Fatalf("unknown signal %s", args[0])
