@@ -49,11 +49,13 @@ func Describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []
 }
 
 func describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []byte, opts Options, start plugin.StartOptions, anew bool) (*Description, error) {
+	// As in the process that works on, whatever the command: variables that the description was made from are compared.
+	start.Worker = true
 	path := ""
 	if len(mixinJSON) == 0 && opts.CacheDir != "" {
 		path = keptPath(p, version, task, opts, start.MTLS)
 		if !anew {
-			if described := readKept(path, p, start.Worker); described != nil {
+			if described := readKept(path, p); described != nil {
 				return &Description{Plugin: described, Kept: true}, nil
 			}
 		}
@@ -100,7 +102,7 @@ func keptPath(p *Plugin, version, task string, opts Options, mtls bool) string {
 	return filepath.Join(opts.CacheDir, "describe", hex.EncodeToString(sum[:12])+".json")
 }
 
-func readKept(path string, p *Plugin, worker bool) *schema.Plugin {
+func readKept(path string, p *Plugin) *schema.Plugin {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil
@@ -109,7 +111,7 @@ func readKept(path string, p *Plugin, worker bool) *schema.Plugin {
 	if json.Unmarshal(data, &k) != nil || k.Plugin == nil {
 		return nil
 	}
-	if found, _ := identity(p.Files, k.Sources); k.Identity != found || !unchanged(k.Inputs, p.Command, worker) {
+	if found, _ := identity(p.Files, k.Sources); k.Identity != found || !unchanged(k.Inputs, p.Command) {
 		return nil
 	}
 	return k.Plugin

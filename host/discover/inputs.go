@@ -56,14 +56,14 @@ func lastChange(in plugin.Input) time.Time {
 }
 
 // unchanged reports whether all inputs are what they were. An input of a kind that this host does not know counts as changed.
-func unchanged(inputs []plugin.Input, command plugin.Command, worker bool) bool {
+func unchanged(inputs []plugin.Input, command plugin.Command) bool {
 	var variables map[string]string
 	for _, in := range inputs {
 		var state string
 		if in.Kind == plugin.VariableInput {
 			if variables == nil {
 				variables = map[string]string{}
-				for _, entry := range plugin.Environment(command, worker) {
+				for _, entry := range plugin.Environment(command, true) {
 					name, value, _ := strings.Cut(entry, "=")
 					variables[name] = value
 				}

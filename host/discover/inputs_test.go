@@ -73,16 +73,16 @@ func TestInputsAreComparedWithWhatIsThere(t *testing.T) {
 			t.Chdir(t.TempDir())
 			tt.before(t)
 			in := []plugin.Input{stateOf(t, tt.kind, tt.name)}
-			if !unchanged(in, plugin.Command{}, false) {
+			if !unchanged(in, plugin.Command{}) {
 				t.Fatal("it counts as changed at once")
 			}
 			tt.change(t)
-			if unchanged(in, plugin.Command{}, false) != tt.same {
+			if unchanged(in, plugin.Command{}) != tt.same {
 				t.Errorf("unchanged: %v", !tt.same)
 			}
 		})
 	}
-	if unchanged([]plugin.Input{{Kind: 99}}, plugin.Command{}, false) {
+	if unchanged([]plugin.Input{{Kind: 99}}, plugin.Command{}) {
 		t.Error("an input of an unknown kind counts as unchanged")
 	}
 }
@@ -103,14 +103,14 @@ func TestVariablesAreThoseOfThePlugin(t *testing.T) {
 		{"--clean-env", plugin.Command{CleanEnv: true}, ""},
 	}
 	for _, tt := range tests {
-		if !unchanged(in(tt.state), tt.command, false) {
+		if !unchanged(in(tt.state), tt.command) {
 			t.Errorf("%s: it counts as changed", tt.what)
 		}
-		if unchanged(in(hash("other")), tt.command, false) {
+		if unchanged(in(hash("other")), tt.command) {
 			t.Errorf("%s: another value counts as unchanged", tt.what)
 		}
 	}
-	if !unchanged([]plugin.Input{{Kind: plugin.VariableInput, Name: "OMP_NUM_THREADS", State: hash("1")}}, plugin.Command{CleanEnv: true}, true) && os.Getenv("OMP_NUM_THREADS") == "" {
+	if !unchanged([]plugin.Input{{Kind: plugin.VariableInput, Name: "OMP_NUM_THREADS", State: hash("1")}}, plugin.Command{CleanEnv: true}) && os.Getenv("OMP_NUM_THREADS") == "" {
 		t.Error("what the host sets for workers is not seen")
 	}
 }
@@ -141,7 +141,7 @@ func TestWhatIsKept(t *testing.T) {
 	for _, tt := range tests {
 		path := filepath.Join(t.TempDir(), "d", "kept.json")
 		why := writeKept(path, &tt.p, tt.basis, &schema.Plugin{Name: "p"}, tt.began)
-		if (why == "") != tt.kept || (readKept(path, &tt.p, false) != nil) != tt.kept {
+		if (why == "") != tt.kept || (readKept(path, &tt.p) != nil) != tt.kept {
 			t.Errorf("%s: kept %v, reason %q", tt.what, !tt.kept, why)
 		}
 	}
@@ -159,7 +159,7 @@ func FuzzKept(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		readKept(path, &Plugin{Files: []string{path}}, false)
+		readKept(path, &Plugin{Files: []string{path}})
 	})
 }
 

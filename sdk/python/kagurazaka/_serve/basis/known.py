@@ -103,8 +103,8 @@ def is_pure(thing: Any) -> bool:
     """Whether a function or class makes its result of its arguments alone."""
     if id(thing) in PURE:
         return True
-    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
-    if not isinstance(module, str) or not isinstance(name, str):
+    module, name = text_of(thing, "__module__"), text_of(thing, "__qualname__")
+    if not module or not name:
         return False
     if (module, name) in _PURE_THIRD_PARTY:
         return True
@@ -121,8 +121,16 @@ def thing_of(module: str, name: str) -> Any:
 
 def is_sdk(thing: Any) -> bool:
     """Whether a function or class is of the kagurazaka package."""
-    module = getattr(thing, "__module__", None)
-    return isinstance(module, str) and module.partition(".")[0] == "kagurazaka"
+    return text_of(thing, "__module__").partition(".")[0] == "kagurazaka"
+
+
+def text_of(thing: Any, name: str) -> str:
+    """An attribute that is text; empty: there is none. A library's object may do anything when it is asked."""
+    try:
+        found = getattr(thing, name, "")
+    except Exception:
+        return ""
+    return found if isinstance(found, str) else ""
 
 
 def _library_folders() -> tuple[str, ...]:

@@ -18,7 +18,7 @@ Class.described = frozenset({*dir(KagurazakaTask), *dir(KagurazakaVanillaTorchTa
 # How the interpreter works depends on these. (LC_CTYPE is not among them: where there is no locale Python sets it itself.)
 _INTERPRETER = ("PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONUTF8", "PYTHONNOUSERSITE", "LC_ALL", "LANG")
 # And on these how argparse writes a usage text.
-_USAGE = ("COLUMNS", "LANGUAGE", "LC_MESSAGES", "NO_COLOR", "FORCE_COLOR", "PYTHON_COLORS", "TERM")
+_USAGE = ("COLUMNS", "LANGUAGE", "LC_MESSAGES", "NO_COLOR", "FORCE_COLOR", "PYTHON_COLORS")
 
 
 class Basis:

@@ -435,7 +435,7 @@ class Interpreter(Expressions):
                 self.bind(one.scope, name, value, node)
             elif isinstance(one, Data):
                 one.add(value)
-            elif isinstance(one, Live) and (known.is_sdk(one.thing) or getattr(one.thing, "__name__", "").startswith("kagurazaka")):
+            elif isinstance(one, Live) and (known.is_sdk(one.thing) or known.text_of(one.thing, "__name__").startswith("kagurazaka")):
                 self.give_up(scope, node)
             elif isinstance(one, Known):
                 self.give_up(scope, node)
