@@ -87,6 +87,9 @@ type reading struct {
 	early map[string]bool
 	// pluginAt and taskAt are where PLUGIN and TASK stand.
 	pluginAt, taskAt int
+	// remainderAt is where the first positional argument stands of a task that hands on what follows it: newer flags behind
+	// it are the task's. 0: there is none.
+	remainderAt int
 	// isField tells whether a word is a field of the task's template, or the beginning of one.
 	isField func(word string) bool
 	// guess says that the task is not known yet: a newer flag of the host's may be its, and nothing that is wrong with
@@ -151,6 +154,9 @@ func canonical(name string) string { return strings.ReplaceAll(strings.TrimLeft(
 // find tells whether the flag of a name, at a place of the command line, is the host's or the backbone's, and whether it
 // takes a value.
 func (k known) find(name string, at int) (isHost, takes bool) {
+	if k.remainderAt > 0 && at > k.remainderAt && !reserved[name] && !strings.HasPrefix(name, own) {
+		return false, false
+	}
 	if takes, ok := k.host[name]; ok {
 		return !k.yielded[name] || at < k.pluginAt || strings.HasPrefix(name, own), takes
 	}

@@ -90,6 +90,71 @@ func TestSplit(t *testing.T) {
 	}
 }
 
+// TestReading: what is known of the task decides whose a word is.
+func TestReading(t *testing.T) {
+	yielded := func(names ...string) map[string]bool {
+		m := map[string]bool{}
+		for _, n := range names {
+			m[n] = true
+		}
+		return m
+	}
+	field := func(word string) bool { return word == "finish_check_mode" }
+	for _, tt := range []struct {
+		name, line string
+		reading    reading
+		host, rest string
+	}{
+		{"a guess minds no missing value", "p T --progress", reading{guess: true}, "", "p T"},
+		{"a guess minds no value too many", "p T --quiet=5", reading{guess: true}, "", "p T"},
+		{"python before the plugin is the host's", "--python a p T --python b", reading{yielded: yielded("python"), early: yielded("python"), pluginAt: 2, taskAt: 3},
+			"--python=a", "p T --python b"},
+		{"ours in any case", "p T --python b --kg-python c", reading{yielded: yielded("python"), early: yielded("python"), taskAt: 1}, "--python=c", "p T --python b"},
+		{"a backbone's own", "p T --batch_size 5 --kg-num_process 3", reading{yielded: yielded("num-process"), taskAt: 1}, "", "p T --batch_size 5"},
+		{"what is handed on", "p T --quiet run --progress bar --num_process 2 --kg-grace 3s", reading{taskAt: 1, remainderAt: 3}, "--quiet --grace=3s", "p T run --progress bar"},
+		{"a null field", "p T --mixin a=1 finish_check_mode b=2 other", reading{taskAt: 1, isField: field}, "--mixin=a=1 --mixin=finish_check_mode= --mixin=b=2", "p T other"},
+		{"a null field first", "p T --mixin finish_check_mode", reading{taskAt: 1, isField: field}, "--mixin=finish_check_mode=", "p T"},
+		{"no field before the task", "p --mixin a=1 finish_check_mode T", reading{taskAt: 4, isField: field}, "--mixin=a=1", "p finish_check_mode T"},
+		{"a command's flag", "plan p T --first 3", reading{pluginAt: 1, taskAt: 2}, "--first=3", "p T"},
+		{"a command's flag that the task has", "plan p T --first 3 --kg-first 2", reading{yielded: yielded("first"), pluginAt: 1, taskAt: 2}, "--first=2", "p T --first 3"},
+	} {
+		var g grammar
+		parser, err := newParser(&g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := splitArgs(strings.Fields(tt.line), knownFlags(parser, mpArguments(), tt.reading), parser)
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if got := strings.Join(s.hostTexts(), " "); got != tt.host {
+			t.Errorf("%s: host %q, want %q", tt.name, got, tt.host)
+		}
+		if got := strings.Join(s.restTexts(), " "); got != tt.rest {
+			t.Errorf("%s: rest %q, want %q", tt.name, got, tt.rest)
+		}
+	}
+}
+
+// TestDashes: directly behind TASK they have done their work, further back they are for the task's parser.
+func TestDashes(t *testing.T) {
+	for line, want := range map[string]string{
+		"./p T -- --a": "--a", "./p T --b 1 -- --a": "--b 1 -- --a", "-- ./p T --a": "--a", "./p T -- a -- b": "a -- b",
+		"./p T --progress none -- x": "-- x",
+	} {
+		s, err := splitOf(t, nil, strings.Fields(line)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.choosePlugin(func(word string) bool { return word == "./p" })
+		s.chooseTask(func(w word) bool { return w.text == "T" })
+		if got := strings.Join(s.restTexts(), " "); got != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}
+
 func some(list []string) []string {
 	if list == nil {
 		return []string{}

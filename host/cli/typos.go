@@ -38,12 +38,14 @@ func (s *session) typos(undeclared []problem.Problem) []problem.Problem {
 	}
 	for _, w := range s.split.rest {
 		spelling, _, _ := strings.Cut(w.text, "=")
-		if w.isFlag() && strings.HasPrefix(spelling, "--") && s.task.Argument(spelling) == nil {
+		if w.isFlag() && strings.HasPrefix(spelling, "--") && !s.task.Knows(spelling) {
 			look(problem.Problem{Path: spelling}, strings.TrimLeft(spelling, "-"), "--")
 		}
 	}
 	for _, p := range undeclared {
-		look(p, p.Path, "")
+		if !s.task.Knows("--" + p.Path) {
+			look(p, p.Path, "")
+		}
 	}
 	return found
 }

@@ -88,18 +88,34 @@ func (s *session) reread(pluginAt, taskAt int) error {
 	if err := s.read(r); err != nil {
 		return err
 	}
-	at := func(place int) func(word) bool { return func(w word) bool { return w.at == place } }
-	if !s.split.takePlugin(at(pluginAt)) {
+	if !s.settle(pluginAt, taskAt) {
 		// It is the value of a flag after all.
 		word := s.split.choosePlugin(discover.Exists)
 		_, err := discover.Find(word, discover.Options{})
 		return findExit(cmp.Or(err, error(usage("which plugin? %s is the value of a flag", s.args[pluginAt]))))
 	}
-	s.split.chooseTask(at(taskAt))
+	first := slices.IndexFunc(s.split.rest, func(w word) bool { return !w.isFlag() && !w.literal && !w.after && w.at > taskAt })
+	if first >= 0 && s.task.Has(schema.Remainder) {
+		r.remainderAt = s.split.rest[first].at
+		if err := s.read(r); err != nil {
+			return err
+		}
+		s.settle(pluginAt, taskAt)
+	}
 	for _, n := range notes {
 		s.log.Info(n)
 	}
 	return nil
+}
+
+// settle takes PLUGIN and TASK out of the rest, where they are known to stand.
+func (s *session) settle(pluginAt, taskAt int) bool {
+	at := func(place int) func(word) bool { return func(w word) bool { return w.at == place } }
+	if !s.split.takePlugin(at(pluginAt)) {
+		return false
+	}
+	s.split.chooseTask(at(taskAt))
+	return true
 }
 
 // yielded are the flags of the host and the backbones that are the task's here, and what to tell about them.
@@ -125,15 +141,17 @@ func (s *session) yielded() (map[string]bool, []string) {
 			}
 		}
 	}
+	flags := slices.Clone(s.task.Flags)
 	for _, a := range s.task.Arguments {
-		for _, flag := range spellingsOf(a) {
-			n := canonical(flag)
-			if full, ok := combined[flag]; ok {
-				n = full
-			}
-			if !reserved[n] {
-				yielded[n] = true
-			}
+		flags = append(flags, spellingsOf(a)...)
+	}
+	for _, flag := range flags {
+		n := canonical(flag)
+		if full, ok := combined[flag]; ok {
+			n = full
+		}
+		if !reserved[n] {
+			yielded[n] = true
 		}
 	}
 	for _, text := range s.args {

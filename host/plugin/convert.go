@@ -29,7 +29,7 @@ func fromDescribe(resp *pb.DescribeResponse) (*schema.Plugin, error) {
 func fromTask(t *pb.Task) (schema.Task, error) {
 	task := schema.Task{
 		Name: t.GetName(), Summary: t.GetSummary(), Description: t.GetDescription(), OpenArguments: t.GetOpenArguments(),
-		Usage: t.GetUsage(), Capabilities: t.GetCapabilities(),
+		Usage: t.GetUsage(), Capabilities: t.GetCapabilities(), Flags: t.GetFlags(),
 	}
 	switch t.GetKind() {
 	case pb.TaskKind_TASK_KIND_DEVICE:

@@ -86,14 +86,19 @@ func (p *parser) beginning(spelling string) []string {
 			flags = append(flags, flag)
 		}
 	}
+	for _, flag := range p.task.Flags {
+		if strings.HasPrefix(flag, spelling) {
+			flags = append(flags, flag)
+		}
+	}
 	slices.Sort(flags)
-	return flags
+	return slices.Compact(flags)
 }
 
 // Abbreviates reports whether the task's own parser takes a word, which is none of its flags, for one of them.
 func (t *Task) Abbreviates(word string) (flag string, yes bool) {
 	p := newParser(t)
-	if !p.abbreviates || p.byFlag[word] != nil {
+	if !p.abbreviates || p.byFlag[word] != nil || slices.Contains(t.Flags, word) {
 		return "", false
 	}
 	flags := p.beginning(word)
@@ -107,6 +112,12 @@ func (t *Task) Abbreviates(word string) (flag string, yes bool) {
 func (t *Task) Unknown(spelling string) bool {
 	p := newParser(t)
 	return strings.HasPrefix(spelling, "--") && p.byFlag[spelling] == nil && len(p.beginning(spelling)) == 0
+}
+
+// Knows reports whether the task's parser may take a spelling for one of its flags, whether or not it declares them all.
+func (t *Task) Knows(spelling string) bool {
+	p := newParser(t)
+	return p.lookup(spelling) != nil || slices.Contains(t.Flags, spelling) || p.abbreviates && len(p.beginning(spelling)) > 0
 }
 
 // Argument returns the argument that a spelling names, or the positional one of that name; nil: there is none.

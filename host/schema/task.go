@@ -35,6 +35,8 @@ type Task struct {
 	Arguments   []Argument
 	// OpenArguments says that the task takes arguments which Arguments does not name.
 	OpenArguments bool
+	// Flags are spellings of flags that the task's parser knows in some place and Arguments does not name.
+	Flags []string
 	// Usage is help of the task's own making.
 	Usage string
 	// Template is a node of KindMap whose fields are the top-level ones, or nil for a task without a template.
@@ -89,6 +91,8 @@ const (
 	Checks = "check"
 	// Abbreviates: that parser takes an unambiguous beginning of a long flag for the flag.
 	Abbreviates = "abbreviations"
+	// Remainder: what follows the first positional argument is handed on as it is.
+	Remainder = "remainder"
 )
 
 // Has reports whether the capability is among those of the task.

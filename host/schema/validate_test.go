@@ -142,3 +142,58 @@ func FuzzValidate(f *testing.F) {
 		}
 	})
 }
+
+func TestAbbreviations(t *testing.T) {
+	task := resize()
+	task.Capabilities = []string{schema.Abbreviates}
+	task.Arguments = append(task.Arguments, schema.Argument{Name: "version", Flags: []string{"--version"}, Arity: "0", Type: schema.Bool, Ends: true})
+	for args, want := range map[string]string{
+		"--siz 5 --qual=3": "[]",
+		"--siz big":        `[--siz: "big" is not a whole number]`,
+		"--size 5 --h":     "[--h: Resize has no such argument]",
+		"--size 5 --b x":   `[--b: "x" is not among its choices]`,
+		"--size 5 --no-en": "[]",
+		"--size 5 --m":     "[--m: it takes one value, this gives none]",
+		"--s 5":            "[]",
+		"--size 5 --":      "[]",
+	} {
+		if got := fmt.Sprint(schema.Validate(task, words(args))); got != want {
+			t.Errorf("%s: %s, want %s", args, got, want)
+		}
+	}
+	task.Flags = []string{"--sigma"}
+	if got := fmt.Sprint(schema.Validate(task, words("--s 5 --size 3"))); got != "[--s: it is ambiguous: it may be short for --sigma or --size]" {
+		t.Error(got)
+	}
+	if flag, yes := task.Abbreviates("--sig"); !yes || flag != "--sigma" {
+		t.Error(flag)
+	}
+	if !schema.Ends(task, words("--size 5 --vers")) || schema.Ends(task, words("--size 5 -- --version")) {
+		t.Error("which arguments end the program")
+	}
+	if task.Knows("--colour") || !task.Knows("--sig") || !task.Unknown("--colour") || task.Unknown("--s") || task.Unknown("-x") {
+		t.Error("what the parser may take")
+	}
+}
+
+func TestSpell(t *testing.T) {
+	task := &schema.Task{Name: "T", Arguments: []schema.Argument{
+		{Name: "min-length", Flags: []string{"--min-length", "-m"}}, {Name: "max_length", Flags: []string{"--max_length"}},
+		{Name: "a-b", Flags: []string{"--a-b"}}, {Name: "a_b", Flags: []string{"--a_b"}},
+		{Name: "keep-all", Flags: []string{"--keep-all"}, Negatable: true, Arity: "0"},
+	}}
+	for args, want := range map[string]string{
+		"--min_length 3 --max-length=a_b":   "--min-length 3 --max_length=a_b",
+		"--a_b 1 --a-b 2":                   "--a_b 1 --a-b 2",
+		"--no_keep_all x_y -- --min_length": "--no-keep-all x_y -- --min_length",
+		"--min_len 3 -m 1":                  "--min_len 3 -m 1",
+	} {
+		if got := strings.Join(schema.Spell(task, words(args)), " "); got != want {
+			t.Errorf("%s: %s, want %s", args, got, want)
+		}
+	}
+	task.OpenArguments = true
+	if got := schema.Spell(task, []string{"--min_length"}); got[0] != "--min_length" {
+		t.Error("of a task that takes anything a name was changed")
+	}
+}

@@ -722,8 +722,12 @@ type Task struct {
 	// "stages" (a device task whose loading runs in processes of its own, on items that the host makes up into batches),
 	// "finish" (with "stages": what follows inference runs in processes of its own, too),
 	// "direct" (its outputs are written in place unless the user wants them staged), "check" (Check asks the task's own
-	// parser), "abbreviations" (that parser takes an unambiguous beginning of a long flag for the flag).
-	Capabilities  []string `protobuf:"bytes,9,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
+	// parser), "abbreviations" (that parser takes an unambiguous beginning of a long flag for the flag), "remainder" (what
+	// follows the first positional argument is handed on as it is).
+	Capabilities []string `protobuf:"bytes,9,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
+	// Flags that the task's parser knows in some place and `arguments` does not name, such as those of its sub-commands: in
+	// every spelling. A newer flag of the host gives way to them.
+	Flags         []string `protobuf:"bytes,10,rep,name=flags,proto3" json:"flags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -817,6 +821,13 @@ func (x *Task) GetTemplate() *Template {
 func (x *Task) GetCapabilities() []string {
 	if x != nil {
 		return x.Capabilities
+	}
+	return nil
+}
+
+func (x *Task) GetFlags() []string {
+	if x != nil {
+		return x.Flags
 	}
 	return nil
 }
@@ -4396,7 +4407,7 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x05Input\x12,\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.kagurazaka.v1.InputKindR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
-	"\x05state\x18\x03 \x01(\tR\x05state\"\xd0\x02\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\"\xe6\x02\n" +
 	"\x04Task\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12+\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x17.kagurazaka.v1.TaskKindR\x04kind\x12\x18\n" +
@@ -4406,7 +4417,9 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x0eopen_arguments\x18\x06 \x01(\bR\ropenArguments\x12\x14\n" +
 	"\x05usage\x18\a \x01(\tR\x05usage\x123\n" +
 	"\btemplate\x18\b \x01(\v2\x17.kagurazaka.v1.TemplateR\btemplate\x12\"\n" +
-	"\fcapabilities\x18\t \x03(\tR\fcapabilities\"\xe0\x02\n" +
+	"\fcapabilities\x18\t \x03(\tR\fcapabilities\x12\x14\n" +
+	"\x05flags\x18\n" +
+	" \x03(\tR\x05flags\"\xe0\x02\n" +
 	"\bArgument\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05flags\x18\x02 \x03(\tR\x05flags\x12/\n" +

@@ -36,6 +36,12 @@ class Sub(Base):
         one.add_argument("-n", type=int)
         p.parse_args(args)
 
+class Hands(Base):
+    def __init__(self, args):
+        p = argparse.ArgumentParser()
+        p.add_argument("command", nargs=argparse.REMAINDER)
+        p.parse_args(args)
+
 class Known(Base):
     def __init__(self, args):
         self.a, self.rest = argparse.ArgumentParser().parse_known_args(args)
@@ -174,4 +180,6 @@ def test_what_is_said_of_a_parser(host):
     tasks = {t.name: t for t in host.stub.describe(pb.DescribeRequest()).tasks}
     assert {"check", "abbreviations"} <= set(tasks["Sub"].capabilities)
     assert "check" not in tasks["WritesFirst"].capabilities and "check" not in tasks["Base"].capabilities
+    assert list(tasks["Sub"].flags) == ["-n"] and not tasks["Intermixed"].flags
+    assert "remainder" in tasks["Hands"].capabilities and "remainder" not in tasks["Sub"].capabilities
     assert [a.ends for a in tasks["Intermixed"].arguments] == [False, False]

@@ -149,7 +149,7 @@ class Input(_message.Message):
     def __init__(self, kind: _Optional[_Union[InputKind, str]] = ..., name: _Optional[str] = ..., state: _Optional[str] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("name", "kind", "summary", "description", "arguments", "open_arguments", "usage", "template", "capabilities")
+    __slots__ = ("name", "kind", "summary", "description", "arguments", "open_arguments", "usage", "template", "capabilities", "flags")
     NAME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
@@ -159,6 +159,7 @@ class Task(_message.Message):
     USAGE_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
     name: str
     kind: TaskKind
     summary: str
@@ -168,7 +169,8 @@ class Task(_message.Message):
     usage: str
     template: Template
     capabilities: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[TaskKind, str]] = ..., summary: _Optional[str] = ..., description: _Optional[str] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., open_arguments: _Optional[bool] = ..., usage: _Optional[str] = ..., template: _Optional[_Union[Template, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ...) -> None: ...
+    flags: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[TaskKind, str]] = ..., summary: _Optional[str] = ..., description: _Optional[str] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., open_arguments: _Optional[bool] = ..., usage: _Optional[str] = ..., template: _Optional[_Union[Template, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ..., flags: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Argument(_message.Message):
     __slots__ = ("name", "flags", "type", "type_name", "arity", "default_json", "choices_json", "required", "help", "repeatable", "negatable", "ends")

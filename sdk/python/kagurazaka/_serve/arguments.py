@@ -226,12 +226,25 @@ def describe(parser: argparse.ArgumentParser, known: bool, task: Any) -> None:
         task.arguments.append(argument)
     if odd:
         del task.arguments[:]
+        task.flags.extend(sorted(set(_option_strings(parser))))
+        if any(action.nargs == argparse.REMAINDER and not action.option_strings for action in parser._actions):
+            task.capabilities.append("remainder")
     if odd or known:
         task.open_arguments = True
         task.usage = plain(parser.format_help())
     if parser.description and not task.summary:
         summary, _, rest = plain(parser.description).strip().partition("\n")
         task.summary, task.description = summary.rstrip("."), rest.strip()
+
+
+def _option_strings(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Every flag of a parser and of its sub-commands, but for help, which is the host's."""
+    for action in parser._actions:
+        if not isinstance(action, argparse._HelpAction):
+            yield from action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in set(action.choices.values()):
+                yield from _option_strings(inner)
 
 
 _FLAGS = (argparse._StoreConstAction, argparse._AppendConstAction, argparse._CountAction, argparse._VersionAction)

@@ -134,6 +134,15 @@ def lines_below_out(folder: pathlib.Path) -> None:
     write(folder / "list.jsonl", "\n".join(json.dumps(item) for item in items))
 
 
+def answers(folder: pathlib.Path) -> None:
+    write(folder / "answers.txt", "--size\n5\nword\n")
+    write(folder / "in" / "a.txt")
+
+
+def typed_folders(folder: pathlib.Path) -> None:
+    write(folder / "photos #2" / "a.txt")
+
+
 PATHS = ("hard_shard_mode.input_path=in", "hard_shard_mode.output_path=out")
 
 
@@ -200,6 +209,48 @@ CASES = [
          original=False, wanted=Wanted({"arguments": parsed(names=["a", "b c"])}, (1, 1), (0, 0)), why="lists in cfg crash"),
     Case("no abbreviations of backbone flags", "arguments.py", "Parsed", ("--n", "5"),
          wanted=Wanted({"arguments": parsed(n=5)}), why="--n is swallowed as --num_process"),
+    # -- command lines, judged by the task's own parser
+    *(Case(f"command line: {task} {' '.join(args)}"[:70], "command_lines.py", task, args, tree=answers) for task, *args in (
+        ("Cased", "--mode", "FAST"), ("Cased", "--mode=Slow", "--level", "high"), ("Cased", "--mode", "SLOWEST"), ("Cased", "--level", "1"),
+        ("Cased", "--version"), ("Cased", "-V"), ("Cased", "--mode", "FAST", "--vers"),
+        ("Words", "--a", "1", "--", "--b", "-c", "d"), ("Words", "x", "--", "--num_process", "1"), ("Words", "--", "x", "--a", "3"),
+        ("Words", "-x"), ("Words", "x", "--a", "1", "y"), ("Words", "--a", "1", "x y", ""),
+        ("Long", "--limit", "5"), ("Long", "--limit=5", "--learn", "1e-3"), ("Long", "-lr", ".5"), ("Long", "-lr=.5"), ("Long", "--l", "5"),
+        ("Long", "--grace"), ("Long", "--log", "x"), ("Long", "--graceful=1"),
+        ("Strict", "--limit", "5"), ("Strict", "-xyn5"), ("Strict", "-xn", "-5"), ("Strict", "-n=5"), ("Strict", "-xz"),
+        ("Named", "--progress", "--grace", "3", "--item-timeout", "9", "--retry-delay", "2", "--python", "yes", "--version"),
+        ("Named", "--env", "a", "b", "--retries=4", "--resume", "--run-dir", "here", "-v", "-q", "5", "--start_method", "warm"),
+        ("Named", "--verb", "--item", "3"), ("Named", "-vq5"), ("Named", "--device", "mine"), ("Named", "--start_method", "fork"),
+        ("Sub", "train", "--epochs", "3", "a", "b"), ("Sub", "--root", "1", "check", "--chunk_size", "4"), ("Sub",), ("Sub", "trian"),
+        ("Sub", "test", "--chunk_s", "4"), ("Sub", "train", "--progress", "--grace", "3"), ("Sub", "train", "--root", "1"),
+        ("FromFile", "@answers.txt"), ("FromFile", "@missing.txt"), ("FromFile", "--size", "1", "@answers.txt", "--", "@answers.txt"),
+        ("Parents", "--common", "x", "--tag", "a", "--tag=b", "--more", "1", "2", "--more", "3", "-ccc", "--no-both"),
+        ("Parents", "--common", "x", "--one", "--two"), ("Parents", "--one"), ("Parents", "--common", "x", "--pair", "-1", "-2.5e3", "--maybe"),
+        ("Parents", "--comm=x", "--no-bo", "--pair=1"), ("Parents", "--common=-x", "--maybe", "given", "--both"), ("Parents", "--common", "-x"),
+        ("Rest", "--a", "1", "run", "--a", "2", "-b", "--", "c"), ("Rest", "run", "--progress", "bar"), ("Rest", "--a", "1"),
+        ("Negative", "--shift", "-3.5", "-n", "-4", "-1", "-2"), ("Negative", "-n-4"), ("Negative", "-n5", "7"), ("Negative", "--text", "-dash"),
+        ("Negative", "--text=-dash", "-5"), ("Negative", "--text", "-dash and blank"), ("Negative", "--text", "-1e5"), ("Negative", "-x5"),
+        ("Digits", "-1", "--text", "a"), ("Digits", "--text", "-1"), ("Digits", "--text", "-2"),
+        ("OwnType", "+plus", "3", "--split", "a 'b c'", "--pair", "3x4"), ("OwnType", "--pair", "3-4"),
+        ("TwoParsers", "--chunk_size", "3", "--config", "c"), ("TwoParsers", "--chunk_sise", "3"),
+        ("Intermixed", "a", "--a", "1", "2", "3"), ("ByHand", "--x", "-y=1", "--", "z", "--"), ("ByHand", "--", "--x"), ("ByHand", "-5", "", "--"),
+        ("Vector", "--n_it", "5"), ("Shaped", "--mode", "slow"), ("Shaped", "--mode", "other"),
+    )),
+    Case("abbreviations in cfg", "command_lines.py", "Long", cfg="task:\n  limit: 5\n  learn: 0.5\nmixin: {}\n"),
+    Case("case in cfg", "command_lines.py", "Cased", cfg="task:\n  mode: FAST\nmixin: {}\n"),
+    Case("hyphens are underscores", "command_lines.py", "Long", ("--limit-size", "5", "--learning_rate=1"),
+         wanted=Wanted({"arguments": "[('graceful', False), ('learning_rate', 1.0), ('limit_size', 5), ('log_level', None)]"}, (1, 1), (0, 0)),
+         why="--limit-size is no --limit_size"),
+    Case("text in cfg", "command_lines.py", "Negative", cfg="task:\n  text: 0123\nmixin: {}\n",
+         wanted=Wanted({"arguments": "[('n', None), ('offsets', []), ('shift', None), ('text', '0123')]"}), why="YAML makes 83 of it"),
+    Case("a word behind --mixin is null", "by_exts.py", "Copy", tree=flat, mixin=(*PATHS, "finish_check_mode.output_field_suffix")),
+    Case("a path is what was typed", "inputs.py", "Glob", tree=typed_folders, original=False,
+         mixin=("input_mode.glob_pattern=*.txt", "hard_shard_mode.input_path=photos #2", "hard_shard_mode.output_path=out"),
+         wanted=Wanted(None, None, (0, 0)), outputs=False, why="photos #2 is photos"),
+    Case("no arguments without a constructor", "shared_items.py", "Shared", ("--num_proces", "1"), original=False,
+         wanted=Wanted({}, (0, 0), (2, 2)), why="unknown flags are swallowed"),
+    Case("a typo of a flag of the host", "arguments.py", "Known", ("--num_proces", "1"), original=False,
+         wanted=Wanted({}, (0, 0), (2, 2)), why="unknown flags are swallowed"),
     # -- factories and mixins
     Case("a function makes the task", "made_by_function.py", "make", mixin=("a=1", "b.c=true", "d=[.png,.jpg]", "e=null", "f='1'", "g=a=b=c", "h=")),
     Case("mixin files", "made_by_function.py", "make", mixin=("x.a=3",), mixin_cfg="x:\n  a: 2\n  b: 2\n", cfg="mixin:\n  x: {a: 1, b: 1, c: 1}\n  y: [1, 2]\n"),
