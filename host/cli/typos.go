@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
@@ -57,7 +58,7 @@ func (s *session) hostFlagNear(p problem.Problem) string {
 		return ""
 	}
 	older, newer := s.flagNames()
-	word, all := strings.TrimLeft(p.Path, "-"), append(older, newer...)
+	word, all := strings.TrimLeft(p.Path, "-"), slices.Concat(older, newer)
 	if meant := cmp.Or(suggest.OneTypo(word, all), abbreviated(word, all)); meant != "" {
 		return fmt.Sprintf("did you mean --%s?", meant)
 	}

@@ -35,7 +35,7 @@ func parseDotlist(arg string, isText func(path []string) bool) (*Value, []proble
 		// A file name in another encoding: YAML would refuse it.
 		value = newScalar(text, source)
 	}
-	if isText(path) && !(len(problems) == 0 && writtenInYAML(text, value)) {
+	if isText(path) && (len(problems) > 0 || !writtenInYAML(text, value)) {
 		value, problems = newScalar(text, source), nil
 		value.given = true
 	}

@@ -78,8 +78,8 @@ func (p *parser) beginning(spelling string) []string {
 		return nil
 	}
 	var flags []string
-	if strings.HasPrefix("--help", spelling) && p.byFlag["--help"] == nil {
-		flags = append(flags, "--help")
+	if help := "--help"; strings.HasPrefix(help, spelling) && p.byFlag[help] == nil {
+		flags = append(flags, help)
 	}
 	for flag := range p.byFlag {
 		if strings.HasPrefix(flag, spelling) {
