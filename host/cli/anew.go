@@ -47,7 +47,7 @@ func (s *session) describeAnew(ctx context.Context) error {
 	before := s.unread.split
 	before.rest = slices.Clone(before.rest)
 	s.app.split, s.app.grammar = &before, s.unread.grammar
-	s.wanted, s.task = s.unread.wanted, nil
+	s.wanted, s.task, s.made = s.unread.wanted, nil, false
 	s.found.Command = s.bare
 	s.equip(s.unread.opts)
 	return s.describeGuess(ctx, discover.Anew)

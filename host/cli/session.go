@@ -26,6 +26,8 @@ type session struct {
 	described *schema.Plugin
 	// task is nil where a command does without one.
 	task *schema.Task
+	// python is the interpreter that was asked for when the plugin was described.
+	python string
 	// wanted is the task's name as the user wrote it; empty: none was given.
 	wanted string
 	// earlier says that described was made by an earlier command.
@@ -62,6 +64,8 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	}
 	s, err := a.openWith(ctx, arg, python)
 	switch {
+	case err == nil && s.task != nil && s.task.Kind == schema.Factory:
+		return s, nil
 	case err == nil && s.grammar.Python != python:
 		python = s.grammar.Python
 	case err != nil && python != given && exitcode.Of(err) != exitcode.Usage:
@@ -81,7 +85,7 @@ func (a *app) open(ctx context.Context) (*session, error) {
 
 // openWith describes the plugin with an interpreter, and reads the command line as the task wants it.
 func (a *app) openWith(ctx context.Context, arg, python string) (*session, error) {
-	s := &session{app: a, wanted: a.split.guessTask()}
+	s := &session{app: a, python: python, wanted: a.split.guessTask()}
 	opts, err := a.discoverOptions(python)
 	if err != nil {
 		return nil, err
@@ -104,11 +108,10 @@ func (a *app) openWith(ctx context.Context, arg, python string) (*session, error
 	if err != nil {
 		return nil, err
 	}
-	if s.grammar.Version {
-		if err := a.printVersion(); err != nil {
+	if s.task == nil || s.task.Kind != schema.Factory {
+		if err := s.answerVersion(); err != nil {
 			return nil, err
 		}
-		return nil, errAnswered
 	}
 	a.settleLog()
 	// A task may have taken --env for itself.
@@ -205,7 +208,7 @@ func (s *session) configure(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("handing the mixin to %s: %w", s.task.Name, err)
 	}
-	opts, err := s.discoverOptions(s.grammar.Python)
+	opts, err := s.discoverOptions(s.python)
 	if err != nil {
 		return err
 	}
@@ -215,7 +218,14 @@ func (s *session) configure(ctx context.Context) error {
 	}
 	s.task, s.made = nil, true
 	s.pick(name)
-	return s.needTask()
+	if err := s.needTask(); err != nil {
+		return err
+	}
+	if err := s.reread(s.split.pluginAt, s.split.taskAt); err != nil {
+		return err
+	}
+	s.settleLog()
+	return nil
 }
 
 // load reads the configuration as the task's template wants it.

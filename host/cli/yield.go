@@ -77,12 +77,16 @@ func (s *session) choose() error {
 	return s.split.doubt
 }
 
-// reread reads the command line as the task that was chosen wants it.
+// reread reads the command line as the task that was chosen wants it. Of a task that a function makes from the mixin that is
+// still a guess; it is read once more when the task is made.
 func (s *session) reread(pluginAt, taskAt int) error {
 	if !s.yields() {
 		return nil
 	}
-	r := reading{pluginAt: pluginAt, taskAt: taskAt, early: map[string]bool{pythonFlag: true}, isField: config.Fields(s.task.Template)}
+	r := reading{pluginAt: pluginAt, taskAt: taskAt, early: map[string]bool{pythonFlag: true}, guess: s.task.Kind == schema.Factory}
+	if !s.made {
+		r.isField = config.Fields(s.task.Template)
+	}
 	var notes []string
 	r.yielded, notes = s.yielded()
 	if err := s.read(r); err != nil {
@@ -103,9 +107,26 @@ func (s *session) reread(pluginAt, taskAt int) error {
 		s.settle(pluginAt, taskAt)
 	}
 	for _, n := range notes {
-		s.log.Info(n)
+		s.note(n)
 	}
-	return nil
+	switch {
+	case !s.made:
+		return nil
+	case s.grammar.Python != "" && s.grammar.Python != s.python:
+		return usage("--python %s: write it before %s, since %s tells its arguments only when it is called", s.grammar.Python, s.found.Command.Name, s.task.Name)
+	}
+	return s.answerVersion()
+}
+
+// answerVersion prints the version where the flag is the host's.
+func (s *session) answerVersion() error {
+	if !s.grammar.Version {
+		return nil
+	}
+	if err := s.printVersion(); err != nil {
+		return err
+	}
+	return errAnswered
 }
 
 // settle takes PLUGIN and TASK out of the rest, where they are known to stand.

@@ -85,11 +85,16 @@ func (s *skeleton) arguments(name, help string, arguments []Argument) {
 	s.b.WriteString("\n")
 	s.comment("", help)
 	s.b.WriteString(name + ":\n")
+	first := true
 	for i := range arguments {
 		a := &arguments[i]
-		if i > 0 {
+		if a.Ends {
+			continue // it is no setting
+		}
+		if !first {
 			s.b.WriteString("\n")
 		}
+		first = false
 		s.comment("  ", a.comment())
 		if a.Required {
 			s.value("  ", a.Name, toFillYAML, false)
