@@ -523,7 +523,9 @@ class Calls(Reads):
                         return self.opaque(scope, node, "the order of a set")
                 return Data(given)
         elif known.is_pure(type(thing)):
-            return Data(given) if not isinstance(thing, Reads) else NONE
+            if name in known.CHANGING and (trouble(Data(given)) or self.path):
+                self.give_up(scope, node)
+            return Data(given)
         return self._unknown(method, arguments, keywords, scope, node)
 
     # ------------------------------------------------------------------------------------------------ a few builtins

@@ -357,7 +357,9 @@ class Expressions(Calls):
                 return Known(found)
             return Method(value, name)
         if isinstance(value, Live):
-            return self._live_attribute(value.thing, name, scope, node)
+            found = self._live_attribute(value.thing, name, scope, node)
+            own = self.own_attributes.get((id(value.thing), name))
+            return found if own is None else either([found, own])
         if isinstance(value, Module):
             return self.module_attribute(value, name, scope, node)
         if isinstance(value, Instance):
@@ -388,7 +390,11 @@ class Expressions(Calls):
             except Exception:
                 return self.opaque(scope, node)
             return live_value(found) if isinstance(found, type) or known.is_plain(found) else Method(Live(thing), name)
-        return Method(Live(thing), name)
+        method = Method(Live(thing), name)
+        if not callable(thing) and not known.is_pure(type(thing)):
+            # A library's object may look anywhere for what it has under a name.
+            method.reason = self.where(scope, node)
+        return method
 
     def _member(self, mro: list[Value], receiver: Optional[Value], name: str, scope: Scope, node: ast.AST) -> Value:
         """An attribute that classes give: to an object (receiver) or to the first of them."""

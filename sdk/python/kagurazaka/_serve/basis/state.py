@@ -38,6 +38,8 @@ class State:
         self.left = ""
         # Variables that the code has set itself.
         self.own_variables: dict[str, Value] = {}
+        # Attributes of libraries' objects that the code has set itself, by the object's id and the name.
+        self.own_attributes: dict[tuple[int, str], Value] = {}
         # How often something was not understood, and what that was last.
         self.opaque_calls = 0
         self.last_opaque = ""

@@ -437,6 +437,9 @@ class Interpreter(Expressions):
                 one.add(value)
             elif isinstance(one, Live) and (known.is_sdk(one.thing) or known.text_of(one.thing, "__name__").startswith("kagurazaka")):
                 self.give_up(scope, node)
+            elif isinstance(one, Live):
+                key = id(one.thing), name
+                self.own_attributes[key] = either([*([self.own_attributes[key]] if key in self.own_attributes else []), value])
             elif isinstance(one, Known):
                 self.give_up(scope, node)
 
