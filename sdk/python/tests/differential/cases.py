@@ -129,6 +129,20 @@ def triplets(folder: pathlib.Path) -> None:
     write(folder / "list.jsonl", "\n".join(json.dumps(item) for item in items))
 
 
+def repeated_lines(folder: pathlib.Path) -> None:
+    """The same line twice, and a line that a listing of level 0 wrote."""
+    items = [
+        {"input": {"path": f"/data/{name}", "rel_dir": rel_dir, "file_name": name}}
+        for rel_dir, name in ((".", "a"), (".", "b"), (".", "a"), ("..", "c"))
+    ]
+    write(folder / "list.jsonl", "\n".join(json.dumps(item) for item in items))
+
+
+def lines_that_lead_out(folder: pathlib.Path) -> None:
+    items = [{"input": {"path": f"/data/{i}", "rel_dir": rel_dir, "file_name": f"{i}"}} for i, rel_dir in enumerate((".", "a/../..", "a"))]
+    write(folder / "list.jsonl", "\n".join(json.dumps(item) for item in items))
+
+
 def lines_below_out(folder: pathlib.Path) -> None:
     items = [{"input": {"path": f"in/{i}.txt", "rel_dir": f"out/{i % 2}", "file_name": f"{i}.txt"}} for i in range(5)]
     write(folder / "list.jsonl", "\n".join(json.dumps(item) for item in items))
@@ -275,6 +289,10 @@ CASES = [
     Case("by sub-directory, level 0", "inputs.py", "Folders", mixin=("input_mode.sub_directory_level=0",), tree=nested),
     Case("by sub-directory, level 2", "inputs.py", "Folders", mixin=("input_mode.sub_directory_level=2",), tree=nested),
     Case("from triplet lines", "inputs.py", "Lines", tree=triplets),
+    Case("from lines that are there twice, or lead up", "inputs.py", "Lines", tree=repeated_lines),
+    Case("from lines that lead out", "inputs.py", "Lines", tree=lines_that_lead_out,
+         wanted=Wanted(outputs={"base/0.o": "/data/0 . 0 .", "base/a/2.o": "/data/2 a 2 a"}, calls=(2, 0), exit=(3, 3)),
+         why="a line's output stays in the output folder"),
     Case("from whatever lines", "whatever_lines.py", "Anything", tree=lines),
     Case("to_jsonl and back", "to_lines.py", "FromLines", tree=sub),
     Case("the task lists itself", "own_listing.py", "Lists"),
