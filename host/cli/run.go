@@ -172,6 +172,9 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 		Committed: l.committed(), Concluded: l.concluded(), Open: l.stillOpen(),
 	})
 	r.summarised = true
+	if summary.Failed > 0 && exitcode.Of(taskExit(err)) == exitcode.OK {
+		err = exitcode.With(exitcode.Partial, err)
+	}
 	if n := summary.Unwritten; n > 0 {
 		r.log.Warn(fmt.Sprintf("%d items were done without writing the output that the finish check looks for: the next run will do them again", n))
 	}

@@ -106,7 +106,7 @@ func (a *app) openWith(ctx context.Context, arg, python string) (*session, error
 		err = s.describeAnew(ctx)
 	}
 	if err != nil {
-		return nil, err
+		return nil, taskExit(err)
 	}
 	if s.task == nil || s.task.Kind != schema.Factory {
 		if err := s.answerVersion(); err != nil {
@@ -151,6 +151,9 @@ func taskExit(err error) error {
 	}
 	if errors.Is(err, plugin.ErrNotTrusted) || errors.Is(err, plugin.ErrNoCertificate) {
 		return exitcode.With(exitcode.Usage, err)
+	}
+	if errors.As(err, &task) && task.Ended && !errors.As(err, new(*exitcode.Error)) {
+		return exitcode.With(exitcode.OK, err)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,8 +35,8 @@ func (p *Process) batches(ctx context.Context, task string, warn func(string)) (
 	}
 	defer l.cancel()
 	block, err := l.Next(ctx)
-	if err == nil {
-		err = l.rest(ctx)
+	if err == nil || errors.Is(err, io.EOF) {
+		err = cmp.Or(l.rest(ctx), err)
 	}
 	switch {
 	case errors.Is(err, io.EOF):

@@ -57,6 +57,8 @@ type TaskError struct {
 	// NoSuchTask holds the tasks that the plugin has when it has not the one asked for.
 	NoSuchTask []string
 	IsNoTask   bool
+	// Ended: the task has ended the run itself, with success.
+	Ended bool
 	// Unsupported: the plugin cannot do what it was asked for, or not in this way.
 	Unsupported bool
 }
@@ -118,6 +120,7 @@ func taskError(call string, e *pb.Error) error {
 	}
 	t := &TaskError{Call: call, Message: e.GetMessage(), Traceback: e.GetTraceback(), Fault: backbones.Fault(e.GetFault())}
 	t.Unsupported = e.GetUnsupported() != nil
+	t.Ended = e.GetEnded() != nil
 	for _, p := range e.GetConfig().GetProblems() {
 		t.Problems = append(t.Problems, Problem{Where: p.GetWhere(), Message: p.GetMessage(), Suggestion: p.GetSuggestion()})
 	}

@@ -110,6 +110,13 @@ func (l *Lister) Next(ctx context.Context) (backbones.Block, error) {
 		case *pb.ListResponse_Warning:
 			l.warn(m.Warning)
 		case *pb.ListResponse_Error:
+			if m.Error.GetEnded() != nil {
+				// What was listed before is done.
+				l.warn(call + ": " + m.Error.GetMessage())
+				l.ended.Store(true)
+				l.total.Store(l.yielded.Load())
+				return backbones.Block{}, io.EOF
+			}
 			return backbones.Block{}, taskError(call, m.Error)
 		}
 	}

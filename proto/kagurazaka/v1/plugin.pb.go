@@ -3745,6 +3745,7 @@ type Error struct {
 	//	*Error_InvalidOutput
 	//	*Error_DeviceMemory
 	//	*Error_RegionTooSmall
+	//	*Error_Ended
 	Detail        isError_Detail `protobuf_oneof:"detail"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3887,6 +3888,15 @@ func (x *Error) GetRegionTooSmall() *RegionTooSmallError {
 	return nil
 }
 
+func (x *Error) GetEnded() *EndedError {
+	if x != nil {
+		if x, ok := x.Detail.(*Error_Ended); ok {
+			return x.Ended
+		}
+	}
+	return nil
+}
+
 type isError_Detail interface {
 	isError_Detail()
 }
@@ -3931,6 +3941,11 @@ type Error_RegionTooSmall struct {
 	RegionTooSmall *RegionTooSmallError `protobuf:"bytes,12,opt,name=region_too_small,json=regionTooSmall,proto3,oneof"`
 }
 
+type Error_Ended struct {
+	// The task ended the run itself, with success: sys.exit(0) in its constructor, or where it lists. Not for an item.
+	Ended *EndedError `protobuf:"bytes,13,opt,name=ended,proto3,oneof"`
+}
+
 func (*Error_Item) isError_Detail() {}
 
 func (*Error_Config) isError_Detail() {}
@@ -3946,6 +3961,8 @@ func (*Error_InvalidOutput) isError_Detail() {}
 func (*Error_DeviceMemory) isError_Detail() {}
 
 func (*Error_RegionTooSmall) isError_Detail() {}
+
+func (*Error_Ended) isError_Detail() {}
 
 type ItemError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4142,6 +4159,42 @@ func (x *PanicError) GetValue() string {
 	return ""
 }
 
+type EndedError struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndedError) Reset() {
+	*x = EndedError{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndedError) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndedError) ProtoMessage() {}
+
+func (x *EndedError) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndedError.ProtoReflect.Descriptor instead.
+func (*EndedError) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{48}
+}
+
 type NoSuchTaskError struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tasks         []string               `protobuf:"bytes,1,rep,name=tasks,proto3" json:"tasks,omitempty"`
@@ -4151,7 +4204,7 @@ type NoSuchTaskError struct {
 
 func (x *NoSuchTaskError) Reset() {
 	*x = NoSuchTaskError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4163,7 +4216,7 @@ func (x *NoSuchTaskError) String() string {
 func (*NoSuchTaskError) ProtoMessage() {}
 
 func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4176,7 +4229,7 @@ func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoSuchTaskError.ProtoReflect.Descriptor instead.
 func (*NoSuchTaskError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{48}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *NoSuchTaskError) GetTasks() []string {
@@ -4195,7 +4248,7 @@ type UnsupportedError struct {
 
 func (x *UnsupportedError) Reset() {
 	*x = UnsupportedError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4207,7 +4260,7 @@ func (x *UnsupportedError) String() string {
 func (*UnsupportedError) ProtoMessage() {}
 
 func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4220,7 +4273,7 @@ func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnsupportedError.ProtoReflect.Descriptor instead.
 func (*UnsupportedError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{49}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *UnsupportedError) GetWhat() string {
@@ -4240,7 +4293,7 @@ type InvalidOutputError struct {
 
 func (x *InvalidOutputError) Reset() {
 	*x = InvalidOutputError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4252,7 +4305,7 @@ func (x *InvalidOutputError) String() string {
 func (*InvalidOutputError) ProtoMessage() {}
 
 func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4265,7 +4318,7 @@ func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvalidOutputError.ProtoReflect.Descriptor instead.
 func (*InvalidOutputError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{50}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *InvalidOutputError) GetPath() string {
@@ -4287,7 +4340,7 @@ type DeviceMemoryError struct {
 
 func (x *DeviceMemoryError) Reset() {
 	*x = DeviceMemoryError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4299,7 +4352,7 @@ func (x *DeviceMemoryError) String() string {
 func (*DeviceMemoryError) ProtoMessage() {}
 
 func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4312,7 +4365,7 @@ func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceMemoryError.ProtoReflect.Descriptor instead.
 func (*DeviceMemoryError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{51}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *DeviceMemoryError) GetWanted() uint64 {
@@ -4346,7 +4399,7 @@ type RegionTooSmallError struct {
 
 func (x *RegionTooSmallError) Reset() {
 	*x = RegionTooSmallError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4358,7 +4411,7 @@ func (x *RegionTooSmallError) String() string {
 func (*RegionTooSmallError) ProtoMessage() {}
 
 func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4371,7 +4424,7 @@ func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegionTooSmallError.ProtoReflect.Descriptor instead.
 func (*RegionTooSmallError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{52}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RegionTooSmallError) GetWanted() uint64 {
@@ -4621,7 +4674,7 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x06signal\x18\x04 \x01(\x05R\x06signal\"5\n" +
 	"\tShownItem\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
-	"\x04item\x18\x02 \x01(\tR\x04item\"\x9a\x05\n" +
+	"\x04item\x18\x02 \x01(\tR\x04item\"\xcd\x05\n" +
 	"\x05Error\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x1c\n" +
 	"\ttraceback\x18\x02 \x01(\tR\ttraceback\x12\x1c\n" +
@@ -4636,7 +4689,8 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x0einvalid_output\x18\n" +
 	" \x01(\v2!.kagurazaka.v1.InvalidOutputErrorH\x00R\rinvalidOutput\x12G\n" +
 	"\rdevice_memory\x18\v \x01(\v2 .kagurazaka.v1.DeviceMemoryErrorH\x00R\fdeviceMemory\x12N\n" +
-	"\x10region_too_small\x18\f \x01(\v2\".kagurazaka.v1.RegionTooSmallErrorH\x00R\x0eregionTooSmallB\b\n" +
+	"\x10region_too_small\x18\f \x01(\v2\".kagurazaka.v1.RegionTooSmallErrorH\x00R\x0eregionTooSmall\x121\n" +
+	"\x05ended\x18\r \x01(\v2\x19.kagurazaka.v1.EndedErrorH\x00R\x05endedB\b\n" +
 	"\x06detail\"(\n" +
 	"\tItemError\x12\x1b\n" +
 	"\ttype_name\x18\x01 \x01(\tR\btypeName\"G\n" +
@@ -4650,7 +4704,9 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"suggestion\"\"\n" +
 	"\n" +
 	"PanicError\x12\x14\n" +
-	"\x05value\x18\x01 \x01(\tR\x05value\"'\n" +
+	"\x05value\x18\x01 \x01(\tR\x05value\"\f\n" +
+	"\n" +
+	"EndedError\"'\n" +
 	"\x0fNoSuchTaskError\x12\x14\n" +
 	"\x05tasks\x18\x01 \x03(\tR\x05tasks\"&\n" +
 	"\x10UnsupportedError\x12\x12\n" +
@@ -4732,7 +4788,7 @@ func file_kagurazaka_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_kagurazaka_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 53)
+var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_kagurazaka_v1_plugin_proto_goTypes = []any{
 	(Validity)(0),               // 0: kagurazaka.v1.Validity
 	(InputKind)(0),              // 1: kagurazaka.v1.InputKind
@@ -4789,11 +4845,12 @@ var file_kagurazaka_v1_plugin_proto_goTypes = []any{
 	(*ConfigError)(nil),         // 52: kagurazaka.v1.ConfigError
 	(*ConfigProblem)(nil),       // 53: kagurazaka.v1.ConfigProblem
 	(*PanicError)(nil),          // 54: kagurazaka.v1.PanicError
-	(*NoSuchTaskError)(nil),     // 55: kagurazaka.v1.NoSuchTaskError
-	(*UnsupportedError)(nil),    // 56: kagurazaka.v1.UnsupportedError
-	(*InvalidOutputError)(nil),  // 57: kagurazaka.v1.InvalidOutputError
-	(*DeviceMemoryError)(nil),   // 58: kagurazaka.v1.DeviceMemoryError
-	(*RegionTooSmallError)(nil), // 59: kagurazaka.v1.RegionTooSmallError
+	(*EndedError)(nil),          // 55: kagurazaka.v1.EndedError
+	(*NoSuchTaskError)(nil),     // 56: kagurazaka.v1.NoSuchTaskError
+	(*UnsupportedError)(nil),    // 57: kagurazaka.v1.UnsupportedError
+	(*InvalidOutputError)(nil),  // 58: kagurazaka.v1.InvalidOutputError
+	(*DeviceMemoryError)(nil),   // 59: kagurazaka.v1.DeviceMemoryError
+	(*RegionTooSmallError)(nil), // 60: kagurazaka.v1.RegionTooSmallError
 }
 var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
 	50, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
@@ -4857,29 +4914,30 @@ var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
 	51, // 58: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
 	52, // 59: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
 	54, // 60: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
-	55, // 61: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
-	56, // 62: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
-	57, // 63: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
-	58, // 64: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
-	59, // 65: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
-	53, // 66: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
-	7,  // 67: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
-	22, // 68: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
-	30, // 69: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
-	32, // 70: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
-	43, // 71: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
-	12, // 72: kagurazaka.v1.PluginService.Check:input_type -> kagurazaka.v1.CheckRequest
-	8,  // 73: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
-	27, // 74: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
-	31, // 75: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
-	35, // 76: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
-	45, // 77: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
-	13, // 78: kagurazaka.v1.PluginService.Check:output_type -> kagurazaka.v1.CheckResponse
-	73, // [73:79] is the sub-list for method output_type
-	67, // [67:73] is the sub-list for method input_type
-	67, // [67:67] is the sub-list for extension type_name
-	67, // [67:67] is the sub-list for extension extendee
-	0,  // [0:67] is the sub-list for field type_name
+	56, // 61: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
+	57, // 62: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
+	58, // 63: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
+	59, // 64: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
+	60, // 65: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
+	55, // 66: kagurazaka.v1.Error.ended:type_name -> kagurazaka.v1.EndedError
+	53, // 67: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
+	7,  // 68: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
+	22, // 69: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
+	30, // 70: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
+	32, // 71: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
+	43, // 72: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
+	12, // 73: kagurazaka.v1.PluginService.Check:input_type -> kagurazaka.v1.CheckRequest
+	8,  // 74: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
+	27, // 75: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
+	31, // 76: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
+	35, // 77: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
+	45, // 78: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
+	13, // 79: kagurazaka.v1.PluginService.Check:output_type -> kagurazaka.v1.CheckResponse
+	74, // [74:80] is the sub-list for method output_type
+	68, // [68:74] is the sub-list for method input_type
+	68, // [68:68] is the sub-list for extension type_name
+	68, // [68:68] is the sub-list for extension extendee
+	0,  // [0:68] is the sub-list for field type_name
 }
 
 func init() { file_kagurazaka_v1_plugin_proto_init() }
@@ -4924,6 +4982,7 @@ func file_kagurazaka_v1_plugin_proto_init() {
 		(*Error_InvalidOutput)(nil),
 		(*Error_DeviceMemory)(nil),
 		(*Error_RegionTooSmall)(nil),
+		(*Error_Ended)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -4931,7 +4990,7 @@ func file_kagurazaka_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kagurazaka_v1_plugin_proto_rawDesc), len(file_kagurazaka_v1_plugin_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   53,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

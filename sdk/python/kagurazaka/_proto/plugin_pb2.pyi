@@ -619,7 +619,7 @@ class ShownItem(_message.Message):
     def __init__(self, index: _Optional[int] = ..., item: _Optional[str] = ...) -> None: ...
 
 class Error(_message.Message):
-    __slots__ = ("message", "traceback", "retryable", "fault", "item", "config", "panic", "no_such_task", "unsupported", "invalid_output", "device_memory", "region_too_small")
+    __slots__ = ("message", "traceback", "retryable", "fault", "item", "config", "panic", "no_such_task", "unsupported", "invalid_output", "device_memory", "region_too_small", "ended")
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     TRACEBACK_FIELD_NUMBER: _ClassVar[int]
     RETRYABLE_FIELD_NUMBER: _ClassVar[int]
@@ -632,6 +632,7 @@ class Error(_message.Message):
     INVALID_OUTPUT_FIELD_NUMBER: _ClassVar[int]
     DEVICE_MEMORY_FIELD_NUMBER: _ClassVar[int]
     REGION_TOO_SMALL_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
     message: str
     traceback: str
     retryable: bool
@@ -644,7 +645,8 @@ class Error(_message.Message):
     invalid_output: InvalidOutputError
     device_memory: DeviceMemoryError
     region_too_small: RegionTooSmallError
-    def __init__(self, message: _Optional[str] = ..., traceback: _Optional[str] = ..., retryable: _Optional[bool] = ..., fault: _Optional[_Union[Fault, str]] = ..., item: _Optional[_Union[ItemError, _Mapping]] = ..., config: _Optional[_Union[ConfigError, _Mapping]] = ..., panic: _Optional[_Union[PanicError, _Mapping]] = ..., no_such_task: _Optional[_Union[NoSuchTaskError, _Mapping]] = ..., unsupported: _Optional[_Union[UnsupportedError, _Mapping]] = ..., invalid_output: _Optional[_Union[InvalidOutputError, _Mapping]] = ..., device_memory: _Optional[_Union[DeviceMemoryError, _Mapping]] = ..., region_too_small: _Optional[_Union[RegionTooSmallError, _Mapping]] = ...) -> None: ...
+    ended: EndedError
+    def __init__(self, message: _Optional[str] = ..., traceback: _Optional[str] = ..., retryable: _Optional[bool] = ..., fault: _Optional[_Union[Fault, str]] = ..., item: _Optional[_Union[ItemError, _Mapping]] = ..., config: _Optional[_Union[ConfigError, _Mapping]] = ..., panic: _Optional[_Union[PanicError, _Mapping]] = ..., no_such_task: _Optional[_Union[NoSuchTaskError, _Mapping]] = ..., unsupported: _Optional[_Union[UnsupportedError, _Mapping]] = ..., invalid_output: _Optional[_Union[InvalidOutputError, _Mapping]] = ..., device_memory: _Optional[_Union[DeviceMemoryError, _Mapping]] = ..., region_too_small: _Optional[_Union[RegionTooSmallError, _Mapping]] = ..., ended: _Optional[_Union[EndedError, _Mapping]] = ...) -> None: ...
 
 class ItemError(_message.Message):
     __slots__ = ("type_name",)
@@ -673,6 +675,10 @@ class PanicError(_message.Message):
     VALUE_FIELD_NUMBER: _ClassVar[int]
     value: str
     def __init__(self, value: _Optional[str] = ...) -> None: ...
+
+class EndedError(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class NoSuchTaskError(_message.Message):
     __slots__ = ("tasks",)

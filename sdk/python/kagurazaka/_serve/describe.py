@@ -28,7 +28,7 @@ def describe(file: TaskFile, request: Any) -> Any:
     try:
         module = file.module
     except BaseException as error:
-        response.error.CopyFrom(failures.of_exception(error))
+        response.error.CopyFrom(failures.of_task(error))
         return response
     response.version = failures.plain(str(getattr(module, "__version__", "")))
     works, names = [], file.names()
@@ -83,7 +83,7 @@ def check(file: TaskFile, request: Any) -> Any:
     except taskfile.NoSuchTask:
         return pb.CheckResponse(error=no_such_task(file, request.task))
     except BaseException as error:
-        return pb.CheckResponse(error=failures.of_exception(error))
+        return pb.CheckResponse(error=failures.of_task(error))
 
     def work(answer: Callable[[bytes], None]) -> None:
         def tell(response: Any) -> NoReturn:
@@ -168,7 +168,7 @@ def _factory(name: str, found: Any, mixin: dict[str, Any]) -> throwaway.Work:
             cls, template = taskfile.resolve(found, mixin)
             task = _outline(name, cls, template)
         except BaseException as error:
-            answer(pb.DescribeResponse(error=failures.of_exception(error)).SerializeToString())
+            answer(pb.DescribeResponse(error=failures.of_task(error)).SerializeToString())
             return
         if arguments.may_parse(cls):
             _constructor(task, cls)(answer)

@@ -43,7 +43,7 @@ def list_batches(opened: OpenedTask, send: Send) -> None:
     try:
         count = own_loader(opened)[1]
     except BaseException as error:
-        send(pb.ListResponse(error=failures.of_exception(error)).SerializeToString())
+        send(pb.ListResponse(error=failures.of_task(error)).SerializeToString())
         return
     send(pb.ListResponse(indexed=1 if count is None else count).SerializeToString())
 

@@ -94,6 +94,14 @@ def _no_thread(error: BaseException) -> bool:
     return type(error) is RuntimeError and str(error) == "can't start new thread"
 
 
+def of_task(error: BaseException) -> Any:
+    """An Error for what was raised by code that runs once for a run, or once for a worker: the task file, a constructor, a
+    listing. What ends a program with success there ends the run, and is no failure."""
+    if isinstance(error, SystemExit) and error.code in (None, 0):
+        return pb.Error(message="the task ended the run: sys.exit(0)", fault=pb.FAULT_TASK, ended=pb.EndedError())
+    return of_exception(error)
+
+
 def of_configuration(where: str, message: str) -> Any:
     """An Error for a wrong argument or template field."""
     problem = pb.ConfigProblem(where=plain(where), message=plain(message))
@@ -110,7 +118,7 @@ def of_construction(error: BaseException) -> Any:
         return of_configuration(where, message)
     if isinstance(error, UserMistake):
         return of_configuration("", str(error))
-    return of_exception(error)
+    return of_task(error)
 
 
 def unsupported(what: str) -> Any:

@@ -45,7 +45,7 @@ class Lister:
                 else:
                     items = iter(items)
         except BaseException as error:
-            self._tell(error=failures.of_exception(error))
+            self._tell(error=failures.of_task(error))
             return
         try:
             if isinstance(items, Iterator):
@@ -60,7 +60,7 @@ class Lister:
         except ConnectionError:
             raise
         except BaseException as error:
-            self._tell(error=failures.of_exception(error))
+            self._tell(error=failures.of_task(error))
 
     def _items(self) -> Any:
         template = self.opened.template

@@ -146,7 +146,7 @@ class Nursery:
         try:
             self.runner = worker.runner(self.opened, request, self.listed)
         except BaseException as error:
-            return failures.of_exception(error)
+            return failures.of_task(error)
         return None
 
     def _list(self, request: Any) -> None:

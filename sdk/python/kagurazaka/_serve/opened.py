@@ -62,7 +62,7 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
     except NoSuchTask:
         return None, no_such_task(file, request.task)
     except BaseException as error:
-        return None, failures.of_exception(error)
+        return None, failures.of_task(error)
     sys.argv = ["kagurazaka", file.path, request.task, *request.args]
     _state.outputs_outside, _state.list_outputs = request.listing.outputs_outside, request.listing.list_outputs
     failures.refuse_by_exception()

@@ -70,7 +70,7 @@ def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int
 
         server = start_server([stream.handler(SERVICE), *common_handlers(lambda: os._exit(0))], address, threads=6)
     except BaseException as error:
-        problem = failures.of_exception(error)
+        problem = failures.of_task(error)
         if not in_user_code:
             # The machine has no room for one more worker; it may have later.
             problem.fault = pb.FAULT_ENVIRONMENT
