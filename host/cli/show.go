@@ -66,7 +66,7 @@ func (a *app) show() error {
 	out.text(p, s)
 	failedText(p, out.FailedItems, failed)
 	if n := out.FailedLost; n > 0 {
-		p.line("  %d more items failed that failed.jsonl does not have", n)
+		p.line("  failed.jsonl lacks %d more failed items", n)
 	}
 	return p.err
 }

@@ -165,7 +165,7 @@ func findName(arg string, opts Options) (*Plugin, error) {
 			why = "the folder of that name here holds no plugin, and there is no installed plugin of that name"
 		case here:
 			why = "there is no installed plugin of that name"
-			tried = append(tried, fmt.Sprintf("the file %s in the working folder is meant by ./%s alone", arg, arg))
+			tried = append(tried, fmt.Sprintf("to run the file %s of the working folder, write ./%s", arg, arg))
 		}
 		return nil, &NotFoundError{Arg: arg, Why: why, Tried: tried}
 	}

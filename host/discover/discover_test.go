@@ -157,7 +157,7 @@ func TestNotFoundSaysWhatWasTried(t *testing.T) {
 		want []string
 	}{
 		{"./gone/plugin", []string{"no such file", "text"}},
-		{"runs", []string{"no installed plugin", "meant by ./runs alone"}},
+		{"runs", []string{"no installed plugin", "write ./runs"}},
 		{"hollow", []string{"holds no plugin, and there is no installed plugin"}},
 		{"nothing", []string{"kagurazaka-plugin-nothing", "KAGURAZAKA_PLUGIN_PATH", "PATH"}},
 		{"./text", []string{"not executable", "chmod +x"}},

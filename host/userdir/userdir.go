@@ -94,7 +94,7 @@ func instead(name, why string) (dir, note string, err error) {
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !info.IsDir() || !ok || int(st.Uid) != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
-		return fail(fmt.Errorf("%s is there, and not a folder of yours alone (mode %s)", own, info.Mode()))
+		return fail(fmt.Errorf("%s is not a private folder of yours (mode %s)", own, info.Mode()))
 	}
 	return filepath.Join(own, name), fmt.Sprintf("%s: the %s folder is %s", why, name, filepath.Join(own, name)), nil
 }

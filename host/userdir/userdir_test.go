@@ -66,7 +66,7 @@ func TestNotOurs(t *testing.T) {
 		if err := plant(filepath.Join(tmp, name)); err != nil {
 			t.Fatal(err)
 		}
-		if dir, _, err := Cache(); err == nil || !strings.Contains(err.Error(), "not a folder of yours alone") {
+		if dir, _, err := Cache(); err == nil || !strings.Contains(err.Error(), "not a private folder of yours") {
 			t.Errorf("%s: %s, %v", what, dir, err)
 		}
 	}
