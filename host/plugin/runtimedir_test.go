@@ -48,7 +48,7 @@ func TestSweepRuntimeDirs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	make := func() *RuntimeDir {
+	made := func() *RuntimeDir {
 		t.Helper()
 		d, err := newRuntimeDir(base)
 		must(err)
@@ -58,9 +58,9 @@ func TestSweepRuntimeDirs(t *testing.T) {
 	must(os.WriteFile(filepath.Join(outside, "kept"), nil, 0o600))
 	// A host that is killed leaves the folder, and no lock.
 	die := func(d *RuntimeDir) string { must(d.lock.Close()); return d.Path }
-	live := make()
+	live := made()
 	defer func() { must(live.lock.Close()) }()
-	dead := die(make())
+	dead := die(made())
 	socket, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dead, "p1.sock"), Net: "unix"})
 	must(err)
 	socket.SetUnlinkOnClose(false)
@@ -70,19 +70,19 @@ func TestSweepRuntimeDirs(t *testing.T) {
 
 	stay := map[string]string{"alive": live.Path}
 	renamed := filepath.Join(base, "kagurazaka-mine")
-	must(os.Rename(die(make()), renamed))
+	must(os.Rename(die(made()), renamed))
 	stay["of another name"] = renamed
-	unmarked := die(make())
+	unmarked := die(made())
 	must(os.WriteFile(filepath.Join(unmarked, runtimeLock), []byte("something else"), 0o600))
 	stay["with another mark"] = unmarked
-	open := die(make())
+	open := die(made())
 	must(os.Chmod(open, 0o755))
 	stay["open to others"] = open
 	linked := filepath.Join(base, "kagurazaka-1234")
-	must(os.Rename(die(make()), filepath.Join(outside, "real")))
+	must(os.Rename(die(made()), filepath.Join(outside, "real")))
 	must(os.Symlink(filepath.Join(outside, "real"), linked))
 	stay["a link"] = linked
-	fifo := die(make())
+	fifo := die(made())
 	must(os.Remove(filepath.Join(fifo, runtimeLock)))
 	must(syscall.Mkfifo(filepath.Join(fifo, runtimeLock), 0o600))
 	stay["a named pipe"] = fifo
@@ -100,10 +100,10 @@ func TestSweepRuntimeDirs(t *testing.T) {
 		must(os.Chtimes(path, old, old))
 	}
 	if os.Geteuid() == 0 {
-		theirs := die(make())
+		theirs := die(made())
 		must(os.Chown(theirs, 65534, 65534))
 		stay["another user's"] = theirs
-		lock := die(make())
+		lock := die(made())
 		must(os.Chown(filepath.Join(lock, runtimeLock), 65534, 65534))
 		stay["with another user's mark"] = lock
 	}

@@ -69,7 +69,7 @@ func (l *stderrLog) line(line string) {
 	l.log.Info(line)
 }
 
-// decoration is what loggers and progress bars write for a terminal: colors, a line up, the rest of a line erased. It says
+// decoration is what loggers and progress bars write for a terminal: colours, a line up, the rest of a line erased. It says
 // nothing in a log, which shows all other sequences escaped.
 var decoration = regexp.MustCompile(`\x1b\[[0-9;:]*[mAK]`)
 

@@ -57,12 +57,13 @@ type Errors []Problem
 // Error lists the problems, one a line.
 func (e Errors) Error() string {
 	shown := e[:min(len(e), Most)]
-	lines := make([]string, len(shown))
-	for i, p := range shown {
-		lines[i] = p.String()
+	lines := make([]string, 0, len(shown)+1)
+	for _, p := range shown {
+		line := p.String()
 		if p.Suggestion != "" {
-			lines[i] += " (" + p.Suggestion + ")"
+			line += " (" + p.Suggestion + ")"
 		}
+		lines = append(lines, line)
 	}
 	if more := len(e) - len(shown); more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))

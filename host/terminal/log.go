@@ -11,7 +11,7 @@ import (
 // logLimit is how much of one entry is printed.
 const logLimit = 16 << 10
 
-// Log is what a hclog.Logger without colors of its own writes to: it cleans each entry, indents all of its lines but the
+// Log is what a hclog.Logger without colours of its own writes to: it cleans each entry, indents all of its lines but the
 // first, and gives it a color by its level.
 type Log struct {
 	Out   io.Writer
@@ -28,7 +28,7 @@ func (l *Log) LevelWrite(level hclog.Level, p []byte) (int, error) {
 		return l.Out.Write(p)
 	}
 	text := Block(strings.TrimRight(string(p), " \n"), "    ", logLimit)
-	if on := colors[level]; l.Color && on != "" {
+	if on := styles[level]; l.Color && on != "" {
 		text = on + text + "\x1b[0m"
 	}
 	// The line end comes last, so that whoever draws below it sees a whole line.
@@ -38,6 +38,6 @@ func (l *Log) LevelWrite(level hclog.Level, p []byte) (int, error) {
 	return len(p), nil
 }
 
-var colors = map[hclog.Level]string{
+var styles = map[hclog.Level]string{
 	hclog.Trace: "\x1b[92m", hclog.Debug: "\x1b[97m", hclog.Info: "\x1b[94m", hclog.Warn: "\x1b[93m", hclog.Error: "\x1b[91m",
 }

@@ -20,13 +20,13 @@ func doubt(path string, info fs.FileInfo) string {
 	if why := writableByOthers(path, info, false); why != "" {
 		return why
 	}
-	real, err := filepath.EvalSymlinks(path)
+	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return fmt.Sprintf("it cannot be told what leads to it: %v", err)
 	}
 	places := []string{filepath.Dir(path)}
-	if real != path {
-		places = append(places, filepath.Dir(real))
+	if target != path {
+		places = append(places, filepath.Dir(target))
 	}
 	for _, place := range places {
 		for dir := place; ; dir = filepath.Dir(dir) {

@@ -312,11 +312,11 @@ func TestDoubt(t *testing.T) {
 		{"the file's owner", func(t *testing.T, _, path string) { give(t, path, 65534, 0) }, "belongs to user nobody", true},
 		{"the folder's owner", func(t *testing.T, dir, _ string) { give(t, dir, 65534, 0) }, "belongs to user nobody", true},
 		{"the owner of what a link leads to", func(t *testing.T, _, path string) {
-			real := filepath.Join(t.TempDir(), "real")
-			if err := errors.Join(os.Rename(path, real), os.Symlink(real, path)); err != nil {
+			target := filepath.Join(t.TempDir(), "real")
+			if err := errors.Join(os.Rename(path, target), os.Symlink(target, path)); err != nil {
 				t.Fatal(err)
 			}
-			give(t, filepath.Dir(real), 65534, 0)
+			give(t, filepath.Dir(target), 65534, 0)
 		}, "belongs to user nobody", true},
 	}
 	for _, tt := range tests {
