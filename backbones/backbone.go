@@ -58,7 +58,8 @@ type Block struct {
 
 // Source yields the items to do.
 type Source interface {
-	// Next returns the next block, or io.EOF after the last. It is called by one goroutine at a time.
+	// Next returns the next block, or io.EOF after the last. It is called by one goroutine at a time. A block without items
+	// says that the next one comes when everything before it has its outcome.
 	Next(ctx context.Context) (Block, error)
 }
 

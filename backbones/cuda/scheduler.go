@@ -78,8 +78,8 @@ type scheduler struct {
 	prefetch int
 
 	cutter cut.Cutter
-	// ended: the source yields nothing more.
-	ended bool
+	// ended: the source yields nothing more. paused: it does not until what it has yielded is concluded.
+	ended, paused bool
 	// stopped: no further batch is loaded.
 	stopped bool
 	// redo are batches to be loaded again, before new ones.
@@ -111,7 +111,13 @@ func newScheduler(size, prefetch int, apart bool, memory, budget uint64) *schedu
 	}
 }
 
-func (s *scheduler) add(b backbones.Block) { s.cutter.Add(b) }
+func (s *scheduler) add(b backbones.Block) {
+	s.paused = b.Count == 0
+	s.cutter.Add(b)
+}
+
+// short reports whether a batch may have fewer items than it should: no others come to fill it.
+func (s *scheduler) short() bool { return s.ended || s.paused }
 
 // wants reports whether blocks should be added: there are fewer items than some batches for every loader.
 func (s *scheduler) wants() bool {
@@ -121,7 +127,7 @@ func (s *scheduler) wants() bool {
 // toLoad is how many batches wait to be loaded.
 func (s *scheduler) toLoad() int {
 	n := s.cutter.Items / s.size
-	if s.ended && s.cutter.Items%s.size > 0 {
+	if s.short() && s.cutter.Items%s.size > 0 {
 		n++
 	}
 	return n + len(s.redo)
@@ -233,7 +239,7 @@ func (s *scheduler) nextLoad() (launch, bool) {
 			return s.load(l, j)
 		}
 	}
-	if s.cutter.Items < s.size && !s.ended || s.cutter.Items == 0 {
+	if s.cutter.Items < s.size && !s.short() || s.cutter.Items == 0 {
 		return launch{}, false
 	}
 	l := s.pick(load, &job{})

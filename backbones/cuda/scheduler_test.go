@@ -298,3 +298,22 @@ func TestASettledBatchIsNotHalved(t *testing.T) {
 		t.Fatal("there is more to do")
 	}
 }
+
+// A source that waits until what it has yielded is concluded must not be waited for.
+func TestAShortBatchWhileTheSourceWaits(t *testing.T) {
+	s := newScheduler(4, 8, true, 1<<40, 0)
+	s.opened(load, 0)
+	s.add(block(0, 2, backbones.JSONLines))
+	if l, ok := s.next(); ok {
+		t.Fatalf("a batch of %d items was made, while others may come", l.batch.Count)
+	}
+	s.add(backbones.Block{})
+	l, ok := s.next()
+	if !ok || l.batch.Count != 2 {
+		t.Fatalf("%v, %+v", ok, l.batch)
+	}
+	s.add(block(2, 2, backbones.JSONLines))
+	if l, ok := s.next(); ok {
+		t.Fatalf("a batch of %d items was made, while others may come again", l.batch.Count)
+	}
+}

@@ -99,6 +99,9 @@ func (s *Source) Next(ctx context.Context) (backbones.Block, error) {
 		case err != nil:
 			return backbones.Block{}, err
 		}
+		if b.Count == 0 {
+			return b, nil
+		}
 		s.queue = s.queue[:0]
 		s.take(b)
 		if s.about.LeftOut != nil {

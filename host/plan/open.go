@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
@@ -41,6 +42,10 @@ func (s *Source) leave(o template.Open) error {
 func (s *Source) lookAgain() error {
 	if len(s.open) == 0 {
 		return nil
+	}
+	// Nobody is to wait for more of them meanwhile.
+	if err := s.send(backbones.Block{Encoding: backbones.JSONLines}); err != nil {
+		return err
 	}
 	for s.concluded.count.Load() < s.first {
 		select {

@@ -206,7 +206,10 @@ class Journal:
             except OSError:
                 pass  # the page goes on saying so
         self.begun = [name for name in self.begun if name not in ended]
-        self._rewrite()
+        try:
+            self._rewrite()
+        except OSError:
+            pass  # the page says more than is so
 
     def _rewrite(self) -> None:
         """Write the notes where the page does not point yet, and then point there: who reads it finds the old ones or the
@@ -238,7 +241,13 @@ class Journal:
     def refresh(self) -> None:
         """Read what was appended to the file of unfinished outputs."""
         if self.file >= 0:
-            found = os.fstat(self.file)
+            try:
+                found = os.fstat(self.file)
+            except OSError as error:
+                if error.errno != errno.ESTALE:
+                    raise
+                self._forget()
+                return self.refresh()
             if found.st_nlink == 0:
                 self._forget()
             elif found.st_size - found.st_size % _RECORD.size <= self.read:
@@ -330,12 +339,28 @@ class Journal:
                 where = int.from_bytes(head[WHERE : WHERE + 8], "little")
                 if head[: len(MAGIC)] != MAGIC or name not in _texts(fd, where):
                     continue
-                if _alive(fd):
+                if self._alive(fd):
                     raise OpenElsewhere(f"another run is working on {os.fsdecode(name)}: the next run looks at it again")
                 dead = True
             finally:
                 os.close(fd)
         return dead
+
+    def _alive(self, fd: int) -> bool:
+        """Whether a page of this machine is held, or one of another was written to lately. In doubt it is alive."""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        fcntl.flock(fd, fcntl.LOCK_UN)
+        if _of_this_boot(fd):
+            return False
+        now = time.time()
+        if self.fd >= 0:
+            # The file system's own clock, which is another machine's perhaps.
+            os.pwrite(self.fd, b"\0", BEAT)
+            now = os.fstat(self.fd).st_mtime
+        return now - os.fstat(fd).st_mtime < BEAT_AGE_S
 
 
 def _texts(fd: int, where: int) -> list[bytes]:
@@ -346,16 +371,6 @@ def _texts(fd: int, where: int) -> list[bytes]:
         if not part or data[:1] == b"\0" or b"\0\0" in data:
             break
     return [] if data[:1] == b"\0" else data.partition(b"\0\0")[0].split(b"\0")
-
-
-def _alive(fd: int) -> bool:
-    """Whether a page of this machine is held, or one of another was written to lately. In doubt it is alive."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    fcntl.flock(fd, fcntl.LOCK_UN)
-    return time.time() - os.fstat(fd).st_mtime < BEAT_AGE_S and not _of_this_boot(fd)
 
 
 def _of_this_boot(fd: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from ...task.torch_vanilla import KagurazakaVanillaTorchTaskV1 as Base
 from ...task.torch_vanilla import batch_length, element_of, has_elements, results_of
 from ...template import _state
-from .. import failures, native
+from .. import failures
 from ..opened import OpenedTask
 from . import common
 from .collating import BadBatch
@@ -27,12 +27,12 @@ class Postprocessor:
         paths: list[str] = []
         try:
             if self.opened.native:
-                outputs = [native.outputs_of(item) for item in common.items_of(self.opened, message)]
-                _state.outputs = common.outputs_by_key(common.items_of(self.opened, message))
+                items = common.items_of(self.opened, message)
+                _state.outputs = common.outputs_by_key(items)
                 if journal is not None:
                     # All of them before the first: what is postprocessed is a batch, whichever way the task goes about it.
                     _state.journal = None
-                    paths = [found[journal.field].path for found in outputs]
+                    paths = [item[journal.field].path for item in items]
                     journal.refresh()
                     journal.begin_batch(paths)
             self._work(size, batch, results, result)
