@@ -105,7 +105,7 @@ def test_custom_modes_check_elements(folders):
     source, target = folders
     with Host(str(TASKS), python=PYTHON) as host:
         task = host.task("Custom")
-        assert list(task.capabilities) == ["list", "stages", "finish"]
+        assert {"list", "stages", "finish"} <= set(task.capabilities)
         template = resolved(task.template, input_path=str(source), output_path=str(target))
         host.open("Custom", stage=pb.STAGE_RUN, device="cpu", template=template)
         (target / "1.TXT").write_text("")

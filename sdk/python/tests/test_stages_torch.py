@@ -52,7 +52,7 @@ def simple(name, template, folders):
 @pytest.mark.parametrize("name", ["Extended", "Default", "Padded"])
 def test_outputs_are_those_of_the_simple_path(folders, name, apart):
     template, capabilities = described(TASKS, name, PYTHON, input_path=str(folders[0]), output_path=str(folders[1]))
-    assert capabilities == ["stages", "finish"]
+    assert {"stages", "finish"} <= set(capabilities)
     with Pipeline(TASKS, name, template, python=PYTHON, apart=apart) as stages:
         assert stages.run(items_of(folders, folders[1])) == {}
     made = read(folders[1])
