@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -93,10 +92,8 @@ func (s *session) reread(pluginAt, taskAt int) error {
 		return err
 	}
 	if !s.settle(pluginAt, taskAt) {
-		// It is the value of a flag after all.
-		word := s.split.choosePlugin(discover.Exists)
-		_, err := discover.Find(word, discover.Options{})
-		return findExit(cmp.Or(err, error(usage("which plugin? %s is the value of a flag", s.args[pluginAt]))))
+		// The task does not have the flag that it follows.
+		return usage("which plugin? %s is the value of %s", s.args[pluginAt], s.args[pluginAt-1])
 	}
 	first := slices.IndexFunc(s.split.rest, func(w word) bool { return !w.isFlag() && !w.literal && !w.after && w.at > taskAt })
 	if first >= 0 && s.task.Has(schema.Remainder) {
