@@ -3,7 +3,7 @@
 //	before and at the handshake   exit-before-handshake, print-before-handshake, hang-before-handshake, wrong-cookie,
 //	                              wrong-version, exit-after-handshake, core-handshake, tcp-handshake, tls-handshake
 //	in a call                     crash-CALL, mute-CALL, stop-CALL, where CALL is describe, open, list, run or spawn;
-//	                              over-limit-describe, over-limit (in List), over-limit-run, close-socket-list,
+//	                              over-limit-describe, wrong-describe, over-limit (in List), over-limit-run, close-socket-list,
 //	                              close-socket (in Run), wrong-block, answers-twice, answers-unknown, answers-too-many,
 //	                              answers-unsent, answers-both, answers-never (but its heartbeat page is finished), ends-run,
 //	                              unimplemented-run, wordless-run (a gRPC status without text), lie-spawn (of a worker that is
@@ -177,7 +177,7 @@ func isRaw(behaviour string) bool {
 	if behaviour == "wrong-version" || behaviour == "wrong-block" {
 		return true
 	}
-	for _, prefix := range []string{"crash-", "mute-", "stop-", "over-limit", "close-socket", "answers-", "lie-", "ends-", "unimplemented-", "wordless-"} {
+	for _, prefix := range []string{"crash-", "mute-", "stop-", "over-limit", "close-socket", "answers-", "lie-", "wrong-describe", "ends-", "unimplemented-", "wordless-"} {
 		if strings.HasPrefix(behaviour, prefix) && behaviour != "stop-self" {
 			return true
 		}

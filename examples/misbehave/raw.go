@@ -108,10 +108,36 @@ func (r *raw) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeRespon
 	if strings.HasSuffix(early.Behaviour, "-spawn") {
 		resp.Capabilities = []string{"spawn"}
 	}
+	if early.Behaviour == "wrong-describe" {
+		resp.Tasks = wrongTasks()
+	}
 	if early.Behaviour == "over-limit-describe" {
 		resp.Name = strings.Repeat("x", overLimit)
 	}
 	return resp, nil
+}
+
+// wrongTasks are described with as much wrong as there are rules.
+func wrongTasks() []*pb.Task {
+	text := pb.ArgumentType_ARGUMENT_TYPE_STRING
+	node := func(text string) *pb.Node { return &pb.Node{Kind: &pb.Node_Json{Json: text}} }
+	return []*pb.Task{
+		{Kind: pb.TaskKind_TASK_KIND_NORMAL},
+		{Name: "Items", Kind: pb.TaskKind_TASK_KIND_UNSPECIFIED},
+		{Name: "Items", Kind: 7, Arguments: []*pb.Argument{
+			{Flags: []string{"--a"}, Type: text},
+			{Name: "b", Flags: []string{"--a"}, Type: 99},
+			{Name: "c", Flags: []string{"c"}},
+			{Name: "d", Flags: []string{"--d"}, Type: text, Arity: "some", DefaultJson: "{", ChoicesJson: []string{`"x"`, "x y"}, Negatable: true},
+		}},
+		{
+			Name: "with blanks", Kind: pb.TaskKind_TASK_KIND_NORMAL, Capabilities: []string{"finish"},
+			Template: &pb.Template{Fields: []*pb.Field{
+				{Name: "input_mode", Value: &pb.Node{Kind: &pb.Node_Mode{Mode: &pb.Mode{Name: "InputByMagic"}}}},
+				{Name: "input_mode", Value: &pb.Node{}}, {Name: "soft_shard", Value: node("nil")}, {Name: "colour", Value: node("1")},
+			}},
+		},
+	}
 }
 
 // page is the heartbeat page of answers-never.

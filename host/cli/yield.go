@@ -170,6 +170,8 @@ func (s *session) yielded() (map[string]bool, []string) {
 		}
 		if !reserved[n] {
 			yielded[n] = true
+		} else if !yielded[n] && !strings.HasPrefix(flag, "--no-") {
+			notes = append(notes, fmt.Sprintf("%s of %s is always the host's own; behind %q it is the task's", flag, s.task.Name, dashes))
 		}
 	}
 	for _, text := range s.args {

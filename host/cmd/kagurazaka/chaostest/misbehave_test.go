@@ -57,6 +57,22 @@ var calls = []row{
 	{behaviour: "stop-describe", flags: soon, code: 1, texts: []string{"describing", "no answer within 1.5s", "--start-timeout"}},
 	{behaviour: "over-limit-describe", code: 1, texts: []string{"describing", "a message is over the limit of 64 MiB"}},
 
+	{behaviour: "wrong-describe", code: 1, texts: []string{
+		"the plugin's description breaks the protocol in 20 places",
+		`task 1: it has no name (see "Tasks" in docs/protocol.md)`,
+		"task Items: it has no kind", "task Items: there is no kind 7", "task Items: there are two tasks of this name",
+		`task Items, argument 1: it has no name (see "Arguments" in docs/protocol.md)`,
+		"task Items, argument b: the flag --a is that of argument 1 as well", "task Items, argument b: there is no type 99",
+		`task Items, argument c: "c" is no flag`, "task Items, argument c: it has no type",
+		`task Items, argument d: the arity "some" is none`, "task Items, argument d: its default: \"{\" is not JSON",
+		"task Items, argument d: its choice 2", "task Items, argument d: it is negatable",
+		`nobody can type its name "with blanks"`,
+		`task with blanks, template, field input_mode: there is no mode "InputByMagic"; one of the plugin's own has custom set (see "Templates" in docs/protocol.md)`,
+		"task with blanks, template, field input_mode: there are two fields of this name", "template, field input_mode: it has no value",
+		`template, field soft_shard: "nil" is not JSON`, "template: there is no field colour",
+		`it has the capability finish and is no device task (see "Capabilities" in docs/protocol.md)`,
+	}},
+
 	{behaviour: "crash-open", code: 1, texts: []string{"opening task Items", "exited with code 7", "misbehave: crash-open"}},
 	{behaviour: "mute-open", flags: opened, code: 1, texts: []string{"opening task Items: no answer within 400ms", "--open-timeout"}},
 	{behaviour: "stop-open", flags: opened, code: 1, texts: []string{"opening task Items: no answer within 400ms", "--open-timeout"}},

@@ -231,8 +231,7 @@ class Nursery:
             read, write, pid = self._fork()
         except OSError as error:
             # The machine has no room for one more process; it may have later.
-            why = failures.of_exception(error)
-            why.message, why.fault = f"no process can be made: {why.message}", pb.FAULT_ENVIRONMENT
+            why = pb.Error(message=f"no process can be made: {type(error).__name__}: {error}", fault=pb.FAULT_ENVIRONMENT)
             self._event(failed=pb.WorkerFailed(worker_index=opening.worker_index, error=why))
             return
         if pid == 0:
