@@ -220,7 +220,7 @@ def test_every_way(source, tmp_path, monkeypatch):
 def test_ways_of_several_steps(source, tmp_path, monkeypatch):
     rng = random.Random(7)
     ran = 0
-    for _ in range(int(os.environ.get("FUZZ_INPUTS", "150"))):
+    for _ in range(13 * int(os.environ.get("KAGURAZAKA_FUZZ_SEEDS", "12"))):
         chain = [rng.randrange(len(FLOWS)) for _ in range(rng.randrange(2, 5))]
         ran += bool(list(check(chain, source, tmp_path / "flowing.py", monkeypatch)))
     assert ran > 100
