@@ -46,8 +46,8 @@ func closing(t *testing.T, run Run) {
 				}
 				return
 			}
-			var close *backbones.CloseError
-			if !errors.As(err, &close) || !strings.Contains(err.Error(), tt.text) {
+			var told *backbones.CloseError
+			if !errors.As(err, &told) || !strings.Contains(err.Error(), tt.text) {
 				t.Errorf("error %v, want one about closing, with %q", err, tt.text)
 			}
 		})

@@ -196,7 +196,7 @@ func orphan() error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join("/proc", strings.TrimSpace(string(out)))
+	path := "/proc/" + strings.TrimSpace(string(out))
 	for range 1000 {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return nil

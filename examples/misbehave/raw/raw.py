@@ -3,7 +3,7 @@
 The variable KAGURAZAKA_MISBEHAVE names it: exit-before-handshake, print-before-handshake, hang-before-handshake, wrong-version,
 exit-after-handshake; crash-CALL, mute-CALL or stop-CALL, where CALL is describe, open, list, run or spawn; over-limit-describe,
 over-limit (in List), over-limit-run, close-socket-list, close-socket (in Run), wrong-block, answers-twice, answers-unknown,
-answers-too-many, answers-unsent, answers-both. It watches no lifeline.
+answers-too-many, answers-unsent, answers-both, ends-run, unimplemented-run, wordless-run. It watches no lifeline.
 """
 
 import json
@@ -95,6 +95,12 @@ def run(requests, context):
     for request in requests:
         meddle("run")
         close_socket("close-socket")
+        if BEHAVIOUR == "ends-run":
+            return
+        if BEHAVIOUR == "unimplemented-run":
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "misbehave: the license server does not answer")
+        if BEHAVIOUR == "wordless-run":
+            context.abort(grpc.StatusCode.INTERNAL, "")
         for result in results(request.chunk):
             yield pb.RunResponse(result=result)
 

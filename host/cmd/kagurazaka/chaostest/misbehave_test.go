@@ -215,7 +215,7 @@ func TestMisbehaviourInACall(t *testing.T) {
 var alsoPython = map[string]bool{
 	"well": true, "exit-before-handshake": true, "wrong-version": true, "crash-describe": true, "over-limit-describe": true,
 	"mute-open-open-timeout": true, "crash-list": true, "close-socket-list": true, "crash-spawn": true, "crash-run": true,
-	"mute-run-term-grace": true, "mute-run-kill": true, "answers-twice": true, "answers-unsent": true,
+	"mute-run-term-grace": true, "mute-run-kill": true, "answers-twice": true, "answers-unsent": true, "ends-run": true, "unimplemented-run": true, "wordless-run": true,
 }
 
 // TestMisbehaviourInACallPython has the same from a server in Python that does without the SDK.
