@@ -364,3 +364,17 @@ def test_odd_code_never_fails(tmp_path):
         verdicts.add(bool(basis.once_because))
     assert verdicts == {False, True}
     assert Inputs({}).messages() == []
+
+
+@pytest.mark.torch
+def test_files_that_import_torch_are_static(tmp_path):
+    pytest.importorskip("torch")
+    folder = pathlib.Path(__file__).parent / "tasks"
+    texts = {name: (folder / name).read_text() for name in ("torch_stages.py", "torch_kinds.py")}
+    settings = (
+        "torch.set_num_threads(1)\ntorch.backends.cudnn.benchmark = torch.cuda.is_available()\nSTD = torch.tensor([0.2]).view(1, 1)\n"
+    )
+    texts["settings.py"] = texts["torch_stages.py"].replace("\n\n\ndef common", "\n\n" + settings + "\n\ndef common", 1)
+    texts["device.py"] = texts["torch_stages.py"].replace("batch_size=4,", "batch_size=4 if torch.cuda.is_available() else 2,", 1)
+    for name, answer in described(tmp_path, texts).items():
+        check(name, answer, "once" if name == "device.py" else "static")
