@@ -118,7 +118,7 @@ func (l *launch) prepare(ctx context.Context) error {
 }
 
 func (l *launch) planOptions() plan.Options {
-	return plan.Options{Journal: l.planJournal(), Warn: l.r.listed, Policy: l.r.grammar.policy()}
+	return plan.Options{Journal: l.planJournal(), Patience: openPatience, Warn: l.r.listed, Policy: l.r.grammar.policy()}
 }
 
 // listed tells what a listing met and went on from.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
@@ -11,6 +12,10 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
+
+// openPatience is how long a run waits for what others have in hand, when it has nothing else to do. The processes of a host that is
+// dead are gone within that time.
+const openPatience = 5 * time.Second
 
 const (
 	direct = "direct"

@@ -3,6 +3,7 @@ package plan
 import (
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/template"
@@ -38,7 +39,8 @@ func (s *Source) leave(o template.Open) error {
 	return nil
 }
 
-// lookAgain waits until all else is done, and then takes the items that nobody is working on any more.
+// lookAgain waits until all else is done, and then takes the items that nobody is working on any more. It is patient for a while: who was
+// killed may not be gone yet.
 func (s *Source) lookAgain() error {
 	if len(s.open) == 0 {
 		return nil
@@ -54,7 +56,32 @@ func (s *Source) lookAgain() error {
 			return s.ctx.Err()
 		}
 	}
+	end := time.NewTimer(s.patience)
+	defer end.Stop()
+	again := time.NewTicker(lookEvery)
+	defer again.Stop()
+	for {
+		if err := s.takeUp(); err != nil || len(s.open) == 0 {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-end.C:
+			s.told.Store(int64(len(s.open)))
+			return nil
+		case <-s.ctx.Done():
+			return s.ctx.Err()
+		}
+	}
+}
+
+// lookEvery is how often open items are looked at while there is patience for them.
+const lookEvery = 100 * time.Millisecond
+
+// takeUp takes the items that nobody is working on any more from those that are open.
+func (s *Source) takeUp() error {
 	c := &s.Counters
+	var still []openItem
 	for _, item := range s.open {
 		state := template.OutputUnfinished
 		// In this order: what is noted counts for what was there before.
@@ -66,7 +93,7 @@ func (s *Source) lookAgain() error {
 		}
 		switch state {
 		case template.OutputOpen:
-			s.told.Add(1)
+			still = append(still, item)
 			continue
 		case template.OutputWhole:
 			c.Done.Add(1)
@@ -78,5 +105,6 @@ func (s *Source) lookAgain() error {
 		}
 		c.Open.Add(^uint64(0))
 	}
+	s.open = still
 	return s.flush()
 }

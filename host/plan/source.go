@@ -35,6 +35,8 @@ type Options struct {
 	Policy template.Policy
 	// Journal tells which outputs are whole; nil: all that exist.
 	Journal template.Journal
+	// Patience is how long items that another run is working on are waited for, when all else is done.
+	Patience time.Duration
 }
 
 // Source yields the items that are still to do. It is a backbones.Source, and tells how far it is; what it tells may
@@ -59,7 +61,8 @@ type Source struct {
 	block block
 	first uint64
 
-	journal template.Journal
+	journal  template.Journal
+	patience time.Duration
 	// open are the items that others are working on, and told is how many of them were still so at the end.
 	open      []openItem
 	told      atomic.Int64
@@ -97,7 +100,7 @@ func newSource(ctx context.Context) *Source {
 }
 
 func (s *Source) walkOptions(o Options) template.WalkOptions {
-	s.journal = o.Journal
+	s.journal, s.patience = o.Journal, o.Patience
 	return template.WalkOptions{
 		Item: s.add, Refuse: s.refuse, Tick: s.tick, Warn: o.Warn, Counters: &s.Counters, Policy: o.Policy,
 		Journal: o.Journal, Open: s.leave,
