@@ -137,12 +137,18 @@ type Result struct {
 	ChunkID uint64
 	Count   int
 	// Skipped are positions in the chunk that the task's own check found finished.
-	Skipped  []Range
-	Failures []ItemFailure
-	// Unwritten is how many of the items that are done left nothing where the finish check looks.
-	Unwritten int
+	Skipped   []Range
+	Failures  []ItemFailure
+	Unwritten Unwritten
 	// Busy is how long the worker worked on it; 0: unknown.
 	Busy time.Duration
+}
+
+// Unwritten are items that are done without the output that the finish check looks for: the next run does them again.
+type Unwritten struct {
+	Count int
+	// Expected is where one of them should have its output, and Found what is there instead; empty: nothing.
+	Expected, Found string
 }
 
 // Range is Count positions from First.

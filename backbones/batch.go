@@ -43,6 +43,8 @@ type BatchResult struct {
 	// Skipped are positions in the batch that the task's own check found finished.
 	Skipped  []Range
 	Failures []ItemFailure
+	// Unwritten is the last stage's to tell.
+	Unwritten Unwritten
 	// Payload goes on to the next stage; nil where no item is left, and behind the last stage.
 	Payload *Payload
 	// Err says that the batch failed as a whole; nil: it did not.

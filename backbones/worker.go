@@ -132,8 +132,8 @@ type Outcomes struct {
 	Done    []Span
 	Skipped []Span
 	Failed  []FailedItem
-	// Unwritten is how many of those done left nothing where the finish check looks: the next run does them again.
-	Unwritten int
+	// Unwritten are some of those done.
+	Unwritten Unwritten
 }
 
 // FailedItem is an item whose outcome is failed.

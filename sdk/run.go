@@ -109,9 +109,7 @@ func (r *runner) loop() {
 		for !r.work() {
 		}
 		c := r.chunk
-		if st := r.in.staging; st != nil {
-			c.result.Unwritten = uint32(st.TakeUnwritten())
-		}
+		c.result.Unwritten, c.result.UnwrittenExample = r.in.unwritten()
 		c.result.BusyNs = uint64(max(time.Since(c.began), 1))
 		r.chunk = nil
 		if err := r.stream.Send(&pb.RunResponse{Result: c.result}); err != nil {

@@ -134,6 +134,18 @@ func (in *instance) runStage(stream pb.PluginService_RunServer) error {
 	return in.end(stream)
 }
 
+// unwritten is what of the items since the last answer is done without its output.
+func (in *instance) unwritten() (uint32, *pb.UnwrittenOutput) {
+	if in.staging == nil {
+		return 0, nil
+	}
+	n, expected, found := in.staging.TakeUnwritten()
+	if n == 0 {
+		return 0, nil
+	}
+	return uint32(n), &pb.UnwrittenOutput{Expected: text(expected), Found: text(found)}
+}
+
 // stageRunner is what the stages have in common.
 type stageRunner struct {
 	in     *instance
@@ -203,6 +215,9 @@ func (r *stageRunner) begin(req *pb.RunRequest) (*batchRun, error) {
 }
 
 func (r *stageRunner) answer(b *batchRun) error {
+	if b.result.GetError() == nil {
+		b.result.Unwritten, b.result.UnwrittenExample = r.in.unwritten()
+	}
 	from := b.began
 	if r.free.After(from) {
 		from = r.free // it was worked on beside the batch before

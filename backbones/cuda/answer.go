@@ -57,6 +57,9 @@ func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out 
 		failure.Attempts = max(failure.Attempts, 1)
 		s.fail(&out, worker, j, f.Index, f.Item, failure)
 	}
+	if r.Payload == nil {
+		out.Unwritten = r.Unwritten
+	}
 	s.pass(&out, k, j, marks, r.Payload)
 	return out, t, nil
 }

@@ -10,7 +10,7 @@
 //	                              not there)
 //	when the task is closed       fail-close, panic-close, crash-close, hang-close, in a worker; fail-close-list
 //	at an item                    error-at-item, panic-at-item, kill-self-at-item, exit-at-item, hang-at-item, stop-self,
-//	                              leak-at-item, reserve-at-item, wait-at-item, half-output, other-output, no-output,
+//	                              leak-at-item, reserve-at-item, wait-at-item, half-output, other-output, no-output, other-name,
 //	                              done-and-die, flood-stdout, flood-stderr, fork-children, orphan-at-item
 //	at every item                 leak; slow takes a millisecond; flaky fails a part of the items at their first attempts
 //
@@ -100,6 +100,10 @@ func (t *Files) Process(_ context.Context, item sdk.Item) error {
 	}
 	if isAt(n, "no-output") {
 		return nil
+	}
+	if isAt(n, "other-name") {
+		// As libraries do that append an extension of their own.
+		path += ".npy"
 	}
 	out, err := os.Create(path)
 	if err != nil {

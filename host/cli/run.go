@@ -175,13 +175,28 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 	if summary.Failed > 0 && exitcode.Of(taskExit(err)) == exitcode.OK {
 		err = exitcode.With(exitcode.Partial, err)
 	}
-	if n := summary.Unwritten; n > 0 {
-		r.log.Warn(fmt.Sprintf("%d items were done without writing the output that the finish check looks for: the next run will do them again", n))
+	if summary.Unwritten.Count > 0 {
+		r.log.Warn(unwritten(summary.Unwritten))
 	}
 	if err == nil && summary.Done+summary.Skipped == 0 {
 		r.log.Info("there was nothing to do: the listing is empty")
 	}
 	return summary, err
+}
+
+// unwritten is the warning about items that are done without their output.
+func unwritten(u progress.Unwritten) string {
+	text := fmt.Sprintf("%d items were done without the output that the finish check looks for, so the next run will do them again", u.Count)
+	if u.Count == 1 {
+		text = "1 item was done without the output that the finish check looks for, so the next run will do it again"
+	}
+	switch {
+	case u.Found != "":
+		text += fmt.Sprintf("; one of them has %s where %s was expected", u.Found, u.Expected)
+	case u.Expected != "":
+		text += fmt.Sprintf("; one of them is without %s", u.Expected)
+	}
+	return text
 }
 
 // afterStart gives a run's error its exit code once tasks have been closed: that some could not be is the run's failure, and

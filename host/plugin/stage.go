@@ -126,6 +126,7 @@ func fromBatchResult(r *pb.BatchResult) backbones.BatchResult {
 		ID: r.GetId(), Count: int(r.GetCount()), Payload: fromPayload(r.GetPayload()),
 		Busy: duration(r.GetBusyNs()), Idle: duration(r.GetIdleNs()),
 	}
+	out.Unwritten = unwritten(r.GetUnwritten(), r.GetUnwrittenExample())
 	out.Skipped = fromRanges(r.GetSkipped())
 	out.Failures = fromFailures(r.GetFailures(), out.Count, out.Busy)
 	if e := r.GetError(); e != nil {

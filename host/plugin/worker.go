@@ -164,10 +164,15 @@ func toParts(parts []backbones.Part) []*pb.Part {
 }
 
 func fromResult(r *pb.ChunkResult) backbones.Result {
-	out := backbones.Result{ChunkID: r.GetId(), Count: int(r.GetCount()), Unwritten: int(r.GetUnwritten()), Busy: duration(r.GetBusyNs())}
+	out := backbones.Result{ChunkID: r.GetId(), Count: int(r.GetCount()), Busy: duration(r.GetBusyNs())}
+	out.Unwritten = unwritten(r.GetUnwritten(), r.GetUnwrittenExample())
 	out.Skipped = fromRanges(r.GetSkipped())
 	out.Failures = fromFailures(r.GetFailures(), out.Count, out.Busy)
 	return out
+}
+
+func unwritten(count uint32, example *pb.UnwrittenOutput) backbones.Unwritten {
+	return backbones.Unwritten{Count: int(count), Expected: example.GetExpected(), Found: example.GetFound()}
 }
 
 func duration(ns uint64) time.Duration { return time.Duration(min(ns, 1<<62)) }

@@ -96,7 +96,7 @@ func (j *JSON) Failed(f Failure) {
 // Finish implements Printer.
 func (j *JSON) Finish(s Summary) {
 	j.print(jsonSummary{
-		MessageType: "summary", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, FailedByKind: s.FailedByKind, Unlisted: s.Unlisted, Open: s.Open, Unwritten: s.Unwritten,
+		MessageType: "summary", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, FailedByKind: s.FailedByKind, Unlisted: s.Unlisted, Open: s.Open, Unwritten: s.Unwritten.Count,
 		Seconds: s.Seconds, ItemsPerSecond: s.ItemsPerSecond, Interrupted: s.Interrupted,
 		Stages: s.Stages.json(), Steady: s.Stages.steady(),
 	})

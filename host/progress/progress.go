@@ -18,8 +18,13 @@ type Counters struct {
 	Unlisted atomic.Int64
 	// Open counts the items that another run was still working on at the end.
 	Open atomic.Int64
-	// Unwritten counts the items that are done and left nothing where the finish check looks.
-	Unwritten atomic.Int64
+}
+
+// Unwritten are items that are done without the output that the finish check looks for.
+type Unwritten struct {
+	Count int64
+	// Expected is where one of them should have its output, and Found what is there instead; empty: not known.
+	Expected, Found string
 }
 
 // Snapshot is a run at one moment.
@@ -49,8 +54,8 @@ type Summary struct {
 	Unlisted     int64
 	// Open is how many items another run was still working on.
 	Open int64
-	// Unwritten of the items that are done left nothing where the finish check looks.
-	Unwritten int64
+	// Unwritten are some of those done.
+	Unwritten Unwritten
 	Seconds   float64
 	// ItemsPerSecond is items done or failed a second of the whole run.
 	ItemsPerSecond float64
@@ -108,11 +113,12 @@ type Reporter struct {
 	longest  time.Duration
 	rate     rate
 
-	// mu guards the printer and kinds.
-	mu    sync.Mutex
-	kinds map[string]int64
-	stop  chan struct{}
-	gone  sync.WaitGroup
+	// mu guards the printer, kinds and unwritten.
+	mu        sync.Mutex
+	kinds     map[string]int64
+	unwritten Unwritten
+	stop      chan struct{}
+	gone      sync.WaitGroup
 }
 
 // Start begins to show a run.
@@ -194,6 +200,16 @@ func (r *Reporter) Failed(f Failure) {
 	r.printer.Failed(f)
 }
 
+// Unwritten counts items that are done without their output. The first example is kept, and one of which more is known.
+func (r *Reporter) Unwritten(n int, expected, found string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unwritten.Count += int64(n)
+	if r.unwritten.Expected == "" || r.unwritten.Found == "" && found != "" {
+		r.unwritten.Expected, r.unwritten.Found = expected, found
+	}
+}
+
 // Finish stops the ticker, shows the summary and returns it.
 func (r *Reporter) Finish(interrupted bool) Summary {
 	close(r.stop)
@@ -201,7 +217,7 @@ func (r *Reporter) Finish(interrupted bool) Summary {
 	seconds := r.elapsed().Seconds()
 	s := Summary{
 		Done: r.Counters.Done.Load(), Skipped: r.skipped(), Failed: r.Counters.Failed.Load(),
-		FailedByKind: maps.Clone(r.kinds), Unlisted: r.Counters.Unlisted.Load(), Open: r.Counters.Open.Load(), Unwritten: r.Counters.Unwritten.Load(), Seconds: seconds, Interrupted: interrupted,
+		FailedByKind: maps.Clone(r.kinds), Unlisted: r.Counters.Unlisted.Load(), Open: r.Counters.Open.Load(), Unwritten: r.unwritten, Seconds: seconds, Interrupted: interrupted,
 	}
 	if seconds > 0 {
 		s.ItemsPerSecond = float64(s.Done+s.Failed) / seconds

@@ -126,7 +126,10 @@ func (job Job) count(r *progress.Reporter, o backbones.Outcomes) {
 	}
 	r.Counters.Done.Add(int64(done))
 	r.Counters.Skipped.Add(int64(skipped))
-	r.Counters.Unwritten.Add(int64(o.Unwritten))
+	// A plugin may say what it likes.
+	if n := min(o.Unwritten.Count, done); n > 0 {
+		r.Unwritten(n, o.Unwritten.Expected, o.Unwritten.Found)
+	}
 	r.Counters.Failed.Add(int64(len(o.Failed)))
 	for i := range o.Failed {
 		if f := &o.Failed[i]; f.Item == "" && job.Show != nil {

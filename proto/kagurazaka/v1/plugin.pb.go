@@ -2731,9 +2731,11 @@ type ChunkResult struct {
 	BusyNs uint64 `protobuf:"varint,5,opt,name=busy_ns,json=busyNs,proto3" json:"busy_ns,omitempty"`
 	// How many of the items that are done have no output where the finish check looks for one (Staging.last): they will be
 	// done again by the next run.
-	Unwritten     uint32 `protobuf:"varint,6,opt,name=unwritten,proto3" json:"unwritten,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Unwritten uint32 `protobuf:"varint,6,opt,name=unwritten,proto3" json:"unwritten,omitempty"`
+	// One of them; absent where there is none.
+	UnwrittenExample *UnwrittenOutput `protobuf:"bytes,7,opt,name=unwritten_example,json=unwrittenExample,proto3" json:"unwritten_example,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *ChunkResult) Reset() {
@@ -2808,6 +2810,68 @@ func (x *ChunkResult) GetUnwritten() uint32 {
 	return 0
 }
 
+func (x *ChunkResult) GetUnwrittenExample() *UnwrittenOutput {
+	if x != nil {
+		return x.UnwrittenExample
+	}
+	return nil
+}
+
+// UnwrittenOutput is an output that the finish check looks for, and that was not there when its item was done.
+type UnwrittenOutput struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it should be.
+	Expected string `protobuf:"bytes,1,opt,name=expected,proto3" json:"expected,omitempty"`
+	// What the item wrote instead, or what is there of a similar name; empty: nothing was found.
+	Found         string `protobuf:"bytes,2,opt,name=found,proto3" json:"found,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnwrittenOutput) Reset() {
+	*x = UnwrittenOutput{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnwrittenOutput) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnwrittenOutput) ProtoMessage() {}
+
+func (x *UnwrittenOutput) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnwrittenOutput.ProtoReflect.Descriptor instead.
+func (*UnwrittenOutput) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *UnwrittenOutput) GetExpected() string {
+	if x != nil {
+		return x.Expected
+	}
+	return ""
+}
+
+func (x *UnwrittenOutput) GetFound() string {
+	if x != nil {
+		return x.Found
+	}
+	return ""
+}
+
 type ItemFailure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Position in the chunk.
@@ -2823,7 +2887,7 @@ type ItemFailure struct {
 
 func (x *ItemFailure) Reset() {
 	*x = ItemFailure{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2835,7 +2899,7 @@ func (x *ItemFailure) String() string {
 func (*ItemFailure) ProtoMessage() {}
 
 func (x *ItemFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2848,7 +2912,7 @@ func (x *ItemFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemFailure.ProtoReflect.Descriptor instead.
 func (*ItemFailure) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ItemFailure) GetIndex() uint32 {
@@ -2898,7 +2962,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2910,7 +2974,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2923,7 +2987,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Batch) GetId() uint64 {
@@ -2972,7 +3036,7 @@ type Region struct {
 
 func (x *Region) Reset() {
 	*x = Region{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2984,7 +3048,7 @@ func (x *Region) String() string {
 func (*Region) ProtoMessage() {}
 
 func (x *Region) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2997,7 +3061,7 @@ func (x *Region) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Region.ProtoReflect.Descriptor instead.
 func (*Region) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Region) GetOffset() uint64 {
@@ -3028,7 +3092,7 @@ type Payload struct {
 
 func (x *Payload) Reset() {
 	*x = Payload{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3040,7 +3104,7 @@ func (x *Payload) String() string {
 func (*Payload) ProtoMessage() {}
 
 func (x *Payload) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3053,7 +3117,7 @@ func (x *Payload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payload.ProtoReflect.Descriptor instead.
 func (*Payload) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Payload) GetTensors() []*Tensor {
@@ -3091,7 +3155,7 @@ type Tensor struct {
 
 func (x *Tensor) Reset() {
 	*x = Tensor{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3103,7 +3167,7 @@ func (x *Tensor) String() string {
 func (*Tensor) ProtoMessage() {}
 
 func (x *Tensor) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3116,7 +3180,7 @@ func (x *Tensor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tensor.ProtoReflect.Descriptor instead.
 func (*Tensor) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Tensor) GetDtype() string {
@@ -3157,15 +3221,18 @@ type BatchResult struct {
 	// batches, down to single items.
 	Error *Error `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"`
 	// Time spent on this batch, and time that the stage had nothing to do before it, in nanoseconds.
-	BusyNs        uint64 `protobuf:"varint,7,opt,name=busy_ns,json=busyNs,proto3" json:"busy_ns,omitempty"`
-	IdleNs        uint64 `protobuf:"varint,8,opt,name=idle_ns,json=idleNs,proto3" json:"idle_ns,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	BusyNs uint64 `protobuf:"varint,7,opt,name=busy_ns,json=busyNs,proto3" json:"busy_ns,omitempty"`
+	IdleNs uint64 `protobuf:"varint,8,opt,name=idle_ns,json=idleNs,proto3" json:"idle_ns,omitempty"`
+	// As in ChunkResult, from the last stage.
+	Unwritten        uint32           `protobuf:"varint,9,opt,name=unwritten,proto3" json:"unwritten,omitempty"`
+	UnwrittenExample *UnwrittenOutput `protobuf:"bytes,10,opt,name=unwritten_example,json=unwrittenExample,proto3" json:"unwritten_example,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *BatchResult) Reset() {
 	*x = BatchResult{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3177,7 +3244,7 @@ func (x *BatchResult) String() string {
 func (*BatchResult) ProtoMessage() {}
 
 func (x *BatchResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3190,7 +3257,7 @@ func (x *BatchResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchResult.ProtoReflect.Descriptor instead.
 func (*BatchResult) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *BatchResult) GetId() uint64 {
@@ -3249,6 +3316,20 @@ func (x *BatchResult) GetIdleNs() uint64 {
 	return 0
 }
 
+func (x *BatchResult) GetUnwritten() uint32 {
+	if x != nil {
+		return x.Unwritten
+	}
+	return 0
+}
+
+func (x *BatchResult) GetUnwrittenExample() *UnwrittenOutput {
+	if x != nil {
+		return x.UnwrittenExample
+	}
+	return nil
+}
+
 type SpawnRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Message:
@@ -3262,7 +3343,7 @@ type SpawnRequest struct {
 
 func (x *SpawnRequest) Reset() {
 	*x = SpawnRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3274,7 +3355,7 @@ func (x *SpawnRequest) String() string {
 func (*SpawnRequest) ProtoMessage() {}
 
 func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3287,7 +3368,7 @@ func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnRequest.ProtoReflect.Descriptor instead.
 func (*SpawnRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SpawnRequest) GetMessage() isSpawnRequest_Message {
@@ -3342,7 +3423,7 @@ type SpawnWorker struct {
 
 func (x *SpawnWorker) Reset() {
 	*x = SpawnWorker{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3354,7 +3435,7 @@ func (x *SpawnWorker) String() string {
 func (*SpawnWorker) ProtoMessage() {}
 
 func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3367,7 +3448,7 @@ func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnWorker.ProtoReflect.Descriptor instead.
 func (*SpawnWorker) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SpawnWorker) GetOpen() *OpenRequest {
@@ -3392,7 +3473,7 @@ type SpawnResponse struct {
 
 func (x *SpawnResponse) Reset() {
 	*x = SpawnResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3404,7 +3485,7 @@ func (x *SpawnResponse) String() string {
 func (*SpawnResponse) ProtoMessage() {}
 
 func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3417,7 +3498,7 @@ func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnResponse.ProtoReflect.Descriptor instead.
 func (*SpawnResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{38}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SpawnResponse) GetMessage() isSpawnResponse_Message {
@@ -3503,7 +3584,7 @@ type WorkerStarted struct {
 
 func (x *WorkerStarted) Reset() {
 	*x = WorkerStarted{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3515,7 +3596,7 @@ func (x *WorkerStarted) String() string {
 func (*WorkerStarted) ProtoMessage() {}
 
 func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3528,7 +3609,7 @@ func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerStarted.ProtoReflect.Descriptor instead.
 func (*WorkerStarted) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{39}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *WorkerStarted) GetWorkerIndex() uint32 {
@@ -3563,7 +3644,7 @@ type WorkerFailed struct {
 
 func (x *WorkerFailed) Reset() {
 	*x = WorkerFailed{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3575,7 +3656,7 @@ func (x *WorkerFailed) String() string {
 func (*WorkerFailed) ProtoMessage() {}
 
 func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3588,7 +3669,7 @@ func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerFailed.ProtoReflect.Descriptor instead.
 func (*WorkerFailed) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{40}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *WorkerFailed) GetWorkerIndex() uint32 {
@@ -3618,7 +3699,7 @@ type WorkerExited struct {
 
 func (x *WorkerExited) Reset() {
 	*x = WorkerExited{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3630,7 +3711,7 @@ func (x *WorkerExited) String() string {
 func (*WorkerExited) ProtoMessage() {}
 
 func (x *WorkerExited) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3643,7 +3724,7 @@ func (x *WorkerExited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerExited.ProtoReflect.Descriptor instead.
 func (*WorkerExited) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{41}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *WorkerExited) GetWorkerIndex() uint32 {
@@ -3684,7 +3765,7 @@ type ShownItem struct {
 
 func (x *ShownItem) Reset() {
 	*x = ShownItem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3696,7 +3777,7 @@ func (x *ShownItem) String() string {
 func (*ShownItem) ProtoMessage() {}
 
 func (x *ShownItem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3709,7 +3790,7 @@ func (x *ShownItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShownItem.ProtoReflect.Descriptor instead.
 func (*ShownItem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{42}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ShownItem) GetIndex() uint64 {
@@ -3753,7 +3834,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3765,7 +3846,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3778,7 +3859,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{43}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Error) GetMessage() string {
@@ -3974,7 +4055,7 @@ type ItemError struct {
 
 func (x *ItemError) Reset() {
 	*x = ItemError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3986,7 +4067,7 @@ func (x *ItemError) String() string {
 func (*ItemError) ProtoMessage() {}
 
 func (x *ItemError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3999,7 +4080,7 @@ func (x *ItemError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemError.ProtoReflect.Descriptor instead.
 func (*ItemError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{44}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ItemError) GetTypeName() string {
@@ -4018,7 +4099,7 @@ type ConfigError struct {
 
 func (x *ConfigError) Reset() {
 	*x = ConfigError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4030,7 +4111,7 @@ func (x *ConfigError) String() string {
 func (*ConfigError) ProtoMessage() {}
 
 func (x *ConfigError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4043,7 +4124,7 @@ func (x *ConfigError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigError.ProtoReflect.Descriptor instead.
 func (*ConfigError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{45}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ConfigError) GetProblems() []*ConfigProblem {
@@ -4066,7 +4147,7 @@ type ConfigProblem struct {
 
 func (x *ConfigProblem) Reset() {
 	*x = ConfigProblem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4078,7 +4159,7 @@ func (x *ConfigProblem) String() string {
 func (*ConfigProblem) ProtoMessage() {}
 
 func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4091,7 +4172,7 @@ func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigProblem.ProtoReflect.Descriptor instead.
 func (*ConfigProblem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{46}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ConfigProblem) GetWhere() string {
@@ -4124,7 +4205,7 @@ type PanicError struct {
 
 func (x *PanicError) Reset() {
 	*x = PanicError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4136,7 +4217,7 @@ func (x *PanicError) String() string {
 func (*PanicError) ProtoMessage() {}
 
 func (x *PanicError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4149,7 +4230,7 @@ func (x *PanicError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PanicError.ProtoReflect.Descriptor instead.
 func (*PanicError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{47}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *PanicError) GetValue() string {
@@ -4167,7 +4248,7 @@ type EndedError struct {
 
 func (x *EndedError) Reset() {
 	*x = EndedError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4179,7 +4260,7 @@ func (x *EndedError) String() string {
 func (*EndedError) ProtoMessage() {}
 
 func (x *EndedError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4192,7 +4273,7 @@ func (x *EndedError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndedError.ProtoReflect.Descriptor instead.
 func (*EndedError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{48}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{49}
 }
 
 type NoSuchTaskError struct {
@@ -4204,7 +4285,7 @@ type NoSuchTaskError struct {
 
 func (x *NoSuchTaskError) Reset() {
 	*x = NoSuchTaskError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4216,7 +4297,7 @@ func (x *NoSuchTaskError) String() string {
 func (*NoSuchTaskError) ProtoMessage() {}
 
 func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4229,7 +4310,7 @@ func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoSuchTaskError.ProtoReflect.Descriptor instead.
 func (*NoSuchTaskError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{49}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *NoSuchTaskError) GetTasks() []string {
@@ -4248,7 +4329,7 @@ type UnsupportedError struct {
 
 func (x *UnsupportedError) Reset() {
 	*x = UnsupportedError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4260,7 +4341,7 @@ func (x *UnsupportedError) String() string {
 func (*UnsupportedError) ProtoMessage() {}
 
 func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4273,7 +4354,7 @@ func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnsupportedError.ProtoReflect.Descriptor instead.
 func (*UnsupportedError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{50}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *UnsupportedError) GetWhat() string {
@@ -4293,7 +4374,7 @@ type InvalidOutputError struct {
 
 func (x *InvalidOutputError) Reset() {
 	*x = InvalidOutputError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4305,7 +4386,7 @@ func (x *InvalidOutputError) String() string {
 func (*InvalidOutputError) ProtoMessage() {}
 
 func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4318,7 +4399,7 @@ func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvalidOutputError.ProtoReflect.Descriptor instead.
 func (*InvalidOutputError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{51}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *InvalidOutputError) GetPath() string {
@@ -4340,7 +4421,7 @@ type DeviceMemoryError struct {
 
 func (x *DeviceMemoryError) Reset() {
 	*x = DeviceMemoryError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4352,7 +4433,7 @@ func (x *DeviceMemoryError) String() string {
 func (*DeviceMemoryError) ProtoMessage() {}
 
 func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4365,7 +4446,7 @@ func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceMemoryError.ProtoReflect.Descriptor instead.
 func (*DeviceMemoryError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{52}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *DeviceMemoryError) GetWanted() uint64 {
@@ -4399,7 +4480,7 @@ type RegionTooSmallError struct {
 
 func (x *RegionTooSmallError) Reset() {
 	*x = RegionTooSmallError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[53]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4411,7 +4492,7 @@ func (x *RegionTooSmallError) String() string {
 func (*RegionTooSmallError) ProtoMessage() {}
 
 func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[53]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4424,7 +4505,7 @@ func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegionTooSmallError.ProtoReflect.Descriptor instead.
 func (*RegionTooSmallError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{53}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RegionTooSmallError) GetWanted() uint64 {
@@ -4609,14 +4690,18 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x06result\x18\x01 \x01(\v2\x1a.kagurazaka.v1.ChunkResultR\x06result\x120\n" +
 	"\x05batch\x18\x02 \x01(\v2\x1a.kagurazaka.v1.BatchResultR\x05batch\x125\n" +
 	"\vclose_error\x18\x03 \x01(\v2\x14.kagurazaka.v1.ErrorR\n" +
-	"closeError\"\xd7\x01\n" +
+	"closeError\"\xa4\x02\n" +
 	"\vChunkResult\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x123\n" +
 	"\askipped\x18\x03 \x03(\v2\x19.kagurazaka.v1.IndexRangeR\askipped\x126\n" +
 	"\bfailures\x18\x04 \x03(\v2\x1a.kagurazaka.v1.ItemFailureR\bfailures\x12\x17\n" +
 	"\abusy_ns\x18\x05 \x01(\x04R\x06busyNs\x12\x1c\n" +
-	"\tunwritten\x18\x06 \x01(\rR\tunwritten\"|\n" +
+	"\tunwritten\x18\x06 \x01(\rR\tunwritten\x12K\n" +
+	"\x11unwritten_example\x18\a \x01(\v2\x1e.kagurazaka.v1.UnwrittenOutputR\x10unwrittenExample\"C\n" +
+	"\x0fUnwrittenOutput\x12\x1a\n" +
+	"\bexpected\x18\x01 \x01(\tR\bexpected\x12\x14\n" +
+	"\x05found\x18\x02 \x01(\tR\x05found\"|\n" +
 	"\vItemFailure\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12*\n" +
 	"\x05error\x18\x02 \x01(\v2\x14.kagurazaka.v1.ErrorR\x05error\x12\x12\n" +
@@ -4638,7 +4723,7 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x06Tensor\x12\x14\n" +
 	"\x05dtype\x18\x01 \x01(\tR\x05dtype\x12\x14\n" +
 	"\x05shape\x18\x02 \x03(\x04R\x05shape\x12\x16\n" +
-	"\x06offset\x18\x03 \x01(\x04R\x06offset\"\xb0\x02\n" +
+	"\x06offset\x18\x03 \x01(\x04R\x06offset\"\x9b\x03\n" +
 	"\vBatchResult\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x123\n" +
@@ -4647,7 +4732,10 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\apayload\x18\x05 \x01(\v2\x16.kagurazaka.v1.PayloadR\apayload\x12*\n" +
 	"\x05error\x18\x06 \x01(\v2\x14.kagurazaka.v1.ErrorR\x05error\x12\x17\n" +
 	"\abusy_ns\x18\a \x01(\x04R\x06busyNs\x12\x17\n" +
-	"\aidle_ns\x18\b \x01(\x04R\x06idleNs\"l\n" +
+	"\aidle_ns\x18\b \x01(\x04R\x06idleNs\x12\x1c\n" +
+	"\tunwritten\x18\t \x01(\rR\tunwritten\x12K\n" +
+	"\x11unwritten_example\x18\n" +
+	" \x01(\v2\x1e.kagurazaka.v1.UnwrittenOutputR\x10unwrittenExample\"l\n" +
 	"\fSpawnRequest\x122\n" +
 	"\x05spawn\x18\x01 \x01(\v2\x1a.kagurazaka.v1.SpawnWorkerH\x00R\x05spawn\x12\x1d\n" +
 	"\tshow_item\x18\x02 \x01(\x04H\x00R\bshowItemB\t\n" +
@@ -4788,7 +4876,7 @@ func file_kagurazaka_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_kagurazaka_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
+var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_kagurazaka_v1_plugin_proto_goTypes = []any{
 	(Validity)(0),               // 0: kagurazaka.v1.Validity
 	(InputKind)(0),              // 1: kagurazaka.v1.InputKind
@@ -4827,33 +4915,34 @@ var file_kagurazaka_v1_plugin_proto_goTypes = []any{
 	(*Part)(nil),                // 34: kagurazaka.v1.Part
 	(*RunResponse)(nil),         // 35: kagurazaka.v1.RunResponse
 	(*ChunkResult)(nil),         // 36: kagurazaka.v1.ChunkResult
-	(*ItemFailure)(nil),         // 37: kagurazaka.v1.ItemFailure
-	(*Batch)(nil),               // 38: kagurazaka.v1.Batch
-	(*Region)(nil),              // 39: kagurazaka.v1.Region
-	(*Payload)(nil),             // 40: kagurazaka.v1.Payload
-	(*Tensor)(nil),              // 41: kagurazaka.v1.Tensor
-	(*BatchResult)(nil),         // 42: kagurazaka.v1.BatchResult
-	(*SpawnRequest)(nil),        // 43: kagurazaka.v1.SpawnRequest
-	(*SpawnWorker)(nil),         // 44: kagurazaka.v1.SpawnWorker
-	(*SpawnResponse)(nil),       // 45: kagurazaka.v1.SpawnResponse
-	(*WorkerStarted)(nil),       // 46: kagurazaka.v1.WorkerStarted
-	(*WorkerFailed)(nil),        // 47: kagurazaka.v1.WorkerFailed
-	(*WorkerExited)(nil),        // 48: kagurazaka.v1.WorkerExited
-	(*ShownItem)(nil),           // 49: kagurazaka.v1.ShownItem
-	(*Error)(nil),               // 50: kagurazaka.v1.Error
-	(*ItemError)(nil),           // 51: kagurazaka.v1.ItemError
-	(*ConfigError)(nil),         // 52: kagurazaka.v1.ConfigError
-	(*ConfigProblem)(nil),       // 53: kagurazaka.v1.ConfigProblem
-	(*PanicError)(nil),          // 54: kagurazaka.v1.PanicError
-	(*EndedError)(nil),          // 55: kagurazaka.v1.EndedError
-	(*NoSuchTaskError)(nil),     // 56: kagurazaka.v1.NoSuchTaskError
-	(*UnsupportedError)(nil),    // 57: kagurazaka.v1.UnsupportedError
-	(*InvalidOutputError)(nil),  // 58: kagurazaka.v1.InvalidOutputError
-	(*DeviceMemoryError)(nil),   // 59: kagurazaka.v1.DeviceMemoryError
-	(*RegionTooSmallError)(nil), // 60: kagurazaka.v1.RegionTooSmallError
+	(*UnwrittenOutput)(nil),     // 37: kagurazaka.v1.UnwrittenOutput
+	(*ItemFailure)(nil),         // 38: kagurazaka.v1.ItemFailure
+	(*Batch)(nil),               // 39: kagurazaka.v1.Batch
+	(*Region)(nil),              // 40: kagurazaka.v1.Region
+	(*Payload)(nil),             // 41: kagurazaka.v1.Payload
+	(*Tensor)(nil),              // 42: kagurazaka.v1.Tensor
+	(*BatchResult)(nil),         // 43: kagurazaka.v1.BatchResult
+	(*SpawnRequest)(nil),        // 44: kagurazaka.v1.SpawnRequest
+	(*SpawnWorker)(nil),         // 45: kagurazaka.v1.SpawnWorker
+	(*SpawnResponse)(nil),       // 46: kagurazaka.v1.SpawnResponse
+	(*WorkerStarted)(nil),       // 47: kagurazaka.v1.WorkerStarted
+	(*WorkerFailed)(nil),        // 48: kagurazaka.v1.WorkerFailed
+	(*WorkerExited)(nil),        // 49: kagurazaka.v1.WorkerExited
+	(*ShownItem)(nil),           // 50: kagurazaka.v1.ShownItem
+	(*Error)(nil),               // 51: kagurazaka.v1.Error
+	(*ItemError)(nil),           // 52: kagurazaka.v1.ItemError
+	(*ConfigError)(nil),         // 53: kagurazaka.v1.ConfigError
+	(*ConfigProblem)(nil),       // 54: kagurazaka.v1.ConfigProblem
+	(*PanicError)(nil),          // 55: kagurazaka.v1.PanicError
+	(*EndedError)(nil),          // 56: kagurazaka.v1.EndedError
+	(*NoSuchTaskError)(nil),     // 57: kagurazaka.v1.NoSuchTaskError
+	(*UnsupportedError)(nil),    // 58: kagurazaka.v1.UnsupportedError
+	(*InvalidOutputError)(nil),  // 59: kagurazaka.v1.InvalidOutputError
+	(*DeviceMemoryError)(nil),   // 60: kagurazaka.v1.DeviceMemoryError
+	(*RegionTooSmallError)(nil), // 61: kagurazaka.v1.RegionTooSmallError
 }
 var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
-	50, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
+	51, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
 	10, // 1: kagurazaka.v1.DescribeResponse.tasks:type_name -> kagurazaka.v1.Task
 	0,  // 2: kagurazaka.v1.DescribeResponse.validity:type_name -> kagurazaka.v1.Validity
 	9,  // 3: kagurazaka.v1.DescribeResponse.inputs:type_name -> kagurazaka.v1.Input
@@ -4862,7 +4951,7 @@ var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
 	11, // 6: kagurazaka.v1.Task.arguments:type_name -> kagurazaka.v1.Argument
 	15, // 7: kagurazaka.v1.Task.template:type_name -> kagurazaka.v1.Template
 	3,  // 8: kagurazaka.v1.Argument.type:type_name -> kagurazaka.v1.ArgumentType
-	50, // 9: kagurazaka.v1.CheckResponse.error:type_name -> kagurazaka.v1.Error
+	51, // 9: kagurazaka.v1.CheckResponse.error:type_name -> kagurazaka.v1.Error
 	14, // 10: kagurazaka.v1.CheckResponse.ended:type_name -> kagurazaka.v1.ParserAnswer
 	16, // 11: kagurazaka.v1.Template.fields:type_name -> kagurazaka.v1.Field
 	17, // 12: kagurazaka.v1.Field.value:type_name -> kagurazaka.v1.Node
@@ -4879,65 +4968,67 @@ var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
 	24, // 23: kagurazaka.v1.OpenRequest.memory:type_name -> kagurazaka.v1.SharedMemory
 	26, // 24: kagurazaka.v1.OpenRequest.direct:type_name -> kagurazaka.v1.Direct
 	23, // 25: kagurazaka.v1.OpenRequest.listing:type_name -> kagurazaka.v1.ListingPolicy
-	50, // 26: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
+	51, // 26: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
 	5,  // 27: kagurazaka.v1.Block.encoding:type_name -> kagurazaka.v1.Encoding
 	28, // 28: kagurazaka.v1.ListResponse.block:type_name -> kagurazaka.v1.Block
-	50, // 29: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
+	51, // 29: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
 	33, // 30: kagurazaka.v1.RunRequest.chunk:type_name -> kagurazaka.v1.Chunk
-	38, // 31: kagurazaka.v1.RunRequest.batch:type_name -> kagurazaka.v1.Batch
+	39, // 31: kagurazaka.v1.RunRequest.batch:type_name -> kagurazaka.v1.Batch
 	34, // 32: kagurazaka.v1.Chunk.parts:type_name -> kagurazaka.v1.Part
 	28, // 33: kagurazaka.v1.Part.block:type_name -> kagurazaka.v1.Block
 	29, // 34: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
 	36, // 35: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
-	42, // 36: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
-	50, // 37: kagurazaka.v1.RunResponse.close_error:type_name -> kagurazaka.v1.Error
+	43, // 36: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
+	51, // 37: kagurazaka.v1.RunResponse.close_error:type_name -> kagurazaka.v1.Error
 	29, // 38: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	37, // 39: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	50, // 40: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
-	34, // 41: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
-	39, // 42: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
-	40, // 43: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
-	40, // 44: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
-	41, // 45: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
-	29, // 46: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	37, // 47: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	40, // 48: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
-	50, // 49: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
-	44, // 50: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
-	22, // 51: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
-	46, // 52: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
-	48, // 53: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
-	49, // 54: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
-	47, // 55: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
-	50, // 56: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
-	6,  // 57: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
-	51, // 58: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
-	52, // 59: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
-	54, // 60: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
-	56, // 61: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
-	57, // 62: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
-	58, // 63: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
-	59, // 64: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
-	60, // 65: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
-	55, // 66: kagurazaka.v1.Error.ended:type_name -> kagurazaka.v1.EndedError
-	53, // 67: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
-	7,  // 68: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
-	22, // 69: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
-	30, // 70: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
-	32, // 71: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
-	43, // 72: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
-	12, // 73: kagurazaka.v1.PluginService.Check:input_type -> kagurazaka.v1.CheckRequest
-	8,  // 74: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
-	27, // 75: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
-	31, // 76: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
-	35, // 77: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
-	45, // 78: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
-	13, // 79: kagurazaka.v1.PluginService.Check:output_type -> kagurazaka.v1.CheckResponse
-	74, // [74:80] is the sub-list for method output_type
-	68, // [68:74] is the sub-list for method input_type
-	68, // [68:68] is the sub-list for extension type_name
-	68, // [68:68] is the sub-list for extension extendee
-	0,  // [0:68] is the sub-list for field type_name
+	38, // 39: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	37, // 40: kagurazaka.v1.ChunkResult.unwritten_example:type_name -> kagurazaka.v1.UnwrittenOutput
+	51, // 41: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
+	34, // 42: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
+	40, // 43: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
+	41, // 44: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
+	41, // 45: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
+	42, // 46: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
+	29, // 47: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	38, // 48: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	41, // 49: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
+	51, // 50: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
+	37, // 51: kagurazaka.v1.BatchResult.unwritten_example:type_name -> kagurazaka.v1.UnwrittenOutput
+	45, // 52: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
+	22, // 53: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
+	47, // 54: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
+	49, // 55: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
+	50, // 56: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
+	48, // 57: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
+	51, // 58: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
+	6,  // 59: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
+	52, // 60: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
+	53, // 61: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
+	55, // 62: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
+	57, // 63: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
+	58, // 64: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
+	59, // 65: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
+	60, // 66: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
+	61, // 67: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
+	56, // 68: kagurazaka.v1.Error.ended:type_name -> kagurazaka.v1.EndedError
+	54, // 69: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
+	7,  // 70: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
+	22, // 71: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
+	30, // 72: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
+	32, // 73: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
+	44, // 74: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
+	12, // 75: kagurazaka.v1.PluginService.Check:input_type -> kagurazaka.v1.CheckRequest
+	8,  // 76: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
+	27, // 77: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
+	31, // 78: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
+	35, // 79: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
+	46, // 80: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
+	13, // 81: kagurazaka.v1.PluginService.Check:output_type -> kagurazaka.v1.CheckResponse
+	76, // [76:82] is the sub-list for method output_type
+	70, // [70:76] is the sub-list for method input_type
+	70, // [70:70] is the sub-list for extension type_name
+	70, // [70:70] is the sub-list for extension extendee
+	0,  // [0:70] is the sub-list for field type_name
 }
 
 func init() { file_kagurazaka_v1_plugin_proto_init() }
@@ -4963,17 +5054,17 @@ func file_kagurazaka_v1_plugin_proto_init() {
 		(*Part_Block)(nil),
 		(*Part_Range)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[36].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[37].OneofWrappers = []any{
 		(*SpawnRequest_Spawn)(nil),
 		(*SpawnRequest_ShowItem)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[38].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[39].OneofWrappers = []any{
 		(*SpawnResponse_Started)(nil),
 		(*SpawnResponse_Exited)(nil),
 		(*SpawnResponse_Shown)(nil),
 		(*SpawnResponse_Failed)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[43].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[44].OneofWrappers = []any{
 		(*Error_Item)(nil),
 		(*Error_Config)(nil),
 		(*Error_Panic)(nil),
@@ -4990,7 +5081,7 @@ func file_kagurazaka_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kagurazaka_v1_plugin_proto_rawDesc), len(file_kagurazaka_v1_plugin_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   54,
+			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -20,8 +20,9 @@ type Dir struct {
 	folder bool
 	last   []string
 	handle handle
-	// unwritten counts the items that left nothing where a finish check looks.
-	unwritten int
+	// unwritten counts the items that left nothing where a finish check looks; expected and found are of the first.
+	unwritten       int
+	expected, found string
 	// late is used by one Commit: files found in merged folders that have to wait for the end.
 	late []move
 }
@@ -150,9 +151,7 @@ func (d *Dir) Commit(out Outputs) error {
 		return fmt.Errorf("reading the staging folder: %w", err)
 	}
 	if len(names) == 0 {
-		if d.missing(out) {
-			d.unwritten++
-		}
+		d.note(out, nil)
 		return nil
 	}
 	d.late = d.late[:0]
@@ -176,6 +175,7 @@ func (d *Dir) Commit(out Outputs) error {
 			return inPlace(m.from, m.to, err)
 		}
 	}
+	d.note(out, names)
 	if len(d.late) > 0 {
 		// The folders that those files were taken from are still there.
 		return d.Discard()
@@ -183,33 +183,56 @@ func (d *Dir) Commit(out Outputs) error {
 	return nil
 }
 
-// missing reports whether a file that the finish check looks for is not there.
-func (d *Dir) missing(out Outputs) bool {
+// note counts an item that has written these names, and not what the finish check looks for. Only what is not among the names is
+// looked for.
+func (d *Dir) note(out Outputs, names []string) {
 	for _, field := range d.last {
-		paths := []string{out.Main}
+		path := out.Main
 		if field != "output" {
-			paths = paths[:0]
-			for _, o := range out.Others {
-				if o.Field == field {
-					paths = append(paths, o.Path)
-				}
+			i := slices.IndexFunc(out.Others, func(o Named) bool { return o.Field == field })
+			if i < 0 {
+				continue
 			}
+			path = out.Others[i].Path
 		}
-		for _, path := range paths {
-			if _, err := os.Lstat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
-				return true
-			}
+		if path == "" {
+			continue
 		}
+		_, inFolder := d.inside(out.Main, path)
+		if !inFolder && slices.Contains(names, base(path)) {
+			continue
+		}
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if d.unwritten == 0 {
+			d.expected, d.found = path, beside(path, names, inFolder)
+		}
+		d.unwritten++
+		return
 	}
-	return false
 }
 
-// TakeUnwritten is how many items were committed since the last call that had written nothing at all, and for which no
-// file is there that the finish check looks for.
-func (d *Dir) TakeUnwritten() int {
-	n := d.unwritten
-	d.unwritten = 0
-	return n
+// beside is what an item wrote instead of the output at path; empty: nothing.
+func beside(path string, names []string, inFolder bool) string {
+	if inFolder {
+		names = nil
+		if written, err := os.ReadDir(filepath.Dir(path)); err == nil && len(written) > 0 {
+			names = []string{written[0].Name()}
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(path), names[0])
+}
+
+// TakeUnwritten is how many items were committed since the last call without the file that the finish check looks for: where
+// one of them should have it, and what it wrote instead.
+func (d *Dir) TakeUnwritten() (n int, expected, found string) {
+	n, expected, found = d.unwritten, d.expected, d.found
+	d.unwritten, d.expected, d.found = 0, "", ""
+	return n, expected, found
 }
 
 // Discard empties the folder.

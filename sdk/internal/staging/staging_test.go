@@ -193,27 +193,57 @@ func TestMisfits(t *testing.T) {
 	}
 }
 
+func TestItemsWithoutTheFileOfAFolderAreCounted(t *testing.T) {
+	d, out := open(t, true, "output_a")
+	for _, tt := range []struct {
+		name, writes string
+		want         int
+	}{{"good", "a.npy", 0}, {"other", "a.npy.npy", 1}, {"empty", "", 1}} {
+		o := Outputs{Main: out + "/" + tt.name, Others: []Named{{"output_a", out + "/" + tt.name + "/a.npy"}}}
+		if err := d.Begin(o); err != nil {
+			t.Fatal(err)
+		}
+		if tt.writes != "" {
+			put(t, d.Staged(o.Main)+"/"+tt.writes)
+		}
+		if err := d.Commit(o); err != nil {
+			t.Fatal(err)
+		}
+		got, expected, found := d.TakeUnwritten()
+		if got != tt.want || got > 0 && expected != o.Others[0].Path || got > 0 && tt.writes != "" && found != o.Main+"/"+tt.writes {
+			t.Errorf("%s: %d, expected %q, found %q", tt.name, got, expected, found)
+		}
+	}
+}
+
 func TestItemsThatWriteNothingAreCounted(t *testing.T) {
 	d, out := open(t, false, "output", "output_b")
 	put(t, out+"/there")
 	put(t, out+"/there.b")
 	for _, tt := range []struct {
-		name   string
-		writes bool
-		want   int
-	}{{"there", false, 0}, {"missing", false, 1}, {"written", true, 0}} {
+		name, writes string
+		want         int
+		found        string
+	}{{"there", "", 0, ""}, {"missing", "", 1, ""}, {"written", "written", 0, ""}, {"a.feat", "a.feat.npy", 1, "a.feat.npy"}} {
 		o := Outputs{Main: out + "/" + tt.name, Others: []Named{{"output_b", out + "/there.b"}}}
 		if err := d.Begin(o); err != nil {
 			t.Fatal(err)
 		}
-		if tt.writes {
-			put(t, d.Staged(o.Main))
+		if tt.writes != "" {
+			put(t, d.Staged(out+"/"+tt.writes))
 		}
 		if err := d.Commit(o); err != nil {
 			t.Fatal(err)
 		}
-		if got := d.TakeUnwritten(); got != tt.want {
-			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		wantExpected, wantFound := "", ""
+		if tt.want > 0 {
+			wantExpected = o.Main
+		}
+		if tt.found != "" {
+			wantFound = out + "/" + tt.found
+		}
+		if got, expected, found := d.TakeUnwritten(); got != tt.want || expected != wantExpected || found != wantFound {
+			t.Errorf("%s: %d, expected %q, found %q", tt.name, got, expected, found)
 		}
 	}
 }

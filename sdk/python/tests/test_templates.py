@@ -205,11 +205,11 @@ def test_items_that_write_nothing_are_counted(stage):
             if writes:
                 put(staged["output"].path)
             stager.commit()
-        assert checked.unwritten == counted and unchecked.unwritten == 0
+        assert checked.unwritten.count == counted and unchecked.unwritten.count == 0
     checked.into(str(stage / "out"))
     checked.miss_file("there")
     checked.miss_file("d")
-    assert checked.unwritten == 3
+    assert checked.unwritten.count == 3
 
 
 def test_outputs_that_do_not_fit_where_they_belong(stage):

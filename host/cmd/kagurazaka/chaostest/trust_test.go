@@ -15,7 +15,7 @@ func TestOutputThatIsNotWritten(t *testing.T) {
 	w.many("in", items)
 	command := slices.Concat([]string{"--progress", "json"}, files(filepath.Join(plugins, "misbehave")))
 	r := w.run([]string{"KAGURAZAKA_MISBEHAVE=no-output", "KAGURAZAKA_MISBEHAVE_ITEM=7"}, command...)
-	w.want(r, 0, "without writing the output that the finish check looks for")
+	w.want(r, 0, "without the output that the finish check looks for")
 	w.settled(r, items)
 	if done := w.outputs("out"); len(done) != items-1 || done[input(7)] {
 		t.Errorf("%d outputs, that of item 7 among them: %v", len(done), done[input(7)])

@@ -465,20 +465,30 @@ class RunResponse(_message.Message):
     def __init__(self, result: _Optional[_Union[ChunkResult, _Mapping]] = ..., batch: _Optional[_Union[BatchResult, _Mapping]] = ..., close_error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
 
 class ChunkResult(_message.Message):
-    __slots__ = ("id", "count", "skipped", "failures", "busy_ns", "unwritten")
+    __slots__ = ("id", "count", "skipped", "failures", "busy_ns", "unwritten", "unwritten_example")
     ID_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     SKIPPED_FIELD_NUMBER: _ClassVar[int]
     FAILURES_FIELD_NUMBER: _ClassVar[int]
     BUSY_NS_FIELD_NUMBER: _ClassVar[int]
     UNWRITTEN_FIELD_NUMBER: _ClassVar[int]
+    UNWRITTEN_EXAMPLE_FIELD_NUMBER: _ClassVar[int]
     id: int
     count: int
     skipped: _containers.RepeatedCompositeFieldContainer[IndexRange]
     failures: _containers.RepeatedCompositeFieldContainer[ItemFailure]
     busy_ns: int
     unwritten: int
-    def __init__(self, id: _Optional[int] = ..., count: _Optional[int] = ..., skipped: _Optional[_Iterable[_Union[IndexRange, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[ItemFailure, _Mapping]]] = ..., busy_ns: _Optional[int] = ..., unwritten: _Optional[int] = ...) -> None: ...
+    unwritten_example: UnwrittenOutput
+    def __init__(self, id: _Optional[int] = ..., count: _Optional[int] = ..., skipped: _Optional[_Iterable[_Union[IndexRange, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[ItemFailure, _Mapping]]] = ..., busy_ns: _Optional[int] = ..., unwritten: _Optional[int] = ..., unwritten_example: _Optional[_Union[UnwrittenOutput, _Mapping]] = ...) -> None: ...
+
+class UnwrittenOutput(_message.Message):
+    __slots__ = ("expected", "found")
+    EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    FOUND_FIELD_NUMBER: _ClassVar[int]
+    expected: str
+    found: str
+    def __init__(self, expected: _Optional[str] = ..., found: _Optional[str] = ...) -> None: ...
 
 class ItemFailure(_message.Message):
     __slots__ = ("index", "error", "item", "busy_ns")
@@ -535,7 +545,7 @@ class Tensor(_message.Message):
     def __init__(self, dtype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., offset: _Optional[int] = ...) -> None: ...
 
 class BatchResult(_message.Message):
-    __slots__ = ("id", "count", "skipped", "failures", "payload", "error", "busy_ns", "idle_ns")
+    __slots__ = ("id", "count", "skipped", "failures", "payload", "error", "busy_ns", "idle_ns", "unwritten", "unwritten_example")
     ID_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     SKIPPED_FIELD_NUMBER: _ClassVar[int]
@@ -544,6 +554,8 @@ class BatchResult(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     BUSY_NS_FIELD_NUMBER: _ClassVar[int]
     IDLE_NS_FIELD_NUMBER: _ClassVar[int]
+    UNWRITTEN_FIELD_NUMBER: _ClassVar[int]
+    UNWRITTEN_EXAMPLE_FIELD_NUMBER: _ClassVar[int]
     id: int
     count: int
     skipped: _containers.RepeatedCompositeFieldContainer[IndexRange]
@@ -552,7 +564,9 @@ class BatchResult(_message.Message):
     error: Error
     busy_ns: int
     idle_ns: int
-    def __init__(self, id: _Optional[int] = ..., count: _Optional[int] = ..., skipped: _Optional[_Iterable[_Union[IndexRange, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[ItemFailure, _Mapping]]] = ..., payload: _Optional[_Union[Payload, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., busy_ns: _Optional[int] = ..., idle_ns: _Optional[int] = ...) -> None: ...
+    unwritten: int
+    unwritten_example: UnwrittenOutput
+    def __init__(self, id: _Optional[int] = ..., count: _Optional[int] = ..., skipped: _Optional[_Iterable[_Union[IndexRange, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[ItemFailure, _Mapping]]] = ..., payload: _Optional[_Union[Payload, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., busy_ns: _Optional[int] = ..., idle_ns: _Optional[int] = ..., unwritten: _Optional[int] = ..., unwritten_example: _Optional[_Union[UnwrittenOutput, _Mapping]] = ...) -> None: ...
 
 class SpawnRequest(_message.Message):
     __slots__ = ("spawn", "show_item")

@@ -12,6 +12,7 @@ from ..template import _state
 from . import failures
 from .ledger import Item
 from .opened import OpenedTask
+from .unwritten import unwritten_of
 
 
 class Batches:
@@ -32,6 +33,7 @@ class Batches:
         if opened.native and self.template is not None and self.template.finish_check_mode is not None:
             # The host has checked.
             self.checks_each = False
+        self.unwritten = unwritten_of(self.template)
         self.jobs: queue.Queue[Optional[Callable[[], None]]] = queue.Queue(maxsize=1)
         self.thread = threading.Thread(target=self._work, name="kagurazaka-postprocess", daemon=True)
         self.thread.start()
@@ -71,13 +73,14 @@ class Batches:
                 # It may do what it likes with files, so the batch before it is finished first.
                 self._drain()
                 self.task(device=self.device, batch=batch)
+                self._look(batch, items)
                 return
             size = batch_length(batch)
             results = self.task.inference(self.device, size, **batch)
         except BaseException as error:
             _fail(items, error)
             return
-        self.jobs.put(lambda: self._postprocess(size, results, batch, items))
+        self.jobs.put(lambda: self._follow(size, results, batch, items))
 
     def _drain(self) -> None:
         done = threading.Event()
@@ -99,6 +102,24 @@ class Batches:
         for i in set(everything).difference(left):
             items[i].skip()
         return left
+
+    def _follow(self, size: int, results: Any, batch: Any, items: Sequence[Item]) -> None:
+        self._postprocess(size, results, batch, items)
+        self._look(batch, items)
+
+    def _look(self, batch: Any, items: Sequence[Item]) -> None:
+        """Look for what the template's finish check will look for."""
+        if self.unwritten is None or self.template is None:
+            return
+        for i, item in enumerate(items):
+            if item.error is not None:
+                continue
+            try:
+                path = self.template.finish_path(element_of(batch, i))
+            except Exception:
+                continue  # elements of the task's own, of which the template knows nothing
+            if self.unwritten.look(path):
+                item.unwritten = True
 
     def _postprocess(self, size: int, results: Any, batch: Any, items: Sequence[Item]) -> None:
         if _state.journal is not None:

@@ -72,6 +72,7 @@ class DeviceServer:
         """Until receive returns None."""
         ledger = Ledger(self.heartbeat, send)
         batches = Batches(self.opened, self.device)
+        ledger.unwritten = batches.unwritten
         try:
             if host_makes_items(self.opened):
                 from .loading import serve_items

@@ -20,6 +20,7 @@ from typing import Any, Callable, Iterable, Optional
 from zlib import crc32
 
 from .failures import InvalidOutput
+from .unwritten import Unwritten
 
 MAGIC = b"KGZPAGE1"
 WHERE, BEAT, OWNER, NOTES, SIZE = 8, 16, 64, 4096, 64 << 10
@@ -31,9 +32,6 @@ _MARK = b"KGU"
 BEGUN, CONCLUDED = ord("+"), ord("-")
 BEAT_EVERY_S, BEAT_AGE_S = 10.0, 300.0
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
-# How many items in a row are looked for where the finish check looks. After that many that are not there, the task is taken to
-# write nothing at all.
-_DOUBT = 64
 
 
 class OpenElsewhere(ConnectionError):
@@ -61,9 +59,7 @@ class Journal:
         self.crcs: set[int] = set()
         self.file = -1
         self.read = 0
-        # How many items have left nothing where the finish check looks.
-        self.unwritten = 0
-        self.doubt = _DOUBT
+        self.unwritten = Unwritten(makes_folder)
         # The page, mapped or not, and where the next note goes.
         self.fd = -1
         self.page: Any = None
@@ -137,14 +133,15 @@ class Journal:
 
     def done(self, note: bytes, path: str) -> None:
         """The item that is noted is done."""
-        if self.doubt:
-            if os.access(path, os.F_OK):
-                self.doubt = _DOUBT
-            else:
-                self.unwritten += 1
-                self.doubt -= 1
-        else:
-            self.unwritten += 1
+        # Unwritten.look, without the call of it for each item.
+        unwritten = self.unwritten
+        if unwritten.left:
+            unwritten.left -= 1
+            unwritten.last = path
+        elif not os.access(path, os.F_OK):
+            unwritten.miss(path)
+        elif unwritten.misses:
+            unwritten.hit()
         if crc32(note[:-2]) in self.crcs:
             self.conclude(note[:-2])
 

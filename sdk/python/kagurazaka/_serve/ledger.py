@@ -9,6 +9,7 @@ from typing import Any, Callable, Optional
 
 from .._proto import plugin_pb2 as pb
 from .heartbeat import FAILED, SKIPPED, Heartbeat
+from .unwritten import Unwritten
 
 _DONE = 255
 
@@ -21,6 +22,7 @@ class Chunk:
         self.count = count
         self.outcomes = bytearray(count)
         self.left = count
+        self.unwritten = 0
         self.oldest = 0
         self.failures: list[Any] = []
         self.began = time.perf_counter_ns()
@@ -35,6 +37,8 @@ class Item:
         self.skipped = False
         self.error: Optional[Any] = None
         self.worked = False
+        # It is without the output that the finish check looks for.
+        self.unwritten = False
 
     def skip(self) -> None:
         """Found finished. A batch of which a part was worked on is not skipped."""
@@ -60,6 +64,8 @@ class Ledger:
         self.send = send
         self.chunks: deque[Chunk] = deque()
         self.lock = threading.Lock()
+        # Where the items that are without their output were noted.
+        self.unwritten: Optional[Unwritten] = None
 
     def begin(self, message: Any, count: Optional[int] = None) -> Chunk:
         if count is None:
@@ -83,6 +89,8 @@ class Ledger:
                 chunk.failures.append(pb.ItemFailure(index=item.index, error=item.error))
             elif item.skipped:
                 outcome = page[at] = SKIPPED
+            elif item.unwritten:
+                chunk.unwritten += 1
             chunk.outcomes[item.index] = outcome
             while chunk.oldest < chunk.count and chunk.outcomes[chunk.oldest]:
                 chunk.oldest += 1
@@ -95,6 +103,9 @@ class Ledger:
             chunk = self.chunks.popleft()
             result = pb.ChunkResult(id=chunk.message.id, count=chunk.count, busy_ns=time.perf_counter_ns() - chunk.began)
             result.failures.extend(sorted(chunk.failures, key=lambda failure: failure.index))
+            if chunk.unwritten and self.unwritten is not None:
+                result.unwritten = chunk.unwritten
+                result.unwritten_example.CopyFrom(self.unwritten.example())
             first = 0
             while (first := chunk.outcomes.find(SKIPPED, first)) >= 0:
                 end = first

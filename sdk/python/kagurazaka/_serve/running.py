@@ -65,8 +65,8 @@ class Runner:
             if not visible:
                 failure.item = wire.show(item)
         keeper = self.opened.stager or self.opened.journal
-        if keeper is not None and keeper.unwritten:
-            result.unwritten, keeper.unwritten = keeper.unwritten, 0
+        if keeper is not None:
+            keeper.unwritten.tell(result)
         result.busy_ns = time.perf_counter_ns() - began
         return pb.RunResponse(result=result).SerializeToString()
 

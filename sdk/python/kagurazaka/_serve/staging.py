@@ -5,17 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 from ..template.io import FileTriplet
 from .copying import copy_over
 from .failures import InvalidOutput
 from .items import is_output
+from .unwritten import Unwritten
 from .watch import watch
-
-# How many items in a row are looked for in the folder of the outputs when they have written nothing aside. After that many that
-# are not there either, the task is taken to write nothing at all: a look costs as much as all else of such an item.
-_DOUBT = 64
 
 
 class Stager:
@@ -27,9 +24,7 @@ class Stager:
         self.last = last
         self._target = ""
         self._last_names: Any = ()
-        # How many items have left nothing where the finish check looks.
-        self.unwritten = 0
-        self._doubt = _DOUBT
+        self.unwritten = Unwritten(makes_folder)
         self._watch = watch(self.folder)
         # touched(0): whether there may be something to commit.
         self.touched: Callable[[float], Any] = _always if self._watch is None else self._watch.touched
@@ -93,7 +88,7 @@ class Stager:
         if self.touched(0):
             self._commit()
         elif self.last:
-            self._note_missing()
+            self._look(())
 
     def into(self, folder: str) -> None:
         """What is written from now on belongs into this folder; commit_file says so for one item after the other."""
@@ -106,20 +101,15 @@ class Stager:
 
     def miss_file(self, name: str) -> None:
         """Take note of an item whose output has this name and that wrote nothing, where a finish check looks for it."""
-        if self._doubt:
-            self._last_names = (name,)
-            self._note_missing()
-        else:
-            self.unwritten += 1
+        self.unwritten.look(self._target + "/" + name)
 
-    def _note_missing(self) -> None:
-        if not self._doubt:
-            self.unwritten += 1
-        elif any(not os.path.lexists(self._target + "/" + name) for name in self._last_names):
-            self.unwritten += 1
-            self._doubt -= 1
-        else:
-            self._doubt = _DOUBT
+    def _look(self, written: Sequence[str]) -> None:
+        """Take note of an item that has written these names, where they are not what the finish check looks for."""
+        for name in self._last_names:
+            if name in written:
+                self.unwritten.hit()
+            elif self.unwritten.look(self._target + "/" + name, "" if "/" in name or not written else self._target + "/" + written[0]):
+                return
 
     def _commit(self) -> None:
         if self._watch is not None:
@@ -127,7 +117,7 @@ class Stager:
         names = os.listdir(self.folder)
         if not names:
             if self.last:
-                self._note_missing()
+                self._look(())
             return
         try:
             if len(names) > 1:
@@ -137,6 +127,12 @@ class Stager:
         except BaseException:
             self.abort()
             raise
+        if not self.last:
+            return
+        if len(names) > 1 or names[0] not in self._last_names:
+            self._look(names)
+        elif self.unwritten.misses:
+            self.unwritten.hit()
 
     def _move(self, name: str) -> None:
         source, target = self.folder + "/" + name, self._target + "/" + name

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any, Optional
 
-# Somebody only asks whether an item is finished: nothing may be made.
-asking = False
+
+class _Thread(threading.local):
+    """What is known of the item that a thread has in hand."""
+
+    # Somebody only asks whether the item is finished: nothing may be made. In the process of a device others make folders meanwhile.
+    asking = False
+
+
+thread = _Thread()
 
 # The worker's stager, where outputs are written aside and committed by rename.
 stager: Optional[Any] = None

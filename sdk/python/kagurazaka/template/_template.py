@@ -10,7 +10,7 @@ import os
 from typing import Any, Callable, Iterable, Iterator, Optional
 
 from . import _outputs, _state
-from .io import OutputByFilenameSubfoldering, SoftShard, SoftShardByHash
+from .io import FinishCheckByOutputFileExistence, OutputByFilenameSubfoldering, SoftShard, SoftShardByHash
 from .mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
 
 # The attribute under which a decorated task carries its Template.
@@ -95,11 +95,11 @@ class Template:
 
     def _output_of(self, item: dict[str, Any]) -> Any:
         """The `output` that the output mode gives an item; nothing is made on disk."""
-        asking, _state.asking = _state.asking, True
+        asking, _state.thread.asking = _state.thread.asking, True
         try:
             return self.output_mode.get_output_params(output_path=self.hard_shard_mode.get_shard_output(), **item)["output"]
         finally:
-            _state.asking = asking
+            _state.thread.asking = asking
 
     def _check_output(self, item: dict[str, Any]) -> None:
         """Refuse an item whose line leads out of the output folder."""
@@ -124,11 +124,25 @@ class Template:
             if found is not None:
                 return found
         self._check_output(item)
-        _state.asking = True
+        _state.thread.asking = True
         try:
             return self.output_mode.get_output_params(output_path=self.hard_shard_mode.get_shard_output(), **item)
         finally:
-            _state.asking = False
+            _state.thread.asking = False
+
+    @property
+    def finish_field(self) -> str:
+        """The field of an output that the finish check looks at; empty where it is not known to look at one."""
+        if type(self.finish_check_mode) is not FinishCheckByOutputFileExistence or self.output_mode is None:
+            return ""
+        suffix = self.finish_check_mode.output_field_suffix
+        return "output" if suffix is None else f"output_{suffix}"
+
+    def finish_path(self, item: dict[str, Any]) -> str:
+        """Where the finish check looks for an item's output."""
+        found = (_state.outputs or {}).get(_state.key_of(item)) or self.final_outputs(item)
+        path: str = found[self.finish_field].path
+        return path
 
     def is_finished(self, item: dict[str, Any]) -> bool:
         """Ask the finish check, and the journal whether what is there is whole."""

@@ -262,7 +262,7 @@ class OutputMode:
 
 def _make_folder(*parts: str) -> None:
     # Asking whether an item is finished makes nothing.
-    if not _state.asking:
+    if not _state.thread.asking:
         _state.make_folder(os.path.join(*parts))
 
 

@@ -9,6 +9,7 @@ from ...task.torch_vanilla import batch_length, element_of, has_elements, result
 from ...template import _state
 from .. import failures
 from ..opened import OpenedTask
+from ..unwritten import unwritten_of
 from . import common
 from .collating import BadBatch
 
@@ -19,6 +20,7 @@ class Postprocessor:
     def __init__(self, opened: OpenedTask) -> None:
         self.opened, self.task = opened, opened.task
         self.whole = type(opened.task).postprocess is not Base.postprocess
+        self.unwritten = unwritten_of(opened.template)
 
     def run(self, message: Any, batch: Any, results: Any, result: Any) -> None:
         """Postprocess what inference returned; items that fail are named in the BatchResult."""
@@ -40,11 +42,25 @@ class Postprocessor:
             problem = failures.of_exception(error)
             for i in range(result.count):
                 result.failures.add(index=i).error.CopyFrom(problem)
+        self._look(message, result)
         if paths and journal is not None:
             failed = {failure.index for failure in result.failures}
             journal.end_batch(
                 [path for i, path in enumerate(paths) if i not in failed], [path for i, path in enumerate(paths) if i in failed]
             )
+
+    def _look(self, message: Any, result: Any) -> None:
+        """Look for what the template's finish check will look for."""
+        template = self.opened.template
+        if self.unwritten is None or template is None:
+            return
+        failed = {failure.index for failure in result.failures}
+        for i, item in enumerate(common.items_of(self.opened, message)):
+            if i in failed:
+                continue
+            base = native.without_outputs(item) if self.opened.native else item
+            self.unwritten.look(template.finish_path(base))
+        self.unwritten.tell(result)
 
     def _work(self, size: int, batch: Any, results: Any, result: Any) -> None:
         if self.whole:
