@@ -55,11 +55,11 @@ class Postprocessor:
         if self.unwritten is None or template is None:
             return
         failed = {failure.index for failure in result.failures}
+        if len(failed) == result.count:
+            return
         for i, item in enumerate(common.items_of(self.opened, message)):
-            if i in failed:
-                continue
-            base = native.without_outputs(item) if self.opened.native else item
-            self.unwritten.look(template.finish_path(base))
+            if i not in failed:
+                self.unwritten.look(item[template.finish_field].path if self.opened.native else template.finish_path(item))
         self.unwritten.tell(result)
 
     def _work(self, size: int, batch: Any, results: Any, result: Any) -> None:
