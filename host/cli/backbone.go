@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 
@@ -84,11 +85,12 @@ type backboneOptions struct {
 }
 
 // parseBackbone reads the backbones' flags. The last of several wins.
-func parseBackbone(values []flagValue) (backboneOptions, []string) {
+func parseBackbone(values []flagValue) (backboneOptions, []problem.Problem) {
 	o := backboneOptions{workers: defaultWorkers(), device: defaultDevice, stages: defaultStages()}
-	var problems []string
+	var problems []problem.Problem
 	wrong := func(v flagValue, want string) {
-		problems = append(problems, fmt.Sprintf("--%s %s: give %s", strings.ReplaceAll(v.name, "-", "_"), v.value, want))
+		message := fmt.Sprintf("--%s %s: give %s", strings.ReplaceAll(v.name, "-", "_"), v.value, want)
+		problems = append(problems, problem.Problem{Source: v.source, Message: message})
 	}
 	for _, v := range values {
 		if known, want := o.stages.set(v); known {

@@ -181,6 +181,8 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return a.printVersion()
 	case f.HelpKagurazaka:
 		return a.hostHelp()
+	case f.Help && a.split.command != "run" && (len(a.split.rest) == 0 || !a.describes()):
+		return a.commandHelp()
 	case a.split.doubt != nil && (len(a.split.rest) == 0 || !a.yields()):
 		return a.split.doubt
 	}
@@ -207,6 +209,9 @@ func (a *app) main(ctx context.Context, args []string) error {
 // yields reports whether the command has arguments of a task, to which newer flags of the host give way.
 func (a *app) yields() bool { return a.split.command == "run" || a.split.command == "plan" }
 
+// describes reports whether -h asks for a task's help, once the command names one.
+func (a *app) describes() bool { return a.yields() || a.split.command == "describe" }
+
 // guess reads the command line before the task is known. What is wrong with a flag that may be the task's is only noted.
 // yielded are flags that are thought to be.
 func (a *app) guess(yielded map[string]bool) error {
@@ -221,19 +226,34 @@ func (a *app) read(r reading) error {
 	}
 	a.split = s
 	err = a.readHost(s.hostTexts())
-	if err != nil && r.guess {
-		// Without the flags that may be the task's. Which of them are wrong on their own is quickly found out.
-		var sound []string
-		for _, f := range s.host {
-			if !f.newer || a.readHost([]string{f.text}) == nil {
-				sound = append(sound, f.text)
-			}
+	if err == nil {
+		return nil
+	}
+	// Which flags are wrong on their own is quickly found out.
+	var sound, older []string
+	var wrong problem.Errors
+	for _, f := range s.host {
+		alone := a.readHost([]string{f.text})
+		switch {
+		case alone == nil:
+			sound = append(sound, f.text)
+		case !f.newer:
+			older = append(older, f.text)
 		}
-		if len(sound) < len(s.host) {
-			s.doubt = cmp.Or(s.doubt, err)
-			err = a.readHost(sound)
+		if alone != nil {
+			wrong = append(wrong, problem.Problem{Message: alone.Error()})
 		}
 	}
+	if len(wrong) > 1 {
+		err = exitcode.With(exitcode.Usage, wrong)
+	}
+	if r.guess && len(sound)+len(older) < len(s.host) {
+		// Without the flags that may be the task's.
+		s.doubt = cmp.Or(s.doubt, err)
+		return a.readHost(append(sound, older...))
+	}
+	// How the error is shown is for those that are right to say.
+	_ = a.readHost(sound)
 	return err
 }
 
@@ -327,13 +347,3 @@ func hanging(text string) string {
 
 // dumb reports whether the terminal can do nothing but print lines.
 func dumb() bool { return os.Getenv("TERM") == "dumb" }
-
-// hostHelp prints the host's own help.
-func (a *app) hostHelp() error {
-	// Of the whole program, not of the default command.
-	a.parser.Stdout = a.streams.Out
-	app := &kong.Context{Kong: a.parser, Path: []*kong.Path{{App: a.parser.Model, Flags: a.parser.Model.Flags}}}
-	return kong.DefaultHelpPrinter(kong.HelpOptions{
-		Compact: true, NoExpandSubcommands: true, WrapUpperBound: a.streams.Width(), ValueFormatter: kong.DefaultHelpValueFormatter,
-	}, app)
-}

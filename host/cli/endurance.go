@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
-	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/run"
@@ -37,8 +36,8 @@ type endurance struct {
 }
 
 // endurance reads the flags, all problems at once.
-func (f *hostFlags) endurance() (endurance, error) {
-	var wrong problem.Errors
+func (f *hostFlags) endurance() (endurance, []problem.Problem) {
+	var wrong []problem.Problem
 	say := func(format string, args ...any) {
 		wrong = append(wrong, problem.Problem{Message: fmt.Sprintf(format, args...)})
 	}
@@ -73,10 +72,7 @@ func (f *hostFlags) endurance() (endurance, error) {
 	} else if e.workerRSS > 0 && !plugin.CanMeasure() {
 		say("--worker-max-rss: the memory of processes can be measured on Linux alone")
 	}
-	if len(wrong) > 0 {
-		return e, exitcode.With(exitcode.Usage, wrong)
-	}
-	return e, nil
+	return e, wrong
 }
 
 // parseSize reads a number of bytes with one of the suffixes K, M, G and T, powers of 1024, which B or iB may follow.

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
 func TestParseSize(t *testing.T) {
@@ -26,7 +28,8 @@ func TestEnduranceTellsAllProblems(t *testing.T) {
 	f := hostFlags{MaxFailures: "x", enduranceFlags: enduranceFlags{
 		Retries: -1, RetryDelay: -time.Second, ItemTimeout: -1, StallAfter: -1, WorkerMaxItems: -1, WorkerMaxRSS: "x",
 	}}
-	_, err := f.endurance()
+	_, problems := f.endurance()
+	err := problem.Err(problems)
 	if err == nil {
 		t.Fatal("nothing was refused")
 	}

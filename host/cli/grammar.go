@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"fmt"
+	"reflect"
+	"strconv"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -98,7 +101,7 @@ type initCmd struct {
 
 type runsCmd struct {
 	JSON  bool `name:"json" help:"Print JSON."`
-	Prune int  `name:"prune" default:"-1" placeholder:"N" help:"Remove the oldest runs of which all is done, but for the newest N of those. Runs that had failures or did not end stay."`
+	Prune *int `name:"prune" placeholder:"N" help:"Remove the oldest runs of which all is done, but for the newest N of those. Runs that had failures or did not end stay."`
 }
 
 type showCmd struct {
@@ -128,8 +131,25 @@ Exit codes: 0 all done or skipped, 1 the run failed, 2 wrong usage or configurat
 Where several apply: 2 (before the start), 130, 1, 3, 0. The end by a signal (SIGABRT: the host itself broke) is a failure.`
 
 func newParser(g *grammar) (*kong.Kong, error) {
-	return kong.New(g, kong.Name("kagurazaka"), kong.Description(description), kong.NoDefaultHelp(),
-		kong.Exit(func(int) {}))
+	return kong.New(g, kong.Name("kagurazaka"), kong.Description(description), kong.NoDefaultHelp(), kong.Exit(func(int) {}),
+		kong.KindMapper(reflect.Int, mapper("must be a whole number", strconv.Atoi)),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), mapper("must be a time with its unit, such as 500ms, 30s or 5m", time.ParseDuration)))
+}
+
+// mapper reads a flag's value, and says what is to be written where that fails.
+func mapper[T any](want string, parse func(string) (T, error)) kong.MapperFunc {
+	return func(ctx *kong.DecodeContext, target reflect.Value) error {
+		var text string
+		if err := ctx.Scan.PopValueInto("value", &text); err != nil {
+			return err
+		}
+		v, err := parse(text)
+		if err != nil {
+			return fmt.Errorf("%s, not %q", want, text)
+		}
+		target.Set(reflect.ValueOf(v))
+		return nil
+	}
 }
 
 // protecting are the flags that protect the user from the plugin, which must not take them away.

@@ -3,7 +3,10 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/kagurazaka/kagurazaka/host/config"
 	"github.com/kagurazaka/kagurazaka/host/schema"
@@ -55,6 +58,30 @@ func (a *app) printBackboneHelp(ctx context.Context, task *schema.Task) error {
 		err = printDevices(ctx, a.streams.Out)
 	}
 	return err
+}
+
+// hostHelp prints the host's own help: of the whole program, not of the default command.
+func (a *app) hostHelp() error {
+	return a.printHelp(&kong.Path{App: a.parser.Model, Flags: a.parser.Model.Flags})
+}
+
+// commandHelp prints what one command takes, without the flags of all commands.
+func (a *app) commandHelp() error {
+	at := slices.IndexFunc(a.parser.Model.Children, func(n *kong.Node) bool { return n.Name == a.split.command })
+	program, command := *a.parser.Model.Node, *a.parser.Model.Children[at]
+	program.Flags, command.Parent = nil, &program
+	if err := a.printHelp(&kong.Path{App: a.parser.Model}, &kong.Path{Command: &command, Flags: command.Flags}); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(a.streams.Out, "\nkagurazaka -hk shows the flags of all commands.")
+	return err
+}
+
+func (a *app) printHelp(path ...*kong.Path) error {
+	a.parser.Stdout = a.streams.Out
+	return kong.DefaultHelpPrinter(kong.HelpOptions{
+		Compact: true, NoExpandSubcommands: true, WrapUpperBound: a.streams.Width(), ValueFormatter: kong.DefaultHelpValueFormatter,
+	}, &kong.Context{Kong: a.parser, Path: path})
 }
 
 // quote writes a word as a shell reads it.

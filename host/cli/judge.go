@@ -144,7 +144,8 @@ func (s *session) refusal(j *judged, refused []plugin.Problem) []problem.Problem
 		return named[p.Path] || named["--"+p.Path] || a != nil && slices.ContainsFunc(a.Flags, func(f string) bool { return named[f] }) ||
 			a != nil && named[a.Name]
 	}
-	if slices.ContainsFunc(j.objections, confirmed) {
+	elsewhere := !slices.ContainsFunc(j.objections, confirmed)
+	if !elsewhere {
 		told = nil
 	}
 	for _, p := range j.objections {
@@ -154,7 +155,7 @@ func (s *session) refusal(j *judged, refused []plugin.Problem) []problem.Problem
 		}
 		switch {
 		// The parser stopped at something else, and may have nothing against this.
-		case len(told) > 0 && !s.task.Unknown(flag):
+		case elsewhere && !s.task.Unknown(flag):
 		// A type of the task's own may make a choice of a value that is none as it stands.
 		case a != nil && a.Type == schema.Custom && !confirmed(p):
 		default:

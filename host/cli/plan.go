@@ -19,6 +19,9 @@ func (a *app) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if a.grammar.Help {
+		return s.taskHelp(ctx)
+	}
 	r, err := s.resolve(ctx)
 	if err != nil {
 		return err

@@ -44,11 +44,7 @@ func (a *app) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.endurance, err = f.endurance()
-	if err != nil {
-		return err
-	}
-	options, err := r.options()
+	options, err := r.backboneOptions()
 	if err != nil {
 		return err
 	}
@@ -67,9 +63,10 @@ func (a *app) helpWithoutPlugin(ctx context.Context) (bool, error) {
 	return true, a.hostHelp()
 }
 
-// options reads the backbone's flags, all problems at once.
-func (r *resolved) options() (backboneOptions, error) {
-	options, wrong := parseBackbone(r.backbone)
+// backboneOptions fits the backbone's flags to the task, all problems at once.
+func (r *resolved) backboneOptions() (backboneOptions, error) {
+	options := r.options
+	var wrong []string
 	switch backbone := chooseBackbone(r.grammar.Backbone, r.task); {
 	case backbone == "cuda" && r.task.Kind != schema.Device:
 		wrong = append(wrong, fmt.Sprintf("%s is no device task: --backbone mp runs it", r.task.Name))

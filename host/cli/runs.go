@@ -21,11 +21,11 @@ func (a *app) runs() error {
 		return err
 	}
 	f := &a.grammar.Runs
-	if f.Prune < -1 {
-		return usage("--prune %d: give how many runs to keep, 0 or more", f.Prune)
-	}
-	if f.Prune >= 0 {
-		pruned, err := ledger.Prune(root, f.Prune)
+	if keep := f.Prune; keep != nil {
+		if *keep < 0 {
+			return usage("--prune %d: give how many runs to keep, 0 or more", *keep)
+		}
+		pruned, err := ledger.Prune(root, *keep)
 		if err != nil {
 			return err
 		}

@@ -250,8 +250,8 @@ type resolved struct {
 	template  *template.Template
 	mixinJSON []byte
 	endurance endurance
-	// backbone holds the backbone's flags: those of --cfg first, so that the command line wins.
-	backbone []flagValue
+	// options are the backbone's flags: those of --cfg first, so that the command line wins.
+	options backboneOptions
 }
 
 // resolveAs is resolve for the plugin as it is described.
@@ -286,10 +286,14 @@ func (s *session) resolveAs(ctx context.Context) (*resolved, error) {
 	}
 	problems = append(problems, found...)
 	r.args = arguments.Args
+	var backbone []flagValue
 	for name, v := range arguments.Host {
-		r.backbone = append(r.backbone, flagValue{canonical(name), v.Text()})
+		backbone = append(backbone, flagValue{canonical(name), v.Text(), v.Source})
 	}
-	r.backbone = append(r.backbone, s.split.backbone...)
+	r.options, found = parseBackbone(append(backbone, s.split.backbone...))
+	problems = append(problems, found...)
+	r.endurance, found = s.grammar.endurance()
+	problems = append(problems, found...)
 	wrong := problem.Err(problems)
 	warnings := 0
 	for _, p := range problem.Unique(problems) {

@@ -38,7 +38,8 @@ type hostFlag struct {
 	at, value int
 }
 
-type flagValue struct{ name, value string }
+// flagValue is a backbone's flag; source is where in a configuration it was given, empty for the command line.
+type flagValue struct{ name, value, source string }
 
 // word is a word of the command line that is not the host's.
 type word struct {
@@ -244,7 +245,7 @@ func flagOf(text string) (name, value string, hasValue bool) {
 
 func (s *split) take(k known, f hostFlag, value string, hasValue, twice bool) {
 	if _, ok := k.backbone[own+f.name]; ok {
-		s.backbone = append(s.backbone, flagValue{f.name, value})
+		s.backbone = append(s.backbone, flagValue{name: f.name, value: value})
 		return
 	}
 	if f.name == "debug" {

@@ -31,9 +31,9 @@ func TestSplit(t *testing.T) {
 		rest     []string
 	}{
 		{name: "as one writes it", line: "./p Resize --size 256 --mixin a.b=1 c=2 --num_process 3",
-			host: []string{"--mixin=a.b=1", "--mixin=c=2"}, backbone: []flagValue{{"num-process", "3"}}, plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
+			host: []string{"--mixin=a.b=1", "--mixin=c=2"}, backbone: []flagValue{{name: "num-process", value: "3"}}, plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
 		{name: "flags first", line: "--num-process=3 --mixin a=1 --progress none ./p Resize --size 256",
-			host: []string{"--mixin=a=1", "--progress=none"}, backbone: []flagValue{{"num-process", "3"}}, plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
+			host: []string{"--mixin=a=1", "--progress=none"}, backbone: []flagValue{{name: "num-process", value: "3"}}, plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
 		{name: "a task's flag before the plugin", line: "--size 256 ./p Resize", plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
 		{name: "a task's flag before the task", line: "./p --size 256 Resize", plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
 		{name: "a task's flag without a value before the task", line: "./p --enlarge Resize", plugin: "./p", task: "Resize", rest: []string{"--enlarge"}},
