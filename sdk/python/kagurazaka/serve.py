@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+FORK_SUPPORT = "GRPC_ENABLE_FORK_SUPPORT"
 COOKIE_KEY, COOKIE_VALUE = "KAGURAZAKA_PLUGIN", "8f0d1c2e-task-plugin"
 
 
@@ -26,6 +27,9 @@ def main() -> int:
     from ._serve import bytecode
 
     bytecode.install()
+    # What gRPC does at a fork, while its threads are at work, kills some of the children that a task forks.
+    fork_support = os.environ.get(FORK_SUPPORT)
+    os.environ.setdefault(FORK_SUPPORT, "0")
     try:
         import google.protobuf  # noqa: F401
         import grpc  # noqa: F401
@@ -35,6 +39,9 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
+
+    if fork_support is None:
+        del os.environ[FORK_SUPPORT]
 
     from ._serve import launch
 

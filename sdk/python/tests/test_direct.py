@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pathlib
+import resource
 import signal
 import struct
 import subprocess
@@ -165,9 +166,97 @@ def test_what_cannot_be_appended_stays_on_the_page(here):
         pathlib.Path(output.path).touch()
 
     run = runner_of(here, process)
-    run.journal.direct.unfinished = "/dev/full"
-    run("a-1", "f-2", "c-3", "f-4", "e-5")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limit[1]))
+    try:
+        run("a-1", "f-2", "c-3", "f-4", "e-5")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert notes_of(run.page) == ["f-2.o", "f-4.o"]
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_a_task_may_close_what_is_open(here, mapped):
+    files, ours = [], str(here / "out" / ".kagurazaka")
+
+    def process(input, output):
+        for fd in range(3, 256):
+            try:
+                if ours in os.readlink(f"/proc/self/fd/{fd}"):
+                    os.close(fd)
+            except OSError:
+                pass
+        # They get the numbers that are free now.
+        for i in range(4):
+            files.append(open(f"{output.path}.{i}", "w"))
+            files[-1].write("the user's")
+            files[-1].flush()
+        if input.file_name[0] == "f":
+            raise ValueError
+
+    run = runner_of(here, process, mapped)
+    run("a-1", "f-2", "c-3")
+    run("a-4", "f-5")
+    assert len(files) == 20
+    for file in files:
+        assert pathlib.Path(file.name).read_text() == "the user's"
+    assert records(here / "out" / ".kagurazaka" / "unfinished") == {key_of(b"f-2.o"), key_of(b"f-5.o")}
+    run.journal.attend()
+    assert not dead(run.page)
+
+
+@pytest.mark.parametrize("form", ["text", "link", "hard link"])
+def test_a_file_that_is_not_ours_is_not_written_to(here, form):
+    def process(input, output):
+        raise ValueError
+
+    run = runner_of(here, process)
+    unfinished, own = here / "out" / ".kagurazaka" / "unfinished", here / "own"
+    own.write_text("what the user wrote there" if form == "text" else "")
+    if form == "link":
+        unfinished.symlink_to(own)
+    else:
+        os.link(own, unfinished)
+        if form == "text":
+            own.unlink()
+    before = unfinished.read_text()
+    with pytest.raises(OSError):
+        run("a-1")
+    assert unfinished.read_text() == before
+
+
+def test_an_output_that_somebody_else_has_begun_since_is_not_concluded(here):
+    def process(input, output):
+        if not half:
+            raise ValueError
+        Journal(pb.Direct(unfinished=str(unfinished), root="out", field="output"), False).fail(b"a-1.o\0\0")
+
+    unfinished, half = here / "out" / ".kagurazaka" / "unfinished", False
+    run = runner_of(here, process)
+    run("a-1")
+    half = True
+    run("a-1")
+    assert records(unfinished) == {key_of(b"a-1.o")}
+
+
+def test_a_worker_whose_page_is_gone_ends(here):
+    def process(input, output):
+        pathlib.Path(output.path).write_text("half")
+        if input.file_name == "b-2":
+            (here / "out").rename(here / "old")
+            (here / "out").mkdir()
+            run.journal.due = 0
+
+    run = runner_of(here, process)
+    pid = os.fork()
+    if not pid:
+        try:
+            run("a-1", "b-2", "c-3")
+        finally:
+            os._exit(99)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+    # Nothing was begun that nobody would know of.
+    assert os.listdir(here / "out") == []
 
 
 @pytest.mark.parametrize("start", ["fork", "subprocess", "system"])

@@ -8,15 +8,17 @@ from __future__ import annotations
 import errno
 import fcntl
 import inspect
+import math
 import mmap
 import os
 import posixpath
+import stat
 import struct
 import subprocess
 import sys
 import threading
 import time
-from typing import Any, Callable, Iterable, Optional
+from typing import Any, Callable, Iterable, NoReturn, Optional
 from zlib import crc32
 
 from .failures import InvalidOutput
@@ -31,6 +33,8 @@ _RECORD = struct.Struct("<QB3sI")
 _MARK = b"KGU"
 BEGUN, CONCLUDED = ord("+"), ord("-")
 BEAT_EVERY_S, BEAT_AGE_S = 10.0, 300.0
+# How often a worker looks whether its page is where others look for it.
+_ATTEND_EVERY_S = 0.02
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
@@ -54,14 +58,19 @@ class Journal:
         self.makes_folder = makes_folder
         self.root = posixpath.join(direct.root, "")
         self.field = direct.field
-        self.keys: set[int] = set()
+        # Where in the file of unfinished outputs each of them was noted last.
+        self.keys: dict[int, int] = {}
         # Upper halves of the keys, at least: what is not among them is not unfinished.
         self.crcs: set[int] = set()
-        self.file = -1
+        # Which file was read, and how far. It is never kept open: a task may close any descriptor, and open a file of its own
+        # under that number.
+        self.file: Any = None
         self.read = 0
         self.unwritten = Unwritten(makes_folder)
         # The page, mapped or not, and where the next note goes.
         self.fd = -1
+        self.found: Any = None
+        self.due = 0.0 if direct.page else math.inf
         self.page: Any = None
         self.at = NOTES
         # What a batch has begun.
@@ -72,34 +81,70 @@ class Journal:
         self.refresh()
 
     def _open(self, path: str) -> None:
-        self.fd = os.open(path, os.O_RDWR | self.flags)
+        self._hold()
+        if os.pread(self.fd, len(MAGIC), 0) != MAGIC:
+            raise ValueError(f"{path} is not a page of this version")
+        if self.direct.mapped:
+            self.page = mmap.mmap(self.fd, SIZE)
+        threading.Thread(target=self._beat, name="kagurazaka-page", daemon=True).start()
+
+    def _hold(self) -> None:
+        """Open the page and hold it alive."""
+        self.fd = os.open(self.direct.page, os.O_RDWR | self.flags)
+        self.found = os.fstat(self.fd)
         try:
             fcntl.flock(self.fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
-        if os.pread(self.fd, len(MAGIC), 0) != MAGIC:
-            raise ValueError(f"{path} is not a page of this version")
-        if self.direct.mapped:
-            self.page = mmap.mmap(self.fd, SIZE)
         # Whatever the task starts holds the page alive: it may still be writing when this process is dead.
         os.set_inheritable(self.fd, True)
         _hand_down(self.fd)
-        threading.Thread(target=self._beat, args=(os.fstat(self.fd),), name="kagurazaka-page", daemon=True).start()
 
-    def _beat(self, page: os.stat_result) -> None:
-        """Say to other machines that this process lives, for as long as the page is open."""
+    def _held(self) -> bool:
+        """Whether the descriptor is still the page's: the task may have closed it, and opened a file of its own under that number."""
+        try:
+            return os.path.samestat(os.fstat(self.fd), self.found)
+        except OSError:
+            return False
+
+    def attend(self) -> None:
+        """End this worker if its page is not where others look for it: what it notes would tell nobody."""
+        if self.fd < 0:
+            return
+        self.due = time.monotonic() + _ATTEND_EVERY_S
+        try:
+            there = os.stat(self.direct.page, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            self._leave()
+        except OSError:
+            return  # the outputs cannot be written either
+        if not os.path.samestat(there, self.found):
+            self._leave()
+        if not self._held():
+            self._hold()
+            if not os.path.samestat(there, self.found):
+                self._leave()
+
+    def _leave(self) -> NoReturn:
+        print("kagurazaka: the output folder was removed or replaced: this worker ends, another one goes on", file=sys.stderr, flush=True)
+        os._exit(1)
+
+    def _beat(self) -> None:
+        """Say to other machines that this process lives."""
         count = 0
         while True:
             time.sleep(BEAT_EVERY_S)
             count += 1
             try:
-                # The task may have closed it, and opened a file of its own under that number.
-                if not os.path.samestat(os.fstat(self.fd), page):
-                    return
-                os.pwrite(self.fd, count.to_bytes(8, "little"), BEAT)
+                fd = os.open(self.direct.page, os.O_WRONLY | self.flags)
+                try:
+                    if os.path.samestat(os.fstat(fd), self.found):
+                        os.pwrite(fd, count.to_bytes(8, "little"), BEAT)
+                finally:
+                    os.close(fd)
             except OSError:
-                return
+                pass
 
     # -------------------------------------------------------------------------------------------------- notes
 
@@ -119,17 +164,19 @@ class Journal:
         at = self.at
         if at + len(note) > SIZE:
             raise OSError(errno.ENAMETOOLONG, "the output's path is too long to be noted")
+        self._put(note, at)
+
+    def _put(self, text: bytes, at: int) -> None:
         if self.page is not None:
-            self.page[at : at + len(note)] = note
+            self.page[at : at + len(text)] = text
         elif self.fd >= 0:
-            os.pwrite(self.fd, note, at)
+            if not self._held():
+                self.attend()
+            os.pwrite(self.fd, text, at)
 
     def clear(self) -> None:
         """Forget what is noted: the item is concluded."""
-        if self.page is not None:
-            self.page[self.at] = 0
-        elif self.fd >= 0:
-            os.pwrite(self.fd, b"\0", self.at)
+        self._put(b"\0", self.at)
 
     def done(self, note: bytes, path: str) -> None:
         """The item that is noted is done."""
@@ -149,12 +196,19 @@ class Journal:
         """Say that an output is no longer unfinished, if it was."""
         key = key_of(path)
         if key in self.keys:
-            self._append(CONCLUDED, [key])
+            try:
+                self._append(CONCLUDED, [key])
+            except (FileNotFoundError, NotADirectoryError):
+                pass  # the folder was removed, and what it said with it
 
     def fail(self, note: bytes) -> None:
         """The item that is noted has failed: it is unfinished."""
         try:
             self._append(BEGUN, [key_of(note[:-2])])
+        except (FileNotFoundError, NotADirectoryError):
+            # The folder was removed, and what it said with it. What is there has to be done again by a worker that has a page.
+            if self.fd >= 0 and os.path.lexists(os.path.join(os.fsencode(self.root), note[:-2])):
+                self._leave()
         except OSError as error:
             # On a full disk, say. Then the page says so: the next note goes behind this one.
             self.at += len(note) - 1
@@ -167,6 +221,8 @@ class Journal:
         path = outputs[self.field].path
         note = self.note_of(path)
         self.begin(note)
+        if time.monotonic() >= self.due:
+            self.attend()
         try:
             made = work()
             self.done(note, path)
@@ -213,6 +269,7 @@ class Journal:
         new ones."""
         if self.fd < 0:
             return
+        self.attend()
         text = b"".join(name + b"\0" for name in self.begun) + b"\0"
         where = int.from_bytes(os.pread(self.fd, 8, WHERE), "little")
         to = NOTES
@@ -237,76 +294,94 @@ class Journal:
 
     def refresh(self) -> None:
         """Read what was appended to the file of unfinished outputs."""
-        if self.file >= 0:
-            try:
-                found = os.fstat(self.file)
-            except OSError as error:
-                if error.errno != errno.ESTALE:
-                    raise
-                self._forget()
-                return self.refresh()
-            if found.st_nlink == 0:
-                self._forget()
-            elif found.st_size - found.st_size % _RECORD.size <= self.read:
-                return
-        if self.file < 0:
-            try:
-                self.file = os.open(self.direct.unfinished, os.O_RDWR | os.O_APPEND | self.flags)
-            except FileNotFoundError:
-                return
-        self._rest()
+        self.attend()
+        try:
+            found = os.stat(self.direct.unfinished, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            self._forget()
+            return
+        if self.file is not None and os.path.samestat(found, self.file) and found.st_size < self.read + _RECORD.size:
+            return
+        try:
+            fd = self._unfinished(0)
+        except FileNotFoundError:
+            self._forget()
+            return
+        try:
+            self._rest(fd)
+        finally:
+            os.close(fd)
+
+    def _unfinished(self, how: int) -> int:
+        """Open the file of unfinished outputs. It must be one that this program wrote, and reached through no link."""
+        folder = os.lstat(os.path.dirname(self.direct.unfinished))
+        if not stat.S_ISDIR(folder.st_mode):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.direct.unfinished)
+        fd = os.open(self.direct.unfinished, os.O_RDWR | os.O_APPEND | how | self.flags, 0o600)
+        try:
+            found = os.fstat(fd)
+            first = os.pread(fd, _RECORD.size, 0)
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or (len(first) == _RECORD.size and first[9:12] != _MARK):
+                raise OSError(errno.EPERM, "is not a file that kagurazaka wrote: move it away", self.direct.unfinished)
+        except BaseException:
+            os.close(fd)
+            raise
+        if self.file is None or not os.path.samestat(found, self.file):
+            self._forget()
+            self.file = found
+        return fd
 
     def _forget(self) -> None:
-        os.close(self.file)
-        self.file, self.read = -1, 0
+        self.file, self.read = None, 0
         self.keys.clear()
         self.crcs.clear()
 
-    def _rest(self) -> None:
-        size = os.fstat(self.file).st_size
+    def _rest(self, fd: int) -> None:
+        size = os.fstat(fd).st_size
         size -= size % _RECORD.size
         while self.read < size:
-            data = os.pread(self.file, min(size - self.read, 1 << 24), self.read)
+            data = os.pread(fd, min(size - self.read, 1 << 24), self.read)
             data = data[: len(data) - len(data) % _RECORD.size]
             if not data:
                 return
-            self.read += len(data)
             for at, (key, operation, mark, check) in zip(range(0, len(data), _RECORD.size), _RECORD.iter_unpack(data)):
                 if mark != _MARK or crc32(data[at : at + 12]) != check:
                     continue
                 if operation == BEGUN:
-                    self.keys.add(key)
+                    self.keys[key] = self.read + at
                 elif operation == CONCLUDED:
-                    self.keys.discard(key)
+                    self.keys.pop(key, None)
+            self.read += len(data)
         self.crcs = {key >> 32 for key in self.keys}
 
     def _append(self, operation: int, keys: list[int]) -> None:
         """Write records. They are in the file when it returns."""
-        data = b""
-        for key in keys:
-            body = _RECORD.pack(key, operation, _MARK, 0)[:12]
-            data += body + crc32(body).to_bytes(4, "little")
         while True:
-            if self.file < 0:
-                try:
-                    self.file = os.open(self.direct.unfinished, os.O_RDWR | os.O_APPEND | os.O_CREAT | self.flags, 0o600)
-                except FileNotFoundError:
-                    return  # the folder was removed, and what it said with it
-            locked = _lock(self.file)
+            known = {key: self.keys.get(key) for key in keys}
+            fd = self._unfinished(os.O_CREAT)
             try:
-                found = os.fstat(self.file)
-                if found.st_nlink:
+                locked = _lock(fd)
+                try:
+                    found = os.fstat(fd)
+                    if not found.st_nlink:
+                        continue
                     torn = found.st_size % _RECORD.size
                     if torn:
-                        os.ftruncate(self.file, found.st_size - torn)
-                    if os.write(self.file, data) != len(data):
+                        os.ftruncate(fd, found.st_size - torn)
+                    self._rest(fd)
+                    if operation == CONCLUDED:
+                        # Somebody else may have begun it since, and not concluded it.
+                        keys = [key for key in keys if known[key] is not None and self.keys.get(key) == known[key]]
+                    data = b"".join(_record(operation, key) for key in keys)
+                    if os.write(fd, data) != len(data):
                         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                    self._rest()
+                    self._rest(fd)
                     return
+                finally:
+                    if locked:
+                        fcntl.flock(fd, fcntl.LOCK_UN)
             finally:
-                if locked:
-                    fcntl.flock(self.file, fcntl.LOCK_UN)
-            self._forget()
+                os.close(fd)
 
     # -------------------------------------------------------------------------------------------------- finished
 
@@ -377,6 +452,11 @@ def _of_this_boot(fd: int) -> bool:
     except OSError:
         return False
     return boot in os.pread(fd, NOTES - OWNER, OWNER)
+
+
+def _record(operation: int, key: int) -> bytes:
+    body = _RECORD.pack(key, operation, _MARK, 0)[:12]
+    return body + crc32(body).to_bytes(4, "little")
 
 
 def _lock(fd: int) -> bool:

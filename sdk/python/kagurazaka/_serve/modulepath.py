@@ -15,6 +15,7 @@ TASK_PATH = "KAGURAZAKA_TASK_PATH"
 _LATER = (
     "grpc._server",
     "kagurazaka._serve.batches",
+    "kagurazaka._serve.children",
     "kagurazaka._serve.closing",
     "kagurazaka._serve.device",
     "kagurazaka._serve.journal",

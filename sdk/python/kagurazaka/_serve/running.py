@@ -42,19 +42,23 @@ class Runner:
         visible = not any(ranges) and all(part.block.encoding == pb.ENCODING_JSON_LINES for part in chunk.parts)
         if self.opened.journal is not None:
             self.opened.journal.refresh()
-        work = _Work(self.heartbeat, chunk.slot, chunk.id, count)
-        # Part by part: what was just decoded is still in the processor's cache.
-        for part, ranged in zip(chunk.parts, ranges):
-            if ranged:
-                self._work(self.listed.slice(part.range.first, part.range.count), work)
-                continue
-            for items in self.reader.read(part):
-                if self.direct is None or type(items) is not Files:
-                    self._work(items, work)
-                elif self.opened.stager is not None:
-                    self._stage_files(self.direct, items, work)
-                else:
-                    self._work_files(self.direct, items, work)
+        work = Work(self.heartbeat, chunk.slot, chunk.id, count)
+        try:
+            # Part by part: what was just decoded is still in the processor's cache.
+            for part, ranged in zip(chunk.parts, ranges):
+                if ranged:
+                    self._work(self.listed.slice(part.range.first, part.range.count), work)
+                    continue
+                for items in self.reader.read(part):
+                    if self.direct is None or type(items) is not Files:
+                        self._work(items, work)
+                    elif self.opened.stager is not None:
+                        self._stage_files(self.direct, items, work)
+                    else:
+                        self._work_files(self.direct, items, work)
+        except BaseException:
+            self.broken()
+            raise
         work.finish()
         result.count = count
         for first, length in _ranges(work.skipped):
@@ -69,6 +73,9 @@ class Runner:
             keeper.unwritten.tell(result)
         result.busy_ns = time.perf_counter_ns() - began
         return pb.RunResponse(result=result).SerializeToString()
+
+    def broken(self) -> None:
+        """A chunk was left in the middle."""
 
     def _count(self, chunk: Any) -> int:
         """How many items the chunk has; Malformed if it does not fit the page or the list."""
@@ -86,7 +93,7 @@ class Runner:
             raise wire.Malformed(f"chunk {chunk.id} has slot {chunk.slot}, and there are {SLOTS}")
         return count
 
-    def _work(self, todo: Iterable[Any], work: _Work) -> None:
+    def _work(self, todo: Iterable[Any], work: Work) -> None:
         words, here, index = work.words, work.here, work.index
         check, call = self.check, self.call
         item = None
@@ -112,7 +119,7 @@ class Runner:
                     work.fail(index, item, error)
         work.index = index
 
-    def _work_files(self, process: Call, files: Files, work: _Work) -> None:
+    def _work_files(self, process: Call, files: Files, work: Work) -> None:
         """The same for files, which are written in place: each is made up when its turn comes."""
         words, here, index = work.words, work.here, work.index
         task, journal = self.opened.task, self.opened.journal
@@ -120,7 +127,7 @@ class Runner:
         page, at, begun = None, 0, ""
         if journal is not None:
             page, at, begun = journal.page, journal.at, journal.relative(out_folder + "x")[:-1]
-        made = False
+        made, clock = False, time.monotonic
         # Nor to this one.
         for name, out in zip(files.names, files.outs):
             index += 1
@@ -134,6 +141,8 @@ class Runner:
                         journal.begin(note)
                 # The note has concluded the item before, so the position may move.
                 words[here] = index
+                if journal is not None and clock() >= journal.due:
+                    journal.attend()
                 if not made:
                     make_folder(out_folder[:-1] or "/")
                     made = True
@@ -153,7 +162,7 @@ class Runner:
             journal.clear()
         work.index = index
 
-    def _stage_files(self, process: Call, files: Files, work: _Work) -> None:
+    def _stage_files(self, process: Call, files: Files, work: Work) -> None:
         """The same for files that are written aside."""
         words, here, index = work.words, work.here, work.index
         task, stager = self.opened.task, self.opened.stager
@@ -181,7 +190,7 @@ class Runner:
         work.index = index
 
 
-class _Work:
+class Work:
     """What became of a chunk's items so far."""
 
     def __init__(self, heartbeat: Heartbeat, slot: int, chunk: int, count: int) -> None:

@@ -12,7 +12,7 @@ import threading
 from typing import Any, Callable, Iterator, NoReturn, Optional
 
 from .._proto import plugin_pb2 as pb
-from . import closing, failures, process, stages
+from . import children, closing, failures, process, stages
 from .heartbeat import Heartbeat
 from .opened import OpenedTask
 from .running import Runner
@@ -45,7 +45,9 @@ def runner(opened: OpenedTask, request: Any, listed: Any) -> Any:
         from . import device
 
         return device.DeviceServer(opened, request)
-    return ChunkServer(Runner(opened, Heartbeat(request.heartbeat_path), listed))
+    heartbeat = Heartbeat(request.heartbeat_path)
+    children.end_behind_the_task(heartbeat)
+    return ChunkServer(Runner(opened, heartbeat, listed))
 
 
 def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int, lifelines: list[int]) -> NoReturn:

@@ -1,0 +1,62 @@
+"""Children that the task forks from a worker. One that comes back from the task's code ends there: it is not the worker, whose
+items, outputs and connection to the host it has a copy of."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from . import process
+from .heartbeat import Heartbeat
+from .journal import Journal
+from .running import Runner, Work
+from .staging import Stager
+
+# What a worker calls when the task's code is done with an item, whichever way outputs are written.
+_NEXT = {
+    Work: ("skip", "fail", "finish"),
+    Journal: ("begin", "done", "fail", "clear", "begin_batch", "end_batch"),
+    Stager: ("begin", "commit", "commit_file", "miss_file", "abort"),
+}
+
+
+def end_behind_the_task(heartbeat: Heartbeat) -> None:
+    """See to it that forked children go no further than the task's code. It costs the worker's loops nothing."""
+
+    def in_child() -> None:
+        for owner, names in _NEXT.items():
+            for name in names:
+                setattr(owner, name, _end)
+        # A loop that has none of these to call stores here before its next item, and breaks there.
+        heartbeat.words.release()
+        Runner.broken = _end_well  # type: ignore[method-assign, assignment]
+
+    os.register_at_fork(after_in_child=in_child)
+
+
+def _end(*ignored: Any) -> NoReturn:
+    """End as a Python program does that comes to its end, or is left by an exception."""
+    error = sys.exc_info()[1]
+    code: Any = 0
+    if isinstance(error, SystemExit):
+        code = error.code
+        if code is not None and not isinstance(code, int):
+            print(code, file=sys.stderr)
+            code = 1
+    elif error is not None:
+        traceback.print_exception(error)
+        code = 1
+    _exit(code or 0)
+
+
+def _end_well(runner: Any) -> NoReturn:
+    _exit(0)
+
+
+def _exit(code: int) -> NoReturn:
+    try:
+        process.flush_standard_streams()
+    finally:
+        os._exit(code & 0xFF)
