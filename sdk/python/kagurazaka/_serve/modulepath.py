@@ -48,17 +48,20 @@ def leave_working_folder() -> None:
     sys.meta_path.insert(0, _Finder())
 
 
-def add_task_folder(folder: str) -> None:
-    """Put the task's folder, and what the user has on PYTHONPATH beside it, first on the module path."""
+def add_task_folder(folder: str, name: str = "") -> None:
+    """Put the task's folder, and what the user has on PYTHONPATH beside it, first on the module path.
+
+    `name` is the task file's: one that is called like a module of Python's library is not imported in its place.
+    """
     more = [entry for entry in os.environ.pop(TASK_PATH, "").split(os.pathsep) if entry]
-    _settle([folder, *more])
+    _settle([folder, *more], name)
     if more:
         # Programs that the task starts have it as the user meant it.
         os.environ["PYTHONPATH"] = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), *more])
     sys.path[:0] = [entry for entry in [folder, *more] if entry not in sys.path]
 
 
-def _settle(folders: list[str]) -> None:
+def _settle(folders: list[str], own: str) -> None:
     """Give the SDK the modules of Python's library before these folders may hide them, and the task its own that it finds there."""
     beside: set[str] = set()
     for folder in folders:
@@ -67,6 +70,9 @@ def _settle(folders: list[str]) -> None:
         except OSError:
             pass
     hidden = beside & sys.stdlib_module_names
+    if own in hidden:
+        importlib.import_module(own)
+        hidden.discard(own)
     if not hidden - _PYTHONS:
         return
     for name in _LATER:

@@ -69,7 +69,7 @@ class TaskFile:
 
     def _load(self) -> Any:
         self.environment = dict(os.environ)
-        modulepath.add_task_folder(os.path.dirname(os.path.abspath(self.path)))
+        modulepath.add_task_folder(os.path.dirname(os.path.abspath(self.path)), self.name)
         sys.argv = ["kagurazaka", self.path]
         loader = CheckedLoader(self.name, self.path, self._expected) if self._expected else None
         spec = importlib.util.spec_from_file_location(self.name, self.path, loader=loader)
