@@ -27,7 +27,7 @@ func (a *app) initConfig(ctx context.Context) error {
 		return err
 	}
 	var text bytes.Buffer
-	if err := schema.Skeleton(&text, s.task, schema.SkeletonOptions{Command: s.command(), Backbone: backboneArguments()}); err != nil {
+	if err := schema.Skeleton(&text, s.task, schema.SkeletonOptions{Command: s.command(), Backbone: argumentsOf(chooseBackbone(s.grammar.Backbone, s.task))}); err != nil {
 		return fmt.Errorf("writing a configuration for %s: %w", s.task.Name, err)
 	}
 	if path == "-" {

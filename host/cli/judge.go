@@ -94,12 +94,17 @@ func (s *session) judge(rest []string) *judged {
 	for _, p := range j.objections {
 		known["--"+p.Path] = true
 	}
+	for _, list := range [][]problem.Problem{j.problems, j.objections} {
+		for i, p := range list {
+			list[i].Suggestion = cmp.Or(s.elsewhere(p), p.Suggestion)
+		}
+	}
 	for _, p := range j.Locate(schema.Validate(s.task, j.Args)) {
 		if known[p.Path] {
 			continue
 		}
 		if s.task.Argument(p.Path) == nil {
-			p.Suggestion = cmp.Or(s.hostFlagNear(p), p.Suggestion)
+			p.Suggestion = cmp.Or(s.elsewhere(p), s.hostFlagNear(p), p.Suggestion)
 		}
 		j.objections = append(j.objections, p)
 	}

@@ -6,7 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/suggest"
 )
 
@@ -61,6 +64,24 @@ func (s *session) hostFlagNear(p problem.Problem) string {
 	word, all := strings.TrimLeft(p.Path, "-"), slices.Concat(older, newer)
 	if meant := cmp.Or(suggest.OneTypo(word, all), abbreviated(word, all)); meant != "" {
 		return fmt.Sprintf("did you mean --%s?", meant)
+	}
+	return ""
+}
+
+// elsewhere is a suggestion for an argument that the task does not have, where it is a flag that has no effect here.
+func (s *session) elsewhere(p problem.Problem) string {
+	name := canonical(p.Path)
+	is := func(a schema.Argument) bool { return canonical(a.Name) == name }
+	backbone := chooseBackbone(s.grammar.Backbone, s.task)
+	switch {
+	case s.task.Argument(p.Path) != nil || slices.ContainsFunc(argumentsOf(backbone), is):
+		return ""
+	case isDevice(backbone) && slices.ContainsFunc(mpArguments(), is):
+		return fmt.Sprintf("it is a flag for tasks that are not device tasks; leave it out for %s", s.task.Name)
+	case slices.ContainsFunc(deviceArguments(), is):
+		return fmt.Sprintf("it is a flag for device tasks; leave it out for %s", s.task.Name)
+	case p.Source != "" && slices.ContainsFunc(s.parser.Model.Flags, func(f *kong.Flag) bool { return f.Name == name }):
+		return fmt.Sprintf("give it on the command line, as --%s", name)
 	}
 	return ""
 }

@@ -141,6 +141,9 @@ func (a *applier) apply(current *template.Node, v *Value, p place) *template.Nod
 		return current
 	}
 	if v.isMissing() {
+		if current.Kind == template.KindPlaceholder {
+			current.Origin = v.Source
+		}
 		return current
 	}
 	if v.Kind == KindMap {

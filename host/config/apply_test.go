@@ -99,6 +99,8 @@ func TestApply(t *testing.T) {
 			`HardShardModeV1{base_input_path:"/a" base_output_path:<> input_name:<> output_name:<> shard_idx:"007"}`, nil},
 		{"other mode, one by one", []string{"soft_shard.mode=SoftShardByHash", "soft_shard.shard_num=4"}, "soft_shard",
 			`SoftShardByHash{shard_idx:<> shard_num:4 subshard:null}`, nil},
+		{"other mode by its name, then its fields", []string{"soft_shard=SoftShardByHash", "soft_shard.shard_num=4"}, "soft_shard",
+			`SoftShardByHash{shard_idx:<> shard_num:4 subshard:null}`, nil},
 		{"same mode named", []string{"soft_shard.mode=SoftShard", "soft_shard.shard_num=4"}, "soft_shard",
 			`SoftShard{shard_idx:0 shard_num:4 subshard:null}`, nil},
 		{"same mode by name", []string{"soft_shard=SoftShard"}, "soft_shard", `SoftShard{shard_idx:0 shard_num:1 subshard:null}`, nil},

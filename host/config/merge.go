@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
 // merger merges trees whose interpolations are not resolved yet.
@@ -34,13 +35,20 @@ func (m *merger) into(dst, src *Value) {
 
 // mergeChild merges a map into what stands under the key, and reports whether that could be done.
 func (m *merger) mergeChild(dst *Value, key string, old, src *Value) bool {
-	if s, ok := old.Scalar.(string); ok && old.Kind == KindScalar && hasInterpolation(s) {
+	if hasInterpolation(old.text()) {
 		target := m.follow(old)
 		if target == nil || target.Kind == KindScalar {
 			return false
 		}
 		old = target.clone()
 		dst.set(Entry{Key: key, Value: old})
+	}
+	// soft_shard=SoftShardByHash soft_shard.shard_num=8: the name of a mode, and then its fields.
+	if _, isMode := template.SpecOf(old.text()); isMode {
+		named := newMap(old.Source)
+		named.set(Entry{Key: modeKey, Value: old.clone()})
+		dst.set(Entry{Key: key, Value: named})
+		old = named
 	}
 	switch {
 	case old.Kind == KindMap:

@@ -121,6 +121,15 @@ func (v *Value) Only(take func(key string) bool) *Value {
 // IsNull reports whether the value is absent or null.
 func (v *Value) IsNull() bool { return v == nil || v.Kind == KindScalar && v.Scalar == nil }
 
+// text is the value where it is a text, and empty otherwise.
+func (v *Value) text() string {
+	if v.Kind != KindScalar {
+		return ""
+	}
+	s, _ := v.Scalar.(string)
+	return s
+}
+
 // isMissing reports whether the value is the mark of one that is yet to be given.
 func (v *Value) isMissing() bool { return v.Kind == KindScalar && v.Scalar == missing && !v.given }
 

@@ -35,7 +35,7 @@ func JSONSchema(task *Task, backbone []Argument) map[string]any {
 		"type":    "object",
 		"properties": map[string]any{
 			"task":     section("The task's arguments. Those on the command line win.", arguments, task.OpenArguments),
-			"backbone": section("Flags of the backbone and the host. Those on the command line win.", shared, true),
+			"backbone": section("Flags of the backbone. Those on the command line win.", shared, true),
 			"mixin":    section("What is merged into the task's template. --mixin-cfg and --mixin win.", mixin, true),
 		},
 		"$defs": map[string]any{

@@ -44,7 +44,7 @@ func Skeleton(w io.Writer, task *Task, o SkeletonOptions) error {
 		s.comment("  ", "The task takes further arguments, which it does not name.")
 	}
 	if len(o.Backbone) > 0 {
-		s.arguments("backbone", "Flags of the backbone and the host.", o.Backbone)
+		s.arguments("backbone", "Flags of the backbone.", o.Backbone)
 	}
 	if task.Template != nil {
 		s.b.WriteString("\n")

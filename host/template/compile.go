@@ -78,7 +78,11 @@ func (c *compiler) topLevel(role string, n *Node) {
 	n.walk(role, func(path string, v *Node) {
 		if v.Kind == KindPlaceholder {
 			open = true
-			c.problem(path, v, "is left to the mixin and still has no value", fmt.Sprintf("give it with --mixin %s=VALUE", path))
+			hint := "give it with --mixin "
+			if v.Origin != "" {
+				hint = "give it there, or with --mixin "
+			}
+			c.problem(path, v, "is left to the mixin and still has no value", hint+path+"=VALUE")
 		}
 	})
 	if n.Kind == KindPlaceholder {
