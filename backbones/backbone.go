@@ -52,6 +52,8 @@ type Block struct {
 	Skip int
 	// Keys are printable keys of opaque items; empty where they would have cost too much.
 	Keys []string
+	// ContentKeys are what opaque items are known by in a later run; empty: the payload stands for them.
+	ContentKeys []uint64
 	// Refused says of each item why it must not be begun; nil: all may. A backbone gets no such block.
 	Refused []string
 }

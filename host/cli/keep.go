@@ -241,7 +241,7 @@ func (k *keep) tellOf(other run.Owner, meaning string) {
 
 // take puts the ledger between a listing and those who work on it.
 // leftOut takes how many items were left out; it may be nil.
-func (k *keep) take(source backbones.Source, listing run.Listing, show func(uint64) string, leftOut func(int)) (backbones.Source, run.Listing) {
+func (k *keep) take(source backbones.Source, listing run.Listing, show func(uint64) (string, uint64), leftOut func(int)) (backbones.Source, run.Listing) {
 	if k.ledger == nil {
 		return source, listing
 	}
@@ -354,6 +354,25 @@ func (k *keep) withoutTakeUp() []string {
 		}
 	}
 	return out
+}
+
+// unlisted is the error of a run of failed items alone, some of which the listing does not have any more; nil: it had them all.
+func (k *keep) unlisted() error {
+	if k.picked == nil || k.source == nil {
+		return nil
+	}
+	if _, all := k.source.Taken(); !all {
+		return nil
+	}
+	missing, err := k.picked.Missing(k.takeUp.run.Dir, k.takeUp.state)
+	if err != nil || len(missing.Items) == 0 {
+		return err
+	}
+	format := "%d failed items of the run %s are not in the listing any more, or are not known again, so they were not done: %s"
+	if missing.Count == 1 {
+		format = "%d failed item of the run %s is not in the listing any more, or is not known again, so it was not done: %s"
+	}
+	return exitcode.With(exitcode.Partial, fmt.Errorf(format, missing.Count, k.takeUp.run.Info.ID, missing.Text()))
 }
 
 // recorder keeps outcomes; nil: nothing does.

@@ -252,15 +252,22 @@ func (l *launch) startWith(ctx context.Context, open plugin.OpenOptions, index i
 	})
 }
 
-// show asks for the printable form of an item that is an index to the host.
+// show is the printable form of an item that is an index to the host.
 func (l *launch) show(number uint64) string {
+	text, _ := l.shown(number)
+	return text
+}
+
+// shown is the same, with what the item is known by in a later run; 0: its text.
+func (l *launch) shown(number uint64) (text string, key uint64) {
 	if l.batches != nil {
-		return fmt.Sprintf("batch %d", number)
+		return fmt.Sprintf("batch %d", number), 0
 	}
 	if l.nursery == nil {
-		return ""
+		return "", 0
 	}
-	return l.nursery.Show(number)
+	shown := l.nursery.Show(number)
+	return shown.Item, shown.ContentKey
 }
 
 // close ends what is left of the run and removes its staging. Its error says that a task was not closed.

@@ -156,7 +156,7 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 		return progress.Summary{}, err
 	}
 	defer func() { err = afterStart(summary, err, l.close(ctx)) }()
-	source, listing := k.take(l.source, l.listing, l.show, l.concluded())
+	source, listing := k.take(l.source, l.listing, l.shown, l.concluded())
 	l.listing = listing
 	backbone, err := l.backbone(ctx)
 	if err != nil {
@@ -169,6 +169,13 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 		Committed: l.committed(), Concluded: l.concluded(), Open: l.stillOpen(),
 	})
 	r.summarised = true
+	switch missing := k.unlisted(); {
+	case missing == nil:
+	case err == nil:
+		err = missing
+	case exitcode.Of(err) == exitcode.Partial:
+		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; %w", err, missing))
+	}
 	if summary.Failed > 0 && exitcode.Of(taskExit(err)) == exitcode.OK {
 		err = exitcode.With(exitcode.Partial, err)
 	}

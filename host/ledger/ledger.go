@@ -76,6 +76,8 @@ type opaqueBlock struct {
 	count int
 	left  int
 	seed  Key
+	// keys are what the plugin gave the items; nil: the seed stands for them.
+	keys []Key
 }
 
 const (
@@ -259,7 +261,7 @@ func (l *Ledger) full() {
 	}
 }
 
-// saw keeps which items there are. keys are those of JSON items.
+// saw keeps which items there are. keys are those of JSON items, and of opaque ones that have some of their own.
 func (l *Ledger) saw(b backbones.Block, keys []Key) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -271,9 +273,15 @@ func (l *Ledger) saw(b backbones.Block, keys []Key) {
 	case backbones.JSONLines:
 		l.out.keys(b.First, keys)
 	case backbones.Opaque:
-		seed := KeyOf(b.Payload)
-		l.out.seed(kindOpaque, b.First, b.Count, seed)
-		l.opaque = append(l.opaque, opaqueBlock{first: b.First, count: b.Count, left: b.Count, seed: seed})
+		block := opaqueBlock{first: b.First, count: b.Count, left: b.Count}
+		if keys != nil {
+			block.keys = slices.Clone(keys)
+			l.out.keys(b.First, keys)
+		} else {
+			block.seed = KeyOf(b.Payload)
+			l.out.seed(kindOpaque, b.First, b.Count, block.seed)
+		}
+		l.opaque = append(l.opaque, block)
 	}
 	l.full()
 }
@@ -316,7 +324,11 @@ func (l *Ledger) listed() {
 func (l *Ledger) identify(f backbones.FailedItem) (encoding string, key Key) {
 	// A listing may have opaque blocks among blocks of JSON.
 	if i := l.opaqueOf(f.Number); i >= 0 {
-		return EncodingOpaque, seedKey(l.opaque[i].seed, f.Number-l.opaque[i].first)
+		b, place := &l.opaque[i], f.Number-l.opaque[i].first
+		if b.keys != nil {
+			return EncodingOpaque, b.keys[place]
+		}
+		return EncodingOpaque, seedKey(b.seed, place)
 	}
 	if l.indexed {
 		return EncodingIndexed, seedKey(l.seed, f.Number)

@@ -234,9 +234,9 @@ func inOrder(n int, show func(number uint64) string) *ordered {
 	return &ordered{*indexed(n), show}
 }
 
-func showOf(src backbones.Source) func(uint64) string {
+func showOf(src backbones.Source) func(uint64) (string, uint64) {
 	if o, ok := src.(*ordered); ok {
-		return o.show
+		return func(n uint64) (string, uint64) { return o.show(n), 0 }
 	}
 	return nil
 }

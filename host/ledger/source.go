@@ -55,9 +55,9 @@ func (p *Picked) Len() int { return len(p.byNumber) }
 type About struct {
 	// Warn takes a message about a listing that is not what it was. It is called once at most.
 	Warn func(string)
-	// Show returns the printable form of an item of an indexed list; empty: there is none. It may be called by several
-	// goroutines. nil: such items are known by their place alone.
-	Show func(number uint64) string
+	// Show returns the printable form of an item of an indexed list, empty where there is none, and what stands for its content; 0:
+	// the text does. It may be called by several goroutines. nil: such items are known by their place alone.
+	Show func(number uint64) (text string, key uint64)
 	// LeftOut takes how many items of the inner source were left out; nil: nobody wants to know.
 	LeftOut func(n int)
 }
@@ -221,7 +221,8 @@ func (s *Source) lines(b backbones.Block) {
 
 // opaque hands on the parts of a block that are to be done.
 func (s *Source) opaque(b backbones.Block) {
-	s.ledger.saw(b, nil)
+	keys := s.keysOf(b)
+	s.ledger.saw(b, keys)
 	if s.all() {
 		s.queue = append(s.queue, b)
 		return
@@ -229,7 +230,11 @@ func (s *Source) opaque(b backbones.Block) {
 	seed := KeyOf(b.Payload)
 	var todo []backbones.Span
 	for i := range b.Count {
-		if s.wanted(b.First+uint64(i), seedKey(seed, uint64(b.Skip+i))) {
+		key := seedKey(seed, uint64(b.Skip+i))
+		if keys != nil {
+			key = keys[i]
+		}
+		if s.wanted(b.First+uint64(i), key) {
 			todo = appendSpan(todo, backbones.Span{First: uint64(i), Count: 1})
 		}
 	}
@@ -242,9 +247,24 @@ func (s *Source) opaque(b backbones.Block) {
 		if len(b.Keys) == b.Count {
 			part.Keys = b.Keys[span.First:end(span)]
 		}
+		if len(b.ContentKeys) == b.Count {
+			part.ContentKeys = b.ContentKeys[span.First:end(span)]
+		}
 		s.queue = append(s.queue, part)
 	}
 	s.leave()
+}
+
+// keysOf are the keys that a plugin gives the items of an opaque block; nil: it gives none.
+func (s *Source) keysOf(b backbones.Block) []Key {
+	if len(b.ContentKeys) != b.Count {
+		return nil
+	}
+	s.keys = s.keys[:0]
+	for _, k := range b.ContentKeys {
+		s.keys = append(s.keys, Key(k))
+	}
+	return s.keys
 }
 
 // indexed hands on the ranges of a list that are to be done.
@@ -288,14 +308,20 @@ func (s *Source) listSeed(b backbones.Block) Key {
 		return seed
 	}
 	n := min(samples, b.Count)
-	shown := make([]string, n)
+	keys := make([]Key, n)
 	var all sync.WaitGroup
 	for i := range n {
-		all.Go(func() { shown[i] = s.about.Show(b.First + sampleOf(i, n, b.Count)) })
+		all.Go(func() {
+			text, key := s.about.Show(b.First + sampleOf(i, n, b.Count))
+			if key == 0 {
+				key = uint64(KeyOf([]byte(address.ReplaceAllString(text, ""))))
+			}
+			keys[i] = Key(key)
+		})
 	}
 	all.Wait()
-	for i, text := range shown {
-		seed = seedKey(seed^KeyOf([]byte(address.ReplaceAllString(text, ""))), sampleOf(i, n, b.Count))
+	for i, key := range keys {
+		seed = seedKey(seed^key, sampleOf(i, n, b.Count))
 	}
 	return seed
 }
@@ -314,6 +340,7 @@ func (s *Source) pickedOf(list backbones.Span, seed Key) Spans {
 	for number, key := range s.chosen.Only.byNumber {
 		if number >= list.First && number < end(list) && seedKey(seed, number) == key {
 			picked = append(picked, backbones.Span{First: number, Count: 1})
+			s.chosen.Only.byKey.take(key)
 		}
 	}
 	if len(picked) < s.chosen.Only.Len() {

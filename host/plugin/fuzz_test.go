@@ -438,10 +438,10 @@ func FuzzSpawnResponse(f *testing.F) {
 		p.stopOnce.Do(func() {})
 		n := &Nursery{
 			proc: p, stream: stream, cancel: func() {}, log: hclog.NewNullLogger(),
-			waiting: map[uint32]chan *pb.SpawnResponse{}, shown: map[uint64]chan string{}, alive: map[int64]*spawned{},
+			waiting: map[uint32]chan *pb.SpawnResponse{}, shown: map[uint64]chan Shown{}, alive: map[int64]*spawned{},
 		}
 		asked := make(chan *pb.SpawnResponse, 1)
-		n.waiting[0], n.shown[5] = asked, make(chan string, 1)
+		n.waiting[0], n.shown[5] = asked, make(chan Shown, 1)
 		n.receive()
 		if n.broken == nil || len(n.alive) > 0 || len(n.waiting) > 0 {
 			t.Errorf("at the end: %v, %d workers, %d wait", n.broken, len(n.alive), len(n.waiting))

@@ -162,7 +162,7 @@ func (l *Lister) Close(ctx context.Context, patience time.Duration) error {
 }
 
 func fromBlock(b *pb.Block) (backbones.Block, error) {
-	out := backbones.Block{Count: int(b.GetCount()), Payload: b.GetPayload(), Keys: b.GetKeys()}
+	out := backbones.Block{Count: int(b.GetCount()), Payload: b.GetPayload(), Keys: b.GetKeys(), ContentKeys: b.GetContentKeys()}
 	switch b.GetEncoding() {
 	case pb.Encoding_ENCODING_JSON_LINES:
 		if lines := countLines(b.GetPayload()); lines != out.Count {
@@ -170,6 +170,9 @@ func fromBlock(b *pb.Block) (backbones.Block, error) {
 		}
 	case pb.Encoding_ENCODING_OPAQUE:
 		out.Encoding = backbones.Opaque
+		if n := len(out.ContentKeys); n > 0 && n != out.Count {
+			return out, fmt.Errorf("the plugin sent a block of %d items with %d content_keys: there is one an item, or none", out.Count, n)
+		}
 		// Nobody but the plugin can count what is in it.
 		if out.Count > listItems {
 			return out, fmt.Errorf("the plugin sent a block of %d items, where %d were asked for at most", out.Count, listItems)

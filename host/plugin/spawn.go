@@ -39,7 +39,7 @@ type Nursery struct {
 	mu      sync.Mutex
 	closed  bool
 	waiting map[uint32]chan *pb.SpawnResponse
-	shown   map[uint64]chan string
+	shown   map[uint64]chan Shown
 	alive   map[int64]*spawned
 	// logs are of workers that have not said yet that they are there, by index; made counts them.
 	logs   map[uint32]*workerLog
@@ -81,7 +81,7 @@ func NurseryFrom(ctx context.Context, p *Process, start StartOptions, open OpenO
 	}
 	n := &Nursery{
 		proc: p, task: open.Task, dir: start.RuntimeDir, log: start.Log, stream: stream, cancel: cancel,
-		waiting: map[uint32]chan *pb.SpawnResponse{}, shown: map[uint64]chan string{}, alive: map[int64]*spawned{},
+		waiting: map[uint32]chan *pb.SpawnResponse{}, shown: map[uint64]chan Shown{}, alive: map[int64]*spawned{},
 		logs: map[uint32]*workerLog{},
 	}
 	go n.receive()
@@ -212,13 +212,21 @@ func (n *Nursery) order(ctx context.Context, open OpenOptions, stage pb.Stage) (
 // showTime bounds how long Show waits: a message about a failed item is not worth more.
 const showTime = 2 * time.Second
 
-// Show returns the printable form of an item that is known by its index alone; empty where there is none.
-func (n *Nursery) Show(index uint64) string {
-	answer := make(chan string, 1)
+// Shown is what a plugin says of an item that is known to the host by its index alone.
+type Shown struct {
+	// Item is printable; empty: there is none.
+	Item string
+	// ContentKey is what it is known by in a later run; 0: the text stands for it.
+	ContentKey uint64
+}
+
+// Show asks for an item that is known by its index alone.
+func (n *Nursery) Show(index uint64) Shown {
+	answer := make(chan Shown, 1)
 	n.mu.Lock()
 	if n.broken != nil {
 		n.mu.Unlock()
-		return ""
+		return Shown{}
 	}
 	n.shown[index] = answer
 	n.mu.Unlock()
@@ -226,17 +234,17 @@ func (n *Nursery) Show(index uint64) string {
 	err := n.stream.Send(&pb.SpawnRequest{Message: &pb.SpawnRequest_ShowItem{ShowItem: index}})
 	n.sendMu.Unlock()
 	if err != nil {
-		return ""
+		return Shown{}
 	}
 	timer := time.NewTimer(showTime)
 	defer timer.Stop()
 	select {
-	case text := <-answer:
-		return text
+	case shown := <-answer:
+		return shown
 	case <-timer.C:
 	case <-n.proc.Exited():
 	}
-	return ""
+	return Shown{}
 }
 
 // receive takes the nursery's messages until it ends; then every worker of it has ended too.
@@ -273,7 +281,7 @@ func (n *Nursery) receive() {
 			delete(n.shown, m.Shown.GetIndex())
 			n.mu.Unlock()
 			if answer != nil {
-				answer <- m.Shown.GetItem()
+				answer <- Shown{Item: m.Shown.GetItem(), ContentKey: m.Shown.GetContentKey()}
 			}
 		case *pb.SpawnResponse_Exited:
 			n.mu.Lock()

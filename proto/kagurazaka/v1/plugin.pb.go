@@ -2129,7 +2129,10 @@ type Block struct {
 	Count    uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
 	Payload  []byte                 `protobuf:"bytes,3,opt,name=payload,proto3" json:"payload,omitempty"`
 	// For an opaque encoding: a printable key an item, or empty when that would cost too much.
-	Keys          []string `protobuf:"bytes,4,rep,name=keys,proto3" json:"keys,omitempty"`
+	Keys []string `protobuf:"bytes,4,rep,name=keys,proto3" json:"keys,omitempty"`
+	// For an opaque encoding: 64 bits an item, by which the host knows it again. They depend on the item's content alone: in every
+	// process, whatever block it is in, they are the same. Empty: the block's bytes stand for its items.
+	ContentKeys   []uint64 `protobuf:"fixed64,5,rep,packed,name=content_keys,json=contentKeys,proto3" json:"content_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2188,6 +2191,13 @@ func (x *Block) GetPayload() []byte {
 func (x *Block) GetKeys() []string {
 	if x != nil {
 		return x.Keys
+	}
+	return nil
+}
+
+func (x *Block) GetContentKeys() []uint64 {
+	if x != nil {
+		return x.ContentKeys
 	}
 	return nil
 }
@@ -3756,9 +3766,11 @@ func (x *WorkerExited) GetSignal() int32 {
 }
 
 type ShownItem struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
-	Item          string                 `protobuf:"bytes,2,opt,name=item,proto3" json:"item,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Index uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Item  string                 `protobuf:"bytes,2,opt,name=item,proto3" json:"item,omitempty"`
+	// As in Block.content_keys; 0: the text stands for the item.
+	ContentKey    uint64 `protobuf:"fixed64,3,opt,name=content_key,json=contentKey,proto3" json:"content_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3805,6 +3817,13 @@ func (x *ShownItem) GetItem() string {
 		return x.Item
 	}
 	return ""
+}
+
+func (x *ShownItem) GetContentKey() uint64 {
+	if x != nil {
+		return x.ContentKey
+	}
+	return 0
 }
 
 // Error is how failures cross the process boundary.
@@ -4651,12 +4670,13 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x03run\x18\a \x01(\tR\x03run\"^\n" +
 	"\fOpenResponse\x12*\n" +
 	"\x05error\x18\x01 \x01(\v2\x14.kagurazaka.v1.ErrorR\x05error\x12\"\n" +
-	"\fcapabilities\x18\x02 \x03(\tR\fcapabilities\"\x80\x01\n" +
+	"\fcapabilities\x18\x02 \x03(\tR\fcapabilities\"\xa3\x01\n" +
 	"\x05Block\x123\n" +
 	"\bencoding\x18\x01 \x01(\x0e2\x17.kagurazaka.v1.EncodingR\bencoding\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x12\x18\n" +
 	"\apayload\x18\x03 \x01(\fR\apayload\x12\x12\n" +
-	"\x04keys\x18\x04 \x03(\tR\x04keys\"8\n" +
+	"\x04keys\x18\x04 \x03(\tR\x04keys\x12!\n" +
+	"\fcontent_keys\x18\x05 \x03(\x06R\vcontentKeys\"8\n" +
 	"\n" +
 	"IndexRange\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x04R\x05first\x12\x14\n" +
@@ -4759,10 +4779,12 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\fworker_index\x18\x01 \x01(\rR\vworkerIndex\x12\x10\n" +
 	"\x03pid\x18\x02 \x01(\x03R\x03pid\x12\x12\n" +
 	"\x04code\x18\x03 \x01(\x05R\x04code\x12\x16\n" +
-	"\x06signal\x18\x04 \x01(\x05R\x06signal\"5\n" +
+	"\x06signal\x18\x04 \x01(\x05R\x06signal\"V\n" +
 	"\tShownItem\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
-	"\x04item\x18\x02 \x01(\tR\x04item\"\xcd\x05\n" +
+	"\x04item\x18\x02 \x01(\tR\x04item\x12\x1f\n" +
+	"\vcontent_key\x18\x03 \x01(\x06R\n" +
+	"contentKey\"\xcd\x05\n" +
 	"\x05Error\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x1c\n" +
 	"\ttraceback\x18\x02 \x01(\tR\ttraceback\x12\x1c\n" +

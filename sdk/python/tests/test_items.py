@@ -2,14 +2,18 @@
 
 import collections
 import json
+import os
 import pathlib
 import pickle
+import subprocess
+import sys
 
 import pytest
 
 from kagurazaka._proto import plugin_pb2 as pb
 from kagurazaka._serve import items as wire
 from kagurazaka._serve import listed
+from kagurazaka._serve.identity import content_key, pickled
 from kagurazaka.template.io import FileTriplet
 
 EXACT = [
@@ -148,3 +152,51 @@ def test_lists_that_cannot_be_packed_stay(monkeypatch, owned, place):
 
 def test_short_lists_are_not_packed():
     assert isinstance(listed.keep(flat_items(10), True), listed.LiveList)
+
+
+KEYS = """
+import collections, dataclasses, pathlib
+from kagurazaka._serve.identity import content_key, pickled
+from kagurazaka._serve.items import show
+from kagurazaka.template.io import FileTriplet, SoftShardByHash
+
+
+@dataclasses.dataclass
+class Job:
+    tags: set
+    number: int
+
+
+class Tags(set):
+    pass
+
+
+items = [
+    {"n": 1, "tags": {"a", "b", "c"}}, {"job": Job({"x", "y", "z"}, 3)}, {"f": frozenset("qwe"), "nested": [{("a", 1), ("b", 2)}]},
+    {"own": Tags("123")}, {"path": pathlib.Path("x")}, (1, "b"), {"keys": {frozenset("ab"): 1}}, {"input": FileTriplet("a", "b", "c")},
+    {"count": collections.Counter("abc")}, {"sets": {frozenset("xyz"), frozenset("abc")}}, {"bytes": b"\\x8f"},
+]
+shard = SoftShardByHash(0, 1000)
+shard.check_in_shard = lambda number: number
+print([content_key(item) for item in items], [key for item in items for key in pickled([item])[1]], show(items[0]),
+      shard.check_item(items[0]), shard.check_item(items[2]))
+"""
+
+
+def test_keys_are_the_same_in_every_process():
+    def run(seed):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+        return subprocess.run([sys.executable, "-c", KEYS], env=environment, capture_output=True, text=True, check=True).stdout
+
+    told = {run(seed) for seed in ("0", "1", "2", "random")}
+    assert len(told) == 1
+    keys, rest = told.pop().split("] [")
+    assert len(set(keys.split(", "))) == 11 and keys.strip("[") == rest.split("]")[0]
+
+
+def test_different_items_have_different_keys():
+    items = [{"a": {"1"}}, {"a": ["1"]}, {"a": frozenset(["1"])}, {"a": {1}}, {"a": ()}, {"a": set()}, {"b": {"1"}}, {"a": [{"1"}]}]
+    assert len({content_key(item) for item in items}) == len(items)
+    # In a block or alone, beside others or not.
+    assert pickled(items)[1] == [content_key(item) for item in items]
+    assert pickled(items[1:2] * 3)[1] == [content_key(items[1])] * 3

@@ -381,16 +381,18 @@ class OpenResponse(_message.Message):
     def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Block(_message.Message):
-    __slots__ = ("encoding", "count", "payload", "keys")
+    __slots__ = ("encoding", "count", "payload", "keys", "content_keys")
     ENCODING_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
     KEYS_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_KEYS_FIELD_NUMBER: _ClassVar[int]
     encoding: Encoding
     count: int
     payload: bytes
     keys: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, encoding: _Optional[_Union[Encoding, str]] = ..., count: _Optional[int] = ..., payload: _Optional[bytes] = ..., keys: _Optional[_Iterable[str]] = ...) -> None: ...
+    content_keys: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, encoding: _Optional[_Union[Encoding, str]] = ..., count: _Optional[int] = ..., payload: _Optional[bytes] = ..., keys: _Optional[_Iterable[str]] = ..., content_keys: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class IndexRange(_message.Message):
     __slots__ = ("first", "count")
@@ -625,12 +627,14 @@ class WorkerExited(_message.Message):
     def __init__(self, worker_index: _Optional[int] = ..., pid: _Optional[int] = ..., code: _Optional[int] = ..., signal: _Optional[int] = ...) -> None: ...
 
 class ShownItem(_message.Message):
-    __slots__ = ("index", "item")
+    __slots__ = ("index", "item", "content_key")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     ITEM_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_KEY_FIELD_NUMBER: _ClassVar[int]
     index: int
     item: str
-    def __init__(self, index: _Optional[int] = ..., item: _Optional[str] = ...) -> None: ...
+    content_key: int
+    def __init__(self, index: _Optional[int] = ..., item: _Optional[str] = ..., content_key: _Optional[int] = ...) -> None: ...
 
 class Error(_message.Message):
     __slots__ = ("message", "traceback", "retryable", "fault", "item", "config", "panic", "no_such_task", "unsupported", "invalid_output", "device_memory", "region_too_small", "ended")

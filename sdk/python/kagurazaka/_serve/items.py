@@ -8,7 +8,8 @@ from itertools import chain
 from typing import Any, Iterator
 
 from .._proto import plugin_pb2 as pb
-from ..template.io import FileTriplet
+from ..template.io import FileTriplet, stable_repr
+from .identity import pickled
 
 # An opaque block is sent again with every chunk that takes a part of it, so it is kept small.
 OPAQUE_ITEMS, OPAQUE_BYTES = 64, 64 << 10
@@ -143,21 +144,17 @@ class Encoder:
             for first in range(0, len(items), OPAQUE_ITEMS):
                 yield from self.blocks(items[first : first + OPAQUE_ITEMS])
             return
-        payload = dumps(items)
+        payload, content_keys = pickled(items)
         if len(payload) > OPAQUE_BYTES and len(items) > 1:
             yield from self._halves(items)
         else:
             keys = [show(item, 200) for item in items]
-            yield pb.Block(encoding=pb.ENCODING_OPAQUE, count=len(items), payload=payload, keys=keys)
+            yield pb.Block(encoding=pb.ENCODING_OPAQUE, count=len(items), payload=payload, keys=keys, content_keys=content_keys)
 
     def _halves(self, items: list[Any]) -> Iterator[Any]:
         middle = len(items) // 2
         yield from self.blocks(items[:middle])
         yield from self.blocks(items[middle:])
-
-
-def dumps(items: list[Any]) -> bytes:
-    return pickle.dumps(items, protocol=5)
 
 
 def decode_part(part: Any) -> list[Any]:
@@ -251,7 +248,7 @@ def restore_triplets(item: dict[str, Any], with_input: bool) -> None:
 def show(item: Any, limit: int = _SHOWN) -> str:
     """An item as printable text, cut off where it is long."""
     try:
-        text = json.dumps(item, ensure_ascii=False, default=_show_value)
+        text = _shown(item)
     except BaseException:
         try:
             text = repr(item)
@@ -262,4 +259,7 @@ def show(item: Any, limit: int = _SHOWN) -> str:
 
 
 def _show_value(value: Any) -> Any:
-    return value.to_dict() if isinstance(value, FileTriplet) else repr(value)
+    return value.to_dict() if isinstance(value, FileTriplet) else stable_repr(value)
+
+
+_shown = json.JSONEncoder(ensure_ascii=False, default=_show_value).encode

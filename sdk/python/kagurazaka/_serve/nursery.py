@@ -340,12 +340,18 @@ class Nursery:
             self.control.send(channel.EVENTS_END)
 
     def _show(self, index: int) -> None:
+        from .identity import content_key
         from .items import show
 
-        text = ""
+        text, key = "", 0
         if self.listed is not None and index < len(self.listed):
-            text = show(next(iter(self.listed.slice(index, 1))))
-        self._event(shown=pb.ShownItem(index=index, item=text))
+            item = next(iter(self.listed.slice(index, 1)))
+            text = show(item)
+            try:
+                key = content_key(item)
+            except BaseException:
+                pass  # it cannot be pickled, and need not be
+        self._event(shown=pb.ShownItem(index=index, item=text, content_key=key))
 
     def _event(self, **message: Any) -> None:
         self.control.send(channel.EVENT, pb.SpawnResponse(**message).SerializeToString())

@@ -76,8 +76,15 @@ def _hash_key(item: dict[str, Any]) -> bytes:
     if isinstance(source, FileTriplet):
         text = os.path.join(source.rel_dir, source.file_name)
     else:
-        text = json.dumps(item, ensure_ascii=False, separators=(",", ":"), default=repr)
+        text = json.dumps(item, ensure_ascii=False, separators=(",", ":"), default=stable_repr)
     return text.encode("utf-8", "surrogateescape")
+
+
+def stable_repr(value: Any) -> str:
+    """A text for what is not JSON: that of a set is in an order of its own, since the set's is another in each process."""
+    if isinstance(value, (set, frozenset)):
+        return "{" + ", ".join(sorted(map(repr, value))) + "}"
+    return repr(value)
 
 
 def _hash(key: bytes) -> int:
