@@ -370,7 +370,7 @@ func (a *applier) node(v *Value, p place) *template.Node {
 		}
 	default:
 		n.Scalar = exactScalar(v.Scalar)
-		if e, ok := n.Scalar.(template.Exact); ok && !(a.exact && p.open) {
+		if e, ok := n.Scalar.(template.Exact); ok && (!a.exact || !p.open) {
 			a.complain(v, p.path, fmt.Sprintf("%s has no place in a template: it takes finite numbers", e), "")
 			n.Scalar = nil
 		}
