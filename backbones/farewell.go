@@ -16,6 +16,11 @@ const DefaultCloseTimeout = 5 * time.Minute
 // long after the first.
 const tellAfter = 3 * time.Second
 
+// TellDrain says what a backbone waits for that was told to stop.
+func TellDrain(log hclog.Logger, grace time.Duration) {
+	log.Info("interrupted: what is in flight finishes first; a second Ctrl-C ends it at once", "grace", grace)
+}
+
 // CloseError says that tasks could not be closed: what they still had to write may be lost.
 type CloseError struct {
 	// Workers is how many workers could not close their task.

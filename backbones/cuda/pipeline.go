@@ -237,6 +237,9 @@ func (r *run) loop(ctx, startCtx context.Context, stopStarting func()) {
 			drain = nil
 			r.end(backbones.ErrDrained)
 			grace = time.After(r.opts.Grace)
+			if r.sched.inFlight() > 0 {
+				backbones.TellDrain(r.log, r.opts.Grace)
+			}
 			stopStarting()
 		case <-grace:
 			grace = nil

@@ -42,16 +42,24 @@ type Options struct {
 
 // NotFoundError says what was tried.
 type NotFoundError struct {
-	Arg   string
-	Why   string
-	Tried []string
+	// Arg is what the user wrote for the plugin; empty: something else was not found.
+	Arg string
+	Why string
+	// Tried are the places that were looked at, Hints what the user can do.
+	Tried, Hints []string
 }
 
 func (e *NotFoundError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "no plugin %q: %s", e.Arg, e.Why)
+	if e.Arg != "" {
+		fmt.Fprintf(&b, "no plugin %q: ", e.Arg)
+	}
+	b.WriteString(e.Why)
 	for _, t := range e.Tried {
 		fmt.Fprintf(&b, "\n  tried: %s", t)
+	}
+	for _, h := range e.Hints {
+		fmt.Fprintf(&b, "\n  hint: %s", h)
 	}
 	return b.String()
 }
@@ -62,7 +70,7 @@ func Find(arg string, opts Options) (*Plugin, error) {
 		opts.Log = hclog.NewNullLogger()
 	}
 	if arg == "" {
-		return nil, &NotFoundError{Arg: arg, Why: "the name is empty"}
+		return nil, &NotFoundError{Arg: arg, Why: "the plugin's name is empty"}
 	}
 	if !isPath(arg) {
 		return findName(arg, opts)
@@ -76,7 +84,8 @@ func Find(arg string, opts Options) (*Plugin, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, &NotFoundError{Arg: arg, Why: unwrapPath(err)}
 	default:
-		return nil, &NotFoundError{Arg: arg, Why: "there is no such file or folder", Tried: missing(arg)}
+		tried, hints := missing(arg)
+		return nil, &NotFoundError{Arg: arg, Why: "there is no such file or folder", Tried: tried, Hints: hints}
 	}
 }
 
@@ -100,8 +109,8 @@ func Exists(arg string) bool {
 	return path != ""
 }
 
-// missing names the first part of a path that is not there, with what was meant where it can be guessed.
-func missing(arg string) []string {
+// missing says where a path leads, and what is in the last of its folders that is there.
+func missing(arg string) (tried, hints []string) {
 	dir := filepath.Dir(arg)
 	for {
 		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
@@ -113,10 +122,10 @@ func missing(arg string) []string {
 	if err != nil {
 		abs = arg
 	}
-	tried := []string{abs}
+	tried = []string{abs}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return tried
+		return tried, nil
 	}
 	var names []string
 	for _, e := range entries {
@@ -125,9 +134,13 @@ func missing(arg string) []string {
 		}
 	}
 	if len(names) > 0 {
-		tried = append(tried, fmt.Sprintf("%s has: %s", dir, strings.Join(names, ", ")))
+		where := dir
+		if dir == "." {
+			where = "the working folder"
+		}
+		hints = []string{fmt.Sprintf("%s has: %s", where, strings.Join(names, ", "))}
 	}
-	return tried
+	return tried, hints
 }
 
 func findFile(arg string, info fs.FileInfo, opts Options) (*Plugin, error) {
@@ -144,7 +157,7 @@ func findFile(arg string, info fs.FileInfo, opts Options) (*Plugin, error) {
 	if info.Mode()&0o111 == 0 {
 		return nil, &NotFoundError{
 			Arg: arg, Why: fmt.Sprintf("the file is not executable (mode %s)", info.Mode().Perm()),
-			Tried: []string{"a plugin is an executable: chmod +x " + arg, "a Python task file ends in .py, a Go plugin is named by its folder"},
+			Hints: []string{"a plugin is an executable: chmod +x " + arg, "a Python task file ends in .py, a Go plugin is named by its folder"},
 		}
 	}
 	return &Plugin{Command: plugin.Command{Name: arg, Path: abs}, Path: abs, Files: []string{abs}, Kind: Executable}, nil
@@ -160,14 +173,15 @@ func findName(arg string, opts Options) (*Plugin, error) {
 	path, tried := lookName(arg)
 	if path == "" {
 		why := "there is no folder of that name here, and no installed plugin"
+		var hints []string
 		switch {
 		case here && info.IsDir():
 			why = "the folder of that name here holds no plugin, and there is no installed plugin of that name"
 		case here:
 			why = "there is no installed plugin of that name"
-			tried = append(tried, fmt.Sprintf("to run the file %s of the working folder, write ./%s", arg, arg))
+			hints = []string{fmt.Sprintf("to run the file %s of the working folder, write ./%s", arg, arg)}
 		}
-		return nil, &NotFoundError{Arg: arg, Why: why, Tried: tried}
+		return nil, &NotFoundError{Arg: arg, Why: why, Tried: tried, Hints: hints}
 	}
 	if info, err = os.Stat(path); err != nil {
 		return nil, &NotFoundError{Arg: arg, Why: unwrapPath(err)}

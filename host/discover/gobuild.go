@@ -86,7 +86,7 @@ func buildGo(arg, dir string, opts Options) (*Plugin, error) {
 	if err != nil {
 		return nil, &NotFoundError{
 			Arg: arg, Why: "it is the source of a Go plugin, and there is no Go toolchain on PATH to build it with",
-			Tried: []string{"install Go from https://go.dev/dl, or build it elsewhere and name the executable"},
+			Hints: []string{"install Go from https://go.dev/dl, or build it elsewhere and name the executable"},
 		}
 	}
 	if err := os.MkdirAll(out, 0o755); err != nil {

@@ -120,7 +120,7 @@ func ownEnvironment() string {
 func chosen(path, from string) (string, string, error) {
 	exe, err := LookPath(path)
 	if err != nil {
-		return "", "", &NotFoundError{Arg: path, Why: fmt.Sprintf("%s names an interpreter that cannot be run: %v", from, err)}
+		return "", "", &NotFoundError{Why: fmt.Sprintf("%s %s: this interpreter cannot be run: %s", from, path, unwrapPath(err))}
 	}
 	if abs, err := filepath.Abs(exe); err == nil {
 		exe = abs

@@ -104,8 +104,10 @@ func TestScreenKeepsTheFootBelowWhatIsPrinted(t *testing.T) {
 	if _, err := s.Write([]byte("a log line\n")); err != nil {
 		t.Fatal(err)
 	}
+	// Parts are left out whole.
+	s.Foot("done 1, 2/2 workers busy")
 	s.Foot("")
-	want := clearLine + "a foot that" + clearLine + "a log line\n" + "a foot that" + clearLine
+	want := clearLine + "a foot that" + clearLine + "a log line\n" + "a foot that" + clearLine + "done 1" + clearLine
 	if got := out.String(); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

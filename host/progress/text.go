@@ -140,6 +140,10 @@ func (s *Screen) Foot(text string) {
 	defer s.mu.Unlock()
 	if w := s.width(); w > 1 && len([]rune(text)) >= w {
 		text = string([]rune(text)[:w-1])
+		// Rather a part less than half of one.
+		if i := strings.LastIndex(text, ", "); i > 0 {
+			text = text[:i]
+		}
 	}
 	if text == "" && s.foot == "" {
 		return
