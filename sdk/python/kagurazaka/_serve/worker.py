@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import itertools
 import os
 import queue
 import signal
@@ -61,7 +62,7 @@ def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int
         # What is to be done at the end of the process that made this one is done there.
         atexit._clear()
         gc.enable()
-        _name_process(request.worker_index)
+        _be_of_pool(request.worker_index, lifelines[0])
         opened.prepare_outputs(request)
         sys.setswitchinterval(_SWITCH_S)
         in_user_code = opened.is_device
@@ -123,10 +124,23 @@ class Stream:
             yield answer
 
 
-def _name_process(index: int) -> None:
-    """Call this process what multiprocessing's pool calls its workers: tasks pick devices by it."""
-    import multiprocessing.process
+def _be_of_pool(index: int, lifeline: int) -> None:
+    """Be to multiprocessing what a worker of its pool is: by name (tasks pick devices by it), and as one that has just been forked.
 
-    current = multiprocessing.process.current_process()
+    What was made before knows then that it is in another process: a queue starts a thread of its own, a manager's proxy connects
+    anew, and children and finalizers are left to the process that has them.
+    """
+    import multiprocessing.process as mp
+
+    current: Any = mp.current_process()
+    parent = current.name
     current._identity = (index + 1,)
     current.name = f"ForkPoolWorker-{index + 1}"
+    known: Any = mp
+    known._parent_process = known._ParentProcess(parent, os.getppid(), lifeline)
+    known._process_counter = itertools.count(1)
+    known._children = set()
+    util: Any = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util._finalizer_registry.clear()
+        util._run_after_forkers()
