@@ -10,7 +10,7 @@ import (
 // committed returns a question about an item: is its output in place? It is nil where an output need not be whole: where nobody
 // keeps track of direct outputs, and where a staged one is a folder into which files are renamed one by one.
 func (l *launch) committed() func(item string) bool {
-	if l.journal != nil {
+	if l.journal != nil && l.notes {
 		return l.concludedOutput
 	}
 	if l.staging == nil || !slices.Contains(l.r.described.Capabilities, "staging") || l.layout.Folder || len(l.layout.Last) == 0 {
@@ -23,7 +23,7 @@ func (l *launch) committed() func(item string) bool {
 				return false
 			}
 		}
-		return true
+		return l.journal == nil || l.concludedOutput(item)
 	}
 }
 

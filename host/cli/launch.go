@@ -27,9 +27,11 @@ type launch struct {
 	listing    run.Listing
 	// planned is the source where the host lists, or checks what the task lists; nil otherwise.
 	planned *plan.Source
-	// Of these, one at most is not nil.
+	// staging is where outputs are written before they are renamed; nil: they are written in place.
 	staging *run.Staging
+	// journal tells which of the outputs that are there are whole; nil: nobody does. notes: workers note what they begin in it.
 	journal *outputs.Journal
+	notes   bool
 	layout  template.Staging
 	// memory is what the stages of a device task share; nil for others.
 	memory *plugin.Memory

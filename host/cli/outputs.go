@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -43,15 +44,24 @@ func (r *resolved) outputs() (string, error) {
 // readJournal is the journal for a command that starts no worker; nil: there is none.
 func (r *resolved) readJournal() (template.Journal, error) {
 	how, err := r.outputs()
-	if err != nil || how != direct || !r.template.CanBeDirect() {
+	if err != nil || !r.template.CanBeDirect() {
 		return nil, err
 	}
-	journal, err := outputs.New(r.template.OutputRoot(), outputs.Owner{}, nil)
+	return newJournal(r.template.OutputRoot(), how, outputs.Owner{}, nil)
+}
+
+// newJournal is the journal of the outputs below a folder. A run that writes them aside asks it, too: they may be those of a run that
+// wrote in place, and did not come to its end.
+func newJournal(root, how string, owner outputs.Owner, shared func(outputs.Owner)) (*outputs.Journal, error) {
+	journal, err := outputs.New(root, owner, shared)
 	if err != nil {
 		return nil, err
 	}
+	if how == staged {
+		journal.ReadOnly()
+	}
 	// What is wrong with the folder is said before anything is listed, or started.
-	_, err = journal.Look()
+	_, err = journal.Look(nil)
 	return journal, err
 }
 
@@ -64,23 +74,22 @@ func (l *launch) prepareOutputs() error {
 	if err != nil {
 		return err
 	}
+	l.notes = how == direct
 	if how == staged {
-		return l.prepareStaging()
+		if err := l.prepareStaging(); err != nil {
+			return err
+		}
 	}
 	if !l.r.template.CanBeDirect() {
 		return nil
 	}
 	owner := l.keep.owner()
-	l.journal, err = outputs.New(l.r.template.OutputRoot(), outputs.Owner{
+	l.journal, err = newJournal(l.r.template.OutputRoot(), how, outputs.Owner{
 		Host: owner.Host, PID: owner.PID, Run: owner.Run, Since: owner.Since, Shard: owner.Shard,
 	}, func(other outputs.Owner) {
 		l.keep.tellOf(run.Owner{Host: other.Host, PID: other.PID, Run: other.Run, Since: other.Since, Shard: other.Shard},
 			"what it has in hand is left to it, and looked at again at the end")
 	})
-	if err != nil {
-		return err
-	}
-	_, err = l.journal.Look()
 	return err
 }
 
@@ -97,6 +106,13 @@ func (l *launch) planJournal() template.Journal {
 func (l *launch) page(open *plugin.OpenOptions, index int) (handed, gone func(), err error) {
 	nothing := func() {}
 	if l.journal == nil {
+		return nothing, nothing, nil
+	}
+	if !l.notes {
+		if !l.r.native() && l.r.task.Has(direct) {
+			// It checks the outputs of its items itself.
+			open.Direct = l.direct()
+		}
 		return nothing, nothing, nil
 	}
 	page, err := l.journal.Worker(index)
@@ -162,15 +178,16 @@ func (l *launch) concluded() func(int) {
 
 // closeOutputs ends what was made for outputs.
 func (l *launch) closeOutputs() error {
+	var err error
 	if l.staging != nil {
-		return l.staging.Close()
+		err = l.staging.Close()
 	}
 	if l.journal != nil {
-		if err := l.journal.Close(); err != nil {
-			return fmt.Errorf("concluding what is unfinished: %w", err)
+		if closeErr := l.journal.Close(); closeErr != nil {
+			err = errors.Join(err, fmt.Errorf("concluding what is unfinished: %w", closeErr))
 		}
 	}
-	return nil
+	return err
 }
 
 // stageOutputs gives a worker a folder to write its outputs to before they are committed.

@@ -158,6 +158,7 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 	defer func() { err = afterStart(summary, err, l.close(ctx)) }()
 	source, listing := k.take(l.source, l.listing, l.shown, l.concluded())
 	l.listing = listing
+	source, done := l.mends(source)
 	backbone, err := l.backbone(ctx)
 	if err != nil {
 		return progress.Summary{}, err
@@ -166,7 +167,7 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 	summary, err = run.Do(ctx, run.Job{
 		Source: source, Listing: listing, Backbone: backbone, Ledger: k.recorder(),
 		Printer: r.printer(), Began: began, Show: l.show, MaxFailures: r.endurance.maxFailures, Again: k.again(),
-		Committed: l.committed(), Concluded: l.concluded(), Open: l.stillOpen(),
+		Committed: l.committed(), Concluded: l.concluded(), Open: l.stillOpen(), Done: done,
 	})
 	r.summarised = true
 	switch missing := k.unlisted(); {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,7 +28,15 @@ type Journal struct {
 	// mine is how the names of this run's pages begin.
 	mine string
 
+	// readOnly: this run keeps no pages here. alone: what lies around is not asked.
+	readOnly, alone bool
+
 	mu sync.Mutex
+	// near are the journals around, as far as they were found: looked is when those above were looked for, and below the folders
+	// in the output folder that were.
+	near   []near
+	looked time.Time
+	below  map[string]struct{}
 	// dir is the open folder; nil: there is none as far as is known.
 	dir            *os.Root
 	mapped, synced bool
@@ -58,9 +67,13 @@ func New(root string, owner Owner, shared func(Owner)) (*Journal, error) {
 	}
 	return &Journal{
 		root: root, path: path, owner: owner.Here(), shared: shared, mine: pagePrefix + hex.EncodeToString(random) + "-",
-		foreign: map[string]*foreign{}, open: map[uint64]Owner{}, told: map[Owner]bool{}, pages: map[*Page]bool{},
+		foreign: map[string]*foreign{}, open: map[uint64]Owner{}, told: map[Owner]bool{}, pages: map[*Page]bool{}, below: map[string]struct{}{},
 	}, nil
 }
+
+// ReadOnly says that this run writes its outputs in another way: it only asks which of those that are there are whole. Then what stands
+// in the folder's place is no matter.
+func (j *Journal) ReadOnly() { j.readOnly = true }
 
 // FolderError is about a journal's folder that is not what it must be.
 type FolderError struct {
@@ -86,6 +99,8 @@ func (j *Journal) attach() error {
 		j.detach()
 	}
 	switch {
+	case j.readOnly && !info.IsDir():
+		return nil
 	case info.Mode()&fs.ModeSymlink != 0:
 		return &FolderError{j.path, "is a link: kagurazaka keeps track of unfinished outputs in a folder of that name, and follows no link to it; remove the link, or give --outputs staged"}
 	case !info.IsDir():
@@ -135,7 +150,7 @@ func (j *Journal) notOurs(info fs.FileInfo) error {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		message += fmt.Sprintf(" (uid %d)", st.Uid)
 	}
-	return &FolderError{j.path, message + ": only that user can tell which outputs are unfinished; run as that user, or give --outputs staged"}
+	return &FolderError{j.path, message + ": only that user can tell which outputs are unfinished; run as that user"}
 }
 
 // checkOwner refuses the folder of another user. A file system may have names of its own for users: then a file that is made
@@ -184,14 +199,22 @@ func (j *Journal) make() error {
 }
 
 // Look reads what is noted at this moment: what it says of an output counts for outputs that were there before. False: nothing
-// is noted. Pages of the dead that it finds are concluded.
-func (j *Journal) Look() (bool, error) {
+// is noted. Pages of the dead that it finds are concluded. Of asks about outputs in the folder then, which is relative to the root.
+func (j *Journal) Look(folder []byte) (bool, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err := j.look(); err != nil {
+	err := j.look()
+	noted := len(j.open)+len(j.records.keys) > 0
+	if err == nil {
+		j.lookAround(folder)
+		var around bool
+		around, err = j.lookNear()
+		noted = noted || around
+	}
+	if err != nil {
 		return false, fmt.Errorf("reading which outputs are unfinished: %w", err)
 	}
-	return len(j.open)+len(j.records.keys) > 0, nil
+	return noted, nil
 }
 
 func (j *Journal) look() error {
@@ -216,21 +239,33 @@ func (j *Journal) Of(rel []byte) template.OutputState {
 	if _, ok := j.records.keys[key]; ok {
 		return template.OutputUnfinished
 	}
-	return template.OutputWhole
+	return j.nearState(rel)
 }
 
-// Unfinished reports whether an output is known to be unfinished now; pages of living workers are not asked.
+// Unfinished reports whether an output is known to be unfinished now. Pages of other runs are not asked; those of this run's dead are:
+// they say so as long as the file cannot be written.
 func (j *Journal) Unfinished(rel string) (bool, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err := j.attach(); err != nil || j.dir == nil {
+	key := Key(rel)
+	for p := range j.pages {
+		notes, err := readNotes(p.file)
+		if err != nil || slices.Contains(keysOf(notes), key) {
+			return true, err
+		}
+	}
+	if err := j.attach(); err != nil {
 		return false, err
 	}
-	if err := j.records.update(j.dir); err != nil {
-		return false, err
+	if j.dir != nil {
+		if err := j.records.update(j.dir); err != nil {
+			return false, err
+		}
 	}
-	_, found := j.records.keys[Key(rel)]
-	return found, nil
+	if _, found := j.records.keys[key]; found {
+		return true, nil
+	}
+	return j.nearState([]byte(rel)) == template.OutputUnfinished, nil
 }
 
 // UnfinishedPath is the file of unfinished outputs, which may not be there.
@@ -251,6 +286,9 @@ func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var err error
+	for _, n := range j.near {
+		_ = n.j.Close()
+	}
 	for p := range j.pages {
 		err = errors.Join(err, j.conclude(p))
 		_ = p.file.Close()
@@ -279,12 +317,12 @@ func (j *Journal) tidy() error {
 		return err
 	}
 	for _, name := range names {
-		if strings.HasPrefix(name, pagePrefix) {
+		if isPage(name) {
 			return nil
 		}
 	}
 	for _, name := range names {
-		if strings.HasPrefix(name, probePrefix) {
+		if isProbe(name) {
 			_ = j.dir.Remove(name)
 		}
 	}

@@ -28,7 +28,7 @@ func journalOf(t *testing.T, root string, shared func(Owner)) *Journal {
 // states looks, and says what becomes of some outputs.
 func states(t *testing.T, j *Journal, rel ...string) string {
 	t.Helper()
-	if _, err := j.Look(); err != nil {
+	if _, err := j.Look(nil); err != nil {
 		t.Fatal(err)
 	}
 	words := map[template.OutputState]string{template.OutputWhole: "whole", template.OutputUnfinished: "unfinished", template.OutputOpen: "open"}
@@ -89,7 +89,7 @@ func isThere(path string) bool {
 func TestNothingIsMadeForALook(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "out")
 	j := journalOf(t, root, nil)
-	if asked, err := j.Look(); asked || err != nil {
+	if asked, err := j.Look(nil); asked || err != nil {
 		t.Errorf("%v, %v", asked, err)
 	}
 	finish(t, j)
@@ -295,7 +295,7 @@ func TestAFolderThatIsNotOurs(t *testing.T) {
 			c.make(t, path)
 			j := journalOf(t, root, nil)
 			var wrong *FolderError
-			if _, err := j.Look(); !errors.As(err, &wrong) || !strings.Contains(err.Error(), c.want) {
+			if _, err := j.Look(nil); !errors.As(err, &wrong) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("a look: %v", err)
 			}
 			if _, err := j.Worker(0); !errors.As(err, &wrong) {
@@ -383,7 +383,7 @@ func TestTheFileIsMadeSmallAgain(t *testing.T) {
 	if err := late.append(dir, begunOnly, []uint64{7}); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[uint64]struct{}{keys[0]: {}, 7: {}}, late.keys); diff != "" {
+	if diff := cmp.Diff(map[uint64]int64{keys[0]: 0, 7: recordSize}, late.keys); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 // The layout of a page; docs/protocol.md has it for authors of SDKs.
@@ -23,6 +24,25 @@ const (
 
 // probePrefix is how files begin that are made for what the file system says of them, and removed at once.
 const probePrefix = "probe-"
+
+// runDigits is how many hexadecimal digits the names of a run's files have.
+const runDigits = 16
+
+// isPage reports whether a name has the form of a page's: page-RUN-WORKER-NUMBER.
+func isPage(name string) bool {
+	parts := strings.Split(strings.TrimPrefix(name, pagePrefix), "-")
+	return strings.HasPrefix(name, pagePrefix) && len(parts) == 3 && isRun(parts[0]) && isDigits(parts[1], "0123456789") && isDigits(parts[2], "0123456789")
+}
+
+// isProbe reports whether a name has the form of a probe's: probe-RUN-.
+func isProbe(name string) bool {
+	run, ok := strings.CutPrefix(strings.TrimSuffix(name, "-"), probePrefix)
+	return ok && isRun(run)
+}
+
+func isRun(text string) bool { return len(text) == runDigits && isDigits(text, "0123456789abcdef") }
+
+func isDigits(text, digits string) bool { return text != "" && strings.Trim(text, digits) == "" }
 
 // maxNotes bounds what is read of the notes of a page that is not what it should be.
 const maxNotes = 256 << 20

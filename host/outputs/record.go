@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,7 +40,8 @@ func appendRecord(dst []byte, key uint64, op operation) []byte {
 type records struct {
 	file *os.File
 	read int64
-	keys map[uint64]struct{}
+	// keys has where each unfinished output was noted last.
+	keys map[uint64]int64
 	// sync: each write must have reached the server when it returns.
 	sync bool
 }
@@ -75,7 +77,11 @@ func (r *records) update(dir *os.Root) error {
 		if err != nil {
 			return err
 		}
-		r.file, r.read, r.keys = file, 0, map[uint64]struct{}{}
+		if err := checkOurs(file); err != nil {
+			_ = file.Close()
+			return err
+		}
+		r.file, r.read, r.keys = file, 0, map[uint64]int64{}
 	}
 	return r.rest()
 }
@@ -109,21 +115,47 @@ func (r *records) rest() error {
 	if _, err := r.file.ReadAt(data, r.read); err != nil {
 		return err
 	}
-	r.read = size
 	for ; len(data) > 0; data = data[recordSize:] {
-		r.apply(data[:recordSize])
+		r.apply(data[:recordSize], r.read)
+		r.read += recordSize
 	}
 	return nil
 }
 
-func (r *records) apply(record []byte) {
+// checkOurs refuses a file that does not begin as ours, or has a second name: it is somebody's, and would be written to.
+func checkOurs(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	ours := isOwnFile(info)
+	if ours && info.Size() >= recordSize {
+		head := make([]byte, recordSize)
+		if _, err := file.ReadAt(head, 0); err != nil {
+			return err
+		}
+		ours = string(head[9:recordBody]) == recordMark
+	}
+	if !ours {
+		return &FolderError{file.Name(), "is not a file that kagurazaka wrote: move it away"}
+	}
+	return nil
+}
+
+// isOwnFile reports whether a file can be one that this program made: a regular one with one name.
+func isOwnFile(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return info.Mode().IsRegular() && (!ok || st.Nlink <= 1)
+}
+
+func (r *records) apply(record []byte, at int64) {
 	if string(record[9:recordBody]) != recordMark || crc32.ChecksumIEEE(record[:recordBody]) != binary.LittleEndian.Uint32(record[recordBody:]) {
 		return
 	}
 	key := binary.LittleEndian.Uint64(record)
 	switch operation(record[8]) {
 	case begunOnly:
-		r.keys[key] = struct{}{}
+		r.keys[key] = at
 	case concluded:
 		delete(r.keys, key)
 	}
@@ -135,6 +167,25 @@ func (r *records) append(dir *os.Root, op operation, keys []uint64) error {
 		var data []byte
 		for _, key := range keys {
 			data = appendRecord(data, key, op)
+		}
+		if _, err := r.file.Write(data); err != nil {
+			return err
+		}
+		return r.rest()
+	})
+}
+
+// conclude says that outputs are no longer unfinished, those that were not begun again since they were noted there.
+func (r *records) conclude(dir *os.Root, noted map[uint64]int64) error {
+	return r.locked(dir, func() error {
+		if err := r.rest(); err != nil {
+			return err
+		}
+		var data []byte
+		for key, at := range noted {
+			if now, ok := r.keys[key]; ok && now == at {
+				data = appendRecord(data, key, concluded)
+			}
 		}
 		if _, err := r.file.Write(data); err != nil {
 			return err
@@ -155,7 +206,11 @@ func (r *records) locked(dir *os.Root, do func() error) error {
 			if err != nil {
 				return err
 			}
-			r.file, r.read, r.keys = file, 0, map[uint64]struct{}{}
+			if err := checkOurs(file); err != nil {
+				_ = file.Close()
+				return err
+			}
+			r.file, r.read, r.keys = file, 0, map[uint64]int64{}
 		}
 		locked, err := lockWait(r.file)
 		if err != nil {

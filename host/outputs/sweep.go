@@ -2,6 +2,7 @@ package outputs
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -33,7 +34,7 @@ func (j *Journal) sweep() error {
 	clear(j.open)
 	seen := make(map[string]bool, len(names))
 	for _, name := range names {
-		if !strings.HasPrefix(name, pagePrefix) || strings.HasPrefix(name, j.mine) {
+		if !isPage(name) || strings.HasPrefix(name, j.mine) {
 			continue
 		}
 		seen[name] = true
@@ -63,6 +64,12 @@ func (j *Journal) visit(name string) error {
 		j.foreign[name] = f
 	}
 	if f.file == nil {
+		entry, err := j.dir.Lstat(name)
+		if err == nil && !isOwnFile(entry) {
+			// Somebody has put it there who is not this program: it says nothing, and stays.
+			j.forget(f)
+			return nil
+		}
 		file, err := j.dir.OpenFile(name, os.O_RDWR, 0)
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
 			file, err = j.dir.OpenFile(name, os.O_RDONLY, 0)
@@ -198,9 +205,19 @@ func (j *Journal) bury(f *foreign) error {
 			return err
 		}
 	}
+	if !f.known && !isBegun(f.file) {
+		return nil
+	}
 	err = j.dir.Remove(f.name)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
 		return nil
 	}
 	return err
+}
+
+// isBegun reports whether a page that names no owner is one whose host died while it made it.
+func isBegun(file *os.File) bool {
+	head := make([]byte, len(pageMagic))
+	n, err := file.ReadAt(head, 0)
+	return n == 0 && errors.Is(err, io.EOF) || string(head) == pageMagic
 }

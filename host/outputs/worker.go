@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -122,14 +123,19 @@ func (p *Page) Ended() error {
 
 // conclude takes over what a worker of this run left. A page that a child of it still holds stays, with its notes.
 func (j *Journal) conclude(p *Page) error {
-	if err := j.attach(); err != nil || j.dir == nil {
-		// Who removed the folder has removed what it said.
+	notes, err := readNotes(p.file)
+	if err := j.attach(); err == nil && j.dir == nil && j.anyThere(notes) {
+		// Somebody has removed the folder, and not the outputs.
+		err = j.make()
+		if err != nil {
+			return fmt.Errorf("keeping which outputs are unfinished: %w", err)
+		}
+	} else if err != nil || j.dir == nil {
 		delete(j.pages, p)
 		_ = p.file.Close()
 		return err
 	}
 	_ = unix.Flock(int(p.file.Fd()), unix.LOCK_UN)
-	notes, err := readNotes(p.file)
 	if err == nil && len(notes) > 0 {
 		err = j.records.append(j.dir, begunOnly, keysOf(notes))
 	}
@@ -147,6 +153,14 @@ func (j *Journal) conclude(p *Page) error {
 		return nil
 	}
 	return err
+}
+
+// anyThere reports whether one of the outputs that a page has noted exists.
+func (j *Journal) anyThere(notes []string) bool {
+	return slices.ContainsFunc(notes, func(rel string) bool {
+		_, err := os.Lstat(filepath.Join(filepath.Dir(j.path), rel))
+		return err == nil
+	})
 }
 
 // beat keeps the run's pages alive for other machines, beside their workers: a worker may be stopped, or busy for long.

@@ -86,10 +86,11 @@ func (s *Source) takeUp() error {
 		state := template.OutputUnfinished
 		// In this order: what is noted counts for what was there before.
 		if template.Exists(item.path) {
-			if _, err := s.journal.Look(); err != nil {
+			rel := []byte(item.rel)
+			if _, err := s.journal.Look(template.Folder(rel)); err != nil {
 				return err
 			}
-			state = s.journal.Of([]byte(item.rel))
+			state = s.journal.Of(rel)
 		}
 		switch state {
 		case template.OutputOpen:

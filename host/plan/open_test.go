@@ -18,7 +18,7 @@ type changing struct {
 	now template.OutputState
 }
 
-func (c *changing) Look() (bool, error) { return true, nil }
+func (c *changing) Look([]byte) (bool, error) { return true, nil }
 
 func (c *changing) Of(rel []byte) template.OutputState {
 	c.mu.Lock()

@@ -43,6 +43,8 @@ type Job struct {
 	Committed func(item string) bool
 	// Concluded takes how many more items have their outcome; nil: nobody wants to know.
 	Concluded func(n int)
+	// Done takes the items that are done; nil: nobody wants to know.
+	Done func([]backbones.Span)
 	// Open is how many items another run was still working on when everything else was done; nil: none.
 	Open func() int64
 	// Ledger keeps what becomes of the items; nil: nobody does.
@@ -138,6 +140,9 @@ func (job Job) count(r *progress.Reporter, o backbones.Outcomes) {
 	}
 	if job.Ledger != nil {
 		job.Ledger.Record(o)
+	}
+	if job.Done != nil {
+		job.Done(o.Done)
 	}
 	for _, f := range o.Failed {
 		r.Failed(progress.Failure{

@@ -134,7 +134,8 @@ func (w *walk) leaveOut(g *group, first uint64) (done, inShard uint64, err error
 // notWhole asks the journal about the outputs that are there. Items whose output is unfinished are still to do; those that
 // somebody else is working on are handed over as open. It returns how many of both there are in the shard.
 func (w *walk) notWhole(g *group) (left uint64, err error) {
-	asked, err := w.o.Journal.Look()
+	folder := Folder(w.check.relative(g, g.names.bytes(w.there[0].name)))
+	asked, err := w.o.Journal.Look(folder)
 	if err != nil || !asked {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"bytes"
 	"path"
 	"strings"
 )
@@ -19,9 +20,9 @@ const (
 
 // Journal tells which of the outputs that exist are not whole. It is for one goroutine.
 type Journal interface {
-	// Look reads what is noted at this moment. What Of says afterwards counts for outputs that were there before. False:
-	// nothing is noted, so all are whole.
-	Look() (bool, error)
+	// Look reads what is noted at this moment of outputs in a folder, which is relative to the output root as theirs are. What
+	// Of says afterwards counts for outputs that were there before. False: nothing is noted, so all are whole.
+	Look(folder []byte) (bool, error)
 	// Of tells about an output, by its path relative to the output root (see Relative).
 	Of(rel []byte) OutputState
 }
@@ -34,6 +35,9 @@ func Relative(root, file string) string {
 	}
 	return path.Clean(file)
 }
+
+// Folder is the folder of a path in a journal.
+func Folder(rel []byte) []byte { return rel[:max(bytes.LastIndexByte(rel, '/'), 0)] }
 
 // Open is an item whose output somebody else is working on.
 type Open struct {

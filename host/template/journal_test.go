@@ -17,7 +17,7 @@ type said struct {
 	asked  []string
 }
 
-func (s *said) Look() (bool, error) {
+func (s *said) Look([]byte) (bool, error) {
 	s.looks++
 	return len(s.states) > 0, nil
 }

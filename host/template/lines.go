@@ -215,11 +215,12 @@ func (w *walk) stateOf(in triplet) (state OutputState, there bool, err error) {
 	if !there || w.o.Journal == nil {
 		return OutputWhole, there, nil
 	}
-	asked, err := w.o.Journal.Look()
+	rel := []byte(Relative(w.t.outputPath, w.check.wanted(in)))
+	asked, err := w.o.Journal.Look(Folder(rel))
 	if err != nil || !asked {
 		return OutputWhole, there, err
 	}
-	return w.o.Journal.Of([]byte(Relative(w.t.outputPath, w.check.wanted(in)))), there, nil
+	return w.o.Journal.Of(rel), there, nil
 }
 
 // lineNumber is the number of an item in a SoftShardByHash.

@@ -119,7 +119,7 @@ func (w *world) outputs(folder string) map[string]bool {
 	}
 	journal, err := outputs.New(w.path(folder), outputs.Owner{}, nil)
 	w.check(err)
-	_, err = journal.Look()
+	_, err = journal.Look(nil)
 	w.check(err)
 	done := map[string]bool{}
 	for _, e := range entries {

@@ -201,6 +201,10 @@ class Journal:
             except (FileNotFoundError, NotADirectoryError):
                 pass  # the folder was removed, and what it said with it
 
+    def replaced(self, path: str) -> None:
+        """An output was renamed into place: it is whole, whatever was there before."""
+        self.conclude(self.relative(path).encode("utf-8", "surrogateescape"))
+
     def fail(self, note: bytes) -> None:
         """The item that is noted has failed: it is unfinished."""
         try:

@@ -49,6 +49,8 @@ class OpenedTask:
             staging = request.staging
             self.stager = Stager(staging.dir, staging.folder, list(staging.last))
             _state.stager = self.stager
+            if request.HasField("direct"):
+                _state.known = Journal(request.direct, self.stager.makes_folder)
         elif request.HasField("direct"):
             self.journal = Journal(request.direct, isinstance(self.template.output_mode, OutputByFilenameSubfoldering))
             _state.journal = self.journal

@@ -83,12 +83,13 @@ class Stager:
         self._target = target or "."
         return staged
 
-    def commit(self) -> None:
-        """Rename what was written into place; what a finish check looks at goes last."""
+    def commit(self) -> bool:
+        """Rename what was written into place; what a finish check looks at goes last. False: that was not written."""
         if self.touched(0):
-            self._commit()
-        elif self.last:
+            return self._commit()
+        if self.last:
             self._look(())
+        return False
 
     def into(self, folder: str) -> None:
         """What is written from now on belongs into this folder; commit_file says so for one item after the other."""
@@ -111,14 +112,14 @@ class Stager:
             elif self.unwritten.look(self._target + "/" + name, "" if "/" in name or not written else self._target + "/" + written[0]):
                 return
 
-    def _commit(self) -> None:
+    def _commit(self) -> bool:
         if self._watch is not None:
             self._watch.clear()
         names = os.listdir(self.folder)
         if not names:
             if self.last:
                 self._look(())
-            return
+            return False
         try:
             if len(names) > 1:
                 names.sort(key=lambda name: any(last.partition("/")[0] == name for last in self._last_names))
@@ -128,11 +129,12 @@ class Stager:
             self.abort()
             raise
         if not self.last:
-            return
+            return True
         if len(names) > 1 or names[0] not in self._last_names:
             self._look(names)
         elif self.unwritten.misses:
             self.unwritten.hit()
+        return all(name.partition("/")[0] in names for name in self._last_names)
 
     def _move(self, name: str) -> None:
         source, target = self.folder + "/" + name, self._target + "/" + name

@@ -22,6 +22,9 @@ stager: Optional[Any] = None
 # The journal of the worker's direct outputs, where the template itself has to note and check them.
 journal: Optional[Any] = None
 
+# The same where outputs are written aside: those that are there may be halves of a run that wrote in place.
+known: Optional[Any] = None
+
 # What the user lets a listing do: outputs of lines outside of the output folder, outputs as inputs.
 outputs_outside = False
 list_outputs = False

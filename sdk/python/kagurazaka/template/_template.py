@@ -149,7 +149,8 @@ class Template:
         outputs = self.final_outputs(item)
         if not self.finish_check_mode.is_executed(**outputs, **item):
             return False
-        return _state.journal is None or bool(_state.journal.whole(outputs[_state.journal.field].path))
+        journal = _state.journal or _state.known
+        return journal is None or bool(journal.whole(outputs[journal.field].path))
 
     def call_with_outputs(self, method: Callable[..., Any], task: Any, args: tuple[Any, ...], item: dict[str, Any]) -> Any:
         """Call a method of the task with the item and its outputs, written aside where the worker has a stager."""
@@ -170,7 +171,8 @@ class Template:
         except BaseException:
             stager.abort()
             raise
-        stager.commit()
+        if stager.commit() and _state.known is not None:
+            _state.known.replaced(outputs[_state.known.field].path)
 
     def make_folders(self, outputs: dict[str, Any]) -> None:
         """Make the folder that built-in output modes promise, for outputs that the host has computed."""
