@@ -258,8 +258,15 @@ func (r *run) tick() {
 	r.sched.now = time.Since(r.began)
 	r.sched.wake()
 	for _, p := range r.sched.overdue() {
-		r.log.Warn("a worker has been on a batch for longer than --item-timeout allows, and is ended", "stage", p.stage, "worker", r.name(p.stage, p.worker))
-		r.crews[p.stage].workers[p.worker].Kill()
+		w := r.crews[p.stage].workers[p.worker]
+		about := []any{"stage", p.stage, "worker", r.name(p.stage, p.worker)}
+		if l := r.sched.lane(p.stage, p.worker); l != nil && l.concluded == 0 {
+			if why := backbones.WhyStill(w); why != "" {
+				about = append(about, "hint", why)
+			}
+		}
+		r.log.Warn("a worker has been on a batch for longer than --item-timeout allows, and is ended", about...)
+		w.Kill()
 	}
 }
 

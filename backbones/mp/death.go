@@ -134,10 +134,14 @@ func tried(times int) string {
 
 func (d *death) tookTooLong(f flight, position int) {
 	late := d.lane.late
+	message := fmt.Sprintf("it took longer than %s, and the worker that was on it was ended", late.limit.Round(time.Millisecond))
+	if late.why != "" {
+		message += "; " + late.why
+	}
 	d.fail(d.out, cut.Item(f.parts, position), f.failed(position), "", backbones.Failure{
 		Kind: backbones.KindTimeout, Fault: backbones.FaultTask, Worker: d.out.Worker, Log: d.exit.Stderr,
 		Elapsed: late.elapsed, Retryable: true,
-		Message: fmt.Sprintf("it took longer than %s, and the worker that was on it was ended", late.limit.Round(time.Millisecond)),
+		Message: message,
 	})
 }
 

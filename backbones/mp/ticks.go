@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
 // rssEvery is how often the workers' memory is looked at.
@@ -63,6 +65,9 @@ func (r *run) watch() {
 			r.dog.gone(index)
 			continue
 		}
+		if at.first {
+			at.why = backbones.WhyStill(w)
+		}
 		at, late := r.dog.look(index, at)
 		if !late {
 			continue
@@ -72,8 +77,8 @@ func (r *run) watch() {
 			r.dog.gone(index)
 			continue
 		}
-		r.log.Warn("an item takes longer than --item-timeout allows: its worker is ended", "worker", index, "pid", w.PID(),
-			"item", r.sched.describe(index, at), "for", at.elapsed.Round(time.Millisecond))
+		r.log.Warn("an item takes longer than --item-timeout allows: its worker is ended", at.withWhy("worker", index, "pid", w.PID(),
+			"item", r.sched.describe(index, at), "for", at.elapsed.Round(time.Millisecond))...)
 		r.sched.late(index, at)
 		r.dog.gone(index)
 		w.Kill()
@@ -81,6 +86,14 @@ func (r *run) watch() {
 	if still, due := r.dog.stalled(); due {
 		r.warnOfStall(still)
 	}
+}
+
+// withWhy adds what may keep the worker from its item to what is logged.
+func (s sighting) withWhy(fields ...any) []any {
+	if s.why == "" {
+		return fields
+	}
+	return append(fields, "hint", s.why)
 }
 
 // stallNames is how many workers a warning about a stall names.
@@ -92,8 +105,8 @@ func (r *run) warnOfStall(still time.Duration) {
 	case r.sched.inFlight() > 0:
 		for _, index := range r.dog.longest(stallNames) {
 			at := r.dog.seen[index]
-			r.log.Warn("nothing has moved: a worker is still on the same item", "still", still, "worker", index,
-				"pid", r.workers[index].PID(), "item", r.sched.describe(index, at), "for", (r.dog.clock - at.since).Round(100*time.Millisecond))
+			r.log.Warn("nothing has moved: a worker is still on the same item", at.withWhy("still", still, "worker", index,
+				"pid", r.workers[index].PID(), "item", r.sched.describe(index, at), "for", (r.dog.clock-at.since).Round(100*time.Millisecond))...)
 		}
 		if more := len(r.dog.seen) - stallNames; more > 0 {
 			r.log.Warn(fmt.Sprintf("nothing has moved: %d more workers are on items", more), "still", still)

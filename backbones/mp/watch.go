@@ -20,6 +20,9 @@ type sighting struct {
 	since, elapsed time.Duration
 	// limit is how long it may be there; 0: as long as it likes.
 	limit time.Duration
+	// first says that it is the first item of the worker, and why is what may keep the worker from it; empty: nobody knows.
+	first bool
+	why   string
 }
 
 const (
@@ -124,7 +127,8 @@ func (s *scheduler) where(worker int, beats []backbones.Beat, itemTimeout time.D
 		case begun && beat.Index >= f.count:
 		case begun:
 			// While it is on an item the answers before it may wait: user code may keep all else from running.
-			return sighting{chunk: f.id, index: beat.Index, limit: itemTimeout}, true
+			first := l.concluded == 0 && f.id == l.flights[0].id && beat.Index == 0
+			return sighting{chunk: f.id, index: beat.Index, limit: itemTimeout, first: first}, true
 		case f.id == first.id && itemTimeout > 0:
 			return sighting{chunk: f.id, index: between, limit: itemTimeout + betweenItems}, true
 		case f.id == first.id:

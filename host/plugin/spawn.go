@@ -263,7 +263,7 @@ func (n *Nursery) receive() {
 			}
 			s := &spawned{
 				pid: int(m.Started.GetPid()), socket: m.Started.GetSocket(), exited: make(chan struct{}), log: n.proc.runner.log,
-				kills: countKills(),
+				kills: countKills(), lostThreads: int(m.Started.GetLostThreads()),
 			}
 			n.mu.Lock()
 			if s.own = n.logs[m.Started.GetWorkerIndex()]; s.own != nil {
@@ -370,6 +370,8 @@ type spawned struct {
 	exited chan struct{}
 	exit   backbones.Exit
 	kills  oomCount
+	// lostThreads is how many threads its maker had that it has not.
+	lostThreads int
 	// ended says that the host sent it the signal that ends it.
 	ended atomic.Bool
 	conn  *grpc.ClientConn

@@ -57,6 +57,14 @@ func startStream[Q, A any](service pb.PluginServiceClient, proc process, w codec
 
 func (s *stream[Q, A]) PID() int { return s.proc.PID() }
 
+// LostThreads is how many threads the process had that the worker was forked from; 0 for one that was started anew.
+func (s *stream[Q, A]) LostThreads() int {
+	if forked, ok := s.proc.(*spawned); ok {
+		return forked.lostThreads
+	}
+	return 0
+}
+
 func (s *stream[Q, A]) Send(q Q) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

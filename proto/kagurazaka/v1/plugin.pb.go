@@ -3587,7 +3587,9 @@ type WorkerStarted struct {
 	WorkerIndex uint32                 `protobuf:"varint,1,opt,name=worker_index,json=workerIndex,proto3" json:"worker_index,omitempty"`
 	Pid         int64                  `protobuf:"varint,2,opt,name=pid,proto3" json:"pid,omitempty"`
 	// An absolute path of a unix socket on which the worker serves PluginService's Run.
-	Socket        string `protobuf:"bytes,3,opt,name=socket,proto3" json:"socket,omitempty"`
+	Socket string `protobuf:"bytes,3,opt,name=socket,proto3" json:"socket,omitempty"`
+	// How many threads of user code the process had that was forked: the worker has none of them. 0: none, or not known.
+	LostThreads   uint32 `protobuf:"varint,4,opt,name=lost_threads,json=lostThreads,proto3" json:"lost_threads,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3641,6 +3643,13 @@ func (x *WorkerStarted) GetSocket() string {
 		return x.Socket
 	}
 	return ""
+}
+
+func (x *WorkerStarted) GetLostThreads() uint32 {
+	if x != nil {
+		return x.LostThreads
+	}
+	return 0
 }
 
 // WorkerFailed says that a worker could not be made or opened.
@@ -4767,11 +4776,12 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x06exited\x18\x02 \x01(\v2\x1b.kagurazaka.v1.WorkerExitedH\x00R\x06exited\x120\n" +
 	"\x05shown\x18\x03 \x01(\v2\x18.kagurazaka.v1.ShownItemH\x00R\x05shown\x125\n" +
 	"\x06failed\x18\x04 \x01(\v2\x1b.kagurazaka.v1.WorkerFailedH\x00R\x06failedB\t\n" +
-	"\amessage\"\\\n" +
+	"\amessage\"\x7f\n" +
 	"\rWorkerStarted\x12!\n" +
 	"\fworker_index\x18\x01 \x01(\rR\vworkerIndex\x12\x10\n" +
 	"\x03pid\x18\x02 \x01(\x03R\x03pid\x12\x16\n" +
-	"\x06socket\x18\x03 \x01(\tR\x06socket\"]\n" +
+	"\x06socket\x18\x03 \x01(\tR\x06socket\x12!\n" +
+	"\flost_threads\x18\x04 \x01(\rR\vlostThreads\"]\n" +
 	"\fWorkerFailed\x12!\n" +
 	"\fworker_index\x18\x01 \x01(\rR\vworkerIndex\x12*\n" +
 	"\x05error\x18\x02 \x01(\v2\x14.kagurazaka.v1.ErrorR\x05error\"o\n" +

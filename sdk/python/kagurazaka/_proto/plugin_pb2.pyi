@@ -597,14 +597,16 @@ class SpawnResponse(_message.Message):
     def __init__(self, started: _Optional[_Union[WorkerStarted, _Mapping]] = ..., exited: _Optional[_Union[WorkerExited, _Mapping]] = ..., shown: _Optional[_Union[ShownItem, _Mapping]] = ..., failed: _Optional[_Union[WorkerFailed, _Mapping]] = ...) -> None: ...
 
 class WorkerStarted(_message.Message):
-    __slots__ = ("worker_index", "pid", "socket")
+    __slots__ = ("worker_index", "pid", "socket", "lost_threads")
     WORKER_INDEX_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     SOCKET_FIELD_NUMBER: _ClassVar[int]
+    LOST_THREADS_FIELD_NUMBER: _ClassVar[int]
     worker_index: int
     pid: int
     socket: str
-    def __init__(self, worker_index: _Optional[int] = ..., pid: _Optional[int] = ..., socket: _Optional[str] = ...) -> None: ...
+    lost_threads: int
+    def __init__(self, worker_index: _Optional[int] = ..., pid: _Optional[int] = ..., socket: _Optional[str] = ..., lost_threads: _Optional[int] = ...) -> None: ...
 
 class WorkerFailed(_message.Message):
     __slots__ = ("worker_index", "error")

@@ -40,6 +40,8 @@ class Child:
         self.pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
         self.told = b""
         self.announced = False
+        # Threads that were there when it was forked, and are not in it.
+        self.lost_threads = 0
 
 
 class Nursery:
@@ -227,6 +229,7 @@ class Nursery:
             stages.prepare()
         address = socket_path(self.folder, f"w{os.getpid()}-{self.forked}.sock")
         self.forked += 1
+        lost = process.users_threads()
         try:
             read, write, pid = self._fork()
         except OSError as error:
@@ -238,6 +241,7 @@ class Nursery:
             self._become_worker(opening, address, read, write)
         os.close(write)
         child = Child(opening.worker_index, pid, address, read)
+        child.lost_threads = lost
         self.children[pid] = child
         self.poller.register(read, select.POLLIN | select.POLLHUP)
         if child.pidfd >= 0:
@@ -294,7 +298,9 @@ class Nursery:
         child.ready = -1
         if child.told == b"\n":
             child.announced = True
-            started = pb.WorkerStarted(worker_index=child.index, pid=child.pid, socket=child.address)
+            started = pb.WorkerStarted(
+                worker_index=child.index, pid=child.pid, socket=child.address, lost_threads=child.lost_threads
+            )  # fmt: skip
             self._event(started=started)
         elif child.told:
             error = pb.Error.FromString(child.told[:-1])

@@ -106,6 +106,16 @@ def watch(fds: list[int], parent: Optional[int] = None) -> None:
     threading.Thread(target=watcher, name="kagurazaka-lifeline", daemon=True).start()
 
 
+def users_threads() -> int:
+    """How many threads this process has that are not the SDK's; 0 where the system does not say."""
+    try:
+        count = len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 0
+    own = sum(thread is threading.main_thread() or thread.name.startswith("kagurazaka-") for thread in threading.enumerate())
+    return max(count - own, 0)
+
+
 def flush_standard_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
