@@ -91,7 +91,7 @@ func TestOpenFailures(t *testing.T) {
 		"placeholder": {&pb.OpenRequest{Task: "Op", Template: &pb.Template{Fields: []*pb.Field{{Name: "x", Value: &pb.Node{Kind: &pb.Node_Placeholder{}}}}}}, "x: a placeholder is left"},
 		"no page":     {&pb.OpenRequest{Task: "Op", HeartbeatPath: "/nowhere/beat"}, "opening the heartbeat page"},
 		"short page":  {&pb.OpenRequest{Task: "Op", HeartbeatPath: bad}, "has 5 bytes instead of 69632"},
-		"no magic":    {&pb.OpenRequest{Task: "Op", HeartbeatPath: noMagic}, "is no heartbeat page"},
+		"no magic":    {&pb.OpenRequest{Task: "Op", HeartbeatPath: noMagic}, "is not a heartbeat page"},
 		"staging":     {&pb.OpenRequest{Task: "Op", Staging: &pb.Staging{Dir: "/nowhere/staging"}}, "opening the staging folder"},
 	} {
 		client, _ := dial(t, templated(whole()))
@@ -145,7 +145,7 @@ func TestBrokenDefinitions(t *testing.T) {
 		"without a task":                    {},
 		"two tasks are called scripted":     {good, good},
 		"has no method Process":             {Task[notATask]{}},
-		"its type int is no struct":         {Task[int]{}},
+		"its type int is not a struct":         {Task[int]{}},
 		"needs a name":                      {Task[scripted]{Name: "a b"}},
 		"has no items":                      {Task[opener]{}},
 		"enum value is only valid":          {Task[badTag]{}},

@@ -100,7 +100,7 @@ func (p grpcPlugin) GRPCServer(_ *goplugin.GRPCBroker, server *grpc.Server) erro
 }
 
 func (grpcPlugin) GRPCClient(context.Context, *goplugin.GRPCBroker, *grpc.ClientConn) (any, error) {
-	return nil, fmt.Errorf("a plugin is no host")
+	return nil, fmt.Errorf("a plugin is not a host")
 }
 
 // usage tells a person who started the plugin by hand what it is.

@@ -54,7 +54,7 @@ func (t Task[T]) define() (*definition, error) {
 		return nil, fmt.Errorf("a task of type %s needs a name without spaces that does not begin with a hyphen", typ)
 	}
 	if typ.Kind() != reflect.Struct {
-		return nil, fmt.Errorf("task %s: its type %s is no struct, and a task's arguments are a struct's fields", d.name, typ)
+		return nil, fmt.Errorf("task %s: its type %s is not a struct, and a task's arguments are a struct's fields", d.name, typ)
 	}
 	v := any(new(T))
 	if d.device = isDeviceTask(v); !d.device {

@@ -43,7 +43,7 @@ func (r *raw) GRPCServer(_ *goplugin.GRPCBroker, server *grpc.Server) error {
 }
 
 func (r *raw) GRPCClient(context.Context, *goplugin.GRPCBroker, *grpc.ClientConn) (any, error) {
-	return nil, errors.New("a plugin is no host")
+	return nil, errors.New("a plugin is not a host")
 }
 
 // serveRaw never returns.

@@ -65,7 +65,7 @@ func askAgent(ctx context.Context) (gpus, error) {
 		err = context.Cause(ctx)
 	}
 	if err == nil {
-		err = errors.New("its answer is no JSON")
+		err = errors.New("its answer is not JSON")
 	}
 	return gpus{}, fmt.Errorf("asking %s: %w", path, err)
 }

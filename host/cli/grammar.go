@@ -66,7 +66,7 @@ type hostFlags struct {
 type listingFlags struct {
 	OutputsOutside bool   `name:"outputs-outside" help:"Let the lines of a JSON Lines file name outputs outside of the output folder. Without it such an item fails before it is begun."`
 	ListOutputs    bool   `name:"list-outputs" help:"Where the output folder lies in the input folder, or is the same, take what earlier runs wrote there for inputs, too."`
-	BadLines       string `name:"bad-lines" default:"fail" enum:"fail,count" help:"What becomes of lines of a JSON Lines file that are no items. fail: the listing stops there, what was listed before is done, and the run ends with exit code 1. count: they are left out and counted, and the run ends with exit code 3."`
+	BadLines       string `name:"bad-lines" default:"fail" enum:"fail,count" help:"What becomes of lines of a JSON Lines file that are not items. fail: the listing stops there, what was listed before is done, and the run ends with exit code 1. count: they are left out and counted, and the run ends with exit code 3."`
 }
 
 // policy is what the flags let a listing do.

@@ -69,7 +69,7 @@ func (r *resolved) backboneOptions() (backboneOptions, error) {
 	var wrong []string
 	switch backbone := chooseBackbone(r.grammar.Backbone, r.task); {
 	case backbone == "cuda" && r.task.Kind != schema.Device:
-		wrong = append(wrong, fmt.Sprintf("%s is no device task: --backbone mp runs it", r.task.Name))
+		wrong = append(wrong, fmt.Sprintf("%s is not a device task: --backbone mp runs it", r.task.Name))
 	case backbone == "mp" && r.task.Kind == schema.Device:
 		wrong = append(wrong, fmt.Sprintf("%s is a device task: --backbone cuda runs it, with --device cpu where there is no GPU", r.task.Name))
 	case backbone == "cuda" && r.staged():

@@ -57,7 +57,7 @@ func TestProblemsOfFiles(t *testing.T) {
 		{"both files and a flag", Sources{CfgPath: "a: ]\n", MixinCfgPath: "a: }\n", Mixins: []string{"a=[1", "b", "c.=2"}}, []string{
 			"cfg.yaml:1: this is not YAML: did not find expected node content",
 			`--mixin a: the value "[1": this is not YAML: did not find expected ',' or ']' (text with special characters wants quotes of its own: 'a="[1"')`,
-			"--mixin b: there is no = in it: --mixin takes KEY=VALUE (write b=VALUE, or put it before --mixin if it is no part of the mixin)",
+			"--mixin b: there is no = in it: --mixin takes KEY=VALUE (write b=VALUE, or put it before --mixin if it is not part of the mixin)",
 			`--mixin c.: the path "c." has an empty name in it (a path is written a.b.c; elements of a list are a.0 or a[0])`,
 			"mixin.yaml:1: this is not YAML: did not find expected node content",
 		}},
@@ -83,7 +83,7 @@ func TestProblemsOfFiles(t *testing.T) {
 		{"within itself", Sources{CfgPath: "a: {b: '${a}'}\n"}, []string{"cfg.yaml:1:8: a.b: ${a} stands for a, which contains it (refer to a part of it)"}},
 		{"all at once", Sources{CfgPath: "photos: /p\ntask: {a: '${potos}', b: '${oc.env:KGT_UNSET}', c: '${photos.x}'}\nmixin: {l: [1], x: '${mixin.l.3}', y: '${.z}'}\n",
 			Mixins: []string{"z=${env:HOME}", "q=${oc.en:HOME}", "r=${a", "s=${...b}"}}, []string{
-			"cfg.yaml:3:20: mixin.x: ${mixin.l.3}: 3 is no element of a list of 1 in mixin.l",
+			"cfg.yaml:3:20: mixin.x: ${mixin.l.3}: 3 is not an element of a list of 1 in mixin.l",
 			"--mixin z: mixin.z: ${env:HOME}: there is no resolver env (did you mean oc.env?)",
 			"--mixin q: mixin.q: ${oc.en:HOME}: there is no resolver oc.en (did you mean oc.env?)",
 			`--mixin r: mixin.r: an interpolation that begins with ${ has no } in "${a" (a ${ that is text is written \${)`,

@@ -21,7 +21,7 @@ func parseDotlist(arg string, isText func(path []string) bool) (*Value, []proble
 	source := mixinFlag + " " + name
 	if !found {
 		return nil, []problem.Problem{{Source: source, Message: "there is no = in it: --mixin takes KEY=VALUE",
-			Suggestion: fmt.Sprintf("write %s=VALUE, or put it before --mixin if it is no part of the mixin", name)}}
+			Suggestion: fmt.Sprintf("write %s=VALUE, or put it before --mixin if it is not part of the mixin", name)}}
 	}
 	path, err := splitPath(name)
 	if err != nil {

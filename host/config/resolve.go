@@ -273,7 +273,7 @@ func (r *resolver) notFound(in *Value, way []string, name, text string) error {
 		}
 		return &hinted{fmt.Sprintf("%s: there is no %s %s", text, name, where), hint}
 	case KindList:
-		return fmt.Errorf("%s: %s is no element of a list of %d %s", text, name, len(in.Items), where)
+		return fmt.Errorf("%s: %s is not an element of a list of %d %s", text, name, len(in.Items), where)
 	}
 	return fmt.Errorf("%s: %s is %s, so there is no %s in it", text, strings.Join(way, "."), in.what(), name)
 }

@@ -55,7 +55,7 @@ type Entry struct {
 	Key   string
 	Value *Value
 
-	// typed is the key where it is no text: a bool, json.Number or float64.
+	// typed is the key where it is not a text: a bool, json.Number or float64.
 	typed any
 	// line is where the key was written, for duplicates.
 	line int

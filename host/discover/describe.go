@@ -123,7 +123,7 @@ func writeKept(path string, p *Plugin, basis plugin.Basis, described *schema.Plu
 	case basis.Validity == plugin.Once:
 		return basis.OnceBecause
 	case basis.Validity == plugin.Unsaid && !p.compiled():
-		return "the plugin is no compiled program, and does not say how long its description is valid"
+		return "the plugin is not a compiled program, and does not say how long its description is valid"
 	}
 	k := kept{Sources: basis.Sources, Inputs: basis.Inputs, Plugin: described}
 	var changed time.Time

@@ -111,7 +111,7 @@ func (b *recordBuffer) number(k kind, n uint64) {
 
 var (
 	// errNotOutcomes is about a file that is no record of outcomes, or one of a later version.
-	errNotOutcomes = errors.New("it is no record of outcomes that this version can read")
+	errNotOutcomes = errors.New("it is not a record of outcomes that this version can read")
 	errTorn        = errors.New("the record is not whole")
 	errPayload     = errors.New("the record makes no sense")
 )

@@ -12,7 +12,7 @@ import (
 )
 
 // ErrUnreadable is about items that a template has to look into, or divide, and the host cannot read.
-var ErrUnreadable = errors.New("the task's items are no JSON objects, so the host can apply neither output_mode nor soft_shard to them")
+var ErrUnreadable = errors.New("the task's items are not JSON objects, so the host can apply neither output_mode nor soft_shard to them")
 
 // Wrap applies the soft shard, output mode and finish check of a native template without input mode to the items of
 // another source. Items need an input {path, rel_dir, file_name} where there is an output mode. The inner source is

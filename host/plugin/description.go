@@ -135,7 +135,7 @@ func (d *description) argument(a *pb.Argument, flags map[string]string) {
 	for _, flag := range a.GetFlags() {
 		switch other, taken := flags[flag]; {
 		case !strings.HasPrefix(flag, "-") || strings.Trim(flag, "-") == "" || strings.ContainsRune(flag, '=') || strings.ContainsFunc(flag, unsayable):
-			d.say(ruleArguments, "%q is no flag: write -x or --name, without blanks and without =", clip(flag))
+			d.say(ruleArguments, "%q is not a flag: write -x or --name, without blanks and without =", clip(flag))
 		case taken:
 			d.say(ruleArguments, "the flag %s is that of %s as well", flag, other)
 		}
@@ -236,7 +236,7 @@ func (d *description) capabilities(t *pb.Task) {
 	device := t.GetKind() == pb.TaskKind_TASK_KIND_DEVICE
 	for _, c := range []string{"stages", "finish"} {
 		if has[c] && !device {
-			d.say(ruleCapabilities, "it has the capability %s and is no device task", c)
+			d.say(ruleCapabilities, "it has the capability %s and is not a device task", c)
 		}
 	}
 	if device && has["finish"] && !has["stages"] {

@@ -142,7 +142,7 @@ func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, e
 		e.What = fmt.Sprintf("did not complete its handshake within %s", timeout)
 		e.Hints = []string{"it may be no kagurazaka plugin, or wait for something; --start-timeout gives it longer"}
 	case exit != nil:
-		e.What = fmt.Sprintf("%s before its handshake: it is no kagurazaka plugin, or it breaks at its start", exit)
+		e.What = fmt.Sprintf("%s before its handshake: it is not a kagurazaka plugin, or it breaks at its start", exit)
 	default:
 		e.What = fmt.Sprintf("could not be reached after its start: %v", cause)
 	}

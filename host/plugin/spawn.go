@@ -302,7 +302,7 @@ var errNotItsWorker = errors.New("the plugin called a process its worker that is
 // and all of the user's processes.
 func (n *Nursery) ours(pid int64) error {
 	if pid <= 1 || pid > math.MaxInt32 {
-		return fmt.Errorf("%w: %d is no process of its own", errNotItsWorker, pid)
+		return fmt.Errorf("%w: %d is not a process of its own", errNotItsWorker, pid)
 	}
 	n.mu.Lock()
 	known := n.alive[pid] != nil

@@ -49,7 +49,7 @@ func (c *compiler) problem(path string, n *Node, message, suggestion string) {
 func (c *compiler) root(root *Node) {
 	root = normal(root)
 	if root.Kind != KindMap && root.Kind != KindMode {
-		c.problem("", root, "the template is no map of fields", "")
+		c.problem("", root, "the template is not a map of fields", "")
 		return
 	}
 	names := make([]string, 0, len(topLevel))
@@ -58,7 +58,7 @@ func (c *compiler) root(root *Node) {
 	}
 	for _, f := range root.Fields {
 		if !slices.Contains(names, f.Name) {
-			c.problem(f.Name, f.Value, "is no field of a template", meant(f.Name, names))
+			c.problem(f.Name, f.Value, "is not a field of a template", meant(f.Name, names))
 		}
 	}
 	for _, f := range topLevel {
@@ -90,7 +90,7 @@ func (c *compiler) topLevel(role string, n *Node) {
 	}
 	if role == RoleDataloader {
 		if n.Kind != KindMap && n.Kind != KindMode {
-			c.problem(role, n, "is no map: "+show(n), "")
+			c.problem(role, n, "must be a map, not "+show(n), "")
 		}
 		return
 	}
@@ -217,7 +217,7 @@ func (c *compiler) mode(path, role string, n *Node) (ModeSpec, *Node, bool) {
 	case KindMap:
 		return c.guessMode(path, names, n)
 	default:
-		c.problem(path, n, "is no mode: "+show(n), orOneOf("", names))
+		c.problem(path, n, "must be a mode, not "+show(n), orOneOf("", names))
 		return ModeSpec{}, n, false
 	}
 }

@@ -39,9 +39,9 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 			RoleFinishCheck: Scalar("yes"),
 		}, []string{
 			"hard_shard_mode has the mode NoHardShards, which does not exist: did you mean NoHardShard?",
-			"input_mode.ext (--mixin) is no field of InputByExts: did you mean exts?",
+			"input_mode.ext (--mixin) is not a field of InputByExts: did you mean exts?",
 			"output_mode cannot be InputByGlob, which is for input_mode: it can be OutputByApendingExt, OutputByReplacingExt, OutputByFilenameSubfoldering",
-			`finish_check_mode is no mode: "yes": it can be FinishCheckByOutputFileExistence`,
+			`finish_check_mode must be a mode, not "yes": it can be FinishCheckByOutputFileExistence`,
 		}},
 		{"wrong types", map[string]*Node{
 			RoleHardShard: mode("NoHardShard", map[string]any{"input_path": at("cfg.yaml:3", Scalar(json.Number("2024"))), "output_path": true}),
@@ -49,12 +49,12 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 			RoleInput:     mode("InputByExts", map[string]any{"exts": []any{".jpg", json.Number("0.5")}}),
 			RoleOutput:    mode("OutputByFilenameSubfoldering", map[string]any{"file_to_write": []any{"a"}}),
 		}, []string{
-			`hard_shard_mode.input_path (cfg.yaml:3) is no text: 2024: quote it to make it text: --mixin 'hard_shard_mode.input_path="2024"'`,
-			`hard_shard_mode.output_path is no text: true: quote it to make it text: --mixin 'hard_shard_mode.output_path="true"'`,
-			`soft_shard.shard_idx.1 is no whole number: "1"`,
-			"soft_shard.shard_num is no whole number: true",
-			`input_mode.exts.1 is no text: 0.5: quote it to make it text: --mixin 'input_mode.exts.1="0.5"'`,
-			`output_mode.file_to_write is no map of names: ["a"]: write it as {ID: FILE_NAME}`,
+			`hard_shard_mode.input_path (cfg.yaml:3) must be a text, not 2024: quote it to make it text: --mixin 'hard_shard_mode.input_path="2024"'`,
+			`hard_shard_mode.output_path must be a text, not true: quote it to make it text: --mixin 'hard_shard_mode.output_path="true"'`,
+			`soft_shard.shard_idx.1 must be a whole number, not "1"`,
+			"soft_shard.shard_num must be a whole number, not true",
+			`input_mode.exts.1 must be a text, not 0.5: quote it to make it text: --mixin 'input_mode.exts.1="0.5"'`,
+			`output_mode.file_to_write must be a map of names, not ["a"]: write it as {ID: FILE_NAME}`,
 		}},
 		{"several extensions in one text", map[string]*Node{
 			RoleHardShard: folders("in", "out"),
@@ -63,7 +63,7 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 		{"a number where extensions should be", map[string]*Node{
 			RoleHardShard: folders("in", "out"),
 			RoleInput:     mode("InputByExts", map[string]any{"exts": num(7)}),
-		}, []string{`input_mode.exts is no list of texts: 7`}},
+		}, []string{`input_mode.exts must be a list of texts, not 7`}},
 		{"folders that are used", map[string]*Node{
 			RoleHardShard: mode("NoHardShard", map[string]any{"input_path": "", "output_path": nil}),
 			RoleInput:     byExts(),
@@ -96,7 +96,7 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 			"soft_shard.shard_idx is 4, but shards count from 0 to 3",
 			"soft_shard.shard_idx names 1 twice",
 			"soft_shard.shard_idx is -1, but shards count from 0 to 3",
-			"soft_shard.subshard.sub is no field of SoftShard: did you mean subshard?",
+			"soft_shard.subshard.sub is not a field of SoftShard: did you mean subshard?",
 		}},
 		{"no shard", map[string]*Node{RoleSoftShard: mode("SoftShardByHash", map[string]any{"shard_idx": num(0), "shard_num": num(0)})},
 			[]string{"soft_shard.shard_num is 0: there must be at least one shard"}},
@@ -127,7 +127,7 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 			RoleHardShard: folders("in", "out"),
 			RoleOutput:    mode("OutputByFilenameSubfoldering", map[string]any{"file_to_write": map[string]any{"a": ""}}),
 		}, []string{"output_mode.file_to_write.a is empty: it must name a file"}},
-		{"dataloader", map[string]*Node{RoleDataloader: Scalar(num(3))}, []string{"dataloader is no map: 3"}},
+		{"dataloader", map[string]*Node{RoleDataloader: Scalar(num(3))}, []string{"dataloader must be a map, not 3"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tmpl, problems := Compile(root(c.in))
@@ -144,7 +144,7 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 		})
 	}
 	if _, problems := Compile(&Node{Kind: KindMap, Fields: []Field{{Name: "inputmode", Value: Scalar(nil)}}}); len(problems) != 1 ||
-		problems[0].String() != "inputmode is no field of a template: did you mean input_mode?" {
+		problems[0].String() != "inputmode is not a field of a template: did you mean input_mode?" {
 		t.Errorf("unknown top-level field: %v", problems)
 	}
 	if _, problems := Compile(Scalar("x")); len(problems) != 1 {

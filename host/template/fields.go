@@ -55,7 +55,7 @@ func (c *compiler) fields(path string, spec ModeSpec, n *Node, placeholders bool
 	}
 	for _, f := range n.Fields {
 		if !slices.Contains(names, f.Name) {
-			c.problem(path+"."+f.Name, f.Value, "is no field of "+spec.Name, orOneOf(meant(f.Name, names), names))
+			c.problem(path+"."+f.Name, f.Value, "is not a field of "+spec.Name, orOneOf(meant(f.Name, names), names))
 		}
 	}
 	for _, f := range spec.Fields {
@@ -88,7 +88,7 @@ func (c *compiler) check(path string, f FieldSpec, n *Node) {
 		c.checkString(path, n, false)
 	case TypeInt:
 		if _, ok := intOf(n); !ok {
-			c.problem(path, n, "is no whole number: "+show(n), "")
+			c.problem(path, n, "must be a whole number, not "+show(n), "")
 		}
 	case TypeIntOrString:
 		if _, ok := intOf(n); !ok {
@@ -97,20 +97,20 @@ func (c *compiler) check(path string, f FieldSpec, n *Node) {
 	case TypeIntOrInts:
 		if n.Kind != KindList {
 			if _, ok := intOf(n); !ok {
-				c.problem(path, n, "is no whole number and no list of them: "+show(n), "")
+				c.problem(path, n, "must be a whole number or a list of them, not "+show(n), "")
 			}
 			return
 		}
 		for i, e := range n.List {
 			if _, ok := intOf(e); !ok {
-				c.problem(fmt.Sprintf("%s.%d", path, i), e, "is no whole number: "+show(e), "")
+				c.problem(fmt.Sprintf("%s.%d", path, i), e, "must be a whole number, not "+show(e), "")
 			}
 		}
 	case TypeStrings:
 		c.checkStrings(path, n)
 	case TypeStringMap:
 		if n.Kind != KindMap {
-			c.problem(path, n, "is no map of names: "+show(n), "write it as {ID: FILE_NAME}")
+			c.problem(path, n, "must be a map of names, not "+show(n), "write it as {ID: FILE_NAME}")
 			return
 		}
 		for _, e := range n.Fields {
@@ -129,17 +129,17 @@ func (c *compiler) checkStrings(path string, n *Node) {
 	}
 	if bad >= 0 {
 		where := fmt.Sprintf("%s.%d", path, bad)
-		c.problem(where, n.List[bad], "is no text: "+show(n.List[bad]), quoted(where, n.List[bad]))
+		c.problem(where, n.List[bad], "must be a text, not "+show(n.List[bad]), quoted(where, n.List[bad]))
 		return
 	}
-	c.problem(path, n, "is no list of texts: "+show(n), "")
+	c.problem(path, n, "must be a list of texts, not "+show(n), "")
 }
 
 func (c *compiler) checkString(path string, n *Node, notEmpty bool) {
 	s, ok := n.Scalar.(string)
 	switch {
 	case n.Kind != KindScalar || !ok:
-		c.problem(path, n, "is no text: "+show(n), quoted(path, n))
+		c.problem(path, n, "must be a text, not "+show(n), quoted(path, n))
 	case notEmpty && s == "":
 		c.problem(path, n, "is empty", "")
 	}

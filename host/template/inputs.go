@@ -38,7 +38,7 @@ func (t *Template) checkFolder() error {
 	case err != nil:
 		return &InputError{Path: path, Message: "the folder cannot be looked at", Err: err}
 	case kind != kindFolder:
-		return &InputError{Path: path, Message: "it is no folder"}
+		return &InputError{Path: path, Message: "it is not a folder"}
 	}
 	dir, err := openFolder(path)
 	if err != nil {

@@ -288,7 +288,7 @@ type scanned struct {
 	empty     bool
 }
 
-var errNoObject = errors.New("is no JSON object")
+var errNoObject = errors.New("is not a JSON object")
 
 // scanItem checks that the line is one JSON object and reads its input. The line has no spaces around it.
 func scanItem(line []byte, scratch []byte) (scanned, []byte, error) {

@@ -19,7 +19,7 @@ func TestBrokenLines(t *testing.T) {
 			`reading inputs from l.jsonl:1: the line has an "input" without path, rel_dir and file_name as texts`},
 		{"InputFromFileTripletJsonl", `{"input":{"path":"\ud800","rel_dir":"r","file_name":"f"}}`,
 			"reading inputs from l.jsonl:1: the line has half of a character (a lone surrogate) in a path"},
-		{"InputFromWhateverJsonl", "[1]", "reading inputs from l.jsonl:1: the line is no JSON object"},
+		{"InputFromWhateverJsonl", "[1]", "reading inputs from l.jsonl:1: the line is not a JSON object"},
 		{"InputFromWhateverJsonl", "{} {}", "reading inputs from l.jsonl:1: the line goes on after the object's end at byte 3"},
 		{"InputFromWhateverJsonl", `{"a":tru}`, "reading inputs from l.jsonl:1: the line has 't' at byte 6 where a value should be"},
 		{"InputFromWhateverJsonl", "{\"a\":\"\xff\"}", "reading inputs from l.jsonl:1: the line is not UTF-8"},
@@ -49,7 +49,7 @@ func TestBadLinesAreCounted(t *testing.T) {
 	if diff := cmp.Diff([]string{`{"a":1}`, `{"a":2}`, `{"a":3}`}, w.lines); w.err != nil || diff != "" || w.counters.BadLines.Load() != 3 || w.counters.Listed.Load() != 3 {
 		t.Errorf("%v, %d bad lines:\n%s", w.err, w.counters.BadLines.Load(), diff)
 	}
-	want := []string{"l.jsonl:2: the line is no JSON object, and is left out", "3 lines are no items and are left out"}
+	want := []string{"l.jsonl:2: the line is not a JSON object, and is left out", "3 lines are not items, and are left out"}
 	if diff := cmp.Diff(want, w.messages()); diff != "" {
 		t.Error(diff)
 	}

@@ -28,7 +28,7 @@ func (w *walk) tell() {
 	w.remark(t.leadingUp, false, "%d outputs lie outside of the output folder, because rel_dir begins with ..; the first: %s")
 	w.remark(t.ownOutside, false, "%d items that the task lists have outputs outside of the output folder; the first: %s")
 	if n := w.o.Counters.BadLines.Load(); n > 1 {
-		w.warn(Warning{Message: fmt.Sprintf("%d lines are no items and are left out", n)}, false)
+		w.warn(Warning{Message: fmt.Sprintf("%d lines are not items, and are left out", n)}, false)
 	}
 }
 

@@ -73,7 +73,7 @@ func TestUnlistableInputs(t *testing.T) {
 		{"missing", byExts(), "reading inputs from missing: there is no such folder: no such file or directory"},
 		{"missing", glob, "reading inputs from missing: there is no such folder: no such file or directory"},
 		{"missing", level0, "reading inputs from missing: there is no such folder: no such file or directory"},
-		{"file", byExts(), "reading inputs from file: it is no folder"},
+		{"file", byExts(), "reading inputs from file: it is not a folder"},
 		{"file/x", byExts(), "reading inputs from file/x: the folder cannot be looked at: not a directory"},
 		{"x", triplets("missing.jsonl"), "reading inputs from missing.jsonl: the file cannot be opened: no such file or directory"},
 		{"x", triplets("folder"), "reading inputs from folder: it is a folder, where a JSON Lines file should be"},

@@ -110,7 +110,7 @@ func parseLock(path string, data []byte) (*Lock, []problem.Problem) {
 	r := &lockReader{path: path}
 	l := &Lock{Path: path}
 	if len(data) > maxLock {
-		r.complain(0, "", fmt.Sprintf("it is longer than %d MiB", maxLock>>20), "it is no plugins.lock")
+		r.complain(0, "", fmt.Sprintf("it is longer than %d MiB", maxLock>>20), "it is not a plugins.lock")
 		return l, r.problems
 	}
 	if !utf8.Valid(data) {
@@ -240,7 +240,7 @@ func (l *Lock) Set(id ID, sum string, also bool) (key string, before []string, e
 	}
 	key = id.key(filepath.Dir(l.Path))
 	if !utf8.ValidString(key) || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return key, nil, fmt.Errorf("%q cannot stand in %s: its name is no text", key, l.Path)
+		return key, nil, fmt.Errorf("%q cannot stand in %s: its name is not a text", key, l.Path)
 	}
 	l.Entries = append(l.Entries, Entry{Key: key, Sums: []string{sum}})
 	l.sort()

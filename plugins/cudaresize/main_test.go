@@ -260,7 +260,7 @@ func TestBrokenPicturesFailAlone(t *testing.T) {
 func TestBadArgumentsAreAllNamed(t *testing.T) {
 	err := sdktest.Open(t, task, []string{"--size", "0", "--background", "blurple", "--normalize", "1,2/3"},
 		sdktest.Mixin(map[string]any{"output_mode.ext": ".gif"}))
-	for _, want := range []string{"the size is 0", "blurple", `"1,2/3" is no mean`} {
+	for _, want := range []string{"the size is 0", "blurple", `"1,2/3" is not a mean`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in the error: %v", want, err)
 		}

@@ -29,7 +29,7 @@ func TestOpenChecksItsArguments(t *testing.T) {
 		{"no template", func(*Resize) {}, nil, ""},
 		{"mode without extension", func(*Resize) {}, map[string]any{"output_mode": map[string]any{"file_to_write": 3}}, ""},
 		{"webp", func(*Resize) {}, ext(".webp"), `extension is ".webp"`},
-		{"colour", func(r *Resize) { r.Background = "whitish" }, nil, `--background: "whitish" is no colour`},
+		{"colour", func(r *Resize) { r.Background = "whitish" }, nil, `--background: "whitish" is not a colour`},
 		{"size", func(r *Resize) { r.Size = -1 }, nil, "the size is -1"},
 	} {
 		r := good

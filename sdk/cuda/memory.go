@@ -12,7 +12,7 @@ func init() { stage.Open = openDevice }
 func view[T any](b []byte) []T {
 	size := int(unsafe.Sizeof(*new(T)))
 	if len(b)%size != 0 {
-		panic(fmt.Sprintf("%d bytes are no array of elements of %d bytes", len(b), size))
+		panic(fmt.Sprintf("%d bytes are not an array of elements of %d bytes", len(b), size))
 	}
 	if len(b) == 0 {
 		return nil

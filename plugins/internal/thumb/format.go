@@ -39,7 +39,7 @@ func sniff(data []byte) (format, error) {
 	case head == "":
 		return "", fmt.Errorf("the file is empty")
 	}
-	return "", fmt.Errorf("the file is no JPEG, PNG, GIF, WebP, TIFF or BMP picture: it begins with %q", head)
+	return "", fmt.Errorf("the file is not a JPEG, PNG, GIF, WebP, TIFF or BMP picture: it begins with %q", head)
 }
 
 // OutputFormats are the extensions that can be written.

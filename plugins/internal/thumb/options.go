@@ -52,5 +52,5 @@ func ParseColor(text string) (color.RGBA, error) {
 	} else if named, ok := colornames.Map[strings.ToLower(text)]; ok {
 		return named, nil
 	}
-	return color.RGBA{}, fmt.Errorf("%q is no colour: give #rgb, #rrggbb or a name such as white", text)
+	return color.RGBA{}, fmt.Errorf("%q is not a colour: give #rgb, #rrggbb or a name such as white", text)
 }

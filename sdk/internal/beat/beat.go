@@ -53,7 +53,7 @@ func Open(path string) (*Page, error) {
 	}
 	p := &Page{mem}
 	if magic := binary.LittleEndian.Uint64(mem); magic != Magic {
-		return nil, fmt.Errorf("%s is no heartbeat page: it begins with %#x", path, magic)
+		return nil, fmt.Errorf("%s is not a heartbeat page: it begins with %#x", path, magic)
 	}
 	return p, nil
 }

@@ -128,7 +128,7 @@ def test_one_item_that_cannot_be_read_fails_alone():
     assert result.count == 6
     said = {failure.index: failure.error.message for failure in result.failures}
     assert sorted(said) == [1, 2, 4, 5]
-    assert "no JSON:" in said[1] and "no JSON object" in said[2] and "fewer items" in said[4]
+    assert "not JSON:" in said[1] and "not a JSON object" in said[2] and "fewer items" in said[4]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

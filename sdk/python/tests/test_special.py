@@ -55,5 +55,5 @@ def test_walking_asks_for_no_regular_file(tree: str, monkeypatch: pytest.MonkeyP
 def test_a_broken_line_is_named(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "lines.jsonl"
     file.write_text('{"a": 1}\n{"a"\n')
-    with pytest.raises(ValueError, match=r"lines\.jsonl:2: the line is no JSON"):
+    with pytest.raises(ValueError, match=r"lines\.jsonl:2: the line is not JSON"):
         io.InputFromWhateverJsonl(str(file)).generate_tasks("")

@@ -11,7 +11,7 @@ func ParseNormalize(text string) (scale [3][2]float32, err error) {
 	if text == "imagenet" {
 		text = "0.485,0.456,0.406/0.229,0.224,0.225"
 	}
-	bad := fmt.Errorf("%q is no mean and deviation: give imagenet, or six numbers as R,G,B/R,G,B, for values from 0 to 1", text)
+	bad := fmt.Errorf("%q is not a mean and deviation: give imagenet, or six numbers as R,G,B/R,G,B, for values from 0 to 1", text)
 	mean, deviation, ok := strings.Cut(text, "/")
 	if !ok {
 		return scale, bad

@@ -222,8 +222,8 @@ def decode_each(part: Any) -> list[Any]:
             try:
                 item = json.loads(line)
             except (ValueError, RecursionError) as error:
-                item = Unreadable(f"the host sent an item that is no JSON: {error}")
-            items.append(item if type(item) in (dict, Unreadable) else Unreadable("the host sent an item that is no JSON object"))
+                item = Unreadable(f"the host sent an item that is not JSON: {error}")
+            items.append(item if type(item) in (dict, Unreadable) else Unreadable("the host sent an item that is not a JSON object"))
     missing = Unreadable("the host sent fewer items than it announced, or in an encoding that this SDK does not know")
     return items + [missing] * (count - len(items))
 

@@ -233,7 +233,7 @@ def _lines(path: str) -> Iterator[Any]:
             try:
                 yield json.loads(line)
             except ValueError as error:
-                raise ValueError(f"{path}:{number}: the line is no JSON: {error}") from error
+                raise ValueError(f"{path}:{number}: the line is not JSON: {error}") from error
 
 
 @dataclass
