@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
@@ -39,6 +41,14 @@ func (r *resolved) outputs() (string, error) {
 		return direct, nil
 	}
 	return staged, nil
+}
+
+// notFolder is what to tell where outputs cannot lie in what is there under the output folder's name.
+func notFolder(root string) []problem.Problem {
+	if info, err := os.Stat(root); root == "" || err != nil || info.IsDir() {
+		return nil
+	}
+	return []problem.Problem{{Message: fmt.Sprintf("the output folder %s is not a folder", root), Suggestion: "give a folder, or a name that nothing has yet"}}
 }
 
 // readJournal is the journal for a command that starts no worker; nil: there is none.

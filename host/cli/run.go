@@ -184,7 +184,11 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 		r.log.Warn(unwritten(summary.Unwritten))
 	}
 	if err == nil && summary.Done+summary.Skipped == 0 {
-		r.log.Info("there was nothing to do: the listing is empty")
+		why := "the listing is empty"
+		if k.failed != nil {
+			why = "the earlier run has no failed items"
+		}
+		r.log.Info("there was nothing to do: " + why)
 	}
 	return summary, err
 }

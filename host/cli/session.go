@@ -273,11 +273,17 @@ func (s *session) resolveAs(ctx context.Context) (*resolved, error) {
 			r.template = compiled
 			var inTemplate []problem.Problem
 			for _, p := range wrong {
+				if p.Open && s.config.Unread {
+					continue
+				}
 				inTemplate = append(inTemplate, problem.Problem{
 					Source: p.Origin, Path: p.Path, Message: p.Message, Suggestion: p.Suggestion,
 				})
 			}
 			problems = append(problems, problem.Fresh(problems, inTemplate)...)
+			if compiled != nil {
+				problems = append(problems, notFolder(compiled.OutputRoot())...)
+			}
 		}
 	}
 	arguments, found, err := s.arguments(ctx)

@@ -31,6 +31,8 @@ type Config struct {
 	Mixin *Value
 	// Task and Backbone are the sections of --cfg that become arguments.
 	Task, Backbone *Value
+	// Unread says that a file could not be read, so that values are not known which are given there.
+	Unread bool
 }
 
 // Sections of --cfg. Others are there to be referred to.
@@ -55,7 +57,7 @@ func Load(s Sources) (*Config, []problem.Problem) {
 	mixin := l.merge(cfg, mixinCfg, dots)
 	// All of it is resolved with one resolver, so that a cycle through several sections is told once.
 	r := l.resolver()
-	c := &Config{Mixin: section(r.all(mixin), mixin.Source)}
+	c := &Config{Unread: l.unread, Mixin: section(r.all(mixin), mixin.Source)}
 	for _, e := range cfg.Entries {
 		switch e.Key {
 		case sectionMixin: // the merged one was resolved in its place
@@ -82,6 +84,7 @@ func section(v *Value, source string) *Value {
 type loader struct {
 	Sources
 	injected    map[string]string
+	unread      bool
 	unavailable map[string]string
 	problems    []problem.Problem
 }
@@ -122,15 +125,18 @@ func (l *loader) file(path, flag string) *Value {
 			err = pe.Err
 		}
 		l.complain(problem.Problem{Source: flag + " " + path, Message: "reading the configuration: " + err.Error()})
+		l.unread = true
 		return newMap("")
 	}
 	v, problems := parseYAML(data, path)
 	l.problems = append(l.problems, problems...)
+	l.unread = l.unread || problem.Any(problems)
 	if v.IsNull() {
 		return newMap(path + ":1:1")
 	}
 	if v.Kind != KindMap {
 		l.complain(problem.Problem{Source: v.Source, Message: fmt.Sprintf("a configuration is a map (KEY: VALUE), this is %s", v.what())})
+		l.unread = true
 		return newMap(v.Source)
 	}
 	return v

@@ -83,6 +83,7 @@ func (c *compiler) topLevel(role string, n *Node) {
 				hint = "give it there, or with --mixin "
 			}
 			c.problem(path, v, "is left to the mixin and still has no value", hint+path+"=VALUE")
+			c.problems[len(c.problems)-1].Open = true
 		}
 	})
 	if n.Kind == KindPlaceholder {

@@ -12,6 +12,8 @@ type Problem struct {
 	Message string
 	// Suggestion says what was meant or what to write; empty: no idea.
 	Suggestion string
+	// Open says that a value is still to be given.
+	Open bool
 }
 
 // String returns the problem as one line: path, origin, message and suggestion.
