@@ -44,7 +44,7 @@ type hostFlags struct {
 	Outputs      string        `name:"outputs" default:"auto" enum:"auto,direct,staged" help:"How outputs are written: ${enum}. direct: in place, and what is not concluded is known to be unfinished. staged: aside, and renamed into place. auto: as the task says; a Python task's are direct."`
 	Grace        time.Duration `name:"grace" default:"30s" help:"How long what is in flight may take after the first Ctrl-C."`
 	CloseTimeout time.Duration `name:"close-timeout" default:"5m" help:"How long a task may take to be closed in a worker, at the end and when the worker is replaced. One that takes longer, or fails, makes the run fail."`
-	MaxFailures  string        `name:"max-failures" placeholder:"N|P%" help:"End the run once more items than this have failed: a number, or a percentage of those that have an outcome. 0 ends it at the first failure."`
+	MaxFailures  string        `name:"max-failures" placeholder:"N|P%" help:"End the run once more items than this have failed: a number, or a percentage of those that have an outcome, once there are 100. 0 ends it at the first failure."`
 	enduranceFlags
 	listingFlags
 	PluginSHA256 []string `name:"plugin-sha256" sep:"none" placeholder:"HEX" help:"Refuse the plugin unless this is its SHA-256: of an executable or a task file that of the file, of a folder the one that kagurazaka trust shows."`
@@ -127,7 +127,8 @@ const description = `Load a task from a plugin and drive it over millions of ite
 A plugin is an executable, a Python task file, a folder or an installed name. Flags may stand anywhere; what is not
 listed here goes to the backbone (see -hb) or to the task (see kagurazaka PLUGIN TASK -h).
 
-Exit codes: 0 all done or skipped, 1 the run failed, 2 wrong usage or configuration, 3 some items failed, 130 interrupted.
+Exit codes: 0 all done or skipped, 1 the run failed, 2 wrong usage or configuration, 3 some items failed or could not be
+listed, 130 interrupted.
 Where several apply: 2 (before the start), 130, 1, 3, 0. The end by a signal (SIGABRT: the host itself broke) is a failure.`
 
 func newParser(g *grammar) (*kong.Kong, error) {
