@@ -7,15 +7,18 @@ cd "$(dirname "$0")/.."
 python=/usr/bin/python3
 has_torch() { "$python" -c 'import torch, torchvision' 2>/dev/null; }
 left_out() { exec bash .ci/leave-out.sh venv-torch "$1"; }
-[ -x "$python" ] || left_out "there is no $python"
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || left_out "$python is older than Python 3.10"
 [ -x .tools/venv/bin/python ] || left_out "there is no .tools/venv"
+# The distribution's Python comes with its PyTorch where there is none yet.
 if ! has_torch; then
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || left_out "PyTorch is not installed (apt-get install python3-torch python3-torchvision)"
   echo "installing python3-torch and python3-torchvision"
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-torch python3-torchvision; } >/dev/null 2>&1 || true
-  has_torch || left_out "apt-get could not install python3-torch"
+  mkdir -p .tools
+  log=.tools/torch-apt.log
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-torch python3-torchvision; } >"$log" 2>&1 || true
+  has_torch || { tail -5 "$log" >&2; left_out "apt-get could not install python3-torch"; }
+  rm -f "$log"
 fi
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || left_out "$python is older than Python 3.10"
 packages=$(grep -E '^(grpcio|protobuf|pytest|pytest-timeout)==' .ci/requirements-sdk.txt)
 want="$("$python" -c 'import sys, torch; print(sys.version, torch.__version__)')
 $packages"

@@ -84,9 +84,11 @@ class DeviceServer:
             batches.close()
 
     def _serve_batches(self, batches: Batches, ledger: Ledger, receive: Receive) -> None:
-        loader, length = own_loader(self.opened)
-        source = Numbered(loader, length or 1)
+        source: Optional[Numbered] = None
         while (request := receive()) is not None:
+            if source is None:
+                loader, length = own_loader(self.opened)
+                source = Numbered(loader, length or 1)
             chunk = ledger.begin(pb.RunRequest.FromString(request).chunk)
             for index, number in enumerate(_numbers(chunk.message)):
                 item = ledger.item(chunk, index)
