@@ -259,10 +259,10 @@ def test_a_worker_whose_page_is_gone_ends(here):
     assert os.listdir(here / "out") == []
 
 
-@pytest.mark.parametrize("start", ["fork", "subprocess", "system"])
+@pytest.mark.parametrize("start", ["fork", "subprocess", "system", "spawn"])
 def test_a_child_that_still_writes_keeps_the_page_alive(here, start):
     script = f"""
-import os, subprocess, sys
+import multiprocessing, os, subprocess, sys, time
 sys.path[:0] = [{str(TASKS.parents[1])!r}, {str(TASKS.parent)!r}]
 from host import pb
 from kagurazaka._serve.journal import Journal
@@ -274,6 +274,12 @@ if {start!r} == "fork":
     print(pid, flush=True)
 elif {start!r} == "subprocess":
     print(subprocess.Popen(["sleep", "1000"], stdout=subprocess.DEVNULL).pid, flush=True)
+elif {start!r} == "spawn":
+    from kagurazaka._serve import modulepath
+    modulepath.leave_working_folder()
+    child = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(1000,))
+    child.start()
+    print(child.pid, flush=True)
 else:
     os.system("sleep 1000 >/dev/null & echo $!")
 os.kill(os.getpid(), 9)

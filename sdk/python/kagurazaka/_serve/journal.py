@@ -474,12 +474,13 @@ def _lock(fd: int) -> bool:
     return True
 
 
-_handed_down: list[int] = []
+# What programs that this process starts inherit, whatever they are told to close.
+handed_down: list[int] = []
 
 
 def _hand_down(fd: int) -> None:
     """Let programs that subprocess starts inherit a descriptor, whatever they are told to close."""
-    _handed_down[:] = [fd]
+    handed_down[:] = [fd]
     own: Any = subprocess.Popen._execute_child  # type: ignore[attr-defined]
     if hasattr(own, "_kagurazaka_own"):
         return
@@ -488,7 +489,7 @@ def _hand_down(fd: int) -> None:
         return
 
     def execute_child(self: Any, args: Any, executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any, *rest: Any) -> Any:
-        return own(self, args, executable, preexec_fn, close_fds, (*pass_fds, *_handed_down), *rest)
+        return own(self, args, executable, preexec_fn, close_fds, (*pass_fds, *handed_down), *rest)
 
     execute_child._kagurazaka_own = own  # type: ignore[attr-defined]
     subprocess.Popen._execute_child = execute_child  # type: ignore[attr-defined]

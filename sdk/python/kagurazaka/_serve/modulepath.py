@@ -110,7 +110,11 @@ class _Loader:
         start = module.spawnv_passfds
 
         def spawnv_passfds(path: Any, args: Any, passfds: Any) -> Any:
-            return start(path, _without_working_folder(list(args)), passfds)
+            # What holds a worker's page alive goes along, as it does to programs that subprocess starts. The resource tracker
+            # writes no outputs.
+            journal = sys.modules.get("kagurazaka._serve.journal")
+            held = journal.handed_down if journal is not None and "resource_tracker" not in str(args) else ()
+            return start(path, _without_working_folder(list(args)), [*passfds, *held])
 
         module.spawnv_passfds = spawnv_passfds
 
