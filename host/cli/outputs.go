@@ -189,6 +189,12 @@ func (l *launch) concluded() func(int) {
 // closeOutputs ends what was made for outputs.
 func (l *launch) closeOutputs() error {
 	var err error
+	if l.staging == nil && l.notes {
+		// An earlier run may have staged its outputs, and died.
+		if prepareErr := l.prepareStaging(); prepareErr != nil {
+			return prepareErr
+		}
+	}
 	if l.staging != nil {
 		err = l.staging.Close()
 	}

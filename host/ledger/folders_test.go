@@ -136,6 +136,19 @@ func TestMoveAside(t *testing.T) {
 	if _, err := Create(other, Info{}, Options{}); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("a folder with something else in it: %v", err)
 	}
+	if entries, err := os.ReadDir(other); err != nil || len(entries) != 1 {
+		t.Errorf("a folder that was refused holds %v, %v", entries, err)
+	}
+	theirs := filepath.Join(t.TempDir(), lockFile)
+	if err := os.WriteFile(theirs, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(filepath.Dir(theirs), Info{}, Options{}); err == nil || !strings.Contains(err.Error(), "not empty") {
+		t.Errorf("a folder with a lock of somebody else's in it: %v", err)
+	}
+	if text, err := os.ReadFile(theirs); err != nil || string(text) != "mine" {
+		t.Errorf("%q, %v", text, err)
+	}
 }
 
 func TestPrune(t *testing.T) {

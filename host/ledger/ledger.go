@@ -516,7 +516,12 @@ func takeFolder(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	path := filepath.Join(dir, lockFile)
+	lock, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	made := err == nil
+	if errors.Is(err, fs.ErrExist) {
+		lock, err = os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -526,6 +531,10 @@ func takeFolder(dir string) (*os.File, error) {
 		return nil, &BusyError{dir}
 	}
 	entries, err := os.ReadDir(dir)
+	if info, statErr := lock.Stat(); err == nil && (statErr != nil || info.Size() > 0 || !info.Mode().IsRegular()) {
+		// Ours is empty.
+		err = errors.Join(statErr, fmt.Errorf("%s is not empty: it holds %s", dir, lockFile))
+	}
 	if err == nil {
 		for _, e := range entries {
 			if e.Name() == infoFile {
@@ -542,6 +551,9 @@ func takeFolder(dir string) (*os.File, error) {
 		}
 	}
 	if err != nil {
+		if made {
+			_ = os.Remove(path)
+		}
 		_ = lock.Close()
 		return nil, err
 	}
