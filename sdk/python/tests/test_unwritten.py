@@ -36,6 +36,8 @@ def run(folder, task, *flags, **more):
     ("Other", 10, r"one of them has out/./{n}.txt.feat.npy where out/./{n}.txt.feat was expected"),
     ("OtherInFolder", 10, r"one of them has out/./{n}.txt/a.feat.npy where out/./{n}.txt/a.feat was expected"),
     ("Nothing", 10, r"one of them is without out/./{n}.txt.feat"),
+    ("OwnMode", 10, r"one of them has out/{n}.txt.feat.npy where out/{n}.txt.feat was expected"),
+    ("AtOnce", 10, r"one of them has out/./{n}.txt.feat.npy where out/./{n}.txt.feat was expected"),
     ("Written", 0, ""),
 ])  # fmt: skip
 def test_normal_tasks(folder, outputs, task, count, example):

@@ -15,6 +15,7 @@ from .failures import UserMistake
 from .journal import Journal
 from .staging import Stager
 from .taskfile import NoSuchTask, TaskFile
+from .unwritten import Unwritten
 
 
 class OpenedTask:
@@ -29,6 +30,8 @@ class OpenedTask:
         # Outputs are written aside, or in place and noted; or neither, where nobody can tell which are finished.
         self.stager: Optional[Stager] = None
         self.journal: Optional[Journal] = None
+        # What is done without its output where neither of them looks: under an output mode of the user's own, and with mixin_mode=False.
+        self.unwritten = Unwritten()
         # A device task's own DataLoader, once it was asked for.
         self.loader: Any = None
 
@@ -43,6 +46,7 @@ class OpenedTask:
 
     def prepare_outputs(self, request: Any) -> None:
         """Write outputs from now on as the request says."""
+        _state.unwritten = self.unwritten
         if self.template is None or self.template.output_mode is None:
             return
         if request.HasField("staging"):

@@ -19,6 +19,9 @@ thread = _Thread()
 # The worker's stager, where outputs are written aside and committed by rename.
 stager: Optional[Any] = None
 
+# What notes the items that are done without their output, where neither of those does.
+unwritten: Optional[Any] = None
+
 # The journal of the worker's direct outputs, where the template itself has to note and check them.
 journal: Optional[Any] = None
 

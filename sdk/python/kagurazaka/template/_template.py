@@ -161,10 +161,14 @@ class Template:
         outputs = self.outputs(item)
         if stager is None or not stager.can_take(outputs):
             try:
-                return method(task, *args, **item, **outputs)
+                made = method(task, *args, **item, **outputs)
             except BaseException:
                 self._discard(outputs)
                 raise
+            noted = _state.unwritten if stager is None else stager.unwritten
+            if noted is not None and self.finish_field:
+                noted.look(outputs[self.finish_field].path)
+            return made
         staged = stager.begin(outputs)
         try:
             method(task, *args, **item, **staged)

@@ -10,11 +10,13 @@ from kagurazaka import (
     moemoecue_torch_vanilla_v1,
 )
 from kagurazaka.template.io import (
+    FileTriplet,
     FinishCheckByOutputFileExistence,
     InputByExts,
     NoHardShard,
     OutputByApendingExt,
     OutputByFilenameSubfoldering,
+    OutputMode,
 )
 
 HERE = dict(hard_shard_mode=NoHardShard("in", "out"), input_mode=InputByExts([".txt"]))
@@ -63,6 +65,24 @@ class Written(KagurazakaTask):
 class OtherInFolder(KagurazakaTask):
     def process(self, input, output, output_a):
         save(output_a.path + ".npy")
+
+
+class Beside(OutputMode):
+    def get_output_params(self, output_path, input, **item):
+        os.makedirs(output_path, exist_ok=True)
+        return {"output": FileTriplet(f"{output_path}/{input.file_name}.feat", ".", f"{input.file_name}.feat")}
+
+
+@moemoecue_normal(output_mode=Beside(), finish_check_mode=FinishCheckByOutputFileExistence(), **HERE)
+class OwnMode(KagurazakaTask):
+    def process(self, input, output):
+        save(output.path + ".npy")
+
+
+@moemoecue_normal(mixin_mode=False, **CHECKED)
+class AtOnce(KagurazakaTask):
+    def process(self, input, output):
+        save(output.path + ".npy")
 
 
 class Device(KagurazakaVanillaTorchMixinV1, KagurazakaVanillaTorchTaskV1):
