@@ -86,16 +86,18 @@ func (a *app) complete(ctx context.Context, words []string) error {
 		if !strings.HasPrefix(c.text, typed) {
 			continue
 		}
-		if _, err := fmt.Fprintf(a.streams.Out, "%s\t%s\n", terminal.Line(c.text, maxWord), terminal.Line(firstLine(c.help), maxName)); err != nil {
+		if _, err := fmt.Fprintf(a.streams.Out, "%s\t%s\n", terminal.Line(c.text, maxWord), terminal.Line(firstSentence(c.help), maxName)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func firstLine(s string) string {
+// firstSentence is as much of a help text as has a place beside a candidate.
+func firstSentence(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
-	return line
+	sentence, _, _ := strings.Cut(line, ". ")
+	return strings.TrimSuffix(sentence, ".")
 }
 
 func (a *app) candidates(ctx context.Context, before []string, typed string) []candidate {
