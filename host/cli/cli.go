@@ -65,7 +65,12 @@ func Main(ctx context.Context, args []string, streams Streams, signals Signals, 
 	}
 	ctx, end := a.endEarly(ctx)
 	defer end()
-	err := a.mainUnlessStuck(ctx, args)
+	stuck, err := a.mainUnlessStuck(ctx, args)
+	if stuck {
+		// What main may still be writing to is not looked at.
+		_, _ = fmt.Fprintf(a.err, "kagurazaka: %v\n", err)
+		return exitcode.Of(err)
+	}
 	code := exitcode.Of(err)
 	if err != nil && ctx.Err() != nil && !errors.As(err, new(*exitcode.Error)) {
 		code = exitcode.Interrupted
@@ -108,25 +113,26 @@ func (a *app) endEarly(ctx context.Context) (context.Context, func()) {
 const earlyPatience = 3 * time.Second
 
 // mainUnlessStuck returns without what main is still doing, if that takes no notice of the end: reading a configuration may
-// wait for a pipe that nobody writes to. The caller ends the process, and the guard what main has started.
-func (a *app) mainUnlessStuck(ctx context.Context, args []string) error {
+// wait for a pipe that nobody writes to. The caller ends the process, and the guard what main has started. stuck says that
+// main is still at work.
+func (a *app) mainUnlessStuck(ctx context.Context, args []string) (stuck bool, err error) {
 	result := make(chan error, 1)
 	go func() { result <- a.main(ctx, args) }()
 	select {
 	case err := <-result:
-		return err
+		return false, err
 	case <-ctx.Done():
 	}
 	if !errors.Is(context.Cause(ctx), errEarly) {
-		return <-result
+		return false, <-result
 	}
 	timer := time.NewTimer(earlyPatience)
 	defer timer.Stop()
 	select {
 	case err := <-result:
-		return err
+		return false, err
 	case <-timer.C:
-		return errEarly
+		return true, errEarly
 	}
 }
 
