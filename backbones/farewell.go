@@ -127,7 +127,7 @@ func (f *Farewell[K]) names() []string {
 }
 
 // Gone takes note of the end of a worker, whether it was told to finish or not. ended says that the backbone has ended it
-// for a reason that has nothing to do with its task.
+// for a reason that has nothing to do with closing its task.
 func (f *Farewell[K]) Gone(worker K, exit Exit, ended bool) {
 	_, told := f.since[worker]
 	late := f.late[worker]
@@ -141,8 +141,8 @@ func (f *Farewell[K]) Gone(worker K, exit Exit, ended bool) {
 		return
 	case late:
 		why = fmt.Errorf("it took longer than %s, and the worker was ended; --close-timeout gives it longer", f.limit)
-	case !exit.Ended:
-		why = fmt.Errorf("the worker %s meanwhile%s", exit, exit.StderrNote())
+	case !exit.Ended, exit.Rule != "":
+		why = fmt.Errorf("before it had, the worker %s%s", exit, exit.StderrNote())
 	default:
 		return
 	}

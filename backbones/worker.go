@@ -26,8 +26,8 @@ type Worker interface {
 	Kill()
 	// Exit says how the worker ended. It may be called once Results is closed.
 	Exit() Exit
-	// Beats reads the heartbeat page, one beat a slot; nil where the worker keeps none. It may be called at any time,
-	// also when the worker is dead.
+	// Beats reads the heartbeat page, one beat a slot; nil where the worker keeps none, or one that tells nothing. It may be
+	// called at any time, also when the worker is dead.
 	Beats() []Beat
 	// PID is the worker's process number, for messages.
 	PID() int

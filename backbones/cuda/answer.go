@@ -44,6 +44,9 @@ func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out 
 	if err != nil {
 		return out, t, fmt.Errorf("%w (batch %d)", err, j.id)
 	}
+	if done := cut.Done(j.count, r.Skipped, r.Failures); r.Unwritten.Count > done {
+		return out, t, fmt.Errorf("it left %d items of batch %d without an output, of which %d are done", r.Unwritten.Count, j.id, done)
+	}
 	if err := s.check(k, j, marks, r.Payload); err != nil {
 		return out, t, err
 	}

@@ -98,7 +98,7 @@ func (r *run) exited(e event) {
 	}
 	r.sched.now = time.Since(r.began)
 	out, died := r.sched.died(e.stage, e.index, exit, broke)
-	r.leaving.Gone(at, exit, r.killed || broke)
+	r.leaving.Gone(at, exit, r.killed || broke && !how.closing)
 	r.closing.Store(int64(r.leaving.Waiting()))
 	r.report(out)
 	if !died.busy && (exit.Code == 0 || closing) || r.stop != nil {

@@ -427,7 +427,7 @@ func (r *run) answered(e event) {
 	r.sched.now = time.Since(r.began)
 	out, t, err := r.sched.answered(e.stage, e.index, e.result)
 	if err != nil {
-		how := breach{what: err.Error(), rule: ruleStages}
+		how := breach{what: err.Error(), rule: ruleStages, closing: r.leaving.Has(place{e.stage, e.index})}
 		c.broken[e.index] = how
 		r.log.Error("a worker broke the protocol and is ended", "worker", r.name(e.stage, e.index), "reason", how.what, "rule", how.rule)
 		c.workers[e.index].Kill()
@@ -446,7 +446,11 @@ func (r *run) answered(e event) {
 const ruleStages = "The stages of device tasks"
 
 // breach is how a worker broke the protocol.
-type breach struct{ what, rule string }
+type breach struct {
+	what, rule string
+	// closing: it was to close its task by then, and has not.
+	closing bool
+}
 
 // breach counts what broke the protocol, and ends the run with it when that goes on.
 func (r *run) breach(how breach) {

@@ -57,3 +57,11 @@ func Runs(count int, marks []byte, v byte, visit func(first, count int)) {
 		i = j
 	}
 }
+
+// Done is how many of count items are done, of an answer that Marks accepts.
+func Done(count int, skipped []backbones.Range, failures []backbones.ItemFailure) int {
+	for _, span := range skipped {
+		count -= span.Count
+	}
+	return count - len(failures)
+}

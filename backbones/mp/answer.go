@@ -28,6 +28,9 @@ func (s *scheduler) answered(worker int, r backbones.Result) (backbones.Outcomes
 	if err != nil {
 		return backbones.Outcomes{}, err
 	}
+	if done := cut.Done(f.count, r.Skipped, r.Failures); r.Unwritten.Count > done {
+		return backbones.Outcomes{}, fmt.Errorf("it left %d items of chunk %d without an output, of which %d are done", r.Unwritten.Count, f.id, done)
+	}
 	l.flights = l.flights[1:]
 	l.concluded += f.count
 	if s.perWorker > 0 && l.concluded >= s.perWorker {

@@ -53,7 +53,8 @@ func (s *scheduler) died(worker int, beats []backbones.Beat, exit backbones.Exit
 }
 
 func beatOf(beats []backbones.Beat, f flight) (backbones.Beat, bool) {
-	if f.slot >= len(beats) || beats[f.slot].ChunkID != f.id {
+	// A page that has more items than the chunk is not about it.
+	if f.slot >= len(beats) || beats[f.slot].ChunkID != f.id || beats[f.slot].Index > f.count {
 		return backbones.Beat{}, false
 	}
 	return beats[f.slot], true
@@ -72,7 +73,7 @@ type death struct {
 
 // takeBack concludes from a beat what it can and hands the rest on.
 func (d *death) takeBack(f flight, beat backbones.Beat) {
-	begun := min(max(beat.Index, 0), f.count)
+	begun := max(beat.Index, 0)
 	marks := make([]byte, begun)
 	copy(marks, beat.Outcomes)
 	d.out.Done = collect(d.out.Done, f.parts, marks, begun, backbones.OutcomeDone)

@@ -338,6 +338,19 @@ func TestPoisonItemFailsAfterOneRetryAlone(t *testing.T) {
 	}
 }
 
+// A page that says more than the chunk has is not believed: the items it would call done go to others.
+func TestPageOfAnotherChunk(t *testing.T) {
+	s := newScheduler(1, 10)
+	s.add(jsonBlock(0, 10))
+	s.ended = true
+	s.opened(0)
+	c, _ := s.next(0)
+	out, _ := s.died(0, []backbones.Beat{{ChunkID: c.ID, Index: 11, Outcomes: make([]byte, 11)}}, backbones.Exit{Code: 1}, false)
+	if len(out.Done) != 0 || s.pending() != 10 {
+		t.Errorf("done %v, %d items are left", out.Done, s.pending())
+	}
+}
+
 func TestProtocolBreaches(t *testing.T) {
 	fresh := func() (*scheduler, backbones.Chunk) {
 		s := newScheduler(1, 5)
@@ -368,6 +381,12 @@ func TestProtocolBreaches(t *testing.T) {
 		{"skipped and failed", func(c backbones.Chunk) backbones.Result {
 			return backbones.Result{ChunkID: c.ID, Count: c.Count, Failures: failures(2), Skipped: []backbones.Range{{First: 1, Count: 2}}}
 		}, "twice for item 2"},
+		{"more without an output than are done", func(c backbones.Chunk) backbones.Result {
+			return backbones.Result{
+				ChunkID: c.ID, Count: c.Count, Failures: failures(2), Skipped: []backbones.Range{{First: 3, Count: 2}},
+				Unwritten: backbones.Unwritten{Count: 3},
+			}
+		}, "3 items of chunk 1 without an output, of which 2 are done"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

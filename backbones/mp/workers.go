@@ -57,7 +57,11 @@ func (h *health) started() { h.unstarted, h.unstartedUntil = 0, 0 }
 func (h *health) notBefore() time.Duration { return max(h.fruitlessUntil, h.unstartedUntil) }
 
 // breach is how a worker broke the protocol.
-type breach struct{ what, rule string }
+type breach struct {
+	what, rule string
+	// closing: it was to close its task by then, and has not.
+	closing bool
+}
 
 func (r *run) start(ctx context.Context) {
 	index := r.nextIndex
@@ -144,6 +148,7 @@ func (r *run) broke(index int, how breach) {
 	if _, before := r.broken[index]; before {
 		return
 	}
+	how.closing = r.leaving.Has(index)
 	r.broken[index] = how
 	r.log.Error("a worker broke the protocol and is ended", "worker", index, "reason", how.what, "rule", how.rule)
 	r.workers[index].Kill()
@@ -189,7 +194,7 @@ func (r *run) exited(index int) {
 	}
 	out, fate := r.sched.died(index, w.Beats(), exit, r.killed || broke)
 	r.dog.gone(index)
-	r.leaving.Gone(index, exit, r.killed || broke)
+	r.leaving.Gone(index, exit, r.killed || broke && !how.closing)
 	r.closing.Store(int64(r.leaving.Waiting()))
 	r.report(out)
 	if !hadWork && (exit.Code == 0 || closing) || r.stop != nil {

@@ -5,7 +5,9 @@
 //	in a call                     crash-CALL, mute-CALL, stop-CALL, where CALL is describe, open, list, run or spawn;
 //	                              over-limit-describe, wrong-describe, over-limit (in List), over-limit-run, close-socket-list,
 //	                              close-socket (in Run), wrong-block, answers-twice, answers-unknown, answers-too-many,
-//	                              answers-unsent, answers-both, answers-never (but its heartbeat page is finished), ends-run,
+//	                              answers-unsent, answers-both, answers-never (but its heartbeat page is finished), answers-batch,
+//	                              answers-unwritten (more than are done), answers-closed (a close_error in place of an answer),
+//	                              answers-and-closes (both at once), answers-at-end (once more), cut-page (its heartbeat page), ends-run,
 //	                              unimplemented-run, wordless-run (a gRPC status without text), lie-spawn (of a worker that is
 //	                              not there)
 //	when the task is closed       fail-close, panic-close, crash-close, hang-close, in a worker; fail-close-list
@@ -181,7 +183,7 @@ func isRaw(behaviour string) bool {
 	if behaviour == "wrong-version" || behaviour == "wrong-block" {
 		return true
 	}
-	for _, prefix := range []string{"crash-", "mute-", "stop-", "over-limit", "close-socket", "answers-", "lie-", "wrong-describe", "ends-", "unimplemented-", "wordless-"} {
+	for _, prefix := range []string{"crash-", "mute-", "stop-", "over-limit", "close-socket", "cut-page", "answers-", "lie-", "wrong-describe", "ends-", "unimplemented-", "wordless-"} {
 		if strings.HasPrefix(behaviour, prefix) && behaviour != "stop-self" {
 			return true
 		}

@@ -102,7 +102,7 @@ func (r *raw) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeRespon
 		}},
 		Capabilities: []string{"list"},
 	}}}
-	if early.Behaviour == "answers-never" {
+	if early.Behaviour == "answers-never" || early.Behaviour == "cut-page" {
 		resp.Capabilities = []string{"heartbeat"}
 	}
 	if strings.HasSuffix(early.Behaviour, "-spawn") {
@@ -140,7 +140,7 @@ func wrongTasks() []*pb.Task {
 	}
 }
 
-// page is the heartbeat page of answers-never.
+// page is the heartbeat page of answers-never and cut-page.
 var page string
 
 // finish writes into the page that a chunk is finished.
@@ -219,6 +219,9 @@ func (r *raw) Run(stream pb.PluginService_RunServer) error {
 	for {
 		req, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
+			if early.Behaviour == "answers-at-end" {
+				return stream.Send(&pb.RunResponse{Result: &pb.ChunkResult{Id: 1}})
+			}
 			return nil
 		}
 		if err != nil {
@@ -237,11 +240,25 @@ func (r *raw) Run(stream pb.PluginService_RunServer) error {
 			return status.Error(codes.Internal, "")
 		}
 		for _, result := range results(req.GetChunk()) {
-			if err := stream.Send(&pb.RunResponse{Result: result}); err != nil {
+			if err := stream.Send(message(result)); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// message carries an answer, or what the behaviour makes of it.
+func message(result *pb.ChunkResult) *pb.RunResponse {
+	closed := &pb.Error{Message: "misbehave: closed already"}
+	switch early.Behaviour {
+	case "answers-and-closes":
+		return &pb.RunResponse{Result: result, CloseError: closed}
+	case "answers-closed":
+		return &pb.RunResponse{CloseError: closed}
+	case "answers-batch":
+		return &pb.RunResponse{Batch: &pb.BatchResult{Id: result.GetId(), Count: result.GetCount()}}
+	}
+	return &pb.RunResponse{Result: result}
 }
 
 // results are the answers to a chunk: the right one, or what the behaviour makes of it.
@@ -256,6 +273,12 @@ func results(chunk *pb.Chunk) []*pb.ChunkResult {
 			fmt.Fprintln(early.Stderr, "misbehave:", err)
 		}
 		return nil
+	case "cut-page":
+		if err := os.Truncate(page, 0); err != nil {
+			fmt.Fprintln(early.Stderr, "misbehave:", err)
+		}
+	case "answers-unwritten":
+		result.Unwritten = result.GetCount() + 1
 	case "answers-twice":
 		// Once in a run, so that it can come to its end.
 		if result.GetId() == 1 {

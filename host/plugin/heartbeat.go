@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"unsafe"
@@ -67,12 +68,28 @@ func (h *heartbeat) load(offset int) uint64 {
 	return atomic.LoadUint64((*uint64)(unsafe.Pointer(&h.mem[offset])))
 }
 
-// beats reads all slots. A worker that never wrote any leaves them zero, which reads as: no chunk begun.
-func (h *heartbeat) beats() []backbones.Beat {
-	beats := make([]backbones.Beat, backbones.MaxInFlight)
+// beats reads all slots. A worker that never wrote any leaves them zero, which reads as: no chunk begun. nil: the page tells
+// nothing, because it says what cannot be, or its file was cut off.
+func (h *heartbeat) beats() (beats []backbones.Beat) {
+	// A load from behind the end of a file that was cut off is a SIGBUS, and would end the host.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		switch fault := recover().(type) {
+		case nil:
+		case interface{ Addr() uintptr }:
+			beats = nil
+		default:
+			panic(fault)
+		}
+	}()
+	beats = make([]backbones.Beat, backbones.MaxInFlight)
 	for slot := range beats {
 		at := heartbeatSlot * (slot + 1)
-		index := int(min(h.load(at+8), backbones.MaxChunkItems))
+		position, count := h.load(at+8), h.load(at+16)
+		if position > count || count > backbones.MaxChunkItems {
+			return nil
+		}
+		index := int(position)
 		from := heartbeatHeader + slot*backbones.MaxChunkItems
 		outcomes := append([]byte(nil), h.mem[from:from+index]...)
 		// From a byte on that is no outcome the page tells nothing: what it says of later items is not believed either.

@@ -75,6 +75,7 @@ func (n *Nursery) SpawnStage(ctx context.Context, open OpenOptions, stage Stage)
 func runStage(service pb.PluginServiceClient, proc process, ended func()) (backbones.StageWorker, error) {
 	s, err := startStream(service, proc, codec[backbones.Batch, backbones.BatchResult]{
 		request: func(b backbones.Batch) *pb.RunRequest { return &pb.RunRequest{Batch: toBatch(b)} },
+		answers: func(resp *pb.RunResponse) bool { return resp.GetBatch() != nil },
 		answer: func(resp *pb.RunResponse) backbones.BatchResult {
 			result := fromBatchResult(resp.GetBatch())
 			addLog(proc, result.Failures)

@@ -25,6 +25,12 @@ type stream[Q, A any] struct {
 	end backbones.Exit
 }
 
+// The sections of docs/protocol.md about the Run call.
+const (
+	ruleRun     = "Run"
+	ruleClosing = "Closing"
+)
+
 var (
 	errBusy = errors.New("the worker has as much as it may have")
 	errGone = errors.New("the worker takes nothing more")
@@ -34,6 +40,8 @@ var (
 type codec[Q, A any] struct {
 	request func(Q) *pb.RunRequest
 	answer  func(*pb.RunResponse) A
+	// answers reports whether a message has an answer in it.
+	answers func(*pb.RunResponse) bool
 	// end is called once the process has ended, before the results are closed; may be nil.
 	end func()
 }
@@ -129,6 +137,12 @@ func (s *stream[Q, A]) receive(call pb.PluginService_RunClient) {
 			s.leave(err)
 			return
 		}
+		if what, rule := s.outOfPlace(resp); what != "" {
+			s.end.Reason, s.end.Rule = what, rule
+			s.proc.Kill()
+			s.sendOff()
+			return
+		}
 		if e := resp.GetCloseError(); e != nil {
 			// The stack is in the plugin's log.
 			s.end.Close = taskError("closing the task", &pb.Error{Message: e.GetMessage()})
@@ -136,6 +150,23 @@ func (s *stream[Q, A]) receive(call pb.PluginService_RunClient) {
 		}
 		s.result <- s.codec.answer(resp)
 	}
+}
+
+// outOfPlace says how a message breaks the protocol, whatever it answers, and the section of docs/protocol.md with the rule; empty: it
+// does not.
+func (s *stream[Q, A]) outOfPlace(resp *pb.RunResponse) (what, rule string) {
+	closing, answers := resp.GetCloseError() != nil, resp.GetResult() != nil || resp.GetBatch() != nil
+	switch {
+	case s.end.Close != nil:
+		return "it sent a message behind its close_error", ruleClosing
+	case closing && answers:
+		return "it sent a close_error and an answer in one message", ruleClosing
+	case closing && s.unasked():
+		return "it sent a close_error before the host had ended its side of the Run call", ruleClosing
+	case !closing && !s.codec.answers(resp):
+		return "it sent a message without an answer of its stage", ruleRun
+	}
+	return "", ""
 }
 
 // unasked reports whether the stream is at its end before the host had closed its side.
@@ -157,8 +188,13 @@ func (s *stream[Q, A]) leave(cause error) {
 		}, drainTime)
 	case s.unasked():
 		// Most often that is all it does before it leaves: how it leaves says no more.
-		s.end.Reason, s.end.Rule = "it ended its Run call, which the host had not ended", "Run"
+		s.end.Reason, s.end.Rule = "it ended its Run call, which the host had not ended", ruleRun
 	}
+	s.sendOff()
+}
+
+// sendOff returns when the process is gone.
+func (s *stream[Q, A]) sendOff() {
 	s.proc.Stop()
 	if s.codec.end != nil {
 		s.codec.end()

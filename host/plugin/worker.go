@@ -94,6 +94,7 @@ func runWorker(service pb.PluginServiceClient, proc process, beat *heartbeat, en
 	var err error
 	w.stream, err = startStream(service, proc, codec[backbones.Chunk, backbones.Result]{
 		request: func(c backbones.Chunk) *pb.RunRequest { return &pb.RunRequest{Chunk: toChunk(c)} },
+		answers: func(resp *pb.RunResponse) bool { return resp.GetResult() != nil },
 		answer: func(resp *pb.RunResponse) backbones.Result {
 			result := fromResult(resp.GetResult())
 			addLog(proc, result.Failures)

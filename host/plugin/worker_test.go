@@ -91,3 +91,41 @@ func TestHeartbeatHasNoHoles(t *testing.T) {
 		t.Errorf("%v, %q", h, open.HeartbeatPath)
 	}
 }
+
+// What a page cannot say is not believed, and a page that was cut off does not end the host.
+func TestUnbelievablePage(t *testing.T) {
+	for name, spoil := range map[string]func(h *heartbeat) error{
+		"behind the chunk's end": func(h *heartbeat) error {
+			binary.LittleEndian.PutUint64(h.mem[heartbeatSlot+8:], 11)
+			binary.LittleEndian.PutUint64(h.mem[heartbeatSlot+16:], 10)
+			return nil
+		},
+		"more than a chunk can have": func(h *heartbeat) error {
+			binary.LittleEndian.PutUint64(h.mem[heartbeatSlot+16:], backbones.MaxChunkItems+1)
+			return nil
+		},
+		"cut off": func(h *heartbeat) error { return os.Truncate(h.path, 0) },
+		"cut off in the outcomes": func(h *heartbeat) error {
+			binary.LittleEndian.PutUint64(h.mem[heartbeatSlot+8:], 10)
+			binary.LittleEndian.PutUint64(h.mem[heartbeatSlot+16:], 10)
+			return os.Truncate(h.path, heartbeatHeader)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, err := newHeartbeat(filepath.Join(t.TempDir(), "beat"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer h.close()
+			if h.beats() == nil {
+				t.Fatal("a new page is not believed")
+			}
+			if err := spoil(h); err != nil {
+				t.Fatal(err)
+			}
+			if beats := h.beats(); beats != nil {
+				t.Errorf("%v", beats)
+			}
+		})
+	}
+}
