@@ -1,6 +1,6 @@
 // Misbehave is a plugin that does one thing wrong, for tests of the host. The variable KAGURAZAKA_MISBEHAVE names it:
 //
-//	before and at the handshake   exit-before-handshake, print-before-handshake, hang-before-handshake, wrong-cookie,
+//	before and at the handshake   exit-before-handshake, print-before-handshake, close-before-handshake (its stdout), hang-before-handshake, wrong-cookie,
 //	                              wrong-version, exit-after-handshake, core-handshake, tcp-handshake, tls-handshake
 //	in a call                     crash-CALL, mute-CALL, stop-CALL, where CALL is describe, open, list, run or spawn;
 //	                              over-limit-describe, wrong-describe, over-limit (in List), over-limit-run, close-socket-list,

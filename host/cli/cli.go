@@ -327,7 +327,7 @@ func (a *app) note(text string) {
 // report tells the user why the program ends with a code other than 0.
 func (a *app) report(err error, code int) {
 	if a.grammar.Progress == "json" && !a.summarised {
-		progress.PrintExit(a.out.Raw(), code, err.Error())
+		progress.PrintExit(a.out.JSON(), code, err.Error())
 	}
 	var problems problem.Errors
 	if errors.As(err, &problems) {

@@ -20,7 +20,7 @@ func (a *app) describe(ctx context.Context) error {
 		name = s.task.Name
 	}
 	if a.grammar.Describe.JSON {
-		return schema.DescribeJSON(a.out.Raw(), s.described, name, backboneArguments())
+		return schema.DescribeJSON(a.out.JSON(), s.described, name, backboneArguments())
 	}
 	if s.task != nil {
 		return s.taskHelp(ctx)

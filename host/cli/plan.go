@@ -39,7 +39,7 @@ func (a *app) plan(ctx context.Context) error {
 		return inputExit(listErr)
 	}
 	if a.grammar.Plan.JSON {
-		err = planJSON(a.out.Raw(), summary)
+		err = planJSON(a.out.JSON(), summary)
 	} else {
 		for _, w := range summary.Warnings {
 			a.listed(w)

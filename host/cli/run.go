@@ -241,7 +241,7 @@ func (a *app) printer() progress.Printer {
 	case "bar":
 		return &progress.Bar{Screen: a.screen, Out: a.streams.Out, Verbose: verbose}
 	case "json":
-		return &progress.JSON{Out: a.out.Raw(), Every: time.Second}
+		return &progress.JSON{Out: a.out.JSON(), Every: time.Second}
 	case "none":
 		return &progress.None{Err: a.streams.Err, Out: a.streams.Out, Verbose: verbose}
 	default:

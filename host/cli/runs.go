@@ -50,7 +50,7 @@ func (a *app) runs() error {
 		all = append(all, out)
 	}
 	if f.JSON {
-		return printJSON(a.out.Raw(), all)
+		return printJSON(a.out.JSON(), all)
 	}
 	if len(all) == 0 {
 		a.log.Info("there is no run yet", "folder", root)

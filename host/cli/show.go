@@ -60,7 +60,7 @@ func (a *app) show() error {
 		for i := range out.FailedItems {
 			out.FailedItems[i].Item = terminal.JSON(out.FailedItems[i].Item)
 		}
-		return printJSON(a.out.Raw(), out)
+		return printJSON(a.out.JSON(), out)
 	}
 	p := &printer{w: a.streams.Out}
 	out.text(p, s)

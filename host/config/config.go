@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -118,7 +119,7 @@ func (l *loader) file(path, flag string) *Value {
 	if path == "" {
 		return newMap("")
 	}
-	data, err := os.ReadFile(path)
+	data, err := readFile(path)
 	if err != nil {
 		var pe *fs.PathError
 		if errors.As(err, &pe) {
@@ -140,6 +141,22 @@ func (l *loader) file(path, flag string) *Value {
 		return newMap(v.Source)
 	}
 	return v
+}
+
+// maxFile is how long a configuration file may be. One that comes through a pipe, or from a device, might never end.
+const maxFile = 64 << 20
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("it is longer than %d MiB", maxFile>>20)
+	}
+	return data, err
 }
 
 // dotlist reads every --mixin, in order.

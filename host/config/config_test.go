@@ -117,6 +117,15 @@ func TestUnreadableFiles(t *testing.T) {
 	}
 }
 
+// What never ends is not read for ever.
+func TestEndlessFile(t *testing.T) {
+	_, problems := Load(Sources{CfgPath: "/dev/zero"})
+	want := []string{"--cfg /dev/zero: reading the configuration: it is longer than 64 MiB"}
+	if diff := cmp.Diff(want, lines(problems)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestBombsAreRefused(t *testing.T) {
 	var yaml, inter strings.Builder
 	yaml.WriteString("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")

@@ -143,6 +143,8 @@ func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, e
 		e.Hints = []string{"it may be no kagurazaka plugin, or wait for something; --start-timeout gives it longer"}
 	case exit != nil:
 		e.What = fmt.Sprintf("%s before its handshake: it is not a kagurazaka plugin, or it breaks at its start", exit)
+	case !printed:
+		e.What = "closed its stdout and wrote no handshake" + backbones.RuleNote(ruleHandshake)
 	default:
 		e.What = fmt.Sprintf("could not be reached after its start: %v", cause)
 	}

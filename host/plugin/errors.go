@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -141,6 +142,7 @@ func failure(e *pb.Error) backbones.Failure {
 	switch {
 	case e.GetPanic() != nil:
 		f.Kind = backbones.KindPanic
+		f.Message = cmp.Or(f.Message, e.GetPanic().GetValue())
 	case e.GetInvalidOutput() != nil:
 		f.Kind = backbones.KindInvalidOutput
 	}

@@ -345,13 +345,16 @@ func TestOnlyItsOwnProcessesAreWorkers(t *testing.T) {
 	r.pid = os.Getpid()
 	n := &Nursery{proc: &Process{runner: r}}
 	for _, pid := range []int64{0, 1, -1, -int64(os.Getpid()), 1 << 32, 1<<32 + int64(os.Getpid())} {
-		if err := n.ours(pid); !errors.Is(err, errNotItsWorker) {
+		if err := n.ours(&pb.WorkerStarted{Pid: pid, Socket: "/s"}); !errors.Is(err, errNotItsWorker) {
 			t.Errorf("%d: %v", pid, err)
 		}
 	}
 	// The test's own group is not led by the test.
-	if err := n.ours(int64(own.Process.Pid)); !errors.Is(err, errNotItsWorker) {
+	if err := n.ours(&pb.WorkerStarted{Pid: int64(own.Process.Pid), Socket: "/s"}); !errors.Is(err, errNotItsWorker) {
 		t.Errorf("a process of another group: %v", err)
+	}
+	if err := n.ours(&pb.WorkerStarted{Pid: 1 << 30, Socket: "s"}); !errors.Is(err, errNotItsWorker) {
+		t.Errorf("a socket of the working folder: %v", err)
 	}
 }
 
@@ -367,7 +370,7 @@ func TestEndsThatAreNotReported(t *testing.T) {
 	})
 	r := newRunner(exec.Command("none"), "it", nil, newStderrLog(hclog.NewNullLogger()))
 	n := &Nursery{proc: &Process{runner: r}, alive: map[int64]*spawned{1 << 30: {}}}
-	if err := n.ours(1 << 30); !errors.Is(err, errNotItsWorker) {
+	if err := n.ours(&pb.WorkerStarted{Pid: 1 << 30, Socket: "/s"}); !errors.Is(err, errNotItsWorker) {
 		t.Errorf("a process is two workers: %v", err)
 	}
 }

@@ -198,7 +198,11 @@ func (n *Nursery) order(ctx context.Context, open OpenOptions, stage pb.Stage) (
 			return nil, &backbones.FatalError{Err: n.broken}
 		}
 		if failed := resp.GetFailed(); failed != nil {
-			return nil, fatal(taskError("making a worker of task "+open.Task, failed.GetError()))
+			why := failed.GetError()
+			if why == nil {
+				why = &pb.Error{}
+			}
+			return nil, fatal(taskError("making a worker of task "+open.Task, why))
 		}
 		n.mu.Lock()
 		defer n.mu.Unlock()
@@ -257,8 +261,8 @@ func (n *Nursery) receive() {
 		}
 		switch m := resp.GetMessage().(type) {
 		case *pb.SpawnResponse_Started:
-			if err := n.ours(m.Started.GetPid()); err != nil {
-				n.end(err)
+			if err := n.ours(m.Started); err != nil {
+				n.end(fmt.Errorf("%w%s", err, backbones.RuleNote("Spawn")))
 				return
 			}
 			s := &spawned{
@@ -296,11 +300,12 @@ func (n *Nursery) receive() {
 	}
 }
 
-var errNotItsWorker = errors.New("the plugin called a process its worker that is none")
+var errNotItsWorker = errors.New("the plugin told of a worker that cannot be its own")
 
-// ours checks a worker's number before anything is sent to it, signals included: 0 and -1 would be this process's group
-// and all of the user's processes.
-func (n *Nursery) ours(pid int64) error {
+// ours checks a worker's number and socket before anything is sent to it, signals included: 0 and -1 would be this process's
+// group and all of the user's processes.
+func (n *Nursery) ours(started *pb.WorkerStarted) error {
+	pid := started.GetPid()
 	if pid <= 1 || pid > math.MaxInt32 {
 		return fmt.Errorf("%w: %d is not a process of its own", errNotItsWorker, pid)
 	}
@@ -308,7 +313,10 @@ func (n *Nursery) ours(pid int64) error {
 	known := n.alive[pid] != nil
 	n.mu.Unlock()
 	if known {
-		return fmt.Errorf("%w, but another one already: process %d", errNotItsWorker, pid)
+		return fmt.Errorf("%w: process %d is another worker", errNotItsWorker, pid)
+	}
+	if !filepath.IsAbs(started.GetSocket()) {
+		return fmt.Errorf("%w: its socket %q is not an absolute path", errNotItsWorker, clip(started.GetSocket()))
 	}
 	// One that is gone already has no group any more.
 	if group, err := syscall.Getpgid(int(pid)); err == nil && group != n.proc.PID() {

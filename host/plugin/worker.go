@@ -83,7 +83,7 @@ func startWorker(ctx context.Context, command Command, start StartOptions, open 
 // help.
 func fatal(err error) error {
 	var task *TaskError
-	if errors.As(err, &task) && (task.Fault == backbones.FaultTask || task.Fault == backbones.FaultUser || len(task.Problems) > 0 || task.IsNoTask) {
+	if errors.As(err, &task) && (task.Fault == backbones.FaultTask || task.Fault == backbones.FaultUser || len(task.Problems) > 0 || task.IsNoTask || task.Ended) {
 		return &backbones.FatalError{Err: err}
 	}
 	return err

@@ -59,6 +59,14 @@ func TestInvalidOutputIsAKindOfItsOwn(t *testing.T) {
 	}
 }
 
+// What the code that broke said is all that a panic without a message has.
+func TestPanicWithoutAMessage(t *testing.T) {
+	f := failure(&pb.Error{Detail: &pb.Error_Panic{Panic: &pb.PanicError{Value: "index out of range"}}})
+	if f.Kind != backbones.KindPanic || f.Message != "index out of range" {
+		t.Errorf("%+v", f)
+	}
+}
+
 // Every block of a heartbeat page is there before it is mapped: on a disk that runs full a store into a hole ends the process.
 func TestHeartbeatHasNoHoles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "beat")

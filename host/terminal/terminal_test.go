@@ -130,3 +130,23 @@ func TestJSON(t *testing.T) {
 		t.Errorf("got %q", item)
 	}
 }
+
+// JSON on a terminal is obeyed no more than text, and says what it said.
+func TestJSONIsNotObeyed(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.String().Draw(t, "text") + rapid.StringOf(rapid.RuneFrom([]rune("\x1b\u009b\x7f\u202e\u2066\u2028ü\"\\\n"))).Draw(t, "hidden")
+		var out bytes.Buffer
+		e := json.NewEncoder(NewOutput(&out).JSON())
+		e.SetEscapeHTML(false)
+		if err := e.Encode(map[string]string{text: text}); err != nil {
+			t.Fatal(err)
+		}
+		if i := strings.IndexFunc(out.String(), obeyed); i >= 0 {
+			t.Fatalf("%q", out.String()[i:])
+		}
+		var back map[string]string
+		if err := json.Unmarshal(out.Bytes(), &back); err != nil || back[text] != text {
+			t.Fatalf("%q came back as %q, %v", text, back, err)
+		}
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
@@ -59,6 +60,10 @@ func ReadLock(path string) (*Lock, []problem.Problem) {
 		}}
 	}
 	f, info, err := regular.Open(path)
+	// A file where its folder should be leaves no room for one: HOME=/dev/null.
+	if errors.Is(err, syscall.ENOTDIR) {
+		return l, nil
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		target, linkErr := os.Readlink(path)
 		if linkErr != nil {

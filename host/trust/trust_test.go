@@ -292,6 +292,9 @@ func TestNoLock(t *testing.T) {
 	if _, problems := ReadLock(path); len(problems) != 0 {
 		t.Errorf("nothing there: %v", problems)
 	}
+	if _, problems := ReadLock("/dev/null/.config/plugins.lock"); len(problems) != 0 {
+		t.Errorf("below a file: %v", problems)
+	}
 }
 
 // Who else could have written a lock.

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Cache is the folder for what can be made again. It may not exist yet. note says why it is not where it usually is; empty: it is.
+// Cache is the folder for what can be made again. note says why it is not where it usually is; empty: it is.
 func Cache() (dir, note string, err error) {
 	below := ".cache"
 	if runtime.GOOS == "darwin" {
@@ -64,6 +64,10 @@ func unusable(dir string, named bool) string {
 		}
 		if err := unix.Access(at, unix.W_OK|unix.X_OK); err != nil {
 			return fmt.Sprintf("%s cannot be written: %v", at, err)
+		}
+		// What may be written need not take a folder: so it is with root and /proc.
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err.Error()
 		}
 		return ""
 	}

@@ -25,6 +25,7 @@ func TestFind(t *testing.T) {
 		{"a relative home", "", ".", instead, "HOME is not set"},
 		{"a home that is a file", "", file, instead, "file"},
 		{"a file on the way", file + "/below", home, instead, "not a directory"},
+		{"one that takes no folder", "/proc", home, instead, "/proc"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

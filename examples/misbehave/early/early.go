@@ -36,6 +36,13 @@ func init() {
 	case "hang-before-handshake":
 		Say()
 		Hang()
+	case "close-before-handshake":
+		for _, fd := range []int{1, fd} {
+			if err := syscall.Close(fd); err != nil {
+				fmt.Fprintln(os.Stderr, "misbehave:", err)
+			}
+		}
+		Hang()
 	case "exit-after-handshake":
 		fmt.Fprintf(Stdout, "1|1|unix|%s|grpc\n", os.TempDir()+"/misbehave-no-such-socket")
 		fmt.Fprintln(os.Stderr, "misbehave: leaving after the handshake")

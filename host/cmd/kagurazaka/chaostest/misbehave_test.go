@@ -47,6 +47,7 @@ var calls = []row{
 
 	{behaviour: "exit-before-handshake", code: 1, texts: []string{"exited with code 7 before its handshake", "leaving before the handshake"}},
 	{behaviour: "print-before-handshake", code: 1, texts: []string{"where a plugin's handshake was expected", "some words before the handshake"}},
+	{behaviour: "close-before-handshake", code: 1, texts: []string{"closed its stdout and wrote no handshake", `see "The handshake"`}},
 	{behaviour: "hang-before-handshake", flags: soon, code: 1, texts: []string{"did not complete its handshake within 1.5s", "--start-timeout"}},
 	{behaviour: "wrong-cookie", code: 1, texts: []string{"exited with code 1 before its handshake"}},
 	{behaviour: "wrong-version", code: 1, texts: []string{"speaks version 99 of the plugin protocol and this host speaks version 1"}},
