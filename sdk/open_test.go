@@ -145,7 +145,7 @@ func TestBrokenDefinitions(t *testing.T) {
 		"without a task":                    {},
 		"two tasks are called scripted":     {good, good},
 		"has no method Process":             {Task[notATask]{}},
-		"its type int is not a struct":         {Task[int]{}},
+		"its type int is not a struct":      {Task[int]{}},
 		"needs a name":                      {Task[scripted]{Name: "a b"}},
 		"has no items":                      {Task[opener]{}},
 		"enum value is only valid":          {Task[badTag]{}},

@@ -83,6 +83,10 @@ class Pipeline:
         return self
 
     def __exit__(self, *exc: Any) -> None:
+        # A process leaves once its Run stream has ended.
+        for stage in (self.loader, self.finisher, self.device):
+            if stage is not None:
+                stage.requests.close()
         for host in self.hosts:
             host.close()
         os.unlink(self.path)
