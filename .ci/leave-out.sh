@@ -6,6 +6,6 @@ cd "$(dirname "$0")/.."
 what=${1:?WHAT} why=${2:?WHY}
 echo "left out: $what, because $why" >&2
 [ "${CI:-}" = true ] || exit 0
-grep -q "^$what: " .ci/left-out && exit 0
+awk -v entry="$what: " 'index($0, entry) == 1 { found = 1 } END { exit !found }' .ci/left-out && exit 0
 echo "CI leaves out only what .ci/left-out lists, and $what is not there" >&2
 exit 1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # python-venv.sh NAME REQUIREMENTS: makes the virtual environment .tools/NAME with what the file lists, unless it is there
-# already. Where there is no Python 3.10 or newer it says what is left out and succeeds: the Go part needs none.
+# already. Where there is no Python 3.10 or newer, leave-out.sh decides: the Go part needs none.
 # KAGURAZAKA_PYTHON names another interpreter than python3.
 set -euo pipefail
 name=${1:?NAME} requirements=${2:?REQUIREMENTS}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes .tools/venv-torch: the distribution's PyTorch (Debian's python3-torch and python3-torchvision, some 240 MB, installed
-# where that is possible) with what the Python SDK and its tests need. Where there is none it says so and succeeds: the
-# tests that need torch then say that they were left out.
+# where that is possible) with what the Python SDK and its tests need. Where there is none, leave-out.sh decides
+# whether the tests that need torch may do without.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=/usr/bin/python3

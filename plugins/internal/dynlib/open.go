@@ -5,6 +5,7 @@ package dynlib
 import (
 	"bytes"
 	"debug/elf"
+	"fmt"
 	"os"
 	"path/filepath"
 	"unsafe"
@@ -71,6 +72,28 @@ func (l *Library) Find(name string) uintptr {
 	}
 	return address
 }
+
+// Functions are those that a program needs of a library. The first that is missing is remembered.
+type Functions struct {
+	library *Library
+	version string
+	err     error
+}
+
+// Need begins to look for functions that are there from a version on, "libtiff 4.0", which the error names.
+func (l *Library) Need(version string) *Functions { return &Functions{library: l, version: version} }
+
+// Find returns the address of a function, 0 if it is missing: Err then says so.
+func (f *Functions) Find(name string) uintptr {
+	address := f.library.Find(name)
+	if address == 0 && f.err == nil {
+		f.err = fmt.Errorf("%s has no function %s: %s or newer is needed", f.library.Path, name, f.version)
+	}
+	return address
+}
+
+// Err is about the first function that was not found.
+func (f *Functions) Err() error { return f.err }
 
 // Close unloads a library that turned out to be of no use.
 func (l *Library) Close() { _ = purego.Dlclose(l.handle) }

@@ -27,14 +27,8 @@ type Library struct {
 
 func bind(loaded *dynlib.Library) (*Library, error) {
 	lib := &Library{Path: loaded.Path}
-	var missing error
-	find := func(name string) uintptr {
-		address := loaded.Find(name)
-		if address == 0 && missing == nil {
-			missing = fmt.Errorf("%s has no function %s: libtiff 4.0 or newer is needed", loaded.Path, name)
-		}
-		return address
-	}
+	functions := loaded.Need("libtiff 4.0")
+	find := functions.Find
 	lib.clientOpen = find("TIFFClientOpen")
 	lib.close = find("TIFFClose")
 	lib.readRGBA = find("TIFFReadRGBAImageOriented")
@@ -42,9 +36,9 @@ func bind(loaded *dynlib.Library) (*Library, error) {
 	lib.encodedTile = find("TIFFReadEncodedTile")
 	silence := [2]uintptr{find("TIFFSetErrorHandler"), find("TIFFSetWarningHandler")}
 	listen := [2]uintptr{find("TIFFSetErrorHandlerExt"), find("TIFFSetWarningHandlerExt")}
-	if missing != nil {
+	if err := functions.Err(); err != nil {
 		loaded.Close()
-		return nil, missing
+		return nil, err
 	}
 	callbacks.Do(makeCallbacks)
 	for i, handler := range []uintptr{onError, onWarning} {

@@ -43,14 +43,8 @@ const (
 
 func bind(loaded *dynlib.Library) (*Library, error) {
 	lib := &Library{Path: loaded.Path, API: "2"}
-	var missing error
-	find := func(name string) uintptr {
-		address := loaded.Find(name)
-		if address == 0 && missing == nil {
-			missing = fmt.Errorf("%s has no function %s: libjpeg-turbo 2.0 or newer is needed", loaded.Path, name)
-		}
-		return address
-	}
+	functions := loaded.Need("libjpeg-turbo 2.0")
+	find := functions.Find
 	lib.initDecompress = find("tjInitDecompress")
 	lib.decompressHeader3 = find("tjDecompressHeader3")
 	lib.decompressToYUVPlanes = find("tjDecompressToYUVPlanes")
@@ -61,9 +55,9 @@ func bind(loaded *dynlib.Library) (*Library, error) {
 	lib.getErrorStr2 = find("tjGetErrorStr2")
 	lib.getErrorCode = find("tjGetErrorCode")
 	lib.destroy = find("tjDestroy")
-	if missing != nil {
+	if err := functions.Err(); err != nil {
 		loaded.Close()
-		return nil, missing
+		return nil, err
 	}
 	if loaded.Find("tj3Init") != 0 {
 		lib.API = "3"
