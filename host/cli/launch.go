@@ -66,6 +66,9 @@ func (r *resolved) launch(ctx context.Context, options backboneOptions, runtimeD
 }
 
 func (l *launch) prepare(ctx context.Context) error {
+	if err := l.openFirst(ctx); err != nil {
+		return err
+	}
 	native := l.r.native()
 	if err := l.prepareOutputs(); err != nil {
 		return err
@@ -116,6 +119,24 @@ func (l *launch) prepare(ctx context.Context) error {
 		return nil
 	}
 	l.source, l.listing = lister, listed{lister}
+	return nil
+}
+
+// openFirst opens the task before its outputs are looked at and anything is listed, where its constructor may do what a listing
+// sees: write the list, make or remove files, go to another folder, change the template.
+func (l *launch) openFirst(ctx context.Context) error {
+	able := slices.Contains(l.r.described.Capabilities, "spawn") && !l.r.grammar.MTLS
+	if !able || !l.r.native() || !l.r.task.Has("open_first") {
+		return nil
+	}
+	nursery, err := l.startNursery(ctx)
+	if err != nil {
+		return err
+	}
+	if nursery.Has("own_template") {
+		l.r.log.Debug("the constructor has changed the template or the working folder, so the plugin applies the template itself")
+		l.r.template = l.r.template.Plugins()
+	}
 	return nil
 }
 
@@ -195,9 +216,13 @@ func (l *launch) startNursery(ctx context.Context) (*plugin.Nursery, error) {
 		start.Log = l.r.log.Named("plugin")
 		if proc := l.r.warm.take(l.r.found.Command); proc != nil {
 			l.nursery, l.nurseryErr = plugin.NurseryFrom(ctx, proc, start, l.open(0))
-			return
+		} else {
+			l.nursery, l.nurseryErr = plugin.StartNursery(ctx, l.r.found.Command, start, l.open(0))
 		}
-		l.nursery, l.nurseryErr = plugin.StartNursery(ctx, l.r.found.Command, start, l.open(0))
+		if l.nurseryErr == nil && l.nursery.Has("own_template") && l.listing != nil && l.r.native() {
+			l.nurseryErr = fmt.Errorf("%s changes its template or the working folder when it is constructed, and did not say that it may (open_first): "+
+				"its items have been listed already", l.r.task.Name)
+		}
 	})
 	return l.nursery, l.nurseryErr
 }

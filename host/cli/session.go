@@ -270,7 +270,9 @@ func (s *session) resolveAs(ctx context.Context) (*resolved, error) {
 		problems = append(problems, found...)
 		if tree != nil {
 			compiled, wrong := template.Compile(tree)
-			r.template = compiled
+			if r.template = compiled; compiled != nil && s.task.Has("own_template") {
+				r.template = compiled.Plugins()
+			}
 			var inTemplate []problem.Problem
 			for _, p := range wrong {
 				if p.Open && s.config.Unread {

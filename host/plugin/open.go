@@ -89,6 +89,7 @@ func (p *Process) open(ctx context.Context, o OpenOptions, stage pb.Stage) error
 	if err != nil {
 		return p.callError(ctx, call, err)
 	}
+	p.opened = resp.GetCapabilities()
 	return taskError(call, resp.GetError())
 }
 

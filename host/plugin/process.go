@@ -67,6 +67,8 @@ type Process struct {
 	timeout time.Duration
 	// openTimeout bounds Open.
 	openTimeout time.Duration
+	// opened are the capabilities that Open was answered with.
+	opened []string
 
 	stopOnce sync.Once
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -87,6 +88,9 @@ func NurseryFrom(ctx context.Context, p *Process, start StartOptions, open OpenO
 	go n.receive()
 	return n, nil
 }
+
+// Has reports whether the plugin has said, once the task was open, that it has a capability.
+func (n *Nursery) Has(capability string) bool { return slices.Contains(n.proc.opened, capability) }
 
 // List begins to list the task's items. The answer may be a range of indexes that the spawned workers share.
 func (n *Nursery) List(ctx context.Context, warn func(string)) (*Lister, error) {

@@ -61,6 +61,11 @@ const wholeOutput = -1
 // Native reports whether the host can run the whole template itself: no mode of it is the plugin's own code.
 func (t *Template) Native() bool { return len(t.custom) == 0 }
 
+// Plugins returns the template as one of modes that are all the plugin's own code.
+func (t *Template) Plugins() *Template {
+	return &Template{custom: []string{RoleHardShard, RoleInput, RoleOutput, RoleFinishCheck}, shard: t.shard}
+}
+
 // CustomModes are the top-level fields whose mode is the plugin's own code, in their order.
 func (t *Template) CustomModes() []string { return t.custom }
 

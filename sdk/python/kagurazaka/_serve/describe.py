@@ -13,11 +13,14 @@ from ..task.torch_vanilla import KagurazakaVanillaTorchTaskV1
 from ..template._template import ATTRIBUTE, DIRECT, Template
 from . import arguments, exact, failures, nodes, taskfile, throwaway
 from .basis.look import look
+from .quiet import is_quiet
 from .stages import capable
 from .taskfile import TaskFile
 
 # "template": where the task lists its items itself, shards, outputs and checks of its template run here.
 CAPABILITIES = ["spawn", "heartbeat", "staging", "direct", "template", "stderr", "exact"]
+# Of a task: its constructor may do what a listing sees, so it comes first; its template is applied here, and not by the host.
+OPEN_FIRST, OWN_TEMPLATE = "open_first", "own_template"
 _CONSTRUCTOR_S = 5.0
 _FACTORY_S = 60.0
 
@@ -47,11 +50,13 @@ def describe(file: TaskFile, request: Any) -> Any:
             made.append(pb.Task(name=name, kind=pb.TASK_KIND_FACTORY, open_arguments=True))
             _say(made[-1], found)
             if mixin is not None:
-                works.append((len(made) - 1, _factory(name, found, mixin)))
+                works.append((len(made) - 1, _factory(name, found, mixin, file.left_folder)))
             continue
         cls: Any
         cls, template = taskfile.resolve(found, None)
         task = _outline(name, cls, template)
+        if file.left_folder:
+            task.capabilities.append(OWN_TEMPLATE)
         made.append(task)
         if arguments.may_parse(cls):
             works.append((len(made) - 1, _constructor(task, cls)))
@@ -119,6 +124,8 @@ def _outline(name: str, cls: Any, template: Optional[Template]) -> Any:
     _say(task, cls)
     if template is not None:
         task.template.CopyFrom(nodes.describe(template))
+        if not is_quiet(cls):
+            task.capabilities.append(OPEN_FIRST)
     own_loader = device and (template is None or template.dataloader is None)
     if own_loader or template is None or template.input_mode is None or not _built_in(template):
         task.capabilities.append("list")
@@ -159,14 +166,17 @@ def _constructor(task: Any, cls: Any) -> throwaway.Work:
     return work
 
 
-def _factory(name: str, found: Any, mixin: dict[str, Any]) -> throwaway.Work:
+def _factory(name: str, found: Any, mixin: dict[str, Any], left_folder: bool) -> throwaway.Work:
     """Call the factory, and describe the class that it returns."""
+    folder = taskfile.working_folder()
 
     def work(answer: Callable[[bytes], None]) -> None:
         cls: Any
         try:
             cls, template = taskfile.resolve(found, mixin)
             task = _outline(name, cls, template)
+            if left_folder or taskfile.working_folder() != folder:
+                task.capabilities.append(OWN_TEMPLATE)
         except BaseException as error:
             answer(pb.DescribeResponse(error=failures.of_task(error)).SerializeToString())
             return

@@ -13,7 +13,7 @@ from typing import Any, Callable, NoReturn, Optional
 from .._proto import plugin_pb2 as pb
 from . import channel, closing, failures, process, stages
 from .channel import Channel
-from .describe import CAPABILITIES, check, describe
+from .describe import CAPABILITIES, OWN_TEMPLATE, check, describe
 from .launch import socket_path
 from .listed import LiveList
 from .listing import Lister
@@ -138,7 +138,8 @@ class Nursery:
             error = self._prepare(request)
         if error is not None:
             return pb.OpenResponse(error=error)
-        return pb.OpenResponse(capabilities=CAPABILITIES)
+        assert self.opened is not None
+        return pb.OpenResponse(capabilities=[*CAPABILITIES, *([OWN_TEMPLATE] if self.opened.changed_template else [])])
 
     def _prepare(self, request: Any) -> Any:
         """Make this process a worker; returns an Error or None."""

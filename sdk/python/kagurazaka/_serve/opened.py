@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Optional
 
+from .._proto import plugin_pb2 as pb
 from ..task.normal import KagurazakaTask
 from ..template import _state
 from ..template._template import Template
@@ -32,6 +33,8 @@ class OpenedTask:
         self.journal: Optional[Journal] = None
         # What is done without its output where neither of them looks: under an output mode of the user's own, and with mixin_mode=False.
         self.unwritten = Unwritten()
+        # The constructor has changed what the template says: it is applied here, whatever the host had in mind.
+        self.changed_template = False
         # A device task's own DataLoader, once it was asked for.
         self.loader: Any = None
 
@@ -84,15 +87,28 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
                 template.install()
             except ValueError as error:
                 raise UserMistake(str(error)) from error
+        before = _standing(template)
         task = taskfile.construct(cls, list(request.args))
+        changed = request.native_template and _standing(template) != before
+        if changed and request.stage != pb.STAGE_SPAWN:
+            raise UserMistake(
+                f"the constructor of {request.task} changes the template or the working folder, which a run with workers that"
+                " construct the task by themselves cannot follow: leave out --start_method spawn and --mtls"
+            )
     except BaseException as error:
         return None, failures.of_construction(error)
-    opened = OpenedTask(task, template, request, request.native_template)
+    opened = OpenedTask(task, template, request, request.native_template and not changed)
+    opened.changed_template = changed
     try:
         opened.prepare_outputs(request)
     except (OSError, ValueError) as error:
         return None, failures.of_exception(error)
     return opened, None
+
+
+def _standing(template: Optional[Template]) -> Any:
+    """What the host knows of a task's template and of where its relative paths begin."""
+    return None if template is None else (taskfile.working_folder(), nodes.describe(template))
 
 
 def never_executed(task: Any) -> bool:

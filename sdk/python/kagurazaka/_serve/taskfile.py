@@ -55,6 +55,8 @@ class TaskFile:
         self._module: Any = None
         # The environment that the module was loaded with.
         self.environment: dict[str, str] = {}
+        # Whether loading it has left the folder that the host is in.
+        self.left_folder = False
 
     @property
     def module(self) -> Any:
@@ -65,7 +67,9 @@ class TaskFile:
     def load(self) -> None:
         """Load the module unless it is: its folder first on sys.path, under the file's name."""
         if self._module is None:
+            folder = working_folder()
             self._module = self._load()
+            self.left_folder = working_folder() != folder
 
     def _load(self) -> Any:
         self.environment = dict(os.environ)
@@ -130,6 +134,14 @@ def runs(cls: type) -> bool:
     if is_device(cls):
         return own("get_dataset") or own("get_dataloader")
     return own("generate_tasks") and (own("process") or (own("__call__") and inspect.isfunction(cls.__call__)))
+
+
+def working_folder() -> str:
+    """The folder that relative paths begin in; empty: it is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def is_base(cls: type) -> bool:

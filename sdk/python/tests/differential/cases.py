@@ -375,6 +375,12 @@ CASES = [
     Case("exts in a set", "unused_folders.py", "ASet", tree=flat),
     Case("exts set to null", "unused_folders.py", "Given", mixin=("input_mode.exts=null",), tree=flat),
     # -- modes of the user's own
+    Case("the constructor makes inputs", "constructed_first.py", "MakesInputs", tree=sub),
+    Case("the constructor writes the list", "constructed_first.py", "WritesList", tree=sub),
+    Case("the constructor removes outputs", "constructed_first.py", "RemovesOutputs", tree=sub),
+    Case("the constructor goes elsewhere", "constructed_first.py", "Leaves", tree=sub),
+    Case("the constructor changes modes", "constructed_first.py", "ChangesModes", ("v2",), tree=flat),
+    Case("the file goes elsewhere, and writes the list", "goes_elsewhere.py", "Elsewhere", tree=sub),
     Case("own hard shard mode", "own_modes.py", "HardShard", tree=nested),
     Case("own hard shard mode with a mixin", "own_modes.py", "HardShard", mixin=("hard_shard_mode.base=sub/deep", "hard_shard_mode.added=1"), tree=nested),
     Case("own input mode over a built-in one", "own_modes.py", "Input", tree=sub),

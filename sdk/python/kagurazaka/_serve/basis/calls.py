@@ -52,6 +52,8 @@ _REFUSED = {
         *(os.mkdir, os.makedirs, os.remove, os.unlink, os.rename, os.replace, os.rmdir, os.symlink, os.link, os.open),
     )
 }
+# What calls are called that set up a library, and leave files alone.
+_SET_UP = tuple("set seed manual_seed use register filter disable enable init freeze signal collect append insert".split())
 _DATES = ("fromisoformat", "strptime", "combine")
 
 
@@ -212,6 +214,9 @@ class Calls(Reads):
         return self._unknown(called, arguments, keywords, scope, node)
 
     def _unknown(self, called: Value, arguments: list[Value], keywords: dict[str, Value], scope: Scope, node: ast.AST) -> Value:
+        if node in self.statements and not self.constructing and not _sets_up(node):
+            # It may write the list that a template names, or make what there is to list: each run does it.
+            self.give_up(scope, node)
         made = called if isinstance(called, Opaque) else self.opaque(scope, node)
         if made is called:
             self.touched(made.reason)
@@ -336,7 +341,7 @@ class Calls(Reads):
     # ------------------------------------------------------------------------------------------------ libraries
 
     def _call_live(self, thing: Any, arguments: list[Value], keywords: dict[str, Value], scope: Scope, node: ast.AST) -> Value:
-        if id(thing) in _REFUSED:
+        if id(thing) in _REFUSED or known.is_doing(thing):
             self.give_up(scope, node)
         special = getattr(self, f"_call_{thing.__name__}", None) if _is_one(thing, _SPECIAL) else None
         if special is not None:
@@ -578,6 +583,13 @@ class Calls(Reads):
         if names is None or len(names) != 1 or names[0].startswith("."):
             self.give_up(scope, node)
         return self.imported(names[0], scope, node)
+
+
+def _sets_up(node: ast.AST) -> bool:
+    """Whether a call is one that sets up a library, by its name."""
+    called = getattr(node, "func", None)
+    name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+    return name.startswith(_SET_UP)
 
 
 def _is_one(thing: Any, others: tuple[Any, ...]) -> bool:

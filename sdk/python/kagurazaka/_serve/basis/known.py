@@ -33,6 +33,7 @@ _PURE_MODULES = frozenset(
 )
 # Of these modules, what reads from outside after all.
 _IMPURE_NAMES = frozenset({"read", "FileType", "unsafe_load", "unsafe_load_all", "UnsafeLoader"})
+_DOING = frozenset({"shutil", "subprocess", "tempfile", "urllib.request"})
 _PURE_THIRD_PARTY = {("tomli", "load"), ("tomli", "loads"), ("tomli._parser", "load"), ("tomli._parser", "loads")}
 
 
@@ -109,6 +110,11 @@ def is_pure(thing: Any) -> bool:
     if (module, name) in _PURE_THIRD_PARTY:
         return True
     return module in _PURE_MODULES and name.rpartition(".")[2] not in _IMPURE_NAMES and thing_of(module, name) is thing
+
+
+def is_doing(thing: Any) -> bool:
+    """Whether a function writes files or starts programs, whatever becomes of its result."""
+    return text_of(thing, "__module__") in _DOING and text_of(thing, "__name__") not in ("which", "disk_usage", "get_terminal_size")
 
 
 def thing_of(module: str, name: str) -> Any:

@@ -47,6 +47,8 @@ class State:
         self.tried: int | None = None
         # The functions that are being called.
         self.calls: list[Function] = []
+        # The expressions that are statements: a call among them is there for what it does.
+        self.statements: set[ast.expr] = set()
         # Whether a constructor is looked at.
         self.constructing = False
         self.parsed = False

@@ -295,6 +295,7 @@ class Interpreter(Expressions):
     # ------------------------------------------------------------------------------------------------ simple statements
 
     def _Expr(self, node: ast.Expr, scope: Scope) -> bool:
+        self.statements.add(node.value)
         self.value(node.value, scope)
         return False
 

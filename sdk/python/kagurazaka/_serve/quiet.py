@@ -1,0 +1,271 @@
+"""Whether a constructor does nothing that a listing could see.
+
+With 0.1.1 a task is constructed before anything is listed. The host lists by the template while Python starts, and without
+Python where all is finished, so it has to know where that makes a difference: a constructor may write the list that the template
+names, make or remove files, go to another folder, or change the template's modes. What is not understood here counts as doing so:
+it costs the time to construct the task first, and nothing else.
+"""
+
+from __future__ import annotations
+
+import abc
+import ast
+import builtins
+import contextlib
+import inspect
+import io
+import logging
+import os
+import sys
+import textwrap
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+from . import taskfile
+from .basis import known
+from .basis.reads import READERS
+
+_DEPTH = 6
+_PLAIN = (str, bytes, int, float, complex, bool, type(None))
+_SPECIAL = ("__new__", "__setattr__", "__getattribute__", "__getattr__", "__delattr__")
+
+# What argparse's objects are asked, and what they give.
+_ARGPARSE = frozenset(
+    "add_argument add_argument_group add_mutually_exclusive_group add_parser add_subparsers set_defaults get_default error exit"
+    " format_help format_usage print_help print_usage parse_args parse_known_args parse_intermixed_args parse_known_intermixed_args".split()
+)
+_HARMLESS_METHODS = _ARGPARSE | known.METHODS | known.FILE_METHODS | {"__init__"}
+# What multiprocessing makes that processes share.
+_SHARED = frozenset(
+    "Lock RLock Semaphore BoundedSemaphore Condition Event Barrier Value Array RawValue RawArray Queue SimpleQueue JoinableQueue Pipe"
+    " cpu_count".split()
+)
+
+_STATEMENTS = (
+    *(ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.If, ast.For, ast.While, ast.Try, ast.With, ast.Return, ast.Raise),
+    *(ast.Assert, ast.Pass, ast.Break, ast.Continue, ast.FunctionDef, ast.Import, ast.ImportFrom),
+)
+_REFUSED = (ast.Global, ast.Nonlocal, ast.Delete, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.ClassDef, ast.AsyncFunctionDef)
+
+
+class Loud(Exception):
+    """The code does something else than what is known to be harmless."""
+
+
+def is_quiet(cls: Any) -> bool:
+    """Whether constructing the class leaves alone what a listing sees."""
+    if type(cls) not in (type, abc.ABCMeta):
+        return False
+    own = [kind for kind in cls.__mro__ if kind is not object and not taskfile.is_base(kind)]
+    if any(name in vars(kind) for kind in own for name in _SPECIAL):
+        return False
+    look = _Look(cls)
+    try:
+        for kind in own:
+            if "__init__" in vars(kind):
+                look.value(vars(kind)["__init__"])
+    except (Loud, OSError, TypeError, SyntaxError, RecursionError):
+        return False
+    return not (look.shares and look.changes)
+
+
+class _Look:
+    """A look at a constructor and at the functions in its reach."""
+
+    def __init__(self, cls: type) -> None:
+        self.cls = cls
+        self.seen: set[Any] = set()
+        self.depth = 0
+        # Whether a list or dict that was there before is named, and whether any is changed: it may be a part of the template.
+        self.shares = self.changes = False
+
+    def value(self, value: Any) -> None:
+        """What code may do with a value that it names, calls included."""
+        if isinstance(value, (staticmethod, classmethod)):
+            value = value.__func__
+        if isinstance(value, property):
+            for part in (value.fget, value.fset):
+                if part is not None:
+                    self.value(part)
+        elif isinstance(value, FunctionType) and not known.is_pure(value):
+            self._function(value)
+        elif type(value) in (tuple, list, dict, set, frozenset):
+            self.shares |= type(value) in (list, dict, set)
+            for part in (*value, *value.values()) if type(value) is dict else value:
+                self.value(part)
+        elif isinstance(value, MethodType) and value.__func__.__module__ == "multiprocessing.context" and value.__name__ in _SHARED:
+            pass
+        elif not (isinstance(value, _PLAIN) or known.is_plain(value) or known.is_pure(value) or id(value) in READERS):
+            raise Loud
+
+    def _function(self, function: FunctionType) -> None:
+        if function in self.seen:
+            return
+        self.seen.add(function)
+        self.depth += 1
+        if self.depth > _DEPTH or hasattr(function, "__wrapped__"):
+            raise Loud
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+        if not isinstance(tree, ast.FunctionDef):
+            raise Loud
+        _Body(self, function, tree)
+        self.depth -= 1
+
+
+class _Body:
+    """The code of one function."""
+
+    def __init__(self, look: _Look, function: FunctionType, tree: ast.FunctionDef) -> None:
+        self.look = look
+        self.function = function
+        # What its variables are called, those of functions and comprehensions in it too.
+        self.local = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+        self.local |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+        self.local |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name}
+        self.nested = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)} - {tree.name}
+        self.modules: dict[str, Any] = {}
+        arguments = [*tree.args.posonlyargs, *tree.args.args]
+        self.me = arguments[0].arg if arguments else ""
+        for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+            look.value(default)
+        self._imports(tree)
+        for statement in tree.body:
+            self._node(statement)
+
+    def _imports(self, tree: ast.FunctionDef) -> None:
+        """Modules that are loaded already are only given names."""
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                for alias in node.names:
+                    module = alias.name if isinstance(node, ast.Import) else node.module or ""
+                    if module not in sys.modules or isinstance(node, ast.ImportFrom) and (node.level or alias.name == "*"):
+                        raise Loud
+                    found: Any = sys.modules[module]
+                    if isinstance(node, ast.ImportFrom):
+                        found = getattr(found, alias.name, _UNKNOWN)
+                    elif not alias.asname:
+                        found = sys.modules[module.partition(".")[0]]
+                    self.modules[alias.asname or alias.name.partition(".")[0]] = found
+
+    def _node(self, node: ast.AST) -> None:
+        self.look.changes |= isinstance(node, ast.AugAssign)
+        if isinstance(node, _REFUSED) or isinstance(node, ast.stmt) and not isinstance(node, _STATEMENTS):
+            raise Loud
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            return
+        if isinstance(node, ast.With):
+            for item in node.items:
+                if not isinstance(item.context_expr, ast.Call):
+                    raise Loud
+        if isinstance(node, ast.FunctionDef) and node.decorator_list:
+            raise Loud
+        if isinstance(node, ast.Call):
+            self._call(node)
+            return
+        if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
+            self._place(node)
+            return
+        for child in ast.iter_child_nodes(node):
+            if child not in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+                self._node(child)
+
+    # ------------------------------------------------------------------------------------------------ places
+
+    def _place(self, node: Any) -> None:
+        """A name, an attribute or an entry: read, or written."""
+        if not isinstance(node.ctx, ast.Load) and not self._is_own(node):
+            raise Loud
+        found = self._static(node)
+        if found is not _UNKNOWN:
+            if isinstance(node.ctx, ast.Load) or isinstance(found, property):
+                self.look.value(found)
+            return
+        if isinstance(node, ast.Subscript):
+            self._node(node.slice)
+        if not isinstance(node, ast.Name):
+            self._node(node.value)
+
+    def _is_own(self, node: Any) -> bool:
+        """Whether what is assigned to is a variable, or an attribute of the task."""
+        if isinstance(node, ast.Attribute):
+            return isinstance(node.value, ast.Name) and node.value.id == self.me
+        return isinstance(node, ast.Name)
+
+    def _static(self, node: Any) -> Any:
+        """What a place is before the code has run; _UNKNOWN: something that it has made itself, or was given."""
+        if isinstance(node, ast.Name):
+            if node.id in self.modules:
+                return self.modules[node.id]
+            if node.id in self.local or node.id in self.nested:
+                return _UNKNOWN
+            return self._global(node.id)
+        if isinstance(node, ast.Attribute):
+            if isinstance(node.value, ast.Name) and node.value.id == self.me:
+                return inspect.getattr_static(self.look.cls, node.attr, _UNKNOWN)
+            owner = self._static(node.value)
+            if owner is os and node.attr == "environ":
+                return _ENVIRON
+            if isinstance(owner, type):
+                return inspect.getattr_static(owner, node.attr, _UNKNOWN)
+            if isinstance(owner, ModuleType):
+                return vars(owner).get(node.attr, _UNKNOWN)
+            if owner is _ENVIRON:
+                return _ENVIRON if node.attr in ("get", "copy", "items", "keys", "values") else _UNKNOWN
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and self._static(node.value) is _ENVIRON:
+            self._node(node.slice)
+            return ""
+        return _UNKNOWN
+
+    def _global(self, name: str) -> Any:
+        with contextlib.suppress(ValueError):
+            cell = self.function.__code__.co_freevars.index(name)
+            if self.function.__closure__:
+                return self.function.__closure__[cell].cell_contents
+        if name in self.function.__globals__:
+            return self.function.__globals__[name]
+        if hasattr(builtins, name):
+            return getattr(builtins, name)
+        raise Loud
+
+    # ------------------------------------------------------------------------------------------------ calls
+
+    def _call(self, node: ast.Call) -> None:
+        for part in (*node.args, *(keyword.value for keyword in node.keywords)):
+            self._node(part)
+        called = self._static(node.func)
+        if called is _ENVIRON:
+            return
+        if called is not _UNKNOWN:
+            self._known_call(called, node)
+            return
+        if isinstance(node.func, ast.Name) and node.func.id in self.nested:
+            return  # its body is looked at where it stands
+        if not isinstance(node.func, ast.Attribute):
+            raise Loud
+        owner, name = node.func.value, node.func.attr
+        if isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "super":
+            if name != "__init__":
+                raise Loud
+            return  # each constructor of the class is looked at
+        if isinstance(self._static(owner), logging.Logger):
+            return
+        if name not in _HARMLESS_METHODS:
+            raise Loud
+        self.look.changes |= name in known.CHANGING
+        self._node(owner)
+
+    def _known_call(self, called: Any, node: ast.Call) -> None:
+        if called is open or called is io.open:
+            mode = [*node.args[1:2], *(keyword.value for keyword in node.keywords if keyword.arg == "mode")]
+            if any(not isinstance(one, ast.Constant) or set(str(one.value)) - set("rbtU") for one in mode):
+                raise Loud
+        elif isinstance(called, type) and not known.is_pure(called):
+            raise Loud
+        self.look.value(called)
+
+
+class _Mark:
+    pass
+
+
+_UNKNOWN, _ENVIRON = _Mark(), _Mark()
