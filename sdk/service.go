@@ -138,7 +138,7 @@ func (s *service) Open(_ context.Context, req *pb.OpenRequest) (*pb.OpenResponse
 		return &pb.OpenResponse{Error: failure}, nil
 	}
 	s.opened = in
-	return &pb.OpenResponse{Capabilities: []string{wire.Heartbeat, wire.Staging}}, nil
+	return &pb.OpenResponse{Capabilities: []string{wire.Heartbeat, wire.Staging, wire.ListCloses}}, nil
 }
 
 func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {

@@ -183,7 +183,7 @@ func isRaw(behaviour string) bool {
 	if behaviour == "wrong-version" || behaviour == "wrong-block" {
 		return true
 	}
-	for _, prefix := range []string{"crash-", "mute-", "stop-", "over-limit", "close-socket", "cut-page", "answers-", "lie-", "wrong-describe", "ends-", "unimplemented-", "wordless-"} {
+	for _, prefix := range []string{"crash-", "mute-", "stop-", "over-limit", "close-socket", "cut-page", "exits-", "warns-", "deaf-", "answers-", "lie-", "wrong-describe", "ends-", "unimplemented-", "wordless-"} {
 		if strings.HasPrefix(behaviour, prefix) && behaviour != "stop-self" {
 			return true
 		}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -60,7 +62,7 @@ func serveRaw() {
 		GRPCServer:      goplugin.DefaultGRPCServer,
 		Logger:          hclog.New(&hclog.LoggerOptions{Output: stderr, JSONFormat: true, Level: hclog.Error}),
 	})
-	if socketClosed.Load() {
+	if socketClosed.Load() || early.Behaviour == "deaf-shutdown" {
 		early.Hang()
 	}
 	os.Exit(0)
@@ -175,11 +177,23 @@ func (r *raw) Open(_ context.Context, req *pb.OpenRequest) (*pb.OpenResponse, er
 			return nil, err
 		}
 	}
-	return &pb.OpenResponse{}, nil
+	resp := &pb.OpenResponse{}
+	if early.Behaviour == "deaf-shutdown" {
+		resp.Capabilities = []string{"list_closes"}
+	}
+	return resp, nil
 }
 
 func (r *raw) List(_ *pb.ListRequest, stream pb.PluginService_ListServer) error {
 	meddle("list")
+	if early.Behaviour == "warns-list" {
+		for i := range 20_000 {
+			warning := &pb.ListResponse_Warning{Warning: fmt.Sprintf("misbehave: warning %d %s", i, strings.Repeat("x", 1000))}
+			if err := stream.Send(&pb.ListResponse{Message: warning}); err != nil {
+				return err
+			}
+		}
+	}
 	if early.Behaviour == "close-socket-list" {
 		r.closeSocket()
 	}
@@ -207,8 +221,25 @@ func (r *raw) Spawn(stream pb.PluginService_SpawnServer) error {
 			continue
 		}
 		meddle("spawn")
-		// What it says of the worker is not so: there is none.
-		started := &pb.WorkerStarted{WorkerIndex: req.GetSpawn().GetOpen().GetWorkerIndex(), Pid: int64(os.Getpid()), Socket: "/nowhere"}
+		index := req.GetSpawn().GetOpen().GetWorkerIndex()
+		if early.Behaviour == "exits-spawn" {
+			exited := &pb.WorkerExited{WorkerIndex: index, Pid: 1 << 21, Code: 7}
+			if err := stream.Send(&pb.SpawnResponse{Message: &pb.SpawnResponse_Exited{Exited: exited}}); err != nil {
+				return err
+			}
+			continue
+		}
+		socket := "/nowhere"
+		if early.Behaviour == "mute-socket-spawn" {
+			socket = filepath.Join(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), fmt.Sprintf("mute-%d-%d", os.Getpid(), index))
+			early.MuteSocket(socket)
+		}
+		// What it says of the worker is not so: it serves nothing.
+		worker := exec.Command("sleep", "3600")
+		if err := worker.Start(); err != nil {
+			return err
+		}
+		started := &pb.WorkerStarted{WorkerIndex: index, Pid: int64(worker.Process.Pid), Socket: socket}
 		if err := stream.Send(&pb.SpawnResponse{Message: &pb.SpawnResponse_Started{Started: started}}); err != nil {
 			return err
 		}

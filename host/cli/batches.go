@@ -52,7 +52,7 @@ func (l *launch) batchWorker(ctx context.Context, index int) (backbones.Worker, 
 	count := 0
 	w, err := begin(l, &open, index, func() (backbones.Worker, error) {
 		return checked(ctx, l, func(ctx context.Context) (w backbones.Worker, err error) {
-			w, count, err = plugin.StartBatchWorker(ctx, l.r.found.Command, options, open, heartbeats, func(text string) { l.r.log.Warn(text) })
+			w, count, err = plugin.StartBatchWorker(ctx, l.r.found.Command, options, open, heartbeats, func(text string) { l.warnings.warn(text) })
 			return w, err
 		})
 	})

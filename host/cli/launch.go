@@ -47,6 +47,7 @@ type launch struct {
 	nurseryOnce sync.Once
 	nursery     *plugin.Nursery
 	nurseryErr  error
+	warnings    *listingWarnings
 	closers     []func()
 	// lister is the process that lists; nil: there is none, or the nursery lists.
 	lister *plugin.Lister
@@ -57,7 +58,7 @@ var errNoItems = errors.New("the task lists no items: its template has no input_
 
 // launch prepares a run. No process is started for a template that the host lists by itself.
 func (r *resolved) launch(ctx context.Context, options backboneOptions, runtimeDir string, k *keep) (*launch, error) {
-	l := &launch{r: r, keep: k, options: options, runtimeDir: runtimeDir}
+	l := &launch{r: r, keep: k, options: options, runtimeDir: runtimeDir, warnings: &listingWarnings{log: r.log}}
 	if err := l.prepare(ctx); err != nil {
 		_ = l.close(ctx)
 		return nil, err
@@ -141,23 +142,7 @@ func (l *launch) openFirst(ctx context.Context) error {
 }
 
 func (l *launch) planOptions() plan.Options {
-	return plan.Options{Journal: l.planJournal(), Patience: openPatience, Warn: l.r.listed, Policy: l.r.grammar.policy()}
-}
-
-// listed tells what a listing met and went on from.
-func (a *app) listed(w template.Warning) {
-	var details []any
-	if w.Path != "" {
-		details = append(details, "path", w.Path)
-	}
-	if w.Err != nil {
-		details = append(details, "error", w.Err)
-	}
-	if w.Note {
-		a.log.Info(w.Message, details...)
-		return
-	}
-	a.log.Warn(w.Message, details...)
+	return plan.Options{Journal: l.planJournal(), Patience: openPatience, Warn: l.warnings.met, Policy: l.r.grammar.policy()}
 }
 
 // native reports whether the host does all that the template says. A task that lists its own items may do the rest
@@ -192,7 +177,7 @@ func (l *launch) spawns() bool {
 
 // startLister starts the process that lists the task's own items.
 func (l *launch) startLister(ctx context.Context) (*plugin.Lister, error) {
-	warn := func(text string) { l.r.log.Warn(text) }
+	warn := func(text string) { l.warnings.warn(text) }
 	if l.spawns() {
 		nursery, err := l.startNursery(ctx)
 		if err != nil {
@@ -312,6 +297,7 @@ func (l *launch) close(ctx context.Context) (err error) {
 	for _, c := range slices.Backward(l.closers) {
 		c()
 	}
+	l.warnings.end()
 	if err := l.closeOutputs(); err != nil {
 		l.r.log.Warn("cleaning up", "error", err)
 	}

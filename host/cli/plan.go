@@ -41,9 +41,11 @@ func (a *app) plan(ctx context.Context) error {
 	if a.grammar.Plan.JSON {
 		err = planJSON(a.out.JSON(), summary)
 	} else {
+		warnings := &listingWarnings{log: a.log}
 		for _, w := range summary.Warnings {
-			a.listed(w)
+			warnings.met(w)
 		}
+		tellMore(a.log, int(summary.WarningCount)-len(summary.Warnings))
 		err = planText(a.streams.Out, summary)
 	}
 	switch {

@@ -313,9 +313,7 @@ func (s *session) resolveAs(ctx context.Context) (*resolved, error) {
 			s.log.Warn(p.String(), "hint", p.Suggestion)
 		}
 	}
-	if more := warnings - problem.Most; more > 0 {
-		s.log.Warn("there are more warnings of this kind", "count", more)
-	}
+	tellMore(s.log, warnings-problem.Most)
 	if wrong != nil {
 		return nil, exitcode.With(exitcode.Usage, wrong)
 	}

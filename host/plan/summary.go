@@ -19,7 +19,8 @@ type Summary struct {
 	Shards []template.ShardCount
 	// First are the first items to do, as workers would get them.
 	First []json.RawMessage
-	// Warnings are the first of what listing met and went on from; WarningCount counts all.
+	// Warnings are the first of what listing met and went on from, and what is about the listing as a whole; WarningCount
+	// counts all.
 	Warnings     []template.Warning
 	WarningCount uint64
 	// Unlisted is how many folders and lines of inputs could not be read.
@@ -61,7 +62,8 @@ func Summarise(ctx context.Context, t *template.Template, firstN int, o Options)
 			return nil
 		},
 		Warn: func(w template.Warning) {
-			if len(s.Warnings) < maxWarnings {
+			// What is about the whole listing is said once, and comes last.
+			if w.Path == "" || len(s.Warnings) < maxWarnings {
 				s.Warnings = append(s.Warnings, w)
 			}
 		},

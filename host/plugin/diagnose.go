@@ -138,6 +138,9 @@ func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, e
 	switch {
 	case fault != nil:
 		e.What, e.Hints = fault.what, fault.hints
+	case timedOut && printed:
+		e.What = fmt.Sprintf("printed its handshake, and its socket did not answer within %s", timeout)
+		e.Hints = []string{"its server may not run yet, or be stuck; --start-timeout gives it longer"}
 	case timedOut:
 		e.What = fmt.Sprintf("did not complete its handshake within %s", timeout)
 		e.Hints = []string{"it may be no kagurazaka plugin, or wait for something; --start-timeout gives it longer"}

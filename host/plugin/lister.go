@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,9 @@ const (
 	listItems = 4096
 	listBytes = 512 << 10
 )
+
+// listCloses is the capability of a plugin whose List call has closed the task when it ends.
+const listCloses = "list_closes"
 
 // Lister is a process that lists a task's own items. It is a backbones.Source.
 type Lister struct {
@@ -153,8 +157,8 @@ func (l *Lister) Remaining() (int, bool) {
 // Close ends the process. Its error says that the task was not closed; patience is how long that may take.
 func (l *Lister) Close(ctx context.Context, patience time.Duration) error {
 	l.cancel()
-	if !l.ended.Load() {
-		// It was broken off, and may be in the middle of anything.
+	if !l.ended.Load() || slices.Contains(l.proc.opened, listCloses) {
+		// It was broken off, and may be in the middle of anything; or it has closed its task.
 		l.proc.Stop()
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 	gprunner "github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -86,9 +87,11 @@ func (grpcPlugin) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, conn *gr
 	return pb.NewPluginServiceClient(conn), nil
 }
 
-// dialOptions fit messages of a megabyte: gRPC's default windows of 64 KiB would make each wait for several replies.
-func dialOptions() []grpc.DialOption {
+// dialOptions fit messages of a megabyte: gRPC's default windows of 64 KiB would make each wait for several replies. gRPC's own
+// limit for a server's first word is longer than start, which is the host's: the process that is mute is then told as such.
+func dialOptions(start time.Duration) []grpc.DialOption {
 	return []grpc.DialOption{
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: start + time.Minute}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(messageLimit), grpc.MaxCallSendMsgSize(messageLimit)),
 		grpc.WithInitialWindowSize(4 << 20),
 		grpc.WithInitialConnWindowSize(8 << 20),
@@ -135,7 +138,7 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 		StartTimeout:     opts.Timeout,
 		SkipHostEnv:      true,
 		AutoMTLS:         opts.MTLS,
-		GRPCDialOptions:  dialOptions(),
+		GRPCDialOptions:  dialOptions(opts.Timeout),
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: opts.RuntimeDir},
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (gprunner.Runner, error) {
 			// A plugin need not write what the host's log would drop.
@@ -147,7 +150,12 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 	began := time.Now()
 	stopWatching := context.AfterFunc(ctx, p.runner.killGroup)
 	defer stopWatching()
+	// go-plugin's limit ends with the handshake's line: behind it, a socket may take the connection and never speak.
+	tooLong := time.AfterFunc(opts.Timeout, p.runner.killGroup)
 	err = p.connect(opts.MTLS)
+	if !tooLong.Stop() && err == nil {
+		err = context.DeadlineExceeded
+	}
 	if image.changed() {
 		p.Kill()
 		if p.PID() != 0 {

@@ -35,9 +35,10 @@ type RuntimeDir struct {
 
 // NewRuntimeDir makes the folder. What dead hosts have left in the place of theirs is removed meanwhile. The caller closes it.
 func NewRuntimeDir() (*RuntimeDir, error) {
-	d, err := newRuntimeDir(runtimeBase())
+	base := runtimeBase()
+	d, err := newRuntimeDir(base)
 	if err != nil {
-		return nil, fmt.Errorf("making a folder for sockets: %w", err)
+		return nil, baseError(base, err)
 	}
 	go func() {
 		defer close(d.swept)
@@ -52,6 +53,19 @@ func runtimeBase() string {
 		return base
 	}
 	return "/tmp"
+}
+
+// baseError says which folder cannot be used, and who has named it.
+func baseError(base string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	named := base
+	if base == os.Getenv("TMPDIR") {
+		named = "TMPDIR=" + base
+	}
+	return fmt.Errorf("making a folder for sockets in %s: %w; let TMPDIR name a folder that is there, that you can write to, and that has space", named, err)
 }
 
 func newRuntimeDir(base string) (d *RuntimeDir, err error) {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -123,5 +124,13 @@ func TestSweepRuntimeDirs(t *testing.T) {
 		if _, err := os.Stat(path); err != nil {
 			t.Errorf("what a link led to is gone: %v", err)
 		}
+	}
+}
+
+// What is wrong with the folder for temporary files is told as such.
+func TestRuntimeDirNamesTMPDIR(t *testing.T) {
+	t.Setenv("TMPDIR", "/nowhere/tmp")
+	if _, err := NewRuntimeDir(); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "in TMPDIR=/nowhere/tmp: no such file or directory; let TMPDIR name") {
+		t.Error(err)
 	}
 }

@@ -125,7 +125,7 @@ func (n *Nursery) Spawn(ctx context.Context, open OpenOptions) (backbones.Worker
 		beat.close()
 		return nil, err
 	}
-	w, err := connect(started, func(service pb.PluginServiceClient) (*worker, error) {
+	w, err := connect(n, started, func(service pb.PluginServiceClient) (*worker, error) {
 		return runWorker(service, started, beat, open.Ended)
 	})
 	if err != nil {
@@ -200,6 +200,10 @@ func (n *Nursery) order(ctx context.Context, open OpenOptions, stage pb.Stage) (
 			n.mu.Lock()
 			defer n.mu.Unlock()
 			return nil, &backbones.FatalError{Err: n.broken}
+		}
+		if exited := resp.GetExited(); exited != nil {
+			exit := backbones.Exit{Code: int(exited.GetCode()), Signal: syscall.Signal(exited.GetSignal()), Stderr: n.proc.logTail()}
+			return nil, fmt.Errorf("making a worker of task %s: before it had started, the worker %s%s", open.Task, exit, exit.StderrNote())
 		}
 		if failed := resp.GetFailed(); failed != nil {
 			why := failed.GetError()
@@ -299,6 +303,9 @@ func (n *Nursery) receive() {
 			if s != nil {
 				// What is left of its log is read meanwhile: others must not wait for it.
 				go s.end(backbones.Exit{Code: int(m.Exited.GetCode()), Signal: syscall.Signal(m.Exited.GetSignal())})
+			} else {
+				// It ended before it said that it was there.
+				n.answer(m.Exited.GetWorkerIndex(), resp)
 			}
 		}
 	}
@@ -312,6 +319,9 @@ func (n *Nursery) ours(started *pb.WorkerStarted) error {
 	pid := started.GetPid()
 	if pid <= 1 || pid > math.MaxInt32 {
 		return fmt.Errorf("%w: %d is not a process of its own", errNotItsWorker, pid)
+	}
+	if int(pid) == n.proc.PID() {
+		return fmt.Errorf("%w: %d is the process that makes workers", errNotItsWorker, pid)
 	}
 	n.mu.Lock()
 	known := n.alive[pid] != nil
@@ -459,11 +469,12 @@ func (s *spawned) Stop() {
 }
 
 // connect reaches a spawned worker and begins its Run stream.
-func connect[W any](s *spawned, run func(pb.PluginServiceClient) (W, error)) (w W, err error) {
+func connect[W any](n *Nursery, s *spawned, run func(pb.PluginServiceClient) (W, error)) (w W, err error) {
 	if s == nil {
 		return w, errors.New("a worker ended as soon as it was made")
 	}
-	opts := append(dialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+	limit := n.proc.timeout
+	opts := append(dialOptions(limit), grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", s.socket)
 		}))
@@ -473,10 +484,16 @@ func connect[W any](s *spawned, run func(pb.PluginServiceClient) (W, error)) (w 
 		return w, fmt.Errorf("connecting to a worker: %w", err)
 	}
 	s.conn = conn
+	// The call begins once the worker's server has spoken.
+	tooLong := time.AfterFunc(limit, func() { _ = conn.Close() })
 	w, err = run(pb.NewPluginServiceClient(conn))
+	if !tooLong.Stop() && err != nil {
+		err = fmt.Errorf("its socket did not answer within %s; --start-timeout gives it longer", limit)
+	}
 	if err != nil {
 		s.Kill()
-		return w, errors.Join(fmt.Errorf("starting the Run call of a worker: %w", err), conn.Close())
+		_ = conn.Close()
+		return w, fmt.Errorf("starting the Run call of a worker: %w", err)
 	}
 	return w, nil
 }

@@ -24,13 +24,24 @@ func (w *walk) walkLines() error {
 	r := bufio.NewReaderSize(file, 256<<10)
 	var long []byte
 	for number := uint64(1); ; number++ {
+		// Lines without an item count as well: there may be no end of them.
+		if number%linesPerTick == 0 {
+			if err := w.tick(); err != nil {
+				return err
+			}
+		}
 		line, rest, err := readLine(r, long)
 		long = rest
 		if errors.Is(err, errLong) {
 			if err := w.badLine(&InputError{Path: path, Line: number, Message: "the line " + errLong.Error()}); err != nil {
 				return err
 			}
-			line, err = nil, skipLine(r)
+			// The rest of it may have no end.
+			for line, err = nil, bufio.ErrBufferFull; errors.Is(err, bufio.ErrBufferFull); _, err = r.ReadSlice('\n') {
+				if err := w.tick(); err != nil {
+					return err
+				}
+			}
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return &InputError{Path: path, Message: "the file cannot be read", Err: err}
@@ -63,7 +74,7 @@ func (t *Template) openLines() (*os.File, error) {
 	return file, nil
 }
 
-var errLong = fmt.Errorf("is longer than %d MiB", maxLine>>20)
+var errLong = fmt.Errorf("is longer than %d MiB: a JSON Lines file has one item a line", maxLine>>20)
 
 // readLine returns the next line, valid until the next call; long is memory for a line that outgrows the reader.
 func readLine(r *bufio.Reader, long []byte) (line, memory []byte, err error) {
@@ -80,15 +91,6 @@ func readLine(r *bufio.Reader, long []byte) (line, memory []byte, err error) {
 		long = append(long, line...)
 	}
 	return long, long, err
-}
-
-// skipLine reads over the rest of a line.
-func skipLine(r *bufio.Reader) error {
-	for {
-		if _, err := r.ReadSlice('\n'); !errors.Is(err, bufio.ErrBufferFull) {
-			return err
-		}
-	}
 }
 
 // badLine is told of a line that is no item: it returns the error that the listing ends with, or nil to leave it out.

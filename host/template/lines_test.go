@@ -1,9 +1,12 @@
 package template
 
 import (
+	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,7 +27,7 @@ func TestBrokenLines(t *testing.T) {
 		{"InputFromWhateverJsonl", `{"a":tru}`, "reading inputs from l.jsonl:1: the line has 't' at byte 6 where a value should be"},
 		{"InputFromWhateverJsonl", "{\"a\":\"\xff\"}", "reading inputs from l.jsonl:1: the line is not UTF-8"},
 		{"InputFromWhateverJsonl", `{"a":` + strings.Repeat("[", 2000), "reading inputs from l.jsonl:1: the line is nested more than 1000 deep"},
-		{"InputFromWhateverJsonl", strings.Repeat(" ", maxLine+1<<20) + "{}", "reading inputs from l.jsonl:1: the line is longer than 32 MiB"},
+		{"InputFromWhateverJsonl", strings.Repeat(" ", maxLine+1<<20) + "{}", "reading inputs from l.jsonl:1: the line is longer than 32 MiB: a JSON Lines file has one item a line"},
 	} {
 		if err := os.WriteFile("l.jsonl", []byte(c.file), 0o644); err != nil {
 			t.Fatal(err)
@@ -68,5 +71,44 @@ func TestLinesOfAnyLength(t *testing.T) {
 	w := walkAll(t, mustCompile(t, map[string]*Node{RoleInput: mode("InputFromWhateverJsonl", map[string]any{"jsonl_path": "l.jsonl"})}))
 	if diff := cmp.Diff([]string{`{"n":NaN}`, long, `{"b":2}`}, w.lines); w.err != nil || diff != "" {
 		t.Errorf("%v\n%.300s", w.err, diff)
+	}
+}
+
+// A file that has no end is read until somebody ends the listing.
+func TestEndlessLines(t *testing.T) {
+	for name, text := range map[string]string{"one line": "x", "empty lines": "\n"} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "endless")
+			if err := syscall.Mkfifo(path, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			gone := make(chan int)
+			go func() {
+				defer close(gone)
+				file, err := os.OpenFile(path, os.O_WRONLY, 0)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer func() { _ = file.Close() }()
+				block := []byte(strings.Repeat(text, 1<<20))
+				for err == nil {
+					_, err = file.Write(block)
+				}
+			}()
+			ctx, cancel := context.WithCancel(t.Context())
+			tmpl := mustCompile(t, map[string]*Node{RoleInput: mode("InputFromWhateverJsonl", map[string]any{"jsonl_path": path})})
+			ticks := 0
+			err := tmpl.Walk(ctx, WalkOptions{Counters: &Counters{}, Policy: Policy{SkipBadLines: true}, Tick: func() error {
+				if ticks++; ticks == 1000 {
+					cancel()
+				}
+				return nil
+			}})
+			<-gone
+			if !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
 	}
 }

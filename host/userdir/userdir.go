@@ -86,7 +86,7 @@ func instead(name, why string) (dir, note string, err error) {
 	}
 	own := filepath.Join(base, "kagurazaka-home-"+strconv.Itoa(os.Geteuid()))
 	fail := func(err error) (string, string, error) {
-		return "", "", fmt.Errorf("%s, and a folder instead cannot be made; set XDG_CACHE_HOME and XDG_STATE_HOME, or HOME: %w", why, err)
+		return "", "", fmt.Errorf("%s, and a folder instead cannot be made; set XDG_CACHE_HOME and XDG_STATE_HOME, HOME, or TMPDIR: %w", why, err)
 	}
 	if err := os.Mkdir(own, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fail(err)

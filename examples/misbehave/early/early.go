@@ -51,6 +51,12 @@ func init() {
 		shake("2|1|unix|%s|grpc\n")
 	case "tcp-handshake":
 		shake("1|1|tcp|127.0.0.1:1%.0s|grpc\n")
+	case "mute-socket":
+		path := fmt.Sprintf("%s/mute-%d", os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), os.Getpid())
+		MuteSocket(path)
+		fmt.Fprintf(Stdout, "1|1|unix|%s|grpc\n", path)
+		Say()
+		Hang()
 	case "tls-handshake":
 		shake("1|1|unix|%s|grpc|TLSv1.3\n")
 	}
@@ -60,6 +66,21 @@ func init() {
 func shake(format string) {
 	fmt.Fprintf(Stdout, format, os.TempDir()+"/misbehave-no-such-socket")
 	Hang()
+}
+
+// MuteSocket makes a socket that takes connections and never answers.
+func MuteSocket(path string) {
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		err = syscall.Bind(fd, &syscall.SockaddrUnix{Name: path})
+	}
+	if err == nil {
+		err = syscall.Listen(fd, 16)
+	}
+	if err != nil {
+		fmt.Fprintln(Stderr, "misbehave:", err)
+		os.Exit(1)
+	}
 }
 
 // Say tells on stderr that the behaviour begins.

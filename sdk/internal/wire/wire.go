@@ -26,6 +26,8 @@ const (
 	Heartbeat  = "heartbeat"
 	Staging    = "staging"
 	Close      = "close"
+	// ListCloses says that a task is closed by the end of its List call.
+	ListCloses = "list_closes"
 	List       = "list"
 	IsExecuted = "is_executed"
 	// Stages and Finish are those of device tasks.

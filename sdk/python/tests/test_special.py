@@ -57,3 +57,13 @@ def test_a_broken_line_is_named(tmp_path: pathlib.Path) -> None:
     file.write_text('{"a": 1}\n{"a"\n')
     with pytest.raises(ValueError, match=r"lines\.jsonl:2: the line is not JSON"):
         io.InputFromWhateverJsonl(str(file)).generate_tasks("")
+
+
+def test_a_line_without_an_end_has_a_limit(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(io, "_LONGEST_LINE", 1 << 20)
+    file = tmp_path / "lines.jsonl"
+    file.write_text('{"a": 1}\n' + "x" * (1 << 20) + "\n")
+    with pytest.raises(ValueError, match=r"lines\.jsonl:2: the line is longer than 1 MiB"):
+        io.InputFromWhateverJsonl(str(file)).generate_tasks("")
+    with pytest.raises(ValueError, match=r"^/dev/zero:1: the line is longer than 1 MiB"):
+        io.InputFromWhateverJsonl("/dev/zero").generate_tasks("")

@@ -53,6 +53,8 @@ var calls = []row{
 	{behaviour: "wrong-version", code: 1, texts: []string{"speaks version 99 of the plugin protocol and this host speaks version 1"}},
 	{behaviour: "exit-after-handshake", code: 1, texts: []string{"exited with code 7", "leaving after the handshake"}},
 
+	{behaviour: "mute-socket", flags: soon, code: 1, texts: []string{"printed its handshake, and its socket did not answer within 1.5s", "--start-timeout"}},
+
 	{behaviour: "crash-describe", code: 1, texts: []string{"describing", "exited with code 7", "misbehave: crash-describe"}},
 	{behaviour: "mute-describe", flags: soon, code: 1, texts: []string{"describing", "no answer within 1.5s", "--start-timeout"}},
 	{behaviour: "stop-describe", flags: soon, code: 1, texts: []string{"describing", "no answer within 1.5s", "--start-timeout"}},
@@ -90,6 +92,11 @@ var calls = []row{
 	{behaviour: "mute-spawn", flags: opened, code: 1, texts: []string{"making a worker of task Items: no answer within 400ms", "--open-timeout"}},
 	{behaviour: "stop-spawn", flags: opened, code: 1, texts: []string{"making a worker of task Items: no answer within 400ms", "--open-timeout"}},
 	{behaviour: "lie-spawn", code: 1, texts: []string{"/nowhere"}},
+	{behaviour: "mute-socket-spawn", flags: []string{"--start-timeout", "500ms", "--num_process", "1"}, code: 1, texts: []string{"its socket did not answer within 500ms", "--start-timeout"}},
+	{behaviour: "exits-spawn", code: 1, texts: []string{"before it had started, the worker exited with code 7"}},
+	// Its task is closed: nobody waits for minutes.
+	{behaviour: "deaf-shutdown", code: 0},
+	{behaviour: "warns-list", code: 0, texts: []string{"misbehave: warning 99 ", "there are more warnings of this kind: count=19900"}},
 
 	{behaviour: "crash-run", code: 1, texts: []string{"workers died one after another", "exited with code 7"}},
 	{behaviour: "mute-run", flags: []string{"--grace", "300ms"}, signals: []syscall.Signal{term}, code: 130, texts: []string{"did not finish in time"}},

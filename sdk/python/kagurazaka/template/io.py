@@ -9,6 +9,7 @@ import glob
 import json
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Iterable, Iterator, Optional, Union
 
 from ..utils.io import OURS, special_of, tell_special, walk_sorted
@@ -227,9 +228,16 @@ class InputBySubDirectory(InputMode):
         ]
 
 
+# How long a line may be: a file that has no line ends must not fill the memory.
+_LONGEST_LINE = 32 << 20
+
+
 def _lines(path: str) -> Iterator[Any]:
     with open(path, encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(iter(partial(file.readline, _LONGEST_LINE + 1), ""), 1):
+            if len(line) > _LONGEST_LINE:
+                limit = f"{_LONGEST_LINE >> 20} MiB"
+                raise ValueError(f"{path}:{number}: the line is longer than {limit}: a JSON Lines file has one item a line")
             try:
                 yield json.loads(line)
             except ValueError as error:

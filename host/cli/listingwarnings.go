@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// listingWarnings prints the first warnings of a listing and counts the others: there may be one for each item. Several
+// goroutines may use it.
+type listingWarnings struct {
+	log   hclog.Logger
+	mu    sync.Mutex
+	count int
+}
+
+// warn takes a warning about one item or place.
+func (l *listingWarnings) warn(text string, details ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.count++; l.count <= problem.Most {
+		l.log.Warn(text, details...)
+	}
+}
+
+// met takes what the host's own listing met and went on from. What is about the listing as a whole is said once, and is always
+// printed.
+func (l *listingWarnings) met(w template.Warning) {
+	var details []any
+	if w.Path != "" {
+		details = append(details, "path", w.Path)
+	}
+	if w.Err != nil {
+		details = append(details, "error", w.Err)
+	}
+	switch {
+	case w.Note:
+		l.log.Info(w.Message, details...)
+	case w.Path == "":
+		l.log.Warn(w.Message, details...)
+	default:
+		l.warn(w.Message, details...)
+	}
+}
+
+// end says how many were not printed.
+func (l *listingWarnings) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tellMore(l.log, l.count-problem.Most)
+	l.count = 0
+}
+
+// tellMore says that so many warnings were not printed.
+func tellMore(log hclog.Logger, more int) {
+	if more > 0 {
+		log.Warn("there are more warnings of this kind", "count", more)
+	}
+}
