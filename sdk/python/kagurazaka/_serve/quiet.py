@@ -11,14 +11,16 @@ from __future__ import annotations
 import abc
 import ast
 import builtins
+import codecs
 import contextlib
 import inspect
-import io
 import logging
+import operator
 import os
+import pathlib
 import sys
 import textwrap
-from types import FunctionType, MethodType, ModuleType
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 from . import taskfile
@@ -26,7 +28,7 @@ from .basis import known
 from .basis.reads import READERS
 
 _DEPTH = 6
-_PLAIN = (str, bytes, int, float, complex, bool, type(None))
+_PLAIN = (str, bytes, int, float, complex, bool, type(None), type(Ellipsis), range)
 _SPECIAL = ("__new__", "__setattr__", "__getattribute__", "__getattr__", "__delattr__")
 
 # What argparse's objects are asked, and what they give.
@@ -34,11 +36,28 @@ _ARGPARSE = frozenset(
     "add_argument add_argument_group add_mutually_exclusive_group add_parser add_subparsers set_defaults get_default error exit"
     " format_help format_usage print_help print_usage parse_args parse_known_args parse_intermixed_args parse_known_intermixed_args".split()
 )
+# What a path has and a pure path has not, but for what only looks.
+_DOING_METHODS = (
+    {name for name in dir(pathlib.Path) if not name.startswith("_")}
+    - known.PATH_METHODS
+    - set("exists stat lstat iterdir glob rglob walk resolve absolute read_text read_bytes owner group samefile cwd home expanduser".split())
+    - set("readlink info is_file is_dir is_mount is_symlink is_junction is_block_device is_char_device is_fifo is_socket".split())
+) | {"replace", "copy"}
 _HARMLESS_METHODS = _ARGPARSE | known.METHODS | known.FILE_METHODS | {"__init__"}
 # What multiprocessing makes that processes share.
 _SHARED = frozenset(
     "Lock RLock Semaphore BoundedSemaphore Condition Event Barrier Value Array RawValue RawArray Queue SimpleQueue JoinableQueue Pipe"
     " cpu_count".split()
+)
+
+# What opens files by a mode that is given.
+_OPENERS = (open, codecs.open)
+# Functions and classes of Python's that do something, or are told by text what to do.
+_DOING = {id(one): one for one in (*_OPENERS, logging.FileHandler, logging.basicConfig, operator.methodcaller, getattr(contextlib, "chdir", open))}
+# Functions that change a list or dict that they are given.
+_CHANGING = frozenset(
+    "setitem delitem iadd iand iconcat ior isub ixor imul heappush heappop heapify heapreplace heappushpop insort insort_left"
+    " insort_right".split()
 )
 
 _STATEMENTS = (
@@ -59,7 +78,7 @@ def is_quiet(cls: Any) -> bool:
     own = [kind for kind in cls.__mro__ if kind is not object and not taskfile.is_base(kind)]
     if any(name in vars(kind) for kind in own for name in _SPECIAL):
         return False
-    look = _Look(cls)
+    look = _Look(cls, own)
     try:
         for kind in own:
             if "__init__" in vars(kind):
@@ -72,8 +91,15 @@ def is_quiet(cls: Any) -> bool:
 class _Look:
     """A look at a constructor and at the functions in its reach."""
 
-    def __init__(self, cls: type) -> None:
+    def __init__(self, cls: type, own: list[type]) -> None:
         self.cls = cls
+        self.own = own
+        # What gets the task as its first argument.
+        self.methods: set[Any] = set()
+        for value in (value for kind in own for value in vars(kind).values()):
+            parts = (value.fget, value.fset) if isinstance(value, property) else (getattr(value, "__func__", value),)
+            self.methods |= {part for part in parts if isinstance(part, FunctionType) and not isinstance(value, staticmethod)}
+        self.escaped = False
         self.seen: set[Any] = set()
         self.depth = 0
         # Whether a list or dict that was there before is named, and whether any is changed: it may be a part of the template.
@@ -87,16 +113,35 @@ class _Look:
             for part in (value.fget, value.fset):
                 if part is not None:
                     self.value(part)
+        elif id(value) in _DOING:
+            raise Loud
         elif isinstance(value, FunctionType) and not known.is_pure(value):
             self._function(value)
         elif type(value) in (tuple, list, dict, set, frozenset):
             self.shares |= type(value) in (list, dict, set)
             for part in (*value, *value.values()) if type(value) is dict else value:
                 self.value(part)
+        elif value is sys.stdout or value is sys.stderr or value is sys.version_info or isinstance(value, MemberDescriptorType):
+            pass
         elif isinstance(value, MethodType) and value.__func__.__module__ == "multiprocessing.context" and value.__name__ in _SHARED:
             pass
-        elif not (isinstance(value, _PLAIN) or known.is_plain(value) or known.is_pure(value) or id(value) in READERS):
+        elif known.is_pure(value):
+            self.changes |= known.text_of(value, "__name__") in _CHANGING
+        elif not (type(value) in _PLAIN or _is_path(value) or id(value) in READERS):
             raise Loud
+
+    def escapes(self) -> None:
+        """The task goes by another name: operators come to its special methods, and calls that are known by their names to its own."""
+        if self.escaped:
+            return
+        self.escaped = True
+        for name, value in ((name, value) for kind in self.own for name, value in vars(kind).items() if name != "__init__"):
+            special = name.startswith("__") and name.endswith("__")
+            if isinstance(value, (FunctionType, staticmethod, classmethod)):
+                if special or name in _HARMLESS_METHODS:
+                    self.value(value)
+            elif hasattr(type(value), "__get__") and not isinstance(value, (GetSetDescriptorType, type)):
+                self.value(value)
 
     def _function(self, function: FunctionType) -> None:
         if function in self.seen:
@@ -125,7 +170,7 @@ class _Body:
         self.nested = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)} - {tree.name}
         self.modules: dict[str, Any] = {}
         arguments = [*tree.args.posonlyargs, *tree.args.args]
-        self.me = arguments[0].arg if arguments else ""
+        self.me = arguments[0].arg if arguments and function in look.methods else ""
         for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
             look.value(default)
         self._imports(tree)
@@ -177,18 +222,27 @@ class _Body:
             raise Loud
         found = self._static(node)
         if found is not _UNKNOWN:
-            if isinstance(node.ctx, ast.Load) or isinstance(found, property):
+            if isinstance(node.ctx, ast.Load) or hasattr(type(found), "__set__"):
                 self.look.value(found)
             return
+        if isinstance(node, ast.Name) and node.id == self.me:
+            self.look.escapes()
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and not self._is_me(node.value):
+            if node.attr in _DOING_METHODS:
+                raise Loud
+            self.look.changes |= node.attr in known.CHANGING
         if isinstance(node, ast.Subscript):
             self._node(node.slice)
-        if not isinstance(node, ast.Name):
+        if not isinstance(node, ast.Name) and not self._is_me(node.value):
             self._node(node.value)
+
+    def _is_me(self, node: ast.AST) -> bool:
+        return isinstance(node, ast.Name) and node.id == self.me
 
     def _is_own(self, node: Any) -> bool:
         """Whether what is assigned to is a variable, or an attribute of the task."""
         if isinstance(node, ast.Attribute):
-            return isinstance(node.value, ast.Name) and node.value.id == self.me
+            return self._is_me(node.value)
         return isinstance(node, ast.Name)
 
     def _static(self, node: Any) -> Any:
@@ -200,7 +254,7 @@ class _Body:
                 return _UNKNOWN
             return self._global(node.id)
         if isinstance(node, ast.Attribute):
-            if isinstance(node.value, ast.Name) and node.value.id == self.me:
+            if self._is_me(node.value):
                 return inspect.getattr_static(self.look.cls, node.attr, _UNKNOWN)
             owner = self._static(node.value)
             if owner is os and node.attr == "environ":
@@ -230,7 +284,9 @@ class _Body:
     # ------------------------------------------------------------------------------------------------ calls
 
     def _call(self, node: ast.Call) -> None:
-        for part in (*node.args, *(keyword.value for keyword in node.keywords)):
+        # A base's constructor is one of those that are looked at.
+        by_name = isinstance(node.func, ast.Attribute) and node.func.attr == "__init__" and node.args and self._is_me(node.args[0])
+        for part in (*node.args[bool(by_name) :], *(keyword.value for keyword in node.keywords)):
             self._node(part)
         called = self._static(node.func)
         if called is _ENVIRON:
@@ -247,21 +303,43 @@ class _Body:
             if name != "__init__":
                 raise Loud
             return  # each constructor of the class is looked at
-        if isinstance(self._static(owner), logging.Logger):
+        stands = self._static(owner)
+        if isinstance(stands, logging.Logger) or stands is sys.stdout or stands is sys.stderr:
             return
-        if name not in _HARMLESS_METHODS:
+        if name not in _HARMLESS_METHODS or name in _DOING_METHODS and not _is_of_values(name, node):
             raise Loud
         self.look.changes |= name in known.CHANGING
-        self._node(owner)
+        if not self._is_me(owner):
+            self._node(owner)
 
     def _known_call(self, called: Any, node: ast.Call) -> None:
-        if called is open or called is io.open:
-            mode = [*node.args[1:2], *(keyword.value for keyword in node.keywords if keyword.arg == "mode")]
+        keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+        if called in _OPENERS:
+            mode = [*node.args[1:2], *([keywords["mode"]] if "mode" in keywords else [])]
+            if None in keywords or any(isinstance(part, ast.Starred) for part in node.args):
+                raise Loud
             if any(not isinstance(one, ast.Constant) or set(str(one.value)) - set("rbtU") for one in mode):
                 raise Loud
-        elif isinstance(called, type) and not known.is_pure(called):
+            return
+        if called is logging.basicConfig and not node.args and not {None, "filename"} & keywords.keys():
+            return
+        if isinstance(called, type) and not known.is_pure(called):
             raise Loud
         self.look.value(called)
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, pathlib.PurePath) and type(value).__module__.partition(".")[0] == "pathlib"
+
+
+def _is_of_values(name: str, node: ast.Call) -> bool:
+    """Whether a method that a path has, too, is called as texts, dates and containers have it."""
+    keywords = {keyword.arg for keyword in node.keywords}
+    if None in keywords or any(isinstance(part, ast.Starred) for part in node.args):
+        return False
+    if name == "copy":
+        return not node.args and not keywords
+    return name == "replace" and (len(node.args) > 1 or not node.args and "target" not in keywords)
 
 
 class _Mark:

@@ -109,7 +109,13 @@ def is_pure(thing: Any) -> bool:
         return False
     if (module, name) in _PURE_THIRD_PARTY:
         return True
-    return module in _PURE_MODULES and name.rpartition(".")[2] not in _IMPURE_NAMES and thing_of(module, name) is thing
+    return module in _PURE_MODULES and name.rpartition(".")[2] not in _IMPURE_NAMES and thing_of(module, name) is thing and _is_pythons(module)
+
+
+def _is_pythons(module: str) -> bool:
+    """Whether a loaded module is the one that its name stands for, and not a file of the user's that is called like it."""
+    path = text_of(sys.modules[module], "__file__")
+    return not path or is_library(path)
 
 
 def is_doing(thing: Any) -> bool:
