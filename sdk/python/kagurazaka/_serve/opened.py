@@ -89,11 +89,12 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
                 raise UserMistake(str(error)) from error
         before = _standing(template)
         task = taskfile.construct(cls, list(request.args))
-        changed = request.native_template and _standing(template) != before
+        listing = taskfile.listing_of(task)
+        changed = request.native_template and (_standing(template) != before or bool(listing))
         if changed and request.stage != pb.STAGE_SPAWN:
             raise UserMistake(
-                f"the constructor of {request.task} changes the template or the working folder, which a run with workers that"
-                " construct the task by themselves cannot follow: leave out --start_method spawn and --mtls"
+                f"the constructor of {request.task} changes the template, the working folder or one of {', '.join(taskfile.LISTING)},"
+                " which a run with workers that construct the task by themselves cannot follow: leave out --start_method spawn and --mtls"
             )
     except BaseException as error:
         return None, failures.of_construction(error)
@@ -113,5 +114,7 @@ def _standing(template: Optional[Template]) -> Any:
 
 def never_executed(task: Any) -> bool:
     """Whether the task has no check of its own, so that every item is processed."""
+    if "is_executed" in taskfile.listing_of(task):
+        return False
     check = getattr(type(task), "is_executed", None)
     return check is None or check is KagurazakaTask.is_executed

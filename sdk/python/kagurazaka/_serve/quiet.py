@@ -20,7 +20,7 @@ import os
 import pathlib
 import sys
 import textwrap
-from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, ModuleType
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodDescriptorType, MethodType, ModuleType
 from typing import Any
 
 from . import taskfile
@@ -40,8 +40,10 @@ _ARGPARSE = frozenset(
 _DOING_METHODS = (
     {name for name in dir(pathlib.Path) if not name.startswith("_")}
     - known.PATH_METHODS
-    - set("exists stat lstat iterdir glob rglob walk resolve absolute read_text read_bytes owner group samefile cwd home expanduser".split())
-    - set("readlink info is_file is_dir is_mount is_symlink is_junction is_block_device is_char_device is_fifo is_socket".split())
+    - set("exists stat lstat iterdir glob rglob walk resolve absolute read_text read_bytes owner group samefile cwd home".split())
+    - set(
+        "expanduser readlink info is_file is_dir is_mount is_symlink is_junction is_block_device is_char_device is_fifo is_socket".split()
+    )
 ) | {"replace", "copy"}
 _HARMLESS_METHODS = _ARGPARSE | known.METHODS | known.FILE_METHODS | {"__init__"}
 # What multiprocessing makes that processes share.
@@ -53,7 +55,9 @@ _SHARED = frozenset(
 # What opens files by a mode that is given.
 _OPENERS = (open, codecs.open)
 # Functions and classes of Python's that do something, or are told by text what to do.
-_DOING = {id(one): one for one in (*_OPENERS, logging.FileHandler, logging.basicConfig, operator.methodcaller, getattr(contextlib, "chdir", open))}
+_DOING = {
+    id(one): one for one in (*_OPENERS, logging.FileHandler, logging.basicConfig, operator.methodcaller, getattr(contextlib, "chdir", open))
+}
 # Functions that change a list or dict that they are given.
 _CHANGING = frozenset(
     "setitem delitem iadd iand iconcat ior isub ixor imul heappush heappop heapify heapreplace heappushpop insort insort_left"
@@ -122,6 +126,8 @@ class _Look:
             for part in (*value, *value.values()) if type(value) is dict else value:
                 self.value(part)
         elif value is sys.stdout or value is sys.stderr or value is sys.version_info or isinstance(value, MemberDescriptorType):
+            pass
+        elif isinstance(value, MethodDescriptorType) and value.__objclass__ in _PLAIN:
             pass
         elif isinstance(value, MethodType) and value.__func__.__module__ == "multiprocessing.context" and value.__name__ in _SHARED:
             pass
@@ -242,7 +248,7 @@ class _Body:
     def _is_own(self, node: Any) -> bool:
         """Whether what is assigned to is a variable, or an attribute of the task."""
         if isinstance(node, ast.Attribute):
-            return self._is_me(node.value)
+            return self._is_me(node.value) and node.attr not in taskfile.LISTING
         return isinstance(node, ast.Name)
 
     def _static(self, node: Any) -> Any:
@@ -300,9 +306,12 @@ class _Body:
             raise Loud
         owner, name = node.func.value, node.func.attr
         if isinstance(owner, ast.Call) and isinstance(owner.func, ast.Name) and owner.func.id == "super":
-            if name != "__init__":
+            above = [vars(kind)[name] for kind in self.look.own if name in vars(kind)]
+            if name != "__init__" and not above:
                 raise Loud
-            return  # each constructor of the class is looked at
+            for one in above if name != "__init__" else ():  # each constructor of the class is looked at
+                self.look.value(one)
+            return
         stands = self._static(owner)
         if isinstance(stands, logging.Logger) or stands is sys.stdout or stands is sys.stderr:
             return

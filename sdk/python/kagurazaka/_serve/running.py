@@ -9,7 +9,7 @@ from .._proto import plugin_pb2 as pb
 from ..task.normal import KagurazakaTask
 from ..template._state import make_folder
 from ..template.io import FileTriplet
-from . import failures, native
+from . import failures, native, taskfile
 from . import items as wire
 from .files import Files, Reader
 from .heartbeat import FAILED, SKIPPED, SLOT_ITEMS, SLOTS, Heartbeat
@@ -241,7 +241,8 @@ def _calls(opened: OpenedTask) -> tuple[Optional[Call], Call]:
         if not getattr(task, "_kagurazaka_never_executed", True):
             check = task.is_executed
     elif template is not None:
-        if template.finish_check_mode is not None or not task._kagurazaka_never_executed:
+        own = not task._kagurazaka_never_executed or "is_executed" in taskfile.listing_of(task)
+        if template.finish_check_mode is not None or own:
             check = task.is_executed
     elif not never_executed(task):
         check = task.is_executed

@@ -144,6 +144,15 @@ def working_folder() -> str:
         return ""
 
 
+# Methods that say what is done; a constructor may set them on the task.
+LISTING = ("generate_tasks", "is_executed")
+
+
+def listing_of(task: Any) -> tuple[str, ...]:
+    """Which of them the constructor has set."""
+    return tuple(name for name in LISTING if name in getattr(task, "__dict__", ()))
+
+
 def is_base(cls: type) -> bool:
     """Whether a class is one of kagurazaka's own."""
     return cls.__module__.partition(".")[0] == __name__.partition(".")[0]

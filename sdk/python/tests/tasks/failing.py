@@ -32,6 +32,9 @@ class Fails(KagurazakaTask):
     def vanish(self):
         os._exit(0)
 
+    def stop(self):
+        next(iter([]))
+
     def crash(self):
         ctypes.string_at(0)
 
@@ -42,6 +45,10 @@ class Raises(Fails):
 
 class Exits(Fails):
     how = "leave"
+
+
+class Stops(Fails):
+    how = "stop"
 
 
 class Vanishes(Fails):

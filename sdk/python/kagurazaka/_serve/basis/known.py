@@ -109,7 +109,8 @@ def is_pure(thing: Any) -> bool:
         return False
     if (module, name) in _PURE_THIRD_PARTY:
         return True
-    return module in _PURE_MODULES and name.rpartition(".")[2] not in _IMPURE_NAMES and thing_of(module, name) is thing and _is_pythons(module)
+    pure = module in _PURE_MODULES and name.rpartition(".")[2] not in _IMPURE_NAMES
+    return pure and thing_of(module, name) is thing and _is_pythons(module)
 
 
 def _is_pythons(module: str) -> bool:
