@@ -1,6 +1,10 @@
 package backbones
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/kagurazaka/kagurazaka/internal/count"
+)
 
 // MaxBreaches is how often workers may break the protocol before the run ends: what a plugin does wrong three times it will
 // do wrong again.
@@ -14,7 +18,7 @@ type BreachError struct {
 }
 
 func (e *BreachError) Error() string {
-	return fmt.Sprintf("workers broke the protocol %d times; the last one: %s%s", e.Times, e.What, RuleNote(e.Rule))
+	return fmt.Sprintf("workers broke the protocol %s; the last one: %s%s", count.Of(e.Times, "time"), e.What, RuleNote(e.Rule))
 }
 
 // RuleNote names the section of docs/protocol.md with a rule, to follow what broke it; empty for none.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/kagurazaka/kagurazaka/internal/count"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
@@ -264,7 +265,7 @@ func (p *argReader) positional(arg string) {
 		if len(all) == 0 {
 			p.problem(arg, "this task takes no arguments without a name", "")
 		} else {
-			p.problem(arg, fmt.Sprintf("this task takes only %d arguments without a name", len(all)), "")
+			p.problem(arg, "this task takes only "+count.Of(len(all), "argument")+" without a name", "")
 		}
 		return
 	}

@@ -76,7 +76,7 @@ func (s *scripted) Process(ctx context.Context, item Item) error {
 	case "panic":
 		panic(fmt.Errorf("out of %s", "luck"))
 	case "nil":
-		count(nil)
+		tallied(nil)
 	case "goexit":
 		runtime.Goexit()
 	case "log":
@@ -87,8 +87,8 @@ func (s *scripted) Process(ctx context.Context, item Item) error {
 	return nil
 }
 
-// count breaks on a nil map.
-func count(m map[string]int) { m["x"]++ }
+// tallied breaks on a nil map.
+func tallied(m map[string]int) { m["x"]++ }
 
 func (s *scripted) List(context.Context, func(any) error) error { return nil }
 

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/kagurazaka/kagurazaka/internal/count"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
 )
@@ -216,7 +217,7 @@ func (f *inferrer) infer(b *batchRun) (*pb.Payload, error) {
 	for i := range result {
 		p := &result[i]
 		if len(p.Shapes) != n {
-			return nil, fmt.Errorf("tensor %d that Infer returned has the shapes of %d items, and the batch has %d", i, len(p.Shapes), n)
+			return nil, fmt.Errorf("tensor %d that Infer returned has the shapes of %s, and the batch has %d", i, count.Of(len(p.Shapes), "item"), n)
 		}
 		if err := p.SetOffsets(); err != nil {
 			return nil, fmt.Errorf("tensor %d that Infer returned: %w", i, err)

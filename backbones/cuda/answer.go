@@ -8,6 +8,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // trouble is what a loop should tell of a batch that failed as a whole.
@@ -31,7 +32,7 @@ func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out 
 	case r.ID != j.id:
 		return out, t, fmt.Errorf("it answered batch %d where batch %d was due", r.ID, j.id)
 	case r.Count != j.count:
-		return out, t, fmt.Errorf("it answered %d items for batch %d, which has %d", r.Count, j.id, j.count)
+		return out, t, fmt.Errorf("it answered %s for batch %d, which has %d", count.Of(r.Count, "item"), j.id, j.count)
 	}
 	if r.Err != nil {
 		t, err = s.broke(&out, k, j, worker, r.Err)
@@ -45,7 +46,7 @@ func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out 
 		return out, t, fmt.Errorf("%w (batch %d)", err, j.id)
 	}
 	if done := cut.Done(j.count, r.Skipped, r.Failures); r.Unwritten.Count > done {
-		return out, t, fmt.Errorf("it left %d items of batch %d without an output, of which %d are done", r.Unwritten.Count, j.id, done)
+		return out, t, fmt.Errorf("it left %s of batch %d without an output, of which %d are done", count.Of(r.Unwritten.Count, "item"), j.id, done)
 	}
 	if err := s.check(k, j, marks, r.Payload); err != nil {
 		return out, t, err
@@ -80,13 +81,13 @@ func (s *scheduler) check(k stage, j *job, marks []byte, p *backbones.Payload) e
 	switch k {
 	case load:
 		if (left > 0) != (p != nil) {
-			return fmt.Errorf("its answer to batch %d leaves %d items and %s", j.id, left, carries(p))
+			return fmt.Errorf("its answer to batch %d leaves %s and %s", j.id, count.Of(left, "item"), carries(p))
 		}
 	case device:
 		region = j.out
 		switch {
 		case s.apart && (p == nil || left < j.count):
-			return fmt.Errorf("the device's answer to batch %d must carry the results of all its %d items, and it %s", j.id, j.count, carries(p))
+			return fmt.Errorf("the device's answer to batch %d must carry the results of %s, and it %s", j.id, count.Of(j.count, "item", "items"), carries(p))
 		case !s.apart && p != nil:
 			return errors.New("its answer carries results that nobody is to take")
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // ruleRun is the section of docs/protocol.md about answers.
@@ -22,14 +23,14 @@ func (s *scheduler) answered(worker int, r backbones.Result) (backbones.Outcomes
 		return backbones.Outcomes{}, fmt.Errorf("it answered chunk %d where chunk %d was due", r.ChunkID, f.id)
 	}
 	if r.Count != f.count {
-		return backbones.Outcomes{}, fmt.Errorf("it answered %d items for chunk %d, which has %d", r.Count, f.id, f.count)
+		return backbones.Outcomes{}, fmt.Errorf("it answered %s for chunk %d, which has %d", count.Of(r.Count, "item"), f.id, f.count)
 	}
 	marks, err := mark(f.count, r)
 	if err != nil {
 		return backbones.Outcomes{}, err
 	}
 	if done := cut.Done(f.count, r.Skipped, r.Failures); r.Unwritten.Count > done {
-		return backbones.Outcomes{}, fmt.Errorf("it left %d items of chunk %d without an output, of which %d are done", r.Unwritten.Count, f.id, done)
+		return backbones.Outcomes{}, fmt.Errorf("it left %s of chunk %d without an output, of which %d are done", count.Of(r.Unwritten.Count, "item"), f.id, done)
 	}
 	l.flights = l.flights[1:]
 	l.concluded += f.count

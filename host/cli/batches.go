@@ -11,6 +11,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // makesBatches reports whether batches come from a loader of the task's own. An item of the run is then one batch, by its
@@ -65,14 +66,14 @@ func (b *ownBatches) start(ctx context.Context, l *launch, index int) (backbones
 	if w := b.takeFirst(); w != nil {
 		return w, nil
 	}
-	w, count, err := l.batchWorker(ctx, index)
+	w, n, err := l.batchWorker(ctx, index)
 	if err != nil {
 		return nil, err
 	}
-	if count != b.count {
+	if n != b.count {
 		discard(w)
-		return nil, &backbones.FatalError{EndsRun: true, Err: fmt.Errorf("the task's loader made %d batches when the run began, and %d for the worker that replaces the first, "+
-			"so nobody knows which of them are left: run it again", b.count, count)}
+		return nil, &backbones.FatalError{EndsRun: true, Err: fmt.Errorf("the task's loader made %s when the run began, and %d for the worker that replaces the first, "+
+			"so nobody knows which of them are left: run it again", count.Of(b.count, "batch", "batches"), n)}
 	}
 	return w, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/progress"
 	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/host/userdir"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // keep is what a run keeps, and what it takes up of an earlier one.
@@ -368,11 +369,10 @@ func (k *keep) unlisted() error {
 	if err != nil || len(missing.Items) == 0 {
 		return err
 	}
-	format := "%d failed items of the run %s are not in the listing any more, or are not known again, so they were not done: %s"
-	if missing.Count == 1 {
-		format = "%d failed item of the run %s is not in the listing any more, or is not known again, so it was not done: %s"
-	}
-	return exitcode.With(exitcode.Partial, fmt.Errorf(format, missing.Count, k.takeUp.run.Info.ID, missing.Text()))
+	id := k.takeUp.run.Info.ID
+	text := count.Of(missing.Count, "failed item of the run "+id+" is not in the listing any more, or is not known again, so it was not done: ",
+		"failed items of the run "+id+" are not in the listing any more, or are not known again, so they were not done: ")
+	return exitcode.With(exitcode.Partial, errors.New(text+missing.Text()))
 }
 
 // recorder keeps outcomes; nil: nothing does.
@@ -402,7 +402,7 @@ func (k *keep) close(s progress.Summary, err error) error {
 		return err
 	}
 	if err == nil && k.lost > 0 {
-		err = exitcode.With(exitcode.Partial, fmt.Errorf("%d failed items of the run %s were not run again: --resume does them", k.lost, k.takeUp.run.Info.ID))
+		err = exitcode.With(exitcode.Partial, fmt.Errorf("%s of the run %s not run again: --resume does what is left", count.Of(k.lost, "failed item"), k.takeUp.run.Info.ID))
 	}
 	end := ledger.End{
 		Time: time.Now(), Seconds: s.Seconds, Exit: exitcode.Of(err),

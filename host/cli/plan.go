@@ -9,8 +9,10 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plan"
+	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // plan is `plan PLUGIN TASK …`: it says what a run with the same flags would do, and starts no worker.
@@ -54,9 +56,9 @@ func (a *app) plan(ctx context.Context) error {
 	case listErr != nil:
 		return inputExit(listErr)
 	case summary.Refused > 0:
-		return exitcode.With(exitcode.Partial, fmt.Errorf("%d items would fail before they are begun", summary.Refused))
+		return exitcode.With(exitcode.Partial, errors.New(count.Of(summary.Refused, "item would fail before it is begun", "items would fail before they are begun")))
 	case summary.Unlisted > 0:
-		return exitcode.With(exitcode.Partial, fmt.Errorf("%d folders, files or lines could not be listed", summary.Unlisted))
+		return exitcode.With(exitcode.Partial, run.Unlisted(summary.Unlisted))
 	}
 	return nil
 }
@@ -110,7 +112,7 @@ func planJSON(w io.Writer, s plan.Summary) error {
 
 func planText(w io.Writer, s plan.Summary) error {
 	p := &printer{w: w}
-	p.line("%d items: %d to do, %d done%s%s", s.InShard, s.ToDo, s.Done, otherText(s.Refused, "refused"), otherText(s.Open, "in the hands of another run"))
+	p.line("%s: %d to do, %d done%s%s", count.Of(s.InShard, "item"), s.ToDo, s.Done, otherText(s.Refused, "refused"), otherText(s.Open, "in the hands of another run"))
 	for i, shard := range s.Shards {
 		p.line("  shard %d: %d to do, %d done%s", i, shard.ToDo, shard.Done, otherText(shard.Refused, "refused"))
 	}

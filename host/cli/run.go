@@ -18,6 +18,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // run is the default command.
@@ -195,10 +196,8 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 
 // unwritten is the warning about items that are done without their output.
 func unwritten(u progress.Unwritten) string {
-	text := fmt.Sprintf("%d items were done without the output that the finish check looks for, so the next run will do them again", u.Count)
-	if u.Count == 1 {
-		text = "1 item was done without the output that the finish check looks for, so the next run will do it again"
-	}
+	text := count.Of(u.Count, "item was done without the output that the finish check looks for, so the next run will do it again",
+		"items were done without the output that the finish check looks for, so the next run will do them again")
 	switch {
 	case u.Found != "":
 		text += fmt.Sprintf("; one of them has %s where %s was expected", u.Found, u.Expected)

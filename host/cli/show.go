@@ -10,6 +10,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // show is `show RUN [--json] [--failed N]`.
@@ -66,7 +67,7 @@ func (a *app) show() error {
 	out.text(p, s)
 	failedText(p, out.FailedItems, failed)
 	if n := out.FailedLost; n > 0 {
-		p.line("  failed.jsonl lacks %d more failed items", n)
+		p.line("  failed.jsonl lacks %s", count.Of(n, "more failed item"))
 	}
 	return p.err
 }
@@ -101,11 +102,11 @@ func (r runOutput) text(p *printer, s *ledger.State) {
 	}
 	p.line("  items     done %d, skipped %d, failed %d", r.Counts.Done, r.Counts.Skipped, r.Counts.Failed)
 	if n := s.Resumed.Items(); n > 0 {
-		p.line("            %d of those skipped were done by the run before", n)
+		p.line("            %s done by the run before", count.Of(n, "of those skipped was", "of those skipped were"))
 	}
 	p.line("  ledger    %s", r.Dir)
 	if s.Cut > 0 {
-		p.line("            its last %d bytes were not written whole and do not count", s.Cut)
+		p.line("            its last %s", count.Of(s.Cut, "byte was not written whole and does not count", "bytes were not written whole and do not count"))
 	}
 	if r.End != nil && r.End.Incomplete != "" {
 		p.line("            it is not complete: %s", r.End.Incomplete)
@@ -140,7 +141,7 @@ func failedText(p *printer, items []ledger.FailedItem, all int) {
 		}
 		times := ""
 		if f.Attempts > 1 {
-			times = fmt.Sprintf(", %d attempts", f.Attempts)
+			times = fmt.Sprintf(", %s", count.Of(f.Attempts, "attempt"))
 		}
 		p.line("  %d (%s%s) %s", f.Number, f.Kind, times, item)
 		p.line("      %s", block(terminal.Block(f.Message, "      ", maxWord)))

@@ -95,7 +95,7 @@ func TestShowReadsEveryPrefix(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "failed.jsonl"), files["failed.jsonl"][:len(files["failed.jsonl"])-1-2], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, out, _ := shown(t, dir); !strings.Contains(out, "failed.jsonl lacks 1 more failed items") {
+	if _, out, _ := shown(t, dir); !strings.Contains(out, "failed.jsonl lacks 1 more failed item\n") {
 		t.Errorf("a failed item is lost without a word:\n%s", out)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // searchPath are the folders of a variable like PATH. Empty and relative ones are left out: they would make a program of the
@@ -58,12 +60,12 @@ func lookName(name string) (path string, tried []string) {
 				return candidate, nil
 			}
 		}
-		place := fmt.Sprintf("%s in the %d folders of %s", file, len(dirs), variable)
+		place := fmt.Sprintf("%s in the %s of %s", file, count.Of(len(dirs), "folder"), variable)
 		if os.Getenv(variable) == "" {
 			place = fmt.Sprintf("%s on %s, which is not set", file, variable)
 		}
 		if skipped > 0 {
-			place += fmt.Sprintf(" (%d that are empty or relative were skipped)", skipped)
+			place += fmt.Sprintf(" (%s skipped)", count.Of(skipped, "that is empty or relative was", "that are empty or relative were"))
 		}
 		tried = append(tried, place)
 	}

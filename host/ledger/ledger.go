@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // Options say what a ledger is made for.
@@ -463,7 +464,7 @@ func (l *Ledger) Close(end End) error {
 	case err != nil:
 		end.Incomplete = err.Error()
 	case l.unkept > 0:
-		end.Incomplete = fmt.Sprintf("%s reached its limit of %d MiB, and %d failed items are not in it", failedFile, l.maxFailed>>20, l.unkept)
+		end.Incomplete = fmt.Sprintf("%s reached its limit of %d MiB, and %s not in it", failedFile, l.maxFailed>>20, count.Of(l.unkept, "failed item is", "failed items are"))
 	}
 	end.Time = end.Time.UTC()
 	l.infoMu.Lock()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // ErrUnreadable is about items that a template has to look into, or divide, and the host cannot read.
@@ -65,7 +66,7 @@ func (w *wrapped) lines(b backbones.Block) error {
 		return nil
 	}
 	if n := bytes.Count(b.Payload, []byte("\n")) + 1; n != b.Count {
-		return fmt.Errorf("the plugin said that a block has %d items, but it has %d lines", b.Count, n)
+		return fmt.Errorf("the plugin said that a block has %s, but it has %s", count.Of(b.Count, "item"), count.Of(n, "line"))
 	}
 	for line := range bytes.SplitSeq(b.Payload, []byte("\n")) {
 		if err := w.filter.Line(line); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
@@ -137,7 +138,7 @@ func (l *Lister) indexed(n uint64) error {
 	case l.yielded.Load() > 0:
 		return errors.New("the plugin answered with a number of items after it had sent items")
 	case n > mostIndexed:
-		return fmt.Errorf("the plugin says that it has %d items, which cannot be", n)
+		return fmt.Errorf("the plugin says that it has %s, which cannot be", count.Of(n, "item"))
 	}
 	return nil
 }
@@ -170,16 +171,16 @@ func fromBlock(b *pb.Block) (backbones.Block, error) {
 	switch b.GetEncoding() {
 	case pb.Encoding_ENCODING_JSON_LINES:
 		if lines := countLines(b.GetPayload()); lines != out.Count {
-			return out, fmt.Errorf("the plugin sent a block of %d items that holds %d lines: an item's JSON has no raw newline and no item is empty", out.Count, lines)
+			return out, fmt.Errorf("the plugin sent a block of %s that holds %s: an item's JSON has no raw newline and no item is empty", count.Of(out.Count, "item"), count.Of(lines, "line"))
 		}
 	case pb.Encoding_ENCODING_OPAQUE:
 		out.Encoding = backbones.Opaque
 		if n := len(out.ContentKeys); n > 0 && n != out.Count {
-			return out, fmt.Errorf("the plugin sent a block of %d items with %d content_keys: there is one an item, or none", out.Count, n)
+			return out, fmt.Errorf("the plugin sent a block of %s with %d content_keys: there is one an item, or none", count.Of(out.Count, "item"), n)
 		}
 		// Nobody but the plugin can count what is in it.
 		if out.Count > listItems {
-			return out, fmt.Errorf("the plugin sent a block of %d items, where %d were asked for at most", out.Count, listItems)
+			return out, fmt.Errorf("the plugin sent a block of %s, where %d were asked for at most", count.Of(out.Count, "item"), listItems)
 		}
 	default:
 		return out, fmt.Errorf("the plugin sent items in an encoding (%d) that this host does not know", b.GetEncoding())

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // Stage is how one stage of a pipeline fares.
@@ -49,11 +51,11 @@ func (s *Stages) Lines() []string {
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "load %s items/s, %d workers %s busy; device %s items/s, %s busy, waited %.1f s for input", rateText(s.Load.ItemsPerSecond),
-		s.Load.Workers, percent(s.Load.Share), rateText(s.Device.ItemsPerSecond), percent(s.Device.Share), s.WaitInput.Seconds())
+	fmt.Fprintf(&b, "load %s items/s, %s %s busy; device %s items/s, %s busy, waited %.1f s for input", rateText(s.Load.ItemsPerSecond),
+		count.Of(s.Load.Workers, "worker"), percent(s.Load.Share), rateText(s.Device.ItemsPerSecond), percent(s.Device.Share), s.WaitInput.Seconds())
 	if s.Finish.Workers > 0 {
-		fmt.Fprintf(&b, ", %.1f s for room for output; finish %s items/s, %d workers %s busy", s.WaitOutput.Seconds(),
-			rateText(s.Finish.ItemsPerSecond), s.Finish.Workers, percent(s.Finish.Share))
+		fmt.Fprintf(&b, ", %.1f s for room for output; finish %s items/s, %s %s busy", s.WaitOutput.Seconds(),
+			rateText(s.Finish.ItemsPerSecond), count.Of(s.Finish.Workers, "worker"), percent(s.Finish.Share))
 	}
 	if s.Steady > 0 {
 		fmt.Fprintf(&b, "; %s items/s from the first batch to the last", rateText(s.Steady))

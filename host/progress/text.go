@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/terminal"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // Line is the form of the last line on stdout of a run that does not print JSON. It is part of the interface.
@@ -69,7 +70,7 @@ func line(s Snapshot) string {
 		fmt.Fprintf(&b, ", ETA %s", clock(s.ETA))
 	}
 	if s.Closing > 0 {
-		fmt.Fprintf(&b, ", %d workers closing their task", s.Closing)
+		fmt.Fprintf(&b, ", %s", count.Of(s.Closing, "worker closing its task", "workers closing their task"))
 	}
 	if s.Stages != nil {
 		fmt.Fprintf(&b, ", %s, %s", s.Stages.text(), clock(s.Elapsed))

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // Limit is how many items may fail before a run is ended early. The zero Limit allows any number.
@@ -46,5 +48,5 @@ func (l Limit) check(failed, settled int64) error {
 	case l.percent == 0 && failed <= l.count:
 		return nil
 	}
-	return fmt.Errorf("%d of %d items failed, more than --max-failures %s allows: the run was ended early", failed, settled, l.text)
+	return fmt.Errorf("%d of %s failed, more than --max-failures %s allows: the run was ended early", failed, count.Of(settled, "item"), l.text)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/progress"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // Listing is what a run wants to know of the items that its source yields. All of it is asked while the source works.
@@ -98,14 +99,21 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	case source.broken != nil:
 		return summary, source.broken
 	case summary.Failed > 0:
-		return summary, exitcode.With(exitcode.Partial, fmt.Errorf("%d of %d items failed", summary.Failed,
-			summary.Done+summary.Skipped+summary.Failed))
+		return summary, exitcode.With(exitcode.Partial, fmt.Errorf("%d of %s failed", summary.Failed,
+			count.Of(summary.Done+summary.Skipped+summary.Failed, "item")))
 	case summary.Open > 0:
-		return summary, exitcode.With(exitcode.Partial, fmt.Errorf("%d items are left to another run that is still working on them: the same command looks at them again", summary.Open))
+		return summary, exitcode.With(exitcode.Partial, fmt.Errorf("%s again", count.Of(summary.Open,
+			"item is left to another run that is still working on it: the same command looks at it",
+			"items are left to another run that is still working on them: the same command looks at them")))
 	case summary.Unlisted > 0:
-		return summary, exitcode.With(exitcode.Partial, fmt.Errorf("%d folders, files or lines could not be listed", summary.Unlisted))
+		return summary, exitcode.With(exitcode.Partial, Unlisted(summary.Unlisted))
 	}
 	return summary, nil
+}
+
+// Unlisted is the error about folders, files and lines that could not be listed.
+func Unlisted[T count.Integer](n T) error {
+	return errors.New(count.Of(n, "folder, file or line could not be listed", "folders, files or lines could not be listed"))
 }
 
 func (job Job) interrupted() error {

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // CheckInputs reports inputs that cannot be listed at all, as *InputError, without listing them. Walk checks the same.
@@ -68,7 +70,7 @@ func (w *walk) readNames(path string) (folder, error) {
 	}
 	w.names.reset()
 	if err := dir.read(w.names, w.buf); err != nil {
-		w.warn(Warning{Path: path, Message: fmt.Sprintf("the folder could be read in part alone: %d names", len(w.names.all)), Err: err}, true)
+		w.warn(Warning{Path: path, Message: fmt.Sprintf("the folder could be read in part alone: %s", count.Of(len(w.names.all), "name")), Err: err}, true)
 	}
 	return dir, nil
 }

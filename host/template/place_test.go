@@ -1,13 +1,14 @@
 package template
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // manifest writes the lines of a file and compiles a template that reads it, with outputs below out.
@@ -122,7 +123,7 @@ func TestModesThatGoUpKeepTheirOutputs(t *testing.T) {
 		if w.err != nil || len(w.refused) > 0 || len(w.lines) != len(listed.lines) {
 			t.Errorf("%v of %s: %v, refused %v", c.mode.Plain(), c.in, w.err, w.refused)
 		}
-		if len(w.warnings) != 1 || !strings.HasPrefix(w.warnings[0].Message, fmt.Sprintf("%d outputs lie outside", len(w.lines))) {
+		if len(w.warnings) != 1 || !strings.HasPrefix(w.warnings[0].Message, count.Of(len(w.lines), "output lies outside", "outputs lie outside")) {
 			t.Errorf("%v of %s: warnings %v", c.mode.Plain(), c.in, w.warnings)
 		}
 		direct := walkAll(t, mustCompile(t, map[string]*Node{RoleHardShard: folders(c.in, "out"), RoleInput: c.mode, RoleOutput: output}))

@@ -1,7 +1,6 @@
 package template
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // finishAll writes what the items of a walk would write, with one more file beside the outputs of folder outputs.
@@ -96,7 +97,7 @@ func TestOutputsBelowTheInputsAreNoInputs(t *testing.T) {
 				if again.err != nil || len(again.lines) > 0 || again.counters.Listed.Load() != first.counters.Listed.Load() || again.counters.Outputs.Load() != c.left {
 					t.Errorf("the second run: %v, %d listed, %d left out, to do %v", again.err, again.counters.Listed.Load(), again.counters.Outputs.Load(), again.lines)
 				}
-				if c.left > 0 && (len(again.warnings) != 1 || !again.warnings[0].Note || !strings.HasPrefix(again.warnings[0].Message, fmt.Sprintf("%d outputs of other inputs", c.left))) {
+				if c.left > 0 && (len(again.warnings) != 1 || !again.warnings[0].Note || !strings.HasPrefix(again.warnings[0].Message, count.Of(c.left, "output of another input", "outputs of other inputs"))) {
 					t.Errorf("warnings: %v", again.messages())
 				}
 			}
@@ -206,7 +207,8 @@ func TestSpecialFilesAreLeftOut(t *testing.T) {
 		if diff := cmp.Diff(c.want, w.paths(t)); w.err != nil || diff != "" || w.counters.Special.Load() != c.special {
 			t.Errorf("%v: %v, %d left out\n%s", c.mode.Plain(), w.err, w.counters.Special.Load(), diff)
 		}
-		if want := fmt.Sprintf("%d named pipes, sockets or devices match by name and are left out; the first: in/", c.special); c.special > 0 &&
+		if want := count.Of(c.special, "named pipe, socket or device matches by name and is left out: in/",
+			"named pipes, sockets or devices match by name and are left out; the first: in/"); c.special > 0 &&
 			(len(w.warnings) != 1 || !strings.HasPrefix(w.warnings[0].Message, want)) {
 			t.Errorf("%v: %v", c.mode.Plain(), w.messages())
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // Clean returns the text with everything escaped that a terminal would obey or a reader would not see: control characters,
@@ -101,5 +103,5 @@ func cut(text string, limit int, around string) string {
 	for tail < len(text) && !utf8.RuneStart(text[tail]) {
 		tail++
 	}
-	return text[:head] + fmt.Sprintf("%s… %d bytes left out …%s", around, tail-head, around) + text[tail:]
+	return text[:head] + fmt.Sprintf("%s… %s left out …%s", around, count.Of(tail-head, "byte"), around) + text[tail:]
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // Compressions of a picture's data that are told apart here.
@@ -303,7 +305,7 @@ func (r *reader) readPalette(h *Header) {
 		return
 	}
 	if len(colours) != 3*n {
-		r.fail(fmt.Errorf("%s has %d values, want %d for %d bits", name(tagColorMap), len(colours), 3*n, h.Bits))
+		r.fail(fmt.Errorf("%s has %s, want %d for %s", name(tagColorMap), count.Of(len(colours), "value"), 3*n, count.Of(h.Bits, "bit")))
 		return
 	}
 	h.DarkPalette = !slices.ContainsFunc(colours, func(v uint64) bool { return v > 255 })
@@ -339,7 +341,7 @@ func (h *Header) check() error {
 	case h.BlockW < 1 || h.BlockH < 1:
 		return fmt.Errorf("a block of the picture has %d x %d pixels", h.BlockW, h.BlockH)
 	case len(h.Extra) > h.Samples:
-		return fmt.Errorf("%s has %d values, and a pixel %d samples", name(tagExtraSamples), len(h.Extra), h.Samples)
+		return fmt.Errorf("%s has %s, and a pixel %s", name(tagExtraSamples), count.Of(len(h.Extra), "value"), count.Of(h.Samples, "sample"))
 	}
 	want, known := map[int]int{WhiteIsZero: 1, BlackIsZero: 1, Palette: 1, RGB: 3, Inks: 4, YCbCr: 3, Lab: 3, LogL: 1, LogLuv: 3}[h.Photometric]
 	if !known {

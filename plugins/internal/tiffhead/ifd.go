@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // Types of values.
@@ -108,7 +110,7 @@ func (e Entry) Bytes() ([]byte, error) {
 		return nil, fmt.Errorf("the values of %s have the type %d, which does not exist", name(e.Tag), e.Type)
 	}
 	if e.Count > math.MaxInt32 {
-		return nil, fmt.Errorf("%s has %d values", name(e.Tag), e.Count)
+		return nil, fmt.Errorf("%s has %s", name(e.Tag), count.Of(e.Count, "value"))
 	}
 	n := sizes[e.Type] * e.Count
 	if n <= uint64(len(e.field)) {
@@ -127,7 +129,7 @@ func (e Entry) Bytes() ([]byte, error) {
 // Uints returns the entry's values, which must be integers that are not negative, and no more than most of them.
 func (e Entry) Uints(most int) ([]uint64, error) {
 	if e.Count > uint64(most) {
-		return nil, fmt.Errorf("%s has %d values, and %d are the most", name(e.Tag), e.Count, most)
+		return nil, fmt.Errorf("%s has %s, and %d are the most", name(e.Tag), count.Of(e.Count, "value"), most)
 	}
 	b, err := e.Bytes()
 	if err != nil {
@@ -162,7 +164,7 @@ func (e Entry) numbers(most int) ([]float64, error) {
 		return values, err
 	}
 	if e.Count > uint64(most) {
-		return nil, fmt.Errorf("%s has %d values, and %d are the most", name(e.Tag), e.Count, most)
+		return nil, fmt.Errorf("%s has %s, and %d are the most", name(e.Tag), count.Of(e.Count, "value"), most)
 	}
 	b, err := e.Bytes()
 	if err != nil {

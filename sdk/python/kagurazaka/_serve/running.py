@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Callable, Iterable, Optional
 
+from .._count import count_of
 from .._proto import plugin_pb2 as pb
 from ..task.normal import KagurazakaTask
 from ..template._state import make_folder
@@ -210,7 +211,7 @@ class Work:
 
     def finish(self) -> None:
         if self.index + 1 != self.count:
-            raise ValueError(f"the host sent a chunk of {self.index + 1} items and said that there are {self.count}")
+            raise ValueError(f"the host sent a chunk of {count_of(self.index + 1, 'item')} and said that there are {self.count}")
         self.words[self.here] = self.count
 
 

@@ -10,6 +10,7 @@ import os
 import sys
 from typing import Any, Callable, Optional
 
+from .._count import count_of
 from ..utils.io import OURS
 from . import _state, io
 
@@ -106,7 +107,10 @@ def repeated(items: Items, output_of: Callable[[dict[str, Any]], Any]) -> set[in
             )
         again.add(i)
     if again:
-        _tell(f"{len(again)} items repeat an earlier one and are left out; the first: {items[min(again)]['input'].path}")
+        told = count_of(
+            len(again), "item repeats an earlier one and is left out", "items repeat an earlier one and are left out; the first"
+        )
+        _tell(f"{told}: {items[min(again)]['input'].path}")
     return again
 
 
@@ -120,10 +124,12 @@ def without_outputs(items: Items, input_path: str, output_path: str, mode: Any) 
     kept = [item for item, out in zip(items, left) if not out]
     if len(kept) < len(items):
         example = items[left.index(True)]["input"].path
-        _tell(
-            f"{len(items) - len(kept)} outputs of other inputs lie in the input folder and are left out; the first: {example} "
-            "(--list-outputs takes them for inputs)"
+        told = count_of(
+            len(items) - len(kept),
+            "output of another input lies in the input folder and is left out",
+            "outputs of other inputs lie in the input folder and are left out; the first",
         )
+        _tell(f"{told}: {example} (--list-outputs takes them for inputs)")
     return kept
 
 

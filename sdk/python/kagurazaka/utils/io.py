@@ -7,6 +7,8 @@ import stat
 import sys
 from typing import Iterator, Optional, Sequence
 
+from .._count import count_of
+
 # Folders that kagurazaka keeps for itself below an output folder.
 OURS = (".kagurazaka", ".kagurazaka-staging")
 
@@ -67,7 +69,12 @@ def is_special(path: str) -> bool:
 def tell_special(paths: Sequence[str]) -> None:
     """Say once what a listing has left out because it is no file."""
     if paths:
-        print(f"{len(paths)} named pipes, sockets or devices match by name and are left out; the first: {paths[0]}", file=sys.stderr)
+        told = count_of(
+            len(paths),
+            "named pipe, socket or device matches by name and is left out",
+            "named pipes, sockets or devices match by name and are left out; the first",
+        )
+        print(f"{told}: {paths[0]}", file=sys.stderr)
 
 
 def walk_files_of_dir(root: str, exts: Optional[Sequence[str]] = None) -> dict[str, list[str]]:

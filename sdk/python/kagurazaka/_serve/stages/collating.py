@@ -8,6 +8,7 @@ import math
 import sys
 from typing import Any, Callable, Optional, Sequence
 
+from ..._count import count_of
 from ..._proto import plugin_pb2 as pb
 from .. import failures
 from ..items import show
@@ -130,7 +131,7 @@ def _check(batch: Any, count: int) -> None:
     if length is not None and length != count:
         raise BadBatch(
             "dataloader.collate_fn",
-            f"collate_fn made a batch of {length} of {count} items; every item that was loaded has to be in it: "
+            f"collate_fn made a batch of {length} of {count_of(count, 'item')}; every item that was loaded has to be in it: "
             "an item that load_data cannot use has to raise there",
         )
 

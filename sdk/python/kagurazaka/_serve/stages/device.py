@@ -12,6 +12,7 @@ import time
 import traceback
 from typing import Any, Callable, Optional, Union
 
+from ..._count import count_of
 from ..._proto import plugin_pb2 as pb
 from ...task.torch_vanilla import batch_length, has_elements
 from .. import failures
@@ -276,7 +277,7 @@ class Cuda:
         problem.device_memory.free, problem.device_memory.total = free, total
         problem.fault = pb.FAULT_ENVIRONMENT
         problem.message = (
-            f"a batch of {size} items does not fit into the memory of {self.device} "
+            f"a batch of {count_of(size, 'item')} does not fit into the memory of {self.device} "
             f"({free >> 20} of {total >> 20} MiB are free): give --batch_size a smaller number, or auto. {problem.message}"
         )
 

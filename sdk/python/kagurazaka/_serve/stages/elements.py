@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..._count import count_of
 from ...task.torch_vanilla import KagurazakaVanillaTorchTaskV1 as Base
 from ...task.torch_vanilla import batch_length, element_of, has_elements, results_of
 from ...template import _state
@@ -84,7 +85,7 @@ def check_length(results: Any, size: int) -> None:
             length = len(value)
         except TypeError:
             kind = type(value).__name__
-            told = f"inference returned one {kind}{where} for a batch of {size} items; it has to have one entry an item"
+            told = f"inference returned one {kind}{where} for a batch of {count_of(size, 'item')}; it has to have one entry an item"
             raise BadBatch("", told) from None
         if length != size:
-            raise BadBatch("", f"inference returned {length} results{where} for a batch of {size} items")
+            raise BadBatch("", f"inference returned {count_of(length, 'result')}{where} for a batch of {count_of(size, 'item')}")
