@@ -80,10 +80,11 @@ type runCmd struct {
 }
 
 type planCmd struct {
-	First  int    `name:"first" default:"10" help:"How many of the first items to show."`
-	JSON   bool   `name:"json" help:"Print one JSON object."`
-	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
-	Task   string `arg:"" optional:"" help:"The task's name."`
+	First      int    `name:"first" default:"10" help:"How many of the first items to show."`
+	JSON       bool   `name:"json" help:"Print one JSON object."`
+	Unfinished bool   `name:"unfinished" help:"Print the paths of the outputs that somebody began and did not finish, one a line, and nothing else."`
+	Plugin     string `arg:"" optional:"" help:"The plugin, as for a run."`
+	Task       string `arg:"" optional:"" help:"The task's name."`
 }
 
 type describeCmd struct {

@@ -103,6 +103,7 @@ func (s *session) judge(rest []string) *judged {
 		if known[p.Path] {
 			continue
 		}
+		p.Suggestion = cmp.Or(s.runMeant(p.Message), p.Suggestion)
 		if s.task.Argument(p.Path) == nil {
 			p.Suggestion = cmp.Or(s.elsewhere(p), s.hostFlagNear(p), p.Suggestion)
 		}

@@ -414,9 +414,12 @@ func (k *keep) close(s progress.Summary, err error) error {
 	}
 	k.r.kept.Close()
 	closeErr := k.ledger.Close(end)
-	if s.Failed > 0 && exitcode.Of(err) == exitcode.Partial {
+	switch code := exitcode.Of(err); {
+	case s.Failed > 0 && code == exitcode.Partial:
 		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; kagurazaka show %s tells why, and %s runs them again", err, quote(k.name()),
 			lineOf(append([]string{"--retry-failed=" + k.name()}, k.withoutTakeUp()...))))
+	case s.Failed > 0:
+		err = exitcode.With(code, fmt.Errorf("%w; kagurazaka show %s tells why %s failed", err, quote(k.name()), count.Of(s.Failed, "item")))
 	}
 	if closeErr != nil && err == nil {
 		return exitcode.With(exitcode.Partial, fmt.Errorf("the run is done, but its ledger in %s is not complete: %w", k.ledger.Dir(), closeErr))

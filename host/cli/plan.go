@@ -35,20 +35,23 @@ func (a *app) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	summary, listErr := plan.Summarise(ctx, r.template, a.grammar.Plan.First, plan.Options{Journal: journal, Policy: a.grammar.policy()})
+	names := unfinished{printer: printer{w: a.streams.Out}, wanted: a.grammar.Plan.Unfinished, json: a.grammar.Plan.JSON}
+	summary, listErr := plan.Summarise(ctx, r.template, a.grammar.Plan.First, plan.Options{Journal: journal, Policy: a.grammar.policy(), Unfinished: names.take})
 	var input *template.InputError
 	if listErr != nil && (!errors.As(listErr, &input) || summary.Listed == 0) {
 		return inputExit(listErr)
 	}
 	if a.grammar.Plan.JSON {
-		err = planJSON(a.out.JSON(), summary)
+		err = planJSON(a.out.JSON(), summary, names.paths)
 	} else {
 		warnings := &listingWarnings{log: a.log}
 		for _, w := range summary.Warnings {
 			warnings.met(w)
 		}
 		tellMore(a.log, int(summary.WarningCount)-len(summary.Warnings))
-		err = planText(a.streams.Out, summary)
+		if err = names.err; !names.wanted {
+			err = planText(a.streams.Out, summary)
+		}
 	}
 	switch {
 	case err != nil:
@@ -63,20 +66,39 @@ func (a *app) plan(ctx context.Context) error {
 	return nil
 }
 
+// unfinished takes the paths of unfinished outputs where they are wanted: it prints them, or keeps them for JSON.
+type unfinished struct {
+	printer
+	wanted, json bool
+	paths        []string
+}
+
+func (u *unfinished) take(path string) {
+	switch {
+	case u.wanted && u.json:
+		u.paths = append(u.paths, path)
+	case u.wanted:
+		u.line("%s", path)
+	}
+}
+
 type planOutput struct {
-	Items    uint64            `json:"items"`
-	Done     uint64            `json:"done"`
-	ToDo     uint64            `json:"to_do"`
-	Open     uint64            `json:"open,omitempty"`
-	Shards   []planShard       `json:"shards,omitempty"`
-	First    []json.RawMessage `json:"first"`
-	Unlisted uint64            `json:"unlisted"`
-	Refused  uint64            `json:"refused,omitempty"`
-	Refusals []string          `json:"refusals,omitempty"`
-	Repeated uint64            `json:"repeated,omitempty"`
-	Outputs  uint64            `json:"outputs_left_out,omitempty"`
-	Special  uint64            `json:"special_left_out,omitempty"`
-	Warnings []string          `json:"warnings,omitempty"`
+	Items uint64 `json:"items"`
+	Done  uint64 `json:"done"`
+	ToDo  uint64 `json:"to_do"`
+	Open  uint64 `json:"open,omitempty"`
+	// Unfinished are those to do whose output is there, UnfinishedOutputs their paths, with --unfinished alone.
+	Unfinished        uint64            `json:"unfinished,omitempty"`
+	UnfinishedOutputs []string          `json:"unfinished_outputs,omitempty"`
+	Shards            []planShard       `json:"shards,omitempty"`
+	First             []json.RawMessage `json:"first"`
+	Unlisted          uint64            `json:"unlisted"`
+	Refused           uint64            `json:"refused,omitempty"`
+	Refusals          []string          `json:"refusals,omitempty"`
+	Repeated          uint64            `json:"repeated,omitempty"`
+	Outputs           uint64            `json:"outputs_left_out,omitempty"`
+	Special           uint64            `json:"special_left_out,omitempty"`
+	Warnings          []string          `json:"warnings,omitempty"`
 }
 
 type planShard struct {
@@ -86,9 +108,10 @@ type planShard struct {
 	Refused uint64 `json:"refused,omitempty"`
 }
 
-func planJSON(w io.Writer, s plan.Summary) error {
+func planJSON(w io.Writer, s plan.Summary, unfinished []string) error {
 	out := planOutput{
 		Items: s.InShard, Done: s.Done, ToDo: s.ToDo, Open: s.Open, First: []json.RawMessage{}, Unlisted: s.Unlisted,
+		Unfinished: s.Unfinished, UnfinishedOutputs: unfinished,
 		Refused: s.Refused, Refusals: s.Refusals, Repeated: s.Repeated, Outputs: s.Outputs, Special: s.Special,
 	}
 	for _, item := range s.First {
@@ -113,6 +136,9 @@ func planJSON(w io.Writer, s plan.Summary) error {
 func planText(w io.Writer, s plan.Summary) error {
 	p := &printer{w: w}
 	p.line("%s: %d to do, %d done%s%s", count.Of(s.InShard, "item"), s.ToDo, s.Done, otherText(s.Refused, "refused"), otherText(s.Open, "in the hands of another run"))
+	if s.Unfinished > 0 {
+		p.line("  %s, and to do again: --unfinished lists them", count.Of(s.Unfinished, "output is unfinished", "outputs are unfinished"))
+	}
 	for i, shard := range s.Shards {
 		p.line("  shard %d: %d to do, %d done%s", i, shard.ToDo, shard.Done, otherText(shard.Refused, "refused"))
 	}

@@ -189,7 +189,13 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 		if k.failed != nil {
 			why = "the earlier run has no failed items"
 		}
+		if r.template != nil && r.template.HasInput() && r.template.InputPath() != "" {
+			why += ", with inputs from " + r.template.InputPath()
+		}
 		r.log.Info("there was nothing to do: " + why)
+	}
+	if err == nil && summary.Done == 0 && summary.Skipped > 0 {
+		r.log.Info("there was nothing to do: all items are finished")
 	}
 	return summary, err
 }

@@ -92,7 +92,7 @@ func (a *app) openWith(ctx context.Context, arg, python string) (*session, error
 	}
 	s.found, err = discover.Find(arg, opts)
 	if err != nil {
-		return nil, findExit(err)
+		return nil, a.notFound(err)
 	}
 	// Before anything of the plugin is started, or what it once said of itself is shown.
 	if err := s.checkTrust(arg); err != nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
-	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 
@@ -96,17 +95,6 @@ type reading struct {
 	// guess says that the task is not known yet: a newer flag of the host's may be its, and nothing that is wrong with
 	// one is an error.
 	guess bool
-}
-
-// optional are the flags whose value may be left out: a word after one is its value only when it names a run, so that
-// the plugin may follow.
-var optional = map[string]bool{"resume": true, "retry-failed": true}
-
-var runID = regexp.MustCompile(`^\d{8}-\d{1,9}(-[0-9a-f]{0,6})?$`)
-
-// isRunWord reports whether a word names a run: it looks like an id, or is the folder of one.
-func isRunWord(word string) bool {
-	return word == "last" || runID.MatchString(word) || !strings.HasPrefix(word, "-") && ledger.IsRun(word)
 }
 
 // knownFlags reads the flags from the grammar and from the backbones' arguments.

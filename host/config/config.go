@@ -7,8 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/suggest"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
@@ -67,6 +70,7 @@ func Load(s Sources) (*Config, []problem.Problem) {
 		case sectionBackbone:
 			c.Backbone = l.section(e, r)
 		default:
+			l.checkName(e)
 			r.all(e.Value)
 		}
 	}
@@ -84,6 +88,8 @@ func section(v *Value, source string) *Value {
 
 type loader struct {
 	Sources
+	// read is the text of all that was read.
+	read        []byte
 	injected    map[string]string
 	unread      bool
 	unavailable map[string]string
@@ -129,6 +135,7 @@ func (l *loader) file(path, flag string) *Value {
 		l.unread = true
 		return newMap("")
 	}
+	l.read = append(append(l.read, data...), '\n')
 	v, problems := parseYAML(data, path)
 	l.problems = append(l.problems, problems...)
 	l.unread = l.unread || problem.Any(problems)
@@ -213,6 +220,21 @@ func (l *loader) merge(cfg, mixinCfg *Value, dots []*Value) *Value {
 
 func (l *loader) resolver() *resolver {
 	return &resolver{env: l.Env, injected: l.injected, unavailable: l.unavailable, memo: map[*Value]memo{}}
+}
+
+// checkName reports a key beside the sections that is one typo from one of them, unless something refers to it.
+func (l *loader) checkName(e Entry) {
+	meant := suggest.OneTypo(e.Key, []string{sectionTask, sectionBackbone, sectionMixin})
+	if meant == "" {
+		return
+	}
+	key := regexp.QuoteMeta(e.Key)
+	used := regexp.MustCompile(`[{.]\s*` + key + `\s*[.}\[]|(?m:^["']?` + key + `["']?\s*:\s*&)`)
+	if used.Match(l.read) || slices.ContainsFunc(l.Mixins, used.MatchString) {
+		return
+	}
+	l.complain(problem.Problem{Source: fmt.Sprintf("%s:%d", l.CfgPath, e.line), Path: e.Key, Message: "this is not a section, and nothing refers to it",
+		Suggestion: fmt.Sprintf("did you mean %s?", meant)})
 }
 
 // section resolves a section that becomes arguments.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -42,7 +43,7 @@ func parseDotlist(arg string, isText func(path []string) bool) (*Value, []proble
 	for i := range problems {
 		problems[i] = problem.Problem{Source: source,
 			Message:    fmt.Sprintf("the value %q: %s", text, problems[i].Message),
-			Suggestion: "text with special characters wants quotes of its own: " + shellQuote(name+`="`+strings.ReplaceAll(text, `"`, `\"`)+`"`)}
+			Suggestion: cmp.Or(interpolationHint(text), "text with special characters wants quotes of its own: "+shellQuote(name+`="`+strings.ReplaceAll(text, `"`, `\"`)+`"`))}
 	}
 	if len(problems) > 0 {
 		return nil, problems

@@ -43,6 +43,9 @@ func yamlSyntax(err error, name string, data []byte) problem.Problem {
 	return problem.Problem{Source: source, Message: "this is not YAML: " + text, Suggestion: syntaxHint(text, lineText(data, line))}
 }
 
+// bareInterpolation is a value in brackets that holds ${…} and has no quotes.
+var bareInterpolation = regexp.MustCompile(`[[{:,]\s*([^\s"'[\]{},:$]?[^"'[\]{},:$]*\$\{[^{}"]*\})`)
+
 // lineOf is the line, from 1, that the byte at an offset stands in; 1 where there is no such byte.
 func lineOf(data []byte, offset int) int {
 	if offset < 0 {
@@ -71,6 +74,15 @@ func badCharacter(data []byte) int {
 	return -1
 }
 
+// interpolationHint is the hint for brackets with ${…} in them; empty: there is none in this text, or it has its quotes.
+func interpolationHint(text string) string {
+	m := bareInterpolation.FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	return fmt.Sprintf("inside of [ ] and { }, a value with ${ } needs quotes: %q", m[1])
+}
+
 func syntaxHint(text, line string) string {
 	switch {
 	case strings.HasPrefix(strings.TrimLeft(line, " "), "\t"):
@@ -78,6 +90,8 @@ func syntaxHint(text, line string) string {
 	case strings.Contains(text, "cannot start any token"), strings.Contains(text, "did not find expected alphabetic"),
 		strings.HasPrefix(text, "there is no anchor"):
 		return "put a value that begins with a special character into quotes"
+	case strings.HasPrefix(text, "did not find expected ','"):
+		return interpolationHint(line)
 	case strings.Contains(text, "mapping values are not allowed"):
 		return `put a value that holds ": " into quotes, or check the indentation`
 	case strings.Contains(text, "UTF-8"):

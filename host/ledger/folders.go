@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/userdir"
 )
 
@@ -75,7 +76,7 @@ func Find(root, word string) (Run, error) {
 			return aside, nil
 		}
 		if errors.Is(err, fs.ErrNotExist) {
-			return Run{}, fmt.Errorf("%s is not the folder of a run: it has no %s", word, infoFile)
+			return Run{}, fmt.Errorf("%s is not the folder of a run: there is no %s in it; kagurazaka runs lists the runs made here", word, infoFile)
 		}
 		if err != nil {
 			return Run{}, err
@@ -117,11 +118,16 @@ func Find(root, word string) (Run, error) {
 				return Run{}, err
 			}
 		}
-		return Run{}, fmt.Errorf("no run %s in %s: kagurazaka runs lists them", word, root)
+		ids := make([]string, len(runs))
+		for i, r := range runs {
+			ids[i] = r.Info.ID
+		}
+		near := problem.Near(word, ids)
+		return Run{}, fmt.Errorf("no run %s in %s: %s", word, root, strings.TrimSpace(near+" kagurazaka runs lists them"))
 	case 1:
 		return found[0], nil
 	}
-	return Run{}, fmt.Errorf("%d runs begin with %s, %s and %s among them: give more of the id", len(found), word, found[0].Info.ID, found[1].Info.ID)
+	return Run{}, fmt.Errorf("%d runs begin with %s, %s and %s among them: give more of the id; kagurazaka runs lists them", len(found), word, found[0].Info.ID, found[1].Info.ID)
 }
 
 // MoveAside makes room in a folder for a run that takes up the one that the folder holds, which goes into a folder

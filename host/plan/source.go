@@ -35,6 +35,8 @@ type Options struct {
 	Policy template.Policy
 	// Journal tells which outputs are whole; nil: all that exist.
 	Journal template.Journal
+	// Unfinished takes the path of each output that is there and unfinished; may be nil. Summarise alone calls it.
+	Unfinished func(path string)
 	// Patience is how long items that another run is working on are waited for, when all else is done.
 	Patience time.Duration
 }

@@ -13,8 +13,8 @@ type Summary struct {
 	// Listed counts all items; InShard those of this run's shard, of which Done are finished, Refused must not be begun, and
 	// ToDo are the others.
 	Listed, InShard, Done, Refused, ToDo uint64
-	// Open are those that another run is working on.
-	Open uint64
+	// Open are those that another run is working on, and Unfinished those to do whose output is there and unfinished.
+	Open, Unfinished uint64
 	// Shards has the counts of every shard of soft_shard, by index; nil where there is one alone.
 	Shards []template.ShardCount
 	// First are the first items to do, as workers would get them.
@@ -49,6 +49,12 @@ func Summarise(ctx context.Context, t *template.Template, firstN int, o Options)
 		Journal:  o.Journal,
 		Shards:   s.Shards,
 		Policy:   o.Policy,
+		Unfinished: func(path string) {
+			s.Unfinished++
+			if o.Unfinished != nil {
+				o.Unfinished(path)
+			}
+		},
 		Refuse: func(_ []byte, why string) error {
 			if len(s.Refusals) < firstN {
 				s.Refusals = append(s.Refusals, why)

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -38,6 +39,8 @@ func ParseLimit(text string) (Limit, error) {
 	return Limit{text: text, count: n}, nil
 }
 
+var errEndedEarly = errors.New("the run was ended early")
+
 // check returns an error when the limit is exceeded by failed of settled items.
 func (l Limit) check(failed, settled int64) error {
 	switch {
@@ -48,5 +51,5 @@ func (l Limit) check(failed, settled int64) error {
 	case l.percent == 0 && failed <= l.count:
 		return nil
 	}
-	return fmt.Errorf("%d of %s failed, more than --max-failures %s allows: the run was ended early", failed, count.Of(settled, "item"), l.text)
+	return fmt.Errorf("%d of %s failed, more than --max-failures %s allows: %w", failed, count.Of(settled, "item"), l.text, errEndedEarly)
 }

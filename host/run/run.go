@@ -87,11 +87,13 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	summary := reporter.Finish(interrupted)
 	switch {
 	case interrupted:
-		why := job.interrupted()
+		why := job.interrupted(summary)
 		if closing := new(backbones.CloseError); errors.As(err, &closing) {
 			why = errors.Join(why, closing)
 		}
 		return summary, exitcode.With(exitcode.Interrupted, why)
+	case errors.Is(err, errEndedEarly) && job.Again != "":
+		return summary, fmt.Errorf("%w; %sthis goes on where it stopped: %s", err, job.left(summary), job.Again)
 	case err != nil:
 		return summary, err
 	case source.broken != nil && summary.Done+summary.Skipped+summary.Failed > 0:
@@ -116,11 +118,20 @@ func Unlisted[T count.Integer](n T) error {
 	return errors.New(count.Of(n, "folder, file or line could not be listed", "folders, files or lines could not be listed"))
 }
 
-func (job Job) interrupted() error {
+// left says how many items have no outcome; empty: none, or nobody knows.
+func (job Job) left(s progress.Summary) string {
+	total, known := job.Listing.Total()
+	if n := total - s.Done - s.Skipped - s.Failed; known && n > 0 {
+		return count.Of(n, "item is left, and ", "items are left, and ")
+	}
+	return ""
+}
+
+func (job Job) interrupted(s progress.Summary) error {
 	if job.Again == "" {
 		return errors.New("the run was interrupted; nothing has kept what was done, so the same command begins anew")
 	}
-	return fmt.Errorf("the run was interrupted; this goes on where it stopped: %s", job.Again)
+	return fmt.Errorf("the run was interrupted; %sthis goes on where it stopped: %s", job.left(s), job.Again)
 }
 
 func (job Job) count(r *progress.Reporter, o backbones.Outcomes) {

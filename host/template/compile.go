@@ -270,11 +270,26 @@ func (c *compiler) hardShard(m values) {
 	c.t.outputKnown = true
 	if m.spec.Name == "NoHardShard" {
 		c.t.inputPath, c.t.outputPath = m.text("input_path"), m.text("output_path")
+		c.t.inputFrom = m.from("input_path", "FOLDER")
 		return
 	}
 	idx := m.text("shard_idx")
 	c.t.inputPath = join(m.text("base_input_path"), idx, m.text("input_name"))
+	c.t.inputFrom = m.from("base_input_path", "FOLDER") + ", below which shard_idx and input_name lead here"
 	c.t.outputPath = join(m.text("base_output_path"), idx, m.text("output_name"))
+}
+
+// from says what gives a path, and how another is given.
+func (v values) from(field, what string) string {
+	field = v.path + "." + field
+	n := v.node(field[len(v.path)+1:])
+	switch {
+	case n == nil || n.Origin == "":
+		return fmt.Sprintf("the task's own %s: --mixin %s=%s gives another", field, field, what)
+	case strings.HasSuffix(n.Origin, " "+field):
+		return "given by " + n.Origin
+	}
+	return fmt.Sprintf("%s, given by %s", field, n.Origin)
 }
 
 func (c *compiler) softShard(m values) *shard {
@@ -345,9 +360,9 @@ func (c *compiler) input(m values) {
 			c.problem(m.path+".sub_directory_level", m.node("sub_directory_level"), fmt.Sprintf("is %d: depths count from 0", in.level), "")
 		}
 	case "InputFromFileTripletJsonl":
-		in.kind, in.jsonl = inputTriplets, m.text("jsonl_path")
+		in.kind, in.jsonl, in.from = inputTriplets, m.text("jsonl_path"), m.from("jsonl_path", "FILE")
 	case "InputFromWhateverJsonl":
-		in.kind, in.jsonl = inputWhatever, m.text("jsonl_path")
+		in.kind, in.jsonl, in.from = inputWhatever, m.text("jsonl_path"), m.from("jsonl_path", "FILE")
 	}
 	if lines := m.node("jsonl_path"); lines != nil && in.jsonl == "" {
 		c.problem(m.path+".jsonl_path", lines, "is empty", "")

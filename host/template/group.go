@@ -156,6 +156,7 @@ func (w *walk) notWhole(g *group) (left uint64, err error) {
 		}
 		left++
 		if state == OutputUnfinished {
+			w.unfinished(g.triplet(b))
 			list.all = append(list.all, t.name)
 			continue
 		}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -36,15 +38,19 @@ func (t *Template) checkFolder() error {
 	kind, err := pathExists(path, true)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &InputError{Path: path, Message: "there is no such folder", Err: err}
+		message := "there is no such folder"
+		if dir, err := os.Getwd(); err == nil && !filepath.IsAbs(path) {
+			message += " in " + dir
+		}
+		return &InputError{Path: path, Message: message, From: t.inputFrom}
 	case err != nil:
-		return &InputError{Path: path, Message: "the folder cannot be looked at", Err: err}
+		return &InputError{Path: path, Message: "the folder cannot be looked at", From: t.inputFrom, Err: err}
 	case kind != kindFolder:
-		return &InputError{Path: path, Message: "it is not a folder"}
+		return &InputError{Path: path, Message: "it is not a folder", From: t.inputFrom}
 	}
 	dir, err := openFolder(path)
 	if err != nil {
-		return &InputError{Path: path, Message: "the folder cannot be read", Err: err}
+		return &InputError{Path: path, Message: "the folder cannot be read", From: t.inputFrom, Err: err}
 	}
 	dir.close()
 	return nil

@@ -65,11 +65,11 @@ func (t *Template) openLines() (*os.File, error) {
 	path := t.input.jsonl
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, &InputError{Path: path, Message: "the file cannot be opened", Err: errors.Unwrap(err)}
+		return nil, &InputError{Path: path, Message: "the file cannot be opened", From: t.input.from, Err: errors.Unwrap(err)}
 	}
 	if info, err := file.Stat(); err == nil && info.IsDir() {
 		_ = file.Close()
-		return nil, &InputError{Path: path, Message: "it is a folder, where a JSON Lines file should be"}
+		return nil, &InputError{Path: path, Message: "it is a folder, where a JSON Lines file should be", From: t.input.from}
 	}
 	return file, nil
 }
@@ -204,11 +204,20 @@ func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) e
 	if there && state == OutputOpen {
 		return w.open(w.compose(line, item), item.input)
 	}
+	if there && state == OutputUnfinished {
+		w.unfinished(item.input)
+	}
 	c.ToDo.Add(1)
 	if w.o.Item == nil {
 		return nil
 	}
 	return w.o.Item(w.compose(line, item))
+}
+
+func (w *walk) unfinished(in triplet) {
+	if w.o.Unfinished != nil {
+		w.o.Unfinished(w.check.wanted(in))
+	}
 }
 
 // stateOf finds out whether the output of an item that came alone is there, and what the journal says of it.

@@ -40,6 +40,8 @@ type InputError struct {
 	Line uint64
 	// Message says what is wrong in plain words.
 	Message string
+	// From says what gives the path, and how another is given; empty: nobody knows.
+	From string
 	// Err is the cause, where there is one.
 	Err error
 }
@@ -53,14 +55,17 @@ func (e *InputError) where() string {
 }
 
 func (e *InputError) Error() string {
-	where := e.where()
-	if e.Err == nil {
-		return fmt.Sprintf("reading inputs from %s: %s", where, e.Message)
+	text := "reading inputs from " + e.where()
+	if e.Message != "" {
+		text += ": " + e.Message
 	}
-	if e.Message == "" {
-		return fmt.Sprintf("reading inputs from %s: %v", where, e.Err)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
 	}
-	return fmt.Sprintf("reading inputs from %s: %s: %v", where, e.Message, e.Err)
+	if e.From != "" {
+		text += " (" + e.From + ")"
+	}
+	return text
 }
 
 // Unwrap returns the cause.

@@ -7,7 +7,9 @@ package template
 type Template struct {
 	custom []string
 
-	inputPath  string
+	inputPath string
+	// inputFrom says what gives the path of the inputs, or of their list, for messages.
+	inputFrom  string
 	outputPath string
 	// outputKnown tells an empty outputPath, the working folder, from one that only the plugin knows.
 	outputKnown bool
@@ -34,6 +36,8 @@ type inputMode struct {
 	glob  string
 	level int
 	jsonl string
+	// from says what gives the path of jsonl.
+	from string
 }
 
 type outputKind int

@@ -50,6 +50,8 @@ type WalkOptions struct {
 	Journal Journal
 	// Open takes each item that somebody else is working on; nil: they are counted alone.
 	Open func(Open) error
+	// Unfinished takes the path of each output of this shard that is there and unfinished; may be nil.
+	Unfinished func(path string)
 	// Tick is called now and then between items, also while nothing but finished ones are found.
 	Tick func() error
 	// Warn takes what was met and gone on from. It may be called by another goroutine than Item, one call at a time.

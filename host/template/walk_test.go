@@ -62,6 +62,12 @@ func TestUnlistableInputs(t *testing.T) {
 	t.Chdir(t.TempDir())
 	touch(t, "file", "lines.jsonl")
 	mkdir(t, "folder")
+	cwd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const own, ownFile = " (the task's own hard_shard_mode.input_path: --mixin hard_shard_mode.input_path=FOLDER gives another)",
+		" (the task's own input_mode.jsonl_path: --mixin input_mode.jsonl_path=FILE gives another)"
 	triplets := func(path string) *Node { return mode("InputFromFileTripletJsonl", map[string]any{"jsonl_path": path}) }
 	level0 := mode("InputBySubDirectory", map[string]any{"sub_directory_level": num(0)})
 	glob := mode("InputByGlob", map[string]any{"glob_pattern": "*"})
@@ -70,13 +76,13 @@ func TestUnlistableInputs(t *testing.T) {
 		mode *Node
 		want string
 	}{
-		{"missing", byExts(), "reading inputs from missing: there is no such folder: no such file or directory"},
-		{"missing", glob, "reading inputs from missing: there is no such folder: no such file or directory"},
-		{"missing", level0, "reading inputs from missing: there is no such folder: no such file or directory"},
-		{"file", byExts(), "reading inputs from file: it is not a folder"},
-		{"file/x", byExts(), "reading inputs from file/x: the folder cannot be looked at: not a directory"},
-		{"x", triplets("missing.jsonl"), "reading inputs from missing.jsonl: the file cannot be opened: no such file or directory"},
-		{"x", triplets("folder"), "reading inputs from folder: it is a folder, where a JSON Lines file should be"},
+		{"missing", byExts(), "reading inputs from missing: there is no such folder in " + cwd + own},
+		{"missing", glob, "reading inputs from missing: there is no such folder in " + cwd + own},
+		{"missing", level0, "reading inputs from missing: there is no such folder in " + cwd + own},
+		{"file", byExts(), "reading inputs from file: it is not a folder" + own},
+		{"file/x", byExts(), "reading inputs from file/x: the folder cannot be looked at: not a directory" + own},
+		{"x", triplets("missing.jsonl"), "reading inputs from missing.jsonl: the file cannot be opened: no such file or directory" + ownFile},
+		{"x", triplets("folder"), "reading inputs from folder: it is a folder, where a JSON Lines file should be" + ownFile},
 	} {
 		tmpl := mustCompile(t, map[string]*Node{RoleHardShard: folders(c.in, "out"), RoleInput: c.mode})
 		for _, err := range []error{walkAll(t, tmpl).err, tmpl.CheckInputs()} {

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/discover"
+	"github.com/kagurazaka/kagurazaka/host/ledger"
+)
+
+// optional are the flags whose value may be left out: a word after one is its value only when it names a run, so that
+// the plugin may follow.
+var optional = map[string]bool{"resume": true, "retry-failed": true}
+
+var runID = regexp.MustCompile(`^\d{8}-\d{1,9}(-[0-9a-f]{0,6})?$`)
+
+// isRunWord reports whether a word names a run: it looks like an id, or is the folder of one.
+func isRunWord(word string) bool {
+	return word == "last" || runID.MatchString(word) || !strings.HasPrefix(word, "-") && ledger.IsRun(word)
+}
+
+// runMeant is the suggestion for a message that quotes a word which stands behind a flag that takes a run and does not look
+// like one. Empty: it quotes none.
+func (a *app) runMeant(message string) string {
+	for i, text := range a.args[:max(len(a.args)-1, 0)] {
+		word := a.args[i+1]
+		name, _, hasValue := flagOf(text)
+		if hasValue || !optional[strings.TrimPrefix(name, own)] || isRunWord(word) || !strings.Contains(message, strconv.Quote(word)) {
+			continue
+		}
+		root, err := ledger.Root()
+		if err != nil {
+			return ""
+		}
+		run, err := ledger.Find(root, word)
+		if err != nil {
+			return err.Error()
+		}
+		return fmt.Sprintf("did you mean %s=%s?", text, run.Info.ID)
+	}
+	return ""
+}
+
+// notFound is the error about a plugin that was not found: its name may have been meant for a run.
+func (a *app) notFound(err error) error {
+	var e *discover.NotFoundError
+	if errors.As(err, &e) {
+		if hint := a.runMeant(e.Error()); hint != "" {
+			e.Hints = append(e.Hints, hint)
+		}
+	}
+	return findExit(err)
+}
