@@ -186,11 +186,11 @@ func (r *resolved) drive(ctx context.Context, options backboneOptions, dir strin
 	}
 	if err == nil && summary.Done+summary.Skipped == 0 {
 		why := "the listing is empty"
-		if k.failed != nil {
+		switch {
+		case k.failed != nil:
 			why = "the earlier run has no failed items"
-		}
-		if r.template != nil && r.template.HasInput() && r.template.InputPath() != "" {
-			why += ", with inputs from " + r.template.InputPath()
+		case r.template != nil && r.template.InputsFrom() != "":
+			why = "the listing of " + r.template.InputsFrom() + " is empty"
 		}
 		r.log.Info("there was nothing to do: " + why)
 	}

@@ -85,6 +85,17 @@ func (t *Template) HasFinishCheck() bool { return t.finish != nil }
 // InputPath is the folder of the inputs as the template has it; empty without a native hard shard mode.
 func (t *Template) InputPath() string { return t.inputPath }
 
+// InputsFrom is what is listed: the folder of the inputs, or the JSON Lines file that names them; empty: the task lists.
+func (t *Template) InputsFrom() string {
+	switch {
+	case t.input == nil:
+		return ""
+	case t.input.jsonl != "":
+		return t.input.jsonl
+	}
+	return t.inputPath
+}
+
 // OutputRoot is the folder of the outputs as the template has it; empty: the working folder, or one that only the plugin knows. It
 // may not exist yet. The staging folder goes directly below it.
 func (t *Template) OutputRoot() string { return t.outputPath }
