@@ -234,7 +234,7 @@ func (l *loader) checkName(e Entry) {
 		return
 	}
 	l.complain(problem.Problem{Source: fmt.Sprintf("%s:%d", l.CfgPath, e.line), Path: e.Key, Message: "this is not a section, and nothing refers to it",
-		Suggestion: fmt.Sprintf("did you mean %s?", meant)})
+		Suggestion: fmt.Sprintf("did you mean %s? A section of your own needs a name that is less like it", meant)})
 }
 
 // section resolves a section that becomes arguments.

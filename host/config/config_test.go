@@ -50,8 +50,8 @@ func TestProblemsOfFiles(t *testing.T) {
 			`did not find expected ',' or ']' (inside of [ ] and { }, a value with ${ } needs quotes: "x-${b}")`}},
 		{"brackets with quotes", Sources{CfgPath: "a: [\"${b}\", 2\nc: 1\n"}, []string{"cfg.yaml:2: this is not YAML: did not find expected ',' or ']'"}},
 		{"near sections", Sources{CfgPath: "other: 1\ntaks:\n  a: 1\nMixin: {}\n"}, []string{
-			"cfg.yaml:2: taks: this is not a section, and nothing refers to it (did you mean task?)",
-			"cfg.yaml:4: Mixin: this is not a section, and nothing refers to it (did you mean mixin?)"}},
+			"cfg.yaml:2: taks: this is not a section, and nothing refers to it (did you mean task? A section of your own needs a name that is less like it)",
+			"cfg.yaml:4: Mixin: this is not a section, and nothing refers to it (did you mean mixin? A section of your own needs a name that is less like it)"}},
 		{"near sections that are used", Sources{CfgPath: "tasks: {a: 1}\nbackbones: &x {n: 2}\nbackbone: *x\nmixins: [3]\ntask: {b: \"${tasks.a}\"}\n", Mixins: []string{"c=${mixins[0]}"}}, nil},
 		{"tab", Sources{CfgPath: "a:\n\tb: 1\n"}, []string{"cfg.yaml:2: this is not YAML: found character that cannot start any token " +
 			"(indent with spaces, not with tabs)"}},
