@@ -37,8 +37,17 @@ func (a *app) plan(ctx context.Context) error {
 	}
 	names := unfinished{printer: printer{w: a.streams.Out}, wanted: a.grammar.Plan.Unfinished, json: a.grammar.Plan.JSON}
 	summary, listErr := plan.Summarise(ctx, r.template, a.grammar.Plan.First, plan.Options{Journal: journal, Policy: a.grammar.policy(), Unfinished: names.take})
+	if r.task.Has("open_first") {
+		note := template.Warning{Note: true, Message: "a run constructs " + r.task.Name +
+			" before it lists, and the constructor may change what there is to do; a plan does not construct it"}
+		summary.Warnings, summary.WarningCount = append([]template.Warning{note}, summary.Warnings...), summary.WarningCount+1
+	}
 	var input *template.InputError
 	if listErr != nil && (!errors.As(listErr, &input) || summary.Listed == 0) {
+		warnings := &listingWarnings{log: a.log}
+		for _, w := range summary.Warnings {
+			warnings.met(w)
+		}
 		return inputExit(listErr)
 	}
 	if a.grammar.Plan.JSON {

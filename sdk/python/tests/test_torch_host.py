@@ -73,6 +73,24 @@ def test_a_template_that_is_applied_at_once(folder):
     assert sorted(made(folder, ".o")) == [f"{i}.txt.o" for i in range(0, 10, 2)]
 
 
+@pytest.mark.parametrize("task", ["PlainInput", "PlainOutput", "PlainShard", "PlainChanged"])
+def test_a_template_that_runs_in_python_with_stages(folder, task):
+    # load_model keeps its notes where the task is.
+    (folder / "elsewhere" / "out").mkdir(parents=True)
+    first = run(folder, task)
+    assert (first.code, first.last) == (0, "done 10, skipped 0, failed 0"), first
+    assert made(folder, ".o") == {f"{name}.o": text for name, text in ALL.items()}
+    second = run(folder, task)
+    assert (second.code, second.last) == (0, "done 0, skipped 10, failed 0"), second
+
+
+def test_a_check_that_the_constructor_sets(folder):
+    for _ in range(2):
+        told = run(folder, "PlainCheck")
+        assert (told.code, told.last) == (0, "done 1, skipped 9, failed 0"), told
+    assert made(folder, ".o") == {"3.txt.o": ALL["3.txt"]}
+
+
 @pytest.mark.parametrize("task, items, written", [("Tuples", 3, 10), ("FewerThanSaid", 5, 9), ("MoreThanSaid", 1, 9), ("Generated", 1, 5)])
 def test_loaders_of_every_kind(folder, task, items, written):
     told = run(folder, task)

@@ -9,7 +9,7 @@ from typing import Any, Callable, Optional, Sequence
 from ..task.torch_vanilla import KagurazakaVanillaTorchTaskV1 as Base
 from ..task.torch_vanilla import batch_length, element_of, has_elements, results_of
 from ..template import _state
-from . import failures
+from . import failures, taskfile
 from .ledger import Item
 from .opened import OpenedTask
 from .unwritten import unwritten_of
@@ -28,8 +28,9 @@ class Batches:
         self.takes_over = kind.process is not Base.process or kind.__call__ is not Base.__call__
         # Option B: the task postprocesses whole batches, or looks at whole batches for what is finished.
         self.postprocesses = kind.postprocess is not Base.postprocess
-        self.checks_batches = kind.is_executed is not Base.is_executed
-        self.checks_each = kind.is_each_executed is not Base.is_each_executed
+        own = taskfile.listing_of(task)
+        self.checks_batches = kind.is_executed is not Base.is_executed or "is_executed" in own
+        self.checks_each = kind.is_each_executed is not Base.is_each_executed or "is_each_executed" in own
         if opened.native and self.template is not None and self.template.finish_check_mode is not None:
             # The host has checked.
             self.checks_each = False

@@ -145,7 +145,7 @@ def working_folder() -> str:
 
 
 # Methods that say what is done; a constructor may set them on the task.
-LISTING = ("generate_tasks", "is_executed")
+LISTING = ("generate_tasks", "is_executed", "is_each_executed")
 
 
 def listing_of(task: Any) -> tuple[str, ...]:

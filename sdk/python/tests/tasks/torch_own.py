@@ -173,6 +173,59 @@ class SimpleOutputs(Simple):
     pass
 
 
+class Plain(Writes):
+    """Nothing is shared, so that loading runs in processes of its own."""
+
+    def load_data(self, input):
+        return {"size": os.path.getsize(input.path) + 100}
+
+
+class OwnInput(InputByExts):
+    pass
+
+
+class OwnOutput(OutputByApendingExt):
+    pass
+
+
+class OwnShard(NoHardShard):
+    pass
+
+
+@moemoecue_torch_vanilla_v1(**{**ITEMS, "input_mode": OwnInput([".txt"])}, **OUTPUTS)
+class PlainInput(Plain):
+    pass
+
+
+@moemoecue_torch_vanilla_v1(**ITEMS, **{**OUTPUTS, "output_mode": OwnOutput(".o")})
+class PlainOutput(Plain):
+    pass
+
+
+@moemoecue_torch_vanilla_v1(**{**ITEMS, "hard_shard_mode": OwnShard("in", "out")}, **OUTPUTS)
+class PlainShard(Plain):
+    pass
+
+
+CHANGED = {**ITEMS, **OUTPUTS, "input_mode": InputByExts([".md"]), "hard_shard_mode": NoHardShard("nowhere", "nowhere")}
+
+
+@moemoecue_torch_vanilla_v1(**CHANGED)
+class PlainChanged(Plain):
+    def __init__(self, args):
+        CHANGED["input_mode"].exts = [".txt"]
+        CHANGED["hard_shard_mode"].input_path = os.path.join("..", "in")
+        CHANGED["hard_shard_mode"].output_path = os.path.join("..", "out")
+        os.makedirs("elsewhere", exist_ok=True)
+        os.chdir("elsewhere")
+
+
+@moemoecue_torch_vanilla_v1(**ITEMS, **OUTPUTS)
+class PlainCheck(Plain):
+    def __init__(self, args):
+        self.is_each_executed = lambda input, **more: input.file_name != "3.txt"
+
+
 @moemoecue_torch_vanilla_v1(**HERE, **OUTPUTS)
 class TemplateAndLoader(Writes):
     """The template gives inputs and outputs; the loader is the task's own."""

@@ -43,14 +43,14 @@ class Postprocessor:
             problem = failures.of_exception(error)
             for i in range(result.count):
                 result.failures.add(index=i).error.CopyFrom(problem)
-        self._look(message, result)
+        self._look(message, batch, result)
         if paths and journal is not None:
             failed = {failure.index for failure in result.failures}
             journal.end_batch(
                 [path for i, path in enumerate(paths) if i not in failed], [path for i, path in enumerate(paths) if i in failed]
             )
 
-    def _look(self, message: Any, result: Any) -> None:
+    def _look(self, message: Any, batch: Any, result: Any) -> None:
         """Look for what the template's finish check will look for."""
         template = self.opened.template
         if self.unwritten is None or template is None:
@@ -58,9 +58,19 @@ class Postprocessor:
         failed = {failure.index for failure in result.failures}
         if len(failed) == result.count:
             return
-        for i, item in enumerate(common.items_of(self.opened, message)):
-            if i not in failed:
-                self.unwritten.look(item[template.finish_field].path if self.opened.native else template.finish_path(item))
+        items = common.items_of(self.opened, message) if self.opened.native else None
+        for i in range(result.count):
+            if i in failed:
+                continue
+            if items is not None:
+                self.unwritten.look(items[i][template.finish_field].path)
+                continue
+            # The host may have named the items by their numbers alone, and the list is in another process.
+            try:
+                path = template.finish_path(element_of(batch, i))
+            except Exception:
+                continue  # elements of the task's own, of which the template knows nothing
+            self.unwritten.look(path)
         self.unwritten.tell(result)
 
     def _work(self, size: int, batch: Any, results: Any, result: Any) -> None:

@@ -13,7 +13,7 @@ from ..._proto import plugin_pb2 as pb
 from ...task.torch_vanilla import KagurazakaVanillaTorchTaskV1 as Base
 from ...task.torch_vanilla import element_of
 from ...template import _state
-from .. import failures, native
+from .. import failures, native, taskfile
 from ..opened import OpenedTask
 from . import common
 from .collating import BadBatch, Collate, materialized
@@ -32,12 +32,13 @@ class LoadServer:
         self.check: Optional[Callable[..., bool]] = None
         self.check_needs_data = False
         kind = type(opened.task)
-        if kind.is_each_executed is not Base.is_each_executed:
+        set_here = "is_each_executed" in taskfile.listing_of(opened.task)
+        if kind.is_each_executed is not Base.is_each_executed or set_here:
             # Where the host has the finish check, it has asked.
             if not (opened.native and template.finish_check_mode is not None):
                 self.check = opened.task.is_each_executed
                 own = getattr(kind.is_each_executed, "_kagurazaka_own", kind.is_each_executed)
-                self.check_needs_data = template.finish_check_mode is None and _may_need_data(own)
+                self.check_needs_data = set_here or template.finish_check_mode is None and _may_need_data(own)
         options = template.dataloader
         self.collate = Collate(options)
         common.use_one_core(common.LOADER)
