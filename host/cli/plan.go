@@ -44,20 +44,13 @@ func (a *app) plan(ctx context.Context) error {
 	}
 	var input *template.InputError
 	if listErr != nil && (!errors.As(listErr, &input) || summary.Listed == 0) {
-		warnings := &listingWarnings{log: a.log}
-		for _, w := range summary.Warnings {
-			warnings.met(w)
-		}
+		a.tellWarnings(summary)
 		return inputExit(listErr)
 	}
 	if a.grammar.Plan.JSON {
 		err = planJSON(a.out.JSON(), summary, names.paths)
 	} else {
-		warnings := &listingWarnings{log: a.log}
-		for _, w := range summary.Warnings {
-			warnings.met(w)
-		}
-		tellMore(a.log, int(summary.WarningCount)-len(summary.Warnings))
+		a.tellWarnings(summary)
 		if err = names.err; !names.wanted {
 			err = planText(a.streams.Out, summary)
 		}
@@ -73,6 +66,14 @@ func (a *app) plan(ctx context.Context) error {
 		return exitcode.With(exitcode.Partial, run.Unlisted(summary.Unlisted))
 	}
 	return nil
+}
+
+func (a *app) tellWarnings(s plan.Summary) {
+	warnings := &listingWarnings{log: a.log}
+	for _, w := range s.Warnings {
+		warnings.met(w)
+	}
+	tellMore(a.log, int(s.WarningCount)-len(s.Warnings))
 }
 
 // unfinished takes the paths of unfinished outputs where they are wanted: it prints them, or keeps them for JSON.
