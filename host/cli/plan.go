@@ -37,6 +37,9 @@ func (a *app) plan(ctx context.Context) error {
 	}
 	names := unfinished{printer: printer{w: a.streams.Out}, wanted: a.grammar.Plan.Unfinished, json: a.grammar.Plan.JSON}
 	summary, listErr := plan.Summarise(ctx, r.template, a.grammar.Plan.First, plan.Options{Journal: journal, Policy: a.grammar.policy(), Unfinished: names.take})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if r.task.Has("open_first") {
 		note := template.Warning{Note: true, Message: "a run constructs " + r.task.Name +
 			" before it lists, and the constructor may change what there is to do; a plan does not construct it"}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 )
 
 // maxLine is how long a line of a JSON Lines file may be: half of what a message to a worker can carry.
@@ -16,11 +17,13 @@ const maxLine = 32 << 20
 // walkLines reads the items from a file. Empty lines are left out.
 func (w *walk) walkLines() error {
 	path := w.t.input.jsonl
-	file, err := w.t.openLines()
+	file, err := w.openLines()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = file.Close() }()
+	// A pipe may never say anything. Other files know no deadlines, and are read at once.
+	defer context.AfterFunc(w.ctx, func() { _ = file.SetReadDeadline(time.Unix(1, 0)) })()
 	r := bufio.NewReaderSize(file, 256<<10)
 	var long []byte
 	for number := uint64(1); ; number++ {
@@ -43,6 +46,9 @@ func (w *walk) walkLines() error {
 				}
 			}
 		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return w.ctx.Err()
+		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return &InputError{Path: path, Message: "the file cannot be read", Err: err}
 		}
@@ -58,6 +64,31 @@ func (w *walk) walkLines() error {
 		if end {
 			return w.tick()
 		}
+	}
+}
+
+// openLines opens the file. A named pipe that nobody writes to is waited for until the listing is ended.
+func (w *walk) openLines() (*os.File, error) {
+	type opened struct {
+		file *os.File
+		err  error
+	}
+	done := make(chan opened)
+	go func() {
+		file, err := w.t.openLines()
+		select {
+		case done <- opened{file, err}:
+		case <-w.ctx.Done():
+			if err == nil {
+				_ = file.Close()
+			}
+		}
+	}()
+	select {
+	case o := <-done:
+		return o.file, o.err
+	case <-w.ctx.Done():
+		return nil, w.ctx.Err()
 	}
 }
 

@@ -112,3 +112,35 @@ func TestEndlessLines(t *testing.T) {
 		})
 	}
 }
+
+// A named pipe without a writer, or with one that says nothing, keeps nobody from ending the listing.
+func TestMutePipe(t *testing.T) {
+	for _, written := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "mute")
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		if written {
+			// Opened for both, it waits for nobody.
+			writer, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = writer.Close() }()
+			if _, err := writer.WriteString("{}\n{}"); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			cancel()
+		}
+		tmpl := mustCompile(t, map[string]*Node{RoleInput: mode("InputFromWhateverJsonl", map[string]any{"jsonl_path": path})})
+		err := tmpl.Walk(ctx, WalkOptions{Counters: &Counters{}, Item: func([]byte) error {
+			cancel()
+			return nil
+		}})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("written %t: %v", written, err)
+		}
+	}
+}
