@@ -125,7 +125,7 @@ func (n *Nursery) Spawn(ctx context.Context, open OpenOptions) (backbones.Worker
 		beat.close()
 		return nil, err
 	}
-	w, err := connect(n, started, func(service pb.PluginServiceClient) (*worker, error) {
+	w, err := connect(ctx, n, started, func(service pb.PluginServiceClient) (*worker, error) {
 		return runWorker(service, started, beat, open.Ended)
 	})
 	if err != nil {
@@ -469,7 +469,7 @@ func (s *spawned) Stop() {
 }
 
 // connect reaches a spawned worker and begins its Run stream.
-func connect[W any](n *Nursery, s *spawned, run func(pb.PluginServiceClient) (W, error)) (w W, err error) {
+func connect[W any](ctx context.Context, n *Nursery, s *spawned, run func(pb.PluginServiceClient) (W, error)) (w W, err error) {
 	if s == nil {
 		return w, errors.New("a worker ended as soon as it was made")
 	}
@@ -485,10 +485,12 @@ func connect[W any](n *Nursery, s *spawned, run func(pb.PluginServiceClient) (W,
 	}
 	s.conn = conn
 	// The call begins once the worker's server has spoken.
-	tooLong := time.AfterFunc(limit, func() { _ = conn.Close() })
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("its socket did not answer within %s; --start-timeout gives it longer", limit))
+	defer cancel()
+	letGo := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	w, err = run(pb.NewPluginServiceClient(conn))
-	if !tooLong.Stop() && err != nil {
-		err = fmt.Errorf("its socket did not answer within %s; --start-timeout gives it longer", limit)
+	if !letGo() && err != nil {
+		err = context.Cause(ctx)
 	}
 	if err != nil {
 		s.Kill()

@@ -67,7 +67,7 @@ func (n *Nursery) SpawnStage(ctx context.Context, open OpenOptions, stage Stage)
 	if err != nil {
 		return nil, err
 	}
-	return connect(n, started, func(service pb.PluginServiceClient) (backbones.StageWorker, error) {
+	return connect(ctx, n, started, func(service pb.PluginServiceClient) (backbones.StageWorker, error) {
 		return runStage(service, started, open.Ended)
 	})
 }
