@@ -5,6 +5,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from host import SDK, Host, OpenFailed, pb
@@ -260,3 +261,17 @@ def test_the_end_of_the_process_that_has_the_task(tmp_path):
         os.chdir(here)
     assert (tmp_path / "log").read_text() == "constructed"
     assert len([name for name in os.listdir(tmp_path) if name.startswith("end-")]) == 1
+
+
+def test_calls_find_threads_that_run_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    """gRPC never answers a call that it finds no thread for, and the machine may have no room for one."""
+    from kagurazaka._serve import relay
+
+    pool = relay._pool(threads=4, ready=2)
+
+    def no_room(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_room)
+    both = threading.Barrier(2)
+    assert sorted(call.result(10) for call in [pool.submit(both.wait, 10) for _ in range(2)]) == [0, 1]

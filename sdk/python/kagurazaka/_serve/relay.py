@@ -255,19 +255,40 @@ def common_handlers(shutdown: Callable[[], None]) -> list[grpc.GenericRpcHandler
     ]
 
 
-def start_server(handlers: list[Any], path: str, threads: int) -> grpc.Server:
-    """Start a server on a unix socket."""
-    server = grpc.server(ThreadPoolExecutor(max_workers=threads, thread_name_prefix="kagurazaka-grpc"), handlers=handlers, options=OPTIONS)
+def _pool(threads: int, ready: int) -> ThreadPoolExecutor:
+    """A pool in which `ready` threads run already: gRPC never answers a call that it finds no thread for."""
+    pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="kagurazaka-grpc")
+    gate = threading.Event()
+    try:
+        for _ in range(ready):
+            pool.submit(gate.wait)
+    finally:
+        gate.set()
+    return pool
+
+
+def start_server(handlers: list[Any], path: str, threads: int, ready: int) -> grpc.Server:
+    """Start a server on a unix socket. `ready` is how many calls it answers at once whatever the machine has no room for later."""
+    server = grpc.server(_pool(threads, ready), handlers=handlers, options=OPTIONS)
     server.add_insecure_port(f"unix:{path}")
     server.start()
     return server
+
+
+def stop_server(server: grpc.Server, grace: float, patience: float) -> bool:
+    """Let calls that are under way end. False: there is no room for the thread that this takes."""
+    try:
+        server.stop(grace=grace).wait(patience)
+    except RuntimeError:
+        return False
+    return True
 
 
 def serve(pid: int, control: Channel, data: Channel, path: str, aside: int) -> int:
     """Answer the host on the unix socket until it says to leave or the nursery ends. Returns the exit code."""
     nursery = Nursery(pid, control, data)
     service = Service(nursery)
-    server = start_server(service.handlers(), path, threads=16)
+    server = start_server(service.handlers(), path, threads=16, ready=4)
     os.write(aside, f"1|1|unix|{path}|grpc\n".encode())
     os.close(aside)
 
@@ -277,7 +298,7 @@ def serve(pid: int, control: Channel, data: Channel, path: str, aside: int) -> i
     if nursery.ended.is_set():
         # Calls that are under way get their answer; then this process ends as the nursery did.
         print(f"kagurazaka: the process that holds the task {process.how_it_ended(nursery.status)}", file=sys.stderr)
-        server.stop(grace=1).wait(2)
+        stop_server(server, 1, 2)
         process.imitate(nursery.status)
     try:
         nursery.send(channel.QUIT)
@@ -285,7 +306,7 @@ def serve(pid: int, control: Channel, data: Channel, path: str, aside: int) -> i
         pass
     # How long user code may take to its end is the host's to say.
     nursery.ended.wait()
-    server.stop(grace=0.2).wait(0.5)
+    stop_server(server, 0.2, 0.5)
     if nursery.status:
         process.imitate(nursery.status)
     return 0

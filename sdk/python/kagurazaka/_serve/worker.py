@@ -69,9 +69,9 @@ def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int
         chunks = runner(opened, request, listed)
         in_user_code = False
         stream = Stream()
-        from .relay import SERVICE, common_handlers, start_server
+        from .relay import SERVICE, common_handlers, start_server, stop_server
 
-        server = start_server([stream.handler(SERVICE), *common_handlers(lambda: os._exit(0))], address, threads=6)
+        server = start_server([stream.handler(SERVICE), *common_handlers(lambda: os._exit(0))], address, threads=6, ready=2)
     except BaseException as error:
         problem = failures.of_task(error)
         if not in_user_code:
@@ -86,7 +86,8 @@ def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int
     if failed is not None and "close" in request.capabilities:
         stream.answers.put(closing.tell(failed))
     stream.answers.put(None)
-    server.stop(grace=10).wait(10)
+    if not stop_server(server, 10, 10):
+        stream.ended.wait(10)
     os._exit(0)
 
 
@@ -102,6 +103,10 @@ class Stream:
     def __init__(self) -> None:
         self.received: queue.SimpleQueue[Optional[bytes]] = queue.SimpleQueue()
         self.answers: queue.SimpleQueue[Optional[bytes]] = queue.SimpleQueue()
+        self.ended = threading.Event()
+        self._calls: queue.SimpleQueue[Iterator[bytes]] = queue.SimpleQueue()
+        # Before the host is told that the worker is there: there may be no room for a thread.
+        threading.Thread(target=self._forward, name="kagurazaka-run", daemon=True).start()
 
     def handler(self, service: str) -> Any:
         import grpc
@@ -110,18 +115,20 @@ class Stream:
         return grpc.method_handlers_generic_handler(service, methods)
 
     def run(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
-        def forward() -> None:
-            try:
-                for request in requests:
-                    self.received.put(request)
-            except Exception:
-                # The host went away; what it will not read need not be worked on.
-                os._exit(0)
-            self.received.put(None)
-
-        threading.Thread(target=forward, name="kagurazaka-run", daemon=True).start()
+        if not context.add_callback(self.ended.set):
+            self.ended.set()
+        self._calls.put(requests)
         while (answer := self.answers.get()) is not None:
             yield answer
+
+    def _forward(self) -> None:
+        try:
+            for request in self._calls.get():
+                self.received.put(request)
+        except Exception:
+            # The host went away; what it will not read need not be worked on.
+            os._exit(0)
+        self.received.put(None)
 
 
 def _be_of_pool(index: int, lifeline: int) -> None:
