@@ -267,7 +267,7 @@ def test_calls_find_threads_that_run_already(monkeypatch: pytest.MonkeyPatch) ->
     """gRPC never answers a call that it finds no thread for, and the machine may have no room for one."""
     from kagurazaka._serve import relay
 
-    pool = relay._pool(threads=4, ready=2)
+    pool = relay._pool(threads=2)
 
     def no_room(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

@@ -255,21 +255,21 @@ def common_handlers(shutdown: Callable[[], None]) -> list[grpc.GenericRpcHandler
     ]
 
 
-def _pool(threads: int, ready: int) -> ThreadPoolExecutor:
-    """A pool in which `ready` threads run already: gRPC never answers a call that it finds no thread for."""
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """A pool whose threads all run already: gRPC never answers a call that it finds no thread for."""
     pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="kagurazaka-grpc")
     gate = threading.Event()
     try:
-        for _ in range(ready):
+        for _ in range(threads):
             pool.submit(gate.wait)
     finally:
         gate.set()
     return pool
 
 
-def start_server(handlers: list[Any], path: str, threads: int, ready: int) -> grpc.Server:
-    """Start a server on a unix socket. `ready` is how many calls it answers at once whatever the machine has no room for later."""
-    server = grpc.server(_pool(threads, ready), handlers=handlers, options=OPTIONS)
+def start_server(handlers: list[Any], path: str, threads: int) -> grpc.Server:
+    """Start a server on a unix socket that answers so many calls at once."""
+    server = grpc.server(_pool(threads), handlers=handlers, options=OPTIONS)
     server.add_insecure_port(f"unix:{path}")
     server.start()
     return server
@@ -288,7 +288,7 @@ def serve(pid: int, control: Channel, data: Channel, path: str, aside: int) -> i
     """Answer the host on the unix socket until it says to leave or the nursery ends. Returns the exit code."""
     nursery = Nursery(pid, control, data)
     service = Service(nursery)
-    server = start_server(service.handlers(), path, threads=16, ready=4)
+    server = start_server(service.handlers(), path, threads=8)
     os.write(aside, f"1|1|unix|{path}|grpc\n".encode())
     os.close(aside)
 

@@ -71,7 +71,7 @@ def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int
         stream = Stream()
         from .relay import SERVICE, common_handlers, start_server, stop_server
 
-        server = start_server([stream.handler(SERVICE), *common_handlers(lambda: os._exit(0))], address, threads=6, ready=2)
+        server = start_server([stream.handler(SERVICE), *common_handlers(lambda: os._exit(0))], address, threads=2)
     except BaseException as error:
         problem = failures.of_task(error)
         if not in_user_code:
