@@ -44,6 +44,7 @@ IMPORTS = {
     "an enum": ("import enum\nclass C(enum.Enum):\n  A = 'out'\nDST = C.A.value", "static"),
     "a clock that goes nowhere": ("import time\nSTART = time.time()\nprint('loading')", "static"),
     "a library's constant": ("import odd_parser\nDST = str(odd_parser.N)", "source odd_parser.py"),
+    "a module called like Python's": ("import statistics\nDST = statistics.mean('DST')", "variable DST"),
     "a library's settings": ("import logging\nlogging.basicConfig()\nLOG = logging.getLogger(__name__)", "static"),
     "a library that is set up": ("import random, signal, gc\nrandom.seed(1)\nsignal.signal(signal.SIGPIPE, signal.SIG_DFL)\ngc.disable()", "static"),
     "a library that is not there": ("try:\n  import no_such_module\nexcept ImportError:\n  no_such_module = None", "presence no_such_module.py"),
@@ -154,6 +155,7 @@ CONSTRUCTORS = {
 
 FILES = {
     "sibling.py": "DST = 'out'\n",
+    "statistics.py": "import os\ndef mean(name): return os.environ.get(name, 'out')\n",
     "reader.py": "import os\nDST = os.environ.get('FROM_SIBLING', 'out')\n",
     "clock.py": "import time\nDST = str(time.time())\n",
     "parsers.py": "import argparse\ndef parse(args):\n  p = argparse.ArgumentParser()\n  p.add_argument('--n')\n  return p.parse_args(args)\n",

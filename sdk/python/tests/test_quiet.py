@@ -28,7 +28,8 @@ class T({base}):
 {rest}
 """
 # A module beside the task file whose name is that of one of Python's own.
-STATISTICS = "def mean(values):\n    open('in/mean.txt', 'w').close()\n"
+COLORSYS = "def rgb_to_hsv(colour):\n    open('in/colour.txt', 'w').close()\n"
+LAZY = "import os\ndef __getattr__(name):\n    if name != 'index': raise AttributeError(name)\n    os.mkdir('in/b')\n"
 HELPERS = """
 import os
 
@@ -142,7 +143,15 @@ LOUD = {
     "an object": ("Made()", "class Made:\n    def __init__(self): os.mkdir('in/b')"),
     "a context": ("with made(): pass", "@contextlib.contextmanager\ndef made():\n    os.mkdir('in/b')\n    yield"),
     "a class in between": ("pass", "class Meta(type):\n    def __call__(cls, *a, **k):\n        os.makedirs('in/b', exist_ok=True)\n        return super().__call__(*a, **k)", "", "KagurazakaTask, metaclass=Meta"),
-    "a module called like Python's": ("statistics.mean([1])", "import statistics"),
+    "a module called like Python's": ("colorsys.rgb_to_hsv(1)", "import colorsys"),
+    "a function of a table": ("TABLE['a']()", "TABLE = {'a': lambda: os.mkdir('in/b')}"),
+    "a key": ("self.n = sorted([2, 1], key=make)", "def make(n): os.mkdir(str(n))"),
+    "a hook": ("json.loads('{}', object_hook=make)", "def make(n): os.mkdir(str(n))"),
+    "an action": ("p = argparse.ArgumentParser()\np.add_argument('--a', action=Make)\np.parse_args(args)", "class Make(argparse.Action):\n    def __call__(self, *a): os.mkdir('in/b')"),
+    "a type": ("p = argparse.ArgumentParser()\np.add_argument('--a', type=os.mkdir)\np.parse_args(args)",),
+    "a lazy attribute of a module": ("self.n = lazy.index", "import lazy"),
+    "a lazy name of a module": ("from lazy import index\nself.n = index", "import lazy"),
+    "a wrapped constructor": ("pass", "def first(cls):\n    old = cls.__init__\n    def init(self, args):\n        os.mkdir('in/b')\n        old(self, args)\n    cls.__init__ = init\n    return cls\n@first\nclass Base(KagurazakaTask): pass", "", "Base"),
     "a lambda": ("self.f = lambda: os.mkdir('in/b')\nself.f()",),
     "a function in it": ("def go(folder=os.mkdir('in/b')): pass",),
     "a clock": ("import time\ntime.sleep(0)",),
@@ -160,7 +169,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bool]:
     """For each constructor whether it comes before the listing."""
     folder = tmp_path_factory.mktemp("tasks")
     (folder / "helpers.py").write_text(HELPERS)
-    (folder / "statistics.py").write_text(STATISTICS)
+    (folder / "colorsys.py").write_text(COLORSYS)
+    (folder / "lazy.py").write_text(LAZY)
     cases = {**QUIET, **LOUD}
     found = described(folder, {f"task{n}.py": text(*case) for n, case in enumerate(cases.values())})
     first = {}
