@@ -142,5 +142,13 @@ func TestMutePipe(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("written %t: %v", written, err)
 		}
+		if !written {
+			// Who still waits to open it is let go.
+			writer, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = writer.Close()
+		}
 	}
 }
