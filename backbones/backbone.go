@@ -15,12 +15,16 @@ type Backbone interface {
 	// error, or why workers could not work; a *CloseError is joined to it where tasks could not be closed. When it returns,
 	// all workers are gone.
 	Run(ctx context.Context, src Source, sink Sink) error
-	// Busy is the number of workers that have something in flight. It and Running may be called while Run is under way.
-	Busy() int
-	// Running is the number of workers that are started.
-	Running() int
-	// Closing is the number of workers that have no more work and are closing their task.
-	Closing() int
+	// Status may be called while Run is under way, and after it.
+	Status() Status
+}
+
+// Status is what a backbone's workers do.
+type Status struct {
+	// Running workers are started, Busy ones have something in flight, Closing ones have no more work and close their task.
+	Running, Busy, Closing int
+	// Stages is how the stages of a pipeline have fared so far; nil where there are none.
+	Stages *Stages
 }
 
 // ErrDrained is returned by Run when the run was told to stop before every item had its outcome.

@@ -64,23 +64,8 @@ type BatchError struct {
 	RegionWanted uint64
 }
 
-// StageWorker is one running worker process of one stage, with the task opened in it. Its methods may be called by several
-// goroutines.
-type StageWorker interface {
-	// Send hands a batch to the worker. An error means that the worker is broken: Results ends soon.
-	Send(Batch) error
-	// Results yields one result a batch, in the order in which they were sent. The channel is closed once the worker's
-	// process has ended, and so cannot write to shared memory any more.
-	Results() <-chan BatchResult
-	// Finish says that no more batches come: the worker ends when it has answered what it has.
-	Finish()
-	// Kill ends the worker and every process that it started, at once.
-	Kill()
-	// Exit says how the worker ended. It may be called once Results is closed.
-	Exit() Exit
-	// PID is the worker's process number, for messages.
-	PID() int
-}
+// StageWorker is a worker of one stage.
+type StageWorker = Process[Batch, BatchResult]
 
 // StageStarter starts the worker of a stage with the given index, which counts within the stage. A FatalError means that no
 // worker can be started.

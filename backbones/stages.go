@@ -24,9 +24,3 @@ type Stages struct {
 	// Steady is items a second from the first batch that is done to the last, without the first one's; 0: not known.
 	Steady float64
 }
-
-// Staged is a backbone that works in stages.
-type Staged interface {
-	// Stages may be called while Run is under way, and after it.
-	Stages() Stages
-}

@@ -13,24 +13,30 @@ const MaxChunkItems = 16384
 // MaxInFlight is the most chunks a worker may have at a time; the heartbeat page has so many slots.
 const MaxInFlight = 4
 
-// Worker is one running worker process with the task opened in it. Its methods may be called by several goroutines.
-type Worker interface {
-	// Send hands a chunk to the worker. An error means that the worker is broken: Results ends soon.
-	Send(Chunk) error
-	// Results yields one result a chunk, in the order in which they were sent. The channel is closed once the worker's
-	// process has ended.
-	Results() <-chan Result
-	// Finish says that no more chunks come: the worker ends when it has answered what it has.
+// Process is one running worker process with the task opened in it, which takes requests and answers them. Its methods may be
+// called by several goroutines.
+type Process[Q, A any] interface {
+	// Send hands a request to the worker. An error means that the worker is broken: Results ends soon.
+	Send(Q) error
+	// Results yields one answer a request, in the order in which they were sent. The channel is closed once the process has
+	// ended, and so cannot write to shared memory any more.
+	Results() <-chan A
+	// Finish says that no more requests come: the worker ends when it has answered what it has.
 	Finish()
 	// Kill ends the worker and every process that it started, at once.
 	Kill()
 	// Exit says how the worker ended. It may be called once Results is closed.
 	Exit() Exit
+	// PID is the worker's process number, for messages.
+	PID() int
+}
+
+// Worker is a worker that is sent chunks.
+type Worker interface {
+	Process[Chunk, Result]
 	// Beats reads the heartbeat page, one beat a slot; nil where the worker keeps none, or one that tells nothing. It may be
 	// called at any time, also when the worker is dead.
 	Beats() []Beat
-	// PID is the worker's process number, for messages.
-	PID() int
 }
 
 // Starter starts the worker with the given index. A FatalError means that no worker can be started.

@@ -36,7 +36,7 @@ func closing(t *testing.T, run Run) {
 		t.Run(tt.name, func(t *testing.T) {
 			crew := &Crew{T: t, Beats: true, Parting: tt.parting}
 			tally := newTally()
-			err := run(t.Context(), Options{Workers: 2, ChunkSize: 7, Start: starter(crew), Crew: crew, CloseTimeout: brief},
+			err := run(t.Context(), Options{Workers: 2, ChunkSize: 7, Start: starter(crew), Crew: crew, Policy: backbones.Policy{CloseTimeout: brief}},
 				&source{count: count, size: 64}, tally.sink)
 			crew.Wait()
 			tally.once(t, count)
@@ -58,7 +58,7 @@ func closing(t *testing.T, run Run) {
 			cancel()
 			return HangClosing
 		}}
-		err := run(ctx, Options{Workers: 2, Start: starter(crew), Crew: crew, CloseTimeout: time.Hour}, &source{count: count, size: 64}, newTally().sink)
+		err := run(ctx, Options{Workers: 2, Start: starter(crew), Crew: crew, Policy: backbones.Policy{CloseTimeout: time.Hour}}, &source{count: count, size: 64}, newTally().sink)
 		if errors.As(err, new(*backbones.CloseError)) {
 			t.Errorf("error %v of a run that was cancelled", err)
 		}

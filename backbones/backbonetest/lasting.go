@@ -49,7 +49,7 @@ func retries(t *testing.T, run Run, beats bool) {
 		t.Run(tt.name, func(t *testing.T) {
 			crew := &Crew{T: t, Beats: beats, Script: tt.script}
 			tally := newTally()
-			err := run(t.Context(), Options{Workers: 2, ChunkSize: 7, Start: starter(crew), Crew: crew, Retry: tt.retry},
+			err := run(t.Context(), Options{Workers: 2, ChunkSize: 7, Start: starter(crew), Crew: crew, Policy: backbones.Policy{Retry: tt.retry}},
 				&source{count: 300, size: 64}, tally.sink)
 			if err != nil {
 				t.Fatal(err)
@@ -78,8 +78,8 @@ func retries(t *testing.T, run Run, beats bool) {
 		tally := newTally()
 		never := func(n int64) int64 { return n - 1 }
 		err := run(t.Context(), Options{
-			Workers: 1, ChunkSize: 1, Start: starter(crew), Crew: crew, Drain: drain,
-			Retry: backbones.Retry{Limit: 1, Backoff: backbones.Backoff{First: time.Hour, Cap: time.Hour, Random: never}},
+			Workers: 1, ChunkSize: 1, Start: starter(crew), Crew: crew, Policy: backbones.Policy{Drain: drain,
+				Retry: backbones.Retry{Limit: 1, Backoff: backbones.Backoff{First: time.Hour, Cap: time.Hour, Random: never}}},
 		}, &source{count: 1 << 20, size: 64}, tally.sink)
 		if !errors.Is(err, backbones.ErrDrained) {
 			t.Errorf("error %v, want that it was drained", err)
@@ -89,6 +89,48 @@ func retries(t *testing.T, run Run, beats bool) {
 			t.Errorf("the item that waited has an outcome: %v", tally.failures)
 		}
 	})
+	t.Run("what fails behind the interrupt and would be tried again has no outcome", func(t *testing.T) {
+		drain := make(chan struct{})
+		var once sync.Once
+		crew := &Crew{T: t, Beats: beats, Script: func(s string, _ int) Act {
+			if number(s) == 50 {
+				once.Do(func() { close(drain) })
+				return Fail
+			}
+			return Do
+		}}
+		tally := newTally()
+		err := run(t.Context(), Options{Workers: 1, ChunkSize: 1, Start: starter(crew), Crew: crew, Policy: backbones.Policy{
+			Drain: drain, Retry: backbones.Retry{Limit: 1, Backoff: backbones.Backoff{First: time.Hour, Cap: time.Hour}},
+		}}, &source{count: 1 << 20, size: 64}, tally.sink)
+		if !errors.Is(err, backbones.ErrDrained) {
+			t.Errorf("error %v, want that it was drained", err)
+		}
+		crew.Wait()
+		if len(tally.failed) != 0 || tally.done[50] != 0 {
+			t.Errorf("the item has an outcome: %v", tally.failures)
+		}
+	})
+}
+
+// unwritten checks that the run learns of items that are done without their outputs.
+func unwritten(t *testing.T, run Run, beats bool) {
+	t.Helper()
+	crew := &Crew{T: t, Beats: beats, Script: func(s string, _ int) Act {
+		if number(s)%10 == 3 {
+			return Forget
+		}
+		return Do
+	}}
+	tally := newTally()
+	if err := run(t.Context(), Options{Workers: 2, ChunkSize: 7, Start: starter(crew), Crew: crew}, &source{count: 100, size: 64}, tally.sink); err != nil {
+		t.Fatal(err)
+	}
+	crew.Wait()
+	tally.once(t, 100)
+	if tally.unwritten != 10 || len(tally.done) != 100 {
+		t.Errorf("%d items were done, %d of them without an output; want 100 and 10", len(tally.done), tally.unwritten)
+	}
 }
 
 // brief is longer than a scripted item takes, by far.
@@ -104,7 +146,7 @@ func timeouts(t *testing.T, run Run, beats bool) {
 			return Do
 		}}
 		tally := newTally()
-		err := run(t.Context(), Options{Workers: 2, ChunkSize: 4, Start: starter(crew), Crew: crew, ItemTimeout: brief},
+		err := run(t.Context(), Options{Workers: 2, ChunkSize: 4, Start: starter(crew), Crew: crew, Policy: backbones.Policy{ItemTimeout: brief}},
 			&source{count: 100, size: 64}, tally.sink)
 		if err != nil {
 			t.Fatal(err)
@@ -129,7 +171,7 @@ func timeouts(t *testing.T, run Run, beats bool) {
 			return Do
 		}}
 		tally := newTally()
-		err := run(t.Context(), Options{Workers: 2, ChunkSize: 1, Start: starter(crew), Crew: crew, ItemTimeout: brief, Retry: soon(2)},
+		err := run(t.Context(), Options{Workers: 2, ChunkSize: 1, Start: starter(crew), Crew: crew, Policy: backbones.Policy{ItemTimeout: brief, Retry: soon(2)}},
 			&source{count: 40, size: 64}, tally.sink)
 		if err != nil {
 			t.Fatal(err)
@@ -150,7 +192,7 @@ func recycling(t *testing.T, run Run, beats bool) {
 		return Do
 	}}
 	tally := newTally()
-	err := run(t.Context(), Options{Workers: 2, ChunkSize: 4, Start: starter(crew), Crew: crew, WorkerMaxItems: most},
+	err := run(t.Context(), Options{Workers: 2, ChunkSize: 4, Start: starter(crew), Crew: crew, Policy: backbones.Policy{WorkerMaxItems: most}},
 		&source{count: 200, size: 64}, tally.sink)
 	if err != nil {
 		t.Fatal(err)

@@ -131,6 +131,8 @@ func (w *stageWorker) batch(b backbones.Batch) bool {
 			return false
 		case Lie:
 			times = 2
+		case Forget:
+			r.Unwritten = backbones.Unwritten{Count: r.Unwritten.Count + 1, Expected: item}
 		}
 	}
 	if r.Err == nil && left > 0 && w.stage != Finish && b.Region.Size > 0 {

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
@@ -20,12 +19,8 @@ type Options struct {
 	Workers, ChunkSize int
 	Start              backbones.Starter
 	// Crew makes the workers, for a backbone that starts others than Start does.
-	Crew           *Crew
-	Drain          <-chan struct{}
-	Retry          backbones.Retry
-	ItemTimeout    time.Duration
-	WorkerMaxItems int
-	CloseTimeout   time.Duration
+	Crew   *Crew
+	Policy backbones.Policy
 }
 
 // Feature is something that a backbone may lack. What it lacks is not tested.
@@ -43,6 +38,8 @@ const (
 	Beats Feature = "beats"
 	// Skips: its scripted workers skip single items. Others do them.
 	Skips Feature = "skips"
+	// Last: its scripted workers are the last to have an item, and say what became of its output.
+	Last Feature = "last"
 	// Thrift: no more workers are started than there are items.
 	Thrift Feature = "thrift"
 )
@@ -86,6 +83,7 @@ type tally struct {
 	mu                    sync.Mutex
 	done, skipped, failed map[uint64]int
 	failures              []backbones.FailedItem
+	unwritten             int
 	stop                  error
 	stopAfter             int
 }
@@ -106,6 +104,7 @@ func (t *tally) sink(o backbones.Outcomes) error {
 	}
 	add(t.done, o.Done)
 	add(t.skipped, o.Skipped)
+	t.unwritten += o.Unwritten.Count
 	for _, f := range o.Failed {
 		t.failed[f.Number]++
 		t.failures = append(t.failures, f)
@@ -146,7 +145,7 @@ func Suite(t *testing.T, run Run, lacks ...Feature) {
 			for _, f := range []struct {
 				feature Feature
 				test    func(*testing.T, Run, bool)
-			}{{Retries, retries}, {Timeouts, timeouts}, {Recycling, recycling}} {
+			}{{Retries, retries}, {Timeouts, timeouts}, {Recycling, recycling}, {Last, unwritten}} {
 				if !slices.Contains(lacks, f.feature) {
 					t.Run(string(f.feature), func(t *testing.T) { f.test(t, run, beats) })
 				}
@@ -155,6 +154,7 @@ func Suite(t *testing.T, run Run, lacks ...Feature) {
 	}
 	t.Run("ends", func(t *testing.T) { ends(t, run) })
 	t.Run("closing", func(t *testing.T) { closing(t, run) })
+	t.Run("waiting", func(t *testing.T) { waiting(t, run) })
 }
 
 func outcomes(t *testing.T, run Run, beats bool, lacks []Feature) {
@@ -168,12 +168,13 @@ func outcomes(t *testing.T, run Run, beats bool, lacks []Feature) {
 		workers, chunk, count int
 		script                Script
 		skipped, failed       int
+		lies                  bool
 	}{
-		{"nothing", 2, 0, 0, nil, 0, 0},
-		{"one item", 4, 0, 1, nil, 0, 0},
-		{"all done", 3, 0, 5000, nil, 0, 0},
-		{"chunks of one", 3, 1, 300, nil, 0, 0},
-		{"a chunk larger than the list", 2, 10_000, 100, nil, 0, 0},
+		{"nothing", 2, 0, 0, nil, 0, 0, false},
+		{"one item", 4, 0, 1, nil, 0, 0, false},
+		{"all done", 3, 0, 5000, nil, 0, 0, false},
+		{"chunks of one", 3, 1, 300, nil, 0, 0, false},
+		{"a chunk larger than the list", 2, 10_000, 100, nil, 0, 0, false},
 		{"some skipped, some failed", 2, 7, 1000, func(s string, _ int) Act {
 			switch number(s) % 10 {
 			case 3:
@@ -182,31 +183,31 @@ func outcomes(t *testing.T, run Run, beats bool, lacks []Feature) {
 				return Fail
 			}
 			return Do
-		}, skips, 100},
+		}, skips, 100, false},
 		{"every item once kills its worker", 2, 8, 40, func(_ string, attempt int) Act {
 			if attempt == 1 && beats {
 				return Die
 			}
 			return Do
-		}, 0, 0},
+		}, 0, 0, false},
 		{"a poison item", 2, 16, 200, func(s string, _ int) Act {
 			if number(s) == 77 {
 				return Die
 			}
 			return Do
-		}, 0, 1},
+		}, 0, 1, false},
 		{"many poison items", 3, 16, 200, func(s string, _ int) Act {
 			if number(s)%50 == 7 {
 				return Die
 			}
 			return Do
-		}, 0, 4},
+		}, 0, 4, false},
 		{"a worker that answers twice", 2, 10, 100, func(s string, attempt int) Act {
 			if number(s) == 42 && attempt == 1 {
 				return Lie
 			}
 			return Do
-		}, 0, 0},
+		}, 0, 0, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -214,7 +215,9 @@ func outcomes(t *testing.T, run Run, beats bool, lacks []Feature) {
 			tally := newTally()
 			err := run(t.Context(), Options{Workers: tt.workers, ChunkSize: tt.chunk, Start: starter(crew), Crew: crew},
 				&source{count: tt.count, size: 64}, tally.sink)
-			if err != nil {
+			// The second answer may come when everything else is done and workers close their task.
+			late := new(backbones.CloseError)
+			if err != nil && (!tt.lies || !errors.As(err, &late)) {
 				t.Fatalf("run: %v", err)
 			}
 			crew.Wait()
@@ -289,7 +292,7 @@ func ends(t *testing.T, run Run) {
 			return Do
 		}}
 		tally := newTally()
-		err := run(t.Context(), Options{Workers: 2, ChunkSize: 5, Start: starter(crew), Crew: crew, Drain: drain},
+		err := run(t.Context(), Options{Workers: 2, ChunkSize: 5, Start: starter(crew), Crew: crew, Policy: backbones.Policy{Drain: drain}},
 			&source{count: 1 << 40, size: 100}, tally.sink)
 		if err == nil {
 			t.Error("a drained run says that it finished")
@@ -344,9 +347,26 @@ func ends(t *testing.T, run Run) {
 	})
 	t.Run("no worker can ever be started", func(t *testing.T) {
 		crew := &Crew{T: t, FailStart: func(int) error { return errStop }}
-		err := run(t.Context(), Options{Workers: 2, Start: starter(crew), Crew: crew}, &source{count: 100, size: 10}, newTally().sink)
+		err := run(t.Context(), Options{Workers: 1, Start: starter(crew), Crew: crew}, &source{count: 100, size: 10}, newTally().sink)
 		if !errors.Is(err, errStop) {
 			t.Errorf("error %v, want the start's", err)
 		}
+		if crew.Starts() != 3 {
+			t.Errorf("it was tried %d times, want 3", crew.Starts())
+		}
+	})
+	t.Run("a worker that cannot be started twice is waited for", func(t *testing.T) {
+		crew := &Crew{T: t, Beats: true, FailStart: func(start int) error {
+			if start <= 2 {
+				return errStop
+			}
+			return nil
+		}}
+		tally := newTally()
+		if err := run(t.Context(), Options{Workers: 1, Start: starter(crew), Crew: crew}, &source{count: 100, size: 10}, tally.sink); err != nil {
+			t.Fatal(err)
+		}
+		crew.Wait()
+		tally.once(t, 100)
 	})
 }

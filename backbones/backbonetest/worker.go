@@ -27,6 +27,8 @@ const (
 	Hang
 	// Lie answers the item's chunk twice.
 	Lie
+	// Forget does the item without writing its output.
+	Forget
 )
 
 // Parting is how a worker ends its Run call when it is told that no more work comes.
@@ -265,6 +267,8 @@ func (w *worker) chunk(c backbones.Chunk) bool {
 			return false
 		case Lie:
 			times = 2
+		case Forget:
+			r.Unwritten = backbones.Unwritten{Count: r.Unwritten.Count + 1, Expected: item}
 		}
 	}
 	w.beat(c, c.Count, outcomes)

@@ -3,8 +3,6 @@ package cuda
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
@@ -37,7 +35,7 @@ func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out 
 	if r.Err != nil {
 		t, err = s.broke(&out, k, j, worker, r.Err)
 		if err == nil {
-			l.advance(s.now)
+			l.flights = l.flights[1:]
 		}
 		return out, t, err
 	}
@@ -51,8 +49,8 @@ func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out 
 	if err := s.check(k, j, marks, r.Payload); err != nil {
 		return out, t, err
 	}
-	l.advance(s.now)
-	l.concluded++
+	l.flights = l.flights[1:]
+	l.concluded += j.count
 	cut.Runs(j.count, marks, backbones.OutcomeSkipped, func(first, count int) {
 		out.Skipped = cut.Spans(out.Skipped, j.parts, first, count)
 	})
@@ -66,11 +64,6 @@ func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out 
 	}
 	s.pass(&out, k, j, marks, r.Payload)
 	return out, t, nil
-}
-
-// advance takes the answered batch off.
-func (l *lane) advance(now time.Duration) {
-	l.flights, l.since = l.flights[1:], now
 }
 
 // check refuses what a stage cannot have answered.
@@ -188,65 +181,4 @@ func (s *scheduler) broke(out *backbones.Outcomes, k stage, j *job, worker int, 
 	}
 	s.release(j)
 	return t, nil
-}
-
-// death is what is known of how a worker died.
-type death struct {
-	// busy: it had something to do. suspected: that had killed a worker before.
-	busy, suspected bool
-	// fruitful: it had concluded something since it was started, or an item has failed for it.
-	fruitful bool
-}
-
-// died takes back what a dead worker had. Everything goes through loading again: what a worker has had in its hands may
-// have been changed. byHost says that the host ended it for a reason that has nothing to do with its batches.
-func (s *scheduler) died(k stage, worker int, exit backbones.Exit, byHost bool) (out backbones.Outcomes, how death) {
-	out.Worker = worker
-	l := s.lane(k, worker)
-	if l == nil {
-		return out, how
-	}
-	how.busy = len(l.flights) > 0
-	how.suspected = how.busy && l.flights[0].deaths > 0
-	how.fruitful = l.concluded > 0
-	s.lanes[k] = slices.DeleteFunc(s.lanes[k], func(o *lane) bool { return o == l })
-	for i, j := range l.flights {
-		if i > 0 {
-			// It may have been begun: the next time it is known which one it was.
-			j.alone = true
-			s.again(j)
-			continue
-		}
-		if byHost {
-			s.again(j)
-			continue
-		}
-		if l.late {
-			s.tookTooLong(&out, k, worker, j, s.now-l.since)
-			how.fruitful = true
-			continue
-		}
-		j.deaths++
-		j.alone = true
-		if k == device {
-			j.avoid = worker + 1
-		}
-		switch {
-		case j.deaths == 1:
-			s.again(j)
-		case j.count > 1:
-			j.deaths = 1
-			s.halve(j)
-		default:
-			s.fail(&out, worker, j, 0, "", backbones.Failure{
-				Kind:    backbones.KindCrash,
-				Message: fmt.Sprintf("the %s worker that was on this item %s; it was tried again alone, and did so again", k, exit),
-				Fault:   backbones.FaultTask,
-				Log:     exit.Stderr,
-			})
-			s.release(j)
-			how.fruitful = true
-		}
-	}
-	return out, how
 }

@@ -7,38 +7,38 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// figures measures the stages. The loop writes, whoever shows the run reads.
+// figures measures the stages. The loop writes, and what shows the run reads. Times are since the run's start; 0: never.
 type figures struct {
 	mu sync.Mutex
 	// final is the stage that items are done with.
 	final   stage
 	workers [stages]int
 	stage   [stages]backbones.StageFigures
-	since   [stages]time.Time
-	last    time.Time
+	since   [stages]time.Duration
+	last    time.Duration
 	// firstAnswer and lastAnswer are those of the last stage; before is how many items the first answer concluded.
-	firstAnswer, lastAnswer time.Time
+	firstAnswer, lastAnswer time.Duration
 	before                  int64
 	// looked is when look was called last, and what it saw then.
-	looked                time.Time
+	looked                time.Duration
 	idleInput, idleOutput int
 	waitInput, waitOutput time.Duration
 }
 
-func (f *figures) opened(k stage, now time.Time) {
+func (f *figures) opened(k stage, now time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.since[k].IsZero() {
-		f.since[k] = now
+	if f.since[k] == 0 {
+		f.since[k] = max(now, 1)
 	}
 }
 
 // look takes note of what devices do until it is called again.
-func (f *figures) look(now time.Time, busy [stages]int, devices int, starved bool, ready int) {
+func (f *figures) look(now time.Duration, busy [stages]int, devices int, starved bool, ready int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.looked.IsZero() {
-		passed := now.Sub(f.looked)
+	if f.looked > 0 {
+		passed := now - f.looked
 		f.waitInput += passed * time.Duration(f.idleInput)
 		f.waitOutput += passed * time.Duration(f.idleOutput)
 	}
@@ -54,7 +54,7 @@ func (f *figures) look(now time.Time, busy [stages]int, devices int, starved boo
 	}
 }
 
-func (f *figures) answered(k stage, r backbones.BatchResult, now time.Time) {
+func (f *figures) answered(k stage, r backbones.BatchResult, now time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := &f.stage[k]
@@ -65,28 +65,27 @@ func (f *figures) answered(k stage, r backbones.BatchResult, now time.Time) {
 	if k != f.final {
 		return
 	}
-	if f.firstAnswer.IsZero() {
+	if f.firstAnswer == 0 {
 		f.firstAnswer, f.before = now, s.Items
 	}
 	f.lastAnswer = now
 }
 
-// Stages implements backbones.Staged.
-func (p *Pipeline) Stages() backbones.Stages {
-	f := &p.figures
+// stages is how the stages have fared so far.
+func (f *figures) stages() *backbones.Stages {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for k := range f.stage {
 		s := &f.stage[k]
 		s.Name, s.Workers = stage(k).String(), f.workers[k]
-		if !f.since[k].IsZero() && f.last.After(f.since[k]) {
-			s.Open = f.last.Sub(f.since[k])
+		if f.since[k] > 0 && f.last > f.since[k] {
+			s.Open = f.last - f.since[k]
 		}
 	}
-	out := backbones.Stages{
+	out := &backbones.Stages{
 		Load: f.stage[load], Device: f.stage[device], Finish: f.stage[finish], WaitInput: f.waitInput, WaitOutput: f.waitOutput,
 	}
-	if d := f.lastAnswer.Sub(f.firstAnswer).Seconds(); d > 0 {
+	if d := (f.lastAnswer - f.firstAnswer).Seconds(); d > 0 {
 		out.Steady = float64(f.stage[f.final].Items-f.before) / d
 	}
 	return out

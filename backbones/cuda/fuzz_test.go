@@ -95,7 +95,7 @@ func FuzzAnswers(f *testing.F) {
 		for range 1 + b.next(3) {
 			one := block(total, 1+b.next(20), []backbones.Encoding{backbones.JSONLines, backbones.Opaque, backbones.Indexed}[b.next(3)])
 			total += one.Count
-			s.add(one)
+			s.Add(one)
 		}
 		s.ended = true
 		sent, outcomes := make([]bool, total), make([]int, total)
@@ -138,7 +138,7 @@ func FuzzAnswers(f *testing.F) {
 				}
 				flights[l.stage][l.worker] = append(flights[l.stage][l.worker], l.batch)
 			}
-			if s.finished() {
+			if s.Finished() {
 				break
 			}
 			if steps > 1000*total+100*len(data) {

@@ -36,6 +36,9 @@ func TestSuite(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			lacks := []backbonetest.Feature{backbonetest.Beats, backbonetest.Recycling}
+			if tt.scripted == backbonetest.Load || tt.scripted == backbonetest.Device && tt.apart {
+				lacks = append(lacks, backbonetest.Last)
+			}
 			if tt.scripted == backbonetest.Device {
 				lacks = append(lacks, backbonetest.Thrift)
 				if tt.apart {
@@ -66,12 +69,12 @@ func TestSuite(t *testing.T) {
 				p := cuda.New(cuda.Options{
 					BatchSize: size, Loaders: workers[0], Devices: workers[1], Finishers: workers[2], Memory: memory,
 					StartLoader: starter(backbonetest.Load), StartDevice: starter(backbonetest.Device), StartFinisher: starter(backbonetest.Finish),
-					Drain: o.Drain, Retry: o.Retry, ItemTimeout: o.ItemTimeout, CloseTimeout: o.CloseTimeout,
+					Policy: o.Policy,
 				})
 				err := p.Run(ctx, src, sink)
 				rest.Wait()
-				if p.Busy() != 0 || p.Running() != 0 {
-					t.Errorf("%d workers are busy and %d running behind the run's end", p.Busy(), p.Running())
+				if s := p.Status(); s.Busy != 0 || s.Running != 0 {
+					t.Errorf("%d workers are busy and %d running behind the run's end", s.Busy, s.Running)
 				}
 				return err
 			}, lacks...)
@@ -95,7 +98,7 @@ func TestWorkersThatCannotBeStartedLeaveFewer(t *testing.T) {
 	src := &endless{}
 	done := 0
 	err := cuda.New(cuda.Options{
-		BatchSize: 4, Loaders: 4, Devices: 1, Finishers: 4, Memory: memory, StartDelay: time.Millisecond,
+		BatchSize: 4, Loaders: 4, Devices: 1, Finishers: 4, Memory: memory, Policy: backbones.Policy{StartDelay: time.Millisecond},
 		StartLoader: one(backbonetest.Load), StartDevice: one(backbonetest.Device), StartFinisher: one(backbonetest.Finish),
 	}).Run(t.Context(), src, func(o backbones.Outcomes) error {
 		for _, s := range o.Done {

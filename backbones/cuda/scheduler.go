@@ -4,7 +4,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/crew"
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
@@ -59,14 +62,15 @@ type lane struct {
 	flights []*job
 	// reserved: nothing more is sent before a batch that must be alone.
 	reserved bool
-	// since is when the first of flights was begun, late that it has taken too long.
-	since time.Duration
-	late  bool
-	// concluded is how many batches it has answered without an error.
+	// spent: nothing more is sent, its worker is to be replaced.
+	spent bool
+	// late is what the worker was seen at when it was ended for being on it for too long; nil: it was not.
+	late *crew.Sighting
+	// concluded is how many items it has answered without an error.
 	concluded int
 }
 
-// scheduler decides what each worker does next. It has no clock and no goroutine.
+// scheduler decides what each worker does next. It is a crew.Planner.
 type scheduler struct {
 	// size is how many items make a batch.
 	size int
@@ -91,7 +95,7 @@ type scheduler struct {
 	lastID  uint64
 	// begun counts the batches that were sent to loaders.
 	begun int
-	// now is the time since the run's start. Whoever calls sets it.
+	// now is how long the run has been going on, as At last said.
 	now   time.Duration
 	retry backbones.Retry
 	// asleep are items that have failed and wait to be tried again.
@@ -100,29 +104,27 @@ type scheduler struct {
 	limit time.Duration
 	// starved: a device worker had room for a batch that waited for a region to write its result to.
 	starved bool
+	// want is how many workers a stage may have.
+	want [stages]int
+	// discard frees the pages of a region that is not used again; may be nil.
+	discard func(backbones.Region)
+	figures figures
+	// warned is how many items the smallest batch had of which it was told that the device's memory does not hold it; 0: none.
+	warned int
+	log    hclog.Logger
 }
 
 func newScheduler(size, prefetch int, apart bool, memory, budget uint64) *scheduler {
 	half := memory / 2
 	return &scheduler{
-		size: size, prefetch: prefetch, apart: apart,
+		size: size, prefetch: prefetch, apart: apart, log: hclog.NewNullLogger(),
 		in:  &regions{end: half, stride: firstStride, budget: budget / 2},
 		out: &regions{next: half, end: memory, stride: firstStride, budget: budget / 2},
 	}
 }
 
-func (s *scheduler) add(b backbones.Block) {
-	s.paused = b.Count == 0
-	s.cutter.Add(b)
-}
-
 // short reports whether a batch may have fewer items than it should: no others come to fill it.
 func (s *scheduler) short() bool { return s.ended || s.paused }
-
-// wants reports whether blocks should be added: there are fewer items than some batches for every loader.
-func (s *scheduler) wants() bool {
-	return !s.ended && s.cutter.Items < s.size*(s.prefetch+4)
-}
 
 // toLoad is how many batches wait to be loaded.
 func (s *scheduler) toLoad() int {
@@ -135,22 +137,8 @@ func (s *scheduler) toLoad() int {
 
 // idle reports whether nothing is known to do.
 func (s *scheduler) idle() bool {
-	return s.cutter.Items == 0 && len(s.redo)+len(s.asleep) == 0 && s.inFlight() == 0
+	return s.cutter.Items == 0 && len(s.redo)+len(s.asleep) == 0 && s.InFlight() == 0
 }
-
-// inFlight is how many batches are with workers or between stages.
-func (s *scheduler) inFlight() int {
-	n := len(s.waiting[device]) + len(s.waiting[finish])
-	for k := range s.lanes {
-		for _, l := range s.lanes[k] {
-			n += len(l.flights)
-		}
-	}
-	return n
-}
-
-// finished reports whether every item has its outcome.
-func (s *scheduler) finished() bool { return s.ended && s.idle() }
 
 func (s *scheduler) opened(k stage, worker int) {
 	s.lanes[k] = append(s.lanes[k], &lane{worker: worker})
@@ -264,9 +252,6 @@ func (s *scheduler) load(l *lane, j *job) (launch, bool) {
 }
 
 func (s *scheduler) send(k stage, l *lane, j *job) launch {
-	if len(l.flights) == 0 {
-		l.since = s.now
-	}
 	l.flights = append(l.flights, j)
 	if j.alone {
 		// Who else must be alone reserves anew.
@@ -290,6 +275,9 @@ func (s *scheduler) pick(k stage, j *job) *lane {
 	var best, least *lane
 	for _, l := range s.lanes[k] {
 		if k == device && j.avoid == l.worker+1 && len(s.lanes[k]) > 1 {
+			continue
+		}
+		if l.spent {
 			continue
 		}
 		n := len(l.flights)
@@ -336,12 +324,4 @@ func (s *scheduler) halve(j *job) {
 	for _, r := range []backbones.Range{{First: 0, Count: half}, {First: half, Count: j.count - half}} {
 		s.redo = append(s.redo, &job{parts: cut.Slice(j.parts, r.First, r.Count), count: r.Count, alone: j.alone, deaths: j.deaths, avoid: j.avoid})
 	}
-}
-
-// abandon gives up what waits for a stage that no worker is left for, once the run has been stopped.
-func (s *scheduler) abandon(k stage) {
-	for _, j := range s.waiting[k] {
-		s.release(j)
-	}
-	s.waiting[k] = nil
 }

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/crew"
 )
 
 func block(first, count int, encoding backbones.Encoding) backbones.Block {
@@ -177,8 +178,8 @@ func TestEveryItemHasOneOutcome(t *testing.T) {
 			}
 		}
 		for {
-			for len(blocks) > 0 && s.wants() {
-				s.add(blocks[0])
+			for len(blocks) > 0 && s.Wants() {
+				s.Add(blocks[0])
 				blocks = blocks[1:]
 			}
 			s.ended = s.ended || len(blocks) == 0
@@ -186,7 +187,7 @@ func TestEveryItemHasOneOutcome(t *testing.T) {
 			s.wake()
 			w.dispatch()
 			w.check()
-			if s.finished() {
+			if s.Finished() {
 				break
 			}
 			w.step(want)
@@ -231,7 +232,7 @@ func (w *world) dump() string {
 	for k := range w.s.waiting {
 		jobs("waits for "+stage(k).String(), w.s.waiting[k])
 		for _, l := range w.s.lanes[k] {
-			fmt.Fprintf(&b, "\n%s worker %d reserved=%v late=%v", stage(k), l.worker, l.reserved, l.late)
+			fmt.Fprintf(&b, "\n%s worker %d reserved=%v late=%v", stage(k), l.worker, l.reserved, l.late != nil)
 		}
 	}
 	fmt.Fprintf(&b, "\n%d items to cut, %d asleep, in %+v, out %+v", w.s.cutter.Items, len(w.s.asleep), *w.s.in, *w.s.out)
@@ -249,24 +250,25 @@ func (w *world) step(want [stages]int) {
 		}
 	}
 	if len(busy) == 0 {
-		at := w.s.rings()
-		if at <= w.s.now {
+		at, ok := w.s.Wake()
+		if !ok || at <= w.s.now {
 			w.t.Fatalf("nothing is in flight, nothing is sent and nothing is waited for: the run stands still: %s", w.dump())
 		}
 		w.s.now = at
 		return
 	}
-	if late := w.s.overdue(); len(late) > 0 {
-		for _, p := range late {
-			w.die(who{p.stage, p.worker})
-		}
-		return
-	}
 	one := rapid.SampledFrom(busy).Draw(w.t, "who")
 	queue := w.flights[one.k][one.worker]
-	if rapid.IntRange(0, 5).Draw(w.t, "dies") == 0 {
+	switch rapid.IntRange(0, 11).Draw(w.t, "dies") {
+	case 0, 1:
 		w.die(one)
 		return
+	case 2:
+		if w.s.limit > 0 {
+			w.s.Late(crew.Seat{Stage: int(one.k), Index: one.worker}, crew.Sighting{Request: queue[0].ID})
+			w.die(one)
+			return
+		}
 	}
 	out, _, err := w.s.answered(one.k, one.worker, w.answer(one.k, queue[0]))
 	if err != nil {
@@ -281,7 +283,7 @@ func TestASettledBatchIsNotHalved(t *testing.T) {
 	s := newScheduler(4, 1, true, 1<<40, 0)
 	s.opened(load, 0)
 	s.opened(device, 0)
-	s.add(block(0, 4, backbones.JSONLines))
+	s.Add(block(0, 4, backbones.JSONLines))
 	s.ended = true
 	l, ok := s.next()
 	if !ok || l.batch.Count != 4 {
@@ -303,16 +305,16 @@ func TestASettledBatchIsNotHalved(t *testing.T) {
 func TestAShortBatchWhileTheSourceWaits(t *testing.T) {
 	s := newScheduler(4, 8, true, 1<<40, 0)
 	s.opened(load, 0)
-	s.add(block(0, 2, backbones.JSONLines))
+	s.Add(block(0, 2, backbones.JSONLines))
 	if l, ok := s.next(); ok {
 		t.Fatalf("a batch of %d items was made, while others may come", l.batch.Count)
 	}
-	s.add(backbones.Block{})
+	s.Add(backbones.Block{})
 	l, ok := s.next()
 	if !ok || l.batch.Count != 2 {
 		t.Fatalf("%v, %+v", ok, l.batch)
 	}
-	s.add(block(2, 2, backbones.JSONLines))
+	s.Add(block(2, 2, backbones.JSONLines))
 	if l, ok := s.next(); ok {
 		t.Fatalf("a batch of %d items was made, while others may come again", l.batch.Count)
 	}

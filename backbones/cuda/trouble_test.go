@@ -10,7 +10,7 @@ import (
 func drawn(t *testing.T, items int) (*scheduler, backbones.Batch) {
 	t.Helper()
 	s := newScheduler(items, 8, false, 1<<40, 0)
-	s.add(block(0, items, backbones.JSONLines))
+	s.Add(block(0, items, backbones.JSONLines))
 	s.ended = true
 	s.opened(load, 0)
 	s.opened(device, 0)

@@ -4,6 +4,7 @@ package cut
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
@@ -170,6 +171,14 @@ func Text(parts []backbones.Part, position int) (item string) {
 		}
 	})
 	return item
+}
+
+// Shown names the item at a position, for messages.
+func Shown(parts []backbones.Part, position int) string {
+	if t := Text(parts, position); t != "" {
+		return t
+	}
+	return fmt.Sprintf("item %d of the listing", Number(parts, position))
 }
 
 // Item is the part that holds the item at a position of a chunk alone.

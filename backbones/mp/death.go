@@ -5,29 +5,18 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/crew"
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
-)
-
-// fate is what a worker's death says about workers to come.
-type fate int
-
-const (
-	// fruitless: it had concluded nothing, and no item is known to be to blame. The next one may fare no better.
-	fruitless fate = iota
-	// neutral: an item, or the host, ended it.
-	neutral
-	// fruitful: it had concluded something.
-	fruitful
 )
 
 // died takes back what a dead worker had in flight. What its heartbeat page shows as concluded is concluded; the item it
 // was on has failed, unless the host ended the worker for a reason of its own; everything else goes to other workers, and
 // none of it is held against those items.
-func (s *scheduler) died(worker int, beats []backbones.Beat, exit backbones.Exit, byHost bool) (out backbones.Outcomes, f fate) {
+func (s *scheduler) died(worker int, beats []backbones.Beat, exit backbones.Exit, byHost bool) (out backbones.Outcomes, f crew.Fate) {
 	out.Worker = worker
 	l := s.lanes[worker]
 	if l == nil {
-		return out, neutral
+		return out, crew.Neutral
 	}
 	delete(s.lanes, worker)
 	d := death{scheduler: s, lane: l, exit: exit, byHost: byHost || l.late != nil, out: &out}
@@ -44,11 +33,11 @@ func (s *scheduler) died(worker int, beats []backbones.Beat, exit backbones.Exit
 	}
 	switch {
 	case l.concluded > 0 || len(out.Failed) > 0:
-		return out, fruitful
+		return out, crew.Fruitful
 	case byHost || d.blamed:
-		return out, neutral
+		return out, crew.Neutral
 	default:
-		return out, fruitless
+		return out, crew.Fruitless
 	}
 }
 
@@ -107,7 +96,7 @@ func (d *death) takeBack(f flight, beat backbones.Beat) {
 func (d *death) onItem(f flight, position int) bool {
 	late := d.lane.late
 	switch {
-	case late != nil && late.chunk == f.id && late.index == position:
+	case late != nil && late.Request == f.id && late.Index == position:
 		d.tookTooLong(f, position)
 	case d.byHost:
 		return false
@@ -135,13 +124,13 @@ func tried(times int) string {
 
 func (d *death) tookTooLong(f flight, position int) {
 	late := d.lane.late
-	message := fmt.Sprintf("it took longer than %s, and the worker that was on it was ended", late.limit.Round(time.Millisecond))
-	if late.why != "" {
-		message += "; " + late.why
+	message := fmt.Sprintf("it took longer than %s, and the worker that was on it was ended", late.Limit.Round(time.Millisecond))
+	if late.Why != "" {
+		message += "; " + late.Why
 	}
 	d.fail(d.out, cut.Item(f.parts, position), f.failed(position), "", backbones.Failure{
 		Kind: backbones.KindTimeout, Fault: backbones.FaultTask, Worker: d.out.Worker, Log: d.exit.Stderr,
-		Elapsed: late.elapsed, Retryable: true,
+		Elapsed: late.Elapsed, Retryable: true,
 		Message: message,
 	})
 }
@@ -149,7 +138,7 @@ func (d *death) tookTooLong(f flight, position int) {
 // bisect finds the item that ended a worker without a heartbeat page, by halving its chunk until it stands alone. Nothing
 // is held against an item that had company.
 func (d *death) bisect(f flight) {
-	late := d.lane.late != nil && d.lane.late.chunk == f.id
+	late := d.lane.late != nil && d.lane.late.Request == f.id
 	switch {
 	case late && f.count == 1:
 		d.blamed = true

@@ -94,7 +94,7 @@ func FuzzAnswers(f *testing.F) {
 				block.Payload = nil
 			}
 			total += block.Count
-			s.add(block)
+			s.Add(block)
 		}
 		s.ended = true
 		sent := make([]bool, total)
@@ -118,15 +118,15 @@ func FuzzAnswers(f *testing.F) {
 			}
 		}
 		alive := map[int]*hostile{}
-		for steps := 0; !s.finished(); steps++ {
+		for steps := 0; !s.Finished(); steps++ {
 			if steps > 100*total+len(data) {
-				t.Fatalf("it does not come to an end: %d wait, %d chunks are in flight", s.pending(), s.inFlight())
+				t.Fatalf("it does not come to an end: %d wait, %d chunks are in flight", s.pending(), s.InFlight())
 			}
-			s.at(time.Duration(steps))
+			s.At(time.Duration(steps))
 			for w := range workers {
 				if alive[w] == nil {
 					alive[w] = &hostile{bites: b}
-					s.opened(w)
+					s.opened(w, nil)
 				}
 				for {
 					c, ok := s.next(w)

@@ -19,8 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestSuite(t *testing.T) {
 	backbonetest.Suite(t, func(ctx context.Context, o backbonetest.Options, src backbones.Source, sink backbones.Sink) error {
 		return mp.New(mp.Options{
-			Workers: o.Workers, ChunkSize: o.ChunkSize, Start: o.Start, Drain: o.Drain, Retry: o.Retry, ItemTimeout: o.ItemTimeout,
-			WorkerMaxItems: o.WorkerMaxItems, CloseTimeout: o.CloseTimeout,
+			Workers: o.Workers, ChunkSize: o.ChunkSize, Start: o.Start, Policy: o.Policy,
 		}).Run(ctx, src, sink)
 	})
 }
@@ -34,7 +33,7 @@ func TestWorkersThatCannotBeStartedLeaveFewer(t *testing.T) {
 	src := &lines{}
 	done := 0
 	err := mp.New(mp.Options{
-		Workers: 5, ChunkSize: 4, StartDelay: time.Millisecond,
+		Workers: 5, ChunkSize: 4, Policy: backbones.Policy{StartDelay: time.Millisecond},
 		Start: func(_ context.Context, index int) (backbones.Worker, error) {
 			mu.Lock()
 			defer mu.Unlock()

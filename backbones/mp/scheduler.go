@@ -4,13 +4,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/crew"
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
-// scheduler decides which items go to which worker and what has become of them. It starts nothing, waits for nothing and
-// has no clock: pool.go brings it events one at a time, and says what time it is. Every item that was added is in
-// exactly one Outcomes in the end, whatever workers answer and whenever they die.
+// scheduler decides which items go to which worker and what has become of them. It is a crew.Planner. Every item that was
+// added is in exactly one Outcomes in the end, whatever workers answer and whenever they die.
 type scheduler struct {
 	cutter cut.Cutter
 	sizer  sizer
@@ -22,19 +24,23 @@ type scheduler struct {
 	lanes     map[int]*lane
 	redo      []job
 	waiting   waiting
-	// retrying are items that the pool has not told of yet.
-	retrying []retrying
-	// now is how long the run has been going on, as the pool last said.
+	// now is how long the run has been going on, as At last said.
 	now    time.Duration
 	lastID uint64
-	// ended: no more blocks will be added.
-	ended bool
+	// turn is the worker that Next asks first.
+	turn int
+	// ended: no more blocks will be added. stopped: nothing more is given out.
+	ended, stopped bool
+	// itemTimeout is how long an item may take; 0: as long as it likes.
+	itemTimeout time.Duration
+	log         hclog.Logger
 	// remaining asks the source how many items are still to come; nil or false: not known.
 	remaining func() (int, bool)
 }
 
 // lane is what one worker has in flight, oldest first.
 type lane struct {
+	worker  backbones.Worker
 	flights []flight
 	// reserved lanes get nothing until they are empty: an item waits to be tried alone there.
 	reserved bool
@@ -43,7 +49,7 @@ type lane struct {
 	// concluded counts the items that this worker has concluded since it was started.
 	concluded int
 	// late is what the worker was last seen at when it was ended for being on it for too long; nil: it was not.
-	late *sighting
+	late *crew.Sighting
 }
 
 type flight struct {
@@ -80,13 +86,12 @@ func (j job) slice(first, count int) job {
 }
 
 func newScheduler(workers, fixed int) *scheduler {
-	return &scheduler{workers: workers, sizer: sizer{fixed: min(fixed, backbones.MaxChunkItems)}, lanes: map[int]*lane{}}
+	return &scheduler{
+		workers: workers, sizer: sizer{fixed: min(fixed, backbones.MaxChunkItems)}, lanes: map[int]*lane{}, log: hclog.NewNullLogger(),
+	}
 }
 
-func (s *scheduler) add(b backbones.Block) { s.cutter.Add(b) }
-
-// opened makes room for a worker that has started.
-func (s *scheduler) opened(worker int) { s.lanes[worker] = &lane{} }
+func (s *scheduler) opened(index int, w backbones.Worker) { s.lanes[index] = &lane{worker: w} }
 
 // pending is how many items wait for a worker.
 func (s *scheduler) pending() int {
@@ -97,18 +102,9 @@ func (s *scheduler) pending() int {
 	return n + len(s.waiting.due)
 }
 
-// inFlight is how many chunks are with workers.
-func (s *scheduler) inFlight() int {
-	n := 0
-	for _, l := range s.lanes {
-		n += len(l.flights)
-	}
-	return n
-}
-
-// wants reports whether the scheduler should be given another block: enough is kept ahead to fill every worker and to
+// Wants reports whether the scheduler should be given another block: enough is kept ahead to fill every worker and to
 // see the end coming, and no more, so that memory does not grow with the number of items.
-func (s *scheduler) wants() bool {
+func (s *scheduler) Wants() bool {
 	if s.ended || s.cutter.Bytes > 8*maxChunkBytes {
 		return false
 	}
@@ -131,7 +127,7 @@ func (s *scheduler) left() int {
 // next returns a chunk for the worker, or false when it has enough or nothing waits.
 func (s *scheduler) next(worker int) (backbones.Chunk, bool) {
 	l := s.lanes[worker]
-	if l == nil || l.spent || len(l.flights) >= backbones.MaxInFlight {
+	if s.stopped || l == nil || l.spent || len(l.flights) >= backbones.MaxInFlight {
 		return backbones.Chunk{}, false
 	}
 	if len(l.flights) > 0 && l.flights[len(l.flights)-1].alone {
@@ -236,22 +232,4 @@ func (s *scheduler) retire(worker int) {
 	if l := s.lanes[worker]; l != nil {
 		l.spent, l.reserved = true, false
 	}
-}
-
-// idle reports whether a worker that is to be replaced has answered everything that it had.
-func (s *scheduler) idle(worker int) bool {
-	l := s.lanes[worker]
-	return l != nil && l.spent && len(l.flights) == 0
-}
-
-// at tells the scheduler the time: retries that are due may be given out.
-func (s *scheduler) at(now time.Duration) {
-	s.now = now
-	s.waiting.ripen(now)
-	s.redo = append(s.redo, s.waiting.takeAlone()...)
-}
-
-// finished reports whether every item has its outcome.
-func (s *scheduler) finished() bool {
-	return s.ended && s.cutter.Items == 0 && len(s.redo) == 0 && s.waiting.items() == 0 && s.inFlight() == 0
 }

@@ -2,6 +2,7 @@ package mp
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/crew"
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
@@ -115,11 +117,11 @@ func TestEveryItemHasOneOutcome(t *testing.T) {
 		w.s.perWorker = rapid.SampledFrom([]int{0, 0, 1, 7}).Draw(t, "items per worker")
 		blocks, total := drawBlocks(t)
 		now := time.Duration(0)
-		for !w.s.finished() {
+		for !w.s.Finished() {
 			now += time.Duration(rapid.IntRange(0, 2000).Draw(t, "pause")) * time.Millisecond
-			w.s.at(now)
-			for len(blocks) > 0 && w.s.wants() {
-				w.s.add(blocks[0])
+			w.s.At(now)
+			for len(blocks) > 0 && w.s.Wants() {
+				w.s.Add(blocks[0])
 				blocks = blocks[1:]
 			}
 			w.s.ended = w.s.ended || len(blocks) == 0
@@ -155,12 +157,12 @@ func drawBlocks(t *rapid.T) (blocks []backbones.Block, total int) {
 
 // supply gives a worker what the scheduler has for it, in place of one that is to be replaced if it is.
 func (w *world) supply(t *rapid.T, index int) {
-	if w.s.idle(index) {
+	if slices.Contains(w.s.Spent(), crew.Seat{Index: index}) {
 		w.conclude(t, index, nil, false)
 	}
 	if w.alive[index] == nil {
 		w.alive[index] = &model{beats: make([]backbones.Beat, backbones.MaxInFlight)}
-		w.s.opened(index)
+		w.s.opened(index, nil)
 	}
 	m := w.alive[index]
 	for {
@@ -271,17 +273,17 @@ func (w *world) step(t *rapid.T, index int) {
 
 // end ends a worker that is on an item.
 func (w *world) end(t *rapid.T, index int, how string, c backbones.Chunk, begun int, beats []backbones.Beat) {
-	at := sighting{chunk: c.ID, index: begun}
+	at := crew.Sighting{Request: c.ID, Index: begun}
 	if !w.beating {
-		at.index = unseen
+		at.Index = unseen
 	}
 	blamed := how == "dies" || how == "is late"
 	switch how {
 	case "is late":
-		w.s.late(index, at)
+		w.s.Late(crew.Seat{Index: index}, at)
 	case "was late":
 		// It was on another item when that was noticed, and has gone on since.
-		w.s.late(index, sighting{chunk: c.ID + 1000, index: begun})
+		w.s.Late(crew.Seat{Index: index}, crew.Sighting{Request: c.ID + 1000, Index: begun})
 	case "is replaced":
 		w.s.retire(index)
 		if _, ok := w.s.next(index); ok {
@@ -297,10 +299,10 @@ func (w *world) end(t *rapid.T, index int, how string, c backbones.Chunk, begun 
 
 func TestPoisonItemFailsAfterOneRetryAlone(t *testing.T) {
 	s := newScheduler(1, 10)
-	s.add(jsonBlock(0, 10))
+	s.Add(jsonBlock(0, 10))
 	s.ended = true
 	l := newLedger()
-	s.opened(0)
+	s.opened(0, nil)
 	c, _ := s.next(0)
 	beat := backbones.Beat{ChunkID: c.ID, Index: 4, Outcomes: make([]byte, 4)}
 	out, _ := s.died(0, []backbones.Beat{beat}, backbones.Exit{Signal: syscall.SIGKILL}, false)
@@ -308,7 +310,7 @@ func TestPoisonItemFailsAfterOneRetryAlone(t *testing.T) {
 	if len(l.done) != 4 || len(l.failed) != 0 {
 		t.Fatalf("after the first death: done %v, failed %v", l.done, l.failed)
 	}
-	s.opened(0)
+	s.opened(0, nil)
 	alone, ok := s.next(0)
 	if got := lines(t, alone); !ok || len(got) != 1 || got[0] != `{"i":4}` {
 		t.Fatalf("the suspect is not retried alone: %v", got)
@@ -321,7 +323,7 @@ func TestPoisonItemFailsAfterOneRetryAlone(t *testing.T) {
 	if len(out.Failed) != 1 || out.Failed[0].Number != 4 || out.Failed[0].Item != `{"i":4}` || out.Failed[0].Failure.Kind != backbones.KindCrash {
 		t.Fatalf("the poison item: %+v", out.Failed)
 	}
-	s.opened(0)
+	s.opened(0, nil)
 	for {
 		c, ok := s.next(0)
 		if !ok {
@@ -333,17 +335,17 @@ func TestPoisonItemFailsAfterOneRetryAlone(t *testing.T) {
 		}
 		l.add(out)
 	}
-	if !s.finished() || len(l.done) != 9 {
-		t.Fatalf("finished %v, done %v", s.finished(), l.done)
+	if !s.Finished() || len(l.done) != 9 {
+		t.Fatalf("finished %v, done %v", s.Finished(), l.done)
 	}
 }
 
 // A page that says more than the chunk has is not believed: the items it would call done go to others.
 func TestPageOfAnotherChunk(t *testing.T) {
 	s := newScheduler(1, 10)
-	s.add(jsonBlock(0, 10))
+	s.Add(jsonBlock(0, 10))
 	s.ended = true
-	s.opened(0)
+	s.opened(0, nil)
 	c, _ := s.next(0)
 	out, _ := s.died(0, []backbones.Beat{{ChunkID: c.ID, Index: 11, Outcomes: make([]byte, 11)}}, backbones.Exit{Code: 1}, false)
 	if len(out.Done) != 0 || s.pending() != 10 {
@@ -354,8 +356,8 @@ func TestPageOfAnotherChunk(t *testing.T) {
 func TestProtocolBreaches(t *testing.T) {
 	fresh := func() (*scheduler, backbones.Chunk) {
 		s := newScheduler(1, 5)
-		s.add(jsonBlock(0, 10))
-		s.opened(0)
+		s.Add(jsonBlock(0, 10))
+		s.opened(0, nil)
 		c, _ := s.next(0)
 		return s, c
 	}

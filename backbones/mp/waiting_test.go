@@ -13,7 +13,7 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 	const chunk = 1 << 13
 	s := newScheduler(1, chunk)
 	s.retry = backbones.Retry{Limit: 1, Backoff: backbones.Backoff{First: time.Second, Random: func(n int64) int64 { return n - 1 }}}
-	s.opened(0)
+	s.opened(0, nil)
 	fail := func(c backbones.Chunk) {
 		r := backbones.Result{ChunkID: c.ID, Count: c.Count}
 		for i := range c.Count {
@@ -25,7 +25,7 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 	}
 	given := 0
 	for range 100 {
-		s.add(jsonBlock(given, chunk))
+		s.Add(jsonBlock(given, chunk))
 		c, ok := s.next(0)
 		if !ok {
 			break
@@ -39,7 +39,7 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 	if next, ok := s.waiting.next(); !ok || next != time.Second {
 		t.Fatalf("the next is due at %v, %v", next, ok)
 	}
-	s.at(time.Second)
+	s.At(time.Second)
 	c, ok := s.next(0)
 	if !ok || c.Count != chunk || cut.Number(c.Parts, 0) != 0 {
 		t.Fatalf("what is due is not given out first: %d items from %d", c.Count, cut.Number(c.Parts, 0))
@@ -58,20 +58,5 @@ func TestAWaitingItemKeepsItsOwnTextAlone(t *testing.T) {
 	block.Payload[0] = '!'
 	if string(kept) != `{"i":500}` || cap(kept) > 64 {
 		t.Errorf("%q is kept in %d bytes", kept, cap(kept))
-	}
-}
-
-func TestStartsComeEverMoreSeldom(t *testing.T) {
-	h := health{backoff: backbones.Backoff{First: time.Second, Cap: 3 * time.Second, Random: func(n int64) int64 { return n - 1 }}}
-	for i, want := range []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 3 * time.Second} {
-		h.fruitlessUntil = 0
-		h.failed(0)
-		if h.notBefore() != want {
-			t.Errorf("after %d workers that came to nothing the next one waits %v, want %v", i+1, h.notBefore(), want)
-		}
-	}
-	h.well()
-	if h.notBefore() != 0 || h.fruitless != 0 {
-		t.Error("a worker that works changes nothing")
 	}
 }

@@ -34,16 +34,16 @@ func TestAWorkerThatGrowsIsReplaced(t *testing.T) {
 	src := &lines{}
 	asked := 0
 	pool := mp.New(mp.Options{
-		Workers: 1, ChunkSize: 4, WorkerMaxRSS: 100,
+		Workers: 1, ChunkSize: 4,
 		Start: func(_ context.Context, index int) (backbones.Worker, error) { return crew.Start(index) },
-		RSS: func(pids []int) map[int]int64 {
+		Policy: backbones.Policy{WorkerMaxRSS: 100, RSS: func(pids []int) map[int]int64 {
 			asked++
 			if asked > 1 {
 				src.stop.Store(true)
 				return nil
 			}
 			return map[int]int64{pids[0]: 101}
-		},
+		}},
 	})
 	done := 0
 	err := pool.Run(t.Context(), src, func(o backbones.Outcomes) error {

@@ -227,13 +227,20 @@ func (l *launch) backbone(ctx context.Context) (backbones.Backbone, error) {
 	if l.r.staged() {
 		return l.pipeline(ctx)
 	}
-	e := l.r.endurance
 	return mp.New(mp.Options{
+		Workers: l.options.workers, ChunkSize: l.options.chunkSize, Ahead: l.options.ahead, Start: l.start,
+		Remaining: l.listing.Remaining, Policy: l.policy(),
+	}), nil
+}
+
+// policy is what the run does about items that fail and workers that do not do well.
+func (l *launch) policy() backbones.Policy {
+	e := l.r.endurance
+	return backbones.Policy{
 		Retry: e.retry, ItemTimeout: e.itemTimeout, StallAfter: e.stallAfter, WorkerMaxItems: e.workerItems,
 		WorkerMaxRSS: e.workerRSS, RSS: plugin.Resident,
-		Workers: l.options.workers, ChunkSize: l.options.chunkSize, Ahead: l.options.ahead, Start: l.start,
-		Remaining: l.listing.Remaining, Drain: l.r.signals.Drain, Grace: l.r.grammar.Grace, CloseTimeout: l.r.grammar.CloseTimeout, Log: l.r.log,
-	}), nil
+		Drain: l.r.signals.Drain, Grace: l.r.grammar.Grace, CloseTimeout: l.r.grammar.CloseTimeout, Log: l.r.log,
+	}
 }
 
 // start starts a worker.

@@ -79,8 +79,8 @@ func (r *resolved) backboneOptions() (backboneOptions, error) {
 		if options.stages.postprocess == "apart" && !r.task.Has("finish") {
 			r.log.Warn("the task does not say that what follows inference may run in other processes; --postprocess apart does it all the same")
 		}
-		if r.endurance.workerItems > 0 || r.endurance.workerRSS > 0 {
-			r.log.Warn("--worker-max-items and --worker-max-rss have no effect on a task whose stages run in processes of their own")
+		if r.endurance.workerItems > 0 {
+			r.log.Warn("--worker-max-items has no effect on a task whose stages run in processes of their own")
 		}
 	case backbone == "cuda":
 		if len(options.stages.given) > 0 {

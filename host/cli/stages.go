@@ -45,7 +45,6 @@ func (l *launch) pipeline(ctx context.Context) (backbones.Backbone, error) {
 	return cuda.New(cuda.Options{
 		BatchSize: o.batchSize, HalveBatches: o.halve, Prefetch: o.prefetch,
 		Loaders: o.loaders, Devices: len(devices), Finishers: o.finishers, DeviceNames: devices,
-		Retry: l.r.endurance.retry, ItemTimeout: l.r.endurance.itemTimeout,
 		Memory: memory.Size(), Budget: shm.Available() / memoryShare,
 		Discard: func(r backbones.Region) {
 			if err := memory.Discard(r.Offset, r.Size); err != nil {
@@ -55,7 +54,7 @@ func (l *launch) pipeline(ctx context.Context) (backbones.Backbone, error) {
 		StartLoader:   l.stage(plugin.StageLoad, 0, false),
 		StartFinisher: l.stage(plugin.StageFinish, o.loaders, true),
 		StartDevice:   l.stage(plugin.StageDevice, o.loaders+o.finishers, o.finishers == 0),
-		Drain:         l.r.signals.Drain, Grace: l.r.grammar.Grace, CloseTimeout: l.r.grammar.CloseTimeout, Log: l.r.log,
+		Policy:        l.policy(),
 	}), nil
 }
 

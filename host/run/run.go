@@ -64,9 +64,12 @@ type Ledger interface {
 func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	reporter := progress.Start(job.Printer, progress.Sources{
 		Began: job.Began, Total: job.Listing.Total, Skipped: job.Listing.Skipped,
-		Workers: func() (int, int) { return job.Backbone.Busy(), job.Backbone.Running() },
-		Closing: job.Backbone.Closing,
-		Stages:  stages(job.Backbone),
+		Workers: func() (int, int) {
+			s := job.Backbone.Status()
+			return s.Busy, s.Running
+		},
+		Closing: func() int { return job.Backbone.Status().Closing },
+		Stages:  func() *progress.Stages { return stages(job.Backbone.Status().Stages) },
 	})
 	// Outcomes come from the backbone and from the listing, which are goroutines of their own.
 	var mu sync.Mutex

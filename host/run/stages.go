@@ -5,10 +5,9 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/progress"
 )
 
-// stages is how the stages of a backbone that has some are shown; nil for others.
-func stages(b backbones.Backbone) func() *progress.Stages {
-	staged, ok := b.(backbones.Staged)
-	if !ok {
+// stages is how the stages of a backbone are shown; nil where it has none.
+func stages(s *backbones.Stages) *progress.Stages {
+	if s == nil {
 		return nil
 	}
 	stage := func(f backbones.StageFigures) progress.Stage {
@@ -19,11 +18,8 @@ func stages(b backbones.Backbone) func() *progress.Stages {
 		}
 		return out
 	}
-	return func() *progress.Stages {
-		s := staged.Stages()
-		return &progress.Stages{
-			Load: stage(s.Load), Device: stage(s.Device), Finish: stage(s.Finish), Batches: s.Device.Batches, Open: s.Device.Open,
-			WaitInput: s.WaitInput, WaitOutput: s.WaitOutput, Steady: s.Steady,
-		}
+	return &progress.Stages{
+		Load: stage(s.Load), Device: stage(s.Device), Finish: stage(s.Finish), Batches: s.Device.Batches, Open: s.Device.Open,
+		WaitInput: s.WaitInput, WaitOutput: s.WaitOutput, Steady: s.Steady,
 	}
 }

@@ -1,9 +1,10 @@
-package mp
+package crew
 
 import "time"
 
 // clock says how long a run has been going on, and rings.
 type clock struct {
+	time  func() time.Time
 	began time.Time
 	timer *time.Timer
 	// set is when the timer rings; 0: it does not.
@@ -12,13 +13,13 @@ type clock struct {
 	watched, weighed time.Duration
 }
 
-func newClock() clock {
+func newClock(now func() time.Time) clock {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
-	return clock{began: time.Now(), timer: timer}
+	return clock{time: now, began: now(), timer: timer}
 }
 
-func (c *clock) now() time.Duration { return time.Since(c.began) }
+func (c *clock) now() time.Duration { return c.time().Sub(c.began) }
 
 // ring returns a channel on which something comes at the given time; never for 0.
 func (c *clock) ring(at time.Duration) <-chan time.Time {

@@ -1,0 +1,155 @@
+// Package crew runs the workers of a backbone. It owns their starts, the clock, signals, the time to finish and to close, deaths and
+// health; a Planner behind it decides which worker does what.
+package crew
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// Seat is a place for one worker: its index within a stage. A backbone without stages has one, 0.
+type Seat struct{ Stage, Index int }
+
+// Stage is the seats of one kind.
+type Stage struct {
+	// Name is the stage in messages: "load"; empty where there are no stages.
+	Name  string
+	Seats int
+	// Names are what single seats are called: "cuda:0"; may be shorter than Seats.
+	Names []string
+	// Apart: each seat stands for something of its own, such as a device. One that is no good is given up, and the others do its work.
+	Apart bool
+}
+
+// Planner decides which worker does what, and what has become of every item. It starts nothing, waits for nothing and has no
+// clock. A crew calls it from one goroutine, and says what time it is before anything else.
+type Planner[Q, A any, W backbones.Process[Q, A]] interface {
+	// At says how long the run has been going on.
+	At(now time.Duration)
+	// Wake is when At has something to do; false: not before something happens.
+	Wake() (at time.Duration, ok bool)
+	// Add takes a block in, End says that no more come. Wants reports whether there should be another one.
+	Add(b backbones.Block)
+	End()
+	Wants() bool
+	// Wanted is how many workers each stage should have now.
+	Wanted() []int
+	// Opened makes room for a worker that has started.
+	Opened(at Seat, w W)
+	// Next is the next request to send, until nothing is left or no worker has room.
+	Next() (at Seat, request Q, ok bool)
+	// Answered takes an answer. An error says how it breaks the protocol, as the end of a sentence that begins with the worker.
+	Answered(at Seat, answer A) (backbones.Outcomes, error)
+	// Died takes back what a worker had. byHost: the host has ended it for a reason that has nothing to do with its items.
+	Died(at Seat, exit backbones.Exit, byHost bool) (backbones.Outcomes, Fate)
+	// Where is what a worker is at; false: it has nothing to do. Describe names it for messages.
+	Where(at Seat) (Sighting, bool)
+	Describe(at Seat, seen Sighting) string
+	// Late says that a worker is about to be ended for being where it is for too long.
+	Late(at Seat, seen Sighting)
+	// Retire gives a worker nothing more. Spent are the workers that get nothing more and have answered what they had.
+	Retire(at Seat)
+	Spent() []Seat
+	// Stop: nothing new is begun. Abandon gives up what waits for a stage that has no worker and, behind Stop, gets none.
+	Stop()
+	Abandon(stage int)
+	// Finished reports whether every item has its outcome.
+	Finished() bool
+	// InFlight is how many requests are under way, Busy how many workers have some.
+	InFlight() int
+	Busy() int
+}
+
+// Fate is what a worker's death says about workers to come.
+type Fate int
+
+const (
+	// Fruitless: it had concluded nothing, and no item is known to be to blame. The next one may fare no better.
+	Fruitless Fate = iota
+	// Neutral: an item, or the host, ended it.
+	Neutral
+	// Fruitful: it had concluded something.
+	Fruitful
+)
+
+// Options say how a crew works.
+type Options[W any] struct {
+	Stages []Stage
+	// Start starts the worker of a seat.
+	Start  func(ctx context.Context, at Seat) (W, error)
+	Policy backbones.Policy
+	// Rule is the section of docs/protocol.md about answers.
+	Rule string
+}
+
+// Crew is the workers of one run. It is used once.
+type Crew[Q, A any, W backbones.Process[Q, A]] struct {
+	opts    Options[W]
+	policy  backbones.Policy
+	log     hclog.Logger
+	planner Planner[Q, A, W]
+
+	busy, running, closing atomic.Int64
+}
+
+// New returns a crew that has started nothing yet.
+func New[Q, A any, W backbones.Process[Q, A]](opts Options[W], planner Planner[Q, A, W]) *Crew[Q, A, W] {
+	policy := opts.Policy.WithDefaults()
+	return &Crew[Q, A, W]{opts: opts, policy: policy, log: policy.Log, planner: planner}
+}
+
+// Status is what the workers do. It may be called while Run is under way.
+func (c *Crew[Q, A, W]) Status() backbones.Status {
+	return backbones.Status{Busy: int(c.busy.Load()), Running: int(c.running.Load()), Closing: int(c.closing.Load())}
+}
+
+// Run drives the workers until every item has its outcome. See backbones.Backbone.
+func (c *Crew[Q, A, W]) Run(ctx context.Context, src backbones.Source, sink backbones.Sink) error {
+	// Sources stop reading ahead when the loop ends, whatever the reason.
+	readCtx, stopReading := context.WithCancel(ctx)
+	startCtx, stopStarting := context.WithCancel(ctx)
+	defer stopStarting()
+	blocks, readerDone := readAhead(readCtx, src)
+	seats := 0
+	for _, s := range c.opts.Stages {
+		seats += s.Seats
+	}
+	r := &run[Q, A, W]{
+		Crew: c, events: make(chan event[A, W], 4*seats), blocks: blocks, outbox: newOutbox(sink), clock: newClock(c.policy.Now),
+		members: map[Seat]*member[W]{}, counts: make([]int, len(c.opts.Stages)), health: map[Seat]*health{},
+		dog: watchdog{itemTimeout: c.policy.ItemTimeout, stallAfter: c.policy.StallAfter, seen: map[Seat]Sighting{}},
+	}
+	r.leaving = newFarewell(c.policy.CloseTimeout, c.log, c.name)
+	defer r.clock.stop()
+	r.loop(ctx, startCtx, stopStarting)
+	stopReading()
+	// A worker that is still being opened has nothing to close.
+	stopStarting()
+	r.leave(ctx)
+	r.end(r.outbox.close(ctx, c.policy.Grace))
+	// A source may wait for what the sink waits for.
+	within(ctx, c.policy.Grace, readerDone)
+	if r.stop == nil && ctx.Err() != nil && !c.planner.Finished() {
+		return ctx.Err()
+	}
+	return r.leaving.join(r.stop)
+}
+
+// name is what a worker is called in messages.
+func (c *Crew[Q, A, W]) name(at Seat) string {
+	s := c.opts.Stages[at.Stage]
+	switch {
+	case at.Index < len(s.Names):
+		return s.Names[at.Index]
+	case s.Name == "":
+		return fmt.Sprintf("worker %d", at.Index)
+	default:
+		return fmt.Sprintf("%s %d", s.Name, at.Index)
+	}
+}

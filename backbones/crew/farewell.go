@@ -1,0 +1,143 @@
+package crew
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// tellAfter is how long tasks may take to be closed before a line says what is waited for; each further line comes twice as
+// long after the first.
+const tellAfter = 3 * time.Second
+
+// farewell keeps account of the workers that were told that no more work comes. Until they are gone they close their task. It
+// has no clock: the backbone says what time it is.
+type farewell struct {
+	limit  time.Duration
+	log    hclog.Logger
+	name   func(Seat) string
+	since  map[Seat]time.Duration
+	late   map[Seat]bool
+	tell   time.Duration
+	failed int
+	first  error
+}
+
+// newFarewell returns an account of nobody. limit is how long a task may take to be closed, name what a worker is called.
+func newFarewell(limit time.Duration, log hclog.Logger, name func(Seat) string) *farewell {
+	return &farewell{limit: limit, log: log, name: name, since: map[Seat]time.Duration{}, late: map[Seat]bool{}}
+}
+
+// begin takes note of a worker that was told to finish.
+func (f *farewell) begin(worker Seat, now time.Duration) {
+	if len(f.since) == 0 {
+		f.tell = now + tellAfter
+	}
+	f.since[worker] = now
+}
+
+// has reports whether the worker was told to finish and is not gone.
+func (f *farewell) has(worker Seat) bool { _, ok := f.since[worker]; return ok }
+
+// waiting is how many workers were told to finish and are not gone.
+func (f *farewell) waiting() int { return len(f.since) }
+
+// next is when look has something to do; false: never.
+func (f *farewell) next() (at time.Duration, ok bool) {
+	for worker, since := range f.since {
+		if due := since + f.limit; !f.late[worker] && (!ok || due < at) {
+			at, ok = due, true
+		}
+	}
+	if ok {
+		at = min(at, f.tell)
+	}
+	return at, ok
+}
+
+// look says what is waited for when that takes long, and returns the workers whose time is over, each once: they are to be
+// ended.
+func (f *farewell) look(now time.Duration) (late []Seat) {
+	for worker, since := range f.since {
+		if !f.late[worker] && now >= since+f.limit {
+			f.late[worker] = true
+			late = append(late, worker)
+		}
+	}
+	if n := len(f.since) - len(f.late); n > 0 && now >= f.tell {
+		f.tell = now + 2*max(now-f.oldest(), tellAfter)
+		f.log.Info("waiting for workers to close their task", "workers", f.names(), "for", (now - f.oldest()).Round(time.Second), "close_timeout", f.limit)
+	}
+	return late
+}
+
+func (f *farewell) oldest() time.Duration {
+	first := time.Duration(-1)
+	for worker, since := range f.since {
+		if !f.late[worker] && (first < 0 || since < first) {
+			first = since
+		}
+	}
+	return first
+}
+
+// namesShown bounds how many workers a line names.
+const namesShown = 8
+
+func (f *farewell) names() []string {
+	var names []string
+	for worker := range f.since {
+		if !f.late[worker] {
+			names = append(names, f.name(worker))
+		}
+	}
+	slices.Sort(names)
+	if more := len(names) - namesShown; more > 0 {
+		names = append(names[:namesShown], fmt.Sprintf("and %d more", more))
+	}
+	return names
+}
+
+// gone takes note of the end of a worker, whether it was told to finish or not. ended says that the backbone has ended it
+// for a reason that has nothing to do with closing its task.
+func (f *farewell) gone(worker Seat, exit backbones.Exit, ended bool) {
+	_, told := f.since[worker]
+	late := f.late[worker]
+	delete(f.since, worker)
+	delete(f.late, worker)
+	var why error
+	switch {
+	case exit.Close != nil:
+		why = exit.Close
+	case !told || ended && !late:
+		return
+	case late:
+		why = fmt.Errorf("it took longer than %s, and the worker was ended; --close-timeout gives it longer", f.limit)
+	case !exit.Ended, exit.Rule != "":
+		why = fmt.Errorf("before it had, the worker %s%s", exit, exit.StderrNote())
+	default:
+		return
+	}
+	err := fmt.Errorf("%s did not close its task, and what it still had to write may be lost: %w", f.name(worker), why)
+	f.log.Error("a worker did not close its task: what it still had to write may be lost", "worker", f.name(worker), "error", why)
+	if f.failed++; f.failed == 1 {
+		f.first = err
+	}
+}
+
+// join adds to the error of a run that tasks could not be closed.
+func (f *farewell) join(err error) error {
+	if f.failed == 0 {
+		return err
+	}
+	closing := &backbones.CloseError{Workers: f.failed, First: f.first}
+	if err == nil {
+		return closing
+	}
+	return errors.Join(err, closing)
+}

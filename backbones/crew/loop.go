@@ -1,0 +1,210 @@
+package crew
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+type eventKind int
+
+const (
+	evStarted eventKind = iota
+	evStartFailed
+	evAnswer
+	evExited
+)
+
+type event[A, W any] struct {
+	kind   eventKind
+	at     Seat
+	worker W
+	answer A
+	err    error
+}
+
+// run is the state of one Run; only its loop touches it.
+type run[Q, A any, W backbones.Process[Q, A]] struct {
+	*Crew[Q, A, W]
+	events chan event[A, W]
+	blocks <-chan read
+	outbox *outbox
+	clock  clock
+	// members are the seats that are taken; counts is how many of each stage, starting is how many of them have no worker yet.
+	members  map[Seat]*member[W]
+	counts   []int
+	starting int
+	health   map[Seat]*health
+	breaches int
+	leaving  *farewell
+	dog      watchdog
+	// ended: the source yields nothing more.
+	ended bool
+	// stop is why nothing more is begun; nil while the run goes on.
+	stop   error
+	killed bool
+}
+
+// loop brings events to the planner until everything has its outcome or the run stops.
+func (r *run[Q, A, W]) loop(ctx, startCtx context.Context, stopStarting func()) {
+	drain := r.policy.Drain
+	var grace <-chan time.Time
+	for {
+		r.planner.At(r.clock.now())
+		if !r.outbox.full() {
+			r.dispatch(startCtx)
+		}
+		if r.done() {
+			return
+		}
+		blocks := r.blocks
+		if r.stop != nil || r.outbox.full() || !r.planner.Wants() {
+			blocks = nil
+		}
+		send, first := r.outbox.next()
+		select {
+		case b := <-blocks:
+			r.took(b)
+		case e := <-r.events:
+			r.handle(e)
+		case send <- first:
+			r.outbox.sent()
+		case err := <-r.outbox.failed:
+			r.end(err)
+		case <-r.clock.ring(r.wake()):
+			r.tick()
+		case <-drain:
+			drain = nil
+			r.end(backbones.ErrDrained)
+			grace = time.After(r.policy.Grace)
+			if r.planner.InFlight() > 0 {
+				r.log.Info("interrupted: what is in flight finishes first; a second Ctrl-C ends it at once", "grace", r.policy.Grace)
+			}
+			stopStarting()
+		case <-grace:
+			grace = nil
+			r.log.Warn("what is in flight did not finish in time: ending the workers", "grace", r.policy.Grace)
+			r.killAll()
+		case <-ctx.Done():
+			r.end(ctx.Err())
+			r.killAll()
+			return
+		}
+	}
+}
+
+// end keeps anything more from being begun. The first reason counts.
+func (r *run[Q, A, W]) end(why error) {
+	if why == nil {
+		return
+	}
+	if r.stop == nil {
+		r.stop = why
+	}
+	r.planner.Stop()
+}
+
+// done reports whether there is nothing left to wait for.
+func (r *run[Q, A, W]) done() bool {
+	if r.stop != nil {
+		for stage, n := range r.counts {
+			if n == 0 {
+				r.planner.Abandon(stage)
+			}
+		}
+		return r.planner.InFlight() == 0 || r.killed && len(r.members) == r.starting
+	}
+	return r.planner.Finished()
+}
+
+func (r *run[Q, A, W]) took(b read) {
+	r.dog.move()
+	if b.err == nil {
+		r.planner.Add(b.block)
+		return
+	}
+	r.ended = true
+	r.planner.End()
+	if !errors.Is(b.err, io.EOF) {
+		r.end(b.err)
+	}
+}
+
+// dispatch gives work to every worker that has room, and starts workers while there is work for them.
+func (r *run[Q, A, W]) dispatch(ctx context.Context) {
+	for {
+		at, request, ok := r.planner.Next()
+		if !ok {
+			break
+		}
+		if err := r.members[at].worker.Send(request); err != nil {
+			r.log.Debug("sending work", "worker", r.name(at), "error", err)
+		}
+	}
+	r.busy.Store(int64(r.planner.Busy()))
+	if r.stop != nil {
+		return
+	}
+	for stage, wanted := range r.planner.Wanted() {
+		for index := 0; index < r.opts.Stages[stage].Seats && r.counts[stage] < wanted; index++ {
+			at := Seat{stage, index}
+			if h := r.healthOf(at); r.members[at] == nil && !h.givenUp && h.notBefore() <= r.clock.now() {
+				r.start(ctx, at)
+			}
+		}
+	}
+}
+
+// wake is when the loop has to look at the clock again; 0: not before something happens.
+func (r *run[Q, A, W]) wake() time.Duration {
+	next := time.Duration(0)
+	sooner := func(at time.Duration) {
+		// 0 stands for never.
+		if at = max(at, 1); next == 0 || at < next {
+			next = at
+		}
+	}
+	if at, ok := r.planner.Wake(); ok && r.stop == nil {
+		sooner(at)
+	}
+	for _, h := range r.health {
+		if at := h.notBefore(); r.stop == nil && at > r.clock.now() {
+			sooner(at)
+		}
+	}
+	if len(r.members) > r.starting || r.dog.stallAfter > 0 {
+		sooner(r.clock.watched + r.dog.interval())
+	}
+	if r.policy.WorkerMaxRSS > 0 && len(r.members) > r.starting {
+		sooner(r.clock.weighed + rssEvery)
+	}
+	if at, ok := r.leaving.next(); ok {
+		sooner(at)
+	}
+	return next
+}
+
+// tick does what is due.
+func (r *run[Q, A, W]) tick() {
+	r.clock.rang()
+	now := r.clock.now()
+	if now >= r.clock.watched+r.dog.interval() {
+		r.dog.pass(now - r.clock.watched)
+		r.clock.watched = now
+		r.watch()
+	}
+	if r.policy.WorkerMaxRSS > 0 && now >= r.clock.weighed+rssEvery {
+		r.clock.weighed = now
+		r.weigh()
+	}
+	r.endSlowClosers(now)
+}
+
+func (r *run[Q, A, W]) endSlowClosers(now time.Duration) {
+	for _, at := range r.leaving.look(now) {
+		r.members[at].worker.Kill()
+	}
+}

@@ -1,0 +1,269 @@
+package crew
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// member is a seat that is taken.
+type member[W any] struct {
+	worker W
+	// open: it has a worker, which is not being started any more.
+	open bool
+	// broken is how the worker broke the protocol; nil: it did not.
+	broken *breach
+	// late: it was ended for being on an item for too long.
+	late bool
+}
+
+// breach is how a worker broke the protocol.
+type breach struct {
+	what, rule string
+	// closing: it was to close its task by then, and has not.
+	closing bool
+}
+
+func (r *run[Q, A, W]) start(ctx context.Context, at Seat) {
+	r.members[at] = &member[W]{}
+	r.counts[at.Stage]++
+	r.starting++
+	go func() {
+		w, err := r.opts.Start(ctx, at)
+		if err != nil {
+			r.events <- event[A, W]{kind: evStartFailed, at: at, err: err}
+			return
+		}
+		r.events <- event[A, W]{kind: evStarted, at: at, worker: w}
+		for answer := range w.Results() {
+			r.events <- event[A, W]{kind: evAnswer, at: at, answer: answer}
+		}
+		r.events <- event[A, W]{kind: evExited, at: at}
+	}()
+}
+
+func (r *run[Q, A, W]) handle(e event[A, W]) {
+	r.dog.move()
+	switch e.kind {
+	case evStarted:
+		r.started(e)
+		r.healthOf(e.at).started()
+		r.planner.Opened(e.at, e.worker)
+	case evStartFailed:
+		r.starting--
+		r.vacate(e.at)
+		r.startFailed(e.at, e.err)
+	case evAnswer:
+		r.answered(e)
+	case evExited:
+		r.exited(e.at)
+	}
+}
+
+func (r *run[Q, A, W]) started(e event[A, W]) {
+	r.starting--
+	m := r.members[e.at]
+	m.worker, m.open = e.worker, true
+	r.running.Add(1)
+	if r.killed {
+		e.worker.Kill()
+	}
+}
+
+func (r *run[Q, A, W]) vacate(at Seat) {
+	delete(r.members, at)
+	r.counts[at.Stage]--
+}
+
+func (r *run[Q, A, W]) answered(e event[A, W]) {
+	if r.members[e.at].broken != nil {
+		return
+	}
+	out, err := r.planner.Answered(e.at, e.answer)
+	if err != nil {
+		r.broke(e.at, breach{what: err.Error(), rule: r.opts.Rule})
+		return
+	}
+	r.healthOf(e.at).well()
+	r.outbox.put(out)
+	r.letLeave()
+}
+
+// broke ends a worker that broke the protocol.
+func (r *run[Q, A, W]) broke(at Seat, how breach) {
+	m := r.members[at]
+	if m.broken != nil {
+		return
+	}
+	how.closing = r.leaving.has(at)
+	m.broken = &how
+	r.log.Error("a worker broke the protocol and is ended", "worker", r.name(at), "reason", how.what, "rule", how.rule)
+	m.worker.Kill()
+	r.breach(how)
+}
+
+// breach counts what broke the protocol, and ends the run with it when that goes on.
+func (r *run[Q, A, W]) breach(how breach) {
+	if r.breaches++; r.breaches >= backbones.MaxBreaches {
+		r.end(&backbones.BreachError{Times: r.breaches, What: how.what, Rule: how.rule})
+	}
+}
+
+func (r *run[Q, A, W]) exited(at Seat) {
+	m := r.members[at]
+	r.vacate(at)
+	r.running.Add(-1)
+	exit := m.worker.Exit()
+	broke := m.broken != nil
+	if broke {
+		exit.Reason, exit.Rule = m.broken.what, m.broken.rule
+	}
+	closing := r.leaving.has(at)
+	if exit.Rule != "" && !broke && !closing {
+		// The stream knew it before the loop did.
+		broke = true
+		r.breach(breach{what: exit.Reason, rule: exit.Rule})
+	}
+	_, busy := r.planner.Where(at)
+	out, fate := r.planner.Died(at, exit, r.killed || broke)
+	r.dog.gone(at)
+	r.leaving.gone(at, exit, r.killed || broke && (m.broken == nil || !m.broken.closing))
+	r.closing.Store(int64(r.leaving.waiting()))
+	r.outbox.put(out)
+	if !busy && (exit.Code == 0 || closing) || r.stop != nil {
+		return
+	}
+	if !m.late {
+		r.log.Warn("a worker died and is replaced", "worker", r.name(at), "pid", m.worker.PID(), "how", exit.String(), "stderr", exit.LastLine())
+	}
+	switch h := r.healthOf(at); fate {
+	case Fruitful:
+		h.well()
+	case Fruitless:
+		h.failed(r.clock.now())
+		r.judge(at, h.fruitless, fruitlessLimit, fmt.Errorf("%d %s died one after another before they had done anything; the last one %s%s",
+			h.fruitless, r.workersOf(at), exit, exit.StderrNote()))
+	case Neutral:
+	}
+}
+
+func (r *run[Q, A, W]) startFailed(at Seat, err error) {
+	if r.stop != nil {
+		return
+	}
+	var fatal *backbones.FatalError
+	if errors.As(err, &fatal) {
+		if fatal.EndsRun || !r.giveUp(at, err) {
+			r.end(fatal.Err)
+		}
+		return
+	}
+	h := r.healthOf(at)
+	h.refused(r.clock.now())
+	n := h.unstarted
+	// Often the machine has no room for one more process, and will not have any soon: this is told ever more seldom.
+	if n&(n-1) == 0 {
+		r.log.Warn("starting a worker failed; it is tried again later", "worker", r.name(at), "failures", n, "workers", len(r.members)-r.starting, "error", err)
+	}
+	if r.opts.Stages[at.Stage].Apart || r.counts[at.Stage] == 0 {
+		r.judge(at, n, unstartedLimit, fmt.Errorf("no %s can be started, tried %d times: %w", r.workerOf(at), n, err))
+	}
+}
+
+// judge ends the run, or the use of one seat of several that stand apart, when there were too many failures one after another.
+func (r *run[Q, A, W]) judge(at Seat, failures, limit int, why error) {
+	if failures >= apartLimit && r.giveUp(at, why) {
+		return
+	}
+	if failures >= limit {
+		r.end(why)
+	}
+}
+
+// giveUp goes on without a seat that stands apart, if there are others.
+func (r *run[Q, A, W]) giveUp(at Seat, why error) bool {
+	stage := r.opts.Stages[at.Stage]
+	if !stage.Apart {
+		return false
+	}
+	others := 0
+	for index := range stage.Seats {
+		if h := r.healthOf(Seat{at.Stage, index}); index != at.Index && !h.givenUp {
+			others++
+		}
+	}
+	if others == 0 {
+		return false
+	}
+	r.healthOf(at).givenUp = true
+	r.log.Error("a "+stage.Name+" is given up; the others do its items", stage.Name, r.name(at), "error", why)
+	return true
+}
+
+func (r *run[Q, A, W]) workerOf(at Seat) string {
+	if name := r.opts.Stages[at.Stage].Name; name != "" {
+		return name + " worker"
+	}
+	return "worker"
+}
+
+func (r *run[Q, A, W]) workersOf(at Seat) string { return r.workerOf(at) + "s" }
+
+func (r *run[Q, A, W]) killAll() {
+	r.killed = true
+	for _, m := range r.members {
+		if m.open {
+			m.worker.Kill()
+		}
+	}
+}
+
+// finish tells a worker that no more work comes: it closes its task and leaves.
+func (r *run[Q, A, W]) finish(at Seat) {
+	r.leaving.begin(at, r.clock.now())
+	r.closing.Store(int64(r.leaving.waiting()))
+	r.members[at].worker.Finish()
+}
+
+// leave lets all workers close their task, ends those that take too long, and waits until they are gone.
+func (r *run[Q, A, W]) leave(ctx context.Context) {
+	for at, m := range r.members {
+		if m.open && !r.leaving.has(at) {
+			r.finish(at)
+		}
+	}
+	cancelled := ctx.Done()
+	for len(r.members) > 0 {
+		next, _ := r.leaving.next()
+		send, first := r.outbox.next()
+		select {
+		case e := <-r.events:
+			switch e.kind {
+			case evStarted:
+				r.started(e)
+				r.finish(e.at)
+			case evStartFailed:
+				r.starting--
+				r.vacate(e.at)
+			case evAnswer:
+				r.answered(e)
+			case evExited:
+				r.exited(e.at)
+			}
+		case send <- first:
+			r.outbox.sent()
+		case err := <-r.outbox.failed:
+			r.end(err)
+		case <-r.clock.ring(next):
+			r.clock.rang()
+			r.endSlowClosers(r.clock.now())
+		case <-cancelled:
+			cancelled = nil
+			r.killAll()
+		}
+	}
+	r.busy.Store(0)
+	r.closing.Store(0)
+}

@@ -1,0 +1,213 @@
+package crew
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// Sighting is what a worker was seen at.
+type Sighting struct {
+	// Request is what it works on, Index the item's position there, or a number below 0 that the planner knows.
+	Request uint64
+	Index   int
+	// Elapsed is how long it has been seen there, in time under watch.
+	Elapsed time.Duration
+	// Limit is how long it may be there; 0: as long as it likes.
+	Limit time.Duration
+	// Owed says, where Limit is over, how that breaks the protocol, as the end of a sentence that begins with the worker; empty: it is
+	// on an item that takes too long.
+	Owed string
+	// First says that the worker has concluded nothing before.
+	First bool
+	// Why is what may keep the worker from it; empty: nobody knows.
+	Why string
+
+	since time.Duration
+}
+
+// AnswerLimit is how long a worker may owe an answer, whatever its items may take.
+const AnswerLimit = time.Minute
+
+// watchdog looks at where workers are, time and again, and finds those that are on one item for too long. It has no
+// clock: its caller says how much time has passed.
+type watchdog struct {
+	// itemTimeout is how long an item may take; 0: as long as it likes.
+	itemTimeout time.Duration
+	// stallAfter is how long nothing at all may move before that is worth a warning; 0: none is given.
+	stallAfter time.Duration
+
+	// clock is the time under watch. A gap between two looks, in which this process or the machine stood still,
+	// counts as one interval: the workers stood still as well.
+	clock time.Duration
+	seen  map[Seat]Sighting
+	// moved is when something was last seen to move, nextStall how long after it the next warning is due.
+	moved, nextStall time.Duration
+}
+
+// interval is how often to look.
+func (w *watchdog) interval() time.Duration {
+	const parts, shortest, longest = 8, 5 * time.Millisecond, 5 * time.Second
+	shorter := AnswerLimit
+	for _, limit := range []time.Duration{w.itemTimeout, w.stallAfter} {
+		if limit > 0 {
+			shorter = min(shorter, limit)
+		}
+	}
+	return min(max(shorter/parts, shortest), longest)
+}
+
+// pass lets time pass.
+func (w *watchdog) pass(since time.Duration) { w.clock += min(since, 2*w.interval()) }
+
+// move takes note that something moved: an answer came, a worker started or went, the listing yielded something.
+func (w *watchdog) move() { w.moved, w.nextStall = w.clock, w.stallAfter }
+
+// gone forgets a worker.
+func (w *watchdog) gone(at Seat) { delete(w.seen, at) }
+
+// look takes note of where a worker is, and reports whether it has been there for too long.
+func (w *watchdog) look(at Seat, now Sighting) (Sighting, bool) {
+	before, known := w.seen[at]
+	if known && before.Request == now.Request && before.Index == now.Index {
+		now.since = before.since
+	} else {
+		now.since = w.clock
+		w.move()
+	}
+	now.Elapsed = w.clock - now.since
+	w.seen[at] = now
+	return now, now.Limit > 0 && now.Elapsed >= now.Limit
+}
+
+// stalled reports whether a warning is due because nothing has moved. Each comes twice as long after the last movement
+// as the one before.
+func (w *watchdog) stalled() (time.Duration, bool) {
+	still := w.clock - w.moved
+	if w.stallAfter == 0 || still < max(w.nextStall, w.stallAfter) {
+		return 0, false
+	}
+	w.nextStall = 2 * still
+	return still, true
+}
+
+// longest are the workers that have been where they are for the longest, at most n of them.
+func (w *watchdog) longest(n int) []Seat {
+	seats := make([]Seat, 0, len(w.seen))
+	for at := range w.seen {
+		seats = append(seats, at)
+	}
+	slices.SortFunc(seats, func(a, b Seat) int {
+		return cmp.Or(cmp.Compare(w.seen[a].since, w.seen[b].since), cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Index, b.Index))
+	})
+	return seats[:min(n, len(seats))]
+}
+
+// watch looks at where every worker is, and ends those that are on one item for too long.
+func (r *run[Q, A, W]) watch() {
+	for at, m := range r.members {
+		if !m.open {
+			continue
+		}
+		seen, ok := r.planner.Where(at)
+		if !ok {
+			r.dog.gone(at)
+			continue
+		}
+		if seen.First {
+			seen.Why = backbones.WhyStill(m.worker)
+		}
+		seen, late := r.dog.look(at, seen)
+		if !late {
+			continue
+		}
+		if seen.Owed != "" {
+			r.broke(at, breach{what: seen.Owed, rule: r.opts.Rule})
+			r.dog.gone(at)
+			continue
+		}
+		r.log.Warn("an item takes longer than --item-timeout allows: its worker is ended", seen.withWhy("worker", r.name(at), "pid", m.worker.PID(),
+			"item", r.planner.Describe(at, seen), "for", seen.Elapsed.Round(time.Millisecond))...)
+		m.late = true
+		r.planner.Late(at, seen)
+		r.dog.gone(at)
+		m.worker.Kill()
+	}
+	if still, due := r.dog.stalled(); due {
+		r.warnOfStall(still.Round(100 * time.Millisecond))
+	}
+}
+
+// withWhy adds what may keep the worker from its item to what is logged.
+func (s Sighting) withWhy(fields ...any) []any {
+	if s.Why == "" {
+		return fields
+	}
+	return append(fields, "hint", s.Why)
+}
+
+// stallNames is how many workers a warning about a stall names.
+const stallNames = 8
+
+func (r *run[Q, A, W]) warnOfStall(still time.Duration) {
+	_, waits := r.planner.Wake()
+	switch {
+	case r.planner.InFlight() > 0:
+		for _, at := range r.dog.longest(stallNames) {
+			seen := r.dog.seen[at]
+			r.log.Warn("nothing has moved: a worker is still on the same item", seen.withWhy("still", still, "worker", r.name(at),
+				"pid", r.members[at].worker.PID(), "item", r.planner.Describe(at, seen), "for", (r.dog.clock-seen.since).Round(100*time.Millisecond))...)
+		}
+		if more := len(r.dog.seen) - stallNames; more > 0 {
+			r.log.Warn(fmt.Sprintf("nothing has moved: %d more workers are on items", more), "still", still)
+		}
+	case r.starting > 0:
+		r.log.Warn("nothing has moved: workers are still starting", "still", still, "workers", r.starting)
+	case !waits && !r.ended:
+		r.log.Warn("nothing has moved: the listing yields nothing", "still", still)
+	}
+}
+
+// rssEvery is how often the workers' memory is looked at.
+const rssEvery = time.Second
+
+// weigh replaces workers that have grown too large, once they have answered what they have.
+func (r *run[Q, A, W]) weigh() {
+	pids := map[Seat]int{}
+	for at, m := range r.members {
+		if m.open && !r.leaving.has(at) {
+			pids[at] = m.worker.PID()
+		}
+	}
+	if len(pids) == 0 {
+		return
+	}
+	all := make([]int, 0, len(pids))
+	for _, pid := range pids {
+		all = append(all, pid)
+	}
+	sizes := r.policy.RSS(all)
+	for at, pid := range pids {
+		if sizes[pid] <= r.policy.WorkerMaxRSS {
+			continue
+		}
+		r.log.Info("a worker has grown over --worker-max-rss and is replaced", "worker", r.name(at), "pid", pid,
+			"resident", hclog.Fmt("%d MiB", sizes[pid]>>20))
+		r.planner.Retire(at)
+	}
+	r.letLeave()
+}
+
+// letLeave lets workers that are to be replaced go when they have answered what they had.
+func (r *run[Q, A, W]) letLeave() {
+	for _, at := range r.planner.Spent() {
+		if !r.leaving.has(at) {
+			r.finish(at)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package cuda
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/crew"
+	"github.com/kagurazaka/kagurazaka/backbones/cut"
+)
+
+// The methods by which a crew.Crew asks the scheduler.
+
+func (s *scheduler) Add(b backbones.Block) {
+	s.paused = b.Count == 0
+	s.cutter.Add(b)
+}
+
+func (s *scheduler) End()  { s.ended = true }
+func (s *scheduler) Stop() { s.stopped = true }
+
+func (s *scheduler) Abandon(k int) {
+	for _, j := range s.waiting[k] {
+		s.release(j)
+	}
+	s.waiting[k] = nil
+}
+
+// At says the time: items whose time has come begin anew.
+func (s *scheduler) At(now time.Duration) {
+	s.now = now
+	s.wake()
+}
+
+func (s *scheduler) Wake() (at time.Duration, ok bool) {
+	for _, n := range s.asleep {
+		if !ok || n.due < at {
+			at, ok = n.due, true
+		}
+	}
+	return at, ok
+}
+
+// Wants reports whether blocks should be added: there are fewer items than some batches for every loader.
+func (s *scheduler) Wants() bool {
+	return !s.ended && s.cutter.Items < s.size*(s.prefetch+4)
+}
+
+// Wanted lets a run of few batches start few workers. A device is started at once, since that takes longest.
+func (s *scheduler) Wanted() []int {
+	if s.idle() {
+		return nil
+	}
+	want := s.want
+	want[load] = min(want[load], s.busy(load)+s.toLoad())
+	if s.ended {
+		want[device] = min(want[device], s.InFlight()+s.toLoad())
+	}
+	want[finish] = min(want[finish], s.begun)
+	return want[:]
+}
+
+func (s *scheduler) Opened(at crew.Seat, _ backbones.StageWorker) {
+	s.opened(stage(at.Stage), at.Index)
+	s.figures.opened(stage(at.Stage), s.now)
+}
+
+func (s *scheduler) Next() (crew.Seat, backbones.Batch, bool) {
+	if l, ok := s.next(); ok {
+		return crew.Seat{Stage: int(l.stage), Index: l.worker}, l.batch, true
+	}
+	for _, pool := range []*regions{s.in, s.out} {
+		for _, region := range pool.dropped {
+			if s.discard != nil {
+				s.discard(region)
+			}
+		}
+		pool.dropped = nil
+	}
+	var busy [stages]int
+	for k := range busy {
+		busy[k] = s.busy(stage(k))
+	}
+	s.figures.look(s.now, busy, len(s.lanes[device]), s.starved, len(s.waiting[device]))
+	return crew.Seat{}, backbones.Batch{}, false
+}
+
+func (s *scheduler) Answered(at crew.Seat, r backbones.BatchResult) (backbones.Outcomes, error) {
+	out, t, err := s.answered(stage(at.Stage), at.Index, r)
+	if err == nil && r.Err == nil {
+		s.figures.answered(stage(at.Stage), r, s.now)
+	}
+	s.tell(t)
+	return out, err
+}
+
+func (s *scheduler) Died(at crew.Seat, exit backbones.Exit, byHost bool) (backbones.Outcomes, crew.Fate) {
+	return s.died(stage(at.Stage), at.Index, exit, byHost)
+}
+
+// Where knows batches alone: nobody sees which item a stage is on. A batch may take as long as all of its items.
+func (s *scheduler) Where(at crew.Seat) (crew.Sighting, bool) {
+	l := s.lane(stage(at.Stage), at.Index)
+	if l == nil || len(l.flights) == 0 {
+		return crew.Sighting{}, false
+	}
+	j := l.flights[0]
+	return crew.Sighting{Request: j.id, Limit: s.limit * time.Duration(j.count), First: l.concluded == 0}, true
+}
+
+func (s *scheduler) Describe(at crew.Seat, seen crew.Sighting) string {
+	l := s.lane(stage(at.Stage), at.Index)
+	if l == nil || len(l.flights) == 0 || l.flights[0].id != seen.Request {
+		return ""
+	}
+	j := l.flights[0]
+	if j.count == 1 {
+		return cut.Shown(j.parts, 0)
+	}
+	return fmt.Sprintf("one of a batch of %d, the first of which is %s", j.count, cut.Shown(j.parts, 0))
+}
+
+func (s *scheduler) Late(at crew.Seat, seen crew.Sighting) {
+	if l := s.lane(stage(at.Stage), at.Index); l != nil {
+		l.late = &seen
+	}
+}
+
+func (s *scheduler) Retire(at crew.Seat) {
+	if l := s.lane(stage(at.Stage), at.Index); l != nil {
+		l.spent, l.reserved = true, false
+	}
+}
+
+func (s *scheduler) Spent() (spent []crew.Seat) {
+	for k := range s.lanes {
+		for _, l := range s.lanes[k] {
+			if l.spent && len(l.flights) == 0 {
+				spent = append(spent, crew.Seat{Stage: k, Index: l.worker})
+			}
+		}
+	}
+	return spent
+}
+
+// Finished reports whether every item has its outcome.
+func (s *scheduler) Finished() bool { return s.ended && s.idle() }
+
+// InFlight is how many batches are with workers or between stages.
+func (s *scheduler) InFlight() int {
+	n := len(s.waiting[device]) + len(s.waiting[finish])
+	for k := range s.lanes {
+		for _, l := range s.lanes[k] {
+			n += len(l.flights)
+		}
+	}
+	return n
+}
+
+// Busy is how many workers have something to do.
+func (s *scheduler) Busy() (n int) {
+	for k := range s.lanes {
+		n += s.busy(stage(k))
+	}
+	return n
+}
+
+// tell warns of a batch that the device's memory did not hold: once for each size.
+func (s *scheduler) tell(t trouble) {
+	if !t.outOfMemory || s.warned != 0 && t.count >= s.warned {
+		return
+	}
+	s.warned = t.count
+	if s.auto {
+		s.log.Warn("the device's memory does not hold a batch: smaller ones from now on", "items", t.count, "batch_size", t.size, "error", t.message)
+		return
+	}
+	s.log.Warn("the device's memory does not hold a batch: it is tried again in two halves",
+		"items", t.count, "hint", fmt.Sprintf("--batch_size %d, or --batch_size auto, spares the run from that", max(t.count/2, 1)), "error", t.message)
+}

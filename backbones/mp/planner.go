@@ -1,0 +1,105 @@
+package mp
+
+import (
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/crew"
+)
+
+// The methods by which a crew.Crew asks the scheduler. A pool has one stage.
+
+func (s *scheduler) Add(b backbones.Block) { s.cutter.Add(b) }
+func (s *scheduler) End()                  { s.ended = true }
+func (s *scheduler) Stop()                 { s.stopped = true }
+
+// Abandon does nothing: all that is in flight is with workers.
+func (s *scheduler) Abandon(int) {}
+
+// At says the time: retries that are due may be given out.
+func (s *scheduler) At(now time.Duration) {
+	s.now = now
+	s.waiting.ripen(now)
+	s.redo = append(s.redo, s.waiting.takeAlone()...)
+}
+
+func (s *scheduler) Wake() (time.Duration, bool) { return s.waiting.next() }
+
+// Wanted is one worker more than there are for each item that waits.
+func (s *scheduler) Wanted() []int { return []int{min(s.workers, len(s.lanes)+s.pending())} }
+
+func (s *scheduler) Opened(at crew.Seat, w backbones.Worker) { s.opened(at.Index, w) }
+
+// Next gives one chunk a worker in turn, so that a short list is spread over all of them.
+func (s *scheduler) Next() (crew.Seat, backbones.Chunk, bool) {
+	for range s.workers {
+		worker := s.turn
+		s.turn = (s.turn + 1) % s.workers
+		if chunk, ok := s.next(worker); ok {
+			return crew.Seat{Index: worker}, chunk, true
+		}
+	}
+	return crew.Seat{}, backbones.Chunk{}, false
+}
+
+func (s *scheduler) Answered(at crew.Seat, r backbones.Result) (backbones.Outcomes, error) {
+	return s.answered(at.Index, r)
+}
+
+func (s *scheduler) Died(at crew.Seat, exit backbones.Exit, byHost bool) (backbones.Outcomes, crew.Fate) {
+	return s.died(at.Index, s.beats(at), exit, byHost)
+}
+
+func (s *scheduler) Where(at crew.Seat) (crew.Sighting, bool) { return s.where(at.Index, s.beats(at)) }
+
+func (s *scheduler) Describe(at crew.Seat, seen crew.Sighting) string {
+	return s.describe(at.Index, seen)
+}
+
+func (s *scheduler) Late(at crew.Seat, seen crew.Sighting) {
+	if l := s.lanes[at.Index]; l != nil {
+		l.late = &seen
+	}
+}
+
+func (s *scheduler) Retire(at crew.Seat) { s.retire(at.Index) }
+
+func (s *scheduler) Spent() (spent []crew.Seat) {
+	for worker, l := range s.lanes {
+		if l.spent && len(l.flights) == 0 {
+			spent = append(spent, crew.Seat{Index: worker})
+		}
+	}
+	return spent
+}
+
+// Finished reports whether every item has its outcome.
+func (s *scheduler) Finished() bool {
+	return s.ended && s.cutter.Items == 0 && len(s.redo) == 0 && s.waiting.items() == 0 && s.InFlight() == 0
+}
+
+// InFlight is how many chunks are with workers.
+func (s *scheduler) InFlight() (n int) {
+	for _, l := range s.lanes {
+		n += len(l.flights)
+	}
+	return n
+}
+
+// Busy is how many workers have something to do.
+func (s *scheduler) Busy() (n int) {
+	for _, l := range s.lanes {
+		if len(l.flights) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// beats is a worker's heartbeat page.
+func (s *scheduler) beats(at crew.Seat) []backbones.Beat {
+	if l := s.lanes[at.Index]; l != nil && l.worker != nil {
+		return l.worker.Beats()
+	}
+	return nil
+}
