@@ -153,3 +153,12 @@ func (c *Crew[Q, A, W]) name(at Seat) string {
 		return fmt.Sprintf("%s %d", s.Name, at.Index)
 	}
 }
+
+// about is the worker in a log line.
+func (c *Crew[Q, A, W]) about(at Seat, w W, more ...any) []any {
+	fields := []any{"worker", c.name(at), "pid", w.PID()}
+	if stage := c.opts.Stages[at.Stage].Name; stage != "" {
+		fields = append([]any{"stage", stage}, fields...)
+	}
+	return append(fields, more...)
+}

@@ -99,7 +99,7 @@ func (r *run[Q, A, W]) broke(at Seat, how breach) {
 	}
 	how.closing = r.leaving.has(at)
 	m.broken = &how
-	r.log.Error("a worker broke the protocol and is ended", "worker", r.name(at), "reason", how.what, "rule", how.rule)
+	r.log.Error("a worker broke the protocol and is ended", r.about(at, m.worker, "reason", how.what, "rule", how.rule)...)
 	m.worker.Kill()
 	r.breach(how)
 }
@@ -136,7 +136,7 @@ func (r *run[Q, A, W]) exited(at Seat) {
 		return
 	}
 	if !m.late {
-		r.log.Warn("a worker died and is replaced", "worker", r.name(at), "pid", m.worker.PID(), "how", exit.String(), "stderr", exit.LastLine())
+		r.log.Warn("a worker died and is replaced", r.about(at, m.worker, "how", exit.String(), "stderr", exit.LastLine())...)
 	}
 	switch h := r.healthOf(at); fate {
 	case Fruitful:

@@ -131,8 +131,8 @@ func (r *run[Q, A, W]) watch() {
 			r.dog.gone(at)
 			continue
 		}
-		r.log.Warn("an item takes longer than --item-timeout allows: its worker is ended", seen.withWhy("worker", r.name(at), "pid", m.worker.PID(),
-			"item", r.planner.Describe(at, seen), "for", seen.Elapsed.Round(time.Millisecond))...)
+		r.log.Warn("an item takes longer than --item-timeout allows: its worker is ended", r.about(at, m.worker,
+			seen.withWhy("item", r.planner.Describe(at, seen), "for", seen.Elapsed.Round(time.Millisecond))...)...)
 		m.late = true
 		r.planner.Late(at, seen)
 		r.dog.gone(at)
@@ -160,8 +160,8 @@ func (r *run[Q, A, W]) warnOfStall(still time.Duration) {
 	case r.planner.InFlight() > 0:
 		for _, at := range r.dog.longest(stallNames) {
 			seen := r.dog.seen[at]
-			r.log.Warn("nothing has moved: a worker is still on the same item", seen.withWhy("still", still, "worker", r.name(at),
-				"pid", r.members[at].worker.PID(), "item", r.planner.Describe(at, seen), "for", (r.dog.clock-seen.since).Round(100*time.Millisecond))...)
+			r.log.Warn("nothing has moved: a worker is still on the same item", r.about(at, r.members[at].worker,
+				seen.withWhy("still", still, "item", r.planner.Describe(at, seen), "for", (r.dog.clock-seen.since).Round(100*time.Millisecond))...)...)
 		}
 		if more := len(r.dog.seen) - stallNames; more > 0 {
 			r.log.Warn(fmt.Sprintf("nothing has moved: %d more workers are on items", more), "still", still)
@@ -196,8 +196,8 @@ func (r *run[Q, A, W]) weigh() {
 		if sizes[pid] <= r.policy.WorkerMaxRSS {
 			continue
 		}
-		r.log.Info("a worker has grown over --worker-max-rss and is replaced", "worker", r.name(at), "pid", pid,
-			"resident", hclog.Fmt("%d MiB", sizes[pid]>>20))
+		r.log.Info("a worker has grown over --worker-max-rss and is replaced", r.about(at, r.members[at].worker,
+			"resident", hclog.Fmt("%d MiB", sizes[pid]>>20))...)
 		r.planner.Retire(at)
 	}
 	r.letLeave()

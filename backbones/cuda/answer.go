@@ -39,9 +39,9 @@ func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out 
 		}
 		return out, t, err
 	}
-	marks, err := cut.Marks(j.count, r.Skipped, r.Failures)
+	marks, err := cut.Marks(fmt.Sprintf("batch %d", j.id), j.count, r.Skipped, r.Failures)
 	if err != nil {
-		return out, t, fmt.Errorf("%w (batch %d)", err, j.id)
+		return out, t, err
 	}
 	if done := cut.Done(j.count, r.Skipped, r.Failures); r.Unwritten.Count > done {
 		return out, t, fmt.Errorf("it left %s of batch %d without an output, of which %d are done", count.Of(r.Unwritten.Count, "item"), j.id, done)

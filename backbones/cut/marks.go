@@ -7,18 +7,18 @@ import (
 )
 
 // Marks writes an outcome (backbones.OutcomeDone and so on) for each of count positions. It returns nil where all are
-// done. An error says what of the answer cannot be, as the end of a sentence that begins with the worker.
-func Marks(count int, skipped []backbones.Range, failures []backbones.ItemFailure) ([]byte, error) {
+// done. An error says what of the answer to request ("chunk 3") cannot be, as the end of a sentence that begins with the worker.
+func Marks(request string, count int, skipped []backbones.Range, failures []backbones.ItemFailure) ([]byte, error) {
 	if len(skipped) == 0 && len(failures) == 0 {
 		return nil, nil
 	}
 	marks := make([]byte, count)
 	set := func(i int, v byte) error {
 		if i < 0 || i >= count {
-			return fmt.Errorf("it answered for item %d of %d", i, count)
+			return fmt.Errorf("it answered for item %d of %s, which has %d", i, request, count)
 		}
 		if marks[i] != 0 {
-			return fmt.Errorf("it answered twice for item %d", i)
+			return fmt.Errorf("it answered twice for item %d of %s", i, request)
 		}
 		marks[i] = v
 		return nil

@@ -22,9 +22,9 @@ func (s *scheduler) answered(worker int, r backbones.Result) (backbones.Outcomes
 	if r.Count != f.count {
 		return backbones.Outcomes{}, fmt.Errorf("it answered %s for chunk %d, which has %d", count.Of(r.Count, "item"), f.id, f.count)
 	}
-	marks, err := cut.Marks(f.count, r.Skipped, r.Failures)
+	marks, err := cut.Marks(fmt.Sprintf("chunk %d", f.id), f.count, r.Skipped, r.Failures)
 	if err != nil {
-		return backbones.Outcomes{}, fmt.Errorf("%w (chunk %d)", err, f.id)
+		return backbones.Outcomes{}, err
 	}
 	if done := cut.Done(f.count, r.Skipped, r.Failures); r.Unwritten.Count > done {
 		return backbones.Outcomes{}, fmt.Errorf("it left %s of chunk %d without an output, of which %d are done", count.Of(r.Unwritten.Count, "item"), f.id, done)
