@@ -107,8 +107,8 @@ type Failure struct {
 	TypeName  string
 	Retryable bool
 	Fault     Fault
-	// Worker is the index of the worker that reported the failure, or that died of it.
-	Worker int
+	// Worker is what the worker is called that reported the failure, or that died of it: "w3".
+	Worker string
 	// Attempts is how often the item was begun.
 	Attempts int
 	// Elapsed is how long the last attempt took; 0: not measured.

@@ -27,8 +27,8 @@ type Process[Q, A any] interface {
 	Kill()
 	// Exit says how the worker ended. It may be called once Results is closed.
 	Exit() Exit
-	// PID is the worker's process number, for messages.
-	PID() int
+	// Name tells the worker from others for a person: "pid 812".
+	Name() string
 }
 
 // Worker is a worker that is sent chunks.
@@ -134,7 +134,8 @@ type Span struct {
 
 // Outcomes is what became of some items. Each item of a run is in exactly one Outcomes.
 type Outcomes struct {
-	Worker  int
+	// Worker is what the worker is called that they come from: "w3".
+	Worker  string
 	Done    []Span
 	Skipped []Span
 	Failed  []FailedItem

@@ -62,7 +62,7 @@ func (w *stageWorker) Send(b backbones.Batch) error {
 func (w *stageWorker) Results() <-chan backbones.BatchResult { return w.results }
 func (w *stageWorker) Finish()                               { w.finish.Do(func() { close(w.batches) }) }
 func (w *stageWorker) Kill()                                 { w.kill.Do(func() { close(w.killed) }) }
-func (w *stageWorker) PID() int                              { return w.pid }
+func (w *stageWorker) Name() string                          { return fmt.Sprintf("pid %d", w.pid) }
 
 func (w *stageWorker) Exit() backbones.Exit {
 	w.mu.Lock()

@@ -195,6 +195,7 @@ func (w *worker) Send(c backbones.Chunk) error {
 func (w *worker) Results() <-chan backbones.Result { return w.results }
 func (w *worker) Finish()                          { w.finish.Do(func() { close(w.chunks) }) }
 func (w *worker) Kill()                            { w.kill.Do(func() { close(w.killed) }) }
+func (w *worker) Name() string                     { return fmt.Sprintf("pid %d", w.pid) }
 func (w *worker) PID() int                         { return w.pid }
 
 func (w *worker) Exit() backbones.Exit {

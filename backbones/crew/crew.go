@@ -141,22 +141,22 @@ func (c *Crew[Q, A, W]) Run(ctx context.Context, src backbones.Source, sink back
 	return r.leaving.join(r.stop)
 }
 
-// name is what a worker is called in messages.
+// name is what a worker is called: "w3", "load 1", "cuda:0".
 func (c *Crew[Q, A, W]) name(at Seat) string {
 	s := c.opts.Stages[at.Stage]
 	switch {
 	case at.Index < len(s.Names):
 		return s.Names[at.Index]
 	case s.Name == "":
-		return fmt.Sprintf("worker %d", at.Index)
+		return fmt.Sprintf("w%d", at.Index)
 	default:
 		return fmt.Sprintf("%s %d", s.Name, at.Index)
 	}
 }
 
-// about is the worker in a log line.
+// about is the worker in a log line: "w3, pid 812".
 func (c *Crew[Q, A, W]) about(at Seat, w W, more ...any) []any {
-	fields := []any{"worker", c.name(at), "pid", w.PID()}
+	fields := []any{"worker", c.name(at) + ", " + w.Name()}
 	if stage := c.opts.Stages[at.Stage].Name; stage != "" {
 		fields = append([]any{"stage", stage}, fields...)
 	}

@@ -123,7 +123,7 @@ func (f *farewell) gone(worker Seat, exit backbones.Exit, ended bool) {
 	default:
 		return
 	}
-	err := fmt.Errorf("%s did not close its task, and what it still had to write may be lost: %w", f.name(worker), why)
+	err := fmt.Errorf("worker %s did not close its task, and what it still had to write may be lost: %w", f.name(worker), why)
 	f.log.Error("a worker did not close its task: what it still had to write may be lost", "worker", f.name(worker), "error", why)
 	if f.failed++; f.failed == 1 {
 		f.first = err

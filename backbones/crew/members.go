@@ -87,8 +87,17 @@ func (r *run[Q, A, W]) answered(e event[A, W]) {
 		return
 	}
 	r.healthOf(e.at).well()
-	r.outbox.put(out)
+	r.report(e.at, out)
 	r.letLeave()
+}
+
+// report passes outcomes on, with the worker that they come from.
+func (r *run[Q, A, W]) report(at Seat, out backbones.Outcomes) {
+	out.Worker = r.name(at)
+	for i := range out.Failed {
+		out.Failed[i].Failure.Worker = out.Worker
+	}
+	r.outbox.put(out)
 }
 
 // broke ends a worker that broke the protocol.
@@ -131,7 +140,7 @@ func (r *run[Q, A, W]) exited(at Seat) {
 	r.dog.gone(at)
 	r.leaving.gone(at, exit, r.killed || broke && (m.broken == nil || !m.broken.closing))
 	r.closing.Store(int64(r.leaving.waiting()))
-	r.outbox.put(out)
+	r.report(at, out)
 	if !busy && (exit.Code == 0 || closing) || r.stop != nil {
 		return
 	}

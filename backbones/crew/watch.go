@@ -179,17 +179,17 @@ const rssEvery = time.Second
 // weigh replaces workers that have grown too large, once they have answered what they have.
 func (r *run[Q, A, W]) weigh() {
 	pids := map[Seat]int{}
+	var all []int
 	for at, m := range r.members {
-		if m.open && !r.leaving.has(at) {
-			pids[at] = m.worker.PID()
+		// Only a worker of this machine has a process to measure.
+		local, ok := any(m.worker).(interface{ PID() int })
+		if m.open && ok && !r.leaving.has(at) {
+			pids[at] = local.PID()
+			all = append(all, pids[at])
 		}
 	}
-	if len(pids) == 0 {
+	if len(all) == 0 {
 		return
-	}
-	all := make([]int, 0, len(pids))
-	for _, pid := range pids {
-		all = append(all, pid)
 	}
 	sizes := r.policy.RSS(all)
 	for at, pid := range pids {

@@ -20,7 +20,6 @@ type trouble struct {
 // answered takes a worker's answer. An error means that the worker broke the protocol and must be ended; the batch is
 // still its own.
 func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out backbones.Outcomes, t trouble, err error) {
-	out.Worker = worker
 	l := s.lane(k, worker)
 	if l == nil || len(l.flights) == 0 {
 		return out, t, fmt.Errorf("it answered batch %d, which it was not sent or had answered before", r.ID)

@@ -11,7 +11,6 @@ import (
 // died takes back what a dead worker had. Everything goes through loading again: what a worker has had in its hands may
 // have been changed. byHost says that the host ended it for a reason that has nothing to do with its batches.
 func (s *scheduler) died(k stage, worker int, exit backbones.Exit, byHost bool) (out backbones.Outcomes, fate crew.Fate) {
-	out.Worker = worker
 	l := s.lane(k, worker)
 	if l == nil {
 		return out, crew.Neutral

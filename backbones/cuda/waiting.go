@@ -39,7 +39,6 @@ func (s *scheduler) tookTooLong(out *backbones.Outcomes, k stage, worker int, j 
 // fail concludes an item as failed, or lets it begin anew.
 func (s *scheduler) fail(out *backbones.Outcomes, worker int, j *job, index int, item string, f backbones.Failure) {
 	failures := j.failures + 1
-	f.Worker = worker
 	f.Attempts = max(f.Attempts, failures, j.deaths)
 	kind := f.Kind
 	if kind == backbones.KindCrash {

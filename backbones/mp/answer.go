@@ -37,15 +37,13 @@ func (s *scheduler) answered(worker int, r backbones.Result) (backbones.Outcomes
 	if !f.alone {
 		s.sizer.observe(f.count, r.Busy)
 	}
-	out := backbones.Outcomes{Worker: worker}
+	out := backbones.Outcomes{}
 	out.Skipped = collect(out.Skipped, f.parts, marks, f.count, backbones.OutcomeSkipped)
 	out.Unwritten = r.Unwritten
 	out.Done = collect(out.Done, f.parts, marks, f.count, backbones.OutcomeDone)
 	items := cut.Cursor{Parts: f.parts}
 	for _, fail := range r.Failures {
-		failure := fail.Failure
-		failure.Worker = worker
-		s.fail(&out, items.At(fail.Index), f.failed(fail.Index), fail.Item, failure)
+		s.fail(&out, items.At(fail.Index), f.failed(fail.Index), fail.Item, fail.Failure)
 	}
 	return out, nil
 }

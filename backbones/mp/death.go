@@ -13,7 +13,6 @@ import (
 // was on has failed, unless the host ended the worker for a reason of its own; everything else goes to other workers, and
 // none of it is held against those items.
 func (s *scheduler) died(worker int, beats []backbones.Beat, exit backbones.Exit, byHost bool) (out backbones.Outcomes, f crew.Fate) {
-	out.Worker = worker
 	l := s.lanes[worker]
 	if l == nil {
 		return out, crew.Neutral
@@ -75,7 +74,7 @@ func (d *death) takeBack(f flight, beat backbones.Beat) {
 		}
 		// Its message died with the worker. Failing once more costs less than a failure without a reason.
 		d.fail(d.out, items.At(i), f.failed(i), "", backbones.Failure{
-			Kind: backbones.KindLost, Fault: backbones.FaultTask, Worker: d.out.Worker, Log: d.exit.Stderr,
+			Kind: backbones.KindLost, Fault: backbones.FaultTask, Log: d.exit.Stderr,
 			Message: fmt.Sprintf("it failed, and its worker %s before it could say why", d.exit),
 		})
 	}
@@ -103,7 +102,7 @@ func (d *death) onItem(f flight, position int) bool {
 	default:
 		before := f.failed(position)
 		d.fail(d.out, cut.Item(f.parts, position), before, "", backbones.Failure{
-			Kind: backbones.KindCrash, Fault: backbones.FaultTask, Worker: d.out.Worker, Log: d.exit.Stderr,
+			Kind: backbones.KindCrash, Fault: backbones.FaultTask, Log: d.exit.Stderr,
 			Message: fmt.Sprintf("the worker that was on this item %s%s", d.exit, tried(before+1)),
 		})
 	}
@@ -129,7 +128,7 @@ func (d *death) tookTooLong(f flight, position int) {
 		message += "; " + late.Why
 	}
 	d.fail(d.out, cut.Item(f.parts, position), f.failed(position), "", backbones.Failure{
-		Kind: backbones.KindTimeout, Fault: backbones.FaultTask, Worker: d.out.Worker, Log: d.exit.Stderr,
+		Kind: backbones.KindTimeout, Fault: backbones.FaultTask, Log: d.exit.Stderr,
 		Elapsed: late.Elapsed, Retryable: true,
 		Message: message,
 	})

@@ -30,12 +30,24 @@ type FailedItem struct {
 	Message   string    `json:"message"`
 	Traceback string    `json:"traceback,omitempty"`
 	Attempts  int       `json:"attempts"`
-	Worker    int       `json:"worker"`
+	Worker    worker    `json:"worker"`
 	Seconds   float64   `json:"seconds,omitempty"`
 	Log       []string  `json:"log,omitempty"`
 	Time      time.Time `json:"time"`
 	// Carried says that the item failed in the run that this one takes up, and is so far not done.
 	Carried bool `json:"carried,omitempty"`
+}
+
+// worker is what a worker is called. It was a number in version 1.
+type worker string
+
+// UnmarshalJSON reads both.
+func (w *worker) UnmarshalJSON(text []byte) error {
+	if text[0] != '"' {
+		*w = worker(text)
+		return nil
+	}
+	return json.Unmarshal(text, (*string)(w))
 }
 
 // The encodings of failed items.
@@ -92,7 +104,7 @@ func failedOf(f backbones.FailedItem, encoding string, key Key, now time.Time) F
 	out := FailedItem{
 		Encoding: encoding, Number: f.Number, Key: HexKey(key), Kind: string(f.Failure.Kind),
 		Message: shorten(f.Failure.Message), Traceback: shorten(f.Failure.Traceback), Attempts: f.Failure.Attempts,
-		Worker: f.Failure.Worker, Seconds: f.Failure.Elapsed.Seconds(), Log: f.Failure.Log, Time: now.UTC(),
+		Worker: worker(f.Failure.Worker), Seconds: f.Failure.Elapsed.Seconds(), Log: f.Failure.Log, Time: now.UTC(),
 	}
 	if n := len(out.Log); n > maxLog {
 		out.Log = out.Log[n-maxLog:]

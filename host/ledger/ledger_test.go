@@ -485,7 +485,7 @@ func TestFailedLines(t *testing.T) {
 	l.saw(backbones.Block{Count: len(items)}, make([]Key, len(items)))
 	for i, item := range items {
 		l.Record(backbones.Outcomes{Failed: []backbones.FailedItem{{Number: uint64(i), Item: item, Failure: backbones.Failure{
-			Kind: backbones.KindTimeout, Message: "slow", Traceback: long, Worker: 3, Attempts: 2, Elapsed: 1500 * time.Millisecond,
+			Kind: backbones.KindTimeout, Message: "slow", Traceback: long, Worker: "w3", Attempts: 2, Elapsed: 1500 * time.Millisecond,
 		}}}})
 	}
 	if err := l.Close(End{}); err != nil {
@@ -506,7 +506,7 @@ func TestFailedLines(t *testing.T) {
 		if !ok || string(line) != items[i] {
 			t.Errorf("%q came back as %q, %v", items[i], line, ok)
 		}
-		if Key(f.Key) != KeyOf([]byte(items[i])) || f.Seconds != 1.5 || f.Worker != 3 || f.Attempts != 2 || f.Kind != "timeout" || len(f.Traceback) > maxText+20 {
+		if Key(f.Key) != KeyOf([]byte(items[i])) || f.Seconds != 1.5 || f.Worker != "w3" || f.Attempts != 2 || f.Kind != "timeout" || len(f.Traceback) > maxText+20 {
 			t.Errorf("item %d: %+v", i, f)
 		}
 	}

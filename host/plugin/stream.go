@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -63,7 +64,8 @@ func startStream[Q, A any](service pb.PluginServiceClient, proc process, w codec
 	return s, nil
 }
 
-func (s *stream[Q, A]) PID() int { return s.proc.PID() }
+func (s *stream[Q, A]) PID() int     { return s.proc.PID() }
+func (s *stream[Q, A]) Name() string { return fmt.Sprintf("pid %d", s.PID()) }
 
 // LostThreads is how many threads the process had that the worker was forked from; 0 for one that was started anew.
 func (s *stream[Q, A]) LostThreads() int {

@@ -37,7 +37,7 @@ type jsonFailure struct {
 	Kind      string          `json:"kind"`
 	Message   string          `json:"message"`
 	Traceback string          `json:"traceback,omitempty"`
-	Worker    int             `json:"worker"`
+	Worker    string          `json:"worker"`
 	Attempts  int             `json:"attempts"`
 }
 

@@ -70,7 +70,7 @@ type Failure struct {
 	Kind      string
 	Message   string
 	Traceback string
-	Worker    int
+	Worker    string
 	Attempts  int
 }
 

@@ -62,8 +62,8 @@ func TestJSONLines(t *testing.T) {
 		got = append(got, m)
 	}
 	want := []map[string]any{
-		{"message_type": "failed", "item": map[string]any{"i": 4.0}, "kind": "error", "message": "no", "worker": 0.0, "attempts": 1.0},
-		{"message_type": "failed", "item": "Path('x')", "kind": "crash", "message": "gone", "worker": 0.0, "attempts": 2.0},
+		{"message_type": "failed", "item": map[string]any{"i": 4.0}, "kind": "error", "message": "no", "worker": "", "attempts": 1.0},
+		{"message_type": "failed", "item": "Path('x')", "kind": "crash", "message": "gone", "worker": "", "attempts": 2.0},
 		{
 			"message_type": "status", "done": 6.0, "skipped": 3.0, "failed": 0.0, "total": 10.0, "items_per_second": 2.0,
 			"eta_seconds": 0.5, "workers_busy": 0.0, "workers": 0.0, "seconds": 3.0,

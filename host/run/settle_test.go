@@ -13,7 +13,7 @@ func TestSettle(t *testing.T) {
 		return backbones.FailedItem{Number: n, Item: text, Failure: backbones.Failure{Kind: kind}}
 	}
 	given := backbones.Outcomes{
-		Worker: 3,
+		Worker: "w3",
 		Done:   []backbones.Span{{First: 10, Count: 5}},
 		Failed: []backbones.FailedItem{
 			item(1, "there", backbones.KindCrash), item(2, "not", backbones.KindCrash), item(3, "there", backbones.KindTimeout),
@@ -24,7 +24,7 @@ func TestSettle(t *testing.T) {
 	before := append([]backbones.FailedItem(nil), given.Failed...)
 	got := Job{Committed: func(text string) bool { return text == "there" }}.settle(given)
 	want := backbones.Outcomes{
-		Worker: 3,
+		Worker: "w3",
 		Done:   []backbones.Span{{First: 10, Count: 5}, {First: 1, Count: 1}, {First: 3, Count: 1}, {First: 4, Count: 1}},
 		Failed: []backbones.FailedItem{before[1], before[4], before[5], before[6]},
 	}
