@@ -71,6 +71,26 @@ func waiting(t *testing.T, run Run) {
 			t.Errorf("%d items failed, and %d workers were started", len(tally.failed), crew.Starts())
 		}
 	})
+	t.Run("a slow sink does not hold the workers", func(t *testing.T) {
+		begun := make(chan struct{})
+		crew := &Crew{T: t, Beats: true, Script: func(s string, _ int) Act {
+			if number(s) == 20 {
+				close(begun)
+			}
+			return Do
+		}}
+		tally := newTally()
+		err := run(t.Context(), Options{Workers: 1, ChunkSize: 1, Start: starter(crew), Crew: crew}, &source{count: 40, size: 64},
+			func(o backbones.Outcomes) error {
+				<-begun
+				return tally.sink(o)
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+		crew.Wait()
+		tally.once(t, 40)
+	})
 	t.Run("a sink that does not return does not hold a cancelled run", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		release := make(chan struct{})

@@ -439,10 +439,7 @@ func FuzzSpawnResponse(f *testing.F) {
 		close(r.exited)
 		p := &Process{name: "it", runner: r, log: hclog.NewNullLogger()}
 		p.stopOnce.Do(func() {})
-		n := &Nursery{
-			proc: p, stream: stream, cancel: func() {}, log: hclog.NewNullLogger(),
-			waiting: map[uint32]chan *pb.SpawnResponse{}, shown: map[uint64]chan Shown{}, alive: map[int64]*spawned{},
-		}
+		n := newNursery(p, stream, func() {})
 		asked := make(chan *pb.SpawnResponse, 1)
 		n.waiting[0], n.shown[5] = asked, make(chan Shown, 1)
 		n.receive()

@@ -34,14 +34,18 @@ type Nursery struct {
 	// mute says that it did not answer within the time that it had.
 	mute atomic.Bool
 
-	sendMu sync.Mutex
 	stream pb.PluginService_SpawnClient
+	// requests are on their way to the process, which may read none. gone is closed when it takes no more.
+	requests chan *pb.SpawnRequest
+	gone     chan struct{}
 
 	mu      sync.Mutex
 	closed  bool
 	waiting map[uint32]chan *pb.SpawnResponse
-	shown   map[uint64]chan Shown
-	alive   map[int64]*spawned
+	// late counts the answers for an index that nobody waits for any more. They come before those that are waited for.
+	late  map[uint32]int
+	shown map[uint64]chan Shown
+	alive map[int64]*spawned
 	// logs are of workers that have not said yet that they are there, by index; made counts them.
 	logs   map[uint32]*workerLog
 	made   int
@@ -80,13 +84,19 @@ func NurseryFrom(ctx context.Context, p *Process, start StartOptions, open OpenO
 		p.Stop()
 		return nil, p.callError(ctx, "starting the Spawn call", err)
 	}
-	n := &Nursery{
-		proc: p, task: open.Task, dir: start.RuntimeDir, log: start.Log, stream: stream, cancel: cancel,
-		waiting: map[uint32]chan *pb.SpawnResponse{}, shown: map[uint64]chan Shown{}, alive: map[int64]*spawned{},
-		logs: map[uint32]*workerLog{},
-	}
+	n := newNursery(p, stream, cancel)
+	n.task, n.dir, n.log = open.Task, start.RuntimeDir, start.Log
+	go n.send()
 	go n.receive()
 	return n, nil
+}
+
+func newNursery(p *Process, stream pb.PluginService_SpawnClient, cancel context.CancelFunc) *Nursery {
+	return &Nursery{
+		proc: p, log: hclog.NewNullLogger(), stream: stream, cancel: cancel, requests: make(chan *pb.SpawnRequest), gone: make(chan struct{}),
+		waiting: map[uint32]chan *pb.SpawnResponse{}, late: map[uint32]int{}, shown: map[uint64]chan Shown{},
+		alive: map[int64]*spawned{}, logs: map[uint32]*workerLog{},
+	}
 }
 
 // Has reports whether the plugin has said, once the task was open, that it has a capability.
@@ -186,13 +196,16 @@ func (n *Nursery) order(ctx context.Context, open OpenOptions, stage pb.Stage) (
 	}
 	n.waiting[index] = answer
 	n.mu.Unlock()
-	n.sendMu.Lock()
-	err := n.stream.Send(&pb.SpawnRequest{Message: &pb.SpawnRequest_Spawn{
-		Spawn: &pb.SpawnWorker{Open: open.request(stage)},
-	}})
-	n.sendMu.Unlock()
-	if err != nil {
-		return nil, n.proc.callError(ctx, "making a worker", err)
+	request := &pb.SpawnRequest{Message: &pb.SpawnRequest_Spawn{Spawn: &pb.SpawnWorker{Open: open.request(stage)}}}
+	select {
+	case n.requests <- request:
+	case <-n.gone:
+		// The answer says why.
+	case <-ctx.Done():
+		n.mu.Lock()
+		delete(n.waiting, index)
+		n.mu.Unlock()
+		return nil, n.noAnswer(ctx, open)
 	}
 	select {
 	case resp, ok := <-answer:
@@ -216,8 +229,48 @@ func (n *Nursery) order(ctx context.Context, open OpenOptions, stage pb.Stage) (
 		defer n.mu.Unlock()
 		return n.alive[resp.GetStarted().GetPid()], nil
 	case <-ctx.Done():
-		n.mute.Store(errors.Is(ctx.Err(), context.DeadlineExceeded))
-		return nil, fmt.Errorf("making a worker of task %s: %w", open.Task, context.Cause(ctx))
+		n.disown(index, answer)
+		return nil, n.noAnswer(ctx, open)
+	}
+}
+
+func (n *Nursery) noAnswer(ctx context.Context, open OpenOptions) error {
+	n.mute.Store(errors.Is(ctx.Err(), context.DeadlineExceeded))
+	return fmt.Errorf("making a worker of task %s: %w", open.Task, context.Cause(ctx))
+}
+
+// disown leaves the worker to come to receive, which ends it; or ends it, where it is there by now.
+func (n *Nursery) disown(index uint32, answer <-chan *pb.SpawnResponse) {
+	n.mu.Lock()
+	if n.waiting[index] == answer {
+		delete(n.waiting, index)
+		n.late[index]++
+		n.mu.Unlock()
+		return
+	}
+	n.mu.Unlock()
+	if resp := <-answer; resp.GetStarted() != nil {
+		n.mu.Lock()
+		s := n.alive[resp.GetStarted().GetPid()]
+		n.mu.Unlock()
+		if s != nil {
+			s.Kill()
+		}
+	}
+}
+
+// send hands requests to the process, one after the other. That may take as long as the process likes.
+func (n *Nursery) send() {
+	for {
+		select {
+		case request := <-n.requests:
+			if n.stream.Send(request) != nil {
+				// receive learns why.
+				return
+			}
+		case <-n.gone:
+			return
+		}
 	}
 }
 
@@ -242,21 +295,21 @@ func (n *Nursery) Show(index uint64) Shown {
 	}
 	n.shown[index] = answer
 	n.mu.Unlock()
-	n.sendMu.Lock()
-	err := n.stream.Send(&pb.SpawnRequest{Message: &pb.SpawnRequest_ShowItem{ShowItem: index}})
-	n.sendMu.Unlock()
-	if err != nil {
-		return Shown{}
-	}
 	timer := time.NewTimer(showTime)
 	defer timer.Stop()
-	select {
-	case shown := <-answer:
-		return shown
-	case <-timer.C:
-	case <-n.proc.Exited():
+	requests := n.requests
+	for {
+		select {
+		case requests <- &pb.SpawnRequest{Message: &pb.SpawnRequest_ShowItem{ShowItem: index}}:
+			requests = nil
+		case shown := <-answer:
+			return shown
+		case <-timer.C:
+			return Shown{}
+		case <-n.gone:
+			return Shown{}
+		}
 	}
-	return Shown{}
 }
 
 // receive takes the nursery's messages until it ends; then every worker of it has ended too.
@@ -284,7 +337,10 @@ func (n *Nursery) receive() {
 			}
 			n.alive[m.Started.GetPid()] = s
 			n.mu.Unlock()
-			n.answer(m.Started.GetWorkerIndex(), resp)
+			if !n.answer(m.Started.GetWorkerIndex(), resp) {
+				n.log.Debug("a worker came too late and is ended", "pid", s.pid)
+				s.Kill()
+			}
 		case *pb.SpawnResponse_Failed:
 			n.answer(m.Failed.GetWorkerIndex(), resp)
 		case *pb.SpawnResponse_Shown:
@@ -339,14 +395,20 @@ func (n *Nursery) ours(started *pb.WorkerStarted) error {
 	return nil
 }
 
-func (n *Nursery) answer(index uint32, resp *pb.SpawnResponse) {
+// answer hands an answer to what waits for it, and reports whether anything does.
+func (n *Nursery) answer(index uint32, resp *pb.SpawnResponse) bool {
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	answer := n.waiting[index]
+	if n.late[index] > 0 {
+		n.late[index]--
+		return false
+	}
 	delete(n.waiting, index)
-	n.mu.Unlock()
 	if answer != nil {
 		answer <- resp
 	}
+	return answer != nil
 }
 
 // end is called once, when the Spawn call ended. Workers watch the lifeline of the nursery's group: they are gone, too.
@@ -363,6 +425,7 @@ func (n *Nursery) end(cause error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.broken = cause
+	close(n.gone)
 	for index, answer := range n.waiting {
 		delete(n.waiting, index)
 		close(answer)
