@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p build
 results=build/go-test.json
-.tools/bin/gotestsum --format pkgname --jsonfile "$results" -- "$@"
+.tools/bin/gotestsum --format pkgname --jsonfile "$results" -- -timeout 30m "$@"
 [ "${CI:-}" = true ] || exit 0
 status=0
 while IFS= read -r test; do
