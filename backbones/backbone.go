@@ -34,9 +34,9 @@ var ErrDrained = errors.New("the run was interrupted")
 type Encoding int
 
 const (
-	// JSONLines separates JSON objects, none of which has a raw newline, by "\n".
+	// JSONLines is JSON objects without raw newlines, separated by "\n".
 	JSONLines Encoding = iota
-	// Opaque is the plugin's own: a block can only be passed on whole.
+	// Opaque is the plugin's own encoding: the host can only pass a block on whole.
 	Opaque
 	// Indexed blocks have no payload: their items are First … First+Count-1 of a list that the workers share.
 	Indexed
@@ -46,30 +46,30 @@ const (
 type Block struct {
 	Encoding Encoding
 	Count    int
-	// Payload is not changed once the block was handed over.
+	// Payload must not be changed once the block is handed over.
 	Payload []byte
-	// First is the number of the block's first item among all that are listed, from 0. Blocks come in the order of their
-	// numbers; numbers are left out where a source leaves items out.
+	// First is the number of the first item in the listing, from 0. Blocks come in order; a source that leaves items out leaves
+	// their numbers out.
 	First uint64
-	// Skip is how many items at the payload's start are not among the block's Count, nor are those after them; only an
-	// opaque block, which cannot be divided, has such.
+	// Skip is the number of items at the start of the payload that do not belong to the block. Only an opaque block, which cannot be
+	// divided, has them. What follows Skip and Count does not belong to it either.
 	Skip int
-	// Keys are printable keys of opaque items; empty where they would have cost too much.
+	// Keys are printable names of opaque items; empty where they would have cost too much.
 	Keys []string
-	// ContentKeys are what opaque items are known by in a later run; empty: the payload stands for them.
+	// ContentKeys identify opaque items in a later run; empty: their payload does.
 	ContentKeys []uint64
-	// Refused says of each item why it must not be begun; nil: all may. A backbone gets no such block.
+	// Refused is, for each item, why it must not be started; nil: all may be. A backbone never gets such a block.
 	Refused []string
 }
 
 // Source yields the items to do.
 type Source interface {
-	// Next returns the next block, or io.EOF after the last. It is called by one goroutine at a time. A block without items
-	// says that the next one comes when everything before it has its outcome.
+	// Next returns the next block, or io.EOF after the last. One goroutine calls it at a time. A block without items says that the
+	// next one comes only when every item before it has its outcome.
 	Next(ctx context.Context) (Block, error)
 }
 
-// Part is some items of one block.
+// Part is consecutive items of one block.
 type Part struct {
 	Block Block
 	// Skip items of the block are left out at its start, Take are taken after them.
@@ -107,14 +107,14 @@ type Failure struct {
 	TypeName  string
 	Retryable bool
 	Fault     Fault
-	// Worker is what the worker is called that reported the failure, or that died of it: "w3".
+	// Worker is the name of the worker that reported the failure or died of it: "w3".
 	Worker string
-	// Attempts is how often the item was begun.
+	// Attempts is the number of times the item was started.
 	Attempts int
 	// Elapsed is how long the last attempt took; 0: not measured.
 	Elapsed time.Duration
-	// Log is the last of what the worker had written to its log when the failure became known, oldest first. It may be
-	// of later items of the same chunk.
+	// Log is the end of the worker's log when the failure became known, oldest line first. Lines may belong to later items of the
+	// chunk.
 	Log []string
 }
 
@@ -131,18 +131,18 @@ const (
 	KindCrash FailureKind = "crash"
 	// KindTimeout is an item that took longer than it may; its worker was ended for it.
 	KindTimeout FailureKind = "timeout"
-	// KindLost is an item whose worker went away without anybody knowing what became of the item.
+	// KindLost is an item whose worker went away before it reported the outcome.
 	KindLost FailureKind = "lost"
-	// KindInvalidOutput is an item that the task called done although its output is not what the template says, or that was
-	// not begun because its output may not lie where it would.
+	// KindInvalidOutput is an item whose output is not what the template says, or would lie where it must not; the latter is never
+	// started.
 	KindInvalidOutput FailureKind = "invalid output"
 )
 
-// Result is what became of the items of one chunk.
+// Result is the outcomes of one chunk.
 type Result struct {
 	ChunkID uint64
 	Count   int
-	// Skipped are positions in the chunk that the task's own check found finished.
+	// Skipped are positions of items that the task's own check found finished.
 	Skipped   []Range
 	Failures  []ItemFailure
 	Unwritten Unwritten
@@ -150,10 +150,10 @@ type Result struct {
 	Busy time.Duration
 }
 
-// Unwritten are items that are done without the output that the finish check looks for: the next run does them again.
+// Unwritten counts items that are done but lack the output that the finish check looks for. The next run does them again.
 type Unwritten struct {
 	Count int
-	// Expected is where one of them should have its output, and Found what is there instead; empty: nothing.
+	// Expected is the output path of one of them, Found the file that was written instead; empty: none.
 	Expected, Found string
 }
 
@@ -164,6 +164,6 @@ type Range struct{ First, Count int }
 type ItemFailure struct {
 	Index   int
 	Failure Failure
-	// Item is the printable item where the host cannot read it.
+	// Item is the item as text, where the host cannot read it.
 	Item string
 }

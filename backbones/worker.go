@@ -42,21 +42,21 @@ type Worker interface {
 // Starter starts the worker with the given index. A FatalError means that no worker can be started.
 type Starter func(ctx context.Context, index int) (Worker, error)
 
-// FatalError is an error that trying again cannot mend: the run ends with it, or goes on without the device that has it.
+// FatalError is an error that no further try can mend. The run ends with it, or goes on without the device that has it.
 type FatalError struct {
 	Err error
-	// EndsRun: the run ends with it, whatever other devices could do.
+	// EndsRun: the run ends even if other devices could go on.
 	EndsRun bool
 }
 
 func (e *FatalError) Error() string { return e.Err.Error() }
 func (e *FatalError) Unwrap() error { return e.Err }
 
-// Beat is what a worker wrote into one slot of its heartbeat page.
+// Beat is one slot of a worker's heartbeat page.
 type Beat struct {
 	// ChunkID is the chunk that the slot was last used for; 0: none.
 	ChunkID uint64
-	// Index is the item being worked on, or the chunk's count when it is finished.
+	// Index is the position of the current item, or the chunk's count once it is finished.
 	Index int
 	// Outcomes has a byte for each position before Index: OutcomeDone, OutcomeFailed or OutcomeSkipped.
 	Outcomes []byte
@@ -84,9 +84,9 @@ type Exit struct {
 	Stderr []string
 	// Rule is the section of docs/protocol.md with the rule that the worker broke; empty: it broke none.
 	Rule string
-	// Ended says that the worker ended its Run call in order: what its task had to finish is finished, unless Close is set.
+	// Ended: the worker ended its Run call as it should, and its task is closed unless Close is set.
 	Ended bool
-	// Close is why the task could not be closed; nil: it could, or nobody knows.
+	// Close is why the task could not be closed; nil: it was closed, or the reason is not known.
 	Close error
 }
 
@@ -132,14 +132,14 @@ type Span struct {
 	Count int
 }
 
-// Outcomes is what became of some items. Each item of a run is in exactly one Outcomes.
+// Outcomes is the outcomes of some items. Each item of a run is in exactly one Outcomes.
 type Outcomes struct {
-	// Worker is what the worker is called that they come from: "w3".
+	// Worker is the name of the worker that they come from: "w3".
 	Worker  string
 	Done    []Span
 	Skipped []Span
 	Failed  []FailedItem
-	// Unwritten are some of those done.
+	// Unwritten counts some of Done.
 	Unwritten Unwritten
 }
 

@@ -23,7 +23,7 @@ type Stage struct {
 	Seats int
 	// Names are what single seats are called: "cuda:0"; may be shorter than Seats.
 	Names []string
-	// Apart: each seat stands for something of its own, such as a device. One that is no good is given up, and the others do its work.
+	// Apart: each seat is a device of its own. A seat that fails is given up, and the others do its work.
 	Apart bool
 }
 
@@ -32,7 +32,7 @@ type Stage struct {
 type Planner[Q, A any, W backbones.Process[Q, A]] interface {
 	// At says how long the run has been going on.
 	At(now time.Duration)
-	// Wake is when At has something to do; false: not before something happens.
+	// Wake is when At next has something to do; false: at no known time.
 	Wake() (at time.Duration, ok bool)
 	// Add takes a block in, End says that no more come. Wants reports whether there should be another one.
 	Add(b backbones.Block)
@@ -46,17 +46,17 @@ type Planner[Q, A any, W backbones.Process[Q, A]] interface {
 	Next() (at Seat, request Q, ok bool)
 	// Answered takes an answer. An error says how it breaks the protocol, as the end of a sentence that begins with the worker.
 	Answered(at Seat, answer A) (backbones.Outcomes, error)
-	// Died takes back what a worker had. byHost: the host has ended it for a reason that has nothing to do with its items.
+	// Died takes back what a worker had. byHost: the host ended it for a reason unrelated to its items.
 	Died(at Seat, exit backbones.Exit, byHost bool) (backbones.Outcomes, Fate)
 	// Where is what a worker is at; false: it has nothing to do. Describe names it for messages.
 	Where(at Seat) (Sighting, bool)
 	Describe(at Seat, seen Sighting) string
-	// Late says that a worker is about to be ended for being where it is for too long.
+	// Late says that the host is about to end a worker that has been at one item for too long.
 	Late(at Seat, seen Sighting)
-	// Retire gives a worker nothing more. Spent are the workers that get nothing more and have answered what they had.
+	// Retire gives a worker nothing more. Spent lists retired workers that have answered everything.
 	Retire(at Seat)
 	Spent() []Seat
-	// Stop: nothing new is begun. Abandon gives up what waits for a stage that has no worker and, behind Stop, gets none.
+	// Stop: nothing new is started. Abandon drops what waits for a stage that has no worker and, after Stop, gets none.
 	Stop()
 	Abandon(stage int)
 	// Finished reports whether every item has its outcome.
@@ -66,15 +66,15 @@ type Planner[Q, A any, W backbones.Process[Q, A]] interface {
 	Busy() int
 }
 
-// Fate is what a worker's death says about workers to come.
+// Fate is what a worker's death says about its successors.
 type Fate int
 
 const (
-	// Fruitless: it had concluded nothing, and no item is known to be to blame. The next one may fare no better.
+	// Fruitless: the worker finished no item, and no item is to blame. Its successor may do no better.
 	Fruitless Fate = iota
-	// Neutral: an item, or the host, ended it.
+	// Neutral: an item or the host ended the worker.
 	Neutral
-	// Fruitful: it had concluded something.
+	// Fruitful: the worker finished at least one item.
 	Fruitful
 )
 

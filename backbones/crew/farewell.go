@@ -15,8 +15,7 @@ import (
 // long after the first.
 const tellAfter = 3 * time.Second
 
-// farewell keeps account of the workers that were told that no more work comes. Until they are gone they close their task. It
-// has no clock: the backbone says what time it is.
+// farewell tracks the workers that were told to finish and are closing their task. It has no clock.
 type farewell struct {
 	limit  time.Duration
 	log    hclog.Logger
@@ -28,7 +27,7 @@ type farewell struct {
 	first  error
 }
 
-// newFarewell returns an account of nobody. limit is how long a task may take to be closed, name what a worker is called.
+// newFarewell returns an empty account. limit bounds the closing of a task; name names a worker.
 func newFarewell(limit time.Duration, log hclog.Logger, name func(Seat) string) *farewell {
 	return &farewell{limit: limit, log: log, name: name, since: map[Seat]time.Duration{}, late: map[Seat]bool{}}
 }
@@ -60,8 +59,7 @@ func (f *farewell) next() (at time.Duration, ok bool) {
 	return at, ok
 }
 
-// look says what is waited for when that takes long, and returns the workers whose time is over, each once: they are to be
-// ended.
+// look logs what takes long, and returns the workers whose time is over, each once. The caller ends them.
 func (f *farewell) look(now time.Duration) (late []Seat) {
 	for worker, since := range f.since {
 		if !f.late[worker] && now >= since+f.limit {

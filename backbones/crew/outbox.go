@@ -73,7 +73,7 @@ func (o *outbox) sent() {
 }
 
 // close brings the rest to the sink and waits for it. Once ctx is cancelled it waits for the given time only. It returns the sink's
-// first error that nobody has received.
+// first error, unless it was received before.
 func (o *outbox) close(ctx context.Context, grace time.Duration) error {
 	var late <-chan time.Time
 	cancelled := ctx.Done()

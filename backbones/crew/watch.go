@@ -11,21 +11,20 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// Sighting is what a worker was seen at.
+// Sighting is where a worker was seen.
 type Sighting struct {
-	// Request is what it works on, Index the item's position there, or a number below 0 that the planner knows.
+	// Request is the request it works on. Index is the position of the item; negative values belong to the planner.
 	Request uint64
 	Index   int
-	// Elapsed is how long it has been seen there, in time under watch.
+	// Elapsed is the watched time at that position.
 	Elapsed time.Duration
-	// Limit is how long it may be there; 0: as long as it likes.
+	// Limit bounds Elapsed; 0: no limit.
 	Limit time.Duration
-	// Owed says, where Limit is over, how that breaks the protocol, as the end of a sentence that begins with the worker; empty: it is
-	// on an item that takes too long.
+	// Owed is the breach of the protocol when Limit is over, to follow the worker in a sentence; empty: an item takes too long.
 	Owed string
-	// First says that the worker has concluded nothing before.
+	// First: the worker has finished no item yet.
 	First bool
-	// Why is what may keep the worker from it; empty: nobody knows.
+	// Why is a possible cause; empty: not known.
 	Why string
 
 	since time.Duration
@@ -96,7 +95,7 @@ func (w *watchdog) stalled() (time.Duration, bool) {
 	return still, true
 }
 
-// longest are the workers that have been where they are for the longest, at most n of them.
+// longest returns up to n workers, the longest at one position first.
 func (w *watchdog) longest(n int) []Seat {
 	seats := make([]Seat, 0, len(w.seen))
 	for at := range w.seen {
@@ -108,7 +107,7 @@ func (w *watchdog) longest(n int) []Seat {
 	return seats[:min(n, len(seats))]
 }
 
-// watch looks at where every worker is, and ends those that are on one item for too long.
+// watch ends workers that are on one item for too long, and warns of a stall.
 func (r *run[Q, A, W]) watch() {
 	for at, m := range r.members {
 		if !m.open {
@@ -143,7 +142,7 @@ func (r *run[Q, A, W]) watch() {
 	}
 }
 
-// withWhy adds what may keep the worker from its item to what is logged.
+// withWhy adds the possible cause to the fields of a log line.
 func (s Sighting) withWhy(fields ...any) []any {
 	if s.Why == "" {
 		return fields
@@ -176,7 +175,7 @@ func (r *run[Q, A, W]) warnOfStall(still time.Duration) {
 // rssEvery is how often the workers' memory is looked at.
 const rssEvery = time.Second
 
-// weigh replaces workers that have grown too large, once they have answered what they have.
+// weigh replaces workers that use too much memory, once they have answered what they have.
 func (r *run[Q, A, W]) weigh() {
 	pids := map[Seat]int{}
 	var all []int
@@ -203,7 +202,7 @@ func (r *run[Q, A, W]) weigh() {
 	r.letLeave()
 }
 
-// letLeave lets workers that are to be replaced go when they have answered what they had.
+// letLeave lets retired workers go that have answered everything.
 func (r *run[Q, A, W]) letLeave() {
 	for _, at := range r.planner.Spent() {
 		if !r.leaving.has(at) {

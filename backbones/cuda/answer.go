@@ -9,7 +9,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// trouble is what a loop should tell of a batch that failed as a whole.
+// trouble is what the user should know about a batch that failed as a whole.
 type trouble struct {
 	// outOfMemory: the device's memory did not hold a batch of count items. size is what batches have from now on.
 	outOfMemory bool
@@ -81,11 +81,11 @@ func (s *scheduler) check(k stage, j *job, marks []byte, p *backbones.Payload) e
 		case s.apart && (p == nil || left < j.count):
 			return fmt.Errorf("the device's answer to batch %d must carry the results of %s, and it %s", j.id, count.Of(j.count, "item", "items"), carries(p))
 		case !s.apart && p != nil:
-			return errors.New("its answer carries results that nobody is to take")
+			return errors.New("its answer carries results, and no stage takes them")
 		}
 	case finish:
 		if p != nil {
-			return errors.New("its answer carries something, and nobody is to take it")
+			return errors.New("its answer carries a payload, and no stage takes it")
 		}
 	}
 	if p == nil {

@@ -26,7 +26,7 @@ func (s *scheduler) Abandon(k int) {
 	s.waiting[k] = nil
 }
 
-// At says the time: items whose time has come begin anew.
+// At says the time. Items whose retry is due are loaded again.
 func (s *scheduler) At(now time.Duration) {
 	s.now = now
 	s.wake()
@@ -98,7 +98,7 @@ func (s *scheduler) Died(at crew.Seat, exit backbones.Exit, byHost bool) (backbo
 	return s.died(stage(at.Stage), at.Index, exit, byHost)
 }
 
-// Where knows batches alone: nobody sees which item a stage is on. A batch may take as long as all of its items.
+// Where knows batches, not items. A batch may take as long as all of its items.
 func (s *scheduler) Where(at crew.Seat) (crew.Sighting, bool) {
 	l := s.lane(stage(at.Stage), at.Index)
 	if l == nil || len(l.flights) == 0 {

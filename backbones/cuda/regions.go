@@ -6,8 +6,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// firstStride is the size of a region as long as no batch has needed a larger one. It is address space: a page that
-// nobody has touched costs nothing.
+// firstStride is the size of a region as long as no batch has needed a larger one. It is address space: an
+// untouched page costs nothing.
 const firstStride = 256 << 20
 
 // fewest is how many regions of a stride there must be address space for.

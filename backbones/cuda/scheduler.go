@@ -254,7 +254,7 @@ func (s *scheduler) load(l *lane, j *job) (launch, bool) {
 func (s *scheduler) send(k stage, l *lane, j *job) launch {
 	l.flights = append(l.flights, j)
 	if j.alone {
-		// Who else must be alone reserves anew.
+		// Another batch that must be alone reserves a worker again.
 		for _, other := range s.lanes[k] {
 			other.reserved = false
 		}
@@ -311,13 +311,13 @@ func (s *scheduler) release(j *job) {
 	j.loaded, j.result = nil, nil
 }
 
-// again lets a batch begin anew.
+// again puts a batch back to be loaded again.
 func (s *scheduler) again(j *job) {
 	s.release(j)
 	s.redo = append(s.redo, j)
 }
 
-// halve lets a batch begin anew in two halves.
+// halve puts a batch back as two halves.
 func (s *scheduler) halve(j *job) {
 	s.release(j)
 	half := j.count / 2

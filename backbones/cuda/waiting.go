@@ -9,7 +9,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
-// wake lets the items begin anew whose time has come.
+// wake puts items back whose retry is due.
 func (s *scheduler) wake() {
 	s.asleep = slices.DeleteFunc(s.asleep, func(n nap) bool {
 		if n.due > s.now {
@@ -36,7 +36,7 @@ func (s *scheduler) tookTooLong(out *backbones.Outcomes, k stage, worker int, j 
 	s.release(j)
 }
 
-// fail concludes an item as failed, or lets it begin anew.
+// fail records an item as failed, or schedules its retry.
 func (s *scheduler) fail(out *backbones.Outcomes, worker int, j *job, index int, item string, f backbones.Failure) {
 	failures := j.failures + 1
 	f.Attempts = max(f.Attempts, failures, j.deaths)

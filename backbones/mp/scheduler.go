@@ -111,7 +111,7 @@ func (s *scheduler) Wants() bool {
 	return s.cutter.Items < 2*s.workers*max(s.sizer.next(-1, s.workers), 64)
 }
 
-// left is how many items are still to be dispatched, or -1 where nobody knows.
+// left is how many items are still to be dispatched, or -1 if not known.
 func (s *scheduler) left() int {
 	if s.ended {
 		return s.cutter.Items

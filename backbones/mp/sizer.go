@@ -44,7 +44,7 @@ func (s *sizer) observe(count int, busy time.Duration) {
 	s.perItem = max(s.perItem, time.Nanosecond)
 }
 
-// next is the size of the next chunk. left is how many items are still to be dispatched, or -1 where nobody knows yet.
+// next is the size of the next chunk. left is how many items are still to be dispatched, or -1 if not known yet.
 func (s *sizer) next(left, workers int) int {
 	if s.fixed > 0 {
 		return s.fixed
