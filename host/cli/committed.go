@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
@@ -19,7 +20,7 @@ func (l *launch) committed() func(item string) bool {
 	return func(item string) bool {
 		for _, name := range l.layout.Last {
 			path := outputPath(item, name)
-			if path == "" || !template.Exists(path) {
+			if path == "" || !plan.Exists(path) {
 				return false
 			}
 		}
@@ -30,7 +31,7 @@ func (l *launch) committed() func(item string) bool {
 // concludedOutput reports whether an item's direct output is there, and is not known to be unfinished.
 func (l *launch) concludedOutput(item string) bool {
 	path := outputPath(item, l.r.template.FinishField())
-	if path == "" || !template.Exists(path) {
+	if path == "" || !plan.Exists(path) {
 		return false
 	}
 	unfinished, err := l.journal.Unfinished(template.Relative(l.r.template.OutputRoot(), path))

@@ -8,7 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/host/plan"
 )
 
 // grammar is the host's own command line. What it does not know belongs to the task, so kong never sees it: split.go
@@ -70,8 +70,8 @@ type listingFlags struct {
 }
 
 // policy is what the flags let a listing do.
-func (f *listingFlags) policy() template.Policy {
-	return template.Policy{OutputsOutside: f.OutputsOutside, ListOutputs: f.ListOutputs, SkipBadLines: f.BadLines == "count"}
+func (f *listingFlags) policy() plan.Policy {
+	return plan.Policy{OutputsOutside: f.OutputsOutside, ListOutputs: f.ListOutputs, SkipBadLines: f.BadLines == "count"}
 }
 
 type runCmd struct {

@@ -156,7 +156,7 @@ func (r *resolved) native() bool {
 
 // inputExit gives what is wrong with the inputs its exit code.
 func inputExit(err error) error {
-	var collision *template.CollisionError
+	var collision *plan.CollisionError
 	var input *template.InputError
 	switch {
 	case errors.As(err, &collision):

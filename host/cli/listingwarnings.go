@@ -5,8 +5,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/problem"
-	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
 // listingWarnings prints the first warnings of a listing and counts the others: there may be one for each item. Several
@@ -28,7 +28,7 @@ func (l *listingWarnings) warn(text string, details ...any) {
 
 // met takes what the host's own listing met and went on from. What is about the listing as a whole is said once, and is always
 // printed.
-func (l *listingWarnings) met(w template.Warning) {
+func (l *listingWarnings) met(w plan.Warning) {
 	var details []any
 	if w.Path != "" {
 		details = append(details, "path", w.Path)

@@ -8,19 +8,19 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/problem"
-	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
 func TestWarningsOfAListingAreLimited(t *testing.T) {
 	var out bytes.Buffer
 	w := &listingWarnings{log: hclog.New(&hclog.LoggerOptions{Output: &out, Level: hclog.Info})}
 	for i := range problem.Most + 5 {
-		w.met(template.Warning{Path: fmt.Sprintf("folder%d", i), Message: "it cannot be read"})
+		w.met(plan.Warning{Path: fmt.Sprintf("folder%d", i), Message: "it cannot be read"})
 		w.warn("the task warns")
 	}
-	w.met(template.Warning{Message: "of the whole listing"})
-	w.met(template.Warning{Message: "a note", Note: true})
+	w.met(plan.Warning{Message: "of the whole listing"})
+	w.met(plan.Warning{Message: "a note", Note: true})
 	w.end()
 	w.end()
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")

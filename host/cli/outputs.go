@@ -10,6 +10,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
+	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/run"
@@ -52,7 +53,7 @@ func notFolder(root string) []problem.Problem {
 }
 
 // readJournal is the journal for a command that starts no worker; nil: there is none.
-func (r *resolved) readJournal() (template.Journal, error) {
+func (r *resolved) readJournal() (plan.Journal, error) {
 	how, err := r.outputs()
 	if err != nil || !r.template.CanBeDirect() {
 		return nil, err
@@ -104,7 +105,7 @@ func (l *launch) prepareOutputs() error {
 }
 
 // planJournal is the journal for the listing; nil: there is none.
-func (l *launch) planJournal() template.Journal {
+func (l *launch) planJournal() plan.Journal {
 	if l.journal == nil {
 		return nil
 	}

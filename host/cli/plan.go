@@ -41,9 +41,9 @@ func (a *app) plan(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	if r.task.Has("open_first") {
-		note := template.Warning{Note: true, Message: "a run constructs " + r.task.Name +
+		note := plan.Warning{Note: true, Message: "a run constructs " + r.task.Name +
 			" before it lists, and the constructor may change what there is to do; a plan does not construct it"}
-		summary.Warnings, summary.WarningCount = append([]template.Warning{note}, summary.Warnings...), summary.WarningCount+1
+		summary.Warnings, summary.WarningCount = append([]plan.Warning{note}, summary.Warnings...), summary.WarningCount+1
 	}
 	var input *template.InputError
 	if listErr != nil && (!errors.As(listErr, &input) || summary.Listed == 0) {

@@ -3,7 +3,10 @@ package plan
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/template"
@@ -11,19 +14,24 @@ import (
 
 // Again is a source of items that an earlier run had, as JSON lines: their outputs are those of a template.
 type Again struct {
-	again *template.Again
-	inner backbones.Source
-	queue []backbones.Block
+	t      *template.Template
+	out    *outputs
+	policy Policy
+	place  *placer
+	inner  backbones.Source
+	queue  []backbones.Block
 }
 
 // NewAgain returns the items of the inner source with the outputs of a template. The inner source is asked by one goroutine
 // and is not closed.
 func NewAgain(t *template.Template, inner backbones.Source, o Options) (*Again, error) {
-	again, err := t.Again(o.Policy)
-	if err != nil {
-		return nil, err
+	a := &Again{t: t, out: outputsOf(t), policy: o.Policy, inner: inner}
+	if a.out == nil {
+		return a, nil
 	}
-	return &Again{again: again, inner: inner}, nil
+	var err error
+	a.place, err = newPlacer(a.out)
+	return a, err
 }
 
 // Next returns the next block of the inner source, with outputs computed anew.
@@ -50,7 +58,7 @@ func (a *Again) take(b backbones.Block) error {
 	n := b.First
 	var to *backbones.Block
 	for line := range bytes.SplitSeq(b.Payload, []byte{'\n'}) {
-		again, refusal, err := a.again.Line(line)
+		again, refusal, err := a.line(line)
 		if err != nil {
 			return fmt.Errorf("taking up item %d of an earlier run: %w", n, err)
 		}
@@ -69,4 +77,55 @@ func (a *Again) take(b backbones.Block) error {
 		n++
 	}
 	return nil
+}
+
+// line returns the line of an item that an earlier run had, with the outputs that the template gives it, and why it must
+// not be begun; empty: it may. Where a mode is the plugin's own code, the line loses the outputs, and the plugin computes
+// them.
+func (a *Again) line(line []byte) (again []byte, refusal string, err error) {
+	line = bytes.TrimSpace(line)
+	item, _, err := scanItem(line, nil)
+	if err != nil {
+		return nil, "", fmt.Errorf("the item %w", err)
+	}
+	if a.out == nil && !slices.Contains(a.t.Custom, template.RoleOutput) {
+		return line, "", nil
+	}
+	dst := []byte{'{'}
+	comma := func() {
+		if len(dst) > 1 {
+			dst = append(dst, ',')
+		}
+	}
+	s := scanner{b: line}
+	var name []byte
+	err = s.object(func(key []byte) error {
+		var err error
+		if name, err = unescape(name[:0], key); err != nil {
+			return err
+		}
+		from := s.i
+		if err := s.skip(1); err != nil {
+			return err
+		}
+		if n := string(name); n == "output" || strings.HasPrefix(n, "output_") {
+			return nil
+		}
+		comma()
+		dst = append(append(append(append(dst, '"'), key...), '"', ':'), line[from:s.i]...)
+		return nil
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("the item %w", err)
+	}
+	if a.t.Native() {
+		if !item.isTriplet {
+			return nil, "", errors.New(`the item has no "input" with path, rel_dir and file_name as texts`)
+		}
+		comma()
+		dst = a.out.append(dst, item.input)
+		_, at := a.place.find(item.input)
+		refusal = a.out.refusal(a.policy, at, item.input)
+	}
+	return append(dst, '}'), refusal, nil
 }

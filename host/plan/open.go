@@ -34,7 +34,7 @@ func (s *Source) Concluded(n int) {
 // StillOpen is how many items others were still working on at the end.
 func (s *Source) StillOpen() int64 { return s.told.Load() }
 
-func (s *Source) leave(o template.Open) error {
+func (s *Source) leave(o Open) error {
 	s.open = append(s.open, openItem{line: slices.Clone(o.Line), path: o.Path, rel: o.Rel})
 	return nil
 }
@@ -85,7 +85,7 @@ func (s *Source) takeUp() error {
 	for _, item := range s.open {
 		state := template.OutputUnfinished
 		// In this order: what is noted counts for what was there before.
-		if template.Exists(item.path) {
+		if Exists(item.path) {
 			rel := []byte(item.rel)
 			if _, err := s.journal.Look(template.Folder(rel)); err != nil {
 				return err

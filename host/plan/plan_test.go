@@ -8,31 +8,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func touch(t testing.TB, paths ...string) {
-	t.Helper()
-	for _, p := range paths {
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, nil, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 // compile makes a template of plain maps, as a mixin could give them.
 func compile(t testing.TB, fields map[string]any) *template.Template {
@@ -85,7 +69,7 @@ func drain(t testing.TB, s backbones.Source) (lines []string, blocks int, err er
 			return lines, blocks, err
 		}
 		got := strings.Split(string(b.Payload), "\n")
-		if len(got) != b.Count || b.Count > blockItems || len(b.Payload) > blockBytes+maxLine || b.First != uint64(len(lines)) {
+		if len(got) != b.Count || b.Count > blockItems || len(b.Payload) > blockBytes+lineBytes || b.First != uint64(len(lines)) {
 			t.Errorf("block of %d items from %d has %d lines, %d bytes; %d items came before", b.Count, b.First, len(got), len(b.Payload), len(lines))
 		}
 		blocks++
@@ -93,8 +77,8 @@ func drain(t testing.TB, s backbones.Source) (lines []string, blocks int, err er
 	}
 }
 
-// maxLine is more than a line of these tests has.
-const maxLine = 1 << 10
+// lineBytes is more than a line of these tests has.
+const lineBytes = 1 << 10
 
 func TestSourceYieldsWhatIsToDo(t *testing.T) {
 	t.Chdir(t.TempDir())
@@ -163,10 +147,10 @@ func TestSourceErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, _, err := drain(t, s); !errors.As(err, new(*template.CollisionError)) {
+	if _, _, err := drain(t, s); !errors.As(err, new(*CollisionError)) {
 		t.Errorf("two inputs for one output: %v", err)
 	}
-	if _, err := s.Next(t.Context()); !errors.As(err, new(*template.CollisionError)) {
+	if _, err := s.Next(t.Context()); !errors.As(err, new(*CollisionError)) {
 		t.Errorf("asked again: %v", err)
 	}
 	if _, known := s.Total(); known {
@@ -315,7 +299,7 @@ func TestListingThatBreaksOff(t *testing.T) {
 	if _, known := s.Total(); known {
 		t.Error("the total of a listing that broke off is known")
 	}
-	counting, err := New(t.Context(), compile(t, input), Options{Policy: template.Policy{SkipBadLines: true}})
+	counting, err := New(t.Context(), compile(t, input), Options{Policy: Policy{SkipBadLines: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -434,7 +418,7 @@ func TestSummarise(t *testing.T) {
 	}
 	want := Summary{
 		Listed: 10, InShard: 3, Done: 2, ToDo: 1,
-		Shards: []template.ShardCount{{ToDo: 3, Done: 1}, {ToDo: 1, Done: 2}, {ToDo: 3}},
+		Shards: []ShardCount{{ToDo: 3, Done: 1}, {ToDo: 1, Done: 2}, {ToDo: 3}},
 		First:  []json.RawMessage{json.RawMessage(`{"input":{"path":"in/./7.jpg","rel_dir":".","file_name":"7.jpg"},"output":{"path":"out/./7.jpg.txt","rel_dir":".","file_name":"7.jpg.txt"}}`)},
 	}
 	if diff := cmp.Diff(want, s); diff != "" {

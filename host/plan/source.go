@@ -30,11 +30,11 @@ const (
 type Options struct {
 	// Warn takes what listing met and went on from; nil: only counted. It is called from several goroutines, one call
 	// at a time.
-	Warn func(template.Warning)
+	Warn func(Warning)
 	// Policy is what the user lets the listing do.
-	Policy template.Policy
+	Policy Policy
 	// Journal tells which outputs are whole; nil: all that exist.
-	Journal template.Journal
+	Journal Journal
 	// Unfinished takes the path of each output that is there and unfinished; may be nil. Summarise alone calls it.
 	Unfinished func(path string)
 	// Patience is how long items that another run is working on are waited for, when all else is done.
@@ -45,7 +45,7 @@ type Options struct {
 // be asked by any goroutine.
 type Source struct {
 	// Counters are those of the walk.
-	Counters template.Counters
+	Counters Counters
 
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -63,7 +63,7 @@ type Source struct {
 	block block
 	first uint64
 
-	journal  template.Journal
+	journal  Journal
 	patience time.Duration
 	// open are the items that others are working on, and told is how many of them were still so at the end.
 	open      []openItem
@@ -82,11 +82,11 @@ type block struct {
 // New starts listing the inputs of a native template. Inputs that cannot be listed at all are a *template.InputError
 // here; what turns up later is returned by Next. The source must be closed.
 func New(ctx context.Context, t *template.Template, o Options) (*Source, error) {
-	if err := t.CheckInputs(); err != nil {
+	if err := CheckInputs(t); err != nil {
 		return nil, err
 	}
 	s := newSource(ctx)
-	go s.list(func() error { return t.Walk(s.ctx, s.walkOptions(o)) })
+	go s.list(func() error { return Walk(s.ctx, t, s.walkOptions(o)) })
 	return s, nil
 }
 
@@ -101,9 +101,9 @@ func newSource(ctx context.Context) *Source {
 	return s
 }
 
-func (s *Source) walkOptions(o Options) template.WalkOptions {
+func (s *Source) walkOptions(o Options) WalkOptions {
 	s.journal, s.patience = o.Journal, o.Patience
-	return template.WalkOptions{
+	return WalkOptions{
 		Item: s.add, Refuse: s.refuse, Tick: s.tick, Warn: o.Warn, Counters: &s.Counters, Policy: o.Policy,
 		Journal: o.Journal, Open: s.leave,
 	}
@@ -132,7 +132,7 @@ func (s *Source) list(walk func() error) {
 }
 
 // Next returns the next block, or io.EOF. A *template.InputError comes behind the blocks that were listed before it. Any
-// other error comes before them, because the run must not go on: *template.CollisionError, or the error of a wrapped source.
+// other error comes before them, because the run must not go on: *CollisionError, or the error of a wrapped source.
 func (s *Source) Next(ctx context.Context) (backbones.Block, error) {
 	select {
 	case <-s.failed:

@@ -16,12 +16,12 @@ type Summary struct {
 	// Open are those that another run is working on, and Unfinished those to do whose output is there and unfinished.
 	Open, Unfinished uint64
 	// Shards has the counts of every shard of soft_shard, by index; nil where there is one alone.
-	Shards []template.ShardCount
+	Shards []ShardCount
 	// First are the first items to do, as workers would get them.
 	First []json.RawMessage
 	// Warnings are the first of what listing met and went on from, and what is about the listing as a whole; WarningCount
 	// counts all.
-	Warnings     []template.Warning
+	Warnings     []Warning
 	WarningCount uint64
 	// Unlisted is how many folders and lines of inputs could not be read.
 	Unlisted uint64
@@ -36,15 +36,15 @@ type Summary struct {
 const maxWarnings = 100
 
 // Summarise lists everything and says what a run would do, without doing any of it. It keeps the first items to do, at
-// most firstN. The errors are those of template.Walk; with a *template.InputError the summary is of what was listed
+// most firstN. The errors are those of Walk; with a *template.InputError the summary is of what was listed
 // before. Warnings are kept, so o.Warn is not called.
 func Summarise(ctx context.Context, t *template.Template, firstN int, o Options) (Summary, error) {
 	var s Summary
-	var c template.Counters
+	var c Counters
 	if n := t.ShardCount(); n > 1 {
-		s.Shards = make([]template.ShardCount, n)
+		s.Shards = make([]ShardCount, n)
 	}
-	err := t.Walk(ctx, template.WalkOptions{
+	err := Walk(ctx, t, WalkOptions{
 		Counters: &c,
 		Journal:  o.Journal,
 		Shards:   s.Shards,
@@ -67,7 +67,7 @@ func Summarise(ctx context.Context, t *template.Template, firstN int, o Options)
 			}
 			return nil
 		},
-		Warn: func(w template.Warning) {
+		Warn: func(w Warning) {
 			// What is about the whole listing is said once, and comes last.
 			if w.Path == "" || len(s.Warnings) < maxWarnings {
 				s.Warnings = append(s.Warnings, w)

@@ -20,7 +20,7 @@ var ErrUnreadable = errors.New("the task's items are not JSON objects, so the ho
 // asked by one goroutine and is not closed.
 func Wrap(ctx context.Context, t *template.Template, inner backbones.Source, o Options) (*Source, error) {
 	s := newSource(ctx)
-	filter, err := t.NewFilter(s.ctx, s.walkOptions(o))
+	filter, err := NewFilter(s.ctx, t, s.walkOptions(o))
 	if err != nil {
 		s.cancel()
 		return nil, err
@@ -34,7 +34,7 @@ type wrapped struct {
 	s      *Source
 	t      *template.Template
 	inner  backbones.Source
-	filter *template.Filter
+	filter *Filter
 }
 
 func (w *wrapped) run() error {

@@ -96,7 +96,7 @@ func (c *compiler) topLevel(role string, n *Node) {
 		return
 	}
 	if n.Kind == KindMode && n.Custom {
-		c.t.custom = append(c.t.custom, role)
+		c.t.Custom = append(c.t.Custom, role)
 		return
 	}
 	spec, n, ok := c.mode(role, role, n)
@@ -112,7 +112,7 @@ func (c *compiler) topLevel(role string, n *Node) {
 		c.hard = m
 		c.hardShard(m)
 	case RoleSoftShard:
-		c.t.shard = c.softShard(m)
+		c.t.Shard = c.softShard(m)
 	case RoleInput:
 		c.input(m)
 	case RoleOutput:
@@ -124,7 +124,7 @@ func (c *compiler) topLevel(role string, n *Node) {
 
 // together checks what several fields must agree on.
 func (c *compiler) together(root *Node) {
-	if len(c.t.custom) > 0 {
+	if len(c.t.Custom) > 0 {
 		// What the plugin's own modes need and give is theirs to say; but a check without outputs never works.
 		if !root.Get(RoleFinishCheck).IsNull() && root.Get(RoleOutput).IsNull() {
 			c.checkWithoutOutput(root)
@@ -139,9 +139,9 @@ func (c *compiler) together(root *Node) {
 	}
 	var needs string
 	switch {
-	case c.t.output != nil:
+	case c.t.Output != nil:
 		needs = RoleOutput
-	case c.t.input.needsFolder():
+	case c.t.Input.needsFolder():
 		needs = RoleInput
 	default:
 		return
@@ -166,14 +166,14 @@ func (c *compiler) folders() {
 		}
 	}
 	base := m.spec.Name != "NoHardShard"
-	if c.t.output != nil {
+	if c.t.Output != nil {
 		if base {
 			needed(RoleOutput, "base_output_path", "output_name")
 		} else {
 			needed(RoleOutput, "output_path")
 		}
 	}
-	if !c.t.input.needsFolder() {
+	if !c.t.Input.needsFolder() {
 		return
 	}
 	if base {
@@ -182,14 +182,14 @@ func (c *compiler) folders() {
 	}
 	needed(RoleInput, "input_path")
 	// A pattern is joined to it, which works with nothing, too.
-	if n := m.node("input_path"); n != nil && c.t.inputPath == "" && c.t.input.kind != inputGlob {
+	if n := m.node("input_path"); n != nil && c.t.InputPath == "" && c.t.Input.Kind != ByGlob {
 		c.problem(m.path+".input_path", n, "is empty", "write . for the working folder")
 	}
 }
 
 // needsFolder reports whether the mode lists the input folder.
-func (m *inputMode) needsFolder() bool {
-	return m != nil && m.kind != inputTriplets && m.kind != inputWhatever && (m.kind != inputGlob || !strings.HasPrefix(m.glob, "/"))
+func (m *Input) needsFolder() bool {
+	return m != nil && m.Kind != TripletLines && m.Kind != AnyLines && (m.Kind != ByGlob || !strings.HasPrefix(m.Glob, "/"))
 }
 
 func (c *compiler) checkWithoutOutput(root *Node) {
@@ -267,16 +267,16 @@ func fits(spec ModeSpec, n *Node) bool {
 }
 
 func (c *compiler) hardShard(m values) {
-	c.t.outputKnown = true
+	c.t.OutputKnown = true
 	if m.spec.Name == "NoHardShard" {
-		c.t.inputPath, c.t.outputPath = m.text("input_path"), m.text("output_path")
-		c.t.inputFrom = m.from("input_path", "FOLDER")
+		c.t.InputPath, c.t.OutputPath = m.text("input_path"), m.text("output_path")
+		c.t.InputFrom = m.from("input_path", "FOLDER")
 		return
 	}
 	idx := m.text("shard_idx")
-	c.t.inputPath = join(m.text("base_input_path"), idx, m.text("input_name"))
-	c.t.inputFrom = m.from("base_input_path", "FOLDER") + ", below which shard_idx and input_name lead here"
-	c.t.outputPath = join(m.text("base_output_path"), idx, m.text("output_name"))
+	c.t.InputPath = Join(m.text("base_input_path"), idx, m.text("input_name"))
+	c.t.InputFrom = m.from("base_input_path", "FOLDER") + ", below which shard_idx and input_name lead here"
+	c.t.OutputPath = Join(m.text("base_output_path"), idx, m.text("output_name"))
 }
 
 // from says what gives a path, and how another is given.
@@ -292,34 +292,34 @@ func (v values) from(field, what string) string {
 	return fmt.Sprintf("%s, given by %s", field, n.Origin)
 }
 
-func (c *compiler) softShard(m values) *shard {
-	s := &shard{byHash: m.spec.Name == "SoftShardByHash"}
+func (c *compiler) softShard(m values) *Shard {
+	s := &Shard{ByHash: m.spec.Name == "SoftShardByHash"}
 	num := m.int("shard_num")
 	if num < 1 {
 		c.problem(m.path+".shard_num", m.node("shard_num"), fmt.Sprintf("is %d: there must be at least one shard", num), "")
 		return nil
 	}
-	s.num = uint64(num)
+	s.Num = uint64(num)
 	where := m.path + ".shard_idx"
 	for _, i := range m.ints("shard_idx") {
 		switch {
 		case i < 0 || i >= num:
 			c.problem(where, m.node("shard_idx"), fmt.Sprintf("is %d, but shards count from 0 to %d", i, num-1), "")
-		case slices.Contains(s.idx, uint64(i)):
+		case slices.Contains(s.Idx, uint64(i)):
 			c.problem(where, m.node("shard_idx"), fmt.Sprintf("names %d twice", i), "")
 		default:
-			s.idx = append(s.idx, uint64(i))
+			s.Idx = append(s.Idx, uint64(i))
 		}
 	}
 	if len(m.ints("shard_idx")) == 0 {
 		c.problem(where, m.node("shard_idx"), "names no shard, so nothing would be done", "give a number or a list of them")
 	}
-	slices.Sort(s.idx)
-	s.sub = c.subshard(m, s)
+	slices.Sort(s.Idx)
+	s.Sub = c.subshard(m, s)
 	return s
 }
 
-func (c *compiler) subshard(m values, parent *shard) *shard {
+func (c *compiler) subshard(m values, parent *Shard) *Shard {
 	n := m.node("subshard")
 	if n.IsNull() {
 		return nil
@@ -345,73 +345,73 @@ func (c *compiler) subshard(m values, parent *shard) *shard {
 }
 
 func (c *compiler) input(m values) {
-	in := &inputMode{}
+	in := &Input{}
 	switch m.spec.Name {
 	case "InputByExts":
-		in.kind = inputExts
+		in.Kind = ByExts
 		for _, e := range m.strings("exts") {
-			in.exts = append(in.exts, newExtension(e))
+			in.Exts = append(in.Exts, e)
 		}
 	case "InputByGlob":
-		in.kind, in.glob = inputGlob, m.text("glob_pattern")
+		in.Kind, in.Glob = ByGlob, m.text("glob_pattern")
 	case "InputBySubDirectory":
-		in.kind, in.level = inputSubDirectory, int(m.int("sub_directory_level"))
-		if in.level < 0 {
-			c.problem(m.path+".sub_directory_level", m.node("sub_directory_level"), fmt.Sprintf("is %d: depths count from 0", in.level), "")
+		in.Kind, in.Level = BySubDirectory, int(m.int("sub_directory_level"))
+		if in.Level < 0 {
+			c.problem(m.path+".sub_directory_level", m.node("sub_directory_level"), fmt.Sprintf("is %d: depths count from 0", in.Level), "")
 		}
 	case "InputFromFileTripletJsonl":
-		in.kind, in.jsonl, in.from = inputTriplets, m.text("jsonl_path"), m.from("jsonl_path", "FILE")
+		in.Kind, in.JSONL, in.From = TripletLines, m.text("jsonl_path"), m.from("jsonl_path", "FILE")
 	case "InputFromWhateverJsonl":
-		in.kind, in.jsonl, in.from = inputWhatever, m.text("jsonl_path"), m.from("jsonl_path", "FILE")
+		in.Kind, in.JSONL, in.From = AnyLines, m.text("jsonl_path"), m.from("jsonl_path", "FILE")
 	}
-	if lines := m.node("jsonl_path"); lines != nil && in.jsonl == "" {
+	if lines := m.node("jsonl_path"); lines != nil && in.JSONL == "" {
 		c.problem(m.path+".jsonl_path", lines, "is empty", "")
 	}
-	c.t.input = in
+	c.t.Input = in
 }
 
 func (c *compiler) output(m values) {
-	out := &outputMode{}
+	out := &Output{}
 	switch m.spec.Name {
 	case "OutputByApendingExt":
-		out.kind, out.ext = outputAppend, m.text("ext")
+		out.Kind, out.Ext = AppendingExt, m.text("ext")
 	case "OutputByReplacingExt":
-		out.kind, out.ext = outputReplace, m.text("ext")
+		out.Kind, out.Ext = ReplacingExt, m.text("ext")
 	case "OutputByFilenameSubfoldering":
-		out.kind = outputFolder
-		out.files = m.files("file_to_write")
-		for _, f := range out.files {
-			if f.name == "" {
-				c.problem(m.path+".file_to_write."+f.id, m.node("file_to_write"), "is empty: it must name a file", "")
+		out.Kind = Subfoldering
+		out.Files = m.files("file_to_write")
+		for _, f := range out.Files {
+			if f.Name == "" {
+				c.problem(m.path+".file_to_write."+f.ID, m.node("file_to_write"), "is empty: it must name a file", "")
 			}
 		}
 	}
-	if strings.Contains(out.ext, "/") {
-		c.problem(m.path+".ext", m.node("ext"), fmt.Sprintf("is %q, which has a slash: an extension stays within the file's name", out.ext), "")
+	if strings.Contains(out.Ext, "/") {
+		c.problem(m.path+".ext", m.node("ext"), fmt.Sprintf("is %q, which has a slash: an extension stays within the file's name", out.Ext), "")
 	}
-	c.t.output = out
+	c.t.Output = out
 }
 
 func (c *compiler) finish(m values) {
-	f := &finishMode{file: wholeOutput}
-	c.t.finish = f
+	f := &Finish{File: WholeOutput}
+	c.t.Finish = f
 	n := m.node("output_field_suffix")
-	if n.IsNull() || c.broken[RoleOutput] || c.t.output == nil {
+	if n.IsNull() || c.broken[RoleOutput] || c.t.Output == nil {
 		return
 	}
 	suffix := m.text("output_field_suffix")
 	path := m.path + ".output_field_suffix"
-	if c.t.output.kind != outputFolder {
+	if c.t.Output.Kind != Subfoldering {
 		c.problem(path, n, fmt.Sprintf("is %q, but the output is one file", suffix), "set it to null")
 		return
 	}
 	var ids []string
-	for i, file := range c.t.output.files {
-		if file.id == suffix {
-			f.file = i
+	for i, file := range c.t.Output.Files {
+		if file.ID == suffix {
+			f.File = i
 			return
 		}
-		ids = append(ids, file.id)
+		ids = append(ids, file.ID)
 	}
 	c.problem(path, n, fmt.Sprintf("is %q, which names no file of output_mode.file_to_write", suffix), orOneOf(meant(suffix, ids), ids))
 }

@@ -38,10 +38,10 @@ func (v values) ints(name string) []int64 {
 	return all
 }
 
-func (v values) files(name string) []outputFile {
-	var all []outputFile
+func (v values) files(name string) []OutputFile {
+	var all []OutputFile
 	for _, f := range v.of[name].Fields {
-		all = append(all, outputFile{id: f.Name, name: textOf(f.Value)})
+		all = append(all, OutputFile{ID: f.Name, Name: textOf(f.Value)})
 	}
 	return all
 }

@@ -1,115 +1,163 @@
-// Package template is what a template is to the host: modes as data, compiled; inputs listed and divided, outputs computed, and
-// what is finished found.
+// Package template is what a template is to the host: modes as data. It describes the built-in modes and compiles a tree of
+// values into a Template, which host/plan carries out.
 package template
 
 // Template is a compiled template: what the host needs to list inputs, divide them, compute outputs and find out what
-// is finished. It does not change and may be used by several goroutines.
+// is finished. Nobody changes it, so several goroutines may use it.
 type Template struct {
-	custom []string
-
-	inputPath string
-	// inputFrom says what gives the path of the inputs, or of their list, for messages.
-	inputFrom  string
-	outputPath string
-	// outputKnown tells an empty outputPath, the working folder, from one that only the plugin knows.
-	outputKnown bool
-
-	shard  *shard
-	input  *inputMode
-	output *outputMode
-	finish *finishMode
+	// Custom are the top-level fields whose mode is the plugin's own code, in their order.
+	Custom []string
+	// InputPath is the folder of the inputs; empty without a native hard shard mode.
+	InputPath string
+	// InputFrom says what gives InputPath, for messages.
+	InputFrom string
+	// OutputPath is the folder of the outputs; empty: the working folder, or one that only the plugin knows. It may not exist
+	// yet. The staging folder goes directly below it.
+	OutputPath string
+	// OutputKnown tells an empty OutputPath, the working folder, from one that only the plugin knows.
+	OutputKnown bool
+	// Shard says which items this run takes; nil: all.
+	Shard *Shard
+	// Input says what is listed; nil: the task lists its items itself.
+	Input *Input
+	// Output says where outputs go; nil: items get none from the host.
+	Output *Output
+	// Finish says which outputs show that an item is finished; nil: the host does not look.
+	Finish *Finish
 }
 
-type inputKind int
+// Shard is a part of the items. host/plan says which items belong to it.
+type Shard struct {
+	// ByHash divides by a hash of the item rather than by its number in the listing.
+	ByHash bool
+	// Num is how many shards there are, and Idx are those that this run takes: sorted, each once.
+	Num uint64
+	Idx []uint64
+	// Sub divides what these shards have once more; nil: it does not.
+	Sub *Shard
+}
 
+// Whole reports whether the shard takes every item. A nil shard does.
+func (s *Shard) Whole() bool {
+	for ; s != nil; s = s.Sub {
+		if uint64(len(s.Idx)) != s.Num {
+			return false
+		}
+	}
+	return true
+}
+
+// InputKind says what a template lists.
+type InputKind int
+
+// The kinds of inputs.
 const (
-	inputExts inputKind = iota
-	inputGlob
-	inputSubDirectory
-	inputTriplets
-	inputWhatever
+	// ByExts lists every file below the input folder that has one of Exts.
+	ByExts InputKind = iota
+	// ByGlob lists what matches the pattern Glob below the input folder.
+	ByGlob
+	// BySubDirectory lists the folders that lie Level levels below the input folder.
+	BySubDirectory
+	// TripletLines lists the inputs that the lines of the file JSONL have.
+	TripletLines
+	// AnyLines lists the lines of the file JSONL, whatever they have.
+	AnyLines
 )
 
-type inputMode struct {
-	kind  inputKind
-	exts  []extension
-	glob  string
-	level int
-	jsonl string
-	// from says what gives the path of jsonl.
-	from string
+// Input is an input mode.
+type Input struct {
+	Kind InputKind
+	// Exts are what the lower-cased name of an input must end with; none: all do.
+	Exts  []string
+	Glob  string
+	Level int
+	JSONL string
+	// From says what gives JSONL, for messages.
+	From string
 }
 
-type outputKind int
+// OutputKind says how an output is named after its input.
+type OutputKind int
 
+// The kinds of outputs.
 const (
-	outputAppend outputKind = iota
-	outputReplace
-	outputFolder
+	// AppendingExt adds Ext to the input's name.
+	AppendingExt OutputKind = iota
+	// ReplacingExt replaces the extension of the input's name with Ext.
+	ReplacingExt
+	// Subfoldering makes a folder with the input's name, for Files.
+	Subfoldering
 )
 
-type outputMode struct {
-	kind  outputKind
-	ext   string
-	files []outputFile
+// Output is an output mode.
+type Output struct {
+	Kind  OutputKind
+	Ext   string
+	Files []OutputFile
 }
 
-// outputFile is a file of a folder output: the field output_ID and its name in the folder.
-type outputFile struct{ id, name string }
+// OutputFile is a file of a folder output: the field output_ID and its name in the folder.
+type OutputFile struct{ ID, Name string }
 
-// finishMode looks for the output itself, or for one file of a folder output.
-type finishMode struct{ file int }
+// Finish is a finish check: it looks for the output itself, or for one file of a folder output.
+type Finish struct {
+	// File is an index of Output.Files, or WholeOutput.
+	File int
+}
 
-const wholeOutput = -1
+// WholeOutput stands for the output itself where an index of a file may stand.
+const WholeOutput = -1
+
+// Field is the item's field for a file of the output.
+func (o *Output) Field(file int) string {
+	if file == WholeOutput {
+		return "output"
+	}
+	return "output_" + o.Files[file].ID
+}
 
 // Native reports whether the host can run the whole template itself: no mode of it is the plugin's own code.
-func (t *Template) Native() bool { return len(t.custom) == 0 }
+func (t *Template) Native() bool { return len(t.Custom) == 0 }
 
 // Plugins returns the template as one of modes that are all the plugin's own code.
 func (t *Template) Plugins() *Template {
-	return &Template{custom: []string{RoleHardShard, RoleInput, RoleOutput, RoleFinishCheck}, shard: t.shard}
+	return &Template{Custom: []string{RoleHardShard, RoleInput, RoleOutput, RoleFinishCheck}, Shard: t.Shard}
 }
 
-// CustomModes are the top-level fields whose mode is the plugin's own code, in their order.
-func (t *Template) CustomModes() []string { return t.custom }
-
 // HasInput reports whether the template lists items. Otherwise the task does it, and a Filter applies the rest.
-func (t *Template) HasInput() bool { return t.input != nil }
+func (t *Template) HasInput() bool { return t.Input != nil }
 
 // HasOutput reports whether items get an output.
-func (t *Template) HasOutput() bool { return t.output != nil }
+func (t *Template) HasOutput() bool { return t.Output != nil }
 
 // HasFinishCheck reports whether finished items are found by the host.
-func (t *Template) HasFinishCheck() bool { return t.finish != nil }
-
-// InputPath is the folder of the inputs as the template has it; empty without a native hard shard mode.
-func (t *Template) InputPath() string { return t.inputPath }
+func (t *Template) HasFinishCheck() bool { return t.Finish != nil }
 
 // InputsFrom is what is listed: the folder of the inputs, or the JSON Lines file that names them; empty: the task lists.
 func (t *Template) InputsFrom() string {
 	switch {
-	case t.input == nil:
+	case t.Input == nil:
 		return ""
-	case t.input.jsonl != "":
-		return t.input.jsonl
+	case t.Input.JSONL != "":
+		return t.Input.JSONL
 	}
-	return t.inputPath
+	return t.InputPath
 }
 
 // OutputRoot is the folder of the outputs as the template has it; empty: the working folder, or one that only the plugin knows. It
 // may not exist yet. The staging folder goes directly below it.
-func (t *Template) OutputRoot() string { return t.outputPath }
+func (t *Template) OutputRoot() string { return t.OutputPath }
 
 // ShardCount is in how many parts soft_shard divides the items: 1 without one. Subshards do not count.
 func (t *Template) ShardCount() int {
-	if t.shard == nil {
+	if t.Shard == nil {
 		return 1
 	}
-	return int(t.shard.num)
+	return int(t.Shard.Num)
 }
 
 // WholeShard reports whether this run takes every item.
-func (t *Template) WholeShard() bool { return t.shard.whole() }
+func (t *Template) WholeShard() bool { return t.Shard.Whole() }
 
 // Staging says how outputs are to be written aside.
 type Staging struct {
@@ -122,20 +170,25 @@ type Staging struct {
 // Staging returns how outputs are written aside and committed; false when the host does not know them (no output mode,
 // or one of the plugin's own).
 func (t *Template) Staging() (Staging, bool) {
-	if t.output == nil || !t.outputKnown {
+	if t.Output == nil || !t.OutputKnown {
 		return Staging{}, false
 	}
-	s := Staging{Folder: t.output.kind == outputFolder}
-	if t.finish != nil {
-		s.Last = []string{t.output.field(t.finish.file)}
+	s := Staging{Folder: t.Output.Kind == Subfoldering}
+	if t.Finish != nil {
+		s.Last = []string{t.FinishField()}
 	}
 	return s, true
 }
 
-// field is the item's field for a file of the output.
-func (o *outputMode) field(file int) string {
-	if file == wholeOutput {
-		return "output"
+// CanBeDirect reports whether the host can tell which direct outputs are whole: it knows where they are and how they are checked.
+func (t *Template) CanBeDirect() bool {
+	return t.Output != nil && t.Finish != nil && t.OutputKnown
+}
+
+// FinishField is the item's field that the finish check looks at; empty without one.
+func (t *Template) FinishField() string {
+	if t.Output == nil || t.Finish == nil {
+		return ""
 	}
-	return "output_" + o.files[file].id
+	return t.Output.Field(t.Finish.File)
 }

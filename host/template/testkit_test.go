@@ -2,25 +2,23 @@ package template
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 )
 
 // mode makes a node of a built-in mode from plain values.
 func mode(name string, fields map[string]any) *Node {
-	spec, ok := SpecOf(name)
 	n := &Node{Kind: KindMode, Mode: name}
-	if !ok {
-		return n
-	}
+	spec, _ := SpecOf(name)
 	for _, f := range spec.Fields {
-		if v, given := fields[f.Name]; given {
-			if sub, isNode := v.(*Node); isNode {
-				n.Set(f.Name, sub)
-				continue
+		switch v := fields[f.Name].(type) {
+		case nil:
+			if _, given := fields[f.Name]; given {
+				n.Set(f.Name, Scalar(nil))
 			}
+		case *Node:
+			n.Set(f.Name, v)
+		default:
 			n.Set(f.Name, Scalar(v))
 		}
 	}
@@ -65,78 +63,6 @@ func mustCompile(t testing.TB, fields map[string]*Node) *Template {
 		t.Fatalf("compiling: %v", problems)
 	}
 	return compiled
-}
-
-// walked is what a walk gave.
-type walked struct {
-	lines    []string
-	refused  []string
-	warnings []Warning
-	counters Counters
-	err      error
-}
-
-func walkAll(t testing.TB, tmpl *Template) *walked {
-	t.Helper()
-	return walkWith(t, tmpl, Policy{})
-}
-
-func walkWith(t testing.TB, tmpl *Template, policy Policy) *walked {
-	t.Helper()
-	w := &walked{}
-	w.err = tmpl.Walk(t.Context(), WalkOptions{
-		Policy:   policy,
-		Refuse:   func(line []byte, why string) error { w.refused = append(w.refused, why); return nil },
-		Item:     func(line []byte) error { w.lines = append(w.lines, string(line)); return nil },
-		Warn:     func(warning Warning) { w.warnings = append(w.warnings, warning) },
-		Counters: &w.counters,
-	})
-	return w
-}
-
-// messages are what the walk warned of, notes included.
-func (w *walked) messages() []string {
-	var all []string
-	for _, x := range w.warnings {
-		x.Err = nil
-		all = append(all, x.String())
-	}
-	return all
-}
-
-// paths are the input paths of the items.
-func (w *walked) paths(t testing.TB) []string {
-	t.Helper()
-	var paths []string
-	for _, l := range w.lines {
-		var item struct{ Input struct{ Path string } }
-		if err := json.Unmarshal([]byte(l), &item); err != nil {
-			t.Fatalf("%s: %v", l, err)
-		}
-		paths = append(paths, item.Input.Path)
-	}
-	return paths
-}
-
-func touch(t testing.TB, paths ...string) {
-	t.Helper()
-	for _, p := range paths {
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, nil, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func mkdir(t testing.TB, paths ...string) {
-	t.Helper()
-	for _, p := range paths {
-		if err := os.MkdirAll(p, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 func num(i int) json.Number { return json.Number(strconv.Itoa(i)) }

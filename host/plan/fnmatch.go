@@ -1,0 +1,193 @@
+package plan
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// pattern matches one name of a path as Python's fnmatch does: *, ?, [abc], [a-z], [!abc]. Nothing escapes; a [ that no
+// ] follows is itself. Characters are code points; a byte that is no UTF-8 is one character, as under surrogateescape.
+type pattern struct {
+	// suffix is set instead of parts for the common pattern "*" + plain text.
+	suffix   string
+	isSuffix bool
+	parts    []part
+	hidden   bool
+}
+
+type part struct {
+	kind partKind
+	char rune
+	set  charSet
+}
+
+type partKind uint8
+
+const (
+	oneChar partKind = iota // char
+	anyChar                 // ?
+	anyRun                  // *
+	oneOf                   // set
+)
+
+// charSet is what stands in brackets. A set without ranges matches nothing, or anything when it is negated.
+type charSet struct {
+	negated bool
+	ranges  [][2]rune
+}
+
+func (c *charSet) has(r rune) bool {
+	for _, x := range c.ranges {
+		if x[0] <= r && r <= x[1] {
+			return !c.negated
+		}
+	}
+	return c.negated
+}
+
+// hasMagic reports whether the text is a pattern at all.
+func hasMagic(s string) bool { return strings.ContainsAny(s, "*?[") }
+
+func parsePattern(text string) *pattern {
+	p := &pattern{hidden: strings.HasPrefix(text, ".")}
+	if rest, ok := strings.CutPrefix(text, "*"); ok && !hasMagic(rest) {
+		p.suffix, p.isSuffix = rest, true
+		return p
+	}
+	chars := runes(text)
+	for i := 0; i < len(chars); i++ {
+		switch c := chars[i]; c {
+		case '*':
+			if n := len(p.parts); n == 0 || p.parts[n-1].kind != anyRun {
+				p.parts = append(p.parts, part{kind: anyRun})
+			}
+		case '?':
+			p.parts = append(p.parts, part{kind: anyChar})
+		case '[':
+			end := closing(chars, i+1)
+			if end < 0 {
+				p.parts = append(p.parts, part{char: c})
+				continue
+			}
+			p.parts = append(p.parts, part{kind: oneOf, set: parseSet(chars[i+1 : end])})
+			i = end
+		default:
+			p.parts = append(p.parts, part{char: c})
+		}
+	}
+	return p
+}
+
+// closing finds the ] that ends a set which begins at from, or -1. A ] that comes first belongs to the set.
+func closing(chars []rune, from int) int {
+	j := from
+	if j < len(chars) && chars[j] == '!' {
+		j++
+	}
+	if j < len(chars) && chars[j] == ']' {
+		j++
+	}
+	for ; j < len(chars); j++ {
+		if chars[j] == ']' {
+			return j
+		}
+	}
+	return -1
+}
+
+func parseSet(chars []rune) charSet {
+	var set charSet
+	if chars[0] == '!' {
+		set.negated, chars = true, chars[1:]
+	}
+	droppedAll := false
+	for i := 0; i < len(chars); {
+		lo := chars[i]
+		if droppedAll && !set.negated && len(set.ranges) == 0 && lo == '!' {
+			// Python drops ranges that run backwards from the text before it looks for the "!".
+			set.negated = true
+			i++
+			continue
+		}
+		if i+2 < len(chars) && chars[i+1] == '-' {
+			if hi := chars[i+2]; lo <= hi {
+				set.ranges = append(set.ranges, [2]rune{lo, hi})
+			} else {
+				droppedAll = true
+			}
+			i += 3
+			continue
+		}
+		set.ranges = append(set.ranges, [2]rune{lo, lo})
+		i++
+	}
+	return set
+}
+
+// matches reports whether the name matches. Whether hidden names are wanted is the caller's business.
+func (p *pattern) matches(name []byte) bool {
+	if p.isSuffix {
+		return len(name) >= len(p.suffix) && string(name[len(name)-len(p.suffix):]) == p.suffix
+	}
+	i, k := 0, 0
+	star, resume := -1, 0
+	for i < len(name) {
+		if k < len(p.parts) {
+			if p.parts[k].kind == anyRun {
+				star, resume = k, i
+				k++
+				continue
+			}
+			r, size := nextChar(name[i:])
+			if p.parts[k].accepts(r) {
+				i += size
+				k++
+				continue
+			}
+		}
+		if star < 0 {
+			return false
+		}
+		// The last * takes one character more, and what follows it is tried again.
+		_, size := nextChar(name[resume:])
+		resume += size
+		i, k = resume, star+1
+	}
+	for k < len(p.parts) && p.parts[k].kind == anyRun {
+		k++
+	}
+	return k == len(p.parts)
+}
+
+func (p *part) accepts(r rune) bool {
+	switch p.kind {
+	case oneChar:
+		return p.char == r
+	case oneOf:
+		return p.set.has(r)
+	default:
+		return true
+	}
+}
+
+// nextChar decodes one character; a byte 0xNN that is no UTF-8 is U+DCNN.
+func nextChar(b []byte) (rune, int) {
+	if b[0] < utf8.RuneSelf {
+		return rune(b[0]), 1
+	}
+	r, size := utf8.DecodeRune(b)
+	if r == utf8.RuneError && size == 1 {
+		return 0xDC00 + rune(b[0]), 1
+	}
+	return r, size
+}
+
+func runes(s string) []rune {
+	var all []rune
+	for b := []byte(s); len(b) > 0; {
+		r, size := nextChar(b)
+		all = append(all, r)
+		b = b[size:]
+	}
+	return all
+}

@@ -1,0 +1,343 @@
+package plan
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// maxLine is how long a line of a JSON Lines file may be: half of what a message to a worker can carry.
+const maxLine = 32 << 20
+
+// walkLines reads the items from a file. Empty lines are left out.
+func (w *walk) walkLines() error {
+	path := w.t.Input.JSONL
+	file, err := w.openLines()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	// A pipe may never say anything. Other files know no deadlines, and are read at once.
+	defer context.AfterFunc(w.ctx, func() { _ = file.SetReadDeadline(time.Unix(1, 0)) })()
+	r := bufio.NewReaderSize(file, 256<<10)
+	var long []byte
+	for number := uint64(1); ; number++ {
+		// Lines without an item count as well: there may be no end of them.
+		if number%linesPerTick == 0 {
+			if err := w.tick(); err != nil {
+				return err
+			}
+		}
+		line, rest, err := readLine(r, long)
+		long = rest
+		if errors.Is(err, errLong) {
+			if err := w.badLine(&template.InputError{Path: path, Line: number, Message: "the line " + errLong.Error()}); err != nil {
+				return err
+			}
+			// The rest of it may have no end.
+			for line, err = nil, bufio.ErrBufferFull; errors.Is(err, bufio.ErrBufferFull); _, err = r.ReadSlice('\n') {
+				if err := w.tick(); err != nil {
+					return err
+				}
+			}
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return w.ctx.Err()
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return &template.InputError{Path: path, Message: "the file cannot be read", Err: err}
+		}
+		end := errors.Is(err, io.EOF)
+		if number == 1 {
+			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
+		}
+		if line = bytes.Trim(line, " \t\r\n"); len(line) > 0 {
+			if err := w.single(line, number, path); err != nil {
+				return err
+			}
+		}
+		if end {
+			return w.tick()
+		}
+	}
+}
+
+// openLines opens the file. A named pipe that nobody writes to is waited for until the listing is ended.
+func (w *walk) openLines() (*os.File, error) {
+	type opened struct {
+		file *os.File
+		err  error
+	}
+	done := make(chan opened)
+	go func() {
+		file, err := openLines(w.t.Input)
+		select {
+		case done <- opened{file, err}:
+		case <-w.ctx.Done():
+			if err == nil {
+				_ = file.Close()
+			}
+		}
+	}()
+	select {
+	case o := <-done:
+		return o.file, o.err
+	case <-w.ctx.Done():
+		return nil, w.ctx.Err()
+	}
+}
+
+func openLines(in *template.Input) (*os.File, error) {
+	path := in.JSONL
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, &template.InputError{Path: path, Message: "the file cannot be opened", From: in.From, Err: errors.Unwrap(err)}
+	}
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		_ = file.Close()
+		return nil, &template.InputError{Path: path, Message: "it is a folder, where a JSON Lines file should be", From: in.From}
+	}
+	return file, nil
+}
+
+var errLong = fmt.Errorf("is longer than %d MiB: a JSON Lines file has one item a line", maxLine>>20)
+
+// readLine returns the next line, valid until the next call; long is memory for a line that outgrows the reader.
+func readLine(r *bufio.Reader, long []byte) (line, memory []byte, err error) {
+	line, err = r.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return line, long, err
+	}
+	long = append(long[:0], line...)
+	for errors.Is(err, bufio.ErrBufferFull) {
+		if len(long) > maxLine {
+			return nil, long, errLong
+		}
+		line, err = r.ReadSlice('\n')
+		long = append(long, line...)
+	}
+	return long, long, err
+}
+
+// badLine is told of a line that is no item: it returns the error that the listing ends with, or nil to leave it out.
+func (w *walk) badLine(err *template.InputError) error {
+	if !w.o.Policy.SkipBadLines {
+		return err
+	}
+	if w.o.Counters.BadLines.Add(1) == 1 {
+		w.warn(Warning{Path: err.Where(), Message: err.Message + ", and is left out"}, false)
+	}
+	return nil
+}
+
+// linesPerTick is after how many lines the walk looks up.
+const linesPerTick = 256
+
+// single takes one item that came as a line.
+func (w *walk) single(line []byte, number uint64, path string) error {
+	index := w.next
+	w.next++
+	if index%linesPerTick == 0 {
+		if err := w.tick(); err != nil {
+			return err
+		}
+	}
+	item, err := w.scan(line)
+	where := ""
+	if number > 0 {
+		where = fmt.Sprintf("line %d", number)
+	}
+	if err != nil {
+		if number == 0 {
+			return w.badLine(&template.InputError{Path: fmt.Sprintf("the task's item %d", index), Message: "the item " + err.Error()})
+		}
+		return w.badLine(&template.InputError{Path: path, Line: number, Message: "the line " + err.Error()})
+	}
+	if w.probe != nil {
+		if index < w.probe.want {
+			return nil
+		}
+		w.probe.found, w.probe.where = item.input, where
+		return errProbed
+	}
+	refusal := ""
+	if w.out != nil {
+		key, at := w.place.find(item.input)
+		repeated, err := w.unique(index, key, line, item.input, where)
+		if err != nil || repeated {
+			return err
+		}
+		if at != inside {
+			refusal = w.astray(at, item.input)
+		}
+	}
+	return w.decide(line, item, index, refusal)
+}
+
+// astray returns why an item must not be begun whose output is not below the output folder; empty: it may.
+func (w *walk) astray(at place, in triplet) string {
+	refusal := w.out.refusal(w.o.Policy, at, in)
+	switch {
+	case refusal != "" && at == outside && w.t.Input == nil:
+		// The task lists its items itself, and says where they lie.
+		w.told.ownOutside.add(w.out.of(in).path)
+		return ""
+	case refusal == "" && !w.o.Policy.OutputsOutside:
+		w.told.leadingUp.add(w.out.of(in).path)
+	}
+	return refusal
+}
+
+// decide shards and checks an item, and hands it on. refusal is why it must not be begun.
+func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) error {
+	c, s := w.o.Counters, w.t.Shard
+	c.Listed.Add(1)
+	takes, part := true, uint64(0)
+	if s != nil {
+		n := index
+		if s.ByHash {
+			n = lineNumber(line, item)
+		}
+		takes, part = belongs(s, n), n%s.Num
+	}
+	if !takes && w.o.Shards == nil {
+		return nil
+	}
+	state, there := template.OutputWhole, false
+	if refusal == "" {
+		var err error
+		if state, there, err = w.stateOf(item.input); err != nil {
+			return err
+		}
+	}
+	finished := there && state == template.OutputWhole
+	w.count(part, finished, refusal != "")
+	if !takes {
+		return nil
+	}
+	c.InShard.Add(1)
+	switch {
+	case finished:
+		c.Done.Add(1)
+		return nil
+	case refusal != "":
+		c.Refused.Add(1)
+		if w.o.Refuse == nil {
+			return nil
+		}
+		return w.o.Refuse(w.compose(line, item), refusal)
+	}
+	if there && state == template.OutputOpen {
+		return w.open(w.compose(line, item), item.input)
+	}
+	if there && state == template.OutputUnfinished {
+		w.unfinished(item.input)
+	}
+	c.ToDo.Add(1)
+	if w.o.Item == nil {
+		return nil
+	}
+	return w.o.Item(w.compose(line, item))
+}
+
+func (w *walk) unfinished(in triplet) {
+	if w.o.Unfinished != nil {
+		w.o.Unfinished(w.out.checked(in))
+	}
+}
+
+// stateOf finds out whether the output of an item that came alone is there, and what the journal says of it.
+func (w *walk) stateOf(in triplet) (state template.OutputState, there bool, err error) {
+	there = w.out.checks() && w.check.single(in)
+	if !there || w.o.Journal == nil {
+		return template.OutputWhole, there, nil
+	}
+	rel := []byte(template.Relative(w.out.root, w.out.checked(in)))
+	asked, err := w.o.Journal.Look(template.Folder(rel))
+	if err != nil || !asked {
+		return template.OutputWhole, there, err
+	}
+	return w.o.Journal.Of(rel), there, nil
+}
+
+// lineNumber is the number of an item in a SoftShardByHash.
+func lineNumber(line []byte, item scanned) uint64 {
+	if !item.isTriplet {
+		return hashKey(line)
+	}
+	h := addHash(addHash(newHash, item.input.relDir), "/")
+	return addHash(h, item.input.fileName).sum()
+}
+
+// scan reads what is needed of a line.
+func (w *walk) scan(line []byte) (scanned, error) {
+	trusted := w.t.Input == nil && w.out == nil && (w.t.Shard == nil || !w.t.Shard.ByHash)
+	if trusted {
+		return scanned{}, nil
+	}
+	item, key, err := scanItem(line, w.key)
+	w.key = key
+	if err != nil {
+		return item, err
+	}
+	needed := w.out != nil || w.t.Input != nil && w.t.Input.Kind == template.TripletLines
+	if !needed || item.isTriplet {
+		return item, nil
+	}
+	if !item.hasInput {
+		return item, errors.New(`has no "input" with path, rel_dir and file_name`)
+	}
+	return item, errors.New(`has an "input" without path, rel_dir and file_name as texts`)
+}
+
+// compose writes the line for the worker: triplets anew, as the only member; any other item as it is, its outputs added.
+func (w *walk) compose(line []byte, item scanned) []byte {
+	l := &w.line
+	switch {
+	case w.t.Input != nil && w.t.Input.Kind == template.TripletLines:
+		l.line = w.out.appendItem(l.line[:0], item.input)
+	case w.out == nil:
+		return line
+	default:
+		l.line = append(l.line[:0], line[:len(line)-1]...)
+		if !item.empty {
+			l.line = append(l.line, ',')
+		}
+		l.line = w.out.append(l.line, item.input)
+		l.line = append(l.line, '}')
+	}
+	return l.line
+}
+
+// Filter applies soft shard, output mode and finish check to items that a task lists itself, one line after the other.
+// It is for one goroutine.
+type Filter struct{ w *walk }
+
+// NewFilter makes a Filter; see WalkOptions. Close it after the last item.
+func NewFilter(ctx context.Context, t *template.Template, o WalkOptions) (*Filter, error) {
+	if !t.Native() || t.Input != nil {
+		return nil, errors.New("this template lists its items, or is run by the plugin")
+	}
+	w, err := newWalk(ctx, t, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Filter{w}, nil
+}
+
+// Line takes the next item, a JSON object. The line is handed to Item when it is still to do.
+// It returns what Walk returns.
+func (f *Filter) Line(line []byte) error { return f.w.single(bytes.Trim(line, " \t\r\n"), 0, "") }
+
+// Close tells what there is to tell of all items, and lets go of what the filter holds.
+func (f *Filter) Close() {
+	f.w.tell()
+	f.w.check.close()
+}
