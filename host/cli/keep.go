@@ -13,6 +13,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
+	"github.com/kagurazaka/kagurazaka/host/outputs"
 	"github.com/kagurazaka/kagurazaka/host/progress"
 	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/host/userdir"
@@ -209,9 +210,9 @@ func (r *resolved) info(began time.Time, options backboneOptions, outputs bool) 
 }
 
 // owner is who the run is to others that write to the same outputs.
-func (k *keep) owner() run.Owner {
+func (k *keep) owner() outputs.Owner {
 	host, _ := os.Hostname()
-	o := run.Owner{Host: host, PID: os.Getpid(), Since: time.Now().UTC()}
+	o := outputs.Owner{Host: host, PID: os.Getpid(), Since: time.Now().UTC()}
 	if k.ledger != nil {
 		o.Run = k.ledger.Info().ID
 	}
@@ -225,12 +226,12 @@ func (k *keep) owner() run.Owner {
 }
 
 // shared tells of another run that stages the same outputs.
-func (k *keep) shared(other run.Owner) {
+func (k *keep) shared(other outputs.Owner) {
 	k.tellOf(other, "what both do is done twice, and harms nothing")
 }
 
 // tellOf tells of another run at work on the same outputs, and what that means.
-func (k *keep) tellOf(other run.Owner, meaning string) {
+func (k *keep) tellOf(other outputs.Owner, meaning string) {
 	mine := k.owner()
 	if mine.Shard != "" && other.Shard != "" && mine.Shard != other.Shard {
 		k.r.log.Debug("another shard is being worked on", "host", other.Host, "process", other.PID, "shard", other.Shard)

@@ -28,7 +28,7 @@ type launch struct {
 	// planned is the source where the host lists, or checks what the task lists; nil otherwise.
 	planned *plan.Source
 	// staging is where outputs are written before they are renamed; nil: they are written in place.
-	staging *run.Staging
+	staging *outputs.Staging
 	// journal tells which of the outputs that are there are whole; nil: nobody does. notes: workers note what they begin in it.
 	journal *outputs.Journal
 	notes   bool

@@ -13,7 +13,6 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
-	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
@@ -94,12 +93,8 @@ func (l *launch) prepareOutputs() error {
 	if !l.r.template.CanBeDirect() {
 		return nil
 	}
-	owner := l.keep.owner()
-	l.journal, err = newJournal(l.r.template.OutputRoot(), how, outputs.Owner{
-		Host: owner.Host, PID: owner.PID, Run: owner.Run, Since: owner.Since, Shard: owner.Shard,
-	}, func(other outputs.Owner) {
-		l.keep.tellOf(run.Owner{Host: other.Host, PID: other.PID, Run: other.Run, Since: other.Since, Shard: other.Shard},
-			"what it has in hand is left to it, and looked at again at the end")
+	l.journal, err = newJournal(l.r.template.OutputRoot(), how, l.keep.owner(), func(other outputs.Owner) {
+		l.keep.tellOf(other, "what it has in hand is left to it, and looked at again at the end")
 	})
 	return err
 }
@@ -225,7 +220,7 @@ func (l *launch) prepareStaging() error {
 	if !ok {
 		return nil
 	}
-	staging, err := run.NewStaging(filepath.Join(l.r.template.OutputRoot(), template.StagingFolder), l.keep.owner(), l.keep.shared)
+	staging, err := outputs.NewStaging(filepath.Join(l.r.template.OutputRoot(), template.StagingFolder), l.keep.owner(), l.keep.shared)
 	if err != nil {
 		return err
 	}

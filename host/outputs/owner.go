@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Owner is whose a page is. It stands in the page, for others to read.
+// Owner is the run that a page or a staging folder belongs to. It is written there, for other runs to read.
 type Owner struct {
 	Host string `json:"host"`
 	// Machine and Boot tell machines, and the starts of one machine, apart; empty where the system does not say.

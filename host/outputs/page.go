@@ -40,7 +40,7 @@ func isProbe(name string) bool {
 	return ok && isRun(run)
 }
 
-func isRun(text string) bool { return len(text) == runDigits && isDigits(text, "0123456789abcdef") }
+func isRun(text string) bool { return isHex(text, runDigits) }
 
 func isDigits(text, digits string) bool { return text != "" && strings.Trim(text, digits) == "" }
 

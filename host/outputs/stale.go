@@ -1,4 +1,4 @@
-package run
+package outputs
 
 import (
 	"encoding/json"
@@ -114,7 +114,7 @@ func isFolderOf(name string, o Owner) bool {
 func ourForm(name string) bool {
 	parts := strings.Split(strings.TrimPrefix(name, newPrefix), "-")
 	n := len(parts)
-	return n >= 3 && isHex(parts[n-1], 8) && parts[n-2] != "" && strings.Trim(parts[n-2], "0123456789") == ""
+	return n >= 3 && isHex(parts[n-1], 8) && isDigits(parts[n-2], "0123456789")
 }
 
 func isHex(text string, length int) bool {

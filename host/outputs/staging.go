@@ -1,4 +1,4 @@
-package run
+package outputs
 
 import (
 	"crypto/rand"
@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -40,17 +39,6 @@ const lockName = ".lock"
 
 // newPrefix marks a folder that is about to be locked.
 const newPrefix = ".new-"
-
-// Owner is whose a staging folder is. It stands in the file that its host keeps locked, for others to read.
-type Owner struct {
-	Host string `json:"host"`
-	PID  int    `json:"pid"`
-	// Run is the run's id; empty: it has no ledger.
-	Run   string    `json:"run,omitempty"`
-	Since time.Time `json:"since"`
-	// Shard is which part of the items the run does, as JSON; empty: all.
-	Shard string `json:"shard,omitempty"`
-}
 
 // folderPrefix is how the names of an owner's folders begin; 8 random hexadecimal digits follow.
 func (o Owner) folderPrefix() string {
