@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/kagurazaka/kagurazaka/sdk/internal/jsontext"
+	"github.com/kagurazaka/kagurazaka/internal/jsontext"
 )
 
 // encoder writes items behind each other. encoding/json writes into it too, so that an item is copied once.
@@ -61,7 +61,7 @@ func (e *encoder) item(item any) (err error) {
 
 func appendRaw(dst, raw []byte) ([]byte, error) {
 	if err := jsontext.ValidObject(raw); err != nil {
-		return dst, fmt.Errorf("its JSON text: %w", err)
+		return dst, fmt.Errorf("its JSON text %w", err)
 	}
 	if bytes.IndexByte(raw, '\n') < 0 {
 		return append(dst, raw...), nil
@@ -69,7 +69,7 @@ func appendRaw(dst, raw []byte) ([]byte, error) {
 	// A line break between the parts of a text is no part of it.
 	compact := bytes.NewBuffer(dst)
 	if err := json.Compact(compact, raw); err != nil {
-		return dst, fmt.Errorf("its JSON text: %w", err)
+		return dst, fmt.Errorf("its JSON text %w", err)
 	}
 	return compact.Bytes(), nil
 }
@@ -87,7 +87,7 @@ func (e *encoder) any(v any) error {
 // object is encoding/json's work for the maps that items most often are, with file names of any bytes kept.
 func (e *encoder) object(m map[string]any, depth int) error {
 	if depth > jsontext.MaxDepth {
-		return fmt.Errorf("it is nested more than %d deep", jsontext.MaxDepth)
+		return fmt.Errorf("it %w", jsontext.ErrTooDeep)
 	}
 	var few [16]string
 	keys := few[:0]
@@ -143,7 +143,7 @@ func (e *encoder) value(v any, depth int) error {
 
 func (e *encoder) list(list []any, depth int) error {
 	if depth > jsontext.MaxDepth {
-		return fmt.Errorf("it is nested more than %d deep", jsontext.MaxDepth)
+		return fmt.Errorf("it %w", jsontext.ErrTooDeep)
 	}
 	e.dst = append(e.dst, '[')
 	for i, v := range list {

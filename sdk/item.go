@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/kagurazaka/kagurazaka/sdk/internal/jsontext"
+	"github.com/kagurazaka/kagurazaka/internal/jsontext"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/staging"
 )
 
@@ -64,7 +64,7 @@ func (it Item) JSON() []byte {
 	}
 	// The object is written anew with the output fields replaced; members that are no triplets stay as they are.
 	out := append(make([]byte, 0, len(it.raw)+64), '{')
-	err := jsontext.Object(it.raw, func(key, value []byte) bool {
+	err := jsontext.Object(it.raw, func(key, value []byte) error {
 		if len(out) > 1 {
 			out = append(out, ',')
 		}
@@ -78,7 +78,7 @@ func (it Item) JSON() []byte {
 		default:
 			out = append(out, value...)
 		}
-		return true
+		return nil
 	})
 	if err != nil {
 		return it.raw
@@ -90,7 +90,7 @@ func (it Item) JSON() []byte {
 func replacePath(dst, triplet []byte, path string) []byte {
 	dst = append(dst, '{')
 	first := true
-	_ = jsontext.Object(triplet, func(key, value []byte) bool {
+	_ = jsontext.Object(triplet, func(key, value []byte) error {
 		if !first {
 			dst = append(dst, ',')
 		}
@@ -101,7 +101,7 @@ func replacePath(dst, triplet []byte, path string) []byte {
 		} else {
 			dst = append(dst, value...)
 		}
-		return true
+		return nil
 	})
 	return append(dst, '}')
 }

@@ -13,9 +13,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/kagurazaka/kagurazaka/internal/jsontext"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/beat"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/jsontext"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/staging"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
 )
@@ -304,24 +304,24 @@ func (c *chunkRun) line() ([]byte, error) {
 func outputsOf(raw []byte) staging.Outputs {
 	var out staging.Outputs
 	// An item that breaks off has no outputs behind the break; the task's own decoding says so.
-	_ = jsontext.Object(raw, func(key, value []byte) bool {
+	_ = jsontext.Object(raw, func(key, value []byte) error {
 		if len(key) < len("output") || string(key[:len("output")]) != "output" || value[0] != '{' {
-			return true
+			return nil
 		}
 		name := string(key)
 		if name != "output" && !strings.HasPrefix(name, "output_") {
-			return true
+			return nil
 		}
 		path, err := jsontext.String(jsontext.Field(value, "path"))
 		if err != nil || path == "" {
-			return true
+			return nil
 		}
 		if name == "output" {
 			out.Main = path
 		} else {
 			out.Others = append(out.Others, staging.Named{Field: name, Path: path})
 		}
-		return true
+		return nil
 	})
 	return out
 }

@@ -1,9 +1,10 @@
 package sdk
 
 import (
+	"errors"
 	"fmt"
 
-	"github.com/kagurazaka/kagurazaka/sdk/internal/jsontext"
+	"github.com/kagurazaka/kagurazaka/internal/jsontext"
 )
 
 // FileTriplet names a file (or folder) of a template: its path, and where it lies below the input or output folder.
@@ -21,13 +22,7 @@ type FileTriplet struct {
 func (f FileTriplet) MarshalJSON() ([]byte, error) { return f.appendJSON(nil), nil }
 
 func (f FileTriplet) appendJSON(dst []byte) []byte {
-	dst = append(dst, `{"path":`...)
-	dst = jsontext.AppendString(dst, f.Path)
-	dst = append(dst, `,"rel_dir":`...)
-	dst = jsontext.AppendString(dst, f.RelDir)
-	dst = append(dst, `,"file_name":`...)
-	dst = jsontext.AppendString(dst, f.FileName)
-	return append(dst, '}')
+	return jsontext.AppendTriplet(dst, f.Path, f.RelDir, f.FileName)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote, and what the host and the Python SDK write. Unknown fields are ignored;
@@ -36,29 +31,8 @@ func (f *FileTriplet) UnmarshalJSON(text []byte) error {
 	if string(text) == "null" {
 		return nil
 	}
-	var fieldErr error
-	err := jsontext.Object(text, func(key, value []byte) bool {
-		var target *string
-		switch string(key) {
-		case "path":
-			target = &f.Path
-		case "rel_dir":
-			target = &f.RelDir
-		case "file_name":
-			target = &f.FileName
-		default:
-			return true
-		}
-		s, err := jsontext.String(value)
-		if err != nil {
-			fieldErr = fmt.Errorf("%s of a file triplet: %w", key, err)
-			return false
-		}
-		*target = s
-		return true
-	})
-	if err != nil {
-		return fmt.Errorf("a file triplet: %w", err)
+	if _, err := (*jsontext.Triplet)(f).Read(text); err != nil && !errors.Is(err, jsontext.ErrSurrogate) {
+		return fmt.Errorf("a file triplet %w", err)
 	}
-	return fieldErr
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/internal/jsontext"
 )
 
 // modeKey names the mode in a map that stands for one.
@@ -468,7 +469,7 @@ func appendExactMap(b []byte, v *Value) ([]byte, error) {
 		if e.typed != nil {
 			writeJSONScalar(&key, e.typed)
 		} else {
-			writeJSONString(&key, e.Key)
+			key.Write(jsontext.AppendASCII(nil, e.Key))
 		}
 		b = append(append(b, key.String()...), between...)
 		if b, err = appendExact(b, e.Value); err != nil {

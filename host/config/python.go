@@ -6,8 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
+
+	"github.com/kagurazaka/kagurazaka/internal/jsontext"
 )
 
 // Text returns the value as Python's str() prints it: True, None, 1.0, and a list or map as its literal. It is what an
@@ -176,7 +176,7 @@ func writeJSON(b *strings.Builder, v *Value) {
 			if yes, ok := e.typed.(bool); ok {
 				key = strconv.FormatBool(yes)
 			}
-			writeJSONString(b, key)
+			b.Write(jsontext.AppendASCII(nil, key))
 			b.WriteString(": ")
 			writeJSON(b, e.Value)
 		}
@@ -205,43 +205,8 @@ func writeJSONScalar(b *strings.Builder, scalar any) {
 		}
 	case Bytes:
 		// json.dumps refuses bytes: an argument gets their literal.
-		writeJSONString(b, pythonBytes(string(s)))
+		b.Write(jsontext.AppendASCII(nil, pythonBytes(string(s))))
 	case string:
-		writeJSONString(b, s)
+		b.Write(jsontext.AppendASCII(nil, s))
 	}
-}
-
-// writeJSONString writes a string with everything beyond ASCII escaped. A byte that is no UTF-8 becomes the lone
-// surrogate that Python's surrogateescape makes of it.
-func writeJSONString(b *strings.Builder, s string) {
-	b.WriteByte('"')
-	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(b, `\udc%02x`, s[i])
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r == '\b':
-			b.WriteString(`\b`)
-		case r == '\f':
-			b.WriteString(`\f`)
-		case r < ' ' || r > '~' && r < 0x10000:
-			fmt.Fprintf(b, `\u%04x`, r)
-		case r >= 0x10000:
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(b, `\u%04x\u%04x`, high, low)
-		default:
-			b.WriteRune(r)
-		}
-		i += size
-	}
-	b.WriteByte('"')
 }

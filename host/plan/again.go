@@ -10,6 +10,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/internal/jsontext"
 )
 
 // Again is a source of items that an earlier run had, as JSON lines: their outputs are those of a template.
@@ -84,7 +85,7 @@ func (a *Again) take(b backbones.Block) error {
 // them.
 func (a *Again) line(line []byte) (again []byte, refusal string, err error) {
 	line = bytes.TrimSpace(line)
-	item, _, err := scanItem(line, nil)
+	item, err := scanItem(line)
 	if err != nil {
 		return nil, "", fmt.Errorf("the item %w", err)
 	}
@@ -97,22 +98,17 @@ func (a *Again) line(line []byte) (again []byte, refusal string, err error) {
 			dst = append(dst, ',')
 		}
 	}
-	s := scanner{b: line}
 	var name []byte
-	err = s.object(func(key []byte) error {
+	err = jsontext.Object(line, func(key, value []byte) error {
 		var err error
-		if name, err = unescape(name[:0], key); err != nil {
-			return err
-		}
-		from := s.i
-		if err := s.skip(1); err != nil {
+		if name, err = jsontext.Unescape(name[:0], key); err != nil {
 			return err
 		}
 		if n := string(name); n == "output" || strings.HasPrefix(n, "output_") {
 			return nil
 		}
 		comma()
-		dst = append(append(append(append(dst, '"'), key...), '"', ':'), line[from:s.i]...)
+		dst = append(append(append(append(dst, '"'), key...), '"', ':'), value...)
 		return nil
 	})
 	if err != nil {

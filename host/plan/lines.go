@@ -282,8 +282,7 @@ func (w *walk) scan(line []byte) (scanned, error) {
 	if trusted {
 		return scanned{}, nil
 	}
-	item, key, err := scanItem(line, w.key)
-	w.key = key
+	item, err := scanItem(line)
 	if err != nil {
 		return item, err
 	}

@@ -1,8 +1,11 @@
 package plan
 
-import "bytes"
+import (
+	"bytes"
 
-import "github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/internal/jsontext"
+)
 
 // outputs are where the items of a template write.
 type outputs struct {
@@ -56,13 +59,13 @@ func (o *outputs) checked(in triplet) string {
 func (o *outputs) append(dst []byte, in triplet) []byte {
 	out := o.of(in)
 	dst = append(dst, `"output":`...)
-	dst = appendTriplet(dst, out.path, out.relDir, out.fileName)
+	dst = jsontext.AppendTriplet(dst, out.path, out.relDir, out.fileName)
 	for i := range o.Files {
 		dst = append(dst, ',')
-		dst = AppendJSONString(dst, o.Field(i))
+		dst = jsontext.AppendString(dst, o.Field(i))
 		dst = append(dst, ':')
 		f := o.file(out, i)
-		dst = appendTriplet(dst, f.path, f.relDir, f.fileName)
+		dst = jsontext.AppendTriplet(dst, f.path, f.relDir, f.fileName)
 	}
 	return dst
 }
@@ -70,7 +73,7 @@ func (o *outputs) append(dst []byte, in triplet) []byte {
 // appendItem appends {"input":…} with its outputs.
 func (o *outputs) appendItem(dst []byte, in triplet) []byte {
 	dst = append(dst, `{"input":`...)
-	dst = appendTriplet(dst, in.path, in.relDir, in.fileName)
+	dst = jsontext.AppendTriplet(dst, in.path, in.relDir, in.fileName)
 	if o != nil {
 		dst = append(dst, ',')
 		dst = o.append(dst, in)
@@ -137,8 +140,8 @@ func (w *lineWriter) item(name []byte) []byte {
 		w.line = w.out.appendItem(w.line[:0], w.g.triplet(name))
 		return w.line
 	}
-	w.name = appendEscaped(w.name[:0], name)
-	w.stem = appendEscaped(w.stem[:0], stemOf(name))
+	w.name = jsontext.AppendEscaped(w.name[:0], name)
+	w.stem = jsontext.AppendEscaped(w.stem[:0], stemOf(name))
 	w.line = w.line[:0]
 	for _, s := range w.steps {
 		w.line = append(w.line, s.fixed...)

@@ -173,7 +173,6 @@ type walk struct {
 	stems table
 	there []thereItem
 	line  lineWriter
-	key   []byte
 }
 
 // probe looks up one item by its index, in a walk of its own.

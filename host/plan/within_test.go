@@ -21,7 +21,7 @@ func finishAll(t *testing.T, w *walked, tmpl *template.Template) {
 		t.Fatal(w.err)
 	}
 	for _, l := range w.lines {
-		item, _, err := scanItem([]byte(l), nil)
+		item, err := scanItem([]byte(l))
 		if err != nil {
 			t.Fatal(err)
 		}

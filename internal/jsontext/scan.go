@@ -1,20 +1,27 @@
 // Package jsontext finds parts of JSON texts without making a tree of them, and carries file names through JSON
-// whatever bytes they have.
+// whatever bytes they have. It reads what Python's json reads and writes: NaN, Infinity and -Infinity are values.
+//
+// Its errors continue a sentence that begins with the text's name: "the line", "ends where a value should be".
 package jsontext
 
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 )
 
 // MaxDepth is how deep objects and arrays may be nested in each other.
 const MaxDepth = 1000
 
-var errTooDeep = fmt.Errorf("nested more than %d deep", MaxDepth)
+// ErrTooDeep is returned for a text that is nested deeper than MaxDepth.
+var ErrTooDeep = fmt.Errorf("is nested more than %d deep", MaxDepth)
+
+// errFound ends the reading of an object before its end.
+var errFound = errors.New("found")
 
 // Object calls field for every member of the JSON object in b, in order, with the key as it stands between its quotes
-// and the value's text. It stops early, without an error, when field returns false; what follows is then not read.
-func Object(b []byte, field func(key, value []byte) bool) error {
+// and the value's text. It returns the first error of field; what follows is then not read.
+func Object(b []byte, field func(key, value []byte) error) error {
 	i := space(b, 0)
 	if i >= len(b) || b[i] != '{' {
 		return unexpected(b, i, "an object")
@@ -38,8 +45,8 @@ func Object(b []byte, field func(key, value []byte) bool) error {
 		if err != nil {
 			return err
 		}
-		if !field(key, b[i:valueEnd]) {
-			return nil
+		if err := field(key, b[i:valueEnd]); err != nil {
+			return err
 		}
 		i = space(b, valueEnd)
 		switch {
@@ -57,12 +64,12 @@ func Object(b []byte, field func(key, value []byte) bool) error {
 func Field(b []byte, name string) []byte {
 	var found []byte
 	// A text that breaks off later still has what stands before.
-	_ = Object(b, func(key, value []byte) bool {
+	_ = Object(b, func(key, value []byte) error {
 		if string(key) != name {
-			return true
+			return nil
 		}
 		found = value
-		return false
+		return errFound
 	})
 	return found
 }
@@ -81,17 +88,17 @@ func ValidObject(b []byte) error {
 }
 
 func end(b []byte, i int) error {
-	if i = space(b, i); i < len(b) {
-		return unexpected(b, i, "the end")
+	if space(b, i) < len(b) {
+		return fmt.Errorf("goes on after the object's end at byte %d", i+1)
 	}
 	return nil
 }
 
 func unexpected(b []byte, i int, want string) error {
 	if i >= len(b) {
-		return fmt.Errorf("the text ends where %s should be", want)
+		return fmt.Errorf("ends where %s should be", want)
 	}
-	return fmt.Errorf("%q at byte %d where %s should be", b[i], i, want)
+	return fmt.Errorf("has %q at byte %d where %s should be", b[i], i+1, want)
 }
 
 func space(b []byte, i int) int {
@@ -119,6 +126,10 @@ func skipValue(b []byte, i, depth int) (int, error) {
 		return skipWord(b, i, "false")
 	case c == 'n':
 		return skipWord(b, i, "null")
+	case c == 'N':
+		return skipWord(b, i, "NaN")
+	case c == 'I':
+		return skipWord(b, i, "Infinity")
 	case c == '-' || c >= '0' && c <= '9':
 		return skipNumber(b, i)
 	default:
@@ -128,7 +139,7 @@ func skipValue(b []byte, i, depth int) (int, error) {
 
 func skipObject(b []byte, i, depth int) (int, error) {
 	if depth > MaxDepth {
-		return i, errTooDeep
+		return i, ErrTooDeep
 	}
 	i = space(b, i+1)
 	if i < len(b) && b[i] == '}' {
@@ -160,7 +171,7 @@ func skipObject(b []byte, i, depth int) (int, error) {
 
 func skipArray(b []byte, i, depth int) (int, error) {
 	if depth > MaxDepth {
-		return i, errTooDeep
+		return i, ErrTooDeep
 	}
 	i = space(b, i+1)
 	if i < len(b) && b[i] == ']' {
@@ -185,12 +196,10 @@ func skipArray(b []byte, i, depth int) (int, error) {
 
 func skipWord(b []byte, i int, word string) (int, error) {
 	if len(b)-i < len(word) || string(b[i:i+len(word)]) != word {
-		return i, unexpected(b, i, word)
+		return i, unexpected(b, i, "a value")
 	}
 	return i + len(word), nil
 }
-
-var errBadEscape = errors.New("an unknown escape in a string")
 
 func skipString(b []byte, i int) (int, error) {
 	if i >= len(b) || b[i] != '"' {
@@ -198,7 +207,7 @@ func skipString(b []byte, i int) (int, error) {
 	}
 	for i++; i < len(b); i++ {
 		c := b[i]
-		if plain[c] {
+		if plain[c] || c >= utf8.RuneSelf {
 			continue
 		}
 		switch {
@@ -207,28 +216,39 @@ func skipString(b []byte, i int) (int, error) {
 		case c < 0x20:
 			return i, unexpected(b, i, "an escaped control character")
 		case c == '\\':
-			i++
-			if i >= len(b) {
-				return i, unexpected(b, i, "an escape")
-			}
-			switch b[i] {
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-			case 'u':
-				if _, ok := hex4(b, i+1); !ok {
-					return i, errBadEscape
-				}
-				i += 4
-			default:
-				return i, errBadEscape
+			var err error
+			if i, err = skipEscape(b, i+1); err != nil {
+				return i, err
 			}
 		}
 	}
 	return i, unexpected(b, i, "the string's closing quote")
 }
 
+// skipEscape returns the index of the last byte of the escape whose backslash stands before i.
+func skipEscape(b []byte, i int) (int, error) {
+	if i >= len(b) {
+		return i, unexpected(b, i, "an escape")
+	}
+	switch b[i] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i, nil
+	case 'u':
+		if _, ok := hex4(b, i+1); !ok {
+			return i, unexpected(b, i+1, "four hexadecimal digits")
+		}
+		return i + 4, nil
+	default:
+		return i, unexpected(b, i, "an escape")
+	}
+}
+
 func skipNumber(b []byte, i int) (int, error) {
 	if b[i] == '-' {
 		i++
+		if i < len(b) && b[i] == 'I' {
+			return skipWord(b, i, "Infinity")
+		}
 	}
 	switch {
 	case i < len(b) && b[i] == '0':
