@@ -4,6 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p build
+# The tests may run as another user, who need not get into this folder.
+KAGURAZAKA_TEST_BINARIES=$(mktemp -d)
+export KAGURAZAKA_TEST_BINARIES
+trap 'rm -rf "$KAGURAZAKA_TEST_BINARIES"' EXIT
 results=build/go-test.json
 .tools/bin/gotestsum --format pkgname --jsonfile "$results" -- -timeout 30m "$@"
 [ "${CI:-}" = true ] || exit 0

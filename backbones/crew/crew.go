@@ -70,11 +70,11 @@ type Planner[Q, A any, W backbones.Process[Q, A]] interface {
 type Fate int
 
 const (
-	// Fruitless: the worker finished no item, and no item is to blame. Its successor may do no better.
+	// Fruitless is a worker that finished no item, with no item to blame. Its successor may do no better.
 	Fruitless Fate = iota
-	// Neutral: an item or the host ended the worker.
+	// Neutral is a worker that an item or the host ended.
 	Neutral
-	// Fruitful: the worker finished at least one item.
+	// Fruitful is a worker that finished at least one item.
 	Fruitful
 )
 

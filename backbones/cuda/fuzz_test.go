@@ -4,61 +4,45 @@ import (
 	"testing"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/backbonetest"
 )
 
-// bites hands out a fuzzer's bytes as numbers; zeros when they are used up.
-type bites struct{ data []byte }
-
-func (b *bites) next(below int) int {
-	if len(b.data) == 0 {
-		return 0
-	}
-	n := int(b.data[0]) % below
-	b.data = b.data[1:]
-	return n
-}
-
-// wild is a number that is near to what is right, or far off.
-func (b *bites) wild(near int) int {
-	return []int{near, near - 1, near + 1, 0, -1, 1 << 31, 1<<32 - 1, near}[b.next(8)]
-}
-
-func (b *bites) bytes(near uint64) uint64 {
-	return []uint64{near, near - 1, near + 1, 0, 1<<64 - 1, 1 << 62, firstStride, firstStride * 3, 1 << 41}[b.next(9)]
+func far(b *backbonetest.Bites, near uint64) uint64 {
+	return []uint64{near, near - 1, near + 1, 0, 1<<64 - 1, 1 << 62, firstStride, firstStride * 3, 1 << 41}[b.Next(9)]
 }
 
 // answer is what a worker that says what it likes makes of its batches.
-func (b *bites) answer(sent []backbones.Batch) backbones.BatchResult {
+func answer(b *backbonetest.Bites, sent []backbones.Batch) backbones.BatchResult {
 	var r backbones.BatchResult
 	var about backbones.Batch
 	if len(sent) > 0 {
-		about = sent[b.next(len(sent))]
+		about = sent[b.Next(len(sent))]
 	}
 	r.ID, r.Count = about.ID, about.Count
-	if b.next(6) == 1 {
-		r.ID = uint64(b.wild(int(r.ID)))
+	if b.Next(6) == 1 {
+		r.ID = uint64(b.Wild(int(r.ID)))
 	}
-	if b.next(6) == 1 {
-		r.Count = b.wild(r.Count)
+	if b.Next(6) == 1 {
+		r.Count = b.Wild(r.Count)
 	}
-	switch b.next(5) {
+	switch b.Next(5) {
 	case 1:
-		r.Err = &backbones.BatchError{DeviceMemory: b.next(2) == 1}
-		if b.next(2) == 1 {
-			r.Err.RegionWanted = b.bytes(about.Region.Size)
+		r.Err = &backbones.BatchError{DeviceMemory: b.Next(2) == 1}
+		if b.Next(2) == 1 {
+			r.Err.RegionWanted = far(b, about.Region.Size)
 		}
 	case 2:
-		for range b.next(3) {
-			r.Skipped = append(r.Skipped, backbones.Range{First: b.wild(b.next(8)), Count: b.wild(b.next(4))})
+		for range b.Next(3) {
+			r.Skipped = append(r.Skipped, backbones.Range{First: b.Wild(b.Next(8)), Count: b.Wild(b.Next(4))})
 		}
-		for range b.next(3) {
-			r.Failures = append(r.Failures, backbones.ItemFailure{Index: b.wild(b.next(8))})
+		for range b.Next(3) {
+			r.Failures = append(r.Failures, backbones.ItemFailure{Index: b.Wild(b.Next(8))})
 		}
 	}
-	if b.next(3) > 0 {
-		r.Payload = &backbones.Payload{Used: b.bytes(about.Region.Size)}
-		for range b.next(3) {
-			r.Payload.Tensors = append(r.Payload.Tensors, backbones.Tensor{Offset: b.bytes(about.Region.Offset)})
+	if b.Next(3) > 0 {
+		r.Payload = &backbones.Payload{Used: far(b, about.Region.Size)}
+		for range b.Next(3) {
+			r.Payload.Tensors = append(r.Payload.Tensors, backbones.Tensor{Offset: far(b, about.Region.Offset)})
 		}
 	}
 	return r
@@ -83,17 +67,17 @@ func FuzzAnswers(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		b := &bites{data}
-		apart := b.next(2) == 1
-		s := newScheduler(1+b.next(9), 1+b.next(8), apart, 1<<40, []uint64{0, firstStride, firstStride << 4}[b.next(3)])
-		s.auto = b.next(2) == 1
-		want := [stages]int{1 + b.next(2), 1 + b.next(2), 0}
+		b := &backbonetest.Bites{Data: data}
+		apart := b.Next(2) == 1
+		s := newScheduler(1+b.Next(9), 1+b.Next(8), apart, 1<<40, []uint64{0, firstStride, firstStride << 4}[b.Next(3)])
+		s.auto = b.Next(2) == 1
+		want := [stages]int{1 + b.Next(2), 1 + b.Next(2), 0}
 		if apart {
-			want[finish] = 1 + b.next(2)
+			want[finish] = 1 + b.Next(2)
 		}
 		total := 0
-		for range 1 + b.next(3) {
-			one := block(total, 1+b.next(20), []backbones.Encoding{backbones.JSONLines, backbones.Opaque, backbones.Indexed}[b.next(3)])
+		for range 1 + b.Next(3) {
+			one := block(total, 1+b.Next(20), []backbones.Encoding{backbones.JSONLines, backbones.Opaque, backbones.Indexed}[b.Next(3)])
 			total += one.Count
 			s.Add(one)
 		}
@@ -144,23 +128,23 @@ func FuzzAnswers(f *testing.F) {
 			if steps > 1000*total+100*len(data) {
 				t.Fatal("it does not come to an end")
 			}
-			k := stage(b.next(int(stages)))
-			if len(b.data) == 0 {
+			k := stage(b.Next(int(stages)))
+			if len(b.Data) == 0 {
 				k = stage(steps % int(stages))
 			}
 			if want[k] == 0 {
 				continue
 			}
-			worker := b.next(want[k])
-			if len(b.data) == 0 {
+			worker := b.Next(want[k])
+			if len(b.Data) == 0 {
 				worker = steps / int(stages) % want[k]
 			}
 			mine := &flights[k][worker]
-			dies := len(b.data) > 0 && b.next(6) == 1
+			dies := len(b.Data) > 0 && b.Next(6) == 1
 			switch {
 			case dies:
-			case len(b.data) > 0:
-				out, _, err := s.answered(k, worker, b.answer(*mine))
+			case len(b.Data) > 0:
+				out, _, err := s.answered(k, worker, answer(b, *mine))
 				take(out)
 				// A worker that breaks the protocol is ended.
 				if dies = err != nil; !dies {

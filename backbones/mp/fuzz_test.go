@@ -5,69 +5,53 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/backbonetest"
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
-// bites hands out a fuzzer's bytes as numbers; zeros when they are used up.
-type bites struct{ data []byte }
-
-func (b *bites) next(below int) int {
-	if len(b.data) == 0 {
-		return 0
-	}
-	n := int(b.data[0]) % below
-	b.data = b.data[1:]
-	return n
-}
-
-// wild is a number that is near to what is right, or far off.
-func (b *bites) wild(near int) int {
-	return []int{near, near - 1, near + 1, 0, -1, 1 << 31, -1 << 31, 1<<32 - 1, near}[b.next(9)]
-}
-
 // hostile is a worker that answers what it likes.
 type hostile struct {
-	*bites
+	*backbonetest.Bites
 	sent []backbones.Chunk
 }
 
 func (h *hostile) answer() backbones.Result {
-	r := backbones.Result{Busy: time.Duration(h.wild(1000))}
+	r := backbones.Result{Busy: time.Duration(h.Wild(1000))}
 	count := 0
 	if n := len(h.sent); n > 0 {
-		c := h.sent[h.next(n)]
+		c := h.sent[h.Next(n)]
 		r.ChunkID, count = c.ID, c.Count
 	}
-	if h.next(4) == 0 {
-		r.ChunkID = uint64(h.wild(int(r.ChunkID)))
+	if h.Next(4) == 0 {
+		r.ChunkID = uint64(h.Wild(int(r.ChunkID)))
 	}
 	r.Count = count
-	if h.next(4) == 0 {
-		r.Count = h.wild(count)
+	if h.Next(4) == 0 {
+		r.Count = h.Wild(count)
 	}
-	for range h.next(3) {
-		r.Skipped = append(r.Skipped, backbones.Range{First: h.wild(h.next(8)), Count: h.wild(h.next(4))})
+	for range h.Next(3) {
+		r.Skipped = append(r.Skipped, backbones.Range{First: h.Wild(h.Next(8)), Count: h.Wild(h.Next(4))})
 	}
-	for range h.next(3) {
-		r.Failures = append(r.Failures, backbones.ItemFailure{Index: h.wild(h.next(8)), Item: "shown"})
+	for range h.Next(3) {
+		r.Failures = append(r.Failures, backbones.ItemFailure{Index: h.Wild(h.Next(8)), Item: "shown"})
 	}
 	return r
 }
 
 // page is what a worker that writes what it likes leaves on its heartbeat page, as the host reads it.
 func (h *hostile) page() []backbones.Beat {
-	if h.next(3) == 0 {
+	if h.Next(3) == 0 {
 		return nil
 	}
 	beats := make([]backbones.Beat, backbones.MaxInFlight)
 	for slot := range beats {
-		if n := len(h.sent); n > 0 && h.next(4) > 0 {
-			beats[slot].ChunkID = h.sent[h.next(n)].ID
+		if n := len(h.sent); n > 0 && h.Next(4) > 0 {
+			beats[slot].ChunkID = h.sent[h.Next(n)].ID
 		}
-		beats[slot].Index = max(h.wild(h.next(12)), 0) % (backbones.MaxChunkItems + 1)
+		beats[slot].Index = max(h.Wild(h.Next(12)), 0) % (backbones.MaxChunkItems + 1)
 		beats[slot].Outcomes = make([]byte, beats[slot].Index)
 		for i := range min(beats[slot].Index, 12) {
-			beats[slot].Outcomes[i] = byte(h.next(3))
+			beats[slot].Outcomes[i] = byte(h.Next(3))
 		}
 	}
 	return beats
@@ -83,13 +67,13 @@ func FuzzAnswers(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		b := &bites{data}
-		workers := 1 + b.next(3)
-		s := newScheduler(workers, []int{0, 1, 3, 8}[b.next(4)])
+		b := &backbonetest.Bites{Data: data}
+		workers := 1 + b.Next(3)
+		s := newScheduler(workers, []int{0, 1, 3, 8}[b.Next(4)])
 		total := 0
-		for range 1 + b.next(3) {
-			block := jsonBlock(total, 1+b.next(20))
-			block.Encoding = []backbones.Encoding{backbones.JSONLines, backbones.Opaque, backbones.Indexed}[b.next(3)]
+		for range 1 + b.Next(3) {
+			block := jsonBlock(total, 1+b.Next(20))
+			block.Encoding = []backbones.Encoding{backbones.JSONLines, backbones.Opaque, backbones.Indexed}[b.Next(3)]
 			if block.Encoding == backbones.Indexed {
 				block.Payload = nil
 			}
@@ -125,7 +109,7 @@ func FuzzAnswers(f *testing.F) {
 			s.At(time.Duration(steps))
 			for w := range workers {
 				if alive[w] == nil {
-					alive[w] = &hostile{bites: b}
+					alive[w] = &hostile{Bites: b}
 					s.opened(w, nil)
 				}
 				for {
@@ -141,15 +125,15 @@ func FuzzAnswers(f *testing.F) {
 					alive[w].sent = append(alive[w].sent, c)
 				}
 			}
-			who := b.next(workers)
-			if len(b.data) == 0 {
+			who := b.Next(workers)
+			if len(b.Data) == 0 {
 				who = steps % workers
 			}
 			h := alive[who]
-			dies := len(b.data) > 0 && b.next(5) == 0
+			dies := len(b.Data) > 0 && b.Next(5) == 0
 			if !dies {
 				r := h.answer()
-				if len(b.data) == 0 && len(h.sent) > 0 {
+				if len(b.Data) == 0 && len(h.sent) > 0 {
 					r = backbones.Result{ChunkID: h.sent[0].ID, Count: h.sent[0].Count}
 				}
 				out, err := s.answered(who, r)

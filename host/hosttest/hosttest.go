@@ -9,13 +9,44 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
+	"testing"
 )
 
-// Build puts the host into dir/bin and every plugin and example of the checkout at root into dir/plugins. The host is
-// built with the race detector where the test is.
-func Build(root, dir string) error {
+// Main builds the binaries for the tests of a package, runs them, and returns the exit code. built takes the folder: the host
+// is in bin, every plugin and example of the checkout at root in plugins. Several packages share the binaries in the folder
+// that KAGURAZAKA_TEST_BINARIES names.
+func Main(m *testing.M, root string, built func(dir string)) int {
+	dir := os.Getenv("KAGURAZAKA_TEST_BINARIES")
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "kagurazaka-test-"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+	}
+	if err := build(root, dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	built(dir)
+	return m.Run()
+}
+
+// build makes the binaries that are not up to date. The host has the race detector where the test has it.
+func build(root, dir string) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
+		return err
+	}
+	folder, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = folder.Close() }()
+	// Packages are tested side by side.
+	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX); err != nil {
 		return err
 	}
 	for _, d := range []string{"", "bin", "plugins"} {

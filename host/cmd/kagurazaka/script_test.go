@@ -27,20 +27,7 @@ const mark = "KAGURAZAKA_SCRIPT"
 var built string
 
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "kagurazaka-script-")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer func() { _ = os.RemoveAll(dir) }()
-		if err := hosttest.Build("../../..", dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		built = dir
-		return m.Run()
-	}())
+	os.Exit(hosttest.Main(m, "../../..", func(dir string) { built = dir }))
 }
 
 func TestScripts(t *testing.T) {

@@ -2,7 +2,6 @@ package chaostest
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,23 +16,11 @@ var hostBinary, plugins string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(func() int {
-		// Most of what these tests do is to wait for something that does not come.
-		if err := flag.Set("test.parallel", "4"); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		dir, err := os.MkdirTemp("", "kagurazaka-chaos-")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer func() { _ = os.RemoveAll(dir) }()
-		if err := hosttest.Build(root, dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
+	// Most of what these tests do is to wait for something that does not come.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	os.Exit(hosttest.Main(m, root, func(dir string) {
 		hostBinary, plugins = filepath.Join(dir, "bin", "kagurazaka"), filepath.Join(dir, "plugins")
-		return m.Run()
-	}())
+	}))
 }
