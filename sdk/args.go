@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/kagurazaka/kagurazaka/internal/count"
+	"github.com/kagurazaka/kagurazaka/internal/suggest"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
@@ -291,7 +292,7 @@ func (p *argReader) check(v *kong.Value, where, value string) {
 	}
 	for _, got := range scalars(target) {
 		if !slices.Contains(choices, got) {
-			p.problem(where, fmt.Sprintf("%q is none of %s", got, strings.Join(choices, ", ")), nearest(got, choices))
+			p.problem(where, fmt.Sprintf("%q is none of %s", got, strings.Join(choices, ", ")), suggest.Closest(got, choices))
 		}
 	}
 }
@@ -378,5 +379,5 @@ func (g *grammar) suggest(name string) string {
 			all = append(all, negation)
 		}
 	}
-	return nearest(name, all)
+	return suggest.Closest(name, all)
 }

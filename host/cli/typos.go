@@ -10,7 +10,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/schema"
-	"github.com/kagurazaka/kagurazaka/host/suggest"
+	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
 // shortest is how many letters an abbreviation has that is worth a warning.

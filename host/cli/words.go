@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/kagurazaka/kagurazaka/host/suggest"
+	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
 // choosePlugin takes the plugin out of the rest: the first word that is there to be found, else the first that is no

@@ -11,7 +11,7 @@ import (
 	"slices"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
-	"github.com/kagurazaka/kagurazaka/host/suggest"
+	"github.com/kagurazaka/kagurazaka/internal/suggest"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 

@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/kagurazaka/kagurazaka/host/suggest"
+	"github.com/kagurazaka/kagurazaka/internal/suggest"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 

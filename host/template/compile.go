@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kagurazaka/kagurazaka/host/suggest"
+	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
 // Compile turns a resolved template into one that can be run. The root is a node of KindMap whose fields are the
@@ -58,7 +58,7 @@ func (c *compiler) root(root *Node) {
 	}
 	for _, f := range root.Fields {
 		if !slices.Contains(names, f.Name) {
-			c.problem(f.Name, f.Value, "is not a field of a template", meant(f.Name, names))
+			c.problem(f.Name, f.Value, "is not a field of a template", problem.Near(f.Name, names))
 		}
 	}
 	for _, f := range topLevel {
@@ -207,7 +207,7 @@ func (c *compiler) mode(path, role string, n *Node) (ModeSpec, *Node, bool) {
 	case KindMode:
 		spec, ok := SpecOf(n.Mode)
 		if !ok {
-			c.problem(path, n, fmt.Sprintf("has the mode %s, which does not exist", n.Mode), orOneOf(meant(n.Mode, names), names))
+			c.problem(path, n, fmt.Sprintf("has the mode %s, which does not exist", n.Mode), orOneOf(problem.Near(n.Mode, names), names))
 			return spec, n, false
 		}
 		if spec.Role != role {
@@ -413,15 +413,7 @@ func (c *compiler) finish(m values) {
 		}
 		ids = append(ids, file.ID)
 	}
-	c.problem(path, n, fmt.Sprintf("is %q, which names no file of output_mode.file_to_write", suffix), orOneOf(meant(suffix, ids), ids))
-}
-
-// meant is the suggestion for a word that nobody knows.
-func meant(word string, options []string) string {
-	if best := suggest.Closest(word, options); best != "" {
-		return "did you mean " + best + "?"
-	}
-	return ""
+	c.problem(path, n, fmt.Sprintf("is %q, which names no file of output_mode.file_to_write", suffix), orOneOf(problem.Near(suffix, ids), ids))
 }
 
 // orOneOf is the suggestion, or all that could stand there where there is none.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
 // values are the fields of one mode, checked against its spec.
@@ -55,7 +57,7 @@ func (c *compiler) fields(path string, spec ModeSpec, n *Node, placeholders bool
 	}
 	for _, f := range n.Fields {
 		if !slices.Contains(names, f.Name) {
-			c.problem(path+"."+f.Name, f.Value, "is not a field of "+spec.Name, orOneOf(meant(f.Name, names), names))
+			c.problem(path+"."+f.Name, f.Value, "is not a field of "+spec.Name, orOneOf(problem.Near(f.Name, names), names))
 		}
 	}
 	for _, f := range spec.Fields {

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,6 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/regular"
-	"github.com/kagurazaka/kagurazaka/host/suggest"
 )
 
 const (
@@ -161,11 +161,7 @@ func (r *lockReader) read(l *Lock, top *yaml.Node) {
 		case "plugins":
 			r.plugins(l, value)
 		default:
-			hint := "a lock has version and plugins"
-			if meant := suggest.Closest(key.Value, []string{"version", "plugins"}); meant != "" {
-				hint = "did you mean " + meant + "?"
-			}
-			r.complain(key.Line, key.Value, "it is unknown", hint)
+			r.complain(key.Line, key.Value, "it is unknown", cmp.Or(problem.Near(key.Value, []string{"version", "plugins"}), "a lock has version and plugins"))
 		}
 	}
 	if !version {

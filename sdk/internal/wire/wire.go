@@ -23,9 +23,9 @@ const (
 
 // Capabilities.
 const (
-	Heartbeat  = "heartbeat"
-	Staging    = "staging"
-	Close      = "close"
+	Heartbeat = "heartbeat"
+	Staging   = "staging"
+	Close     = "close"
 	// ListCloses says that a task is closed by the end of its List call.
 	ListCloses = "list_closes"
 	List       = "list"

@@ -37,10 +37,11 @@ func OneTypo(word string, options []string) string {
 	return ""
 }
 
-// allowed is how many edits apart two words may be and still be taken for one another: a third of the shorter word.
+// allowed is how many edits apart two words may be and still be taken for one another: a third of the shorter word, or one
+// where it has two letters or more.
 func allowed(a, b string) int {
 	n := min(len(a), len(b))
-	return max(1, n/3)
+	return max(min(1, n-1), n/3)
 }
 
 // abbreviates reports whether word is a beginning, an end or an inner part of option that is long enough to name it.
