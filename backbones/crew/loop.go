@@ -54,6 +54,7 @@ func (r *run[Q, A, W]) loop(ctx, startCtx context.Context, stopStarting func()) 
 	var grace <-chan time.Time
 	for {
 		r.planner.At(r.clock.now())
+		r.abandon()
 		if !r.outbox.full() {
 			r.dispatch(startCtx)
 		}
@@ -107,14 +108,22 @@ func (r *run[Q, A, W]) end(why error) {
 	r.planner.Stop()
 }
 
+// abandon drops what waits for stages without workers once the run is stopped. It comes before dispatch: the stages before those may
+// have waited for room.
+func (r *run[Q, A, W]) abandon() {
+	if r.stop == nil {
+		return
+	}
+	for stage, n := range r.counts {
+		if n == 0 {
+			r.planner.Abandon(stage)
+		}
+	}
+}
+
 // done reports whether there is nothing left to wait for.
 func (r *run[Q, A, W]) done() bool {
 	if r.stop != nil {
-		for stage, n := range r.counts {
-			if n == 0 {
-				r.planner.Abandon(stage)
-			}
-		}
 		return r.planner.InFlight() == 0 || r.killed && len(r.members) == r.starting
 	}
 	return r.planner.Finished()
