@@ -1,15 +1,13 @@
 package discover
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/yamldoc"
 )
 
 // manifest is a folder's plugin.yaml.
@@ -20,73 +18,46 @@ type manifest struct {
 	Env map[string]string
 }
 
-// manifestReader collects what is wrong with a plugin.yaml.
-type manifestReader struct {
-	path     string
-	problems []problem.Problem
-}
-
-func (r *manifestReader) complain(line int, path, message, suggestion string) {
-	source := r.path
-	if line > 0 {
-		source = fmt.Sprintf("%s:%d", r.path, line)
-	}
-	r.problems = append(r.problems, problem.Problem{Source: source, Path: path, Message: message, Suggestion: suggestion})
-}
-
 // readManifest reads a plugin.yaml and says everything that is wrong with it.
 func readManifest(path string, data []byte) (manifest, []problem.Problem) {
-	r := &manifestReader{path: path}
+	r := &manifestReader{yamldoc.Reader{Path: path}}
 	m := manifest{Env: map[string]string{}}
 	const example = "write for example `command: [./my-plugin]`"
-	var document yaml.Node
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	switch err := decoder.Decode(&document); {
-	case errors.Is(err, io.EOF):
-		r.complain(0, "", "it names no command", example)
-		return m, r.problems
-	case err != nil:
-		r.complain(0, "", strings.TrimPrefix(err.Error(), "yaml: "), "")
-		return m, r.problems
-	}
-	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		r.complain(0, "", "it has more than one document", "remove the --- line and what follows")
-	}
-	top := document.Content[0]
-	if top.Kind != yaml.MappingNode {
-		r.complain(top.Line, "", "it has to be a map with command: and env:", example)
-		return m, r.problems
-	}
-	seen := map[string]bool{}
-	for i := 0; i+1 < len(top.Content); i += 2 {
-		key, value := top.Content[i], top.Content[i+1]
-		if seen[key.Value] {
-			r.complain(key.Line, key.Value, "it is given twice", "keep one of them")
-			continue
+	top := r.Document(data)
+	if top == nil {
+		if len(r.Problems) == 0 {
+			r.Complain(0, "", "it names no command", example)
 		}
-		seen[key.Value] = true
+		return m, r.Problems
+	}
+	isMap := r.Map(top, "", func(key, value *yaml.Node) {
 		switch key.Value {
 		case "command":
 			m.Command = r.words(value)
 		case "env":
 			r.env(m.Env, value)
 		default:
-			r.complain(key.Line, key.Value, "it is unknown", problem.Meant(key.Value, "there are", []string{"command", "env"}))
+			r.Complain(key.Line, key.Value, "it is unknown", problem.Meant(key.Value, "there are", []string{"command", "env"}))
 		}
+	})
+	switch {
+	case !isMap:
+		r.Complain(top.Line, "", "it has to be a map with command: and env:", example)
+	case len(m.Command) == 0 && len(r.Problems) == 0:
+		r.Complain(top.Line, "", "it names no command", example)
 	}
-	if len(m.Command) == 0 && len(r.problems) == 0 {
-		r.complain(top.Line, "", "it names no command", example)
-	}
-	return m, r.problems
+	return m, r.Problems
 }
+
+type manifestReader struct{ yamldoc.Reader }
 
 // text reads a word. Numbers and the like are meant as they are written.
 func (r *manifestReader) text(n *yaml.Node, path string) (string, bool) {
 	switch {
 	case n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" || n.ShortTag() == "!!binary":
-		r.complain(n.Line, path, "it has to be text", "put it into quotes")
+		r.Complain(n.Line, path, "it has to be text", "put it into quotes")
 	case strings.ContainsRune(n.Value, 0):
-		r.complain(n.Line, path, "it cannot hold a zero byte", "")
+		r.Complain(n.Line, path, "it cannot hold a zero byte", "")
 	default:
 		return n.Value, true
 	}
@@ -95,7 +66,7 @@ func (r *manifestReader) text(n *yaml.Node, path string) (string, bool) {
 
 func (r *manifestReader) words(n *yaml.Node) []string {
 	if n.Kind != yaml.SequenceNode {
-		r.complain(n.Line, "command", "it has to be a list of words", "write for example `command: [./my-plugin, --fast]`")
+		r.Complain(n.Line, "command", "it has to be a list of words", "write for example `command: [./my-plugin, --fast]`")
 		return nil
 	}
 	var words []string
@@ -103,7 +74,7 @@ func (r *manifestReader) words(n *yaml.Node) []string {
 		path := fmt.Sprintf("command.%d", i)
 		word, ok := r.text(item, path)
 		if ok && i == 0 && word == "" {
-			r.complain(item.Line, path, "the program has no name", "")
+			r.Complain(item.Line, path, "the program has no name", "")
 		}
 		words = append(words, word)
 	}
@@ -111,29 +82,23 @@ func (r *manifestReader) words(n *yaml.Node) []string {
 }
 
 func (r *manifestReader) env(into map[string]string, n *yaml.Node) {
-	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
+	if yamldoc.IsNull(n) {
 		return
 	}
-	if n.Kind != yaml.MappingNode {
-		r.complain(n.Line, "env", "it has to be a map from names to values", "write for example `env: {NAME: value}`")
-		return
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
+	isMap := r.Map(n, "env", func(key, value *yaml.Node) {
 		name, ok := r.text(key, "env")
 		switch {
 		case !ok:
-			continue
+			return
 		case name == "" || strings.ContainsRune(name, '='):
-			r.complain(key.Line, "env."+name, "a variable's name is not empty and has no =", "")
-			continue
-		}
-		if _, twice := into[name]; twice {
-			r.complain(key.Line, "env."+name, "it is given twice", "keep one of them")
-			continue
+			r.Complain(key.Line, "env."+name, "a variable's name is not empty and has no =", "")
+			return
 		}
 		if text, ok := r.text(value, "env."+name); ok {
 			into[name] = text
 		}
+	})
+	if !isMap {
+		r.Complain(n.Line, "env", "it has to be a map from names to values", "write for example `env: {NAME: value}`")
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/regular"
+	"github.com/kagurazaka/kagurazaka/host/yamldoc"
 )
 
 const (
@@ -97,101 +98,63 @@ func pathReason(err error) string {
 	return err.Error()
 }
 
-// lockReader collects what is wrong with a lock.
-type lockReader struct {
-	path     string
-	problems []problem.Problem
-}
-
-func (r *lockReader) complain(line int, path, message, suggestion string) {
-	source := r.path
-	if line > 0 {
-		source = fmt.Sprintf("%s:%d", r.path, line)
-	}
-	r.problems = append(r.problems, problem.Problem{Source: source, Path: path, Message: message, Suggestion: suggestion})
-}
+type lockReader struct{ yamldoc.Reader }
 
 func parseLock(path string, data []byte) (*Lock, []problem.Problem) {
-	r := &lockReader{path: path}
+	r := &lockReader{yamldoc.Reader{Path: path}}
 	l := &Lock{Path: path}
 	if len(data) > maxLock {
-		r.complain(0, "", fmt.Sprintf("it is longer than %d MiB", maxLock>>20), "it is not a plugins.lock")
-		return l, r.problems
+		r.Complain(0, "", fmt.Sprintf("it is longer than %d MiB", maxLock>>20), "it is not a plugins.lock")
+		return l, r.Problems
 	}
 	if !utf8.Valid(data) {
-		r.complain(0, "", "it is not UTF-8 text", "write it anew: kagurazaka trust PLUGIN")
-		return l, r.problems
+		r.Complain(0, "", "it is not UTF-8 text", "write it anew: kagurazaka trust PLUGIN")
+		return l, r.Problems
 	}
-	var document yaml.Node
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	switch err := decoder.Decode(&document); {
-	case errors.Is(err, io.EOF):
-		return l, nil
-	case err != nil:
-		r.complain(0, "", strings.TrimPrefix(err.Error(), "yaml: "), "")
-		return l, r.problems
+	if top := r.Document(data); top != nil {
+		r.read(l, top)
 	}
-	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		r.complain(0, "", "it has more than one document", "remove the --- line and what follows")
-	}
-	r.read(l, document.Content[0])
-	return l, r.problems
+	return l, r.Problems
 }
 
 func (r *lockReader) read(l *Lock, top *yaml.Node) {
-	if top.Kind != yaml.MappingNode {
-		r.complain(top.Line, "", "it has to be a map with version: and plugins:", "write it anew: kagurazaka trust PLUGIN")
-		return
-	}
 	version := false
-	seen := map[string]bool{}
-	for i := 0; i+1 < len(top.Content); i += 2 {
-		key, value := top.Content[i], top.Content[i+1]
-		if seen[key.Value] {
-			r.complain(key.Line, key.Value, "it is given twice", "keep one of them")
-			continue
-		}
-		seen[key.Value] = true
+	isMap := r.Map(top, "", func(key, value *yaml.Node) {
 		switch key.Value {
 		case "version":
 			version = true
 			if value.Kind != yaml.ScalarNode || value.Value != lockVersion {
-				r.complain(value.Line, "version", fmt.Sprintf("this host knows version %s of this file", lockVersion), "use a newer host, or write it anew: kagurazaka trust PLUGIN")
+				r.Complain(value.Line, "version", fmt.Sprintf("this host knows version %s of this file", lockVersion), "use a newer host, or write it anew: kagurazaka trust PLUGIN")
 			}
 		case "plugins":
 			r.plugins(l, value)
 		default:
-			r.complain(key.Line, key.Value, "it is unknown", cmp.Or(problem.Near(key.Value, []string{"version", "plugins"}), "a lock has version and plugins"))
+			r.Complain(key.Line, key.Value, "it is unknown", cmp.Or(problem.Near(key.Value, []string{"version", "plugins"}), "a lock has version and plugins"))
 		}
-	}
-	if !version {
-		r.complain(top.Line, "version", "it is missing", "write version: "+lockVersion)
+	})
+	switch {
+	case !isMap:
+		r.Complain(top.Line, "", "it has to be a map with version: and plugins:", "write it anew: kagurazaka trust PLUGIN")
+	case !version:
+		r.Complain(top.Line, "version", "it is missing", "write version: "+lockVersion)
 	}
 }
 
 func (r *lockReader) plugins(l *Lock, n *yaml.Node) {
-	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
+	if yamldoc.IsNull(n) {
 		return
 	}
-	if n.Kind != yaml.MappingNode {
-		r.complain(n.Line, "plugins", "it has to be a map from paths or names to hashes", "")
-		return
-	}
-	lines := map[string]int{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
+	isMap := r.Map(n, "", func(key, value *yaml.Node) {
 		if key.Kind != yaml.ScalarNode || key.Value == "" {
-			r.complain(key.Line, "plugins", "a plugin's path or name has to be text", "")
-			continue
+			r.Complain(key.Line, "plugins", "a plugin's path or name has to be text", "")
+			return
 		}
-		if before, twice := lines[key.Value]; twice {
-			r.complain(key.Line, key.Value, fmt.Sprintf("it is given in line %d already", before), "keep one of them, with a list of hashes where several are right")
-			continue
-		}
-		lines[key.Value] = key.Line
 		e := Entry{Key: key.Value, Line: key.Line, before: key.HeadComment, behind: value.LineComment}
 		e.Sums = r.sums(key.Value, value)
 		l.Entries = append(l.Entries, e)
+	})
+	if !isMap {
+		r.Complain(n.Line, "plugins", "it has to be a map from paths or names to hashes", "")
 	}
 	l.sort()
 }
@@ -204,12 +167,12 @@ func (r *lockReader) sums(key string, n *yaml.Node) []string {
 	var sums []string
 	for _, v := range values {
 		if v.Kind != yaml.ScalarNode {
-			r.complain(v.Line, key, "it has to be a SHA-256, or a list of them", "")
+			r.Complain(v.Line, key, "it has to be a SHA-256, or a list of them", "")
 			continue
 		}
 		sum, err := ParseSum(v.Value)
 		if err != nil {
-			r.complain(v.Line, key, err.Error(), "kagurazaka trust "+key+" writes it")
+			r.Complain(v.Line, key, err.Error(), "kagurazaka trust "+key+" writes it")
 			continue
 		}
 		if !slices.Contains(sums, sum) {
@@ -217,7 +180,7 @@ func (r *lockReader) sums(key string, n *yaml.Node) []string {
 		}
 	}
 	if len(values) == 0 {
-		r.complain(n.Line, key, "it has no hash", "kagurazaka trust "+key+" writes it")
+		r.Complain(n.Line, key, "it has no hash", "kagurazaka trust "+key+" writes it")
 	}
 	return sums
 }
