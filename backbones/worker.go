@@ -149,6 +149,9 @@ type FailedItem struct {
 	// Item is the item as printable text: its JSON, or what the plugin shows for it.
 	Item    string
 	Failure Failure
+	// Encoding is that of its block, ContentKey what an opaque item is known by in a later run.
+	Encoding   Encoding
+	ContentKey uint64
 }
 
 // Sink receives outcomes. An error ends the run: what is in flight is finished and nothing more is dispatched.

@@ -53,7 +53,7 @@ func (s *scheduler) fail(out *backbones.Outcomes, worker int, j *job, index int,
 	if item == "" {
 		item = cut.Text(j.parts, index)
 	}
-	out.Failed = append(out.Failed, backbones.FailedItem{Number: cut.Number(j.parts, index), Item: item, Failure: f})
+	out.Failed = append(out.Failed, cut.Failed(j.parts, index, item, f))
 }
 
 // compact keeps an item from holding the memory of all the block that it came in.

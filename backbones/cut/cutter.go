@@ -158,6 +158,17 @@ func Number(parts []backbones.Part, position int) (n uint64) {
 	return n
 }
 
+// Failed is the outcome of the item at a position of a chunk. shown is its printable form.
+func Failed(parts []backbones.Part, position int, shown string, failure backbones.Failure) (item backbones.FailedItem) {
+	within(parts, position, 1, func(p backbones.Part, from, _ int) {
+		item = backbones.FailedItem{Number: p.Block.First + uint64(p.Skip+from), Item: shown, Failure: failure, Encoding: p.Block.Encoding}
+		if i := p.Skip + from; i < len(p.Block.ContentKeys) {
+			item.ContentKey = p.Block.ContentKeys[i]
+		}
+	})
+	return item
+}
+
 // Text returns the printable form of the item at a position, as far as the host can read it.
 func Text(parts []backbones.Part, position int) (item string) {
 	within(parts, position, 1, func(p backbones.Part, from, _ int) {

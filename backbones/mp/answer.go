@@ -63,7 +63,7 @@ func (s *scheduler) fail(out *backbones.Outcomes, item backbones.Part, before in
 		shown = cut.Text([]backbones.Part{item}, 0)
 	}
 	if !again {
-		out.Failed = append(out.Failed, backbones.FailedItem{Number: cut.Number([]backbones.Part{item}, 0), Item: shown, Failure: failure})
+		out.Failed = append(out.Failed, cut.Failed([]backbones.Part{item}, 0, shown, failure))
 		return
 	}
 	alone := failure.Kind == backbones.KindCrash

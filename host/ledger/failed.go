@@ -57,6 +57,10 @@ const (
 	EncodingIndexed = "indexed"
 )
 
+var encodings = map[backbones.Encoding]string{
+	backbones.JSONLines: EncodingJSON, backbones.Opaque: EncodingOpaque, backbones.Indexed: EncodingIndexed,
+}
+
 // HexKey is a key that is written as 16 hexadecimal digits: JSON numbers are not exact enough.
 type HexKey Key
 
@@ -100,7 +104,8 @@ func shorten(text string) string {
 }
 
 // failedOf makes the line of an item.
-func failedOf(f backbones.FailedItem, encoding string, key Key, now time.Time) FailedItem {
+func failedOf(f backbones.FailedItem, key Key, now time.Time) FailedItem {
+	encoding := encodings[f.Encoding]
 	out := FailedItem{
 		Encoding: encoding, Number: f.Number, Key: HexKey(key), Kind: string(f.Failure.Kind),
 		Message: shorten(f.Failure.Message), Traceback: shorten(f.Failure.Traceback), Attempts: f.Failure.Attempts,
@@ -197,7 +202,7 @@ func FailedItems(dir string, s *State, visit func(*FailedItem) error) error {
 	own := s.Finished()
 	// Items that this run has come to, whose failure in the run before is of no interest any more. Carried lines come
 	// first, and most runs have none.
-	var overtaken *table
+	var overtaken *bag
 	return failedLines(dir, func(f *FailedItem) error {
 		if !f.Carried {
 			if own.Has(f.Number) {
@@ -209,27 +214,17 @@ func FailedItems(dir string, s *State, visit func(*FailedItem) error) error {
 			return nil
 		}
 		if overtaken == nil {
-			overtaken = newTable(s.keysOf(union(own, s.Failed)))
+			keys, err := s.keysOf(dir, union(own, s.Failed))
+			if err != nil {
+				return err
+			}
+			overtaken = newBag(keys)
 		}
 		if overtaken.take(Key(f.Key)) {
 			return nil
 		}
 		return visit(f)
 	})
-}
-
-// keysOf are the keys of those of a layer's items whose keys it knows.
-func (l *Layer) keysOf(set Spans) []Key {
-	var keys []Key
-	at := keyCursor{segments: l.segments}
-	for _, span := range set {
-		for n := span.First; n < end(span); n++ {
-			if s := at.find(n); s != nil {
-				keys = append(keys, s.key(n))
-			}
-		}
-	}
-	return keys
 }
 
 // Pick collects the failed items of a run, to be picked out of a listing.
@@ -241,6 +236,6 @@ func Pick(dir string, s *State) (*Picked, error) {
 		keys = append(keys, Key(f.Key))
 		return nil
 	})
-	p.byKey = newTable(keys)
+	p.byKey = newBag(keys)
 	return p, err
 }

@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// Key stands for an item's content: 64 bits of its JSON text, the same on every machine and in every version. Items that
-// are not JSON get theirs from a seed; see seedKey. It is made for speed and not against an adversary: whoever makes
+// Key stands for an item's content: 64 bits of its JSON text, the same on every machine and in every version. Opaque items
+// have one of their plugin's, or get it from a seed; see seedKey. It is made for speed and not against an adversary: whoever makes
 // items to collide harms their own run.
 type Key uint64
 

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/regular"
 )
 
@@ -247,11 +248,11 @@ const (
 func StatusOf(dir string, info *Info) Status {
 	if info.End != nil {
 		switch info.End.Exit {
-		case 0:
+		case exitcode.OK:
 			return Done
-		case 3:
+		case exitcode.Partial:
 			return SomeFailed
-		case 130:
+		case exitcode.Interrupted:
 			return Interrupted
 		default:
 			return Failed

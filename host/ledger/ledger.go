@@ -2,12 +2,12 @@ package ledger
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -52,10 +52,9 @@ type Ledger struct {
 	lines   []byte
 	pending [kindFailed + 1][]backbones.Span
 	total   uint64
-	opaque  []opaqueBlock
-	seed    Key
-	indexed bool
-	err     error
+	// seed is that of the indexed list, where the items are one.
+	seed Key
+	err  error
 
 	// failedBytes of maxFailed are in failed.jsonl or on their way; unkept items failed beyond that. notes wait for note.
 	failedBytes, maxFailed, unkept int64
@@ -65,20 +64,10 @@ type Ledger struct {
 	note     func(string)
 	outcomes *os.File
 	failed   *os.File
-	wake     chan struct{}
-	room     *sync.Cond
-	stop     chan struct{}
-	stopped  chan struct{}
-}
-
-// opaqueBlock is a block of which items are under way.
-type opaqueBlock struct {
-	first uint64
-	count int
-	left  int
-	seed  Key
-	// keys are what the plugin gave the items; nil: the seed stands for them.
-	keys []Key
+	// wake tells the writer that much waits, written who waits for room that there may be some.
+	wake, written chan struct{}
+	stop, stopped chan struct{}
+	patience      time.Duration
 }
 
 const (
@@ -86,10 +75,12 @@ const (
 	flushBytes = 64 << 10
 	// bufferBytes is what a buffer has from the start: what comes while another is written has room in it.
 	bufferBytes = 256 << 10
-	// stallBytes is how much may wait for a disk that does not take it before the run waits, too.
+	// stallBytes is how much may wait for a disk that does not take it before the listing waits, too.
 	stallBytes = 16 << 20
 	// joinAt is how many spans wait to be joined.
 	joinAt = 1 << 16
+	// patience is how long the end of a run waits for a disk that takes nothing.
+	patience = 10 * time.Second
 )
 
 // Create makes the folder of a run, which must not hold another one's, and writes run.json. The folder is locked until
@@ -111,9 +102,9 @@ func create(dir string, info Info, o Options) (*Ledger, error) {
 	l := &Ledger{
 		dir: dir, lock: lock, keep: o.Keys, info: info, broken: o.Broken, note: o.Note,
 		maxFailed: cmp.Or(o.MaxFailed, maxFailed),
-		wake:      make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
+		wake:      make(chan struct{}, 1), written: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
+		patience: patience,
 	}
-	l.room = sync.NewCond(&l.mu)
 	if err := l.open(o.Earlier); err != nil {
 		_ = l.closeFiles()
 		return nil, err
@@ -143,7 +134,7 @@ func (l *Ledger) open(earlier *State) error {
 			l.out.bytes = l.out.bytes[:0]
 			return err
 		}
-		if err := carry(earlier.merged(), &l.out, flush); err != nil {
+		if err := l.out.earlier(earlier, flush); err != nil {
 			return err
 		}
 	}
@@ -176,11 +167,12 @@ func (l *Ledger) SetPluginHash(hash string) error {
 func (l *Ledger) Carry(f FailedItem) {
 	f.Carried = true
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.err == nil {
 		l.keepFailed(f)
-		l.full()
+		l.wakeIfFull()
 	}
+	l.mu.Unlock()
+	_ = l.waitForRoom(context.Background())
 }
 
 // keepFailed adds the line of a failed item, as far as there is room. It is called with the lock held.
@@ -212,7 +204,7 @@ func (l *Ledger) Err() error {
 	return l.err
 }
 
-// Record keeps what became of some items.
+// Record keeps what became of some items. It does not wait for the disk.
 func (l *Ledger) Record(o backbones.Outcomes) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -228,73 +220,71 @@ func (l *Ledger) Record(o backbones.Outcomes) {
 	if len(o.Failed) > 0 {
 		now := time.Now()
 		for _, f := range o.Failed {
-			encoding, key := l.identify(f)
-			l.keepFailed(failedOf(f, encoding, key, now))
+			l.keepFailed(failedOf(f, l.keyOf(f), now))
 			l.add(kindFailed, backbones.Span{First: f.Number, Count: 1})
 		}
 	}
-	l.full()
+	l.wakeIfFull()
 }
 
 // add joins a span to those that wait. It is called with the lock held.
-func (l *Ledger) add(k kind, s backbones.Span) {
-	l.pending[k] = appendSpan(l.pending[k], s)
-	if len(l.opaque) > 0 {
-		l.concluded(s)
-	}
-}
+func (l *Ledger) add(k kind, s backbones.Span) { l.pending[k] = appendSpan(l.pending[k], s) }
 
-// full wakes the writer when enough waits, and waits for it when far too much does. It is called with the lock held.
-func (l *Ledger) full() {
-	waiting := len(l.out.bytes) + len(l.lines)
+// wakeIfFull wakes the writer when enough waits. It is called with the lock held.
+func (l *Ledger) wakeIfFull() {
 	spans := 0
 	for k := range l.pending {
 		spans += len(l.pending[k])
 	}
-	if waiting >= flushBytes || spans >= joinAt {
-		select {
-		case l.wake <- struct{}{}:
-		default:
-		}
-	}
-	for l.err == nil && len(l.out.bytes)+len(l.lines) > stallBytes {
-		l.room.Wait()
+	if len(l.out.bytes)+len(l.lines) >= flushBytes || spans >= joinAt {
+		signal(l.wake)
 	}
 }
 
-// saw keeps which items there are. keys are those of JSON items, and of opaque ones that have some of their own.
+// signal wakes who waits for a channel that holds one signal.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// waitForRoom waits while far too much waits to be written. One goroutine at a time may call it.
+func (l *Ledger) waitForRoom(ctx context.Context) error {
+	for {
+		l.mu.Lock()
+		full := l.err == nil && len(l.out.bytes)+len(l.lines) > stallBytes
+		l.mu.Unlock()
+		if !full {
+			return nil
+		}
+		select {
+		case <-l.written:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// saw keeps which items there are, and their keys.
 func (l *Ledger) saw(b backbones.Block, keys []Key) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.total = max(l.total, b.First+uint64(b.Count))
-	if !l.keep || l.err != nil || b.Count == 0 {
-		return
-	}
-	switch b.Encoding {
-	case backbones.JSONLines:
+	if l.keep && l.err == nil {
 		l.out.keys(b.First, keys)
-	case backbones.Opaque:
-		block := opaqueBlock{first: b.First, count: b.Count, left: b.Count}
-		if keys != nil {
-			block.keys = slices.Clone(keys)
-			l.out.keys(b.First, keys)
-		} else {
-			block.seed = KeyOf(b.Payload)
-			l.out.seed(kindOpaque, b.First, b.Count, block.seed)
-		}
-		l.opaque = append(l.opaque, block)
+		l.wakeIfFull()
 	}
-	l.full()
 }
 
 // sawList keeps that the items are an indexed list, and its seed.
 func (l *Ledger) sawList(b backbones.Block, seed Key) {
-	l.saw(b, nil)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.err == nil && b.Count > 0 {
-		l.seed, l.indexed = seed, true
-		l.out.seed(kindIndexed, b.First, b.Count, seed)
+	l.total = max(l.total, b.First+uint64(b.Count))
+	l.seed = seed
+	if l.err == nil {
+		l.out.list(b.First, b.Count, seed)
 	}
 }
 
@@ -308,7 +298,7 @@ func (l *Ledger) resumed(spans []backbones.Span) {
 	for _, s := range spans {
 		l.add(kindResumed, s)
 	}
-	l.full()
+	l.wakeIfFull()
 }
 
 // listed keeps that the listing is complete.
@@ -321,62 +311,15 @@ func (l *Ledger) listed() {
 	}
 }
 
-// identify tells how the host knows a failed item. It is called with the lock held.
-func (l *Ledger) identify(f backbones.FailedItem) (encoding string, key Key) {
-	// A listing may have opaque blocks among blocks of JSON.
-	if i := l.opaqueOf(f.Number); i >= 0 {
-		b, place := &l.opaque[i], f.Number-l.opaque[i].first
-		if b.keys != nil {
-			return EncodingOpaque, b.keys[place]
-		}
-		return EncodingOpaque, seedKey(b.seed, place)
-	}
-	if l.indexed {
-		return EncodingIndexed, seedKey(l.seed, f.Number)
-	}
-	return EncodingJSON, KeyOf([]byte(f.Item))
-}
-
-func (l *Ledger) opaqueOf(number uint64) int {
-	i, _ := slices.BinarySearchFunc(l.opaque, number, func(b opaqueBlock, n uint64) int {
-		if b.first+uint64(b.count) <= n {
-			return -1
-		}
-		return 1
-	})
-	if i == len(l.opaque) || l.opaque[i].first > number {
-		return -1
-	}
-	return i
-}
-
-// concluded forgets opaque blocks of which nothing is under way. It is called with the lock held.
-func (l *Ledger) concluded(s backbones.Span) {
-	for n := s.First; n < end(s); {
-		i := l.opaqueOf(n)
-		if i < 0 {
-			return
-		}
-		b := &l.opaque[i]
-		to := min(end(s), b.first+uint64(b.count))
-		b.left -= int(to - n)
-		n = to
-	}
-	gone := 0
-	for gone < len(l.opaque) && l.opaque[gone].left <= 0 {
-		gone++
-	}
-	if gone > 0 {
-		l.opaque = slices.Delete(l.opaque, 0, gone)
-	}
-}
-
-// forget lets go of items of opaque blocks that were not handed on.
-func (l *Ledger) forget(spans Spans) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, s := range spans {
-		l.concluded(s)
+// keyOf is the key of a failed item. It is called with the lock held.
+func (l *Ledger) keyOf(f backbones.FailedItem) Key {
+	switch f.Encoding {
+	case backbones.Opaque:
+		return Key(f.ContentKey)
+	case backbones.Indexed:
+		return seedKey(l.seed, f.Number)
+	default:
+		return KeyOf([]byte(f.Item))
 	}
 }
 
@@ -403,6 +346,9 @@ func (l *Ledger) write(every time.Duration) {
 			l.flush()
 		case <-l.stop:
 			l.flush()
+			if l.err == nil {
+				l.err = errors.Join(l.failed.Sync(), l.outcomes.Sync())
+			}
 			return
 		}
 	}
@@ -428,11 +374,11 @@ func (l *Ledger) flush() {
 	l.mu.Lock()
 	if err != nil {
 		l.err = err
-		l.pending, l.opaque = [kindFailed + 1][]backbones.Span{}, nil
+		l.pending = [kindFailed + 1][]backbones.Span{}
 	}
 	l.spare = out
-	l.room.Broadcast()
 	l.mu.Unlock()
+	signal(l.written)
 	if err != nil && l.broken != nil {
 		l.broken(err)
 	}
@@ -455,11 +401,12 @@ func writeTo(file *os.File, data []byte) error {
 // incomplete. It may be called once.
 func (l *Ledger) Close(end End) error {
 	close(l.stop)
-	<-l.stopped
-	err := l.err
-	if err == nil {
-		err = errors.Join(l.failed.Sync(), l.outcomes.Sync())
+	select {
+	case <-l.stopped:
+	case <-time.After(l.patience):
+		return fmt.Errorf("its disk has taken nothing for %v", l.patience)
 	}
+	err := l.err
 	switch {
 	case err != nil:
 		end.Incomplete = err.Error()

@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A table gives each key as often as it was put in, wherever the keys lie.
-func TestTable(t *testing.T) {
+// A bag gives each key as often as it was put in, wherever the keys lie.
+func TestBag(t *testing.T) {
 	key := rapid.OneOf(rapid.Uint64(), rapid.Uint64Range(0, 3), rapid.Uint64Range(math.MaxUint64-3, math.MaxUint64))
 	rapid.Check(t, func(t *rapid.T) {
 		var keys []Key
@@ -18,12 +18,12 @@ func TestTable(t *testing.T) {
 			keys = append(keys, Key(k))
 			left[Key(k)]++
 		}
-		table := newTable(slices.Clone(keys))
+		bag := newBag(slices.Clone(keys))
 		for _, k := range rapid.SliceOfN(key, 0, 50).Draw(t, "others") {
 			keys = append(keys, Key(k), Key(k))
 		}
 		for i, k := range append(keys, keys...) {
-			if got, want := table.take(k), left[k] > 0; got != want {
+			if got, want := bag.take(k), left[k] > 0; got != want {
 				t.Fatalf("take %d of %x: %v, want %v", i, uint64(k), got, want)
 			}
 			left[k]--

@@ -71,7 +71,7 @@ func runKeyed(t *testing.T, dir string, earlier *State, chosen Chosen, src *keye
 			o := backbones.Outcomes{Done: []backbones.Span{{First: b.First + uint64(i), Count: 1}}}
 			for _, bad := range fails {
 				if name == bad {
-					o = backbones.Outcomes{Failed: []backbones.FailedItem{{Number: b.First + uint64(i), Item: "<" + name + ">"}}}
+					o = backbones.Outcomes{Failed: []backbones.FailedItem{failedItem(b, i, "<"+name+">", backbones.Failure{})}}
 				}
 			}
 			l.Record(o)

@@ -7,12 +7,17 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// magic begins the record of outcomes; its last byte is the format's version.
-const magic = "KGZRUN\x00\x01"
+// magic begins the record of outcomes; its last byte is the format's version. Files that begin with magic1 are read, too.
+const (
+	magic  = "KGZRUN\x00\x02"
+	magic1 = "KGZRUN\x00\x01"
+)
 
 // A record is the length and the CRC-32C of its payload, both 4 bytes, little-endian, and the payload, which begins with
 // its kind. What follows the first record that is not whole is no part of the ledger: the writer died there.
@@ -31,13 +36,19 @@ const (
 	kindFailed  kind = 4
 	// kindKeys has the keys of consecutive items.
 	kindKeys kind = 5
-	// kindSeed has the seed of the keys of consecutive items: of an opaque block, or of an indexed list.
-	kindOpaque  kind = 6
-	kindIndexed kind = 7
+	// kindOpaque has the seed of the keys of consecutive items, in version 1.
+	kindOpaque kind = 6
+	// kindList has the seed of an indexed list.
+	kindList kind = 7
 	// kindListed says how many items the listing had: it is complete.
 	kindListed kind = 8
-	// kindLayer ends a layer: what came before is of an earlier run, with numbers of its own.
+	// kindLayer ends the records of an earlier run, in version 1.
 	kindLayer kind = 9
+	// kindEarlierKeys and kindEarlierList have items that earlier runs had finished.
+	kindEarlierKeys kind = 10
+	kindEarlierList kind = 11
+	// Kinds from this one on are optional.
+	kindOptional kind = 16
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -64,43 +75,74 @@ const spansARecord = 8192
 
 // spans writes a set as pairs: how many numbers lie between this span and the one before it, and how many are in it.
 func (b *recordBuffer) spans(k kind, s Spans) {
-	for len(s) > 0 {
-		n := min(len(s), spansARecord)
+	for some := range slices.Chunk(s, spansARecord) {
 		at := b.begin(k)
-		last := uint64(0)
-		for _, span := range s[:n] {
-			b.uvarint(span.First - last)
-			b.uvarint(uint64(span.Count))
-			last = end(span)
-		}
+		b.pairs(some)
 		b.finish(at)
-		s = s[n:]
+	}
+}
+
+func (b *recordBuffer) pairs(s Spans) {
+	last := uint64(0)
+	for _, span := range s {
+		b.uvarint(span.First - last)
+		b.uvarint(uint64(span.Count))
+		last = end(span)
 	}
 }
 
 // keysARecord keeps a record of keys far below maxPayload.
 const keysARecord = 16384
 
+// keyBytes is what a key takes.
+const keyBytes = 8
+
 func (b *recordBuffer) keys(first uint64, keys []Key) {
-	for len(keys) > 0 {
-		n := min(len(keys), keysARecord)
+	for some := range slices.Chunk(keys, keysARecord) {
 		at := b.begin(kindKeys)
 		b.uvarint(first)
-		for _, k := range keys[:n] {
-			b.bytes = binary.LittleEndian.AppendUint64(b.bytes, uint64(k))
+		for _, k := range some {
+			b.key(k)
 		}
 		b.finish(at)
-		first += uint64(n)
-		keys = keys[n:]
+		first += uint64(len(some))
 	}
 }
 
-func (b *recordBuffer) seed(k kind, first uint64, count int, seed Key) {
-	at := b.begin(k)
+func (b *recordBuffer) key(k Key) { b.bytes = binary.LittleEndian.AppendUint64(b.bytes, uint64(k)) }
+
+func (b *recordBuffer) list(first uint64, count int, seed Key) {
+	at := b.begin(kindList)
 	b.uvarint(first)
 	b.uvarint(uint64(count))
-	b.bytes = binary.LittleEndian.AppendUint64(b.bytes, uint64(seed))
+	b.key(seed)
 	b.finish(at)
+}
+
+// earlier writes what earlier runs have finished. It calls flush behind each record.
+func (b *recordBuffer) earlier(s *State, flush func() error) error {
+	for some := range s.known.chunks(keysARecord) {
+		at := b.begin(kindEarlierKeys)
+		for _, k := range some {
+			b.key(k)
+		}
+		b.finish(at)
+		if err := flush(); err != nil {
+			return err
+		}
+	}
+	for seed, finished := range s.lists {
+		for some := range slices.Chunk(finished, spansARecord) {
+			at := b.begin(kindEarlierList)
+			b.key(seed)
+			b.pairs(some)
+			b.finish(at)
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (b *recordBuffer) number(k kind, n uint64) {
@@ -112,103 +154,141 @@ func (b *recordBuffer) number(k kind, n uint64) {
 var (
 	// errNotOutcomes is about a file that is no record of outcomes, or one of a later version.
 	errNotOutcomes = errors.New("it is not a record of outcomes that this version can read")
-	errTorn        = errors.New("the record is not whole")
-	errPayload     = errors.New("the record makes no sense")
+	errLater       = errors.New("it has records of a later version: a newer kagurazaka reads it")
+	// errTorn is about a record that is not whole, or makes no sense: the file ends there.
+	errTorn = errors.New("the record is not whole")
 )
 
 // records calls visit for the payload of each whole record. whole is how many bytes of r they and the header take; what
 // comes after that was never finished. An empty file, or a part of the header, has no records.
-func records(r io.Reader, visit func(k kind, payload []byte) error) (whole int64, err error) {
+func records(r io.Reader, visit func(k kind, in *reader) error) (whole int64, err error) {
 	in := bufio.NewReaderSize(r, 256<<10)
-	header := make([]byte, len(magic))
-	switch n, err := io.ReadFull(in, header); {
-	case string(header[:n]) != magic[:n]:
-		return 0, errNotOutcomes
+	head := make([]byte, len(magic))
+	n, err := io.ReadFull(in, head)
+	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		if !strings.HasPrefix(magic, string(head[:n])) {
+			return 0, errNotOutcomes
+		}
 		return 0, nil
 	case err != nil:
 		return 0, fmt.Errorf("reading: %w", err)
+	case string(head) != magic && string(head) != magic1:
+		return 0, errNotOutcomes
 	}
 	whole = int64(len(magic))
 	var payload []byte
 	for {
-		k, next, err := readRecord(in, payload)
-		payload = next
+		payload, err = readRecord(in, payload)
+		if err == nil {
+			err = visit(kind(payload[0]), &reader{rest: payload[1:]})
+		}
 		switch {
 		case errors.Is(err, errTorn):
 			return whole, nil
 		case err != nil:
-			return whole, fmt.Errorf("reading: %w", err)
-		}
-		if err := visit(k, payload[1:]); err != nil {
-			if errors.Is(err, errPayload) {
-				return whole, nil
-			}
 			return whole, err
 		}
 		whole += recordHead + int64(len(payload))
 	}
 }
 
-func readRecord(in *bufio.Reader, memory []byte) (kind, []byte, error) {
+// readRecord reads the payload of a record into memory, or into more of it.
+func readRecord(in *bufio.Reader, memory []byte) ([]byte, error) {
 	var head [recordHead]byte
 	if _, err := io.ReadFull(in, head[:]); err != nil {
-		return 0, memory, tornOr(err)
+		return memory, tornOr(err)
 	}
-	n := binary.LittleEndian.Uint32(head[:])
+	n := int(binary.LittleEndian.Uint32(head[:]))
 	if n == 0 || n > maxPayload {
-		return 0, memory, errTorn
+		return memory, errTorn
 	}
-	if cap(memory) < int(n) {
-		memory = make([]byte, n)
-	}
-	memory = memory[:n]
+	memory = slices.Grow(memory[:0], n)[:n]
 	if _, err := io.ReadFull(in, memory); err != nil {
-		return 0, memory, tornOr(err)
+		return memory, tornOr(err)
 	}
 	if crc32.Checksum(memory, castagnoli) != binary.LittleEndian.Uint32(head[4:]) {
-		return 0, memory, errTorn
+		return memory, errTorn
 	}
-	return kind(memory[0]), memory, nil
+	return memory, nil
 }
 
 func tornOr(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errTorn
 	}
-	return err
+	return fmt.Errorf("reading: %w", err)
 }
 
-// reader takes numbers out of a payload.
+// reader takes a payload apart. bad says that it does not have what it should.
 type reader struct {
 	rest []byte
 	bad  bool
 }
 
-func (r *reader) uvarint() uint64 {
+// maxNumber is beyond any item's number: sums of numbers and counts below it do not overflow.
+const maxNumber = 1 << 56
+
+func (r *reader) number() uint64 {
 	n, size := binary.Uvarint(r.rest)
-	if size <= 0 {
-		r.bad = true
-		r.rest = nil
+	if size <= 0 || n > maxNumber {
+		r.bad, r.rest = true, nil
 		return 0
 	}
 	r.rest = r.rest[size:]
 	return n
 }
 
-// maxNumber is beyond any item's number: sums of numbers and counts below it do not overflow.
-const maxNumber = 1 << 56
+func (r *reader) key() Key {
+	if len(r.rest) < keyBytes {
+		r.bad = true
+		return 0
+	}
+	k := Key(binary.LittleEndian.Uint64(r.rest))
+	r.rest = r.rest[keyBytes:]
+	return k
+}
 
-// spans appends the spans of a payload to s.
-func (r *reader) spans(s []backbones.Span) ([]backbones.Span, error) {
+// countKeys is how many keys the rest is.
+func (r *reader) countKeys() int {
+	r.bad = r.bad || len(r.rest) == 0 || len(r.rest)%keyBytes != 0
+	return len(r.rest) / keyBytes
+}
+
+// keys takes the rest as keys, into memory.
+func (r *reader) keys(memory []Key) []Key {
+	for range r.countKeys() {
+		memory = append(memory, r.key())
+	}
+	return memory
+}
+
+// spans appends the rest to s, as spans.
+func (r *reader) spans(s []backbones.Span) []backbones.Span {
 	last := uint64(0)
 	for len(r.rest) > 0 {
-		gap, count := r.uvarint(), r.uvarint()
-		if r.bad || gap > maxNumber || count == 0 || count > maxNumber || last+gap+count > maxNumber {
-			return nil, errPayload
+		gap, count := r.number(), r.number()
+		if r.bad || count == 0 || last+gap+count > maxNumber {
+			r.bad = true
+			break
 		}
 		s = append(s, backbones.Span{First: last + gap, Count: int(count)})
 		last += gap + count
 	}
-	return s, nil
+	return s
+}
+
+// seeded takes the rest as the first number, the count and the seed of consecutive items.
+func (r *reader) seeded() (backbones.Span, Key) {
+	first, count, seed := r.number(), r.number(), r.key()
+	r.bad = r.bad || len(r.rest) > 0 || count == 0
+	return backbones.Span{First: first, Count: int(count)}, seed
+}
+
+// err is errTorn when the payload did not have what it should.
+func (r *reader) err() error {
+	if r.bad {
+		return errTorn
+	}
+	return nil
 }

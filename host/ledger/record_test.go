@@ -155,14 +155,14 @@ func TestAnyPrefixIsConsistent(t *testing.T) {
 			part = bytes.Clone(part)
 			part[len(part)-1] ^= byte(rapid.IntRange(1, 255).Draw(rt, "bits"))
 		}
-		whole, _, err := readState(bytes.NewReader(data), 0)
+		whole, err := stateOf(data)
 		if err != nil {
 			rt.Fatal(err)
 		}
 		if diff := cmp.Diff(moments[len(moments)-1], final(rt, whole)); diff != "" {
 			rt.Fatalf("the whole ledger: %s", diff)
 		}
-		s, _, err := readState(bytes.NewReader(part), 0)
+		s, err := stateOf(part)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -218,10 +218,16 @@ func FuzzReadState(f *testing.F) {
 	var b recordBuffer
 	b.bytes = append(b.bytes, magic...)
 	b.keys(0, []Key{1, 2, 3})
-	b.seed(kindOpaque, 3, 2, 7)
-	b.seed(kindIndexed, 0, 100, 7)
+	b.list(0, 100, 7)
 	b.spans(kindResumed, Spans{{First: 0, Count: 1}})
 	b.number(kindLayer, 0)
+	at := b.begin(kindEarlierKeys)
+	b.key(7)
+	b.finish(at)
+	at = b.begin(kindEarlierList)
+	b.key(7)
+	b.pairs(Spans{{First: 1, Count: 2}})
+	b.finish(at)
 	b.spans(kindDone, Spans{{First: 1, Count: 2}, {First: 9, Count: 1}})
 	b.spans(kindFailed, Spans{{First: 1, Count: 1}, {First: 5, Count: 1}})
 	f.Add(bytes.Clone(b.bytes))
@@ -231,31 +237,39 @@ func FuzzReadState(f *testing.F) {
 	f.Add([]byte(magic))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s, whole, err := readState(bytes.NewReader(data), 0)
+		s, err := stateOf(data)
 		if err != nil {
 			return
 		}
-		if whole > int64(len(data)) {
-			t.Fatalf("%d whole bytes of %d", whole, len(data))
+		if s.whole > int64(len(data)) {
+			t.Fatalf("%d whole bytes of %d", s.whole, len(data))
 		}
-		for _, l := range s.layers() {
-			sets := []Spans{l.Done, l.Skipped, l.Resumed, l.Failed}
-			for i, a := range sets {
-				for _, b := range sets[i+1:] {
-					if len(a.minus(b)) != len(a) || a.minus(b).Items() != a.Items() {
-						t.Fatalf("%v and %v overlap", a, b)
-					}
+		sets := []Spans{s.Done, s.Skipped, s.Resumed, s.Failed}
+		for i, a := range sets {
+			for _, b := range sets[i+1:] {
+				if len(a.minus(b)) != len(a) || a.minus(b).Items() != a.Items() {
+					t.Fatalf("%v and %v overlap", a, b)
 				}
 			}
 		}
-		again, _, err := readState(bytes.NewReader(data[:whole]), 0)
+		again, err := stateOf(data[:s.whole])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(s.Done, again.Done); diff != "" {
+		if diff := cmp.Diff(s, again, cmp.AllowUnexported(State{}, known{}, list{})); diff != "" {
 			t.Fatal(diff)
 		}
 	})
+}
+
+// stateOf reads a record of outcomes with its keys.
+func stateOf(data []byte) (*State, error) {
+	s := &State{Listed: -1}
+	err := s.read(bytes.NewReader(data))
+	if err == nil {
+		err = s.readKnown(bytes.NewReader(data))
+	}
+	return s, err
 }
 
 // FuzzReadFailed reads whatever bytes as failed.jsonl, and what it has read can be written again.

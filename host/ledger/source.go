@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"regexp"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -21,15 +20,16 @@ type Source struct {
 	chosen Chosen
 	about  About
 
-	lookup  *lookup
-	queue   []backbones.Block
-	ended   bool
-	warned  bool
-	numbers []backbones.Span
-	keys    []Key
-	taken   atomic.Int64
-	left    atomic.Int64
-	done    atomic.Bool
+	// lookup knows finished items by their keys; nil: there are none.
+	lookup *lookup
+	queue  []backbones.Block
+	warned bool
+	// keys are those of a block's items, ends where the lines of a block of JSON end.
+	keys  []Key
+	ends  []int
+	taken atomic.Int64
+	left  atomic.Int64
+	done  atomic.Bool
 }
 
 // Chosen says which items of a listing are to be done: the zero Chosen takes all.
@@ -45,7 +45,7 @@ type Chosen struct {
 // Picked are failed items, by number and key.
 type Picked struct {
 	byNumber map[uint64]Key
-	byKey    *table
+	byKey    *bag
 }
 
 // Len is how many items were picked.
@@ -65,11 +65,11 @@ type About struct {
 // Source returns a source that tells the ledger about the items of another. The ledger has to be made with Keys for
 // items to be known again.
 func (l *Ledger) Source(inner backbones.Source, chosen Chosen, about About) *Source {
-	var earlier []*Layer
-	if chosen.Finished != nil {
-		earlier = chosen.Finished.merged()
+	s := &Source{inner: inner, ledger: l, chosen: chosen, about: about}
+	if f := chosen.Finished; f != nil && f.known != nil {
+		s.lookup = &lookup{known: f.known}
 	}
-	return &Source{inner: inner, ledger: l, chosen: chosen, about: about, lookup: newLookup(earlier)}
+	return s
 }
 
 // Resumed is how many items were left out so far because an earlier run had done them. Any goroutine may ask.
@@ -81,26 +81,18 @@ func (s *Source) Taken() (n int64, all bool) {
 	return s.taken.Load(), all
 }
 
-// Next returns the next block with items to do, or io.EOF.
+// Next returns the next block with items to do, or io.EOF. It waits for the disk when that falls far behind.
 func (s *Source) Next(ctx context.Context) (backbones.Block, error) {
-	for {
-		if len(s.queue) > 0 {
-			b := s.queue[0]
-			s.queue[0] = backbones.Block{}
-			s.queue = s.queue[1:]
-			s.taken.Add(int64(b.Count))
-			return b, nil
-		}
-		b, err := s.inner.Next(ctx)
-		switch {
-		case errors.Is(err, io.EOF):
-			s.end()
-			return backbones.Block{}, io.EOF
-		case err != nil:
+	for len(s.queue) == 0 {
+		if err := s.ledger.waitForRoom(ctx); err != nil {
 			return backbones.Block{}, err
 		}
-		if b.Count == 0 {
-			return b, nil
+		b, err := s.inner.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			s.end()
+		}
+		if err != nil || b.Count == 0 {
+			return b, err
 		}
 		s.queue = s.queue[:0]
 		s.take(b)
@@ -112,186 +104,153 @@ func (s *Source) Next(ctx context.Context) (backbones.Block, error) {
 			s.about.LeftOut(left)
 		}
 	}
+	b := s.queue[0]
+	s.queue[0] = backbones.Block{}
+	s.queue = s.queue[1:]
+	s.taken.Add(int64(b.Count))
+	return b, nil
 }
 
 func (s *Source) end() {
-	if s.ended {
-		return
-	}
-	s.ended = true
-	s.done.Store(true)
-	if s.chosen.Only == nil && !s.chosen.Part {
-		// A run of some items alone has not replaced what it took over from the one before.
+	// A run of some items alone has not replaced what it took over from the one before.
+	if !s.done.Swap(true) && s.chosen.Only == nil && !s.chosen.Part {
 		s.ledger.listed()
 	}
 }
 
+// take queues what is to be done of a block.
 func (s *Source) take(b backbones.Block) {
-	if !s.ledger.keep {
+	switch {
+	case !s.ledger.keep:
 		s.ledger.saw(b, nil)
+		s.queue = append(s.queue, b)
+	case b.Encoding == backbones.Indexed:
+		s.list(b)
+	default:
+		s.keyed(b)
+	}
+}
+
+// keyed queues those of a block's items that their keys tell are to be done.
+func (s *Source) keyed(b backbones.Block) {
+	if b.Encoding == backbones.JSONLines {
+		s.lineKeys(b)
+	} else {
+		b.ContentKeys = opaqueKeys(b)
+		s.keys = s.keys[:0]
+		for _, k := range b.ContentKeys {
+			s.keys = append(s.keys, Key(k))
+		}
+	}
+	s.ledger.saw(b, s.keys)
+	if s.chosen.Only == nil && s.lookup == nil {
 		s.queue = append(s.queue, b)
 		return
 	}
-	switch b.Encoding {
-	case backbones.JSONLines:
-		s.lines(b)
-	case backbones.Opaque:
-		s.opaque(b)
-	default:
-		s.indexed(b)
+	var todo Spans
+	for i, key := range s.keys {
+		if s.wanted(key) {
+			todo = appendSpan(todo, backbones.Span{First: b.First + uint64(i), Count: 1})
+		}
 	}
+	if s.lookup != nil && s.lookup.changed() {
+		s.warn("the listing is not what it was in the earlier run: items are known again by their content")
+	}
+	s.hand(b, todo)
+}
+
+// lineKeys makes the keys of a block of JSON.
+func (s *Source) lineKeys(b backbones.Block) {
+	s.keys, s.ends = s.keys[:0], s.ends[:0]
+	for from := 0; from <= len(b.Payload); {
+		to := len(b.Payload)
+		if i := bytes.IndexByte(b.Payload[from:], '\n'); i >= 0 {
+			to = from + i
+		}
+		s.keys, s.ends = append(s.keys, KeyOf(b.Payload[from:to])), append(s.ends, to)
+		from = to + 1
+	}
+}
+
+// opaqueKeys are the keys that a plugin gives the items of an opaque block; where it gives none, its bytes and the place in it stand for
+// an item.
+func opaqueKeys(b backbones.Block) []uint64 {
+	if len(b.ContentKeys) == b.Count {
+		return b.ContentKeys
+	}
+	seed := KeyOf(b.Payload)
+	keys := make([]uint64, b.Count)
+	for i := range keys {
+		keys[i] = uint64(seedKey(seed, uint64(b.Skip+i)))
+	}
+	return keys
 }
 
 // wanted is asked once for each item, in their order.
-func (s *Source) wanted(number uint64, key Key) bool {
+func (s *Source) wanted(key Key) bool {
 	if only := s.chosen.Only; only != nil {
 		return only.byKey.take(key)
 	}
-	agreed := !s.lookup.byKey
-	finished := s.lookup.finished(number, key)
-	if agreed && s.lookup.byKey {
-		s.changed()
-	}
-	if finished {
-		s.numbers = appendSpan(s.numbers, backbones.Span{First: number, Count: 1})
-	}
-	return !finished
+	return !s.lookup.finished(key)
 }
 
-func (s *Source) changed() {
+func (s *Source) warn(text string) {
 	if !s.warned {
 		s.warned = true
-		s.about.Warn("the listing is not what it was in the earlier run: items are known again by their content")
+		s.about.Warn(text)
 	}
 }
 
-func (s *Source) all() bool { return s.chosen.Only == nil && len(s.lookup.layers) == 0 }
-
-// lines cuts the lines that are to be done out of a block.
-func (s *Source) lines(b backbones.Block) {
-	s.keys = s.keys[:0]
-	rest, offset, from, count, at := b.Payload, 0, 0, 0, 0
-	if b.Count == 0 {
-		return
-	}
-	all := s.all()
-	cut := func(number uint64, to int) {
-		if count > 0 {
-			part := backbones.Block{
-				Encoding: b.Encoding, Count: count, First: number - uint64(count), Payload: b.Payload[from:max(to-1, from)],
-			}
-			if b.Refused != nil {
-				part.Refused = b.Refused[at-count : at]
-			}
-			s.queue = append(s.queue, part)
+// hand queues the items of a block that are to be done, and tells the ledger which are not because an earlier run had done them.
+func (s *Source) hand(b backbones.Block, todo Spans) {
+	if s.chosen.Only == nil {
+		if finished := (Spans{{First: b.First, Count: b.Count}}).minus(todo); len(finished) > 0 {
+			s.left.Add(finished.Items())
+			s.ledger.resumed(finished)
 		}
-		count = 0
-	}
-	number := b.First
-	for ; rest != nil; number++ {
-		line := rest
-		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
-			line, rest = rest[:i], rest[i+1:]
-		} else {
-			rest = nil
-		}
-		key := KeyOf(line)
-		s.keys = append(s.keys, key)
-		if !all {
-			if s.wanted(number, key) {
-				if count == 0 {
-					from = offset
-				}
-				count++
-			} else {
-				cut(number, offset)
-			}
-		}
-		offset += len(line) + 1
-		at++
-	}
-	s.ledger.saw(b, s.keys)
-	if all {
-		s.queue = append(s.queue, b)
-		return
-	}
-	cut(number, offset)
-	s.leave()
-}
-
-// opaque hands on the parts of a block that are to be done.
-func (s *Source) opaque(b backbones.Block) {
-	keys := s.keysOf(b)
-	s.ledger.saw(b, keys)
-	if s.all() {
-		s.queue = append(s.queue, b)
-		return
-	}
-	seed := KeyOf(b.Payload)
-	var todo []backbones.Span
-	for i := range b.Count {
-		key := seedKey(seed, uint64(b.Skip+i))
-		if keys != nil {
-			key = keys[i]
-		}
-		if s.wanted(b.First+uint64(i), key) {
-			todo = appendSpan(todo, backbones.Span{First: uint64(i), Count: 1})
-		}
-	}
-	if s.chosen.Only != nil {
-		s.ledger.forget(Spans{{First: b.First, Count: b.Count}}.minus(shift(todo, b.First)))
 	}
 	for _, span := range todo {
+		from := int(span.First - b.First)
+		to := from + span.Count
 		part := b
-		part.First, part.Count, part.Skip = b.First+span.First, span.Count, b.Skip+int(span.First)
-		if len(b.Keys) == b.Count {
-			part.Keys = b.Keys[span.First:end(span)]
+		part.First, part.Count = span.First, span.Count
+		switch b.Encoding {
+		case backbones.JSONLines:
+			start := 0
+			if from > 0 {
+				start = s.ends[from-1] + 1
+			}
+			part.Payload = b.Payload[start:s.ends[to-1]]
+		case backbones.Opaque:
+			part.Skip += from
+			part.ContentKeys = b.ContentKeys[from:to]
+			if len(b.Keys) == b.Count {
+				part.Keys = b.Keys[from:to]
+			}
 		}
-		if len(b.ContentKeys) == b.Count {
-			part.ContentKeys = b.ContentKeys[span.First:end(span)]
+		if b.Refused != nil {
+			part.Refused = b.Refused[from:to]
 		}
 		s.queue = append(s.queue, part)
 	}
-	s.leave()
 }
 
-// keysOf are the keys that a plugin gives the items of an opaque block; nil: it gives none.
-func (s *Source) keysOf(b backbones.Block) []Key {
-	if len(b.ContentKeys) != b.Count {
-		return nil
-	}
-	s.keys = s.keys[:0]
-	for _, k := range b.ContentKeys {
-		s.keys = append(s.keys, Key(k))
-	}
-	return s.keys
-}
-
-// indexed hands on the ranges of a list that are to be done.
-func (s *Source) indexed(b backbones.Block) {
+// list queues the ranges of an indexed list that are to be done.
+func (s *Source) list(b backbones.Block) {
 	seed := s.listSeed(b)
 	s.ledger.sawList(b, seed)
-	whole := backbones.Span{First: b.First, Count: b.Count}
-	todo := Spans{whole}
-	if s.chosen.Only != nil {
-		todo = s.pickedOf(whole, seed)
-	}
-	for _, l := range s.lookup.layers {
-		finished, same := l.indexed(seed)
-		if !same {
+	todo := Spans{{First: b.First, Count: b.Count}}
+	switch f := s.chosen.Finished; {
+	case s.chosen.Only != nil:
+		todo = s.pickedOf(todo[0], seed)
+	case f != nil:
+		finished, same := f.lists[seed]
+		if !same && !f.empty() {
 			s.changedList()
 		}
 		todo = todo.minus(finished)
 	}
-	if s.chosen.Only == nil {
-		s.numbers = Spans{whole}.minus(todo)
-	}
-	for _, span := range todo {
-		part := b
-		part.First, part.Count = span.First, span.Count
-		s.queue = append(s.queue, part)
-	}
-	s.leave()
+	s.hand(b, todo)
 }
 
 // samples is how many items of an indexed list are looked at.
@@ -350,18 +309,5 @@ func (s *Source) pickedOf(list backbones.Span, seed Key) Spans {
 }
 
 func (s *Source) changedList() {
-	if !s.warned {
-		s.warned = true
-		s.about.Warn("the task's list is not what it was in the earlier run: its length or its order has changed. Its items are known by their place alone, so none is taken for the same; a task that sorts its list has the same one each time")
-	}
-}
-
-// leave tells the ledger which items of a block were left out.
-func (s *Source) leave() {
-	if len(s.numbers) == 0 {
-		return
-	}
-	s.left.Add(Spans(s.numbers).Items())
-	s.ledger.resumed(slices.Clone(s.numbers))
-	s.numbers = s.numbers[:0]
+	s.warn("the task's list is not what it was in the earlier run: its length or its order has changed. Its items are known by their place alone, so none is taken for the same; a task that sorts its list has the same one each time")
 }

@@ -103,15 +103,6 @@ func appendSpan(s []backbones.Span, span backbones.Span) []backbones.Span {
 	return append(s, span)
 }
 
-// shift returns spans with all numbers raised by n.
-func shift(s []backbones.Span, n uint64) Spans {
-	out := make(Spans, len(s))
-	for i, span := range s {
-		out[i] = backbones.Span{First: span.First + n, Count: span.Count}
-	}
-	return out
-}
-
 // cursor answers Has for numbers that mostly ascend, at next to no cost.
 type cursor struct {
 	set Spans

@@ -1,221 +1,249 @@
 package ledger
 
 import (
-	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
-	"slices"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/regular"
 )
 
-// State is what a ledger says became of the items. Each number is in at most one of the sets of a layer.
+// State is what a ledger says became of the items. Each number is in at most one of the sets.
 type State struct {
-	Layer
-	// Earlier are the layers that the run had taken over from earlier ones, the newest first. They count for items that
-	// the run itself had not come to; when its listing is complete there are none.
-	Earlier []Layer
+	// Done are items that the run did, Skipped those that the task's own check found finished, Resumed those that were
+	// left out because an earlier run had done them, Failed those that failed and were not done in a later attempt.
+	Done, Skipped, Resumed, Failed Spans
 	// Listed is how many items the listing had; -1: the run did not come to its end.
 	Listed int64
 	// Cut is how many bytes at the end of the record belong to no whole record.
 	Cut int64
 
-	// ended is how many layers there were before the run's own.
-	ended  int
-	joined []*Layer
+	// known are the items that a run which takes this one up has to know; nil: they were not read.
+	known *known
+	// lists has what is finished of each indexed list, by its seed; own are those that the run listed itself.
+	lists map[Key]Spans
+	own   []list
+	// layers are the items that earlier runs had finished, under their numbers there, in a file of version 1. earlier is how many
+	// items earlier runs had finished.
+	layers  []Spans
+	earlier int64
+	// keys is how many keys there are in all, in the first whole bytes of the file.
+	keys  int
+	whole int64
 }
 
-// Layer is the outcomes of one run, under the numbers that its listing gave to items.
-type Layer struct {
-	// Done are items that the run did, Skipped those that the task's own check found finished, Resumed those that were
-	// left out because an earlier run had done them, Failed those that failed and were not done in a later attempt.
-	Done, Skipped, Resumed, Failed Spans
-	segments                       []segment
-}
-
-// segment is the keys of consecutive items.
-type segment struct {
-	kind  kind
-	first uint64
-	count int
-	// keys are of kindKeys alone, seed of the others.
-	keys []Key
+// list is the items of an indexed list.
+type list struct {
+	backbones.Span
 	seed Key
 }
 
 // Finished are all items that need not be done again.
-func (l *Layer) Finished() Spans { return union(l.Done, l.Skipped, l.Resumed) }
-
-// key is the key of an item of the segment.
-func (s *segment) key(number uint64) Key {
-	switch s.kind {
-	case kindKeys:
-		return s.keys[number-s.first]
-	case kindOpaque:
-		return seedKey(s.seed, number-s.first)
-	default:
-		return seedKey(s.seed, number)
-	}
-}
+func (s *State) Finished() Spans { return union(s.Done, s.Skipped, s.Resumed) }
 
 // ReadState reads the record of outcomes in a run's folder. A run that died before it had one has an empty state.
-// keys says whether to read the keys of items, too, which takes 8 bytes an item.
+// keys says whether to read what a run needs that takes this one up, too, which takes 8 bytes an item.
 func ReadState(dir string, keys bool) (*State, error) {
-	file, _, err := regular.Open(filepath.Join(dir, outcomesFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return &State{Listed: -1}, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading what became of the items of a run: %w", err)
-	}
-	defer func() { _ = file.Close() }()
-	s, whole, err := readState(file, noKeys)
-	if err == nil && keys {
-		// The keys of earlier layers are not read where these do not count any more.
-		from := 0
-		if s.Listed >= 0 {
-			from = s.ended
+	s := &State{Listed: -1}
+	err := withOutcomes(dir, func(r io.ReadSeeker, size int64) error {
+		err := s.read(r)
+		s.Cut = max(size-s.whole, 0)
+		if err == nil && keys {
+			_, err = r.Seek(0, io.SeekStart)
+			if err == nil {
+				err = s.readKnown(r)
+			}
 		}
-		if _, err = file.Seek(0, io.SeekStart); err == nil {
-			s, whole, err = readState(file, from)
-		}
-	}
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("reading what became of the items of a run: %s: %w", file.Name(), err)
-	}
-	if info, err := file.Stat(); err == nil {
-		s.Cut = max(info.Size()-whole, 0)
+		return nil, err
 	}
 	return s, nil
 }
 
-// noKeys is beyond any layer.
-const noKeys = 1 << 62
-
-// readState reads a record of outcomes, with the keys of the layers from the given one on.
-func readState(r io.Reader, keysFrom int) (*State, int64, error) {
-	s := &State{Listed: -1}
-	c := collector{keys: keysFrom == 0}
-	whole, err := records(r, func(k kind, payload []byte) error {
-		switch k {
-		case kindListed:
-			in := reader{rest: payload}
-			n := in.uvarint()
-			if in.bad || n > maxNumber {
-				return errPayload
-			}
-			s.Listed = int64(n)
-			return nil
-		case kindLayer:
-			s.Earlier = append(s.Earlier, c.layer())
-			s.ended++
-			c = collector{keys: s.ended >= keysFrom}
-			return nil
-		default:
-			return c.add(k, payload)
-		}
-	})
-	s.Layer = c.layer()
-	if s.Listed >= 0 {
-		s.Earlier = nil
+// withOutcomes opens the record of outcomes of a run, if there is one.
+func withOutcomes(dir string, read func(r io.ReadSeeker, size int64) error) error {
+	file, info, err := regular.Open(filepath.Join(dir, outcomesFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return s, whole, err
-}
-
-// collector makes a layer of records.
-type collector struct {
-	keys     bool
-	sets     [kindFailed + 1][]backbones.Span
-	segments []segment
+	if err != nil {
+		return fmt.Errorf("reading what became of the items of a run: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	if err := read(file, info.Size()); err != nil {
+		return fmt.Errorf("reading what became of the items of a run: %s: %w", file.Name(), err)
+	}
+	return nil
 }
 
 // tidyAt bounds how many spans are kept before they are joined.
 const tidyAt = 1 << 18
 
-func (c *collector) add(k kind, payload []byte) error {
-	in := reader{rest: payload}
-	switch k {
-	case kindDone, kindSkipped, kindResumed, kindFailed:
-		before := len(c.sets[k])
-		set, err := in.spans(c.sets[k])
-		if err != nil {
-			return err
-		}
-		c.sets[k] = set
-		if before/tidyAt != len(set)/tidyAt {
-			c.sets[k] = normal(set)
-		}
-	case kindKeys:
-		first := in.uvarint()
-		if in.bad || first > maxNumber || len(in.rest)%8 != 0 || len(in.rest) == 0 {
-			return errPayload
-		}
-		if !c.keys {
-			return nil
-		}
-		keys := make([]Key, len(in.rest)/8)
-		for i := range keys {
-			keys[i] = Key(binary.LittleEndian.Uint64(in.rest[8*i:]))
-		}
-		c.segments = append(c.segments, segment{kind: k, first: first, count: len(keys), keys: keys})
-	case kindOpaque, kindIndexed:
-		first, count := in.uvarint(), in.uvarint()
-		if in.bad || len(in.rest) != 8 || first > maxNumber || count == 0 || count > maxNumber {
-			return errPayload
-		}
-		if c.keys {
-			c.segments = append(c.segments, segment{kind: k, first: first, count: int(count), seed: Key(binary.LittleEndian.Uint64(in.rest))})
+// maxOpaque is more than any block of opaque items has.
+const maxOpaque = 1 << 20
+
+// read reads everything but keys.
+func (s *State) read(r io.Reader) error {
+	var sets [kindFailed + 1][]backbones.Span
+	earlier := map[Key]Spans{}
+	// conclude makes final sets of what was read so far.
+	conclude := func(into map[Key]Spans) {
+		s.Done = normal(sets[kindDone])
+		s.Skipped = normal(sets[kindSkipped]).minus(s.Done)
+		s.Resumed = normal(sets[kindResumed]).minus(s.Done).minus(s.Skipped)
+		s.Failed = normal(sets[kindFailed]).minus(s.Finished())
+		for _, l := range s.own {
+			into[l.seed] = union(into[l.seed], s.Finished().within(l.Span))
 		}
 	}
-	// Kinds of a later version are left alone.
-	return nil
-}
-
-func (c *collector) layer() Layer {
-	done := normal(c.sets[kindDone])
-	skipped := normal(c.sets[kindSkipped]).minus(done)
-	resumed := normal(c.sets[kindResumed]).minus(done).minus(skipped)
-	failed := normal(c.sets[kindFailed]).minus(done).minus(skipped).minus(resumed)
-	slices.SortStableFunc(c.segments, func(a, b segment) int { return cmp.Compare(a.first, b.first) })
-	return Layer{Done: done, Skipped: skipped, Resumed: resumed, Failed: failed, segments: c.segments}
-}
-
-// layers are the state's own layer and the earlier ones, the newest first.
-func (s *State) layers() []*Layer {
-	out := []*Layer{&s.Layer}
-	for i := range slices.Backward(s.Earlier) {
-		out = append(out, &s.Earlier[i])
-	}
-	return out
-}
-
-// carry writes layers of earlier runs, given the newest first, into a new ledger: the oldest first.
-func carry(layers []*Layer, b *recordBuffer, flush func() error) error {
-	for _, l := range slices.Backward(layers) {
-		if len(l.Done)+len(l.Skipped)+len(l.Resumed) == 0 {
-			continue
-		}
-		for _, seg := range l.segments {
-			if seg.kind == kindKeys {
-				b.keys(seg.first, seg.keys)
-			} else {
-				b.seed(seg.kind, seg.first, seg.count, seg.seed)
+	var err error
+	s.whole, err = records(r, func(k kind, in *reader) error {
+		switch k {
+		case kindDone, kindSkipped, kindResumed, kindFailed:
+			set := in.spans(sets[k])
+			switch {
+			case in.bad:
+			case len(sets[k])/tidyAt != len(set)/tidyAt:
+				sets[k] = normal(set)
+			default:
+				sets[k] = set
 			}
-			if err := flush(); err != nil {
-				return err
+		case kindKeys:
+			in.number()
+			s.keys += in.countKeys()
+		case kindOpaque:
+			span, _ := in.seeded()
+			s.keys += min(span.Count, maxOpaque)
+		case kindList:
+			span, seed := in.seeded()
+			if !in.bad {
+				s.own = append(s.own, list{span, seed})
+			}
+		case kindListed:
+			if n := in.number(); !in.bad {
+				s.Listed = int64(n)
+			}
+		case kindLayer:
+			conclude(earlier)
+			finished := union(s.Done, s.Skipped)
+			if len(s.layers) == 0 {
+				// What a later layer resumed, one before it has.
+				finished = s.Finished()
+			}
+			s.layers = append(s.layers, finished)
+			s.earlier += finished.Items()
+			sets, s.own = [kindFailed + 1][]backbones.Span{}, nil
+		case kindEarlierKeys:
+			n := in.countKeys()
+			s.keys += n
+			s.earlier += int64(n)
+		case kindEarlierList:
+			seed := in.key()
+			if finished := in.spans(nil); !in.bad {
+				earlier[seed] = union(earlier[seed], finished)
+			}
+		default:
+			if k < kindOptional {
+				return errLater
 			}
 		}
-		b.spans(kindDone, union(l.Done, l.Skipped))
-		b.spans(kindResumed, l.Resumed)
-		b.number(kindLayer, 0)
-		if err := flush(); err != nil {
-			return err
+		return in.err()
+	})
+	s.lists = map[Key]Spans{}
+	conclude(s.lists)
+	if s.Listed < 0 {
+		for seed, finished := range earlier {
+			s.lists[seed] = union(s.lists[seed], finished)
 		}
 	}
-	return nil
+	return err
 }
+
+// readKnown reads the keys of a record of outcomes of which the rest was read.
+func (s *State) readKnown(r io.Reader) error {
+	// All that earlier runs had finished may be among the run's own items.
+	alone := s.Listed >= 0 || s.Resumed.Items() >= s.earlier
+	finished, resumed := cursor{set: s.Finished()}, cursor{set: s.Resumed}
+	layers := make([]cursor, len(s.layers))
+	for i, set := range s.layers {
+		layers[i] = cursor{set: set}
+	}
+	s.known = newKnown(s.keys)
+	s.known.mixed = !alone
+	return s.eachKey(r, func(layer int, number uint64, key Key) {
+		switch {
+		case layer < len(layers) && alone:
+		case layer == earlierKeys:
+			s.known.add(key, true)
+		case layer < len(layers):
+			if layers[layer].has(number) {
+				s.known.add(key, true)
+			}
+		case alone || !resumed.has(number):
+			s.known.add(key, finished.has(number))
+		}
+	})
+}
+
+// earlierKeys is the layer of keys that have no numbers. Layers of version 1 count from 0, and the last is the run's own.
+const earlierKeys = -1
+
+// eachKey calls visit for each key of a record of outcomes.
+func (s *State) eachKey(r io.Reader, visit func(layer int, number uint64, key Key)) error {
+	layer := 0
+	var memory []Key
+	// A run that is under way may have written more by now.
+	_, err := records(io.LimitReader(r, s.whole), func(k kind, in *reader) error {
+		switch k {
+		case kindKeys:
+			first := in.number()
+			memory = in.keys(memory[:0])
+			for i, key := range memory {
+				visit(layer, first+uint64(i), key)
+			}
+		case kindOpaque:
+			span, seed := in.seeded()
+			for i := range min(span.Count, maxOpaque) {
+				visit(layer, span.First+uint64(i), seedKey(seed, uint64(i)))
+			}
+		case kindEarlierKeys:
+			memory = in.keys(memory[:0])
+			for _, key := range memory {
+				visit(earlierKeys, 0, key)
+			}
+		case kindLayer:
+			layer++
+		}
+		return in.err()
+	})
+	return err
+}
+
+// keysOf are the keys of those of a run's own items that are in a set.
+func (s *State) keysOf(dir string, set Spans) ([]Key, error) {
+	var keys []Key
+	for _, l := range s.own {
+		for _, span := range set.within(l.Span) {
+			for n := span.First; n < end(span); n++ {
+				keys = append(keys, seedKey(l.seed, n))
+			}
+		}
+	}
+	wanted := cursor{set: set}
+	err := withOutcomes(dir, func(r io.ReadSeeker, _ int64) error {
+		return s.eachKey(r, func(layer int, number uint64, key Key) {
+			if layer == len(s.layers) && wanted.has(number) {
+				keys = append(keys, key)
+			}
+		})
+	})
+	return keys, err
+}
+
+// empty reports whether nothing is known of any item.
+func (s *State) empty() bool { return len(s.lists) == 0 && (s.known == nil || len(s.known.keys) == 0) }
