@@ -37,6 +37,8 @@ type Lister struct {
 	ended atomic.Bool
 	// acceptIndexed says that a number of items will do for an answer.
 	acceptIndexed bool
+	// marshalled is what is left of a block in Python's marshal; nil: nothing.
+	marshalled *marshalBlock
 }
 
 // StartLister starts a process that lists the items of a task, with the user's stdin.
@@ -60,7 +62,7 @@ func StartLister(ctx context.Context, command Command, start StartOptions, open 
 
 func (p *Process) list(task string, indexed bool, warn func(string)) (*Lister, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	stream, err := p.service.List(ctx, &pb.ListRequest{MaxItems: listItems, MaxBytes: listBytes, AcceptIndexed: indexed})
+	stream, err := p.service.List(ctx, &pb.ListRequest{MaxItems: listItems, MaxBytes: listBytes, AcceptIndexed: indexed, AcceptMarshal: true})
 	if err != nil {
 		cancel()
 		return nil, err
@@ -79,6 +81,9 @@ func (l *Lister) Next(ctx context.Context) (backbones.Block, error) {
 		if l.ended.Load() {
 			return backbones.Block{}, io.EOF
 		}
+		if l.marshalled != nil {
+			return l.yield(l.nextMarshalled())
+		}
 		resp, err := l.stream.Recv()
 		if errors.Is(err, io.EOF) {
 			l.ended.Store(true)
@@ -90,15 +95,10 @@ func (l *Lister) Next(ctx context.Context) (backbones.Block, error) {
 		}
 		switch m := resp.GetMessage().(type) {
 		case *pb.ListResponse_Block:
-			b, err := fromBlock(m.Block)
-			if err != nil {
-				return backbones.Block{}, fmt.Errorf("%s: %w", call, err)
+			b, err := l.block(m.Block)
+			if err != nil || b.Count > 0 {
+				return l.yield(b, err)
 			}
-			if b.Count == 0 {
-				continue
-			}
-			b.First = uint64(l.yielded.Add(int64(b.Count))) - uint64(b.Count)
-			return b, nil
 		case *pb.ListResponse_Indexed:
 			if err := l.indexed(m.Indexed); err != nil {
 				return backbones.Block{}, fmt.Errorf("%s: %w", call, err)
@@ -125,6 +125,36 @@ func (l *Lister) Next(ctx context.Context) (backbones.Block, error) {
 			return backbones.Block{}, taskError(call, m.Error)
 		}
 	}
+}
+
+// yield returns a block with its number, or the error with what was called.
+func (l *Lister) yield(b backbones.Block, err error) (backbones.Block, error) {
+	if err != nil {
+		return backbones.Block{}, fmt.Errorf("listing the items of %s: %w", l.task, err)
+	}
+	b.First = uint64(l.yielded.Add(int64(b.Count))) - uint64(b.Count)
+	return b, nil
+}
+
+// block is a block's items. More of them than one block should have are left for nextMarshalled.
+func (l *Lister) block(b *pb.Block) (backbones.Block, error) {
+	if b.GetEncoding() != pb.Encoding_ENCODING_MARSHAL {
+		return fromBlock(b)
+	}
+	m, err := newMarshalBlock(b)
+	if err != nil || m.left == 0 {
+		return backbones.Block{}, err
+	}
+	l.marshalled = m
+	return l.nextMarshalled()
+}
+
+func (l *Lister) nextMarshalled() (backbones.Block, error) {
+	b, err := l.marshalled.next()
+	if l.marshalled.left == 0 {
+		l.marshalled = nil
+	}
+	return b, err
 }
 
 // mostIndexed is more items than any list has, and a number that everything can reckon with.

@@ -340,6 +340,8 @@ const (
 	Encoding_ENCODING_JSON_LINES Encoding = 1
 	// An encoding of the plugin's own for all items of the block at once. The host carries it unread.
 	Encoding_ENCODING_OPAQUE Encoding = 2
+	// In answer to List alone: a list of the items as Python's marshal writes it, in version 4. The host makes JSON Lines of it.
+	Encoding_ENCODING_MARSHAL Encoding = 3
 )
 
 // Enum value maps for Encoding.
@@ -348,11 +350,13 @@ var (
 		0: "ENCODING_UNSPECIFIED",
 		1: "ENCODING_JSON_LINES",
 		2: "ENCODING_OPAQUE",
+		3: "ENCODING_MARSHAL",
 	}
 	Encoding_value = map[string]int32{
 		"ENCODING_UNSPECIFIED": 0,
 		"ENCODING_JSON_LINES":  1,
 		"ENCODING_OPAQUE":      2,
+		"ENCODING_MARSHAL":     3,
 	}
 )
 
@@ -2262,6 +2266,8 @@ type ListRequest struct {
 	MaxBytes uint32 `protobuf:"varint,2,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
 	// The lister may answer with an index range instead of items: its spawned workers have the list.
 	AcceptIndexed bool `protobuf:"varint,3,opt,name=accept_indexed,json=acceptIndexed,proto3" json:"accept_indexed,omitempty"`
+	// Blocks may be of ENCODING_MARSHAL.
+	AcceptMarshal bool `protobuf:"varint,4,opt,name=accept_marshal,json=acceptMarshal,proto3" json:"accept_marshal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2313,6 +2319,13 @@ func (x *ListRequest) GetMaxBytes() uint32 {
 func (x *ListRequest) GetAcceptIndexed() bool {
 	if x != nil {
 		return x.AcceptIndexed
+	}
+	return false
+}
+
+func (x *ListRequest) GetAcceptMarshal() bool {
+	if x != nil {
+		return x.AcceptMarshal
 	}
 	return false
 }
@@ -4689,11 +4702,12 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"IndexRange\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x04R\x05first\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\rR\x05count\"n\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\"\x95\x01\n" +
 	"\vListRequest\x12\x1b\n" +
 	"\tmax_items\x18\x01 \x01(\rR\bmaxItems\x12\x1b\n" +
 	"\tmax_bytes\x18\x02 \x01(\rR\bmaxBytes\x12%\n" +
-	"\x0eaccept_indexed\x18\x03 \x01(\bR\racceptIndexed\"\xc5\x01\n" +
+	"\x0eaccept_indexed\x18\x03 \x01(\bR\racceptIndexed\x12%\n" +
+	"\x0eaccept_marshal\x18\x04 \x01(\bR\racceptMarshal\"\xc5\x01\n" +
 	"\fListResponse\x12,\n" +
 	"\x05block\x18\x01 \x01(\v2\x14.kagurazaka.v1.BlockH\x00R\x05block\x12\x16\n" +
 	"\x05total\x18\x02 \x01(\x04H\x00R\x05total\x12\x1a\n" +
@@ -4874,11 +4888,12 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"STAGE_LOAD\x10\x04\x12\x10\n" +
 	"\fSTAGE_DEVICE\x10\x05\x12\x10\n" +
-	"\fSTAGE_FINISH\x10\x06*R\n" +
+	"\fSTAGE_FINISH\x10\x06*h\n" +
 	"\bEncoding\x12\x18\n" +
 	"\x14ENCODING_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13ENCODING_JSON_LINES\x10\x01\x12\x13\n" +
-	"\x0fENCODING_OPAQUE\x10\x02*k\n" +
+	"\x0fENCODING_OPAQUE\x10\x02\x12\x14\n" +
+	"\x10ENCODING_MARSHAL\x10\x03*k\n" +
 	"\x05Fault\x12\x15\n" +
 	"\x11FAULT_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +

@@ -2,6 +2,7 @@
 
 import collections
 import json
+import marshal
 import os
 import pathlib
 import pickle
@@ -200,3 +201,40 @@ def test_different_items_have_different_keys():
     # In a block or alone, beside others or not.
     assert pickled(items)[1] == [content_key(item) for item in items]
     assert pickled(items[1:2] * 3)[1] == [content_key(items[1])] * 3
+
+
+MARSHALLED = [
+    [{}],
+    [{"a": 1, "b": "text", "d": True, "e": None}, {"é": "😀", "big": -(10**5000)}],
+]
+NOT_MARSHALLED = [
+    [{"a": 1.5}],
+    [{"a": "half \udc80"}],
+    [{"a": {}}],
+    [{"a": b"bytes"}],
+    [{"a": bytearray(b"bytes")}],
+    [{1: "key"}],
+    [{"a": 1}, {type("Text", (str,), {})("a"): 1}],
+    [{"a": type("Text", (str,), {})("b")}],
+    [collections.OrderedDict(a=1)],
+    [1],
+]
+
+
+@pytest.mark.parametrize("items", MARSHALLED)
+def test_plain_items_are_marshalled_where_the_host_reads_that(items):
+    (block,) = wire.Encoder(100, 1 << 20, accept_marshal=True).blocks(items)
+    assert block.encoding == pb.ENCODING_MARSHAL and block.count == len(items)
+    assert marshal.loads(block.payload) == items
+
+
+@pytest.mark.parametrize("items", [*NOT_MARSHALLED, *([item] for item in INEXACT)], ids=repr)
+def test_items_of_which_the_host_could_not_make_json_are_not_marshalled(items):
+    assert all(block.encoding != pb.ENCODING_MARSHAL for block in wire.Encoder(100, 1 << 20, accept_marshal=True).blocks(items))
+
+
+def test_integers_of_any_length_are_read():
+    limit = sys.get_int_max_str_digits()
+    text = b'{"a":' + b"9" * 5000 + b"}"
+    assert wire.decode_lines(text) == [{"a": 10**5000 - 1}]
+    assert sys.get_int_max_str_digits() == limit

@@ -56,6 +56,7 @@ class Encoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENCODING_UNSPECIFIED: _ClassVar[Encoding]
     ENCODING_JSON_LINES: _ClassVar[Encoding]
     ENCODING_OPAQUE: _ClassVar[Encoding]
+    ENCODING_MARSHAL: _ClassVar[Encoding]
 
 class Fault(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -96,6 +97,7 @@ STAGE_FINISH: Stage
 ENCODING_UNSPECIFIED: Encoding
 ENCODING_JSON_LINES: Encoding
 ENCODING_OPAQUE: Encoding
+ENCODING_MARSHAL: Encoding
 FAULT_UNSPECIFIED: Fault
 FAULT_USER: Fault
 FAULT_TASK: Fault
@@ -403,14 +405,16 @@ class IndexRange(_message.Message):
     def __init__(self, first: _Optional[int] = ..., count: _Optional[int] = ...) -> None: ...
 
 class ListRequest(_message.Message):
-    __slots__ = ("max_items", "max_bytes", "accept_indexed")
+    __slots__ = ("max_items", "max_bytes", "accept_indexed", "accept_marshal")
     MAX_ITEMS_FIELD_NUMBER: _ClassVar[int]
     MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
     ACCEPT_INDEXED_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_MARSHAL_FIELD_NUMBER: _ClassVar[int]
     max_items: int
     max_bytes: int
     accept_indexed: bool
-    def __init__(self, max_items: _Optional[int] = ..., max_bytes: _Optional[int] = ..., accept_indexed: _Optional[bool] = ...) -> None: ...
+    accept_marshal: bool
+    def __init__(self, max_items: _Optional[int] = ..., max_bytes: _Optional[int] = ..., accept_indexed: _Optional[bool] = ..., accept_marshal: _Optional[bool] = ...) -> None: ...
 
 class ListResponse(_message.Message):
     __slots__ = ("block", "total", "indexed", "error", "warning")

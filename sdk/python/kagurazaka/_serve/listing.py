@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Callable
 
 from .._proto import plugin_pb2 as pb
@@ -36,7 +37,7 @@ class Lister:
 
     def run(self, request: Any) -> None:
         """Answer a ListRequest."""
-        self._encoder = Encoder(request.max_items, request.max_bytes)
+        self._encoder = Encoder(request.max_items, request.max_bytes, request.accept_marshal)
         try:
             items = self._items()
             if not isinstance(items, (list, tuple)):
@@ -87,11 +88,16 @@ class Lister:
         append = pending.append
         self._busy = False
         try:
-            for item in items:
-                append(item)
-                if self._starving or len(pending) >= limit:
-                    self._flush()
-            self._flush()
+            more = True
+            while more:
+                more = False
+                # What is here is done for each item of a generator, one process for all workers.
+                for item in islice(items, limit):
+                    append(item)
+                    more = True
+                    if self._starving:
+                        break
+                self._flush()
         except Unsendable:
             if not accept_indexed or self._sent:
                 raise
@@ -111,8 +117,13 @@ class Lister:
         self._starving = False
         taken = self._pending[:]
         if taken:
-            self._send_blocks(taken)
-            del self._pending[: len(taken)]
+            # Marshal takes longer for what others refer to as well.
+            self._pending.clear()
+            try:
+                self._send_blocks(taken)
+            except Unsendable:
+                self._pending[:0] = taken
+                raise
         self.serve_others()
         self._busy = False
         if self._missed:
