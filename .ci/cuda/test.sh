@@ -3,12 +3,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . .ci/cuda/env.sh
-packages=./backbones/cuda/agent
-for folder in sdk/cuda plugins/cudaresize; do
-  if [ -d "$folder" ]; then packages="$packages ./$folder/..."; fi
-done
+packages="./sdk/cuda/... ./plugins/cudaresize/..."
 # shellcheck disable=SC2086 # one package a word
 go vet -tags cuda $packages
+
+# Whatever this machine has, the agent starts and answers with JSON.
+status=0
+answer=$(bin/kagurazaka-cuda-agent list) || status=$?
+case "$status $answer" in
+  '0 {"driver":'* | '1 {"error":'*) ;;
+  *) echo "kagurazaka-cuda-agent list: exit status $status, answer: $answer" >&2; exit 1 ;;
+esac
 
 # A driver for tests, which the programs find when they run. On a machine with a device, the tests use that as well.
 work=$(mktemp -d)

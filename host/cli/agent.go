@@ -42,7 +42,7 @@ type gpus struct {
 	Hint  string `json:"hint"`
 }
 
-var errNoAgent = errors.New(agentName + " is neither beside the kagurazaka executable nor on PATH (task build:cuda builds it)")
+var errNoAgent = errors.New(agentName + " is neither beside the kagurazaka executable nor on PATH (task build builds it)")
 
 // askAgent asks for the machine's CUDA devices. An error means that nobody has answered.
 func askAgent(ctx context.Context) (gpus, error) {

@@ -1,6 +1,6 @@
 // Command kagurazaka-cuda-agent tells what CUDA devices a machine has, and watches them while a run uses them. The host
-// starts it and reads JSON from its standard output; it lies beside the host's own executable. `task build:cuda` builds
-// it. Built without the tag cuda, it knows no device and says so.
+// starts it and reads JSON from its standard output; it lies beside the host's own executable. The
+// driver's libraries are loaded when it runs: it is built without CUDA, and starts on any machine.
 package main
 
 import (

@@ -1,8 +1,9 @@
-//go:build cuda && linux
+//go:build amd64 || arm64
 
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"runtime"
 	"unsafe"
@@ -60,17 +61,15 @@ func cString(at uintptr) string {
 }
 
 func (n *nvml) driverVersion() (string, error) {
-	text := make([]byte, 96)
-	rc, _, _ := purego.SyscallN(n.systemVersion, uintptr(unsafe.Pointer(&text[0])), uintptr(len(text)))
-	if err := n.fault(rc); err != nil {
-		return "", err
-	}
-	for i, c := range text {
-		if c == 0 {
-			return string(text[:i]), nil
-		}
-	}
-	return string(text), nil
+	version := new([96]byte)
+	rc, _, _ := purego.SyscallN(n.systemVersion, uintptr(unsafe.Pointer(version)), uintptr(len(version)))
+	return text(version[:]), n.fault(rc)
+}
+
+// text is what a library has written to a buffer, up to the first zero.
+func text(buffer []byte) string {
+	found, _, _ := bytes.Cut(buffer, []byte{0})
+	return string(found)
 }
 
 // device returns what the library knows a device by.
