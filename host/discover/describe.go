@@ -13,6 +13,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/schema"
+	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
 )
 
 // Description is what a plugin says of itself.
@@ -144,7 +145,7 @@ func writeKept(path string, p *Plugin, basis plugin.Basis, described *schema.Plu
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err.Error()
 	}
-	if err := writeFile(path, data); err != nil {
+	if err := atomicfile.Write(path, data, 0); err != nil {
 		return err.Error()
 	}
 	return ""

@@ -15,10 +15,10 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/regular"
+	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
+	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
 // hasGoMain reports whether the folder holds a Go main package.
@@ -123,7 +123,7 @@ func buildGo(arg, dir string, opts Options) (*Plugin, error) {
 	if err := os.Rename(next, exe); err != nil {
 		return nil, fmt.Errorf("keeping the build of %s: %w", arg, err)
 	}
-	if err := writeFile(recordPath, data); err != nil {
+	if err := atomicfile.Write(recordPath, data, 0); err != nil {
 		return nil, fmt.Errorf("recording the build of %s: %w", arg, err)
 	}
 	return found, nil
@@ -240,28 +240,9 @@ func lockFile(path string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("locking %s: %w", path, err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+	if err := filelock.Lock(f); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("locking %s: %w", path, err)
+		return nil, err
 	}
 	return func() { _ = f.Close() }, nil
-}
-
-// writeFile writes a file that is either whole or not there.
-func writeFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }

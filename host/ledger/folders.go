@@ -14,6 +14,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/userdir"
+	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
 // earlierFolder is where the folder of a run keeps the runs that it held before it was resumed in place.
@@ -142,7 +143,7 @@ func MoveAside(dir string) (string, error) {
 		return "", fmt.Errorf("resuming a run in its folder: %w", err)
 	}
 	defer func() { _ = lock.Close() }()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+	if err := filelock.TryLock(lock); errors.Is(err, filelock.ErrHeld) {
 		return "", &BusyError{dir}
 	}
 	to := filepath.Join(dir, earlierFolder, info.ID)

@@ -14,10 +14,10 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/regular"
+	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
+	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
 // infoFormat is the version of run.json and of the folder around it.
@@ -193,39 +193,8 @@ func writeInfo(dir string, info *Info) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(filepath.Join(dir, infoFile), append(data, '\n'))
-}
-
-// newInfoPrefix begins the name of a file that is about to replace another.
-const newInfoPrefix = ".new-"
-
-// writeWhole replaces a file at once: whoever reads it sees the old or the new one, also after a crash. It is the user's alone, as
-// command lines have secrets in them.
-func writeWhole(path string, data []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(path), newInfoPrefix+"*")
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	if err == nil {
-		err = file.Sync()
-	}
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(file.Name())
-		return err
-	}
-	// Some file systems cannot sync a folder; the rename itself has happened.
-	if folder, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = folder.Sync()
-		_ = folder.Close()
-	}
-	return nil
+	// It is the user's alone, as command lines have secrets in them.
+	return atomicfile.Write(filepath.Join(dir, infoFile), append(data, '\n'), 0)
 }
 
 // Status is what a run is at now.
@@ -264,10 +233,10 @@ func StatusOf(dir string, info *Info) Status {
 	}
 	defer func() { _ = lock.Close() }()
 	// A shared lock, so that two who ask do not take each other for the run.
-	switch err := unix.Flock(int(lock.Fd()), unix.LOCK_SH|unix.LOCK_NB); {
+	switch err := filelock.TryLockShared(lock); {
 	case err == nil:
 		return Died
-	case errors.Is(err, unix.EWOULDBLOCK):
+	case errors.Is(err, filelock.ErrHeld):
 		return Running
 	default:
 		return Unknown

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/internal/count"
+	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
 // Options say what a ledger is made for.
@@ -474,7 +475,7 @@ func takeFolder(dir string) (*os.File, error) {
 		return nil, err
 	}
 	// Some network file systems have no locks: then a run that died cannot be told from one that is under way.
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+	if err := filelock.TryLock(lock); errors.Is(err, filelock.ErrHeld) {
 		_ = lock.Close()
 		return nil, &BusyError{dir}
 	}

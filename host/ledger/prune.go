@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/beneath"
+	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
 )
 
 // Pruned is what Prune has done.
@@ -78,7 +79,7 @@ func checkNames(dir *os.Root) error {
 	}
 	for _, name := range names {
 		if name != earlierFolder {
-			if !slices.Contains([]string{infoFile, outcomesFile, failedFile, logFile, lockFile}, name) && !strings.HasPrefix(name, newInfoPrefix) {
+			if !slices.Contains([]string{infoFile, outcomesFile, failedFile, logFile, lockFile}, name) && !strings.HasPrefix(name, atomicfile.Prefix) {
 				return fmt.Errorf("%s holds %s, which is not of the run", dir.Name(), name)
 			}
 			continue

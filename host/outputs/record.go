@@ -3,13 +3,14 @@ package outputs
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"io/fs"
 	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
 // unfinishedName is the file of what was begun and not concluded. It is appended to, under a lock.
@@ -212,17 +213,15 @@ func (r *records) locked(dir *os.Root, do func() error) error {
 			}
 			r.file, r.read, r.keys = file, 0, map[uint64]int64{}
 		}
-		locked, err := lockWait(r.file)
-		if err != nil {
+		// Without locks on this file system there is nothing to wait for.
+		if err := filelock.Lock(r.file); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 			return err
 		}
 		current, err := isCurrent(dir, r.file)
 		if err == nil && current {
 			err = errors.Join(r.whole(), do())
 		}
-		if locked {
-			_ = unix.Flock(int(r.file.Fd()), unix.LOCK_UN)
-		}
+		filelock.Unlock(r.file)
 		if err != nil || current {
 			return err
 		}
@@ -274,26 +273,4 @@ func (r *records) compact(dir *os.Root) error {
 		}
 		return dir.Rename(next, unfinishedName)
 	})
-}
-
-// lockWait waits for the lock of a file; false: the file system has no locks.
-func lockWait(file *os.File) (bool, error) {
-	for {
-		err := unix.Flock(int(file.Fd()), unix.LOCK_EX)
-		switch {
-		case err == nil:
-			return true, nil
-		case errors.Is(err, unix.EINTR):
-			continue
-		case noLocks(err):
-			return false, nil
-		default:
-			return false, fmt.Errorf("locking %s: %w", file.Name(), err)
-		}
-	}
-}
-
-// noLocks reports that a file system does not know locks.
-func noLocks(err error) bool {
-	return errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL)
 }

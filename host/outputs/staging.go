@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kagurazaka/kagurazaka/host/beneath"
+	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
 // Staging is the folder below the outputs where the workers of one run write before they commit. It is reached through
@@ -138,7 +139,7 @@ func (s *Staging) makeOwn() error {
 		return err
 	}
 	// Some network file systems have no locks. Then nobody cleans up after this run but itself.
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := filelock.TryLock(lock); err != nil {
 		_ = lock.Close()
 		s.lock = nil
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kagurazaka/kagurazaka/host/beneath"
+	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
 const (
@@ -72,12 +73,12 @@ func (s *Staging) cleanUp(name string, now time.Time, shared func(Owner)) {
 	if !isFolderOf(name, owner) {
 		return
 	}
-	switch err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
+	switch err := filelock.TryLock(lock); {
 	case err == nil:
 		if owner.Host == s.owner.Host || age > elsewhereAge {
 			_ = removeRun(s.in, dir, name)
 		}
-	case errors.Is(err, unix.EWOULDBLOCK) && shared != nil && !unnamed:
+	case errors.Is(err, filelock.ErrHeld) && shared != nil && !unnamed:
 		shared(owner)
 	}
 }

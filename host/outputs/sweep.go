@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
 // foreign is a page of another run.
@@ -132,7 +134,7 @@ func (j *Journal) alive(f *foreign) (bool, error) {
 
 // held tries the lock of a page.
 func (j *Journal) held(f *foreign) (bool, error) {
-	err := unix.Flock(int(f.file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	err := filelock.TryLock(f.file)
 	switch {
 	case err == nil:
 		if f.known {
@@ -141,10 +143,10 @@ func (j *Journal) held(f *foreign) (bool, error) {
 		// Not every file system carries locks from one machine to another.
 		fresh, err := j.fresh(f)
 		if fresh || err != nil {
-			_ = unix.Flock(int(f.file.Fd()), unix.LOCK_UN)
+			filelock.Unlock(f.file)
 		}
 		return fresh, err
-	case errors.Is(err, unix.EWOULDBLOCK):
+	case errors.Is(err, filelock.ErrHeld):
 		return true, nil
 	default:
 		// Without locks the heartbeat is all there is.

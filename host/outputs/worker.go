@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
 // Page is the page of one worker.
@@ -81,15 +83,8 @@ func (j *Journal) newPage(index int) (*Page, error) {
 
 // holdShared holds a new page alive; false: it was removed before.
 func holdShared(file *os.File) (bool, error) {
-	for {
-		err := unix.Flock(int(file.Fd()), unix.LOCK_SH)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil && !noLocks(err) {
-			return false, err
-		}
-		break
+	if err := filelock.LockShared(file); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return false, err
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
@@ -108,7 +103,7 @@ func (p *Page) Mapped() bool { return p.j.mapped }
 func (p *Page) Synced() bool { return p.j.synced }
 
 // Handed says that the worker holds the page alive from now on.
-func (p *Page) Handed() { _ = unix.Flock(int(p.file.Fd()), unix.LOCK_UN) }
+func (p *Page) Handed() { filelock.Unlock(p.file) }
 
 // Ended says that the worker is gone: what it had begun is unfinished from then on.
 func (p *Page) Ended() error {
@@ -135,7 +130,7 @@ func (j *Journal) conclude(p *Page) error {
 		_ = p.file.Close()
 		return err
 	}
-	_ = unix.Flock(int(p.file.Fd()), unix.LOCK_UN)
+	filelock.Unlock(p.file)
 	if err == nil && len(notes) > 0 {
 		err = j.records.append(j.dir, begunOnly, keysOf(notes))
 	}
@@ -143,7 +138,7 @@ func (j *Journal) conclude(p *Page) error {
 		// The page says so as long as the file does not.
 		return fmt.Errorf("keeping which outputs are unfinished: %w", err)
 	}
-	if err := unix.Flock(int(p.file.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+	if err := filelock.TryLock(p.file); errors.Is(err, filelock.ErrHeld) {
 		return nil
 	}
 	delete(j.pages, p)

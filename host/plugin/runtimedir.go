@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kagurazaka/kagurazaka/host/beneath"
+	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
 const (
@@ -97,7 +98,7 @@ func (d *RuntimeDir) mark() (err error) {
 		return err
 	}
 	// Without locks on this file system nothing is ever swept there: a lock that cannot be had says that somebody lives.
-	if err = unix.Flock(int(d.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err = filelock.TryLock(d.lock); err != nil {
 		return os.Remove(next)
 	}
 	return os.Rename(next, filepath.Join(d.Path, runtimeLock))
@@ -159,7 +160,7 @@ func sweepRuntimeDir(parent *os.Root, name string) error {
 	if !errors.Is(err, io.ErrUnexpectedEOF) || string(mark[:n]) != runtimeMark {
 		return errNotDead
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := filelock.TryLock(lock); err != nil {
 		return err
 	}
 	if err := beneath.Empty(dir, runtimeLock); err != nil {

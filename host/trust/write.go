@@ -5,9 +5,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
+	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
 // Update reads a lock, lets change change it, and writes it. Nobody else's Update comes between, and whoever reads
@@ -23,7 +23,7 @@ func Update(path string, change func(*Lock) error) error {
 	}
 	defer func() { _ = folder.Close() }()
 	// The lock is on the folder, since the file is replaced. File systems without it (some of NFS) do without.
-	_ = unix.Flock(int(folder.Fd()), unix.LOCK_EX)
+	_ = filelock.Lock(folder)
 	l, problems := ReadLock(path)
 	if err := problem.Err(problems); err != nil {
 		return err
@@ -39,37 +39,13 @@ func Update(path string, change func(*Lock) error) error {
 	if info, err := os.Stat(path); err == nil {
 		mode = info.Mode().Perm()
 	}
-	if err := replace(path, text, mode); err != nil {
+	// A link is followed: what it leads to is replaced, not the link.
+	target := path
+	if leadsTo, err := filepath.EvalSymlinks(path); err == nil {
+		target = leadsTo
+	}
+	if err := atomicfile.Write(target, text, mode); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	_ = folder.Sync()
 	return nil
-}
-
-func replace(path string, data []byte, mode os.FileMode) error {
-	// A link is followed: what it leads to is replaced, not the link.
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }

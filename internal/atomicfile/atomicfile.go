@@ -1,0 +1,43 @@
+// Package atomicfile replaces files at once.
+package atomicfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Prefix begins the name of a file that is about to replace another. One that is left was written by a process that died.
+const Prefix = ".new-"
+
+// Write replaces the file at path, or makes it: whoever reads it finds the old content or the new one, also after a crash. A link at
+// path is replaced, not followed. perm 0 stands for 0o600 less the umask; any other is set whatever the umask.
+func Write(path string, data []byte, perm fs.FileMode) error {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, Prefix+"*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil && perm != 0 {
+		err = f.Chmod(perm)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return err
+	}
+	// Some file systems cannot sync a folder; the rename itself has happened.
+	if folder, err := os.Open(dir); err == nil {
+		_ = folder.Sync()
+		_ = folder.Close()
+	}
+	return nil
+}
