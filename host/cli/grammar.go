@@ -134,7 +134,7 @@ Where several apply: 2 (before the start), 130, 1, 3, 0. The end by a signal (SI
 
 func newParser(g *grammar) (*kong.Kong, error) {
 	return kong.New(g, kong.Name("kagurazaka"), kong.Description(description), kong.NoDefaultHelp(), kong.Exit(func(int) {}),
-		kong.KindMapper(reflect.Int, mapper("must be a whole number", strconv.Atoi)),
+		kong.KindMapper(reflect.Int, mapper("must be an integer", strconv.Atoi)),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), mapper("must be a time with its unit, such as 500ms, 30s or 5m", time.ParseDuration)))
 }
 

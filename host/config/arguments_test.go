@@ -116,7 +116,7 @@ func TestArgumentProblemsNameTheirLine(t *testing.T) {
 		"cfg.yaml:6:15: num_proces: Resize has no argument num_proces (did you mean num_process?)",
 		"cfg.yaml:2:9: sise: Resize has no argument sise (did you mean size?)",
 		"cfg.yaml:4:12: enlarge: enlarge is a flag: it takes true or false, this is a number",
-		`cfg.yaml:3:12: --quality: "high" is not a whole number`,
+		`cfg.yaml:3:12: --quality: must be an integer, not "high"`,
 		"--size: it is required: give --size INT (Longest side of the result, in pixels.)",
 	}
 	if diff := cmp.Diff(want, all); diff != "" {

@@ -11,8 +11,8 @@ import (
 	"slices"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
-	"github.com/kagurazaka/kagurazaka/internal/suggest"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
 // Sources are where a run's configuration comes from. Empty ones are left out.

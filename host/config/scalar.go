@@ -46,7 +46,7 @@ func plainScalar(s string) any {
 	return s
 }
 
-// yamlInteger reads a whole number that matches yamlInt.
+// yamlInteger reads an integer that matches yamlInt.
 func yamlInteger(s string) (json.Number, bool) {
 	s = strings.ReplaceAll(s, "_", "")
 	negative := strings.HasPrefix(s, "-")

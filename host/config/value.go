@@ -24,7 +24,7 @@ const (
 // Value is one value of the configuration. Those that Config hands out are resolved and must not be changed.
 type Value struct {
 	Kind Kind
-	// Scalar is nil, bool, string, json.Number (a whole number in decimal digits, of any size), float64 (which may be
+	// Scalar is nil, bool, string, json.Number (an integer in decimal digits, of any size), float64 (which may be
 	// infinite or not a number) or Bytes.
 	Scalar any
 	// Entries are a map's values in the order in which they were written.

@@ -7,8 +7,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/kagurazaka/kagurazaka/internal/suggest"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
+	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
 // Problem is one thing that is wrong with what the user gave.

@@ -10,8 +10,8 @@ func TestRender(t *testing.T) {
 	problems := []Problem{
 		{Source: "shared.yaml:4:3", Path: "dataloadr", Message: "names no field", Suggestion: "did you mean dataloader?", Warning: true},
 		{Source: "--mixin a.b", Path: "a.b", Message: "there is no field b", Suggestion: "did you mean c?"},
-		{Path: "--size", Message: "x is not a whole number"},
-		{Path: "--size", Message: "x is not a whole number"},
+		{Path: "--size", Message: "must be an integer, not x"},
+		{Path: "--size", Message: "must be an integer, not x"},
 		{Source: "cfg.yaml:1:1", Message: "duplicate key"},
 	}
 	var b strings.Builder
@@ -20,7 +20,7 @@ func TestRender(t *testing.T) {
 	}
 	want := `error: --mixin a.b: there is no field b
   hint: did you mean c?
-error: --size: x is not a whole number
+error: --size: must be an integer, not x
 error: cfg.yaml:1:1: duplicate key
 warning: shared.yaml:4:3: dataloadr: names no field
   hint: did you mean dataloader?

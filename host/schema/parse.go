@@ -323,7 +323,7 @@ func (p *parser) assign() {
 		rest = rest[n:]
 	}
 	for _, word := range rest {
-		p.complain("", fmt.Sprintf("%q is one value too many: nothing takes it", word), "")
+		p.complain("", fmt.Sprintf("unexpected argument %q", word), "")
 	}
 }
 

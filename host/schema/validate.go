@@ -81,11 +81,11 @@ func (a *Argument) check(value string) (message, hint string) {
 	switch a.Type {
 	case Int:
 		if !wholeNumber.MatchString(value) {
-			return fmt.Sprintf("%q is not a whole number", value), ""
+			return fmt.Sprintf("must be an integer, not %q", value), ""
 		}
 	case Float:
 		if !isFloat(value) {
-			return fmt.Sprintf("%q is not a number", value), ""
+			return fmt.Sprintf("must be a number, not %q", value), ""
 		}
 	case JSON:
 		if !json.Valid([]byte(value)) {

@@ -36,7 +36,7 @@ func TestValidate(t *testing.T) {
 		{"--size 5 --tags -a~b", nil},
 		{"", []string{"--size: it is required: give --size INT (Longest side of the result, in pixels.)"}},
 		{"--size", []string{"--size: it takes one value, this gives none"}},
-		{"--size big", []string{`--size: "big" is not a whole number`}},
+		{"--size big", []string{`--size: must be an integer, not "big"`}},
 		{"--size -x", []string{
 			"--size: it takes one value, this gives none (a value that begins with a dash is written --size=-x)",
 			"-x: Resize has no such argument (" + all + ")"}},
@@ -48,13 +48,13 @@ func TestValidate(t *testing.T) {
 			"--qual: Resize has no such argument (did you mean --quality?)"}},
 		{"--size 5 --ratio x --meta {a} --wait 5 --background whit --crop 1 2 3", []string{
 			"--crop: it takes 4 values, this gives three",
-			`--ratio: "x" is not a number`,
+			`--ratio: must be a number, not "x"`,
 			`--meta: "{a}" is not JSON (texts want double quotes: '{"a": "b"}')`,
 			`--wait: "5" is not a duration (a number with its unit, as in 1m30s or 500ms)`,
 			`--background: "whit" is not among its choices (did you mean white?)`}},
 		{"--size 5 --crop=1", []string{"--crop: it takes 4 values, this gives one (write them behind it, separated by spaces)"}},
 		{"--size 5 --enlarge=maybe", []string{`--enlarge: it is a flag without a value, this gives "maybe" (write --enlarge alone)`}},
-		{"--size 5 a.icc b.icc", []string{`"b.icc" is one value too many: nothing takes it`}},
+		{"--size 5 a.icc b.icc", []string{`unexpected argument "b.icc"`}},
 		{"--size 5 --tags", []string{"--tags: it takes at least one value, this gives none"}},
 		{"--size 5 -zq", []string{"-zq: Resize has no such argument (" + all + ")"}},
 		{"--size 5 --no-size", []string{"--no-size: Resize has no such argument (did you mean --size?)"}},
@@ -149,7 +149,7 @@ func TestAbbreviations(t *testing.T) {
 	task.Arguments = append(task.Arguments, schema.Argument{Name: "version", Flags: []string{"--version"}, Arity: "0", Type: schema.Bool, Ends: true})
 	for args, want := range map[string]string{
 		"--siz 5 --qual=3": "[]",
-		"--siz big":        `[--siz: "big" is not a whole number]`,
+		"--siz big":        `[--siz: must be an integer, not "big"]`,
 		"--size 5 --h":     "[--h: Resize has no such argument]",
 		"--size 5 --b x":   `[--b: "x" is not among its choices]`,
 		"--size 5 --no-en": "[]",

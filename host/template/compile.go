@@ -82,7 +82,7 @@ func (c *compiler) topLevel(role string, n *Node) {
 			if v.Origin != "" {
 				hint = "give it there, or with --mixin "
 			}
-			c.problem(path, v, "is left to the mixin and still has no value", hint+path+"=VALUE")
+			c.problem(path, v, "required template value is not set", hint+path+"=VALUE")
 			c.problems[len(c.problems)-1].Open = true
 		}
 	})

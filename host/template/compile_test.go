@@ -27,10 +27,10 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 			RoleOutput:    {Kind: KindMode, Mode: "Mine", Custom: true, Fields: []Field{{Name: "x", Value: placeholder}}},
 			RoleSoftShard: placeholder,
 		}, []string{
-			"hard_shard_mode.input_path is left to the mixin and still has no value: give it with --mixin hard_shard_mode.input_path=VALUE",
-			"soft_shard is left to the mixin and still has no value: give it with --mixin soft_shard=VALUE",
-			"input_mode.exts.1 is left to the mixin and still has no value: give it with --mixin input_mode.exts.1=VALUE",
-			"output_mode.x is left to the mixin and still has no value: give it with --mixin output_mode.x=VALUE",
+			"hard_shard_mode.input_path required template value is not set: give it with --mixin hard_shard_mode.input_path=VALUE",
+			"soft_shard required template value is not set: give it with --mixin soft_shard=VALUE",
+			"input_mode.exts.1 required template value is not set: give it with --mixin input_mode.exts.1=VALUE",
+			"output_mode.x required template value is not set: give it with --mixin output_mode.x=VALUE",
 		}},
 		{"unknown mode, wrong role, unknown field", map[string]*Node{
 			RoleHardShard:   mode("NoHardShards", nil),
@@ -51,8 +51,8 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 		}, []string{
 			`hard_shard_mode.input_path (cfg.yaml:3) must be a text, not 2024: quote it to make it text: --mixin 'hard_shard_mode.input_path="2024"'`,
 			`hard_shard_mode.output_path must be a text, not true: quote it to make it text: --mixin 'hard_shard_mode.output_path="true"'`,
-			`soft_shard.shard_idx.1 must be a whole number, not "1"`,
-			"soft_shard.shard_num must be a whole number, not true",
+			`soft_shard.shard_idx.1 must be an integer, not "1"`,
+			"soft_shard.shard_num must be an integer, not true",
 			`input_mode.exts.1 must be a text, not 0.5: quote it to make it text: --mixin 'input_mode.exts.1="0.5"'`,
 			`output_mode.file_to_write must be a map of names, not ["a"]: write it as {ID: FILE_NAME}`,
 		}},

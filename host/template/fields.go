@@ -90,7 +90,7 @@ func (c *compiler) check(path string, f FieldSpec, n *Node) {
 		c.checkString(path, n, false)
 	case TypeInt:
 		if _, ok := intOf(n); !ok {
-			c.problem(path, n, "must be a whole number, not "+show(n), "")
+			c.problem(path, n, "must be an integer, not "+show(n), "")
 		}
 	case TypeIntOrString:
 		if _, ok := intOf(n); !ok {
@@ -99,13 +99,13 @@ func (c *compiler) check(path string, f FieldSpec, n *Node) {
 	case TypeIntOrInts:
 		if n.Kind != KindList {
 			if _, ok := intOf(n); !ok {
-				c.problem(path, n, "must be a whole number or a list of them, not "+show(n), "")
+				c.problem(path, n, "must be an integer or a list of integers, not "+show(n), "")
 			}
 			return
 		}
 		for i, e := range n.List {
 			if _, ok := intOf(e); !ok {
-				c.problem(fmt.Sprintf("%s.%d", path, i), e, "must be a whole number, not "+show(e), "")
+				c.problem(fmt.Sprintf("%s.%d", path, i), e, "must be an integer, not "+show(e), "")
 			}
 		}
 	case TypeStrings:

@@ -8,7 +8,7 @@ type Problem struct {
 	Path string
 	// Origin says where the value came from: "--mixin", "cfg.yaml:12". Empty: the task itself.
 	Origin string
-	// Message says what is wrong, as a clause that reads after the path: "is not a whole number".
+	// Message says what is wrong, as a clause that follows the path: "must be an integer".
 	Message string
 	// Suggestion says what was meant or what to write; empty: no idea.
 	Suggestion string

@@ -21,11 +21,11 @@ const (
 	TypeString = "string"
 	// TypePath is a path of a file or folder: a string. Whether it may be empty is a matter of what uses it.
 	TypePath = "path"
-	// TypeInt is a whole number.
+	// TypeInt is an integer.
 	TypeInt = "int"
-	// TypeIntOrString is a whole number or a string.
+	// TypeIntOrString is an integer or a string.
 	TypeIntOrString = "int or string"
-	// TypeIntOrInts is a whole number or a list of them.
+	// TypeIntOrInts is an integer or a list of integers.
 	TypeIntOrInts = "int or list of int"
 	// TypeStrings is a list of strings. A string alone is a list of one.
 	TypeStrings = "list of string"
