@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
+
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
 
 // MaxChunkItems is the most items a chunk may have; the heartbeat page has room for so many.
-const MaxChunkItems = 16384
+const MaxChunkItems = wire.MaxChunkItems
 
 // MaxInFlight is the most chunks a worker may have at a time; the heartbeat page has so many slots.
-const MaxInFlight = 4
+const MaxInFlight = wire.MaxInFlight
 
 // Process is one running worker process with the task opened in it, which takes requests and answers them. Its methods may be
 // called by several goroutines.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
 )
 
 // describe is what the host learns of a task. It makes an empty T for kong to read, and calls nothing of it.

@@ -13,9 +13,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/beat"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
 )
 
 // curious looks at all that there is of an item. It writes nothing.
@@ -146,7 +145,7 @@ func FuzzOpenRequest(f *testing.F) {
 	}
 	dir := f.TempDir()
 	good, bad := page(f), filepath.Join(dir, "bad")
-	if err := os.WriteFile(bad, make([]byte, beat.Size/2), 0o600); err != nil {
+	if err := os.WriteFile(bad, make([]byte, wire.BeatSize/2), 0o600); err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -19,9 +19,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/beat"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
 )
 
 // patience is how long a test waits for what must come at once; it is never waited out in a test that passes.
@@ -147,8 +146,8 @@ func one(t testing.TB, client pb.PluginServiceClient, items ...string) *pb.Chunk
 func page(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "beat")
-	mem := make([]byte, beat.Size)
-	binary.LittleEndian.PutUint64(mem, beat.Magic)
+	mem := make([]byte, wire.BeatSize)
+	binary.LittleEndian.PutUint64(mem, wire.BeatMagic)
 	if err := os.WriteFile(path, mem, 0o600); err != nil {
 		t.Fatal(err)
 	}

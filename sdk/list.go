@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
 )
 
 // What one block holds where the host does not say.

@@ -14,8 +14,8 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
 )
 
 // A host that sends its certificate gets TLS, and nobody who has none gets anything. What the task prints comes through

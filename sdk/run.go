@@ -14,10 +14,10 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/kagurazaka/kagurazaka/internal/jsontext"
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/beat"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/staging"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
 )
 
 // Run works on chunks in the order in which they come, and answers each when its last item has an outcome.
@@ -192,7 +192,7 @@ func (r *runner) work() (finished bool) {
 		case err != nil:
 			r.fail(index, err)
 		case skipped:
-			c.slot.Set(index, beat.Skipped)
+			c.slot.Set(index, wire.Skipped)
 			c.skip(index)
 		}
 		c.inProcess = false
@@ -241,7 +241,7 @@ func (r *runner) fail(index int, err error) {
 		item.BusyNs = uint64(max(time.Since(c.itemBegan), 1))
 	}
 	c.result.Failures = append(c.result.Failures, item)
-	c.slot.Set(index, beat.Failed)
+	c.slot.Set(index, wire.Failed)
 	c.inProcess = false
 }
 

@@ -17,9 +17,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/testing/protocmp"
 
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/beat"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
 )
 
 // scripted does what its items say.
@@ -282,7 +281,7 @@ func TestHeartbeat(t *testing.T) {
 	if id, index := binary.LittleEndian.Uint64(mem[128:]), binary.LittleEndian.Uint64(mem[136:]); id != 5 || index != 1 {
 		t.Errorf("at the end the page says chunk %d at %d", id, index)
 	}
-	if len(mem) != beat.Size {
+	if len(mem) != wire.BeatSize {
 		t.Errorf("the page has %d bytes now", len(mem))
 	}
 }

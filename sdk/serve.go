@@ -14,9 +14,9 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/lifeline"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stdio"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
 )
 
 // Serve serves the tasks to the host that started this program. It is main's only line and never returns. Started by

@@ -18,8 +18,8 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
 )
 
 // printer is served by this test's own executable, started as the host starts a plugin.

@@ -16,11 +16,11 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/beat"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/staging"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
 )
 
 // service is what one plugin process serves.

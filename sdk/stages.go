@@ -11,9 +11,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
 )
 
 // stages are what a device task does, each in processes of its own. sdk/cuda documents them.

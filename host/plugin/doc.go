@@ -6,17 +6,12 @@ import (
 	"time"
 
 	goplugin "github.com/hashicorp/go-plugin"
+
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
 
-// What both ends of the handshake agree on; docs/protocol.md has it for authors of SDKs.
 const (
-	cookieKey       = "KAGURAZAKA_PLUGIN"
-	cookieValue     = "8f0d1c2e-task-plugin"
-	protocolVersion = 1
-	// messageLimit bounds a gRPC message in both directions, in bytes.
-	messageLimit = 64 << 20
-	lifelineKey  = "KAGURAZAKA_LIFELINE"
-	deviceKey    = "KAGURAZAKA_DEVICE"
+	deviceKey = "KAGURAZAKA_DEVICE"
 	// lifelineFD is where a started process finds the lifeline: the first file after stdin, stdout and stderr.
 	lifelineFD = "3"
 )
@@ -29,6 +24,6 @@ const DefaultOpenTimeout = 10 * time.Minute
 
 func handshake() goplugin.HandshakeConfig {
 	return goplugin.HandshakeConfig{
-		ProtocolVersion: protocolVersion, MagicCookieKey: cookieKey, MagicCookieValue: cookieValue,
+		ProtocolVersion: wire.ProtocolVersion, MagicCookieKey: wire.CookieKey, MagicCookieValue: wire.CookieValue,
 	}
 }

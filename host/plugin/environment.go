@@ -4,6 +4,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
 
 // threadLimits keep N workers from starting N×CPUs threads between them.
@@ -22,7 +24,7 @@ var cleanNames = append([]string{
 
 // protocolNames are the variables by which host and SDK speak.
 var protocolNames = []string{
-	cookieKey, lifelineKey, "KAGURAZAKA_LOG_LEVEL", oneThreadKey, "KAGURAZAKA_TASK_SHA256", "KAGURAZAKA_TASK_PATH", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR",
+	wire.CookieKey, wire.LifelineKey, "KAGURAZAKA_LOG_LEVEL", oneThreadKey, "KAGURAZAKA_TASK_SHA256", "KAGURAZAKA_TASK_PATH", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR",
 	"PLUGIN_CLIENT_CERT", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT",
 }
 

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
@@ -174,7 +175,7 @@ func brokenStream(err error) (reason, rule string) {
 		return "it does not serve Run: " + said(err), "Services"
 	default:
 		if overLimit(err) {
-			return fmt.Sprintf("it sent a message over the limit of %d MiB", messageLimit>>20), "Services"
+			return fmt.Sprintf("it sent a message over the limit of %d MiB", wire.MessageLimit>>20), "Services"
 		}
 		return "it ended its Run call with a gRPC status: " + said(err), "Errors"
 	}

@@ -29,7 +29,7 @@ import (
 // These targets are what a plugin that means harm can send: never a panic, and nothing gets past that the rest of the host
 // could stumble over.
 
-func wire(f *testing.F, messages ...proto.Message) {
+func addMessages(f *testing.F, messages ...proto.Message) {
 	f.Helper()
 	for _, m := range messages {
 		data, err := proto.Marshal(m)
@@ -49,7 +49,7 @@ func FuzzDescribeResponse(f *testing.F) {
 		{Name: "input_path", Value: &pb.Node{Kind: &pb.Node_Placeholder{Placeholder: &pb.Placeholder{}}}, Help: "where"},
 		{Name: "output_path", Value: node(`"out"`)},
 	}
-	wire(f, &pb.DescribeResponse{
+	addMessages(f, &pb.DescribeResponse{
 		Name: "p", Version: "1", Capabilities: []string{"spawn"}, Sources: []string{"a.py"},
 		Tasks: []*pb.Task{{
 			Name: "T", Summary: "does", Kind: pb.TaskKind_TASK_KIND_DEVICE, Capabilities: []string{"list"},
@@ -104,7 +104,7 @@ func FuzzDescribeResponse(f *testing.F) {
 }
 
 func FuzzRunResponse(f *testing.F) {
-	wire(f, &pb.RunResponse{Result: &pb.ChunkResult{
+	addMessages(f, &pb.RunResponse{Result: &pb.ChunkResult{
 		Id: 7, Count: 9, BusyNs: 1 << 40, Skipped: []*pb.IndexRange{{First: 1, Count: 2}},
 		Failures: []*pb.ItemFailure{
 			{Index: 5, Item: "i", Error: &pb.Error{Message: "m", Detail: &pb.Error_Panic{Panic: &pb.PanicError{Value: "v"}}}},
@@ -241,13 +241,13 @@ func FuzzHeartbeat(f *testing.F) {
 	}
 	f.Cleanup(page.close)
 	f.Fuzz(func(t *testing.T, id, index, count uint64, outcomes []byte) {
-		clear(page.mem[heartbeatHeader:])
+		clear(page.mem[wire.BeatHeader:])
 		for slot := range backbones.MaxInFlight {
-			at := page.mem[heartbeatSlot*(slot+1):]
+			at := page.mem[wire.BeatSlot*(slot+1):]
 			binary.LittleEndian.PutUint64(at, id)
 			binary.LittleEndian.PutUint64(at[8:], index)
 			binary.LittleEndian.PutUint64(at[16:], count)
-			copy(page.mem[heartbeatHeader+slot*backbones.MaxChunkItems:], outcomes[:min(len(outcomes), backbones.MaxChunkItems)])
+			copy(page.mem[wire.BeatHeader+slot*backbones.MaxChunkItems:], outcomes[:min(len(outcomes), backbones.MaxChunkItems)])
 		}
 		for slot, b := range page.beats() {
 			if b.ChunkID != id || b.Index < 0 || b.Index > backbones.MaxChunkItems || len(b.Outcomes) != b.Index || uint64(b.Index) > index {
@@ -303,7 +303,7 @@ func FuzzHandshake(f *testing.F) {
 		m.mtls = mtls
 		sockets := ""
 		client := goplugin.NewClient(&goplugin.ClientConfig{
-			HandshakeConfig: handshake(), VersionedPlugins: map[int]goplugin.PluginSet{protocolVersion: {"task": grpcPlugin{}}},
+			HandshakeConfig: handshake(), VersionedPlugins: map[int]goplugin.PluginSet{wire.ProtocolVersion: {"task": grpcPlugin{}}},
 			AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC}, Logger: hclog.NewNullLogger(), StartTimeout: time.Minute,
 			SkipHostEnv: true, AutoMTLS: mtls, UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: dir},
 			RunnerFunc: func(_ hclog.Logger, _ *exec.Cmd, dir string) (gprunner.Runner, error) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
 
 // The fields of a handshake, behind each other and separated by "|".
@@ -49,9 +50,9 @@ func checkHandshake(line string, mtls bool) *handshakeFault {
 		}
 	case fields[coreField] != "1":
 		return fault(ruleHandshake, "speaks version %s of go-plugin's core protocol and this host speaks version 1", harmless(fields[coreField]))
-	case fields[versionField] != fmt.Sprint(protocolVersion):
+	case fields[versionField] != fmt.Sprint(wire.ProtocolVersion):
 		return &handshakeFault{
-			what:  fmt.Sprintf("speaks version %s of the plugin protocol and this host speaks version %d", harmless(fields[versionField]), protocolVersion),
+			what:  fmt.Sprintf("speaks version %s of the plugin protocol and this host speaks version %d", harmless(fields[versionField]), wire.ProtocolVersion),
 			hints: []string{"build it against the SDK of this host's version, or use a host of its version"},
 		}
 	case fields[networkField] != "unix":

@@ -15,14 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
-)
-
-// The layout of a heartbeat page; docs/protocol.md has it for authors of SDKs.
-const (
-	heartbeatMagic  = 0x3130305442485a4b
-	heartbeatHeader = 4096
-	heartbeatSlot   = 64
-	heartbeatSize   = heartbeatHeader + backbones.MaxInFlight*backbones.MaxChunkItems
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
 
 // heartbeat is a page that a worker writes and the host reads. It outlives the worker.
@@ -53,14 +46,14 @@ func newHeartbeat(path string) (*heartbeat, error) {
 	}
 	defer func() { _ = f.Close() }()
 	// Written whole: a hole would have to be filled by a store into the map, and on a full disk that ends the process by SIGBUS.
-	if _, err := f.Write(make([]byte, heartbeatSize)); err != nil {
+	if _, err := f.Write(make([]byte, wire.BeatSize)); err != nil {
 		return nil, errors.Join(fmt.Errorf("making a heartbeat page: %w", err), os.Remove(path))
 	}
-	mem, err := unix.Mmap(int(f.Fd()), 0, heartbeatSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	mem, err := unix.Mmap(int(f.Fd()), 0, wire.BeatSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("mapping a heartbeat page: %w", err)
 	}
-	binary.LittleEndian.PutUint64(mem, heartbeatMagic)
+	binary.LittleEndian.PutUint64(mem, wire.BeatMagic)
 	return &heartbeat{path: path, mem: mem}, nil
 }
 
@@ -84,13 +77,13 @@ func (h *heartbeat) beats() (beats []backbones.Beat) {
 	}()
 	beats = make([]backbones.Beat, backbones.MaxInFlight)
 	for slot := range beats {
-		at := heartbeatSlot * (slot + 1)
+		at := wire.BeatSlot * (slot + 1)
 		position, count := h.load(at+8), h.load(at+16)
 		if position > count || count > backbones.MaxChunkItems {
 			return nil
 		}
 		index := int(position)
-		from := heartbeatHeader + slot*backbones.MaxChunkItems
+		from := wire.BeatHeader + slot*backbones.MaxChunkItems
 		outcomes := append([]byte(nil), h.mem[from:from+index]...)
 		// From a byte on that is no outcome the page tells nothing: what it says of later items is not believed either.
 		if wrong := slices.IndexFunc(outcomes, func(o byte) bool { return o > backbones.OutcomeSkipped }); wrong >= 0 {

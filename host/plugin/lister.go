@@ -12,6 +12,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/internal/count"
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
@@ -20,9 +21,6 @@ const (
 	listItems = 4096
 	listBytes = 512 << 10
 )
-
-// listCloses is the capability of a plugin whose List call has closed the task when it ends.
-const listCloses = "list_closes"
 
 // Lister is a process that lists a task's own items. It is a backbones.Source.
 type Lister struct {
@@ -188,7 +186,7 @@ func (l *Lister) Remaining() (int, bool) {
 // Close ends the process. Its error says that the task was not closed; patience is how long that may take.
 func (l *Lister) Close(ctx context.Context, patience time.Duration) error {
 	l.cancel()
-	if !l.ended.Load() || slices.Contains(l.proc.opened, listCloses) {
+	if !l.ended.Load() || slices.Contains(l.proc.opened, wire.ListCloses) {
 		// It was broken off, and may be in the middle of anything; or it has closed its task.
 		l.proc.Stop()
 		return nil

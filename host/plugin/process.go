@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
@@ -92,7 +93,7 @@ func (grpcPlugin) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, conn *gr
 func dialOptions(start time.Duration) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: start + time.Minute}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(messageLimit), grpc.MaxCallSendMsgSize(messageLimit)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MessageLimit), grpc.MaxCallSendMsgSize(wire.MessageLimit)),
 		grpc.WithInitialWindowSize(4 << 20),
 		grpc.WithInitialConnWindowSize(8 << 20),
 		grpc.WithReadBufferSize(128 << 10),
@@ -132,7 +133,7 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 	}
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  handshake(),
-		VersionedPlugins: map[int]goplugin.PluginSet{protocolVersion: {"task": grpcPlugin{}}},
+		VersionedPlugins: map[int]goplugin.PluginSet{wire.ProtocolVersion: {"task": grpcPlugin{}}},
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		Logger:           internal,
 		StartTimeout:     opts.Timeout,
@@ -339,7 +340,7 @@ func (p *Process) callError(ctx context.Context, call string, err error) error {
 	case status.Code(err) == codes.Unimplemented:
 		return fmt.Errorf("%s: %w: %s%s", call, errUnimplemented, said(err), backbones.RuleNote("Services"))
 	case overLimit(err):
-		return fmt.Errorf("%s: a message is over the limit of %d MiB: %s", call, messageLimit>>20, said(err))
+		return fmt.Errorf("%s: a message is over the limit of %d MiB: %s", call, wire.MessageLimit>>20, said(err))
 	case !transportGone(err):
 		return fmt.Errorf("%s: %s", call, said(err))
 	}

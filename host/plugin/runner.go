@@ -16,6 +16,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/guard"
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
 
 // maxHandshake is the longest first line that can be a handshake; what is longer is cut off there.
@@ -65,7 +66,7 @@ func (r *runner) Start(context.Context) error {
 	// starts can be ended with it.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r.cmd.ExtraFiles = []*os.File{line}
-	r.cmd.Env = append(r.cmd.Env, lifelineKey+"="+lifelineFD)
+	r.cmd.Env = append(r.cmd.Env, wire.LifelineKey+"="+lifelineFD)
 	r.cmd.Stdin = nil
 	if r.stdin != nil {
 		r.cmd.Stdin = r.stdin

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
@@ -80,7 +81,7 @@ func TestHeartbeatHasNoHoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || info.Size() != heartbeatSize || st.Blocks*512 < heartbeatSize {
+	if !ok || info.Size() != wire.BeatSize || st.Blocks*512 < wire.BeatSize {
 		t.Errorf("%d bytes in %d blocks of 512", info.Size(), st.Blocks)
 	}
 	// A worker that still has its page keeps it, whole, when the next one gets another under the name.
@@ -90,7 +91,7 @@ func TestHeartbeatHasNoHoles(t *testing.T) {
 	}
 	defer second.close()
 	binary.LittleEndian.PutUint64(second.mem[8*9:], 7)
-	if first.load(8*9) == 7 || first.load(0) != heartbeatMagic {
+	if first.load(8*9) == 7 || first.load(0) != wire.BeatMagic {
 		t.Error("two workers share a page")
 	}
 	// Where there is no room, the worker does without.
@@ -104,19 +105,19 @@ func TestHeartbeatHasNoHoles(t *testing.T) {
 func TestUnbelievablePage(t *testing.T) {
 	for name, spoil := range map[string]func(h *heartbeat) error{
 		"behind the chunk's end": func(h *heartbeat) error {
-			binary.LittleEndian.PutUint64(h.mem[heartbeatSlot+8:], 11)
-			binary.LittleEndian.PutUint64(h.mem[heartbeatSlot+16:], 10)
+			binary.LittleEndian.PutUint64(h.mem[wire.BeatSlot+8:], 11)
+			binary.LittleEndian.PutUint64(h.mem[wire.BeatSlot+16:], 10)
 			return nil
 		},
 		"more than a chunk can have": func(h *heartbeat) error {
-			binary.LittleEndian.PutUint64(h.mem[heartbeatSlot+16:], backbones.MaxChunkItems+1)
+			binary.LittleEndian.PutUint64(h.mem[wire.BeatSlot+16:], backbones.MaxChunkItems+1)
 			return nil
 		},
 		"cut off": func(h *heartbeat) error { return os.Truncate(h.path, 0) },
 		"cut off in the outcomes": func(h *heartbeat) error {
-			binary.LittleEndian.PutUint64(h.mem[heartbeatSlot+8:], 10)
-			binary.LittleEndian.PutUint64(h.mem[heartbeatSlot+16:], 10)
-			return os.Truncate(h.path, heartbeatHeader)
+			binary.LittleEndian.PutUint64(h.mem[wire.BeatSlot+8:], 10)
+			binary.LittleEndian.PutUint64(h.mem[wire.BeatSlot+16:], 10)
+			return os.Truncate(h.path, wire.BeatHeader)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

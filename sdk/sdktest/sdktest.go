@@ -14,10 +14,10 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/hook"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
 )
 
 // Status is what became of an item.

@@ -8,30 +8,15 @@ import (
 	"os"
 	"sync/atomic"
 	"unsafe"
-)
 
-// The layout of the page.
-const (
-	Magic    = 0x3130305442485a4b
-	Slots    = 4
-	MaxItems = 16384
-	Size     = mapsAt + Slots*MaxItems
-	mapsAt   = 4096
-	slotSize = 64
-)
-
-// Outcomes of an item in a slot's map. An item behind the index has none yet.
-const (
-	Done    byte = 0
-	Failed  byte = 1
-	Skipped byte = 2
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
 
 // Page is a mapped heartbeat page.
 type Page struct{ mem []byte }
 
 // None is a page that nobody reads, for hosts that keep none.
-func None() *Page { return &Page{make([]byte, Size)} }
+func None() *Page { return &Page{make([]byte, wire.BeatSize)} }
 
 // Open maps the page that the host has made at path.
 func Open(path string) (*Page, error) {
@@ -44,15 +29,15 @@ func Open(path string) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the heartbeat page: %w", err)
 	}
-	if info.Size() < Size {
-		return nil, fmt.Errorf("the heartbeat page %s has %d bytes instead of %d", path, info.Size(), Size)
+	if info.Size() < wire.BeatSize {
+		return nil, fmt.Errorf("the heartbeat page %s has %d bytes instead of %d", path, info.Size(), wire.BeatSize)
 	}
 	mem, err := mmap(f)
 	if err != nil {
 		return nil, fmt.Errorf("mapping the heartbeat page: %w", err)
 	}
 	p := &Page{mem}
-	if magic := binary.LittleEndian.Uint64(mem); magic != Magic {
+	if magic := binary.LittleEndian.Uint64(mem); magic != wire.BeatMagic {
 		return nil, fmt.Errorf("%s is not a heartbeat page: it begins with %#x", path, magic)
 	}
 	return p, nil
@@ -64,10 +49,10 @@ type Slot struct {
 	outcomes         []byte
 }
 
-// Begin starts a chunk of count items, at most MaxItems, in a slot below Slots.
+// Begin starts a chunk of count items, at most wire.MaxChunkItems, in a slot below wire.MaxInFlight.
 func (p *Page) Begin(slot int, id uint64, count int) Slot {
-	at := slotSize * (slot + 1)
-	from := mapsAt + slot*MaxItems
+	at := wire.BeatSlot * (slot + 1)
+	from := wire.BeatHeader + slot*wire.MaxChunkItems
 	s := Slot{p.word(at), p.word(at + 8), p.word(at + 16), p.mem[from : from+count]}
 	clear(s.outcomes)
 	atomic.StoreUint64(s.index, 0)

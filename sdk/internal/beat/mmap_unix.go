@@ -6,9 +6,11 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
 
 // mmap maps the page for the rest of the process's life.
 func mmap(f *os.File) ([]byte, error) {
-	return unix.Mmap(int(f.Fd()), 0, Size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	return unix.Mmap(int(f.Fd()), 0, wire.BeatSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 }

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
 
 // pollEvery is how often the parent is looked at where the host gave no lifeline.

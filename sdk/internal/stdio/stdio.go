@@ -5,7 +5,7 @@ package stdio
 import (
 	"os"
 
-	"github.com/kagurazaka/kagurazaka/sdk/internal/wire"
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
 
 var (

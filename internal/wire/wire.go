@@ -21,12 +21,28 @@ const (
 	MaxInFlight = 4
 )
 
+// The layout of a heartbeat page: a header with the magic number and a slot for each chunk in flight, then for each slot a byte for
+// each item.
+const (
+	BeatMagic  = 0x3130305442485a4b
+	BeatHeader = 4096
+	BeatSlot   = 64
+	BeatSize   = BeatHeader + MaxInFlight*MaxChunkItems
+)
+
+// Outcomes of an item in a heartbeat page. An item behind the slot's index has none yet.
+const (
+	Done    byte = 0
+	Failed  byte = 1
+	Skipped byte = 2
+)
+
 // Capabilities.
 const (
 	Heartbeat = "heartbeat"
 	Staging   = "staging"
 	Close     = "close"
-	// ListCloses says that a task is closed by the end of its List call.
+	// ListCloses says that the List call has closed the task when it ends.
 	ListCloses = "list_closes"
 	List       = "list"
 	IsExecuted = "is_executed"
