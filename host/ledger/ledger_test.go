@@ -120,6 +120,9 @@ const (
 	failed
 )
 
+// byBlock is a FlushEvery that has play write what there is at each block.
+const byBlock = time.Hour
+
 // play makes a run over a source, ends it as it is told, and returns which items it was given, by text.
 func play(t *testing.T, dir string, o Options, src backbones.Source, chosen Chosen, judge func(text string) outcome) []string {
 	t.Helper()
@@ -146,6 +149,9 @@ func play(t *testing.T, dir string, o Options, src backbones.Source, chosen Chos
 		}
 		if err != nil {
 			t.Fatal(err)
+		}
+		if o.FlushEvery == byBlock {
+			l.flush()
 		}
 		for i := range b.Count {
 			text := textOf(b, i)
