@@ -23,6 +23,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
