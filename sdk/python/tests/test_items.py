@@ -122,37 +122,38 @@ def test_show_never_fails():
     assert len(wire.show({"s": "x" * 9999})) == 2000
 
 
+class Text(str):
+    pass
+
+
 def flat_items(count):
     return [{"i": i, "path": f"/data/{i}", "x": i / 3, "n": None, "b": i % 2 == 0} for i in range(count)]
 
 
-@pytest.mark.parametrize("owned", [True, False])
-def test_packed_lists_are_the_same_list(monkeypatch, owned):
-    monkeypatch.setattr(listed, "PACK_BYTES", 0)
-    expected = flat_items(100_500)
+def test_long_lists_are_worked_on_as_copies(monkeypatch):
+    monkeypatch.setattr(listed, "COPY_BYTES", 0)
     items = flat_items(100_500)
-    packed = listed.keep(items, owned)
-    assert isinstance(packed, listed.PackedList) and len(packed) == 100_500
-    assert len(items) == (0 if owned else 100_500)
+    kept = listed.keep(items)
+    assert len(kept) == 100_500
     for first, count in ((0, 10), (1000, 100), (1024, 1024), (1023, 2), (100_400, 100), (5000, 16384)):
-        assert same(list(packed.slice(first, count)), expected[first : first + count])
+        assert same(list(kept.slice(first, count)), items[first : first + count])
+    assert next(iter(kept.slice(7, 1))) is not items[7]
 
 
-@pytest.mark.parametrize("owned", [True, False])
 @pytest.mark.parametrize("place", [0, 50_000, 100_499])
-def test_lists_that_cannot_be_packed_stay(monkeypatch, owned, place):
-    monkeypatch.setattr(listed, "PACK_BYTES", 0)
+@pytest.mark.parametrize("odd", [[1], (1,), b"1", bytearray(b"1"), Text("a")])
+def test_items_of_long_lists_that_are_not_plain_are_those_of_the_list(monkeypatch, place, odd):
+    monkeypatch.setattr(listed, "COPY_BYTES", 0)
     items = flat_items(100_500)
-    items[place]["odd"] = marker = [1]
-    kept = listed.keep(items, owned)
-    assert isinstance(kept, listed.LiveList)
-    assert next(iter(kept.slice(place, 1)))["odd"] is marker
-    assert len(kept) == 100_500 and same(list(kept.slice(0, 3))[1], flat_items(2)[1] | ({"odd": [1]} if place == 1 else {}))
-    assert sum(1 for _ in kept.slice(100_000, 500)) == 500
+    items[place]["odd"] = odd
+    kept = listed.keep(items)
+    assert next(iter(kept.slice(place, 1)))["odd"] is odd
+    assert same(list(kept.slice(100_000, 500)), items[100_000:])
 
 
-def test_short_lists_are_not_packed():
-    assert isinstance(listed.keep(flat_items(10), True), listed.LiveList)
+def test_items_of_short_lists_are_those_of_the_list():
+    items = flat_items(10)
+    assert next(iter(listed.keep(items).slice(7, 1))) is items[7]
 
 
 KEYS = """
@@ -201,10 +202,6 @@ def test_different_items_have_different_keys():
     # In a block or alone, beside others or not.
     assert pickled(items)[1] == [content_key(item) for item in items]
     assert pickled(items[1:2] * 3)[1] == [content_key(items[1])] * 3
-
-
-class Text(str):
-    pass
 
 
 MARSHALLED = [

@@ -8,7 +8,7 @@ import pickle
 import re
 import sys
 from itertools import chain
-from typing import Any, Iterator, Optional
+from typing import Any, Iterator, Optional, Sequence
 
 from .._proto import plugin_pb2 as pb
 from ..template.io import FileTriplet, stable_repr
@@ -19,9 +19,9 @@ OPAQUE_ITEMS, OPAQUE_BYTES = 64, 64 << 10
 _SHOWN = 2000
 
 _SCALARS = frozenset((str, int, float, bool, type(None)))
-_MARSHALLED = _SCALARS - {float}
+_EXACT = _SCALARS - {float}
 # The version of marshal that the host reads.
-_MARSHAL = 4
+MARSHAL = 4
 # Half a character as marshal writes it. Numbers may look like it.
 _half_character = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]").search
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False).encode
@@ -95,11 +95,16 @@ def _without_triplets(item: dict[str, Any]) -> dict[str, Any]:
 
 def flat(items: list[Any]) -> bool:
     """Whether all items are dicts of text, numbers, booleans and None alone, with text for keys."""
-    return (
-        set(map(type, items)) <= {dict}
-        and set(map(type, chain.from_iterable(items))) <= {str}
-        and set(map(type, chain.from_iterable(map(dict.values, items)))) <= _SCALARS
-    )
+    return set(map(type, items)) <= {dict} and plain(items)
+
+
+def plain(items: Sequence[Any], scalars: frozenset[Any] = _SCALARS) -> bool:
+    """The same as flat for items that marshal writes or has read: it knows no subclasses of dict."""
+    try:
+        types = set(map(type, chain.from_iterable(map(dict.values, items))))
+        return types <= scalars and set(map(type, chain.from_iterable(items))) <= {str}
+    except TypeError:
+        return False
 
 
 def encode_lines(items: list[Any]) -> bytes:
@@ -131,13 +136,10 @@ def encode_marshal(items: list[Any]) -> Optional[bytes]:
     This is what listing a million small items costs, beside the task's own code.
     """
     try:
-        if not set(map(type, chain.from_iterable(map(dict.values, items)))) <= _MARSHALLED:
+        if not plain(items, _EXACT):
             return None
-        # Keys that are equal to others and of another type, like subclasses of dict, are nothing that marshal writes.
-        if not set(map(type, set().union(*items))) <= {str}:
-            return None
-        payload = marshal.dumps(items, _MARSHAL)
-    except (TypeError, ValueError):
+        payload = marshal.dumps(items, MARSHAL)
+    except ValueError:
         return None
     return None if _half_character(payload) else payload
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import marshal
 import sys
 from itertools import chain
-from typing import Any, Iterable, Iterator, Sequence
+from typing import Any, Iterable, Sequence
 
-from .items import flat
+from .items import MARSHAL, flat, plain
 
-_BLOCK = 1024
 _PIECE = 256
-# A list that takes more than this is packed, if its items can be.
-PACK_BYTES = 512 << 20
+# Items of a list that takes more than this are copied before they are used, if they can be.
+COPY_BYTES = 512 << 20
 _SAMPLES = 512
 
 
@@ -31,39 +30,31 @@ class LiveList:
         return chain.from_iterable(items[i : min(i + _PIECE, last)] for i in range(first, last, _PIECE))
 
 
-class PackedList:
-    """A long list of flat items, in blocks that are a fifth of its size and hold no reference counts.
+class LongList(LiveList):
+    """A list whose plain items are worked on as copies.
 
-    Merely reading a Python object writes its reference count, and so copies the page it shares with other processes:
-    workers that go through a list of millions of dicts end up with a second copy of it between them.
+    Merely using a Python object writes its reference count, and so copies the page it shares with other processes: workers
+    that go through a list of millions of dicts end up with a second copy of it between them. Marshal reads texts and
+    numbers without that.
     """
 
-    def __init__(self, blocks: list[bytes], count: int) -> None:
-        self.blocks = blocks
-        self.count = count
-
-    def __len__(self) -> int:
-        return self.count
-
     def slice(self, first: int, count: int) -> Iterable[Any]:
-        return chain.from_iterable(self._pieces(first, min(first + count, self.count)))
-
-    def _pieces(self, first: int, last: int) -> Iterator[list[Any]]:
-        for number in range(first // _BLOCK, (last - 1) // _BLOCK + 1):
-            items = marshal.loads(self.blocks[number])
-            start = number * _BLOCK
-            if start < first or start + len(items) > last:
-                items = items[max(first - start, 0) : last - start]
-            yield items
+        items, last = self.items, first + count
+        return chain.from_iterable(_copied(items[i : min(i + _PIECE, last)]) for i in range(first, last, _PIECE))
 
 
-def keep(items: Sequence[Any], owned: bool) -> Any:
-    """The items in the form that costs least. If nobody else has the list (owned) it is emptied as it is packed."""
-    if estimate(items) > PACK_BYTES and isinstance(items, list):
-        blocks = _pack(items, owned)
-        if blocks is not None:
-            return blocks
-    return LiveList(items)
+def _copied(items: Any) -> Any:
+    """A copy of the items, or the items themselves where a copy is not the same."""
+    try:
+        copy = marshal.loads(marshal.dumps(items, MARSHAL))
+    except ValueError:
+        return items
+    return copy if plain(copy) else items
+
+
+def keep(items: Sequence[Any]) -> LiveList:
+    """The items as workers are to have them."""
+    return LongList(items) if estimate(items) > COPY_BYTES else LiveList(items)
 
 
 def estimate(items: Sequence[Any]) -> int:
@@ -76,21 +67,3 @@ def estimate(items: Sequence[Any]) -> int:
         return 0
     size = sum(sys.getsizeof(item) + sum(map(sys.getsizeof, item.values())) for item in sample)
     return len(items) * size // len(sample)
-
-
-def _pack(items: list[Any], owned: bool) -> Any:
-    count = len(items)
-    blocks: list[bytes] = []
-    for first in range(0, count, _BLOCK):
-        block = items[first : first + _BLOCK]
-        if not flat(block):
-            if owned:
-                # What was packed so far comes back: flat items have nothing that could have changed by that.
-                items[:first] = [item for packed in blocks for item in marshal.loads(packed)]
-            return None
-        blocks.append(marshal.dumps(block))
-        if owned:
-            items[first : first + _BLOCK] = [None] * len(block)
-    if owned:
-        items.clear()
-    return PackedList(blocks, count)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Callable
@@ -52,8 +51,9 @@ class Lister:
             if isinstance(items, Iterator):
                 self._stream(items, request.accept_indexed)
             elif request.accept_indexed:
-                # This frame, the argument and getrefcount's own: nobody else has the list.
-                self._keep(items, owned=sys.getrefcount(items) <= 3)
+                listed = keep(items)
+                self.share(listed)
+                self._tell(indexed=len(listed))
             else:
                 self._tell(total=len(items))
                 for first in range(0, len(items), self._encoder.max_items):
@@ -71,11 +71,6 @@ class Lister:
             # The mixin took the input mode away. The host shards what the task lists.
             return type(self.opened.task).generate_tasks._kagurazaka_own(self.opened.task)
         return self.opened.task.generate_tasks()
-
-    def _keep(self, items: Any, owned: bool) -> None:
-        listed = keep(items, owned)
-        self.share(listed)
-        self._tell(indexed=len(listed))
 
     def _stream(self, items: Iterator[Any], accept_indexed: bool) -> None:
         """Send items as they are yielded, in blocks; nothing is kept."""

@@ -15,7 +15,6 @@ from . import channel, closing, failures, process, stages
 from .channel import Channel
 from .describe import CAPABILITIES, OWN_TEMPLATE, check, describe
 from .launch import socket_path
-from .listed import LiveList
 from .listing import Lister
 from .opened import OpenedTask, open_task
 from .stages import context
@@ -385,8 +384,6 @@ class Nursery:
         ending.threads()
         ending.exit_functions()
         self.runner = self.opened = None
-        if self.listed is not None and not isinstance(self.listed, LiveList):
-            self.listed = None
         gc.unfreeze()
         ending.files()
         process.flush_standard_streams()
