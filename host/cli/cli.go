@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kagurazaka/kagurazaka/host/job"
+
 	"github.com/alecthomas/kong"
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/term"
@@ -152,8 +154,8 @@ type app struct {
 	split   *split
 	screen  *progress.Screen
 	log     hclog.Logger
-	// warm is there for runs alone.
-	warm *warm
+	// program is what sessions see of this.
+	program job.Program
 	// kept is the log of the run's ledger; nil: there is none. unkeep ends it before the run has begun.
 	kept   *ledger.Log
 	unkeep func()
@@ -171,6 +173,7 @@ func (a *app) main(ctx context.Context, args []string) error {
 	}
 	a.parser = parser
 	a.log = hclog.NewNullLogger()
+	a.program = job.Program{Log: a.log, Version: a.version, Note: a.note}
 	if len(args) > 0 && args[0] == completeCommand {
 		return a.complete(ctx, args[1:])
 	}
@@ -181,6 +184,7 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return err
 	}
 	a.startLog()
+	a.program.Log = a.log
 	f := &a.grammar.hostFlags
 	switch {
 	case f.Version && (len(a.split.rest) == 0 || !a.yields()):
@@ -226,7 +230,7 @@ func (a *app) guess(yielded map[string]bool) error {
 
 // read takes the command line apart and lets kong read the host's part.
 func (a *app) read(r reading) error {
-	s, err := splitArgs(a.args, knownFlags(a.parser, backboneArguments(), r), a.parser)
+	s, err := splitArgs(a.args, knownFlags(a.parser, job.BackboneArguments(), r), a.parser)
 	if err != nil {
 		return err
 	}
@@ -264,6 +268,7 @@ func (a *app) read(r reading) error {
 }
 
 func (a *app) readHost(flags []string) error {
+	defer func() { a.setGrammar(a.grammar) }()
 	a.grammar = grammar{}
 	if _, err := a.parser.Parse(append([]string{a.split.command}, flags...)); err != nil {
 		return exitcode.With(exitcode.Usage, fmt.Errorf("%w; see kagurazaka -hk", err))
@@ -272,6 +277,12 @@ func (a *app) readHost(flags []string) error {
 		a.grammar.Verbose = max(a.grammar.Verbose, 2)
 	}
 	return nil
+}
+
+// setGrammar makes g what the command line says.
+func (a *app) setGrammar(g grammar) {
+	a.grammar = g
+	a.program.Flags = &job.Flags{ConfigFlags: g.ConfigFlags, RunFlags: g.RunFlags, LedgerFlags: g.LedgerFlags}
 }
 
 func (a *app) printVersion() error {

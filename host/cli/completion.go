@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/kagurazaka/kagurazaka/host/job"
+
 	"github.com/kagurazaka/kagurazaka/host/discover"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/template"
@@ -111,7 +113,7 @@ func (a *app) candidates(ctx context.Context, before []string, typed string) []c
 			return nil
 		}
 	}
-	if values := hostValues(canonical(waiting)); values != nil {
+	if values := a.hostValues(canonical(waiting)); values != nil {
 		return values
 	}
 	switch command := a.split.command; {
@@ -157,19 +159,19 @@ func (s *split) choosePluginExists() string {
 	return ""
 }
 
-func hostValues(flag string) []candidate {
-	var values []string
-	switch flag {
-	case "backbone":
-		values = []string{"auto", "mp", "cuda", "torch_vanilla_single"}
-	case "progress":
-		values = []string{"auto", "bar", "plain", "json", "none"}
-	case "start-method":
-		values = []string{"fork", "spawn"}
-	case "chunksize":
-		values = []string{"auto"}
+// hostValues are the words that a flag of the host or of a backbone takes.
+func (a *app) hostValues(flag string) []candidate {
+	for _, f := range a.parser.Model.Flags {
+		if f.Name == flag && f.Enum != "" {
+			return plainCandidates(f.EnumSlice())
+		}
 	}
-	return plainCandidates(values)
+	for _, f := range job.BackboneFlags() {
+		if canonical(f.Name) == flag {
+			return plainCandidates(f.Words)
+		}
+	}
+	return nil
 }
 
 func plainCandidates(values []string) []candidate {
@@ -200,7 +202,7 @@ func (a *app) hostFlagCandidates() []candidate {
 			}
 		}
 	}
-	return append(out, argumentCandidates(backboneArguments())...)
+	return append(out, argumentCandidates(job.BackboneArguments())...)
 }
 
 func argumentCandidates(arguments []schema.Argument) []candidate {
@@ -219,18 +221,18 @@ func (s *session) pluginCandidates(before []string, waiting, typed string) []can
 	if canonical(waiting) == "mixin" || len(before) > 0 && inMixins(before) && !strings.HasPrefix(typed, "-") {
 		return s.mixinCandidates()
 	}
-	if s.task == nil {
+	if s.Task == nil {
 		if strings.HasPrefix(typed, "-") {
 			return s.hostFlagCandidates()
 		}
 		var out []candidate
-		for _, t := range s.described.Tasks {
+		for _, t := range s.Described.Tasks {
 			out = append(out, candidate{t.Name, t.Summary})
 		}
 		return out
 	}
 	if n := len(before); n > 0 && strings.HasPrefix(before[n-1], "-") {
-		for _, arg := range s.task.Arguments {
+		for _, arg := range s.Task.Arguments {
 			for _, flag := range arg.Flags {
 				if flag != before[n-1] || arg.Arity == "0" {
 					continue
@@ -244,7 +246,7 @@ func (s *session) pluginCandidates(before []string, waiting, typed string) []can
 		}
 	}
 	if strings.HasPrefix(typed, "-") {
-		return append(argumentCandidates(s.task.Arguments), s.hostFlagCandidates()...)
+		return append(argumentCandidates(s.Task.Arguments), s.hostFlagCandidates()...)
 	}
 	return nil
 }
@@ -263,11 +265,11 @@ func inMixins(before []string) bool {
 }
 
 func (s *session) mixinCandidates() []candidate {
-	if s.task == nil || s.task.Template == nil {
+	if s.Task == nil || s.Task.Template == nil {
 		return nil
 	}
 	var out []candidate
-	for _, top := range s.task.Template.Fields {
+	for _, top := range s.Task.Template.Fields {
 		if top.Value.Kind != template.KindMode {
 			out = append(out, candidate{top.Name + "=", top.Help})
 			continue

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 
+	"github.com/kagurazaka/kagurazaka/host/job"
+
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 
@@ -12,18 +14,18 @@ func (a *app) describe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.task == nil && s.wanted != "" {
+	if s.Task == nil && s.wanted != "" {
 		return s.needTask()
 	}
 	name := ""
-	if s.task != nil {
-		name = s.task.Name
+	if s.Task != nil {
+		name = s.Task.Name
 	}
 	if a.grammar.Describe.JSON {
-		return schema.DescribeJSON(a.out.JSON(), s.described, name, backboneArguments())
+		return schema.DescribeJSON(a.out.JSON(), s.Described, name, job.BackboneArguments())
 	}
-	if s.task != nil {
+	if s.Task != nil {
 		return s.taskHelp(ctx)
 	}
-	return schema.DescribeText(a.streams.Out, s.described, a.streams.Width())
+	return schema.DescribeText(a.streams.Out, s.Described, a.streams.Width())
 }

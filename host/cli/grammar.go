@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
-	"github.com/kagurazaka/kagurazaka/host/plan"
+	"github.com/kagurazaka/kagurazaka/host/job"
 )
 
 // grammar is the host's own command line. What it does not know belongs to the task, so kong never sees it: split.go
@@ -29,49 +30,18 @@ type grammar struct {
 // hostFlags are the flags of every command. The names up to Help are those of kagurazaka 0.1.1 and always the host's;
 // those about trust are, too; the others give way to a task's argument of the same name, and are then written --kg-NAME.
 type hostFlags struct {
-	Backbone       string   `name:"backbone" default:"auto" enum:"auto,mp,cuda,torch_vanilla_single" help:"The execution model: ${enum}. auto: mp for normal tasks, cuda for device tasks."`
-	Cfg            string   `name:"cfg" placeholder:"FILE" help:"YAML file with task:, backbone: and mixin: sections."`
-	MixinCfg       string   `name:"mixin-cfg" placeholder:"FILE" help:"YAML file to merge into the template; wins over the mixin: section of --cfg."`
-	Mixin          []string `name:"mixin" sep:"none" placeholder:"KEY=VALUE" help:"Values to merge into the template (several after one flag, and several flags); win over both files."`
-	Help           bool     `name:"help" short:"h" help:"Show the task's help."`
-	HelpBackbone   bool     `name:"help-backbone" help:"Show the backbone's help (-hb)."`
-	HelpKagurazaka bool     `name:"help-kagurazaka" help:"Show this help (-hk)."`
+	job.ConfigFlags
+	Help           bool `name:"help" short:"h" help:"Show the task's help."`
+	HelpBackbone   bool `name:"help-backbone" help:"Show the backbone's help (-hb)."`
+	HelpKagurazaka bool `name:"help-kagurazaka" help:"Show this help (-hk)."`
 
-	Progress     string        `name:"progress" default:"auto" enum:"auto,bar,plain,json,none" help:"How to show progress: ${enum}. auto: a bar on a terminal, else plain lines."`
-	Python       string        `name:"python" placeholder:"EXE" help:"The Python interpreter for task files that end in .py; KAGURAZAKA_PYTHON says it for all runs."`
-	StartTimeout time.Duration `name:"start-timeout" default:"60s" help:"How long a plugin may take to its handshake and to describe itself."`
-	OpenTimeout  time.Duration `name:"open-timeout" default:"10m" help:"How long a task may take to be opened in a worker: to parse its arguments and to load its model."`
-	Outputs      string        `name:"outputs" default:"auto" enum:"auto,direct,staged" help:"How outputs are written: ${enum}. direct: in place, and what is not concluded is known to be unfinished. staged: aside, and renamed into place. auto: as the task says; a Python task's are direct."`
-	Grace        time.Duration `name:"grace" default:"30s" help:"How long what is in flight may take after the first Ctrl-C."`
-	CloseTimeout time.Duration `name:"close-timeout" default:"5m" help:"How long a task may take to be closed in a worker, at the end and when the worker is replaced. One that takes longer, or fails, makes the run fail."`
-	MaxFailures  string        `name:"max-failures" placeholder:"N|P%" help:"End the run once more items than this have failed: a number, or a percentage of those that have an outcome, once there are 100. 0 ends it at the first failure."`
-	enduranceFlags
-	listingFlags
-	PluginSHA256 []string `name:"plugin-sha256" sep:"none" placeholder:"HEX" help:"Refuse the plugin unless this is its SHA-256: of an executable or a task file that of the file, of a folder the one that kagurazaka trust shows."`
-	Locked       bool     `name:"locked" help:"Refuse a plugin that is in no plugins.lock. One that is in it with another hash is refused in any case."`
-	CleanEnv     bool     `name:"clean-env" help:"Keep all environment variables from the plugin but PATH, HOME, the language and the like, and what --env names."`
-	Env          []string `name:"env" sep:"none" placeholder:"NAME[=VALUE]" help:"Set a variable in the plugin's environment, or, under --clean-env, let one through. May be given several times."`
-	MTLS         bool     `name:"mtls" help:"Refuse a plugin that does not speak TLS, with certificates on both sides."`
-	Verbose      int      `name:"verbose" short:"v" type:"counter" help:"Log more; twice: everything."`
-	Quiet        bool     `name:"quiet" short:"q" help:"Log warnings and errors alone; hides what tasks print."`
-	KgDebug      bool     `name:"kg-debug" help:"Log everything, and show tracebacks of failed items."`
-	RunDir       string   `name:"run-dir" placeholder:"DIR" help:"Keep the run's ledger in this folder, made new; without it in a folder of its own below $XDG_STATE_HOME/kagurazaka/runs."`
-	NoLedger     bool     `name:"no-ledger" help:"Keep no ledger of the run."`
-	Resume       string   `name:"resume" placeholder:"[RUN]" help:"Leave out what an earlier run did, where neither outputs nor the task itself tell what is finished. RUN is a run's id or its beginning, last, or its folder; without it the last run of the same plugin, task, arguments and template. A RUN of another form is written --resume=RUN."`
-	RetryFailed  string   `name:"retry-failed" placeholder:"[RUN]" help:"Run the failed items of an earlier run alone. RUN as for --resume."`
-	Version      bool     `name:"version" help:"Print the version."`
-}
-
-// listingFlags are about what is listed, and what is left out.
-type listingFlags struct {
-	OutputsOutside bool   `name:"outputs-outside" help:"Let the lines of a JSON Lines file name outputs outside of the output folder. Without it such an item fails before it is begun."`
-	ListOutputs    bool   `name:"list-outputs" help:"Where the output folder lies in the input folder, or is the same, take what earlier runs wrote there for inputs, too."`
-	BadLines       string `name:"bad-lines" default:"fail" enum:"fail,count" help:"What becomes of lines of a JSON Lines file that are not items. fail: the listing stops there, what was listed before is done, and the run ends with exit code 1. count: they are left out and counted, and the run ends with exit code 3."`
-}
-
-// policy is what the flags let a listing do.
-func (f *listingFlags) policy() plan.Policy {
-	return plan.Policy{OutputsOutside: f.OutputsOutside, ListOutputs: f.ListOutputs, SkipBadLines: f.BadLines == "count"}
+	Progress string `name:"progress" default:"auto" enum:"auto,bar,plain,json,none" help:"How to show progress: ${enum}. auto: a bar on a terminal, else plain lines."`
+	job.RunFlags
+	Verbose int  `name:"verbose" short:"v" type:"counter" help:"Log more; twice: everything."`
+	Quiet   bool `name:"quiet" short:"q" help:"Log warnings and errors alone; hides what tasks print."`
+	KgDebug bool `name:"kg-debug" help:"Log everything, and show tracebacks of failed items."`
+	job.LedgerFlags
+	Version bool `name:"version" help:"Print the version."`
 }
 
 type runCmd struct {
@@ -133,7 +103,7 @@ listed, 130 interrupted.
 Where several apply: 2 (before the start), 130, 1, 3, 0. The end by a signal (SIGABRT: the host itself broke) is a failure.`
 
 func newParser(g *grammar) (*kong.Kong, error) {
-	return kong.New(g, kong.Name("kagurazaka"), kong.Description(description), kong.NoDefaultHelp(), kong.Exit(func(int) {}),
+	return kong.New(g, kong.Name("kagurazaka"), kong.Description(description), kong.NoDefaultHelp(), kong.Vars{"backbones": strings.Join(job.BackboneNames(), ",")}, kong.Exit(func(int) {}),
 		kong.KindMapper(reflect.Int, mapper("must be an integer", strconv.Atoi)),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), mapper("must be a time with its unit, such as 500ms, 30s or 5m", time.ParseDuration)))
 }

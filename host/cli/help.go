@@ -4,27 +4,28 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/job"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 
 	"github.com/alecthomas/kong"
 
-	"github.com/kagurazaka/kagurazaka/host/config"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 
 // taskHelp answers -h. Its template shows what the given configuration makes of it.
 func (s *session) taskHelp(ctx context.Context) error {
-	if s.task == nil {
+	if s.Task == nil {
 		if s.wanted == "" {
-			return schema.DescribeText(s.streams.Out, s.described, s.streams.Width())
+			return schema.DescribeText(s.streams.Out, s.Described, s.streams.Width())
 		}
 		return s.needTask()
 	}
-	if err := s.configure(ctx); err != nil {
+	if err := s.Configure(ctx, s); err != nil {
 		return err
 	}
-	task := *s.task
-	if tree, _ := config.Apply(task.Template, s.config.Mixin, s.exact()); tree != nil {
+	task := *s.Task
+	if tree, _ := s.Template(); tree != nil {
 		task.Template = tree
 	}
 	// Its styles are escapes, and it has cleaned the rest.
@@ -36,26 +37,18 @@ func (s *session) taskHelp(ctx context.Context) error {
 
 // command is the command line up to the task, as a shell reads it.
 func (s *session) command() string {
-	return strings.Join([]string{"kagurazaka", quote(s.found.Command.Name), quote(s.task.Name)}, " ")
+	return terminal.Command([]string{s.Found.Command.Name, s.Task.Name})
 }
 
-// backboneHelp answers -hb.
-func (s *session) backboneHelp(ctx context.Context) error { return s.printBackboneHelp(ctx, s.task) }
-
-var backboneSummaries = map[string]string{
-	"mp":   "The mp backbone: a pool of worker processes.",
-	"cuda": "The cuda backbone, for device tasks (torch_vanilla_single is its name in kagurazaka 0.1.1).",
-}
-
-// printBackboneHelp prints the flags of the backbone that would run the task; nil: no task is known.
-func (a *app) printBackboneHelp(ctx context.Context, task *schema.Task) error {
-	backbone := chooseBackbone(a.grammar.Backbone, task)
-	if _, err := fmt.Fprintf(a.streams.Out, "%s\n\n", backboneSummaries[backbone]); err != nil {
+// backboneHelp answers -hb: the flags of the backbone that would run the task; nil: no task is known.
+func (a *app) backboneHelp(ctx context.Context, task *schema.Task) error {
+	backbone := job.Backbone(a.grammar.Backbone, task)
+	if _, err := fmt.Fprintf(a.streams.Out, "%s\n\n", backbone.Summary); err != nil {
 		return err
 	}
-	err := schema.ArgumentsHelp(a.streams.Out, "Flags:", argumentsOf(backbone), a.streams.Width())
-	if err == nil && backbone == "cuda" {
-		err = printDevices(ctx, a.streams.Out)
+	err := schema.ArgumentsHelp(a.streams.Out, "Flags:", backbone.Arguments(), a.streams.Width())
+	if err == nil && backbone.Describe != nil {
+		err = backbone.Describe(ctx, a.streams.Out)
 	}
 	return err
 }
@@ -82,12 +75,4 @@ func (a *app) printHelp(path ...*kong.Path) error {
 	return kong.DefaultHelpPrinter(kong.HelpOptions{
 		Compact: true, NoExpandSubcommands: true, WrapUpperBound: a.streams.Width(), ValueFormatter: kong.DefaultHelpValueFormatter,
 	}, &kong.Context{Kong: a.parser, Path: path})
-}
-
-// quote writes a word as a shell reads it.
-func quote(w string) string {
-	if w != "" && !strings.ContainsAny(w, " \t\n'\"\\$`!*?[]{}()<>|&;#~") {
-		return w
-	}
-	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 }

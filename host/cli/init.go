@@ -27,8 +27,8 @@ func (a *app) initConfig(ctx context.Context) error {
 		return err
 	}
 	var text bytes.Buffer
-	if err := schema.Skeleton(&text, s.task, schema.SkeletonOptions{Command: s.command(), Backbone: argumentsOf(chooseBackbone(s.grammar.Backbone, s.task))}); err != nil {
-		return fmt.Errorf("writing a configuration for %s: %w", s.task.Name, err)
+	if err := schema.Skeleton(&text, s.Task, schema.SkeletonOptions{Command: s.command(), Backbone: s.Backbone().Arguments()}); err != nil {
+		return fmt.Errorf("writing a configuration for %s: %w", s.Task.Name, err)
 	}
 	if path == "-" {
 		_, err := a.streams.Out.Write(text.Bytes())
@@ -53,8 +53,8 @@ func (a *app) initConfig(ctx context.Context) error {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
 	_, err = fmt.Fprintf(a.streams.Out, "wrote %s: fill it in, then run kagurazaka --cfg %s %s %s\n",
-		terminal.Line(path, maxWord), terminal.Line(quote(path), maxWord), terminal.Line(quote(s.found.Command.Name), maxWord),
-		terminal.Line(quote(s.task.Name), maxWord))
+		terminal.Line(path, maxWord), terminal.Line(terminal.Quote(path), maxWord), terminal.Line(terminal.Quote(s.Found.Command.Name), maxWord),
+		terminal.Line(terminal.Quote(s.Task.Name), maxWord))
 	return err
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/kagurazaka/kagurazaka/host/job"
+
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/run"
@@ -24,36 +26,24 @@ func (a *app) plan(ctx context.Context) error {
 	if a.grammar.Help {
 		return s.taskHelp(ctx)
 	}
-	r, err := s.resolve(ctx)
-	if err != nil {
-		return err
-	}
-	if !r.native() || !r.template.HasInput() {
-		return usage("%s lists its items itself, so only a run can tell what there is to do: its template has no input_mode that the host knows", r.task.Name)
-	}
-	journal, err := r.readJournal()
+	spec, err := s.resolve(ctx)
 	if err != nil {
 		return err
 	}
 	names := unfinished{printer: printer{w: a.streams.Out}, wanted: a.grammar.Plan.Unfinished, json: a.grammar.Plan.JSON}
-	summary, listErr := plan.Summarise(ctx, r.template, a.grammar.Plan.First, plan.Options{Journal: journal, Policy: a.grammar.policy(), Unfinished: names.take})
+	summary, listErr := s.Plan(ctx, spec, a.grammar.Plan.First, names.take)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if r.task.Has("open_first") {
-		note := plan.Warning{Note: true, Message: "a run constructs " + r.task.Name +
-			" before it lists, and the constructor may change what there is to do; a plan does not construct it"}
-		summary.Warnings, summary.WarningCount = append([]plan.Warning{note}, summary.Warnings...), summary.WarningCount+1
-	}
 	var input *template.InputError
 	if listErr != nil && (!errors.As(listErr, &input) || summary.Listed == 0) {
-		a.tellWarnings(summary)
-		return inputExit(listErr)
+		job.Warn(a.log, summary.Warnings, int(summary.WarningCount))
+		return listErr
 	}
 	if a.grammar.Plan.JSON {
 		err = planJSON(a.out.JSON(), summary, names.paths)
 	} else {
-		a.tellWarnings(summary)
+		job.Warn(a.log, summary.Warnings, int(summary.WarningCount))
 		if err = names.err; !names.wanted {
 			err = planText(a.streams.Out, summary)
 		}
@@ -62,21 +52,13 @@ func (a *app) plan(ctx context.Context) error {
 	case err != nil:
 		return err
 	case listErr != nil:
-		return inputExit(listErr)
+		return listErr
 	case summary.Refused > 0:
 		return exitcode.With(exitcode.Partial, errors.New(count.Of(summary.Refused, "item would fail before it is begun", "items would fail before they are begun")))
 	case summary.Unlisted > 0:
 		return exitcode.With(exitcode.Partial, run.Unlisted(summary.Unlisted))
 	}
 	return nil
-}
-
-func (a *app) tellWarnings(s plan.Summary) {
-	warnings := &listingWarnings{log: a.log}
-	for _, w := range s.Warnings {
-		warnings.met(w)
-	}
-	tellMore(a.log, int(s.WarningCount)-len(s.Warnings))
 }
 
 // unfinished takes the paths of unfinished outputs where they are wanted: it prints them, or keeps them for JSON.

@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 
-	"github.com/kagurazaka/kagurazaka/host/discover"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 )
 
@@ -42,15 +40,4 @@ func (a *app) runMeant(message string) string {
 		return fmt.Sprintf("did you mean %s=%s?", text, run.Info.ID)
 	}
 	return ""
-}
-
-// notFound is the error about a plugin that was not found: its name may have been meant for a run.
-func (a *app) notFound(err error) error {
-	var e *discover.NotFoundError
-	if errors.As(err, &e) {
-		if hint := a.runMeant(e.Error()); hint != "" {
-			e.Hints = append(e.Hints, hint)
-		}
-	}
-	return findExit(err)
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kagurazaka/kagurazaka/host/job"
+
 	"github.com/alecthomas/kong"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
@@ -18,7 +20,7 @@ type split struct {
 	// host are the host's flags in kong's own spelling.
 	host []hostFlag
 	// backbone are the backbone's flags by canonical name, in their order.
-	backbone []flagValue
+	backbone []job.Value
 	// rest is everything else.
 	rest []word
 	// pluginAt and taskAt are where PLUGIN and TASK stood, once they were chosen; -1: not yet.
@@ -36,9 +38,6 @@ type hostFlag struct {
 	// at is where it stood; value is where its value stood, if that was a word of its own, else -1.
 	at, value int
 }
-
-// flagValue is a backbone's flag; source is where in a configuration it was given, empty for the command line.
-type flagValue struct{ name, value, source string }
 
 // word is a word of the command line that is not the host's.
 type word struct {
@@ -138,7 +137,7 @@ func (k known) with(parser *kong.Kong, command string) {
 	}
 }
 
-func canonical(name string) string { return strings.ReplaceAll(strings.TrimLeft(name, "-"), "_", "-") }
+func canonical(name string) string { return job.Canonical(name) }
 
 // find tells whether the flag of a name, at a place of the command line, is the host's or the backbone's, and whether it
 // takes a value.
@@ -185,7 +184,7 @@ func splitArgs(args []string, k known, parser *kong.Kong) (*split, error) {
 		case !takes && hasValue && value != "true" && value != "false":
 			wrong = usage("%s takes no value", strings.SplitN(text, "=", 2)[0])
 		case takes && !hasValue && optional[flag.name]:
-			value, hasValue = lastSame, true
+			value, hasValue = job.LastSame, true
 			if i+1 < len(args) && k.isRun(args[i+1]) {
 				i++
 				value, flag.value = args[i], i
@@ -231,9 +230,16 @@ func flagOf(text string) (name, value string, hasValue bool) {
 	return canonical(name), value, hasValue
 }
 
+// clone is the split with a rest of its own, from which words can be taken.
+func (s *split) clone() split {
+	c := *s
+	c.rest = slices.Clone(s.rest)
+	return c
+}
+
 func (s *split) take(k known, f hostFlag, value string, hasValue, twice bool) {
 	if _, ok := k.backbone[own+f.name]; ok {
-		s.backbone = append(s.backbone, flagValue{name: f.name, value: value})
+		s.backbone = append(s.backbone, job.Value{Name: f.name, Value: value})
 		return
 	}
 	if f.name == "debug" {

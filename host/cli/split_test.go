@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kagurazaka/kagurazaka/host/job"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -14,7 +16,7 @@ func splitOf(t *testing.T, yielded map[string]bool, args ...string) (*split, err
 	if err != nil {
 		t.Fatal(err)
 	}
-	return splitArgs(args, knownFlags(parser, mpArguments(), reading{yielded: yielded}), parser)
+	return splitArgs(args, knownFlags(parser, job.Backbone("mp", nil).Arguments(), reading{yielded: yielded}), parser)
 }
 
 func TestSplit(t *testing.T) {
@@ -25,15 +27,15 @@ func TestSplit(t *testing.T) {
 		yielded  map[string]bool
 		command  string
 		host     []string
-		backbone []flagValue
+		backbone []job.Value
 		plugin   string
 		task     string
 		rest     []string
 	}{
 		{name: "as one writes it", line: "./p Resize --size 256 --mixin a.b=1 c=2 --num_process 3",
-			host: []string{"--mixin=a.b=1", "--mixin=c=2"}, backbone: []flagValue{{name: "num-process", value: "3"}}, plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
+			host: []string{"--mixin=a.b=1", "--mixin=c=2"}, backbone: []job.Value{{Name: "num-process", Value: "3"}}, plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
 		{name: "flags first", line: "--num-process=3 --mixin a=1 --progress none ./p Resize --size 256",
-			host: []string{"--mixin=a=1", "--progress=none"}, backbone: []flagValue{{name: "num-process", value: "3"}}, plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
+			host: []string{"--mixin=a=1", "--progress=none"}, backbone: []job.Value{{Name: "num-process", Value: "3"}}, plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
 		{name: "a task's flag before the plugin", line: "--size 256 ./p Resize", plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
 		{name: "a task's flag before the task", line: "./p --size 256 Resize", plugin: "./p", task: "Resize", rest: []string{"--size", "256"}},
 		{name: "a task's flag without a value before the task", line: "./p --enlarge Resize", plugin: "./p", task: "Resize", rest: []string{"--enlarge"}},
@@ -71,7 +73,7 @@ func TestSplit(t *testing.T) {
 			if diff := cmp.Diff(some(tt.host), s.hostTexts()); diff != "" {
 				t.Errorf("host flags: %s", diff)
 			}
-			if diff := cmp.Diff(tt.backbone, s.backbone, cmp.AllowUnexported(flagValue{})); diff != "" {
+			if diff := cmp.Diff(tt.backbone, s.backbone); diff != "" {
 				t.Errorf("backbone flags: %s", diff)
 			}
 			if got := s.choosePlugin(exists); got != tt.plugin {
@@ -123,7 +125,7 @@ func TestReading(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := splitArgs(strings.Fields(tt.line), knownFlags(parser, mpArguments(), tt.reading), parser)
+		s, err := splitArgs(strings.Fields(tt.line), knownFlags(parser, job.Backbone("mp", nil).Arguments(), tt.reading), parser)
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 			continue

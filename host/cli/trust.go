@@ -37,7 +37,7 @@ func (a *app) trust() error {
 	if f.Remove {
 		return a.trustRemove(path, arg)
 	}
-	opts, err := a.discoverOptions(a.grammar.Python)
+	opts, err := a.program.DiscoverOptions(a.grammar.Python)
 	if err != nil {
 		return err
 	}
@@ -129,11 +129,11 @@ func (a *app) trustRemove(path, arg string) error {
 
 // trustList prints the locks that count, each plugin with what became of it.
 func (a *app) trustList() error {
-	locks, problems := a.locks()
+	locks, problems := a.program.Locks()
 	if err := problem.Err(problems); err != nil {
 		return exitcode.With(exitcode.Usage, err)
 	}
-	opts, err := a.discoverOptions(a.grammar.Python)
+	opts, err := a.program.DiscoverOptions(a.grammar.Python)
 	if err != nil {
 		return err
 	}

@@ -9,17 +9,16 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
-	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
 // shortest is how many letters an abbreviation has that is worth a warning.
 const shortest = 3
 
-// typos finds, among the arguments of a task that takes any, those that were probably meant for the host: the task would
+// Typos implements job.Line. It finds, among the arguments of a task that takes any, those that were probably meant for the host: the task would
 // swallow them without a word. One typo from a flag that kagurazaka 0.1.1 had is an error, one typo from a newer one a
 // warning. What stands behind -- is the task's. undeclared are the keys of the configuration that the task does not declare.
-func (s *session) typos(undeclared []problem.Problem) []problem.Problem {
+func (s *session) Typos(undeclared []problem.Problem) []problem.Problem {
 	older, newer := s.flagNames()
 	var found []problem.Problem
 	look := func(p problem.Problem, word, dashes string) {
@@ -36,22 +35,30 @@ func (s *session) typos(undeclared []problem.Problem) []problem.Problem {
 		if is == "" {
 			is = "one typo from "
 		}
-		p.Message = fmt.Sprintf("%s does not declare it, and it is %s%s%s", s.task.Name, is, dashes, meant)
+		p.Message = fmt.Sprintf("%s does not declare it, and it is %s%s%s", s.Task.Name, is, dashes, meant)
 		p.Suggestion = fmt.Sprintf("did you mean %s%s? What is the task's all the same stands behind --: %s -- --%s", dashes, meant, s.command(), strings.TrimLeft(word, "-"))
 		found = append(found, p)
 	}
 	for _, w := range s.split.rest {
 		spelling, _, _ := strings.Cut(w.text, "=")
-		if w.isFlag() && strings.HasPrefix(spelling, "--") && !s.task.Knows(spelling) {
+		if w.isFlag() && strings.HasPrefix(spelling, "--") && !s.Task.Knows(spelling) {
 			look(problem.Problem{Path: spelling}, strings.TrimLeft(spelling, "-"), "--")
 		}
 	}
 	for _, p := range undeclared {
-		if !s.task.Knows("--" + p.Path) {
+		if !s.Task.Knows("--" + p.Path) {
 			look(p, p.Path, "")
 		}
 	}
 	return found
+}
+
+// Hint implements job.Line.
+func (s *session) Hint(p problem.Problem) string {
+	if s.Task.Argument(p.Path) != nil {
+		return s.runMeant(p.Message)
+	}
+	return cmp.Or(s.elsewhere(p), s.hostFlagNear(p), s.runMeant(p.Message))
 }
 
 // hostFlagNear is a suggestion for a flag that the task does not have, where it is near to one of the host's and to none of
@@ -71,16 +78,13 @@ func (s *session) hostFlagNear(p problem.Problem) string {
 // elsewhere is a suggestion for an argument that the task does not have, where it is a flag that has no effect here.
 func (s *session) elsewhere(p problem.Problem) string {
 	name := canonical(p.Path)
-	is := func(a schema.Argument) bool { return canonical(a.Name) == name }
-	backbone := chooseBackbone(s.grammar.Backbone, s.task)
-	switch {
-	case s.task.Argument(p.Path) != nil || slices.ContainsFunc(argumentsOf(backbone), is):
+	if s.Backbone().Declares(name) {
 		return ""
-	case isDevice(backbone) && slices.ContainsFunc(mpArguments(), is):
-		return fmt.Sprintf("it is a flag for tasks that are not device tasks; leave it out for %s", s.task.Name)
-	case slices.ContainsFunc(deviceArguments(), is):
-		return fmt.Sprintf("it is a flag for device tasks; leave it out for %s", s.task.Name)
-	case p.Source != "" && slices.ContainsFunc(s.parser.Model.Flags, func(f *kong.Flag) bool { return f.Name == name }):
+	}
+	if other := s.Backbone().OtherBackbone(name); other != nil {
+		return fmt.Sprintf("it is a flag for %s; leave it out for %s", other.Tasks, s.Task.Name)
+	}
+	if p.Source != "" && slices.ContainsFunc(s.parser.Model.Flags, func(f *kong.Flag) bool { return f.Name == name }) {
 		return fmt.Sprintf("give it on the command line, as --%s", name)
 	}
 	return ""
@@ -101,7 +105,7 @@ func (s *session) flagNames() (older, newer []string) {
 	for _, f := range s.parser.Model.Flags {
 		add(f.Name, f.Name)
 	}
-	for _, a := range argumentsOf(chooseBackbone(s.grammar.Backbone, s.task)) {
+	for _, a := range s.Backbone().Arguments() {
 		add(canonical(a.Name), a.Name)
 	}
 	return older, newer

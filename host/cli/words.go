@@ -90,16 +90,6 @@ func (s *split) restTexts() []string {
 	return out
 }
 
-// restWithoutDashes are the words of the rest but for the -- among them; nil where there is none.
-func (s *split) restWithoutDashes() []string {
-	i := slices.IndexFunc(s.rest, word.ends)
-	if i < 0 {
-		return nil
-	}
-	texts := s.restTexts()
-	return slices.Delete(texts, i, i+1)
-}
-
 func didYouMean(word string, options []string) string {
 	if m := suggest.Closest(word, options); m != "" {
 		return fmt.Sprintf(" (did you mean %s?)", m)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kagurazaka/kagurazaka/host/job"
+
 	"github.com/kagurazaka/kagurazaka/host/config"
 	"github.com/kagurazaka/kagurazaka/host/discover"
 	"github.com/kagurazaka/kagurazaka/host/schema"
@@ -54,11 +56,12 @@ func looksLikePython(exe string) bool {
 // choose finds the task among those that the plugin has, and reads the command line again: newer flags of the host that
 // the task declares are the task's.
 func (s *session) choose() error {
-	names := taskNames(s.described)
+	names := taskNames(s.Described)
 	pluginAt := s.split.pluginAt
 	name, known := s.split.chooseTask(func(w word) bool { return slices.Contains(names, w.text) })
 	if known {
-		s.pick(name)
+		s.Pick(name)
+		s.wanted = name
 		return s.reread(pluginAt, s.split.taskAt)
 	}
 	// What was taken for the value of a newer flag may be the task, if that task has the flag.
@@ -66,11 +69,11 @@ func (s *session) choose() error {
 		if !s.yields() || !f.newer || f.value < 0 || !slices.Contains(names, s.args[f.value]) {
 			continue
 		}
-		s.pick(s.args[f.value])
+		s.Pick(s.args[f.value])
 		if yielded, _ := s.yielded(); yielded[f.name] {
 			return s.reread(pluginAt, f.value)
 		}
-		s.task = nil
+		s.Task = nil
 	}
 	s.wanted = name
 	return s.split.doubt
@@ -82,9 +85,9 @@ func (s *session) reread(pluginAt, taskAt int) error {
 	if !s.yields() {
 		return nil
 	}
-	r := reading{pluginAt: pluginAt, taskAt: taskAt, early: map[string]bool{pythonFlag: true}, guess: s.task.Kind == schema.Factory}
-	if !s.made {
-		r.isField = config.Fields(s.task.Template)
+	r := reading{pluginAt: pluginAt, taskAt: taskAt, early: map[string]bool{pythonFlag: true}, guess: s.Task.Kind == schema.Factory}
+	if !s.Made {
+		r.isField = config.Fields(s.Task.Template)
 	}
 	var notes []string
 	r.yielded, notes = s.yielded()
@@ -96,7 +99,7 @@ func (s *session) reread(pluginAt, taskAt int) error {
 		return usage("which plugin? %s is the value of %s", s.args[pluginAt], s.args[pluginAt-1])
 	}
 	first := slices.IndexFunc(s.split.rest, func(w word) bool { return !w.isFlag() && !w.literal && !w.after && w.at > taskAt })
-	if first >= 0 && s.task.Has(schema.Remainder) {
+	if first >= 0 && s.Task.Has(schema.Remainder) {
 		r.remainderAt = s.split.rest[first].at
 		if err := s.read(r); err != nil {
 			return err
@@ -107,10 +110,10 @@ func (s *session) reread(pluginAt, taskAt int) error {
 		s.note(n)
 	}
 	switch {
-	case !s.made:
+	case !s.Made:
 		return nil
 	case s.grammar.Python != "" && s.grammar.Python != s.python:
-		return usage("--python %s: write it before %s, since %s tells its arguments only when it is called", s.grammar.Python, s.found.Command.Name, s.task.Name)
+		return usage("--python %s: write it before %s, since %s tells its arguments only when it is called", s.grammar.Python, s.Found.Command.Name, s.Task.Name)
 	}
 	return s.answerVersion()
 }
@@ -141,11 +144,11 @@ func (s *session) yielded() (map[string]bool, []string) {
 	yielded := map[string]bool{}
 	var notes []string
 	// The flags of the other backbones are none of the host's here: a normal task may have a --device of its own.
-	for _, a := range backboneArguments() {
+	for _, a := range job.BackboneArguments() {
 		yielded[canonical(a.Name)] = true
 	}
 	newer := map[string]bool{}
-	for _, a := range argumentsOf(chooseBackbone(s.grammar.Backbone, s.task)) {
+	for _, a := range s.Backbone().Arguments() {
 		delete(yielded, canonical(a.Name))
 		newer[canonical(a.Name)] = true
 	}
@@ -159,8 +162,8 @@ func (s *session) yielded() (map[string]bool, []string) {
 			}
 		}
 	}
-	flags := slices.Clone(s.task.Flags)
-	for _, a := range s.task.Arguments {
+	flags := slices.Clone(s.Task.Flags)
+	for _, a := range s.Task.Arguments {
 		flags = append(flags, spellingsOf(a)...)
 	}
 	for _, flag := range flags {
@@ -171,7 +174,7 @@ func (s *session) yielded() (map[string]bool, []string) {
 		if !reserved[n] {
 			yielded[n] = true
 		} else if !yielded[n] && !strings.HasPrefix(flag, "--no-") {
-			notes = append(notes, fmt.Sprintf("%s of %s is always the host's own; behind %q it is the task's", flag, s.task.Name, dashes))
+			notes = append(notes, fmt.Sprintf("%s of %s is always the host's own; behind %q it is the task's", flag, s.Task.Name, dashes))
 		}
 	}
 	for _, text := range s.args {
@@ -183,9 +186,9 @@ func (s *session) yielded() (map[string]bool, []string) {
 		if !strings.HasPrefix(spelling, "--") || !newer[name] || reserved[name] || yielded[name] {
 			continue
 		}
-		if flag, yes := s.task.Abbreviates(spelling); yes {
+		if flag, yes := s.Task.Abbreviates(spelling); yes {
 			yielded[name] = true
-			notes = append(notes, fmt.Sprintf("%s is short for %s of %s here; the host's own flag is --%s%s", spelling, flag, s.task.Name, own, name))
+			notes = append(notes, fmt.Sprintf("%s is short for %s of %s here; the host's own flag is --%s%s", spelling, flag, s.Task.Name, own, name))
 		}
 	}
 	return yielded, notes

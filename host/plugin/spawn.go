@@ -102,9 +102,9 @@ func newNursery(p *Process, stream pb.PluginService_SpawnClient, cancel context.
 // Has reports whether the plugin has said, once the task was open, that it has a capability.
 func (n *Nursery) Has(capability string) bool { return slices.Contains(n.proc.opened, capability) }
 
-// List begins to list the task's items. The answer may be a range of indexes that the spawned workers share.
-func (n *Nursery) List(ctx context.Context, warn func(string)) (*Lister, error) {
-	l, err := n.proc.list(n.task, true, warn)
+// List begins to list the task's items. With indexed the answer may be a range of indexes that the spawned workers share.
+func (n *Nursery) List(ctx context.Context, indexed bool, warn func(string)) (*Lister, error) {
+	l, err := n.proc.list(n.task, indexed, warn)
 	if err != nil {
 		return nil, n.proc.callError(ctx, "listing the items of "+n.task, err)
 	}

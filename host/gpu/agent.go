@@ -1,4 +1,5 @@
-package cli
+// Package gpu knows the CUDA devices of this machine: by asking the agent, a program of its own that may load the driver.
+package gpu
 
 import (
 	"bytes"
@@ -11,8 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/kagurazaka/kagurazaka/host/discover"
 )
 
 // agentName is the executable that asks the machine for its CUDA devices.
@@ -21,8 +20,8 @@ const agentName = "kagurazaka-cuda-agent"
 // agentTime bounds the wait for its answer: a run does not depend on it.
 const agentTime = 2 * time.Second
 
-// gpu is a device as the agent tells of it. Memory is in bytes.
-type gpu struct {
+// device is a device as the agent tells of it. Memory is in bytes.
+type device struct {
 	Index             int    `json:"index"`
 	Name              string `json:"name"`
 	UUID              string `json:"uuid"`
@@ -32,11 +31,11 @@ type gpu struct {
 	Error             string `json:"error"`
 }
 
-// gpus is the agent's answer to list.
-type gpus struct {
-	Driver  string `json:"driver"`
-	CUDA    string `json:"cuda"`
-	Devices []gpu  `json:"devices"`
+// answer is the agent's answer to list.
+type answer struct {
+	Driver  string   `json:"driver"`
+	CUDA    string   `json:"cuda"`
+	Devices []device `json:"devices"`
 	// Error is set where the agent could not tell: there is no driver, say. Hint is what to do about it.
 	Error string `json:"error"`
 	Hint  string `json:"hint"`
@@ -45,10 +44,10 @@ type gpus struct {
 var errNoAgent = errors.New(agentName + " is neither beside the kagurazaka executable nor on PATH (task build builds it)")
 
 // askAgent asks for the machine's CUDA devices. An error means that nobody has answered.
-func askAgent(ctx context.Context) (gpus, error) {
+func askAgent(ctx context.Context) (answer, error) {
 	path := findAgent()
 	if path == "" {
-		return gpus{}, errNoAgent
+		return answer{}, errNoAgent
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, agentTime, fmt.Errorf("no answer within %s", agentTime))
 	defer cancel()
@@ -57,9 +56,9 @@ func askAgent(ctx context.Context) (gpus, error) {
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	err := cmd.Run()
-	var answer gpus
-	if json.Unmarshal(out.Bytes(), &answer) == nil && (answer.Error != "" || err == nil) {
-		return answer, nil
+	var told answer
+	if json.Unmarshal(out.Bytes(), &told) == nil && (told.Error != "" || err == nil) {
+		return told, nil
 	}
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
@@ -67,25 +66,24 @@ func askAgent(ctx context.Context) (gpus, error) {
 	if err == nil {
 		err = errors.New("its answer is not JSON")
 	}
-	return gpus{}, fmt.Errorf("asking %s: %w", path, err)
+	return answer{}, fmt.Errorf("asking %s: %w", path, err)
 }
 
-// findAgent is the agent's path; empty: there is none.
+// findAgent is the agent's path, beside this program or on PATH; empty: there is none.
 func findAgent() string {
+	var dirs []string
 	if self, err := os.Executable(); err == nil {
 		if path, err := filepath.EvalSymlinks(self); err == nil {
 			self = path
 		}
-		path := filepath.Join(filepath.Dir(self), agentName)
-		if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 {
+		dirs = append(dirs, filepath.Dir(self))
+	}
+	for _, dir := range append(dirs, filepath.SplitList(os.Getenv("PATH"))...) {
+		if path, err := exec.LookPath(filepath.Join(dir, agentName)); err == nil && filepath.IsAbs(dir) {
 			return path
 		}
 	}
-	path, err := discover.LookPath(agentName)
-	if err != nil {
-		return ""
-	}
-	return path
+	return ""
 }
 
 // visibleDevices counts the GPUs that programs may use without asking any driver; 0: none is seen.
@@ -100,7 +98,7 @@ func visibleDevices() int {
 		}
 		return n
 	}
-	for _, pattern := range []string{"/proc/driver/nvidia/gpus/*", "/dev/nvidia[0-9]*"} {
+	for _, pattern := range []string{"/proc/driver/nvidia/answer/*", "/dev/nvidia[0-9]*"} {
 		if found, _ := filepath.Glob(pattern); len(found) > 0 {
 			return len(found)
 		}
@@ -109,10 +107,10 @@ func visibleDevices() int {
 }
 
 // text tells of a device in one line.
-func (g gpu) text() string {
-	if g.Error != "" {
-		return fmt.Sprintf("cuda:%d: %s", g.Index, g.Error)
+func (d device) text() string {
+	if d.Error != "" {
+		return fmt.Sprintf("cuda:%d: %s", d.Index, d.Error)
 	}
-	return fmt.Sprintf("cuda:%d: %s, %.1f of %.1f GiB free, compute capability %s, %s", g.Index, g.Name,
-		float64(g.MemoryFree)/(1<<30), float64(g.MemoryTotal)/(1<<30), g.ComputeCapability, g.UUID)
+	return fmt.Sprintf("cuda:%d: %s, %.1f of %.1f GiB free, compute capability %s, %s", d.Index, d.Name,
+		float64(d.MemoryFree)/(1<<30), float64(d.MemoryTotal)/(1<<30), d.ComputeCapability, d.UUID)
 }

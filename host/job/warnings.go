@@ -1,4 +1,4 @@
-package cli
+package job
 
 import (
 	"sync"
@@ -59,4 +59,13 @@ func tellMore(log hclog.Logger, more int) {
 	if more > 0 {
 		log.Warn("there are more warnings of this kind", "count", more)
 	}
+}
+
+// Warn prints the first warnings of a listing that had count of them.
+func Warn(log hclog.Logger, first []plan.Warning, count int) {
+	warnings := &listingWarnings{log: log}
+	for _, w := range first {
+		warnings.met(w)
+	}
+	tellMore(log, count-len(first))
 }

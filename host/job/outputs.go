@@ -1,4 +1,4 @@
-package cli
+package job
 
 import (
 	"errors"
@@ -8,9 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kagurazaka/kagurazaka/host/plan"
+
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
-	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/template"
@@ -26,18 +27,12 @@ const (
 )
 
 // outputs is how the task's outputs are written.
-func (r *resolved) outputs() (string, error) {
-	able := slices.Contains(r.described.Capabilities, direct)
-	switch r.grammar.Outputs {
-	case direct:
-		if !able {
-			return "", usage("--outputs direct: %s does not keep track of outputs that it writes in place; leave the flag out", r.found.Command.Name)
-		}
-		return direct, nil
-	case staged:
-		return staged, nil
+func (s *Session) outputs() (string, error) {
+	able := slices.Contains(s.Described.Capabilities, direct)
+	if s.Flags.Outputs == direct && !able {
+		return "", usage("--outputs direct: %s does not keep track of outputs that it writes in place; leave the flag out", s.Found.Command.Name)
 	}
-	if able && r.task.Has(direct) {
+	if s.Flags.Outputs == direct || s.Flags.Outputs != staged && able && s.Task.Has(direct) {
 		return direct, nil
 	}
 	return staged, nil
@@ -49,15 +44,6 @@ func notFolder(root string) []problem.Problem {
 		return nil
 	}
 	return []problem.Problem{{Message: fmt.Sprintf("the output folder %s is not a folder", root), Suggestion: "give a folder, or a name that nothing has yet"}}
-}
-
-// readJournal is the journal for a command that starts no worker; nil: there is none.
-func (r *resolved) readJournal() (plan.Journal, error) {
-	how, err := r.outputs()
-	if err != nil || !r.template.CanBeDirect() {
-		return nil, err
-	}
-	return newJournal(r.template.OutputRoot(), how, outputs.Owner{}, nil)
 }
 
 // newJournal is the journal of the outputs below a folder. A run that writes them aside asks it, too: they may be those of a run that
@@ -76,84 +62,81 @@ func newJournal(root, how string, owner outputs.Owner, shared func(outputs.Owner
 }
 
 // prepareOutputs makes ready how outputs are written.
-func (l *launch) prepareOutputs() error {
-	if l.r.template == nil {
+func (p *Place) prepareOutputs() error {
+	if p.template == nil {
 		return nil
 	}
-	how, err := l.r.outputs()
-	if err != nil {
-		return err
-	}
-	l.notes = how == direct
-	if how == staged {
-		if err := l.prepareStaging(); err != nil {
+	p.notes = p.spec.Outputs == direct
+	if !p.notes {
+		if err := p.prepareStaging(); err != nil {
 			return err
 		}
 	}
-	if !l.r.template.CanBeDirect() {
+	if !p.template.CanBeDirect() {
 		return nil
 	}
-	l.journal, err = newJournal(l.r.template.OutputRoot(), how, l.keep.owner(), func(other outputs.Owner) {
-		l.keep.tellOf(other, "what it has in hand is left to it, and looked at again at the end")
+	var err error
+	p.journal, err = newJournal(p.template.OutputRoot(), p.spec.Outputs, p.Owner, func(other outputs.Owner) {
+		p.Shared(other, "what it has in hand is left to it, and looked at again at the end")
 	})
 	return err
 }
 
 // planJournal is the journal for the listing; nil: there is none.
-func (l *launch) planJournal() plan.Journal {
-	if l.journal == nil {
+func (p *Place) planJournal() plan.Journal {
+	if p.journal == nil {
 		return nil
 	}
-	return l.journal
+	return p.journal
 }
 
 // page gives a worker a page to note in what it has begun. The functions it returns are never nil: handed is to be called when the
 // worker is there, gone when it could not be started.
-func (l *launch) page(open *plugin.OpenOptions, index int) (handed, gone func(), err error) {
+func (p *Place) page(open *plugin.OpenOptions, index int) (handed, gone func(), err error) {
 	nothing := func() {}
-	if l.journal == nil {
+	if p.journal == nil {
 		return nothing, nothing, nil
 	}
-	if !l.notes {
-		if !l.r.native() && l.r.task.Has(direct) {
+	if !p.notes {
+		if !p.native() && p.spec.Task.Has(direct) {
 			// It checks the outputs of its items itself.
-			open.Direct = l.direct()
+			open.Direct = p.direct()
 		}
 		return nothing, nothing, nil
 	}
-	page, err := l.journal.Worker(index)
+	page, err := p.journal.Worker(index)
 	if err != nil {
 		return nil, nil, &backbones.FatalError{Err: err}
 	}
 	ended := func() {
 		if err := page.Ended(); err != nil {
-			l.r.log.Warn("an output may be taken for finished that is not", "error", err)
+			p.Log.Warn("an output may be taken for finished that is not", "error", err)
 		}
 	}
 	open.Ended = ended
-	open.Direct = l.direct()
+	open.Direct = p.direct()
 	open.Direct.Page, open.Direct.Mapped, open.Direct.Synced = page.Path(), page.Mapped(), page.Synced()
 	return page.Handed, ended, nil
 }
 
 // direct is what a process that checks outputs itself is told of the journal; nil: there is none.
-func (l *launch) direct() *plugin.Direct {
-	if l.journal == nil {
+func (p *Place) direct() *plugin.Direct {
+	if p.journal == nil {
 		return nil
 	}
 	return &plugin.Direct{
-		Unfinished: l.journal.UnfinishedPath(), Run: l.journal.PagePrefix(),
-		Root: l.r.template.OutputRoot(), Field: l.r.template.FinishField(),
+		Unfinished: p.journal.UnfinishedPath(), Run: p.journal.PagePrefix(),
+		Root: p.template.OutputRoot(), Field: p.template.FinishField(),
 	}
 }
 
 // begin prepares a worker's outputs, and starts it.
-func begin[W any](l *launch, open *plugin.OpenOptions, index int, start func() (W, error)) (W, error) {
+func begin[W any](p *Place, open *plugin.OpenOptions, index int, start func() (W, error)) (W, error) {
 	var none W
-	if err := l.stageOutputs(open, index); err != nil {
+	if err := p.stageOutputs(open, index); err != nil {
 		return none, err
 	}
-	handed, gone, err := l.page(open, index)
+	handed, gone, err := p.page(open, index)
 	if err != nil {
 		return none, err
 	}
@@ -166,36 +149,20 @@ func begin[W any](l *launch, open *plugin.OpenOptions, index int, start func() (
 	return w, nil
 }
 
-// stillOpen is how many items others were working on to the end; nil: nobody can say.
-func (l *launch) stillOpen() func() int64 {
-	if l.planned == nil {
-		return nil
-	}
-	return l.planned.StillOpen
-}
-
-// concluded takes the number of items that have their outcome; nil: nobody wants to know.
-func (l *launch) concluded() func(int) {
-	if l.planned == nil {
-		return nil
-	}
-	return l.planned.Concluded
-}
-
 // closeOutputs ends what was made for outputs.
-func (l *launch) closeOutputs() error {
+func (p *Place) closeOutputs() error {
 	var err error
-	if l.staging == nil && l.notes {
+	if p.staging == nil && p.notes {
 		// An earlier run may have staged its outputs, and died.
-		if prepareErr := l.prepareStaging(); prepareErr != nil {
+		if prepareErr := p.prepareStaging(); prepareErr != nil {
 			return prepareErr
 		}
 	}
-	if l.staging != nil {
-		err = l.staging.Close()
+	if p.staging != nil {
+		err = p.staging.Close()
 	}
-	if l.journal != nil {
-		if closeErr := l.journal.Close(); closeErr != nil {
+	if p.journal != nil {
+		if closeErr := p.journal.Close(); closeErr != nil {
 			err = errors.Join(err, fmt.Errorf("concluding what is unfinished: %w", closeErr))
 		}
 	}
@@ -203,27 +170,29 @@ func (l *launch) closeOutputs() error {
 }
 
 // stageOutputs gives a worker a folder to write its outputs to before they are committed.
-func (l *launch) stageOutputs(open *plugin.OpenOptions, index int) error {
-	if l.staging == nil {
+func (p *Place) stageOutputs(open *plugin.OpenOptions, index int) error {
+	if p.staging == nil {
 		return nil
 	}
-	dir, err := l.staging.Worker(index)
+	dir, err := p.staging.Worker(index)
 	if err != nil {
 		return &backbones.FatalError{Err: err}
 	}
-	open.Staging = &plugin.Staging{Dir: dir, Folder: l.layout.Folder, Last: l.layout.Last}
+	open.Staging = &plugin.Staging{Dir: dir, Folder: p.layout.Folder, Last: p.layout.Last}
 	return nil
 }
 
-func (l *launch) prepareStaging() error {
-	layout, ok := l.r.template.Staging()
+func (p *Place) prepareStaging() error {
+	layout, ok := p.template.Staging()
 	if !ok {
 		return nil
 	}
-	staging, err := outputs.NewStaging(filepath.Join(l.r.template.OutputRoot(), template.StagingFolder), l.keep.owner(), l.keep.shared)
+	staging, err := outputs.NewStaging(filepath.Join(p.template.OutputRoot(), template.StagingFolder), p.Owner, func(other outputs.Owner) {
+		p.Shared(other, "what both do is done twice, and harms nothing")
+	})
 	if err != nil {
 		return err
 	}
-	l.staging, l.layout = staging, layout
+	p.staging, p.layout = staging, layout
 	return nil
 }

@@ -1,4 +1,4 @@
-package cli
+package job
 
 import (
 	"strings"
@@ -25,10 +25,10 @@ func TestParseSize(t *testing.T) {
 }
 
 func TestEnduranceTellsAllProblems(t *testing.T) {
-	f := hostFlags{MaxFailures: "x", enduranceFlags: enduranceFlags{
+	f := RunFlags{MaxFailures: "x",
 		Retries: -1, RetryDelay: -time.Second, ItemTimeout: -1, StallAfter: -1, WorkerMaxItems: -1, WorkerMaxRSS: "x",
-	}}
-	_, problems := f.endurance()
+	}
+	_, problems := f.policy()
 	err := problem.Err(problems)
 	if err == nil {
 		t.Fatal("nothing was refused")

@@ -1,4 +1,4 @@
-package cli
+package job
 
 import (
 	"encoding/json"
@@ -6,25 +6,44 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
 	"github.com/kagurazaka/kagurazaka/host/progress"
 	"github.com/kagurazaka/kagurazaka/host/run"
+	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/host/userdir"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
+// Front is the command that starts a run.
+type Front struct {
+	// Words are its command line; Plain is the same without the flags that take up an earlier run.
+	Words, Plain []string
+	Printer      progress.Printer
+	// Kept is the log of the run's ledger.
+	Kept *ledger.Log
+	// Drain is closed to begin nothing more. Begins is called before the first item is begun.
+	Drain  <-chan struct{}
+	Begins func()
+	// Unprinted is why stdout could not be written; nil: it could.
+	Unprinted func() error
+}
+
 // keep is what a run keeps, and what it takes up of an earlier one.
 type keep struct {
-	r      *resolved
-	ledger *ledger.Ledger
-	takeUp *takeUp
+	*Session
+	Front
+	spec *Spec
+	// template is nil for a task without one.
+	template *template.Template
+	began    time.Time
+	ledger   *ledger.Ledger
+	takeUp   *takeUp
 	// outputs says that outputs tell which items are finished.
 	outputs bool
 	// failed are the items of --retry-failed where nothing has to be listed for them; picked where it has.
@@ -37,29 +56,30 @@ type keep struct {
 }
 
 // keep makes the ledger of a run, and finds what it takes up.
-func (r *resolved) keep(began time.Time, options backboneOptions) (*keep, error) {
-	if err := r.checkLedgerFlags(); err != nil {
+func (s *Session) keep(spec *Spec, front Front) (*keep, error) {
+	f := &s.Flags.LedgerFlags
+	if err := f.check(); err != nil {
 		return nil, err
 	}
-	k := &keep{r: r, outputs: r.native() && r.template.HasFinishCheck(), hashed: make(chan struct{})}
+	t := spec.compiled()
+	k := &keep{Session: s, Front: front, spec: spec, template: t, began: time.Now(), outputs: spec.native(t) && t.HasFinishCheck(), hashed: make(chan struct{})}
 	close(k.hashed)
-	f := &r.grammar.hostFlags
 	if f.NoLedger {
 		return k, nil
 	}
-	info, err := r.info(began, options, k.outputs)
+	info, err := k.info()
 	if err != nil {
 		return nil, err
 	}
-	if k.takeUp, err = r.takesUp(info); err != nil {
+	if k.takeUp, err = k.takesUp(info); err != nil {
 		return nil, err
 	}
-	dir, err := r.ledgerDir(info.ID)
+	dir, err := k.ledgerDir(info.ID)
 	if err == nil {
 		err = k.create(dir, info)
 	}
 	if err != nil && k.takeUp == nil && f.RunDir == "" {
-		r.log.Warn("the run keeps no ledger; --run-dir names another folder for it", "error", err)
+		k.Log.Warn("the run keeps no ledger; --run-dir names another folder for it", "error", err)
 		return k, nil
 	}
 	if err != nil {
@@ -68,47 +88,47 @@ func (r *resolved) keep(began time.Time, options backboneOptions) (*keep, error)
 	return k, nil
 }
 
-func (r *resolved) ledgerDir(id string) (string, error) {
-	if dir := r.grammar.RunDir; dir != "" {
+func (k *keep) ledgerDir(id string) (string, error) {
+	if dir := k.Flags.RunDir; dir != "" {
 		return filepath.Abs(dir)
 	}
 	_, note, err := userdir.State()
 	if err != nil {
 		return "", err
 	}
-	r.note(note)
+	k.Note(note)
 	root, err := ledger.Root()
 	return filepath.Join(root, id), err
 }
 
 func (k *keep) create(dir string, info ledger.Info) error {
 	options := ledger.Options{Keys: !k.outputs, Broken: func(err error) {
-		k.r.log.Warn("the run's ledger cannot be written any more; the run goes on without it", "folder", dir, "error", err)
-	}, Note: func(text string) { k.r.log.Warn(text, "folder", dir) }}
+		k.Log.Warn("the run's ledger cannot be written any more; the run goes on without it", "folder", dir, "error", err)
+	}, Note: func(text string) { k.Log.Warn(text, "folder", dir) }}
 	if t := k.takeUp; t != nil {
-		if err := t.read(k.r.grammar.RunDir); err != nil {
+		if err := t.read(k.Flags.RunDir); err != nil {
 			return err
 		}
 		info.Parent = &ledger.Parent{ID: t.run.Info.ID, Dir: t.run.Dir, How: t.how}
 		options.Earlier = t.state
 		options.Keys = options.Keys || t.how == ledger.RetryFailed
-		k.r.log.Info("taking up an earlier run", "run", t.run.Info.ID, "folder", t.run.Dir)
+		k.Log.Info("taking up an earlier run", "run", t.run.Info.ID, "folder", t.run.Dir)
 		switch {
 		case t.how != ledger.Resume:
 		case k.outputs:
-			k.r.log.Info("outputs tell which items are finished: the ledger is not asked")
+			k.Log.Info("outputs tell which items are finished: the ledger is not asked")
 		case t.run.Info.Outputs:
-			k.r.log.Warn("the run that is taken up had a finish check, so its ledger does not tell which items are done: all are done again", "run", t.run.Info.ID)
+			k.Log.Warn("the run that is taken up had a finish check, so its ledger does not tell which items are done: all are done again", "run", t.run.Info.ID)
 		}
 	}
 	var err error
 	if k.ledger, err = ledger.Create(dir, info, options); err != nil {
 		return err
 	}
-	if err := k.r.kept.Open(dir); err != nil {
-		k.r.log.Warn("the run has no log", "error", err)
+	if err := k.Kept.Open(dir); err != nil {
+		k.Log.Warn("the run has no log", "error", err)
 	}
-	k.r.log.Debug("keeping a ledger", "folder", dir)
+	k.Log.Debug("keeping a ledger", "folder", dir)
 	k.hash()
 	return k.carry()
 }
@@ -118,21 +138,21 @@ func (k *keep) hash() {
 	k.hashed = make(chan struct{})
 	go func() {
 		defer close(k.hashed)
-		pin := k.r.pin
+		pin := k.pin
 		if pin == nil {
-			hash, err := k.r.found.Hash()
+			hash, err := k.Found.Hash()
 			if err != nil {
-				k.r.log.Debug("hashing the plugin", "error", err)
+				k.Log.Debug("hashing the plugin", "error", err)
 				return
 			}
 			pin = &hash
 		}
 		sum := pin.Sum
 		if t := k.takeUp; t != nil && t.run.Info.Plugin.SHA256 != "" && t.run.Info.Plugin.SHA256 != sum {
-			k.r.log.Warn("the plugin is not what it was in the run that is taken up", "run", t.run.Info.ID)
+			k.Log.Warn("the plugin is not what it was in the run that is taken up", "run", t.run.Info.ID)
 		}
 		if err := k.ledger.SetPluginHash(sum); err != nil {
-			k.r.log.Debug("keeping the plugin's hash", "error", err)
+			k.Log.Debug("keeping the plugin's hash", "error", err)
 		}
 	}()
 }
@@ -155,7 +175,7 @@ func (k *keep) carry() error {
 		return err
 	}
 	if k.lost = t.state.Lost(kept); k.lost > 0 {
-		k.r.log.Warn("failed items of the run that is taken up are not in its failed.jsonl, so they cannot be run again alone: --resume does them",
+		k.Log.Warn("failed items of the run that is taken up are not in its failed.jsonl, so they cannot be run again alone: --resume does them",
 			"items", k.lost, "run", t.run.Info.ID)
 	}
 	source, ok, err := ledger.NewFailedSource(t.run.Dir, t.state)
@@ -163,7 +183,7 @@ func (k *keep) carry() error {
 		return err
 	}
 	// Batches that a task makes itself are known by their number alone.
-	if ok && !k.r.makesBatches() {
+	if ok && !k.spec.makesBatches() {
 		k.failed = source
 		return nil
 	}
@@ -172,39 +192,35 @@ func (k *keep) carry() error {
 }
 
 // info is what run.json says of the run before it has begun.
-func (r *resolved) info(began time.Time, options backboneOptions, outputs bool) (ledger.Info, error) {
+func (k *keep) info() (ledger.Info, error) {
 	root, err := ledger.Root()
 	id := ""
 	if err == nil {
-		id, err = ledger.NextID(root, began)
+		id, err = ledger.NextID(root, k.began)
 	}
 	if err != nil {
 		// There is no folder of runs, and --run-dir may do without.
-		id, err = ledger.NewID(began)
+		id, err = ledger.NewID(k.began)
 	}
 	if err != nil {
 		return ledger.Info{}, err
 	}
 	host, _ := os.Hostname()
 	folder, _ := os.Getwd()
+	s := k.spec
 	info := ledger.Info{
-		ID: id, Task: r.task.Name, Args: slices.Clone(r.args), Command: r.commandLine(), Folder: folder, Version: r.version,
-		Host: host, PID: os.Getpid(), Outputs: outputs, Began: began.UTC(),
-		Plugin: ledger.Plugin{Path: r.found.Path, Name: r.described.Name, Version: r.described.Version, SDK: r.described.SDK},
-		Backbone: map[string]any{
-			"name": chooseBackbone(r.grammar.Backbone, r.task), "num_process": options.workers, "chunksize": options.chunkSize,
-		},
+		ID: id, Task: s.Task.Name, Args: append([]string{}, s.Args...), Command: terminal.Command(k.Words), Folder: folder, Version: k.Version,
+		Host: host, PID: os.Getpid(), Outputs: k.outputs, Began: k.began.UTC(),
+		Plugin:   ledger.Plugin{Path: s.Plugin.Path, Name: s.Plugin.Name, Version: s.Plugin.Version, SDK: s.Plugin.SDK},
+		Backbone: map[string]any{"name": s.Backbone, "num_process": s.Workers, "chunksize": s.ChunkSize},
 	}
-	if r.tree != nil {
-		if info.Template, err = json.Marshal(r.tree.Plain()); err != nil {
+	if s.Device != "" {
+		info.Backbone["device"] = s.Device
+	}
+	if s.Template != nil {
+		if info.Template, err = json.Marshal(s.Template.Plain()); err != nil {
 			return info, fmt.Errorf("writing down the template: %w", err)
 		}
-	}
-	if options.device != "" {
-		info.Backbone["device"] = options.device
-	}
-	if info.Args == nil {
-		info.Args = []string{}
 	}
 	return info, nil
 }
@@ -216,8 +232,8 @@ func (k *keep) owner() outputs.Owner {
 	if k.ledger != nil {
 		o.Run = k.ledger.Info().ID
 	}
-	if k.r.template.ShardCount() > 1 {
-		shard, err := json.Marshal(k.r.tree.Get("soft_shard").Plain())
+	if k.template != nil && k.template.ShardCount() > 1 {
+		shard, err := json.Marshal(k.spec.Template.Get("soft_shard").Plain())
 		if err == nil {
 			o.Shard = string(shard)
 		}
@@ -225,42 +241,38 @@ func (k *keep) owner() outputs.Owner {
 	return o
 }
 
-// shared tells of another run that stages the same outputs.
-func (k *keep) shared(other outputs.Owner) {
-	k.tellOf(other, "what both do is done twice, and harms nothing")
-}
-
 // tellOf tells of another run at work on the same outputs, and what that means.
 func (k *keep) tellOf(other outputs.Owner, meaning string) {
 	mine := k.owner()
 	if mine.Shard != "" && other.Shard != "" && mine.Shard != other.Shard {
-		k.r.log.Debug("another shard is being worked on", "host", other.Host, "process", other.PID, "shard", other.Shard)
+		k.Log.Debug("another shard is being worked on", "host", other.Host, "process", other.PID, "shard", other.Shard)
 		return
 	}
-	k.r.log.Warn("another run is at work on the same outputs: "+meaning,
+	k.Log.Warn("another run is at work on the same outputs: "+meaning,
 		"host", other.Host, "process", other.PID, "run", other.Run, "since", other.Since.Format(time.RFC3339))
 }
 
-// take puts the ledger between a listing and those who work on it.
-// leftOut takes how many items were left out; it may be nil.
-func (k *keep) take(source backbones.Source, listing run.Listing, show func(uint64) (string, uint64), leftOut func(int)) (backbones.Source, run.Listing) {
+// filter puts the ledger between a listing and those who work on it: items that the earlier run did are left out. show tells of
+// items that the host cannot read.
+func (k *keep) filter(all items, show func(uint64) (string, uint64)) items {
 	if k.ledger == nil {
-		return source, listing
+		return all
 	}
 	var chosen ledger.Chosen
 	if t := k.takeUp; t != nil && t.how == ledger.Resume && !k.outputs {
 		chosen.Finished = t.state
 	}
 	chosen.Only, chosen.Part = k.picked, k.failed != nil
-	k.source = k.ledger.Source(source, chosen, ledger.About{Warn: func(text string) { k.r.log.Warn(text) }, Show: show, LeftOut: leftOut})
-	kept := keptListing{Listing: listing, source: k.source, only: -1}
+	k.source = k.ledger.Source(all.Source, chosen, ledger.About{Warn: func(text string) { k.Log.Warn(text) }, Show: show, LeftOut: all.concluded()})
+	kept := keptListing{Listing: all.Listing, source: k.source, only: -1}
 	switch {
 	case k.failed != nil:
 		kept.only = int64(k.failed.Count())
 	case k.picked != nil:
 		kept.only = int64(k.picked.Len())
 	}
-	return k.source, kept
+	all.Source, all.Listing = k.source, kept
+	return all
 }
 
 // keptListing is a listing from which the ledger leaves items out.
@@ -309,53 +321,33 @@ func (retried) Unlisted() int64        { return 0 }
 
 // again is the command that goes on where the run stopped; empty: there is none.
 func (k *keep) again() string {
-	own := k.outputs || k.r.task.Has("is_executed") || !k.r.native() && k.r.template != nil
+	own := k.outputs || k.spec.Task.Has("is_executed") || k.spec.Template != nil && !k.spec.native(k.template)
 	retry := k.takeUp != nil && k.takeUp.how == ledger.RetryFailed
-	words := k.withoutTakeUp()
+	words := k.Plain
 	switch {
 	case k.ledger == nil && !own:
 		return ""
 	case own && !retry:
-		return lineOf(words)
+		return terminal.Command(words)
 	}
 	flag := "--resume"
 	if retry {
 		flag = "--retry-failed"
 	}
 	// With --run-dir alone the run goes on in its folder.
-	if k.r.grammar.RunDir == "" {
+	if k.Flags.RunDir == "" {
 		flag += "=" + k.name()
 	}
 	// In front: what follows -- is the task's.
-	return lineOf(append([]string{flag}, words...))
+	return terminal.Command(append([]string{flag}, words...))
 }
 
 // name is what the run is found by.
 func (k *keep) name() string {
-	if k.r.grammar.RunDir != "" {
-		return pathOf(strings.TrimRight(k.r.grammar.RunDir, string(filepath.Separator)))
+	if k.Flags.RunDir != "" {
+		return pathOf(strings.TrimRight(k.Flags.RunDir, string(filepath.Separator)))
 	}
 	return k.ledger.Info().ID
-}
-
-// withoutTakeUp are the words of the command line without --resume and --retry-failed.
-func (k *keep) withoutTakeUp() []string {
-	var out []string
-	args := k.r.app.args
-	for i := 0; i < len(args); i++ {
-		if args[i] == "--" {
-			return append(out, args[i:]...)
-		}
-		name, _, hasValue := flagOf(args[i])
-		if name = strings.TrimPrefix(name, "kg-"); name != "resume" && name != "retry-failed" {
-			out = append(out, args[i])
-			continue
-		}
-		if !hasValue && i+1 < len(args) && isRunWord(args[i+1]) {
-			i++
-		}
-	}
-	return out
 }
 
 // unlisted is the error of a run of failed items alone, some of which the listing does not have any more; nil: it had them all.
@@ -394,11 +386,11 @@ func (k *keep) close(s progress.Summary, err error) error {
 		k.failed.Close()
 	}
 	// A folder that holds what was moved aside keeps the record of this run, so that it is still one of a run.
-	inPlace := k.takeUp != nil && k.r.grammar.RunDir != ""
+	inPlace := k.takeUp != nil && k.Flags.RunDir != ""
 	if k.source == nil && exitcode.Of(err) == exitcode.Usage && !inPlace {
-		k.r.kept.Close()
+		k.Kept.Close()
 		if abandonErr := k.ledger.Abandon(); abandonErr != nil {
-			k.r.log.Debug("removing the ledger of a run that never began", "error", abandonErr)
+			k.Log.Debug("removing the ledger of a run that never began", "error", abandonErr)
 		}
 		return err
 	}
@@ -411,16 +403,16 @@ func (k *keep) close(s progress.Summary, err error) error {
 	}
 	if err != nil {
 		end.Message = err.Error()
-		k.r.log.Debug("the run ended", "error", err)
+		k.Log.Debug("the run ended", "error", err)
 	}
-	k.r.kept.Close()
+	k.Kept.Close()
 	closeErr := k.ledger.Close(end)
 	switch code := exitcode.Of(err); {
 	case s.Failed > 0 && code == exitcode.Partial:
-		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; kagurazaka show %s tells why, and %s runs them again", err, quote(k.name()),
-			lineOf(append([]string{"--retry-failed=" + k.name()}, k.withoutTakeUp()...))))
+		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; kagurazaka show %s tells why, and %s runs them again", err, terminal.Quote(k.name()),
+			terminal.Command(append([]string{"--retry-failed=" + k.name()}, k.Plain...))))
 	case s.Failed > 0:
-		err = exitcode.With(code, fmt.Errorf("%w; kagurazaka show %s tells why %s failed", err, quote(k.name()), count.Of(s.Failed, "item")))
+		err = exitcode.With(code, fmt.Errorf("%w; kagurazaka show %s tells why %s failed", err, terminal.Quote(k.name()), count.Of(s.Failed, "item")))
 	}
 	if closeErr != nil && err == nil {
 		return exitcode.With(exitcode.Partial, fmt.Errorf("the run is done, but its ledger in %s is not complete: %w", k.ledger.Dir(), closeErr))

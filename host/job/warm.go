@@ -1,4 +1,4 @@
-package cli
+package job
 
 import (
 	"reflect"
@@ -8,18 +8,19 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 )
 
-// warm holds the process that described a plugin until the run takes it over: it has loaded the plugin's code, which takes
+// Warm holds the process that described a plugin until the run takes it over: it has loaded the plugin's code, which takes
 // seconds where that imports PyTorch. It also owns the folder for the run's sockets.
-type warm struct {
-	log hclog.Logger
+// A command that starts no workers has none: nil.
+type Warm struct {
+	Log hclog.Logger
 	dir *plugin.RuntimeDir
 	// proc is nil where the description came from the cache, or where the run has taken the process.
 	proc    *plugin.Process
 	command plugin.Command
 }
 
-// runtimeDir is the folder for sockets, made when it is first asked for.
-func (w *warm) runtimeDir() (string, error) {
+// RuntimeDir is the folder for sockets, made when it is first asked for.
+func (w *Warm) RuntimeDir() (string, error) {
 	if w.dir == nil {
 		dir, err := plugin.NewRuntimeDir()
 		if err != nil {
@@ -31,12 +32,12 @@ func (w *warm) runtimeDir() (string, error) {
 }
 
 // options are those for a process that describes the plugin and may work on.
-func (w *warm) options(start plugin.StartOptions) (plugin.StartOptions, error) {
+func (w *Warm) options(start plugin.StartOptions) (plugin.StartOptions, error) {
 	if start.MTLS {
 		// Its workers would speak no TLS: it is of no further use.
 		return start, nil
 	}
-	dir, err := w.runtimeDir()
+	dir, err := w.RuntimeDir()
 	if err != nil {
 		return start, err
 	}
@@ -46,7 +47,7 @@ func (w *warm) options(start plugin.StartOptions) (plugin.StartOptions, error) {
 }
 
 // keep holds a process that was started by command, in place of the one before.
-func (w *warm) keep(proc *plugin.Process, command plugin.Command) {
+func (w *Warm) keep(proc *plugin.Process, command plugin.Command) {
 	if proc == nil {
 		return
 	}
@@ -55,7 +56,7 @@ func (w *warm) keep(proc *plugin.Process, command plugin.Command) {
 }
 
 // look returns the process if it was started as command says and is still there. w may be nil.
-func (w *warm) look(command plugin.Command) *plugin.Process {
+func (w *Warm) look(command plugin.Command) *plugin.Process {
 	if w == nil || w.proc == nil || !reflect.DeepEqual(w.command, command) {
 		return nil
 	}
@@ -68,7 +69,7 @@ func (w *warm) look(command plugin.Command) *plugin.Process {
 }
 
 // take hands out the process that look finds.
-func (w *warm) take(command plugin.Command) *plugin.Process {
+func (w *Warm) take(command plugin.Command) *plugin.Process {
 	proc := w.look(command)
 	if proc != nil {
 		w.proc = nil
@@ -76,20 +77,20 @@ func (w *warm) take(command plugin.Command) *plugin.Process {
 	return proc
 }
 
-func (w *warm) stop() {
+func (w *Warm) stop() {
 	if w.proc != nil {
 		w.proc.Stop()
 		w.proc = nil
 	}
 }
 
-// close ends a process that nobody took, and removes the folder for sockets: every process has to be gone by then.
-func (w *warm) close() {
+// Close ends a process that nobody took, and removes the folder for sockets: every process has to be gone by then.
+func (w *Warm) Close() {
 	w.stop()
 	if w.dir == nil {
 		return
 	}
 	if err := w.dir.Close(); err != nil {
-		w.log.Debug("removing the folder for sockets", "error", err)
+		w.Log.Debug("removing the folder for sockets", "error", err)
 	}
 }

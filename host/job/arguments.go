@@ -1,9 +1,8 @@
-package cli
+package job
 
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -28,18 +27,15 @@ type judged struct {
 
 func (j *judged) sound() bool { return len(j.objections)+len(j.typos) == 0 && !j.ends }
 
+// errEarlier says that an argument is wrong by a description that was made by an earlier command.
+var errEarlier = usage("by an earlier description")
+
 // arguments returns the task's argument vector and all that is wrong with it. Where the task's own parser can be asked, it
 // decides; it is asked only if the host's check objects.
-func (s *session) arguments(ctx context.Context) (config.Arguments, []problem.Problem, error) {
-	// A -- is for the task's parser, too, as kagurazaka 0.1.1 has it. A task that takes what follows only without it gets
-	// it so.
-	readings := [][]string{s.split.restTexts()}
-	if without := s.split.restWithoutDashes(); without != nil {
-		readings = append(readings, without)
-	}
+func (s *Session) arguments(ctx context.Context, line Line) (config.Arguments, []problem.Problem, error) {
 	var all []*judged
-	for _, rest := range readings {
-		j := s.judge(rest)
+	for _, words := range line.Words() {
+		j := s.judge(line, words)
 		if len(j.objections) == 0 {
 			all = []*judged{j}
 			break
@@ -47,32 +43,27 @@ func (s *session) arguments(ctx context.Context) (config.Arguments, []problem.Pr
 		all = append(all, j)
 	}
 	last := all[len(all)-1]
-	if last.sound() {
+	switch {
+	case last.sound():
 		return last.Arguments, last.problems, nil
-	}
-	if s.earlier {
+	case s.Earlier:
 		return last.Arguments, nil, errEarlier
-	}
-	if !s.task.Has(schema.Checks) {
+	case !s.Task.Has(schema.Checks):
 		return last.Arguments, slices.Concat(last.problems, last.objections, last.typos), nil
 	}
-	mixin, err := s.config.MixinJSON(s.exact())
+	mixin, err := s.mixin()
 	if err != nil {
-		return last.Arguments, nil, fmt.Errorf("handing the mixin to %s: %w", s.task.Name, err)
+		return last.Arguments, nil, err
 	}
 	var refused []problem.Problem
 	for _, j := range all {
 		verdict, err := s.ask(ctx, j.Args, mixin)
-		if err != nil {
+		switch {
+		case err != nil:
 			return j.Arguments, nil, err
-		}
-		if verdict.Ended {
-			if _, err := fmt.Fprint(s.streams.Out, verdict.Output); err != nil {
-				return j.Arguments, nil, err
-			}
-			return j.Arguments, nil, errAnswered
-		}
-		if len(verdict.Refused) == 0 {
+		case verdict.Ended:
+			return j.Arguments, nil, line.Answer(verdict.Output)
+		case len(verdict.Refused) == 0:
 			j.keepUnknown(verdict)
 			return j.Arguments, slices.Concat(j.problems, j.typos), nil
 		}
@@ -82,11 +73,15 @@ func (s *session) arguments(ctx context.Context) (config.Arguments, []problem.Pr
 }
 
 // judge makes the argument vector of the words that are the task's and of the configuration, and checks it.
-func (s *session) judge(rest []string) *judged {
+func (s *Session) judge(line Line, words []string) *judged {
 	j := &judged{}
-	j.Arguments, j.problems = s.config.Arguments(schema.Spell(s.task, rest), s.hostNames(), s.task)
-	if s.task.OpenArguments {
-		j.typos = s.typos(j.Undeclared)
+	host := map[string]bool{}
+	for _, f := range s.Backbone().Flags() {
+		host[f.Name] = true
+	}
+	j.Arguments, j.problems = s.Config.Arguments(schema.Spell(s.Task, words), host, s.Task)
+	if s.Task.OpenArguments {
+		j.typos = line.Typos(j.Undeclared)
 	} else {
 		j.objections = j.Undeclared
 	}
@@ -94,22 +89,17 @@ func (s *session) judge(rest []string) *judged {
 	for _, p := range j.objections {
 		known["--"+p.Path] = true
 	}
+	for _, p := range j.Locate(schema.Validate(s.Task, j.Args)) {
+		if !known[p.Path] {
+			j.objections = append(j.objections, p)
+		}
+	}
 	for _, list := range [][]problem.Problem{j.problems, j.objections} {
 		for i, p := range list {
-			list[i].Suggestion = cmp.Or(s.elsewhere(p), p.Suggestion)
+			list[i].Suggestion = cmp.Or(line.Hint(p), p.Suggestion)
 		}
 	}
-	for _, p := range j.Locate(schema.Validate(s.task, j.Args)) {
-		if known[p.Path] {
-			continue
-		}
-		p.Suggestion = cmp.Or(s.runMeant(p.Message), p.Suggestion)
-		if s.task.Argument(p.Path) == nil {
-			p.Suggestion = cmp.Or(s.elsewhere(p), s.hostFlagNear(p), p.Suggestion)
-		}
-		j.objections = append(j.objections, p)
-	}
-	j.ends = schema.Ends(s.task, j.Args)
+	j.ends = schema.Ends(s.Task, j.Args)
 	return j
 }
 
@@ -128,7 +118,7 @@ func (j *judged) keepUnknown(v plugin.Verdict) {
 
 // refusal is what to tell of arguments that the parser refuses. It gives one reason, in its own words; where that is one of
 // the host's objections, they say more: where each was written, what was meant, and all of them at once.
-func (s *session) refusal(j *judged, refused []plugin.Problem) []problem.Problem {
+func (s *Session) refusal(j *judged, refused []plugin.Problem) []problem.Problem {
 	var told []problem.Problem
 	named := map[string]bool{}
 	for _, r := range refused {
@@ -146,7 +136,7 @@ func (s *session) refusal(j *judged, refused []plugin.Problem) []problem.Problem
 		told = append(told, problem.Problem{Path: where, Message: r.Message, Suggestion: r.Suggestion})
 	}
 	confirmed := func(p problem.Problem) bool {
-		a := s.task.Argument(p.Path)
+		a := s.Task.Argument(p.Path)
 		return named[p.Path] || named["--"+p.Path] || a != nil && slices.ContainsFunc(a.Flags, func(f string) bool { return named[f] }) ||
 			a != nil && named[a.Name]
 	}
@@ -155,13 +145,13 @@ func (s *session) refusal(j *judged, refused []plugin.Problem) []problem.Problem
 		told = nil
 	}
 	for _, p := range j.objections {
-		a, flag := s.task.Argument(p.Path), p.Path
+		a, flag := s.Task.Argument(p.Path), p.Path
 		if !strings.HasPrefix(flag, "-") {
 			flag = "--" + flag
 		}
 		switch {
 		// The parser stopped at something else, and may have nothing against this.
-		case elsewhere && !s.task.Unknown(flag):
+		case elsewhere && !s.Task.Unknown(flag):
 		// A type of the task's own may make a choice of a value that is none as it stands.
 		case a != nil && a.Type == schema.Custom && !confirmed(p):
 		default:
@@ -172,45 +162,39 @@ func (s *session) refusal(j *judged, refused []plugin.Problem) []problem.Problem
 }
 
 // ask asks the task's own parser about an argument vector.
-func (s *session) ask(ctx context.Context, args []string, mixin []byte) (plugin.Verdict, error) {
+func (s *Session) ask(ctx context.Context, args []string, mixin []byte) (plugin.Verdict, error) {
 	proc, done, err := s.process(ctx)
 	if err != nil {
 		return plugin.Verdict{}, err
 	}
 	defer done()
-	verdict, err := proc.Check(ctx, s.task.Name, args, mixin)
-	return verdict, taskExit(err)
+	verdict, err := proc.Check(ctx, s.Task.Name, args, mixin)
+	return verdict, Exit(err)
 }
 
 // process is a process of the plugin that calls may be made to: the one that the run goes on with, where there is one.
-func (s *session) process(ctx context.Context) (*plugin.Process, func(), error) {
-	if proc := s.warm.look(s.found.Command); proc != nil {
+func (s *Session) process(ctx context.Context) (*plugin.Process, func(), error) {
+	if proc := s.Warm.look(s.Found.Command); proc != nil {
 		return proc, func() {}, nil
 	}
-	start := s.startOptions("")
-	keeps := s.warm != nil && !start.MTLS
-	done := func() {}
-	if keeps {
-		var err error
-		if start, err = s.warm.options(start); err != nil {
-			return nil, nil, err
-		}
+	start, warm, done := s.startOptions(), s.Warm, func() {}
+	var err error
+	if warm == nil || start.MTLS {
+		// The process is there for the one call.
+		warm = &Warm{Log: s.Log}
+		done = warm.Close
+		start.RuntimeDir, err = warm.RuntimeDir()
 	} else {
-		dir, err := plugin.NewRuntimeDir()
-		if err != nil {
-			return nil, nil, err
-		}
-		start.RuntimeDir = dir.Path
-		done = func() { _ = dir.Close() }
+		start, err = warm.options(start)
 	}
-	proc, err := plugin.Start(ctx, s.found.Command, start)
+	if err != nil {
+		return nil, nil, err
+	}
+	proc, err := plugin.Start(ctx, s.Found.Command, start)
 	if err != nil {
 		done()
-		return nil, nil, taskExit(err)
+		return nil, nil, Exit(err)
 	}
-	if keeps {
-		s.warm.keep(proc, s.found.Command)
-		return proc, done, nil
-	}
-	return proc, func() { proc.Stop(); done() }, nil
+	warm.keep(proc, s.Found.Command)
+	return proc, done, nil
 }

@@ -1,25 +1,15 @@
-package cli
+package job
 
 import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
-	"github.com/kagurazaka/kagurazaka/host/schema"
-	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
-
-// makesBatches reports whether batches come from a loader of the task's own. An item of the run is then one batch, by its
-// number.
-func (r *resolved) makesBatches() bool {
-	return r.task.Kind == schema.Device && !r.staged() &&
-		(r.tree.Get(template.RoleInput).IsNull() || r.tree.Get(template.RoleDataloader).IsNull())
-}
 
 // ownBatches are the batches that a device task makes itself. The worker that makes them works on them, so it is started
 // before anything is listed, and is the first that the backbone gets. It is a source and its listing.
@@ -32,28 +22,25 @@ type ownBatches struct {
 }
 
 // startBatches starts the worker that makes a task's batches.
-func (l *launch) startBatches(ctx context.Context) (*ownBatches, error) {
+func (p *Place) startBatches(ctx context.Context) (*ownBatches, error) {
 	b := &ownBatches{}
-	l.check.devices = []string{l.options.device}
-	w, count, err := l.batchWorker(ctx, 0)
+	w, count, err := p.batchWorker(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
 	b.first, b.count = w, count
-	l.closers = append(l.closers, b.close)
+	p.closers = append(p.closers, b.close)
 	return b, nil
 }
 
 // batchWorker starts a worker that makes its batches itself, and says how many there are.
-func (l *launch) batchWorker(ctx context.Context, index int) (backbones.Worker, int, error) {
-	open := l.open(index)
-	options := l.r.startOptions(l.runtimeDir)
-	options.Log = l.r.log.Named(fmt.Sprintf("worker-%d", index))
-	heartbeats := slices.Contains(l.r.described.Capabilities, "heartbeat")
+func (p *Place) batchWorker(ctx context.Context, index int) (backbones.Worker, int, error) {
+	open := p.open(index)
+	options := p.startOptions(workerName(index))
 	count := 0
-	w, err := begin(l, &open, index, func() (backbones.Worker, error) {
-		return checked(ctx, l, func(ctx context.Context) (w backbones.Worker, err error) {
-			w, count, err = plugin.StartBatchWorker(ctx, l.r.found.Command, options, open, heartbeats, func(text string) { l.warnings.warn(text) })
+	w, err := begin(p, &open, index, func() (backbones.Worker, error) {
+		return checked(ctx, &p.check, func(ctx context.Context) (w backbones.Worker, err error) {
+			w, count, err = plugin.StartBatchWorker(ctx, p.spec.Plugin.Command, options, open, p.spec.can("heartbeat"), func(text string) { p.warnings.warn(text) })
 			return w, err
 		})
 	})
@@ -62,11 +49,11 @@ func (l *launch) batchWorker(ctx context.Context, index int) (backbones.Worker, 
 
 // start hands out the worker that was started first, and starts further ones, which have to make as many batches: what a
 // number means is known by that alone.
-func (b *ownBatches) start(ctx context.Context, l *launch, index int) (backbones.Worker, error) {
+func (b *ownBatches) start(ctx context.Context, p *Place, index int) (backbones.Worker, error) {
 	if w := b.takeFirst(); w != nil {
 		return w, nil
 	}
-	w, n, err := l.batchWorker(ctx, index)
+	w, n, err := p.batchWorker(ctx, index)
 	if err != nil {
 		return nil, err
 	}

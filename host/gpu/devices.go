@@ -1,4 +1,4 @@
-package cli
+package gpu
 
 import (
 	"context"
@@ -10,19 +10,23 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 )
 
-// deviceList is what a --device names, without asking the machine: "all" is none.
-func deviceList(device string) []string {
+// CPU is the name of the device that is none: the model runs on the processor.
+const CPU = "cpu"
+
+// Names are the devices that a --device names, "cuda:0" or CPU, without asking the machine: for "all" there are none.
+func Names(device string) []string {
 	switch device {
 	case "cuda":
 		return []string{"cuda:0"}
 	case "all":
 		return nil
-	case cpu:
-		return []string{cpu}
+	case CPU:
+		return []string{CPU}
 	}
 	var out []string
 	for n := range strings.SplitSeq(strings.TrimPrefix(device, "cuda:"), ",") {
@@ -37,12 +41,12 @@ func deviceList(device string) []string {
 	return out
 }
 
-// allDevices is what --device all means on this machine.
-func (a *app) allDevices(ctx context.Context) ([]string, error) {
+// All are the names of this machine's CUDA devices. Its error, with its exit code, says why there are none.
+func All(ctx context.Context, log hclog.Logger) ([]string, error) {
 	answer, err := askAgent(ctx)
 	n := len(answer.Devices)
 	if err != nil || answer.Error != "" {
-		a.log.Debug("the CUDA agent did not count the devices", "error", err, "answer", answer.Error)
+		log.Debug("the CUDA agent did not count the devices", "error", err, "answer", answer.Error)
 		n = visibleDevices()
 	}
 	if n == 0 {
@@ -56,80 +60,61 @@ func (a *app) allDevices(ctx context.Context) ([]string, error) {
 }
 
 // noDevice says that there is no CUDA device, as far as is known.
-func noDevice(answer gpus, err error) error {
+func noDevice(told answer, err error) error {
 	why := "this machine has none"
 	switch {
-	case answer.Error != "":
-		why = answer.Error
+	case told.Error != "":
+		why = told.Error
 	case err != nil:
 		why = err.Error()
 	}
 	message := "no CUDA device can be used: " + why
-	if answer.Hint != "" {
-		message += "\n  hint: " + answer.Hint
+	if told.Hint != "" {
+		message += "\n  hint: " + told.Hint
 	}
-	if !strings.Contains(answer.Hint, "--device cpu") {
+	if !strings.Contains(told.Hint, "--device cpu") {
 		message += "\n  hint: --device cpu runs the task without a GPU"
 	}
 	return exitcode.With(exitcode.Failed, errors.New(message))
 }
 
-// deviceCheck asks the agent, once a run, whether there are the devices that the run needs.
-type deviceCheck struct {
-	devices []string
-	once    sync.Once
-	err     error
+// Check asks the agent, once, whether this machine has certain devices.
+type Check struct {
+	// Devices are their names. Nobody is asked unless there are CUDA devices among them.
+	Devices []string
+	Log     hclog.Logger
+
+	once sync.Once
+	err  error
 }
 
-// wrong is what is wrong with the devices; nil as well where nobody can tell.
-func (c *deviceCheck) wrong(ctx context.Context, a *app) error {
-	if !slices.ContainsFunc(c.devices, func(d string) bool { return strings.HasPrefix(d, "cuda") }) {
+// Wrong is what is wrong with the devices, with its exit code; nil as well where nobody can tell. It may take seconds.
+func (c *Check) Wrong(ctx context.Context) error {
+	if !slices.ContainsFunc(c.Devices, func(d string) bool { return strings.HasPrefix(d, "cuda") }) {
 		return nil
 	}
 	c.once.Do(func() {
 		answer, err := askAgent(ctx)
 		if err != nil {
-			a.log.Debug("the CUDA devices are not checked", "error", err)
+			c.Log.Debug("the CUDA devices are not checked", "error", err)
 			return
 		}
-		c.err = judge(answer, c.devices, visibleDevices() > 0)
+		c.err = judge(answer, c.Devices, visibleDevices() > 0)
 	})
 	return c.err
 }
 
-// checked starts a device's worker, and asks meanwhile whether there is such a device: what is wrong is told instead of what
-// the worker would die of.
-func checked[W any](ctx context.Context, l *launch, start func(context.Context) (W, error)) (W, error) {
-	starting, cancel := context.WithCancel(ctx)
-	defer cancel()
-	answer := make(chan error, 1)
-	go func() {
-		err := l.check.wrong(ctx, l.r.app)
-		if err != nil {
-			cancel()
-		}
-		answer <- err
-	}()
-	w, err := start(starting)
-	if err != nil {
-		if wrong := <-answer; wrong != nil {
-			return w, &backbones.FatalError{Err: wrong, EndsRun: true}
-		}
-	}
-	return w, err
-}
-
 // judge says what is wrong with devices, given the agent's answer. seen: the system shows devices to whoever looks.
-func judge(answer gpus, devices []string, seen bool) error {
-	if answer.Error != "" && seen {
+func judge(told answer, devices []string, seen bool) error {
+	if told.Error != "" && seen {
 		// An agent that was built without CUDA, or cannot load the driver: the task may be luckier.
 		return nil
 	}
-	if answer.Error != "" || len(answer.Devices) == 0 {
-		return noDevice(answer, nil)
+	if told.Error != "" || len(told.Devices) == 0 {
+		return noDevice(told, nil)
 	}
 	var missing, there []string
-	for _, d := range answer.Devices {
+	for _, d := range told.Devices {
 		there = append(there, fmt.Sprintf("cuda:%d", d.Index))
 	}
 	for _, d := range devices {
@@ -143,8 +128,8 @@ func judge(answer gpus, devices []string, seen bool) error {
 	return exitcode.With(exitcode.Usage, fmt.Errorf("--device: there is no %s; this machine has %s", strings.Join(missing, ", "), strings.Join(there, ", ")))
 }
 
-// printDevices tells of the CUDA devices, for -hb.
-func printDevices(ctx context.Context, out io.Writer) error {
+// Print tells of the CUDA devices, for a user.
+func Print(ctx context.Context, out io.Writer) error {
 	answer, err := askAgent(ctx)
 	lines := []string{"", "Devices:"}
 	switch {

@@ -1,4 +1,4 @@
-package cli
+package job
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
-// lastSame is the RUN of a --resume or --retry-failed without one.
-const lastSame = "last-same"
+// LastSame is the RUN of a --resume or --retry-failed without one.
+const LastSame = "last-same"
 
 // takeUp is what a run takes up of an earlier one.
 type takeUp struct {
@@ -26,9 +26,8 @@ type takeUp struct {
 	state *ledger.State
 }
 
-// checkLedgerFlags says what is wrong with the flags about ledgers, all of it.
-func (a *app) checkLedgerFlags() error {
-	f := &a.grammar.hostFlags
+// check says what is wrong with the flags about ledgers, all of it.
+func (f *LedgerFlags) check() error {
 	var problems problem.Errors
 	add := func(source, message, suggestion string) {
 		problems = append(problems, problem.Problem{Source: source, Message: message, Suggestion: suggestion})
@@ -50,8 +49,8 @@ func (a *app) checkLedgerFlags() error {
 }
 
 // takesUp finds the run that this one takes up; nil: it takes up none.
-func (r *resolved) takesUp(mine ledger.Info) (*takeUp, error) {
-	f := &r.grammar.hostFlags
+func (k *keep) takesUp(mine ledger.Info) (*takeUp, error) {
+	f := &k.Flags.LedgerFlags
 	word, how, flag := f.Resume, ledger.Resume, "--resume"
 	if f.RetryFailed != "" {
 		word, how, flag = f.RetryFailed, ledger.RetryFailed, "--retry-failed"
@@ -59,12 +58,12 @@ func (r *resolved) takesUp(mine ledger.Info) (*takeUp, error) {
 	if word == "" {
 		return nil, nil
 	}
-	found, err := r.findRun(word, flag, mine)
+	found, err := k.findRun(word, flag, mine)
 	if err != nil {
 		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("%s: %w", flag, err))
 	}
 	if found == nil {
-		r.log.Info("there is no run to take up yet: this is the first one", "folder", f.RunDir)
+		k.Log.Info("there is no run to take up yet: this is the first one", "folder", f.RunDir)
 		return nil, nil
 	}
 	if ledger.StatusOf(found.Dir, found.Info) == ledger.Running {
@@ -77,16 +76,16 @@ func (r *resolved) takesUp(mine ledger.Info) (*takeUp, error) {
 		"arguments": !slices.Equal(found.Info.Args, mine.Args), "template": !sameJSON(found.Info.Template, mine.Template),
 	} {
 		if differs {
-			r.log.Warn("the run that is taken up had another "+what, "run", found.Info.ID)
+			k.Log.Warn("the run that is taken up had another "+what, "run", found.Info.ID)
 		}
 	}
 	return &takeUp{run: *found, how: how}, nil
 }
 
 // findRun finds the run that a word names; nil without an error: the folder of --run-dir holds none yet.
-func (r *resolved) findRun(word, flag string, mine ledger.Info) (*ledger.Run, error) {
-	f := &r.grammar.hostFlags
-	if word == lastSame && f.RunDir != "" {
+func (k *keep) findRun(word, flag string, mine ledger.Info) (*ledger.Run, error) {
+	f := &k.Flags.LedgerFlags
+	if word == LastSame && f.RunDir != "" {
 		if ledger.IsRun(f.RunDir) {
 			found, err := ledger.Find("", pathOf(f.RunDir))
 			return &found, err
@@ -100,7 +99,7 @@ func (r *resolved) findRun(word, flag string, mine ledger.Info) (*ledger.Run, er
 	if err != nil && !strings.ContainsRune(word, filepath.Separator) {
 		return nil, err
 	}
-	if word != lastSame {
+	if word != LastSame {
 		found, err := ledger.Find(root, word)
 		return &found, err
 	}

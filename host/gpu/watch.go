@@ -1,4 +1,4 @@
-package cli
+package gpu
 
 import (
 	"bufio"
@@ -18,29 +18,29 @@ import (
 // watchEvery is how often the agent looks at the devices of a run.
 const watchEvery = time.Second
 
-// deviceReading is a device at one time, as the agent's watch tells of it. Memory is in bytes.
-type deviceReading struct {
+// reading is a device at one time, as the agent's watch tells of it. Memory is in bytes.
+type reading struct {
 	Index       int    `json:"index"`
 	MemoryUsed  int64  `json:"memory_used"`
 	MemoryTotal int64  `json:"memory_total"`
 	Error       string `json:"error"`
 }
 
-// deviceWatch follows the devices of a run while it lasts: an error of one is told at once, the most memory that was in
+// watch follows the devices of a run while it lasts: an error of one is told at once, the most memory that was in
 // use at the end. That memory is everybody's who uses the device.
-type deviceWatch struct {
+type watch struct {
 	log   hclog.Logger
 	cmd   *exec.Cmd
 	stdin io.Closer
 	ended chan struct{}
 	// peak and failed belong to the goroutine that reads until ended is closed.
-	peak   map[int]deviceReading
+	peak   map[int]reading
 	failed map[int]string
 }
 
-// watchDevices begins to follow the CUDA devices among those named, if there are some and an agent to ask. It returns what
+// Watch begins to follow the CUDA devices among those named, if there are some and an agent to ask. It returns what
 // ends that, never nil.
-func watchDevices(devices []string, log hclog.Logger) (stop func()) {
+func Watch(devices []string, log hclog.Logger) (stop func()) {
 	var numbers []string
 	for _, d := range devices {
 		if n, found := strings.CutPrefix(d, "cuda:"); found {
@@ -51,7 +51,7 @@ func watchDevices(devices []string, log hclog.Logger) (stop func()) {
 	if path == "" || len(numbers) == 0 {
 		return func() {}
 	}
-	w := &deviceWatch{log: log, ended: make(chan struct{}), peak: map[int]deviceReading{}, failed: map[int]string{}}
+	w := &watch{log: log, ended: make(chan struct{}), peak: map[int]reading{}, failed: map[int]string{}}
 	w.cmd = exec.Command(path, "watch", "--devices", strings.Join(numbers, ","), "--interval", watchEvery.String())
 	if err := w.start(); err != nil {
 		log.Debug("the devices are not watched", "error", err)
@@ -61,7 +61,7 @@ func watchDevices(devices []string, log hclog.Logger) (stop func()) {
 }
 
 // start starts the agent. Its stdin is a pipe of this process: at its end, however that came, the agent leaves.
-func (w *deviceWatch) start() error {
+func (w *watch) start() error {
 	stdin, err := w.cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -81,11 +81,11 @@ func (w *deviceWatch) start() error {
 	return nil
 }
 
-func (w *deviceWatch) read(from io.Reader) {
+func (w *watch) read(from io.Reader) {
 	lines := bufio.NewScanner(from)
 	for lines.Scan() {
 		var sample struct {
-			Devices []deviceReading `json:"devices"`
+			Devices []reading `json:"devices"`
 		}
 		if json.Unmarshal(lines.Bytes(), &sample) != nil {
 			continue
@@ -96,7 +96,7 @@ func (w *deviceWatch) read(from io.Reader) {
 	}
 }
 
-func (w *deviceWatch) take(d deviceReading) {
+func (w *watch) take(d reading) {
 	if d.Error != "" && w.failed[d.Index] != d.Error {
 		w.log.Warn("a device reports an error", "device", "cuda:"+strconv.Itoa(d.Index), "error", d.Error)
 	}
@@ -107,7 +107,7 @@ func (w *deviceWatch) take(d deviceReading) {
 }
 
 // stop ends the agent and tells of the memory.
-func (w *deviceWatch) stop() {
+func (w *watch) stop() {
 	_ = w.stdin.Close()
 	timer := time.AfterFunc(agentTime, func() { _ = w.cmd.Process.Kill() })
 	<-w.ended

@@ -1,8 +1,7 @@
-package cli
+package job
 
 import (
 	"encoding/json"
-	"slices"
 
 	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/template"
@@ -10,31 +9,31 @@ import (
 
 // committed returns a question about an item: is its output in place? It is nil where an output need not be whole: where nobody
 // keeps track of direct outputs, and where a staged one is a folder into which files are renamed one by one.
-func (l *launch) committed() func(item string) bool {
-	if l.journal != nil && l.notes {
-		return l.concludedOutput
+func (p *Place) committed() func(item string) bool {
+	if p.journal != nil && p.notes {
+		return p.concludedOutput
 	}
-	if l.staging == nil || !slices.Contains(l.r.described.Capabilities, "staging") || l.layout.Folder || len(l.layout.Last) == 0 {
+	if p.staging == nil || !p.spec.can("staging") || p.layout.Folder || len(p.layout.Last) == 0 {
 		return nil
 	}
 	return func(item string) bool {
-		for _, name := range l.layout.Last {
+		for _, name := range p.layout.Last {
 			path := outputPath(item, name)
 			if path == "" || !plan.Exists(path) {
 				return false
 			}
 		}
-		return l.journal == nil || l.concludedOutput(item)
+		return p.journal == nil || p.concludedOutput(item)
 	}
 }
 
 // concludedOutput reports whether an item's direct output is there, and is not known to be unfinished.
-func (l *launch) concludedOutput(item string) bool {
-	path := outputPath(item, l.r.template.FinishField())
+func (p *Place) concludedOutput(item string) bool {
+	path := outputPath(item, p.template.FinishField())
 	if path == "" || !plan.Exists(path) {
 		return false
 	}
-	unfinished, err := l.journal.Unfinished(template.Relative(l.r.template.OutputRoot(), path))
+	unfinished, err := p.journal.Unfinished(template.Relative(p.template.OutputRoot(), path))
 	return err == nil && !unfinished
 }
 

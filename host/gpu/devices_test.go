@@ -1,4 +1,4 @@
-package cli
+package gpu
 
 import (
 	"slices"
@@ -21,18 +21,18 @@ func TestDeviceList(t *testing.T) {
 		{"all", nil},
 	}
 	for _, tt := range tests {
-		if got := deviceList(tt.device); !slices.Equal(got, tt.want) {
+		if got := Names(tt.device); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.device, got, tt.want)
 		}
 	}
 }
 
 func TestJudgingDevices(t *testing.T) {
-	two := gpus{Devices: []gpu{{Index: 0}, {Index: 1}}}
-	none := gpus{Error: "there is no NVIDIA driver", Hint: "install one"}
+	two := answer{Devices: []device{{Index: 0}, {Index: 1}}}
+	none := answer{Error: "there is no NVIDIA driver", Hint: "install one"}
 	tests := []struct {
 		name    string
-		answer  gpus
+		answer  answer
 		devices []string
 		seen    bool
 		code    int
@@ -42,7 +42,7 @@ func TestJudgingDevices(t *testing.T) {
 		{"not there", two, []string{"cuda:0", "cuda:7"}, true, exitcode.Usage, "no cuda:7; this machine has cuda:0, cuda:1"},
 		{"no driver", none, []string{"cuda:0"}, false, exitcode.Failed, "no NVIDIA driver\n  hint: install one\n  hint: --device cpu"},
 		{"an agent that knows less than the system", none, []string{"cuda:0"}, true, 0, ""},
-		{"a driver without devices", gpus{Driver: "1"}, []string{"cuda:0"}, false, exitcode.Failed, "--device cpu"},
+		{"a driver without devices", answer{Driver: "1"}, []string{"cuda:0"}, false, exitcode.Failed, "--device cpu"},
 	}
 	for _, tt := range tests {
 		err := judge(tt.answer, tt.devices, tt.seen)

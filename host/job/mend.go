@@ -1,4 +1,4 @@
-package cli
+package job
 
 import (
 	"bytes"
@@ -14,33 +14,33 @@ import (
 // run that wrote in place, while this one writes aside, or whose output folder lay above or below this one's.
 type mending struct {
 	backbones.Source
-	l *launch
+	place *Place
 
 	mu sync.Mutex
 	// marks are those of the items that were handed out, by their numbers.
 	marks map[uint64][]outputs.Mark
 }
 
-// mends returns the source with what it is to be told of items that are done; nil: nobody wants to know.
-func (l *launch) mends(source backbones.Source) (backbones.Source, func([]backbones.Span)) {
-	if l.journal == nil {
-		return source, nil
+// mends adds to the items what is to be told of those that are done.
+func (p *Place) mends(i items) items {
+	if p.journal != nil {
+		m := &mending{Source: i.Source, place: p, marks: map[uint64][]outputs.Mark{}}
+		i.Source, i.done = m, m.done
 	}
-	m := &mending{Source: source, l: l, marks: map[uint64][]outputs.Mark{}}
-	return m, m.done
+	return i
 }
 
 // Next takes note of the items of a block.
 func (m *mending) Next(ctx context.Context) (backbones.Block, error) {
 	b, err := m.Source.Next(ctx)
-	if err != nil || b.Encoding != backbones.JSONLines || b.Refused != nil || !m.l.journal.Noted() {
+	if err != nil || b.Encoding != backbones.JSONLines || b.Refused != nil || !m.place.journal.Noted() {
 		return b, err
 	}
-	field, root := m.l.r.template.FinishField(), m.l.r.template.OutputRoot()
+	field, root := m.place.template.FinishField(), m.place.template.OutputRoot()
 	number := b.First
 	for line := range bytes.SplitSeq(b.Payload, []byte{'\n'}) {
 		if path := outputPath(string(line), field); path != "" {
-			if marks := m.l.journal.Marks(template.Relative(root, path)); len(marks) > 0 {
+			if marks := m.place.journal.Marks(template.Relative(root, path)); len(marks) > 0 {
 				m.mu.Lock()
 				m.marks[number] = marks
 				m.mu.Unlock()
@@ -68,6 +68,6 @@ func (m *mending) done(spans []backbones.Span) {
 		}
 	}
 	if err := outputs.Mend(marks); err != nil {
-		m.l.r.log.Warn("outputs that are whole are still called unfinished: the next run will do them again", "error", err)
+		m.place.Log.Warn("outputs that are whole are still called unfinished: the next run will do them again", "error", err)
 	}
 }

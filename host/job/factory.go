@@ -1,0 +1,217 @@
+package job
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/schema"
+)
+
+// Factory is a backbone as a user chooses it: its name, its flags, and how it is made. Another backbone is one more Factory, in a
+// file of its own beside mp.go and cuda.go.
+type Factory struct {
+	// Name is what --backbone calls it; Aliases are further names.
+	Name    string
+	Aliases []string
+	// Summary is the first line of its help, Tasks the tasks that it is for: "device tasks".
+	Summary, Tasks string
+	// Accepts are the encodings that it can hand to its workers. Where Indexed is not among them, no listing yields such blocks.
+	Accepts []backbones.Encoding
+	// Flags are its own, declared as a task's arguments are. Backbones that share a flag declare it alike.
+	Flags func() []Flag
+	// Fits says why the backbone cannot run a task; nil: it can. auto takes the first backbone that fits.
+	Fits func(*schema.Task) error
+	// Complete fills in what the flags and the task mean together: Workers, Device, Spawn and flags that were not given. It starts
+	// nothing and asks no machine. May be nil.
+	Complete func(*Spec, hclog.Logger) error
+	// New makes the backbone of one run, ready for Run.
+	New func(context.Context, *Spec, backbones.Policy, Local) (backbones.Backbone, error)
+	// Describe adds to its help what this machine has for it; may be nil.
+	Describe func(context.Context, io.Writer) error
+}
+
+// Local is what a backbone may use of this machine. One that has workers of its own kind needs nothing of it.
+type Local struct {
+	// Place starts workers.
+	*Place
+	// Remaining tells how many items the source has still to yield, once it knows.
+	Remaining func() (n int, known bool)
+}
+
+// factories are all backbones, the default first.
+var factories []*Factory
+
+func init() { factories = []*Factory{mpFactory, cudaFactory} }
+
+// Register adds a backbone, before the command line is read. It returns what takes it away again.
+func Register(f *Factory) (remove func()) {
+	factories = append(slices.Clip(factories), f)
+	return func() {
+		factories = slices.DeleteFunc(slices.Clone(factories), func(other *Factory) bool { return other == f })
+	}
+}
+
+// BackboneNames are the values of --backbone.
+func BackboneNames() []string {
+	names := []string{"auto"}
+	for _, f := range factories {
+		names = append(append(names, f.Name), f.Aliases...)
+	}
+	return names
+}
+
+// Backbone returns the backbone of a name. For auto it is the one that runs the task, for a task that is not known (nil) the default.
+func Backbone(name string, task *schema.Task) *Factory {
+	for _, f := range factories {
+		if name == f.Name || slices.Contains(f.Aliases, name) || name == "auto" && task != nil && f.Fits(task) == nil {
+			return f
+		}
+	}
+	return factories[0]
+}
+
+// Arguments are the backbone's flags, for help and checks.
+func (f *Factory) Arguments() []schema.Argument { return arguments(f.Flags()) }
+
+func arguments(flags []Flag) []schema.Argument {
+	out := make([]schema.Argument, len(flags))
+	for i, flag := range flags {
+		out[i] = flag.Argument
+	}
+	return out
+}
+
+// Declares reports whether the backbone has a flag. Hyphens and underscores in its name are the same.
+func (f *Factory) Declares(name string) bool {
+	return slices.ContainsFunc(f.Flags(), func(flag Flag) bool { return Canonical(flag.Name) == Canonical(name) })
+}
+
+// OtherBackbone is a backbone beside f that has a flag; nil: none has.
+func (f *Factory) OtherBackbone(name string) *Factory {
+	for _, other := range factories {
+		if other != f && other.Declares(name) {
+			return other
+		}
+	}
+	return nil
+}
+
+// BackboneFlags are the flags of all backbones, each once: a command line is taken apart before its backbone is known.
+func BackboneFlags() []Flag {
+	var all []Flag
+	for _, f := range factories {
+		for _, flag := range f.Flags() {
+			if !slices.ContainsFunc(all, func(other Flag) bool { return other.Name == flag.Name }) {
+				all = append(all, flag)
+			}
+		}
+	}
+	return all
+}
+
+// BackboneArguments are BackboneFlags for help.
+func BackboneArguments() []schema.Argument { return arguments(BackboneFlags()) }
+
+// Flag is a flag of a backbone.
+type Flag struct {
+	schema.Argument
+	// Its values are the Words, what Pattern matches, and the numbers from 1 to Most.
+	Words   []string
+	Pattern *regexp.Regexp
+	Most    int
+	// Want is what to give, for a message about any other value.
+	Want string
+}
+
+func (f *Flag) valid(value string) bool {
+	n, err := strconv.Atoi(value)
+	return err == nil && n >= 1 && n <= f.Most || slices.Contains(f.Words, value) || f.Pattern != nil && f.Pattern.MatchString(value)
+}
+
+// flag declares a flag that is written with underscores or hyphens.
+func flag(name, help, want string) Flag {
+	spellings := []string{"--" + name}
+	if other := Canonical(name); other != name {
+		spellings = append(spellings, "--"+other)
+	}
+	return Flag{Argument: schema.Argument{Name: name, Flags: spellings, Help: help}, Want: want}
+}
+
+// number makes a flag one of a number from 1 to most.
+func (f Flag) number(most int) Flag {
+	f.Type, f.Most = schema.Int, most
+	return f
+}
+
+// orNumber makes a flag one of some words or a number of any size.
+func (f Flag) orNumber(typeName string, words ...string) Flag {
+	f.Type, f.TypeName, f.Words, f.Most = schema.Custom, typeName, words, math.MaxInt
+	return f
+}
+
+// choice makes a flag one of some words, the first being the default.
+func (f Flag) choice(words ...string) Flag {
+	f.Type, f.Words = schema.String, words
+	for _, w := range words {
+		f.Choices = append(f.Choices, w)
+	}
+	return f.byDefault(words[0])
+}
+
+func (f Flag) byDefault(value any) Flag {
+	f.Default, f.HasDefault = value, true
+	return f
+}
+
+// processes is a flag for a number of processes, without it one for each CPU.
+func processes(name, what, want string, most int) Flag {
+	help := "Number of " + what + "; without it as many as the process may use CPUs"
+	return flag(name, help, want).number(most).byDefault(json.Number(strconv.Itoa(defaultWorkers())))
+}
+
+// defaultWorkers is what the process may use: affinity and the limits of its control group count.
+func defaultWorkers() int { return runtime.GOMAXPROCS(0) }
+
+const startMethod = "start_method"
+
+func startMethodFlag() Flag {
+	return flag(startMethod, "For plugins that can make their own workers (Python): fork them once everything is imported and built, or start each one anew",
+		"fork or spawn").choice("fork", "spawn")
+}
+
+// Value is a flag of a backbone as it was given. Source is where in a configuration that was; empty for the command line.
+type Value struct{ Name, Value, Source string }
+
+// readBackbone reads the backbones' flags, by their names. The last of several wins.
+func readBackbone(values []Value) (map[string]string, []problem.Problem) {
+	given := map[string]string{}
+	var problems []problem.Problem
+	all := BackboneFlags()
+	for _, v := range values {
+		i := slices.IndexFunc(all, func(f Flag) bool { return Canonical(f.Name) == Canonical(v.Name) })
+		if i < 0 {
+			continue
+		}
+		if all[i].valid(v.Value) {
+			given[all[i].Name] = v.Value
+			continue
+		}
+		problems = append(problems, problem.Problem{Source: v.Source, Message: fmt.Sprintf("--%s %s: give %s", all[i].Name, v.Value, all[i].Want)})
+	}
+	return given, problems
+}
+
+// Canonical is a flag's name with hyphens, without its dashes.
+func Canonical(name string) string { return strings.ReplaceAll(strings.TrimLeft(name, "-"), "_", "-") }

@@ -1,0 +1,130 @@
+package job
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/plan"
+	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/run"
+)
+
+// Flags are what a user can choose about a job. Their tags are kong's: they are flags of the command line, too, and come in three
+// parts because that is their order in its help.
+type Flags struct {
+	ConfigFlags
+	RunFlags
+	LedgerFlags
+}
+
+// ConfigFlags say where the configuration is.
+type ConfigFlags struct {
+	Backbone string   `name:"backbone" default:"auto" enum:"${backbones}" help:"The execution model: ${enum}. auto: mp for normal tasks, cuda for device tasks."`
+	Cfg      string   `name:"cfg" placeholder:"FILE" help:"YAML file with task:, backbone: and mixin: sections."`
+	MixinCfg string   `name:"mixin-cfg" placeholder:"FILE" help:"YAML file to merge into the template; wins over the mixin: section of --cfg."`
+	Mixin    []string `name:"mixin" sep:"none" placeholder:"KEY=VALUE" help:"Values to merge into the template (several after one flag, and several flags); win over both files."`
+}
+
+// RunFlags are about the plugin's processes and the items.
+type RunFlags struct {
+	Python       string        `name:"python" placeholder:"EXE" help:"The Python interpreter for task files that end in .py; KAGURAZAKA_PYTHON says it for all runs."`
+	StartTimeout time.Duration `name:"start-timeout" default:"60s" help:"How long a plugin may take to its handshake and to describe itself."`
+	OpenTimeout  time.Duration `name:"open-timeout" default:"10m" help:"How long a task may take to be opened in a worker: to parse its arguments and to load its model."`
+	Outputs      string        `name:"outputs" default:"auto" enum:"auto,direct,staged" help:"How outputs are written: ${enum}. direct: in place, and what is not concluded is known to be unfinished. staged: aside, and renamed into place. auto: as the task says; a Python task's are direct."`
+	Grace        time.Duration `name:"grace" default:"30s" help:"How long what is in flight may take after the first Ctrl-C."`
+	CloseTimeout time.Duration `name:"close-timeout" default:"5m" help:"How long a task may take to be closed in a worker, at the end and when the worker is replaced. One that takes longer, or fails, makes the run fail."`
+	MaxFailures  string        `name:"max-failures" placeholder:"N|P%" help:"End the run once more items than this have failed: a number, or a percentage of those that have an outcome, once there are 100. 0 ends it at the first failure."`
+	Retries      int           `name:"retries" placeholder:"N" help:"Try an item that failed, in whatever way, up to N times more."`
+	RetryDelay   time.Duration `name:"retry-delay" default:"1s" help:"The longest wait before the first of --retries; it doubles with each, up to a minute. How long it is in fact is left to chance."`
+	ItemTimeout  time.Duration `name:"item-timeout" placeholder:"D" help:"End the worker that is on one item for longer than this, as in 90s: the item has failed, the others go to other workers."`
+	StallAfter   time.Duration `name:"stall-after" default:"5m" help:"Warn, and name what is in flight, when nothing has moved for so long; 0: never."`
+
+	WorkerMaxItems int      `name:"worker-max-items" placeholder:"N" help:"Replace a worker when it has worked on N items."`
+	WorkerMaxRSS   string   `name:"worker-max-rss" placeholder:"SIZE" help:"Replace a worker when it and its children have more memory resident than this, as in 800M or 4G. Nothing is lost: it answers first what it has."`
+	OutputsOutside bool     `name:"outputs-outside" help:"Let the lines of a JSON Lines file name outputs outside of the output folder. Without it such an item fails before it is begun."`
+	ListOutputs    bool     `name:"list-outputs" help:"Where the output folder lies in the input folder, or is the same, take what earlier runs wrote there for inputs, too."`
+	BadLines       string   `name:"bad-lines" default:"fail" enum:"fail,count" help:"What becomes of lines of a JSON Lines file that are not items. fail: the listing stops there, what was listed before is done, and the run ends with exit code 1. count: they are left out and counted, and the run ends with exit code 3."`
+	PluginSHA256   []string `name:"plugin-sha256" sep:"none" placeholder:"HEX" help:"Refuse the plugin unless this is its SHA-256: of an executable or a task file that of the file, of a folder the one that kagurazaka trust shows."`
+	Locked         bool     `name:"locked" help:"Refuse a plugin that is in no plugins.lock. One that is in it with another hash is refused in any case."`
+	CleanEnv       bool     `name:"clean-env" help:"Keep all environment variables from the plugin but PATH, HOME, the language and the like, and what --env names."`
+	Env            []string `name:"env" sep:"none" placeholder:"NAME[=VALUE]" help:"Set a variable in the plugin's environment, or, under --clean-env, let one through. May be given several times."`
+	MTLS           bool     `name:"mtls" help:"Refuse a plugin that does not speak TLS, with certificates on both sides."`
+}
+
+// LedgerFlags are about what is kept of a run, and what it takes up of an earlier one.
+type LedgerFlags struct {
+	RunDir      string `name:"run-dir" placeholder:"DIR" help:"Keep the run's ledger in this folder, made new; without it in a folder of its own below $XDG_STATE_HOME/kagurazaka/runs."`
+	NoLedger    bool   `name:"no-ledger" help:"Keep no ledger of the run."`
+	Resume      string `name:"resume" placeholder:"[RUN]" help:"Leave out what an earlier run did, where neither outputs nor the task itself tell what is finished. RUN is a run's id or its beginning, last, or its folder; without it the last run of the same plugin, task, arguments and template. A RUN of another form is written --resume=RUN."`
+	RetryFailed string `name:"retry-failed" placeholder:"[RUN]" help:"Run the failed items of an earlier run alone. RUN as for --resume."`
+}
+
+// listing is what the flags let a listing do.
+func (f *RunFlags) listing() plan.Policy {
+	return plan.Policy{OutputsOutside: f.OutputsOutside, ListOutputs: f.ListOutputs, SkipBadLines: f.BadLines == "count"}
+}
+
+// policy reads what the flags say of items that fail or hang and of workers that grow, all problems at once.
+func (f *RunFlags) policy() (backbones.Policy, []problem.Problem) {
+	var wrong []problem.Problem
+	say := func(format string, args ...any) {
+		wrong = append(wrong, problem.Problem{Message: fmt.Sprintf(format, args...)})
+	}
+	p := backbones.Policy{
+		Retry:       backbones.Retry{Limit: f.Retries, Backoff: backbones.Backoff{First: f.RetryDelay}},
+		ItemTimeout: f.ItemTimeout, StallAfter: f.StallAfter, Grace: f.Grace, CloseTimeout: f.CloseTimeout, WorkerMaxItems: f.WorkerMaxItems,
+	}
+	_, err := run.ParseLimit(f.MaxFailures)
+	if err != nil {
+		say("%s", err)
+	}
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"retry-delay", f.RetryDelay}, {"item-timeout", f.ItemTimeout}, {"stall-after", f.StallAfter}} {
+		if d.value < 0 {
+			say("--%s %s: give a time such as 30s or 5m, or 0", d.flag, d.value)
+		}
+	}
+	if f.CloseTimeout <= 0 {
+		say("--close-timeout %s: give a time such as 30s or 5m", f.CloseTimeout)
+	}
+	if f.Retries < 0 {
+		say("--retries %d: give how often a failed item is tried again, 0 or more", f.Retries)
+	}
+	if f.WorkerMaxItems < 0 {
+		say("--worker-max-items %d: give a number of items, or 0 for any number", f.WorkerMaxItems)
+	}
+	if p.WorkerMaxRSS, err = parseSize(f.WorkerMaxRSS); err != nil {
+		say("--worker-max-rss %s: %s", f.WorkerMaxRSS, err)
+	} else if p.WorkerMaxRSS > 0 && !plugin.CanMeasure() {
+		say("--worker-max-rss: the memory of processes can be measured on Linux alone")
+	}
+	return p, wrong
+}
+
+// parseSize reads a number of bytes with one of the suffixes K, M, G and T, powers of 1024, which B or iB may follow.
+func parseSize(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	number := strings.ToUpper(strings.TrimSpace(text))
+	number = strings.TrimSuffix(strings.TrimSuffix(number, "B"), "I")
+	shift := 0
+	if n := len(number); n > 0 {
+		if i := strings.IndexByte("KMGT", number[n-1]); i >= 0 {
+			number, shift = number[:n-1], 10*(i+1)
+		}
+	}
+	v, err := strconv.ParseFloat(number, 64)
+	v *= float64(int64(1) << shift)
+	if err != nil || !(v >= 0 && v < math.MaxInt64) {
+		return 0, fmt.Errorf("give a number of bytes, such as 800M or 4G")
+	}
+	return int64(v), nil
+}

@@ -1,0 +1,333 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/gpu"
+	"github.com/kagurazaka/kagurazaka/host/ledger"
+	"github.com/kagurazaka/kagurazaka/host/outputs"
+	"github.com/kagurazaka/kagurazaka/host/plan"
+	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/run"
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// PlaceOptions are what a Place needs of this process and machine.
+type PlaceOptions struct {
+	Log hclog.Logger
+	// RuntimeDir is the folder for sockets and shared memory.
+	RuntimeDir string
+	// Warm may hold a process of the plugin that goes on as the one that makes workers; may be nil.
+	Warm *Warm
+	// Drain is closed to begin nothing more.
+	Drain <-chan struct{}
+	// Owner is who writes the outputs; Shared takes another run at work on them, and what that means.
+	Owner  outputs.Owner
+	Shared func(other outputs.Owner, meaning string)
+}
+
+// Place is this machine as a run uses it: it lists the items that a Spec means, and starts workers for them. It is made for one run,
+// and closed.
+type Place struct {
+	PlaceOptions
+	spec *Spec
+	// template is nil for a task without one.
+	template *template.Template
+	// listed says that the listing has begun.
+	listed bool
+	// staging is where outputs are written before they are renamed; nil: they are written in place.
+	staging *outputs.Staging
+	// journal tells which of the outputs that are there are whole; nil: nobody does. notes: workers note what they begin in it.
+	journal *outputs.Journal
+	notes   bool
+	layout  template.Staging
+	check   gpu.Check
+
+	// batches are those that a device task makes itself; nil for others.
+	batches *ownBatches
+
+	nurseryOnce sync.Once
+	nursery     *plugin.Nursery
+	nurseryErr  error
+	warnings    *listingWarnings
+	closers     []func()
+	// lister is the process that lists; nil: there is none, or the nursery lists.
+	lister *plugin.Lister
+}
+
+// items are what a run works on, as they are listed.
+type items struct {
+	backbones.Source
+	run.Listing
+	// planned is the source where the host lists, or checks what the task lists; nil otherwise.
+	planned *plan.Source
+	// done takes the items that are done; nil: nobody wants to know.
+	done func([]backbones.Span)
+}
+
+// stillOpen is how many items others were working on to the end; nil: nobody can say.
+func (i items) stillOpen() func() int64 {
+	if i.planned == nil {
+		return nil
+	}
+	return i.planned.StillOpen
+}
+
+// concluded takes the number of items that have their outcome; nil: nobody wants to know.
+func (i items) concluded() func(int) {
+	if i.planned == nil {
+		return nil
+	}
+	return i.planned.Concluded
+}
+
+// NewPlace makes ready where a run's outputs go. The caller closes the place, also when it comes with an error. No process is started
+// unless the task wants to be constructed before its outputs are looked at.
+func NewPlace(ctx context.Context, s *Spec, options PlaceOptions) (*Place, error) {
+	p := &Place{PlaceOptions: options, spec: s, template: s.compiled(), warnings: &listingWarnings{log: options.Log}}
+	p.check = gpu.Check{Devices: []string{s.Device}, Log: p.Log}
+	if err := p.openFirst(ctx); err != nil {
+		return p, err
+	}
+	return p, p.prepareOutputs()
+}
+
+// list begins to list the run's items. No process is started for a template that the host lists by itself. failed are the items of an
+// earlier run that are done again without a listing; nil: there are none.
+func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items, err error) {
+	defer func() { p.listed = err == nil }()
+	native := p.native()
+	switch {
+	case failed != nil && p.template == nil:
+		return items{Source: failed, Listing: retried{}}, nil
+	case failed != nil:
+		// The ledger says which items; where they write is this command's to say.
+		again, err := plan.NewAgain(p.template, failed, p.planOptions())
+		return items{Source: again, Listing: retried{}}, err
+	case native && p.template.HasInput():
+		return p.planItems(plan.New(ctx, p.template, p.planOptions()))
+	case !p.spec.Task.Has("list") && (native || p.template == nil):
+		return items{}, exitcode.With(exitcode.Usage, fmt.Errorf("%s: the task lists no items: its template has no input_mode, and it has no List of its own (generate_tasks, in Python)", p.spec.Task.Name))
+	case p.spec.makesBatches():
+		b, err := p.startBatches(ctx)
+		p.batches = b
+		return items{Source: b, Listing: b}, err
+	}
+	lister, err := p.startLister(ctx)
+	if err != nil {
+		return items{}, err
+	}
+	if native && (p.template.HasOutput() || !p.template.WholeShard()) {
+		return p.planItems(plan.Wrap(ctx, p.template, lister, p.planOptions()))
+	}
+	return items{Source: lister, Listing: listed{lister}}, nil
+}
+
+func (p *Place) planItems(source *plan.Source, err error) (items, error) {
+	if err != nil {
+		return items{}, inputExit(err)
+	}
+	p.closers = append(p.closers, source.Close)
+	return items{Source: source, Listing: source, planned: source}, nil
+}
+
+func (p *Place) native() bool { return p.spec.native(p.template) }
+
+// openFirst opens the task before its outputs are looked at and anything is listed, where its constructor may do what a listing
+// sees: write the list, make or remove files, go to another folder, change the template.
+func (p *Place) openFirst(ctx context.Context) error {
+	able := p.spec.can("spawn") && !p.spec.Plugin.MTLS
+	if !able || !p.native() || !p.spec.Task.Has("open_first") {
+		return nil
+	}
+	nursery, err := p.startNursery(ctx)
+	if err != nil {
+		return err
+	}
+	if nursery.Has("own_template") {
+		p.Log.Debug("the constructor has changed the template or the working folder, so the plugin applies the template itself")
+		p.template = p.template.Plugins()
+	}
+	return nil
+}
+
+func (p *Place) planOptions() plan.Options {
+	return plan.Options{Journal: p.planJournal(), Patience: openPatience, Warn: p.warnings.met, Policy: p.spec.Listing}
+}
+
+// inputExit gives what is wrong with the inputs its exit code.
+func inputExit(err error) error {
+	var collision *plan.CollisionError
+	var input *template.InputError
+	switch {
+	case errors.As(err, &collision):
+		return exitcode.With(exitcode.Usage, err)
+	case errors.As(err, &input) && input.Line > 0:
+		return exitcode.With(exitcode.Failed, fmt.Errorf("%w (--bad-lines count leaves such lines out)", err))
+	case errors.As(err, &input):
+		return exitcode.With(exitcode.Failed, err)
+	default:
+		return err
+	}
+}
+
+// spawns reports whether workers are made by the plugin itself. Those speak no TLS.
+func (p *Place) spawns() bool {
+	return !p.spec.Spawn && !p.spec.Plugin.MTLS && p.spec.can("spawn")
+}
+
+// startLister starts the process that lists the task's own items.
+func (p *Place) startLister(ctx context.Context) (*plugin.Lister, error) {
+	warn := func(text string) { p.warnings.warn(text) }
+	if p.spawns() {
+		nursery, err := p.startNursery(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return nursery.List(ctx, p.spec.accepts(backbones.Indexed), warn)
+	}
+	start := p.startOptions("lister")
+	lister, err := plugin.StartLister(ctx, p.spec.Plugin.Command, start, p.open(0), warn)
+	if err != nil {
+		return nil, err
+	}
+	p.lister = lister
+	return lister, nil
+}
+
+func (p *Place) startNursery(ctx context.Context) (*plugin.Nursery, error) {
+	p.nurseryOnce.Do(func() {
+		start := p.startOptions("plugin")
+		if proc := p.Warm.take(p.spec.Plugin.Command); proc != nil {
+			p.nursery, p.nurseryErr = plugin.NurseryFrom(ctx, proc, start, p.open(0))
+		} else {
+			p.nursery, p.nurseryErr = plugin.StartNursery(ctx, p.spec.Plugin.Command, start, p.open(0))
+		}
+		if p.nurseryErr == nil && p.nursery.Has("own_template") && p.listed && p.native() {
+			p.nurseryErr = fmt.Errorf("%s changes its template or the working folder when it is constructed, and did not say that it may (open_first): "+
+				"its items have been listed already", p.spec.Task.Name)
+		}
+	})
+	return p.nursery, p.nurseryErr
+}
+
+func workerName(index int) string { return fmt.Sprintf("worker-%d", index) }
+
+// startOptions are for a process whose log has a name.
+func (p *Place) startOptions(name string) plugin.StartOptions {
+	return p.spec.Plugin.start(p.Log.Named(name), p.RuntimeDir)
+}
+
+// open is how the task is opened in a process of this run.
+func (p *Place) open(index int) plugin.OpenOptions {
+	return plugin.OpenOptions{
+		Task: p.spec.Task.Name, Args: p.spec.Args, Template: p.spec.Template, MixinJSON: p.spec.Mixin, Native: p.native(),
+		WorkerIndex: index, Workers: p.spec.Workers, Device: p.spec.Device,
+		OutputsOutside: p.spec.Listing.OutputsOutside, ListOutputs: p.spec.Listing.ListOutputs,
+	}
+}
+
+// Policy is what the run does about items that fail and workers that do not do well.
+func (p *Place) Policy() backbones.Policy {
+	policy := p.spec.Policy
+	policy.RSS, policy.Drain, policy.Log = plugin.Resident, p.Drain, p.Log
+	return policy
+}
+
+// Start starts the worker with an index. It is a backbones.Starter.
+func (p *Place) Start(ctx context.Context, index int) (backbones.Worker, error) {
+	if p.batches != nil {
+		return p.batches.start(ctx, p, index)
+	}
+	open := p.open(index)
+	return begin(p, &open, index, func() (backbones.Worker, error) { return p.startWith(ctx, open, index) })
+}
+
+func (p *Place) startWith(ctx context.Context, open plugin.OpenOptions, index int) (backbones.Worker, error) {
+	if p.spawns() {
+		nursery, err := p.startNursery(ctx)
+		if err != nil {
+			return nil, &backbones.FatalError{Err: err}
+		}
+		if p.spec.can("stderr") {
+			open.Log = p.Log.Named(workerName(index))
+		}
+		return nursery.Spawn(ctx, open)
+	}
+	options := p.startOptions(workerName(index))
+	return checked(ctx, &p.check, func(ctx context.Context) (backbones.Worker, error) {
+		return plugin.StartWorker(ctx, p.spec.Plugin.Command, options, open, p.spec.can("heartbeat"))
+	})
+}
+
+// show is the printable form of an item that is an index to the host, with what the item is known by in a later run; 0: its text.
+func (p *Place) show(number uint64) (text string, key uint64) {
+	if p.batches != nil {
+		return fmt.Sprintf("batch %d", number), 0
+	}
+	if p.nursery == nil {
+		return "", 0
+	}
+	shown := p.nursery.Show(number)
+	return shown.Item, shown.ContentKey
+}
+
+// Close ends what is left of the run and removes its staging. Its error says that a task was not closed.
+func (p *Place) Close(ctx context.Context) (err error) {
+	patience := p.spec.Policy.CloseTimeout
+	if p.lister != nil {
+		err = p.lister.Close(ctx, patience)
+	}
+	if p.nursery != nil {
+		err = errors.Join(err, p.nursery.Close(ctx, patience))
+	}
+	for _, c := range slices.Backward(p.closers) {
+		c()
+	}
+	p.warnings.end()
+	if err := p.closeOutputs(); err != nil {
+		p.Log.Warn("cleaning up", "error", err)
+	}
+	return err
+}
+
+// checked starts a device's worker, and asks meanwhile whether there is such a device: what is wrong is told instead of what
+// the worker would die of.
+func checked[W any](ctx context.Context, check *gpu.Check, start func(context.Context) (W, error)) (W, error) {
+	starting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answer := make(chan error, 1)
+	go func() {
+		err := check.Wrong(ctx)
+		if err != nil {
+			cancel()
+		}
+		answer <- err
+	}()
+	w, err := start(starting)
+	if err != nil {
+		if wrong := <-answer; wrong != nil {
+			return w, &backbones.FatalError{Err: wrong, EndsRun: true}
+		}
+	}
+	return w, err
+}
+
+// listed is the listing of a task's own items: nothing is found finished before it is dispatched.
+type listed struct{ *plugin.Lister }
+
+func (l listed) Total() (int64, bool) {
+	n, known := l.Lister.Total()
+	return int64(n), known
+}
+
+func (l listed) Skipped() int64  { return 0 }
+func (l listed) Unlisted() int64 { return 0 }

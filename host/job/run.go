@@ -1,0 +1,184 @@
+package job
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/outputs"
+	"github.com/kagurazaka/kagurazaka/host/plan"
+	"github.com/kagurazaka/kagurazaka/host/progress"
+	"github.com/kagurazaka/kagurazaka/host/run"
+	"github.com/kagurazaka/kagurazaka/internal/count"
+)
+
+// Run does what a Spec of this session says, until every item has its outcome. The error has its exit code. summarised reports
+// whether the printer has shown how the run ended.
+func (s *Session) Run(ctx context.Context, spec *Spec, front Front) (summarised bool, err error) {
+	if err := s.complete(spec); err != nil {
+		return false, err
+	}
+	k, err := s.keep(spec, front)
+	if err != nil {
+		return false, err
+	}
+	summary, summarised, err := k.drive(ctx)
+	return summarised, k.close(summary, unprinted(front.Unprinted(), summary, summarised, inputExit(Exit(err))))
+}
+
+// complete fits the flags of the backbone to the task.
+func (s *Session) complete(spec *Spec) error {
+	backbone := s.Backbone()
+	err := backbone.Fits(&spec.Task)
+	if err == nil && backbone.Complete != nil {
+		err = backbone.Complete(spec, s.Log)
+	}
+	return exitcode.With(exitcode.Usage, err)
+}
+
+// drive takes the items from the listing through the ledger to the backbone, and their outcomes back to the ledger.
+func (k *keep) drive(ctx context.Context) (summary progress.Summary, summarised bool, err error) {
+	dir, err := k.Warm.RuntimeDir()
+	if err != nil {
+		return summary, false, err
+	}
+	place, err := NewPlace(ctx, k.spec, PlaceOptions{
+		Log: k.Log, RuntimeDir: dir, Warm: k.Warm, Drain: k.Drain, Owner: k.owner(), Shared: k.tellOf,
+	})
+	defer func() { err = afterStart(summary, err, place.Close(ctx)) }()
+	if err != nil {
+		return summary, false, err
+	}
+	listed, err := place.list(ctx, k.failed)
+	if err != nil {
+		return summary, false, err
+	}
+	items := place.mends(k.filter(listed, place.show))
+	backbone, err := k.Backbone().New(ctx, k.spec, place.Policy(), Local{Place: place, Remaining: items.Remaining})
+	if err != nil {
+		return summary, false, err
+	}
+	k.Begins()
+	// Policy and flags have been read before.
+	limit, err := run.ParseLimit(k.spec.MaxFailures)
+	if err != nil {
+		return summary, false, err
+	}
+	summary, err = run.Do(ctx, run.Job{
+		Source: items.Source, Listing: items.Listing, Backbone: backbone, Ledger: k.recorder(), Printer: k.Printer, Began: k.began,
+		Show:        func(number uint64) string { text, _ := place.show(number); return text },
+		MaxFailures: limit, Again: k.again(), Committed: place.committed(), Concluded: items.concluded(), Open: items.stillOpen(), Done: items.done,
+	})
+	return summary, true, k.conclude(summary, err)
+}
+
+// conclude says what of a run that has come to its end is not told by its items: nothing may have been to do.
+func (k *keep) conclude(summary progress.Summary, err error) error {
+	switch missing := k.unlisted(); {
+	case missing == nil:
+	case err == nil:
+		err = missing
+	case exitcode.Of(err) == exitcode.Partial:
+		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; %w", err, missing))
+	}
+	if summary.Failed > 0 && exitcode.Of(Exit(err)) == exitcode.OK {
+		err = exitcode.With(exitcode.Partial, err)
+	}
+	if summary.Unwritten.Count > 0 {
+		k.Log.Warn(unwritten(summary.Unwritten))
+	}
+	if err != nil || summary.Done > 0 {
+		return err
+	}
+	why := "the listing is empty"
+	switch {
+	case summary.Skipped > 0:
+		why = "all items are finished"
+	case k.failed != nil:
+		why = "the earlier run has no failed items"
+	case k.template != nil && k.template.InputsFrom() != "":
+		why = "the listing of " + k.template.InputsFrom() + " is empty"
+	}
+	k.Log.Info("there was nothing to do: " + why)
+	return nil
+}
+
+// unwritten is the warning about items that are done without their output.
+func unwritten(u progress.Unwritten) string {
+	text := count.Of(u.Count, "item was done without the output that the finish check looks for, so the next run will do it again",
+		"items were done without the output that the finish check looks for, so the next run will do them again")
+	switch {
+	case u.Found != "":
+		text += fmt.Sprintf("; one of them has %s where %s was expected", u.Found, u.Expected)
+	case u.Expected != "":
+		text += fmt.Sprintf("; one of them is without %s", u.Expected)
+	}
+	return text
+}
+
+// afterStart gives a run's error its exit code once tasks have been closed: that some could not be is the run's failure, and
+// comes before items that failed. What is found wrong with the usage after items have an outcome is the run's failure, too.
+func afterStart(s progress.Summary, err, closing error) error {
+	if exitcode.Of(err) == exitcode.Usage && s.Done+s.Failed > 0 {
+		err = exitcode.With(exitcode.Failed, err)
+	}
+	switch {
+	case closing == nil:
+		return err
+	case err == nil:
+		return closing
+	case exitcode.Of(err) == exitcode.Partial:
+		return exitcode.With(exitcode.Failed, errors.Join(closing, err))
+	}
+	return exitcode.With(exitcode.Of(err), errors.Join(err, closing))
+}
+
+// unprinted adds to the error of a run why its output did not reach stdout: then the run has failed, whatever it did.
+func unprinted(cause error, s progress.Summary, summarised bool, err error) error {
+	if cause == nil {
+		return err
+	}
+	var at *fs.PathError
+	if errors.As(cause, &at) {
+		cause = at.Err
+	}
+	told := fmt.Errorf("stdout cannot be written: %w", cause)
+	if summarised {
+		told = fmt.Errorf("%w; the run itself: %s", told, s.Line())
+	}
+	switch code := exitcode.Of(err); {
+	case err == nil:
+		return exitcode.With(exitcode.Failed, told)
+	case code == exitcode.Partial:
+		return exitcode.With(exitcode.Failed, errors.Join(told, err))
+	default:
+		return exitcode.With(cmp.Or(code, exitcode.Failed), errors.Join(err, told))
+	}
+}
+
+// Plan says what a run of the spec would do, with the first items that are to do, and starts no worker. unfinished takes the paths of
+// outputs that are there and not whole. The summary is of use with an error, too, if anything was listed.
+func (s *Session) Plan(ctx context.Context, spec *Spec, first int, unfinished func(path string)) (plan.Summary, error) {
+	t := spec.compiled()
+	if !spec.native(t) || !t.HasInput() {
+		return plan.Summary{}, usage("%s lists its items itself, so only a run can tell what there is to do: its template has no input_mode that the host knows", spec.Task.Name)
+	}
+	options := plan.Options{Policy: spec.Listing, Unfinished: unfinished}
+	if t.CanBeDirect() {
+		journal, err := newJournal(t.OutputRoot(), spec.Outputs, outputs.Owner{}, nil)
+		if err != nil {
+			return plan.Summary{}, err
+		}
+		options.Journal = journal
+	}
+	summary, err := plan.Summarise(ctx, t, first, options)
+	if spec.Task.Has("open_first") {
+		note := plan.Warning{Note: true, Message: "a run constructs " + spec.Task.Name +
+			" before it lists, and the constructor may change what there is to do; a plan does not construct it"}
+		summary.Warnings, summary.WarningCount = append([]plan.Warning{note}, summary.Warnings...), summary.WarningCount+1
+	}
+	return summary, inputExit(err)
+}

@@ -1,0 +1,338 @@
+package job
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/kagurazaka/kagurazaka/host/config"
+	"github.com/kagurazaka/kagurazaka/host/discover"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/schema"
+	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/host/trust"
+	"github.com/kagurazaka/kagurazaka/host/userdir"
+)
+
+// Program is this program, as its sessions see it.
+type Program struct {
+	// Flags may be replaced while a command line is read.
+	Flags   *Flags
+	Log     hclog.Logger
+	Version string
+	// Note logs a text once.
+	Note func(text string)
+	// Warm keeps the process that described the plugin for the run; nil for commands that start no workers.
+	Warm *Warm
+}
+
+// Session is a command about one plugin: what was found, what it says of itself, and the task that is meant.
+type Session struct {
+	*Program
+	Found     *discover.Plugin
+	Described *schema.Plugin
+	// Task is nil where a command does without one.
+	Task *schema.Task
+	// Earlier says that Described was made by an earlier command.
+	Earlier bool
+	// Config is there once Configure has read it.
+	Config *config.Config
+	// Made says that a function made the task from the mixin: what its template has no field for was the function's.
+	Made bool
+	// problems were found while the configuration was read.
+	problems []problem.Problem
+	options  discover.Options
+	// bare is how the plugin is started without what the command line adds; pin is its hash where that is checked.
+	bare plugin.Command
+	pin  *trust.Hash
+}
+
+// Line is the command line of a session: it knows which of its words are the task's.
+type Line interface {
+	// Words are the words for the task's own parser, in the readings that may be meant, the likelier ones first.
+	Words() [][]string
+	// BackboneFlags are the flags for the backbone, in their order.
+	BackboneFlags() []Value
+	// Hint is what to suggest about an argument that is wrong or that the task does not have; empty: nothing.
+	Hint(problem.Problem) string
+	// Typos are those arguments of a task that takes any which were probably meant for the host. undeclared are the keys of the
+	// configuration that the task does not declare.
+	Typos(undeclared []problem.Problem) []problem.Problem
+	// Answer prints what the task's own parser answered to a flag like --version.
+	Answer(text string) error
+	// Reread reads the line again once a function has made the task.
+	Reread() error
+}
+
+// DiscoverOptions are for finding plugins and describing them with a Python interpreter; empty: the default one.
+func (p *Program) DiscoverOptions(python string) (discover.Options, error) {
+	cache, note, err := userdir.Cache()
+	p.Note(note)
+	return discover.Options{Python: python, PythonPath: p.pythonPath(), CacheDir: cache, Log: p.Log}, err
+}
+
+// Open finds a plugin, and refuses one that is not trusted. Nothing of it is started.
+func (p *Program) Open(arg, python string) (*Session, error) {
+	options, err := p.DiscoverOptions(python)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{Program: p, options: options}
+	if s.Found, err = discover.Find(arg, options); err != nil {
+		return nil, err
+	}
+	if err := s.checkTrust(arg); err != nil {
+		return nil, err
+	}
+	s.bare = s.Found.Command
+	return s, nil
+}
+
+// Describe asks the plugin what it is, or takes up what it said in an earlier command unless anew is set. wanted is the task that is
+// probably meant.
+func (s *Session) Describe(ctx context.Context, wanted string, anew bool) error {
+	s.Task, s.Made = nil, false
+	s.Equip()
+	err := s.describe(ctx, wanted, nil, anew)
+	var task *plugin.TaskError
+	if errors.As(err, &task) && task.IsNoTask {
+		// The guess was none of its tasks: ask what it has.
+		err = s.describe(ctx, "", nil, anew)
+	}
+	return err
+}
+
+func (s *Session) describe(ctx context.Context, task string, mixin []byte, anew bool) error {
+	start := s.startOptions()
+	// A function that makes a task is called once in a process: the one that it was called in to be described is no good.
+	keeps := s.Warm != nil && len(mixin) == 0
+	if keeps {
+		var err error
+		if start, err = s.Warm.options(start); err != nil {
+			return err
+		}
+	}
+	describe := discover.Describe
+	if anew {
+		describe = discover.Anew
+	}
+	found, err := describe(ctx, s.Found, s.Version, task, mixin, s.options, start)
+	if err != nil {
+		return Exit(err)
+	}
+	s.Described, s.Earlier = found.Plugin, found.Kept
+	if keeps {
+		s.Warm.keep(found.Process, s.Found.Command)
+	}
+	return nil
+}
+
+// Exit gives an error its exit code: what the task says is wrong with its configuration is the user's.
+func Exit(err error) error {
+	var task *plugin.TaskError
+	if errors.As(err, &task) && (len(task.Problems) > 0 || task.IsNoTask) {
+		return exitcode.With(exitcode.Usage, err)
+	}
+	if errors.Is(err, plugin.ErrNotTrusted) || errors.Is(err, plugin.ErrNoCertificate) {
+		return exitcode.With(exitcode.Usage, err)
+	}
+	if errors.As(err, &task) && task.Ended && !errors.As(err, new(*exitcode.Error)) {
+		return exitcode.With(exitcode.OK, err)
+	}
+	return err
+}
+
+// plugin is how processes of the plugin are started.
+func (s *Session) plugin() Plugin {
+	p := Plugin{
+		Name: s.Described.Name, Version: s.Described.Version, SDK: s.Described.SDK, Path: s.Found.Path, Capabilities: s.Described.Capabilities,
+		Command: s.Found.Command, StartTimeout: s.Flags.StartTimeout, OpenTimeout: s.Flags.OpenTimeout, MTLS: s.Flags.MTLS,
+	}
+	if s.pin != nil {
+		p.SHA256 = s.pin.Sum
+	}
+	return p
+}
+
+func (s *Session) startOptions() plugin.StartOptions {
+	return plugin.StartOptions{Log: s.Log, Timeout: s.Flags.StartTimeout, OpenTimeout: s.Flags.OpenTimeout, MTLS: s.Flags.MTLS}
+}
+
+// Pick makes a task of the plugin the one that is meant. It reports whether there is such a task.
+func (s *Session) Pick(name string) bool {
+	at := slices.IndexFunc(s.Described.Tasks, func(t schema.Task) bool { return t.Name == name })
+	if at >= 0 {
+		s.Task = &s.Described.Tasks[at]
+	}
+	return at >= 0
+}
+
+// Configure reads the configuration. A task that is a function is described again with its mixin.
+func (s *Session) Configure(ctx context.Context, line Line) error {
+	s.Config, s.problems = s.load()
+	if s.Task == nil || s.Task.Kind != schema.Factory {
+		return nil
+	}
+	if err := problem.Err(s.problems); err != nil {
+		return exitcode.With(exitcode.Usage, err)
+	}
+	mixin, err := s.mixin()
+	if err != nil {
+		return err
+	}
+	if s.options, err = s.DiscoverOptions(s.options.Python); err != nil {
+		return err
+	}
+	name := s.Task.Name
+	if err := s.describe(ctx, name, mixin, true); err != nil {
+		return err
+	}
+	if s.Made = true; !s.Pick(name) {
+		s.Task = nil
+	}
+	return line.Reread()
+}
+
+// load reads the configuration as the task's template wants it.
+func (s *Session) load() (*config.Config, []problem.Problem) {
+	sources := config.Sources{CfgPath: s.Flags.Cfg, MixinCfgPath: s.Flags.MixinCfg, Mixins: s.Flags.Mixin, ScriptPath: s.Found.Path}
+	if s.Task != nil {
+		sources.Template = s.Task.Template
+	}
+	return config.Load(sources)
+}
+
+// mixin is all of the mixin, for the task.
+func (s *Session) mixin() ([]byte, error) {
+	mixin, err := s.Config.MixinJSON(s.exact())
+	if err != nil {
+		return nil, fmt.Errorf("handing the mixin to %s: %w", s.Task.Name, err)
+	}
+	return mixin, nil
+}
+
+// exact reports whether the plugin takes values that JSON has no form for.
+func (s *Session) exact() bool { return slices.Contains(s.Described.Capabilities, "exact") }
+
+// Template is the task's template with what the configuration gives, and what is wrong with that; nil for a task without one.
+func (s *Session) Template() (*template.Node, []problem.Problem) {
+	mixin := s.Config.Mixin
+	if s.Made {
+		// The function has had its mixin before anything was known of a template.
+		read, _ := s.load()
+		mixin = read.Mixin.Only(func(key string) bool { return s.Task.Template != nil && s.Task.Template.Get(key) != nil })
+	}
+	return config.Apply(s.Task.Template, mixin, s.exact())
+}
+
+// Backbone is the backbone that runs the task.
+func (s *Session) Backbone() *Factory { return Backbone(s.Flags.Backbone, s.Task) }
+
+// Resolve merges configuration and command line into the task, whose name has been picked, and reports everything that is wrong, at
+// once. What an earlier description finds wrong is to be judged again by a new one: see Earlier.
+func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
+	if err := s.Configure(ctx, line); err != nil {
+		return nil, err
+	}
+	r := &Spec{
+		Plugin: s.plugin(), Task: schema.Task{Name: s.Task.Name, Kind: s.Task.Kind, Capabilities: s.Task.Capabilities},
+		Listing: s.Flags.listing(), Backbone: s.Backbone().Name, MaxFailures: s.Flags.MaxFailures,
+	}
+	problems := s.problems
+	if s.Task.Kind != schema.Factory {
+		tree, found := s.Template()
+		r.Template = tree
+		problems = append(problems, found...)
+		problems = append(problems, problem.Fresh(problems, s.inTemplate(tree))...)
+	}
+	arguments, found, err := s.arguments(ctx, line)
+	if err != nil {
+		return nil, err
+	}
+	problems = append(problems, found...)
+	r.Args = arguments.Args
+	var values []Value
+	for name, v := range arguments.Host {
+		values = append(values, Value{name, v.Text(), v.Source})
+	}
+	// Those of the configuration first, so that the command line wins.
+	r.Flags, found = readBackbone(append(values, line.BackboneFlags()...))
+	problems = append(problems, found...)
+	r.Policy, found = s.Flags.policy()
+	problems = append(problems, found...)
+	if err := s.tell(problems); err != nil {
+		return nil, err
+	}
+	if r.Mixin, err = s.mixin(); err != nil {
+		return nil, err
+	}
+	if r.Template != nil {
+		if r.Outputs, err = s.outputs(); err != nil {
+			return nil, err
+		}
+	}
+	s.Log.Debug("resolved", "args", r.Args, "template", hclog.Fmt("%s", plainJSON{r.Template}))
+	return r, nil
+}
+
+// tell warns of what is doubtful, and returns what is wrong as one error.
+func (s *Session) tell(problems []problem.Problem) error {
+	wrong := problem.Err(problems)
+	warnings := 0
+	for _, p := range problem.Unique(problems) {
+		// Where something is wrong with a kept description, they come with the next.
+		if !p.Warning || wrong != nil && s.Earlier {
+			continue
+		}
+		if warnings++; warnings <= problem.Most {
+			s.Log.Warn(p.String(), "hint", p.Suggestion)
+		}
+	}
+	tellMore(s.Log, warnings-problem.Most)
+	return exitcode.With(exitcode.Usage, wrong)
+}
+
+// inTemplate is what is wrong with a template.
+func (s *Session) inTemplate(tree *template.Node) []problem.Problem {
+	if tree == nil {
+		return nil
+	}
+	compiled, wrong := template.Compile(tree)
+	var problems []problem.Problem
+	for _, p := range wrong {
+		if !p.Open || !s.Config.Unread {
+			problems = append(problems, problem.Problem{Source: p.Origin, Path: p.Path, Message: p.Message, Suggestion: p.Suggestion})
+		}
+	}
+	if compiled == nil || compiled.OutputRoot() == "" {
+		return problems
+	}
+	if info, err := os.Stat(compiled.OutputRoot()); err == nil && !info.IsDir() {
+		problems = append(problems, problem.Problem{
+			Message: fmt.Sprintf("the output folder %s is not a folder", compiled.OutputRoot()), Suggestion: "give a folder, or a name that nothing has yet",
+		})
+	}
+	return problems
+}
+
+// plainJSON prints a template, where somebody reads the log.
+type plainJSON struct{ tree *template.Node }
+
+func (p plainJSON) String() string {
+	data, err := json.Marshal(p.tree.Plain())
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
+}
+
+func usage(format string, args ...any) error {
+	return exitcode.With(exitcode.Usage, fmt.Errorf(format, args...))
+}

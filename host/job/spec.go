@@ -1,0 +1,124 @@
+package job
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/plan"
+	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/schema"
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// Spec is a resolved run as data: what is run, with which arguments, how, and what is done about trouble. It holds nothing of
+// the process that made it, and can be written as JSON and read by ReadSpec: all that starts a worker is made from it and a Place.
+type Spec struct {
+	Plugin Plugin `json:"plugin"`
+	// Task has its name, kind and capabilities alone.
+	Task schema.Task `json:"task"`
+	// Args is the argument vector for the task's own parser.
+	Args []string `json:"args"`
+	// Template is the resolved template, Mixin all of the mixin; nil for a task without.
+	Template *template.Node  `json:"template,omitempty"`
+	Mixin    json.RawMessage `json:"mixin,omitempty"`
+	// Outputs is how outputs are written: "direct" or "staged".
+	Outputs string      `json:"outputs"`
+	Listing plan.Policy `json:"listing"`
+	// Backbone is a Factory's name, Flags are those of its flags that were given, by the names of their arguments.
+	Backbone string            `json:"backbone"`
+	Flags    map[string]string `json:"flags,omitempty"`
+	// Workers, Device, ChunkSize (0: the backbone chooses) and Spawn (the plugin makes no workers itself) are what Complete makes
+	// of the flags.
+	Workers   int    `json:"workers"`
+	Device    string `json:"device,omitempty"`
+	ChunkSize int    `json:"chunk_size,omitempty"`
+	Spawn     bool   `json:"spawn,omitempty"`
+	// Policy lacks what belongs to a process: its log, its clock and the like.
+	Policy backbones.Policy `json:"policy"`
+	// MaxFailures is a text for run.ParseLimit.
+	MaxFailures string `json:"max_failures,omitempty"`
+}
+
+// Plugin is how the processes of a plugin are started.
+type Plugin struct {
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"`
+	SDK     string `json:"sdk,omitempty"`
+	// Path is what was found; SHA256 is its hash where that was checked, else empty.
+	Path         string         `json:"path"`
+	SHA256       string         `json:"sha256,omitempty"`
+	Capabilities []string       `json:"capabilities,omitempty"`
+	Command      plugin.Command `json:"command"`
+	// StartTimeout bounds a process's handshake, OpenTimeout what comes before its first item. MTLS refuses one without TLS.
+	StartTimeout time.Duration `json:"start_timeout"`
+	OpenTimeout  time.Duration `json:"open_timeout"`
+	MTLS         bool          `json:"mtls,omitempty"`
+}
+
+// ReadSpec reads a Spec that was written as JSON.
+func ReadSpec(data []byte) (*Spec, error) {
+	s := &Spec{}
+	d := json.NewDecoder(bytes.NewReader(data))
+	// Numbers of a template stay as they were written.
+	d.UseNumber()
+	if err := d.Decode(s); err != nil {
+		return nil, fmt.Errorf("reading a job: %w", err)
+	}
+	return s, nil
+}
+
+// number is the value of a flag of the backbone that is a number, or fallback where none was given.
+func (s *Spec) number(name string, fallback int) int {
+	if n, err := strconv.Atoi(s.Flags[name]); err == nil {
+		return n
+	}
+	return fallback
+}
+
+// can reports whether the plugin has announced a capability.
+func (s *Spec) can(capability string) bool { return slices.Contains(s.Plugin.Capabilities, capability) }
+
+// accepts reports whether the backbone can hand blocks of an encoding to its workers.
+func (s *Spec) accepts(e backbones.Encoding) bool {
+	return slices.Contains(Backbone(s.Backbone, nil).Accepts, e)
+}
+
+// staged reports whether the task's stages run in processes of their own.
+func (s *Spec) staged() bool { return s.Task.Kind == schema.Device && s.Task.Has("stages") }
+
+// makesBatches reports whether batches come from a loader of the task's own. An item of the run is then one batch, by its
+// number.
+func (s *Spec) makesBatches() bool {
+	return s.Task.Kind == schema.Device && !s.staged() &&
+		(s.Template.Get(template.RoleInput).IsNull() || s.Template.Get(template.RoleDataloader).IsNull())
+}
+
+// compiled is the template as the host applies it; nil: there is none.
+func (s *Spec) compiled() *template.Template {
+	if s.Template == nil {
+		return nil
+	}
+	t, _ := template.Compile(s.Template)
+	if t != nil && s.Task.Has("own_template") {
+		return t.Plugins()
+	}
+	return t
+}
+
+// native reports whether the host does all that a template says. A task that lists its own items may do the rest itself, too, and
+// then must: its items may be of a kind that only it can read.
+func (s *Spec) native(t *template.Template) bool {
+	return t != nil && t.Native() && !s.makesBatches() && (t.HasInput() || !s.can("template"))
+}
+
+// start are the options for a process of the plugin.
+func (p *Plugin) start(log hclog.Logger, runtimeDir string) plugin.StartOptions {
+	return plugin.StartOptions{Log: log, Timeout: p.StartTimeout, OpenTimeout: p.OpenTimeout, RuntimeDir: runtimeDir, MTLS: p.MTLS}
+}

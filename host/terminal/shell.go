@@ -1,0 +1,21 @@
+package terminal
+
+import "strings"
+
+// Quote writes a word as a shell reads it.
+func Quote(word string) string {
+	if word != "" && !strings.ContainsAny(word, " \t\n'\"\\$`!*?[]{}()<>|&;#~") {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// Command is the command line of this program with some words, as a shell reads it.
+func Command(words []string) string {
+	var b strings.Builder
+	b.WriteString("kagurazaka")
+	for _, w := range words {
+		b.WriteString(" " + Quote(w))
+	}
+	return b.String()
+}
