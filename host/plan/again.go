@@ -31,7 +31,7 @@ func NewAgain(t *template.Template, inner backbones.Source, o Options) (*Again, 
 		return a, nil
 	}
 	var err error
-	a.place, err = newPlacer(a.out)
+	a.place, err = newPlacer(a.out, storeOf(o.FS))
 	return a, err
 }
 

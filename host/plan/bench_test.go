@@ -57,17 +57,16 @@ func cpuTime(b *testing.B) {
 func BenchmarkReadFolders(b *testing.B) {
 	in, out := benchTree(b)
 	var list nameList
-	buf := make([]byte, readBuffer)
 	cpuTime(b)
 	for b.Loop() {
 		for _, root := range []string{in, out} {
 			for f := range benchFolders {
-				dir, err := openFolder(fmt.Sprintf("%s/%03d", root, f))
+				dir, err := localDisk{}.openFolder(fmt.Sprintf("%s/%03d", root, f))
 				if err != nil {
 					b.Fatal(err)
 				}
 				list.reset()
-				if err := dir.read(&list, buf); err != nil || len(list.all) != benchFiles {
+				if err := dir.read(&list); err != nil || len(list.all) != benchFiles {
 					b.Fatal(err, len(list.all))
 				}
 				dir.close()
@@ -102,7 +101,7 @@ func BenchmarkSecondRun(b *testing.B) {
 			cpuTime(b)
 			for b.Loop() {
 				var n Counters
-				err := Walk(b.Context(), tmpl, WalkOptions{Counters: &n, Item: func([]byte) error { return nil }})
+				err := walkInputs(b.Context(), tmpl, walkOptions{counters: &n, item: func([]byte) error { return nil }})
 				if err != nil || n.ToDo.Load() != c.todo {
 					b.Fatal(err, n.ToDo.Load())
 				}

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"bytes"
-	"container/list"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
@@ -10,34 +9,36 @@ import (
 // finishCheck finds out which items are finished. It reads the outputs' folders rather than asking for each file, and
 // it makes nothing.
 type finishCheck struct {
-	out  *outputs
-	warn func(w Warning, unreadable bool)
-	buf  []byte
-	key  []byte
-	// rel is how the journal calls the outputs of relGroup, up to their names.
+	out   *outputs
+	store store
+	warn  func(w Warning, unreadable bool)
+	key   []byte
+	// rel is what the journal calls the outputs of relGroup, up to their names.
 	rel      []byte
 	relGroup *group
 	relStart int
 
 	// cur is the output folder of the group that is worked on.
-	cur outputFolderList
+	cur outputDir
 
-	// What follows is for items that come one by one.
-	folders map[string]*list.Element
-	recent  *list.List
-	held    int
+	// dirs are the folders of items that come one by one, and held is how many names they have together.
+	dirs map[string]*outputDir
+	held int
 }
 
-// outputFolderList is what an output folder has.
-type outputFolderList struct {
+// outputDir is what is known of an output folder.
+type outputDir struct {
 	path string
-	// askEach: too few items want to know, so each is asked for.
+	// asks counts the items that were asked for one by one.
+	asks int
+	// askEach: too few items want to know, or the folder cannot be read, so each is asked for.
 	askEach bool
-	missing bool
-	dir     folder
-	open    bool
-	names   nameList
-	index   table
+	// read: names has what the folder had, and index finds it. A missing folder has nothing.
+	read  bool
+	names nameList
+	index table
+	// dir is the folder while it is open.
+	dir folder
 }
 
 const (
@@ -50,21 +51,12 @@ const (
 	maxCachedNames   = 1 << 20
 )
 
-func newFinishCheck(out *outputs, warn func(Warning, bool)) *finishCheck {
-	return &finishCheck{out: out, warn: warn, buf: make([]byte, readBuffer)}
-}
+func (f *finishCheck) close() { f.cur.close() }
 
-func (f *finishCheck) close() {
-	f.cur.close()
-	for _, e := range f.folders {
-		e.Value.(*cachedFolder).list.close()
-	}
-}
-
-func (o *outputFolderList) close() {
-	if o.open {
-		o.dir.close()
-		o.open = false
+func (d *outputDir) close() {
+	if d.dir != nil {
+		d.dir.close()
+		d.dir = nil
 	}
 }
 
@@ -81,29 +73,24 @@ func (f *finishCheck) folder(g *group, items int) {
 	}
 }
 
-// read reads the folder. A folder that is not there has nothing; one that cannot be read is reported, and its items
-// are taken for unfinished.
-func (f *finishCheck) read(o *outputFolderList) {
-	o.names.reset()
-	o.missing = false
-	dir, err := openFolder(o.path)
+// read reads the folder. One that does not exist has nothing; one that cannot be read is reported, and its items are asked for.
+func (f *finishCheck) read(d *outputDir) {
+	d.names.reset()
+	dir, err := f.store.openFolder(d.path)
 	if err == nil {
-		o.dir, o.open = dir, true
-		err = dir.read(&o.names, f.buf)
+		d.dir = dir
+		err = dir.read(&d.names)
 	}
-	if err != nil {
-		if isMissing(err) {
-			o.missing = true
-			return
-		}
-		o.close()
-		o.askEach = true
-		f.warn(Warning{Path: o.path, Message: "the output folder cannot be read, so each output is looked for by its name", Err: err}, false)
+	if err != nil && !isMissing(err) {
+		d.close()
+		d.askEach = true
+		f.warn(Warning{Path: d.path, Message: "the output folder cannot be read, so each output is looked for by its name", Err: err}, false)
 		return
 	}
-	o.index.reset(len(o.names.all))
-	for i, n := range o.names.all {
-		o.index.put(o.names.bytes(n), i, func(int) bool { return false })
+	d.read = true
+	d.index.reset(len(d.names.all))
+	for i, n := range d.names.all {
+		d.index.put(d.names.bytes(n), i, func(int) bool { return false })
 	}
 }
 
@@ -113,44 +100,36 @@ func (f *finishCheck) inFolder(g *group, name []byte) bool {
 		return false
 	}
 	f.key = f.out.appendName(f.key[:0], unsafeString(name))
-	if len(f.key) == 0 || f.cur.askEach {
-		return f.ask(g.triplet(name))
-	}
-	if f.out.finish.File != template.WholeOutput && f.out.Files[f.out.finish.File].Name[0] == '/' {
+	if len(f.key) == 0 || f.cur.askEach || f.out.checksAbsolute() {
 		return f.ask(g.triplet(name))
 	}
 	return f.listed(&f.cur, f.key)
 }
 
 // listed looks the output up in a folder that was read, and then for the file in it that counts.
-func (f *finishCheck) listed(o *outputFolderList, name []byte) bool {
-	if o.missing || isOurs(name) {
+func (f *finishCheck) listed(d *outputDir, name []byte) bool {
+	if isOurs(name) {
 		return false
 	}
-	_, i, found := o.index.find(name, func(i int) bool { return bytes.Equal(o.names.bytes(o.names.all[i]), name) })
+	_, i, found := d.index.find(name, func(i int) bool { return bytes.Equal(d.names.bytes(d.names.all[i]), name) })
 	if !found {
 		return false
 	}
-	kind := o.names.all[i].kind
+	kind := d.names.all[i].kind
 	if file := f.out.finish.File; file != template.WholeOutput {
-		if kind == kindFile {
-			return false
-		}
-		return f.follow(o, string(name)+"/"+f.out.Files[file].Name)
+		return kind != kindFile && f.leads(d, string(name)+"/"+f.out.Files[file].Name)
 	}
-	if kind == kindLink || kind == kindUnknown {
-		// A link that leads nowhere is no output.
-		return f.follow(o, string(name))
-	}
-	return true
+	// A link that leads nowhere is no output.
+	return kind != kindLink && kind != kindUnknown || f.leads(d, string(name))
 }
 
-func (f *finishCheck) follow(o *outputFolderList, name string) bool {
-	if o.open {
-		_, _, err := o.dir.stat(name, true)
+// leads reports whether there is something behind the links of a name in a folder.
+func (f *finishCheck) leads(d *outputDir, name string) bool {
+	if d.dir != nil {
+		_, _, err := d.dir.stat(name, true)
 		return err == nil
 	}
-	_, err := pathExists(template.Join(o.path, name), true)
+	_, err := f.store.stat(template.Join(d.path, name), true)
 	return err == nil
 }
 
@@ -160,15 +139,8 @@ func (f *finishCheck) ask(in triplet) bool {
 	if _, name := split(path); isOurs([]byte(name)) {
 		return false
 	}
-	_, err := pathExists(path, true)
+	_, err := f.store.stat(path, true)
 	return err == nil
-}
-
-// cachedFolder is an output folder that single items asked for.
-type cachedFolder struct {
-	list outputFolderList
-	asks int
-	read bool
 }
 
 // relative is what the journal calls the output of an item of a group. It is valid until the next call.
@@ -185,63 +157,63 @@ func (f *finishCheck) relative(g *group, name []byte) []byte {
 	return f.rel
 }
 
-// single reports whether the output is there of an item that came alone. The output's folder is read once enough items asked.
+// single reports whether the output of an item that came alone is there. The output's folder is read once enough items asked.
 func (f *finishCheck) single(in triplet) bool {
 	if !f.out.checks() {
 		return false
 	}
-	out := f.out.of(in)
-	dir, name := split(out.path)
-	absolute := f.out.finish.File != template.WholeOutput && f.out.Files[f.out.finish.File].Name[0] == '/'
-	if name == "" || absolute {
+	dir, name := split(f.out.of(in).path)
+	if name == "" || f.out.checksAbsolute() {
 		return f.ask(in)
 	}
-	c := f.cached(dir)
-	c.asks++
-	if !c.read && c.asks > askBeforeReading && !c.list.askEach {
-		f.load(c)
+	d := f.cached(dir)
+	d.asks++
+	if !d.read && !d.askEach && d.asks > askBeforeReading {
+		f.load(d)
 	}
-	if !c.read {
+	if !d.read {
 		return f.ask(in)
 	}
-	return f.listed(&c.list, []byte(name))
+	return f.listed(d, []byte(name))
 }
 
-// load reads a folder for the cache, and lets go of others when there are too many names.
-func (f *finishCheck) load(c *cachedFolder) {
-	f.read(&c.list)
+// load reads a folder for the cache, and forgets others when there are too many names.
+func (f *finishCheck) load(d *outputDir) {
+	f.read(d)
 	// The cache keeps no folder open: there may be many.
-	c.list.close()
-	if c.list.askEach || len(c.list.names.all) > maxCachedNames {
-		c.list = outputFolderList{path: c.list.path, askEach: true}
+	d.close()
+	if !d.read || len(d.names.all) > maxCachedNames {
+		*d = outputDir{path: d.path, askEach: true}
 		return
 	}
-	c.read = true
-	f.held += len(c.list.names.all)
+	f.held += len(d.names.all)
 	for f.held > maxCachedNames {
-		f.forget(f.recent.Back())
+		f.forgetOther(d)
 	}
 }
 
-func (f *finishCheck) cached(dir string) *cachedFolder {
-	if f.folders == nil {
-		f.folders, f.recent = map[string]*list.Element{}, list.New()
+func (f *finishCheck) cached(path string) *outputDir {
+	if d := f.dirs[path]; d != nil {
+		return d
 	}
-	if e := f.folders[dir]; e != nil {
-		f.recent.MoveToFront(e)
-		return e.Value.(*cachedFolder)
+	if f.dirs == nil {
+		f.dirs = map[string]*outputDir{}
 	}
-	if f.recent.Len() >= maxCachedFolders {
-		f.forget(f.recent.Back())
+	if len(f.dirs) >= maxCachedFolders {
+		f.forgetOther(nil)
 	}
-	c := &cachedFolder{list: outputFolderList{path: dir}}
-	f.folders[dir] = f.recent.PushFront(c)
-	return c
+	d := &outputDir{path: path}
+	f.dirs[path] = d
+	return d
 }
 
-func (f *finishCheck) forget(e *list.Element) {
-	c := e.Value.(*cachedFolder)
-	f.held -= len(c.list.names.all)
-	delete(f.folders, c.list.path)
-	f.recent.Remove(e)
+// forgetOther forgets any folder but the given one: the next item may be in each of them.
+func (f *finishCheck) forgetOther(than *outputDir) {
+	for path, d := range f.dirs {
+		if d != than {
+			f.held -= len(d.names.all)
+			delete(f.dirs, path)
+			return
+		}
+	}
 }

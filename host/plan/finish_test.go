@@ -110,7 +110,7 @@ func oneByOne(t *testing.T, fields map[string]*template.Node, lines []string) []
 	var first []string
 	for round := range askBeforeReading {
 		var todo []string
-		f, err := NewFilter(t.Context(), mustCompile(t, single), WalkOptions{Item: func(l []byte) error { todo = append(todo, string(l)); return nil }})
+		f, err := newFilter(t.Context(), mustCompile(t, single), walkOptions{item: func(l []byte) error { todo = append(todo, string(l)); return nil }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,15 +119,15 @@ func oneByOne(t *testing.T, fields map[string]*template.Node, lines []string) []
 			if err := json.Unmarshal([]byte(l), &item); err != nil {
 				t.Fatal(err)
 			}
-			if err := f.Line([]byte(` {"input":` + string(item["input"]) + "} ")); err != nil {
+			if err := f.item([]byte(` {"input":` + string(item["input"]) + "} ")); err != nil {
 				t.Fatal(err)
 			}
 			// As if others of the folder had come before.
-			for _, e := range f.w.check.folders {
-				e.Value.(*cachedFolder).asks += round
+			for _, d := range f.check.dirs {
+				d.asks += round
 			}
 		}
-		f.Close()
+		f.close()
 		if round == 0 {
 			first = todo
 		}
@@ -144,17 +144,17 @@ func TestFolderCacheIsBounded(t *testing.T) {
 		template.RoleHardShard: folders("in", "out"), template.RoleFinishCheck: checkOutput(nil), template.RoleOutput: mode("OutputByApendingExt", map[string]any{"ext": ""}),
 	}
 	done := 0
-	f, err := NewFilter(t.Context(), mustCompile(t, fields), WalkOptions{Item: func([]byte) error { done--; return nil }})
+	f, err := newFilter(t.Context(), mustCompile(t, fields), walkOptions{item: func([]byte) error { done--; return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer f.close()
 	for i := range maxCachedFolders + 50 {
 		rel := fmt.Sprint(i)
 		touch(t, "out/"+rel+"/f0", "out/"+rel+"/f39")
 		for k := range askBeforeReading + 24 {
 			done++
-			if err := f.Line((*outputs)(nil).appendItem(nil, triplet{"p", rel, fmt.Sprint("f", k)})); err != nil {
+			if err := f.item((*outputs)(nil).appendItem(nil, triplet{"p", rel, fmt.Sprint("f", k)})); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -162,8 +162,8 @@ func TestFolderCacheIsBounded(t *testing.T) {
 	if want := 2 * (maxCachedFolders + 50); done != want {
 		t.Errorf("%d found finished, want %d", done, want)
 	}
-	if c := f.w.check; len(c.folders) != maxCachedFolders || c.held != 2*maxCachedFolders {
-		t.Errorf("%d folders with %d names are kept", len(c.folders), c.held)
+	if c := f.check; len(c.dirs) != maxCachedFolders || c.held != 2*maxCachedFolders {
+		t.Errorf("%d folders with %d names are kept", len(c.dirs), c.held)
 	}
 }
 
@@ -181,7 +181,7 @@ func TestLinesOfGroups(t *testing.T) {
 		compiled := mustCompile(t, map[string]*template.Node{
 			template.RoleHardShard: folders("in", root), template.RoleOutput: rapid.SampledFrom(outputs).Draw(rt, "output"),
 		})
-		g := &group{dir: rapid.SampledFrom([]string{"in", "in/", "in/.", "/"}).Draw(rt, "dir"), relDir: rapid.SampledFrom([]string{".", "a/b", ".."}).Draw(rt, "rel")}
+		g := &group{dir: rapid.SampledFrom([]string{"in", "in/", "in/.", "/", `\u0000`, `\\u0000.\u0000`}).Draw(rt, "dir"), relDir: rapid.SampledFrom([]string{".", "a/b", "..", `\u0000`, "\xff"}).Draw(rt, "rel")}
 		name := text.Draw(rt, "name")
 		w := lineWriter{out: outputsOf(compiled)}
 		w.group(g)

@@ -45,6 +45,9 @@ func (c *charSet) has(r rune) bool {
 	return c.negated
 }
 
+// anyName matches every name.
+var anyName = &pattern{isSuffix: true, hidden: true}
+
 // hasMagic reports whether the text is a pattern at all.
 func hasMagic(s string) bool { return strings.ContainsAny(s, "*?[") }
 
@@ -124,7 +127,12 @@ func parseSet(chars []rune) charSet {
 	return set
 }
 
-// matches reports whether the name matches. Whether hidden names are wanted is the caller's business.
+// wants reports whether the name matches. Hidden names match only a pattern that begins with a dot.
+func (p *pattern) wants(name []byte) bool {
+	return (p.hidden || len(name) == 0 || name[0] != '.') && p.matches(name)
+}
+
+// matches is wants without regard to hidden names.
 func (p *pattern) matches(name []byte) bool {
 	if p.isSuffix {
 		return len(name) >= len(p.suffix) && string(name[len(name)-len(p.suffix):]) == p.suffix

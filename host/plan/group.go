@@ -51,7 +51,7 @@ func (w *walk) group(g *group) error {
 	if err := w.collisions(g, first); err != nil {
 		return err
 	}
-	c := w.o.Counters
+	c := w.o.counters
 	c.Listed.Add(uint64(len(list.all)))
 	done, inShard, err := w.leaveOut(g, first)
 	if err != nil {
@@ -60,7 +60,7 @@ func (w *walk) group(g *group) error {
 	c.InShard.Add(inShard)
 	c.Done.Add(done)
 	c.ToDo.Add(uint64(len(list.all)))
-	if w.o.Item == nil || len(list.all) == 0 {
+	if w.o.item == nil || len(list.all) == 0 {
 		return nil
 	}
 	if !w.order {
@@ -68,7 +68,7 @@ func (w *walk) group(g *group) error {
 	}
 	w.line.group(g)
 	for _, n := range list.all {
-		if err := w.o.Item(w.line.item(list.bytes(n))); err != nil {
+		if err := w.o.item(w.line.item(list.bytes(n))); err != nil {
 			return err
 		}
 	}
@@ -85,7 +85,7 @@ type thereItem struct {
 // leaveOut drops the names of other shards and those that are finished.
 func (w *walk) leaveOut(g *group, first uint64) (done, inShard uint64, err error) {
 	list, shard := g.names, w.t.Shard
-	everything := shard.Whole() && w.o.Shards == nil
+	everything := shard.Whole() && w.o.shards == nil
 	if everything && !w.out.checks() {
 		return 0, uint64(len(list.all)), nil
 	}
@@ -108,7 +108,7 @@ func (w *walk) leaveOut(g *group, first uint64) (done, inShard uint64, err error
 			if shard != nil {
 				part = number % shard.Num
 			}
-			if !takes && w.o.Shards == nil {
+			if !takes && w.o.shards == nil {
 				continue
 			}
 		}
@@ -151,9 +151,9 @@ func (w *walk) notWhole(g *group) (left uint64, err error) {
 		if state == template.OutputWhole {
 			continue
 		}
-		if w.o.Shards != nil {
-			w.o.Shards[t.part].Done--
-			w.o.Shards[t.part].ToDo++
+		if w.o.shards != nil {
+			w.o.shards[t.part].Done--
+			w.o.shards[t.part].ToDo++
 		}
 		if !t.takes {
 			continue
@@ -177,25 +177,25 @@ func (w *walk) notWhole(g *group) (left uint64, err error) {
 
 // open hands over an item that somebody else is working on.
 func (w *walk) open(line []byte, in triplet) error {
-	w.o.Counters.Open.Add(1)
-	if w.o.Open == nil {
+	w.o.counters.Open.Add(1)
+	if w.o.open == nil {
 		return nil
 	}
 	path := w.out.checked(in)
-	return w.o.Open(Open{Line: line, Path: path, Rel: template.Relative(w.out.root, path)})
+	return w.o.open(openItem{line: line, path: path, rel: template.Relative(w.out.root, path)})
 }
 
 func (w *walk) count(part uint64, finished, refused bool) {
-	if w.o.Shards == nil {
+	if w.o.shards == nil {
 		return
 	}
 	switch {
 	case finished:
-		w.o.Shards[part].Done++
+		w.o.shards[part].Done++
 	case refused:
-		w.o.Shards[part].Refused++
+		w.o.shards[part].Refused++
 	default:
-		w.o.Shards[part].ToDo++
+		w.o.shards[part].ToDo++
 	}
 }
 
@@ -244,7 +244,7 @@ func (w *walk) unique(index uint64, key, text []byte, item triplet, where string
 		return false, nil
 	}
 	if first.same {
-		w.o.Counters.Repeated.Add(1)
+		w.o.counters.Repeated.Add(1)
 		w.told.repeated.add(describe(item, where))
 		return true, nil
 	}

@@ -13,16 +13,15 @@ type Journal interface {
 	Of(rel []byte) template.OutputState
 }
 
-// Open is an item whose output somebody else is working on.
-type Open struct {
-	// Line is the item; it is valid during the call.
-	Line []byte
-	// Path is the output that the finish check looks for, and Rel what the journal calls it.
-	Path, Rel string
+// openItem is an item whose output another run is working on.
+type openItem struct {
+	line []byte
+	// path is the output that the finish check looks for, and rel what the journal calls it.
+	path, rel string
 }
 
 // Exists reports whether there is something at a path, as a finish check asks.
 func Exists(file string) bool {
-	_, err := pathExists(file, true)
+	_, err := localDisk{}.stat(file, true)
 	return err == nil
 }

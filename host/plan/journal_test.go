@@ -84,15 +84,15 @@ func TestJournal(t *testing.T) {
 				"finish_check_mode": checkOutput(c.suffix),
 			})
 			w := &walked{}
-			var open []Open
-			w.err = Walk(t.Context(), tmpl, WalkOptions{
-				Item: func(line []byte) error { w.lines = append(w.lines, string(line)); return nil },
-				Open: func(o Open) error {
-					o.Line = slices.Clone(o.Line)
+			var open []openItem
+			w.err = walkInputs(t.Context(), tmpl, walkOptions{
+				item: func(line []byte) error { w.lines = append(w.lines, string(line)); return nil },
+				open: func(o openItem) error {
+					o.line = slices.Clone(o.line)
 					open = append(open, o)
 					return nil
 				},
-				Journal: journal, Counters: &w.counters,
+				Options: Options{Journal: journal}, counters: &w.counters,
 			})
 			if w.err != nil {
 				t.Fatal(w.err)
@@ -104,7 +104,7 @@ func TestJournal(t *testing.T) {
 			if diff := cmp.Diff([]string{"b.jpg", "d.jpg", "e.jpg", "x/f.jpg"}, todo); diff != "" {
 				t.Errorf("to do, - want:\n%s", diff)
 			}
-			if len(open) != 1 || open[0].Rel != rel("c") || !json.Valid(open[0].Line) || !Exists(open[0].Path) {
+			if len(open) != 1 || open[0].rel != rel("c") || !json.Valid(open[0].line) || !Exists(open[0].path) {
 				t.Errorf("open: %+v", open)
 			}
 			n := &w.counters
@@ -130,7 +130,7 @@ func TestAJournalWithoutNotesIsAskedOnceAFolder(t *testing.T) {
 		"finish_check_mode": checkOutput(nil),
 	})
 	journal := &said{}
-	if err := Walk(t.Context(), tmpl, WalkOptions{Journal: journal}); err != nil {
+	if err := walkInputs(t.Context(), tmpl, walkOptions{Options: Options{Journal: journal}}); err != nil {
 		t.Fatal(err)
 	}
 	if journal.looks != 1 || len(journal.asked) != 0 {

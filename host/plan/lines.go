@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -25,7 +26,9 @@ func (w *walk) walkLines() error {
 	}
 	defer func() { _ = file.Close() }()
 	// A pipe may never say anything. Other files know no deadlines, and are read at once.
-	defer context.AfterFunc(w.ctx, func() { _ = file.SetReadDeadline(time.Unix(1, 0)) })()
+	if pipe, ok := file.(interface{ SetReadDeadline(time.Time) error }); ok {
+		defer context.AfterFunc(w.ctx, func() { _ = pipe.SetReadDeadline(time.Unix(1, 0)) })()
+	}
 	r := bufio.NewReaderSize(file, 256<<10)
 	var long []byte
 	for number := uint64(1); ; number++ {
@@ -70,14 +73,14 @@ func (w *walk) walkLines() error {
 }
 
 // openLines opens the file. A named pipe that nobody writes to is waited for until the listing is ended.
-func (w *walk) openLines() (*os.File, error) {
+func (w *walk) openLines() (fs.File, error) {
 	type opened struct {
-		file *os.File
+		file fs.File
 		err  error
 	}
 	done := make(chan opened)
 	go func() {
-		file, err := openLines(w.t.Input)
+		file, err := openLines(w.store, w.t.Input)
 		select {
 		case done <- opened{file, err}:
 		case <-w.ctx.Done():
@@ -94,11 +97,11 @@ func (w *walk) openLines() (*os.File, error) {
 	}
 }
 
-func openLines(in *template.Input) (*os.File, error) {
+func openLines(s store, in *template.Input) (fs.File, error) {
 	path := in.JSONL
-	file, err := os.Open(path)
+	file, err := s.openFile(path)
 	if err != nil {
-		return nil, &template.InputError{Path: path, Message: "the file cannot be opened", From: in.From, Err: errors.Unwrap(err)}
+		return nil, &template.InputError{Path: path, Message: "the file cannot be opened", From: in.From, Err: cause(err)}
 	}
 	if info, err := file.Stat(); err == nil && info.IsDir() {
 		_ = file.Close()
@@ -131,7 +134,7 @@ func (w *walk) badLine(err *template.InputError) error {
 	if !w.o.Policy.SkipBadLines {
 		return err
 	}
-	if w.o.Counters.BadLines.Add(1) == 1 {
+	if w.o.counters.BadLines.Add(1) == 1 {
 		w.warn(Warning{Path: err.Where(), Message: err.Message + ", and is left out"}, false)
 	}
 	return nil
@@ -197,7 +200,7 @@ func (w *walk) astray(at place, in triplet) string {
 
 // decide shards and checks an item, and hands it on. refusal is why it must not be begun.
 func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) error {
-	c, s := w.o.Counters, w.t.Shard
+	c, s := w.o.counters, w.t.Shard
 	c.Listed.Add(1)
 	takes, part := true, uint64(0)
 	if s != nil {
@@ -207,7 +210,7 @@ func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) e
 		}
 		takes, part = belongs(s, n), n%s.Num
 	}
-	if !takes && w.o.Shards == nil {
+	if !takes && w.o.shards == nil {
 		return nil
 	}
 	state, there := template.OutputWhole, false
@@ -229,10 +232,10 @@ func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) e
 		return nil
 	case refusal != "":
 		c.Refused.Add(1)
-		if w.o.Refuse == nil {
+		if w.o.refuse == nil {
 			return nil
 		}
-		return w.o.Refuse(w.compose(line, item), refusal)
+		return w.o.refuse(w.compose(line, item), refusal)
 	}
 	if there && state == template.OutputOpen {
 		return w.open(w.compose(line, item), item.input)
@@ -241,10 +244,10 @@ func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) e
 		w.unfinished(item.input)
 	}
 	c.ToDo.Add(1)
-	if w.o.Item == nil {
+	if w.o.item == nil {
 		return nil
 	}
-	return w.o.Item(w.compose(line, item))
+	return w.o.item(w.compose(line, item))
 }
 
 func (w *walk) unfinished(in triplet) {
@@ -313,30 +316,4 @@ func (w *walk) compose(line []byte, item scanned) []byte {
 		l.line = append(l.line, '}')
 	}
 	return l.line
-}
-
-// Filter applies soft shard, output mode and finish check to items that a task lists itself, one line after the other.
-// It is for one goroutine.
-type Filter struct{ w *walk }
-
-// NewFilter makes a Filter; see WalkOptions. Close it after the last item.
-func NewFilter(ctx context.Context, t *template.Template, o WalkOptions) (*Filter, error) {
-	if !t.Native() || t.Input != nil {
-		return nil, errors.New("this template lists its items, or is run by the plugin")
-	}
-	w, err := newWalk(ctx, t, o)
-	if err != nil {
-		return nil, err
-	}
-	return &Filter{w}, nil
-}
-
-// Line takes the next item, a JSON object. The line is handed to Item when it is still to do.
-// It returns what Walk returns.
-func (f *Filter) Line(line []byte) error { return f.w.single(bytes.Trim(line, " \t\r\n"), 0, "") }
-
-// Close tells what there is to tell of all items, and lets go of what the filter holds.
-func (f *Filter) Close() {
-	f.w.tell()
-	f.w.check.close()
 }

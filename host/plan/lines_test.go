@@ -101,7 +101,7 @@ func TestEndlessLines(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			tmpl := mustCompile(t, map[string]*template.Node{template.RoleInput: mode("InputFromWhateverJsonl", map[string]any{"jsonl_path": path})})
 			ticks := 0
-			err := Walk(ctx, tmpl, WalkOptions{Counters: &Counters{}, Policy: Policy{SkipBadLines: true}, Tick: func() error {
+			err := walkInputs(ctx, tmpl, walkOptions{counters: &Counters{}, Options: Options{Policy: Policy{SkipBadLines: true}}, tick: func() error {
 				if ticks++; ticks == 1000 {
 					cancel()
 				}
@@ -137,7 +137,7 @@ func TestMutePipe(t *testing.T) {
 			cancel()
 		}
 		tmpl := mustCompile(t, map[string]*template.Node{template.RoleInput: mode("InputFromWhateverJsonl", map[string]any{"jsonl_path": path})})
-		err := Walk(ctx, tmpl, WalkOptions{Counters: &Counters{}, Item: func([]byte) error {
+		err := walkInputs(ctx, tmpl, walkOptions{counters: &Counters{}, item: func([]byte) error {
 			cancel()
 			return nil
 		}})

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"errors"
+	"math"
 	"slices"
 )
 
@@ -34,10 +36,17 @@ const (
 
 func (l *nameList) reset() { l.text, l.all = l.text[:0], l.all[:0] }
 
-func (l *nameList) add(n []byte, kind fileKind) {
+// add fails when the names become longer together than an offset can say.
+func (l *nameList) add(n []byte, kind fileKind) error {
+	if len(l.text)+len(n) > math.MaxUint32 {
+		return errTooBig
+	}
 	l.all = append(l.all, name{off: uint32(len(l.text)), size: uint16(len(n)), kind: kind})
 	l.text = append(l.text, n...)
+	return nil
 }
+
+var errTooBig = errors.New("the folder's names have more than 4 GiB together")
 
 // bytes returns the name, which is valid until the list is reset.
 func (l *nameList) bytes(n name) []byte { return l.text[n.off : n.off+uint32(n.size)] }

@@ -9,12 +9,6 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// openItem is an item that another run is working on.
-type openItem struct {
-	line      []byte
-	path, rel string
-}
-
 // conclusions counts the items that have their outcome.
 type conclusions struct {
 	count   atomic.Uint64
@@ -34,8 +28,9 @@ func (s *Source) Concluded(n int) {
 // StillOpen is how many items others were still working on at the end.
 func (s *Source) StillOpen() int64 { return s.told.Load() }
 
-func (s *Source) leave(o Open) error {
-	s.open = append(s.open, openItem{line: slices.Clone(o.Line), path: o.Path, rel: o.Rel})
+func (s *Source) leave(o openItem) error {
+	o.line = slices.Clone(o.line)
+	s.open = append(s.open, o)
 	return nil
 }
 
@@ -56,7 +51,7 @@ func (s *Source) lookAgain() error {
 			return s.ctx.Err()
 		}
 	}
-	end := time.NewTimer(s.patience)
+	end := time.NewTimer(s.o.Patience)
 	defer end.Stop()
 	again := time.NewTicker(lookEvery)
 	defer again.Stop()
@@ -85,12 +80,12 @@ func (s *Source) takeUp() error {
 	for _, item := range s.open {
 		state := template.OutputUnfinished
 		// In this order: what is noted counts for what was there before.
-		if Exists(item.path) {
+		if _, err := storeOf(s.o.FS).stat(item.path, true); err == nil {
 			rel := []byte(item.rel)
-			if _, err := s.journal.Look(template.Folder(rel)); err != nil {
+			if _, err := s.o.Journal.Look(template.Folder(rel)); err != nil {
 				return err
 			}
-			state = s.journal.Of(rel)
+			state = s.o.Journal.Of(rel)
 		}
 		switch state {
 		case template.OutputOpen:

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/internal/jsontext"
@@ -25,6 +26,11 @@ func outputsOf(t *template.Template) *outputs {
 
 // checks reports whether outputs show which items are finished.
 func (o *outputs) checks() bool { return o != nil && o.finish != nil }
+
+// checksAbsolute reports whether the file that shows it lies outside of the item's output.
+func (o *outputs) checksAbsolute() bool {
+	return o.finish.File != template.WholeOutput && strings.HasPrefix(o.Files[o.finish.File].Name, "/")
+}
 
 // of computes an item's output.
 func (o *outputs) of(in triplet) triplet {
@@ -81,29 +87,28 @@ func (o *outputs) appendItem(dst []byte, in triplet) []byte {
 	return append(dst, '}')
 }
 
-// lineWriter writes the items of a group, as appendItem does. It has appendItem write the line of a name that stands for all, once
-// a group, and puts the items' names into it.
-// The Python SDK reads lines of exactly this form without a JSON parser; others only cost it more.
+// lineWriter writes the items of a group, as appendItem does. Once a group, it has appendItem write the line of a model name, and
+// cuts that where the name is; the items' names are put between the pieces. The Python SDK reads lines of exactly this form without a
+// JSON parser; others only cost it more.
 type lineWriter struct {
-	out *outputs
-	g   *group
-	// model is the line of anyName, and steps are its parts.
-	model []byte
-	steps []step
-	name  []byte
-	stem  []byte
-	line  []byte
+	out    *outputs
+	g      *group
+	model  []byte
+	pieces []piece
+	name   []byte
+	stem   []byte
+	line   []byte
 }
 
-// anyName is no name of a file: a zero byte is in none.
+// The model name consists of bytes that no path has, and a dot. The marks are its stem and the rest of it, as JSON has them.
 const (
-	anyName     = "\x00.\x01"
-	anyNameJSON = `\u0000.\u0001`
-	anyStemJSON = `\u0000`
+	modelName = "\x00.\x00"
+	stemMark  = `\u0000`
+	restMark  = `.\u0000`
 )
 
-// step is fixed text, and the part of an item's name that follows it.
-type step struct {
+// piece is fixed text, and the part of an item's name that follows it.
+type piece struct {
 	fixed []byte
 	then  namePart
 }
@@ -117,20 +122,27 @@ const (
 )
 
 func (w *lineWriter) group(g *group) {
-	w.g, w.steps = g, w.steps[:0]
-	w.model = w.out.appendItem(w.model[:0], g.triplet([]byte(anyName)))
-	for rest := w.model; len(rest) > 0; {
-		fixed, after, found := bytes.Cut(rest, []byte(anyStemJSON))
-		s := step{fixed: fixed}
-		if found {
-			s.then = nameStem
-			if whole, ok := bytes.CutPrefix(after, []byte(anyNameJSON[len(anyStemJSON):])); ok {
-				s.then, after = wholeName, whole
-			}
+	w.g, w.pieces = g, w.pieces[:0]
+	w.model = w.out.appendItem(w.model[:0], g.triplet([]byte(modelName)))
+	rest := w.model
+	for i := 0; i < len(rest); i++ {
+		if rest[i] != '\\' {
+			continue
 		}
-		w.steps = append(w.steps, s)
-		rest = after
+		after, found := bytes.CutPrefix(rest[i:], []byte(stemMark))
+		if !found {
+			// The next byte is escaped.
+			i++
+			continue
+		}
+		p := piece{rest[:i], nameStem}
+		if whole, ok := bytes.CutPrefix(after, []byte(restMark)); ok {
+			p.then, after = wholeName, whole
+		}
+		w.pieces = append(w.pieces, p)
+		rest, i = after, -1
 	}
+	w.pieces = append(w.pieces, piece{fixed: rest})
 }
 
 // item returns the line of a name, which is valid until the next.
@@ -141,9 +153,11 @@ func (w *lineWriter) item(name []byte) []byte {
 		return w.line
 	}
 	w.name = jsontext.AppendEscaped(w.name[:0], name)
-	w.stem = jsontext.AppendEscaped(w.stem[:0], stemOf(name))
+	if w.out != nil && w.out.Kind == template.ReplacingExt {
+		w.stem = jsontext.AppendEscaped(w.stem[:0], stemOf(name))
+	}
 	w.line = w.line[:0]
-	for _, s := range w.steps {
+	for _, s := range w.pieces {
 		w.line = append(w.line, s.fixed...)
 		switch s.then {
 		case wholeName:

@@ -27,11 +27,8 @@ func split(path string) (head, tail string) {
 
 // relative returns the path that leads from the folder base to the folder dir, by their names alone.
 func relative(base, dir string) (string, error) {
-	if base == "" {
-		base = "."
-	}
-	if dir == "" {
-		dir = "."
+	if rest, ok := strings.CutPrefix(dir, prefix(base)); ok && isClean([]byte(rest)) {
+		return rest, nil
 	}
 	b, err := filepath.Abs(base)
 	if err != nil {

@@ -3,6 +3,7 @@ package plan
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -29,33 +30,17 @@ type placer struct {
 	buf            []byte
 }
 
-func newPlacer(out *outputs) (*placer, error) {
+func newPlacer(out *outputs, s store) (*placer, error) {
 	root, err := filepath.Abs(out.root)
 	if err != nil {
 		return nil, err
 	}
-	followed, err := realPath(root)
+	followed, err := realPath(s, root)
 	if err != nil {
 		// The folder cannot be looked at: then its name is all there is.
 		followed = root
 	}
 	return &placer{out: out, root: prefix(root), followed: prefix(followed)}, nil
-}
-
-// realPath follows the links in an absolute path, as far as there is something.
-func realPath(path string) (string, error) {
-	followed, err := filepath.EvalSymlinks(path)
-	if err == nil || !isMissing(err) {
-		return followed, err
-	}
-	parent := filepath.Dir(path)
-	if parent == path {
-		return path, nil
-	}
-	if followed, err = realPath(parent); err != nil {
-		return "", err
-	}
-	return filepath.Join(followed, filepath.Base(path)), nil
 }
 
 // find returns where an item's output lies, and a key that two items share if and only if they have one output: the
@@ -69,28 +54,29 @@ func (p *placer) find(in triplet) ([]byte, place) {
 	}
 	b = p.out.appendName(b, in.fileName)
 	p.buf = b
-	key, up := cleaned(b)
-	if !absolute && !up && len(key) > 0 {
-		return key, p.within(key)
+	if !absolute {
+		if key, up := cleaned(b); !up && len(key) > 0 {
+			return key, p.within(key)
+		}
 	}
 	return p.elsewhere(string(b), absolute)
 }
 
 // elsewhere is find for what does not simply lie below the output folder.
-func (p *placer) elsewhere(path string, absolute bool) ([]byte, place) {
+func (p *placer) elsewhere(file string, absolute bool) ([]byte, place) {
 	if !absolute {
-		path = p.root + path
+		file = p.root + file
 	}
-	path = filepath.Clean(path)
+	file = filepath.Clean(file)
 	for _, root := range []string{p.root, p.followed} {
-		if rel, ok := strings.CutPrefix(path, root); ok && rel != "" {
+		if rel, ok := strings.CutPrefix(file, root); ok && rel != "" {
 			return []byte(rel), p.within([]byte(rel))
 		}
 	}
-	if p.within([]byte(path)) == ours {
-		return []byte(path), ours
+	if p.within([]byte(file)) == ours {
+		return []byte(file), ours
 	}
-	return []byte(path), outside
+	return []byte(file), outside
 }
 
 func (p *placer) within(key []byte) place {
@@ -104,39 +90,29 @@ func (p *placer) within(key []byte) place {
 	return inside
 }
 
-// cleaned returns a relative path without empty names, "." and "name/..", as a part of the path or a new one. up: it
-// begins with "..", and is not cleaned.
-func cleaned(path []byte) (clean []byte, up bool) {
-	if isClean(path) {
-		return path, false
+// cleaned returns a relative path without empty names, "." and "name/..". up: it begins with "..".
+func cleaned(p []byte) (clean []byte, up bool) {
+	if isClean(p) {
+		return p, false
 	}
-	out := make([]byte, 0, len(path))
-	for name := range bytes.SplitSeq(path, []byte("/")) {
-		switch {
-		case len(name) == 0 || string(name) == ".":
-		case string(name) == "..":
-			if len(out) == 0 {
-				return nil, true
-			}
-			out = out[:max(bytes.LastIndexByte(out, '/'), 0)]
-		default:
-			if len(out) > 0 {
-				out = append(out, '/')
-			}
-			out = append(out, name...)
-		}
+	switch clean := path.Clean(string(p)); {
+	case clean == ".":
+		return nil, false
+	case clean == ".." || strings.HasPrefix(clean, "../"):
+		return nil, true
+	default:
+		return []byte(clean), false
 	}
-	return out, false
 }
 
 // isClean reports whether no name of a path is empty, "." or "..".
-func isClean(path []byte) bool {
+func isClean(p []byte) bool {
 	from := 0
-	for i := 0; i <= len(path); i++ {
-		if i < len(path) && path[i] != '/' {
+	for i := 0; i <= len(p); i++ {
+		if i < len(p) && p[i] != '/' {
 			continue
 		}
-		if name := path[from:i]; len(name) == 0 || name[0] == '.' && (len(name) == 1 || len(name) == 2 && name[1] == '.') {
+		if name := p[from:i]; len(name) == 0 || name[0] == '.' && (len(name) == 1 || len(name) == 2 && name[1] == '.') {
 			return false
 		}
 		from = i + 1
@@ -158,11 +134,11 @@ func leadsUp(in triplet) bool {
 	if !up || rest != "" && !isClean([]byte(rest)) {
 		return false
 	}
-	path, err := filepath.Abs(in.path)
+	abs, err := filepath.Abs(in.path)
 	if err != nil {
 		return false
 	}
-	dir, name := filepath.Split(path)
+	dir, name := filepath.Split(abs)
 	return name == in.fileName && name != "" && (rest == "" || strings.HasSuffix(dir, "/"+rest+"/"))
 }
 

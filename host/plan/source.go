@@ -26,8 +26,10 @@ const (
 	eagerAge   = 20 * time.Millisecond
 )
 
-// Options of a Source.
+// Options of a listing. The zero value lists the local disk, carefully.
 type Options struct {
+	// FS has the inputs and the outputs; nil: the local disk.
+	FS FS
 	// Warn takes what listing met and went on from; nil: only counted. It is called from several goroutines, one call
 	// at a time.
 	Warn func(Warning)
@@ -63,8 +65,7 @@ type Source struct {
 	block block
 	first uint64
 
-	journal  Journal
-	patience time.Duration
+	o Options
 	// open are the items that others are working on, and told is how many of them were still so at the end.
 	open      []openItem
 	told      atomic.Int64
@@ -82,16 +83,17 @@ type block struct {
 // New starts listing the inputs of a native template. Inputs that cannot be listed at all are a *template.InputError
 // here; what turns up later is returned by Next. The source must be closed.
 func New(ctx context.Context, t *template.Template, o Options) (*Source, error) {
-	if err := CheckInputs(t); err != nil {
+	if err := checkInputs(storeOf(o.FS), t); err != nil {
 		return nil, err
 	}
-	s := newSource(ctx)
-	go s.list(func() error { return Walk(s.ctx, t, s.walkOptions(o)) })
+	s := newSource(ctx, o)
+	go s.list(func() error { return walkInputs(s.ctx, t, s.walkOptions()) })
 	return s, nil
 }
 
-func newSource(ctx context.Context) *Source {
+func newSource(ctx context.Context, o Options) *Source {
 	s := &Source{
+		o:       o,
 		blocks:  make(chan backbones.Block, queued),
 		failed:  make(chan struct{}),
 		stopped: make(chan struct{}),
@@ -101,12 +103,8 @@ func newSource(ctx context.Context) *Source {
 	return s
 }
 
-func (s *Source) walkOptions(o Options) WalkOptions {
-	s.journal, s.patience = o.Journal, o.Patience
-	return WalkOptions{
-		Item: s.add, Refuse: s.refuse, Tick: s.tick, Warn: o.Warn, Counters: &s.Counters, Policy: o.Policy,
-		Journal: o.Journal, Open: s.leave,
-	}
+func (s *Source) walkOptions() walkOptions {
+	return walkOptions{Options: s.o, item: s.add, refuse: s.refuse, open: s.leave, tick: s.tick, counters: &s.Counters}
 }
 
 // list runs in a goroutine of its own until everything is listed.

@@ -36,7 +36,7 @@ type Summary struct {
 const maxWarnings = 100
 
 // Summarise lists everything and says what a run would do, without doing any of it. It keeps the first items to do, at
-// most firstN. The errors are those of Walk; with a *template.InputError the summary is of what was listed
+// most firstN. The errors are those of Source.Next; with a *template.InputError the summary is of what was listed
 // before. Warnings are kept, so o.Warn is not called.
 func Summarise(ctx context.Context, t *template.Template, firstN int, o Options) (Summary, error) {
 	var s Summary
@@ -44,34 +44,34 @@ func Summarise(ctx context.Context, t *template.Template, firstN int, o Options)
 	if n := t.ShardCount(); n > 1 {
 		s.Shards = make([]ShardCount, n)
 	}
-	err := Walk(ctx, t, WalkOptions{
-		Counters: &c,
-		Journal:  o.Journal,
-		Shards:   s.Shards,
-		Policy:   o.Policy,
-		Unfinished: func(path string) {
-			s.Unfinished++
-			if o.Unfinished != nil {
-				o.Unfinished(path)
-			}
-		},
-		Refuse: func(_ []byte, why string) error {
+	unfinished := o.Unfinished
+	o.Unfinished = func(path string) {
+		s.Unfinished++
+		if unfinished != nil {
+			unfinished(path)
+		}
+	}
+	o.Warn = func(w Warning) {
+		// What is about the whole listing is said once, and comes last.
+		if w.Path == "" || len(s.Warnings) < maxWarnings {
+			s.Warnings = append(s.Warnings, w)
+		}
+	}
+	err := walkInputs(ctx, t, walkOptions{
+		Options:  o,
+		counters: &c,
+		shards:   s.Shards,
+		refuse: func(_ []byte, why string) error {
 			if len(s.Refusals) < firstN {
 				s.Refusals = append(s.Refusals, why)
 			}
 			return nil
 		},
-		Item: func(line []byte) error {
+		item: func(line []byte) error {
 			if len(s.First) < firstN {
 				s.First = append(s.First, slices.Clone(line))
 			}
 			return nil
-		},
-		Warn: func(w Warning) {
-			// What is about the whole listing is said once, and comes last.
-			if w.Path == "" || len(s.Warnings) < maxWarnings {
-				s.Warnings = append(s.Warnings, w)
-			}
 		},
 	})
 	s.Listed, s.InShard, s.Done, s.ToDo = c.Listed.Load(), c.InShard.Load(), c.Done.Load(), c.ToDo.Load()

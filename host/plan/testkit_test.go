@@ -80,18 +80,23 @@ type walked struct {
 
 func walkAll(t testing.TB, tmpl *template.Template) *walked {
 	t.Helper()
-	return walkWith(t, tmpl, Policy{})
+	return walkFrom(t, tmpl, Options{})
 }
 
 func walkWith(t testing.TB, tmpl *template.Template, policy Policy) *walked {
 	t.Helper()
+	return walkFrom(t, tmpl, Options{Policy: policy})
+}
+
+func walkFrom(t testing.TB, tmpl *template.Template, o Options) *walked {
+	t.Helper()
 	w := &walked{}
-	w.err = Walk(t.Context(), tmpl, WalkOptions{
-		Policy:   policy,
-		Refuse:   func(line []byte, why string) error { w.refused = append(w.refused, why); return nil },
-		Item:     func(line []byte) error { w.lines = append(w.lines, string(line)); return nil },
-		Warn:     func(warning Warning) { w.warnings = append(w.warnings, warning) },
-		Counters: &w.counters,
+	o.Warn = func(warning Warning) { w.warnings = append(w.warnings, warning) }
+	w.err = walkInputs(t.Context(), tmpl, walkOptions{
+		Options:  o,
+		refuse:   func(line []byte, why string) error { w.refused = append(w.refused, why); return nil },
+		item:     func(line []byte) error { w.lines = append(w.lines, string(line)); return nil },
+		counters: &w.counters,
 	})
 	return w
 }

@@ -30,7 +30,7 @@ func (w *walk) tell() {
 	w.remark(t.special, false, "named pipe, socket or device matches by name and is left out", "named pipes, sockets or devices match by name and are left out", "")
 	w.remark(t.leadingUp, false, "output lies outside of the output folder, because rel_dir begins with ..", "outputs lie outside of the output folder, because rel_dir begins with ..", "")
 	w.remark(t.ownOutside, false, "item that the task lists has an output outside of the output folder", "items that the task lists have outputs outside of the output folder", "")
-	if n := w.o.Counters.BadLines.Load(); n > 1 {
+	if n := w.o.counters.BadLines.Load(); n > 1 {
 		w.warn(Warning{Message: count.Of(n, "line is not an item, and is left out", "lines are not items, and are left out")}, false)
 	}
 }

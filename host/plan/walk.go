@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -41,36 +42,30 @@ type Policy struct {
 	SkipBadLines bool
 }
 
-// WalkOptions say what to do with the items. The zero value counts nothing and keeps nothing.
-type WalkOptions struct {
-	// Item takes each item that is still to do, as one line of JSON without a newline, which is valid during the call.
+// walkOptions say what to do with the items of a listing.
+type walkOptions struct {
+	Options
+	// item takes each item that is still to do, as one line of JSON without a newline, which is valid during the call.
 	// An error ends the walk and is returned as it is.
-	Item func(line []byte) error
-	// Refuse takes each item that must not be begun, in the same way, and why.
-	Refuse func(line []byte, why string) error
-	// Journal tells which of the outputs that are there are whole; nil: all are.
-	Journal Journal
-	// Open takes each item that somebody else is working on; nil: they are counted alone.
-	Open func(Open) error
-	// Unfinished takes the path of each output of this shard that is there and unfinished; may be nil.
-	Unfinished func(path string)
-	// Tick is called now and then between items, also while nothing but finished ones are found.
-	Tick func() error
-	// Warn takes what was met and gone on from. It may be called by another goroutine than Item, one call at a time.
-	Warn func(Warning)
-	// Counters are added to.
-	Counters *Counters
-	// Shards, when it has ShardCount elements, gets the counts of every shard; all items are checked then.
-	Shards []ShardCount
-	Policy Policy
+	item func(line []byte) error
+	// refuse takes each item that must not be begun, in the same way, and why.
+	refuse func(line []byte, why string) error
+	// open takes each item that somebody else is working on; nil: they are counted alone.
+	open func(openItem) error
+	// tick is called now and then between items, also while nothing but finished ones are found; may be nil.
+	tick func() error
+	// counters are added to.
+	counters *Counters
+	// shards, when it has ShardCount elements, gets the counts of every shard; all items are checked then.
+	shards []ShardCount
 }
 
-// Walk lists the template's inputs in their fixed order, takes those of the soft shard, leaves out what is finished and
+// walkInputs lists the template's inputs in their fixed order, takes those of the soft shard, leaves out what is finished and
 // hands over the rest. Memory grows with the largest folder, not with the number of items. Nothing is made or changed.
 //
 // It returns *template.InputError when the inputs cannot be listed, *CollisionError when two inputs would write one output, the
-// context's error, or what Item or Tick returned. A template that is not native or lists nothing is refused.
-func Walk(ctx context.Context, t *template.Template, o WalkOptions) error {
+// context's error, or what item or tick returned. A template that is not native or lists nothing is refused.
+func walkInputs(ctx context.Context, t *template.Template, o walkOptions) error {
 	if !t.Native() || t.Input == nil {
 		return errors.New("this template does not list items: the task does")
 	}
@@ -78,12 +73,29 @@ func Walk(ctx context.Context, t *template.Template, o WalkOptions) error {
 	if err != nil {
 		return err
 	}
-	defer w.check.close()
-	defer w.tell()
+	defer w.close()
 	if t.Input.JSONL != "" {
 		return w.run()
 	}
 	return w.runAhead()
+}
+
+// newFilter makes a walk that applies soft shard, output mode and finish check to items that a task lists itself: item takes
+// them one by one, for one goroutine. Close it after the last item.
+func newFilter(ctx context.Context, t *template.Template, o walkOptions) (*walk, error) {
+	if !t.Native() || t.Input != nil {
+		return nil, errors.New("this template lists its items, or is run by the plugin")
+	}
+	return newWalk(ctx, t, o)
+}
+
+// item takes the next item of a task.
+func (w *walk) item(line []byte) error { return w.single(bytes.Trim(line, " \t\r\n"), 0, "") }
+
+// close tells what there is to tell of all items, and lets go of what the walk holds.
+func (w *walk) close() {
+	w.tell()
+	w.check.close()
 }
 
 // listsAhead is how many folders of inputs may be read before they are handled.
@@ -146,8 +158,10 @@ func (w *walk) emit(g *group) error {
 type walk struct {
 	ctx context.Context
 	t   *template.Template
-	o   WalkOptions
+	o   walkOptions
 	out *outputs
+	// store has the inputs and the outputs.
+	store store
 
 	// next is the index of the next item in the listing.
 	next uint64
@@ -164,7 +178,6 @@ type walk struct {
 
 	// names is the list that the next folder is read into.
 	names *nameList
-	buf   []byte
 	// groups and free pass lists to the goroutine that handles them and back; nil: emit handles them itself.
 	groups chan *group
 	free   chan *nameList
@@ -184,28 +197,28 @@ type probe struct {
 
 var errProbed = errors.New("found")
 
-func newWalk(ctx context.Context, t *template.Template, o WalkOptions) (*walk, error) {
-	if o.Counters == nil {
-		o.Counters = &Counters{}
+func newWalk(ctx context.Context, t *template.Template, o walkOptions) (*walk, error) {
+	if o.counters == nil {
+		o.counters = &Counters{}
 	}
-	if len(o.Shards) != t.ShardCount() {
-		o.Shards = nil
+	if len(o.shards) != t.ShardCount() {
+		o.shards = nil
 	}
-	w := &walk{ctx: ctx, t: t, o: o, out: outputsOf(t), buf: make([]byte, readBuffer), names: &nameList{}}
-	w.check = newFinishCheck(w.out, w.warn)
+	w := &walk{ctx: ctx, t: t, o: o, out: outputsOf(t), store: storeOf(o.FS), names: &nameList{}}
+	w.check = &finishCheck{out: w.out, store: w.store, warn: w.warn}
 	w.line.out = w.out
 	byIndex := t.Shard != nil && !t.Shard.ByHash
-	w.order = byIndex && (!t.Shard.Whole() || o.Shards != nil)
+	w.order = byIndex && (!t.WholeShard() || o.shards != nil)
 	if t.Output != nil && (t.Input == nil || scattered(t.Input)) {
 		w.seen = &outputTable{}
 		w.order = true
 		var err error
-		if w.place, err = newPlacer(w.out); err != nil {
+		if w.place, err = newPlacer(w.out, w.store); err != nil {
 			return nil, err
 		}
 	}
 	if t.Output != nil && t.Input != nil && t.Input.JSONL == "" && !o.Policy.ListOutputs {
-		w.within = newWithin(t)
+		w.within = newWithin(w.store, t)
 	}
 	return w, nil
 }
@@ -217,15 +230,23 @@ func scattered(in *template.Input) bool {
 
 func (w *walk) run() error {
 	in := w.t.Input
-	switch in.Kind {
-	case template.ByExts:
-		return w.walkExts()
-	case template.ByGlob:
-		return w.walkGlob()
-	case template.BySubDirectory:
-		return w.walkSubDirectories()
-	default:
+	if in.JSONL != "" {
 		return w.walkLines()
+	}
+	if err := checkInputs(w.store, w.t); err != nil {
+		return err
+	}
+	switch {
+	case in.Kind == template.ByExts:
+		return w.walkExts(".")
+	case in.Kind == template.ByGlob:
+		base, steps := globSteps(w.t.InputPath, in.Glob)
+		return descent{walk: w}.descend(base, steps, nil, false)
+	case in.Kind == template.BySubDirectory && in.Level == 0:
+		return w.walkInputFolder()
+	default:
+		steps := slices.Repeat([]step{{pattern: anyName}}, in.Level)
+		return descent{walk: w, foldersOnly: true}.descend(w.t.InputPath, steps, nil, false)
 	}
 }
 
@@ -235,9 +256,9 @@ func (w *walk) warn(warning Warning, unreadable bool) {
 	}
 	w.warns.Lock()
 	defer w.warns.Unlock()
-	w.o.Counters.Warnings.Add(1)
+	w.o.counters.Warnings.Add(1)
 	if unreadable {
-		w.o.Counters.Unreadable.Add(1)
+		w.o.counters.Unreadable.Add(1)
 	}
 	if w.o.Warn != nil {
 		w.o.Warn(warning)
@@ -249,8 +270,8 @@ func (w *walk) tick() error {
 	if err := w.ctx.Err(); err != nil {
 		return err
 	}
-	if w.o.Tick != nil {
-		return w.o.Tick()
+	if w.o.tick != nil {
+		return w.o.tick()
 	}
 	return nil
 }
@@ -264,7 +285,7 @@ func (w *walk) collide(first uint64, key []byte, second triplet, secondWhere str
 	if !w.canProbe() {
 		return e
 	}
-	again, err := newWalk(w.ctx, w.t, WalkOptions{Policy: w.o.Policy})
+	again, err := newWalk(w.ctx, w.t, walkOptions{Options: Options{FS: w.o.FS, Policy: w.o.Policy}})
 	if err != nil {
 		return e
 	}
@@ -289,7 +310,7 @@ func (w *walk) canProbe() bool {
 	if w.t.Input.JSONL == "" {
 		return true
 	}
-	kind, err := pathExists(w.t.Input.JSONL, true)
+	kind, err := w.store.stat(w.t.Input.JSONL, true)
 	return err == nil && kind == kindFile
 }
 

@@ -89,7 +89,7 @@ func TestUnlistableInputs(t *testing.T) {
 		{"x", triplets("folder"), "reading inputs from folder: it is a folder, where a JSON Lines file should be" + ownFile},
 	} {
 		tmpl := mustCompile(t, map[string]*template.Node{template.RoleHardShard: folders(c.in, "out"), template.RoleInput: c.mode})
-		for _, err := range []error{walkAll(t, tmpl).err, CheckInputs(tmpl)} {
+		for _, err := range []error{walkAll(t, tmpl).err, checkInputs(localDisk{}, tmpl)} {
 			var input *template.InputError
 			if !errors.As(err, &input) || err.Error() != c.want {
 				t.Errorf("%s of %s: %v\nwant %s", c.mode.Mode, c.in, err, c.want)
@@ -164,8 +164,8 @@ func TestVanishedFolderIsReported(t *testing.T) {
 	tmpl := mustCompile(t, map[string]*template.Node{template.RoleHardShard: folders("in", "out"), template.RoleInput: byExts()})
 	var warnings []Warning
 	var c Counters
-	w, err := newWalk(t.Context(), tmpl, WalkOptions{Counters: &c, Warn: func(w Warning) { warnings = append(warnings, w) },
-		Item: func([]byte) error { return os.RemoveAll("in/z") }})
+	w, err := newWalk(t.Context(), tmpl, walkOptions{counters: &c, Options: Options{Warn: func(w Warning) { warnings = append(warnings, w) }},
+		item: func([]byte) error { return os.RemoveAll("in/z") }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestCustomModesAreNotWalked(t *testing.T) {
 		template.RoleInput:     {Kind: template.KindMode, Mode: "Mine", Custom: true},
 		template.RoleOutput:    mode("OutputByApendingExt", map[string]any{"ext": ".txt"}),
 	})
-	if err := Walk(t.Context(), tmpl, WalkOptions{}); err == nil {
+	if err := walkInputs(t.Context(), tmpl, walkOptions{}); err == nil {
 		t.Error("a template with a custom mode was walked")
 	}
 }
@@ -261,23 +261,23 @@ func TestWalkStops(t *testing.T) {
 	tmpl := mustCompile(t, map[string]*template.Node{template.RoleHardShard: folders("in", "out"), template.RoleInput: byExts()})
 	stop := errors.New("stop")
 	items := 0
-	err := Walk(t.Context(), tmpl, WalkOptions{Item: func([]byte) error {
+	err := walkInputs(t.Context(), tmpl, walkOptions{item: func([]byte) error {
 		if items++; items == 3 {
 			return stop
 		}
 		return nil
 	}})
 	if !errors.Is(err, stop) || items != 3 {
-		t.Errorf("stopped by Item: %v after %d items", err, items)
+		t.Errorf("stopped by item: %v after %d items", err, items)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	items = 0
-	err = Walk(ctx, tmpl, WalkOptions{Item: func([]byte) error { items++; cancel(); return nil }})
+	err = walkInputs(ctx, tmpl, walkOptions{item: func([]byte) error { items++; cancel(); return nil }})
 	if !errors.Is(err, context.Canceled) || items != 2 {
 		t.Errorf("cancelled: %v after %d items", err, items)
 	}
-	if err := Walk(t.Context(), tmpl, WalkOptions{Tick: func() error { return stop }}); !errors.Is(err, stop) {
-		t.Errorf("stopped by Tick: %v", err)
+	if err := walkInputs(t.Context(), tmpl, walkOptions{tick: func() error { return stop }}); !errors.Is(err, stop) {
+		t.Errorf("stopped by tick: %v", err)
 	}
 }
 

@@ -26,19 +26,13 @@ type within struct {
 }
 
 // newWithin returns nil where the output folder does not lie in the input folder.
-func newWithin(t *template.Template) *within {
-	in, err := filepath.Abs(t.InputPath)
+func newWithin(s store, t *template.Template) *within {
+	in, err := realPath(s, t.InputPath)
 	if err != nil {
 		return nil
 	}
-	out, err := filepath.Abs(t.OutputPath)
+	out, err := realPath(s, t.OutputPath)
 	if err != nil {
-		return nil
-	}
-	if in, err = realPath(in); err != nil {
-		return nil
-	}
-	if out, err = realPath(out); err != nil {
 		return nil
 	}
 	at, err := filepath.Rel(in, out)
@@ -137,7 +131,7 @@ func (w *walk) outputsOf(rel string, folders []string) []string {
 }
 
 func (w *walk) leaveOutput(rel, name string) {
-	w.o.Counters.Outputs.Add(1)
+	w.o.counters.Outputs.Add(1)
 	w.told.outputs.add(template.Join(w.t.InputPath, rel, name))
 }
 
@@ -145,17 +139,17 @@ func (w *walk) leaveOutput(rel, name string) {
 func (w *walk) inputsOf(rel string) *nameList {
 	list := &nameList{}
 	path := template.Join(w.t.InputPath, rel)
-	dir, err := openFolder(path)
+	dir, err := w.store.openFolder(path)
 	if err != nil {
 		return list
 	}
 	defer dir.close()
-	if dir.read(list, w.buf) != nil {
+	if dir.read(list) != nil {
 		return list
 	}
 	list.all = slices.DeleteFunc(list.all, func(n name) bool {
 		text := list.bytes(n)
-		return !endsWithAny(text, w.t.Input.Exts) || entryOf(dir, text, n.kind) != entryFile
+		return !endsWithAny(text, w.t.Input.Exts) || behindLinks(dir, text, n.kind) != kindFile
 	})
 	return list
 }

@@ -19,8 +19,8 @@ var ErrUnreadable = errors.New("the task's items are not JSON objects, so the ho
 // another source. Items need an input {path, rel_dir, file_name} where there is an output mode. The inner source is
 // asked by one goroutine and is not closed.
 func Wrap(ctx context.Context, t *template.Template, inner backbones.Source, o Options) (*Source, error) {
-	s := newSource(ctx)
-	filter, err := NewFilter(s.ctx, t, s.walkOptions(o))
+	s := newSource(ctx, o)
+	filter, err := newFilter(s.ctx, t, s.walkOptions())
 	if err != nil {
 		s.cancel()
 		return nil, err
@@ -34,11 +34,11 @@ type wrapped struct {
 	s      *Source
 	t      *template.Template
 	inner  backbones.Source
-	filter *Filter
+	filter *walk
 }
 
 func (w *wrapped) run() error {
-	defer w.filter.Close()
+	defer w.filter.close()
 	for {
 		b, err := w.inner.Next(w.s.ctx)
 		if errors.Is(err, io.EOF) {
@@ -69,7 +69,7 @@ func (w *wrapped) lines(b backbones.Block) error {
 		return fmt.Errorf("the plugin said that a block has %s, but it has %s", count.Of(b.Count, "item"), count.Of(n, "line"))
 	}
 	for line := range bytes.SplitSeq(b.Payload, []byte("\n")) {
-		if err := w.filter.Line(line); err != nil {
+		if err := w.filter.item(line); err != nil {
 			return err
 		}
 	}

@@ -144,6 +144,8 @@ func (c *compiler) checkString(path string, n *Node, notEmpty bool) {
 		c.problem(path, n, "must be a text, not "+show(n), quoted(path, n))
 	case notEmpty && s == "":
 		c.problem(path, n, "is empty", "")
+	case strings.Contains(s, "\x00"):
+		c.problem(path, n, "has a zero byte, which no file name can have", "")
 	}
 }
 
