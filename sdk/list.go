@@ -65,6 +65,7 @@ func (s *service) List(req *pb.ListRequest, stream pb.PluginService_ListServer) 
 			}
 			return err
 		}
+		b.sent(block)
 	}
 	err = <-listed
 	if closeErr := in.close(); err == nil && closeErr != nil {
@@ -89,6 +90,8 @@ type blocks struct {
 	changed sync.Cond
 	pending *pb.Block
 	full    []*pb.Block
+	// spare is the memory of a block that has been sent.
+	spare []byte
 	// goal is how many items the pending block is to have.
 	goal int
 	// generation counts pending blocks, so that a timer knows its own.
@@ -165,7 +168,11 @@ func (b *blocks) yield(item any) error {
 func (b *blocks) start() {
 	b.generation++
 	mine := b.generation
-	b.pending = &pb.Block{Encoding: pb.Encoding_ENCODING_JSON_LINES, Payload: make([]byte, 0, min(b.maxBytes, b.goal*64))}
+	payload := b.spare
+	if b.spare = nil; payload == nil {
+		payload = make([]byte, 0, min(b.maxBytes, b.goal*64))
+	}
+	b.pending = &pb.Block{Encoding: pb.Encoding_ENCODING_JSON_LINES, Payload: payload}
 	time.AfterFunc(flushAfter, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -209,6 +216,15 @@ func (b *blocks) abort(err error) {
 	defer b.mu.Unlock()
 	b.err = err
 	b.changed.Broadcast()
+}
+
+// sent takes back the memory of a block.
+func (b *blocks) sent(block *pb.Block) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if cap(block.Payload) <= b.maxBytes {
+		b.spare = block.Payload[:0]
+	}
 }
 
 // next returns the next block, or nil behind the last.

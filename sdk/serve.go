@@ -14,6 +14,7 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 
+	_ "github.com/kagurazaka/kagurazaka/internal/buffers" // for the messages of the Run and List calls
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/lifeline"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stdio"

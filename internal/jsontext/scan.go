@@ -7,7 +7,6 @@ package jsontext
 import (
 	"errors"
 	"fmt"
-	"unicode/utf8"
 )
 
 // MaxDepth is how deep objects and arrays may be nested in each other.
@@ -207,7 +206,7 @@ func skipString(b []byte, i int) (int, error) {
 	}
 	for i++; i < len(b); i++ {
 		c := b[i]
-		if plain[c] || c >= utf8.RuneSelf {
+		if plain[c] {
 			continue
 		}
 		switch {
