@@ -7,6 +7,7 @@ import (
 )
 
 // Policy says how a run treats items that fail or hang, workers that grow or cannot start, and its own end. Every backbone obeys it.
+// It can be written as JSON, but for what belongs to a process.
 type Policy struct {
 	// Retry is the policy for failed items.
 	Retry Retry
@@ -16,7 +17,7 @@ type Policy struct {
 	// StallAfter is the time without any progress after which a warning names what is in flight; 0: no warning.
 	StallAfter time.Duration
 	// Drain, once closed, stops the run: what is in flight finishes, then Run returns ErrDrained. May be nil.
-	Drain <-chan struct{}
+	Drain <-chan struct{} `json:"-"`
 	// Grace bounds what is in flight after Drain; then the workers are killed. 0: 30 s.
 	Grace time.Duration
 	// CloseTimeout bounds the closing of a task, at the end of the run and when a worker is replaced. The worker is killed then, and
@@ -27,13 +28,13 @@ type Policy struct {
 	// WorkerMaxRSS is the resident memory of a worker and its children, in bytes, above which it is replaced; 0: never. RSS measures
 	// it by process number.
 	WorkerMaxRSS int64
-	RSS          func(pids []int) map[int]int64
+	RSS          func(pids []int) map[int]int64 `json:"-"`
 	// StartDelay bounds the wait after a worker that died early or could not be started; it doubles with each further one. 0: 100 ms.
 	StartDelay time.Duration
 	// Log receives messages for the user; nil: they are dropped.
-	Log hclog.Logger
+	Log hclog.Logger `json:"-"`
 	// Now is the time; nil: time.Now.
-	Now func() time.Time
+	Now func() time.Time `json:"-"`
 }
 
 // WithDefaults returns the policy with its defaults filled in.

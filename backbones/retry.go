@@ -13,7 +13,7 @@ type Backoff struct {
 	// Cap bounds every wait; 0: DefaultRetryCap.
 	Cap time.Duration
 	// Random returns a number in [0, n), for n ≥ 1; nil: a random one.
-	Random func(n int64) int64
+	Random func(n int64) int64 `json:"-"`
 }
 
 // DefaultRetryCap is the longest wait between two tries where nothing else is said.

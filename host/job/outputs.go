@@ -3,7 +3,6 @@ package job
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
-	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
@@ -36,14 +34,6 @@ func (s *Session) outputs() (string, error) {
 		return direct, nil
 	}
 	return staged, nil
-}
-
-// notFolder is what to tell where outputs cannot lie in what is there under the output folder's name.
-func notFolder(root string) []problem.Problem {
-	if info, err := os.Stat(root); root == "" || err != nil || info.IsDir() {
-		return nil
-	}
-	return []problem.Problem{{Message: fmt.Sprintf("the output folder %s is not a folder", root), Suggestion: "give a folder, or a name that nothing has yet"}}
 }
 
 // newJournal is the journal of the outputs below a folder. A run that writes them aside asks it, too: they may be those of a run that

@@ -97,7 +97,8 @@ func NewPlace(ctx context.Context, s *Spec, options PlaceOptions) (*Place, error
 	if err := p.openFirst(ctx); err != nil {
 		return p, err
 	}
-	return p, p.prepareOutputs()
+	err := p.prepareOutputs()
+	return p, err
 }
 
 // list begins to list the run's items. No process is started for a template that the host lists by itself. failed are the items of an

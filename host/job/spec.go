@@ -1,7 +1,8 @@
+// Package job resolves a plugin, a configuration and a command line to a run, as data (Spec), and does the run: it lists, filters by
+// the ledger, starts workers and judges how it all ended.
 package job
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -65,10 +66,7 @@ type Plugin struct {
 // ReadSpec reads a Spec that was written as JSON.
 func ReadSpec(data []byte) (*Spec, error) {
 	s := &Spec{}
-	d := json.NewDecoder(bytes.NewReader(data))
-	// Numbers of a template stay as they were written.
-	d.UseNumber()
-	if err := d.Decode(s); err != nil {
+	if err := json.Unmarshal(data, s); err != nil {
 		return nil, fmt.Errorf("reading a job: %w", err)
 	}
 	return s, nil

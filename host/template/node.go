@@ -1,6 +1,9 @@
 package template
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // Kind tells which of the values a Node holds.
 type Kind int
@@ -45,6 +48,18 @@ type Field struct {
 	// Help and TypeName are what a plugin says of a field of its own mode.
 	Help     string
 	TypeName string
+}
+
+// UnmarshalJSON reads a node that was written as JSON: numbers stay as they were written, and an Exact is one again.
+func (n *Node) UnmarshalJSON(data []byte) error {
+	type plain Node
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := d.Decode((*plain)(n)); err != nil {
+		return err
+	}
+	n.Scalar = FromJSON(n.Scalar).Scalar
+	return nil
 }
 
 // Get returns the field's value, or nil where there is none.
