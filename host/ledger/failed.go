@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +24,7 @@ type FailedItem struct {
 	// Encoding is json, opaque or indexed: only JSON items can be run again without being listed.
 	Encoding  string    `json:"encoding"`
 	Number    uint64    `json:"number"`
-	Key       HexKey    `json:"key"`
+	Key       Key       `json:"key"`
 	Kind      string    `json:"kind"`
 	Message   string    `json:"message"`
 	Traceback string    `json:"traceback,omitempty"`
@@ -50,29 +49,8 @@ func (w *worker) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*string)(w))
 }
 
-// The encodings of failed items.
-const (
-	EncodingJSON    = "json"
-	EncodingOpaque  = "opaque"
-	EncodingIndexed = "indexed"
-)
-
-var encodings = map[backbones.Encoding]string{
-	backbones.JSONLines: EncodingJSON, backbones.Opaque: EncodingOpaque, backbones.Indexed: EncodingIndexed,
-}
-
-// HexKey is a key that is written as 16 hexadecimal digits: JSON numbers are not exact enough.
-type HexKey Key
-
-// MarshalText writes the key.
-func (k HexKey) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%016x", uint64(k)), nil }
-
-// UnmarshalText reads the key.
-func (k *HexKey) UnmarshalText(text []byte) error {
-	n, err := strconv.ParseUint(string(text), 16, 64)
-	*k = HexKey(n)
-	return err
-}
+// encodings are what failed.jsonl calls the encodings of items.
+var encodings = map[backbones.Encoding]string{backbones.JSONLines: "json", backbones.Opaque: "opaque", backbones.Indexed: "indexed"}
 
 // What a line of failed.jsonl holds at most of what a plugin says. An item that is longer can be run again by being
 // listed.
@@ -105,9 +83,8 @@ func shorten(text string) string {
 
 // failedOf makes the line of an item.
 func failedOf(f backbones.FailedItem, key Key, now time.Time) FailedItem {
-	encoding := encodings[f.Encoding]
 	out := FailedItem{
-		Encoding: encoding, Number: f.Number, Key: HexKey(key), Kind: string(f.Failure.Kind),
+		Encoding: encodings[f.Encoding], Number: f.Number, Key: key, Kind: string(f.Failure.Kind),
 		Message: shorten(f.Failure.Message), Traceback: shorten(f.Failure.Traceback), Attempts: f.Failure.Attempts,
 		Worker: worker(f.Failure.Worker), Seconds: f.Failure.Elapsed.Seconds(), Log: f.Failure.Log, Time: now.UTC(),
 	}
@@ -117,7 +94,7 @@ func failedOf(f backbones.FailedItem, key Key, now time.Time) FailedItem {
 	switch {
 	case len(f.Item) > maxItem:
 		out.Item = json.RawMessage("null")
-	case encoding == EncodingJSON && json.Valid([]byte(f.Item)):
+	case f.Encoding == backbones.JSONLines && json.Valid([]byte(f.Item)):
 		out.Item = json.RawMessage(f.Item)
 	default:
 		out.Item, _ = json.Marshal(f.Item)
@@ -127,7 +104,7 @@ func failedOf(f backbones.FailedItem, key Key, now time.Time) FailedItem {
 
 // Line returns the item as it is sent to workers. ok is false for one that has to be listed again.
 func (f *FailedItem) Line() (line []byte, ok bool) {
-	if f.Encoding != EncodingJSON || len(f.Item) == 0 || string(f.Item) == "null" {
+	if f.Encoding != encodings[backbones.JSONLines] || len(f.Item) == 0 || string(f.Item) == "null" {
 		return nil, false
 	}
 	if f.Item[0] != '"' {
@@ -220,7 +197,7 @@ func FailedItems(dir string, s *State, visit func(*FailedItem) error) error {
 			}
 			overtaken = newBag(keys)
 		}
-		if overtaken.take(Key(f.Key)) {
+		if overtaken.take(f.Key) {
 			return nil
 		}
 		return visit(f)
@@ -232,8 +209,8 @@ func Pick(dir string, s *State) (*Picked, error) {
 	p := &Picked{byNumber: map[uint64]Key{}}
 	var keys []Key
 	err := FailedItems(dir, s, func(f *FailedItem) error {
-		p.byNumber[f.Number] = Key(f.Key)
-		keys = append(keys, Key(f.Key))
+		p.byNumber[f.Number] = f.Key
+		keys = append(keys, f.Key)
 		return nil
 	})
 	p.byKey = newBag(keys)

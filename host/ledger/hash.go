@@ -2,13 +2,25 @@ package ledger
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/bits"
+	"strconv"
 )
 
 // Key stands for an item's content: 64 bits of its JSON text, the same on every machine and in every version. Opaque items
 // have one of their plugin's, or get it from a seed; see seedKey. It is made for speed and not against an adversary: whoever makes
 // items to collide harms their own run.
 type Key uint64
+
+// MarshalText writes the key as 16 hexadecimal digits: JSON numbers are not exact enough.
+func (k Key) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%016x", uint64(k)), nil }
+
+// UnmarshalText reads the key.
+func (k *Key) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 16, 64)
+	*k = Key(n)
+	return err
+}
 
 // Odd constants without structure: the first 64 fractional bits of the square roots of 2, 3, 5 and 7, the last bit set.
 const (

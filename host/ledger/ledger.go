@@ -234,8 +234,8 @@ func (l *Ledger) add(k kind, s backbones.Span) { l.pending[k] = appendSpan(l.pen
 // wakeIfFull wakes the writer when enough waits. It is called with the lock held.
 func (l *Ledger) wakeIfFull() {
 	spans := 0
-	for k := range l.pending {
-		spans += len(l.pending[k])
+	for _, some := range l.pending {
+		spans += len(some)
 	}
 	if len(l.out.bytes)+len(l.lines) >= flushBytes || spans >= joinAt {
 		signal(l.wake)
@@ -426,7 +426,7 @@ func (l *Ledger) Abandon() error {
 	close(l.stop)
 	<-l.stopped
 	err := l.closeFiles()
-	for _, name := range []string{infoFile, outcomesFile, failedFile, logFile, lockFile} {
+	for _, name := range files {
 		if rmErr := os.Remove(filepath.Join(l.dir, name)); rmErr != nil && !errors.Is(rmErr, fs.ErrNotExist) {
 			err = errors.Join(err, rmErr)
 		}

@@ -518,7 +518,7 @@ func TestFailedLines(t *testing.T) {
 		if !ok || string(line) != items[i] {
 			t.Errorf("%q came back as %q, %v", items[i], line, ok)
 		}
-		if Key(f.Key) != KeyOf([]byte(items[i])) || f.Seconds != 1.5 || f.Worker != "w3" || f.Attempts != 2 || f.Kind != "timeout" || len(f.Traceback) > maxText+20 {
+		if f.Key != KeyOf([]byte(items[i])) || f.Seconds != 1.5 || f.Worker != "w3" || f.Attempts != 2 || f.Kind != "timeout" || len(f.Traceback) > maxText+20 {
 			t.Errorf("item %d: %+v", i, f)
 		}
 	}

@@ -32,7 +32,7 @@ func (m Missing) Text() string {
 func (p *Picked) Missing(dir string, s *State) (Missing, error) {
 	var m Missing
 	err := FailedItems(dir, s, func(f *FailedItem) error {
-		if !p.byKey.take(Key(f.Key)) {
+		if !p.byKey.take(f.Key) {
 			return nil
 		}
 		m.Count++

@@ -57,7 +57,7 @@ func remove(parent *os.Root, name string) error {
 		return err
 	}
 	defer func() { _ = dir.Close() }()
-	if err := checkNames(dir); err != nil {
+	if err := check(dir, false); err != nil {
 		return err
 	}
 	// Without run.json it is no run any more, whatever happens to the rest.
@@ -70,45 +70,28 @@ func remove(parent *os.Root, name string) error {
 	return parent.Remove(name)
 }
 
-// checkNames returns an error if the folder of a run, or one of those below it that hold earlier runs, has something
-// that a run does not write.
-func checkNames(dir *os.Root) error {
+// files are the names that a run gives its files.
+var files = []string{infoFile, outcomesFile, failedFile, logFile, lockFile}
+
+// check returns an error if a folder has something that a run does not write. ofRuns says that it holds nothing but folders of runs.
+func check(dir *os.Root, ofRuns bool) error {
 	names, err := beneath.Names(dir)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if name != earlierFolder {
-			if !slices.Contains([]string{infoFile, outcomesFile, failedFile, logFile, lockFile}, name) && !strings.HasPrefix(name, atomicfile.Prefix) {
+		if !ofRuns && name != earlierFolder {
+			if !slices.Contains(files, name) && !strings.HasPrefix(name, atomicfile.Prefix) {
 				return fmt.Errorf("%s holds %s, which is not of the run", dir.Name(), name)
 			}
 			continue
 		}
-		earlier, err := beneath.Open(dir, name)
+		below, err := beneath.Open(dir, name)
 		if err != nil {
 			return err
 		}
-		err = checkEarlier(earlier)
-		_ = earlier.Close()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkEarlier(earlier *os.Root) error {
-	names, err := beneath.Names(earlier)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		dir, err := beneath.Open(earlier, name)
-		if err != nil {
-			return err
-		}
-		err = checkNames(dir)
-		_ = dir.Close()
+		err = check(below, !ofRuns)
+		_ = below.Close()
 		if err != nil {
 			return err
 		}

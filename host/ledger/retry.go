@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"iter"
@@ -12,10 +11,8 @@ import (
 // FailedSource yields the failed items of a run anew, as failed.jsonl has them: nothing is listed. It is a
 // backbones.Source and has to be closed.
 type FailedSource struct {
-	next func() (FailedItem, error, bool)
-	stop func()
-	// held is an item that did not fit into the last block.
-	held  *FailedItem
+	next  func() (backbones.Block, error, bool)
+	stop  func()
 	count int
 }
 
@@ -45,23 +42,44 @@ func NewFailedSource(dir string, s *State) (source *FailedSource, ok bool, err e
 	if err != nil || list {
 		return nil, false, err
 	}
-	items := func(yield func(FailedItem, error) bool) {
+	f.next, f.stop = iter.Pull2(func(yield func(backbones.Block, error) bool) {
 		at := 0
-		err := FailedItems(dir, s, func(item *FailedItem) error {
-			if n, ok := twice[at]; ok {
-				item.Number = n
-			}
-			at++
-			if !yield(*item, nil) {
+		b := backbones.Block{}
+		hand := func() error {
+			if b.Count > 0 && !yield(b, nil) {
 				return io.EOF
 			}
+			b = backbones.Block{}
+			return nil
+		}
+		err := FailedItems(dir, s, func(item *FailedItem) error {
+			number, ok := twice[at]
+			if !ok {
+				number = item.Number
+			}
+			at++
+			if number != b.First+uint64(b.Count) || b.Count == retryItems || len(b.Payload) > retryBytes {
+				if err := hand(); err != nil {
+					return err
+				}
+			}
+			if b.Count == 0 {
+				b.First = number
+			} else {
+				b.Payload = append(b.Payload, '\n')
+			}
+			line, _ := item.Line()
+			b.Payload = append(b.Payload, line...)
+			b.Count++
 			return nil
 		})
-		if err != nil && err != io.EOF { //nolint:errorlint // it is this function's own
-			yield(FailedItem{}, err)
+		if err == nil {
+			err = hand()
 		}
-	}
-	f.next, f.stop = iter.Pull2(items)
+		if err != nil && err != io.EOF { //nolint:errorlint // it is this function's own
+			yield(backbones.Block{}, err)
+		}
+	})
 	return f, true, nil
 }
 
@@ -73,39 +91,11 @@ const (
 
 // Next returns the next block, or io.EOF.
 func (f *FailedSource) Next(context.Context) (backbones.Block, error) {
-	b := backbones.Block{Encoding: backbones.JSONLines}
-	var lines [][]byte
-	size := 0
-	for {
-		item := f.held
-		f.held = nil
-		if item == nil {
-			next, err, ok := f.next()
-			if err != nil {
-				return backbones.Block{}, err
-			}
-			if !ok {
-				break
-			}
-			item = &next
-		}
-		if b.Count > 0 && (item.Number != b.First+uint64(b.Count) || b.Count == retryItems || size > retryBytes) {
-			f.held = item
-			break
-		}
-		if b.Count == 0 {
-			b.First = item.Number
-		}
-		line, _ := item.Line()
-		lines = append(lines, line)
-		size += len(line)
-		b.Count++
+	b, err, ok := f.next()
+	if !ok {
+		return b, io.EOF
 	}
-	if b.Count == 0 {
-		return backbones.Block{}, io.EOF
-	}
-	b.Payload = bytes.Join(lines, []byte{'\n'})
-	return b, nil
+	return b, err
 }
 
 // Count is how many items there are.

@@ -80,14 +80,7 @@ func (s Spans) minus(other Spans) Spans {
 }
 
 // within returns the part of the set that lies in a span.
-func (s Spans) within(span backbones.Span) Spans {
-	var out Spans
-	for i := s.after(span.First); i < len(s) && s[i].First < end(span); i++ {
-		from, to := max(s[i].First, span.First), min(end(s[i]), end(span))
-		out = append(out, backbones.Span{First: from, Count: int(to - from)})
-	}
-	return out
-}
+func (s Spans) within(span backbones.Span) Spans { return s.minus(s.minus(Spans{span})) }
 
 // union returns the numbers that are in any of the sets.
 func union(sets ...Spans) Spans {
