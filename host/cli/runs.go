@@ -34,15 +34,16 @@ func (a *app) runs() error {
 		}
 		a.log.Info("removed runs", "count", len(pruned.Removed))
 	}
-	found, unread, err := ledger.List(root)
+	found, err := ledger.List(root)
 	if err != nil {
 		return err
 	}
-	for _, err := range unread {
-		a.log.Warn("a run cannot be read", "error", err)
-	}
 	all := make([]runOutput, 0, len(found))
 	for _, r := range found {
+		if r.Err != nil {
+			a.log.Warn("a run cannot be read", "error", r.Err)
+			continue
+		}
 		out, err := runOutputOf(r)
 		if err != nil {
 			a.log.Warn("a run cannot be read", "error", err)
@@ -98,7 +99,7 @@ func runCandidates() []candidate {
 	if err != nil {
 		return out
 	}
-	runs, _, err := ledger.List(root)
+	runs, err := ledger.List(root)
 	if err != nil {
 		return out
 	}

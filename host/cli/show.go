@@ -27,19 +27,15 @@ func (a *app) show() error {
 		return err
 	}
 	r, err := ledger.Find(root, word)
-	var damaged *ledger.DamagedError
-	if errors.As(err, &damaged) {
-		r, err = ledger.Run{Dir: damaged.Dir, Info: damaged.Info}, nil
-	}
-	if err != nil {
+	if damaged := new(ledger.DamagedError); err != nil && !errors.As(err, &damaged) {
 		return exitcode.With(exitcode.Usage, err)
 	}
 	out, err := runOutputOf(r)
-	s, stateErr := ledger.ReadState(r.Dir, true)
+	s, stateErr := ledger.ReadState(r.Dir, false)
 	if stateErr != nil {
 		s = &ledger.State{Listed: -1}
 	}
-	out.Unread = errors.Join(asError(damaged), cmp.Or(stateErr, err))
+	out.Unread = errors.Join(r.Err, cmp.Or(stateErr, err))
 	most := a.grammar.Show.Failed
 	failed, kept := 0, int64(0)
 	err = ledger.FailedItems(r.Dir, s, func(f *ledger.FailedItem) error {
@@ -70,13 +66,6 @@ func (a *app) show() error {
 		p.line("  failed.jsonl lacks %s", count.Of(n, "more failed item"))
 	}
 	return p.err
-}
-
-func asError(e *ledger.DamagedError) error {
-	if e == nil {
-		return nil
-	}
-	return e
 }
 
 func (r runOutput) text(p *printer, s *ledger.State) {

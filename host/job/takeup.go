@@ -103,12 +103,12 @@ func (k *keep) findRun(word, flag string, mine ledger.Info) (*ledger.Run, error)
 		found, err := ledger.Find(root, word)
 		return &found, err
 	}
-	runs, _, err := ledger.List(root)
+	runs, err := ledger.List(root)
 	if err != nil {
 		return nil, err
 	}
 	for _, run := range runs {
-		if same(run.Info, mine) {
+		if run.Err == nil && same(run.Info, mine) {
 			return &run, nil
 		}
 	}

@@ -68,10 +68,15 @@ const (
 
 // brief leaves out what is not needed to run the item again.
 func (f *FailedItem) brief() {
-	if len(f.Message) > briefText {
-		f.Message = strings.ToValidUTF8(f.Message[:briefText], "") + "…"
+	f.Message, f.Traceback, f.Log = cutText(f.Message, briefText), "", nil
+}
+
+// cutText is the beginning of a text.
+func cutText(text string, most int) string {
+	if len(text) <= most {
+		return text
 	}
-	f.Traceback, f.Log = "", nil
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 func shorten(text string) string {
@@ -206,13 +211,10 @@ func FailedItems(dir string, s *State, visit func(*FailedItem) error) error {
 
 // Pick collects the failed items of a run, to be picked out of a listing.
 func Pick(dir string, s *State) (*Picked, error) {
-	p := &Picked{byNumber: map[uint64]Key{}}
 	var keys []Key
 	err := FailedItems(dir, s, func(f *FailedItem) error {
-		p.byNumber[f.Number] = f.Key
 		keys = append(keys, f.Key)
 		return nil
 	})
-	p.byKey = newBag(keys)
-	return p, err
+	return &Picked{newBag(keys)}, err
 }

@@ -32,8 +32,11 @@ func Root() (string, error) {
 
 // Run is a run that was found.
 type Run struct {
-	Dir  string
+	Dir string
+	// Info is what can be read of run.json, and has an ID in any case.
 	Info *Info
+	// Err is why run.json cannot be read; a *DamagedError where it is cut.
+	Err error
 }
 
 // IsRun reports whether a folder is that of a run.
@@ -42,70 +45,57 @@ func IsRun(dir string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// List returns the runs below root, the newest first. unread are folders whose run.json cannot be read.
-func List(root string) (runs []Run, unread []error, err error) {
+// List returns the runs below root, the newest first.
+func List(root string) ([]Run, error) {
 	entries, err := os.ReadDir(root)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
+		return nil, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("listing runs: %w", err)
+		return nil, fmt.Errorf("listing runs: %w", err)
 	}
+	var runs []Run
 	for _, e := range slices.Backward(entries) {
-		dir := filepath.Join(root, e.Name())
-		if !IsRun(dir) {
-			continue
+		if dir := filepath.Join(root, e.Name()); IsRun(dir) {
+			runs = append(runs, readRun(dir))
 		}
-		info, err := ReadInfo(dir)
-		if err != nil {
-			unread = append(unread, err)
-			continue
-		}
-		runs = append(runs, Run{dir, info})
 	}
 	slices.SortStableFunc(runs, func(a, b Run) int { return cmp.Compare(b.Info.ID, a.Info.ID) })
-	return runs, unread, nil
+	return runs, nil
+}
+
+func readRun(dir string) Run {
+	info, err := ReadInfo(dir)
+	if damaged := new(DamagedError); errors.As(err, &damaged) {
+		info = damaged.Info
+	} else if err != nil {
+		info = &Info{ID: filepath.Base(dir)}
+	}
+	return Run{dir, info, err}
 }
 
 // Find returns the run that a word names: last, a folder, an id or its beginning. The error is a *DamagedError for one whose run.json
 // is cut.
 func Find(root, word string) (Run, error) {
 	if strings.ContainsRune(word, filepath.Separator) || IsRun(word) {
-		info, err := ReadInfo(word)
-		// The host may have died between moving a run aside and beginning the one that takes it up.
-		if aside, ok := Aside(word); ok && errors.Is(err, fs.ErrNotExist) {
-			return aside, nil
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			return Run{}, fmt.Errorf("%s is not the folder of a run: there is no %s in it; kagurazaka runs lists the runs made here", word, infoFile)
-		}
-		if err != nil {
-			return Run{}, err
-		}
-		dir, err := filepath.Abs(word)
-		return Run{dir, info}, err
+		return findFolder(word)
 	}
-	runs, unread, err := List(root)
+	runs, err := List(root)
 	if err != nil {
 		return Run{}, err
 	}
 	if word == "last" {
-		// The folders of runs are called like them, and begin with the time.
-		for _, err := range unread {
-			var damaged *DamagedError
-			if errors.As(err, &damaged) && (len(runs) == 0 || filepath.Base(damaged.Dir) > runs[0].Info.ID) {
-				return Run{}, err
-			}
-		}
 		if len(runs) == 0 {
 			return Run{}, fmt.Errorf("there is no run yet in %s", root)
 		}
-		return runs[0], nil
+		return runs[0], runs[0].Err
 	}
 	var found []Run
+	var ids []string
 	for _, r := range runs {
+		ids = append(ids, r.Info.ID)
 		if r.Info.ID == word {
-			return r, nil
+			return r, r.Err
 		}
 		if strings.HasPrefix(r.Info.ID, word) {
 			found = append(found, r)
@@ -113,22 +103,30 @@ func Find(root, word string) (Run, error) {
 	}
 	switch len(found) {
 	case 0:
-		for _, err := range unread {
-			var damaged *DamagedError
-			if errors.As(err, &damaged) && strings.HasPrefix(filepath.Base(damaged.Dir), word) {
-				return Run{}, err
-			}
-		}
-		ids := make([]string, len(runs))
-		for i, r := range runs {
-			ids[i] = r.Info.ID
-		}
 		near := problem.Near(word, ids)
 		return Run{}, fmt.Errorf("no run %s in %s: %s", word, root, strings.TrimSpace(near+" kagurazaka runs lists them"))
 	case 1:
-		return found[0], nil
+		return found[0], found[0].Err
 	}
 	return Run{}, fmt.Errorf("%d runs begin with %s, %s and %s among them: give more of the id; kagurazaka runs lists them", len(found), word, found[0].Info.ID, found[1].Info.ID)
+}
+
+// findFolder returns the run in a folder.
+func findFolder(dir string) (Run, error) {
+	r := readRun(dir)
+	if errors.Is(r.Err, fs.ErrNotExist) {
+		// The host may have died between moving a run aside and beginning the one that takes it up.
+		if aside, ok := Aside(dir); ok {
+			return aside, nil
+		}
+		return r, fmt.Errorf("%s is not the folder of a run: there is no %s in it; kagurazaka runs lists the runs made here", dir, infoFile)
+	}
+	if r.Err != nil {
+		return r, r.Err
+	}
+	var err error
+	r.Dir, err = filepath.Abs(dir)
+	return r, err
 }
 
 // MoveAside makes room in a folder for a run that takes up the one that the folder holds, which goes into a folder
@@ -162,7 +160,8 @@ func MoveAside(dir string) (string, error) {
 
 // Aside returns the newest of the runs that MoveAside has put below a folder; ok is false when there is none.
 func Aside(dir string) (run Run, ok bool) {
-	runs, _, err := List(filepath.Join(dir, earlierFolder))
+	runs, err := List(filepath.Join(dir, earlierFolder))
+	runs = slices.DeleteFunc(runs, func(r Run) bool { return r.Err != nil })
 	if err != nil || len(runs) == 0 {
 		return Run{}, false
 	}

@@ -176,7 +176,7 @@ func TestPrune(t *testing.T) {
 	if err != nil || len(pruned.Removed) != 2 || len(pruned.Kept) != 3 {
 		t.Errorf("%v, %v", pruned, err)
 	}
-	runs, _, err := List(root)
+	runs, err := List(root)
 	var left []string
 	for _, r := range runs {
 		left = append(left, r.Info.ID)

@@ -37,9 +37,9 @@ type Options struct {
 
 // Ledger writes what a run does into its folder. Its methods may be called by several goroutines.
 type Ledger struct {
-	dir  string
-	lock *os.File
-	keep bool
+	dir     string
+	options Options
+	lock    *os.File
 
 	// infoMu is apart, so that nobody waits for run.json to reach the disk.
 	infoMu sync.Mutex
@@ -57,14 +57,11 @@ type Ledger struct {
 	seed Key
 	err  error
 
-	// failedBytes of maxFailed are in failed.jsonl or on their way; unkept items failed beyond that. notes wait for note.
-	failedBytes, maxFailed, unkept int64
-	notes                          []string
+	// failedBytes are in failed.jsonl or on their way; unkept items failed beyond its limit. notes wait for Note.
+	failedBytes, unkept int64
+	notes               []string
 
-	broken   func(error)
-	note     func(string)
-	outcomes *os.File
-	failed   *os.File
+	outcomes, failed *os.File
 	// wake tells the writer that much waits, written who waits for room that there may be some.
 	wake, written chan struct{}
 	stop, stopped chan struct{}
@@ -78,8 +75,9 @@ const (
 	bufferBytes = 256 << 10
 	// stallBytes is how much may wait for a disk that does not take it before the listing waits, too.
 	stallBytes = 16 << 20
-	// joinAt is how many spans wait to be joined.
-	joinAt = 1 << 16
+	// joinAt is how many spans wait to be joined, spanBytes what one takes.
+	joinAt    = 1 << 16
+	spanBytes = 16
 	// patience is how long the end of a run waits for a disk that takes nothing.
 	patience = 10 * time.Second
 )
@@ -100,49 +98,43 @@ func create(dir string, info Info, o Options) (*Ledger, error) {
 		return nil, err
 	}
 	info.Format = infoFormat
+	o.MaxFailed, o.FlushEvery = cmp.Or(o.MaxFailed, maxFailed), cmp.Or(o.FlushEvery, time.Second)
 	l := &Ledger{
-		dir: dir, lock: lock, keep: o.Keys, info: info, broken: o.Broken, note: o.Note,
-		maxFailed: cmp.Or(o.MaxFailed, maxFailed),
-		wake:      make(chan struct{}, 1), written: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
-		patience: patience,
+		dir: dir, options: o, lock: lock, info: info, patience: patience,
+		wake: make(chan struct{}, 1), written: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	if err := l.open(o.Earlier); err != nil {
+	if err := l.open(); err != nil {
 		_ = l.closeFiles()
 		return nil, err
 	}
-	if o.FlushEvery == 0 {
-		o.FlushEvery = time.Second
-	}
-	go l.write(o.FlushEvery)
+	go l.write()
 	return l, nil
 }
 
-func (l *Ledger) open(earlier *State) error {
+// open makes the files, and writes what is taken up.
+func (l *Ledger) open() error {
+	const how = os.O_CREATE | os.O_EXCL | os.O_WRONLY | os.O_APPEND
 	var err error
-	if l.outcomes, err = os.OpenFile(filepath.Join(l.dir, outcomesFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+	if l.outcomes, err = os.OpenFile(filepath.Join(l.dir, outcomesFile), how, 0o600); err != nil {
 		return err
 	}
-	if l.failed, err = os.OpenFile(filepath.Join(l.dir, failedFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+	if l.failed, err = os.OpenFile(filepath.Join(l.dir, failedFile), how, 0o600); err != nil {
 		return err
 	}
 	l.out.bytes, l.spare = append(make([]byte, 0, bufferBytes), magic...), make([]byte, 0, bufferBytes)
-	if earlier != nil && l.keep {
-		flush := func() error {
-			if len(l.out.bytes) < flushBytes {
-				return nil
-			}
-			_, err := l.outcomes.Write(l.out.bytes)
-			l.out.bytes = l.out.bytes[:0]
-			return err
-		}
-		if err := l.out.earlier(earlier, flush); err != nil {
-			return err
-		}
-	}
-	if _, err := l.outcomes.Write(l.out.bytes); err != nil {
+	flush := func() error {
+		_, err := l.outcomes.Write(l.out.bytes)
+		l.out.bytes = l.out.bytes[:0]
 		return err
 	}
-	l.out.bytes = l.out.bytes[:0]
+	if earlier := l.options.Earlier; earlier != nil && l.options.Keys {
+		if err := l.out.layers(earlier, flush); err != nil {
+			return err
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
 	return writeInfo(l.dir, &l.info)
 }
 
@@ -179,30 +171,23 @@ func (l *Ledger) Carry(f FailedItem) {
 // keepFailed adds the line of a failed item, as far as there is room. It is called with the lock held.
 func (l *Ledger) keepFailed(f FailedItem) {
 	switch {
-	case l.failedBytes >= l.maxFailed:
+	case l.failedBytes >= l.options.MaxFailed:
 		if l.unkept++; l.unkept == 1 {
 			l.notes = append(l.notes, fmt.Sprintf("%s has reached its limit of %d MiB: items that fail from now on are counted, and not kept with what they were",
-				failedFile, l.maxFailed>>20))
+				failedFile, l.options.MaxFailed>>20))
 		}
 		return
-	case l.failedBytes >= l.maxFailed/4:
+	case l.failedBytes >= l.options.MaxFailed/4:
 		f.brief()
 	}
 	before := len(l.lines)
 	l.lines = f.appendLine(l.lines)
 	was := l.failedBytes
 	l.failedBytes += int64(len(l.lines) - before)
-	if was < l.maxFailed/4 && l.failedBytes >= l.maxFailed/4 {
+	if was < l.options.MaxFailed/4 && l.failedBytes >= l.options.MaxFailed/4 {
 		l.notes = append(l.notes, fmt.Sprintf("%s has reached %d MiB: items that fail from now on are kept with the beginning of their message alone",
-			failedFile, l.maxFailed>>22))
+			failedFile, l.options.MaxFailed>>22))
 	}
-}
-
-// Err is why the ledger is incomplete; nil: it is whole so far.
-func (l *Ledger) Err() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.err
 }
 
 // Record keeps what became of some items. It does not wait for the disk.
@@ -231,13 +216,17 @@ func (l *Ledger) Record(o backbones.Outcomes) {
 // add joins a span to those that wait. It is called with the lock held.
 func (l *Ledger) add(k kind, s backbones.Span) { l.pending[k] = appendSpan(l.pending[k], s) }
 
-// wakeIfFull wakes the writer when enough waits. It is called with the lock held.
-func (l *Ledger) wakeIfFull() {
-	spans := 0
+// waiting is how many bytes and spans wait to be written. It is called with the lock held.
+func (l *Ledger) waiting() (bytes, spans int) {
 	for _, some := range l.pending {
 		spans += len(some)
 	}
-	if len(l.out.bytes)+len(l.lines) >= flushBytes || spans >= joinAt {
+	return len(l.out.bytes) + len(l.lines), spans
+}
+
+// wakeIfFull wakes the writer when enough waits. It is called with the lock held.
+func (l *Ledger) wakeIfFull() {
+	if bytes, spans := l.waiting(); bytes >= flushBytes || spans >= joinAt {
 		signal(l.wake)
 	}
 }
@@ -254,7 +243,8 @@ func signal(c chan struct{}) {
 func (l *Ledger) waitForRoom(ctx context.Context) error {
 	for {
 		l.mu.Lock()
-		full := l.err == nil && len(l.out.bytes)+len(l.lines) > stallBytes
+		bytes, spans := l.waiting()
+		full := l.err == nil && bytes+spans*spanBytes > stallBytes
 		l.mu.Unlock()
 		if !full {
 			return nil
@@ -272,7 +262,7 @@ func (l *Ledger) saw(b backbones.Block, keys []Key) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.total = max(l.total, b.First+uint64(b.Count))
-	if l.keep && l.err == nil {
+	if l.options.Keys && l.err == nil {
 		l.out.keys(b.First, keys)
 		l.wakeIfFull()
 	}
@@ -335,9 +325,9 @@ func (l *Ledger) join() {
 }
 
 // write is the goroutine that writes.
-func (l *Ledger) write(every time.Duration) {
+func (l *Ledger) write() {
 	defer close(l.stopped)
-	ticker := time.NewTicker(every)
+	ticker := time.NewTicker(l.options.FlushEvery)
 	defer ticker.Stop()
 	for {
 		select {
@@ -380,12 +370,12 @@ func (l *Ledger) flush() {
 	l.spare = out
 	l.mu.Unlock()
 	signal(l.written)
-	if err != nil && l.broken != nil {
-		l.broken(err)
+	if err != nil && l.options.Broken != nil {
+		l.options.Broken(err)
 	}
-	if l.note != nil {
+	if l.options.Note != nil {
 		for _, text := range notes {
-			l.note(text)
+			l.options.Note(text)
 		}
 	}
 }
@@ -412,7 +402,7 @@ func (l *Ledger) Close(end End) error {
 	case err != nil:
 		end.Incomplete = err.Error()
 	case l.unkept > 0:
-		end.Incomplete = fmt.Sprintf("%s reached its limit of %d MiB, and %s not in it", failedFile, l.maxFailed>>20, count.Of(l.unkept, "failed item is", "failed items are"))
+		end.Incomplete = fmt.Sprintf("%s reached its limit of %d MiB, and %s not in it", failedFile, l.options.MaxFailed>>20, count.Of(l.unkept, "failed item is", "failed items are"))
 	}
 	end.Time = end.Time.UTC()
 	l.infoMu.Lock()
@@ -479,27 +469,7 @@ func takeFolder(dir string) (*os.File, error) {
 		_ = lock.Close()
 		return nil, &BusyError{dir}
 	}
-	entries, err := os.ReadDir(dir)
-	if info, statErr := lock.Stat(); err == nil && (statErr != nil || info.Size() > 0 || !info.Mode().IsRegular()) {
-		// Ours is empty.
-		err = errors.Join(statErr, fmt.Errorf("%s is not empty: it holds %s", dir, lockFile))
-	}
-	if err == nil {
-		for _, e := range entries {
-			if e.Name() == infoFile {
-				id := "?"
-				if info, readErr := ReadInfo(dir); readErr == nil {
-					id = info.ID
-				}
-				err = &HoldsRunError{dir, id}
-				break
-			}
-			if e.Name() != lockFile && e.Name() != earlierFolder {
-				err = fmt.Errorf("%s is not empty: it holds %s", dir, e.Name())
-			}
-		}
-	}
-	if err != nil {
+	if err := checkEmpty(dir, lock); err != nil {
 		if made {
 			_ = os.Remove(path)
 		}
@@ -507,4 +477,31 @@ func takeFolder(dir string) (*os.File, error) {
 		return nil, err
 	}
 	return lock, nil
+}
+
+// checkEmpty returns an error if a folder has anything but a run's lock and runs that were moved aside.
+func checkEmpty(dir string, lock *os.File) error {
+	if IsRun(dir) {
+		id := "?"
+		if info, err := ReadInfo(dir); err == nil {
+			id = info.ID
+		}
+		return &HoldsRunError{dir, id}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	info, err := lock.Stat()
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		// A lock of ours is empty.
+		ours := info.Mode().IsRegular() && info.Size() == 0
+		if e.Name() != earlierFolder && (e.Name() != lockFile || !ours) {
+			return fmt.Errorf("%s is not empty: it holds %s", dir, e.Name())
+		}
+	}
+	return nil
 }

@@ -557,7 +557,7 @@ func TestGoroutines(t *testing.T) {
 	})
 	all.Go(func() {
 		for last := int64(0); last < n; last, _ = s.Taken() {
-			if s.Resumed() != 0 || l.Err() != nil || l.Info().ID != "x" {
+			if s.Resumed() != 0 || l.Info().ID != "x" {
 				t.Error("what was asked on the way")
 				return
 			}

@@ -32,7 +32,7 @@ func (m Missing) Text() string {
 func (p *Picked) Missing(dir string, s *State) (Missing, error) {
 	var m Missing
 	err := FailedItems(dir, s, func(f *FailedItem) error {
-		if !p.byKey.take(f.Key) {
+		if !p.bag.take(f.Key) {
 			return nil
 		}
 		m.Count++
@@ -44,18 +44,11 @@ func (p *Picked) Missing(dir string, s *State) (Missing, error) {
 				item = string(f.Item)
 			}
 			if item != "" && item != "null" {
-				text += " (" + cutText(item) + ")"
+				text += " (" + cutText(item, namedLength) + ")"
 			}
 			m.Items = append(m.Items, text)
 		}
 		return nil
 	})
 	return m, err
-}
-
-func cutText(text string) string {
-	if len(text) <= namedLength {
-		return text
-	}
-	return strings.ToValidUTF8(text[:namedLength], "") + "…"
 }

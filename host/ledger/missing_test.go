@@ -114,7 +114,7 @@ func TestMissingNamesAFew(t *testing.T) {
 	if m.Text() != "item 1, item 2 and 7 more" {
 		t.Error(m.Text())
 	}
-	if got := cutText(strings.Repeat("é", namedLength)); len(got) > namedLength+len("…") || !strings.HasSuffix(got, "…") {
+	if got := cutText(strings.Repeat("é", namedLength), namedLength); len(got) > namedLength+len("…") || !strings.HasSuffix(got, "…") {
 		t.Error(got)
 	}
 }

@@ -24,7 +24,7 @@ type Pruned struct {
 // or holds anything else stays as it is.
 func Prune(root string, keep int) (Pruned, error) {
 	var pruned Pruned
-	runs, _, err := List(root)
+	runs, err := List(root)
 	if err != nil || len(runs) == 0 {
 		return pruned, err
 	}
@@ -34,7 +34,7 @@ func Prune(root string, keep int) (Pruned, error) {
 	}
 	defer func() { _ = all.Close() }()
 	for _, r := range runs {
-		if StatusOf(r.Dir, r.Info) != Done {
+		if r.Err != nil || StatusOf(r.Dir, r.Info) != Done {
 			continue
 		}
 		if keep > 0 {

@@ -42,11 +42,8 @@ const (
 	kindList kind = 7
 	// kindListed says how many items the listing had: it is complete.
 	kindListed kind = 8
-	// kindLayer ends the records of an earlier run, in version 1.
+	// kindLayer ends a layer: what came before is of earlier runs, with numbers of its own.
 	kindLayer kind = 9
-	// kindEarlierKeys and kindEarlierList have items that earlier runs had finished.
-	kindEarlierKeys kind = 10
-	kindEarlierList kind = 11
 	// Kinds from this one on are optional.
 	kindOptional kind = 16
 )
@@ -77,17 +74,13 @@ const spansARecord = 8192
 func (b *recordBuffer) spans(k kind, s Spans) {
 	for some := range slices.Chunk(s, spansARecord) {
 		at := b.begin(k)
-		b.pairs(some)
+		last := uint64(0)
+		for _, span := range some {
+			b.uvarint(span.First - last)
+			b.uvarint(uint64(span.Count))
+			last = end(span)
+		}
 		b.finish(at)
-	}
-}
-
-func (b *recordBuffer) pairs(s Spans) {
-	last := uint64(0)
-	for _, span := range s {
-		b.uvarint(span.First - last)
-		b.uvarint(uint64(span.Count))
-		last = end(span)
 	}
 }
 
@@ -102,47 +95,46 @@ func (b *recordBuffer) keys(first uint64, keys []Key) {
 		at := b.begin(kindKeys)
 		b.uvarint(first)
 		for _, k := range some {
-			b.key(k)
+			b.bytes = binary.LittleEndian.AppendUint64(b.bytes, uint64(k))
 		}
 		b.finish(at)
 		first += uint64(len(some))
 	}
 }
 
-func (b *recordBuffer) key(k Key) { b.bytes = binary.LittleEndian.AppendUint64(b.bytes, uint64(k)) }
-
 func (b *recordBuffer) list(first uint64, count int, seed Key) {
 	at := b.begin(kindList)
 	b.uvarint(first)
 	b.uvarint(uint64(count))
-	b.key(seed)
+	b.bytes = binary.LittleEndian.AppendUint64(b.bytes, uint64(seed))
 	b.finish(at)
 }
 
-// earlier writes what earlier runs have finished. It calls flush behind each record.
-func (b *recordBuffer) earlier(s *State, flush func() error) error {
+// layers writes what a state has as finished: keys as one layer, and each list as one. It calls flush where much waits.
+func (b *recordBuffer) layers(s *State, flush func() error) error {
+	n := 0
 	for some := range s.known.chunks(keysARecord) {
-		at := b.begin(kindEarlierKeys)
-		for _, k := range some {
-			b.key(k)
-		}
-		b.finish(at)
+		b.keys(uint64(n), some)
+		n += len(some)
 		if err := flush(); err != nil {
 			return err
 		}
 	}
+	b.layer(Spans{{First: 0, Count: n}})
 	for seed, finished := range s.lists {
-		for some := range slices.Chunk(finished, spansARecord) {
-			at := b.begin(kindEarlierList)
-			b.key(seed)
-			b.pairs(some)
-			b.finish(at)
-			if err := flush(); err != nil {
-				return err
-			}
+		if k := len(finished) - 1; k >= 0 {
+			b.list(0, int(end(finished[k])), seed)
+			b.layer(finished)
 		}
 	}
 	return nil
+}
+
+func (b *recordBuffer) layer(finished Spans) {
+	if finished.Items() > 0 {
+		b.spans(kindDone, finished)
+		b.number(kindLayer, 0)
+	}
 }
 
 func (b *recordBuffer) number(k kind, n uint64) {

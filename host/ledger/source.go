@@ -42,14 +42,11 @@ type Chosen struct {
 	Part bool
 }
 
-// Picked are failed items, by number and key.
-type Picked struct {
-	byNumber map[uint64]Key
-	byKey    *bag
-}
+// Picked are failed items, by their keys.
+type Picked struct{ bag *bag }
 
 // Len is how many items were picked.
-func (p *Picked) Len() int { return len(p.byNumber) }
+func (p *Picked) Len() int { return len(p.bag.keys) }
 
 // About is what a Source asks and tells about a listing.
 type About struct {
@@ -121,7 +118,7 @@ func (s *Source) end() {
 // take queues what is to be done of a block.
 func (s *Source) take(b backbones.Block) {
 	switch {
-	case !s.ledger.keep:
+	case !s.ledger.options.Keys:
 		s.ledger.saw(b, nil)
 		s.queue = append(s.queue, b)
 	case b.Encoding == backbones.Indexed:
@@ -189,7 +186,7 @@ func opaqueKeys(b backbones.Block) []uint64 {
 // wanted is asked once for each item, in their order.
 func (s *Source) wanted(key Key) bool {
 	if only := s.chosen.Only; only != nil {
-		return only.byKey.take(key)
+		return only.bag.take(key)
 	}
 	return !s.lookup.finished(key)
 }
@@ -295,17 +292,16 @@ func sampleOf(i, n, count int) uint64 {
 
 // pickedOf are the picked items of an indexed list.
 func (s *Source) pickedOf(list backbones.Span, seed Key) Spans {
-	var picked []backbones.Span
-	for number, key := range s.chosen.Only.byNumber {
-		if number >= list.First && number < end(list) && seedKey(seed, number) == key {
-			picked = append(picked, backbones.Span{First: number, Count: 1})
-			s.chosen.Only.byKey.take(key)
+	var picked Spans
+	for n := list.First; n < end(list); n++ {
+		if s.chosen.Only.bag.take(seedKey(seed, n)) {
+			picked = appendSpan(picked, backbones.Span{First: n, Count: 1})
 		}
 	}
-	if len(picked) < s.chosen.Only.Len() {
+	if picked.Items() < int64(s.chosen.Only.Len()) {
 		s.changedList()
 	}
-	return normal(picked)
+	return picked
 }
 
 func (s *Source) changedList() {

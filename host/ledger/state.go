@@ -26,8 +26,7 @@ type State struct {
 	// lists has what is finished of each indexed list, by its seed; own are those that the run listed itself.
 	lists map[Key]Spans
 	own   []list
-	// layers are the items that earlier runs had finished, under their numbers there, in a file of version 1. earlier is how many
-	// items earlier runs had finished.
+	// layers are what earlier runs had finished, under their numbers there; earlier is how many items that is.
 	layers  []Spans
 	earlier int64
 	// keys is how many keys there are in all, in the first whole bytes of the file.
@@ -138,15 +137,6 @@ func (s *State) read(r io.Reader) error {
 			s.layers = append(s.layers, finished)
 			s.earlier += finished.Items()
 			sets, s.own = [kindFailed + 1][]backbones.Span{}, nil
-		case kindEarlierKeys:
-			n := in.countKeys()
-			s.keys += n
-			s.earlier += int64(n)
-		case kindEarlierList:
-			seed := in.key()
-			if finished := in.spans(nil); !in.bad {
-				earlier[seed] = union(earlier[seed], finished)
-			}
 		default:
 			if k < kindOptional {
 				return errLater
@@ -178,8 +168,6 @@ func (s *State) readKnown(r io.Reader) error {
 	return s.eachKey(r, func(layer int, number uint64, key Key) {
 		switch {
 		case layer < len(layers) && alone:
-		case layer == earlierKeys:
-			s.known.add(key, true)
 		case layer < len(layers):
 			if layers[layer].has(number) {
 				s.known.add(key, true)
@@ -190,10 +178,7 @@ func (s *State) readKnown(r io.Reader) error {
 	})
 }
 
-// earlierKeys is the layer of keys that have no numbers. Layers of version 1 count from 0, and the last is the run's own.
-const earlierKeys = -1
-
-// eachKey calls visit for each key of a record of outcomes.
+// eachKey calls visit for each key of a record of outcomes. The last layer is the run's own.
 func (s *State) eachKey(r io.Reader, visit func(layer int, number uint64, key Key)) error {
 	layer := 0
 	var memory []Key
@@ -210,11 +195,6 @@ func (s *State) eachKey(r io.Reader, visit func(layer int, number uint64, key Ke
 			span, seed := in.seeded()
 			for i := range min(span.Count, maxOpaque) {
 				visit(layer, span.First+uint64(i), seedKey(seed, uint64(i)))
-			}
-		case kindEarlierKeys:
-			memory = in.keys(memory[:0])
-			for _, key := range memory {
-				visit(earlierKeys, 0, key)
 			}
 		case kindLayer:
 			layer++
