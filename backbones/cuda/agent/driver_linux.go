@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	"github.com/ebitengine/purego"
+
+	"github.com/kagurazaka/kagurazaka/internal/dynlib"
 )
 
 // Values of CUDA's driver API (cuda.h).
@@ -94,7 +96,7 @@ func (d *cudaDriver) explain(code uintptr) string {
 	if d.do("cuGetErrorName", code, uintptr(unsafe.Pointer(name))) != 0 || d.do("cuGetErrorString", code, uintptr(unsafe.Pointer(text))) != 0 {
 		return fmt.Sprintf("CUDA error %d", code)
 	}
-	return fmt.Sprintf("%s (%s)", cString(*text), cString(*name))
+	return fmt.Sprintf("%s (%s)", dynlib.String(*text), dynlib.String(*name))
 }
 
 var versionNumber = regexp.MustCompile(`\d+\.\d+(\.\d+)*`)

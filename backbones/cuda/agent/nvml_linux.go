@@ -4,11 +4,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"runtime"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
+
+	"github.com/kagurazaka/kagurazaka/internal/dynlib"
 )
 
 // nvml is NVIDIA's management library, which comes with every driver. It tells of devices without making a context on them.
@@ -43,21 +46,7 @@ func (n *nvml) fault(rc uintptr) error {
 		return nil
 	}
 	text, _, _ := purego.SyscallN(n.errorText, rc)
-	return fmt.Errorf("NVML: %s (error %d)", cString(text), uint32(rc))
-}
-
-// cString copies a string that is the library's and stays.
-func cString(at uintptr) string {
-	if at == 0 {
-		return "unknown error"
-	}
-	// The address is C memory: read through a pointer to the variable, which vet knows to be none of Go's.
-	p := *(*unsafe.Pointer)(unsafe.Pointer(&at))
-	n := 0
-	for *(*byte)(unsafe.Add(p, n)) != 0 {
-		n++
-	}
-	return string(unsafe.Slice((*byte)(p), n))
+	return fmt.Errorf("NVML: %s (error %d)", cmp.Or(dynlib.String(text), "unknown error"), uint32(rc))
 }
 
 func (n *nvml) driverVersion() (string, error) {

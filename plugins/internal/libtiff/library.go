@@ -1,5 +1,3 @@
-//go:build (linux || darwin) && (amd64 || arm64)
-
 package libtiff
 
 import (
@@ -13,7 +11,7 @@ import (
 
 	"github.com/ebitengine/purego"
 
-	"github.com/kagurazaka/kagurazaka/plugins/internal/dynlib"
+	"github.com/kagurazaka/kagurazaka/internal/dynlib"
 )
 
 // Library is libtiff, loaded. It stays loaded until the program ends.

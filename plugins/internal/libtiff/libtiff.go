@@ -4,7 +4,7 @@ package libtiff
 import (
 	"runtime"
 
-	"github.com/kagurazaka/kagurazaka/plugins/internal/dynlib"
+	"github.com/kagurazaka/kagurazaka/internal/dynlib"
 )
 
 // EnvPath names the environment variable that holds the library's path. When it is set, nothing else is tried.

@@ -1,5 +1,3 @@
-//go:build (linux || darwin) && (amd64 || arm64)
-
 package turbo
 
 import (
@@ -11,7 +9,7 @@ import (
 
 	"github.com/ebitengine/purego"
 
-	"github.com/kagurazaka/kagurazaka/plugins/internal/dynlib"
+	"github.com/kagurazaka/kagurazaka/internal/dynlib"
 )
 
 // Library is libjpeg-turbo, loaded. It stays loaded until the program ends.

@@ -5,7 +5,7 @@ package turbo
 import (
 	"strings"
 
-	"github.com/kagurazaka/kagurazaka/plugins/internal/dynlib"
+	"github.com/kagurazaka/kagurazaka/internal/dynlib"
 )
 
 // EnvPath names the environment variable that holds the library's path. When it is set, nothing else is tried.

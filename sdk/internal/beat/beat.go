@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
 
@@ -32,7 +34,8 @@ func Open(path string) (*Page, error) {
 	if info.Size() < wire.BeatSize {
 		return nil, fmt.Errorf("the heartbeat page %s has %d bytes instead of %d", path, info.Size(), wire.BeatSize)
 	}
-	mem, err := mmap(f)
+	// It stays mapped for the rest of the process's life.
+	mem, err := unix.Mmap(int(f.Fd()), 0, wire.BeatSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("mapping the heartbeat page: %w", err)
 	}

@@ -1,5 +1,3 @@
-//go:build unix
-
 // Package lifeline ends the process when the host is gone, however the host ended.
 package lifeline
 

@@ -3,7 +3,10 @@
 package stdio
 
 import (
+	"fmt"
 	"os"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
@@ -31,3 +34,15 @@ func Stderr() *os.File { return stderr }
 
 // Restore points os.Stdout and os.Stderr at their descriptors again, both of which are stderr.
 func Restore() { os.Stdout, os.Stderr = stdout, stderr }
+
+// setAside moves descriptor 1 to a new number and makes 1 another name of 2.
+func setAside() (*os.File, error) {
+	fd, err := unix.FcntlInt(1, unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, fmt.Errorf("setting stdout aside for the handshake: %w", err)
+	}
+	if err := dup2(2, 1); err != nil {
+		return nil, fmt.Errorf("pointing stdout at stderr: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "handshake"), nil
+}
