@@ -162,7 +162,7 @@ func (f *finishCheck) single(in triplet) bool {
 	if !f.out.checks() {
 		return false
 	}
-	dir, name := split(f.out.of(in).path)
+	dir, name := split(f.out.of(in).Path)
 	if name == "" || f.out.checksAbsolute() {
 		return f.ask(in)
 	}

@@ -15,20 +15,11 @@ type pattern struct {
 	hidden   bool
 }
 
+// part is a run of any characters, or one character of a set.
 type part struct {
-	kind partKind
-	char rune
-	set  charSet
+	anyRun bool
+	set    charSet
 }
-
-type partKind uint8
-
-const (
-	oneChar partKind = iota // char
-	anyChar                 // ?
-	anyRun                  // *
-	oneOf                   // set
-)
 
 // charSet is what stands in brackets. A set without ranges matches nothing, or anything when it is negated.
 type charSet struct {
@@ -61,21 +52,18 @@ func parsePattern(text string) *pattern {
 	for i := 0; i < len(chars); i++ {
 		switch c := chars[i]; c {
 		case '*':
-			if n := len(p.parts); n == 0 || p.parts[n-1].kind != anyRun {
-				p.parts = append(p.parts, part{kind: anyRun})
+			if n := len(p.parts); n == 0 || !p.parts[n-1].anyRun {
+				p.parts = append(p.parts, part{anyRun: true})
 			}
 		case '?':
-			p.parts = append(p.parts, part{kind: anyChar})
-		case '[':
-			end := closing(chars, i+1)
-			if end < 0 {
-				p.parts = append(p.parts, part{char: c})
-				continue
-			}
-			p.parts = append(p.parts, part{kind: oneOf, set: parseSet(chars[i+1 : end])})
-			i = end
+			p.parts = append(p.parts, part{set: charSet{negated: true}})
 		default:
-			p.parts = append(p.parts, part{char: c})
+			set := charSet{ranges: [][2]rune{{c, c}}}
+			if end := closing(chars, i+1); c == '[' && end >= 0 {
+				set = parseSet(chars[i+1 : end])
+				i = end
+			}
+			p.parts = append(p.parts, part{set: set})
 		}
 	}
 	return p
@@ -141,13 +129,13 @@ func (p *pattern) matches(name []byte) bool {
 	star, resume := -1, 0
 	for i < len(name) {
 		if k < len(p.parts) {
-			if p.parts[k].kind == anyRun {
+			if p.parts[k].anyRun {
 				star, resume = k, i
 				k++
 				continue
 			}
 			r, size := nextChar(name[i:])
-			if p.parts[k].accepts(r) {
+			if p.parts[k].set.has(r) {
 				i += size
 				k++
 				continue
@@ -161,21 +149,10 @@ func (p *pattern) matches(name []byte) bool {
 		resume += size
 		i, k = resume, star+1
 	}
-	for k < len(p.parts) && p.parts[k].kind == anyRun {
+	for k < len(p.parts) && p.parts[k].anyRun {
 		k++
 	}
 	return k == len(p.parts)
-}
-
-func (p *part) accepts(r rune) bool {
-	switch p.kind {
-	case oneChar:
-		return p.char == r
-	case oneOf:
-		return p.set.has(r)
-	default:
-		return true
-	}
 }
 
 // nextChar decodes one character; a byte 0xNN that is no UTF-8 is U+DCNN.

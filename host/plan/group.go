@@ -24,7 +24,7 @@ func (g *group) pathOf(name []byte) string {
 }
 
 func (g *group) triplet(name []byte) triplet {
-	return triplet{path: g.pathOf(name), relDir: g.relDir, fileName: string(name)}
+	return triplet{Path: g.pathOf(name), RelDir: g.relDir, FileName: string(name)}
 }
 
 // group takes a folder's items: it shards, checks and hands on.
@@ -51,21 +51,15 @@ func (w *walk) group(g *group) error {
 	if err := w.collisions(g, first); err != nil {
 		return err
 	}
-	c := w.o.counters
-	c.Listed.Add(uint64(len(list.all)))
-	done, inShard, err := w.leaveOut(g, first)
-	if err != nil {
+	w.o.counters.Listed.Add(uint64(len(list.all)))
+	if err := w.leaveOut(g, first); err != nil {
 		return err
 	}
-	c.InShard.Add(inShard)
-	c.Done.Add(done)
-	c.ToDo.Add(uint64(len(list.all)))
+	w.o.counters.ToDo.Add(uint64(len(list.all)))
 	if w.o.item == nil || len(list.all) == 0 {
 		return nil
 	}
-	if !w.order {
-		list.sort()
-	}
+	list.sort()
 	w.line.group(g)
 	for _, n := range list.all {
 		if err := w.o.item(w.line.item(list.bytes(n))); err != nil {
@@ -75,19 +69,20 @@ func (w *walk) group(g *group) error {
 	return nil
 }
 
-// thereItem is an item whose output is there.
-type thereItem struct {
+// finishedItem is an item whose output is there.
+type finishedItem struct {
 	name  name
 	part  uint64
 	takes bool
 }
 
 // leaveOut drops the names of other shards and those that are finished.
-func (w *walk) leaveOut(g *group, first uint64) (done, inShard uint64, err error) {
-	list, shard := g.names, w.t.Shard
+func (w *walk) leaveOut(g *group, first uint64) error {
+	list, shard, c := g.names, w.t.Shard, w.o.counters
 	everything := shard.Whole() && w.o.shards == nil
 	if everything && !w.out.checks() {
-		return 0, uint64(len(list.all)), nil
+		c.InShard.Add(uint64(len(list.all)))
+		return nil
 	}
 	w.there = w.there[:0]
 	w.check.folder(g, len(list.all))
@@ -104,75 +99,82 @@ func (w *walk) leaveOut(g *group, first uint64) (done, inShard uint64, err error
 			if shard != nil && shard.ByHash {
 				number = addHash(prefix, b).sum()
 			}
-			takes = belongs(shard, number)
-			if shard != nil {
-				part = number % shard.Num
-			}
-			if !takes && w.o.shards == nil {
+			if takes, part = w.share(number); !takes && w.o.shards == nil {
 				continue
 			}
 		}
-		finished := w.check.inFolder(g, b)
-		w.count(part, finished, false)
-		if finished && w.o.Journal != nil {
-			w.there = append(w.there, thereItem{n, part, takes})
-		}
-		if !takes {
+		if w.check.inFolder(g, b) {
+			w.there = append(w.there, finishedItem{n, part, takes})
 			continue
 		}
-		inShard++
-		if finished {
-			done++
-			continue
+		w.shardCount(part).ToDo++
+		if takes {
+			kept = append(kept, n)
 		}
-		kept = append(kept, n)
 	}
 	list.all = kept
-	if len(w.there) == 0 {
-		return done, inShard, nil
-	}
-	left, err := w.notWhole(g)
-	return done - left, inShard, err
+	c.InShard.Add(uint64(len(kept)))
+	return w.finished(g)
 }
 
-// notWhole asks the journal about the outputs that are there. Items whose output is unfinished are still to do; those that
-// somebody else is working on are handed over as open. It returns how many of both there are in the shard.
-func (w *walk) notWhole(g *group) (left uint64, err error) {
-	folder := template.Folder(w.check.relative(g, g.names.bytes(w.there[0].name)))
-	asked, err := w.o.Journal.Look(folder)
-	if err != nil || !asked {
-		return 0, err
+// finished counts the items whose output is there. Those whose output the journal calls unfinished are still to do, and those that
+// somebody else is working on are handed over as open.
+func (w *walk) finished(g *group) error {
+	if len(w.there) == 0 {
+		return nil
 	}
-	list := g.names
-	before := len(list.all)
-	for _, t := range w.there {
-		b := list.bytes(t.name)
-		state := w.o.Journal.Of(w.check.relative(g, b))
-		if state == template.OutputWhole {
-			continue
+	list, c := g.names, w.o.counters
+	noted := false
+	if w.o.Journal != nil {
+		var err error
+		if noted, err = w.o.Journal.Look(template.Folder(w.check.relative(g, list.bytes(w.there[0].name)))); err != nil {
+			return err
 		}
-		if w.o.shards != nil {
-			w.o.shards[t.part].Done--
-			w.o.shards[t.part].ToDo++
+	}
+	for _, t := range w.there {
+		state, b := template.OutputWhole, list.bytes(t.name)
+		if noted {
+			state = w.o.Journal.Of(w.check.relative(g, b))
+		}
+		if state == template.OutputWhole {
+			w.shardCount(t.part).Done++
+		} else {
+			w.shardCount(t.part).ToDo++
 		}
 		if !t.takes {
 			continue
 		}
-		left++
-		if state == template.OutputUnfinished {
+		c.InShard.Add(1)
+		switch state {
+		case template.OutputWhole:
+			c.Done.Add(1)
+		case template.OutputUnfinished:
 			w.unfinished(g.triplet(b))
 			list.all = append(list.all, t.name)
-			continue
-		}
-		w.line.group(g)
-		if err := w.open(w.line.item(b), g.triplet(b)); err != nil {
-			return left, err
+		case template.OutputOpen:
+			w.line.group(g)
+			if err := w.open(w.line.item(b), g.triplet(b)); err != nil {
+				return err
+			}
 		}
 	}
-	if len(list.all) > before && w.order {
-		list.sort()
+	return nil
+}
+
+// share tells which shard the item of a number is in, and whether this run takes it.
+func (w *walk) share(number uint64) (takes bool, part uint64) {
+	if w.t.Shard == nil {
+		return true, 0
 	}
-	return left, nil
+	return belongs(w.t.Shard, number), number % w.t.Shard.Num
+}
+
+// shardCount is where the items of a shard are counted, if anywhere.
+func (w *walk) shardCount(part uint64) *ShardCount {
+	if w.o.shards == nil {
+		return &w.uncounted
+	}
+	return &w.o.shards[part]
 }
 
 // open hands over an item that somebody else is working on.
@@ -185,17 +187,9 @@ func (w *walk) open(line []byte, in triplet) error {
 	return w.o.open(openItem{line: line, path: path, rel: template.Relative(w.out.root, path)})
 }
 
-func (w *walk) count(part uint64, finished, refused bool) {
-	if w.o.shards == nil {
-		return
-	}
-	switch {
-	case finished:
-		w.o.shards[part].Done++
-	case refused:
-		w.o.shards[part].Refused++
-	default:
-		w.o.shards[part].ToDo++
+func (w *walk) unfinished(in triplet) {
+	if w.o.Unfinished != nil {
+		w.o.Unfinished(w.out.checked(in))
 	}
 }
 
@@ -228,10 +222,10 @@ func (w *walk) collisions(g *group, first uint64) error {
 		other, found := w.stems.put(s, i, func(j int) bool { return bytes.Equal(stemOf(list.bytes(list.all[j])), s) })
 		if found {
 			a, b := g.triplet(list.bytes(list.all[other])), g.triplet(b)
-			if b.path < a.path {
+			if b.Path < a.Path {
 				a, b = b, a
 			}
-			return &CollisionError{First: a.path, Second: b.path, Output: w.out.of(b).path}
+			return &CollisionError{First: a.Path, Second: b.Path, Output: w.out.of(b).Path}
 		}
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 )
 
 // triplet is the input or output of an item.
-type triplet struct{ path, relDir, fileName string }
+type triplet = jsontext.Triplet
 
 // scanned is what a line says.
 type scanned struct {
@@ -35,17 +35,15 @@ func scanItem(line []byte) (scanned, error) {
 		if string(key) != "input" {
 			return nil
 		}
-		found.hasInput, found.isTriplet = true, false
+		found.hasInput, found.isTriplet, found.input = true, false, triplet{}
 		if value[0] != '{' {
 			return nil
 		}
-		var in jsontext.Triplet
-		complete, err := in.Read(value)
+		complete, err := found.input.Read(value)
 		if errors.Is(err, jsontext.ErrSurrogate) {
 			return errSurrogate
 		}
 		found.isTriplet = complete && err == nil
-		found.input = triplet{in.Path, in.RelDir, in.FileName}
 		return nil
 	})
 	return found, err

@@ -190,38 +190,41 @@ func (w *walk) astray(at place, in triplet) string {
 	switch {
 	case refusal != "" && at == outside && w.t.Input == nil:
 		// The task lists its items itself, and says where they lie.
-		w.told.ownOutside.add(w.out.of(in).path)
+		w.told.ownOutside.add(w.out.of(in).Path)
 		return ""
 	case refusal == "" && !w.o.Policy.OutputsOutside:
-		w.told.leadingUp.add(w.out.of(in).path)
+		w.told.leadingUp.add(w.out.of(in).Path)
 	}
 	return refusal
 }
 
 // decide shards and checks an item, and hands it on. refusal is why it must not be begun.
 func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) error {
-	c, s := w.o.counters, w.t.Shard
+	c := w.o.counters
 	c.Listed.Add(1)
-	takes, part := true, uint64(0)
-	if s != nil {
-		n := index
-		if s.ByHash {
-			n = lineNumber(line, item)
-		}
-		takes, part = belongs(s, n), n%s.Num
+	if s := w.t.Shard; s != nil && s.ByHash {
+		index = lineNumber(line, item)
 	}
+	takes, part := w.share(index)
 	if !takes && w.o.shards == nil {
 		return nil
 	}
-	state, there := template.OutputWhole, false
+	there, state := false, template.OutputWhole
 	if refusal == "" {
 		var err error
-		if state, there, err = w.stateOf(item.input); err != nil {
+		if there, state, err = w.stateOf(item.input); err != nil {
 			return err
 		}
 	}
 	finished := there && state == template.OutputWhole
-	w.count(part, finished, refusal != "")
+	switch n := w.shardCount(part); {
+	case finished:
+		n.Done++
+	case refusal != "":
+		n.Refused++
+	default:
+		n.ToDo++
+	}
 	if !takes {
 		return nil
 	}
@@ -236,11 +239,9 @@ func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) e
 			return nil
 		}
 		return w.o.refuse(w.compose(line, item), refusal)
-	}
-	if there && state == template.OutputOpen {
+	case there && state == template.OutputOpen:
 		return w.open(w.compose(line, item), item.input)
-	}
-	if there && state == template.OutputUnfinished {
+	case there:
 		w.unfinished(item.input)
 	}
 	c.ToDo.Add(1)
@@ -250,24 +251,17 @@ func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) e
 	return w.o.item(w.compose(line, item))
 }
 
-func (w *walk) unfinished(in triplet) {
-	if w.o.Unfinished != nil {
-		w.o.Unfinished(w.out.checked(in))
-	}
-}
-
 // stateOf finds out whether the output of an item that came alone is there, and what the journal says of it.
-func (w *walk) stateOf(in triplet) (state template.OutputState, there bool, err error) {
-	there = w.out.checks() && w.check.single(in)
-	if !there || w.o.Journal == nil {
-		return template.OutputWhole, there, nil
+func (w *walk) stateOf(in triplet) (there bool, state template.OutputState, err error) {
+	if there = w.check.single(in); !there || w.o.Journal == nil {
+		return there, template.OutputWhole, nil
 	}
 	rel := []byte(template.Relative(w.out.root, w.out.checked(in)))
-	asked, err := w.o.Journal.Look(template.Folder(rel))
-	if err != nil || !asked {
-		return template.OutputWhole, there, err
+	noted, err := w.o.Journal.Look(template.Folder(rel))
+	if err != nil || !noted {
+		return there, template.OutputWhole, err
 	}
-	return w.o.Journal.Of(rel), there, nil
+	return there, w.o.Journal.Of(rel), nil
 }
 
 // lineNumber is the number of an item in a SoftShardByHash.
@@ -275,8 +269,8 @@ func lineNumber(line []byte, item scanned) uint64 {
 	if !item.isTriplet {
 		return hashKey(line)
 	}
-	h := addHash(addHash(newHash, item.input.relDir), "/")
-	return addHash(h, item.input.fileName).sum()
+	h := addHash(addHash(newHash, item.input.RelDir), "/")
+	return addHash(h, item.input.FileName).sum()
 }
 
 // scan reads what is needed of a line.

@@ -34,8 +34,8 @@ func (o *outputs) checksAbsolute() bool {
 
 // of computes an item's output.
 func (o *outputs) of(in triplet) triplet {
-	name := string(o.appendName(nil, in.fileName))
-	return triplet{path: template.Join(o.root, in.relDir, name), relDir: in.relDir, fileName: name}
+	name := string(o.appendName(nil, in.FileName))
+	return triplet{Path: template.Join(o.root, in.RelDir, name), RelDir: in.RelDir, FileName: name}
 }
 
 // appendName appends the name of an output to dst.
@@ -49,7 +49,7 @@ func (o *outputs) appendName(dst []byte, name string) []byte {
 // file computes a file of a folder output from what of returned.
 func (o *outputs) file(out triplet, file int) triplet {
 	name := o.Files[file].Name
-	return triplet{path: template.Join(out.path, name), relDir: template.Join(out.relDir, out.fileName), fileName: name}
+	return triplet{Path: template.Join(out.Path, name), RelDir: template.Join(out.RelDir, out.FileName), FileName: name}
 }
 
 // checked is the path whose existence says that an item is finished.
@@ -58,20 +58,20 @@ func (o *outputs) checked(in triplet) string {
 	if o.finish.File != template.WholeOutput {
 		out = o.file(out, o.finish.File)
 	}
-	return out.path
+	return out.Path
 }
 
 // append appends the members "output" and "output_ID" of an item, without a comma before the first.
 func (o *outputs) append(dst []byte, in triplet) []byte {
 	out := o.of(in)
 	dst = append(dst, `"output":`...)
-	dst = jsontext.AppendTriplet(dst, out.path, out.relDir, out.fileName)
+	dst = jsontext.AppendTriplet(dst, out.Path, out.RelDir, out.FileName)
 	for i := range o.Files {
 		dst = append(dst, ',')
 		dst = jsontext.AppendString(dst, o.Field(i))
 		dst = append(dst, ':')
 		f := o.file(out, i)
-		dst = jsontext.AppendTriplet(dst, f.path, f.relDir, f.fileName)
+		dst = jsontext.AppendTriplet(dst, f.Path, f.RelDir, f.FileName)
 	}
 	return dst
 }
@@ -79,7 +79,7 @@ func (o *outputs) append(dst []byte, in triplet) []byte {
 // appendItem appends {"input":…} with its outputs.
 func (o *outputs) appendItem(dst []byte, in triplet) []byte {
 	dst = append(dst, `{"input":`...)
-	dst = jsontext.AppendTriplet(dst, in.path, in.relDir, in.fileName)
+	dst = jsontext.AppendTriplet(dst, in.Path, in.RelDir, in.FileName)
 	if o != nil {
 		dst = append(dst, ',')
 		dst = o.append(dst, in)

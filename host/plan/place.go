@@ -47,12 +47,12 @@ func newPlacer(out *outputs, s store) (*placer, error) {
 // cleaned path, below the output folder relative to it. The key is valid until the next call.
 func (p *placer) find(in triplet) ([]byte, place) {
 	b := p.buf[:0]
-	absolute := strings.HasPrefix(in.fileName, "/")
-	if !absolute && in.relDir != "" && in.relDir != "." {
-		absolute = in.relDir[0] == '/'
-		b = append(append(b, in.relDir...), '/')
+	absolute := strings.HasPrefix(in.FileName, "/")
+	if !absolute && in.RelDir != "" && in.RelDir != "." {
+		absolute = in.RelDir[0] == '/'
+		b = append(append(b, in.RelDir...), '/')
 	}
-	b = p.out.appendName(b, in.fileName)
+	b = p.out.appendName(b, in.FileName)
 	p.buf = b
 	if !absolute {
 		if key, up := cleaned(b); !up && len(key) > 0 {
@@ -123,7 +123,7 @@ func isClean(p []byte) bool {
 // leadsUp reports whether a line whose output lies outside is what a mode of kagurazaka 0.1.1 writes, of a listing that
 // goes up from its input folder: there is a folder from which rel_dir leads to the file.
 func leadsUp(in triplet) bool {
-	rest, up := in.relDir, false
+	rest, up := in.RelDir, false
 	for {
 		after, ok := strings.CutPrefix(rest, "..")
 		if !ok || after != "" && after[0] != '/' {
@@ -134,12 +134,12 @@ func leadsUp(in triplet) bool {
 	if !up || rest != "" && !isClean([]byte(rest)) {
 		return false
 	}
-	abs, err := filepath.Abs(in.path)
+	abs, err := filepath.Abs(in.Path)
 	if err != nil {
 		return false
 	}
 	dir, name := filepath.Split(abs)
-	return name == in.fileName && name != "" && (rest == "" || strings.HasSuffix(dir, "/"+rest+"/"))
+	return name == in.FileName && name != "" && (rest == "" || strings.HasSuffix(dir, "/"+rest+"/"))
 }
 
 // refusal returns why an item must not be begun whose output is not below the output folder; empty: it may.
@@ -148,8 +148,8 @@ func (o *outputs) refusal(p Policy, at place, in triplet) string {
 	case at == inside || at == outside && (p.OutputsOutside || leadsUp(in)):
 		return ""
 	case at == ours:
-		return fmt.Sprintf("its output %s would lie in a folder that kagurazaka keeps for itself", o.of(in).path)
+		return fmt.Sprintf("its output %s would lie in a folder that kagurazaka keeps for itself", o.of(in).Path)
 	}
 	return fmt.Sprintf("its output %s would lie outside of the output folder %s; --outputs-outside allows that",
-		o.of(in).path, o.root)
+		o.of(in).Path, o.root)
 }

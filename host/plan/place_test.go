@@ -199,7 +199,7 @@ func FuzzPlace(f *testing.F) {
 			in := triplet{"p", rel, name}
 			p.out = &outputs{Output: o, root: "/w/out"}
 			key, at := p.find(in)
-			path := filepath.Clean(p.out.of(in).path)
+			path := filepath.Clean(p.out.of(in).Path)
 			want, below := path, false
 			for _, root := range []string{p.root, p.followed} {
 				if after, ok := strings.CutPrefix(path, root); ok && after != "" && !below {

@@ -184,8 +184,10 @@ type walk struct {
 	warns  sync.Mutex
 
 	stems table
-	there []thereItem
-	line  lineWriter
+	there []finishedItem
+	// uncounted takes the counts of shards that nobody asks for.
+	uncounted ShardCount
+	line      lineWriter
 }
 
 // probe looks up one item by its index, in a walk of its own.
@@ -280,7 +282,7 @@ func (w *walk) tick() error {
 // returns nil when that turns out not to be so.
 func (w *walk) collide(first uint64, key []byte, second triplet, secondWhere string) error {
 	e := &CollisionError{
-		First: fmt.Sprintf("item %d", first), Second: describe(second, secondWhere), Output: w.out.of(second).path,
+		First: fmt.Sprintf("item %d", first), Second: describe(second, secondWhere), Output: w.out.of(second).Path,
 	}
 	if !w.canProbe() {
 		return e
@@ -316,7 +318,7 @@ func (w *walk) canProbe() bool {
 
 func describe(item triplet, where string) string {
 	if where != "" {
-		return item.path + " (" + where + ")"
+		return item.Path + " (" + where + ")"
 	}
-	return item.path
+	return item.Path
 }

@@ -27,10 +27,10 @@ func finishAll(t *testing.T, w *walked, tmpl *template.Template) {
 		}
 		out := outputsOf(tmpl).of(item.input)
 		if tmpl.Output.Kind == template.Subfoldering {
-			touch(t, outputsOf(tmpl).file(out, 0).path, filepath.Join(out.path, "beside.jpg"))
+			touch(t, outputsOf(tmpl).file(out, 0).Path, filepath.Join(out.Path, "beside.jpg"))
 			continue
 		}
-		touch(t, out.path)
+		touch(t, out.Path)
 	}
 }
 
