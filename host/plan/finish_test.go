@@ -154,7 +154,7 @@ func TestFolderCacheIsBounded(t *testing.T) {
 		touch(t, "out/"+rel+"/f0", "out/"+rel+"/f39")
 		for k := range askBeforeReading + 24 {
 			done++
-			if err := f.item((*outputs)(nil).appendItem(nil, triplet{"p", rel, fmt.Sprint("f", k)})); err != nil {
+			if err := f.item((*outputs)(nil).appendItem(nil, triplet{Path: "p", RelDir: rel, FileName: fmt.Sprint("f", k)})); err != nil {
 				t.Fatal(err)
 			}
 		}

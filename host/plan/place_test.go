@@ -25,7 +25,7 @@ func manifest(t *testing.T, output *template.Node, lines ...string) *template.Te
 }
 
 func lineOf(path, rel, name string) string {
-	return string((*outputs)(nil).appendItem(nil, triplet{path, rel, name}))
+	return string((*outputs)(nil).appendItem(nil, triplet{Path: path, RelDir: rel, FileName: name}))
 }
 
 func TestOutputsOfLinesStayInTheOutputFolder(t *testing.T) {
@@ -196,7 +196,7 @@ func FuzzPlace(f *testing.F) {
 			return
 		}
 		for _, o := range []*template.Output{{Kind: template.AppendingExt, Ext: ".o"}, {Kind: template.ReplacingExt, Ext: ".o"}, {Kind: template.Subfoldering}} {
-			in := triplet{"p", rel, name}
+			in := triplet{Path: "p", RelDir: rel, FileName: name}
 			p.out = &outputs{Output: o, root: "/w/out"}
 			key, at := p.find(in)
 			path := filepath.Clean(p.out.of(in).Path)

@@ -149,7 +149,7 @@ func TestOutputsAsTheReference(t *testing.T) {
 			template.RoleHardShard: folders("IN", c.OutputPath),
 			template.RoleOutput:    mode(c.Mode, c.Args),
 		})
-		in := triplet{c.Input[0], c.Input[1], c.Input[2]}
+		in := triplet{Path: c.Input[0], RelDir: c.Input[1], FileName: c.Input[2]}
 		got := "{" + string(outputsOf(tmpl).append(nil, in)) + "}"
 		if diff := cmp.Diff(canonical(t, answers.Outputs[i]), decodeAll(t, []string{got})[0]); diff != "" {
 			t.Errorf("%s %v of %v (- reference, + ours):\n%s", c.Mode, c.Args, c.Input, diff)

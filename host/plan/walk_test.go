@@ -181,7 +181,7 @@ func TestCollisions(t *testing.T) {
 	t.Chdir(t.TempDir())
 	touch(t, "in/x/a.jpg", "in/x/a.kk.txt", "in/x/a.png", "in/y/a.jpg", "in/x/b.png", "in/x/a-1.jpg")
 	line := func(path, rel, name string) string {
-		return string((*outputs)(nil).appendItem(nil, triplet{path, rel, name}))
+		return string((*outputs)(nil).appendItem(nil, triplet{Path: path, RelDir: rel, FileName: name}))
 	}
 	lines := []string{line("1", "r", "a.jpg"), line("2", "r/.", "b.jpg"), line("3", "s", "a.jpg"), line("4", "s", "b.jpg"), line("5", "r", "a.jpeg")}
 	if err := os.WriteFile("lines.jsonl", []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
