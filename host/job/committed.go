@@ -33,7 +33,7 @@ func (p *Place) concludedOutput(item string) bool {
 	if path == "" || !plan.Exists(path) {
 		return false
 	}
-	unfinished, err := p.journal.Unfinished(template.Relative(p.template.OutputRoot(), path))
+	unfinished, err := p.journal.Unfinished(template.Relative(p.template.OutputPath, path))
 	return err == nil && !unfinished
 }
 

@@ -62,7 +62,7 @@ func (s *Session) keep(spec *Spec, front Front) (*keep, error) {
 		return nil, err
 	}
 	t := spec.compiled()
-	k := &keep{Session: s, Front: front, spec: spec, template: t, began: time.Now(), outputs: spec.native(t) && t.HasFinishCheck(), hashed: make(chan struct{})}
+	k := &keep{Session: s, Front: front, spec: spec, template: t, began: time.Now(), outputs: spec.native(t) && t.Finish != nil, hashed: make(chan struct{})}
 	close(k.hashed)
 	if f.NoLedger {
 		return k, nil
@@ -232,7 +232,7 @@ func (k *keep) owner() outputs.Owner {
 	if k.ledger != nil {
 		o.Run = k.ledger.Info().ID
 	}
-	if k.template != nil && k.template.ShardCount() > 1 {
+	if k.template != nil && k.template.Shard.Count() > 1 {
 		shard, err := json.Marshal(k.spec.Template.Get("soft_shard").Plain())
 		if err == nil {
 			o.Shard = string(shard)

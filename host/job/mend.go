@@ -36,7 +36,7 @@ func (m *mending) Next(ctx context.Context) (backbones.Block, error) {
 	if err != nil || b.Encoding != backbones.JSONLines || b.Refused != nil || !m.place.journal.Noted() {
 		return b, err
 	}
-	field, root := m.place.template.FinishField(), m.place.template.OutputRoot()
+	field, root := m.place.template.FinishField(), m.place.template.OutputPath
 	number := b.First
 	for line := range bytes.SplitSeq(b.Payload, []byte{'\n'}) {
 		if path := outputPath(string(line), field); path != "" {

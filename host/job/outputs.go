@@ -66,7 +66,7 @@ func (p *Place) prepareOutputs() error {
 		return nil
 	}
 	var err error
-	p.journal, err = newJournal(p.template.OutputRoot(), p.spec.Outputs, p.Owner, func(other outputs.Owner) {
+	p.journal, err = newJournal(p.template.OutputPath, p.spec.Outputs, p.Owner, func(other outputs.Owner) {
 		p.Shared(other, "what it has in hand is left to it, and looked at again at the end")
 	})
 	return err
@@ -116,7 +116,7 @@ func (p *Place) direct() *plugin.Direct {
 	}
 	return &plugin.Direct{
 		Unfinished: p.journal.UnfinishedPath(), Run: p.journal.PagePrefix(),
-		Root: p.template.OutputRoot(), Field: p.template.FinishField(),
+		Root: p.template.OutputPath, Field: p.template.FinishField(),
 	}
 }
 
@@ -177,7 +177,7 @@ func (p *Place) prepareStaging() error {
 	if !ok {
 		return nil
 	}
-	staging, err := outputs.NewStaging(filepath.Join(p.template.OutputRoot(), template.StagingFolder), p.Owner, func(other outputs.Owner) {
+	staging, err := outputs.NewStaging(filepath.Join(p.template.OutputPath, template.StagingFolder), p.Owner, func(other outputs.Owner) {
 		p.Shared(other, "what both do is done twice, and harms nothing")
 	})
 	if err != nil {

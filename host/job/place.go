@@ -113,7 +113,7 @@ func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items,
 		// The ledger says which items; where they write is this command's to say.
 		again, err := plan.NewAgain(p.template, failed, p.planOptions())
 		return items{Source: again, Listing: retried{}}, err
-	case native && p.template.HasInput():
+	case native && p.template.Input != nil:
 		return p.planItems(plan.New(ctx, p.template, p.planOptions()))
 	case !p.spec.Task.Has("list") && (native || p.template == nil):
 		return items{}, exitcode.With(exitcode.Usage, fmt.Errorf("%s: the task lists no items: its template has no input_mode, and it has no List of its own (generate_tasks, in Python)", p.spec.Task.Name))
@@ -126,7 +126,7 @@ func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items,
 	if err != nil {
 		return items{}, err
 	}
-	if native && (p.template.HasOutput() || !p.template.WholeShard()) {
+	if native && (p.template.Output != nil || !p.template.Shard.Whole()) {
 		return p.planItems(plan.Wrap(ctx, p.template, lister, p.planOptions()))
 	}
 	return items{Source: lister, Listing: listed{lister}}, nil

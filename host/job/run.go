@@ -163,12 +163,12 @@ func unprinted(cause error, s progress.Summary, summarised bool, err error) erro
 // outputs that are there and not whole. The summary is of use with an error, too, if anything was listed.
 func (s *Session) Plan(ctx context.Context, spec *Spec, first int, unfinished func(path string)) (plan.Summary, error) {
 	t := spec.compiled()
-	if !spec.native(t) || !t.HasInput() {
+	if !spec.native(t) || t.Input == nil {
 		return plan.Summary{}, usage("%s lists its items itself, so only a run can tell what there is to do: its template has no input_mode that the host knows", spec.Task.Name)
 	}
 	options := plan.Options{Policy: spec.Listing, Unfinished: unfinished}
 	if t.CanBeDirect() {
-		journal, err := newJournal(t.OutputRoot(), spec.Outputs, outputs.Owner{}, nil)
+		journal, err := newJournal(t.OutputPath, spec.Outputs, outputs.Owner{}, nil)
 		if err != nil {
 			return plan.Summary{}, err
 		}

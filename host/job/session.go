@@ -304,19 +304,14 @@ func (s *Session) inTemplate(tree *template.Node) []problem.Problem {
 	if tree == nil {
 		return nil
 	}
-	compiled, wrong := template.Compile(tree)
-	var problems []problem.Problem
-	for _, p := range wrong {
-		if !p.Open || !s.Config.Unread {
-			problems = append(problems, problem.Problem{Source: p.Origin, Path: p.Path, Message: p.Message, Suggestion: p.Suggestion})
-		}
-	}
-	if compiled == nil || compiled.OutputRoot() == "" {
+	compiled, problems := template.Compile(tree)
+	problems = slices.DeleteFunc(problems, func(p problem.Problem) bool { return p.Open && s.Config.Unread })
+	if compiled == nil || compiled.OutputPath == "" {
 		return problems
 	}
-	if info, err := os.Stat(compiled.OutputRoot()); err == nil && !info.IsDir() {
+	if info, err := os.Stat(compiled.OutputPath); err == nil && !info.IsDir() {
 		problems = append(problems, problem.Problem{
-			Message: fmt.Sprintf("the output folder %s is not a folder", compiled.OutputRoot()), Suggestion: "give a folder, or a name that nothing has yet",
+			Message: fmt.Sprintf("the output folder %s is not a folder", compiled.OutputPath), Suggestion: "give a folder, or a name that nothing has yet",
 		})
 	}
 	return problems

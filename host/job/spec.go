@@ -113,7 +113,7 @@ func (s *Spec) compiled() *template.Template {
 // native reports whether the host does all that a template says. A task that lists its own items may do the rest itself, too, and
 // then must: its items may be of a kind that only it can read.
 func (s *Spec) native(t *template.Template) bool {
-	return t != nil && t.Native() && !s.makesBatches() && (t.HasInput() || !s.can("template"))
+	return t != nil && t.Native() && !s.makesBatches() && (t.Input != nil || !s.can("template"))
 }
 
 // start are the options for a process of the plugin.

@@ -161,7 +161,7 @@ func TestHardShardsAsTheReference(t *testing.T) {
 	cases, answers := loadReference(t)
 	for i, c := range cases.HardShards {
 		tmpl := mustCompile(t, map[string]*template.Node{template.RoleHardShard: mode("HardShardModeV1", c)})
-		if got := [2]string{tmpl.InputPath, tmpl.OutputRoot()}; got != answers.HardShards[i] {
+		if got := [2]string{tmpl.InputPath, tmpl.OutputPath}; got != answers.HardShards[i] {
 			t.Errorf("%v: %v, reference %v", c, got, answers.HardShards[i])
 		}
 	}

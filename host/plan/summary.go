@@ -41,7 +41,7 @@ const maxWarnings = 100
 func Summarise(ctx context.Context, t *template.Template, firstN int, o Options) (Summary, error) {
 	var s Summary
 	var c Counters
-	if n := t.ShardCount(); n > 1 {
+	if n := t.Shard.Count(); n > 1 {
 		s.Shards = make([]ShardCount, n)
 	}
 	unfinished := o.Unfinished

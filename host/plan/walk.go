@@ -203,14 +203,14 @@ func newWalk(ctx context.Context, t *template.Template, o walkOptions) (*walk, e
 	if o.counters == nil {
 		o.counters = &Counters{}
 	}
-	if len(o.shards) != t.ShardCount() {
+	if len(o.shards) != t.Shard.Count() {
 		o.shards = nil
 	}
 	w := &walk{ctx: ctx, t: t, o: o, out: outputsOf(t), store: storeOf(o.FS), names: &nameList{}}
 	w.check = &finishCheck{out: w.out, store: w.store, warn: w.warn}
 	w.line.out = w.out
 	byIndex := t.Shard != nil && !t.Shard.ByHash
-	w.order = byIndex && (!t.WholeShard() || o.shards != nil)
+	w.order = byIndex && (!t.Shard.Whole() || o.shards != nil)
 	if t.Output != nil && (t.Input == nil || scattered(t.Input)) {
 		w.seen = &outputTable{}
 		w.order = true

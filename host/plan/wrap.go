@@ -78,7 +78,7 @@ func (w *wrapped) lines(b backbones.Block) error {
 
 // unread passes on blocks that the host cannot look into, which it may only do as they are.
 func (w *wrapped) unread(b backbones.Block) error {
-	if w.t.HasOutput() || !w.t.WholeShard() {
+	if w.t.Output != nil || !w.t.Shard.Whole() {
 		return ErrUnreadable
 	}
 	if err := w.s.flush(); err != nil {

@@ -23,6 +23,8 @@ type Problem struct {
 	Suggestion string
 	// Warning problems do not keep a run from starting.
 	Warning bool
+	// Open says that a value is still to be given.
+	Open bool
 }
 
 // String is the problem in one line, without its suggestion.

@@ -13,8 +13,8 @@ import (
 // by its key "mode", or by its fields where they leave no doubt.
 //
 // All problems are returned at once, in the order of the fields; the Template is nil when there are any.
-func Compile(root *Node) (*Template, []Problem) {
-	c := &compiler{t: &Template{}}
+func Compile(root *Node) (*Template, []problem.Problem) {
+	c := &compiler{t: &Template{}, broken: map[string]bool{}}
 	if !root.IsNull() {
 		c.root(root)
 	}
@@ -26,7 +26,7 @@ func Compile(root *Node) (*Template, []Problem) {
 
 type compiler struct {
 	t        *Template
-	problems []Problem
+	problems []problem.Problem
 	// hard are the fields of the hard shard mode, if it is a built-in one.
 	hard values
 	// broken are the top-level fields with problems: what depends on them is not judged.
@@ -34,14 +34,11 @@ type compiler struct {
 }
 
 func (c *compiler) problem(path string, n *Node, message, suggestion string) {
-	p := Problem{Path: path, Message: message, Suggestion: suggestion}
+	p := problem.Problem{Path: path, Message: message, Suggestion: suggestion}
 	if n != nil {
-		p.Origin = n.Origin
+		p.Source = n.Origin
 	}
 	c.problems = append(c.problems, p)
-	if c.broken == nil {
-		c.broken = map[string]bool{}
-	}
 	top, _, _ := strings.Cut(path, ".")
 	c.broken[top] = true
 }
@@ -122,19 +119,13 @@ func (c *compiler) topLevel(role string, n *Node) {
 	}
 }
 
-// together checks what several fields must agree on.
+// together checks what several fields must agree on. What the plugin's own modes need and give is theirs to say; but a check
+// without outputs never works.
 func (c *compiler) together(root *Node) {
-	if len(c.t.Custom) > 0 {
-		// What the plugin's own modes need and give is theirs to say; but a check without outputs never works.
-		if !root.Get(RoleFinishCheck).IsNull() && root.Get(RoleOutput).IsNull() {
-			c.checkWithoutOutput(root)
-		}
-		return
+	if check := root.Get(RoleFinishCheck); !check.IsNull() && root.Get(RoleOutput).IsNull() {
+		c.problem(RoleFinishCheck, check, "looks for outputs, but there is no output_mode", "set output_mode, or finish_check_mode to null")
 	}
-	if !root.Get(RoleFinishCheck).IsNull() && root.Get(RoleOutput).IsNull() {
-		c.checkWithoutOutput(root)
-	}
-	if !root.Get(RoleHardShard).IsNull() {
+	if len(c.t.Custom) > 0 || !root.Get(RoleHardShard).IsNull() {
 		return
 	}
 	var needs string
@@ -157,7 +148,7 @@ func (c *compiler) folders() {
 	if m.of == nil || c.broken[RoleHardShard] {
 		return
 	}
-	needed := func(by string, names ...string) {
+	needed := func(by string, names []string) {
 		for _, name := range names {
 			if m.node(name) == nil {
 				c.problem(m.path+"."+name, m.mode.Get(name), "is null, and "+by+" needs it",
@@ -165,22 +156,17 @@ func (c *compiler) folders() {
 			}
 		}
 	}
-	base := m.spec.Name != "NoHardShard"
+	inputs, outputs := []string{"input_path"}, []string{"output_path"}
+	if m.spec.Name != "NoHardShard" {
+		inputs, outputs = []string{"base_input_path", "input_name"}, []string{"base_output_path", "output_name"}
+	}
 	if c.t.Output != nil {
-		if base {
-			needed(RoleOutput, "base_output_path", "output_name")
-		} else {
-			needed(RoleOutput, "output_path")
-		}
+		needed(RoleOutput, outputs)
 	}
 	if !c.t.Input.needsFolder() {
 		return
 	}
-	if base {
-		needed(RoleInput, "base_input_path", "input_name")
-		return
-	}
-	needed(RoleInput, "input_path")
+	needed(RoleInput, inputs)
 	// A pattern is joined to it, which works with nothing, too.
 	if n := m.node("input_path"); n != nil && c.t.InputPath == "" && c.t.Input.Kind != ByGlob {
 		c.problem(m.path+".input_path", n, "is empty", "write . for the working folder")
@@ -190,11 +176,6 @@ func (c *compiler) folders() {
 // needsFolder reports whether the mode lists the input folder.
 func (m *Input) needsFolder() bool {
 	return m != nil && m.Kind != TripletLines && m.Kind != AnyLines && (m.Kind != ByGlob || !strings.HasPrefix(m.Glob, "/"))
-}
-
-func (c *compiler) checkWithoutOutput(root *Node) {
-	c.problem(RoleFinishCheck, root.Get(RoleFinishCheck), "looks for outputs, but there is no output_mode",
-		"set output_mode, or finish_check_mode to null")
 }
 
 // mode finds the spec of a node that must be a built-in mode of the role.
@@ -281,8 +262,7 @@ func (c *compiler) hardShard(m values) {
 
 // from says what gives a path, and how another is given.
 func (v values) from(field, what string) string {
-	field = v.path + "." + field
-	n := v.node(field[len(v.path)+1:])
+	n, field := v.of[field], v.path+"."+field
 	switch {
 	case n == nil || n.Origin == "":
 		return fmt.Sprintf("the task's own %s: --mixin %s=%s gives another", field, field, what)
@@ -345,38 +325,37 @@ func (c *compiler) subshard(m values, parent *Shard) *Shard {
 }
 
 func (c *compiler) input(m values) {
-	in := &Input{}
+	in := &Input{Glob: m.text("glob_pattern"), JSONL: m.text("jsonl_path")}
 	switch m.spec.Name {
 	case "InputByExts":
 		in.Kind = ByExts
-		for _, e := range m.strings("exts") {
-			in.Exts = append(in.Exts, e)
-		}
+		in.Exts = m.strings("exts")
 	case "InputByGlob":
-		in.Kind, in.Glob = ByGlob, m.text("glob_pattern")
+		in.Kind = ByGlob
 	case "InputBySubDirectory":
 		in.Kind, in.Level = BySubDirectory, int(m.int("sub_directory_level"))
 		if in.Level < 0 {
 			c.problem(m.path+".sub_directory_level", m.node("sub_directory_level"), fmt.Sprintf("is %d: depths count from 0", in.Level), "")
 		}
 	case "InputFromFileTripletJsonl":
-		in.Kind, in.JSONL, in.From = TripletLines, m.text("jsonl_path"), m.from("jsonl_path", "FILE")
+		in.Kind = TripletLines
 	case "InputFromWhateverJsonl":
-		in.Kind, in.JSONL, in.From = AnyLines, m.text("jsonl_path"), m.from("jsonl_path", "FILE")
+		in.Kind = AnyLines
 	}
-	if lines := m.node("jsonl_path"); lines != nil && in.JSONL == "" {
-		c.problem(m.path+".jsonl_path", lines, "is empty", "")
+	if lines := m.node("jsonl_path"); lines != nil {
+		in.From = m.from("jsonl_path", "FILE")
+		if in.JSONL == "" {
+			c.problem(m.path+".jsonl_path", lines, "is empty", "")
+		}
 	}
 	c.t.Input = in
 }
 
 func (c *compiler) output(m values) {
-	out := &Output{}
+	out := &Output{Ext: m.text("ext")}
 	switch m.spec.Name {
-	case "OutputByApendingExt":
-		out.Kind, out.Ext = AppendingExt, m.text("ext")
 	case "OutputByReplacingExt":
-		out.Kind, out.Ext = ReplacingExt, m.text("ext")
+		out.Kind = ReplacingExt
 	case "OutputByFilenameSubfoldering":
 		out.Kind = Subfoldering
 		out.Files = m.files("file_to_write")

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
 func TestCompileReportsEveryProblem(t *testing.T) {
@@ -133,7 +135,7 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 			tmpl, problems := Compile(root(c.in))
 			var got []string
 			for _, p := range problems {
-				got = append(got, p.String())
+				got = append(got, inOneLine(p))
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("problems (- want, + got):\n%s", diff)
@@ -144,7 +146,7 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 		})
 	}
 	if _, problems := Compile(&Node{Kind: KindMap, Fields: []Field{{Name: "inputmode", Value: Scalar(nil)}}}); len(problems) != 1 ||
-		problems[0].String() != "inputmode is not a field of a template: did you mean input_mode?" {
+		inOneLine(problems[0]) != "inputmode is not a field of a template: did you mean input_mode?" {
 		t.Errorf("unknown top-level field: %v", problems)
 	}
 	if _, problems := Compile(Scalar("x")); len(problems) != 1 {
@@ -161,7 +163,7 @@ func TestCompileTakesPlainMaps(t *testing.T) {
 		RoleOutput:      m(map[string]any{"file_to_write": map[string]any{"b": "b.txt", "a": "a.txt"}}),
 		RoleFinishCheck: m(map[string]any{"output_field_suffix": "b"}),
 	})
-	if tmpl.InputPath != "in" || tmpl.OutputRoot() != "out" || tmpl.ShardCount() != 2 || tmpl.Shard.Sub == nil || tmpl.Input.Glob != "*" {
+	if tmpl.InputPath != "in" || tmpl.OutputPath != "out" || tmpl.Shard.Count() != 2 || tmpl.Shard.Sub == nil || tmpl.Input.Glob != "*" {
 		t.Errorf("compiled to %+v", tmpl)
 	}
 	staging, ok := tmpl.Staging()
@@ -198,8 +200,8 @@ func TestCompileTakesFoldersThatNothingUses(t *testing.T) {
 			}
 		}
 	}
-	if tmpl := mustCompile(t, map[string]*Node{RoleHardShard: folders("", ""), RoleOutput: mode("OutputByApendingExt", map[string]any{"ext": ".x"})}); tmpl.OutputRoot() != "" {
-		t.Errorf("the working folder became %q", tmpl.OutputRoot())
+	if tmpl := mustCompile(t, map[string]*Node{RoleHardShard: folders("", ""), RoleOutput: mode("OutputByApendingExt", map[string]any{"ext": ".x"})}); tmpl.OutputPath != "" {
+		t.Errorf("the working folder became %q", tmpl.OutputPath)
 	} else if _, ok := tmpl.Staging(); !ok {
 		t.Error("outputs in the working folder are not known")
 	}
@@ -226,8 +228,8 @@ func TestCompileCustomModes(t *testing.T) {
 	if tmpl.Native() || !cmp.Equal(tmpl.Custom, []string{RoleInput}) {
 		t.Errorf("native %v, custom %v", tmpl.Native(), tmpl.Custom)
 	}
-	if tmpl.OutputRoot() != "out" {
-		t.Errorf("output root %q", tmpl.OutputRoot())
+	if tmpl.OutputPath != "out" {
+		t.Errorf("output root %q", tmpl.OutputPath)
 	}
 }
 
@@ -247,4 +249,17 @@ func TestStaging(t *testing.T) {
 			t.Errorf("%v, %v; want %v, %v", got, ok, c.want, c.ok)
 		}
 	}
+}
+
+// inOneLine writes a problem as these tests have it: path, origin, message and suggestion.
+func inOneLine(p problem.Problem) string {
+	s := p.Path
+	if p.Source != "" {
+		s += " (" + p.Source + ")"
+	}
+	s = strings.TrimSpace(s + " " + p.Message)
+	if p.Suggestion != "" {
+		s += ": " + p.Suggestion
+	}
+	return s
 }

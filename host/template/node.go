@@ -3,6 +3,8 @@ package template
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
+	"strconv"
 )
 
 // Kind tells which of the values a Node holds.
@@ -63,48 +65,33 @@ func (n *Node) UnmarshalJSON(data []byte) error {
 }
 
 // Get returns the field's value, or nil where there is none.
-func (n *Node) Get(name string) *Node {
-	if n == nil {
-		return nil
-	}
-	for i := range n.Fields {
-		if n.Fields[i].Name == name {
-			return n.Fields[i].Value
-		}
+func (n *Node) Get(name string) *Node { return n.GetKey(name, "") }
+
+// Set replaces the field's value, adding the field at the end where there is none.
+func (n *Node) Set(name string, value *Node) { n.SetKey(name, "", value) }
+
+// GetKey is Get for a map's key that may not be a text: keys that are printed alike and differ in type are two.
+func (n *Node) GetKey(name, keyJSON string) *Node {
+	if i := n.index(name, keyJSON); i >= 0 {
+		return n.Fields[i].Value
 	}
 	return nil
 }
 
-// Set replaces the field's value, adding the field at the end where there is none.
-func (n *Node) Set(name string, value *Node) {
-	for i := range n.Fields {
-		if n.Fields[i].Name == name {
-			n.Fields[i].Value = value
-			return
-		}
-	}
-	n.Fields = append(n.Fields, Field{Name: name, Value: value})
-}
-
-// SetKey is Set for a map's key that may not be a text: keys that are printed alike and differ in type are two.
+// SetKey is Set for such a key.
 func (n *Node) SetKey(name, keyJSON string, value *Node) {
-	for i := range n.Fields {
-		if n.Fields[i].Name == name && n.Fields[i].KeyJSON == keyJSON {
-			n.Fields[i].Value = value
-			return
-		}
+	if i := n.index(name, keyJSON); i >= 0 {
+		n.Fields[i].Value = value
+		return
 	}
 	n.Fields = append(n.Fields, Field{Name: name, KeyJSON: keyJSON, Value: value})
 }
 
-// GetKey is Get for such a key.
-func (n *Node) GetKey(name, keyJSON string) *Node {
-	for i := range n.Fields {
-		if n.Fields[i].Name == name && n.Fields[i].KeyJSON == keyJSON {
-			return n.Fields[i].Value
-		}
+func (n *Node) index(name, keyJSON string) int {
+	if n == nil {
+		return -1
 	}
-	return nil
+	return slices.IndexFunc(n.Fields, func(f Field) bool { return f.Name == name && f.KeyJSON == keyJSON })
 }
 
 // IsNull reports whether the node is absent or the scalar null.
@@ -149,17 +136,14 @@ func (n *Node) walk(path string, visit func(path string, n *Node)) {
 		return
 	}
 	visit(path, n)
-	join := func(name string) string {
-		if path == "" {
-			return name
-		}
-		return path + "." + name
+	if path != "" {
+		path += "."
 	}
 	for _, f := range n.Fields {
-		f.Value.walk(join(f.Name), visit)
+		f.Value.walk(path+f.Name, visit)
 	}
 	for i, v := range n.List {
-		v.walk(join(itoa(i)), visit)
+		v.walk(path+strconv.Itoa(i), visit)
 	}
 }
 
@@ -187,9 +171,4 @@ func (n *Node) Plain() any {
 	default:
 		return nil
 	}
-}
-
-func itoa(i int) string {
-	b, _ := json.Marshal(i)
-	return string(b)
 }

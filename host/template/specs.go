@@ -2,7 +2,7 @@ package template
 
 import (
 	"encoding/json"
-	"strconv"
+	"slices"
 )
 
 // The roles of modes are the names of a template's top-level fields.
@@ -68,40 +68,29 @@ type FieldSpec struct {
 
 // Field returns the spec of the mode's field.
 func (m ModeSpec) Field(name string) (FieldSpec, bool) {
-	for _, f := range m.Fields {
-		if f.Name == name {
-			return f, true
-		}
+	i := slices.IndexFunc(m.Fields, func(f FieldSpec) bool { return f.Name == name })
+	if i < 0 {
+		return FieldSpec{}, false
 	}
-	return FieldSpec{}, false
+	return m.Fields[i], true
 }
 
 // SpecOf returns the built-in mode of that name.
 func SpecOf(name string) (ModeSpec, bool) {
-	for _, m := range specs {
-		if m.Name == name {
-			return m, true
-		}
+	i := slices.IndexFunc(specs, func(m ModeSpec) bool { return m.Name == name })
+	if i < 0 {
+		return ModeSpec{}, false
 	}
-	return ModeSpec{}, false
+	return specs[i], true
 }
 
 // SpecsOfRole returns the built-in modes that fit into a top-level field, in the order in which help shows them.
 func SpecsOfRole(role string) []ModeSpec {
-	var found []ModeSpec
-	for _, m := range specs {
-		if m.Role == role {
-			found = append(found, m)
-		}
-	}
-	return found
+	return slices.DeleteFunc(slices.Clone(specs), func(m ModeSpec) bool { return m.Role != role })
 }
 
-// Specs returns all built-in modes, role by role.
-func Specs() []ModeSpec { return append([]ModeSpec(nil), specs...) }
-
 // TopLevelFields returns the fields of a template in their order. The dataloader is for device tasks alone.
-func TopLevelFields() []FieldSpec { return append([]FieldSpec(nil), topLevel...) }
+func TopLevelFields() []FieldSpec { return slices.Clone(topLevel) }
 
 var topLevel = []FieldSpec{
 	{Name: RoleHardShard, Type: TypeMode, Required: true,
@@ -121,8 +110,8 @@ var topLevel = []FieldSpec{
 // wholeShard is SoftShard(0, 1): everything.
 func wholeShard() *Node {
 	return &Node{Kind: KindMode, Mode: "SoftShard", Fields: []Field{
-		{Name: "shard_idx", Value: Scalar(jsonInt(0))},
-		{Name: "shard_num", Value: Scalar(jsonInt(1))},
+		{Name: "shard_idx", Value: Scalar(json.Number("0"))},
+		{Name: "shard_num", Value: Scalar(json.Number("1"))},
 		{Name: "subshard", Value: Scalar(nil)},
 	}}
 }
@@ -206,5 +195,3 @@ var specs = []ModeSpec{
 				Help: "Which file of a folder output has to exist: an id of file_to_write. null: the output itself."},
 		}},
 }
-
-func jsonInt(i int) json.Number { return json.Number(strconv.Itoa(i)) }

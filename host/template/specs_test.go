@@ -18,7 +18,7 @@ func TestSpecsAreComplete(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("modes by role:\n%v\nwant\n%v", got, want)
 	}
-	for _, m := range Specs() {
+	for _, m := range specs {
 		if m.Help == "" {
 			t.Errorf("%s has no help", m.Name)
 		}

@@ -37,6 +37,14 @@ type Shard struct {
 	Sub *Shard
 }
 
+// Count is how many shards there are: 1 for a nil shard. Subshards do not count.
+func (s *Shard) Count() int {
+	if s == nil {
+		return 1
+	}
+	return int(s.Num)
+}
+
 // Whole reports whether the shard takes every item. A nil shard does.
 func (s *Shard) Whole() bool {
 	for ; s != nil; s = s.Sub {
@@ -124,15 +132,6 @@ func (t *Template) Plugins() *Template {
 	return &Template{Custom: []string{RoleHardShard, RoleInput, RoleOutput, RoleFinishCheck}, Shard: t.Shard}
 }
 
-// HasInput reports whether the template lists items. Otherwise the task does it, and a Filter applies the rest.
-func (t *Template) HasInput() bool { return t.Input != nil }
-
-// HasOutput reports whether items get an output.
-func (t *Template) HasOutput() bool { return t.Output != nil }
-
-// HasFinishCheck reports whether finished items are found by the host.
-func (t *Template) HasFinishCheck() bool { return t.Finish != nil }
-
 // InputsFrom is what is listed: the folder of the inputs, or the JSON Lines file that names them; empty: the task lists.
 func (t *Template) InputsFrom() string {
 	switch {
@@ -143,21 +142,6 @@ func (t *Template) InputsFrom() string {
 	}
 	return t.InputPath
 }
-
-// OutputRoot is the folder of the outputs as the template has it; empty: the working folder, or one that only the plugin knows. It
-// may not exist yet. The staging folder goes directly below it.
-func (t *Template) OutputRoot() string { return t.OutputPath }
-
-// ShardCount is in how many parts soft_shard divides the items: 1 without one. Subshards do not count.
-func (t *Template) ShardCount() int {
-	if t.Shard == nil {
-		return 1
-	}
-	return int(t.Shard.Num)
-}
-
-// WholeShard reports whether this run takes every item.
-func (t *Template) WholeShard() bool { return t.Shard.Whole() }
 
 // Staging says how outputs are to be written aside.
 type Staging struct {
