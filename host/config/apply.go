@@ -4,25 +4,24 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/template"
-	"github.com/kagurazaka/kagurazaka/internal/jsontext"
 )
 
 // modeKey names the mode in a map that stands for one.
 const modeKey = "mode"
 
-// Apply merges the mixin into a copy of a task's template. Every node that it sets has its source for an origin. It
-// checks names and modes; whether a value is of the right type, and whether a placeholder is left, is the template's
-// own to say. tmpl is nil for a task without a template. The value ??? leaves a field as it is.
+// Apply merges the mixin into a copy of a task's template. The origin of every node that it sets is the value's source. It
+// checks names and modes; the template checks types and missing values. tmpl is nil for a task without a template. The value
+// ??? leaves a field as it is.
 //
-// exact says that the plugin takes values which JSON has no form for: map keys that are not texts, infinite numbers and
-// bytes, in modes of its own.
+// exact allows values without a form in JSON (map keys that are not texts, infinite numbers, bytes) in the plugin's own modes.
 func Apply(tmpl *template.Node, mixin *Value, exact bool) (*template.Node, []problem.Problem) {
 	a := &applier{exact: exact}
 	if tmpl == nil {
@@ -36,30 +35,30 @@ func Apply(tmpl *template.Node, mixin *Value, exact bool) (*template.Node, []pro
 	specs := map[string]template.FieldSpec{}
 	for _, spec := range template.TopLevelFields() {
 		specs[spec.Name] = spec
-		// A template may leave out what it does not use; only device tasks can have a dataloader.
+		// A template may leave out fields. Only device tasks have a dataloader.
 		if root.Get(spec.Name) == nil && spec.Name != template.RoleDataloader {
 			names = append(names, spec.Name)
 		}
 	}
 	for _, e := range mixin.Entries {
-		if !contains(names, e.Key) {
+		if !slices.Contains(names, e.Key) {
 			a.unknownTop(e, fmt.Sprintf("the template of this task has no field %s", e.Key), names)
 			continue
 		}
 		spec, known := specs[e.Key]
-		place := place{path: e.Key}
-		if known && spec.Type == template.TypeMode {
-			place.role = e.Key
+		at := seat{path: e.Key}
+		if spec.Type == template.TypeMode {
+			at.role = e.Key
 		}
 		if e.Value.IsNull() && known && !spec.Nullable && !e.Value.unresolved {
-			a.complain(e.Value, place.path, "it cannot be switched off: a template needs it", "")
+			a.complain(e.Value, at.path, "it cannot be switched off: a template needs it", "")
 			continue
 		}
 		current := root.Get(e.Key)
 		if current == nil && known {
 			current = defaultNode(spec)
 		}
-		root.Set(e.Key, a.apply(current, e.Value, place))
+		root.Set(e.Key, a.apply(current, e.Value, at))
 	}
 	return root, a.problems
 }
@@ -72,45 +71,35 @@ func fieldNames(n *template.Node) []string {
 	return names
 }
 
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
-
 type applier struct {
 	exact    bool
 	problems []problem.Problem
 }
 
-// place is where in the template a value stands.
-type place struct {
+// seat is the position of a value in the template.
+type seat struct {
 	path string
-	// role is the kind of mode that is wanted here; empty: any value.
+	// role is the role of the mode that belongs here; empty: any value.
 	role string
-	// open says that a mode of the plugin's own has the value.
+	// open marks a value of one of the plugin's own modes.
 	open bool
 }
 
-func (p place) below(name string) place { return place{path: p.path + "." + name, open: p.open} }
+func (s seat) below(name string) seat { return seat{path: s.path + "." + name, open: s.open} }
 
 func (a *applier) complain(v *Value, path, message, suggestion string) {
 	a.problems = append(a.problems, problem.Problem{Source: v.Source, Path: path, Message: message, Suggestion: suggestion})
 }
 
-// unknownTop complains of a top-level key that is no field: files are shared between tasks, so there it only warns.
+// unknownTop reports an unknown top-level key. In a file it is a warning: tasks share files.
 func (a *applier) unknownTop(e Entry, message string, options []string) {
-	source := e.Value.Source
-	// A key that a file and a flag give together is the flag's mistake.
-	given := flagBelow(e.Value)
-	if given != nil {
-		source = given.Source
+	p := problem.Problem{Source: e.Value.Source, Path: e.Key, Message: message,
+		Suggestion: problem.Meant(e.Key, "its fields", options), Warning: true}
+	// If a file and a flag both give the key, the flag is the mistake.
+	if given := flagBelow(e.Value); given != nil {
+		p.Source, p.Warning = given.Source, false
 	}
-	a.problems = append(a.problems, problem.Problem{Source: source, Path: e.Key, Message: message,
-		Suggestion: problem.Meant(e.Key, "its fields", options), Warning: given == nil})
+	a.problems = append(a.problems, p)
 }
 
 // flagBelow is the first value in v that --mixin gave, or nil.
@@ -118,96 +107,82 @@ func flagBelow(v *Value) *Value {
 	if v.fromFlag() {
 		return v
 	}
-	for _, e := range v.Entries {
-		if f := flagBelow(e.Value); f != nil {
-			return f
-		}
-	}
-	for _, item := range v.Items {
-		if f := flagBelow(item); f != nil {
+	for child := range v.children() {
+		if f := flagBelow(child); f != nil {
 			return f
 		}
 	}
 	return nil
 }
 
-// apply returns what the template has at a place once the value was merged into it. current may be nil.
-func (a *applier) apply(current *template.Node, v *Value, p place) *template.Node {
+// apply returns the node with the value merged into it. current may be nil.
+func (a *applier) apply(current *template.Node, v *Value, at seat) *template.Node {
 	if current == nil {
 		current = &template.Node{}
 	}
-	if v.unresolved {
-		// Its problem is told already; the source lets problem.Fresh leave out what follows from it.
+	switch {
+	case v.unresolved:
+		// Its problem is known. The source lets problem.Fresh leave out what follows from it.
 		current.Origin = v.Source
 		return current
-	}
-	if v.isMissing() {
+	case v.isMissing():
 		if current.Kind == template.KindPlaceholder {
 			current.Origin = v.Source
 		}
 		return current
+	case v.Kind == KindMap:
+		return a.applyMap(current, v, at)
+	case at.role != "" && !v.IsNull():
+		return a.modeByName(current, v, at)
 	}
-	if v.Kind == KindMap {
-		return a.applyMap(current, v, p)
-	}
-	if p.role != "" && !v.IsNull() {
-		return a.modeByName(current, v, p)
-	}
-	return a.node(v, p)
+	return a.node(v, at)
 }
 
-func (a *applier) applyMap(current *template.Node, v *Value, p place) *template.Node {
+func (a *applier) applyMap(current *template.Node, v *Value, at seat) *template.Node {
 	current = expand(current)
-	switch current.Kind {
-	case template.KindMode:
-		return a.applyMode(current, v, p)
-	case template.KindList:
-		if v.dotted {
-			return a.applyElements(current, v, p)
-		}
-	case template.KindMap:
-		if p.role == "" {
-			for _, e := range v.Entries {
-				key := a.keyJSON(e, p)
-				current.SetKey(e.Key, key, a.apply(current.GetKey(e.Key, key), e.Value, p.below(e.Key)))
-			}
-			current.Origin = v.Source
+	switch {
+	case current.Kind == template.KindMode:
+		return a.applyMode(current, v, at)
+	case current.Kind == template.KindList && v.dotted:
+		return a.applyElements(current, v, at)
+	case at.role != "":
+		name := v.Get(modeKey)
+		if name == nil {
+			a.complain(v, at.path, "there is no mode here yet that these fields could belong to",
+				fmt.Sprintf("add %s.%s=NAME, where NAME is one of %s", at.path, modeKey, choices(at.role)))
 			return current
 		}
-	}
-	if p.role == "" {
-		return a.node(v, p)
-	}
-	name := v.Get(modeKey)
-	if name == nil {
-		a.complain(v, p.path, "there is no mode here yet that these fields could belong to",
-			fmt.Sprintf("add %s.%s=NAME, where NAME is one of %s", p.path, modeKey, choices(p.role)))
+		return a.newMode(current, name, v, at)
+	case current.Kind == template.KindMap:
+		for _, e := range v.Entries {
+			key := a.keyJSON(e, at)
+			current.SetKey(e.Key, key, a.apply(current.GetKey(e.Key, key), e.Value, at.below(e.Key)))
+		}
+		current.Origin = v.Source
 		return current
 	}
-	return a.newMode(current, name, v, p)
+	return a.node(v, at)
 }
 
-// applyMode sets fields of a mode, or puts another mode in its place where the map names one.
-func (a *applier) applyMode(mode *template.Node, v *Value, p place) *template.Node {
+// applyMode sets fields of a mode, or replaces the mode if the map names another one.
+func (a *applier) applyMode(mode *template.Node, v *Value, at seat) *template.Node {
 	name := v.Get(modeKey)
 	if mode.Get(modeKey) != nil {
-		name = nil // a field of that name comes first
+		name = nil // the mode has a field of that name
 	}
-	if name != nil {
-		if s, _ := name.Scalar.(string); name.Kind != KindScalar || s != mode.Mode {
-			if p.role == "" {
-				a.complain(name, p.path, fmt.Sprintf("%s cannot become another mode here", mode.Mode), "")
-				return mode
-			}
-			return a.newMode(mode, name, v, p)
+	if name != nil && (name.Kind != KindScalar || name.Scalar != mode.Mode) {
+		if at.role == "" {
+			a.complain(name, at.path, fmt.Sprintf("%s cannot become another mode here", mode.Mode), "")
+			return mode
 		}
+		return a.newMode(mode, name, v, at)
 	}
-	a.fields(mode, v, p, name)
+	a.fields(mode, v, at, name)
 	return mode
 }
 
-// newMode makes the built-in mode of a name with the fields that the map gives; v is nil where only the name is given.
-func (a *applier) newMode(current *template.Node, name, v *Value, p place) *template.Node {
+// newMode makes the built-in mode of that name with the fields in v. v may be nil.
+func (a *applier) newMode(current *template.Node, name, v *Value, at seat) *template.Node {
 	text, isText := name.Scalar.(string)
 	if name.unresolved || name.isMissing() {
 		return current
@@ -215,27 +190,27 @@ func (a *applier) newMode(current *template.Node, name, v *Value, p place) *temp
 	spec, known := template.SpecOf(text)
 	switch {
 	case name.Kind != KindScalar || !isText:
-		a.complain(name, p.path+"."+modeKey, fmt.Sprintf("a mode's name is a text, this is %s", name.what()), "one of "+choices(p.role))
+		a.complain(name, at.path+"."+modeKey, fmt.Sprintf("a mode's name is a text, this is %s", name.what()), "one of "+choices(at.role))
 		return current
-	case !known || spec.Role != p.role:
+	case !known || spec.Role != at.role:
 		message := fmt.Sprintf("there is no mode %s for it", text)
 		if known {
 			message = fmt.Sprintf("%s is a mode for %s, not for it", text, spec.Role)
 		}
-		a.complain(name, p.path, message, problem.Meant(text, "its modes", roleNames(p.role)))
+		a.complain(name, at.path, message, problem.Meant(text, "its modes", roleNames(at.role)))
 		return current
 	}
 	mode := &template.Node{Kind: template.KindMode, Mode: spec.Name, Origin: name.Source}
 	for _, f := range spec.Fields {
-		mode.Fields = append(mode.Fields, template.Field{Name: f.Name, Value: defaultNode(f)})
+		mode.Set(f.Name, defaultNode(f))
 	}
 	if v != nil {
-		a.fields(mode, v, p, name)
+		a.fields(mode, v, at, name)
 	}
 	return mode
 }
 
-// defaultNode is what a field of a new mode begins with.
+// defaultNode returns the default of a field, or a placeholder.
 func defaultNode(f template.FieldSpec) *template.Node {
 	if !f.HasDefault {
 		return &template.Node{Kind: template.KindPlaceholder}
@@ -247,35 +222,32 @@ func defaultNode(f template.FieldSpec) *template.Node {
 }
 
 // fields sets the fields of a mode. name is the value that named the mode, or nil.
-func (a *applier) fields(mode *template.Node, v *Value, p place, name *Value) {
-	p.open = p.open || mode.Custom
-	spec, builtin := template.SpecOf(mode.Mode)
-	builtin = builtin && !mode.Custom
+func (a *applier) fields(mode *template.Node, v *Value, at seat, name *Value) {
+	at.open = at.open || mode.Custom
 	options := fieldNames(mode)
-	if builtin {
-		for _, f := range spec.Fields {
-			if !contains(options, f.Name) {
-				options = append(options, f.Name)
-			}
+	var spec template.ModeSpec
+	if !mode.Custom {
+		spec, _ = template.SpecOf(mode.Mode)
+	}
+	for _, f := range spec.Fields {
+		if !slices.Contains(options, f.Name) {
+			options = append(options, f.Name)
 		}
 	}
 	for _, e := range v.Entries {
-		if e.Value == name && name != nil {
+		if e.Value == name {
 			continue
 		}
-		below := p.below(e.Key)
-		if !mode.Custom && !contains(options, e.Key) {
-			problem := problem.Problem{Source: e.Value.Source, Path: below.path,
-				Message: fmt.Sprintf("%s has no field %s", mode.Mode, e.Key), Suggestion: problem.Meant(e.Key, "its fields", options)}
-			// Where --mixin chose another mode than a file did, the file's fields belong to the file's.
-			if name != nil && name.fromFlag() && !e.Value.fromFlag() {
-				problem.Warning = true
-			}
-			a.problems = append(a.problems, problem)
+		below := at.below(e.Key)
+		if !mode.Custom && !slices.Contains(options, e.Key) {
+			a.problems = append(a.problems, problem.Problem{Source: e.Value.Source, Path: below.path,
+				Message: fmt.Sprintf("%s has no field %s", mode.Mode, e.Key), Suggestion: problem.Meant(e.Key, "its fields", options),
+				// If --mixin replaces a file's mode, the file's fields belong to the old mode.
+				Warning: name != nil && name.fromFlag() && !e.Value.fromFlag()})
 			continue
 		}
 		current := mode.Get(e.Key)
-		if f, ok := spec.Field(e.Key); ok && builtin {
+		if f, ok := spec.Field(e.Key); ok {
 			if current == nil {
 				current = defaultNode(f)
 			}
@@ -290,35 +262,35 @@ func (a *applier) fields(mode *template.Node, v *Value, p place, name *Value) {
 	}
 }
 
-// modeByName takes a text as the name of a mode.
-func (a *applier) modeByName(current *template.Node, v *Value, p place) *template.Node {
+// modeByName reads a text as the name of a mode.
+func (a *applier) modeByName(current *template.Node, v *Value, at seat) *template.Node {
 	s, isText := v.Scalar.(string)
 	if v.Kind != KindScalar || !isText {
-		a.complain(v, p.path, fmt.Sprintf("it takes a mode, this is %s", v.what()),
-			fmt.Sprintf("null, or the name of a mode: %s", choices(p.role)))
+		a.complain(v, at.path, fmt.Sprintf("it takes a mode, this is %s", v.what()),
+			fmt.Sprintf("null, or the name of a mode: %s", choices(at.role)))
 		return current
 	}
 	if current.Kind == template.KindMode && current.Mode == s {
 		return current
 	}
-	return a.newMode(current, v, nil, p)
+	return a.newMode(current, v, nil, at)
 }
 
 // applyElements sets those elements of a list that a dotlist addresses.
-func (a *applier) applyElements(list *template.Node, v *Value, p place) *template.Node {
+func (a *applier) applyElements(list *template.Node, v *Value, at seat) *template.Node {
 	for _, e := range v.Entries {
 		i, wrong := elementIndex(e, len(list.List), nil)
 		if wrong != nil {
-			wrong.Path = p.path + "." + e.Key
+			wrong.Path = at.path + "." + e.Key
 			a.problems = append(a.problems, *wrong)
 			continue
 		}
-		list.List[i] = a.apply(list.List[i], e.Value, p.below(strconv.Itoa(i)))
+		list.List[i] = a.apply(list.List[i], e.Value, at.below(strconv.Itoa(i)))
 	}
 	return list
 }
 
-// expand turns a list or map that is kept as a plain value into nodes, so that parts of it can be set.
+// expand turns a list or map that is one plain value into nodes, so that parts of it can be set.
 func expand(n *template.Node) *template.Node {
 	if n.Kind != template.KindScalar {
 		return n
@@ -332,12 +304,7 @@ func expand(n *template.Node) *template.Node {
 		return list
 	case map[string]any:
 		m := &template.Node{Kind: template.KindMap, Origin: n.Origin}
-		keys := make([]string, 0, len(s))
-		for k := range s {
-			keys = append(keys, k)
-		}
-		sort.Strings(keys)
-		for _, k := range keys {
+		for _, k := range slices.Sorted(maps.Keys(s)) {
 			m.Set(k, &template.Node{Scalar: s[k], Origin: n.Origin})
 		}
 		return m
@@ -345,34 +312,32 @@ func expand(n *template.Node) *template.Node {
 	return n
 }
 
-// keyJSON is a map's key that is not a text, for a plugin that takes such keys.
-func (a *applier) keyJSON(e Entry, p place) string {
-	if e.typed == nil || !a.exact || !p.open {
+// keyJSON is the JSON of a map's key that is not a text, for a plugin that takes such keys.
+func (a *applier) keyJSON(e Entry, at seat) string {
+	if e.typed == nil || !a.exact || !at.open {
 		return ""
 	}
-	var b strings.Builder
-	writeJSONScalar(&b, e.typed)
-	return b.String()
+	return string(appendJSONScalar(nil, e.typed))
 }
 
-// node turns a value into a node of its own.
-func (a *applier) node(v *Value, p place) *template.Node {
+// node turns a value into a node.
+func (a *applier) node(v *Value, at seat) *template.Node {
 	n := &template.Node{Origin: v.Source}
 	switch v.Kind {
 	case KindList:
 		n.Kind = template.KindList
 		for i, item := range v.Items {
-			n.List = append(n.List, a.node(item, p.below(strconv.Itoa(i))))
+			n.List = append(n.List, a.node(item, at.below(strconv.Itoa(i))))
 		}
 	case KindMap:
 		n.Kind = template.KindMap
 		for _, e := range v.Entries {
-			n.SetKey(e.Key, a.keyJSON(e, p), a.node(e.Value, p.below(e.Key)))
+			n.SetKey(e.Key, a.keyJSON(e, at), a.node(e.Value, at.below(e.Key)))
 		}
 	default:
 		n.Scalar = exactScalar(v.Scalar)
-		if e, ok := n.Scalar.(template.Exact); ok && (!a.exact || !p.open) {
-			a.complain(v, p.path, fmt.Sprintf("%s has no place in a template: it takes finite numbers", e), "")
+		if e, ok := n.Scalar.(template.Exact); ok && (!a.exact || !at.open) {
+			a.complain(v, at.path, fmt.Sprintf("%s has no place in a template: it takes finite numbers", e), "")
 			n.Scalar = nil
 		}
 		if v.isMissing() && !v.unresolved {
@@ -404,82 +369,42 @@ func roleNames(role string) []string {
 	return names
 }
 
-// MixinJSON returns the merged mixin as one JSON object, keys in their order, for tasks that are made by a function of
-// it. What JSON has no form for is written by docs/protocol.md, "Values", where the plugin takes that (exact), and an
-// error otherwise.
-func (c *Config) MixinJSON(exact bool) ([]byte, error) {
-	data, err := appendExact(nil, c.Mixin)
-	if err != nil && !exact {
-		return nil, err
-	}
-	return data, nil
-}
-
-// errExact is about values that JSON has no form for.
-var errExact = errors.New("the mixin has an infinite number, one that is none, bytes, or a key that is not a text: the plugin takes none of these")
-
-// appendExact writes a value as JSON. With errExact, it needed more than JSON has.
-func appendExact(b []byte, v *Value) ([]byte, error) {
-	var beyond, err error
-	switch v.Kind {
-	case KindList:
-		b = append(b, '[')
-		for i, item := range v.Items {
-			if i > 0 {
-				b = append(b, ", "...)
-			}
-			if b, err = appendExact(b, item); err != nil {
-				beyond = err
-			}
-		}
-		return append(b, ']'), beyond
-	case KindMap:
-		return appendExactMap(b, v)
-	}
-	scalar := exactScalar(v.Scalar)
-	if e, ok := scalar.(template.Exact); ok {
-		text, err := e.MarshalJSON()
-		return append(b, text...), errors.Join(err, errExact)
-	}
-	var text strings.Builder
-	writeJSONScalar(&text, scalar)
-	return append(b, text.String()...), nil
-}
-
-// appendExactMap writes a map: one with keys that are not texts, or that looks like what stands for a value, as pairs.
-func appendExactMap(b []byte, v *Value) ([]byte, error) {
-	pairs := len(v.Entries) == 1 && v.Entries[0].Key == template.ExactKey
-	for _, e := range v.Entries {
-		pairs = pairs || e.typed != nil
-	}
-	open, between, end := "{", ": ", "}"
-	var beyond, err error
-	if pairs {
-		open, between, end, beyond = `{"`+template.ExactKey+`": ["map", [`, ", ", "]]}", errExact
-	}
-	b = append(b, open...)
-	for i, e := range v.Entries {
-		if i > 0 {
-			b = append(b, ", "...)
-		}
-		if pairs {
-			b = append(b, '[')
-		}
-		var key strings.Builder
-		if e.typed != nil {
-			writeJSONScalar(&key, e.typed)
-		} else {
-			key.Write(jsontext.AppendASCII(nil, e.Key))
-		}
-		b = append(append(b, key.String()...), between...)
-		if b, err = appendExact(b, e.Value); err != nil {
-			beyond = err
-		}
-		if pairs {
-			b = append(b, ']')
-		}
-	}
-	return append(b, end...), beyond
-}
-
 func choices(role string) string { return strings.Join(roleNames(role), ", ") }
+
+// MixinJSON returns the merged mixin as one JSON object, keys in their order, for tasks that are functions of it. Values without
+// a form in JSON are written by docs/protocol.md, "Values", if the plugin takes that (exact), and are an error otherwise.
+func (c *Config) MixinJSON(exact bool) ([]byte, error) {
+	value, beyond := exactValue(c.Mixin)
+	if beyond && !exact {
+		return nil, errors.New("the mixin has an infinite number, a NaN, bytes, or a key that is not a text: the plugin takes none of these")
+	}
+	return jsonNotation.append(nil, value), nil
+}
+
+// exactValue returns a copy of the value in which objects of the protocol stand for everything that JSON cannot express.
+// beyond reports whether there is any.
+func exactValue(v *Value) (exact *Value, beyond bool) {
+	exact = &Value{Kind: v.Kind, Scalar: exactScalar(v.Scalar)}
+	_, beyond = exact.Scalar.(template.Exact)
+	for _, item := range v.Items {
+		child, b := exactValue(item)
+		exact.Items, beyond = append(exact.Items, child), beyond || b
+	}
+	// A map with other keys than texts, or that looks like one of those objects, becomes a list of pairs.
+	pairs := &Value{Kind: KindList}
+	needsPairs := len(v.Entries) == 1 && v.Entries[0].Key == template.ExactKey
+	for _, e := range v.Entries {
+		child, b := exactValue(e.Value)
+		exact.Entries, beyond = append(exact.Entries, Entry{Key: e.Key, Value: child}), beyond || b
+		key := newScalar(e.Key, "")
+		if e.typed != nil {
+			key.Scalar, needsPairs = e.typed, true
+		}
+		pairs.Items = append(pairs.Items, &Value{Kind: KindList, Items: []*Value{key, child}})
+	}
+	if !needsPairs {
+		return exact, beyond
+	}
+	tagged := &Value{Kind: KindList, Items: []*Value{newScalar("map", ""), pairs}}
+	return &Value{Kind: KindMap, Entries: []Entry{{Key: template.ExactKey, Value: tagged}}}, true
+}

@@ -134,7 +134,7 @@ func TestApply(t *testing.T) {
 		{"element", []string{"list.1=y"}, "list", `["x" "y"]`, nil},
 		{"element in brackets", []string{"list[-2]=y"}, "list", `["y" <>]`, nil},
 		{"no such element", []string{"list.2=y"}, "list", `["x" <>]`,
-			[]string{"--mixin list.2: 2 names no element of a list of 2 (elements count from 0; a longer list is given as a whole: [a, b, c])"}},
+			[]string{"--mixin list.2: 2 is not an element of a list of 2 (elements count from 0; to make the list longer, give all of it: [a, b, c])"}},
 		{"list", []string{"list=[a]"}, "list", `["a"]`, nil},
 		{"list by map", []string{"list={0: a}"}, "list", `{0:"a"}`, nil},
 		{"plain map", []string{"dataloader.num_workers=2", "dataloader.z.1=r"}, "dataloader", `{batch_size:8 z:["p" "r"] num_workers:2}`, nil},

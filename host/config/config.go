@@ -15,13 +15,13 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
-// Sources are where a run's configuration comes from. Empty ones are left out.
+// Sources are the sources of a run's configuration. Each may be empty.
 type Sources struct {
 	// CfgPath and MixinCfgPath are the files of --cfg and --mixin-cfg, as the user wrote them.
 	CfgPath, MixinCfgPath string
-	// Mixins are the KEY=VALUE of all --mixin flags in their order.
+	// Mixins are the KEY=VALUE of all --mixin flags, in their order.
 	Mixins []string
-	// Template is that of the task, which says what takes text; nil: it has none.
+	// Template is the task's template, which knows the fields for text; nil: none.
 	Template *template.Node
 	// ScriptPath is the plugin's path, for SCRIPT_PATH and SCRIPT_DIR.
 	ScriptPath string
@@ -31,23 +31,22 @@ type Sources struct {
 
 // Config is the resolved configuration of a run. Its values are maps, never nil.
 type Config struct {
-	// Mixin is what --cfg's mixin: section, --mixin-cfg and --mixin say together, the later winning.
+	// Mixin is the merge of --cfg's mixin: section, --mixin-cfg and --mixin. The later one wins.
 	Mixin *Value
 	// Task and Backbone are the sections of --cfg that become arguments.
 	Task, Backbone *Value
-	// Unread says that a file could not be read, so that values are not known which are given there.
+	// Unread is set if a file could not be read: its values are unknown.
 	Unread bool
 }
 
-// Sections of --cfg. Others are there to be referred to.
+// Sections of --cfg. Interpolations may refer to others.
 const (
 	sectionTask     = "task"
 	sectionBackbone = "backbone"
 	sectionMixin    = "mixin"
 )
 
-// Load reads and resolves the configuration. Everything that is wrong with it is in the problems; the Config is always
-// usable to look for more.
+// Load reads and resolves the configuration. It returns all its problems, and a Config that is good enough to find more.
 func Load(s Sources) (*Config, []problem.Problem) {
 	l := &loader{Sources: s}
 	if l.Env == nil {
@@ -59,12 +58,12 @@ func Load(s Sources) (*Config, []problem.Problem) {
 	mixinCfg := l.file(s.MixinCfgPath, "--mixin-cfg")
 
 	mixin := l.merge(cfg, mixinCfg, dots)
-	// All of it is resolved with one resolver, so that a cycle through several sections is told once.
+	// One resolver for all of it reports a cycle through several sections once.
 	r := l.resolver()
 	c := &Config{Unread: l.unread, Mixin: section(r.all(mixin), mixin.Source)}
 	for _, e := range cfg.Entries {
 		switch e.Key {
-		case sectionMixin: // the merged one was resolved in its place
+		case sectionMixin: // it is merged and resolved already
 		case sectionTask:
 			c.Task = l.section(e, r)
 		case sectionBackbone:
@@ -78,7 +77,7 @@ func Load(s Sources) (*Config, []problem.Problem) {
 	return c, problem.Unique(append(l.problems, r.problems...))
 }
 
-// section is v where it is a map, and an empty map otherwise.
+// section is v if it is a map, and an empty map otherwise.
 func section(v *Value, source string) *Value {
 	if v != nil && v.Kind == KindMap {
 		return v
@@ -88,7 +87,7 @@ func section(v *Value, source string) *Value {
 
 type loader struct {
 	Sources
-	// read is the text of all that was read.
+	// read is the text of all files.
 	read        []byte
 	injected    map[string]string
 	unread      bool
@@ -101,13 +100,11 @@ func (l *loader) complain(p problem.Problem) { l.problems = append(l.problems, p
 // inject makes the names that every configuration can refer to.
 func (l *loader) inject() {
 	l.injected, l.unavailable = map[string]string{}, map[string]string{}
-	for _, f := range []struct{ path, name, reason string }{
-		{l.CfgPath, "CONFIG", "CONFIG_%s is of the file of --cfg, and there is none"},
-		{l.ScriptPath, "SCRIPT", "SCRIPT_%s is of the plugin's file, and there is none"},
-	} {
+	for _, f := range []struct{ path, name, file string }{{l.CfgPath, "CONFIG", "file of --cfg"}, {l.ScriptPath, "SCRIPT", "plugin's file"}} {
 		if f.path == "" {
-			l.unavailable[f.name+"_PATH"] = fmt.Sprintf(f.reason, "PATH")
-			l.unavailable[f.name+"_DIR"] = fmt.Sprintf(f.reason, "DIR")
+			for _, name := range []string{f.name + "_PATH", f.name + "_DIR"} {
+				l.unavailable[name] = fmt.Sprintf("%s needs the %s, and there is none", name, f.file)
+			}
 			continue
 		}
 		path, err := filepath.Abs(f.path)
@@ -120,7 +117,7 @@ func (l *loader) inject() {
 	}
 }
 
-// file reads one configuration file: always a map, empty where there is nothing to read.
+// file reads one configuration file. It always returns a map, which may be empty.
 func (l *loader) file(path, flag string) *Value {
 	if path == "" {
 		return newMap("")
@@ -150,7 +147,7 @@ func (l *loader) file(path, flag string) *Value {
 	return v
 }
 
-// maxFile is how long a configuration file may be. One that comes through a pipe, or from a device, might never end.
+// maxFile bounds the length of a configuration file. A pipe or a device might never end.
 const maxFile = 64 << 20
 
 func readFile(path string) ([]byte, error) {
@@ -167,8 +164,7 @@ func readFile(path string) ([]byte, error) {
 }
 
 // dotlist reads every --mixin, in order.
-func (l *loader) dotlist() []*Value {
-	var trees []*Value
+func (l *loader) dotlist() (trees []*Value) {
 	isText := takesText(l.Template)
 	for _, arg := range l.Mixins {
 		v, problems := parseDotlist(arg, isText)
@@ -180,35 +176,28 @@ func (l *loader) dotlist() []*Value {
 	return trees
 }
 
-// merge merges the three sources of the mixin. The result hangs where --cfg has its mixin: section, so that its
-// interpolations start from the root of --cfg, which keeps its own section: ${mixin.a} is the file's value there.
+// merge merges the three sources of the mixin. The result's parent is --cfg, so that its interpolations start at the root of
+// that file. --cfg keeps its own section: ${mixin.a} is the file's value there.
 func (l *loader) merge(cfg, mixinCfg *Value, dots []*Value) *Value {
 	m := &merger{follow: func(v *Value) *Value {
-		target, err := l.resolver().deref(v)
-		if err != nil {
-			return nil
-		}
+		target, _ := l.resolver().deref(v)
 		return target
 	}}
 	mixin := newMap("")
-	hang := func() {
-		if cfg.Source != "" {
-			mixin.parent, mixin.key = cfg, sectionMixin
-		}
-	}
-	hang()
-	if base := cfg.Get(sectionMixin); base != nil && !base.IsNull() {
-		switch target, err := l.resolver().deref(base); {
+	if base := cfg.Get(sectionMixin); !base.IsNull() {
+		r := l.resolver()
+		switch target, err := r.deref(base); {
 		case err != nil:
-			r := l.resolver()
 			r.report(err)
 			l.problems = append(l.problems, r.problems...)
 		case target.Kind != KindMap:
 			l.complain(problem.Problem{Source: base.Source, Path: sectionMixin, Message: "mixin: is a map of template fields, this is " + target.what()})
 		default:
 			mixin = target.clone()
-			hang()
 		}
+	}
+	if cfg.Source != "" {
+		mixin.parent, mixin.key = cfg, sectionMixin
 	}
 	m.into(mixin, mixinCfg)
 	for _, d := range dots {
@@ -222,7 +211,7 @@ func (l *loader) resolver() *resolver {
 	return &resolver{env: l.Env, injected: l.injected, unavailable: l.unavailable, memo: map[*Value]memo{}}
 }
 
-// checkName reports a key beside the sections that is one typo from one of them, unless something refers to it.
+// checkName reports a key that is one typo away from a section's name, unless something refers to it.
 func (l *loader) checkName(e Entry) {
 	meant := suggest.OneTypo(e.Key, []string{sectionTask, sectionBackbone, sectionMixin})
 	if meant == "" {
@@ -234,7 +223,7 @@ func (l *loader) checkName(e Entry) {
 		return
 	}
 	l.complain(problem.Problem{Source: fmt.Sprintf("%s:%d", l.CfgPath, e.line), Path: e.Key, Message: "this is not a section, and nothing refers to it",
-		Suggestion: fmt.Sprintf("did you mean %s? A section of your own needs a name that is less like it", meant)})
+		Suggestion: fmt.Sprintf("did you mean %s? A section of your own needs another name", meant)})
 }
 
 // section resolves a section that becomes arguments.

@@ -45,13 +45,13 @@ func TestProblemsOfFiles(t *testing.T) {
 	}{
 		{"syntax", Sources{CfgPath: "a: 1\nb: [1, 2\nc: 3\n"}, []string{"cfg.yaml:2: this is not YAML: did not find expected ',' or ']'"}},
 		{"interpolation in braces", Sources{CfgPath: "a: {b: ${.c}, c: 1}\n"}, []string{"cfg.yaml:1: this is not YAML: did not find expected ',' or '}' " +
-			`(inside of [ ] and { }, a value with ${ } needs quotes: "${.c}")`}},
+			`(within [ ] and { }, a value with ${ } needs quotes: "${.c}")`}},
 		{"interpolation in brackets", Sources{Mixins: []string{"a=[x-${b}, 2]"}}, []string{`--mixin a: the value "[x-${b}, 2]": this is not YAML: ` +
-			`did not find expected ',' or ']' (inside of [ ] and { }, a value with ${ } needs quotes: "x-${b}")`}},
+			`did not find expected ',' or ']' (within [ ] and { }, a value with ${ } needs quotes: "x-${b}")`}},
 		{"brackets with quotes", Sources{CfgPath: "a: [\"${b}\", 2\nc: 1\n"}, []string{"cfg.yaml:2: this is not YAML: did not find expected ',' or ']'"}},
 		{"near sections", Sources{CfgPath: "other: 1\ntaks:\n  a: 1\nMixin: {}\n"}, []string{
-			"cfg.yaml:2: taks: this is not a section, and nothing refers to it (did you mean task? A section of your own needs a name that is less like it)",
-			"cfg.yaml:4: Mixin: this is not a section, and nothing refers to it (did you mean mixin? A section of your own needs a name that is less like it)"}},
+			"cfg.yaml:2: taks: this is not a section, and nothing refers to it (did you mean task? A section of your own needs another name)",
+			"cfg.yaml:4: Mixin: this is not a section, and nothing refers to it (did you mean mixin? A section of your own needs another name)"}},
 		{"near sections that are used", Sources{CfgPath: "tasks: {a: 1}\nbackbones: &x {n: 2}\nbackbone: *x\nmixins: [3]\ntask: {b: \"${tasks.a}\"}\n", Mixins: []string{"c=${mixins[0]}"}}, nil},
 		{"tab", Sources{CfgPath: "a:\n\tb: 1\n"}, []string{"cfg.yaml:2: this is not YAML: found character that cannot start any token " +
 			"(indent with spaces, not with tabs)"}},
@@ -65,7 +65,7 @@ func TestProblemsOfFiles(t *testing.T) {
 			`(put a value that holds ": " into quotes, or check the indentation)`}},
 		{"both files and a flag", Sources{CfgPath: "a: ]\n", MixinCfgPath: "a: }\n", Mixins: []string{"a=[1", "b", "c.=2"}}, []string{
 			"cfg.yaml:1: this is not YAML: did not find expected node content",
-			`--mixin a: the value "[1": this is not YAML: did not find expected ',' or ']' (text with special characters wants quotes of its own: 'a="[1"')`,
+			`--mixin a: the value "[1": this is not YAML: did not find expected ',' or ']' (text with special characters needs quotes: 'a="[1"')`,
 			"--mixin b: there is no = in it: --mixin takes KEY=VALUE (write b=VALUE, or put it before --mixin if it is not part of the mixin)",
 			`--mixin c.: the path "c." has an empty name in it (a path is written a.b.c; elements of a list are a.0 or a[0])`,
 			"mixin.yaml:1: this is not YAML: did not find expected node content",
@@ -102,11 +102,11 @@ func TestProblemsOfFiles(t *testing.T) {
 			"cfg.yaml:2:52: task.c: ${photos.x}: photos is a text, so there is no x in it"}},
 		{"yet to be given", Sources{CfgPath: "a: ???\ntask: {b: '${a}'}\n"}, []string{
 			"cfg.yaml:2:11: task.b: ${a} refers to a value that is yet to be given (???) at cfg.yaml:1:4 (give a a value)"}},
-		{"no cfg", Sources{Mixins: []string{"a=${CONFIG_DIR}"}}, []string{"--mixin a: CONFIG_DIR is of the file of --cfg, and there is none"}},
+		{"no cfg", Sources{Mixins: []string{"a=${CONFIG_DIR}"}}, []string{"--mixin a: CONFIG_DIR needs the file of --cfg, and there is none"}},
 		{"overridden", Sources{CfgPath: "mixin: {a: '${oc.env:KGT_UNSET}'}\n", Mixins: []string{"a=1"}}, nil},
 		{"element", Sources{CfgPath: "mixin: {a: [1]}\n", Mixins: []string{"a.1=2", "a.x=2"}}, []string{
-			"--mixin a.1: 1 names no element of a list of 1 (cfg.yaml:1:12) (elements count from 0; a longer list is given as a whole: [a, b, c])",
-			"--mixin a.x: x names no element of a list of 1 (cfg.yaml:1:12) (elements count from 0; a longer list is given as a whole: [a, b, c])"}},
+			"--mixin a.1: 1 is not an element of a list of 1 (cfg.yaml:1:12) (elements count from 0; to make the list longer, give all of it: [a, b, c])",
+			"--mixin a.x: x is not an element of a list of 1 (cfg.yaml:1:12) (elements count from 0; to make the list longer, give all of it: [a, b, c])"}},
 	} {
 		_, got := loadLines(t, c.s)
 		if diff := cmp.Diff(c.want, got); diff != "" {

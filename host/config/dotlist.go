@@ -9,14 +9,14 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
-// mixinFlag is how values of the dotlist name their source.
+// mixinFlag begins the source of a dotlist's value.
 const mixinFlag = "--mixin"
 
-// fromFlag reports whether the value was given by --mixin.
+// fromFlag reports whether --mixin gave the value.
 func (v *Value) fromFlag() bool { return strings.HasPrefix(v.Source, mixinFlag+" ") }
 
 // parseDotlist reads one PATH=VALUE of --mixin into a map of maps. The value is one YAML value; an empty one is null. isText
-// tells whether a path names a field for text: there the value is what was typed.
+// reports whether the field at a path takes text: there the value is the text as typed.
 func parseDotlist(arg string, isText func(path []string) bool) (*Value, []problem.Problem) {
 	name, text, found := cutKey(arg)
 	source := mixinFlag + " " + name
@@ -33,7 +33,7 @@ func parseDotlist(arg string, isText func(path []string) bool) (*Value, []proble
 	if utf8.ValidString(text) {
 		value, problems = parseYAML([]byte(text), "")
 	} else {
-		// A file name in another encoding: YAML would refuse it.
+		// YAML refuses file names in another encoding.
 		value = newScalar(text, source)
 	}
 	if isText(path) && (len(problems) > 0 || !writtenInYAML(text, value)) {
@@ -43,7 +43,7 @@ func parseDotlist(arg string, isText func(path []string) bool) (*Value, []proble
 	for i := range problems {
 		problems[i] = problem.Problem{Source: source,
 			Message:    fmt.Sprintf("the value %q: %s", text, problems[i].Message),
-			Suggestion: cmp.Or(interpolationHint(text), "text with special characters wants quotes of its own: "+shellQuote(name+`="`+strings.ReplaceAll(text, `"`, `\"`)+`"`))}
+			Suggestion: cmp.Or(interpolationHint(text), "text with special characters needs quotes: "+shellQuote(name+`="`+strings.ReplaceAll(text, `"`, `\"`)+`"`))}
 	}
 	if len(problems) > 0 {
 		return nil, problems
@@ -61,8 +61,7 @@ func parseDotlist(arg string, isText func(path []string) bool) (*Value, []proble
 	return value, nil
 }
 
-// writtenInYAML reports whether a text was meant for YAML although it is for a field that takes any text: it is null, or a
-// text in quotes or with a tag.
+// writtenInYAML reports whether a text for a text field is YAML all the same: null, or a text in quotes or with a tag.
 func writtenInYAML(text string, value *Value) bool {
 	text = strings.TrimSpace(text)
 	if text == "" || plainScalar(text) == nil {
@@ -75,35 +74,28 @@ func writtenInYAML(text string, value *Value) bool {
 	return isText && strings.ContainsRune("\"'!", rune(text[0]))
 }
 
-// relocate gives the value and all below it one source: positions within a flag's value help nobody.
+// relocate gives the value and all below it one source. Positions within a flag's value are of no use.
 func (v *Value) relocate(source string) {
 	v.Source = source
-	for _, e := range v.Entries {
-		e.Value.relocate(source)
-	}
-	for _, item := range v.Items {
-		item.relocate(source)
+	for child := range v.children() {
+		child.relocate(source)
 	}
 }
 
-// escapable are the characters that a backslash takes their meaning from in a path.
+// escapable are the characters that a backslash escapes in a path.
 const escapable = ".[]="
 
-// cutKey splits KEY=VALUE at the first = that has no backslash.
+// cutKey splits KEY=VALUE at the first = without a backslash.
 func cutKey(arg string) (key, value string, found bool) {
-	for i := 0; i < len(arg); i++ {
-		switch {
-		case arg[i] == '\\' && i+1 < len(arg) && strings.IndexByte(escapable, arg[i+1]) >= 0:
-			i++
-		case arg[i] == '=':
-			return arg[:i], arg[i+1:], true
-		}
+	_, n := pathName(arg, "=")
+	if n == len(arg) {
+		return arg, "", false
 	}
-	return arg, "", false
+	return arg[:n], arg[n+1:], true
 }
 
-// splitPath splits a path into its names: a.b[0].c and a.b.0.c are the same. A name in brackets may hold dots, and a
-// backslash before one of . [ ] = makes it part of the name.
+// splitPath splits a path into its names: a.b[0].c and a.b.0.c are the same. A name in brackets may contain dots. A backslash
+// escapes one of . [ ] =.
 func splitPath(path string) ([]string, error) {
 	var names []string
 	rest := path
@@ -115,7 +107,7 @@ func splitPath(path string) ([]string, error) {
 			rest, end = rest[1:], "]"
 		case !first:
 			if !strings.HasPrefix(rest, ".") {
-				return nil, fmt.Errorf("the path %q goes on without a dot after a ]", path)
+				return nil, fmt.Errorf("the path %q continues without a dot after a ]", path)
 			}
 			rest = rest[1:]
 		}
@@ -139,8 +131,7 @@ func splitPath(path string) ([]string, error) {
 	}
 }
 
-// pathName reads a name up to one of the characters in end, without the backslashes that take a meaning away. n is how
-// much of the text it is.
+// pathName reads a name up to one of the characters in end, without the backslashes that escape. n is its length in the text.
 func pathName(text, end string) (name string, n int) {
 	var b strings.Builder
 	for n < len(text) && strings.IndexByte(end, text[n]) < 0 {

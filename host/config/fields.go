@@ -1,13 +1,14 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// Fields tells of a word whether it is the path of one of the template's fields, or the beginning of one. tmpl is nil for a
-// task without a template.
+// Fields returns a function that reports whether a word is the path of a template field, or the beginning of one. tmpl is nil
+// for a task without a template.
 func Fields(tmpl *template.Node) func(word string) bool {
 	return func(word string) bool {
 		path, err := splitPath(word)
@@ -24,7 +25,7 @@ func Fields(tmpl *template.Node) func(word string) bool {
 	}
 }
 
-// member is the field or element of that name, or nil. A field that a built-in mode leaves out is there all the same.
+// member is the field or element of that name, or nil. Fields that a built-in mode leaves out count.
 func member(n *template.Node, name string) *template.Node {
 	n = expand(n)
 	if i, err := strconv.Atoi(name); err == nil && n.Kind == template.KindList && i >= 0 && i < len(n.List) {
@@ -40,8 +41,8 @@ func member(n *template.Node, name string) *template.Node {
 	return nil
 }
 
-// withDefaults is a copy of a template in which the top-level fields that it leaves out have the contract's defaults. A
-// dataloader is for device tasks alone.
+// withDefaults returns a copy of a template in which missing top-level fields have the contract's defaults. The dataloader is
+// for device tasks alone.
 func withDefaults(tmpl *template.Node) *template.Node {
 	root := tmpl.Clone()
 	for _, spec := range template.TopLevelFields() {
@@ -52,25 +53,23 @@ func withDefaults(tmpl *template.Node) *template.Node {
 	return root
 }
 
-// takesText tells of a path whether its field takes text alone, as the built-in modes say. A mode of the user's own may do
-// anything with a value, so its fields do not.
+// takesText returns a function that reports whether the field at a path takes only text. Fields of the plugin's own modes do
+// not: such a mode may take any value.
 func takesText(tmpl *template.Node) func(path []string) bool {
 	return func(path []string) bool {
 		if tmpl == nil || len(path) < 2 {
 			return false
 		}
-		current := tmpl.Get(path[0])
-		if current != nil && current.Custom {
-			return false
-		}
-		var specs []template.ModeSpec
-		if current != nil && current.Kind == template.KindMode {
+		specs := template.SpecsOfRole(path[0]) // the mixin may put another mode there
+		if current := tmpl.Get(path[0]); current != nil {
+			if current.Custom {
+				return false
+			}
 			if spec, ok := template.SpecOf(current.Mode); ok {
-				specs = append(specs, spec)
+				specs = slices.Insert(specs, 0, spec)
 			}
 		}
-		// The mixin may put another mode there.
-		for _, spec := range append(specs, template.SpecsOfRole(path[0])...) {
+		for _, spec := range specs {
 			if f, ok := spec.Field(path[1]); ok {
 				return textAt(f, len(path)-2)
 			}
@@ -79,7 +78,7 @@ func takesText(tmpl *template.Node) func(path []string) bool {
 	}
 }
 
-// textAt reports whether a field takes text, so many levels below it.
+// textAt reports whether a field takes text at that many levels below it.
 func textAt(f template.FieldSpec, below int) bool {
 	switch f.Type {
 	case template.TypeString, template.TypePath:
@@ -90,7 +89,7 @@ func textAt(f template.FieldSpec, below int) bool {
 	return false
 }
 
-// asText is a value of which every scalar that is not null is text: what was written where YAML took it for something else.
+// asText returns a copy of the value in which every scalar but null is text, as it was written.
 func (v *Value) asText() *Value {
 	c := v.clone()
 	c.parent, c.key = v.parent, v.key
@@ -102,10 +101,7 @@ func (v *Value) readAsText() {
 	if v.Kind == KindScalar && v.written != "" {
 		v.Scalar, v.written = v.written, ""
 	}
-	for _, e := range v.Entries {
-		e.Value.readAsText()
-	}
-	for _, item := range v.Items {
-		item.readAsText()
+	for child := range v.children() {
+		child.readAsText()
 	}
 }

@@ -7,15 +7,14 @@ import (
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 )
 
-// PyYAML takes two spellings that the YAML library refuses: a question mark within a plain text of a flow list or map
-// ([photo_?.jpg]), and \/ in double quotes. Both are put into private characters before the library reads the file, and
-// back when it has: to the same text, or to / where double quotes gave \/ its meaning. Columns stay what they are.
+// PyYAML takes two spellings that the YAML library refuses: a question mark in a plain text of a flow list or map
+// ([photo_?.jpg]), and \/ in double quotes. protect replaces both by private characters, and restore puts them back after the
+// library has read the file: as they were, or as / for \/ in double quotes. Columns do not change.
 type spelling struct {
 	question, backslash, slash string
 }
 
-// protect returns the data for the library, and how to turn what it reads back. Data that has none of it is returned as
-// it is.
+// protect returns the data for the library, and the spelling for restore; nil: nothing was replaced.
 func protect(data []byte) ([]byte, *spelling) {
 	if !bytes.ContainsRune(data, '?') && !bytes.Contains(data, []byte(`\/`)) {
 		return data, nil
@@ -30,8 +29,8 @@ func protect(data []byte) ([]byte, *spelling) {
 		next++
 	}
 	out := make([]byte, 0, len(data)+16)
-	// before is the last character of the line that is not a space, alone whether a space or the line's beginning is before
-	// it, and spaces whether some follow it: a question mark begins a key where a key can begin, and is text elsewhere.
+	// before is the line's last character that is not a space. alone: a space or the beginning of the line precedes it. spaces:
+	// spaces follow it. A question mark begins a key where a key can begin, and is text elsewhere.
 	before, alone, spaces := byte('\n'), true, false
 	slashes := 0
 	for _, c := range data {
@@ -65,7 +64,7 @@ func protect(data []byte) ([]byte, *spelling) {
 	return out, s
 }
 
-// restore turns what the library has read back, in place.
+// restore undoes protect in place.
 func (s *spelling) restore(n *yaml.Node, done map[*yaml.Node]bool) {
 	if s == nil || n == nil || done[n] {
 		return

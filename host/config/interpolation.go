@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// An expr is a piece of a text with interpolations: literal, reference, call, and in a call's arguments listExpr and
-// mapExpr.
-type expr interface{}
+// An expr is a piece of a text with interpolations: literal, concat, reference or call. The arguments of a call may be
+// listExpr and mapExpr too.
+type expr any
 
-// literal stands for itself: nil, bool, string, json.Number or float64.
+// literal is a plain value: nil, bool, string, json.Number or float64.
 type literal struct{ value any }
 
 // concat is several pieces that become one text.
 type concat struct{ parts []expr }
 
-// reference is ${a.b}: the names are literal texts or interpolations.
+// reference is ${a.b}. The names are literal texts or interpolations.
 type reference struct {
-	// up is the number of leading dots: 0 is from the root, 1 from the map or list that holds the text.
+	// up is the number of leading dots: 0 starts at the root, 1 at the map or list that holds the text.
 	up    int
 	names []expr
 	text  string
@@ -39,11 +39,10 @@ type mapExpr struct {
 	values []expr
 }
 
-// hasInterpolation reports whether a text is to be parsed at all: any other stands for itself, backslashes included.
+// hasInterpolation reports whether a text must be parsed. Any other text stands for itself, backslashes included.
 func hasInterpolation(s string) bool { return strings.Contains(s, "${") }
 
-// parseInterpolation parses a text with interpolations. A text that is one interpolation and nothing else yields that
-// expression itself, so that it keeps its type.
+// parseInterpolation parses a text with interpolations. A text that is exactly one interpolation keeps that one's type.
 func parseInterpolation(s string) (expr, error) {
 	p := &interpParser{s: s}
 	e, err := p.text("")
@@ -53,9 +52,6 @@ func parseInterpolation(s string) (expr, error) {
 	return e, nil
 }
 
-// maxNesting bounds the parser's recursion.
-const maxNesting = 200
-
 type interpParser struct {
 	s     string
 	pos   int
@@ -64,8 +60,21 @@ type interpParser struct {
 
 var errUnclosed = errors.New("an interpolation that begins with ${ has no }")
 
-// text parses up to the quote that ends it, or to the end where quote is empty. A backslash before ${ or before the
-// quote takes its meaning from it, two are one backslash; any other backslash is itself.
+// maxNesting bounds the parser's recursion.
+const maxNesting = 200
+
+// nested calls parse, one level deeper.
+func (p *interpParser) nested(what string, parse func() error) error {
+	if p.depth == maxNesting {
+		return fmt.Errorf("too many %s within one another", what)
+	}
+	p.depth++
+	defer func() { p.depth-- }()
+	return parse()
+}
+
+// text parses up to the closing quote, or to the end if quote is empty. A backslash before ${ or before the quote escapes it, two
+// are one backslash, any other is a plain character.
 func (p *interpParser) text(quote string) (expr, error) {
 	var parts []expr
 	var plain strings.Builder
@@ -141,12 +150,15 @@ func (p *interpParser) spaces() {
 }
 
 // interpolation parses from ${ to its }.
-func (p *interpParser) interpolation() (expr, error) {
-	p.depth++
-	defer func() { p.depth-- }()
-	if p.depth > maxNesting {
-		return nil, errors.New("too many interpolations within one another")
-	}
+func (p *interpParser) interpolation() (e expr, err error) {
+	err = p.nested("interpolations", func() error {
+		e, err = p.referenceOrCall()
+		return err
+	})
+	return e, err
+}
+
+func (p *interpParser) referenceOrCall() (expr, error) {
 	start := p.pos
 	p.pos += len("${")
 	p.spaces()
@@ -202,7 +214,7 @@ func (p *interpParser) interpolation() (expr, error) {
 	return nil, fmt.Errorf("%q cannot stand in an interpolation's path", p.s[p.pos:p.pos+1])
 }
 
-// nameEnd are the characters that a name in a path cannot have.
+// nameEnd are the characters that end a name in a path.
 const nameEnd = "\\{}()[]:. \t\n'\"$"
 
 // name parses the next name of a path: nil at the path's end.
@@ -219,11 +231,10 @@ func (p *interpParser) name(first bool) (expr, error) {
 	}
 	var name expr
 	if strings.HasPrefix(p.s[p.pos:], "${") {
-		e, err := p.interpolation()
-		if err != nil {
+		var err error
+		if name, err = p.interpolation(); err != nil {
 			return nil, err
 		}
-		name = e
 	} else {
 		n := strings.IndexAny(p.s[p.pos:], nameEnd)
 		if n < 0 {
@@ -244,43 +255,42 @@ func (p *interpParser) name(first bool) (expr, error) {
 	return name, nil
 }
 
-// sequence parses values between commas up to the closing character.
-func (p *interpParser) sequence(closing byte) ([]expr, error) {
-	p.depth++
-	defer func() { p.depth-- }()
-	if p.depth > maxNesting {
-		return nil, errors.New("too many lists within one another")
-	}
+// commas calls parse for everything between commas, up to the closing character.
+func (p *interpParser) commas(closing byte, parse func() error) error {
 	p.spaces()
 	if p.peek() == closing {
 		p.pos++
-		return nil, nil
+		return nil
 	}
-	var items []expr
 	for {
-		item, err := p.element()
-		if err != nil {
-			return nil, err
+		if err := parse(); err != nil {
+			return err
 		}
-		items = append(items, item)
 		p.spaces()
-		switch p.peek() {
-		case ',':
-			p.pos++
+		if p.pos >= len(p.s) {
+			return fmt.Errorf("there is no closing %c", closing)
+		}
+		p.pos++
+		switch p.s[p.pos-1] {
 		case closing:
-			p.pos++
-			return items, nil
+			return nil
+		case ',':
 		default:
-			return nil, p.unexpected(closing)
+			return fmt.Errorf("%q stands where a comma or %c should", p.s[p.pos-1:p.pos], closing)
 		}
 	}
 }
 
-func (p *interpParser) unexpected(closing byte) error {
-	if p.pos >= len(p.s) {
-		return fmt.Errorf("there is no closing %c", closing)
-	}
-	return fmt.Errorf("%q stands where a comma or %c should", p.s[p.pos:p.pos+1], closing)
+// sequence parses the values of a list, or the arguments of a call.
+func (p *interpParser) sequence(closing byte) (items []expr, err error) {
+	err = p.nested("lists", func() error {
+		return p.commas(closing, func() error {
+			item, err := p.element()
+			items = append(items, item)
+			return err
+		})
+	})
+	return items, err
 }
 
 // element parses one value of a call's arguments, a list or a map.
@@ -297,64 +307,42 @@ func (p *interpParser) element() (expr, error) {
 		return listExpr{items}, err
 	case '{':
 		p.pos++
-		return p.mapElement()
+		var m mapExpr
+		err := p.nested("maps", func() error {
+			return p.commas('}', func() error { return p.mapEntry(&m) })
+		})
+		return m, err
 	}
 	return p.primitive(",}]")
 }
 
-func (p *interpParser) mapElement() (expr, error) {
-	p.depth++
-	defer func() { p.depth-- }()
-	if p.depth > maxNesting {
-		return nil, errors.New("too many maps within one another")
-	}
-	var m mapExpr
+func (p *interpParser) mapEntry(m *mapExpr) error {
 	p.spaces()
-	if p.peek() == '}' {
-		p.pos++
-		return m, nil
+	if c := p.peek(); c == '"' || c == '\'' {
+		return errors.New("a map's key takes no quotes here")
 	}
-	for {
-		p.spaces()
-		if c := p.peek(); c == '"' || c == '\'' {
-			return nil, errors.New("a map's key takes no quotes here")
-		}
-		key, err := p.primitive(":,}]")
-		if err != nil {
-			return nil, err
-		}
-		l, ok := key.(literal)
-		if !ok {
-			return nil, errors.New("a map's key cannot be an interpolation")
-		}
-		if p.peek() != ':' {
-			return nil, errors.New("a map has a key without a value")
-		}
-		p.pos++
-		value, err := p.element()
-		if err != nil {
-			return nil, err
-		}
-		m.keys = append(m.keys, l.value)
-		m.values = append(m.values, value)
-		p.spaces()
-		switch p.peek() {
-		case ',':
-			p.pos++
-		case '}':
-			p.pos++
-			return m, nil
-		default:
-			return nil, p.unexpected('}')
-		}
+	key, err := p.primitive(":,}]")
+	if err != nil {
+		return err
 	}
+	l, ok := key.(literal)
+	if !ok {
+		return errors.New("a map's key cannot be an interpolation")
+	}
+	if p.peek() != ':' {
+		return errors.New("a map has a key without a value")
+	}
+	p.pos++
+	value, err := p.element()
+	m.keys, m.values = append(m.keys, l.value), append(m.values, value)
+	return err
 }
 
-// primitive parses a text without quotes up to one of the characters in end, and gives it the type that it looks like.
+// primitive parses a text without quotes up to one of the characters in end, and gives it the type it looks like.
 func (p *interpParser) primitive(end string) (expr, error) {
 	var parts []expr
 	var plain strings.Builder
-	// kept is how much of plain is not to be trimmed: escaped spaces stay.
+	// kept is the length of plain that must not be trimmed: escaped spaces stay.
 	kept := 0
 	escaped := false
 	for p.pos < len(p.s) && !strings.ContainsRune(end, rune(p.s[p.pos])) {
@@ -405,7 +393,7 @@ var (
 		`(?i:inf|nan))$`)
 )
 
-// typedLiteral reads a text by the rules inside an interpolation, which are narrower than those of YAML.
+// typedLiteral reads a text by the rules within an interpolation, which are narrower than those of YAML.
 func typedLiteral(s string) any {
 	switch strings.ToLower(s) {
 	case "null":

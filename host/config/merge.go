@@ -10,13 +10,13 @@ import (
 
 // merger merges trees whose interpolations are not resolved yet.
 type merger struct {
-	// follow returns what an interpolation stands for, for a map that is merged into it; nil: it cannot be said yet.
+	// follow resolves an interpolation, for a map that is merged into it; nil: it cannot be resolved yet.
 	follow   func(*Value) *Value
 	problems []problem.Problem
 }
 
-// into merges src into dst, both maps: maps within maps are merged, anything else is replaced. A map that a dotlist's
-// path made addresses the elements of a list. src is not changed.
+// into merges the map src into the map dst: maps within maps are merged, anything else is replaced. A map from a dotlist's path
+// addresses the elements of a list. src stays as it is.
 func (m *merger) into(dst, src *Value) {
 	for _, e := range src.Entries {
 		old := dst.Get(e.Key)
@@ -33,7 +33,7 @@ func (m *merger) into(dst, src *Value) {
 	}
 }
 
-// mergeChild merges a map into what stands under the key, and reports whether that could be done.
+// mergeChild merges a map into the value under the key, and reports whether that was possible.
 func (m *merger) mergeChild(dst *Value, key string, old, src *Value) bool {
 	if hasInterpolation(old.text()) {
 		target := m.follow(old)
@@ -43,7 +43,7 @@ func (m *merger) mergeChild(dst *Value, key string, old, src *Value) bool {
 		old = target.clone()
 		dst.set(Entry{Key: key, Value: old})
 	}
-	// soft_shard=SoftShardByHash soft_shard.shard_num=8: the name of a mode, and then its fields.
+	// soft_shard=SoftShardByHash soft_shard.shard_num=8: a mode's name, and then its fields.
 	if _, isMode := template.SpecOf(old.text()); isMode {
 		named := newMap(old.Source)
 		named.set(Entry{Key: modeKey, Value: old.clone()})
@@ -70,21 +70,18 @@ func (m *merger) elements(list, src *Value) {
 			m.problems = append(m.problems, *p)
 			continue
 		}
-		old := list.Items[i]
-		if e.Value.Kind == KindMap && old.Kind == KindMap {
+		switch old := list.Items[i]; {
+		case e.Value.Kind == KindMap && old.Kind == KindMap:
 			m.into(old, e.Value)
-			continue
-		}
-		if e.Value.Kind == KindMap && e.Value.dotted && old.Kind == KindList {
+		case e.Value.dotted && old.Kind == KindList:
 			m.elements(old, e.Value)
-			continue
+		default:
+			list.setItem(i, e.Value.clone())
 		}
-		list.setItem(i, e.Value.clone())
 	}
 }
 
-// elementIndex is the position that a dotlist's name means in a list of n. list is nil where the list is not of the
-// configuration.
+// elementIndex is the index that a dotlist's name means in a list of n. list is nil for a list of the template.
 func elementIndex(e Entry, n int, list *Value) (int, *problem.Problem) {
 	i, err := strconv.Atoi(e.Key)
 	if err == nil && i < 0 {
@@ -97,7 +94,6 @@ func elementIndex(e Entry, n int, list *Value) (int, *problem.Problem) {
 	if list != nil && list.Source != "" {
 		where = " (" + list.Source + ")"
 	}
-	p := &problem.Problem{Source: e.Value.Source, Message: fmt.Sprintf("%s names no element of a list of %d%s", e.Key, n, where),
-		Suggestion: "elements count from 0; a longer list is given as a whole: [a, b, c]"}
-	return 0, p
+	return 0, &problem.Problem{Source: e.Value.Source, Message: fmt.Sprintf("%s is not an element of a list of %d%s", e.Key, n, where),
+		Suggestion: "elements count from 0; to make the list longer, give all of it: [a, b, c]"}
 }

@@ -7,11 +7,48 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/internal/jsontext"
 )
 
-// Text returns the value as Python's str() prints it: True, None, 1.0, and a list or map as its literal. It is what an
-// argument vector gets.
+// notation writes the keys and scalars of a value in one language.
+type notation struct {
+	key    func(b []byte, e Entry) []byte
+	scalar func(b []byte, scalar any) []byte
+}
+
+var (
+	pythonNotation = notation{appendPythonKey, appendPythonScalar}
+	jsonNotation   = notation{appendJSONKey, appendJSONScalar}
+)
+
+func (n notation) append(b []byte, v *Value) []byte {
+	switch v.Kind {
+	case KindList:
+		b = append(b, '[')
+		for i, item := range v.Items {
+			if i > 0 {
+				b = append(b, ", "...)
+			}
+			b = n.append(b, item)
+		}
+		return append(b, ']')
+	case KindMap:
+		b = append(b, '{')
+		for i, e := range v.Entries {
+			if i > 0 {
+				b = append(b, ", "...)
+			}
+			b = append(n.key(b, e), ": "...)
+			b = n.append(b, e.Value)
+		}
+		return append(b, '}')
+	}
+	return n.scalar(b, v.Scalar)
+}
+
+// Text returns the value as Python's str() prints it: True, None, 1.0, and a list or map as its literal. An argument vector
+// gets this text.
 func (v *Value) Text() string {
 	if v == nil {
 		return "None"
@@ -19,90 +56,45 @@ func (v *Value) Text() string {
 	if s, ok := v.Scalar.(string); ok && v.Kind == KindScalar {
 		return s
 	}
-	var b strings.Builder
-	writePython(&b, v)
-	return b.String()
+	return string(pythonNotation.append(nil, v))
 }
 
-func writePython(b *strings.Builder, v *Value) {
-	switch v.Kind {
-	case KindList:
-		b.WriteByte('[')
-		for i, item := range v.Items {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			writePython(b, item)
-		}
-		b.WriteByte(']')
-	case KindMap:
-		b.WriteByte('{')
-		for i, e := range v.Entries {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			if e.typed != nil {
-				b.WriteString(e.Key)
-			} else {
-				b.WriteString(pythonString(e.Key))
-			}
-			b.WriteString(": ")
-			writePython(b, e.Value)
-		}
-		b.WriteByte('}')
-	default:
-		switch s := v.Scalar.(type) {
-		case nil:
-			b.WriteString("None")
-		case bool:
-			b.WriteString(map[bool]string{true: "True", false: "False"}[s])
-		case string:
-			b.WriteString(pythonString(s))
-		case float64:
-			b.WriteString(pythonFloat(s))
-		case Bytes:
-			b.WriteString(pythonBytes(string(s)))
-		default:
-			fmt.Fprint(b, s)
-		}
+func appendPythonKey(b []byte, e Entry) []byte {
+	if e.typed != nil {
+		return append(b, e.Key...)
 	}
+	return appendPythonScalar(b, e.Key)
 }
 
-// pythonString is a string's literal in Python's choice of quotes.
-func pythonString(s string) string {
-	quote := "'"
-	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
-		quote = `"`
-	}
-	var b strings.Builder
-	b.WriteString(quote)
-	for _, r := range s {
-		switch {
-		case string(r) == quote || r == '\\':
-			b.WriteString(`\` + string(r))
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r < ' ' || r == 0x7f:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		default:
-			b.WriteRune(r)
+func appendPythonScalar(b []byte, scalar any) []byte {
+	switch s := scalar.(type) {
+	case nil:
+		return append(b, "None"...)
+	case bool:
+		if s {
+			return append(b, "True"...)
 		}
+		return append(b, "False"...)
+	case string:
+		return append(b, quoted(string([]rune(s)), false)...)
+	case float64:
+		return append(b, pythonFloat(s)...)
+	case Bytes:
+		return append(b, pythonBytes(s)...)
 	}
-	b.WriteString(quote)
-	return b.String()
+	return fmt.Append(b, scalar)
 }
 
-// pythonBytes is the literal of bytes in Python's choice of quotes.
-func pythonBytes(s string) string {
+// pythonBytes returns the literal of bytes.
+func pythonBytes(s Bytes) string { return "b" + quoted(string(s), true) }
+
+// quoted returns a text within the quotes that Python chooses. ascii escapes every byte beyond ASCII.
+func quoted(s string, ascii bool) string {
 	quote := byte('\'')
 	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
 		quote = '"'
 	}
-	b := []byte{'b', quote}
+	b := []byte{quote}
 	for _, c := range []byte(s) {
 		switch {
 		case c == quote || c == '\\':
@@ -113,7 +105,7 @@ func pythonBytes(s string) string {
 			b = append(b, `\r`...)
 		case c == '\t':
 			b = append(b, `\t`...)
-		case c < ' ' || c > '~':
+		case c < ' ' || c == 0x7f || ascii && c > 0x7f:
 			b = fmt.Appendf(b, `\x%02x`, c)
 		default:
 			b = append(b, c)
@@ -122,16 +114,14 @@ func pythonBytes(s string) string {
 	return string(append(b, quote))
 }
 
-// pythonFloat is a float as Python prints it: the shortest digits that mean it, with an exponent below 1e-4 and from
-// 1e16 on.
+// pythonFloat returns a float as Python prints it: the shortest digits that mean it, with an exponent below 1e-4 and from
+// 1e16.
 func pythonFloat(f float64) string {
 	switch {
 	case math.IsNaN(f):
 		return "nan"
-	case math.IsInf(f, 1):
-		return "inf"
-	case math.IsInf(f, -1):
-		return "-inf"
+	case math.IsInf(f, 0):
+		return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(f, 'f', -1, 64), "+"))
 	}
 	if a := math.Abs(f); a != 0 && (a < 1e-4 || a >= 1e16) {
 		return strconv.FormatFloat(f, 'e', -1, 64)
@@ -143,70 +133,41 @@ func pythonFloat(f float64) string {
 	return s
 }
 
-// JSON returns the value as one JSON text in the spelling of Python's json.dumps, which is what a map becomes in an
-// argument vector. Numbers that JSON has no word for become Python's Infinity and NaN.
+// JSON returns the value as one JSON text in the spelling of Python's json.dumps. A map in an argument vector becomes this.
+// Numbers that JSON cannot express become Python's Infinity and NaN.
 func (v *Value) JSON() string {
-	var b strings.Builder
-	writeJSON(&b, v)
-	return b.String()
-}
-
-func writeJSON(b *strings.Builder, v *Value) {
 	if v == nil {
-		b.WriteString("null")
-		return
+		return "null"
 	}
-	switch v.Kind {
-	case KindList:
-		b.WriteByte('[')
-		for i, item := range v.Items {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			writeJSON(b, item)
-		}
-		b.WriteByte(']')
-	case KindMap:
-		b.WriteByte('{')
-		for i, e := range v.Entries {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			key := e.Key
-			if yes, ok := e.typed.(bool); ok {
-				key = strconv.FormatBool(yes)
-			}
-			b.Write(jsontext.AppendASCII(nil, key))
-			b.WriteString(": ")
-			writeJSON(b, e.Value)
-		}
-		b.WriteByte('}')
-	default:
-		writeJSONScalar(b, v.Scalar)
-	}
+	return string(jsonNotation.append(nil, v))
 }
 
-func writeJSONScalar(b *strings.Builder, scalar any) {
-	switch s := scalar.(type) {
-	case nil:
-		b.WriteString("null")
-	case bool:
-		b.WriteString(strconv.FormatBool(s))
-	case json.Number:
-		b.WriteString(s.String())
-	case float64:
-		switch {
-		case math.IsNaN(s):
-			b.WriteString("NaN")
-		case math.IsInf(s, 0):
-			b.WriteString(strings.Replace(pythonFloat(s), "inf", "Infinity", 1))
-		default:
-			b.WriteString(pythonFloat(s))
-		}
-	case Bytes:
-		// json.dumps refuses bytes: an argument gets their literal.
-		b.Write(jsontext.AppendASCII(nil, pythonBytes(string(s))))
-	case string:
-		b.Write(jsontext.AppendASCII(nil, s))
+func appendJSONKey(b []byte, e Entry) []byte {
+	if yes, ok := e.typed.(bool); ok {
+		return jsontext.AppendASCII(b, strconv.FormatBool(yes))
 	}
+	return jsontext.AppendASCII(b, e.Key)
+}
+
+func appendJSONScalar(b []byte, scalar any) []byte {
+	switch s := scalar.(type) {
+	case bool:
+		return strconv.AppendBool(b, s)
+	case json.Number:
+		return append(b, s...)
+	case float64:
+		if math.IsNaN(s) {
+			return append(b, "NaN"...)
+		}
+		return append(b, strings.Replace(pythonFloat(s), "inf", "Infinity", 1)...)
+	case Bytes:
+		// json.dumps refuses bytes. An argument gets their literal.
+		return jsontext.AppendASCII(b, pythonBytes(s))
+	case string:
+		return jsontext.AppendASCII(b, s)
+	case template.Exact:
+		text, _ := s.MarshalJSON() // two strings always have JSON
+		return append(b, text...)
+	}
+	return append(b, "null"...)
 }

@@ -1,26 +1,28 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
-// resolver replaces the interpolations of a tree by what they mean. It never changes the tree.
+// resolver replaces the interpolations of a tree by their values. It never changes the tree.
 type resolver struct {
 	env func(string) (string, bool)
-	// injected are names that can be referred to from the root, before those of the file.
+	// injected are extra names at the root. They come before those of the file.
 	injected map[string]string
-	// unavailable are injected names that this run has no value for, with the reason.
+	// unavailable are injected names without a value in this run, with the reason.
 	unavailable map[string]string
 	problems    []problem.Problem
 
 	memo map[*Value]memo
-	// stack are the texts whose interpolations are being followed, to find cycles.
+	// stack holds the texts that are being resolved, to find cycles.
 	stack []*Value
 	count int
 }
@@ -30,7 +32,7 @@ type memo struct {
 	err   error
 }
 
-// located is an error that knows its problem already: the text where it was found may be far from the one that asked.
+// located is an error with its source, which may be far from the text that refers to it.
 type located struct{ problem.Problem }
 
 func (l *located) Error() string { return l.Problem.String() }
@@ -42,7 +44,7 @@ type hinted struct {
 
 func (h *hinted) Error() string { return h.message }
 
-// deref follows a text with interpolations to the value it stands for. Any other value stands for itself.
+// deref resolves a text with interpolations. Any other value stands for itself.
 func (r *resolver) deref(v *Value) (*Value, error) {
 	s, ok := v.Scalar.(string)
 	if v.Kind != KindScalar || !ok || v.final || !hasInterpolation(s) {
@@ -51,10 +53,8 @@ func (r *resolver) deref(v *Value) (*Value, error) {
 	if m, ok := r.memo[v]; ok {
 		return m.value, m.err
 	}
-	for i, open := range r.stack {
-		if open == v {
-			return nil, r.cycle(r.stack[i:])
-		}
+	if i := slices.Index(r.stack, v); i >= 0 {
+		return nil, r.cycle(r.stack[i:])
 	}
 	r.stack = append(r.stack, v)
 	result, err := r.text(v, s)
@@ -63,14 +63,14 @@ func (r *resolver) deref(v *Value) (*Value, error) {
 		err = locate(err, v)
 		result = newScalar(nil, v.Source)
 	}
-	if m, ok := r.memo[v]; ok { // the cycle that was found through it says more
+	if m, ok := r.memo[v]; ok { // a cycle through it, which says more
 		return m.value, m.err
 	}
 	r.memo[v] = memo{result, err}
 	return result, err
 }
 
-// cycle says how the texts lead back to the first, and gives all of them the same problem.
+// cycle describes how the texts lead back to the first, and gives all of them the same problem.
 func (r *resolver) cycle(members []*Value) error {
 	var way strings.Builder
 	for _, v := range members {
@@ -106,7 +106,7 @@ func (r *resolver) text(v *Value, s string) (*Value, error) {
 	return r.eval(e, v)
 }
 
-// eval returns what an expression means where it stands.
+// eval returns the value of an expression in the text at.
 func (r *resolver) eval(e expr, at *Value) (*Value, error) {
 	switch e := e.(type) {
 	case literal:
@@ -116,10 +116,7 @@ func (r *resolver) eval(e expr, at *Value) (*Value, error) {
 	case concat:
 		var b strings.Builder
 		for _, part := range e.parts {
-			v, err := r.eval(part, at)
-			if err == nil {
-				v, err = r.deep(v, nil)
-			}
+			v, err := r.evalDeep(part, at)
 			if err != nil {
 				return nil, err
 			}
@@ -157,7 +154,7 @@ func (r *resolver) eval(e expr, at *Value) (*Value, error) {
 	return nil, fmt.Errorf("an expression of unknown type %T", e)
 }
 
-// evalDeep evaluates and resolves all that is below, as a copy of its own.
+// evalDeep evaluates an expression and resolves everything below it, as a copy.
 func (r *resolver) evalDeep(e expr, at *Value) (*Value, error) {
 	v, err := r.eval(e, at)
 	if err != nil {
@@ -212,7 +209,7 @@ func (r *resolver) injectedValue(names []string, at *Value) (*Value, error) {
 	return newText(s, at.Source), nil
 }
 
-// walk goes from a map or list down the names, through interpolations on the way.
+// walk follows the names down from a map or list, through interpolations on the way.
 func (r *resolver) walk(from *Value, names []string, text string) (*Value, error) {
 	v, err := r.deref(from)
 	if err != nil {
@@ -262,10 +259,7 @@ func (r *resolver) notFound(in *Value, way []string, name, text string) error {
 			options = in.keys()
 		}
 		if in.parent == nil && len(options) > 0 {
-			for n := range r.injected {
-				options = append(options, n)
-			}
-			sort.Strings(options[len(in.Entries):])
+			options = append(options, slices.Sorted(maps.Keys(r.injected))...)
 		}
 		hint := problem.Meant(name, "there are", options)
 		if name == "env" {
@@ -278,8 +272,8 @@ func (r *resolver) notFound(in *Value, way []string, name, text string) error {
 	return fmt.Errorf("%s: %s is %s, so there is no %s in it", text, strings.Join(way, "."), in.what(), name)
 }
 
-// deep returns a resolved copy of the value and all below it. Problems below it are collected, and a value that is
-// marked as unresolved stands in for what could not be resolved; the error is the first of them.
+// deep returns a resolved copy of the value and everything below it. It collects the problems below, and returns the first as
+// its error. A value marked as unresolved takes the place of each value that has a problem. within are the values around it.
 func (r *resolver) deep(v *Value, within []*Value) (*Value, error) {
 	r.count++
 	if r.count > maxValues {
@@ -300,48 +294,33 @@ func (r *resolver) deep(v *Value, within []*Value) (*Value, error) {
 		}
 		return &c, nil
 	}
-	for _, outer := range within {
-		if outer == target {
-			return nil, locate(&hinted{fmt.Sprintf("%v stands for %s, which contains it", v.Scalar, orRoot(target.path())), "refer to a part of it"}, v)
-		}
+	if slices.Contains(within, target) {
+		return nil, locate(&hinted{fmt.Sprintf("%v stands for %s, which contains it", v.Scalar, cmp.Or(target.path(), "the root")), "refer to a part of it"}, v)
 	}
 	within = append(within, target)
 	c := &Value{Kind: target.Kind, Source: v.Source, dotted: target.dotted}
 	var first error
-	keep := func(child *Value) *Value {
-		resolved, err := r.deep(child, within)
-		if err != nil {
-			if first == nil {
-				first = err
-			}
-			r.report(err)
-		}
-		if resolved == nil {
-			resolved = &Value{Source: child.Source, unresolved: true}
+	child := func(v *Value) *Value {
+		resolved, err := r.orUnresolved(v, within)
+		if first == nil {
+			first = err
 		}
 		return resolved
 	}
 	for _, e := range target.Entries {
-		c.set(Entry{Key: e.Key, typed: e.typed, line: e.line, Value: keep(e.Value)})
+		c.set(Entry{Key: e.Key, typed: e.typed, line: e.line, Value: child(e.Value)})
 	}
 	c.Items = make([]*Value, len(target.Items))
 	for i, item := range target.Items {
-		c.setItem(i, keep(item))
+		c.setItem(i, child(item))
 	}
 	return c, first
 }
 
-func orRoot(path string) string {
-	if path == "" {
-		return "the root"
-	}
-	return path
-}
-
-// maxText bounds what interpolations can make of a small file: texts that refer to texts grow by powers.
+// maxText bounds the texts that interpolations make. Texts that refer to texts grow by powers.
 const maxText = 16 << 20
 
-// hints is how many problems are told with what may have been meant: looking that up takes time.
+// hints is the number of problems with a suggestion: finding one takes time.
 const hints = 100
 
 // listIndex reads a list's index as Python's int() does: 1, -1, +1, 1_0.
@@ -361,14 +340,18 @@ func (r *resolver) report(err error) {
 	}
 }
 
-// all resolves a whole tree, with every problem collected.
-func (r *resolver) all(v *Value) *Value {
-	c, err := r.deep(v, nil)
-	if err != nil {
-		r.report(err)
-	}
+// orUnresolved is deep that reports the error, and returns a value marked as unresolved if there is none.
+func (r *resolver) orUnresolved(v *Value, within []*Value) (*Value, error) {
+	c, err := r.deep(v, within)
+	r.report(err)
 	if c == nil {
 		c = &Value{Source: v.Source, unresolved: true}
 	}
+	return c, err
+}
+
+// all resolves a whole tree and collects every problem.
+func (r *resolver) all(v *Value) *Value {
+	c, _ := r.orUnresolved(v, nil)
 	return c
 }

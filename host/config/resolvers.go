@@ -3,17 +3,18 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
-// resolverNames are what ${name:…} can call.
+// resolverNames are the resolvers: ${name:…} calls one.
 var resolverNames = []string{"oc.env", "oc.decode", "oc.select", "oc.create", "oc.deprecated", "oc.dict.keys", "oc.dict.values"}
 
-// call evaluates ${name:argument,…}. All arguments are evaluated, a default that is not needed included.
+// call evaluates ${name:argument,…}. It evaluates all arguments, even a default that is not needed.
 func (r *resolver) call(c call, at *Value) (*Value, error) {
-	if !known(c.name) {
+	if !slices.Contains(resolverNames, c.name) {
 		hint := problem.Meant(c.name, "there are", resolverNames)
 		if c.name == "env" {
 			hint = "did you mean oc.env?"
@@ -28,13 +29,13 @@ func (r *resolver) call(c call, at *Value) (*Value, error) {
 		}
 		arguments[i] = v
 	}
-	most := 1
+	most, takes := 1, "one argument"
 	if c.name == "oc.env" || c.name == "oc.select" || c.name == "oc.deprecated" {
-		most = 2
+		most, takes = 2, "one or two arguments"
 	}
 	if len(arguments) < 1 || len(arguments) > most {
-		return nil, &hinted{fmt.Sprintf("%s: %s takes %s, this gives %d", c.text, c.name, map[int]string{1: "one argument", 2: "one or two arguments"}[most],
-			len(arguments)), "put an argument that holds a comma into quotes"}
+		return nil, &hinted{fmt.Sprintf("%s: %s takes %s, this gives %d", c.text, c.name, takes, len(arguments)),
+			"put an argument that holds a comma into quotes"}
 	}
 	result, err := r.resolve(c, arguments, at)
 	if err != nil {
@@ -46,15 +47,6 @@ func (r *resolver) call(c call, at *Value) (*Value, error) {
 		return nil, fmt.Errorf("%s: %w", c.text, err)
 	}
 	return result, nil
-}
-
-func known(name string) bool {
-	for _, n := range resolverNames {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 func (r *resolver) resolve(c call, arguments []*Value, at *Value) (*Value, error) {
@@ -119,7 +111,7 @@ func (r *resolver) resolve(c call, arguments []*Value, at *Value) (*Value, error
 	return list, nil
 }
 
-// deprecated warns that a value has moved, by a message in which $OLD_KEY and $NEW_KEY stand for the two names.
+// deprecated warns that a value has moved. $OLD_KEY and $NEW_KEY in the message stand for the two names.
 func (r *resolver) deprecated(name string, message []*Value, at *Value) error {
 	text := "'$OLD_KEY' is deprecated. Change your code and config to use '$NEW_KEY'"
 	if len(message) > 0 {
@@ -148,7 +140,7 @@ func (r *resolver) environment(name string, fallback []*Value, at *Value, text s
 	return newText(fallback[0].Text(), at.Source), nil
 }
 
-// decode reads a text as a value by the rules inside an interpolation.
+// decode reads a text as a value, by the rules within an interpolation.
 func (r *resolver) decode(text string, at *Value) (*Value, error) {
 	p := &interpParser{s: text}
 	e, err := p.decoded()
@@ -158,7 +150,7 @@ func (r *resolver) decode(text string, at *Value) (*Value, error) {
 	return r.evalDeep(e, at)
 }
 
-// decoded parses the whole text as one element, whose spaces belong to it where it is a plain text.
+// decoded parses the whole text as one element. A plain text keeps its spaces.
 func (p *interpParser) decoded() (expr, error) {
 	if p.s == "" {
 		return nil, errors.New("there is nothing to decode")
@@ -182,7 +174,7 @@ func (p *interpParser) decoded() (expr, error) {
 	return e, err
 }
 
-// pathReference reads a path with its leading dots, as ${…} has it.
+// pathReference reads a path with leading dots, as in ${…}.
 func pathReference(path string) (reference, error) {
 	trimmed := strings.TrimLeft(path, ".")
 	ref := reference{up: len(path) - len(trimmed), text: path}

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// The plain scalars of YAML 1.1, as PyYAML with OmegaConf's float rule reads them. Configurations of kagurazaka 0.1.1
-// must keep their meaning.
+// The plain scalars of YAML 1.1, as PyYAML with OmegaConf's float rule reads them. Configurations of kagurazaka 0.1.1 keep
+// their meaning.
 var (
 	yamlInt = regexp.MustCompile(`^[-+]?(?:0b_*[01][01_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|0[0-7_]*|[1-9][0-9_]*(?::[0-5]?[0-9])*)$`)
-	// A fraction may have underscores, digits before an exponent only where no fraction stands between.
+	// A fraction may have underscores. Digits before an exponent may have them only without a fraction.
 	yamlFloat = regexp.MustCompile(`^(?:[-+]?[0-9][0-9_]*\.[0-9_]*|` +
 		`[-+]?[0-9]+(?:_[0-9]+)*(?:\.[0-9_]*)?[eE][-+]?[0-9]+|` +
 		`\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|` +
@@ -21,7 +21,7 @@ var (
 		`[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$`)
 )
 
-// plainScalar returns what a plain (unquoted) YAML scalar means: nil, bool, json.Number, float64 or the string itself.
+// plainScalar returns the value of a plain (unquoted) YAML scalar: nil, bool, json.Number, float64 or the string itself.
 func plainScalar(s string) any {
 	switch s {
 	case "", "~", "null", "Null", "NULL":
@@ -31,16 +31,13 @@ func plainScalar(s string) any {
 	case "no", "No", "NO", "off", "Off", "OFF", "false", "False", "FALSE":
 		return false
 	}
-	if len(s) == 0 || !strings.ContainsRune("+-.0123456789", rune(s[0])) {
-		return s
-	}
-	if yamlInt.MatchString(s) {
+	switch {
+	case !strings.ContainsRune("+-.0123456789", rune(s[0])):
+	case yamlInt.MatchString(s):
 		if n, ok := yamlInteger(s); ok {
 			return n
 		}
-		return s
-	}
-	if yamlFloat.MatchString(s) {
+	case yamlFloat.MatchString(s):
 		return yamlReal(s)
 	}
 	return s

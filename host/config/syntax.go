@@ -14,12 +14,12 @@ import (
 var (
 	yamlErrorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
-	// The parser counts its lines from 0, other than the scanner below it.
+	// The parser counts lines from 0, the scanner from 1.
 	parserError = regexp.MustCompile(`^(did not find expected (<|node content|'-' indicator|key|',' or)|found (duplicate|incompatible|undefined) )`)
 )
 
-// yamlSyntax turns the YAML library's error into a problem with its line, which the library does not always say and
-// sometimes counts from 0. For brackets that are never closed, the line is where they begin.
+// yamlSyntax turns the YAML library's error into a problem with its line. The library sometimes leaves the line out, or counts
+// from 0. For brackets that are never closed, it is the line of the opening one.
 func yamlSyntax(err error, name string, data []byte) problem.Problem {
 	text := err.Error()
 	line := 0
@@ -43,16 +43,11 @@ func yamlSyntax(err error, name string, data []byte) problem.Problem {
 	return problem.Problem{Source: source, Message: "this is not YAML: " + text, Suggestion: syntaxHint(text, lineText(data, line))}
 }
 
-// bareInterpolation is a value in brackets that holds ${…} and has no quotes.
+// bareInterpolation matches a value in brackets that contains ${…} and has no quotes.
 var bareInterpolation = regexp.MustCompile(`[[{:,]\s*([^\s"'[\]{},:$]?[^"'[\]{},:$]*\$\{[^{}"]*\})`)
 
-// lineOf is the line, from 1, that the byte at an offset stands in; 1 where there is no such byte.
-func lineOf(data []byte, offset int) int {
-	if offset < 0 {
-		return 1
-	}
-	return 1 + bytes.Count(data[:offset], []byte("\n"))
-}
+// lineOf is the line of the byte at an offset, counted from 1. A negative offset is in line 1.
+func lineOf(data []byte, offset int) int { return 1 + bytes.Count(data[:max(offset, 0)], []byte("\n")) }
 
 func lineText(data []byte, line int) string {
 	lines := strings.Split(string(data), "\n")
@@ -62,7 +57,7 @@ func lineText(data []byte, line int) string {
 	return lines[line-1]
 }
 
-// badCharacter is the offset of the first byte that cannot stand in YAML, or -1.
+// badCharacter is the offset of the first byte that YAML does not allow, or -1.
 func badCharacter(data []byte) int {
 	for i := 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
@@ -74,13 +69,13 @@ func badCharacter(data []byte) int {
 	return -1
 }
 
-// interpolationHint is the hint for brackets with ${…} in them; empty: there is none in this text, or it has its quotes.
+// interpolationHint is the hint for ${…} without quotes in brackets; empty: the text has none.
 func interpolationHint(text string) string {
 	m := bareInterpolation.FindStringSubmatch(text)
 	if m == nil {
 		return ""
 	}
-	return fmt.Sprintf("inside of [ ] and { }, a value with ${ } needs quotes: %q", m[1])
+	return fmt.Sprintf("within [ ] and { }, a value with ${ } needs quotes: %q", m[1])
 }
 
 func syntaxHint(text, line string) string {

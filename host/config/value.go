@@ -1,51 +1,49 @@
-// Package config reads a run's configuration, --cfg, --mixin-cfg and --mixin, into one resolved tree in which every
-// value knows where it was written, and applies that tree to a task's template and argument vector. Everything that is
-// wrong is collected and reported at once.
+// Package config reads a run's configuration, --cfg, --mixin-cfg and --mixin, into one resolved tree, and applies the tree to
+// a task's template and argument vector. Every value knows its source. All problems are collected and reported at once.
 package config
 
 import (
 	"encoding/json"
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Kind tells which of its values a Value holds.
+// Kind is the kind of a Value.
 type Kind int
 
+// The kinds of values: the value is in Scalar, Items or Entries.
 const (
-	// KindScalar is Value.Scalar.
 	KindScalar Kind = iota
-	// KindList is Value.Items.
 	KindList
-	// KindMap is Value.Entries.
 	KindMap
 )
 
-// Value is one value of the configuration. Those that Config hands out are resolved and must not be changed.
+// Value is one value of the configuration. The values of a Config are resolved and must not be changed.
 type Value struct {
 	Kind Kind
-	// Scalar is nil, bool, string, json.Number (an integer in decimal digits, of any size), float64 (which may be
-	// infinite or not a number) or Bytes.
+	// Scalar is nil, bool, string, json.Number (an integer of any size), float64 (also infinite or NaN) or Bytes.
 	Scalar any
-	// Entries are a map's values in the order in which they were written.
+	// Entries are a map's values in their written order.
 	Entries []Entry
 	Items   []*Value
-	// Source is where the value was written: "cfg.yaml:3:5", "--mixin a.b".
+	// Source is the position of the value: "cfg.yaml:3:5", "--mixin a.b".
 	Source string
-	// written is how a scalar stands there that YAML took for something else than text: 0123, no, 12:30. It is empty for null.
+	// written is the spelling of a scalar that YAML does not read as text: 0123, no, 12:30. It is empty for null.
 	written string
 
 	parent *Value
 	key    string
-	// dotted maps come from a dotlist's path: they may address the elements of a list.
+	// dotted marks a map from a dotlist's path. It may address the elements of a list.
 	dotted bool
-	// final strings hold no interpolation, whatever they look like.
+	// final marks a text without interpolations, whatever it looks like.
 	final bool
-	// index is where each key stands in Entries, for maps with many.
+	// index holds the position of each key in Entries, for large maps.
 	index map[string]int
-	// given texts are meant as they are, though they look like the mark of a value that is yet to be given.
+	// given marks the literal text ???.
 	given bool
-	// unresolved values stand in for one that has a problem already: nobody should complain of them again.
+	// unresolved marks a value that already has a problem. Do not report it again.
 	unresolved bool
 }
 
@@ -55,20 +53,36 @@ type Entry struct {
 	Key   string
 	Value *Value
 
-	// typed is the key where it is not a text: a bool, json.Number or float64.
+	// typed is a key that is not a text: a bool, json.Number or float64.
 	typed any
-	// line is where the key was written, for duplicates.
+	// line is the line of the key, for duplicates.
 	line int
 }
 
 // Bytes is the scalar of a YAML value with the tag !!binary.
 type Bytes string
 
-// escapedMissing is the text that means the text ???.
-const escapedMissing = `\???`
+// missing is OmegaConf's mark of a value that is still to be given. escapedMissing stands for the text ???.
+const (
+	missing        = "???"
+	escapedMissing = `\???`
+)
 
-// missing is how OmegaConf writes a value that is yet to be given.
-const missing = "???"
+// children are the values directly below the value.
+func (v *Value) children() iter.Seq[*Value] {
+	return func(yield func(*Value) bool) {
+		for _, e := range v.Entries {
+			if !yield(e.Value) {
+				return
+			}
+		}
+		for _, item := range v.Items {
+			if !yield(item) {
+				return
+			}
+		}
+	}
+}
 
 // Get returns the map's value of that key, or nil.
 func (v *Value) Get(key string) *Value {
@@ -81,32 +95,29 @@ func (v *Value) Get(key string) *Value {
 	return nil
 }
 
-// indexed is from how many entries on a map is searched by an index.
+// indexed is the number of entries from which a map has an index.
 const indexed = 16
 
 // entry returns the map's entry of that key, or nil.
 func (v *Value) entry(key string) *Entry {
-	if len(v.Entries) < indexed {
-		for i := range v.Entries {
-			if v.Entries[i].Key == key {
-				return &v.Entries[i]
-			}
-		}
-		return nil
-	}
-	if v.index == nil {
+	if len(v.Entries) >= indexed && v.index == nil {
 		v.index = make(map[string]int, len(v.Entries))
 		for i := range v.Entries {
 			v.index[v.Entries[i].Key] = i
 		}
 	}
-	if i, ok := v.index[key]; ok {
-		return &v.Entries[i]
+	i, ok := v.index[key]
+	if v.index == nil {
+		i = slices.IndexFunc(v.Entries, func(e Entry) bool { return e.Key == key })
+		ok = i >= 0
 	}
-	return nil
+	if !ok {
+		return nil
+	}
+	return &v.Entries[i]
 }
 
-// Only returns the map with those entries alone whose key is taken. They are shared with v.
+// Only returns a map of the entries whose key is taken. They are shared with v.
 func (v *Value) Only(take func(key string) bool) *Value {
 	only := *v
 	only.Entries, only.index = nil, nil
@@ -121,16 +132,13 @@ func (v *Value) Only(take func(key string) bool) *Value {
 // IsNull reports whether the value is absent or null.
 func (v *Value) IsNull() bool { return v == nil || v.Kind == KindScalar && v.Scalar == nil }
 
-// text is the value where it is a text, and empty otherwise.
+// text is the value if it is a text, and empty otherwise.
 func (v *Value) text() string {
-	if v.Kind != KindScalar {
-		return ""
-	}
 	s, _ := v.Scalar.(string)
 	return s
 }
 
-// isMissing reports whether the value is the mark of one that is yet to be given.
+// isMissing reports whether the value is still to be given.
 func (v *Value) isMissing() bool { return v.Kind == KindScalar && v.Scalar == missing && !v.given }
 
 // keys returns the map's keys in order.
@@ -191,13 +199,11 @@ func (v *Value) path() string {
 	for ; v.parent != nil; v = v.parent {
 		names = append(names, v.key)
 	}
-	for i, j := 0, len(names)-1; i < j; i, j = i+1, j-1 {
-		names[i], names[j] = names[j], names[i]
-	}
+	slices.Reverse(names)
 	return strings.Join(names, ".")
 }
 
-// what names the kind of value for messages.
+// what names the kind of the value for messages.
 func (v *Value) what() string {
 	switch v.Kind {
 	case KindMap:
@@ -222,5 +228,5 @@ func newMap(source string) *Value { return &Value{Kind: KindMap, Source: source}
 
 func newScalar(v any, source string) *Value { return &Value{Scalar: v, Source: source} }
 
-// newText returns a string in which nothing is to be resolved.
+// newText returns a text without interpolations.
 func newText(s, source string) *Value { return &Value{Scalar: s, Source: source, final: true} }

@@ -15,22 +15,22 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
-// maxValues bounds what aliases and interpolations can blow a small file up to.
+// maxValues bounds the values that aliases and interpolations make of a small file.
 const maxValues = 1_000_000
 
 // yamlReader turns YAML nodes into values.
 type yamlReader struct {
-	// at returns the source of what stands at a line and column.
+	// at returns the source of a line and column.
 	at       func(line, column int) string
 	path     string
 	problems []problem.Problem
-	// open are the aliased nodes that are being read, to find one that contains itself.
+	// open holds the nodes that are being read, to find one that contains itself.
 	open  map[*yaml.Node]bool
 	count int
 }
 
-// parseYAML reads the one YAML document in data. The value is nil where there is none or where it cannot be read; a
-// value that came with problems is good enough to look for more of them.
+// parseYAML reads the one YAML document in data. The value is nil if there is none or it cannot be read. A value with problems is
+// good enough to find more of them.
 func parseYAML(data []byte, name string) (*Value, []problem.Problem) {
 	r := &yamlReader{
 		at:   func(line, column int) string { return fmt.Sprintf("%s:%d:%d", name, line, column) },
@@ -110,7 +110,7 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// mapping reads a map. The keys that << brings in stand before its own, which win.
+// mapping reads a map. Its own keys follow those of <<, and win.
 func (r *yamlReader) mapping(n *yaml.Node) *Value {
 	own, merged := newMap(r.at(n.Line, n.Column)), newMap("")
 	outer := r.path
@@ -126,8 +126,7 @@ func (r *yamlReader) mapping(n *yaml.Node) *Value {
 		}
 		r.path = join(outer, entry.Key)
 		if before := own.entry(entry.Key); before != nil {
-			r.complain(key, fmt.Sprintf("duplicate key: %s is given in line %d and again in line %d", entry.Key, before.line, key.Line),
-				"keep one of them")
+			r.complain(key, fmt.Sprintf("duplicate key: %s is given in line %d and again in line %d", entry.Key, before.line, key.Line), "keep one of them")
 		} else {
 			entry.Value = r.value(content)
 			own.set(entry)
@@ -144,7 +143,7 @@ func (r *yamlReader) mapping(n *yaml.Node) *Value {
 	return merged
 }
 
-// mergeKey adds what stands behind << to a map: a map, or a list of maps of which the first wins.
+// mergeKey adds the value of << to a map: a map, or a list of maps of which the first wins.
 func (r *yamlReader) mergeKey(into *Value, n *yaml.Node) {
 	maps := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {
@@ -164,7 +163,7 @@ func (r *yamlReader) mergeKey(into *Value, n *yaml.Node) {
 	}
 }
 
-// key reads a map's key as Python has it.
+// key reads a map's key as Python does.
 func (r *yamlReader) key(n *yaml.Node) (Entry, bool) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -183,7 +182,7 @@ func (r *yamlReader) key(n *yaml.Node) (Entry, bool) {
 	return e, true
 }
 
-// entryOf is the entry of a key that may not be a text.
+// entryOf returns the entry of a key of any type.
 func entryOf(key any, value *Value) Entry {
 	e := Entry{Key: newScalar(key, "").Text(), Value: value}
 	if _, ok := key.(string); !ok {
@@ -199,7 +198,7 @@ func ofBase64(r rune) rune {
 	return -1
 }
 
-// scalar reads a scalar node by its tag, or, where a plain one has none, by its looks.
+// scalar reads a scalar node by its tag, or a plain one without a tag by its spelling.
 func (r *yamlReader) scalar(n *yaml.Node) any {
 	if n.Style&yaml.TaggedStyle == 0 {
 		if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
@@ -229,7 +228,7 @@ func (r *yamlReader) scalar(n *yaml.Node) any {
 			return number
 		}
 	case "!!binary":
-		// As Python's base64 does it: what is not of the alphabet, line breaks above all, is left out.
+		// Like Python's base64, skip characters outside the alphabet, such as line breaks.
 		b, err := base64.StdEncoding.DecodeString(strings.Map(ofBase64, n.Value))
 		if err == nil {
 			return Bytes(b)
