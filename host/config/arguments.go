@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,29 +12,27 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 
-// storeTrue is how 0.1.1 writes a flag without a value.
+// storeTrue is the value of a flag without a value, as in 0.1.1.
 const storeTrue = "store_true"
 
-// Arguments is what the command line and the configuration say together of a task's arguments.
+// Arguments are a task's arguments, from the command line and the configuration together.
 type Arguments struct {
-	// Args is the argument vector for the task's own parser: the command line's rest, then backbone:, then task:.
+	// Args is the argument vector for the task's parser: the command line's rest, then backbone:, then task:.
 	Args []string
-	// Host are the values of flags of the host and its backbones that stand in either section, by their name in
-	// hostFlags. Those on the command line win; that is the caller's to see to.
+	// Host holds the values of the host's and backbones' flags in either section, by their name in hostFlags. The caller
+	// lets the command line win.
 	Host map[string]*Value
-	// Undeclared are the keys of either section that the task does not declare and that are among Args all the same, with
-	// where they stand.
+	// Undeclared has a problem for each argument in Args that the task does not declare.
 	Undeclared []problem.Problem
-	// sources say where a name of Args was written.
+	// sources are the positions of names in Args.
 	sources map[string]string
 }
 
-// Arguments turns the sections task: and backbone: into arguments. rest is what the command line has for the task;
-// a name that is given there replaces that of the configuration altogether. hostFlags are the names, without dashes, of
-// all flags of the host and its backbones; hyphens and underscores are the same in them. task says what the task
-// declares; nil: nothing is known of it.
+// Arguments turns the sections task: and backbone: into arguments. rest is the command line's part for the task. A name in it
+// replaces that of the configuration. hostFlags are the names, without dashes, of the flags of the host and its backbones, where
+// a hyphen and an underscore are the same. task is nil for an unknown task.
 func (c *Config) Arguments(rest []string, hostFlags map[string]bool, task *schema.Task) (Arguments, []problem.Problem) {
-	// What follows -- are positional arguments: flags have to come before it.
+	// Flags must come before --.
 	head, tail := rest, []string(nil)
 	if i := slices.Index(rest, "--"); i >= 0 {
 		head, tail = rest[:i], rest[i:]
@@ -47,8 +46,7 @@ func (c *Config) Arguments(rest []string, hostFlags map[string]bool, task *schem
 			b.host[fold(name)] = name
 		}
 	}
-	var positionals []*Value
-	values := make(map[*Value]*schema.Argument)
+	positionals := map[*schema.Argument]*Value{}
 	for _, section := range []*Value{c.Backbone, c.Task} {
 		for _, e := range section.Entries {
 			if e.Value.unresolved || e.Value.isMissing() {
@@ -67,8 +65,7 @@ func (c *Config) Arguments(rest []string, hostFlags map[string]bool, task *schem
 				continue
 			}
 			if len(argument.Flags) == 0 {
-				positionals = append(positionals, e.Value)
-				values[e.Value] = argument
+				positionals[argument] = e.Value // task: comes after backbone: and wins
 				continue
 			}
 			b.sources[argument.Flags[0]] = e.Value.Source
@@ -76,26 +73,25 @@ func (c *Config) Arguments(rest []string, hostFlags map[string]bool, task *schem
 		}
 	}
 	b.Args = append(b.Args, tail...)
-	b.positionals(positionals, values, len(tail) > 0)
+	b.positionals(positionals, len(tail) > 0)
 	return b.Arguments, b.problems
 }
 
-// Locate gives problems of the argument vector the place in the configuration that they came from.
+// Locate adds the position in the configuration to problems of the argument vector.
 func (a Arguments) Locate(problems []problem.Problem) []problem.Problem {
-	located := make([]problem.Problem, len(problems))
-	for i, p := range problems {
-		if source, ok := a.sources[p.Path]; ok && p.Source == "" {
-			p.Source = source
-		}
-		located[i] = p
+	located := slices.Clone(problems)
+	for i, p := range located {
+		located[i].Source = cmp.Or(p.Source, a.sources[p.Path])
 	}
 	return located
 }
 
 type argumentBuilder struct {
 	Arguments
-	given    map[string]bool
-	task     *schema.Task
+	// given are the names on the command line.
+	given map[string]bool
+	task  *schema.Task
+	// host are the names of the host's flags by their folded form.
 	host     map[string]string
 	problems []problem.Problem
 }
@@ -110,13 +106,9 @@ func (b *argumentBuilder) find(key string) *schema.Argument {
 	}
 	for i := range b.task.Arguments {
 		a := &b.task.Arguments[i]
-		if fold(a.Name) == fold(key) {
+		named := func(flag string) bool { return fold(strings.TrimLeft(flag, "-")) == fold(key) }
+		if named(a.Name) || slices.ContainsFunc(a.Flags, named) {
 			return a
-		}
-		for _, f := range a.Flags {
-			if fold(strings.TrimLeft(f, "-")) == fold(key) {
-				return a
-			}
 		}
 	}
 	if flag, yes := b.task.Abbreviates("--" + key); yes {
@@ -125,7 +117,7 @@ func (b *argumentBuilder) find(key string) *schema.Argument {
 	return nil
 }
 
-// undeclared adds an argument of which nothing is known, in the spelling of 0.1.1.
+// undeclared adds an argument that the task does not declare, in the spelling of 0.1.1.
 func (b *argumentBuilder) undeclared(e Entry) {
 	wrong := problem.Problem{Source: e.Value.Source, Path: e.Key}
 	if b.task != nil && !b.task.OpenArguments {
@@ -133,10 +125,9 @@ func (b *argumentBuilder) undeclared(e Entry) {
 		for _, a := range b.task.Arguments {
 			own = append(own, a.Name)
 		}
-		wrong.Message, wrong.Suggestion = fmt.Sprintf("%s has no argument %s", b.task.Name, e.Key), problem.Near(e.Key, append(slices.Clone(own), b.hostNames()...))
-		if wrong.Suggestion == "" {
-			wrong.Suggestion = problem.Meant(e.Key, "its arguments", own)
-		}
+		all := slices.Concat(own, slices.Sorted(maps.Values(b.host)))
+		wrong.Message = fmt.Sprintf("%s has no argument %s", b.task.Name, e.Key)
+		wrong.Suggestion = cmp.Or(problem.Near(e.Key, all), problem.Meant(e.Key, "its arguments", own))
 		if !b.task.Has(schema.Checks) {
 			b.problems = append(b.problems, wrong)
 			return
@@ -153,42 +144,35 @@ func (b *argumentBuilder) undeclared(e Entry) {
 	}
 }
 
-// hostNames are the names of the host's flags, sorted.
-func (b *argumentBuilder) hostNames() []string {
-	return slices.Sorted(maps.Values(b.host))
-}
-
-// words are a value's words in an argument vector: a list has one for each element, a map is one JSON text.
-func words(v *Value) []string {
-	switch v.Kind {
-	case KindMap:
-		return []string{v.JSON()}
-	case KindList:
-		list := make([]string, 0, len(v.Items))
-		for _, item := range v.Items {
-			if item.Kind == KindScalar {
-				list = append(list, item.Text())
-			} else {
-				list = append(list, item.JSON())
-			}
-		}
-		return list
+// elements are the elements of a list. Any other value is one element.
+func (v *Value) elements() []*Value {
+	if v.Kind == KindList {
+		return v.Items
 	}
-	return []string{v.Text()}
+	return []*Value{v}
 }
 
-// wordsFor are a value's words for an argument. One that takes text gets what was written, but for true and false: those
-// are True and False, as kagurazaka 0.1.1 writes them, in an argument that is text because it has no type.
+// words are a value's words in an argument vector: one for each element, and a list or map in it as JSON.
+func words(v *Value) []string {
+	var list []string
+	for _, item := range v.elements() {
+		if item.Kind == KindScalar {
+			list = append(list, item.Text())
+		} else {
+			list = append(list, item.JSON())
+		}
+	}
+	return list
+}
+
+// wordsFor are a value's words for an argument. An argument for text gets the text as written, except true and false: as in
+// 0.1.1 those are True and False.
 func wordsFor(a *schema.Argument, v *Value) []string {
 	list := words(v)
 	if a.Type != schema.String && a.Type != schema.Path {
 		return list
 	}
-	items := []*Value{v}
-	if v.Kind == KindList {
-		items = v.Items
-	}
-	for i, item := range items {
+	for i, item := range v.elements() {
 		_, isBool := item.Scalar.(bool)
 		switch {
 		case item.Kind != KindScalar, item.written == "", isBool && strings.EqualFold(item.written, list[i]):
@@ -213,10 +197,8 @@ func (b *argumentBuilder) declared(a *schema.Argument, e Entry) []string {
 		return []string{flag, jsonArgument(v)}
 	case v.IsNull() && (a.Type == schema.Int || a.Type == schema.Float || a.Type == schema.Bool || a.Type == schema.Duration):
 		return nil
-	case a.Type == schema.Bool && v.Kind == KindScalar:
-		if yes, ok := v.Scalar.(bool); ok && a.Arity == "" && a.Negatable {
-			return b.flag(a, newScalar(yes, v.Source))
-		}
+	case a.Type == schema.Bool && a.Arity == "" && a.Negatable && (v.Scalar == true || v.Scalar == false):
+		return b.flag(a, v)
 	case v.Kind == KindList && a.Repeatable && a.Arity == "":
 		var all []string
 		for _, w := range wordsFor(a, v) {
@@ -249,7 +231,7 @@ func (b *argumentBuilder) flag(a *schema.Argument, v *Value) []string {
 	return nil
 }
 
-// single spells out a flag with one value. One that begins with a dash would be taken for a flag if it stood alone.
+// single spells out a flag with one value. A value that begins with a dash must not stand alone: it would be read as a flag.
 func single(flag, value string) []string {
 	if strings.HasPrefix(value, "-") && strings.HasPrefix(flag, "--") {
 		return []string{flag + "=" + value}
@@ -257,7 +239,7 @@ func single(flag, value string) []string {
 	return []string{flag, value}
 }
 
-// jsonArgument is a value as one JSON text. A text that is JSON already stays as it is.
+// jsonArgument is a value as one JSON text. A text that is JSON stays as it is.
 func jsonArgument(v *Value) string {
 	if s, ok := v.Scalar.(string); ok && v.Kind == KindScalar && json.Valid([]byte(s)) {
 		return s
@@ -265,27 +247,21 @@ func jsonArgument(v *Value) string {
 	return v.JSON()
 }
 
-// positionals puts the configuration's values for positional arguments behind all others, in their declared order.
-func (b *argumentBuilder) positionals(list []*Value, of map[*Value]*schema.Argument, dashes bool) {
-	if len(list) == 0 {
+// positionals adds the configuration's values of positional arguments at the end, in their declared order.
+func (b *argumentBuilder) positionals(values map[*schema.Argument]*Value, dashes bool) {
+	if len(values) == 0 {
 		return
 	}
 	var all []string
 	for i := range b.task.Arguments {
 		a := &b.task.Arguments[i]
-		var chosen *Value
-		for _, v := range list {
-			if of[v] == a {
-				chosen = v // task: comes after backbone: and wins
-			}
-		}
-		if chosen != nil && !chosen.IsNull() {
-			b.sources[a.Name] = chosen.Source
-			all = append(all, wordsFor(a, chosen)...)
+		if v := values[a]; !v.IsNull() {
+			b.sources[a.Name] = v.Source
+			all = append(all, wordsFor(a, v)...)
 		}
 	}
 	if len(all) > 0 && !dashes {
-		// Behind -- a value that begins with a dash is a value, and no flag before it swallows it.
+		// After -- a value may begin with a dash, and the flag before it does not take it.
 		b.Args = append(b.Args, "--")
 	}
 	b.Args = append(b.Args, all...)
