@@ -7,6 +7,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,7 +90,15 @@ func TestDescribe(t *testing.T) {
 	if err := schema.DescribeJSON(&all, plugin(), "", backbone()); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "describe.json", all.Bytes())
+	var compact, indented bytes.Buffer
+	if err := errors.Join(json.Compact(&compact, all.Bytes()), json.Indent(&indented, compact.Bytes(), "", "  ")); err != nil {
+		t.Fatal(err)
+	}
+	if indented.String() != strings.TrimSuffix(all.String(), "\n") {
+		t.Errorf("the description is not indented by two spaces:\n%s", all.Bytes())
+	}
+	// A line for each thing that has a name.
+	golden(t, "describe.json", append(bytes.ReplaceAll(compact.Bytes(), []byte(`{"name":`), []byte("\n{\"name\":")), '\n'))
 	if err := schema.DescribeJSON(&one, plugin(), "Upscale", nil); err != nil {
 		t.Fatal(err)
 	}

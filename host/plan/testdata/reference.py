@@ -55,7 +55,9 @@ def main():
     for case in cases["soft_shards"]:
         mode = soft(case)
         answers["soft_shards"].append([i for i in range(60) if mode.check_in_shard(i)])
-    json.dump(answers, sys.stdout, indent=None, separators=(",", ":"))
+    # One answer a line.
+    lists = [json.dumps(name) + ": [\n" + ",\n".join(json.dumps(a, separators=(",", ":")) for a in of) + "\n]" for name, of in answers.items()]
+    print("{\n" + ",\n".join(lists) + "\n}")
 
 
 main()
