@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kagurazaka/kagurazaka/host/cgroup"
 )
 
 // groupFile is where the kernel counts the processes of the host's control group that its out-of-memory killer has ended.
@@ -22,21 +24,12 @@ var groupFile = sync.OnceValue(func() string {
 // groupFileOf finds the file among those that /proc/self/cgroup stands for: of version 2 of control groups, or of version 1.
 // In a container the paths may be those outside of it, and its own group is the root of what is mounted.
 func groupFileOf(groups string, counts func(path string) bool) string {
-	for line := range strings.Lines(groups) {
-		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(fields) < 3 {
-			continue
+	for _, g := range cgroup.Memory(groups) {
+		root, file := g.Root(cgroup.Mount), "memory.events"
+		if g.V1 {
+			file = "memory.oom_control"
 		}
-		var root, file string
-		switch {
-		case fields[0] == "0" && fields[1] == "":
-			root, file = "/sys/fs/cgroup", "memory.events"
-		case strings.Contains(","+fields[1]+",", ",memory,"):
-			root, file = "/sys/fs/cgroup/memory", "memory.oom_control"
-		default:
-			continue
-		}
-		for _, path := range []string{filepath.Join(root, fields[2], file), filepath.Join(root, file)} {
+		for _, path := range []string{filepath.Join(root, g.Dir, file), filepath.Join(root, file)} {
 			if counts(path) {
 				return path
 			}

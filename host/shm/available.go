@@ -6,18 +6,22 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/cgroup"
 )
 
 // Available is how many bytes of memory this process and its children may still use: what the machine has available, or
 // what the control group leaves where that is less. 0: not known.
-func Available() uint64 { return available("/proc", "/sys/fs/cgroup") }
+func Available() uint64 { return available("/proc", cgroup.Mount) }
 
-func available(proc, cgroup string) uint64 {
+func available(proc, mount string) uint64 {
 	free := meminfo(filepath.Join(proc, "meminfo"))
-	for _, g := range groups(filepath.Join(proc, "self", "cgroup")) {
+	// Without control groups there is no such file.
+	names, _ := os.ReadFile(filepath.Join(proc, "self", "cgroup"))
+	for _, g := range cgroup.Memory(string(names)) {
 		// Limits of the groups above count as well.
-		for dir := g.dir; ; dir = filepath.Dir(dir) {
-			if left, ok := g.left(cgroup, dir); ok && (free == 0 || left < free) {
+		for dir := g.Dir; ; dir = filepath.Dir(dir) {
+			if left, ok := leftIn(g, mount, dir); ok && (free == 0 || left < free) {
 				free = left
 			}
 			if dir == "/" || dir == "." {
@@ -44,37 +48,13 @@ func meminfo(path string) uint64 {
 	return 0
 }
 
-// group is a control group that this process is in, of version 1's memory controller or of version 2.
-type group struct {
-	dir string
-	v1  bool
-}
-
-func groups(path string) (out []group) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil
-	}
-	for line := range strings.Lines(string(data)) {
-		id, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
-		controllers, dir, _ := strings.Cut(rest, ":")
-		switch {
-		case id == "0" && controllers == "":
-			out = append(out, group{dir: dir})
-		case controllers == "memory":
-			out = append(out, group{dir: dir, v1: true})
-		}
-	}
-	return out
-}
-
-func (g group) left(root, dir string) (uint64, bool) {
+// leftIn is what a group, or one above it, leaves of its limit.
+func leftIn(g cgroup.Group, mount, dir string) (uint64, bool) {
 	limit, used, cache := "memory.max", "memory.current", "inactive_file"
-	if g.v1 {
-		root = filepath.Join(root, "memory")
+	if g.V1 {
 		limit, used, cache = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
 	}
-	dir = filepath.Join(root, dir)
+	dir = filepath.Join(g.Root(mount), dir)
 	maximum, ok := number(filepath.Join(dir, limit))
 	if !ok || maximum >= 1<<60 {
 		return 0, false
