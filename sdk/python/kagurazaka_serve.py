@@ -1,7 +1,7 @@
-"""What the host starts Python with: ``python kagurazaka_serve.py FILE``.
+"""The script that the host starts Python with: ``python kagurazaka_serve.py FILE``.
 
-The folder of a script is first on the module path, where ``-m`` puts the working folder: nothing that lies there may stand in for
-a module of Python or of the SDK. (From Python 3.11 on ``-P`` would do as much.)
+A script puts its own folder first on the module path. ``-m`` would put the working folder there, whose files could then replace
+modules of Python or of the SDK. (From Python 3.11 on ``-P`` prevents that, too.)
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Kagurazaka: write a data processing task as a class, run it over millions of items.
 
 A task file imports its base classes and decorators from here; the ``kagurazaka`` command runs it. Importing this package
-costs milliseconds: neither torch nor numpy nor gRPC is loaded by it.
+takes milliseconds: it loads neither torch, numpy nor gRPC.
 """
 
 from ._version import __version__

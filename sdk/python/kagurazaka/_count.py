@@ -2,5 +2,5 @@
 
 
 def count_of(n: int, one: str, many: str = "") -> str:
-    """The number and the words behind it: one where n is 1, otherwise many, or one with an s."""
+    """Return the number with a noun: `one` if n is 1, else `many`, or `one` with an s."""
     return f"{n} {one if n == 1 else many or one + 's'}"

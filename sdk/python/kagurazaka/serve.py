@@ -16,7 +16,7 @@ def main() -> int:
     path = sys.argv[1]
     if os.environ.pop(COOKIE_KEY, "") != COOKIE_VALUE:
         print(
-            f"{path} is served as a plugin of kagurazaka and does nothing by itself. Run: kagurazaka {path} TASK …",
+            f"{path} is a plugin of kagurazaka and cannot run on its own. Run: kagurazaka {path} TASK …",
             file=sys.stderr,
         )
         return 1
@@ -27,7 +27,7 @@ def main() -> int:
     from ._serve import bytecode
 
     bytecode.install()
-    # What gRPC does at a fork, while its threads are at work, kills some of the children that a task forks.
+    # gRPC's fork handlers kill some of the children that a task forks while gRPC's threads run.
     fork_support = os.environ.get(FORK_SUPPORT)
     os.environ.setdefault(FORK_SUPPORT, "0")
     try:
@@ -35,7 +35,7 @@ def main() -> int:
         import grpc  # noqa: F401
     except ImportError as error:
         print(
-            f"{sys.executable} cannot serve {path}: {error}. Install what is missing: {sys.executable} -m pip install grpcio protobuf",
+            f"{sys.executable} cannot serve {path}: {error}. Install the missing package: {sys.executable} -m pip install grpcio protobuf",
             file=sys.stderr,
         )
         return 1

@@ -345,7 +345,7 @@ def test_a_task_says_how_its_outputs_are_written():
     with Host(FAILS) as host:
         direct = {name: "direct" in host.task(name).capabilities for name in ("Tries", "Staged", "StagedByAttribute", "Lists")}
     assert direct == {"Tries": True, "Staged": False, "StagedByAttribute": False, "Lists": True}
-    with pytest.raises(ValueError, match="outputs is 'aside': it may be 'direct' or 'staged'"):
+    with pytest.raises(ValueError, match="outputs must be 'direct' or 'staged', not 'aside'"):
         Template(object, {}, lambda template: None, "aside")
 
 

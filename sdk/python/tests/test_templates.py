@@ -96,7 +96,7 @@ def test_values_that_are_not_data_keep_their_place():
 def test_placeholders_and_contradictions_are_refused():
     with pytest.raises(ValueError, match=r"hard_shard_mode.input_path, input_mode.exts.0"):
         template_of(hard_shard_mode=io.NoHardShard(P, ""), input_mode=io.InputByExts([P])).install()
-    with pytest.raises(ValueError, match="no output_mode"):
+    with pytest.raises(ValueError, match="needs an output_mode"):
         template_of(hard_shard_mode=None, finish_check_mode=io.FinishCheckByOutputFileExistence()).install()
 
 

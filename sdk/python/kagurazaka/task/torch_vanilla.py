@@ -1,4 +1,4 @@
-"""Tasks that load items, infer batches of them on a device, and do something with the results."""
+"""Tasks that load items, infer batches of them on a device, and postprocess the results."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ if TYPE_CHECKING:
 
 
 def batch_length(batch: dict[str, Any]) -> int:
-    """The number of elements in a collated batch: the length of its first field."""
+    """Return the number of elements in a collated batch: the length of its first field."""
     return len(batch[next(iter(batch))])
 
 
 def element_of(batch: dict[str, Any], index: int) -> dict[str, Any]:
-    """One element of a collated batch, field by field."""
+    """Return one element of a collated batch, field by field."""
     return {key: value[index] for key, value in batch.items()}
 
 
 def results_of(results: Any, index: int) -> dict[str, Any]:
-    """What `postprocess_each` gets of one element's inference: ``result``, or the fields of a dict of results."""
+    """Return one element's results for `postprocess_each`: ``result``, or the fields of a dict of results."""
     if isinstance(results, dict):
         return {key: value[index] for key, value in results.items()}
     return {"result": results[index]}
 
 
 def has_elements(results: Any) -> bool:
-    """Whether results are of a kind that `postprocess` takes apart: a tensor, a list or a dict; without torch, an array."""
+    """Return whether `postprocess` can split the results: a tensor, a list or a dict; without torch, an array."""
     torch = sys.modules.get("torch")
     if torch is not None:
         return isinstance(results, (dict, list, torch.Tensor))
@@ -38,55 +38,55 @@ class KagurazakaVanillaTorchTaskV1:
     """Base of a task for one device: ``load_model``, then for each batch ``inference`` and ``postprocess_each``.
 
     There are three ways to process, from the simplest: define `inference` and `postprocess_each`; define `inference`
-    and `postprocess`; define `process` alone. In the same way a task says what is finished with `is_each_executed`, or
-    with `is_executed` for a whole batch.
+    and `postprocess`; define only `process`. To skip finished work, define `is_each_executed`, or `is_executed` for a
+    whole batch.
 
-    Under a template with `input_mode` and `dataloader`, `load_data` runs in loader processes, and `postprocess_each` in processes
-    beside the device's where its source shows that it shares nothing with them. A class may decide about the latter itself:
-    ``kagurazaka_postprocess = "apart"``, or ``"device"`` for one process and the order of the batches. A batch's CPU tensors lie
-    in memory that is used again: clone what a library is to keep (what attributes and globals keep is copied).
+    Under a template with `input_mode` and `dataloader`, `load_data` runs in loader processes. `postprocess_each` runs in separate
+    processes if its source shows that it shares no state with the device's process. A class may decide that itself:
+    ``kagurazaka_postprocess = "apart"``, or ``"device"`` for the device's process and the order of the batches. The memory of a
+    batch's CPU tensors is reused. Tensors in attributes and globals are copied; clone a tensor that a library keeps.
     """
 
     def __init__(self, args: list[str]) -> None:
         pass
 
     def load_model(self, device: str) -> None:
-        """Load the model onto the device. Called once, before the first batch."""
-        raise NotImplementedError(f"{type(self).__name__} has to define load_model")
+        """Load the model onto the device, such as "cuda:0" or "cpu". Called once in a process, before its first batch."""
+        raise NotImplementedError(f"{type(self).__name__} must define load_model")
 
     def get_dataset(self) -> Dataset:
         """Return the dataset; its elements are dicts."""
-        raise NotImplementedError(f"{type(self).__name__} has to define get_dataset, or a template with an input_mode")
+        raise NotImplementedError(f"{type(self).__name__} must define get_dataset, or a template with an input_mode")
 
     def get_dataloader(self) -> DataLoader:
-        """Return the loader that yields batches: dicts whose values have one entry an element."""
-        raise NotImplementedError(f"{type(self).__name__} has to define get_dataloader, or a template with dataloader")
+        """Return the loader that yields batches: dicts whose values have one entry for each element."""
+        raise NotImplementedError(f"{type(self).__name__} must define get_dataloader, or a template with dataloader")
 
     def is_each_executed(self, *args: Any, **element: Any) -> bool:
-        """Say whether one element is finished already."""
+        """Return whether one element is finished already."""
         raise NotImplementedError(f"{type(self).__name__} does not define is_each_executed")
 
     def is_executed(self, batch: dict[str, Any]) -> bool:
-        """Say whether a whole batch is finished already: by default, when every element of it is."""
+        """Return whether a whole batch is finished already: by default, if each of its elements is."""
         return all(self.is_each_executed(**element_of(batch, i)) for i in range(batch_length(batch)))
 
     def inference(self, device: str, batch_size: int, *args: Any, **batch: Any) -> Any:
-        """Infer one batch: a tensor or list with one entry an element, or a dict of those."""
-        raise NotImplementedError(f"{type(self).__name__} has to define inference, or process")
+        """Infer one batch. Return a tensor or list with one entry for each element, or a dict of those."""
+        raise NotImplementedError(f"{type(self).__name__} must define inference, or process")
 
     def postprocess_each(self, batch_idx: int, batch_size: int, *args: Any, **element_and_result: Any) -> None:
-        """Do something with one element's result: ``result``, or the fields of the dict that `inference` returned."""
-        raise NotImplementedError(f"{type(self).__name__} has to define postprocess_each, postprocess or process")
+        """Postprocess one element, with its ``result``, or with the fields of the dict that `inference` returned."""
+        raise NotImplementedError(f"{type(self).__name__} must define postprocess_each, postprocess or process")
 
     def postprocess(self, batch_size: int, results: Any, *args: Any, **batch: Any) -> None:
-        """Do something with a batch's results."""
+        """Postprocess a batch. By default, call `postprocess_each` for each element."""
         if not has_elements(results):
             return
         for i in range(batch_size):
             self.postprocess_each(i, batch_size, **element_of(batch, i), **results_of(results, i))
 
     def process(self, device: str, batch: dict[str, Any]) -> None:
-        """Do all the work of one batch."""
+        """Process one batch: by default, `inference` and then `postprocess`."""
         batch_size = batch_length(batch)
         results = self.inference(device, batch_size, **batch)
         self.postprocess(batch_size, results, **batch)

@@ -1,7 +1,6 @@
-"""Where the outputs of listed items lie, for templates that run in Python: what the host does for all others.
+"""Checks where the outputs of listed items lie, for templates that run in Python. The host does this for all others.
 
-Only lists that were read are looked at: lines of a file, and folders. What a task or an input mode of the user's own lists
-is the user's code.
+The checks cover only items from a file's lines or from folders. Items from a user's task or input mode are not checked.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ Items = list[dict[str, Any]]
 
 
 class OutputElsewhere(Exception):
-    """An item's output would lie where it must not, so the item is not begun."""
+    """An item's output would lie at a forbidden path, so the item is not begun."""
 
     def __init__(self, path: str, message: str) -> None:
         super().__init__(message)
@@ -30,12 +29,12 @@ class OneOutputTwice(ValueError):
 
 
 def reads_lines(template: Any) -> bool:
-    """Whether the items are lines of a file, and their outputs those of a built-in mode."""
+    """Return whether the items are lines of a file, and a built-in mode makes their outputs."""
     return _method(template.input_mode, "generate_tasks") in _LINES and _is_built_in(template.output_mode)
 
 
 def reads_folders(template: Any) -> bool:
-    """Whether the items are what InputByExts lists, and their outputs those of a built-in mode."""
+    """Return whether InputByExts lists the items, and a built-in mode makes their outputs."""
     return _method(template.input_mode, "generate_tasks") is io.InputByExts.generate_tasks and _is_built_in(template.output_mode)
 
 
@@ -71,14 +70,14 @@ def _absolute(path: str) -> str:
 
 
 def _below(path: str, root: str) -> str:
-    """The path relative to a folder that it lies in; empty: it does not."""
+    """Return the path relative to the folder root; empty if it is not below that."""
     start = root.rstrip("/") + "/"
     return path[len(start) :] if path.startswith(start) else ""
 
 
 def _leads_up(source: Any) -> bool:
-    """Whether a mode of kagurazaka 0.1.1 writes such a line, of a listing that goes up from its input folder: there is a
-    folder from which rel_dir leads to the file."""
+    """Return whether a mode of kagurazaka 0.1.1 writes such a line, for a listing that goes up from its input folder: there is
+    a folder from which rel_dir leads to the file."""
     names = source.rel_dir.split("/")
     rest = names[:]
     while rest and rest[0] == "..":
@@ -90,7 +89,7 @@ def _leads_up(source: Any) -> bool:
 
 
 def repeated(items: Items, output_of: Callable[[dict[str, Any]], Any]) -> set[int]:
-    """The places of items that repeat an earlier one; OneOutputTwice where two others have one output."""
+    """Return the positions of items that repeat an earlier one. Raises OneOutputTwice if two different items have one output."""
     first: dict[str, int] = {}
     again: set[int] = set()
     for i, item in enumerate(items):
@@ -107,15 +106,15 @@ def repeated(items: Items, output_of: Callable[[dict[str, Any]], Any]) -> set[in
             )
         again.add(i)
     if again:
-        told = count_of(
+        text = count_of(
             len(again), "item repeats an earlier one and is left out", "items repeat an earlier one and are left out; the first"
         )
-        _tell(f"{told}: {items[min(again)]['input'].path}")
+        _warn(f"{text}: {items[min(again)]['input'].path}")
     return again
 
 
 def without_outputs(items: Items, input_path: str, output_path: str, mode: Any) -> Items:
-    """The items less those that are outputs of others, by their names, where the output folder lies in the input folder."""
+    """Return the items without those whose names are outputs of others, if the output folder lies in the input folder."""
     at = os.path.relpath(os.path.realpath(output_path), os.path.realpath(input_path))
     if _state.list_outputs or at == ".." or at.startswith("../"):
         return items
@@ -124,17 +123,17 @@ def without_outputs(items: Items, input_path: str, output_path: str, mode: Any) 
     kept = [item for item, out in zip(items, left) if not out]
     if len(kept) < len(items):
         example = items[left.index(True)]["input"].path
-        told = count_of(
+        text = count_of(
             len(items) - len(kept),
             "output of another input lies in the input folder and is left out",
             "outputs of other inputs lie in the input folder and are left out; the first",
         )
-        _tell(f"{told}: {example} (--list-outputs takes them for inputs)")
+        _warn(f"{text}: {example} (--list-outputs takes them for inputs)")
     return kept
 
 
 def _source_folder(rel_dir: str, at: str) -> Optional[str]:
-    """The folder whose outputs a folder holds; None: it holds none."""
+    """Return the folder whose outputs the folder rel_dir would hold, or None."""
     if at == ".":
         return rel_dir
     if rel_dir == at:
@@ -152,7 +151,7 @@ def _file_outputs(items: Items, at: str, mode: Any) -> list[bool]:
     sources = {
         (item["input"].rel_dir, common(item["input"].file_name))
         for item in items
-        # A file that would be its own output is no source.
+        # A file that would be its own output is not a source.
         if not (at == "." and common(item["input"].file_name) + ext == item["input"].file_name)
     }
 
@@ -177,5 +176,5 @@ def _folder_outputs(items: Items, at: str, mode: Any) -> list[bool]:
     return [is_output(item) for item in items]
 
 
-def _tell(text: str) -> None:
+def _warn(text: str) -> None:
     print(text, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What the running worker tells templates about the item in hand."""
+"""The running worker's state for templates, mostly about the current item."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from typing import Any, Optional
 
 
 class _Thread(threading.local):
-    """What is known of the item that a thread has in hand."""
+    """The state of one thread's current item."""
 
-    # Somebody only asks whether the item is finished: nothing may be made. In the process of a device others make folders meanwhile.
+    # A finish check is running, so no folder may be made. It is per thread: in a device's process other threads make folders meanwhile.
     asking = False
 
 
 thread = _Thread()
 
-# The worker's stager, where outputs are written aside and committed by rename.
+# The worker's stager, if outputs are written aside and committed by rename.
 stager: Optional[Any] = None
 
-# What notes the items that are done without their output, where neither of those does.
+# The counter of items that are done without their output, if neither the stager nor the journal counts them.
 unwritten: Optional[Any] = None
 
-# The journal of the worker's direct outputs, where the template itself has to note and check them.
+# The journal of the worker's direct outputs, if the template itself has to note and check them.
 journal: Optional[Any] = None
 
-# The same where outputs are written aside: those that are there may be halves of a run that wrote in place.
+# The same if outputs are written aside: existing ones may be half-written, by a run that wrote in place.
 known: Optional[Any] = None
 
-# What the user lets a listing do: outputs of lines outside of the output folder, outputs as inputs.
+# Permissions of a listing: outputs of lines outside of the output folder, outputs as inputs.
 outputs_outside = False
 list_outputs = False
 
-# Outputs that the host has computed, by the path of their input, and the same as the finish check should see them.
+# Outputs that the host has computed, by the path of their input, and those that the finish check should see.
 outputs: Optional[dict[str, dict[str, Any]]] = None
 final_outputs: Optional[dict[str, dict[str, Any]]] = None
 
@@ -40,7 +40,7 @@ _last_folder = ""
 
 
 def make_folder(path: str) -> None:
-    """Make a folder with its parents. The last one made is remembered, since neighbours share it."""
+    """Make a folder with its parents. The last one is remembered, since consecutive items share it."""
     global _last_folder
     if path == _last_folder:
         if os.path.isdir(path):
@@ -50,5 +50,5 @@ def make_folder(path: str) -> None:
 
 
 def key_of(item: dict[str, Any]) -> str:
-    """What an item's outputs are found by: the path of its input."""
+    """Return the key of an item's outputs: the path of its input."""
     return getattr(item.get("input"), "path", "")

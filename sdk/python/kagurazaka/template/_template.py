@@ -13,10 +13,10 @@ from . import _outputs, _state
 from .io import FinishCheckByOutputFileExistence, OutputByFilenameSubfoldering, SoftShard, SoftShardByHash
 from .mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
 
-# The attribute under which a decorated task carries its Template.
+# The attribute of a decorated task that holds its Template.
 ATTRIBUTE = "__kagurazaka_template__"
 
-# A task's own word about its outputs, and what it may be: in place, or aside and renamed into place once an item is done.
+# The attribute of a class that selects how outputs are written, and its values: in place, or aside and renamed into place.
 OUTPUTS = "kagurazaka_outputs"
 DIRECT, STAGED = "direct", "staged"
 
@@ -28,7 +28,7 @@ class Template:
 
     def __init__(self, cls: type, fields: dict[str, Any], install: Callable[[Template], None], outputs: Optional[str] = None) -> None:
         if fields.get("soft_shard") is DEFAULT_SOFT_SHARD:
-            # The mixin changes modes in place; tasks must not share one.
+            # The mixin changes modes in place, so tasks must not share one.
             fields["soft_shard"] = copy.copy(DEFAULT_SOFT_SHARD)
         self.cls = cls
         self.fields = fields
@@ -38,7 +38,7 @@ class Template:
         self.written = outputs or getattr(cls, OUTPUTS, DIRECT)
         if self.written not in (DIRECT, STAGED):
             where = "outputs" if outputs else f"{cls.__name__}.{OUTPUTS}"
-            raise ValueError(f"{where} is {self.written!r}: it may be {DIRECT!r} or {STAGED!r}")
+            raise ValueError(f"{where} must be {DIRECT!r} or {STAGED!r}, not {self.written!r}")
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -53,19 +53,19 @@ class Template:
                 self.fields[name] = merged(self.fields[name], value)
 
     def install(self) -> type:
-        """Give the class its methods. A placeholder that is left is an error."""
+        """Give the class its methods. Raises ValueError if a placeholder is left."""
         left = list(placeholders(self.fields))
         if left:
-            raise ValueError(f"template fields without a value: {', '.join(left)}. Give them with --mixin NAME=VALUE.")
+            raise ValueError(f"required template values are not set: {', '.join(left)}. Set them with --mixin NAME=VALUE.")
         if self.finish_check_mode is not None and self.output_mode is None:
-            raise ValueError("the template has a finish_check_mode but no output_mode to look at")
+            raise ValueError("a template with a finish_check_mode needs an output_mode")
         if not self._installed:
             self._installed = True
             self._install(self)
         return self.cls
 
     def listed(self, own: Callable[[], Iterable[Any]]) -> Iterable[Any]:
-        """The items of this run: of the input mode, or the task's own, less what the soft shard leaves to others."""
+        """Return the items of this run: those of the input mode, or the task's own, that belong to the soft shard."""
         items = own() if self.input_mode is None else self._read()
         if self.soft_shard is None and not (self.input_mode is not None and _outputs.reads_lines(self)):
             return items
@@ -85,7 +85,7 @@ class Template:
         shard = self.soft_shard
         again: set[int] = set()
         if self.input_mode is not None and _outputs.reads_lines(self):
-            # They keep their numbers, so that the others stay in their shards.
+            # Repeated items keep their numbers, so that the others stay in their shards.
             items = list(items)
             again = _outputs.repeated(items, self._output_of)
         kept = ((i, item) for i, item in enumerate(items) if i not in again) if again else enumerate(items)
@@ -94,7 +94,7 @@ class Template:
         return (item for i, item in kept if shard is None or shard.check_in_shard(i))
 
     def _output_of(self, item: dict[str, Any]) -> Any:
-        """The `output` that the output mode gives an item; nothing is made on disk."""
+        """Return the `output` that the output mode gives an item, without making anything on disk."""
         asking, _state.thread.asking = _state.thread.asking, True
         try:
             return self.output_mode.get_output_params(output_path=self.hard_shard_mode.get_shard_output(), **item)["output"]
@@ -102,12 +102,12 @@ class Template:
             _state.thread.asking = asking
 
     def _check_output(self, item: dict[str, Any]) -> None:
-        """Refuse an item whose line leads out of the output folder."""
+        """Raise OutputElsewhere for an item whose line leads out of the output folder."""
         if _outputs.reads_lines(self):
             _outputs.check(self.hard_shard_mode.get_shard_output(), item["input"], self._output_of(item))
 
     def outputs(self, item: dict[str, Any]) -> dict[str, Any]:
-        """The further keyword arguments that the output mode gives an item: as the host has computed them, or here."""
+        """Return the keyword arguments that the output mode adds to an item: the host's, or computed here."""
         if _state.outputs is not None:
             found = _state.outputs.get(_state.key_of(item))
             if found is not None:
@@ -118,7 +118,7 @@ class Template:
         return self.output_mode.get_output_params(output_path=self.hard_shard_mode.get_shard_output(), **item)
 
     def final_outputs(self, item: dict[str, Any]) -> dict[str, Any]:
-        """The same, for a finish check: nothing is made on disk."""
+        """Return the same for a finish check, without making anything on disk."""
         if _state.final_outputs is not None:
             found = _state.final_outputs.get(_state.key_of(item))
             if found is not None:
@@ -132,20 +132,20 @@ class Template:
 
     @property
     def finish_field(self) -> str:
-        """The field of an output that the finish check looks at; empty where it is not known to look at one."""
+        """The field of the output that the finish check looks for; empty if unknown."""
         if type(self.finish_check_mode) is not FinishCheckByOutputFileExistence or self.output_mode is None:
             return ""
         suffix = self.finish_check_mode.output_field_suffix
         return "output" if suffix is None else f"output_{suffix}"
 
     def finish_path(self, item: dict[str, Any]) -> str:
-        """Where the finish check looks for an item's output."""
+        """Return the path at which the finish check looks for an item's output."""
         found = (_state.outputs or {}).get(_state.key_of(item)) or self.final_outputs(item)
         path: str = found[self.finish_field].path
         return path
 
     def is_finished(self, item: dict[str, Any]) -> bool:
-        """Ask the finish check, and the journal whether what is there is whole."""
+        """Return whether the finish check accepts the item and the journal knows its output as complete."""
         outputs = self.final_outputs(item)
         if not self.finish_check_mode.is_executed(**outputs, **item):
             return False
@@ -153,10 +153,10 @@ class Template:
         return journal is None or bool(journal.whole(outputs[journal.field].path))
 
     def call_with_outputs(self, method: Callable[..., Any], task: Any, args: tuple[Any, ...], item: dict[str, Any]) -> Any:
-        """Call a method of the task with the item and its outputs, written aside where the worker has a stager."""
+        """Call a method of the task with the item and its outputs, which are staged if the worker has a stager."""
         stager, journal = _state.stager, _state.journal
         if journal is not None:
-            # Making the output's folder is a part of the work already.
+            # Making the output's folder is already part of the work, so the journal notes it first.
             return journal.run(self.final_outputs(item), lambda: method(task, *args, **item, **self.outputs(item)))
         outputs = self.outputs(item)
         if stager is None or not stager.can_take(outputs):
@@ -179,15 +179,14 @@ class Template:
             _state.known.replaced(outputs[_state.known.field].path)
 
     def make_folders(self, outputs: dict[str, Any]) -> None:
-        """Make the folder that built-in output modes promise, for outputs that the host has computed."""
+        """Make the folder that built-in output modes guarantee, for outputs that the host has computed."""
         root = outputs.get("output")
         if root is not None:
             folder = isinstance(self.output_mode, OutputByFilenameSubfoldering)
             _state.make_folder(root.path if folder else os.path.dirname(root.path) or ".")
 
     def _discard(self, outputs: dict[str, Any]) -> None:
-        """Remove the folder that was made for an item's outputs, unless something was written: it would count as
-        finished."""
+        """Remove the folder that was made for an item's outputs if it is empty: it would count as finished."""
         if isinstance(self.output_mode, OutputByFilenameSubfoldering):
             with contextlib.suppress(OSError):
                 os.rmdir(outputs["output"].path)
@@ -196,7 +195,7 @@ class Template:
 def decorator(
     fields: dict[str, Any], install: Callable[[Template], None], apply: bool, mixin_mode: bool, outputs: Optional[str]
 ) -> Callable[[type], Any]:
-    """Make the class decorator that both template decorators return."""
+    """Return the class decorator that both template decorators share."""
 
     def decorate(cls: type) -> Any:
         template = Template(cls, dict(fields), install, outputs)
@@ -215,7 +214,7 @@ def decorator(
 
 
 def merged(value: Any, mixin: Any) -> Any:
-    """Merge a mixin's value into an object's attributes or a dict, in place; anything else is replaced by it."""
+    """Merge a mixin's value into an object's attributes or a dict, in place; replace any other value by it."""
     fields = value if isinstance(value, dict) else getattr(value, "__dict__", None)
     if fields is None or not isinstance(mixin, dict) or isinstance(value, type):
         return mixin
@@ -225,7 +224,7 @@ def merged(value: Any, mixin: Any) -> Any:
 
 
 def placeholders(value: Any, path: str = "") -> Iterator[str]:
-    """The dotted paths of all placeholders in a value."""
+    """Yield the dotted paths of all placeholders in a value."""
     if isinstance(value, str):
         if value == KAGURAZAKA_MIXIN_PLACEHOLDER:
             yield path
@@ -243,12 +242,12 @@ def placeholders(value: Any, path: str = "") -> Iterator[str]:
 
 
 def is_object(value: Any) -> bool:
-    """Whether a value is an object with fields of its own: a mode, a dataclass."""
+    """Return whether a value is an object with fields: a mode, a dataclass."""
     return hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value)
 
 
 def accepted(function: Callable[..., Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """A filter that keeps of some keyword arguments those which the function's signature takes."""
+    """Return a filter that keeps the keyword arguments that the function's signature takes."""
     parameters = inspect.signature(function).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return lambda arguments: arguments

@@ -1,4 +1,4 @@
-"""Teaches torch's default collate about a type without importing torch."""
+"""Registers a type with torch's default collate without importing torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _COLLATE = "torch.utils.data._utils.collate"
 
 
 def teach_torch(kind: type) -> None:
-    """Let torch's default collate leave values of this type a list: now, or when torch is imported."""
+    """Let torch's default collate keep values of this type as a list: now, or when torch is imported."""
     if _COLLATE in sys.modules:
         _register(sys.modules[_COLLATE], kind)
     else:
@@ -28,7 +28,7 @@ def _keep(batch: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 class _Finder:
-    """Waits for one module and adds to it once it was executed."""
+    """Waits for one module and registers the type once that was executed."""
 
     def __init__(self, kind: type) -> None:
         self.kind = kind

@@ -1,6 +1,6 @@
-"""What templates are made of: shards, input modes, output modes, finish checks.
+"""The parts of templates: shards, input modes, output modes, finish checks.
 
-The host runs the modes defined here itself; a subclass of your own runs in Python, by the methods that it overrides.
+The host runs the modes defined here itself. Your own subclasses run in Python, by the methods that they override.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Iterable, Iterator, Optional, Union
 
-from ..utils.io import OURS, special_of, tell_special, walk_sorted
+from ..utils.io import OURS, special_of, walk_sorted, warn_of_special
 from . import _state
 from ._torch_hook import teach_torch
 
 
 @dataclass
 class FileTriplet:
-    """A file or folder: its path, the folder it is in relative to the root of the run, and its name.
+    """A file or folder: its path, its folder relative to the root of the run, and its name.
 
-    Paths are kept as they were joined ("in/./a.txt"), never normalised.
+    Paths stay as they were joined ("in/./a.txt"), never normalised.
     """
 
     path: str
@@ -36,7 +36,7 @@ class FileTriplet:
         return cls(path=data["path"], rel_dir=data["rel_dir"], file_name=data["file_name"])
 
 
-# torch's own default collate leaves FileTriplets a list, from the moment torch is there.
+# torch's default collate keeps FileTriplets as a list, once torch is loaded.
 teach_torch(FileTriplet)
 
 
@@ -45,7 +45,7 @@ teach_torch(FileTriplet)
 
 @dataclass
 class SoftShard:
-    """Takes item i of the listing if ``i % shard_num`` is in shard_idx; a subshard divides what is left once more."""
+    """Takes item i of the listing if ``i % shard_num`` is in shard_idx; a subshard divides the taken items again."""
 
     shard_idx: Union[int, list[int]]
     shard_num: int
@@ -53,22 +53,22 @@ class SoftShard:
 
     def check_in_shard(self, idx: int) -> bool:
         indices = [self.shard_idx] if isinstance(self.shard_idx, int) else sorted(set(self.shard_idx))
-        place = idx % self.shard_num
-        if place not in indices:
+        shard = idx % self.shard_num
+        if shard not in indices:
             return False
         if self.subshard is None:
             return True
-        # The rank counts from 1: a fixed rotation, so that the subshards still part the whole.
-        return self.subshard.check_in_shard(idx // self.shard_num * len(indices) + indices.index(place) + 1)
+        # The rank counts from 1: a fixed rotation, so the subshards still cover each item once.
+        return self.subshard.check_in_shard(idx // self.shard_num * len(indices) + indices.index(shard) + 1)
 
 
 @dataclass
 class SoftShardByHash(SoftShard):
-    """Takes items by the hash of REL_DIR/FILE_NAME: balanced whatever period the listing has, and stable when files
-    come and go. Items without an input are hashed by their JSON text."""
+    """Takes items by the hash of REL_DIR/FILE_NAME: balanced also for a listing with a period, and stable when files
+    are added or removed. Items without an input are hashed by their JSON text."""
 
     def check_item(self, item: dict[str, Any]) -> bool:
-        """Say whether this shard takes the item."""
+        """Return whether this shard takes the item."""
         return self.check_in_shard(_hash(_hash_key(item)))
 
 
@@ -82,14 +82,14 @@ def _hash_key(item: dict[str, Any]) -> bytes:
 
 
 def stable_repr(value: Any) -> str:
-    """A text for what is not JSON: that of a set is in an order of its own, since the set's is another in each process."""
+    """Return a text for a value that is not JSON. A set's entries are sorted, since their order differs between processes."""
     if isinstance(value, (set, frozenset)):
         return "{" + ", ".join(sorted(map(repr, value))) + "}"
     return repr(value)
 
 
 def _hash(key: bytes) -> int:
-    """64-bit FNV-1a, mixed at the end because shards are taken modulo small numbers."""
+    """Return the 64-bit FNV-1a hash, mixed at the end because shards are taken modulo small numbers."""
     mask = (1 << 64) - 1
     h = 0xCBF29CE484222325
     for byte in key:
@@ -101,18 +101,18 @@ def _hash(key: bytes) -> int:
 
 @dataclass
 class HardShardMode:
-    """Says which folders this run reads and writes."""
+    """Selects the folders that this run reads and writes."""
 
     def get_shard_input(self) -> str:
-        raise NotImplementedError(f"{type(self).__name__} has to define get_shard_input")
+        raise NotImplementedError(f"{type(self).__name__} must define get_shard_input")
 
     def get_shard_output(self) -> str:
-        raise NotImplementedError(f"{type(self).__name__} has to define get_shard_output")
+        raise NotImplementedError(f"{type(self).__name__} must define get_shard_output")
 
 
 @dataclass
 class NoHardShard(HardShardMode):
-    """One folder of inputs, one of outputs. Either may be None where nothing uses it."""
+    """One folder of inputs, one of outputs. A folder that is not used may be None."""
 
     input_path: Optional[str]
     output_path: Optional[str]
@@ -126,7 +126,7 @@ class NoHardShard(HardShardMode):
 
 @dataclass
 class HardShardModeV1(HardShardMode):
-    """Data that lies divided in folders BASE/IDX/NAME; the run has one of them."""
+    """Data divided into folders BASE/IDX/NAME; a run handles one IDX."""
 
     base_input_path: str
     base_output_path: str
@@ -149,7 +149,7 @@ class InputMode:
     """Lists the items of an input path."""
 
     def generate_tasks(self, input_path: str) -> Iterable[dict[str, Any]]:
-        raise NotImplementedError(f"{type(self).__name__} has to define generate_tasks")
+        raise NotImplementedError(f"{type(self).__name__} must define generate_tasks")
 
     def to_jsonl(self, input_path: str, jsonl_path: str) -> None:
         """Write the items to a JSON Lines file that InputFromFileTripletJsonl or InputFromWhateverJsonl reads."""
@@ -162,7 +162,7 @@ class InputMode:
 
 @dataclass
 class InputByExts(InputMode):
-    """Every file below the input path whose lower-cased name ends with one of exts; no exts, or None: every file. A string
+    """Every file below the input path whose name, in lower case, ends with one of exts. Empty or None: every file. A string
     is one extension.
 
     A folder's files come by name, then its sub-folders by name, depth first, on every machine.
@@ -180,13 +180,14 @@ class InputByExts(InputMode):
             for name in names:
                 if endings is None or name.lower().endswith(endings):
                     items.append({"input": FileTriplet(os.path.join(input_path, rel_dir, name), rel_dir, name)})
-        tell_special([path for path in special if endings is None or path.lower().endswith(endings)])
+        warn_of_special([path for path in special if endings is None or path.lower().endswith(endings)])
         return items
 
 
 @dataclass
 class InputByGlob(InputMode):
-    """What a glob pattern matches below the input path, sorted. ``**`` is no more than ``*``; hidden names are left out."""
+    """The paths below the input path that match a glob pattern, sorted. ``**`` is the same as ``*``, which does not match
+    hidden names."""
 
     glob_pattern: str
 
@@ -194,7 +195,7 @@ class InputByGlob(InputMode):
         paths = sorted(glob.glob(os.path.join(input_path, self.glob_pattern)), key=_by_folder)
         special = {path for folder in {os.path.dirname(path) for path in paths} for path in special_of(folder)}
         if special:
-            tell_special([path for path in paths if path in special])
+            warn_of_special([path for path in paths if path in special])
             paths = [path for path in paths if path not in special]
         return [
             {"input": FileTriplet(path, os.path.relpath(os.path.dirname(path) or ".", input_path), os.path.basename(path))}
@@ -228,7 +229,7 @@ class InputBySubDirectory(InputMode):
         ]
 
 
-# How long a line may be: a file that has no line ends must not fill the memory.
+# The most characters in a line: a file without line ends must not fill the memory.
 _LONGEST_LINE = 32 << 20
 
 
@@ -237,7 +238,7 @@ def _lines(path: str) -> Iterator[Any]:
         for number, line in enumerate(iter(partial(file.readline, _LONGEST_LINE + 1), ""), 1):
             if len(line) > _LONGEST_LINE:
                 limit = f"{_LONGEST_LINE >> 20} MiB"
-                raise ValueError(f"{path}:{number}: the line is longer than {limit}: a JSON Lines file has one item a line")
+                raise ValueError(f"{path}:{number}: the line is longer than {limit}; a JSON Lines file has one item on each line")
             try:
                 yield json.loads(line)
             except ValueError as error:
@@ -256,7 +257,7 @@ class InputFromFileTripletJsonl(InputMode):
 
 @dataclass
 class InputFromWhateverJsonl(InputMode):
-    """The lines of a file, each the item as it is."""
+    """The lines of a file, each a JSON object that is the item."""
 
     jsonl_path: str
 
@@ -269,14 +270,14 @@ class InputFromWhateverJsonl(InputMode):
 
 @dataclass
 class OutputMode:
-    """Says where an item's output goes: further keyword arguments of the task."""
+    """Decides where an item's output goes. Its result is passed to the task as further keyword arguments."""
 
     def get_output_params(self, output_path: str, *args: Any, **item: Any) -> dict[str, Any]:
-        raise NotImplementedError(f"{type(self).__name__} has to define get_output_params")
+        raise NotImplementedError(f"{type(self).__name__} must define get_output_params")
 
 
 def _make_folder(*parts: str) -> None:
-    # Asking whether an item is finished makes nothing.
+    # A finish check must not make folders.
     if not _state.thread.asking:
         _state.make_folder(os.path.join(*parts))
 
@@ -308,7 +309,7 @@ def _one_file(output_path: str, rel_dir: str, name: str) -> dict[str, FileTriple
 
 @dataclass
 class OutputByFilenameSubfoldering(OutputMode):
-    """A folder OUT/rel_dir/file_name as ``output``, and in it one file for each entry of file_to_write (id: name) as
+    """The folder OUT/rel_dir/file_name as ``output``, and in it one file for each entry of file_to_write (id: name) as
     ``output_<id>``."""
 
     file_to_write: dict[str, str]
@@ -328,15 +329,15 @@ class OutputByFilenameSubfoldering(OutputMode):
 
 @dataclass
 class FinishCheckMode:
-    """Says whether an item is finished."""
+    """Decides whether an item is finished."""
 
     def is_executed(self, *args: Any, **params: Any) -> bool:
-        raise NotImplementedError(f"{type(self).__name__} has to define is_executed")
+        raise NotImplementedError(f"{type(self).__name__} must define is_executed")
 
 
 @dataclass
 class FinishCheckByOutputFileExistence(FinishCheckMode):
-    """An item is finished when ``output`` exists, or ``output_<output_field_suffix>`` where a suffix is given."""
+    """An item is finished if ``output`` exists, or ``output_<output_field_suffix>`` if a suffix is given."""
 
     output_field_suffix: Optional[str] = None
 

@@ -1,3 +1,3 @@
-"""The placeholder for template fields that are left to the mixin."""
+"""The placeholder for template fields that the mixin fills."""
 
 KAGURAZAKA_MIXIN_PLACEHOLDER = "___KAGURAZAKA_MIXIN_PLACEHOLDER___"

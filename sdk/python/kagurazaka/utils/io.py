@@ -14,10 +14,10 @@ OURS = (".kagurazaka", ".kagurazaka-staging")
 
 
 def walk_sorted(root: str, special: Optional[list[str]] = None) -> Iterator[tuple[str, list[str]]]:
-    """Yield (folder, its files' names) below root: files by name, then sub-folders by name, depth first.
+    """Yield (folder, its files' names) for root and every folder below it: files by name, then sub-folders by name, depth first.
 
-    Linked folders are not entered; links to files, dangling ones included, are files. A folder that cannot be read is
-    left out, and so are named pipes, sockets and devices, whose paths are added to `special`.
+    Linked folders are not entered; links to files, dangling ones included, are files. Folders that cannot be read are
+    skipped, and so are named pipes, sockets and devices, whose paths are added to `special`.
     """
     waiting = [os.fspath(root)]
     while waiting:
@@ -27,7 +27,7 @@ def walk_sorted(root: str, special: Optional[list[str]] = None) -> Iterator[tupl
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    # A regular file is not asked for: its folder says what it is.
+                    # The folder's entry has the type, so a regular file needs no stat.
                     if entry.is_file(follow_symlinks=False):
                         names.append(entry.name)
                     elif entry.is_dir(follow_symlinks=False):
@@ -45,7 +45,7 @@ def walk_sorted(root: str, special: Optional[list[str]] = None) -> Iterator[tupl
 
 
 def special_of(folder: str) -> list[str]:
-    """The paths of a folder's named pipes, sockets and devices; none where it cannot be read."""
+    """Return the paths of a folder's named pipes, sockets and devices; empty if it cannot be read."""
     try:
         with os.scandir(folder or ".") as entries:
             return [
@@ -58,7 +58,7 @@ def special_of(folder: str) -> list[str]:
 
 
 def is_special(path: str) -> bool:
-    """Whether a path leads to a named pipe, a socket or a device: reading it may wait for ever."""
+    """Return whether a path leads to a named pipe, a socket or a device: reading one may block for ever."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
@@ -66,21 +66,21 @@ def is_special(path: str) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def tell_special(paths: Sequence[str]) -> None:
-    """Say once what a listing has left out because it is no file."""
+def warn_of_special(paths: Sequence[str]) -> None:
+    """Print one warning about the named pipes, sockets and devices that a listing has skipped."""
     if paths:
-        told = count_of(
+        text = count_of(
             len(paths),
             "named pipe, socket or device matches by name and is left out",
             "named pipes, sockets or devices match by name and are left out; the first",
         )
-        print(f"{told}: {paths[0]}", file=sys.stderr)
+        print(f"{text}: {paths[0]}", file=sys.stderr)
 
 
 def walk_files_of_dir(root: str, exts: Optional[Sequence[str]] = None) -> dict[str, list[str]]:
-    """Map every folder below root, relative to it, to the sorted names of its files.
+    """Map root and every folder below it, relative to root, to the sorted names of its files.
 
-    With exts only names whose lower-cased form ends with one of them are kept.
+    With exts, only names that end with one of them in lower case are kept.
     """
     endings = tuple(exts) if exts else None
     files: dict[str, list[str]] = {}

@@ -21,14 +21,16 @@ def template_normal(
 ) -> Callable[[type], Any]:
     """Give a task a template.
 
-    With an input_mode the items come from it, as ``input``; with an output_mode `process` gets ``output`` (and
-    ``output_<id>``); with a finish_check_mode too, finished items are left out. Any field, also inside of modes, lists
-    and dicts, may be KAGURAZAKA_MIXIN_PLACEHOLDER: the mixin gives it. ``apply=False`` leaves the class alone;
+    With an input_mode, it lists the items, as ``input``. With an output_mode, `process` gets ``output`` (and
+    ``output_<id>``). With a finish_check_mode as well, finished items are skipped. Any field, also inside modes, lists
+    and dicts, may be KAGURAZAKA_MIXIN_PLACEHOLDER, which the mixin fills. ``apply=False`` returns the class unchanged;
     ``mixin_mode=False`` applies the template at once, without a mixin.
 
-    ``outputs`` says how outputs are written. ``"direct"``, which is the default: `process` gets the path that the output has, and
-    what was begun and never done does not count as finished. ``"staged"``: it gets a path in a folder aside, and what it has written
-    there is renamed into place when the item is done. A class may say so by ``kagurazaka_outputs = "staged"``, too.
+    ``outputs`` selects how outputs are written. With ``"direct"``, the default, `process` gets the output's final path, and
+    an output that was begun and not completed does not count as finished. With ``"staged"``, it gets a path in a staging folder, and
+    the files that it writes there are renamed into place when the item is done. A class may also set ``kagurazaka_outputs = "staged"``.
+
+    Raises ValueError when the template is applied, if a placeholder is left or the finish check has no output_mode.
     """
     fields = {
         "hard_shard_mode": hard_shard_mode,

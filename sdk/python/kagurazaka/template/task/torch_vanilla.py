@@ -10,15 +10,15 @@ from ..io import FinishCheckMode, HardShardMode, InputMode, OutputMode, SoftShar
 
 
 class KagurazakaVanillaTorchMixinV1:
-    """What a device task with an input_mode adds: how one item is loaded."""
+    """The method that a device task with an input_mode adds: loading one item."""
 
     def load_data(self, *args: Any, **item: Any) -> dict[str, Any]:
-        """Load the fields that an element has beside the item's own."""
-        raise NotImplementedError(f"{type(self).__name__} has to define load_data")
+        """Load one item. Return the fields that its element has in addition to the item's own."""
+        raise NotImplementedError(f"{type(self).__name__} must define load_data")
 
 
 class ItemDataset:
-    """A map-style dataset over items: element i is item i with what `load_data` adds to it."""
+    """A map-style dataset over items: element i is item i with the fields that `load_data` adds."""
 
     def __init__(self, task: Any, items: Any) -> None:
         self.task, self.tasks = task, items
@@ -44,9 +44,9 @@ def template_torch_vanilla_v1(
 ) -> Callable[[type], Any]:
     """Give a device task a template.
 
-    As `moemoecue_normal`; with an input_mode the task defines ``load_data(**item)`` (KagurazakaVanillaTorchMixinV1)
-    instead of a dataset, and ``dataloader`` is the keyword arguments of torch's DataLoader. `postprocess_each` gets
-    ``output`` (and ``output_<id>``), direct or staged as ``outputs`` says there.
+    The parameters are those of `moemoecue_normal`. With an input_mode the task defines ``load_data(**item)``
+    (KagurazakaVanillaTorchMixinV1) instead of a dataset, and ``dataloader`` holds the keyword arguments of torch's DataLoader.
+    `postprocess_each` gets ``output`` (and ``output_<id>``), direct or staged according to ``outputs``.
     """
     fields = {
         "hard_shard_mode": hard_shard_mode,

@@ -1,4 +1,4 @@
-"""torch's default collate, except that values of a type it does not know stay a list."""
+"""torch's default collate, except that values of unknown types stay a list."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def default_collate(batch: Sequence[Any]) -> Any:
     """Collate samples field by field.
 
     Tensors of one shape are stacked, numpy arrays and numbers become tensors, strings and bytes stay a list, mappings
-    and sequences are collated inside; anything else (a FileTriplet, None, a class of your own) stays a list.
+    and sequences are collated entry by entry; anything else (a FileTriplet, None, your own class) stays a list.
     """
     return collate(batch)
 
 
 def collate(batch: Sequence[Any], *, collate_fn_map: Optional[dict[Any, Callable[..., Any]]] = None) -> Any:
-    """Collate samples; collate_fn_map maps types to functions ``f(batch, *, collate_fn_map)`` that go first."""
+    """Collate samples; collate_fn_map maps types to functions ``f(batch, *, collate_fn_map)``, which take precedence."""
     first = batch[0]
     if collate_fn_map:
         if type(first) in collate_fn_map:
@@ -44,7 +44,7 @@ def collate(batch: Sequence[Any], *, collate_fn_map: Optional[dict[Any, Callable
 
 
 def _leaf(value: Any) -> Optional[Callable[[Sequence[Any]], Any]]:
-    """The function for a value that is not looked into, or None."""
+    """Return the function that collates a value without entries, or None for a mapping, a sequence or an unknown type."""
     import torch
 
     if isinstance(value, torch.Tensor):
@@ -62,7 +62,7 @@ def _leaf(value: Any) -> Optional[Callable[[Sequence[Any]], Any]]:
 
     if isinstance(value, numpy.ndarray):
         if value.dtype.kind in "SUO":
-            raise TypeError(f"a batch of numpy arrays of {value.dtype} cannot be made into a tensor")
+            raise TypeError(f"numpy arrays of {value.dtype} cannot be converted to a tensor")
         return lambda batch: _tensors([torch.as_tensor(array) for array in batch])
     if isinstance(value, (numpy.bool_, numpy.number)):
         return torch.as_tensor
@@ -74,10 +74,10 @@ def _tensors(batch: Sequence[Any]) -> Any:
 
     first = batch[0]
     if first.layout != torch.strided or getattr(first, "is_nested", False):
-        raise RuntimeError("sparse and nested tensors cannot be stacked: give the loader a collate_fn of your own")
+        raise RuntimeError("sparse and nested tensors cannot be stacked: give the loader your own collate_fn")
     if torch.utils.data.get_worker_info() is None or first.device.type != "cpu":
         return torch.stack(list(batch), 0)
-    # In a loader's process the batch is made in shared memory at once, which saves a copy when it is handed over.
+    # A loader process makes the batch in shared memory directly, which saves a copy.
     out = torch.empty((len(batch), *first.shape), dtype=first.dtype).share_memory_()
     return torch.stack(list(batch), 0, out=out)
 
@@ -87,7 +87,7 @@ def _mapping(batch: Sequence[Any], inside: Callable[[Sequence[Any]], Any]) -> An
     fields = {key: inside([sample[key] for sample in batch]) for key in first}
     try:
         if isinstance(first, MutableMapping):
-            # A mapping of the user's own may have more to it than its entries.
+            # A user's mapping may have more state than its entries.
             made = copy.copy(first)
             made.update(fields)
             return made
@@ -99,7 +99,7 @@ def _mapping(batch: Sequence[Any], inside: Callable[[Sequence[Any]], Any]) -> An
 def _sequence(batch: Sequence[Any], inside: Callable[[Sequence[Any]], Any]) -> Any:
     first = batch[0]
     if any(len(sample) != len(first) for sample in batch):
-        raise RuntimeError("the samples of a batch have sequences of different lengths; pad_collate and list_collate take those")
+        raise RuntimeError("the sequences in a batch must have the same length; for different lengths use pad_collate or list_collate")
     columns = [inside(values) for values in zip(*batch)]
     if isinstance(first, tuple):
         return columns

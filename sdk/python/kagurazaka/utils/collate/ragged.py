@@ -8,7 +8,7 @@ from .default_extended import default_collate
 
 
 def list_collate(batch: Sequence[Any]) -> Any:
-    """Keep every field a list with one entry a sample; nothing is stacked or converted.
+    """Keep every field a list with one entry for each sample; nothing is stacked or converted.
 
     Samples that are mappings become one dict of lists; any other samples become a list.
     """
@@ -23,9 +23,10 @@ def pad_collate(
     """Collate as `default_collate_extended`, but pad tensors and arrays of different sizes to the largest.
 
     A field whose tensors differ in size is padded at the end of each dimension with ``value``, and gets a companion
-    field with the true sizes: ``NAME_lengths``, a tensor with one number a sample where the tensors have one dimension
-    or differ in the first alone, otherwise one row a sample with all of its sizes. Use it as it is
-    (``collate_fn=pad_collate``), or with settings (``collate_fn=pad_collate(value=-1)``).
+    field with the true sizes, ``NAME_lengths``. That is a tensor with one number for each sample if the tensors differ only
+    in their first dimension, otherwise with one row for each sample that has all its sizes. Use it as it is
+    (``collate_fn=pad_collate``), or with settings (``collate_fn=pad_collate(value=-1)``). Raises RuntimeError if the tensors
+    of a field differ in their number of dimensions.
     """
     if batch is None:
         return _Pad(value, lengths)
@@ -61,7 +62,7 @@ def _pad(batch: Sequence[Mapping[str, Any]], value: float, lengths: str) -> dict
 
 def _padded(key: str, values: Sequence[Any], shapes: Sequence[tuple[int, ...]], value: float) -> Any:
     if len({len(shape) for shape in shapes}) != 1:
-        raise RuntimeError(f"field {key}: the samples' tensors differ in their number of dimensions: {sorted(set(shapes))}")
+        raise RuntimeError(f"field {key}: tensors must have the same number of dimensions, but have the shapes {sorted(set(shapes))}")
     largest = [max(sizes) for sizes in zip(*shapes)]
     padded = values[0].new_full((len(values), *largest), value)
     for row, tensor in zip(padded, values):
