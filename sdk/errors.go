@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"reflect"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -14,13 +16,13 @@ import (
 	"github.com/kagurazaka/kagurazaka/sdk/internal/staging"
 )
 
-// Permanent marks an error as one that trying again will not mend. nil stays nil.
+// Permanent marks an error that a retry cannot fix. It returns nil for nil.
 func Permanent(err error) error { return mark(err, false) }
 
-// Retryable marks an error as one that may go away when the item is tried again. nil stays nil.
+// Retryable marks an error that a retry of the item may fix. It returns nil for nil.
 //
-// Unmarked errors count as retryable when they are timeouts or of the passing kind (too many open files, a connection
-// reset), and as permanent otherwise. Of several marks the outermost counts.
+// Unmarked errors are retryable if they are timeouts or temporary system errors (too many open files, a connection
+// reset), and permanent otherwise. The outermost mark counts.
 func Retryable(err error) error { return mark(err, true) }
 
 func mark(err error, retryable bool) error {
@@ -37,29 +39,21 @@ type markedError struct {
 
 func (e *markedError) Unwrap() error { return e.error }
 
-// passing errors of the system may be gone at the next try.
-var passing = []syscall.Errno{
+// temporary are the system errors that a retry may fix.
+var temporary = []syscall.Errno{
 	syscall.EAGAIN, syscall.EBUSY, syscall.ECONNABORTED, syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EHOSTUNREACH,
 	syscall.EINTR, syscall.EMFILE, syscall.ENETDOWN, syscall.ENETUNREACH, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM,
 	syscall.EPIPE, syscall.ESTALE, syscall.ETIMEDOUT,
 }
 
-// environment errors are the machine's doing, not the task's.
+// environment are the system errors that the machine causes, not the task.
 var environment = []syscall.Errno{
 	syscall.EDQUOT, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOSPC, syscall.EROFS,
 }
 
 func isOneOf(err error, list []syscall.Errno) bool {
 	var errno syscall.Errno
-	if !errors.As(err, &errno) {
-		return false
-	}
-	for _, e := range list {
-		if errno == e {
-			return true
-		}
-	}
-	return false
+	return errors.As(err, &errno) && slices.Contains(list, errno)
 }
 
 func retryable(err error) bool {
@@ -69,10 +63,10 @@ func retryable(err error) bool {
 	}
 	var timeout net.Error
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.As(err, &timeout) && timeout.Timeout() || isOneOf(err, passing)
+		errors.As(err, &timeout) && timeout.Timeout() || isOneOf(err, temporary)
 }
 
-// itemError is how an error of the task's own travels.
+// itemError is the message for an error that the task returned.
 func itemError(err error) *pb.Error {
 	e := &pb.Error{
 		Message: text(err.Error()), Retryable: retryable(err), Fault: pb.Fault_FAULT_TASK,
@@ -84,7 +78,7 @@ func itemError(err error) *pb.Error {
 	return e
 }
 
-// typeName is the type of the error that says most: marks and wrappings of the standard library say nothing.
+// typeName is the outermost type in the chain that is neither a mark nor a wrapper of the standard library.
 func typeName(err error) string {
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		t := reflect.TypeOf(e)
@@ -100,27 +94,29 @@ func typeName(err error) string {
 }
 
 // panicked is a panic, or runtime.Goexit, in the task's code.
-type panicked struct {
-	value string
-	stack string
-}
+type panicked struct{ value, stack string }
 
 func (p *panicked) Error() string { return "panic: " + p.value }
 
-func (p *panicked) message() *pb.Error {
-	return &pb.Error{
-		Message: text(p.Error()), Traceback: text(p.stack), Fault: pb.Fault_FAULT_TASK,
-		Detail: &pb.Error_Panic{Panic: &pb.PanicError{Value: text(p.value)}},
-	}
-}
-
 const goexit = "runtime.Goexit was called"
 
-// taskFailure is an error of Open, List or Process, whatever it was.
+// newPanicked is for deferred functions: recovered is what recover returned, nil after runtime.Goexit.
+func newPanicked(recovered any) *panicked {
+	p := &panicked{value: goexit, stack: string(debug.Stack())}
+	if recovered != nil {
+		p.value = panicValue(recovered)
+	}
+	return p
+}
+
+// taskFailure is the message for an error or a panic of Open, List, Process or Close.
 func taskFailure(err error) *pb.Error {
 	var p *panicked
 	if errors.As(err, &p) {
-		return p.message()
+		return &pb.Error{
+			Message: text(p.Error()), Traceback: text(p.stack), Fault: pb.Fault_FAULT_TASK,
+			Detail: &pb.Error_Panic{Panic: &pb.PanicError{Value: text(p.value)}},
+		}
 	}
 	var misfit *staging.MisfitError
 	if errors.As(err, &misfit) {
@@ -139,10 +135,15 @@ func unsupported(what string) *pb.Error {
 	}
 }
 
-// text makes a string fit for protobuf, which takes nothing but UTF-8.
+// failure is an error without a detail.
+func failure(err error, fault pb.Fault) *pb.Error {
+	return &pb.Error{Message: text(err.Error()), Fault: fault}
+}
+
+// text replaces what is not UTF-8, which protobuf refuses.
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// panicValue prints a recovered value, even one whose own printing panics.
+// panicValue prints a recovered value, even if its String method panics.
 func panicValue(v any) (s string) {
 	defer func() {
 		if recover() != nil {

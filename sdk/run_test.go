@@ -217,8 +217,8 @@ func TestPartsSkipAndTake(t *testing.T) {
 	for _, f := range results[0].GetFailures() {
 		got = append(got, fmt.Sprintf("%d %s %s", f.GetIndex(), f.GetError().GetFault(), f.GetError().GetMessage()))
 	}
-	short := "FAULT_KAGURAZAKA the host sent fewer items in chunk 9 than it announced"
-	form := "FAULT_KAGURAZAKA the host sent an item in a form that plugins in Go do not read: they take JSON lines"
+	short := "FAULT_KAGURAZAKA the host sent fewer items than it announced"
+	form := "FAULT_KAGURAZAKA the host sent items in an encoding that plugins in Go do not read: they read JSON lines"
 	if diff := cmp.Diff([]string{"5 " + short, "6 " + short, "7 " + form, "8 " + form}, got); diff != "" {
 		t.Error(diff)
 	}

@@ -182,7 +182,9 @@ func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {
 	}
 	in.close = sync.OnceValue(in.closeTask)
 	if err := in.openDevice(env.Device); err != nil {
-		return nil, deviceFailure(err)
+		e := itemError(err)
+		e.Fault, e.Retryable = pb.Fault_FAULT_ENVIRONMENT, false
+		return nil, e
 	}
 	if o, ok := in.task.(Opener); ok {
 		if err := guard(func() error { return o.Open(in.life, env) }); err != nil {
@@ -297,15 +299,9 @@ func guard(f func() error) error {
 	go func() {
 		normal := false
 		defer func() {
-			if normal {
-				return
+			if !normal {
+				result <- newPanicked(recover())
 			}
-			p := &panicked{value: goexit}
-			if v := recover(); v != nil {
-				p.value = panicValue(v)
-			}
-			p.stack = string(debug.Stack())
-			result <- p
 		}()
 		err := f()
 		normal = true

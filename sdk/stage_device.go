@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -16,12 +15,11 @@ import (
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
 )
 
-// inFlight is how many batches the device has at a time: one that is brought there, one that is worked on, one that is
-// brought back.
+// inFlight is the number of batches on the device: one is copied there, one is computed, one is copied back.
 const inFlight = 3
 
-// inferrer serves STAGE_DEVICE. One goroutine, locked to its thread, starts batches and answers them; one receives, and
-// one waits for the device.
+// inferrer serves STAGE_DEVICE. One goroutine, locked to its thread, starts and answers batches. Another receives them,
+// and a third waits for the device.
 type inferrer struct {
 	*stageRunner
 	requests chan *batchRun
@@ -67,7 +65,7 @@ func (f *inferrer) serve() error {
 		}
 	}()
 	for !f.ended {
-		// User code may end the goroutine (runtime.Goexit); the next one goes on behind the batch.
+		// User code may end its goroutine with runtime.Goexit. A new one continues after that batch.
 		looped := make(chan struct{})
 		go func() {
 			defer close(looped)
@@ -84,7 +82,7 @@ func (f *inferrer) serve() error {
 	return <-received
 }
 
-// receive hands batches on until the stream ends.
+// receive passes batches on until the stream ends.
 func (f *inferrer) receive() error {
 	for {
 		req, err := f.stream.Recv()
@@ -107,7 +105,7 @@ func (f *inferrer) receive() error {
 }
 
 func (f *inferrer) loop() {
-	runtime.LockOSThread() // for good: the thread has the device's context, and ends with this goroutine
+	runtime.LockOSThread() // never unlocked: the thread has the device's context, and ends with this goroutine
 	if err := f.in.backend.Bind(); err != nil {
 		f.ended, f.err = true, err
 		return
@@ -145,13 +143,13 @@ func (f *inferrer) loop() {
 	}
 }
 
-// start gives a batch to the device. Where that has no memory left beside other batches, it is tried again when they are through: the batch
+// start gives a batch to the device. If the device has no memory left, start tries again after the other batches: a batch
 // fails only if it does not fit alone.
 func (f *inferrer) start(b *batchRun) error {
 	x := f.attempt(b)
 	var full *stage.MemoryError
 	if errors.As(x.err, &full) && len(f.started) > 0 {
-		_ = f.in.backend.Wait(x.ticket) // a device that is lost shows with the batches before
+		_ = f.in.backend.Wait(x.ticket) // the batches before report a lost device
 		f.in.backend.Recycle(x.ticket)
 		for len(f.started) > 0 {
 			if err := f.finish(<-f.done); err != nil {
@@ -178,17 +176,11 @@ func (f *inferrer) attempt(b *batchRun) (x *inferred) {
 		if returned {
 			return
 		}
-		// A panic, which ends here, or runtime.Goexit, which ends this goroutine: nothing behind this is reached then.
-		p := &panicked{value: goexit}
-		v := recover()
-		if v != nil {
-			p.value = panicValue(v)
-		}
-		p.stack = string(debug.Stack())
-		x.err = p
+		recovered := recover()
+		x.err = newPanicked(recovered)
 		x.ticket = f.in.backend.End()
-		if v == nil {
-			f.wait(x)
+		if recovered == nil {
+			f.wait(x) // runtime.Goexit ends this goroutine: attempt does not return to its caller
 		}
 	}()
 	x.payload, x.err = f.infer(b)
@@ -197,7 +189,7 @@ func (f *inferrer) attempt(b *batchRun) (x *inferred) {
 	return x
 }
 
-// infer queues everything that a batch needs: what it was loaded with, the task's own work, and what comes back.
+// infer queues the copies to the device, the task's work, and the copies back.
 func (f *inferrer) infer(b *batchRun) (*pb.Payload, error) {
 	n := len(b.items)
 	fields, views, info, err := stage.Unpack(b.m.GetLoaded(), n, f.in.memory)
@@ -240,12 +232,12 @@ func (f *inferrer) infer(b *batchRun) (*pb.Payload, error) {
 	return layout.Payload()
 }
 
-// finish answers a batch that the device is through with. They end in the order in which they were started.
+// finish answers a batch that the device has finished. Batches finish in the order in which they started.
 func (f *inferrer) finish(b *inferred) error {
 	f.started = f.started[1:]
 	var lost *stage.LostError
 	if errors.As(b.err, &lost) {
-		// No fault of the batch's as far as anyone knows: the host gives it to another worker.
+		// The batch may not be the cause: the host gives it to another worker.
 		f.in.worker.log.Error(lost.Error(), "worker", f.in.worker.index)
 		return status.Error(codes.Unavailable, lost.Error())
 	}

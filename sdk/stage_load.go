@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 
-	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
 )
 
@@ -45,7 +44,7 @@ func (l *loader) batch(b *batchRun) {
 			b.fail(i, err)
 		case skipped:
 			l.arena.Rewind(mark)
-			b.skip(i)
+			b.result.Skipped = appendIndex(b.result.Skipped, i)
 		default:
 			loaded, info, from = append(loaded, fields), append(info, text), append(from, i)
 		}
@@ -78,15 +77,3 @@ func (l *loader) lay(b *batchRun, fields []stage.Packed, info []json.RawMessage,
 }
 
 func without[T any](s []T, i int) []T { return append(s[:i:i], s[i+1:]...) }
-
-// skip adds a position to the ranges of skipped ones.
-func (b *batchRun) skip(index int) {
-	if n := len(b.result.GetSkipped()); n > 0 {
-		last := b.result.Skipped[n-1]
-		if last.GetFirst()+uint64(last.GetCount()) == uint64(index) {
-			last.Count++
-			return
-		}
-	}
-	b.result.Skipped = append(b.result.Skipped, &pb.IndexRange{First: uint64(index), Count: 1})
-}

@@ -11,12 +11,11 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
 )
 
-// stages are what a device task does, each in processes of its own. sdk/cuda documents them.
+// stages are the methods of a device task, each called in its own processes. sdk/cuda documents them.
 type stages interface {
 	Load(ctx context.Context, item Item) (stage.Fields, error)
 	Infer(ctx context.Context, device stage.Device, batch *stage.Batch) ([]stage.Packed, error)
@@ -28,38 +27,27 @@ func isDeviceTask(task any) bool {
 	return ok
 }
 
-// halfDeviceTask says what a type lacks that seems meant as a device task.
-func halfDeviceTask(typ reflect.Type) error {
+// halfDeviceTask reports what a task with the methods Load and Infer lacks to be a device task.
+func halfDeviceTask(task any) error {
+	v := reflect.ValueOf(task)
+	if !v.MethodByName("Load").IsValid() || !v.MethodByName("Infer").IsValid() {
+		return nil
+	}
 	want := reflect.TypeFor[stages]()
-	if _, load := typ.MethodByName("Load"); !load {
-		return nil
-	}
-	if _, infer := typ.MethodByName("Infer"); !infer {
-		return nil
-	}
 	var problems []error
 	for i := range want.NumMethod() {
 		m := want.Method(i)
-		has, ok := typ.MethodByName(m.Name)
-		if !ok {
-			problems = append(problems, fmt.Errorf("%s looks like a device task and has no method %s", typ, m.Name))
-			continue
-		}
-		same := has.Type.NumIn() == m.Type.NumIn()+1 && has.Type.NumOut() == m.Type.NumOut()
-		for i := 0; same && i < m.Type.NumIn(); i++ {
-			same = has.Type.In(i+1) == m.Type.In(i)
-		}
-		for i := 0; same && i < m.Type.NumOut(); i++ {
-			same = has.Type.Out(i) == m.Type.Out(i)
-		}
-		if !same {
-			problems = append(problems, fmt.Errorf("the method %s of %s differs from that of sdk/cuda's Stages", m.Name, typ))
+		switch has := v.MethodByName(m.Name); {
+		case !has.IsValid():
+			problems = append(problems, fmt.Errorf("%T looks like a device task and has no method %s", task, m.Name))
+		case has.Type() != m.Type:
+			problems = append(problems, fmt.Errorf("the method %s of %T differs from that of sdk/cuda's Stages", m.Name, task))
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// batching checks what the template says of batches.
+// batching checks the template's BatchSize.
 func (d *definition) batching(t *Template) error {
 	if t == nil || t.BatchSize == nil {
 		return nil
@@ -73,7 +61,7 @@ func (d *definition) batching(t *Template) error {
 	return nil
 }
 
-// stageOf returns the stage that a process is opened for, "" for one that the task does not have.
+// stageOf returns the stage that a process is opened for, "" if the task does not have it.
 func (d *definition) stageOf(s pb.Stage) Stage {
 	switch {
 	case s == pb.Stage_STAGE_LIST:
@@ -90,7 +78,7 @@ func (d *definition) stageOf(s pb.Stage) Stage {
 	return ""
 }
 
-// openDevice opens the device of a process that infers.
+// openDevice opens the device in a process of StageDevice.
 func (in *instance) openDevice(name string) (err error) {
 	if in.stage != StageDevice {
 		return nil
@@ -102,39 +90,23 @@ func (in *instance) openDevice(name string) (err error) {
 	return err
 }
 
-// deviceFailure is why there is no device.
-func deviceFailure(err error) *pb.Error {
-	e := itemError(err)
-	e.Fault, e.Retryable = pb.Fault_FAULT_ENVIRONMENT, false
-	return e
-}
-
 // runStage serves Run for a stage of a device task.
-func (in *instance) runStage(stream pb.PluginService_RunServer) error {
+func (in *instance) runStage(ctx context.Context, stream pb.PluginService_RunServer) error {
 	if in.memory == nil {
 		return status.Error(codes.FailedPrecondition, "the host opened this stage without the memory that stages share")
 	}
-	ctx, cancel := context.WithCancel(in.life)
-	defer cancel()
-	defer context.AfterFunc(stream.Context(), cancel)()
-	task := in.task.(stages)
-	r := &stageRunner{in: in, task: task, ctx: ctx, stream: stream, free: time.Now()}
-	var err error
+	r := &stageRunner{in: in, task: in.task.(stages), ctx: ctx, stream: stream, free: time.Now()}
 	switch in.stage {
 	case StageLoad:
-		err = r.serve((&loader{stageRunner: r}).batch)
+		return r.serve((&loader{stageRunner: r}).batch)
 	case StageFinish:
-		err = r.serve((&finisher{stageRunner: r}).batch)
+		return r.serve((&finisher{stageRunner: r}).batch)
 	default:
-		err = newInferrer(r).serve()
+		return newInferrer(r).serve()
 	}
-	if err != nil {
-		return err
-	}
-	return in.end(stream)
 }
 
-// unwritten is what of the items since the last answer is done without its output.
+// unwritten counts the items since the last answer that are done without their output, with an example.
 func (in *instance) unwritten() (uint32, *pb.UnwrittenOutput) {
 	if in.staging == nil {
 		return 0, nil
@@ -146,13 +118,13 @@ func (in *instance) unwritten() (uint32, *pb.UnwrittenOutput) {
 	return uint32(n), &pb.UnwrittenOutput{Expected: text(expected), Found: text(found)}
 }
 
-// stageRunner is what the stages have in common.
+// stageRunner is the state of one Run call that all stages have.
 type stageRunner struct {
 	in     *instance
 	task   stages
 	ctx    context.Context
 	stream pb.PluginService_RunServer
-	// free is when the last batch was answered.
+	// free is the time of the last answer.
 	free time.Time
 }
 
@@ -178,7 +150,7 @@ func (r *stageRunner) serve(work func(*batchRun)) error {
 	}
 }
 
-// batchRun is a batch that is being worked on.
+// batchRun is a batch in progress.
 type batchRun struct {
 	m      *pb.Batch
 	items  []Item
@@ -186,28 +158,27 @@ type batchRun struct {
 	result *pb.BatchResult
 }
 
-// begin takes a batch. Its error is a breach of the contract by the host.
+// begin takes a batch. It fails if the host violates the protocol.
 func (r *stageRunner) begin(req *pb.RunRequest) (*batchRun, error) {
 	m := req.GetBatch()
 	if m == nil {
 		return nil, status.Errorf(codes.InvalidArgument, "the stage %s takes batches, and got something else", r.in.stage)
 	}
 	b := &batchRun{m: m, began: time.Now(), result: &pb.BatchResult{Id: m.GetId()}}
-	c := &chunkRun{id: m.GetId(), parts: m.GetParts(), part: -1}
-	for _, p := range c.parts {
-		if c.count += partCount(p); c.count > wire.MaxChunkItems {
-			return nil, status.Errorf(codes.InvalidArgument, "batch %d has more than %d items", c.id, wire.MaxChunkItems)
-		}
+	count, err := countItems(m.GetParts())
+	if err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "batch %d %v", m.GetId(), err)
 	}
 	if g := m.GetRegion(); g != nil && (g.GetOffset() > uint64(len(r.in.memory)) || g.GetSize() > uint64(len(r.in.memory))-g.GetOffset()) {
 		return nil, status.Errorf(codes.InvalidArgument, "batch %d has a region of %d bytes at %d, and the shared memory has %d",
-			c.id, g.GetSize(), g.GetOffset(), len(r.in.memory))
+			m.GetId(), g.GetSize(), g.GetOffset(), len(r.in.memory))
 	}
-	b.result.Count = uint32(c.count)
-	for i := range c.count {
-		raw, err := c.line()
+	b.result.Count = uint32(count)
+	items := newItemReader(m.GetParts())
+	for i := range count {
+		raw, err := items.next()
 		if err != nil {
-			return nil, status.Errorf(codes.InvalidArgument, "batch %d: %v", c.id, err)
+			return nil, status.Errorf(codes.InvalidArgument, "batch %d: %v", m.GetId(), err)
 		}
 		b.items = append(b.items, Item{Index: i, raw: raw})
 	}
@@ -220,7 +191,7 @@ func (r *stageRunner) answer(b *batchRun) error {
 	}
 	from := b.began
 	if r.free.After(from) {
-		from = r.free // it was worked on beside the batch before
+		from = r.free // the batches overlapped
 	}
 	r.free = time.Now()
 	b.result.BusyNs = uint64(max(r.free.Sub(from), 1))
@@ -235,7 +206,7 @@ func (b *batchRun) fail(index int, err error) {
 	b.result.Failures = append(b.result.Failures, &pb.ItemFailure{Index: uint32(index), Error: taskFailure(err)})
 }
 
-// failWhole records that no item has an outcome.
+// failWhole fails the batch as a whole: no item has an outcome.
 func (b *batchRun) failWhole(err error) {
 	e := taskFailure(err)
 	var small *stage.TooSmallError

@@ -58,7 +58,7 @@ func (t Task[T]) define() (*definition, error) {
 	}
 	v := any(new(T))
 	if d.device = isDeviceTask(v); !d.device {
-		if err := halfDeviceTask(reflect.TypeOf(v)); err != nil {
+		if err := halfDeviceTask(v); err != nil {
 			return nil, fmt.Errorf("task %s: %w", d.name, err)
 		}
 		if _, ok := v.(Processor); !ok {
