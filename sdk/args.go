@@ -15,13 +15,13 @@ import (
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
-// grammar is the arguments of one task: kong's model of the struct that target points to.
+// grammar is kong's model of a task's arguments. target points to the task.
 type grammar struct {
 	kong   *kong.Kong
 	target any
 }
 
-// newGrammar makes an empty task and the model of its arguments.
+// newGrammar makes an empty task and its model.
 func newGrammar(d *definition) (*grammar, error) {
 	target := d.make()
 	k, err := kong.New(target,
@@ -35,12 +35,12 @@ func newGrammar(d *definition) (*grammar, error) {
 		return nil, fmt.Errorf("the arguments of task %s: %w", d.name, err)
 	}
 	if len(k.Model.Children) > 0 {
-		return nil, fmt.Errorf("the arguments of task %s: a task has no commands of its own", d.name)
+		return nil, fmt.Errorf("the arguments of task %s: a task cannot have commands", d.name)
 	}
 	return &grammar{k, target}, nil
 }
 
-// jsonMapper reads one JSON text into a field of any type: type:"json".
+// jsonMapper reads one JSON text into a field of any type with the tag type:"json".
 type jsonMapper struct{}
 
 func (jsonMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
@@ -49,7 +49,7 @@ func (jsonMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 		return err
 	}
 	if err := json.Unmarshal([]byte(token.String()), target.Addr().Interface()); err != nil {
-		return fmt.Errorf("%q is not the JSON that is wanted: %w", token.String(), err)
+		return fmt.Errorf("%q is not valid JSON for this argument: %w", token.String(), err)
 	}
 	return nil
 }
@@ -58,7 +58,7 @@ func (g *grammar) flags() []*kong.Flag { return g.kong.Model.Flags }
 
 func (g *grammar) positionals() []*kong.Positional { return g.kong.Model.Positional }
 
-// spellings returns how a flag may be written, longest first, and how its opposite is.
+// spellings returns the forms of a flag, longest first, and the form of its negation, if it has one.
 func spellings(f *kong.Flag) (flags []string, negation string) {
 	flags = append(flags, "--"+f.Name)
 	for _, a := range f.Aliases {
@@ -82,7 +82,7 @@ func spellings(f *kong.Flag) (flags []string, negation string) {
 	return flags, negation
 }
 
-// find returns the flag of that spelling; underscores in a long one stand for hyphens.
+// find returns the flag with that form. Underscores in long ones may stand for hyphens.
 func (g *grammar) find(name string) (f *kong.Flag, canonical string) {
 	for _, try := range []string{name, strings.ReplaceAll(name, "_", "-")} {
 		for _, f := range g.flags() {
@@ -98,20 +98,19 @@ func (g *grammar) find(name string) (f *kong.Flag, canonical string) {
 	return nil, name
 }
 
-// valueless flags take no value, or one behind an equals sign alone.
+// valueless flags take a value only after an equals sign.
 func valueless(v *kong.Value) bool { return v.IsBool() || v.IsCounter() }
 
-// greedy flags take all values that follow. A task with positional arguments has none: nobody could tell whose the
-// values are.
+// greedy flags take all values that follow. In a task with positional arguments that would be ambiguous.
 func (g *grammar) greedy(v *kong.Value) bool { return v.IsCumulative() && len(g.positionals()) == 0 }
 
-// parse fills the task from its argument vector. All problems are reported at once.
+// parse fills the task from its arguments. It reports all problems at once.
 func (g *grammar) parse(args []string) (any, *pb.Error) {
 	p := &argReader{g: g, given: map[*kong.Value]bool{}}
 	p.read(args)
 	p.missing()
 	if len(p.problems) == 0 {
-		// kong has the last word: it fills the struct, calls the task's hooks and checks groups of flags.
+		// kong fills the struct, calls the task's hooks and checks groups of flags.
 		if len(p.tail) > 0 {
 			p.canonical = append(append(p.canonical, "--"), p.tail...)
 		}
@@ -143,12 +142,12 @@ func configError(problems []*pb.ConfigProblem) *pb.Error {
 	}
 }
 
-// argReader goes through an argument vector once, noting every problem, and writes the vector anew as kong reads it
-// without ambiguity: each value behind an equals sign, a flag with several values several times.
+// argReader reads an argument vector once, collects every problem, and writes the unambiguous form for kong: each value
+// after an equals sign, and a flag once for each of its values.
 type argReader struct {
 	g         *grammar
 	canonical []string
-	// tail is the values without a name, which come last.
+	// tail is the positional values, which come last.
 	tail     []string
 	problems []*pb.ConfigProblem
 	given    map[*kong.Value]bool
@@ -179,7 +178,7 @@ func (p *argReader) read(args []string) {
 	}
 }
 
-// isNumber reports whether arg is a negative number: such a one is a value, unless a flag is called like it.
+// isNumber reports whether arg is a negative number. It is a value then, unless the task has a flag such as -1.
 func (p *argReader) isNumber(arg string) bool {
 	if len(arg) < 2 || arg[0] != '-' || arg[1] != '.' && (arg[1] < '0' || arg[1] > '9') {
 		return false
@@ -210,7 +209,7 @@ func (p *argReader) flag(arg string, rest []string) []string {
 	if f == nil {
 		p.problem(name, "this task has no such argument", p.g.suggest(name))
 		if !inline && len(p.g.positionals()) == 0 {
-			// The values of an argument that does not exist are not worth a message of their own.
+			// The values of an unknown argument need no further message.
 			for len(rest) > 0 && p.isValue(rest[0]) {
 				rest = rest[1:]
 			}
@@ -263,11 +262,11 @@ func (p *argReader) value(f *kong.Flag, long, value string) {
 func (p *argReader) positional(arg string) {
 	all := p.g.positionals()
 	if p.position >= len(all) {
-		if len(all) == 0 {
-			p.problem(arg, "this task takes no arguments without a name", "")
-		} else {
-			p.problem(arg, "this task takes only "+count.Of(len(all), "argument")+" without a name", "")
+		most := "no arguments"
+		if len(all) > 0 {
+			most = "only " + count.Of(len(all), "argument")
 		}
+		p.problem(arg, "this task takes "+most+" without a name", "")
 		return
 	}
 	v := all[p.position]
@@ -279,25 +278,25 @@ func (p *argReader) positional(arg string) {
 	p.tail = append(p.tail, arg)
 }
 
-// check parses one value into a place of its own, so that one wrong value does not hide the next.
+// check parses one value into a temporary variable, so that one wrong value does not hide the next.
 func (p *argReader) check(v *kong.Value, where, value string) {
 	target := reflect.New(v.Target.Type()).Elem()
 	if err := decode(v, value, target); err != nil {
 		p.problem(where, trimName(err.Error(), v), "")
 		return
 	}
-	choices := choicesOf(v)
-	if len(choices) == 0 {
+	if v.Enum == "" {
 		return
 	}
+	choices := v.EnumSlice()
 	for _, got := range scalars(target) {
 		if !slices.Contains(choices, got) {
-			p.problem(where, fmt.Sprintf("%q is none of %s", got, strings.Join(choices, ", ")), suggest.Closest(got, choices))
+			p.problem(where, fmt.Sprintf("must be one of %s, not %q", strings.Join(choices, ", "), got), suggest.Closest(got, choices))
 		}
 	}
 }
 
-// decode is kong's own parsing of one value, without its trace in the model.
+// decode parses one value as kong does, and leaves the model as it is.
 func decode(v *kong.Value, value string, target reflect.Value) error {
 	set := v.Set
 	defer func() { v.Set = set }()
@@ -307,19 +306,12 @@ func decode(v *kong.Value, value string, target reflect.Value) error {
 	return v.Parse(kong.ScanFromTokens(kong.Token{Type: kong.FlagValueToken, Value: value}), target)
 }
 
-// trimName takes away the argument's name, which the problem names already.
+// trimName removes the argument's name, which the caller's message has already.
 func trimName(message string, v *kong.Value) string {
 	return strings.TrimPrefix(message, v.ShortSummary()+": ")
 }
 
-func choicesOf(v *kong.Value) []string {
-	if v.Enum == "" {
-		return nil
-	}
-	return v.EnumSlice()
-}
-
-// scalars prints a value, or each element of a list, as enum tags write them.
+// scalars prints a value, or each element of a list, as enum tags write it.
 func scalars(v reflect.Value) []string {
 	switch v.Kind() {
 	case reflect.Slice, reflect.Array:
@@ -338,35 +330,28 @@ func scalars(v reflect.Value) []string {
 	}
 }
 
-// missing notes the required arguments that were not given.
+// missing reports the required arguments that are not given.
 func (p *argReader) missing() {
-	note := func(v *kong.Value, name string) {
-		if !v.Required || p.given[v] {
+	check := func(v *kong.Value, name string) {
+		set := func(env string) bool { _, ok := os.LookupEnv(env); return ok }
+		if !v.Required || p.given[v] || slices.ContainsFunc(v.Tag.Envs, set) {
 			return
 		}
-		for _, env := range v.Tag.Envs {
-			if _, ok := os.LookupEnv(env); ok {
-				return
-			}
+		message := "is required"
+		if v.Help != "" {
+			message += ": " + strings.TrimRight(v.Help, ".")
 		}
-		p.problem(name, "is required"+helpOf(v), "")
+		p.problem(name, message, "")
 	}
 	for _, f := range p.g.flags() {
-		note(f.Value, "--"+f.Name)
+		check(f.Value, "--"+f.Name)
 	}
 	for _, v := range p.g.positionals() {
-		note(v, "<"+v.Name+">")
+		check(v, "<"+v.Name+">")
 	}
 }
 
-func helpOf(v *kong.Value) string {
-	if v.Help == "" {
-		return ""
-	}
-	return ": " + strings.TrimRight(v.Help, ".")
-}
-
-// suggest returns the flag that was probably meant, or nothing.
+// suggest returns the flag that the user probably meant, "" if none is similar.
 func (g *grammar) suggest(name string) string {
 	var all []string
 	for _, f := range g.flags() {

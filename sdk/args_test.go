@@ -168,8 +168,8 @@ func TestParseProblemsAtOnce(t *testing.T) {
 		{Task[rich]{}, []string{"--siez", "5", "--ratio", "many", "--format=jpg", "--level", "7", "--numbers", "1", "x", "stray"}, []*pb.ConfigProblem{
 			{Where: "--siez", Message: "this task has no such argument", Suggestion: "--size"},
 			{Where: "--ratio", Message: `expected a float but got "many" (string)`},
-			{Where: "--format", Message: `"jpg" is none of jpeg, png`, Suggestion: "jpeg"},
-			{Where: "--level", Message: `"7" is none of 1, 2, 3`},
+			{Where: "--format", Message: `must be one of jpeg, png, not "jpg"`, Suggestion: "jpeg"},
+			{Where: "--level", Message: `must be one of 1, 2, 3, not "7"`},
 			{Where: "--numbers", Message: `expected a valid 64 bit int but got "x"`},
 			{Where: "--numbers", Message: `expected a valid 64 bit int but got "stray"`},
 			{Where: "--name", Message: "is required: Its name"},
@@ -177,7 +177,7 @@ func TestParseProblemsAtOnce(t *testing.T) {
 		{Task[rich]{}, []string{"--name"}, []*pb.ConfigProblem{{Where: "--name", Message: "a value is missing"}}},
 		{Task[rich]{}, []string{"lost", "--name=n"}, []*pb.ConfigProblem{{Where: "lost", Message: "this task takes no arguments without a name"}}},
 		{Task[rich]{}, []string{"--name=n", "--size=9001"}, []*pb.ConfigProblem{{Message: "size is over 9000"}}},
-		{Task[rich]{}, []string{"--name=n", "--raw={"}, []*pb.ConfigProblem{{Where: "--raw", Message: `"{" is not the JSON that is wanted: unexpected end of JSON input`}}},
+		{Task[rich]{}, []string{"--name=n", "--raw={"}, []*pb.ConfigProblem{{Where: "--raw", Message: `"{" is not valid JSON for this argument: unexpected end of JSON input`}}},
 		{Task[positional]{}, nil, []*pb.ConfigProblem{{Where: "<input>", Message: "is required"}}},
 	} {
 		_, failure := parse(t, c.task, c.args...)

@@ -13,7 +13,7 @@ import (
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
-// describe is what the host learns of a task. It makes an empty T for kong to read, and calls nothing of it.
+// describe returns the task's description for the host. It makes an empty T for kong to read, and calls none of its methods.
 func (d *definition) describe() (*pb.Task, error) {
 	g, err := newGrammar(d)
 	if err != nil {
@@ -50,7 +50,7 @@ func (d *definition) describe() (*pb.Task, error) {
 		}
 		flags, negation := spellings(f)
 		a.Flags = flags
-		// A negation of another name than --no-NAME is one more spelling that the host hands on.
+		// The host knows negations as --no-NAME. Another name is one more form of the flag.
 		a.Negatable = negation == "--no-"+f.Name
 		if negation != "" && !a.Negatable {
 			a.Flags = append(a.Flags, negation)
@@ -66,19 +66,17 @@ func (g *grammar) argument(v *kong.Value) (*pb.Argument, error) {
 	for typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
 	}
-	if v.IsSlice() && v.Tag.Type != "json" && typ != reflect.TypeFor[json.RawMessage]() {
+	list := v.IsSlice() && v.Tag.Type != "json" && typ != reflect.TypeFor[json.RawMessage]()
+	if list {
 		typ = typ.Elem()
 		a.Repeatable = v.Flag != nil
-		if g.greedy(v) {
-			a.Arity = "+"
-		}
-		if v.Flag == nil {
-			a.Arity = "+"
-			if !v.Required {
-				a.Arity = "*"
-			}
-		}
-	} else if v.Flag == nil && !v.Required {
+	}
+	switch {
+	case list && v.Flag == nil && !v.Required:
+		a.Arity = "*"
+	case list && (v.Flag == nil || g.greedy(v)):
+		a.Arity = "+"
+	case !list && v.Flag == nil && !v.Required:
 		a.Arity = "?"
 	}
 	a.Type, a.TypeName = argumentType(v, typ)
@@ -104,7 +102,10 @@ func setValues(a *pb.Argument, v *kong.Value) error {
 	} else if v.IsBool() && !v.IsCounter() && !v.Required {
 		a.DefaultJson = "false"
 	}
-	for _, choice := range choicesOf(v) {
+	if v.Enum == "" {
+		return nil
+	}
+	for _, choice := range v.EnumSlice() {
 		target := reflect.New(v.Target.Type()).Elem()
 		if err := decode(v, choice, target); err != nil {
 			return fmt.Errorf("its choice %s: %s", choice, trimName(err.Error(), v))
@@ -117,10 +118,8 @@ func setValues(a *pb.Argument, v *kong.Value) error {
 	return nil
 }
 
-// jsonValue writes a value so that the host can print it and write it into a configuration: types of the plugin's own
-// and durations stay the text that was written.
-func jsonValue(typ pb.ArgumentType, written string, v reflect.Value) string {
-	plain := v
+// jsonValue writes a value for help and configurations. The plugin's own types and durations keep their text.
+func jsonValue(typ pb.ArgumentType, written string, plain reflect.Value) string {
 	for plain.Kind() == reflect.Pointer && !plain.IsNil() {
 		plain = plain.Elem()
 	}
@@ -132,7 +131,7 @@ func jsonValue(typ pb.ArgumentType, written string, v reflect.Value) string {
 			value = scalars(plain)
 		}
 	case pb.ArgumentType_ARGUMENT_TYPE_PATH:
-		// kong makes paths absolute; a default depends on where the command runs.
+		// kong makes paths absolute, but a default is relative to the working directory of each run.
 		if plain.Kind() == reflect.Slice {
 			value = kong.SplitEscaped(written, ',')
 		}

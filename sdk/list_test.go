@@ -200,7 +200,7 @@ func TestListSlow(t *testing.T) {
 func TestListFailures(t *testing.T) {
 	for how, want := range map[string]string{
 		"error": "the catalogue is closed", "panic": "panic: in the list", "goexit": "panic: " + goexit,
-		"scalar": "item 0 of the list: a int encodes to no JSON object", "invalid": "item 0 of the list: its JSON text has '}' at byte 6",
+		"scalar": "item 0 of the list: a int is not a JSON object", "invalid": "item 0 of the list: its JSON text has '}' at byte 6",
 		"nan": "item 0 of the list: a: json: unsupported value: NaN",
 	} {
 		_, total, failure := list(t, &pb.ListRequest{}, "--how="+how)

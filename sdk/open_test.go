@@ -149,7 +149,7 @@ func TestBrokenDefinitions(t *testing.T) {
 		"needs a name":                      {Task[scripted]{Name: "a b"}},
 		"has no items":                      {Task[opener]{}},
 		"enum value is only valid":          {Task[badTag]{}},
-		"a task has no commands":            {Task[commands]{}},
+		"a task cannot have commands":            {Task[commands]{}},
 		"has no HardShard":                  {templated(&Template{Input: InputByExts()})},
 		"FinishCheck but no Output":         {templated(&Template{HardShard: Placeholder, Input: Placeholder, FinishCheck: Placeholder})},
 		"takes one suffix":                  {templated(&Template{HardShard: Placeholder, Input: Placeholder, Output: Placeholder, FinishCheck: FinishCheckByOutputFileExistence("a", "b")})},
