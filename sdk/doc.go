@@ -1,6 +1,6 @@
 // Package sdk makes a Go program a plugin of kagurazaka.
 //
-// A task is a struct whose fields are its arguments, in kong's tags, and whose method Process works on one item:
+// A task is a struct. Its fields are the arguments, described by kong's tags. Its method Process works on one item:
 //
 //	type Shrink struct {
 //		Size int `default:"256" help:"Longest side in pixels."`
@@ -22,17 +22,17 @@
 //		})
 //	}
 //
-// With a template the host lists inputs, computes outputs and leaves out what is finished. Without one the task makes
-// its own items: see Lister and Checker. What a worker writes to Item.Output lies aside until Process has returned
-// without an error, so nobody ever sees half an output: outputs of plugins in Go are staged. Item.Output.Path is a path in a
-// staging folder meanwhile, with the final file's name; files that Process puts beside it are moved along. What Process writes to
-// other paths is written in place, and nobody keeps track of it. (Tasks in Python write their outputs in place; --outputs direct
-// is for those alone.)
+// With a template, the host lists the inputs, computes the outputs and skips finished items. Without one, the task lists
+// its own items: see Lister and Checker.
 //
-// Items are worked on one by one in each worker process, and the host starts as many workers as the user asks for. An
-// error, a panic or runtime.Goexit ends the item, not the worker.
+// Outputs are staged: Item.Output().Path is in a staging folder until Process returns nil, and then the SDK moves it, and
+// files beside it, to the final place. So an output is never half written. Files at other paths are written in place, and
+// the SDK does not track them. (Python tasks may write outputs in place; --outputs direct is only for those.)
 //
-// Whatever the program prints, on stdout too, goes to the host's log; Log gives a logger that names worker and item.
+// Each worker process works on one item at a time. The user sets the number of workers. An error, a panic or
+// runtime.Goexit ends the item, not the worker.
+//
+// Output of the program, on stdout too, goes to the host's log. Log returns a logger that names worker and item.
 package sdk
 
 // Version is this SDK's version, which plugins report to the host.

@@ -51,7 +51,7 @@ func dial(t testing.TB, tasks ...Definition) (pb.PluginServiceClient, *syncBuffe
 	life, end := context.WithCancel(context.Background())
 	s := newService(life, hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: logged, JSONFormat: true}), tasks)
 	server := grpc.NewServer(serverOptions()...)
-	s.register(server)
+	pb.RegisterPluginServiceServer(server, s)
 	listener := bufconn.Listen(1 << 20)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"google.golang.org/grpc"
 
+	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/hook"
 )
 
@@ -20,7 +21,7 @@ func init() {
 		life, end := context.WithCancel(context.Background())
 		s := newService(life, log, definitions)
 		server := grpc.NewServer(serverOptions()...)
-		s.register(server)
+		pb.RegisterPluginServiceServer(server, s)
 		return server, func() {
 			server.Stop()
 			end()

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,24 +12,24 @@ import (
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
-// What one block holds where the host does not say.
 const (
+	// defaultBlockItems and defaultBlockBytes limit a block if the host sets no limit.
 	defaultBlockItems = 4096
 	defaultBlockBytes = 512 << 10
-	// firstBlockItems is small, so that workers have something to do soon; each block after it is larger.
+	// firstBlockItems is small, so that workers can start soon. Each block after it is larger.
 	firstBlockItems = 64
 	blockGrowth     = 4
-	// maxItemBytes leaves room for what stands around an item in a message.
+	// maxItemBytes leaves room for the rest of a message.
 	maxItemBytes = wire.MessageLimit - 64<<10
-	// blocksWaiting is how many blocks may wait to be sent while List makes the next.
+	// blocksWaiting is the number of blocks that may wait to be sent.
 	blocksWaiting = 4
-	// flushAfter is how long an item of a slow lister waits for others.
+	// flushAfter is how long the first item of a block waits for others.
 	flushAfter = 50 * time.Millisecond
 )
 
 var errListEnded = errors.New("yield was called after List had returned")
 
-// List streams the items of a task that makes its own.
+// List streams the items of a task with the method List.
 func (s *service) List(req *pb.ListRequest, stream pb.PluginService_ListServer) error {
 	in, err := s.running(StageList)
 	if err != nil {
@@ -61,7 +62,7 @@ func (s *service) List(req *pb.ListRequest, stream pb.PluginService_ListServer) 
 			cancel()
 			b.abort(fmt.Errorf("the host takes no more items: %w", err))
 			if listErr := <-listed; listErr != nil {
-				in.worker.log.Debug("the listing was broken off", "error", listErr)
+				in.worker.log.Debug("the listing was cancelled", "error", listErr)
 			}
 			return err
 		}
@@ -81,7 +82,7 @@ func listError(e *pb.Error) *pb.ListResponse {
 	return &pb.ListResponse{Message: &pb.ListResponse_Error{Error: e}}
 }
 
-// blocks gathers items into blocks on one side and hands them out on the other, in order.
+// blocks collects items into blocks for the sender, in order.
 type blocks struct {
 	maxItems, maxBytes int
 	encoder            *encoder
@@ -90,11 +91,11 @@ type blocks struct {
 	changed sync.Cond
 	pending *pb.Block
 	full    []*pb.Block
-	// spare is the memory of a block that has been sent.
+	// spare is the memory of a sent block.
 	spare []byte
-	// goal is how many items the pending block is to have.
+	// goal is the number of items at which the pending block is full.
 	goal int
-	// generation counts pending blocks, so that a timer knows its own.
+	// generation is the number of the pending block, by which a timer knows its own.
 	generation int
 	total      int
 	ended      bool
@@ -102,20 +103,17 @@ type blocks struct {
 }
 
 func newBlocks(req *pb.ListRequest) *blocks {
-	b := &blocks{maxItems: int(req.GetMaxItems()), maxBytes: int(req.GetMaxBytes()), encoder: newEncoder()}
-	if b.maxItems == 0 {
-		b.maxItems = defaultBlockItems
+	b := &blocks{
+		maxItems: cmp.Or(int(req.GetMaxItems()), defaultBlockItems),
+		maxBytes: min(cmp.Or(int(req.GetMaxBytes()), defaultBlockBytes), maxItemBytes),
+		encoder:  newEncoder(),
 	}
-	if b.maxBytes == 0 {
-		b.maxBytes = defaultBlockBytes
-	}
-	b.maxBytes = min(b.maxBytes, maxItemBytes)
 	b.goal = min(firstBlockItems, b.maxItems)
 	b.changed.L = &b.mu
 	return b
 }
 
-// yield encodes one item behind those of the pending block.
+// yield appends one item to the pending block.
 func (b *blocks) yield(item any) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -164,7 +162,7 @@ func (b *blocks) yield(item any) error {
 	return nil
 }
 
-// start begins a block, and sees to it that it does not wait for long.
+// start begins a block, and limits how long it waits.
 func (b *blocks) start() {
 	b.generation++
 	mine := b.generation
@@ -176,7 +174,7 @@ func (b *blocks) start() {
 	time.AfterFunc(flushAfter, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		// Where blocks are waiting already, nobody waits for this one.
+		// If other blocks wait to be sent, this one can wait for more items.
 		if b.generation == mine && b.pending != nil && b.pending.Count > 0 && len(b.full) == 0 {
 			b.push()
 		}
@@ -190,7 +188,7 @@ func (b *blocks) push() {
 	b.changed.Broadcast()
 }
 
-// flush hands the pending block on, and waits while there are too many of them.
+// flush passes the pending block on, and waits while too many blocks are unsent.
 func (b *blocks) flush() error {
 	b.push()
 	for len(b.full) > blocksWaiting && b.err == nil {
@@ -199,7 +197,7 @@ func (b *blocks) flush() error {
 	return b.err
 }
 
-// finish says that there are no more items.
+// finish marks the end of the list.
 func (b *blocks) finish() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -218,7 +216,7 @@ func (b *blocks) abort(err error) {
 	b.changed.Broadcast()
 }
 
-// sent takes back the memory of a block.
+// sent takes back the memory of a sent block.
 func (b *blocks) sent(block *pb.Block) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -227,7 +225,7 @@ func (b *blocks) sent(block *pb.Block) {
 	}
 }
 
-// next returns the next block, or nil behind the last.
+// next waits for the next block. It returns nil after the last one.
 func (b *blocks) next() *pb.Block {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -7,10 +7,10 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// logLevelKey may hold hclog's name of the lowest level that plugins send to the host.
+// logLevelKey is the environment variable with the lowest level (hclog's name) that plugins send to the host.
 const logLevelKey = "KAGURAZAKA_LOG_LEVEL"
 
-// logOutput is the real stderr, whatever becomes of the variable os.Stderr.
+// logOutput is the process's stderr, even when go-plugin replaces os.Stderr.
 var logOutput = os.Stderr
 
 func newLogger() hclog.Logger {
@@ -23,14 +23,14 @@ func newLogger() hclog.Logger {
 
 type contextKey struct{}
 
-// worker is what contexts carry of the process.
+// worker describes the process in contexts.
 type worker struct {
 	log   hclog.Logger
 	index int
 	stage Stage
 }
 
-// itemContext is the context of one item. Making it costs no allocation of its own: a chunk's are made together.
+// itemContext is the context of one item.
 type itemContext struct {
 	context.Context
 	item Item
@@ -43,22 +43,21 @@ func (c *itemContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// Log returns a logger whose lines reach the host's log, with the worker's number and the item's name where ctx comes
-// from Process or IsExecuted. A context from elsewhere gives a logger that discards.
+// Log returns a logger that writes to the host's log. ctx must come from the SDK, or the logger discards its lines. The
+// lines name the worker, and the item if ctx is that of Process, IsExecuted, Load or Finish.
 func Log(ctx context.Context) hclog.Logger {
-	switch c := ctx.Value(contextKey{}).(type) {
-	case *itemContext:
-		w, ok := c.Context.Value(contextKey{}).(*worker)
-		if !ok {
-			return hclog.NewNullLogger()
-		}
-		return w.log.With("worker", w.index, "item", c.item.String())
-	case *worker:
-		if c.stage != StageList {
-			return c.log.With("worker", c.index)
-		}
-		return c.log
-	default:
-		return hclog.NewNullLogger()
+	c, _ := ctx.Value(contextKey{}).(*itemContext)
+	if c != nil {
+		ctx = c.Context
 	}
+	w, ok := ctx.Value(contextKey{}).(*worker)
+	switch {
+	case !ok:
+		return hclog.NewNullLogger()
+	case c != nil:
+		return w.log.With("worker", w.index, "item", c.item.String())
+	case w.stage == StageList:
+		return w.log
+	}
+	return w.log.With("worker", w.index)
 }

@@ -3,12 +3,13 @@ package sdk
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
-// plainFields turns a resolved template into JSON-like values. Numbers are json.Number, so that none loses digits.
+// plainFields turns a resolved template into JSON-like values. Numbers are json.Number, which keeps all digits.
 func plainFields(fields []*pb.Field) (map[string]any, error) {
 	m := make(map[string]any, len(fields))
 	for _, f := range fields {
@@ -48,6 +49,6 @@ func plainNode(n *pb.Node) (any, error) {
 		}
 		return v, nil
 	default:
-		return nil, fmt.Errorf("a placeholder is left, which the host should have filled")
+		return nil, errors.New("the host left a placeholder without a value")
 	}
 }

@@ -16,12 +16,13 @@ import (
 
 	_ "github.com/kagurazaka/kagurazaka/internal/buffers" // for the messages of the Run and List calls
 	"github.com/kagurazaka/kagurazaka/internal/wire"
+	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/lifeline"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stdio"
 )
 
-// Serve serves the tasks to the host that started this program. It is main's only line and never returns. Started by
-// anything else, the program says how to use it, and exits with status 1.
+// Serve serves the tasks to the host that started this program. It is the only line of main and never returns. If the
+// host did not start the program, Serve prints how to use it and exits with status 1.
 func Serve(tasks ...Definition) {
 	if os.Getenv(wire.CookieKey) != wire.CookieValue {
 		fmt.Fprint(os.Stderr, usage(os.Args[0], newService(context.Background(), hclog.NewNullLogger(), tasks).taskNames()))
@@ -39,8 +40,8 @@ func Serve(tasks ...Definition) {
 	log := newLogger()
 	s := newService(life, log, tasks)
 
-	// go-plugin prints the handshake to os.Stdout, and then points os.Stdout and os.Stderr at pipes of its own, which
-	// nobody reads: they are pointed back before the first call reaches user code.
+	// go-plugin prints the handshake to os.Stdout, and then sets os.Stdout and os.Stderr to pipes that it never reads.
+	// restore sets them back before the first call reaches user code.
 	os.Stdout = handshake
 	restore := sync.OnceFunc(stdio.Restore)
 	goplugin.Serve(&goplugin.ServeConfig{
@@ -48,7 +49,7 @@ func Serve(tasks ...Definition) {
 			ProtocolVersion: wire.ProtocolVersion, MagicCookieKey: wire.CookieKey, MagicCookieValue: wire.CookieValue,
 		},
 		Plugins: goplugin.PluginSet{"task": grpcPlugin{s: s}},
-		Logger:  quietLogger(),
+		Logger:  hclog.New(&hclog.LoggerOptions{Name: "go-plugin", Level: hclog.Error, Output: logOutput, JSONFormat: true}),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
 			opts = append(opts, serverOptions()...)
 			opts = append(opts,
@@ -65,38 +66,24 @@ func Serve(tasks ...Definition) {
 	})
 	cancel()
 	restore()
-	if err := s.shutdown(); err != nil {
-		// The log has it.
+	if s.shutdown() != nil { // which logs the error
 		os.Exit(1)
 	}
 	os.Exit(0)
 }
 
-// quietLogger is for go-plugin, whose debug lines interest only its authors.
-func quietLogger() hclog.Logger {
-	return hclog.New(&hclog.LoggerOptions{Name: "go-plugin", Level: hclog.Error, Output: logOutput, JSONFormat: true})
-}
+// ignoreSignals has no effect for SIGINT and SIGTERM: the host decides when a plugin ends. They are caught, because the
+// processes that a task starts would inherit ignored ones. Nobody reads the channel: Notify drops what does not fit.
+func ignoreSignals() { signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGTERM) }
 
-// ignoreSignals lets Ctrl-C and a polite kill pass: the host decides when a plugin ends. They are caught, not ignored,
-// because processes that the task starts would inherit that.
-func ignoreSignals() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	go func() {
-		for range signals {
-			continue
-		}
-	}()
-}
-
-// grpcPlugin hands the service to go-plugin.
+// grpcPlugin gives the service to go-plugin.
 type grpcPlugin struct {
 	goplugin.NetRPCUnsupportedPlugin
 	s *service
 }
 
 func (p grpcPlugin) GRPCServer(_ *goplugin.GRPCBroker, server *grpc.Server) error {
-	p.s.register(server)
+	pb.RegisterPluginServiceServer(server, p.s)
 	return nil
 }
 
@@ -104,21 +91,17 @@ func (grpcPlugin) GRPCClient(context.Context, *goplugin.GRPCBroker, *grpc.Client
 	return nil, fmt.Errorf("a plugin is not a host")
 }
 
-// usage tells a person who started the plugin by hand what it is.
-func usage(argv0 string, tasks []string) string {
-	name := argv0
+// usage is for a user who started the plugin without the host.
+func usage(name string, tasks []string) string {
 	if !strings.ContainsRune(name, filepath.Separator) {
 		if path, err := os.Executable(); err == nil {
 			name = path
 		}
 	}
-	task := "TASK"
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s is a kagurazaka plugin: it works for the kagurazaka command and does nothing alone.\n", filepath.Base(name))
+	task, list := "TASK", ""
 	if len(tasks) > 0 {
-		fmt.Fprintf(&b, "Its tasks: %s.\n", strings.Join(tasks, ", "))
-		task = tasks[0]
+		task, list = tasks[0], fmt.Sprintf("Its tasks: %s.\n", strings.Join(tasks, ", "))
 	}
-	fmt.Fprintf(&b, "Run one with:    kagurazaka %s %s …\nIts help:        kagurazaka %s %s -h\n", name, task, name, task)
-	return b.String()
+	return fmt.Sprintf("%s is a kagurazaka plugin: it works for the kagurazaka command and does nothing alone.\n%s"+
+		"Run one with:    kagurazaka %s %s …\nIts help:        kagurazaka %s %s -h\n", filepath.Base(name), list, name, task, name, task)
 }

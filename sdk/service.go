@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -23,12 +22,12 @@ import (
 	"github.com/kagurazaka/kagurazaka/sdk/internal/staging"
 )
 
-// service is what one plugin process serves.
+// service serves the tasks of one plugin process.
 type service struct {
 	pb.UnimplementedPluginServiceServer
 
 	definitions []*definition
-	// broken is why the plugin cannot be described.
+	// broken is the error of the definitions.
 	broken error
 	log    hclog.Logger
 	// life ends with the process.
@@ -38,7 +37,7 @@ type service struct {
 	opened *instance
 }
 
-// instance is the one task that is open in this process.
+// instance is the open task of this process.
 type instance struct {
 	definition *definition
 	task       any
@@ -46,15 +45,15 @@ type instance struct {
 	worker     *worker
 	page       *beat.Page
 	staging    *staging.Dir
-	// memory is what the stages of a device task share; backend is the device of the one that infers.
+	// memory is shared by the stages of a device task; backend is the device of StageDevice.
 	memory  []byte
 	backend stage.Backend
-	// life ends with the process and carries worker.
+	// life ends with the process and has worker as a value.
 	life  context.Context
 	busy  sync.Mutex
 	close func() error
-	// tellsClose says that the host wants to know why the task could not be closed.
-	tellsClose bool
+	// reportsClose: the host takes a close_error.
+	reportsClose bool
 }
 
 func newService(life context.Context, log hclog.Logger, tasks []Definition) *service {
@@ -80,10 +79,7 @@ func newService(life context.Context, log hclog.Logger, tasks []Definition) *ser
 	return s
 }
 
-// register adds the service to a gRPC server.
-func (s *service) register(server *grpc.Server) { pb.RegisterPluginServiceServer(server, s) }
-
-// serverOptions fit messages of megabytes.
+// serverOptions are for messages of megabytes.
 func serverOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(wire.MessageLimit), grpc.MaxSendMsgSize(wire.MessageLimit),
@@ -105,7 +101,7 @@ func (s *service) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeRe
 		resp.Tasks = append(resp.Tasks, t)
 	}
 	if err := errors.Join(problems...); err != nil {
-		return &pb.DescribeResponse{Error: &pb.Error{Message: text(err.Error()), Fault: pb.Fault_FAULT_TASK}}, nil
+		return &pb.DescribeResponse{Error: failure(err, pb.Fault_FAULT_TASK)}, nil
 	}
 	return resp, nil
 }
@@ -126,16 +122,16 @@ func pluginVersion() string {
 	return info.Main.Version
 }
 
-// Open makes the task. Whatever is wrong with it travels in the response.
+// Open makes the task. The response has the error of the task or its arguments.
 func (s *service) Open(_ context.Context, req *pb.OpenRequest) (*pb.OpenResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.opened != nil {
 		return nil, status.Errorf(codes.FailedPrecondition, "task %s is open in this process already", s.opened.definition.name)
 	}
-	in, failure := s.open(req)
-	if failure != nil {
-		return &pb.OpenResponse{Error: failure}, nil
+	in, problem := s.open(req)
+	if problem != nil {
+		return &pb.OpenResponse{Error: problem}, nil
 	}
 	s.opened = in
 	return &pb.OpenResponse{Capabilities: []string{wire.Heartbeat, wire.Staging, wire.ListCloses}}, nil
@@ -143,13 +139,13 @@ func (s *service) Open(_ context.Context, req *pb.OpenRequest) (*pb.OpenResponse
 
 func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {
 	if s.broken != nil {
-		return nil, &pb.Error{Message: text(s.broken.Error()), Fault: pb.Fault_FAULT_TASK}
+		return nil, failure(s.broken, pb.Fault_FAULT_TASK)
 	}
-	d, failure := s.find(req.GetTask())
-	if failure != nil {
-		return nil, failure
+	d, problem := s.find(req.GetTask())
+	if problem != nil {
+		return nil, problem
 	}
-	in := &instance{definition: d, tellsClose: slices.Contains(req.GetCapabilities(), wire.Close)}
+	in := &instance{definition: d, reportsClose: slices.Contains(req.GetCapabilities(), wire.Close)}
 	if in.stage = d.stageOf(req.GetStage()); in.stage == "" {
 		what := "it lists and runs items"
 		if d.device {
@@ -159,26 +155,27 @@ func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {
 	}
 	g, err := newGrammar(d)
 	if err != nil {
-		return nil, &pb.Error{Message: text(err.Error()), Fault: pb.Fault_FAULT_TASK}
+		return nil, failure(err, pb.Fault_FAULT_TASK)
 	}
-	// kong calls hooks of the task's own while it parses.
-	if err := guard(func() error {
-		in.task, failure = g.parse(req.GetArgs())
+	// kong calls hooks of the task while it parses.
+	err = guard(func() error {
+		in.task, problem = g.parse(req.GetArgs())
 		return nil
-	}); err != nil {
+	})
+	if err != nil {
 		return nil, taskFailure(err)
 	}
-	if failure != nil {
-		return nil, failure
+	if problem != nil {
+		return nil, problem
 	}
 	env, err := environmentOf(req, in.stage)
 	if err != nil {
-		return nil, &pb.Error{Message: text(err.Error()), Fault: pb.Fault_FAULT_KAGURAZAKA}
+		return nil, failure(err, pb.Fault_FAULT_KAGURAZAKA)
 	}
 	in.worker = &worker{log: s.log.Named(d.name), index: env.WorkerIndex, stage: in.stage}
 	in.life = context.WithValue(s.life, contextKey{}, in.worker)
 	if err := in.equip(req); err != nil {
-		return nil, &pb.Error{Message: text(err.Error()), Fault: pb.Fault_FAULT_KAGURAZAKA}
+		return nil, failure(err, pb.Fault_FAULT_KAGURAZAKA)
 	}
 	in.close = sync.OnceValue(in.closeTask)
 	if err := in.openDevice(env.Device); err != nil {
@@ -194,7 +191,7 @@ func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {
 	return in, nil
 }
 
-// equip opens the heartbeat page and the staging folder.
+// equip opens the heartbeat page, the staging folder and the shared memory.
 func (in *instance) equip(req *pb.OpenRequest) (err error) {
 	if in.page = beat.None(); req.GetHeartbeatPath() != "" {
 		if in.page, err = beat.Open(req.GetHeartbeatPath()); err != nil {
@@ -215,20 +212,18 @@ func (in *instance) equip(req *pb.OpenRequest) (err error) {
 }
 
 func (s *service) find(name string) (*definition, *pb.Error) {
-	var names []string
 	for _, d := range s.definitions {
 		if d.name == name {
 			return d, nil
 		}
-		names = append(names, d.name)
 	}
 	return nil, &pb.Error{
 		Message: text(fmt.Sprintf("this plugin has no task %q", name)), Fault: pb.Fault_FAULT_USER,
-		Detail: &pb.Error_NoSuchTask{NoSuchTask: &pb.NoSuchTaskError{Tasks: names}},
+		Detail: &pb.Error_NoSuchTask{NoSuchTask: &pb.NoSuchTaskError{Tasks: s.taskNames()}},
 	}
 }
 
-// running returns the open task for a call that belongs to a stage.
+// running returns the open task, locked, for a call that belongs to stages.
 func (s *service) running(stages ...Stage) (*instance, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -243,7 +238,7 @@ func (s *service) running(stages ...Stage) (*instance, error) {
 	return s.opened, nil
 }
 
-// shutdown gives the task its last call where no stream has. Its error is that call's, whoever made it.
+// shutdown closes the task if the end of a stream has not, and returns the error of closing it in both cases.
 func (s *service) shutdown() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -253,16 +248,16 @@ func (s *service) shutdown() error {
 	return s.opened.close()
 }
 
-// end closes the task at the end of a Run call, and tells the host if it could not be closed.
+// end closes the task at the end of a Run call, and reports an error of that to the host.
 func (in *instance) end(stream pb.PluginService_RunServer) error {
 	err := in.close()
-	if err == nil || !in.tellsClose {
+	if err == nil || !in.reportsClose {
 		return nil
 	}
 	return stream.Send(&pb.RunResponse{CloseError: taskFailure(err)})
 }
 
-// closeTask is called once. Its error is the task's own.
+// closeTask is called once. It returns the error of the task's Close.
 func (in *instance) closeTask() error {
 	log := in.worker.log.With("worker", in.worker.index)
 	var err error
@@ -277,7 +272,7 @@ func (in *instance) closeTask() error {
 	}
 	if in.staging != nil {
 		if err := in.staging.Close(); err != nil {
-			log.Warn("removing what is left in staging", "error", err)
+			log.Warn("closing the staging folder", "error", err)
 		}
 	}
 	if in.backend != nil {
@@ -292,8 +287,7 @@ func (in *instance) closeTask() error {
 	return err
 }
 
-// guard runs code of the task's own in a goroutine of its own, so that neither a panic nor runtime.Goexit in it ends
-// more than the call.
+// guard calls the task's code in a new goroutine, so that a panic or runtime.Goexit ends only this call.
 func guard(f func() error) error {
 	result := make(chan error, 1)
 	go func() {
@@ -311,9 +305,7 @@ func guard(f func() error) error {
 }
 
 func environmentOf(req *pb.OpenRequest, as Stage) (Env, error) {
-	env := Env{
-		Stage: as, WorkerIndex: int(req.GetWorkerIndex()), Workers: int(req.GetWorkers()), Device: req.GetDevice(),
-	}
+	env := Env{Stage: as, WorkerIndex: int(req.GetWorkerIndex()), Workers: int(req.GetWorkers()), Device: req.GetDevice()}
 	if req.GetTemplate() == nil {
 		return env, nil
 	}
@@ -326,12 +318,9 @@ func environmentOf(req *pb.OpenRequest, as Stage) (Env, error) {
 	return env, nil
 }
 
-// hardShardPaths are the folders that both hard shard modes come to.
+// hardShardPaths returns the input and output folder of both hard shard modes.
 func hardShardPaths(mode any) (input, output string) {
-	m, ok := mode.(map[string]any)
-	if !ok {
-		return "", ""
-	}
+	m, _ := mode.(map[string]any)
 	str := func(name string) string {
 		if m[name] == nil {
 			return ""
@@ -346,11 +335,12 @@ func hardShardPaths(mode any) (input, output string) {
 	return str("input_path"), str("output_path")
 }
 
-// taskNames is for messages to people who start the plugin themselves.
+// taskNames returns the tasks' names, sorted.
 func (s *service) taskNames() []string {
-	names := map[string]bool{}
+	var names []string
 	for _, d := range s.definitions {
-		names[d.name] = true
+		names = append(names, d.name)
 	}
-	return slices.Sorted(maps.Keys(names))
+	slices.Sort(names)
+	return slices.Compact(names)
 }

@@ -22,11 +22,6 @@ type stages interface {
 	Finish(ctx context.Context, item Item, output *stage.Output) error
 }
 
-func isDeviceTask(task any) bool {
-	_, ok := task.(stages)
-	return ok
-}
-
 // halfDeviceTask reports what a task with the methods Load and Infer lacks to be a device task.
 func halfDeviceTask(task any) error {
 	v := reflect.ValueOf(task)

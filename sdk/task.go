@@ -9,36 +9,35 @@ import (
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
-// Task declares one task of a plugin. T is a struct: its exported fields are the task's arguments, described by kong's
-// tags (fields that are none have the tag kong:"-", or are not exported). *T must have Process, or be a device task with the
-// methods of sdk/cuda's Stages. It may have the other methods of this package's interfaces. T's hooks of kong (Validate, AfterApply) are called when arguments are parsed.
+// Task declares one task of a plugin. T is a struct. Its exported fields are the task's arguments, described by kong's
+// tags; the tag kong:"-" excludes a field. *T must have the method Process, or those of sdk/cuda's Stages for a device
+// task. It may have the methods of this package's other interfaces, and kong's hooks (Validate, AfterApply), which run
+// when arguments are parsed.
 //
-// A new T is made in each process, with its arguments filled, before Open. Describing a task makes an empty T and calls
-// nothing of it.
+// Each process makes a new T, with its arguments set, before Open. Describing a task makes an empty T and calls none of
+// its methods.
 type Task[T any] struct {
-	// Name is what the user writes behind the plugin's path. Empty: T's name.
+	// Name is the task's name on the command line. Default: T's name.
 	Name string
 	// Summary is one line, without a full stop.
 	Summary string
 	// Description is further help, in paragraphs.
 	Description string
-	// Template is nil for a task that lists and checks its items by itself.
+	// Template is nil for a task that lists and checks its items itself.
 	Template *Template
 }
 
-// Definition is what Serve takes: a Task.
+// Definition is a Task, as Serve takes it.
 type Definition interface {
 	define() (*definition, error)
 }
 
-// definition is a Task without its type.
+// definition is a Task without its type parameter.
 type definition struct {
 	name, summary, description string
 	template                   *pb.Template
 	make                       func() any
-	lister, checker            bool
-	// device says that it is a device task, in stages.
-	device bool
+	lister, checker, device    bool
 }
 
 func (t Task[T]) define() (*definition, error) {
@@ -54,10 +53,10 @@ func (t Task[T]) define() (*definition, error) {
 		return nil, fmt.Errorf("a task of type %s needs a name without spaces that does not begin with a hyphen", typ)
 	}
 	if typ.Kind() != reflect.Struct {
-		return nil, fmt.Errorf("task %s: its type %s is not a struct, and a task's arguments are a struct's fields", d.name, typ)
+		return nil, fmt.Errorf("task %s: its type %s must be a struct, whose fields are the arguments", d.name, typ)
 	}
 	v := any(new(T))
-	if d.device = isDeviceTask(v); !d.device {
+	if _, d.device = v.(stages); !d.device {
 		if err := halfDeviceTask(v); err != nil {
 			return nil, fmt.Errorf("task %s: %w", d.name, err)
 		}
@@ -74,75 +73,70 @@ func (t Task[T]) define() (*definition, error) {
 	if err := d.batching(t.Template); err != nil {
 		return nil, fmt.Errorf("task %s: %w", d.name, err)
 	}
-	if t.Template != nil && t.Template.Input == nil && !d.lister || t.Template == nil && !d.lister {
+	if !d.lister && (t.Template == nil || t.Template.Input == nil) {
 		return nil, fmt.Errorf("task %s has no items: give it a template with an Input, or *%s a method List", d.name, typ)
 	}
 	return d, nil
 }
 
-// Processor is what every task implements.
+// Processor is the interface of every task that is not a device task.
 type Processor interface {
-	// Process works on one item. An error or a panic is this item's failure, recorded with its stack; the run goes on.
-	// ctx ends when the host has gone. It carries Log.
+	// Process works on one item. After an error or a panic the item has failed, and the run continues with others. ctx
+	// ends when the host is gone. Log(ctx) names the item.
 	Process(ctx context.Context, item Item) error
 }
 
-// Lister is implemented by tasks that make their own items.
+// Lister is for tasks that list their own items.
 type Lister interface {
-	// List yields every item: a struct or map that encodes to a JSON object, or its JSON text as RawItem,
-	// json.RawMessage or []byte (which may be used again when yield has returned). It runs in one process, which has the user's stdin, and must yield the same items in
-	// the same order every time, or shards and resumed runs will not fit. yield may be called by several goroutines.
-	// When yield returns an error, List should return it.
+	// List yields every item: a struct or map that encodes to a JSON object, or its JSON text as RawItem, json.RawMessage
+	// or []byte, which List may reuse when yield has returned. List runs in one process, which has the user's stdin. It
+	// must yield the same items in the same order every time: shards and resumed runs depend on it. Several goroutines may
+	// call yield. When yield returns an error, List should return it.
 	List(ctx context.Context, yield func(item any) error) error
 }
 
-// Checker is implemented by tasks that know by themselves whether an item is finished.
+// Checker is for tasks that know which items are finished.
 type Checker interface {
-	// IsExecuted is asked before Process. Its item has the outputs' final paths.
+	// IsExecuted is called before Process. The paths of the item's outputs are the final ones.
 	IsExecuted(ctx context.Context, item Item) (bool, error)
 }
 
-// Opener is implemented by tasks that prepare something once per process: a model, a pool of buffers.
+// Opener is for tasks that prepare something once per process: a model, a pool of buffers.
 type Opener interface {
-	// Open is called once, after the arguments were parsed and before any other call. ctx ends with the process.
+	// Open is called once, with the arguments set, before any other method. ctx ends with the process.
 	Open(ctx context.Context, env Env) error
 }
 
-// Closer is implemented by tasks that have something to finish.
+// Closer is for tasks that have something to do at the end of a process.
 type Closer interface {
-	// Close is called once, after the last item of this process. It is not called in a process that was killed. An error or
-	// a panic is the run's failure, which then ends with exit code 1 although its items are done. It may take as long as
-	// the host's --close-timeout, after which the process is ended and the run has failed.
+	// Close is called once, after the last item of this process, unless the process is killed. After an error or a panic
+	// the run fails with exit code 1, although its items are done. The host's --close-timeout limits its time: then the
+	// host kills the process, and the run fails.
 	Close() error
 }
 
-// Stage is what a process was started for.
+// Stage is the purpose of a process.
 type Stage string
 
-// The stages.
+// The stages. Load, device and finish are those of device tasks: see sdk/cuda.
 const (
-	// StageList processes list items.
-	StageList Stage = "list"
-	// StageRun processes work on them.
-	StageRun Stage = "run"
-	// StageLoad, StageDevice and StageFinish processes serve device tasks: see sdk/cuda.
+	StageList   Stage = "list"
+	StageRun    Stage = "run"
 	StageLoad   Stage = "load"
 	StageDevice Stage = "device"
 	StageFinish Stage = "finish"
 )
 
-// Env is what a task learns of its process and its run.
+// Env describes the process and the run to a task.
 type Env struct {
 	Stage Stage
-	// WorkerIndex is this process's number, from 0 to Workers-1. A replacement of a dead worker has its number.
+	// WorkerIndex is this process's number, from 0 to Workers-1. A process that replaces a dead one has its number.
 	WorkerIndex int
 	Workers     int
-	// Device is "cuda:0", say, or "cpu" in StageDevice processes, and empty for normal tasks.
+	// Device is the device of a StageDevice process, "cuda:0" or "cpu" for example. It is empty in others.
 	Device string
-	// InputPath and OutputPath are the folders of the hard shard; empty without a template. Items carry their own
-	// paths: this is for what lies beside them.
+	// InputPath and OutputPath are the folders of the hard shard, empty without a template. Items have their own paths.
 	InputPath, OutputPath string
-	// Template is the resolved template by its fields' names, as JSON-like values; a mode is a map of its fields. nil
-	// without a template.
+	// Template is the resolved template: JSON-like values by field name. A mode is a map of its fields. nil: no template.
 	Template map[string]any
 }
