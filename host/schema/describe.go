@@ -9,8 +9,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// DescribeText writes what a plugin has: its tasks, with their summaries. width 0 is 80 columns. Help says the rest
-// of a task.
+// DescribeText writes a plugin's tasks with their summaries. width 0 is 80 columns.
 func DescribeText(w io.Writer, plugin *Plugin, width int) error {
 	p := newPage(width, false)
 	title := plugin.Name
@@ -85,7 +84,7 @@ type jsonField struct {
 	jsonNode
 }
 
-// jsonNode is one of its members.
+// jsonNode has one of its fields set, or Mode, Custom and Fields.
 type jsonNode struct {
 	Placeholder bool        `json:"placeholder,omitempty"`
 	Mode        string      `json:"mode,omitempty"`
@@ -95,9 +94,8 @@ type jsonNode struct {
 	Value       any         `json:"value,omitempty"`
 }
 
-// DescribeJSON writes a plugin as indented JSON: its tasks with arguments, template and capabilities, and for each a
-// JSON Schema of its --cfg file as config_schema. Only the named task is written, where name is not empty; a plugin
-// without it is an error.
+// DescribeJSON writes a plugin as indented JSON: its tasks with arguments, template and capabilities, and a JSON Schema of each
+// task's --cfg file as config_schema. If name is not empty, it writes only that task; a plugin without it is an error.
 func DescribeJSON(w io.Writer, plugin *Plugin, name string, backbone []Argument) error {
 	out := jsonPlugin{Name: plugin.Name, Version: plugin.Version, SDK: plugin.SDK, Capabilities: some(plugin.Capabilities), Tasks: []jsonTask{}}
 	for i := range plugin.Tasks {
@@ -124,21 +122,16 @@ func DescribeJSON(w io.Writer, plugin *Plugin, name string, backbone []Argument)
 	if name != "" && len(out.Tasks) == 0 {
 		return fmt.Errorf("%s has no task %s", plugin.Name, name)
 	}
-	text, err := indented(out)
+	text, err := json.MarshalIndent(out, "", "  ")
 	if err != nil {
 		return fmt.Errorf("writing the description of %s: %w", plugin.Name, err)
 	}
-	_, err = w.Write(text)
+	_, err = w.Write(append(text, '\n'))
 	return err
 }
 
-// some is the list, never null in JSON.
-func some(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
-}
+// some returns a list that is never null in JSON.
+func some(list []string) []string { return append([]string{}, list...) }
 
 func describeField(info fieldInfo, value *template.Node) jsonField {
 	return jsonField{Name: info.Name, Type: info.Type, Help: info.Help, jsonNode: describeNode(value)}
@@ -168,24 +161,11 @@ func describeNode(n *template.Node) jsonNode {
 		}
 		return out
 	}
-	// omitempty would leave out null, 0, false and "": raw JSON it keeps.
+	// omitempty leaves out null, 0, false and "", but not their raw JSON.
 	return jsonNode{Value: json.RawMessage(compactJSON(n.Scalar))}
 }
 
-// String is the type in one word, as DescribeJSON writes it.
-func (t Type) String() string {
-	if t == Custom {
-		return "custom"
-	}
-	if t == String {
-		return "string"
-	}
-	a := Argument{Type: t}
-	return a.typeName()
-}
-
-// UnmarshalJSON reads what encoding/json made of a Plugin. Numbers stay json.Number, in defaults, choices and templates, so
-// that none loses digits on its way through a cache.
+// UnmarshalJSON reads a Plugin that encoding/json wrote. Numbers stay json.Number, so that none loses digits in a cache.
 func (p *Plugin) UnmarshalJSON(data []byte) error {
 	type plain Plugin
 	d := json.NewDecoder(bytes.NewReader(data))

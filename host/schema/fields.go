@@ -1,92 +1,76 @@
 package schema
 
 import (
-	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// fieldInfo is what is known of one field of a template.
+// fieldInfo describes one field of a template.
 type fieldInfo struct {
 	Name string
-	// Type is one of package template's constants, or a plugin's own word.
+	// Type is one of package template's constants, or the plugin's name for a type of its own.
 	Type string
 	Help string
-	// Role is the kind of mode that the field takes; empty: none.
+	// Role is the role of the mode that the field takes; empty: none.
 	Role     string
 	Nullable bool
 }
 
-// topField returns what is known of a top-level field.
+// infoOf describes a field by its spec, if there is one. role is the role of the modes in it.
+func infoOf(f template.Field, spec template.FieldSpec, known bool, role string) fieldInfo {
+	if !known {
+		return fieldInfo{Name: f.Name, Type: f.TypeName, Help: f.Help}
+	}
+	if spec.Type != template.TypeMode {
+		role = ""
+	}
+	return fieldInfo{Name: f.Name, Type: spec.Type, Help: spec.Help, Nullable: spec.Nullable, Role: role}
+}
+
+// topField describes a top-level field.
 func topField(f template.Field) fieldInfo {
-	info := fieldInfo{Name: f.Name, Type: f.TypeName, Help: f.Help}
-	for _, spec := range template.TopLevelFields() {
-		if spec.Name == f.Name {
-			info.Type, info.Help, info.Nullable = spec.Type, spec.Help, spec.Nullable
-			if spec.Type == template.TypeMode {
-				info.Role = f.Name
-			}
-		}
-	}
-	return info
+	spec, known := template.ModeSpec{Fields: template.TopLevelFields()}.Field(f.Name)
+	return infoOf(f, spec, known, f.Name)
 }
 
-// modeField returns what is known of a mode's field.
+// modeField describes a mode's field.
 func modeField(mode *template.Node, f template.Field) fieldInfo {
-	info := fieldInfo{Name: f.Name, Type: f.TypeName, Help: f.Help}
-	if spec, ok := template.SpecOf(mode.Mode); ok && !mode.Custom {
-		if s, ok := spec.Field(f.Name); ok {
-			info.Type, info.Help, info.Nullable = s.Type, s.Help, s.Nullable
-			if s.Type == template.TypeMode {
-				info.Role = spec.Role
-			}
-		}
+	var modeSpec template.ModeSpec
+	if !mode.Custom {
+		modeSpec, _ = template.SpecOf(mode.Mode)
 	}
-	return info
+	spec, known := modeSpec.Field(f.Name)
+	return infoOf(f, spec, known, modeSpec.Role)
 }
 
-// fieldAt returns what is known of the field at a dotted path, or nil for one within a list or map.
-func fieldAt(tmpl *template.Node, path string) *fieldInfo {
+// fieldAt describes the field at a dotted path. It knows nothing of one within a list or map.
+func fieldAt(tmpl *template.Node, path string) (info fieldInfo) {
 	node := tmpl
-	var info *fieldInfo
 	for i, name := range strings.Split(path, ".") {
-		info = nil
-		if node == nil {
-			return nil
+		info = fieldInfo{}
+		at := slices.IndexFunc(node.Fields, func(f template.Field) bool { return f.Name == name })
+		if at < 0 || node.Fields[at].Value == nil {
+			break
 		}
-		var next *template.Node
-		for _, f := range node.Fields {
-			if f.Name != name {
-				continue
-			}
-			next = f.Value
-			switch {
-			case i == 0:
-				found := topField(f)
-				info = &found
-			case node.Kind == template.KindMode:
-				found := modeField(node, f)
-				info = &found
-			}
+		f := node.Fields[at]
+		switch {
+		case i == 0:
+			info = topField(f)
+		case node.Kind == template.KindMode:
+			info = modeField(node, f)
 		}
-		node = next
+		node = f.Value
 	}
 	return info
-}
-
-// roleAt is the kind of mode that the field at a path takes, or "".
-func roleAt(tmpl *template.Node, path string) string {
-	if info := fieldAt(tmpl, path); info != nil {
-		return info.Role
-	}
-	return ""
 }
 
 // fillMark stands for a placeholder in help.
 const fillMark = "<to fill>"
 
-// shownValue is a node as help shows it: JSON with unquoted marks for placeholders.
+// shownValue is a node as help shows it: JSON, with unquoted marks for placeholders.
 func shownValue(n *template.Node) string {
 	if n == nil {
 		return "null"
@@ -110,7 +94,7 @@ func shownValue(n *template.Node) string {
 	return spacedJSON(n.Scalar)
 }
 
-// spacedJSON is a value as JSON with a space behind commas and colons.
+// spacedJSON is a value as JSON, with a space after commas and colons.
 func spacedJSON(v any) string {
 	switch v := v.(type) {
 	case []any:
@@ -120,46 +104,13 @@ func spacedJSON(v any) string {
 		}
 		return "[" + strings.Join(items, ", ") + "]"
 	case map[string]any:
-		text := compactJSON(v)
-		var b strings.Builder
-		d := json.NewDecoder(strings.NewReader(text))
-		d.UseNumber()
-		writeSpaced(&b, d)
-		return b.String()
+		items := make([]string, 0, len(v))
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			items = append(items, compactJSON(key)+": "+spacedJSON(v[key]))
+		}
+		return "{" + strings.Join(items, ", ") + "}"
 	}
 	return compactJSON(v)
-}
-
-// writeSpaced copies the next JSON value, keys in the order in which they come.
-func writeSpaced(b *strings.Builder, d *json.Decoder) {
-	token, err := d.Token()
-	if err != nil {
-		return
-	}
-	delim, ok := token.(json.Delim)
-	if !ok {
-		b.WriteString(compactJSON(token))
-		return
-	}
-	b.WriteString(delim.String())
-	for i := 0; d.More(); i++ {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		if delim == '{' {
-			key, err := d.Token()
-			if err != nil {
-				return
-			}
-			b.WriteString(compactJSON(key) + ": ")
-		}
-		writeSpaced(b, d)
-	}
-	if end, err := d.Token(); err == nil {
-		if closing, ok := end.(json.Delim); ok {
-			b.WriteString(closing.String())
-		}
-	}
 }
 
 // template writes the template's fields with their values.

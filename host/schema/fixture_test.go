@@ -138,7 +138,8 @@ func TestPluginRoundTrip(t *testing.T) {
 }
 
 func TestJSONSchemaText(t *testing.T) {
-	text, err := schema.JSONSchemaText(upscale(), backbone())
+	text, err := json.MarshalIndent(schema.JSONSchema(upscale(), backbone()), "", "  ")
+	text = append(text, '\n')
 	if err != nil {
 		t.Fatal(err)
 	}

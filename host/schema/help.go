@@ -3,13 +3,14 @@ package schema
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
-// HelpOptions say how help is shown.
+// HelpOptions are the options of Help.
 type HelpOptions struct {
 	// Command is the command line up to the task: "kagurazaka ./plugins/resize Resize".
 	Command string
@@ -19,8 +20,7 @@ type HelpOptions struct {
 	Color bool
 }
 
-// Help writes a task's -h: how it is called, its arguments, its template with what is still to fill, and a command that
-// fills it.
+// Help writes a task's -h: its usage, its arguments, its template, and an example that fills the placeholders.
 func Help(w io.Writer, task *Task, o HelpOptions) error {
 	p := newPage(o.Width, o.Color)
 	if o.Command == "" {
@@ -40,25 +40,23 @@ func Help(w io.Writer, task *Task, o HelpOptions) error {
 		pieces = append(pieces, "[--mixin KEY=VALUE …]")
 	}
 	p.hanging("usage: "+o.Command, pieces)
-	if task.Summary != "" {
-		p.gap()
-		p.paragraphs(task.Summary, 0)
-	}
-	if task.Description != "" {
-		p.gap()
-		p.paragraphs(task.Description, 0)
-	}
+	factory := ""
 	if task.Kind == Factory {
-		p.gap()
-		p.paragraphs("This task is made by a function of the mixin: its arguments and template are known once --cfg, --mixin-cfg or --mixin "+
-			"say what the function needs.", 0)
+		factory = "A function of the mixin makes this task: its arguments and template are known once --cfg, --mixin-cfg or --mixin " +
+			"give what the function needs."
+	}
+	for _, text := range []string{task.Summary, task.Description, factory} {
+		if text != "" {
+			p.gap()
+			p.paragraphs(text, 0)
+		}
 	}
 	p.arguments("Arguments:", task.Arguments)
 	if task.OpenArguments {
 		if len(task.Arguments) == 0 {
 			p.title("Arguments:")
 		}
-		p.paragraphs("The task takes further arguments, which it does not name.", 2)
+		p.paragraphs(furtherArguments, 2)
 	}
 	p.template(task)
 	if task.Usage != "" {
@@ -79,6 +77,9 @@ func Help(w io.Writer, task *Task, o HelpOptions) error {
 	return err
 }
 
+// furtherArguments describes open arguments.
+const furtherArguments = "The task takes further arguments, which it does not name."
+
 // ArgumentsHelp writes a list of arguments under a title, in the layout of Help. width 0 is 80 columns.
 func ArgumentsHelp(w io.Writer, title string, arguments []Argument, width int) error {
 	p := newPage(width, false)
@@ -98,9 +99,9 @@ func (p *page) arguments(title string, arguments []Argument) {
 	}
 }
 
-// spellings are the argument's names with what it takes: "--size, -s INT".
+// spellings are the argument's names and its values: "--size, -s INT".
 func (a *Argument) spellings() string {
-	names := append([]string(nil), a.Flags...)
+	names := slices.Clone(a.Flags)
 	if len(names) == 0 {
 		if len(a.Choices) > 0 {
 			return a.Name + " " + a.metavar()
@@ -113,7 +114,7 @@ func (a *Argument) spellings() string {
 	return strings.TrimSpace(strings.Join(names, ", ") + " " + a.metavar())
 }
 
-// text is the argument's help with what else there is to say of it, in brackets.
+// text is the argument's help, with notes in brackets.
 func (a *Argument) text() string {
 	var notes []string
 	switch {
@@ -131,10 +132,14 @@ func (a *Argument) text() string {
 	if a.Repeatable {
 		notes = append(notes, "may be given several times")
 	}
+	return withNotes(a.Help, notes)
+}
+
+func withNotes(help string, notes []string) string {
 	if len(notes) == 0 {
-		return a.Help
+		return help
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s (%s)", a.Help, strings.Join(notes, "; ")))
+	return strings.TrimSpace(fmt.Sprintf("%s (%s)", help, strings.Join(notes, "; ")))
 }
 
 // usage is the argument's place in the usage line.
@@ -158,7 +163,7 @@ func (a *Argument) usage() string {
 	return "[" + s + "]"
 }
 
-// example is a whole command that fills what has to be filled.
+// example is a command that gives all required values.
 func example(command string, task *Task, fill []string) string {
 	words := []string{command}
 	for i := range task.Arguments {
@@ -170,9 +175,8 @@ func example(command string, task *Task, fill []string) string {
 		if len(a.Choices) > 0 {
 			word = shellWord(a.choiceWords()[0])
 		}
-		words = append(words, a.Flags...)
-		if len(a.Flags) > 1 {
-			words = words[:len(words)-len(a.Flags)+1]
+		if len(a.Flags) > 0 {
+			words = append(words, a.Flags[0])
 		}
 		if a.Arity != "0" {
 			words = append(words, word)
@@ -185,7 +189,7 @@ func example(command string, task *Task, fill []string) string {
 	return strings.Join(words, " ")
 }
 
-// shellWord quotes a word for a POSIX shell where it has to be.
+// shellWord quotes a word for a POSIX shell if it needs quotes.
 func shellWord(s string) string {
 	if s != "" && strings.IndexFunc(s, func(r rune) bool {
 		return !strings.ContainsRune("_-./=:,@%+", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
@@ -195,7 +199,7 @@ func shellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// toFill are the KEY=VALUE of --mixin that a template's placeholders want, with a speaking word for each value.
+// toFill are the KEY=VALUE of --mixin that fill a template's placeholders, with an example for each value.
 func toFill(tmpl *template.Node) []string {
 	if tmpl == nil {
 		return nil
@@ -208,8 +212,8 @@ func toFill(tmpl *template.Node) []string {
 }
 
 func fillPath(tmpl *template.Node, path string) []string {
-	role := roleAt(tmpl, path)
-	if modes := template.SpecsOfRole(role); len(modes) > 0 {
+	field := fieldAt(tmpl, path)
+	if modes := template.SpecsOfRole(field.Role); len(modes) > 0 {
 		fill := []string{path + ".mode=" + modes[0].Name}
 		for _, f := range modes[0].Fields {
 			if f.Required {
@@ -219,14 +223,10 @@ func fillPath(tmpl *template.Node, path string) []string {
 		return fill
 	}
 	name := path[strings.LastIndexByte(path, '.')+1:]
-	typeName := ""
-	if f := fieldAt(tmpl, path); f != nil {
-		typeName = f.Type
-	}
-	return []string{path + "=" + sample(name, typeName)}
+	return []string{path + "=" + sample(name, field.Type)}
 }
 
-// sample is a word of the right form for a field's value.
+// sample is an example of a field's value.
 func sample(name, typeName string) string {
 	word := strings.ToUpper(name)
 	switch typeName {

@@ -1,24 +1,20 @@
 package schema
 
 import (
-	"encoding/json"
-	"strconv"
+	"maps"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// JSONSchema returns a JSON Schema (draft 2020-12) for the --cfg file of a task: its sections task, backbone and mixin.
-// Flags of the host and its backbones may stand in task as well, as they may in a run. Nothing is required, because
-// the command line can give all of it; anything may be an interpolation.
+// JSONSchema returns a JSON Schema (draft 2020-12) for the --cfg file of a task: its sections task, backbone and mixin. The
+// flags of the host and its backbones may be in task too. Nothing is required, because the command line can give everything.
+// Any value may be an interpolation.
 func JSONSchema(task *Task, backbone []Argument) map[string]any {
 	shared := map[string]any{}
 	for i := range backbone {
 		shared[backbone[i].Name] = backbone[i].schema()
 	}
-	arguments := map[string]any{}
-	for name, s := range shared {
-		arguments[name] = s
-	}
+	arguments := maps.Clone(shared)
 	for i := range task.Arguments {
 		arguments[task.Arguments[i].Name] = task.Arguments[i].schema()
 	}
@@ -28,10 +24,9 @@ func JSONSchema(task *Task, backbone []Argument) map[string]any {
 			mixin[f.Name] = fieldSchema(topField(f), f.Value)
 		}
 	}
-	title := "Configuration of " + task.Name
 	root := map[string]any{
 		"$schema": "https://json-schema.org/draft/2020-12/schema",
-		"title":   title,
+		"title":   "Configuration of " + task.Name,
 		"type":    "object",
 		"properties": map[string]any{
 			"task":     section("The task's arguments. Those on the command line win.", arguments, task.OpenArguments),
@@ -48,29 +43,17 @@ func JSONSchema(task *Task, backbone []Argument) map[string]any {
 	return root
 }
 
-// JSONSchemaText returns JSONSchema as indented JSON that ends with a newline.
-func JSONSchemaText(task *Task, backbone []Argument) ([]byte, error) {
-	return indented(JSONSchema(task, backbone))
-}
-
-func indented(v any) ([]byte, error) {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return append(text, '\n'), nil
-}
-
 func section(description string, properties map[string]any, open bool) map[string]any {
 	return map[string]any{"description": description, "type": []any{"object", "null"}, "properties": properties, "additionalProperties": open}
 }
 
-// orInterpolation allows an interpolation where a value of another type is wanted.
-func orInterpolation(s map[string]any) map[string]any {
-	return map[string]any{"anyOf": []any{s, map[string]any{"$ref": "#/$defs/interpolation"}}}
-}
+// anyOf allows a value that fits one of the options.
+func anyOf(options ...any) map[string]any { return map[string]any{"anyOf": options} }
 
-// schema is the argument's value as it may stand in a file.
+// interpolation allows an interpolation.
+func interpolation() any { return map[string]any{"$ref": "#/$defs/interpolation"} }
+
+// schema is the schema of the argument's value in a file.
 func (a *Argument) schema() map[string]any {
 	s := a.valueSchema()
 	if a.Help != "" {
@@ -87,28 +70,27 @@ func (a *Argument) valueSchema() map[string]any {
 		return map[string]any{}
 	}
 	if a.Arity == "0" {
-		return orInterpolation(map[string]any{"enum": []any{true, false, nil, "store_true"}})
+		return anyOf(map[string]any{"enum": []any{true, false, nil, "store_true"}}, interpolation())
 	}
 	one := a.oneSchema()
 	least, most := a.count()
 	if least == 1 && most == 1 && !a.Repeatable {
-		return orInterpolation(one)
+		return anyOf(one, interpolation())
 	}
-	list := map[string]any{"type": "array", "items": orInterpolation(one)}
+	list := map[string]any{"type": "array", "items": anyOf(one, interpolation())}
 	if least > 0 {
 		list["minItems"] = least
 	}
 	if most > 0 && !a.Repeatable {
 		list["maxItems"] = most
 	}
-	options := []any{list, map[string]any{"$ref": "#/$defs/interpolation"}}
 	if least <= 1 {
-		options = append([]any{one}, options...)
+		return anyOf(one, list, interpolation())
 	}
-	return map[string]any{"anyOf": options}
+	return anyOf(list, interpolation())
 }
 
-// oneSchema is one value of the argument.
+// oneSchema is the schema of one value of the argument.
 func (a *Argument) oneSchema() map[string]any {
 	if len(a.Choices) > 0 {
 		return map[string]any{"enum": append([]any(nil), a.Choices...)}
@@ -129,7 +111,7 @@ func (a *Argument) oneSchema() map[string]any {
 	return map[string]any{}
 }
 
-// fieldSchema is a template field with its present value as the default.
+// fieldSchema is the schema of a template field, with its present value as the default.
 func fieldSchema(info fieldInfo, value *template.Node) map[string]any {
 	var s map[string]any
 	switch {
@@ -149,8 +131,8 @@ func fieldSchema(info fieldInfo, value *template.Node) map[string]any {
 	return s
 }
 
-// roleSchema allows every mode of the role: by name, by its fields for the one that is there, and by fields with its
-// name in mode for all others.
+// roleSchema allows every mode of the role: by its name, or by its fields. The fields need the mode's name with them, except
+// those of the present mode.
 func roleSchema(info fieldInfo, value *template.Node) map[string]any {
 	var names []any
 	var options []any
@@ -167,7 +149,7 @@ func roleSchema(info fieldInfo, value *template.Node) map[string]any {
 		mode := &template.Node{Kind: template.KindMode, Mode: spec.Name}
 		for _, f := range spec.Fields {
 			field := template.Field{Name: f.Name, Value: &template.Node{Kind: template.KindPlaceholder}}
-			// A mode within a mode of its own kind would never end: below the first, anything goes.
+			// Modes within modes of the same role would never end: below the first, any value is allowed.
 			if f.HasDefault && f.Type != template.TypeMode {
 				field.Value = template.Scalar(f.Default)
 			}
@@ -175,14 +157,14 @@ func roleSchema(info fieldInfo, value *template.Node) map[string]any {
 		}
 		options = append(options, modeSchema(mode, true))
 	}
-	options = append(options, map[string]any{"enum": names}, map[string]any{"$ref": "#/$defs/interpolation"})
+	options = append(options, map[string]any{"enum": names}, interpolation())
 	if info.Nullable {
 		options = append(options, map[string]any{"type": "null"})
 	}
-	return map[string]any{"anyOf": options}
+	return anyOf(options...)
 }
 
-// modeSchema is a map of a mode's fields.
+// modeSchema is the schema of a map of a mode's fields. With named, the map must give the mode's name.
 func modeSchema(mode *template.Node, named bool) map[string]any {
 	properties := map[string]any{}
 	for _, f := range mode.Fields {
@@ -206,7 +188,7 @@ func modeSchema(mode *template.Node, named bool) map[string]any {
 	return s
 }
 
-// typeSchema is a field's value by its type.
+// typeSchema is the schema of a field's value by its type.
 func typeSchema(info fieldInfo) map[string]any {
 	text := map[string]any{"type": "string"}
 	whole := map[string]any{"type": "integer"}
@@ -219,9 +201,9 @@ func typeSchema(info fieldInfo) map[string]any {
 	case template.TypeIntOrString:
 		s = map[string]any{"type": []any{"integer", "string"}}
 	case template.TypeIntOrInts:
-		s = map[string]any{"anyOf": []any{whole, map[string]any{"type": "array", "items": whole}}}
+		s = anyOf(whole, map[string]any{"type": "array", "items": whole})
 	case template.TypeStrings:
-		s = map[string]any{"anyOf": []any{map[string]any{"type": "array", "items": text}, text}}
+		s = anyOf(map[string]any{"type": "array", "items": text}, text)
 	case template.TypeStringMap:
 		s = map[string]any{"type": "object", "additionalProperties": text}
 	case template.TypeMap:
@@ -231,26 +213,13 @@ func typeSchema(info fieldInfo) map[string]any {
 	}
 	options := []any{s}
 	if s["type"] != "string" {
-		options = append(options, map[string]any{"$ref": "#/$defs/interpolation"})
+		options = append(options, interpolation())
 	}
 	if info.Nullable {
 		options = append(options, map[string]any{"type": "null"})
 	}
 	if len(options) == 1 {
-		return map[string]any{"type": s["type"]}
+		return text
 	}
-	return map[string]any{"anyOf": options}
-}
-
-// String is the kind in one word: normal, device, factory.
-func (k Kind) String() string {
-	switch k {
-	case Normal:
-		return "normal"
-	case Device:
-		return "device"
-	case Factory:
-		return "factory"
-	}
-	return "kind " + strconv.Itoa(int(k))
+	return anyOf(options...)
 }

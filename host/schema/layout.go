@@ -9,9 +9,9 @@ import (
 
 const (
 	defaultWidth = 80
-	// minWidth is the narrowest that help is wrapped to: below it, words stand alone.
+	// minWidth is the smallest width that help is wrapped to.
 	minWidth = 40
-	// helpColumn is where the right column of help begins, where the left one leaves it room.
+	// helpColumn is the position of the right column of help, at most.
 	helpColumn = 32
 )
 
@@ -42,13 +42,13 @@ func (p *page) style(code, s string) string {
 	return code + s + styleOff
 }
 
-// one is text of a plugin's within a line. It cleans before anything is measured and styled.
+// one cleans a plugin's text for a line, before it is measured and styled.
 func one(s string) string { return terminal.Line(s, maxPart) }
 
-// maxPart is how much of one text a plugin may put on a page.
+// maxPart bounds one text of a plugin on a page.
 const maxPart = 64 << 10
 
-// put writes a line that is clean.
+// put writes a clean line.
 func (p *page) put(s string) { p.b.WriteString(strings.TrimRight(s, " ") + "\n") }
 
 func (p *page) line(s string) { p.put(one(s)) }
@@ -65,7 +65,7 @@ func (p *page) title(s string) {
 	p.put(p.style(styleTitle, one(s)))
 }
 
-// paragraphs writes text wrapped to the width. Empty lines part paragraphs; indented lines stay as they are.
+// paragraphs writes text wrapped to the width. Empty lines separate paragraphs, and indented lines stay as they are.
 func (p *page) paragraphs(text string, indent int) {
 	pad := strings.Repeat(" ", indent)
 	var words []string
@@ -90,7 +90,7 @@ func (p *page) paragraphs(text string, indent int) {
 	flush()
 }
 
-// row writes a left part and, beside or below it, the wrapped right part. fill is a piece of left to make stand out.
+// row writes a left part and, beside or below it, the wrapped right part. fill is a part of left to highlight.
 func (p *page) row(left, right, fill string) {
 	column := min(helpColumn, p.width/2)
 	left, fill = one(left), one(fill)
@@ -115,30 +115,24 @@ func (p *page) row(left, right, fill string) {
 	}
 }
 
-// wrap breaks text between words into lines of at most width characters; a longer word has a line of its own.
+// wrap breaks text between words into lines of at most width characters. A longer word gets its own line.
 func wrap(text string, width int) []string {
 	var lines []string
-	line, length := "", 0
+	length := 0
 	for _, word := range strings.Fields(text) {
 		n := utf8.RuneCountInString(word)
-		if length > 0 && length+1+n > width {
-			lines = append(lines, line)
-			line, length = "", 0
+		if last := len(lines) - 1; last >= 0 && length+1+n <= width {
+			lines[last] += " " + word
+			length += 1 + n
+			continue
 		}
-		if length > 0 {
-			line += " "
-			length++
-		}
-		line += word
-		length += n
-	}
-	if length > 0 {
-		lines = append(lines, line)
+		lines = append(lines, word)
+		length = n
 	}
 	return lines
 }
 
-// hanging writes pieces that stay whole, wrapped, with every line after the first indented.
+// hanging writes wrapped pieces. Each piece stays whole, and every line after the first is indented.
 func (p *page) hanging(first string, pieces []string) {
 	indent := min(utf8.RuneCountInString(first)+1, 12)
 	line := first

@@ -16,8 +16,6 @@ type occurrence struct {
 	// spelling is how it was written: "--size", "-s"; the name of a positional argument.
 	spelling string
 	values   []string
-	// off is a flag switched off: --no-NAME or --NAME=false.
-	off bool
 }
 
 // parser reads an argument vector in the way of argparse: it is there to find mistakes before any worker starts. The
@@ -168,16 +166,6 @@ func Spell(task *Task, args []string) []string {
 // fold makes hyphens and underscores within a flag the same.
 func fold(flag string) string { return strings.ReplaceAll(flag, "_", "-") }
 
-// negative reports whether the spelling switches the argument off.
-func negative(a *Argument, spelling string) bool {
-	for _, f := range a.Flags {
-		if f == spelling {
-			return false
-		}
-	}
-	return true
-}
-
 // isValue reports whether a word can be a value of the argument before it.
 func (p *parser) isValue(word string) bool {
 	switch {
@@ -243,7 +231,7 @@ func (p *parser) take(a *Argument, spelling string, rest []string) int {
 		p.complain(spelling, message, hint)
 		return n
 	}
-	p.found = append(p.found, occurrence{argument: a, spelling: spelling, values: rest[:n], off: negative(a, spelling)})
+	p.found = append(p.found, occurrence{argument: a, spelling: spelling, values: rest[:n]})
 	return n
 }
 
@@ -252,12 +240,11 @@ func (p *parser) attached(a *Argument, spelling, value string) {
 	least, most := a.count()
 	switch {
 	case most == 0:
-		yes, err := strconv.ParseBool(value)
-		if err != nil {
+		if _, err := strconv.ParseBool(value); err != nil {
 			p.complain(spelling, fmt.Sprintf("it is a flag without a value, this gives %q", value), "write "+spelling+" alone")
 			return
 		}
-		p.found = append(p.found, occurrence{argument: a, spelling: spelling, off: yes == negative(a, spelling)})
+		p.found = append(p.found, occurrence{argument: a, spelling: spelling})
 	case least > 1:
 		p.complain(spelling, fmt.Sprintf("it takes %s, this gives one", countWords(least, most)), "write them behind it, separated by spaces")
 	default:

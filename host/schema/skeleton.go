@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -10,23 +9,22 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
-// SkeletonOptions say what a configuration skeleton is for.
+// SkeletonOptions are the options of Skeleton.
 type SkeletonOptions struct {
 	// Command is the command line up to the task: "kagurazaka ./plugins/resize Resize".
 	Command string
-	// Backbone are the flags that the backbone: section can have.
+	// Backbone are the flags of the backbone: section.
 	Backbone []Argument
 }
 
-// toFillYAML is how a value that is still to be given stands in a file: OmegaConf's mark, which config leaves alone.
+// toFillYAML is OmegaConf's mark for a value that is still to be given. config leaves it alone.
 const toFillYAML = "???"
 
 // skeleton writes commented YAML.
 type skeleton struct{ b strings.Builder }
 
-// Skeleton writes a YAML configuration of a task to start from: every argument and template field with its help,
-// defaults commented out, ??? where something is to fill in. It is valid as it is, and complete once nothing in it is
-// ??? any more.
+// Skeleton writes a YAML configuration of a task to start from: every argument and template field with its help, defaults
+// commented out, and ??? for the values to give. It is valid as it is.
 func Skeleton(w io.Writer, task *Task, o SkeletonOptions) error {
 	s := &skeleton{}
 	if o.Command == "" {
@@ -35,24 +33,24 @@ func Skeleton(w io.Writer, task *Task, o SkeletonOptions) error {
 	s.comment("", "Configuration of "+task.Name+strings.TrimRight(": "+task.Summary, ": "))
 	s.comment("", "Run it with: "+o.Command+" --cfg THIS_FILE")
 	s.comment("", "")
-	s.comment("", "Give a value where "+toFillYAML+" stands. Lines like #key: show what holds without them: take the # away, and that of the "+
-		"key that they belong to, to change it. "+
+	s.comment("", "Replace each "+toFillYAML+" by a value. Lines like #key: show the defaults: to change one, take away its #, and that of the "+
+		"key that it belongs to. "+
 		"Values can refer to others, ${mixin.a.b} or, beside it, ${.b}; to the environment, ${oc.env:NAME,default}; and to ${CONFIG_DIR} and ${SCRIPT_DIR}. "+
-		"What the command line gives wins.")
+		"The command line wins.")
 	s.arguments("task", "The task's arguments.", task.Arguments)
 	if task.OpenArguments {
-		s.comment("  ", "The task takes further arguments, which it does not name.")
+		s.comment("  ", furtherArguments)
 	}
 	if len(o.Backbone) > 0 {
 		s.arguments("backbone", "Flags of the backbone.", o.Backbone)
 	}
 	if task.Template != nil {
-		s.b.WriteString("\n")
+		s.line("")
 		s.comment("", "The task's template. --mixin-cfg and --mixin win.")
-		s.b.WriteString("mixin:\n")
+		s.line("mixin:")
 		for i, f := range task.Template.Fields {
 			if i > 0 {
-				s.b.WriteString("\n")
+				s.line("")
 			}
 			s.field(topField(f), f.Value, "  ", false)
 		}
@@ -61,38 +59,41 @@ func Skeleton(w io.Writer, task *Task, o SkeletonOptions) error {
 	return err
 }
 
-// comment writes wrapped text behind "# ".
+// line writes a line without spaces at its end.
+func (s *skeleton) line(text string) { s.b.WriteString(strings.TrimRight(text, " ") + "\n") }
+
+// comment writes wrapped text after "# ".
 func (s *skeleton) comment(indent, text string) {
 	lines := wrap(terminal.Block(text, "", maxPart), 98-len(indent))
 	if len(lines) == 0 {
 		lines = []string{""}
 	}
 	for _, l := range lines {
-		s.b.WriteString(strings.TrimRight(indent+"# "+l, " ") + "\n")
+		s.line(indent + "# " + l)
 	}
 }
 
-// value writes a key with its value; off comments it out, with a # that can be taken away as it stands.
+// value writes a key with its value. off comments it out by one #.
 func (s *skeleton) value(indent, key, value string, off bool) {
 	mark := ""
 	if off {
 		mark = "#"
 	}
-	s.b.WriteString(strings.TrimRight(indent+mark+key+": "+value, " ") + "\n")
+	s.line(indent + mark + key + ": " + value)
 }
 
 func (s *skeleton) arguments(name, help string, arguments []Argument) {
-	s.b.WriteString("\n")
+	s.line("")
 	s.comment("", help)
-	s.b.WriteString(name + ":\n")
+	s.line(name + ":")
 	first := true
 	for i := range arguments {
 		a := &arguments[i]
 		if a.Ends {
-			continue // it is no setting
+			continue // not a setting
 		}
 		if !first {
-			s.b.WriteString("\n")
+			s.line("")
 		}
 		first = false
 		s.comment("  ", a.comment())
@@ -100,18 +101,18 @@ func (s *skeleton) arguments(name, help string, arguments []Argument) {
 			s.value("  ", a.Name, toFillYAML, false)
 			continue
 		}
-		shown := yamlValue(a.Default)
-		if a.Arity == "0" {
+		shown := ""
+		switch {
+		case a.Arity == "0":
 			shown = yamlValue(a.Default == true)
-		}
-		if !a.HasDefault && a.Arity != "0" {
-			shown = ""
+		case a.HasDefault:
+			shown = yamlValue(a.Default)
 		}
 		s.value("  ", a.Name, shown, true)
 	}
 }
 
-// comment is what a skeleton says of an argument: its help, type and choices.
+// comment is an argument's comment in a skeleton: its help, type and choices.
 func (a *Argument) comment() string {
 	var notes []string
 	switch {
@@ -122,19 +123,19 @@ func (a *Argument) comment() string {
 	default:
 		notes = append(notes, a.typeName())
 	}
-	if least, most := a.count(); a.Repeatable || a.Arity != "0" && most != 1 {
+	switch least, most := a.count(); {
+	case a.Repeatable:
+		notes = append(notes, "a list")
+	case a.Arity != "0" && most != 1:
 		notes = append(notes, "a list of "+countWords(least, most))
-		if a.Repeatable {
-			notes[len(notes)-1] = "a list"
-		}
 	}
 	if a.Required {
 		notes = append(notes, "required")
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s (%s)", a.Help, strings.Join(notes, "; ")))
+	return withNotes(a.Help, notes)
 }
 
-// field writes a template field. off comments it out, because the map around it is.
+// field writes a template field. off comments it out, like the map around it.
 func (s *skeleton) field(info fieldInfo, value *template.Node, indent string, off bool) {
 	if value == nil {
 		value = template.Scalar(nil)
@@ -183,7 +184,7 @@ func (s *skeleton) mode(info fieldInfo, mode *template.Node, indent string, off 
 		help = spec.Help
 	}
 	s.comment(indent, strings.TrimSpace(mode.Mode+": "+help))
-	// A map whose lines are all comments would be null, and null switches the mode off.
+	// A map of comments alone is null, and null switches the mode off.
 	off = off || len(mode.Placeholders()) == 0
 	s.value(indent, info.Name, "", off)
 	for _, f := range mode.Fields {
@@ -215,7 +216,7 @@ func flowYAML(n *template.Node) string {
 	return yamlValue(n.Scalar)
 }
 
-// withinFlow is flowYAML within brackets, where a text cannot begin with a question mark.
+// withinFlow is flowYAML within brackets, where a plain text cannot begin with a question mark.
 func withinFlow(n *template.Node) string {
 	if n != nil && n.Kind == template.KindPlaceholder {
 		return `"` + toFillYAML + `"`
@@ -223,7 +224,7 @@ func withinFlow(n *template.Node) string {
 	return flowYAML(n)
 }
 
-// plainWord are texts that are the same without quotes, when they are none of plainTaken.
+// plainWord matches texts that need no quotes, except those of plainTaken.
 var plainWord = regexp.MustCompile(`^\.?[A-Za-z][A-Za-z0-9_./-]*$`)
 
 var plainTaken = map[string]bool{"y": true, "n": true, "yes": true, "no": true, "on": true, "off": true, "true": true, "false": true,

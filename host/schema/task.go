@@ -1,8 +1,11 @@
-// Package schema holds what a task declares of itself, and renders it: help, validation, a configuration skeleton, a
-// JSON Schema. One declaration, many renderings.
+// Package schema holds a task's declaration, and renders it: help, validation, a configuration skeleton, a JSON Schema.
 package schema
 
-import "github.com/kagurazaka/kagurazaka/host/template"
+import (
+	"slices"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
 
 // Plugin is a plugin's answer to Describe.
 type Plugin struct {
@@ -14,7 +17,7 @@ type Plugin struct {
 	Tasks        []Task
 }
 
-// Kind is how a task's items are worked on.
+// Kind is the way a task processes its items.
 type Kind int
 
 const (
@@ -22,33 +25,36 @@ const (
 	Normal Kind = iota
 	// Device tasks load items, infer batches on a device and postprocess.
 	Device
-	// Factory tasks are functions that make the task from the mixin: they are described again with it.
+	// Factory tasks are functions that make the task from the mixin: the plugin describes them again with it.
 	Factory
 )
 
-// Task is what one task needs.
+// String is the kind in one word.
+func (k Kind) String() string { return [...]string{"normal", "device", "factory"}[k] }
+
+// Task is the declaration of one task.
 type Task struct {
 	Name        string
 	Kind        Kind
 	Summary     string
 	Description string
 	Arguments   []Argument
-	// OpenArguments says that the task takes arguments which Arguments does not name.
+	// OpenArguments allows arguments that Arguments does not name.
 	OpenArguments bool
-	// Flags are spellings of flags that the task's parser knows in some place and Arguments does not name.
+	// Flags are spellings of flags that the task's parser knows and Arguments does not name, such as those of sub-commands.
 	Flags []string
-	// Usage is help of the task's own making.
+	// Usage is the task's own help text.
 	Usage string
 	// Template is a node of KindMap whose fields are the top-level ones, or nil for a task without a template.
 	Template *template.Node
-	// Capabilities are those of the contract: "list", "is_executed" and so on; see Has.
+	// Capabilities are capabilities of the contract, such as "list" and "is_executed".
 	Capabilities []string
 }
 
 // Type is the type of an argument's value.
 type Type int
 
-// The types an argument can have. Custom ones are the plugin's own and are not checked by the host.
+// The types of arguments. Custom types are the plugin's own: the host does not check them.
 const (
 	String Type = iota
 	Int
@@ -60,6 +66,11 @@ const (
 	Custom
 )
 
+// String is the type in one word.
+func (t Type) String() string {
+	return [...]string{"string", "int", "float", "bool", "json", "path", "duration", "custom"}[t]
+}
+
 // Argument is one argument of a task.
 type Argument struct {
 	// Name has no dashes: "size".
@@ -67,11 +78,11 @@ type Argument struct {
 	// Flags are all spellings with their dashes, longest first; empty for a positional argument.
 	Flags []string
 	Type  Type
-	// TypeName is the type in the words of the plugin's language.
+	// TypeName is the name of the type in the plugin's language.
 	TypeName string
 	// Arity is argparse's nargs: "" one value, "0" a flag, "?", "*", "+" or a number.
 	Arity string
-	// Default is a JSON-like value; HasDefault tells null from none.
+	// Default is a JSON-like value. HasDefault distinguishes null from no default.
 	Default    any
 	HasDefault bool
 	Choices    []any
@@ -81,26 +92,19 @@ type Argument struct {
 	Repeatable bool
 	// Negatable flags accept --no-NAME as well.
 	Negatable bool
-	// Ends says that giving it ends the program with an answer of the task's own parser.
+	// Ends marks an argument that ends the program with an answer of the task's parser, such as --help.
 	Ends bool
 }
 
-// Capabilities of a task that say something about its arguments.
+// Capabilities of a task that are about its arguments.
 const (
-	// Checks: the task's own parser can be asked about an argument vector.
+	// Checks: the task's parser can check an argument vector.
 	Checks = "check"
-	// Abbreviates: that parser takes an unambiguous beginning of a long flag for the flag.
+	// Abbreviates: the task's parser takes an unambiguous beginning of a long flag for the flag.
 	Abbreviates = "abbreviations"
-	// Remainder: what follows the first positional argument is handed on as it is.
+	// Remainder: the task gets everything after the first positional argument as it is.
 	Remainder = "remainder"
 )
 
-// Has reports whether the capability is among those of the task.
-func (t *Task) Has(capability string) bool {
-	for _, c := range t.Capabilities {
-		if c == capability {
-			return true
-		}
-	}
-	return false
-}
+// Has reports whether the task has a capability.
+func (t *Task) Has(capability string) bool { return slices.Contains(t.Capabilities, capability) }

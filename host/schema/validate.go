@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/big"
@@ -13,26 +14,25 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
-// Validate checks a whole argument vector against what the task declares and returns everything that is wrong with it.
-// Path of a problem is the flag as it was written, or the name of a positional argument. Names must be exact, but for
-// abbreviations that the task's own parser takes. Of a task with open arguments, what is not declared is left unchecked.
+// Validate checks an argument vector against the task's declaration and returns all problems. Path of a problem is the flag as
+// written, or the name of a positional argument. Names must be exact, except for abbreviations that the task's parser takes.
+// It does not check undeclared arguments of a task with open arguments.
 func Validate(task *Task, args []string) []problem.Problem {
 	p := newParser(task)
 	p.parse(args)
 	for _, u := range p.unknown {
-		if !task.OpenArguments {
-			message := fmt.Sprintf("%s has no such argument", task.Name)
-			if len(task.Arguments) == 0 {
-				message = task.Name + " takes no arguments"
-			}
-			if flags := p.beginning(u); p.abbreviates && len(flags) > 1 {
-				p.complain(u, "it is ambiguous: it may be short for "+strings.Join(flags, " or "), "")
-				continue
-			}
-			p.complain(u, message, p.meant(u))
+		flags := p.beginning(u)
+		switch {
+		case task.OpenArguments:
+		case p.abbreviates && len(flags) > 1:
+			p.complain(u, "it is ambiguous: it may be short for "+strings.Join(flags, " or "), "")
+		case len(task.Arguments) == 0:
+			p.complain(u, task.Name+" takes no arguments", p.meant(u))
+		default:
+			p.complain(u, task.Name+" has no such argument", p.meant(u))
 		}
 	}
-	// Words without a flag may be values of flags that nobody declared.
+	// Words without a flag may be values of undeclared flags.
 	if task.OpenArguments && len(p.bare) > 0 {
 		for _, a := range p.positionals {
 			p.found = append(p.found, occurrence{argument: a, spelling: a.Name})
@@ -57,17 +57,13 @@ func Validate(task *Task, args []string) []problem.Problem {
 	for i := range task.Arguments {
 		a := &task.Arguments[i]
 		if a.Required && len(a.Flags) > 0 && !given[a] {
-			hint := ""
-			if a.Help != "" {
-				hint = a.Help
-			}
-			p.complain(a.Flags[0], fmt.Sprintf("it is required: give %s", strings.TrimSpace(a.Flags[0]+" "+a.metavar())), hint)
+			p.complain(a.Flags[0], "it is required: give "+strings.TrimSpace(a.Flags[0]+" "+a.metavar()), a.Help)
 		}
 	}
 	return p.problems
 }
 
-// Ends reports whether an argument vector gives an argument that the task's parser answers by itself.
+// Ends reports whether an argument vector contains an argument that ends the program, such as --help.
 func Ends(task *Task, args []string) bool {
 	p := newParser(task)
 	p.parse(args)
@@ -76,7 +72,7 @@ func Ends(task *Task, args []string) bool {
 
 var wholeNumber = regexp.MustCompile(`^\s*[-+]?(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|\d[\d_]*)\s*$`)
 
-// check says what is wrong with a value, or nothing.
+// check returns the problem of a value; empty: it is valid.
 func (a *Argument) check(value string) (message, hint string) {
 	switch a.Type {
 	case Int:
@@ -89,7 +85,7 @@ func (a *Argument) check(value string) (message, hint string) {
 		}
 	case JSON:
 		if !json.Valid([]byte(value)) {
-			return fmt.Sprintf("%q is not JSON", short(value)), `texts want double quotes: '{"a": "b"}'`
+			return fmt.Sprintf("%q is not JSON", short(value)), `texts need double quotes: '{"a": "b"}'`
 		}
 	case Duration:
 		if _, err := time.ParseDuration(value); err != nil {
@@ -138,7 +134,7 @@ func sameNumber(choice any, value string) bool {
 	return ok && also && x.Cmp(y) == 0
 }
 
-// choiceWords are the choices as they are written on a command line.
+// choiceWords are the choices as a command line has them.
 func (a *Argument) choiceWords() []string {
 	words := make([]string, len(a.Choices))
 	for i, c := range a.Choices {
@@ -147,7 +143,7 @@ func (a *Argument) choiceWords() []string {
 	return words
 }
 
-// plainText is a JSON-like value as it is written on a command line: texts without quotes, anything else as JSON.
+// plainText is a JSON-like value as a command line has it: a text without quotes, anything else as JSON.
 func plainText(v any) string {
 	if s, ok := v.(string); ok {
 		return s
@@ -193,7 +189,7 @@ func (a *Argument) metavar() string {
 		return word + " [" + word + " …]"
 	}
 	if n, err := strconv.Atoi(a.Arity); err == nil && n > 0 && n < 6 {
-		return strings.TrimSuffix(strings.Repeat(word+" ", n), " ")
+		return strings.TrimSpace(strings.Repeat(word+" ", n))
 	}
 	return word + " …"
 }
@@ -201,23 +197,11 @@ func (a *Argument) metavar() string {
 // typeName names the argument's type in one word.
 func (a *Argument) typeName() string {
 	switch a.Type {
-	case Int:
-		return "int"
-	case Float:
-		return "float"
-	case Bool:
-		return "bool"
-	case JSON:
-		return "json"
-	case Path:
-		return "path"
-	case Duration:
-		return "duration"
+	case String:
+		return "text"
 	case Custom:
-		if a.TypeName != "" {
-			return a.TypeName
-		}
-		return "value"
+		return cmp.Or(a.TypeName, "value")
+	default:
+		return a.Type.String()
 	}
-	return "text"
 }

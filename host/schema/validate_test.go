@@ -49,7 +49,7 @@ func TestValidate(t *testing.T) {
 		{"--size 5 --ratio x --meta {a} --wait 5 --background whit --crop 1 2 3", []string{
 			"--crop: it takes 4 values, this gives three",
 			`--ratio: must be a number, not "x"`,
-			`--meta: "{a}" is not JSON (texts want double quotes: '{"a": "b"}')`,
+			`--meta: "{a}" is not JSON (texts need double quotes: '{"a": "b"}')`,
 			`--wait: "5" is not a duration (a number with its unit, as in 1m30s or 500ms)`,
 			`--background: "whit" is not among its choices (did you mean white?)`}},
 		{"--size 5 --crop=1", []string{"--crop: it takes 4 values, this gives one (write them behind it, separated by spaces)"}},
