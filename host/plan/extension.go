@@ -7,47 +7,25 @@ import (
 
 // endsWithAny reports whether the name, in lower case, ends with one of the extensions. No extensions: all do.
 func endsWithAny(name []byte, exts []string) bool {
-	if len(exts) == 0 {
-		return true
-	}
-	lowered := ""
 	for _, e := range exts {
 		tail := name[max(0, len(name)-len(e)):]
-		if isASCII(tail) {
-			if len(tail) == len(e) && equalLowered(tail, e) {
-				return true
+		same := len(tail) == len(e)
+		for i, c := range tail {
+			if c >= utf8.RuneSelf {
+				// Characters may have other lengths in lower case.
+				same = strings.HasSuffix(lower(string(name)), e)
+				break
 			}
-			continue
+			if 'A' <= c && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			same = same && c == e[i]
 		}
-		if lowered == "" {
-			lowered = lower(string(name))
-		}
-		if strings.HasSuffix(lowered, e) {
+		if same {
 			return true
 		}
 	}
-	return false
-}
-
-func isASCII(b []byte) bool {
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
-func equalLowered(b []byte, s string) bool {
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != s[i] {
-			return false
-		}
-	}
-	return true
+	return len(exts) == 0
 }
 
 // lower is Python's str.lower for all that a file's extension is likely to hold: İ becomes two characters.

@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"bytes"
-
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
@@ -36,7 +34,7 @@ type outputDir struct {
 	// read: names has what the folder had, and index finds it. A missing folder has nothing.
 	read  bool
 	names nameList
-	index table
+	index nameIndex
 	// dir is the folder while it is open.
 	dir folder
 }
@@ -90,7 +88,7 @@ func (f *finishCheck) read(d *outputDir) {
 	d.read = true
 	d.index.reset(len(d.names.all))
 	for i, n := range d.names.all {
-		d.index.put(d.names.bytes(n), i, func(int) bool { return false })
+		d.index.put(d.names.bytes(n), i)
 	}
 }
 
@@ -111,7 +109,7 @@ func (f *finishCheck) listed(d *outputDir, name []byte) bool {
 	if isOurs(name) {
 		return false
 	}
-	_, i, found := d.index.find(name, func(i int) bool { return bytes.Equal(d.names.bytes(d.names.all[i]), name) })
+	i, found := d.index.find(name)
 	if !found {
 		return false
 	}

@@ -1,10 +1,6 @@
 package plan
 
-import (
-	"bytes"
-
-	"github.com/kagurazaka/kagurazaka/host/template"
-)
+import "github.com/kagurazaka/kagurazaka/host/template"
 
 // group is items that lie in one folder.
 type group struct {
@@ -204,7 +200,7 @@ func (w *walk) collisions(g *group, first uint64) error {
 			item := g.triplet(list.bytes(n))
 			key, _ := w.place.find(item)
 			if other, found := w.seen.put(key, key, first+uint64(i)); found {
-				if err := w.collide(other.index, key, item, ""); err != nil {
+				if err := w.collide(other.index, key, item, 0); err != nil {
 					return err
 				}
 			}
@@ -218,9 +214,7 @@ func (w *walk) collisions(g *group, first uint64) error {
 	w.stems.reset(len(list.all))
 	for i, n := range list.all {
 		b := list.bytes(n)
-		s := stemOf(b)
-		other, found := w.stems.put(s, i, func(j int) bool { return bytes.Equal(stemOf(list.bytes(list.all[j])), s) })
-		if found {
+		if other, found := w.stems.put(stemOf(b), i); found {
 			a, b := g.triplet(list.bytes(list.all[other])), g.triplet(b)
 			if b.Path < a.Path {
 				a, b = b, a
@@ -232,17 +226,17 @@ func (w *walk) collisions(g *group, first uint64) error {
 }
 
 // unique looks for an item that had the same output before. repeated: it is the very same item.
-func (w *walk) unique(index uint64, key, text []byte, item triplet, where string) (repeated bool, err error) {
+func (w *walk) unique(index uint64, key, text []byte, item triplet, line uint64) (repeated bool, err error) {
 	first, found := w.seen.put(key, text, index)
 	if !found {
 		return false, nil
 	}
 	if first.same {
 		w.o.counters.Repeated.Add(1)
-		w.told.repeated.add(describe(item, where))
+		w.told.repeated.add(describe(item, line))
 		return true, nil
 	}
-	return false, w.collide(first.index, key, item, where)
+	return false, w.collide(first.index, key, item, line)
 }
 
 // stemOf is stem for a single name.

@@ -153,10 +153,6 @@ func (w *walk) single(line []byte, number uint64, path string) error {
 		}
 	}
 	item, err := w.scan(line)
-	where := ""
-	if number > 0 {
-		where = fmt.Sprintf("line %d", number)
-	}
 	if err != nil {
 		if number == 0 {
 			return w.badLine(&template.InputError{Path: fmt.Sprintf("the task's item %d", index), Message: "the item " + err.Error()})
@@ -167,13 +163,13 @@ func (w *walk) single(line []byte, number uint64, path string) error {
 		if index < w.probe.want {
 			return nil
 		}
-		w.probe.found, w.probe.where = item.input, where
+		w.probe.found, w.probe.line = item.input, number
 		return errProbed
 	}
 	refusal := ""
 	if w.out != nil {
 		key, at := w.place.find(item.input)
-		repeated, err := w.unique(index, key, line, item.input, where)
+		repeated, err := w.unique(index, key, line, item.input, number)
 		if err != nil || repeated {
 			return err
 		}

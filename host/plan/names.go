@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"unsafe"
 )
 
 // nameList holds the names of a folder in one piece of memory, which is used again for the next folder.
@@ -96,3 +97,37 @@ func sortKey(b []byte) uint64 {
 	copy(k[:], b)
 	return binary.BigEndian.Uint64(k[:])
 }
+
+// nameIndex finds the names of a list by their text. It is valid until the list is reset.
+type nameIndex struct {
+	at map[string]int
+	// room is how many names the map has had room for.
+	room int
+}
+
+// reset makes the index empty, with room for n names. Clearing a map takes time for all that it ever held, so one that is far too
+// large is not used again.
+func (x *nameIndex) reset(n int) {
+	if x.at == nil || n < x.room/8 {
+		x.at, x.room = make(map[string]int, n), n
+		return
+	}
+	clear(x.at)
+	x.room = max(x.room, n)
+}
+
+// put stores the number for a text, unless one is there already: then it is returned.
+func (x *nameIndex) put(text []byte, number int) (other int, found bool) {
+	if other, found = x.at[unsafeString(text)]; !found {
+		x.at[unsafeString(text)] = number
+	}
+	return other, found
+}
+
+func (x *nameIndex) find(text []byte) (number int, found bool) {
+	number, found = x.at[unsafeString(text)]
+	return number, found
+}
+
+// unsafeString looks at bytes as a string, which is valid as long as they do not change.
+func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -1,60 +1,8 @@
 package plan
 
-import (
-	"hash/maphash"
-	"unsafe"
-)
+import "hash/maphash"
 
 var hashSeed = maphash.MakeSeed()
-
-// table finds numbers by the names they stand for. The names are kept elsewhere: who asks compares them.
-type table struct {
-	// slots hold the upper half of a name's hash and the number plus one; 0 is empty.
-	slots []uint64
-}
-
-// reset makes the table empty, with room for n names.
-func (t *table) reset(n int) {
-	size := 16
-	for size < 2*n {
-		size *= 2
-	}
-	if cap(t.slots) < size {
-		t.slots = make([]uint64, size)
-		return
-	}
-	t.slots = t.slots[:size]
-	clear(t.slots)
-}
-
-// put stores the number for a name, unless one is there for the same name: then it is returned.
-func (t *table) put(name []byte, number int, same func(number int) bool) (int, bool) {
-	at, other, found := t.find(name, same)
-	if !found {
-		t.slots[at] = maphash.Bytes(hashSeed, name)>>32<<32 | uint64(number+1)
-	}
-	return other, found
-}
-
-// find looks for a name and returns the slot where it is or belongs.
-func (t *table) find(name []byte, same func(number int) bool) (slot, number int, found bool) {
-	h := maphash.Bytes(hashSeed, name)
-	mask := uint64(len(t.slots) - 1)
-	for at := h & mask; ; at = (at + 1) & mask {
-		s := t.slots[at]
-		if s == 0 {
-			return int(at), 0, false
-		}
-		if s>>32 == h>>32 {
-			if n := int(uint32(s)) - 1; same(n) {
-				return int(at), n, true
-			}
-		}
-	}
-}
-
-// unsafeString looks at bytes as a string, for a call that keeps nothing of it.
-func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // outputTable remembers which item has which output, in bounded memory: the hashes, of 64 bits, of the last outputs. Two
 // items with one output are found for sure when no more than rememberedOutputs others lie between them; further apart,

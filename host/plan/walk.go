@@ -183,7 +183,7 @@ type walk struct {
 	free   chan *nameList
 	warns  sync.Mutex
 
-	stems table
+	stems nameIndex
 	there []finishedItem
 	// uncounted takes the counts of shards that nobody asks for.
 	uncounted ShardCount
@@ -194,7 +194,8 @@ type walk struct {
 type probe struct {
 	want  uint64
 	found triplet
-	where string
+	// line is where it stands in a file of lines, from 1.
+	line uint64
 }
 
 var errProbed = errors.New("found")
@@ -280,9 +281,9 @@ func (w *walk) tick() error {
 
 // collide returns the error for an item whose output, found under the key, the item of index first has as well. It
 // returns nil when that turns out not to be so.
-func (w *walk) collide(first uint64, key []byte, second triplet, secondWhere string) error {
+func (w *walk) collide(first uint64, key []byte, second triplet, line uint64) error {
 	e := &CollisionError{
-		First: fmt.Sprintf("item %d", first), Second: describe(second, secondWhere), Output: w.out.of(second).Path,
+		First: fmt.Sprintf("item %d", first), Second: describe(second, line), Output: w.out.of(second).Path,
 	}
 	if !w.canProbe() {
 		return e
@@ -300,7 +301,7 @@ func (w *walk) collide(first uint64, key []byte, second triplet, secondWhere str
 	if other, _ := again.place.find(again.probe.found); !bytes.Equal(other, key) {
 		return nil
 	}
-	e.First = describe(again.probe.found, again.probe.where)
+	e.First = describe(again.probe.found, again.probe.line)
 	return e
 }
 
@@ -316,9 +317,10 @@ func (w *walk) canProbe() bool {
 	return err == nil && kind == kindFile
 }
 
-func describe(item triplet, where string) string {
-	if where != "" {
-		return item.Path + " (" + where + ")"
+// describe names an item, with its line in a file of lines; 0: it has none.
+func describe(item triplet, line uint64) string {
+	if line > 0 {
+		return fmt.Sprintf("%s (line %d)", item.Path, line)
 	}
 	return item.Path
 }

@@ -19,9 +19,8 @@ type within struct {
 	at  string
 	out *template.Output
 
-	// sources are the inputs of one folder, found by what their outputs' names have in common with theirs.
-	sources *nameList
-	index   table
+	// sources are the inputs of one folder, by what their outputs' names have in common with theirs.
+	sources nameIndex
 	warned  bool
 }
 
@@ -71,23 +70,20 @@ func (o *within) maybe(name []byte) []byte {
 
 // take makes the names of a list the sources. A file that would be its own output is none.
 func (o *within) take(list *nameList) {
-	o.sources = list
-	o.index.reset(len(list.all))
+	o.sources.reset(len(list.all))
 	for i, n := range list.all {
 		name := list.bytes(n)
 		common := o.common(name)
 		if o.at == "." && len(common)+len(o.out.Ext) == len(name) && bytes.HasSuffix(name, []byte(o.out.Ext)) {
 			continue
 		}
-		o.index.put(common, i, func(j int) bool { return bytes.Equal(o.common(list.bytes(list.all[j])), common) })
+		o.sources.put(common, i)
 	}
 }
 
 // has reports whether one of the sources has that in common with its output.
 func (o *within) has(common []byte) bool {
-	_, _, found := o.index.find(common, func(i int) bool {
-		return bytes.Equal(o.common(o.sources.bytes(o.sources.all[i])), common)
-	})
+	_, found := o.sources.find(common)
 	return found
 }
 
@@ -115,7 +111,7 @@ func (w *walk) outputsOf(rel string, folders []string) []string {
 		return folders
 	}
 	if o.at == "." {
-		o.take(&nameList{text: w.names.text, all: slices.Clone(w.names.all)})
+		o.take(w.names)
 	} else {
 		o.take(w.inputsOf(source))
 	}

@@ -25,68 +25,60 @@ func Wrap(ctx context.Context, t *template.Template, inner backbones.Source, o O
 		s.cancel()
 		return nil, err
 	}
-	w := wrapped{s: s, t: t, inner: inner, filter: filter}
-	go s.list(w.run)
+	go s.list(func() error {
+		defer filter.close()
+		return s.wrap(filter, inner)
+	})
 	return s, nil
 }
 
-type wrapped struct {
-	s      *Source
-	t      *template.Template
-	inner  backbones.Source
-	filter *walk
-}
-
-func (w *wrapped) run() error {
-	defer w.filter.close()
+// wrap takes the blocks of the inner source until it ends.
+func (s *Source) wrap(filter *walk, inner backbones.Source) error {
 	for {
-		b, err := w.inner.Next(w.s.ctx)
+		b, err := inner.Next(s.ctx)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
+		switch {
+		case err != nil:
+		case b.Encoding != backbones.JSONLines:
+			err = s.passOn(filter.t, b)
+		case b.Count > 0:
+			err = filter.block(b)
+		}
 		if err != nil {
 			return err
 		}
-		if b.Encoding == backbones.JSONLines {
-			err = w.lines(b)
-		} else {
-			err = w.unread(b)
-		}
-		if err != nil {
-			return err
-		}
-		if err := w.s.tick(); err != nil {
+		if err := s.tick(); err != nil {
 			return err
 		}
 	}
 }
 
-func (w *wrapped) lines(b backbones.Block) error {
-	if b.Count == 0 {
-		return nil
-	}
+// block takes the items of a block, one a line.
+func (w *walk) block(b backbones.Block) error {
 	if n := bytes.Count(b.Payload, []byte("\n")) + 1; n != b.Count {
 		return fmt.Errorf("the plugin said that a block has %s, but it has %s", count.Of(b.Count, "item"), count.Of(n, "line"))
 	}
 	for line := range bytes.SplitSeq(b.Payload, []byte("\n")) {
-		if err := w.filter.item(line); err != nil {
+		if err := w.item(line); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// unread passes on blocks that the host cannot look into, which it may only do as they are.
-func (w *wrapped) unread(b backbones.Block) error {
-	if w.t.Output != nil || !w.t.Shard.Whole() {
+// passOn hands on a block that the host cannot look into, which it may only do as it is.
+func (s *Source) passOn(t *template.Template, b backbones.Block) error {
+	if t.Output != nil || !t.Shard.Whole() {
 		return ErrUnreadable
 	}
-	if err := w.s.flush(); err != nil {
+	if err := s.flush(); err != nil {
 		return err
 	}
-	c := &w.s.Counters
+	c := &s.Counters
 	c.Listed.Add(uint64(b.Count))
 	c.InShard.Add(uint64(b.Count))
 	c.ToDo.Add(uint64(b.Count))
-	return w.s.send(b)
+	return s.send(b)
 }

@@ -295,11 +295,11 @@ func (c *compiler) softShard(m values) *Shard {
 		c.problem(where, m.node("shard_idx"), "names no shard, so nothing would be done", "give a number or a list of them")
 	}
 	slices.Sort(s.Idx)
-	s.Sub = c.subshard(m, s)
+	s.Sub = c.subshard(m)
 	return s
 }
 
-func (c *compiler) subshard(m values, parent *Shard) *Shard {
+func (c *compiler) subshard(m values) *Shard {
 	n := m.node("subshard")
 	if n.IsNull() {
 		return nil
