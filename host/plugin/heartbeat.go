@@ -84,7 +84,7 @@ func (h *heartbeat) beats() (beats []backbones.Beat) {
 		}
 		index := int(position)
 		from := wire.BeatHeader + slot*backbones.MaxChunkItems
-		outcomes := append([]byte(nil), h.mem[from:from+index]...)
+		outcomes := slices.Clone(h.mem[from : from+index])
 		// From a byte on that is no outcome the page tells nothing: what it says of later items is not believed either.
 		if wrong := slices.IndexFunc(outcomes, func(o byte) bool { return o > backbones.OutcomeSkipped }); wrong >= 0 {
 			index, outcomes = wrong, outcomes[:wrong]

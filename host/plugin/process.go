@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"sync"
 	"time"
 
@@ -361,13 +360,4 @@ func (p *Process) callError(ctx context.Context, call string, err error) error {
 		exit.Reason = reason
 	}
 	return &CrashError{Call: call, Exit: exit, Err: err}
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

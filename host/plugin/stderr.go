@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -92,7 +94,7 @@ func (l *stderrLog) remember(line string) {
 func (l *stderrLog) tail() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]string(nil), l.last...)
+	return slices.Clone(l.last)
 }
 
 // takeMemory returns the last line that tells of memory that could not be had, once.
@@ -128,7 +130,7 @@ func parseHclog(line string) (hclog.Level, string, []any, bool) {
 		return 0, "", nil, false
 	}
 	var args []any
-	for _, k := range sortedKeys(fields) {
+	for _, k := range slices.Sorted(maps.Keys(fields)) {
 		if !strings.HasPrefix(k, "@") {
 			args = append(args, k, fields[k])
 		}
