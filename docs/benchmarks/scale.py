@@ -3,7 +3,8 @@
     python3 scale.py --host old=bin/old --host new=bin/kagurazaka --go bin/plugins/noop --list noop.py [--workers 1,2,4,16,64] [--only go]
 
 Prints Markdown. The processor times are of single runs, in µs an item: host, lister (the process that has the generator), relay
-(which hands its items on), and the workers together.
+(which hands its items on), and the workers together. A Pool's are its process with the generator and its workers, in the first two
+columns, a Go plugin's lister is among its workers, in the second.
 """
 
 from __future__ import annotations
@@ -30,13 +31,14 @@ spec.loader.exec_module(module)
 task = module.Noop(["--count", sys.argv[2]])
 """
 
-# A pool as one writes it: what the task lists, by chunks of 1,024.
+# A pool as one writes it: what the task lists, by chunks of 1,024, each item checked and worked on as a worker of ours does.
 POOL = (
     TASK
     + """
 
 def work(item):
-    task.process(**item)
+    if not task.is_executed(**item):
+        task.process(**item)
 
 if __name__ == "__main__":
     with multiprocessing.get_context("fork").Pool(int(sys.argv[3])) as pool:
@@ -130,10 +132,12 @@ def main() -> None:
         )
         for workers in args.workers.split(","):
             seconds: dict[str, list[float]] = {name: [] for name in sides}
-            spent = {name: timed([*command, workers], usage=True)[1] for name, command in sides.items()}
-            for _ in range(args.runs):
+            spent: dict[str, dict[int, float]] = {}
+            for turn in range(args.runs):
                 for name, command in sides.items():
-                    seconds[name].append(timed([*command, workers])[0])
+                    took, usage = timed([*command, workers], usage=turn == 0)
+                    seconds[name].append(took)
+                    spent.setdefault(name, usage)
             for name in sides:
                 median = statistics.median(seconds[name])
                 costs = " | ".join(f"{spent[name].get(depth, 0) / args.count * 1e6:.2f}" for depth in range(4))
