@@ -48,7 +48,7 @@ def same(a, b):
 
 
 def through(items, **limits):
-    blocks = list(wire.Encoder(limits.get("max_items", 100), limits.get("max_bytes", 1 << 20)).blocks(items))
+    blocks = [sent.block for sent in wire.Encoder(limits.get("max_items", 100), limits.get("max_bytes", 1 << 20)).blocks(items)]
     back = []
     for block in blocks:
         decoded = wire.decode_part(pb.Part(block=block))
@@ -224,14 +224,15 @@ NOT_MARSHALLED = [
 
 @pytest.mark.parametrize("items", MARSHALLED)
 def test_plain_items_are_marshalled_where_the_host_reads_that(items):
-    (block,) = wire.Encoder(100, 1 << 20, accept_marshal=True).blocks(items)
+    (block,) = [sent.block for sent in wire.Encoder(100, 1 << 20, accept_marshal=True).blocks(items)]
     assert block.encoding == pb.ENCODING_MARSHAL and block.count == len(items)
     assert marshal.loads(block.payload) == items
 
 
 @pytest.mark.parametrize("items", [*NOT_MARSHALLED, *([item] for item in INEXACT)], ids=repr)
 def test_items_of_which_the_host_could_not_make_json_are_not_marshalled(items):
-    assert all(block.encoding != pb.ENCODING_MARSHAL for block in wire.Encoder(100, 1 << 20, accept_marshal=True).blocks(items))
+    sent = wire.Encoder(100, 1 << 20, accept_marshal=True).blocks(items)
+    assert all(response.block.encoding != pb.ENCODING_MARSHAL for response in sent)
 
 
 def test_integers_of_any_length_are_read():

@@ -75,9 +75,9 @@ class Channel:
         self.sock.close()
 
 
-def frame(kind: int, payload: bytes) -> bytes:
-    """A frame's bytes, for callers that send without blocking."""
-    return _HEADER.pack(len(payload), kind, 0) + payload
+def header(kind: int, payload: bytes) -> bytes:
+    """What stands before a frame's payload, for callers that send without blocking."""
+    return _HEADER.pack(len(payload), kind, 0)
 
 
 def pair() -> tuple[Channel, Channel]:

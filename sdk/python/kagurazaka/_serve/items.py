@@ -154,7 +154,7 @@ class Encoder:
         self.opaque = False
 
     def blocks(self, items: list[Any]) -> Iterator[Any]:
-        """Blocks for consecutive items."""
+        """ListResponses with blocks of consecutive items."""
         if not items:
             return
         if not self.opaque:
@@ -166,7 +166,7 @@ class Encoder:
                 self.opaque = True
             else:
                 if len(payload) <= self.max_bytes or len(items) == 1:
-                    yield pb.Block(encoding=encoding, count=len(items), payload=payload)
+                    yield _response(encoding, len(items), payload)
                 else:
                     yield from self._halves(items)
                 return
@@ -178,13 +178,23 @@ class Encoder:
         if len(payload) > OPAQUE_BYTES and len(items) > 1:
             yield from self._halves(items)
         else:
-            keys = [show(item, 200) for item in items]
-            yield pb.Block(encoding=pb.ENCODING_OPAQUE, count=len(items), payload=payload, keys=keys, content_keys=content_keys)
+            response = _response(pb.ENCODING_OPAQUE, len(items), payload)
+            response.block.keys.extend(show(item, 200) for item in items)
+            response.block.content_keys.extend(content_keys)
+            yield response
 
     def _halves(self, items: list[Any]) -> Iterator[Any]:
         middle = len(items) // 2
         yield from self.blocks(items[:middle])
         yield from self.blocks(items[middle:])
+
+
+def _response(encoding: Any, count: int, payload: bytes) -> Any:
+    # A Block that is made first is copied twice more, and payloads are large.
+    response = pb.ListResponse()
+    block = response.block
+    block.encoding, block.count, block.payload = encoding, count, payload
+    return response
 
 
 def decode_part(part: Any) -> list[Any]:

@@ -136,8 +136,8 @@ class Lister:
 
     def _send_blocks(self, items: list[Any]) -> None:
         try:
-            for block in self._encoder.blocks(items):
-                self._tell(block=block)
+            for response in self._encoder.blocks(items):
+                self.send(response.SerializeToString())
                 self._sent = True
         except ConnectionError:
             raise

@@ -176,16 +176,21 @@ class Nursery:
 
     def _send(self, payload: bytes, kind: int = channel.MESSAGE) -> None:
         """Send on the data channel; while the host takes nothing, others are served."""
-        view = memoryview(channel.frame(kind, payload))
         poller = select.poll()
         poller.register(self.data.fileno(), select.POLLOUT)
         poller.register(self.control.fileno(), select.POLLIN)
-        while view:
+        parts = [memoryview(channel.header(kind, payload)), memoryview(payload)]
+        while parts:
             try:
-                view = view[self.data.sock.send(view, socket.MSG_DONTWAIT) :]
+                sent = self.data.sock.sendmsg(parts, (), socket.MSG_DONTWAIT)
             except BlockingIOError:
                 poller.poll()
                 self.serve_others()
+                continue
+            while parts and sent >= len(parts[0]):
+                sent -= len(parts.pop(0))
+            if parts:
+                parts[0] = parts[0][sent:]
 
     def _run(self) -> None:
         """Work on the chunks that come on the data channel, until they end."""
