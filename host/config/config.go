@@ -1,16 +1,15 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/regular"
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
@@ -124,11 +123,7 @@ func (l *loader) file(path, flag string) *Value {
 	}
 	data, err := readFile(path)
 	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		l.complain(problem.Problem{Source: flag + " " + path, Message: "reading the configuration: " + err.Error()})
+		l.complain(problem.Problem{Source: flag + " " + path, Message: "reading the configuration: " + regular.Cause(err).Error()})
 		l.unread = true
 		return newMap("")
 	}

@@ -1,4 +1,4 @@
-// Package discover finds out from the path on the command line how to start that plugin.
+// Package discover finds the command that starts a plugin, from its path or name on the command line.
 package discover
 
 import (
@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/regular"
 )
 
 // Plugin is a plugin that was found.
@@ -20,32 +21,32 @@ type Plugin struct {
 	Command plugin.Command
 	// Path is the absolute path of the file or folder that the user named: SCRIPT_PATH of a configuration.
 	Path string
-	// Files are what its description depends on: when one of them changes, the plugin is described anew.
+	// Files are the files that the plugin's description depends on.
 	Files []string
-	// Name is the bare name under which an installed plugin was found; empty for one that was named by its path.
+	// Name is the bare name of an installed plugin; empty for a plugin that was named by its path.
 	Name string
 	Kind Kind
 	// listed is the executable that a folder's plugin.yaml names by a path; empty: it is found on PATH.
 	listed string
 }
 
-// Options say where to look.
+// Options are the options of Find.
 type Options struct {
-	// Python is the interpreter for .py files; empty: it is looked for.
+	// Python is the interpreter for .py files; empty: Find looks for one.
 	Python string
-	// PythonPath is the user's PYTHONPATH for task files, behind the SDK's own folder; may be empty.
+	// PythonPath is the user's PYTHONPATH for task files. It follows the SDK's folder.
 	PythonPath string
-	// CacheDir holds what is built and unpacked; see userdir.Cache.
+	// CacheDir holds built plugins, descriptions and the unpacked SDK; see userdir.Cache.
 	CacheDir string
 	Log      hclog.Logger
 }
 
-// NotFoundError says what was tried.
+// NotFoundError is the error for a plugin, or something that it needs, that was not found.
 type NotFoundError struct {
-	// Arg is what the user wrote for the plugin; empty: something else was not found.
+	// Arg is the plugin as the user wrote it; empty: something else was not found.
 	Arg string
 	Why string
-	// Tried are the places that were looked at, Hints what the user can do.
+	// Tried are the places that Find looked at. Hints tell the user what to do.
 	Tried, Hints []string
 }
 
@@ -64,7 +65,7 @@ func (e *NotFoundError) Error() string {
 	return b.String()
 }
 
-// Find resolves what the user wrote: an executable, a .py file, a folder, or a bare name.
+// Find finds the plugin of an argument: an executable, a .py file, a folder, or a bare name.
 func Find(arg string, opts Options) (*Plugin, error) {
 	if opts.Log == nil {
 		opts.Log = hclog.NewNullLogger()
@@ -82,20 +83,20 @@ func Find(arg string, opts Options) (*Plugin, error) {
 	case err == nil:
 		return findFile(arg, info, opts)
 	case !errors.Is(err, fs.ErrNotExist):
-		return nil, &NotFoundError{Arg: arg, Why: unwrapPath(err)}
+		return nil, &NotFoundError{Arg: arg, Why: regular.Cause(err).Error()}
 	default:
 		tried, hints := missing(arg)
 		return nil, &NotFoundError{Arg: arg, Why: "there is no such file or folder", Tried: tried, Hints: hints}
 	}
 }
 
-// isPath reports whether a word names a file or folder: it has a slash, or is a task file's name. Any other is a bare name,
-// which never means a program of the working folder: as in a shell, that needs its ./.
+// isPath reports whether a word names a file or folder: it has a slash, or is a task file's name. Any other word is a bare name.
+// As in a shell, a program of the working folder needs its ./.
 func isPath(arg string) bool { return strings.ContainsRune(arg, filepath.Separator) || isPython(arg) }
 
 func isPython(path string) bool { return strings.EqualFold(filepath.Ext(path), ".py") }
 
-// Exists reports whether Find would find arg, as far as that can be told without building or starting anything.
+// Exists reports whether Find would find arg, as far as it can tell without building or starting anything.
 func Exists(arg string) bool {
 	switch info, err := os.Stat(arg); {
 	case arg == "":
@@ -109,13 +110,10 @@ func Exists(arg string) bool {
 	return path != ""
 }
 
-// missing says where a path leads, and what is in the last of its folders that is there.
+// missing returns the absolute path of a missing file, and a hint with the names in the last of its folders that exists.
 func missing(arg string) (tried, hints []string) {
 	dir := filepath.Dir(arg)
-	for {
-		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
-			break
-		}
+	for !exists(dir) && dir != filepath.Dir(dir) {
 		dir = filepath.Dir(dir)
 	}
 	abs, err := filepath.Abs(arg)
@@ -123,10 +121,7 @@ func missing(arg string) (tried, hints []string) {
 		abs = arg
 	}
 	tried = []string{abs}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return tried, nil
-	}
+	entries, _ := os.ReadDir(dir)
 	var names []string
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), ".") && len(names) < 12 {
@@ -163,7 +158,12 @@ func findFile(arg string, info fs.FileInfo, opts Options) (*Plugin, error) {
 	return &Plugin{Command: plugin.Command{Name: arg, Path: abs}, Path: abs, Files: []string{abs}, Kind: Executable}, nil
 }
 
-// findName finds a folder of that name here that holds a plugin, or an installed plugin.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// findName finds a plugin folder of that name in the working folder, or an installed plugin.
 func findName(arg string, opts Options) (*Plugin, error) {
 	info, err := os.Stat(arg)
 	here := err == nil
@@ -183,24 +183,9 @@ func findName(arg string, opts Options) (*Plugin, error) {
 		}
 		return nil, &NotFoundError{Arg: arg, Why: why, Tried: tried, Hints: hints}
 	}
-	if info, err = os.Stat(path); err != nil {
-		return nil, &NotFoundError{Arg: arg, Why: unwrapPath(err)}
-	}
-	find := func() (*Plugin, error) { return findFile(path, info, opts) }
-	if info.IsDir() {
-		find = func() (*Plugin, error) { return findFolder(path, opts) }
-	}
-	found, err := find()
+	found, err := Find(path, opts)
 	if err == nil {
 		found.Command.Name, found.Name = arg, arg
 	}
 	return found, err
-}
-
-func unwrapPath(err error) string {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		return pathErr.Err.Error()
-	}
-	return err.Error()
 }

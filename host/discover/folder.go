@@ -31,7 +31,7 @@ func findFolder(arg string, opts Options) (*Plugin, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		tried = append(tried, manifestPath+" (a file that names the command: not there)")
 	default:
-		return nil, &NotFoundError{Arg: arg, Why: fmt.Sprintf("reading %s: %s", manifestPath, unwrapPath(err))}
+		return nil, &NotFoundError{Arg: arg, Why: fmt.Sprintf("reading %s: %s", manifestPath, regular.Cause(err).Error())}
 	}
 	exe := filepath.Join(abs, filepath.Base(abs))
 	info, err := os.Stat(exe)
@@ -45,7 +45,7 @@ func findFolder(arg string, opts Options) (*Plugin, error) {
 	}
 	isGo, err := hasGoMain(abs)
 	if err != nil {
-		return nil, &NotFoundError{Arg: arg, Why: unwrapPath(err)}
+		return nil, &NotFoundError{Arg: arg, Why: regular.Cause(err).Error()}
 	}
 	if isGo {
 		return buildGo(arg, abs, opts)

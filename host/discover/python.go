@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/regular"
 	"github.com/kagurazaka/kagurazaka/sdk/python"
 )
 
@@ -120,7 +121,7 @@ func ownEnvironment() string {
 func chosen(path, from string) (string, string, error) {
 	exe, err := LookPath(path)
 	if err != nil {
-		return "", "", &NotFoundError{Why: fmt.Sprintf("%s %s: this interpreter cannot be run: %s", from, path, unwrapPath(err))}
+		return "", "", &NotFoundError{Why: fmt.Sprintf("%s %s: this interpreter cannot be run: %s", from, path, regular.Cause(err).Error())}
 	}
 	if abs, err := filepath.Abs(exe); err == nil {
 		exe = abs

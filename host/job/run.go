@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
 	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/progress"
+	"github.com/kagurazaka/kagurazaka/host/regular"
 	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
@@ -141,11 +141,7 @@ func unprinted(cause error, s progress.Summary, summarised bool, err error) erro
 	if cause == nil {
 		return err
 	}
-	var at *fs.PathError
-	if errors.As(cause, &at) {
-		cause = at.Err
-	}
-	told := fmt.Errorf("stdout cannot be written: %w", cause)
+	told := fmt.Errorf("stdout cannot be written: %w", regular.Cause(cause))
 	if summarised {
 		told = fmt.Errorf("%w; the run itself: %s", told, s.Line())
 	}

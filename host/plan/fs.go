@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/kagurazaka/kagurazaka/host/regular"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
@@ -58,7 +59,7 @@ func (s anyStore) openFolder(path string) (folder, error) {
 	path = orWorkingFolder(path)
 	file, err := s.fs.Open(path)
 	if err != nil {
-		return nil, cause(err)
+		return nil, regular.Cause(err)
 	}
 	if dir, ok := file.(fs.ReadDirFile); ok {
 		if info, err := file.Stat(); err == nil && info.IsDir() {
@@ -81,7 +82,7 @@ func (s anyStore) identify(path string, follow bool) (fileKind, fileID, error) {
 	}
 	info, err := stat(path)
 	if err != nil {
-		return kindUnknown, fileID{}, cause(err)
+		return kindUnknown, fileID{}, regular.Cause(err)
 	}
 	return kindOf(info.Mode()), idOf(info), nil
 }
@@ -106,7 +107,7 @@ func (f anyFolder) read(list *nameList) error {
 			return nil
 		}
 		if err != nil {
-			return cause(err)
+			return regular.Cause(err)
 		}
 	}
 }
@@ -118,7 +119,7 @@ func (f anyFolder) stat(name string, follow bool) (fileKind, fileID, error) {
 func (f anyFolder) id() (fileID, error) {
 	info, err := f.file.Stat()
 	if err != nil {
-		return fileID{}, cause(err)
+		return fileID{}, regular.Cause(err)
 	}
 	return idOf(info), nil
 }
@@ -142,15 +143,6 @@ func kindOf(mode fs.FileMode) fileKind {
 	default:
 		return kindOther
 	}
-}
-
-// cause is an error without the path, which messages have already.
-func cause(err error) error {
-	var at *fs.PathError
-	if errors.As(err, &at) {
-		return at.Err
-	}
-	return err
 }
 
 // isMissing reports that a name does not exist, as opposed to one that cannot be looked at.

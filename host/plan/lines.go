@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/kagurazaka/kagurazaka/host/regular"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
@@ -101,7 +102,7 @@ func openLines(s store, in *template.Input) (fs.File, error) {
 	path := in.JSONL
 	file, err := s.openFile(path)
 	if err != nil {
-		return nil, &template.InputError{Path: path, Message: "the file cannot be opened", From: in.From, Err: cause(err)}
+		return nil, &template.InputError{Path: path, Message: "the file cannot be opened", From: in.From, Err: regular.Cause(err)}
 	}
 	if info, err := file.Stat(); err == nil && info.IsDir() {
 		_ = file.Close()

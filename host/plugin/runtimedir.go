@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kagurazaka/kagurazaka/host/beneath"
+	"github.com/kagurazaka/kagurazaka/host/regular"
 	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
@@ -58,15 +59,11 @@ func runtimeBase() string {
 
 // baseError says which folder cannot be used, and who has named it.
 func baseError(base string, err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
 	named := base
 	if base == os.Getenv("TMPDIR") {
 		named = "TMPDIR=" + base
 	}
-	return fmt.Errorf("making a folder for sockets in %s: %w; let TMPDIR name a folder that is there, that you can write to, and that has space", named, err)
+	return fmt.Errorf("making a folder for sockets in %s: %w; let TMPDIR name a folder that is there, that you can write to, and that has space", named, regular.Cause(err))
 }
 
 func newRuntimeDir(base string) (d *RuntimeDir, err error) {

@@ -2,6 +2,7 @@
 package regular
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -10,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Open opens a file to be read. What is not a regular file is an error.
+// Open opens a file for reading. Anything but a regular file is an error.
 func Open(path string) (*os.File, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -27,7 +28,15 @@ func Open(path string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-// Read reads a whole file. What is not a regular file is an error.
+// Cause is an error without the operation and the path, for messages that name the path.
+func Cause(err error) error {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		return at.Err
+	}
+	return err
+}
+
+// Read reads a whole file. Anything but a regular file is an error.
 func Read(path string) ([]byte, error) {
 	f, _, err := Open(path)
 	if err != nil {

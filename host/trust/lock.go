@@ -57,7 +57,7 @@ func ReadLock(path string) (*Lock, []problem.Problem) {
 	l := &Lock{Path: path}
 	unread := func(err error) (*Lock, []problem.Problem) {
 		return l, []problem.Problem{{
-			Source: path, Message: "it cannot be read: " + pathReason(err), Suggestion: "remove it, or run where it is not found",
+			Source: path, Message: "it cannot be read: " + regular.Cause(err).Error(), Suggestion: "remove it, or run where it is not found",
 		}}
 	}
 	f, info, err := regular.Open(path)
@@ -88,14 +88,6 @@ func ReadLock(path string) (*Lock, []problem.Problem) {
 	l, problems := parseLock(path, data)
 	l.Doubt = doubt(path, info)
 	return l, problems
-}
-
-func pathReason(err error) string {
-	var at *fs.PathError
-	if errors.As(err, &at) {
-		return at.Err.Error()
-	}
-	return err.Error()
 }
 
 type lockReader struct{ yamldoc.Reader }
