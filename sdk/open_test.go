@@ -90,7 +90,7 @@ func TestOpenFailures(t *testing.T) {
 		"panic":       {&pb.OpenRequest{Task: "Op", Args: []string{"--fail=panic"}}, "panic: no luck"},
 		"placeholder": {&pb.OpenRequest{Task: "Op", Template: &pb.Template{Fields: []*pb.Field{{Name: "x", Value: &pb.Node{Kind: &pb.Node_Placeholder{}}}}}}, "x: the host left a placeholder"},
 		"no page":     {&pb.OpenRequest{Task: "Op", HeartbeatPath: "/nowhere/beat"}, "opening the heartbeat page"},
-		"short page":  {&pb.OpenRequest{Task: "Op", HeartbeatPath: bad}, "has 5 bytes instead of 69632"},
+		"short page":  {&pb.OpenRequest{Task: "Op", HeartbeatPath: bad}, "has 5 bytes, want 69632"},
 		"no magic":    {&pb.OpenRequest{Task: "Op", HeartbeatPath: noMagic}, "is not a heartbeat page"},
 		"staging":     {&pb.OpenRequest{Task: "Op", Staging: &pb.Staging{Dir: "/nowhere/staging"}}, "opening the staging folder"},
 	} {

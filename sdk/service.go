@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -18,6 +19,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/beat"
+	"github.com/kagurazaka/kagurazaka/sdk/internal/mapped"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/staging"
 )
@@ -193,10 +195,8 @@ func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {
 
 // equip opens the heartbeat page, the staging folder and the shared memory.
 func (in *instance) equip(req *pb.OpenRequest) (err error) {
-	if in.page = beat.None(); req.GetHeartbeatPath() != "" {
-		if in.page, err = beat.Open(req.GetHeartbeatPath()); err != nil {
-			return err
-		}
+	if in.page, err = beat.Open(req.GetHeartbeatPath()); err != nil {
+		return err
 	}
 	if st := req.GetStaging(); st != nil {
 		if in.staging, err = staging.Open(st.GetDir(), st.GetFolder(), st.GetLast()); err != nil {
@@ -204,8 +204,8 @@ func (in *instance) equip(req *pb.OpenRequest) (err error) {
 		}
 	}
 	if m := req.GetMemory(); m != nil && in.definition.device {
-		if in.memory, err = stage.Map(m); err != nil {
-			return err
+		if in.memory, err = mapped.Open(m.GetPath(), int(m.GetSize())); err != nil {
+			return fmt.Errorf("opening the memory that the stages share: %w", err)
 		}
 	}
 	return nil
@@ -279,7 +279,7 @@ func (in *instance) closeTask() error {
 		in.backend.Close()
 	}
 	if in.memory != nil {
-		if err := stage.Unmap(in.memory); err != nil {
+		if err := unix.Munmap(in.memory); err != nil {
 			log.Warn("unmapping the shared memory", "error", err)
 		}
 		in.memory = nil

@@ -1,52 +1,36 @@
-// Package beat writes the heartbeat page, from which the host reads what a worker was doing when it died or hung.
+// Package beat writes the heartbeat page. It tells the host which item a worker was in when it died or hung.
 // docs/protocol.md has the layout.
 package beat
 
 import (
 	"encoding/binary"
 	"fmt"
-	"os"
 	"sync/atomic"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kagurazaka/kagurazaka/internal/wire"
+	"github.com/kagurazaka/kagurazaka/sdk/internal/mapped"
 )
 
 // Page is a mapped heartbeat page.
 type Page struct{ mem []byte }
 
-// None is a page that nobody reads, for hosts that keep none.
-func None() *Page { return &Page{make([]byte, wire.BeatSize)} }
-
-// Open maps the page that the host has made at path.
+// Open maps the page that the host made at path, until the process ends. Without a path it returns a page in memory.
 func Open(path string) (*Page, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if path == "" {
+		return &Page{make([]byte, wire.BeatSize)}, nil
+	}
+	mem, err := mapped.Open(path, wire.BeatSize)
 	if err != nil {
 		return nil, fmt.Errorf("opening the heartbeat page: %w", err)
 	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("opening the heartbeat page: %w", err)
-	}
-	if info.Size() < wire.BeatSize {
-		return nil, fmt.Errorf("the heartbeat page %s has %d bytes instead of %d", path, info.Size(), wire.BeatSize)
-	}
-	// It stays mapped for the rest of the process's life.
-	mem, err := unix.Mmap(int(f.Fd()), 0, wire.BeatSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		return nil, fmt.Errorf("mapping the heartbeat page: %w", err)
-	}
-	p := &Page{mem}
 	if magic := binary.LittleEndian.Uint64(mem); magic != wire.BeatMagic {
 		return nil, fmt.Errorf("%s is not a heartbeat page: it begins with %#x", path, magic)
 	}
-	return p, nil
+	return &Page{mem}, nil
 }
 
-// Slot is the part of the page that one chunk is reported in.
+// Slot is the part of the page for one chunk.
 type Slot struct {
 	id, index, count *uint64
 	outcomes         []byte
@@ -64,12 +48,11 @@ func (p *Page) Begin(slot int, id uint64, count int) Slot {
 	return s
 }
 
-// At says which item is worked on next; the chunk's count when it is finished.
+// At sets the index of the current item, or the chunk's count at its end.
 func (s Slot) At(index int) { atomic.StoreUint64(s.index, uint64(index)) }
 
-// Set notes the outcome of the item at index, before At moves past it.
+// Set sets the outcome of the item at index, before At moves past it.
 func (s Slot) Set(index int, outcome byte) { s.outcomes[index] = outcome }
 
-// word is an aligned 64-bit word of the page. The machines that Go's unix ports run on and that have mmap'ed hosts are
-// little-endian; the page is read by the same machine.
+// word is an aligned 64-bit word of the page. The layout is little-endian, as the machines are that the SDK supports.
 func (p *Page) word(offset int) *uint64 { return (*uint64)(unsafe.Pointer(&p.mem[offset])) }

@@ -1,4 +1,4 @@
-// Package lifeline ends the process when the host is gone, however the host ended.
+// Package lifeline ends the process when the host ends, even if the host was killed.
 package lifeline
 
 import (
@@ -12,30 +12,30 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
 
-// pollEvery is how often the parent is looked at where the host gave no lifeline.
+// pollEvery is the interval at which Watch checks the parent if the host gave no lifeline.
 const pollEvery = 500 * time.Millisecond
 
-// Watch starts to watch, for the rest of the process's life.
+// Watch starts to watch the host, until the process ends.
 func Watch() {
+	parent := unix.Getppid()
 	fd, err := strconv.Atoi(os.Getenv(wire.LifelineKey))
-	if err != nil || fd < 3 || !isOpen(fd) {
-		go pollParent(unix.Getppid(), leave)
-		return
+	if err == nil && fd >= 3 {
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC)
 	}
-	unix.CloseOnExec(fd)
 	go func() {
-		untilEOF(fd)
+		if err == nil && fd >= 3 {
+			untilEOF(fd)
+		} else {
+			for unix.Getppid() == parent {
+				time.Sleep(pollEvery)
+			}
+		}
 		leave()
 	}()
 }
 
-func isOpen(fd int) bool {
-	_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-	return err == nil
-}
-
-// untilEOF returns when the other end of the pipe is closed. The descriptor is shared with other processes, so its
-// blocking mode is left alone.
+// untilEOF returns when the other end of the pipe is closed. Other processes share the descriptor, so its blocking mode
+// must not change.
 func untilEOF(fd int) {
 	var buf [64]byte
 	for {
@@ -56,18 +56,7 @@ func untilEOF(fd int) {
 	}
 }
 
-func pollParent(first int, gone func()) {
-	ticker := time.NewTicker(pollEvery)
-	defer ticker.Stop()
-	for range ticker.C {
-		if unix.Getppid() != first {
-			gone()
-			return
-		}
-	}
-}
-
-// leave ends the process at once, and all that it started when it leads its own process group.
+// leave ends the process at once. If the process leads its process group, leave kills the whole group.
 func leave() {
 	if unix.Getpgrp() == os.Getpid() {
 		_ = unix.Kill(-os.Getpid(), unix.SIGKILL)

@@ -2,7 +2,6 @@ package staging
 
 import (
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -11,18 +10,18 @@ import (
 	"syscall"
 )
 
-// move renames a file, a link, or a folder to where there is none. To another file system it is copied beside the
-// destination first, so that nobody sees half of it there either.
+// move renames a file, a link, or a folder to a path that does not exist. On another file system it copies it beside the
+// destination first, and then renames it.
 func (d *Dir) move(from, to string) error {
 	err := os.Rename(from, to)
 	if err == nil {
 		return nil
 	}
 	if !errors.Is(err, syscall.EXDEV) {
-		return fmt.Errorf("moving the output into place at %s: %w", to, bare(err))
+		return inPlace(from, to, fmt.Errorf("moving the output into place at %s: %w", to, bare(err)))
 	}
 	if err := d.copyOver(from, to); err != nil {
-		return fmt.Errorf("copying the output into place at %s, on another file system: %w", to, err)
+		return inPlace(from, to, fmt.Errorf("copying the output into place at %s, on another file system: %w", to, err))
 	}
 	if err := os.RemoveAll(from); err != nil {
 		return fmt.Errorf("emptying the staging folder: %w", err)
@@ -30,21 +29,19 @@ func (d *Dir) move(from, to string) error {
 	return nil
 }
 
-// copyOver copies under a name of its own beside the destination and renames. While the copy is under way, the link
-// DIR.part names it, so that it is found and removed should this process die. Its name does not depend on the
-// destination's, which may be as long as names can be.
+// copyOver copies to a temporary name beside the destination, and renames the copy. Meanwhile the link DIR.part points to
+// it: if this process dies, the host finds the copy and removes it. The destination's name may have the maximum length, so
+// the temporary one does not contain it.
 func (d *Dir) copyOver(from, to string) (err error) {
-	random := make([]byte, 8)
-	if _, err := rand.Read(random); err != nil {
-		return err
-	}
-	temp, err := filepath.Abs(filepath.Join(filepath.Dir(to), ".kagurazaka-"+hex.EncodeToString(random)+".part"))
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // which never fails
+	temp, err := filepath.Abs(filepath.Join(filepath.Dir(to), fmt.Sprintf(".kagurazaka-%x.part", random)))
 	if err != nil {
 		return err
 	}
 	link := d.path + ".part"
 	if err := os.Symlink(temp, link); err != nil {
-		return fmt.Errorf("noting a copy: %w", err)
+		return fmt.Errorf("recording a copy: %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -58,7 +55,7 @@ func (d *Dir) copyOver(from, to string) (err error) {
 	return os.Rename(temp, to)
 }
 
-// copyEntry copies a file, a link or a folder to where there is nothing yet.
+// copyEntry copies a file, a link or a folder to a path that does not exist.
 func copyEntry(from, to string) error {
 	info, err := os.Lstat(from)
 	if err != nil {
@@ -81,7 +78,7 @@ func copyEntry(from, to string) error {
 }
 
 func copyFolder(from, to string, info os.FileInfo) error {
-	// What is in it has to be written before its permissions are.
+	// The final permissions, set at the end, may not allow to write.
 	if err := os.Mkdir(to, 0o700); err != nil {
 		return err
 	}

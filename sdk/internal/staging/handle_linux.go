@@ -8,41 +8,35 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// handle keeps the staging folder and the last destination open, so that a commit costs one directory read and one
-// rename, whatever the length of the paths.
+// handle keeps the staging folder and the last destination open. So a commit costs one directory read and one rename,
+// independent of the length of the paths.
 type handle struct {
-	*descriptors
-}
-
-type descriptors struct {
 	dir int
-	// to is the open destination folder of that name; -1: none.
+	// to is the descriptor of the destination folder toPath, or -1.
 	to     int
 	toPath string
 	buf    []byte
 	found  []string
 }
 
-const openFolder = unix.O_DIRECTORY | unix.O_CLOEXEC
-
-func openHandle(path string) (handle, error) {
-	fd, err := openRetry(path, unix.O_RDONLY|openFolder)
+func openHandle(path string) (*handle, error) {
+	fd, err := openFolder(path, unix.O_RDONLY)
 	if err != nil {
-		return handle{}, &os.PathError{Op: "open", Path: path, Err: err}
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	return handle{&descriptors{dir: fd, to: -1, buf: make([]byte, 4096)}}, nil
+	return &handle{dir: fd, to: -1, buf: make([]byte, 4096)}, nil
 }
 
-func openRetry(path string, flags int) (int, error) {
+func openFolder(path string, flags int) (int, error) {
 	for {
-		fd, err := unix.Open(path, flags, 0)
+		fd, err := unix.Open(path, flags|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if !errors.Is(err, unix.EINTR) {
 			return fd, err
 		}
 	}
 }
 
-func (h handle) close() error {
+func (h *handle) close() error {
 	err := unix.Close(h.dir)
 	if h.to >= 0 {
 		err = errors.Join(err, unix.Close(h.to))
@@ -52,7 +46,7 @@ func (h handle) close() error {
 }
 
 // names lists the folder. The slice is valid until the next call.
-func (h handle) names() ([]string, error) {
+func (h *handle) names() ([]string, error) {
 	if _, err := unix.Seek(h.dir, 0, unix.SEEK_SET); err != nil {
 		return nil, fmt.Errorf("seeking: %w", err)
 	}
@@ -72,8 +66,8 @@ func (h handle) names() ([]string, error) {
 	}
 }
 
-// rename moves an entry into the folder at parent, which is made when it is missing.
-func (h handle) rename(name, parent string) error {
+// rename moves an entry into the folder at parent, and makes that folder if it is missing.
+func (h *handle) rename(name, parent string) error {
 	if h.to < 0 || h.toPath != parent {
 		if err := h.enter(parent); err != nil {
 			return err
@@ -83,26 +77,26 @@ func (h handle) rename(name, parent string) error {
 	if !errors.Is(err, unix.ENOENT) {
 		return err
 	}
-	// Somebody removed the destination since it was opened.
+	// Another process removed the destination since it was opened.
 	if err := h.enter(parent); err != nil {
 		return err
 	}
 	return unix.Renameat(h.dir, name, h.to, name)
 }
 
-func (h handle) enter(parent string) error {
+func (h *handle) enter(parent string) error {
 	if h.to >= 0 {
 		if err := unix.Close(h.to); err != nil {
 			return err
 		}
 		h.to = -1
 	}
-	fd, err := openRetry(parent, unix.O_PATH|openFolder)
+	fd, err := openFolder(parent, unix.O_PATH)
 	if errors.Is(err, unix.ENOENT) {
 		if err := os.MkdirAll(parent, 0o777); err != nil {
 			return err
 		}
-		fd, err = openRetry(parent, unix.O_PATH|openFolder)
+		fd, err = openFolder(parent, unix.O_PATH)
 	}
 	if err != nil {
 		return err

@@ -8,17 +8,17 @@ import (
 	"os"
 )
 
-// handle is the portable form: whole paths each time.
+// handle is the portable version, which uses whole paths each time.
 type handle struct{ path string }
 
-func openHandle(path string) (handle, error) {
+func openHandle(path string) (*handle, error) {
 	_, err := os.ReadDir(path)
-	return handle{path}, err
+	return &handle{path}, err
 }
 
-func (h handle) close() error { return nil }
+func (h *handle) close() error { return nil }
 
-func (h handle) names() ([]string, error) {
+func (h *handle) names() ([]string, error) {
 	dir, err := os.Open(h.path)
 	if err != nil {
 		return nil, err
@@ -27,8 +27,8 @@ func (h handle) names() ([]string, error) {
 	return names, errors.Join(err, dir.Close())
 }
 
-// rename moves an entry into the folder at parent, which is made when it is missing.
-func (h handle) rename(name, parent string) error {
+// rename moves an entry into the folder at parent, and makes that folder if it is missing.
+func (h *handle) rename(name, parent string) error {
 	err := os.Rename(h.path+"/"+name, parent+"/"+name)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err

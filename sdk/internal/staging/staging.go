@@ -1,5 +1,5 @@
-// Package staging keeps what a task writes aside until its item is done, and then moves it into place by rename: a
-// killed run leaves no half-written output, and a failed item none at all.
+// Package staging keeps a task's outputs in a staging folder until the item is done, and then renames them into place. A
+// killed run leaves no half-written output, and a failed item leaves none.
 package staging
 
 import (
@@ -13,39 +13,38 @@ import (
 	"syscall"
 )
 
-// Dir is one worker's staging folder. It holds the files of one item at a time and is used by one goroutine, except
-// for Staged and StagedIn, which anyone may call.
+// Dir is one worker's staging folder. It holds the files of one item at a time. Any goroutine may call Staged and
+// StagedIn; the other methods are for one goroutine.
 type Dir struct {
 	path   string
 	folder bool
 	last   []string
-	handle handle
-	// unwritten counts the items that left nothing where a finish check looks; expected and found are of the first.
+	handle *handle
+	// unwritten is the number of items without the file of the finish check; expected and found are of the first.
 	unwritten       int
 	expected, found string
-	// late is used by one Commit: files found in merged folders that have to wait for the end.
+	// late are the files of merged folders that Commit moves at its end.
 	late []move
 }
 
 // Outputs are the final paths of one item's output fields.
 type Outputs struct {
-	// Main is the path of the field "output"; empty where there is none.
+	// Main is the path of the field "output", or empty.
 	Main string
-	// Others are those of fields "output_ID".
+	// Others are the paths of the fields "output_ID".
 	Others []Named
 }
 
-// Named is the final path of the field of that name.
+// Named is a field and its final path.
 type Named struct{ Field, Path string }
 
 type move struct{ from, to string }
 
-// MisfitError says that an output is not of the kind that its place takes: a folder where there is a file, or a file where
-// there is a folder.
+// MisfitError is an output that is a folder where there is a file, or a file where there is a folder.
 type MisfitError struct {
 	// Path is the final path.
 	Path string
-	// Folder says that the output is the folder.
+	// Folder is set if the output is the folder.
 	Folder bool
 }
 
@@ -56,7 +55,7 @@ func (e *MisfitError) Error() string {
 	return fmt.Sprintf("the output is a file, and there is a folder at %s", e.Path)
 }
 
-// inPlace explains why an output could not be moved into place.
+// inPlace turns an error of a move into a MisfitError if that is the cause.
 func inPlace(from, to string, err error) error {
 	source, fromErr := os.Lstat(from)
 	target, toErr := os.Lstat(to)
@@ -66,8 +65,8 @@ func inPlace(from, to string, err error) error {
 	return &MisfitError{Path: to, Folder: source.IsDir()}
 }
 
-// Open takes the folder at path into use and empties it. folder says that the main output is a folder, which Begin
-// makes; last are the fields whose files are moved after all others.
+// Open opens the folder at path and empties it. If folder is set, the main output is a folder, which Begin makes. last
+// are the fields whose files Commit moves after all others.
 func Open(path string, folder bool, last []string) (*Dir, error) {
 	h, err := openHandle(path)
 	if err != nil {
@@ -80,13 +79,13 @@ func Open(path string, folder bool, last []string) (*Dir, error) {
 	return d, nil
 }
 
-// Close lets go of the folder. What is in it stays.
+// Close closes the folder and leaves its files.
 func (d *Dir) Close() error { return d.handle.close() }
 
-// Staged is where the file is to be written whose final path is given.
+// Staged is the path in the staging folder for a final path.
 func (d *Dir) Staged(final string) string { return d.path + "/" + base(final) }
 
-// StagedIn is Staged for a file that may lie in the folder output of the item.
+// StagedIn is Staged for a file that may be in the item's output folder.
 func (d *Dir) StagedIn(output, final string) string {
 	if rest, ok := d.inside(output, final); ok {
 		return d.path + "/" + base(output) + "/" + rest
@@ -99,7 +98,7 @@ func (d *Dir) inside(output, final string) (rest string, ok bool) {
 		return "", false
 	}
 	rest, ok = strings.CutPrefix(final, strings.TrimRight(output, "/")+"/")
-	// What goes up again may lie outside, and then does not belong into the folder's staging.
+	// With "..", the file may be outside the output folder.
 	ok = ok && !slices.Contains(strings.Split(rest, "/"), "..")
 	return strings.TrimLeft(rest, "/"), ok
 }
@@ -118,7 +117,7 @@ func (d *Dir) Begin(out Outputs) error {
 	return nil
 }
 
-// check refuses outputs that cannot be told apart in one folder.
+// check rejects outputs without a name, and outputs with one name in different folders.
 func (d *Dir) check(out Outputs) error {
 	if out.Main != "" && !nameable(out.Main) {
 		return fmt.Errorf("the output %q has no file name", out.Main)
@@ -143,16 +142,12 @@ func (d *Dir) check(out Outputs) error {
 	return nil
 }
 
-// Commit moves everything in the folder to where it belongs: files named by an output field to that field's folder,
-// all others beside the main output. Missing folders are made; a folder that exists already is merged into.
+// Commit moves everything in the folder into place: a file of an output field to that field's path, all others beside the
+// main output. It makes missing folders, and merges into existing ones.
 func (d *Dir) Commit(out Outputs) error {
 	names, err := d.handle.names()
 	if err != nil {
 		return fmt.Errorf("reading the staging folder: %w", err)
-	}
-	if len(names) == 0 {
-		d.note(out, nil)
-		return nil
 	}
 	d.late = d.late[:0]
 	var last []string
@@ -161,40 +156,33 @@ func (d *Dir) Commit(out Outputs) error {
 			last = append(last, name)
 			continue
 		}
-		if err := d.place(name, out); err != nil {
+		if err := d.moveEntry(name, out); err != nil {
 			return err
 		}
 	}
 	for _, name := range last {
-		if err := d.place(name, out); err != nil {
+		if err := d.moveEntry(name, out); err != nil {
 			return err
 		}
 	}
 	for _, m := range d.late {
 		if err := d.move(m.from, m.to); err != nil {
-			return inPlace(m.from, m.to, err)
+			return err
 		}
 	}
-	d.note(out, names)
+	d.countUnwritten(out, names)
 	if len(d.late) > 0 {
-		// The folders that those files were taken from are still there.
+		// The folders of those files still exist.
 		return d.Discard()
 	}
 	return nil
 }
 
-// note counts an item that has written these names, and not what the finish check looks for. Only what is not among the names is
-// looked for.
-func (d *Dir) note(out Outputs, names []string) {
+// countUnwritten counts an item that wrote these names but not the file of the finish check. It looks on disk only for a
+// file that is not among the names.
+func (d *Dir) countUnwritten(out Outputs, names []string) {
 	for _, field := range d.last {
-		path := out.Main
-		if field != "output" {
-			i := slices.IndexFunc(out.Others, func(o Named) bool { return o.Field == field })
-			if i < 0 {
-				continue
-			}
-			path = out.Others[i].Path
-		}
+		path := out.path(field)
 		if path == "" {
 			continue
 		}
@@ -213,7 +201,7 @@ func (d *Dir) note(out Outputs, names []string) {
 	}
 }
 
-// beside is what an item wrote instead of the output at path; empty: nothing.
+// beside is the path of what an item wrote instead of the output at path, or empty.
 func beside(path string, names []string, inFolder bool) string {
 	if inFolder {
 		names = nil
@@ -227,8 +215,8 @@ func beside(path string, names []string, inFolder bool) string {
 	return filepath.Join(filepath.Dir(path), names[0])
 }
 
-// TakeUnwritten is how many items were committed since the last call without the file that the finish check looks for: where
-// one of them should have it, and what it wrote instead.
+// TakeUnwritten counts the items since the last call that were committed without the file of the finish check. expected is
+// its path for one of them, and found is what that item wrote instead.
 func (d *Dir) TakeUnwritten() (n int, expected, found string) {
 	n, expected, found = d.unwritten, d.expected, d.found
 	d.unwritten, d.expected, d.found = 0, "", ""
@@ -250,34 +238,36 @@ func (d *Dir) Discard() error {
 	return errors.Join(errs...)
 }
 
-func (d *Dir) isLast(name string, out Outputs) bool {
-	for _, field := range d.last {
-		if field == "output" && out.Main != "" && base(out.Main) == name {
-			return true
-		}
-		for _, o := range out.Others {
-			if o.Field != field {
-				continue
-			}
-			// The folder that holds such a file waits as well.
-			if _, ok := d.inside(out.Main, o.Path); ok && base(out.Main) == name || !ok && base(o.Path) == name {
-				return true
-			}
+// path is the final path of a field, or empty.
+func (o *Outputs) path(field string) string {
+	if field == "output" {
+		return o.Main
+	}
+	for _, other := range o.Others {
+		if other.Field == field {
+			return other.Path
 		}
 	}
-	return false
+	return ""
 }
 
-// waits reports whether the file at a final path has to be moved at the very end.
-func (d *Dir) waits(final string, out Outputs) bool {
-	for _, field := range d.last {
-		for _, o := range out.Others {
-			if o.Field == field && filepath.Clean(o.Path) == filepath.Clean(final) {
-				return true
-			}
+// isLast reports whether an entry of the staging folder is, or has, a file of the last fields.
+func (d *Dir) isLast(name string, out Outputs) bool {
+	return slices.ContainsFunc(d.last, func(field string) bool {
+		path := out.path(field)
+		if _, ok := d.inside(out.Main, path); ok {
+			path = out.Main
 		}
-	}
-	return false
+		return path != "" && base(path) == name
+	})
+}
+
+// waits reports whether a final path in a merged folder is that of the last fields.
+func (d *Dir) waits(final string, out Outputs) bool {
+	return slices.ContainsFunc(d.last, func(field string) bool {
+		path := out.path(field)
+		return field != "output" && path != "" && filepath.Clean(path) == filepath.Clean(final)
+	})
 }
 
 func parentOf(name string, out Outputs) string {
@@ -295,27 +285,22 @@ func parentOf(name string, out Outputs) string {
 	return parent(out.Main)
 }
 
-// place moves one entry of the staging folder.
-func (d *Dir) place(name string, out Outputs) error {
+// moveEntry moves one entry of the staging folder into place.
+func (d *Dir) moveEntry(name string, out Outputs) error {
 	dir := parentOf(name, out)
 	err := d.handle.rename(name, dir)
 	if err == nil {
 		return nil
 	}
 	from, to := d.path+"/"+name, dir+"/"+name
-	switch {
-	case errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist):
+	if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.EXDEV) ||
+		errors.Is(err, syscall.ENOTDIR) && isFolder(to) && isFolder(from) {
 		return d.merge(from, to, out)
-	case errors.Is(err, syscall.ENOTDIR) && isFolder(to) && isFolder(from):
-		return d.merge(from, to, out)
-	case errors.Is(err, syscall.EXDEV):
-		return d.merge(from, to, out)
-	default:
-		return inPlace(from, to, fmt.Errorf("moving the output into place at %s: %w", to, bare(err)))
 	}
+	return inPlace(from, to, fmt.Errorf("moving the output into place at %s: %w", to, bare(err)))
 }
 
-// merge moves a file, or a folder file by file, to where there may be one already.
+// merge moves a file, or a folder file by file, to a path that may exist.
 func (d *Dir) merge(from, to string, out Outputs) error {
 	info, err := os.Lstat(from)
 	if err != nil {
@@ -326,13 +311,10 @@ func (d *Dir) merge(from, to string, out Outputs) error {
 			d.late = append(d.late, move{from, to})
 			return nil
 		}
-		if err := d.move(from, to); err != nil {
-			return inPlace(from, to, err)
-		}
-		return nil
+		return d.move(from, to)
 	}
 	if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
-		// On another file system: a folder that is made here and filled afterwards would count as whole too early.
+		// On another file system. A folder that is made first and filled then would count as complete too early.
 		return d.move(from, to)
 	}
 	if err := os.Mkdir(to, info.Mode().Perm()|0o700); err != nil && !isFolder(to) {
@@ -362,7 +344,7 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// bare is the system's error without the staging paths, which say nothing to the user.
+// bare is the system's error without the staging paths, which do not help the user.
 func bare(err error) error {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
@@ -371,32 +353,22 @@ func bare(err error) error {
 	return err
 }
 
-func trim(path string) string {
-	for len(path) > 1 && path[len(path)-1] == '/' {
-		path = path[:len(path)-1]
-	}
-	return path
-}
-
-// base is the last name of a path, which may not be normalised.
-func base(path string) string {
-	path = trim(path)
-	return path[strings.LastIndexByte(path, '/')+1:]
-}
+// base is the last element of a path.
+func base(path string) string { return filepath.Base(path) }
 
 func nameable(path string) bool {
 	b := base(path)
-	return b != "" && b != "." && b != ".."
+	return b != "/" && b != "." && b != ".."
 }
 
+// parent is the folder of a path. It does not resolve "..", unlike filepath.Dir: the element before may be a link.
 func parent(path string) string {
-	path = trim(path)
-	switch i := strings.LastIndexByte(path, '/'); i {
-	case -1:
+	dir, _ := filepath.Split(strings.TrimRight(path, "/"))
+	switch {
+	case dir == "":
 		return "."
-	case 0:
+	case strings.Trim(dir, "/") == "":
 		return "/"
-	default:
-		return trim(path[:i])
 	}
+	return strings.TrimRight(dir, "/")
 }

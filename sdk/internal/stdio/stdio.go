@@ -1,5 +1,5 @@
-// Package stdio keeps the handshake's file descriptor 1 away from everything else in the process. Its init runs before
-// that of any package that uses the SDK: what those print, and what C libraries print, goes to stderr.
+// Package stdio reserves stdout for the handshake. Its init runs before that of any package that uses the SDK. Then
+// everything that those packages or C libraries print to stdout goes to stderr.
 package stdio
 
 import (
@@ -14,7 +14,7 @@ import (
 var (
 	handshake *os.File
 	errInit   error
-	// stdout and stderr are descriptors 1 and 2 after the exchange: both end in the host's log.
+	// Both go to the host's log.
 	stdout = os.Stdout
 	stderr = os.Stderr
 )
@@ -25,24 +25,23 @@ func init() {
 	}
 }
 
-// Handshake returns the file that the handshake is written to. It stays open for the rest of the process's life, so
-// that its end tells the host that the process has ended.
+// Handshake returns the file for the handshake. It stays open: when the process ends, the host reads its end.
 func Handshake() (*os.File, error) { return handshake, errInit }
 
-// Stderr is the process's stderr, whatever the variable os.Stderr has become.
+// Stderr is the process's stderr, even when go-plugin replaces os.Stderr.
 func Stderr() *os.File { return stderr }
 
-// Restore points os.Stdout and os.Stderr at their descriptors again, both of which are stderr.
+// Restore sets os.Stdout and os.Stderr back to descriptors 1 and 2, which are both stderr.
 func Restore() { os.Stdout, os.Stderr = stdout, stderr }
 
-// setAside moves descriptor 1 to a new number and makes 1 another name of 2.
+// setAside moves descriptor 1 to a new number and makes 1 a duplicate of 2.
 func setAside() (*os.File, error) {
 	fd, err := unix.FcntlInt(1, unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
 		return nil, fmt.Errorf("setting stdout aside for the handshake: %w", err)
 	}
 	if err := dup2(2, 1); err != nil {
-		return nil, fmt.Errorf("pointing stdout at stderr: %w", err)
+		return nil, fmt.Errorf("redirecting stdout to stderr: %w", err)
 	}
 	return os.NewFile(uintptr(fd), "handshake"), nil
 }
