@@ -2,7 +2,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kagurazaka/kagurazaka/host/argv"
 
 	"github.com/kagurazaka/kagurazaka/host/job"
 
@@ -147,11 +148,10 @@ type app struct {
 	out, err *terminal.Output
 	signals  Signals
 	version  string
-	args     []string
 
 	parser  *kong.Kong
 	grammar grammar
-	split   *split
+	line    *argv.Line
 	screen  *progress.Screen
 	log     hclog.Logger
 	// program is what sessions see of this.
@@ -166,7 +166,6 @@ type app struct {
 }
 
 func (a *app) main(ctx context.Context, args []string) error {
-	a.args = args
 	parser, err := newParser(&a.grammar)
 	if err != nil {
 		return fmt.Errorf("building the command line's grammar: %w", err)
@@ -174,29 +173,30 @@ func (a *app) main(ctx context.Context, args []string) error {
 	a.parser = parser
 	a.log = hclog.NewNullLogger()
 	a.program = job.Program{Log: a.log, Version: a.version, Note: a.note}
+	a.line = argv.New(args, parser, &a.program, a.readHost)
 	if len(args) > 0 && args[0] == completeCommand {
 		return a.complete(ctx, args[1:])
 	}
-	if err := a.guess(nil); err != nil {
+	if err := a.line.Guess(); err != nil {
 		return err
 	}
-	if err := a.checkUTF8(); err != nil {
+	if err := a.line.CheckUTF8(); err != nil {
 		return err
 	}
 	a.startLog()
 	a.program.Log = a.log
 	f := &a.grammar.hostFlags
 	switch {
-	case f.Version && (len(a.split.rest) == 0 || !a.yields()):
+	case f.Version && (a.line.Empty() || !a.line.Yields()):
 		return a.printVersion()
 	case f.HelpKagurazaka:
 		return a.hostHelp()
-	case f.Help && a.split.command != "run" && (len(a.split.rest) == 0 || !a.describes()):
+	case f.Help && a.line.Command() != "run" && (a.line.Empty() || !a.describes()):
 		return a.commandHelp()
-	case a.split.doubt != nil && (len(a.split.rest) == 0 || !a.yields()):
-		return a.split.doubt
+	case a.line.Doubt() != nil && (a.line.Empty() || !a.line.Yields()):
+		return a.line.Doubt()
 	}
-	switch a.split.command {
+	switch a.line.Command() {
 	case "plan":
 		return a.plan(ctx)
 	case "describe":
@@ -216,61 +216,14 @@ func (a *app) main(ctx context.Context, args []string) error {
 	}
 }
 
-// yields reports whether the command has arguments of a task, to which newer flags of the host give way.
-func (a *app) yields() bool { return a.split.command == "run" || a.split.command == "plan" }
-
 // describes reports whether -h asks for a task's help, once the command names one.
-func (a *app) describes() bool { return a.yields() || a.split.command == "describe" }
+func (a *app) describes() bool { return a.line.Yields() || a.line.Command() == "describe" }
 
-// guess reads the command line before the task is known. What is wrong with a flag that may be the task's is only noted.
-// yielded are flags that are thought to be.
-func (a *app) guess(yielded map[string]bool) error {
-	return a.read(reading{guess: true, yielded: yielded})
-}
-
-// read takes the command line apart and lets kong read the host's part.
-func (a *app) read(r reading) error {
-	s, err := splitArgs(a.args, knownFlags(a.parser, job.BackboneArguments(), r), a.parser)
-	if err != nil {
-		return err
-	}
-	a.split = s
-	err = a.readHost(s.hostTexts())
-	if err == nil {
-		return nil
-	}
-	// Which flags are wrong on their own is quickly found out.
-	var sound, older []string
-	var wrong problem.Errors
-	for _, f := range s.host {
-		alone := a.readHost([]string{f.text})
-		switch {
-		case alone == nil:
-			sound = append(sound, f.text)
-		case !f.newer:
-			older = append(older, f.text)
-		}
-		if alone != nil {
-			wrong = append(wrong, problem.Problem{Message: alone.Error()})
-		}
-	}
-	if len(wrong) > 1 {
-		err = exitcode.With(exitcode.Usage, wrong)
-	}
-	if r.guess && len(sound)+len(older) < len(s.host) {
-		// Without the flags that may be the task's.
-		s.doubt = cmp.Or(s.doubt, err)
-		return a.readHost(append(sound, older...))
-	}
-	// How the error is shown is for those that are right to say.
-	_ = a.readHost(sound)
-	return err
-}
-
-func (a *app) readHost(flags []string) error {
+// readHost reads the host's own flags, in kong's spelling.
+func (a *app) readHost(command string, flags []string) error {
 	defer func() { a.setGrammar(a.grammar) }()
 	a.grammar = grammar{}
-	if _, err := a.parser.Parse(append([]string{a.split.command}, flags...)); err != nil {
+	if _, err := a.parser.Parse(append([]string{command}, flags...)); err != nil {
 		return exitcode.With(exitcode.Usage, fmt.Errorf("%w; see kagurazaka -hk", err))
 	}
 	if a.grammar.KgDebug {
@@ -307,7 +260,7 @@ func (a *app) startLog() {
 	a.screen = progress.NewScreen(a.err.Raw(), a.streams.Width)
 	shown := &terminal.Log{Out: a.screen, Color: a.streams.ErrTerminal && !dumb()}
 	options := &hclog.LoggerOptions{Name: "kagurazaka", Level: a.logLevel(), Output: shown, TimeFormat: "15:04:05.000"}
-	if a.split.command != "run" {
+	if a.line.Command() != "run" {
 		a.log = hclog.New(options)
 		return
 	}

@@ -2,13 +2,14 @@ package cli
 
 import (
 	"context"
+	"embed"
 	"fmt"
-	"io"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/argv"
 
 	"github.com/kagurazaka/kagurazaka/host/job"
 
-	"github.com/kagurazaka/kagurazaka/host/discover"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
@@ -19,57 +20,18 @@ const completeCommand = "__complete"
 
 // The scripts ask the host for candidates, a line each, a tab before a candidate's description. No candidates: the shell
 // completes file names.
-var completionScripts = map[string]string{
-	"bash": `# kagurazaka completion for bash: source <(kagurazaka completion bash)
-_kagurazaka() {
-  local cur words line
-  cur="${COMP_WORDS[COMP_CWORD]}"
-  words=("${COMP_WORDS[@]:1:COMP_CWORD}")
-  COMPREPLY=()
-  while IFS= read -r line; do
-    line="${line%%$'\t'*}"
-    [[ "$line" == "$cur"* ]] && COMPREPLY+=("$line")
-  done < <(kagurazaka __complete -- "${words[@]}" 2>/dev/null)
-  [[ "${COMPREPLY[0]-}" == *= ]] && compopt -o nospace
-  return 0
-}
-complete -o default -F _kagurazaka kagurazaka
-`,
-	"zsh": `#compdef kagurazaka
-# kagurazaka completion for zsh: source <(kagurazaka completion zsh)
-_kagurazaka() {
-  local -a plain assign
-  local line value
-  while IFS= read -r line; do
-    value="${line%%$'\t'*}"
-    if [[ "$value" == *= ]]; then assign+=("$value"); else plain+=("$value"); fi
-  done < <(kagurazaka __complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)
-  if (( ${#plain} + ${#assign} )); then
-    (( ${#plain} )) && compadd -a plain
-    (( ${#assign} )) && compadd -S '' -a assign
-  else
-    _files
-  fi
-}
-compdef _kagurazaka kagurazaka
-`,
-	"fish": `# kagurazaka completion for fish: kagurazaka completion fish | source
-function __kagurazaka_complete
-  set -l words (commandline -opc) (commandline -ct)
-  kagurazaka __complete -- $words[2..-1] 2>/dev/null
-end
-complete -c kagurazaka -a '(__kagurazaka_complete)'
-`,
-}
+//
+//go:embed completion
+var completionScripts embed.FS
 
 // completion is `completion SHELL`.
 func (a *app) completion() error {
-	shell := a.takeWord()
-	script, ok := completionScripts[shell]
-	if !ok {
+	shell := a.line.TakeWord()
+	script, err := completionScripts.ReadFile("completion/kagurazaka." + shell)
+	if err != nil {
 		return usage("completion for which shell? bash, zsh or fish")
 	}
-	_, err := io.WriteString(a.streams.Out, script)
+	_, err = a.streams.Out.Write(script)
 	return err
 }
 
@@ -103,28 +65,23 @@ func firstSentence(s string) string {
 }
 
 func (a *app) candidates(ctx context.Context, before []string, typed string) []candidate {
-	a.args = before
-	// A flag that waits for its value: the word being typed is that value.
-	waiting := ""
-	if err := a.read(reading{}); err != nil && len(before) > 0 {
-		waiting = before[len(before)-1]
-		a.args = before[:len(before)-1]
-		if a.read(reading{}) != nil {
-			return nil
-		}
+	// Of a flag that waits for its value, the word being typed is that value.
+	waiting, err := a.line.ReadBefore(before)
+	if err != nil {
+		return nil
 	}
-	if values := a.hostValues(canonical(waiting)); values != nil {
+	if values := a.hostValues(job.Canonical(waiting)); values != nil {
 		return values
 	}
-	switch command := a.split.command; {
+	switch command := a.line.Command(); {
 	case strings.HasPrefix(typed, "-") && (command == "show" || command == "runs"):
 		return a.hostFlagCandidates()
 	case command == "runs":
 		return nil
-	case command == "show", len(before) > 0 && optional[strings.TrimPrefix(canonical(before[len(before)-1]), "kg-")] && !strings.HasPrefix(typed, "-"):
+	case command == "show", len(before) > 0 && argv.NamesRun(before[len(before)-1]) && !strings.HasPrefix(typed, "-"):
 		return runCandidates()
 	}
-	if a.split.choosePluginExists() == "" {
+	if !a.line.NamesPlugin() {
 		if strings.HasPrefix(typed, "-") {
 			return a.hostFlagCandidates()
 		}
@@ -133,9 +90,9 @@ func (a *app) candidates(ctx context.Context, before []string, typed string) []c
 		}
 		return nil
 	}
-	switch a.split.command {
+	switch a.line.Command() {
 	case "init":
-		a.takeWord()
+		a.line.TakeWord()
 	case "trust":
 		if strings.HasPrefix(typed, "-") {
 			return a.hostFlagCandidates()
@@ -149,16 +106,6 @@ func (a *app) candidates(ctx context.Context, before []string, typed string) []c
 	return s.pluginCandidates(before, waiting, typed)
 }
 
-// choosePluginExists is the plugin of the line, if a word of it can be found as one. Nothing is taken.
-func (s *split) choosePluginExists() string {
-	for _, w := range s.rest {
-		if !w.isFlag() && discover.Exists(w.text) {
-			return w.text
-		}
-	}
-	return ""
-}
-
 // hostValues are the words that a flag of the host or of a backbone takes.
 func (a *app) hostValues(flag string) []candidate {
 	for _, f := range a.parser.Model.Flags {
@@ -167,7 +114,7 @@ func (a *app) hostValues(flag string) []candidate {
 		}
 	}
 	for _, f := range job.BackboneFlags() {
-		if canonical(f.Name) == flag {
+		if job.Canonical(f.Name) == flag {
 			return plainCandidates(f.Words)
 		}
 	}
@@ -196,7 +143,7 @@ func (a *app) hostFlagCandidates() []candidate {
 		out = append(out, candidate{"--" + f.Name, f.Help})
 	}
 	for _, n := range a.parser.Model.Children {
-		if n.Name == a.split.command {
+		if n.Name == a.line.Command() {
 			for _, f := range n.Flags {
 				out = append(out, candidate{"--" + f.Name, f.Help})
 			}
@@ -218,7 +165,7 @@ func argumentCandidates(arguments []schema.Argument) []candidate {
 }
 
 func (s *session) pluginCandidates(before []string, waiting, typed string) []candidate {
-	if canonical(waiting) == "mixin" || len(before) > 0 && inMixins(before) && !strings.HasPrefix(typed, "-") {
+	if job.Canonical(waiting) == "mixin" || len(before) > 0 && inMixins(before) && !strings.HasPrefix(typed, "-") {
 		return s.mixinCandidates()
 	}
 	if s.Task == nil {
@@ -257,7 +204,7 @@ func inMixins(before []string) bool {
 		if before[i] == "--mixin" {
 			return true
 		}
-		if !dotlist.MatchString(before[i]) {
+		if !argv.IsAssignment(before[i]) {
 			return false
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/job"
 )
 
-// grammar is the host's own command line. What it does not know belongs to the task, so kong never sees it: split.go
+// grammar is the host's own command line. What it does not know belongs to the task, so kong never sees it: argv
 // takes the host's words out of the command line first.
 type grammar struct {
 	hostFlags
@@ -122,14 +122,4 @@ func mapper[T any](want string, parse func(string) (T, error)) kong.MapperFunc {
 		target.Set(reflect.ValueOf(v))
 		return nil
 	}
-}
-
-// protecting are the flags that protect the user from the plugin, which must not take them away.
-var protecting = map[string]bool{"plugin-sha256": true, "locked": true, "clean-env": true, "mtls": true}
-
-// reserved are the host's flags that no task can have: those of kagurazaka 0.1.1, and those of protecting.
-var reserved = map[string]bool{
-	"backbone": true, "cfg": true, "mixin-cfg": true, "mixin": true, "help": true, "help-backbone": true,
-	"help-kagurazaka": true, "num-process": true, "chunksize": true, "device": true,
-	"plugin-sha256": true, "locked": true, "clean-env": true, "mtls": true,
 }

@@ -60,7 +60,7 @@ func (a *app) hostHelp() error {
 
 // commandHelp prints what one command takes, without the flags of all commands.
 func (a *app) commandHelp() error {
-	at := slices.IndexFunc(a.parser.Model.Children, func(n *kong.Node) bool { return n.Name == a.split.command })
+	at := slices.IndexFunc(a.parser.Model.Children, func(n *kong.Node) bool { return n.Name == a.line.Command() })
 	program, command := *a.parser.Model.Node, *a.parser.Model.Children[at]
 	program.Flags, command.Parent = nil, &program
 	if err := a.printHelp(&kong.Path{App: a.parser.Model}, &kong.Path{Command: &command, Flags: command.Flags}); err != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
@@ -15,7 +14,7 @@ import (
 
 // initConfig is `init CFG PLUGIN TASK`: it writes a commented configuration file.
 func (a *app) initConfig(ctx context.Context) error {
-	path := a.takeWord()
+	path := a.line.TakeWord()
 	if path == "" {
 		return usage("which file shall be written? Write kagurazaka init CFG PLUGIN TASK, with - for stdout")
 	}
@@ -56,15 +55,4 @@ func (a *app) initConfig(ctx context.Context) error {
 		terminal.Line(path, maxWord), terminal.Line(terminal.Quote(path), maxWord), terminal.Line(terminal.Quote(s.Found.Command.Name), maxWord),
 		terminal.Line(terminal.Quote(s.Task.Name), maxWord))
 	return err
-}
-
-// takeWord takes the first word that is no flag out of the rest.
-func (a *app) takeWord() string {
-	for i, w := range a.split.rest {
-		if !w.isFlag() && !w.ends() {
-			a.split.rest = slices.Delete(a.split.rest, i, i+1)
-			return w.text
-		}
-	}
-	return ""
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -16,9 +15,9 @@ import (
 func (a *app) run(ctx context.Context) error {
 	f := &a.grammar.hostFlags
 	switch helps := f.Help || f.HelpBackbone; {
-	case helps && len(a.split.rest) == 0 && f.HelpBackbone:
+	case helps && a.line.Empty() && f.HelpBackbone:
 		return a.backboneHelp(ctx, nil)
-	case helps && len(a.split.rest) == 0:
+	case helps && a.line.Empty():
 		return a.hostHelp()
 	case !helps:
 		a.program.Warm = &job.Warm{Log: a.log}
@@ -39,7 +38,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	defer keepPipes()()
 	a.summarised, err = s.Run(ctx, spec, job.Front{
-		Words: a.args, Plain: a.withoutTakeUp(), Printer: a.printer(), Kept: a.kept, Drain: a.signals.Drain,
+		Words: a.line.Args(), Plain: a.line.Plain(), Printer: a.printer(), Kept: a.kept, Drain: a.signals.Drain,
 		Begins: func() { close(a.working) }, Unprinted: a.out.Err,
 	})
 	return err
@@ -51,23 +50,6 @@ func keepPipes() (stop func()) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGPIPE)
 	return func() { signal.Stop(c) }
-}
-
-// withoutTakeUp are the words of the command line without --resume and --retry-failed.
-func (a *app) withoutTakeUp() []string {
-	var out []string
-	for i := 0; i < len(a.args); i++ {
-		if a.args[i] == dashes {
-			return append(out, a.args[i:]...)
-		}
-		name, _, hasValue := flagOf(a.args[i])
-		if !optional[strings.TrimPrefix(name, own)] {
-			out = append(out, a.args[i])
-		} else if !hasValue && i+1 < len(a.args) && isRunWord(a.args[i+1]) {
-			i++
-		}
-	}
-	return out
 }
 
 // plainEvery is how often a run that is not watched on a terminal says how it goes.

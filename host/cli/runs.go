@@ -13,8 +13,8 @@ import (
 
 // runs is `runs [--json] [--prune N]`.
 func (a *app) runs() error {
-	if len(a.split.rest) > 0 {
-		return usage("runs takes no %s; kagurazaka show RUN prints one run", a.split.rest[0].text)
+	if !a.line.Empty() {
+		return usage("runs takes no %s; kagurazaka show RUN prints one run", a.line.First())
 	}
 	root, err := ledger.Root()
 	if err != nil {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/argv"
+	"github.com/kagurazaka/kagurazaka/internal/suggest"
 
 	"github.com/kagurazaka/kagurazaka/host/discover"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
@@ -17,27 +19,24 @@ import (
 type session struct {
 	*app
 	*job.Session
+	*argv.Line
 	// python is the interpreter that was asked for when the plugin was described.
 	python string
 	// wanted is the task's name as the user wrote it; empty: none was given.
 	wanted string
-	// unread is the command line as it was before a description was known.
-	unread struct {
-		split   split
-		grammar grammar
-		wanted  string
-	}
+	// unread takes the command line back to before a description was known.
+	unread func()
 }
 
 // open finds the plugin, describes it, and chooses the task.
 func (a *app) open(ctx context.Context) (*session, error) {
-	arg, err := a.findPluginWord()
+	arg, err := a.line.Plugin()
 	if err != nil {
 		return nil, err
 	}
 	given := a.grammar.Python
 	python := given
-	if a.pythonMayBeTasks() && !looksLikePython(given) {
+	if a.line.PythonMayBeTasks() && !argv.LooksLikePython(given) {
 		// Nothing is run that may be a value of the task's.
 		python = ""
 	}
@@ -53,10 +52,10 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	default:
 		return s, err
 	}
-	if err := a.guess(nil); err != nil {
+	if err := a.line.Guess(); err != nil {
 		return nil, err
 	}
-	if arg, err = a.findPluginWord(); err != nil {
+	if arg, err = a.line.Plugin(); err != nil {
 		return nil, err
 	}
 	return a.openWith(ctx, arg, python)
@@ -68,8 +67,13 @@ func (a *app) openWith(ctx context.Context, arg, python string) (*session, error
 	if err != nil {
 		return nil, a.notFound(err)
 	}
-	s := &session{app: a, Session: opened, python: python, wanted: a.split.guessTask()}
-	s.unread.split, s.unread.grammar, s.unread.wanted = a.split.clone(), a.grammar, s.wanted
+	s := &session{app: a, Session: opened, Line: a.line, python: python, wanted: a.line.GuessTask()}
+	restore, grammar, wanted := a.line.Save(), a.grammar, s.wanted
+	s.unread = func() {
+		restore()
+		a.setGrammar(grammar)
+		s.wanted = wanted
+	}
 	err = s.describeAs(ctx, false)
 	if s.Earlier && (err != nil || s.Task == nil && s.wanted != "") {
 		err = s.describeAnew(ctx)
@@ -102,9 +106,7 @@ func (s *session) describeAs(ctx context.Context, anew bool) error {
 // describeAnew replaces a kept description: what it says is wrong with a command line is not reported before the plugin
 // was asked once more.
 func (s *session) describeAnew(ctx context.Context) error {
-	before := s.unread.split.clone()
-	s.app.split, s.wanted = &before, s.unread.wanted
-	s.setGrammar(s.unread.grammar)
+	s.unread()
 	return s.describeAs(ctx, true)
 }
 
@@ -152,20 +154,6 @@ func taskNames(p *schema.Plugin) []string {
 	return names
 }
 
-// Words implements job.Line. A -- is for the task's parser, too, as kagurazaka 0.1.1 has it; a task that takes what follows only
-// without it gets it so.
-func (s *session) Words() [][]string {
-	words := s.split.restTexts()
-	readings := [][]string{words}
-	if i := slices.IndexFunc(s.split.rest, word.ends); i >= 0 {
-		readings = append(readings, slices.Delete(slices.Clone(words), i, i+1))
-	}
-	return readings
-}
-
-// BackboneFlags implements job.Line.
-func (s *session) BackboneFlags() []job.Value { return s.split.backbone }
-
 // Answer implements job.Line.
 func (s *session) Answer(text string) error {
 	if _, err := fmt.Fprint(s.streams.Out, text); err != nil {
@@ -174,25 +162,63 @@ func (s *session) Answer(text string) error {
 	return errAnswered
 }
 
+// choose finds the task, and reads the command line again as that task wants it.
+func (s *session) choose() error {
+	name, found := s.Choose(s.Session)
+	s.wanted = name
+	if !found {
+		return s.Doubt()
+	}
+	return s.Line.Reread()
+}
+
 // Reread implements job.Line.
 func (s *session) Reread() error {
 	if err := s.needTask(); err != nil {
 		return err
 	}
-	if err := s.reread(s.split.pluginAt, s.split.taskAt); err != nil {
+	if err := s.Line.Reread(); err != nil {
 		return err
 	}
+	if s.Yields() && s.grammar.Python != "" && s.grammar.Python != s.python {
+		return usage("--python %s: write it before %s, since %s tells its arguments only when it is called", s.grammar.Python, s.Found.Command.Name, s.Task.Name)
+	}
 	s.settleLog()
+	if s.Yields() {
+		return s.answerVersion()
+	}
 	return nil
+}
+
+// answerVersion prints the version where the flag is the host's.
+func (s *session) answerVersion() error {
+	if !s.grammar.Version {
+		return nil
+	}
+	if err := s.printVersion(); err != nil {
+		return err
+	}
+	return errAnswered
 }
 
 // notFound gives an error about a plugin that was not found, or is wrong, its exit code. Its name may have been meant for a run.
 func (a *app) notFound(err error) error {
 	var e *discover.NotFoundError
 	if errors.As(err, &e) {
-		if hint := a.runMeant(e.Error()); hint != "" {
+		if hint := a.line.RunMeant(e.Error()); hint != "" {
 			e.Hints = append(e.Hints, hint)
 		}
 	}
 	return findExit(err)
+}
+
+func didYouMean(word string, options []string) string {
+	if m := suggest.Closest(word, options); m != "" {
+		return fmt.Sprintf(" (did you mean %s?)", m)
+	}
+	return ""
+}
+
+func usage(format string, args ...any) error {
+	return exitcode.With(exitcode.Usage, fmt.Errorf(format, args...))
 }

@@ -15,12 +15,12 @@ import (
 
 // show is `show RUN [--json] [--failed N]`.
 func (a *app) show() error {
-	word := a.takeWord()
+	word := a.line.TakeWord()
 	if word == "" {
 		return usage("which run? Give its id or the beginning of it, last, or its folder; kagurazaka runs lists them")
 	}
-	if len(a.split.rest) > 0 {
-		return usage("show takes one run; what is %s for?", a.split.rest[0].text)
+	if !a.line.Empty() {
+		return usage("show takes one run; what is %s for?", a.line.First())
 	}
 	root, err := ledger.Root()
 	if err != nil && !ledger.IsRun(word) {

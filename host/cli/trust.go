@@ -23,12 +23,12 @@ func (a *app) trust() error {
 	if f.List {
 		return a.trustList()
 	}
-	arg := a.split.choosePlugin(discover.Exists)
+	arg := a.line.TakePlugin()
 	if arg == "" {
 		return usage("which plugin? Write kagurazaka trust PLUGIN; kagurazaka trust --list shows those that are trusted")
 	}
-	if len(a.split.rest) > 0 {
-		return usage("trust takes a plugin alone; what is %s for?", a.split.rest[0].text)
+	if !a.line.Empty() {
+		return usage("trust takes a plugin alone; what is %s for?", a.line.First())
 	}
 	path, err := a.lockToWrite()
 	if err != nil {

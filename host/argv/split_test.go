@@ -1,4 +1,4 @@
-package cli
+package argv
 
 import (
 	"strings"
@@ -6,8 +6,36 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/job"
 
+	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 )
+
+// grammar is a command line of the host's, with some commands.
+type grammar struct {
+	job.ConfigFlags
+	Help           bool `name:"help" short:"h"`
+	HelpBackbone   bool `name:"help-backbone"`
+	HelpKagurazaka bool `name:"help-kagurazaka"`
+
+	Progress string `name:"progress" default:"auto"`
+	job.RunFlags
+	Verbose int  `name:"verbose" short:"v" type:"counter"`
+	Quiet   bool `name:"quiet" short:"q"`
+	KgDebug bool `name:"kg-debug"`
+	job.LedgerFlags
+
+	Run  struct{} `cmd:"" default:"withargs"`
+	Plan struct {
+		First int `name:"first" default:"10"`
+	} `cmd:""`
+	Describe struct {
+		JSON bool `name:"json"`
+	} `cmd:""`
+}
+
+func newParser(g *grammar) (*kong.Kong, error) {
+	return kong.New(g, kong.NoDefaultHelp(), kong.Vars{"backbones": strings.Join(job.BackboneNames(), ",")})
+}
 
 func splitOf(t *testing.T, yielded map[string]bool, args ...string) (*split, error) {
 	t.Helper()

@@ -1,4 +1,4 @@
-package cli
+package argv
 
 import (
 	"fmt"
@@ -67,6 +67,16 @@ var (
 		"-h": "help", "-hb": "help-backbone", "-hk": "help-kagurazaka", "-v": "verbose", "-vv": "verbose", "-q": "quiet",
 	}
 )
+
+// protecting are the flags that protect the user from the plugin, which must not take them away.
+var protecting = map[string]bool{"plugin-sha256": true, "locked": true, "clean-env": true, "mtls": true}
+
+// reserved are the host's flags that no task can have: those of kagurazaka 0.1.1, and those of protecting.
+var reserved = map[string]bool{
+	"backbone": true, "cfg": true, "mixin-cfg": true, "mixin": true, "help": true, "help-backbone": true,
+	"help-kagurazaka": true, "num-process": true, "chunksize": true, "device": true,
+	"plugin-sha256": true, "locked": true, "clean-env": true, "mtls": true,
+}
 
 // known are the flags to take out of a command line. A flag's value says whether it takes one.
 type known struct {
@@ -297,3 +307,6 @@ func (s *split) hostTexts() []string {
 func usage(format string, args ...any) error {
 	return exitcode.With(exitcode.Usage, fmt.Errorf(format, args...))
 }
+
+// IsAssignment reports whether a word has the form KEY=VALUE of a --mixin.
+func IsAssignment(word string) bool { return dotlist.MatchString(word) }

@@ -1,10 +1,10 @@
-package cli
+package argv
 
 import (
-	"fmt"
 	"slices"
 
-	"github.com/kagurazaka/kagurazaka/internal/suggest"
+	"github.com/kagurazaka/kagurazaka/host/discover"
+	"github.com/kagurazaka/kagurazaka/host/job"
 )
 
 // choosePlugin takes the plugin out of the rest: the first word that is there to be found, else the first that is no
@@ -90,9 +90,49 @@ func (s *split) restTexts() []string {
 	return out
 }
 
-func didYouMean(word string, options []string) string {
-	if m := suggest.Closest(word, options); m != "" {
-		return fmt.Sprintf(" (did you mean %s?)", m)
+// TakeWord takes the first word that is no flag out of the rest.
+func (l *Line) TakeWord() string {
+	for i, w := range l.rest {
+		if !w.isFlag() && !w.ends() {
+			l.rest = slices.Delete(l.rest, i, i+1)
+			return w.text
+		}
 	}
 	return ""
 }
+
+// existing is the plugin of the line, if a word of it can be found as one. Nothing is taken.
+func (s *split) existing() string {
+	for _, w := range s.rest {
+		if !w.isFlag() && discover.Exists(w.text) {
+			return w.text
+		}
+	}
+	return ""
+}
+
+// NamesPlugin reports whether a word of the line is there to be found as a plugin.
+func (l *Line) NamesPlugin() bool { return l.existing() != "" }
+
+// TakePlugin takes the plugin out of a line that has no task; empty: there is none.
+func (l *Line) TakePlugin() string { return l.choosePlugin(discover.Exists) }
+
+// GuessTask is the word that is most likely the task, before the plugin was asked for its tasks.
+func (l *Line) GuessTask() string { return l.guessTask() }
+
+// Words implements job.Line. A -- is for the task's parser, too, as kagurazaka 0.1.1 has it; a task that takes what follows only
+// without it gets it so.
+func (l *Line) Words() [][]string {
+	words := make([]string, len(l.rest))
+	for i, w := range l.rest {
+		words[i] = w.text
+	}
+	readings := [][]string{words}
+	if i := slices.IndexFunc(l.rest, word.ends); i >= 0 {
+		readings = append(readings, slices.Delete(slices.Clone(words), i, i+1))
+	}
+	return readings
+}
+
+// BackboneFlags implements job.Line.
+func (l *Line) BackboneFlags() []job.Value { return l.backbone }

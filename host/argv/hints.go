@@ -1,10 +1,12 @@
-package cli
+package argv
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 
 	"github.com/alecthomas/kong"
 
@@ -18,8 +20,8 @@ const shortest = 3
 // Typos implements job.Line. It finds, among the arguments of a task that takes any, those that were probably meant for the host: the task would
 // swallow them without a word. One typo from a flag that kagurazaka 0.1.1 had is an error, one typo from a newer one a
 // warning. What stands behind -- is the task's. undeclared are the keys of the configuration that the task does not declare.
-func (s *session) Typos(undeclared []problem.Problem) []problem.Problem {
-	older, newer := s.flagNames()
+func (l *Line) Typos(undeclared []problem.Problem) []problem.Problem {
+	older, newer := l.flagNames()
 	var found []problem.Problem
 	look := func(p problem.Problem, word, dashes string) {
 		meant, is := suggest.OneTypo(word, older), ""
@@ -35,18 +37,18 @@ func (s *session) Typos(undeclared []problem.Problem) []problem.Problem {
 		if is == "" {
 			is = "one typo from "
 		}
-		p.Message = fmt.Sprintf("%s does not declare it, and it is %s%s%s", s.Task.Name, is, dashes, meant)
-		p.Suggestion = fmt.Sprintf("did you mean %s%s? What is the task's all the same stands behind --: %s -- --%s", dashes, meant, s.command(), strings.TrimLeft(word, "-"))
+		p.Message = fmt.Sprintf("%s does not declare it, and it is %s%s%s", l.session.Task.Name, is, dashes, meant)
+		p.Suggestion = fmt.Sprintf("did you mean %s%s? What is the task's all the same stands behind --: %s -- --%s", dashes, meant, terminal.Command([]string{l.session.Found.Command.Name, l.session.Task.Name}), strings.TrimLeft(word, "-"))
 		found = append(found, p)
 	}
-	for _, w := range s.split.rest {
+	for _, w := range l.rest {
 		spelling, _, _ := strings.Cut(w.text, "=")
-		if w.isFlag() && strings.HasPrefix(spelling, "--") && !s.Task.Knows(spelling) {
+		if w.isFlag() && strings.HasPrefix(spelling, "--") && !l.session.Task.Knows(spelling) {
 			look(problem.Problem{Path: spelling}, strings.TrimLeft(spelling, "-"), "--")
 		}
 	}
 	for _, p := range undeclared {
-		if !s.Task.Knows("--" + p.Path) {
+		if !l.session.Task.Knows("--" + p.Path) {
 			look(p, p.Path, "")
 		}
 	}
@@ -54,20 +56,20 @@ func (s *session) Typos(undeclared []problem.Problem) []problem.Problem {
 }
 
 // Hint implements job.Line.
-func (s *session) Hint(p problem.Problem) string {
-	if s.Task.Argument(p.Path) != nil {
-		return s.runMeant(p.Message)
+func (l *Line) Hint(p problem.Problem) string {
+	if l.session.Task.Argument(p.Path) != nil {
+		return l.RunMeant(p.Message)
 	}
-	return cmp.Or(s.elsewhere(p), s.hostFlagNear(p), s.runMeant(p.Message))
+	return cmp.Or(l.elsewhere(p), l.hostFlagNear(p), l.RunMeant(p.Message))
 }
 
 // hostFlagNear is a suggestion for a flag that the task does not have, where it is near to one of the host's and to none of
 // the task's.
-func (s *session) hostFlagNear(p problem.Problem) string {
+func (l *Line) hostFlagNear(p problem.Problem) string {
 	if !strings.HasPrefix(p.Path, "--") || strings.HasPrefix(p.Suggestion, "did you mean") {
 		return ""
 	}
-	older, newer := s.flagNames()
+	older, newer := l.flagNames()
 	word, all := strings.TrimLeft(p.Path, "-"), slices.Concat(older, newer)
 	if meant := cmp.Or(suggest.OneTypo(word, all), abbreviated(word, all)); meant != "" {
 		return fmt.Sprintf("did you mean --%s?", meant)
@@ -76,15 +78,15 @@ func (s *session) hostFlagNear(p problem.Problem) string {
 }
 
 // elsewhere is a suggestion for an argument that the task does not have, where it is a flag that has no effect here.
-func (s *session) elsewhere(p problem.Problem) string {
+func (l *Line) elsewhere(p problem.Problem) string {
 	name := canonical(p.Path)
-	if s.Backbone().Declares(name) {
+	if l.session.Backbone().Declares(name) {
 		return ""
 	}
-	if other := s.Backbone().OtherBackbone(name); other != nil {
-		return fmt.Sprintf("it is a flag for %s; leave it out for %s", other.Tasks, s.Task.Name)
+	if other := l.session.Backbone().OtherBackbone(name); other != nil {
+		return fmt.Sprintf("it is a flag for %s; leave it out for %s", other.Tasks, l.session.Task.Name)
 	}
-	if p.Source != "" && slices.ContainsFunc(s.parser.Model.Flags, func(f *kong.Flag) bool { return f.Name == name }) {
+	if p.Source != "" && slices.ContainsFunc(l.parser.Model.Flags, func(f *kong.Flag) bool { return f.Name == name }) {
 		return fmt.Sprintf("give it on the command line, as --%s", name)
 	}
 	return ""
@@ -92,8 +94,8 @@ func (s *session) elsewhere(p problem.Problem) string {
 
 // flagNames are the flags of the host and of the task's backbone, without dashes: those of kagurazaka 0.1.1, and the newer
 // ones that are the host's here.
-func (s *session) flagNames() (older, newer []string) {
-	yielded, _ := s.yielded()
+func (l *Line) flagNames() (older, newer []string) {
+	yielded, _ := l.yielded()
 	add := func(name, shown string) {
 		switch {
 		case reserved[name] && !protecting[name]:
@@ -102,10 +104,10 @@ func (s *session) flagNames() (older, newer []string) {
 			newer = append(newer, shown)
 		}
 	}
-	for _, f := range s.parser.Model.Flags {
+	for _, f := range l.parser.Model.Flags {
 		add(f.Name, f.Name)
 	}
-	for _, a := range s.Backbone().Arguments() {
+	for _, a := range l.session.Backbone().Arguments() {
 		add(canonical(a.Name), a.Name)
 	}
 	return older, newer

@@ -1,10 +1,12 @@
-package cli
+package argv
 
 import (
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/job"
 
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 )
@@ -20,11 +22,11 @@ func isRunWord(word string) bool {
 	return word == "last" || runID.MatchString(word) || !strings.HasPrefix(word, "-") && ledger.IsRun(word)
 }
 
-// runMeant is the suggestion for a message that quotes a word which stands behind a flag that takes a run and does not look
+// RunMeant is the suggestion for a message that quotes a word which stands behind a flag that takes a run and does not look
 // like one. Empty: it quotes none.
-func (a *app) runMeant(message string) string {
-	for i, text := range a.args[:max(len(a.args)-1, 0)] {
-		word := a.args[i+1]
+func (l *Line) RunMeant(message string) string {
+	for i, text := range l.args[:max(len(l.args)-1, 0)] {
+		word := l.args[i+1]
 		name, _, hasValue := flagOf(text)
 		if hasValue || !optional[strings.TrimPrefix(name, own)] || isRunWord(word) || !strings.Contains(message, strconv.Quote(word)) {
 			continue
@@ -41,3 +43,6 @@ func (a *app) runMeant(message string) string {
 	}
 	return ""
 }
+
+// NamesRun reports whether a word is a flag behind which a run may be named.
+func NamesRun(word string) bool { return optional[strings.TrimPrefix(job.Canonical(word), own)] }

@@ -1,0 +1,156 @@
+// Package argv decides whose each word of a command line is: the host's, the backbone's, the plugin's name, the task's name or an
+// argument of the task. See docs/design/cli.md.
+package argv
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/job"
+	"github.com/kagurazaka/kagurazaka/host/problem"
+)
+
+// Line is a command line, read as well as is known so far: first by a guess, and once more when the task is known. Of a session whose
+// task it has chosen it is the job.Line.
+type Line struct {
+	*split
+	args    []string
+	parser  *kong.Kong
+	program *job.Program
+	parse   func(command string, flags []string) error
+	// session is nil before a task was chosen.
+	session *job.Session
+}
+
+// New returns a line that is not read yet. The parser's model is the one table of the host's flags and commands; parse reads those
+// flags that turn out to be the host's, spelled as in that table.
+func New(args []string, parser *kong.Kong, program *job.Program, parse func(command string, flags []string) error) *Line {
+	return &Line{args: args, parser: parser, program: program, parse: parse, split: &split{command: "run"}}
+}
+
+// Args are all words of the line.
+func (l *Line) Args() []string { return l.args }
+
+// Command is the command's name; "run" where none is given.
+func (l *Line) Command() string { return l.command }
+
+// Doubt is what is wrong with a flag that may be the task's.
+func (l *Line) Doubt() error { return l.doubt }
+
+// Empty reports whether all words are flags of the host or the backbone.
+func (l *Line) Empty() bool { return len(l.rest) == 0 }
+
+// First is the first word that is neither a flag of the host nor of the backbone; empty: there is none.
+func (l *Line) First() string {
+	if l.Empty() {
+		return ""
+	}
+	return l.rest[0].text
+}
+
+// Yields reports whether the command has arguments of a task, to which newer flags of the host give way.
+func (l *Line) Yields() bool { return l.command == "run" || l.command == "plan" }
+
+// Save keeps the line as it is now. What it returns brings that back, any number of times.
+func (l *Line) Save() (restore func()) {
+	saved := l.split.clone()
+	return func() { s := saved.clone(); l.split, l.session = &s, nil }
+}
+
+// Guess reads the command line before the task is known. What is wrong with a flag that may be the task's is only noted.
+func (l *Line) Guess() error { return l.guess(nil) }
+
+// guess takes the flags in yielded for the task's.
+func (l *Line) guess(yielded map[string]bool) error {
+	return l.read(reading{guess: true, yielded: yielded})
+}
+
+// ReadBefore reads the first words of the line that a shell completes. waiting is the flag among them that waits for a value; empty:
+// none does.
+func (l *Line) ReadBefore(words []string) (waiting string, err error) {
+	l.args = words
+	if err := l.read(reading{}); err == nil || len(words) == 0 {
+		return "", err
+	}
+	l.args = words[:len(words)-1]
+	return words[len(words)-1], l.read(reading{})
+}
+
+// read takes the command line apart and lets kong read the host's part.
+func (l *Line) read(r reading) error {
+	s, err := splitArgs(l.args, knownFlags(l.parser, job.BackboneArguments(), r), l.parser)
+	if err != nil {
+		return err
+	}
+	l.split = s
+	err = l.parse(s.command, s.hostTexts())
+	if err == nil {
+		return nil
+	}
+	// Which flags are wrong on their own is quickly found out.
+	var sound, older []string
+	var wrong problem.Errors
+	for _, f := range s.host {
+		alone := l.parse(s.command, []string{f.text})
+		switch {
+		case alone == nil:
+			sound = append(sound, f.text)
+		case !f.newer:
+			older = append(older, f.text)
+		}
+		if alone != nil {
+			wrong = append(wrong, problem.Problem{Message: alone.Error()})
+		}
+	}
+	if len(wrong) > 1 {
+		err = exitcode.With(exitcode.Usage, wrong)
+	}
+	if r.guess && len(sound)+len(older) < len(s.host) {
+		// Without the flags that may be the task's.
+		s.doubt = cmp.Or(s.doubt, err)
+		return l.parse(s.command, append(sound, older...))
+	}
+	// How the error is shown is for those that are right to say.
+	_ = l.parse(s.command, sound)
+	return err
+}
+
+// CheckUTF8 refuses arguments that are not UTF-8: nothing of the contract between host and plugin could carry them. PLUGIN
+// may be any file name.
+func (l *Line) CheckUTF8() error {
+	var wrong []string
+	for i, arg := range l.args {
+		if !utf8.ValidString(arg) {
+			wrong = append(wrong, fmt.Sprintf("%q (argument %d)", arg, i+1))
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	if plugin := l.existing(); len(wrong) == 1 && !utf8.ValidString(plugin) {
+		return nil
+	}
+	return usage("arguments have to be UTF-8: %s. A file of such a name can be given by a link that has another one", strings.Join(wrong, ", "))
+}
+
+// Plain are the words of the command line without --resume and --retry-failed.
+func (l *Line) Plain() []string {
+	var out []string
+	for i := 0; i < len(l.args); i++ {
+		if l.args[i] == dashes {
+			return append(out, l.args[i:]...)
+		}
+		name, _, hasValue := flagOf(l.args[i])
+		if !optional[strings.TrimPrefix(name, own)] {
+			out = append(out, l.args[i])
+		} else if !hasValue && i+1 < len(l.args) && isRunWord(l.args[i+1]) {
+			i++
+		}
+	}
+	return out
+}

@@ -1,0 +1,189 @@
+package argv
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/job"
+
+	"github.com/kagurazaka/kagurazaka/host/config"
+	"github.com/kagurazaka/kagurazaka/host/discover"
+	"github.com/kagurazaka/kagurazaka/host/schema"
+)
+
+// pythonFlag names the interpreter with which the task is described, so where it stands says whose it is: before PLUGIN
+// the host's, behind it the task's if that declares it.
+const pythonFlag = "python"
+
+// Plugin chooses PLUGIN on a command line that was guessed at.
+func (l *Line) Plugin() (string, error) {
+	arg := l.choosePlugin(discover.Exists)
+	if arg == "" || !discover.Exists(arg) {
+		// A newer flag may be the task's, and need no value: then what was taken for its value is the plugin.
+		for _, f := range l.host {
+			if !f.newer || f.value < 0 || !discover.Exists(l.args[f.value]) {
+				continue
+			}
+			word := l.args[f.value]
+			if err := l.guess(map[string]bool{f.name: true}); err != nil {
+				return "", err
+			}
+			return l.choosePlugin(func(w string) bool { return w == word }), nil
+		}
+	}
+	switch {
+	case arg != "":
+		return arg, nil
+	case l.doubt != nil:
+		return "", l.doubt
+	}
+	return "", usage("which plugin? Write kagurazaka PLUGIN TASK, where PLUGIN is an executable, a .py file, a folder or an installed name; kagurazaka -hk shows all flags")
+}
+
+// PythonMayBeTasks reports whether the interpreter stands where it may be an argument of the task.
+func (l *Line) PythonMayBeTasks() bool {
+	return l.Yields() && slices.ContainsFunc(l.host, func(f hostFlag) bool { return f.name == pythonFlag && f.newer && f.at > l.pluginAt })
+}
+
+// LooksLikePython reports whether an interpreter is called like one.
+func LooksLikePython(exe string) bool {
+	name := strings.ToLower(filepath.Base(exe))
+	return strings.Contains(name, "python") || strings.Contains(name, "pypy")
+}
+
+// Choose finds the task among those that the plugin has, and picks it in the session. name is what the user probably means by the
+// task where it has none of that name.
+func (l *Line) Choose(s *job.Session) (name string, found bool) {
+	l.session = s
+	is := func(name string) bool {
+		return slices.ContainsFunc(s.Described.Tasks, func(t schema.Task) bool { return t.Name == name })
+	}
+	name, found = l.chooseTask(func(w word) bool { return is(w.text) })
+	if found {
+		return name, s.Pick(name)
+	}
+	// What was taken for the value of a newer flag may be the task, if that task has the flag.
+	for _, f := range l.host {
+		if !l.Yields() || !f.newer || f.value < 0 || !s.Pick(l.args[f.value]) {
+			continue
+		}
+		if yielded, _ := l.yielded(); yielded[f.name] {
+			l.taskAt = f.value
+			return s.Task.Name, true
+		}
+		s.Task = nil
+	}
+	return name, false
+}
+
+// Reread reads the command line as the task that was chosen wants it: newer flags of the host that the task declares are the task's. Of
+// a task that a function makes from the mixin that is still a guess; it is read once more when the task is made.
+func (l *Line) Reread() error {
+	if !l.Yields() {
+		return nil
+	}
+	task, pluginAt, taskAt := l.session.Task, l.pluginAt, l.taskAt
+	r := reading{pluginAt: pluginAt, taskAt: taskAt, early: map[string]bool{pythonFlag: true}, guess: task.Kind == schema.Factory}
+	if !l.session.Made {
+		r.isField = config.Fields(task.Template)
+	}
+	var notes []string
+	r.yielded, notes = l.yielded()
+	if err := l.read(r); err != nil {
+		return err
+	}
+	if !l.settle(pluginAt, taskAt) {
+		// The task does not have the flag that it follows.
+		return usage("which plugin? %s is the value of %s", l.args[pluginAt], l.args[pluginAt-1])
+	}
+	first := slices.IndexFunc(l.rest, func(w word) bool { return !w.isFlag() && !w.literal && !w.after && w.at > taskAt })
+	if first >= 0 && task.Has(schema.Remainder) {
+		r.remainderAt = l.rest[first].at
+		if err := l.read(r); err != nil {
+			return err
+		}
+		l.settle(pluginAt, taskAt)
+	}
+	for _, n := range notes {
+		l.program.Note(n)
+	}
+	return nil
+}
+
+// settle takes PLUGIN and TASK out of the rest, where they are known to stand.
+func (l *Line) settle(pluginAt, taskAt int) bool {
+	at := func(place int) func(word) bool { return func(w word) bool { return w.at == place } }
+	if !l.takePlugin(at(pluginAt)) {
+		return false
+	}
+	l.chooseTask(at(taskAt))
+	return true
+}
+
+// yielded are the flags of the host and the backbones that are the task's here, and what to tell about them.
+func (l *Line) yielded() (map[string]bool, []string) {
+	yielded := map[string]bool{}
+	var notes []string
+	// The flags of the other backbones are none of the host's here: a normal task may have a --device of its own.
+	for _, a := range job.BackboneArguments() {
+		yielded[canonical(a.Name)] = true
+	}
+	newer := map[string]bool{}
+	for _, a := range l.session.Backbone().Arguments() {
+		delete(yielded, canonical(a.Name))
+		newer[canonical(a.Name)] = true
+	}
+	for _, f := range l.parser.Model.Flags {
+		newer[f.Name] = true
+	}
+	for _, n := range l.parser.Model.Children {
+		if n.Name == l.command {
+			for _, f := range n.Flags {
+				newer[f.Name] = true
+			}
+		}
+	}
+	flags := slices.Clone(l.session.Task.Flags)
+	for _, a := range l.session.Task.Arguments {
+		flags = append(flags, spellingsOf(a)...)
+	}
+	for _, flag := range flags {
+		n := canonical(flag)
+		if full, ok := combined[flag]; ok {
+			n = full
+		}
+		if !reserved[n] {
+			yielded[n] = true
+		} else if !yielded[n] && !strings.HasPrefix(flag, "--no-") {
+			notes = append(notes, fmt.Sprintf("%s of %s is always the host's own; behind %q it is the task's", flag, l.session.Task.Name, dashes))
+		}
+	}
+	for _, text := range l.args {
+		if text == dashes {
+			break
+		}
+		spelling, _, _ := strings.Cut(text, "=")
+		name := canonical(spelling)
+		if !strings.HasPrefix(spelling, "--") || !newer[name] || reserved[name] || yielded[name] {
+			continue
+		}
+		if flag, yes := l.session.Task.Abbreviates(spelling); yes {
+			yielded[name] = true
+			notes = append(notes, fmt.Sprintf("%s is short for %s of %s here; the host's own flag is --%s%s", spelling, flag, l.session.Task.Name, own, name))
+		}
+	}
+	return yielded, notes
+}
+
+// spellingsOf are all flags of an argument.
+func spellingsOf(a schema.Argument) []string {
+	flags := slices.Clone(a.Flags)
+	for _, f := range a.Flags {
+		if a.Negatable && strings.HasPrefix(f, "--") {
+			flags = append(flags, "--no-"+f[2:])
+		}
+	}
+	return flags
+}
