@@ -113,21 +113,15 @@ const bucketKeys = 8
 func newBag(keys []Key) *bag {
 	width := bits.Len(uint(len(keys) / bucketKeys))
 	b := &bag{keys: keys, taken: newBitset(len(keys)), starts: make([]uint32, 1<<width+1), shift: 64 - width}
-	for _, k := range keys {
-		b.starts[b.bucket(k)+1]++
-	}
-	for i := range 1 << width {
-		b.starts[i+1] += b.starts[i]
-	}
-	// Each key changes places with the one at the end of what its bucket has so far.
-	ends := slices.Clone(b.starts)
-	for i := range 1 << width {
-		for ends[i] < b.starts[i+1] {
-			to := b.bucket(keys[ends[i]])
-			keys[ends[i]], keys[ends[to]] = keys[ends[to]], keys[ends[i]]
-			ends[to]++
+	slices.Sort(keys)
+	bucket := 0
+	for i, k := range keys {
+		for ; bucket <= b.bucket(k); bucket++ {
+			b.starts[bucket] = uint32(i)
 		}
-		slices.Sort(keys[b.starts[i]:b.starts[i+1]])
+	}
+	for ; bucket < len(b.starts); bucket++ {
+		b.starts[bucket] = uint32(len(keys))
 	}
 	return b
 }
