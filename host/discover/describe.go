@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,49 +17,49 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
 )
 
-// Description is what a plugin says of itself.
+// Description is a plugin's description of itself.
 type Description struct {
 	Plugin *schema.Plugin
-	// Process is the process that was started for it and has loaded the plugin's code; nil where none is left.
+	// Process is the process that gave the description and has loaded the plugin's code; nil: none is left.
 	Process *plugin.Process
-	// Kept says that it was made by an earlier command.
-	Kept bool
+	// Cached is set if an earlier command made the description.
+	Cached bool
 }
 
-// kept is a description on disk, with what it was made from.
-type kept struct {
-	// Identity is of the plugin's files and of the sources that the plugin itself named.
+// cached is a description on disk, with its inputs.
+type cached struct {
+	// Identity is of the plugin's files and of the sources that the plugin named.
 	Identity string         `json:"identity"`
 	Sources  []string       `json:"sources,omitempty"`
 	Inputs   []plugin.Input `json:"inputs,omitempty"`
 	Plugin   *schema.Plugin `json:"plugin"`
 }
 
-// keptFormat is part of each kept description's name: a host never reads what another format means.
-const keptFormat = "2"
+// cacheFormat is part of a cached description's name. A host reads only its own format.
+const cacheFormat = "2"
 
-// Anew is Describe without looking at what is kept.
-func Anew(ctx context.Context, p *Plugin, version, task string, mixinJSON []byte, opts Options, start plugin.StartOptions) (*Description, error) {
-	return describe(ctx, p, version, task, mixinJSON, opts, start, true)
+// Request selects a description.
+type Request struct {
+	// Version is the host's version.
+	Version string
+	// Task is the task to describe; empty: all.
+	Task string
+	// MixinJSON is the mixin for a task that is a function. Its description is not cached.
+	MixinJSON []byte
+	// Fresh does not use a cached description.
+	Fresh bool
 }
 
-// Describe returns what the plugin says of itself: as it is kept when nothing that it was made from has changed since,
-// else by starting the plugin once. A description with a non-empty mixinJSON (for tasks that are functions) is never kept.
-// Where start names a RuntimeDir, the process that was started for it is the caller's.
-func Describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []byte, opts Options, start plugin.StartOptions) (*Description, error) {
-	return describe(ctx, p, version, task, mixinJSON, opts, start, false)
-}
-
-func describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []byte, opts Options, start plugin.StartOptions, anew bool) (*Description, error) {
-	// As in the process that works on, whatever the command: variables that the description was made from are compared.
+// Describe returns the plugin's description: the cached one if none of its inputs has changed, else it starts the plugin once.
+// If start has a RuntimeDir, the caller owns the process of the description.
+func Describe(ctx context.Context, p *Plugin, q Request, opts Options, start plugin.StartOptions) (*Description, error) {
+	// The same environment as a worker's: the variables that the description depends on are compared.
 	start.Worker = true
 	path := ""
-	if len(mixinJSON) == 0 && opts.CacheDir != "" {
-		path = keptPath(p, version, task, opts, start.MTLS)
-		if !anew {
-			if described := readKept(path, p); described != nil {
-				return &Description{Plugin: described, Kept: true}, nil
-			}
+	if len(q.MixinJSON) == 0 && opts.CacheDir != "" {
+		path = cachePath(p, q, opts, start.MTLS)
+		if described := readCached(path, p); described != nil && !q.Fresh {
+			return &Description{Plugin: described, Cached: true}, nil
 		}
 	}
 	keep := start.RuntimeDir != ""
@@ -75,7 +76,7 @@ func describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []
 	if err != nil {
 		return nil, err
 	}
-	described, basis, err := proc.Describe(ctx, version, task, mixinJSON)
+	described, basis, err := proc.Describe(ctx, q.Version, q.Task, q.MixinJSON)
 	if !keep || err != nil {
 		proc.Stop()
 	}
@@ -83,8 +84,8 @@ func describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []
 		return nil, err
 	}
 	if path != "" {
-		if why := writeKept(path, p, basis, described, began); why != "" {
-			start.Log.Debug("the plugin's description is not kept", "reason", why)
+		if why := writeCached(path, p, basis, described, began); why != "" {
+			start.Log.Debug("the plugin's description is not cached", "reason", why)
 		}
 	}
 	if !keep {
@@ -93,68 +94,69 @@ func describe(ctx context.Context, p *Plugin, version, task string, mixinJSON []
 	return &Description{Plugin: described, Process: proc}, nil
 }
 
-// keptPath differs for all that a description may come out differently for, and for a plugin that has yet to show that it
+// cachePath has a hash of everything that the description may depend on. It includes mtls, so that a plugin shows once that it
 // speaks TLS.
-func keptPath(p *Plugin, version, task string, opts Options, mtls bool) string {
-	words := append([]string{keptFormat, version, task, p.Command.Path}, p.Command.Args...)
-	words = append(words, p.Command.Env...)
-	words = append(words, fmt.Sprint(p.Command.CleanEnv, mtls), p.Command.SHA256)
+func cachePath(p *Plugin, q Request, opts Options, mtls bool) string {
+	words := slices.Concat([]string{cacheFormat, q.Version, q.Task, p.Command.Path}, p.Command.Args, p.Command.Env,
+		[]string{fmt.Sprint(p.Command.CleanEnv, mtls), p.Command.SHA256})
 	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
 	return filepath.Join(opts.CacheDir, "describe", hex.EncodeToString(sum[:12])+".json")
 }
 
-func readKept(path string, p *Plugin) *schema.Plugin {
+// readCached returns nil if there is no cached description, or if one of its inputs has changed.
+func readCached(path string, p *Plugin) *schema.Plugin {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil
 	}
-	var k kept
-	if json.Unmarshal(data, &k) != nil || k.Plugin == nil {
+	var c cached
+	if json.Unmarshal(data, &c) != nil || c.Plugin == nil {
 		return nil
 	}
-	if found, _ := identity(p.Files, k.Sources); k.Identity != found || !unchanged(k.Inputs, p.Command) {
+	if found, _ := identity(p.Files, c.Sources); c.Identity != found || !unchanged(c.Inputs, p.Command) {
 		return nil
 	}
-	return k.Plugin
+	return c.Plugin
 }
 
-// writeKept keeps a description. It returns the reason for which it does not; empty: it did.
-func writeKept(path string, p *Plugin, basis plugin.Basis, described *schema.Plugin, began time.Time) string {
+// writeCached writes a description to the cache. It returns the reason if it does not.
+func writeCached(path string, p *Plugin, basis plugin.Basis, described *schema.Plugin, began time.Time) string {
 	switch {
 	case basis.Validity == plugin.Once:
 		return basis.OnceBecause
 	case basis.Validity == plugin.Unsaid && !p.compiled():
 		return "the plugin is not a compiled program, and does not say how long its description is valid"
 	}
-	k := kept{Sources: basis.Sources, Inputs: basis.Inputs, Plugin: described}
+	c := cached{Sources: basis.Sources, Inputs: basis.Inputs, Plugin: described}
 	var changed time.Time
-	k.Identity, changed = identity(p.Files, k.Sources)
-	for _, in := range k.Inputs {
+	c.Identity, changed = identity(p.Files, c.Sources)
+	for _, in := range c.Inputs {
 		if t := lastChange(in); t.After(changed) {
 			changed = t
 		}
 	}
-	// A file that has changed since may be another than the plugin has read.
+	// The plugin may have read another version of a file that changed after its start.
 	if !changed.Before(began.Add(-clockTick)) {
-		return "a file that it was made from has only just changed"
+		return "a file that it depends on has just changed"
 	}
-	data, err := json.Marshal(k)
+	data, err := json.Marshal(c)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o755)
+	}
+	if err == nil {
+		err = atomicfile.Write(path, data, 0)
+	}
 	if err != nil {
-		return err.Error()
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err.Error()
-	}
-	if err := atomicfile.Write(path, data, 0); err != nil {
 		return err.Error()
 	}
 	return ""
 }
 
-// clockTick is how far the times that a kernel gives files may lie behind its clock.
+// clockTick is the most that the times of files lag behind the kernel's clock.
 const clockTick = 10 * time.Millisecond
 
-// compiled reports whether the plugin is one compiled program, whose content says all about it but for what it reads.
+// compiled reports whether the plugin is a compiled program. Its description then depends on the program alone, and on the
+// inputs that it names.
 func (p *Plugin) compiled() bool {
 	if p.Kind == PythonFile || p.Kind == Folder && p.listed == "" {
 		return false

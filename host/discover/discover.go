@@ -101,7 +101,7 @@ func Exists(arg string) bool {
 	switch info, err := os.Stat(arg); {
 	case arg == "":
 		return false
-	case err == nil && info.IsDir() && holdsPlugin(arg):
+	case holdsPlugin(arg):
 		return true
 	case isPath(arg):
 		return err == nil && !info.IsDir()
@@ -167,7 +167,7 @@ func exists(path string) bool {
 func findName(arg string, opts Options) (*Plugin, error) {
 	info, err := os.Stat(arg)
 	here := err == nil
-	if here && info.IsDir() && holdsPlugin(arg) {
+	if holdsPlugin(arg) {
 		return findFolder(arg, opts)
 	}
 	path, tried := lookName(arg)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,26 +21,17 @@ func findFolder(arg string, opts Options) (*Plugin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding plugin %s: %w", arg, err)
 	}
-	var tried []string
 	manifestPath := filepath.Join(abs, manifestName)
 	data, err := regular.Read(manifestPath)
-	switch {
-	case err == nil:
+	if err == nil {
 		return fromManifest(arg, abs, manifestPath, data)
-	case errors.Is(err, fs.ErrNotExist):
-		tried = append(tried, manifestPath+" (a file that names the command: not there)")
-	default:
-		return nil, &NotFoundError{Arg: arg, Why: fmt.Sprintf("reading %s: %s", manifestPath, regular.Cause(err).Error())}
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, &NotFoundError{Arg: arg, Why: fmt.Sprintf("reading %s: %v", manifestPath, regular.Cause(err))}
 	}
 	exe := filepath.Join(abs, filepath.Base(abs))
-	info, err := os.Stat(exe)
-	switch {
-	case err == nil && isProgram(info):
+	if isExecutable(exe) {
 		return &Plugin{Command: plugin.Command{Name: arg, Path: exe}, Path: abs, Files: []string{exe}, Kind: Executable}, nil
-	case err == nil:
-		tried = append(tried, exe+" (an executable named like the folder: there, but not executable)")
-	default:
-		tried = append(tried, exe+" (an executable named like the folder: not there)")
 	}
 	isGo, err := hasGoMain(abs)
 	if err != nil {
@@ -50,8 +40,15 @@ func findFolder(arg string, opts Options) (*Plugin, error) {
 	if isGo {
 		return buildGo(arg, abs, opts)
 	}
-	tried = append(tried, abs+"/*.go (a Go main package: none)")
-	return nil, &NotFoundError{Arg: arg, Why: "the folder holds no plugin", Tried: tried}
+	why := "not there"
+	if exists(exe) {
+		why = "there, but not executable"
+	}
+	return nil, &NotFoundError{Arg: arg, Why: "the folder holds no plugin", Tried: []string{
+		manifestPath + " (a file that names the command: not there)",
+		exe + " (an executable named like the folder: " + why + ")",
+		abs + "/*.go (a Go main package: none)",
+	}}
 }
 
 func fromManifest(arg, dir, path string, data []byte) (*Plugin, error) {
@@ -81,7 +78,7 @@ func fromManifest(arg, dir, path string, data []byte) (*Plugin, error) {
 	for _, name := range slices.Sorted(maps.Keys(m.Env)) {
 		p.Command.Env = append(p.Command.Env, name+"="+expand(m.Env[name]))
 	}
-	// Which of the folder's files the description depends on is not known: all of them, within reason.
+	// The description may depend on any of the folder's files.
 	p.Files = append(p.Files, filesBelow(dir, 200)...)
 	return p, nil
 }

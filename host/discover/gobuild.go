@@ -17,11 +17,12 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/regular"
+	"github.com/kagurazaka/kagurazaka/host/trust"
 	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
 	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
-// hasGoMain reports whether the folder holds a Go main package.
+// hasGoMain reports whether the folder has a Go main package.
 func hasGoMain(dir string) (bool, error) {
 	names, err := goFiles(dir)
 	if err != nil {
@@ -57,10 +58,10 @@ func goFiles(dir string) ([]string, error) {
 	return names, nil
 }
 
-// buildRecord says what a built plugin was made from. Packages of the module cache and of Go itself never change, so
-// only the folders of the plugin's own module (and of modules replaced by a folder) are in it.
+// buildRecord holds the inputs of a built plugin: the folders of its module, and of modules replaced by a folder. Packages of the
+// module cache and of Go itself never change.
 type buildRecord struct {
-	// Folders holds the names of each folder's Go files: a new file changes the package.
+	// Folders holds the names of each folder's Go files.
 	Folders map[string][]string `json:"folders"`
 	// Files holds the identity of every file: Go sources, embedded files, go.mod, go.sum, go.work.
 	Files map[string]fileIdentity `json:"files"`
@@ -72,7 +73,7 @@ type fileIdentity struct {
 	Hash  string `json:"hash"`
 }
 
-// buildGo builds the folder's main package into the cache, unless what is there was made from the same content.
+// buildGo builds the folder's main package into the cache, unless it is there already.
 func buildGo(arg, dir string, opts Options) (*Plugin, error) {
 	key := sha256.Sum256([]byte(dir))
 	out := filepath.Join(opts.CacheDir, "build", hex.EncodeToString(key[:8]))
@@ -116,12 +117,12 @@ func buildGo(arg, dir string, opts Options) (*Plugin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("recording the build of %s: %w", arg, err)
 	}
-	// The old record goes first: whatever is killed when, a record never speaks of another executable.
+	// Remove the old record first, so that a record never belongs to another executable.
 	if err := os.Remove(recordPath); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("recording the build of %s: %w", arg, err)
 	}
 	if err := os.Rename(next, exe); err != nil {
-		return nil, fmt.Errorf("keeping the build of %s: %w", arg, err)
+		return nil, fmt.Errorf("storing the build of %s: %w", arg, err)
 	}
 	if err := atomicfile.Write(recordPath, data, 0); err != nil {
 		return nil, fmt.Errorf("recording the build of %s: %w", arg, err)
@@ -129,7 +130,7 @@ func buildGo(arg, dir string, opts Options) (*Plugin, error) {
 	return found, nil
 }
 
-// recordOf asks Go which files the package is made from.
+// recordOf asks Go for the files of the package.
 func recordOf(gotool, dir string) (*buildRecord, error) {
 	list := exec.Command(gotool, "list", "-deps", "-json=Dir,GoFiles,SFiles,CgoFiles,EmbedFiles,Standard,Module,Error", ".")
 	list.Dir = dir
@@ -179,25 +180,17 @@ func recordOf(gotool, dir string) (*buildRecord, error) {
 	return r, nil
 }
 
-// identify returns the zero identity for a file that is not there.
+// identify returns the zero identity for a missing file.
 func identify(path string) fileIdentity {
 	info, err := os.Stat(path)
 	if err != nil {
 		return fileIdentity{}
 	}
-	return fileIdentity{Size: info.Size(), MTime: info.ModTime().UnixNano(), Hash: hashFile(path)}
+	sum, _ := trust.File(path)
+	return fileIdentity{Size: info.Size(), MTime: info.ModTime().UnixNano(), Hash: sum}
 }
 
-func hashFile(path string) string {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
-}
-
-// fresh reports whether exe was made from what is there now. Only a file whose size or time differs is read.
+// fresh reports whether exe was built from the present files. It reads only files whose time differs.
 func fresh(recordPath, exe string) bool {
 	data, err := os.ReadFile(recordPath)
 	if err != nil {
@@ -207,7 +200,7 @@ func fresh(recordPath, exe string) bool {
 	if json.Unmarshal(data, &r) != nil {
 		return false
 	}
-	if info, err := os.Stat(exe); err != nil || info.Mode()&0o111 == 0 {
+	if !isExecutable(exe) {
 		return false
 	}
 	for dir, names := range r.Folders {
@@ -218,23 +211,20 @@ func fresh(recordPath, exe string) bool {
 	}
 	for path, was := range r.Files {
 		info, err := os.Stat(path)
-		if err != nil {
-			if was != (fileIdentity{}) {
+		switch {
+		case err != nil && was == fileIdentity{}:
+		case err != nil || info.Size() != was.Size:
+			return false
+		case info.ModTime().UnixNano() != was.MTime:
+			if sum, _ := trust.File(path); sum != was.Hash {
 				return false
 			}
-			continue
-		}
-		if info.Size() == was.Size && info.ModTime().UnixNano() == was.MTime {
-			continue
-		}
-		if info.Size() != was.Size || hashFile(path) != was.Hash {
-			return false
 		}
 	}
 	return true
 }
 
-// lockFile waits for an advisory lock, which the kernel gives up with the process.
+// lockFile waits for an advisory lock. The kernel releases it with the process.
 func lockFile(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -14,23 +15,20 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 )
 
-// identity changes whenever one of the files does, and says when that was last. Times and inode stand for the content:
-// reading a plugin of tens of megabytes at every -h would cost more than everything else in it.
+// identity returns a hash that changes whenever one of the files does, and the time of the last change. It looks at times and
+// inodes: reading a plugin of tens of megabytes at every -h is too slow.
 func identity(lists ...[]string) (sum string, changed time.Time) {
 	h := sha256.New()
-	for _, files := range lists {
-		for _, f := range files {
-			info, err := os.Stat(f)
-			if err != nil {
-				fmt.Fprintf(h, "%s gone\n", f)
-				continue
-			}
-			fmt.Fprintf(h, "%s %s", f, fileState(info))
-			t := plugin.StatusTime(info)
-			fmt.Fprintf(h, " %d\n", t.UnixNano())
-			if t.After(changed) {
-				changed = t
-			}
+	for _, f := range slices.Concat(lists...) {
+		info, err := os.Stat(f)
+		if err != nil {
+			fmt.Fprintf(h, "%s gone\n", f)
+			continue
+		}
+		t := plugin.StatusTime(info)
+		fmt.Fprintf(h, "%s %s %d\n", f, fileState(info), t.UnixNano())
+		if t.After(changed) {
+			changed = t
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), changed
@@ -44,18 +42,18 @@ func fileState(info os.FileInfo) string {
 	return fmt.Sprintf("%d %d %d", info.Size(), info.ModTime().UnixNano(), inode)
 }
 
-// lastChange is when what is at an input's path has last changed; zero where nothing is there.
+// lastChange is the time of the last change at an input's path; zero: nothing is there.
 func lastChange(in plugin.Input) time.Time {
 	switch in.Kind {
 	case plugin.FileInput, plugin.PresenceInput, plugin.FolderInput:
-		if info, err := os.Stat(orHere(in.Name)); err == nil {
+		if info, err := os.Stat(cmp.Or(in.Name, ".")); err == nil {
 			return plugin.StatusTime(info)
 		}
 	}
 	return time.Time{}
 }
 
-// unchanged reports whether all inputs are what they were. An input of a kind that this host does not know counts as changed.
+// unchanged reports whether no input has changed. An input of an unknown kind counts as changed.
 func unchanged(inputs []plugin.Input, command plugin.Command) bool {
 	var variables map[string]string
 	for _, in := range inputs {
@@ -73,7 +71,7 @@ func unchanged(inputs []plugin.Input, command plugin.Command) bool {
 			}
 		} else {
 			var known bool
-			if state, known = pathState(in.Kind, orHere(in.Name)); !known {
+			if state, known = pathState(in.Kind, cmp.Or(in.Name, ".")); !known {
 				return false
 			}
 		}
@@ -82,13 +80,6 @@ func unchanged(inputs []plugin.Input, command plugin.Command) bool {
 		}
 	}
 	return true
-}
-
-func orHere(path string) string {
-	if path == "" {
-		return "."
-	}
-	return path
 }
 
 func pathState(kind plugin.InputKind, path string) (state string, known bool) {

@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"os"
@@ -17,7 +18,7 @@ import (
 // stateOf is an input as it is now.
 func stateOf(t *testing.T, kind plugin.InputKind, name string) plugin.Input {
 	t.Helper()
-	state, known := pathState(kind, orHere(name))
+	state, known := pathState(kind, cmp.Or(name, "."))
 	if !known {
 		t.Fatalf("kind %d is not known", kind)
 	}
@@ -140,15 +141,15 @@ func TestWhatIsKept(t *testing.T) {
 	}
 	for _, tt := range tests {
 		path := filepath.Join(t.TempDir(), "d", "kept.json")
-		why := writeKept(path, &tt.p, tt.basis, &schema.Plugin{Name: "p"}, tt.began)
-		if (why == "") != tt.kept || (readKept(path, &tt.p) != nil) != tt.kept {
+		why := writeCached(path, &tt.p, tt.basis, &schema.Plugin{Name: "p"}, tt.began)
+		if (why == "") != tt.kept || (readCached(path, &tt.p) != nil) != tt.kept {
 			t.Errorf("%s: kept %v, reason %q", tt.what, !tt.kept, why)
 		}
 	}
 }
 
 func FuzzKept(f *testing.F) {
-	valid, err := json.Marshal(kept{Plugin: &schema.Plugin{Name: "p"}, Inputs: []plugin.Input{{Kind: plugin.VariableInput, Name: "A"}}})
+	valid, err := json.Marshal(cached{Plugin: &schema.Plugin{Name: "p"}, Inputs: []plugin.Input{{Kind: plugin.VariableInput, Name: "A"}}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -159,7 +160,7 @@ func FuzzKept(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		readKept(path, &Plugin{Files: []string{path}})
+		readCached(path, &Plugin{Files: []string{path}})
 	})
 }
 
@@ -169,19 +170,19 @@ func TestDescribeAsksAProcessWhereNothingIsKept(t *testing.T) {
 	p := &Plugin{Command: plugin.Command{Name: "none", Path: none}, Files: []string{none}}
 	opts := Options{CacheDir: filepath.Join(dir, "cache")}
 	start := plugin.StartOptions{Log: hclog.NewNullLogger()}
-	if _, err := Describe(context.Background(), p, "v", "", nil, opts, start); err == nil {
+	if _, err := Describe(context.Background(), p, Request{Version: "v"}, opts, start); err == nil {
 		t.Fatal("a plugin that cannot be started was described")
 	}
-	path := keptPath(p, "v", "", opts, false)
+	path := cachePath(p, Request{Version: "v"}, opts, false)
 	basis := plugin.Basis{Validity: plugin.Recorded}
-	if why := writeKept(path, p, basis, &schema.Plugin{Name: "kept"}, time.Now().Add(time.Hour)); why != "" {
+	if why := writeCached(path, p, basis, &schema.Plugin{Name: "kept"}, time.Now().Add(time.Hour)); why != "" {
 		t.Fatal(why)
 	}
-	found, err := Describe(context.Background(), p, "v", "", nil, opts, start)
-	if err != nil || !found.Kept || found.Plugin.Name != "kept" {
+	found, err := Describe(context.Background(), p, Request{Version: "v"}, opts, start)
+	if err != nil || !found.Cached || found.Plugin.Name != "kept" {
 		t.Fatalf("%+v %v", found, err)
 	}
-	if _, err := Anew(context.Background(), p, "v", "", nil, opts, start); err == nil {
-		t.Error("Anew took what was kept")
+	if _, err := Describe(context.Background(), p, Request{Version: "v", Fresh: true}, opts, start); err == nil {
+		t.Error("a fresh description came from the cache")
 	}
 }

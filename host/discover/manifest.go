@@ -12,13 +12,13 @@ import (
 
 // manifest is a folder's plugin.yaml.
 type manifest struct {
-	// Command starts the plugin. A first word that has a slash is taken from the folder; {dir} stands for the folder.
+	// Command starts the plugin. A first word with a slash is relative to the folder. {dir} stands for the folder.
 	Command []string
-	// Env is added to the environment; {dir} stands for the folder.
+	// Env is added to the environment. {dir} stands for the folder.
 	Env map[string]string
 }
 
-// readManifest reads a plugin.yaml and says everything that is wrong with it.
+// readManifest reads a plugin.yaml and returns all its problems.
 func readManifest(path string, data []byte) (manifest, []problem.Problem) {
 	r := &manifestReader{yamldoc.Reader{Path: path}}
 	m := manifest{Env: map[string]string{}}
@@ -51,7 +51,7 @@ func readManifest(path string, data []byte) (manifest, []problem.Problem) {
 
 type manifestReader struct{ yamldoc.Reader }
 
-// text reads a word. Numbers and the like are meant as they are written.
+// text reads a word as it is written, also a number.
 func (r *manifestReader) text(n *yaml.Node, path string) (string, bool) {
 	switch {
 	case n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" || n.ShortTag() == "!!binary":

@@ -6,22 +6,22 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/trust"
 )
 
-// Kind is what sort of plugin was found.
+// Kind is the kind of a plugin.
 type Kind int
 
 // The kinds of plugins.
 const (
-	// Executable is a program that is there, named by itself, by its folder or by a bare name.
+	// Executable is a program.
 	Executable Kind = iota
-	// PythonFile is a task file, served by the SDK inside the host.
+	// PythonFile is a task file, which the host's SDK serves.
 	PythonFile
-	// Folder is one with a plugin.yaml.
+	// Folder is a folder with a plugin.yaml.
 	Folder
-	// GoPackage is a Go main package, which was built.
+	// GoPackage is a Go main package, which the host builds.
 	GoPackage
 )
 
-// Covers says what of the plugin its hash covers, for people.
+// Covers describes for people what the plugin's hash covers.
 func (k Kind) Covers() string {
 	switch k {
 	case PythonFile:
@@ -35,7 +35,7 @@ func (k Kind) Covers() string {
 	}
 }
 
-// ID is how the plugin is looked up in a lock.
+// ID is the plugin's identity in a lock.
 func (p *Plugin) ID() trust.ID { return trust.ID{Name: p.Name, Path: p.Path} }
 
 // Hash reads the plugin's files.
@@ -52,15 +52,15 @@ func (p *Plugin) Hash() (trust.Hash, error) {
 	}
 }
 
-// Pin makes every start of the plugin check what is started against what was hashed, as near to the start as can be.
+// Pin makes every start of the plugin check the hash, as late as possible.
 func (p *Plugin) Pin(h trust.Hash, opts Options) {
 	p.Command.SHA256 = h.Exe
 	switch p.Kind {
 	case PythonFile:
-		// The SDK compiles the very bytes that it has hashed, and leaves bytecode alone.
+		// The SDK compiles the bytes that it has hashed, and uses no bytecode.
 		p.Command.Env = append(p.Command.Env, "KAGURAZAKA_TASK_SHA256="+h.Sum)
 	case Folder:
-		// Python would take bytecode for the source that was hashed.
+		// Otherwise Python runs bytecode beside the hashed source.
 		p.Command.Env = append(p.Command.Env, "PYTHONPYCACHEPREFIX="+filepath.Join(opts.CacheDir, "pycache"))
 	}
 }

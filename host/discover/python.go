@@ -3,7 +3,6 @@ package discover
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -15,8 +14,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/sdk/python"
 )
 
-// findPython makes a plugin of a Python task file: it is served by the SDK that is embedded in this binary, so that
-// host and SDK never disagree, in the user's own interpreter, so that the file's imports are there.
+// findPython makes a plugin of a Python task file. The SDK in this binary serves it, so that host and SDK never disagree, in the
+// user's interpreter, which has the file's imports.
 func findPython(arg, abs string, opts Options) (*Plugin, error) {
 	interpreter, from, err := findInterpreter(abs, opts.Python)
 	if err != nil {
@@ -36,7 +35,7 @@ func findPython(arg, abs string, opts Options) (*Plugin, error) {
 	}
 	return &Plugin{
 		Command: plugin.Command{
-			// A script's folder is first on the module path. With -m that would be the working folder.
+			// A script's folder is first on the module path. With -m it is the working folder.
 			Name: arg, Path: interpreter, Args: []string{filepath.Join(sdk, "kagurazaka_serve.py"), abs}, Env: env,
 			Hint: fmt.Sprintf("the interpreter is %s (%s); --python names another", interpreter, from),
 		},
@@ -44,9 +43,9 @@ func findPython(arg, abs string, opts Options) (*Plugin, error) {
 	}, nil
 }
 
-// modulePath makes of the user's PYTHONPATH the one that Python is started with, and what the task alone has on its path beside
-// its own folder: entries that are relative lie in or below the working folder, and must not stand in for modules of the SDK or of
-// Python. Empty entries, which mean that folder itself, are accidents (PYTHONPATH=$PYTHONPATH:/x) and left out.
+// modulePath splits the user's PYTHONPATH into the one that Python starts with, and the entries for the task alone. Relative
+// entries are for the task alone: they must not replace modules of the SDK or of Python. Empty entries stand for the working
+// folder; they are accidents (PYTHONPATH=$PYTHONPATH:/x), and left out.
 func modulePath(sdk, user string) (path, beside string, err error) {
 	dirs := []string{sdk}
 	var relative []string
@@ -66,8 +65,8 @@ func modulePath(sdk, user string) (path, beside string, err error) {
 	return strings.Join(dirs, separator), strings.Join(relative, separator), nil
 }
 
-// findInterpreter looks where the user said, in the virtual environment that this binary was installed into, in the
-// active one, in a .venv beside the file or above it, and on PATH. from says which it was.
+// findInterpreter looks at the flag and KAGURAZAKA_PYTHON, the virtual environment of this binary, the active one, a .venv beside
+// the file or above it, and PATH. from names the one that it took.
 func findInterpreter(file, flag string) (path, from string, err error) {
 	if flag != "" {
 		return chosen(flag, "--python")
@@ -102,20 +101,18 @@ func findInterpreter(file, flag string) (path, from string, err error) {
 	}
 }
 
-// ownEnvironment is the interpreter of the virtual environment that this binary lies in: pip put it there.
+// ownEnvironment is the interpreter of the virtual environment that pip installed this binary into, or "".
 func ownEnvironment() string {
 	self, err := os.Executable()
 	if err != nil {
 		return ""
 	}
 	bin := filepath.Dir(self)
-	if _, err := os.Stat(filepath.Join(filepath.Dir(bin), "pyvenv.cfg")); err != nil {
+	exe := filepath.Join(bin, "python3")
+	if !exists(filepath.Join(filepath.Dir(bin), "pyvenv.cfg")) || !isExecutable(exe) {
 		return ""
 	}
-	if exe := filepath.Join(bin, "python3"); isExecutable(exe) {
-		return exe
-	}
-	return ""
+	return exe
 }
 
 func chosen(path, from string) (string, string, error) {
@@ -129,49 +126,47 @@ func chosen(path, from string) (string, string, error) {
 	return exe, from, nil
 }
 
-func isExecutable(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && isProgram(info)
-}
-
-// unpackSDK writes the embedded SDK into the cache, in a folder named by its content, and returns that folder.
+// unpackSDK writes the embedded SDK into a folder of the cache, named by its content, and returns that folder.
 func unpackSDK(cache string) (string, error) {
 	files, sum, err := sdkFiles()
 	if err != nil {
 		return "", fmt.Errorf("reading the embedded Python SDK: %w", err)
 	}
 	dir := filepath.Join(cache, "python", sum)
-	if _, err := os.Stat(dir); err == nil {
+	if exists(dir) {
 		return dir, nil
 	}
+	// If another run is faster, its folder has the same content.
+	if err := unpack(files, dir); err != nil && !exists(dir) {
+		return "", fmt.Errorf("unpacking the Python SDK: %w", err)
+	}
+	return dir, nil
+}
+
+// unpack makes a folder of the files at once.
+func unpack(files map[string][]byte, dir string) error {
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return "", fmt.Errorf("unpacking the Python SDK: %w", err)
+		return err
 	}
 	next, err := os.MkdirTemp(parent, "new-*")
 	if err != nil {
-		return "", fmt.Errorf("unpacking the Python SDK: %w", err)
+		return err
 	}
+	defer func() { _ = os.RemoveAll(next) }()
 	for name, data := range files {
 		path := filepath.Join(next, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return "", fmt.Errorf("unpacking the Python SDK: %w", err)
+			return err
 		}
 		if err := os.WriteFile(path, data, 0o644); err != nil {
-			return "", fmt.Errorf("unpacking the Python SDK: %w", err)
+			return err
 		}
 	}
 	if err := os.Chmod(next, 0o755); err != nil {
-		return "", fmt.Errorf("unpacking the Python SDK: %w", err)
+		return err
 	}
-	if err := os.Rename(next, dir); err != nil {
-		// Another run was faster: its folder has the same content.
-		_ = os.RemoveAll(next)
-		if _, statErr := os.Stat(dir); statErr != nil {
-			return "", fmt.Errorf("unpacking the Python SDK: %w", errors.Join(err, statErr))
-		}
-	}
-	return dir, nil
+	return os.Rename(next, dir)
 }
 
 func sdkFiles() (map[string][]byte, string, error) {

@@ -12,8 +12,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// searchPath are the folders of a variable like PATH. Empty and relative ones are left out: they would make a program of the
-// folder that one happens to be in.
+// searchPath are the folders of a variable like PATH. It skips empty and relative ones: they stand for the working folder, or one
+// below it.
 func searchPath(variable string) (dirs []string, skipped int) {
 	for _, dir := range filepath.SplitList(os.Getenv(variable)) {
 		if filepath.IsAbs(dir) {
@@ -25,38 +25,33 @@ func searchPath(variable string) (dirs []string, skipped int) {
 	return dirs, skipped
 }
 
-// LookPath finds a program as exec.LookPath does, but goes on to the next folder of PATH where that refuses one of the working
-// folder.
+// LookPath finds a program like exec.LookPath, but skips folders of PATH that are empty or relative.
 func LookPath(name string) (string, error) {
 	if strings.ContainsRune(name, filepath.Separator) {
 		return exec.LookPath(name)
 	}
 	dirs, _ := searchPath("PATH")
-	var refused error
+	var failed error = &exec.Error{Name: name, Err: exec.ErrNotFound}
 	for _, dir := range dirs {
 		path, err := exec.LookPath(filepath.Join(dir, name))
 		if err == nil {
 			return path, nil
 		}
 		if errors.Is(err, fs.ErrPermission) {
-			refused = err
+			failed = err
 		}
 	}
-	if refused != nil {
-		return "", refused
-	}
-	return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
+	return "", failed
 }
 
-// lookName looks for an installed plugin, an executable or a folder that holds one. It returns the places it looked at.
+// lookName looks for an installed plugin: an executable or a plugin folder. It returns the places that it looked at.
 func lookName(name string) (path string, tried []string) {
 	file := "kagurazaka-plugin-" + name
 	for _, variable := range []string{"KAGURAZAKA_PLUGIN_PATH", "PATH"} {
 		dirs, skipped := searchPath(variable)
 		for _, dir := range dirs {
 			candidate := filepath.Join(dir, file)
-			info, err := os.Stat(candidate)
-			if err == nil && (info.IsDir() && holdsPlugin(candidate) || isProgram(info)) {
+			if isExecutable(candidate) || holdsPlugin(candidate) {
 				return candidate, nil
 			}
 		}
@@ -72,18 +67,18 @@ func lookName(name string) (path string, tried []string) {
 	return "", tried
 }
 
-func isProgram(info fs.FileInfo) bool { return info.Mode().IsRegular() && info.Mode()&0o111 != 0 }
+func isExecutable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
 
-// holdsPlugin reports whether findFolder would find something in a folder.
+// holdsPlugin reports whether a path is a folder in which findFolder finds a plugin.
 func holdsPlugin(dir string) bool {
-	if _, err := os.Stat(filepath.Join(dir, manifestName)); err == nil {
-		return true
-	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return false
 	}
-	if info, err := os.Stat(filepath.Join(abs, filepath.Base(abs))); err == nil && isProgram(info) {
+	if exists(filepath.Join(abs, manifestName)) || isExecutable(filepath.Join(abs, filepath.Base(abs))) {
 		return true
 	}
 	isGo, err := hasGoMain(abs)

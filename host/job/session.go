@@ -119,15 +119,12 @@ func (s *Session) describe(ctx context.Context, task string, mixin []byte, anew 
 			return err
 		}
 	}
-	describe := discover.Describe
-	if anew {
-		describe = discover.Anew
-	}
-	found, err := describe(ctx, s.Found, s.Version, task, mixin, s.options, start)
+	request := discover.Request{Version: s.Version, Task: task, MixinJSON: mixin, Fresh: anew}
+	found, err := discover.Describe(ctx, s.Found, request, s.options, start)
 	if err != nil {
 		return Exit(err)
 	}
-	s.Described, s.Earlier = found.Plugin, found.Kept
+	s.Described, s.Earlier = found.Plugin, found.Cached
 	if keeps {
 		s.Warm.keep(found.Process, s.Found.Command)
 	}
