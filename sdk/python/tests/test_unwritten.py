@@ -83,7 +83,7 @@ def test_device_tasks_in_one_process(folder, task, count):
 
 def counted(unwritten):
     result = pb.ChunkResult()
-    unwritten.tell(result)
+    unwritten.report(result)
     return result.unwritten, result.unwritten_example.expected
 
 

@@ -11,11 +11,11 @@ _HEADER = struct.Struct("<IBI")
 
 # Calls on the control channel; the answer is a REPLY with the call's number.
 DESCRIBE, OPEN, REPLY, CHECK = 1, 2, 3, 13
-# Without an answer of their own: start a stream on the data channel.
+# Calls without a REPLY: they start a stream on the data channel.
 LIST, RUN = 4, 5
-# A SpawnRequest, its stream's end; a SpawnResponse, the end of those.
+# A SpawnRequest and the end of its stream; a SpawnResponse and the end of those.
 SPAWN, SPAWN_END, EVENT, EVENTS_END = 6, 7, 8, 9
-# Leave.
+# The order to end.
 QUIT = 10
 # On the data channel: a ListResponse, RunRequest or RunResponse; the end of the stream.
 MESSAGE, END = 11, 12
@@ -28,7 +28,7 @@ class Frame(NamedTuple):
 
 
 class Channel:
-    """One end of a socket pair. Sending is safe from several threads; receiving is for one at a time."""
+    """One end of a socket pair. Several threads may send at the same time; only one may receive."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -42,7 +42,7 @@ class Channel:
             self.sock.sendall(_HEADER.pack(len(payload), kind, call) + payload)
 
     def receive(self) -> Optional[Frame]:
-        """The next frame, or None when the other end is gone."""
+        """Return the next frame, or None when the other end is closed."""
         head = self._read(_HEADER.size)
         if head is None:
             return None
@@ -65,7 +65,7 @@ class Channel:
         return bytes(data)
 
     def close_sending(self) -> None:
-        """Send nothing more; the other end sees the end once it has read what there was."""
+        """Stop sending; the other end reads the end after all data."""
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -76,11 +76,11 @@ class Channel:
 
 
 def header(kind: int, payload: bytes) -> bytes:
-    """What stands before a frame's payload, for callers that send without blocking."""
+    """Return the bytes before a frame's payload, for callers that send without blocking."""
     return _HEADER.pack(len(payload), kind, 0)
 
 
 def pair() -> tuple[Channel, Channel]:
-    """Two connected ends, closed on exec."""
+    """Return two connected ends, closed on exec."""
     a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     return Channel(a), Channel(b)

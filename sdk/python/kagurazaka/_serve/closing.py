@@ -1,4 +1,4 @@
-"""The end of a process that has user code in it: what the code left to be done at exit is done, and what fails is told."""
+"""The end of a process with user code: it runs the code's exit steps and reports their failures."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from typing import Any, Optional
 from .._proto import plugin_pb2 as pb
 from . import failures, process
 
-# Threads of the SDK's own, which are not waited for.
+# The prefix of the names of the SDK's own threads, which are not waited for.
 THREADS = "kagurazaka-"
 
 _LOST = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 
 
 class Closing:
-    """Ends what user code began, and collects what goes wrong."""
+    """Ends what user code began, and collects the errors."""
 
     def __init__(self) -> None:
         self.errors: list[tuple[str, BaseException]] = []
 
     def processes(self) -> None:
-        """What multiprocessing does at the end of a process: queues hand over what they still hold, finalizers run."""
+        """Run multiprocessing's exit steps: queues hand over their contents, finalizers run."""
         util: Any = sys.modules.get("multiprocessing.util")
         if util is None:
             return
-        # multiprocessing prints what a finalizer raises, and goes on.
+        # multiprocessing prints the exception of a finalizer and continues.
         call = util.Finalize.__call__
 
         def recorded(finalizer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -48,13 +48,13 @@ class Closing:
             util.Finalize.__call__ = call
 
     def threads(self) -> None:
-        """Wait for threads of user code that are no daemons, as Python does; pools of threads are told that no more comes."""
+        """Wait for non-daemon threads of user code, as Python does, and shut down its thread pools."""
         pools: Any = sys.modules.get("concurrent.futures.process")
         if pools is not None:
             pools._python_exit()
         futures: Any = sys.modules.get("concurrent.futures.thread")
         if futures is not None:
-            # The SDK has a pool itself, which must live on: hence not futures._python_exit.
+            # Not futures._python_exit: the SDK's own pool must continue.
             futures._shutdown = True
             for thread, work in list(futures._threads_queues.items()):
                 if not thread.name.startswith(THREADS):
@@ -69,15 +69,15 @@ class Closing:
                 futures._shutdown = False
 
     def exit_functions(self) -> None:
-        """Run what atexit has."""
+        """Run the functions that are registered with atexit."""
         import atexit
 
         hook = sys.unraisablehook
 
-        def recorded(told: Any, /) -> None:
-            if told.exc_value is not None and not isinstance(told.exc_value, SystemExit):
-                self.errors.append(("a function of atexit", told.exc_value))
-            hook(told)
+        def recorded(unraisable: Any, /) -> None:
+            if unraisable.exc_value is not None and not isinstance(unraisable.exc_value, SystemExit):
+                self.errors.append(("a function of atexit", unraisable.exc_value))
+            hook(unraisable)
 
         sys.unraisablehook = recorded
         try:
@@ -90,9 +90,9 @@ class Closing:
             sys.unraisablehook = hook
 
     def files(self) -> None:
-        """Write what open files still hold."""
+        """Flush all open files."""
         for thing in gc.get_objects():
-            # By type: asking an arbitrary object for its __class__ may run code of its own.
+            # By type: reading an arbitrary object's __class__ may run its code.
             if issubclass(type(thing), (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
                 try:
                     thing.flush()
@@ -103,7 +103,7 @@ class Closing:
                     pass
 
     def error(self) -> Optional[Any]:
-        """An Error about everything that went wrong; None where nothing did."""
+        """Return one Error for all errors, or None."""
         if not self.errors:
             return None
         made = failures.of_exception(self.errors[0][1])
@@ -113,7 +113,7 @@ class Closing:
 
 
 def of_worker() -> Optional[Any]:
-    """End what user code began in a forked worker; an Error, or None. What the process that made it left is that one's."""
+    """End what user code began in a forked worker. Returns an Error or None. The parent ends what it began itself."""
     closing = Closing()
     closing.processes()
     closing.threads()
@@ -122,6 +122,6 @@ def of_worker() -> Optional[Any]:
     return closing.error()
 
 
-def tell(error: Any) -> bytes:
-    """The message that ends a Run stream after a task that could not be closed."""
+def message(error: Any) -> bytes:
+    """Return the last message of a Run stream whose task could not be closed."""
     return pb.RunResponse(close_error=error).SerializeToString()

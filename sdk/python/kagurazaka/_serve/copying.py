@@ -10,9 +10,9 @@ import shutil
 def copy_over(source: str, target: str, note: str) -> None:
     """Copy a file, a link or a folder beside the target, rename it there, and remove the source.
 
-    While the copy is under way, the link `note` names it, so that the host finds and removes it should this process die.
+    During the copy, the link `note` names it, so that the host can remove it if this process dies. Raises OSError.
     """
-    # Its name does not depend on the target's, which may be as long as names can be.
+    # The copy's name does not include the target's, which may already have the maximum length.
     copy = os.path.abspath(os.path.join(os.path.dirname(target), f".kagurazaka-{secrets.token_hex(8)}.part"))
     os.symlink(copy, note)
     try:
@@ -33,12 +33,12 @@ def _copy(source: str, target: str) -> None:
     elif os.path.isdir(source):
         shutil.copytree(source, target, symlinks=True)
     elif os.path.isfile(source):
-        # "x": never through a link that somebody has put there.
+        # "x": never write through an existing link.
         with open(source, "rb") as read, open(target, "xb") as write:
             shutil.copyfileobj(read, write)
         shutil.copystat(source, target)
     else:
-        raise OSError(f"{source} is neither a file, a folder nor a link")
+        raise OSError(f"{source} must be a file, a folder or a link")
 
 
 def _remove(path: str) -> None:

@@ -1,5 +1,5 @@
-"""Values that JSON has no form for, as docs/protocol.md ("Values") writes them: numbers that are infinite or none, bytes,
-and maps with keys that are not texts."""
+"""Values that JSON cannot express, in the form of docs/protocol.md ("Values"): infinities and NaN, bytes, and maps with keys
+that are not text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KEY = "$exact"
 
 
 def loads(text: Any) -> Any:
-    """The value of a JSON text in which objects with the one key $exact stand for such values."""
+    """Return the value of a JSON text in which objects with the single key $exact stand for such values."""
     return json.loads(text, object_hook=_hook)
 
 
@@ -27,7 +27,7 @@ def _hook(read: dict[str, Any]) -> Any:
 
 
 def scalar(value: Any) -> str:
-    """The JSON text of a float or of bytes."""
+    """Return the JSON text of a float or of bytes."""
     if isinstance(value, bytes):
         return json.dumps({KEY: ["bytes", base64.b64encode(value).decode()]})
     return json.dumps({KEY: ["float", repr(value)]})

@@ -1,4 +1,4 @@
-"""Exceptions of user code as the contract's errors."""
+"""Converts exceptions of user code to the contract's errors."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _MESSAGE_LIMIT, _TRACEBACK_LIMIT = 8192, 256 << 10
 
 
 class UserMistake(Exception):
-    """What the user gave is wrong: arguments, configuration, a name."""
+    """The user's input is wrong: arguments, configuration, a name."""
 
 
 class Refused(SystemExit):
-    """The task's own parser refused its arguments; a SystemExit, as argparse raises."""
+    """The task's own parser refused its arguments. It is a SystemExit, like the one that argparse raises."""
 
     def __init__(self, message: str, usage: str) -> None:
         super().__init__(2)
@@ -31,7 +31,7 @@ class Refused(SystemExit):
 
 
 def refuse_by_exception() -> None:
-    """Let argparse's refusal of arguments carry its message, which it prints otherwise."""
+    """Make argparse raise Refused with its message instead of printing that."""
 
     def error(parser: argparse.ArgumentParser, message: str) -> None:
         raise Refused(message, parser.format_usage())
@@ -40,11 +40,11 @@ def refuse_by_exception() -> None:
 
 
 class NoDevice(Exception):
-    """The device that the user asked for is not there."""
+    """The device that the user asked for does not exist."""
 
 
 class InvalidOutput(Exception):
-    """The task called an item done, and what it wrote does not fit where it belongs."""
+    """The task succeeded, but its output is a file and a folder exists at its path, or the other way round."""
 
     def __init__(self, path: str, folder: bool) -> None:
         what, there = ("a folder", "a file") if folder else ("a file", "a folder")
@@ -53,25 +53,25 @@ class InvalidOutput(Exception):
 
 
 def cut(text: str) -> str:
-    """A message as long as one may be."""
+    """Return a text cut to the longest message, in a form that protobuf takes."""
     return plain(text)[:_MESSAGE_LIMIT]
 
 
 def plain(text: str) -> str:
-    """Text that protobuf takes: halves of characters written as escapes."""
+    """Return a text that protobuf takes: lone surrogates become escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def of_exception(error: BaseException) -> Any:
-    """An Error for an exception that user code raised."""
+    """Return an Error for an exception that user code raised."""
     if isinstance(error, InvalidOutput):
-        told = pb.InvalidOutputError(path=plain(error.path))
-        return pb.Error(message=plain(str(error)), fault=pb.FAULT_TASK, invalid_output=told)
+        detail = pb.InvalidOutputError(path=plain(error.path))
+        return pb.Error(message=plain(str(error)), fault=pb.FAULT_TASK, invalid_output=detail)
     if isinstance(error, NoDevice):
         return pb.Error(message=plain(str(error)), fault=pb.FAULT_USER)
     if isinstance(error, OutputElsewhere):
-        told = pb.InvalidOutputError(path=plain(error.path))
-        return pb.Error(message=cut(str(error)), fault=pb.FAULT_USER, invalid_output=told)
+        detail = pb.InvalidOutputError(path=plain(error.path))
+        return pb.Error(message=cut(str(error)), fault=pb.FAULT_USER, invalid_output=detail)
     if isinstance(error, OneOutputTwice):
         return of_configuration("", str(error))
     made = pb.Error(
@@ -90,27 +90,27 @@ def of_exception(error: BaseException) -> Any:
 
 
 def _no_thread(error: BaseException) -> bool:
-    """Whether the machine, or ulimit -u, has no room for one more thread."""
+    """Return whether the machine, or ulimit -u, does not allow one more thread."""
     return type(error) is RuntimeError and str(error) == "can't start new thread"
 
 
 def of_task(error: BaseException) -> Any:
-    """An Error for what was raised by code that runs once for a run, or once for a worker: the task file, a constructor, a
-    listing. What ends a program with success there ends the run, and is no failure."""
+    """Return an Error for an exception of code that runs once in a run or a worker: the task file, a constructor, a
+    listing. sys.exit(0) there ends the run with success."""
     if isinstance(error, SystemExit) and error.code in (None, 0):
         return pb.Error(message="the task ended the run: sys.exit(0)", fault=pb.FAULT_TASK, ended=pb.EndedError())
     return of_exception(error)
 
 
 def of_configuration(where: str, message: str) -> Any:
-    """An Error for a wrong argument or template field."""
+    """Return an Error for a wrong argument or template field."""
     problem = pb.ConfigProblem(where=plain(where), message=plain(message))
     text = f"{where}: {message}" if where else message
     return pb.Error(message=plain(text), fault=pb.FAULT_USER, config=pb.ConfigError(problems=[problem]))
 
 
 def of_construction(error: BaseException) -> Any:
-    """An Error for what a task's constructor raised."""
+    """Return an Error for an exception of a task's constructor."""
     if isinstance(error, Refused):
         where, message = "", error.message
         if message.startswith("argument ") and ": " in message:
@@ -145,7 +145,7 @@ def _traceback(error: BaseException) -> str:
 
 
 def _users_part(trace: Optional[TracebackType]) -> Optional[TracebackType]:
-    """A traceback from the first frame that is not the SDK's own."""
+    """Return a traceback from the first frame that is not the SDK's."""
     start = trace
     while start is not None and start.tb_frame.f_code.co_filename.startswith(_SDK):
         start = start.tb_next

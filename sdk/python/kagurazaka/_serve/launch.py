@@ -1,4 +1,4 @@
-"""From the command line to a relay and its nursery."""
+"""Starts a relay and its nursery from the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from . import channel, process
 
 
 def main(path: str) -> NoReturn:
-    """Serve the task file: print the handshake, answer the host until it says to leave, and end this process."""
+    """Serve the task file: print the handshake, answer the host until it sends Shutdown, and end this process."""
     aside = process.set_stdout_aside()
     lifeline = process.lifeline_fd()
     process.leave_signals_to_host()
@@ -19,7 +19,7 @@ def main(path: str) -> NoReturn:
     data, nursery_data = channel.pair()
     alive_read, alive_write = os.pipe()  # ends when the relay does
 
-    # The nursery is forked here, where gRPC was imported (workers need it too) but has not started anything.
+    # Fork the nursery here: gRPC is imported, which workers need, too, but has not started threads.
     pid = os.fork()
     if pid == 0:
         os.close(aside)
@@ -50,12 +50,12 @@ def main(path: str) -> NoReturn:
         except OSError:
             pass
     process.flush_standard_streams()
-    # Python would take 20 ms to let go of everything it imported, and no user code is in this process.
+    # Python would take 20 ms to free everything it imported, and this process has no user code.
     os._exit(code)
 
 
 def socket_path(folder: str, name: str) -> str:
-    """A path for a unix socket: in the folder, or where that is too long for one, in a new folder."""
+    """Return a path for a unix socket: in the folder, or in a new temporary folder if that path is too long."""
     path = os.path.join(folder, name)
     if len(os.fsencode(path)) >= 104:
         path = os.path.join(tempfile.mkdtemp(prefix="kg-"), name)

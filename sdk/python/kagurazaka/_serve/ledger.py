@@ -1,4 +1,4 @@
-"""What became of the items of chunks whose items are finished out of order and by several threads."""
+"""The outcomes of chunks whose items are finished out of order and by several threads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DONE = 255
 
 
 class Chunk:
-    """A chunk whose items are not all finished yet."""
+    """A chunk with items that are not finished yet."""
 
     def __init__(self, message: Any, count: int) -> None:
         self.message = message
@@ -30,25 +30,25 @@ class Chunk:
 
 
 class Item:
-    """One item of a chunk. Its outcome is what was said before `finish`, "done" if nothing was."""
+    """One item of a chunk. Its outcome is "done", unless `skip` or `fail` is called before `finish`."""
 
     def __init__(self, ledger: Ledger, chunk: Chunk, index: int) -> None:
         self.ledger, self.chunk, self.index = ledger, chunk, index
         self.skipped = False
         self.error: Optional[Any] = None
         self.worked = False
-        # It is without the output that the finish check looks for.
+        # Whether it is done without the output that the finish check looks for.
         self.unwritten = False
 
     def skip(self) -> None:
-        """Found finished. A batch of which a part was worked on is not skipped."""
+        """Mark the item as finished before. This has no effect on a batch of which a part was processed."""
         self.skipped = not self.worked
 
     def work(self) -> None:
         self.worked, self.skipped = True, False
 
     def fail(self, error: Any) -> None:
-        """The first error is the one that counts."""
+        """Mark the item as failed. The first error counts."""
         if self.error is None:
             self.error = error
 
@@ -57,14 +57,14 @@ class Item:
 
 
 class Ledger:
-    """The chunks that are not answered yet, in their order."""
+    """The chunks that are not answered yet, in order."""
 
     def __init__(self, heartbeat: Heartbeat, send: Callable[[bytes], None]) -> None:
         self.heartbeat = heartbeat
         self.send = send
         self.chunks: deque[Chunk] = deque()
         self.lock = threading.Lock()
-        # Where the items that are without their output were noted.
+        # The counter of items that are done without their output.
         self.unwritten: Optional[Unwritten] = None
 
     def begin(self, message: Any, count: Optional[int] = None) -> Chunk:

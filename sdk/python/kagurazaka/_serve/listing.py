@@ -17,10 +17,10 @@ Send = Callable[[bytes], None]
 
 
 class Lister:
-    """Lists once. A list that is answered by index is given to `share`, for workers that are forked later.
+    """Lists once. A list that is answered by index goes to `share`, for workers that are forked later.
 
-    While user code yields items, the relay may interrupt it with SIGURG: what was yielded so far is sent then, and
-    `serve_others` is called to look at the control channel (a worker may have to be forked).
+    While user code yields items, the relay may interrupt it with SIGURG. The lister then sends the items so far, and
+    calls `serve_others` to read the control channel (a worker may have to be forked).
     """
 
     def __init__(self, opened: OpenedTask, send: Send, serve_others: Callable[[], None], share: Callable[[Any], None]) -> None:
@@ -45,7 +45,7 @@ class Lister:
                 else:
                     items = iter(items)
         except BaseException as error:
-            self._tell(error=failures.of_task(error))
+            self._respond(error=failures.of_task(error))
             return
         try:
             if isinstance(items, Iterator):
@@ -53,29 +53,29 @@ class Lister:
             elif request.accept_indexed:
                 listed = keep(items)
                 self.share(listed)
-                self._tell(indexed=len(listed))
+                self._respond(indexed=len(listed))
             else:
-                self._tell(total=len(items))
+                self._respond(total=len(items))
                 for first in range(0, len(items), self._encoder.max_items):
                     self._send_blocks(items[first : first + self._encoder.max_items])
         except ConnectionError:
             raise
         except BaseException as error:
-            self._tell(error=failures.of_task(error))
+            self._respond(error=failures.of_task(error))
 
     def _items(self) -> Any:
         template = self.opened.template
         if self.opened.is_device and template is not None:
             return template.listed(list)
         if self.opened.native and template is not None and template.input_mode is None:
-            # The mixin took the input mode away. The host shards what the task lists.
+            # The mixin removed the input mode. The host shards the task's own items.
             return type(self.opened.task).generate_tasks._kagurazaka_own(self.opened.task)
         return self.opened.task.generate_tasks()
 
     def _stream(self, items: Iterator[Any], accept_indexed: bool) -> None:
         """Send items as they are yielded, in blocks; nothing is kept."""
         previous = signal.signal(signal.SIGURG, self._nudged)
-        # A worker's death is news too, unless user code has its own idea of what a child's death means.
+        # A worker's death must be noticed, too, unless user code handles the deaths of children itself.
         watched = signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
         if watched:
             signal.signal(signal.SIGCHLD, self._nudged)
@@ -86,7 +86,7 @@ class Lister:
             more = True
             while more:
                 more = False
-                # What is here is done for each item of a generator, one process for all workers.
+                # A hot loop: one process runs it for each item of a generator, for all workers.
                 for item in islice(items, limit):
                     append(item)
                     more = True
@@ -96,11 +96,11 @@ class Lister:
         except Unsendable:
             if not accept_indexed or self._sent:
                 raise
-            # Nothing has been sent yet, so the workers can have the items by fork instead.
+            # Nothing was sent yet, so the workers can inherit the items by fork instead.
             self._busy = True
             pending.extend(items)
             self.share(LiveList(pending))
-            self._tell(indexed=len(pending))
+            self._respond(indexed=len(pending))
         finally:
             self._busy = True
             signal.signal(signal.SIGURG, previous)
@@ -112,7 +112,7 @@ class Lister:
         self._starving = False
         taken = self._pending[:]
         if taken:
-            # Marshal takes longer for what others refer to as well.
+            # Marshal takes longer for objects with more references.
             self._pending.clear()
             try:
                 self._send_blocks(taken)
@@ -144,9 +144,9 @@ class Lister:
         except Exception as error:
             raise Unsendable("an item cannot be pickled, so it cannot be sent to a worker") from error
 
-    def _tell(self, **message: Any) -> None:
+    def _respond(self, **message: Any) -> None:
         self.send(pb.ListResponse(**message).SerializeToString())
 
 
 class Unsendable(TypeError):
-    """An item is neither JSON nor can it be pickled."""
+    """An item can neither be JSON nor be pickled."""

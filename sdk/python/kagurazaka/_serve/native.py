@@ -1,4 +1,4 @@
-"""Items of templates that the host runs: they come with their outputs, which are staged and committed here."""
+"""Items of templates that the host applies: they arrive with their outputs, which are staged and committed here."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Call = Callable[..., Any]
 
 
 def calls(opened: OpenedTask) -> tuple[Optional[Call], Call]:
-    """The functions that check and process one complete item: (check or None, call)."""
+    """Return the functions that check and process one complete item: (check or None, call)."""
     task, template = opened.task, opened.template
     assert template is not None
     check = None
-    # The host has asked a built-in finish check; the task's own is asked here.
+    # The host has run a built-in finish check; the task's own runs here.
     if template.finish_check_mode is None and not task._kagurazaka_never_executed:
         check = _check(task)
     own = _own(task)
     if own is not None:
-        # The template's wrapper would only find the outputs that are at hand here.
+        # This skips the template's wrapper, which would only look up the outputs that are known here.
         def process(**item: Any) -> None:
             own(task, **item)
 
@@ -32,7 +32,7 @@ def calls(opened: OpenedTask) -> tuple[Optional[Call], Call]:
 
 
 def direct(opened: OpenedTask) -> Optional[Call]:
-    """The user's own function, where nothing but how outputs are written comes between it and an item that is one file; or None."""
+    """Return the user's function if the worker can call it directly with an item that is one file, or None."""
     task, stager = opened.task, opened.stager
     if stager is not None and stager.makes_folder:
         return None
@@ -40,19 +40,19 @@ def direct(opened: OpenedTask) -> Optional[Call]:
 
 
 def _own(task: Any) -> Optional[Call]:
-    """The user's function that the template has wrapped, unless a __call__ of the user's comes before it."""
+    """Return the user's function that the template has wrapped, or None if the user overrides __call__."""
     if type(task).__call__ is not KagurazakaTask.__call__:
         return None
     return getattr(type(task).process, "_kagurazaka_own", None)
 
 
 def outputs_of(item: dict[str, Any]) -> dict[str, Any]:
-    """An item's outputs."""
+    """Return an item's outputs."""
     return {name: value for name, value in item.items() if is_output(name) and type(value) is FileTriplet}
 
 
 def without_outputs(item: dict[str, Any]) -> dict[str, Any]:
-    """The item as the input mode made it."""
+    """Return the item as the input mode made it."""
     return {name: value for name, value in item.items() if not (is_output(name) and type(value) is FileTriplet)}
 
 
@@ -74,7 +74,7 @@ def _staged(opened: OpenedTask, process: Call) -> Call:
 
     def staged(**item: Any) -> None:
         if "output" not in item:
-            # The task listed it itself, so the host could not add what follows from it.
+            # The task listed the item itself, so the host could not add its outputs.
             item = {**item, **template.outputs(item)}
         try:
             process(**stager.begin(item))
@@ -92,8 +92,8 @@ def _in_place(template: Any, process: Call, item: dict[str, Any]) -> None:
 
 
 def _through_call(task: Any) -> Call:
-    """Call a task that overrides __call__, or a subclass of the decorated class: it sees the item as the input mode made
-    it, and the template's `process` adds the outputs."""
+    """Return a function for a task that overrides __call__, or a subclass of the decorated class. It sees the item as the
+    input mode made it, and the template's `process` adds the outputs."""
 
     def call(**item: Any) -> None:
         base = without_outputs(item)

@@ -26,7 +26,7 @@ _BY_NAME = {kind.__name__: kind for kind in BUILT_IN}
 
 
 def describe(template: Template) -> Any:
-    """The Template message of a decorated task, placeholders included."""
+    """Return the Template message of a decorated task, with its placeholders."""
     return pb.Template(fields=[pb.Field(name=name, value=_node(value)) for name, value in template.fields.items()])
 
 
@@ -53,13 +53,13 @@ def _node(value: Any) -> Any:
         return pb.Node(map=pb.NodeMap(fields=[_entry(key, entry) for key, entry in value.items()]))
     if is_object(value):
         return pb.Node(mode=_mode(value))
-    # A function or the like: the host carries it by name, and it keeps its value here.
+    # A function or the like: the host gets its name, and the value stays here.
     name = getattr(value, "__name__", type(value).__name__)
     return pb.Node(mode=pb.Mode(name=name, custom=True))
 
 
 def _entry(key: Any, value: Any) -> Any:
-    """An entry of a map. Its key may not be a text."""
+    """Return an entry of a map, whose key need not be a text."""
     return pb.Field(name=str(key), key_json="" if isinstance(key, str) else json.dumps(key), value=_node(value))
 
 
@@ -72,16 +72,16 @@ def _mode(value: Any) -> Any:
     custom = kind not in BUILT_IN
     entries = dict(vars(value))
     if is_dataclass(value):
-        # In the constructor's order, with those that were added later at the end.
+        # The constructor's fields in order, then those that were added later.
         entries = {field.name: getattr(value, field.name, None) for field in dataclass_fields(value)} | entries
     fields = _fields(entries.items())
-    # A built-in mode with a value that only Python understands runs in Python.
+    # A built-in mode with a value that JSON cannot express runs in Python.
     custom = custom or any(field.value.WhichOneof("kind") == "mode" and field.value.mode.custom for field in fields)
     return pb.Mode(name=kind.__name__, fields=fields, custom=custom)
 
 
 def apply(template: Template, message: Any, module: Any) -> None:
-    """Put the resolved template that the host sends into the decorator's modes, in place."""
+    """Write the host's resolved template into the decorator's modes, in place."""
     for field in message.fields:
         template.fields[field.name] = _value(template.fields.get(field.name), field.value, module)
 
@@ -92,7 +92,7 @@ def _value(current: Any, node: Any, module: Any) -> Any:
         return KAGURAZAKA_MIXIN_PLACEHOLDER
     known = _node(current)
     if node == known:
-        return current  # what the task wrote stays the very object it is
+        return current  # an unchanged value keeps its identity
     if kind == "json":
         made = exact.loads(node.json)
         if known.WhichOneof("kind") == "json" and json.dumps(json.loads(known.json)) == json.dumps(json.loads(node.json)):
@@ -117,7 +117,7 @@ def _value(current: Any, node: Any, module: Any) -> Any:
 
 
 def _merge_plain(current: Any, made: Any) -> Any:
-    """A map without placeholders arrives as JSON; what it is merged into keeps its identity."""
+    """Merge a map, which arrives as JSON if it has no placeholders, into an object that keeps its identity."""
     if isinstance(made, dict) and is_object(current):
         vars(current).update(made)
         return current
@@ -129,9 +129,9 @@ def _merge_plain(current: Any, made: Any) -> Any:
 
 
 def _new(current: Any, mode: Any, module: Any) -> Any:
-    """An object for a mode that the mixin names and the task did not have."""
+    """Return an object for a mode that the mixin names and the task did not have."""
     kind = _BY_NAME.get(mode.name) or getattr(module, mode.name, None)
     if not isinstance(kind, type):
-        return current  # a function or the like that went to the host by its name
+        return current  # a function or the like, of which the host has only the name
     values = {field.name: _value(None, field.value, module) for field in mode.fields}
     return kind(**values)

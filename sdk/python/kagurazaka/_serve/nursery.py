@@ -1,4 +1,4 @@
-"""The nursery: the process that has the user's code, lists, and forks workers."""
+"""The nursery: the process that loads the user's code, lists, and forks workers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .taskfile import TaskFile
 
 
 def main(path: str, control: Channel, data: Channel, folder: str, lifelines: list[int]) -> NoReturn:
-    """Serve the relay until it says to leave."""
+    """Serve the relay until it sends QUIT."""
     signal.signal(signal.SIGURG, lambda signum, frame: None)
     context.begin(path)
     nursery = Nursery(TaskFile(path), control, data, folder, lifelines)
@@ -32,14 +32,14 @@ def main(path: str, control: Channel, data: Channel, folder: str, lifelines: lis
 
 
 class Child:
-    """A forked worker. `ready` is a pipe on which it says that it listens, or why it does not."""
+    """A forked worker. `ready` is a pipe on which it reports that it listens, or an error."""
 
     def __init__(self, index: int, pid: int, address: str, ready: int) -> None:
         self.index, self.pid, self.address, self.ready = index, pid, address, ready
         self.pidfd = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
-        self.told = b""
+        self.report = b""
         self.announced = False
-        # Threads that were there when it was forked, and are not in it.
+        # The number of threads that the parent had when it forked the worker; the worker has none of them.
         self.lost_threads = 0
 
 
@@ -51,7 +51,7 @@ class Nursery:
         self.folder = folder
         self.lifelines = lifelines
         self.opened: Optional[OpenedTask] = None
-        # What serves Run, where this process is a worker itself.
+        # The server of Run, if this process is itself a worker.
         self.runner: Any = None
         self.listed: Any = None
         self.children: dict[int, Child] = {}
@@ -62,24 +62,24 @@ class Nursery:
         self.poller.register(control.fileno(), select.POLLIN)
 
     def preload(self) -> None:
-        """Load the task file while the host is still shaking hands. What goes wrong is reported when it is asked for."""
+        """Load the task file during the handshake. The call that needs the file reports an error."""
         try:
             self.file.load()
         except BaseException:
             pass
 
     def serve(self) -> None:
-        """Answer the relay until it says to leave, or is gone."""
+        """Answer the relay until it sends QUIT, or ends."""
         while not self.leaving:
             self._wait(None)
 
     def serve_others(self) -> None:
-        """Deal with what has arrived, without waiting."""
+        """Handle everything that has arrived, without waiting."""
         while not self.leaving and self._wait(0):
             pass
 
     def _wait(self, timeout: Optional[float]) -> bool:
-        # Without pidfds, deaths are looked for now and then.
+        # Without pidfds, poll for deaths.
         if timeout is None and any(child.pidfd < 0 for child in self.children.values()):
             timeout = 200
         events = self.poller.poll(timeout)
@@ -131,7 +131,7 @@ class Nursery:
 
     def _open(self, request: Any) -> Any:
         if self.opened is not None:
-            return pb.OpenResponse(error=failures.unsupported("a task is open in this process already"))
+            return pb.OpenResponse(error=failures.unsupported("this process has already opened a task"))
         self.opened, error = open_task(self.file, request)
         if error is None and (request.stage == pb.STAGE_RUN or request.stage in stages.STAGES):
             error = self._prepare(request)
@@ -141,7 +141,7 @@ class Nursery:
         return pb.OpenResponse(capabilities=[*CAPABILITIES, *([OWN_TEMPLATE] if self.opened.changed_template else [])])
 
     def _prepare(self, request: Any) -> Any:
-        """Make this process a worker; returns an Error or None."""
+        """Make this process a worker. Returns an Error or None."""
         from . import worker
 
         assert self.opened is not None
@@ -153,7 +153,7 @@ class Nursery:
 
     def _list(self, request: Any) -> None:
         if self.opened is None:
-            error = failures.unsupported("List comes after Open")
+            error = failures.unsupported("List must come after Open")
             self._send(pb.ListResponse(error=error).SerializeToString())
         else:
             from . import device
@@ -165,7 +165,7 @@ class Nursery:
                 try:
                     lister.run(request)
                 except ConnectionError:
-                    return  # the host lost interest
+                    return  # the host has cancelled the listing
         try:
             self._send(b"", channel.END)
         except ConnectionError:
@@ -175,7 +175,7 @@ class Nursery:
         self.listed = listed
 
     def _send(self, payload: bytes, kind: int = channel.MESSAGE) -> None:
-        """Send on the data channel; while the host takes nothing, others are served."""
+        """Send on the data channel, and serve other calls while the host does not read."""
         poller = select.poll()
         poller.register(self.data.fileno(), select.POLLOUT)
         poller.register(self.control.fileno(), select.POLLIN)
@@ -193,17 +193,17 @@ class Nursery:
                 parts[0] = parts[0][sent:]
 
     def _run(self) -> None:
-        """Work on the chunks that come on the data channel, until they end."""
+        """Process the chunks from the data channel, until they end."""
         if self.runner is None:
             self.data.send(channel.END)
             return
         try:
             self.runner.serve(self._chunks, lambda payload: self.data.send(channel.MESSAGE, payload))
             assert self.opened is not None
-            tells = "close" in self.opened.request.capabilities
+            reports = "close" in self.opened.request.capabilities
             failed = self._close()
-            if failed is not None and tells:
-                self.data.send(channel.MESSAGE, closing.tell(failed))
+            if failed is not None and reports:
+                self.data.send(channel.MESSAGE, closing.message(failed))
             self.data.send(channel.END)
         except ConnectionError:
             return
@@ -225,7 +225,7 @@ class Nursery:
         if problem is not None:
             self._event(failed=pb.WorkerFailed(worker_index=opening.worker_index, error=problem))
             return
-        # What workers need is loaded once, here.
+        # Load once, here, what all workers need.
         import multiprocessing.process  # noqa: F401
 
         from . import relay, worker  # noqa: F401
@@ -238,7 +238,7 @@ class Nursery:
         try:
             read, write, pid = self._fork()
         except OSError as error:
-            # The machine has no room for one more process; it may have later.
+            # The machine has no room for one more process now.
             why = pb.Error(message=f"no process can be made: {type(error).__name__}: {error}", fault=pb.FAULT_ENVIRONMENT)
             self._event(failed=pb.WorkerFailed(worker_index=opening.worker_index, error=why))
             return
@@ -255,7 +255,7 @@ class Nursery:
     def _fork(self) -> tuple[int, int, int]:
         """Fork, with a pipe from the new process to this one: (read end, write end, pid or 0)."""
         read, write = os.pipe()
-        # Collections in workers would write to the pages that they share.
+        # Garbage collection in workers would write to the pages that they share.
         gc.freeze()
         process.flush_standard_streams()
         try:
@@ -267,12 +267,12 @@ class Nursery:
 
     def _refusal(self) -> Any:
         if self.opened is None:
-            return failures.unsupported("Spawn comes after Open")
+            return failures.unsupported("Spawn must come after Open")
         if context.begun():
-            return failures.unsupported("this process was started for a device, and a CUDA context cannot be shared")
+            return failures.unsupported("this process was started for a device, and processes cannot share a CUDA context")
         if context.touched():
             return failures.unsupported(
-                "the task has used CUDA before its workers were forked, and a CUDA context cannot be shared: use --start_method spawn"
+                "the task has used CUDA before its workers were forked, and processes cannot share a CUDA context: use --start_method spawn"
             )
         return None
 
@@ -293,22 +293,22 @@ class Nursery:
             os._exit(1)
 
     def _hear(self, child: Child) -> None:
-        """A worker says that it listens (an empty message), or why it does not (an Error)."""
+        """Read a worker's report: an empty message if it listens, or an Error."""
         part = os.read(child.ready, 1 << 16)
-        child.told += part
-        if part and not child.told.endswith(b"\n"):
+        child.report += part
+        if part and not child.report.endswith(b"\n"):
             return
         self.poller.unregister(child.ready)
         os.close(child.ready)
         child.ready = -1
-        if child.told == b"\n":
+        if child.report == b"\n":
             child.announced = True
             started = pb.WorkerStarted(
                 worker_index=child.index, pid=child.pid, socket=child.address, lost_threads=child.lost_threads
             )  # fmt: skip
             self._event(started=started)
-        elif child.told:
-            error = pb.Error.FromString(child.told[:-1])
+        elif child.report:
+            error = pb.Error.FromString(child.report[:-1])
             self._event(failed=pb.WorkerFailed(worker_index=child.index, error=error))
 
     def _reap(self, child: Child) -> None:
@@ -328,12 +328,12 @@ class Nursery:
             os.unlink(child.address)
         except OSError:
             pass
-        if child.told and not child.announced:
-            pass  # it was told that this worker failed
+        if child.report and not child.announced:
+            pass  # the relay knows already that this worker failed
         elif not child.announced:
             how = process.how_it_ended(status)
-            # Not the task's fault as far as anybody knows: another worker may do better.
-            error = pb.Error(message=f"the worker {how} before it listened", fault=pb.FAULT_ENVIRONMENT)
+            # The task's fault is not proven: another worker may succeed.
+            error = pb.Error(message=f"the worker {how} before it was ready", fault=pb.FAULT_ENVIRONMENT)
             self._event(failed=pb.WorkerFailed(worker_index=child.index, error=error))
         else:
             signalled = os.WIFSIGNALED(status)
@@ -361,7 +361,7 @@ class Nursery:
             try:
                 key = content_key(item)
             except BaseException:
-                pass  # it cannot be pickled, and need not be
+                pass  # the item cannot be pickled, and need not be
         self._event(shown=pb.ShownItem(index=index, item=text, content_key=key))
 
     def _event(self, **message: Any) -> None:
@@ -370,7 +370,7 @@ class Nursery:
     # ------------------------------------------------------------------------------------------------ the end
 
     def leave(self) -> NoReturn:
-        """End as a Python program does, but for freeing millions of items one by one."""
+        """End as a Python program does, but without freeing millions of items one by one."""
         for child in self.children.values():
             try:
                 os.kill(child.pid, signal.SIGKILL)
@@ -383,7 +383,7 @@ class Nursery:
             os._exit(1 if failed else 0)
 
     def _close(self) -> Any:
-        """Run what user code wants run at exit: atexit functions, __del__ of the task, files' last lines. An Error, or None."""
+        """Run user code's exit steps: atexit functions, __del__ of the task, flushing of files. Returns an Error or None."""
         ending = closing.Closing()
         ending.processes()
         ending.threads()

@@ -1,4 +1,4 @@
-"""What every process of a plugin does about file descriptors, signals and the death of its parents."""
+"""File descriptors, signals and the death of parents, for every process of a plugin."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _reset_at_fork = False
 
 
 def set_stdout_aside() -> int:
-    """Keep a copy of fd 1 for the handshake and point fd 1 at stderr, for good. Returns the copy."""
+    """Keep a copy of fd 1 for the handshake and point fd 1 at stderr permanently. Returns the copy."""
     sys.stdout.flush()
     aside = os.dup(1)
     os.dup2(2, 1)
     for stream in (sys.stdout, sys.stderr):
-        # What a task prints must not wait in a buffer for a process that may be killed.
+        # A task's output must not stay in the buffer of a process that may be killed.
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     return aside
 
@@ -34,14 +34,14 @@ def empty_stdin() -> None:
 
 
 def own_output(path: str) -> None:
-    """Write what goes to fds 1 and 2 from now on into this pipe, if there is one and somebody reads it."""
+    """Redirect fds 1 and 2 to this pipe, unless the path is empty or the pipe has no reader."""
     if not path:
         return
     try:
         fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
     except OSError:
         return
-    # User code does not expect that a print may fail because a pipe is full.
+    # User code does not expect a print to fail because a pipe is full.
     os.set_blocking(fd, True)
     os.dup2(fd, 1)
     os.dup2(fd, 2)
@@ -53,9 +53,9 @@ def _nothing(signum: int, frame: Any) -> None:
 
 
 def leave_signals_to_host() -> None:
-    """Take no notice of SIGINT and SIGTERM: the host alone decides about the end.
+    """Do nothing on SIGINT and SIGTERM: the host alone decides when to end.
 
-    Handlers are used, since ignored signals stay ignored in programs that user code starts. Processes that user code
+    This sets handlers, since ignored signals stay ignored in programs that user code starts. Processes that user code
     forks get the defaults back, so that they can be terminated.
     """
     global _reset_at_fork
@@ -73,7 +73,7 @@ def _default_signals() -> None:
 
 
 def lifeline_fd() -> Optional[int]:
-    """The pipe that ends when the host does, or None. User code's programs do not inherit it."""
+    """Return the pipe that ends when the host does, or None. Programs that user code starts do not inherit it."""
     text = os.environ.pop(LIFELINE, "")
     if not text.isdigit():
         return None
@@ -85,7 +85,7 @@ def lifeline_fd() -> Optional[int]:
 
 
 def end_group(code: int = 1) -> NoReturn:
-    """End this process at once, and its whole process group if it leads it."""
+    """End this process at once, and the whole process group if this process leads it."""
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpgrp(), signal.SIGKILL)
     os._exit(code)
@@ -107,7 +107,7 @@ def watch(fds: list[int], parent: Optional[int] = None) -> None:
 
 
 def users_threads() -> int:
-    """How many threads this process has that are not the SDK's; 0 where the system does not say."""
+    """Return the number of this process's threads that are not the SDK's; 0 if the system does not tell."""
     try:
         count = len(os.listdir("/proc/self/task"))
     except OSError:
@@ -125,7 +125,7 @@ def flush_standard_streams() -> None:
 
 
 def imitate(status: int) -> NoReturn:
-    """End this process as the one with this wait status ended."""
+    """End this process in the same way as one with this wait status."""
     if os.WIFSIGNALED(status):
         import resource
 
@@ -139,7 +139,7 @@ def imitate(status: int) -> NoReturn:
 
 
 def how_it_ended(status: int) -> str:
-    """A wait status in words."""
+    """Return a wait status in words."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         return f"was ended by signal {number} ({signal.Signals(number).name})"

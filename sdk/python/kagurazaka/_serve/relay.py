@@ -1,4 +1,4 @@
-"""The relay: a gRPC server that hands the host's requests on to the nursery, as bytes."""
+"""The relay: a gRPC server that forwards the host's requests to the nursery, as bytes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ OPTIONS = [
 ]
 
 _SERVING = b"\x08\x01"  # HealthCheckResponse{status: SERVING}
-# How long a listing may be silent before the nursery is asked to send what it has.
+# The longest silence of a listing before the nursery is asked to send its items so far.
 _SILENCE_MS = 50
 
 
 class NurseryEnded(Exception):
-    """The nursery is gone; the argument is its wait status."""
+    """The nursery has ended; the argument is its wait status."""
 
 
 class Nursery:
@@ -73,7 +73,7 @@ class Nursery:
         self.nudge()
 
     def nudge(self) -> None:
-        """Interrupt user code that lists, so that the nursery looks at its channels and sends what it has."""
+        """Interrupt user code that lists, so that the nursery reads its channels and sends its items so far."""
         if self.streaming and not self.ended.is_set():
             try:
                 os.kill(self.pid, signal.SIGURG)
@@ -146,7 +146,7 @@ class Service:
 
             status = end.args[0]
             how = process.how_it_ended(status)
-            # Signal 9 comes from outside: another process may do better.
+            # Signal 9 comes from outside, so another process may succeed.
             killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
             fault = pb.FAULT_ENVIRONMENT if killed else pb.FAULT_TASK
             error = pb.Error(message=f"{doing}: the process {how}", fault=fault, panic=pb.PanicError(value=how))
@@ -177,7 +177,7 @@ class Service:
             finally:
                 nursery.streaming = False
                 if not finished:
-                    # The host lost interest: what is still coming has nowhere to go.
+                    # The host has cancelled the call: nothing reads the rest.
                     nursery.data.close()
 
     def run(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
@@ -189,7 +189,7 @@ class Service:
                     nursery.data.send(channel.MESSAGE, request)
                 nursery.data.send(channel.END)
             except Exception:
-                # Either the nursery ended, which the receiving side reports, or the host went away.
+                # Either the nursery ended, which the receiving side reports, or the host is gone.
                 nursery.data.close_sending()
 
         with nursery.data_lock:
@@ -211,7 +211,7 @@ class Service:
                 for request in requests:
                     nursery.send(channel.SPAWN, request)
                 nursery.send(channel.SPAWN_END)
-            except Exception:  # the host went away, or the nursery: both are seen elsewhere
+            except Exception:  # the host or the nursery is gone, which other threads notice
                 nursery.events.put(None)
 
         threading.Thread(target=forward, name="kagurazaka-spawn", daemon=True).start()
@@ -227,7 +227,7 @@ class Service:
 
 
 def common_handlers(shutdown: Callable[[], None]) -> list[grpc.GenericRpcHandler]:
-    """The services that go-plugin wants of every plugin: health, controller, standard streams (kept open, unused)."""
+    """Return the services that go-plugin requires of every plugin: health, controller, standard streams (kept open, unused)."""
 
     def until_cancelled(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         done = threading.Event()
@@ -256,7 +256,7 @@ def common_handlers(shutdown: Callable[[], None]) -> list[grpc.GenericRpcHandler
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:
-    """A pool whose threads all run already: gRPC never answers a call that it finds no thread for."""
+    """Return a pool whose threads all run already: gRPC never answers a call for which it finds no thread."""
     pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="kagurazaka-grpc")
     gate = threading.Event()
     try:
@@ -268,7 +268,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 def start_server(handlers: list[Any], path: str, threads: int) -> grpc.Server:
-    """Start a server on a unix socket that answers so many calls at once."""
+    """Start a server on a unix socket that answers up to `threads` calls at once."""
     server = grpc.server(_pool(threads), handlers=handlers, options=OPTIONS)
     server.add_insecure_port(f"unix:{path}")
     server.start()
@@ -276,7 +276,7 @@ def start_server(handlers: list[Any], path: str, threads: int) -> grpc.Server:
 
 
 def stop_server(server: grpc.Server, grace: float, patience: float) -> bool:
-    """Let calls that are under way end. False: there is no room for the thread that this takes."""
+    """Stop the server once running calls have ended. Returns False if the thread for that cannot start."""
     try:
         server.stop(grace=grace).wait(patience)
     except RuntimeError:
@@ -285,7 +285,7 @@ def stop_server(server: grpc.Server, grace: float, patience: float) -> bool:
 
 
 def serve(pid: int, control: Channel, data: Channel, path: str, aside: int) -> int:
-    """Answer the host on the unix socket until it says to leave or the nursery ends. Returns the exit code."""
+    """Answer the host on the unix socket until it sends Shutdown or the nursery ends. Returns the exit code."""
     nursery = Nursery(pid, control, data)
     service = Service(nursery)
     server = start_server(service.handlers(), path, threads=8)
@@ -296,7 +296,7 @@ def serve(pid: int, control: Channel, data: Channel, path: str, aside: int) -> i
     watcher.start()
     service.leave.wait()
     if nursery.ended.is_set():
-        # Calls that are under way get their answer; then this process ends as the nursery did.
+        # Running calls get their answer; then this process ends in the same way as the nursery.
         print(f"kagurazaka: the process that holds the task {process.how_it_ended(nursery.status)}", file=sys.stderr)
         stop_server(server, 1, 2)
         process.imitate(nursery.status)
@@ -304,7 +304,7 @@ def serve(pid: int, control: Channel, data: Channel, path: str, aside: int) -> i
         nursery.send(channel.QUIT)
     except NurseryEnded:
         pass
-    # How long user code may take to its end is the host's to say.
+    # The host limits how long user code may take to end.
     nursery.ended.wait()
     stop_server(server, 0.2, 0.5)
     if nursery.status:

@@ -69,7 +69,7 @@ class Runner:
             failure.error.CopyFrom(error)
             if not visible:
                 failure.item = wire.show(item)
-        (self.opened.stager or self.opened.journal or self.opened).unwritten.tell(result)
+        (self.opened.stager or self.opened.journal or self.opened).unwritten.report(result)
         result.busy_ns = time.perf_counter_ns() - began
         return pb.RunResponse(result=result).SerializeToString()
 

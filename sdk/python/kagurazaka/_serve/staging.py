@@ -1,4 +1,4 @@
-"""Outputs are written aside and renamed into place once the item is done."""
+"""Staged outputs: they are written aside and renamed into place once the item is done."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .watch import watch
 
 
 class Stager:
-    """A worker's staging folder, used for one item after the other."""
+    """A worker's staging folder, used for one item after another."""
 
     def __init__(self, folder: str, makes_folder: bool, last: list[str]) -> None:
         self.folder = os.path.abspath(folder)
@@ -26,11 +26,11 @@ class Stager:
         self._last_names: Any = ()
         self.unwritten = Unwritten(makes_folder)
         self._watch = watch(self.folder)
-        # touched(0): whether there may be something to commit.
+        # touched(0) is true if there may be something to commit.
         self.touched: Callable[[float], Any] = _always if self._watch is None else self._watch.touched
 
     def can_take(self, outputs: dict[str, Any]) -> bool:
-        """Whether these outputs can be written aside: all are files in one folder, or in the folder `output`."""
+        """Return whether these outputs can be staged: all are files in one folder, or in the folder `output`."""
         root = outputs.get("output")
         parent = ""
         for name, value in outputs.items():
@@ -39,18 +39,18 @@ class Stager:
             if self.makes_folder and root is not None and _inside(value.path, root.path):
                 continue
             here = os.path.dirname(value.path)
-            # A mode of the user's own that has made a folder for the item wants it filled in place.
+            # A user's mode that has made a folder for the item needs it filled in place.
             if (parent and here != parent) or (not self.makes_folder and os.path.isdir(value.path)):
                 return False
             parent = here
         return True
 
     def begin(self, outputs: dict[str, Any]) -> dict[str, Any]:
-        """The same outputs with paths in the staging folder."""
+        """Return the same outputs with paths in the staging folder."""
         staged = dict(outputs)
         root = outputs.get("output")
         if type(root) is FileTriplet and not self.makes_folder and not any(name[:7] == "output_" for name in outputs):
-            # One file, which is what most tasks write: the general way below costs several times as much.
+            # Most tasks write one file. The general way below costs several times as much.
             self._target, _, base = root.path.rpartition("/")
             if not self._target:
                 self._target = "/" if root.path[:1] == "/" else "."
@@ -84,7 +84,7 @@ class Stager:
         return staged
 
     def commit(self) -> bool:
-        """Rename what was written into place; what a finish check looks at goes last. False: that was not written."""
+        """Rename the written files into place, last the one that a finish check looks for. Returns whether that was written."""
         if self.touched(0):
             return self._commit()
         if self.last:
@@ -92,20 +92,20 @@ class Stager:
         return False
 
     def into(self, folder: str) -> None:
-        """What is written from now on belongs into this folder; commit_file says so for one item after the other."""
+        """Set the folder of the following outputs, which commit_file commits one after another."""
         self._target = folder
 
     def commit_file(self, name: str) -> None:
-        """Commit what touched(0) told of, for an item whose output has this name."""
+        """Commit an item whose output has this name, after touched(0) was true."""
         self._last_names = (name,)
         self._commit()
 
     def miss_file(self, name: str) -> None:
-        """Take note of an item whose output has this name and that wrote nothing, where a finish check looks for it."""
+        """Record an item that wrote nothing, whose output has this name, if a finish check looks for that."""
         self.unwritten.look(self._target + "/" + name)
 
     def _look(self, written: Sequence[str]) -> None:
-        """Take note of an item that has written these names, where they are not what the finish check looks for."""
+        """Record an item that has written these names, if they are not those that the finish check looks for."""
         for name in self._last_names:
             if name in written:
                 self.unwritten.hit()
@@ -144,9 +144,9 @@ class Stager:
             os.makedirs(self._target, exist_ok=True)
             self._rename(source, target)
         except OSError:
-            # A folder over a folder that has something in it is merged.
+            # A folder cannot replace a folder with entries: they are merged.
             if not (os.path.isdir(source) and os.path.isdir(target)):
-                _complain_of_misfit(source, target)
+                _refuse_misfit(source, target)
                 self._rename(source, target)
             else:
                 self._merge(name)
@@ -163,13 +163,13 @@ class Stager:
         files: list[str] = []
         for folder, folders, names in os.walk(os.path.join(self.folder, name)):
             rel = os.path.relpath(folder, self.folder)
-            _complain_of_misfit(folder, os.path.join(self._target, rel))
+            _refuse_misfit(folder, os.path.join(self._target, rel))
             os.makedirs(os.path.join(self._target, rel), exist_ok=True)
             links = [entry for entry in folders if os.path.islink(os.path.join(folder, entry))]
             files.extend(os.path.join(rel, entry) for entry in names + links)
         files.sort(key=lambda path: path in self._last_names)
         for path in files:
-            _complain_of_misfit(os.path.join(self.folder, path), os.path.join(self._target, path))
+            _refuse_misfit(os.path.join(self.folder, path), os.path.join(self._target, path))
             self._rename(os.path.join(self.folder, path), os.path.join(self._target, path))
         shutil.rmtree(os.path.join(self.folder, name))
 
@@ -178,8 +178,7 @@ class Stager:
         try:
             entries = list(os.scandir(self.folder))
         except FileNotFoundError:
-            # Somebody removed it. The items that write there fail, which is told where they do.
-            return
+            return  # it was removed: items that write there fail and report that
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path, ignore_errors=True)
@@ -191,9 +190,9 @@ def _always(timeout: float) -> bool:
     return True
 
 
-def _complain_of_misfit(source: str, target: str) -> None:
-    """Raise InvalidOutput if one of them is a folder and the other is there and is none. A link is a file, but a folder may
-    go where one leads to a folder."""
+def _refuse_misfit(source: str, target: str) -> None:
+    """Raise InvalidOutput if the target exists and only one of the two is a folder. A link counts as a file, but a folder
+    may take the place of a link to a folder."""
     folder = os.path.isdir(source) and not os.path.islink(source)
     there = os.path.isdir(target) and (folder or not os.path.islink(target))
     if os.path.lexists(target) and folder != there:

@@ -1,4 +1,4 @@
-"""Processes that are forked to find something out, and whose doings are thrown away."""
+"""Forked processes that compute an answer, and whose side effects are discarded."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Work = Callable[[Callable[[bytes], None]], None]
 def run_all(works: list[Work], seconds: float) -> list[Optional[bytes]]:
     """Run each function in a forked process with an empty stdin and silent outputs, all at the same time.
 
-    A function is given `answer`, which ends its process. Returns what was answered: None for a process that ended without
-    an answer or took longer than the time given.
+    A function gets `answer`, which ends its process. Returns the answers, with None for a process that ended without
+    one or took longer than `seconds`.
     """
     pipes, pids = [], []
     for work in works:

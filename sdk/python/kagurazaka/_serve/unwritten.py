@@ -1,4 +1,4 @@
-"""Items that are done without the output that the finish check looks for: how many there are, and what one of them has instead."""
+"""Counts items that are done without the output that the finish check looks for, with one example."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ..template._template import Template
 from ..template.io import OutputByFilenameSubfoldering
 from . import failures
 
-# After so many items in a row without their output the task is taken to write none, and one of so many is looked at: a look costs as
-# much as all else of such an item.
+# After _DOUBT items in a row without their output, only one item in _EVERY is checked: a check costs as much as everything else
+# of such an item.
 _DOUBT, _EVERY = 64, 64
-# How many names of a folder are looked through for an example.
+# The most names of a folder that are searched for an example.
 _NAMES = 100_000
 
 _began = time.time()
 
 
 class Unwritten:
-    """Counts items.
+    """The counter.
 
-    own_folder: an item has a folder of its own, in which whatever is there is the item's. each: every item is looked at, since it
-    costs much more than a look.
+    own_folder: each item has a folder, and everything in it belongs to the item. each: every item is checked, since it
+    costs much more than a check.
     """
 
     def __init__(self, own_folder: bool = False, each: bool = False) -> None:
@@ -34,16 +34,16 @@ class Unwritten:
         self._doubt = math.inf if each else _DOUBT
         self.count = 0
         self.expected = self.found = ""
-        # How many items in a row were without their output.
+        # The number of items in a row without their output.
         self.misses = 0
-        # How many items are let pass without a look, the last of them, and how many there were to begin with.
+        # The number of items still to pass unchecked, the path of the last one, and the number at the start.
         self.left = 0
         self.last = ""
         self._window = 0
 
     def look(self, path: str, found: str = "") -> bool:
-        """Take note of an item that is done and should have its output at a path; found is what it is known to have written.
-        Whether it is known to have none."""
+        """Check an item that is done and should have its output at a path; found is a path that it is known to have written.
+        Returns whether the output is known to be missing."""
         if self.left:
             self.left -= 1
             self.last = path
@@ -56,7 +56,7 @@ class Unwritten:
         return False
 
     def miss(self, path: str, found: str = "") -> None:
-        """Count an item without its output, and those that have passed before it."""
+        """Count an item without its output, and those that have passed unchecked before it."""
         self.count += 1 + self._window - self.left
         self.misses += 1
         if self.misses >= self._doubt:
@@ -65,11 +65,11 @@ class Unwritten:
             self.expected, self.found = path, found or self._instead(path)
 
     def hit(self) -> None:
-        """Look at every item again. Those that have passed are given the benefit of the doubt."""
+        """Check every item again. Those that have passed unchecked count as written."""
         self.misses = self.left = self._window = 0
 
-    def tell(self, result: Any) -> None:
-        """Write what was counted since the last time into a ChunkResult or BatchResult."""
+    def report(self, result: Any) -> None:
+        """Write the count since the last report into a ChunkResult or BatchResult."""
         passed = self._window - self.left
         if passed:
             if os.access(self.last, os.F_OK):
@@ -82,11 +82,11 @@ class Unwritten:
             result.unwritten_example.CopyFrom(self.example())
 
     def example(self) -> Any:
-        """One of the items."""
+        """Return one of the items."""
         return pb.UnwrittenOutput(expected=failures.plain(self.expected), found=failures.plain(self.found))
 
     def _instead(self, path: str) -> str:
-        """Something that was written lately and has a name like that of the output: np.save appends .npy."""
+        """Return a recently written path with a name like the output's: np.save appends .npy."""
         folder, name = os.path.split(path)
         stem = name.lstrip(".").partition(".")[0]
         like = []
@@ -99,12 +99,12 @@ class Unwritten:
             pass
         if not like:
             return ""
-        # What begins as the whole name does is the likeliest, then what is shortest.
+        # A name that begins with the whole output's name is the likeliest, then the shortest one.
         return os.path.join(folder, min(like, key=lambda found: (not found.startswith(name), len(found), found)))
 
 
 def unwritten_of(template: Optional[Template]) -> Optional[Unwritten]:
-    """What notes the items of a device task that are done without their output; None where nobody knows where to look."""
+    """Return the counter for the items of a device task; None if the finish check's path is unknown."""
     if template is None or not template.finish_field:
         return None
     return Unwritten(isinstance(template.output_mode, OutputByFilenameSubfoldering), each=True)

@@ -21,7 +21,7 @@ from .running import Runner
 Receive = Callable[[], Optional[bytes]]
 Send = Callable[[bytes], None]
 
-# Threads that carry chunks wait this long for a task that holds the interpreter.
+# The longest time that threads which carry chunks wait for a task that holds the interpreter.
 _SWITCH_S = 0.001
 
 
@@ -32,14 +32,14 @@ class ChunkServer:
         self.runner = runner
 
     def serve(self, receive: Receive, send: Send) -> None:
-        """Until receive returns None."""
+        """Serve until receive returns None."""
         run = self.runner.run
         while (request := receive()) is not None:
             send(run(request))
 
 
 def runner(opened: OpenedTask, request: Any, listed: Any) -> Any:
-    """What serves Run for this task."""
+    """Return the server of Run for this task."""
     if request.stage in stages.STAGES:
         return stages.server(opened, request, listed)
     if opened.is_device:
@@ -52,14 +52,14 @@ def runner(opened: OpenedTask, request: Any, listed: Any) -> Any:
 
 
 def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int, lifelines: list[int]) -> NoReturn:
-    """Be a worker, in a process that was just forked: listen on the address, say so on `ready`, answer one Run stream."""
+    """Run a worker in a process that was just forked: listen on the address, report on `ready`, answer one Run stream."""
     in_user_code = False
     try:
         process.own_output(request.stderr_path)
         process.leave_signals_to_host()
         process.watch(lifelines)
         process.empty_stdin()
-        # What is to be done at the end of the process that made this one is done there.
+        # The parent runs its own exit functions.
         atexit._clear()
         gc.enable()
         _be_of_pool(request.worker_index, lifelines[0])
@@ -75,25 +75,25 @@ def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int
     except BaseException as error:
         problem = failures.of_task(error)
         if not in_user_code:
-            # The machine has no room for one more worker; it may have later.
+            # The machine has no room for one more worker now.
             problem.fault = pb.FAULT_ENVIRONMENT
-        _tell(ready, problem.SerializeToString() + b"\n")
+        _report(ready, problem.SerializeToString() + b"\n")
         os._exit(1)
-    _tell(ready, b"\n")
+    _report(ready, b"\n")
     os.close(ready)
     chunks.serve(stream.received.get, stream.answers.put)
     failed = closing.of_worker()
     if failed is not None and "close" in request.capabilities:
-        stream.answers.put(closing.tell(failed))
+        stream.answers.put(closing.message(failed))
     stream.answers.put(None)
     if not stop_server(server, 10, 10):
         stream.ended.wait(10)
     os._exit(0)
 
 
-def _tell(ready: int, message: bytes) -> None:
+def _report(ready: int, message: bytes) -> None:
     os.write(ready, message)
-    # The nursery may be in user code that waits for something.
+    # The nursery may be in user code that blocks.
     os.kill(os.getppid(), signal.SIGURG)
 
 
@@ -105,7 +105,7 @@ class Stream:
         self.answers: queue.SimpleQueue[Optional[bytes]] = queue.SimpleQueue()
         self.ended = threading.Event()
         self._calls: queue.SimpleQueue[Iterator[bytes]] = queue.SimpleQueue()
-        # Before the host is told that the worker is there: there may be no room for a thread.
+        # Before the worker reports that it is ready: the machine may have no room for a thread.
         threading.Thread(target=self._forward, name="kagurazaka-run", daemon=True).start()
 
     def handler(self, service: str) -> Any:
@@ -126,16 +126,16 @@ class Stream:
             for request in self._calls.get():
                 self.received.put(request)
         except Exception:
-            # The host went away; what it will not read need not be worked on.
+            # The host is gone, and nobody will read the results.
             os._exit(0)
         self.received.put(None)
 
 
 def _be_of_pool(index: int, lifeline: int) -> None:
-    """Be to multiprocessing what a worker of its pool is: by name (tasks pick devices by it), and as one that has just been forked.
+    """Make this process look like a worker of multiprocessing's pool: by name (tasks pick devices by it), and as newly forked.
 
-    What was made before knows then that it is in another process: a queue starts a thread of its own, a manager's proxy connects
-    anew, and children and finalizers are left to the process that has them.
+    Objects of multiprocessing then notice that they are in another process: a queue starts its own thread, a manager's proxy
+    connects again, and children and finalizers stay with the parent.
     """
     import multiprocessing.process as mp
 

@@ -71,7 +71,7 @@ class Postprocessor:
             except Exception:
                 continue  # elements of the task's own, of which the template knows nothing
             self.unwritten.look(path)
-        self.unwritten.tell(result)
+        self.unwritten.report(result)
 
     def _work(self, size: int, batch: Any, results: Any, result: Any) -> None:
         if self.whole:
