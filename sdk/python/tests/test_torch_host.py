@@ -106,7 +106,7 @@ def test_a_worker_that_dies_is_replaced(folder):
 
 
 @pytest.mark.parametrize("task, why", [
-    ("DiesAtRandom", "the loader's order is random, so nobody knows which batches are left"),
+    ("DiesAtRandom", "the loader's order is random, so it is unknown which batches are left"),
     ("DiesAndShrinks", "made 3 batches when the run began, and 2 for the worker"),
 ])  # fmt: skip
 def test_batches_that_cannot_be_told_apart_are_not_called_done(folder, task, why):

@@ -1,10 +1,9 @@
 """A task's own argparse arguments, read without running the rest of its constructor.
 
-The constructor runs in a throw-away process (throwaway.py), in which argparse's parse methods do not parse: the first
-parser that is asked to is described, and the process ends there. What comes before that call in the constructor does run,
-so it is not let write: opening a file for writing, making or removing files, starting processes or connecting anywhere ends
-the process too, as does taking longer than a few seconds. Then the task counts as one with open arguments. A constructor
-in whose reach no code names a parse method is not run at all.
+The constructor runs in a temporary process (throwaway.py), in which argparse's parse methods do not parse. At the first call of
+one, the parser is described, and the process ends. Code before that call does run, so it must not have side effects: the process
+also ends if it opens a file for writing, makes or removes files, starts processes, connects anywhere, or takes longer than a few
+seconds. The task then has open arguments. If no code that the constructor reaches names a parse method, it does not run at all.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _WRITING_EVENTS = {
 
 
 def may_parse(cls: type) -> bool:
-    """Whether a constructor's code, or functions it names in its module and classes, mentions a parse method."""
+    """Return whether a constructor's code, or a function it names in its module and classes, mentions a parse method."""
     seen: set[int] = set()
     return any(
         _mentions(kind.__dict__["__init__"], cls, seen, 0)
@@ -95,7 +94,7 @@ def _names(code: CodeType) -> Iterator[str]:
 
 
 def has_none(cls: type) -> bool:
-    """Whether a class cannot have arguments: it has no constructor of its own, and its files do not name sys.argv."""
+    """Return whether a class cannot have arguments: it has no constructor, and its files do not name sys.argv."""
     own = [kind for kind in cls.__mro__ if kind is not object and not taskfile.is_base(kind)]
     if any(name in vars(kind) for kind in own for name in ("__init__", "__new__")) or type(cls) not in (type, abc.ABCMeta):
         return False
@@ -112,7 +111,7 @@ def _names_argv(path: str) -> bool:
 
 
 def capture(cls: Any, answer: Callable[[argparse.ArgumentParser, bool], None], give_up: Callable[[], None]) -> None:
-    """Run the constructor up to its first parse. To be called in a throw-away process: answer and give_up must not return."""
+    """Run the constructor up to its first parse. Call this in a temporary process: answer and give_up must not return."""
 
     def parse(parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> Any:
         answer(parser, False)
@@ -130,10 +129,10 @@ def capture(cls: Any, answer: Callable[[argparse.ArgumentParser, bool], None], g
 
 
 def check(cls: Any, args: list[str], answer: Callable[[Any], NoReturn]) -> None:
-    """Run the constructor with these arguments up to its last word about them, and answer with a CheckResponse.
+    """Run the constructor with these arguments until all are parsed, and answer with a CheckResponse.
 
-    A parser that takes what it does not know may hand it to another one: the constructor goes on until that has parsed, or
-    until it does more than parse. To be called in a throw-away process: answer must not return.
+    A parser that accepts unknown words may pass them to another one: the constructor continues until that has parsed, or
+    until it does more than parse. Call this in a temporary process: answer must not return.
     """
     verdict = pb.CheckResponse()
     parsing = False
@@ -181,7 +180,7 @@ def check(cls: Any, args: list[str], answer: Callable[[Any], NoReturn]) -> None:
 
 
 def _open_nothing() -> None:
-    """Let argparse's FileType give something else to write to than a file."""
+    """Let argparse's FileType return a buffer instead of a file opened for writing."""
     opened = argparse.FileType.__call__
 
     def open_type(kind: argparse.FileType, text: str) -> Any:
@@ -194,7 +193,7 @@ def _open_nothing() -> None:
 
 
 def _guard(give_up: Callable[[], None]) -> None:
-    """Call give_up when code is about to write, to start a program or to connect anywhere."""
+    """Call give_up before code writes, starts a program or connects anywhere."""
     sys.dont_write_bytecode = True
 
     def guard(event: str, arguments: Any) -> None:
@@ -210,7 +209,7 @@ def _guard(give_up: Callable[[], None]) -> None:
 
 
 def describe(parser: argparse.ArgumentParser, known: bool, task: Any) -> None:
-    """Fill a Task message's arguments from a parser. What the message cannot say makes them open, with argparse's help."""
+    """Fill a Task message's arguments from a parser. If the message cannot express them, they are open, with argparse's help."""
     task.open_arguments = known
     task.capabilities.append("check")
     if getattr(parser, "allow_abbrev", False):
@@ -238,7 +237,7 @@ def describe(parser: argparse.ArgumentParser, known: bool, task: Any) -> None:
 
 
 def _option_strings(parser: argparse.ArgumentParser) -> Iterator[str]:
-    """Every flag of a parser and of its sub-commands, but for help, which is the host's."""
+    """Yield every flag of a parser and of its sub-commands, except help, which is the host's."""
     for action in parser._actions:
         if not isinstance(action, argparse._HelpAction):
             yield from action.option_strings
@@ -251,7 +250,7 @@ _FLAGS = (argparse._StoreConstAction, argparse._AppendConstAction, argparse._Cou
 
 
 def _argument(parser: argparse.ArgumentParser, action: argparse.Action) -> Any:
-    """The Argument message of one action, or None for one that it cannot say."""
+    """Return the Argument message of one action, or None if it cannot express that."""
     if isinstance(action, argparse._SubParsersAction) or action.nargs in (argparse.PARSER, argparse.REMAINDER):
         return None
     flags = sorted(action.option_strings, key=len, reverse=True)
@@ -269,7 +268,7 @@ def _argument(parser: argparse.ArgumentParser, action: argparse.Action) -> Any:
         if action.nargs is not None:
             made.arity = str(action.nargs)
         made.repeatable = isinstance(action, argparse._AppendAction)
-        # An action class of the user's own may do anything with the value.
+        # A user's action class may do anything with the value.
         if type(action).__module__ != "argparse":
             made.type = pb.ARGUMENT_TYPE_CUSTOM
     if action.default is not None and action.default is not argparse.SUPPRESS:

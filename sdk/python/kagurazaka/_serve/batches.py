@@ -1,4 +1,4 @@
-"""What is done with a loaded batch: bookkeeping, inference here, postprocessing in a thread."""
+"""Processes loaded batches: bookkeeping, inference in the calling thread, postprocessing in another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .unwritten import unwritten_of
 
 
 class Batches:
-    """Works on batches in their order, one inferred while the one before it is postprocessed."""
+    """Processes batches in order; one is inferred while the one before it is postprocessed."""
 
     def __init__(self, opened: OpenedTask, device: str) -> None:
         task = opened.task
@@ -24,9 +24,9 @@ class Batches:
         self.task = task
         self.device = device
         self.template = opened.template
-        # Option C: the task does it all.
+        # Option C: the task does everything itself.
         self.takes_over = kind.process is not Base.process or kind.__call__ is not Base.__call__
-        # Option B: the task postprocesses whole batches, or looks at whole batches for what is finished.
+        # Option B: the task postprocesses, or checks, whole batches.
         self.postprocesses = kind.postprocess is not Base.postprocess
         own = taskfile.listing_of(task)
         self.checks_batches = kind.is_executed is not Base.is_executed or "is_executed" in own
@@ -44,7 +44,7 @@ class Batches:
             job()
 
     def then(self, job: Callable[[], None]) -> None:
-        """Do something once everything before it was postprocessed."""
+        """Run a job once everything before it was postprocessed."""
         self.jobs.put(job)
 
     def close(self) -> None:
@@ -52,11 +52,11 @@ class Batches:
         self.thread.join()
 
     def whole(self, batch: Any, item: Item) -> None:
-        """Work on a batch that is one item of the run. A task that does it all may have batches of any kind."""
+        """Process a batch that is one item of the run. With option C it may be of any type."""
         self.elements(batch, [item] * (batch_length(batch) if hasattr(batch, "keys") else 1))
 
     def elements(self, batch: Any, items: Sequence[Item]) -> None:
-        """Work on a batch; entry i belongs to items[i]. Finishing the items is the caller's affair (`then`)."""
+        """Process a batch; entry i belongs to items[i]. The caller finishes the items (`then`)."""
         try:
             left = self._unfinished(batch, items)
         except BaseException as error:
@@ -71,7 +71,7 @@ class Batches:
             item.work()
         try:
             if self.takes_over:
-                # It may do what it likes with files, so the batch before it is finished first.
+                # It may use any files, so the batch before it is finished first.
                 self._drain()
                 self.task(device=self.device, batch=batch)
                 self._look(batch, items)
@@ -89,14 +89,14 @@ class Batches:
         done.wait()
 
     def _unfinished(self, batch: Any, items: Sequence[Item]) -> list[int]:
-        """The positions that are to be worked on. The others' items are marked as skipped."""
+        """Return the positions to process. The items at the others are marked as skipped."""
         everything = list(range(len(items)))
         if self.checks_batches:
             left = [] if self.task.is_executed(batch) else everything
         elif self.checks_each:
             left = [i for i in everything if not self.task.is_each_executed(**element_of(batch, i))]
             if left and (self.template is None or not _selectable(batch, len(items))):
-                # Without a template, a batch of which anything is left is done as a whole.
+                # Without a template, a batch with an unfinished element is done as a whole.
                 left = everything
         else:
             left = everything
@@ -109,7 +109,7 @@ class Batches:
         self._look(batch, items)
 
     def _look(self, batch: Any, items: Sequence[Item]) -> None:
-        """Look for what the template's finish check will look for."""
+        """Check for the outputs that the template's finish check will look for."""
         if self.unwritten is None or self.template is None:
             return
         for i, item in enumerate(items):
@@ -118,7 +118,7 @@ class Batches:
             try:
                 path = self.template.finish_path(element_of(batch, i))
             except Exception:
-                continue  # elements of the task's own, of which the template knows nothing
+                continue  # the task's own elements, which the template does not know
             if self.unwritten.look(path):
                 item.unwritten = True
 
@@ -153,5 +153,5 @@ def _selectable(batch: Any, size: int) -> bool:
 
 
 def _select(batch: Any, positions: list[int]) -> dict[str, Any]:
-    """The batch's entries at those positions."""
+    """Return the batch's entries at those positions."""
     return {key: value[positions] if hasattr(value, "shape") else type(value)(value[i] for i in positions) for key, value in batch.items()}

@@ -1,9 +1,9 @@
 """A cache of compiled modules, for those that Python would compile again at each start.
 
-Python keeps what it has compiled beside the source. Where it may not (PYTHONDONTWRITEBYTECODE, which images of containers
-like to set, or a folder that cannot be written to) and the installer has left nothing there either, each start compiles all
-that is imported: of the 9 seconds that importing torch and torchvision takes then, 6 are that. What is kept here goes by the
-source's content and path, so it can never be out of date, and the folder may be deleted at any time.
+Python keeps bytecode beside the source. If it may not (PYTHONDONTWRITEBYTECODE, which container images often set, or a folder
+that is not writable) and the installer has left no bytecode, each start compiles everything it imports. Importing torch and
+torchvision then takes 9 seconds, 6 of them for compiling. The cache's key is the source's content and path, so an entry is never
+out of date, and the folder may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from importlib.machinery import SourceFileLoader
 from types import CodeType
 from typing import Any, Optional
 
-# Smaller sources are compiled in less time than it takes to look for them.
+# Smaller sources compile faster than a lookup takes.
 _LEAST = 2048
 _CHECKSUM = 16
 
@@ -26,14 +26,14 @@ def install() -> None:
     """Use the cache for all imports of this process from now on."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     if not os.path.isabs(base):
-        return  # without a home it would be in the working folder, which is anybody's
+        return  # without a home it would be in the working folder, where anybody may write
     folder = os.path.join(base, "kagurazaka", "bytecode", importlib.util.MAGIC_NUMBER.hex())
     compile_source: Any = SourceFileLoader.source_to_code
 
     def source_to_code(self: SourceFileLoader, data: Any, path: Any, **options: Any) -> CodeType:
         if type(data) is not bytes or type(path) is not str or len(data) < _LEAST or _kept_by_python(path):
             return compile_source(self, data, path, **options)
-        # The path is in the compiled code, and so is the level of optimisation.
+        # The compiled code depends on the path and the level of optimisation.
         about = f"{path}\0{sys.flags.optimize}\0{options}\0".encode("utf-8", "surrogateescape")
         name = hashlib.blake2b(about + data, digest_size=20).hexdigest()
         file = os.path.join(folder, name[:2], name[2:])
@@ -47,7 +47,7 @@ def install() -> None:
 
 
 def _kept_by_python(path: str) -> bool:
-    """Whether Python itself will keep what it compiles from this source."""
+    """Return whether Python itself will keep the bytecode of this source."""
     if sys.dont_write_bytecode:
         return False
     beside = os.path.dirname(path)
@@ -62,7 +62,7 @@ def _read(file: str) -> Optional[CodeType]:
     except OSError:
         return None
     body = data[_CHECKSUM:]
-    # marshal trusts what it reads.
+    # marshal does not check its input.
     if hashlib.blake2b(body, digest_size=_CHECKSUM).digest() != data[:_CHECKSUM]:
         return None
     code = marshal.loads(body)

@@ -1,5 +1,5 @@
-"""Children that the task forks from a worker. One that comes back from the task's code ends there: it is not the worker, whose
-items, outputs and connection to the host it has a copy of."""
+"""Children that the task forks from a worker. A child ends when it returns from the task's code: it is not the worker, although it
+has a copy of the worker's items, outputs and connection to the host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .journal import Journal
 from .running import Runner, Work
 from .staging import Stager
 
-# What a worker calls when the task's code is done with an item, whichever way outputs are written.
+# The methods that a worker calls after the task's code has processed an item, for each way to write outputs.
 _NEXT = {
     Work: ("skip", "fail", "finish"),
     Journal: ("begin", "done", "fail", "clear", "begin_batch", "end_batch"),
@@ -23,13 +23,13 @@ _NEXT = {
 
 
 def end_behind_the_task(heartbeat: Heartbeat) -> None:
-    """See to it that forked children go no further than the task's code. It costs the worker's loops nothing."""
+    """Make forked children end after the task's code. This costs the worker's loops nothing."""
 
     def in_child() -> None:
         for owner, names in _NEXT.items():
             for name in names:
                 setattr(owner, name, _end)
-        # A loop that has none of these to call stores here before its next item, and breaks there.
+        # A loop that calls none of these stores into the heartbeat before its next item, which now raises.
         heartbeat.words.release()
         Runner.broken = _end_well  # type: ignore[method-assign, assignment]
 
@@ -37,7 +37,7 @@ def end_behind_the_task(heartbeat: Heartbeat) -> None:
 
 
 def _end(*ignored: Any) -> NoReturn:
-    """End as a Python program does that comes to its end, or is left by an exception."""
+    """End as a Python program does, normally or by the current exception."""
     error = sys.exc_info()[1]
     code: Any = 0
     if isinstance(error, SystemExit):

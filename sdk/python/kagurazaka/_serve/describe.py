@@ -17,16 +17,16 @@ from .quiet import is_quiet
 from .stages import capable
 from .taskfile import TaskFile
 
-# "template": where the task lists its items itself, shards, outputs and checks of its template run here.
+# "template": if the task lists its items itself, the SDK applies the template's shards, outputs and checks.
 CAPABILITIES = ["spawn", "heartbeat", "staging", "direct", "template", "stderr", "exact"]
-# Of a task: its constructor may do what a listing sees, so it comes first; its template is applied here, and not by the host.
+# Capabilities of a task: the host must open it before listing; the SDK applies its template.
 OPEN_FIRST, OWN_TEMPLATE = "open_first", "own_template"
 _CONSTRUCTOR_S = 5.0
 _FACTORY_S = 60.0
 
 
 def describe(file: TaskFile, request: Any) -> Any:
-    """The DescribeResponse for a task file. The module is loaded in this process, constructors are not run in it."""
+    """Return the DescribeResponse for a task file. This process loads the module, but does not run constructors."""
     response = pb.DescribeResponse(name=failures.plain(file.name), sdk=f"python/{_version.__version__}", capabilities=CAPABILITIES)
     try:
         module = file.module
@@ -48,7 +48,7 @@ def describe(file: TaskFile, request: Any) -> Any:
             continue
         if inspect.isfunction(found) and not hasattr(found, ATTRIBUTE):
             made.append(pb.Task(name=name, kind=pb.TASK_KIND_FACTORY, open_arguments=True))
-            _say(made[-1], found)
+            _document(made[-1], found)
             if mixin is not None:
                 works.append((len(made) - 1, _factory(name, found, mixin, file.left_folder)))
             continue
@@ -62,14 +62,14 @@ def describe(file: TaskFile, request: Any) -> Any:
             works.append((len(made) - 1, _constructor(task, cls)))
             parsing.append(name)
     answers = throwaway.run_all([work for _, work in works], _FACTORY_S if mixin else _CONSTRUCTOR_S)
-    for (place, _), answer in zip(works, answers):
+    for (index, _), answer in zip(works, answers):
         if answer is None:
             continue
-        told = pb.DescribeResponse.FromString(answer)
-        if told.HasField("error"):
-            response.error.CopyFrom(told.error)
+        partial = pb.DescribeResponse.FromString(answer)
+        if partial.HasField("error"):
+            response.error.CopyFrom(partial.error)
         else:
-            made[place] = told.tasks[0]
+            made[index] = partial.tasks[0]
     response.tasks.extend(made)
     if mixin is None:
         usage = any(task.usage for task in made)
@@ -77,12 +77,12 @@ def describe(file: TaskFile, request: Any) -> Any:
         if None in answers:
             # It may have taken too long by chance.
             response.validity = pb.VALIDITY_ONCE
-            response.once_because = response.once_because or "a constructor did not come as far as its parser in time"
+            response.once_because = response.once_because or "a constructor did not reach its parser in time"
     return response
 
 
 def check(file: TaskFile, request: Any) -> Any:
-    """The CheckResponse: what the task's own parser says of its arguments. The constructor runs in a process that is thrown away."""
+    """Return the CheckResponse with the verdict of the task's own parser. The constructor runs in a temporary process."""
     try:
         found = file.find(request.task)
     except taskfile.NoSuchTask:
@@ -104,7 +104,7 @@ def check(file: TaskFile, request: Any) -> Any:
 
 
 def no_such_task(file: TaskFile, name: str) -> Any:
-    """The Error for a name that is no task of the file."""
+    """Return the Error for a name that is not a task of the file."""
     tasks = [failures.plain(known) for known in file.names()]
     return pb.Error(
         message=failures.plain(f"{file.path} has no task {name}"),
@@ -114,14 +114,14 @@ def no_such_task(file: TaskFile, name: str) -> Any:
 
 
 def _outline(name: str, cls: Any, template: Optional[Template]) -> Any:
-    """What can be said of a task without its constructor."""
+    """Return the description of a task without running its constructor."""
     device = taskfile.is_device(cls)
     task = pb.Task(
         name=failures.plain(name),
         kind=pb.TASK_KIND_DEVICE if device else pb.TASK_KIND_NORMAL,
         open_arguments=not arguments.has_none(cls),
     )
-    _say(task, cls)
+    _document(task, cls)
     if template is not None:
         task.template.CopyFrom(nodes.describe(template))
         if not is_quiet(cls):
@@ -145,8 +145,8 @@ def _built_in(template: Template) -> bool:
     return not any(field.value.mode.custom for field in nodes.describe(Template(template.cls, modes, lambda t: None)).fields)
 
 
-def _say(task: Any, found: Any) -> None:
-    """Summary and description from the class's or function's own docstring."""
+def _document(task: Any, found: Any) -> None:
+    """Set summary and description from the class's or function's own docstring."""
     text = inspect.cleandoc(vars(found).get("__doc__") or "") if isinstance(found, type) else inspect.getdoc(found) or ""
     summary, _, rest = failures.plain(text).strip().partition("\n")
     task.summary, task.description = summary.rstrip("."), rest.strip()
@@ -167,7 +167,7 @@ def _constructor(task: Any, cls: Any) -> throwaway.Work:
 
 
 def _factory(name: str, found: Any, mixin: dict[str, Any], left_folder: bool) -> throwaway.Work:
-    """Call the factory, and describe the class that it returns."""
+    """Return work that calls the factory and describes the class that it returns."""
     folder = taskfile.working_folder()
 
     def work(answer: Callable[[bytes], None]) -> None:

@@ -1,16 +1,16 @@
 """Device tasks on one device, in one process that was started, not forked.
 
-Which items the host sees depends on who makes the batches:
+An item is one of two things:
 
-- A template with an input_mode and `dataloader`: items are what the input mode lists. The host leaves out finished ones
-  before they are loaded and sends the others; batches of `batch_size` are made of them here, in their order, by torch's own
-  DataLoader with the task's keyword arguments. (Its `shuffle`, `sampler` and `drop_last` have no meaning for a stream.)
-- Otherwise (`get_dataset`, `get_dataloader`): an item is one batch of the task's own DataLoader, by its number. The process that
-  will run them answers List with how many there are, so the loader is made once, behind `load_model`, as 0.1.1 made it. A
+- Under a template with an input_mode and `dataloader`, an item is one that the input mode lists. The host skips finished items
+  before they are loaded and sends the others. Torch's DataLoader with the task's keyword arguments forms batches of
+  `batch_size` from them here, in order. (Its `shuffle`, `sampler` and `drop_last` have no effect on a stream.)
+- Otherwise (`get_dataset`, `get_dataloader`), an item is one batch of the task's own DataLoader, by its number. The process that
+  will run the batches answers List with their number, so the loader is made once, after `load_model`, as in 0.1.1. A
   loader without a length is one item in all.
 
-Loading, inference and postprocessing overlap: loader processes are ahead by what the DataLoader prefetches, and a thread
-postprocesses one batch while the next is inferred.
+Loading, inference and postprocessing overlap: the DataLoader prefetches in its processes, and a thread postprocesses one batch
+while the next is inferred.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ Send = Callable[[bytes], None]
 
 
 def host_makes_items(opened: OpenedTask) -> bool:
-    """Whether items are a template's inputs, rather than batches of the task's own loader."""
+    """Return whether items are a template's inputs, and not batches of the task's own loader."""
     template = opened.template
     return template is not None and template.input_mode is not None and template.dataloader is not None
 
 
 def list_batches(opened: OpenedTask, send: Send) -> None:
-    """Answer List for a task with a loader of its own."""
+    """Answer List for a task with its own loader."""
     try:
         count = own_loader(opened)[1]
     except BaseException as error:
@@ -49,7 +49,7 @@ def list_batches(opened: OpenedTask, send: Send) -> None:
 
 
 def own_loader(opened: OpenedTask) -> tuple[Any, Optional[int]]:
-    """The task's DataLoader, made once, and its length if it has one."""
+    """Return the task's DataLoader, which is made once, and its length if it has one."""
     if opened.loader is None:
         opened.loader = opened.task.get_dataloader()
     try:
@@ -69,7 +69,7 @@ class DeviceServer:
         self.heartbeat = Heartbeat(request.heartbeat_path)
 
     def serve(self, receive: Receive, send: Send) -> None:
-        """Until receive returns None."""
+        """Serve until receive returns None."""
         ledger = Ledger(self.heartbeat, send)
         batches = Batches(self.opened, self.device)
         ledger.unwritten = batches.unwritten
@@ -105,9 +105,9 @@ def _numbers(chunk: Any) -> list[int]:
 
 
 class Numbered:
-    """A loader's batches by number. Going back starts it again.
+    """A loader's batches by number. Going back restarts the loader.
 
-    A loader need not have as many batches as its length says: those beyond it belong to the last number, and a number may have none.
+    A loader may have more or fewer batches than its length: those beyond it belong to the last number, and a number may have none.
     """
 
     def __init__(self, loader: Any, length: int) -> None:
@@ -116,7 +116,7 @@ class Numbered:
         self.next = 0
 
     def batches(self, number: int) -> Iterator[Any]:
-        """The batches of one number: one, as a rule."""
+        """Yield the batches of one number, usually one."""
         if self.iterator is None or number < self.next:
             if number > 0:
                 _refuse_random(self.loader)
@@ -132,7 +132,7 @@ class Numbered:
 
 
 def _refuse_random(loader: Any) -> None:
-    """Raise where a loader that begins anew has another order than before: its numbers would mean other batches."""
+    """Raise RuntimeError if a restarted loader has another order than before: its numbers would mean other batches."""
     torch = sys.modules.get("torch")
     if torch is None:
         return
@@ -141,6 +141,6 @@ def _refuse_random(loader: Any) -> None:
     random = (data.RandomSampler, data.SubsetRandomSampler, data.WeightedRandomSampler)
     if any(isinstance(sampler, random) for sampler in samplers):
         raise RuntimeError(
-            "the worker that had begun the loader's batches is gone, and the loader's order is random, so nobody knows which batches "
+            "the worker that began the loader's batches has died, and the loader's order is random, so it is unknown which batches "
             "are left: run it again"
         )

@@ -1,4 +1,4 @@
-"""Items that are files: the host writes those of a folder down one like the other, so they are read a folder at a time,
+"""Reads items that are files. The host's lines for the files of one folder are alike, so they are read a folder at a time,
 without a JSON parser."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ..template.io import FileTriplet, OutputByApendingExt, OutputByReplacingExt
 from . import items as wire
 from .opened import OpenedTask
 
-# A folder with fewer items than this is not worth finding out how its lines are made.
+# The fewest items of a folder for which this is faster than the parser.
 _FEW = 4
 
 
@@ -30,7 +30,7 @@ class Files:
         return map(self.item, self.names, self.outs)
 
     def item(self, name: str, out: str) -> dict[str, Any]:
-        """The item of an input and an output with these names."""
+        """Return the item of an input and an output with these names."""
         return {
             "input": FileTriplet(self.folder + name, self.rel_dir, name),
             "output": FileTriplet(self.out_folder + out, self.out_rel_dir, out),
@@ -44,18 +44,18 @@ class Reader:
         self.with_input = opened.input_is_triplet
         mode: Any = opened.template.output_mode if opened.native and opened.template is not None and self.with_input else None
         self.stems = type(mode) is OutputByReplacingExt
-        # Whether the host writes lines that are worth a look.
+        # Whether the host's lines may have the form that this reads.
         self.regular = (self.stems or type(mode) is OutputByApendingExt) and type(mode.ext) is str
         self.ext: str = mode.ext if self.regular else ""
 
     def read(self, part: Any) -> list[Any]:
-        """The items of a chunk's part that is a block: Files, and lists of items, in their order. They are as many as
-        its numbers say: those that cannot be read are wire.Unreadable."""
+        """Return the items of a chunk's part that is a block: Files, and lists of items, in order. There are as many as
+        the block announces: those that cannot be read are wire.Unreadable."""
         try:
             read = self._read(part)
             if sum(map(len, read)) == wire.count_of(part):
                 return read
-        except Exception:  # one item of many is wrong, or all are: that is found out now
+        except Exception:  # some item is wrong: find out below which
             pass
         items = wire.decode_each(part)
         if part.block.encoding == pb.ENCODING_JSON_LINES:
@@ -66,7 +66,7 @@ class Reader:
         if part.block.encoding != pb.ENCODING_JSON_LINES:
             return [wire.decode_part(part)]
         payload = wire.lines_of_part(part)
-        # What needs no escape stands there as it is.
+        # Without a backslash, all texts in the lines are literal.
         if not self.regular or b"\\" in payload or not payload:
             return [self._parsed(payload)]
         lines = payload.decode().split("\n")
@@ -95,7 +95,7 @@ class Reader:
                 wire.restore_triplets(item, with_input)
 
     def _files(self, lines: list[str], at: int) -> Optional[Files]:
-        """The items from line `at` on that are made like it; None if that one is made in a way of its own."""
+        """Return the items from line `at` on that have the same form; None if that line does not have the expected form."""
         words = lines[at].split('"')
         if len(words) != 29:
             return None
@@ -103,8 +103,8 @@ class Reader:
         folder, out_folder = path[: len(path) - len(name)], out_path[: len(out_path) - len(out)]
         if not folder.endswith("/") or not out_folder.endswith("/"):
             return None
-        # A line is a + name + b + name + c + stem + d + stem + e, which each line is compared with: a line that reads
-        # so means these values and no others, since no text in it has a quote or an escape.
+        # Each line is compared with a + name + b + name + c + stem + d + stem + e. A line that is equal has exactly these
+        # values, since no text in it has a quote or an escape.
         ext = self.ext
         a = '{"input":{"path":"' + folder
         b = f'","rel_dir":"{rel_dir}","file_name":"'

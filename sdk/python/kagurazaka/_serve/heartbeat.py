@@ -1,4 +1,4 @@
-"""The heartbeat page: which item a worker is on, told without a message."""
+"""The heartbeat page: it shows the worker's current item without a message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FAILED, SKIPPED = 1, 2
 
 
 class Heartbeat:
-    """A page to write to. `words` is the page as 64-bit numbers, for loops that store one per item."""
+    """A page to write to. `words` is the page as 64-bit numbers, for loops that store one for each item."""
 
     def __init__(self, path: str) -> None:
         if path:
@@ -29,7 +29,7 @@ class Heartbeat:
             raise ValueError(f"{path} is not a heartbeat page of this version")
 
     def begin(self, slot: int, chunk: int, count: int) -> int:
-        """Start a chunk; returns the place in `words` that takes the index of the item being worked on."""
+        """Start a chunk. Returns the index in `words` at which to store the current item's position."""
         at = self.outcomes(slot)
         self.page[at : at + count] = bytes(count)
         header = 8 * (slot + 1)
@@ -39,5 +39,5 @@ class Heartbeat:
         return header + 1
 
     def outcomes(self, slot: int) -> int:
-        """Where in the page the slot's outcome map begins."""
+        """Return the offset of the slot's outcomes in the page."""
         return MAPS + slot * SLOT_ITEMS

@@ -1,6 +1,6 @@
-"""What an item is known by in a later run: 64 bits of its content, the same in every process.
+"""An item's key, by which a later run recognises it: 64 bits of its content, the same in every process.
 
-A pickle is that, but for sets: their order depends on the hashes of texts, which are others in each process.
+The key is a hash of the item's pickle. Sets need care: their order depends on the hashes of texts, which differ between processes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class _HasSet(Exception):
 
 
 class _Plain(pickle.Pickler):
-    """Pickles what has no set of a class of its own."""
+    """Pickles values, but raises _HasSet for a set of a subclass."""
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, _SETS):
@@ -28,7 +28,7 @@ class _Plain(pickle.Pickler):
 
 
 class _Ordered(_Pickler):  # type: ignore[misc]
-    """Pickles sets in the order of their entries' own pickles. What it makes is not for reading."""
+    """Pickles sets in the order of their entries' pickles. The result cannot be unpickled."""
 
     dispatch = dict(_Pickler.dispatch)
 
@@ -54,14 +54,14 @@ def _entries(value: Any) -> list[bytes]:
 
 
 def _without_sets(value: Any) -> bytes:
-    """The pickle of a value, or nothing where it may have sets."""
+    """Return the pickle of a value, or nothing if it may have sets."""
     out = io.BytesIO()
     try:
         _Plain(out, 5).dump(value)
     except _HasSet:
         return b""
     data = out.getvalue()
-    # Those bytes may stand for something else, which costs time and nothing more.
+    # These bytes may mean something else, which costs only time.
     return b"" if pickle.EMPTY_SET in data or pickle.FROZENSET in data else data
 
 
@@ -79,12 +79,12 @@ def _key(data: bytes) -> int:
 
 
 def content_key(item: Any) -> int:
-    """The key of an item. Whatever pickling it raises is raised."""
+    """Return the key of an item. Raises what pickling raises."""
     return _key(_pickled(item))
 
 
 def pickled(items: list[Any]) -> tuple[bytes, list[int]]:
-    """The pickle of some items, and their keys."""
+    """Return the pickle of some items, and their keys."""
     payload = _without_sets(items)
     if payload:
         return payload, [_key(pickle.dumps(item, 5)) for item in items]

@@ -1,4 +1,4 @@
-"""Items on the wire: JSON where it carries them exactly, otherwise pickled blocks."""
+"""Items on the wire: JSON if it carries them exactly, otherwise pickled blocks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._proto import plugin_pb2 as pb
 from ..template.io import FileTriplet, stable_repr
 from .identity import pickled
 
-# An opaque block is sent again with every chunk that takes a part of it, so it is kept small.
+# An opaque block is sent with every chunk that takes a part of it, so it must be small.
 OPAQUE_ITEMS, OPAQUE_BYTES = 64, 64 << 10
 _SHOWN = 2000
 
@@ -22,7 +22,7 @@ _SCALARS = frozenset((str, int, float, bool, type(None)))
 _EXACT = _SCALARS - {float}
 # The version of marshal that the host reads.
 MARSHAL = 4
-# Half a character as marshal writes it. Numbers may look like it.
+# A lone surrogate as marshal writes it. Numbers may contain the same bytes.
 _half_character = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]").search
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False).encode
 _encode_ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"), check_circular=False).encode
@@ -31,11 +31,11 @@ _TRIPLET = ("path", "rel_dir", "file_name")
 
 
 class Inexact(Exception):
-    """JSON would not give back what is there."""
+    """JSON cannot carry the value exactly."""
 
 
 def exact_json(value: Any) -> str:
-    """The JSON text of a value that JSON carries exactly, or Inexact."""
+    """Return the JSON text of a value. Raises Inexact if JSON cannot carry it exactly."""
     _check(value, set(), 0)
     return _text(value)
 
@@ -47,9 +47,9 @@ def _text(value: Any) -> str:
         return text
     except UnicodeEncodeError:
         pass
-    except (ValueError, RecursionError) as error:  # NaN, or a number of more digits than Python writes
+    except (ValueError, RecursionError) as error:  # NaN, or a number with more digits than Python writes
         raise Inexact from error
-    # Halves of characters travel as escapes. Two halves that happen to stand together would come back as one.
+    # Lone surrogates travel as escapes. Two adjacent ones would come back as one character.
     text = _encode_ascii(value)
     if json.loads(text) != value:
         raise Inexact
@@ -69,19 +69,19 @@ def _check(value: Any, seen: set[int], depth: int) -> None:
     else:
         raise Inexact
     if id(value) in seen or depth > 100:
-        raise Inexact  # the same list twice in one item is one list, which JSON cannot say
+        raise Inexact  # a list that occurs twice in one item is one object, which JSON cannot express
     seen.add(id(value))
     for entry in entries:
         _check(entry, seen, depth + 1)
 
 
 def is_output(name: str) -> bool:
-    """Whether an item's field is an output of a template."""
+    """Return whether an item's field is an output of a template."""
     return name == "output" or name.startswith("output_")
 
 
 def _without_triplets(item: dict[str, Any]) -> dict[str, Any]:
-    """The item with its input and outputs as JSON objects. A dict that looks like one of those is Inexact."""
+    """Return the item with its input and outputs as JSON objects. Raises Inexact for a dict that looks like one of those."""
     for name, value in item.items():
         if type(name) is not str:
             raise Inexact
@@ -94,12 +94,12 @@ def _without_triplets(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def flat(items: list[Any]) -> bool:
-    """Whether all items are dicts of text, numbers, booleans and None alone, with text for keys."""
+    """Return whether all items are dicts that hold only text, numbers, booleans and None, with text for keys."""
     return set(map(type, items)) <= {dict} and plain(items)
 
 
 def plain(items: Sequence[Any], scalars: frozenset[Any] = _SCALARS) -> bool:
-    """The same as flat for items that marshal writes or has read: it knows no subclasses of dict."""
+    """Return the same as flat for items that marshal writes or has read: it does not support subclasses of dict."""
     try:
         types = set(map(type, chain.from_iterable(map(dict.values, items))))
         return types <= scalars and set(map(type, chain.from_iterable(items))) <= {str}
@@ -108,11 +108,11 @@ def plain(items: Sequence[Any], scalars: frozenset[Any] = _SCALARS) -> bool:
 
 
 def encode_lines(items: list[Any]) -> bytes:
-    """The items as JSON Lines, or Inexact."""
+    """Return the items as JSON Lines. Raises Inexact."""
     try:
         if flat(items):
-            # All at once, which is three times as fast: no JSON text has a raw newline, so a newline as separator tells
-            # the commas between items ("}\n{") from those inside of them.
+            # All at once, which is three times as fast. No JSON text has a raw newline, so a newline as separator
+            # distinguishes the separators between items ("}\n{") from those inside them.
             text = _encode_newlines(items)[1:-1].replace("}\n{", "\0").replace("\n", ",").replace("\0", "}\n{")
             return text.encode()
         prepared = []
@@ -131,9 +131,9 @@ def encode_lines(items: list[Any]) -> bytes:
 
 
 def encode_marshal(items: list[Any]) -> Optional[bytes]:
-    """The items as marshal writes them, if they are such that the host can make JSON of that; else None.
+    """Return the items as marshal writes them, or None if the host could not make JSON of that.
 
-    This is what listing a million small items costs, beside the task's own code.
+    This is the main cost of listing a million small items, beside the task's own code.
     """
     try:
         if not plain(items, _EXACT):
@@ -154,7 +154,7 @@ class Encoder:
         self.opaque = False
 
     def blocks(self, items: list[Any]) -> Iterator[Any]:
-        """ListResponses with blocks of consecutive items."""
+        """Yield ListResponses with blocks of consecutive items."""
         if not items:
             return
         if not self.opaque:
@@ -190,7 +190,7 @@ class Encoder:
 
 
 def _response(encoding: Any, count: int, payload: bytes) -> Any:
-    # A Block that is made first is copied twice more, and payloads are large.
+    # Filling the block in place avoids two more copies of its payload, which is large.
     response = pb.ListResponse()
     block = response.block
     block.encoding, block.count, block.payload = encoding, count, payload
@@ -198,7 +198,7 @@ def _response(encoding: Any, count: int, payload: bytes) -> Any:
 
 
 def decode_part(part: Any) -> list[Any]:
-    """The items of a chunk's part that is a block."""
+    """Return the items of a chunk's part that is a block."""
     block = part.block
     skip, take = part.skip, part.take
     if block.encoding == pb.ENCODING_OPAQUE:
@@ -210,7 +210,7 @@ def decode_part(part: Any) -> list[Any]:
 
 
 def lines_of_part(part: Any) -> bytes:
-    """The lines of a chunk's part that is a block of JSON Lines."""
+    """Return the lines of a chunk's part that is a block of JSON Lines."""
     block, skip, take = part.block, part.skip, part.take
     payload: bytes = block.payload
     if skip or (take and take != block.count):
@@ -219,8 +219,8 @@ def lines_of_part(part: Any) -> bytes:
 
 
 def decode_lines(payload: bytes) -> list[Any]:
-    """The items of JSON Lines."""
-    # No JSON text has a raw newline, so the lines are a list but for its punctuation.
+    """Return the items of JSON Lines."""
+    # No JSON text has a raw newline, so commas in their place make the lines one JSON list.
     return _loads(b"[" + payload.replace(b"\n", b",") + b"]")
 
 
@@ -231,7 +231,7 @@ def _loads(text: bytes) -> Any:
         limit = getattr(sys, "get_int_max_str_digits", int)()
         if not limit:
             raise
-    # An integer of more digits than Python reads by itself is what the task has listed.
+    # The task has listed an integer with more digits than Python's limit.
     sys.set_int_max_str_digits(0)
     try:
         return json.loads(text)
@@ -240,11 +240,11 @@ def _loads(text: bytes) -> Any:
 
 
 class Malformed(Exception):
-    """The host broke the contract, and nothing that is said about single items would help."""
+    """The host broke the contract for a whole chunk, not for single items."""
 
 
 class Unreadable:
-    """An item that could not be read. Whoever asks for its fields is told why, so that it fails and no other."""
+    """An item that could not be read. Access to its fields raises the reason, so only this item fails."""
 
     def __init__(self, why: str) -> None:
         self.why = why
@@ -257,13 +257,13 @@ class Unreadable:
 
 
 def count_of(part: Any) -> int:
-    """How many items a chunk's part that is a block has, going by its numbers."""
+    """Return the announced number of items of a chunk's part that is a block."""
     left = max(part.block.count - part.skip, 0)
     return min(part.take, left) if part.take else left
 
 
 def decode_each(part: Any) -> list[Any]:
-    """As many items as the part is said to have, read one by one: those that cannot be are Unreadable."""
+    """Return as many items as the part announces, read one by one. Items that cannot be read are Unreadable."""
     count = count_of(part)
     items: list[Any] = []
     if part.block.encoding == pb.ENCODING_OPAQUE:
@@ -284,7 +284,7 @@ def decode_each(part: Any) -> list[Any]:
 
 
 def triplet(value: Any) -> Any:
-    """A FileTriplet for a JSON object that stands for one; anything else as it is."""
+    """Return a FileTriplet for a JSON object that represents one; any other value unchanged."""
     if type(value) is dict and len(value) == 3:
         try:
             return FileTriplet(value["path"], value["rel_dir"], value["file_name"])
@@ -294,14 +294,14 @@ def triplet(value: Any) -> Any:
 
 
 def restore_triplets(item: dict[str, Any], with_input: bool) -> None:
-    """Make an item's input and outputs FileTriplets again, in place."""
+    """Convert an item's input and outputs back to FileTriplets, in place."""
     for name, value in item.items():
         if type(value) is dict and (name == "input" and with_input or name[:6] == "output" and is_output(name)):
             item[name] = triplet(value)
 
 
 def show(item: Any, limit: int = _SHOWN) -> str:
-    """An item as printable text, cut off where it is long."""
+    """Return an item as printable text of at most `limit` characters."""
     try:
         text = _shown(item)
     except BaseException:

@@ -1,6 +1,6 @@
-"""Direct outputs: a worker notes what it has begun, so that what it never concluded is not taken for finished.
+"""Direct outputs: a worker notes the outputs that it begins, so that half-written ones do not count as finished.
 
-docs/protocol.md has the formats, docs/design/outputs.md the reasons.
+docs/protocol.md describes the formats, docs/design/outputs.md the reasons.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from .unwritten import Unwritten
 MAGIC = b"KGZPAGE1"
 WHERE, BEAT, OWNER, NOTES, SIZE = 8, 16, 64, 4096, 64 << 10
 PREFIX = "page-"
-# Behind this, notes have no room any more: a path has at most 4,096 bytes.
+# The last offset at which a note may begin: a path has at most 4,096 bytes.
 _LIMIT = SIZE - 3 * 4096
 _RECORD = struct.Struct("<QB3sI")
 _MARK = b"KGU"
 BEGUN, CONCLUDED = ord("+"), ord("-")
 BEAT_EVERY_S, BEAT_AGE_S = 10.0, 300.0
-# How often a worker looks whether its page is where others look for it.
+# The time between checks that the worker's page is still at its path.
 _ATTEND_EVERY_S = 0.02
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
@@ -43,7 +43,7 @@ class OpenElsewhere(ConnectionError):
 
 
 def key_of(path: bytes) -> int:
-    """What an output is known by: CRC-32 and FNV-1a of its path relative to the root."""
+    """Return an output's key: CRC-32 and FNV-1a of its path relative to the root."""
     low = 0x811C9DC5
     for byte in path:
         low = (low ^ byte) * 0x01000193 & 0xFFFFFFFF
@@ -51,19 +51,19 @@ def key_of(path: bytes) -> int:
 
 
 class Journal:
-    """A worker's page, and the file of unfinished outputs. It is for one thread."""
+    """A worker's page, and the file of unfinished outputs. Only one thread may use it."""
 
     def __init__(self, direct: Any, makes_folder: bool) -> None:
         self.direct = direct
         self.makes_folder = makes_folder
         self.root = posixpath.join(direct.root, "")
         self.field = direct.field
-        # Where in the file of unfinished outputs each of them was noted last.
+        # The offset of each unfinished output's last record in the file of unfinished outputs.
         self.keys: dict[int, int] = {}
-        # Upper halves of the keys, at least: what is not among them is not unfinished.
+        # The upper halves of the keys, and possibly more: an output that is not among them is not unfinished.
         self.crcs: set[int] = set()
-        # Which file was read, and how far. It is never kept open: a task may close any descriptor, and open a file of its own
-        # under that number.
+        # The file that was read, and how far. It is never kept open: a task may close any descriptor, and open another file
+        # under its number.
         self.file: Any = None
         self.read = 0
         self.unwritten = Unwritten(makes_folder)
@@ -73,7 +73,7 @@ class Journal:
         self.due = 0.0 if direct.page else math.inf
         self.page: Any = None
         self.at = NOTES
-        # What a batch has begun.
+        # The names of the outputs that batches have begun.
         self.begun: list[bytes] = []
         self.flags = os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_DSYNC if direct.synced else 0)
         if direct.page:
@@ -83,13 +83,13 @@ class Journal:
     def _open(self, path: str) -> None:
         self._hold()
         if os.pread(self.fd, len(MAGIC), 0) != MAGIC:
-            raise ValueError(f"{path} is not a page of this version")
+            raise ValueError(f"{path} is not a page of outputs of this version")
         if self.direct.mapped:
             self.page = mmap.mmap(self.fd, SIZE)
         threading.Thread(target=self._beat, name="kagurazaka-page", daemon=True).start()
 
     def _hold(self) -> None:
-        """Open the page and hold it alive."""
+        """Open the page and keep it alive by a lock."""
         self.fd = os.open(self.direct.page, os.O_RDWR | self.flags)
         self.found = os.fstat(self.fd)
         try:
@@ -97,19 +97,19 @@ class Journal:
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
-        # Whatever the task starts holds the page alive: it may still be writing when this process is dead.
+        # Programs that the task starts keep the page alive, too: they may still write when this process is dead.
         os.set_inheritable(self.fd, True)
         _hand_down(self.fd)
 
     def _held(self) -> bool:
-        """Whether the descriptor is still the page's: the task may have closed it, and opened a file of its own under that number."""
+        """Return whether the descriptor is still the page's: the task may have closed it, and opened another file under its number."""
         try:
             return os.path.samestat(os.fstat(self.fd), self.found)
         except OSError:
             return False
 
     def attend(self) -> None:
-        """End this worker if its page is not where others look for it: what it notes would tell nobody."""
+        """End this worker if its page is no longer at its path: nobody would read its notes."""
         if self.fd < 0:
             return
         self.due = time.monotonic() + _ATTEND_EVERY_S
@@ -127,11 +127,11 @@ class Journal:
                 self._leave()
 
     def _leave(self) -> NoReturn:
-        print("kagurazaka: the output folder was removed or replaced: this worker ends, another one goes on", file=sys.stderr, flush=True)
+        print("kagurazaka: the output folder was removed or replaced: another worker continues", file=sys.stderr, flush=True)
         os._exit(1)
 
     def _beat(self) -> None:
-        """Say to other machines that this process lives."""
+        """Show other machines that this process lives."""
         count = 0
         while True:
             time.sleep(BEAT_EVERY_S)
@@ -149,21 +149,21 @@ class Journal:
     # -------------------------------------------------------------------------------------------------- notes
 
     def relative(self, path: str) -> str:
-        """What the journal calls an output: its path behind the root, cleaned."""
+        """Return an output's name in the journal: its path relative to the root, cleaned."""
         if path.startswith(self.root):
             path = path[len(self.root) :].lstrip("/")
         path = posixpath.normpath(path)
         return path[1:] if path.startswith("//") else path
 
     def note_of(self, path: str) -> bytes:
-        """An output as it is noted: its name, its end, and the end of the notes."""
+        """Return an output's note: its name, its end, and the end of the notes."""
         return self.relative(path).encode("utf-8", "surrogateescape") + b"\0\0"
 
     def begin(self, note: bytes) -> None:
-        """Note the item that is begun; what was noted for the one before is forgotten."""
+        """Note the item that begins. This replaces the note of the one before. Raises OSError."""
         at = self.at
         if at + len(note) > SIZE:
-            raise OSError(errno.ENAMETOOLONG, "the output's path is too long to be noted")
+            raise OSError(errno.ENAMETOOLONG, "the output's path is too long")
         self._put(note, at)
 
     def _put(self, text: bytes, at: int) -> None:
@@ -175,12 +175,12 @@ class Journal:
             os.pwrite(self.fd, text, at)
 
     def clear(self) -> None:
-        """Forget what is noted: the item is concluded."""
+        """Clear the note: the item is concluded."""
         self._put(b"\0", self.at)
 
     def done(self, note: bytes, path: str) -> None:
-        """The item that is noted is done."""
-        # Unwritten.look, without the call of it for each item.
+        """Conclude the noted item, which is done."""
+        # Unwritten.look, inlined to save a call for each item.
         unwritten = self.unwritten
         if unwritten.left:
             unwritten.left -= 1
@@ -193,35 +193,35 @@ class Journal:
             self.conclude(note[:-2])
 
     def conclude(self, path: bytes) -> None:
-        """Say that an output is no longer unfinished, if it was."""
+        """Record that an output is no longer unfinished, if it was."""
         key = key_of(path)
         if key in self.keys:
             try:
                 self._append(CONCLUDED, [key])
             except (FileNotFoundError, NotADirectoryError):
-                pass  # the folder was removed, and what it said with it
+                pass  # the folder was removed, with its records
 
     def replaced(self, path: str) -> None:
-        """An output was renamed into place: it is whole, whatever was there before."""
+        """Record that an output was renamed into place, and is complete."""
         self.conclude(self.relative(path).encode("utf-8", "surrogateescape"))
 
     def fail(self, note: bytes) -> None:
-        """The item that is noted has failed: it is unfinished."""
+        """Record that the noted item has failed, so its output is unfinished."""
         try:
             self._append(BEGUN, [key_of(note[:-2])])
         except (FileNotFoundError, NotADirectoryError):
-            # The folder was removed, and what it said with it. What is there has to be done again by a worker that has a page.
+            # The folder was removed, with its records. If the output exists, a worker with a page has to do the item again.
             if self.fd >= 0 and os.path.lexists(os.path.join(os.fsencode(self.root), note[:-2])):
                 self._leave()
         except OSError as error:
-            # On a full disk, say. Then the page says so: the next note goes behind this one.
+            # For example, on a full disk. The note stays on the page, and the next one follows it.
             self.at += len(note) - 1
             if self.at > _LIMIT:
                 print(f"kagurazaka: {self.direct.unfinished} cannot be written, and the page is full: {error}", file=sys.stderr, flush=True)
                 os._exit(1)
 
     def run(self, outputs: dict[str, Any], work: Callable[[], Any]) -> Any:
-        """Work on one item that has these outputs."""
+        """Run the work of one item with these outputs."""
         path = outputs[self.field].path
         note = self.note_of(path)
         self.begin(note)
@@ -243,7 +243,7 @@ class Journal:
     # -------------------------------------------------------------------------------------------------- batches
 
     def begin_batch(self, paths: Iterable[str]) -> None:
-        """Note all outputs of a batch, behind those of batches that are not ended."""
+        """Note all outputs of a batch, after those of batches that have not ended."""
         self.begun += [self.relative(path).encode("utf-8", "surrogateescape") for path in paths]
         self._rewrite()
 
@@ -261,15 +261,15 @@ class Journal:
                 self._append(BEGUN, [key_of(name) for name in left])
                 ended.update(left)
             except OSError:
-                pass  # the page goes on saying so
+                pass  # the notes stay on the page
         self.begun = [name for name in self.begun if name not in ended]
         try:
             self._rewrite()
         except OSError:
-            pass  # the page says more than is so
+            pass  # some notes too many stay on the page
 
     def _rewrite(self) -> None:
-        """Write the notes where the page does not point yet, and then point there: who reads it finds the old ones or the
+        """Write the notes where the page does not point, and then point there: a reader finds either the old notes or the
         new ones."""
         if self.fd < 0:
             return
@@ -297,7 +297,7 @@ class Journal:
     # -------------------------------------------------------------------------------------------------- unfinished
 
     def refresh(self) -> None:
-        """Read what was appended to the file of unfinished outputs."""
+        """Read the records that were appended to the file of unfinished outputs."""
         self.attend()
         try:
             found = os.stat(self.direct.unfinished, follow_symlinks=False)
@@ -317,7 +317,7 @@ class Journal:
             os.close(fd)
 
     def _unfinished(self, how: int) -> int:
-        """Open the file of unfinished outputs. It must be one that this program wrote, and reached through no link."""
+        """Open the file of unfinished outputs, without following links. Raises OSError if kagurazaka did not write the file."""
         folder = os.lstat(os.path.dirname(self.direct.unfinished))
         if not stat.S_ISDIR(folder.st_mode):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.direct.unfinished)
@@ -359,7 +359,7 @@ class Journal:
         self.crcs = {key >> 32 for key in self.keys}
 
     def _append(self, operation: int, keys: list[int]) -> None:
-        """Write records. They are in the file when it returns."""
+        """Append records. They are in the file when this returns."""
         while True:
             known = {key: self.keys.get(key) for key in keys}
             fd = self._unfinished(os.O_CREAT)
@@ -374,7 +374,7 @@ class Journal:
                         os.ftruncate(fd, found.st_size - torn)
                     self._rest(fd)
                     if operation == CONCLUDED:
-                        # Somebody else may have begun it since, and not concluded it.
+                        # Another worker may have begun it since, and not concluded it.
                         keys = [key for key in keys if known[key] is not None and self.keys.get(key) == known[key]]
                     data = b"".join(_record(operation, key) for key in keys)
                     if os.write(fd, data) != len(data):
@@ -390,7 +390,7 @@ class Journal:
     # -------------------------------------------------------------------------------------------------- finished
 
     def whole(self, path: str) -> bool:
-        """Whether an output that exists is finished. OpenElsewhere: another run is working on it."""
+        """Return whether an existing output is finished. Raises OpenElsewhere if another run is working on it."""
         name = self.relative(path).encode("utf-8", "surrogateescape")
         dead = self._noted_elsewhere(name)
         self.refresh()
@@ -416,14 +416,14 @@ class Journal:
                 if head[: len(MAGIC)] != MAGIC or name not in _texts(fd, where):
                     continue
                 if self._alive(fd):
-                    raise OpenElsewhere(f"another run is working on {os.fsdecode(name)}: the next run looks at it again")
+                    raise OpenElsewhere(f"another run is working on {os.fsdecode(name)}: the next run checks it again")
                 dead = True
             finally:
                 os.close(fd)
         return dead
 
     def _alive(self, fd: int) -> bool:
-        """Whether a page of this machine is held, or one of another was written to lately. In doubt it is alive."""
+        """Return whether a page of this machine is locked, or one of another was written to lately. In doubt it is alive."""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -433,7 +433,7 @@ class Journal:
             return False
         now = time.time()
         if self.fd >= 0:
-            # The file system's own clock, which is another machine's perhaps.
+            # Use the file system's clock, which may be another machine's.
             os.pwrite(self.fd, b"\0", BEAT)
             now = os.fstat(self.fd).st_mtime
         return now - os.fstat(fd).st_mtime < BEAT_AGE_S
@@ -464,7 +464,7 @@ def _record(operation: int, key: int) -> bytes:
 
 
 def _lock(fd: int) -> bool:
-    """Wait for a file's lock; False where there are none."""
+    """Wait for a file's lock. Returns False if the file system has no locks."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
     except OSError as error:
@@ -474,12 +474,12 @@ def _lock(fd: int) -> bool:
     return True
 
 
-# What programs that this process starts inherit, whatever they are told to close.
+# The descriptors that programs which this process starts always inherit.
 handed_down: list[int] = []
 
 
 def _hand_down(fd: int) -> None:
-    """Let programs that subprocess starts inherit a descriptor, whatever they are told to close."""
+    """Let programs that subprocess starts inherit a descriptor, also with close_fds."""
     handed_down[:] = [fd]
     own: Any = subprocess.Popen._execute_child  # type: ignore[attr-defined]
     if hasattr(own, "_kagurazaka_own"):
@@ -496,8 +496,8 @@ def _hand_down(fd: int) -> None:
 
 
 def misfit(error: BaseException, path: str, folder: bool) -> Optional[InvalidOutput]:
-    """What is wrong with an output where an exception says no more than that there is a folder for a file, or a file for a
-    folder."""
+    """Return an InvalidOutput for an exception that means a folder in place of a file, or a file in place of a folder;
+    None for any other."""
     kind = FileExistsError if folder else IsADirectoryError
     if isinstance(error, kind) and os.path.isdir(path) != folder:
         return InvalidOutput(path, folder)

@@ -1,4 +1,4 @@
-"""The items that a task listed, as its forked workers have them."""
+"""The items that a task listed, in its forked workers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, Iterable, Sequence
 from .items import MARSHAL, flat, plain
 
 _PIECE = 256
-# Items of a list that takes more than this are copied before they are used, if they can be.
+# Workers copy the items of a list that takes more bytes than this before they use them, if possible.
 COPY_BYTES = 512 << 20
 _SAMPLES = 512
 
 
 class LiveList:
-    """The task's own list. Every reference, lambda and type in it is what the task put there."""
+    """The task's own list, with the references, lambdas and types that the task put there."""
 
     def __init__(self, items: Sequence[Any]) -> None:
         self.items = items
@@ -25,17 +25,17 @@ class LiveList:
         return len(self.items)
 
     def slice(self, first: int, count: int) -> Iterable[Any]:
-        # In small pieces: taking a piece touches all of its items, which are then still in the cache when they are used.
+        # In small pieces: slicing touches all items of a piece, which are then still in the cache when they are used.
         items, last = self.items, first + count
         return chain.from_iterable(items[i : min(i + _PIECE, last)] for i in range(first, last, _PIECE))
 
 
 class LongList(LiveList):
-    """A list whose plain items are worked on as copies.
+    """A list whose plain items are processed as copies.
 
-    Merely using a Python object writes its reference count, and so copies the page it shares with other processes: workers
-    that go through a list of millions of dicts end up with a second copy of it between them. Marshal reads texts and
-    numbers without that.
+    Using a Python object writes its reference count, which copies the page that it shares with other processes. Together,
+    workers that go through a list of millions of dicts end up with a second copy of it. Marshal reads texts and
+    numbers without writing to them.
     """
 
     def slice(self, first: int, count: int) -> Iterable[Any]:
@@ -44,7 +44,7 @@ class LongList(LiveList):
 
 
 def _copied(items: Any) -> Any:
-    """A copy of the items, or the items themselves where a copy is not the same."""
+    """Return a copy of the items, or the items themselves if a copy would differ."""
     try:
         copy = marshal.loads(marshal.dumps(items, MARSHAL))
     except ValueError:
@@ -53,12 +53,12 @@ def _copied(items: Any) -> Any:
 
 
 def keep(items: Sequence[Any]) -> LiveList:
-    """The items as workers are to have them."""
+    """Return the list for the workers."""
     return LongList(items) if estimate(items) > COPY_BYTES else LiveList(items)
 
 
 def estimate(items: Sequence[Any]) -> int:
-    """About how many bytes a list and its items take, from a sample."""
+    """Return the approximate size in bytes of a list and its items, from a sample."""
     if len(items) < 100_000:
         return 0
     step = len(items) // _SAMPLES

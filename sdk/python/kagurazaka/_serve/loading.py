@@ -1,4 +1,4 @@
-"""From a stream of items to batches: torch's DataLoader over what the host sends."""
+"""Forms batches from a stream of items: torch's DataLoader over the host's items."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .batches import Batches
 from .ledger import Item, Ledger
 from .opened import OpenedTask
 
-# An incomplete batch waits this long for more items when nothing else is under way.
+# The longest time that an incomplete batch waits for more items while no other batch is under way.
 _PATIENCE_S = 0.05
-# Keyword arguments of DataLoader that say which elements come in which order: the host has said that.
+# Keyword arguments of DataLoader that select and order elements, which the host does.
 _ORDERING = ("batch_size", "shuffle", "sampler", "batch_sampler", "drop_last")
 
 
 def serve_items(opened: OpenedTask, batches: Batches, ledger: Ledger, receive: Callable[[], Optional[bytes]]) -> None:
-    """Work on the items of chunks until receive returns None."""
+    """Process the items of chunks until receive returns None."""
     from torch.utils.data import DataLoader
     from torch.utils.data.dataloader import default_collate
 
@@ -31,7 +31,7 @@ def serve_items(opened: OpenedTask, batches: Batches, ledger: Ledger, receive: C
     options = {name: value for name, value in options.items() if name not in _ORDERING}
     collate = options.pop("collate_fn", None) or default_collate
     if options.get("num_workers") and "multiprocessing_context" not in options:
-        # The task is not pickled: it may hold anything.
+        # The task may hold objects that cannot be pickled.
         options["multiprocessing_context"] = "fork"
     feed = Feed(opened, ledger, receive, size or 1)
     loader = DataLoader(Loaded(opened.task), batch_sampler=feed, collate_fn=Collate(collate), **options)
@@ -51,7 +51,7 @@ def serve_items(opened: OpenedTask, batches: Batches, ledger: Ledger, receive: C
 
 
 class Loaded:
-    """A map-style dataset whose "indexes" are the items themselves, with their numbers. A failure is a sample too."""
+    """A map-style dataset whose "indexes" are the items themselves, with their numbers. A failure is also a sample."""
 
     def __init__(self, task: Any) -> None:
         self.task = task
@@ -65,7 +65,7 @@ class Loaded:
 
 
 class Collate:
-    """The task's collate over the samples that could be loaded: (numbers, [(number, error)], batch)."""
+    """Applies the task's collate to the loaded samples: (numbers, [(number, error)], batch)."""
 
     def __init__(self, collate: Callable[[list[Any]], Any]) -> None:
         self.collate = collate
@@ -85,9 +85,9 @@ class Collate:
 class Feed:
     """The items that wait to be loaded, as a batch sampler.
 
-    The DataLoader asks for the next batch in the thread that also takes loaded ones out of it, so waiting here while a
-    loaded batch waits there would be a deadlock: the host sends more only as items are finished. While batches are under
-    way an empty one is handed out instead of waiting.
+    The DataLoader asks for the next batch in the thread that also takes loaded batches out of it. Waiting here while a
+    loaded batch waits there would be a deadlock, since the host sends more only as items are finished. While batches are
+    under way, this yields an empty batch instead of waiting.
     """
 
     def __init__(self, opened: OpenedTask, ledger: Ledger, receive: Callable[[], Optional[bytes]], size: int) -> None:
@@ -152,7 +152,7 @@ class Feed:
             return [self.waiting.popleft() for _ in range(min(self.size, len(self.waiting)))]
 
     def returned(self) -> None:
-        """A batch has come out of the loader."""
+        """Record that a batch has come out of the loader."""
         with self.changed:
             self.under_way -= 1
 

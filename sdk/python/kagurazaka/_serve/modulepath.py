@@ -1,4 +1,4 @@
-"""Where modules come from: the SDK's from itself and Python, the task's from its own folder first, nobody's from the working folder."""
+"""The module path: the SDK imports from itself and Python, the task from its own folder first, and nothing from the working folder."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
-# The entries of the user's PYTHONPATH that were relative, made absolute by the host.
+# The relative entries of the user's PYTHONPATH, made absolute by the host.
 TASK_PATH = "KAGURAZAKA_TASK_PATH"
 
-# What the SDK loads only once the task file is loaded, for tasks of every kind.
+# Modules that the SDK loads only after the task file, for tasks of every kind.
 _LATER = (
     "grpc._server",
     "kagurazaka._serve.batches",
@@ -28,7 +28,7 @@ _LATER = (
     "multiprocessing.util",
 )
 
-# What kagurazaka 0.1.1 had loaded of Python's library before a task file: a task never got a module of its own by these names.
+# Modules of Python's library that kagurazaka 0.1.1 had loaded before a task file: a task's own modules could never replace these.
 _PYTHONS = frozenset(
     """
     abc argparse ast atexit base64 binascii builtins bz2 codecs collections contextlib contextvars copy copyreg dataclasses
@@ -41,7 +41,7 @@ _PYTHONS = frozenset(
 
 
 def leave_working_folder() -> None:
-    """Take the working folder, which ``python -m`` puts first, off the module path."""
+    """Remove the working folder, which ``python -m`` puts first, from the module path."""
     if sys.path and sys.path[0] in ("", os.getcwd()):
         del sys.path[0]
     sys.path[:] = [entry for entry in sys.path if entry]
@@ -49,20 +49,20 @@ def leave_working_folder() -> None:
 
 
 def add_task_folder(folder: str, name: str = "") -> None:
-    """Put the task's folder, and what the user has on PYTHONPATH beside it, first on the module path.
+    """Put the task's folder, and after it the user's relative entries of PYTHONPATH, first on the module path.
 
-    `name` is the task file's: one that is called like a module of Python's library is not imported in its place.
+    `name` is the task file's. A file with the name of a module of Python's library is not imported in place of that.
     """
     more = [entry for entry in os.environ.pop(TASK_PATH, "").split(os.pathsep) if entry]
     _settle([folder, *more], name)
     if more:
-        # Programs that the task starts have it as the user meant it.
+        # Programs that the task starts get the entries, too.
         os.environ["PYTHONPATH"] = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), *more])
     sys.path[:0] = [entry for entry in [folder, *more] if entry not in sys.path]
 
 
 def _settle(folders: list[str], own: str) -> None:
-    """Give the SDK the modules of Python's library before these folders may hide them, and the task its own that it finds there."""
+    """Load what the SDK needs of Python's library before these folders hide it, and let the task import its own modules of that name."""
     beside: set[str] = set()
     for folder in folders:
         try:
@@ -77,14 +77,14 @@ def _settle(folders: list[str], own: str) -> None:
         return
     for name in _LATER:
         importlib.import_module(name)
-    # Who has loaded one keeps it. A package would miss what is loaded of it.
+    # Modules that were imported stay in use by their importers. Packages stay, since their loaded parts would be missing.
     packages = {name.partition(".")[0] for name in sys.modules if "." in name}
     for name in hidden - _PYTHONS - packages:
         sys.modules.pop(name, None)
 
 
 class _Finder:
-    """Waits for multiprocessing, whose processes begin with ``python -c``: that puts the working folder first, too."""
+    """Waits for multiprocessing, whose processes start with ``python -c``, which puts the working folder first, too."""
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
         if name != "multiprocessing.util":
@@ -110,8 +110,8 @@ class _Loader:
         start = module.spawnv_passfds
 
         def spawnv_passfds(path: Any, args: Any, passfds: Any) -> Any:
-            # What holds a worker's page alive goes along, as it does to programs that subprocess starts. The resource tracker
-            # writes no outputs.
+            # Pass on the descriptor that keeps a worker's page alive, as to programs that subprocess starts. The resource
+            # tracker writes no outputs and does not need it.
             journal = sys.modules.get("kagurazaka._serve.journal")
             held = journal.handed_down if journal is not None and "resource_tracker" not in str(args) else ()
             return start(path, _without_working_folder(list(args)), [*passfds, *held])

@@ -26,16 +26,16 @@ class OpenedTask:
         self.task = task
         self.template = template
         self.request = request
-        # The host has listed inputs, computed outputs and checked what is finished.
+        # Whether the host has listed inputs, computed outputs and skipped what is finished.
         self.native = template is not None and items_are_complete
-        # Outputs are written aside, or in place and noted; or neither, where nobody can tell which are finished.
+        # Set if outputs are staged, or direct and noted. Neither is set if finished outputs cannot be recognised.
         self.stager: Optional[Stager] = None
         self.journal: Optional[Journal] = None
-        # What is done without its output where neither of them looks: under an output mode of the user's own, and with mixin_mode=False.
+        # The counter for missing outputs without stager and journal: under a user's output mode, and with mixin_mode=False.
         self.unwritten = Unwritten()
-        # The constructor has changed what the template says: it is applied here, whatever the host had in mind.
+        # Whether the constructor has changed the template, which is then applied in this process.
         self.changed_template = False
-        # A device task's own DataLoader, once it was asked for.
+        # A device task's own DataLoader, once it was made.
         self.loader: Any = None
 
     @property
@@ -44,11 +44,11 @@ class OpenedTask:
 
     @property
     def input_is_triplet(self) -> bool:
-        """Whether an item's `input` that travelled as JSON was a FileTriplet. Lines of a file of the user's are what they are."""
+        """Whether an item's `input` is a FileTriplet that travelled as JSON. The lines of a user's file stay dicts."""
         return self.template is None or not isinstance(self.template.input_mode, InputFromWhateverJsonl)
 
     def prepare_outputs(self, request: Any) -> None:
-        """Write outputs from now on as the request says."""
+        """Set up how outputs are written, according to the request."""
         _state.unwritten = self.unwritten
         if self.template is None or self.template.output_mode is None:
             return
@@ -64,7 +64,7 @@ class OpenedTask:
 
 
 def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
-    """Construct the task that the request names: (task, None), or (None, the Error)."""
+    """Construct the task that the request names. Returns (task, None) or (None, Error)."""
     try:
         file.load()
         found = file.find(request.task)
@@ -108,12 +108,12 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
 
 
 def _standing(template: Optional[Template]) -> Any:
-    """What the host knows of a task's template and of where its relative paths begin."""
+    """Return what the host knows about a task: its working folder and its template."""
     return None if template is None else (taskfile.working_folder(), nodes.describe(template))
 
 
 def never_executed(task: Any) -> bool:
-    """Whether the task has no check of its own, so that every item is processed."""
+    """Return whether the task has no finish check, so that every item is processed."""
     if "is_executed" in taskfile.listing_of(task):
         return False
     check = getattr(type(task), "is_executed", None)

@@ -1,4 +1,4 @@
-"""Working on chunks of items, one item after the other."""
+"""Processes chunks of items, one item after another."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Call = Callable[..., Any]
 
 
 class Runner:
-    """Answers chunks. `listed` is what index ranges refer to, where the task's list is at hand."""
+    """Answers chunks. `listed` is the list to which index ranges refer, if this process has it."""
 
     def __init__(self, opened: OpenedTask, heartbeat: Heartbeat, listed: Any = None) -> None:
         self.opened = opened
@@ -34,7 +34,7 @@ class Runner:
             self.direct = native.direct(opened)
 
     def run(self, request: bytes) -> bytes:
-        """Work on a RunRequest's chunk; returns the RunResponse."""
+        """Process a RunRequest's chunk. Returns the RunResponse."""
         began = time.perf_counter_ns()
         chunk = pb.RunRequest.FromString(request).chunk
         result = pb.ChunkResult(id=chunk.id)
@@ -45,7 +45,7 @@ class Runner:
             self.opened.journal.refresh()
         work = Work(self.heartbeat, chunk.slot, chunk.id, count)
         try:
-            # Part by part: what was just decoded is still in the processor's cache.
+            # Part by part, so that decoded items are still in the processor's cache.
             for part, ranged in zip(chunk.parts, ranges):
                 if ranged:
                     self._work(self.listed.slice(part.range.first, part.range.count), work)
@@ -74,10 +74,10 @@ class Runner:
         return pb.RunResponse(result=result).SerializeToString()
 
     def broken(self) -> None:
-        """A chunk was left in the middle."""
+        """Called when an exception ends a chunk early; children.py replaces it."""
 
     def _count(self, chunk: Any) -> int:
-        """How many items the chunk has; Malformed if it does not fit the page or the list."""
+        """Return the number of the chunk's items. Raises Malformed if it does not fit the page or the list."""
         count = 0
         for part in chunk.parts:
             if part.WhichOneof("source") != "range":
@@ -85,18 +85,18 @@ class Runner:
                 continue
             count += part.range.count
             if self.listed is None or part.range.first + part.range.count > len(self.listed):
-                raise wire.Malformed(f"chunk {chunk.id} has items by their index, of a list that is not here or is shorter")
+                raise wire.Malformed(f"chunk {chunk.id} has items by index, but this process has no list, or a shorter one")
         if count > SLOT_ITEMS:
-            raise wire.Malformed(f"chunk {chunk.id} has {count} items, and {SLOT_ITEMS} are the most")
+            raise wire.Malformed(f"chunk {chunk.id} has {count} items; the most are {SLOT_ITEMS}")
         if chunk.slot >= SLOTS:
-            raise wire.Malformed(f"chunk {chunk.id} has slot {chunk.slot}, and there are {SLOTS}")
+            raise wire.Malformed(f"chunk {chunk.id} has slot {chunk.slot}; there are {SLOTS} slots")
         return count
 
     def _work(self, todo: Iterable[Any], work: Work) -> None:
         words, here, index = work.words, work.here, work.index
         check, call = self.check, self.call
         item = None
-        # This loop is what a million small items cost. Nothing may be added to it lightly.
+        # This loop is the main cost of a million small items. Keep it minimal.
         if check is None:
             for item in todo:
                 index += 1
@@ -119,7 +119,7 @@ class Runner:
         work.index = index
 
     def _work_files(self, process: Call, files: Files, work: Work) -> None:
-        """The same for files, which are written in place: each is made up when its turn comes."""
+        """Process files that are written in place. Each item is made when its turn comes."""
         words, here, index = work.words, work.here, work.index
         task, journal = self.opened.task, self.opened.journal
         folder, rel_dir, out_folder, out_rel_dir = files.folder, files.rel_dir, files.out_folder, files.out_rel_dir
@@ -127,7 +127,7 @@ class Runner:
         if journal is not None:
             page, at, begun = journal.page, journal.at, journal.relative(out_folder + "x")[:-1]
         made, clock = False, time.monotonic
-        # Nor to this one.
+        # A hot loop, too.
         for name, out in zip(files.names, files.outs):
             index += 1
             note = b""
@@ -162,14 +162,14 @@ class Runner:
         work.index = index
 
     def _stage_files(self, process: Call, files: Files, work: Work) -> None:
-        """The same for files that are written aside."""
+        """Process files that are written aside."""
         words, here, index = work.words, work.here, work.index
         task, stager = self.opened.task, self.opened.stager
         assert stager is not None
         stager.into(files.out_folder[:-1] or "/")
         touched, checked = stager.touched, bool(stager.last)
         folder, rel_dir, staging, out_rel_dir = files.folder, files.rel_dir, stager.folder + "/", files.out_rel_dir
-        # Nor to this one.
+        # A hot loop, too.
         for name, out in zip(files.names, files.outs):
             index += 1
             words[here] = index
@@ -190,11 +190,11 @@ class Runner:
 
 
 class Work:
-    """What became of a chunk's items so far."""
+    """The outcomes of a chunk's items so far."""
 
     def __init__(self, heartbeat: Heartbeat, slot: int, chunk: int, count: int) -> None:
         self.words, self.page = heartbeat.words, heartbeat.page
-        # `index` is the item that was worked on last, and `here` where the heartbeat's page wants to know of it.
+        # `index` is the last item's position, `here` the index in the heartbeat's words at which to store it.
         self.index, self.here = -1, heartbeat.begin(slot, chunk, count)
         self.outcomes = heartbeat.outcomes(slot)
         self.count = count
@@ -211,12 +211,12 @@ class Work:
 
     def finish(self) -> None:
         if self.index + 1 != self.count:
-            raise ValueError(f"the host sent a chunk of {count_of(self.index + 1, 'item')} and said that there are {self.count}")
+            raise ValueError(f"the host sent a chunk of {count_of(self.index + 1, 'item')} but announced {self.count}")
         self.words[self.here] = self.count
 
 
 def _ranges(positions: list[int]) -> Iterable[tuple[int, int]]:
-    """Consecutive positions as (first, count)."""
+    """Yield consecutive positions as (first, count)."""
     first = previous = -1
     for position in positions:
         if position != previous + 1 or first < 0:
@@ -229,7 +229,7 @@ def _ranges(positions: list[int]) -> Iterable[tuple[int, int]]:
 
 
 def _calls(opened: OpenedTask) -> tuple[Optional[Call], Call]:
-    """The functions that check and process one item: (check or None, call)."""
+    """Return the functions that check and process one item: (check or None, call)."""
     task, template = opened.task, opened.template
     if opened.native and template is not None and template.output_mode is not None:
         return native.calls(opened)

@@ -17,7 +17,7 @@ from . import modulepath
 
 
 class NoSuchTask(Exception):
-    """The file has no task of that name."""
+    """The file has no task with that name."""
 
 
 SHA256 = "KAGURAZAKA_TASK_SHA256"
@@ -26,7 +26,7 @@ SHA256 = "KAGURAZAKA_TASK_SHA256"
 class CheckedLoader(importlib.machinery.SourceFileLoader):
     """Loads a file only if it has the hash that the host has checked.
 
-    What is compiled is what was hashed: bytecode, which anybody could have put beside the file, is not looked at.
+    It compiles the hashed bytes. It never reads bytecode, which anybody could have put beside the file.
     """
 
     def __init__(self, name: str, path: str, expected: str) -> None:
@@ -40,7 +40,7 @@ class CheckedLoader(importlib.machinery.SourceFileLoader):
             raise ImportError(
                 f"{self.path} was not loaded: its SHA-256 is {found}, not {self.expected}; it has changed since it was checked"
             )
-        # Not by source_to_code, which takes from a cache what it can.
+        # Not by source_to_code, which may use a cache.
         return compile(source, self.path, "exec", dont_inherit=True)
 
 
@@ -49,13 +49,13 @@ class TaskFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        # Taken out of the environment: it says nothing about the plugins of a kagurazaka that user code may start.
+        # Removed from the environment: it does not apply to plugins of a kagurazaka that user code may start.
         self._expected = os.environ.pop(SHA256, "")
         self.name = os.path.splitext(os.path.basename(path))[0]
         self._module: Any = None
-        # The environment that the module was loaded with.
+        # The environment with which the module was loaded.
         self.environment: dict[str, str] = {}
-        # Whether loading it has left the folder that the host is in.
+        # Whether loading it has changed the working folder.
         self.left_folder = False
 
     @property
@@ -65,7 +65,7 @@ class TaskFile:
         return self._module
 
     def load(self) -> None:
-        """Load the module unless it is: its folder first on sys.path, under the file's name."""
+        """Load the module once: with its folder first on sys.path, under the file's name."""
         if self._module is None:
             folder = working_folder()
             self._module = self._load()
@@ -80,8 +80,8 @@ class TaskFile:
         if spec is None or spec.loader is None:
             raise ImportError(f"{self.path} is not a Python file")
         module = importlib.util.module_from_spec(spec)
-        # Dataclasses and pickle look modules up by name. A task file called like a module that is loaded already
-        # ("random.py") must not take its place.
+        # Dataclasses and pickle look modules up by name. A task file with the name of a loaded module ("random.py") must
+        # not replace that.
         known = self.name not in sys.modules
         if known:
             sys.modules[self.name] = module
@@ -96,7 +96,7 @@ class TaskFile:
         return module
 
     def find(self, name: str) -> Any:
-        """What the file calls by that name."""
+        """Return the class or function with that name. Raises NoSuchTask."""
         try:
             found = getattr(self.module, name)
         except AttributeError:
@@ -106,7 +106,7 @@ class TaskFile:
         return found
 
     def names(self) -> list[str]:
-        """The names of the tasks that are defined or decorated in the file, in its order."""
+        """Return the names of the tasks that are defined or decorated in the file, in its order."""
         return [name for name, _ in self._listed()]
 
     def _listed(self) -> Iterator[tuple[str, Any]]:
@@ -124,7 +124,7 @@ class TaskFile:
 
 
 def runs(cls: type) -> bool:
-    """Whether a class has what a task without a template needs."""
+    """Return whether a class has the methods that a task without a template needs."""
 
     def own(method: str) -> bool:
         found = getattr(cls, method, None)
@@ -137,29 +137,29 @@ def runs(cls: type) -> bool:
 
 
 def working_folder() -> str:
-    """The folder that relative paths begin in; empty: it is gone."""
+    """Return the working folder; empty if it was removed."""
     try:
         return os.getcwd()
     except OSError:
         return ""
 
 
-# Methods that say what is done; a constructor may set them on the task.
+# Methods that decide which items are listed or skipped; a constructor may set them on the task.
 LISTING = ("generate_tasks", "is_executed", "is_each_executed")
 
 
 def listing_of(task: Any) -> tuple[str, ...]:
-    """Which of them the constructor has set."""
+    """Return those of them that the constructor has set."""
     return tuple(name for name in LISTING if name in getattr(task, "__dict__", ()))
 
 
 def is_base(cls: type) -> bool:
-    """Whether a class is one of kagurazaka's own."""
+    """Return whether a class belongs to kagurazaka."""
     return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def construct(cls: Any, args: list[str]) -> Any:
-    """The task, with the arguments that are its own."""
+    """Construct the task with its own arguments."""
     try:
         takes_args = "args" in inspect.signature(cls).parameters
     except (TypeError, ValueError):
@@ -168,12 +168,12 @@ def construct(cls: Any, args: list[str]) -> Any:
 
 
 def is_device(cls: type) -> bool:
-    """Whether a class is a task for a device."""
+    """Return whether a class is a device task."""
     return issubclass(cls, KagurazakaVanillaTorchTaskV1)
 
 
 def resolve(found: Any, mixin: Optional[dict[str, Any]]) -> tuple[Optional[type], Optional[Template]]:
-    """The class behind a name, and its template if it is decorated. (None, None): a factory, and no mixin to call it with."""
+    """Return a found task's class, and its template if it is decorated. (None, None): a factory, without a mixin to call it."""
     if inspect.isclass(found):
         return found, None
     template = getattr(found, ATTRIBUTE, None)
@@ -183,12 +183,12 @@ def resolve(found: Any, mixin: Optional[dict[str, Any]]) -> tuple[Optional[type]
         return None, None
     made = found(mixin)
     if not inspect.isclass(made) and getattr(made, ATTRIBUTE, None) is None:
-        raise TypeError(f"{found.__name__} has to return the task's class, not {made!r}")
+        raise TypeError(f"{found.__name__} must return the task's class, not {made!r}")
     return resolve(made, mixin)
 
 
 def _show_logging() -> None:
-    """Let what user code logs reach the host, from INFO on, unless the task file has set up logging itself."""
+    """Send user code's log records to the host, from INFO on, unless the task file has set up logging itself."""
     import logging
 
     root = logging.getLogger()
@@ -209,7 +209,7 @@ def _host_formatter() -> Any:
     import time
 
     class HostFormatter(logging.Formatter):
-        """One JSON object a line, as the host's log takes it."""
+        """Formats a record as a JSON object on one line, for the host's log."""
 
         def format(self, record: logging.LogRecord) -> str:
             text = super().format(record)
