@@ -88,7 +88,7 @@ func (f *finishCheck) read(d *outputDir) {
 	d.read = true
 	d.index.reset(len(d.names.all))
 	for i, n := range d.names.all {
-		d.index.put(d.names.bytes(n), i)
+		d.index.set(d.names.bytes(n), i)
 	}
 }
 

@@ -214,13 +214,14 @@ func (w *walk) collisions(g *group, first uint64) error {
 	w.stems.reset(len(list.all))
 	for i, n := range list.all {
 		b := list.bytes(n)
-		if other, found := w.stems.put(stemOf(b), i); found {
+		if other, found := w.stems.find(stemOf(b)); found {
 			a, b := g.triplet(list.bytes(list.all[other])), g.triplet(b)
 			if b.Path < a.Path {
 				a, b = b, a
 			}
 			return &CollisionError{First: a.Path, Second: b.Path, Output: w.out.of(b).Path}
 		}
+		w.stems.set(stemOf(b), i)
 	}
 	return nil
 }

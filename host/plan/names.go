@@ -116,13 +116,8 @@ func (x *nameIndex) reset(n int) {
 	x.room = max(x.room, n)
 }
 
-// put stores the number for a text, unless one is there already: then it is returned.
-func (x *nameIndex) put(text []byte, number int) (other int, found bool) {
-	if other, found = x.at[unsafeString(text)]; !found {
-		x.at[unsafeString(text)] = number
-	}
-	return other, found
-}
+// set stores the number for a text.
+func (x *nameIndex) set(text []byte, number int) { x.at[unsafeString(text)] = number }
 
 func (x *nameIndex) find(text []byte) (number int, found bool) {
 	number, found = x.at[unsafeString(text)]

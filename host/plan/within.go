@@ -77,7 +77,7 @@ func (o *within) take(list *nameList) {
 		if o.at == "." && len(common)+len(o.out.Ext) == len(name) && bytes.HasSuffix(name, []byte(o.out.Ext)) {
 			continue
 		}
-		o.sources.put(common, i)
+		o.sources.set(common, i)
 	}
 }
 
