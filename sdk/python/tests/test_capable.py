@@ -22,7 +22,7 @@ def test_a_word_that_nobody_knows(tmp_path):
     file.write_text(source)
     with Host(str(file)) as host:
         response = host.stub.describe(pb.DescribeRequest())
-    assert "HasAWord.kagurazaka_postprocess is 'beside': it may be 'apart' or 'device'" in response.error.message
+    assert "HasAWord.kagurazaka_postprocess must be 'apart' or 'device', not 'beside'" in response.error.message
 
 
 def test_what_keeps_something_of_a_batch(tmp_path):

@@ -1,4 +1,4 @@
-"""The stages of a device task: LOAD, DEVICE and FINISH, each in processes of its own, with tensors in shared memory."""
+"""The stages of a device task: LOAD, DEVICE and FINISH, each in separate processes, with tensors in shared memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ STAGES = (pb.STAGE_LOAD, pb.STAGE_DEVICE, pb.STAGE_FINISH)
 
 
 def prepare() -> None:
-    """Load what workers of the stages need, in the process that they are forked from."""
+    """Load the modules that workers of the stages need, in the process from which they are forked."""
     import importlib.util
 
     from . import finish, load  # noqa: F401
@@ -20,7 +20,7 @@ def prepare() -> None:
 
 
 def server(opened: Any, request: Any, listed: Any) -> Any:
-    """What serves Run in this stage."""
+    """Return the server of Run for the request's stage."""
     if request.stage == pb.STAGE_LOAD:
         from .load import LoadServer
 

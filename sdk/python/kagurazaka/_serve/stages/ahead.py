@@ -1,4 +1,4 @@
-"""Copies batches to the device ahead of the inference that asks for them, behind the back of code that does not know."""
+"""Copies batches to the device before inference asks for them. The task's code does not change."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-# Under this, subclasses are treated as plain tensors, and what is made of them is plain. Its name before torch 2: the other.
+# Under this, subclasses are treated as plain tensors, and give plain results. The second name is the one before torch 2.
 _Plainly: Any = getattr(torch._C, "DisableTorchFunctionSubclass", None) or torch._C.DisableTorchFunction
 
 
 class Ahead(torch.Tensor):  # type: ignore[misc]
-    """A CPU tensor whose copy on a device is under way. `to(device)` and `cuda()` give that copy; in every other way it
-    is a plain tensor, and what is made of it is plain."""
+    """A CPU tensor whose copy to a device is under way. `to(device)` and `cuda()` return that copy. In every other way it
+    behaves as a plain tensor, and gives plain results."""
 
     _copy: Any
     _event: Any
@@ -31,18 +31,18 @@ class Ahead(torch.Tensor):  # type: ignore[misc]
             return func(*args, **kwargs)
 
 
-# What says or copies what a tensor is.
+# Methods that print, pickle or copy a tensor with its type.
 _OF_ITS_TYPE = (torch.Tensor.__reduce_ex__, torch.Tensor.__deepcopy__, torch.Tensor.__repr__)
 
 
 def plain(tensor: Any) -> Any:
-    """The same tensor without its copy."""
+    """Return the same tensor without its copy."""
     with _Plainly():
         return tensor.as_subclass(torch.Tensor)
 
 
 def _asked(func: Any, args: Any, kwargs: Any) -> Any:
-    """The copy, where that is exactly what was asked for."""
+    """Return the copy if the call asks for exactly that, else None."""
     tensor = args[0]
     copy = getattr(tensor, "_copy", None)
     if copy is None or any(name not in ("device", "non_blocking") for name in kwargs):
@@ -63,17 +63,17 @@ def _asked(func: Any, args: Any, kwargs: Any) -> Any:
     if device != copy.device:
         return None
     if tensor._version != tensor._copied_version:
-        return None  # it was changed in place since
+        return None  # it was changed in place since then
     stream = torch.cuda.current_stream(device)
     stream.wait_event(tensor._event)
     copy.record_stream(stream)
-    # Who asks a second time gets a copy of its own, as it would otherwise.
+    # A second call makes a new copy, as with a plain tensor.
     del tensor._copy
     return copy
 
 
 class Copier:
-    """Copies a batch's tensors on a stream of its own."""
+    """Copies a batch's tensors on a separate stream."""
 
     def __init__(self, device: Any) -> None:
         self.device = device
@@ -81,7 +81,7 @@ class Copier:
         self.lock = threading.Lock()
 
     def copy(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """The batch with its tensors' copies under way."""
+        """Return the batch with copies of its tensors under way."""
         made = dict(batch)
         with torch.cuda.stream(self.stream):
             for name, value in batch.items():

@@ -1,6 +1,6 @@
-"""Which stages of a device task may run in processes of their own: found out from its class, without running any of it.
+"""Decides from its class which stages of a device task may run in separate processes, without running any of its code.
 
-All that is asked is whether the methods that would move make do without the device process. In doubt they stay.
+A stage may move if its methods do not need the device process. In doubt they stay.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from .source import (
     users,
 )
 
-# A task's own word about postprocess_each: in processes of its own, or in the device process.
+# The attribute of a class that decides where postprocess_each runs, and its values: separate processes, or the device process.
 ATTRIBUTE = "kagurazaka_postprocess"
 APART, DEVICE = "apart", "device"
 
 
 def capabilities(cls: Any, template: Optional[Template]) -> list[str]:
-    """`stages` and `finish`, as far as the task has them. An `apart` or `device` of the task's own is its word."""
+    """Return those of `stages` and `finish` that the task has. A class may decide about `finish` with `apart` or `device`."""
     if template is None or not _has_stages(cls, template):
         return []
     found = ["stages"]
     if cls.postprocess is not Base.postprocess or own(cls.postprocess_each) is Base.postprocess_each:
         return found
-    word = getattr(cls, ATTRIBUTE, None)
-    if word not in (None, APART, DEVICE):
-        raise ValueError(f"{cls.__name__}.{ATTRIBUTE} is {word!r}: it may be {APART!r} or {DEVICE!r}")
-    if word == APART or (word is None and moves(cls, "postprocess_each", shares_files=True)):
+    choice = getattr(cls, ATTRIBUTE, None)
+    if choice not in (None, APART, DEVICE):
+        raise ValueError(f"{cls.__name__}.{ATTRIBUTE} must be {APART!r} or {DEVICE!r}, not {choice!r}")
+    if choice == APART or (choice is None and moves(cls, "postprocess_each", shares_files=True)):
         found.append("finish")
     return found
 
@@ -61,17 +61,17 @@ def _has_stages(cls: Any, template: Template) -> bool:
         method = getattr(cls, name)
         if method is not getattr(Base, name) and not hasattr(method, "_kagurazaka_template_made"):
             return False
-    # Without loader processes, what load_data changes is there for the next item.
+    # Without loader processes, the next item sees what load_data changes.
     options = template.dataloader
     alone = isinstance(options, dict) and not options.get("num_workers")
     names = ["load_data"] if own(cls.is_each_executed) is Base.is_each_executed else ["load_data", "is_each_executed"]
-    # Loader processes are forked before the first inference: they have never seen what it changes.
+    # Loader processes are forked before the first inference, and never see what it changes.
     later = [] if alone else ["inference", "postprocess", "postprocess_each"]
     return all(moves(cls, name, names + later, changes_self=not alone) for name in names)
 
 
 def _plain_loader(options: Any) -> bool:
-    """Whether batches are consecutive items, so that the host can make them up."""
+    """Return whether batches are consecutive items, so that the host can form them."""
     if options == KAGURAZAKA_MIXIN_PLACEHOLDER:
         return True
     if not isinstance(options, dict) or options.get("batch_size", 1) is None:
@@ -82,10 +82,10 @@ def _plain_loader(options: Any) -> bool:
 
 
 def moves(cls: Any, name: str, with_it: Sequence[str] = (), *, changes_self: bool = False, shares_files: bool = False) -> bool:
-    """Whether a method can run in a process in which load_model was not called, beside others that run it.
+    """Return whether a method can run in several processes in which load_model was not called.
 
-    with_it: the methods that move with it, or come after it. changes_self: it may change the object, as in a
-    loader process of torch's, each of which has an object of its own. shares_files: it is looked at what files it opens.
+    with_it: the methods that move with it, or come after it. changes_self: whether it may change the object, as in torch's
+    loader processes, each of which has its own object. shares_files: whether to check the files that it opens.
     """
     try:
         return _Look(cls, (name, *with_it), changes_self, shares_files).method(name)
@@ -94,8 +94,8 @@ def moves(cls: Any, name: str, with_it: Sequence[str] = (), *, changes_self: boo
 
 
 def keeps(cls: Any) -> bool:
-    """Whether a task may keep something of a batch for longer than the batch: what follows loading changes something that
-    outlives it."""
+    """Return whether a task may keep something of a batch for longer than the batch: code after loading changes something
+    that outlives it."""
     try:
         before = made_by(cls, ["__init__", "load_model", "load_data", "is_each_executed"])
         attributes, variables = changes(cls, before.functions, [])
@@ -105,18 +105,18 @@ def keeps(cls: Any) -> bool:
 
 
 class _Look:
-    """One look at a method and at all that it calls of the user's."""
+    """Examines a method and all user code that it calls."""
 
     def __init__(self, cls: Any, names: Sequence[str], changes_self: bool, shares_files: bool) -> None:
         self.cls, self.changes_self, self.shares_files = cls, changes_self, shares_files
         made = made_by(cls, ["__init__"])
-        # What another method changes would be missed where that method is not called.
+        # A process that does not call another method would miss the changes of that.
         self.changed, self.changed_globals = changes(cls, made.functions, names)
         self.present = made.names if changes_self else made.names - made.shared
         self.seen: set[Any] = set()
 
     def method(self, name: str) -> bool:
-        """Whether a method, or attribute, of the class can be used."""
+        """Return whether a method, or attribute, of the class can be used."""
         found = inspect.getattr_static(self.cls, name, None)
         if isinstance(found, property):
             return found.fget is not None and self.function(found.fget, True)
@@ -129,7 +129,7 @@ class _Look:
         return name not in self.changed and (found is not None or name in self.present)
 
     def above(self, name: str) -> bool:
-        """Whether every definition of a method in the class and above it can be used: super() means one of them."""
+        """Return whether every definition of a method in the class and its bases can be used: super() means one of them."""
         found = [vars(base)[name] for base in self.cls.__mro__ if name in vars(base)]
         return all(self.function(own(method), True) for method in found if isinstance(method, types.FunctionType) and users(method))
 
@@ -151,9 +151,9 @@ class _Body:
         self.self_name = arguments[0].arg if bound and arguments else None
         self.scope = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
         self.local = local_names(self.tree)
-        # Where `self` and `super` stand as what an attribute is taken of.
+        # The nodes of `self` and `super` of which an attribute is taken.
         self.looked_at = set()
-        # Local names of what outlives the call.
+        # Local names of objects that outlive the call.
         self.aliases: set[str] = set()
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Attribute):
@@ -190,7 +190,7 @@ class _Body:
 
     def _name(self, node: ast.Name) -> bool:
         if self._is_self(node):
-            # self handed to something else: nobody knows what that does with it.
+            # self passed to other code, which may do anything with it.
             return id(node) in self.looked_at
         if node.id == "super":
             return id(node) in self.looked_at
@@ -201,7 +201,7 @@ class _Body:
         value = self.scope.get(node.id)
         if isinstance(value, types.FunctionType) and users(value):
             return self.look.function(value, False)
-        # A class of the user's may do anything; an exception does nothing.
+        # A user's class may do anything; an exception does nothing.
         return not (isinstance(value, type) and users(value) and not issubclass(value, BaseException))
 
     def _attribute(self, node: ast.Attribute) -> bool:
@@ -231,11 +231,11 @@ class _Body:
             return False
         if not isinstance(called, ast.Attribute) or name not in CHANGING or self.look.changes_self:
             return True
-        # A method of the task's own was looked at.
+        # The task's own methods are examined separately.
         return self._is_self(called.value) or not self._outer(called.value) or self._is_module(called.value)
 
     def _outer(self, node: ast.AST) -> bool:
-        """Whether an expression leads to something that outlives the call: an attribute of self, a global."""
+        """Return whether an expression leads to something that outlives the call: an attribute of self, a global."""
         while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
             node = node.func if isinstance(node, ast.Call) else node.value
         if self._is_self(node):
@@ -243,13 +243,13 @@ class _Body:
         return isinstance(node, ast.Name) and (node.id not in self.local or node.id in self.aliases)
 
     def _is_module(self, node: ast.AST) -> bool:
-        """Whether a call like numpy.save(…) is a module's function, or a class's, rather than an object's method."""
+        """Return whether a call like numpy.save(…) is a module's function, or a class's, and not an object's method."""
         names = []
         while isinstance(node, ast.Attribute):
             names.append(node.attr)
             node = node.value
         if isinstance(node, ast.Call):
-            # A fresh object: Image.fromarray(…).save(…).
+            # A new object: Image.fromarray(…).save(…).
             return isinstance(node.func, (ast.Attribute, ast.Name)) and self._is_module(
                 node.func.value if isinstance(node.func, ast.Attribute) else node.func
             )
@@ -262,7 +262,7 @@ class _Body:
 
 
 def _opens_anew(call: ast.Call) -> bool:
-    """Whether a file is opened for reading, or written from its beginning: appending is for one process at a time."""
+    """Return whether a file is opened for reading, or written from its beginning: only one process may append."""
     modes = [*call.args[1:2], *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
     if isinstance(call.func, ast.Attribute) and not modes:
         modes = call.args[:1]  # Path.open(mode)

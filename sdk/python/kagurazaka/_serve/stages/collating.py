@@ -1,4 +1,4 @@
-"""From samples to a batch: by the task's collate_fn, or the default one, which stacks where the batch will lie."""
+"""Collates samples to a batch: by the task's collate_fn, or the default one, which stacks in the batch's region."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .. import failures
 from ..items import show
 from .payload import NUMPY, TORCH, Stacked
 
-# How many items of one shape an error names.
+# The most items of one shape that an error names.
 _NAMED = 3
 
 
 class BadBatch(Exception):
-    """A batch that no smaller batch would make better. `where` is the template's field to change."""
+    """An error that smaller batches would not mend. `where` is the template's field to change."""
 
     def __init__(self, where: str, message: str) -> None:
         super().__init__(message)
         self.where = where
 
     def error(self) -> Any:
-        """The contract's error: its detail `config` says that splitting does not help."""
+        """Return the contract's error. Its detail `config` means that splitting the batch does not help."""
         error = failures.of_configuration(self.where, str(self))
         error.message = failures.plain(str(self))
         error.fault = pb.FAULT_TASK
@@ -42,7 +42,7 @@ class Collate:
         self.collate, self.default = self._choose(own)
 
     def _choose(self, own: Any) -> tuple[Callable[[list[Any]], Any], bool]:
-        """The function, and whether it is a default one, which collates a dict field by field."""
+        """Return the function, and whether it is a default one, which collates a dict field by field."""
         from ...utils.collate import default_collate_extended
 
         if own is default_collate_extended:
@@ -54,7 +54,7 @@ class Collate:
         return (default_collate, True) if own is None or own is default_collate else (own, False)
 
     def __call__(self, samples: list[dict[str, Any]]) -> Any:
-        """The batch, as a dict. Where a field can be stacked it is a Stacked."""
+        """Return the batch, as a dict. A field that can be stacked is a Stacked."""
         if not self.default:
             batch = self.collate(samples)
             _check(batch, len(samples))
@@ -104,7 +104,7 @@ class Collate:
 
 
 def materialized(batch: Any) -> Any:
-    """The batch with real tensors where it has Stacked ones: for code that looks at it in this process."""
+    """Return the batch with tensors in place of Stacked ones, for code that reads it in this process."""
     if not isinstance(batch, dict):
         return batch
     return {key: _made(value) if type(value) is Stacked else value for key, value in batch.items()}
@@ -125,14 +125,14 @@ def _made(stacked: Stacked) -> Any:
 def _check(batch: Any, count: int) -> None:
     if not hasattr(batch, "keys") or not hasattr(batch, "__getitem__"):
         raise BadBatch(
-            "dataloader.collate_fn", f"collate_fn returned {type(batch).__name__}; a batch is a dict, whose fields inference gets"
+            "dataloader.collate_fn", f"collate_fn returned {type(batch).__name__}; it must return a dict, whose fields inference gets"
         )
     length = _length(batch)
     if length is not None and length != count:
         raise BadBatch(
             "dataloader.collate_fn",
-            f"collate_fn made a batch of {length} of {count_of(count, 'item')}; every item that was loaded has to be in it: "
-            "an item that load_data cannot use has to raise there",
+            f"collate_fn made a batch of {length} of {count_of(count, 'item')}; it must keep every item that was loaded: "
+            "for an item that cannot be used, raise an exception in load_data",
         )
 
 
@@ -151,14 +151,14 @@ def _same_shapes(key: str, values: list[Any], samples: Sequence[dict[str, Any]])
         shapes.setdefault(tuple(getattr(value, "shape", ())), []).append(i)
     if len(shapes) < 2:
         return
-    told = []
+    examples = []
     for shape, which in shapes.items():
         names = ", ".join(_name(samples[i]) for i in which[:_NAMED])
         more = f" and {len(which) - _NAMED} more" if len(which) > _NAMED else ""
-        told.append(f"{shape}: {names}{more}")
+        examples.append(f"{shape}: {names}{more}")
     raise BadBatch(
         "dataloader.collate_fn",
-        f"load_data gave {key!r} of different shapes, which cannot be stacked into one batch: {'; '.join(told)}. "
+        f"load_data gave {key!r} of different shapes, which cannot be stacked into one batch: {'; '.join(examples)}. "
         "Give dataloader collate_fn=pad_collate or list_collate (kagurazaka.utils.collate), or make the shapes equal",
     )
 
@@ -170,7 +170,7 @@ def _name(sample: dict[str, Any]) -> str:
 
 
 def _numpy_collate(values: list[Any]) -> Any:
-    """The default collate where there is no torch: numpy arrays take the place of tensors."""
+    """Collate as the default does, with numpy arrays instead of tensors, if torch is not installed."""
     import numpy
 
     first = values[0]

@@ -1,4 +1,4 @@
-"""What all stages do with batches."""
+"""Functions for batches that all stages share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..opened import OpenedTask
 
 
 def size_of(batch: Any) -> int:
-    """How many items a batch has."""
+    """Return the number of items of a batch."""
     count = 0
     for part in batch.parts:
         if part.WhichOneof("source") == "range":
@@ -27,12 +27,12 @@ def size_of(batch: Any) -> int:
 
 
 def items_of(opened: OpenedTask, batch: Any, listed: Any = None) -> list[Any]:
-    """A batch's items, with FileTriplets."""
+    """Return a batch's items, with FileTriplets."""
     items: list[Any] = []
     for part in batch.parts:
         if part.WhichOneof("source") == "range":
             if listed is None:
-                raise ValueError("the host sent items by their index to a process that has no list")
+                raise ValueError("the host sent items by index to a process without a list")
             items.extend(listed.slice(part.range.first, part.range.count))
             continue
         decoded = wire.decode_part(part)
@@ -43,7 +43,7 @@ def items_of(opened: OpenedTask, batch: Any, listed: Any = None) -> list[Any]:
 
 
 def outputs_by_key(items: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The outputs that the host has computed, by what templates find them by."""
+    """Return the outputs that the host has computed, by the keys that templates use."""
     found = {}
     for item in items:
         outputs = native.outputs_of(item)
@@ -63,7 +63,7 @@ def add_ranges(ranges: Any, positions: list[int]) -> None:
 
 
 class Clock:
-    """Measures what a stage does: `idle` while it waits, `busy` while it works."""
+    """Measures a stage's times: `idle` while it waits, `busy` while it works."""
 
     def __init__(self) -> None:
         self.last = time.perf_counter_ns()
@@ -80,18 +80,18 @@ class Clock:
 
 
 def answer(result: Any) -> bytes:
-    """The message that carries a BatchResult."""
+    """Return the message that carries a BatchResult."""
     message: bytes = pb.RunResponse(batch=result).SerializeToString()
     return message
 
 
-# How much loaders and finishers give way: most of all to the device process, whose main thread has to be there at once when the
-# device needs the next kernel, and loaders to finishers, which a full pipeline waits for.
+# The niceness of loaders and finishers. Both yield to the device process, whose main thread must run at once when the device needs
+# the next kernel. Loaders yield to finishers, for which a full pipeline waits.
 LOADER, FINISHER = 10, 5
 
 
 def use_one_core(niceness: int) -> None:
-    """Let torch compute in this thread alone, there is one such process a core, and give way to what is nearer to the end."""
+    """Let torch compute only in this thread, since there is one such process for each core, and yield to later stages."""
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
@@ -102,7 +102,7 @@ def use_one_core(niceness: int) -> None:
 
 
 def use_all_cores() -> None:
-    """Let torch compute with as many threads as there are cores, where this process was forked from one that may not."""
+    """Let torch compute with one thread for each core, if the host has limited the threads of this process's parent."""
     torch = sys.modules.get("torch")
     if torch is not None and os.environ.get("KAGURAZAKA_ONE_THREAD"):
         torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

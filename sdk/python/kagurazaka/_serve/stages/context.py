@@ -1,4 +1,4 @@
-"""The CUDA context, made in a thread while the task's file is still being imported."""
+"""The CUDA context, which a thread makes while the task's file is imported."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Optional
 
 from ..failures import NoDevice
 
-# The device of a process that is started for one: "cuda:0".
+# The variable with the device of a process that is started for one: "cuda:0".
 VARIABLE = "KAGURAZAKA_DEVICE"
-# What a file that names these does to them has to come before the context.
+# A file that names one of these may set it, which must happen before the context is made.
 _DECIDING = (b"CUDA_VISIBLE_DEVICES", b"CUDA_DEVICE_ORDER")
 
 _thread: Optional[threading.Thread] = None
 
 
 def begin(path: str) -> None:
-    """Start to make the context of the device that this process was started for, if any."""
+    """Start making the context of the device for which this process was started, if any."""
     global _thread
     device = os.environ.pop(VARIABLE, "")
     kind, _, number = device.partition(":")
@@ -31,16 +31,16 @@ def begin(path: str) -> None:
 
 
 def begun() -> bool:
-    """Whether this process has a context, so that it must not be forked."""
+    """Return whether this process makes a context, and therefore must not be forked."""
     return _thread is not None
 
 
 def touched() -> bool:
-    """Whether anything in this process has used CUDA: a driver that was initialised does not survive a fork."""
+    """Return whether anything in this process has used CUDA: an initialised driver does not survive a fork."""
     torch = sys.modules.get("torch")
     if torch is not None and getattr(torch, "cuda", None) is not None and torch.cuda.is_initialized():
         return True
-    # Other libraries, and torch's own is_available(), initialise the driver without a word: it opens its devices then.
+    # Other libraries, and torch's is_available(), may initialise the driver, which then opens its devices.
     try:
         descriptors = os.listdir("/proc/self/fd")
     except OSError:
@@ -55,14 +55,14 @@ def touched() -> bool:
 
 
 def join() -> None:
-    """Wait until the context is made, or could not be."""
+    """Wait until the context is made, or making it has failed."""
     if _thread is not None:
         _thread.join()
 
 
 def require(device: str) -> None:
-    """Raise NoDevice unless there is the CUDA device that the task is to use, as far as PyTorch can tell. A task that fell back to
-    the CPU would run, and nobody would know."""
+    """Raise NoDevice if PyTorch cannot use the CUDA device that the user chose. Otherwise a task that falls back to the CPU would
+    run unnoticed."""
     kind, _, number = device.partition(":")
     if kind != "cuda" or importlib.util.find_spec("torch") is None:
         return
@@ -75,7 +75,7 @@ def require(device: str) -> None:
         raise NoDevice(f"--device {device}: PyTorch {torch.__version__} cannot use CUDA here: {why}. {hint}")
     count = torch.cuda.device_count()
     if int(number or 0) >= count:
-        raise NoDevice(f"--device {device}: PyTorch finds {count} CUDA devices, which count from cuda:0")
+        raise NoDevice(f"--device {device}: PyTorch finds {count} CUDA devices; their numbers begin with cuda:0")
 
 
 def _decides(path: str) -> bool:
@@ -88,7 +88,7 @@ def _decides(path: str) -> bool:
 
 
 def _make(number: int) -> None:
-    # Nothing but time is lost where this fails: whoever uses CUDA makes the context then, and reports what is wrong.
+    # A failure here costs only time: the first code that uses CUDA makes the context then, and reports the problem.
     try:
         cuda = ctypes.CDLL("libcuda.so.1")
         device, context = ctypes.c_int(), ctypes.c_void_p()

@@ -1,4 +1,4 @@
-"""The DEVICE stage: inference, one batch after the other, while others are received and copied."""
+"""The DEVICE stage: inference of one batch after another, while other threads receive and copy batches."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Work:
 
 
 class StageServer:
-    """Infers batches in the main thread. One thread receives them, another hands on what came of them."""
+    """Infers batches in the main thread. One thread receives them, another postprocesses or copies the results."""
 
     def __init__(self, opened: OpenedTask, request: Any) -> None:
         self.opened, self.task = opened, opened.task
@@ -60,8 +60,7 @@ class StageServer:
         opened.task.load_model(self.device)
         self.postprocessor = Postprocessor(opened)
         self.cuda = Cuda(self.device) if uses_cuda(self.device) else None
-        # Regions are used again: what a task may keep has to be its own. On its way to a device a batch passes through pinned
-        # memory anyway, which is its own, too.
+        # Regions are reused, so a task that may keep tensors gets copies. On CUDA each batch is copied to pinned memory anyway.
         self.copy: Any = own_copy if capable.keeps(type(opened.task)) else None
         if self.cuda is not None:
             self.copy = self.cuda.pinned_copy
@@ -75,9 +74,9 @@ class StageServer:
         self.last = time.perf_counter_ns()
 
     def serve(self, receive: Callable[[], Optional[bytes]], send: Callable[[bytes], None]) -> None:
-        """Until receive returns None."""
+        """Serve until receive returns None."""
         sys.setswitchinterval(_SWITCH_S)
-        # A collection through all that torch has made would stop the device for as long.
+        # Garbage collection through all of torch's objects would stop the device meanwhile.
         gc.freeze()
         threading.Thread(target=self._receive, args=(receive,), name="kagurazaka-batches", daemon=True).start()
         handing_on = threading.Thread(target=self._hand_on, args=(send,), name="kagurazaka-postprocess", daemon=True)
@@ -121,8 +120,8 @@ class StageServer:
         work.ended = time.perf_counter_ns()
 
     def _inferred(self, work: Work, before: Optional[list[int]]) -> bool:
-        """Infer a batch. False: the device's memory was full, and the batch, whose tensors are as before, may be tried
-        again."""
+        """Infer a batch. Returns False if the device's memory was full and the batch's tensors are unchanged, so that it may
+        be tried again."""
         try:
             work.results = self.task.inference(self.device, work.size, **work.inputs)
             if self.cuda is not None:
@@ -135,7 +134,7 @@ class StageServer:
         return True
 
     def _drain(self) -> None:
-        """Wait until all batches before this one are handed on."""
+        """Wait until all batches before this one are answered."""
         drained = threading.Event()
         self.done.put(drained)
         drained.wait()
@@ -162,13 +161,13 @@ class StageServer:
                 try:
                     send(common.answer(work.result))
                 except ConnectionError:
-                    connected = False  # the host has gone: nobody wants to know
+                    connected = False  # the host is gone
             del work
 
     def _stamp(self, work: Work) -> None:
         if not work.began:
             return
-        # Batches whose inference only starts the device's work overlap: what they overlap counts once.
+        # Batches whose inference only starts the device's work overlap; the overlap counts once.
         began = max(work.began, self.last)
         work.result.idle_ns = began - self.last
         work.result.busy_ns = max(0, work.ended - began)
@@ -185,7 +184,7 @@ class StageServer:
         if has_elements(results):
             check_length(results, work.size)
         else:
-            results = None  # nothing that postprocess_each would be called for
+            results = None  # postprocess_each would not be called for these
         packed = Packed(results)
         if self.cuda is not None and packed.asynchronous:
             payload = self._copied(packed, message.region, work.event)
@@ -215,7 +214,7 @@ class StageServer:
                 if out_of_memory(error):
                     _let_go(error)
                     work.results = None
-                    self.cuda.say_out_of_memory(problem, work.size)
+                    self.cuda.report_out_of_memory(problem, work.size)
                 else:
                     self.cuda.leave_if_broken(problem)
         work.result.error.CopyFrom(problem)
@@ -223,7 +222,7 @@ class StageServer:
 
 
 class Cuda:
-    """What is done with CUDA beside the user's code."""
+    """The SDK's own use of CUDA."""
 
     def __init__(self, device: str) -> None:
         import torch
@@ -239,11 +238,11 @@ class Cuda:
         self.outputs = Buffers(2)
 
     def enter_thread(self) -> None:
-        """A thread starts with device 0 as its current one."""
+        """Make the device the current one of this thread, which starts with device 0."""
         self.torch.cuda.set_device(self.device)
 
     def pinned_copy(self, value: Any) -> Any:
-        """A copy that the device can read by itself."""
+        """Return a copy in pinned memory, which the device can read directly."""
         if not isinstance(value, self.torch.Tensor):
             return value.copy()
         made = self.torch.empty(value.shape, dtype=value.dtype, pin_memory=True)
@@ -252,14 +251,14 @@ class Cuda:
         return made
 
     def record(self) -> Any:
-        """An event behind what the main thread has started so far."""
-        # A blocking event: who waits for it leaves the processor to others.
+        """Return an event after everything that the main thread has started so far."""
+        # A blocking event: a thread that waits for it does not use the processor.
         event = self.torch.cuda.Event(blocking=True)
         event.record(self.torch.cuda.current_stream(self.device))
         return event
 
     def copied(self, copy: Callable[[], Any], after: Any) -> Any:
-        """Run copies on a stream of their own, behind the event, and wait for them."""
+        """Run copies on a separate stream, after the event, and wait for them."""
         with self.torch.cuda.stream(self.stream):
             if after is not None:
                 self.stream.wait_event(after)
@@ -269,8 +268,8 @@ class Cuda:
         event.synchronize()
         return made
 
-    def say_out_of_memory(self, problem: Any, size: int) -> None:
-        """Make the error one of the device's memory, and give back what torch keeps of it."""
+    def report_out_of_memory(self, problem: Any, size: int) -> None:
+        """Turn the error into one of the device's memory, and empty torch's cache."""
         self.torch.cuda.empty_cache()
         free, total = self.torch.cuda.mem_get_info(self.device)
         problem.ClearField("item")
@@ -278,11 +277,11 @@ class Cuda:
         problem.fault = pb.FAULT_ENVIRONMENT
         problem.message = (
             f"a batch of {count_of(size, 'item')} does not fit into the memory of {self.device} "
-            f"({free >> 20} of {total >> 20} MiB are free): give --batch_size a smaller number, or auto. {problem.message}"
+            f"({free >> 20} of {total >> 20} MiB are free): use a smaller --batch_size, or auto. {problem.message}"
         )
 
     def leave_if_broken(self, problem: Any) -> None:
-        """End the process if its CUDA context can no longer be used: another one can do the work."""
+        """End the process if its CUDA context can no longer be used: another process can do the work."""
         try:
             self.torch.cuda.synchronize(self.device)
         except BaseException as error:
@@ -292,23 +291,23 @@ class Cuda:
 
 
 def own_copy(value: Any) -> Any:
-    """A copy of a tensor or an array."""
+    """Return a copy of a tensor or an array."""
     return value.clone() if hasattr(value, "clone") else value.copy()
 
 
 def versions(batch: Any) -> list[int]:
-    """How often each tensor of a batch was changed in place."""
+    """Return how often each tensor of a batch was changed in place."""
     return [value._version for value in batch.values() if hasattr(value, "_version")]
 
 
 def uses_cuda(device: str) -> bool:
-    """Whether the task runs on a CUDA device by means of torch."""
+    """Return whether the task runs on a CUDA device with torch."""
     torch = sys.modules.get("torch")
     return device.startswith("cuda") and torch is not None and bool(torch.cuda.is_available())
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that the device's memory is full."""
+    """Return whether an exception means that the device's memory is full."""
     torch = sys.modules.get("torch")
     if torch is None:
         return False
@@ -319,7 +318,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def _let_go(error: BaseException) -> None:
-    """Free what a failed inference holds on the device: its frames."""
+    """Clear a failed inference's frames, which hold memory of the device."""
     traceback.clear_frames(error.__traceback__)
     error.__traceback__ = None
 

@@ -1,4 +1,4 @@
-"""What follows inference: postprocess_each for the elements of a batch, or postprocess for all of it."""
+"""Postprocessing: postprocess_each for the elements of a batch, or postprocess for the whole batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Postprocessor:
         self.unwritten = unwritten_of(opened.template)
 
     def run(self, message: Any, batch: Any, results: Any, result: Any) -> None:
-        """Postprocess what inference returned; items that fail are named in the BatchResult."""
+        """Postprocess inference's results. Failed items are named in the BatchResult."""
         size = batch_length(batch)
         journal = self.opened.journal
         paths: list[str] = []
@@ -33,7 +33,7 @@ class Postprocessor:
                 items = common.items_of(self.opened, message)
                 _state.outputs = common.outputs_by_key(items)
                 if journal is not None:
-                    # All of them before the first: what is postprocessed is a batch, whichever way the task goes about it.
+                    # Note the whole batch before its first item, since the task may postprocess it in any order.
                     _state.journal = None
                     paths = [item[journal.field].path for item in items]
                     journal.refresh()
@@ -51,7 +51,7 @@ class Postprocessor:
             )
 
     def _look(self, message: Any, batch: Any, result: Any) -> None:
-        """Look for what the template's finish check will look for."""
+        """Check for the outputs that the template's finish check will look for."""
         template = self.opened.template
         if self.unwritten is None or template is None:
             return
@@ -65,11 +65,11 @@ class Postprocessor:
             if items is not None:
                 self.unwritten.look(items[i][template.finish_field].path)
                 continue
-            # The host may have named the items by their numbers alone, and the list is in another process.
+            # The host may have sent only the items' numbers, and the list is in another process.
             try:
                 path = template.finish_path(element_of(batch, i))
             except Exception:
-                continue  # elements of the task's own, of which the template knows nothing
+                continue  # the task's own elements, which the template does not know
             self.unwritten.look(path)
         self.unwritten.report(result)
 
@@ -87,7 +87,7 @@ class Postprocessor:
 
 
 def check_length(results: Any, size: int) -> None:
-    """Refuse results that are not one an element."""
+    """Raise BadBatch unless the results have one entry for each element."""
     fields = results.items() if isinstance(results, dict) else [(None, results)]
     for name, value in fields:
         where = "" if name is None else f" as {name!r}"
@@ -95,7 +95,7 @@ def check_length(results: Any, size: int) -> None:
             length = len(value)
         except TypeError:
             kind = type(value).__name__
-            told = f"inference returned one {kind}{where} for a batch of {count_of(size, 'item')}; it has to have one entry an item"
-            raise BadBatch("", told) from None
+            text = f"inference returned one {kind}{where} for a batch of {count_of(size, 'item')}; it must return one entry for each item"
+            raise BadBatch("", text) from None
         if length != size:
             raise BadBatch("", f"inference returned {count_of(length, 'result')}{where} for a batch of {count_of(size, 'item')}")

@@ -1,4 +1,4 @@
-"""The FINISH stage: postprocess_each, with outputs written aside and committed item by item."""
+"""The FINISH stage: it postprocesses batches and concludes their outputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .payload import unpack
 
 
 class FinishServer:
-    """Answers batches once their elements are postprocessed."""
+    """Answers batches after postprocessing their elements."""
 
     def __init__(self, opened: OpenedTask, request: Any) -> None:
         self.memory = Memory(request.memory)
@@ -22,7 +22,7 @@ class FinishServer:
         common.use_one_core(common.FINISHER)
 
     def serve(self, receive: Callable[[], Optional[bytes]], send: Callable[[bytes], None]) -> None:
-        """Until receive returns None."""
+        """Serve until receive returns None."""
         clock = common.Clock()
         while (request := receive()) is not None:
             clock.begin()

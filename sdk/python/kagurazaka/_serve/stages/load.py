@@ -22,7 +22,7 @@ from .payload import Packed, RegionTooSmall
 
 
 class LoadServer:
-    """Answers batches with what load_data and collate made of their items."""
+    """Answers batches with their loaded and collated items."""
 
     def __init__(self, opened: OpenedTask, request: Any, listed: Any) -> None:
         template = opened.template
@@ -34,7 +34,7 @@ class LoadServer:
         kind = type(opened.task)
         set_here = "is_each_executed" in taskfile.listing_of(opened.task)
         if kind.is_each_executed is not Base.is_each_executed or set_here:
-            # Where the host has the finish check, it has asked.
+            # The host has run a built-in finish check already.
             if not (opened.native and template.finish_check_mode is not None):
                 self.check = opened.task.is_each_executed
                 own = getattr(kind.is_each_executed, "_kagurazaka_own", kind.is_each_executed)
@@ -47,10 +47,10 @@ class LoadServer:
         if init is not None:
             init(request.worker_index)
         # The last batch that did not fit: the host sends it again with a larger region.
-        self.kept: Optional[tuple[int, Any, Packed]] = None
+        self.oversized: Optional[tuple[int, Any, Packed]] = None
 
     def serve(self, receive: Callable[[], Optional[bytes]], send: Callable[[bytes], None]) -> None:
-        """Until receive returns None."""
+        """Serve until receive returns None."""
         clock = common.Clock()
         while (request := receive()) is not None:
             clock.begin()
@@ -60,10 +60,10 @@ class LoadServer:
             send(common.answer(result))
 
     def _again(self, batch: Any) -> Any:
-        kept, self.kept = self.kept, None
-        if kept is None or kept[0] != batch.id or kept[1].count != common.size_of(batch):
+        last, self.oversized = self.oversized, None
+        if last is None or last[0] != batch.id or last[1].count != common.size_of(batch):
             return None
-        return self._write(batch, kept[1], kept[2])
+        return self._write(batch, last[1], last[2])
 
     def _load(self, batch: Any) -> Any:
         result = pb.BatchResult(id=batch.id)
@@ -78,7 +78,7 @@ class LoadServer:
                 return result
             packed = Packed(structure)
         except BadBatch as error:
-            # Smaller batches would only hide it.
+            # Smaller batches would only hide the error.
             return _all_failed(result, error.error())
         except BaseException as error:
             return _failed(batch, result, failures.of_exception(error))
@@ -90,14 +90,14 @@ class LoadServer:
         try:
             result.payload.CopyFrom(packed.write(self.memory, batch.region))
         except RegionTooSmall as error:
-            self.kept = (batch.id, result, packed)
+            self.oversized = (batch.id, result, packed)
             return _failed(batch, result, error.error())
         except BaseException as error:
             return _failed(batch, result, failures.of_exception(error))
         return result
 
     def _samples(self, items: list[dict[str, Any]], result: Any) -> Any:
-        """The collated batch of the items that are left; the others are named in the result. None: nothing is left."""
+        """Return the collated batch of the remaining items, or None. The result names the others."""
         numbers: list[int] = []
         samples: list[dict[str, Any]] = []
         skipped: list[int] = []
@@ -124,7 +124,7 @@ class LoadServer:
         return batch
 
     def _finished(self, batch: Any, numbers: list[int], result: Any) -> set[int]:
-        """Elements that are finished by the task's own check, which wants to see what was loaded; -1 - i where it failed."""
+        """Return the elements that the task's own check, which needs the loaded data, finds finished; -1 - i if it failed."""
         assert self.check is not None
         whole = materialized(batch)
         finished = set()
@@ -139,12 +139,12 @@ class LoadServer:
 
 
 def _failed(batch: Any, result: Any, error: Any) -> Any:
-    """The answer for a batch that failed as a whole."""
+    """Return the answer for a batch that failed as a whole."""
     return pb.BatchResult(id=batch.id, count=result.count or common.size_of(batch), error=error)
 
 
 def _all_failed(result: Any, error: Any) -> Any:
-    """The answer for a batch whose items have all failed, but for those of which more is known."""
+    """Return the answer for a batch whose items have all failed, except those with a known outcome."""
     known = {failure.index for failure in result.failures}
     for span in result.skipped:
         known.update(range(span.first, span.first + span.count))
@@ -155,7 +155,7 @@ def _all_failed(result: Any, error: Any) -> Any:
 
 
 def _may_need_data(check: Any) -> bool:
-    """Whether a check may look at fields that load_data makes: it names more than `input` and outputs, or uses its **rest."""
+    """Return whether a check may read fields that load_data makes: it names more than `input` and outputs, or uses its **rest."""
     from ..items import is_output
 
     try:
@@ -178,7 +178,7 @@ def _may_need_data(check: Any) -> bool:
 
 
 def _seed(index: int) -> None:
-    """Give this process random numbers of its own, as torch's loader processes have: forked ones would all have the same."""
+    """Seed this process's random numbers, as torch does in its loader processes: forked processes would all have the same."""
     torch = sys.modules.get("torch")
     if torch is not None:
         base = int(torch.empty((), dtype=torch.int64).random_().item())

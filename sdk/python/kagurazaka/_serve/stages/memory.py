@@ -1,4 +1,4 @@
-"""The memory that the stages share, and arrays that lie in it."""
+"""The memory that the stages share, and arrays in it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ ALIGNMENT = 64
 
 
 class Memory:
-    """A file of the host's, mapped whole. It is never unmapped: what user code keeps must not become a hole."""
+    """The host's file, mapped as a whole. It is never unmapped, since user code may keep tensors in it."""
 
     def __init__(self, shared: Any) -> None:
         self.map: Any = None
-        # Where the map begins in this process.
+        # The map's address in this process.
         self.address = 0
         self.size = shared.size
         if not shared.path:
@@ -29,7 +29,7 @@ class Memory:
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
 
     def torch(self, dtype: str, shape: tuple[int, ...], offset: int) -> Any:
-        """A torch tensor over the memory."""
+        """Return a torch tensor over the memory, at an offset in bytes."""
         import torch
 
         kind = getattr(torch, dtype)
@@ -39,7 +39,7 @@ class Memory:
         return torch.frombuffer(self.map, dtype=kind, count=count, offset=offset).view(shape)
 
     def numpy(self, dtype: str, shape: tuple[int, ...], offset: int) -> Any:
-        """A numpy array over the memory."""
+        """Return a numpy array over the memory, at an offset in bytes."""
         import numpy
 
         if math.prod(shape) == 0:
@@ -47,16 +47,16 @@ class Memory:
         return numpy.ndarray(shape, dtype, buffer=self.map, offset=offset)
 
     def put(self, offset: int, source: int, size: int) -> None:
-        """Copy bytes from an address, in this thread alone and without the interpreter's lock."""
+        """Copy bytes from an address, only in this thread and without the interpreter's lock."""
         ctypes.memmove(self.address + offset, source, size)
 
     def bytes(self, size: int, offset: int) -> memoryview:
-        """Some bytes of the memory."""
+        """Return some bytes of the memory."""
         return memoryview(self.map)[offset : offset + size]
 
 
 class Target(Protocol):
-    """What tensors are written to, at offsets of the shared memory: the memory itself, or a buffer that stands for a part of it."""
+    """The target of tensors, with offsets of the shared memory: the memory itself, or a buffer that represents a part of it."""
 
     def torch(self, dtype: str, shape: tuple[int, ...], offset: int) -> Any: ...
 
@@ -68,5 +68,5 @@ class Target(Protocol):
 
 
 def aligned(offset: int) -> int:
-    """The next offset at which a tensor may begin."""
+    """Return the next offset at which a tensor may begin."""
     return -(-offset // ALIGNMENT) * ALIGNMENT

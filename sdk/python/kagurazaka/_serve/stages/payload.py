@@ -1,6 +1,6 @@
-"""What one stage hands to the next: a structure is pickled, and the tensors in it go into shared memory.
+"""The payload from one stage to the next: a pickled structure, and its tensors in shared memory.
 
-Any object may hold tensors: pickle asks of each object that it meets whether it is to be left out (persistent_id).
+Any object may hold tensors: pickle asks for each object whether to leave it out (persistent_id).
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from ..._proto import plugin_pb2 as pb
 from .memory import Memory, Target, aligned
 
 TORCH, NUMPY, BYTES = 0, 1, 2
-# Bytes objects from this size on go into the memory, too: messages are to stay small.
+# Bytes objects from this size on go into the memory, too, since messages must stay small.
 _MANY_BYTES = 32 << 10
 
-# write(memory, offset): puts the tensor there.
+# write(memory, offset) puts the tensor there.
 Write = Callable[[Target, int], None]
 
 
 class RegionTooSmall(Exception):
-    """A batch's tensors do not fit into its region. `wanted` is how many bytes they need."""
+    """A batch's tensors do not fit into its region. `wanted` is the number of bytes that they need."""
 
     def __init__(self, wanted: int, size: int) -> None:
         super().__init__(f"a batch needs {wanted} bytes of shared memory and has {size}")
         self.wanted = wanted
 
     def error(self) -> Any:
-        """The contract's error."""
+        """Return the contract's error."""
         return pb.Error(
             message=str(self),
             fault=pb.FAULT_KAGURAZAKA,
@@ -39,7 +39,7 @@ class RegionTooSmall(Exception):
 
 
 class Stacked:
-    """Stands in a structure for a tensor that is made where it will lie."""
+    """A placeholder in a structure for a tensor that is made directly in its region."""
 
     def __init__(self, kind: int, dtype: str, shape: tuple[int, ...], size: int, write: Write) -> None:
         self.kind, self.dtype, self.shape, self.size, self.write = kind, dtype, shape, size, write
@@ -48,29 +48,29 @@ class Stacked:
 class Tensor(NamedTuple):
     dtype: str
     shape: tuple[int, ...]
-    # In bytes.
+    # The size in bytes.
     size: int
     write: Write
 
 
 class Packed:
-    """A structure taken apart: `rest` is pickled, `tensors` are still where they were."""
+    """A structure split in two: `rest` is pickled, `tensors` are not copied yet."""
 
     def __init__(self, structure: Any) -> None:
         self.tensors: list[Tensor] = []
-        # Keeps what the positions were given for, so that no other object gets the same id.
+        # Keeps the objects with positions alive, so that no other object gets the same id.
         self._known: dict[int, tuple[Any, Any]] = {}
         file = io.BytesIO()
         pickler = _Pickler(file, self)
         pickler.dump(structure)
         self.rest = file.getvalue()
-        # Whether any tensor is on a device, so that copies of it have to be waited for.
+        # Whether any tensor is on a device, so that its copy must be waited for.
         self.asynchronous = any(
             kept.device.type != "cpu" for kept, (kind, _) in self._known.values() if kind == TORCH and hasattr(kept, "device")
         )
 
     def take(self, value: Any) -> Optional[tuple[int, int]]:
-        """(kind, position) of an object that is left out of the pickle; None: it is pickled."""
+        """Return (kind, position) for an object to leave out of the pickle, or None for one to pickle."""
         kind = type(value)
         if kind is bytes and len(value) < _MANY_BYTES or kind in _PLAIN:
             return None
@@ -80,14 +80,14 @@ class Packed:
         taken = _taken(value)
         if taken is None:
             return None
-        place, tensor = taken[0], taken[1]
+        kind_of, tensor = taken
         self.tensors.append(tensor)
-        position = (place, len(self.tensors) - 1)
+        position = (kind_of, len(self.tensors) - 1)
         self._known[id(value)] = (value, position)
         return position
 
     def size(self) -> int:
-        """How many bytes of a region the tensors need, which begins where a tensor may."""
+        """Return the number of bytes that the tensors need in a region with an aligned begin."""
         return self._places(0)[1]
 
     def _places(self, begin: int) -> tuple[list[int], int]:
@@ -98,7 +98,7 @@ class Packed:
         return offsets, end
 
     def write(self, memory: Target, region: Any) -> Any:
-        """Put the tensors into the region; returns the Payload. Raises RegionTooSmall before anything is written."""
+        """Write the tensors into the region. Returns the Payload. Raises RegionTooSmall before anything is written."""
         offsets, end = self._places(region.offset)
         used = end - region.offset
         if used > region.size:
@@ -112,13 +112,13 @@ class Packed:
 
 
 def unpack(payload: Any, memory: Memory, copy: Optional[Callable[[Any], Any]] = None) -> Any:
-    """The structure of a Payload. Its tensors lie in the memory, unless they are copied out of it by `copy`."""
+    """Return the structure of a Payload. Its tensors lie in the memory, unless `copy` copies them out of it."""
     unpickler = _Unpickler(io.BytesIO(payload.rest), payload.tensors, memory)
     unpickler.copy = copy
     return unpickler.load()
 
 
-# What is met most often and never left out.
+# The most frequent types that are never left out.
 _PLAIN = frozenset((str, int, float, bool, type(None), dict, list, tuple, type))
 
 

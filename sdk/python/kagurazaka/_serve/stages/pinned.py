@@ -1,7 +1,8 @@
 """Buffers in pinned memory, through which results come back from the device.
 
 The shared memory itself is not registered with CUDA: that takes 4 ms for 10 MB and stops the device meanwhile, once for each
-of some fifty regions. A few buffers cost a copy of 1 ms a batch instead, in a thread that does not hold the interpreter's lock.
+of some fifty regions. Instead, a few buffers cost a copy of 1 ms for each batch, in a thread that does not hold the
+interpreter's lock.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ import torch
 
 from .memory import Memory
 
-# Less than this is not worth a buffer.
+# The smallest size in bytes that is worth a buffer.
 _LEAST = 64 << 10
 
 
 class Buffers:
-    """Some pinned buffers, each made when it is first needed and as large as that needs it."""
+    """Up to `count` pinned buffers, each made when it is first needed, with the size needed then."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -27,7 +28,7 @@ class Buffers:
         self.lock = threading.Lock()
 
     def take(self, size: int) -> Optional[Any]:
-        """A buffer of at least so many bytes, or None: then do without."""
+        """Return a buffer of at least `size` bytes, or None if there is none to use."""
         if size < _LEAST:
             return None
         with self.lock:
@@ -35,35 +36,35 @@ class Buffers:
                 if buffer.numel() >= size:
                     return self.free.pop(i)
             if self.free:
-                self.free.pop()  # one that is too small makes room
+                self.free.pop()  # drop one that is too small, to make room
             elif self.count > 0:
                 self.count -= 1
             else:
                 return None
         try:
             return torch.empty(size, dtype=torch.uint8, pin_memory=True)
-        except RuntimeError:  # no memory may be pinned, or no more of it
+        except RuntimeError:  # the system does not pin memory, or no more of it
             return None
 
     def give(self, buffer: Optional[Any]) -> None:
-        """Take a buffer back. Nothing on the device reads or writes it any more."""
+        """Take a buffer back. The device must no longer read or write it."""
         if buffer is not None:
             with self.lock:
                 self.free.append(buffer)
 
 
 class Window:
-    """A buffer that stands for the shared memory from `begin` on."""
+    """A buffer that represents the shared memory from offset `begin` on."""
 
     def __init__(self, memory: Memory, buffer: Any, begin: int) -> None:
         self.memory, self.buffer, self.begin = memory, buffer, begin
 
     def flush(self, size: int) -> None:
-        """Copy to the shared memory."""
+        """Copy the first `size` bytes to the shared memory."""
         self.memory.put(self.begin, self.buffer.data_ptr(), size)
 
     def torch(self, dtype: str, shape: tuple[int, ...], offset: int) -> Any:
-        """A torch tensor over the buffer."""
+        """Return a torch tensor over the buffer."""
         kind = getattr(torch, dtype)
         size = math.prod(shape) * kind.itemsize if hasattr(kind, "itemsize") else torch.empty(shape, dtype=kind, device="meta").nbytes
         if size == 0:
@@ -72,7 +73,7 @@ class Window:
         return self.buffer[at : at + size].view(kind).view(shape)
 
     def numpy(self, dtype: str, shape: tuple[int, ...], offset: int) -> Any:
-        """A numpy array over the buffer."""
+        """Return a numpy array over the buffer."""
         import numpy
 
         if math.prod(shape) == 0:
@@ -86,5 +87,5 @@ class Window:
         ctypes.memmove(self.buffer.data_ptr() + offset - self.begin, source, size)
 
     def bytes(self, size: int, offset: int) -> memoryview:
-        """Some bytes of the buffer."""
+        """Return some bytes of the buffer."""
         return memoryview(self.buffer.numpy())[offset - self.begin : offset - self.begin + size]

@@ -1,4 +1,4 @@
-"""What the source of a class says: which attributes its methods make and change, and which functions are the user's."""
+"""Reads the source of a class: which attributes its methods make and change, and which functions are the user's."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import textwrap
 import types
 from typing import Any, Iterator, NamedTuple, Sequence
 
-# What looking at sources may raise where there are none, or odd ones.
+# The exceptions that reading a missing or unusual source may raise.
 NO_SOURCE = (OSError, TypeError, ValueError, NameError, AttributeError, SyntaxError, RecursionError)
 
-# Methods that change what they are called on, or hand something to it that another process would not see.
+# Methods that change their object, or pass something to it that another process would not see.
 CHANGING = frozenset(
     "acquire add append appendleft clear close commit discard dump emit enqueue execute executemany extend extendleft"
     " flush get_nowait increment insert insert_many log next notify pop popitem popleft push put put_nowait record release"
     " remove reverse save send sendall seek set setdefault sort start step submit symmetric_difference_update tell"
     " truncate update wait write writelines writerow writerows add_scalar add_image add_row write_batch".split()
 )
-# What a forked process must not share with others, or does not have.
+# Constructors of objects that forked processes must not share, or do not have.
 _SHARED = frozenset(
     "open Lock RLock Condition Event Semaphore BoundedSemaphore Barrier Queue SimpleQueue LifoQueue PriorityQueue"
     " JoinableQueue Thread Process Pool ThreadPool ThreadPoolExecutor ProcessPoolExecutor Manager connect socket Session"
@@ -31,7 +31,7 @@ _SHARED = frozenset(
 
 
 class Made(NamedTuple):
-    """What methods make: the attributes, those of them that forked processes cannot share, the functions it runs."""
+    """What methods make: the attributes, those of them that forked processes cannot share, and the functions that they run."""
 
     names: set[str]
     shared: set[str]
@@ -39,7 +39,7 @@ class Made(NamedTuple):
 
 
 def made_by(cls: Any, names: Sequence[str]) -> Made:
-    """The attributes that these methods, and those that they call, assign."""
+    """Return what these methods, and those that they call, assign."""
     made = Made(set(), set(), set())
     todo = [own(method) for base in cls.__mro__ for name, method in vars(base).items() if name in names and is_function(method)]
     while todo:
@@ -62,8 +62,8 @@ def made_by(cls: Any, names: Sequence[str]) -> Made:
 
 
 def changes(cls: Any, but: set[Any], names: Sequence[str]) -> tuple[set[str], set[str]]:
-    """The attributes, and the names outside of functions, that a class's methods change, with the user's functions that they
-    call. The functions `but` and the methods of these names are left out."""
+    """Return the attributes and the global names that a class's methods change, and the user's functions that they call. The
+    functions in `but` and the methods with these names are skipped."""
     attributes: set[str] = set()
     variables: set[str] = set()
     methods = [(name, own(m)) for base in cls.__mro__ for name, m in vars(base).items() if is_function(m) and name not in names]
@@ -106,12 +106,12 @@ def changes(cls: Any, but: set[Any], names: Sequence[str]) -> tuple[set[str], se
 
 
 def _is_library(function: Any, name: str) -> bool:
-    """Whether a name is a module's or a class's: a call like numpy.save(…) or Image.open(…) changes neither."""
+    """Return whether a name is a module or a class: a call like numpy.save(…) or Image.open(…) changes neither."""
     return isinstance(function.__globals__.get(name), (types.ModuleType, type))
 
 
 def local_names(tree: Any) -> set[str]:
-    """The names that belong to a function, and to the functions in it."""
+    """Return the local names of a function, and of the functions in it."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
@@ -128,7 +128,7 @@ def local_names(tree: Any) -> set[str]:
 
 
 def own(method: Any) -> Any:
-    """The user's function behind the one that the template has put in its place."""
+    """Return the user's function that the template has replaced, or the function itself."""
     return getattr(method, "_kagurazaka_own", method)
 
 
@@ -147,12 +147,12 @@ def is_name(node: ast.AST, name: str) -> bool:
 
 
 def is_super(node: ast.AST) -> bool:
-    """Whether an expression is super()."""
+    """Return whether an expression is super()."""
     return isinstance(node, ast.Call) and not node.args and is_name(node.func, "super")
 
 
 def assigned(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
-    """(target, value) of an assignment."""
+    """Yield (target, value) for the targets of an assignment."""
     if isinstance(node, ast.Assign):
         for target in node.targets:
             for inner in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
@@ -162,10 +162,10 @@ def assigned(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
 
 
 def tree_of(function: Any) -> Any:
-    """The syntax tree of a function. Raises what inspect and ast raise where there is no source of it."""
+    """Return the syntax tree of a function. Raises one of NO_SOURCE if it has no source."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     if not isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        raise TypeError("the source is no function's")  # a lambda
+        raise TypeError("the source is not a function's")  # a lambda
     return tree
 
 
@@ -178,7 +178,7 @@ _SDK = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 def users(thing: Any) -> bool:
-    """Whether a function or class is the user's, not a library's."""
+    """Return whether a function or class is the user's, not a library's."""
     if isinstance(thing, types.FunctionType):
         return _users_file(thing.__code__.co_filename)
     return _users_file(getattr(sys.modules.get(thing.__module__), "__file__", None) or "")
