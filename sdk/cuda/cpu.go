@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// cpu is the device that is none: buffers are the process's memory, and Infer computes by itself.
+// cpu is the device without kernels: buffers are memory of the process, and Infer computes in Go.
 type cpu struct {
 	batch *cpuBatch
 	free  [][]byte
 }
 
-// cpuBatch is the memory that one batch was given.
+// cpuBatch is the memory of one batch.
 type cpuBatch struct{ taken [][]byte }
 
 func (*cpu) String() string { return "cpu" }
@@ -27,14 +27,14 @@ func (c *cpu) Recycle(batch any) {
 	if b, ok := batch.(*cpuBatch); ok {
 		c.free = append(c.free, b.taken...)
 		b.taken = nil
-		// What the last batches used is enough for the next.
+		// The memory of the last batches is enough for the next.
 		c.free = c.free[max(0, len(c.free)-16):]
 	}
 }
 
 func (c *cpu) Alloc(size int) (*Buffer, error) {
 	if size < 0 {
-		return nil, fmt.Errorf("a buffer of %d bytes", size)
+		return nil, fmt.Errorf("the size of a buffer is %d; it must not be negative", size)
 	}
 	var b []byte
 	if i := slices.IndexFunc(c.free, func(b []byte) bool { return cap(b) >= size && cap(b) <= 2*size+4096 }); i >= 0 {
@@ -63,7 +63,7 @@ func (*cpu) Receive(host []byte, from *Buffer) error {
 	return nil
 }
 
-var errNoKernels = errors.New("the CPU runs no kernels: ask Device.CUDA before")
+var errNoKernels = errors.New("the CPU cannot run kernels: check Device.CUDA first")
 
 func (*cpu) Function(string, string) (Function, error) { return nil, errNoKernels }
 

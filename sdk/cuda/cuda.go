@@ -1,5 +1,5 @@
-// Package cuda is for device tasks in Go: tasks whose items are loaded on the CPU, made up into batches, worked on by a
-// GPU, and finished on the CPU, each in processes of its own that the host keeps busy.
+// Package cuda is for device tasks in Go: their items are loaded on the CPU, computed in batches on a GPU, and finished on
+// the CPU. Each of the three stages has its own processes.
 //
 // A device task is an sdk.Task whose type has the methods of Stages instead of Process:
 //
@@ -13,10 +13,10 @@
 //
 //	func main() { sdk.Serve(task) }
 //
-// The device is a CUDA device where the plugin was built with the tag cuda (docs/design/cuda-agent.md says how, on a machine
-// without CUDA), or the CPU with --device cpu: Infer asks Device.CUDA which it is. The SDK copies what Load made to the
-// device and what Infer returned back from it, on streams of their own beside the computing of other batches, through
-// shared memory that is pinned.
+// The device is the CPU with --device cpu, and a CUDA device otherwise: Device.CUDA tells Infer which it is. CUDA devices
+// need a plugin built with the tag cuda (docs/design/cuda-agent.md describes how to build on a machine without CUDA). The
+// SDK copies the results of Load to the device and those of Infer back, through pinned memory, while the device computes
+// other batches.
 package cuda
 
 import (
@@ -27,51 +27,51 @@ import (
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
 )
 
-// Stages is what a device task implements. A new T is made in each process; Opener is told in Env.Stage which one it is.
+// Stages is the interface of a device task. Each process makes a new T. Env.Stage tells Opener which stage it is.
 type Stages interface {
-	// Load makes one item's arrays of its input. It runs in as many processes as the user says (--num_load). An error is the
-	// item's failure.
+	// Load makes an item's arrays from its input. --num_load is the number of its processes. After an error the item has
+	// failed.
 	Load(ctx context.Context, item sdk.Item) (Fields, error)
-	// Infer works on one batch. What it launches runs in order; it need not wait for it. It is called in one process for each
-	// device, always in the same thread. An error fails the batch, which the host then tries in halves; *MemoryError also
-	// makes the batches smaller with --batch_size auto.
+	// Infer computes one batch. Its launches run in order, and it need not wait for them. It runs in one process per device,
+	// always in the same thread. After an error the host tries the two halves of the batch. After a *MemoryError,
+	// --batch_size auto also makes the following batches smaller.
 	Infer(ctx context.Context, device Device, batch *Batch) ([]Packed, error)
-	// Finish makes an item's output of its part of the result. It runs in processes of its own (--num_postprocess). Outputs are
-	// written and committed as in Process.
+	// Finish makes an item's output from its part of the result. --num_postprocess is the number of its processes. Outputs
+	// are staged as in Process.
 	Finish(ctx context.Context, item sdk.Item, output *Output) error
 }
 
-// What the stages pass on.
+// The data of the stages.
 type (
-	// Tensor is an array in the host's memory.
+	// Tensor is an array in host memory.
 	Tensor = stage.Tensor
-	// Fields is what Load makes of one item.
+	// Fields is the result of Load for one item.
 	Fields = stage.Fields
 	// Packed is one field of a whole batch, on the device.
 	Packed = stage.Packed
-	// Batch is what Infer works on.
+	// Batch is the input of Infer.
 	Batch = stage.Batch
-	// Output is what Finish gets for one item.
+	// Output is the input of Finish for one item.
 	Output = stage.Output
 )
 
-// What Infer works with.
+// The device of Infer.
 type (
 	// Device runs kernels, or is the CPU.
 	Device = stage.Device
-	// Buffer is memory of a device.
+	// Buffer is device memory.
 	Buffer = stage.Buffer
 	// Function is a kernel.
 	Function = stage.Function
-	// MemoryError says that a device has no memory left.
+	// MemoryError is the error of a device without enough free memory.
 	MemoryError = stage.MemoryError
 )
 
-// Bytes returns n bytes for an array that Load makes, given Load's context. They are not cleared, and are the batch's: Load must not keep
-// them. A task that makes one such array an item writes it to where the device takes it from.
+// Bytes returns n bytes for an array of Load, given Load's context. They are not cleared, and belong to the batch: Load
+// must not keep them. An item's first such array is in the memory from which the SDK copies to the device.
 func Bytes(ctx context.Context, n int) []byte { return stage.Bytes(ctx, n) }
 
-// New returns a field with memory on a device for items of the given shapes.
+// New returns a field with device memory for items of the given shapes.
 func New(device Device, dtype string, shapes [][]int) (Packed, error) {
 	p := Packed{DType: dtype, Shapes: shapes}
 	if err := p.SetOffsets(); err != nil {
@@ -82,19 +82,8 @@ func New(device Device, dtype string, shapes [][]int) (Packed, error) {
 	return p, err
 }
 
-// View returns the elements of bytes that are an array of T, as a Tensor's Data or a Buffer's Host. It panics when they are not whole
-// elements, or not aligned.
-func View[T uint8 | int8 | uint16 | int16 | uint32 | int32 | uint64 | int64 | float32 | float64](b []byte) []T {
-	return view[T](b)
-}
-
-// Raw returns the bytes of an array, for a Tensor's Data. They are the array's memory.
-func Raw[T uint8 | int8 | uint16 | int16 | uint32 | int32 | uint64 | int64 | float32 | float64](s []T) []byte {
-	return raw(s)
-}
-
-// Opened is a device without a host, for tests and measurements of what Infer does. It is for the goroutine that opened it, which is locked to its
-// thread until Close.
+// Opened is a device without a host, for tests and benchmarks of Infer. Only the goroutine that opened it may use it: it is
+// locked to its thread until Close.
 type Opened struct{ backend stage.Backend }
 
 // OpenDevice opens "cpu" or "cuda:N".
@@ -112,8 +101,8 @@ func OpenDevice(name string) (*Opened, error) {
 	return &Opened{b}, nil
 }
 
-// Batch calls f as Infer is called, and waits until what it started is through. read copies from a buffer what was computed before; the bytes are
-// there when Batch returns. The batch's memory stays until release is called.
+// Batch calls f with a device, as the SDK calls Infer, and waits for everything that f started. read copies the earlier
+// results in a buffer; the copy is complete when Batch returns. release frees the batch's memory.
 func (o *Opened) Batch(f func(device Device, read func(to []byte, from *Buffer) error) error) (release func(), err error) {
 	o.backend.Begin()
 	err = f(o.backend, o.backend.Receive)
@@ -124,7 +113,7 @@ func (o *Opened) Batch(f func(device Device, read func(to []byte, from *Buffer) 
 	return func() { o.backend.Recycle(ticket) }, err
 }
 
-// Close lets go of the device.
+// Close closes the device.
 func (o *Opened) Close() {
 	o.backend.Close()
 	runtime.UnlockOSThread()

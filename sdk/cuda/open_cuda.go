@@ -16,8 +16,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
 )
 
-// gpu is a CUDA device. Three streams let a batch's copy to the device, the computing of the one before it and the copy back of
-// the one before that run at once.
+// gpu is a CUDA device. It has three streams, so that it copies one batch to the device, computes a second and copies a
+// third back at the same time.
 type gpu struct {
 	index   int
 	device  cu.Device
@@ -32,13 +32,13 @@ type gpu struct {
 	batch             *gpuBatch
 }
 
-// gpuBatch is what one batch has on the device.
+// gpuBatch is the state of one batch.
 type gpuBatch struct {
 	buffers []*block
 	staged  []*hostBlock
-	// sent says that there is something on the up stream that the compute stream has not waited for.
+	// sent: the compute stream must wait for the up stream.
 	sent bool
-	// done is recorded behind the batch's last copy.
+	// done is recorded after the batch's last copy.
 	done   cu.Event
 	events []cu.Event
 	err    error
@@ -51,12 +51,12 @@ type function struct {
 
 func (f *function) Name() string { return f.name }
 
-// openCUDA makes the device ready. The driver is loaded here, not when the program starts: docs/design/cuda-agent.md.
+// openCUDA opens a device. It loads the driver, which the start of the program does not: docs/design/cuda-agent.md.
 func openCUDA(index int) (stage.Backend, error) {
 	switch code := C.cuInit(0); code {
 	case C.CUDA_SUCCESS:
 	case C.CUDA_ERROR_SHARED_OBJECT_INIT_FAILED:
-		return nil, errors.New("there is no CUDA driver on this machine: libcuda.so.1 could not be loaded; run with --device cpu")
+		return nil, errors.New("this machine has no CUDA driver: libcuda.so.1 could not be loaded; run with --device cpu")
 	default:
 		return nil, fmt.Errorf("the CUDA driver does not start: %w", failed("cuInit", code))
 	}
@@ -65,7 +65,7 @@ func openCUDA(index int) (stage.Backend, error) {
 		return nil, fmt.Errorf("counting the CUDA devices: %w", err)
 	}
 	if index >= n {
-		return nil, fmt.Errorf("there is no device cuda:%d: this machine has %d", index, n)
+		return nil, fmt.Errorf("no device cuda:%d: this machine has %d", index, n)
 	}
 	g := &gpu{index: index, modules: map[string]cu.Module{}, functions: map[[2]string]*function{}}
 	if g.device, err = cu.GetDevice(index); err != nil {
@@ -87,7 +87,7 @@ func openCUDA(index int) (stage.Backend, error) {
 	return g, nil
 }
 
-// failed is a CUDA error of a call that gorgonia.org/cu does not have, with the driver's own words.
+// failed is the error of a CUDA call that gorgonia.org/cu lacks, with the driver's message.
 func failed(call string, code C.CUresult) error {
 	if code == C.CUDA_SUCCESS {
 		return nil
@@ -105,7 +105,7 @@ func (*gpu) CUDA() bool       { return true }
 
 func (g *gpu) Bind() error {
 	if err := cu.SetCurrentContext(g.context); err != nil {
-		return fmt.Errorf("taking cuda:%d into use: %w", g.index, err)
+		return fmt.Errorf("making cuda:%d current: %w", g.index, err)
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ func (g *gpu) Alloc(size int) (*Buffer, error) {
 	return &Buffer{Size: size, Address: uint64(b.at)}, nil
 }
 
-// Send copies shared memory, which is pinned as far as batches have used it.
+// Send copies shared memory, and pins it.
 func (g *gpu) Send(host []byte) (*Buffer, error) {
 	b, err := g.Alloc(len(host))
 	if err != nil || len(host) == 0 {
@@ -157,7 +157,7 @@ func (g *gpu) Upload(data []byte) (*Buffer, error) {
 	return b, nil
 }
 
-// order makes what comes on one stream wait for what is on another.
+// order makes the later work of one stream wait for the work so far of another.
 func (g *gpu) order(first, then cu.Stream) error {
 	e, err := cu.MakeEvent(cu.DisableTiming)
 	if err != nil {
@@ -173,7 +173,7 @@ func (g *gpu) order(first, then cu.Stream) error {
 	return nil
 }
 
-// arrived lets the compute stream wait for what was sent.
+// arrived makes the compute stream wait for the copies to the device.
 func (g *gpu) arrived() error {
 	if !g.batch.sent {
 		return nil
@@ -207,7 +207,7 @@ func (g *gpu) Function(ptx, name string) (Function, error) {
 func (g *gpu) Launch(f Function, grid, block [3]int, sharedBytes int, args ...any) error {
 	kernel, ok := f.(*function)
 	if !ok {
-		return errors.New("the kernel is of another device")
+		return errors.New("the kernel belongs to another device")
 	}
 	if err := g.arrived(); err != nil {
 		return err
@@ -247,7 +247,7 @@ func (g *gpu) Receive(host []byte, from *Buffer) error {
 	return nil
 }
 
-// End records where the batch is through: behind all three streams, whatever it has used.
+// End records the event that Wait waits for: the end of the batch's work on all three streams.
 func (g *gpu) End() any {
 	b := g.batch
 	b.err = g.arrived()
@@ -274,7 +274,7 @@ func (g *gpu) Wait(batch any) error {
 		return err
 	}
 	if b.err != nil {
-		// Without the event, whatever is queued has to end before memory is used again.
+		// Without the event, all queued work must end before the memory is reused.
 		if err := cu.Synchronize(); err != nil {
 			return &stage.LostError{Err: fmt.Errorf("cuda:%d: %w", g.index, err)}
 		}
@@ -300,7 +300,7 @@ func (g *gpu) Recycle(batch any) {
 	*b = gpuBatch{}
 }
 
-// Close leaves the rest to the driver: the process ends.
+// Close leaves the rest to the driver, which frees it at the end of the process.
 func (g *gpu) Close() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

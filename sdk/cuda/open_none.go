@@ -9,5 +9,5 @@ import (
 )
 
 func openCUDA(int) (stage.Backend, error) {
-	return nil, errors.New("this plugin was built without CUDA: build it with the tag cuda (`task build:cuda` for those of kagurazaka), or run it with --device cpu")
+	return nil, errors.New("this plugin was built without CUDA: build it with the tag cuda (`task build:cuda` for kagurazaka's plugins), or run it with --device cpu")
 }

@@ -7,7 +7,7 @@ import (
 	"math"
 )
 
-// parameter is a kernel's argument as the 8 bytes in which it is handed on, the argument itself in the first ones.
+// parameter returns a kernel's argument, in the first of 8 bytes.
 func parameter(arg any) (uint64, error) {
 	switch v := arg.(type) {
 	case *Buffer:
@@ -28,5 +28,5 @@ func parameter(arg any) (uint64, error) {
 	case float64:
 		return math.Float64bits(v), nil
 	}
-	return 0, fmt.Errorf("a kernel takes *Buffer, int32, uint32, int64, uint64, float32 and float64, not %T", arg)
+	return 0, fmt.Errorf("must be *Buffer, int32, uint32, int64, uint64, float32 or float64, not %T", arg)
 }

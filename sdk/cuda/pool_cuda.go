@@ -14,7 +14,7 @@ import (
 	"gorgonia.org/cu"
 )
 
-// block is memory of the device. Taking it from the driver waits for all that the device does, so blocks are kept.
+// block is device memory. The driver's allocation waits for all work of the device, so pool keeps blocks.
 type block struct {
 	at   cu.DevicePtr
 	size int
@@ -22,7 +22,7 @@ type block struct {
 
 type pool struct{ free []*block }
 
-// sizeClass rounds up to an eighth of a power of two, so that batches of nearly one size share blocks.
+// sizeClass rounds up to an eighth of a power of two, so that batches of similar size can use the same blocks.
 func sizeClass(n int) int {
 	step := 512
 	for step*16 < n {
@@ -71,7 +71,7 @@ func (p *pool) empty() {
 	p.free = nil
 }
 
-// hostBlock is pinned memory of this process, for what Infer uploads.
+// hostBlock is pinned memory of this process, for Upload.
 type hostBlock struct{ memory []byte }
 
 type hostPool struct{ free []*hostBlock }
@@ -92,19 +92,20 @@ func (p *hostPool) take(size int) (*hostBlock, error) {
 
 func (p *hostPool) put(b *hostBlock) { p.free = append(p.free, b) }
 
-// pinned is what is registered of the shared memory: stretches without overlap, in order. What batches have used of it stays so.
+// pinned is the registered part of the shared memory: ranges in order, without overlap. They stay registered until close.
 type pinned struct {
 	stretches []stretch
-	// refused says that the system does not let more be pinned; copies then work all the same, and slower.
+	// refused: the system does not pin more. Copies work, but slower.
 	refused bool
 }
 
 type stretch struct{ from, to uintptr }
 
-// grain is what registered stretches are rounded up to.
+// grain is the size to which registered ranges are rounded up.
 const grain = 2 << 20
 
-// pieces registers memory as far as it is not yet, and cuts it where registered stretches meet, as a copy must not cross that.
+// pieces registers memory that is not yet registered, and cuts it at the ends of registered ranges: a copy must not cross
+// them.
 func (p *pinned) pieces(host []byte) [][]byte {
 	base := uintptr(unsafe.Pointer(unsafe.SliceData(host)))
 	from, to := base, base+uintptr(len(host))
@@ -132,7 +133,7 @@ func (p *pinned) register(from, to uintptr) {
 	need := (to + 4095) &^ 4095
 	from, to = from&^4095, (to+grain-1)&^(grain-1)
 	for from < need {
-		// The gap that begins at from, if it is one.
+		// Find the gap that begins at from, unless from is registered.
 		end, inside := to, false
 		for _, s := range p.stretches {
 			if s.from <= from && from < s.to {
@@ -147,7 +148,7 @@ func (p *pinned) register(from, to uintptr) {
 			continue
 		}
 		if !p.within(from, end) {
-			// Perhaps what was rounded up to lies beyond the memory.
+			// The rounded end may be beyond the memory.
 			if end = min(end, need); !p.within(from, end) {
 				p.refused = true
 				return
@@ -160,7 +161,7 @@ func (p *pinned) register(from, to uintptr) {
 }
 
 func (*pinned) within(from, to uintptr) bool {
-	// The address is the mapping's, which is none of Go's memory.
+	// The address is in the mapping, not in Go's memory.
 	code := C.cuMemHostRegister(*(*unsafe.Pointer)(unsafe.Pointer(&from)), C.size_t(to-from), C.CU_MEMHOSTREGISTER_PORTABLE)
 	return code == C.CUDA_SUCCESS
 }

@@ -6,8 +6,8 @@ import (
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
-// Arena hands out memory for what Load makes: that of the batch's region first, so that a task with one tensor an item writes
-// each to where it has to be, then memory of its own that is kept for later batches.
+// Arena allocates memory for the tensors of Load: first in the batch's region, so that a task with one tensor per item
+// writes it to its final place, then in memory that it reuses for later batches.
 type Arena struct {
 	region []byte
 	used   int
@@ -21,13 +21,13 @@ func (a *Arena) Reset(memory []byte, region *pb.Region) {
 	a.used, a.taken = 0, 0
 }
 
-// Bytes returns n bytes that are not cleared, until the batch is through.
+// Bytes returns n bytes, not cleared, for the time of the batch.
 func (a *Arena) Bytes(n int) []byte {
 	if n <= len(a.region)-a.used {
 		a.used += n
 		return a.region[a.used-n : a.used : a.used]
 	}
-	a.used = len(a.region) // what follows must not be taken for the next array of the region
+	a.used = len(a.region) // a smaller array must not come after this one in the region
 	if n > len(a.own)-a.taken {
 		a.own, a.taken = make([]byte, max(n, 4<<20)), 0
 	}
@@ -38,13 +38,13 @@ func (a *Arena) Bytes(n int) []byte {
 // Mark is the arena's state, for Rewind.
 func (a *Arena) Mark() (used int) { return a.used }
 
-// Rewind takes back what was handed out of the region since Mark, for an item that failed.
+// Rewind frees the memory of the region since Mark, for an item that failed.
 func (a *Arena) Rewind(used int) { a.used = used }
 
-// ArenaKey is what a context's Arena has as key.
+// ArenaKey is the key of the Arena in a context.
 type ArenaKey struct{}
 
-// Bytes is Arena.Bytes of the context's.
+// Bytes calls Bytes of the context's Arena.
 func Bytes(ctx context.Context, n int) []byte {
 	if a, ok := ctx.Value(ArenaKey{}).(*Arena); ok {
 		return a.Bytes(n)

@@ -9,27 +9,25 @@ import (
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
-// Align is what a tensor's offset is a multiple of.
-const Align = 64
+// align is the alignment of a tensor's offset in bytes.
+const align = 64
 
-func alignUp(n int) int { return (n + Align - 1) &^ (Align - 1) }
-
-// TooSmallError says that a batch does not fit into its region.
+// TooSmallError is the error for a batch that does not fit into its region. Sizes are in bytes.
 type TooSmallError struct{ Wanted, Size uint64 }
 
 func (e *TooSmallError) Error() string {
 	return fmt.Sprintf("the batch's tensors take %d bytes, and its region of the shared memory has %d", e.Wanted, e.Size)
 }
 
-// rest is a payload's JSON: what its tensors do not say.
+// rest is the JSON part of a payload.
 type rest struct {
-	// Shapes has the items' shapes of each tensor that is not uniform; null for others.
+	// Shapes has the items' shapes for each tensor whose items differ in shape, and null for others.
 	Shapes [][][]int `json:"shapes,omitempty"`
-	// Info has the items' own; absent when no item has any.
+	// Info has the Info of each item. It is missing if no item has any.
 	Info []json.RawMessage `json:"info,omitempty"`
 }
 
-// Layout is where the fields of a batch go in its region.
+// Layout is the place of a batch's fields in its region.
 type Layout struct {
 	packed []Packed // without buffers
 	starts []int    // from the region's start
@@ -42,9 +40,9 @@ type Layout struct {
 func Pack(fields []Packed, info []json.RawMessage, region *pb.Region) (*Layout, error) {
 	l := &Layout{packed: fields, region: region, info: info}
 	for _, p := range fields {
-		start := alignUp(l.used)
+		start := (l.used + align - 1) / align * align
 		l.starts = append(l.starts, start)
-		l.used = start + p.Offsets[len(p.Offsets)-1]
+		l.used = start + p.size()
 	}
 	if uint64(l.used) > region.GetSize() {
 		return nil, &TooSmallError{Wanted: uint64(l.used), Size: region.GetSize()}
@@ -55,19 +53,16 @@ func Pack(fields []Packed, info []json.RawMessage, region *pb.Region) (*Layout, 
 // Slot is the memory for field i.
 func (l *Layout) Slot(memory []byte, i int) []byte {
 	at := int(l.region.GetOffset()) + l.starts[i]
-	p := l.packed[i]
-	n := p.Offsets[len(p.Offsets)-1]
-	return memory[at : at+n : at+n]
+	end := at + l.packed[i].size()
+	return memory[at:end:end]
 }
 
 // Payload is the message for the next stage.
 func (l *Layout) Payload() (*pb.Payload, error) {
 	out := &pb.Payload{Used: uint64(l.used)}
-	var r rest
+	r := rest{Shapes: make([][][]int, len(l.packed))}
 	ragged := false
-	r.Shapes = make([][][]int, len(l.packed))
-	for i := range l.packed {
-		p := &l.packed[i]
+	for i, p := range l.packed {
 		t := &pb.Tensor{Dtype: p.DType, Offset: l.region.GetOffset() + uint64(l.starts[i])}
 		if p.Uniform() {
 			t.Shape = append(t.Shape, uint64(len(p.Shapes)))
@@ -77,7 +72,7 @@ func (l *Layout) Payload() (*pb.Payload, error) {
 		} else {
 			ragged = true
 			r.Shapes[i] = p.Shapes
-			t.Shape = []uint64{uint64(p.Offsets[len(p.Offsets)-1] / sizes[p.DType])}
+			t.Shape = []uint64{uint64(p.size() / sizes[p.DType])}
 		}
 		out.Tensors = append(out.Tensors, t)
 	}
@@ -89,12 +84,12 @@ func (l *Layout) Payload() (*pb.Payload, error) {
 	}
 	var err error
 	if out.Rest, err = json.Marshal(r); err != nil {
-		return nil, fmt.Errorf("encoding what Load gave as Info: %w", err)
+		return nil, fmt.Errorf("encoding the Info of Load: %w", err)
 	}
 	return out, nil
 }
 
-// Unpack reads a payload of count items. The fields have no buffers; views are their memory.
+// Unpack reads a payload of count items. The fields have no buffers: views are their memory.
 func Unpack(m *pb.Payload, count int, memory []byte) (fields []Packed, views [][]byte, info []json.RawMessage, err error) {
 	var r rest
 	if len(m.GetRest()) > 0 {
@@ -127,9 +122,9 @@ func Unpack(m *pb.Payload, count int, memory []byte) (fields []Packed, views [][
 		if err := p.SetOffsets(); err != nil {
 			return nil, nil, nil, err
 		}
-		n := uint64(p.Offsets[len(p.Offsets)-1])
+		n := uint64(p.size())
 		if len(p.Shapes) != count || t.GetOffset() > uint64(len(memory)) || n > uint64(len(memory))-t.GetOffset() {
-			return nil, nil, nil, fmt.Errorf("tensor %d of the batch (%d items, %d bytes at %d) is not one of %d items in a shared memory of %d bytes",
+			return nil, nil, nil, fmt.Errorf("tensor %d of the batch (%d items, %d bytes at %d) does not fit a batch of %d items in a shared memory of %d bytes",
 				i, len(p.Shapes), n, t.GetOffset(), count, len(memory))
 		}
 		fields = append(fields, p)
@@ -137,6 +132,9 @@ func Unpack(m *pb.Payload, count int, memory []byte) (fields []Packed, views [][
 	}
 	return fields, views, info, nil
 }
+
+// size is the number of bytes of all items.
+func (p *Packed) size() int { return p.Offsets[len(p.Offsets)-1] }
 
 // SetOffsets computes Offsets from DType and Shapes.
 func (p *Packed) SetOffsets() error {
@@ -146,29 +144,29 @@ func (p *Packed) SetOffsets() error {
 		if err != nil {
 			return err
 		}
-		p.Offsets = append(p.Offsets, p.Offsets[len(p.Offsets)-1]+n)
+		p.Offsets = append(p.Offsets, p.size()+n)
 	}
 	return nil
 }
 
-// Collate makes the fields of a batch of those of its items, which are at least one. bad is the position of an item that does not fit to the others,
-// -1 if the error is of no single one.
+// Collate makes the fields of a batch from those of its items, at least one. After an error, bad is the position of the
+// item that does not match the others, or -1.
 func Collate(items []Fields) (fields []Packed, bad int, err error) {
 	first := items[0].Tensors
 	fields = make([]Packed, len(first))
 	for i, item := range items {
 		if len(item.Tensors) != len(first) {
-			return nil, i, fmt.Errorf("load made %d tensors of this item, and %d of the batch's first", len(item.Tensors), len(first))
+			return nil, i, fmt.Errorf("load made %d tensors for this item, and %d for the first item of the batch", len(item.Tensors), len(first))
 		}
 		for f, t := range item.Tensors {
 			n, err := ByteSize(t.DType, t.Shape)
 			switch {
 			case err != nil:
-				return nil, i, fmt.Errorf("tensor %d that Load made: %w", f, err)
+				return nil, i, fmt.Errorf("tensor %d of Load: %w", f, err)
 			case n != len(t.Data):
-				return nil, i, fmt.Errorf("tensor %d that Load made has %d bytes, and its type %s and shape %v take %d", f, len(t.Data), t.DType, t.Shape, n)
+				return nil, i, fmt.Errorf("tensor %d of Load has %d bytes, but its type %s and shape %v need %d", f, len(t.Data), t.DType, t.Shape, n)
 			case t.DType != first[f].DType:
-				return nil, i, fmt.Errorf("tensor %d that Load made is of type %s, and of type %s in the batch's first item", f, t.DType, first[f].DType)
+				return nil, i, fmt.Errorf("tensor %d of Load has type %s, but type %s in the first item of the batch", f, t.DType, first[f].DType)
 			}
 			fields[f].DType = t.DType
 			fields[f].Shapes = append(fields[f].Shapes, t.Shape)
@@ -182,8 +180,7 @@ func Collate(items []Fields) (fields []Packed, bad int, err error) {
 	return fields, -1, nil
 }
 
-// Fill writes the items' arrays into the region. Those that lie in it already, from Arena, stay where they are if that is their
-// place.
+// Fill writes the items' arrays into the region. An array that Arena allocated in the region may be in its place already.
 func (l *Layout) Fill(memory []byte, items []Fields) {
 	base := uintptr(unsafe.Pointer(unsafe.SliceData(memory))) + uintptr(l.region.GetOffset())
 	end := base + uintptr(l.region.GetSize())
@@ -192,7 +189,7 @@ func (l *Layout) Fill(memory []byte, items []Fields) {
 			data := item.Tensors[f].Data
 			at := uintptr(unsafe.Pointer(unsafe.SliceData(data)))
 			if len(data) > 0 && at >= base && at < end && at != base+uintptr(l.starts[f]+l.packed[f].Offsets[i]) {
-				// In the region and not in its place: writing others would overwrite it.
+				// It is at another place in the region, where other arrays would overwrite it.
 				items[i].Tensors[f].Data = slices.Clone(data)
 			}
 		}

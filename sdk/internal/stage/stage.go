@@ -1,5 +1,5 @@
-// Package stage holds what the stages of a device task pass between them: package sdk serves them, package sdk/cuda shows them
-// to authors and has the devices.
+// Package stage has the types that the stages of a device task exchange. Package sdk serves the stages. Package sdk/cuda
+// exports the types, and has the devices.
 package stage
 
 import (
@@ -8,32 +8,32 @@ import (
 	"slices"
 )
 
-// Tensor is an array in the host's memory, in row-major order without gaps.
+// Tensor is an array in host memory, in row-major order without gaps.
 type Tensor struct {
-	// DType is the elements' type as NumPy and PyTorch call it: "uint8", "int32", "float32", …
+	// DType is the type of the elements by NumPy's name: "uint8", "int32", "float32", …
 	DType string
 	Shape []int
 	// Data has the elements in the machine's byte order.
 	Data []byte
 }
 
-// Fields is what Load makes of one item.
+// Fields is the result of Load for one item.
 type Fields struct {
-	// Tensors are the item's arrays. Every item has as many, and those at one position have one DType; their shapes may differ.
+	// Tensors are the item's arrays. All items must have the same number of them, with the same DTypes. Shapes may differ.
 	Tensors []Tensor
-	// Info is anything else, which travels as JSON. Infer and Finish get its text.
+	// Info is any other value. Infer and Finish get it as JSON text.
 	Info any
 }
 
-// Packed is one field of a whole batch: the items' arrays one behind the other, in a device's memory.
+// Packed is one field of a whole batch: the items' arrays one after another, in device memory.
 type Packed struct {
 	DType string
 	// Shapes has each item's shape.
 	Shapes [][]int
-	// Offsets has where each item begins in Buffer, in bytes, and at its end where the last one ends.
+	// Offsets has the byte offset of each item in Buffer, and then the end of the last one.
 	Offsets []int
 	Buffer  *Buffer
-	// Host is what Load made, in the host's memory, whatever the device is. It must not be changed. nil for what Infer made.
+	// Host is the result of Load in host memory, for any device. Do not change it. It is nil for results of Infer.
 	Host []byte
 }
 
@@ -47,57 +47,57 @@ func (p *Packed) Uniform() bool {
 	return true
 }
 
-// Batch is what Infer works on.
+// Batch is the input of Infer.
 type Batch struct {
-	// Len is how many items there are, at least one.
+	// Len is the number of items, at least one.
 	Len int
-	// Tensors has the fields that Load made, in its order, on the device.
+	// Tensors are the fields of Load, in its order, on the device.
 	Tensors []Packed
-	// Info has what Load gave for each item, nil where it gave nothing.
+	// Info is the Info of Load for each item, or nil.
 	Info []json.RawMessage
 }
 
-// Output is what Finish gets for one item.
+// Output is the input of Finish for one item.
 type Output struct {
-	// Tensors has the item's part of what Infer returned. The memory is shared: it must not be changed or kept.
+	// Tensors has the item's part of the result of Infer. The memory is shared: do not change or keep it.
 	Tensors []Tensor
-	// Info is what Load gave.
+	// Info is the Info of Load.
 	Info json.RawMessage
 }
 
-// Buffer is memory of a device. It is the batch's: it is used again when the batch is through.
+// Buffer is device memory. It belongs to the batch and is reused after it.
 type Buffer struct {
-	// Size in bytes.
+	// Size is in bytes.
 	Size int
-	// Host is the memory itself on the CPU device, and nil on others.
+	// Host is the memory on the CPU device, nil on others.
 	Host []byte
-	// Address is where it lies in the memory of a CUDA device.
+	// Address is the address on a CUDA device.
 	Address uint64
 }
 
 // Function is a kernel of a module, for Device.Launch.
 type Function interface{ Name() string }
 
-// Device is what Infer works with. Its methods are for the goroutine that Infer was called in, during that call.
+// Device is the device of Infer. Only the goroutine that called Infer may use it, and only during that call.
 type Device interface {
 	// String is "cpu" or "cuda:N".
 	String() string
-	// CUDA reports whether kernels can be launched; otherwise buffers have Host, and Infer computes by itself.
+	// CUDA reports whether the device runs kernels. If not, buffers have Host, and Infer computes in Go.
 	CUDA() bool
-	// Alloc returns memory of the batch's, not cleared. *MemoryError says that there is none left.
+	// Alloc returns memory for the batch, not cleared. It returns a *MemoryError if none is left.
 	Alloc(size int) (*Buffer, error)
-	// Upload returns memory of the batch's with a copy of data; launches after it see it.
+	// Upload returns memory for the batch with a copy of data, for later launches.
 	Upload(data []byte) (*Buffer, error)
-	// Function finds a kernel in a module of PTX. Modules are loaded once.
+	// Function finds a kernel in a module of PTX. It loads each module once.
 	Function(ptx, name string) (Function, error)
-	// Launch starts a kernel behind everything that was started before. Arguments are *Buffer (its address), int32, uint32, int64,
+	// Launch starts a kernel, which runs after all earlier ones. Arguments are *Buffer (its address), int32, uint32, int64,
 	// uint64, float32 and float64, as the kernel declares them.
 	Launch(f Function, grid, block [3]int, sharedBytes int, args ...any) error
 }
 
-// MemoryError says that a device has no memory left. The host tries with smaller batches.
+// MemoryError is the error of a device without enough free memory. The host retries with smaller batches.
 type MemoryError struct {
-	// Bytes; 0 where not known.
+	// Sizes in bytes, 0 if unknown.
 	Wanted, Free, Total uint64
 }
 
@@ -105,37 +105,37 @@ func (e *MemoryError) Error() string {
 	return fmt.Sprintf("the device has no memory left: %d bytes were wanted, %d of %d are free", e.Wanted, e.Free, e.Total)
 }
 
-// LostError says that a device does nothing any more in this process: it fell off the bus, or a kernel broke its context. The
-// process has to end.
+// LostError is the error of a device that this process can no longer use: it fell off the bus, or a kernel broke its
+// context. The process has to end.
 type LostError struct{ Err error }
 
 func (e *LostError) Error() string { return "the device is lost to this process: " + e.Err.Error() }
 
-// Unwrap returns what the driver said.
+// Unwrap returns the driver's error.
 func (e *LostError) Unwrap() error { return e.Err }
 
-// Backend is a Device as the SDK drives it. Everything but Wait and Close is called in one goroutine that is locked to
-// its thread.
+// Backend is a Device with the methods for the SDK. Only one goroutine, locked to its thread, calls them, except Wait
+// and Close.
 type Backend interface {
 	Device
-	// Bind makes the device the calling thread's.
+	// Bind makes the device current on the calling thread.
 	Bind() error
-	// Begin starts a batch: what follows is its until End.
+	// Begin starts a batch. All calls until End belong to it.
 	Begin()
-	// Send brings shared memory to the device; launches after it see it. It may return the memory itself.
+	// Send copies shared memory to the device, for later launches. It may return that memory itself.
 	Send(host []byte) (*Buffer, error)
-	// Receive copies what the launches so far made into shared memory.
+	// Receive copies the results of the launches so far into shared memory.
 	Receive(host []byte, from *Buffer) error
-	// End returns what Wait waits for. It is called for a batch that failed, too.
+	// End returns the batch for Wait. It is also called after an error.
 	End() any
-	// Wait returns when the batch is through, in any goroutine. *LostError says that none will be any more.
+	// Wait waits for the end of a batch, in any goroutine. After a *LostError, all later batches fail.
 	Wait(batch any) error
-	// Recycle takes back the memory of a batch that was waited for.
+	// Recycle frees the memory of a batch, after Wait.
 	Recycle(batch any)
 	Close()
 }
 
-// Open opens a device by its name. sdk/cuda sets it; a plugin with device tasks links that.
+// Open opens a device by its name. sdk/cuda sets it: a plugin with device tasks must link that package.
 var Open func(name string) (Backend, error)
 
 var sizes = map[string]int{
@@ -143,11 +143,11 @@ var sizes = map[string]int{
 	"uint64": 8, "int64": 8, "float64": 8,
 }
 
-// ByteSize is how many bytes an array takes.
+// ByteSize is the size of an array in bytes.
 func ByteSize(dtype string, shape []int) (int, error) {
 	n, known := sizes[dtype]
 	if !known {
-		return 0, fmt.Errorf("there is no type %q of elements: the types are those of NumPy, uint8, int32, float32 and so on", dtype)
+		return 0, fmt.Errorf("unknown element type %q: use NumPy's names, such as uint8, int32 and float32", dtype)
 	}
 	for _, d := range shape {
 		if d < 0 {
