@@ -22,7 +22,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
-	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -183,7 +182,11 @@ func play(t *testing.T, dir string, o Options, src backbones.Source, chosen Chos
 
 // failedItem is what a backbone makes of an item that failed.
 func failedItem(b backbones.Block, i int, text string, failure backbones.Failure) backbones.FailedItem {
-	return cut.Failed([]backbones.Part{{Block: b, Take: b.Count}}, i, text, failure)
+	f := backbones.FailedItem{Number: b.First + uint64(i), Item: text, Failure: failure, Encoding: b.Encoding}
+	if len(b.ContentKeys) == b.Count {
+		f.ContentKey = b.ContentKeys[i]
+	}
+	return f
 }
 
 var (
