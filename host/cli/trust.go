@@ -56,7 +56,7 @@ func (a *app) trust() error {
 		return err
 	})
 	if err != nil {
-		return lockExit(err)
+		return findExit(err)
 	}
 	p := &printer{w: a.streams.Out}
 	p.line("%s, in %s", key, path)
@@ -117,7 +117,7 @@ func (a *app) trustRemove(path, arg string) error {
 		return usage("%s is not in %s; %s", arg, path, has)
 	})
 	if err != nil {
-		return lockExit(err)
+		return findExit(err)
 	}
 	p := &printer{w: a.streams.Out}
 	p.line("%s, no longer in %s", removed.Key, path)
@@ -177,16 +177,7 @@ func state(lock *trust.Lock, e trust.Entry, opts discover.Options) string {
 	}
 }
 
-// lockExit gives what is wrong with a lock its exit code.
-func lockExit(err error) error {
-	var problems problem.Errors
-	if errors.As(err, &problems) {
-		return exitcode.With(exitcode.Usage, err)
-	}
-	return err
-}
-
-// findExit gives a plugin that is not there, or whose plugin.yaml is wrong, its exit code.
+// findExit gives a plugin that is not there, and a plugin.yaml or a lock that is wrong, its exit code.
 func findExit(err error) error {
 	var notFound *discover.NotFoundError
 	var problems problem.Errors
