@@ -52,11 +52,14 @@ func keepPipes() (stop func()) {
 	return func() { signal.Stop(c) }
 }
 
-// plainEvery is how often a run that is not watched on a terminal says how it goes.
-const plainEvery = 10 * time.Second
+// The time between two status lines, in a log and on a terminal.
+const (
+	plainEvery = 10 * time.Second
+	barEvery   = 100 * time.Millisecond
+)
 
 func (a *app) printer() progress.Printer {
-	verbose := a.grammar.Verbose > 0
+	text := &progress.Text{Err: a.streams.Err, Out: a.streams.Out, Verbose: a.grammar.Verbose > 0}
 	kind := a.grammar.Progress
 	if kind == "auto" {
 		kind = "plain"
@@ -66,12 +69,11 @@ func (a *app) printer() progress.Printer {
 	}
 	switch kind {
 	case "bar":
-		return &progress.Bar{Screen: a.screen, Out: a.streams.Out, Verbose: verbose}
+		text.Err, text.Screen, text.Every = a.screen, a.screen, barEvery
 	case "json":
 		return &progress.JSON{Out: a.out.JSON(), Every: time.Second}
-	case "none":
-		return &progress.None{Err: a.streams.Err, Out: a.streams.Out, Verbose: verbose}
-	default:
-		return &progress.Plain{Err: a.streams.Err, Out: a.streams.Out, Every: plainEvery, Verbose: verbose}
+	case "plain":
+		text.Every = plainEvery
 	}
+	return text
 }

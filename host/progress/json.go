@@ -26,13 +26,13 @@ type jsonStatus struct {
 	Workers        int     `json:"workers"`
 	WorkersClosing int     `json:"workers_closing,omitempty"`
 	Seconds        float64 `json:"seconds"`
-	// Stages is there for device tasks whose stages run in processes of their own.
+	// Stages are those of a device task with separate processes for its stages.
 	Stages *jsonStages `json:"stages,omitempty"`
 }
 
 type jsonFailure struct {
 	MessageType string `json:"message_type"`
-	// Item is the item itself where it is JSON, else its printable form as a string.
+	// Item is the item if it is JSON, else its printable form as a string.
 	Item      json.RawMessage `json:"item"`
 	Kind      string          `json:"kind"`
 	Message   string          `json:"message"`
@@ -42,11 +42,10 @@ type jsonFailure struct {
 }
 
 type jsonSummary struct {
-	MessageType string `json:"message_type"`
-	Done        int64  `json:"done"`
-	Skipped     int64  `json:"skipped"`
-	Failed      int64  `json:"failed"`
-	// FailedByKind has an entry for each kind that there was.
+	MessageType    string           `json:"message_type"`
+	Done           int64            `json:"done"`
+	Skipped        int64            `json:"skipped"`
+	Failed         int64            `json:"failed"`
 	FailedByKind   map[string]int64 `json:"failed_by_kind"`
 	Unwritten      int64            `json:"unwritten,omitempty"`
 	Unlisted       int64            `json:"unlisted"`
@@ -55,7 +54,7 @@ type jsonSummary struct {
 	ItemsPerSecond float64          `json:"items_per_second"`
 	Interrupted    bool             `json:"interrupted"`
 	Stages         *jsonStages      `json:"stages,omitempty"`
-	// Steady is from the first batch that is done to the last.
+	// Steady is the rate from the first finished batch to the last.
 	Steady float64 `json:"steady_items_per_second,omitempty"`
 }
 
@@ -96,13 +95,13 @@ func (j *JSON) Failed(f Failure) {
 // Finish implements Printer.
 func (j *JSON) Finish(s Summary) {
 	j.print(jsonSummary{
-		MessageType: "summary", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, FailedByKind: s.FailedByKind, Unlisted: s.Unlisted, Open: s.Open, Unwritten: s.Unwritten.Count,
-		Seconds: s.Seconds, ItemsPerSecond: s.ItemsPerSecond, Interrupted: s.Interrupted,
-		Stages: s.Stages.json(), Steady: s.Stages.steady(),
+		MessageType: "summary", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, FailedByKind: s.FailedByKind,
+		Unlisted: s.Unlisted, Open: s.Open, Unwritten: s.Unwritten.Count, Seconds: s.Seconds, ItemsPerSecond: s.ItemsPerSecond,
+		Interrupted: s.Interrupted, Stages: s.Stages.json(), Steady: s.Stages.steady(),
 	})
 }
 
-// PrintExit prints the object that tells a program why the host ended before a summary.
+// PrintExit prints the object of a host that ends before a summary.
 func PrintExit(out io.Writer, code int, message string) {
 	(&JSON{Out: out}).print(jsonExit{MessageType: "exit_error", Code: code, Message: message})
 }
@@ -114,21 +113,3 @@ func (j *JSON) print(v any) {
 	}
 	_, _ = j.Out.Write(append(data, '\n'))
 }
-
-// None shows nothing on the way but failed items, and the summary at the end.
-type None struct {
-	Err, Out io.Writer
-	Verbose  bool
-}
-
-// Interval implements Printer.
-func (n *None) Interval() time.Duration { return 0 }
-
-// Update implements Printer.
-func (n *None) Update(Snapshot) {}
-
-// Failed implements Printer.
-func (n *None) Failed(f Failure) { writeFailure(n.Err, f, n.Verbose) }
-
-// Finish implements Printer.
-func (n *None) Finish(s Summary) { _, _ = io.WriteString(n.Out, s.Line()+"\n") }

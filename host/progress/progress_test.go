@@ -21,14 +21,17 @@ func (c *fakeClock) read() time.Time { return c.now }
 func report(t *testing.T, printer Printer, during func(r *Reporter, c *fakeClock)) Summary {
 	t.Helper()
 	c := &fakeClock{now: time.Unix(1000, 0)}
-	r := Start(printer, Sources{Now: c.read, Total: func() (int64, bool) { return 10, true }, Skipped: func() int64 { return 3 }})
+	r := Start(printer, Sources{Now: c.read, Fill: func(s *Snapshot) {
+		s.Total, s.Known = 10, true
+		s.Skipped += 3
+	}})
 	during(r, c)
 	return r.Finish(false)
 }
 
 func TestLastLine(t *testing.T) {
 	var out, err bytes.Buffer
-	report(t, &None{Out: &out, Err: &err}, func(r *Reporter, c *fakeClock) {
+	report(t, &Text{Out: &out, Err: &err}, func(r *Reporter, c *fakeClock) {
 		r.Counters.Done.Add(6)
 		r.Counters.Failed.Add(3)
 		r.Failed(Failure{Item: `{"i":3}`, Kind: "timeout", Message: "no"})

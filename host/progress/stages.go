@@ -8,29 +8,28 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// Stage is how one stage of a pipeline fares.
+// Stage holds the figures of one stage of a pipeline.
 type Stage struct {
-	// Workers is how many there are at most, Busy how many of them have work.
+	// Workers is the largest number of workers, Busy the number with work.
 	Workers, Busy int
 	Items         int64
-	// ItemsPerSecond is over the time since the stage's first worker was ready.
+	// ItemsPerSecond is the rate since the stage's first worker was ready.
 	ItemsPerSecond float64
-	// Share is the part of its workers' time that they worked, 0 to 1.
+	// Share is the share of its workers' time with work, 0 to 1.
 	Share float64
 }
 
-// Stages is how a pipeline fares: load, device, finish.
+// Stages holds the figures of a pipeline: load, device, finish.
 type Stages struct {
 	Load, Device Stage
-	// Finish has no Workers where the device's workers do its work.
+	// Finish has no Workers if the device's workers do its work.
 	Finish Stage
-	// Batches is how many the devices have done, Open for how long they have been ready.
+	// Batches is the number that the devices have done, Open the time since they were ready.
 	Batches int64
 	Open    time.Duration
-	// WaitInput is how long devices had nothing to do for want of loaded batches, WaitOutput for want of room for what they
-	// make; all devices together.
+	// WaitInput is the time that devices waited for loaded batches, WaitOutput for room for their results; all devices together.
 	WaitInput, WaitOutput time.Duration
-	// Steady is items a second from the first batch that is done to the last; 0: not known.
+	// Steady is the rate from the first finished batch to the last; 0: unknown.
 	Steady float64
 }
 
@@ -45,7 +44,7 @@ func (s *Stages) text() string {
 
 func percent(share float64) string { return fmt.Sprintf("%.0f%%", 100*min(share, 1)) }
 
-// Lines are for people, at the end of a run; none where no device has done anything.
+// Lines are the figures for people, at the end of a run; none if no device has done a batch.
 func (s *Stages) Lines() []string {
 	if s == nil || s.Batches == 0 {
 		return nil
@@ -67,16 +66,17 @@ func (s *Stages) Lines() []string {
 	return lines
 }
 
-// What counts as much, of a stage's time.
+// Thresholds of Limit.
 const (
+	// full and crowded are shares of a stage's time.
 	full    = 0.9
 	crowded = 0.7
-	// A run of fewer batches, or of less time, says nothing: it is all beginning and end.
+	// A run with fewer batches, or of less time, is too short to tell.
 	fewBatches = 8
 	littleTime = 2 * time.Second
 )
 
-// Limit says which stage limits the run, and what to do about it; empty where too little was done to tell.
+// Limit names the stage that limits the run, and what to do about it; empty: the run was too short to tell.
 func (s *Stages) Limit() string {
 	if s.Batches < fewBatches || s.Open < littleTime {
 		return ""

@@ -41,7 +41,7 @@ func TestStagesAreShown(t *testing.T) {
 	s := fared(0.95, 0.4, 0.3, 6*time.Second, 0)
 	s.Steady = 123
 	var out, errs bytes.Buffer
-	(&Plain{Out: &out, Err: &errs}).Finish(Summary{Done: 7, Seconds: 2, Stages: s})
+	(&Text{Out: &out, Err: &errs, Every: time.Second}).Finish(Summary{Done: 7, Seconds: 2, Stages: s})
 	if out.String() != (Summary{Done: 7, Seconds: 2}).Line()+"\n" {
 		t.Errorf("stdout has more than the summary's line: %q", out.String())
 	}

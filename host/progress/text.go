@@ -15,7 +15,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// Line is the form of the last line on stdout of a run that does not print JSON. It is part of the interface.
+// Line is the last line on stdout of a run that does not print JSON. It is part of the interface.
 func (s Summary) Line() string {
 	digits := 2
 	if s.Seconds < 1 {
@@ -89,7 +89,7 @@ func clock(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d", m, s)
 }
 
-// How much of a failed item is printed; the ledger has the rest.
+// Limits of what is printed of a failed item. The ledger has the rest.
 const (
 	maxItem      = 2000
 	maxMessage   = 4000
@@ -99,13 +99,12 @@ const (
 func failureLine(f Failure) string {
 	item := terminal.Line(f.Item, maxItem)
 	if item == "" {
-		item = "an item that the plugin gave no printable form of"
+		item = "an item without a printable form"
 	}
 	return fmt.Sprintf("failed (%s) %s: %s", f.Kind, item, terminal.Block(f.Message, indentation, maxMessage))
 }
 
-// Screen is a terminal with one line at its foot that is drawn again and again. What is written through it appears
-// above that line.
+// Screen is a terminal with one line at its foot that is drawn again and again. Text that is written to it appears above.
 type Screen struct {
 	mu    sync.Mutex
 	out   io.Writer
@@ -113,7 +112,7 @@ type Screen struct {
 	foot  string
 }
 
-// NewScreen returns a screen on a terminal. width is asked at each drawing.
+// NewScreen returns a screen on a terminal. It calls width at each drawing.
 func NewScreen(out io.Writer, width func() int) *Screen { return &Screen{out: out, width: width} }
 
 const clearLine = "\r\x1b[K"
@@ -141,7 +140,7 @@ func (s *Screen) Foot(text string) {
 	defer s.mu.Unlock()
 	if w := s.width(); w > 1 && len([]rune(text)) >= w {
 		text = string([]rune(text)[:w-1])
-		// Rather a part less than half of one.
+		// No part is cut in half.
 		if i := strings.LastIndex(text, ", "); i > 0 {
 			text = text[:i]
 		}
@@ -150,70 +149,54 @@ func (s *Screen) Foot(text string) {
 		return
 	}
 	s.foot = text
-	// A terminal that is gone takes nothing; the run goes on without being watched.
+	// The run continues without its terminal.
 	_, _ = io.WriteString(s.out, clearLine+text)
 }
 
-// Bar shows a run as one line at the foot of a terminal.
-type Bar struct {
+// Text shows a run to people.
+type Text struct {
+	// Err gets the failed items and the status, Out the summary.
+	Err, Out io.Writer
+	// Every is the time between status lines; 0: no status.
+	Every time.Duration
+	// Screen shows the status at its foot; nil: Err gets a line each time.
 	Screen *Screen
-	// Out gets the summary.
-	Out io.Writer
 	// Verbose shows the traceback of failed items.
 	Verbose bool
 }
 
 // Interval implements Printer.
-func (b *Bar) Interval() time.Duration { return 100 * time.Millisecond }
+func (t *Text) Interval() time.Duration { return t.Every }
 
 // Update implements Printer.
-func (b *Bar) Update(s Snapshot) { b.Screen.Foot(line(s)) }
-
-// Failed implements Printer.
-func (b *Bar) Failed(f Failure) { writeFailure(b.Screen, f, b.Verbose) }
-
-// Finish implements Printer.
-func (b *Bar) Finish(s Summary) {
-	b.Screen.Foot("")
-	writeStages(b.Screen, s)
-	_, _ = fmt.Fprintln(b.Out, s.Line())
-}
-
-// Plain shows a run as lines in a log, one every Every.
-type Plain struct {
-	// Err gets the lines on the way, Out the summary.
-	Err, Out io.Writer
-	Every    time.Duration
-	Verbose  bool
-}
-
-// Interval implements Printer.
-func (p *Plain) Interval() time.Duration { return p.Every }
-
-// Update implements Printer.
-func (p *Plain) Update(s Snapshot) { _, _ = fmt.Fprintln(p.Err, line(s)) }
-
-// Failed implements Printer.
-func (p *Plain) Failed(f Failure) { writeFailure(p.Err, f, p.Verbose) }
-
-// Finish implements Printer.
-func (p *Plain) Finish(s Summary) {
-	writeStages(p.Err, s)
-	_, _ = fmt.Fprintln(p.Out, s.Line())
-}
-
-func writeStages(w io.Writer, s Summary) {
-	for _, line := range s.Stages.Lines() {
-		_, _ = fmt.Fprintln(w, line)
+func (t *Text) Update(s Snapshot) {
+	if t.Screen != nil {
+		t.Screen.Foot(line(s))
+		return
 	}
+	fmt.Fprintln(t.Err, line(s))
 }
 
-func writeFailure(w io.Writer, f Failure, verbose bool) {
+// Failed implements Printer.
+func (t *Text) Failed(f Failure) {
 	text := failureLine(f) + "\n"
-	if verbose && f.Traceback != "" {
+	if t.Verbose && f.Traceback != "" {
 		text += indentation + terminal.Block(f.Traceback, indentation, maxTraceback) + "\n"
 	}
-	_, _ = io.WriteString(w, text)
+	_, _ = io.WriteString(t.Err, text)
+}
+
+// Finish implements Printer.
+func (t *Text) Finish(s Summary) {
+	if t.Screen != nil {
+		t.Screen.Foot("")
+	}
+	if t.Every > 0 {
+		for _, line := range s.Stages.Lines() {
+			fmt.Fprintln(t.Err, line)
+		}
+	}
+	fmt.Fprintln(t.Out, s.Line())
 }
 
 const indentation = "    "

@@ -62,15 +62,13 @@ type Ledger interface {
 
 // Do runs the job until every item has its outcome. The error carries its exit code: failed items are an error, too.
 func Do(ctx context.Context, job Job) (progress.Summary, error) {
-	reporter := progress.Start(job.Printer, progress.Sources{
-		Began: job.Began, Total: job.Listing.Total, Skipped: job.Listing.Skipped,
-		Workers: func() (int, int) {
-			s := job.Backbone.Status()
-			return s.Busy, s.Running
-		},
-		Closing: func() int { return job.Backbone.Status().Closing },
-		Stages:  func() *progress.Stages { return stages(job.Backbone.Status().Stages) },
-	})
+	reporter := progress.Start(job.Printer, progress.Sources{Began: job.Began, Fill: func(s *progress.Snapshot) {
+		status := job.Backbone.Status()
+		s.Total, s.Known = job.Listing.Total()
+		s.Skipped += job.Listing.Skipped()
+		s.Busy, s.Workers, s.Closing = status.Busy, status.Running, status.Closing
+		s.Stages = stages(status.Stages)
+	}})
 	// Outcomes come from the backbone and from the listing, which are goroutines of their own.
 	var mu sync.Mutex
 	take := func(o backbones.Outcomes) error {
