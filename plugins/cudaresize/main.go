@@ -126,9 +126,9 @@ func (r *CudaResize) Finish(_ context.Context, item sdk.Item, output *cuda.Outpu
 	bytes, floats := output.Tensors[0], output.Tensors[1]
 	switch layout {
 	case filter.Bytes:
-		return thumb.WriteFile(path, npyHeader("|u1", bytes.Shape), bytes.Data)
+		return thumb.WriteFile(path, append(npyHeader("|u1", bytes.Shape), bytes.Data...))
 	case filter.Floats:
-		return thumb.WriteFile(path, npyHeader("<f4", floats.Shape), floats.Data)
+		return thumb.WriteFile(path, append(npyHeader("<f4", floats.Shape), floats.Data...))
 	}
 	var n note
 	if err := json.Unmarshal(output.Info, &n); err != nil {

@@ -1,27 +1,25 @@
 package thumb
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
-	"github.com/kagurazaka/kagurazaka/plugins/internal/meta"
 	"github.com/kagurazaka/kagurazaka/plugins/internal/resample"
 )
 
-// Picture is a picture that was read and is to be resized elsewhere, by the filters that a Resizer would use.
+// Picture is a decoded picture, and the filters to resize it on a device.
 type Picture struct {
 	// W and H are the result's size.
 	W, H int
-	// Planes are one (grey), or three: red, green and blue, or, for a JPEG that becomes one, luminance and two colour planes, whose results have half
-	// the size in both directions, rounded up.
+	// Planes are one (grey) or three: red, green and blue, or with YCbCr (from JPEG to JPEG) luminance and two colour planes,
+	// whose results have half the size in both directions, rounded up.
 	Planes []Unsized
 	YCbCr  bool
-	// Swap says that the result's columns are what goes down in the planes.
+	// Swap: the result's columns are the planes' rows.
 	Swap bool
-	// Profile holds the ICC profile's segments of a JPEG that becomes one.
+	// Profile is the ICC profile's segments, from JPEG to JPEG.
 	Profile [][]byte
-	// Pix is the memory of all planes, one behind the other.
+	// Pix is the memory of all planes, one after another.
 	Pix []byte
 }
 
@@ -31,8 +29,8 @@ type Unsized struct {
 	Across, Down *resample.Axis
 }
 
-// Read reads a picture to be resized elsewhere: to a JPEG if asJPEG is set, and to red, green and blue otherwise. alloc gives the memory for its
-// planes. use gets the picture, whose filters are the Resizer's and may be kept no longer.
+// Read decodes a picture for a device: for a JPEG if asJPEG is set, otherwise as red, green and blue. alloc returns the
+// memory for its planes. The filters of the picture are valid until use returns.
 func (r *Resizer) Read(ctx context.Context, in string, asJPEG bool, alloc func(n int) []byte, use func(*Picture) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -42,8 +40,18 @@ func (r *Resizer) Read(ctx context.Context, in string, asJPEG bool, alloc func(n
 		return err
 	}
 	p.apart, p.alloc = &Picture{}, alloc
-	err = p.readApart(in, asJPEG)
+	if err = readFile(&p.input, in); err == nil {
+		to := formatRGB
+		if asJPEG {
+			to = formatJPEG
+		}
+		err = p.decode(p.input.Bytes(), to)
+	}
 	if err == nil {
+		p.apart.W, p.apart.H, p.apart.YCbCr = p.out.w, p.out.h, p.out.model == modelYCbCr
+		if asJPEG {
+			p.apart.Profile = p.out.profile
+		}
 		err = use(p.apart)
 	}
 	p.apart, p.alloc = nil, nil
@@ -51,90 +59,55 @@ func (r *Resizer) Read(ctx context.Context, in string, asJPEG bool, alloc func(n
 	return err
 }
 
-func (p *processor) readApart(in string, asJPEG bool) error {
-	var err error
-	if p.input, err = readFile(p.input, in); err != nil {
-		return err
-	}
-	from, err := sniff(p.input)
-	if err != nil {
-		return err
-	}
-	to := formatRGB
-	if asJPEG {
-		to = formatJPEG
-	}
-	p.orientation, p.out.profile = meta.Upright, nil
-	if from == formatJPEG {
-		err = p.decodeJPEG(p.input, to)
-	} else {
-		err = p.decodeStd(p.input, from, to)
-	}
-	p.apart.W, p.apart.H = p.out.w, p.out.h
-	p.apart.YCbCr = p.out.model == modelYCbCr
-	if asJPEG {
-		p.apart.Profile = p.out.profile
-	}
-	return err
-}
-
 // keepPlanes copies the first n planes of p.source.
 func (p *processor) keepPlanes(g geometry, n int) {
-	size := 0
 	filters := [3]*axes{&p.luma, &p.chroma, &p.chroma}
-	for _, a := range filters[:n] {
-		size += a.across.Samples() * a.down.Samples()
-	}
-	rest := p.beginApart(g, size)
-	for i, a := range filters[:n] {
-		var plane resample.Plane
-		plane, rest = p.addApart(a, rest)
-		for y := range plane.H {
-			copy(plane.Row(y), p.source[i].Pix[y*p.source[i].Stride:])
+	for i, plane := range p.newPlanes(g, filters[:n]) {
+		for y := range plane.Plane.H {
+			copy(plane.Plane.Row(y), p.source[i].Pix[y*p.source[i].Stride:])
 		}
 	}
 }
 
 // keepRows copies a picture that is read row by row.
 func (p *processor) keepRows(g geometry, n int, read rowReader) {
-	rest := p.beginApart(g, n*p.luma.across.Samples()*p.luma.down.Samples())
-	var planes [4]resample.Plane
-	for i := range n {
-		planes[i], rest = p.addApart(&p.luma, rest)
-	}
-	for y := range planes[0].H {
+	filters := [4]*axes{&p.luma, &p.luma, &p.luma, &p.luma}
+	planes := p.newPlanes(g, filters[:n])
+	for y := range planes[0].Plane.H {
 		var row [4][]byte
-		for i := range n {
-			row[i] = planes[i].Row(y)
+		for i := range planes {
+			row[i] = planes[i].Plane.Row(y)
 		}
 		read(y, row[0], row[1], row[2], row[3])
 	}
 }
 
-// beginApart returns the memory for all planes. A picture may be begun twice, when a first decoder gives it up.
-func (p *processor) beginApart(g geometry, size int) []byte {
-	p.apart.Planes, p.apart.Swap = p.apart.Planes[:0], g.swap
-	p.apart.Pix = p.alloc(size)
-	return p.apart.Pix
+// newPlanes makes the planes of p.apart in one piece of memory. It is called again if the first decoder fails.
+func (p *processor) newPlanes(g geometry, filters []*axes) []Unsized {
+	size := 0
+	for _, a := range filters {
+		size += a.across.Samples() * a.down.Samples()
+	}
+	p.apart.Planes, p.apart.Swap, p.apart.Pix = p.apart.Planes[:0], g.swap, p.alloc(size)
+	rest := p.apart.Pix
+	for _, a := range filters {
+		w, h := a.across.Samples(), a.down.Samples()
+		plane := resample.Plane{Pix: rest[: w*h : w*h], Stride: w, W: w, H: h}
+		p.apart.Planes = append(p.apart.Planes, Unsized{Plane: plane, Across: &a.across, Down: &a.down})
+		rest = rest[w*h:]
+	}
+	return p.apart.Planes
 }
 
-func (p *processor) addApart(a *axes, memory []byte) (plane resample.Plane, rest []byte) {
-	w, h := a.across.Samples(), a.down.Samples()
-	plane = resample.Plane{Pix: memory[: w*h : w*h], Stride: w, W: w, H: h}
-	p.apart.Planes = append(p.apart.Planes, Unsized{Plane: plane, Across: &a.across, Down: &a.down})
-	return plane, memory[w*h:]
-}
-
-// Resized is a picture that was resized elsewhere.
+// Resized is a picture that a device resized. Its planes are those of the Picture, without gaps.
 type Resized struct {
-	W, H int
-	// Planes are as those of the Picture, without gaps; the colour planes of YCbCr have half the size in both directions, rounded up.
+	W, H    int
 	Planes  [][]byte
 	YCbCr   bool
 	Profile [][]byte
 }
 
-// WriteJPEG writes a picture that was resized elsewhere.
+// WriteJPEG writes a resized picture.
 func (r *Resizer) WriteJPEG(out string, m Resized) error {
 	p, err := r.take()
 	if err != nil {
@@ -142,7 +115,7 @@ func (r *Resizer) WriteJPEG(out string, m Resized) error {
 	}
 	file, err := p.encodeApart(m)
 	if err == nil {
-		err = writeFile(out, file)
+		err = WriteFile(out, file)
 	}
 	r.put(p)
 	return err
@@ -150,11 +123,11 @@ func (r *Resizer) WriteJPEG(out string, m Resized) error {
 
 // PlaneSizes returns the sizes of a result's planes.
 func PlaneSizes(w, h, planes int, ycbcr bool) [][2]int {
-	sizes := [][2]int{{w, h}, {w, h}, {w, h}}[:planes]
+	full, half := [2]int{w, h}, [2]int{(w + 1) / 2, (h + 1) / 2}
 	if ycbcr {
-		sizes[1], sizes[2] = [2]int{(w + 1) / 2, (h + 1) / 2}, [2]int{(w + 1) / 2, (h + 1) / 2}
+		return [][2]int{full, half, half}
 	}
-	return sizes
+	return [][2]int{full, full, full}[:planes]
 }
 
 func (p *processor) encodeApart(m Resized) ([]byte, error) {
@@ -173,12 +146,9 @@ func (p *processor) encodeApart(m Resized) ([]byte, error) {
 		if len(m.Planes[i]) != size[0]*size[1] {
 			return nil, fmt.Errorf("plane %d of the picture has %d bytes, want %d x %d", i, len(m.Planes[i]), size[0], size[1])
 		}
-		// Copied: the encoder keeps buffers that it was given.
+		// A copy: the processor reuses the buffers of p.out.
 		p.out.planes[i].Resize(size[0], size[1])
 		copy(p.out.planes[i].Pix, m.Planes[i])
 	}
 	return p.encode(formatJPEG)
 }
-
-// WriteFile writes a file in one go, and leaves none behind when that fails.
-func WriteFile(path string, parts ...[]byte) error { return writeFile(path, bytes.Join(parts, nil)) }

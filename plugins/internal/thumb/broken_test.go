@@ -192,7 +192,7 @@ func TestFileErrors(t *testing.T) {
 			{"cut", cut, out, "the JPEG picture is broken"},
 			{"webp out", good, filepath.Join(dir, "x.webp"), `extension is ".webp"`},
 			{"no extension", good, filepath.Join(dir, "x"), `extension is ""`},
-			{"no folder", good, filepath.Join(dir, "none", "x.jpg"), "creating the thumbnail"},
+			{"no folder", good, filepath.Join(dir, "none", "x.jpg"), "writing the thumbnail"},
 		} {
 			err := r.File(t.Context(), c.in, c.out)
 			if err == nil || !strings.Contains(err.Error(), c.want) {

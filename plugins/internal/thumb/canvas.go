@@ -2,7 +2,7 @@ package thumb
 
 import "image"
 
-// onCanvas puts a picture at its place on a larger one, which is transparent elsewhere. What lies beyond it is left out.
+// onCanvas puts a picture at its place on a canvas, which is transparent elsewhere, and crops it there.
 func onCanvas(img image.Image, read rowReader, at image.Point, w, h int) image.Image {
 	out := image.NewRGBA(image.Rect(0, 0, w, h))
 	size := img.Bounds().Size()

@@ -14,9 +14,9 @@ import (
 	"github.com/kagurazaka/kagurazaka/plugins/internal/meta"
 )
 
-// codec is how a format is read, JPEG by what is part of the program.
+// codec reads a format in Go.
 type codec struct {
-	// size reads how large the picture is, before anything is decoded.
+	// size reads the picture's size from its header.
 	size        func([]byte) (w, h int, err error)
 	decode      func(*processor, []byte) (image.Image, error)
 	orientation func([]byte) meta.Orientation
@@ -50,7 +50,7 @@ func sizeOfBMP(b []byte) (w, h int, err error) {
 	return head.Width, head.Height, nil
 }
 
-// decodeStd decodes and resizes a picture with the decoders that are part of the program.
+// decodeStd decodes and resizes a picture with the decoders in Go.
 func (p *processor) decodeStd(data []byte, from format, to format) error {
 	kind := codecs[from]
 	w, h, err := kind.size(data)
@@ -76,19 +76,18 @@ func (p *processor) decodeStd(data []byte, from format, to format) error {
 	case *image.Gray:
 		p.scaleGray(g, m)
 		return nil
+	case *image.Gray16:
+		p.scaleRows(g, 8, modelGray, readGray16(m))
+		return nil
 	case *image.YCbCr:
-		if from == formatJPEG && to == formatJPEG {
-			if fx, fy, ok := factors(m.SubsampleRatio); ok {
-				p.scaleYCbCr(g, m, fx, fy)
-				return nil
-			}
+		if f, ok := factors[m.SubsampleRatio]; ok && from == formatJPEG && to == formatJPEG {
+			p.scaleYCbCr(g, m, f.X, f.Y)
+			return nil
 		}
 	}
 	read := readerOf(img)
 	if from == formatWebP {
-		if video := videoReader(img); video != nil {
-			read = video
-		}
+		read = webpReader(img)
 	}
 	into := modelRGB
 	if !opaque(img) {
@@ -98,35 +97,19 @@ func (p *processor) decodeStd(data []byte, from format, to format) error {
 			read = onBackground(read, g.w, p.options.Background)
 		}
 	}
-	if _, gray := img.(*image.Gray16); gray {
-		into = modelGray
-		read = readGray16(img.(*image.Gray16))
-	}
-	p.scaleRows(g, into, read)
+	p.scaleRows(g, 8, into, read)
 	return nil
 }
 
-// broken is the error for a picture that its decoder gave up on.
+// broken is the error for a picture that cannot be decoded.
 func broken(f format, err error) error {
 	return fmt.Errorf("the %s picture is broken or of an unknown kind: %w", f, err)
 }
 
-func factors(ratio image.YCbCrSubsampleRatio) (fx, fy int, ok bool) {
-	switch ratio {
-	case image.YCbCrSubsampleRatio444:
-		return 1, 1, true
-	case image.YCbCrSubsampleRatio422:
-		return 2, 1, true
-	case image.YCbCrSubsampleRatio420:
-		return 2, 2, true
-	case image.YCbCrSubsampleRatio440:
-		return 1, 2, true
-	case image.YCbCrSubsampleRatio411:
-		return 4, 1, true
-	case image.YCbCrSubsampleRatio410:
-		return 4, 2, true
-	}
-	return 0, 0, false
+// factors has the number of pixels that a colour sample covers across and down.
+var factors = map[image.YCbCrSubsampleRatio]image.Point{
+	image.YCbCrSubsampleRatio444: {X: 1, Y: 1}, image.YCbCrSubsampleRatio422: {X: 2, Y: 1}, image.YCbCrSubsampleRatio420: {X: 2, Y: 2},
+	image.YCbCrSubsampleRatio440: {X: 1, Y: 2}, image.YCbCrSubsampleRatio411: {X: 4, Y: 1}, image.YCbCrSubsampleRatio410: {X: 4, Y: 2},
 }
 
 func readGray16(m *image.Gray16) rowReader {

@@ -8,8 +8,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/plugins/internal/turbo"
 )
 
-// decodeJPEG decodes and resizes a JPEG with libjpeg-turbo, or with Go's decoder where the library is missing or does not know the
-// picture's layout.
+// decodeJPEG decodes and resizes a JPEG with libjpeg-turbo, or with Go's decoder if the library is missing or does not
+// support the picture's layout.
 func (p *processor) decodeJPEG(data []byte, to format) error {
 	head, err := meta.ReadJPEG(data)
 	if err != nil {
@@ -20,7 +20,7 @@ func (p *processor) decodeJPEG(data []byte, to format) error {
 	}
 	p.orientation = head.Orientation
 	if head.Components != 4 {
-		p.out.profile = head.Profile // that of inks does not describe what they are converted to
+		p.out.profile = head.Profile // the profile of inks does not describe the result
 	}
 	if p.decoder == nil {
 		return p.decodeStd(data, formatJPEG, to)
@@ -33,15 +33,14 @@ func (p *processor) decodeJPEG(data []byte, to format) error {
 	case errors.Is(err, errLayout):
 		return p.decodeStd(data, formatJPEG, to)
 	case errors.As(err, &fault) && fault.Harmless():
-		// The library counts as a warning what other programs leave in their files, and stops at it. Go's decoder knows only
-		// pictures that it can decode and others.
+		// The library warns of data that other programs leave in their files, and stops. Go's decoder has no warnings.
 		return p.decodeStd(data, formatJPEG, to)
 	}
 	return broken(formatJPEG, err)
 }
 
-// errLayout is for a JPEG that the library has no planes for.
-var errLayout = errors.New("a layout that libjpeg-turbo does not take")
+// errLayout is the error for a JPEG whose header the library does not support.
+var errLayout = errors.New("libjpeg-turbo does not support the layout")
 
 func (p *processor) decodeTurbo(data []byte, head meta.JPEG, to format) error {
 	h, err := p.decoder.Header(data)
@@ -64,7 +63,7 @@ func (p *processor) decodeTurbo(data []byte, head meta.JPEG, to format) error {
 	return p.decodePixels(data, h, g, eighths, head.Adobe)
 }
 
-// decodePlanes is the fast path: from JPEG to JPEG the picture is never anything but luminance and colour planes.
+// decodePlanes is the fast path from JPEG to JPEG: the picture stays luminance and colour planes.
 func (p *processor) decodePlanes(data []byte, h turbo.Header, g geometry, eighths int) error {
 	n := 3
 	if h.ColorSpace == turbo.Gray {
@@ -83,7 +82,7 @@ func (p *processor) decodePlanes(data []byte, h turbo.Header, g geometry, eighth
 	return nil
 }
 
-// decodePixels is for inks, for layouts without planes and for results that are no JPEG.
+// decodePixels is for inks, for layouts without planes, and for other results than JPEG.
 func (p *processor) decodePixels(data []byte, h turbo.Header, g geometry, eighths int, inverted bool) error {
 	w, height := turbo.Scaled(h.Width, eighths), turbo.Scaled(h.Height, eighths)
 	p.pixels.Resize(4*w, height)
@@ -95,6 +94,6 @@ func (p *processor) decodePixels(data []byte, h turbo.Header, g geometry, eighth
 	if h.ColorSpace == turbo.CMYK || h.ColorSpace == turbo.YCCK {
 		read = func(y int, r, g, b, _ []byte) { readInks(pixels.Row(y), r, g, b, inverted) }
 	}
-	p.scaleRowsAt(g, eighths, modelRGB, read)
+	p.scaleRows(g, eighths, modelRGB, read)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"slices"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
@@ -16,7 +17,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/plugins/internal/turbo"
 )
 
-// encode makes a file of p.out. It lies in memory that the next encode reuses.
+// encode makes a file from p.out. The next call reuses its memory.
 func (p *processor) encode(to format) ([]byte, error) {
 	if to == formatJPEG {
 		return p.encodeJPEG()
@@ -29,7 +30,9 @@ func (p *processor) encode(to format) ([]byte, error) {
 	case formatPNG:
 		err = png.Encode(b, img)
 	case formatGIF:
-		err = encodeGIF(b, img)
+		paletted := image.NewPaletted(img.Bounds(), palette.Plan9)
+		draw.FloydSteinberg.Draw(paletted, paletted.Rect, img, image.Point{})
+		err = gif.Encode(b, paletted, nil)
 	case formatTIFF:
 		err = tiff.Encode(b, img, &tiff.Options{Compression: tiff.Deflate, Predictor: true})
 	case formatBMP:
@@ -41,12 +44,6 @@ func (p *processor) encode(to format) ([]byte, error) {
 		return nil, fmt.Errorf("encoding %s: %w", to, err)
 	}
 	return b.Bytes(), nil
-}
-
-func encodeGIF(b *bytes.Buffer, img image.Image) error {
-	paletted := image.NewPaletted(img.Bounds(), palette.Plan9)
-	draw.FloydSteinberg.Draw(paletted, paletted.Rect, img, image.Point{})
-	return gif.Encode(b, paletted, nil)
 }
 
 func (p *processor) encodeJPEG() ([]byte, error) {
@@ -66,7 +63,7 @@ func (p *processor) encodeJPEG() ([]byte, error) {
 	}
 	for i := range n {
 		plane := &p.out.planes[i]
-		// The library takes planes padded to whole colour samples: the luminance of a picture with an odd side lacks a row or column.
+		// The library needs planes padded to whole colour samples: an odd side lacks a row or column of luminance.
 		pw, ph := sub.PlaneSize(i, p.out.w, p.out.h)
 		if plane.W != pw || plane.H != ph {
 			p.padded.Extend(*plane, pw, ph)
@@ -82,7 +79,7 @@ func (p *processor) encodeJPEG() ([]byte, error) {
 	return p.withProfile(p.jpeg), nil
 }
 
-// withProfile puts the source's ICC profile behind the first segments of a new JPEG, where its colours are the source's.
+// withProfile inserts the source's ICC profile, if there is one, after the first segments of a JPEG.
 func (p *processor) withProfile(file []byte) []byte {
 	if len(p.out.profile) == 0 {
 		return file
@@ -92,10 +89,5 @@ func (p *processor) withProfile(file []byte) []byte {
 	if len(file) > 6 && file[2] == 0xff && file[3] == 0xe0 {
 		at = 4 + int(file[4])<<8 + int(file[5])
 	}
-	p.spliced = append(p.spliced[:0], file[:at]...)
-	for _, segment := range p.out.profile {
-		p.spliced = append(p.spliced, segment...)
-	}
-	p.spliced = append(p.spliced, file[at:]...)
-	return p.spliced
+	return slices.Insert(file, at, bytes.Join(p.out.profile, nil)...)
 }

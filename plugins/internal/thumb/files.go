@@ -1,54 +1,34 @@
 package thumb
 
 import (
+	"bytes"
 	"fmt"
-	"io"
 	"os"
-	"slices"
 )
 
-// readFile reads a whole file into b's memory where that is large enough.
-func readFile(b []byte, path string) ([]byte, error) {
+// readFile reads a whole file into b, and reuses b's memory.
+func readFile(b *bytes.Buffer, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return b, fmt.Errorf("opening the picture: %w", err)
+		return fmt.Errorf("opening the picture: %w", err)
 	}
-	defer f.Close()
-	b = b[:0]
+	defer func() { _ = f.Close() }()
+	b.Reset()
 	if info, err := f.Stat(); err == nil {
 		if info.IsDir() {
-			return b, fmt.Errorf("%s is a folder, not a picture", path)
+			return fmt.Errorf("%s is a folder, not a picture", path)
 		}
-		// One byte more than the size, so that the read that finds the end needs no more memory.
-		b = slices.Grow(b, int(info.Size())+1)
+		b.Grow(int(info.Size()) + bytes.MinRead)
 	}
-	for {
-		if len(b) == cap(b) {
-			b = slices.Grow(b, 64<<10)
-		}
-		n, err := f.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		if err == io.EOF {
-			return b, nil
-		}
-		if err != nil {
-			return b, fmt.Errorf("reading the picture: %w", err)
-		}
+	if _, err := b.ReadFrom(f); err != nil {
+		return fmt.Errorf("reading the picture: %w", err)
 	}
+	return nil
 }
 
-// writeFile writes a file in one go, and leaves none behind when that fails.
-func writeFile(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
-	if err != nil {
-		return fmt.Errorf("creating the thumbnail: %w", err)
-	}
-	_, err = f.Write(data)
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		_ = os.Remove(path)
+// WriteFile writes an output. After an error there may be a part of it, which the SDK discards.
+func WriteFile(path string, data []byte) error {
+	if err := os.WriteFile(path, data, 0o666); err != nil {
 		return fmt.Errorf("writing the thumbnail: %w", err)
 	}
 	return nil

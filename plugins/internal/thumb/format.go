@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// format is a picture file's format, by the name that messages use.
+// format is a picture format, by its name in messages.
 type format string
 
 const (
@@ -16,11 +16,11 @@ const (
 	formatWebP format = "WebP"
 	formatTIFF format = "TIFF"
 	formatBMP  format = "BMP"
-	// formatRGB is none of a file: red, green and blue for other code.
+	// formatRGB is red, green and blue for a device, not a file format.
 	formatRGB format = "RGB"
 )
 
-// sniff tells a file's format from its first bytes; its name may say anything.
+// sniff detects a file's format from its first bytes, not its name.
 func sniff(data []byte) (format, error) {
 	head := string(data[:min(len(data), 16)])
 	switch {
@@ -42,10 +42,10 @@ func sniff(data []byte) (format, error) {
 	return "", fmt.Errorf("the file is not a JPEG, PNG, GIF, WebP, TIFF or BMP picture: it begins with %q", head)
 }
 
-// OutputFormats are the extensions that can be written.
+// OutputFormats are the supported extensions of outputs.
 const OutputFormats = ".jpg, .jpeg, .png, .gif, .tif, .tiff, .bmp"
 
-// outputFormat tells from a path what is to be written there.
+// outputFormat is the format for a path's extension.
 func outputFormat(path string) (format, error) {
 	switch ext := strings.ToLower(filepath.Ext(path)); ext {
 	case ".jpg", ".jpeg":
@@ -59,9 +59,9 @@ func outputFormat(path string) (format, error) {
 	case ".bmp":
 		return formatBMP, nil
 	default:
-		return "", fmt.Errorf("the output's extension is %q; what can be written is %s (--mixin output_mode.ext=.png, say)", ext, OutputFormats)
+		return "", fmt.Errorf("the output's extension is %q; must be one of %s (for example --mixin output_mode.ext=.png)", ext, OutputFormats)
 	}
 }
 
-// keepsAlpha reports whether a file of the format can have transparent parts, beyond on and off.
+// keepsAlpha reports whether the format has partial transparency.
 func (f format) keepsAlpha() bool { return f == formatPNG || f == formatTIFF }

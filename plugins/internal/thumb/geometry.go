@@ -2,8 +2,8 @@ package thumb
 
 import "math"
 
-// fit returns the size of a picture of w by h pixels whose longest side is to be size. The shorter side is rounded to
-// whichever whole number comes closer to the picture's own proportion.
+// fit scales w by h pixels so that the longest side is size. It rounds the shorter side to the integer that is closest to
+// the picture's aspect ratio.
 func fit(w, h, size int, enlarge bool) (fw, fh int) {
 	if !enlarge && w <= size && h <= size {
 		return w, h
@@ -22,7 +22,7 @@ func fit(w, h, size int, enlarge bool) (fw, fh int) {
 	return nearer(exact, func(n float64) float64 { return math.Abs(aspect - n/float64(size)) }), size
 }
 
-// nearer returns the whole number next to exact for which off is smaller, the lower one when they are even, and at least 1.
+// nearer rounds exact down, or up if off is smaller there, to at least 1.
 func nearer(exact float64, off func(float64) float64) int {
 	n := math.Floor(exact)
 	if up := math.Ceil(exact); off(up) < off(n) {
@@ -31,14 +31,13 @@ func nearer(exact float64, off func(float64) float64) int {
 	return max(1, int(n))
 }
 
-// oversampling is how much larger than the result a picture is decoded at least, when it is decoded at reduced size. At 2, what
-// the decoder's coarse filter does wrong lies beyond what the result can show: a reduced picture is as close to the filtered
-// full-size one as the loss of the JPEG itself lets it be.
+// oversampling is the minimum ratio of a picture decoded at reduced size to its result. At 2, the errors of the decoder's
+// coarse filter are too small to see: they are below the loss of the JPEG itself.
 const oversampling = 2
 
-// reduction returns the eighths of its size at which a JPEG whose longest side has n pixels is to be decoded for a result of
-// want pixels: the smallest power of two that leaves oversampling times as many. The sizes in between have no vector code in
-// libjpeg-turbo and take longer than the next larger one.
+// reduction returns the size, in eighths, at which a JPEG with a longest side of n pixels is decoded for a result of want
+// pixels: the smallest power of two that leaves oversampling times as many. libjpeg-turbo has no vector code for the sizes
+// in between, and is slower there than at the next power of two.
 func reduction(n, want int) int {
 	for _, eighths := range []int{1, 2, 4} {
 		if n*eighths >= 8*oversampling*want {

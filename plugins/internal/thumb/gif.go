@@ -9,8 +9,8 @@ import (
 	"io"
 )
 
-// gifHead returns the size of a GIF's canvas and where its first picture lies. A picture that reaches beyond the canvas enlarges
-// it, as browsers have it.
+// gifHead returns the size of a GIF's canvas, and the place of its first picture. As in browsers, a picture that is beyond
+// the canvas enlarges it.
 func gifHead(data []byte) (canvas image.Point, first image.Rectangle, err error) {
 	const (
 		screen     = 6  // behind the signature
@@ -61,7 +61,7 @@ func decodeGIF(_ *processor, data []byte) (image.Image, error) {
 	if first.Empty() {
 		return nil, errors.New("the first picture has no pixels")
 	}
-	// Go's decoder refuses a picture that reaches beyond the canvas. It is told of one that is just large enough.
+	// Go's decoder refuses a picture that is beyond the canvas: give it a canvas that is large enough.
 	head := bytes.Clone(data[:10])
 	binary.LittleEndian.PutUint16(head[6:], uint16(min(canvas.X, 0xffff)))
 	binary.LittleEndian.PutUint16(head[8:], uint16(min(canvas.Y, 0xffff)))

@@ -5,42 +5,38 @@ import (
 	"sync"
 )
 
-// labTables are what a lightness and the encoding of a colour take, computed once.
-var labTables = sync.OnceValue(func() *struct {
-	encode [4096]uint8
-} {
-	t := &struct{ encode [4096]uint8 }{}
-	for i := range t.encode {
-		v := float64(i) / float64(len(t.encode)-1)
+// srgb is sRGB's encoding of linear values from 0 to 1.
+var srgb = sync.OnceValue(func() *[4096]uint8 {
+	var t [4096]uint8
+	for i := range t {
+		v := float64(i) / float64(len(t)-1)
 		if v <= 0.0031308 {
 			v *= 12.92
 		} else {
 			v = 1.055*math.Pow(v, 1/2.4) - 0.055
 		}
-		t.encode[i] = uint8(v*255 + 0.5)
+		t[i] = uint8(v*255 + 0.5)
 	}
-	return t
+	return &t
 })
 
-// fromLab turns pixels of four bytes from lightness, a and b, as TIFF has them (the latter are signed), to red, green and blue of sRGB.
+// fromLab converts pixels of four bytes from TIFF's Lab (a and b are signed) to sRGB.
 func fromLab(pix []byte) {
-	t := labTables()
+	t := srgb()
 	cube := func(f float64) float64 {
 		if f > 6.0/29 {
 			return f * f * f
 		}
 		return (f - 4.0/29) * 3 * 36 / 841
 	}
-	encode := func(v float64) uint8 {
-		return t.encode[int(min(max(v, 0), 1)*float64(len(t.encode)-1)+0.5)]
-	}
+	encode := func(v float64) uint8 { return t[int(min(max(v, 0), 1)*float64(len(t)-1)+0.5)] }
 	for i := 0; i < len(pix); i += 4 {
 		f := (float64(pix[i])*100/255 + 16) / 116
-		// The white of Lab is that of CIE's light D50.
+		// XYZ with the white of CIE's light D50.
 		x := 0.9642 * cube(f+float64(int8(pix[i+1]))/500)
 		y := cube(f)
 		z := 0.8251 * cube(f-float64(int8(pix[i+2]))/200)
-		// From there to the linear colours of sRGB, whose white is D65 (Bradford).
+		// Bradford's matrix to linear sRGB, whose white is D65.
 		pix[i] = encode(3.1338561*x - 1.6168667*y - 0.4906146*z)
 		pix[i+1] = encode(-0.9787684*x + 1.9161415*y + 0.0334540*z)
 		pix[i+2] = encode(0.0719453*x - 0.2289914*y + 1.4052427*z)

@@ -1,4 +1,4 @@
-// Package thumb makes small pictures of large ones.
+// Package thumb makes thumbnails.
 package thumb
 
 import (
@@ -10,21 +10,21 @@ import (
 	"golang.org/x/image/colornames"
 )
 
-// Options say what a resized picture is like.
+// Options are the settings of a Resizer.
 type Options struct {
 	// Size is the longest side in pixels, 1 to 65535.
 	Size int
-	// Quality is that of JPEG, 1 to 100.
+	// Quality is the quality of JPEG, 1 to 100.
 	Quality int
-	// Enlarge makes smaller pictures larger, too; otherwise they keep their size.
+	// Enlarge also enlarges smaller pictures. Otherwise they keep their size.
 	Enlarge bool
-	// Background is laid under pictures with transparent parts where the output's format has none.
+	// Background is put under transparent parts if the output's format has no transparency.
 	Background color.RGBA
-	// MaxPixels is how many pixels a picture may have, and its thumbnail; the header is asked before anything is decoded.
+	// MaxPixels is the maximum number of pixels of a picture, by its header, and of a thumbnail.
 	MaxPixels int64
 }
 
-// Check says what is wrong with the options.
+// Check checks the options.
 func (o Options) Check() error {
 	switch {
 	case o.Size < 1 || o.Size > maxSide:
@@ -37,7 +37,7 @@ func (o Options) Check() error {
 	return nil
 }
 
-// maxSide is what a JPEG's header can hold.
+// maxSide is the largest side of a JPEG.
 const maxSide = 65535
 
 // ParseColor reads a colour: #rgb, #rrggbb or one of the colour names of CSS, in any case.

@@ -5,18 +5,18 @@ import (
 	"image/color"
 )
 
-// rowReader writes one row of a picture as samples, a slice a channel: red, green, blue and opacity, colours multiplied by
-// it. a is nil for a picture that has no transparent parts.
+// rowReader reads row y of a picture into samples: red, green and blue, multiplied by the opacity, and the opacity. a is
+// nil for a picture without transparent parts.
 type rowReader func(y int, r, g, b, a []byte)
 
-// opaque reports whether no part of a picture shines through.
+// opaque reports whether a picture has no transparent parts.
 func opaque(img image.Image) bool {
 	o, ok := img.(interface{ Opaque() bool })
 	return ok && o.Opaque()
 }
 
-// readerOf returns the reader for a picture: a loop of its own for the types that the decoders make, since At costs more
-// than the resizing.
+// readerOf returns the reader for a picture. The decoders' types have their own loops, because At is slower than the
+// resizing.
 func readerOf(img image.Image) rowReader {
 	at := img.Bounds().Min
 	switch m := img.(type) {
@@ -104,7 +104,7 @@ func readNRGBA64(pix []byte, r, g, b, a []byte) {
 }
 
 func palettedReader(m *image.Paletted) rowReader {
-	var table [256]color.RGBA // a broken picture's index beyond its palette is transparent black
+	var table [256]color.RGBA // an index beyond the palette is transparent black
 	for i, c := range m.Palette[:min(len(m.Palette), 256)] {
 		table[i] = color.RGBAModel.Convert(c).(color.RGBA)
 	}
@@ -120,7 +120,7 @@ func palettedReader(m *image.Paletted) rowReader {
 	}
 }
 
-// readInks reads four inks a pixel. Adobe's programs store them inverted: 255 is no ink.
+// readInks reads pixels of four inks. Adobe's programs store them inverted: 255 is no ink.
 func readInks(pix []byte, r, g, b []byte, inverted bool) {
 	flip := uint8(255)
 	if inverted {
@@ -141,7 +141,7 @@ func readYCbCr(m *image.YCbCr, y int, r, g, b []byte) {
 	}
 }
 
-// onBackground lays a colour under what a reader of a picture with transparent parts gives.
+// onBackground wraps a reader and puts a colour under the transparent parts.
 func onBackground(read rowReader, w int, under color.RGBA) rowReader {
 	alpha := make([]byte, w)
 	return func(y int, r, g, b, _ []byte) {

@@ -13,19 +13,19 @@ import (
 	"github.com/kagurazaka/kagurazaka/plugins/internal/turbo"
 )
 
-// Resizer makes thumbnails. It may be used by several goroutines at a time; each takes a set of buffers of its own, which are kept.
+// Resizer makes thumbnails. Several goroutines may use it: each takes one of its sets of buffers.
 type Resizer struct {
 	options Options
 	library *turbo.Library
 	missing error
-	// tiff loads libtiff when the first picture needs it: most runs have none.
+	// tiff loads libtiff when the first picture needs it. Most runs never do.
 	tiff func() (*libtiff.Library, error)
 
 	mu   sync.Mutex
 	idle []*processor
 }
 
-// New makes a Resizer that uses libjpeg-turbo and libtiff where the machine has them, and says what is wrong with the options.
+// New makes a Resizer that uses libjpeg-turbo and libtiff if the machine has them. It fails if an option is wrong.
 func New(o Options) (*Resizer, error) {
 	r, err := newStd(o)
 	if err != nil {
@@ -36,7 +36,7 @@ func New(o Options) (*Resizer, error) {
 	return r, nil
 }
 
-// newStd makes a Resizer that does not look for libraries.
+// newStd makes a Resizer without libraries.
 func newStd(o Options) (*Resizer, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func newStd(o Options) (*Resizer, error) {
 	return &Resizer{options: o, tiff: func() (*libtiff.Library, error) { return nil, errors.New("libraries are not looked for") }}, nil
 }
 
-// Describe says how pictures are decoded, in half a sentence, and why libraries are not used that could be.
+// Describe describes how pictures are decoded, and why a library is not used.
 func (r *Resizer) Describe() (how string, why error) {
 	loops, jpeg, tiff := "portable", "Go's image/jpeg", "in Go alone"
 	if resample.Vectorised() {
@@ -60,7 +60,7 @@ func (r *Resizer) Describe() (how string, why error) {
 	return fmt.Sprintf("decoding JPEG with %s, rarer kinds of TIFF %s, resizing with %s loops", jpeg, tiff, loops), errors.Join(r.missing, missing)
 }
 
-// Close frees the memory that is not Go's. No File may be running or follow.
+// Close frees the libraries' memory. No other method may run during or after it.
 func (r *Resizer) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -70,13 +70,13 @@ func (r *Resizer) Close() {
 	r.idle = nil
 }
 
-// CheckOutput says what is wrong with a path, or merely an extension, that thumbnails are to be written to.
+// CheckOutput checks the extension of an output.
 func CheckOutput(path string) error {
 	_, err := outputFormat(path)
 	return err
 }
 
-// File makes a thumbnail of one picture file. What is written follows the output's extension. After an error there is no output.
+// File makes a thumbnail of one picture file, in the format of the output's extension.
 func (r *Resizer) File(ctx context.Context, in, out string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -89,8 +89,13 @@ func (r *Resizer) File(ctx context.Context, in, out string) error {
 	if err != nil {
 		return err
 	}
-	// A processor is not put back after a panic: its buffers may be in any state.
-	err = p.file(in, out, to)
+	if err = readFile(&p.input, in); err == nil {
+		var file []byte
+		if file, err = p.bytes(p.input.Bytes(), to); err == nil {
+			err = WriteFile(out, file)
+		}
+	}
+	// After a panic the processor is not reused: its buffers may be in any state.
 	r.put(p)
 	return err
 }
@@ -124,24 +129,24 @@ func (r *Resizer) put(p *processor) {
 	r.idle = append(r.idle, p)
 }
 
-// axes are the two directions of one kind of plane.
+// axes are the filters for the two directions of a plane.
 type axes struct{ across, down resample.Axis }
 
-// processor works on one picture at a time and keeps every buffer for the next one.
+// processor works on one picture at a time and reuses its buffers for the next one.
 type processor struct {
 	options Options
-	decoder *turbo.Decoder // nil without the library, as encoder
+	decoder *turbo.Decoder // nil without the library, like encoder
 	encoder *turbo.Encoder
 	tiff    func() (*libtiff.Library, error)
 
-	input        []byte
-	orientation  meta.Orientation // of the picture at hand, where the header was read before decoding
+	input        bytes.Buffer
+	orientation  meta.Orientation // of a JPEG
 	source       [3]resample.Plane
 	pixels       resample.Plane // interleaved, four bytes a pixel
 	luma, chroma axes
 	scaler       resample.Scaler
 	out          result
-	// apart is set while a picture is read to be resized elsewhere.
+	// apart is set during Read.
 	apart *Picture
 	alloc func(n int) []byte
 
@@ -149,7 +154,6 @@ type processor struct {
 	padded    resample.Plane
 	io        [3]turbo.Plane
 	jpeg      []byte
-	spliced   []byte
 	encoded   bytes.Buffer
 }
 
@@ -160,32 +164,23 @@ func (p *processor) close() {
 	}
 }
 
-func (p *processor) file(in, out string, to format) error {
-	var err error
-	if p.input, err = readFile(p.input, in); err != nil {
-		return err
-	}
-	file, err := p.bytes(p.input, to)
-	if err != nil {
-		return err
-	}
-	return writeFile(out, file)
-}
-
-// bytes makes the thumbnail's file from the picture's. It lies in memory that the next call reuses.
+// bytes makes the thumbnail's file from the picture's. The next call reuses its memory.
 func (p *processor) bytes(data []byte, to format) ([]byte, error) {
-	from, err := sniff(data)
-	if err != nil {
-		return nil, err
-	}
-	p.orientation, p.out.profile = meta.Upright, nil
-	if from == formatJPEG {
-		err = p.decodeJPEG(data, to)
-	} else {
-		err = p.decodeStd(data, from, to)
-	}
-	if err != nil {
+	if err := p.decode(data, to); err != nil {
 		return nil, err
 	}
 	return p.encode(to)
+}
+
+// decode decodes and resizes a picture into p.out, or decodes it into p.apart.
+func (p *processor) decode(data []byte, to format) error {
+	from, err := sniff(data)
+	if err != nil {
+		return err
+	}
+	p.orientation, p.out.profile = meta.Upright, nil
+	if from == formatJPEG {
+		return p.decodeJPEG(data, to)
+	}
+	return p.decodeStd(data, from, to)
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/plugins/internal/resample"
 )
 
-// model is what the planes of a result are.
+// model is the meaning of a result's planes.
 type model int
 
 const (
@@ -33,11 +33,11 @@ type result struct {
 	model  model
 	w, h   int
 	planes [4]resample.Plane
-	// profile holds the ICC profile's JPEG segments, parts of the input's data, where the source's colours are the result's.
+	// profile is the ICC profile's JPEG segments, which share the input's memory.
 	profile [][]byte
 }
 
-// toYCbCr makes an RGB result one of modelYCbCr, with the conversion of JFIF.
+// toYCbCr converts an RGB result to modelYCbCr, as JFIF does.
 func (r *result) toYCbCr(scratch *[3]resample.Plane) {
 	y, cb, cr := &scratch[0], &scratch[1], &scratch[2]
 	cw, ch := (r.w+1)/2, (r.h+1)/2
@@ -74,7 +74,7 @@ func (r *result) toYCbCr(scratch *[3]resample.Plane) {
 
 func clamp(v int32) uint8 { return uint8(max(0, min(255, v))) }
 
-// asImage makes a picture of the standard library from the planes, which it may share.
+// asImage returns the planes as an image, which may share their memory.
 func (r *result) asImage() image.Image {
 	rect := image.Rect(0, 0, r.w, r.h)
 	switch r.model {
@@ -109,7 +109,7 @@ func (r *result) asNRGBA(rect image.Rectangle) image.Image {
 			from := r.planes[c].Row(y)
 			for x, a := range alpha {
 				if a != 0 {
-					// The filter may overshoot one of the two: a colour cannot be more than full.
+					// The filter may overshoot: limit the colour.
 					row[4*x+c] = uint8(min(255, (uint32(from[x])*255+uint32(a)/2)/uint32(a)))
 				}
 			}

@@ -9,15 +9,15 @@ import (
 	"github.com/kagurazaka/kagurazaka/plugins/internal/resample"
 )
 
-// geometry is how a stored picture becomes the result.
+// geometry relates a stored picture to its result.
 type geometry struct {
-	w, h int // the stored picture, in its pixels
-	// outW and outH are the result's size along the stored picture's sides: exchanged when swap is set.
+	w, h int // of the stored picture
+	// outW and outH are the result's size along the stored picture's sides, exchanged if swap is set.
 	outW, outH             int
 	swap, mirrorX, mirrorY bool
 }
 
-// geometry is that of a picture of w by h pixels. It fails if the result would be too large.
+// geometry computes the size of the result for a picture of w by h pixels. It fails if the result is too large.
 func (p *processor) geometry(w, h int, o meta.Orientation) (geometry, error) {
 	g := geometry{w: w, h: h, swap: o.Swap(), mirrorX: o.MirrorX(), mirrorY: o.MirrorY()}
 	if g.swap {
@@ -33,7 +33,7 @@ func (p *processor) geometry(w, h int, o meta.Orientation) (geometry, error) {
 	return g, nil
 }
 
-// errLimit is for pictures and thumbnails that are too large.
+// errLimit is in the errors for pictures and thumbnails that are too large.
 var errLimit = errors.New("the limit")
 
 func (p *processor) limit() error {
@@ -50,8 +50,8 @@ func (p *processor) checkPixels(w, h int) error {
 	return nil
 }
 
-// setAxes prepares axes for a plane that was decoded at eighths/8 of the picture's size and whose samples cover fx by fy pixels,
-// for a result whose samples cover gx by gy.
+// setAxes sets the filters for a plane decoded at eighths/8 of the picture's size. A sample of the plane covers fx by fy
+// pixels, and one of the result gx by gy.
 func (p *processor) setAxes(a *axes, g geometry, eighths, fx, fy, gx, gy int) {
 	a.across.Set(span(g.w, g.outW, eighths, fx, gx, g.mirrorX))
 	a.down.Set(span(g.h, g.outH, eighths, fy, gy, g.mirrorY))
@@ -71,19 +71,12 @@ func span(n, out, eighths, from, to int, mirror bool) resample.Span {
 
 // scaleGray resizes a grey picture.
 func (p *processor) scaleGray(g geometry, m *image.Gray) {
-	p.setAxes(&p.luma, g, 8, 1, 1, 1, 1)
-	p.out.model = modelGray
-	src := resample.Plane{Pix: m.Pix, Stride: m.Stride, W: g.w, H: g.h}
-	if p.apart != nil {
-		p.source[0] = src
-		p.keepPlanes(g, 1)
-		p.source[0] = resample.Plane{}
-		return
-	}
-	p.scaler.Scale(&p.out.planes[0], src, &p.luma.across, &p.luma.down, g.swap)
+	p.source[0] = resample.Plane{Pix: m.Pix, Stride: m.Stride}
+	p.scalePlanes(g, 1, 8, 1, 1)
+	p.source = [3]resample.Plane{}
 }
 
-// scaleYCbCr resizes a picture as the planes that it has, one colour sample for fx by fy pixels.
+// scaleYCbCr resizes the planes of a picture. A colour sample covers fx by fy pixels.
 func (p *processor) scaleYCbCr(g geometry, m *image.YCbCr, fx, fy int) {
 	p.source[0] = resample.Plane{Pix: m.Y, Stride: m.YStride}
 	p.source[1] = resample.Plane{Pix: m.Cb, Stride: m.CStride}
@@ -92,8 +85,8 @@ func (p *processor) scaleYCbCr(g geometry, m *image.YCbCr, fx, fy int) {
 	p.source = [3]resample.Plane{}
 }
 
-// scalePlanes resizes the first n planes of p.source, a grey picture or a YCbCr one whose colour samples cover fx by fy pixels, decoded at
-// eighths/8 of its size.
+// scalePlanes resizes the first n planes of p.source: a grey picture, or a YCbCr one whose colour samples cover fx by fy
+// pixels. They were decoded at eighths/8 of the picture's size.
 func (p *processor) scalePlanes(g geometry, n, eighths, fx, fy int) {
 	p.out.model = modelGray
 	if n == 3 {
@@ -110,19 +103,15 @@ func (p *processor) scalePlanes(g geometry, n, eighths, fx, fy int) {
 		if i > 0 {
 			a = &p.chroma
 		}
-		// The decoder pads its planes; what lies beyond the picture is left out.
+		// The decoder pads its planes: leave out what is beyond the picture.
 		src := p.source[i]
 		src.W, src.H = a.across.Samples(), a.down.Samples()
 		p.scaler.Scale(&p.out.planes[i], src, &a.across, &a.down, g.swap)
 	}
 }
 
-// scaleRows resizes a picture that is read row by row, into planes of the model.
-func (p *processor) scaleRows(g geometry, into model, read rowReader) {
-	p.scaleRowsAt(g, 8, into, read)
-}
-
-func (p *processor) scaleRowsAt(g geometry, eighths int, into model, read rowReader) {
+// scaleRows resizes a picture that is read row by row, decoded at eighths/8 of its size, into planes of the model.
+func (p *processor) scaleRows(g geometry, eighths int, into model, read rowReader) {
 	p.setAxes(&p.luma, g, eighths, 1, 1, 1, 1)
 	p.out.model = into
 	n := into.channels()

@@ -9,11 +9,9 @@ import (
 	"golang.org/x/image/webp"
 )
 
-// WebP's lossy pictures use video's range of values (16 to 235), while image.YCbCr means JPEG's full range: read as such they are pale. These
-// readers convert as the format says.
-
-// videoReader returns the reader of a decoded WebP picture, nil for one that is stored without loss, as RGB.
-func videoReader(img image.Image) rowReader {
+// webpReader returns the reader for a decoded WebP. The values of a lossy one are from 16 to 235, as in video, but
+// image.YCbCr uses the full range, as in JPEG: readerOf would make the picture pale.
+func webpReader(img image.Image) rowReader {
 	switch m := img.(type) {
 	case *image.YCbCr:
 		return func(y int, r, g, b, _ []byte) { readVideo(m, y, r, g, b) }
@@ -29,7 +27,7 @@ func videoReader(img image.Image) rowReader {
 			}
 		}
 	}
-	return nil
+	return readerOf(img)
 }
 
 func readVideo(m *image.YCbCr, y int, r, g, b []byte) {
@@ -51,9 +49,9 @@ type chunk struct {
 	body []byte
 }
 
-var errChunks = errors.New("the file ends in one of its parts")
+var errChunks = errors.New("the file ends inside one of its parts")
 
-// chunks takes the parts of a file, or of one of its parts, apart.
+// chunks splits a file, or one of its parts, into parts.
 func chunks(b []byte) ([]chunk, error) {
 	var all []chunk
 	for len(b) >= 8 {
@@ -73,7 +71,7 @@ const (
 	webpAlpha    = 1 << 4
 )
 
-// decodeWebP decodes a WebP, of an animated one the first picture, at its place on the canvas.
+// decodeWebP decodes a WebP. Of an animated one, it decodes the first picture, at its place on the canvas.
 func decodeWebP(_ *processor, data []byte) (image.Image, error) {
 	const header, extended = 12, 10
 	if len(data) < header+8 || string(data[header:header+4]) != "VP8X" {
@@ -113,17 +111,13 @@ func decodeWebP(_ *processor, data []byte) (image.Image, error) {
 		if err != nil || size == image.Pt(w, h) {
 			return img, err
 		}
-		read := videoReader(img)
-		if read == nil {
-			read = readerOf(img)
-		}
-		return onCanvas(img, read, at, w, h), nil
+		return onCanvas(img, webpReader(img), at, w, h), nil
 	}
 	return nil, errors.New("the animation has no picture")
 }
 
-// decodeStill decodes the picture of w by h pixels that parts of a file make up. Go's decoder is given a file of nothing else: it stops
-// at a header that promises an opacity which is not there.
+// decodeStill decodes the picture of w by h pixels in parts of a file. It gives Go's decoder a file with only these parts:
+// the decoder fails if a header promises an opacity that is missing.
 func decodeStill(parts []chunk, w, h int) (image.Image, error) {
 	var body []byte
 	add := func(kind string, b []byte) {
