@@ -103,7 +103,7 @@ func (f anyFolder) read(list *nameList) error {
 				return err
 			}
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
