@@ -174,7 +174,7 @@ func (r *run[Q, A, W]) startFailed(at Seat, err error) {
 	n := h.unstarted
 	// Often the machine has no room for one more process, and will not have any soon: this is told ever more seldom.
 	if n&(n-1) == 0 {
-		r.log.Warn("starting a worker failed; it is tried again later", "worker", r.name(at), "failures", n, "workers", len(r.members)-r.starting, "error", err)
+		r.log.Warn("starting a worker failed; it is tried again later", "failures", n, "worker", r.name(at), "workers", len(r.members)-r.starting, "error", err)
 	}
 	if r.opts.Stages[at.Stage].Apart || r.counts[at.Stage] == 0 {
 		r.judge(at, n, unstartedLimit, fmt.Errorf("no %s can be started, tried %d times: %w", r.workerOf(at), n, err))

@@ -102,7 +102,9 @@ func (k *keep) ledgerDir(id string) (string, error) {
 }
 
 func (k *keep) create(dir string, info ledger.Info) error {
-	options := ledger.Options{Keys: !k.outputs, Broken: func(err error) {
+	// A task that is opened first may turn out to list its items itself: then its outputs tell, and failed items are known by their keys.
+	keys := !k.outputs || k.spec.Task.Has("open_first")
+	options := ledger.Options{Keys: keys, Broken: func(err error) {
 		k.Log.Warn("the run's ledger cannot be written any more; the run goes on without it", "folder", dir, "error", err)
 	}, Note: func(text string) { k.Log.Warn(text, "folder", dir) }}
 	if t := k.takeUp; t != nil {
