@@ -1,9 +1,9 @@
-"""Whether a constructor does nothing that a listing could see.
+"""Decides whether a constructor is quiet: it does nothing that a listing could see.
 
-With 0.1.1 a task is constructed before anything is listed. The host lists by the template while Python starts, and without
-Python where all is finished, so it has to know where that makes a difference: a constructor may write the list that the template
-names, make or remove files, go to another folder, or change the template's modes. What is not understood here counts as doing so:
-it costs the time to construct the task first, and nothing else.
+In 0.1.1 a task is constructed before anything is listed. The host lists by the template while Python starts, and without
+Python if everything is finished. This makes a difference if the constructor writes the list that the template names, makes or
+removes files, changes the working folder, or changes the template's modes. A constructor that is not understood counts as doing
+so, which only costs the time to construct the task first.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _DEPTH = 6
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), type(Ellipsis), range)
 _SPECIAL = ("__new__", "__setattr__", "__getattribute__", "__getattr__", "__delattr__")
 
-# What argparse's objects are asked, and what they give.
+# Methods of argparse's objects.
 _ARGPARSE = frozenset(
     "add_argument add_argument_group add_mutually_exclusive_group add_parser add_subparsers set_defaults get_default error exit"
     " format_help format_usage print_help print_usage parse_args parse_known_args parse_intermixed_args parse_known_intermixed_args".split()
 )
-# What a path has and a pure path has not, but for what only looks.
+# Methods of paths that change files: those of Path without those of PurePath and those that only read.
 _DOING_METHODS = (
     {name for name in dir(pathlib.Path) if not name.startswith("_")}
     - known.PATH_METHODS
@@ -46,19 +46,19 @@ _DOING_METHODS = (
     )
 ) | {"replace", "copy"}
 _HARMLESS_METHODS = _ARGPARSE | known.METHODS | known.FILE_METHODS | {"__init__"}
-# What multiprocessing makes that processes share.
+# Functions of multiprocessing that make objects which processes share.
 _SHARED = frozenset(
     "Lock RLock Semaphore BoundedSemaphore Condition Event Barrier Value Array RawValue RawArray Queue SimpleQueue JoinableQueue Pipe"
     " cpu_count".split()
 )
 
-# What opens files by a mode that is given.
+# Functions that open files with a mode.
 _OPENERS = (open, codecs.open)
-# Functions and classes of Python's that do something, or are told by text what to do.
+# Functions and classes of Python that have side effects, or call a method by its name.
 _DOING = {
     id(one): one for one in (*_OPENERS, logging.FileHandler, logging.basicConfig, operator.methodcaller, getattr(contextlib, "chdir", open))
 }
-# Functions that change a list or dict that they are given.
+# Functions that change a list or dict argument.
 _CHANGING = frozenset(
     "setitem delitem iadd iand iconcat ior isub ixor imul heappush heappop heapify heapreplace heappushpop insort insort_left"
     " insort_right".split()
@@ -72,11 +72,11 @@ _REFUSED = (ast.Global, ast.Nonlocal, ast.Delete, ast.Await, ast.Yield, ast.Yiel
 
 
 class Loud(Exception):
-    """The code does something else than what is known to be harmless."""
+    """The code does something that is not known to be harmless."""
 
 
 def is_quiet(cls: Any) -> bool:
-    """Whether constructing the class leaves alone what a listing sees."""
+    """Return whether constructing the class changes nothing that a listing sees."""
     if type(cls) not in (type, abc.ABCMeta):
         return False
     own = [kind for kind in cls.__mro__ if kind is not object and not taskfile.is_base(kind)]
@@ -93,12 +93,12 @@ def is_quiet(cls: Any) -> bool:
 
 
 class _Look:
-    """A look at a constructor and at the functions in its reach."""
+    """Examines a constructor and the functions in its reach. Methods raise Loud."""
 
     def __init__(self, cls: type, own: list[type]) -> None:
         self.cls = cls
         self.own = own
-        # What gets the task as its first argument.
+        # The functions that get the task as their first argument.
         self.methods: set[Any] = set()
         for value in (value for kind in own for value in vars(kind).values()):
             parts = (value.fget, value.fset) if isinstance(value, property) else (getattr(value, "__func__", value),)
@@ -106,11 +106,11 @@ class _Look:
         self.escaped = False
         self.seen: set[Any] = set()
         self.depth = 0
-        # Whether a list or dict that was there before is named, and whether any is changed: it may be a part of the template.
+        # Whether the code names an existing list or dict, and whether it changes any: it may be part of the template.
         self.shares = self.changes = False
 
     def value(self, value: Any) -> None:
-        """What code may do with a value that it names, calls included."""
+        """Check what code may do with a value that it names, calls included."""
         if isinstance(value, (staticmethod, classmethod)):
             value = value.__func__
         if isinstance(value, property):
@@ -137,7 +137,7 @@ class _Look:
             raise Loud
 
     def escapes(self) -> None:
-        """The task goes by another name: operators come to its special methods, and calls that are known by their names to its own."""
+        """Check the methods that are reachable if the task gets another name: special methods, and those with harmless names."""
         if self.escaped:
             return
         self.escaped = True
@@ -169,7 +169,7 @@ class _Body:
     def __init__(self, look: _Look, function: FunctionType, tree: ast.FunctionDef) -> None:
         self.look = look
         self.function = function
-        # What its variables are called, those of functions and comprehensions in it too.
+        # The names of its variables, with those of functions and comprehensions in it.
         self.local = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
         self.local |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
         self.local |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name}
@@ -184,7 +184,7 @@ class _Body:
             self._node(statement)
 
     def _imports(self, tree: ast.FunctionDef) -> None:
-        """Modules that are loaded already are only given names."""
+        """Record the names of imported modules. They must be loaded already."""
         for node in ast.walk(tree):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 for alias in node.names:
@@ -246,13 +246,13 @@ class _Body:
         return isinstance(node, ast.Name) and node.id == self.me
 
     def _is_own(self, node: Any) -> bool:
-        """Whether what is assigned to is a variable, or an attribute of the task."""
+        """Return whether an assignment's target is a variable, or an attribute of the task."""
         if isinstance(node, ast.Attribute):
             return self._is_me(node.value) and node.attr not in taskfile.LISTING
         return isinstance(node, ast.Name)
 
     def _static(self, node: Any) -> Any:
-        """What a place is before the code has run; _UNKNOWN: something that it has made itself, or was given."""
+        """Return an expression's value before the code runs, or _UNKNOWN for one that the code makes or gets."""
         if isinstance(node, ast.Name):
             if node.id in self.modules:
                 return self.modules[node.id]
@@ -290,7 +290,7 @@ class _Body:
     # ------------------------------------------------------------------------------------------------ calls
 
     def _call(self, node: ast.Call) -> None:
-        # A base's constructor is one of those that are looked at.
+        # The constructors of bases are examined separately.
         by_name = isinstance(node.func, ast.Attribute) and node.func.attr == "__init__" and node.args and self._is_me(node.args[0])
         for part in (*node.args[bool(by_name) :], *(keyword.value for keyword in node.keywords)):
             self._node(part)
@@ -301,7 +301,7 @@ class _Body:
             self._known_call(called, node)
             return
         if isinstance(node.func, ast.Name) and node.func.id in self.nested:
-            return  # its body is looked at where it stands
+            return  # its body is examined where it is defined
         if not isinstance(node.func, ast.Attribute):
             raise Loud
         owner, name = node.func.value, node.func.attr
@@ -309,7 +309,7 @@ class _Body:
             above = [vars(kind)[name] for kind in self.look.own if name in vars(kind)]
             if name != "__init__" and not above:
                 raise Loud
-            for one in above if name != "__init__" else ():  # each constructor of the class is looked at
+            for one in above if name != "__init__" else ():  # each constructor of the class is examined
                 self.look.value(one)
             return
         stands = self._static(owner)
@@ -342,7 +342,7 @@ def _is_path(value: Any) -> bool:
 
 
 def _is_of_values(name: str, node: ast.Call) -> bool:
-    """Whether a method that a path has, too, is called as texts, dates and containers have it."""
+    """Return whether a call of a method that paths have, too, is one of texts, dates or containers."""
     keywords = {keyword.arg for keyword in node.keywords}
     if None in keywords or any(isinstance(part, ast.Starred) for part in node.args):
         return False

@@ -1,4 +1,4 @@
-"""Calls: of followed functions and classes, of what is known of libraries, and of anything else."""
+"""Evaluates calls: of followed functions and classes, of known library functions, and of anything else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from .values import (
     each,
     either,
     element,
-    trouble,
+    reason_of,
 )
 
 _DEEPEST = 40
@@ -52,13 +52,13 @@ _REFUSED = {
         *(os.mkdir, os.makedirs, os.remove, os.unlink, os.rename, os.replace, os.rmdir, os.symlink, os.link, os.open),
     )
 }
-# What calls are called that set up a library, and leave files alone.
+# The names of calls that set up a library, and do not touch files.
 _SET_UP = tuple("set seed manual_seed use register filter disable enable init freeze signal collect append insert".split())
 _DATES = ("fromisoformat", "strptime", "combine")
 
 
 class Calls(Reads):
-    """Evaluates calls. What is missing here is in the classes that are made of it."""
+    """Evaluates calls. Subclasses provide the missing methods."""
 
     def value(self, node: ast.expr, scope: Scope) -> Value:
         raise NotImplementedError
@@ -90,7 +90,7 @@ class Calls(Reads):
     # ------------------------------------------------------------------------------------------------ helpers
 
     def function(self, node: Any, scope: Scope) -> Function:
-        """A function's value: its defaults are evaluated where it is defined."""
+        """Return a function's value. Its defaults are evaluated where it is defined."""
         made = Function(node, scope)
         made.defaults = [self.value(default, scope) for default in node.args.defaults]
         pairs = zip(node.args.kwonlyargs, node.args.kw_defaults)
@@ -98,7 +98,7 @@ class Calls(Reads):
         return made
 
     def text_of(self, scope: Scope, node: ast.AST, parts: list[Value]) -> Value:
-        """Text that is made of values: of an object it has the address."""
+        """Return the value of a text made of values. The text of an object has its address."""
         todo, seen = list(each(parts)), set()
         while todo:
             part = todo.pop()
@@ -110,7 +110,7 @@ class Calls(Reads):
         return Data(parts)
 
     def iterate(self, value: Value, scope: Scope, node: ast.AST) -> list[Value]:
-        """The values that a loop over value goes through: all in order, or those that there may be, twice."""
+        """Return the values of a loop over a value: all in order, or the possible ones twice."""
         found: list[Value] = []
         for one in each([value]):
             if isinstance(one, Known) and isinstance(one.value, tuple):
@@ -132,7 +132,7 @@ class Calls(Reads):
             self.give_up(scope, node, "the order of a set")
 
     def escape(self, values: list[Value], reason: str, scope: Scope, node: ast.AST) -> None:
-        """Values that something unknown gets: it may change them, and call what can be called."""
+        """Handle values that an unknown function gets: it may change them, and call functions among them."""
         for one in each(values):
             if isinstance(one, (Data, Instance)):
                 one.reason = one.reason or reason
@@ -140,7 +140,7 @@ class Calls(Reads):
                 self.called_back(one, Opaque(reason), scope, node)
 
     def called_back(self, called: Value, given: Value, scope: Scope, node: ast.AST) -> Value:
-        """What a function returns that a library calls with arguments like this one."""
+        """Return the result of a function that a library calls with arguments like this one."""
         function = called.function if isinstance(called, Bound) else called
         assert isinstance(function, Function)
         arguments = function.node.args
@@ -182,13 +182,13 @@ class Calls(Reads):
         return self.call(called, arguments, keywords, scope, node)
 
     def call(self, called: Value, arguments: list[Value], keywords: dict[str, Value], scope: Scope, node: ast.AST) -> Value:
-        """called(*arguments, **keywords); keywords[""] are those of which it is not known where they go."""
+        """called(*arguments, **keywords); keywords[""] holds arguments with unknown names."""
         self.step(scope, node)
         callees = each([called])
         found = []
         for one in callees:
             if isinstance(called, Either):
-                with self.perhaps(trouble(called)):
+                with self.perhaps(reason_of(called)):
                     found.append(self._call_one(one, arguments, keywords, scope, node))
             else:
                 found.append(self._call_one(one, arguments, keywords, scope, node))
@@ -215,7 +215,7 @@ class Calls(Reads):
 
     def _unknown(self, called: Value, arguments: list[Value], keywords: dict[str, Value], scope: Scope, node: ast.AST) -> Value:
         if node in self.statements and not self.constructing and not _sets_up(node):
-            # It may write the list that a template names, or make what there is to list: each run does it.
+            # It may write the list that a template names, or files to list, in each run.
             self.give_up(scope, node)
         made = called if isinstance(called, Opaque) else self.opaque(scope, node)
         if made is called:
@@ -324,7 +324,7 @@ class Calls(Reads):
         elif init is not None:
             made.reason = made.reason or self.where(scope, node)
         else:
-            # A dataclass, or a mode: what is given are its fields, and what is not is what the class has.
+            # A dataclass, or a mode: the arguments are its fields, and the class has the defaults.
             made.parts += given
             for one in followed:
                 for name, value in one.names.items():
@@ -362,7 +362,7 @@ class Calls(Reads):
         return self._unknown(Live(thing), arguments, keywords, scope, node)
 
     def refuse_live(self, values: list[Value], scope: Scope, node: ast.AST) -> None:
-        """Modes and templates are described by their values: an object of a library may have any."""
+        """Give up on objects of libraries in modes and templates, which are described by their values."""
         for one in each(values):
             if isinstance(one, Live) and not callable(one.thing):
                 self.give_up(scope, node, "an object of a library")
@@ -399,7 +399,7 @@ class Calls(Reads):
         return made
 
     def _harmless(self, thing: Any) -> bool:
-        """Whether a pure function may call a library's object, or look into it."""
+        """Return whether a pure function may call a library's object, or read it."""
         return known.is_pure(thing) or known.is_sdk(thing) or isinstance(thing, (types.ModuleType, type))
 
     def _harmless_method(self, method: Method) -> bool:
@@ -414,7 +414,7 @@ class Calls(Reads):
         try:
             found = thing(*(one.value for one in given if isinstance(one, Known)))
         except Exception:
-            return Data()  # it raises, and the code does not come any further
+            return Data()  # it raises, and the code ends here
         return Known(found) if known.is_plain(found) else Data()
 
     # ------------------------------------------------------------------------------------------------ methods
@@ -455,7 +455,7 @@ class Calls(Reads):
         for one in each(given):
             # "".join(a set), "{}".format(an object)
             if isinstance(one, Data) and one.unordered or isinstance(one, (Live, Instance, Function, Bound, Method)):
-                return Opaque(trouble(one) or "the text of an object, or the order of a set")
+                return Opaque(reason_of(one) or "the text of an object, or the order of a set")
         return Data(given)
 
     def _call_data(self, receiver: Data, name: str, given: list[Value], scope: Scope, node: ast.AST) -> Value:
@@ -482,14 +482,14 @@ class Calls(Reads):
             if name == "get" and receiver.entries is not None and given and isinstance(given[0], Known):
                 return receiver.entries.get(given[0].value, either(given[1:]))
             if name == "get":
-                return either([inside, *given[1:]]) if not trouble(Data(given[:1])) else Opaque(trouble(Data(given[:1])))
+                return either([inside, *given[1:]]) if not reason_of(Data(given[:1])) else Opaque(reason_of(Data(given[:1])))
             return Data([receiver, *each([inside])], unordered=receiver.unordered)
         unordered = receiver.unordered and name in ("union", "difference", "intersection", "symmetric_difference")
         return Data([receiver, *parts], unordered=unordered)
 
     def _call_parser(self, parser: Parser, name: str, given: list[Value], scope: Scope, node: ast.AST) -> Value:
         if name in _PARSING:
-            reason = trouble(parser) or self.path
+            reason = reason_of(parser) or self.path
             if self.constructing:
                 if reason:
                     self.give_up(scope, node, f"{name}() of a parser that is not understood: {reason}")
@@ -510,7 +510,7 @@ class Calls(Reads):
         if thing is os.environ:
             return self.environ_method(scope, node, name, arguments, keywords)
         if thing is sys.path:
-            reason = trouble(Data(given)) or self.path
+            reason = reason_of(Data(given)) or self.path
             if reason:
                 self.give_up(scope, node, f"the module path: {reason}")
             return NONE
@@ -522,13 +522,13 @@ class Calls(Reads):
                 if name in _DATES:
                     return Data(given)
             elif thing.__module__ == "builtins" or known.is_pure(thing) and not issubclass(thing, pathlib.PurePath):
-                # str.join("", x), dict.fromkeys(x): the same as the method, or made of what is given.
+                # str.join("", x), dict.fromkeys(x): the same as the method, or a value made of the arguments.
                 for one in each(given):
                     if isinstance(one, Data) and one.unordered:
                         return self.opaque(scope, node, "the order of a set")
                 return Data(given)
         elif known.is_pure(type(thing)):
-            if name in known.CHANGING and (trouble(Data(given)) or self.path):
+            if name in known.CHANGING and (reason_of(Data(given)) or self.path):
                 self.give_up(scope, node)
             return Data(given)
         return self._unknown(method, arguments, keywords, scope, node)
@@ -586,18 +586,18 @@ class Calls(Reads):
 
 
 def _sets_up(node: ast.AST) -> bool:
-    """Whether a call is one that sets up a library, by its name."""
+    """Return whether a call's name is that of one that sets up a library."""
     called = getattr(node, "func", None)
     name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
     return name.startswith(_SET_UP)
 
 
 def _is_one(thing: Any, others: tuple[Any, ...]) -> bool:
-    # By identity: what == means is up to a library's object.
+    # By identity, since a library's object may define ==.
     return any(thing is other for other in others)
 
 
 _GROWING = frozenset({"ljust", "rjust", "center", "zfill", "expandtabs", "format", "format_map", "replace", "to_bytes", "join"})
-# They keep what they get, and call none of it.
+# They keep their arguments, and do not call them.
 _KEEPING = (dict, list, tuple, set, frozenset, zip, enumerate, reversed, isinstance, callable, functools.partial, argparse.Namespace)
 _SPECIAL = (getattr, setattr, delattr, vars, type, id, hash, importlib.import_module)

@@ -1,4 +1,4 @@
-"""The values of expressions."""
+"""Evaluates expressions to abstract values."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from .values import (
     each,
     either,
     element,
-    trouble,
+    reason_of,
 )
 
 _LARGEST = 1 << 16
-# A width in a format that nobody has for a path.
+# A width in a format, larger than any for a path.
 _WIDE = re.compile(r"\d{4}")
 _BINARY: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv, ast.FloorDiv: operator.floordiv,
@@ -63,23 +63,23 @@ class Expressions(Calls):
     """Evaluates expressions."""
 
     def value(self, node: ast.expr, scope: Scope) -> Value:
-        """The value of an expression."""
+        """Return the value of an expression."""
         self.step(scope, node)
         evaluate = getattr(self, "_" + type(node).__name__, None)
         if evaluate is None:
             self.give_up(scope, node)
         found: Value = evaluate(node, scope)
-        if self.tried is not None and (reason := trouble(found)):
+        if self.tried is not None and (reason := reason_of(found)):
             self.touched(reason)
         return found
 
     def condition(self, node: ast.expr, scope: Scope) -> Value:
-        """The value of an expression of which only the truth is asked: a class may say what that is."""
+        """Return the value of an expression that is used as a condition: a class may define its truth."""
         value = self.value(node, scope)
         return either(self.opaque(scope, node) if isinstance(one, Instance) and one.special else one for one in each([value]))
 
     def truth(self, value: Value) -> Optional[bool]:
-        """Whether a condition holds; None: that is not known."""
+        """Return whether a condition holds, or None if that is unknown."""
         found = set()
         for option in each([value]):
             if isinstance(option, Known):
@@ -150,7 +150,7 @@ class Expressions(Calls):
     # ------------------------------------------------------------------------------------------------ containers
 
     def _items(self, nodes: list[ast.expr], scope: Scope) -> tuple[list[Value], bool]:
-        """The values of a display's elements, and whether these are all."""
+        """Return the values of a display's elements, and whether these are all."""
         values: list[Value] = []
         exact = True
         for node in nodes:
@@ -214,7 +214,7 @@ class Expressions(Calls):
         for item in self.iterate(self.value(first.iter, scope), scope, first.iter):
             self.assign(first.target, item, scope)
             conditions = [self.condition(condition, scope) for condition in first.ifs]
-            made.parts += [one for one in conditions if trouble(one)]
+            made.parts += [one for one in conditions if reason_of(one)]
             self._generate(node, rest, scope, made)
 
     def _ListComp(self, node: ast.ListComp, scope: Scope) -> Value:
@@ -250,7 +250,7 @@ class Expressions(Calls):
                         return Data()
                 made = _small(run(a.value, b.value))
             except Exception:
-                return Data()  # it raises, and the code does not come any further
+                return Data()  # it raises, and the code ends here
             return Known(made) if known.is_plain(made) else Data()
         if all(isinstance(x, (Known, Data)) for x in (a, b)):
             unordered = any(isinstance(x, Data) and x.unordered for x in (a, b))
@@ -259,7 +259,7 @@ class Expressions(Calls):
         # Types in annotations: int | None.
         if all(isinstance(x, (Class, Known, Data)) or isinstance(x, Live) and isinstance(x.thing, type) for x in (a, b)):
             return Data([a, b])
-        return Opaque(trouble(a) or trouble(b)) if trouble(a) or trouble(b) else self.opaque(scope, node)
+        return Opaque(reason_of(a) or reason_of(b)) if reason_of(a) or reason_of(b) else self.opaque(scope, node)
 
     def _UnaryOp(self, node: ast.UnaryOp, scope: Scope) -> Value:
         value = self.condition(node.operand, scope)
@@ -277,7 +277,7 @@ class Expressions(Calls):
         found: list[Value] = []
         ends = isinstance(node.op, ast.Or)
         for i, part in enumerate(node.values):
-            before = trouble(either(found)) if found else ""
+            before = reason_of(either(found)) if found else ""
             if i == 0:
                 value = self.condition(part, scope)
             else:
@@ -321,7 +321,7 @@ class Expressions(Calls):
             return Data([left, right])
         for side in (left, right):
             for one in each([side]):
-                # Their classes may say what equality is.
+                # Their classes may define equality.
                 if isinstance(one, (Instance, Super)) or isinstance(one, Live) and not isinstance(one.thing, (type, types.ModuleType)):
                     return self.opaque(scope, node)
         return Data([left, right])
@@ -331,7 +331,7 @@ class Expressions(Calls):
         holds = self.truth(test)
         if holds is not None:
             return self.value(node.body if holds else node.orelse, scope)
-        reason = trouble(test)
+        reason = reason_of(test)
         with self.perhaps(reason):
             found = either([self.value(node.body, scope), self.value(node.orelse, scope)])
         return Opaque(reason) if reason else found
@@ -392,17 +392,17 @@ class Expressions(Calls):
             return live_value(found) if isinstance(found, type) or known.is_plain(found) else Method(Live(thing), name)
         method = Method(Live(thing), name)
         if not callable(thing) and not known.is_pure(type(thing)):
-            # A library's object may look anywhere for what it has under a name.
+            # A library's object may compute its attributes in any way.
             method.reason = self.where(scope, node)
         return method
 
     def _member(self, mro: list[Value], receiver: Optional[Value], name: str, scope: Scope, node: ast.AST) -> Value:
-        """An attribute that classes give: to an object (receiver) or to the first of them."""
+        """Return an attribute that classes define, for an object (receiver) or for the first of them."""
         for cls in mro:
             if isinstance(cls, Class) and name in cls.names:
                 found = cls.names[name]
                 if any(isinstance(one, Instance) and one.special for one in each([found])):
-                    # A descriptor, perhaps.
+                    # It may be a descriptor.
                     return self.opaque(scope, node)
                 if not isinstance(found, Function):
                     return found
@@ -459,7 +459,7 @@ class Expressions(Calls):
                         return value.elements[key.value]
                 except (IndexError, TypeError):
                     return Data()
-            reason = trouble(key)
+            reason = reason_of(key)
             return Opaque(reason) if reason else element(value)
         if isinstance(value, Class) and not any(isinstance(one, Class) and "__class_getitem__" in one.names for one in value.mro()):
             return Data([*value.names.values(), key])

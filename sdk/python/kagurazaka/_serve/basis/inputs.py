@@ -1,4 +1,4 @@
-"""What a description was made from beside its own file, each with its state, as docs/protocol.md defines it."""
+"""The inputs of a description besides its own file, each with its state as defined in docs/protocol.md."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, Mapping, Optional
 from ..._proto import plugin_pb2 as pb
 
 
-class Unsaid(Exception):
-    """Something cannot be recorded: its name is not UTF-8."""
+class Unrecordable(Exception):
+    """An input cannot be recorded: its name is not UTF-8."""
 
 
 class Inputs:
-    """What was read, in the order in which it was read first."""
+    """The inputs, in the order in which they were read first. All methods that record raise Unrecordable."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = environment
@@ -23,11 +23,11 @@ class Inputs:
         self._states: dict[tuple[Any, str], str] = {}
 
     def messages(self) -> list[Any]:
-        """The Input messages."""
+        """Return the Input messages."""
         return [pb.Input(kind=kind, name=name, state=state) for (kind, name), state in self._states.items()]
 
     def variables(self) -> list[str]:
-        """The names of the recorded variables."""
+        """Return the names of the recorded variables."""
         return [name for kind, name in self._states if kind == pb.INPUT_KIND_VARIABLE]
 
     def source(self, path: str) -> None:
@@ -52,7 +52,7 @@ class Inputs:
         self._record(pb.INPUT_KIND_FILE, path, state)
 
     def presence(self, path: str) -> str:
-        """Record whether there is something; returns the state."""
+        """Record whether a path exists. Returns the state."""
         try:
             mode = os.stat(path or ".").st_mode
             state = "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"
@@ -70,7 +70,7 @@ class Inputs:
         self._record(pb.INPUT_KIND_FOLDER, path, state)
 
     def real_path(self, path: str) -> str:
-        """Record where a path's links lead, and return that; empty: nowhere."""
+        """Record the path without links, and return it; empty if it does not exist."""
         try:
             found = os.path.realpath(path, strict=True)
         except (OSError, ValueError):
@@ -90,7 +90,7 @@ def _text(name: str) -> str:
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise Unsaid(f"the name {name!a} is not UTF-8") from None
+        raise Unrecordable(f"the name {name!a} is not UTF-8") from None
     return name
 
 

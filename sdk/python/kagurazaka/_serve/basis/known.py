@@ -1,6 +1,6 @@
-"""What is known of Python and its libraries: whose result is made of the arguments alone, and what reads from outside.
+"""Knowledge of Python and its libraries: which functions depend only on their arguments, and which read from outside.
 
-Libraries are known by their objects, not by names: `from os import path as p` changes nothing.
+Functions are identified by their objects, not by names: `from os import path as p` makes no difference.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PURE_BUILTINS = (
     " frozenset hasattr hex int isinstance issubclass iter len list map max min next oct ord pow print property range"
     " repr reversed round set slice sorted staticmethod str sum tuple zip"
 ).split()
-# Modules of the standard library whose functions and classes make their results of their arguments alone.
+# Modules of the standard library whose functions and classes depend only on their arguments.
 _PURE_MODULES = frozenset(
     "_abc _bisect _blake2 _collections _collections_abc _csv _decimal _functools _hashlib _heapq _json _md5 _operator _sha1 _sha2 _sha256"
     " _sha512 _struct abc argparse base64 binascii bisect cmath collections collections.abc colorsys configparser contextlib copy csv"
@@ -31,14 +31,14 @@ _PURE_MODULES = frozenset(
     " logging math numbers operator pprint re shlex statistics string struct textwrap tomllib types typing unicodedata urllib.parse"
     " warnings yaml yaml.loader zlib".split()
 )
-# Of these modules, what reads from outside after all.
+# The names in these modules that read from outside.
 _IMPURE_NAMES = frozenset({"read", "FileType", "unsafe_load", "unsafe_load_all", "UnsafeLoader"})
 _DOING = frozenset({"shutil", "subprocess", "tempfile", "urllib.request"})
 _PURE_THIRD_PARTY = {("tomli", "load"), ("tomli", "loads"), ("tomli._parser", "load"), ("tomli._parser", "loads")}
 
 
 def nothing(*args: Any, **kwargs: Any) -> None:
-    """The constructor of a class that does nothing of interest."""
+    """The constructor of a class that does nothing relevant."""
 
 
 def _table(things: Iterable[Any]) -> dict[int, Any]:
@@ -61,7 +61,7 @@ PURE = _table(
         *(pathlib.Path, pathlib.PurePath, pathlib.PosixPath, pathlib.PurePosixPath),
     ]
 )
-# Functions that may be run on values that are known.
+# Functions that may be run on known values.
 RUNNABLE = _table(
     [
         *(str, int, float, bool, len, repr, min, max, abs, round, ord, chr, tuple),
@@ -82,26 +82,26 @@ METHODS = frozenset(
 ) | frozenset(
     {"isoformat", "strftime", "weekday", "isoweekday", "total_seconds", "most_common", "appendleft", "popleft", "hexdigest", "digest"}
 )
-# Methods of an opened file, which was recorded when it was opened.
+# Methods of an open file, which was recorded at its opening.
 FILE_METHODS = frozenset({"read", "readline", "readlines", "close", "seek", "tell"})
 PATH_METHODS = frozenset(name for name in dir(pathlib.PurePath) if not name.startswith("_"))
 CHANGING = frozenset(
     "add append appendleft clear discard extend extendleft insert pop popitem popleft remove reverse setdefault sort update"
     " difference_update intersection_update symmetric_difference_update".split()
 )
-# Their results do not depend on the order of what they get.
+# Functions whose results do not depend on the order of their arguments' elements.
 ORDERLESS = _table([len, sorted, min, max, sum, any, all, set, frozenset, bool, isinstance, callable])
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value cannot change and is all that its text says."""
+    """Return whether a value is immutable and fully described by its text."""
     if type(value) is tuple or isinstance(value, tuple) and value is sys.version_info:
         return all(is_plain(part) for part in value)
     return isinstance(value, _PLAIN)
 
 
 def is_pure(thing: Any) -> bool:
-    """Whether a function or class makes its result of its arguments alone."""
+    """Return whether the result of a function or class depends only on its arguments."""
     if id(thing) in PURE:
         return True
     module, name = text_of(thing, "__module__"), text_of(thing, "__qualname__")
@@ -114,18 +114,18 @@ def is_pure(thing: Any) -> bool:
 
 
 def _is_pythons(module: str) -> bool:
-    """Whether a loaded module is the one that its name stands for, and not a file of the user's that is called like it."""
+    """Return whether a loaded module is a library's, and not a user's file with the same name."""
     path = text_of(sys.modules[module], "__file__")
     return not path or is_library(path)
 
 
 def is_doing(thing: Any) -> bool:
-    """Whether a function writes files or starts programs, whatever becomes of its result."""
+    """Return whether a function writes files or starts programs."""
     return text_of(thing, "__module__") in _DOING and text_of(thing, "__name__") not in ("which", "disk_usage", "get_terminal_size")
 
 
 def thing_of(module: str, name: str) -> Any:
-    """What a module has under a dotted name."""
+    """Return a module's object with a dotted name."""
     thing = sys.modules.get(module)
     for part in name.split("."):
         thing = getattr(thing, part, None)
@@ -133,12 +133,12 @@ def thing_of(module: str, name: str) -> Any:
 
 
 def is_sdk(thing: Any) -> bool:
-    """Whether a function or class is of the kagurazaka package."""
+    """Return whether a function or class belongs to the kagurazaka package."""
     return text_of(thing, "__module__").partition(".")[0] == "kagurazaka"
 
 
 def text_of(thing: Any, name: str) -> str:
-    """An attribute that is text; empty: there is none. A library's object may do anything when it is asked."""
+    """Return an attribute that is text, or an empty text. Reading an attribute of a library's object may raise anything."""
     try:
         found = getattr(thing, name, "")
     except Exception:
@@ -160,5 +160,5 @@ _LIBRARIES = _library_folders()
 
 
 def is_library(path: str) -> bool:
-    """Whether a file is of the interpreter or was installed into it, so that it is not followed."""
+    """Return whether a file belongs to the interpreter or was installed into it, and therefore is not followed."""
     return path.startswith(_LIBRARIES) or any(f"/{name}/" in path for name in ("site-packages", "dist-packages"))

@@ -1,4 +1,4 @@
-"""The look at a task file that a description comes with."""
+"""Interprets a task file to find the inputs of its description."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Any, Iterable, Mapping
 from ..._proto import plugin_pb2 as pb
 from ...task.normal import KagurazakaTask
 from ...task.torch_vanilla import KagurazakaVanillaTorchTaskV1
-from .inputs import Inputs, Unsaid
+from .inputs import Inputs, Unrecordable
 from .state import NotUnderstood
 from .statements import Interpreter
-from .values import Class, trouble
+from .values import Class, reason_of
 
 Class.described = frozenset({*dir(KagurazakaTask), *dir(KagurazakaVanillaTorchTaskV1)} - {"__dict__", "__weakref__", "__module__"})
 
-# How the interpreter works depends on these. (LC_CTYPE is not among them: where there is no locale Python sets it itself.)
+# The variables on which Python depends. (LC_CTYPE is not among them: without a locale Python sets it itself.)
 _INTERPRETER = ("PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONUTF8", "PYTHONNOUSERSITE", "LC_ALL", "LANG")
-# And on these how argparse writes a usage text.
+# The variables on which argparse's usage text depends.
 _USAGE = ("COLUMNS", "LANGUAGE", "LC_MESSAGES", "NO_COLOR", "FORCE_COLOR", "PYTHON_COLORS")
 
 
 class Basis:
-    """What a description was made from."""
+    """The inputs of a description."""
 
     def __init__(self) -> None:
         self.once_because = ""
         self.sources: list[str] = []
         self.inputs: list[Any] = []
 
-    def tell(self, response: Any) -> None:
-        """Put it into a DescribeResponse."""
+    def fill(self, response: Any) -> None:
+        """Write them into a DescribeResponse."""
         if self.once_because:
             response.validity = pb.VALIDITY_ONCE
             response.once_because = self.once_because.encode("utf-8", "backslashreplace").decode()[:500]
@@ -41,10 +41,10 @@ class Basis:
 
 
 def look(module: Any, path: str, environment: Mapping[str, str], tasks: Iterable[str], parsing: Iterable[str], usage: bool) -> Basis:
-    """Look at a loaded task file.
+    """Interpret a loaded task file.
 
-    environment is what it was loaded with; tasks are the names that are described, parsing those whose constructor was run up
-    to its parser; usage says that a usage text of argparse is part of the description.
+    environment: the one with which it was loaded. tasks: the names of the described tasks. parsing: the names of tasks whose
+    constructor ran up to its parser. usage: whether a usage text of argparse is part of the description.
     """
     made = Basis()
     inputs = Inputs(environment)
@@ -56,10 +56,10 @@ def look(module: Any, path: str, environment: Mapping[str, str], tasks: Iterable
         for name in inputs.variables():
             if os.environ.get(name) != environment.get(name) and name not in interpreter.own_variables:
                 raise NotUnderstood(f"{path}: the variable {name} is set by a library")
-    except (NotUnderstood, Unsaid) as error:
+    except (NotUnderstood, Unrecordable) as error:
         made.once_because = str(error)
     except Exception as error:
-        # An oddity of the code, or a fault here: in doubt the file is described anew.
+        # Unusual code, or an error in this package: in doubt the file is described each time.
         made.once_because = f"{path}: it could not be followed ({type(error).__name__}: {error})"
     made.sources, made.inputs = list(inputs.sources), inputs.messages()
     return made
@@ -72,7 +72,7 @@ def _judge(interpreter: Interpreter, tasks: Iterable[str], parsing: Iterable[str
             if name != "__version__":
                 raise NotUnderstood(f"{interpreter.root.path}: {name} is defined in a way that is not understood")
             continue
-        reason = trouble(names[name])
+        reason = reason_of(names[name])
         if reason:
             raise NotUnderstood(reason)
     for name in parsing:

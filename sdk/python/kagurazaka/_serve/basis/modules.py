@@ -1,4 +1,4 @@
-"""Which modules are followed, and where else they could come from."""
+"""Decides which modules are followed, and from which other paths they could come."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from . import known
 
 
 def kind_of(module: types.ModuleType) -> tuple[str, str]:
-    """What a module is, and its file: "followed" into its source, a "library", the "sdk", or "unknown"."""
+    """Return the kind of a module, and its file: "followed" into its source, a "library", the "sdk", or "unknown"."""
     path = getattr(module, "__file__", None)
     if not isinstance(path, str):
-        # A folder without a module of its own, or a part of the interpreter.
+        # A namespace package, or a part of the interpreter.
         return ("followed" if hasattr(module, "__path__") else "library"), ""
     if path.startswith(known.SDK):
         return "sdk", path
@@ -25,7 +25,7 @@ def kind_of(module: types.ModuleType) -> tuple[str, str]:
 
 
 def candidates(name: str) -> Iterator[str]:
-    """Where a module of that name would be found before the one that is loaded; all places if none is."""
+    """Yield the paths at which a module of that name would be found before the loaded one; all paths if none is loaded."""
     module = sys.modules.get(name)
     if name in sys.builtin_module_names or name == "kagurazaka":
         return

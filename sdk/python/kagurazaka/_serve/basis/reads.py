@@ -1,4 +1,4 @@
-"""Calls that read from outside: each is recorded, or not understood."""
+"""Calls that read from outside: each is recorded, or its result is opaque."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAGIC = re.compile(r"[*?\[]")
 
 
 class Reads(State):
-    """What of the environment and the file system is read."""
+    """Records what is read of the environment and the file system."""
 
     # ------------------------------------------------------------------------------------------------ variables
 
@@ -39,7 +39,7 @@ class Reads(State):
             if value is not None:
                 found.append(Known(value))
             else:
-                # Without a default the code does not come any further.
+                # Without a default this raises, and the code ends here.
                 found.append(Data() if default is None else default)
         return either(found)
 
@@ -88,7 +88,7 @@ class Reads(State):
         return self.reads(scope, node, path, self.inputs.file)
 
     def reads(self, scope: Scope, node: ast.AST, path: Value, record: Callable[[str], Any]) -> Value:
-        """Something whose content, names or times are read."""
+        """A call that reads the content, names or times of a path."""
         paths = known_texts(path)
         if paths is None:
             return self.opaque(scope, node, "a path that is not known")
@@ -97,7 +97,7 @@ class Reads(State):
         return Data()
 
     def is_there(self, scope: Scope, node: ast.AST, path: Value, *states: str) -> Value:
-        """os.path.exists and its like."""
+        """os.path.exists and the like."""
         paths = known_texts(path)
         if paths is None:
             return self.opaque(scope, node, "a path that is not known")
@@ -156,7 +156,7 @@ class Reads(State):
     # ------------------------------------------------------------------------------------------------ paths
 
     def path_method(self, scope: Scope, node: ast.AST, path: Value, name: str, arguments: list[Value]) -> Optional[Value]:
-        """A method of a pathlib.Path that looks at the file system; None: it is not one of those that can be recorded."""
+        """A method of a pathlib.Path that reads the file system. Returns None if it cannot be recorded."""
         if name in ("read_text", "read_bytes"):
             return self.reads(scope, node, path, self.inputs.file)
         if name == "open":
@@ -184,7 +184,7 @@ class Reads(State):
 
 
 def as_paths(value: Value) -> Value:
-    """The same as pathlib.Paths."""
+    """Return the same value with strings as pathlib.Paths."""
     return either(
         Known(pathlib.Path(option.value)) if isinstance(option, Known) and isinstance(option.value, str) else option
         for option in each([value])

@@ -1,4 +1,4 @@
-"""What the interpreter knows while it works: where it is, what it has recorded, and why it gives up."""
+"""The interpreter's state: its position, its records, and the reason to give up."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ _MOST_STEPS = 200_000
 
 
 class NotUnderstood(Exception):
-    """The code cannot be followed at all; the message says where and why."""
+    """The code cannot be followed; the message says where and why."""
 
 
 class Missing(Exception):
-    """A module that is not there was imported."""
+    """The code imports a module that does not exist."""
 
 
 class Parsed(Exception):
-    """The constructor's parser was asked to parse: what comes after is not run for a description."""
+    """The constructor's parser was called: a description does not run the code after that."""
 
 
 class State:
-    """The state of one look at a task file."""
+    """The state of interpreting one task file."""
 
     def __init__(self, inputs: Inputs) -> None:
         self.inputs = inputs
         self.modules: dict[int, Module] = {}
         self.steps = 0
-        # How many conditions and loops lie around the code in hand whose outcome is not known.
+        # The number of conditions and loops with an unknown outcome around the current code.
         self.uncertain = 0
-        # Why it is left to chance whether the code in hand runs: by what lies around it, and by what may have left the function.
+        # Why it is unknown whether the current code runs: a condition around it, and a possible earlier return.
         self._around = ""
         self.left = ""
         # Variables that the code has set itself.
         self.own_variables: dict[str, Value] = {}
         # Attributes of libraries' objects that the code has set itself, by the object's id and the name.
         self.own_attributes: dict[tuple[int, str], Value] = {}
-        # How often something was not understood, and what that was last.
+        # The number of opaque calls so far, and the reason of the last one.
         self.opaque_calls = 0
         self.last_opaque = ""
-        # How often it was when the try statement in hand began; None: there is none around.
+        # That number at the begin of the current try statement; None outside of one.
         self.tried: int | None = None
-        # The functions that are being called.
+        # The stack of called functions.
         self.calls: list[Function] = []
-        # The expressions that are statements: a call among them is there for what it does.
+        # The expressions that are statements: a call among them is made for its side effects.
         self.statements: set[ast.expr] = set()
-        # Whether a constructor is looked at.
+        # Whether a constructor is interpreted.
         self.constructing = False
         self.parsed = False
         # The task file's module.
@@ -57,19 +57,19 @@ class State:
 
     @property
     def path(self) -> str:
-        """Why it is left to chance whether the code in hand runs; empty: it is not."""
+        """Why it is unknown whether the current code runs; empty if it certainly does."""
         if self._around or self.left:
             return self._around or self.left
-        # What is not understood may have raised.
+        # An opaque call may have raised.
         return self.last_opaque if self.tried is not None and self.opaque_calls > self.tried else ""
 
     def touched(self, reason: str) -> None:
-        """Something that is not understood was looked at: it may raise."""
+        """Record the use of something opaque, which may raise."""
         self.opaque_calls += 1
         self.last_opaque = reason
 
     def where(self, scope: Scope, node: ast.AST, what: str = "") -> str:
-        """`file.py:12: the code`, for a reason."""
+        """Return a reason's location: `file.py:12: the code`."""
         text = what or _shown(node)
         return f"{scope.module.path}:{getattr(node, 'lineno', 0)}: {text}"
 
@@ -77,7 +77,7 @@ class State:
         raise NotUnderstood(self.where(scope, node, what))
 
     def opaque(self, scope: Scope, node: ast.AST, what: str = "") -> Opaque:
-        """A value of which nothing is known."""
+        """Return an unknown value."""
         self.touched(self.where(scope, node, what))
         return Opaque(self.last_opaque)
 
@@ -88,7 +88,7 @@ class State:
 
     @contextlib.contextmanager
     def perhaps(self, reason: str = "") -> Iterator[None]:
-        """Run what may run or not; reason says why that is left to chance."""
+        """Interpret code that may run or not; reason says why."""
         around, self._around = self._around, self._around or reason
         self.uncertain += 1
         try:
@@ -99,7 +99,7 @@ class State:
 
     @contextlib.contextmanager
     def trying(self) -> Iterator[None]:
-        """Run what may raise and be caught."""
+        """Interpret code whose exceptions may be caught."""
         tried = self.tried
         if tried is None:
             self.tried = self.opaque_calls
@@ -110,10 +110,10 @@ class State:
             self.tried = tried
 
     def bind(self, scope: Scope, name: str, value: Value, node: ast.AST) -> None:
-        """Give a name a value."""
+        """Bind a name to a value."""
         scope = scope.elsewhere.get(name, scope)
         if self.path:
-            # Whether there is such a task is left to chance.
+            # It is unknown whether the task exists.
             if scope.module is self.root and scope.kind == "module" and isinstance(value, (Class, Function, Task)):
                 raise NotUnderstood(self.path)
             value = Opaque(self.path)
@@ -126,7 +126,7 @@ class State:
 
 
 def live_value(thing: object) -> Value:
-    """The value for an object of a library."""
+    """Return the value for an object of a library."""
     from .known import is_plain
 
     return Known(thing) if is_plain(thing) else Live(thing)
@@ -141,7 +141,7 @@ def _shown(node: ast.AST) -> str:
 
 
 def known_texts(value: Value) -> list[str] | None:
-    """The strings or paths that a value may be; None: they are not all known."""
+    """Return the strings or paths that a value may be, or None if one of them is unknown."""
     import os
 
     found = []

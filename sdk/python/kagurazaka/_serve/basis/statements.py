@@ -1,4 +1,4 @@
-"""Statements, and the modules and constructors that are made of them."""
+"""Interprets statements, and the modules and constructors that consist of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .values import (
     Value,
     each,
     either,
-    trouble,
+    reason_of,
 )
 
 
@@ -44,7 +44,7 @@ def _table(things: list[Any]) -> dict[int, Any]:
 
 _MOST_SOURCE = 2 << 20
 _KINDS = {id(staticmethod): "static", id(classmethod): "class", id(property): "property", id(functools.cached_property): "property"}
-# Decorators that leave what they decorate what it is.
+# Decorators that do not change what they decorate.
 _TRANSPARENT = _table(
     [dataclasses.dataclass, functools.total_ordering, functools.lru_cache, functools.cache, functools.wraps, abc.abstractmethod]
 )
@@ -72,7 +72,7 @@ class Interpreter(Expressions):
         live = module.live
         for name in ("__name__", "__file__", "__package__", "__doc__"):
             module.scope.names[name] = Known(getattr(live, name, None))
-        # An import stands for itself, wherever it happens.
+        # An import is interpreted independently of the code around it.
         before = self.uncertain, self._around, self.left, self.tried, self.calls, self.constructing
         self.uncertain, self._around, self.left, self.tried, self.calls, self.constructing = 0, "", "", None, [], False
         try:
@@ -88,7 +88,7 @@ class Interpreter(Expressions):
         if path and kind != "sdk":
             self.inputs.source(path)
         if kind == "unknown":
-            return Opaque(f"{path}: it is no Python source")
+            return Opaque(f"{path}: it is not Python source")
         if kind != "followed":
             return Live(live)
         module = self.modules[id(live)] = Module(live, path)
@@ -97,7 +97,7 @@ class Interpreter(Expressions):
         return module
 
     def loaded(self, name: str) -> Optional[Value]:
-        """A module that is loaded; None: there is none of that name."""
+        """Return a loaded module, or None."""
         live = sys.modules.get(name)
         return self._module(live) if isinstance(live, types.ModuleType) else None
 
@@ -116,7 +116,7 @@ class Interpreter(Expressions):
         return value
 
     def _not_loaded(self, name: str, scope: Scope, node: ast.AST) -> Value:
-        """A module that the file's own import did not load: it is not there, or a constructor imports it elsewhere."""
+        """Return a module that the file's import did not load: it does not exist, or only a constructor imports it."""
         top = name.partition(".")[0]
         spec = importlib.util.find_spec(top) if self.constructing and top not in sys.modules else None
         if spec is None and (not self.constructing or top not in sys.modules):
@@ -158,7 +158,7 @@ class Interpreter(Expressions):
                 self._import_all(module, scope, node)
                 continue
             if isinstance(module, Module) and alias.name not in module.scope.names and sys.modules.get(f"{name}.{alias.name}") is None:
-                # It is not there, or was set in a way that is not understood.
+                # It does not exist, or was set in a way that is not understood.
                 if not hasattr(module.live, alias.name):
                     raise Missing(alias.name)
             self.bind(scope, alias.asname or alias.name, self.attribute(module, alias.name, scope, node), node)
@@ -181,7 +181,7 @@ class Interpreter(Expressions):
     # ------------------------------------------------------------------------------------------------ blocks
 
     def block(self, body: list[ast.stmt], scope: Scope) -> bool:
-        """Run statements. True: the code does not come to the end of them."""
+        """Interpret statements. Returns True if the code does not reach their end."""
         return any(self._run(statement, scope) for statement in body)
 
     def _run(self, node: ast.stmt, scope: Scope) -> bool:
@@ -192,18 +192,18 @@ class Interpreter(Expressions):
         try:
             return run(node, scope)
         except Missing:
-            # It raised, or it was not run: the code in hand does not come any further.
+            # It raised, or did not run: the code ends here.
             return True
 
     def _branch(self, body: list[ast.stmt], scope: Scope, reason: str = "") -> bool:
-        """Run what may run or not."""
+        """Interpret code that may run or not."""
         with self.perhaps(reason):
             try:
                 ended = self.block(body, scope)
             except Parsed:
                 ended = True
         if ended and reason:
-            # Whether what follows runs is left to chance, too.
+            # It is unknown, too, whether the code after it runs.
             self.left = self.left or reason
         return ended
 
@@ -212,16 +212,16 @@ class Interpreter(Expressions):
         holds = self.truth(test)
         if holds is not None:
             return self.block(node.body if holds else node.orelse, scope)
-        reason = trouble(test)
+        reason = reason_of(test)
         ended = self._branch(node.body, scope, reason)
         return self._branch(node.orelse, scope, reason) and ended
 
     def _For(self, node: ast.For, scope: Scope) -> bool:
         items = self.iterate(self.value(node.iter, scope), scope, node.iter)
         for item in items:
-            with self.perhaps(trouble(item)):
+            with self.perhaps(reason_of(item)):
                 self.assign(node.target, item, scope)
-            self._branch(node.body, scope, trouble(item))
+            self._branch(node.body, scope, reason_of(item))
         self._branch(node.orelse, scope)
         return False
 
@@ -230,7 +230,7 @@ class Interpreter(Expressions):
             test = self.condition(node.test, scope)
             if self.truth(test) is False:
                 break
-            self._branch(node.body, scope, trouble(test))
+            self._branch(node.body, scope, reason_of(test))
         self._branch(node.orelse, scope)
         return False
 
@@ -241,7 +241,7 @@ class Interpreter(Expressions):
                 value = self.opaque(scope, item.context_expr)
             if item.optional_vars is not None:
                 self.assign(item.optional_vars, value, scope)
-        # contextlib.suppress and its like let the code go on after an exception.
+        # With contextlib.suppress and the like, the code continues after an exception.
         managers = [item.context_expr for item in node.items]
         if not any(not isinstance(manager, ast.Call) or self._may_suppress(manager, scope) for manager in managers):
             return self.block(node.body, scope)
@@ -265,7 +265,7 @@ class Interpreter(Expressions):
                 if self.opaque_calls == before:
                     raise
                 ended = True
-        # What is not understood may raise, or not.
+        # An opaque call may raise, or not.
         reason = self.last_opaque if self.opaque_calls > before else ""
         if not ended:
             ended = self._branch(node.orelse, scope)
@@ -286,10 +286,10 @@ class Interpreter(Expressions):
                 for name in (getattr(pattern, "name", None), getattr(pattern, "rest", None)):
                     if isinstance(name, str):
                         with self.perhaps():
-                            self.bind(scope, name, Opaque(trouble(subject)) if trouble(subject) else Data([subject]), node)
+                            self.bind(scope, name, Opaque(reason_of(subject)) if reason_of(subject) else Data([subject]), node)
             if case.guard is not None:
                 self.value(case.guard, scope)
-            self._branch(case.body, scope, trouble(subject))
+            self._branch(case.body, scope, reason_of(subject))
         return False
 
     # ------------------------------------------------------------------------------------------------ simple statements
@@ -303,7 +303,7 @@ class Interpreter(Expressions):
         return False
 
     def _Assert(self, node: ast.Assert, scope: Scope) -> bool:
-        self.raises(trouble(self.condition(node.test, scope)))
+        self.raises(reason_of(self.condition(node.test, scope)))
         return False
 
     def _Raise(self, node: ast.Raise, scope: Scope) -> bool:
@@ -313,7 +313,7 @@ class Interpreter(Expressions):
         return True
 
     def raises(self, reason: str) -> None:
-        """It is left to chance whether something is raised."""
+        """Record that the code may raise here."""
         if reason:
             self.touched(reason)
 
@@ -411,7 +411,7 @@ class Interpreter(Expressions):
         elif isinstance(value, Data) and not value.unordered:
             values = value.elements
         if values is None or len(values) != len(target.elts) or any(isinstance(part, ast.Starred) for part in target.elts):
-            # Twice the same for a loop over something that is not known.
+            # Twice the same, for a loop over an unknown value.
             inside = self.iterate(value, scope, target)
             values = [either(inside) if inside else Data()] * len(target.elts)
         for part, one in zip(target.elts, values):
@@ -483,7 +483,7 @@ class Interpreter(Expressions):
                 return made
         followed = any(isinstance(one, (Function, Bound, Class, Instance, Decorator)) for one in each([decorator]))
         if isinstance(made, Function) and not followed:
-            # Whatever a library makes of it, it is there under its name.
+            # Whatever a library makes of it, it exists under its name.
             made.kind = made.kind or "wrapped"
             return made
         return self.call(decorator, [made], {}, scope, node)
@@ -501,7 +501,7 @@ class Interpreter(Expressions):
                 value.owner = made
         for keyword, value in zip(node.keywords, keywords):
             if keyword.arg == "metaclass" and not isinstance(value, Live):
-                made.reason = self.where(scope, node, "a metaclass of the task's own")
+                made.reason = self.where(scope, node, "the task's own metaclass")
         for above in made.mro()[1:]:
             if isinstance(above, Class) and "__init_subclass__" in above.names:
                 made.reason = made.reason or self.where(scope, node, "__init_subclass__")
@@ -514,7 +514,7 @@ class Interpreter(Expressions):
     # ------------------------------------------------------------------------------------------------ constructors
 
     def construct(self, cls: Value) -> None:
-        """Interpret a class's constructor up to where its parser is asked to parse."""
+        """Interpret a class's constructor up to the first call of its parser."""
         for one in each([cls]):
             one = one.cls if isinstance(one, Task) else one
             if not isinstance(one, Class):
@@ -528,4 +528,4 @@ class Interpreter(Expressions):
             finally:
                 self.constructing = False
             if not self.parsed and self.opaque_calls > before:
-                raise NotUnderstood(f"{self.root.path}: the constructor of {one.name} parses no arguments in a way that is understood")
+                raise NotUnderstood(f"{self.root.path}: the constructor of {one.name} does not parse arguments in a way that is understood")

@@ -1,4 +1,4 @@
-"""Abstract values: what is known of a value without running the code that makes it."""
+"""Abstract values: what is known about a value without running the code that makes it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Value:
     """A value of the interpreted code."""
 
     def inner(self) -> Iterable[Value]:
-        """The values that flow into what is said of this one."""
+        """Return the values that flow into the description of this one."""
         return ()
 
-    # Why nothing is known of it; empty: it is understood.
+    # The reason why it is unknown; empty if it is understood.
     reason = ""
 
 
 class Known(Value):
-    """An immutable value itself: a string, a number, a path, a tuple of such."""
+    """A known immutable value: a string, a number, a path, a tuple of those."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -35,22 +35,22 @@ NONE = Known(None)
 
 
 class Opaque(Value):
-    """A value of which nothing is known."""
+    """An unknown value, with the reason."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
 
 class Data(Value):
-    """Something made of what was put into it and of nothing else: a list, a dict, the content of a recorded file, a mode."""
+    """A value that depends only on its parts: a list, a dict, the content of a recorded file, a mode."""
 
     def __init__(self, parts: Iterable[Value] = (), *, unordered: bool = False) -> None:
         self.parts: list[Value] = []
-        # In which order its elements come is left to chance: a set of strings.
+        # Whether the order of its elements is random: a set of strings.
         self.unordered = unordered
-        # Whether it may hold plain values, too, which are not kept.
+        # Whether it may also hold plain values, which are not kept.
         self.plain = False
-        # All elements in their order, while that is known.
+        # All elements in order, while they are known.
         self.elements: Optional[list[Value]] = None
         # Values by their keys, while they are known.
         self.entries: Optional[dict[Any, Value]] = None
@@ -58,7 +58,7 @@ class Data(Value):
             self.add(part)
 
     def add(self, part: Value) -> None:
-        """Put something in."""
+        """Add a part."""
         self.elements = self.entries = None
         if isinstance(part, (Known, Data)):
             self.plain = True
@@ -70,7 +70,7 @@ class Data(Value):
 
 
 class Decorator(Data):
-    """What a template decorator returns, to be applied to a class."""
+    """The decorator that a template function returns, to be applied to a class."""
 
 
 class Parser(Data):
@@ -78,7 +78,7 @@ class Parser(Data):
 
 
 class Live(Value):
-    """An object of a library: a module, a class, a function, anything else that is there."""
+    """An existing object of a library: a module, a class, a function, anything else."""
 
     def __init__(self, thing: Any) -> None:
         self.thing = thing
@@ -106,7 +106,7 @@ class Scope:
         self.module = module
         self.parent = parent
         self.kind = kind
-        # How uncertain the interpreter was about being here at all when this was made.
+        # The interpreter's `uncertain` when the scope was made.
         self.depth = depth
         self.names: dict[str, Value] = {}
         self.elsewhere: dict[str, Scope] = {}
@@ -115,7 +115,7 @@ class Scope:
         self.first: Optional[Value] = None
 
     def lookup(self, name: str) -> Optional[Value]:
-        """The value of a name as code in this scope sees it."""
+        """Return the value of a name for code in this scope."""
         scope: Optional[Scope] = self.elsewhere.get(name, self)
         inside = True
         while scope is not None:
@@ -140,11 +140,11 @@ class Function(Value):
     def __init__(self, node: FunctionNode, scope: Scope, kind: str = "") -> None:
         self.node = node
         self.scope = scope
-        # "static", "class" or "property" where a decorator says so; "wrapped" by a decorator of a library.
+        # "static", "class" or "property" for such a decorator; "wrapped" for one of a library.
         self.kind = kind
         self.defaults: list[Value] = []
         self.keyword_defaults: dict[str, Value] = {}
-        # The class in whose body it stands.
+        # The class that contains it.
         self.owner: Optional[Class] = None
         self.attributes: dict[str, Value] = {}
 
@@ -174,7 +174,7 @@ class Method(Value):
 class Class(Value):
     """A class of a followed module."""
 
-    # The names in a class's body that a description is made from.
+    # The names in a class's body that a description uses.
     described: frozenset[str] = frozenset()
 
     def __init__(self, name: str, bases: list[Value], names: dict[str, Value]) -> None:
@@ -191,11 +191,11 @@ class Class(Value):
                 yield value
 
     def is_special(self) -> bool:
-        """Whether it has special methods but for those that are understood."""
+        """Return whether it has special methods that are not understood."""
         return any(name.startswith("__") and name.endswith("__") and name not in _PLAIN_NAMES for name in self.names)
 
     def mro(self) -> list[Value]:
-        """The class and what is above it: Class and Live."""
+        """Return the class and its bases: Class and Live."""
         found: list[Value] = []
 
         def walk(cls: Value) -> None:
@@ -227,7 +227,7 @@ class Instance(Value):
 
     def __init__(self, cls: Class) -> None:
         self.cls = cls
-        # Its class says what operators, conditions and the like make of it.
+        # Its class may define operators, truth and the like.
         self.special = False
         self.fields: dict[str, Value] = {}
         self.parts: list[Value] = []
@@ -238,7 +238,7 @@ class Instance(Value):
 
 
 class Super(Value):
-    """What super() returns."""
+    """The result of super()."""
 
     def __init__(self, above: list[Value], receiver: Value) -> None:
         self.above = above
@@ -250,7 +250,7 @@ def options(value: Value) -> list[Value]:
 
 
 def either(values: Iterable[Value]) -> Value:
-    """One of these: the value itself if there is but one."""
+    """Return a value that is one of these; a single value is returned itself."""
     found: list[Value] = []
     for value in values:
         for option in options(value):
@@ -263,7 +263,7 @@ def either(values: Iterable[Value]) -> Value:
     if len(found) > _MOST_OPTIONS:
         if all(isinstance(option, (Known, Data)) for option in found):
             return Data(found)
-        return Opaque(trouble(Either(found)) or "too many values are possible")
+        return Opaque(reason_of(Either(found)) or "too many values are possible")
     return Either(found)
 
 
@@ -275,8 +275,8 @@ def _same(a: Value, b: Value) -> bool:
     return a is b
 
 
-def trouble(value: Value) -> str:
-    """Why a value is not understood, it or anything that flows into it; empty: all of it is."""
+def reason_of(value: Value) -> str:
+    """Return why a value, or anything that flows into it, is not understood; empty if all is."""
     seen: set[int] = set()
     todo = [value]
     while todo:
@@ -291,7 +291,7 @@ def trouble(value: Value) -> str:
 
 
 def element(container: Value) -> Value:
-    """What may be inside a container."""
+    """Return the values that may be inside a container."""
     if isinstance(container, Known) and isinstance(container.value, (tuple, str)) and len(container.value) <= _MOST_OPTIONS:
         return either(Known(part) for part in container.value)
     if not isinstance(container, Data):
