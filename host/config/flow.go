@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"strings"
 
-	yaml "go.yaml.in/yaml/v3"
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
 )
 
 // PyYAML takes two spellings that the YAML library refuses: a question mark in a plain text of a flow list or map

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	yaml "go.yaml.in/yaml/v3"
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
 )

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	yaml "go.yaml.in/yaml/v3"
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/yamldoc"

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"unicode/utf8"
 
-	yaml "go.yaml.in/yaml/v3"
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/regular"
