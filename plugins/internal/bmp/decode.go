@@ -19,7 +19,7 @@ func Decode(data []byte) (image.Image, error) {
 	size := image.Rect(0, 0, h.Width, h.Height)
 	row := (int64(h.Width)*int64(h.bits) + 31) / 32 * 4
 	if h.compression == plain || h.compression == bitFields || h.compression == alphaBitFields {
-		// The last row may come without what fills it up.
+		// The last row may lack its padding.
 		if row*int64(h.Height-1)+(int64(h.Width)*int64(h.bits)+7)/8 > int64(len(h.pixels)) {
 			return nil, errPixels
 		}
@@ -49,7 +49,7 @@ func Decode(data []byte) (image.Image, error) {
 	return m, nil
 }
 
-// y returns the line of the picture that is stored as number i.
+// y returns the line of the picture for line i of the file.
 func (h *Header) y(i int) int {
 	if h.topDown {
 		return i
@@ -94,14 +94,13 @@ func (h *Header) readColours(m *image.NRGBA, row int64) {
 	if h.bits == 24 || !hidden {
 		return
 	}
-	// No channel of opacity, or one that the program left empty.
+	// The picture has no opacity, or the program left it empty.
 	for i := 3; i < len(m.Pix); i += 4 {
 		m.Pix[i] = 255
 	}
 }
 
-// unpack reads runs of pixels of n bytes each, or of four bits. Pixels that are passed over keep colour 0; black is opaque if the picture's
-// memory is given.
+// unpack reads runs of pixels of n bytes, or of four bits. Skipped pixels keep colour 0, which is opaque in pix.
 func (h *Header) unpack(n int, put func(x, y int, c []byte) error, pix []byte) error {
 	for i := 3; i < len(pix); i += 4 {
 		pix[i] = 255
@@ -109,13 +108,13 @@ func (h *Header) unpack(n int, put func(x, y int, c []byte) error, pix []byte) e
 	in, x, line := h.pixels, 0, 0
 	set := func(c []byte) error {
 		if x >= h.Width {
-			return nil // programs fill lines up
+			return nil // padding
 		}
 		x++
 		return put(x-1, h.y(line), c)
 	}
 	nibbles := h.compression == rle4
-	// sample returns pixel i of those that lie in b.
+	// sample returns pixel i of b.
 	var one [1]byte
 	sample := func(b []byte, i int) []byte {
 		if !nibbles {
@@ -128,22 +127,21 @@ func (h *Header) unpack(n int, put func(x, y int, c []byte) error, pix []byte) e
 	for line < h.Height {
 		if len(in) < 2 {
 			if line == h.Height-1 && x == h.Width {
-				return nil // whole, without the mark at its end
+				return nil // complete, without the mark at the end
 			}
 			return errPixels
 		}
 		count, code := int(in[0]), int(in[1])
 		in = in[1:]
-		if count > 0 { // one pixel, or two of four bits in turn
+		if count > 0 { // a run of one pixel, or of two pixels of four bits
 			if len(in) < n {
 				return errPixels
 			}
 			for i := range count {
-				k := 0
-				if nibbles {
-					k = i % 2
+				if !nibbles {
+					i = 0
 				}
-				if err := set(sample(in, k)); err != nil {
+				if err := set(sample(in, i%2)); err != nil {
 					return err
 				}
 			}
@@ -161,7 +159,7 @@ func (h *Header) unpack(n int, put func(x, y int, c []byte) error, pix []byte) e
 				return errPixels
 			}
 			x, line, in = x+int(in[0]), line+int(in[1]), in[2:]
-		default: // that many pixels as they are
+		default: // the number of pixels that follow
 			size := code * n
 			if nibbles {
 				size = (code + 1) / 2
@@ -174,7 +172,7 @@ func (h *Header) unpack(n int, put func(x, y int, c []byte) error, pix []byte) e
 					return err
 				}
 			}
-			in = in[min(len(in), size+size%2):] // filled up to an even number
+			in = in[min(len(in), size+size%2):] // padded to an even number
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-// Package bmp decodes BMP pictures of all kinds that Windows and OS/2 have had but Huffman's, and fails where a picture is not whole.
+// Package bmp decodes BMP pictures of Windows and OS/2, of all kinds but Huffman's. It fails if a picture is incomplete.
 package bmp
 
 import (
@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image/color"
 	"math/bits"
+	"slices"
 )
 
 const (
@@ -30,7 +31,7 @@ const (
 	alphaBitFields = 6
 )
 
-// Header is what a file says before its pixels.
+// Header is the part of a file before its pixels.
 type Header struct {
 	Width, Height int
 
@@ -42,7 +43,7 @@ type Header struct {
 	pixels      []byte
 }
 
-// field is where a channel is in a pixel of 16 or 32 bits.
+// field is the place of a channel in a pixel of 16 or 32 bits.
 type field struct {
 	mask  uint32
 	shift int
@@ -61,7 +62,7 @@ var (
 	le           = binary.LittleEndian
 )
 
-// ReadHeader reads and checks what comes before the pixels.
+// ReadHeader reads and checks the header.
 func ReadHeader(data []byte) (*Header, error) {
 	if len(data) < fileHeaderSize+4 {
 		return nil, errTruncated
@@ -78,7 +79,7 @@ func ReadHeader(data []byte) (*Header, error) {
 	if int64(len(data)) < fileHeaderSize+size {
 		return nil, errTruncated
 	}
-	// What a header is too short for is 0.
+	// Missing values of a short header are 0.
 	info := make([]byte, sizeV5)
 	copy(info, data[fileHeaderSize:fileHeaderSize+size])
 	h := &Header{}
@@ -109,7 +110,7 @@ func ReadHeader(data []byte) (*Header, error) {
 	return h, nil
 }
 
-// checkKind checks that there is such a compression, for the bits of a pixel.
+// checkKind checks the compression and the bits of a pixel.
 func (h *Header) checkKind(os2 bool) error {
 	depths := map[uint32][]int{plain: {1, 2, 4, 8, 16, 24, 32}, rle8: {8}, rle4: {4}, bitFields: {16, 32}, alphaBitFields: {16, 32}}[h.compression]
 	if os2 {
@@ -118,15 +119,13 @@ func (h *Header) checkKind(os2 bool) error {
 	if depths == nil {
 		return fmt.Errorf("compression %d is not known", h.compression)
 	}
-	for _, n := range depths {
-		if n == h.bits {
-			return nil
-		}
+	if !slices.Contains(depths, h.bits) {
+		return fmt.Errorf("%d bits a pixel are not known with compression %d", h.bits, h.compression)
 	}
-	return fmt.Errorf("%d bits a pixel are not known with compression %d", h.bits, h.compression)
+	return nil
 }
 
-// readMasks finds out where the channels of pixels of 16 and 32 bits are, and returns how many bytes behind the header say so.
+// readMasks finds the channels in pixels of 16 and 32 bits. It returns the number of bytes for them after the header.
 func (h *Header) readMasks(data, info []byte, size int64) (behind int64, err error) {
 	if h.bits != 16 && h.bits != 32 {
 		return 0, nil
@@ -134,16 +133,14 @@ func (h *Header) readMasks(data, info []byte, size int64) (behind int64, err err
 	masks := info[40:56]
 	switch {
 	case h.compression == plain:
-		// The masks of a header are read only with the compression that names them, but for opacity.
-		masks = le.AppendUint32(le.AppendUint32(le.AppendUint32(nil, 0xff0000), 0xff00), 0xff)
+		// Without bitFields, only the header's mask for opacity counts.
+		defaults := [4]uint32{0xff0000, 0xff00, 0xff, 0}
 		if h.bits == 16 {
-			masks = le.AppendUint32(le.AppendUint32(le.AppendUint32(nil, 0x7c00), 0x3e0), 0x1f)
+			defaults = [4]uint32{0x7c00, 0x3e0, 0x1f, 0}
+		} else if size >= sizeRGBA && le.Uint32(info[52:]) == 0xff000000 {
+			defaults[3] = 0xff000000
 		}
-		opacity := uint32(0)
-		if size >= sizeRGBA && h.bits == 32 && le.Uint32(info[52:]) == 0xff000000 {
-			opacity = 0xff000000
-		}
-		masks = le.AppendUint32(masks, opacity)
+		masks, _ = binary.Append(nil, le, defaults)
 	case size < sizeRGB:
 		behind = 12
 		if h.compression == alphaBitFields {
@@ -173,7 +170,7 @@ func (h *Header) readMasks(data, info []byte, size int64) (behind int64, err err
 	return behind, nil
 }
 
-// readPalette reads the colours, which begin at a place, and finds the pixels.
+// readPalette reads the colours, which begin at an offset, and finds the pixels.
 func (h *Header) readPalette(data []byte, at, used, size int64) error {
 	entry := int64(4)
 	if size == sizeCore {
@@ -186,10 +183,10 @@ func (h *Header) readPalette(data []byte, at, used, size int64) error {
 			n = used
 		}
 		if at+n*entry > offset && size == sizeCore && offset >= at+entry {
-			n = (offset - at) / entry // headers of OS/2 cannot say that there are fewer
+			n = (offset - at) / entry // OS/2's header has no number of colours
 		}
 		if size > sizeInfo && size <= sizeOS2 && offset == at+3*n {
-			entry = 3 // some of OS/2's second kind have colours of the first
+			entry = 3 // some files of OS/2 2 have colours as in OS/2 1
 		}
 		if at+n*entry > int64(len(data)) {
 			return errTruncated
@@ -200,7 +197,7 @@ func (h *Header) readPalette(data []byte, at, used, size int64) error {
 		}
 		at += n * entry
 	}
-	// Where it points into what was read the place is wrong: nothing else lies between.
+	// An offset before the end of the palette is wrong.
 	at = max(at, offset)
 	if at > int64(len(data)) {
 		return errTruncated

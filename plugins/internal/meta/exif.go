@@ -1,31 +1,32 @@
-// Package meta reads what must be known of a picture before it is decoded: how a JPEG is made, and which side is up.
+// Package meta reads the header of a JPEG, and the orientation of all pictures.
 package meta
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/kagurazaka/kagurazaka/plugins/internal/tiffhead"
 )
 
-// Orientation is the value of the EXIF tag of that name, 1 to 8: how the stored picture must be turned to be upright.
+// Orientation is the value of the EXIF tag with that name, 1 to 8: how to turn the stored picture.
 type Orientation int
 
-// Upright is the orientation of a picture that is stored as it is shown.
+// Upright is the orientation of a picture that needs no turning.
 const Upright Orientation = 1
 
 // Swap reports whether the stored picture's rows are the shown picture's columns.
 func (o Orientation) Swap() bool { return o >= 5 && o <= 8 }
 
-// MirrorX reports whether the stored picture's rows are to be read from right to left.
+// MirrorX reports whether the stored picture's rows run from right to left.
 func (o Orientation) MirrorX() bool { return o == 2 || o == 3 || o == 7 || o == 8 }
 
-// MirrorY reports whether the stored picture's columns are to be read from bottom to top.
+// MirrorY reports whether the stored picture's columns run from bottom to top.
 func (o Orientation) MirrorY() bool { return o == 3 || o == 4 || o == 6 || o == 7 }
 
-// notes are the places where a file says which side is up. A picture with damaged notes is still a picture: they count as none.
+// notes are the orientations in a file, 0 for none. Damaged ones are ignored.
 type notes struct{ exif, xmp Orientation }
 
-// orientation returns what EXIF says, or else XMP: cameras write the first, and programs that turn a picture change both or the first.
+// orientation prefers EXIF to XMP: cameras write EXIF, and programs that turn a picture change EXIF, or both.
 func (n notes) orientation() Orientation {
 	switch {
 	case n.exif != 0:
@@ -36,10 +37,10 @@ func (n notes) orientation() Orientation {
 	return Upright
 }
 
-// addEXIF notes what a block of EXIF data says, which is a TIFF structure.
+// addEXIF reads a block of EXIF data, which is a TIFF structure.
 func (n *notes) addEXIF(data []byte) {
 	if n.exif == 0 {
-		dir, _ := tiffhead.First(trimExifHeader(data))
+		dir, _ := tiffhead.First(bytes.TrimPrefix(data, []byte(exifHeader)))
 		n.exif = fromDirectory(dir)
 	}
 }
@@ -50,18 +51,26 @@ func (n *notes) addXMP(packet []byte) {
 	}
 }
 
-// fromDirectory finds the orientation among a picture's tags; 0 for none that makes sense. The standard wants a SHORT, but
-// programs write other integers.
+// fromDirectory returns the orientation in a picture's tags, or 0. The standard requires a SHORT, but programs write other
+// integers.
 func fromDirectory(dir tiffhead.Directory) Orientation {
 	e, ok := dir.Find(tiffhead.TagOrientation)
 	if !ok {
 		return 0
 	}
 	values, err := e.Uints(1)
-	if err != nil || len(values) != 1 || values[0] < 1 || values[0] > 8 {
+	if err != nil || len(values) != 1 {
 		return 0
 	}
-	return Orientation(values[0])
+	return valid(values[0])
+}
+
+// valid returns an orientation from 1 to 8, or 0.
+func valid(n uint64) Orientation {
+	if n > 8 {
+		return 0
+	}
+	return Orientation(n)
 }
 
 // FromTIFF finds the orientation in a TIFF file.
@@ -98,10 +107,3 @@ func FromWebP(data []byte) Orientation {
 }
 
 const exifHeader = "Exif\x00\x00"
-
-func trimExifHeader(b []byte) []byte {
-	if hasPrefix(b, exifHeader) {
-		return b[len(exifHeader):]
-	}
-	return b
-}

@@ -1,21 +1,21 @@
 package meta
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 )
 
-// JPEG is what the segments before a JPEG's first scan say.
+// JPEG is the header of a JPEG: the segments before its first scan.
 type JPEG struct {
 	Width, Height int
 	// Components is the number of channels: 1 grey, 3 colour, 4 inks.
 	Components int
-	// Adobe is set for files with Adobe's marker: their inks are stored inverted.
+	// Adobe: the file has Adobe's marker, and its inks are inverted.
 	Adobe       bool
 	Orientation Orientation
-	// Profile holds the ICC profile's segments as they are in the file, markers and lengths included. They are parts of the data that
-	// were read.
+	// Profile is the ICC profile's segments with their markers and lengths. They share the memory of the data.
 	Profile [][]byte
 }
 
@@ -36,14 +36,14 @@ const (
 	xmpHeader = "http://ns.adobe.com/xap/1.0/\x00"
 )
 
-// ReadJPEG walks a JPEG's segments up to its first scan.
+// ReadJPEG reads a JPEG's segments up to its first scan.
 func ReadJPEG(data []byte) (JPEG, error) {
 	j := JPEG{Orientation: Upright}
 	if len(data) < 2 || data[0] != 0xff || data[1] != markerSOI {
 		return j, errors.New("no JPEG marker at the beginning")
 	}
 	var n notes
-	var xmp []byte // read only if it is needed
+	var xmp []byte // read only if there is no EXIF
 	for at := 2; ; {
 		marker, from, err := nextMarker(data, at)
 		if err != nil {
@@ -96,18 +96,12 @@ func ReadJPEG(data []byte) (JPEG, error) {
 
 var errTruncated = errors.New("the file ends in its header")
 
-// nextMarker finds the marker at or after data[at], passing over stray bytes as decoders do, and returns where its segment
-// begins.
+// nextMarker finds the marker at or after data[at], and the beginning of its segment. It skips stray bytes, as decoders do.
 func nextMarker(data []byte, at int) (marker byte, from int, err error) {
-	for at+1 < len(data) {
-		if data[at] != 0xff {
-			at++
-			continue
-		}
-		if next := data[at+1]; next != 0xff && next != 0 {
+	for ; at+1 < len(data); at++ {
+		if next := data[at+1]; data[at] == 0xff && next != 0xff && next != 0 {
 			return next, at + 2, nil
 		}
-		at++
 	}
 	return 0, 0, errTruncated
 }
@@ -131,6 +125,4 @@ func (j *JPEG) readFrame(body []byte) error {
 	return nil
 }
 
-func hasPrefix(b []byte, prefix string) bool {
-	return len(b) >= len(prefix) && string(b[:len(prefix)]) == prefix
-}
+func hasPrefix(b []byte, prefix string) bool { return bytes.HasPrefix(b, []byte(prefix)) }

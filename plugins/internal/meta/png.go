@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// FromPNG finds the orientation in a PNG file: in the chunk for EXIF, in a text with XMP, or in the texts which ImageMagick makes of
-// both.
+// FromPNG finds the orientation in a PNG file: in the chunk for EXIF, in a text with XMP, or in ImageMagick's texts with
+// either.
 func FromPNG(data []byte) Orientation {
 	var n, raw notes
 	const signature = 8
@@ -46,22 +46,20 @@ func FromPNG(data []byte) Orientation {
 	return n.orientation()
 }
 
-// addRaw notes what is in a profile of ImageMagick's, whose kinds differ by what they begin with.
+// addRaw reads a profile of ImageMagick's. Its first bytes tell whether it is XMP or EXIF.
 func (n *notes) addRaw(profile []byte) {
-	switch {
-	case hasPrefix(profile, xmpHeader):
-		n.addXMP(profile[len(xmpHeader):])
-	case hasPrefix(profile, "<"), hasPrefix(profile, "\xef\xbb\xbf<"):
-		n.addXMP(profile)
-	default:
+	xmp, hasHeader := bytes.CutPrefix(profile, []byte(xmpHeader))
+	if hasHeader || hasPrefix(profile, "<") || hasPrefix(profile, "\xef\xbb\xbf<") {
+		n.addXMP(xmp)
+	} else {
 		n.addEXIF(profile)
 	}
 }
 
-// textLimit is how much of a text is unpacked: a few bytes can promise any amount.
+// textLimit limits the size of an unpacked text: a few bytes may unpack to any amount.
 const textLimit = 16 << 20
 
-// pngText returns the text of a chunk, from what stands behind its keyword; nil for a damaged one.
+// pngText returns the text of a chunk, given the bytes after its keyword. It returns nil for a damaged one.
 func pngText(kind string, b []byte) []byte {
 	packed := false
 	switch kind {
@@ -98,7 +96,7 @@ func pngText(kind string, b []byte) []byte {
 	return text
 }
 
-// rawProfile reads ImageMagick's form of a profile: a line with its kind, one with its length, and lines of hexadecimal digits.
+// rawProfile decodes a profile of ImageMagick: a line with its kind, a line with its length, and hexadecimal digits.
 func rawProfile(text []byte) []byte {
 	lines := bytes.SplitN(bytes.TrimLeft(text, "\n"), []byte{'\n'}, 3)
 	if len(lines) < 3 {
@@ -111,6 +109,6 @@ func rawProfile(text []byte) []byte {
 		return r
 	}, lines[2])
 	profile := make([]byte, hex.DecodedLen(len(digits)))
-	n, _ := hex.Decode(profile, digits) // as far as it is one
+	n, _ := hex.Decode(profile, digits) // up to the first bad digit
 	return profile[:n]
 }

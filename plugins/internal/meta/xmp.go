@@ -8,19 +8,18 @@ import (
 	"strings"
 )
 
-// xmpNamespace is that of the properties which XMP takes from TIFF.
+// xmpNamespace is the namespace of TIFF properties in XMP.
 const xmpNamespace = "http://ns.adobe.com/tiff/1.0/"
 
-// fromXMP finds the orientation in a packet of XMP, as an attribute or as an element; 0 for none that makes sense.
+// fromXMP finds the orientation in a packet of XMP, as an attribute or as an element. It returns 0 for none.
 func fromXMP(packet []byte) Orientation {
-	// Most packets have none, and need not be taken apart.
 	if !bytes.Contains(packet, []byte("Orientation")) {
-		return 0
+		return 0 // as in most packets
 	}
 	ours := func(n xml.Name) bool { return n.Local == "Orientation" && n.Space == xmpNamespace }
 	d := xml.NewDecoder(bytes.NewReader(packet))
 	d.Strict = false
-	// Packets name no other encoding than those of Unicode, and what is read here is ASCII.
+	// Packets are Unicode, and the orientation is ASCII.
 	d.CharsetReader = func(_ string, input io.Reader) (io.Reader, error) { return input, nil }
 	inside := false
 	for {
@@ -47,9 +46,6 @@ func fromXMP(packet []byte) Orientation {
 }
 
 func sensible(text string) Orientation {
-	n, err := strconv.Atoi(strings.TrimSpace(text))
-	if err != nil || n < 1 || n > 8 {
-		return 0
-	}
-	return Orientation(n)
+	n, _ := strconv.ParseUint(strings.TrimSpace(text), 10, 8)
+	return valid(n)
 }

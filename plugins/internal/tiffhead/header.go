@@ -9,21 +9,19 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// Compressions of a picture's data that are told apart here.
+// Compressions.
 const (
 	Uncompressed = 1
-	Huffman      = 2
 	Fax3         = 3
 	Fax4         = 4
 	LZW          = 5
 	OldJPEG      = 6
-	JPEG         = 7
 	Deflate      = 8
 	OldDeflate   = 32946
 	PackBits     = 32773
 )
 
-// What a picture's samples mean.
+// Photometric interpretations.
 const (
 	WhiteIsZero = 0
 	BlackIsZero = 1
@@ -36,7 +34,7 @@ const (
 	LogLuv      = 32845
 )
 
-// What the samples' bits are.
+// Sample formats.
 const (
 	Unsigned = 1
 	Signed   = 2
@@ -45,26 +43,26 @@ const (
 	undefined = 4
 )
 
-// What a sample behind the colours is.
+// Kinds of opacity.
 const (
-	Associated   = 1 // opacity, by which the colours are multiplied
+	Associated   = 1 // the colours are multiplied by it
 	Unassociated = 2
 )
 
-// Header is what a TIFF file says of its first picture. Defaults are filled in.
+// Header is the header of a TIFF file's first picture, with defaults set.
 type Header struct {
 	Big bool
-	// Sorted says that the tags are in ascending order, as the format asks for.
+	// Sorted: the tags are in ascending order, as the format requires.
 	Sorted        bool
 	Width, Height int
 	// Samples is the number of channels, Bits the size of each.
 	Samples, Bits, Format int
-	// Assumed says that the file leaves out or misnames what a channel is, and that it was taken for what all programs take it for.
+	// Assumed: the file omits or misnames the meaning of a channel. The header has the meaning that all programs assume.
 	Assumed                  bool
 	Compression, Photometric int
-	// Planes says that each channel is stored apart.
+	// Planes: the channels are stored separately.
 	Planes bool
-	// Reversed says that the first pixel of a byte is in its lowest bit.
+	// Reversed: the first pixel of a byte is in its lowest bit.
 	Reversed    bool
 	Predictor   int
 	Orientation int
@@ -75,13 +73,19 @@ type Header struct {
 	// FaxOptions are the bits of T4Options or T6Options.
 	FaxOptions int
 	InkSet     int
-	// Palette holds the colours that samples stand for, with 16 bits a channel. DarkPalette says that none has more than 8: many programs mistook the range.
+	// Palette has the colours with 16 bits per channel. DarkPalette: they are all below 256, as many programs wrongly write.
 	Palette     [][3]uint16
 	DarkPalette bool
-	// Min and Max are what the file says of the samples' range, if Ranged is set.
+	// Min and Max are the range of the samples if Ranged is set.
 	Ranged   bool
 	Min, Max float64
 }
+
+// TagOrientation and TagXMP are tags for package meta.
+const (
+	TagOrientation = 274
+	TagXMP         = 700
+)
 
 const (
 	tagWidth          = 256
@@ -91,7 +95,6 @@ const (
 	tagPhotometric    = 262
 	tagFillOrder      = 266
 	tagStripOffsets   = 273
-	tagOrientation    = 274
 	tagSamples        = 277
 	tagRowsPerStrip   = 278
 	tagStripCounts    = 279
@@ -111,7 +114,6 @@ const (
 	tagMax            = 341
 	tagIndexed        = 346
 	tagDecode         = 433
-	tagXMP            = 700
 	tagImageDepth     = 32997
 	tagTileDepth      = 32998
 	maxSamples        = 64
@@ -119,20 +121,14 @@ const (
 	standardFillOrder = 1
 )
 
-// TagXMP is the tag of a packet of XMP, TagOrientation that of the picture's side that is up.
-const (
-	TagXMP         = tagXMP
-	TagOrientation = tagOrientation
-)
-
 var names = map[uint16]string{
 	tagWidth: "ImageWidth", tagHeight: "ImageLength", tagBits: "BitsPerSample", tagCompression: "Compression", tagPhotometric: "PhotometricInterpretation",
-	tagFillOrder: "FillOrder", tagStripOffsets: "StripOffsets", tagOrientation: "Orientation", tagSamples: "SamplesPerPixel",
+	tagFillOrder: "FillOrder", tagStripOffsets: "StripOffsets", TagOrientation: "Orientation", tagSamples: "SamplesPerPixel",
 	tagRowsPerStrip: "RowsPerStrip", tagStripCounts: "StripByteCounts", tagPlanes: "PlanarConfiguration", tagT4Options: "T4Options",
 	tagT6Options: "T6Options", tagPredictor: "Predictor", tagColorMap: "ColorMap", tagTileWidth: "TileWidth", tagTileHeight: "TileLength",
 	tagTileOffsets: "TileOffsets", tagTileCounts: "TileByteCounts", tagInkSet: "InkSet", tagExtraSamples: "ExtraSamples",
 	tagSampleFormat: "SampleFormat", tagMin: "SMinSampleValue", tagMax: "SMaxSampleValue", tagIndexed: "Indexed", tagDecode: "Decode",
-	tagXMP: "XMP", tagImageDepth: "ImageDepth", tagTileDepth: "TileDepth",
+	TagXMP: "XMP", tagImageDepth: "ImageDepth", tagTileDepth: "TileDepth",
 }
 
 func name(tag uint16) string {
@@ -142,7 +138,7 @@ func name(tag uint16) string {
 	return fmt.Sprintf("tag %d", tag)
 }
 
-// reader reads tags and keeps the first fault.
+// reader reads tags and keeps the first error.
 type reader struct {
 	dir Directory
 	err error
@@ -154,7 +150,7 @@ func (r *reader) fail(err error) {
 	}
 }
 
-// one returns the value of a tag that has one, or the default. Several equal values count as one.
+// one returns the value of a tag, or the default. Several equal values are one.
 func (r *reader) one(tag uint16, otherwise int) int {
 	values := r.all(tag)
 	if len(values) == 0 {
@@ -185,15 +181,14 @@ func (r *reader) all(tag uint16) []int {
 	values := make([]int, len(wide))
 	for i, v := range wide {
 		if v > maxSide {
-			// Programs write the largest number there is for "all rows".
-			v = maxSide
+			v = maxSide // "all rows" is the largest number in many files
 		}
 		values[i] = int(v)
 	}
 	return values
 }
 
-// oneOf is one for a tag whose values have a meaning each.
+// oneOf is one with a check for known values.
 func (r *reader) oneOf(tag uint16, otherwise int, known ...int) int {
 	v := r.one(tag, otherwise)
 	if r.err == nil && !slices.Contains(known, v) {
@@ -202,8 +197,7 @@ func (r *reader) oneOf(tag uint16, otherwise int, known ...int) int {
 	return v
 }
 
-// Read reads and checks the tags that say how a picture is decoded. It fails where they contradict each other, and where a value is not
-// known.
+// Read reads and checks the tags that matter for decoding. It fails if they contradict each other, or have unknown values.
 func Read(data []byte) (Header, error) {
 	dir, err := First(data)
 	if err != nil {
@@ -223,11 +217,9 @@ func Read(data []byte) (Header, error) {
 		}
 		seen[e.Tag] = true
 	}
-	if !seen[tagWidth] || !seen[tagHeight] || !seen[tagPhotometric] {
-		for _, tag := range []uint16{tagWidth, tagHeight, tagPhotometric} {
-			if !seen[tag] {
-				return h, fmt.Errorf("the file has no %s", name(tag))
-			}
+	for _, tag := range []uint16{tagWidth, tagHeight, tagPhotometric} {
+		if !seen[tag] {
+			return h, fmt.Errorf("the file has no %s", name(tag))
 		}
 	}
 	h.Width, h.Height = r.one(tagWidth, 0), r.one(tagHeight, 0)
@@ -236,12 +228,12 @@ func Read(data []byte) (Header, error) {
 	h.Photometric = r.one(tagPhotometric, 0)
 	h.Samples = r.one(tagSamples, 1)
 	if h.Compression == OldJPEG && h.Photometric == YCbCr && !seen[tagSamples] {
-		h.Samples = 3 // what the programs of the time left out
+		h.Samples = 3 // old programs omit it
 	}
 	h.Assumed = len(r.all(tagBits)) != h.Samples && h.Samples > 1
 	h.Format = r.oneOf(tagSampleFormat, Unsigned, Unsigned, Signed, Float, undefined)
 	if h.Format == undefined || h.Format == Signed && h.Bits == 8 {
-		// Programs that call bytes signed mean the others.
+		// Programs that call bytes signed mean unsigned ones.
 		h.Format, h.Assumed = Unsigned, true
 	}
 	h.Planes = r.oneOf(tagPlanes, 1, 1, 2) == 2 && h.Samples > 1
@@ -252,9 +244,7 @@ func Read(data []byte) (Header, error) {
 	if h.Extra == nil && h.Photometric == RGB && h.Samples == 4 {
 		h.Extra, h.Assumed = []int{Unassociated}, true
 	}
-	if o := r.one(tagOrientation, 1); o >= 1 && o <= 8 {
-		h.Orientation = o
-	} else {
+	if h.Orientation = r.one(TagOrientation, 1); h.Orientation < 1 || h.Orientation > 8 {
 		h.Orientation = 1
 	}
 	switch h.Compression {
@@ -263,7 +253,7 @@ func Read(data []byte) (Header, error) {
 	case Fax4:
 		h.FaxOptions = r.one(tagT6Options, 0)
 	}
-	// These give other tags or the whole file another meaning.
+	// Other values of these change the meaning of other tags, or of the whole file.
 	r.oneOf(tagIndexed, 0, 0)
 	r.oneOf(tagImageDepth, 1, 1)
 	r.oneOf(tagTileDepth, 1, 1)
@@ -324,7 +314,7 @@ func (r *reader) readRange(h *Header) {
 	mins, err1 := low.numbers(maxSamples)
 	maxs, err2 := high.numbers(maxSamples)
 	if err1 != nil || err2 != nil || len(mins) == 0 || len(maxs) == 0 {
-		return // a note, without which the samples are as good
+		return // the range is optional
 	}
 	h.Min, h.Max = slices.Min(mins), slices.Max(maxs)
 	h.Ranged = h.Min < h.Max && !math.IsInf(h.Min, 0) && !math.IsInf(h.Max, 0)
@@ -343,11 +333,10 @@ func (h *Header) check() error {
 	case len(h.Extra) > h.Samples:
 		return fmt.Errorf("%s has %s, and a pixel %s", name(tagExtraSamples), count.Of(len(h.Extra), "value"), count.Of(h.Samples, "sample"))
 	}
-	want, known := map[int]int{WhiteIsZero: 1, BlackIsZero: 1, Palette: 1, RGB: 3, Inks: 4, YCbCr: 3, Lab: 3, LogL: 1, LogLuv: 3}[h.Photometric]
-	if !known {
+	if h.Colours() == 0 {
 		return fmt.Errorf("%s is %d, which is not known", name(tagPhotometric), h.Photometric)
 	}
-	if h.Samples < want {
+	if h.Samples < h.Colours() {
 		return fmt.Errorf("%s is %d, too few for %s %d", name(tagSamples), h.Samples, name(tagPhotometric), h.Photometric)
 	}
 	if h.Photometric == Inks && h.InkSet != 1 {
@@ -356,21 +345,13 @@ func (h *Header) check() error {
 	return nil
 }
 
-// Colours returns the number of channels that are no extra ones.
-func (h *Header) Colours() int {
-	switch h.Photometric {
-	case RGB, YCbCr, LogLuv:
-		return 3
-	case Inks:
-		return 4
-	case Lab:
-		return 3
-	default:
-		return 1
-	}
-}
+// channels is the number of colour channels for each photometric interpretation.
+var channels = map[int]int{WhiteIsZero: 1, BlackIsZero: 1, Palette: 1, RGB: 3, Inks: 4, YCbCr: 3, Lab: 3, LogL: 1, LogLuv: 3}
 
-// Alpha returns what the first channel behind the colours says of opacity: Associated, Unassociated or 0 if nothing.
+// Colours returns the number of channels without the extra ones.
+func (h *Header) Colours() int { return channels[h.Photometric] }
+
+// Alpha returns the opacity in the first extra channel: Associated, Unassociated, or 0 for none.
 func (h *Header) Alpha() int {
 	if h.Samples > h.Colours() && len(h.Extra) > 0 && (h.Extra[0] == Associated || h.Extra[0] == Unassociated) {
 		return h.Extra[0]

@@ -115,7 +115,7 @@ func TestRead(t *testing.T) {
 	}
 	float := func(v float32) []byte { return binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)) }
 	h, err := Read(file(binary.LittleEndian, false, with(
-		short(tagRowsPerStrip, math.MaxUint32), short(tagFillOrder, 2), short(tagPlanes, 2), short(tagOrientation, 6), short(tagSamples, 4),
+		short(tagRowsPerStrip, math.MaxUint32), short(tagFillOrder, 2), short(tagPlanes, 2), short(TagOrientation, 6), short(tagSamples, 4),
 		short(tagBits, 32, 32, 32, 32), short(tagSampleFormat, 3, 3, 3, 3), short(tagExtraSamples, 2), short(tagPredictor, 3),
 		field{tag: tagMin, kind: typeFloat, count: 1, raw: float(-2)}, field{tag: tagMax, kind: typeFloat, count: 1, raw: float(4)},
 	)...))

@@ -1,5 +1,5 @@
-// Package tiffhead reads what a TIFF file says of its first picture, and checks it, before anything is decoded: a decoder that passes over
-// what it does not know makes another picture of the same bytes. The same structure holds EXIF data.
+// Package tiffhead reads and checks the header of a TIFF file's first picture. A decoder that ignores unknown values would
+// make a wrong picture. EXIF data has the same structure.
 package tiffhead
 
 import (
@@ -22,7 +22,7 @@ const (
 	typeLong8    = 16
 )
 
-// sizes are those of one value of each type, 0 for numbers that are no type.
+// sizes are the sizes of the types in bytes, 0 for unknown types.
 var sizes = [...]uint64{0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8}
 
 // Entry is one tag of a directory.
@@ -31,21 +31,20 @@ type Entry struct {
 	Count     uint64
 
 	order binary.ByteOrder
-	// field is the part of the entry that holds its values, or where in data they are.
+	// field has the values, or their offset in data.
 	field, data []byte
 }
 
-// Directory holds the tags of one picture, in the file's order.
+// Directory has the tags of one picture, in the file's order.
 type Directory struct {
 	Order   binary.ByteOrder
-	Big     bool // the variant for files of more than 4 GiB
+	Big     bool // BigTIFF, for files of more than 4 GiB
 	Entries []Entry
 }
 
 var errTruncated = errors.New("the file ends in its header")
 
-// First reads the first directory. The error, if any, comes with the tags before the fault: those who read notes alone can do with
-// them.
+// First reads the first directory. With an error, it returns the tags before the damage.
 func First(data []byte) (Directory, error) {
 	var d Directory
 	if len(data) < 8 {
@@ -104,7 +103,7 @@ func (d *Directory) Find(tag uint16) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Bytes returns the entry's values as they are in the file.
+// Bytes returns the bytes of the entry's values.
 func (e Entry) Bytes() ([]byte, error) {
 	if int(e.Type) >= len(sizes) || sizes[e.Type] == 0 {
 		return nil, fmt.Errorf("the values of %s have the type %d, which does not exist", name(e.Tag), e.Type)
@@ -126,7 +125,7 @@ func (e Entry) Bytes() ([]byte, error) {
 	return e.data[at : at+n], nil
 }
 
-// Uints returns the entry's values, which must be integers that are not negative, and no more than most of them.
+// Uints returns the entry's values, at most most. They must be unsigned integers.
 func (e Entry) Uints(most int) ([]uint64, error) {
 	if e.Count > uint64(most) {
 		return nil, fmt.Errorf("%s has %s, and %d are the most", name(e.Tag), count.Of(e.Count, "value"), most)
@@ -153,30 +152,21 @@ func (e Entry) Uints(most int) ([]uint64, error) {
 	return values, nil
 }
 
-// numbers returns the entry's values, of any type for numbers that the tags in question have.
+// numbers returns the entry's values, unsigned integers or floating-point numbers.
 func (e Entry) numbers(most int) ([]float64, error) {
-	if e.Type != typeFloat && e.Type != typeDouble {
-		integers, err := e.Uints(most)
-		values := make([]float64, len(integers))
-		for i, v := range integers {
-			values[i] = float64(v)
-		}
-		return values, err
+	convert := func(v uint64) float64 { return float64(v) }
+	switch e.Type {
+	case typeFloat:
+		e.Type = typeLong
+		convert = func(v uint64) float64 { return float64(math.Float32frombits(uint32(v))) }
+	case typeDouble:
+		e.Type = typeLong8
+		convert = math.Float64frombits
 	}
-	if e.Count > uint64(most) {
-		return nil, fmt.Errorf("%s has %s, and %d are the most", name(e.Tag), count.Of(e.Count, "value"), most)
+	integers, err := e.Uints(most)
+	values := make([]float64, len(integers))
+	for i, v := range integers {
+		values[i] = convert(v)
 	}
-	b, err := e.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	values := make([]float64, e.Count)
-	for i := range values {
-		if e.Type == typeFloat {
-			values[i] = float64(math.Float32frombits(e.order.Uint32(b[4*i:])))
-		} else {
-			values[i] = math.Float64frombits(e.order.Uint64(b[8*i:]))
-		}
-	}
-	return values, nil
+	return values, err
 }
