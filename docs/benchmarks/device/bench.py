@@ -150,6 +150,22 @@ class Bench:
         )
         print(f"\n```json\n{json.dumps(summary)}\n```", flush=True)
 
+    def start(self) -> None:
+        """From the command to the first result of the device, beside a process without a host."""
+        file, first = HERE / "start.py", self.work / "first-result"
+        os.environ["FIRST_RESULT"] = str(first)
+        alone, ours = [], []
+        for _ in range(self.args.runs):
+            began = time.time()
+            subprocess.run([sys.executable, str(file), "cuda:0"], check=True, env={**os.environ, "PYTHONPATH": self.args.original})
+            alone.append(first.stat().st_mtime - began)
+            first.unlink()
+            began = time.time()
+            self.ours(file, "Start", self.new("start"))
+            ours.append(first.stat().st_mtime - began)
+            first.unlink()
+        print(f"\n## The first result of a device\n\nA plain process: {rounded(alone)} s. Ours: {rounded(ours)} s.", flush=True)
+
 
 def rounded(values: list[float]) -> str:
     return ", ".join(f"{value:.2f}" if value < 1000 else f"{value:,.0f}" for value in values)
@@ -160,7 +176,7 @@ def main() -> None:
     for name in ("host", "original", "tasks", "pictures", "work"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", default="feat,upscale,slow")
+    parser.add_argument("--only", default="feat,upscale,slow,start")
     parser.add_argument("--flags", default="", type=lambda text: text.split())
     bench = Bench(parser.parse_args())
     wanted = bench.args.only.split(",")
@@ -170,6 +186,8 @@ def main() -> None:
         bench.pipeline("Upscale", 1000, 0.35)
     if "slow" in wanted:
         bench.slow()
+    if "start" in wanted:
+        bench.start()
 
 
 if __name__ == "__main__":

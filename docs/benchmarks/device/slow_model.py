@@ -29,15 +29,7 @@ class Model:
             return self.m(x).float().cpu()
 
 
-@moemoecue_torch_vanilla_v1(
-    hard_shard_mode=NoHardShard(input_path=P, output_path=P),
-    soft_shard=SoftShard(0, 1),
-    input_mode=InputByExts(exts=[".jpg"]),
-    output_mode=OutputByApendingExt(ext=".npy"),
-    finish_check_mode=FinishCheckByOutputFileExistence(),
-    dataloader=dict(batch_size=64, num_workers=14, pin_memory=True),
-)
-class Slow(Model, KagurazakaVanillaTorchTaskV1, KagurazakaVanillaTorchMixinV1):
+class Base(Model, KagurazakaVanillaTorchTaskV1, KagurazakaVanillaTorchMixinV1):
     def __init__(self, args):
         pass
 
@@ -49,6 +41,18 @@ class Slow(Model, KagurazakaVanillaTorchTaskV1, KagurazakaVanillaTorchMixinV1):
 
     def postprocess_each(self, batch_idx, batch_size, input, output, result, **kw):
         np.save(output.path, result.numpy())
+
+
+@moemoecue_torch_vanilla_v1(
+    hard_shard_mode=NoHardShard(input_path=P, output_path=P),
+    soft_shard=SoftShard(0, 1),
+    input_mode=InputByExts(exts=[".jpg"]),
+    output_mode=OutputByApendingExt(ext=".npy"),
+    finish_check_mode=FinishCheckByOutputFileExistence(),
+    dataloader=dict(batch_size=64, num_workers=14, pin_memory=True),
+)
+class Slow(Base):
+    pass
 
 
 def main(size):
