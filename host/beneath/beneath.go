@@ -1,5 +1,5 @@
-// Package beneath opens and empties folders that this program has made in folders of the user's. Nothing here goes through
-// a link, and nothing of another owner is touched: a name below a user's folder may have been put there by anyone.
+// Package beneath opens and empties the program's folders within the user's folders. Anyone may have put a name there, so it follows
+// no links and leaves folders of other owners alone.
 package beneath
 
 import (
@@ -12,19 +12,17 @@ import (
 	"syscall"
 )
 
-// NotOursError is about a folder that is not used, because it is not one that this user's runs have made.
+// NotOursError is the error for a folder that this user's runs have not made.
 type NotOursError struct {
-	Path string
-	// Why says what it is instead.
-	Why string
+	// Why is the reason.
+	Path, Why string
 }
 
 func (e *NotOursError) Error() string {
 	return fmt.Sprintf("%s %s: kagurazaka neither writes nor deletes there; move it away", e.Path, e.Why)
 }
 
-// Open opens the folder of that name in parent. It must be a folder of this user's and no link; anything else is a
-// *NotOursError. The caller closes it.
+// Open opens the folder of that name in parent. Anything but a folder of this user is a *NotOursError. The caller closes it.
 func Open(parent *os.Root, name string) (*os.Root, error) {
 	entry, err := parent.Lstat(name)
 	if err != nil {
@@ -38,7 +36,7 @@ func Open(parent *os.Root, name string) (*os.Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	// It may have been exchanged for a link since it was looked at.
+	// A link may have replaced it since Lstat.
 	opened, err := dir.Stat(".")
 	if err == nil && !os.SameFile(entry, opened) {
 		err = &NotOursError{path, "was exchanged while it was opened"}
@@ -50,7 +48,7 @@ func Open(parent *os.Root, name string) (*os.Root, error) {
 	return dir, nil
 }
 
-// Make is Open for a folder that may be missing: it is made with these permissions then.
+// Make is Open for a folder that may be missing: then it creates the folder.
 func Make(parent *os.Root, name string, perm fs.FileMode) (*os.Root, error) {
 	if err := parent.Mkdir(name, perm); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
@@ -81,7 +79,7 @@ func Names(dir *os.Root) ([]string, error) {
 	return f.Readdirnames(-1)
 }
 
-// Empty removes all that is in a folder but for the names to keep. Links are removed, not followed.
+// Empty removes everything in a folder but the names to keep. It removes links and does not follow them.
 func Empty(dir *os.Root, keep ...string) error {
 	names, err := Names(dir)
 	if err != nil {

@@ -17,7 +17,7 @@ const (
 	Interrupted = 130
 )
 
-// Error is an error with the exit code that it ends the program with.
+// Error is an error with an exit code.
 type Error struct {
 	Code int
 	Err  error

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// beFirst is for the first process of a container, to which every process falls that has lost its parent, and which must
-// reap them: it starts the same command in a process of its own, hands signals on to it, and ends as it ends. In any other
-// process it returns. A reaper within the host would take the exit statuses of the host's own children away.
+// beFirst is for the first process of a container, which must reap all orphans. It starts the same command as a child, passes on
+// signals, and ends like the child. In any other process it returns. A reaper within the host would take the exit statuses of the
+// host's children.
 func beFirst() {
 	if os.Getpid() != 1 {
 		return
@@ -22,7 +22,6 @@ func beFirst() {
 	if err != nil {
 		return
 	}
-	// Before there is anybody to signal.
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
 	cmd := &exec.Cmd{Path: self, Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
@@ -36,7 +35,7 @@ func beFirst() {
 	go func() {
 		for s := range signals {
 			n, ok := s.(syscall.Signal)
-			if ok && handedOn(n, onTerminal) {
+			if ok && passedOn(n, onTerminal) {
 				_ = syscall.Kill(child, n)
 			}
 		}
@@ -44,8 +43,8 @@ func beFirst() {
 	os.Exit(reapUntil(child))
 }
 
-// handedOn reports whether a signal is for the command. What a terminal sends goes to its whole group, and so is there already.
-func handedOn(n syscall.Signal, onTerminal bool) bool {
+// passedOn reports whether the command needs a signal. A terminal's signals reach it without help.
+func passedOn(n syscall.Signal, onTerminal bool) bool {
 	switch n {
 	case syscall.SIGCHLD, syscall.SIGURG, syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU:
 		return false
@@ -55,7 +54,7 @@ func handedOn(n syscall.Signal, onTerminal bool) bool {
 	return true
 }
 
-// reapUntil waits for every child until the one that matters has ended, and returns its exit code as shells have it.
+// reapUntil reaps all children until the given one has ended, and returns its exit code as a shell does.
 func reapUntil(child int) int {
 	for {
 		var status syscall.WaitStatus

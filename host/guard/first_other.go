@@ -2,5 +2,5 @@
 
 package guard
 
-// beFirst is for Linux, where a container's first process has to reap.
+// beFirst is for Linux, where the first process of a container must reap orphans.
 func beFirst() {}

@@ -1,9 +1,8 @@
 //go:build unix
 
-// Package guard leaves no process behind when the host is killed. A plugin's SDK watches the lifeline and takes its own
-// process group along; a plugin that does not watch it, or that is stopped, cannot. So the host keeps one small process
-// beside it, a second copy of its own executable, that knows the process groups which the host has started and kills
-// what is left of them when the host is gone, however it went.
+// Package guard kills the processes of a host that is gone. A plugin's SDK watches the lifeline and ends its own process group;
+// a plugin that does not watch it, or that is stopped, does not. So the host starts one small process, a second copy of its
+// executable. It knows the process groups that the host has started, and kills them when the host is gone.
 package guard
 
 import (
@@ -17,20 +16,20 @@ import (
 	"time"
 )
 
-// name is the first word of the command line by which the executable knows what it is for.
+// name is the first word of the guard's command line.
 const name = "kagurazaka-guard"
 
-// recordSize is the length of what is written to the guard: a process group, negative once it is gone.
+// recordSize is the length of a record for the guard: a process group, negative once it is gone.
 const recordSize = 8
 
-// patience is how long the host waits for a guard that takes nothing, because somebody has stopped it.
+// patience is the time that the host waits for a guard that does not read, because it is stopped.
 const patience = time.Second
 
+// able is set if this executable can be a guard. In tests of a room it cannot: Add and Remove do nothing.
 var able bool
 
-// Init is called first of all in main. In the process that is to be the guard it never returns, nor in the first process of a
-// container, which starts the same command below itself; in any other it says that this executable can be a guard: without it
-// Add and Remove do nothing, as in tests of a room.
+// Init must be the first call in main. It does not return in the guard, nor in the first process of a container, which starts the
+// same command as its child.
 func Init() {
 	if len(os.Args) > 0 && os.Args[0] == name {
 		signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
@@ -41,7 +40,7 @@ func Init() {
 	able = true
 }
 
-// watch keeps the set of groups that the records name, and kills what is in it at their end.
+// watch reads records until their end, and kills the groups that are left then.
 func watch(records io.Reader, kill func(group int)) {
 	groups := map[int]bool{}
 	var record [recordSize]byte
@@ -60,14 +59,13 @@ func watch(records io.Reader, kill func(group int)) {
 	}
 }
 
-// Add puts a process group under guard: that of a process which was just started as its leader.
-func Add(group int) { tell(group) }
+// Add puts a process group under guard. Call it right after the start of the group's leader.
+func Add(group int) { send(group) }
 
-// Remove lets go of a group of which nothing is left. It is to be called before the leader is reaped: after that its
-// number may be somebody else's.
-func Remove(group int) { tell(-group) }
+// Remove removes a group without processes. Call it before the leader is reaped: after that, another group may have its number.
+func Remove(group int) { send(-group) }
 
-func tell(group int) {
+func send(group int) {
 	if !able {
 		return
 	}
@@ -75,13 +73,13 @@ func tell(group int) {
 	if pipe == nil {
 		return
 	}
-	// A guard that is gone, or takes nothing, leaves the lifeline.
+	// If the guard is gone or stopped, the lifeline remains.
 	_ = pipe.SetWriteDeadline(time.Now().Add(patience))
 	_, _ = pipe.Write(binary.LittleEndian.AppendUint64(nil, uint64(int64(group))))
 }
 
-// start starts the guard, once. Its standard input is a pipe whose write end the host alone has. Without a guard the
-// lifeline must do, so that a machine where it cannot be started is none where no plugin can.
+// start starts the guard, once. Only the host has the write end of its standard input. Plugins still run where the guard cannot
+// start: then there is only the lifeline.
 var start = sync.OnceValue(func() *os.File {
 	self, err := os.Executable()
 	if err != nil {
@@ -94,7 +92,7 @@ var start = sync.OnceValue(func() *os.File {
 	defer func() { _ = r.Close() }()
 	cmd := &exec.Cmd{
 		Path: self, Args: []string{name}, Stdin: r,
-		// A session of its own: what a terminal sends to the host's does not reach it.
+		// In its own session it gets no signals from the host's terminal.
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
 	if err := cmd.Start(); err != nil {

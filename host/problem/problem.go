@@ -1,29 +1,30 @@
-// Package problem holds what is wrong with a run's configuration. Rooms that check something collect problems instead
-// of stopping at the first, and the user sees all of them at once.
+// Package problem holds problems of a run's configuration. Rooms collect them instead of stopping at the first, so that the user
+// sees all at once.
 package problem
 
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
-// Problem is one thing that is wrong with what the user gave.
+// Problem is one problem with the user's input.
 type Problem struct {
-	// Source is where it was given: "cfg.yaml:3:5" or "--mixin a.b". Empty: the command line.
+	// Source is its position: "cfg.yaml:3:5" or "--mixin a.b". Empty: the command line.
 	Source string
-	// Path is the value or argument it is about: "hard_shard_mode.input_path", "--size". Empty: the whole source.
+	// Path is the value or argument: "hard_shard_mode.input_path", "--size". Empty: the whole source.
 	Path string
-	// Message says what is wrong, in one line.
+	// Message describes the problem in one line.
 	Message string
-	// Suggestion says what was probably meant or what to do, as a phrase of its own; empty: no idea.
+	// Suggestion is a hint: what was probably meant, or what to do. It may be empty.
 	Suggestion string
-	// Warning problems do not keep a run from starting.
+	// Warning marks a problem that does not stop the run.
 	Warning bool
-	// Open says that a value is still to be given.
+	// Open marks a value that is still to be given.
 	Open bool
 }
 
@@ -33,7 +34,7 @@ func (p Problem) String() string {
 	if p.Source != "" {
 		parts = append(parts, p.Source)
 	}
-	// "--mixin a.b: a.b: …" would say the same thing twice.
+	// No repetition: "--mixin a.b: a.b: …".
 	if p.Path != "" && p.Path != p.Source && !strings.HasSuffix(p.Source, " "+p.Path) {
 		parts = append(parts, p.Path)
 	}
@@ -41,19 +42,12 @@ func (p Problem) String() string {
 }
 
 // Any reports whether one of the problems is more than a warning.
-func Any(problems []Problem) bool {
-	for _, p := range problems {
-		if !p.Warning {
-			return true
-		}
-	}
-	return false
-}
+func Any(problems []Problem) bool { return Err(problems) != nil }
 
-// Most is how many problems are shown: more of them have one cause.
+// Most is the largest number of problems that are shown: more of them have one cause.
 const Most = 100
 
-// Errors are problems as one error. Make them with Err, which leaves out what is only a warning.
+// Errors are problems as one error. Err makes them, without the warnings.
 type Errors []Problem
 
 // Error lists the problems, one a line.
@@ -73,54 +67,45 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Err returns the problems that are more than warnings as an Errors, or nil where there is none.
+// Err returns the problems that are more than warnings as Errors, or nil if there are none.
 func Err(problems []Problem) error {
-	var errs Errors
-	for _, p := range problems {
-		if !p.Warning {
-			errs = append(errs, p)
-		}
-	}
+	errs := without(problems, func(p Problem) bool { return p.Warning })
 	if len(errs) == 0 {
 		return nil
 	}
-	return errs
+	return Errors(errs)
 }
 
-// Unique returns the problems in their order, each said once.
+// without returns the problems but those to drop.
+func without(problems []Problem, drop func(Problem) bool) []Problem {
+	return slices.DeleteFunc(slices.Clone(problems), drop)
+}
+
+// Unique returns the problems in their order, without repetitions.
 func Unique(problems []Problem) []Problem {
 	seen := make(map[Problem]bool, len(problems))
-	var kept []Problem
-	for _, p := range problems {
-		if !seen[p] {
-			seen[p] = true
-			kept = append(kept, p)
-		}
-	}
-	return kept
+	return without(problems, func(p Problem) bool {
+		repeated := seen[p]
+		seen[p] = true
+		return repeated
+	})
 }
 
-// Fresh returns those problems of found whose source has none in known: what is wrong because a value could not be read
-// in the first place says nothing new. Problems without a source are all kept.
+// Fresh returns the problems of found whose source has no error in known: a value that could not be read has no new problems.
+// Problems without a source stay.
 func Fresh(known, found []Problem) []Problem {
-	told := make(map[string]bool, len(known))
+	reported := make(map[string]bool, len(known))
 	for _, p := range known {
-		told[p.Source] = !p.Warning || told[p.Source]
+		reported[p.Source] = reported[p.Source] || !p.Warning
 	}
-	var fresh []Problem
-	for _, p := range found {
-		if p.Source == "" || !told[p.Source] {
-			fresh = append(fresh, p)
-		}
-	}
-	return fresh
+	return without(found, func(p Problem) bool { return p.Source != "" && reported[p.Source] })
 }
 
-// maxText is how much of one problem is printed: it may name a value that is far longer.
+// maxText bounds the text of one problem. It may contain a longer value.
 const maxText = 4000
 
-// Render writes every problem once: a line that begins with "error:" or "warning:", and a line below it for what was
-// meant. Errors come before warnings.
+// Render writes every problem once: a line that begins with "error:" or "warning:", and a line for the hint. Errors come before
+// warnings.
 func Render(w io.Writer, problems []Problem) error {
 	var b strings.Builder
 	for _, warnings := range []bool{false, true} {
@@ -149,7 +134,7 @@ func Render(w io.Writer, problems []Problem) error {
 	return err
 }
 
-// Near is the suggestion for a name that nobody knows where one of the options is near to it, and "" otherwise.
+// Near is the suggestion for an unknown name if one of the options is near to it, and "" otherwise.
 func Near(word string, options []string) string {
 	if near := suggest.Closest(word, options); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
@@ -157,8 +142,7 @@ func Near(word string, options []string) string {
 	return ""
 }
 
-// Meant is Near, or else, where there are few enough options to read, all of them. what says what the options are, for
-// the second case: "its fields".
+// Meant is Near, or else all options if they are few. what describes the options, for the second case: "its fields".
 func Meant(word, what string, options []string) string {
 	if near := Near(word, options); near != "" {
 		return near

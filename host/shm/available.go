@@ -1,7 +1,6 @@
 package shm
 
 import (
-	"bufio"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -10,16 +9,16 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/cgroup"
 )
 
-// Available is how many bytes of memory this process and its children may still use: what the machine has available, or
-// what the control group leaves where that is less. 0: not known.
+// Available is the number of bytes that this process and its children may still use: the machine's available memory, or the rest
+// of the control group's limit if that is less. 0: unknown.
 func Available() uint64 { return available("/proc", cgroup.Mount) }
 
 func available(proc, mount string) uint64 {
-	free := meminfo(filepath.Join(proc, "meminfo"))
+	free := stat(filepath.Join(proc, "meminfo"), "MemAvailable:") << 10
 	// Without control groups there is no such file.
 	names, _ := os.ReadFile(filepath.Join(proc, "self", "cgroup"))
 	for _, g := range cgroup.Memory(string(names)) {
-		// Limits of the groups above count as well.
+		// The limits of the groups above count too.
 		for dir := g.Dir; ; dir = filepath.Dir(dir) {
 			if left, ok := leftIn(g, mount, dir); ok && (free == 0 || left < free) {
 				free = left
@@ -32,23 +31,7 @@ func available(proc, mount string) uint64 {
 	return free
 }
 
-func meminfo(path string) uint64 {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0
-	}
-	defer func() { _ = f.Close() }()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		words := strings.Fields(lines.Text())
-		if len(words) >= 2 && words[0] == "MemAvailable:" {
-			n, _ := strconv.ParseUint(words[1], 10, 64)
-			return n << 10
-		}
-	}
-	return 0
-}
-
-// leftIn is what a group, or one above it, leaves of its limit.
+// leftIn is the rest of the limit of a group, or one above it.
 func leftIn(g cgroup.Group, mount, dir string) (uint64, bool) {
 	limit, used, cache := "memory.max", "memory.current", "inactive_file"
 	if g.V1 {
@@ -63,28 +46,23 @@ func leftIn(g cgroup.Group, mount, dir string) (uint64, bool) {
 	if !ok {
 		return 0, false
 	}
-	// The cache of files that nobody reads is given up first.
+	// The kernel can reclaim the inactive file cache.
 	current -= min(current, stat(filepath.Join(dir, "memory.stat"), cache))
 	return maximum - min(current, maximum), true
 }
 
 func number(path string) (uint64, bool) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return 0, false
-	}
+	data, _ := os.ReadFile(path)
 	n, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64)
 	return n, err == nil
 }
 
+// stat returns the number after a name at the beginning of a line; 0: there is none.
 func stat(path, name string) uint64 {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return 0
-	}
+	data, _ := os.ReadFile(path)
 	for line := range strings.Lines(string(data)) {
-		if key, value, _ := strings.Cut(strings.TrimSpace(line), " "); key == name {
-			n, _ := strconv.ParseUint(value, 10, 64)
+		if words := strings.Fields(line); len(words) >= 2 && words[0] == name {
+			n, _ := strconv.ParseUint(words[1], 10, 64)
 			return n
 		}
 	}

@@ -1,4 +1,4 @@
-// Package shm makes memory that the processes of a run share, and says how much there is.
+// Package shm makes memory that the processes of a run share, and measures the available memory.
 package shm
 
 import (
@@ -6,17 +6,17 @@ import (
 	"os"
 )
 
-// Memory is a sparse file that other processes may map: a page that nobody has touched costs nothing. It is gone once it
-// is closed and nobody has it mapped.
+// Memory is a sparse file that other processes may map. Only used pages cost memory. The system frees it once it is closed and no
+// process has it mapped.
 type Memory struct {
 	file *os.File
 	path string
 	size uint64
-	// named: the file has a name, which is removed at the end.
+	// named marks a file with a name, which Close removes.
 	named bool
 }
 
-// New makes a memory of size bytes. dir is for a file where the system has no memory without a name.
+// New makes a memory of size bytes. dir is for the file, on systems without anonymous files.
 func New(dir string, size uint64) (*Memory, error) {
 	m, err := create(dir)
 	if err != nil {
@@ -30,13 +30,13 @@ func New(dir string, size uint64) (*Memory, error) {
 	return m, nil
 }
 
-// Path is where this process's children find the memory, as long as it is open.
+// Path is the memory's path for this process's children, until Close.
 func (m *Memory) Path() string { return m.path }
 
 // Size in bytes.
 func (m *Memory) Size() uint64 { return m.size }
 
-// Close gives the memory up.
+// Close releases the memory.
 func (m *Memory) Close() {
 	_ = m.file.Close()
 	if m.named {

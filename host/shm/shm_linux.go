@@ -16,7 +16,7 @@ func create(string) (*Memory, error) {
 	return &Memory{file: os.NewFile(uintptr(fd), path), path: path}, nil
 }
 
-// Discard gives the pages of a part of the memory back to the system; it reads as zeros then.
+// Discard returns the pages of a part of the memory to the system. The part then reads as zeros.
 func (m *Memory) Discard(offset, size uint64) error {
 	return unix.Fallocate(int(m.file.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, int64(offset), int64(size))
 }

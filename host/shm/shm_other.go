@@ -2,9 +2,7 @@
 
 package shm
 
-import (
-	"os"
-)
+import "os"
 
 func create(dir string) (*Memory, error) {
 	f, err := os.CreateTemp(dir, "memory-")
@@ -14,5 +12,5 @@ func create(dir string) (*Memory, error) {
 	return &Memory{file: f, path: f.Name(), named: true}, nil
 }
 
-// Discard does nothing here: the pages are given back when the memory is closed.
+// Discard does nothing here: Close returns the pages.
 func (m *Memory) Discard(_, _ uint64) error { return nil }

@@ -1,5 +1,5 @@
-// Package terminal prints text that others wrote (plugins, items, configurations, file names) so that a terminal shows it
-// and obeys none of it.
+// Package terminal prints text of others (plugins, items, configurations, file names) so that a terminal shows it and does not
+// obey it.
 package terminal
 
 import (
@@ -10,9 +10,9 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// Clean returns the text with everything escaped that a terminal would obey or a reader would not see: control characters,
-// marks that turn the direction of writing, the separators U+2028 and U+2029, and bytes that are not UTF-8. Newlines and
-// tabs stay: see Line and Block for text of others within our own.
+// Clean escapes everything that a terminal obeys or a reader does not see: control characters, marks of the direction of writing,
+// the separators U+2028 and U+2029, and bytes that are not UTF-8. Newlines and tabs stay; see Line and Block for text of others
+// within ours.
 func Clean(text string) string {
 	at := unclean(text)
 	if at < 0 {
@@ -30,7 +30,7 @@ func Clean(text string) string {
 	return b.String()
 }
 
-// unclean is where the first character is that has to be escaped; -1: there is none.
+// unclean is the position of the first character to escape; -1: none.
 func unclean[T string | []byte](text T) int {
 	for i := 0; i < len(text); i++ {
 		if c := text[i]; c >= ' ' && c < 0x7f || c == '\n' || c == '\t' {
@@ -48,15 +48,11 @@ func unclean[T string | []byte](text T) int {
 	return -1
 }
 
-// hidden reports whether a character beyond ASCII acts instead of being seen.
+// hidden reports whether a character beyond ASCII is not visible.
 func hidden(r rune) bool {
-	switch {
-	case r >= 0x80 && r < 0xa0: // C1: a terminal may take U+009B for ESC [
-		return true
-	case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069: // marks of direction
-		return true
-	}
-	return r == 0x2028 || r == 0x2029
+	return r >= 0x80 && r < 0xa0 || // C1: a terminal may take U+009B for ESC [
+		r >= 0x2028 && r <= 0x202e || // separators, and marks of direction
+		r >= 0x2066 && r <= 0x2069 // marks of direction
 }
 
 func escape(b *strings.Builder, r rune, first byte) {
@@ -74,7 +70,7 @@ func escape(b *strings.Builder, r rune, first byte) {
 	}
 }
 
-// Line returns the text as a part of one line, with its middle cut out where it has more than limit bytes.
+// Line returns the text as a part of one line. It cuts the middle out of more than limit bytes.
 func Line(text string, limit int) string {
 	text = Clean(cut(text, limit, " "))
 	if !strings.ContainsAny(text, "\n\t") {
@@ -83,15 +79,15 @@ func Line(text string, limit int) string {
 	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(text)
 }
 
-// Block returns the text with every line but the first behind an indent, so that none of them passes for a line of ours, and
-// with its middle cut out where it has more than limit bytes. It has no newline at its end.
+// Block returns the text with an indent before every line but the first, so that none looks like a line of ours. It cuts the middle
+// out of more than limit bytes, and removes newlines at the end.
 func Block(text, indent string, limit int) string {
 	text = Clean(cut(strings.Trim(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), limit, "\n"))
 	return strings.ReplaceAll(text, "\n", "\n"+indent)
 }
 
-// cut takes the middle out of a text that is too long. Its beginning says what it is about, and its end is where a traceback
-// says why. around stands on both sides of the note.
+// cut takes the middle out of a text that is too long. Its beginning has the subject, and its end the cause in a traceback. around
+// is written on both sides of the note.
 func cut(text string, limit int, around string) string {
 	if len(text) <= limit {
 		return text

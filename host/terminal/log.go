@@ -8,11 +8,11 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// logLimit is how much of one entry is printed.
+// logLimit bounds one entry.
 const logLimit = 16 << 10
 
-// Log is what a hclog.Logger without colours of its own writes to: it cleans each entry, indents all of its lines but the
-// first, and gives it a color by its level.
+// Log is the output of a hclog.Logger without colours. It cleans each entry, indents its lines but the first, and colours it by
+// level.
 type Log struct {
 	Out   io.Writer
 	Color bool
@@ -23,7 +23,7 @@ func (l *Log) Write(p []byte) (int, error) { return l.LevelWrite(hclog.NoLevel, 
 
 // LevelWrite takes an entry.
 func (l *Log) LevelWrite(level hclog.Level, p []byte) (int, error) {
-	// What a task prints is one clean line as a rule, and there may be millions of them.
+	// A task may print millions of entries, most of them one clean line.
 	if !l.Color && len(p) <= logLimit && bytes.IndexByte(p, '\n') == len(p)-1 && unclean(p) < 0 {
 		return l.Out.Write(p)
 	}
@@ -31,7 +31,7 @@ func (l *Log) LevelWrite(level hclog.Level, p []byte) (int, error) {
 	if on := styles[level]; l.Color && on != "" {
 		text = on + text + "\x1b[0m"
 	}
-	// The line end comes last, so that whoever draws below it sees a whole line.
+	// The line end comes last, so that a screen sees a whole line.
 	if _, err := io.WriteString(l.Out, text+"\n"); err != nil {
 		return 0, err
 	}

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// Output is a stream of this program's. What is written to it is cleaned: it is the net below all that prints. JSON goes through
-// JSON, and text with styles of ours that is clean already through Raw.
+// Output is stdout or stderr. It cleans all text that is written to it. Write JSON through JSON, and clean text with styles through
+// Raw.
 type Output struct{ to *recorder }
 
 // NewOutput returns an output to a stream.
@@ -30,7 +30,7 @@ func (o *Output) Write(p []byte) (int, error) {
 // Raw is the stream itself.
 func (o *Output) Raw() io.Writer { return o.to }
 
-// JSON is the stream for JSON text: what a terminal would obey is written as JSON's own escapes, which changes no value.
+// JSON is the stream for JSON text. It writes hidden characters as JSON's escapes, which changes no value.
 func (o *Output) JSON() io.Writer { return jsonWriter{o.to} }
 
 type jsonWriter struct{ to io.Writer }
@@ -39,7 +39,7 @@ func (w jsonWriter) Write(p []byte) (int, error) {
 	if unclean(p) < 0 {
 		return w.to.Write(p)
 	}
-	// Such characters are in strings alone, and those below the blank are escaped there already.
+	// Such characters are only in strings, where JSON escapes those below the space already.
 	var b strings.Builder
 	for _, r := range string(p) {
 		if r == 0x7f || hidden(r) {
@@ -54,7 +54,7 @@ func (w jsonWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Err is why the stream could not be written for the first time; nil: it could.
+// Err is the first error of writing to the stream.
 func (o *Output) Err() error {
 	o.to.mu.Lock()
 	defer o.to.mu.Unlock()
@@ -78,5 +78,5 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// JSON is JSON text of somebody else's as part of a JSON document of ours: it is valid UTF-8.
+// JSON makes foreign JSON text valid UTF-8, for a JSON document of ours.
 func JSON(text []byte) json.RawMessage { return bytes.ToValidUTF8(text, []byte("\uFFFD")) }

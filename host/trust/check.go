@@ -12,24 +12,23 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
-// ID is how a plugin is looked up in a lock.
+// ID is a plugin's identity in a lock.
 type ID struct {
-	// Name is set for an installed plugin that was named by a bare name.
+	// Name is the bare name of an installed plugin; empty: the plugin was named by its path.
 	Name string
-	// Path is the absolute path of the file or folder that was named.
+	// Path is the absolute path of the plugin's file or folder.
 	Path string
 }
 
-// key is how the plugin is written in a lock that lies in a folder.
+// key is the plugin's key in a lock of the folder dir.
 func (id ID) key(dir string) string {
 	if id.Name != "" {
 		return id.Name
 	}
-	rel, err := filepath.Rel(dir, id.Path)
-	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-		return id.Path
+	if rel, err := filepath.Rel(dir, id.Path); err == nil && filepath.IsLocal(rel) {
+		return "./" + rel
 	}
-	return "./" + rel
+	return id.Path
 }
 
 // Find returns the first entry of a plugin; nil: it is not in the lock.
@@ -42,7 +41,7 @@ func (l *Lock) Find(id ID) *Entry {
 	return nil
 }
 
-// is reports whether the entry of a lock in dir is about the plugin.
+// is reports whether an entry of a lock in dir belongs to the plugin.
 func (e *Entry) is(id ID, dir string) bool {
 	switch {
 	case !strings.ContainsRune(e.Key, filepath.Separator):
@@ -54,7 +53,7 @@ func (e *Entry) is(id ID, dir string) bool {
 	}
 }
 
-// same reports whether two paths are the same place, whatever links lead there.
+// same reports whether two paths lead to the same file or folder, through links too.
 func same(a, b string) bool {
 	if filepath.Clean(a) == filepath.Clean(b) {
 		return true
@@ -64,19 +63,18 @@ func same(a, b string) bool {
 	return errA == nil && errB == nil && realA == realB
 }
 
-// Locate returns the locks that count for a run that is started in dir: the first plugins.lock from there upwards, as far as only
-// the user and root may write to the folders, and the user's own. near may not be there yet: then it is where one would be made. user is empty where there is no
-// configuration folder.
+// Locate returns the locks of a run that starts in dir: the first plugins.lock from there upwards, and the user's own. It goes up
+// only as long as others cannot write to the folders. near may not exist yet. user is empty without a configuration folder.
 func Locate(dir string) (near, user string) {
 	near = filepath.Join(dir, lockName)
 	for at := dir; ; at = filepath.Dir(at) {
 		path := filepath.Join(at, lockName)
-		// Where it cannot be told whether there is one, reading it says why.
+		// If it cannot be looked at, reading it reports why.
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			near = path
 			break
 		}
-		// A lock in or above a folder that others may write to could be anybody's.
+		// Others may have made a lock in or above a folder that they can write to.
 		above := filepath.Dir(at)
 		if at == above || openToOthers(at) || openToOthers(above) {
 			break
@@ -88,18 +86,17 @@ func Locate(dir string) (near, user string) {
 	return near, user
 }
 
-// Policy is what the user asks of a plugin's hash.
+// Policy are the rules for a plugin's hash.
 type Policy struct {
-	// Locks are those that count. All that have the plugin must agree with it.
+	// Locks are the locks of the run. All that have the plugin must agree with it.
 	Locks []*Lock
-	// Locked refuses a plugin that no lock has of which there is no doubt.
+	// Locked requires the plugin in a lock without doubt.
 	Locked bool
-	// Sum is the hash that the command line asks for; empty: none.
+	// Sum is the hash on the command line; empty: none.
 	Sum string
 }
 
-// ParseSums reads the hashes that a command line asks for: all of them must be the same one. An empty text is not a hash, as it
-// comes of a variable that is not set.
+// ParseSums reads the hashes on a command line. All must be the same. An empty text, as from a variable that is not set, is an error.
 func ParseSums(texts []string) (sum string, err error) {
 	for _, text := range texts {
 		one, err := ParseSum(text)
@@ -114,12 +111,12 @@ func ParseSums(texts []string) (sum string, err error) {
 	return sum, nil
 }
 
-// Pinned reports whether the policy says anything about the plugin, so that it has to be hashed.
+// Pinned reports whether the policy has a hash for the plugin.
 func (p Policy) Pinned(id ID) bool {
 	return p.Sum != "" || slices.ContainsFunc(p.Locks, func(l *Lock) bool { return l.Find(id) != nil })
 }
 
-// Unlisted is what is wrong with a plugin that has to be in a lock and is in none; nil: nothing.
+// Unlisted is the problem of a plugin that must be in a lock and is not; nil: none.
 func (p Policy) Unlisted(id ID, arg string) []problem.Problem {
 	if !p.Locked || slices.ContainsFunc(p.Locks, func(l *Lock) bool { return l.Doubt == "" && l.Find(id) != nil }) {
 		return nil
@@ -139,7 +136,7 @@ func (p Policy) Unlisted(id ID, arg string) []problem.Problem {
 	}}
 }
 
-// Compare says where the plugin's hash is not what it should be.
+// Compare returns a problem for each hash that differs from the plugin's.
 func (p Policy) Compare(id ID, arg, sum string) []problem.Problem {
 	var problems []problem.Problem
 	if p.Sum != "" && p.Sum != sum {

@@ -1,5 +1,5 @@
-// Package trust says whether a plugin is the one that was trusted: it hashes plugins, reads and writes plugins.lock, and
-// compares. It starts nothing.
+// Package trust checks that a plugin is the trusted one: it hashes plugins, reads and writes plugins.lock, and compares. It starts
+// nothing.
 package trust
 
 import (
@@ -18,16 +18,15 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/regular"
 )
 
-// Hash is what a plugin's files come to.
+// Hash is the hash of a plugin.
 type Hash struct {
-	// Sum is what is pinned: the SHA-256 of the plugin's file, or of its folder, in 64 lower-case hexadecimal digits.
+	// Sum is the SHA-256 of the plugin's file or folder, in 64 lower-case hexadecimal digits.
 	Sum string
-	// Exe is the SHA-256 of the executable that is started, of the same form; empty where the hash does not cover it (an
-	// interpreter that was found on PATH).
+	// Exe is the SHA-256 of the executable; empty: Sum does not cover it (an interpreter on PATH).
 	Exe string
 }
 
-// ParseSum reads a SHA-256 as people write it: 64 hexadecimal digits of either case, with or without sha256: in front.
+// ParseSum reads a SHA-256: 64 hexadecimal digits of either case, with or without the prefix sha256:.
 func ParseSum(text string) (string, error) {
 	sum := strings.ToLower(strings.TrimPrefix(text, "sha256:"))
 	if len(sum) != 2*sha256.Size {
@@ -39,7 +38,7 @@ func ParseSum(text string) (string, error) {
 	return sum, nil
 }
 
-// Reader returns the SHA-256 of what r holds, in hexadecimal digits.
+// Reader returns the SHA-256 of r's content, in hexadecimal digits.
 func Reader(r io.Reader) (string, error) {
 	h := sha256.New()
 	if _, err := io.Copy(h, r); err != nil {
@@ -98,15 +97,15 @@ func Tree(dir, exe string) (Hash, error) {
 	return Hash{Sum: hex.EncodeToString(sum.Sum(nil)), Exe: t.exeSum}, nil
 }
 
-// leftOut reports whether a folder of that name holds nothing that a plugin is run from: version control, virtual
-// environments, and bytecode, which Python is told to keep elsewhere for a plugin that is pinned.
+// leftOut reports whether the hash leaves out a folder of that name: version control, virtual environments, and bytecode, which
+// Python writes elsewhere for a pinned plugin.
 func leftOut(name string) bool { return strings.HasPrefix(name, ".") || name == "__pycache__" }
 
 type tree struct {
 	root, exe, exeSum string
 }
 
-// line describes one entry of the folder; empty: it is none that counts.
+// line describes one entry of the folder; empty: it does not count.
 func (t *tree) line(path string, d fs.DirEntry) (string, error) {
 	if d.IsDir() {
 		return "", nil
@@ -122,7 +121,7 @@ func (t *tree) line(path string, d fs.DirEntry) (string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil && kind == "link":
-		// It leads nowhere; where it would lead may not change unseen.
+		// A dangling link: its target counts.
 		target, err := os.Readlink(path)
 		return "dangling " + strconv.Quote(target) + " " + strconv.Quote(filepath.ToSlash(rel)), err
 	case err != nil:
@@ -145,7 +144,7 @@ func (t *tree) line(path string, d fs.DirEntry) (string, error) {
 	return kind + " " + sum + " " + strconv.Quote(filepath.ToSlash(rel)), nil
 }
 
-// folderLink is about a link to a folder: one that leads out of the plugin's folder would leave out what is there.
+// folderLink describes a link to a folder. A folder outside the plugin's is an error, because the hash does not cover it.
 func (t *tree) folderLink(path, rel string) (string, error) {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -156,7 +155,7 @@ func (t *tree) folderLink(path, rel string) (string, error) {
 		return "", err
 	}
 	inside, err := filepath.Rel(root, target)
-	if err != nil || inside == ".." || strings.HasPrefix(inside, ".."+string(filepath.Separator)) {
+	if err != nil || !filepath.IsLocal(inside) {
 		return "", fmt.Errorf("%s is a link to the folder %s outside of the plugin, which the hash would not cover: put the folder itself there", path, target)
 	}
 	for _, name := range strings.Split(inside, string(filepath.Separator)) {

@@ -24,35 +24,34 @@ import (
 const (
 	lockName    = "plugins.lock"
 	lockVersion = "1"
-	// maxLock bounds what is read: a lock has some hundred bytes a plugin.
+	// maxLock bounds the size of a lock, which has some hundred bytes a plugin.
 	maxLock = 4 << 20
 	heading = "Which plugins may run, by path or name, and the SHA-256 of each. Written by: kagurazaka trust PLUGIN"
 )
 
 // Lock is a plugins.lock: it pins plugins, by path or name, to hashes.
 type Lock struct {
-	// Path is where it lies, or will.
 	Path string
 	// Entries are in the order of their keys.
 	Entries []Entry
-	// Doubt says why somebody else may have written the lock; empty: nobody else could. Such a lock refuses plugins, and vouches for
-	// none.
+	// Doubt is the reason why another user may have written the lock; empty: none. Such a lock can refuse plugins, but not vouch
+	// for them.
 	Doubt string
 }
 
 // Entry is one plugin of a lock.
 type Entry struct {
-	// Key is the plugin's name, or its path with a slash in it, from the lock's folder where it is relative.
+	// Key is the plugin's name, or its path with a slash in it. A relative path starts at the lock's folder.
 	Key string
-	// Sums are the hashes that it may have; several where one lock serves several machines.
+	// Sums are the allowed hashes. A lock for several machines may have several.
 	Sums []string
-	// Line is where it stands in the file; 0: nowhere yet.
+	// Line is the entry's line in the file; 0: none yet.
 	Line int
-	// comments stand before the entry and behind it.
+	// before and behind are the comments around the entry.
 	before, behind string
 }
 
-// ReadLock reads a lock. A file that is not there is an empty lock; one that is there and cannot be read is a problem.
+// ReadLock reads a lock. A missing file is an empty lock. A file that cannot be read is a problem.
 func ReadLock(path string) (*Lock, []problem.Problem) {
 	l := &Lock{Path: path}
 	unread := func(err error) (*Lock, []problem.Problem) {
@@ -61,7 +60,7 @@ func ReadLock(path string) (*Lock, []problem.Problem) {
 		}}
 	}
 	f, info, err := regular.Open(path)
-	// A file where its folder should be leaves no room for one: HOME=/dev/null.
+	// Its folder is a file: HOME=/dev/null.
 	if errors.Is(err, syscall.ENOTDIR) {
 		return l, nil
 	}
@@ -90,6 +89,9 @@ func ReadLock(path string) (*Lock, []problem.Problem) {
 	return l, problems
 }
 
+// writeAgain is the suggestion for a lock that is not valid.
+const writeAgain = "write it again: kagurazaka trust PLUGIN"
+
 type lockReader struct{ yamldoc.Reader }
 
 func parseLock(path string, data []byte) (*Lock, []problem.Problem) {
@@ -100,7 +102,7 @@ func parseLock(path string, data []byte) (*Lock, []problem.Problem) {
 		return l, r.Problems
 	}
 	if !utf8.Valid(data) {
-		r.Complain(0, "", "it is not UTF-8 text", "write it anew: kagurazaka trust PLUGIN")
+		r.Complain(0, "", "it is not UTF-8 text", writeAgain)
 		return l, r.Problems
 	}
 	if top := r.Document(data); top != nil {
@@ -116,7 +118,7 @@ func (r *lockReader) read(l *Lock, top *yaml.Node) {
 		case "version":
 			version = true
 			if value.Kind != yaml.ScalarNode || value.Value != lockVersion {
-				r.Complain(value.Line, "version", fmt.Sprintf("this host knows version %s of this file", lockVersion), "use a newer host, or write it anew: kagurazaka trust PLUGIN")
+				r.Complain(value.Line, "version", fmt.Sprintf("this host knows version %s of this file", lockVersion), "use a newer host, or "+writeAgain)
 			}
 		case "plugins":
 			r.plugins(l, value)
@@ -126,7 +128,7 @@ func (r *lockReader) read(l *Lock, top *yaml.Node) {
 	})
 	switch {
 	case !isMap:
-		r.Complain(top.Line, "", "it has to be a map with version: and plugins:", "write it anew: kagurazaka trust PLUGIN")
+		r.Complain(top.Line, "", "it has to be a map with version: and plugins:", writeAgain)
 	case !version:
 		r.Complain(top.Line, "version", "it is missing", "write version: "+lockVersion)
 	}
@@ -141,9 +143,9 @@ func (r *lockReader) plugins(l *Lock, n *yaml.Node) {
 			r.Complain(key.Line, "plugins", "a plugin's path or name has to be text", "")
 			return
 		}
-		e := Entry{Key: key.Value, Line: key.Line, before: key.HeadComment, behind: value.LineComment}
-		e.Sums = r.sums(key.Value, value)
-		l.Entries = append(l.Entries, e)
+		l.Entries = append(l.Entries, Entry{
+			Key: key.Value, Sums: r.sums(key.Value, value), Line: key.Line, before: key.HeadComment, behind: value.LineComment,
+		})
 	})
 	if !isMap {
 		r.Complain(n.Line, "plugins", "it has to be a map from paths or names to hashes", "")
@@ -181,16 +183,14 @@ func (l *Lock) sort() {
 	slices.SortFunc(l.Entries, func(a, b Entry) int { return strings.Compare(a.Key, b.Key) })
 }
 
-// Set pins a plugin to a hash and returns the hashes that it had. With also these stay valid.
+// Set pins a plugin to a hash and returns its former hashes. With also, these stay valid.
 func (l *Lock) Set(id ID, sum string, also bool) (key string, before []string, err error) {
 	if e := l.Find(id); e != nil {
 		before = e.Sums
-		switch {
-		case also && slices.Contains(before, sum):
-		case also:
-			e.Sums = append(slices.Clone(before), sum)
-		default:
+		if !also {
 			e.Sums = []string{sum}
+		} else if !slices.Contains(before, sum) {
+			e.Sums = append(slices.Clone(before), sum)
 		}
 		return e.Key, before, nil
 	}
@@ -203,7 +203,7 @@ func (l *Lock) Set(id ID, sum string, also bool) (key string, before []string, e
 	return key, nil, nil
 }
 
-// Remove takes a plugin out and returns what its entry was; nil: it is not in it.
+// Remove removes a plugin and returns its entry; nil: it is not in the lock.
 func (l *Lock) Remove(id ID) *Entry {
 	found := l.Find(id)
 	if found == nil {
@@ -214,16 +214,17 @@ func (l *Lock) Remove(id ID) *Entry {
 	return &e
 }
 
-// text is the lock as it is written: in the order of the keys, a line a hash.
+// text is the content of the lock's file: in the order of the keys, a line a hash.
 func (l *Lock) text() ([]byte, error) {
+	text := func(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
 	plugins := &yaml.Node{Kind: yaml.MappingNode}
 	for _, e := range l.Entries {
-		key := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: e.Key, HeadComment: e.before}
-		value := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: e.Sums[0], LineComment: e.behind}
+		key, value := text(e.Key), text(e.Sums[0])
+		key.HeadComment, value.LineComment = e.before, e.behind
 		if len(e.Sums) > 1 {
 			value = &yaml.Node{Kind: yaml.SequenceNode}
 			for _, sum := range e.Sums {
-				value.Content = append(value.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: sum})
+				value.Content = append(value.Content, text(sum))
 			}
 		}
 		plugins.Content = append(plugins.Content, key, value)

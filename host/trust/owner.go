@@ -13,9 +13,8 @@ import (
 	"syscall"
 )
 
-// doubt says why a file may say what somebody else wants; empty: only this user and root could have written it. It looks at the
-// file and at every folder that leads to it, as sshd does with authorized_keys: who may write to a folder may put another file
-// in place of one in it.
+// doubt is the reason why somebody else may have written a file; empty: only this user and root can. Like sshd with
+// authorized_keys, it looks at the file and at every folder that leads to it: who can write to a folder can replace its files.
 func doubt(path string, info fs.FileInfo) string {
 	if why := writableByOthers(path, info, false); why != "" {
 		return why
@@ -24,12 +23,8 @@ func doubt(path string, info fs.FileInfo) string {
 	if err != nil {
 		return fmt.Sprintf("it cannot be told what leads to it: %v", err)
 	}
-	places := []string{filepath.Dir(path)}
-	if target != path {
-		places = append(places, filepath.Dir(target))
-	}
-	for _, place := range places {
-		for dir := place; ; dir = filepath.Dir(dir) {
+	for _, folder := range []string{filepath.Dir(path), filepath.Dir(target)} {
+		for dir := folder; ; dir = filepath.Dir(dir) {
 			info, err := os.Stat(dir)
 			if err != nil {
 				return fmt.Sprintf("it cannot be told who may write to %s: %v", dir, err)
@@ -45,8 +40,8 @@ func doubt(path string, info fs.FileInfo) string {
 	return ""
 }
 
-// writableByOthers says who beside this user and root may write to a file or folder; empty: nobody. In a folder with the sticky
-// bit, such as /tmp, only owners may replace what is there.
+// writableByOthers names others than this user and root who may write to a file or folder; empty: none. In a folder with the
+// sticky bit, such as /tmp, only owners can replace files.
 func writableByOthers(path string, info fs.FileInfo, sticky bool) string {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
@@ -72,8 +67,8 @@ func userName(uid uint32) string {
 	return "user " + number
 }
 
-// ownGroup reports whether a group is this user's alone, as many systems give one to each user: called like the user, with
-// nobody else in it. Files of those are writable for their group as a rule.
+// ownGroup reports whether a group is this user's alone: it has the user's name, and no other member. On many systems each user
+// has one, and files are writable for it.
 func ownGroup(gid uint32) bool {
 	me, err := user.LookupId(strconv.Itoa(os.Geteuid()))
 	if err != nil || me.Gid != strconv.FormatUint(uint64(gid), 10) {

@@ -10,8 +10,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
-// Update reads a lock, lets change change it, and writes it. Nobody else's Update comes between, and whoever reads
-// meanwhile, or after a crash, finds the old file or the new one.
+// Update reads a lock, calls change with it, and writes it. Another Update waits. Readers find the old file or the new one, also
+// after a crash.
 func Update(path string, change func(*Lock) error) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -22,7 +22,7 @@ func Update(path string, change func(*Lock) error) error {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	defer func() { _ = folder.Close() }()
-	// The lock is on the folder, since the file is replaced. File systems without it (some of NFS) do without.
+	// Lock the folder, since the file is replaced. File systems without locks (some NFS) are not protected.
 	_ = filelock.Lock(folder)
 	l, problems := ReadLock(path)
 	if err := problem.Err(problems); err != nil {
@@ -39,7 +39,7 @@ func Update(path string, change func(*Lock) error) error {
 	if info, err := os.Stat(path); err == nil {
 		mode = info.Mode().Perm()
 	}
-	// A link is followed: what it leads to is replaced, not the link.
+	// Replace the target of a link, not the link.
 	target := path
 	if leadsTo, err := filepath.EvalSymlinks(path); err == nil {
 		target = leadsTo

@@ -1,4 +1,4 @@
-// Package userdir finds the folders in which the host keeps what is the user's: what it has built and unpacked, and runs.
+// Package userdir finds the user's folders for the cache and for runs.
 package userdir
 
 import (
@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Cache is the folder for what can be made again. note says why it is not where it usually is; empty: it is.
+// Cache is the folder for files that can be made again. note is the reason if it is not in its usual place.
 func Cache() (dir, note string, err error) {
 	below := ".cache"
 	if runtime.GOOS == "darwin" {
@@ -23,15 +23,15 @@ func Cache() (dir, note string, err error) {
 	return find("XDG_CACHE_HOME", below, "cache")
 }
 
-// State is the folder for what is to be kept, as Cache.
+// State is the folder for files to keep; see Cache.
 func State() (dir, note string, err error) {
 	return find("XDG_STATE_HOME", filepath.Join(".local", "state"), "state")
 }
 
-// find takes the folder that the variable names, or one below the home folder, or a private one below the temporary folder.
+// find returns the folder that the variable names, or one below the home folder, or a private one below the temporary folder.
 func find(variable, below, name string) (dir, note string, err error) {
 	base, given := os.Getenv(variable), true
-	// A relative path is to be ignored, says the XDG specification.
+	// The XDG specification ignores relative paths.
 	if !filepath.IsAbs(base) {
 		base, given = os.Getenv("HOME"), false
 		if !filepath.IsAbs(base) {
@@ -46,8 +46,8 @@ func find(variable, below, name string) (dir, note string, err error) {
 	return dir, "", nil
 }
 
-// unusable says why nothing can be kept in a folder; empty: it can. Whose folder it is does not matter where the user has named
-// it. Programs are run from it, and below somebody else's home folder (sudo may keep HOME) that one could put others there.
+// unusable is the reason why a folder cannot be used; empty: it can. Unless the user named it, it must not be another user's: sudo
+// may keep HOME, and the host runs programs from the folder, which the other user could replace.
 func unusable(dir string, named bool) string {
 	for at := dir; ; at = filepath.Dir(at) {
 		info, err := os.Stat(at)
@@ -65,7 +65,7 @@ func unusable(dir string, named bool) string {
 		if err := unix.Access(at, unix.W_OK|unix.X_OK); err != nil {
 			return fmt.Sprintf("%s cannot be written: %v", at, err)
 		}
-		// What may be written need not take a folder: so it is with root and /proc.
+		// Write permission is not enough, as with root and /proc.
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err.Error()
 		}
@@ -78,7 +78,7 @@ func ours(info fs.FileInfo) bool {
 	return ok && (int(st.Uid) == os.Geteuid() || st.Uid == 0)
 }
 
-// instead makes a folder below the temporary one that nobody else can enter.
+// instead makes a private folder below the temporary one.
 func instead(name, why string) (dir, note string, err error) {
 	base := os.TempDir()
 	if !filepath.IsAbs(base) {
@@ -91,7 +91,7 @@ func instead(name, why string) (dir, note string, err error) {
 	if err := os.Mkdir(own, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fail(err)
 	}
-	// The name is known to everybody: somebody else may have been first.
+	// Anybody knows the name: another user may have made it.
 	info, err := os.Lstat(own)
 	if err != nil {
 		return fail(err)
