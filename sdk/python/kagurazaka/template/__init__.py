@@ -1,1 +1,1 @@
-"""Templates: what is read, which part of it, where outputs go, and what counts as finished."""
+"""Templates: they select the inputs, a run's part of them, the outputs' paths, and the finish check."""
