@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // mixinFlag begins the source of a dotlist's value.
@@ -43,7 +44,7 @@ func parseDotlist(arg string, isText func(path []string) bool) (*Value, []proble
 	for i := range problems {
 		problems[i] = problem.Problem{Source: source,
 			Message:    fmt.Sprintf("the value %q: %s", text, problems[i].Message),
-			Suggestion: cmp.Or(interpolationHint(text), "text with special characters needs quotes: "+shellQuote(name+`="`+strings.ReplaceAll(text, `"`, `\"`)+`"`))}
+			Suggestion: cmp.Or(interpolationHint(text), "text with special characters needs quotes: "+terminal.Quote(name+`="`+strings.ReplaceAll(text, `"`, `\"`)+`"`))}
 	}
 	if len(problems) > 0 {
 		return nil, problems
@@ -142,9 +143,4 @@ func pathName(text, end string) (name string, n int) {
 		n++
 	}
 	return b.String(), n
-}
-
-// shellQuote quotes a word for a POSIX shell.
-func shellQuote(s string) string {
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -32,17 +32,17 @@ type memo struct {
 	err   error
 }
 
-// located is an error with its source, which may be far from the text that refers to it.
-type located struct{ problem.Problem }
-
-func (l *located) Error() string { return l.Problem.String() }
-
-// hinted is an error with a suggestion.
-type hinted struct {
-	message, hint string
+// fault is an error with a suggestion. A located one has its source, which may be far from the text that refers to it.
+type fault struct {
+	problem.Problem
+	located bool
 }
 
-func (h *hinted) Error() string { return h.message }
+func (f *fault) Error() string { return f.Message }
+
+func hinted(message, hint string) error {
+	return &fault{Problem: problem.Problem{Message: message, Suggestion: hint}}
+}
 
 // deref resolves a text with interpolations. Any other value stands for itself.
 func (r *resolver) deref(v *Value) (*Value, error) {
@@ -77,31 +77,29 @@ func (r *resolver) cycle(members []*Value) error {
 		fmt.Fprintf(&way, "%s (%s) → ", v.path(), v.Source)
 	}
 	way.WriteString(members[0].path())
-	err := &located{problem.Problem{Source: members[0].Source, Path: members[0].path(),
-		Message: "interpolations go round in a circle: " + way.String(), Suggestion: "give one of them a value of its own"}}
+	err := locate(hinted("interpolations go round in a circle: "+way.String(), "give one of them a value of its own"), members[0])
 	for _, v := range members {
 		r.memo[v] = memo{newScalar(nil, v.Source), err}
 	}
 	return err
 }
 
+// locate gives an error without a source that of v.
 func locate(err error, v *Value) error {
-	var done *located
-	if errors.As(err, &done) {
-		return done
+	hint := ""
+	if f, ok := errors.AsType[*fault](err); ok {
+		if f.located {
+			return f
+		}
+		hint = f.Suggestion
 	}
-	p := problem.Problem{Source: v.Source, Path: v.path(), Message: err.Error()}
-	var h *hinted
-	if errors.As(err, &h) {
-		p.Suggestion = h.hint
-	}
-	return &located{p}
+	return &fault{problem.Problem{Source: v.Source, Path: v.path(), Message: err.Error(), Suggestion: hint}, true}
 }
 
 func (r *resolver) text(v *Value, s string) (*Value, error) {
 	e, err := parseInterpolation(s)
 	if err != nil {
-		return nil, &hinted{err.Error(), `a ${ that is text is written \${`}
+		return nil, hinted(err.Error(), `a ${ that is text is written \${`)
 	}
 	return r.eval(e, v)
 }
@@ -122,7 +120,7 @@ func (r *resolver) eval(e expr, at *Value) (*Value, error) {
 			}
 			b.WriteString(v.Text())
 			if b.Len() > maxText {
-				return nil, &hinted{fmt.Sprintf("interpolations make this text longer than %d MiB", maxText>>20), "refer to fewer texts, or shorter ones"}
+				return nil, hinted(fmt.Sprintf("interpolations make this text longer than %d MiB", maxText>>20), "refer to fewer texts, or shorter ones")
 			}
 		}
 		return newText(b.String(), at.Source), nil
@@ -178,8 +176,7 @@ func (r *resolver) lookup(ref reference, at *Value) (*Value, error) {
 		from = at
 		for range ref.up {
 			if from = from.parent; from == nil {
-				return nil, &hinted{fmt.Sprintf("%s leads above the root", ref.text),
-					"one dot is the map that holds the value, each further dot one level up"}
+				return nil, hinted(ref.text+" leads above the root", "one dot is the map that holds the value, each further dot one level up")
 			}
 		}
 	} else if v, err := r.injectedValue(names, at); v != nil || err != nil {
@@ -190,7 +187,7 @@ func (r *resolver) lookup(ref reference, at *Value) (*Value, error) {
 		return nil, err
 	}
 	if v.isMissing() {
-		return nil, &hinted{fmt.Sprintf("%s refers to a value that is yet to be given (???) at %s", ref.text, v.Source), "give " + v.path() + " a value"}
+		return nil, hinted(fmt.Sprintf("%s refers to a value that is yet to be given (???) at %s", ref.text, v.Source), "give "+v.path()+" a value")
 	}
 	return v, nil
 }
@@ -265,7 +262,7 @@ func (r *resolver) notFound(in *Value, way []string, name, text string) error {
 		if name == "env" {
 			hint = "an environment variable is ${oc.env:NAME}"
 		}
-		return &hinted{fmt.Sprintf("%s: there is no %s %s", text, name, where), hint}
+		return hinted(fmt.Sprintf("%s: there is no %s %s", text, name, where), hint)
 	case KindList:
 		return fmt.Errorf("%s: %s is not an element of a list of %d %s", text, name, len(in.Items), where)
 	}
@@ -277,7 +274,7 @@ func (r *resolver) notFound(in *Value, way []string, name, text string) error {
 func (r *resolver) deep(v *Value, within []*Value) (*Value, error) {
 	r.count++
 	if r.count > maxValues {
-		return nil, &located{problem.Problem{Message: fmt.Sprintf("interpolations make the configuration larger than %d values", maxValues)}}
+		return nil, &fault{problem.Problem{Message: fmt.Sprintf("interpolations make the configuration larger than %d values", maxValues)}, true}
 	}
 	target, err := r.deref(v)
 	if err != nil {
@@ -295,7 +292,7 @@ func (r *resolver) deep(v *Value, within []*Value) (*Value, error) {
 		return &c, nil
 	}
 	if slices.Contains(within, target) {
-		return nil, locate(&hinted{fmt.Sprintf("%v stands for %s, which contains it", v.Scalar, cmp.Or(target.path(), "the root")), "refer to a part of it"}, v)
+		return nil, locate(hinted(fmt.Sprintf("%v stands for %s, which contains it", v.Scalar, cmp.Or(target.path(), "the root")), "refer to a part of it"), v)
 	}
 	within = append(within, target)
 	c := &Value{Kind: target.Kind, Source: v.Source, dotted: target.dotted}
@@ -334,9 +331,8 @@ func listIndex(name string) (int, bool) {
 }
 
 func (r *resolver) report(err error) {
-	var l *located
-	if errors.As(err, &l) {
-		r.problems = append(r.problems, l.Problem)
+	if f, ok := errors.AsType[*fault](err); ok {
+		r.problems = append(r.problems, f.Problem)
 	}
 }
 

@@ -19,7 +19,7 @@ func (r *resolver) call(c call, at *Value) (*Value, error) {
 		if c.name == "env" {
 			hint = "did you mean oc.env?"
 		}
-		return nil, &hinted{fmt.Sprintf("%s: there is no resolver %s", c.text, c.name), hint}
+		return nil, hinted(fmt.Sprintf("%s: there is no resolver %s", c.text, c.name), hint)
 	}
 	arguments := make([]*Value, len(c.arguments))
 	for i, a := range c.arguments {
@@ -34,17 +34,15 @@ func (r *resolver) call(c call, at *Value) (*Value, error) {
 		most, takes = 2, "one or two arguments"
 	}
 	if len(arguments) < 1 || len(arguments) > most {
-		return nil, &hinted{fmt.Sprintf("%s: %s takes %s, this gives %d", c.text, c.name, takes, len(arguments)),
-			"put an argument that holds a comma into quotes"}
+		return nil, hinted(fmt.Sprintf("%s: %s takes %s, this gives %d", c.text, c.name, takes, len(arguments)),
+			"put an argument that holds a comma into quotes")
 	}
 	result, err := r.resolve(c, arguments, at)
 	if err != nil {
-		var done *located
-		var h *hinted
-		if errors.As(err, &done) || errors.As(err, &h) {
-			return nil, err
+		if _, complete := errors.AsType[*fault](err); !complete {
+			err = fmt.Errorf("%s: %w", c.text, err)
 		}
-		return nil, fmt.Errorf("%s: %w", c.text, err)
+		return nil, err
 	}
 	return result, nil
 }
@@ -76,8 +74,7 @@ func (r *resolver) resolve(c call, arguments []*Value, at *Value) (*Value, error
 	}
 	v, err := r.lookup(ref, at)
 	if err != nil {
-		var done *located
-		if c.name != "oc.select" || errors.As(err, &done) {
+		if f, ok := errors.AsType[*fault](err); c.name != "oc.select" || ok && f.located {
 			return nil, err
 		}
 		if len(arguments) == 2 {
@@ -131,8 +128,8 @@ func (r *resolver) environment(name string, fallback []*Value, at *Value, text s
 		return newText(s, at.Source), nil
 	}
 	if len(fallback) == 0 {
-		return nil, &hinted{fmt.Sprintf("%s: the environment variable %s is not set", text, name),
-			fmt.Sprintf("set it, or give a default: ${oc.env:%s,DEFAULT}", name)}
+		return nil, hinted(fmt.Sprintf("%s: the environment variable %s is not set", text, name),
+			fmt.Sprintf("set it, or give a default: ${oc.env:%s,DEFAULT}", name))
 	}
 	if fallback[0].IsNull() {
 		return newScalar(nil, at.Source), nil

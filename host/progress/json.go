@@ -33,12 +33,8 @@ type jsonStatus struct {
 type jsonFailure struct {
 	MessageType string `json:"message_type"`
 	// Item is the item if it is JSON, else its printable form as a string.
-	Item      json.RawMessage `json:"item"`
-	Kind      string          `json:"kind"`
-	Message   string          `json:"message"`
-	Traceback string          `json:"traceback,omitempty"`
-	Worker    string          `json:"worker"`
-	Attempts  int             `json:"attempts"`
+	Item json.RawMessage `json:"item"`
+	Failure
 }
 
 type jsonSummary struct {
@@ -86,10 +82,7 @@ func (j *JSON) Failed(f Failure) {
 	if !json.Valid(item) {
 		item, _ = json.Marshal(f.Item)
 	}
-	j.print(jsonFailure{
-		MessageType: "failed", Item: item, Kind: f.Kind, Message: f.Message, Traceback: f.Traceback, Worker: f.Worker,
-		Attempts: f.Attempts,
-	})
+	j.print(jsonFailure{"failed", item, f})
 }
 
 // Finish implements Printer.

@@ -62,8 +62,12 @@ type Summary struct {
 
 // Failure is one failed item.
 type Failure struct {
-	Item, Kind, Message, Traceback, Worker string
-	Attempts                               int
+	Item      string `json:"-"`
+	Kind      string `json:"kind"`
+	Message   string `json:"message"`
+	Traceback string `json:"traceback,omitempty"`
+	Worker    string `json:"worker"`
+	Attempts  int    `json:"attempts"`
 }
 
 // Printer shows a run. One goroutine at a time calls its methods.

@@ -10,13 +10,14 @@ import (
 
 // Stage holds the figures of one stage of a pipeline.
 type Stage struct {
-	// Workers is the largest number of workers, Busy the number with work.
-	Workers, Busy int
-	Items         int64
+	Items int64 `json:"items"`
 	// ItemsPerSecond is the rate since the stage's first worker was ready.
-	ItemsPerSecond float64
+	ItemsPerSecond float64 `json:"items_per_second"`
+	// Workers is the largest number of workers, Busy the number with work.
+	Workers int `json:"workers"`
+	Busy    int `json:"workers_busy"`
 	// Share is the share of its workers' time with work, 0 to 1.
-	Share float64
+	Share float64 `json:"busy_share"`
 }
 
 // Stages holds the figures of a pipeline: load, device, finish.
@@ -98,19 +99,11 @@ func (s *Stages) Limit() string {
 	return ""
 }
 
-type jsonStage struct {
-	Items          int64   `json:"items"`
-	ItemsPerSecond float64 `json:"items_per_second"`
-	Workers        int     `json:"workers"`
-	WorkersBusy    int     `json:"workers_busy"`
-	BusyShare      float64 `json:"busy_share"`
-}
-
 type jsonStages struct {
-	Load    jsonStage  `json:"load"`
-	Device  jsonStage  `json:"device"`
-	Finish  *jsonStage `json:"finish,omitempty"`
-	Batches int64      `json:"batches"`
+	Load    Stage  `json:"load"`
+	Device  Stage  `json:"device"`
+	Finish  *Stage `json:"finish,omitempty"`
+	Batches int64  `json:"batches"`
 	// Seconds, all devices together.
 	WaitInput  float64 `json:"device_waited_for_input"`
 	WaitOutput float64 `json:"device_waited_for_output"`
@@ -121,16 +114,11 @@ func (s *Stages) json() *jsonStages {
 	if s == nil {
 		return nil
 	}
-	stage := func(s Stage) jsonStage {
-		return jsonStage{Items: s.Items, ItemsPerSecond: s.ItemsPerSecond, Workers: s.Workers, WorkersBusy: s.Busy, BusyShare: s.Share}
-	}
 	out := &jsonStages{
-		Load: stage(s.Load), Device: stage(s.Device), Batches: s.Batches, WaitInput: s.WaitInput.Seconds(), WaitOutput: s.WaitOutput.Seconds(),
-		Limit: s.Limit(),
+		Load: s.Load, Device: s.Device, Batches: s.Batches, WaitInput: s.WaitInput.Seconds(), WaitOutput: s.WaitOutput.Seconds(), Limit: s.Limit(),
 	}
 	if s.Finish.Workers > 0 {
-		finish := stage(s.Finish)
-		out.Finish = &finish
+		out.Finish = &s.Finish
 	}
 	return out
 }

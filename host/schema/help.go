@@ -173,7 +173,7 @@ func example(command string, task *Task, fill []string) string {
 		}
 		word := strings.ToUpper(a.Name)
 		if len(a.Choices) > 0 {
-			word = shellWord(a.choiceWords()[0])
+			word = terminal.Quote(a.choiceWords()[0])
 		}
 		if len(a.Flags) > 0 {
 			words = append(words, a.Flags[0])
@@ -184,19 +184,9 @@ func example(command string, task *Task, fill []string) string {
 	}
 	words = append(words, "--mixin")
 	for _, f := range fill {
-		words = append(words, shellWord(f))
+		words = append(words, terminal.Quote(f))
 	}
 	return strings.Join(words, " ")
-}
-
-// shellWord quotes a word for a POSIX shell if it needs quotes.
-func shellWord(s string) string {
-	if s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !strings.ContainsRune("_-./=:,@%+", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	}) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // toFill are the KEY=VALUE of --mixin that fill a template's placeholders, with an example for each value.

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -13,22 +14,21 @@ import (
 // occurrence is one use of an argument in an argument vector.
 type occurrence struct {
 	argument *Argument
-	// spelling is how it was written: "--size", "-s"; the name of a positional argument.
+	// spelling is the flag as written, "--size" or "-s", or the name of a positional argument.
 	spelling string
 	values   []string
 }
 
-// parser reads an argument vector in the way of argparse: it is there to find mistakes before any worker starts. The
-// task's own parser has the last word, so what it might accept is let through.
+// parser reads an argument vector like argparse, to find mistakes before any worker starts. The task's own parser decides, so this
+// one accepts everything that the task's may accept.
 type parser struct {
 	task *Task
 	// byFlag are all accepted spellings, negative ones included.
 	byFlag      map[string]*Argument
 	positionals []*Argument
-	// digits says that a declared flag looks like a negative number, so that no such word is a value.
+	// digits is set if a declared flag looks like a negative number. Then no such word is a value.
 	digits bool
-
-	// abbreviates says that the task's own parser takes an unambiguous beginning of a long flag for the flag.
+	// abbreviates is set if the task's parser takes an unambiguous beginning of a long flag for the flag.
 	abbreviates bool
 
 	found    []occurrence
@@ -57,8 +57,7 @@ func newParser(task *Task) *parser {
 	return p
 }
 
-// lookup returns the argument that a spelling names: exactly, or, where the task's parser takes it so, by a beginning that
-// no other flag has.
+// lookup returns the argument of a spelling, or of an unambiguous abbreviation if the task's parser takes those.
 func (p *parser) lookup(spelling string) *Argument {
 	if a := p.byFlag[spelling]; a != nil || !p.abbreviates {
 		return a
@@ -69,8 +68,7 @@ func (p *parser) lookup(spelling string) *Argument {
 	return nil
 }
 
-// beginning returns the long flags of the task that begin with a spelling, --help, which every parser of argparse has,
-// among them.
+// beginning returns the long flags of the task that begin with a spelling. --help is among them: every parser of argparse has it.
 func (p *parser) beginning(spelling string) []string {
 	if !strings.HasPrefix(spelling, "--") || len(spelling) < 3 {
 		return nil
@@ -79,12 +77,7 @@ func (p *parser) beginning(spelling string) []string {
 	if help := "--help"; strings.HasPrefix(help, spelling) && p.byFlag[help] == nil {
 		flags = append(flags, help)
 	}
-	for flag := range p.byFlag {
-		if strings.HasPrefix(flag, spelling) {
-			flags = append(flags, flag)
-		}
-	}
-	for _, flag := range p.task.Flags {
+	for _, flag := range slices.AppendSeq(slices.Clone(p.task.Flags), maps.Keys(p.byFlag)) {
 		if strings.HasPrefix(flag, spelling) {
 			flags = append(flags, flag)
 		}
@@ -93,7 +86,7 @@ func (p *parser) beginning(spelling string) []string {
 	return slices.Compact(flags)
 }
 
-// Abbreviates reports whether the task's own parser takes a word, which is none of its flags, for one of them.
+// Abbreviates returns the flag that the task's parser takes a word for, if the word abbreviates one.
 func (t *Task) Abbreviates(word string) (flag string, yes bool) {
 	p := newParser(t)
 	if !p.abbreviates || p.byFlag[word] != nil || slices.Contains(t.Flags, word) {
@@ -106,19 +99,19 @@ func (t *Task) Abbreviates(word string) (flag string, yes bool) {
 	return flags[0], true
 }
 
-// Unknown reports whether no parser of the task can take a spelling for one of its long flags.
+// Unknown reports whether a spelling cannot be one of the task's long flags.
 func (t *Task) Unknown(spelling string) bool {
 	p := newParser(t)
 	return strings.HasPrefix(spelling, "--") && p.byFlag[spelling] == nil && len(p.beginning(spelling)) == 0
 }
 
-// Knows reports whether the task's parser may take a spelling for one of its flags, whether or not it declares them all.
+// Knows reports whether the task's parser may take a spelling for one of its flags, declared or not.
 func (t *Task) Knows(spelling string) bool {
 	p := newParser(t)
 	return p.lookup(spelling) != nil || slices.Contains(t.Flags, spelling) || p.abbreviates && len(p.beginning(spelling)) > 0
 }
 
-// Argument returns the argument that a spelling names, or the positional one of that name; nil: there is none.
+// Argument returns the argument of a spelling, or the positional one of that name; nil: there is none.
 func (t *Task) Argument(spelling string) *Argument {
 	p := newParser(t)
 	for _, a := range p.positionals {
@@ -129,9 +122,8 @@ func (t *Task) Argument(spelling string) *Argument {
 	return p.lookup(spelling)
 }
 
-// Spell returns the argument vector with every flag as the task declares it, where it was written with underscores for
-// hyphens or the other way round. What follows -- stays as it is, as do the arguments of a task that does not name all of
-// them: those may be somebody else's.
+// Spell returns the argument vector with every flag as the task declares it, also if it was written with underscores for hyphens or
+// the other way round. Words after -- stay as they are, and so do all arguments of a task with open arguments.
 func Spell(task *Task, args []string) []string {
 	if task.OpenArguments {
 		return args
@@ -163,7 +155,7 @@ func Spell(task *Task, args []string) []string {
 	return spelt
 }
 
-// fold makes hyphens and underscores within a flag the same.
+// fold makes hyphens and underscores in a flag the same.
 func fold(flag string) string { return strings.ReplaceAll(flag, "_", "-") }
 
 // isValue reports whether a word can be a value of the argument before it.
@@ -208,14 +200,14 @@ func (p *parser) parse(args []string) {
 			continue
 		}
 		p.unknown = append(p.unknown, spelling)
-		// What follows is most likely its value: one mistake is told once.
+		// The next word is probably its value: report one mistake once.
 		if !attached && !p.task.OpenArguments && i+1 < len(args) && args[i+1] != "--" && p.isValue(args[i+1]) {
 			i++
 		}
 	}
 }
 
-// take reads the values that follow a flag and returns how many there were.
+// take reads the values after a flag and returns their number.
 func (p *parser) take(a *Argument, spelling string, rest []string) int {
 	least, most := a.count()
 	n := 0
@@ -246,14 +238,14 @@ func (p *parser) attached(a *Argument, spelling, value string) {
 		}
 		p.found = append(p.found, occurrence{argument: a, spelling: spelling})
 	case least > 1:
-		p.complain(spelling, fmt.Sprintf("it takes %s, this gives one", countWords(least, most)), "write them behind it, separated by spaces")
+		p.complain(spelling, fmt.Sprintf("it takes %s, this gives one", countWords(least, most)), "write them after it, separated by spaces")
 	default:
 		p.found = append(p.found, occurrence{argument: a, spelling: spelling, values: []string{value}})
 	}
 }
 
-// cluster reads short flags that are written together, -abc, or with their value, -s5. It returns how many words that
-// follow were values.
+// cluster reads short flags in one word, -abc, or one with its value, -s5. It returns the number of following words that are
+// values.
 func (p *parser) cluster(word string, rest []string) int {
 	letters := word[1:]
 	for letters != "" {
@@ -277,23 +269,23 @@ func (p *parser) cluster(word string, rest []string) int {
 	return 0
 }
 
-// assign gives the words without a flag to the positional arguments, each as many as it can have with enough left for
-// those behind it.
+// assign gives the words without a flag to the positional arguments. Each takes as many as it can, and leaves enough for those
+// after it.
 func (p *parser) assign() {
-	rest := p.bare
-	needed := 0
-	for _, a := range p.positionals {
-		least, _ := a.count()
+	count := func(a *Argument) (least, most int) {
+		least, most = a.count()
 		if !a.Required && a.HasDefault {
 			least = 0
 		}
+		return least, most
+	}
+	rest, needed := p.bare, 0
+	for _, a := range p.positionals {
+		least, _ := count(a)
 		needed += least
 	}
 	for _, a := range p.positionals {
-		least, most := a.count()
-		if !a.Required && a.HasDefault {
-			least = 0
-		}
+		least, most := count(a)
 		needed -= least
 		n := max(least, len(rest)-needed)
 		if most >= 0 {
@@ -316,7 +308,7 @@ func (p *parser) assign() {
 
 // meant is the suggestion for a flag that the task does not have.
 func (p *parser) meant(flag string) string {
-	// Any two letters are as near to one another as any other two.
+	// One letter is no basis for a suggestion.
 	if len(strings.TrimLeft(flag, "-")) > 1 {
 		if near := problem.Near(flag, p.spellings()); near != "" {
 			return near
@@ -343,15 +335,13 @@ func (p *parser) spellings() []string {
 	return all
 }
 
-// count is how many values the argument takes: at least and at most, -1 for any number.
+// count returns the smallest and the largest number of the argument's values; -1: no limit.
 func (a *Argument) count() (least, most int) {
 	switch a.Arity {
 	case "":
 		return 1, 1
 	case "?":
 		return 0, 1
-	case "*":
-		return 0, -1
 	case "+":
 		return 1, -1
 	}
@@ -362,15 +352,21 @@ func (a *Argument) count() (least, most int) {
 }
 
 func countWords(least, most int) string {
+	values := func(n int) string {
+		if n == 1 {
+			return "one value"
+		}
+		return number(n) + " values"
+	}
 	switch {
 	case most < 0 && least == 0:
 		return "any number of values"
 	case most < 0:
-		return fmt.Sprintf("at least %s value%s", number(least), plural(least))
+		return "at least " + values(least)
 	case least == most:
-		return fmt.Sprintf("%s value%s", number(least), plural(least))
+		return values(least)
 	}
-	return fmt.Sprintf("at most %s value%s", number(most), plural(most))
+	return "at most " + values(most)
 }
 
 func number(n int) string {
@@ -380,16 +376,8 @@ func number(n int) string {
 	return strconv.Itoa(n)
 }
 
-func plural(n int) string {
-	if n == 1 {
-		return ""
-	}
-	return "s"
-}
-
-// Given returns the names that an argument vector gives: of a declared argument its Name, of any other flag the flag
-// without its dashes. An abbreviation of one declared flag counts as that flag, because a task's own parser may take it
-// so. task may be nil.
+// Given returns the names in an argument vector: the Name of a declared argument, any other flag without its dashes. An abbreviation
+// of one declared flag counts as that flag, because the task's parser may read it so. task may be nil.
 func Given(task *Task, args []string) map[string]bool {
 	if task == nil {
 		task = &Task{}
@@ -397,8 +385,6 @@ func Given(task *Task, args []string) map[string]bool {
 	p := newParser(task)
 	p.parse(args)
 	names := map[string]bool{}
-	left := p.bare
-	p.bare = nil
 	for _, o := range p.found {
 		names[o.argument.Name] = true
 	}
@@ -408,15 +394,13 @@ func Given(task *Task, args []string) map[string]bool {
 			names[p.byFlag[flags[0]].Name] = true
 		}
 	}
-	// Values of flags that are not declared look like positional ones: they are taken to be the flags'.
+	// Values of undeclared flags look like positional ones. They count as the flags'.
 	if len(p.unknown) == 0 {
-		for i, a := range p.positionals {
-			if i < len(left) {
-				names[a.Name] = true
-			}
+		for _, a := range p.positionals[:min(len(p.bare), len(p.positionals))] {
+			names[a.Name] = true
 		}
 	}
-	// A flag with too few values was given all the same.
+	// A flag with too few values counts too.
 	for _, wrong := range p.problems {
 		if a := p.lookup(wrong.Path); a != nil {
 			names[a.Name] = true

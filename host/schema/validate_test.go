@@ -52,7 +52,7 @@ func TestValidate(t *testing.T) {
 			`--meta: "{a}" is not JSON (texts need double quotes: '{"a": "b"}')`,
 			`--wait: "5" is not a duration (a number with its unit, as in 1m30s or 500ms)`,
 			`--background: "whit" is not among its choices (did you mean white?)`}},
-		{"--size 5 --crop=1", []string{"--crop: it takes 4 values, this gives one (write them behind it, separated by spaces)"}},
+		{"--size 5 --crop=1", []string{"--crop: it takes 4 values, this gives one (write them after it, separated by spaces)"}},
 		{"--size 5 --enlarge=maybe", []string{`--enlarge: it is a flag without a value, this gives "maybe" (write --enlarge alone)`}},
 		{"--size 5 a.icc b.icc", []string{`unexpected argument "b.icc"`}},
 		{"--size 5 --tags", []string{"--tags: it takes at least one value, this gives none"}},
