@@ -10,6 +10,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -48,68 +49,55 @@ func list(t testing.TB, task sdk.Definition, args []string, s *setup) ([][]byte,
 	}
 }
 
-// triplet is what a template makes of a path that lies in the root of its shard.
+// triplet is the triplet of a template for a path in the root of its shard.
 func triplet(path string) sdk.FileTriplet {
 	return sdk.FileTriplet{Path: path, RelDir: ".", FileName: filepath.Base(path)}
 }
 
-// resolve fills the placeholders of a described template.
-func resolve(t *pb.Template, mixin map[string]any) (*pb.Template, error) {
-	if t == nil {
-		if len(mixin) > 0 {
-			return nil, errors.New("a mixin for a task without a template")
-		}
-		return nil, nil
+// resolve sets the placeholders of a template. Those that mixin does not have become null.
+func resolve(t *pb.Template, mixin map[string]any) error {
+	if t == nil && len(mixin) > 0 {
+		return errors.New("a mixin for a task without a template")
 	}
 	unused := maps.Clone(mixin)
-	fields, err := resolveFields(t.GetFields(), "", mixin, unused)
-	if err != nil {
-		return nil, err
+	if err := resolveFields(t.GetFields(), "", unused); err != nil {
+		return err
 	}
 	if len(unused) > 0 {
-		return nil, fmt.Errorf("the template has no %s", strings.Join(slices.Sorted(maps.Keys(unused)), ", "))
+		return fmt.Errorf("the template has no %s", strings.Join(slices.Sorted(maps.Keys(unused)), ", "))
 	}
-	return &pb.Template{Fields: fields}, nil
+	return nil
 }
 
-func resolveFields(fields []*pb.Field, path string, mixin, unused map[string]any) ([]*pb.Field, error) {
-	out := make([]*pb.Field, len(fields))
-	for i, f := range fields {
-		v, err := resolveNode(f.GetValue(), strings.TrimPrefix(path+"."+f.GetName(), "."), mixin, unused)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = &pb.Field{Name: f.GetName(), Value: v}
-	}
-	return out, nil
-}
-
-func resolveNode(n *pb.Node, path string, mixin, unused map[string]any) (*pb.Node, error) {
-	if value, ok := mixin[path]; ok {
-		delete(unused, path)
-		text, err := json.Marshal(value)
-		return &pb.Node{Kind: &pb.Node_Json{Json: string(text)}}, err
-	}
-	switch k := n.GetKind().(type) {
-	case *pb.Node_Placeholder:
-		return &pb.Node{Kind: &pb.Node_Json{Json: "null"}}, nil
-	case *pb.Node_Mode:
-		fields, err := resolveFields(k.Mode.GetFields(), path, mixin, unused)
-		return &pb.Node{Kind: &pb.Node_Mode{Mode: &pb.Mode{Name: k.Mode.GetName(), Fields: fields}}}, err
-	case *pb.Node_Map:
-		fields, err := resolveFields(k.Map.GetFields(), path, mixin, unused)
-		return &pb.Node{Kind: &pb.Node_Map{Map: &pb.NodeMap{Fields: fields}}}, err
-	case *pb.Node_List:
-		list := &pb.NodeList{}
-		for i, e := range k.List.GetNodes() {
-			v, err := resolveNode(e, fmt.Sprintf("%s.%d", path, i), mixin, unused)
+// resolveFields takes the values that it uses out of mixin.
+func resolveFields(fields []*pb.Field, prefix string, mixin map[string]any) error {
+	for _, f := range fields {
+		n, path := f.GetValue(), prefix+f.GetName()
+		if value, ok := mixin[path]; ok {
+			delete(mixin, path)
+			text, err := json.Marshal(value)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			list.Nodes = append(list.Nodes, v)
+			n.Kind = &pb.Node_Json{Json: string(text)}
+			continue
 		}
-		return &pb.Node{Kind: &pb.Node_List{List: list}}, nil
-	default:
-		return n, nil
+		var inner []*pb.Field
+		switch k := n.GetKind().(type) {
+		case *pb.Node_Placeholder:
+			n.Kind = &pb.Node_Json{Json: "null"}
+		case *pb.Node_Mode:
+			inner = k.Mode.GetFields()
+		case *pb.Node_Map:
+			inner = k.Map.GetFields()
+		case *pb.Node_List:
+			for i, e := range k.List.GetNodes() {
+				inner = append(inner, &pb.Field{Name: strconv.Itoa(i), Value: e})
+			}
+		}
+		if err := resolveFields(inner, path+".", mixin); err != nil {
+			return err
+		}
 	}
+	return nil
 }

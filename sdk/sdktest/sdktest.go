@@ -1,11 +1,13 @@
-// Package sdktest runs a task inside a test, through the same code as in a worker: its arguments are parsed, its
-// outputs staged and committed, its panics caught, all over a real gRPC connection, but in the test's own process.
+// Package sdktest runs a task in a test's process, with the code of a worker, over a real gRPC connection: it parses
+// arguments, stages and commits outputs, and catches panics.
 package sdktest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"testing"
 
@@ -20,26 +22,26 @@ import (
 	"github.com/kagurazaka/kagurazaka/sdk/internal/hook"
 )
 
-// Status is what became of an item.
+// Status is the status of an item after a run.
 type Status string
 
-// The outcomes of an item.
+// The statuses.
 const (
 	Done    Status = "done"
 	Skipped Status = "skipped"
 	Failed  Status = "failed"
 )
 
-// Outcome is what became of one item.
+// Outcome is the result for one item.
 type Outcome struct {
 	// Item is the item's JSON text.
 	Item   string
 	Status Status
-	// Err is the failure, nil where there was none.
+	// Err is set if Status is Failed.
 	Err *Failure
 }
 
-// Failure is how the task failed, as the host sees it.
+// Failure is a failure of the task, as the host sees it.
 type Failure struct {
 	Message string
 	// Traceback is the stack of a panic.
@@ -57,7 +59,7 @@ func failure(e *pb.Error) *Failure {
 	}
 }
 
-// Option is something a run is given.
+// Option is a setting or an item of a run.
 type Option func(*setup)
 
 type setup struct {
@@ -81,8 +83,7 @@ func (s *setup) add(item any) {
 	s.items = append(s.items, text)
 }
 
-// Items gives items as a Lister yields them: structs, maps, or JSON text. Without items a task with List is asked for
-// its own.
+// Items adds items as a Lister yields them: structs, maps, or JSON text. Without any items, Run calls the task's List.
 func Items(items ...any) Option {
 	return func(s *setup) {
 		s.given = true
@@ -92,13 +93,13 @@ func Items(items ...any) Option {
 	}
 }
 
-// File gives the item that a template makes of one input file and one output file. The output's folder need not exist.
+// File adds the item that a template makes of one input file and one output file. The output's folder need not exist.
 func File(input, output string) Option {
 	return func(s *setup) { s.add(map[string]any{"input": triplet(input), "output": triplet(output)}) }
 }
 
-// Folder gives the item that a template with OutputByFilenameSubfoldering makes: a folder as output, and files in it by
-// their ids. It cannot be mixed with File.
+// Folder adds the item that a template with OutputByFilenameSubfoldering makes: its output is a folder, and files has the
+// names of the files in it by id. Do not use it together with File.
 func Folder(input, output string, files map[string]string) Option {
 	return func(s *setup) {
 		s.folder = true
@@ -111,27 +112,20 @@ func Folder(input, output string, files map[string]string) Option {
 	}
 }
 
-// Mixin fills placeholders of the template, by dotted names as --mixin does: "hard_shard_mode.input_path". They reach the
-// task in sdk.Env alone; placeholders that are not filled are null.
+// Mixin sets placeholders of the template in sdk.Env, by dotted names as --mixin does: "hard_shard_mode.input_path". Other
+// placeholders are null.
 func Mixin(values map[string]any) Option {
-	return func(s *setup) {
-		if s.mixin == nil {
-			s.mixin = map[string]any{}
-		}
-		for k, v := range values {
-			s.mixin[k] = v
-		}
-	}
+	return func(s *setup) { maps.Copy(s.mixin, values) }
 }
 
-// Device says what a device task infers on; without it on the CPU, as with --device cpu.
+// Device sets the device of a device task. Default: "cpu".
 func Device(name string) Option { return func(s *setup) { s.device = name } }
 
-// BatchSize says how many items of a device task make a batch; without it 8.
+// BatchSize sets the batch size of a device task. Default: 8.
 func BatchSize(n int) Option { return func(s *setup) { s.batch = n } }
 
-// Run opens the task with its arguments, works on all items one after another, and closes it. Items that fail are among
-// the outcomes; a task that cannot be opened or cannot list fails the test.
+// Run opens the task with its arguments, works on all items in order, and closes it. It returns an outcome for each item.
+// The test fails if the task cannot be opened or cannot list.
 func Run(t testing.TB, task sdk.Definition, args []string, options ...Option) []Outcome {
 	t.Helper()
 	s := newSetup(t, options)
@@ -157,7 +151,7 @@ func Run(t testing.TB, task sdk.Definition, args []string, options ...Option) []
 	return outcomes
 }
 
-// Open opens the task and closes it again. Its error is what the user would be told: a *Failure.
+// Open opens the task and closes it again. It returns the error that the user would see, a *Failure.
 func Open(t testing.TB, task sdk.Definition, args []string, options ...Option) error {
 	t.Helper()
 	p := start(t, task)
@@ -169,7 +163,7 @@ func Open(t testing.TB, task sdk.Definition, args []string, options ...Option) e
 	return p.open(stage, args, newSetup(t, options))
 }
 
-// List returns the JSON texts of the items that the task lists. Its error is what the user would be told.
+// List returns the JSON texts of the items that the task lists, and the error that the user would see.
 func List(t testing.TB, task sdk.Definition, args []string, options ...Option) ([]string, error) {
 	t.Helper()
 	items, err := list(t, task, args, newSetup(t, options))
@@ -182,7 +176,7 @@ func List(t testing.TB, task sdk.Definition, args []string, options ...Option) (
 
 func newSetup(t testing.TB, options []Option) *setup {
 	t.Helper()
-	s := &setup{device: "cpu", batch: 8}
+	s := &setup{device: "cpu", batch: 8, mixin: map[string]any{}}
 	for _, o := range options {
 		o(s)
 	}
@@ -237,7 +231,7 @@ func start(t testing.TB, task sdk.Definition) *plugin {
 	return nil
 }
 
-// testLog hands a task's log lines to the test.
+// testLog writes a task's log lines to the test's log.
 type testLog struct{ t testing.TB }
 
 func (l testLog) Write(line []byte) (int, error) {
@@ -247,18 +241,17 @@ func (l testLog) Write(line []byte) (int, error) {
 }
 
 func (p *plugin) open(stage pb.Stage, args []string, s *setup) error {
-	template, err := resolve(p.task.GetTemplate(), s.mixin)
-	if err != nil {
+	template := p.task.GetTemplate()
+	if err := resolve(template, s.mixin); err != nil {
 		return err
 	}
-	req := &pb.OpenRequest{Task: p.task.GetName(), Args: args, Template: template, Stage: stage, Workers: 1}
+	req := &pb.OpenRequest{Task: p.task.GetName(), Args: args, Template: template, Stage: stage, Workers: 1, Memory: p.memory}
 	if stage == pb.Stage_STAGE_RUN || stage == pb.Stage_STAGE_FINISH {
 		req.Staging = &pb.Staging{Dir: p.t.TempDir(), Folder: s.folder, Last: append(s.last, "output")}
 	}
 	if stage == pb.Stage_STAGE_DEVICE {
 		req.Device = s.device
 	}
-	req.Memory = p.memory
 	resp, err := p.client.Open(context.Background(), req)
 	switch {
 	case err != nil:
@@ -278,12 +271,9 @@ func (p *plugin) run(items [][]byte) ([]Outcome, error) {
 		return nil, err
 	}
 	var outcomes []Outcome
-	// One item a chunk: an author's tests need no speed, and an item of any size passes.
+	// One item per chunk: tests need no speed, and items may have any size.
 	for i, item := range items {
-		chunk := &pb.Chunk{Id: uint64(i + 1), Parts: []*pb.Part{{Source: &pb.Part_Block{Block: &pb.Block{
-			Encoding: pb.Encoding_ENCODING_JSON_LINES, Count: 1, Payload: item,
-		}}}}}
-		if err := stream.Send(&pb.RunRequest{Chunk: chunk}); err != nil {
+		if err := stream.Send(&pb.RunRequest{Chunk: &pb.Chunk{Id: uint64(i + 1), Parts: parts(item)}}); err != nil {
 			return nil, err
 		}
 		resp, err := stream.Recv()
@@ -299,6 +289,13 @@ func (p *plugin) run(items [][]byte) ([]Outcome, error) {
 		return nil, err
 	}
 	return outcomes, nil
+}
+
+// parts are the parts of a chunk or batch with these items.
+func parts(items ...[]byte) []*pb.Part {
+	return []*pb.Part{{Source: &pb.Part_Block{Block: &pb.Block{
+		Encoding: pb.Encoding_ENCODING_JSON_LINES, Count: uint32(len(items)), Payload: bytes.Join(items, []byte("\n")),
+	}}}}
 }
 
 func outcome(item []byte, r *pb.ChunkResult) Outcome {

@@ -1,17 +1,18 @@
 package sdktest
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk"
 )
 
-// sharedSize is virtual: the file is sparse.
+// sharedSize is the size of the shared memory, a sparse file.
 const sharedSize = 1 << 30
 
 // pipeline is a device task with a worker for each of its stages.
@@ -19,23 +20,22 @@ type pipeline struct {
 	t                    testing.TB
 	load, device, finish pb.PluginService_RunClient
 	id                   uint64
-	outcomes             map[int]Outcome
-	texts                [][]byte
+	outcomes             []Outcome // of each item, when it has one
 }
 
-// runStages works on the items in batches, as the host does: a batch that fails is halved.
+// runStages works on the items in batches, as the host does: it halves a batch that fails.
 func runStages(t testing.TB, task sdk.Definition, args []string, s *setup) []Outcome {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "shared")
-	f, err := os.Create(path)
-	if err == nil {
-		err = f.Truncate(sharedSize)
-	}
-	if err != nil {
+	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, sharedSize)); err != nil {
 		t.Fatal(err)
 	}
-	_ = f.Close()
-	p := &pipeline{t: t, outcomes: map[int]Outcome{}, texts: s.items}
+	p := &pipeline{t: t}
+	var all []int
+	for i, item := range s.items {
+		p.outcomes = append(p.outcomes, Outcome{Item: string(item), Status: Done})
+		all = append(all, i)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	for _, stage := range []struct {
@@ -53,26 +53,18 @@ func runStages(t testing.TB, task sdk.Definition, args []string, s *setup) []Out
 			t.Fatalf("opening the task for %s: %v", stage.stage, err)
 		}
 	}
-	for from := 0; from < len(s.items); from += s.batch {
-		var batch []int
-		for i := from; i < min(from+s.batch, len(s.items)); i++ {
-			batch = append(batch, i)
-		}
+	for batch := range slices.Chunk(all, s.batch) {
 		p.batch(batch)
-	}
-	outcomes := make([]Outcome, len(s.items))
-	for i := range outcomes {
-		outcomes[i] = p.outcomes[i]
 	}
 	for _, stream := range []pb.PluginService_RunClient{p.load, p.device, p.finish} {
 		if err := stream.CloseSend(); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := stream.Recv(); err == nil {
-			t.Fatal("a stage answers more batches than it was given")
+			t.Fatal("a stage answered more batches than it got")
 		}
 	}
-	return outcomes
+	return p.outcomes
 }
 
 // ask sends a batch to a stage and returns its answer.
@@ -80,10 +72,10 @@ func (p *pipeline) ask(stream pb.PluginService_RunClient, b *pb.Batch) *pb.Batch
 	p.t.Helper()
 	p.id++
 	b.Id = p.id
-	if err := stream.Send(&pb.RunRequest{Batch: b}); err != nil {
-		p.t.Fatalf("running the task: %v", err)
+	resp, err := (*pb.RunResponse)(nil), stream.Send(&pb.RunRequest{Batch: b})
+	if err == nil {
+		resp, err = stream.Recv()
 	}
-	resp, err := stream.Recv()
 	if err != nil {
 		p.t.Fatalf("running the task: %v", err)
 	}
@@ -93,41 +85,29 @@ func (p *pipeline) ask(stream pb.PluginService_RunClient, b *pb.Batch) *pb.Batch
 	return resp.GetBatch()
 }
 
-// parts sends items as the host cuts them: a block that has more, of which some are left out.
 func (p *pipeline) parts(items []int) []*pb.Part {
 	var lines [][]byte
 	for _, i := range items {
-		lines = append(lines, p.texts[i])
+		lines = append(lines, []byte(p.outcomes[i].Item))
 	}
-	return []*pb.Part{{Source: &pb.Part_Block{Block: &pb.Block{
-		Encoding: pb.Encoding_ENCODING_JSON_LINES, Count: uint32(len(items)), Payload: bytes.Join(lines, []byte("\n")),
-	}}}}
+	return parts(lines...)
 }
 
 func (p *pipeline) set(item int, status Status, err *Failure) {
-	p.outcomes[item] = Outcome{Item: string(p.texts[item]), Status: status, Err: err}
+	p.outcomes[item].Status, p.outcomes[item].Err = status, err
 }
 
-// keep notes the items that have an outcome and returns the others.
-func (p *pipeline) keep(items []int, r *pb.BatchResult) []int {
-	gone := map[int]bool{}
+// settle sets the outcomes of failed and skipped items, and returns the other items.
+func (p *pipeline) settle(items []int, r *pb.BatchResult) []int {
 	for _, f := range r.GetFailures() {
-		gone[items[f.GetIndex()]] = true
 		p.set(items[f.GetIndex()], Failed, failure(f.GetError()))
 	}
 	for _, s := range r.GetSkipped() {
-		for i := s.GetFirst(); i < s.GetFirst()+uint64(s.GetCount()); i++ {
-			gone[items[i]] = true
-			p.set(items[i], Skipped, nil)
+		for _, i := range items[s.GetFirst():][:s.GetCount()] {
+			p.set(i, Skipped, nil)
 		}
 	}
-	var left []int
-	for _, i := range items {
-		if !gone[i] {
-			left = append(left, i)
-		}
-	}
-	return left
+	return slices.DeleteFunc(slices.Clone(items), func(i int) bool { return p.outcomes[i].Status != Done })
 }
 
 func (p *pipeline) batch(items []int) {
@@ -136,7 +116,7 @@ func (p *pipeline) batch(items []int) {
 	if p.halved(items, loaded) {
 		return
 	}
-	if items = p.keep(items, loaded); len(items) == 0 {
+	if items = p.settle(items, loaded); len(items) == 0 {
 		return
 	}
 	inferred := p.ask(p.device, &pb.Batch{
@@ -146,15 +126,12 @@ func (p *pipeline) batch(items []int) {
 		return
 	}
 	finished := p.ask(p.finish, &pb.Batch{Parts: p.parts(items), Loaded: loaded.GetPayload(), Result: inferred.GetPayload()})
-	if p.halved(items, finished) {
-		return
-	}
-	for _, i := range p.keep(items, finished) {
-		p.set(i, Done, nil)
+	if !p.halved(items, finished) {
+		p.settle(items, finished)
 	}
 }
 
-// halved tries a batch that failed in halves; a single item has failed.
+// halved tries the halves of a batch that failed. A batch of one item fails the item.
 func (p *pipeline) halved(items []int, r *pb.BatchResult) bool {
 	p.t.Helper()
 	switch {
