@@ -1,5 +1,5 @@
 // Command cudaresize is a plugin of kagurazaka with the task CudaResize, which resizes pictures on a CUDA device, for models
-// (.npy) or as JPEG. Built without the tag cuda it works on the CPU alone.
+// (.npy) or as JPEG. Built without the tag cuda, it works only on the CPU.
 package main
 
 import (
@@ -31,7 +31,7 @@ type CudaResize struct {
 
 var _ cuda.Stages = (*CudaResize)(nil)
 
-// Open checks the arguments, all of them, and loads the libraries that there are.
+// Open checks all arguments and loads the machine's libraries.
 func (r *CudaResize) Open(ctx context.Context, env sdk.Env) error {
 	var problems []error
 	background, err := thumb.ParseColor(r.Background)
@@ -66,7 +66,7 @@ func (r *CudaResize) Open(ctx context.Context, env sdk.Env) error {
 	return nil
 }
 
-// layout tells from an output's path what is to be written there.
+// layout is the layout for an output's extension.
 func (r *CudaResize) layout(path string) (filter.Layout, error) {
 	switch ext := strings.ToLower(filepath.Ext(path)); {
 	case ext == ".npy" && r.Normalize != "":
@@ -78,18 +78,18 @@ func (r *CudaResize) layout(path string) (filter.Layout, error) {
 	case ext == ".jpg" || ext == ".jpeg":
 		return filter.Planes, nil
 	default:
-		return 0, fmt.Errorf("the output's extension is %q; what can be written is .npy, .jpg and .jpeg (--mixin output_mode.ext=.npy, say)", ext)
+		return 0, fmt.Errorf("the output's extension is %q; must be .npy, .jpg or .jpeg (for example --mixin output_mode.ext=.npy)", ext)
 	}
 }
 
-// note is what Finish has to know of a picture that becomes a JPEG.
+// note describes a picture for Finish, if it becomes a JPEG.
 type note struct {
 	W, H, Planes int
 	YCbCr        bool     `json:",omitempty"`
 	Profile      [][]byte `json:",omitempty"`
 }
 
-// Load decodes a picture, at a fraction of its size where that is enough.
+// Load decodes a picture, at a fraction of its size if that is enough.
 func (r *CudaResize) Load(ctx context.Context, item sdk.Item) (cuda.Fields, error) {
 	layout, err := r.layout(item.Output().Path)
 	if err != nil {
@@ -132,7 +132,7 @@ func (r *CudaResize) Finish(_ context.Context, item sdk.Item, output *cuda.Outpu
 	}
 	var n note
 	if err := json.Unmarshal(output.Info, &n); err != nil {
-		return fmt.Errorf("what was noted when the picture was loaded: %w", err)
+		return fmt.Errorf("decoding the information from Load: %w", err)
 	}
 	m := thumb.Resized{W: n.W, H: n.H, YCbCr: n.YCbCr, Profile: n.Profile}
 	data := bytes.Data
@@ -143,7 +143,7 @@ func (r *CudaResize) Finish(_ context.Context, item sdk.Item, output *cuda.Outpu
 	return r.resizer.WriteJPEG(path, m)
 }
 
-// Close frees what the C library holds.
+// Close frees the C libraries' memory.
 func (r *CudaResize) Close() error {
 	if r.resizer != nil {
 		r.resizer.Close()

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// npyHeader is what a NumPy file begins with: its elements' type and shape, padded so that the elements begin at a multiple of 64.
+// npyHeader is the header of a NumPy file: the elements' type and shape, padded to a multiple of 64 bytes.
 func npyHeader(descr string, shape []int) []byte {
 	var sides strings.Builder
 	for _, n := range shape {

@@ -1,5 +1,5 @@
-// Command picture is a plugin of kagurazaka with the task Picture, which draws pictures: input for a demonstration or a
-// measurement on a machine that has none.
+// Command picture is a plugin of kagurazaka with the task Picture, which draws pictures as input for a demonstration or a
+// benchmark.
 package main
 
 import (
@@ -61,7 +61,7 @@ func (p *Picture) List(_ context.Context, yield func(item any) error) error {
 	return nil
 }
 
-// IsExecuted reports whether the picture is there.
+// IsExecuted reports whether the picture exists.
 func (p *Picture) IsExecuted(_ context.Context, item sdk.Item) (bool, error) {
 	var j job
 	if err := item.Decode(&j); err != nil {
@@ -88,25 +88,25 @@ func (p *Picture) Process(_ context.Context, item sdk.Item) error {
 	return replace(j.Path, file.Bytes())
 }
 
-// replace writes a file beside its place and renames it there: whoever looks finds the whole picture or none. What a dead
-// run left at the name beside it goes, and is never written through, should it be a link.
+// replace writes a temporary file and renames it, so that a picture is never half written. It removes the temporary file of
+// a run that was killed, and does not follow it if it is a link.
 func replace(path string, data []byte) error {
-	aside := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".part")
-	err := write(aside, data)
+	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".part")
+	err := os.Remove(temp)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = write(temp, data)
+	}
 	if err == nil {
-		err = os.Rename(aside, path)
+		err = os.Rename(temp, path)
 	}
 	if err != nil {
-		_ = os.Remove(aside)
+		_ = os.Remove(temp)
 		return fmt.Errorf("writing the picture: %w", err)
 	}
 	return nil
 }
 
 func write(path string, data []byte) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err

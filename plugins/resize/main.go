@@ -20,14 +20,17 @@ type Resize struct {
 	resizer *thumb.Resizer
 }
 
-// Open checks the arguments and loads the libraries that there are.
+// Open checks the arguments and loads the machine's libraries.
 func (r *Resize) Open(ctx context.Context, env sdk.Env) error {
 	background, err := thumb.ParseColor(r.Background)
 	if err != nil {
 		return fmt.Errorf("--background: %w", err)
 	}
-	if err := checkOutputMode(env.Template); err != nil {
-		return err
+	mode, _ := env.Template["output_mode"].(map[string]any)
+	if ext, ok := mode["ext"].(string); ok {
+		if err := thumb.CheckOutput(ext); err != nil {
+			return err
+		}
 	}
 	r.resizer, err = thumb.New(thumb.Options{
 		Size: r.Size, Quality: r.Quality, Enlarge: r.Enlarge, Background: background, MaxPixels: r.MaxPixels,
@@ -35,7 +38,7 @@ func (r *Resize) Open(ctx context.Context, env sdk.Env) error {
 	if err != nil {
 		return err
 	}
-	// One worker speaks for all: they run on one machine.
+	// One worker logs for all: they run on one machine.
 	if env.WorkerIndex == 0 {
 		how, why := r.resizer.Describe()
 		log := sdk.Log(ctx)
@@ -47,21 +50,12 @@ func (r *Resize) Open(ctx context.Context, env sdk.Env) error {
 	return nil
 }
 
-// checkOutputMode refuses an output extension that cannot be written before any item is tried.
-func checkOutputMode(template map[string]any) error {
-	mode, _ := template["output_mode"].(map[string]any)
-	if ext, ok := mode["ext"].(string); ok {
-		return thumb.CheckOutput(ext)
-	}
-	return nil
-}
-
 // Process makes one thumbnail.
 func (r *Resize) Process(ctx context.Context, item sdk.Item) error {
 	return r.resizer.File(ctx, item.Input().Path, item.Output().Path)
 }
 
-// Close frees what the C library holds.
+// Close frees the C libraries' memory.
 func (r *Resize) Close() error {
 	if r.resizer != nil {
 		r.resizer.Close()

@@ -14,9 +14,9 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/dynlib"
 )
 
-// Library is libtiff, loaded. It stays loaded until the program ends.
+// Library is libtiff, loaded until the program ends.
 type Library struct {
-	// Path is the file that was loaded.
+	// Path is the loaded file.
 	Path string
 
 	clientOpen, close                   uintptr
@@ -46,8 +46,7 @@ func bind(loaded *dynlib.Library) (*Library, error) {
 	return lib, nil
 }
 
-// The library's callbacks are made once: their number in a process is limited. They find the file by the number that the library was given
-// for it.
+// The callbacks are made once, because a process may have only so many. They get the File's number from the library.
 var (
 	callbacks                                  sync.Once
 	onRead, onNothing, onSeek, onClose, onSize uintptr
@@ -99,7 +98,7 @@ func makeCallbacks() {
 		}
 		return 0
 	})
-	// The library reads the picture where it lies.
+	// The library reads the data in place.
 	onMap = purego.NewCallback(func(id uintptr, base, size unsafe.Pointer) uintptr {
 		f := fileOf(id)
 		if f == nil {
@@ -114,12 +113,12 @@ func makeCallbacks() {
 	onWarning = purego.NewCallback(func(id, module, format, args uintptr) { hear(id, module, format, args, true) })
 }
 
-// hear notes what the library has to say. All of C's lists of arguments that are supported here are passed as an address.
+// hear records a message of the library. On all supported machines, C passes the list of arguments as an address.
 func hear(id, module, format, args uintptr, warning bool) {
 	f := fileOf(id)
 	name := dynlib.String(module)
 	if f == nil || len(f.messages) >= 20 || warning && strings.HasPrefix(name, "OJPEG") {
-		return // JPEG of the old kind is warned of as such
+		return // the library warns of every old JPEG
 	}
 	text := dynlib.String(format)
 	if vsnprintf != 0 {
@@ -143,11 +142,11 @@ type File struct {
 
 var (
 	fileName = []byte("picture\x00")
-	// With c the library leaves large strips as they are.
+	// c: do not split large strips.
 	readMode = []byte("rc\x00")
 )
 
-// Open opens a file of which the first picture is to be read. Close frees it; data must not change before.
+// Open opens the first picture of a file. data must not change until Close.
 func (l *Library) Open(data []byte) (*File, error) {
 	if len(data) == 0 {
 		return nil, errors.New("the file is empty")
@@ -165,7 +164,7 @@ func (l *Library) Open(data []byte) (*File, error) {
 		f.forget()
 		return nil, err
 	}
-	// What the library wonders about in the tags does not matter any more: those that do were checked.
+	// Ignore warnings about tags: package tiffhead has checked those that matter.
 	f.messages = nil
 	return f, nil
 }
@@ -182,8 +181,8 @@ func (f *File) forget() {
 	delete(open, f.id)
 }
 
-// RGBA decodes the picture to w by h pixels of red, green, blue and opacity, by which the colours are multiplied. The rows come as they are
-// stored if orientation is what the file says.
+// RGBA decodes the picture to w by h pixels of red, green and blue, multiplied by the opacity, and the opacity. With the
+// file's orientation, the rows are in the stored order.
 func (f *File) RGBA(pix []byte, w, h, orientation int) error {
 	if len(pix) < 4*w*h || w < 1 || h < 1 {
 		return fmt.Errorf("%d bytes are too few for %d x %d pixels", len(pix), w, h)
@@ -193,8 +192,8 @@ func (f *File) RGBA(pix []byte, w, h, orientation int) error {
 	return f.result(int32(ok) == 1)
 }
 
-// Block decodes a tile or strip, by its number in the file, to samples of the machine's byte order. It fails if there are not as many
-// bytes as dst holds.
+// Block decodes a tile or strip, by its number in the file, to samples in the machine's byte order. It fails if their size
+// is not that of dst.
 func (f *File) Block(dst []byte, index int, tile bool) error {
 	if len(dst) == 0 {
 		return errors.New("no bytes of a block are wanted")
@@ -210,7 +209,7 @@ func (f *File) Block(dst []byte, index int, tile bool) error {
 	return f.result(int(n) == len(dst))
 }
 
-// result is nil if a call went well and the library had nothing to say: it fills up what is missing, and says so.
+// result is the error of a call. A message counts as an error: the library fills in missing data with a warning.
 func (f *File) result(ok bool) error {
 	if !ok || len(f.messages) > 0 {
 		return f.fault()
@@ -218,7 +217,7 @@ func (f *File) result(ok bool) error {
 	return nil
 }
 
-// fault makes an error of the first error that the library told, or else of the first warning.
+// fault returns the library's first error, or else its first warning.
 func (f *File) fault() error {
 	messages := f.messages
 	f.messages = nil
@@ -235,7 +234,7 @@ func (f *File) fault() error {
 	return errors.New(first.module + ": " + first.text)
 }
 
-// message is what the library said.
+// message is an error or a warning of the library.
 type message struct {
 	warning      bool
 	module, text string

@@ -1,4 +1,4 @@
-// Package libtiff calls libtiff, loaded when the program runs, for the pictures that Go's decoder does not know.
+// Package libtiff calls libtiff, loaded at run time, for the pictures that Go's decoder does not support.
 package libtiff
 
 import (
@@ -7,10 +7,10 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/dynlib"
 )
 
-// EnvPath names the environment variable that holds the library's path. When it is set, nothing else is tried.
+// EnvPath is the environment variable for the library's path. If it is set, Load tries nothing else.
 const EnvPath = "KAGURAZAKA_LIBTIFF"
 
-// FileNames returns the library's names, newest first: the loader searches them, and the cache folder holds one.
+// FileNames returns the library's file names for the loader and in the cache folder, newest first.
 func FileNames() []string {
 	if runtime.GOOS == "darwin" {
 		return []string{"libtiff.6.dylib", "libtiff.5.dylib"}
@@ -18,7 +18,7 @@ func FileNames() []string {
 	return []string{"libtiff.so.6", "libtiff.so.5"}
 }
 
-// Load finds the library: where EnvPath says, where the system's loader looks, in the user's cache.
+// Load loads the library from EnvPath, or else by the system's loader, or else from the user's cache.
 func Load() (*Library, error) {
 	lib, err := dynlib.Load("libtiff", EnvPath, FileNames()...)
 	if err != nil {

@@ -1,8 +1,8 @@
 // Package resample resizes planes of 8-bit samples with a Lanczos filter of three lobes.
 //
-// A resize is two passes of one loop, a weighted sum of rows, with a transposition in between; rows are contiguous, so the loop
-// vectorises whatever the scale is. Turning and mirroring cost nothing: a mirrored axis has its windows in reverse
-// order, and a picture whose sides change places leaves out the second transposition.
+// A resize is two passes of one loop, a weighted sum of rows, with a transposition in between. Rows are contiguous, so the
+// loop vectorises at any scale. Turning and mirroring are free: a mirrored axis has its windows in reverse order, and a
+// picture with swapped sides omits the second transposition.
 package resample
 
 import (
@@ -10,42 +10,40 @@ import (
 	"sync"
 )
 
-// Span says which part of a plane's axis becomes how many samples.
+// Span maps source samples along an axis to output samples.
 type Span struct {
-	// Samples is how many source samples there are along the axis; nothing beyond them is read.
+	// Samples is the number of source samples.
 	Samples int
-	// Extent is the length that is mapped, in source samples. It differs from Samples where the last sample covers the
-	// picture only in part: an odd number of pixels at half resolution.
+	// Extent is the mapped length in source samples. It is less than Samples if the picture covers only a part of the last
+	// one: an odd number of pixels at half resolution.
 	Extent float64
-	// Out is how many samples are made, and Scale the distance of their centres in source samples. The centres are at
-	// (i+0.5)*Scale.
+	// Out is the number of output samples. Their centres are at (i+0.5)*Scale in source samples.
 	Out   int
 	Scale float64
-	// Mirror makes them in reverse order, counted from Extent.
+	// Mirror reverses the order, from Extent to 0.
 	Mirror bool
 }
 
-// Axis is a Span turned into windows of coefficients. The zero value is ready for Set; an Axis may be set again and keeps its
-// memory.
+// Axis has the windows of coefficients for a Span. The zero value is ready for Set, and Set reuses memory.
 type Axis struct {
 	span     Span
 	identity bool
 	first    []int32 // the first source sample of each window
-	start    []int32 // where each window's coefficients begin in coefs; one more than there are windows
+	start    []int32 // of each window's coefficients in coefs, and the end of the last
 	coefs    []int16
 	weights  []float64
 }
 
-// Out returns how many samples the axis makes.
+// Out returns the number of output samples.
 func (a *Axis) Out() int { return a.span.Out }
 
-// Samples returns how many source samples the axis reads from.
+// Samples returns the number of source samples.
 func (a *Axis) Samples() int { return a.span.Samples }
 
-// Windows is an Axis as plain tables, for filters that run elsewhere: output sample i is the sum of Coefs[Start[i]+k] times the source
-// sample First[i]+k, for Start[i]+k below Start[i+1], plus a half, shifted right by CoefBits and clamped to a byte.
+// Windows is an Axis as plain tables, for filters on a device. Output sample i is the sum of Coefs[Start[i]+k] times the
+// source sample First[i]+k, for Start[i]+k below Start[i+1], plus a half, shifted right by coefBits and clamped to a byte.
 type Windows struct {
-	// Samples is how many source samples there are.
+	// Samples is the number of source samples.
 	Samples int
 	First   []int32
 	// Start has one element more than First.
@@ -53,15 +51,12 @@ type Windows struct {
 	Coefs []int16
 }
 
-// CoefBits is how many bits of a coefficient are its fraction.
-const CoefBits = coefBits
-
-// Windows returns the axis's tables. They are its own until it is set again.
+// Windows returns the axis's tables, which are valid until the next Set.
 func (a *Axis) Windows() Windows {
 	return Windows{Samples: a.span.Samples, First: a.first, Start: a.start, Coefs: a.coefs}
 }
 
-// SetWindows makes the axis one of the given tables, which it keeps.
+// SetWindows sets the axis's tables, without a copy.
 func (a *Axis) SetWindows(w Windows) {
 	*a = Axis{span: Span{Samples: w.Samples, Out: len(w.First)}, first: w.First, start: w.Start, coefs: w.Coefs}
 }
@@ -79,7 +74,7 @@ func (a *Axis) Set(s Span) {
 	a.span = s
 	a.identity = s.Scale == 1 && !s.Mirror && s.Out == s.Samples
 	a.first, a.start, a.coefs = a.first[:0], append(a.start[:0], 0), a.coefs[:0]
-	// Shrinking widens the filter with the scale; enlarging interpolates with the filter as it is.
+	// Shrinking widens the filter. Enlarging interpolates with the original filter.
 	stretch := max(s.Scale, 1)
 	reach := lobes * stretch
 	for i := range s.Out {
@@ -95,7 +90,7 @@ func (a *Axis) Set(s Span) {
 	}
 }
 
-// appendWindow adds the window of samples from…to-1 around centre. Its coefficients sum up to exactly 1, so an even area
+// appendWindow adds the window of samples from…to-1 around centre. Its coefficients sum up to exactly 1, so a uniform area
 // keeps its value.
 func (a *Axis) appendWindow(from, to int, centre, shrink float64) {
 	a.weights = a.weights[:0]
@@ -106,10 +101,10 @@ func (a *Axis) appendWindow(from, to int, centre, shrink float64) {
 		total += w
 	}
 	if total == 0 {
-		// A window of one sample that lies on a zero of the filter.
+		// The only sample is at a zero of the filter.
 		a.weights[0], total = 1, 1
 	}
-	// Zeros at the ends are left out: an axis that changes nothing then has windows of one sample.
+	// Without zeros at the ends, an axis that changes nothing has windows of one sample.
 	quantised := func(k int) int { return int(math.Round(a.weights[k] / total * coefOne)) }
 	lo, hi := 0, len(a.weights)
 	for lo < hi-1 && quantised(lo) == 0 {
@@ -134,10 +129,10 @@ func (a *Axis) appendWindow(from, to int, centre, shrink float64) {
 
 const (
 	lobes     = 3
-	tableStep = 4096 // entries for a distance of 1; interpolation between them is right to 1e-7
+	tableStep = 4096 // entries for a distance of 1; the error of interpolation is below 1e-7
 )
 
-// lanczosTable holds the filter for distances of 0 to lobes: two sines a coefficient would take a tenth of a picture's time.
+// lanczosTable has the filter for distances from 0 to lobes. Computing it would take a tenth of a picture's time.
 var lanczosTable = sync.OnceValue(func() []float64 {
 	table := make([]float64, lobes*tableStep+2)
 	for i := range table {

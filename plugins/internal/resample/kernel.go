@@ -1,7 +1,7 @@
 package resample
 
-// The two loops that resizing spends its time in. convolve and transpose choose between the portable functions below
-// and the vector ones of the machine; both give the same bytes, which the fuzz tests hold.
+// convolve and transpose take most of the time of resizing. They use the portable functions below, or vector ones with the
+// same results.
 
 const (
 	coefBits  = 14 // fraction bits of a coefficient: 1.0 is 1<<14, so that a window's centre of up to 2 fits an int16
@@ -12,7 +12,7 @@ const (
 // convolveGeneric sets dst[x] to the weighted sum of the samples src[k*stride+x], k counting coefs, rounded and clamped to
 // 0…255.
 func convolveGeneric(dst, src []byte, stride int, coefs []int16) {
-	// Rows are walked in blocks of columns: the sums stay in the first-level cache and every row is read in order.
+	// In blocks of columns, the sums stay in the first-level cache, and each row is read in order.
 	var sums [256]int32
 	for x := 0; x < len(dst); x += len(sums) {
 		block := sums[:min(len(sums), len(dst)-x)]
@@ -35,7 +35,7 @@ func convolveGeneric(dst, src []byte, stride int, coefs []int16) {
 
 // transposeGeneric sets dst[x*dstStride+y] to src[y*srcStride+x] for every x < w and y < h.
 func transposeGeneric(dst []byte, dstStride int, src []byte, srcStride, w, h int) {
-	// Blocks keep the columns being written in the cache.
+	// In blocks, the columns that are written stay in the cache.
 	const block = 32
 	for y0 := 0; y0 < h; y0 += block {
 		y1 := min(y0+block, h)

@@ -2,7 +2,7 @@ package resample
 
 import "golang.org/x/sys/cpu"
 
-// Vectorised says whether the resampling loops run on the processor's vector unit on this machine.
+// Vectorised reports whether resampling uses the processor's vector unit.
 func Vectorised() bool { return cpu.X86.HasAVX2 }
 
 // convolveAVX2 is convolveGeneric for n >= 32 columns and at least one coefficient.
@@ -20,7 +20,7 @@ func convolve(dst, src []byte, stride int, coefs []int16) {
 		convolveGeneric(dst, src, stride, coefs)
 		return
 	}
-	// The assembly checks nothing: the last byte that it reads must be there.
+	// The assembly checks no bounds.
 	_ = src[(len(coefs)-1)*stride+len(dst)-1]
 	convolveAVX2(&dst[0], len(dst), &src[0], stride, &coefs[0], len(coefs))
 }

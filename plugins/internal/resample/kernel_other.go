@@ -2,7 +2,7 @@
 
 package resample
 
-// Vectorised says whether the resampling loops run on the processor's vector unit on this machine.
+// Vectorised reports whether resampling uses the processor's vector unit.
 func Vectorised() bool { return false }
 
 func convolve(dst, src []byte, stride int, coefs []int16) {

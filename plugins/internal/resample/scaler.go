@@ -1,20 +1,18 @@
 package resample
 
-// Scaler resizes planes and keeps its buffers from one to the next. The zero value is ready. It is for one goroutine at a
-// time.
+// Scaler resizes planes and reuses its buffers. The zero value is ready. It is for one goroutine at a time.
 type Scaler struct {
 	rows, columns Plane // after the first pass, as rows and transposed
 	turned        Plane // after the second pass, before it is transposed back
 
-	// For ScaleRows: the part of the source that is needed at the moment, a plane a channel, and the channels after the
-	// first pass.
+	// For ScaleRows: the current part of the source, and the channels after the first pass.
 	bands    []Plane
 	channels []Plane
 	line     [][]byte
 }
 
-// Scale makes dst from src. Along with the axes' mirroring, swap turns the picture by exchanging its sides: dst then has
-// down.Out() columns and across.Out() rows. dst's memory is reused where it is large enough and must not be src's.
+// Scale resizes src to dst, and reuses dst's memory, which must not be src's. swap exchanges the sides, and so turns the
+// picture together with mirrored axes: dst then has down.Out() columns and across.Out() rows.
 func (s *Scaler) Scale(dst *Plane, src Plane, across, down *Axis, swap bool) {
 	if down.identity {
 		s.finish(dst, src, across, swap)
@@ -28,13 +26,11 @@ func (s *Scaler) Scale(dst *Plane, src Plane, across, down *Axis, swap bool) {
 	s.finish(dst, s.rows, across, swap)
 }
 
-// ScaleRows makes a plane for each channel of a picture whose rows are made on demand: fill is called for y = 0, 1, … in order and writes
-// the samples of row y, a slice a channel. Only as many rows are held as the filter is high, so the picture itself is never
-// copied as planes.
+// ScaleRows resizes a picture that is read row by row to a plane for each channel. It calls fill for y = 0, 1, … to write
+// the samples of row y, with a slice for each channel. It keeps only the rows that the filter needs.
 func (s *Scaler) ScaleRows(dst []Plane, across, down *Axis, swap bool, fill func(y int, row [][]byte)) {
 	w, h := across.span.Samples, down.span.Samples
-	// Windows begin further down from one output row to the next, or with a mirrored axis further up; then the output is
-	// made from its last row, so that the source is still read in order.
+	// The windows of a mirrored axis are in reverse order: start with the last output row, to read the source in order.
 	order := func(i int) int { return i }
 	if down.span.Mirror {
 		order = func(i int) int { return down.Out() - 1 - i }
@@ -82,7 +78,7 @@ func (s *Scaler) prepare(channels, w, held, out int) {
 	}
 }
 
-// slide drops the first n of the rows that the bands hold.
+// slide drops the first n rows of the bands.
 func (s *Scaler) slide(n, held int) {
 	for c := range s.line {
 		band := s.bands[c]
@@ -90,7 +86,7 @@ func (s *Scaler) slide(n, held int) {
 	}
 }
 
-// finish is the pass across: rows has its final height.
+// finish resizes across. rows has its final height.
 func (s *Scaler) finish(dst *Plane, rows Plane, across *Axis, swap bool) {
 	if across.identity {
 		if swap {

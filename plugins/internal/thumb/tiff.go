@@ -2,7 +2,6 @@ package thumb
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"image"
 
@@ -16,8 +15,7 @@ func sizeOfTIFF(data []byte) (w, h int, err error) {
 	return head.Width, head.Height, err
 }
 
-// decodeTIFF decodes the first picture of a TIFF file: with Go's decoder if it knows all that the header says, and otherwise with
-// libtiff.
+// decodeTIFF decodes the first picture of a TIFF file with Go's decoder, or with libtiff if Go's does not support it.
 func (p *processor) decodeTIFF(data []byte) (image.Image, error) {
 	h, err := tiffhead.Read(data)
 	if err != nil {
@@ -54,7 +52,8 @@ func (p *processor) decodeTIFF(data []byte) (image.Image, error) {
 	}
 }
 
-// beyondGo names what of a header Go's decoder does not know, or passes over; "" if there is nothing. A test compares the two decoders.
+// beyondGo describes the first thing in a header that Go's decoder does not support or ignores, "" for none. A test compares
+// the two decoders.
 func beyondGo(h *tiffhead.Header) string {
 	fax := h.Compression == tiffhead.Fax3 || h.Compression == tiffhead.Fax4
 	difference := h.Compression == tiffhead.LZW || h.Compression == tiffhead.Deflate || h.Compression == tiffhead.OldDeflate
@@ -100,20 +99,19 @@ func beyondGo(h *tiffhead.Header) string {
 	return ""
 }
 
-// blocks is a file of which tiles and strips can be read.
+// blocks reads the tiles or strips of a file.
 type blocks interface {
 	Block(dst []byte, index int, tile bool) error
 }
 
-// readTIFFRows reads a picture in pieces of rows: n pixels from (x, y) on, each with per samples, of which the first is of that
-// channel.
+// readTIFFRows reads a picture in pieces of rows: n pixels from (x, y), with per samples each, the first of that channel.
 func (p *processor) readTIFFRows(file blocks, h *tiffhead.Header, use func(x, y, n, channel, per int, row []byte)) error {
 	per, planes := h.Samples, 1
 	if h.Planes {
 		per, planes = 1, h.Samples
 	}
 	rowBytes := (int64(h.BlockW)*int64(per)*int64(h.Bits) + 7) / 8
-	// Large pictures of many channels are in tiles or short strips.
+	// Large pictures with many channels have tiles or short strips.
 	if size := rowBytes * int64(h.BlockH); size > 8*p.options.MaxPixels {
 		return fmt.Errorf("a tile or strip has %d bytes, more than 8 times %w", size, p.limit())
 	}
@@ -146,7 +144,7 @@ func (p *processor) readTIFFColours(file blocks, h *tiffhead.Header) (image.Imag
 	size := image.Rect(0, 0, h.Width, h.Height)
 	colours, alpha := h.Colours(), h.Alpha()
 	if colours == 4 {
-		alpha = 0 // printers know of none
+		alpha = 0 // inks have no opacity
 	}
 	sample, full := sampleReader(h.Bits)
 	narrow8 := func(row []byte, i int) uint8 { return uint8((sample(row, i)*255 + full/2) / full) }
@@ -217,7 +215,7 @@ func (p *processor) readTIFFColours(file blocks, h *tiffhead.Header) (image.Imag
 	return &image.NRGBA{Pix: pix, Stride: 4 * h.Width, Rect: size}, nil
 }
 
-// sampleReader reads sample i of a row whose samples have that many bits, and says what the largest is.
+// sampleReader returns a function that reads sample i of a row, and the largest sample.
 func sampleReader(bits int) (sample func(row []byte, i int) uint32, full uint32) {
 	full = 1<<bits - 1
 	if bits == 16 {
@@ -234,5 +232,3 @@ func sampleReader(bits int) (sample func(row []byte, i int) uint32, full uint32)
 		return v
 	}, full
 }
-
-var errNoNumbers = errors.New("the picture's samples are numbers of a kind that is not known")

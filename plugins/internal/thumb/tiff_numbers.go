@@ -2,6 +2,7 @@ package thumb
 
 import (
 	"encoding/binary"
+	"errors"
 	"image"
 	"math"
 
@@ -11,7 +12,8 @@ import (
 // libtiff returns samples in the machine's byte order.
 var native = binary.NativeEndian
 
-// numberReader reads sample i of a row of signed, large or floating numbers; nil for a kind that is not known.
+// numberReader returns a function that reads sample i of a row of signed, large or floating-point numbers. It returns nil
+// for an unknown kind.
 func numberReader(h *tiffhead.Header) func(row []byte, i int) float64 {
 	switch [2]int{h.Format, h.Bits} {
 	case [2]int{tiffhead.Unsigned, 32}:
@@ -30,7 +32,7 @@ func numberReader(h *tiffhead.Header) func(row []byte, i int) float64 {
 	return nil
 }
 
-// half reads a floating number of 16 bits.
+// half converts a floating-point number of 16 bits.
 func half(v uint16) float64 {
 	const bias, digits = 15, 10
 	exponent, fraction := int(v>>digits&31), float64(v&(1<<digits-1))
@@ -49,12 +51,12 @@ func half(v uint16) float64 {
 	return number
 }
 
-// readTIFFNumbers reads grey or colours of numbers that are no shares of full light: measurements, or what another program computed.
-// They have no range of their own, so it is that which the file names, or the smallest of those in use which holds them all, or theirs.
+// readTIFFNumbers reads grey or colours of numbers without a fixed range, such as measurements. It uses the range in the
+// file, or else the smallest common range that includes all numbers, or else their own range.
 func (p *processor) readTIFFNumbers(file blocks, h *tiffhead.Header) (image.Image, error) {
 	number := numberReader(h)
 	if number == nil || h.Colours() > 3 {
-		return nil, errNoNumbers
+		return nil, errors.New("the picture's samples are numbers of an unknown kind")
 	}
 	colours := h.Colours()
 	values := make([]float32, colours*h.Width*h.Height)
@@ -84,7 +86,7 @@ func (p *processor) readTIFFNumbers(file blocks, h *tiffhead.Header) (image.Imag
 		if h.Photometric == tiffhead.WhiteIsZero {
 			share = 1 - share
 		}
-		if !(share > 0) { // what is no number is black
+		if !(share > 0) { // NaN is black
 			return 0
 		}
 		return uint8(min(share, 1)*255 + 0.5)
@@ -104,7 +106,7 @@ func (p *processor) readTIFFNumbers(file blocks, h *tiffhead.Header) (image.Imag
 	return m, nil
 }
 
-// rangeOf returns which values are black and white in a picture whose values lie between low and high.
+// rangeOf returns the values for black and white, given the lowest and the highest one.
 func rangeOf(low, high float64, signed bool) (black, white float64) {
 	if low >= 0 {
 		for _, white := range []float64{1, 255, 32767, 65535} {

@@ -379,7 +379,7 @@ func TestTIFFRefused(t *testing.T) {
 		{"unknown compression", of(func(p *tiffPicture) { p.compression = 1234 }), "1234"},
 		{"unknown colours", of(func(p *tiffPicture) { p.photometric = 32803 }), "PhotometricInterpretation (tag 262) is 32803"},
 		{"complex numbers", of(func(p *tiffPicture) { p.more = []tiffTag{p.whole(339, 6)} }), "SampleFormat (tag 339) is 6"},
-		{"24 bits", of(func(p *tiffPicture) { p.bits = 24 }), "numbers of a kind that is not known"},
+		{"24 bits", of(func(p *tiffPicture) { p.bits = 24 }), "numbers of an unknown kind"},
 		{"huge tile", of(func(p *tiffPicture) {
 			p.more = []tiffTag{{322, asLong, []float64{1 << 30}}, {323, asLong, []float64{1 << 30}}}
 		}), "--max-pixels"},

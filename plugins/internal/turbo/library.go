@@ -12,9 +12,9 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/dynlib"
 )
 
-// Library is libjpeg-turbo, loaded. It stays loaded until the program ends.
+// Library is libjpeg-turbo, loaded until the program ends.
 type Library struct {
-	// Path is the file that was loaded; API is the generation of its interface.
+	// Path is the loaded file; API is the generation of its interface.
 	Path, API string
 
 	initDecompress, decompressHeader3, decompressToYUVPlanes, decompress2 uintptr
@@ -29,8 +29,8 @@ const (
 	flagStopOnWarning = 8192
 	flagLimitScans    = 32768
 
-	// Damage ends a decoding at once. So does a progressive picture of more than 500 scans: each costs a pass over the whole
-	// picture, and a file of a few kilobytes can hold thousands.
+	// Damage ends a decoding at once. So do more than 500 scans of a progressive picture: each is a pass over the whole
+	// picture, and a file of a few kilobytes can have thousands.
 	decodeFlags = flagAccurateDCT | flagStopOnWarning | flagLimitScans
 
 	pixelRGBX = 2
@@ -74,8 +74,7 @@ func (l *Library) fault(handle uintptr) error {
 	return &Error{Message: message, Warning: int32(code) == errorWarning}
 }
 
-// planes is what the library takes for the planes of a picture; it lives on the heap, in a Decoder or Encoder, because
-// goroutine stacks move and C must not see that.
+// planes has pointers for the library. It must be on the heap, in a Decoder or Encoder, because goroutine stacks move.
 type planes struct {
 	pix    [3]*byte
 	stride [3]int32
@@ -126,7 +125,7 @@ func (d *Decoder) Header(data []byte) (Header, error) {
 		return Header{}, &Error{Message: "empty file"}
 	}
 	h := &d.header
-	// For a file of tables without a picture the library reports success and sets nothing.
+	// For a file without a picture, the library reports success and sets nothing.
 	*h = [4]int32{}
 	rc, _, _ := purego.SyscallN(d.lib.decompressHeader3, d.handle,
 		uintptr(unsafe.Pointer(&data[0])), uintptr(len(data)),
@@ -149,16 +148,15 @@ func (d *Decoder) Planes(dst []Plane, data []byte, h Header, eighths int) error 
 	rc, _, _ := purego.SyscallN(d.lib.decompressToYUVPlanes, d.handle,
 		uintptr(unsafe.Pointer(&data[0])), uintptr(len(data)), uintptr(unsafe.Pointer(&d.planes.pix[0])),
 		uintptr(w), uintptr(unsafe.Pointer(&d.planes.stride[0])), uintptr(height), decodeFlags)
-	// The planes are reached through d.planes, whose pointers the collector sees; they need no other hold.
-	runtime.KeepAlive(d)
+	runtime.KeepAlive(d) // and with it the planes
 	if int32(rc) != 0 {
 		return d.lib.fault(d.handle)
 	}
 	return nil
 }
 
-// Pixels decodes any JPEG at eighths/8 of its size into 4 bytes a pixel: red, green, blue and an unused one, or for CMYK and YCCK
-// the four inks as the file has them.
+// Pixels decodes any JPEG at eighths/8 of its size into 4 bytes per pixel: red, green, blue and an unused byte, or the four
+// inks of the file for CMYK and YCCK.
 func (d *Decoder) Pixels(dst []byte, data []byte, h Header, eighths int) error {
 	w, height := Scaled(h.Width, eighths), Scaled(h.Height, eighths)
 	if len(dst) < w*height*4 {
@@ -202,8 +200,7 @@ func (e *Encoder) Close() {
 	purego.SyscallN(e.lib.destroy, e.handle)
 }
 
-// Encode makes a JPEG of the planes of a YCbCr or grey picture of w by h pixels. The result lies in dst's memory where that is large
-// enough.
+// Encode makes a JPEG from the planes of a YCbCr or grey picture of w by h pixels. It reuses dst's memory.
 func (e *Encoder) Encode(dst []byte, src []Plane, sub Subsampling, w, h, quality int) ([]byte, error) {
 	if err := e.planes.set(src, sub, w, h); err != nil {
 		return nil, err

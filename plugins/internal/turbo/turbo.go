@@ -1,5 +1,5 @@
-// Package turbo calls libjpeg-turbo through its TurboJPEG interface, loaded when the program runs: building needs no C
-// toolchain, and a machine without the library gets an error that says where it was looked for.
+// Package turbo calls libjpeg-turbo through its TurboJPEG interface. It loads the library at run time, so building needs no
+// C toolchain. Without the library, the error lists where Load looked.
 package turbo
 
 import (
@@ -8,23 +8,23 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/dynlib"
 )
 
-// EnvPath names the environment variable that holds the library's path. When it is set, nothing else is tried.
+// EnvPath is the environment variable for the library's path. If it is set, Load tries nothing else.
 const EnvPath = "KAGURAZAKA_TURBOJPEG"
 
-// FileName is the library's file name, which the loader searches and which the cache folder holds.
+// FileName is the library's file name for the loader and in the cache folder.
 const FileName = "libturbojpeg.so.0"
 
-// Error is what libjpeg-turbo said about a picture.
+// Error is an error or warning of libjpeg-turbo.
 type Error struct {
 	Message string
-	// Warning is set when the library would have gone on: the picture's data are damaged, or merely unusual.
+	// Warning: the picture's data are damaged or unusual, but the library could continue.
 	Warning bool
 }
 
 func (e *Error) Error() string { return e.Message }
 
-// Harmless reports whether a warning is about something that does not touch the picture: stray bytes between its parts or an unknown
-// note of the program that wrote it. The library stops at the first warning, so nothing was decoded all the same.
+// Harmless reports whether a warning does not affect the picture: stray bytes between its parts, or an unknown note of the
+// program that wrote it. The library stops at such a warning too, and decodes nothing.
 func (e *Error) Harmless() bool {
 	return e.Warning && (strings.Contains(e.Message, "extraneous bytes") || strings.Contains(e.Message, "Unknown Adobe color transform"))
 }
@@ -42,8 +42,7 @@ const (
 	Sub411
 )
 
-// Factors returns how many pixels a colour sample covers in each direction, 0 for a layout that is not handled. Grey has no
-// colour samples; its factors are 1.
+// Factors returns the number of pixels that a colour sample covers across and down, 0 for an unknown layout, and 1 for grey.
 func (s Subsampling) Factors() (x, y int) {
 	switch s {
 	case Sub444, SubGray:
@@ -60,7 +59,7 @@ func (s Subsampling) Factors() (x, y int) {
 	return 0, 0
 }
 
-// PlaneSize returns the size of a picture's plane number i: the library pads the planes to whole colour samples.
+// PlaneSize returns the size of a picture's plane i, padded to whole colour samples.
 func (s Subsampling) PlaneSize(i, w, h int) (pw, ph int) {
 	fx, fy := s.Factors()
 	pw, ph = (w+fx-1)/fx, (h+fy-1)/fy
@@ -70,7 +69,7 @@ func (s Subsampling) PlaneSize(i, w, h int) (pw, ph int) {
 	return pw, ph
 }
 
-// ColorSpace is what the components of a JPEG mean, in the library's numbering.
+// ColorSpace is the meaning of a JPEG's components, in the library's numbering.
 type ColorSpace int32
 
 // The colour spaces of a JPEG.
@@ -82,7 +81,7 @@ const (
 	YCCK
 )
 
-// Header is what the library reads from a JPEG before decoding it.
+// Header is a JPEG's header, as the library reads it.
 type Header struct {
 	Width, Height int
 	Subsampling   Subsampling
@@ -92,7 +91,7 @@ type Header struct {
 // Scaled returns the length that n pixels have when decoded at eighths/8 of their size.
 func Scaled(n, eighths int) int { return (n*eighths + 7) / 8 }
 
-// Load finds the library: where EnvPath says, where the system's loader looks, in the user's cache.
+// Load loads the library from EnvPath, or else by the system's loader, or else from the user's cache.
 func Load() (*Library, error) {
 	lib, err := dynlib.Load("libjpeg-turbo", EnvPath, FileName)
 	if err != nil {

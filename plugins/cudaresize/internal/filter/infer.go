@@ -18,7 +18,7 @@ type Filter struct {
 	across, down resample.Axis
 }
 
-// Infer resizes a batch: of each picture one of the two results has its samples, and the other is empty.
+// Infer resizes a batch. Each picture has its samples in one of the two results, and none in the other.
 func (f *Filter) Infer(device cuda.Device, batch *cuda.Batch) ([]cuda.Packed, error) {
 	if len(batch.Tensors) != 3 {
 		return nil, fmt.Errorf("a batch of %d arrays", len(batch.Tensors))
@@ -83,7 +83,7 @@ func (f *Filter) launch(device cuda.Device, batch *cuda.Batch, w *work, bytes, f
 	return device.Launch(across, blocks(w.largestAcross), [3]int{threads, 1, 1}, 0, between, tables, coefs, jobs, bytes, floats, scale)
 }
 
-// compute is what the kernels do, with the vector loops of resample.
+// compute does the work of the kernels with the loops of resample.
 func (f *Filter) compute(batch *cuda.Batch, w *work, bytes []byte, floats []float32) {
 	pixels, tables, coefs := batch.Tensors[0].Host, cuda.View[int32](batch.Tensors[1].Host), cuda.View[int16](batch.Tensors[2].Host)
 	windows := func(n, first, start, at int64, samples int) resample.Windows {
@@ -104,7 +104,7 @@ func (f *Filter) compute(batch *cuda.Batch, w *work, bytes []byte, floats []floa
 	}
 }
 
-// place writes a resized plane to where it belongs.
+// place writes a resized plane into the results.
 func (f *Filter) place(j *job, swap bool, bytes []byte, floats []float32) {
 	along, row := j.stepAcross, j.stepDown
 	if swap {
@@ -125,7 +125,7 @@ func (f *Filter) place(j *job, swap bool, bytes []byte, floats []float32) {
 			scale, offset := f.Scale[j.channel][0], f.Scale[j.channel][1]
 			out := floats[at : at+int64(len(samples))]
 			for x, v := range samples {
-				// The conversion rounds the product: without it some machines fuse it with the sum.
+				// The conversion rounds the product. Without it, some machines fuse it with the sum.
 				out[x] = float32(float32(v)*scale) + offset
 			}
 		}

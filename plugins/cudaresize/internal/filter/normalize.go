@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// ParseNormalize reads mean and deviation of the three channels, of values from 0 to 1: "imagenet", or "R,G,B/R,G,B".
+// ParseNormalize reads the mean and the deviation of the three channels, for values from 0 to 1: "imagenet", or
+// "R,G,B/R,G,B".
 func ParseNormalize(text string) (scale [3][2]float32, err error) {
 	if text == "imagenet" {
 		text = "0.485,0.456,0.406/0.229,0.224,0.225"

@@ -1,5 +1,5 @@
-// Package filter resizes batches of pictures, on a CUDA device or on the CPU, to the same bits: the windows of the filter are computed
-// when a picture is loaded, and both sum up the same integers.
+// Package filter resizes batches of pictures on a CUDA device or on the CPU, with the same results: Load computes the windows
+// of the filter, and both devices sum up the same integers.
 package filter
 
 import (
@@ -10,12 +10,12 @@ import (
 	"github.com/kagurazaka/kagurazaka/sdk/cuda"
 )
 
-// Layout is what a resized picture is for.
+// Layout is the layout of a resized picture.
 type Layout int32
 
 // The layouts.
 const (
-	// Planes are bytes, a plane behind the other, for a JPEG.
+	// Planes are bytes, one plane after another, for a JPEG.
 	Planes Layout = iota
 	// Bytes are height x width x 3.
 	Bytes
@@ -23,21 +23,21 @@ const (
 	Floats
 )
 
-// A plan says how one picture is resized: a header of int32, and behind it the first samples and the starts of the windows of
-// each filter. The coefficients are an array of their own.
+// A plan describes how to resize one picture: a header of int32, and then the first samples and the starts of the windows of
+// each filter. The coefficients are in a separate array.
 const (
 	atLayout = iota
 	atW
 	atH
-	atPlanes // how many
+	atPlanes // the number of planes
 	atYCbCr
 	atSwap
 	atPlane // planeSize numbers for each of maxPlanes
 	atAxis  = atPlane + maxPlanes*planeSize
 	header  = atAxis + maxAxes*axisSize
 
-	maxPlanes, planeSize = 3, 5 // where it begins, width, height, the filter across, the filter down
-	maxAxes, axisSize    = 4, 5 // samples, results, where first samples, starts and coefficients begin
+	maxPlanes, planeSize = 3, 5 // offset, width, height, the filter across, the filter down
+	maxAxes, axisSize    = 4, 5 // samples, results, and the offsets of first samples, starts and coefficients
 )
 
 // Load makes the arrays of a picture.
@@ -111,18 +111,18 @@ func (j *job) words() []int64 {
 	}
 }
 
-// work is what a batch comes to.
+// work is the work for a batch.
 type work struct {
 	jobs []job
 	swap []bool // of each job
-	// shapes of the results that are bytes and of those that are floats; an item has one of them, and the other is empty.
+	// bytes and floats are the shapes of the two results. One of an item's shapes is empty.
 	bytes, floats [][]int
 	between       int
-	// largest is the most samples that a job makes, down and across.
+	// largestDown and largestAcross are the most samples that a job computes in each pass.
 	largestDown, largestAcross int
 }
 
-// plan lays a batch out.
+// planOf makes the jobs of a batch.
 func planOf(batch *cuda.Batch) (*work, error) {
 	pixels, plans, coefs := batch.Tensors[0], batch.Tensors[1], batch.Tensors[2]
 	w := &work{}

@@ -3,7 +3,7 @@ package kernel
 
 import _ "embed" // the kernels' text
 
-// PTX is what make_ptx.py made of resize.cu. The driver compiles it for its card.
+// PTX is resize.cu, compiled by make_ptx.py. The driver compiles it for the card.
 //
 //go:embed resize.ptx
 var PTX string

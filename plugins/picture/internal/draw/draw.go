@@ -1,4 +1,4 @@
-// Package draw makes pictures out of numbers: detailed, all different, the same for the same number.
+// Package draw makes detailed pictures from numbers: a different one for each number.
 package draw
 
 import (
@@ -6,12 +6,12 @@ import (
 	"math/rand/v2"
 )
 
-// Picture draws the picture of a seed and a number, w by h pixels, both at least 1. Its kind goes round with the number; everything else about it
-// is chosen by chance from both.
+// Picture draws the picture of a seed and a number, w by h pixels, both at least 1. The kind of picture depends on the
+// number. The rest is random, from both.
 func Picture(seed, number uint64, w, h int) *image.YCbCr {
 	r := rand.New(rand.NewPCG(seed, number))
 	kind := kinds[number%uint64(len(kinds))]
-	// Shapes are drawn at half the resolution and interpolated; the grain that is laid over them has all of it.
+	// Shapes have half the resolution and are interpolated. The grain over them has the full resolution.
 	shape := newField(w/2+2, h/2+2)
 	kind(r, shape)
 	shape.stretch()
@@ -43,8 +43,7 @@ func (f *field) stretch() {
 	}
 }
 
-// equalise spreads the heights so that each is as frequent as any other: otherwise a fractal's edge, where everything happens, shares
-// one shade with the rest.
+// equalise makes all heights equally frequent. Otherwise the edge of a fractal, which has the details, would have one shade.
 func (f *field) equalise() {
 	f.stretch()
 	const bins = 8192
@@ -65,7 +64,7 @@ func (f *field) equalise() {
 	}
 }
 
-// steps is the number of shades of a palette; heights are counted in sixteenths of one, for interpolating.
+// steps is the number of shades of a palette. Heights are in sixteenths of a step, for interpolation.
 const steps = 1024
 
 // develop turns heights into colours by a palette, and grain into light.
@@ -100,7 +99,7 @@ func develop(r *rand.Rand, shape *field, w, h int) *image.YCbCr {
 
 func bounded(v int32) uint8 { return uint8(max(0, min(255, v))) }
 
-// grain is a table of noise in soft and fine strengths, of which each row of a picture takes a stretch.
+// grain is a table of noise. Each row of a picture uses a part of it.
 type grain []int8
 
 func newGrain(r *rand.Rand) grain {

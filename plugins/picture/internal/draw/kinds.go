@@ -5,12 +5,12 @@ import (
 	"math/rand/v2"
 )
 
-// kinds are the ways to fill a field; each is a subject that a picture can have.
+// kinds are the subjects of pictures.
 var kinds = []func(*rand.Rand, *field){julia, clouds, waves, cells}
 
 // julia draws a Julia set around its edge: how soon a point of the plane escapes.
 func julia(r *rand.Rand, f *field) {
-	// Constants near the edge of the Mandelbrot set give the richest shapes; they lie around its main heart.
+	// Constants near the edge of the Mandelbrot set, around its cardioid, give the richest shapes.
 	turn := r.Float64() * 2 * math.Pi
 	reach := 1.02 + 0.1*r.Float64()
 	cx := reach * (0.5*math.Cos(turn) - 0.25*math.Cos(2*turn))
@@ -18,7 +18,7 @@ func julia(r *rand.Rand, f *field) {
 	zoom := (1.4 + 1.2*r.Float64()) / float64(max(f.w, f.h))
 	sin, cos := math.Sincos(r.Float64() * 2 * math.Pi)
 	const most = 48
-	// The set is the same when it is turned by half: the second half of the field is the first one backwards.
+	// The set is point-symmetric: the second half of the field is the first half in reverse.
 	for y := range (f.h + 1) / 2 {
 		row := f.row(y)
 		for x := range row {
@@ -33,8 +33,7 @@ func julia(r *rand.Rand, f *field) {
 				row[x] = float32(most + 4*square)
 				continue
 			}
-			// A fraction of a step from how far the point went, so that the rings run into each other: the logarithm's
-			// exponent is enough.
+			// A fraction of a step makes the rings smooth. The exponent is a good enough logarithm.
 			fraction, exponent := math.Frexp(square)
 			row[x] = float32(n) + 1 - float32(float64(exponent)+2*fraction-7)/6
 		}
@@ -45,7 +44,7 @@ func julia(r *rand.Rand, f *field) {
 	f.equalise()
 }
 
-// clouds draws noise of every size, the larger the stronger, folded at its middle for ridges in some.
+// clouds draws noise of all sizes, the larger the stronger. Some clouds are folded in the middle, which makes ridges.
 func clouds(r *rand.Rand, f *field) {
 	strength := float32(1)
 	loss := 0.45 + 0.2*r.Float32()
@@ -61,7 +60,7 @@ func clouds(r *rand.Rand, f *field) {
 	}
 }
 
-// addNoise adds values between -strength and strength, chosen for the corners of a grid and interpolated in its cells.
+// addNoise adds random values between -strength and strength at the corners of a grid, interpolated in its cells.
 func addNoise(r *rand.Rand, f *field, cell, strength float32) {
 	across := int(float32(f.w)/cell) + 2
 	corners := make([]float32, across*(int(float32(f.h)/cell)+2))
@@ -94,10 +93,10 @@ func addNoise(r *rand.Rand, f *field, cell, strength float32) {
 	}
 }
 
-// eased goes from 0 to 1 without a corner at either end.
+// eased goes from 0 to 1 with a slope of 0 at both ends.
 func eased(t float32) float32 { return t * t * (3 - 2*t) }
 
-// waves draws circles that run out from a few places and meet.
+// waves draws overlapping circles around a few centres.
 func waves(r *rand.Rand, f *field) {
 	table := make([]float32, 4096)
 	for i := range table {
@@ -105,7 +104,7 @@ func waves(r *rand.Rand, f *field) {
 	}
 	for range 3 + r.IntN(2) {
 		cx, cy := r.Float32()*float32(f.w), r.Float32()*float32(f.h)
-		// Between 6 and 60 rings, closer together further out.
+		// Between 6 and 60 rings, closer together at the outside.
 		rings := (6 + 54*r.Float32()) * float32(len(table)) / float32(f.w*f.w+f.h*f.h)
 		strength := 0.4 + r.Float32()
 		for y := range f.h {
@@ -120,7 +119,7 @@ func waves(r *rand.Rand, f *field) {
 	addNoise(r, f, 40, 0.8)
 }
 
-// cells draws what lies nearest to which of many points, and how near.
+// cells draws the nearest of many points, and its distance.
 func cells(r *rand.Rand, f *field) {
 	size := float32(max(f.w, f.h)) / float32(6+r.IntN(20))
 	across, down := int(float32(f.w)/size)+3, int(float32(f.h)/size)+3
