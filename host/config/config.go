@@ -59,7 +59,7 @@ func Load(s Sources) (*Config, []problem.Problem) {
 	mixin := l.merge(cfg, mixinCfg, dots)
 	// One resolver for all of it reports a cycle through several sections once.
 	r := l.resolver()
-	c := &Config{Unread: l.unread, Mixin: section(r.all(mixin), mixin.Source)}
+	c := &Config{Unread: l.unread, Mixin: mapOr(r.all(mixin), mixin.Source), Task: newMap(""), Backbone: newMap("")}
 	for _, e := range cfg.Entries {
 		switch e.Key {
 		case sectionMixin: // it is merged and resolved already
@@ -72,13 +72,12 @@ func Load(s Sources) (*Config, []problem.Problem) {
 			r.all(e.Value)
 		}
 	}
-	c.Task, c.Backbone = section(c.Task, ""), section(c.Backbone, "")
 	return c, problem.Unique(append(l.problems, r.problems...))
 }
 
-// section is v if it is a map, and an empty map otherwise.
-func section(v *Value, source string) *Value {
-	if v != nil && v.Kind == KindMap {
+// mapOr is v if it is a map, and an empty map otherwise.
+func mapOr(v *Value, source string) *Value {
+	if v.Kind == KindMap {
 		return v
 	}
 	return newMap(source)
@@ -174,10 +173,6 @@ func (l *loader) dotlist() (trees []*Value) {
 // merge merges the three sources of the mixin. The result's parent is --cfg, so that its interpolations start at the root of
 // that file. --cfg keeps its own section: ${mixin.a} is the file's value there.
 func (l *loader) merge(cfg, mixinCfg *Value, dots []*Value) *Value {
-	m := &merger{follow: func(v *Value) *Value {
-		target, _ := l.resolver().deref(v)
-		return target
-	}}
 	mixin := newMap("")
 	if base := cfg.Get(sectionMixin); !base.IsNull() {
 		r := l.resolver()
@@ -194,11 +189,9 @@ func (l *loader) merge(cfg, mixinCfg *Value, dots []*Value) *Value {
 	if cfg.Source != "" {
 		mixin.parent, mixin.key = cfg, sectionMixin
 	}
-	m.into(mixin, mixinCfg)
-	for _, d := range dots {
-		m.into(mixin, d)
+	for _, source := range append([]*Value{mixinCfg}, dots...) {
+		l.into(mixin, source)
 	}
-	l.problems = append(l.problems, m.problems...)
 	return mixin
 }
 
@@ -221,11 +214,11 @@ func (l *loader) checkName(e Entry) {
 		Suggestion: fmt.Sprintf("did you mean %s? A section of your own needs another name", meant)})
 }
 
-// section resolves a section that becomes arguments.
+// section resolves a section that becomes arguments. It always returns a map.
 func (l *loader) section(e Entry, r *resolver) *Value {
 	v := r.all(e.Value)
 	if !v.IsNull() && v.Kind != KindMap {
 		l.complain(problem.Problem{Source: v.Source, Path: e.Key, Message: fmt.Sprintf("%s: is a map of arguments, this is %s", e.Key, v.what())})
 	}
-	return v
+	return mapOr(v, "")
 }

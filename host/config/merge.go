@@ -8,23 +8,16 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// merger merges trees whose interpolations are not resolved yet.
-type merger struct {
-	// follow resolves an interpolation, for a map that is merged into it; nil: it cannot be resolved yet.
-	follow   func(*Value) *Value
-	problems []problem.Problem
-}
-
 // into merges the map src into the map dst: maps within maps are merged, anything else is replaced. A map from a dotlist's path
-// addresses the elements of a list. src stays as it is.
-func (m *merger) into(dst, src *Value) {
+// addresses the elements of a list. src stays as it is. Interpolations are not resolved yet, except one that a map is merged into.
+func (l *loader) into(dst, src *Value) {
 	for _, e := range src.Entries {
 		old := dst.Get(e.Key)
 		if old != nil {
 			if e.Value.isMissing() {
 				continue
 			}
-			if e.Value.Kind == KindMap && m.mergeChild(dst, e.Key, old, e.Value) {
+			if e.Value.Kind == KindMap && l.mergeChild(dst, e.Key, old, e.Value) {
 				continue
 			}
 		}
@@ -34,10 +27,10 @@ func (m *merger) into(dst, src *Value) {
 }
 
 // mergeChild merges a map into the value under the key, and reports whether that was possible.
-func (m *merger) mergeChild(dst *Value, key string, old, src *Value) bool {
+func (l *loader) mergeChild(dst *Value, key string, old, src *Value) bool {
 	if hasInterpolation(old.text()) {
-		target := m.follow(old)
-		if target == nil || target.Kind == KindScalar {
+		target, err := l.resolver().deref(old)
+		if err != nil || target.Kind == KindScalar {
 			return false
 		}
 		old = target.clone()
@@ -52,29 +45,29 @@ func (m *merger) mergeChild(dst *Value, key string, old, src *Value) bool {
 	}
 	switch {
 	case old.Kind == KindMap:
-		m.into(old, src)
+		l.into(old, src)
 		old.dotted = old.dotted && src.dotted
 		return true
 	case old.Kind == KindList && src.dotted:
-		m.elements(old, src)
+		l.elements(old, src)
 		return true
 	}
 	return false
 }
 
 // elements merges a dotlist's map into the elements of a list that it addresses.
-func (m *merger) elements(list, src *Value) {
+func (l *loader) elements(list, src *Value) {
 	for _, e := range src.Entries {
 		i, p := elementIndex(e, len(list.Items), list)
 		if p != nil {
-			m.problems = append(m.problems, *p)
+			l.complain(*p)
 			continue
 		}
 		switch old := list.Items[i]; {
 		case e.Value.Kind == KindMap && old.Kind == KindMap:
-			m.into(old, e.Value)
+			l.into(old, e.Value)
 		case e.Value.dotted && old.Kind == KindList:
-			m.elements(old, e.Value)
+			l.elements(old, e.Value)
 		default:
 			list.setItem(i, e.Value.clone())
 		}

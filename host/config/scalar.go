@@ -46,29 +46,19 @@ func plainScalar(s string) any {
 // yamlInteger reads an integer that matches yamlInt.
 func yamlInteger(s string) (json.Number, bool) {
 	s = strings.ReplaceAll(s, "_", "")
-	negative := strings.HasPrefix(s, "-")
-	s = strings.TrimLeft(s, "+-")
-	n := new(big.Int)
-	ok := true
-	switch {
-	case strings.HasPrefix(s, "0b"):
-		_, ok = n.SetString(s[2:], 2)
-	case strings.HasPrefix(s, "0x"):
-		_, ok = n.SetString(s[2:], 16)
-	case strings.Contains(s, ":"):
-		for part := range strings.SplitSeq(s, ":") {
-			digit, err := strconv.ParseInt(part, 10, 64)
-			if err != nil {
-				return "", false
-			}
-			n.Mul(n, big.NewInt(60)).Add(n, big.NewInt(digit))
-		}
-	case len(s) > 1 && s[0] == '0':
-		_, ok = n.SetString(s, 8)
-	default:
-		_, ok = n.SetString(s, 10)
+	n, ok := new(big.Int), true
+	if !strings.Contains(s, ":") {
+		_, ok = n.SetString(s, 0)
+		return json.Number(n.String()), ok
 	}
-	if negative {
+	for part := range strings.SplitSeq(strings.TrimLeft(s, "+-"), ":") {
+		digit, err := strconv.ParseInt(part, 10, 64)
+		if err != nil {
+			return "", false
+		}
+		n.Mul(n, big.NewInt(60)).Add(n, big.NewInt(digit))
+	}
+	if s[0] == '-' {
 		n.Neg(n)
 	}
 	return json.Number(n.String()), ok

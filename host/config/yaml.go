@@ -20,8 +20,8 @@ const maxValues = 1_000_000
 
 // yamlReader turns YAML nodes into values.
 type yamlReader struct {
-	// at returns the source of a line and column.
-	at       func(line, column int) string
+	// name is the file's name, path the path of the value that is being read.
+	name     string
 	path     string
 	problems []problem.Problem
 	// open holds the nodes that are being read, to find one that contains itself.
@@ -32,10 +32,7 @@ type yamlReader struct {
 // parseYAML reads the one YAML document in data. The value is nil if there is none or it cannot be read. A value with problems is
 // good enough to find more of them.
 func parseYAML(data []byte, name string) (*Value, []problem.Problem) {
-	r := &yamlReader{
-		at:   func(line, column int) string { return fmt.Sprintf("%s:%d:%d", name, line, column) },
-		open: map[*yaml.Node]bool{},
-	}
+	r := &yamlReader{name: name, open: map[*yaml.Node]bool{}}
 	protected, spelling := protect(data)
 	decoder := yaml.NewDecoder(bytes.NewReader(protected))
 	var document, second yaml.Node
@@ -58,8 +55,13 @@ func parseYAML(data []byte, name string) (*Value, []problem.Problem) {
 	return r.value(document.Content[0]), r.problems
 }
 
+// source is the position of a node.
+func (r *yamlReader) source(n *yaml.Node) string {
+	return fmt.Sprintf("%s:%d:%d", r.name, n.Line, n.Column)
+}
+
 func (r *yamlReader) complain(n *yaml.Node, message, hint string) {
-	r.problems = append(r.problems, problem.Problem{Source: r.at(n.Line, n.Column), Path: r.path, Message: message, Suggestion: hint})
+	r.problems = append(r.problems, problem.Problem{Source: r.source(n), Path: r.path, Message: message, Suggestion: hint})
 }
 
 func (r *yamlReader) value(n *yaml.Node) *Value {
@@ -68,7 +70,7 @@ func (r *yamlReader) value(n *yaml.Node) *Value {
 		if r.count == maxValues+1 {
 			r.complain(n, fmt.Sprintf("aliases make this file larger than %d values", maxValues), "")
 		}
-		return newScalar(nil, r.at(n.Line, n.Column))
+		return newScalar(nil, r.source(n))
 	}
 	if n.Style&yaml.TaggedStyle != 0 && (n.Kind == yaml.MappingNode && n.ShortTag() != "!!map" || n.Kind == yaml.SequenceNode && n.ShortTag() != "!!seq") {
 		r.complain(n, fmt.Sprintf("the tag %s means nothing here", n.ShortTag()), "leave the tag out")
@@ -77,7 +79,7 @@ func (r *yamlReader) value(n *yaml.Node) *Value {
 	case yaml.AliasNode:
 		if r.open[n.Alias] {
 			r.complain(n, fmt.Sprintf("the anchor %s contains itself", n.Value), "")
-			return newScalar(nil, r.at(n.Line, n.Column))
+			return newScalar(nil, r.source(n))
 		}
 		return r.value(n.Alias)
 	case yaml.MappingNode:
@@ -87,7 +89,7 @@ func (r *yamlReader) value(n *yaml.Node) *Value {
 	case yaml.SequenceNode:
 		r.open[n] = true
 		defer delete(r.open, n)
-		list := &Value{Kind: KindList, Source: r.at(n.Line, n.Column), Items: make([]*Value, len(n.Content))}
+		list := &Value{Kind: KindList, Source: r.source(n), Items: make([]*Value, len(n.Content))}
 		outer := r.path
 		for i, item := range n.Content {
 			r.path = join(outer, strconv.Itoa(i))
@@ -96,7 +98,7 @@ func (r *yamlReader) value(n *yaml.Node) *Value {
 		r.path = outer
 		return list
 	}
-	v := newScalar(r.scalar(n), r.at(n.Line, n.Column))
+	v := newScalar(r.scalar(n), r.source(n))
 	if _, isText := v.Scalar.(string); !isText && v.Scalar != nil && n.Style == 0 {
 		v.written = n.Value
 	}
@@ -112,7 +114,7 @@ func join(path, name string) string {
 
 // mapping reads a map. Its own keys follow those of <<, and win.
 func (r *yamlReader) mapping(n *yaml.Node) *Value {
-	own, merged := newMap(r.at(n.Line, n.Column)), newMap("")
+	own, merged := newMap(r.source(n)), newMap("")
 	outer := r.path
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, content := n.Content[i], n.Content[i+1]

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
@@ -121,14 +122,9 @@ func missing(arg string) (tried, hints []string) {
 		abs = arg
 	}
 	tried = []string{abs}
-	entries, _ := os.ReadDir(dir)
-	var names []string
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") && len(names) < 12 {
-			names = append(names, e.Name())
-		}
-	}
-	if len(names) > 0 {
+	names, _ := namesIn(dir)
+	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, ".") })
+	if names = names[:min(len(names), 12)]; len(names) > 0 {
 		where := dir
 		if dir == "." {
 			where = "the working folder"

@@ -45,17 +45,8 @@ func hasGoMain(dir string) (bool, error) {
 }
 
 func goFiles(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".go") {
-			names = append(names, e.Name())
-		}
-	}
-	return names, nil
+	names, err := namesIn(dir)
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, ".go") }), err
 }
 
 // buildRecord holds the inputs of a built plugin: the folders of its module, and of modules replaced by a folder. Packages of the

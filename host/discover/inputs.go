@@ -101,7 +101,6 @@ func pathState(kind plugin.InputKind, path string) (state string, known bool) {
 		}
 	case plugin.FolderInput:
 		if names, err := namesIn(path); err == nil {
-			slices.Sort(names)
 			state = hash(strings.Join(names, "/"))
 		}
 	case plugin.RealPathInput:
@@ -118,13 +117,14 @@ func pathState(kind plugin.InputKind, path string) (state string, known bool) {
 	return state, true
 }
 
+// namesIn returns the sorted names in a folder.
 func namesIn(path string) ([]string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+	entries, err := os.ReadDir(path)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
 	}
-	defer func() { _ = f.Close() }()
-	return f.Readdirnames(-1)
+	return names, err
 }
 
 func hash(text string) string {

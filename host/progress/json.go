@@ -38,18 +38,10 @@ type jsonFailure struct {
 }
 
 type jsonSummary struct {
-	MessageType    string           `json:"message_type"`
-	Done           int64            `json:"done"`
-	Skipped        int64            `json:"skipped"`
-	Failed         int64            `json:"failed"`
-	FailedByKind   map[string]int64 `json:"failed_by_kind"`
-	Unwritten      int64            `json:"unwritten,omitempty"`
-	Unlisted       int64            `json:"unlisted"`
-	Open           int64            `json:"open,omitempty"`
-	Seconds        float64          `json:"seconds"`
-	ItemsPerSecond float64          `json:"items_per_second"`
-	Interrupted    bool             `json:"interrupted"`
-	Stages         *jsonStages      `json:"stages,omitempty"`
+	MessageType string `json:"message_type"`
+	Summary
+	Unwritten int64       `json:"unwritten,omitempty"`
+	Stages    *jsonStages `json:"stages,omitempty"`
 	// Steady is the rate from the first finished batch to the last.
 	Steady float64 `json:"steady_items_per_second,omitempty"`
 }
@@ -87,11 +79,7 @@ func (j *JSON) Failed(f Failure) {
 
 // Finish implements Printer.
 func (j *JSON) Finish(s Summary) {
-	j.print(jsonSummary{
-		MessageType: "summary", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, FailedByKind: s.FailedByKind,
-		Unlisted: s.Unlisted, Open: s.Open, Unwritten: s.Unwritten.Count, Seconds: s.Seconds, ItemsPerSecond: s.ItemsPerSecond,
-		Interrupted: s.Interrupted, Stages: s.Stages.json(), Steady: s.Stages.steady(),
-	})
+	j.print(jsonSummary{"summary", s, s.Unwritten.Count, s.Stages.json(), s.Stages.steady()})
 }
 
 // PrintExit prints the object of a host that ends before a summary.

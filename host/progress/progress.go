@@ -44,20 +44,22 @@ type Snapshot struct {
 
 // Summary is a run at its end.
 type Summary struct {
-	Done, Skipped, Failed int64
+	Done    int64 `json:"done"`
+	Skipped int64 `json:"skipped"`
+	Failed  int64 `json:"failed"`
 	// FailedByKind counts the failed items by kind of failure.
-	FailedByKind map[string]int64
-	Unlisted     int64
-	// Open is the number of items that another run still works on.
-	Open int64
+	FailedByKind map[string]int64 `json:"failed_by_kind"`
 	// Unwritten counts items among those done.
-	Unwritten Unwritten
-	Seconds   float64
+	Unwritten Unwritten `json:"-"`
+	Unlisted  int64     `json:"unlisted"`
+	// Open is the number of items that another run still works on.
+	Open    int64   `json:"open,omitempty"`
+	Seconds float64 `json:"seconds"`
 	// ItemsPerSecond is the number of items done or failed a second, over the whole run.
-	ItemsPerSecond float64
-	Interrupted    bool
+	ItemsPerSecond float64 `json:"items_per_second"`
+	Interrupted    bool    `json:"interrupted"`
 	// Stages is nil for a backbone without stages.
-	Stages *Stages
+	Stages *Stages `json:"-"`
 }
 
 // Failure is one failed item.
