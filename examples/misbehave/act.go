@@ -17,33 +17,27 @@ import (
 	"github.com/kagurazaka/kagurazaka/sdk"
 )
 
-// floodSize is the length of a line that is no line.
+// floodSize is the number of bytes without a line break.
 const floodSize = 1 << 20
 
-// kept is never let go of.
-var kept [][]byte
+// leaked is memory that is never freed.
+var leaked [][]byte
 
-// target is the number of the item at which to misbehave.
+// target returns the number of the item at which to misbehave.
 func target() int {
-	n, err := strconv.Atoi(os.Getenv("KAGURAZAKA_MISBEHAVE_ITEM"))
-	if err != nil {
-		return 0
-	}
+	n, _ := strconv.Atoi(os.Getenv("KAGURAZAKA_MISBEHAVE_ITEM"))
 	return n
 }
 
 // act misbehaves if this is the item for it.
 func act(item int) error {
-	if early.Behaviour == "leak" {
-		leak()
-		return nil
-	}
 	switch early.Behaviour {
+	case "leak":
+		leak()
 	case "flaky":
 		return flaky(item)
 	case "slow":
 		time.Sleep(time.Millisecond)
-		return nil
 	}
 	if item != target() {
 		return nil
@@ -65,8 +59,8 @@ func act(item int) error {
 	case "reserve-at-item":
 		early.Say()
 		for {
-			// Addresses alone: memory that nobody has touched is not there.
-			kept = append(kept, make([]byte, 64<<20))
+			// Only addresses: the system has no memory for pages that are never touched.
+			leaked = append(leaked, make([]byte, 64<<20))
 		}
 	case "done-and-die":
 		return doneAndDie(item)
@@ -81,9 +75,9 @@ func act(item int) error {
 		// Threads stop one after another.
 		early.Hang()
 	case "flood-stdout":
-		return errors.Join(flood(os.Stdout), writeAll(1))
+		return flood(os.Stdout, 1)
 	case "flood-stderr":
-		return errors.Join(flood(os.Stderr), writeAll(2))
+		return flood(os.Stderr, 2)
 	case "fork-children":
 		return forkChildren()
 	case "orphan-at-item":
@@ -107,11 +101,11 @@ func closeTask() error {
 	return nil
 }
 
-// isAt reports whether the behaviour is asked for, and this is the item for it.
+// isAt reports whether this is the item for the behaviour.
 func isAt(item int, behaviour string) bool { return early.Behaviour == behaviour && item == target() }
 
-// flaky fails two of seven items: at the first attempt, or at the first two. Attempts are counted in files, since the next
-// one may be another worker's.
+// flaky fails two of seven items: at the first attempt, or at the first two. It counts attempts in files, since each may be
+// in another worker.
 func flaky(item int) error {
 	failing := max(2-item%7, 0)
 	if failing == 0 {
@@ -135,7 +129,7 @@ func flaky(item int) error {
 	return nil
 }
 
-// waitForGo waits until it is told to go on, before the output is made: meanwhile the world around may change.
+// waitForGo waits for the file "go" before it makes the output. Meanwhile a test may change other files.
 func waitForGo() {
 	early.Say()
 	for {
@@ -146,15 +140,9 @@ func waitForGo() {
 	}
 }
 
-func leak() {
-	leak := make([]byte, 256<<10)
-	for i := 0; i < len(leak); i += 4096 {
-		leak[i] = 1
-	}
-	kept = append(kept, leak)
-}
+func leak() { leaked = append(leaked, bytes.Repeat([]byte{1}, 256<<10)) }
 
-// doneAndDie ends as a worker does that is killed when its output is in place, and before it can say so.
+// doneAndDie kills the worker when its output is in place, but before it has answered.
 func doneAndDie(item int) error {
 	name := fmt.Sprintf("f%05d.txt", item)
 	text := fmt.Sprintf("the first half of %s, the second half of %s: %s\n", name, name, name)
@@ -172,13 +160,11 @@ func killSelf() error {
 	return nil
 }
 
-func flood(f *os.File) error {
-	_, err := f.Write(bytes.Repeat([]byte("#"), floodSize))
-	return err
-}
-
-// writeAll floods a descriptor as a C library would, past the variables of package os.
-func writeAll(fd int) error {
+// flood floods a file, and also its descriptor, as a C library does without the variables of package os.
+func flood(f *os.File, fd int) error {
+	if _, err := f.Write(bytes.Repeat([]byte("#"), floodSize)); err != nil {
+		return err
+	}
 	text := bytes.Repeat([]byte("="), floodSize)
 	for len(text) > 0 {
 		n, err := syscall.Write(fd, text)
@@ -190,7 +176,7 @@ func writeAll(fd int) error {
 	return nil
 }
 
-// orphan leaves a process that ends alone, and waits until somebody has reaped it.
+// orphan starts a process whose parent ends first, and waits until its new parent has reaped it.
 func orphan() error {
 	out, err := exec.Command("sh", "-c", "true & echo $!").Output()
 	if err != nil {
@@ -206,7 +192,7 @@ func orphan() error {
 	return fmt.Errorf("misbehave: nobody reaps %s", path)
 }
 
-// forkChildren starts processes that no polite signal ends, and leaves them alone.
+// forkChildren starts processes that ignore SIGINT, SIGTERM and SIGHUP, and does not wait for them.
 func forkChildren() error {
 	for range 2 {
 		child := exec.Command("sh", "-c", `trap "" INT TERM HUP; while :; do sleep 1; done`)

@@ -27,14 +27,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/examples/misbehave/early"
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	"github.com/kagurazaka/kagurazaka/sdk"
 )
 
-// Items makes items of its own.
+// Items lists its own items.
 type Items struct {
 	Count int `default:"100" help:"Number of items."`
 
@@ -104,7 +106,7 @@ func (t *Files) Process(_ context.Context, item sdk.Item) error {
 		return nil
 	}
 	if isAt(n, "other-name") {
-		// As libraries do that append an extension of their own.
+		// Some libraries append their own extension.
 		path += ".npy"
 	}
 	out, err := os.Create(path)
@@ -119,7 +121,7 @@ func (t *Files) Process(_ context.Context, item sdk.Item) error {
 		return err
 	}
 	if isAt(n, "other-output") {
-		// The item before this one has its output beside this one's.
+		// The previous item's output is in the same folder.
 		other := fmt.Sprintf("f%05d.txt", n-1)
 		text := fmt.Sprintf("the first half of %s, by %s\n", other, name)
 		if err := os.WriteFile(filepath.Join(filepath.Dir(path), other+".out"), []byte(text), 0o644); err != nil {
@@ -130,14 +132,9 @@ func (t *Files) Process(_ context.Context, item sdk.Item) error {
 	return err
 }
 
-// number is the digits of a name, -1 without any.
+// number returns the digits in a name as a number, or -1.
 func number(name string) int {
-	digits := strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, name)
+	digits := strings.Join(strings.FieldsFunc(name, func(r rune) bool { return r < '0' || r > '9' }), "")
 	n, err := strconv.Atoi(digits)
 	if err != nil {
 		return -1
@@ -155,11 +152,9 @@ func crash(behaviour string) {
 func main() {
 	switch early.Behaviour {
 	case "wrong-cookie":
-		if err := os.Setenv(cookieKey, "another cookie"); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
+		_ = os.Setenv(wire.CookieKey, "another cookie")
 	case "crash-open", "crash-list", "crash-close":
-		// In user code, which the SDK calls.
+		// These are in user code, which the SDK calls.
 	default:
 		if isRaw(early.Behaviour) {
 			serveRaw()
@@ -178,15 +173,11 @@ func main() {
 		})
 }
 
-// isRaw reports whether the SDK would not let the behaviour be.
+var rawBehaviours = regexp.MustCompile(
+	`^(wrong-(version|block|describe)|(crash|mute|stop|exits|warns|deaf|answers|lie|ends|unimplemented|wordless)-|` +
+		`over-limit|close-socket|cut-page)`)
+
+// isRaw reports whether the behaviour is impossible with the SDK.
 func isRaw(behaviour string) bool {
-	if behaviour == "wrong-version" || behaviour == "wrong-block" {
-		return true
-	}
-	for _, prefix := range []string{"crash-", "mute-", "stop-", "over-limit", "close-socket", "cut-page", "exits-", "warns-", "deaf-", "answers-", "lie-", "wrong-describe", "ends-", "unimplemented-", "wordless-"} {
-		if strings.HasPrefix(behaviour, prefix) && behaviour != "stop-self" {
-			return true
-		}
-	}
-	return false
+	return behaviour != "stop-self" && rawBehaviours.MatchString(behaviour)
 }

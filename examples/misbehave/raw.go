@@ -21,17 +21,14 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/kagurazaka/kagurazaka/examples/misbehave/early"
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
-const (
-	cookieKey   = "KAGURAZAKA_PLUGIN"
-	cookieValue = "8f0d1c2e-task-plugin"
-	// overLimit is more than a message may have.
-	overLimit = 65 << 20
-)
+// overLimit is larger than a message may be.
+const overLimit = wire.MessageLimit + 1<<20
 
-// raw serves the contract without the SDK, which would not let it misbehave.
+// raw serves the protocol without the SDK, which would prevent the behaviours.
 type raw struct {
 	goplugin.NetRPCUnsupportedPlugin
 	pb.UnimplementedPluginServiceServer
@@ -50,17 +47,18 @@ func (r *raw) GRPCClient(context.Context, *goplugin.GRPCBroker, *grpc.ClientConn
 
 // serveRaw never returns.
 func serveRaw() {
-	version := uint(1)
-	if early.Behaviour == "wrong-version" {
-		version = 99
+	handshake := goplugin.HandshakeConfig{
+		ProtocolVersion: wire.ProtocolVersion, MagicCookieKey: wire.CookieKey, MagicCookieValue: wire.CookieValue,
 	}
-	stderr := os.Stderr
+	if early.Behaviour == "wrong-version" {
+		handshake.ProtocolVersion = 99
+	}
 	os.Stdout = early.Stdout
 	goplugin.Serve(&goplugin.ServeConfig{
-		HandshakeConfig: goplugin.HandshakeConfig{ProtocolVersion: version, MagicCookieKey: cookieKey, MagicCookieValue: cookieValue},
+		HandshakeConfig: handshake,
 		Plugins:         goplugin.PluginSet{"task": &raw{}},
 		GRPCServer:      goplugin.DefaultGRPCServer,
-		Logger:          hclog.New(&hclog.LoggerOptions{Output: stderr, JSONFormat: true, Level: hclog.Error}),
+		Logger:          hclog.New(&hclog.LoggerOptions{Output: early.Stderr, JSONFormat: true, Level: hclog.Error}),
 	})
 	if socketClosed.Load() || early.Behaviour == "deaf-shutdown" {
 		early.Hang()
@@ -68,7 +66,7 @@ func serveRaw() {
 	os.Exit(0)
 }
 
-// socketClosed says that the process stays when its server has ended.
+// socketClosed: the process continues after its server has ended.
 var socketClosed atomic.Bool
 
 // closeSocket ends the server, and never returns.
@@ -81,13 +79,12 @@ func (r *raw) closeSocket() {
 // meddle misbehaves if this is the call for it.
 func meddle(call string) {
 	crash("crash-" + call)
-	if early.Behaviour == "mute-"+call || early.Behaviour == "stop-"+call {
-		early.Say()
-	}
 	switch early.Behaviour {
 	case "mute-" + call:
+		early.Say()
 		early.Hang()
 	case "stop-" + call:
+		early.Say()
 		if err := syscall.Kill(os.Getpid(), syscall.SIGSTOP); err != nil {
 			fmt.Fprintln(early.Stderr, "misbehave:", err)
 		}
@@ -119,7 +116,7 @@ func (r *raw) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeRespon
 	return resp, nil
 }
 
-// wrongTasks are described with as much wrong as there are rules.
+// wrongTasks violate all rules for descriptions.
 func wrongTasks() []*pb.Task {
 	text := pb.ArgumentType_ARGUMENT_TYPE_STRING
 	node := func(text string) *pb.Node { return &pb.Node{Kind: &pb.Node_Json{Json: text}} }
@@ -145,7 +142,7 @@ func wrongTasks() []*pb.Task {
 // page is the heartbeat page of answers-never and cut-page.
 var page string
 
-// finish writes into the page that a chunk is finished.
+// finish marks a chunk as finished in the page.
 func finish(chunk *pb.Chunk) error {
 	f, err := os.OpenFile(page, os.O_WRONLY, 0)
 	if err != nil {
@@ -161,7 +158,7 @@ func finish(chunk *pb.Chunk) error {
 	return err
 }
 
-// count is the value of --count among the arguments that Open gets, however it is written.
+// count is the value of --count, which Open sets.
 var count = 100
 
 func (r *raw) Open(_ context.Context, req *pb.OpenRequest) (*pb.OpenResponse, error) {
@@ -234,7 +231,7 @@ func (r *raw) Spawn(stream pb.PluginService_SpawnServer) error {
 			socket = filepath.Join(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), fmt.Sprintf("mute-%d-%d", os.Getpid(), index))
 			early.MuteSocket(socket)
 		}
-		// What it says of the worker is not so: it serves nothing.
+		// This worker serves nothing.
 		worker := exec.Command("sleep", "3600")
 		if err := worker.Start(); err != nil {
 			return err
@@ -278,7 +275,7 @@ func (r *raw) Run(stream pb.PluginService_RunServer) error {
 	}
 }
 
-// message carries an answer, or what the behaviour makes of it.
+// message is the message with an answer, as the behaviour changes it.
 func message(result *pb.ChunkResult) *pb.RunResponse {
 	closed := &pb.Error{Message: "misbehave: closed already"}
 	switch early.Behaviour {
@@ -292,7 +289,7 @@ func message(result *pb.ChunkResult) *pb.RunResponse {
 	return &pb.RunResponse{Result: result}
 }
 
-// results are the answers to a chunk: the right one, or what the behaviour makes of it.
+// results are the answers to a chunk: the right one, or those of the behaviour.
 func results(chunk *pb.Chunk) []*pb.ChunkResult {
 	result := &pb.ChunkResult{Id: chunk.GetId(), Count: size(chunk), BusyNs: 1}
 	failure := func(index uint32, message string) *pb.ItemFailure {
@@ -311,7 +308,7 @@ func results(chunk *pb.Chunk) []*pb.ChunkResult {
 	case "answers-unwritten":
 		result.Unwritten = result.GetCount() + 1
 	case "answers-twice":
-		// Once in a run, so that it can come to its end.
+		// Only once in a run, so that the run can end.
 		if result.GetId() == 1 {
 			return []*pb.ChunkResult{result, result}
 		}

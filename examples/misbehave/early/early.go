@@ -1,6 +1,5 @@
-// Package early does what a plugin must not do before its handshake. Packages are initialised in the order of their
-// paths as soon as what they import is: this one sorts before the SDK and imports nothing that the SDK does not, so that
-// it sees stdout before the SDK has set it aside.
+// Package early misbehaves before the handshake. Go initialises packages in the order of their paths, after their imports:
+// this one is initialised before the SDK, and so gets the real stdout.
 package early
 
 import (
@@ -10,13 +9,13 @@ import (
 	"time"
 )
 
-// Behaviour is what the environment asks for; empty: nothing out of the ordinary.
+// Behaviour is the behaviour from the environment, or empty.
 var Behaviour = os.Getenv("KAGURAZAKA_MISBEHAVE")
 
-// Stdout is the process's real stdout, which the SDK takes away from everybody else.
+// Stdout is the process's real stdout, which the SDK replaces.
 var Stdout *os.File
 
-// Stderr is the process's real stderr, which go-plugin takes away without the SDK.
+// Stderr is the process's real stderr, which go-plugin replaces.
 var Stderr = os.Stderr
 
 func init() {
@@ -62,13 +61,13 @@ func init() {
 	}
 }
 
-// shake prints a handshake that is none, and stays.
+// shake prints a wrong handshake and hangs.
 func shake(format string) {
 	fmt.Fprintf(Stdout, format, os.TempDir()+"/misbehave-no-such-socket")
 	Hang()
 }
 
-// MuteSocket makes a socket that takes connections and never answers.
+// MuteSocket makes a socket that accepts connections and never answers.
 func MuteSocket(path string) {
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err == nil {
@@ -83,10 +82,10 @@ func MuteSocket(path string) {
 	}
 }
 
-// Say tells on stderr that the behaviour begins.
+// Say prints to stderr that the behaviour begins.
 func Say() { fmt.Fprintln(Stderr, "misbehave:", Behaviour) }
 
-// Hang never returns, whatever happens.
+// Hang never returns.
 func Hang() {
 	for {
 		time.Sleep(time.Hour)
