@@ -148,7 +148,7 @@ func (a *applier) applyMap(current *template.Node, v *Value, at seat) *template.
 	case at.role != "":
 		name := v.Get(modeKey)
 		if name == nil {
-			a.complain(v, at.path, "there is no mode here yet that these fields could belong to",
+			a.complain(v, at.path, "these fields have no mode here yet",
 				fmt.Sprintf("add %s.%s=NAME, where NAME is one of %s", at.path, modeKey, choices(at.role)))
 			return current
 		}
@@ -190,12 +190,12 @@ func (a *applier) newMode(current *template.Node, name, v *Value, at seat) *temp
 	spec, known := template.SpecOf(text)
 	switch {
 	case name.Kind != KindScalar || !isText:
-		a.complain(name, at.path+"."+modeKey, fmt.Sprintf("a mode's name is a text, this is %s", name.what()), "one of "+choices(at.role))
+		a.complain(name, at.path+"."+modeKey, fmt.Sprintf("a mode's name must be a text, not %s", name.what()), "one of "+choices(at.role))
 		return current
 	case !known || spec.Role != at.role:
-		message := fmt.Sprintf("there is no mode %s for it", text)
+		message := "unknown mode " + text
 		if known {
-			message = fmt.Sprintf("%s is a mode for %s, not for it", text, spec.Role)
+			message = fmt.Sprintf("%s is a mode for %s, not for %s", text, spec.Role, at.role)
 		}
 		a.complain(name, at.path, message, problem.Meant(text, "its modes", roleNames(at.role)))
 		return current
@@ -266,7 +266,7 @@ func (a *applier) fields(mode *template.Node, v *Value, at seat, name *Value) {
 func (a *applier) modeByName(current *template.Node, v *Value, at seat) *template.Node {
 	s, isText := v.Scalar.(string)
 	if v.Kind != KindScalar || !isText {
-		a.complain(v, at.path, fmt.Sprintf("it takes a mode, this is %s", v.what()),
+		a.complain(v, at.path, fmt.Sprintf("must be a mode, not %s", v.what()),
 			fmt.Sprintf("null, or the name of a mode: %s", choices(at.role)))
 		return current
 	}

@@ -221,7 +221,7 @@ func (b *argumentBuilder) flag(a *schema.Argument, v *Value) []string {
 		return nil
 	case v.Kind != KindScalar || !ok:
 		b.problems = append(b.problems, problem.Problem{Source: v.Source, Path: a.Name,
-			Message: fmt.Sprintf("%s is a flag: it takes true or false, this is %s", a.Name, v.what())})
+			Message: "must be true or false, not " + v.what()})
 		return nil
 	case yes:
 		return []string{a.Flags[0]}

@@ -115,9 +115,9 @@ func TestArgumentProblemsNameTheirLine(t *testing.T) {
 	want := []string{
 		"cfg.yaml:6:15: num_proces: Resize has no argument num_proces (did you mean num_process?)",
 		"cfg.yaml:2:9: sise: Resize has no argument sise (did you mean size?)",
-		"cfg.yaml:4:12: enlarge: enlarge is a flag: it takes true or false, this is a number",
+		"cfg.yaml:4:12: enlarge: must be true or false, not a number",
 		`cfg.yaml:3:12: --quality: must be an integer, not "high"`,
-		"--size: it is required: give --size INT (Longest side of the result, in pixels.)",
+		"--size: required argument is not set: give --size INT (Longest side of the result, in pixels.)",
 	}
 	if diff := cmp.Diff(want, all); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -134,7 +134,7 @@ func (l *loader) file(path, flag string) *Value {
 		return newMap(path + ":1:1")
 	}
 	if v.Kind != KindMap {
-		l.complain(problem.Problem{Source: v.Source, Message: fmt.Sprintf("a configuration is a map (KEY: VALUE), this is %s", v.what())})
+		l.complain(problem.Problem{Source: v.Source, Message: fmt.Sprintf("a configuration must be a map (KEY: VALUE), not %s", v.what())})
 		l.unread = true
 		return newMap(v.Source)
 	}
@@ -181,7 +181,7 @@ func (l *loader) merge(cfg, mixinCfg *Value, dots []*Value) *Value {
 			r.report(err)
 			l.problems = append(l.problems, r.problems...)
 		case target.Kind != KindMap:
-			l.complain(problem.Problem{Source: base.Source, Path: sectionMixin, Message: "mixin: is a map of template fields, this is " + target.what()})
+			l.complain(problem.Problem{Source: base.Source, Path: sectionMixin, Message: "must be a map of template fields, not " + target.what()})
 		default:
 			mixin = target.clone()
 		}
@@ -218,7 +218,7 @@ func (l *loader) checkName(e Entry) {
 func (l *loader) section(e Entry, r *resolver) *Value {
 	v := r.all(e.Value)
 	if !v.IsNull() && v.Kind != KindMap {
-		l.complain(problem.Problem{Source: v.Source, Path: e.Key, Message: fmt.Sprintf("%s: is a map of arguments, this is %s", e.Key, v.what())})
+		l.complain(problem.Problem{Source: v.Source, Path: e.Key, Message: "must be a map of arguments, not " + v.what()})
 	}
 	return mapOr(v, "")
 }

@@ -66,7 +66,7 @@ func TestProblemsOfFiles(t *testing.T) {
 		{"both files and a flag", Sources{CfgPath: "a: ]\n", MixinCfgPath: "a: }\n", Mixins: []string{"a=[1", "b", "c.=2"}}, []string{
 			"cfg.yaml:1: this is not YAML: did not find expected node content",
 			`--mixin a: the value "[1": this is not YAML: did not find expected ',' or ']' (text with special characters needs quotes: 'a="[1"')`,
-			"--mixin b: there is no = in it: --mixin takes KEY=VALUE (write b=VALUE, or put it before --mixin if it is not part of the mixin)",
+			"--mixin b: must be KEY=VALUE (write b=VALUE, or put it before --mixin if it is not part of the mixin)",
 			`--mixin c.: the path "c." has an empty name in it (a path is written a.b.c; elements of a list are a.0 or a[0])`,
 			"mixin.yaml:1: this is not YAML: did not find expected node content",
 		}},
@@ -74,11 +74,11 @@ func TestProblemsOfFiles(t *testing.T) {
 			"cfg.yaml:5:3: b.c: duplicate key: c is given in line 3 and again in line 5 (keep one of them)"}},
 		{"documents", Sources{CfgPath: "a: 1\n---\nb: 1\n"}, []string{
 			"cfg.yaml:2:1: a second document begins here: a configuration is one document (remove the --- line)"}},
-		{"no map", Sources{CfgPath: "- a\n"}, []string{"cfg.yaml:1:1: a configuration is a map (KEY: VALUE), this is a list"}},
+		{"no map", Sources{CfgPath: "- a\n"}, []string{"cfg.yaml:1:1: a configuration must be a map (KEY: VALUE), not a list"}},
 		{"sections", Sources{CfgPath: "task: 1\nbackbone: [a]\nmixin: text\n"}, []string{
-			"cfg.yaml:3:8: mixin: mixin: is a map of template fields, this is a text",
-			"cfg.yaml:1:7: task: task: is a map of arguments, this is a number",
-			"cfg.yaml:2:11: backbone: backbone: is a map of arguments, this is a list"}},
+			"cfg.yaml:3:8: mixin: must be a map of template fields, not a text",
+			"cfg.yaml:1:7: task: must be a map of arguments, not a number",
+			"cfg.yaml:2:11: backbone: must be a map of arguments, not a list"}},
 		{"anchor in itself", Sources{CfgPath: "a: &x {b: *x}\n"}, []string{"cfg.yaml:1:11: a.b: the anchor x contains itself"}},
 		{"tag", Sources{CfgPath: "a: !foo x\nb: !!int y\n"}, []string{
 			"cfg.yaml:1:4: a: the tag !foo means nothing here (put a text that begins with ! into quotes)",
@@ -86,15 +86,15 @@ func TestProblemsOfFiles(t *testing.T) {
 		{"keys", Sources{CfgPath: "null: 1\n[a]: 2\n<<: 3\n"}, []string{
 			"cfg.yaml:1:1: null cannot be a key (put the key into quotes)",
 			"cfg.yaml:2:1: a list or map cannot be a key (put braces that are text into quotes)",
-			"cfg.yaml:3:5: << takes a map or a list of maps, this is a number"}},
+			"cfg.yaml:3:5: << needs a map or a list of maps, not a number"}},
 		{"cycle", Sources{CfgPath: "a: ${b}\nb: x${c}\nc: ${a}\nd: ${b}\n"}, []string{
-			"cfg.yaml:1:4: a: interpolations go round in a circle: a (cfg.yaml:1:4) → b (cfg.yaml:2:4) → c (cfg.yaml:3:4) → a (give one of them a value of its own)"}},
+			"cfg.yaml:1:4: a: interpolations form a cycle: a (cfg.yaml:1:4) → b (cfg.yaml:2:4) → c (cfg.yaml:3:4) → a (replace one of them by a value)"}},
 		{"within itself", Sources{CfgPath: "a: {b: '${a}'}\n"}, []string{"cfg.yaml:1:8: a.b: ${a} stands for a, which contains it (refer to a part of it)"}},
 		{"all at once", Sources{CfgPath: "photos: /p\ntask: {a: '${potos}', b: '${oc.env:KGT_UNSET}', c: '${photos.x}'}\nmixin: {l: [1], x: '${mixin.l.3}', y: '${.z}'}\n",
 			Mixins: []string{"z=${env:HOME}", "q=${oc.en:HOME}", "r=${a", "s=${...b}"}}, []string{
 			"cfg.yaml:3:20: mixin.x: ${mixin.l.3}: 3 is not an element of a list of 1 in mixin.l",
-			"--mixin z: mixin.z: ${env:HOME}: there is no resolver env (did you mean oc.env?)",
-			"--mixin q: mixin.q: ${oc.en:HOME}: there is no resolver oc.en (did you mean oc.env?)",
+			"--mixin z: mixin.z: ${env:HOME}: unknown resolver env (did you mean oc.env?)",
+			"--mixin q: mixin.q: ${oc.en:HOME}: unknown resolver oc.en (did you mean oc.env?)",
 			`--mixin r: mixin.r: an interpolation that begins with ${ has no } in "${a" (a ${ that is text is written \${)`,
 			"--mixin s: mixin.s: ${...b} leads above the root (one dot is the map that holds the value, each further dot one level up)",
 			"cfg.yaml:2:11: task.a: ${potos}: there is no potos at the root (did you mean photos?)",

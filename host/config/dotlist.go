@@ -22,7 +22,7 @@ func parseDotlist(arg string, isText func(path []string) bool) (*Value, []proble
 	name, text, found := cutKey(arg)
 	source := mixinFlag + " " + name
 	if !found {
-		return nil, []problem.Problem{{Source: source, Message: "there is no = in it: --mixin takes KEY=VALUE",
+		return nil, []problem.Problem{{Source: source, Message: "must be KEY=VALUE",
 			Suggestion: fmt.Sprintf("write %s=VALUE, or put it before --mixin if it is not part of the mixin", name)}}
 	}
 	path, err := splitPath(name)

@@ -77,7 +77,7 @@ func (r *resolver) cycle(members []*Value) error {
 		fmt.Fprintf(&way, "%s (%s) → ", v.path(), v.Source)
 	}
 	way.WriteString(members[0].path())
-	err := locate(hinted("interpolations go round in a circle: "+way.String(), "give one of them a value of its own"), members[0])
+	err := locate(hinted("interpolations form a cycle: "+way.String(), "replace one of them by a value"), members[0])
 	for _, v := range members {
 		r.memo[v] = memo{newScalar(nil, v.Source), err}
 	}

@@ -19,7 +19,7 @@ func (r *resolver) call(c call, at *Value) (*Value, error) {
 		if c.name == "env" {
 			hint = "did you mean oc.env?"
 		}
-		return nil, hinted(fmt.Sprintf("%s: there is no resolver %s", c.text, c.name), hint)
+		return nil, hinted(fmt.Sprintf("%s: unknown resolver %s", c.text, c.name), hint)
 	}
 	arguments := make([]*Value, len(c.arguments))
 	for i, a := range c.arguments {
@@ -34,7 +34,7 @@ func (r *resolver) call(c call, at *Value) (*Value, error) {
 		most, takes = 2, "one or two arguments"
 	}
 	if len(arguments) < 1 || len(arguments) > most {
-		return nil, hinted(fmt.Sprintf("%s: %s takes %s, this gives %d", c.text, c.name, takes, len(arguments)),
+		return nil, hinted(fmt.Sprintf("%s: %s needs %s, not %d", c.text, c.name, takes, len(arguments)),
 			"put an argument that holds a comma into quotes")
 	}
 	result, err := r.resolve(c, arguments, at)
@@ -58,12 +58,12 @@ func (r *resolver) resolve(c call, arguments []*Value, at *Value) (*Value, error
 			return newScalar(nil, at.Source), nil
 		}
 		if !isText || first.Kind != KindScalar {
-			return nil, fmt.Errorf("oc.decode reads a text, this is %s", first.what())
+			return nil, fmt.Errorf("oc.decode needs a text, not %s", first.what())
 		}
 		return r.decode(name, at)
 	}
 	if !isText || first.Kind != KindScalar {
-		return nil, fmt.Errorf("its first argument is a name, this is %s", first.what())
+		return nil, fmt.Errorf("the first argument must be a name, not %s", first.what())
 	}
 	if c.name == "oc.env" {
 		return r.environment(name, arguments[1:], at, c.text)
@@ -114,7 +114,7 @@ func (r *resolver) deprecated(name string, message []*Value, at *Value) error {
 	if len(message) > 0 {
 		own, ok := message[0].Scalar.(string)
 		if !ok || message[0].Kind != KindScalar {
-			return fmt.Errorf("oc.deprecated takes a text for its message, this is %s", message[0].what())
+			return fmt.Errorf("the message of oc.deprecated must be a text, not %s", message[0].what())
 		}
 		text = own
 	}

@@ -154,7 +154,7 @@ func (r *yamlReader) mergeKey(into *Value, n *yaml.Node) {
 	for _, m := range maps {
 		v := r.value(m)
 		if v.Kind != KindMap {
-			r.complain(m, "<< takes a map or a list of maps, this is "+v.what(), "")
+			r.complain(m, "<< needs a map or a list of maps, not "+v.what(), "")
 			continue
 		}
 		for _, e := range v.Entries {

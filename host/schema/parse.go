@@ -215,7 +215,7 @@ func (p *parser) take(a *Argument, spelling string, rest []string) int {
 		n++
 	}
 	if n < least {
-		message := fmt.Sprintf("it takes %s, this gives %s", countWords(least, most), number(n))
+		message := fmt.Sprintf("needs %s, not %s", countWords(least, most), number(n))
 		hint := ""
 		if n < len(rest) && strings.HasPrefix(rest[n], "-") && p.byFlag[rest[n]] == nil && rest[n] != "--" {
 			hint = fmt.Sprintf("a value that begins with a dash is written %s=%s", spelling, rest[n])
@@ -233,12 +233,12 @@ func (p *parser) attached(a *Argument, spelling, value string) {
 	switch {
 	case most == 0:
 		if _, err := strconv.ParseBool(value); err != nil {
-			p.complain(spelling, fmt.Sprintf("it is a flag without a value, this gives %q", value), "write "+spelling+" alone")
+			p.complain(spelling, fmt.Sprintf("takes no value, not %q", value), "write "+spelling+" alone")
 			return
 		}
 		p.found = append(p.found, occurrence{argument: a, spelling: spelling})
 	case least > 1:
-		p.complain(spelling, fmt.Sprintf("it takes %s, this gives one", countWords(least, most)), "write them after it, separated by spaces")
+		p.complain(spelling, fmt.Sprintf("needs %s, not one", countWords(least, most)), "write them after it, separated by spaces")
 	default:
 		p.found = append(p.found, occurrence{argument: a, spelling: spelling, values: []string{value}})
 	}
@@ -292,7 +292,7 @@ func (p *parser) assign() {
 			n = min(n, most)
 		}
 		if n > len(rest) {
-			p.complain(a.Name, fmt.Sprintf("it takes %s, this gives %s", countWords(least, most), number(len(rest))), "")
+			p.complain(a.Name, fmt.Sprintf("needs %s, not %s", countWords(least, most), number(len(rest))), "")
 			rest = nil
 			continue
 		}

@@ -57,7 +57,7 @@ func Validate(task *Task, args []string) []problem.Problem {
 	for i := range task.Arguments {
 		a := &task.Arguments[i]
 		if a.Required && len(a.Flags) > 0 && !given[a] {
-			p.complain(a.Flags[0], "it is required: give "+strings.TrimSpace(a.Flags[0]+" "+a.metavar()), a.Help)
+			p.complain(a.Flags[0], "required argument is not set: give "+strings.TrimSpace(a.Flags[0]+" "+a.metavar()), a.Help)
 		}
 	}
 	return p.problems
