@@ -53,19 +53,17 @@ func (r *resolver) resolve(c call, arguments []*Value, at *Value) (*Value, error
 		return first, nil
 	}
 	name, isText := first.Scalar.(string)
-	if c.name == "oc.decode" {
-		if first.IsNull() {
-			return newScalar(nil, at.Source), nil
-		}
-		if !isText || first.Kind != KindScalar {
-			return nil, fmt.Errorf("oc.decode needs a text, not %s", first.what())
-		}
+	decode := c.name == "oc.decode"
+	switch {
+	case decode && first.IsNull():
+		return newScalar(nil, at.Source), nil
+	case decode && !isText:
+		return nil, fmt.Errorf("oc.decode needs a text, not %s", first.what())
+	case decode:
 		return r.decode(name, at)
-	}
-	if !isText || first.Kind != KindScalar {
+	case !isText:
 		return nil, fmt.Errorf("the first argument must be a name, not %s", first.what())
-	}
-	if c.name == "oc.env" {
+	case c.name == "oc.env":
 		return r.environment(name, arguments[1:], at, c.text)
 	}
 	ref, err := pathReference(name)
@@ -113,7 +111,7 @@ func (r *resolver) deprecated(name string, message []*Value, at *Value) error {
 	text := "'$OLD_KEY' is deprecated. Change your code and config to use '$NEW_KEY'"
 	if len(message) > 0 {
 		own, ok := message[0].Scalar.(string)
-		if !ok || message[0].Kind != KindScalar {
+		if !ok {
 			return fmt.Errorf("the message of oc.deprecated must be a text, not %s", message[0].what())
 		}
 		text = own

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -193,12 +194,8 @@ func entryOf(key any, value *Value) Entry {
 	return e
 }
 
-func ofBase64(r rune) rune {
-	if r == '+' || r == '/' || r == '=' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' {
-		return r
-	}
-	return -1
-}
+// notBase64 matches characters outside the alphabet.
+var notBase64 = regexp.MustCompile(`[^A-Za-z0-9+/=]+`)
 
 // scalar reads a scalar node by its tag, or a plain one without a tag by its spelling.
 func (r *yamlReader) scalar(n *yaml.Node) any {
@@ -231,7 +228,7 @@ func (r *yamlReader) scalar(n *yaml.Node) any {
 		}
 	case "!!binary":
 		// Like Python's base64, skip characters outside the alphabet, such as line breaks.
-		b, err := base64.StdEncoding.DecodeString(strings.Map(ofBase64, n.Value))
+		b, err := base64.StdEncoding.DecodeString(notBase64.ReplaceAllString(n.Value, ""))
 		if err == nil {
 			return Bytes(b)
 		}

@@ -79,7 +79,11 @@ func (j *JSON) Failed(f Failure) {
 
 // Finish implements Printer.
 func (j *JSON) Finish(s Summary) {
-	j.print(jsonSummary{"summary", s, s.Unwritten.Count, s.Stages.json(), s.Stages.steady()})
+	summary := jsonSummary{MessageType: "summary", Summary: s, Unwritten: s.Unwritten.Count, Stages: s.Stages.json()}
+	if s.Stages != nil {
+		summary.Steady = s.Stages.Steady
+	}
+	j.print(summary)
 }
 
 // PrintExit prints the object of a host that ends before a summary.

@@ -122,10 +122,3 @@ func (s *Stages) json() *jsonStages {
 	}
 	return out
 }
-
-func (s *Stages) steady() float64 {
-	if s == nil {
-		return 0
-	}
-	return s.Steady
-}

@@ -40,14 +40,13 @@ func kindsText(kinds map[string]int64) string {
 }
 
 func rateText(r float64) string {
-	switch {
-	case r >= 100:
-		return strconv.FormatFloat(r, 'f', 0, 64)
-	case r >= 1:
-		return strconv.FormatFloat(r, 'f', 1, 64)
-	default:
-		return strconv.FormatFloat(r, 'f', 2, 64)
+	digits := 2
+	if r >= 100 {
+		digits = 0
+	} else if r >= 1 {
+		digits = 1
 	}
+	return strconv.FormatFloat(r, 'f', digits, 64)
 }
 
 // thousands groups digits by three, for people.
@@ -72,17 +71,17 @@ func line(s Snapshot) string {
 	if s.Closing > 0 {
 		fmt.Fprintf(&b, ", %s", count.Of(s.Closing, "worker closing its task", "workers closing their task"))
 	}
+	workers := fmt.Sprintf("%d/%d workers busy", s.Busy, s.Workers)
 	if s.Stages != nil {
-		fmt.Fprintf(&b, ", %s, %s", s.Stages.text(), clock(s.Elapsed))
-		return b.String()
+		workers = s.Stages.text()
 	}
-	fmt.Fprintf(&b, ", %d/%d workers busy, %s", s.Busy, s.Workers, clock(s.Elapsed))
+	fmt.Fprintf(&b, ", %s, %s", workers, clock(s.Elapsed))
 	return b.String()
 }
 
 func clock(d time.Duration) string {
-	d = d.Round(time.Second)
-	h, m, s := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
+	seconds := int(d.Round(time.Second).Seconds())
+	h, m, s := seconds/3600, seconds/60%60, seconds%60
 	if h > 0 {
 		return fmt.Sprintf("%d:%02d:%02d", h, m, s)
 	}
@@ -95,14 +94,6 @@ const (
 	maxMessage   = 4000
 	maxTraceback = 32 << 10
 )
-
-func failureLine(f Failure) string {
-	item := terminal.Line(f.Item, maxItem)
-	if item == "" {
-		item = "an item without a printable form"
-	}
-	return fmt.Sprintf("failed (%s) %s: %s", f.Kind, item, terminal.Block(f.Message, indentation, maxMessage))
-}
 
 // Screen is a terminal with one line at its foot that is drawn again and again. Text that is written to it appears above.
 type Screen struct {
@@ -179,7 +170,8 @@ func (t *Text) Update(s Snapshot) {
 
 // Failed implements Printer.
 func (t *Text) Failed(f Failure) {
-	text := failureLine(f) + "\n"
+	item := cmp.Or(terminal.Line(f.Item, maxItem), "an item without a printable form")
+	text := fmt.Sprintf("failed (%s) %s: %s\n", f.Kind, item, terminal.Block(f.Message, indentation, maxMessage))
 	if t.Verbose && f.Traceback != "" {
 		text += indentation + terminal.Block(f.Traceback, indentation, maxTraceback) + "\n"
 	}

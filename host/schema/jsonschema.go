@@ -53,7 +53,7 @@ func anyOf(options ...any) map[string]any { return map[string]any{"anyOf": optio
 // interpolation allows an interpolation.
 func interpolation() any { return map[string]any{"$ref": "#/$defs/interpolation"} }
 
-// schema is the schema of the argument's value in a file.
+// schema is the schema of the argument's value in a file, with its help and default.
 func (a *Argument) schema() map[string]any {
 	s := a.valueSchema()
 	if a.Help != "" {
