@@ -29,7 +29,7 @@ func (s *service) Run(stream pb.PluginService_RunServer) error {
 	defer cancel()
 	defer context.AfterFunc(stream.Context(), cancel)()
 	if in.stage == StageRun {
-		err = newRunner(in, ctx, stream).serve()
+		err = newRunner(ctx, in, stream).serve()
 	} else {
 		err = in.runStage(ctx, stream)
 	}
@@ -72,7 +72,7 @@ type chunkRun struct {
 	itemBegan time.Time
 }
 
-func newRunner(in *instance, ctx context.Context, stream pb.PluginService_RunServer) *runner {
+func newRunner(ctx context.Context, in *instance, stream pb.PluginService_RunServer) *runner {
 	r := &runner{in: in, ctx: ctx, stream: stream}
 	r.processor, _ = in.task.(Processor)
 	r.checker, _ = in.task.(Checker)
@@ -236,12 +236,11 @@ func outputsOf(raw []byte) staging.Outputs {
 			return nil
 		}
 		path, err := jsontext.String(jsontext.Field(value, "path"))
-		if err != nil || path == "" {
-			return nil
-		}
-		if len(id) == 0 {
+		switch {
+		case err != nil || path == "":
+		case len(id) == 0:
 			out.Main = path
-		} else {
+		default:
 			out.Others = append(out.Others, staging.Named{Field: string(key), Path: path})
 		}
 		return nil

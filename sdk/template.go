@@ -158,8 +158,8 @@ func OutputByFilenameSubfoldering(fileToWrite any) Mode {
 	return &builtin{name: "OutputByFilenameSubfoldering", fields: []modeField{{"file_to_write", fileToWrite}}}
 }
 
-// FinishCheckByOutputFileExistence: an item is finished if its output exists, or with a suffix, if the file with that id
-// exists.
+// FinishCheckByOutputFileExistence takes an item for finished if its output exists, or with a suffix, if the file with that
+// id exists.
 func FinishCheckByOutputFileExistence(suffix ...any) Mode {
 	m := &builtin{name: "FinishCheckByOutputFileExistence", fields: []modeField{{"output_field_suffix", nil}}}
 	if len(suffix) > 1 {

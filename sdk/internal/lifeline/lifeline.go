@@ -26,8 +26,8 @@ func Watch() {
 		if err == nil && fd >= 3 {
 			untilEOF(fd)
 		} else {
-			for unix.Getppid() == parent {
-				time.Sleep(pollEvery)
+			for ticks := time.Tick(pollEvery); unix.Getppid() == parent; <-ticks {
+				continue
 			}
 		}
 		leave()
