@@ -164,7 +164,7 @@ func TestNotFoundSaysWhatWasTried(t *testing.T) {
 		{"./hollow", []string{"holds no plugin", "plugin.yaml", "Go main package"}},
 		{"./noexec", []string{"there, but not executable"}},
 		{"./wrong", []string{"plugin.yaml", "comand"}},
-		{"./void", []string{"names no command"}},
+		{"./void", []string{"the command is missing"}},
 		{"", []string{"empty"}},
 	}
 	for _, tt := range tests {

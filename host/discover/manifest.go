@@ -26,7 +26,7 @@ func readManifest(path string, data []byte) (manifest, []problem.Problem) {
 	top := r.Document(data)
 	if top == nil {
 		if len(r.Problems) == 0 {
-			r.Complain(0, "", "it names no command", example)
+			r.Complain(0, "", "the command is missing", example)
 		}
 		return m, r.Problems
 	}
@@ -37,14 +37,14 @@ func readManifest(path string, data []byte) (manifest, []problem.Problem) {
 		case "env":
 			r.env(m.Env, value)
 		default:
-			r.Complain(key.Line, key.Value, "it is unknown", problem.Meant(key.Value, "there are", []string{"command", "env"}))
+			r.Complain(key.Line, key.Value, "unknown key", problem.Meant(key.Value, "there are", []string{"command", "env"}))
 		}
 	})
 	switch {
 	case !isMap:
-		r.Complain(top.Line, "", "it has to be a map with command: and env:", example)
+		r.Complain(top.Line, "", "must be a map with command: and env:", example)
 	case len(m.Command) == 0 && len(r.Problems) == 0:
-		r.Complain(top.Line, "", "it names no command", example)
+		r.Complain(top.Line, "", "the command is missing", example)
 	}
 	return m, r.Problems
 }
@@ -55,9 +55,9 @@ type manifestReader struct{ yamldoc.Reader }
 func (r *manifestReader) text(n *yaml.Node, path string) (string, bool) {
 	switch {
 	case n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" || n.ShortTag() == "!!binary":
-		r.Complain(n.Line, path, "it has to be text", "put it into quotes")
+		r.Complain(n.Line, path, "must be text", "put it into quotes")
 	case strings.ContainsRune(n.Value, 0):
-		r.Complain(n.Line, path, "it cannot hold a zero byte", "")
+		r.Complain(n.Line, path, "must not contain a zero byte", "")
 	default:
 		return n.Value, true
 	}
@@ -66,7 +66,7 @@ func (r *manifestReader) text(n *yaml.Node, path string) (string, bool) {
 
 func (r *manifestReader) words(n *yaml.Node) []string {
 	if n.Kind != yaml.SequenceNode {
-		r.Complain(n.Line, "command", "it has to be a list of words", "write for example `command: [./my-plugin, --fast]`")
+		r.Complain(n.Line, "command", "must be a list of words", "write for example `command: [./my-plugin, --fast]`")
 		return nil
 	}
 	var words []string
@@ -74,7 +74,7 @@ func (r *manifestReader) words(n *yaml.Node) []string {
 		path := fmt.Sprintf("command.%d", i)
 		word, ok := r.text(item, path)
 		if ok && i == 0 && word == "" {
-			r.Complain(item.Line, path, "the program has no name", "")
+			r.Complain(item.Line, path, "the program's name is empty", "")
 		}
 		words = append(words, word)
 	}
@@ -91,7 +91,7 @@ func (r *manifestReader) env(into map[string]string, n *yaml.Node) {
 		case !ok:
 			return
 		case name == "" || strings.ContainsRune(name, '='):
-			r.Complain(key.Line, "env."+name, "a variable's name is not empty and has no =", "")
+			r.Complain(key.Line, "env."+name, "a variable's name must not be empty or contain =", "")
 			return
 		}
 		if text, ok := r.text(value, "env."+name); ok {
@@ -99,6 +99,6 @@ func (r *manifestReader) env(into map[string]string, n *yaml.Node) {
 		}
 	})
 	if !isMap {
-		r.Complain(n.Line, "env", "it has to be a map from names to values", "write for example `env: {NAME: value}`")
+		r.Complain(n.Line, "env", "must be a map from names to values", "write for example `env: {NAME: value}`")
 	}
 }

@@ -126,13 +126,13 @@ func (p Policy) Unlisted(id ID, arg string) []problem.Problem {
 	for _, l := range p.Locks {
 		if l.Doubt != "" && l.Find(id) != nil {
 			return []problem.Problem{{
-				Source: "--locked", Path: arg, Message: fmt.Sprintf("%s has it, and does not count: %s", l.Path, l.Doubt), Suggestion: hint + " --user",
+				Source: "--locked", Path: arg, Message: fmt.Sprintf("the entry in %s does not count: %s", l.Path, l.Doubt), Suggestion: hint + " --user",
 			}}
 		}
 		paths = append(paths, l.Path)
 	}
 	return []problem.Problem{{
-		Source: "--locked", Path: arg, Message: "it is in no plugins.lock; looked at " + strings.Join(paths, " and "), Suggestion: hint,
+		Source: "--locked", Path: arg, Message: "not found in a plugins.lock; looked at " + strings.Join(paths, " and "), Suggestion: hint,
 	}}
 }
 

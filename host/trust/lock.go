@@ -77,7 +77,7 @@ func ReadLock(path string) (*Lock, []problem.Problem) {
 	defer func() { _ = f.Close() }()
 	if info.Mode()&0o002 != 0 {
 		return l, []problem.Problem{{
-			Source: path, Message: "everyone may write to it, so it says nothing about trust", Suggestion: "chmod o-w " + path,
+			Source: path, Message: "everyone may write to it, so it is not trusted", Suggestion: "chmod o-w " + path,
 		}}
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxLock+1))
@@ -123,12 +123,12 @@ func (r *lockReader) read(l *Lock, top *yaml.Node) {
 		case "plugins":
 			r.plugins(l, value)
 		default:
-			r.Complain(key.Line, key.Value, "it is unknown", cmp.Or(problem.Near(key.Value, []string{"version", "plugins"}), "a lock has version and plugins"))
+			r.Complain(key.Line, key.Value, "unknown key", cmp.Or(problem.Near(key.Value, []string{"version", "plugins"}), "a lock has version and plugins"))
 		}
 	})
 	switch {
 	case !isMap:
-		r.Complain(top.Line, "", "it has to be a map with version: and plugins:", writeAgain)
+		r.Complain(top.Line, "", "must be a map with version: and plugins:", writeAgain)
 	case !version:
 		r.Complain(top.Line, "version", "it is missing", "write version: "+lockVersion)
 	}
@@ -140,7 +140,7 @@ func (r *lockReader) plugins(l *Lock, n *yaml.Node) {
 	}
 	isMap := r.Map(n, "", func(key, value *yaml.Node) {
 		if key.Kind != yaml.ScalarNode || key.Value == "" {
-			r.Complain(key.Line, "plugins", "a plugin's path or name has to be text", "")
+			r.Complain(key.Line, "plugins", "a plugin's path or name must be text", "")
 			return
 		}
 		l.Entries = append(l.Entries, Entry{
@@ -148,7 +148,7 @@ func (r *lockReader) plugins(l *Lock, n *yaml.Node) {
 		})
 	})
 	if !isMap {
-		r.Complain(n.Line, "plugins", "it has to be a map from paths or names to hashes", "")
+		r.Complain(n.Line, "plugins", "must be a map from paths or names to hashes", "")
 	}
 	l.sort()
 }
@@ -161,7 +161,7 @@ func (r *lockReader) sums(key string, n *yaml.Node) []string {
 	var sums []string
 	for _, v := range values {
 		if v.Kind != yaml.ScalarNode {
-			r.Complain(v.Line, key, "it has to be a SHA-256, or a list of them", "")
+			r.Complain(v.Line, key, "must be a SHA-256, or a list of them", "")
 			continue
 		}
 		sum, err := ParseSum(v.Value)
@@ -174,7 +174,7 @@ func (r *lockReader) sums(key string, n *yaml.Node) []string {
 		}
 	}
 	if len(values) == 0 {
-		r.Complain(n.Line, key, "it has no hash", "kagurazaka trust "+key+" writes it")
+		r.Complain(n.Line, key, "the hash is missing", "kagurazaka trust "+key+" writes it")
 	}
 	return sums
 }

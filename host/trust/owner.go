@@ -21,13 +21,13 @@ func doubt(path string, info fs.FileInfo) string {
 	}
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return fmt.Sprintf("it cannot be told what leads to it: %v", err)
+		return fmt.Sprintf("its folders cannot be looked at: %v", err)
 	}
 	for _, folder := range []string{filepath.Dir(path), filepath.Dir(target)} {
 		for dir := folder; ; dir = filepath.Dir(dir) {
 			info, err := os.Stat(dir)
 			if err != nil {
-				return fmt.Sprintf("it cannot be told who may write to %s: %v", dir, err)
+				return fmt.Sprintf("%s cannot be looked at: %v", dir, err)
 			}
 			if why := writableByOthers(dir, info, true); why != "" {
 				return why
@@ -46,7 +46,7 @@ func writableByOthers(path string, info fs.FileInfo, sticky bool) string {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !ok:
-		return "it cannot be told who owns " + path
+		return "the system does not tell the owner of " + path
 	case st.Uid != 0 && int(st.Uid) != os.Geteuid():
 		return fmt.Sprintf("%s belongs to %s", path, userName(st.Uid))
 	case sticky && info.Mode()&fs.ModeSticky != 0:
