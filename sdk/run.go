@@ -236,11 +236,9 @@ func outputsOf(raw []byte) staging.Outputs {
 			return nil
 		}
 		path, err := jsontext.String(jsontext.Field(value, "path"))
-		switch {
-		case err != nil || path == "":
-		case len(id) == 0:
+		if valid := err == nil && path != ""; valid && len(id) == 0 {
 			out.Main = path
-		default:
+		} else if valid {
 			out.Others = append(out.Others, staging.Named{Field: string(key), Path: path})
 		}
 		return nil

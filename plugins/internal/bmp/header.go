@@ -126,7 +126,7 @@ func (h *Header) checkKind(os2 bool) error {
 }
 
 // readMasks finds the channels in pixels of 16 and 32 bits. It returns the number of bytes for them after the header.
-func (h *Header) readMasks(data, info []byte, size int64) (behind int64, err error) {
+func (h *Header) readMasks(data, info []byte, size int64) (after int64, err error) {
 	if h.bits != 16 && h.bits != 32 {
 		return 0, nil
 	}
@@ -142,16 +142,16 @@ func (h *Header) readMasks(data, info []byte, size int64) (behind int64, err err
 		}
 		masks, _ = binary.Append(nil, le, defaults)
 	case size < sizeRGB:
-		behind = 12
+		after = 12
 		if h.compression == alphaBitFields {
-			behind = 16
+			after = 16
 		}
 		at := fileHeaderSize + size
-		if int64(len(data)) < at+behind {
+		if int64(len(data)) < at+after {
 			return 0, errTruncated
 		}
 		masks = make([]byte, 16)
-		copy(masks, data[at:at+behind])
+		copy(masks, data[at:at+after])
 	}
 	for i := range h.fields {
 		mask := le.Uint32(masks[4*i:])
@@ -167,7 +167,7 @@ func (h *Header) readMasks(data, info []byte, size int64) (behind int64, err err
 	if h.fields[0].full == 0 || h.fields[1].full == 0 || h.fields[2].full == 0 {
 		return 0, errors.New("a colour has no bits")
 	}
-	return behind, nil
+	return after, nil
 }
 
 // readPalette reads the colours, which begin at an offset, and finds the pixels.

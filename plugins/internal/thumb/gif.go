@@ -13,8 +13,8 @@ import (
 // the canvas enlarges it.
 func gifHead(data []byte) (canvas image.Point, first image.Rectangle, err error) {
 	const (
-		screen     = 6  // behind the signature
-		blocks     = 13 // behind the screen
+		screen     = 6  // after the signature
+		blocks     = 13 // after the screen
 		extension  = 0x21
 		picture    = 0x2c
 		hasColours = 0x80
