@@ -74,20 +74,23 @@ func Find(arg string, opts Options) (*Plugin, error) {
 	if arg == "" {
 		return nil, &NotFoundError{Arg: arg, Why: "the plugin's name is empty"}
 	}
-	if !isPath(arg) {
+	if !isPath(arg) && !holdsPlugin(arg) {
 		return findName(arg, opts)
+	}
+	abs, err := filepath.Abs(arg)
+	if err != nil {
+		return nil, fmt.Errorf("finding plugin %s: %w", arg, err)
 	}
 	info, err := os.Stat(arg)
 	switch {
 	case err == nil && info.IsDir():
-		return findFolder(arg, opts)
+		return findFolder(arg, abs, opts)
 	case err == nil:
-		return findFile(arg, info, opts)
+		return findFile(arg, abs, info, opts)
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, &NotFoundError{Arg: arg, Why: regular.Cause(err).Error()}
 	default:
-		tried, hints := missing(arg)
-		return nil, &NotFoundError{Arg: arg, Why: "there is no such file or folder", Tried: tried, Hints: hints}
+		return nil, &NotFoundError{Arg: arg, Why: "there is no such file or folder", Tried: []string{abs}, Hints: namesNear(arg)}
 	}
 }
 
@@ -111,17 +114,12 @@ func Exists(arg string) bool {
 	return path != ""
 }
 
-// missing returns the absolute path of a missing file, and a hint with the names in the last of its folders that exists.
-func missing(arg string) (tried, hints []string) {
+// namesNear is a hint for a missing file: the names in the last of its folders that exists.
+func namesNear(arg string) (hints []string) {
 	dir := filepath.Dir(arg)
 	for !exists(dir) && dir != filepath.Dir(dir) {
 		dir = filepath.Dir(dir)
 	}
-	abs, err := filepath.Abs(arg)
-	if err != nil {
-		abs = arg
-	}
-	tried = []string{abs}
 	names, _ := namesIn(dir)
 	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, ".") })
 	if names = names[:min(len(names), 12)]; len(names) > 0 {
@@ -131,14 +129,10 @@ func missing(arg string) (tried, hints []string) {
 		}
 		hints = []string{fmt.Sprintf("%s has: %s", where, strings.Join(names, ", "))}
 	}
-	return tried, hints
+	return hints
 }
 
-func findFile(arg string, info fs.FileInfo, opts Options) (*Plugin, error) {
-	abs, err := filepath.Abs(arg)
-	if err != nil {
-		return nil, fmt.Errorf("finding plugin %s: %w", arg, err)
-	}
+func findFile(arg, abs string, info fs.FileInfo, opts Options) (*Plugin, error) {
 	if !info.Mode().IsRegular() {
 		return nil, &NotFoundError{Arg: arg, Why: fmt.Sprintf("it is neither a file nor a folder (mode %s)", info.Mode())}
 	}
@@ -159,21 +153,17 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// findName finds a plugin folder of that name in the working folder, or an installed plugin.
+// findName finds an installed plugin.
 func findName(arg string, opts Options) (*Plugin, error) {
-	info, err := os.Stat(arg)
-	here := err == nil
-	if holdsPlugin(arg) {
-		return findFolder(arg, opts)
-	}
 	path, tried := lookName(arg)
 	if path == "" {
 		why := "there is no folder of that name here, and no installed plugin"
 		var hints []string
-		switch {
-		case here && info.IsDir():
+		switch info, err := os.Stat(arg); {
+		case err != nil:
+		case info.IsDir():
 			why = "the folder of that name here holds no plugin, and there is no installed plugin of that name"
-		case here:
+		default:
 			why = "there is no installed plugin of that name"
 			hints = []string{fmt.Sprintf("to run the file %s of the working folder, write ./%s", arg, arg)}
 		}

@@ -16,11 +16,7 @@ import (
 
 const manifestName = "plugin.yaml"
 
-func findFolder(arg string, opts Options) (*Plugin, error) {
-	abs, err := filepath.Abs(arg)
-	if err != nil {
-		return nil, fmt.Errorf("finding plugin %s: %w", arg, err)
-	}
+func findFolder(arg, abs string, opts Options) (*Plugin, error) {
 	manifestPath := filepath.Join(abs, manifestName)
 	data, err := regular.Read(manifestPath)
 	if err == nil {
