@@ -197,7 +197,7 @@ func (a *applier) newMode(current *template.Node, name, v *Value, at seat) *temp
 		if known {
 			message = fmt.Sprintf("%s is a mode for %s, not for %s", text, spec.Role, at.role)
 		}
-		a.complain(name, at.path, message, problem.Meant(text, "its modes", roleNames(at.role)))
+		a.complain(name, at.path, message, problem.Meant(text, "its modes", template.ModesOfRole(at.role)))
 		return current
 	}
 	mode := &template.Node{Kind: template.KindMode, Mode: spec.Name, Origin: name.Source}
@@ -361,15 +361,7 @@ func exactScalar(scalar any) any {
 	return scalar
 }
 
-func roleNames(role string) []string {
-	var names []string
-	for _, s := range template.SpecsOfRole(role) {
-		names = append(names, s.Name)
-	}
-	return names
-}
-
-func choices(role string) string { return strings.Join(roleNames(role), ", ") }
+func choices(role string) string { return strings.Join(template.ModesOfRole(role), ", ") }
 
 // MixinJSON returns the merged mixin as one JSON object, keys in their order, for tasks that are functions of it. Values without
 // a form in JSON are written by docs/protocol.md, "Values", if the plugin takes that (exact), and are an error otherwise.

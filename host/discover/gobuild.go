@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"go/parser"
 	"go/token"
@@ -109,7 +108,7 @@ func buildGo(arg, dir string, opts Options) (*Plugin, error) {
 		return nil, fmt.Errorf("recording the build of %s: %w", arg, err)
 	}
 	// Remove the old record first, so that a record never belongs to another executable.
-	if err := os.Remove(recordPath); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.RemoveAll(recordPath); err != nil {
 		return nil, fmt.Errorf("recording the build of %s: %w", arg, err)
 	}
 	if err := os.Rename(next, exe); err != nil {

@@ -141,11 +141,7 @@ func (p *page) field(info fieldInfo, value *template.Node, indent string) {
 	}
 	text := info.Help
 	if info.Role != "" && (value.IsNull() || value.Kind == template.KindPlaceholder) {
-		var names []string
-		for _, m := range template.SpecsOfRole(info.Role) {
-			names = append(names, m.Name)
-		}
-		text = strings.TrimSpace(text + " Modes: " + strings.Join(names, ", ") + ".")
+		text = strings.TrimSpace(text + " Modes: " + strings.Join(template.ModesOfRole(info.Role), ", ") + ".")
 	}
 	if info.Type != "" && info.Role == "" {
 		text = strings.TrimSpace("(" + info.Type + ") " + text)

@@ -180,10 +180,7 @@ func (m *Input) needsFolder() bool {
 
 // mode finds the spec of a node that must be a built-in mode of the role.
 func (c *compiler) mode(path, role string, n *Node) (ModeSpec, *Node, bool) {
-	var names []string
-	for _, s := range SpecsOfRole(role) {
-		names = append(names, s.Name)
-	}
+	names := ModesOfRole(role)
 	switch n.Kind {
 	case KindMode:
 		spec, ok := SpecOf(n.Mode)

@@ -89,6 +89,15 @@ func SpecsOfRole(role string) []ModeSpec {
 	return slices.DeleteFunc(slices.Clone(specs), func(m ModeSpec) bool { return m.Role != role })
 }
 
+// ModesOfRole returns the names of SpecsOfRole.
+func ModesOfRole(role string) []string {
+	var names []string
+	for _, m := range SpecsOfRole(role) {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
 // TopLevelFields returns the fields of a template in their order. The dataloader is for device tasks alone.
 func TopLevelFields() []FieldSpec { return slices.Clone(topLevel) }
 

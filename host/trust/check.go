@@ -121,19 +121,18 @@ func (p Policy) Unlisted(id ID, arg string) []problem.Problem {
 	if !p.Locked || slices.ContainsFunc(p.Locks, func(l *Lock) bool { return l.Doubt == "" && l.Find(id) != nil }) {
 		return nil
 	}
+	wrong := problem.Problem{Source: "--locked", Path: arg, Suggestion: "if you trust it as it is: kagurazaka trust " + arg}
 	var paths []string
-	hint := "if you trust it as it is: kagurazaka trust " + arg
 	for _, l := range p.Locks {
-		if l.Doubt != "" && l.Find(id) != nil {
-			return []problem.Problem{{
-				Source: "--locked", Path: arg, Message: fmt.Sprintf("the entry in %s does not count: %s", l.Path, l.Doubt), Suggestion: hint + " --user",
-			}}
+		if l.Find(id) != nil {
+			wrong.Message = fmt.Sprintf("the entry in %s does not count: %s", l.Path, l.Doubt)
+			wrong.Suggestion += " --user"
+			return []problem.Problem{wrong}
 		}
 		paths = append(paths, l.Path)
 	}
-	return []problem.Problem{{
-		Source: "--locked", Path: arg, Message: "not found in a plugins.lock; looked at " + strings.Join(paths, " and "), Suggestion: hint,
-	}}
+	wrong.Message = "not found in a plugins.lock; looked at " + strings.Join(paths, " and ")
+	return []problem.Problem{wrong}
 }
 
 // Compare returns a problem for each hash that differs from the plugin's.
