@@ -13,21 +13,15 @@ func ParseNormalize(text string) (scale [3][2]float32, err error) {
 		text = "0.485,0.456,0.406/0.229,0.224,0.225"
 	}
 	bad := fmt.Errorf("%q is not a mean and deviation: give imagenet, or six numbers as R,G,B/R,G,B, for values from 0 to 1", text)
-	mean, deviation, ok := strings.Cut(text, "/")
-	if !ok {
-		return scale, bad
-	}
-	m, s := strings.Split(mean, ","), strings.Split(deviation, ",")
+	means, deviations, _ := strings.Cut(text, "/")
+	m, s := strings.Split(means, ","), strings.Split(deviations, ",")
 	if len(m) != 3 || len(s) != 3 {
 		return scale, bad
 	}
 	for c := range 3 {
-		mean, err := strconv.ParseFloat(strings.TrimSpace(m[c]), 64)
-		if err != nil {
-			return scale, bad
-		}
-		deviation, err := strconv.ParseFloat(strings.TrimSpace(s[c]), 64)
-		if err != nil {
+		mean, err1 := strconv.ParseFloat(strings.TrimSpace(m[c]), 64)
+		deviation, err2 := strconv.ParseFloat(strings.TrimSpace(s[c]), 64)
+		if err1 != nil || err2 != nil {
 			return scale, bad
 		}
 		if !(deviation > 0) || mean-mean != 0 || deviation-deviation != 0 {
