@@ -11,20 +11,20 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// tellAfter is how long tasks may take to be closed before a line says what is waited for; each further line comes twice as
+// warnAfter is how long tasks may take to be closed before a line says what is waited for; each further line comes twice as
 // long after the first.
-const tellAfter = 3 * time.Second
+const warnAfter = 3 * time.Second
 
 // farewell tracks the workers that were told to finish and are closing their task. It has no clock.
 type farewell struct {
-	limit  time.Duration
-	log    hclog.Logger
-	name   func(Seat) string
-	since  map[Seat]time.Duration
-	late   map[Seat]bool
-	tell   time.Duration
-	failed int
-	first  error
+	limit       time.Duration
+	log         hclog.Logger
+	name        func(Seat) string
+	since       map[Seat]time.Duration
+	late        map[Seat]bool
+	nextWarning time.Duration
+	failed      int
+	first       error
 }
 
 // newFarewell returns an empty account. limit bounds the closing of a task; name names a worker.
@@ -35,7 +35,7 @@ func newFarewell(limit time.Duration, log hclog.Logger, name func(Seat) string) 
 // begin takes note of a worker that was told to finish.
 func (f *farewell) begin(worker Seat, now time.Duration) {
 	if len(f.since) == 0 {
-		f.tell = now + tellAfter
+		f.nextWarning = now + warnAfter
 	}
 	f.since[worker] = now
 }
@@ -54,7 +54,7 @@ func (f *farewell) next() (at time.Duration, ok bool) {
 		}
 	}
 	if ok {
-		at = min(at, f.tell)
+		at = min(at, f.nextWarning)
 	}
 	return at, ok
 }
@@ -67,8 +67,8 @@ func (f *farewell) look(now time.Duration) (late []Seat) {
 			late = append(late, worker)
 		}
 	}
-	if n := len(f.since) - len(f.late); n > 0 && now >= f.tell {
-		f.tell = now + 2*max(now-f.oldest(), tellAfter)
+	if n := len(f.since) - len(f.late); n > 0 && now >= f.nextWarning {
+		f.nextWarning = now + 2*max(now-f.oldest(), warnAfter)
 		f.log.Info("waiting for workers to close their task", "workers", f.names(), "for", (now - f.oldest()).Round(time.Second), "close_timeout", f.limit)
 	}
 	return late

@@ -83,7 +83,7 @@ func (r *run[Q, A, W]) answered(e event[A, W]) {
 	}
 	out, err := r.planner.Answered(e.at, e.answer)
 	if err != nil {
-		r.broke(e.at, breach{what: err.Error(), rule: r.opts.Rule})
+		r.violated(e.at, breach{what: err.Error(), rule: r.opts.Rule})
 		return
 	}
 	r.healthOf(e.at).well()
@@ -100,8 +100,8 @@ func (r *run[Q, A, W]) report(at Seat, out backbones.Outcomes) {
 	r.outbox.put(out)
 }
 
-// broke ends a worker that broke the protocol.
-func (r *run[Q, A, W]) broke(at Seat, how breach) {
+// violated ends a worker that broke the protocol.
+func (r *run[Q, A, W]) violated(at Seat, how breach) {
 	m := r.members[at]
 	if m.broken != nil {
 		return

@@ -126,7 +126,7 @@ func (r *run[Q, A, W]) watch() {
 			continue
 		}
 		if seen.Owed != "" {
-			r.broke(at, breach{what: seen.Owed, rule: r.opts.Rule})
+			r.violated(at, breach{what: seen.Owed, rule: r.opts.Rule})
 			r.dog.gone(at)
 			continue
 		}

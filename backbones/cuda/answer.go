@@ -9,8 +9,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// trouble is what the user should know about a batch that failed as a whole.
-type trouble struct {
+// shortage is a batch that the device had no memory for, as the user is told of it.
+type shortage struct {
 	// outOfMemory: the device's memory did not hold a batch of count items. size is what batches have from now on.
 	outOfMemory bool
 	count, size int
@@ -19,7 +19,7 @@ type trouble struct {
 
 // answered takes a worker's answer. An error means that the worker broke the protocol and must be ended; the batch is
 // still its own.
-func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out backbones.Outcomes, t trouble, err error) {
+func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out backbones.Outcomes, t shortage, err error) {
 	l := s.lane(k, worker)
 	if l == nil || len(l.flights) == 0 {
 		return out, t, fmt.Errorf("it answered batch %d, which it was not sent or had answered before", r.ID)
@@ -32,7 +32,7 @@ func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out 
 		return out, t, fmt.Errorf("it answered %s for batch %d, which has %d", count.Of(r.Count, "item"), j.id, j.count)
 	}
 	if r.Err != nil {
-		t, err = s.broke(&out, k, j, worker, r.Err)
+		t, err = s.failedWhole(&out, k, j, worker, r.Err)
 		if err == nil {
 			l.flights = l.flights[1:]
 		}
@@ -142,9 +142,9 @@ func (s *scheduler) pass(out *backbones.Outcomes, k stage, j *job, marks []byte,
 	}
 }
 
-// broke deals with a batch that failed as a whole: it is tried again in two halves, down to single items, unless that
+// failedWhole deals with a batch that failed as a whole: it is tried again in two halves, down to single items, unless that
 // would hide what is wrong.
-func (s *scheduler) broke(out *backbones.Outcomes, k stage, j *job, worker int, e *backbones.BatchError) (t trouble, err error) {
+func (s *scheduler) failedWhole(out *backbones.Outcomes, k stage, j *job, worker int, e *backbones.BatchError) (t shortage, err error) {
 	f := e.Failure
 	if e.RegionWanted > 0 {
 		pool, had := s.in, j.in.Size
@@ -162,7 +162,7 @@ func (s *scheduler) broke(out *backbones.Outcomes, k stage, j *job, worker int, 
 		f.Fault = backbones.FaultEnvironment
 	}
 	if e.DeviceMemory {
-		t = trouble{outOfMemory: true, count: j.count, message: f.Message}
+		t = shortage{outOfMemory: true, count: j.count, message: f.Message}
 		if s.auto {
 			s.size = max(min(s.size, j.count/2), 1)
 		}

@@ -29,11 +29,11 @@ func (s *scheduler) Abandon(k int) {
 // At says the time. Items whose retry is due are loaded again.
 func (s *scheduler) At(now time.Duration) {
 	s.now = now
-	s.wake()
+	s.requeue()
 }
 
 func (s *scheduler) Wake() (at time.Duration, ok bool) {
-	for _, n := range s.asleep {
+	for _, n := range s.delays {
 		if !ok || n.due < at {
 			at, ok = n.due, true
 		}
@@ -90,7 +90,7 @@ func (s *scheduler) Answered(at crew.Seat, r backbones.BatchResult) (backbones.O
 	if err == nil && r.Err == nil {
 		s.figures.answered(stage(at.Stage), r, s.now)
 	}
-	s.tell(t)
+	s.warnOfMemory(t)
 	return out, err
 }
 
@@ -165,8 +165,8 @@ func (s *scheduler) Busy() (n int) {
 	return n
 }
 
-// tell warns of a batch that the device's memory did not hold: once for each size.
-func (s *scheduler) tell(t trouble) {
+// warnOfMemory warns of a batch that the device's memory did not hold: once for each size.
+func (s *scheduler) warnOfMemory(t shortage) {
 	if !t.outOfMemory || s.warned != 0 && t.count >= s.warned {
 		return
 	}

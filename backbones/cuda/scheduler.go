@@ -46,15 +46,15 @@ type job struct {
 	in, out backbones.Region
 }
 
-// nap is an item that waits to be tried again.
-type nap struct {
+// delayed is an item that waits for its retry.
+type delayed struct {
 	due time.Duration
 	job *job
 }
 
-// maxAsleep bounds the items that wait to be tried again. While there are more, nothing new is loaded: memory does not grow
+// maxDelayed bounds the items that wait to be tried again. While there are more, nothing new is loaded: memory does not grow
 // where everything fails.
-const maxAsleep = 1 << 14
+const maxDelayed = 1 << 14
 
 // lane is one worker as the scheduler sees it.
 type lane struct {
@@ -98,8 +98,8 @@ type scheduler struct {
 	// now is how long the run has been going on, as At last said.
 	now   time.Duration
 	retry backbones.Retry
-	// asleep are items that have failed and wait to be tried again.
-	asleep []nap
+	// delays are items that wait for their retry.
+	delays []delayed
 	// limit is how long an item may take in a stage; 0: as long as it likes.
 	limit time.Duration
 	// starved: a device worker had room for a batch that waited for a region to write its result to.
@@ -137,7 +137,7 @@ func (s *scheduler) toLoad() int {
 
 // idle reports whether nothing is known to do.
 func (s *scheduler) idle() bool {
-	return s.cutter.Items == 0 && len(s.redo)+len(s.asleep) == 0 && s.InFlight() == 0
+	return s.cutter.Items == 0 && len(s.redo)+len(s.delays) == 0 && s.InFlight() == 0
 }
 
 func (s *scheduler) opened(k stage, worker int) {
@@ -231,7 +231,7 @@ func (s *scheduler) nextLoad() (launch, bool) {
 		return launch{}, false
 	}
 	l := s.pick(load, &job{})
-	if l == nil || len(s.asleep) >= maxAsleep {
+	if l == nil || len(s.delays) >= maxDelayed {
 		return launch{}, false
 	}
 	parts, count := s.cutter.Cut(s.size, 1<<62)

@@ -184,7 +184,7 @@ func TestEveryItemHasOneOutcome(t *testing.T) {
 			}
 			s.ended = s.ended || len(blocks) == 0
 			s.now += time.Duration(rapid.IntRange(0, 10).Draw(t, "seconds")) * time.Second
-			s.wake()
+			s.requeue()
 			w.dispatch()
 			w.check()
 			if s.Finished() {
@@ -235,7 +235,7 @@ func (w *world) dump() string {
 			fmt.Fprintf(&b, "\n%s worker %d reserved=%v late=%v", stage(k), l.worker, l.reserved, l.late != nil)
 		}
 	}
-	fmt.Fprintf(&b, "\n%d items to cut, %d asleep, in %+v, out %+v", w.s.cutter.Items, len(w.s.asleep), *w.s.in, *w.s.out)
+	fmt.Fprintf(&b, "\n%d items to cut, %d delays, in %+v, out %+v", w.s.cutter.Items, len(w.s.delays), *w.s.in, *w.s.out)
 	return b.String()
 }
 

@@ -9,9 +9,9 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
-// wake puts items back whose retry is due.
-func (s *scheduler) wake() {
-	s.asleep = slices.DeleteFunc(s.asleep, func(n nap) bool {
+// requeue puts items back whose retry is due.
+func (s *scheduler) requeue() {
+	s.delays = slices.DeleteFunc(s.delays, func(n delayed) bool {
 		if n.due > s.now {
 			return false
 		}
@@ -47,7 +47,7 @@ func (s *scheduler) fail(out *backbones.Outcomes, worker int, j *job, index int,
 	}
 	if wait, again := s.retry.Next(kind, failures); again {
 		one := &job{parts: compact(cut.Slice(j.parts, index, 1)), count: 1, failures: failures, alone: j.alone, deaths: j.deaths, avoid: j.avoid}
-		s.asleep = append(s.asleep, nap{s.now + wait, one})
+		s.delays = append(s.delays, delayed{s.now + wait, one})
 		return
 	}
 	if item == "" {

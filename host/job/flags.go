@@ -56,7 +56,7 @@ type RunFlags struct {
 	MTLS           bool     `name:"mtls" help:"Refuse a plugin that does not speak TLS, with certificates on both sides."`
 }
 
-// LedgerFlags are about what is kept of a run, and what it takes up of an earlier one.
+// LedgerFlags are about the ledger of a run, and the earlier run that it resumes.
 type LedgerFlags struct {
 	RunDir      string `name:"run-dir" placeholder:"DIR" help:"Keep the run's ledger in this folder, made new; without it in a folder of its own below $XDG_STATE_HOME/kagurazaka/runs."`
 	NoLedger    bool   `name:"no-ledger" help:"Keep no ledger of the run."`

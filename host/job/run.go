@@ -21,12 +21,12 @@ func (s *Session) Run(ctx context.Context, spec *Spec, front Front) (summarised 
 	if err := s.complete(spec); err != nil {
 		return false, err
 	}
-	k, err := s.keep(spec, front)
+	e, err := s.begin(spec, front)
 	if err != nil {
 		return false, err
 	}
-	summary, summarised, err := k.drive(ctx)
-	return summarised, k.close(summary, unprinted(front.Unprinted(), summary, summarised, inputExit(Exit(err))))
+	summary, summarised, err := e.drive(ctx)
+	return summarised, e.close(summary, unprinted(front.Unprinted(), summary, summarised, inputExit(Exit(err))))
 }
 
 // complete fits the flags of the backbone to the task.
@@ -40,44 +40,44 @@ func (s *Session) complete(spec *Spec) error {
 }
 
 // drive takes the items from the listing through the ledger to the backbone, and their outcomes back to the ledger.
-func (k *keep) drive(ctx context.Context) (summary progress.Summary, summarised bool, err error) {
-	dir, err := k.Warm.RuntimeDir()
+func (e *execution) drive(ctx context.Context) (summary progress.Summary, summarised bool, err error) {
+	dir, err := e.Warm.RuntimeDir()
 	if err != nil {
 		return summary, false, err
 	}
-	place, err := NewPlace(ctx, k.spec, PlaceOptions{
-		Log: k.Log, RuntimeDir: dir, Warm: k.Warm, Drain: k.Drain, Owner: k.owner(), Shared: k.tellOf,
+	place, err := NewPlace(ctx, e.spec, PlaceOptions{
+		Log: e.Log, RuntimeDir: dir, Warm: e.Warm, Drain: e.Drain, Owner: e.owner(), Shared: e.tellOf,
 	})
 	defer func() { err = afterStart(summary, err, place.Close(ctx)) }()
 	if err != nil {
 		return summary, false, err
 	}
-	listed, err := place.list(ctx, k.failed)
+	listed, err := place.list(ctx, e.failed)
 	if err != nil {
 		return summary, false, err
 	}
-	items := place.mends(k.filter(listed, place.show))
-	backbone, err := k.Backbone().New(ctx, k.spec, place.Policy(), Local{Place: place, Remaining: items.Remaining})
+	items := place.mends(e.filter(listed, place.show))
+	backbone, err := e.Backbone().New(ctx, e.spec, place.Policy(), Local{Place: place, Remaining: items.Remaining})
 	if err != nil {
 		return summary, false, err
 	}
-	k.Begins()
+	e.Begins()
 	// Policy and flags have been read before.
-	limit, err := run.ParseLimit(k.spec.MaxFailures)
+	limit, err := run.ParseLimit(e.spec.MaxFailures)
 	if err != nil {
 		return summary, false, err
 	}
 	summary, err = run.Do(ctx, run.Job{
-		Source: items.Source, Listing: items.Listing, Backbone: backbone, Ledger: k.recorder(), Printer: k.Printer, Began: k.began,
+		Source: items.Source, Listing: items.Listing, Backbone: backbone, Ledger: e.recorder(), Printer: e.Printer, Began: e.began,
 		Show:        func(number uint64) string { text, _ := place.show(number); return text },
-		MaxFailures: limit, Again: k.again(), Committed: place.committed(), Concluded: items.concluded(), Open: items.stillOpen(), Done: items.done,
+		MaxFailures: limit, Again: e.again(), Committed: place.committed(), Concluded: items.concluded(), Open: items.stillOpen(), Done: items.done,
 	})
-	return summary, true, k.conclude(summary, err)
+	return summary, true, e.conclude(summary, err)
 }
 
 // conclude says what of a run that has come to its end is not told by its items: nothing may have been to do.
-func (k *keep) conclude(summary progress.Summary, err error) error {
-	switch missing := k.unlisted(); {
+func (e *execution) conclude(summary progress.Summary, err error) error {
+	switch missing := e.unlisted(); {
 	case missing == nil:
 	case err == nil:
 		err = missing
@@ -88,7 +88,7 @@ func (k *keep) conclude(summary progress.Summary, err error) error {
 		err = exitcode.With(exitcode.Partial, err)
 	}
 	if summary.Unwritten.Count > 0 {
-		k.Log.Warn(unwritten(summary.Unwritten))
+		e.Log.Warn(unwritten(summary.Unwritten))
 	}
 	if err != nil || summary.Done > 0 {
 		return err
@@ -97,12 +97,12 @@ func (k *keep) conclude(summary progress.Summary, err error) error {
 	switch {
 	case summary.Skipped > 0:
 		why = "all items are finished"
-	case k.failed != nil:
+	case e.failed != nil:
 		why = "the earlier run has no failed items"
-	case k.template != nil && k.template.InputsFrom() != "":
-		why = "the listing of " + k.template.InputsFrom() + " is empty"
+	case e.template != nil && e.template.InputsFrom() != "":
+		why = "the listing of " + e.template.InputsFrom() + " is empty"
 	}
-	k.Log.Info("there was nothing to do: " + why)
+	e.Log.Info("there was nothing to do: " + why)
 	return nil
 }
 

@@ -238,7 +238,7 @@ func (m *marshalBlock) text(n int) error {
 		return err
 	}
 	if !utf8.Valid(text) {
-		return fmt.Errorf("a text is not UTF-8: %q", text)
+		return fmt.Errorf("a text is not UTF-8: %q", clip(string(text)))
 	}
 	m.out = append(m.out, '"')
 	from := 0

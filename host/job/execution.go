@@ -34,8 +34,8 @@ type Front struct {
 	Unprinted func() error
 }
 
-// keep is what a run keeps, and what it takes up of an earlier one.
-type keep struct {
+// execution is a run under way: its ledger, and what it resumes of an earlier run.
+type execution struct {
 	*Session
 	Front
 	spec *Spec
@@ -43,7 +43,7 @@ type keep struct {
 	template *template.Template
 	began    time.Time
 	ledger   *ledger.Ledger
-	takeUp   *takeUp
+	earlier  *earlier
 	// outputs says that outputs tell which items are finished.
 	outputs bool
 	// failed are the items of --retry-failed where nothing has to be listed for them; picked where it has.
@@ -55,113 +55,113 @@ type keep struct {
 	hashed chan struct{}
 }
 
-// keep makes the ledger of a run, and finds what it takes up.
-func (s *Session) keep(spec *Spec, front Front) (*keep, error) {
+// begin makes the ledger of a run, and finds the run that it resumes.
+func (s *Session) begin(spec *Spec, front Front) (*execution, error) {
 	f := &s.Flags.LedgerFlags
 	if err := f.check(); err != nil {
 		return nil, err
 	}
 	t := spec.compiled()
-	k := &keep{Session: s, Front: front, spec: spec, template: t, began: time.Now(), outputs: spec.native(t) && t.Finish != nil, hashed: make(chan struct{})}
-	close(k.hashed)
+	e := &execution{Session: s, Front: front, spec: spec, template: t, began: time.Now(), outputs: spec.native(t) && t.Finish != nil, hashed: make(chan struct{})}
+	close(e.hashed)
 	if f.NoLedger {
-		return k, nil
+		return e, nil
 	}
-	info, err := k.info()
+	info, err := e.info()
 	if err != nil {
 		return nil, err
 	}
-	if k.takeUp, err = k.takesUp(info); err != nil {
+	if e.earlier, err = e.findEarlier(info); err != nil {
 		return nil, err
 	}
-	dir, err := k.ledgerDir(info.ID)
+	dir, err := e.ledgerDir(info.ID)
 	if err == nil {
-		err = k.create(dir, info)
+		err = e.create(dir, info)
 	}
-	if err != nil && k.takeUp == nil && f.RunDir == "" {
-		k.Log.Warn("the run keeps no ledger; --run-dir names another folder for it", "error", err)
-		return k, nil
+	if err != nil && e.earlier == nil && f.RunDir == "" {
+		e.Log.Warn("the run keeps no ledger; --run-dir names another folder for it", "error", err)
+		return e, nil
 	}
 	if err != nil {
 		return nil, ledgerExit(err)
 	}
-	return k, nil
+	return e, nil
 }
 
-func (k *keep) ledgerDir(id string) (string, error) {
-	if dir := k.Flags.RunDir; dir != "" {
+func (e *execution) ledgerDir(id string) (string, error) {
+	if dir := e.Flags.RunDir; dir != "" {
 		return filepath.Abs(dir)
 	}
 	_, note, err := userdir.State()
 	if err != nil {
 		return "", err
 	}
-	k.Note(note)
+	e.Note(note)
 	root, err := ledger.Root()
 	return filepath.Join(root, id), err
 }
 
-func (k *keep) create(dir string, info ledger.Info) error {
+func (e *execution) create(dir string, info ledger.Info) error {
 	// A task that is opened first may turn out to list its items itself: then its outputs tell, and failed items are known by their keys.
-	keys := !k.outputs || k.spec.Task.Has("open_first")
+	keys := !e.outputs || e.spec.Task.Has("open_first")
 	options := ledger.Options{Keys: keys, Broken: func(err error) {
-		k.Log.Warn("the run's ledger cannot be written any more; the run goes on without it", "folder", dir, "error", err)
-	}, Note: func(text string) { k.Log.Warn(text, "folder", dir) }}
-	if t := k.takeUp; t != nil {
-		if err := t.read(k.Flags.RunDir); err != nil {
+		e.Log.Warn("the run's ledger cannot be written any more; the run goes on without it", "folder", dir, "error", err)
+	}, Note: func(text string) { e.Log.Warn(text, "folder", dir) }}
+	if t := e.earlier; t != nil {
+		if err := t.read(e.Flags.RunDir); err != nil {
 			return err
 		}
 		info.Parent = &ledger.Parent{ID: t.run.Info.ID, Dir: t.run.Dir, How: t.how}
 		options.Earlier = t.state
 		options.Keys = options.Keys || t.how == ledger.RetryFailed
-		k.Log.Info("taking up an earlier run", "run", t.run.Info.ID, "folder", t.run.Dir)
+		e.Log.Info("taking up an earlier run", "run", t.run.Info.ID, "folder", t.run.Dir)
 		switch {
 		case t.how != ledger.Resume:
-		case k.outputs:
-			k.Log.Info("outputs tell which items are finished: the ledger is not asked")
+		case e.outputs:
+			e.Log.Info("outputs tell which items are finished: the ledger is not asked")
 		case t.run.Info.Outputs:
-			k.Log.Warn("the run that is taken up had a finish check, so its ledger does not tell which items are done: all are done again", "run", t.run.Info.ID)
+			e.Log.Warn("the run that is taken up had a finish check, so its ledger does not tell which items are done: all are done again", "run", t.run.Info.ID)
 		}
 	}
 	var err error
-	if k.ledger, err = ledger.Create(dir, info, options); err != nil {
+	if e.ledger, err = ledger.Create(dir, info, options); err != nil {
 		return err
 	}
-	if err := k.Kept.Open(dir); err != nil {
-		k.Log.Warn("the run has no log", "error", err)
+	if err := e.Kept.Open(dir); err != nil {
+		e.Log.Warn("the run has no log", "error", err)
 	}
-	k.Log.Debug("keeping a ledger", "folder", dir)
-	k.hash()
-	return k.carry()
+	e.Log.Debug("keeping a ledger", "folder", dir)
+	e.hash()
+	return e.carry()
 }
 
 // hash completes run.json by the plugin's hash while the run begins.
-func (k *keep) hash() {
-	k.hashed = make(chan struct{})
+func (e *execution) hash() {
+	e.hashed = make(chan struct{})
 	go func() {
-		defer close(k.hashed)
-		pin := k.pin
+		defer close(e.hashed)
+		pin := e.pin
 		if pin == nil {
-			hash, err := k.Found.Hash()
+			hash, err := e.Found.Hash()
 			if err != nil {
-				k.Log.Debug("hashing the plugin", "error", err)
+				e.Log.Debug("hashing the plugin", "error", err)
 				return
 			}
 			pin = &hash
 		}
 		sum := pin.Sum
-		if t := k.takeUp; t != nil && t.run.Info.Plugin.SHA256 != "" && t.run.Info.Plugin.SHA256 != sum {
-			k.Log.Warn("the plugin is not what it was in the run that is taken up", "run", t.run.Info.ID)
+		if t := e.earlier; t != nil && t.run.Info.Plugin.SHA256 != "" && t.run.Info.Plugin.SHA256 != sum {
+			e.Log.Warn("the plugin is not what it was in the run that is taken up", "run", t.run.Info.ID)
 		}
-		if err := k.ledger.SetPluginHash(sum); err != nil {
-			k.Log.Debug("keeping the plugin's hash", "error", err)
+		if err := e.ledger.SetPluginHash(sum); err != nil {
+			e.Log.Debug("keeping the plugin's hash", "error", err)
 		}
 	}()
 }
 
 // carry takes over the failed items of the run that is taken up.
-func (k *keep) carry() error {
-	t := k.takeUp
+func (e *execution) carry() error {
+	t := e.earlier
 	if t == nil {
 		return nil
 	}
@@ -170,49 +170,49 @@ func (k *keep) carry() error {
 		if !f.Carried {
 			kept++
 		}
-		k.ledger.Carry(*f)
+		e.ledger.Carry(*f)
 		return nil
 	})
 	if err != nil || t.how == ledger.Resume {
 		return err
 	}
-	if k.lost = t.state.Lost(kept); k.lost > 0 {
-		k.Log.Warn("failed items of the run that is taken up are not in its failed.jsonl, so they cannot be run again alone: --resume does them",
-			"items", k.lost, "run", t.run.Info.ID)
+	if e.lost = t.state.Lost(kept); e.lost > 0 {
+		e.Log.Warn("failed items of the run that is taken up are not in its failed.jsonl, so they cannot be run again alone: --resume does them",
+			"items", e.lost, "run", t.run.Info.ID)
 	}
 	source, ok, err := ledger.NewFailedSource(t.run.Dir, t.state)
 	if err != nil {
 		return err
 	}
 	// Batches that a task makes itself are known by their number alone.
-	if ok && !k.spec.makesBatches() {
-		k.failed = source
+	if ok && !e.spec.makesBatches() {
+		e.failed = source
 		return nil
 	}
-	k.picked, err = ledger.Pick(t.run.Dir, t.state)
+	e.picked, err = ledger.Pick(t.run.Dir, t.state)
 	return err
 }
 
 // info is what run.json says of the run before it has begun.
-func (k *keep) info() (ledger.Info, error) {
+func (e *execution) info() (ledger.Info, error) {
 	root, err := ledger.Root()
 	id := ""
 	if err == nil {
-		id, err = ledger.NextID(root, k.began)
+		id, err = ledger.NextID(root, e.began)
 	}
 	if err != nil {
 		// There is no folder of runs, and --run-dir may do without.
-		id, err = ledger.NewID(k.began)
+		id, err = ledger.NewID(e.began)
 	}
 	if err != nil {
 		return ledger.Info{}, err
 	}
 	host, _ := os.Hostname()
 	folder, _ := os.Getwd()
-	s := k.spec
+	s := e.spec
 	info := ledger.Info{
-		ID: id, Task: s.Task.Name, Args: append([]string{}, s.Args...), Command: terminal.Command(k.Words), Folder: folder, Version: k.Version,
-		Host: host, PID: os.Getpid(), Outputs: k.outputs, Began: k.began.UTC(),
+		ID: id, Task: s.Task.Name, Args: append([]string{}, s.Args...), Command: terminal.Command(e.Words), Folder: folder, Version: e.Version,
+		Host: host, PID: os.Getpid(), Outputs: e.outputs, Began: e.began.UTC(),
 		Plugin:   ledger.Plugin{Path: s.Plugin.Path, Name: s.Plugin.Name, Version: s.Plugin.Version, SDK: s.Plugin.SDK},
 		Backbone: map[string]any{"name": s.Backbone, "num_process": s.Workers, "chunksize": s.ChunkSize},
 	}
@@ -228,14 +228,14 @@ func (k *keep) info() (ledger.Info, error) {
 }
 
 // owner is who the run is to others that write to the same outputs.
-func (k *keep) owner() outputs.Owner {
+func (e *execution) owner() outputs.Owner {
 	host, _ := os.Hostname()
 	o := outputs.Owner{Host: host, PID: os.Getpid(), Since: time.Now().UTC()}
-	if k.ledger != nil {
-		o.Run = k.ledger.Info().ID
+	if e.ledger != nil {
+		o.Run = e.ledger.Info().ID
 	}
-	if k.template != nil && k.template.Shard.Count() > 1 {
-		shard, err := json.Marshal(k.spec.Template.Get("soft_shard").Plain())
+	if e.template != nil && e.template.Shard.Count() > 1 {
+		shard, err := json.Marshal(e.spec.Template.Get("soft_shard").Plain())
 		if err == nil {
 			o.Shard = string(shard)
 		}
@@ -244,48 +244,48 @@ func (k *keep) owner() outputs.Owner {
 }
 
 // tellOf tells of another run at work on the same outputs, and what that means.
-func (k *keep) tellOf(other outputs.Owner, meaning string) {
-	mine := k.owner()
+func (e *execution) tellOf(other outputs.Owner, meaning string) {
+	mine := e.owner()
 	if mine.Shard != "" && other.Shard != "" && mine.Shard != other.Shard {
-		k.Log.Debug("another shard is being worked on", "host", other.Host, "process", other.PID, "shard", other.Shard)
+		e.Log.Debug("another shard is being worked on", "host", other.Host, "process", other.PID, "shard", other.Shard)
 		return
 	}
-	k.Log.Warn("another run is at work on the same outputs: "+meaning,
+	e.Log.Warn("another run is at work on the same outputs: "+meaning,
 		"host", other.Host, "process", other.PID, "run", other.Run, "since", other.Since.Format(time.RFC3339))
 }
 
 // filter puts the ledger between a listing and those who work on it: items that the earlier run did are left out. show tells of
 // items that the host cannot read.
-func (k *keep) filter(all items, show func(uint64) (string, uint64)) items {
-	if k.ledger == nil {
+func (e *execution) filter(all items, show func(uint64) (string, uint64)) items {
+	if e.ledger == nil {
 		return all
 	}
 	var chosen ledger.Chosen
-	if t := k.takeUp; t != nil && t.how == ledger.Resume && !k.outputs {
+	if t := e.earlier; t != nil && t.how == ledger.Resume && !e.outputs {
 		chosen.Finished = t.state
 	}
-	chosen.Only, chosen.Part = k.picked, k.failed != nil
-	k.source = k.ledger.Source(all.Source, chosen, ledger.About{Warn: func(text string) { k.Log.Warn(text) }, Show: show, LeftOut: all.concluded()})
-	kept := keptListing{Listing: all.Listing, source: k.source, only: -1}
+	chosen.Only, chosen.Part = e.picked, e.failed != nil
+	e.source = e.ledger.Source(all.Source, chosen, ledger.About{Warn: func(text string) { e.Log.Warn(text) }, Show: show, LeftOut: all.concluded()})
+	rest := resumedListing{Listing: all.Listing, source: e.source, only: -1}
 	switch {
-	case k.failed != nil:
-		kept.only = int64(k.failed.Count())
-	case k.picked != nil:
-		kept.only = int64(k.picked.Len())
+	case e.failed != nil:
+		rest.only = int64(e.failed.Count())
+	case e.picked != nil:
+		rest.only = int64(e.picked.Len())
 	}
-	all.Source, all.Listing = k.source, kept
+	all.Source, all.Listing = e.source, rest
 	return all
 }
 
-// keptListing is a listing from which the ledger leaves items out.
-type keptListing struct {
+// resumedListing is a listing from which the ledger leaves items out.
+type resumedListing struct {
 	run.Listing
 	source *ledger.Source
 	// only is how many failed items are run again; -1: it is not about them.
 	only int64
 }
 
-func (l keptListing) Total() (int64, bool) {
+func (l resumedListing) Total() (int64, bool) {
 	if l.only < 0 {
 		return l.Listing.Total()
 	}
@@ -295,14 +295,14 @@ func (l keptListing) Total() (int64, bool) {
 	return l.only, true
 }
 
-func (l keptListing) Skipped() int64 {
+func (l resumedListing) Skipped() int64 {
 	if l.only >= 0 {
 		return 0
 	}
 	return l.Listing.Skipped() + l.source.Resumed()
 }
 
-func (l keptListing) Remaining() (int, bool) {
+func (l resumedListing) Remaining() (int, bool) {
 	n, all := l.source.Taken()
 	switch {
 	case all:
@@ -322,12 +322,12 @@ func (retried) Remaining() (int, bool) { return 0, false }
 func (retried) Unlisted() int64        { return 0 }
 
 // again is the command that goes on where the run stopped; empty: there is none.
-func (k *keep) again() string {
-	own := k.outputs || k.spec.Task.Has("is_executed") || k.spec.Template != nil && !k.spec.native(k.template)
-	retry := k.takeUp != nil && k.takeUp.how == ledger.RetryFailed
-	words := k.Plain
+func (e *execution) again() string {
+	own := e.outputs || e.spec.Task.Has("is_executed") || e.spec.Template != nil && !e.spec.native(e.template)
+	retry := e.earlier != nil && e.earlier.how == ledger.RetryFailed
+	words := e.Plain
 	switch {
-	case k.ledger == nil && !own:
+	case e.ledger == nil && !own:
 		return ""
 	case own && !retry:
 		return terminal.Command(words)
@@ -337,67 +337,67 @@ func (k *keep) again() string {
 		flag = "--retry-failed"
 	}
 	// With --run-dir alone the run goes on in its folder.
-	if k.Flags.RunDir == "" {
-		flag += "=" + k.name()
+	if e.Flags.RunDir == "" {
+		flag += "=" + e.name()
 	}
 	// In front: what follows -- is the task's.
 	return terminal.Command(append([]string{flag}, words...))
 }
 
 // name is what the run is found by.
-func (k *keep) name() string {
-	if k.Flags.RunDir != "" {
-		return pathOf(strings.TrimRight(k.Flags.RunDir, string(filepath.Separator)))
+func (e *execution) name() string {
+	if e.Flags.RunDir != "" {
+		return pathOf(strings.TrimRight(e.Flags.RunDir, string(filepath.Separator)))
 	}
-	return k.ledger.Info().ID
+	return e.ledger.Info().ID
 }
 
 // unlisted is the error of a run of failed items alone, some of which the listing does not have any more; nil: it had them all.
-func (k *keep) unlisted() error {
-	if k.picked == nil || k.source == nil {
+func (e *execution) unlisted() error {
+	if e.picked == nil || e.source == nil {
 		return nil
 	}
-	if _, all := k.source.Taken(); !all {
+	if _, all := e.source.Taken(); !all {
 		return nil
 	}
-	missing, err := k.picked.Missing(k.takeUp.run.Dir, k.takeUp.state)
+	missing, err := e.picked.Missing(e.earlier.run.Dir, e.earlier.state)
 	if err != nil || len(missing.Items) == 0 {
 		return err
 	}
-	id := k.takeUp.run.Info.ID
+	id := e.earlier.run.Info.ID
 	text := count.Of(missing.Count, "failed item of the run "+id+" is not in the listing any more, or is not known again, so it was not done: ",
 		"failed items of the run "+id+" are not in the listing any more, or are not known again, so they were not done: ")
 	return exitcode.With(exitcode.Partial, errors.New(text+missing.Text()))
 }
 
 // recorder keeps outcomes; nil: nothing does.
-func (k *keep) recorder() run.Ledger {
-	if k.ledger == nil {
+func (e *execution) recorder() run.Ledger {
+	if e.ledger == nil {
 		return nil
 	}
-	return k.ledger
+	return e.ledger
 }
 
 // close writes how the run ended. It returns the error that the run ends with.
-func (k *keep) close(s progress.Summary, err error) error {
-	if k.ledger == nil {
+func (e *execution) close(s progress.Summary, err error) error {
+	if e.ledger == nil {
 		return err
 	}
-	<-k.hashed
-	if k.failed != nil {
-		k.failed.Close()
+	<-e.hashed
+	if e.failed != nil {
+		e.failed.Close()
 	}
 	// A folder that holds what was moved aside keeps the record of this run, so that it is still one of a run.
-	inPlace := k.takeUp != nil && k.Flags.RunDir != ""
-	if k.source == nil && exitcode.Of(err) == exitcode.Usage && !inPlace {
-		k.Kept.Close()
-		if abandonErr := k.ledger.Abandon(); abandonErr != nil {
-			k.Log.Debug("removing the ledger of a run that never began", "error", abandonErr)
+	inPlace := e.earlier != nil && e.Flags.RunDir != ""
+	if e.source == nil && exitcode.Of(err) == exitcode.Usage && !inPlace {
+		e.Kept.Close()
+		if abandonErr := e.ledger.Abandon(); abandonErr != nil {
+			e.Log.Debug("removing the ledger of a run that never began", "error", abandonErr)
 		}
 		return err
 	}
-	if err == nil && k.lost > 0 {
-		err = exitcode.With(exitcode.Partial, fmt.Errorf("%s of the run %s not run again: --resume does what is left", count.Of(k.lost, "failed item"), k.takeUp.run.Info.ID))
+	if err == nil && e.lost > 0 {
+		err = exitcode.With(exitcode.Partial, fmt.Errorf("%s of the run %s not run again: --resume does what is left", count.Of(e.lost, "failed item"), e.earlier.run.Info.ID))
 	}
 	end := ledger.End{
 		Time: time.Now(), Seconds: s.Seconds, Exit: exitcode.Of(err),
@@ -405,22 +405,22 @@ func (k *keep) close(s progress.Summary, err error) error {
 	}
 	if err != nil {
 		end.Message = err.Error()
-		k.Log.Debug("the run ended", "error", err)
+		e.Log.Debug("the run ended", "error", err)
 	}
-	k.Kept.Close()
-	closeErr := k.ledger.Close(end)
+	e.Kept.Close()
+	closeErr := e.ledger.Close(end)
 	switch code := exitcode.Of(err); {
 	case s.Failed > 0 && code == exitcode.Partial:
-		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; kagurazaka show %s tells why, and %s runs them again", err, terminal.Quote(k.name()),
-			terminal.Command(append([]string{"--retry-failed=" + k.name()}, k.Plain...))))
+		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; kagurazaka show %s tells why, and %s runs them again", err, terminal.Quote(e.name()),
+			terminal.Command(append([]string{"--retry-failed=" + e.name()}, e.Plain...))))
 	case s.Failed > 0:
-		err = exitcode.With(code, fmt.Errorf("%w; kagurazaka show %s tells why %s failed", err, terminal.Quote(k.name()), count.Of(s.Failed, "item")))
+		err = exitcode.With(code, fmt.Errorf("%w; kagurazaka show %s tells why %s failed", err, terminal.Quote(e.name()), count.Of(s.Failed, "item")))
 	}
 	if closeErr != nil && err == nil {
-		return exitcode.With(exitcode.Partial, fmt.Errorf("the run is done, but its ledger in %s is not complete: %w", k.ledger.Dir(), closeErr))
+		return exitcode.With(exitcode.Partial, fmt.Errorf("the run is done, but its ledger in %s is not complete: %w", e.ledger.Dir(), closeErr))
 	}
 	if closeErr != nil {
-		return exitcode.With(exitcode.Of(err), errors.Join(err, fmt.Errorf("its ledger in %s is not complete: %w", k.ledger.Dir(), closeErr)))
+		return exitcode.With(exitcode.Of(err), errors.Join(err, fmt.Errorf("its ledger in %s is not complete: %w", e.ledger.Dir(), closeErr)))
 	}
 	return err
 }

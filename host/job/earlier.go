@@ -18,8 +18,8 @@ import (
 // LastSame is the RUN of a --resume or --retry-failed without one.
 const LastSame = "last-same"
 
-// takeUp is what a run takes up of an earlier one.
-type takeUp struct {
+// earlier is the run that this one resumes.
+type earlier struct {
 	run ledger.Run
 	// how is ledger.Resume or ledger.RetryFailed.
 	how   string
@@ -48,9 +48,9 @@ func (f *LedgerFlags) check() error {
 	return nil
 }
 
-// takesUp finds the run that this one takes up; nil: it takes up none.
-func (k *keep) takesUp(mine ledger.Info) (*takeUp, error) {
-	f := &k.Flags.LedgerFlags
+// findEarlier finds the run that this one resumes; nil: there is none.
+func (e *execution) findEarlier(mine ledger.Info) (*earlier, error) {
+	f := &e.Flags.LedgerFlags
 	word, how, flag := f.Resume, ledger.Resume, "--resume"
 	if f.RetryFailed != "" {
 		word, how, flag = f.RetryFailed, ledger.RetryFailed, "--retry-failed"
@@ -58,12 +58,12 @@ func (k *keep) takesUp(mine ledger.Info) (*takeUp, error) {
 	if word == "" {
 		return nil, nil
 	}
-	found, err := k.findRun(word, flag, mine)
+	found, err := e.findRun(word, flag, mine)
 	if err != nil {
 		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("%s: %w", flag, err))
 	}
 	if found == nil {
-		k.Log.Info("there is no run to take up yet: this is the first one", "folder", f.RunDir)
+		e.Log.Info("there is no run to take up yet: this is the first one", "folder", f.RunDir)
 		return nil, nil
 	}
 	if ledger.StatusOf(found.Dir, found.Info) == ledger.Running {
@@ -76,15 +76,15 @@ func (k *keep) takesUp(mine ledger.Info) (*takeUp, error) {
 		"arguments": !slices.Equal(found.Info.Args, mine.Args), "template": !sameJSON(found.Info.Template, mine.Template),
 	} {
 		if differs {
-			k.Log.Warn("the run that is taken up had another "+what, "run", found.Info.ID)
+			e.Log.Warn("the run that is taken up had another "+what, "run", found.Info.ID)
 		}
 	}
-	return &takeUp{run: *found, how: how}, nil
+	return &earlier{run: *found, how: how}, nil
 }
 
 // findRun finds the run that a word names; nil without an error: the folder of --run-dir holds none yet.
-func (k *keep) findRun(word, flag string, mine ledger.Info) (*ledger.Run, error) {
-	f := &k.Flags.LedgerFlags
+func (e *execution) findRun(word, flag string, mine ledger.Info) (*ledger.Run, error) {
+	f := &e.Flags.LedgerFlags
 	if word == LastSame && f.RunDir != "" {
 		if ledger.IsRun(f.RunDir) {
 			found, err := ledger.Find("", pathOf(f.RunDir))
@@ -133,7 +133,7 @@ func sameJSON(a, b json.RawMessage) bool {
 }
 
 // read reads what became of the items of the run that is taken up. A run whose folder this one is to use is moved aside.
-func (t *takeUp) read(runDir string) error {
+func (t *earlier) read(runDir string) error {
 	if runDir != "" && ledger.IsRun(runDir) {
 		abs, err := filepath.Abs(runDir)
 		if err != nil {
