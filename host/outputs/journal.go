@@ -19,30 +19,29 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// Journal is the folder below an output root in which workers note what they have begun. It may be used by several
-// goroutines.
+// Journal is the folder below an output root in which workers record which outputs they have begun. It is safe for concurrent use.
 type Journal struct {
 	root, path string
 	owner      Owner
 	shared     func(Owner)
-	// mine is how the names of this run's pages begin.
+	// mine is the prefix of the names of this run's pages.
 	mine string
 
-	// readOnly: this run keeps no pages here. alone: what lies around is not asked.
+	// readOnly: this run writes no pages here. alone: journals above and below are not read.
 	readOnly, alone bool
 
 	mu sync.Mutex
-	// near are the journals around, as far as they were found: looked is when those above were looked for, and below the folders
-	// in the output folder that were.
+	// near are the journals found above and below the output folder. looked is the time of the last search above it, below the
+	// folders in it that were searched.
 	near   []near
 	looked time.Time
 	below  map[string]struct{}
-	// dir is the open folder; nil: there is none as far as is known.
+	// dir is the open folder; nil: it does not exist, or was not opened yet.
 	dir            *os.Root
 	mapped, synced bool
 	records        records
 	foreign        map[string]*foreign
-	// open is what living pages of other runs had noted at the last look.
+	// open is what live pages of other runs listed at the last look.
 	open  map[uint64]Owner
 	told  map[Owner]bool
 	pages map[*Page]bool
@@ -51,8 +50,8 @@ type Journal struct {
 	beats sync.WaitGroup
 }
 
-// New prepares the journal of a run that writes below root. It makes nothing. shared is called once for each other run that is
-// found at work on the same outputs; it may be nil.
+// New prepares the journal of a run that writes below root. It creates nothing. shared is called once for each other run at work
+// on the same outputs; it may be nil.
 func New(root string, owner Owner, shared func(Owner)) (*Journal, error) {
 	random := make([]byte, 8)
 	if _, err := rand.Read(random); err != nil {
@@ -71,18 +70,18 @@ func New(root string, owner Owner, shared func(Owner)) (*Journal, error) {
 	}, nil
 }
 
-// ReadOnly says that this run writes its outputs in another way: it only asks which of those that are there are whole. Then what stands
-// in the folder's place is no matter.
+// ReadOnly is for a run that stages its outputs: it only asks which existing outputs are finished. A file or link in place of the
+// folder is then ignored.
 func (j *Journal) ReadOnly() { j.readOnly = true }
 
-// FolderError is about a journal's folder that is not what it must be.
+// FolderError reports that the folder of a journal cannot be used.
 type FolderError struct {
 	Path, Message string
 }
 
 func (e *FolderError) Error() string { return e.Path + " " + e.Message }
 
-// attach opens the folder if it is there. It is called with the lock held.
+// attach opens the folder if it exists. The caller holds the lock.
 func (j *Journal) attach() error {
 	info, err := os.Lstat(j.path)
 	if err != nil {
@@ -153,8 +152,7 @@ func (j *Journal) notOurs(info fs.FileInfo) error {
 	return &FolderError{j.path, message + ": only that user can tell which outputs are unfinished; run as that user"}
 }
 
-// checkOwner refuses the folder of another user. A file system may have names of its own for users: then a file that is made
-// there says who this one is.
+// checkOwner refuses the folder of another user. A file system may map user ids; a file created there then shows the id of this user.
 func (j *Journal) checkOwner(dir *os.Root, info fs.FileInfo) error {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -183,7 +181,7 @@ func (j *Journal) checkOwner(dir *os.Root, info fs.FileInfo) error {
 	return nil
 }
 
-// make opens the folder, made if it is not there. It is called with the lock held.
+// make opens the folder, and creates it if necessary. The caller holds the lock.
 func (j *Journal) make() error {
 	for {
 		if err := j.attach(); err != nil || j.dir != nil {
@@ -198,8 +196,8 @@ func (j *Journal) make() error {
 	}
 }
 
-// Look reads what is noted at this moment: what it says of an output counts for outputs that were there before. False: nothing
-// is noted. Pages of the dead that it finds are concluded. Of asks about outputs in the folder then, which is relative to the root.
+// Look reads the journal. Its result holds for outputs that existed before the call. It reports whether anything is listed, and takes
+// over the pages of dead workers. Of then answers for outputs in folder, which is relative to the root.
 func (j *Journal) Look(folder []byte) (bool, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -224,11 +222,11 @@ func (j *Journal) look() error {
 	if err := j.sweep(); err != nil {
 		return err
 	}
-	// Behind the pages: what a worker takes from its page for a failure is in the file before.
+	// After the pages: a worker writes a failure to the file before it clears it from its page.
 	return j.records.update(j.dir)
 }
 
-// Of says what the last look found about an output that exists, by its path relative to the root.
+// Of is the state of an existing output at the last look. rel is relative to the root.
 func (j *Journal) Of(rel []byte) template.OutputState {
 	key := Key(rel)
 	j.mu.Lock()
@@ -242,8 +240,8 @@ func (j *Journal) Of(rel []byte) template.OutputState {
 	return j.nearState(rel)
 }
 
-// Unfinished reports whether an output is known to be unfinished now. Pages of other runs are not asked; those of this run's dead are:
-// they say so as long as the file cannot be written.
+// Unfinished reports whether an output is unfinished now. It reads the pages of this run's dead workers, which count as long as the
+// file cannot be written, but no pages of other runs.
 func (j *Journal) Unfinished(rel string) (bool, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -268,13 +266,13 @@ func (j *Journal) Unfinished(rel string) (bool, error) {
 	return j.nearState([]byte(rel)) == template.OutputUnfinished, nil
 }
 
-// UnfinishedPath is the file of unfinished outputs, which may not be there.
+// UnfinishedPath is the file that lists unfinished outputs. It may not exist.
 func (j *Journal) UnfinishedPath() string { return filepath.Join(j.path, unfinishedName) }
 
-// PagePrefix is how the names of this run's pages begin.
+// PagePrefix is the prefix of the names of this run's pages.
 func (j *Journal) PagePrefix() string { return j.mine }
 
-// Close concludes the run's pages and removes the folder when nothing is left to be said.
+// Close takes over the run's pages, and removes the folder if it lists nothing.
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	if j.stop != nil {
@@ -295,7 +293,7 @@ func (j *Journal) Close() error {
 	}
 	clear(j.pages)
 	if j.dir == nil {
-		// Also a run that had nothing to do cleans up behind the dead; what it cannot write to it leaves alone.
+		// A run without any work cleans up after dead runs, too. It leaves alone what it cannot write.
 		if _, statErr := os.Lstat(j.path); statErr != nil || j.attach() != nil {
 			return err
 		}
@@ -307,7 +305,7 @@ func (j *Journal) Close() error {
 	return errors.Join(err, j.tidy())
 }
 
-// tidy removes the folder, or makes its file small again, when nobody else uses it.
+// tidy removes the folder, or compacts its file, if no other run uses it.
 func (j *Journal) tidy() error {
 	if err := j.sweep(); err != nil {
 		return err
@@ -337,7 +335,7 @@ func (j *Journal) tidy() error {
 			return fmt.Errorf("tidying %s: %w", j.path, err)
 		}
 	}
-	// Somebody may have come meanwhile, or something is unfinished: then it stays.
+	// The folder stays if another run uses it by now, or something is unfinished.
 	_ = os.Remove(j.path)
 	return nil
 }
@@ -351,7 +349,7 @@ func (j *Journal) names() ([]string, error) {
 	return dir.Readdirnames(-1)
 }
 
-// beatEvery is how often an owner says that it lives, and beatAge how long that counts for other machines.
+// beatEvery is the interval of heartbeats, and beatAge how long one counts on other machines.
 const (
 	beatEvery = 10 * time.Second
 	beatAge   = 5 * time.Minute

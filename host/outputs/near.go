@@ -12,16 +12,14 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// near is the journal of a run whose output folder lay above or below this one's: what it has begun may be an output of this
-// run, by another name.
+// near is the journal of an output folder above or below this one's. It may list outputs of this run under another name.
 type near struct {
 	j *Journal
-	// above is what this run's output folder is called there, and below what that folder is called here; both end in a slash,
-	// and one is empty.
+	// above is the path of this run's output folder there, below the path of that folder here. Both end in a slash, and one is empty.
 	above, below string
 }
 
-// called is what an output of this run is called in a near journal; false: it is none there.
+// called is the name of an output of this run in a near journal; false: it is not an output there.
 func (n near) called(rel []byte) (string, bool) {
 	if n.above != "" {
 		return n.above + string(rel), !bytes.HasPrefix(rel, []byte("../"))
@@ -29,11 +27,11 @@ func (n near) called(rel []byte) (string, bool) {
 	return strings.CutPrefix(string(rel), n.below)
 }
 
-// maxBelow bounds how many folders are remembered as having no journal of their own.
+// maxBelow bounds the folders that are remembered as searched.
 const maxBelow = 4096
 
-// lookAround finds the journals above the output folder, and those between it and a folder in it. It is called with the lock
-// held. What cannot be read is another user's, or no folder of ours: it is left alone.
+// lookAround finds the journals above the output folder, and those between it and a folder in it. The caller holds the lock. A folder
+// that cannot be read belongs to another user or program, and is ignored.
 func (j *Journal) lookAround(folder []byte) {
 	if j.alone {
 		return
@@ -64,7 +62,7 @@ func (j *Journal) lookAround(folder []byte) {
 	}
 }
 
-// lookAbove finds the journals of the folders that the output folder lies in.
+// lookAbove finds the journals of the folders above the output folder.
 func (j *Journal) lookAbove() {
 	root, err := filepath.EvalSymlinks(filepath.Dir(j.path))
 	if err != nil {
@@ -82,7 +80,7 @@ func (j *Journal) lookAbove() {
 	}
 }
 
-// add takes up the journal of a folder, if it has one.
+// add adds the journal of a folder, if there is one.
 func (j *Journal) add(root, above, below string) {
 	if info, err := os.Lstat(filepath.Join(root, template.JournalFolder)); err != nil || !info.IsDir() {
 		return
@@ -100,7 +98,7 @@ func (j *Journal) add(root, above, below string) {
 	j.near = append(j.near, near{other, above, below})
 }
 
-// lookNear reads what is noted in the journals around. It is called with the lock held.
+// lookNear reads the near journals. The caller holds the lock.
 func (j *Journal) lookNear() (noted bool, err error) {
 	for _, n := range j.near {
 		found, err := n.j.Look(nil)
@@ -115,7 +113,7 @@ func (j *Journal) lookNear() (noted bool, err error) {
 	return noted, nil
 }
 
-// nearState is what the journals around say of an output. It is called with the lock held.
+// nearState is the state of an output in the near journals. The caller holds the lock.
 func (j *Journal) nearState(rel []byte) template.OutputState {
 	state := template.OutputWhole
 	for _, n := range j.near {
@@ -133,7 +131,7 @@ func (j *Journal) nearState(rel []byte) template.OutputState {
 	return state
 }
 
-// Mark is where an output was noted as unfinished when it was asked for, and what it was then.
+// Mark is an entry that lists an output as unfinished, with the state of the output at that time.
 type Mark struct {
 	journal *Journal
 	key     uint64
@@ -142,13 +140,13 @@ type Mark struct {
 	was     fs.FileInfo
 }
 
-// changed reports whether the output is there, and is not what it was.
+// changed reports whether the output exists and has changed since.
 func (m Mark) changed() bool {
 	now, err := os.Stat(m.path)
 	return err == nil && (m.was == nil || !os.SameFile(m.was, now) || !m.was.ModTime().Equal(now.ModTime()) || m.was.Size() != now.Size())
 }
 
-// Noted reports whether Marks may have something to say.
+// Noted reports whether Marks may return anything.
 func (j *Journal) Noted() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -161,8 +159,8 @@ func (j *Journal) Noted() bool {
 	return noted
 }
 
-// Marks says where an output is noted as unfinished now. Workers that note what they begin conclude it in the journal of their own
-// folder; with them, only the journals around count.
+// Marks returns the entries that list an output as unfinished. Workers that write pages clear those of their own journal themselves; for
+// them, only the near journals count.
 func (j *Journal) Marks(rel string) []Mark {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -194,8 +192,7 @@ func (j *Journal) mark(marks []Mark, rel string) []Mark {
 	return append(marks, Mark{j, key, at, path, was})
 }
 
-// Mend says that outputs are whole now. One that is what it was, or that somebody has begun again since it was marked, stays
-// unfinished.
+// Mend records that outputs are finished. An output that has not changed, or that was begun again since, stays unfinished.
 func Mend(marks []Mark) error {
 	noted := map[*Journal]map[uint64]int64{}
 	for _, m := range marks {

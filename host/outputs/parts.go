@@ -17,8 +17,8 @@ const (
 	partRandom = 16
 )
 
-// removePart removes the copy that a link in a run's folder tells of, and the link. A copy without our form, or of
-// another user, is left alone.
+// removePart removes the copy that a link in a run's folder leads to, and the link. A copy without our form of name, or of another
+// user, is left alone.
 func removePart(dir *os.Root, link string) {
 	path, err := dir.Readlink(link)
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
-// Staging is the folder below the outputs where the workers of one run write before they commit. It is reached through
-// opened folders alone, so a link that somebody puts in its place is refused, not followed.
+// Staging is the folder below the outputs where the workers of one run write before they commit. It is reached through opened folders
+// only, so a link in its place is refused, not followed.
 type Staging struct {
 	// root is the path of the folder of all runs, name that of this run's folder in it.
 	root, name string
@@ -34,14 +34,14 @@ type Staging struct {
 	lock    *os.File
 }
 
-// lockName is the file of a run's staging folder that its host keeps locked: a folder whose lock is free is of a run
-// that is dead. It is also the mark that the folder is one of ours, so it is removed last.
+// lockName is the file in a staging folder that the host keeps locked: if the lock is free, the run is dead. It also marks the folder
+// as ours, so it is removed last.
 const lockName = ".lock"
 
 // newPrefix marks a folder that is about to be locked.
 const newPrefix = ".new-"
 
-// folderPrefix is how the names of an owner's folders begin; 8 random hexadecimal digits follow.
+// folderPrefix is the prefix of the names of an owner's folders; 8 random hexadecimal digits follow.
 func (o Owner) folderPrefix() string {
 	host := o.Host
 	if host == "" {
@@ -50,9 +50,9 @@ func (o Owner) folderPrefix() string {
 	return host + "-" + strconv.Itoa(o.PID) + "-"
 }
 
-// NewStaging prepares staging in root, which is a folder of that purpose directly below the outputs. It makes nothing yet.
-// shared is called for each other run that is found at work on the same outputs once this one begins to write: both do
-// work that one would have done, and no output is harmed, since each is renamed into place. It may be nil.
+// NewStaging prepares staging in root, a folder for that purpose directly below the outputs. It creates nothing yet. shared is called
+// for each other run at work on the same outputs, once this run begins to write: both then do the same work, and no output is harmed,
+// since each is renamed into place. It may be nil.
 func NewStaging(root string, owner Owner, shared func(Owner)) (*Staging, error) {
 	random := make([]byte, 4)
 	if _, err := rand.Read(random); err != nil {
@@ -64,8 +64,7 @@ func NewStaging(root string, owner Owner, shared func(Owner)) (*Staging, error) 
 	return &Staging{root: root, name: owner.folderPrefix() + hex.EncodeToString(random), owner: owner, shared: shared}, nil
 }
 
-// Worker returns the staging folder of a worker, made and empty: what a worker of that index left behind when it died
-// is removed. Folders that were removed meanwhile are made again.
+// Worker creates the staging folder of a worker and returns its path. What a dead worker of that index left is removed.
 func (s *Staging) Worker(index int) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,7 +91,7 @@ func (s *Staging) worker(index int) (string, error) {
 	return filepath.Join(s.root, s.name, name), nil
 }
 
-// make makes the run's folder. It is called with mu held.
+// make creates the run's folder. The caller holds mu.
 func (s *Staging) make(shared func(Owner)) error {
 	if s.dir != nil {
 		return nil
@@ -118,9 +117,9 @@ func (s *Staging) make(shared func(Owner)) error {
 	return nil
 }
 
-// makeOwn makes the folder of this run, and locks it.
+// makeOwn creates the folder of this run, and locks it.
 func (s *Staging) makeOwn() error {
-	// The folder gets its name once it is locked: nobody else can take it for one that a dead run left.
+	// The folder gets its name once it is locked, so no other run takes it for that of a dead run.
 	next := newPrefix + s.name
 	if err := s.in.Mkdir(next, 0o755); err != nil {
 		return err
@@ -134,11 +133,11 @@ func (s *Staging) makeOwn() error {
 		return err
 	}
 	s.lock = lock
-	// Written before the folder has its name: whoever finds it can read whose it is.
+	// Written before the folder has its name, so every run that finds it can read its owner.
 	if err := json.NewEncoder(lock).Encode(s.owner); err != nil {
 		return err
 	}
-	// Some network file systems have no locks. Then nobody cleans up after this run but itself.
+	// Some network file systems have no locks. Then only this run cleans up after itself.
 	if err := filelock.TryLock(lock); err != nil {
 		_ = lock.Close()
 		s.lock = nil
@@ -146,7 +145,7 @@ func (s *Staging) makeOwn() error {
 	return s.in.Rename(next, s.name)
 }
 
-// letGo closes what is open. What is on disk stays, for a later run to clean.
+// letGo closes what is open. What is on disk stays for a later run to remove.
 func (s *Staging) letGo() {
 	if s.lock != nil {
 		_ = s.lock.Close()
@@ -159,13 +158,13 @@ func (s *Staging) letGo() {
 	s.lock, s.dir, s.in = nil, nil, nil
 }
 
-// Close removes the run's staging, what others have left who are dead by now, and root when nobody else uses it. It does
-// so for a run that had nothing to write, too: then what cannot be cleaned is left alone.
+// Close removes the run's staging folder, those of dead runs, and root if no other run uses it. A run without any output does so, too,
+// but leaves alone what it cannot remove.
 func (s *Staging) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dir == nil {
-		// Outputs that are finished may lie where nothing can be written.
+		// Finished outputs may lie on a read-only file system.
 		if _, err := os.Lstat(s.root); err != nil || s.make(nil) != nil {
 			return nil
 		}
@@ -174,12 +173,12 @@ func (s *Staging) Close() error {
 	}
 	err := removeRun(s.in, s.dir, s.name)
 	s.letGo()
-	// Another run may have its own folder there: then this one stays.
+	// Root stays if another run has its folder there.
 	rmErr := unix.Rmdir(s.root)
 	if rmErr != nil && !errors.Is(rmErr, unix.ENOTEMPTY) && !errors.Is(rmErr, unix.EEXIST) && !errors.Is(rmErr, unix.ENOTDIR) {
 		err = errors.Join(err, rmErr)
 	}
-	// Somebody may have removed all of it.
+	// All of it may have been removed by hand.
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing the staging folder: %w", err)
 	}

@@ -16,21 +16,21 @@ import (
 )
 
 const (
-	// unnamedAge is how old a folder must be that has not got its name yet, before its host is taken for dead: between the
-	// folder and its name are some microseconds.
+	// unnamedAge is the age at which a folder without its final name counts as left by a dead host. Normally it takes microseconds to
+	// get its name.
 	unnamedAge = 10 * time.Minute
-	// elsewhereAge is how long nothing must have moved in a folder of another machine: a lock may not reach from there.
+	// elsewhereAge is the same for an idle folder of another machine, whose lock may not be visible here.
 	elsewhereAge = 24 * time.Hour
 )
 
-// cleanStale removes what dead runs left in the folder of all runs, and tells shared of those that live, unless it is nil.
-// What does not prove to be a run's folder is left alone.
+// cleanStale removes the folders of dead runs, and calls shared, unless it is nil, for those of live runs. A folder that does not prove
+// to be a run's is left alone.
 func (s *Staging) cleanStale(shared func(Owner)) {
 	names, err := beneath.Names(s.in)
 	if err != nil {
 		return
 	}
-	// Ages are told by the file system's own clock, which is another machine's perhaps.
+	// Ages are by the clock of the file system, which may be that of another machine.
 	now, err := s.dir.Stat(lockName)
 	if err != nil {
 		return
@@ -56,12 +56,12 @@ func (s *Staging) cleanUp(name string, now time.Time, shared func(Owner)) {
 	}
 	lock, owner, err := readLock(dir)
 	if errors.Is(err, fs.ErrNotExist) && ourForm(name) {
-		// Its host was killed between making it and marking it, or at the end of removing it: it goes if it is empty.
+		// Its host was killed before it marked the folder, or while it removed it: remove it if it is empty.
 		_ = s.in.Remove(name)
 		return
 	}
 	if errors.Is(err, io.EOF) && unnamed && ourForm(name) {
-		// Its host was killed before it wrote the mark: nothing was written there yet.
+		// Its host was killed before it wrote the mark: the folder holds nothing else.
 		_ = dir.Remove(lockName)
 		_ = s.in.Remove(name)
 		return
@@ -83,10 +83,10 @@ func (s *Staging) cleanUp(name string, now time.Time, shared func(Owner)) {
 	}
 }
 
-// readLock opens the mark of a run's folder and reads whose the folder is.
+// readLock opens the mark of a run's folder and reads its owner.
 func readLock(dir *os.Root) (*os.File, Owner, error) {
 	var owner Owner
-	// A pipe or a device of that name must not hold the host up.
+	// A pipe or a device of that name must not block the host.
 	lock, err := dir.OpenFile(lockName, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, owner, err
@@ -105,7 +105,7 @@ func readLock(dir *os.Root) (*os.File, Owner, error) {
 	return lock, owner, nil
 }
 
-// isFolderOf reports whether the owner that a folder names would have given it this name.
+// isFolderOf reports whether the name of a folder fits its owner.
 func isFolderOf(name string, o Owner) bool {
 	rest, ok := strings.CutPrefix(strings.TrimPrefix(name, newPrefix), o.folderPrefix())
 	return ok && o.PID > 0 && isHex(rest, 8)
@@ -122,7 +122,7 @@ func isHex(text string, length int) bool {
 	return len(text) == length && strings.Trim(text, "0123456789abcdef") == ""
 }
 
-// lastMoved is when a file was last made or renamed in a staging folder, or in one of its workers'.
+// lastMoved is the time of the last creation or rename in a staging folder and in its workers' folders.
 func lastMoved(dir *os.Root) time.Time {
 	var last time.Time
 	look := func(name string) {

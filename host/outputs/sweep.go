@@ -19,15 +19,14 @@ type foreign struct {
 	file  *os.File
 	owner Owner
 	known bool
-	// asked is when its lock was last tried. In between it is taken for living: its notes are left alone for no reason
-	// then, and looked at again.
+	// asked is the time of the last try of its lock. Until the next one the page counts as live.
 	asked time.Time
 }
 
-// askEvery is how often the lock of a living page is tried.
+// askEvery is the interval between tries of a lock.
 const askEvery = time.Second
 
-// sweep reads the pages of other runs: what the living have noted is open, what the dead have noted is unfinished.
+// sweep reads the pages of other runs. Outputs on live pages are open; those on dead pages are unfinished.
 func (j *Journal) sweep() error {
 	names, err := j.names()
 	if err != nil {
@@ -68,7 +67,7 @@ func (j *Journal) visit(name string) error {
 	if f.file == nil {
 		entry, err := j.dir.Lstat(name)
 		if err == nil && !isOwnFile(entry) {
-			// Somebody has put it there who is not this program: it says nothing, and stays.
+			// It is not a file of this program: ignore it, and leave it.
 			j.forget(f)
 			return nil
 		}
@@ -109,17 +108,17 @@ func (j *Journal) visit(name string) error {
 		j.open[key] = f.owner
 	}
 	if !j.mapped {
-		// What another machine has written is seen when a file is opened.
+		// On a network file system, opening the file again shows what another machine has written.
 		_ = f.file.Close()
 		f.file = nil
 	}
 	return err
 }
 
-// alive reports whether a page's worker, or a child of it, lives. Where it does not, and locks say so, the page is locked.
+// alive reports whether the worker of a page, or a child of it, is alive. If a lock shows that it is dead, the page is locked.
 func (j *Journal) alive(f *foreign) (bool, error) {
 	if !f.known {
-		// Its host has made it and is about to write to it, or died there: the lock says which, or the time.
+		// Its host is about to write to it, or died before: the lock or the time tells which.
 		return j.held(f)
 	}
 	switch j.owner.sees(f.owner) {
@@ -140,7 +139,7 @@ func (j *Journal) held(f *foreign) (bool, error) {
 		if f.known {
 			return false, nil
 		}
-		// Not every file system carries locks from one machine to another.
+		// Not every file system shares locks between machines.
 		fresh, err := j.fresh(f)
 		if fresh || err != nil {
 			filelock.Unlock(f.file)
@@ -149,12 +148,12 @@ func (j *Journal) held(f *foreign) (bool, error) {
 	case errors.Is(err, filelock.ErrHeld):
 		return true, nil
 	default:
-		// Without locks the heartbeat is all there is.
+		// Without locks only the heartbeat tells.
 		return j.fresh(f)
 	}
 }
 
-// fresh reports whether a page was written to lately, by the file system's own clock.
+// fresh reports whether a page was written recently, by the clock of the file system.
 func (j *Journal) fresh(f *foreign) (bool, error) {
 	info, err := f.file.Stat()
 	if err != nil {
@@ -167,7 +166,7 @@ func (j *Journal) fresh(f *foreign) (bool, error) {
 	return now.Sub(info.ModTime()) < beatAge, nil
 }
 
-// now is the time on the file system's clock, which is another machine's perhaps.
+// now is the time by the clock of the file system, which may be that of another machine.
 func (j *Journal) now() (time.Time, error) {
 	name := probePrefix + strings.TrimPrefix(j.mine, pagePrefix)
 	file, err := j.dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -197,7 +196,7 @@ func (j *Journal) bury(f *foreign) error {
 	if len(notes) > 0 {
 		err := j.records.append(j.dir, begunOnly, keysOf(notes))
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EBADF) {
-			// Nothing can be written, so nothing will be done here: they are left alone.
+			// The folder is read-only, so this run cannot do these items: leave them.
 			for _, key := range keysOf(notes) {
 				j.open[key] = f.owner
 			}
@@ -217,7 +216,7 @@ func (j *Journal) bury(f *foreign) error {
 	return err
 }
 
-// isBegun reports whether a page that names no owner is one whose host died while it made it.
+// isBegun reports whether a page without an owner was left by a host that died while it created it.
 func isBegun(file *os.File) bool {
 	head := make([]byte, len(pageMagic))
 	n, err := file.ReadAt(head, 0)

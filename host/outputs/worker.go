@@ -22,7 +22,7 @@ type Page struct {
 	file *os.File
 }
 
-// Worker makes the page of a worker. The run holds it alive until Handed.
+// Worker creates the page of a worker. The run keeps it alive until Handed.
 func (j *Journal) Worker(index int) (*Page, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -49,7 +49,7 @@ func (j *Journal) newPage(index int) (*Page, error) {
 			return nil, err
 		}
 		if len(j.pages) == 0 {
-			// Before anything is written: others are told of, and the dead make room.
+			// Before the first output: report other runs, and clean up after dead ones.
 			if err := j.sweep(); err != nil {
 				return nil, err
 			}
@@ -73,7 +73,7 @@ func (j *Journal) newPage(index int) (*Page, error) {
 			_ = j.dir.Remove(name)
 			return nil, err
 		case !kept:
-			// Somebody took the new file for one of the dead.
+			// Another run took the new file for a dead page.
 			_ = file.Close()
 			continue
 		}
@@ -81,7 +81,7 @@ func (j *Journal) newPage(index int) (*Page, error) {
 	}
 }
 
-// holdShared holds a new page alive; false: it was removed before.
+// holdShared keeps a new page alive; false: it was removed before.
 func holdShared(file *os.File) (bool, error) {
 	if err := filelock.LockShared(file); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return false, err
@@ -96,16 +96,16 @@ func holdShared(file *os.File) (bool, error) {
 // Path is the page's file.
 func (p *Page) Path() string { return filepath.Join(p.j.path, p.name) }
 
-// Mapped reports whether the page is written to by stores into its map.
+// Mapped reports whether the worker writes the page through a memory map.
 func (p *Page) Mapped() bool { return p.j.mapped }
 
-// Synced reports whether what is written must have reached another machine.
+// Synced reports whether each write must reach another machine at once.
 func (p *Page) Synced() bool { return p.j.synced }
 
-// Handed says that the worker holds the page alive from now on.
+// Handed says that the worker keeps the page alive from now on.
 func (p *Page) Handed() { filelock.Unlock(p.file) }
 
-// Ended says that the worker is gone: what it had begun is unfinished from then on.
+// Ended says that the worker is gone. Outputs that it had begun are unfinished from now on.
 func (p *Page) Ended() error {
 	j := p.j
 	j.mu.Lock()
@@ -116,11 +116,11 @@ func (p *Page) Ended() error {
 	return j.conclude(p)
 }
 
-// conclude takes over what a worker of this run left. A page that a child of it still holds stays, with its notes.
+// conclude takes over the page of a worker of this run. A page that a child of the worker still holds stays.
 func (j *Journal) conclude(p *Page) error {
 	notes, err := readNotes(p.file)
 	if err := j.attach(); err == nil && j.dir == nil && j.anyThere(notes) {
-		// Somebody has removed the folder, and not the outputs.
+		// The folder was removed, but not the outputs.
 		err = j.make()
 		if err != nil {
 			return fmt.Errorf("keeping which outputs are unfinished: %w", err)
@@ -135,7 +135,7 @@ func (j *Journal) conclude(p *Page) error {
 		err = j.records.append(j.dir, begunOnly, keysOf(notes))
 	}
 	if err != nil {
-		// The page says so as long as the file does not.
+		// The page counts as long as the file does not list them.
 		return fmt.Errorf("keeping which outputs are unfinished: %w", err)
 	}
 	if err := filelock.TryLock(p.file); errors.Is(err, filelock.ErrHeld) {
@@ -150,7 +150,7 @@ func (j *Journal) conclude(p *Page) error {
 	return err
 }
 
-// anyThere reports whether one of the outputs that a page has noted exists.
+// anyThere reports whether one of the outputs on a page exists.
 func (j *Journal) anyThere(notes []string) bool {
 	return slices.ContainsFunc(notes, func(rel string) bool {
 		_, err := os.Lstat(filepath.Join(filepath.Dir(j.path), rel))
@@ -158,7 +158,7 @@ func (j *Journal) anyThere(notes []string) bool {
 	})
 }
 
-// beat keeps the run's pages alive for other machines, beside their workers: a worker may be stopped, or busy for long.
+// beat writes heartbeats to the run's pages for other machines. Workers do so, too, but may be stopped or busy for long.
 func (j *Journal) beat(stop chan struct{}) {
 	defer j.beats.Done()
 	ticker := time.NewTicker(beatEvery)
