@@ -22,7 +22,7 @@ type StartError struct {
 	What   string
 	// Hints are things to look at or do, one each.
 	Hints []string
-	// Stderr is the last of what the process said.
+	// Stderr is the end of the process's output.
 	Stderr []string
 	Err    error
 }
@@ -56,12 +56,12 @@ type TaskError struct {
 	Fault     backbones.Fault
 	// Problems are set when the configuration is wrong.
 	Problems []Problem
-	// NoSuchTask holds the tasks that the plugin has when it has not the one asked for.
+	// NoSuchTask lists the tasks of the plugin if it does not have the requested one.
 	NoSuchTask []string
 	IsNoTask   bool
-	// Ended: the task has ended the run itself, with success.
+	// Ended: the task ended the run with success.
 	Ended bool
-	// Unsupported: the plugin cannot do what it was asked for, or not in this way.
+	// Unsupported: the plugin does not support the request.
 	Unsupported bool
 }
 
@@ -90,7 +90,7 @@ func (e *TaskError) Error() string {
 	return b.String()
 }
 
-// within is a plugin's text within a message of ours: its further lines are indented deeper than any of ours.
+// within indents further lines of a plugin's text, so that they cannot be taken for lines of the host.
 func within(text string) string {
 	return strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ")
 }
@@ -181,13 +181,13 @@ func brokenStream(err error) (reason, rule string) {
 	}
 }
 
-// overLimit reports whether a call failed because a message of the other side was too large. Other programs use the status
-// as well: for a machine that has no more file descriptors, say.
+// overLimit reports whether a call failed because a message of the other side was too large. The same status also has other causes, such
+// as a lack of file descriptors.
 func overLimit(err error) bool {
 	return status.Code(err) == codes.ResourceExhausted && strings.Contains(status.Convert(err).Message(), "message larger than max")
 }
 
-// said is what the other side, or gRPC, says of a call that failed; its status where it says nothing.
+// said is the message of a failed call, or the name of its status if it has no message.
 func said(err error) string {
 	s := status.Convert(err)
 	text := strings.TrimSpace(s.Message())
@@ -201,7 +201,7 @@ func said(err error) string {
 	}
 }
 
-// maxSaid is how much of the text of a gRPC status a message takes, in bytes.
+// maxSaid bounds the text of a gRPC status in a message, in bytes.
 const maxSaid = 2048
 
 var errUnimplemented = errors.New("the plugin does not serve kagurazaka's PluginService")

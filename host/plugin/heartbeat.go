@@ -24,8 +24,8 @@ type heartbeat struct {
 	mem  []byte
 }
 
-// keepHeartbeat makes the page of a worker in a folder, and tells the worker of it. A worker without one works, too: then chunks are
-// taken apart to find the item that ended it. nil: there is none.
+// keepHeartbeat creates the page of a worker in a folder, and passes its path in open. It returns nil if it cannot: then chunks are halved to
+// find the item that a worker died of.
 func keepHeartbeat(dir string, open *OpenOptions, log hclog.Logger) *heartbeat {
 	h, err := newHeartbeat(filepath.Join(dir, fmt.Sprintf("beat-%d", open.WorkerIndex)))
 	if err != nil {
@@ -38,14 +38,14 @@ func keepHeartbeat(dir string, open *OpenOptions, log hclog.Logger) *heartbeat {
 
 // newHeartbeat makes an empty page at path.
 func newHeartbeat(path string) (*heartbeat, error) {
-	// An earlier worker may still have its page mapped: it keeps that one.
+	// An earlier worker may still have its page mapped, and keeps it.
 	_ = os.Remove(path)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("making a heartbeat page: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	// Written whole: a hole would have to be filled by a store into the map, and on a full disk that ends the process by SIGBUS.
+	// Write all bytes: filling a hole by a store into the map raises SIGBUS on a full disk.
 	if _, err := f.Write(make([]byte, wire.BeatSize)); err != nil {
 		return nil, errors.Join(fmt.Errorf("making a heartbeat page: %w", err), os.Remove(path))
 	}
@@ -61,10 +61,9 @@ func (h *heartbeat) load(offset int) uint64 {
 	return atomic.LoadUint64((*uint64)(unsafe.Pointer(&h.mem[offset])))
 }
 
-// beats reads all slots. A worker that never wrote any leaves them zero, which reads as: no chunk begun. nil: the page tells
-// nothing, because it says what cannot be, or its file was cut off.
+// beats reads all slots. A slot of zeros means that no chunk was begun. nil: the page is invalid, or its file was truncated.
 func (h *heartbeat) beats() (beats []backbones.Beat) {
-	// A load from behind the end of a file that was cut off is a SIGBUS, and would end the host.
+	// A load past the end of a truncated file raises SIGBUS, and would end the host.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		switch fault := recover().(type) {
@@ -85,7 +84,7 @@ func (h *heartbeat) beats() (beats []backbones.Beat) {
 		index := int(position)
 		from := wire.BeatHeader + slot*backbones.MaxChunkItems
 		outcomes := slices.Clone(h.mem[from : from+index])
-		// From a byte on that is no outcome the page tells nothing: what it says of later items is not believed either.
+		// An invalid outcome makes the whole page invalid.
 		if wrong := slices.IndexFunc(outcomes, func(o byte) bool { return o > backbones.OutcomeSkipped }); wrong >= 0 {
 			index, outcomes = wrong, outcomes[:wrong]
 		}
@@ -94,7 +93,7 @@ func (h *heartbeat) beats() (beats []backbones.Beat) {
 	return beats
 }
 
-// close unmaps the page and removes its file. No beats may be read any more.
+// close unmaps the page and removes its file. beats must not be called after it.
 func (h *heartbeat) close() {
 	if h == nil {
 		return

@@ -16,7 +16,7 @@ import (
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
-// What a lister is asked to put into one block. Larger blocks save nothing more, and smaller ones cost a message each.
+// The size that the host asks for in a block. Larger blocks save nothing more, and every smaller one costs a message.
 const (
 	listItems = 4096
 	listBytes = 512 << 10
@@ -31,9 +31,9 @@ type Lister struct {
 	cancel  context.CancelFunc
 	total   atomic.Int64
 	yielded atomic.Int64
-	// ended says that the process lists no more.
+	// ended: the process has ended its listing.
 	ended atomic.Bool
-	// acceptIndexed says that a number of items will do for an answer.
+	// acceptIndexed: the answer may be just the number of items.
 	acceptIndexed bool
 	// marshalled is what is left of a block in Python's marshal; nil: nothing.
 	marshalled *marshalBlock
@@ -134,7 +134,7 @@ func (l *Lister) yield(b backbones.Block, err error) (backbones.Block, error) {
 	return b, nil
 }
 
-// block is a block's items. More of them than one block should have are left for nextMarshalled.
+// block converts the items of a block. Those that exceed the size of a block are left for nextMarshalled.
 func (l *Lister) block(b *pb.Block) (backbones.Block, error) {
 	if b.GetEncoding() != pb.Encoding_ENCODING_MARSHAL {
 		return fromBlock(b)
@@ -155,10 +155,10 @@ func (l *Lister) nextMarshalled() (backbones.Block, error) {
 	return b, err
 }
 
-// mostIndexed is more items than any list has, and a number that everything can reckon with.
+// mostIndexed bounds the length of a list: more items than any list has, and safe in every sum.
 const mostIndexed = 1 << 48
 
-// indexed says what is wrong with an answer that is a number of items alone.
+// indexed checks an answer that is just a number of items.
 func (l *Lister) indexed(n uint64) error {
 	switch {
 	case !l.acceptIndexed:
@@ -171,23 +171,23 @@ func (l *Lister) indexed(n uint64) error {
 	return nil
 }
 
-// Total is how many items there are in all, once the lister has said so.
+// Total is the number of all items, once the lister has reported it.
 func (l *Lister) Total() (int, bool) {
 	n := l.total.Load()
 	return int(n), n >= 0
 }
 
-// Remaining is how many items are still to be yielded, once that is known.
+// Remaining is the number of items still to be yielded, once it is known.
 func (l *Lister) Remaining() (int, bool) {
 	n, known := l.Total()
 	return max(n-int(l.yielded.Load()), 0), known
 }
 
-// Close ends the process. Its error says that the task was not closed; patience is how long that may take.
+// Close ends the process. The error says that the task was not closed; patience bounds the wait.
 func (l *Lister) Close(ctx context.Context, patience time.Duration) error {
 	l.cancel()
 	if !l.ended.Load() || slices.Contains(l.proc.opened, wire.ListCloses) {
-		// It was broken off, and may be in the middle of anything; or it has closed its task.
+		// Its listing was cancelled in the middle, or it has closed its task.
 		l.proc.Stop()
 		return nil
 	}

@@ -32,7 +32,7 @@ type OpenOptions struct {
 	// Template is the resolved template, nil for a task without one.
 	Template  *template.Node
 	MixinJSON []byte
-	// Native says that the host lists and checks by itself.
+	// Native: the host lists and checks outputs itself.
 	Native      bool
 	WorkerIndex int
 	Workers     int
@@ -41,19 +41,19 @@ type OpenOptions struct {
 	HeartbeatPath string
 	Staging       *Staging
 	Direct        *Direct
-	// Ended is called once the worker's process has ended, before its stream's results are closed; nil: nobody wants to know. It
-	// is not called for a worker that could not be started.
+	// Ended is called once the worker's process has ended, before the results of its stream are closed; may be nil. It is not called
+	// for a worker that could not be started.
 	Ended func()
 	// Memory is for the stages of a device task; nil: none.
 	Memory *Memory
-	// BatchSize is how many items make a batch; 0: as the task says.
+	// BatchSize is the number of items in a batch; 0: the task decides.
 	BatchSize int
-	// Log gets what a worker that the plugin makes itself writes to its stdout and stderr; nil: it writes to those of the
-	// process that made it. It is for plugins that announce "stderr".
+	// Log receives stdout and stderr of a worker that the plugin makes itself, if the plugin announces "stderr"; nil: the worker writes to
+	// those of its maker.
 	Log hclog.Logger
 	// StderrPath is the pipe for that; Spawn makes it.
 	StderrPath string
-	// OutputsOutside and ListOutputs are what the user lets a listing do.
+	// OutputsOutside and ListOutputs are the flags of these names.
 	OutputsOutside, ListOutputs bool
 }
 
@@ -93,7 +93,7 @@ func (p *Process) open(ctx context.Context, o OpenOptions, stage pb.Stage) error
 	return taskError(call, resp.GetError())
 }
 
-// withOpenTimeout bounds a wait for a task to be opened: a process that is stopped, or mute, would hold the run for ever.
+// withOpenTimeout bounds the opening of a task: a process that is stopped or mute would hold the run for ever.
 func withOpenTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, d, fmt.Errorf("no answer within %s; --open-timeout gives it longer", d))
 }

@@ -37,7 +37,7 @@ type Command struct {
 	Hint string
 	// SHA256 is what the executable must have when it is started, in hexadecimal digits; empty: it is not checked.
 	SHA256 string
-	// CleanEnv keeps all of the host's environment from the plugin but what every program needs; see docs/trust.md.
+	// CleanEnv starts the plugin with the few variables that every program needs; see docs/trust.md.
 	CleanEnv bool
 }
 
@@ -46,8 +46,7 @@ type StartOptions struct {
 	Log hclog.Logger
 	// Timeout bounds the handshake; 0: DefaultStartTimeout.
 	Timeout time.Duration
-	// OpenTimeout bounds what comes between the handshake and the first item, a model's loading included; 0:
-	// DefaultOpenTimeout.
+	// OpenTimeout bounds the opening of the task, including the loading of a model; 0: DefaultOpenTimeout.
 	OpenTimeout time.Duration
 	// Stdin hands the user's stdin to the process; otherwise it reads an empty one.
 	Stdin bool
@@ -55,7 +54,7 @@ type StartOptions struct {
 	Worker bool
 	// RuntimeDir holds sockets and heartbeat pages. See NewRuntimeDir.
 	RuntimeDir string
-	// MTLS refuses a plugin that does not speak TLS, with certificates on both sides.
+	// MTLS requires TLS with certificates on both sides.
 	MTLS bool
 }
 
@@ -88,8 +87,8 @@ func (grpcPlugin) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, conn *gr
 	return pb.NewPluginServiceClient(conn), nil
 }
 
-// dialOptions fit messages of a megabyte: gRPC's default windows of 64 KiB would make each wait for several replies. gRPC's own
-// limit for a server's first word is longer than start, which is the host's: the process that is mute is then told as such.
+// dialOptions fit messages of a megabyte: with gRPC's default windows of 64 KiB, each would wait for several replies. gRPC's own
+// connect timeout is longer than start, the host's, so that the host reports a mute process itself.
 func dialOptions(start time.Duration) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: start + time.Minute}),
@@ -126,7 +125,7 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 	image.use(cmd)
 	p.runner = newRunner(cmd, command.Name, stdin, newStderrLog(opts.Log))
 	p.runner.mtls = opts.MTLS
-	// go-plugin's own lines (a process started, exited) interest only who debugs the host.
+	// go-plugin's own lines (a process started, exited) only help to debug the host.
 	internal := hclog.NewNullLogger()
 	if opts.Log.IsTrace() {
 		internal = opts.Log.Named("go-plugin")
@@ -142,7 +141,7 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 		GRPCDialOptions:  dialOptions(opts.Timeout),
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: opts.RuntimeDir},
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (gprunner.Runner, error) {
-			// A plugin need not write what the host's log would drop.
+			// A plugin should not write what the host's log drops.
 			level := "KAGURAZAKA_LOG_LEVEL=" + opts.Log.GetLevel().String()
 			p.runner.cmd.Env = append(append(Environment(command, opts.Worker), level), spec.Env...)
 			return p.runner, nil
@@ -151,7 +150,7 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 	began := time.Now()
 	stopWatching := context.AfterFunc(ctx, p.runner.killGroup)
 	defer stopWatching()
-	// go-plugin's limit ends with the handshake's line: behind it, a socket may take the connection and never speak.
+	// go-plugin's limit ends with the line of the handshake; after it, a socket may accept the connection and never answer.
 	tooLong := time.AfterFunc(opts.Timeout, p.runner.killGroup)
 	err = p.connect(opts.MTLS)
 	if !tooLong.Stop() && err == nil {
@@ -203,7 +202,7 @@ func (p *Process) connect(mtls bool) error {
 	return nil
 }
 
-// startFailed ends what was started and explains.
+// startFailed ends the process and returns an error that explains the failure.
 func (p *Process) startFailed(ctx context.Context, command Command, timedOut bool, timeout time.Duration, cause error) error {
 	if p.runner.processID() == 0 {
 		if ctx.Err() != nil {
@@ -213,7 +212,7 @@ func (p *Process) startFailed(ctx context.Context, command Command, timedOut boo
 	}
 	var exit *backbones.Exit
 	if !timedOut && ctx.Err() == nil && !errors.Is(cause, ErrNoCertificate) {
-		// A process that broke off says more by its exit code, if it is about to leave.
+		// The exit code of a process that is about to exit says more.
 		select {
 		case <-p.runner.exited:
 			if !p.runner.exit.ByHost {
@@ -242,17 +241,17 @@ func (p *Process) Exited() <-chan struct{} { return p.runner.exited }
 // Kill ends the process and everything that it started, at once.
 func (p *Process) Kill() { p.runner.killGroup() }
 
-// stopTime is how long a process may take to leave when asked, where it has nothing to finish.
+// stopTime bounds the exit of a process that has nothing to finish.
 const stopTime = 3 * time.Second
 
-// Stop asks the process to leave, kills it if it does not, and returns when it is gone.
+// Stop asks the process to exit, kills it if it does not, and returns once it has ended.
 func (p *Process) Stop() { _ = p.leave(stopTime, nil) }
 
-// tellAfter is how long a process may take to close its task before a line says what is waited for.
+// tellAfter is the time after which a log line says that the host waits for a task to close.
 const tellAfter = 3 * time.Second
 
-// Close asks the process to leave, which closes its task first, and returns when it is gone. Its error says that the task
-// was not closed. patience is how long that may take; a context that is done does not wait for it.
+// Close asks the process to close its task and exit, and returns once it has ended. The error says that the task was not closed.
+// patience bounds the wait; if ctx ends, the process is killed at once.
 func (p *Process) Close(ctx context.Context, patience time.Duration, what string) error {
 	if ctx.Err() != nil {
 		p.Stop()
@@ -268,8 +267,8 @@ func (p *Process) Close(ctx context.Context, patience time.Duration, what string
 	return nil
 }
 
-// leave asks the process to leave, kills it if it does not, and returns when it is gone. Its error says that the process
-// did not leave as asked; it is nil for all calls but the first.
+// leave asks the process to exit, kills it if it does not, and returns once it has ended. The error says that it did not exit as
+// asked; only the first call returns one.
 func (p *Process) leave(patience time.Duration, hurry <-chan struct{}) (err error) {
 	p.stopOnce.Do(func() {
 		gone := false
@@ -281,7 +280,7 @@ func (p *Process) leave(patience time.Duration, hurry <-chan struct{}) (err erro
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			// go-plugin's Kill gives a process two seconds: this is the polite half of it.
+			// go-plugin's Kill gives a process only two seconds, so ask first.
 			if protocol, err := p.client.Client(); err == nil && !gone {
 				_ = protocol.Close()
 			}
@@ -302,7 +301,7 @@ func (p *Process) leave(patience time.Duration, hurry <-chan struct{}) (err erro
 		if exit := p.runner.exit; err == nil && !gone && (exit.Code != 0 || exit.Signal != 0) {
 			err = fmt.Errorf("the process %s%s", exit, exit.StderrNote())
 		}
-		// go-plugin's own goroutines end once the process is gone; a close that hangs is left behind.
+		// go-plugin's own goroutines end with the process. A close that hangs is abandoned.
 		select {
 		case <-done:
 		case <-time.After(stopTime):
@@ -325,10 +324,10 @@ func waitOrKill(exited <-chan struct{}, kill func(), patience time.Duration) {
 	}
 }
 
-// callError turns a failed call into an error for people: an ended process is named with how it ended.
+// callError turns a failed call into an error for the user. It says how the process ended, if it did.
 func (p *Process) callError(ctx context.Context, call string, err error) error {
 	if _, bounded := ctx.Deadline(); bounded && status.Code(err) == codes.DeadlineExceeded {
-		// The other side has the same deadline, and its word may be here first.
+		// The other side has the same deadline, and may report it first.
 		<-ctx.Done()
 	}
 	if ctx.Err() != nil {

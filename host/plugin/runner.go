@@ -19,7 +19,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
 
-// maxHandshake is the longest first line that can be a handshake; what is longer is cut off there.
+// maxHandshake is the length in bytes at which the first line is cut off.
 const maxHandshake = 4096
 
 // runner runs one plugin process for go-plugin. It is ours because go-plugin's own hands the user's stdin to every
@@ -39,11 +39,11 @@ type runner struct {
 	mu        sync.Mutex
 	handshake string
 	said      bool
-	// pid is 0 until the process runs. killed keeps a process that was given up before its start from being started.
+	// pid is 0 until the process runs. killed prevents the start of a process that was given up before it.
 	pid    int
 	killed bool
 
-	// kills is how often the out-of-memory killer had been at work when the process began.
+	// kills is the count of out-of-memory kills when the process started.
 	kills oomCount
 
 	drained sync.WaitGroup
@@ -62,8 +62,8 @@ func (r *runner) Start(context.Context) error {
 	if err != nil {
 		return err
 	}
-	// A group of its own, so that Ctrl-C of the terminal reaches the host alone, and so that everything a plugin
-	// starts can be ended with it.
+	// A process group of its own: Ctrl-C in the terminal reaches only the host, and everything that a plugin starts can be killed
+	// with it.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r.cmd.ExtraFiles = []*os.File{line}
 	r.cmd.Env = append(r.cmd.Env, wire.LifelineKey+"="+lifelineFD)
@@ -135,7 +135,7 @@ func (r *runner) drainStdout(stdout *os.File) {
 	}
 }
 
-// forGoPlugin leaves out a certificate that was not asked for: go-plugin would put it where it keeps none, and panic.
+// forGoPlugin removes a certificate that was not requested: go-plugin would panic.
 func (r *runner) forGoPlugin(line []byte) []byte {
 	fields := bytes.Split(line, []byte{'|'})
 	if r.mtls || len(fields) <= certificateField {
@@ -144,10 +144,10 @@ func (r *runner) forGoPlugin(line []byte) []byte {
 	return bytes.Join(fields[:certificateField], []byte{'|'})
 }
 
-// drainTime is how long the pipes of an ended process are read on: a process that left the group may hold them open.
+// drainTime bounds the reading from pipes of a process that has ended: a process outside of the group may hold them open.
 const drainTime = 500 * time.Millisecond
 
-// reap waits for the process to end, and for what it said to be read.
+// reap waits for the end of the process and reads the rest of its output.
 func (r *runner) reap(stdout, stderr *os.File) {
 	err := reapGroup(r.cmd)
 	r.exit = exitOf(r.cmd.ProcessState, err)
@@ -183,8 +183,8 @@ func exitOf(state *os.ProcessState, err error) backbones.Exit {
 	return backbones.Exit{Code: state.ExitCode()}
 }
 
-// killGroup ends the process and everything it started, at once. It is harmless when the process is gone, and keeps one
-// that is not there yet from being started.
+// killGroup kills the process and everything that it started. It does nothing to a process that has ended, and prevents the start of
+// one that has not started.
 func (r *runner) killGroup() {
 	r.mu.Lock()
 	r.killed = true
@@ -199,7 +199,7 @@ func (r *runner) killGroup() {
 	}
 }
 
-// processID is 0 when there is no process yet.
+// processID is 0 before the process has started.
 func (r *runner) processID() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -21,8 +21,8 @@ import (
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
-// Nursery is a plugin process that lists a task's items and makes its own workers, so that imports are paid once and
-// what the task's constructor made is there in each of them.
+// Nursery is a plugin process that lists a task's items and makes its own workers. Imports happen once, and every worker has what the
+// constructor of the task made.
 type Nursery struct {
 	proc   *Process
 	task   string
@@ -31,22 +31,22 @@ type Nursery struct {
 	cancel context.CancelFunc
 	// lister is nil where the host lists.
 	lister *Lister
-	// mute says that it did not answer within the time that it had.
+	// mute: it did not answer within its time limit.
 	mute atomic.Bool
 
 	stream pb.PluginService_SpawnClient
-	// requests are on their way to the process, which may read none. gone is closed when it takes no more.
+	// requests are waiting to be sent to the process, which may read none. gone is closed when the Spawn call has ended.
 	requests chan *pb.SpawnRequest
 	gone     chan struct{}
 
 	mu      sync.Mutex
 	closed  bool
 	waiting map[uint32]chan *pb.SpawnResponse
-	// late counts the answers for an index that nobody waits for any more. They come before those that are waited for.
+	// late counts the answers for an index that no call waits for any more. They come before those that are waited for.
 	late  map[uint32]int
 	shown map[uint64]chan Shown
 	alive map[int64]*spawned
-	// logs are of workers that have not said yet that they are there, by index; made counts them.
+	// logs are the logs of workers that have not reported their start, by index; made counts them.
 	logs   map[uint32]*workerLog
 	made   int
 	broken error
@@ -70,8 +70,8 @@ func (o StartOptions) ForNursery() StartOptions {
 	return o
 }
 
-// NurseryFrom makes a nursery of a process that was started with start.ForNursery and has opened nothing yet. The process
-// is the nursery's from then on, also when there is an error.
+// NurseryFrom makes a nursery of a process that was started with start.ForNursery and has opened no task. It takes over the process,
+// even if it returns an error.
 func NurseryFrom(ctx context.Context, p *Process, start StartOptions, open OpenOptions) (*Nursery, error) {
 	if err := p.open(ctx, open, pb.Stage_STAGE_SPAWN); err != nil {
 		p.Stop()
@@ -99,10 +99,10 @@ func newNursery(p *Process, stream pb.PluginService_SpawnClient, cancel context.
 	}
 }
 
-// Has reports whether the plugin has said, once the task was open, that it has a capability.
+// Has reports whether the plugin announced a capability when it opened the task.
 func (n *Nursery) Has(capability string) bool { return slices.Contains(n.proc.opened, capability) }
 
-// List begins to list the task's items. With indexed the answer may be a range of indexes that the spawned workers share.
+// List starts to list the task's items. With indexed the answer may be a range of indexes that the spawned workers share.
 func (n *Nursery) List(ctx context.Context, indexed bool, warn func(string)) (*Lister, error) {
 	l, err := n.proc.list(n.task, indexed, warn)
 	if err != nil {
@@ -112,22 +112,21 @@ func (n *Nursery) List(ctx context.Context, indexed bool, warn func(string)) (*L
 	return l, nil
 }
 
-// Close ends the nursery and every worker that is left. Its error says that the task was not closed; patience is how long
-// that may take.
+// Close ends the nursery and every worker that is left. The error says that the task was not closed; patience bounds the wait.
 func (n *Nursery) Close(ctx context.Context, patience time.Duration) error {
 	n.mu.Lock()
 	n.closed = true
 	n.mu.Unlock()
 	n.cancel()
 	if n.mute.Load() || n.lister != nil && !n.lister.ended.Load() {
-		// It was broken off in its listing, and may be in the middle of anything; or it answers nothing any more.
+		// Its listing was cancelled in the middle, or it no longer answers.
 		n.proc.Stop()
 		return nil
 	}
 	return n.proc.Close(ctx, patience, "the process that makes workers")
 }
 
-// Spawn makes a worker. It waits until the worker is opened.
+// Spawn makes a worker, and waits until its task is open.
 func (n *Nursery) Spawn(ctx context.Context, open OpenOptions) (backbones.Worker, error) {
 	beat := keepHeartbeat(n.dir, &open, n.log)
 	started, err := n.ask(ctx, open, pb.Stage_STAGE_RUN)
@@ -145,7 +144,7 @@ func (n *Nursery) Spawn(ctx context.Context, open OpenOptions) (backbones.Worker
 	return w, nil
 }
 
-// expectLog makes the pipe for the log of a worker to come.
+// expectLog creates the pipe for the log of a worker before the worker exists.
 func (n *Nursery) expectLog(open OpenOptions) (path string, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -169,7 +168,7 @@ func (n *Nursery) forgetLog(open OpenOptions) {
 	}
 }
 
-// ask has a worker made, with a log of its own if it is to have one.
+// ask makes a worker, with a log of its own if it needs one.
 func (n *Nursery) ask(ctx context.Context, open OpenOptions, stage pb.Stage) (s *spawned, err error) {
 	if open.Log == nil {
 		return n.order(ctx, open, stage)
@@ -200,7 +199,7 @@ func (n *Nursery) order(ctx context.Context, open OpenOptions, stage pb.Stage) (
 	select {
 	case n.requests <- request:
 	case <-n.gone:
-		// The answer says why.
+		// The closed answer channel leads to the reason.
 	case <-ctx.Done():
 		n.mu.Lock()
 		delete(n.waiting, index)
@@ -239,7 +238,7 @@ func (n *Nursery) noAnswer(ctx context.Context, open OpenOptions) error {
 	return fmt.Errorf("making a worker of task %s: %w", open.Task, context.Cause(ctx))
 }
 
-// disown leaves the worker to come to receive, which ends it; or ends it, where it is there by now.
+// disown lets receive end the worker once it reports its start, or ends it now if it has.
 func (n *Nursery) disown(index uint32, answer <-chan *pb.SpawnResponse) {
 	n.mu.Lock()
 	if n.waiting[index] == answer {
@@ -259,7 +258,7 @@ func (n *Nursery) disown(index uint32, answer <-chan *pb.SpawnResponse) {
 	}
 }
 
-// send hands requests to the process, one after the other. That may take as long as the process likes.
+// send sends requests to the process, one after the other. The process decides how long that takes.
 func (n *Nursery) send() {
 	for {
 		select {
@@ -274,18 +273,18 @@ func (n *Nursery) send() {
 	}
 }
 
-// showTime bounds how long Show waits: a message about a failed item is not worth more.
+// showTime bounds Show: a message about a failed item is not worth more.
 const showTime = 2 * time.Second
 
-// Shown is what a plugin says of an item that is known to the host by its index alone.
+// Shown describes an item that the host knows only by its index.
 type Shown struct {
-	// Item is printable; empty: there is none.
+	// Item is the item as text; empty: not available.
 	Item string
-	// ContentKey is what it is known by in a later run; 0: the text stands for it.
+	// ContentKey identifies the item in a later run; 0: its text does.
 	ContentKey uint64
 }
 
-// Show asks for an item that is known by its index alone.
+// Show asks the plugin to describe the item at an index.
 func (n *Nursery) Show(index uint64) Shown {
 	answer := make(chan Shown, 1)
 	n.mu.Lock()
@@ -312,7 +311,7 @@ func (n *Nursery) Show(index uint64) Shown {
 	}
 }
 
-// receive takes the nursery's messages until it ends; then every worker of it has ended too.
+// receive handles the nursery's messages until it ends. Then all of its workers have ended, too.
 func (n *Nursery) receive() {
 	for {
 		resp, err := n.stream.Recv()
@@ -357,10 +356,10 @@ func (n *Nursery) receive() {
 			delete(n.alive, m.Exited.GetPid())
 			n.mu.Unlock()
 			if s != nil {
-				// What is left of its log is read meanwhile: others must not wait for it.
+				// Reading the rest of its log must not delay other workers.
 				go s.end(backbones.Exit{Code: int(m.Exited.GetCode()), Signal: syscall.Signal(m.Exited.GetSignal())})
 			} else {
-				// It ended before it said that it was there.
+				// It ended before it reported its start.
 				n.answer(m.Exited.GetWorkerIndex(), resp)
 			}
 		}
@@ -369,8 +368,8 @@ func (n *Nursery) receive() {
 
 var errNotItsWorker = errors.New("the plugin told of a worker that cannot be its own")
 
-// ours checks a worker's number and socket before anything is sent to it, signals included: 0 and -1 would be this process's
-// group and all of the user's processes.
+// ours checks the process number and socket of a worker before anything is sent to it. A signal to 0 or -1 would reach this process's
+// group or all of the user's processes.
 func (n *Nursery) ours(started *pb.WorkerStarted) error {
 	pid := started.GetPid()
 	if pid <= 1 || pid > math.MaxInt32 {
@@ -388,14 +387,14 @@ func (n *Nursery) ours(started *pb.WorkerStarted) error {
 	if !filepath.IsAbs(started.GetSocket()) {
 		return fmt.Errorf("%w: its socket %q is not an absolute path", errNotItsWorker, clip(started.GetSocket()))
 	}
-	// One that is gone already has no group any more.
+	// A process that has ended has no group.
 	if group, err := syscall.Getpgid(int(pid)); err == nil && group != n.proc.PID() {
 		return fmt.Errorf("%w: process %d is not in its process group", errNotItsWorker, pid)
 	}
 	return nil
 }
 
-// answer hands an answer to what waits for it, and reports whether anything does.
+// answer passes an answer to the call that waits for it, and reports whether there is one.
 func (n *Nursery) answer(index uint32, resp *pb.SpawnResponse) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -411,7 +410,7 @@ func (n *Nursery) answer(index uint32, resp *pb.SpawnResponse) bool {
 	return answer != nil
 }
 
-// end is called once, when the Spawn call ended. Workers watch the lifeline of the nursery's group: they are gone, too.
+// end is called once, when the Spawn call has ended. Workers watch the lifeline of the nursery's group, so they end, too.
 func (n *Nursery) end(cause error) {
 	switch {
 	case n.cancelled():
@@ -455,12 +454,12 @@ type spawned struct {
 	exited chan struct{}
 	exit   backbones.Exit
 	kills  oomCount
-	// lostThreads is how many threads its maker had that it has not.
+	// lostThreads is the number of threads that its maker had beside the one that forked.
 	lostThreads int
-	// ended says that the host sent it the signal that ends it.
+	// ended: the host killed it.
 	ended atomic.Bool
 	conn  *grpc.ClientConn
-	// log is that of the process that made it; own is the worker's, or nil.
+	// log is the log of the process that made it; own is its own, or nil.
 	log *stderrLog
 	own *workerLog
 }
@@ -484,10 +483,10 @@ func (s *spawned) PID() int                   { return s.pid }
 func (s *spawned) Exited() <-chan struct{}    { return s.exited }
 func (s *spawned) exitStatus() backbones.Exit { return s.exit }
 
-// logTail is the last of what the worker wrote. One that writes to where its maker writes shares that one's.
+// logTail is the end of the worker's log, which may be the log of its maker.
 func (s *spawned) logTail() []string { return s.output().tail() }
 
-// output is the log that the worker writes to: its own, if it has ever done so.
+// output is the worker's own log, if it has written to it, or the log of its maker.
 func (s *spawned) output() *stderrLog {
 	if s.own != nil && len(s.own.log.tail()) > 0 {
 		return s.own.log
@@ -495,10 +494,10 @@ func (s *spawned) output() *stderrLog {
 	return s.log
 }
 
-// reportTime is how long a nursery may take to say that a worker has ended which was killed.
+// reportTime bounds the wait for a nursery to report the end of a killed worker.
 const reportTime = 10 * time.Second
 
-// Kill ends the worker, with its group where it leads one. Its number is good until its nursery has reaped it.
+// Kill kills the worker, with its group if it leads one. Its process number is valid until its nursery has reaped it.
 func (s *spawned) Kill() {
 	select {
 	case <-s.exited:
@@ -512,26 +511,26 @@ func (s *spawned) Kill() {
 	case group == s.pid:
 		_ = syscall.Kill(-s.pid, syscall.SIGKILL)
 	default:
-		// What it started is in the group of the process that made it, and would go on until that one's end.
+		// Its children are in the group of its maker, and would live until the maker ends.
 		children := descendants(s.pid)
 		_ = syscall.Kill(s.pid, syscall.SIGKILL)
 		for _, pid := range children {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
-	// Whoever waits for it waits for its nursery's word, which may not come.
+	// Its end is reported by its nursery, which may never do so.
 	time.AfterFunc(reportTime, func() {
 		s.end(backbones.Exit{Code: -1, Reason: "it had to end, and the process that had made it never said that it had"})
 	})
 }
 
-// Stop waits for a worker that has ended its Run call to leave, and kills it if it does not.
+// Stop waits for the exit of a worker that has ended its Run call, and kills it if it does not exit.
 func (s *spawned) Stop() {
 	waitOrKill(s.exited, s.Kill, stopTime)
 	_ = s.conn.Close()
 }
 
-// connect reaches a spawned worker and begins its Run stream.
+// connect connects to a spawned worker and starts its Run stream.
 func connect[W any](ctx context.Context, n *Nursery, s *spawned, run func(pb.PluginServiceClient) (W, error)) (w W, err error) {
 	if s == nil {
 		return w, errors.New("a worker ended as soon as it was made")

@@ -22,7 +22,7 @@ type stream[Q, A any] struct {
 	// mu guards the closing of the queue: a stream that breaks closes it while the run may be sending.
 	mu       sync.Mutex
 	finished bool
-	// end is how the stream ended, as far as the process's own end does not say it. It is set before the results are closed.
+	// end is how the stream ended, beside the end of the process. It is set before the results are closed.
 	end backbones.Exit
 }
 
@@ -37,7 +37,7 @@ var (
 	errGone = errors.New("the worker takes nothing more")
 )
 
-// codec is how requests and answers are written down.
+// codec converts requests and answers to and from messages.
 type codec[Q, A any] struct {
 	request func(Q) *pb.RunRequest
 	answer  func(*pb.RunResponse) A
@@ -67,7 +67,7 @@ func startStream[Q, A any](service pb.PluginServiceClient, proc process, w codec
 func (s *stream[Q, A]) PID() int     { return s.proc.PID() }
 func (s *stream[Q, A]) Name() string { return fmt.Sprintf("pid %d", s.PID()) }
 
-// LostThreads is how many threads the process had that the worker was forked from; 0 for one that was started anew.
+// LostThreads is the number of threads of the process that the worker was forked from; 0 for a worker that was not forked.
 func (s *stream[Q, A]) LostThreads() int {
 	if forked, ok := s.proc.(*spawned); ok {
 		return forked.lostThreads
@@ -118,7 +118,7 @@ func (s *stream[Q, A]) Exit() backbones.Exit {
 func (s *stream[Q, A]) send(call pb.PluginService_RunClient) {
 	for q := range s.queue {
 		if err := call.Send(s.codec.request(q)); err != nil {
-			// The receiver learns why. What is queued is never sent; the scheduler takes it back.
+			// The receiver gets the reason. Queued requests are never sent; the planner takes them back.
 			for range s.queue {
 				continue
 			}
@@ -128,7 +128,7 @@ func (s *stream[Q, A]) send(call pb.PluginService_RunClient) {
 	_ = call.CloseSend()
 }
 
-// receive passes answers on until the stream ends, and then sees the process off.
+// receive passes answers on until the stream ends, and then waits for the end of the process.
 func (s *stream[Q, A]) receive(call pb.PluginService_RunClient) {
 	defer close(s.result)
 	defer s.cancel()
@@ -154,8 +154,8 @@ func (s *stream[Q, A]) receive(call pb.PluginService_RunClient) {
 	}
 }
 
-// outOfPlace says how a message breaks the protocol, whatever it answers, and the section of docs/protocol.md with the rule; empty: it
-// does not.
+// outOfPlace returns how a message breaks the order of the protocol, and the section of docs/protocol.md with the rule; empty: it does
+// not.
 func (s *stream[Q, A]) outOfPlace(resp *pb.RunResponse) (what, rule string) {
 	closing, answers := resp.GetCloseError() != nil, resp.GetResult() != nil || resp.GetBatch() != nil
 	switch {
@@ -171,7 +171,7 @@ func (s *stream[Q, A]) outOfPlace(resp *pb.RunResponse) (what, rule string) {
 	return "", ""
 }
 
-// unasked reports whether the stream is at its end before the host had closed its side.
+// unasked reports whether the plugin ended the stream before the host closed its side.
 func (s *stream[Q, A]) unasked() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,7 +195,7 @@ func (s *stream[Q, A]) leave(cause error) {
 	s.sendOff()
 }
 
-// sendOff returns when the process is gone.
+// sendOff waits for the end of the process.
 func (s *stream[Q, A]) sendOff() {
 	s.proc.Stop()
 	if s.codec.end != nil {
@@ -203,7 +203,7 @@ func (s *stream[Q, A]) sendOff() {
 	}
 }
 
-// addLog gives failures the last that their process logged.
+// addLog adds the end of the process's log to failures.
 func addLog(proc process, failures []backbones.ItemFailure) {
 	if len(failures) == 0 {
 		return

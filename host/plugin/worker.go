@@ -11,14 +11,14 @@ import (
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
-// process is what a worker needs of its process, whoever started it.
+// process is what a worker needs of its process, which the host or a nursery started.
 type process interface {
 	PID() int
 	Kill()
 	Stop()
 	Exited() <-chan struct{}
 	exitStatus() backbones.Exit
-	// logTail is the last of what the process has logged.
+	// logTail is the end of the process's log.
 	logTail() []string
 }
 
@@ -31,7 +31,7 @@ type worker struct {
 	*stream[backbones.Chunk, backbones.Result]
 	beat *heartbeat
 
-	// mu guards the last read of the page against its unmapping.
+	// mu guards the page against being unmapped during the last read.
 	mu     sync.Mutex
 	last   []backbones.Beat
 	closed bool
@@ -79,8 +79,7 @@ func startWorker(ctx context.Context, command Command, start StartOptions, open 
 	return w, nil
 }
 
-// fatal marks what the task itself said, or what is wrong with what the user gave: starting another worker would not
-// help.
+// fatal marks errors of the task and of the configuration: another worker would fail as well.
 func fatal(err error) error {
 	var task *TaskError
 	if errors.As(err, &task) && (task.Fault == backbones.FaultTask || task.Fault == backbones.FaultUser || len(task.Problems) > 0 || task.IsNoTask || task.Ended) {
