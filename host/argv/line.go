@@ -45,7 +45,7 @@ func (l *Line) Doubt() error { return l.doubt }
 // Empty reports whether all words are flags of the host or the backbone.
 func (l *Line) Empty() bool { return len(l.rest) == 0 }
 
-// First is the first word that is neither a flag of the host nor of the backbone; empty: there is none.
+// First is the first word that is neither a flag of the host nor of the backbone; empty: none.
 func (l *Line) First() string {
 	if l.Empty() {
 		return ""

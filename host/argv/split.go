@@ -97,7 +97,7 @@ type reading struct {
 	// pluginAt and taskAt are where PLUGIN and TASK stand.
 	pluginAt, taskAt int
 	// remainderAt is where the first positional argument stands of a task that hands on what follows it: newer flags behind
-	// it are the task's. 0: there is none.
+	// it are the task's. 0: none.
 	remainderAt int
 	// isField tells whether a word is a field of the task's template, or the beginning of one.
 	isField func(word string) bool

@@ -114,7 +114,7 @@ func (s *split) existing() string {
 // NamesPlugin reports whether a word of the line is there to be found as a plugin.
 func (l *Line) NamesPlugin() bool { return l.existing() != "" }
 
-// TakePlugin takes the plugin out of a line that has no task; empty: there is none.
+// TakePlugin takes the plugin out of a line that has no task; empty: none.
 func (l *Line) TakePlugin() string { return l.choosePlugin(discover.Exists) }
 
 // GuessTask is the word that is most likely the task, before the plugin was asked for its tasks.

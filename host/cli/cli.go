@@ -51,7 +51,7 @@ func System() Streams {
 	}
 }
 
-// Signals are how a run is told to end.
+// Signals are the requests to end a run.
 type Signals struct {
 	// Drain is closed by the first signal.
 	Drain <-chan struct{}
@@ -60,7 +60,7 @@ type Signals struct {
 // Main runs a command line (without the program's name) and returns the exit code. ctx ends everything at once.
 func Main(ctx context.Context, args []string, streams Streams, signals Signals, version string) int {
 	a := &app{streams: streams, signals: signals, version: version}
-	// Whatever prints, a terminal obeys none of it.
+	// Text from anywhere is escaped for a terminal.
 	a.out, a.err = terminal.NewOutput(streams.Out), terminal.NewOutput(streams.Err)
 	a.streams.Out, a.streams.Err = a.out, a.err
 	if streams.Width == nil {
@@ -116,7 +116,7 @@ func (a *app) endEarly(ctx context.Context) (context.Context, func()) {
 const earlyPatience = 3 * time.Second
 
 // mainUnlessStuck returns without what main is still doing, if that takes no notice of the end: reading a configuration may
-// wait for a pipe that nobody writes to. The caller ends the process, and the guard what main has started. stuck says that
+// wait for a pipe without a writer. The caller ends the process, and the guard what main has started. stuck says that
 // main is still at work.
 func (a *app) mainUnlessStuck(ctx context.Context, args []string) (stuck bool, err error) {
 	result := make(chan error, 1)
@@ -156,7 +156,7 @@ type app struct {
 	log     hclog.Logger
 	// program is what sessions see of this.
 	program job.Program
-	// kept is the log of the run's ledger; nil: there is none. unkeep ends it before the run has begun.
+	// kept is the log of the run's ledger; nil: none. unkeep ends it before the run has begun.
 	kept   *ledger.Log
 	unkeep func()
 	// noted is what note has logged.

@@ -82,7 +82,7 @@ type planOutput struct {
 	Done  uint64 `json:"done"`
 	ToDo  uint64 `json:"to_do"`
 	Open  uint64 `json:"open,omitempty"`
-	// Unfinished are those to do whose output is there, UnfinishedOutputs their paths, with --unfinished alone.
+	// Unfinished are those to do whose output exists, UnfinishedOutputs their paths, with --unfinished alone.
 	Unfinished        uint64            `json:"unfinished,omitempty"`
 	UnfinishedOutputs []string          `json:"unfinished_outputs,omitempty"`
 	Shards            []planShard       `json:"shards,omitempty"`

@@ -69,7 +69,7 @@ func askAgent(ctx context.Context) (answer, error) {
 	return answer{}, fmt.Errorf("asking %s: %w", path, err)
 }
 
-// findAgent is the agent's path, beside this program or on PATH; empty: there is none.
+// findAgent is the agent's path, beside this program or on PATH; empty: none.
 func findAgent() string {
 	var dirs []string
 	if self, err := os.Executable(); err == nil {

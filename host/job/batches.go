@@ -73,7 +73,7 @@ func (b *ownBatches) takeFirst() backbones.Worker {
 	return w
 }
 
-// close ends a worker that nobody took.
+// close ends a worker that was not taken.
 func (b *ownBatches) close() {
 	if w := b.takeFirst(); w != nil {
 		discard(w)

@@ -27,7 +27,7 @@ func (p *Place) committed() func(item string) bool {
 	}
 }
 
-// concludedOutput reports whether an item's direct output is there, and is not known to be unfinished.
+// concludedOutput reports whether an item's direct output exists, and is not known to be unfinished.
 func (p *Place) concludedOutput(item string) bool {
 	path := outputPath(item, p.template.FinishField())
 	if path == "" || !plan.Exists(path) {

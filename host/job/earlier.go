@@ -48,7 +48,7 @@ func (f *LedgerFlags) check() error {
 	return nil
 }
 
-// findEarlier finds the run that this one resumes; nil: there is none.
+// findEarlier finds the run that this one resumes; nil: none.
 func (e *execution) findEarlier(mine ledger.Info) (*earlier, error) {
 	f := &e.Flags.LedgerFlags
 	word, how, flag := f.Resume, ledger.Resume, "--resume"

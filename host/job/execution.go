@@ -321,7 +321,7 @@ func (retried) Skipped() int64         { return 0 }
 func (retried) Remaining() (int, bool) { return 0, false }
 func (retried) Unlisted() int64        { return 0 }
 
-// again is the command that goes on where the run stopped; empty: there is none.
+// again is the command that resumes the run; empty: none.
 func (e *execution) again() string {
 	own := e.outputs || e.spec.Task.Has("is_executed") || e.spec.Template != nil && !e.spec.native(e.template)
 	retry := e.earlier != nil && e.earlier.how == ledger.RetryFailed

@@ -69,7 +69,7 @@ func (f *RunFlags) listing() plan.Policy {
 	return plan.Policy{OutputsOutside: f.OutputsOutside, ListOutputs: f.ListOutputs, SkipBadLines: f.BadLines == "count"}
 }
 
-// policy reads what the flags say of items that fail or hang and of workers that grow, all problems at once.
+// policy reads what the flags say about items that fail or hang and workers that grow; it returns all problems at once.
 func (f *RunFlags) policy() (backbones.Policy, []problem.Problem) {
 	var wrong []problem.Problem
 	say := func(format string, args ...any) {

@@ -21,7 +21,7 @@ type mending struct {
 	marks map[uint64][]outputs.Mark
 }
 
-// mends adds to the items what is to be told of those that are done.
+// mends makes the items clear their marks once they are done.
 func (p *Place) mends(i items) items {
 	if p.journal != nil {
 		m := &mending{Source: i.Source, place: p, marks: map[uint64][]outputs.Mark{}}
@@ -30,7 +30,7 @@ func (p *Place) mends(i items) items {
 	return i
 }
 
-// Next takes note of the items of a block.
+// Next records the items of a block.
 func (m *mending) Next(ctx context.Context) (backbones.Block, error) {
 	b, err := m.Source.Next(ctx)
 	if err != nil || b.Encoding != backbones.JSONLines || b.Refused != nil || !m.place.journal.Noted() {
@@ -51,7 +51,7 @@ func (m *mending) Next(ctx context.Context) (backbones.Block, error) {
 	return b, nil
 }
 
-// done concludes what is noted of items that are done.
+// done clears the marks of items that are done.
 func (m *mending) done(spans []backbones.Span) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -72,7 +72,7 @@ func (p *Place) prepareOutputs() error {
 	return err
 }
 
-// planJournal is the journal for the listing; nil: there is none.
+// planJournal is the journal for the listing; nil: none.
 func (p *Place) planJournal() plan.Journal {
 	if p.journal == nil {
 		return nil
@@ -109,7 +109,7 @@ func (p *Place) page(open *plugin.OpenOptions, index int) (handed, gone func(), 
 	return page.Handed, ended, nil
 }
 
-// direct is what a process that checks outputs itself is told of the journal; nil: there is none.
+// direct describes the journal for a process that checks outputs itself; nil: none.
 func (p *Place) direct() *plugin.Direct {
 	if p.journal == nil {
 		return nil

@@ -45,7 +45,7 @@ type Place struct {
 	listed bool
 	// staging is where outputs are written before they are renamed; nil: they are written in place.
 	staging *outputs.Staging
-	// journal tells which of the outputs that are there are whole; nil: nobody does. notes: workers note what they begin in it.
+	// journal tells which of the existing outputs are whole; nil: none. notes: workers note what they begin in it.
 	journal *outputs.Journal
 	notes   bool
 	layout  template.Staging
@@ -59,7 +59,7 @@ type Place struct {
 	nurseryErr  error
 	warnings    *listingWarnings
 	closers     []func()
-	// lister is the process that lists; nil: there is none, or the nursery lists.
+	// lister is the process that lists; nil: none, or the nursery lists.
 	lister *plugin.Lister
 }
 
@@ -69,11 +69,11 @@ type items struct {
 	run.Listing
 	// planned is the source where the host lists, or checks what the task lists; nil otherwise.
 	planned *plan.Source
-	// done takes the items that are done; nil: nobody wants to know.
+	// done takes the items that are done; may be nil.
 	done func([]backbones.Span)
 }
 
-// stillOpen is how many items others were working on to the end; nil: nobody can say.
+// stillOpen is how many items others were working on to the end; nil: not known.
 func (i items) stillOpen() func() int64 {
 	if i.planned == nil {
 		return nil
@@ -81,7 +81,7 @@ func (i items) stillOpen() func() int64 {
 	return i.planned.StillOpen
 }
 
-// concluded takes the number of items that have their outcome; nil: nobody wants to know.
+// concluded takes the number of items that have their outcome; may be nil.
 func (i items) concluded() func(int) {
 	if i.planned == nil {
 		return nil
@@ -102,7 +102,7 @@ func NewPlace(ctx context.Context, s *Spec, options PlaceOptions) (*Place, error
 }
 
 // list begins to list the run's items. No process is started for a template that the host lists by itself. failed are the items of an
-// earlier run that are done again without a listing; nil: there are none.
+// earlier run that are done again without a listing; nil: none.
 func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items, err error) {
 	defer func() { p.listed = err == nil }()
 	native := p.native()
@@ -236,7 +236,7 @@ func (p *Place) open(index int) plugin.OpenOptions {
 	}
 }
 
-// Policy is what the run does about items that fail and workers that do not do well.
+// Policy is how the run treats failing items and workers.
 func (p *Place) Policy() backbones.Policy {
 	policy := p.spec.Policy
 	policy.RSS, policy.Drain, policy.Log = plugin.Resident, p.Drain, p.Log

@@ -156,7 +156,7 @@ func unprinted(cause error, s progress.Summary, summarised bool, err error) erro
 }
 
 // Plan says what a run of the spec would do, with the first items that are to do, and starts no worker. unfinished takes the paths of
-// outputs that are there and not whole. The summary is of use with an error, too, if anything was listed.
+// outputs that exist and are not whole. The summary is of use with an error, too, if anything was listed.
 func (s *Session) Plan(ctx context.Context, spec *Spec, first int, unfinished func(path string)) (plan.Summary, error) {
 	t := spec.compiled()
 	if !spec.native(t) || t.Input == nil {

@@ -98,7 +98,7 @@ func (s *Spec) makesBatches() bool {
 		(s.Template.Get(template.RoleInput).IsNull() || s.Template.Get(template.RoleDataloader).IsNull())
 }
 
-// compiled is the template as the host applies it; nil: there is none.
+// compiled is the template as the host applies it; nil: none.
 func (s *Spec) compiled() *template.Template {
 	if s.Template == nil {
 		return nil

@@ -84,7 +84,7 @@ func (w *Warm) stop() {
 	}
 }
 
-// Close ends a process that nobody took, and removes the folder for sockets: every process has to be gone by then.
+// Close ends a process that was not taken, and removes the folder for sockets: every process has to be gone by then.
 func (w *Warm) Close() {
 	w.stop()
 	if w.dir == nil {

@@ -122,7 +122,7 @@ func (f *FailedItem) Line() (line []byte, ok bool) {
 	return []byte(text), true
 }
 
-// appendLine writes the line. The item stands in it byte for byte: encoding/json would write it anew.
+// appendLine writes the line. The item stands in it byte for byte: encoding/json would rewrite it.
 func (f FailedItem) appendLine(dst []byte) []byte {
 	item := f.Item
 	f.Item = nil

@@ -41,7 +41,7 @@ type Ledger struct {
 	options Options
 	lock    *os.File
 
-	// infoMu is apart, so that nobody waits for run.json to reach the disk.
+	// infoMu is apart, so that no call waits until run.json is on disk.
 	infoMu sync.Mutex
 	info   Info
 
@@ -168,7 +168,7 @@ func (l *Ledger) Carry(f FailedItem) {
 	_ = l.waitForRoom(context.Background())
 }
 
-// keepFailed adds the line of a failed item, as far as there is room. It is called with the lock held.
+// keepFailed adds the line of a failed item, as far as there is room. The caller holds the lock.
 func (l *Ledger) keepFailed(f FailedItem) {
 	switch {
 	case l.failedBytes >= l.options.MaxFailed:
@@ -213,10 +213,10 @@ func (l *Ledger) Record(o backbones.Outcomes) {
 	l.wakeIfFull()
 }
 
-// add joins a span to those that wait. It is called with the lock held.
+// add joins a span to those that wait. The caller holds the lock.
 func (l *Ledger) add(k kind, s backbones.Span) { l.pending[k] = appendSpan(l.pending[k], s) }
 
-// waiting is how many bytes and spans wait to be written. It is called with the lock held.
+// waiting is how many bytes and spans wait to be written. The caller holds the lock.
 func (l *Ledger) waiting() (bytes, spans int) {
 	for _, some := range l.pending {
 		spans += len(some)
@@ -224,7 +224,7 @@ func (l *Ledger) waiting() (bytes, spans int) {
 	return len(l.out.bytes) + len(l.lines), spans
 }
 
-// wakeIfFull wakes the writer when enough waits. It is called with the lock held.
+// wakeIfFull wakes the writer when enough waits. The caller holds the lock.
 func (l *Ledger) wakeIfFull() {
 	if bytes, spans := l.waiting(); bytes >= flushBytes || spans >= joinAt {
 		signal(l.wake)
@@ -302,7 +302,7 @@ func (l *Ledger) listed() {
 	}
 }
 
-// keyOf is the key of a failed item. It is called with the lock held.
+// keyOf is the key of a failed item. The caller holds the lock.
 func (l *Ledger) keyOf(f backbones.FailedItem) Key {
 	switch f.Encoding {
 	case backbones.Opaque:
@@ -314,7 +314,7 @@ func (l *Ledger) keyOf(f backbones.FailedItem) Key {
 	}
 }
 
-// join writes the spans that wait as records. It is called with the lock held.
+// join writes the spans that wait as records. The caller holds the lock.
 func (l *Ledger) join() {
 	for k := kindDone; k <= kindFailed; k++ {
 		if len(l.pending[k]) > 0 {
@@ -433,7 +433,7 @@ func (l *Ledger) closeFiles() error {
 			err = errors.Join(err, f.Close())
 		}
 	}
-	// Last: whoever finds the lock free finds the rest complete.
+	// Last: a process that finds the lock free finds the rest complete.
 	_ = l.lock.Close()
 	return err
 }

@@ -60,7 +60,7 @@ func remove(parent *os.Root, name string) error {
 	if err := check(dir, false); err != nil {
 		return err
 	}
-	// Without run.json it is no run any more, whatever happens to the rest.
+	// Without run.json it is no run any more.
 	if err := dir.Remove(infoFile); err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// FailedSource yields the failed items of a run anew, as failed.jsonl has them: nothing is listed. It is a
+// FailedSource yields the failed items of a run again, as failed.jsonl has them: nothing is listed. It is a
 // backbones.Source and has to be closed.
 type FailedSource struct {
 	next  func() (backbones.Block, error, bool)

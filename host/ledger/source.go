@@ -20,7 +20,7 @@ type Source struct {
 	chosen Chosen
 	about  About
 
-	// lookup knows finished items by their keys; nil: there are none.
+	// lookup knows finished items by their keys; nil: none.
 	lookup *lookup
 	queue  []backbones.Block
 	warned bool
@@ -55,7 +55,7 @@ type About struct {
 	// Show returns the printable form of an item of an indexed list, empty where there is none, and what stands for its content; 0:
 	// the text does. It may be called by several goroutines. nil: such items are known by their place alone.
 	Show func(number uint64) (text string, key uint64)
-	// LeftOut takes how many items of the inner source were left out; nil: nobody wants to know.
+	// LeftOut takes how many items of the inner source were left out; may be nil.
 	LeftOut func(n int)
 }
 

@@ -35,7 +35,7 @@ func NewAgain(t *template.Template, inner backbones.Source, o Options) (*Again, 
 	return a, err
 }
 
-// Next returns the next block of the inner source, with outputs computed anew.
+// Next returns the next block of the inner source, with outputs computed again.
 func (a *Again) Next(ctx context.Context) (backbones.Block, error) {
 	for len(a.queue) == 0 {
 		b, err := a.inner.Next(ctx)

@@ -92,7 +92,7 @@ func (f *finishCheck) read(d *outputDir) {
 	}
 }
 
-// inFolder reports whether the output of an item of the current group is there.
+// inFolder reports whether the output of an item of the current group exists.
 func (f *finishCheck) inFolder(g *group, name []byte) bool {
 	if !f.out.checks() {
 		return false
@@ -155,7 +155,7 @@ func (f *finishCheck) relative(g *group, name []byte) []byte {
 	return f.rel
 }
 
-// single reports whether the output of an item that came alone is there. The output's folder is read once enough items asked.
+// single reports whether the output of an item that came alone exists. The output's folder is read once enough items asked.
 func (f *finishCheck) single(in triplet) bool {
 	if !f.out.checks() {
 		return false

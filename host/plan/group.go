@@ -65,7 +65,7 @@ func (w *walk) group(g *group) error {
 	return nil
 }
 
-// finishedItem is an item whose output is there.
+// finishedItem is an item whose output exists.
 type finishedItem struct {
 	name  name
 	part  uint64
@@ -113,7 +113,7 @@ func (w *walk) leaveOut(g *group, first uint64) error {
 	return w.finished(g)
 }
 
-// finished counts the items whose output is there. Those whose output the journal calls unfinished are still to do, and those that
+// finished counts the items whose output exists. Those whose output the journal calls unfinished are still to do, and those that
 // somebody else is working on are handed over as open.
 func (w *walk) finished(g *group) error {
 	if len(w.there) == 0 {

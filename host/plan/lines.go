@@ -73,7 +73,7 @@ func (w *walk) walkLines() error {
 	}
 }
 
-// openLines opens the file. A named pipe that nobody writes to is waited for until the listing is ended.
+// openLines opens the file. A named pipe without a writer is waited for until the listing is ended.
 func (w *walk) openLines() (fs.File, error) {
 	type opened struct {
 		file fs.File
@@ -130,7 +130,7 @@ func readLine(r *bufio.Reader, long []byte) (line, memory []byte, err error) {
 	return long, long, err
 }
 
-// badLine is told of a line that is no item: it returns the error that the listing ends with, or nil to leave it out.
+// badLine gets a line that is not an item, and returns the error that the listing ends with, or nil to leave it out.
 func (w *walk) badLine(err *template.InputError) error {
 	if !w.o.Policy.SkipBadLines {
 		return err
@@ -248,7 +248,7 @@ func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) e
 	return w.o.item(w.compose(line, item))
 }
 
-// stateOf finds out whether the output of an item that came alone is there, and what the journal says of it.
+// stateOf finds out whether the output of an item that came alone exists, and what the journal says of it.
 func (w *walk) stateOf(in triplet) (there bool, state template.OutputState, err error) {
 	if there = w.check.single(in); !there || w.o.Journal == nil {
 		return there, template.OutputWhole, nil
@@ -290,7 +290,7 @@ func (w *walk) scan(line []byte) (scanned, error) {
 	return item, errors.New(`has an "input" without path, rel_dir and file_name as texts`)
 }
 
-// compose writes the line for the worker: triplets anew, as the only member; any other item as it is, its outputs added.
+// compose writes the line for the worker: triplets rewritten, as the only member; any other item as it is, its outputs added.
 func (w *walk) compose(line []byte, item scanned) []byte {
 	l := &w.line
 	switch {

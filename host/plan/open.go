@@ -34,7 +34,7 @@ func (s *Source) leave(o openItem) error {
 	return nil
 }
 
-// lookAgain waits until all else is done, and then takes the items that nobody is working on any more. It is patient for a while: who was
+// lookAgain waits until all else is done, and then takes the items that no run is working on any more. It is patient for a while: who was
 // killed may not be gone yet.
 func (s *Source) lookAgain() error {
 	if len(s.open) == 0 {
@@ -73,7 +73,7 @@ func (s *Source) lookAgain() error {
 // lookEvery is how often open items are looked at while there is patience for them.
 const lookEvery = 100 * time.Millisecond
 
-// takeUp takes the items that nobody is working on any more from those that are open.
+// takeUp takes the items that no run is working on any more from those that are open.
 func (s *Source) takeUp() error {
 	c := &s.Counters
 	var still []openItem

@@ -37,7 +37,7 @@ type Options struct {
 	Policy Policy
 	// Journal tells which outputs are whole; nil: all that exist.
 	Journal Journal
-	// Unfinished takes the path of each output that is there and unfinished; may be nil. Summarise alone calls it.
+	// Unfinished takes the path of each output that exists and is unfinished; may be nil. Summarise alone calls it.
 	Unfinished func(path string)
 	// Patience is how long items that another run is working on are waited for, when all else is done.
 	Patience time.Duration

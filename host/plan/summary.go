@@ -13,7 +13,7 @@ type Summary struct {
 	// Listed counts all items; InShard those of this run's shard, of which Done are finished, Refused must not be begun, and
 	// ToDo are the others.
 	Listed, InShard, Done, Refused, ToDo uint64
-	// Open are those that another run is working on, and Unfinished those to do whose output is there and unfinished.
+	// Open are those that another run is working on, and Unfinished those to do whose output exists and is unfinished.
 	Open, Unfinished uint64
 	// Shards has the counts of every shard of soft_shard, by index; nil where there is one alone.
 	Shards []ShardCount

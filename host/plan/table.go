@@ -6,7 +6,7 @@ var hashSeed = maphash.MakeSeed()
 
 // outputTable remembers which item has which output, in bounded memory: the hashes, of 64 bits, of the last outputs. Two
 // items with one output are found for sure when no more than rememberedOutputs others lie between them; further apart,
-// only by luck. Equal hashes of different outputs are told apart by whoever can look at the first again.
+// only by luck. Equal hashes of different outputs are told apart by the caller, who can look at the first again.
 type outputTable struct {
 	// now takes outputs until it is full; then it becomes before, and what was before is forgotten.
 	now, before outputSet
@@ -52,7 +52,7 @@ type sighting struct {
 	same bool
 }
 
-// put stores an item of that index and text for its output, unless the output is there: then it returns whose it is.
+// put stores an item of that index and text for its output, unless the output is stored already: then it returns its item.
 func (t *outputTable) put(output, text []byte, index uint64) (sighting, bool) {
 	h, whole := maphash.Bytes(hashSeed, output), maphash.Bytes(hashSeed, text)
 	if s := t.before.find(h); s != nil && !s.empty() {

@@ -4,7 +4,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// told collects what is told once, at the end of a listing.
+// told collects the messages for the end of a listing.
 type told struct {
 	repeated, ownOutside, leadingUp, outputs, special remark
 }

@@ -185,7 +185,7 @@ type walk struct {
 
 	stems nameIndex
 	there []finishedItem
-	// uncounted takes the counts of shards that nobody asks for.
+	// uncounted takes the counts of shards whose count is not needed.
 	uncounted ShardCount
 	line      lineWriter
 }

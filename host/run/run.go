@@ -14,7 +14,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// Listing is what a run wants to know of the items that its source yields. All of it is asked while the source works.
+// Listing describes the items that a source yields. Its methods are called while the source works.
 type Listing interface {
 	// Total is the number of all items, finished ones included, once it is known.
 	Total() (int64, bool)
@@ -39,18 +39,18 @@ type Job struct {
 	MaxFailures Limit
 	// Show returns the printable form of an item of which only the number is known; may be nil.
 	Show func(number uint64) string
-	// Committed reports whether an item's output is in place, whole; nil: nobody knows. It is asked for items that have
+	// Committed reports whether an item's output is in place, whole; nil: not known. It is asked for items that have
 	// failed without a word, and only for those.
 	Committed func(item string) bool
-	// Concluded takes how many more items have their outcome; nil: nobody wants to know.
+	// Concluded takes how many more items have their outcome; may be nil.
 	Concluded func(n int)
-	// Done takes the items that are done; nil: nobody wants to know.
+	// Done takes the items that are done; may be nil.
 	Done func([]backbones.Span)
 	// Open is how many items another run was still working on when everything else was done; nil: none.
 	Open func() int64
-	// Ledger keeps what becomes of the items; nil: nobody does.
+	// Ledger records the outcomes of the items; nil: none.
 	Ledger Ledger
-	// Again is the command line that goes on where this run stopped, for messages; empty: there is none.
+	// Again is the command line that resumes this run, for messages; empty: none.
 	Again string
 }
 
@@ -119,7 +119,7 @@ func Unlisted[T count.Integer](n T) error {
 	return errors.New(count.Of(n, "folder, file or line could not be listed", "folders, files or lines could not be listed"))
 }
 
-// left says how many items have no outcome; empty: none, or nobody knows.
+// left says how many items have no outcome; empty: none, or not known.
 func (job Job) left(s progress.Summary) string {
 	total, known := job.Listing.Total()
 	if n := total - s.Done - s.Skipped - s.Failed; known && n > 0 {

@@ -10,7 +10,7 @@ type InputError struct {
 	Line uint64
 	// Message says what is wrong in plain words.
 	Message string
-	// From says what gives the path, and how another is given; empty: nobody knows.
+	// From says what gives the path, and how another is given; empty: not known.
 	From string
 	// Err is the cause, where there is one.
 	Err error

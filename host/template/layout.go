@@ -7,10 +7,10 @@ import (
 )
 
 // StagingFolder is the name of the folder, directly below the output path, in which workers write outputs before they
-// are committed. It is no input and no output.
+// are committed. It is neither an input nor an output.
 const StagingFolder = ".kagurazaka-staging"
 
-// JournalFolder is the name of the folder beside it that says which outputs are unfinished. It is no input and no output,
+// JournalFolder is the name of the folder beside it that says which outputs are unfinished. It is neither an input nor an output,
 // either.
 const JournalFolder = ".kagurazaka"
 
@@ -18,7 +18,7 @@ const JournalFolder = ".kagurazaka"
 type OutputState int
 
 const (
-	// OutputWhole says that nobody has begun it without concluding it.
+	// OutputWhole says that no run has begun it without finishing it.
 	OutputWhole OutputState = iota
 	// OutputUnfinished says that who had begun it failed, or died.
 	OutputUnfinished

@@ -99,7 +99,7 @@ func (n *Node) IsNull() bool {
 	return n == nil || n.Kind == KindScalar && n.Scalar == nil
 }
 
-// Clone returns a deep copy. Scalars are shared: nobody changes them.
+// Clone returns a deep copy. Scalars are shared, as they are immutable.
 func (n *Node) Clone() *Node {
 	if n == nil {
 		return nil

@@ -3,7 +3,7 @@
 package template
 
 // Template is a compiled template: what the host needs to list inputs, divide them, compute outputs and find out what
-// is finished. Nobody changes it, so several goroutines may use it.
+// is finished. It is immutable, so several goroutines may use it.
 type Template struct {
 	// Custom are the top-level fields whose mode is the plugin's own code, in their order.
 	Custom []string
