@@ -56,7 +56,10 @@ def main():
         mode = soft(case)
         answers["soft_shards"].append([i for i in range(60) if mode.check_in_shard(i)])
     # One answer a line.
-    lists = [json.dumps(name) + ": [\n" + ",\n".join(json.dumps(a, separators=(",", ":")) for a in of) + "\n]" for name, of in answers.items()]
+    lists = []
+    for name, of in answers.items():
+        lines = [json.dumps(a, separators=(",", ":")) for a in of]
+        lists.append(json.dumps(name) + ": [\n" + ",\n".join(lines) + "\n]")
     print("{\n" + ",\n".join(lists) + "\n}")
 
 
