@@ -116,7 +116,8 @@ func (f *farewell) gone(worker Seat, exit backbones.Exit, ended bool) {
 		return
 	case late:
 		why = fmt.Errorf("it took longer than %s, and the worker was ended; --close-timeout gives it longer", f.limit)
-	case !exit.Ended, exit.Rule != "":
+	case !exit.Ended && (exit.Code != 0 || exit.Signal != 0 || exit.Reason != ""), exit.Rule != "":
+		// A worker that exits with 0 has closed its task: its last words may be lost on the way.
 		why = fmt.Errorf("before it had, the worker %s%s", exit, exit.StderrNote())
 	default:
 		return

@@ -101,8 +101,8 @@ func (s *storm) blow() {
 			s.poisoned(r)
 		case r.code == 1:
 			// Workers that die before they have done anything end a run, and so does the death of the process that makes
-			// them.
-			if !strings.Contains(r.stderr, "died one after another") && !strings.Contains(r.stderr, "no worker can be started") &&
+			// them, and of one that was closing its task.
+			if !strings.Contains(r.stderr, "did not close its task") && !strings.Contains(r.stderr, "died one after another") && !strings.Contains(r.stderr, "no worker can be started") &&
 				!strings.Contains(r.stderr, "making workers") && !strings.Contains(r.stderr, "the plugin process") {
 				s.t.Fatalf("the run ended with:\n%s", r.stderr)
 			}
