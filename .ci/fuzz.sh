@@ -11,7 +11,7 @@ while IFS=: read -r file _ line; do
   found=$((found + 1))
   echo "== $(dirname "$file") $target"
   go test -run='^$' -fuzz="^$target\$" -fuzztime="${1:?N}x" -fuzzminimizetime=100x "./$(dirname "$file")"
-done < <(grep -rn --include='*_test.go' -E '^func Fuzz[A-Z0-9][A-Za-z0-9_]*\(' backbones host plugins sdk examples 2>/dev/null || true)
+done < <(grep -rn --include='*_test.go' -E '^func Fuzz[A-Z0-9][A-Za-z0-9_]*\(' backbones host internal plugins sdk examples 2>/dev/null || true)
 echo "$found fuzz targets, ${1} inputs each"
 if [ -x .tools/venv/bin/python ]; then
   seeds=$(($1 / 100 > 12 ? $1 / 100 : 12))
