@@ -125,10 +125,7 @@ class Two(KagurazakaTask):
 
 // An index is of use to workers that share the list alone, so a backbone without such workers gets none.
 func TestIndexesAreForBackbonesThatAcceptThem(t *testing.T) {
-	python := hosttest.Python("../..")
-	if _, err := os.Stat(python); err != nil {
-		t.Skip("the Python environment is not set up")
-	}
+	python := hosttest.NeedPython(t, "../..")
 	for _, variable := range []string{"XDG_STATE_HOME", "XDG_CACHE_HOME"} {
 		t.Setenv(variable, t.TempDir())
 	}

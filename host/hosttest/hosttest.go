@@ -90,6 +90,19 @@ func Python(root string) string {
 	return path
 }
 
+// NeedPython returns Python's path. Without it the test is skipped; in CI it fails, where nothing may be left out.
+func NeedPython(tb testing.TB, root string) string {
+	tb.Helper()
+	python := Python(root)
+	if _, err := os.Stat(python); err != nil {
+		if os.Getenv("CI") == "true" {
+			tb.Fatalf("task setup has not made the Python environment: %v", err)
+		}
+		tb.Skipf("needs .tools/venv (task setup), with grpcio and protobuf: %v", err)
+	}
+	return python
+}
+
 // Process is one running process.
 type Process struct {
 	PID, Parent int

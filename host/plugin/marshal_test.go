@@ -3,7 +3,6 @@ package plugin
 import (
 	"bytes"
 	"encoding/hex"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -33,10 +32,7 @@ for block in blocks:
 `
 
 func TestItemsOfMarshalAreTheLinesThatPythonWrites(t *testing.T) {
-	python := hosttest.Python("../..")
-	if _, err := os.Stat(python); err != nil {
-		t.Skip("the Python environment is not set up")
-	}
+	python := hosttest.NeedPython(t, "../..")
 	cmd := exec.Command(python, "-c", marshalAndJSON)
 	cmd.Env = append(cmd.Environ(), "PYTHONPATH=../../sdk/python")
 	out, err := cmd.Output()

@@ -158,7 +158,7 @@ func Unescape(dst, body []byte) (text []byte, err error) {
 	return dst, err
 }
 
-// escapedUnit reads \uXXXX at i.
+// escapedUnit reads the escape at i: \u and four hexadecimal digits.
 func escapedUnit(b []byte, i int) (rune, bool) {
 	if i+1 >= len(b) || b[i] != '\\' || b[i+1] != 'u' {
 		return 0, false

@@ -285,7 +285,7 @@ func TestChaosPython(t *testing.T) {
 }
 
 func chaosPython(t *testing.T, how string) {
-	needPython(t)
+	hosttest.NeedPython(t, root)
 	s := newStorm(t, 2_000)
 	s.direct, s.inHands = how == "direct", 4
 	s.workers, s.hosts, s.plugins, s.depth = 40, 2, 2, 3
@@ -297,7 +297,7 @@ func chaosPython(t *testing.T, how string) {
 
 // TestChaosShards runs eight soft shards over the same outputs at once, kills a worker of each, and runs them again.
 func TestChaosShards(t *testing.T) {
-	needPython(t)
+	hosttest.NeedPython(t, root)
 	w := newWorld(t)
 	const shards, n = 8, 400
 	w.many("in", n)

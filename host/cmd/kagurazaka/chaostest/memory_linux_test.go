@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kagurazaka/kagurazaka/host/hosttest"
 )
 
 // A worker whose item takes all memory that ulimit -v allows dies of it, and so it is said.
@@ -22,7 +24,7 @@ func TestUlimit(t *testing.T) {
 
 // In Python the item has an exception, and the worker lives on.
 func TestUlimitPython(t *testing.T) {
-	needPython(t)
+	hosttest.NeedPython(t, root)
 	t.Parallel()
 	w := newWorld(t)
 	w.many("in", items)

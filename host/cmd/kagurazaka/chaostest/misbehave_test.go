@@ -234,7 +234,7 @@ var alsoPython = map[string]bool{
 
 // TestMisbehaviourInACallPython has the same from a server in Python that does without the SDK.
 func TestMisbehaviourInACallPython(t *testing.T) {
-	python := needPython(t)
+	python := hosttest.NeedPython(t, root)
 	path := "PATH=" + filepath.Dir(python) + string(filepath.ListSeparator) + os.Getenv("PATH")
 	folder, err := filepath.Abs(filepath.Join(root, "examples", "misbehave", "raw"))
 	if err != nil {
@@ -255,7 +255,7 @@ func TestMisbehaviourInACallPython(t *testing.T) {
 
 // TestMisbehaviourOfATaskFile is about a task file in Python, whose workers are forked from the process that has the task.
 func TestMisbehaviourOfATaskFile(t *testing.T) {
-	needPython(t)
+	hosttest.NeedPython(t, root)
 	file := taskFile(t)
 	calls := []row{
 		{behaviour: "exit-before-handshake", code: 1, texts: []string{"exited with code 7", "leaving before the handshake"}},
@@ -285,15 +285,6 @@ func TestMisbehaviourOfATaskFile(t *testing.T) {
 			r.tryFiles(newWorld(t), file)
 		})
 	}
-}
-
-func needPython(t *testing.T) string {
-	t.Helper()
-	python := hosttest.Python(root)
-	if _, err := os.Stat(python); err != nil {
-		t.Skipf("there is no Python with grpcio: %v", err)
-	}
-	return python
 }
 
 func taskFile(t *testing.T) string {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+
+	"github.com/kagurazaka/kagurazaka/host/hosttest"
 )
 
 // A host that is killed in the middle of a resize, and the same command again: every picture is whole, and what was done is
@@ -86,7 +88,7 @@ func TestItemTimeoutAndRetryFailed(t *testing.T) {
 	for name, plugin := range map[string]string{"go": filepath.Join(plugins, "misbehave"), "python": taskFile(t)} {
 		t.Run(name, func(t *testing.T) {
 			if name == "python" {
-				needPython(t)
+				hosttest.NeedPython(t, root)
 			}
 			w := newWorld(t)
 			w.many("in", inputs)
