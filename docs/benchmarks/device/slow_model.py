@@ -43,14 +43,18 @@ class Base(Model, KagurazakaVanillaTorchTaskV1, KagurazakaVanillaTorchMixinV1):
         np.save(output.path, result.numpy())
 
 
-@moemoecue_torch_vanilla_v1(
-    hard_shard_mode=NoHardShard(input_path=P, output_path=P),
-    soft_shard=SoftShard(0, 1),
-    input_mode=InputByExts(exts=[".jpg"]),
-    output_mode=OutputByApendingExt(ext=".npy"),
-    finish_check_mode=FinishCheckByOutputFileExistence(),
-    dataloader=dict(batch_size=64, num_workers=14, pin_memory=True),
-)
+def template(num_workers):
+    return dict(
+        hard_shard_mode=NoHardShard(input_path=P, output_path=P),
+        soft_shard=SoftShard(0, 1),
+        input_mode=InputByExts(exts=[".jpg"]),
+        output_mode=OutputByApendingExt(ext=".npy"),
+        finish_check_mode=FinishCheckByOutputFileExistence(),
+        dataloader=dict(batch_size=64, num_workers=num_workers, pin_memory=True),
+    )
+
+
+@moemoecue_torch_vanilla_v1(**template(14))
 class Slow(Base):
     pass
 

@@ -1,4 +1,4 @@
-"""A device task that says when its first result is there, by a file; as a program of its own it does that without a host."""
+"""A device task that creates a file once it has its first result. Run as a program, it does the same without a host."""
 
 import os
 import sys
@@ -8,8 +8,6 @@ import slow_model
 import torch
 
 from kagurazaka import moemoecue_torch_vanilla_v1
-from kagurazaka.template.io import FinishCheckByOutputFileExistence, InputByExts, NoHardShard, OutputByApendingExt, SoftShard
-from kagurazaka.template.mixin import KAGURAZAKA_MIXIN_PLACEHOLDER as P
 
 
 class Timed(slow_model.Base):
@@ -19,14 +17,7 @@ class Timed(slow_model.Base):
         Path(os.environ["FIRST_RESULT"]).touch()
 
 
-@moemoecue_torch_vanilla_v1(
-    hard_shard_mode=NoHardShard(input_path=P, output_path=P),
-    soft_shard=SoftShard(0, 1),
-    input_mode=InputByExts(exts=[".jpg"]),
-    output_mode=OutputByApendingExt(ext=".npy"),
-    finish_check_mode=FinishCheckByOutputFileExistence(),
-    dataloader=dict(batch_size=64, num_workers=2, pin_memory=True),
-)
+@moemoecue_torch_vanilla_v1(**slow_model.template(2))
 class Start(Timed):
     pass
 
