@@ -18,7 +18,7 @@ type Seat struct{ Stage, Index int }
 
 // Stage is the seats of one kind.
 type Stage struct {
-	// Name is the stage in messages: "load"; empty where there are no stages.
+	// Name is the name of the stage in messages: "load". It is empty in a backbone without stages.
 	Name  string
 	Seats int
 	// Names are what single seats are called: "cuda:0"; may be shorter than Seats.

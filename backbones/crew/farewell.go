@@ -11,8 +11,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// warnAfter is how long tasks may take to be closed before a line says what is waited for; each further line comes twice as
-// long after the first.
+// warnAfter is the time after which a log line names the workers that still close their task. The wait for each further line doubles.
 const warnAfter = 3 * time.Second
 
 // farewell tracks the workers that were told to finish and are closing their task. It has no clock.

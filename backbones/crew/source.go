@@ -34,7 +34,7 @@ func readAhead(ctx context.Context, src backbones.Source) (blocks <-chan read, d
 	return out, ended
 }
 
-// within waits for the end of what is closed then. Once ctx is cancelled it waits for the given time only.
+// within waits until ended is closed. Once ctx is cancelled, it waits no longer than grace.
 func within(ctx context.Context, grace time.Duration, ended <-chan struct{}) {
 	select {
 	case <-ended:
