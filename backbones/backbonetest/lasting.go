@@ -2,14 +2,13 @@ package backbonetest
 
 import (
 	"errors"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// attempts checks that every failure is of one kind and says how often its item was tried.
+// attempts checks that every failure has the kind and the number of attempts.
 func (t *tally) attempts(tb testing.TB, kind backbones.FailureKind, want int) {
 	tb.Helper()
 	for _, f := range t.failures {
@@ -48,111 +47,53 @@ func retries(t *testing.T, run Run, beats bool) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			crew := &Crew{T: t, Beats: beats, Script: tt.script}
-			tally := newTally()
-			err := run(t.Context(), Options{Workers: 2, ChunkSize: 7, Start: starter(crew), Crew: crew, Policy: backbones.Policy{Retry: tt.retry}},
-				&source{count: 300, size: 64}, tally.sink)
-			if err != nil {
-				t.Fatal(err)
-			}
-			crew.Wait()
-			tally.once(t, 300)
+			tally := run.all(t, Options{Workers: 2, ChunkSize: 7, Crew: crew, Policy: backbones.Policy{Retry: tt.retry}}, 300)
 			if len(tally.failed) != tt.failed {
 				t.Errorf("%d items failed, want %d", len(tally.failed), tt.failed)
 			}
 			tally.attempts(t, backbones.KindError, tt.attempts)
 		})
 	}
-	t.Run("a drained run leaves what waits for another try undone", func(t *testing.T) {
-		drain := make(chan struct{})
-		var once sync.Once
-		// With one worker item 50 is begun when item 3 has failed long since.
-		crew := &Crew{T: t, Beats: beats, Script: func(s string, _ int) Act {
-			switch number(s) {
-			case 3:
-				return Fail
-			case 50:
-				once.Do(func() { close(drain) })
+	// With one worker item 50 is begun long after item 3 has failed.
+	for name, fails := range map[string]int{
+		"a drained run leaves what waits for another try undone":                  3,
+		"what fails behind the interrupt and would be tried again has no outcome": 50,
+	} {
+		t.Run(name, func(t *testing.T) {
+			drain, script := signal(50, only(fails, Fail))
+			never := backbones.Backoff{First: time.Hour, Cap: time.Hour, Random: func(n int64) int64 { return n - 1 }}
+			tally, err := run.play(Options{
+				Workers: 1, ChunkSize: 1, Crew: &Crew{T: t, Beats: beats, Script: script},
+				Policy: backbones.Policy{Drain: drain, Retry: backbones.Retry{Limit: 1, Backoff: never}},
+			}, 1<<20)
+			if !errors.Is(err, backbones.ErrDrained) {
+				t.Errorf("error %v, want that it was drained", err)
 			}
-			return Do
-		}}
-		tally := newTally()
-		never := func(n int64) int64 { return n - 1 }
-		err := run(t.Context(), Options{
-			Workers: 1, ChunkSize: 1, Start: starter(crew), Crew: crew, Policy: backbones.Policy{Drain: drain,
-				Retry: backbones.Retry{Limit: 1, Backoff: backbones.Backoff{First: time.Hour, Cap: time.Hour, Random: never}}},
-		}, &source{count: 1 << 20, size: 64}, tally.sink)
-		if !errors.Is(err, backbones.ErrDrained) {
-			t.Errorf("error %v, want that it was drained", err)
-		}
-		crew.Wait()
-		if len(tally.failed) != 0 || tally.done[3] != 0 {
-			t.Errorf("the item that waited has an outcome: %v", tally.failures)
-		}
-	})
-	t.Run("what fails behind the interrupt and would be tried again has no outcome", func(t *testing.T) {
-		drain := make(chan struct{})
-		var once sync.Once
-		crew := &Crew{T: t, Beats: beats, Script: func(s string, _ int) Act {
-			if number(s) == 50 {
-				once.Do(func() { close(drain) })
-				return Fail
+			if len(tally.failed) != 0 || tally.done[uint64(fails)] != 0 {
+				t.Errorf("the item that waited has an outcome: %v", tally.failures)
 			}
-			return Do
-		}}
-		tally := newTally()
-		err := run(t.Context(), Options{Workers: 1, ChunkSize: 1, Start: starter(crew), Crew: crew, Policy: backbones.Policy{
-			Drain: drain, Retry: backbones.Retry{Limit: 1, Backoff: backbones.Backoff{First: time.Hour, Cap: time.Hour}},
-		}}, &source{count: 1 << 20, size: 64}, tally.sink)
-		if !errors.Is(err, backbones.ErrDrained) {
-			t.Errorf("error %v, want that it was drained", err)
-		}
-		crew.Wait()
-		if len(tally.failed) != 0 || tally.done[50] != 0 {
-			t.Errorf("the item has an outcome: %v", tally.failures)
-		}
-	})
+		})
+	}
 }
 
 // unwritten checks that the run learns of items that are done without their outputs.
 func unwritten(t *testing.T, run Run, beats bool) {
 	t.Helper()
-	crew := &Crew{T: t, Beats: beats, Script: func(s string, _ int) Act {
-		if number(s)%10 == 3 {
-			return Forget
-		}
-		return Do
-	}}
-	tally := newTally()
-	if err := run(t.Context(), Options{Workers: 2, ChunkSize: 7, Start: starter(crew), Crew: crew}, &source{count: 100, size: 64}, tally.sink); err != nil {
-		t.Fatal(err)
-	}
-	crew.Wait()
-	tally.once(t, 100)
+	crew := &Crew{T: t, Beats: beats, Script: every(10, 3, Forget)}
+	tally := run.all(t, Options{Workers: 2, ChunkSize: 7, Crew: crew}, 100)
 	if tally.unwritten != 10 || len(tally.done) != 100 {
 		t.Errorf("%d items were done, %d of them without an output; want 100 and 10", len(tally.done), tally.unwritten)
 	}
 }
 
-// brief is longer than a scripted item takes, by far.
+// brief is much longer than a scripted item takes.
 const brief = 200 * time.Millisecond
 
 func timeouts(t *testing.T, run Run, beats bool) {
 	t.Helper()
 	t.Run("only the item that hangs has failed", func(t *testing.T) {
-		crew := &Crew{T: t, Beats: beats, Script: func(s string, _ int) Act {
-			if number(s) == 17 {
-				return Hang
-			}
-			return Do
-		}}
-		tally := newTally()
-		err := run(t.Context(), Options{Workers: 2, ChunkSize: 4, Start: starter(crew), Crew: crew, Policy: backbones.Policy{ItemTimeout: brief}},
-			&source{count: 100, size: 64}, tally.sink)
-		if err != nil {
-			t.Fatal(err)
-		}
-		crew.Wait()
-		tally.once(t, 100)
+		crew := &Crew{T: t, Beats: beats, Script: only(17, Hang)}
+		tally := run.all(t, Options{Workers: 2, ChunkSize: 4, Crew: crew, Policy: backbones.Policy{ItemTimeout: brief}}, 100)
 		if len(tally.failed) != 1 || tally.failed[17] != 1 {
 			t.Errorf("failed: %v, want item 17", tally.failed)
 		}
@@ -164,20 +105,8 @@ func timeouts(t *testing.T, run Run, beats bool) {
 		}
 	})
 	t.Run("an item that hung is tried again where the policy says so", func(t *testing.T) {
-		crew := &Crew{T: t, Beats: beats, Script: func(s string, _ int) Act {
-			if number(s) == 17 {
-				return Hang
-			}
-			return Do
-		}}
-		tally := newTally()
-		err := run(t.Context(), Options{Workers: 2, ChunkSize: 1, Start: starter(crew), Crew: crew, Policy: backbones.Policy{ItemTimeout: brief, Retry: soon(2)}},
-			&source{count: 40, size: 64}, tally.sink)
-		if err != nil {
-			t.Fatal(err)
-		}
-		crew.Wait()
-		tally.once(t, 40)
+		crew := &Crew{T: t, Beats: beats, Script: only(17, Hang)}
+		tally := run.all(t, Options{Workers: 2, ChunkSize: 1, Crew: crew, Policy: backbones.Policy{ItemTimeout: brief, Retry: soon(2)}}, 40)
 		tally.attempts(t, backbones.KindTimeout, 3)
 	})
 }
@@ -191,19 +120,12 @@ func recycling(t *testing.T, run Run, beats bool) {
 		}
 		return Do
 	}}
-	tally := newTally()
-	err := run(t.Context(), Options{Workers: 2, ChunkSize: 4, Start: starter(crew), Crew: crew, Policy: backbones.Policy{WorkerMaxItems: most}},
-		&source{count: 200, size: 64}, tally.sink)
-	if err != nil {
-		t.Fatal(err)
-	}
-	crew.Wait()
-	tally.once(t, 200)
+	tally := run.all(t, Options{Workers: 2, ChunkSize: 4, Crew: crew, Policy: backbones.Policy{WorkerMaxItems: most}}, 200)
 	if len(tally.done) != 200 {
 		t.Errorf("done: %d", len(tally.done))
 	}
-	if crew.Most() > most {
-		t.Errorf("a worker had %d items, want %d at most", crew.Most(), most)
+	if crew.most > most {
+		t.Errorf("a worker had %d items, want %d at most", crew.most, most)
 	}
 	if crew.Starts() < 200/most {
 		t.Errorf("only %d workers did 200 items", crew.Starts())

@@ -17,8 +17,7 @@ import (
 // Options are what the suite asks a backbone for.
 type Options struct {
 	Workers, ChunkSize int
-	Start              backbones.Starter
-	// Crew makes the workers, for a backbone that starts others than Start does.
+	// Crew starts the workers.
 	Crew   *Crew
 	Policy backbones.Policy
 }
@@ -133,6 +132,63 @@ func number(s string) (n int) {
 	return n
 }
 
+// every does act at the items n, n+each, ….
+func every(each, n int, act Act) Script {
+	return func(s string, _ int) Act {
+		if number(s)%each == n {
+			return act
+		}
+		return Do
+	}
+}
+
+// only does act at item n.
+func only(n int, act Act) Script { return every(1<<40, n, act) }
+
+// signal returns a channel and a script that closes it at item n. then decides what happens at the items; nil: Do.
+func signal(n int, then Script) (<-chan struct{}, Script) {
+	begun := make(chan struct{})
+	var once sync.Once
+	return begun, func(s string, attempt int) Act {
+		if number(s) == n {
+			once.Do(func() { close(begun) })
+		}
+		if then == nil {
+			return Do
+		}
+		return then(s, attempt)
+	}
+}
+
+// failFirst fails so many starts.
+func failFirst(times int) func(start int) error {
+	return func(start int) error {
+		if start <= times {
+			return errStop
+		}
+		return nil
+	}
+}
+
+// play runs count items through the backbone, and waits until all workers are gone.
+func (run Run) play(o Options, count int) (*tally, error) {
+	tally := newTally()
+	err := run(o.Crew.T.Context(), o, &source{count: count, size: 64}, tally.sink)
+	o.Crew.Wait()
+	return tally, err
+}
+
+// all plays a run that must succeed, with one outcome for each item.
+func (run Run) all(t *testing.T, o Options, count int) *tally {
+	t.Helper()
+	tally, err := run.play(o, count)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tally.once(t, count)
+	return tally
+}
+
 // Suite runs all tests against a backbone, but those of what it lacks.
 func Suite(t *testing.T, run Run, lacks ...Feature) {
 	t.Helper()
@@ -176,13 +232,7 @@ func outcomes(t *testing.T, run Run, beats bool, lacks []Feature) {
 		{"chunks of one", 3, 1, 300, nil, 0, 0, false},
 		{"a chunk larger than the list", 2, 10_000, 100, nil, 0, 0, false},
 		{"some skipped, some failed", 2, 7, 1000, func(s string, _ int) Act {
-			switch number(s) % 10 {
-			case 3:
-				return Skip
-			case 4:
-				return Fail
-			}
-			return Do
+			return map[int]Act{3: Skip, 4: Fail}[number(s)%10]
 		}, skips, 100, false},
 		{"every item once kills its worker", 2, 8, 40, func(_ string, attempt int) Act {
 			if attempt == 1 && beats {
@@ -190,18 +240,8 @@ func outcomes(t *testing.T, run Run, beats bool, lacks []Feature) {
 			}
 			return Do
 		}, 0, 0, false},
-		{"a poison item", 2, 16, 200, func(s string, _ int) Act {
-			if number(s) == 77 {
-				return Die
-			}
-			return Do
-		}, 0, 1, false},
-		{"many poison items", 3, 16, 200, func(s string, _ int) Act {
-			if number(s)%50 == 7 {
-				return Die
-			}
-			return Do
-		}, 0, 4, false},
+		{"a poison item", 2, 16, 200, only(77, Die), 0, 1, false},
+		{"many poison items", 3, 16, 200, every(50, 7, Die), 0, 4, false},
 		{"a worker that answers twice", 2, 10, 100, func(s string, attempt int) Act {
 			if number(s) == 42 && attempt == 1 {
 				return Lie
@@ -212,15 +252,12 @@ func outcomes(t *testing.T, run Run, beats bool, lacks []Feature) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			crew := &Crew{T: t, Script: tt.script, Beats: beats}
-			tally := newTally()
-			err := run(t.Context(), Options{Workers: tt.workers, ChunkSize: tt.chunk, Start: starter(crew), Crew: crew},
-				&source{count: tt.count, size: 64}, tally.sink)
+			tally, err := run.play(Options{Workers: tt.workers, ChunkSize: tt.chunk, Crew: crew}, tt.count)
 			// The second answer may come when everything else is done and workers close their task.
 			late := new(backbones.CloseError)
 			if err != nil && (!tt.lies || !errors.As(err, &late)) {
 				t.Fatalf("run: %v", err)
 			}
-			crew.Wait()
 			tally.once(t, tt.count)
 			if len(tally.skipped) != tt.skipped || len(tally.failed) != tt.failed {
 				t.Errorf("skipped %d, failed %d; want %d and %d", len(tally.skipped), len(tally.failed), tt.skipped, tt.failed)
@@ -240,29 +277,20 @@ func outcomes(t *testing.T, run Run, beats bool, lacks []Feature) {
 	}
 }
 
-func starter(c *Crew) backbones.Starter {
-	return func(_ context.Context, index int) (backbones.Worker, error) { return c.Start(index) }
-}
-
 var errStop = errors.New("enough")
 
 func ends(t *testing.T, run Run) {
 	t.Helper()
 	t.Run("order with one worker", func(t *testing.T) {
 		crew := &Crew{T: t, Beats: true}
-		tally := newTally()
-		if err := run(t.Context(), Options{Workers: 1, Start: starter(crew), Crew: crew}, &source{count: 500, size: 10}, tally.sink); err != nil {
-			t.Fatal(err)
-		}
-		order := crew.Order()
-		if !slices.IsSortedFunc(order, func(a, b string) int { return number(a) - number(b) }) {
-			t.Errorf("one worker got the items out of order: %v", order)
+		run.all(t, Options{Workers: 1, Crew: crew}, 500)
+		if !slices.IsSortedFunc(crew.order, func(a, b string) int { return number(a) - number(b) }) {
+			t.Errorf("one worker got the items out of order: %v", crew.order)
 		}
 	})
 	t.Run("the source fails", func(t *testing.T) {
 		crew := &Crew{T: t, Beats: true}
-		tally := newTally()
-		err := run(t.Context(), Options{Workers: 2, Start: starter(crew), Crew: crew}, &source{count: 100, size: 10, err: errStop}, tally.sink)
+		err := run(t.Context(), Options{Workers: 2, Crew: crew}, &source{count: 100, size: 10, err: errStop}, newTally().sink)
 		if !errors.Is(err, errStop) {
 			t.Errorf("error %v, want the source's", err)
 		}
@@ -273,7 +301,7 @@ func ends(t *testing.T, run Run) {
 		tally := newTally()
 		tally.stop, tally.stopAfter = errStop, 50
 		src := &source{count: 1 << 40, size: 100}
-		err := run(t.Context(), Options{Workers: 2, ChunkSize: 10, Start: starter(crew), Crew: crew}, src, tally.sink)
+		err := run(t.Context(), Options{Workers: 2, ChunkSize: 10, Crew: crew}, src, tally.sink)
 		if !errors.Is(err, errStop) {
 			t.Errorf("error %v, want the sink's", err)
 		}
@@ -283,33 +311,24 @@ func ends(t *testing.T, run Run) {
 		}
 	})
 	t.Run("a drained run finishes what is in flight", func(t *testing.T) {
-		drain := make(chan struct{})
-		var once sync.Once
-		crew := &Crew{T: t, Beats: true, Script: func(s string, _ int) Act {
-			if number(s) == 100 {
-				once.Do(func() { close(drain) })
-			}
-			return Do
-		}}
-		tally := newTally()
-		err := run(t.Context(), Options{Workers: 2, ChunkSize: 5, Start: starter(crew), Crew: crew, Policy: backbones.Policy{Drain: drain}},
-			&source{count: 1 << 40, size: 100}, tally.sink)
+		drain, script := signal(100, nil)
+		crew := &Crew{T: t, Beats: true, Script: script}
+		tally, err := run.play(Options{Workers: 2, ChunkSize: 5, Crew: crew, Policy: backbones.Policy{Drain: drain}}, 1<<40)
 		if err == nil {
 			t.Error("a drained run says that it finished")
 		}
-		crew.Wait()
-		if begun := len(crew.Order()); begun != len(tally.done) {
+		if begun := len(crew.order); begun != len(tally.done) {
 			t.Errorf("%d items were begun and %d have an outcome", begun, len(tally.done))
 		}
 	})
 	t.Run("a cancelled run ends hanging workers", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		crew := &Crew{T: t, Beats: true, Hung: make(chan struct{}, 10), Script: func(string, int) Act { return Hang }}
+		crew := &Crew{T: t, Beats: true, Hung: make(chan struct{}, 10), Script: every(1, 0, Hang)}
 		go func() {
 			<-crew.Hung
 			cancel()
 		}()
-		err := run(ctx, Options{Workers: 2, Start: starter(crew), Crew: crew}, &source{count: 100, size: 10}, newTally().sink)
+		err := run(ctx, Options{Workers: 2, Crew: crew}, &source{count: 100, size: 10}, newTally().sink)
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want the context's", err)
 		}
@@ -317,56 +336,30 @@ func ends(t *testing.T, run Run) {
 	})
 	t.Run("a fatal start error ends the run with it", func(t *testing.T) {
 		crew := &Crew{T: t, FailStart: func(int) error { return &backbones.FatalError{Err: errStop} }}
-		err := run(t.Context(), Options{Workers: 3, Start: starter(crew), Crew: crew}, &source{count: 100, size: 10}, newTally().sink)
-		if !errors.Is(err, errStop) {
+		if _, err := run.play(Options{Workers: 3, Crew: crew}, 100); !errors.Is(err, errStop) {
 			t.Errorf("error %v, want the start's", err)
 		}
 	})
 	t.Run("one failed start is got over", func(t *testing.T) {
-		crew := &Crew{T: t, Beats: true, FailStart: func(start int) error {
-			if start == 1 {
-				return errStop
-			}
-			return nil
-		}}
-		tally := newTally()
-		if err := run(t.Context(), Options{Workers: 2, Start: starter(crew), Crew: crew}, &source{count: 100, size: 10}, tally.sink); err != nil {
-			t.Fatal(err)
-		}
-		crew.Wait()
-		tally.once(t, 100)
+		run.all(t, Options{Workers: 2, Crew: &Crew{T: t, Beats: true, FailStart: failFirst(1)}}, 100)
 	})
-	t.Run("workers that break the protocol again and again end the run with the rule", func(t *testing.T) {
-		crew := &Crew{T: t, Beats: true, Script: func(string, int) Act { return Lie }}
-		err := run(t.Context(), Options{Workers: 2, ChunkSize: 5, Start: starter(crew), Crew: crew}, &source{count: 3000, size: 100}, newTally().sink)
-		var breach *backbones.BreachError
-		if !errors.As(err, &breach) || breach.Times != backbones.MaxBreaches || breach.Rule == "" {
-			t.Errorf("error %v, want the rule that was broken", err)
-		}
-		crew.Wait()
+	t.Run("a worker that cannot be started twice is waited for", func(t *testing.T) {
+		run.all(t, Options{Workers: 1, Crew: &Crew{T: t, Beats: true, FailStart: failFirst(2)}}, 100)
 	})
 	t.Run("no worker can ever be started", func(t *testing.T) {
-		crew := &Crew{T: t, FailStart: func(int) error { return errStop }}
-		err := run(t.Context(), Options{Workers: 1, Start: starter(crew), Crew: crew}, &source{count: 100, size: 10}, newTally().sink)
-		if !errors.Is(err, errStop) {
+		crew := &Crew{T: t, FailStart: failFirst(1 << 40)}
+		if _, err := run.play(Options{Workers: 1, Crew: crew}, 100); !errors.Is(err, errStop) {
 			t.Errorf("error %v, want the start's", err)
 		}
 		if crew.Starts() != 3 {
 			t.Errorf("it was tried %d times, want 3", crew.Starts())
 		}
 	})
-	t.Run("a worker that cannot be started twice is waited for", func(t *testing.T) {
-		crew := &Crew{T: t, Beats: true, FailStart: func(start int) error {
-			if start <= 2 {
-				return errStop
-			}
-			return nil
-		}}
-		tally := newTally()
-		if err := run(t.Context(), Options{Workers: 1, Start: starter(crew), Crew: crew}, &source{count: 100, size: 10}, tally.sink); err != nil {
-			t.Fatal(err)
+	t.Run("workers that break the protocol again and again end the run with the rule", func(t *testing.T) {
+		_, err := run.play(Options{Workers: 2, ChunkSize: 5, Crew: &Crew{T: t, Beats: true, Script: every(1, 0, Lie)}}, 3000)
+		var breach *backbones.BreachError
+		if !errors.As(err, &breach) || breach.Times != backbones.MaxBreaches || breach.Rule == "" {
+			t.Errorf("error %v, want the rule that was broken", err)
 		}
-		crew.Wait()
-		tally.once(t, 100)
 	})
 }

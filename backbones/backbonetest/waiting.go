@@ -31,15 +31,7 @@ func waiting(t *testing.T, run Run) {
 			}
 			return Do
 		}}
-		tally := newTally()
-		err := run(t.Context(), Options{
-			Workers: 1, ChunkSize: 1, Start: starter(crew), Crew: crew, Policy: backbones.Policy{StallAfter: 50 * time.Millisecond, Log: log},
-		}, &source{count: 20, size: 64}, tally.sink)
-		if err != nil {
-			t.Fatal(err)
-		}
-		crew.Wait()
-		tally.once(t, 20)
+		run.all(t, Options{Workers: 1, ChunkSize: 1, Crew: crew, Policy: backbones.Policy{StallAfter: 50 * time.Millisecond, Log: log}}, 20)
 	})
 	t.Run("an item is not late because the host stood still", func(t *testing.T) {
 		var gap, looks atomic.Int64
@@ -58,33 +50,19 @@ func waiting(t *testing.T, run Run) {
 			}
 			return Do
 		}}
-		tally := newTally()
-		err := run(t.Context(), Options{
-			Workers: 1, ChunkSize: 1, Start: starter(crew), Crew: crew, Policy: backbones.Policy{ItemTimeout: 2 * time.Second, Now: now},
-		}, &source{count: 20, size: 64}, tally.sink)
-		if err != nil {
-			t.Fatal(err)
-		}
-		crew.Wait()
-		tally.once(t, 20)
+		tally := run.all(t, Options{Workers: 1, ChunkSize: 1, Crew: crew, Policy: backbones.Policy{ItemTimeout: 2 * time.Second, Now: now}}, 20)
 		if len(tally.failed) != 0 || crew.Starts() != 1 {
 			t.Errorf("%d items failed, and %d workers were started", len(tally.failed), crew.Starts())
 		}
 	})
 	t.Run("a slow sink does not hold the workers", func(t *testing.T) {
-		begun := make(chan struct{})
-		crew := &Crew{T: t, Beats: true, Script: func(s string, _ int) Act {
-			if number(s) == 20 {
-				close(begun)
-			}
-			return Do
-		}}
+		begun, script := signal(20, nil)
+		crew := &Crew{T: t, Beats: true, Script: script}
 		tally := newTally()
-		err := run(t.Context(), Options{Workers: 1, ChunkSize: 1, Start: starter(crew), Crew: crew}, &source{count: 40, size: 64},
-			func(o backbones.Outcomes) error {
-				<-begun
-				return tally.sink(o)
-			})
+		err := run(t.Context(), Options{Workers: 1, ChunkSize: 1, Crew: crew}, &source{count: 40, size: 64}, func(o backbones.Outcomes) error {
+			<-begun
+			return tally.sink(o)
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +73,7 @@ func waiting(t *testing.T, run Run) {
 		ctx, cancel := context.WithCancel(t.Context())
 		release := make(chan struct{})
 		crew := &Crew{T: t, Beats: true}
-		err := run(ctx, Options{Workers: 2, ChunkSize: 1, Start: starter(crew), Crew: crew, Policy: backbones.Policy{Grace: time.Millisecond}},
+		err := run(ctx, Options{Workers: 2, ChunkSize: 1, Crew: crew, Policy: backbones.Policy{Grace: time.Millisecond}},
 			&source{count: 1 << 40, size: 64}, func(backbones.Outcomes) error {
 				cancel()
 				<-release

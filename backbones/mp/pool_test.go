@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestSuite(t *testing.T) {
 	backbonetest.Suite(t, func(ctx context.Context, o backbonetest.Options, src backbones.Source, sink backbones.Sink) error {
 		return mp.New(mp.Options{
-			Workers: o.Workers, ChunkSize: o.ChunkSize, Start: o.Start, Policy: o.Policy,
+			Workers: o.Workers, ChunkSize: o.ChunkSize, Start: o.Crew.Start, Policy: o.Policy,
 		}).Run(ctx, src, sink)
 	})
 }
@@ -34,14 +34,14 @@ func TestWorkersThatCannotBeStartedLeaveFewer(t *testing.T) {
 	done := 0
 	err := mp.New(mp.Options{
 		Workers: 5, ChunkSize: 4, Policy: backbones.Policy{StartDelay: time.Millisecond},
-		Start: func(_ context.Context, index int) (backbones.Worker, error) {
+		Start: func(ctx context.Context, index int) (backbones.Worker, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if crew.Starts() == room {
 				refused++
 				return nil, syscall.EAGAIN
 			}
-			return crew.Start(index)
+			return crew.Start(ctx, index)
 		},
 	}).Run(t.Context(), src, func(o backbones.Outcomes) error {
 		mu.Lock()

@@ -35,7 +35,7 @@ func TestAWorkerThatGrowsIsReplaced(t *testing.T) {
 	asked := 0
 	pool := mp.New(mp.Options{
 		Workers: 1, ChunkSize: 4,
-		Start: func(_ context.Context, index int) (backbones.Worker, error) { return crew.Start(index) },
+		Start: crew.Start,
 		Policy: backbones.Policy{WorkerMaxRSS: 100, RSS: func(pids []int) map[int]int64 {
 			asked++
 			if asked > 1 {
