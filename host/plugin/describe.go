@@ -26,9 +26,6 @@ func (p *Process) Describe(ctx context.Context, version, task string, mixinJSON 
 	if err := taskError(call, resp.GetError()); err != nil {
 		return nil, basis, err
 	}
-	if problems := checkDescription(resp); len(problems) > 0 {
-		return nil, basis, &DescriptionError{Call: call, Problems: problems}
-	}
-	described, err = fromDescribe(resp)
+	described, err = readDescription(call, resp)
 	return described, basisOf(resp), err
 }

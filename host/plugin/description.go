@@ -1,13 +1,17 @@
 package plugin
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/template"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
@@ -21,32 +25,31 @@ const (
 	ruleCapabilities = "Capabilities"
 )
 
-// DescriptionError is everything that is wrong with what a plugin says of itself.
-type DescriptionError struct {
-	Call     string
-	Problems []string
-}
-
-func (e *DescriptionError) Error() string {
-	times := "in one place"
-	if n := len(e.Problems); n > 1 {
-		times = fmt.Sprintf("in %d places", n)
-	}
-	shown := e.Problems
-	more := ""
-	if n := len(shown) - maxProblems; n > 0 {
-		shown, more = shown[:maxProblems], fmt.Sprintf("\n  and %d more", n)
-	}
-	return fmt.Sprintf("%s: the plugin's description breaks the protocol %s:\n  %s%s", e.Call, times, strings.Join(shown, "\n  "), more)
-}
-
 // maxProblems bounds how many problems a message has.
 const maxProblems = 40
 
-// description checks an answer to Describe as a whole.
+// description reads an answer to Describe, and collects everything in it that breaks the protocol.
 type description struct {
 	problems []string
 	where    []string
+}
+
+// readDescription converts an answer to Describe. Its error lists all problems.
+func readDescription(call string, resp *pb.DescribeResponse) (*schema.Plugin, error) {
+	d := &description{}
+	p := d.plugin(resp)
+	n := len(d.problems)
+	switch {
+	case n == 0:
+		return p, nil
+	case n > maxProblems:
+		d.problems = append(d.problems[:maxProblems], fmt.Sprintf("and %d more", n-maxProblems))
+	}
+	times := "in one place"
+	if n > 1 {
+		times = fmt.Sprintf("in %d places", n)
+	}
+	return nil, fmt.Errorf("%s: the plugin's description breaks the protocol %s:\n  %s", call, times, strings.Join(d.problems, "\n  "))
 }
 
 func (d *description) say(rule, format string, args ...any) {
@@ -72,9 +75,8 @@ func place(kind, name string, index int) string {
 	return kind + " " + harmless(name)
 }
 
-// checkDescription returns what is wrong with an answer to Describe, all of it.
-func checkDescription(resp *pb.DescribeResponse) []string {
-	d := &description{}
+func (d *description) plugin(resp *pb.DescribeResponse) *schema.Plugin {
+	p := &schema.Plugin{Name: resp.GetName(), Version: resp.GetVersion(), SDK: resp.GetSdk(), Capabilities: resp.GetCapabilities()}
 	for _, path := range resp.GetSources() {
 		if !filepath.IsAbs(path) {
 			d.say(ruleDescribe, "the source %q is not an absolute path", clip(path))
@@ -93,17 +95,25 @@ func checkDescription(resp *pb.DescribeResponse) []string {
 				d.say(ruleTasks, "there are two tasks of this name")
 			}
 			seen[name] = true
-			d.task(t)
+			p.Tasks = append(p.Tasks, d.task(t))
 		})
 	}
-	return d.problems
+	return p
 }
 
 func unsayable(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
-func (d *description) task(t *pb.Task) {
+func (d *description) task(t *pb.Task) schema.Task {
+	task := schema.Task{
+		Name: t.GetName(), Summary: t.GetSummary(), Description: t.GetDescription(), OpenArguments: t.GetOpenArguments(),
+		Usage: t.GetUsage(), Capabilities: t.GetCapabilities(), Flags: t.GetFlags(),
+	}
 	switch t.GetKind() {
-	case pb.TaskKind_TASK_KIND_NORMAL, pb.TaskKind_TASK_KIND_DEVICE, pb.TaskKind_TASK_KIND_FACTORY:
+	case pb.TaskKind_TASK_KIND_NORMAL:
+	case pb.TaskKind_TASK_KIND_DEVICE:
+		task.Kind = schema.Device
+	case pb.TaskKind_TASK_KIND_FACTORY:
+		task.Kind = schema.Factory
 	case pb.TaskKind_TASK_KIND_UNSPECIFIED:
 		d.say(ruleTasks, "it has no kind")
 	default:
@@ -121,17 +131,32 @@ func (d *description) task(t *pb.Task) {
 				}
 				names[a.GetName()] = true
 			}
-			d.argument(a, flags)
+			task.Arguments = append(task.Arguments, d.argument(a, flags))
 		})
 	}
 	if t.GetTemplate() != nil {
-		d.in("template", func() { d.template(t) })
+		d.in("template", func() { task.Template = d.template(t.GetTemplate().GetFields()) })
 	}
-	d.capabilities(t)
+	for _, c := range []string{"stages", "finish"} {
+		if task.Has(c) && task.Kind != schema.Device {
+			d.say(ruleCapabilities, "it has the capability %s and is not a device task", c)
+		}
+	}
+	if task.Kind == schema.Device && task.Has("finish") && !task.Has("stages") {
+		d.say(ruleCapabilities, "it has the capability finish without stages")
+	}
+	return task
 }
 
-// argument checks one argument; flags are those of the ones before it, and whose they are.
-func (d *description) argument(a *pb.Argument, flags map[string]string) {
+var argumentTypes = map[pb.ArgumentType]schema.Type{
+	pb.ArgumentType_ARGUMENT_TYPE_STRING: schema.String, pb.ArgumentType_ARGUMENT_TYPE_INT: schema.Int,
+	pb.ArgumentType_ARGUMENT_TYPE_FLOAT: schema.Float, pb.ArgumentType_ARGUMENT_TYPE_BOOL: schema.Bool,
+	pb.ArgumentType_ARGUMENT_TYPE_JSON: schema.JSON, pb.ArgumentType_ARGUMENT_TYPE_PATH: schema.Path,
+	pb.ArgumentType_ARGUMENT_TYPE_DURATION: schema.Duration, pb.ArgumentType_ARGUMENT_TYPE_CUSTOM: schema.Custom,
+}
+
+// argument reads one argument; flags are those of the ones before it, and whose they are.
+func (d *description) argument(a *pb.Argument, flags map[string]string) schema.Argument {
 	for _, flag := range a.GetFlags() {
 		switch other, taken := flags[flag]; {
 		case !strings.HasPrefix(flag, "-") || strings.Trim(flag, "-") == "" || strings.ContainsRune(flag, '=') || strings.ContainsFunc(flag, unsayable):
@@ -141,13 +166,12 @@ func (d *description) argument(a *pb.Argument, flags map[string]string) {
 		}
 		flags[flag] = d.where[len(d.where)-1]
 	}
-	typ := a.GetType()
-	if _, known := argumentTypes[typ]; !known && typ != pb.ArgumentType_ARGUMENT_TYPE_CUSTOM {
-		if typ == pb.ArgumentType_ARGUMENT_TYPE_UNSPECIFIED {
-			d.say(ruleArguments, "it has no type; ARGUMENT_TYPE_CUSTOM is for types of the plugin's own")
-		} else {
-			d.say(ruleArguments, "there is no type %d", typ)
-		}
+	typ, known := argumentTypes[a.GetType()]
+	switch {
+	case a.GetType() == pb.ArgumentType_ARGUMENT_TYPE_UNSPECIFIED:
+		d.say(ruleArguments, "it has no type; ARGUMENT_TYPE_CUSTOM is for types of the plugin's own")
+	case !known:
+		d.say(ruleArguments, "there is no type %d", a.GetType())
 	}
 	switch arity := a.GetArity(); arity {
 	case "", "0", "?", "*", "+":
@@ -156,37 +180,52 @@ func (d *description) argument(a *pb.Argument, flags map[string]string) {
 			d.say(ruleArguments, "the arity %q is none: leave it out for one value, or write 0, ?, *, + or a number", clip(arity))
 		}
 	}
-	if a.GetNegatable() && typ != pb.ArgumentType_ARGUMENT_TYPE_BOOL {
+	if a.GetNegatable() && typ != schema.Bool {
 		d.say(ruleArguments, "it is negatable, and only a flag of ARGUMENT_TYPE_BOOL can be")
 	}
+	arg := schema.Argument{
+		Name: a.GetName(), Flags: a.GetFlags(), Type: typ, TypeName: a.GetTypeName(), Arity: a.GetArity(),
+		Required: a.GetRequired(), Help: a.GetHelp(), Repeatable: a.GetRepeatable(), Negatable: a.GetNegatable(), Ends: a.GetEnds(),
+	}
 	if text := a.GetDefaultJson(); text != "" {
-		if _, err := fromJSON(text); err != nil {
-			d.say(ruleArguments, "its default: %v", err)
-		}
+		arg.Default, arg.HasDefault = d.json(ruleArguments, "its default: ", text), true
 	}
 	for i, text := range a.GetChoicesJson() {
-		if _, err := fromJSON(text); err != nil {
-			d.say(ruleArguments, "its choice %d: %v", i+1, err)
-		}
+		arg.Choices = append(arg.Choices, d.json(ruleArguments, fmt.Sprintf("its choice %d: ", i+1), text))
 	}
+	return arg
 }
 
-func (d *description) template(t *pb.Task) {
+// json reads a value. what precedes the problem if it is not JSON.
+func (d *description) json(rule, what, text string) any {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	var v any
+	if err := decoder.Decode(&v); err != nil {
+		d.say(rule, "%s%q is not JSON: %v", what, clip(text), err)
+	} else if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		d.say(rule, "%s%q is not JSON: more follows behind the value", what, clip(text))
+	}
+	return v
+}
+
+func (d *description) template(fields []*pb.Field) *template.Node {
 	known := map[string]bool{template.RoleDataloader: true}
 	for _, f := range template.TopLevelFields() {
 		known[f.Name] = true
 	}
-	for _, f := range t.GetTemplate().GetFields() {
+	for _, f := range fields {
 		if f.GetName() != "" && !known[f.GetName()] {
 			d.say(ruleTemplates, "there is no field %s", harmless(f.GetName()))
 		}
 	}
-	d.fields(t.GetTemplate().GetFields())
+	return &template.Node{Kind: template.KindMap, Fields: d.fields(fields)}
 }
 
-func (d *description) fields(fields []*pb.Field) {
+func (d *description) fields(fields []*pb.Field) []template.Field {
 	type key struct{ name, json string }
 	seen := map[key]bool{}
+	out := make([]template.Field, len(fields))
 	for i, f := range fields {
 		d.in(place("field", f.GetName(), i), func() {
 			// The keys of a map may be anything that a file has: the empty one, and 1 beside "1".
@@ -195,14 +234,23 @@ func (d *description) fields(fields []*pb.Field) {
 				d.say(ruleTemplates, "there are two fields of this name")
 			}
 			seen[k] = true
-			d.node(f.GetValue())
+			name := k.name
+			if k.json != "" {
+				var err error
+				if name, err = template.KeyText(k.json); err != nil {
+					d.say(ruleTemplates, "%v", err)
+				}
+			}
+			out[i] = template.Field{Name: name, KeyJSON: k.json, Value: d.node(f.GetValue()), Help: f.GetHelp(), TypeName: f.GetTypeName()}
 		})
 	}
+	return out
 }
 
-func (d *description) node(n *pb.Node) {
+func (d *description) node(n *pb.Node) *template.Node {
 	switch k := n.GetKind().(type) {
 	case *pb.Node_Placeholder:
+		return &template.Node{Kind: template.KindPlaceholder}
 	case *pb.Node_Mode:
 		if _, builtIn := template.SpecOf(k.Mode.GetName()); !builtIn && !k.Mode.GetCustom() {
 			d.say(ruleTemplates, "there is no mode %q; one of the plugin's own has custom set", clip(k.Mode.GetName()))
@@ -212,34 +260,19 @@ func (d *description) node(n *pb.Node) {
 				d.say(ruleTemplates, "field %d of mode %s has no name", i+1, harmless(k.Mode.GetName()))
 			}
 		}
-		d.fields(k.Mode.GetFields())
+		return &template.Node{Kind: template.KindMode, Mode: k.Mode.GetName(), Custom: k.Mode.GetCustom(), Fields: d.fields(k.Mode.GetFields())}
 	case *pb.Node_Map:
-		d.fields(k.Map.GetFields())
+		return &template.Node{Kind: template.KindMap, Fields: d.fields(k.Map.GetFields())}
 	case *pb.Node_List:
+		list := &template.Node{Kind: template.KindList}
 		for i, e := range k.List.GetNodes() {
-			d.in(fmt.Sprintf("element %d", i), func() { d.node(e) })
+			d.in(fmt.Sprintf("element %d", i), func() { list.List = append(list.List, d.node(e)) })
 		}
+		return list
 	case *pb.Node_Json:
-		if _, err := fromJSON(k.Json); err != nil {
-			d.say(ruleTemplates, "%v", err)
-		}
+		return template.FromJSON(d.json(ruleTemplates, "", k.Json))
 	default:
 		d.say(ruleTemplates, "it has no value; null is the JSON text null")
-	}
-}
-
-func (d *description) capabilities(t *pb.Task) {
-	has := map[string]bool{}
-	for _, c := range t.GetCapabilities() {
-		has[c] = true
-	}
-	device := t.GetKind() == pb.TaskKind_TASK_KIND_DEVICE
-	for _, c := range []string{"stages", "finish"} {
-		if has[c] && !device {
-			d.say(ruleCapabilities, "it has the capability %s and is not a device task", c)
-		}
-	}
-	if device && has["finish"] && !has["stages"] {
-		d.say(ruleCapabilities, "it has the capability finish without stages")
+		return template.Scalar(nil)
 	}
 }

@@ -51,7 +51,7 @@ func FuzzDescribeResponse(f *testing.F) {
 		{Name: "output_path", Value: node(`"out"`)},
 	}
 	addMessages(f, &pb.DescribeResponse{
-		Name: "p", Version: "1", Capabilities: []string{"spawn"}, Sources: []string{"a.py"},
+		Name: "p", Version: "1", Capabilities: []string{"spawn"}, Sources: []string{"/a.py"},
 		Tasks: []*pb.Task{{
 			Name: "T", Summary: "does", Kind: pb.TaskKind_TASK_KIND_DEVICE, Capabilities: []string{"list"},
 			Arguments: []*pb.Argument{
@@ -77,7 +77,7 @@ func FuzzDescribeResponse(f *testing.F) {
 		if err := taskError("describing it", resp.GetError()); err != nil && err.Error() == "" {
 			t.Error("an error without a word")
 		}
-		described, err := fromDescribe(&resp)
+		described, err := readDescription("describing it", &resp)
 		if err != nil {
 			return
 		}

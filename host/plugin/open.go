@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -96,4 +97,46 @@ func (p *Process) open(ctx context.Context, o OpenOptions, stage pb.Stage) error
 // withOpenTimeout bounds the opening of a task: a process that is stopped or mute would hold the run for ever.
 func withOpenTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, d, fmt.Errorf("no answer within %s; --open-timeout gives it longer", d))
+}
+
+func toTemplate(root *template.Node) *pb.Template {
+	if root == nil {
+		return nil
+	}
+	return &pb.Template{Fields: toFields(root.Fields)}
+}
+
+func toFields(fields []template.Field) []*pb.Field {
+	out := make([]*pb.Field, len(fields))
+	for i, f := range fields {
+		out[i] = &pb.Field{Name: f.Name, KeyJson: f.KeyJSON, Value: toNode(f.Value), Help: f.Help, TypeName: f.TypeName}
+	}
+	return out
+}
+
+func toNode(n *template.Node) *pb.Node {
+	if n == nil {
+		n = template.Scalar(nil)
+	}
+	switch n.Kind {
+	case template.KindPlaceholder:
+		return &pb.Node{Kind: &pb.Node_Placeholder{Placeholder: &pb.Placeholder{}}}
+	case template.KindMode:
+		return &pb.Node{Kind: &pb.Node_Mode{Mode: &pb.Mode{Name: n.Mode, Custom: n.Custom, Fields: toFields(n.Fields)}}}
+	case template.KindMap:
+		return &pb.Node{Kind: &pb.Node_Map{Map: &pb.NodeMap{Fields: toFields(n.Fields)}}}
+	case template.KindList:
+		list := &pb.NodeList{}
+		for _, e := range n.List {
+			list.Nodes = append(list.Nodes, toNode(e))
+		}
+		return &pb.Node{Kind: &pb.Node_List{List: list}}
+	default:
+		text, err := json.Marshal(n.Scalar)
+		if err != nil {
+			// Scalars come out of JSON and YAML; what JSON has no form for is an Exact, which writes itself.
+			text, _ = json.Marshal(fmt.Sprint(n.Scalar))
+		}
+		return &pb.Node{Kind: &pb.Node_Json{Json: string(text)}}
+	}
 }
