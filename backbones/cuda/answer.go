@@ -5,48 +5,40 @@ import (
 	"fmt"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/crew"
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// shortage is a batch that the device had no memory for, as the user is told of it.
-type shortage struct {
-	// outOfMemory: the device's memory did not hold a batch of count items. size is what batches have from now on.
-	outOfMemory bool
-	count, size int
-	message     string
-}
-
-// answered takes a worker's answer. An error means that the worker broke the protocol and must be ended; the batch is
-// still its own.
-func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out backbones.Outcomes, t shortage, err error) {
-	l := s.lane(k, worker)
+// Answered implements crew.Planner. After an error the worker still has the batch.
+func (s *scheduler) Answered(at crew.Seat, r backbones.BatchResult) (out backbones.Outcomes, err error) {
+	l := s.lane(at)
 	if l == nil || len(l.flights) == 0 {
-		return out, t, fmt.Errorf("it answered batch %d, which it was not sent or had answered before", r.ID)
+		return out, fmt.Errorf("it answered batch %d, which it was not sent or had answered before", r.ID)
 	}
 	j := l.flights[0]
 	switch {
 	case r.ID != j.id:
-		return out, t, fmt.Errorf("it answered batch %d where batch %d was due", r.ID, j.id)
+		return out, fmt.Errorf("it answered batch %d where batch %d was due", r.ID, j.id)
 	case r.Count != j.count:
-		return out, t, fmt.Errorf("it answered %s for batch %d, which has %d", count.Of(r.Count, "item"), j.id, j.count)
+		return out, fmt.Errorf("it answered %s for batch %d, which has %d", count.Of(r.Count, "item"), j.id, j.count)
 	}
 	if r.Err != nil {
-		t, err = s.failedWhole(&out, k, j, worker, r.Err)
+		err = s.failedWhole(&out, at.Stage, j, r.Err)
 		if err == nil {
 			l.flights = l.flights[1:]
 		}
-		return out, t, err
+		return out, err
 	}
 	marks, err := cut.Marks(fmt.Sprintf("batch %d", j.id), j.count, r.Skipped, r.Failures)
 	if err != nil {
-		return out, t, err
+		return out, err
 	}
 	if done := cut.Done(j.count, r.Skipped, r.Failures); r.Unwritten.Count > done {
-		return out, t, fmt.Errorf("it left %s of batch %d without an output, of which %d are done", count.Of(r.Unwritten.Count, "item"), j.id, done)
+		return out, fmt.Errorf("it left %s of batch %d without an output, of which %d are done", count.Of(r.Unwritten.Count, "item"), j.id, done)
 	}
-	if err := s.check(k, j, marks, r.Payload); err != nil {
-		return out, t, err
+	if err := s.check(at.Stage, j, marks, r.Payload); err != nil {
+		return out, err
 	}
 	l.flights = l.flights[1:]
 	l.concluded += j.count
@@ -56,17 +48,18 @@ func (s *scheduler) answered(k stage, worker int, r backbones.BatchResult) (out 
 	for _, f := range r.Failures {
 		failure := f.Failure
 		failure.Attempts = max(failure.Attempts, 1)
-		s.fail(&out, worker, j, f.Index, f.Item, failure)
+		s.fail(&out, j, f.Index, f.Item, failure)
 	}
 	if r.Payload == nil {
 		out.Unwritten = r.Unwritten
 	}
-	s.pass(&out, k, j, marks, r.Payload)
-	return out, t, nil
+	s.pass(&out, at.Stage, j, marks, r.Payload)
+	s.figures.answered(at.Stage, r, s.now)
+	return out, nil
 }
 
 // check refuses what a stage cannot have answered.
-func (s *scheduler) check(k stage, j *job, marks []byte, p *backbones.Payload) error {
+func (s *scheduler) check(k int, j *job, marks []byte, p *backbones.Payload) error {
 	left := 0
 	cut.Runs(j.count, marks, backbones.OutcomeDone, func(_, count int) { left += count })
 	region := j.in
@@ -105,6 +98,20 @@ func (s *scheduler) check(k stage, j *job, marks []byte, p *backbones.Payload) e
 	return nil
 }
 
+// warnOfMemory warns of a batch that the device's memory does not hold, once for each size.
+func (s *scheduler) warnOfMemory(items int, message string) {
+	if s.warned != 0 && items >= s.warned {
+		return
+	}
+	s.warned = items
+	if s.auto {
+		s.log.Warn("the device's memory does not hold a batch: smaller ones from now on", "items", items, "batch_size", s.size, "error", message)
+		return
+	}
+	s.log.Warn("the device's memory does not hold a batch: it is tried again in two halves",
+		"items", items, "hint", fmt.Sprintf("--batch_size %d, or --batch_size auto, spares the run from that", max(items/2, 1)), "error", message)
+}
+
 func carries(p *backbones.Payload) string {
 	if p == nil {
 		return "carries no payload"
@@ -113,7 +120,7 @@ func carries(p *backbones.Payload) string {
 }
 
 // pass hands a batch on to the next stage, or concludes it.
-func (s *scheduler) pass(out *backbones.Outcomes, k stage, j *job, marks []byte, p *backbones.Payload) {
+func (s *scheduler) pass(out *backbones.Outcomes, k int, j *job, marks []byte, p *backbones.Payload) {
 	if p == nil {
 		cut.Runs(j.count, marks, backbones.OutcomeDone, func(first, count int) {
 			out.Done = cut.Spans(out.Done, j.parts, first, count)
@@ -142,9 +149,8 @@ func (s *scheduler) pass(out *backbones.Outcomes, k stage, j *job, marks []byte,
 	}
 }
 
-// failedWhole deals with a batch that failed as a whole: it is tried again in two halves, down to single items, unless that
-// would hide what is wrong.
-func (s *scheduler) failedWhole(out *backbones.Outcomes, k stage, j *job, worker int, e *backbones.BatchError) (t shortage, err error) {
+// failedWhole tries a batch that failed as a whole again in two halves, down to single items, unless that would hide what is wrong.
+func (s *scheduler) failedWhole(out *backbones.Outcomes, k int, j *job, e *backbones.BatchError) error {
 	f := e.Failure
 	if e.RegionWanted > 0 {
 		pool, had := s.in, j.in.Size
@@ -152,32 +158,31 @@ func (s *scheduler) failedWhole(out *backbones.Outcomes, k stage, j *job, worker
 			pool, had = s.out, j.out.Size
 		}
 		if k == finish || e.RegionWanted <= had {
-			return t, fmt.Errorf("it says that %d bytes do not fit into a region of %d", e.RegionWanted, had)
+			return fmt.Errorf("it says that %d bytes do not fit into a region of %d", e.RegionWanted, had)
 		}
 		if pool.grow(e.RegionWanted) {
 			s.again(j)
-			return t, nil
+			return nil
 		}
 		f.Message = fmt.Sprintf("one item needs %d MiB of shared memory, which is more than this machine has to spare", e.RegionWanted>>20)
 		f.Fault = backbones.FaultEnvironment
 	}
 	if e.DeviceMemory {
-		t = shortage{outOfMemory: true, count: j.count, message: f.Message}
 		if s.auto {
 			s.size = max(min(s.size, j.count/2), 1)
 		}
-		t.size = s.size
+		s.warnOfMemory(j.count, f.Message)
 		if j.count == 1 {
 			f.Message = "the device's memory does not hold a batch of one item: " + f.Message
 		}
 	}
 	if j.count > 1 && !e.Settled {
 		s.halve(j)
-		return t, nil
+		return nil
 	}
 	for i := range j.count {
-		s.fail(out, worker, j, i, "", f)
+		s.fail(out, j, i, "", f)
 	}
 	s.release(j)
-	return t, nil
+	return nil
 }

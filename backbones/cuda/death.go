@@ -8,14 +8,13 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/crew"
 )
 
-// died takes back what a dead worker had. Everything goes through loading again: what a worker has had in its hands may
-// have been changed. byHost says that the host ended it for a reason that has nothing to do with its batches.
-func (s *scheduler) died(k stage, worker int, exit backbones.Exit, byHost bool) (out backbones.Outcomes, fate crew.Fate) {
-	l := s.lane(k, worker)
+// Died implements crew.Planner. Everything is loaded again: the worker may have changed it.
+func (s *scheduler) Died(at crew.Seat, exit backbones.Exit, byHost bool) (out backbones.Outcomes, fate crew.Fate) {
+	l := s.lane(at)
 	if l == nil {
 		return out, crew.Neutral
 	}
-	s.lanes[k] = slices.DeleteFunc(s.lanes[k], func(o *lane) bool { return o == l })
+	s.lanes[at.Stage] = slices.DeleteFunc(s.lanes[at.Stage], func(o *lane) bool { return o == l })
 	switch {
 	case l.concluded > 0:
 		fate = crew.Fruitful
@@ -26,15 +25,15 @@ func (s *scheduler) died(k stage, worker int, exit backbones.Exit, byHost bool) 
 	for i, j := range l.flights {
 		switch {
 		case i > 0:
-			// It may have been begun: the next time it is known which one it was.
+			// It may have been begun. Alone, its next try tells.
 			j.alone = true
 			s.again(j)
 		case l.late != nil:
-			s.tookTooLong(&out, k, worker, j, l.late)
+			s.tookTooLong(&out, at.Stage, j, l.late)
 			fate = crew.Fruitful
 		case byHost:
 			s.again(j)
-		case s.killed(&out, k, worker, j, exit):
+		case s.killed(&out, at, j, exit):
 			fate = crew.Fruitful
 		}
 	}
@@ -43,11 +42,11 @@ func (s *scheduler) died(k stage, worker int, exit backbones.Exit, byHost bool) 
 
 // killed deals with the batch that a worker died of: it is tried again alone, then in halves, and a single item fails. It reports
 // whether it has.
-func (s *scheduler) killed(out *backbones.Outcomes, k stage, worker int, j *job, exit backbones.Exit) bool {
+func (s *scheduler) killed(out *backbones.Outcomes, at crew.Seat, j *job, exit backbones.Exit) bool {
 	j.deaths++
 	j.alone = true
-	if k == device {
-		j.avoid = worker + 1
+	if at.Stage == device {
+		j.avoid = at.Index + 1
 	}
 	switch {
 	case j.deaths == 1:
@@ -56,9 +55,9 @@ func (s *scheduler) killed(out *backbones.Outcomes, k stage, worker int, j *job,
 		j.deaths = 1
 		s.halve(j)
 	default:
-		s.fail(out, worker, j, 0, "", backbones.Failure{
+		s.fail(out, j, 0, "", backbones.Failure{
 			Kind:    backbones.KindCrash,
-			Message: fmt.Sprintf("the %s worker that was on this item %s; it was tried again alone, and did so again", k, exit),
+			Message: fmt.Sprintf("the %s worker that was on this item %s; it was tried again alone, and did so again", stageNames[at.Stage], exit),
 			Fault:   backbones.FaultTask,
 			Log:     exit.Stderr,
 		})

@@ -11,7 +11,7 @@ import (
 type figures struct {
 	mu sync.Mutex
 	// final is the stage that items are done with.
-	final   stage
+	final   int
 	workers [stages]int
 	stage   [stages]backbones.StageFigures
 	since   [stages]time.Duration
@@ -25,7 +25,7 @@ type figures struct {
 	waitInput, waitOutput time.Duration
 }
 
-func (f *figures) opened(k stage, now time.Duration) {
+func (f *figures) opened(k int, now time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.since[k] == 0 {
@@ -54,7 +54,7 @@ func (f *figures) look(now time.Duration, busy [stages]int, devices int, starved
 	}
 }
 
-func (f *figures) answered(k stage, r backbones.BatchResult, now time.Duration) {
+func (f *figures) answered(k int, r backbones.BatchResult, now time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := &f.stage[k]
@@ -77,7 +77,7 @@ func (f *figures) stages() *backbones.Stages {
 	defer f.mu.Unlock()
 	for k := range f.stage {
 		s := &f.stage[k]
-		s.Name, s.Workers = stage(k).String(), f.workers[k]
+		s.Name, s.Workers = stageNames[k], f.workers[k]
 		if f.since[k] > 0 && f.last > f.since[k] {
 			s.Open = f.last - f.since[k]
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/backbonetest"
+	"github.com/kagurazaka/kagurazaka/backbones/crew"
 )
 
 func far(b *backbonetest.Bites, near uint64) uint64 {
@@ -49,7 +50,7 @@ func answer(b *backbonetest.Bites, sent []backbones.Batch) backbones.BatchResult
 }
 
 // honest is the answer that lets a batch go on.
-func honest(k stage, apart bool, batch backbones.Batch) backbones.BatchResult {
+func honest(k int, apart bool, batch backbones.Batch) backbones.BatchResult {
 	r := backbones.BatchResult{ID: batch.ID, Count: batch.Count}
 	if k == load || k == device && apart {
 		r.Payload = &backbones.Payload{}
@@ -106,21 +107,21 @@ func FuzzAnswers(f *testing.F) {
 		var flights [stages][2][]backbones.Batch
 		for k, n := range want {
 			for worker := range n {
-				s.opened(stage(k), worker)
+				s.Opened(crew.Seat{Stage: k, Index: worker}, nil)
 			}
 		}
 		for steps := 0; ; steps++ {
 			for {
-				l, ok := s.next()
+				at, batch, ok := s.next()
 				if !ok {
 					break
 				}
-				for _, p := range l.batch.Parts {
+				for _, p := range batch.Parts {
 					for i := range p.Take {
 						sent[p.Block.First+uint64(p.Skip+i)] = true
 					}
 				}
-				flights[l.stage][l.worker] = append(flights[l.stage][l.worker], l.batch)
+				flights[at.Stage][at.Index] = append(flights[at.Stage][at.Index], batch)
 			}
 			if s.Finished() {
 				break
@@ -128,30 +129,30 @@ func FuzzAnswers(f *testing.F) {
 			if steps > 1000*total+100*len(data) {
 				t.Fatal("it does not come to an end")
 			}
-			k := stage(b.Next(int(stages)))
+			k := b.Next(stages)
 			if len(b.Data) == 0 {
-				k = stage(steps % int(stages))
+				k = steps % stages
 			}
 			if want[k] == 0 {
 				continue
 			}
 			worker := b.Next(want[k])
 			if len(b.Data) == 0 {
-				worker = steps / int(stages) % want[k]
+				worker = steps / stages % want[k]
 			}
 			mine := &flights[k][worker]
 			dies := len(b.Data) > 0 && b.Next(6) == 1
 			switch {
 			case dies:
 			case len(b.Data) > 0:
-				out, _, err := s.answered(k, worker, answer(b, *mine))
+				out, err := s.Answered(crew.Seat{Stage: k, Index: worker}, answer(b, *mine))
 				take(out)
 				// A worker that breaks the protocol is ended.
 				if dies = err != nil; !dies {
 					*mine = (*mine)[1:]
 				}
 			case len(*mine) > 0:
-				out, _, err := s.answered(k, worker, honest(k, apart, (*mine)[0]))
+				out, err := s.Answered(crew.Seat{Stage: k, Index: worker}, honest(k, apart, (*mine)[0]))
 				if err != nil {
 					t.Fatalf("an honest answer was refused: %v", err)
 				}
@@ -159,10 +160,10 @@ func FuzzAnswers(f *testing.F) {
 				*mine = (*mine)[1:]
 			}
 			if dies {
-				out, _ := s.died(k, worker, backbones.Exit{Code: 1}, false)
+				out, _ := s.Died(crew.Seat{Stage: k, Index: worker}, backbones.Exit{Code: 1}, false)
 				take(out)
 				*mine = nil
-				s.opened(k, worker)
+				s.Opened(crew.Seat{Stage: k, Index: worker}, nil)
 			}
 		}
 		for i, n := range outcomes {

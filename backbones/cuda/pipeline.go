@@ -55,9 +55,9 @@ func New(opts Options) backbones.Backbone {
 	start := [stages]backbones.StageStarter{opts.StartLoader, opts.StartDevice, opts.StartFinisher}
 	return &pipeline{figures: &s.figures, Crew: crew.New(crew.Options[backbones.StageWorker]{
 		Stages: []crew.Stage{
-			load:   {Name: load.String(), Seats: opts.Loaders},
-			device: {Name: device.String(), Seats: opts.Devices, Names: opts.DeviceNames, Apart: true},
-			finish: {Name: finish.String(), Seats: opts.Finishers},
+			load:   {Name: stageNames[load], Seats: opts.Loaders},
+			device: {Name: stageNames[device], Seats: opts.Devices, Names: opts.DeviceNames, Apart: true},
+			finish: {Name: stageNames[finish], Seats: opts.Finishers},
 		},
 		Start: func(ctx context.Context, at crew.Seat) (backbones.StageWorker, error) {
 			return start[at.Stage](ctx, at.Index)

@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -9,7 +10,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
-// The methods by which a crew.Crew asks the scheduler.
+// The methods by which a crew.Crew asks the scheduler; Answered and Died have files of their own.
 
 func (s *scheduler) Add(b backbones.Block) {
 	s.paused = b.Count == 0
@@ -29,7 +30,13 @@ func (s *scheduler) Abandon(k int) {
 // At says the time. Items whose retry is due are loaded again.
 func (s *scheduler) At(now time.Duration) {
 	s.now = now
-	s.requeue()
+	s.delays = slices.DeleteFunc(s.delays, func(n delayed) bool {
+		if n.due > now {
+			return false
+		}
+		s.redo = append(s.redo, n.job)
+		return true
+	})
 }
 
 func (s *scheduler) Wake() (at time.Duration, ok bool) {
@@ -61,13 +68,13 @@ func (s *scheduler) Wanted() []int {
 }
 
 func (s *scheduler) Opened(at crew.Seat, _ backbones.StageWorker) {
-	s.opened(stage(at.Stage), at.Index)
-	s.figures.opened(stage(at.Stage), s.now)
+	s.lanes[at.Stage] = append(s.lanes[at.Stage], &lane{at: at})
+	s.figures.opened(at.Stage, s.now)
 }
 
 func (s *scheduler) Next() (crew.Seat, backbones.Batch, bool) {
-	if l, ok := s.next(); ok {
-		return crew.Seat{Stage: int(l.stage), Index: l.worker}, l.batch, true
+	if at, batch, ok := s.next(); ok {
+		return at, batch, true
 	}
 	for _, pool := range []*regions{s.in, s.out} {
 		for _, region := range pool.dropped {
@@ -79,28 +86,15 @@ func (s *scheduler) Next() (crew.Seat, backbones.Batch, bool) {
 	}
 	var busy [stages]int
 	for k := range busy {
-		busy[k] = s.busy(stage(k))
+		busy[k] = s.busy(k)
 	}
 	s.figures.look(s.now, busy, len(s.lanes[device]), s.starved, len(s.waiting[device]))
 	return crew.Seat{}, backbones.Batch{}, false
 }
 
-func (s *scheduler) Answered(at crew.Seat, r backbones.BatchResult) (backbones.Outcomes, error) {
-	out, t, err := s.answered(stage(at.Stage), at.Index, r)
-	if err == nil && r.Err == nil {
-		s.figures.answered(stage(at.Stage), r, s.now)
-	}
-	s.warnOfMemory(t)
-	return out, err
-}
-
-func (s *scheduler) Died(at crew.Seat, exit backbones.Exit, byHost bool) (backbones.Outcomes, crew.Fate) {
-	return s.died(stage(at.Stage), at.Index, exit, byHost)
-}
-
 // Where knows batches, not items. A batch may take as long as all of its items.
 func (s *scheduler) Where(at crew.Seat) (crew.Sighting, bool) {
-	l := s.lane(stage(at.Stage), at.Index)
+	l := s.lane(at)
 	if l == nil || len(l.flights) == 0 {
 		return crew.Sighting{}, false
 	}
@@ -109,7 +103,7 @@ func (s *scheduler) Where(at crew.Seat) (crew.Sighting, bool) {
 }
 
 func (s *scheduler) Describe(at crew.Seat, seen crew.Sighting) string {
-	l := s.lane(stage(at.Stage), at.Index)
+	l := s.lane(at)
 	if l == nil || len(l.flights) == 0 || l.flights[0].id != seen.Request {
 		return ""
 	}
@@ -121,13 +115,13 @@ func (s *scheduler) Describe(at crew.Seat, seen crew.Sighting) string {
 }
 
 func (s *scheduler) Late(at crew.Seat, seen crew.Sighting) {
-	if l := s.lane(stage(at.Stage), at.Index); l != nil {
+	if l := s.lane(at); l != nil {
 		l.late = &seen
 	}
 }
 
 func (s *scheduler) Retire(at crew.Seat) {
-	if l := s.lane(stage(at.Stage), at.Index); l != nil {
+	if l := s.lane(at); l != nil {
 		l.spent, l.reserved = true, false
 	}
 }
@@ -136,7 +130,7 @@ func (s *scheduler) Spent() (spent []crew.Seat) {
 	for k := range s.lanes {
 		for _, l := range s.lanes[k] {
 			if l.spent && len(l.flights) == 0 {
-				spent = append(spent, crew.Seat{Stage: k, Index: l.worker})
+				spent = append(spent, l.at)
 			}
 		}
 	}
@@ -160,21 +154,7 @@ func (s *scheduler) InFlight() int {
 // Busy is how many workers have something to do.
 func (s *scheduler) Busy() (n int) {
 	for k := range s.lanes {
-		n += s.busy(stage(k))
+		n += s.busy(k)
 	}
 	return n
-}
-
-// warnOfMemory warns of a batch that the device's memory did not hold: once for each size.
-func (s *scheduler) warnOfMemory(t shortage) {
-	if !t.outOfMemory || s.warned != 0 && t.count >= s.warned {
-		return
-	}
-	s.warned = t.count
-	if s.auto {
-		s.log.Warn("the device's memory does not hold a batch: smaller ones from now on", "items", t.count, "batch_size", t.size, "error", t.message)
-		return
-	}
-	s.log.Warn("the device's memory does not hold a batch: it is tried again in two halves",
-		"items", t.count, "hint", fmt.Sprintf("--batch_size %d, or --batch_size auto, spares the run from that", max(t.count/2, 1)), "error", t.message)
 }

@@ -11,17 +11,15 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
-// stage is one of the three that a batch goes through.
-type stage int
-
+// The stages that a batch goes through.
 const (
-	load stage = iota
+	load = iota
 	device
 	finish
 	stages
 )
 
-func (s stage) String() string { return [...]string{"load", "device", "finish"}[s] }
+var stageNames = [stages]string{"load", "device", "finish"}
 
 // What a worker has at a time. Two keep a loader or finisher from waiting for the next; a device worker copies one batch
 // in while it computes another and copies a third one out.
@@ -58,7 +56,7 @@ const maxDelayed = 1 << 14
 
 // lane is one worker as the scheduler sees it.
 type lane struct {
-	worker  int
+	at      crew.Seat
 	flights []*job
 	// reserved: nothing more is sent before a batch that must be alone.
 	reserved bool
@@ -140,13 +138,9 @@ func (s *scheduler) idle() bool {
 	return s.cutter.Items == 0 && len(s.redo)+len(s.delays) == 0 && s.InFlight() == 0
 }
 
-func (s *scheduler) opened(k stage, worker int) {
-	s.lanes[k] = append(s.lanes[k], &lane{worker: worker})
-}
-
-func (s *scheduler) lane(k stage, worker int) *lane {
-	for _, l := range s.lanes[k] {
-		if l.worker == worker {
+func (s *scheduler) lane(at crew.Seat) *lane {
+	for _, l := range s.lanes[at.Stage] {
+		if l.at == at {
 			return l
 		}
 	}
@@ -154,7 +148,7 @@ func (s *scheduler) lane(k stage, worker int) *lane {
 }
 
 // busy is how many workers of a stage have something to do.
-func (s *scheduler) busy(k stage) (n int) {
+func (s *scheduler) busy(k int) (n int) {
 	for _, l := range s.lanes[k] {
 		if len(l.flights) > 0 {
 			n++
@@ -163,26 +157,18 @@ func (s *scheduler) busy(k stage) (n int) {
 	return n
 }
 
-// launch is a batch for a worker.
-type launch struct {
-	stage  stage
-	worker int
-	batch  backbones.Batch
-}
-
 // next is the next batch to send, from the end of the pipeline to its beginning: what is nearest to being done holds
 // the most memory.
-func (s *scheduler) next() (launch, bool) {
-	if l, ok := s.nextWaiting(finish); ok {
-		return l, true
-	}
-	if l, ok := s.nextWaiting(device); ok {
-		return l, true
+func (s *scheduler) next() (at crew.Seat, batch backbones.Batch, ok bool) {
+	for _, k := range []int{finish, device} {
+		if at, batch, ok = s.nextWaiting(k); ok {
+			return at, batch, ok
+		}
 	}
 	return s.nextLoad()
 }
 
-func (s *scheduler) nextWaiting(k stage) (launch, bool) {
+func (s *scheduler) nextWaiting(k int) (at crew.Seat, batch backbones.Batch, ok bool) {
 	if k == device {
 		s.starved = false
 	}
@@ -194,32 +180,32 @@ func (s *scheduler) nextWaiting(k stage) (launch, bool) {
 		if k == device && s.apart {
 			if len(s.waiting[finish]) >= s.backlog() {
 				s.starved = true
-				return launch{}, false
+				return at, batch, false
 			}
 			region, ok := s.out.take()
 			if !ok {
 				s.starved = true
-				return launch{}, false
+				return at, batch, false
 			}
 			j.out = region
 		}
 		s.waiting[k] = slices.Delete(s.waiting[k], i, i+1)
-		return s.send(k, l, j), true
+		return s.send(l, j)
 	}
-	return launch{}, false
+	return at, batch, false
 }
 
 // backlog is how many batches may wait for what follows inference: enough for every worker to find one, and no more, since
 // each holds its tensors.
 func (s *scheduler) backlog() int { return max(minBacklog, 2*len(s.lanes[finish])) }
 
-func (s *scheduler) nextLoad() (launch, bool) {
+func (s *scheduler) nextLoad() (at crew.Seat, batch backbones.Batch, ok bool) {
 	ahead := len(s.waiting[device])
 	for _, l := range s.lanes[load] {
 		ahead += len(l.flights)
 	}
 	if s.stopped || ahead >= s.prefetch || !s.in.room() {
-		return launch{}, false
+		return at, batch, false
 	}
 	for i, j := range s.redo {
 		if l := s.pick(load, j); l != nil {
@@ -228,56 +214,53 @@ func (s *scheduler) nextLoad() (launch, bool) {
 		}
 	}
 	if s.cutter.Items < s.size && !s.short() || s.cutter.Items == 0 {
-		return launch{}, false
+		return at, batch, false
 	}
 	l := s.pick(load, &job{})
 	if l == nil || len(s.delays) >= maxDelayed {
-		return launch{}, false
+		return at, batch, false
 	}
 	parts, count := s.cutter.Cut(s.size, 1<<62)
 	return s.load(l, &job{parts: parts, count: count})
 }
 
-func (s *scheduler) load(l *lane, j *job) (launch, bool) {
+func (s *scheduler) load(l *lane, j *job) (at crew.Seat, batch backbones.Batch, ok bool) {
 	region, ok := s.in.take()
 	if !ok {
 		s.redo = append([]*job{j}, s.redo...)
-		return launch{}, false
+		return at, batch, false
 	}
 	j.in = region
 	s.lastID++
 	j.id = s.lastID
 	s.begun++
-	return s.send(load, l, j), true
+	return s.send(l, j)
 }
 
-func (s *scheduler) send(k stage, l *lane, j *job) launch {
+func (s *scheduler) send(l *lane, j *job) (crew.Seat, backbones.Batch, bool) {
 	l.flights = append(l.flights, j)
 	if j.alone {
 		// Another batch that must be alone reserves a worker again.
-		for _, other := range s.lanes[k] {
+		for _, other := range s.lanes[l.at.Stage] {
 			other.reserved = false
 		}
 	}
 	b := backbones.Batch{ID: j.id, Parts: j.parts, Count: j.count, Loaded: j.loaded, Result: j.result}
-	switch k {
+	switch l.at.Stage {
 	case load:
 		b.Region = j.in
 	case device:
 		b.Region = j.out
 	}
-	return launch{stage: k, worker: l.worker, batch: b}
+	return l.at, b, true
 }
 
 // pick is the worker of a stage with the least to do that can take a batch; nil: none can. For a batch that must be alone
 // a worker is kept free.
-func (s *scheduler) pick(k stage, j *job) *lane {
+func (s *scheduler) pick(k int, j *job) *lane {
 	var best, least *lane
 	for _, l := range s.lanes[k] {
-		if k == device && j.avoid == l.worker+1 && len(s.lanes[k]) > 1 {
-			continue
-		}
-		if l.spent {
+		if k == device && j.avoid == l.at.Index+1 && len(s.lanes[k]) > 1 || l.spent {
 			continue
 		}
 		n := len(l.flights)

@@ -89,26 +89,26 @@ func (w *world) check() {
 
 func (w *world) dispatch() {
 	for {
-		l, ok := w.s.next()
+		at, batch, ok := w.s.next()
 		if !ok {
 			return
 		}
 		n := 0
-		for _, p := range l.batch.Parts {
+		for _, p := range batch.Parts {
 			n += p.Take
 		}
-		if n != l.batch.Count || n == 0 {
-			w.t.Fatalf("batch %d says %d items and has %d", l.batch.ID, l.batch.Count, n)
+		if n != batch.Count || n == 0 {
+			w.t.Fatalf("batch %d says %d items and has %d", batch.ID, batch.Count, n)
 		}
-		if l.stage != load && l.batch.Loaded == nil || l.stage == finish && l.batch.Result == nil {
-			w.t.Fatalf("batch %d reaches %s without what the stages before it made", l.batch.ID, l.stage)
+		if at.Stage != load && batch.Loaded == nil || at.Stage == finish && batch.Result == nil {
+			w.t.Fatalf("batch %d reaches %s without what the stages before it made", batch.ID, stageNames[at.Stage])
 		}
-		w.flights[l.stage][l.worker] = append(w.flights[l.stage][l.worker], l.batch)
+		w.flights[at.Stage][at.Index] = append(w.flights[at.Stage][at.Index], batch)
 	}
 }
 
 // answer draws what a stage makes of a batch.
-func (w *world) answer(k stage, b backbones.Batch) backbones.BatchResult {
+func (w *world) answer(k int, b backbones.Batch) backbones.BatchResult {
 	t := w.t
 	r := backbones.BatchResult{ID: b.ID, Count: b.Count}
 	switch rapid.IntRange(0, 11).Draw(t, "whole") {
@@ -174,7 +174,7 @@ func TestEveryItemHasOneOutcome(t *testing.T) {
 		for k := range want {
 			w.flights[k] = map[int][]backbones.Batch{}
 			for worker := range want[k] {
-				s.opened(stage(k), worker)
+				s.Opened(crew.Seat{Stage: k, Index: worker}, nil)
 			}
 		}
 		for {
@@ -183,8 +183,7 @@ func TestEveryItemHasOneOutcome(t *testing.T) {
 				blocks = blocks[1:]
 			}
 			s.ended = s.ended || len(blocks) == 0
-			s.now += time.Duration(rapid.IntRange(0, 10).Draw(t, "seconds")) * time.Second
-			s.requeue()
+			s.At(s.now + time.Duration(rapid.IntRange(0, 10).Draw(t, "seconds"))*time.Second)
 			w.dispatch()
 			w.check()
 			if s.Finished() {
@@ -208,16 +207,16 @@ func TestEveryItemHasOneOutcome(t *testing.T) {
 }
 
 type who struct {
-	k      stage
+	k      int
 	worker int
 }
 
 // die lets a worker die, and another one take its place.
 func (w *world) die(one who) {
-	out, _ := w.s.died(one.k, one.worker, backbones.Exit{Code: -1, Signal: syscall.SIGKILL}, false)
+	out, _ := w.s.Died(crew.Seat{Stage: one.k, Index: one.worker}, backbones.Exit{Code: -1, Signal: syscall.SIGKILL}, false)
 	w.outcome(out)
 	w.flights[one.k][one.worker] = nil
-	w.s.opened(one.k, one.worker)
+	w.s.Opened(crew.Seat{Stage: one.k, Index: one.worker}, nil)
 }
 
 // dump is the scheduler's state, for messages.
@@ -230,9 +229,9 @@ func (w *world) dump() string {
 	}
 	jobs("redo", w.s.redo)
 	for k := range w.s.waiting {
-		jobs("waits for "+stage(k).String(), w.s.waiting[k])
+		jobs("waits for "+stageNames[k], w.s.waiting[k])
 		for _, l := range w.s.lanes[k] {
-			fmt.Fprintf(&b, "\n%s worker %d reserved=%v late=%v", stage(k), l.worker, l.reserved, l.late != nil)
+			fmt.Fprintf(&b, "\n%s worker %d reserved=%v late=%v", stageNames[k], l.at.Index, l.reserved, l.late != nil)
 		}
 	}
 	fmt.Fprintf(&b, "\n%d items to cut, %d delays, in %+v, out %+v", w.s.cutter.Items, len(w.s.delays), *w.s.in, *w.s.out)
@@ -245,7 +244,7 @@ func (w *world) step(want [stages]int) {
 	for k := range want {
 		for worker := range want[k] {
 			if len(w.flights[k][worker]) > 0 {
-				busy = append(busy, who{stage(k), worker})
+				busy = append(busy, who{k, worker})
 			}
 		}
 	}
@@ -265,12 +264,12 @@ func (w *world) step(want [stages]int) {
 		return
 	case 2:
 		if w.s.limit > 0 {
-			w.s.Late(crew.Seat{Stage: int(one.k), Index: one.worker}, crew.Sighting{Request: queue[0].ID})
+			w.s.Late(crew.Seat{Stage: one.k, Index: one.worker}, crew.Sighting{Request: queue[0].ID})
 			w.die(one)
 			return
 		}
 	}
-	out, _, err := w.s.answered(one.k, one.worker, w.answer(one.k, queue[0]))
+	out, err := w.s.Answered(crew.Seat{Stage: one.k, Index: one.worker}, w.answer(one.k, queue[0]))
 	if err != nil {
 		w.t.Fatalf("an honest answer was refused: %v", err)
 	}
@@ -281,22 +280,22 @@ func (w *world) step(want [stages]int) {
 // TestASettledBatchIsNotHalved: smaller batches would pass where the larger one told what is wrong.
 func TestASettledBatchIsNotHalved(t *testing.T) {
 	s := newScheduler(4, 1, true, 1<<40, 0)
-	s.opened(load, 0)
-	s.opened(device, 0)
+	s.Opened(crew.Seat{Stage: load}, nil)
+	s.Opened(crew.Seat{Stage: device}, nil)
 	s.Add(block(0, 4, backbones.JSONLines))
 	s.ended = true
-	l, ok := s.next()
-	if !ok || l.batch.Count != 4 {
-		t.Fatalf("no batch of 4 items: %+v", l)
+	_, batch, ok := s.next()
+	if !ok || batch.Count != 4 {
+		t.Fatalf("no batch of 4 items: %+v", batch)
 	}
-	out, _, err := s.answered(load, 0, backbones.BatchResult{
-		ID: l.batch.ID, Count: 4,
+	out, err := s.Answered(crew.Seat{Stage: load}, backbones.BatchResult{
+		ID: batch.ID, Count: 4,
 		Err: &backbones.BatchError{Settled: true, Failure: backbones.Failure{Message: "wrong"}},
 	})
 	if err != nil || len(out.Failed) != 4 || out.Failed[3].Failure.Message != "wrong" {
 		t.Fatalf("failed: %+v, error %v", out.Failed, err)
 	}
-	if _, ok := s.next(); ok {
+	if _, _, ok := s.next(); ok {
 		t.Fatal("there is more to do")
 	}
 }
@@ -304,18 +303,18 @@ func TestASettledBatchIsNotHalved(t *testing.T) {
 // A source that waits until what it has yielded is concluded must not be waited for.
 func TestAShortBatchWhileTheSourceWaits(t *testing.T) {
 	s := newScheduler(4, 8, true, 1<<40, 0)
-	s.opened(load, 0)
+	s.Opened(crew.Seat{Stage: load}, nil)
 	s.Add(block(0, 2, backbones.JSONLines))
-	if l, ok := s.next(); ok {
-		t.Fatalf("a batch of %d items was made, while others may come", l.batch.Count)
+	if _, batch, ok := s.next(); ok {
+		t.Fatalf("a batch of %d items was made, while others may come", batch.Count)
 	}
 	s.Add(backbones.Block{})
-	l, ok := s.next()
-	if !ok || l.batch.Count != 2 {
-		t.Fatalf("%v, %+v", ok, l.batch)
+	_, batch, ok := s.next()
+	if !ok || batch.Count != 2 {
+		t.Fatalf("%v, %+v", ok, batch)
 	}
 	s.Add(block(2, 2, backbones.JSONLines))
-	if l, ok := s.next(); ok {
-		t.Fatalf("a batch of %d items was made, while others may come again", l.batch.Count)
+	if _, batch, ok := s.next(); ok {
+		t.Fatalf("a batch of %d items was made, while others may come again", batch.Count)
 	}
 }

@@ -9,35 +9,24 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
-// requeue puts items back whose retry is due.
-func (s *scheduler) requeue() {
-	s.delays = slices.DeleteFunc(s.delays, func(n delayed) bool {
-		if n.due > s.now {
-			return false
-		}
-		s.redo = append(s.redo, n.job)
-		return true
-	})
-}
-
 // tookTooLong deals with the batch that a worker was ended for: its halves are tried again, a single item has failed.
-func (s *scheduler) tookTooLong(out *backbones.Outcomes, k stage, worker int, j *job, late *crew.Sighting) {
+func (s *scheduler) tookTooLong(out *backbones.Outcomes, k int, j *job, late *crew.Sighting) {
 	if j.count > 1 {
 		s.halve(j)
 		return
 	}
-	message := fmt.Sprintf("it took longer than %s in the %s stage, and the worker that was on it was ended", s.limit, k)
+	message := fmt.Sprintf("it took longer than %s in the %s stage, and the worker that was on it was ended", s.limit, stageNames[k])
 	if late.Why != "" {
 		message += "; " + late.Why
 	}
-	s.fail(out, worker, j, 0, "", backbones.Failure{
+	s.fail(out, j, 0, "", backbones.Failure{
 		Kind: backbones.KindTimeout, Fault: backbones.FaultTask, Elapsed: late.Elapsed, Retryable: true, Message: message,
 	})
 	s.release(j)
 }
 
 // fail records an item as failed, or schedules its retry.
-func (s *scheduler) fail(out *backbones.Outcomes, worker int, j *job, index int, item string, f backbones.Failure) {
+func (s *scheduler) fail(out *backbones.Outcomes, j *job, index int, item string, f backbones.Failure) {
 	failures := j.failures + 1
 	f.Attempts = max(f.Attempts, failures, j.deaths)
 	kind := f.Kind
