@@ -5,39 +5,39 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/crew"
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// answered takes a worker's result. An error means that the worker broke the protocol and must be ended.
-func (s *scheduler) answered(worker int, r backbones.Result) (backbones.Outcomes, error) {
-	l := s.lanes[worker]
+// Answered implements crew.Planner.
+func (s *scheduler) Answered(at crew.Seat, r backbones.Result) (out backbones.Outcomes, err error) {
+	l := s.lanes[at.Index]
 	if l == nil || len(l.flights) == 0 {
-		return backbones.Outcomes{}, fmt.Errorf("it answered chunk %d, which it was not sent or had answered before", r.ChunkID)
+		return out, fmt.Errorf("it answered chunk %d, which it was not sent or had answered before", r.ChunkID)
 	}
 	f := l.flights[0]
 	if r.ChunkID != f.id {
-		return backbones.Outcomes{}, fmt.Errorf("it answered chunk %d where chunk %d was due", r.ChunkID, f.id)
+		return out, fmt.Errorf("it answered chunk %d where chunk %d was due", r.ChunkID, f.id)
 	}
 	if r.Count != f.count {
-		return backbones.Outcomes{}, fmt.Errorf("it answered %s for chunk %d, which has %d", count.Of(r.Count, "item"), f.id, f.count)
+		return out, fmt.Errorf("it answered %s for chunk %d, which has %d", count.Of(r.Count, "item"), f.id, f.count)
 	}
 	marks, err := cut.Marks(fmt.Sprintf("chunk %d", f.id), f.count, r.Skipped, r.Failures)
 	if err != nil {
-		return backbones.Outcomes{}, err
+		return out, err
 	}
 	if done := cut.Done(f.count, r.Skipped, r.Failures); r.Unwritten.Count > done {
-		return backbones.Outcomes{}, fmt.Errorf("it left %s of chunk %d without an output, of which %d are done", count.Of(r.Unwritten.Count, "item"), f.id, done)
+		return out, fmt.Errorf("it left %s of chunk %d without an output, of which %d are done", count.Of(r.Unwritten.Count, "item"), f.id, done)
 	}
 	l.flights = l.flights[1:]
 	l.concluded += f.count
 	if s.perWorker > 0 && l.concluded >= s.perWorker {
-		s.retire(worker)
+		s.Retire(at)
 	}
 	if !f.alone {
 		s.sizer.observe(f.count, r.Busy)
 	}
-	out := backbones.Outcomes{}
 	out.Skipped = collect(out.Skipped, f.parts, marks, f.count, backbones.OutcomeSkipped)
 	out.Unwritten = r.Unwritten
 	out.Done = collect(out.Done, f.parts, marks, f.count, backbones.OutcomeDone)

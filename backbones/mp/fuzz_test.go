@@ -6,6 +6,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/backbonetest"
+	"github.com/kagurazaka/kagurazaka/backbones/crew"
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
@@ -110,7 +111,7 @@ func FuzzAnswers(f *testing.F) {
 			for w := range workers {
 				if alive[w] == nil {
 					alive[w] = &hostile{Bites: b}
-					s.opened(w, nil)
+					s.Opened(crew.Seat{Index: w}, nil)
 				}
 				for {
 					c, ok := s.next(w)
@@ -136,7 +137,7 @@ func FuzzAnswers(f *testing.F) {
 				if len(b.Data) == 0 && len(h.sent) > 0 {
 					r = backbones.Result{ChunkID: h.sent[0].ID, Count: h.sent[0].Count}
 				}
-				out, err := s.answered(who, r)
+				out, err := s.Answered(crew.Seat{Index: who}, r)
 				take(out)
 				// A worker that breaks the protocol is ended.
 				if dies = err != nil; !dies {

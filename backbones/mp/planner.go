@@ -28,7 +28,7 @@ func (s *scheduler) Wake() (time.Duration, bool) { return s.waiting.next() }
 // Wanted is one worker more than there are for each item that waits.
 func (s *scheduler) Wanted() []int { return []int{min(s.workers, len(s.lanes)+s.pending())} }
 
-func (s *scheduler) Opened(at crew.Seat, w backbones.Worker) { s.opened(at.Index, w) }
+func (s *scheduler) Opened(at crew.Seat, w backbones.Worker) { s.lanes[at.Index] = &lane{worker: w} }
 
 // Next gives one chunk a worker in turn, so that a short list is spread over all of them.
 func (s *scheduler) Next() (crew.Seat, backbones.Chunk, bool) {
@@ -42,19 +42,11 @@ func (s *scheduler) Next() (crew.Seat, backbones.Chunk, bool) {
 	return crew.Seat{}, backbones.Chunk{}, false
 }
 
-func (s *scheduler) Answered(at crew.Seat, r backbones.Result) (backbones.Outcomes, error) {
-	return s.answered(at.Index, r)
-}
-
 func (s *scheduler) Died(at crew.Seat, exit backbones.Exit, byHost bool) (backbones.Outcomes, crew.Fate) {
 	return s.died(at.Index, s.beats(at), exit, byHost)
 }
 
 func (s *scheduler) Where(at crew.Seat) (crew.Sighting, bool) { return s.where(at.Index, s.beats(at)) }
-
-func (s *scheduler) Describe(at crew.Seat, seen crew.Sighting) string {
-	return s.describe(at.Index, seen)
-}
 
 func (s *scheduler) Late(at crew.Seat, seen crew.Sighting) {
 	if l := s.lanes[at.Index]; l != nil {
@@ -62,7 +54,12 @@ func (s *scheduler) Late(at crew.Seat, seen crew.Sighting) {
 	}
 }
 
-func (s *scheduler) Retire(at crew.Seat) { s.retire(at.Index) }
+// Retire gives a worker nothing more: it is to be replaced.
+func (s *scheduler) Retire(at crew.Seat) {
+	if l := s.lanes[at.Index]; l != nil {
+		l.spent, l.reserved = true, false
+	}
+}
 
 func (s *scheduler) Spent() (spent []crew.Seat) {
 	for worker, l := range s.lanes {

@@ -91,8 +91,6 @@ func newScheduler(workers, fixed int) *scheduler {
 	}
 }
 
-func (s *scheduler) opened(index int, w backbones.Worker) { s.lanes[index] = &lane{worker: w} }
-
 // pending is how many items wait for a worker.
 func (s *scheduler) pending() int {
 	n := s.cutter.Items
@@ -226,10 +224,3 @@ func (s *scheduler) launch(l *lane, j job) backbones.Chunk {
 }
 
 func (s *scheduler) again(j job) { s.redo = append(s.redo, j) }
-
-// retire gives a worker nothing more: it is to be replaced.
-func (s *scheduler) retire(worker int) {
-	if l := s.lanes[worker]; l != nil {
-		l.spent, l.reserved = true, false
-	}
-}

@@ -162,7 +162,7 @@ func (w *world) supply(t *rapid.T, index int) {
 	}
 	if w.alive[index] == nil {
 		w.alive[index] = &model{beats: make([]backbones.Beat, backbones.MaxInFlight)}
-		w.s.opened(index, nil)
+		w.s.Opened(crew.Seat{Index: index}, nil)
 	}
 	m := w.alive[index]
 	for {
@@ -255,7 +255,7 @@ func (w *world) step(t *rapid.T, index int) {
 		}
 	}
 	if how == "answers" {
-		out, err := w.s.answered(index, result)
+		out, err := w.s.Answered(crew.Seat{Index: index}, result)
 		if err != nil {
 			t.Fatalf("an honest answer was refused: %v", err)
 		}
@@ -285,7 +285,7 @@ func (w *world) end(t *rapid.T, index int, how string, c backbones.Chunk, begun 
 		// It was on another item when that was noticed, and has gone on since.
 		w.s.Late(crew.Seat{Index: index}, crew.Sighting{Request: c.ID + 1000, Index: begun})
 	case "is replaced":
-		w.s.retire(index)
+		w.s.Retire(crew.Seat{Index: index})
 		if _, ok := w.s.next(index); ok {
 			t.Fatalf("a worker that is to be replaced got a chunk")
 		}
@@ -302,7 +302,7 @@ func TestPoisonItemFailsAfterOneRetryAlone(t *testing.T) {
 	s.Add(jsonBlock(0, 10))
 	s.ended = true
 	l := newLedger()
-	s.opened(0, nil)
+	s.Opened(crew.Seat{}, nil)
 	c, _ := s.next(0)
 	beat := backbones.Beat{ChunkID: c.ID, Index: 4, Outcomes: make([]byte, 4)}
 	out, _ := s.died(0, []backbones.Beat{beat}, backbones.Exit{Signal: syscall.SIGKILL}, false)
@@ -310,7 +310,7 @@ func TestPoisonItemFailsAfterOneRetryAlone(t *testing.T) {
 	if len(l.done) != 4 || len(l.failed) != 0 {
 		t.Fatalf("after the first death: done %v, failed %v", l.done, l.failed)
 	}
-	s.opened(0, nil)
+	s.Opened(crew.Seat{}, nil)
 	alone, ok := s.next(0)
 	if got := lines(t, alone); !ok || len(got) != 1 || got[0] != `{"i":4}` {
 		t.Fatalf("the suspect is not retried alone: %v", got)
@@ -323,13 +323,13 @@ func TestPoisonItemFailsAfterOneRetryAlone(t *testing.T) {
 	if len(out.Failed) != 1 || out.Failed[0].Number != 4 || out.Failed[0].Item != `{"i":4}` || out.Failed[0].Failure.Kind != backbones.KindCrash {
 		t.Fatalf("the poison item: %+v", out.Failed)
 	}
-	s.opened(0, nil)
+	s.Opened(crew.Seat{}, nil)
 	for {
 		c, ok := s.next(0)
 		if !ok {
 			break
 		}
-		out, err := s.answered(0, backbones.Result{ChunkID: c.ID, Count: c.Count})
+		out, err := s.Answered(crew.Seat{}, backbones.Result{ChunkID: c.ID, Count: c.Count})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -345,7 +345,7 @@ func TestPageOfAnotherChunk(t *testing.T) {
 	s := newScheduler(1, 10)
 	s.Add(jsonBlock(0, 10))
 	s.ended = true
-	s.opened(0, nil)
+	s.Opened(crew.Seat{}, nil)
 	c, _ := s.next(0)
 	out, _ := s.died(0, []backbones.Beat{{ChunkID: c.ID, Index: 11, Outcomes: make([]byte, 11)}}, backbones.Exit{Code: 1}, false)
 	if len(out.Done) != 0 || s.pending() != 10 {
@@ -357,7 +357,7 @@ func TestProtocolBreaches(t *testing.T) {
 	fresh := func() (*scheduler, backbones.Chunk) {
 		s := newScheduler(1, 5)
 		s.Add(jsonBlock(0, 10))
-		s.opened(0, nil)
+		s.Opened(crew.Seat{}, nil)
 		c, _ := s.next(0)
 		return s, c
 	}
@@ -393,7 +393,7 @@ func TestProtocolBreaches(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s, c := fresh()
-			_, err := s.answered(0, tt.result(c))
+			_, err := s.Answered(crew.Seat{}, tt.result(c))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("error %v, want one with %q", err, tt.want)
 			}
@@ -402,10 +402,10 @@ func TestProtocolBreaches(t *testing.T) {
 	t.Run("answered twice", func(t *testing.T) {
 		s, c := fresh()
 		ok := backbones.Result{ChunkID: c.ID, Count: c.Count}
-		if _, err := s.answered(0, ok); err != nil {
+		if _, err := s.Answered(crew.Seat{}, ok); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.answered(0, ok); err == nil {
+		if _, err := s.Answered(crew.Seat{}, ok); err == nil {
 			t.Fatal("the second answer was taken")
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/crew"
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
@@ -13,13 +14,13 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 	const chunk = 1 << 13
 	s := newScheduler(1, chunk)
 	s.retry = backbones.Retry{Limit: 1, Backoff: backbones.Backoff{First: time.Second, Random: func(n int64) int64 { return n - 1 }}}
-	s.opened(0, nil)
+	s.Opened(crew.Seat{}, nil)
 	fail := func(c backbones.Chunk) {
 		r := backbones.Result{ChunkID: c.ID, Count: c.Count}
 		for i := range c.Count {
 			r.Failures = append(r.Failures, backbones.ItemFailure{Index: i, Failure: backbones.Failure{Kind: backbones.KindError}})
 		}
-		if _, err := s.answered(0, r); err != nil {
+		if _, err := s.Answered(crew.Seat{}, r); err != nil {
 			t.Fatal(err)
 		}
 	}

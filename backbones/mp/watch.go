@@ -61,22 +61,22 @@ func (s *scheduler) where(worker int, beats []backbones.Beat) (crew.Sighting, bo
 		Owed: fmt.Sprintf("it has finished chunk %d, and did not answer it within %s", first.id, limit)}, true
 }
 
-// describe names what a worker was seen at, for messages.
-func (s *scheduler) describe(worker int, at crew.Sighting) string {
-	l := s.lanes[worker]
+// Describe implements crew.Planner.
+func (s *scheduler) Describe(at crew.Seat, seen crew.Sighting) string {
+	l := s.lanes[at.Index]
 	if l == nil {
 		return ""
 	}
 	for _, f := range l.flights {
-		if f.id != at.Request {
+		if f.id != seen.Request {
 			continue
 		}
-		switch position := max(at.Index, 0); {
-		case at.Index == answered:
+		switch position := max(seen.Index, 0); {
+		case seen.Index == answered:
 			return fmt.Sprintf("none: it has finished a chunk of %d and has not answered it", f.count)
-		case at.Index == between:
+		case seen.Index == between:
 			return fmt.Sprintf("between items, with a chunk of %d", f.count)
-		case at.Index == unseen && f.count > 1:
+		case seen.Index == unseen && f.count > 1:
 			return fmt.Sprintf("one of %d items, the first of which is %s", f.count, cut.Shown(f.parts, 0))
 		default:
 			return cut.Shown(f.parts, position)

@@ -12,7 +12,7 @@ func TestWhereAWorkerIs(t *testing.T) {
 	s := newScheduler(1, 5)
 	s.itemTimeout = time.Second
 	s.Add(jsonBlock(0, 20))
-	s.opened(0, nil)
+	s.Opened(crew.Seat{}, nil)
 	if _, ok := s.where(0, nil); ok {
 		t.Error("a worker with nothing to do is somewhere")
 	}
@@ -47,7 +47,7 @@ func TestWhereAWorkerIs(t *testing.T) {
 		if owes := got.Index == answered; (got.Owed != "") != owes {
 			t.Errorf("%s: it owes %q", tt.name, got.Owed)
 		}
-		text := s.describe(0, got)
+		text := s.Describe(crew.Seat{}, got)
 		got.Owed = ""
 		if !ok || got != tt.want {
 			t.Errorf("%s: %+v %v, want %+v", tt.name, got, ok, tt.want)
@@ -66,7 +66,7 @@ func TestAnAnswerIsOwedWithinItsTime(t *testing.T) {
 		s := newScheduler(1, 5)
 		s.itemTimeout = tt.itemTimeout
 		s.Add(jsonBlock(0, 20))
-		s.opened(0, nil)
+		s.Opened(crew.Seat{}, nil)
 		first, _ := s.next(0)
 		at := func(index int) crew.Sighting {
 			beats := make([]backbones.Beat, backbones.MaxInFlight)
