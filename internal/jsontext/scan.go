@@ -25,36 +25,52 @@ func Object(b []byte, field func(key, value []byte) error) error {
 	if i >= len(b) || b[i] != '{' {
 		return unexpected(b, i, "an object")
 	}
+	i, err := members(b, i, 1, field)
+	if err != nil {
+		return err
+	}
+	if space(b, i) < len(b) {
+		return fmt.Errorf("goes on after the object's end at byte %d", i+1)
+	}
+	return nil
+}
+
+// members returns the index after the object that begins at i. It calls field, if that is not nil, for every member.
+func members(b []byte, i, depth int, field func(key, value []byte) error) (int, error) {
+	if depth > MaxDepth {
+		return i, ErrTooDeep
+	}
 	i = space(b, i+1)
 	if i < len(b) && b[i] == '}' {
-		return end(b, i+1)
+		return i + 1, nil
 	}
 	for {
+		key := i
 		keyEnd, err := skipString(b, i)
 		if err != nil {
-			return err
+			return i, err
 		}
-		key := b[i+1 : keyEnd-1]
 		i = space(b, keyEnd)
 		if i >= len(b) || b[i] != ':' {
-			return unexpected(b, i, "a colon")
+			return i, unexpected(b, i, "a colon")
 		}
-		i = space(b, i+1)
-		valueEnd, err := skipValue(b, i, 1)
-		if err != nil {
-			return err
+		value := space(b, i+1)
+		if i, err = skipValue(b, value, depth); err != nil {
+			return i, err
 		}
-		if err := field(key, b[i:valueEnd]); err != nil {
-			return err
+		if field != nil {
+			if err := field(b[key+1:keyEnd-1], b[value:i]); err != nil {
+				return i, err
+			}
 		}
-		i = space(b, valueEnd)
+		i = space(b, i)
 		switch {
 		case i < len(b) && b[i] == ',':
 			i = space(b, i+1)
 		case i < len(b) && b[i] == '}':
-			return end(b, i+1)
+			return i + 1, nil
 		default:
-			return unexpected(b, i, "a comma or the object's end")
+			return i, unexpected(b, i, "a comma or the object's end")
 		}
 	}
 }
@@ -74,24 +90,7 @@ func Field(b []byte, name string) []byte {
 }
 
 // ValidObject reports what keeps b from being exactly one JSON object.
-func ValidObject(b []byte) error {
-	i := space(b, 0)
-	if i >= len(b) || b[i] != '{' {
-		return unexpected(b, i, "an object")
-	}
-	i, err := skipValue(b, i, 0)
-	if err != nil {
-		return err
-	}
-	return end(b, i)
-}
-
-func end(b []byte, i int) error {
-	if space(b, i) < len(b) {
-		return fmt.Errorf("goes on after the object's end at byte %d", i+1)
-	}
-	return nil
-}
+func ValidObject(b []byte) error { return Object(b, nil) }
 
 func unexpected(b []byte, i int, want string) error {
 	if i >= len(b) {
@@ -107,7 +106,7 @@ func space(b []byte, i int) int {
 	return i
 }
 
-// skipValue returns the index behind the value that begins at i.
+// skipValue returns the index after the value that begins at i.
 func skipValue(b []byte, i, depth int) (int, error) {
 	if i >= len(b) {
 		return i, unexpected(b, i, "a value")
@@ -116,7 +115,7 @@ func skipValue(b []byte, i, depth int) (int, error) {
 	case c == '"':
 		return skipString(b, i)
 	case c == '{':
-		return skipObject(b, i, depth+1)
+		return members(b, i, depth+1, nil)
 	case c == '[':
 		return skipArray(b, i, depth+1)
 	case c == 't':
@@ -133,38 +132,6 @@ func skipValue(b []byte, i, depth int) (int, error) {
 		return skipNumber(b, i)
 	default:
 		return i, unexpected(b, i, "a value")
-	}
-}
-
-func skipObject(b []byte, i, depth int) (int, error) {
-	if depth > MaxDepth {
-		return i, ErrTooDeep
-	}
-	i = space(b, i+1)
-	if i < len(b) && b[i] == '}' {
-		return i + 1, nil
-	}
-	for {
-		var err error
-		if i, err = skipString(b, i); err != nil {
-			return i, err
-		}
-		i = space(b, i)
-		if i >= len(b) || b[i] != ':' {
-			return i, unexpected(b, i, "a colon")
-		}
-		if i, err = skipValue(b, space(b, i+1), depth); err != nil {
-			return i, err
-		}
-		i = space(b, i)
-		switch {
-		case i < len(b) && b[i] == ',':
-			i = space(b, i+1)
-		case i < len(b) && b[i] == '}':
-			return i + 1, nil
-		default:
-			return i, unexpected(b, i, "a comma or the object's end")
-		}
 	}
 }
 
