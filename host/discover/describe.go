@@ -36,7 +36,7 @@ type cached struct {
 }
 
 // cacheFormat is part of a cached description's name. A host reads only its own format.
-const cacheFormat = "2"
+const cacheFormat = "3"
 
 // Request selects a description.
 type Request struct {

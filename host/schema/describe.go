@@ -54,27 +54,12 @@ type jsonTask struct {
 	Summary       string         `json:"summary"`
 	Description   string         `json:"description,omitempty"`
 	Usage         string         `json:"usage,omitempty"`
-	Arguments     []jsonArgument `json:"arguments"`
+	Arguments     []Argument     `json:"arguments"`
 	OpenArguments bool           `json:"open_arguments"`
 	Template      []jsonField    `json:"template"`
 	ToFill        []string       `json:"to_fill"`
 	Capabilities  []string       `json:"capabilities"`
 	ConfigSchema  map[string]any `json:"config_schema"`
-}
-
-type jsonArgument struct {
-	Name       string   `json:"name"`
-	Flags      []string `json:"flags"`
-	Type       string   `json:"type"`
-	TypeName   string   `json:"type_name,omitempty"`
-	Arity      string   `json:"arity"`
-	Default    any      `json:"default,omitempty"`
-	HasDefault bool     `json:"has_default"`
-	Choices    []any    `json:"choices,omitempty"`
-	Required   bool     `json:"required"`
-	Help       string   `json:"help"`
-	Repeatable bool     `json:"repeatable,omitempty"`
-	Negatable  bool     `json:"negatable,omitempty"`
 }
 
 type jsonField struct {
@@ -104,12 +89,11 @@ func DescribeJSON(w io.Writer, plugin *Plugin, name string, backbone []Argument)
 			continue
 		}
 		task := jsonTask{Name: t.Name, Kind: t.Kind.String(), Summary: t.Summary, Description: t.Description, Usage: t.Usage,
-			Arguments: []jsonArgument{}, OpenArguments: t.OpenArguments, ToFill: some(t.Template.Placeholders()),
+			Arguments: []Argument{}, OpenArguments: t.OpenArguments, ToFill: some(t.Template.Placeholders()),
 			Capabilities: some(t.Capabilities), ConfigSchema: JSONSchema(t, backbone)}
 		for _, a := range t.Arguments {
-			task.Arguments = append(task.Arguments, jsonArgument{Name: a.Name, Flags: some(a.Flags), Type: a.Type.String(), TypeName: a.TypeName,
-				Arity: a.Arity, Default: a.Default, HasDefault: a.HasDefault, Choices: a.Choices, Required: a.Required, Help: a.Help,
-				Repeatable: a.Repeatable, Negatable: a.Negatable})
+			a.Flags = some(a.Flags)
+			task.Arguments = append(task.Arguments, a)
 		}
 		if t.Template != nil {
 			task.Template = []jsonField{}

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -23,9 +24,7 @@ type HelpOptions struct {
 // Help writes a task's -h: its usage, its arguments, its template, and an example that fills the placeholders.
 func Help(w io.Writer, task *Task, o HelpOptions) error {
 	p := newPage(o.Width, o.Color)
-	if o.Command == "" {
-		o.Command = "kagurazaka PLUGIN " + task.Name
-	}
+	o.Command = cmp.Or(o.Command, "kagurazaka PLUGIN "+task.Name)
 	var pieces []string
 	for i := range task.Arguments {
 		pieces = append(pieces, task.Arguments[i].usage())
@@ -147,11 +146,9 @@ func (a *Argument) usage() string {
 	if len(a.Flags) == 0 {
 		word := strings.ToUpper(a.Name)
 		switch {
-		case a.Arity == "*":
-			return "[" + word + " …]"
-		case a.Arity == "+":
-			return word + " [" + word + " …]"
-		case a.Arity == "?" || !a.Required && a.HasDefault:
+		case a.Arity == "*" || a.Arity == "+" || a.Arity == "?":
+			return a.times(word)
+		case !a.Required && a.HasDefault:
 			return "[" + word + "]"
 		}
 		return word

@@ -16,7 +16,8 @@ type occurrence struct {
 	argument *Argument
 	// spelling is the flag as written, "--size" or "-s", or the name of a positional argument.
 	spelling string
-	values   []string
+	// values is empty for a flag that has a problem already.
+	values []string
 }
 
 // parser reads an argument vector like argparse, to find mistakes before any worker starts. The task's own parser decides, so this
@@ -73,15 +74,9 @@ func (p *parser) beginning(spelling string) []string {
 	if !strings.HasPrefix(spelling, "--") || len(spelling) < 3 {
 		return nil
 	}
-	var flags []string
-	if help := "--help"; strings.HasPrefix(help, spelling) && p.byFlag[help] == nil {
-		flags = append(flags, help)
-	}
-	for _, flag := range slices.AppendSeq(slices.Clone(p.task.Flags), maps.Keys(p.byFlag)) {
-		if strings.HasPrefix(flag, spelling) {
-			flags = append(flags, flag)
-		}
-	}
+	flags := []string{"--help"}
+	flags = slices.AppendSeq(append(flags, p.task.Flags...), maps.Keys(p.byFlag))
+	flags = slices.DeleteFunc(flags, func(f string) bool { return !strings.HasPrefix(f, spelling) })
 	slices.Sort(flags)
 	return slices.Compact(flags)
 }
@@ -221,6 +216,7 @@ func (p *parser) take(a *Argument, spelling string, rest []string) int {
 			hint = fmt.Sprintf("a value that begins with a dash is written %s=%s", spelling, rest[n])
 		}
 		p.complain(spelling, message, hint)
+		p.found = append(p.found, occurrence{argument: a, spelling: spelling})
 		return n
 	}
 	p.found = append(p.found, occurrence{argument: a, spelling: spelling, values: rest[:n]})
@@ -230,18 +226,18 @@ func (p *parser) take(a *Argument, spelling string, rest []string) int {
 // attached reads --flag=value.
 func (p *parser) attached(a *Argument, spelling, value string) {
 	least, most := a.count()
+	o := occurrence{argument: a, spelling: spelling}
 	switch {
 	case most == 0:
 		if _, err := strconv.ParseBool(value); err != nil {
 			p.complain(spelling, fmt.Sprintf("takes no value, not %q", value), "write "+spelling+" alone")
-			return
 		}
-		p.found = append(p.found, occurrence{argument: a, spelling: spelling})
 	case least > 1:
 		p.complain(spelling, fmt.Sprintf("needs %s, not one", countWords(least, most)), "write them after it, separated by spaces")
 	default:
-		p.found = append(p.found, occurrence{argument: a, spelling: spelling, values: []string{value}})
+		o.values = []string{value}
 	}
+	p.found = append(p.found, o)
 }
 
 // cluster reads short flags in one word, -abc, or one with its value, -s5. It returns the number of following words that are
@@ -310,7 +306,7 @@ func (p *parser) assign() {
 func (p *parser) meant(flag string) string {
 	// One letter is no basis for a suggestion.
 	if len(strings.TrimLeft(flag, "-")) > 1 {
-		if near := problem.Near(flag, p.spellings()); near != "" {
+		if near := problem.Near(flag, slices.Sorted(maps.Keys(p.byFlag))); near != "" {
 			return near
 		}
 	}
@@ -321,18 +317,6 @@ func (p *parser) meant(flag string) string {
 		}
 	}
 	return problem.Meant("", "its arguments", first)
-}
-
-// spellings are all flags of the task, for suggestions.
-func (p *parser) spellings() []string {
-	var all []string
-	for _, a := range p.task.Arguments {
-		all = append(all, a.Flags...)
-		if a.Negatable && len(a.Flags) > 0 {
-			all = append(all, "--no-"+strings.TrimLeft(a.Flags[0], "-"))
-		}
-	}
-	return all
 }
 
 // count returns the smallest and the largest number of the argument's values; -1: no limit.
@@ -397,12 +381,6 @@ func Given(task *Task, args []string) map[string]bool {
 	// Values of undeclared flags look like positional ones. They count as the flags'.
 	if len(p.unknown) == 0 {
 		for _, a := range p.positionals[:min(len(p.bare), len(p.positionals))] {
-			names[a.Name] = true
-		}
-	}
-	// A flag with too few values counts too.
-	for _, wrong := range p.problems {
-		if a := p.lookup(wrong.Path); a != nil {
 			names[a.Name] = true
 		}
 	}

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"io"
 	"regexp"
 	"strings"
@@ -27,9 +28,7 @@ type skeleton struct{ b strings.Builder }
 // commented out, and ??? for the values to give. It is valid as it is.
 func Skeleton(w io.Writer, task *Task, o SkeletonOptions) error {
 	s := &skeleton{}
-	if o.Command == "" {
-		o.Command = "kagurazaka PLUGIN " + task.Name
-	}
+	o.Command = cmp.Or(o.Command, "kagurazaka PLUGIN "+task.Name)
 	s.comment("", "Configuration of "+task.Name+strings.TrimRight(": "+task.Summary, ": "))
 	s.comment("", "Run it with: "+o.Command+" --cfg THIS_FILE")
 	s.comment("", "")

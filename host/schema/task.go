@@ -51,49 +51,44 @@ type Task struct {
 	Capabilities []string
 }
 
-// Type is the type of an argument's value.
-type Type int
+// Type is the type of an argument's value, in one word.
+type Type string
 
 // The types of arguments. Custom types are the plugin's own: the host does not check them.
 const (
-	String Type = iota
-	Int
-	Float
-	Bool
-	JSON
-	Path
-	Duration
-	Custom
+	String   Type = "string"
+	Int      Type = "int"
+	Float    Type = "float"
+	Bool     Type = "bool"
+	JSON     Type = "json"
+	Path     Type = "path"
+	Duration Type = "duration"
+	Custom   Type = "custom"
 )
 
-// String is the type in one word.
-func (t Type) String() string {
-	return [...]string{"string", "int", "float", "bool", "json", "path", "duration", "custom"}[t]
-}
-
-// Argument is one argument of a task.
+// Argument is one argument of a task. Its JSON is that of a description, for users and in the cache.
 type Argument struct {
 	// Name has no dashes: "size".
-	Name string
+	Name string `json:"name"`
 	// Flags are all spellings with their dashes, longest first; empty for a positional argument.
-	Flags []string
-	Type  Type
+	Flags []string `json:"flags"`
+	Type  Type     `json:"type"`
 	// TypeName is the name of the type in the plugin's language.
-	TypeName string
+	TypeName string `json:"type_name,omitempty"`
 	// Arity is argparse's nargs: "" one value, "0" a flag, "?", "*", "+" or a number.
-	Arity string
+	Arity string `json:"arity"`
 	// Default is a JSON-like value. HasDefault distinguishes null from no default.
-	Default    any
-	HasDefault bool
-	Choices    []any
-	Required   bool
-	Help       string
+	Default    any    `json:"default,omitempty"`
+	HasDefault bool   `json:"has_default"`
+	Choices    []any  `json:"choices,omitempty"`
+	Required   bool   `json:"required"`
+	Help       string `json:"help"`
 	// Repeatable arguments may be given several times, each adding to the last.
-	Repeatable bool
+	Repeatable bool `json:"repeatable,omitempty"`
 	// Negatable flags accept --no-NAME as well.
-	Negatable bool
+	Negatable bool `json:"negatable,omitempty"`
 	// Ends marks an argument that ends the program with an answer of the task's parser, such as --help.
-	Ends bool
+	Ends bool `json:"ends,omitempty"`
 }
 
 // Capabilities of a task that are about its arguments.

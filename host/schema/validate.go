@@ -49,11 +49,6 @@ func Validate(task *Task, args []string) []problem.Problem {
 			}
 		}
 	}
-	for _, wrong := range p.problems {
-		if a := p.lookup(wrong.Path); a != nil {
-			given[a] = true
-		}
-	}
 	for i := range task.Arguments {
 		a := &task.Arguments[i]
 		if a.Required && len(a.Flags) > 0 && !given[a] {
@@ -120,16 +115,10 @@ func short(s string) string {
 
 // sameNumber reports whether a choice is a number and the value another spelling of it.
 func sameNumber(choice any, value string) bool {
-	var text string
-	switch c := choice.(type) {
-	case json.Number:
-		text = c.String()
-	case float64, int, int64:
-		text = fmt.Sprint(c)
-	default:
+	if _, isText := choice.(string); isText {
 		return false
 	}
-	x, ok := new(big.Float).SetString(text)
+	x, ok := new(big.Float).SetString(fmt.Sprint(choice))
 	y, also := new(big.Float).SetString(strings.TrimSpace(value))
 	return ok && also && x.Cmp(y) == 0
 }
@@ -178,6 +167,14 @@ func (a *Argument) metavar() string {
 	default:
 		word = strings.ToUpper(a.typeName())
 	}
+	if n, err := strconv.Atoi(a.Arity); err == nil && n > 0 && n < 6 {
+		return strings.TrimSpace(strings.Repeat(word+" ", n))
+	}
+	return a.times(word)
+}
+
+// times is a word as often as the argument takes values.
+func (a *Argument) times(word string) string {
 	switch a.Arity {
 	case "":
 		return word
@@ -187,9 +184,6 @@ func (a *Argument) metavar() string {
 		return "[" + word + " …]"
 	case "+":
 		return word + " [" + word + " …]"
-	}
-	if n, err := strconv.Atoi(a.Arity); err == nil && n > 0 && n < 6 {
-		return strings.TrimSpace(strings.Repeat(word+" ", n))
 	}
 	return word + " …"
 }
@@ -202,6 +196,6 @@ func (a *Argument) typeName() string {
 	case Custom:
 		return cmp.Or(a.TypeName, "value")
 	default:
-		return a.Type.String()
+		return string(a.Type)
 	}
 }
