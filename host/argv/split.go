@@ -1,7 +1,6 @@
 package argv
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -192,7 +191,7 @@ func splitArgs(args []string, k known, parser *kong.Kong) (*split, error) {
 		var wrong error
 		switch {
 		case !takes && hasValue && value != "true" && value != "false":
-			wrong = usage("%s takes no value", strings.SplitN(text, "=", 2)[0])
+			wrong = exitcode.Usagef("%s takes no value", strings.SplitN(text, "=", 2)[0])
 		case takes && !hasValue && optional[flag.name]:
 			value, hasValue = job.LastSame, true
 			if i+1 < len(args) && k.isRun(args[i+1]) {
@@ -200,7 +199,7 @@ func splitArgs(args []string, k known, parser *kong.Kong) (*split, error) {
 				value, flag.value = args[i], i
 			}
 		case takes && !hasValue && i+1 >= len(args):
-			wrong = usage("%s needs a value", text)
+			wrong = exitcode.Usagef("%s needs a value", text)
 		case takes && !hasValue:
 			i++
 			value, hasValue, flag.value = args[i], true, i
@@ -286,7 +285,7 @@ func (s *split) mixins(k known, flag, first string, rest []string, at int) (int,
 		take(first, -1)
 	case !attached && take(first, at-1), k.guess:
 	default:
-		return 0, usage("--mixin %s: write KEY=VALUE, for example --mixin hard_shard_mode.input_path=photos", first)
+		return 0, exitcode.Usagef("--mixin %s: write KEY=VALUE, for example --mixin hard_shard_mode.input_path=photos", first)
 	}
 	n := 0
 	for !attached && n < len(rest) && take(rest[n], at+n) {
@@ -302,10 +301,6 @@ func (s *split) hostTexts() []string {
 		out[i] = f.text
 	}
 	return out
-}
-
-func usage(format string, args ...any) error {
-	return exitcode.With(exitcode.Usage, fmt.Errorf(format, args...))
 }
 
 // IsAssignment reports whether a word has the form KEY=VALUE of a --mixin.

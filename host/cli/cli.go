@@ -75,7 +75,7 @@ func Main(ctx context.Context, args []string, streams Streams, signals Signals, 
 		return exitcode.Of(err)
 	}
 	code := exitcode.Of(err)
-	if err != nil && ctx.Err() != nil && !errors.As(err, new(*exitcode.Error)) {
+	if code == exitcode.Failed && ctx.Err() != nil {
 		code = exitcode.Interrupted
 	}
 	if err != nil && !errors.Is(err, errAnswered) {
@@ -224,7 +224,7 @@ func (a *app) readHost(command string, flags []string) error {
 	defer func() { a.setGrammar(a.grammar) }()
 	a.grammar = grammar{}
 	if _, err := a.parser.Parse(append([]string{command}, flags...)); err != nil {
-		return exitcode.With(exitcode.Usage, fmt.Errorf("%w; see kagurazaka -hk", err))
+		return exitcode.Usagef("%w; see kagurazaka -hk", err)
 	}
 	if a.grammar.KgDebug {
 		a.grammar.Verbose = max(a.grammar.Verbose, 2)

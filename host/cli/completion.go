@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/argv"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 
 	"github.com/kagurazaka/kagurazaka/host/job"
 
@@ -29,7 +30,7 @@ func (a *app) completion() error {
 	shell := a.line.TakeWord()
 	script, err := completionScripts.ReadFile("completion/kagurazaka." + shell)
 	if err != nil {
-		return usage("completion for which shell? bash, zsh or fish")
+		return exitcode.Usagef("completion for which shell? bash, zsh or fish")
 	}
 	_, err = a.streams.Out.Write(script)
 	return err

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
@@ -16,7 +17,7 @@ import (
 func (a *app) initConfig(ctx context.Context) error {
 	path := a.line.TakeWord()
 	if path == "" {
-		return usage("which file shall be written? Write kagurazaka init CFG PLUGIN TASK, with - for stdout")
+		return exitcode.Usagef("which file shall be written? Write kagurazaka init CFG PLUGIN TASK, with - for stdout")
 	}
 	s, err := a.open(ctx)
 	if err != nil {
@@ -39,7 +40,7 @@ func (a *app) initConfig(ctx context.Context) error {
 	}
 	f, err := os.OpenFile(path, flags, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return usage("%s is there already: --force overwrites it", path)
+		return exitcode.Usagef("%s is there already: --force overwrites it", path)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)

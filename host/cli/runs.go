@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
@@ -14,7 +15,7 @@ import (
 // runs is `runs [--json] [--prune N]`.
 func (a *app) runs() error {
 	if !a.line.Empty() {
-		return usage("runs takes no %s; kagurazaka show RUN prints one run", a.line.First())
+		return exitcode.Usagef("runs takes no %s; kagurazaka show RUN prints one run", a.line.First())
 	}
 	root, err := ledger.Root()
 	if err != nil {
@@ -23,7 +24,7 @@ func (a *app) runs() error {
 	f := &a.grammar.Runs
 	if keep := f.Prune; keep != nil {
 		if *keep < 0 {
-			return usage("--prune %d: give how many runs to keep, 0 or more", *keep)
+			return exitcode.Usagef("--prune %d: give how many runs to keep, 0 or more", *keep)
 		}
 		pruned, err := ledger.Prune(root, *keep)
 		if err != nil {

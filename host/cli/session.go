@@ -79,7 +79,7 @@ func (a *app) openWith(ctx context.Context, arg, python string) (*session, error
 		err = s.describeAnew(ctx)
 	}
 	if err != nil {
-		return nil, job.Exit(err)
+		return nil, err
 	}
 	if s.Task == nil || s.Task.Kind != schema.Factory {
 		if err := s.answerVersion(); err != nil {
@@ -141,9 +141,9 @@ func (s *session) needTask() error {
 		has = "it has: " + strings.Join(names, ", ")
 	}
 	if s.wanted == "" {
-		return usage("which task of %s? %s", s.Found.Command.Name, has)
+		return exitcode.Usagef("which task of %s? %s", s.Found.Command.Name, has)
 	}
-	return usage("%s has no task %q%s; %s", s.Found.Command.Name, s.wanted, didYouMean(s.wanted, names), has)
+	return exitcode.Usagef("%s has no task %q%s; %s", s.Found.Command.Name, s.wanted, didYouMean(s.wanted, names), has)
 }
 
 func taskNames(p *schema.Plugin) []string {
@@ -181,7 +181,7 @@ func (s *session) Reread() error {
 		return err
 	}
 	if s.Yields() && s.grammar.Python != "" && s.grammar.Python != s.python {
-		return usage("--python %s: write it before %s, since %s tells its arguments only when it is called", s.grammar.Python, s.Found.Command.Name, s.Task.Name)
+		return exitcode.Usagef("--python %s: write it before %s, since %s tells its arguments only when it is called", s.grammar.Python, s.Found.Command.Name, s.Task.Name)
 	}
 	s.settleLog()
 	if s.Yields() {
@@ -201,7 +201,7 @@ func (s *session) answerVersion() error {
 	return errAnswered
 }
 
-// notFound gives an error about a plugin that was not found, or is wrong, its exit code. Its name may have been meant for a run.
+// notFound adds to an error about a plugin that was not found that its name may have been meant for a run.
 func (a *app) notFound(err error) error {
 	var e *discover.NotFoundError
 	if errors.As(err, &e) {
@@ -209,7 +209,7 @@ func (a *app) notFound(err error) error {
 			e.Hints = append(e.Hints, hint)
 		}
 	}
-	return findExit(err)
+	return err
 }
 
 func didYouMean(word string, options []string) string {
@@ -217,8 +217,4 @@ func didYouMean(word string, options []string) string {
 		return fmt.Sprintf(" (did you mean %s?)", m)
 	}
 	return ""
-}
-
-func usage(format string, args ...any) error {
-	return exitcode.With(exitcode.Usage, fmt.Errorf(format, args...))
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,17 +17,17 @@ import (
 func (a *app) trust() error {
 	f := &a.grammar.Trust
 	if f.Remove && (f.List || f.Also) || f.List && f.Also {
-		return usage("--list, --remove and --also do not go together")
+		return exitcode.Usagef("--list, --remove and --also do not go together")
 	}
 	if f.List {
 		return a.trustList()
 	}
 	arg := a.line.TakePlugin()
 	if arg == "" {
-		return usage("which plugin? Write kagurazaka trust PLUGIN; kagurazaka trust --list shows those that are trusted")
+		return exitcode.Usagef("which plugin? Write kagurazaka trust PLUGIN; kagurazaka trust --list shows those that are trusted")
 	}
 	if !a.line.Empty() {
-		return usage("trust takes a plugin alone; what is %s for?", a.line.First())
+		return exitcode.Usagef("trust takes a plugin alone; what is %s for?", a.line.First())
 	}
 	path, err := a.lockToWrite()
 	if err != nil {
@@ -43,7 +42,7 @@ func (a *app) trust() error {
 	}
 	found, err := discover.Find(arg, opts)
 	if err != nil {
-		return findExit(err)
+		return err
 	}
 	hash, err := found.Hash()
 	if err != nil {
@@ -56,7 +55,7 @@ func (a *app) trust() error {
 		return err
 	})
 	if err != nil {
-		return findExit(err)
+		return err
 	}
 	p := &printer{w: a.streams.Out}
 	p.line("%s, in %s", key, path)
@@ -88,7 +87,7 @@ func (a *app) lockToWrite() (string, error) {
 		return near, nil
 	}
 	if user == "" {
-		return "", usage("--user: there is no configuration folder; set XDG_CONFIG_HOME or HOME")
+		return "", exitcode.Usagef("--user: there is no configuration folder; set XDG_CONFIG_HOME or HOME")
 	}
 	return user, nil
 }
@@ -114,10 +113,10 @@ func (a *app) trustRemove(path, arg string) error {
 		if len(keys) > 0 {
 			has = "it has: " + strings.Join(keys, ", ")
 		}
-		return usage("%s is not in %s; %s", arg, path, has)
+		return exitcode.Usagef("%s is not in %s; %s", arg, path, has)
 	})
 	if err != nil {
-		return findExit(err)
+		return err
 	}
 	p := &printer{w: a.streams.Out}
 	p.line("%s, no longer in %s", removed.Key, path)
@@ -131,7 +130,7 @@ func (a *app) trustRemove(path, arg string) error {
 func (a *app) trustList() error {
 	locks, problems := a.program.Locks()
 	if err := problem.Err(problems); err != nil {
-		return exitcode.With(exitcode.Usage, err)
+		return err
 	}
 	opts, err := a.program.DiscoverOptions(a.grammar.Python)
 	if err != nil {
@@ -175,14 +174,4 @@ func state(lock *trust.Lock, e trust.Entry, opts discover.Options) string {
 	default:
 		return "CHANGED: now " + hash.Sum
 	}
-}
-
-// findExit gives a plugin that is not there, and a plugin.yaml or a lock that is wrong, its exit code.
-func findExit(err error) error {
-	var notFound *discover.NotFoundError
-	var problems problem.Errors
-	if errors.As(err, &notFound) || errors.As(err, &problems) {
-		return exitcode.With(exitcode.Usage, err)
-	}
-	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/regular"
 )
@@ -50,6 +51,9 @@ type NotFoundError struct {
 	// Tried are the places that Find looked at. Hints tell the user what to do.
 	Tried, Hints []string
 }
+
+// ExitCode is that of a wrong usage.
+func (e *NotFoundError) ExitCode() int { return exitcode.Usage }
 
 func (e *NotFoundError) Error() string {
 	var b strings.Builder

@@ -1,7 +1,11 @@
-// Package exitcode holds the host's exit codes, which are part of its interface, and lets an error carry one.
+// Package exitcode holds the host's exit codes, which are part of its interface, and lets an error carry one. An error type of another
+// room carries one by a method ExitCode.
 package exitcode
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The exit codes. An unknown code must be treated as a failure.
 const (
@@ -17,32 +21,36 @@ const (
 	Interrupted = 130
 )
 
-// Error is an error with an exit code.
-type Error struct {
-	Code int
-	Err  error
+type coded struct {
+	error
+	code int
 }
 
-func (e *Error) Error() string { return e.Err.Error() }
-func (e *Error) Unwrap() error { return e.Err }
+func (e *coded) Unwrap() error { return e.error }
+func (e *coded) ExitCode() int { return e.code }
 
 // With gives err an exit code; nil stays nil.
 func With(code int, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &Error{Code: code, Err: err}
+	return &coded{err, code}
 }
 
-// Of returns the exit code of an error: that of the outermost Error in it, Failed for any other, OK for nil.
+// Usagef returns an error with the code Usage.
+func Usagef(format string, args ...any) error { return With(Usage, fmt.Errorf(format, args...)) }
+
+// Of returns the exit code of an error: the outermost that it carries, Failed if it carries none, OK for nil.
 func Of(err error) int {
-	var e *Error
+	var e interface {
+		error
+		ExitCode() int
+	}
 	switch {
 	case err == nil:
 		return OK
 	case errors.As(err, &e):
-		return e.Code
-	default:
-		return Failed
+		return e.ExitCode()
 	}
+	return Failed
 }

@@ -75,7 +75,7 @@ func noDevice(told answer, err error) error {
 	if !strings.Contains(told.Hint, "--device cpu") {
 		message += "\n  hint: --device cpu runs the task without a GPU"
 	}
-	return exitcode.With(exitcode.Failed, errors.New(message))
+	return errors.New(message)
 }
 
 // Check asks the agent, once, whether this machine has certain devices.
@@ -125,7 +125,7 @@ func judge(told answer, devices []string, seen bool) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return exitcode.With(exitcode.Usage, fmt.Errorf("--device: there is no %s; this machine has %s", strings.Join(missing, ", "), strings.Join(there, ", ")))
+	return exitcode.Usagef("--device: there is no %s; this machine has %s", strings.Join(missing, ", "), strings.Join(there, ", "))
 }
 
 // Print tells of the CUDA devices, for a user.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/config"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/schema"
@@ -28,7 +29,7 @@ type judged struct {
 func (j *judged) sound() bool { return len(j.objections)+len(j.typos) == 0 && !j.ends }
 
 // errEarlier says that an argument is wrong by a description that was made by an earlier command.
-var errEarlier = usage("by an earlier description")
+var errEarlier = exitcode.Usagef("by an earlier description")
 
 // arguments returns the task's argument vector and all that is wrong with it. Where the task's own parser can be asked, it
 // decides; it is asked only if the host's check objects.
@@ -169,7 +170,7 @@ func (s *Session) ask(ctx context.Context, args []string, mixin []byte) (plugin.
 	}
 	defer done()
 	verdict, err := proc.Check(ctx, s.Task.Name, args, mixin)
-	return verdict, Exit(err)
+	return verdict, err
 }
 
 // process is a process of the plugin that calls may be made to: the one that the run goes on with, where there is one.
@@ -193,7 +194,7 @@ func (s *Session) process(ctx context.Context) (*plugin.Process, func(), error) 
 	proc, err := plugin.Start(ctx, s.Found.Command, start)
 	if err != nil {
 		done()
-		return nil, nil, Exit(err)
+		return nil, nil, err
 	}
 	warm.keep(proc, s.Found.Command)
 	return proc, done, nil

@@ -43,7 +43,7 @@ func (s *Session) checkTrust(arg string) error {
 		s.Log.Debug("the plugin's hash", "sha256", sum.Sum, "covers", s.Found.Kind.Covers())
 		problems = append(problems, policy.Compare(id, terminal.Quote(arg), sum.Sum)...)
 	}
-	return exitcode.With(exitcode.Usage, problem.Err(problems))
+	return problem.Err(problems)
 }
 
 // pythonHasNoTLS is the reason for which --mtls and a task file do not go together.
@@ -134,5 +134,5 @@ func (p *Program) CheckEnv() error {
 		}
 		problems = append(problems, wrong)
 	}
-	return exitcode.With(exitcode.Usage, problem.Err(problems))
+	return problem.Err(problems)
 }

@@ -3,7 +3,6 @@ package job
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,7 +27,7 @@ type earlier struct {
 
 // check says what is wrong with the flags about ledgers, all of it.
 func (f *LedgerFlags) check() error {
-	var problems problem.Errors
+	var problems []problem.Problem
 	add := func(source, message, suggestion string) {
 		problems = append(problems, problem.Problem{Source: source, Message: message, Suggestion: suggestion})
 	}
@@ -42,10 +41,7 @@ func (f *LedgerFlags) check() error {
 			}
 		}
 	}
-	if len(problems) > 0 {
-		return exitcode.With(exitcode.Usage, problems)
-	}
-	return nil
+	return problem.Err(problems)
 }
 
 // findEarlier finds the run that this one resumes; nil: none.
@@ -60,17 +56,17 @@ func (e *execution) findEarlier(mine ledger.Info) (*earlier, error) {
 	}
 	found, err := e.findRun(word, flag, mine)
 	if err != nil {
-		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("%s: %w", flag, err))
+		return nil, exitcode.Usagef("%s: %w", flag, err)
 	}
 	if found == nil {
 		e.Log.Info("there is no run to take up yet: this is the first one", "folder", f.RunDir)
 		return nil, nil
 	}
 	if ledger.StatusOf(found.Dir, found.Info) == ledger.Running {
-		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("%s: the run %s is still under way (process %d on %s)", flag, found.Info.ID, found.Info.PID, found.Info.Host))
+		return nil, exitcode.Usagef("%s: the run %s is still under way (process %d on %s)", flag, found.Info.ID, found.Info.PID, found.Info.Host)
 	}
 	if found.Info.Task != mine.Task || found.Info.Plugin.Name != mine.Plugin.Name {
-		return nil, exitcode.With(exitcode.Usage, fmt.Errorf("%s: the run %s is of another task, %s of %s", flag, found.Info.ID, found.Info.Task, found.Info.Plugin.Name))
+		return nil, exitcode.Usagef("%s: the run %s is of another task, %s of %s", flag, found.Info.ID, found.Info.Task, found.Info.Plugin.Name)
 	}
 	for what, differs := range map[string]bool{
 		"arguments": !slices.Equal(found.Info.Args, mine.Args), "template": !sameJSON(found.Info.Template, mine.Template),
@@ -163,17 +159,4 @@ func sameFolder(a, b string) (bool, error) {
 		return false, err
 	}
 	return os.SameFile(x, y), nil
-}
-
-// ledgerExit gives what is wrong with the folder of a ledger its exit code.
-func ledgerExit(err error) error {
-	var holds *ledger.HoldsRunError
-	var busy *ledger.BusyError
-	switch {
-	case errors.As(err, &holds):
-		return exitcode.With(exitcode.Usage, fmt.Errorf("--run-dir: %w: --resume takes it up; a new run needs another folder", holds))
-	case errors.As(err, &busy):
-		return exitcode.With(exitcode.Usage, fmt.Errorf("--run-dir: %w", busy))
-	}
-	return err
 }

@@ -82,10 +82,10 @@ func (s *Session) begin(spec *Spec, front Front) (*execution, error) {
 		e.Log.Warn("the run keeps no ledger; --run-dir names another folder for it", "error", err)
 		return e, nil
 	}
-	if err != nil {
-		return nil, ledgerExit(err)
+	if err != nil && f.RunDir != "" {
+		err = fmt.Errorf("--run-dir: %w", err)
 	}
-	return e, nil
+	return e, err
 }
 
 func (e *execution) ledgerDir(id string) (string, error) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plan"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -28,7 +29,7 @@ const (
 func (s *Session) outputs() (string, error) {
 	able := slices.Contains(s.Described.Capabilities, direct)
 	if s.Flags.Outputs == direct && !able {
-		return "", usage("--outputs direct: %s does not keep track of outputs that it writes in place; leave the flag out", s.Found.Command.Name)
+		return "", exitcode.Usagef("--outputs direct: %s does not keep track of outputs that it writes in place; leave the flag out", s.Found.Command.Name)
 	}
 	if s.Flags.Outputs == direct || s.Flags.Outputs != staged && able && s.Task.Has(direct) {
 		return direct, nil

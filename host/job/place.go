@@ -116,7 +116,7 @@ func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items,
 	case native && p.template.Input != nil:
 		return p.planItems(plan.New(ctx, p.template, p.planOptions()))
 	case !p.spec.Task.Has("list") && (native || p.template == nil):
-		return items{}, exitcode.With(exitcode.Usage, fmt.Errorf("%s: the task lists no items: its template has no input_mode, and it has no List of its own (generate_tasks, in Python)", p.spec.Task.Name))
+		return items{}, exitcode.Usagef("%s: the task lists no items: its template has no input_mode, and it has no List of its own (generate_tasks, in Python)", p.spec.Task.Name)
 	case p.spec.makesBatches():
 		b, err := p.startBatches(ctx)
 		p.batches = b
@@ -134,7 +134,7 @@ func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items,
 
 func (p *Place) planItems(source *plan.Source, err error) (items, error) {
 	if err != nil {
-		return items{}, inputExit(err)
+		return items{}, err
 	}
 	p.closers = append(p.closers, source.Close)
 	return items{Source: source, Listing: source, planned: source}, nil
@@ -162,22 +162,6 @@ func (p *Place) openFirst(ctx context.Context) error {
 
 func (p *Place) planOptions() plan.Options {
 	return plan.Options{Journal: p.planJournal(), Patience: openPatience, Warn: p.warnings.met, Policy: p.spec.Listing}
-}
-
-// inputExit gives what is wrong with the inputs its exit code.
-func inputExit(err error) error {
-	var collision *plan.CollisionError
-	var input *template.InputError
-	switch {
-	case errors.As(err, &collision):
-		return exitcode.With(exitcode.Usage, err)
-	case errors.As(err, &input) && input.Line > 0:
-		return exitcode.With(exitcode.Failed, fmt.Errorf("%w (--bad-lines count leaves such lines out)", err))
-	case errors.As(err, &input):
-		return exitcode.With(exitcode.Failed, err)
-	default:
-		return err
-	}
 }
 
 // spawns reports whether workers are made by the plugin itself. Those speak no TLS.

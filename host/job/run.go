@@ -26,7 +26,7 @@ func (s *Session) Run(ctx context.Context, spec *Spec, front Front) (summarised 
 		return false, err
 	}
 	summary, summarised, err := e.drive(ctx)
-	return summarised, e.close(summary, unprinted(front.Unprinted(), summary, summarised, inputExit(Exit(err))))
+	return summarised, e.close(summary, unprinted(front.Unprinted(), summary, summarised, err))
 }
 
 // complete fits the flags of the backbone to the task.
@@ -84,7 +84,7 @@ func (e *execution) conclude(summary progress.Summary, err error) error {
 	case exitcode.Of(err) == exitcode.Partial:
 		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; %w", err, missing))
 	}
-	if summary.Failed > 0 && exitcode.Of(Exit(err)) == exitcode.OK {
+	if summary.Failed > 0 && exitcode.Of(err) == exitcode.OK {
 		err = exitcode.With(exitcode.Partial, err)
 	}
 	if summary.Unwritten.Count > 0 {
@@ -133,7 +133,7 @@ func afterStart(s progress.Summary, err, closing error) error {
 	case exitcode.Of(err) == exitcode.Partial:
 		return exitcode.With(exitcode.Failed, errors.Join(closing, err))
 	}
-	return exitcode.With(exitcode.Of(err), errors.Join(err, closing))
+	return exitcode.With(cmp.Or(exitcode.Of(err), exitcode.Failed), errors.Join(err, closing))
 }
 
 // unprinted adds to the error of a run why its output did not reach stdout: then the run has failed, whatever it did.
@@ -160,7 +160,7 @@ func unprinted(cause error, s progress.Summary, summarised bool, err error) erro
 func (s *Session) Plan(ctx context.Context, spec *Spec, first int, unfinished func(path string)) (plan.Summary, error) {
 	t := spec.compiled()
 	if !spec.native(t) || t.Input == nil {
-		return plan.Summary{}, usage("%s lists its items itself, so only a run can tell what there is to do: its template has no input_mode that the host knows", spec.Task.Name)
+		return plan.Summary{}, exitcode.Usagef("%s lists its items itself, so only a run can tell what there is to do: its template has no input_mode that the host knows", spec.Task.Name)
 	}
 	options := plan.Options{Policy: spec.Listing, Unfinished: unfinished}
 	if t.CanBeDirect() {
@@ -176,5 +176,5 @@ func (s *Session) Plan(ctx context.Context, spec *Spec, first int, unfinished fu
 			" before it lists, and the constructor may change what there is to do; a plan does not construct it"}
 		summary.Warnings, summary.WarningCount = append([]plan.Warning{note}, summary.Warnings...), summary.WarningCount+1
 	}
-	return summary, inputExit(err)
+	return summary, err
 }

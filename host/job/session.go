@@ -12,7 +12,6 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/config"
 	"github.com/kagurazaka/kagurazaka/host/discover"
-	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/schema"
@@ -122,28 +121,13 @@ func (s *Session) describe(ctx context.Context, task string, mixin []byte, anew 
 	request := discover.Request{Version: s.Version, Task: task, MixinJSON: mixin, Fresh: anew}
 	found, err := discover.Describe(ctx, s.Found, request, s.options, start)
 	if err != nil {
-		return Exit(err)
+		return err
 	}
 	s.Described, s.Earlier = found.Plugin, found.Cached
 	if keeps {
 		s.Warm.keep(found.Process, s.Found.Command)
 	}
 	return nil
-}
-
-// Exit gives an error its exit code: what the task says is wrong with its configuration is the user's.
-func Exit(err error) error {
-	var task *plugin.TaskError
-	if errors.As(err, &task) && (len(task.Problems) > 0 || task.IsNoTask) {
-		return exitcode.With(exitcode.Usage, err)
-	}
-	if errors.Is(err, plugin.ErrNotTrusted) || errors.Is(err, plugin.ErrNoCertificate) {
-		return exitcode.With(exitcode.Usage, err)
-	}
-	if errors.As(err, &task) && task.Ended && !errors.As(err, new(*exitcode.Error)) {
-		return exitcode.With(exitcode.OK, err)
-	}
-	return err
 }
 
 // plugin is how processes of the plugin are started.
@@ -178,7 +162,7 @@ func (s *Session) Configure(ctx context.Context, line Line) error {
 		return nil
 	}
 	if err := problem.Err(s.problems); err != nil {
-		return exitcode.With(exitcode.Usage, err)
+		return err
 	}
 	mixin, err := s.mixin()
 	if err != nil {
@@ -293,7 +277,7 @@ func (s *Session) tell(problems []problem.Problem) error {
 		}
 	}
 	tellMore(s.Log, warnings-problem.Most)
-	return exitcode.With(exitcode.Usage, wrong)
+	return wrong
 }
 
 // inTemplate is what is wrong with a template.
@@ -323,8 +307,4 @@ func (p plainJSON) String() string {
 		return err.Error()
 	}
 	return string(data)
-}
-
-func usage(format string, args ...any) error {
-	return exitcode.With(exitcode.Usage, fmt.Errorf(format, args...))
 }

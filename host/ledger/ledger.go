@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
@@ -445,10 +446,18 @@ func (e *BusyError) Error() string {
 	return fmt.Sprintf("%s is the folder of a run that is still under way", e.Dir)
 }
 
+// ExitCode is that of a wrong usage.
+func (e *BusyError) ExitCode() int { return exitcode.Usage }
+
 // HoldsRunError is about a folder that holds another run.
 type HoldsRunError struct{ Dir, ID string }
 
-func (e *HoldsRunError) Error() string { return fmt.Sprintf("%s holds the run %s", e.Dir, e.ID) }
+func (e *HoldsRunError) Error() string {
+	return fmt.Sprintf("%s holds the run %s: --resume takes it up; a new run needs another folder", e.Dir, e.ID)
+}
+
+// ExitCode is that of a wrong usage.
+func (e *HoldsRunError) ExitCode() int { return exitcode.Usage }
 
 // takeFolder makes a run's folder and locks it.
 func takeFolder(dir string) (*os.File, error) {

@@ -133,6 +133,9 @@ func readLine(r *bufio.Reader, long []byte) (line, memory []byte, err error) {
 // badLine gets a line that is not an item, and returns the error that the listing ends with, or nil to leave it out.
 func (w *walk) badLine(err *template.InputError) error {
 	if !w.o.Policy.SkipBadLines {
+		if err.Line > 0 {
+			err.From = "--bad-lines count leaves such lines out"
+		}
 		return err
 	}
 	if w.o.counters.BadLines.Add(1) == 1 {

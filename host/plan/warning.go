@@ -1,6 +1,10 @@
 package plan
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+)
 
 // CollisionError says that two inputs would write one output. The run must not begin: one of the two would be lost.
 type CollisionError struct {
@@ -9,6 +13,9 @@ type CollisionError struct {
 	// Output is the path that both would write.
 	Output string
 }
+
+// ExitCode is that of a wrong usage.
+func (e *CollisionError) ExitCode() int { return exitcode.Usage }
 
 func (e *CollisionError) Error() string {
 	return fmt.Sprintf("two inputs would write one output %s: %s and %s (another output mode keeps them apart, or leave one of them out)",

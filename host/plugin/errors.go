@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
@@ -63,6 +64,17 @@ type TaskError struct {
 	Ended bool
 	// Unsupported: the plugin does not support the request.
 	Unsupported bool
+}
+
+// ExitCode is Usage where the configuration is wrong, OK where the task ended the run.
+func (e *TaskError) ExitCode() int {
+	switch {
+	case len(e.Problems) > 0 || e.IsNoTask:
+		return exitcode.Usage
+	case e.Ended:
+		return exitcode.OK
+	}
+	return exitcode.Failed
 }
 
 func (e *TaskError) Error() string {

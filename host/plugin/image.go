@@ -9,11 +9,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/trust"
 )
 
 // ErrNotTrusted is in the error of a plugin whose executable is not, or no longer, the one that was asked for.
-var ErrNotTrusted = errors.New("the executable is not the one that was trusted")
+var ErrNotTrusted = exitcode.Usagef("the executable is not the one that was trusted")
 
 // image is an executable that was hashed, held open so that what is started is what was hashed, whatever its path leads
 // to by then. go-plugin's SecureConfig compares in the same way, but by path, and not where a runner of one's own starts

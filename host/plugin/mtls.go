@@ -3,10 +3,12 @@ package plugin
 import (
 	"errors"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 )
 
 // ErrNoCertificate is in the error of a plugin that was to speak TLS and does not.
-var ErrNoCertificate = errors.New("the plugin has no certificate")
+var ErrNoCertificate = exitcode.Usagef("the plugin has no certificate")
 
 // hasCertificate reports whether the handshake brought one.
 func (r *runner) hasCertificate() bool {

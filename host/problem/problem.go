@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
@@ -66,6 +67,9 @@ func (e Errors) Error() string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// ExitCode is that of a wrong usage.
+func (Errors) ExitCode() int { return exitcode.Usage }
 
 // Err returns the problems that are more than warnings as Errors, or nil if there are none.
 func Err(problems []Problem) error {
