@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/argv"
@@ -71,7 +70,7 @@ func Main(ctx context.Context, args []string, streams Streams, signals Signals, 
 	stuck, err := a.mainUnlessStuck(ctx, args)
 	if stuck {
 		// What main may still be writing to is not looked at.
-		_, _ = fmt.Fprintf(a.err, "kagurazaka: %v\n", err)
+		problem.Print(a.err, err)
 		return exitcode.Of(err)
 	}
 	code := exitcode.Of(err)
@@ -293,26 +292,7 @@ func (a *app) report(err error, code int) {
 	if a.grammar.Progress == "json" && !a.summarised {
 		progress.PrintExit(a.out.JSON(), code, err.Error())
 	}
-	var problems problem.Errors
-	if errors.As(err, &problems) {
-		_ = problem.Render(a.streams.Err, problems)
-		return
-	}
-	_, _ = fmt.Fprintf(a.streams.Err, "kagurazaka: %s\n", hanging(err.Error()))
-}
-
-// maxError is how much of an error is printed: a plugin may have made it.
-const maxError = 32 << 10
-
-// hanging is the text of an error of which only the first line begins where lines of ours begin.
-func hanging(text string) string {
-	lines := strings.Split(terminal.Block(text, "", maxError), "\n")
-	for i := range lines {
-		if i > 0 && !strings.HasPrefix(lines[i], "  ") {
-			lines[i] = "  " + lines[i]
-		}
-	}
-	return strings.Join(lines, "\n")
+	problem.Print(a.streams.Err, err)
 }
 
 // dumb reports whether the terminal can do nothing but print lines.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/regular"
 )
 
@@ -61,11 +62,9 @@ func (e *NotFoundError) Error() string {
 		fmt.Fprintf(&b, "no plugin %q: ", e.Arg)
 	}
 	b.WriteString(e.Why)
+	b.WriteString(problem.Hint(e.Hints...))
 	for _, t := range e.Tried {
 		fmt.Fprintf(&b, "\n  tried: %s", t)
-	}
-	for _, h := range e.Hints {
-		fmt.Fprintf(&b, "\n  hint: %s", h)
 	}
 	return b.String()
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
 // CPU is the name of the device that is none: the model runs on the processor.
@@ -68,14 +69,11 @@ func noDevice(told answer, err error) error {
 	case err != nil:
 		why = err.Error()
 	}
-	message := "no CUDA device can be used: " + why
-	if told.Hint != "" {
-		message += "\n  hint: " + told.Hint
+	cpu := "--device cpu runs the task without a GPU"
+	if strings.Contains(told.Hint, "--device cpu") {
+		cpu = ""
 	}
-	if !strings.Contains(told.Hint, "--device cpu") {
-		message += "\n  hint: --device cpu runs the task without a GPU"
-	}
-	return errors.New(message)
+	return fmt.Errorf("no CUDA device can be used: %s%s", why, problem.Hint(told.Hint, cpu))
 }
 
 // Check asks the agent, once, whether this machine has certain devices.

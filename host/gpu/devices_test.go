@@ -40,7 +40,7 @@ func TestJudgingDevices(t *testing.T) {
 	}{
 		{"there", two, []string{"cuda:0", "cuda:1"}, true, 0, ""},
 		{"not there", two, []string{"cuda:0", "cuda:7"}, true, exitcode.Usage, "no cuda:7; this machine has cuda:0, cuda:1"},
-		{"no driver", none, []string{"cuda:0"}, false, exitcode.Failed, "no NVIDIA driver\n  hint: install one\n  hint: --device cpu"},
+		{"no driver", none, []string{"cuda:0"}, false, exitcode.Failed, "no NVIDIA driver; hint: install one; --device cpu"},
 		{"an agent that knows less than the system", none, []string{"cuda:0"}, true, 0, ""},
 		{"a driver without devices", answer{Driver: "1"}, []string{"cuda:0"}, false, exitcode.Failed, "--device cpu"},
 	}

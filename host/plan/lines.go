@@ -134,7 +134,7 @@ func readLine(r *bufio.Reader, long []byte) (line, memory []byte, err error) {
 func (w *walk) badLine(err *template.InputError) error {
 	if !w.o.Policy.SkipBadLines {
 		if err.Line > 0 {
-			err.From = "--bad-lines count leaves such lines out"
+			err.Message += "; hint: --bad-lines count leaves such lines out"
 		}
 		return err
 	}

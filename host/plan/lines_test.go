@@ -36,8 +36,9 @@ func TestBrokenLines(t *testing.T) {
 		}
 		w := walkAll(t, mustCompile(t, map[string]*template.Node{template.RoleInput: mode(c.mode, map[string]any{"jsonl_path": "l.jsonl"})}))
 		var input *template.InputError
-		if !errors.As(w.err, &input) || w.err.Error() != c.want {
-			t.Errorf("%.60q: %v\nwant %s", c.file, w.err, c.want)
+		want := c.want + "; hint: --bad-lines count leaves such lines out"
+		if !errors.As(w.err, &input) || w.err.Error() != want {
+			t.Errorf("%.60q: %v\nwant %s", c.file, w.err, want)
 		}
 	}
 }

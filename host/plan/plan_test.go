@@ -245,7 +245,7 @@ func TestWrap(t *testing.T) {
 			[]string{item("a", out("a")), item("c", out("c"))}, 0, ""},
 		{"outputs outside, as the task says", with(nil), []backbones.Block{jsonBlock(item("../../a", ""))}, []string{item("../../a", out("../../a"))}, 0, ""},
 		{"one output twice", with(nil), []backbones.Block{jsonBlock(item("a", ""), item("c", ""), item("a", `,"x":1`))}, nil, 0,
-			"two inputs would write one output out/r/a.txt: item 0 and p (another output mode keeps them apart, or leave one of them out)"},
+			"two inputs would write one output out/r/a.txt: item 0 and p; hint: another output mode keeps them apart, or leave one of them out"},
 		{"unreadable items with an output", with(nil), []backbones.Block{{Encoding: backbones.Opaque, Count: 2}}, nil, 0, ErrUnreadable.Error()},
 		{"unreadable items in shards", files(fields{"input_mode": nil, "output_mode": nil, "finish_check_mode": nil, "soft_shard": shardOf(0, 2)}),
 			[]backbones.Block{{Encoding: backbones.Indexed, Count: 2}}, nil, 0, ErrUnreadable.Error()},

@@ -18,7 +18,7 @@ type CollisionError struct {
 func (e *CollisionError) ExitCode() int { return exitcode.Usage }
 
 func (e *CollisionError) Error() string {
-	return fmt.Sprintf("two inputs would write one output %s: %s and %s (another output mode keeps them apart, or leave one of them out)",
+	return fmt.Sprintf("two inputs would write one output %s: %s and %s; hint: another output mode keeps them apart, or leave one of them out",
 		e.Output, e.First, e.Second)
 }
 

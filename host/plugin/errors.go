@@ -12,6 +12,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
@@ -30,10 +31,7 @@ type StartError struct {
 
 func (e *StartError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s", e.Plugin, e.What)
-	for _, h := range e.Hints {
-		fmt.Fprintf(&b, "\n  hint: %s", h)
-	}
+	fmt.Fprintf(&b, "%s %s%s", e.Plugin, e.What, problem.Hint(e.Hints...))
 	if len(e.Stderr) > 0 {
 		b.WriteString("\n  the last of its output:")
 		for _, l := range e.Stderr {
@@ -92,7 +90,7 @@ func (e *TaskError) Error() string {
 	for _, p := range e.Problems {
 		fmt.Fprintf(&b, "\n  %s: %s", p.Where, within(p.Message))
 		if p.Suggestion != "" {
-			fmt.Fprintf(&b, " (did you mean %s?)", p.Suggestion)
+			fmt.Fprintf(&b, "; hint: did you mean %s?", p.Suggestion)
 		}
 	}
 	if e.Traceback != "" {

@@ -3,6 +3,7 @@
 package problem
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -42,30 +43,36 @@ func (p Problem) String() string {
 	return strings.Join(append(parts, p.Message), ": ")
 }
 
+// Hint is the end of a message: what to do about it. It is empty where there are no hints.
+func Hint(hints ...string) string {
+	hints = slices.DeleteFunc(slices.Clone(hints), func(h string) bool { return h == "" })
+	if len(hints) == 0 {
+		return ""
+	}
+	return "; hint: " + strings.Join(hints, "; ")
+}
+
 // Any reports whether one of the problems is more than a warning.
 func Any(problems []Problem) bool { return Err(problems) != nil }
 
 // Most is the largest number of problems that are shown: more of them have one cause.
 const Most = 100
 
-// Errors are problems as one error. Err makes them, without the warnings.
+// Errors are problems as one error. Err makes them, without the warnings and repetitions.
 type Errors []Problem
 
 // Error lists the problems, one a line.
-func (e Errors) Error() string {
-	shown := e[:min(len(e), Most)]
-	lines := make([]string, 0, len(shown)+1)
-	for _, p := range shown {
-		line := p.String()
-		if p.Suggestion != "" {
-			line += " (" + p.Suggestion + ")"
-		}
-		lines = append(lines, line)
+func (e Errors) Error() string { return strings.Join(e.lines(), "\n") }
+
+func (e Errors) lines() []string {
+	var lines []string
+	for _, p := range e[:min(len(e), Most)] {
+		lines = append(lines, p.String()+Hint(p.Suggestion))
 	}
-	if more := len(e) - len(shown); more > 0 {
+	if more := len(e) - len(lines); more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 // ExitCode is that of a wrong usage.
@@ -73,7 +80,7 @@ func (Errors) ExitCode() int { return exitcode.Usage }
 
 // Err returns the problems that are more than warnings as Errors, or nil if there are none.
 func Err(problems []Problem) error {
-	errs := without(problems, func(p Problem) bool { return p.Warning })
+	errs := without(Unique(problems), func(p Problem) bool { return p.Warning })
 	if len(errs) == 0 {
 		return nil
 	}
@@ -105,37 +112,27 @@ func Fresh(known, found []Problem) []Problem {
 	return without(found, func(p Problem) bool { return p.Source != "" && reported[p.Source] })
 }
 
-// maxText bounds the text of one problem. It may contain a longer value.
-const maxText = 4000
+// maxText bounds the text of one error. It may be a plugin's, or contain a longer value.
+const maxText = 32 << 10
 
-// Render writes every problem once: a line that begins with "error:" or "warning:", and a line for the hint. Errors come before
-// warnings.
-func Render(w io.Writer, problems []Problem) error {
-	var b strings.Builder
-	for _, warnings := range []bool{false, true} {
-		word := "error"
-		if warnings {
-			word = "warning"
-		}
-		shown := 0
-		for _, p := range Unique(problems) {
-			if p.Warning != warnings {
-				continue
+// Print writes an error that ends a command: "error: WHERE: what; hint: what to write", each of Errors on its own. Further lines of a
+// text are its details, and are indented.
+func Print(w io.Writer, err error) {
+	texts := []string{err.Error()}
+	if problems := (Errors)(nil); errors.As(err, &problems) {
+		texts = problems.lines()
+	}
+	for _, text := range texts {
+		first, details, more := strings.Cut(terminal.Block(text, "", maxText), "\n")
+		fmt.Fprintf(w, "error: %s\n", first)
+		for line := range strings.SplitSeq(details, "\n") {
+			if more && strings.HasPrefix(line, "  ") {
+				fmt.Fprintln(w, line)
+			} else if more {
+				fmt.Fprintln(w, "  "+line)
 			}
-			if shown++; shown > Most {
-				continue
-			}
-			fmt.Fprintf(&b, "%s: %s\n", word, terminal.Block(p.String(), "      ", maxText))
-			if p.Suggestion != "" {
-				fmt.Fprintf(&b, "  hint: %s\n", terminal.Block(p.Suggestion, "      ", maxText))
-			}
-		}
-		if shown > Most {
-			fmt.Fprintf(&b, "%s: and %d more\n", word, shown-Most)
 		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // Near is the suggestion for an unknown name if one of the options is near to it, and "" otherwise.

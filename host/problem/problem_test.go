@@ -2,11 +2,12 @@ package problem
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
 
-func TestRender(t *testing.T) {
+func TestPrint(t *testing.T) {
 	problems := []Problem{
 		{Source: "shared.yaml:4:3", Path: "dataloadr", Message: "names no field", Suggestion: "did you mean dataloader?", Warning: true},
 		{Source: "--mixin a.b", Path: "a.b", Message: "there is no field b", Suggestion: "did you mean c?"},
@@ -15,15 +16,14 @@ func TestRender(t *testing.T) {
 		{Source: "cfg.yaml:1:1", Message: "duplicate key"},
 	}
 	var b strings.Builder
-	if err := Render(&b, problems); err != nil {
-		t.Fatal(err)
-	}
-	want := `error: --mixin a.b: there is no field b
-  hint: did you mean c?
+	Print(&b, fmt.Errorf("reading it: %w", Err(problems)))
+	Print(&b, errors.New("no plugin x\n  tried: y\nz"))
+	want := `error: --mixin a.b: there is no field b; hint: did you mean c?
 error: --size: must be an integer, not x
 error: cfg.yaml:1:1: duplicate key
-warning: shared.yaml:4:3: dataloadr: names no field
-  hint: did you mean dataloader?
+error: no plugin x
+  tried: y
+  z
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
@@ -39,7 +39,7 @@ func TestErrLeavesOutWarnings(t *testing.T) {
 	if !errors.As(err, &errs) || len(errs) != 2 {
 		t.Fatalf("got %#v", err)
 	}
-	if got, want := err.Error(), "a: bad (do c)\nworse"; got != want {
+	if got, want := err.Error(), "a: bad; hint: do c\nworse"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if !Any(errs) {

@@ -98,7 +98,7 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	case err != nil:
 		return summary, err
 	case source.broken != nil && summary.Done+summary.Skipped+summary.Failed > 0:
-		return summary, fmt.Errorf("%w; what was listed before is done", source.broken)
+		return summary, fmt.Errorf("%w\n  what was listed before is done", source.broken)
 	case source.broken != nil:
 		return summary, source.broken
 	case summary.Failed > 0:

@@ -101,8 +101,8 @@ def repeated(items: Items, output_of: Callable[[dict[str, Any]], Any]) -> set[in
             continue
         if items[other] != item:
             raise OneOutputTwice(
-                f"two inputs would write one output {path}: {items[other]['input'].path} and {item['input'].path} "
-                "(another output mode keeps them apart, or leave one of them out)"
+                f"two inputs would write one output {path}: {items[other]['input'].path} and {item['input'].path}; "
+                "hint: another output mode keeps them apart, or leave one of them out"
             )
         again.add(i)
     if again:
