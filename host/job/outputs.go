@@ -59,9 +59,7 @@ func (p *Place) prepareOutputs() error {
 	}
 	p.notes = p.spec.Outputs == direct
 	if !p.notes {
-		if err := p.prepareStaging(); err != nil {
-			return err
-		}
+		p.prepareStaging()
 	}
 	if !p.template.CanBeDirect() {
 		return nil
@@ -145,9 +143,7 @@ func (p *Place) closeOutputs() error {
 	var err error
 	if p.staging == nil && p.notes {
 		// An earlier run may have staged its outputs, and died.
-		if prepareErr := p.prepareStaging(); prepareErr != nil {
-			return prepareErr
-		}
+		p.prepareStaging()
 	}
 	if p.staging != nil {
 		err = p.staging.Close()
@@ -173,17 +169,13 @@ func (p *Place) stageOutputs(open *plugin.OpenOptions, index int) error {
 	return nil
 }
 
-func (p *Place) prepareStaging() error {
+func (p *Place) prepareStaging() {
 	layout, ok := p.template.Staging()
 	if !ok {
-		return nil
+		return
 	}
-	staging, err := outputs.NewStaging(filepath.Join(p.template.OutputPath, template.StagingFolder), p.Owner, func(other outputs.Owner) {
+	p.layout = layout
+	p.staging = outputs.NewStaging(filepath.Join(p.template.OutputPath, template.StagingFolder), p.Owner, func(other outputs.Owner) {
 		p.Shared(other, "what both do is done twice, and harms nothing")
 	})
-	if err != nil {
-		return err
-	}
-	p.staging, p.layout = staging, layout
-	return nil
 }

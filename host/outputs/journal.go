@@ -1,29 +1,27 @@
 package outputs
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kagurazaka/kagurazaka/host/beneath"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
 // Journal is the folder below an output root in which workers record which outputs they have begun. It is safe for concurrent use.
 type Journal struct {
-	root, path string
-	owner      Owner
-	shared     func(Owner)
+	path   string
+	owner  Owner
+	shared func(Owner)
 	// mine is the prefix of the names of this run's pages.
 	mine string
 
@@ -37,10 +35,10 @@ type Journal struct {
 	looked time.Time
 	below  map[string]struct{}
 	// dir is the open folder; nil: it does not exist, or was not opened yet.
-	dir            *os.Root
-	mapped, synced bool
-	records        records
-	foreign        map[string]*foreign
+	dir     *os.Root
+	mapped  bool
+	records records
+	foreign map[string]*foreign
 	// open is what live pages of other runs listed at the last look.
 	open  map[uint64]Owner
 	told  map[Owner]bool
@@ -53,19 +51,12 @@ type Journal struct {
 // New prepares the journal of a run that writes below root. It creates nothing. shared is called once for each other run at work
 // on the same outputs; it may be nil.
 func New(root string, owner Owner, shared func(Owner)) (*Journal, error) {
-	random := make([]byte, 8)
-	if _, err := rand.Read(random); err != nil {
-		return nil, fmt.Errorf("naming the pages of a run: %w", err)
-	}
-	if root == "" {
-		root = "."
-	}
 	path, err := filepath.Abs(filepath.Join(root, template.JournalFolder))
 	if err != nil {
 		return nil, fmt.Errorf("the output folder: %w", err)
 	}
 	return &Journal{
-		root: root, path: path, owner: owner.Here(), shared: shared, mine: pagePrefix + hex.EncodeToString(random) + "-",
+		path: path, owner: owner.Here(), shared: shared, mine: fmt.Sprintf("%s%016x-", pagePrefix, rand.Uint64()),
 		foreign: map[string]*foreign{}, open: map[uint64]Owner{}, told: map[Owner]bool{}, pages: map[*Page]bool{}, below: map[string]struct{}{},
 	}, nil
 }
@@ -73,13 +64,6 @@ func New(root string, owner Owner, shared func(Owner)) (*Journal, error) {
 // ReadOnly is for a run that stages its outputs: it only asks which existing outputs are finished. A file or link in place of the
 // folder is then ignored.
 func (j *Journal) ReadOnly() { j.readOnly = true }
-
-// FolderError reports that the folder of a journal cannot be used.
-type FolderError struct {
-	Path, Message string
-}
-
-func (e *FolderError) Error() string { return e.Path + " " + e.Message }
 
 // attach opens the folder if it exists. The caller holds the lock.
 func (j *Journal) attach() error {
@@ -97,38 +81,33 @@ func (j *Journal) attach() error {
 		}
 		j.detach()
 	}
-	switch {
-	case j.readOnly && !info.IsDir():
+	if j.readOnly && !info.IsDir() {
 		return nil
-	case info.Mode()&fs.ModeSymlink != 0:
-		return &FolderError{j.path, "is a link: kagurazaka keeps track of unfinished outputs in a folder of that name, and follows no link to it; remove the link, or give --outputs staged"}
-	case !info.IsDir():
-		return &FolderError{j.path, "is not a folder: kagurazaka keeps track of unfinished outputs in a folder of that name; remove the file, or give --outputs staged"}
 	}
-	dir, err := os.OpenRoot(j.path)
-	if errors.Is(err, fs.ErrPermission) {
-		return j.notOurs(info)
-	}
+	parent, err := os.OpenRoot(filepath.Dir(j.path))
 	if err != nil {
 		return err
 	}
-	held, err := dir.Stat(".")
-	if err == nil && !os.SameFile(held, info) {
-		err = &FolderError{j.path, "was replaced while it was opened"}
-	}
-	if err == nil {
-		err = j.checkOwner(dir, held)
+	defer func() { _ = parent.Close() }()
+	dir, err := beneath.Open(parent, template.JournalFolder)
+	if not := new(beneath.NotOursError); errors.As(err, &not) {
+		not.Advice = "only its owner can tell which outputs are unfinished; run as that user"
+		if !info.IsDir() {
+			not.Advice = "kagurazaka keeps track of unfinished outputs in a folder of that name; move it away, or give --outputs staged"
+		}
 	}
 	if err != nil {
-		_ = dir.Close()
 		return err
 	}
 	j.dir = dir
+	if info.Mode().Perm()&0o077 != 0 {
+		// Not every file system keeps modes.
+		_ = dir.Chmod(".", 0o700)
+	}
 	if opened, err := dir.Open("."); err == nil {
-		j.mapped, j.synced = kindOf(opened)
+		j.mapped, j.records.sync = kindOf(opened)
 		_ = opened.Close()
 	}
-	j.records.sync = j.synced
 	return nil
 }
 
@@ -142,43 +121,6 @@ func (j *Journal) detach() {
 		j.forget(f)
 	}
 	clear(j.open)
-}
-
-func (j *Journal) notOurs(info fs.FileInfo) error {
-	message := "belongs to another user"
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		message += fmt.Sprintf(" (uid %d)", st.Uid)
-	}
-	return &FolderError{j.path, message + ": only that user can tell which outputs are unfinished; run as that user"}
-}
-
-// checkOwner refuses the folder of another user. A file system may map user ids; a file created there then shows the id of this user.
-func (j *Journal) checkOwner(dir *os.Root, info fs.FileInfo) error {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return nil
-	}
-	if int(st.Uid) != os.Geteuid() {
-		name := probePrefix + strings.TrimPrefix(j.mine, pagePrefix)
-		probe, err := dir.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return j.notOurs(info)
-		}
-		made, err := probe.Stat()
-		_ = probe.Close()
-		_ = dir.Remove(name)
-		if err != nil {
-			return err
-		}
-		if me, ok := made.Sys().(*syscall.Stat_t); !ok || me.Uid != st.Uid {
-			return j.notOurs(info)
-		}
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		// Not every file system keeps modes.
-		_ = dir.Chmod(".", 0o700)
-	}
-	return nil
 }
 
 // make opens the folder, and creates it if necessary. The caller holds the lock.
@@ -310,17 +252,12 @@ func (j *Journal) tidy() error {
 	if err := j.sweep(); err != nil {
 		return err
 	}
-	names, err := j.names()
-	if err != nil {
+	names, err := beneath.Names(j.dir)
+	if err != nil || slices.ContainsFunc(names, pageName.MatchString) {
 		return err
 	}
 	for _, name := range names {
-		if isPage(name) {
-			return nil
-		}
-	}
-	for _, name := range names {
-		if isProbe(name) {
+		if beneath.ProbeName.MatchString(name) {
 			_ = j.dir.Remove(name)
 		}
 	}
@@ -329,7 +266,7 @@ func (j *Journal) tidy() error {
 	}
 	if j.records.file != nil {
 		if err := j.records.compact(j.dir); err != nil {
-			if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EBADF) {
+			if isReadOnly(err) {
 				return nil
 			}
 			return fmt.Errorf("tidying %s: %w", j.path, err)
@@ -338,15 +275,6 @@ func (j *Journal) tidy() error {
 	// The folder stays if another run uses it by now, or something is unfinished.
 	_ = os.Remove(j.path)
 	return nil
-}
-
-func (j *Journal) names() ([]string, error) {
-	dir, err := j.dir.Open(".")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = dir.Close() }()
-	return dir.Readdirnames(-1)
 }
 
 // beatEvery is the interval of heartbeats, and beatAge how long one counts on other machines.

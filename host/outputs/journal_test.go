@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/kagurazaka/kagurazaka/host/beneath"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
@@ -294,7 +295,7 @@ func TestAFolderThatIsNotOurs(t *testing.T) {
 			path := filepath.Join(root, template.JournalFolder)
 			c.make(t, path)
 			j := journalOf(t, root, nil)
-			var wrong *FolderError
+			var wrong *beneath.NotOursError
 			if _, err := j.Look(nil); !errors.As(err, &wrong) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("a look: %v", err)
 			}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kagurazaka/kagurazaka/host/beneath"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
@@ -102,7 +103,7 @@ func (j *Journal) add(root, above, below string) {
 func (j *Journal) lookNear() (noted bool, err error) {
 	for _, n := range j.near {
 		found, err := n.j.Look(nil)
-		if foreign := new(FolderError); errors.As(err, &foreign) {
+		if not := new(beneath.NotOursError); errors.As(err, &not) || errors.Is(err, fs.ErrPermission) {
 			continue
 		}
 		if err != nil {

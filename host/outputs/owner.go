@@ -42,11 +42,11 @@ func firstLine(path string) string {
 type reach int
 
 const (
-	// locks of that owner are seen here: the same system runs both.
+	// locks of that owner are visible: the same system runs both.
 	locks reach = iota
-	// over: that owner's system has been started anew since.
+	// over: that owner's system was restarted.
 	over
-	// elsewhere: another machine, of which only the heartbeat is seen.
+	// elsewhere: on another machine only the heartbeat is visible.
 	elsewhere
 )
 

@@ -1,6 +1,7 @@
 package outputs
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 )
 
@@ -22,27 +24,8 @@ const (
 	pagePrefix = "page-"
 )
 
-// probePrefix is how files begin that are made for what the file system says of them, and removed at once.
-const probePrefix = "probe-"
-
-// runDigits is how many hexadecimal digits the names of a run's files have.
-const runDigits = 16
-
-// isPage reports whether a name has the form of a page's: page-RUN-WORKER-NUMBER.
-func isPage(name string) bool {
-	parts := strings.Split(strings.TrimPrefix(name, pagePrefix), "-")
-	return strings.HasPrefix(name, pagePrefix) && len(parts) == 3 && isRun(parts[0]) && isDigits(parts[1], "0123456789") && isDigits(parts[2], "0123456789")
-}
-
-// isProbe reports whether a name has the form of a probe's: probe-RUN-.
-func isProbe(name string) bool {
-	run, ok := strings.CutPrefix(strings.TrimSuffix(name, "-"), probePrefix)
-	return ok && isRun(run)
-}
-
-func isRun(text string) bool { return isHex(text, runDigits) }
-
-func isDigits(text, digits string) bool { return text != "" && strings.Trim(text, digits) == "" }
+// pageName is the form of a page's name: page-RUN-WORKER-NUMBER.
+var pageName = regexp.MustCompile(`^page-[0-9a-f]{16}-[0-9]+-[0-9]+$`)
 
 // maxNotes bounds what is read of the notes of a page that is not what it should be.
 const maxNotes = 256 << 20
@@ -67,10 +50,7 @@ func newPage(owner Owner) ([]byte, error) {
 // readOwner reads whose a page is. A page that its host has not written yet is nobody's.
 func readOwner(file *os.File) (owner Owner, known bool) {
 	head := make([]byte, pageNotes)
-	if n, err := file.ReadAt(head, 0); n < pageNotes || err != nil {
-		return owner, false
-	}
-	if string(head[:len(pageMagic)]) != pageMagic {
+	if _, err := file.ReadAt(head, 0); err != nil || string(head[:len(pageMagic)]) != pageMagic {
 		return owner, false
 	}
 	text, _, _ := bytes.Cut(head[pageOwner:], []byte{0})
@@ -97,41 +77,32 @@ func readNotes(file *os.File) ([]string, error) {
 
 func notesBegin(file *os.File) (int64, error) {
 	head := make([]byte, pageWhere+8)
-	n, err := file.ReadAt(head, 0)
-	if n < len(head) {
-		if err == nil || errors.Is(err, io.EOF) {
-			return 0, nil
-		}
+	_, err := file.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
 	}
-	if string(head[:len(pageMagic)]) != pageMagic {
+	if err != nil || string(head[:len(pageMagic)]) != pageMagic {
 		return 0, nil
 	}
 	return int64(binary.LittleEndian.Uint64(head[pageWhere:])), nil
 }
 
 // notesAt reads texts that each end with a zero, up to an empty one.
-func notesAt(file *os.File, where int64) ([]string, error) {
-	var data []byte
-	for size := 4096; ; size *= 2 {
-		part := make([]byte, size)
-		n, err := file.ReadAt(part, where+int64(len(data)))
-		data = append(data, part[:n]...)
-		whole := len(data) == 0 || data[0] == 0 || bytes.Contains(data, []byte{0, 0})
-		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, err
-		}
-		if whole || err != nil || len(data) > maxNotes {
+func notesAt(file *os.File, where int64) (notes []string, err error) {
+	in := bufio.NewReader(io.NewSectionReader(file, where, maxNotes))
+	for err == nil {
+		var text string
+		text, err = in.ReadString(0)
+		text = strings.TrimSuffix(text, "\x00")
+		if text == "" {
 			break
 		}
+		notes = append(notes, text)
 	}
-	var notes []string
-	for len(data) > 0 && data[0] != 0 {
-		text, rest, _ := bytes.Cut(data, []byte{0})
-		notes = append(notes, string(text))
-		data = rest
+	if errors.Is(err, io.EOF) {
+		err = nil
 	}
-	return notes, nil
+	return notes, err
 }
 
 func keysOf(notes []string) []uint64 {

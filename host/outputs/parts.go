@@ -3,19 +3,16 @@ package outputs
 import (
 	"os"
 	"path/filepath"
-	"strings"
-	"syscall"
+	"regexp"
+
+	"github.com/kagurazaka/kagurazaka/host/beneath"
 )
 
-// An output that goes to another file system is copied beside its place, under a name PREFIX RANDOM SUFFIX, and renamed
-// there. The worker whose staging folder is DIR keeps the path of the copy that is under way in the link DIR.part, so
-// that whoever cleans up after it finds the copy (docs/protocol.md, "Staging").
-const (
-	partLink   = ".part"
-	partPrefix = ".kagurazaka-"
-	partSuffix = ".part"
-	partRandom = 16
-)
+// An output that goes to another file system is copied beside its final path, and then renamed. Meanwhile the link DIR.part, beside the
+// staging folder DIR of the worker, has the path of the copy, so that another run can remove it (docs/protocol.md, "Staging").
+const partLink = ".part"
+
+var partName = regexp.MustCompile(`^\.kagurazaka-[0-9a-f]{16}\.part$`)
 
 // removePart removes the copy that a link in a run's folder leads to, and the link. A copy without our form of name, or of another
 // user, is left alone.
@@ -26,8 +23,7 @@ func removePart(dir *os.Root, link string) {
 	}
 	_ = dir.Remove(link)
 	name := filepath.Base(path)
-	random := strings.TrimSuffix(strings.TrimPrefix(name, partPrefix), partSuffix)
-	if !filepath.IsAbs(path) || name != partPrefix+random+partSuffix || !isHex(random, partRandom) {
+	if !filepath.IsAbs(path) || !partName.MatchString(name) {
 		return
 	}
 	parent, err := os.OpenRoot(filepath.Dir(path))
@@ -35,12 +31,7 @@ func removePart(dir *os.Root, link string) {
 		return
 	}
 	defer func() { _ = parent.Close() }()
-	info, err := parent.Lstat(name)
-	if err != nil {
-		return
+	if info, err := parent.Lstat(name); err == nil && beneath.Owned(info) {
+		_ = parent.RemoveAll(name)
 	}
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
-		return
-	}
-	_ = parent.RemoveAll(name)
 }

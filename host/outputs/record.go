@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kagurazaka/kagurazaka/host/beneath"
 	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
@@ -41,7 +42,7 @@ func appendRecord(dst []byte, key uint64, op operation) []byte {
 type records struct {
 	file *os.File
 	read int64
-	// keys has where each unfinished output was noted last.
+	// keys has the position of the last record of each unfinished output.
 	keys map[uint64]int64
 	// sync: each write must have reached the server when it returns.
 	sync bool
@@ -54,7 +55,7 @@ func (r *records) close() {
 	*r = records{sync: r.sync}
 }
 
-// update reads what was appended since. A file that was replaced or removed is read anew.
+// update reads what was appended since. A file that was replaced is read from its beginning.
 func (r *records) update(dir *os.Root) error {
 	for r.file != nil {
 		current, err := isCurrent(dir, r.file)
@@ -67,24 +68,43 @@ func (r *records) update(dir *os.Root) error {
 		r.close()
 	}
 	if r.file == nil {
-		file, err := dir.OpenFile(unfinishedName, os.O_RDWR|os.O_APPEND, 0)
-		if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
-			// What cannot be written can be read perhaps.
-			file, err = dir.OpenFile(unfinishedName, os.O_RDONLY, 0)
-		}
+		err := r.open(dir, os.O_APPEND)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if err := checkOurs(file); err != nil {
-			_ = file.Close()
-			return err
-		}
-		r.file, r.read, r.keys = file, 0, map[uint64]int64{}
 	}
 	return r.rest()
+}
+
+// open opens the file from its beginning.
+func (r *records) open(dir *os.Root, flags int) error {
+	file, err := openFile(dir, unfinishedName, flags)
+	if err != nil {
+		return err
+	}
+	if err := checkOurs(file); err != nil {
+		_ = file.Close()
+		return err
+	}
+	r.file, r.read, r.keys = file, 0, map[uint64]int64{}
+	return nil
+}
+
+// openFile opens a file to read and write it, or an existing one to read it if it cannot be written.
+func openFile(dir *os.Root, name string, flags int) (*os.File, error) {
+	file, err := dir.OpenFile(name, os.O_RDWR|flags, 0o600)
+	if isReadOnly(err) && flags&os.O_CREATE == 0 {
+		return dir.Open(name)
+	}
+	return file, err
+}
+
+// isReadOnly reports whether a file system, or this user's permissions, allow only reading.
+func isReadOnly(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EBADF)
 }
 
 // isCurrent reports whether an open file is still the one of its name.
@@ -123,7 +143,7 @@ func (r *records) rest() error {
 	return nil
 }
 
-// checkOurs refuses a file that does not begin as ours, or has a second name: it is somebody's, and would be written to.
+// checkOurs refuses a file that does not begin with a record, or has a second name: it is the user's.
 func checkOurs(file *os.File) error {
 	info, err := file.Stat()
 	if err != nil {
@@ -138,7 +158,7 @@ func checkOurs(file *os.File) error {
 		ours = string(head[9:recordBody]) == recordMark
 	}
 	if !ours {
-		return &FolderError{file.Name(), "is not a file that kagurazaka wrote: move it away"}
+		return &beneath.NotOursError{Path: file.Name(), Why: "is not a file that kagurazaka wrote", Advice: "move it away"}
 	}
 	return nil
 }
@@ -162,56 +182,46 @@ func (r *records) apply(record []byte, at int64) {
 	}
 }
 
-// append writes records. They are on the file when it returns, or it fails.
+// append writes records. They are in the file when it returns, unless it fails.
 func (r *records) append(dir *os.Root, op operation, keys []uint64) error {
-	return r.locked(dir, func() error {
-		var data []byte
-		for _, key := range keys {
-			data = appendRecord(data, key, op)
-		}
-		if _, err := r.file.Write(data); err != nil {
-			return err
-		}
-		return r.rest()
-	})
+	return r.locked(dir, func() error { return r.write(op, keys) })
 }
 
-// conclude says that outputs are no longer unfinished, those that were not begun again since they were noted there.
+// conclude lists outputs as no longer unfinished, except those that were begun again after the record at the noted position.
 func (r *records) conclude(dir *os.Root, noted map[uint64]int64) error {
 	return r.locked(dir, func() error {
-		if err := r.rest(); err != nil {
-			return err
-		}
-		var data []byte
+		var keys []uint64
 		for key, at := range noted {
 			if now, ok := r.keys[key]; ok && now == at {
-				data = appendRecord(data, key, concluded)
+				keys = append(keys, key)
 			}
 		}
-		if _, err := r.file.Write(data); err != nil {
-			return err
-		}
-		return r.rest()
+		return r.write(concluded, keys)
 	})
 }
 
-// locked does something while nobody else writes to the file, which is made if it is not there.
+func (r *records) write(op operation, keys []uint64) error {
+	var data []byte
+	for _, key := range keys {
+		data = appendRecord(data, key, op)
+	}
+	if _, err := r.file.Write(data); err != nil {
+		return err
+	}
+	return r.rest()
+}
+
+// locked calls do while this process alone may write to the file, and has read all of it. It creates the file if it is missing.
 func (r *records) locked(dir *os.Root, do func() error) error {
 	for {
 		if r.file == nil {
-			flags := os.O_RDWR | os.O_APPEND | os.O_CREATE
+			flags := os.O_APPEND | os.O_CREATE
 			if r.sync {
 				flags |= unix.O_DSYNC
 			}
-			file, err := dir.OpenFile(unfinishedName, flags, 0o600)
-			if err != nil {
+			if err := r.open(dir, flags); err != nil {
 				return err
 			}
-			if err := checkOurs(file); err != nil {
-				_ = file.Close()
-				return err
-			}
-			r.file, r.read, r.keys = file, 0, map[uint64]int64{}
 		}
 		// Without locks on this file system there is nothing to wait for.
 		if err := filelock.Lock(r.file); err != nil && !errors.Is(err, errors.ErrUnsupported) {
@@ -219,7 +229,10 @@ func (r *records) locked(dir *os.Root, do func() error) error {
 		}
 		current, err := isCurrent(dir, r.file)
 		if err == nil && current {
-			err = errors.Join(r.whole(), do())
+			err = r.whole()
+		}
+		if err == nil && current {
+			err = do()
 		}
 		filelock.Unlock(r.file)
 		if err != nil || current {
@@ -229,22 +242,23 @@ func (r *records) locked(dir *os.Root, do func() error) error {
 	}
 }
 
-// whole cuts off what a writer that was killed left of a record: those behind it would not be found.
+// whole cuts off what a killed writer left of a record, as later records would not be found, and reads the rest.
 func (r *records) whole() error {
 	info, err := r.file.Stat()
-	if err != nil || info.Size()%recordSize == 0 {
+	if err != nil {
 		return err
 	}
-	return r.file.Truncate(info.Size() - info.Size()%recordSize)
-}
-
-// compact writes the file anew with what counts alone, or removes it where nothing does. It is called when nobody else uses the
-// folder.
-func (r *records) compact(dir *os.Root) error {
-	return r.locked(dir, func() error {
-		if err := r.rest(); err != nil {
+	if part := info.Size() % recordSize; part > 0 {
+		if err := r.file.Truncate(info.Size() - part); err != nil {
 			return err
 		}
+	}
+	return r.rest()
+}
+
+// compact writes the file again without obsolete records, or removes it if none counts. Nobody else may use the folder.
+func (r *records) compact(dir *os.Root) error {
+	return r.locked(dir, func() error {
 		if len(r.keys) == 0 {
 			return dir.Remove(unfinishedName)
 		}

@@ -1,12 +1,12 @@
 package outputs
 
 import (
-	"crypto/rand"
-	"encoding/hex"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -42,26 +42,16 @@ const lockName = ".lock"
 const newPrefix = ".new-"
 
 // folderPrefix is the prefix of the names of an owner's folders; 8 random hexadecimal digits follow.
-func (o Owner) folderPrefix() string {
-	host := o.Host
-	if host == "" {
-		host = "host"
-	}
-	return host + "-" + strconv.Itoa(o.PID) + "-"
-}
+func (o Owner) folderPrefix() string { return fmt.Sprintf("%s-%d-", cmp.Or(o.Host, "host"), o.PID) }
 
 // NewStaging prepares staging in root, a folder for that purpose directly below the outputs. It creates nothing yet. shared is called
 // for each other run at work on the same outputs, once this run begins to write: both then do the same work, and no output is harmed,
 // since each is renamed into place. It may be nil.
-func NewStaging(root string, owner Owner, shared func(Owner)) (*Staging, error) {
-	random := make([]byte, 4)
-	if _, err := rand.Read(random); err != nil {
-		return nil, fmt.Errorf("naming a staging folder: %w", err)
-	}
+func NewStaging(root string, owner Owner, shared func(Owner)) *Staging {
 	if owner.PID == 0 {
 		owner.PID = os.Getpid()
 	}
-	return &Staging{root: root, name: owner.folderPrefix() + hex.EncodeToString(random), owner: owner, shared: shared}, nil
+	return &Staging{root: root, name: fmt.Sprintf("%s%08x", owner.folderPrefix(), rand.Uint32()), owner: owner, shared: shared}
 }
 
 // Worker creates the staging folder of a worker and returns its path. What a dead worker of that index left is removed.

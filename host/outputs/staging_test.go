@@ -16,10 +16,7 @@ import (
 
 func TestStagingCleansUpAfterItselfAndAfterTheDead(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "out", ".staging")
-	first, err := NewStaging(root, Owner{}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	first := NewStaging(root, Owner{}, nil)
 	if _, err := os.Stat(filepath.Dir(root)); err == nil {
 		t.Fatal("staging was made before a worker needed it")
 	}
@@ -33,10 +30,7 @@ func TestStagingCleansUpAfterItselfAndAfterTheDead(t *testing.T) {
 	}
 
 	// Another run lets the living one alone.
-	second, err := NewStaging(root, Owner{}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	second := NewStaging(root, Owner{}, nil)
 	if _, err := second.Worker(0); err != nil {
 		t.Fatal(err)
 	}
@@ -56,10 +50,7 @@ func TestStagingCleansUpAfterItselfAndAfterTheDead(t *testing.T) {
 	if err := first.lock.Close(); err != nil {
 		t.Fatal(err)
 	}
-	third, err := NewStaging(root, Owner{}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	third := NewStaging(root, Owner{}, nil)
 	if _, err := third.Worker(0); err != nil {
 		t.Fatal(err)
 	}
@@ -94,10 +85,7 @@ func TestStagingIsNoLink(t *testing.T) {
 	if err := os.Symlink(theirs, root); err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewStaging(root, Owner{Host: "here"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := NewStaging(root, Owner{Host: "here"}, nil)
 	var not *beneath.NotOursError
 	if _, err := s.Worker(0); !errors.As(err, &not) {
 		t.Errorf("a worker got a folder through a link: %v", err)
@@ -130,10 +118,7 @@ func tree(t *testing.T, dir string) []string {
 // Outputs and staging that somebody removes are made again for the next worker.
 func TestStagingThatIsRemovedIsMadeAgain(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	s, err := NewStaging(filepath.Join(out, ".staging"), Owner{Host: "here"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := NewStaging(filepath.Join(out, ".staging"), Owner{Host: "here"}, nil)
 	for range 2 {
 		dir, err := s.Worker(0)
 		if err != nil {
@@ -178,10 +163,7 @@ func TestCopiesOfTheDeadGo(t *testing.T) {
 	for i, path := range append(theirs, ours[0]) {
 		link(filepath.Join(dead, "w"+strconv.Itoa(i)+".part"), path)
 	}
-	s, err := NewStaging(root, Owner{Host: "here"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := NewStaging(root, Owner{Host: "here"}, nil)
 	dir, err := s.Worker(0)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -55,12 +56,12 @@ func (s *Staging) cleanUp(name string, now time.Time, shared func(Owner)) {
 		return
 	}
 	lock, owner, err := readLock(dir)
-	if errors.Is(err, fs.ErrNotExist) && ourForm(name) {
+	if errors.Is(err, fs.ErrNotExist) && folderName.MatchString(name) {
 		// Its host was killed before it marked the folder, or while it removed it: remove it if it is empty.
 		_ = s.in.Remove(name)
 		return
 	}
-	if errors.Is(err, io.EOF) && unnamed && ourForm(name) {
+	if errors.Is(err, io.EOF) && unnamed && folderName.MatchString(name) {
 		// Its host was killed before it wrote the mark: the folder holds nothing else.
 		_ = dir.Remove(lockName)
 		_ = s.in.Remove(name)
@@ -105,21 +106,14 @@ func readLock(dir *os.Root) (*os.File, Owner, error) {
 	return lock, owner, nil
 }
 
+// folderName is the form of the name of a run's folder: HOST-PID-RANDOM.
+var folderName = regexp.MustCompile(`^(\.new-)?.*-[0-9]+-[0-9a-f]{8}$`)
+
 // isFolderOf reports whether the name of a folder fits its owner.
 func isFolderOf(name string, o Owner) bool {
-	rest, ok := strings.CutPrefix(strings.TrimPrefix(name, newPrefix), o.folderPrefix())
-	return ok && o.PID > 0 && isHex(rest, 8)
-}
-
-// ourForm reports whether a name has the form HOST-PID-RANDOM.
-func ourForm(name string) bool {
-	parts := strings.Split(strings.TrimPrefix(name, newPrefix), "-")
-	n := len(parts)
-	return n >= 3 && isHex(parts[n-1], 8) && isDigits(parts[n-2], "0123456789")
-}
-
-func isHex(text string, length int) bool {
-	return len(text) == length && strings.Trim(text, "0123456789abcdef") == ""
+	prefix := o.folderPrefix()
+	name = strings.TrimPrefix(name, newPrefix)
+	return o.PID > 0 && strings.HasPrefix(name, prefix) && len(name) == len(prefix)+8 && folderName.MatchString(name)
 }
 
 // lastMoved is the time of the last creation or rename in a staging folder and in its workers' folders.

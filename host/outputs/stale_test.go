@@ -89,10 +89,7 @@ func TestWhatIsStale(t *testing.T) {
 	} {
 		cases[name] = c
 	}
-	s, err := NewStaging(root, Owner{Host: "here"}, func(o Owner) { t.Errorf("%v is taken for alive", o) })
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := NewStaging(root, Owner{Host: "here"}, func(o Owner) { t.Errorf("%v is taken for alive", o) })
 	if _, err := s.Worker(0); err != nil {
 		t.Fatal(err)
 	}
@@ -108,10 +105,7 @@ func TestStaleIsCleanedWithoutWork(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "out", ".staging")
 	closed := func() {
 		t.Helper()
-		s, err := NewStaging(root, Owner{Host: "here"}, func(o Owner) { t.Errorf("%v is taken for alive", o) })
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := NewStaging(root, Owner{Host: "here"}, func(o Owner) { t.Errorf("%v is taken for alive", o) })
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}

@@ -8,8 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/kagurazaka/kagurazaka/host/beneath"
 	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
@@ -28,14 +27,14 @@ const askEvery = time.Second
 
 // sweep reads the pages of other runs. Outputs on live pages are open; those on dead pages are unfinished.
 func (j *Journal) sweep() error {
-	names, err := j.names()
+	names, err := beneath.Names(j.dir)
 	if err != nil {
 		return err
 	}
 	clear(j.open)
 	seen := make(map[string]bool, len(names))
 	for _, name := range names {
-		if !isPage(name) || strings.HasPrefix(name, j.mine) {
+		if !pageName.MatchString(name) || strings.HasPrefix(name, j.mine) {
 			continue
 		}
 		seen[name] = true
@@ -71,10 +70,7 @@ func (j *Journal) visit(name string) error {
 			j.forget(f)
 			return nil
 		}
-		file, err := j.dir.OpenFile(name, os.O_RDWR, 0)
-		if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
-			file, err = j.dir.OpenFile(name, os.O_RDONLY, 0)
-		}
+		file, err := openFile(j.dir, name, 0)
 		if errors.Is(err, fs.ErrNotExist) {
 			j.forget(f)
 			return nil
@@ -117,40 +113,30 @@ func (j *Journal) visit(name string) error {
 
 // alive reports whether the worker of a page, or a child of it, is alive. If a lock shows that it is dead, the page is locked.
 func (j *Journal) alive(f *foreign) (bool, error) {
-	if !f.known {
-		// Its host is about to write to it, or died before: the lock or the time tells which.
-		return j.held(f)
+	if f.known {
+		switch j.owner.sees(f.owner) {
+		case over:
+			return false, nil
+		case elsewhere:
+			return j.fresh(f)
+		}
 	}
-	switch j.owner.sees(f.owner) {
-	case locks:
-		return j.held(f)
-	case over:
-		return false, nil
-	default:
-		return j.fresh(f)
-	}
-}
-
-// held tries the lock of a page.
-func (j *Journal) held(f *foreign) (bool, error) {
 	err := filelock.TryLock(f.file)
 	switch {
-	case err == nil:
-		if f.known {
-			return false, nil
-		}
-		// Not every file system shares locks between machines.
-		fresh, err := j.fresh(f)
-		if fresh || err != nil {
-			filelock.Unlock(f.file)
-		}
-		return fresh, err
 	case errors.Is(err, filelock.ErrHeld):
 		return true, nil
-	default:
+	case err != nil:
 		// Without locks only the heartbeat tells.
 		return j.fresh(f)
+	case f.known:
+		return false, nil
 	}
+	// Its host is about to write to it, or died before. Not every file system shares locks between machines.
+	fresh, err := j.fresh(f)
+	if fresh || err != nil {
+		filelock.Unlock(f.file)
+	}
+	return fresh, err
 }
 
 // fresh reports whether a page was written recently, by the clock of the file system.
@@ -168,19 +154,11 @@ func (j *Journal) fresh(f *foreign) (bool, error) {
 
 // now is the time by the clock of the file system, which may be that of another machine.
 func (j *Journal) now() (time.Time, error) {
-	name := probePrefix + strings.TrimPrefix(j.mine, pagePrefix)
-	file, err := j.dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
+	info, err := beneath.Probe(j.dir)
+	if isReadOnly(err) {
 		return time.Now(), nil
 	}
 	if err != nil {
-		return time.Time{}, err
-	}
-	_, err = file.Write([]byte{0})
-	info, statErr := file.Stat()
-	_ = file.Close()
-	_ = j.dir.Remove(name)
-	if err := errors.Join(err, statErr); err != nil {
 		return time.Time{}, err
 	}
 	return info.ModTime(), nil
@@ -195,7 +173,7 @@ func (j *Journal) bury(f *foreign) error {
 	}
 	if len(notes) > 0 {
 		err := j.records.append(j.dir, begunOnly, keysOf(notes))
-		if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EBADF) {
+		if isReadOnly(err) {
 			// The folder is read-only, so this run cannot do these items: leave them.
 			for _, key := range keysOf(notes) {
 				j.open[key] = f.owner
@@ -210,7 +188,7 @@ func (j *Journal) bury(f *foreign) error {
 		return nil
 	}
 	err = j.dir.Remove(f.name)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
+	if errors.Is(err, fs.ErrNotExist) || isReadOnly(err) {
 		return nil
 	}
 	return err

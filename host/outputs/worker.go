@@ -100,7 +100,7 @@ func (p *Page) Path() string { return filepath.Join(p.j.path, p.name) }
 func (p *Page) Mapped() bool { return p.j.mapped }
 
 // Synced reports whether each write must reach another machine at once.
-func (p *Page) Synced() bool { return p.j.synced }
+func (p *Page) Synced() bool { return p.j.records.sync }
 
 // Handed says that the worker keeps the page alive from now on.
 func (p *Page) Handed() { filelock.Unlock(p.file) }

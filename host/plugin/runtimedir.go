@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -149,7 +148,7 @@ func sweepRuntimeDir(parent *os.Root, name string) error {
 	}
 	defer func() { _ = lock.Close() }()
 	// What is no file may never have anything to be read.
-	if !ownFile(lock) {
+	if info, err := lock.Stat(); err != nil || !info.Mode().IsRegular() || !beneath.Owned(info) {
 		return errNotDead
 	}
 	mark := make([]byte, len(runtimeMark)+1)
@@ -164,13 +163,4 @@ func sweepRuntimeDir(parent *os.Root, name string) error {
 		return err
 	}
 	return errors.Join(dir.Remove(runtimeLock), parent.Remove(name))
-}
-
-func ownFile(f *os.File) bool {
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return false
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(st.Uid) == os.Geteuid()
 }

@@ -9,9 +9,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kagurazaka/kagurazaka/host/beneath"
 )
 
 // Cache is the folder for files that can be made again. note is the reason if it is not in its usual place.
@@ -59,7 +60,7 @@ func unusable(dir string, named bool) string {
 			return err.Error()
 		case !info.IsDir():
 			return at + " is not a folder"
-		case !named && !ours(info):
+		case !named && !beneath.Owned(info) && beneath.Owner(info) != 0:
 			return at + " is another user's"
 		}
 		if err := unix.Access(at, unix.W_OK|unix.X_OK); err != nil {
@@ -71,11 +72,6 @@ func unusable(dir string, named bool) string {
 		}
 		return ""
 	}
-}
-
-func ours(info fs.FileInfo) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && (int(st.Uid) == os.Geteuid() || st.Uid == 0)
 }
 
 // instead makes a private folder below the temporary one.
@@ -96,8 +92,7 @@ func instead(name, why string) (dir, note string, err error) {
 	if err != nil {
 		return fail(err)
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !info.IsDir() || !ok || int(st.Uid) != os.Geteuid() || info.Mode().Perm()&0o077 != 0 {
+	if !info.IsDir() || !beneath.Owned(info) || info.Mode().Perm()&0o077 != 0 {
 		return fail(fmt.Errorf("%s is not a private folder of yours (mode %s)", own, info.Mode()))
 	}
 	return filepath.Join(own, name), fmt.Sprintf("%s: the %s folder is %s", why, name, filepath.Join(own, name)), nil
