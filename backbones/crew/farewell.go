@@ -26,12 +26,11 @@ type farewell struct {
 	first       error
 }
 
-// newFarewell returns an empty account. limit bounds the closing of a task; name names a worker.
 func newFarewell(limit time.Duration, log hclog.Logger, name func(Seat) string) *farewell {
 	return &farewell{limit: limit, log: log, name: name, since: map[Seat]time.Duration{}, late: map[Seat]bool{}}
 }
 
-// begin takes note of a worker that was told to finish.
+// begin records a worker that was told to finish.
 func (f *farewell) begin(worker Seat, now time.Duration) {
 	if len(f.since) == 0 {
 		f.nextWarning = now + warnAfter
@@ -100,8 +99,7 @@ func (f *farewell) names() []string {
 	return names
 }
 
-// gone takes note of the end of a worker, whether it was told to finish or not. ended says that the backbone has ended it
-// for a reason that has nothing to do with closing its task.
+// gone records the end of any worker. ended: the backbone has ended it for a reason unrelated to closing its task.
 func (f *farewell) gone(worker Seat, exit backbones.Exit, ended bool) {
 	_, told := f.since[worker]
 	late := f.late[worker]
@@ -116,7 +114,7 @@ func (f *farewell) gone(worker Seat, exit backbones.Exit, ended bool) {
 	case late:
 		why = fmt.Errorf("it took longer than %s, and the worker was ended; --close-timeout gives it longer", f.limit)
 	case !exit.Ended && (exit.Code != 0 || exit.Signal != 0 || exit.Reason != ""), exit.Rule != "":
-		// A worker that exits with 0 has closed its task: its last words may be lost on the way.
+		// A worker that exits with 0 has closed its task, even if its last message was lost.
 		why = fmt.Errorf("before it had, the worker %s%s", exit, exit.StderrNote())
 	default:
 		return
@@ -133,9 +131,5 @@ func (f *farewell) join(err error) error {
 	if f.failed == 0 {
 		return err
 	}
-	closing := &backbones.CloseError{Workers: f.failed, First: f.first}
-	if err == nil {
-		return closing
-	}
-	return errors.Join(err, closing)
+	return errors.Join(err, &backbones.CloseError{Workers: f.failed, First: f.first})
 }

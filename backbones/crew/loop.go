@@ -43,9 +43,10 @@ type run[Q, A any, W backbones.Process[Q, A]] struct {
 	dog      watchdog
 	// ended: the source yields nothing more.
 	ended bool
-	// stop is why nothing more is begun; nil while the run goes on.
-	stop   error
-	killed bool
+	// stop is why nothing more is begun; nil while the run continues.
+	stop error
+	// left: nothing is left to do but to close the tasks.
+	left, killed bool
 }
 
 // loop brings events to the planner until everything has its outcome or the run stops.

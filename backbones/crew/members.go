@@ -48,8 +48,13 @@ func (r *run[Q, A, W]) handle(e event[A, W]) {
 	r.dog.move()
 	switch e.kind {
 	case evStarted:
-		r.started(e)
-		r.healthOf(e.at).started()
+		r.starting--
+		r.members[e.at] = &member[W]{worker: e.worker, open: true}
+		r.running.Add(1)
+		if r.killed {
+			e.worker.Kill()
+		}
+		r.healthOf(e.at).unstarted.end()
 		r.planner.Opened(e.at, e.worker)
 	case evStartFailed:
 		r.starting--
@@ -59,16 +64,6 @@ func (r *run[Q, A, W]) handle(e event[A, W]) {
 		r.answered(e)
 	case evExited:
 		r.exited(e.at)
-	}
-}
-
-func (r *run[Q, A, W]) started(e event[A, W]) {
-	r.starting--
-	m := r.members[e.at]
-	m.worker, m.open = e.worker, true
-	r.running.Add(1)
-	if r.killed {
-		e.worker.Kill()
 	}
 }
 
@@ -86,7 +81,7 @@ func (r *run[Q, A, W]) answered(e event[A, W]) {
 		r.violated(e.at, breach{what: err.Error(), rule: r.opts.Rule})
 		return
 	}
-	r.healthOf(e.at).well()
+	r.healthOf(e.at).fruitless.end()
 	r.report(e.at, out)
 	r.letLeave()
 }
@@ -149,17 +144,17 @@ func (r *run[Q, A, W]) exited(at Seat) {
 	}
 	switch h := r.healthOf(at); fate {
 	case Fruitful:
-		h.well()
+		h.fruitless.end()
 	case Fruitless:
-		h.failed(r.clock.now())
-		r.judge(at, h.fruitless, fruitlessLimit, fmt.Errorf("%d %s died one after another before they had done anything; the last one %s%s",
-			h.fruitless, r.workersOf(at), exit, exit.StderrNote()))
+		h.fruitless.add(r.clock.now())
+		r.judge(at, h.fruitless.length, fruitlessLimit, fmt.Errorf("%d %ss died one after another before they had done anything; the last one %s%s",
+			h.fruitless.length, r.workerOf(at), exit, exit.StderrNote()))
 	case Neutral:
 	}
 }
 
 func (r *run[Q, A, W]) startFailed(at Seat, err error) {
-	if r.stop != nil {
+	if r.stop != nil || r.left {
 		return
 	}
 	var fatal *backbones.FatalError
@@ -170,9 +165,9 @@ func (r *run[Q, A, W]) startFailed(at Seat, err error) {
 		return
 	}
 	h := r.healthOf(at)
-	h.refused(r.clock.now())
-	n := h.unstarted
-	// Often the machine has no room for one more process, and will not have any soon: this is told ever more seldom.
+	h.unstarted.add(r.clock.now())
+	n := h.unstarted.length
+	// The machine may have no room for one more process for long: the wait for each further line doubles.
 	if n&(n-1) == 0 {
 		r.log.Warn("starting a worker failed; it is tried again later", "failures", n, "worker", r.name(at), "workers", len(r.members)-r.starting, "error", err)
 	}
@@ -218,8 +213,6 @@ func (r *run[Q, A, W]) workerOf(at Seat) string {
 	return "worker"
 }
 
-func (r *run[Q, A, W]) workersOf(at Seat) string { return r.workerOf(at) + "s" }
-
 func (r *run[Q, A, W]) killAll() {
 	r.killed = true
 	for _, m := range r.members {
@@ -238,29 +231,19 @@ func (r *run[Q, A, W]) finish(at Seat) {
 
 // leave lets all workers close their task, ends those that take too long, and waits until they are gone.
 func (r *run[Q, A, W]) leave(ctx context.Context) {
-	for at, m := range r.members {
-		if m.open && !r.leaving.has(at) {
-			r.finish(at)
-		}
-	}
+	r.left = true
 	cancelled := ctx.Done()
 	for len(r.members) > 0 {
+		for at, m := range r.members {
+			if m.open && !r.leaving.has(at) {
+				r.finish(at)
+			}
+		}
 		next, _ := r.leaving.next()
 		send, first := r.outbox.next()
 		select {
 		case e := <-r.events:
-			switch e.kind {
-			case evStarted:
-				r.started(e)
-				r.finish(e.at)
-			case evStartFailed:
-				r.starting--
-				r.vacate(e.at)
-			case evAnswer:
-				r.answered(e)
-			case evExited:
-				r.exited(e.at)
-			}
+			r.handle(e)
 		case send <- first:
 			r.outbox.sent()
 		case err := <-r.outbox.failed:

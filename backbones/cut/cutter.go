@@ -1,5 +1,4 @@
-// Package cut cuts the blocks that a source yields into the consecutive items that workers are handed, and finds items in
-// what it has cut.
+// Package cut cuts the blocks of a source into chunks for workers, and finds items in chunks.
 package cut
 
 import (
@@ -9,8 +8,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// Cutter holds blocks that the source has yielded and cuts chunks from their front. Whole blocks are handed on as they
-// are; a JSON block that must be divided is scanned for line ends once, from left to right.
+// Cutter holds blocks from the source and cuts chunks from their front. It passes whole blocks on as they are, and scans a JSON
+// block that it must divide for line ends once.
 type Cutter struct {
 	blocks []backbones.Block
 	// taken counts the items of blocks[0] that are gone; offset is where its rest begins in the payload.
@@ -20,7 +19,7 @@ type Cutter struct {
 	Items, Bytes int
 }
 
-// Add takes a block in behind what there is.
+// Add adds a block at the end.
 func (c *Cutter) Add(b backbones.Block) {
 	if b.Count == 0 {
 		return
@@ -44,15 +43,17 @@ func (c *Cutter) Cut(n, maxBytes int) (parts []backbones.Part, count int) {
 
 func (c *Cutter) block(n, maxBytes int) backbones.Part {
 	b := c.blocks[0]
-	left := b.Count - c.taken
-	take := min(n, left)
+	take := min(n, b.Count-c.taken)
 	if take == b.Count && (len(b.Payload) <= maxBytes || take == 1) {
-		c.drop(b)
+		c.advance(b, take, 0)
 		return backbones.Part{Block: b, Take: take}
 	}
+	part := backbones.Part{Take: take, Block: backbones.Block{Encoding: b.Encoding, Count: take, First: b.First + uint64(c.taken)}}
+	end := 0
 	switch b.Encoding {
 	case backbones.JSONLines:
-		end, taken := c.offset, 0
+		taken := 0
+		end = c.offset
 		for taken < take && (taken == 0 || end-c.offset < maxBytes) {
 			next := bytes.IndexByte(b.Payload[end:], '\n')
 			taken++
@@ -62,39 +63,21 @@ func (c *Cutter) block(n, maxBytes int) backbones.Part {
 			}
 			end += next + 1
 		}
-		part := backbones.Part{Take: taken, Block: backbones.Block{
-			Encoding: b.Encoding, Count: taken, First: b.First + uint64(c.taken), Payload: b.Payload[c.offset : end-1],
-		}}
-		c.advance(b, taken, end)
-		return part
-	case backbones.Indexed:
-		part := backbones.Part{Take: take, Block: backbones.Block{
-			Encoding: b.Encoding, Count: take, First: b.First + uint64(c.taken),
-		}}
-		c.advance(b, take, 0)
-		return part
-	default:
-		part := backbones.Part{Block: b, Skip: c.taken, Take: take}
-		c.advance(b, take, 0)
-		return part
+		part.Take, part.Block.Count, part.Block.Payload = taken, taken, b.Payload[c.offset:end-1]
+	case backbones.Opaque:
+		part = backbones.Part{Block: b, Skip: c.taken, Take: take}
 	}
+	c.advance(b, part.Take, end)
+	return part
 }
 
 func (c *Cutter) advance(b backbones.Block, taken, offset int) {
 	c.taken += taken
 	c.Items -= taken
 	c.offset = offset
-	if c.taken == b.Count {
-		c.pop(b)
+	if c.taken < b.Count {
+		return
 	}
-}
-
-func (c *Cutter) drop(b backbones.Block) {
-	c.Items -= b.Count
-	c.pop(b)
-}
-
-func (c *Cutter) pop(b backbones.Block) {
 	c.Bytes -= len(b.Payload)
 	c.blocks[0] = backbones.Block{}
 	c.blocks = c.blocks[1:]
@@ -104,8 +87,7 @@ func (c *Cutter) pop(b backbones.Block) {
 	c.taken, c.offset = 0, 0
 }
 
-// within visits what of each part lies in positions first … first+count-1 of a chunk: take items from the part's own
-// position from.
+// within visits the parts that have positions first … first+count-1 of a chunk: take items each, from the part's own position from.
 func within(parts []backbones.Part, first, count int, visit func(p backbones.Part, from, take int)) {
 	for _, p := range parts {
 		if count == 0 {
@@ -132,18 +114,13 @@ func slicePart(p backbones.Part, first, take int) backbones.Part {
 	if first == 0 && take == p.Take {
 		return p
 	}
-	c := Cutter{}
-	switch p.Block.Encoding {
-	case backbones.Opaque:
+	if p.Block.Encoding == backbones.Opaque {
 		return backbones.Part{Block: p.Block, Skip: p.Skip + first, Take: take}
-	default:
-		c.Add(p.Block)
-		if first > 0 {
-			c.all(first)
-		}
-		parts := c.all(take)
-		return parts[0]
 	}
+	c := Cutter{}
+	c.Add(p.Block)
+	c.all(first)
+	return c.all(take)[0]
 }
 
 // all cuts exactly n items whatever their size. It is for one block.
@@ -192,12 +169,6 @@ func Shown(parts []backbones.Part, position int) string {
 	return fmt.Sprintf("item %d of the listing", Number(parts, position))
 }
 
-// Item is the part that holds the item at a position of a chunk alone.
-func Item(parts []backbones.Part, position int) (one backbones.Part) {
-	within(parts, position, 1, func(p backbones.Part, from, _ int) { one = slicePart(p, from, 1) })
-	return one
-}
-
 // Cursor finds items of a chunk by position. Positions that grow are found by one walk through the chunk.
 type Cursor struct {
 	// Parts are the chunk.
@@ -226,9 +197,7 @@ func (c *Cursor) At(position int) backbones.Part {
 		c.position = c.from
 		c.rest.Add(p.Block)
 	}
-	if ahead := position - c.position; ahead > 0 {
-		c.rest.all(ahead)
-	}
+	c.rest.all(position - c.position)
 	c.position = position + 1
 	return c.rest.all(1)[0]
 }

@@ -101,7 +101,7 @@ func (d *death) onItem(f flight, position int) bool {
 		return false
 	default:
 		before := f.failed(position)
-		d.fail(d.out, cut.Item(f.parts, position), before, "", backbones.Failure{
+		d.fail(d.out, cut.Slice(f.parts, position, 1)[0], before, "", backbones.Failure{
 			Kind: backbones.KindCrash, Fault: backbones.FaultTask, Log: d.exit.Stderr,
 			Message: fmt.Sprintf("the worker that was on this item %s%s", d.exit, tried(before+1)),
 		})
@@ -127,7 +127,7 @@ func (d *death) tookTooLong(f flight, position int) {
 	if late.Why != "" {
 		message += "; " + late.Why
 	}
-	d.fail(d.out, cut.Item(f.parts, position), f.failed(position), "", backbones.Failure{
+	d.fail(d.out, cut.Slice(f.parts, position, 1)[0], f.failed(position), "", backbones.Failure{
 		Kind: backbones.KindTimeout, Fault: backbones.FaultTask, Log: d.exit.Stderr,
 		Elapsed: late.Elapsed, Retryable: true,
 		Message: message,

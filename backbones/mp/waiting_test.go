@@ -51,7 +51,7 @@ func TestWhatWaitsIsBounded(t *testing.T) {
 func TestAWaitingItemKeepsItsOwnTextAlone(t *testing.T) {
 	var w waiting
 	block := jsonBlock(0, 1000)
-	w.add(waiter{due: 1, item: cut.Item([]backbones.Part{{Block: block, Take: 1000}}, 500)})
+	w.add(waiter{due: 1, item: cut.Slice([]backbones.Part{{Block: block, Take: 1000}}, 500, 1)[0]})
 	if got, want := w.bytes, len(`{"i":500}`); got != want {
 		t.Errorf("%d bytes wait, want %d", got, want)
 	}
