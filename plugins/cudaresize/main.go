@@ -82,14 +82,7 @@ func (r *CudaResize) layout(path string) (filter.Layout, error) {
 	}
 }
 
-// note describes a picture for Finish, if it becomes a JPEG.
-type note struct {
-	W, H, Planes int
-	YCbCr        bool     `json:",omitempty"`
-	Profile      [][]byte `json:",omitempty"`
-}
-
-// Load decodes a picture, at a fraction of its size if that is enough.
+// Load decodes a picture, at a fraction of its size if that is enough. If it becomes a JPEG, Finish gets its shape as JSON.
 func (r *CudaResize) Load(ctx context.Context, item sdk.Item) (cuda.Fields, error) {
 	layout, err := r.layout(item.Output().Path)
 	if err != nil {
@@ -100,7 +93,7 @@ func (r *CudaResize) Load(ctx context.Context, item sdk.Item) (cuda.Fields, erro
 	err = r.resizer.Read(ctx, item.Input().Path, layout == filter.Planes, alloc, func(m *thumb.Picture) (err error) {
 		if layout == filter.Planes {
 			var text []byte
-			if text, err = json.Marshal(note{m.W, m.H, len(m.Planes), m.YCbCr, m.Profile}); err != nil {
+			if text, err = json.Marshal(m.Shape); err != nil {
 				return err
 			}
 			fields.Info = json.RawMessage(text)
@@ -130,17 +123,11 @@ func (r *CudaResize) Finish(_ context.Context, item sdk.Item, output *cuda.Outpu
 	case filter.Floats:
 		return thumb.WriteFile(path, append(npyHeader("<f4", floats.Shape), floats.Data...))
 	}
-	var n note
-	if err := json.Unmarshal(output.Info, &n); err != nil {
+	var shape thumb.Shape
+	if err := json.Unmarshal(output.Info, &shape); err != nil {
 		return fmt.Errorf("decoding the information from Load: %w", err)
 	}
-	m := thumb.Resized{W: n.W, H: n.H, YCbCr: n.YCbCr, Profile: n.Profile}
-	data := bytes.Data
-	for _, size := range thumb.PlaneSizes(n.W, n.H, n.Planes, n.YCbCr) {
-		m.Planes = append(m.Planes, data[:size[0]*size[1]])
-		data = data[size[0]*size[1]:]
-	}
-	return r.resizer.WriteJPEG(path, m)
+	return r.resizer.WriteJPEG(path, shape, bytes.Data)
 }
 
 // Close frees the C libraries' memory.

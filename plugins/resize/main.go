@@ -41,10 +41,9 @@ func (r *Resize) Open(ctx context.Context, env sdk.Env) error {
 	// One worker logs for all: they run on one machine.
 	if env.WorkerIndex == 0 {
 		how, why := r.resizer.Describe()
-		log := sdk.Log(ctx)
-		log.Debug(how)
+		sdk.Log(ctx).Debug(how)
 		if why != nil {
-			log.Debug("not all libraries are used", "reason", why)
+			sdk.Log(ctx).Debug("not all libraries are used", "reason", why)
 		}
 	}
 	return nil

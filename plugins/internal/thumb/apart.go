@@ -7,18 +7,32 @@ import (
 	"github.com/kagurazaka/kagurazaka/plugins/internal/resample"
 )
 
+// Shape is the shape of a resized picture.
+type Shape struct {
+	W, H int
+	// Channels is 1 (grey) or 3: red, green and blue, or with YCbCr (from JPEG to JPEG) luminance and two colour planes, which
+	// have half the size in both directions, rounded up.
+	Channels int
+	YCbCr    bool `json:",omitempty"`
+	// Profile is the ICC profile's segments, from JPEG to JPEG.
+	Profile [][]byte `json:",omitempty"`
+}
+
+// Sizes returns the sizes of the planes.
+func (s Shape) Sizes() [][2]int {
+	full, half := [2]int{s.W, s.H}, [2]int{(s.W + 1) / 2, (s.H + 1) / 2}
+	if s.YCbCr {
+		return [][2]int{full, half, half}
+	}
+	return [][2]int{full, full, full}[:s.Channels]
+}
+
 // Picture is a decoded picture, and the filters to resize it on a device.
 type Picture struct {
-	// W and H are the result's size.
-	W, H int
-	// Planes are one (grey) or three: red, green and blue, or with YCbCr (from JPEG to JPEG) luminance and two colour planes,
-	// whose results have half the size in both directions, rounded up.
+	Shape  // of the result
 	Planes []Unsized
-	YCbCr  bool
 	// Swap: the result's columns are the planes' rows.
 	Swap bool
-	// Profile is the ICC profile's segments, from JPEG to JPEG.
-	Profile [][]byte
 	// Pix is the memory of all planes, one after another.
 	Pix []byte
 }
@@ -35,28 +49,25 @@ func (r *Resizer) Read(ctx context.Context, in string, asJPEG bool, alloc func(n
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	p, err := r.take()
-	if err != nil {
-		return err
-	}
-	p.apart, p.alloc = &Picture{}, alloc
-	if err = readFile(&p.input, in); err == nil {
+	return r.with(func(p *processor) error {
+		p.apart, p.alloc = &Picture{}, alloc
+		defer func() { p.apart, p.alloc = nil, nil }()
+		if err := readFile(&p.input, in); err != nil {
+			return err
+		}
 		to := formatRGB
 		if asJPEG {
 			to = formatJPEG
 		}
-		err = p.decode(p.input.Bytes(), to)
-	}
-	if err == nil {
-		p.apart.W, p.apart.H, p.apart.YCbCr = p.out.w, p.out.h, p.out.model == modelYCbCr
+		if err := p.decode(p.input.Bytes(), to); err != nil {
+			return err
+		}
+		p.apart.Shape = Shape{W: p.out.w, H: p.out.h, Channels: len(p.apart.Planes), YCbCr: p.out.model == modelYCbCr}
 		if asJPEG {
 			p.apart.Profile = p.out.profile
 		}
-		err = use(p.apart)
-	}
-	p.apart, p.alloc = nil, nil
-	r.put(p)
-	return err
+		return use(p.apart)
+	})
 }
 
 // keepPlanes copies the first n planes of p.source.
@@ -99,56 +110,38 @@ func (p *processor) newPlanes(g geometry, filters []*axes) []Unsized {
 	return p.apart.Planes
 }
 
-// Resized is a picture that a device resized. Its planes are those of the Picture, without gaps.
-type Resized struct {
-	W, H    int
-	Planes  [][]byte
-	YCbCr   bool
-	Profile [][]byte
+// WriteJPEG writes a picture that a device resized, given the samples of its planes one after another.
+func (r *Resizer) WriteJPEG(out string, shape Shape, samples []byte) error {
+	return r.with(func(p *processor) error {
+		file, err := p.encodeApart(shape, samples)
+		if err != nil {
+			return err
+		}
+		return WriteFile(out, file)
+	})
 }
 
-// WriteJPEG writes a resized picture.
-func (r *Resizer) WriteJPEG(out string, m Resized) error {
-	p, err := r.take()
-	if err != nil {
-		return err
-	}
-	file, err := p.encodeApart(m)
-	if err == nil {
-		err = WriteFile(out, file)
-	}
-	r.put(p)
-	return err
-}
-
-// PlaneSizes returns the sizes of a result's planes.
-func PlaneSizes(w, h, planes int, ycbcr bool) [][2]int {
-	full, half := [2]int{w, h}, [2]int{(w + 1) / 2, (h + 1) / 2}
-	if ycbcr {
-		return [][2]int{full, half, half}
-	}
-	return [][2]int{full, full, full}[:planes]
-}
-
-func (p *processor) encodeApart(m Resized) ([]byte, error) {
-	p.out.w, p.out.h, p.out.profile = m.W, m.H, m.Profile
+func (p *processor) encodeApart(shape Shape, samples []byte) ([]byte, error) {
+	p.out.w, p.out.h, p.out.profile = shape.W, shape.H, shape.Profile
 	switch {
-	case len(m.Planes) == 1:
+	case shape.Channels == 1:
 		p.out.model = modelGray
-	case len(m.Planes) == 3 && m.YCbCr:
+	case shape.Channels == 3 && shape.YCbCr:
 		p.out.model = modelYCbCr
-	case len(m.Planes) == 3:
+	case shape.Channels == 3:
 		p.out.model = modelRGB
 	default:
-		return nil, fmt.Errorf("a picture of %d planes", len(m.Planes))
+		return nil, fmt.Errorf("a picture of %d planes", shape.Channels)
 	}
-	for i, size := range PlaneSizes(m.W, m.H, len(m.Planes), m.YCbCr) {
-		if len(m.Planes[i]) != size[0]*size[1] {
-			return nil, fmt.Errorf("plane %d of the picture has %d bytes, want %d x %d", i, len(m.Planes[i]), size[0], size[1])
+	for i, size := range shape.Sizes() {
+		n := size[0] * size[1]
+		if len(samples) < n {
+			return nil, fmt.Errorf("plane %d of the picture has %d bytes, want %d x %d", i, len(samples), size[0], size[1])
 		}
 		// A copy: the processor reuses the buffers of p.out.
 		p.out.planes[i].Resize(size[0], size[1])
-		copy(p.out.planes[i].Pix, m.Planes[i])
+		copy(p.out.planes[i].Pix, samples)
+		samples = samples[n:]
 	}
 	return p.encode(formatJPEG)
 }

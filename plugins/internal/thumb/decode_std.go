@@ -12,6 +12,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/plugins/internal/bmp"
 	"github.com/kagurazaka/kagurazaka/plugins/internal/meta"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/resample"
 )
 
 // codec reads a format in Go.
@@ -74,14 +75,15 @@ func (p *processor) decodeStd(data []byte, from format, to format) error {
 	}
 	switch m := img.(type) {
 	case *image.Gray:
-		p.scaleGray(g, m)
+		p.scaleImage(g, 1, 1, resample.Plane{Pix: m.Pix, Stride: m.Stride})
 		return nil
 	case *image.Gray16:
 		p.scaleRows(g, 8, modelGray, readGray16(m))
 		return nil
 	case *image.YCbCr:
 		if f, ok := factors[m.SubsampleRatio]; ok && from == formatJPEG && to == formatJPEG {
-			p.scaleYCbCr(g, m, f.X, f.Y)
+			p.scaleImage(g, f.X, f.Y, resample.Plane{Pix: m.Y, Stride: m.YStride}, resample.Plane{Pix: m.Cb, Stride: m.CStride},
+				resample.Plane{Pix: m.Cr, Stride: m.CStride})
 			return nil
 		}
 	}

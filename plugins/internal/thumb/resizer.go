@@ -85,17 +85,25 @@ func (r *Resizer) File(ctx context.Context, in, out string) error {
 	if err != nil {
 		return err
 	}
+	return r.with(func(p *processor) error {
+		if err := readFile(&p.input, in); err != nil {
+			return err
+		}
+		file, err := p.bytes(p.input.Bytes(), to)
+		if err != nil {
+			return err
+		}
+		return WriteFile(out, file)
+	})
+}
+
+// with calls f with a processor. After a panic the processor is not reused: its buffers may be in any state.
+func (r *Resizer) with(f func(*processor) error) error {
 	p, err := r.take()
 	if err != nil {
 		return err
 	}
-	if err = readFile(&p.input, in); err == nil {
-		var file []byte
-		if file, err = p.bytes(p.input.Bytes(), to); err == nil {
-			err = WriteFile(out, file)
-		}
-	}
-	// After a panic the processor is not reused: its buffers may be in any state.
+	err = f(p)
 	r.put(p)
 	return err
 }

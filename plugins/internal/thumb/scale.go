@@ -3,7 +3,6 @@ package thumb
 import (
 	"errors"
 	"fmt"
-	"image"
 
 	"github.com/kagurazaka/kagurazaka/plugins/internal/meta"
 	"github.com/kagurazaka/kagurazaka/plugins/internal/resample"
@@ -69,19 +68,10 @@ func span(n, out, eighths, from, to int, mirror bool) resample.Span {
 	}
 }
 
-// scaleGray resizes a grey picture.
-func (p *processor) scaleGray(g geometry, m *image.Gray) {
-	p.source[0] = resample.Plane{Pix: m.Pix, Stride: m.Stride}
-	p.scalePlanes(g, 1, 8, 1, 1)
-	p.source = [3]resample.Plane{}
-}
-
-// scaleYCbCr resizes the planes of a picture. A colour sample covers fx by fy pixels.
-func (p *processor) scaleYCbCr(g geometry, m *image.YCbCr, fx, fy int) {
-	p.source[0] = resample.Plane{Pix: m.Y, Stride: m.YStride}
-	p.source[1] = resample.Plane{Pix: m.Cb, Stride: m.CStride}
-	p.source[2] = resample.Plane{Pix: m.Cr, Stride: m.CStride}
-	p.scalePlanes(g, 3, 8, fx, fy)
+// scaleImage is scalePlanes for the planes of a picture of its full size.
+func (p *processor) scaleImage(g geometry, fx, fy int, planes ...resample.Plane) {
+	copy(p.source[:], planes)
+	p.scalePlanes(g, len(planes), 8, fx, fy)
 	p.source = [3]resample.Plane{}
 }
 

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"unsafe"
 
 	"github.com/kagurazaka/kagurazaka/plugins/cudaresize/internal/kernel"
 	"github.com/kagurazaka/kagurazaka/plugins/internal/resample"
@@ -49,11 +50,8 @@ const (
 )
 
 func (f *Filter) launch(device cuda.Device, batch *cuda.Batch, w *work, bytes, floats *cuda.Buffer) error {
-	words := make([]int64, 0, len(w.jobs)*jobSize)
-	for i := range w.jobs {
-		words = append(words, w.jobs[i].words()...)
-	}
-	jobs, err := device.Upload(cuda.Raw(words))
+	size := len(w.jobs) * int(unsafe.Sizeof(job{}))
+	jobs, err := device.Upload(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(w.jobs))), size))
 	if err != nil {
 		return err
 	}

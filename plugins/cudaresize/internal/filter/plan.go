@@ -99,16 +99,7 @@ type job struct {
 	between                               int64
 	target                                int64
 	stepAcross, stepDown                  int64
-	channel, reserved                     int64
-}
-
-const jobSize = 16 // in int64
-
-func (j *job) words() []int64 {
-	return []int64{
-		j.source, j.width, j.across, j.down, j.firstAcross, j.startAcross, j.coefsAcross, j.firstDown, j.startDown, j.coefsDown,
-		j.between, j.target, j.stepAcross, j.stepDown, j.channel, j.reserved,
-	}
+	channel, _                            int64
 }
 
 // work is the work for a batch.
@@ -138,7 +129,7 @@ func planOf(batch *cuda.Batch) (*work, error) {
 		switch layout {
 		case Planes:
 			size := 0
-			for _, s := range thumb.PlaneSizes(pw, ph, n, ycbcr) {
+			for _, s := range (thumb.Shape{W: pw, H: ph, Channels: n, YCbCr: ycbcr}).Sizes() {
 				size += s[0] * s[1]
 			}
 			w.bytes, w.floats = append(w.bytes, []int{size}), append(w.floats, none)
