@@ -1,4 +1,4 @@
-// Package dynlib finds C libraries when the program runs: building needs no C toolchain, and a machine without a library gets an error that says
+// Package dynlib loads C libraries when the program runs, so that building needs no C toolchain. Without a library, the error lists
 // where it was looked for.
 package dynlib
 
@@ -9,16 +9,16 @@ import (
 	"path/filepath"
 )
 
-// Library is a C library that was loaded. It stays loaded until the program ends.
+// Library is a loaded C library.
 type Library struct {
-	// Path is the file that was loaded.
+	// Path is the loaded file.
 	Path string
 
 	handle uintptr
 }
 
-// Load loads the library called name: the file that the environment variable env says, and nothing else, if it is set; otherwise
-// one of the files, looked for by the system's loader and then in the user's cache.
+// Load loads a library: the file in the environment variable env if it is set, otherwise the first of the files that the system's
+// loader or the user's cache has.
 func Load(name, env string, files ...string) (*Library, error) {
 	if path := os.Getenv(env); path != "" {
 		lib, err := open(path)
@@ -44,7 +44,7 @@ func Load(name, env string, files ...string) (*Library, error) {
 	return nil, fmt.Errorf("loading %s: %w", name, errors.Join(tried...))
 }
 
-// CacheDir returns the folder where libraries are looked for last, in the user's cache.
+// CacheDir returns the folder for libraries in the user's cache.
 func CacheDir() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"debug/elf"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -22,12 +24,12 @@ func open(path string) (*Library, error) {
 	return &Library{Path: loadedPath(path), handle: handle}, nil
 }
 
-// openNeighbours loads the libraries that one needs, and that the system lacks, from the folder it lies in.
+// openNeighbours loads the libraries that a library needs, and that the system lacks, from its own folder.
 func openNeighbours(path string, seen map[string]bool) {
 	seen[path] = true
 	file, err := elf.Open(path)
 	if err != nil {
-		return // opening it tells why
+		return // opening it fails with the reason
 	}
 	needed, _ := file.ImportedLibraries()
 	_ = file.Close()
@@ -40,12 +42,12 @@ func openNeighbours(path string, seen map[string]bool) {
 			continue
 		}
 		openNeighbours(neighbour, seen)
-		// The loader then takes what is there by its name.
+		// The loader then finds it by its name.
 		_, _ = purego.Dlopen(neighbour, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	}
 }
 
-// loadedPath finds out which file the loader took for a bare name.
+// loadedPath returns the file that the loader found for a bare name.
 func loadedPath(name string) string {
 	if filepath.Base(name) != name {
 		return name
@@ -62,7 +64,7 @@ func loadedPath(name string) string {
 	return name
 }
 
-// Find returns the address of a function, 0 if the library has none of that name.
+// Find returns the address of a function, 0 if the library does not have it.
 func (l *Library) Find(name string) uintptr {
 	address, err := purego.Dlsym(l.handle, name)
 	if err != nil {
@@ -71,37 +73,24 @@ func (l *Library) Find(name string) uintptr {
 	return address
 }
 
-// Functions are those that a program needs of a library. The first that is missing is remembered.
-type Functions struct {
-	library *Library
-	version string
-	err     error
-}
-
-// Need begins to look for functions that are there from a version on, "libtiff 4.0", which the error names.
-func (l *Library) Need(version string) *Functions { return &Functions{library: l, version: version} }
-
-// Find returns the address of a function, 0 if it is missing: Err then says so.
-func (f *Functions) Find(name string) uintptr {
-	address := f.library.Find(name)
-	if address == 0 && f.err == nil {
-		f.err = fmt.Errorf("%s has no function %s: %s or newer is needed", f.library.Path, name, f.version)
+// Bind finds the functions that a program needs of a library. If one is missing, it unloads the library, and the error names the
+// version that has all of them: "libtiff 4.0".
+func (l *Library) Bind(version string, functions map[string]*uintptr) error {
+	for _, name := range slices.Sorted(maps.Keys(functions)) {
+		if *functions[name] = l.Find(name); *functions[name] == 0 {
+			_ = purego.Dlclose(l.handle)
+			return fmt.Errorf("%s has no function %s: %s or newer is needed", l.Path, name, version)
+		}
 	}
-	return address
+	return nil
 }
 
-// Err is about the first function that was not found.
-func (f *Functions) Err() error { return f.err }
-
-// Close unloads a library that turned out to be of no use.
-func (l *Library) Close() { _ = purego.Dlclose(l.handle) }
-
-// String copies a C string of at most a thousand bytes, "" for none.
+// String copies a C string, up to a thousand bytes, "" for a null pointer.
 func String(address uintptr) string {
 	if address == 0 {
 		return ""
 	}
-	// Going through a pointer to the variable keeps vet from taking C memory for a Go pointer gone astray.
+	// A direct conversion looks to vet like a misuse of a Go pointer.
 	start := *(*unsafe.Pointer)(unsafe.Pointer(&address))
 	var text []byte
 	for i := range 1000 {

@@ -1,3 +1,4 @@
+// Package libtiff calls libtiff, loaded at run time, for the pictures that Go's decoder does not support.
 package libtiff
 
 import (
@@ -14,6 +15,9 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/dynlib"
 )
 
+// EnvPath is the environment variable for the library's path. If it is set, Load tries nothing else.
+const EnvPath = "KAGURAZAKA_LIBTIFF"
+
 // Library is libtiff, loaded until the program ends.
 type Library struct {
 	// Path is the loaded file.
@@ -23,19 +27,25 @@ type Library struct {
 	readRGBA, encodedStrip, encodedTile uintptr
 }
 
-func bind(loaded *dynlib.Library) (*Library, error) {
+// Load loads the library from EnvPath, or else by the system's loader, or else from the user's cache.
+func Load() (*Library, error) {
+	files := []string{"libtiff.so.6", "libtiff.so.5"}
+	if runtime.GOOS == "darwin" {
+		files = []string{"libtiff.6.dylib", "libtiff.5.dylib"}
+	}
+	loaded, err := dynlib.Load("libtiff", EnvPath, files...)
+	if err != nil {
+		return nil, err
+	}
 	lib := &Library{Path: loaded.Path}
-	functions := loaded.Need("libtiff 4.0")
-	find := functions.Find
-	lib.clientOpen = find("TIFFClientOpen")
-	lib.close = find("TIFFClose")
-	lib.readRGBA = find("TIFFReadRGBAImageOriented")
-	lib.encodedStrip = find("TIFFReadEncodedStrip")
-	lib.encodedTile = find("TIFFReadEncodedTile")
-	silence := [2]uintptr{find("TIFFSetErrorHandler"), find("TIFFSetWarningHandler")}
-	listen := [2]uintptr{find("TIFFSetErrorHandlerExt"), find("TIFFSetWarningHandlerExt")}
-	if err := functions.Err(); err != nil {
-		loaded.Close()
+	var silence, listen [2]uintptr
+	err = loaded.Bind("libtiff 4.0", map[string]*uintptr{
+		"TIFFClientOpen": &lib.clientOpen, "TIFFClose": &lib.close, "TIFFReadRGBAImageOriented": &lib.readRGBA,
+		"TIFFReadEncodedStrip": &lib.encodedStrip, "TIFFReadEncodedTile": &lib.encodedTile,
+		"TIFFSetErrorHandler": &silence[0], "TIFFSetWarningHandler": &silence[1],
+		"TIFFSetErrorHandlerExt": &listen[0], "TIFFSetWarningHandlerExt": &listen[1],
+	})
+	if err != nil {
 		return nil, err
 	}
 	callbacks.Do(makeCallbacks)
@@ -48,10 +58,10 @@ func bind(loaded *dynlib.Library) (*Library, error) {
 
 // The callbacks are made once, because a process may have only so many. They get the File's number from the library.
 var (
-	callbacks                                  sync.Once
-	onRead, onNothing, onSeek, onClose, onSize uintptr
-	onMap, onUnmap, onError, onWarning         uintptr
-	vsnprintf                                  uintptr
+	callbacks                                sync.Once
+	onRead, onSeek, onSize, onMap, onNothing uintptr
+	onError, onWarning                       uintptr
+	vsnprintf                                uintptr
 
 	mu     sync.Mutex
 	open   = map[uintptr]*File{}
@@ -75,7 +85,8 @@ func makeCallbacks() {
 		f.at += uint64(n)
 		return n
 	})
-	onNothing = purego.NewCallback(func(uintptr, unsafe.Pointer, uintptr) uintptr { return 0 })
+	// It stands for the functions to write, to close and to unmap.
+	onNothing = purego.NewCallback(func(uintptr, uintptr, uintptr) uintptr { return 0 })
 	onSeek = purego.NewCallback(func(id, to, whence uintptr) uintptr {
 		f := fileOf(id)
 		if f == nil {
@@ -91,7 +102,6 @@ func makeCallbacks() {
 		}
 		return uintptr(f.at)
 	})
-	onClose = purego.NewCallback(func(uintptr) uintptr { return 0 })
 	onSize = purego.NewCallback(func(id uintptr) uintptr {
 		if f := fileOf(id); f != nil {
 			return uintptr(len(f.data))
@@ -108,7 +118,6 @@ func makeCallbacks() {
 		*(*uint64)(size) = uint64(len(f.data))
 		return 1
 	})
-	onUnmap = purego.NewCallback(func(uintptr, uintptr, uintptr) {})
 	onError = purego.NewCallback(func(id, module, format, args uintptr) { hear(id, module, format, args, false) })
 	onWarning = purego.NewCallback(func(id, module, format, args uintptr) { hear(id, module, format, args, true) })
 }
@@ -158,7 +167,7 @@ func (l *Library) Open(data []byte) (*File, error) {
 	open[f.id] = f
 	mu.Unlock()
 	f.handle, _, _ = purego.SyscallN(l.clientOpen, uintptr(unsafe.Pointer(&fileName[0])), uintptr(unsafe.Pointer(&readMode[0])), f.id,
-		onRead, onNothing, onSeek, onClose, onSize, onMap, onUnmap)
+		onRead, onNothing, onSeek, onNothing, onSize, onMap, onNothing)
 	if f.handle == 0 {
 		err := f.fault()
 		f.forget()

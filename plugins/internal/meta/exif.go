@@ -4,6 +4,7 @@ package meta
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 
 	"github.com/kagurazaka/kagurazaka/plugins/internal/tiffhead"
 )
@@ -88,22 +89,41 @@ func FromTIFF(data []byte) Orientation {
 // FromWebP finds the orientation in a WebP file.
 func FromWebP(data []byte) Orientation {
 	var n notes
-	const header = 12 // RIFF, length, WEBP
-	for at := int64(header); at+8 <= int64(len(data)); {
-		length := int64(binary.LittleEndian.Uint32(data[at+4:]))
-		body, end := at+8, at+8+length
-		if end > int64(len(data)) {
-			break
-		}
-		switch string(data[at : at+4]) {
+	chunks, _ := Chunks(data[min(len(data), WebPHeader):])
+	for _, c := range chunks {
+		switch c.Kind {
 		case "EXIF":
-			n.addEXIF(data[body:end])
+			n.addEXIF(c.Body)
 		case "XMP ":
-			n.addXMP(data[body:end])
+			n.addXMP(c.Body)
 		}
-		at = end + length&1 // chunks begin at even offsets
 	}
 	return n.orientation()
 }
+
+// WebPHeader is the length of a WebP file before its chunks: RIFF, length, WEBP.
+const WebPHeader = 12
+
+// Chunk is a part of a WebP file.
+type Chunk struct {
+	Kind string
+	Body []byte
+}
+
+// Chunks splits a WebP file behind its header, or one of its chunks. With an error, it returns the chunks before the damage.
+func Chunks(b []byte) (all []Chunk, err error) {
+	for len(b) >= 8 {
+		n := uint64(binary.LittleEndian.Uint32(b[4:]))
+		if n > uint64(len(b)-8) {
+			return all, ErrChunks
+		}
+		all = append(all, Chunk{string(b[:4]), b[8 : 8+n]})
+		b = b[min(uint64(len(b)), 8+n+n%2):] // chunks begin at even offsets
+	}
+	return all, nil
+}
+
+// ErrChunks is the error for a WebP that ends too early.
+var ErrChunks = errors.New("the file ends inside one of its parts")
 
 const exifHeader = "Exif\x00\x00"

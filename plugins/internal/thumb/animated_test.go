@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kagurazaka/kagurazaka/plugins/internal/meta"
 )
 
 // twoColours is a GIF of a picture of one colour and one of another, at the given places.
@@ -76,37 +78,39 @@ func TestGIFBeyondItsCanvas(t *testing.T) {
 }
 
 // webpFile makes a WebP of parts.
-func webpFile(parts ...chunk) []byte {
+func webpFile(parts ...meta.Chunk) []byte {
 	var body []byte
 	for _, p := range parts {
-		body = binary.LittleEndian.AppendUint32(append(body, p.kind...), uint32(len(p.body)))
-		body = append(body, p.body...)
-		if len(p.body)%2 == 1 {
+		body = binary.LittleEndian.AppendUint32(append(body, p.Kind...), uint32(len(p.Body)))
+		body = append(body, p.Body...)
+		if len(p.Body)%2 == 1 {
 			body = append(body, 0)
 		}
 	}
 	return slices.Concat(binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(body)+4)), []byte("WEBP"), body)
 }
 
+func chunkOf(kind string, body []byte) meta.Chunk { return meta.Chunk{Kind: kind, Body: body} }
+
 func number24(v int) []byte { return []byte{byte(v), byte(v >> 8), byte(v >> 16)} }
 
 // animation makes an animated WebP of w by h pixels whose only picture is that of a file of 48 x 32, at (x, y).
 func animation(t *testing.T, w, h, x, y int, still []byte) []byte {
 	t.Helper()
-	parts, err := chunks(still[12:])
+	parts, err := meta.Chunks(still[12:])
 	if err != nil {
 		t.Fatal(err)
 	}
 	frame := slices.Concat(number24(x/2), number24(y/2), number24(47), number24(31), number24(100), []byte{0})
 	for _, p := range parts {
-		if p.kind != "VP8X" {
+		if p.Kind != "VP8X" {
 			inner := webpFile(p)
 			frame = append(frame, inner[12:]...)
 		}
 	}
 	return webpFile(
-		chunk{"VP8X", slices.Concat([]byte{webpAnimated, 0, 0, 0}, number24(w-1), number24(h-1))},
-		chunk{"ANIM", make([]byte, 6)}, chunk{"ANMF", frame},
+		chunkOf("VP8X", slices.Concat([]byte{webpAnimated, 0, 0, 0}, number24(w-1), number24(h-1))),
+		chunkOf("ANIM", make([]byte, 6)), chunkOf("ANMF", frame),
 	)
 }
 
@@ -142,9 +146,9 @@ func TestAnimatedWebP(t *testing.T) {
 	lossless := fixture(t, "lossless.webp")
 	for name, data := range map[string][]byte{
 		"beyond the canvas": animation(t, 96, 64, 50, 32, lossless),
-		"no picture":        webpFile(chunk{"VP8X", slices.Concat([]byte{webpAnimated, 0, 0, 0}, number24(47), number24(31))}, chunk{"ANIM", make([]byte, 6)}),
-		"short header":      webpFile(chunk{"VP8X", []byte{webpAnimated}}),
-		"empty frame":       webpFile(chunk{"VP8X", slices.Concat([]byte{webpAnimated, 0, 0, 0}, number24(47), number24(31))}, chunk{"ANMF", nil}),
+		"no picture":        webpFile(chunkOf("VP8X", slices.Concat([]byte{webpAnimated, 0, 0, 0}, number24(47), number24(31))), chunkOf("ANIM", make([]byte, 6))),
+		"short header":      webpFile(chunkOf("VP8X", []byte{webpAnimated})),
+		"empty frame":       webpFile(chunkOf("VP8X", slices.Concat([]byte{webpAnimated, 0, 0, 0}, number24(47), number24(31))), chunkOf("ANMF", nil)),
 	} {
 		if _, err := r.thumbnail(t, data, formatPNG); err == nil || !strings.Contains(err.Error(), "WebP picture is broken") {
 			t.Errorf("%s: error %v", name, err)
@@ -164,10 +168,10 @@ func TestWebPWhoseHeaderPromisesOpacity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts, err := chunks(fixture(t, "lossy.webp")[12:])
+	parts, err := meta.Chunks(fixture(t, "lossy.webp")[12:])
 	if err != nil {
 		t.Fatal(err)
 	}
-	data := webpFile(append([]chunk{{"VP8X", slices.Concat([]byte{webpAlpha, 0, 0, 0}, number24(47), number24(31))}}, parts...)...)
+	data := webpFile(append([]meta.Chunk{chunkOf("VP8X", slices.Concat([]byte{webpAlpha, 0, 0, 0}, number24(47), number24(31)))}, parts...)...)
 	checkRamp(t, mustShow(t, r, data, formatPNG), 24, 16, 1, 5, shrunk(2))
 }

@@ -7,6 +7,8 @@ import (
 	"image"
 
 	"golang.org/x/image/webp"
+
+	"github.com/kagurazaka/kagurazaka/plugins/internal/meta"
 )
 
 // webpReader returns the reader for a decoded WebP. The values of a lossy one are from 16 to 235, as in video, but
@@ -43,28 +45,6 @@ func readVideo(m *image.YCbCr, y int, r, g, b []byte) {
 	}
 }
 
-// chunk is a part of a WebP file.
-type chunk struct {
-	kind string
-	body []byte
-}
-
-var errChunks = errors.New("the file ends inside one of its parts")
-
-// chunks splits a file, or one of its parts, into parts.
-func chunks(b []byte) ([]chunk, error) {
-	var all []chunk
-	for len(b) >= 8 {
-		n := uint64(binary.LittleEndian.Uint32(b[4:]))
-		if n > uint64(len(b)-8) {
-			return nil, errChunks
-		}
-		all = append(all, chunk{string(b[:4]), b[8 : 8+n]})
-		b = b[min(uint64(len(b)), 8+n+n%2):]
-	}
-	return all, nil
-}
-
 // Flags of a WebP's header.
 const (
 	webpAnimated = 1 << 1
@@ -73,15 +53,15 @@ const (
 
 // decodeWebP decodes a WebP. Of an animated one, it decodes the first picture, at its place on the canvas.
 func decodeWebP(_ *processor, data []byte) (image.Image, error) {
-	const header, extended = 12, 10
+	const header, extended = meta.WebPHeader, 10
 	if len(data) < header+8 || string(data[header:header+4]) != "VP8X" {
 		return webp.Decode(bytes.NewReader(data))
 	}
-	parts, err := chunks(data[header:])
+	parts, err := meta.Chunks(data[header:])
 	if err != nil {
 		return nil, err
 	}
-	head := parts[0].body
+	head := parts[0].Body
 	if len(head) != extended {
 		return nil, errors.New("the header is damaged")
 	}
@@ -91,19 +71,19 @@ func decodeWebP(_ *processor, data []byte) (image.Image, error) {
 		return decodeStill(parts[1:], w, h)
 	}
 	for _, part := range parts {
-		if part.kind != "ANMF" {
+		if part.Kind != "ANMF" {
 			continue
 		}
 		const frame = 16
-		if len(part.body) < frame {
-			return nil, errChunks
+		if len(part.Body) < frame {
+			return nil, meta.ErrChunks
 		}
-		at := image.Pt(2*number(part.body), 2*number(part.body[3:]))
-		size := image.Pt(number(part.body[6:])+1, number(part.body[9:])+1)
+		at := image.Pt(2*number(part.Body), 2*number(part.Body[3:]))
+		size := image.Pt(number(part.Body[6:])+1, number(part.Body[9:])+1)
 		if at.X+size.X > w || at.Y+size.Y > h {
 			return nil, errors.New("the first picture reaches beyond the canvas")
 		}
-		inner, err := chunks(part.body[frame:])
+		inner, err := meta.Chunks(part.Body[frame:])
 		if err != nil {
 			return nil, err
 		}
@@ -118,7 +98,7 @@ func decodeWebP(_ *processor, data []byte) (image.Image, error) {
 
 // decodeStill decodes the picture of w by h pixels in parts of a file. It gives Go's decoder a file with only these parts:
 // the decoder fails if a header promises an opacity that is missing.
-func decodeStill(parts []chunk, w, h int) (image.Image, error) {
+func decodeStill(parts []meta.Chunk, w, h int) (image.Image, error) {
 	var body []byte
 	add := func(kind string, b []byte) {
 		body = binary.LittleEndian.AppendUint32(append(body, kind...), uint32(len(b)))
@@ -129,19 +109,19 @@ func decodeStill(parts []chunk, w, h int) (image.Image, error) {
 	}
 	var alpha []byte
 	for _, part := range parts {
-		switch part.kind {
+		switch part.Kind {
 		case "ALPH":
-			alpha = part.body
+			alpha = part.Body
 		case "VP8 ", "VP8L":
 			head := []byte{0, 0, 0, 0, byte(w - 1), byte((w - 1) >> 8), byte((w - 1) >> 16), byte(h - 1), byte((h - 1) >> 8), byte((h - 1) >> 16)}
-			if alpha != nil && part.kind == "VP8 " {
+			if alpha != nil && part.Kind == "VP8 " {
 				head[0] = webpAlpha
 			}
 			add("VP8X", head)
 			if head[0] != 0 {
 				add("ALPH", alpha)
 			}
-			add(part.kind, part.body)
+			add(part.Kind, part.Body)
 			file := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(body)+4))
 			return webp.Decode(bytes.NewReader(append(append(file, "WEBP"...), body...)))
 		}

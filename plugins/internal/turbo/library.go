@@ -39,22 +39,23 @@ const (
 	errorWarning = 0
 )
 
-func bind(loaded *dynlib.Library) (*Library, error) {
+// EnvPath is the environment variable for the library's path. If it is set, Load tries nothing else.
+const EnvPath = "KAGURAZAKA_TURBOJPEG"
+
+// Load loads the library from EnvPath, or else by the system's loader, or else from the user's cache.
+func Load() (*Library, error) {
+	loaded, err := dynlib.Load("libjpeg-turbo", EnvPath, "libturbojpeg.so.0")
+	if err != nil {
+		return nil, err
+	}
 	lib := &Library{Path: loaded.Path, API: "2"}
-	functions := loaded.Need("libjpeg-turbo 2.0")
-	find := functions.Find
-	lib.initDecompress = find("tjInitDecompress")
-	lib.decompressHeader3 = find("tjDecompressHeader3")
-	lib.decompressToYUVPlanes = find("tjDecompressToYUVPlanes")
-	lib.decompress2 = find("tjDecompress2")
-	lib.initCompress = find("tjInitCompress")
-	lib.compressFromYUVPlanes = find("tjCompressFromYUVPlanes")
-	lib.bufSize = find("tjBufSize")
-	lib.getErrorStr2 = find("tjGetErrorStr2")
-	lib.getErrorCode = find("tjGetErrorCode")
-	lib.destroy = find("tjDestroy")
-	if err := functions.Err(); err != nil {
-		loaded.Close()
+	err = loaded.Bind("libjpeg-turbo 2.0", map[string]*uintptr{
+		"tjInitDecompress": &lib.initDecompress, "tjDecompressHeader3": &lib.decompressHeader3,
+		"tjDecompressToYUVPlanes": &lib.decompressToYUVPlanes, "tjDecompress2": &lib.decompress2,
+		"tjInitCompress": &lib.initCompress, "tjCompressFromYUVPlanes": &lib.compressFromYUVPlanes, "tjBufSize": &lib.bufSize,
+		"tjGetErrorStr2": &lib.getErrorStr2, "tjGetErrorCode": &lib.getErrorCode, "tjDestroy": &lib.destroy,
+	})
+	if err != nil {
 		return nil, err
 	}
 	if loaded.Find("tj3Init") != 0 {

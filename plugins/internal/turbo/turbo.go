@@ -2,17 +2,7 @@
 // C toolchain. Without the library, the error lists where Load looked.
 package turbo
 
-import (
-	"strings"
-
-	"github.com/kagurazaka/kagurazaka/internal/dynlib"
-)
-
-// EnvPath is the environment variable for the library's path. If it is set, Load tries nothing else.
-const EnvPath = "KAGURAZAKA_TURBOJPEG"
-
-// FileName is the library's file name for the loader and in the cache folder.
-const FileName = "libturbojpeg.so.0"
+import "strings"
 
 // Error is an error or warning of libjpeg-turbo.
 type Error struct {
@@ -90,12 +80,3 @@ type Header struct {
 
 // Scaled returns the length that n pixels have when decoded at eighths/8 of their size.
 func Scaled(n, eighths int) int { return (n*eighths + 7) / 8 }
-
-// Load loads the library from EnvPath, or else by the system's loader, or else from the user's cache.
-func Load() (*Library, error) {
-	lib, err := dynlib.Load("libjpeg-turbo", EnvPath, FileName)
-	if err != nil {
-		return nil, err
-	}
-	return bind(lib)
-}
