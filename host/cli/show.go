@@ -37,11 +37,8 @@ func (a *app) show() error {
 	}
 	out.Unread = errors.Join(r.Err, cmp.Or(stateErr, err))
 	most := a.grammar.Show.Failed
-	failed, kept := 0, int64(0)
-	err = ledger.FailedItems(r.Dir, s, func(f *ledger.FailedItem) error {
-		if !f.Carried {
-			kept++
-		}
+	failed := 0
+	out.FailedLost, err = ledger.FailedItems(r.Dir, s, func(f *ledger.FailedItem) error {
 		failed++
 		if most < 0 || failed <= most {
 			out.FailedItems = append(out.FailedItems, *f)
@@ -49,7 +46,6 @@ func (a *app) show() error {
 		return nil
 	})
 	out.Unread = errors.Join(out.Unread, err)
-	out.FailedLost = s.Lost(kept)
 	if out.Unread != nil {
 		a.log.Warn("not all of the run can be read: what can is shown", "error", out.Unread)
 	}

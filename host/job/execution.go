@@ -165,18 +165,14 @@ func (e *execution) carry() error {
 	if t == nil {
 		return nil
 	}
-	var kept int64
-	err := ledger.FailedItems(t.run.Dir, t.state, func(f *ledger.FailedItem) error {
-		if !f.Carried {
-			kept++
-		}
+	lost, err := ledger.FailedItems(t.run.Dir, t.state, func(f *ledger.FailedItem) error {
 		e.ledger.Carry(*f)
 		return nil
 	})
 	if err != nil || t.how == ledger.Resume {
 		return err
 	}
-	if e.lost = t.state.Lost(kept); e.lost > 0 {
+	if e.lost = lost; lost > 0 {
 		e.Log.Warn("failed items of the run that is taken up are not in its failed.jsonl, so they cannot be run again alone: --resume does them",
 			"items", e.lost, "run", t.run.Info.ID)
 	}
@@ -195,24 +191,14 @@ func (e *execution) carry() error {
 
 // info is what run.json says of the run before it has begun.
 func (e *execution) info() (ledger.Info, error) {
-	root, err := ledger.Root()
-	id := ""
-	if err == nil {
-		id, err = ledger.NextID(root, e.began)
-	}
-	if err != nil {
-		// There is no folder of runs, and --run-dir may do without.
-		id, err = ledger.NewID(e.began)
-	}
-	if err != nil {
-		return ledger.Info{}, err
-	}
+	// Without a folder of runs, --run-dir may name one.
+	root, _ := ledger.Root()
 	host, _ := os.Hostname()
 	folder, _ := os.Getwd()
 	s := e.spec
 	info := ledger.Info{
-		ID: id, Task: s.Task.Name, Args: append([]string{}, s.Args...), Command: terminal.Command(e.Words), Folder: folder, Version: e.Version,
-		Host: host, PID: os.Getpid(), Outputs: e.outputs, Began: e.began.UTC(),
+		ID: ledger.NewID(root, e.began), Task: s.Task.Name, Args: append([]string{}, s.Args...), Command: terminal.Command(e.Words),
+		Folder: folder, Version: e.Version, Host: host, PID: os.Getpid(), Outputs: e.outputs, Began: e.began.UTC(),
 		Plugin:   ledger.Plugin{Path: s.Plugin.Path, Name: s.Plugin.Name, Version: s.Plugin.Version, SDK: s.Plugin.SDK},
 		Backbone: map[string]any{"name": s.Backbone, "num_process": s.Workers, "chunksize": s.ChunkSize},
 	}
@@ -220,6 +206,7 @@ func (e *execution) info() (ledger.Info, error) {
 		info.Backbone["device"] = s.Device
 	}
 	if s.Template != nil {
+		var err error
 		if info.Template, err = json.Marshal(s.Template.Plain()); err != nil {
 			return info, fmt.Errorf("writing down the template: %w", err)
 		}

@@ -66,11 +66,6 @@ const (
 	briefText = 256
 )
 
-// brief leaves out what is not needed to run the item again.
-func (f *FailedItem) brief() {
-	f.Message, f.Traceback, f.Log = cutText(f.Message, briefText), "", nil
-}
-
 // cutText is the beginning of a text.
 func cutText(text string, most int) string {
 	if len(text) <= most {
@@ -141,8 +136,7 @@ func (f FailedItem) appendLine(dst []byte) []byte {
 // maxFailedLine bounds a line when it is read: its item, its texts with all their escapes, its log.
 const maxFailedLine = 64 << 20
 
-// failedLines calls visit for each whole line of failed.jsonl. A file that is not there has none; what follows the first
-// line that is not whole does not count.
+// failedLines calls visit for each whole line of failed.jsonl, up to the first that is not whole. A missing file has no lines.
 func failedLines(dir string, visit func(*FailedItem) error) error {
 	file, _, err := regular.Open(filepath.Join(dir, failedFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -174,22 +168,20 @@ func readFailed(r io.Reader, visit func(*FailedItem) error) error {
 	return nil
 }
 
-// Lost is how many items of a run failed of which failed.jsonl says nothing, because it is cut: they were not kept any more, or not
-// written. kept is how many items that are not Carried FailedItems has visited.
-func (s *State) Lost(kept int64) int64 { return max(s.Failed.Items()-kept, 0) }
-
-// FailedItems calls visit for each item of a run that failed and is not done, in the order in which they failed, once
-// each.
-func FailedItems(dir string, s *State, visit func(*FailedItem) error) error {
+// FailedItems calls visit for each item of a run that failed and is not done, once each, in the order in which they failed. lost is how
+// many failed items of the run failed.jsonl lacks: they were beyond its limit, or it is cut.
+func FailedItems(dir string, s *State, visit func(*FailedItem) error) (lost int64, err error) {
 	own := s.Finished()
-	// Items that this run has come to, whose failure in the run before is of no interest any more. Carried lines come
-	// first, and most runs have none.
+	finished := cursor{set: own}
+	lost = s.Failed.Items()
+	// These items of the earlier run have an outcome in this one. Carried lines come first, and most runs have none.
 	var overtaken *bag
-	return failedLines(dir, func(f *FailedItem) error {
+	err = failedLines(dir, func(f *FailedItem) error {
 		if !f.Carried {
-			if own.Has(f.Number) {
+			if finished.has(f.Number) {
 				return nil
 			}
+			lost--
 			return visit(f)
 		}
 		if s.Listed >= 0 {
@@ -207,12 +199,13 @@ func FailedItems(dir string, s *State, visit func(*FailedItem) error) error {
 		}
 		return visit(f)
 	})
+	return max(lost, 0), err
 }
 
 // Pick collects the failed items of a run, to be picked out of a listing.
 func Pick(dir string, s *State) (*Picked, error) {
 	var keys []Key
-	err := FailedItems(dir, s, func(f *FailedItem) error {
+	_, err := FailedItems(dir, s, func(f *FailedItem) error {
 		keys = append(keys, f.Key)
 		return nil
 	})

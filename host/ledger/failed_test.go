@@ -42,7 +42,7 @@ func TestFailedHasALimit(t *testing.T) {
 		t.Fatalf("%d failed, %v", s.Failed.Items(), err)
 	}
 	var kept, whole int64
-	if err := FailedItems(dir, s, func(f *FailedItem) error {
+	lost, err := FailedItems(dir, s, func(f *FailedItem) error {
 		if f.Message == long && f.Traceback == long && len(f.Log) == 1 {
 			whole++
 		} else if len(f.Message) > briefText+len("…") || f.Traceback != "" || string(f.Item) != fmt.Sprintf(`{"i": %d}`, f.Number) {
@@ -50,15 +50,16 @@ func TestFailedHasALimit(t *testing.T) {
 		}
 		kept++
 		return nil
-	}); err != nil {
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if whole == 0 || kept <= whole || kept >= failures {
 		t.Errorf("%d whole, %d kept", whole, kept)
 	}
 	read, err := ReadInfo(dir)
-	if want := fmt.Sprintf("%d failed items are not in it", failures-kept); err != nil || !strings.Contains(read.End.Incomplete, want) || s.Lost(kept) != failures-kept {
-		t.Errorf("%q, %d lost, %v", read.End.Incomplete, s.Lost(kept), err)
+	if want := fmt.Sprintf("%d failed items are not in it", failures-kept); err != nil || !strings.Contains(read.End.Incomplete, want) || lost != failures-kept {
+		t.Errorf("%q, %d lost, %v", read.End.Incomplete, lost, err)
 	}
 }
 

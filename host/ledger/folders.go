@@ -10,11 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/userdir"
-	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
 // earlierFolder is where the folder of a run keeps the runs that it held before it was resumed in place.
@@ -136,14 +133,11 @@ func MoveAside(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	lock, err := lockFolder(dir)
 	if err != nil {
 		return "", fmt.Errorf("resuming a run in its folder: %w", err)
 	}
 	defer func() { _ = lock.Close() }()
-	if err := filelock.TryLock(lock); errors.Is(err, filelock.ErrHeld) {
-		return "", &BusyError{dir}
-	}
 	to := filepath.Join(dir, earlierFolder, info.ID)
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return "", fmt.Errorf("resuming a run in its folder: %w", err)

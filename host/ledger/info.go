@@ -2,12 +2,10 @@ package ledger
 
 import (
 	"bytes"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,43 +91,27 @@ type End struct {
 	Incomplete string `json:"incomplete,omitempty"`
 }
 
-// NewID returns an id for a run: the time in UTC, to the millisecond, and six random digits, so that ids sort by time.
-func NewID(now time.Time) (string, error) {
-	random := make([]byte, 3)
-	if _, err := rand.Read(random); err != nil {
-		return "", fmt.Errorf("naming a run: %w", err)
-	}
-	return idTime(now) + "-" + hex.EncodeToString(random), nil
-}
-
-const idLayout = "20060102-150405.000"
-
-// idTime is the part of an id that is the time.
-func idTime(t time.Time) string { return strings.Replace(t.UTC().Format(idLayout), ".", "", 1) }
-
-// NextID returns an id for a run in a folder of runs. It sorts after those that are there, also when the clock was set back:
-// the last run is the one that was begun last.
-func NextID(root string, now time.Time) (string, error) {
-	runs, err := os.ReadDir(root)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("naming a run: %w", err)
-	}
-	at := len("20060102-150405")
+// NewID returns an id for a run in a folder of runs, which may be missing: the time in UTC, to the millisecond, and six random digits. It
+// sorts after the ids in the folder even if the clock was set back: the last run is the one that was begun last.
+func NewID(root string, now time.Time) string {
+	const layout, seconds = "20060102-150405.000", len("20060102-150405")
+	runs, _ := os.ReadDir(root)
 	for _, e := range slices.Backward(runs) {
 		name := e.Name()
-		if len(name) < at+3 {
+		if len(name) < seconds+3 {
 			continue
 		}
-		newest, err := time.Parse(idLayout, name[:at]+"."+name[at:at+3])
+		newest, err := time.Parse(layout, name[:seconds]+"."+name[seconds:seconds+3])
 		if err != nil {
 			continue
 		}
-		if idTime(now) <= idTime(newest) {
+		if !now.Truncate(time.Millisecond).After(newest) {
 			now = newest.Add(time.Millisecond)
 		}
 		break
 	}
-	return NewID(now)
+	stamp := strings.Replace(now.UTC().Format(layout), ".", "", 1)
+	return fmt.Sprintf("%s-%06x", stamp, rand.Uint32N(1<<24))
 }
 
 // DamagedError is about a run whose run.json cannot be read to its end.

@@ -23,16 +23,15 @@ import (
 type Options struct {
 	// Keys keeps a key for each item, 8 bytes, so that a later run knows it again.
 	Keys bool
-	// Earlier are what this run takes up: it is kept until the listing of this run is complete.
+	// Earlier is the run that this one takes up: its finished items are kept until the listing of this run is complete.
 	Earlier *State
-	// Broken is called once when the ledger cannot be written any more: nothing is kept from then on. It is called by a
-	// goroutine of the ledger's own.
+	// Broken is called once if the ledger cannot be written any more: nothing is kept from then on. Note is called with what the
+	// user should know of the ledger during the run. Both are called by a goroutine of the ledger, and may be nil.
 	Broken func(error)
-	// Note is called with what the user should know of the ledger while the run goes on, by that goroutine, too. May be nil.
-	Note func(string)
-	// MaxFailed is how many bytes failed.jsonl gets; 0: 1 GiB.
+	Note   func(string)
+	// MaxFailed is the limit of failed.jsonl in bytes; 0: 1 GiB.
 	MaxFailed int64
-	// FlushEvery is how old an outcome may be before it is written; 0: a second.
+	// FlushEvery is how long an outcome may wait before it is written; 0: a second.
 	FlushEvery time.Duration
 }
 
@@ -42,41 +41,41 @@ type Ledger struct {
 	options Options
 	lock    *os.File
 
-	// infoMu is apart, so that no call waits until run.json is on disk.
+	// infoMu is apart, so that no other call waits for the writing of run.json.
 	infoMu sync.Mutex
 	info   Info
 
 	mu sync.Mutex
-	// out and lines are what is to be written to the record of outcomes and to failed.jsonl; pending are spans that may
-	// still be joined.
+	// out and lines wait to be written to the record of outcomes and to failed.jsonl; pending are spans that may still be joined. spare
+	// is the memory that out uses next.
 	out     recordBuffer
 	spare   []byte
 	lines   []byte
 	pending [kindFailed + 1][]backbones.Span
 	total   uint64
-	// seed is that of the indexed list, where the items are one.
+	// seed is that of an indexed list.
 	seed Key
 	err  error
 
-	// failedBytes are in failed.jsonl or on their way; unkept items failed beyond its limit. notes wait for Note.
+	// failedBytes is the length of failed.jsonl with what waits for it; unkept items failed beyond its limit. notes wait for Note.
 	failedBytes, unkept int64
 	notes               []string
 
 	outcomes, failed *os.File
-	// wake tells the writer that much waits, written who waits for room that there may be some.
+	// wake wakes the writer, written a listing that waits for room.
 	wake, written chan struct{}
 	stop, stopped chan struct{}
 	patience      time.Duration
 }
 
 const (
-	// flushBytes is from which size on records are written at once.
+	// flushBytes is the size from which on records are written at once.
 	flushBytes = 64 << 10
-	// bufferBytes is what a buffer has from the start: what comes while another is written has room in it.
+	// bufferBytes is the initial size of a buffer. It has room for what comes while another is written.
 	bufferBytes = 256 << 10
-	// stallBytes is how much may wait for a disk that does not take it before the listing waits, too.
+	// stallBytes is how much may wait for the disk before the listing waits, too.
 	stallBytes = 16 << 20
-	// joinAt is how many spans wait to be joined, spanBytes what one takes.
+	// joinAt is how many spans wait to be joined, spanBytes the size of one.
 	joinAt    = 1 << 16
 	spanBytes = 16
 	// patience is how long the end of a run waits for a disk that takes nothing.
@@ -86,17 +85,9 @@ const (
 // Create makes the folder of a run, which must not hold another one's, and writes run.json. The folder is locked until
 // Close.
 func Create(dir string, info Info, o Options) (*Ledger, error) {
-	l, err := create(dir, info, o)
-	if err != nil {
-		return nil, fmt.Errorf("making the run's folder: %w", err)
-	}
-	return l, nil
-}
-
-func create(dir string, info Info, o Options) (*Ledger, error) {
 	lock, err := takeFolder(dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("making the run's folder: %w", err)
 	}
 	info.Format = infoFormat
 	o.MaxFailed, o.FlushEvery = cmp.Or(o.MaxFailed, maxFailed), cmp.Or(o.FlushEvery, time.Second)
@@ -106,7 +97,7 @@ func create(dir string, info Info, o Options) (*Ledger, error) {
 	}
 	if err := l.open(); err != nil {
 		_ = l.closeFiles()
-		return nil, err
+		return nil, fmt.Errorf("making the run's folder: %w", err)
 	}
 	go l.write()
 	return l, nil
@@ -149,7 +140,7 @@ func (l *Ledger) Info() Info {
 	return l.info
 }
 
-// SetPluginHash completes run.json by the plugin's hash, which takes a moment to be made.
+// SetPluginHash adds the plugin's hash to run.json.
 func (l *Ledger) SetPluginHash(hash string) error {
 	l.infoMu.Lock()
 	defer l.infoMu.Unlock()
@@ -157,65 +148,113 @@ func (l *Ledger) SetPluginHash(hash string) error {
 	return writeInfo(l.dir, &l.info)
 }
 
-// Carry writes a failed item of an earlier run, which counts as failed until this run has an outcome for it.
-func (l *Ledger) Carry(f FailedItem) {
-	f.Carried = true
-	l.mu.Lock()
-	if l.err == nil {
-		l.keepFailed(f)
-		l.wakeIfFull()
-	}
-	l.mu.Unlock()
-	_ = l.waitForRoom(context.Background())
-}
-
-// keepFailed adds the line of a failed item, as far as there is room. The caller holds the lock.
-func (l *Ledger) keepFailed(f FailedItem) {
-	switch {
-	case l.failedBytes >= l.options.MaxFailed:
-		if l.unkept++; l.unkept == 1 {
-			l.notes = append(l.notes, fmt.Sprintf("%s has reached its limit of %d MiB: items that fail from now on are counted, and not kept with what they were",
-				failedFile, l.options.MaxFailed>>20))
-		}
-		return
-	case l.failedBytes >= l.options.MaxFailed/4:
-		f.brief()
-	}
-	before := len(l.lines)
-	l.lines = f.appendLine(l.lines)
-	was := l.failedBytes
-	l.failedBytes += int64(len(l.lines) - before)
-	if was < l.options.MaxFailed/4 && l.failedBytes >= l.options.MaxFailed/4 {
-		l.notes = append(l.notes, fmt.Sprintf("%s has reached %d MiB: items that fail from now on are kept with the beginning of their message alone",
-			failedFile, l.options.MaxFailed>>22))
-	}
-}
-
-// Record keeps what became of some items. It does not wait for the disk.
-func (l *Ledger) Record(o backbones.Outcomes) {
+// add calls record unless the ledger is broken, and wakes the writer if enough waits. It does not wait for the disk.
+func (l *Ledger) add(record func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
 		return
 	}
-	for _, s := range o.Done {
-		l.add(kindDone, s)
+	record()
+	if bytes, spans := l.waiting(); bytes >= flushBytes || spans >= joinAt {
+		signal(l.wake)
 	}
-	for _, s := range o.Skipped {
-		l.add(kindSkipped, s)
+}
+
+// Carry writes a failed item of an earlier run, which counts as failed until this run has an outcome for it.
+func (l *Ledger) Carry(f FailedItem) {
+	f.Carried = true
+	l.add(func() { l.keepFailed(f) })
+	_ = l.waitForRoom(context.Background())
+}
+
+// keepFailed adds the line of a failed item, as far as there is room. The caller holds the lock.
+func (l *Ledger) keepFailed(f FailedItem) {
+	limit := l.options.MaxFailed
+	if l.failedBytes >= limit {
+		if l.unkept++; l.unkept == 1 {
+			l.notes = append(l.notes, fmt.Sprintf("%s has reached its limit of %d MiB: items that fail from now on are counted, and not kept with what they were",
+				failedFile, limit>>20))
+		}
+		return
 	}
-	if len(o.Failed) > 0 {
+	brief := l.failedBytes >= limit/4
+	if brief {
+		f.Message, f.Traceback, f.Log = cutText(f.Message, briefText), "", nil
+	}
+	before := len(l.lines)
+	l.lines = f.appendLine(l.lines)
+	l.failedBytes += int64(len(l.lines) - before)
+	if !brief && l.failedBytes >= limit/4 {
+		l.notes = append(l.notes, fmt.Sprintf("%s has reached %d MiB: items that fail from now on are kept with the beginning of their message alone",
+			failedFile, limit>>22))
+	}
+}
+
+// Record keeps what became of some items. It does not wait for the disk.
+func (l *Ledger) Record(o backbones.Outcomes) {
+	l.add(func() {
+		l.join(kindDone, o.Done)
+		l.join(kindSkipped, o.Skipped)
+		if len(o.Failed) == 0 {
+			return
+		}
 		now := time.Now()
 		for _, f := range o.Failed {
 			l.keepFailed(failedOf(f, l.keyOf(f), now))
-			l.add(kindFailed, backbones.Span{First: f.Number, Count: 1})
+			l.join(kindFailed, []backbones.Span{{First: f.Number, Count: 1}})
 		}
-	}
-	l.wakeIfFull()
+	})
 }
 
-// add joins a span to those that wait. The caller holds the lock.
-func (l *Ledger) add(k kind, s backbones.Span) { l.pending[k] = appendSpan(l.pending[k], s) }
+// resumed keeps which items were left out because an earlier run had done them.
+func (l *Ledger) resumed(spans []backbones.Span) {
+	l.add(func() { l.join(kindResumed, spans) })
+}
+
+// join adds spans to those that wait. The caller holds the lock.
+func (l *Ledger) join(k kind, spans []backbones.Span) {
+	for _, s := range spans {
+		l.pending[k] = appendSpan(l.pending[k], s)
+	}
+}
+
+// saw keeps that there are the items of a block, and their keys; nil: none are kept.
+func (l *Ledger) saw(b backbones.Block, keys []Key) {
+	l.add(func() {
+		l.total = max(l.total, b.First+uint64(b.Count))
+		l.out.keys(b.First, keys)
+	})
+}
+
+// sawList keeps that the items are an indexed list, and its seed.
+func (l *Ledger) sawList(b backbones.Block, seed Key) {
+	l.saw(b, nil)
+	l.add(func() {
+		l.seed = seed
+		l.out.list(b.First, b.Count, seed)
+	})
+}
+
+// listed keeps that the listing is complete.
+func (l *Ledger) listed() {
+	l.add(func() {
+		l.writeSpans()
+		l.out.number(kindListed, l.total)
+	})
+}
+
+// keyOf is the key of a failed item. The caller holds the lock.
+func (l *Ledger) keyOf(f backbones.FailedItem) Key {
+	switch f.Encoding {
+	case backbones.Opaque:
+		return Key(f.ContentKey)
+	case backbones.Indexed:
+		return seedKey(l.seed, f.Number)
+	default:
+		return KeyOf([]byte(f.Item))
+	}
+}
 
 // waiting is how many bytes and spans wait to be written. The caller holds the lock.
 func (l *Ledger) waiting() (bytes, spans int) {
@@ -223,13 +262,6 @@ func (l *Ledger) waiting() (bytes, spans int) {
 		spans += len(some)
 	}
 	return len(l.out.bytes) + len(l.lines), spans
-}
-
-// wakeIfFull wakes the writer when enough waits. The caller holds the lock.
-func (l *Ledger) wakeIfFull() {
-	if bytes, spans := l.waiting(); bytes >= flushBytes || spans >= joinAt {
-		signal(l.wake)
-	}
 }
 
 // signal wakes who waits for a channel that holds one signal.
@@ -240,7 +272,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-// waitForRoom waits while far too much waits to be written. One goroutine at a time may call it.
+// waitForRoom waits while too much waits to be written. Only one goroutine at a time may call it.
 func (l *Ledger) waitForRoom(ctx context.Context) error {
 	for {
 		l.mu.Lock()
@@ -258,70 +290,11 @@ func (l *Ledger) waitForRoom(ctx context.Context) error {
 	}
 }
 
-// saw keeps which items there are, and their keys.
-func (l *Ledger) saw(b backbones.Block, keys []Key) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.total = max(l.total, b.First+uint64(b.Count))
-	if l.options.Keys && l.err == nil {
-		l.out.keys(b.First, keys)
-		l.wakeIfFull()
-	}
-}
-
-// sawList keeps that the items are an indexed list, and its seed.
-func (l *Ledger) sawList(b backbones.Block, seed Key) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.total = max(l.total, b.First+uint64(b.Count))
-	l.seed = seed
-	if l.err == nil {
-		l.out.list(b.First, b.Count, seed)
-	}
-}
-
-// resumed keeps which items were left out because an earlier run had done them.
-func (l *Ledger) resumed(spans []backbones.Span) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err != nil {
-		return
-	}
-	for _, s := range spans {
-		l.add(kindResumed, s)
-	}
-	l.wakeIfFull()
-}
-
-// listed keeps that the listing is complete.
-func (l *Ledger) listed() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err == nil {
-		l.join()
-		l.out.number(kindListed, l.total)
-	}
-}
-
-// keyOf is the key of a failed item. The caller holds the lock.
-func (l *Ledger) keyOf(f backbones.FailedItem) Key {
-	switch f.Encoding {
-	case backbones.Opaque:
-		return Key(f.ContentKey)
-	case backbones.Indexed:
-		return seedKey(l.seed, f.Number)
-	default:
-		return KeyOf([]byte(f.Item))
-	}
-}
-
-// join writes the spans that wait as records. The caller holds the lock.
-func (l *Ledger) join() {
-	for k := kindDone; k <= kindFailed; k++ {
-		if len(l.pending[k]) > 0 {
-			l.out.spans(k, normal(l.pending[k]))
-			l.pending[k] = l.pending[k][:0]
-		}
+// writeSpans makes records of the spans that wait. The caller holds the lock.
+func (l *Ledger) writeSpans() {
+	for k, spans := range l.pending {
+		l.out.spans(kind(k), normal(spans))
+		l.pending[k] = spans[:0]
 	}
 }
 
@@ -330,19 +303,17 @@ func (l *Ledger) write() {
 	defer close(l.stopped)
 	ticker := time.NewTicker(l.options.FlushEvery)
 	defer ticker.Stop()
-	for {
+	for stop := false; !stop; {
 		select {
 		case <-ticker.C:
-			l.flush()
 		case <-l.wake:
-			l.flush()
 		case <-l.stop:
-			l.flush()
-			if l.err == nil {
-				l.err = errors.Join(l.failed.Sync(), l.outcomes.Sync())
-			}
-			return
+			stop = true
 		}
+		l.flush()
+	}
+	if l.err == nil {
+		l.err = errors.Join(l.failed.Sync(), l.outcomes.Sync())
 	}
 }
 
@@ -353,22 +324,17 @@ func (l *Ledger) flush() {
 		l.mu.Unlock()
 		return
 	}
-	l.join()
+	l.writeSpans()
 	out, lines, notes := l.out.bytes, l.lines, l.notes
-	l.notes = nil
-	l.out.bytes, l.spare, l.lines = l.spare[:0], nil, nil
+	l.out.bytes, l.lines, l.notes = l.spare[:0], nil, nil
 	l.mu.Unlock()
-	// Why an item failed is there before it is said that it did.
-	err := writeTo(l.failed, lines)
+	// The reason of a failure is in its file before the failure counts.
+	_, err := l.failed.Write(lines)
 	if err == nil {
-		err = writeTo(l.outcomes, out)
+		_, err = l.outcomes.Write(out)
 	}
 	l.mu.Lock()
-	if err != nil {
-		l.err = err
-		l.pending = [kindFailed + 1][]backbones.Span{}
-	}
-	l.spare = out
+	l.err, l.spare = err, out
 	l.mu.Unlock()
 	signal(l.written)
 	if err != nil && l.options.Broken != nil {
@@ -379,14 +345,6 @@ func (l *Ledger) flush() {
 			l.options.Note(text)
 		}
 	}
-}
-
-func writeTo(file *os.File, data []byte) error {
-	if len(data) == 0 {
-		return nil
-	}
-	_, err := file.Write(data)
-	return err
 }
 
 // Close writes what is left and how the run ended, and lets go of the folder. The error is why the ledger is
@@ -439,48 +397,33 @@ func (l *Ledger) closeFiles() error {
 	return err
 }
 
-// BusyError is about a folder whose run is still under way.
-type BusyError struct{ Dir string }
-
-func (e *BusyError) Error() string {
-	return fmt.Sprintf("%s is the folder of a run that is still under way", e.Dir)
+// lockFolder locks the folder of a run. Some network file systems have no locks: then a run that died cannot be told from one that is
+// under way.
+func lockFolder(dir string) (*os.File, error) {
+	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := filelock.TryLock(lock); errors.Is(err, filelock.ErrHeld) {
+		_ = lock.Close()
+		return nil, exitcode.Usagef("%s is the folder of a run that is still under way", dir)
+	}
+	return lock, nil
 }
-
-// ExitCode is that of a wrong usage.
-func (e *BusyError) ExitCode() int { return exitcode.Usage }
-
-// HoldsRunError is about a folder that holds another run.
-type HoldsRunError struct{ Dir, ID string }
-
-func (e *HoldsRunError) Error() string {
-	return fmt.Sprintf("%s holds the run %s: --resume takes it up; a new run needs another folder", e.Dir, e.ID)
-}
-
-// ExitCode is that of a wrong usage.
-func (e *HoldsRunError) ExitCode() int { return exitcode.Usage }
 
 // takeFolder makes a run's folder and locks it.
 func takeFolder(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, lockFile)
-	lock, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	made := err == nil
-	if errors.Is(err, fs.ErrExist) {
-		lock, err = os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	}
+	_, missing := os.Lstat(filepath.Join(dir, lockFile))
+	lock, err := lockFolder(dir)
 	if err != nil {
 		return nil, err
 	}
-	// Some network file systems have no locks: then a run that died cannot be told from one that is under way.
-	if err := filelock.TryLock(lock); errors.Is(err, filelock.ErrHeld) {
-		_ = lock.Close()
-		return nil, &BusyError{dir}
-	}
 	if err := checkEmpty(dir, lock); err != nil {
-		if made {
-			_ = os.Remove(path)
+		if errors.Is(missing, fs.ErrNotExist) {
+			_ = os.Remove(lock.Name())
 		}
 		_ = lock.Close()
 		return nil, err
@@ -491,11 +434,7 @@ func takeFolder(dir string) (*os.File, error) {
 // checkEmpty returns an error if a folder has anything but a run's lock and runs that were moved aside.
 func checkEmpty(dir string, lock *os.File) error {
 	if IsRun(dir) {
-		id := "?"
-		if info, err := ReadInfo(dir); err == nil {
-			id = info.ID
-		}
-		return &HoldsRunError{dir, id}
+		return exitcode.Usagef("%s holds the run %s: --resume takes it up; a new run needs another folder", dir, readRun(dir).Info.ID)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -505,9 +444,9 @@ func checkEmpty(dir string, lock *os.File) error {
 	if err != nil {
 		return err
 	}
+	// A run's lock is empty.
+	ours := info.Mode().IsRegular() && info.Size() == 0
 	for _, e := range entries {
-		// A lock of ours is empty.
-		ours := info.Mode().IsRegular() && info.Size() == 0
 		if e.Name() != earlierFolder && (e.Name() != lockFile || !ours) {
 			return fmt.Errorf("%s is not empty: it holds %s", dir, e.Name())
 		}

@@ -125,11 +125,7 @@ const byBlock = time.Hour
 // play makes a run over a source, ends it as it is told, and returns which items it was given, by text.
 func play(t *testing.T, dir string, o Options, src backbones.Source, chosen Chosen, judge func(text string) outcome) []string {
 	t.Helper()
-	id, err := NewID(time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := Create(dir, Info{ID: id}, o)
+	l, err := Create(dir, Info{ID: NewID("", time.Now())}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +207,7 @@ func read(t *testing.T, dir string) *State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = FailedItems(dir, s, func(f *FailedItem) error {
+	_, err = FailedItems(dir, s, func(f *FailedItem) error {
 		carried[s] = append(carried[s], *f)
 		return nil
 	})

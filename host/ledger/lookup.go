@@ -1,19 +1,17 @@
 package ledger
 
 import (
-	"iter"
 	"math/bits"
 	"slices"
 	"sort"
 )
 
-// known are items of earlier runs: first those that the runs before had finished, then those that the run itself listed, in the order
-// of its listing.
+// known are items of earlier runs: first those that the runs before had finished, then those that the run itself listed, in its order.
 type known struct {
 	keys []Key
-	// finished says which of them need not be done again.
+	// finished are those that need not be done again.
 	finished bitset
-	// mixed says that items of several listings are among them.
+	// mixed: they are of several listings.
 	mixed bool
 }
 
@@ -24,7 +22,9 @@ func newBitset(n int) bitset { return make(bitset, (n+63)/64) }
 func (b bitset) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
 func (b bitset) set(i int)      { b[i/64] |= 1 << (i % 64) }
 
-func newKnown(most int) *known { return &known{keys: make([]Key, 0, most), finished: newBitset(most)} }
+func newKnown(most int, mixed bool) known {
+	return known{keys: make([]Key, 0, most), finished: newBitset(most), mixed: mixed}
+}
 
 func (k *known) add(key Key, finished bool) {
 	if finished {
@@ -33,28 +33,7 @@ func (k *known) add(key Key, finished bool) {
 	k.keys = append(k.keys, key)
 }
 
-// chunks yields the keys of finished items, n at a time.
-func (k *known) chunks(n int) iter.Seq[[]Key] {
-	return func(yield func([]Key) bool) {
-		if k == nil {
-			return
-		}
-		some := make([]Key, 0, n)
-		for i, key := range k.keys {
-			if k.finished.has(i) {
-				some = append(some, key)
-			}
-			if len(some) == n || i == len(k.keys)-1 && len(some) > 0 {
-				if !yield(some) {
-					return
-				}
-				some = some[:0]
-			}
-		}
-	}
-}
-
-// from drops the items from one on that are not finished, and returns the others. They may be put into another order.
+// from returns the keys of the finished items from one on. The caller may sort them: known holds nothing else from there on.
 func (k *known) from(at int) []Key {
 	to := at
 	for i := at; i < len(k.keys); i++ {

@@ -28,10 +28,10 @@ func (m Missing) Text() string {
 	return text
 }
 
-// Missing are the picked items of a run that were in no block since. It is to be called once, behind the end of the listing.
+// Missing are the picked items of a run that were in no block since. Call it once, after the end of the listing.
 func (p *Picked) Missing(dir string, s *State) (Missing, error) {
 	var m Missing
-	err := FailedItems(dir, s, func(f *FailedItem) error {
+	_, err := FailedItems(dir, s, func(f *FailedItem) error {
 		if !p.bag.take(f.Key) {
 			return nil
 		}

@@ -48,11 +48,7 @@ func upTo(n uint64) []uint64 {
 // runKeyed runs items and returns those that it was given, by their names.
 func runKeyed(t *testing.T, dir string, earlier *State, chosen Chosen, src *keyed, fails ...string) []string {
 	t.Helper()
-	id, err := NewID(time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := Create(dir, Info{ID: id}, Options{Keys: true, Earlier: earlier})
+	l, err := Create(dir, Info{ID: NewID("", time.Now())}, Options{Keys: true, Earlier: earlier})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,8 +65,6 @@ func (b *recordBuffer) finish(at int) {
 	binary.LittleEndian.PutUint32(b.bytes[at+4:], crc32.Checksum(payload, castagnoli))
 }
 
-func (b *recordBuffer) uvarint(n uint64) { b.bytes = binary.AppendUvarint(b.bytes, n) }
-
 // spansARecord keeps a record of spans far below maxPayload.
 const spansARecord = 8192
 
@@ -76,8 +74,8 @@ func (b *recordBuffer) spans(k kind, s Spans) {
 		at := b.begin(k)
 		last := uint64(0)
 		for _, span := range some {
-			b.uvarint(span.First - last)
-			b.uvarint(uint64(span.Count))
+			b.bytes = binary.AppendUvarint(b.bytes, span.First-last)
+			b.bytes = binary.AppendUvarint(b.bytes, uint64(span.Count))
 			last = end(span)
 		}
 		b.finish(at)
@@ -93,7 +91,7 @@ const keyBytes = 8
 func (b *recordBuffer) keys(first uint64, keys []Key) {
 	for some := range slices.Chunk(keys, keysARecord) {
 		at := b.begin(kindKeys)
-		b.uvarint(first)
+		b.bytes = binary.AppendUvarint(b.bytes, first)
 		for _, k := range some {
 			b.bytes = binary.LittleEndian.AppendUint64(b.bytes, uint64(k))
 		}
@@ -104,8 +102,8 @@ func (b *recordBuffer) keys(first uint64, keys []Key) {
 
 func (b *recordBuffer) list(first uint64, count int, seed Key) {
 	at := b.begin(kindList)
-	b.uvarint(first)
-	b.uvarint(uint64(count))
+	b.bytes = binary.AppendUvarint(b.bytes, first)
+	b.bytes = binary.AppendUvarint(b.bytes, uint64(count))
 	b.bytes = binary.LittleEndian.AppendUint64(b.bytes, uint64(seed))
 	b.finish(at)
 }
@@ -113,11 +111,18 @@ func (b *recordBuffer) list(first uint64, count int, seed Key) {
 // layers writes what a state has as finished: keys as one layer, and each list as one. It calls flush where much waits.
 func (b *recordBuffer) layers(s *State, flush func() error) error {
 	n := 0
-	for some := range s.known.chunks(keysARecord) {
-		b.keys(uint64(n), some)
-		n += len(some)
-		if err := flush(); err != nil {
-			return err
+	var some []Key
+	for i, key := range s.known.keys {
+		if s.known.finished.has(i) {
+			some = append(some, key)
+		}
+		if len(some) == keysARecord || i == len(s.known.keys)-1 {
+			b.keys(uint64(n), some)
+			n += len(some)
+			some = some[:0]
+			if err := flush(); err != nil {
+				return err
+			}
 		}
 	}
 	b.layer(Spans{{First: 0, Count: n}})
@@ -139,7 +144,7 @@ func (b *recordBuffer) layer(finished Spans) {
 
 func (b *recordBuffer) number(k kind, n uint64) {
 	at := b.begin(k)
-	b.uvarint(n)
+	b.bytes = binary.AppendUvarint(b.bytes, n)
 	b.finish(at)
 }
 
@@ -147,12 +152,12 @@ var (
 	// errNotOutcomes is about a file that is no record of outcomes, or one of a later version.
 	errNotOutcomes = errors.New("it is not a record of outcomes that this version can read")
 	errLater       = errors.New("it has records of a later version: a newer kagurazaka reads it")
-	// errTorn is about a record that is not whole, or makes no sense: the file ends there.
+	// errTorn is about a record that is not whole, or has the wrong content: the file ends there.
 	errTorn = errors.New("the record is not whole")
 )
 
-// records calls visit for the payload of each whole record. whole is how many bytes of r they and the header take; what
-// comes after that was never finished. An empty file, or a part of the header, has no records.
+// records calls visit for the payload of each whole record. whole is the length of the header and these records; what follows was never
+// finished. An empty file, or a part of the header, has no records.
 func records(r io.Reader, visit func(k kind, in *reader) error) (whole int64, err error) {
 	in := bufio.NewReaderSize(r, 256<<10)
 	head := make([]byte, len(magic))
@@ -173,12 +178,16 @@ func records(r io.Reader, visit func(k kind, in *reader) error) (whole int64, er
 	for {
 		payload, err = readRecord(in, payload)
 		if err == nil {
-			err = visit(kind(payload[0]), &reader{rest: payload[1:]})
+			rest := &reader{rest: payload[1:]}
+			err = visit(kind(payload[0]), rest)
+			if rest.bad {
+				err = errTorn
+			}
 		}
-		switch {
-		case errors.Is(err, errTorn):
+		if errors.Is(err, errTorn) {
 			return whole, nil
-		case err != nil:
+		}
+		if err != nil {
 			return whole, err
 		}
 		whole += recordHead + int64(len(payload))
@@ -275,12 +284,4 @@ func (r *reader) seeded() (backbones.Span, Key) {
 	first, count, seed := r.number(), r.number(), r.key()
 	r.bad = r.bad || len(r.rest) > 0 || count == 0
 	return backbones.Span{First: first, Count: int(count)}, seed
-}
-
-// err is errTorn when the payload did not have what it should.
-func (r *reader) err() error {
-	if r.bad {
-		return errTorn
-	}
-	return nil
 }

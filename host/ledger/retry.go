@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"io"
 	"iter"
 
@@ -16,35 +17,31 @@ type FailedSource struct {
 	count int
 }
 
-// beyondNumbers is where items get their numbers whose own number another one has: items of two listings.
-const beyondNumbers = 1 << 40
-
-// NewFailedSource returns a source of the failed items of a run. ok is false when some of them are known to the plugin
-// alone, or were too long for failed.jsonl: they have to be picked out of a listing; see Pick.
+// NewFailedSource returns a source of the failed items of a run. ok is false if the plugin alone knows some of them, or failed.jsonl has no
+// room for them: they have to be picked out of a listing; see Pick.
 func NewFailedSource(dir string, s *State) (source *FailedSource, ok bool, err error) {
 	f := &FailedSource{}
-	numbers := map[uint64]bool{}
-	twice := map[int]uint64{}
-	list := false
-	err = FailedItems(dir, s, func(item *FailedItem) error {
-		if _, json := item.Line(); !json {
-			list = true
-		}
-		// Only numbers of other runs' listings can be there twice, and they come first.
-		if numbers[item.Number] {
-			twice[f.count] = beyondNumbers + uint64(len(twice))
-		} else if item.Carried {
-			numbers[item.Number] = true
-		}
+	ok = true
+	_, err = FailedItems(dir, s, func(item *FailedItem) error {
+		_, whole := item.Line()
+		ok = ok && whole
 		f.count++
 		return nil
 	})
-	if err != nil || list {
+	if err != nil || !ok {
 		return nil, false, err
 	}
-	f.next, f.stop = iter.Pull2(func(yield func(backbones.Block, error) bool) {
-		at := 0
-		b := backbones.Block{}
+	f.next, f.stop = iter.Pull2(failedBlocks(dir, s))
+	return f, true, nil
+}
+
+// beyondNumbers is the first number of items whose own number another item has, of another run's listing.
+const beyondNumbers = 1 << 40
+
+// failedBlocks yields the failed items of a run, with their own numbers where these are consecutive.
+func failedBlocks(dir string, s *State) iter.Seq2[backbones.Block, error] {
+	return func(yield func(backbones.Block, error) bool) {
+		var b backbones.Block
 		hand := func() error {
 			if b.Count > 0 && !yield(b, nil) {
 				return io.EOF
@@ -52,12 +49,17 @@ func NewFailedSource(dir string, s *State) (source *FailedSource, ok bool, err e
 			b = backbones.Block{}
 			return nil
 		}
-		err := FailedItems(dir, s, func(item *FailedItem) error {
-			number, ok := twice[at]
-			if !ok {
-				number = item.Number
+		// Only carried items may have the number of another, and they come first.
+		carried := map[uint64]bool{}
+		beyond := uint64(beyondNumbers)
+		_, err := FailedItems(dir, s, func(item *FailedItem) error {
+			number := item.Number
+			if carried[number] {
+				number = beyond
+				beyond++
+			} else if item.Carried {
+				carried[number] = true
 			}
-			at++
 			if number != b.First+uint64(b.Count) || b.Count == retryItems || len(b.Payload) > retryBytes {
 				if err := hand(); err != nil {
 					return err
@@ -76,11 +78,10 @@ func NewFailedSource(dir string, s *State) (source *FailedSource, ok bool, err e
 		if err == nil {
 			err = hand()
 		}
-		if err != nil && err != io.EOF { //nolint:errorlint // it is this function's own
+		if err != nil && !errors.Is(err, io.EOF) {
 			yield(backbones.Block{}, err)
 		}
-	})
-	return f, true, nil
+	}
 }
 
 // The size of a block.

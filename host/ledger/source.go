@@ -63,8 +63,8 @@ type About struct {
 // items to be known again.
 func (l *Ledger) Source(inner backbones.Source, chosen Chosen, about About) *Source {
 	s := &Source{inner: inner, ledger: l, chosen: chosen, about: about}
-	if f := chosen.Finished; f != nil && f.known != nil {
-		s.lookup = &lookup{known: f.known}
+	if f := chosen.Finished; f != nil {
+		s.lookup = &lookup{known: &f.known}
 	}
 	return s
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"slices"
+	"sort"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
@@ -38,23 +39,6 @@ func (s Spans) Items() int64 {
 		n += int64(span.Count)
 	}
 	return n
-}
-
-// Has reports whether a number is in the set.
-func (s Spans) Has(number uint64) bool {
-	i := s.after(number)
-	return i < len(s) && s[i].First <= number
-}
-
-// after is the index of the first span that ends after a number.
-func (s Spans) after(number uint64) int {
-	i, _ := slices.BinarySearchFunc(s, number, func(span backbones.Span, n uint64) int {
-		if end(span) <= n {
-			return -1
-		}
-		return 1
-	})
-	return i
 }
 
 // minus returns the set without the numbers of another.
@@ -96,7 +80,7 @@ func appendSpan(s []backbones.Span, span backbones.Span) []backbones.Span {
 	return append(s, span)
 }
 
-// cursor answers Has for numbers that mostly ascend, at next to no cost.
+// cursor tells which numbers are in a set. Numbers that ascend cost next to nothing.
 type cursor struct {
 	set Spans
 	at  int
@@ -104,7 +88,7 @@ type cursor struct {
 
 func (c *cursor) has(number uint64) bool {
 	if c.at > 0 && number < end(c.set[c.at-1]) {
-		c.at = c.set.after(number)
+		c.at = sort.Search(len(c.set), func(i int) bool { return number < end(c.set[i]) })
 	}
 	for c.at < len(c.set) && end(c.set[c.at]) <= number {
 		c.at++

@@ -21,17 +21,16 @@ type State struct {
 	// Cut is how many bytes at the end of the record belong to no whole record.
 	Cut int64
 
-	// known are the items that a run which takes this one up has to know; nil: they were not read.
-	known *known
+	// known are the items that a run which takes this one up has to know. They are read on demand.
+	known known
 	// lists has what is finished of each indexed list, by its seed; own are those that the run listed itself.
 	lists map[Key]Spans
 	own   []list
-	// layers are what earlier runs had finished, under their numbers there; earlier is how many items that is.
-	layers  []Spans
-	earlier int64
-	// keys is how many keys there are in all, in the first whole bytes of the file.
-	keys  int
+	// layers are what earlier runs had finished, under their numbers there.
+	layers []Spans
+	// whole is the length of the whole records, keys how many keys they have.
 	whole int64
+	keys  int
 }
 
 // list is the items of an indexed list.
@@ -44,7 +43,7 @@ type list struct {
 func (s *State) Finished() Spans { return union(s.Done, s.Skipped, s.Resumed) }
 
 // ReadState reads the record of outcomes in a run's folder. A run that died before it had one has an empty state.
-// keys says whether to read what a run needs that takes this one up, too, which takes 8 bytes an item.
+// If keys is set, it reads what a run needs that takes this one up, which takes 8 bytes an item.
 func ReadState(dir string, keys bool) (*State, error) {
 	s := &State{Listed: -1}
 	err := withOutcomes(dir, func(r io.ReadSeeker, size int64) error {
@@ -52,9 +51,7 @@ func ReadState(dir string, keys bool) (*State, error) {
 		s.Cut = max(size-s.whole, 0)
 		if err == nil && keys {
 			_, err = r.Seek(0, io.SeekStart)
-			if err == nil {
-				err = s.readKnown(r)
-			}
+			err = errors.Join(err, s.readKnown(r))
 		}
 		return err
 	})
@@ -135,14 +132,13 @@ func (s *State) read(r io.Reader) error {
 				finished = s.Finished()
 			}
 			s.layers = append(s.layers, finished)
-			s.earlier += finished.Items()
 			sets, s.own = [kindFailed + 1][]backbones.Span{}, nil
 		default:
 			if k < kindOptional {
 				return errLater
 			}
 		}
-		return in.err()
+		return nil
 	})
 	s.lists = map[Key]Spans{}
 	conclude(s.lists)
@@ -156,20 +152,20 @@ func (s *State) read(r io.Reader) error {
 
 // readKnown reads the keys of a record of outcomes of which the rest was read.
 func (s *State) readKnown(r io.Reader) error {
-	// All that earlier runs had finished may be among the run's own items.
-	alone := s.Listed >= 0 || s.Resumed.Items() >= s.earlier
-	finished, resumed := cursor{set: s.Finished()}, cursor{set: s.Resumed}
+	var earlier int64
 	layers := make([]cursor, len(s.layers))
 	for i, set := range s.layers {
-		layers[i] = cursor{set: set}
+		layers[i].set = set
+		earlier += set.Items()
 	}
-	s.known = newKnown(s.keys)
-	s.known.mixed = !alone
+	// All that earlier runs had finished may be among the run's own items.
+	alone := s.Listed >= 0 || s.Resumed.Items() >= earlier
+	finished, resumed := cursor{set: s.Finished()}, cursor{set: s.Resumed}
+	s.known = newKnown(s.keys, !alone)
 	return s.eachKey(r, func(layer int, number uint64, key Key) {
 		switch {
-		case layer < len(layers) && alone:
 		case layer < len(layers):
-			if layers[layer].has(number) {
+			if !alone && layers[layer].has(number) {
 				s.known.add(key, true)
 			}
 		case alone || !resumed.has(number):
@@ -199,7 +195,7 @@ func (s *State) eachKey(r io.Reader, visit func(layer int, number uint64, key Ke
 		case kindLayer:
 			layer++
 		}
-		return in.err()
+		return nil
 	})
 	return err
 }
@@ -226,4 +222,4 @@ func (s *State) keysOf(dir string, set Spans) ([]Key, error) {
 }
 
 // empty reports whether nothing is known of any item.
-func (s *State) empty() bool { return len(s.lists) == 0 && (s.known == nil || len(s.known.keys) == 0) }
+func (s *State) empty() bool { return len(s.lists)+len(s.known.keys) == 0 }

@@ -170,7 +170,7 @@ func finishedOf(t *testing.T, dir string, lists [][]string, opaque bool) map[str
 		case kindListed:
 			listed = true
 		}
-		return in.err()
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -30,10 +30,11 @@ func (w *world) audit() books {
 		}
 		b.done += s.Done.Items()
 		failed := int64(0)
-		w.check(ledger.FailedItems(run.Dir, s, func(f *ledger.FailedItem) error {
+		_, err = ledger.FailedItems(run.Dir, s, func(*ledger.FailedItem) error {
 			failed++
 			return nil
-		}))
+		})
+		w.check(err)
 		end := run.Info.End
 		if end == nil {
 			b.died++
