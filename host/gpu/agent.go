@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/kagurazaka/kagurazaka/internal/gpureport"
 )
 
 // agentName is the executable that asks the machine for its CUDA devices.
@@ -20,34 +22,13 @@ const agentName = "kagurazaka-cuda-agent"
 // agentTime bounds the wait for its answer: a run does not depend on it.
 const agentTime = 2 * time.Second
 
-// device is a device as the agent tells of it. Memory is in bytes.
-type device struct {
-	Index             int    `json:"index"`
-	Name              string `json:"name"`
-	UUID              string `json:"uuid"`
-	ComputeCapability string `json:"compute_capability"`
-	MemoryTotal       int64  `json:"memory_total"`
-	MemoryFree        int64  `json:"memory_free"`
-	Error             string `json:"error"`
-}
-
-// answer is the agent's answer to list.
-type answer struct {
-	Driver  string   `json:"driver"`
-	CUDA    string   `json:"cuda"`
-	Devices []device `json:"devices"`
-	// Error is set where the agent could not tell: there is no driver, say. Hint is what to do about it.
-	Error string `json:"error"`
-	Hint  string `json:"hint"`
-}
-
 var errNoAgent = errors.New(agentName + " is neither beside the kagurazaka executable nor on PATH (task build builds it)")
 
 // askAgent asks for the machine's CUDA devices. An error means that nobody has answered.
-func askAgent(ctx context.Context) (answer, error) {
+func askAgent(ctx context.Context) (gpureport.List, error) {
 	path := findAgent()
 	if path == "" {
-		return answer{}, errNoAgent
+		return gpureport.List{}, errNoAgent
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, agentTime, fmt.Errorf("no answer within %s", agentTime))
 	defer cancel()
@@ -56,7 +37,7 @@ func askAgent(ctx context.Context) (answer, error) {
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	err := cmd.Run()
-	var told answer
+	var told gpureport.List
 	if json.Unmarshal(out.Bytes(), &told) == nil && (told.Error != "" || err == nil) {
 		return told, nil
 	}
@@ -66,7 +47,7 @@ func askAgent(ctx context.Context) (answer, error) {
 	if err == nil {
 		err = errors.New("its answer is not JSON")
 	}
-	return answer{}, fmt.Errorf("asking %s: %w", path, err)
+	return gpureport.List{}, fmt.Errorf("asking %s: %w", path, err)
 }
 
 // findAgent is the agent's path, beside this program or on PATH; empty: none.
@@ -106,8 +87,8 @@ func visibleDevices() int {
 	return 0
 }
 
-// text tells of a device in one line.
-func (d device) text() string {
+// text describes a device in one line.
+func text(d gpureport.Device) string {
 	if d.Error != "" {
 		return fmt.Sprintf("cuda:%d: %s", d.Index, d.Error)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/internal/gpureport"
 )
 
 // CPU is the name of the device that is none: the model runs on the processor.
@@ -61,7 +62,7 @@ func All(ctx context.Context, log hclog.Logger) ([]string, error) {
 }
 
 // noDevice says that there is no CUDA device, as far as is known.
-func noDevice(told answer, err error) error {
+func noDevice(told gpureport.List, err error) error {
 	why := "this machine has none"
 	switch {
 	case told.Error != "":
@@ -103,7 +104,7 @@ func (c *Check) Wrong(ctx context.Context) error {
 }
 
 // judge says what is wrong with devices, given the agent's answer. seen: the system shows devices to whoever looks.
-func judge(told answer, devices []string, seen bool) error {
+func judge(told gpureport.List, devices []string, seen bool) error {
 	if told.Error != "" && seen {
 		// An agent that was built without CUDA, or cannot load the driver: the task may be luckier.
 		return nil
@@ -145,7 +146,7 @@ func Print(ctx context.Context, out io.Writer) error {
 		lines = append(lines, "  the driver finds none; --device cpu runs device tasks without a GPU.")
 	}
 	for _, d := range answer.Devices {
-		lines = append(lines, "  "+d.text())
+		lines = append(lines, "  "+text(d))
 	}
 	if answer.Driver != "" {
 		lines = append(lines, fmt.Sprintf("  driver %s", answer.Driver))

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/internal/gpureport"
 )
 
 func TestDeviceList(t *testing.T) {
@@ -28,11 +29,11 @@ func TestDeviceList(t *testing.T) {
 }
 
 func TestJudgingDevices(t *testing.T) {
-	two := answer{Devices: []device{{Index: 0}, {Index: 1}}}
-	none := answer{Error: "there is no NVIDIA driver", Hint: "install one"}
+	two := gpureport.List{Devices: []gpureport.Device{{Index: 0}, {Index: 1}}}
+	none := gpureport.List{Failure: gpureport.Failure{Error: "there is no NVIDIA driver", Hint: "install one"}}
 	tests := []struct {
 		name    string
-		answer  answer
+		answer  gpureport.List
 		devices []string
 		seen    bool
 		code    int
@@ -42,7 +43,7 @@ func TestJudgingDevices(t *testing.T) {
 		{"not there", two, []string{"cuda:0", "cuda:7"}, true, exitcode.Usage, "no cuda:7; this machine has cuda:0, cuda:1"},
 		{"no driver", none, []string{"cuda:0"}, false, exitcode.Failed, "no NVIDIA driver; hint: install one; --device cpu"},
 		{"an agent that knows less than the system", none, []string{"cuda:0"}, true, 0, ""},
-		{"a driver without devices", answer{Driver: "1"}, []string{"cuda:0"}, false, exitcode.Failed, "--device cpu"},
+		{"a driver without devices", gpureport.List{Driver: "1"}, []string{"cuda:0"}, false, exitcode.Failed, "--device cpu"},
 	}
 	for _, tt := range tests {
 		err := judge(tt.answer, tt.devices, tt.seen)

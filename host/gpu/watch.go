@@ -13,18 +13,12 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/kagurazaka/kagurazaka/internal/gpureport"
 )
 
 // watchEvery is how often the agent looks at the devices of a run.
 const watchEvery = time.Second
-
-// reading is a device at one time, as the agent's watch tells of it. Memory is in bytes.
-type reading struct {
-	Index       int    `json:"index"`
-	MemoryUsed  int64  `json:"memory_used"`
-	MemoryTotal int64  `json:"memory_total"`
-	Error       string `json:"error"`
-}
 
 // watch follows the devices of a run while it lasts: an error of one is told at once, the most memory that was in
 // use at the end. That memory is everybody's who uses the device.
@@ -34,7 +28,7 @@ type watch struct {
 	stdin io.Closer
 	ended chan struct{}
 	// peak and failed belong to the goroutine that reads until ended is closed.
-	peak   map[int]reading
+	peak   map[int]gpureport.Reading
 	failed map[int]string
 }
 
@@ -51,7 +45,7 @@ func Watch(devices []string, log hclog.Logger) (stop func()) {
 	if path == "" || len(numbers) == 0 {
 		return func() {}
 	}
-	w := &watch{log: log, ended: make(chan struct{}), peak: map[int]reading{}, failed: map[int]string{}}
+	w := &watch{log: log, ended: make(chan struct{}), peak: map[int]gpureport.Reading{}, failed: map[int]string{}}
 	w.cmd = exec.Command(path, "watch", "--devices", strings.Join(numbers, ","), "--interval", watchEvery.String())
 	if err := w.start(); err != nil {
 		log.Debug("the devices are not watched", "error", err)
@@ -84,9 +78,7 @@ func (w *watch) start() error {
 func (w *watch) read(from io.Reader) {
 	lines := bufio.NewScanner(from)
 	for lines.Scan() {
-		var sample struct {
-			Devices []reading `json:"devices"`
-		}
+		var sample gpureport.Sample
 		if json.Unmarshal(lines.Bytes(), &sample) != nil {
 			continue
 		}
@@ -96,7 +88,7 @@ func (w *watch) read(from io.Reader) {
 	}
 }
 
-func (w *watch) take(d reading) {
+func (w *watch) take(d gpureport.Reading) {
 	if d.Error != "" && w.failed[d.Index] != d.Error {
 		w.log.Warn("a device reports an error", "device", "cuda:"+strconv.Itoa(d.Index), "error", d.Error)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/kagurazaka/kagurazaka/internal/gpureport"
 )
 
 // driver is what the agent asks the machine.
@@ -15,29 +17,10 @@ type driver interface {
 	// count is how many devices there are.
 	count() (int, error)
 	// describe fills everything but the memory.
-	describe(index int) (device, error)
+	describe(index int) (gpureport.Device, error)
 	// memory is asked again and again, and must be cheap.
 	memory(index int) (used, total int64, err error)
 	close()
-}
-
-// device is a GPU in the answer to list. Memory is in bytes.
-type device struct {
-	Index             int    `json:"index"`
-	Name              string `json:"name"`
-	UUID              string `json:"uuid"`
-	ComputeCapability string `json:"compute_capability"`
-	MemoryTotal       int64  `json:"memory_total"`
-	MemoryFree        int64  `json:"memory_free"`
-	// Error says that the device is there and does not answer; what it did not tell is left empty.
-	Error string `json:"error,omitempty"`
-}
-
-// listing is the answer to list.
-type listing struct {
-	Driver  string   `json:"driver"`
-	CUDA    string   `json:"cuda"`
-	Devices []device `json:"devices"`
 }
 
 func list(out io.Writer, d driver) error {
@@ -45,7 +28,7 @@ func list(out io.Writer, d driver) error {
 	if err != nil {
 		return fmt.Errorf("counting the devices: %w", err)
 	}
-	answer := listing{Devices: []device{}}
+	answer := gpureport.List{Devices: []gpureport.Device{}}
 	answer.Driver, answer.CUDA = d.version()
 	for i := range n {
 		found, err := d.describe(i)
@@ -61,20 +44,6 @@ func list(out io.Writer, d driver) error {
 		answer.Devices = append(answer.Devices, found)
 	}
 	return json.NewEncoder(out).Encode(answer)
-}
-
-// sample is one line of watch.
-type sample struct {
-	Time    time.Time `json:"time"`
-	Devices []reading `json:"devices"`
-}
-
-// reading is a device's state at one time. Memory is in bytes.
-type reading struct {
-	Index       int    `json:"index"`
-	MemoryUsed  int64  `json:"memory_used"`
-	MemoryTotal int64  `json:"memory_total"`
-	Error       string `json:"error,omitempty"`
 }
 
 // watch prints a sample at once and at every tick, until ctx ends or nobody reads any more. devices nil: all.
@@ -105,10 +74,10 @@ func watch(ctx context.Context, out io.Writer, d driver, devices []int, ticks <-
 	return nil // the reader has gone
 }
 
-func sampled(d driver, devices []int, now time.Time) sample {
-	s := sample{Time: now.UTC(), Devices: []reading{}}
+func sampled(d driver, devices []int, now time.Time) gpureport.Sample {
+	s := gpureport.Sample{Time: now.UTC(), Devices: []gpureport.Reading{}}
 	for _, i := range devices {
-		r := reading{Index: i}
+		r := gpureport.Reading{Index: i}
 		var err error
 		if r.MemoryUsed, r.MemoryTotal, err = d.memory(i); err != nil {
 			r.Error = err.Error()

@@ -14,6 +14,7 @@ import (
 	"github.com/ebitengine/purego"
 
 	"github.com/kagurazaka/kagurazaka/internal/dynlib"
+	"github.com/kagurazaka/kagurazaka/internal/gpureport"
 )
 
 // Values of CUDA's driver API (cuda.h).
@@ -133,10 +134,10 @@ func (d *cudaDriver) handle(index int) (uintptr, error) {
 	return uintptr(*h), err
 }
 
-func (d *cudaDriver) describe(index int) (device, error) {
+func (d *cudaDriver) describe(index int) (gpureport.Device, error) {
 	handle, err := d.handle(index)
 	if err != nil {
-		return device{}, err
+		return gpureport.Device{}, err
 	}
 	name, id, major, minor, total := new([256]byte), new([16]byte), new(int32), new(int32), new(uint64)
 	err = errors.Join(
@@ -146,7 +147,7 @@ func (d *cudaDriver) describe(index int) (device, error) {
 		d.call("cuDeviceGetAttribute", uintptr(unsafe.Pointer(minor)), capabilityMinor, handle),
 		d.call("cuDeviceTotalMem", uintptr(unsafe.Pointer(total)), handle),
 	)
-	return device{
+	return gpureport.Device{
 		Name: text(name[:]), UUID: fmt.Sprintf("GPU-%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:]),
 		ComputeCapability: fmt.Sprintf("%d.%d", *major, *minor), MemoryTotal: int64(*total),
 	}, err

@@ -1,6 +1,6 @@
-// Command kagurazaka-cuda-agent tells what CUDA devices a machine has, and watches them while a run uses them. The host
-// starts it and reads JSON from its standard output; it lies beside the host's own executable. The
-// driver's libraries are loaded when it runs: it is built without CUDA, and starts on any machine.
+// Command kagurazaka-cuda-agent lists a machine's CUDA devices, and watches them while a run uses them. The host finds it beside its
+// own executable, and reads JSON from its standard output. It loads the driver's libraries when it runs, so that it is built without
+// CUDA and starts on any machine.
 package main
 
 import (
@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kagurazaka/kagurazaka/internal/gpureport"
 )
 
 const usage = `kagurazaka-cuda-agent tells the kagurazaka command about CUDA devices.
@@ -26,7 +28,7 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, open))
 }
 
-// run returns the exit status: 0 done, 1 there is no driver or it answers nothing, 2 the command line is wrong.
+// run returns the exit status: 0 done, 1 no driver or no answer from it, 2 wrong command line.
 func run(args []string, in io.Reader, out, errs io.Writer, open func() (driver, error)) int {
 	var command func(driver) error
 	switch {
@@ -53,7 +55,7 @@ func run(args []string, in io.Reader, out, errs io.Writer, open func() (driver, 
 		d.close()
 	}
 	if err != nil {
-		answer := failure{Error: err.Error()}
+		answer := gpureport.Failure{Error: err.Error()}
 		var hinted *hintedError
 		if errors.As(err, &hinted) {
 			answer.Hint = hinted.hint
@@ -62,12 +64,6 @@ func run(args []string, in io.Reader, out, errs io.Writer, open func() (driver, 
 		return 1
 	}
 	return 0
-}
-
-// failure is what is printed instead of an answer.
-type failure struct {
-	Error string `json:"error"`
-	Hint  string `json:"hint,omitempty"`
 }
 
 // hintedError is an error with what to do about it.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kagurazaka/kagurazaka/internal/gpureport"
 )
 
 // fake is a machine with two devices, the second of which falls off the bus.
@@ -18,11 +20,11 @@ func (*fake) version() (driver, cuda string) { return "580.95.05", "13.0" }
 
 func (*fake) count() (int, error) { return 2, nil }
 
-func (*fake) describe(index int) (device, error) {
+func (*fake) describe(index int) (gpureport.Device, error) {
 	if index == 1 {
-		return device{Name: "NVIDIA H100", MemoryTotal: 80 << 30}, errors.New("it is asleep")
+		return gpureport.Device{Name: "NVIDIA H100", MemoryTotal: 80 << 30}, errors.New("it is asleep")
 	}
-	return device{
+	return gpureport.Device{
 		Name: "NVIDIA H200", UUID: "GPU-00010203-0405-0607-0809-0a0b0c0d0e0f", ComputeCapability: "9.0", MemoryTotal: 141 << 30,
 	}, nil
 }
