@@ -119,22 +119,21 @@ func (j *judged) keepUnknown(v plugin.Verdict) {
 
 // refusal is what to tell of arguments that the parser refuses. It gives one reason, in its own words; where that is one of
 // the host's objections, they say more: where each was written, what was meant, and all of them at once.
-func (s *Session) refusal(j *judged, refused []plugin.Problem) []problem.Problem {
+func (s *Session) refusal(j *judged, refused []problem.Problem) []problem.Problem {
 	var told []problem.Problem
 	named := map[string]bool{}
 	for _, r := range refused {
-		where := r.Where
-		for _, part := range strings.Split(where, "/") {
+		for _, part := range strings.Split(r.Path, "/") {
 			named[part] = true
 			if strings.HasPrefix(part, "--") {
-				where = part
+				r.Path = part
 			}
 		}
 		for _, word := range strings.FieldsFunc(r.Message, func(c rune) bool { return c == ' ' || c == ',' }) {
 			flag, _, _ := strings.Cut(word, "=")
 			named[flag] = true
 		}
-		told = append(told, problem.Problem{Path: where, Message: r.Message, Suggestion: r.Suggestion})
+		told = append(told, r)
 	}
 	confirmed := func(p problem.Problem) bool {
 		a := s.Task.Argument(p.Path)

@@ -191,11 +191,8 @@ func (p *Place) startLister(ctx context.Context) (*plugin.Lister, error) {
 func (p *Place) startNursery(ctx context.Context) (*plugin.Nursery, error) {
 	p.nurseryOnce.Do(func() {
 		start := p.startOptions("plugin")
-		if proc := p.Warm.take(p.spec.Plugin.Command); proc != nil {
-			p.nursery, p.nurseryErr = plugin.NurseryFrom(ctx, proc, start, p.open(0))
-		} else {
-			p.nursery, p.nurseryErr = plugin.StartNursery(ctx, p.spec.Plugin.Command, start, p.open(0))
-		}
+		command := p.spec.Plugin.Command
+		p.nursery, p.nurseryErr = plugin.StartNursery(ctx, p.Warm.take(command), command, start, p.open(0))
 		if p.nurseryErr == nil && p.nursery.Has("own_template") && p.listed && p.native() {
 			p.nurseryErr = fmt.Errorf("%s changes its template or the working folder when it is constructed, and did not say that it may (open_first): "+
 				"its items have been listed already", p.spec.Task.Name)

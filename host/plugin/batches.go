@@ -10,28 +10,23 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// StartBatchWorker starts a worker of a device task that makes its own batches, and asks it how many there are. The process
-// that makes the batches is the one that works on them: its loader is made once, behind the model. Its errors are those of StartWorker.
-func StartBatchWorker(ctx context.Context, command Command, start StartOptions, open OpenOptions, heartbeats bool, warn func(string)) (backbones.Worker, int, error) {
+// StartBatchWorker starts a worker of a device task that makes its own batches, and asks it how many there are. The process that makes
+// the batches also works on them: its loader is made once, after the model. Its errors are those of StartWorker.
+func StartBatchWorker(ctx context.Context, command Command, start StartOptions, open OpenOptions, heartbeats bool, warn func(string)) (w backbones.Worker, batches int, err error) {
 	// It is alone: on the CPU its threads are the device.
 	start.Worker, start.Stdin = false, true
-	batches := 0
-	w, err := startWorker(ctx, command, start, open, heartbeats, func(p *Process) error {
-		var err error
+	w, err = startWorker(ctx, command, start, open, heartbeats, func(p *Process) (err error) {
 		batches, err = p.batches(ctx, open.Task, warn)
 		return err
 	})
-	if err != nil {
-		return nil, 0, err
-	}
-	return w, batches, nil
+	return w, batches, err
 }
 
 // batches asks a process how many batches the task's own loader makes.
 func (p *Process) batches(ctx context.Context, task string, warn func(string)) (int, error) {
-	l, err := p.list(task, true, warn)
+	l, err := p.list(ctx, task, true, warn)
 	if err != nil {
-		return 0, p.callError(ctx, "listing the batches of "+task, err)
+		return 0, err
 	}
 	defer l.cancel()
 	block, err := l.Next(ctx)

@@ -2,19 +2,21 @@ package plugin
 
 import (
 	"context"
+	"errors"
 
+	"github.com/kagurazaka/kagurazaka/host/problem"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
-// Verdict is what a task's own parser says of an argument vector. The zero Verdict: it could not be asked.
+// Verdict is a task's own parser's answer to an argument vector. The zero Verdict: there is no answer.
 type Verdict struct {
-	// Refused is what is wrong with the arguments.
-	Refused []Problem
-	// Parsed says that the parser took them.
+	// Refused are the problems of the arguments.
+	Refused []problem.Problem
+	// Parsed: the parser accepted them.
 	Parsed bool
-	// Unknown are words that it took without knowing them.
+	// Unknown are words that it accepted without knowing them.
 	Unknown []string
-	// Ended says that the parser has answered by itself, with Output, and that nothing is to be run.
+	// Ended: the parser itself has answered, with Output, and nothing is to be run.
 	Ended  bool
 	Output string
 }
@@ -29,11 +31,9 @@ func (p *Process) Check(ctx context.Context, task string, args []string, mixinJS
 		return Verdict{}, p.callError(ctx, call, err)
 	}
 	v := Verdict{Parsed: resp.GetParsed(), Unknown: resp.GetUnknown(), Ended: resp.GetEnded() != nil, Output: resp.GetEnded().GetOutput()}
-	for _, p := range resp.GetError().GetConfig().GetProblems() {
-		v.Refused = append(v.Refused, Problem{Where: p.GetWhere(), Message: p.GetMessage(), Suggestion: p.GetSuggestion()})
-	}
-	if len(v.Refused) == 0 {
-		err = taskError(call, resp.GetError())
+	err = taskError(call, resp.GetError())
+	if refused, ok := errors.AsType[*TaskError](err); ok && len(refused.Problems) > 0 {
+		v.Refused, err = refused.Problems, nil
 	}
 	return v, err
 }

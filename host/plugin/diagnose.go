@@ -1,9 +1,11 @@
 package plugin
 
 import (
+	"bufio"
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"runtime"
@@ -25,12 +27,12 @@ var machines = map[elf.Machine]string{
 // cannotExec explains why the operating system refused to run a file.
 func cannotExec(name, path string, err error) *StartError {
 	e := &StartError{Plugin: name, What: "cannot be run: " + reason(err), Err: err}
-	if hint := machineHint(err); hint != "" {
-		e.Hints = []string{hint}
-		return e
+	hint := machineHint(err)
+	if hint == "" {
+		hint = fileHint(path, err)
 	}
-	if hint := fileHint(path, err); hint != "" {
-		e.Hints = append(e.Hints, hint)
+	if hint != "" {
+		e.Hints = []string{hint}
 	}
 	return e
 }
@@ -51,19 +53,17 @@ func machineHint(err error) string {
 }
 
 func reason(err error) string {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		switch errno {
-		case syscall.ENOEXEC:
-			return "the system does not know its format"
-		case syscall.EACCES:
-			return "permission denied"
-		case syscall.ENOENT:
-			return "the file, or the interpreter that its first line names, is not there"
-		}
+	errno, ok := errors.AsType[syscall.Errno](err)
+	switch {
+	case !ok:
+		return err.Error()
+	case errno == syscall.ENOEXEC:
+		return "the system does not know its format"
+	case errno == syscall.ENOENT:
+		return "the file, or the interpreter that its first line names, is not there"
+	default:
 		return errno.Error()
 	}
-	return err.Error()
 }
 
 func fileHint(path string, err error) string {
@@ -117,9 +117,7 @@ func shebang(path string) string {
 		return ""
 	}
 	defer func() { _ = f.Close() }()
-	head := make([]byte, 256)
-	n, _ := f.Read(head)
-	line, _, _ := strings.Cut(string(head[:n]), "\n")
+	line, _ := bufio.NewReader(io.LimitReader(f, 256)).ReadString('\n')
 	rest, ok := strings.CutPrefix(line, "#!")
 	if fields := strings.Fields(rest); ok && len(fields) > 0 {
 		return fields[0]
@@ -131,13 +129,11 @@ func shebang(path string) string {
 func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, exit *backbones.Exit, cause error) *StartError {
 	said, printed := r.firstSaid()
 	e := &StartError{Plugin: name, Err: cause, Stderr: r.log.tail()}
-	var fault *handshakeFault
 	if printed {
-		fault = checkHandshake(said, r.mtls)
+		e.What, e.Hints = checkHandshake(said, r.mtls)
 	}
 	switch {
-	case fault != nil:
-		e.What, e.Hints = fault.what, fault.hints
+	case e.What != "":
 	case timedOut && printed:
 		e.What = fmt.Sprintf("printed its handshake, and its socket did not answer within %s", timeout)
 		e.Hints = []string{"its server may not run yet, or be stuck; --start-timeout gives it longer"}

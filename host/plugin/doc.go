@@ -16,11 +16,11 @@ const (
 	lifelineFD = "3"
 )
 
-// DefaultStartTimeout is how long a plugin may take to its handshake.
-const DefaultStartTimeout = 60 * time.Second
-
-// DefaultOpenTimeout is how long a task may take to be opened in a process.
-const DefaultOpenTimeout = 10 * time.Minute
+// The defaults of StartOptions.
+const (
+	defaultStartTimeout = time.Minute
+	defaultOpenTimeout  = 10 * time.Minute
+)
 
 func handshake() goplugin.HandshakeConfig {
 	return goplugin.HandshakeConfig{

@@ -30,21 +30,18 @@ type StartError struct {
 }
 
 func (e *StartError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s%s", e.Plugin, e.What, problem.Hint(e.Hints...))
-	if len(e.Stderr) > 0 {
-		b.WriteString("\n  the last of its output:")
-		for _, l := range e.Stderr {
-			fmt.Fprintf(&b, "\n    %s", l)
-		}
+	return e.Plugin + " " + e.What + problem.Hint(e.Hints...) + lastOutput(e.Stderr)
+}
+
+// lastOutput is the end of a process's output, to follow a message.
+func lastOutput(lines []string) string {
+	if len(lines) == 0 {
+		return ""
 	}
-	return b.String()
+	return "\n  the last of its output:\n    " + strings.Join(lines, "\n    ")
 }
 
 func (e *StartError) Unwrap() error { return e.Err }
-
-// Problem is one thing wrong with the arguments or template that a plugin was opened with.
-type Problem struct{ Where, Message, Suggestion string }
 
 // TaskError is an error that the plugin itself reported in answer to a call.
 type TaskError struct {
@@ -53,11 +50,10 @@ type TaskError struct {
 	Message   string
 	Traceback string
 	Fault     backbones.Fault
-	// Problems are set when the configuration is wrong.
-	Problems []Problem
-	// NoSuchTask lists the tasks of the plugin if it does not have the requested one.
-	NoSuchTask []string
-	IsNoTask   bool
+	// Problems are what is wrong with the arguments or the template.
+	Problems []problem.Problem
+	// IsNoTask: the plugin does not have the requested task.
+	IsNoTask bool
 	// Ended: the task ended the run with success.
 	Ended bool
 	// Unsupported: the plugin does not support the request.
@@ -88,7 +84,7 @@ func (e *TaskError) Error() string {
 		b.WriteString("the plugin reported an error and gave no reason")
 	}
 	for _, p := range e.Problems {
-		fmt.Fprintf(&b, "\n  %s: %s", p.Where, within(p.Message))
+		fmt.Fprintf(&b, "\n  %s: %s", p.Path, within(p.Message))
 		if p.Suggestion != "" {
 			fmt.Fprintf(&b, "; hint: did you mean %s?", p.Suggestion)
 		}
@@ -105,41 +101,16 @@ func within(text string) string {
 	return strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ")
 }
 
-// CrashError says that the plugin process ended, or broke the transport, in the middle of a call.
-type CrashError struct {
-	Call string
-	Exit backbones.Exit
-	Err  error
-}
-
-func (e *CrashError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: the plugin process %s", e.Call, e.Exit)
-	for i, l := range e.Exit.Stderr {
-		if i == 0 {
-			b.WriteString("\n  the last of its output:")
-		}
-		fmt.Fprintf(&b, "\n    %s", l)
-	}
-	return b.String()
-}
-
-func (e *CrashError) Unwrap() error { return e.Err }
-
 func taskError(call string, e *pb.Error) error {
 	if e == nil {
 		return nil
 	}
-	t := &TaskError{Call: call, Message: e.GetMessage(), Traceback: e.GetTraceback(), Fault: backbones.Fault(e.GetFault())}
-	t.Unsupported = e.GetUnsupported() != nil
-	t.Ended = e.GetEnded() != nil
-	for _, p := range e.GetConfig().GetProblems() {
-		t.Problems = append(t.Problems, Problem{Where: p.GetWhere(), Message: p.GetMessage(), Suggestion: p.GetSuggestion()})
+	t := &TaskError{
+		Call: call, Message: e.GetMessage(), Traceback: e.GetTraceback(), Fault: backbones.Fault(e.GetFault()),
+		IsNoTask: e.GetNoSuchTask() != nil, Ended: e.GetEnded() != nil, Unsupported: e.GetUnsupported() != nil,
 	}
-	if n := e.GetNoSuchTask(); n != nil {
-		t.IsNoTask = true
-		t.NoSuchTask = n.GetTasks()
-		slices.Sort(t.NoSuchTask)
+	for _, p := range e.GetConfig().GetProblems() {
+		t.Problems = append(t.Problems, problem.Problem{Path: p.GetWhere(), Message: p.GetMessage(), Suggestion: p.GetSuggestion()})
 	}
 	return t
 }
@@ -165,12 +136,7 @@ func failure(e *pb.Error) backbones.Failure {
 
 // transportGone reports whether a call failed because the other side is gone, rather than because it refused.
 func transportGone(err error) bool {
-	switch status.Code(err) {
-	case codes.Unavailable, codes.Canceled, codes.Unknown, codes.Internal:
-		return true
-	default:
-		return false
-	}
+	return slices.Contains([]codes.Code{codes.Unavailable, codes.Canceled, codes.Unknown, codes.Internal}, status.Code(err))
 }
 
 // brokenStream says why the Run call of a process that goes on living is at its end, and which section of docs/protocol.md

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -298,7 +299,7 @@ func FuzzHandshake(f *testing.F) {
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, printed []byte, mtls bool) {
-		m := &mute{runner: newRunner(exec.Command("none"), "it", nil, newStderrLog(hclog.NewNullLogger())), printed: printed}
+		m := &mute{runner: newRunner(exec.Command("none"), "it", newStderrLog(hclog.NewNullLogger())), printed: printed}
 		// Making a certificate takes longer than everything else together.
 		mtls = mtls && len(printed)%8 == 0
 		m.mtls = mtls
@@ -342,7 +343,7 @@ func TestOnlyItsOwnProcessesAreWorkers(t *testing.T) {
 		_ = own.Process.Kill()
 		_ = own.Wait()
 	}()
-	r := newRunner(exec.Command("none"), "it", nil, newStderrLog(hclog.NewNullLogger()))
+	r := newRunner(exec.Command("none"), "it", newStderrLog(hclog.NewNullLogger()))
 	r.pid = os.Getpid()
 	n := &Nursery{proc: &Process{runner: r}}
 	for _, pid := range []int64{0, 1, -1, -int64(os.Getpid()), 1 << 32, 1<<32 + int64(os.Getpid())} {
@@ -369,7 +370,7 @@ func TestEndsThatAreNotReported(t *testing.T) {
 			t.Error("nothing says how it ended")
 		}
 	})
-	r := newRunner(exec.Command("none"), "it", nil, newStderrLog(hclog.NewNullLogger()))
+	r := newRunner(exec.Command("none"), "it", newStderrLog(hclog.NewNullLogger()))
 	n := &Nursery{proc: &Process{runner: r}, alive: map[int64]*spawned{1 << 30: {}}}
 	if err := n.ours(&pb.WorkerStarted{Pid: 1 << 30, Socket: "/s"}); !errors.Is(err, errNotItsWorker) {
 		t.Errorf("a process is two workers: %v", err)
@@ -435,20 +436,32 @@ func FuzzSpawnResponse(f *testing.F) {
 			stream.messages = append(stream.messages, m)
 		}
 		// A process that has ended: nothing that is read here may lead to a signal.
-		r := newRunner(exec.Command("none"), "it", nil, newStderrLog(hclog.NewNullLogger()))
+		r := newRunner(exec.Command("none"), "it", newStderrLog(hclog.NewNullLogger()))
 		r.pid = gone
 		close(r.exited)
 		p := &Process{name: "it", runner: r, log: hclog.NewNullLogger()}
 		p.stopOnce.Do(func() {})
 		n := newNursery(p, stream, func() {})
-		asked := make(chan *pb.SpawnResponse, 1)
-		n.waiting[0], n.shown[5] = asked, make(chan Shown, 1)
-		n.receive()
-		if n.broken == nil || len(n.alive) > 0 || len(n.waiting) > 0 {
-			t.Errorf("at the end: %v, %d workers, %d wait", n.broken, len(n.alive), len(n.waiting))
+		messages := stream.messages
+		for index := range uint32(2) {
+			n.orders[index] = []*order{{answer: make(chan made, 1)}}
 		}
-		if resp, ok := <-asked; ok && resp.GetStarted().GetWorkerIndex() != 0 {
-			t.Errorf("worker 0 got the answer of worker %d", resp.GetStarted().GetWorkerIndex())
+		first, second := n.orders[0][0], n.orders[1][0]
+		n.shown[5] = make(chan Shown, 1)
+		n.receive()
+		if n.broken == nil || len(n.alive) > 0 || len(n.orders) > 0 {
+			t.Errorf("at the end: %v, %d workers, %d wait", n.broken, len(n.alive), len(n.orders))
+		}
+		for index, o := range []*order{first, second} {
+			got := <-o.answer
+			if (got.worker == nil) == (got.err == nil) {
+				t.Errorf("order %d has the answer %+v", index, got)
+			}
+			if got.worker != nil && !slices.ContainsFunc(messages, func(m *pb.SpawnResponse) bool {
+				return m.GetStarted().GetPid() == int64(got.worker.pid) && int(m.GetStarted().GetWorkerIndex()) == index
+			}) {
+				t.Errorf("worker %d got the answer of another one: process %d", index, got.worker.pid)
+			}
 		}
 	})
 }

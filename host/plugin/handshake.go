@@ -7,57 +7,49 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
 
-// The fields of a handshake, behind each other and separated by "|".
+// The fields of a handshake, in their order. "|" separates them.
 const (
 	coreField = iota
 	versionField
 	networkField
 	addressField
 	kindField
-	// certificateField may be left out.
+	// certificateField may be missing.
 	certificateField
 )
+
+// ErrNoCertificate is in the error of a plugin that had to speak TLS and does not.
+var ErrNoCertificate = exitcode.Usagef("the plugin has no certificate")
 
 const (
 	ruleHandshake = "The handshake"
 	ruleTLS       = "TLS"
 )
 
-// handshakeFault is what is wrong with the first line that a process printed.
-type handshakeFault struct {
-	what  string
-	hints []string
-}
-
-// checkHandshake looks for the first field that this host cannot accept; nil: there is none. mtls says that the plugin was
-// asked for a certificate.
-func checkHandshake(line string, mtls bool) *handshakeFault {
+// checkHandshake says what is wrong with the first line that a process printed, and gives hints; empty: nothing. With mtls, the plugin
+// was asked for a certificate.
+func checkHandshake(line string, mtls bool) (what string, hints []string) {
 	fields := strings.Split(line, "|")
-	fault := func(rule, format string, args ...any) *handshakeFault {
-		return &handshakeFault{what: fmt.Sprintf(format, args...) + backbones.RuleNote(rule)}
+	fault := func(rule, format string, args ...any) (string, []string) {
+		return fmt.Sprintf(format, args...) + backbones.RuleNote(rule), nil
 	}
 	switch {
 	case len(fields) < kindField:
-		return &handshakeFault{
-			what: fmt.Sprintf("printed %q where a plugin's handshake was expected", clip(line)),
-			hints: []string{
-				"if it is a kagurazaka plugin, something in it prints to stdout before the SDK serves: print to stderr",
-				"if it is another program, it cannot be run as a plugin",
-			},
+		return fmt.Sprintf("printed %q where a plugin's handshake was expected", clip(line)), []string{
+			"if it is a kagurazaka plugin, something in it prints to stdout before the SDK serves: print to stderr",
+			"if it is another program, it cannot be run as a plugin",
 		}
 	case fields[coreField] != "1":
 		return fault(ruleHandshake, "speaks version %s of go-plugin's core protocol and this host speaks version 1", harmless(fields[coreField]))
 	case fields[versionField] != fmt.Sprint(wire.ProtocolVersion):
-		return &handshakeFault{
-			what:  fmt.Sprintf("speaks version %s of the plugin protocol and this host speaks version %d", harmless(fields[versionField]), wire.ProtocolVersion),
-			hints: []string{"build it against the SDK of this host's version, or use a host of its version"},
-		}
+		return fmt.Sprintf("speaks version %s of the plugin protocol and this host speaks version %d", harmless(fields[versionField]), wire.ProtocolVersion),
+			[]string{"build it against the SDK of this host's version, or use a host of its version"}
 	case fields[networkField] != "unix":
-		// Only a unix socket is private; for other networks a hostile plugin could also have the host look up names and
-		// connect to what it likes.
+		// Only a unix socket is private. On other networks a hostile plugin could make the host connect to any address.
 		return fault(ruleHandshake, "offers the network %q, and this host connects to unix sockets only", clip(fields[networkField]))
 	case fields[addressField] == "":
 		return fault(ruleHandshake, "names no socket in its handshake")
@@ -66,22 +58,34 @@ func checkHandshake(line string, mtls bool) *handshakeFault {
 		if len(fields) > kindField {
 			kind = fields[kindField]
 		}
-		return &handshakeFault{
-			what: fmt.Sprintf("speaks %q where gRPC was expected", clip(kind)), hints: []string{"it is a plugin of another program"},
-		}
-	case mtls && len(fields) > certificateField && fields[certificateField] != "" && !isCertificate(fields[certificateField]):
+		return fmt.Sprintf("speaks %q where gRPC was expected", clip(kind)), []string{"it is a plugin of another program"}
+	case mtls && len(fields) > certificateField && fields[certificateField] != "" && !hasCertificate(line):
 		return fault(ruleTLS, "put %q into its handshake where its certificate belongs, and that is not a certificate", clip(fields[certificateField]))
 	}
-	return nil
+	return "", nil
 }
 
-// isCertificate reports whether a field of the handshake is a certificate as go-plugin has them: DER in base64 without
-// padding.
-func isCertificate(field string) bool {
-	der, err := base64.RawStdEncoding.DecodeString(field)
+// hasCertificate reports whether a handshake has a certificate in go-plugin's form: DER in base64 without padding.
+func hasCertificate(line string) bool {
+	fields := strings.Split(line, "|")
+	if len(fields) <= certificateField {
+		return false
+	}
+	der, err := base64.RawStdEncoding.DecodeString(fields[certificateField])
 	if err != nil {
 		return false
 	}
 	_, err = x509.ParseCertificate(der)
 	return err == nil
+}
+
+func noCertificate(name string) error {
+	return &StartError{
+		Plugin: name, What: "was ended: it answered without a certificate, so its connection could not be encrypted as --mtls demands",
+		Hints: []string{
+			"its SDK does not follow PLUGIN_CLIENT_CERT; the Go SDK does, the Python SDK cannot make certificates",
+			"without --mtls its sockets are unix sockets in a folder of mode 0700, which no other user can enter",
+		},
+		Err: ErrNoCertificate,
+	}
 }

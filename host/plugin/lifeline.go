@@ -6,17 +6,14 @@ import (
 	"sync"
 )
 
-// The lifeline is a pipe whose write end only this process has. Every process that the host starts holds the read end
-// and ends when it reads EOF, which the kernel delivers however the host dies.
-var lifelinePipe = sync.OnceValues(func() (ends [2]*os.File, err error) {
-	ends[0], ends[1], err = os.Pipe()
-	if err != nil {
-		return ends, fmt.Errorf("making the lifeline pipe: %w", err)
+// lifeline returns the read end of a pipe whose write end only this process has. Every process that the host starts holds the read
+// end, and ends when it reads EOF, which the kernel delivers however the host dies.
+var lifeline = sync.OnceValues(func() (read *os.File, err error) {
+	if read, lifelineWrite, err = os.Pipe(); err != nil {
+		return nil, fmt.Errorf("making the lifeline pipe: %w", err)
 	}
-	return ends, nil
+	return read, nil
 })
 
-func lifeline() (*os.File, error) {
-	ends, err := lifelinePipe()
-	return ends[0], err
-}
+// lifelineWrite is never closed.
+var lifelineWrite *os.File

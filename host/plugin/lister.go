@@ -42,28 +42,17 @@ type Lister struct {
 // StartLister starts a process that lists the items of a task, with the user's stdin.
 func StartLister(ctx context.Context, command Command, start StartOptions, open OpenOptions, warn func(string)) (*Lister, error) {
 	start.Stdin = true
-	p, err := Start(ctx, command, start)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.open(ctx, open, pb.Stage_STAGE_LIST); err != nil {
-		p.Stop()
-		return nil, err
-	}
-	l, err := p.list(open.Task, false, warn)
-	if err != nil {
-		p.Stop()
-		return nil, p.callError(ctx, "listing the items of "+open.Task, err)
-	}
-	return l, nil
+	return startRun(ctx, command, start, open, pb.Stage_STAGE_LIST, func(p *Process) (*Lister, error) {
+		return p.list(ctx, open.Task, false, warn)
+	})
 }
 
-func (p *Process) list(task string, indexed bool, warn func(string)) (*Lister, error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	stream, err := p.service.List(ctx, &pb.ListRequest{MaxItems: listItems, MaxBytes: listBytes, AcceptIndexed: indexed, AcceptMarshal: true})
+func (p *Process) list(ctx context.Context, task string, indexed bool, warn func(string)) (*Lister, error) {
+	streamCtx, cancel := context.WithCancel(context.Background())
+	stream, err := p.service.List(streamCtx, &pb.ListRequest{MaxItems: listItems, MaxBytes: listBytes, AcceptIndexed: indexed, AcceptMarshal: true})
 	if err != nil {
 		cancel()
-		return nil, err
+		return nil, p.callError(ctx, "listing the items of "+task, err)
 	}
 	l := &Lister{proc: p, task: task, warn: warn, stream: stream, cancel: cancel, acceptIndexed: indexed}
 	l.total.Store(-1)

@@ -27,7 +27,7 @@ func Resident(pids []int) map[int]int64 {
 	return sizes
 }
 
-// processes are all that there are, by number.
+// processes are all processes, by number.
 func processes() map[int]procStat {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -50,28 +50,21 @@ func processes() map[int]procStat {
 	return all
 }
 
-// descendants are the processes that a process has started, and those that these have.
+// descendants are the processes that a process has started, and their descendants.
 func descendants(pid int) (found []int) {
 	all := processes()
 	for other, st := range all {
-		for range maxDepth {
-			if st.parent == pid {
-				found = append(found, other)
-				break
-			}
-			var ok bool
-			if st, ok = all[st.parent]; !ok {
-				break
-			}
+		if _, ok := ownerOf(other, st, all, map[int]int64{pid: 0}); ok && other != pid {
+			found = append(found, other)
 		}
 	}
 	return found
 }
 
-// maxDepth bounds the walk up the processes, whose numbers may be given out anew while they are read.
+// maxDepth bounds the walk up the processes, whose numbers may be reused while they are read.
 const maxDepth = 64
 
-// ownerOf is which of the wanted processes has started a process. One whose parents are gone still has its group.
+// ownerOf returns which of the wanted processes has started a process. A process whose parents are gone still has its group.
 func ownerOf(pid int, st procStat, all map[int]procStat, wanted map[int]int64) (int, bool) {
 	group := st.group
 	for range maxDepth {
@@ -91,7 +84,7 @@ func ownerOf(pid int, st procStat, all map[int]procStat, wanted map[int]int64) (
 	return group, ok
 }
 
-// procStat is what is wanted of /proc/PID/stat.
+// procStat holds the needed fields of /proc/PID/stat.
 type procStat struct {
 	parent, group int
 	pages         int64

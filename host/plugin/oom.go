@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -16,12 +17,7 @@ var memoryWords = []string{
 }
 
 func tellsOfMemory(line string) bool {
-	for _, words := range memoryWords {
-		if strings.Contains(line, words) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(memoryWords, func(words string) bool { return strings.Contains(line, words) })
 }
 
 // oomCount is how often the kernel's out-of-memory killer has been at work.

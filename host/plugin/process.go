@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,9 +45,9 @@ type Command struct {
 // StartOptions say how one process of a plugin is started.
 type StartOptions struct {
 	Log hclog.Logger
-	// Timeout bounds the handshake; 0: DefaultStartTimeout.
+	// Timeout bounds the handshake; 0: a minute.
 	Timeout time.Duration
-	// OpenTimeout bounds the opening of the task, including the loading of a model; 0: DefaultOpenTimeout.
+	// OpenTimeout bounds the opening of the task, including the loading of a model; 0: ten minutes.
 	OpenTimeout time.Duration
 	// Stdin hands the user's stdin to the process; otherwise it reads an empty one.
 	Stdin bool
@@ -102,20 +103,8 @@ func dialOptions(start time.Duration) []grpc.DialOption {
 
 // Start starts a process of the plugin and completes the handshake. Its error is a *StartError, or ctx's.
 func Start(ctx context.Context, command Command, opts StartOptions) (*Process, error) {
-	if opts.Timeout == 0 {
-		opts.Timeout = DefaultStartTimeout
-	}
-	if opts.OpenTimeout == 0 {
-		opts.OpenTimeout = DefaultOpenTimeout
-	}
-	if opts.Log == nil {
-		opts.Log = hclog.NewNullLogger()
-	}
+	opts.Timeout, opts.OpenTimeout = cmp.Or(opts.Timeout, defaultStartTimeout), cmp.Or(opts.OpenTimeout, defaultOpenTimeout)
 	p := &Process{name: command.Name, log: opts.Log, timeout: opts.Timeout, openTimeout: opts.OpenTimeout}
-	var stdin *os.File
-	if opts.Stdin {
-		stdin = os.Stdin
-	}
 	image, err := openImage(command)
 	if err != nil {
 		return nil, err
@@ -123,7 +112,10 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 	defer image.close()
 	cmd := exec.Command(command.Path, command.Args...)
 	image.use(cmd)
-	p.runner = newRunner(cmd, command.Name, stdin, newStderrLog(opts.Log))
+	if opts.Stdin {
+		cmd.Stdin = os.Stdin
+	}
+	p.runner = newRunner(cmd, command.Name, newStderrLog(opts.Log))
 	p.runner.mtls = opts.MTLS
 	// go-plugin's own lines (a process started, exited) only help to debug the host.
 	internal := hclog.NewNullLogger()
@@ -166,9 +158,8 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 		}
 	}
 	if err != nil {
-		err = p.startFailed(ctx, command, time.Since(began) >= opts.Timeout, opts.Timeout, err)
-		var start *StartError
-		if errors.As(err, &start) && command.Hint != "" && machineHint(err) == "" {
+		err = p.startFailed(ctx, command, time.Since(began) >= opts.Timeout, err)
+		if start, ok := errors.AsType[*StartError](err); ok && command.Hint != "" && machineHint(err) == "" {
 			start.Hints = append(start.Hints, command.Hint)
 		}
 		return nil, err
@@ -182,7 +173,7 @@ func (p *Process) connect(mtls bool) error {
 		if _, err := p.client.Start(); err != nil {
 			return err
 		}
-		if !p.runner.hasCertificate() {
+		if line, _ := p.runner.firstSaid(); !hasCertificate(line) {
 			return ErrNoCertificate
 		}
 	}
@@ -203,8 +194,8 @@ func (p *Process) connect(mtls bool) error {
 }
 
 // startFailed ends the process and returns an error that explains the failure.
-func (p *Process) startFailed(ctx context.Context, command Command, timedOut bool, timeout time.Duration, cause error) error {
-	if p.runner.processID() == 0 {
+func (p *Process) startFailed(ctx context.Context, command Command, timedOut bool, cause error) error {
+	if p.PID() == 0 {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -226,10 +217,12 @@ func (p *Process) startFailed(ctx context.Context, command Command, timedOut boo
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if line, _ := p.runner.firstSaid(); errors.Is(cause, ErrNoCertificate) && checkHandshake(line, true) == nil {
-		return noCertificate(command.Name)
+	if line, _ := p.runner.firstSaid(); errors.Is(cause, ErrNoCertificate) {
+		if what, _ := checkHandshake(line, true); what == "" {
+			return noCertificate(command.Name)
+		}
 	}
-	return noHandshake(command.Name, p.runner, timedOut, timeout, exit, cause)
+	return noHandshake(command.Name, p.runner, timedOut, p.timeout, exit, cause)
 }
 
 // PID is the process number.
@@ -344,19 +337,14 @@ func (p *Process) callError(ctx context.Context, call string, err error) error {
 		return fmt.Errorf("%s: %s", call, said(err))
 	}
 	reason := ""
-	select {
-	case <-p.runner.exited:
-	case <-time.After(drainTime):
+	waitOrKill(p.Exited(), func() {
 		reason = "its connection broke: " + said(err)
 		if c := status.Code(err); c == codes.Unknown || c == codes.Internal {
 			reason = "it answered with a gRPC status: " + said(err)
 		}
-		p.runner.killGroup()
-		<-p.runner.exited
-	}
+		p.Kill()
+	}, drainTime)
 	exit := p.runner.exit
-	if reason != "" {
-		exit.Reason = reason
-	}
-	return &CrashError{Call: call, Exit: exit, Err: err}
+	exit.Reason = cmp.Or(reason, exit.Reason)
+	return fmt.Errorf("%s: the plugin process %s%s", call, exit, lastOutput(exit.Stderr))
 }

@@ -27,10 +27,8 @@ const maxHandshake = 4096
 type runner struct {
 	cmd  *exec.Cmd
 	name string
-	// stdin is given to the process; nil: an empty one.
-	stdin *os.File
-	log   *stderrLog
-	// mtls says that the plugin was asked for a certificate.
+	log  *stderrLog
+	// mtls: the plugin was asked for a certificate.
 	mtls bool
 
 	firstLine  *io.PipeReader
@@ -51,8 +49,8 @@ type runner struct {
 	exit    backbones.Exit
 }
 
-func newRunner(cmd *exec.Cmd, name string, stdin *os.File, log *stderrLog) *runner {
-	r := &runner{cmd: cmd, name: name, stdin: stdin, log: log, exited: make(chan struct{})}
+func newRunner(cmd *exec.Cmd, name string, log *stderrLog) *runner {
+	r := &runner{cmd: cmd, name: name, log: log, exited: make(chan struct{})}
 	r.firstLine, r.lineWriter = io.Pipe()
 	return r
 }
@@ -67,10 +65,6 @@ func (r *runner) Start(context.Context) error {
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r.cmd.ExtraFiles = []*os.File{line}
 	r.cmd.Env = append(r.cmd.Env, wire.LifelineKey+"="+lifelineFD)
-	r.cmd.Stdin = nil
-	if r.stdin != nil {
-		r.cmd.Stdin = r.stdin
-	}
 	stdout, stdoutW, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("making a pipe for the plugin's stdout: %w", err)

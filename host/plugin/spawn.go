@@ -29,39 +29,66 @@ type Nursery struct {
 	dir    string
 	log    hclog.Logger
 	cancel context.CancelFunc
-	// lister is nil where the host lists.
+	// lister is nil if the host lists.
 	lister *Lister
-	// mute: it did not answer within its time limit.
-	mute atomic.Bool
+	// closed: Close was called. mute: the process did not answer within its time limit.
+	closed, mute atomic.Bool
 
 	stream pb.PluginService_SpawnClient
 	// requests are waiting to be sent to the process, which may read none. gone is closed when the Spawn call has ended.
 	requests chan *pb.SpawnRequest
 	gone     chan struct{}
 
-	mu      sync.Mutex
-	closed  bool
-	waiting map[uint32]chan *pb.SpawnResponse
-	// late counts the answers for an index that no call waits for any more. They come before those that are waited for.
-	late  map[uint32]int
-	shown map[uint64]chan Shown
-	alive map[int64]*spawned
-	// logs are the logs of workers that have not reported their start, by index; made counts them.
-	logs   map[uint32]*workerLog
-	made   int
+	mu sync.Mutex
+	// orders are the workers that the process has not reported yet, by index, the oldest first.
+	orders map[uint32][]*order
+	shown  map[uint64]chan Shown
+	alive  map[int64]*spawned
+	// logs is the number of log pipes made.
+	logs   int
 	broken error
 }
 
-// StartNursery starts a process of the plugin and opens the task in it, ready to list and to spawn.
-func StartNursery(ctx context.Context, command Command, start StartOptions, open OpenOptions) (*Nursery, error) {
-	if start.MTLS {
-		return nil, errForkedTLS
+// order is one worker that a nursery has to make.
+type order struct {
+	answer chan made
+	// log is the worker's own log; nil: it writes to the log of its maker.
+	log *workerLog
+	// abandoned: no call waits for the worker any more.
+	abandoned bool
+}
+
+// made is the answer to an order: a worker, or why there is none.
+type made struct {
+	worker *spawned
+	err    error
+}
+
+// StartNursery opens the task in a process of the plugin, ready to list and to spawn. proc was started with start.ForNursery and has
+// opened no task; nil: StartNursery starts one. It takes over the process, even if it returns an error.
+func StartNursery(ctx context.Context, proc *Process, command Command, start StartOptions, open OpenOptions) (*Nursery, error) {
+	if proc == nil {
+		var err error
+		if proc, err = Start(ctx, command, start.ForNursery()); err != nil {
+			return nil, err
+		}
 	}
-	p, err := Start(ctx, command, start.ForNursery())
-	if err != nil {
+	if err := proc.open(ctx, open, pb.Stage_STAGE_SPAWN); err != nil {
+		proc.Stop()
 		return nil, err
 	}
-	return NurseryFrom(ctx, p, start, open)
+	streamCtx, cancel := context.WithCancel(context.Background())
+	stream, err := proc.service.Spawn(streamCtx)
+	if err != nil {
+		cancel()
+		proc.Stop()
+		return nil, proc.callError(ctx, "starting the Spawn call", err)
+	}
+	n := newNursery(proc, stream, cancel)
+	n.task, n.dir, n.log = open.Task, start.RuntimeDir, start.Log
+	go n.send()
+	go n.receive()
+	return n, nil
 }
 
 // ForNursery are the options for a process that may become a nursery: it may list, and its workers inherit what it has.
@@ -70,32 +97,10 @@ func (o StartOptions) ForNursery() StartOptions {
 	return o
 }
 
-// NurseryFrom makes a nursery of a process that was started with start.ForNursery and has opened no task. It takes over the process,
-// even if it returns an error.
-func NurseryFrom(ctx context.Context, p *Process, start StartOptions, open OpenOptions) (*Nursery, error) {
-	if err := p.open(ctx, open, pb.Stage_STAGE_SPAWN); err != nil {
-		p.Stop()
-		return nil, err
-	}
-	streamCtx, cancel := context.WithCancel(context.Background())
-	stream, err := p.service.Spawn(streamCtx)
-	if err != nil {
-		cancel()
-		p.Stop()
-		return nil, p.callError(ctx, "starting the Spawn call", err)
-	}
-	n := newNursery(p, stream, cancel)
-	n.task, n.dir, n.log = open.Task, start.RuntimeDir, start.Log
-	go n.send()
-	go n.receive()
-	return n, nil
-}
-
 func newNursery(p *Process, stream pb.PluginService_SpawnClient, cancel context.CancelFunc) *Nursery {
 	return &Nursery{
 		proc: p, log: hclog.NewNullLogger(), stream: stream, cancel: cancel, requests: make(chan *pb.SpawnRequest), gone: make(chan struct{}),
-		waiting: map[uint32]chan *pb.SpawnResponse{}, late: map[uint32]int{}, shown: map[uint64]chan Shown{},
-		alive: map[int64]*spawned{}, logs: map[uint32]*workerLog{},
+		orders: map[uint32][]*order{}, shown: map[uint64]chan Shown{}, alive: map[int64]*spawned{},
 	}
 }
 
@@ -104,19 +109,14 @@ func (n *Nursery) Has(capability string) bool { return slices.Contains(n.proc.op
 
 // List starts to list the task's items. With indexed the answer may be a range of indexes that the spawned workers share.
 func (n *Nursery) List(ctx context.Context, indexed bool, warn func(string)) (*Lister, error) {
-	l, err := n.proc.list(n.task, indexed, warn)
-	if err != nil {
-		return nil, n.proc.callError(ctx, "listing the items of "+n.task, err)
-	}
+	l, err := n.proc.list(ctx, n.task, indexed, warn)
 	n.lister = l
-	return l, nil
+	return l, err
 }
 
 // Close ends the nursery and every worker that is left. The error says that the task was not closed; patience bounds the wait.
 func (n *Nursery) Close(ctx context.Context, patience time.Duration) error {
-	n.mu.Lock()
-	n.closed = true
-	n.mu.Unlock()
+	n.closed.Store(true)
 	n.cancel()
 	if n.mute.Load() || n.lister != nil && !n.lister.ended.Load() {
 		// Its listing was cancelled in the middle, or it no longer answers.
@@ -134,127 +134,100 @@ func (n *Nursery) Spawn(ctx context.Context, open OpenOptions) (backbones.Worker
 		beat.close()
 		return nil, err
 	}
-	w, err := connect(ctx, n, started, func(service pb.PluginServiceClient) (*worker, error) {
+	w, err := connect(ctx, n, started, func(service pb.PluginServiceClient) (backbones.Worker, error) {
 		return runWorker(service, started, beat, open.Ended)
 	})
 	if err != nil {
 		beat.close()
-		return nil, err
 	}
-	return w, nil
+	return w, err
 }
 
-// expectLog creates the pipe for the log of a worker before the worker exists.
-func (n *Nursery) expectLog(open OpenOptions) (path string, err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.made++
-	l, err := newWorkerLog(filepath.Join(n.dir, fmt.Sprintf("log-%d-%d", open.WorkerIndex, n.made)), open.Log)
-	if err != nil {
-		return "", err
-	}
-	n.logs[uint32(open.WorkerIndex)] = l
-	return l.path, nil
-}
-
-// forgetLog ends the log of a worker that did not start.
-func (n *Nursery) forgetLog(open OpenOptions) {
-	n.mu.Lock()
-	l := n.logs[uint32(open.WorkerIndex)]
-	delete(n.logs, uint32(open.WorkerIndex))
-	n.mu.Unlock()
-	if l != nil {
-		l.end()
-	}
-}
-
-// ask makes a worker, with a log of its own if it needs one.
-func (n *Nursery) ask(ctx context.Context, open OpenOptions, stage pb.Stage) (s *spawned, err error) {
-	if open.Log == nil {
-		return n.order(ctx, open, stage)
-	}
-	if open.StderrPath, err = n.expectLog(open); err != nil {
-		return nil, err
-	}
-	s, err = n.order(ctx, open, stage)
-	if err != nil {
-		n.forgetLog(open)
-	}
-	return s, err
-}
-
-func (n *Nursery) order(ctx context.Context, open OpenOptions, stage pb.Stage) (*spawned, error) {
+// ask makes a worker, with a log of its own if open.Log is set, and waits until it has started.
+func (n *Nursery) ask(ctx context.Context, open OpenOptions, stage pb.Stage) (*spawned, error) {
 	ctx, cancel := withOpenTimeout(ctx, n.proc.openTimeout)
 	defer cancel()
-	answer := make(chan *pb.SpawnResponse, 1)
-	index := uint32(open.WorkerIndex)
-	n.mu.Lock()
-	if n.broken != nil {
-		n.mu.Unlock()
-		return nil, &backbones.FatalError{Err: n.broken}
+	o, err := n.order(&open)
+	if err != nil {
+		return nil, err
 	}
-	n.waiting[index] = answer
-	n.mu.Unlock()
 	request := &pb.SpawnRequest{Message: &pb.SpawnRequest_Spawn{Spawn: &pb.SpawnWorker{Open: open.request(stage)}}}
 	select {
 	case n.requests <- request:
 	case <-n.gone:
-		// The closed answer channel leads to the reason.
+		// Every order has its answer.
 	case <-ctx.Done():
 		n.mu.Lock()
-		delete(n.waiting, index)
+		index := uint32(open.WorkerIndex)
+		n.orders[index] = slices.DeleteFunc(n.orders[index], func(other *order) bool { return other == o })
 		n.mu.Unlock()
-		return nil, n.noAnswer(ctx, open)
 	}
 	select {
-	case resp, ok := <-answer:
-		if !ok {
-			n.mu.Lock()
-			defer n.mu.Unlock()
-			return nil, &backbones.FatalError{Err: n.broken}
+	case answer := <-o.answer:
+		if answer.err != nil {
+			o.log.end()
 		}
-		if exited := resp.GetExited(); exited != nil {
-			exit := backbones.Exit{Code: int(exited.GetCode()), Signal: syscall.Signal(exited.GetSignal()), Stderr: n.proc.logTail()}
-			return nil, fmt.Errorf("making a worker of task %s: before it had started, the worker %s%s", open.Task, exit, exit.StderrNote())
-		}
-		if failed := resp.GetFailed(); failed != nil {
-			why := failed.GetError()
-			if why == nil {
-				why = &pb.Error{}
-			}
-			return nil, fatal(taskError("making a worker of task "+open.Task, why))
-		}
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		return n.alive[resp.GetStarted().GetPid()], nil
+		return answer.worker, answer.err
 	case <-ctx.Done():
-		n.disown(index, answer)
-		return nil, n.noAnswer(ctx, open)
+		n.abandon(o)
+		n.mute.Store(errors.Is(ctx.Err(), context.DeadlineExceeded))
+		return nil, fmt.Errorf("making a worker of task %s: %w", n.task, context.Cause(ctx))
 	}
 }
 
-func (n *Nursery) noAnswer(ctx context.Context, open OpenOptions) error {
-	n.mute.Store(errors.Is(ctx.Err(), context.DeadlineExceeded))
-	return fmt.Errorf("making a worker of task %s: %w", open.Task, context.Cause(ctx))
-}
-
-// disown lets receive end the worker once it reports its start, or ends it now if it has.
-func (n *Nursery) disown(index uint32, answer <-chan *pb.SpawnResponse) {
+// order registers a worker before the process is asked for it. If the worker has its own log, its pipe exists before the worker does.
+func (n *Nursery) order(open *OpenOptions) (*order, error) {
 	n.mu.Lock()
-	if n.waiting[index] == answer {
-		delete(n.waiting, index)
-		n.late[index]++
-		n.mu.Unlock()
-		return
+	defer n.mu.Unlock()
+	if n.broken != nil {
+		return nil, &backbones.FatalError{Err: n.broken}
 	}
-	n.mu.Unlock()
-	if resp := <-answer; resp.GetStarted() != nil {
-		n.mu.Lock()
-		s := n.alive[resp.GetStarted().GetPid()]
-		n.mu.Unlock()
-		if s != nil {
-			s.Kill()
+	o := &order{answer: make(chan made, 1)}
+	if open.Log != nil {
+		n.logs++
+		var err error
+		if o.log, err = newWorkerLog(filepath.Join(n.dir, fmt.Sprintf("log-%d-%d", open.WorkerIndex, n.logs)), open.Log); err != nil {
+			return nil, err
 		}
+		open.StderrPath = o.log.path
+	}
+	index := uint32(open.WorkerIndex)
+	n.orders[index] = append(n.orders[index], o)
+	return o, nil
+}
+
+// abandon ends the worker of an order, now or once it reports its start.
+func (n *Nursery) abandon(o *order) {
+	n.mu.Lock()
+	o.abandoned = true
+	n.mu.Unlock()
+	select {
+	case answer := <-o.answer:
+		if answer.worker != nil {
+			answer.worker.Kill()
+			return
+		}
+	default:
+	}
+	o.log.end()
+}
+
+// next removes the oldest order of an index; nil: there is none. The caller holds mu.
+func (n *Nursery) next(index uint32) *order {
+	orders := n.orders[index]
+	if len(orders) == 0 {
+		return nil
+	}
+	n.orders[index] = orders[1:]
+	return orders[0]
+}
+
+// refuse answers the oldest order of an index with an error.
+func (n *Nursery) refuse(index uint32, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if o := n.next(index); o != nil {
+		o.answer <- made{err: err}
 	}
 }
 
@@ -288,10 +261,6 @@ type Shown struct {
 func (n *Nursery) Show(index uint64) Shown {
 	answer := make(chan Shown, 1)
 	n.mu.Lock()
-	if n.broken != nil {
-		n.mu.Unlock()
-		return Shown{}
-	}
 	n.shown[index] = answer
 	n.mu.Unlock()
 	timer := time.NewTimer(showTime)
@@ -321,27 +290,16 @@ func (n *Nursery) receive() {
 		}
 		switch m := resp.GetMessage().(type) {
 		case *pb.SpawnResponse_Started:
-			if err := n.ours(m.Started); err != nil {
+			if err := n.started(m.Started); err != nil {
 				n.end(fmt.Errorf("%w%s", err, backbones.RuleNote("Spawn")))
 				return
 			}
-			s := &spawned{
-				pid: int(m.Started.GetPid()), socket: m.Started.GetSocket(), exited: make(chan struct{}), log: n.proc.runner.log,
-				kills: countKills(), lostThreads: int(m.Started.GetLostThreads()),
-			}
-			n.mu.Lock()
-			if s.own = n.logs[m.Started.GetWorkerIndex()]; s.own != nil {
-				delete(n.logs, m.Started.GetWorkerIndex())
-				s.own.opened()
-			}
-			n.alive[m.Started.GetPid()] = s
-			n.mu.Unlock()
-			if !n.answer(m.Started.GetWorkerIndex(), resp) {
-				n.log.Debug("a worker came too late and is ended", "pid", s.pid)
-				s.Kill()
-			}
 		case *pb.SpawnResponse_Failed:
-			n.answer(m.Failed.GetWorkerIndex(), resp)
+			why := m.Failed.GetError()
+			if why == nil {
+				why = &pb.Error{}
+			}
+			n.refuse(m.Failed.GetWorkerIndex(), fatal(taskError("making a worker of task "+n.task, why)))
 		case *pb.SpawnResponse_Shown:
 			n.mu.Lock()
 			answer := n.shown[m.Shown.GetIndex()]
@@ -355,15 +313,41 @@ func (n *Nursery) receive() {
 			s := n.alive[m.Exited.GetPid()]
 			delete(n.alive, m.Exited.GetPid())
 			n.mu.Unlock()
+			exit := backbones.Exit{Code: int(m.Exited.GetCode()), Signal: syscall.Signal(m.Exited.GetSignal())}
 			if s != nil {
 				// Reading the rest of its log must not delay other workers.
-				go s.end(backbones.Exit{Code: int(m.Exited.GetCode()), Signal: syscall.Signal(m.Exited.GetSignal())})
-			} else {
-				// It ended before it reported its start.
-				n.answer(m.Exited.GetWorkerIndex(), resp)
+				go s.end(exit)
+				continue
 			}
+			exit.Stderr = n.proc.logTail()
+			n.refuse(m.Exited.GetWorkerIndex(), fmt.Errorf("making a worker of task %s: before it had started, the worker %s%s", n.task, exit, exit.StderrNote()))
 		}
 	}
+}
+
+// started hands a new worker to the call that waits for it.
+func (n *Nursery) started(m *pb.WorkerStarted) error {
+	if err := n.ours(m); err != nil {
+		return err
+	}
+	s := &spawned{
+		pid: int(m.GetPid()), socket: m.GetSocket(), exited: make(chan struct{}), log: n.proc.runner.log,
+		kills: countKills(), lostThreads: int(m.GetLostThreads()),
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.alive[m.GetPid()] = s
+	o := n.next(m.GetWorkerIndex())
+	if o == nil || o.abandoned {
+		n.log.Debug("a worker came too late and is ended", "pid", s.pid)
+		s.Kill()
+		return nil
+	}
+	if s.own = o.log; s.own != nil {
+		s.own.opened()
+	}
+	o.answer <- made{worker: s}
+	return nil
 }
 
 var errNotItsWorker = errors.New("the plugin told of a worker that cannot be its own")
@@ -394,26 +378,11 @@ func (n *Nursery) ours(started *pb.WorkerStarted) error {
 	return nil
 }
 
-// answer passes an answer to the call that waits for it, and reports whether there is one.
-func (n *Nursery) answer(index uint32, resp *pb.SpawnResponse) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	answer := n.waiting[index]
-	if n.late[index] > 0 {
-		n.late[index]--
-		return false
-	}
-	delete(n.waiting, index)
-	if answer != nil {
-		answer <- resp
-	}
-	return answer != nil
-}
-
 // end is called once, when the Spawn call has ended. Workers watch the lifeline of the nursery's group, so they end, too.
 func (n *Nursery) end(cause error) {
 	switch {
-	case n.cancelled():
+	// The stream's own context says nothing: gRPC cancels it however the call ends.
+	case n.closed.Load():
 		cause = errors.New("the run has ended")
 	case errors.Is(cause, errNotItsWorker):
 		n.proc.Kill()
@@ -425,10 +394,12 @@ func (n *Nursery) end(cause error) {
 	defer n.mu.Unlock()
 	n.broken = cause
 	close(n.gone)
-	for index, answer := range n.waiting {
-		delete(n.waiting, index)
-		close(answer)
+	for _, orders := range n.orders {
+		for _, o := range orders {
+			o.answer <- made{err: &backbones.FatalError{Err: cause}}
+		}
 	}
+	clear(n.orders)
 	for pid, s := range n.alive {
 		delete(n.alive, pid)
 		s.Kill()
@@ -436,14 +407,6 @@ func (n *Nursery) end(cause error) {
 		exit.Reason = "the process that had made it is gone"
 		go s.end(exit)
 	}
-}
-
-// cancelled reports whether the host ended the Spawn call. The stream's own context says nothing: gRPC cancels it however
-// the call ends.
-func (n *Nursery) cancelled() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.closed
 }
 
 // spawned is a worker process that a nursery made.
@@ -466,9 +429,7 @@ type spawned struct {
 
 func (s *spawned) end(exit backbones.Exit) {
 	s.once.Do(func() {
-		if s.own != nil {
-			s.own.end()
-		}
+		s.own.end()
 		exit.Stderr = s.logTail()
 		exit.ByHost = s.ended.Load() && exit.Signal == syscall.SIGKILL
 		if exit.Reason == "" {
@@ -532,8 +493,10 @@ func (s *spawned) Stop() {
 
 // connect connects to a spawned worker and starts its Run stream.
 func connect[W any](ctx context.Context, n *Nursery, s *spawned, run func(pb.PluginServiceClient) (W, error)) (w W, err error) {
-	if s == nil {
+	select {
+	case <-s.exited:
 		return w, errors.New("a worker ended as soon as it was made")
+	default:
 	}
 	limit := n.proc.timeout
 	opts := append(dialOptions(limit), grpc.WithTransportCredentials(insecure.NewCredentials()),

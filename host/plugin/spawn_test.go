@@ -80,12 +80,12 @@ func TestASpawnThatIsNotReadObeysItsContext(t *testing.T) {
 	first := make(chan error, 1)
 	go func() {
 		// The sender takes this one, and waits for the process to read it.
-		_, err := n.order(ctx, OpenOptions{WorkerIndex: 0}, pb.Stage_STAGE_RUN)
+		_, err := n.ask(ctx, OpenOptions{WorkerIndex: 0}, pb.Stage_STAGE_RUN)
 		first <- err
 	}()
 	cancelled, stop := context.WithCancel(t.Context())
 	stop()
-	if _, err := n.order(cancelled, OpenOptions{WorkerIndex: 1}, pb.Stage_STAGE_RUN); !errors.Is(err, context.Canceled) {
+	if _, err := n.ask(cancelled, OpenOptions{WorkerIndex: 1}, pb.Stage_STAGE_RUN); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want the context's", err)
 	}
 	cancel()
@@ -100,7 +100,7 @@ func TestAWorkerThatComesTooLateIsEnded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	asked := make(chan error, 1)
 	go func() {
-		_, err := n.order(ctx, OpenOptions{WorkerIndex: 3}, pb.Stage_STAGE_RUN)
+		_, err := n.ask(ctx, OpenOptions{WorkerIndex: 3}, pb.Stage_STAGE_RUN)
 		asked <- err
 	}()
 	<-call.reads
@@ -120,7 +120,7 @@ func TestAWorkerThatComesTooLateIsEnded(t *testing.T) {
 	}
 	again := make(chan result, 1)
 	go func() {
-		s, err := n.order(t.Context(), OpenOptions{WorkerIndex: 3}, pb.Stage_STAGE_RUN)
+		s, err := n.ask(t.Context(), OpenOptions{WorkerIndex: 3}, pb.Stage_STAGE_RUN)
 		again <- result{s, err}
 	}()
 	<-call.reads

@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -41,24 +40,13 @@ func StartStageWorker(ctx context.Context, command Command, start StartOptions, 
 		// What a device needs can be made ready while the plugin's code is loaded.
 		command.Env = append(slices.Clone(command.Env), deviceKey+"="+open.Device)
 	}
-	p, err := Start(ctx, command, start)
-	if errors.Is(err, ErrNotTrusted) || errors.Is(err, ErrNoCertificate) {
-		return nil, &backbones.FatalError{Err: err}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := p.open(ctx, open, stage.wire()); err != nil {
-		p.Stop()
-		return nil, fatal(err)
-	}
-	w, err := runStage(p.service, p, open.Ended)
-	if err != nil {
-		p.Kill()
-		<-p.Exited()
-		return nil, p.callError(ctx, "starting the Run call", err)
-	}
-	return w, nil
+	return startRun(ctx, command, start, open, stage.wire(), func(p *Process) (backbones.StageWorker, error) {
+		w, err := runStage(p.service, p, open.Ended)
+		if err != nil {
+			return nil, p.callError(ctx, "starting the Run call", err)
+		}
+		return w, nil
+	})
 }
 
 // SpawnStage makes a worker for a stage. It waits until the worker is opened.

@@ -76,9 +76,7 @@ func (l *stderrLog) line(line string) {
 var decoration = regexp.MustCompile(`\x1b\[[0-9;:]*[mAK]`)
 
 func (l *stderrLog) remember(line string) {
-	if len(line) > tailWidth {
-		line = line[:tailWidth] + "…"
-	}
+	line = clipTo(line, tailWidth)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if tellsOfMemory(line) {

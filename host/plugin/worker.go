@@ -37,58 +37,61 @@ type worker struct {
 	closed bool
 }
 
-// StartWorker starts a process of the plugin, opens the task in it and begins its Run stream. Errors of the task's own
+// StartWorker starts a process of the plugin, opens the task in it and begins its Run stream. Errors of the task itself
 // (a wrong argument) are *backbones.FatalError: another worker would fail as well.
 func StartWorker(ctx context.Context, command Command, start StartOptions, open OpenOptions, heartbeats bool) (backbones.Worker, error) {
 	start.Worker = true
-	w, err := startWorker(ctx, command, start, open, heartbeats, nil)
-	if err != nil {
-		return nil, err
-	}
-	return w, nil
+	return startWorker(ctx, command, start, open, heartbeats, func(*Process) error { return nil })
 }
 
-// startWorker starts a worker. between, if it is not nil, is called once the task is open and before the Run stream begins.
-func startWorker(ctx context.Context, command Command, start StartOptions, open OpenOptions, heartbeats bool, between func(*Process) error) (*worker, error) {
-	p, err := Start(ctx, command, start)
-	if errors.Is(err, ErrNotTrusted) || errors.Is(err, ErrNoCertificate) {
-		return nil, &backbones.FatalError{Err: err}
-	}
-	if err != nil {
-		return nil, err
-	}
+// startWorker starts a worker. It calls between once the task is open, before the Run stream begins.
+func startWorker(ctx context.Context, command Command, start StartOptions, open OpenOptions, heartbeats bool, between func(*Process) error) (backbones.Worker, error) {
 	var beat *heartbeat
 	if heartbeats {
-		beat = keepHeartbeat(start.RuntimeDir, &open, p.log)
+		beat = keepHeartbeat(start.RuntimeDir, &open, start.Log)
 	}
-	err = p.open(ctx, open, pb.Stage_STAGE_RUN)
-	if err == nil && between != nil {
-		err = between(p)
+	w, err := startRun(ctx, command, start, open, pb.Stage_STAGE_RUN, func(p *Process) (backbones.Worker, error) {
+		if err := between(p); err != nil {
+			return nil, err
+		}
+		w, err := runWorker(p.service, p, beat, open.Ended)
+		if err != nil {
+			return nil, p.callError(ctx, "starting the Run call", err)
+		}
+		return w, nil
+	})
+	if err != nil {
+		beat.close()
+	}
+	return w, err
+}
+
+// startRun starts a process of the plugin, opens a stage of the task in it, and calls run. If that fails, it ends the process.
+func startRun[W any](ctx context.Context, command Command, start StartOptions, open OpenOptions, stage pb.Stage, run func(*Process) (W, error)) (w W, err error) {
+	p, err := Start(ctx, command, start)
+	if err != nil {
+		return w, fatal(err)
+	}
+	if err = p.open(ctx, open, stage); err == nil {
+		w, err = run(p)
 	}
 	if err != nil {
 		p.Stop()
-		beat.close()
-		return nil, fatal(err)
 	}
-	w, err := runWorker(p.service, p, beat, open.Ended)
-	if err != nil {
-		p.Kill()
-		<-p.Exited()
-		return nil, p.callError(ctx, "starting the Run call", err)
-	}
-	return w, nil
+	return w, fatal(err)
 }
 
-// fatal marks errors of the task and of the configuration: another worker would fail as well.
+// fatal marks errors of the task, of the configuration and of the plugin's file: another worker would fail as well. err may be nil.
 func fatal(err error) error {
-	var task *TaskError
-	if errors.As(err, &task) && (task.Fault == backbones.FaultTask || task.Fault == backbones.FaultUser || len(task.Problems) > 0 || task.IsNoTask || task.Ended) {
+	task, ok := errors.AsType[*TaskError](err)
+	if ok && (task.Fault == backbones.FaultTask || task.Fault == backbones.FaultUser || len(task.Problems) > 0 || task.IsNoTask || task.Ended) ||
+		errors.Is(err, ErrNotTrusted) || errors.Is(err, ErrNoCertificate) {
 		return &backbones.FatalError{Err: err}
 	}
 	return err
 }
 
-func runWorker(service pb.PluginServiceClient, proc process, beat *heartbeat, ended func()) (*worker, error) {
+func runWorker(service pb.PluginServiceClient, proc process, beat *heartbeat, ended func()) (backbones.Worker, error) {
 	w := &worker{beat: beat}
 	var err error
 	w.stream, err = startStream(service, proc, codec[backbones.Chunk, backbones.Result]{

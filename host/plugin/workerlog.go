@@ -50,8 +50,11 @@ func (l *workerLog) opened() {
 	_ = os.Remove(l.path)
 }
 
-// end reads what the worker has left in the pipe. Children that it left behind may hold it open: they are not waited for.
+// end reads the rest of the pipe. It does not wait for children of the worker that hold it open. l may be nil.
 func (l *workerLog) end() {
+	if l == nil {
+		return
+	}
 	l.opened()
 	timer := time.NewTimer(drainTime)
 	defer timer.Stop()
