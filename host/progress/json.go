@@ -15,18 +15,8 @@ type JSON struct {
 }
 
 type jsonStatus struct {
-	MessageType    string  `json:"message_type"`
-	Done           int64   `json:"done"`
-	Skipped        int64   `json:"skipped"`
-	Failed         int64   `json:"failed"`
-	Total          *int64  `json:"total,omitempty"`
-	ItemsPerSecond float64 `json:"items_per_second"`
-	ETASeconds     float64 `json:"eta_seconds,omitempty"`
-	WorkersBusy    int     `json:"workers_busy"`
-	Workers        int     `json:"workers"`
-	WorkersClosing int     `json:"workers_closing,omitempty"`
-	Seconds        float64 `json:"seconds"`
-	// Stages are those of a device task with separate processes for its stages.
+	MessageType string `json:"message_type"`
+	Snapshot
 	Stages *jsonStages `json:"stages,omitempty"`
 }
 
@@ -57,15 +47,7 @@ func (j *JSON) Interval() time.Duration { return j.Every }
 
 // Update implements Printer.
 func (j *JSON) Update(s Snapshot) {
-	status := jsonStatus{
-		MessageType: "status", Done: s.Done, Skipped: s.Skipped, Failed: s.Failed, ItemsPerSecond: s.Rate,
-		ETASeconds: s.ETA.Seconds(), WorkersBusy: s.Busy, Workers: s.Workers, WorkersClosing: s.Closing, Seconds: s.Elapsed.Seconds(),
-		Stages: s.Stages.json(),
-	}
-	if s.Known {
-		status.Total = &s.Total
-	}
-	j.print(status)
+	j.print(jsonStatus{"status", s, s.Stages.json()})
 }
 
 // Failed implements Printer.
@@ -88,7 +70,7 @@ func (j *JSON) Finish(s Summary) {
 
 // PrintExit prints the object of a host that ends before a summary.
 func PrintExit(out io.Writer, code int, message string) {
-	(&JSON{Out: out}).print(jsonExit{MessageType: "exit_error", Code: code, Message: message})
+	(&JSON{Out: out}).print(jsonExit{"exit_error", code, message})
 }
 
 func (j *JSON) print(v any) {

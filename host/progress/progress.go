@@ -27,19 +27,22 @@ type Unwritten struct {
 
 // Snapshot is a run at one moment.
 type Snapshot struct {
-	Done, Skipped, Failed int64
-	// Total is the number of all items. It is Known once the listing has ended.
-	Total int64
-	Known bool
-	// Rate is the number of items done or failed a second, over the last seconds.
-	Rate float64
-	// ETA is the time left at that rate; 0: unknown.
-	ETA time.Duration
-	// Busy is the number of workers with work, Workers that of all, Closing that of workers that close their task.
-	Busy, Workers, Closing int
-	Elapsed                time.Duration
+	Done    int64 `json:"done"`
+	Skipped int64 `json:"skipped"`
+	Failed  int64 `json:"failed"`
+	// Total is the number of all items; nil: the listing has not ended.
+	Total *int64 `json:"total,omitempty"`
+	// ItemsPerSecond is the number of items done or failed a second, over the last seconds.
+	ItemsPerSecond float64 `json:"items_per_second"`
+	// ETASeconds is the time left at that rate; 0: unknown.
+	ETASeconds float64 `json:"eta_seconds,omitempty"`
+	// WorkersBusy is the number of workers with work, Workers that of all, WorkersClosing that of workers that close their task.
+	WorkersBusy    int     `json:"workers_busy"`
+	Workers        int     `json:"workers"`
+	WorkersClosing int     `json:"workers_closing,omitempty"`
+	Seconds        float64 `json:"seconds"`
 	// Stages is nil for a backbone without stages.
-	Stages *Stages
+	Stages *Stages `json:"-"`
 }
 
 // Summary is a run at its end.
@@ -145,11 +148,11 @@ func (r *Reporter) tick(interval time.Duration) {
 func (r *Reporter) snapshot() Snapshot {
 	// time.Now is monotonic. If another clock jumps back, time stands still until it has caught up.
 	r.elapsed = max(r.elapsed, r.sources.Now().Sub(r.sources.Began))
-	s := Snapshot{Done: r.Counters.Done.Load(), Skipped: r.Counters.Skipped.Load(), Failed: r.Counters.Failed.Load(), Elapsed: r.elapsed}
+	s := Snapshot{Done: r.Counters.Done.Load(), Skipped: r.Counters.Skipped.Load(), Failed: r.Counters.Failed.Load(), Seconds: r.elapsed.Seconds()}
 	r.sources.Fill(&s)
-	s.Rate = r.rate.at(s.Elapsed, s.Done+s.Failed)
-	if left := s.Total - s.Done - s.Failed - s.Skipped; s.Known && left > 0 && s.Rate > 0 {
-		s.ETA = time.Duration(float64(left) / s.Rate * float64(time.Second))
+	s.ItemsPerSecond = r.rate.at(r.elapsed, s.Done+s.Failed)
+	if s.Total != nil && s.ItemsPerSecond > 0 {
+		s.ETASeconds = max(0, float64(*s.Total-s.Done-s.Failed-s.Skipped)/s.ItemsPerSecond)
 	}
 	return s
 }
@@ -180,7 +183,7 @@ func (r *Reporter) Finish(interrupted bool) Summary {
 	s := Summary{
 		Done: last.Done, Skipped: last.Skipped, Failed: last.Failed, FailedByKind: maps.Clone(r.kinds),
 		Unlisted: r.Counters.Unlisted.Load(), Open: r.Counters.Open.Load(), Unwritten: r.unwritten,
-		Seconds: last.Elapsed.Seconds(), Interrupted: interrupted, Stages: last.Stages,
+		Seconds: last.Seconds, Interrupted: interrupted, Stages: last.Stages,
 	}
 	if s.Seconds > 0 {
 		s.ItemsPerSecond = float64(s.Done+s.Failed) / s.Seconds

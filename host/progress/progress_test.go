@@ -22,7 +22,7 @@ func report(t *testing.T, printer Printer, during func(r *Reporter, c *fakeClock
 	t.Helper()
 	c := &fakeClock{now: time.Unix(1000, 0)}
 	r := Start(printer, Sources{Now: c.read, Fill: func(s *Snapshot) {
-		s.Total, s.Known = 10, true
+		s.Total = new(int64(10))
 		s.Skipped += 3
 	}})
 	during(r, c)
@@ -87,9 +87,9 @@ func TestLine(t *testing.T) {
 		s    Snapshot
 		want string
 	}{
-		{Snapshot{Done: 1234567, Rate: 1234.5, Busy: 2, Workers: 4, Elapsed: 90 * time.Second}, "done 1,234,567, skipped 0, failed 0, 1234 items/s, 2/4 workers busy, 1:30"},
+		{Snapshot{Done: 1234567, ItemsPerSecond: 1234.5, WorkersBusy: 2, Workers: 4, Seconds: 90}, "done 1,234,567, skipped 0, failed 0, 1234 items/s, 2/4 workers busy, 1:30"},
 		{
-			Snapshot{Done: 50, Skipped: 25, Failed: 1, Total: 100, Known: true, Rate: 0.5, ETA: 2*time.Hour + 48*time.Second, Busy: 1, Workers: 1},
+			Snapshot{Done: 50, Skipped: 25, Failed: 1, Total: new(int64(100)), ItemsPerSecond: 0.5, ETASeconds: 2*3600 + 48, WorkersBusy: 1, Workers: 1},
 			"76% of 100: done 50, skipped 25, failed 1, 0.50 items/s, ETA 2:00:48, 1/1 workers busy, 0:00",
 		},
 	}

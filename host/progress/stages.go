@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
@@ -22,16 +23,38 @@ type Stage struct {
 
 // Stages holds the figures of a pipeline: load, device, finish.
 type Stages struct {
-	Load, Device Stage
+	Load   Stage `json:"load"`
+	Device Stage `json:"device"`
 	// Finish has no Workers if the device's workers do its work.
-	Finish Stage
+	Finish Stage `json:"finish,omitzero"`
 	// Batches is the number that the devices have done, Open the time since they were ready.
-	Batches int64
-	Open    time.Duration
-	// WaitInput is the time that devices waited for loaded batches, WaitOutput for room for their results; all devices together.
-	WaitInput, WaitOutput time.Duration
+	Batches int64         `json:"batches"`
+	Open    time.Duration `json:"-"`
+	// WaitInput is the time in seconds that devices waited for loaded batches, WaitOutput for room for their results; all devices
+	// together.
+	WaitInput  float64 `json:"device_waited_for_input"`
+	WaitOutput float64 `json:"device_waited_for_output"`
 	// Steady is the rate from the first finished batch to the last; 0: unknown.
-	Steady float64
+	Steady float64 `json:"-"`
+}
+
+// StagesOf returns the figures of a backbone's stages; nil if it has none.
+func StagesOf(s *backbones.Stages) *Stages {
+	if s == nil {
+		return nil
+	}
+	stage := func(f backbones.StageFigures) Stage {
+		out := Stage{Workers: f.Workers, Busy: f.Busy, Items: f.Items}
+		if seconds := f.Open.Seconds(); seconds > 0 {
+			out.ItemsPerSecond = float64(f.Items) / seconds
+			out.Share = f.Work.Seconds() / (seconds * float64(max(f.Workers, 1)))
+		}
+		return out
+	}
+	return &Stages{
+		Load: stage(s.Load), Device: stage(s.Device), Finish: stage(s.Finish), Batches: s.Device.Batches, Open: s.Device.Open,
+		WaitInput: s.WaitInput.Seconds(), WaitOutput: s.WaitOutput.Seconds(), Steady: s.Steady,
+	}
 }
 
 // text is the short form, for a line that is drawn again and again.
@@ -52,9 +75,9 @@ func (s *Stages) Lines() []string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "load %s items/s, %s %s busy; device %s items/s, %s busy, waited %.1f s for input", rateText(s.Load.ItemsPerSecond),
-		count.Of(s.Load.Workers, "worker"), percent(s.Load.Share), rateText(s.Device.ItemsPerSecond), percent(s.Device.Share), s.WaitInput.Seconds())
+		count.Of(s.Load.Workers, "worker"), percent(s.Load.Share), rateText(s.Device.ItemsPerSecond), percent(s.Device.Share), s.WaitInput)
 	if s.Finish.Workers > 0 {
-		fmt.Fprintf(&b, ", %.1f s for room for output; finish %s items/s, %s %s busy", s.WaitOutput.Seconds(),
+		fmt.Fprintf(&b, ", %.1f s for room for output; finish %s items/s, %s %s busy", s.WaitOutput,
 			rateText(s.Finish.ItemsPerSecond), count.Of(s.Finish.Workers, "worker"), percent(s.Finish.Share))
 	}
 	if s.Steady > 0 {
@@ -84,7 +107,7 @@ func (s *Stages) Limit() string {
 	}
 	waited := s.WaitInput + s.WaitOutput
 	switch {
-	case s.Device.Share >= full || s.Device.Share >= crowded && waited < time.Second:
+	case s.Device.Share >= full || s.Device.Share >= crowded && waited < 1:
 		return fmt.Sprintf("the device limits this run (%s busy): a larger --batch_size or one more --device may help", percent(s.Device.Share))
 	case s.WaitOutput > s.WaitInput:
 		if s.Finish.Share >= crowded {
@@ -100,25 +123,13 @@ func (s *Stages) Limit() string {
 }
 
 type jsonStages struct {
-	Load    Stage  `json:"load"`
-	Device  Stage  `json:"device"`
-	Finish  *Stage `json:"finish,omitempty"`
-	Batches int64  `json:"batches"`
-	// Seconds, all devices together.
-	WaitInput  float64 `json:"device_waited_for_input"`
-	WaitOutput float64 `json:"device_waited_for_output"`
-	Limit      string  `json:"limit,omitempty"`
+	*Stages
+	Limit string `json:"limit,omitempty"`
 }
 
 func (s *Stages) json() *jsonStages {
 	if s == nil {
 		return nil
 	}
-	out := &jsonStages{
-		Load: s.Load, Device: s.Device, Batches: s.Batches, WaitInput: s.WaitInput.Seconds(), WaitOutput: s.WaitOutput.Seconds(), Limit: s.Limit(),
-	}
-	if s.Finish.Workers > 0 {
-		out.Finish = &s.Finish
-	}
-	return out
+	return &jsonStages{s, s.Limit()}
 }

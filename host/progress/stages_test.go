@@ -12,7 +12,7 @@ import (
 func fared(load, device, finish float64, input, output time.Duration) *Stages {
 	return &Stages{
 		Load: Stage{Workers: 8, Share: load}, Device: Stage{Workers: 1, Share: device}, Finish: Stage{Workers: 4, Share: finish},
-		Batches: 100, Open: 10 * time.Second, WaitInput: input, WaitOutput: output,
+		Batches: 100, Open: 10 * time.Second, WaitInput: input.Seconds(), WaitOutput: output.Seconds(),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,28 +61,28 @@ func thousands(n int64) string {
 
 func line(s Snapshot) string {
 	var b strings.Builder
-	if s.Known && s.Total > 0 {
-		fmt.Fprintf(&b, "%d%% of %s: ", 100*(s.Done+s.Skipped+s.Failed)/s.Total, thousands(s.Total))
+	if s.Total != nil && *s.Total > 0 {
+		fmt.Fprintf(&b, "%d%% of %s: ", 100*(s.Done+s.Skipped+s.Failed) / *s.Total, thousands(*s.Total))
 	}
 	fmt.Fprintf(&b, "done %s, skipped %s, failed %s, %s items/s", thousands(s.Done), thousands(s.Skipped),
-		thousands(s.Failed), rateText(s.Rate))
-	if s.ETA > 0 {
-		fmt.Fprintf(&b, ", ETA %s", clock(s.ETA))
+		thousands(s.Failed), rateText(s.ItemsPerSecond))
+	if s.ETASeconds > 0 {
+		fmt.Fprintf(&b, ", ETA %s", clock(s.ETASeconds))
 	}
-	if s.Closing > 0 {
-		fmt.Fprintf(&b, ", %s", count.Of(s.Closing, "worker closing its task", "workers closing their task"))
+	if s.WorkersClosing > 0 {
+		fmt.Fprintf(&b, ", %s", count.Of(s.WorkersClosing, "worker closing its task", "workers closing their task"))
 	}
-	workers := fmt.Sprintf("%d/%d workers busy", s.Busy, s.Workers)
+	workers := fmt.Sprintf("%d/%d workers busy", s.WorkersBusy, s.Workers)
 	if s.Stages != nil {
 		workers = s.Stages.text()
 	}
-	fmt.Fprintf(&b, ", %s, %s", workers, clock(s.Elapsed))
+	fmt.Fprintf(&b, ", %s, %s", workers, clock(s.Seconds))
 	return b.String()
 }
 
-func clock(d time.Duration) string {
-	seconds := int(d.Round(time.Second).Seconds())
-	h, m, s := seconds/3600, seconds/60%60, seconds%60
+func clock(seconds float64) string {
+	all := int(math.Round(seconds))
+	h, m, s := all/3600, all/60%60, all%60
 	if h > 0 {
 		return fmt.Sprintf("%d:%02d:%02d", h, m, s)
 	}

@@ -64,10 +64,12 @@ type Ledger interface {
 func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	reporter := progress.Start(job.Printer, progress.Sources{Began: job.Began, Fill: func(s *progress.Snapshot) {
 		status := job.Backbone.Status()
-		s.Total, s.Known = job.Listing.Total()
+		if total, known := job.Listing.Total(); known {
+			s.Total = &total
+		}
 		s.Skipped += job.Listing.Skipped()
-		s.Busy, s.Workers, s.Closing = status.Busy, status.Running, status.Closing
-		s.Stages = stages(status.Stages)
+		s.WorkersBusy, s.Workers, s.WorkersClosing = status.Busy, status.Running, status.Closing
+		s.Stages = progress.StagesOf(status.Stages)
 	}})
 	// Outcomes come from the backbone and from the listing, which are goroutines of their own.
 	var mu sync.Mutex
