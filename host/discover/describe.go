@@ -2,8 +2,6 @@ package discover
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -99,8 +97,7 @@ func Describe(ctx context.Context, p *Plugin, q Request, opts Options, start plu
 func cachePath(p *Plugin, q Request, opts Options, mtls bool) string {
 	words := slices.Concat([]string{cacheFormat, q.Version, q.Task, p.Command.Path}, p.Command.Args, p.Command.Env,
 		[]string{fmt.Sprint(p.Command.CleanEnv, mtls), p.Command.SHA256})
-	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
-	return filepath.Join(opts.CacheDir, "describe", hex.EncodeToString(sum[:12])+".json")
+	return filepath.Join(opts.CacheDir, "describe", hash(strings.Join(words, "\x00"))[:24]+".json")
 }
 
 // readCached returns nil if there is no cached description, or if one of its inputs has changed.

@@ -2,8 +2,6 @@ package discover
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"go/parser"
@@ -24,23 +22,14 @@ import (
 // hasGoMain reports whether the folder has a Go main package.
 func hasGoMain(dir string) (bool, error) {
 	names, err := goFiles(dir)
-	if err != nil {
-		return false, err
-	}
-	for _, name := range names {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
+	return slices.ContainsFunc(names, func(name string) bool {
 		source, err := regular.Read(filepath.Join(dir, name))
-		if err != nil {
-			continue
+		if err != nil || strings.HasSuffix(name, "_test.go") {
+			return false
 		}
 		f, err := parser.ParseFile(token.NewFileSet(), name, source, parser.PackageClauseOnly)
-		if err == nil && f.Name.Name == "main" {
-			return true, nil
-		}
-	}
-	return false, nil
+		return err == nil && f.Name.Name == "main"
+	}), err
 }
 
 func goFiles(dir string) ([]string, error) {
@@ -48,25 +37,43 @@ func goFiles(dir string) ([]string, error) {
 	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, ".go") }), err
 }
 
-// buildRecord holds the inputs of a built plugin: the folders of its module, and of modules replaced by a folder. Packages of the
-// module cache and of Go itself never change.
-type buildRecord struct {
-	// Folders holds the names of each folder's Go files.
-	Folders map[string][]string `json:"folders"`
-	// Files holds the identity of every file: Go sources, embedded files, go.mod, go.sum, go.work.
-	Files map[string]fileIdentity `json:"files"`
+// record holds the states of a built plugin's inputs: the folders of its module and of modules replaced by a folder, and their Go sources,
+// embedded files, go.mod, go.sum and go.work. Packages of the module cache and of Go itself never change.
+type record map[string]string
+
+// add records the present state of a file, or of the Go files' names in a folder.
+func (r record) add(path string) { r[path] = sourceState(path) }
+
+func sourceState(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	if info.IsDir() {
+		names, _ := goFiles(path)
+		return strings.Join(names, "/")
+	}
+	return fileState(info)
 }
 
-type fileIdentity struct {
-	Size  int64  `json:"size"`
-	MTime int64  `json:"mtime"`
-	Hash  string `json:"hash"`
+// fresh reports whether exe was built from the present files.
+func fresh(recordPath, exe string) bool {
+	data, err := os.ReadFile(recordPath)
+	var r record
+	if err != nil || json.Unmarshal(data, &r) != nil || len(r) == 0 || !isExecutable(exe) {
+		return false
+	}
+	for path, state := range r {
+		if sourceState(path) != state {
+			return false
+		}
+	}
+	return true
 }
 
 // buildGo builds the folder's main package into the cache, unless it is there already.
 func buildGo(arg, dir string, opts Options) (*Plugin, error) {
-	key := sha256.Sum256([]byte(dir))
-	out := filepath.Join(opts.CacheDir, "build", hex.EncodeToString(key[:8]))
+	out := filepath.Join(opts.CacheDir, "build", hash(dir)[:16])
 	exe := filepath.Join(out, filepath.Base(dir))
 	recordPath := filepath.Join(out, "record.json")
 	found := &Plugin{Command: plugin.Command{Name: arg, Path: exe}, Path: dir, Files: []string{exe}, Kind: GoPackage}
@@ -93,7 +100,7 @@ func buildGo(arg, dir string, opts Options) (*Plugin, error) {
 		return found, nil
 	}
 	opts.Log.Info("building the plugin (once, until its source changes)", "plugin", arg)
-	record, err := recordOf(gotool, dir)
+	inputs, err := recordOf(gotool, dir)
 	if err != nil {
 		return nil, fmt.Errorf("building %s: %w", arg, err)
 	}
@@ -103,7 +110,7 @@ func buildGo(arg, dir string, opts Options) (*Plugin, error) {
 	if text, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building %s: %w\n%s", arg, err, bytes.TrimSpace(text))
 	}
-	data, err := json.Marshal(record)
+	data, err := json.Marshal(inputs)
 	if err != nil {
 		return nil, fmt.Errorf("recording the build of %s: %w", arg, err)
 	}
@@ -111,7 +118,12 @@ func buildGo(arg, dir string, opts Options) (*Plugin, error) {
 	if err := os.RemoveAll(recordPath); err != nil {
 		return nil, fmt.Errorf("recording the build of %s: %w", arg, err)
 	}
-	if err := os.Rename(next, exe); err != nil {
+	if same(next, exe) {
+		err = os.Remove(next)
+	} else {
+		err = os.Rename(next, exe)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("storing the build of %s: %w", arg, err)
 	}
 	if err := atomicfile.Write(recordPath, data, 0); err != nil {
@@ -120,8 +132,15 @@ func buildGo(arg, dir string, opts Options) (*Plugin, error) {
 	return found, nil
 }
 
+// same reports whether two files have the same content.
+func same(a, b string) bool {
+	sumA, errA := trust.File(a)
+	sumB, errB := trust.File(b)
+	return errA == nil && errB == nil && sumA == sumB
+}
+
 // recordOf asks Go for the files of the package.
-func recordOf(gotool, dir string) (*buildRecord, error) {
+func recordOf(gotool, dir string) (record, error) {
 	list := exec.Command(gotool, "list", "-deps", "-json=Dir,GoFiles,SFiles,CgoFiles,EmbedFiles,Standard,Module,Error", ".")
 	list.Dir = dir
 	var stderr bytes.Buffer
@@ -130,7 +149,7 @@ func recordOf(gotool, dir string) (*buildRecord, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, bytes.TrimSpace(stderr.Bytes()))
 	}
-	r := &buildRecord{Folders: map[string][]string{}, Files: map[string]fileIdentity{}}
+	r := record{}
 	for d := json.NewDecoder(bytes.NewReader(text)); d.More(); {
 		var p struct {
 			Dir                                   string
@@ -150,68 +169,18 @@ func recordOf(gotool, dir string) (*buildRecord, error) {
 		if p.Standard || immutable {
 			continue
 		}
-		if r.Folders[p.Dir], err = goFiles(p.Dir); err != nil {
-			return nil, err
-		}
-		files := slices.Concat(p.GoFiles, p.SFiles, p.CgoFiles, p.EmbedFiles)
-		for i := range files {
-			files[i] = filepath.Join(p.Dir, files[i])
+		r.add(p.Dir)
+		for _, name := range slices.Concat(p.GoFiles, p.SFiles, p.CgoFiles, p.EmbedFiles) {
+			r.add(filepath.Join(p.Dir, name))
 		}
 		if p.Module != nil {
 			root := filepath.Dir(p.Module.GoMod)
-			files = append(files, p.Module.GoMod, filepath.Join(root, "go.sum"), filepath.Join(root, "go.work"))
-		}
-		for _, f := range files {
-			if _, known := r.Files[f]; !known {
-				r.Files[f] = identify(f)
+			for _, path := range []string{p.Module.GoMod, filepath.Join(root, "go.sum"), filepath.Join(root, "go.work")} {
+				r.add(path)
 			}
 		}
 	}
 	return r, nil
-}
-
-// identify returns the zero identity for a missing file.
-func identify(path string) fileIdentity {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fileIdentity{}
-	}
-	sum, _ := trust.File(path)
-	return fileIdentity{Size: info.Size(), MTime: info.ModTime().UnixNano(), Hash: sum}
-}
-
-// fresh reports whether exe was built from the present files. It reads only files whose time differs.
-func fresh(recordPath, exe string) bool {
-	data, err := os.ReadFile(recordPath)
-	if err != nil {
-		return false
-	}
-	var r buildRecord
-	if json.Unmarshal(data, &r) != nil {
-		return false
-	}
-	if !isExecutable(exe) {
-		return false
-	}
-	for dir, names := range r.Folders {
-		now, err := goFiles(dir)
-		if err != nil || !slices.Equal(now, names) {
-			return false
-		}
-	}
-	for path, was := range r.Files {
-		info, err := os.Stat(path)
-		switch {
-		case err != nil && was == fileIdentity{}:
-		case err != nil || info.Size() != was.Size:
-			return false
-		case info.ModTime().UnixNano() != was.MTime:
-			if sum, _ := trust.File(path); sum != was.Hash {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // lockFile waits for an advisory lock. The kernel releases it with the process.

@@ -128,7 +128,7 @@ func chosen(path, from string) (string, string, error) {
 
 // unpackSDK writes the embedded SDK into a folder of the cache, named by its content, and returns that folder.
 func unpackSDK(cache string) (string, error) {
-	files, sum, err := sdkFiles()
+	sum, err := sdkSum()
 	if err != nil {
 		return "", fmt.Errorf("reading the embedded Python SDK: %w", err)
 	}
@@ -137,14 +137,14 @@ func unpackSDK(cache string) (string, error) {
 		return dir, nil
 	}
 	// If another run is faster, its folder has the same content.
-	if err := unpack(files, dir); err != nil && !exists(dir) {
+	if err := unpack(dir); err != nil && !exists(dir) {
 		return "", fmt.Errorf("unpacking the Python SDK: %w", err)
 	}
 	return dir, nil
 }
 
-// unpack makes a folder of the files at once.
-func unpack(files map[string][]byte, dir string) error {
+// unpack makes the folder with all files at once.
+func unpack(dir string) error {
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
@@ -154,14 +154,8 @@ func unpack(files map[string][]byte, dir string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(next) }()
-	for name, data := range files {
-		path := filepath.Join(next, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, data, 0o644); err != nil {
-			return err
-		}
+	if err := os.CopyFS(next, python.Source); err != nil {
+		return err
 	}
 	if err := os.Chmod(next, 0o755); err != nil {
 		return err
@@ -169,24 +163,16 @@ func unpack(files map[string][]byte, dir string) error {
 	return os.Rename(next, dir)
 }
 
-func sdkFiles() (map[string][]byte, string, error) {
-	files := map[string][]byte{}
+func sdkSum() (string, error) {
 	h := sha256.New()
 	err := fs.WalkDir(python.Source, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
+		if err != nil || d.IsDir() || strings.Contains(path, "__pycache__") {
 			return err
-		}
-		if d.IsDir() || strings.Contains(path, "__pycache__") {
-			return nil
 		}
 		data, err := fs.ReadFile(python.Source, path)
-		if err != nil {
-			return err
-		}
-		files[path] = data
 		fmt.Fprintf(h, "%s %d\n", path, len(data))
 		h.Write(data)
-		return nil
+		return err
 	})
-	return files, hex.EncodeToString(h.Sum(nil))[:16], err
+	return hex.EncodeToString(h.Sum(nil))[:16], err
 }
