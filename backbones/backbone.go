@@ -3,6 +3,7 @@
 package backbones
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -48,6 +49,9 @@ type Block struct {
 	Count    int
 	// Payload must not be changed once the block is handed over.
 	Payload []byte
+	// Marshal holds the same items in Python's marshal if a Python plugin sent them so: its workers read that three times as fast as
+	// JSON. Empty where the payload is only a part of what the plugin sent.
+	Marshal []byte
 	// First is the number of the first item in the listing, from 0. Blocks come in order; a source that leaves items out leaves
 	// their numbers out.
 	First uint64
@@ -60,6 +64,14 @@ type Block struct {
 	ContentKeys []uint64
 	// Refused is, for each item, why it must not be started; nil: all may be. A backbone never gets such a block.
 	Refused []string
+}
+
+// Detached returns the block with a copy of its JSON. A piece of a block otherwise keeps the whole of it in memory.
+func (b Block) Detached() Block {
+	if b.Encoding == JSONLines {
+		b.Payload, b.Marshal = bytes.Clone(b.Payload), nil
+	}
+	return b
 }
 
 // Source yields the items to do.

@@ -2,7 +2,6 @@ package cuda
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/crew"
@@ -48,9 +47,7 @@ func (s *scheduler) fail(out *backbones.Outcomes, j *job, index int, item string
 // compact keeps an item from holding the memory of all the block that it came in.
 func compact(parts []backbones.Part) []backbones.Part {
 	for i := range parts {
-		if parts[i].Block.Encoding == backbones.JSONLines {
-			parts[i].Block.Payload = slices.Clone(parts[i].Block.Payload)
-		}
+		parts[i].Block = parts[i].Block.Detached()
 	}
 	return parts
 }

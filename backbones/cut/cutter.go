@@ -26,7 +26,7 @@ func (c *Cutter) Add(b backbones.Block) {
 	}
 	c.blocks = append(c.blocks, b)
 	c.Items += b.Count
-	c.Bytes += len(b.Payload)
+	c.Bytes += len(b.Payload) + len(b.Marshal)
 }
 
 // Cut takes up to n items, ending early once the parts hold maxBytes.
@@ -78,7 +78,7 @@ func (c *Cutter) advance(b backbones.Block, taken, offset int) {
 	if c.taken < b.Count {
 		return
 	}
-	c.Bytes -= len(b.Payload)
+	c.Bytes -= len(b.Payload) + len(b.Marshal)
 	c.blocks[0] = backbones.Block{}
 	c.blocks = c.blocks[1:]
 	if len(c.blocks) == 0 {

@@ -1,7 +1,6 @@
 package mp
 
 import (
-	"bytes"
 	"container/heap"
 	"time"
 
@@ -39,10 +38,7 @@ func (w *waiting) items() int { return len(w.later) + len(w.due) + len(w.alone) 
 func (w *waiting) full() bool { return w.items() >= maxWaiting || w.bytes >= maxWaitingBytes }
 
 func (w *waiting) add(one waiter) {
-	if one.item.Block.Encoding == backbones.JSONLines {
-		// The item is a piece of a block of perhaps a megabyte, which would be kept with it.
-		one.item.Block.Payload = bytes.Clone(one.item.Block.Payload)
-	}
+	one.item.Block = one.item.Block.Detached()
 	w.bytes += len(one.item.Block.Payload)
 	heap.Push(&w.later, one)
 }

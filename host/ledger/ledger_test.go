@@ -97,7 +97,8 @@ func jsonItems(size int, items ...string) *blocks {
 	var out blocks
 	for first := 0; first < len(items); first += size {
 		some := items[first:min(first+size, len(items))]
-		out = append(out, backbones.Block{Count: len(some), First: uint64(first), Payload: []byte(strings.Join(some, "\n"))})
+		payload := []byte(strings.Join(some, "\n"))
+		out = append(out, backbones.Block{Count: len(some), First: uint64(first), Payload: payload, Marshal: payload})
 	}
 	return &out
 }
@@ -147,6 +148,9 @@ func play(t *testing.T, dir string, o Options, src backbones.Source, chosen Chos
 		}
 		if o.FlushEvery == byBlock {
 			l.flush()
+		}
+		if b.Marshal != nil && !bytes.Equal(b.Marshal, b.Payload) {
+			t.Fatalf("the items %q of a block are %q in marshal", b.Payload, b.Marshal)
 		}
 		for i := range b.Count {
 			text := textOf(b, i)

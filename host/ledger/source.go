@@ -218,6 +218,9 @@ func (s *Source) hand(b backbones.Block, todo Spans) {
 				start = s.ends[from-1] + 1
 			}
 			part.Payload = b.Payload[start:s.ends[to-1]]
+			if part.Count < b.Count {
+				part.Marshal = nil
+			}
 		case backbones.Opaque:
 			part.Skip += from
 			part.ContentKeys = b.ContentKeys[from:to]

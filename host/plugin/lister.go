@@ -133,7 +133,11 @@ func (l *Lister) block(b *pb.Block) (backbones.Block, error) {
 		return backbones.Block{}, err
 	}
 	l.marshalled = m
-	return l.nextMarshalled()
+	all, err := l.nextMarshalled()
+	if l.marshalled == nil {
+		all.Marshal = b.GetPayload()
+	}
+	return all, err
 }
 
 func (l *Lister) nextMarshalled() (backbones.Block, error) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/cut"
 	"github.com/kagurazaka/kagurazaka/host/hosttest"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
@@ -89,6 +91,30 @@ func TestMarshalThatBreaksTheProtocolIsRefused(t *testing.T) {
 		}
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", payload, err, want)
+		}
+	}
+}
+
+// A block that was not divided goes to workers as the lister sent it; a part of it does not.
+func TestUndividedBlocksOfMarshalStayMarshal(t *testing.T) {
+	payload := []byte("[\x02\x00\x00\x00{\xda\x01ai\x01\x00\x00\x000{r\x00\x00\x00\x00i\x02\x00\x00\x000")
+	block, err := new(Lister).block(&pb.Block{Encoding: pb.Encoding_ENCODING_MARSHAL, Count: 2, Payload: payload})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := []backbones.Part{{Block: block, Take: 2}}
+	for _, c := range []struct {
+		parts   []backbones.Part
+		payload string
+	}{
+		{whole, string(payload)},
+		{cut.Slice(whole, 0, 1), `{"a":1}`},
+		{cut.Slice(whole, 1, 1), `{"a":2}`},
+		{[]backbones.Part{{Block: block.Detached(), Take: 2}}, `{"a":1}` + "\n" + `{"a":2}`},
+	} {
+		got := toParts(c.parts)[0].GetBlock()
+		if string(got.GetPayload()) != c.payload || (got.GetEncoding() == pb.Encoding_ENCODING_MARSHAL) != (c.payload == string(payload)) {
+			t.Errorf("got %v, want the payload %q", got, c.payload)
 		}
 	}
 }

@@ -156,9 +156,11 @@ func toParts(parts []backbones.Part) []*pb.Part {
 			}}
 			part.Skip, part.Take = uint32(p.Block.Skip+p.Skip), uint32(p.Take)
 		default:
-			part.Source = &pb.Part_Block{Block: &pb.Block{
-				Encoding: pb.Encoding_ENCODING_JSON_LINES, Count: uint32(p.Block.Count), Payload: p.Block.Payload,
-			}}
+			block := &pb.Block{Encoding: pb.Encoding_ENCODING_JSON_LINES, Count: uint32(p.Block.Count), Payload: p.Block.Payload}
+			if len(p.Block.Marshal) > 0 && p.Take == p.Block.Count {
+				block.Encoding, block.Payload = pb.Encoding_ENCODING_MARSHAL, p.Block.Marshal
+			}
+			part.Source = &pb.Part_Block{Block: block}
 			part.Skip, part.Take = uint32(p.Skip), uint32(p.Take)
 		}
 		out[i] = part

@@ -341,7 +341,8 @@ const (
 	Encoding_ENCODING_JSON_LINES Encoding = 1
 	// The plugin's own encoding for all items of the block together. The host does not read it.
 	Encoding_ENCODING_OPAQUE Encoding = 2
-	// Only in the answer to List: a list of the items, written by Python's marshal, version 4. The host converts it to JSON Lines.
+	// A list of the items, written by Python's marshal, version 4. A lister may send it if the request has accept_marshal. The
+	// host converts it to JSON Lines. Workers of that plugin get either: a block that was not divided may come as it was sent.
 	Encoding_ENCODING_MARSHAL Encoding = 3
 )
 

@@ -207,6 +207,7 @@ def test_different_items_have_different_keys():
 MARSHALLED = [
     [{}],
     [{"a": 1, "b": "text", "d": True, "e": None}, {"é": "😀", "big": -(10**5000)}],
+    [{"a": 1, "b": 2}, {"b": 1, "a": "x"}, {"b": 1, "c": None}],
 ]
 NOT_MARSHALLED = [
     [{"a": 1.5}],
@@ -216,6 +217,9 @@ NOT_MARSHALLED = [
     [{"a": bytearray(b"bytes")}],
     [{1: "key"}],
     [{"a": 1}, {Text("a"): 1}],
+    [{"a": 1, "b": 2}, {"a": 1, "b": 1.5}],
+    [{"a": 1}, {"b": 1.5}],
+    [{"a": 1}, {1: 1}],
     [{"a": Text("b")}],
     [collections.OrderedDict(a=1)],
     [1],
@@ -227,6 +231,7 @@ def test_plain_items_are_marshalled_where_the_host_reads_that(items):
     (block,) = [sent.block for sent in wire.Encoder(100, 1 << 20, accept_marshal=True).blocks(items)]
     assert block.encoding == pb.ENCODING_MARSHAL and block.count == len(items)
     assert marshal.loads(block.payload) == items
+    assert wire.decode_part(pb.Part(block=block)) == items
 
 
 @pytest.mark.parametrize("items", [*NOT_MARSHALLED, *([item] for item in INEXACT)], ids=repr)

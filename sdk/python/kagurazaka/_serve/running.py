@@ -40,7 +40,7 @@ class Runner:
         result = pb.ChunkResult(id=chunk.id)
         ranges = [part.WhichOneof("source") == "range" for part in chunk.parts]
         count = self._count(chunk)
-        visible = not any(ranges) and all(part.block.encoding == pb.ENCODING_JSON_LINES for part in chunk.parts)
+        visible = not any(ranges) and all(part.block.encoding != pb.ENCODING_OPAQUE for part in chunk.parts)
         if self.opened.journal is not None:
             self.opened.journal.refresh()
         work = Work(self.heartbeat, chunk.slot, chunk.id, count)
