@@ -67,31 +67,49 @@ func fieldAt(tmpl *template.Node, path string) (info fieldInfo) {
 	return info
 }
 
+// notation writes template values in one line.
+type notation struct {
+	// fill stands for a placeholder.
+	fill string
+	// modes is set if a mode's name comes before its fields.
+	modes        bool
+	name, scalar func(any) string
+}
+
 // fillMark stands for a placeholder in help.
 const fillMark = "<to fill>"
 
-// shownValue is a node as help shows it: JSON, with unquoted marks for placeholders.
-func shownValue(n *template.Node) string {
+// helpNotation is JSON, with names and placeholders without quotes. flowNotation is YAML within brackets, where a plain text
+// cannot begin with a question mark.
+var (
+	helpNotation = notation{fill: fillMark, modes: true, name: plainText, scalar: spacedJSON}
+	flowNotation = notation{fill: `"` + toFillYAML + `"`, name: yamlValue, scalar: yamlValue}
+)
+
+func (o notation) text(n *template.Node) string {
 	if n == nil {
 		return "null"
 	}
+	var items []string
 	switch n.Kind {
 	case template.KindPlaceholder:
-		return fillMark
+		return o.fill
 	case template.KindList:
-		items := make([]string, len(n.List))
-		for i, item := range n.List {
-			items[i] = shownValue(item)
+		for _, item := range n.List {
+			items = append(items, o.text(item))
 		}
 		return "[" + strings.Join(items, ", ") + "]"
 	case template.KindMap, template.KindMode:
-		items := make([]string, len(n.Fields))
-		for i, f := range n.Fields {
-			items[i] = f.Name + ": " + shownValue(f.Value)
+		for _, f := range n.Fields {
+			items = append(items, o.name(f.Name)+": "+o.text(f.Value))
 		}
-		return n.Mode + "{" + strings.Join(items, ", ") + "}"
+		text := "{" + strings.Join(items, ", ") + "}"
+		if o.modes {
+			text = n.Mode + text
+		}
+		return text
 	}
-	return spacedJSON(n.Scalar)
+	return o.scalar(n.Scalar)
 }
 
 // spacedJSON is a value as JSON, with a space after commas and colons.
@@ -146,7 +164,7 @@ func (p *page) field(info fieldInfo, value *template.Node, indent string) {
 	if info.Type != "" && info.Role == "" {
 		text = strings.TrimSpace("(" + info.Type + ") " + text)
 	}
-	shown := shownValue(value)
+	shown := helpNotation.text(value)
 	fill := ""
 	if strings.Contains(shown, fillMark) {
 		fill = fillMark

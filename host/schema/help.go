@@ -50,11 +50,10 @@ func Help(w io.Writer, task *Task, o HelpOptions) error {
 			p.paragraphs(text, 0)
 		}
 	}
-	p.arguments("Arguments:", task.Arguments)
+	if len(task.Arguments) > 0 || task.OpenArguments {
+		p.arguments("Arguments:", task.Arguments)
+	}
 	if task.OpenArguments {
-		if len(task.Arguments) == 0 {
-			p.title("Arguments:")
-		}
 		p.paragraphs(furtherArguments, 2)
 	}
 	p.template(task)
@@ -88,9 +87,6 @@ func ArgumentsHelp(w io.Writer, title string, arguments []Argument, width int) e
 }
 
 func (p *page) arguments(title string, arguments []Argument) {
-	if len(arguments) == 0 {
-		return
-	}
 	p.title(title)
 	for i := range arguments {
 		a := &arguments[i]
@@ -193,24 +189,20 @@ func toFill(tmpl *template.Node) []string {
 	}
 	var fill []string
 	for _, path := range tmpl.Placeholders() {
-		fill = append(fill, fillPath(tmpl, path)...)
-	}
-	return fill
-}
-
-func fillPath(tmpl *template.Node, path string) []string {
-	field := fieldAt(tmpl, path)
-	if modes := template.SpecsOfRole(field.Role); len(modes) > 0 {
-		fill := []string{path + ".mode=" + modes[0].Name}
+		field := fieldAt(tmpl, path)
+		modes := template.SpecsOfRole(field.Role)
+		if len(modes) == 0 {
+			fill = append(fill, path+"="+sample(path[strings.LastIndexByte(path, '.')+1:], field.Type))
+			continue
+		}
+		fill = append(fill, path+".mode="+modes[0].Name)
 		for _, f := range modes[0].Fields {
 			if f.Required {
 				fill = append(fill, path+"."+f.Name+"="+sample(f.Name, f.Type))
 			}
 		}
-		return fill
 	}
-	name := path[strings.LastIndexByte(path, '.')+1:]
-	return []string{path + "=" + sample(name, field.Type)}
+	return fill
 }
 
 // sample is an example of a field's value.

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"strings"
 	"unicode/utf8"
 
@@ -23,10 +24,7 @@ type page struct {
 }
 
 func newPage(width int, color bool) *page {
-	if width <= 0 {
-		width = defaultWidth
-	}
-	return &page{width: max(width, minWidth), color: color}
+	return &page{width: max(cmp.Or(width, defaultWidth), minWidth), color: color}
 }
 
 const (
@@ -100,16 +98,11 @@ func (p *page) row(left, right, fill string) {
 	if fill != "" {
 		shown = strings.Replace(left, fill, p.style(styleFill, fill), 1)
 	}
-	if len(lines) == 0 {
-		p.put(shown)
-		return
-	}
-	if length+2 <= column {
-		p.put(shown + strings.Repeat(" ", column-length) + lines[0])
+	if len(lines) > 0 && length+2 <= column {
+		shown += strings.Repeat(" ", column-length) + lines[0]
 		lines = lines[1:]
-	} else {
-		p.put(shown)
 	}
+	p.put(shown)
 	for _, l := range lines {
 		p.put(strings.Repeat(" ", column) + l)
 	}
@@ -118,16 +111,13 @@ func (p *page) row(left, right, fill string) {
 // wrap breaks text between words into lines of at most width characters. A longer word gets its own line.
 func wrap(text string, width int) []string {
 	var lines []string
-	length := 0
-	for _, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		if last := len(lines) - 1; last >= 0 && length+1+n <= width {
+	for word := range strings.FieldsSeq(text) {
+		last := len(lines) - 1
+		if last >= 0 && utf8.RuneCountInString(lines[last]+word)+1 <= width {
 			lines[last] += " " + word
-			length += 1 + n
 			continue
 		}
 		lines = append(lines, word)
-		length = n
 	}
 	return lines
 }
@@ -138,10 +128,9 @@ func (p *page) hanging(first string, pieces []string) {
 	line := first
 	for _, piece := range pieces {
 		piece = one(piece)
-		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(piece) > p.width && strings.TrimSpace(line) != "" {
+		if utf8.RuneCountInString(line+piece)+1 > p.width && strings.TrimSpace(line) != "" {
 			p.line(line)
-			line = strings.Repeat(" ", indent) + piece
-			continue
+			line = strings.Repeat(" ", indent-1)
 		}
 		line += " " + piece
 	}

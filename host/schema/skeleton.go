@@ -31,7 +31,7 @@ func Skeleton(w io.Writer, task *Task, o SkeletonOptions) error {
 	o.Command = cmp.Or(o.Command, "kagurazaka PLUGIN "+task.Name)
 	s.comment("", "Configuration of "+task.Name+strings.TrimRight(": "+task.Summary, ": "))
 	s.comment("", "Run it with: "+o.Command+" --cfg THIS_FILE")
-	s.comment("", "")
+	s.line("#")
 	s.comment("", "Replace each "+toFillYAML+" by a value. Lines like #key: show the defaults: to change one, take away its #, and that of the "+
 		"key that it belongs to. "+
 		"Values can refer to others, ${mixin.a.b} or, beside it, ${.b}; to the environment, ${oc.env:NAME,default}; and to ${CONFIG_DIR} and ${SCRIPT_DIR}. "+
@@ -63,11 +63,7 @@ func (s *skeleton) line(text string) { s.b.WriteString(strings.TrimRight(text, "
 
 // comment writes wrapped text after "# ".
 func (s *skeleton) comment(indent, text string) {
-	lines := wrap(terminal.Block(text, "", maxPart), 98-len(indent))
-	if len(lines) == 0 {
-		lines = []string{""}
-	}
-	for _, l := range lines {
+	for _, l := range wrap(terminal.Block(text, "", maxPart), 98-len(indent)) {
 		s.line(indent + "# " + l)
 	}
 }
@@ -85,16 +81,14 @@ func (s *skeleton) arguments(name, help string, arguments []Argument) {
 	s.line("")
 	s.comment("", help)
 	s.line(name + ":")
-	first := true
+	gap := ""
 	for i := range arguments {
 		a := &arguments[i]
 		if a.Ends {
 			continue // not a setting
 		}
-		if !first {
-			s.line("")
-		}
-		first = false
+		s.b.WriteString(gap)
+		gap = "\n"
 		s.comment("  ", a.comment())
 		if a.Required {
 			s.value("  ", a.Name, toFillYAML, false)
@@ -155,7 +149,11 @@ func (s *skeleton) field(info fieldInfo, value *template.Node, indent string, of
 		if info.Role != "" {
 			s.modes(info.Role, indent, "A mode can be put here, with its name in mode and its fields beside it:")
 		}
-		s.value(indent, info.Name, flowYAML(value), !open || off)
+		text := flowNotation.text(value)
+		if value.Kind == template.KindPlaceholder {
+			text = toFillYAML
+		}
+		s.value(indent, info.Name, text, !open || off)
 		return
 	}
 	s.modes(info.Role, indent, "To fill: the mode's name in mode, and its fields beside it:")
@@ -189,38 +187,6 @@ func (s *skeleton) mode(info fieldInfo, mode *template.Node, indent string, off 
 	for _, f := range mode.Fields {
 		s.field(modeField(mode, f), f.Value, indent+"  ", off)
 	}
-}
-
-// flowYAML is a node in one line of YAML.
-func flowYAML(n *template.Node) string {
-	if n == nil {
-		return "null"
-	}
-	switch n.Kind {
-	case template.KindPlaceholder:
-		return toFillYAML
-	case template.KindList:
-		items := make([]string, len(n.List))
-		for i, item := range n.List {
-			items[i] = withinFlow(item)
-		}
-		return "[" + strings.Join(items, ", ") + "]"
-	case template.KindMap, template.KindMode:
-		items := make([]string, len(n.Fields))
-		for i, f := range n.Fields {
-			items[i] = yamlValue(f.Name) + ": " + withinFlow(f.Value)
-		}
-		return "{" + strings.Join(items, ", ") + "}"
-	}
-	return yamlValue(n.Scalar)
-}
-
-// withinFlow is flowYAML within brackets, where a plain text cannot begin with a question mark.
-func withinFlow(n *template.Node) string {
-	if n != nil && n.Kind == template.KindPlaceholder {
-		return `"` + toFillYAML + `"`
-	}
-	return flowYAML(n)
 }
 
 // plainWord matches texts that need no quotes, except those of plainTaken.
