@@ -1,87 +1,69 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 )
 
-// An expr is a piece of a text with interpolations: literal, concat, reference or call. The arguments of a call may be
-// listExpr and mapExpr too.
-type expr any
+// syntaxError is a mistake in a text with interpolations.
+type syntaxError string
 
-// literal is a plain value: nil, bool, string, json.Number or float64.
-type literal struct{ value any }
+func (e syntaxError) Error() string { return string(e) }
 
-// concat is several pieces that become one text.
-type concat struct{ parts []expr }
+const (
+	errUnclosed = syntaxError("an interpolation that begins with ${ has no }")
+	errNested   = syntaxError("too many interpolations, lists or maps within one another")
+)
 
-// reference is ${a.b}. The names are literal texts or interpolations.
-type reference struct {
-	// up is the number of leading dots: 0 starts at the root, 1 at the map or list that holds the text.
-	up    int
-	names []expr
-	text  string
-}
-
-// call is ${name:argument,…}.
-type call struct {
-	name      string
-	arguments []expr
-	text      string
-}
-
-type listExpr struct{ items []expr }
-
-type mapExpr struct {
-	keys   []any
-	values []expr
-}
+// maxNesting bounds the parser's recursion.
+const maxNesting = 200
 
 // hasInterpolation reports whether a text must be parsed. Any other text stands for itself, backslashes included.
 func hasInterpolation(s string) bool { return strings.Contains(s, "${") }
 
-// parseInterpolation parses a text with interpolations. A text that is exactly one interpolation keeps that one's type.
-func parseInterpolation(s string) (expr, error) {
-	p := &interpParser{s: s}
-	e, err := p.text("")
-	if err != nil {
-		return nil, fmt.Errorf("%w in %q", err, s)
-	}
-	return e, nil
-}
-
-type interpParser struct {
+// textParser reads a text with interpolations, and evaluates them on the way.
+type textParser struct {
+	resolver *resolver
+	// at is the value with the text. References start there.
+	at    *Value
 	s     string
 	pos   int
 	depth int
 }
 
-var errUnclosed = errors.New("an interpolation that begins with ${ has no }")
-
-// maxNesting bounds the parser's recursion.
-const maxNesting = 200
-
-// nested calls parse, one level deeper.
-func (p *interpParser) nested(what string, parse func() error) error {
-	if p.depth == maxNesting {
-		return fmt.Errorf("too many %s within one another", what)
-	}
-	p.depth++
-	defer func() { p.depth-- }()
-	return parse()
+// literal is a plain value: nil, bool, string, json.Number or float64.
+func (p *textParser) literal(value any) *Value {
+	v := newScalar(value, p.at.Source)
+	v.final = true
+	return v
 }
 
-// text parses up to the closing quote, or to the end if quote is empty. A backslash before ${ or before the quote escapes it, two
-// are one backslash, any other is a plain character.
-func (p *interpParser) text(quote string) (expr, error) {
-	var parts []expr
+// concat makes one text of several pieces.
+func (p *textParser) concat(parts []*Value) (*Value, error) {
+	var b strings.Builder
+	for _, part := range parts {
+		v, err := p.resolver.deep(part, nil)
+		if err != nil {
+			return nil, err
+		}
+		b.WriteString(v.Text())
+		if b.Len() > maxText {
+			return nil, hinted(fmt.Sprintf("interpolations make this text longer than %d MiB", maxText>>20), "refer to fewer texts, or shorter ones")
+		}
+	}
+	return p.literal(b.String()), nil
+}
+
+// text reads up to the closing quote, or to the end if quote is empty. A text that is exactly one interpolation keeps that one's
+// type. A backslash before ${ or before the quote escapes it, two are one backslash, any other is a plain character.
+func (p *textParser) text(quote string) (*Value, error) {
+	var parts []*Value
 	var plain strings.Builder
 	closed := quote == ""
 	flush := func() {
 		if plain.Len() > 0 {
-			parts = append(parts, literal{plain.String()})
+			parts = append(parts, p.literal(plain.String()))
 			plain.Reset()
 		}
 	}
@@ -117,48 +99,42 @@ func (p *interpParser) text(quote string) (expr, error) {
 			break
 		}
 		flush()
-		e, err := p.interpolation()
+		v, err := p.interpolation()
 		if err != nil {
 			return nil, err
 		}
-		parts = append(parts, e)
+		parts = append(parts, v)
 	}
 	if !closed {
-		return nil, fmt.Errorf("a text in quotes has no closing %s", quote)
+		return nil, syntaxError("a text in quotes has no closing " + quote)
 	}
 	flush()
 	if len(parts) == 1 && quote == "" {
 		return parts[0], nil
 	}
-	if len(parts) == 0 {
-		return literal{""}, nil
-	}
-	return concat{parts}, nil
+	return p.concat(parts)
 }
 
-func (p *interpParser) peek() byte {
+func (p *textParser) peek() byte {
 	if p.pos < len(p.s) {
 		return p.s[p.pos]
 	}
 	return 0
 }
 
-func (p *interpParser) spaces() {
+func (p *textParser) spaces() {
 	for p.peek() == ' ' || p.peek() == '\t' || p.peek() == '\n' {
 		p.pos++
 	}
 }
 
-// interpolation parses from ${ to its }.
-func (p *interpParser) interpolation() (e expr, err error) {
-	err = p.nested("interpolations", func() error {
-		e, err = p.referenceOrCall()
-		return err
-	})
-	return e, err
-}
-
-func (p *interpParser) referenceOrCall() (expr, error) {
+// interpolation evaluates from ${ to its }: ${a.b} is a reference, ${name:argument,…} calls a resolver.
+func (p *textParser) interpolation() (*Value, error) {
+	if p.depth == maxNesting {
+		return nil, errNested
+	}
+	p.depth++
+	defer func() { p.depth-- }()
 	start := p.pos
 	p.pos += len("${")
 	p.spaces()
@@ -167,88 +143,74 @@ func (p *interpParser) referenceOrCall() (expr, error) {
 		ref.up++
 		p.pos++
 	}
+	plain := true
 	for first := true; ; first = false {
+		before := p.pos
 		name, err := p.name(first)
 		if err != nil {
 			return nil, err
 		}
-		if name == nil {
+		if p.pos == before {
 			break
 		}
+		plain = plain && !strings.Contains(p.s[before:p.pos], "${")
 		ref.names = append(ref.names, name)
 	}
-	if len(ref.names) == 0 {
-		if p.pos >= len(p.s) {
-			return nil, errUnclosed
-		}
-		return nil, errors.New("an interpolation names nothing")
-	}
 	p.spaces()
-	switch p.peek() {
-	case '}':
+	switch {
+	case p.pos >= len(p.s):
+		return nil, errUnclosed
+	case p.peek() == '}':
 		p.pos++
 		ref.text = p.s[start:p.pos]
-		return ref, nil
-	case ':':
-		var names []string
-		for _, n := range ref.names {
-			l, ok := n.(literal)
-			if !ok {
-				return nil, errors.New("a resolver's name cannot be an interpolation")
-			}
-			names = append(names, l.value.(string))
-		}
-		if ref.up > 0 {
-			return nil, errors.New("a resolver's name begins with a dot")
-		}
-		p.pos++
-		arguments, err := p.sequence('}')
-		if err != nil {
-			return nil, err
-		}
-		return call{name: strings.Join(names, "."), arguments: arguments, text: p.s[start:p.pos]}, nil
+		return p.resolver.lookup(ref, p.at)
+	case p.peek() != ':':
+		return nil, syntaxError(fmt.Sprintf("%q cannot stand in an interpolation's path", p.s[p.pos:p.pos+1]))
+	case !plain:
+		return nil, syntaxError("a resolver's name cannot be an interpolation")
+	case ref.up > 0:
+		return nil, syntaxError("a resolver's name begins with a dot")
 	}
-	if p.pos >= len(p.s) {
-		return nil, errUnclosed
+	p.pos++
+	arguments, err := p.sequence('}')
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("%q cannot stand in an interpolation's path", p.s[p.pos:p.pos+1])
+	return p.resolver.call(call{name: strings.Join(ref.names, "."), arguments: arguments, text: p.s[start:p.pos]}, p.at)
 }
 
 // nameEnd are the characters that end a name in a path.
 const nameEnd = "\\{}()[]:. \t\n'\"$"
 
-// name parses the next name of a path: nil at the path's end.
-func (p *interpParser) name(first bool) (expr, error) {
+// name reads the next name of a path, a text or an interpolation. At the path's end it reads nothing.
+func (p *textParser) name(first bool) (name string, err error) {
 	bracket := p.peek() == '['
 	switch {
-	case bracket:
+	case bracket, !first && p.peek() == '.':
 		p.pos++
-	case first:
-	case p.peek() == '.':
-		p.pos++
-	default:
-		return nil, nil
+	case !first:
+		return "", nil
 	}
-	var name expr
 	if strings.HasPrefix(p.s[p.pos:], "${") {
-		var err error
-		if name, err = p.interpolation(); err != nil {
-			return nil, err
+		v, err := p.interpolation()
+		if err != nil {
+			return "", err
 		}
+		name = v.Text()
 	} else {
 		n := strings.IndexAny(p.s[p.pos:], nameEnd)
 		if n < 0 {
-			return nil, errUnclosed
+			return "", errUnclosed
 		}
 		if n == 0 {
-			return nil, errors.New("a path has an empty name in it")
+			return "", syntaxError("a path has an empty name in it")
 		}
-		name = literal{p.s[p.pos : p.pos+n]}
+		name = p.s[p.pos : p.pos+n]
 		p.pos += n
 	}
 	if bracket {
 		if p.peek() != ']' {
-			return nil, errors.New("a path has a [ without its ]")
+			return "", syntaxError("a path has a [ without its ]")
 		}
 		p.pos++
 	}
@@ -256,7 +218,12 @@ func (p *interpParser) name(first bool) (expr, error) {
 }
 
 // commas calls parse for everything between commas, up to the closing character.
-func (p *interpParser) commas(closing byte, parse func() error) error {
+func (p *textParser) commas(closing byte, parse func() error) error {
+	if p.depth == maxNesting {
+		return errNested
+	}
+	p.depth++
+	defer func() { p.depth-- }()
 	p.spaces()
 	if p.peek() == closing {
 		p.pos++
@@ -268,7 +235,7 @@ func (p *interpParser) commas(closing byte, parse func() error) error {
 		}
 		p.spaces()
 		if p.pos >= len(p.s) {
-			return fmt.Errorf("there is no closing %c", closing)
+			return syntaxError(fmt.Sprintf("there is no closing %c", closing))
 		}
 		p.pos++
 		switch p.s[p.pos-1] {
@@ -276,92 +243,94 @@ func (p *interpParser) commas(closing byte, parse func() error) error {
 			return nil
 		case ',':
 		default:
-			return fmt.Errorf("%q stands where a comma or %c should", p.s[p.pos-1:p.pos], closing)
+			return syntaxError(fmt.Sprintf("%q stands where a comma or %c should", p.s[p.pos-1:p.pos], closing))
 		}
 	}
 }
 
-// sequence parses the values of a list, or the arguments of a call.
-func (p *interpParser) sequence(closing byte) (items []expr, err error) {
-	err = p.nested("lists", func() error {
-		return p.commas(closing, func() error {
-			item, err := p.element()
-			items = append(items, item)
-			return err
-		})
+// sequence reads the values of a list, or the arguments of a call.
+func (p *textParser) sequence(closing byte) (items []*Value, err error) {
+	err = p.commas(closing, func() error {
+		item, err := p.element()
+		items = append(items, item)
+		return err
 	})
 	return items, err
 }
 
-// element parses one value of a call's arguments, a list or a map.
-func (p *interpParser) element() (expr, error) {
+// element reads one value of a call's arguments, a list or a map, with everything below it.
+func (p *textParser) element() (v *Value, err error) {
 	p.spaces()
 	switch p.peek() {
 	case '\'', '"':
 		quote := p.s[p.pos : p.pos+1]
 		p.pos++
-		return p.text(quote)
+		v, err = p.text(quote)
 	case '[':
 		p.pos++
-		items, err := p.sequence(']')
-		return listExpr{items}, err
+		v = &Value{Kind: KindList, Source: p.at.Source}
+		v.Items, err = p.sequence(']')
 	case '{':
 		p.pos++
-		var m mapExpr
-		err := p.nested("maps", func() error {
-			return p.commas('}', func() error { return p.mapEntry(&m) })
-		})
-		return m, err
+		v = newMap(p.at.Source)
+		err = p.commas('}', func() error { return p.mapEntry(v) })
+	default:
+		v, err = p.primitive(",}]")
 	}
-	return p.primitive(",}]")
+	if err != nil {
+		return nil, err
+	}
+	return p.resolver.deep(v, nil)
 }
 
-func (p *interpParser) mapEntry(m *mapExpr) error {
+func (p *textParser) mapEntry(m *Value) error {
 	p.spaces()
 	if c := p.peek(); c == '"' || c == '\'' {
-		return errors.New("a map's key takes no quotes here")
+		return syntaxError("a map's key takes no quotes here")
 	}
+	start := p.pos
 	key, err := p.primitive(":,}]")
 	if err != nil {
 		return err
 	}
-	l, ok := key.(literal)
-	if !ok {
-		return errors.New("a map's key cannot be an interpolation")
+	if strings.Contains(p.s[start:p.pos], "${") {
+		return syntaxError("a map's key cannot be an interpolation")
 	}
 	if p.peek() != ':' {
-		return errors.New("a map has a key without a value")
+		return syntaxError("a map has a key without a value")
 	}
 	p.pos++
 	value, err := p.element()
-	m.keys, m.values = append(m.keys, l.value), append(m.values, value)
+	if err == nil {
+		m.set(entryOf(key.Scalar, value))
+	}
 	return err
 }
 
-// primitive parses a text without quotes up to one of the characters in end, and gives it the type it looks like.
-func (p *interpParser) primitive(end string) (expr, error) {
-	var parts []expr
+// primitive reads a text without quotes up to one of the characters in end, and gives it the type it looks like.
+func (p *textParser) primitive(end string) (*Value, error) {
+	var parts []*Value
 	var plain strings.Builder
-	// kept is the length of plain that must not be trimmed: escaped spaces stay.
-	kept := 0
+	// fixed is the length of plain that must not be trimmed: escaped spaces stay.
+	fixed := 0
 	escaped := false
 	for p.pos < len(p.s) && !strings.ContainsRune(end, rune(p.s[p.pos])) {
 		rest := p.s[p.pos:]
 		switch {
 		case strings.HasPrefix(rest, "${"):
 			if plain.Len() > 0 {
-				parts = append(parts, literal{plain.String()})
+				parts = append(parts, p.literal(plain.String()))
 				plain.Reset()
-				kept = 0
+				fixed = 0
 			}
-			e, err := p.interpolation()
+			v, err := p.interpolation()
 			if err != nil {
 				return nil, err
 			}
-			parts = append(parts, e)
+			parts = append(parts, v)
 		case rest[0] == '\\' && len(rest) > 1 && strings.ContainsRune("\\()[]{}:=, \t", rune(rest[1])):
 			plain.WriteByte(rest[1])
-			kept = plain.Len()
+			fixed = plain.Len()
 			escaped = true
 			p.pos += 2
 		default:
@@ -370,20 +339,19 @@ func (p *interpParser) primitive(end string) (expr, error) {
 		}
 	}
 	text := plain.String()
-	text = text[:kept] + strings.TrimRight(text[kept:], " \t\n")
-	if len(parts) == 0 {
-		if escaped {
-			return literal{text}, nil
-		}
-		return literal{typedLiteral(text)}, nil
-	}
-	if text != "" {
-		parts = append(parts, literal{text})
+	text = text[:fixed] + strings.TrimRight(text[fixed:], " \t\n")
+	switch {
+	case len(parts) == 0 && escaped:
+		return p.literal(text), nil
+	case len(parts) == 0:
+		return p.literal(typedLiteral(text)), nil
+	case text != "":
+		parts = append(parts, p.literal(text))
 	}
 	if len(parts) == 1 {
 		return parts[0], nil
 	}
-	return concat{parts}, nil
+	return p.concat(parts)
 }
 
 var (

@@ -96,81 +96,26 @@ func locate(err error, v *Value) error {
 	return &fault{problem.Problem{Source: v.Source, Path: v.path(), Message: err.Error(), Suggestion: hint}, true}
 }
 
+// text evaluates the text s of v.
 func (r *resolver) text(v *Value, s string) (*Value, error) {
-	e, err := parseInterpolation(s)
-	if err != nil {
-		return nil, hinted(err.Error(), `a ${ that is text is written \${`)
+	p := &textParser{resolver: r, at: v, s: s}
+	result, err := p.text("")
+	if syntax, ok := errors.AsType[syntaxError](err); ok {
+		return nil, hinted(fmt.Sprintf("%s in %q", syntax, s), `a ${ that is text is written \${`)
 	}
-	return r.eval(e, v)
+	return result, err
 }
 
-// eval returns the value of an expression in the text at.
-func (r *resolver) eval(e expr, at *Value) (*Value, error) {
-	switch e := e.(type) {
-	case literal:
-		v := newScalar(e.value, at.Source)
-		v.final = true
-		return v, nil
-	case concat:
-		var b strings.Builder
-		for _, part := range e.parts {
-			v, err := r.evalDeep(part, at)
-			if err != nil {
-				return nil, err
-			}
-			b.WriteString(v.Text())
-			if b.Len() > maxText {
-				return nil, hinted(fmt.Sprintf("interpolations make this text longer than %d MiB", maxText>>20), "refer to fewer texts, or shorter ones")
-			}
-		}
-		return newText(b.String(), at.Source), nil
-	case reference:
-		return r.lookup(e, at)
-	case call:
-		return r.call(e, at)
-	case listExpr:
-		list := &Value{Kind: KindList, Source: at.Source, Items: make([]*Value, len(e.items))}
-		for i, item := range e.items {
-			v, err := r.evalDeep(item, at)
-			if err != nil {
-				return nil, err
-			}
-			list.setItem(i, v)
-		}
-		return list, nil
-	case mapExpr:
-		m := newMap(at.Source)
-		for i, key := range e.keys {
-			v, err := r.evalDeep(e.values[i], at)
-			if err != nil {
-				return nil, err
-			}
-			m.set(entryOf(key, v))
-		}
-		return m, nil
-	}
-	return nil, fmt.Errorf("an expression of unknown type %T", e)
+// reference is ${a.b}.
+type reference struct {
+	// up is the number of leading dots: 0 starts at the root, 1 at the map or list that holds the text.
+	up    int
+	names []string
+	text  string
 }
 
-// evalDeep evaluates an expression and resolves everything below it, as a copy.
-func (r *resolver) evalDeep(e expr, at *Value) (*Value, error) {
-	v, err := r.eval(e, at)
-	if err != nil {
-		return nil, err
-	}
-	return r.deep(v, nil)
-}
-
-// lookup follows a reference.
+// lookup follows a reference in the text at.
 func (r *resolver) lookup(ref reference, at *Value) (*Value, error) {
-	names := make([]string, len(ref.names))
-	for i, n := range ref.names {
-		v, err := r.eval(n, at)
-		if err != nil {
-			return nil, err
-		}
-		names[i] = v.Text()
-	}
 	from := at.root()
 	if ref.up > 0 {
 		from = at
@@ -179,10 +124,10 @@ func (r *resolver) lookup(ref reference, at *Value) (*Value, error) {
 				return nil, hinted(ref.text+" leads above the root", "one dot is the map that holds the value, each further dot one level up")
 			}
 		}
-	} else if v, err := r.injectedValue(names, at); v != nil || err != nil {
+	} else if v, err := r.injectedValue(ref.names, at); v != nil || err != nil {
 		return v, err
 	}
-	v, err := r.walk(from, names, ref.text)
+	v, err := r.walk(from, ref.names, ref.text)
 	if err != nil {
 		return nil, err
 	}

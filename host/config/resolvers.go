@@ -12,7 +12,13 @@ import (
 // resolverNames are the resolvers: ${name:…} calls one.
 var resolverNames = []string{"oc.env", "oc.decode", "oc.select", "oc.create", "oc.deprecated", "oc.dict.keys", "oc.dict.values"}
 
-// call evaluates ${name:argument,…}. It evaluates all arguments, even a default that is not needed.
+// call is ${name:argument,…}. All arguments are evaluated, even a default that is not needed.
+type call struct {
+	name      string
+	arguments []*Value
+	text      string
+}
+
 func (r *resolver) call(c call, at *Value) (*Value, error) {
 	if !slices.Contains(resolverNames, c.name) {
 		hint := problem.Meant(c.name, "there are", resolverNames)
@@ -21,23 +27,15 @@ func (r *resolver) call(c call, at *Value) (*Value, error) {
 		}
 		return nil, hinted(fmt.Sprintf("%s: unknown resolver %s", c.text, c.name), hint)
 	}
-	arguments := make([]*Value, len(c.arguments))
-	for i, a := range c.arguments {
-		v, err := r.evalDeep(a, at)
-		if err != nil {
-			return nil, err
-		}
-		arguments[i] = v
-	}
 	most, takes := 1, "one argument"
 	if c.name == "oc.env" || c.name == "oc.select" || c.name == "oc.deprecated" {
 		most, takes = 2, "one or two arguments"
 	}
-	if len(arguments) < 1 || len(arguments) > most {
-		return nil, hinted(fmt.Sprintf("%s: %s needs %s, not %d", c.text, c.name, takes, len(arguments)),
+	if n := len(c.arguments); n < 1 || n > most {
+		return nil, hinted(fmt.Sprintf("%s: %s needs %s, not %d", c.text, c.name, takes, n),
 			"put an argument that holds a comma into quotes")
 	}
-	result, err := r.resolve(c, arguments, at)
+	result, err := r.resolve(c, at)
 	if err != nil {
 		if _, complete := errors.AsType[*fault](err); !complete {
 			err = fmt.Errorf("%s: %w", c.text, err)
@@ -47,8 +45,8 @@ func (r *resolver) call(c call, at *Value) (*Value, error) {
 	return result, nil
 }
 
-func (r *resolver) resolve(c call, arguments []*Value, at *Value) (*Value, error) {
-	first := arguments[0]
+func (r *resolver) resolve(c call, at *Value) (*Value, error) {
+	first, more := c.arguments[0], c.arguments[1:]
 	if c.name == "oc.create" {
 		return first, nil
 	}
@@ -64,7 +62,7 @@ func (r *resolver) resolve(c call, arguments []*Value, at *Value) (*Value, error
 	case !isText:
 		return nil, fmt.Errorf("the first argument must be a name, not %s", first.what())
 	case c.name == "oc.env":
-		return r.environment(name, arguments[1:], at, c.text)
+		return r.environment(name, more, at, c.text)
 	}
 	ref, err := pathReference(name)
 	if err != nil {
@@ -75,8 +73,8 @@ func (r *resolver) resolve(c call, arguments []*Value, at *Value) (*Value, error
 		if f, ok := errors.AsType[*fault](err); c.name != "oc.select" || ok && f.located {
 			return nil, err
 		}
-		if len(arguments) == 2 {
-			return arguments[1], nil
+		if len(more) > 0 {
+			return more[0], nil
 		}
 		return newScalar(nil, at.Source), nil
 	}
@@ -84,7 +82,7 @@ func (r *resolver) resolve(c call, arguments []*Value, at *Value) (*Value, error
 	case "oc.select":
 		return v, nil
 	case "oc.deprecated":
-		return v, r.deprecated(name, arguments[1:], at)
+		return v, r.deprecated(name, more, at)
 	}
 	if v.Kind != KindMap {
 		return nil, fmt.Errorf("%s is %s, not a map", name, v.what())
@@ -135,50 +133,40 @@ func (r *resolver) environment(name string, fallback []*Value, at *Value, text s
 	return newText(fallback[0].Text(), at.Source), nil
 }
 
-// decode reads a text as a value, by the rules within an interpolation.
+// decode reads a whole text as one value, by the rules within an interpolation. A plain text keeps its spaces.
 func (r *resolver) decode(text string, at *Value) (*Value, error) {
-	p := &interpParser{s: text}
-	e, err := p.decoded()
-	if err != nil {
-		return nil, fmt.Errorf("%q: %w", text, err)
-	}
-	return r.evalDeep(e, at)
-}
-
-// decoded parses the whole text as one element. A plain text keeps its spaces.
-func (p *interpParser) decoded() (expr, error) {
-	if p.s == "" {
-		return nil, errors.New("there is nothing to decode")
-	}
-	if strings.ContainsRune("'\"[{", rune(p.s[0])) {
-		e, err := p.element()
-		if err == nil {
-			if p.spaces(); p.pos < len(p.s) {
-				err = errors.New("something follows the value")
-			}
+	p := &textParser{resolver: r, at: at, s: text}
+	var v *Value
+	var err error
+	switch {
+	case text == "":
+		err = syntaxError("there is nothing to decode")
+	case strings.ContainsRune("'\"[{", rune(text[0])):
+		if v, err = p.element(); err != nil {
+			break
 		}
-		return e, err
+		if p.spaces(); p.pos < len(text) {
+			err = syntaxError("something follows the value")
+		}
+	case text != strings.TrimSpace(text) && !hasInterpolation(text):
+		return p.literal(text), nil
+	default:
+		if v, err = p.primitive(",}]"); err == nil && p.pos < len(text) {
+			err = syntaxError(fmt.Sprintf("%q cannot stand in a text without quotes", text[p.pos:p.pos+1]))
+		}
 	}
-	if p.s != strings.TrimSpace(p.s) && !hasInterpolation(p.s) {
-		return literal{p.s}, nil
+	if syntax, ok := errors.AsType[syntaxError](err); ok {
+		return nil, fmt.Errorf("%q: %s", text, syntax)
 	}
-	e, err := p.primitive(",}]")
-	if err == nil && p.pos < len(p.s) {
-		err = fmt.Errorf("%q cannot stand in a text without quotes", p.s[p.pos:p.pos+1])
+	if err != nil {
+		return nil, err
 	}
-	return e, err
+	return r.deep(v, nil)
 }
 
 // pathReference reads a path with leading dots, as in ${…}.
 func pathReference(path string) (reference, error) {
 	trimmed := strings.TrimLeft(path, ".")
-	ref := reference{up: len(path) - len(trimmed), text: path}
 	names, err := splitPath(trimmed)
-	if err != nil {
-		return ref, err
-	}
-	for _, n := range names {
-		ref.names = append(ref.names, literal{n})
-	}
-	return ref, nil
+	return reference{up: len(path) - len(trimmed), names: names, text: path}, err
 }
