@@ -2,7 +2,6 @@ package config
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
@@ -28,7 +27,7 @@ func Fields(tmpl *template.Node) func(word string) bool {
 // member is the field or element of that name, or nil. Fields that a built-in mode leaves out count.
 func member(n *template.Node, name string) *template.Node {
 	n = expand(n)
-	if i, err := strconv.Atoi(name); err == nil && n.Kind == template.KindList && i >= 0 && i < len(n.List) {
+	if i, ok := listIndex(name, len(n.List)); ok && n.Kind == template.KindList {
 		return n.List[i]
 	}
 	if field := n.Get(name); field != nil || n.Custom || n.Kind != template.KindMode {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/template"
@@ -76,11 +75,7 @@ func (l *loader) elements(list, src *Value) {
 
 // elementIndex is the index that a dotlist's name means in a list of n. list is nil for a list of the template.
 func elementIndex(e Entry, n int, list *Value) (int, *problem.Problem) {
-	i, err := strconv.Atoi(e.Key)
-	if err == nil && i < 0 {
-		i += n
-	}
-	if err == nil && i >= 0 && i < n {
+	if i, ok := listIndex(e.Key, n); ok {
 		return i, nil
 	}
 	where := ""

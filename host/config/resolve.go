@@ -169,22 +169,15 @@ func (r *resolver) walk(from *Value, names []string, text string) (*Value, error
 	return v, nil
 }
 
-// child returns the map's value or the list's element of that name, or nil. A negative index counts from the end.
+// child returns the map's value or the list's element of that name, or nil.
 func (v *Value) child(name string) *Value {
 	if v.Kind != KindList {
 		return v.Get(name)
 	}
-	i, ok := listIndex(name)
-	if !ok {
-		return nil
+	if i, ok := listIndex(name, len(v.Items)); ok {
+		return v.Items[i]
 	}
-	if i < 0 {
-		i += len(v.Items)
-	}
-	if i < 0 || i >= len(v.Items) {
-		return nil
-	}
-	return v.Items[i]
+	return nil
 }
 
 func (r *resolver) notFound(in *Value, way []string, name, text string) error {
@@ -265,14 +258,18 @@ const maxText = 16 << 20
 // hints is the number of problems with a suggestion: finding one takes time.
 const hints = 100
 
-// listIndex reads a list's index as Python's int() does: 1, -1, +1, 1_0.
-func listIndex(name string) (int, bool) {
+// listIndex reads the index of an element in a list of n, as Python's int() does: 1, -1, +1, 1_0. A negative one counts from the
+// end.
+func listIndex(name string, n int) (int, bool) {
 	digits := strings.TrimPrefix(strings.TrimPrefix(name, "+"), "-")
 	if strings.HasPrefix(digits, "_") || strings.HasSuffix(digits, "_") || strings.Contains(digits, "__") {
 		return 0, false
 	}
 	i, err := strconv.Atoi(strings.ReplaceAll(name, "_", ""))
-	return i, err == nil
+	if i < 0 {
+		i += n
+	}
+	return i, err == nil && i >= 0 && i < n
 }
 
 func (r *resolver) report(err error) {

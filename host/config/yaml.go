@@ -93,7 +93,7 @@ func (r *yamlReader) value(n *yaml.Node) *Value {
 		list := &Value{Kind: KindList, Source: r.source(n), Items: make([]*Value, len(n.Content))}
 		outer := r.path
 		for i, item := range n.Content {
-			r.path = join(outer, strconv.Itoa(i))
+			r.path = below(outer, strconv.Itoa(i))
 			list.setItem(i, r.value(item))
 		}
 		r.path = outer
@@ -106,12 +106,8 @@ func (r *yamlReader) value(n *yaml.Node) *Value {
 	return v
 }
 
-func join(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
-}
+// below is the path of a value in the map or list at path.
+func below(path, name string) string { return strings.TrimPrefix(path+"."+name, ".") }
 
 // mapping reads a map. Its own keys follow those of <<, and win.
 func (r *yamlReader) mapping(n *yaml.Node) *Value {
@@ -127,7 +123,7 @@ func (r *yamlReader) mapping(n *yaml.Node) *Value {
 		if !ok {
 			continue
 		}
-		r.path = join(outer, entry.Key)
+		r.path = below(outer, entry.Key)
 		if before := own.entry(entry.Key); before != nil {
 			r.complain(key, fmt.Sprintf("duplicate key: %s is given in line %d and again in line %d", entry.Key, before.line, key.Line), "keep one of them")
 		} else {
