@@ -40,11 +40,11 @@ func (s *service) List(req *pb.ListRequest, stream pb.PluginService_ListServer) 
 	if !ok {
 		return stream.Send(listError(unsupported(fmt.Sprintf("task %s does not list items by itself", in.definition.name))))
 	}
-	ctx, cancel := context.WithCancel(in.life)
-	defer cancel()
-	defer context.AfterFunc(stream.Context(), cancel)()
+	ctx, cancel := context.WithCancelCause(in.life)
+	defer cancel(nil)
+	defer context.AfterFunc(stream.Context(), func() { cancel(stream.Context().Err()) })()
 
-	b := newBlocks(req)
+	b := newBlocks(ctx, req)
 	listed := make(chan error, 1)
 	go func() {
 		err := guard(func() error { return lister.List(ctx, b.yield) })
@@ -52,21 +52,16 @@ func (s *service) List(req *pb.ListRequest, stream pb.PluginService_ListServer) 
 		listed <- err
 	}()
 	sent := uint64(0)
-	for {
-		block := b.next()
-		if block == nil {
-			break
-		}
+	for block := range b.full {
 		sent += uint64(block.GetCount())
 		if err := stream.Send(&pb.ListResponse{Message: &pb.ListResponse_Block{Block: block}}); err != nil {
-			cancel()
-			b.abort(fmt.Errorf("the host takes no more items: %w", err))
+			cancel(fmt.Errorf("the host takes no more items: %w", err))
 			if listErr := <-listed; listErr != nil {
 				in.worker.log.Debug("the listing was cancelled", "error", listErr)
 			}
 			return err
 		}
-		b.sent(block)
+		b.reuse(block.GetPayload())
 	}
 	err = <-listed
 	if closeErr := in.close(); err == nil && closeErr != nil {
@@ -84,32 +79,35 @@ func listError(e *pb.Error) *pb.ListResponse {
 
 // blocks collects items into blocks for the sender, in order.
 type blocks struct {
+	// ctx ends when no more items are taken. Then yield fails with its cause.
+	ctx                context.Context
 	maxItems, maxBytes int
 	encoder            *encoder
+	// full are the blocks to send, closed after the last one.
+	full chan *pb.Block
+	// spare is the memory of a sent block.
+	spare chan []byte
 
 	mu      sync.Mutex
-	changed sync.Cond
 	pending *pb.Block
-	full    []*pb.Block
-	// spare is the memory of a sent block.
-	spare []byte
 	// goal is the number of items at which the pending block is full.
 	goal int
 	// generation is the number of the pending block, by which a timer knows its own.
 	generation int
 	total      int
 	ended      bool
-	err        error
 }
 
-func newBlocks(req *pb.ListRequest) *blocks {
+func newBlocks(ctx context.Context, req *pb.ListRequest) *blocks {
 	b := &blocks{
+		ctx:      ctx,
 		maxItems: cmp.Or(int(req.GetMaxItems()), defaultBlockItems),
 		maxBytes: min(cmp.Or(int(req.GetMaxBytes()), defaultBlockBytes), maxItemBytes),
 		encoder:  newEncoder(),
+		full:     make(chan *pb.Block, blocksWaiting),
+		spare:    make(chan []byte, 1),
 	}
 	b.goal = min(firstBlockItems, b.maxItems)
-	b.changed.L = &b.mu
 	return b
 }
 
@@ -117,11 +115,11 @@ func newBlocks(req *pb.ListRequest) *blocks {
 func (b *blocks) yield(item any) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.err != nil {
-		return b.err
-	}
 	if b.ended {
 		return errListEnded
+	}
+	if b.ctx.Err() != nil {
+		return context.Cause(b.ctx)
 	}
 	if b.pending == nil {
 		b.start()
@@ -147,7 +145,7 @@ func (b *blocks) yield(item any) error {
 		// This one begins the next block.
 		next := append(make([]byte, 0, max(b.maxBytes/4, len(payload)-begin)), payload[begin:]...)
 		p.Payload = payload[:before]
-		if err := b.flush(); err != nil {
+		if err := b.push(); err != nil {
 			return err
 		}
 		b.start()
@@ -157,7 +155,7 @@ func (b *blocks) yield(item any) error {
 	p.Payload = payload
 	p.Count++
 	if int(p.Count) >= b.goal || len(p.Payload) >= b.maxBytes {
-		return b.flush()
+		return b.push()
 	}
 	return nil
 }
@@ -166,8 +164,10 @@ func (b *blocks) yield(item any) error {
 func (b *blocks) start() {
 	b.generation++
 	mine := b.generation
-	payload := b.spare
-	if b.spare = nil; payload == nil {
+	var payload []byte
+	select {
+	case payload = <-b.spare:
+	default:
 		payload = make([]byte, 0, min(b.maxBytes, b.goal*64))
 	}
 	b.pending = &pb.Block{Encoding: pb.Encoding_ENCODING_JSON_LINES, Payload: payload}
@@ -176,25 +176,22 @@ func (b *blocks) start() {
 		defer b.mu.Unlock()
 		// If other blocks wait to be sent, this one can wait for more items.
 		if b.generation == mine && b.pending != nil && b.pending.Count > 0 && len(b.full) == 0 {
-			b.push()
+			_ = b.push() // yield reports it
 		}
 	})
 }
 
-func (b *blocks) push() {
-	b.full = append(b.full, b.pending)
+// push passes the pending block on, and waits while too many blocks are unsent.
+func (b *blocks) push() error {
+	block := b.pending
 	b.pending = nil
 	b.goal = min(b.goal*blockGrowth, b.maxItems)
-	b.changed.Broadcast()
-}
-
-// flush passes the pending block on, and waits while too many blocks are unsent.
-func (b *blocks) flush() error {
-	b.push()
-	for len(b.full) > blocksWaiting && b.err == nil {
-		b.changed.Wait()
+	select {
+	case b.full <- block:
+		return nil
+	case <-b.ctx.Done():
+		return context.Cause(b.ctx)
 	}
-	return b.err
 }
 
 // finish marks the end of the list.
@@ -202,41 +199,19 @@ func (b *blocks) finish() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.pending != nil && b.pending.Count > 0 {
-		b.push()
+		_ = b.push() // nobody takes it if that fails
 	}
 	b.ended = true
-	b.changed.Broadcast()
+	close(b.full)
 }
 
-// abort makes yield fail from now on.
-func (b *blocks) abort(err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.err = err
-	b.changed.Broadcast()
-}
-
-// sent takes back the memory of a sent block.
-func (b *blocks) sent(block *pb.Block) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if cap(block.Payload) <= b.maxBytes {
-		b.spare = block.Payload[:0]
+// reuse takes back the memory of a sent block.
+func (b *blocks) reuse(payload []byte) {
+	if cap(payload) > b.maxBytes {
+		return
 	}
-}
-
-// next waits for the next block. It returns nil after the last one.
-func (b *blocks) next() *pb.Block {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for len(b.full) == 0 && !b.ended {
-		b.changed.Wait()
+	select {
+	case b.spare <- payload[:0]:
+	default:
 	}
-	if len(b.full) == 0 {
-		return nil
-	}
-	block := b.full[0]
-	b.full = b.full[1:]
-	b.changed.Broadcast()
-	return block
 }
