@@ -66,7 +66,6 @@ type chunkRun struct {
 	// next is the position of the next item. While inProcess is set, the item before it has no outcome yet.
 	next      int
 	inProcess bool
-	outputs   staging.Outputs
 	// timed: itemBegan is set for each item.
 	timed     bool
 	itemBegan time.Time
@@ -190,19 +189,25 @@ func (r *runner) item(ctx *itemContext) (skipped bool, err error) {
 			return done && err == nil, err
 		}
 	}
-	st := r.in.staging
+	return false, r.in.staged(ctx, func() error { return r.processor.Process(ctx, ctx.item) })
+}
+
+// staged calls work with the item's outputs in the staging folder, and commits them if it returns nil. Without such a folder, it
+// only calls work.
+func (in *instance) staged(ctx *itemContext, work func() error) error {
+	st := in.staging
 	if st == nil {
-		return false, r.processor.Process(ctx, ctx.item)
+		return work()
 	}
 	ctx.item.stage = st
-	r.chunk.outputs = outputsOf(ctx.item.raw)
-	if err := st.Begin(r.chunk.outputs); err != nil {
-		return false, err
+	outputs := outputsOf(ctx.item.raw)
+	if err := st.Begin(outputs); err != nil {
+		return err
 	}
-	if err := r.processor.Process(ctx, ctx.item); err != nil {
-		return false, err
+	if err := work(); err != nil {
+		return err
 	}
-	return false, st.Commit(r.chunk.outputs)
+	return st.Commit(outputs)
 }
 
 // fail records an item's failure and removes what it wrote.

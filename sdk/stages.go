@@ -93,9 +93,9 @@ func (in *instance) runStage(ctx context.Context, stream pb.PluginService_RunSer
 	r := &stageRunner{in: in, task: in.task.(stages), ctx: ctx, stream: stream, free: time.Now()}
 	switch in.stage {
 	case StageLoad:
-		return r.serve((&loader{stageRunner: r}).batch)
+		return r.serve(r.load)
 	case StageFinish:
-		return r.serve((&finisher{stageRunner: r}).batch)
+		return r.serve(r.finish)
 	default:
 		return newInferrer(r).serve()
 	}
@@ -121,6 +121,8 @@ type stageRunner struct {
 	stream pb.PluginService_RunServer
 	// free is the time of the last answer.
 	free time.Time
+	// arena is for StageLoad.
+	arena stage.Arena
 }
 
 // serve answers batches one after another.
