@@ -2,8 +2,10 @@
 package cgroup
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -36,4 +38,16 @@ func (g Group) Root(mount string) string {
 		return filepath.Join(mount, "memory")
 	}
 	return mount
+}
+
+// Count returns the number after a name at the beginning of a line of a file such as memory.stat, and whether there is one.
+func Count(path, name string) (uint64, bool) {
+	data, _ := os.ReadFile(path)
+	for line := range strings.Lines(string(data)) {
+		if words := strings.Fields(line); len(words) >= 2 && words[0] == name {
+			n, err := strconv.ParseUint(words[1], 10, 64)
+			return n, err == nil
+		}
+	}
+	return 0, false
 }

@@ -258,8 +258,7 @@ func (p *Place) show(number uint64) (text string, key uint64) {
 	if p.nursery == nil {
 		return "", 0
 	}
-	shown := p.nursery.Show(number)
-	return shown.Item, shown.ContentKey
+	return p.nursery.Show(number)
 }
 
 // Close ends what is left of the run and removes its staging. Its error says that a task was not closed.

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,25 @@ const (
 	ruleTemplates    = "Templates"
 	ruleCapabilities = "Capabilities"
 )
+
+// Describe asks what tasks the plugin has. task names one that the answer should have, or is empty; mixinJSON is for
+// tasks that are functions.
+func (p *Process) Describe(ctx context.Context, version, task string, mixinJSON []byte) (described *schema.Plugin, basis Basis, err error) {
+	call := "describing " + p.name
+	ctx, cancel := context.WithTimeoutCause(ctx, p.timeout, fmt.Errorf("no answer within %s; --start-timeout gives it longer", p.timeout))
+	defer cancel()
+	resp, err := p.service.Describe(ctx, &pb.DescribeRequest{
+		HostVersion: version, Capabilities: hostCapabilities, Task: task, MixinJson: mixinJSON,
+	})
+	if err != nil {
+		return nil, basis, p.callError(ctx, call, err)
+	}
+	if err := taskError(call, resp.GetError()); err != nil {
+		return nil, basis, err
+	}
+	described, err = readDescription(call, resp)
+	return described, basisOf(resp), err
+}
 
 // maxProblems bounds how many problems a message has.
 const maxProblems = 40

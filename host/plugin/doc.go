@@ -16,6 +16,9 @@ const (
 	lifelineFD = "3"
 )
 
+// hostCapabilities are what this host can do; SDKs ignore what they do not know.
+var hostCapabilities = []string{"staging", "direct", "heartbeat", "spawn", "indexed", "opaque", "close"}
+
 // The defaults of StartOptions.
 const (
 	defaultStartTimeout = time.Minute

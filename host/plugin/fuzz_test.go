@@ -305,7 +305,7 @@ func FuzzHandshake(f *testing.F) {
 		m.mtls = mtls
 		sockets := ""
 		client := goplugin.NewClient(&goplugin.ClientConfig{
-			HandshakeConfig: handshake(), VersionedPlugins: map[int]goplugin.PluginSet{wire.ProtocolVersion: {"task": grpcPlugin{}}},
+			HandshakeConfig: handshake(), VersionedPlugins: map[int]goplugin.PluginSet{wire.ProtocolVersion: {}},
 			AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC}, Logger: hclog.NewNullLogger(), StartTimeout: time.Minute,
 			SkipHostEnv: true, AutoMTLS: mtls, UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: dir},
 			RunnerFunc: func(_ hclog.Logger, _ *exec.Cmd, dir string) (gprunner.Runner, error) {
@@ -447,7 +447,7 @@ func FuzzSpawnResponse(f *testing.F) {
 			n.orders[index] = []*order{{answer: make(chan made, 1)}}
 		}
 		first, second := n.orders[0][0], n.orders[1][0]
-		n.shown[5] = make(chan Shown, 1)
+		n.shown[5] = make(chan *pb.ShownItem, 1)
 		n.receive()
 		if n.broken == nil || len(n.alive) > 0 || len(n.orders) > 0 {
 			t.Errorf("at the end: %v, %d workers, %d wait", n.broken, len(n.alive), len(n.orders))

@@ -36,19 +36,19 @@ func openImage(command Command) (*image, error) {
 	if err != nil {
 		return nil, refuse("cannot be read, and so not be checked: "+reason(err), err)
 	}
-	i := &image{file: f}
-	if i.info, err = f.Stat(); err == nil {
-		var sum string
-		if sum, err = trust.Reader(f); err == nil && sum != command.SHA256 {
-			i.close()
-			return nil, refuse(fmt.Sprintf("was not started: the SHA-256 of %s is %s, not %s", command.Path, sum, command.SHA256), nil)
-		}
+	info, err := f.Stat()
+	var sum string
+	if err == nil {
+		sum, err = trust.Reader(f)
 	}
+	if err == nil && sum == command.SHA256 {
+		return &image{file: f, info: info}, nil
+	}
+	_ = f.Close()
 	if err != nil {
-		i.close()
 		return nil, refuse("cannot be read, and so not be checked: "+reason(err), err)
 	}
-	return i, nil
+	return nil, refuse(fmt.Sprintf("was not started: the SHA-256 of %s is %s, not %s", command.Path, sum, command.SHA256), nil)
 }
 
 // use makes a command run the opened file. A script is run by its path: its interpreter opens it again, and it may look

@@ -3,8 +3,6 @@ package plugin
 import (
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -48,16 +46,8 @@ func countKills() oomCount {
 
 // countIn reads the line "oom_kill N" of a file; below zero: there is none.
 func countIn(path string) int {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return -1
-	}
-	for line := range strings.Lines(string(data)) {
-		if text, ok := strings.CutPrefix(line, "oom_kill "); ok {
-			if n, err := strconv.Atoi(strings.TrimSpace(text)); err == nil {
-				return n
-			}
-		}
+	if n, ok := cgroup.Count(path, "oom_kill"); ok {
+		return int(n)
 	}
 	return -1
 }

@@ -12,19 +12,15 @@ import (
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
-// Staging tells a worker to write its outputs aside; see the Staging message of the contract.
-type Staging struct {
-	Dir    string
-	Folder bool
-	Last   []string
-}
-
-// Direct tells a worker to note which outputs it has begun; see the Direct message of the contract.
-type Direct struct {
-	Page, Unfinished string
-	Root, Field, Run string
-	Mapped, Synced   bool
-}
+// The messages of the contract that the host passes on as they are.
+type (
+	// Staging tells a worker to write its outputs aside.
+	Staging = pb.Staging
+	// Direct tells a worker to note which outputs it has begun.
+	Direct = pb.Direct
+	// Memory is shared memory as processes find it.
+	Memory = pb.SharedMemory
+)
 
 // OpenOptions say how a task is opened in a process.
 type OpenOptions struct {
@@ -63,21 +59,10 @@ func (o OpenOptions) request(stage pb.Stage) *pb.OpenRequest {
 		Task: o.Task, Args: o.Args, Template: toTemplate(o.Template), MixinJson: o.MixinJSON, Stage: stage,
 		WorkerIndex: uint32(o.WorkerIndex), Workers: uint32(o.Workers), Device: o.Device, Slots: 1,
 		HeartbeatPath: o.HeartbeatPath, Capabilities: hostCapabilities, NativeTemplate: o.Native,
-		BatchSize: uint32(o.BatchSize), StderrPath: o.StderrPath,
+		BatchSize: uint32(o.BatchSize), StderrPath: o.StderrPath, Memory: o.Memory, Staging: o.Staging, Direct: o.Direct,
 	}
 	if o.OutputsOutside || o.ListOutputs {
 		req.Listing = &pb.ListingPolicy{OutputsOutside: o.OutputsOutside, ListOutputs: o.ListOutputs}
-	}
-	if o.Memory != nil {
-		req.Memory = &pb.SharedMemory{Path: o.Memory.Path, Size: o.Memory.Size}
-	}
-	if o.Staging != nil {
-		req.Staging = &pb.Staging{Dir: o.Staging.Dir, Folder: o.Staging.Folder, Last: o.Staging.Last}
-	}
-	if d := o.Direct; d != nil {
-		req.Direct = &pb.Direct{
-			Page: d.Page, Unfinished: d.Unfinished, Root: d.Root, Field: d.Field, Run: d.Run, Mapped: d.Mapped, Synced: d.Synced,
-		}
 	}
 	return req
 }

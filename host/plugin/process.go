@@ -75,19 +75,6 @@ type Process struct {
 	stopOnce sync.Once
 }
 
-// grpcPlugin lets go-plugin hand out the connection.
-type grpcPlugin struct {
-	goplugin.NetRPCUnsupportedPlugin
-}
-
-func (grpcPlugin) GRPCServer(*goplugin.GRPCBroker, *grpc.Server) error {
-	return errors.New("the host serves no plugin")
-}
-
-func (grpcPlugin) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
-	return pb.NewPluginServiceClient(conn), nil
-}
-
 // dialOptions fit messages of a megabyte: with gRPC's default windows of 64 KiB, each would wait for several replies. gRPC's own
 // connect timeout is longer than start, the host's, so that the host reports a mute process itself.
 func dialOptions(start time.Duration) []grpc.DialOption {
@@ -124,7 +111,7 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 	}
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  handshake(),
-		VersionedPlugins: map[int]goplugin.PluginSet{wire.ProtocolVersion: {"task": grpcPlugin{}}},
+		VersionedPlugins: map[int]goplugin.PluginSet{wire.ProtocolVersion: {}},
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
 		Logger:           internal,
 		StartTimeout:     opts.Timeout,
@@ -181,15 +168,8 @@ func (p *Process) connect(mtls bool) error {
 	if err != nil {
 		return err
 	}
-	raw, err := protocol.Dispense("task")
-	if err != nil {
-		return err
-	}
-	service, ok := raw.(pb.PluginServiceClient)
-	if !ok {
-		return errUnimplemented
-	}
-	p.service = service
+	// gRPC is the only allowed protocol.
+	p.service = pb.NewPluginServiceClient(protocol.(*goplugin.GRPCClient).Conn)
 	return nil
 }
 

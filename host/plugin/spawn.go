@@ -42,7 +42,7 @@ type Nursery struct {
 	mu sync.Mutex
 	// orders are the workers that the process has not reported yet, by index, the oldest first.
 	orders map[uint32][]*order
-	shown  map[uint64]chan Shown
+	shown  map[uint64]chan *pb.ShownItem
 	alive  map[int64]*spawned
 	// logs is the number of log pipes made.
 	logs   int
@@ -100,7 +100,7 @@ func (o StartOptions) ForNursery() StartOptions {
 func newNursery(p *Process, stream pb.PluginService_SpawnClient, cancel context.CancelFunc) *Nursery {
 	return &Nursery{
 		proc: p, log: hclog.NewNullLogger(), stream: stream, cancel: cancel, requests: make(chan *pb.SpawnRequest), gone: make(chan struct{}),
-		orders: map[uint32][]*order{}, shown: map[uint64]chan Shown{}, alive: map[int64]*spawned{},
+		orders: map[uint32][]*order{}, shown: map[uint64]chan *pb.ShownItem{}, alive: map[int64]*spawned{},
 	}
 }
 
@@ -249,17 +249,10 @@ func (n *Nursery) send() {
 // showTime bounds Show: a message about a failed item is not worth more.
 const showTime = 2 * time.Second
 
-// Shown describes an item that the host knows only by its index.
-type Shown struct {
-	// Item is the item as text; empty: not available.
-	Item string
-	// ContentKey identifies the item in a later run; 0: its text does.
-	ContentKey uint64
-}
-
-// Show asks the plugin to describe the item at an index.
-func (n *Nursery) Show(index uint64) Shown {
-	answer := make(chan Shown, 1)
+// Show asks the plugin to describe the item at an index. item is its text; empty: not available. contentKey identifies it in a later
+// run; 0: its text does.
+func (n *Nursery) Show(index uint64) (item string, contentKey uint64) {
+	answer := make(chan *pb.ShownItem, 1)
 	n.mu.Lock()
 	n.shown[index] = answer
 	n.mu.Unlock()
@@ -271,11 +264,11 @@ func (n *Nursery) Show(index uint64) Shown {
 		case requests <- &pb.SpawnRequest{Message: &pb.SpawnRequest_ShowItem{ShowItem: index}}:
 			requests = nil
 		case shown := <-answer:
-			return shown
+			return shown.GetItem(), shown.GetContentKey()
 		case <-timer.C:
-			return Shown{}
+			return "", 0
 		case <-n.gone:
-			return Shown{}
+			return "", 0
 		}
 	}
 }
@@ -306,7 +299,7 @@ func (n *Nursery) receive() {
 			delete(n.shown, m.Shown.GetIndex())
 			n.mu.Unlock()
 			if answer != nil {
-				answer <- Shown{Item: m.Shown.GetItem(), ContentKey: m.Shown.GetContentKey()}
+				answer <- m.Shown
 			}
 		case *pb.SpawnResponse_Exited:
 			n.mu.Lock()

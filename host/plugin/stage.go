@@ -24,13 +24,6 @@ func (s Stage) wire() pb.Stage {
 	return [...]pb.Stage{pb.Stage_STAGE_LOAD, pb.Stage_STAGE_DEVICE, pb.Stage_STAGE_FINISH}[s]
 }
 
-// Memory is shared memory as processes find it.
-type Memory struct {
-	Path string
-	// Size in bytes.
-	Size uint64
-}
-
 // StartStageWorker starts a process of the plugin and opens a stage of the task in it. Errors of the task's own are
 // *backbones.FatalError.
 func StartStageWorker(ctx context.Context, command Command, start StartOptions, open OpenOptions, stage Stage) (backbones.StageWorker, error) {

@@ -14,7 +14,8 @@ import (
 func Available() uint64 { return available("/proc", cgroup.Mount) }
 
 func available(proc, mount string) uint64 {
-	free := stat(filepath.Join(proc, "meminfo"), "MemAvailable:") << 10
+	free, _ := cgroup.Count(filepath.Join(proc, "meminfo"), "MemAvailable:")
+	free <<= 10
 	// Without control groups there is no such file.
 	names, _ := os.ReadFile(filepath.Join(proc, "self", "cgroup"))
 	for _, g := range cgroup.Memory(string(names)) {
@@ -47,7 +48,8 @@ func leftIn(g cgroup.Group, mount, dir string) (uint64, bool) {
 		return 0, false
 	}
 	// The kernel can reclaim the inactive file cache.
-	current -= min(current, stat(filepath.Join(dir, "memory.stat"), cache))
+	reclaimable, _ := cgroup.Count(filepath.Join(dir, "memory.stat"), cache)
+	current -= min(current, reclaimable)
 	return maximum - min(current, maximum), true
 }
 
@@ -55,16 +57,4 @@ func number(path string) (uint64, bool) {
 	data, _ := os.ReadFile(path)
 	n, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64)
 	return n, err == nil
-}
-
-// stat returns the number after a name at the beginning of a line; 0: there is none.
-func stat(path, name string) uint64 {
-	data, _ := os.ReadFile(path)
-	for line := range strings.Lines(string(data)) {
-		if words := strings.Fields(line); len(words) >= 2 && words[0] == name {
-			n, _ := strconv.ParseUint(words[1], 10, 64)
-			return n
-		}
-	}
-	return 0
 }

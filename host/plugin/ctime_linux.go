@@ -1,5 +1,0 @@
-package plugin
-
-import "syscall"
-
-func changeTime(st *syscall.Stat_t) syscall.Timespec { return st.Ctim }
