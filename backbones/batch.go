@@ -49,8 +49,8 @@ type BatchResult struct {
 	Payload *Payload
 	// Err says that the batch failed as a whole; nil: it did not.
 	Err *BatchError
-	// Busy is how long the worker worked on the batch, Idle how long it had nothing to do before it.
-	Busy, Idle time.Duration
+	// Busy is how long the worker worked on the batch.
+	Busy time.Duration
 }
 
 // BatchError is why a batch failed as a whole.

@@ -1,6 +1,7 @@
 package backbones
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -39,14 +40,9 @@ type Policy struct {
 
 // WithDefaults returns the policy with its defaults filled in.
 func (p Policy) WithDefaults() Policy {
-	for _, d := range []struct {
-		value  *time.Duration
-		unless time.Duration
-	}{{&p.Grace, 30 * time.Second}, {&p.CloseTimeout, 5 * time.Minute}, {&p.StartDelay, 100 * time.Millisecond}} {
-		if *d.value == 0 {
-			*d.value = d.unless
-		}
-	}
+	p.Grace = cmp.Or(p.Grace, 30*time.Second)
+	p.CloseTimeout = cmp.Or(p.CloseTimeout, 5*time.Minute)
+	p.StartDelay = cmp.Or(p.StartDelay, 100*time.Millisecond)
 	if p.Log == nil {
 		p.Log = hclog.NewNullLogger()
 	}

@@ -27,11 +27,7 @@ func (b Backoff) After(failures int) time.Duration {
 	}
 	bound := min(b.First, limit)
 	for range failures - 1 {
-		if bound > limit/2 {
-			bound = limit
-			break
-		}
-		bound *= 2
+		bound = min(bound, limit/2) * 2
 	}
 	if bound <= 0 {
 		return 0

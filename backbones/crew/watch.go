@@ -3,6 +3,7 @@ package crew
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -97,11 +98,7 @@ func (w *watchdog) stalled() (time.Duration, bool) {
 
 // longest returns up to n workers, the longest at one position first.
 func (w *watchdog) longest(n int) []Seat {
-	seats := make([]Seat, 0, len(w.seen))
-	for at := range w.seen {
-		seats = append(seats, at)
-	}
-	slices.SortFunc(seats, func(a, b Seat) int {
+	seats := slices.SortedFunc(maps.Keys(w.seen), func(a, b Seat) int {
 		return cmp.Or(cmp.Compare(w.seen[a].since, w.seen[b].since), cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Index, b.Index))
 	})
 	return seats[:min(n, len(seats))]
@@ -178,19 +175,17 @@ const rssEvery = time.Second
 // weigh replaces workers that use too much memory, once they have answered what they have.
 func (r *run[Q, A, W]) weigh() {
 	pids := map[Seat]int{}
-	var all []int
 	for at, m := range r.members {
 		// Only a worker of this machine has a process to measure.
 		local, ok := any(m.worker).(interface{ PID() int })
 		if m.open && ok && !r.leaving.has(at) {
 			pids[at] = local.PID()
-			all = append(all, pids[at])
 		}
 	}
-	if len(all) == 0 {
+	if len(pids) == 0 {
 		return
 	}
-	sizes := r.policy.RSS(all)
+	sizes := r.policy.RSS(slices.Collect(maps.Values(pids)))
 	for at, pid := range pids {
 		if sizes[pid] <= r.policy.WorkerMaxRSS {
 			continue

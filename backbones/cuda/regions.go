@@ -41,15 +41,14 @@ func (r *regions) take() (backbones.Region, bool) {
 	if !r.room() {
 		return backbones.Region{}, false
 	}
+	r.used++
 	if n := len(r.free); n > 0 {
 		region := r.free[n-1]
 		r.free = r.free[:n-1]
-		r.used++
 		return region, true
 	}
 	region := backbones.Region{Offset: r.next, Size: r.stride}
 	r.next += r.stride
-	r.used++
 	return region, true
 }
 

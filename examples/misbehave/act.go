@@ -68,12 +68,7 @@ func act(item int) error {
 		early.Say()
 		early.Hang()
 	case "stop-self":
-		early.Say()
-		if err := syscall.Kill(os.Getpid(), syscall.SIGSTOP); err != nil {
-			return err
-		}
-		// Threads stop one after another.
-		early.Hang()
+		return early.Stop()
 	case "flood-stdout":
 		return flood(os.Stdout, 1)
 	case "flood-stderr":

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
@@ -84,11 +83,7 @@ func meddle(call string) {
 		early.Say()
 		early.Hang()
 	case "stop-" + call:
-		early.Say()
-		if err := syscall.Kill(os.Getpid(), syscall.SIGSTOP); err != nil {
-			fmt.Fprintln(early.Stderr, "misbehave:", err)
-		}
-		early.Hang()
+		fmt.Fprintln(early.Stderr, "misbehave:", early.Stop())
 	}
 }
 

@@ -106,7 +106,7 @@ func fromPayload(p *pb.Payload) *backbones.Payload {
 func fromBatchResult(r *pb.BatchResult) backbones.BatchResult {
 	out := backbones.BatchResult{
 		ID: r.GetId(), Count: int(r.GetCount()), Payload: fromPayload(r.GetPayload()),
-		Busy: duration(r.GetBusyNs()), Idle: duration(r.GetIdleNs()),
+		Busy: duration(r.GetBusyNs()),
 	}
 	out.Unwritten = unwritten(r.GetUnwritten(), r.GetUnwrittenExample())
 	out.Skipped = fromRanges(r.GetSkipped())

@@ -20,6 +20,7 @@
 package cuda
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 
@@ -107,10 +108,7 @@ func (o *Opened) Batch(f func(device Device, read func(to []byte, from *Buffer) 
 	o.backend.Begin()
 	err = f(o.backend, o.backend.Receive)
 	ticket := o.backend.End()
-	if waited := o.backend.Wait(ticket); err == nil {
-		err = waited
-	}
-	return func() { o.backend.Recycle(ticket) }, err
+	return func() { o.backend.Recycle(ticket) }, cmp.Or(err, o.backend.Wait(ticket))
 }
 
 // Close closes the device.

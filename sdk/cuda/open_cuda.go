@@ -6,6 +6,7 @@ package cuda
 import "C"
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -26,7 +27,7 @@ type gpu struct {
 	up, compute, down cu.Stream
 	pinned            pinned
 	pool              pool
-	staging           hostPool
+	staging           [][]byte
 	modules           map[string]cu.Module
 	functions         map[[2]string]*function
 	batch             *gpuBatch
@@ -35,7 +36,7 @@ type gpu struct {
 // gpuBatch is the state of one batch.
 type gpuBatch struct {
 	buffers []*block
-	staged  []*hostBlock
+	staged  [][]byte
 	// sent: the compute stream must wait for the up stream.
 	sent bool
 	// done is recorded after the batch's last copy.
@@ -121,6 +122,16 @@ func (g *gpu) Alloc(size int) (*Buffer, error) {
 	return &Buffer{Size: size, Address: uint64(b.at)}, nil
 }
 
+// copyUp copies host memory to the device, on the up stream.
+func (g *gpu) copyUp(to uint64, from []byte) error {
+	err := cu.MemcpyHtoDAsync(cu.DevicePtr(to), unsafe.Pointer(unsafe.SliceData(from)), int64(len(from)), g.up)
+	if err != nil {
+		return fmt.Errorf("copying %d bytes to cuda:%d: %w", len(from), g.index, err)
+	}
+	g.batch.sent = true
+	return nil
+}
+
 // Send copies shared memory, and pins it.
 func (g *gpu) Send(host []byte) (*Buffer, error) {
 	b, err := g.Alloc(len(host))
@@ -129,13 +140,11 @@ func (g *gpu) Send(host []byte) (*Buffer, error) {
 	}
 	at := uint64(0)
 	for _, piece := range g.pinned.pieces(host) {
-		err := cu.MemcpyHtoDAsync(cu.DevicePtr(b.Address+at), unsafe.Pointer(unsafe.SliceData(piece)), int64(len(piece)), g.up)
-		if err != nil {
-			return nil, fmt.Errorf("copying %d bytes to cuda:%d: %w", len(piece), g.index, err)
+		if err := g.copyUp(b.Address+at, piece); err != nil {
+			return nil, err
 		}
 		at += uint64(len(piece))
 	}
-	g.batch.sent = true
 	return b, nil
 }
 
@@ -144,17 +153,12 @@ func (g *gpu) Upload(data []byte) (*Buffer, error) {
 	if err != nil || len(data) == 0 {
 		return b, err
 	}
-	staged, err := g.staging.take(len(data))
+	staged, err := g.stage(len(data))
 	if err != nil {
 		return nil, err
 	}
-	g.batch.staged = append(g.batch.staged, staged)
-	copy(staged.memory, data)
-	if err := cu.MemcpyHtoDAsync(cu.DevicePtr(b.Address), unsafe.Pointer(unsafe.SliceData(staged.memory)), int64(len(data)), g.up); err != nil {
-		return nil, fmt.Errorf("copying %d bytes to cuda:%d: %w", len(data), g.index, err)
-	}
-	g.batch.sent = true
-	return b, nil
+	copy(staged, data)
+	return b, g.copyUp(b.Address, staged[:len(data)])
 }
 
 // order makes the later work of one stream wait for the work so far of another.
@@ -250,19 +254,14 @@ func (g *gpu) Receive(host []byte, from *Buffer) error {
 // End records the event that Wait waits for: the end of the batch's work on all three streams.
 func (g *gpu) End() any {
 	b := g.batch
-	b.err = g.arrived()
-	if err := g.order(g.compute, g.down); b.err == nil {
-		b.err = err
-	}
+	b.err = cmp.Or(g.arrived(), g.order(g.compute, g.down))
 	done, err := cu.MakeEvent(cu.DisableTiming | cu.BlockingSyncEvent)
 	if err == nil {
 		b.done = done
 		b.events = append(b.events, done)
 		err = done.Record(g.down)
 	}
-	if b.err == nil {
-		b.err = err
-	}
+	b.err = cmp.Or(b.err, err)
 	return b
 }
 
@@ -288,12 +287,8 @@ func (g *gpu) Wait(batch any) error {
 
 func (g *gpu) Recycle(batch any) {
 	b := batch.(*gpuBatch)
-	for _, x := range b.buffers {
-		g.pool.put(x)
-	}
-	for _, x := range b.staged {
-		g.staging.put(x)
-	}
+	g.pool.free = append(g.pool.free, b.buffers...)
+	g.staging = append(g.staging, b.staged...)
 	for _, e := range b.events {
 		_ = cu.DestroyEvent(&e)
 	}

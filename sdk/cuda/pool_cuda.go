@@ -46,7 +46,10 @@ func (p *pool) take(size int) (*block, error) {
 	}
 	at, err := cu.MemAlloc(int64(size))
 	if errors.Is(err, cu.OutOfMemory) && len(p.free) > 0 {
-		p.empty()
+		for _, b := range p.free {
+			_ = cu.MemFree(b.at)
+		}
+		p.free = nil
 		at, err = cu.MemAlloc(int64(size))
 	}
 	if errors.Is(err, cu.OutOfMemory) {
@@ -62,35 +65,23 @@ func (p *pool) take(size int) (*block, error) {
 	return &block{at, size}, nil
 }
 
-func (p *pool) put(b *block) { p.free = append(p.free, b) }
-
-func (p *pool) empty() {
-	for _, b := range p.free {
-		_ = cu.MemFree(b.at)
-	}
-	p.free = nil
-}
-
-// hostBlock is pinned memory of this process, for Upload.
-type hostBlock struct{ memory []byte }
-
-type hostPool struct{ free []*hostBlock }
-
-func (p *hostPool) take(size int) (*hostBlock, error) {
+// stage takes pinned memory of this process for the batch.
+func (g *gpu) stage(size int) ([]byte, error) {
 	size = sizeClass(size)
-	if i := slices.IndexFunc(p.free, func(b *hostBlock) bool { return len(b.memory) >= size }); i >= 0 {
-		b := p.free[i]
-		p.free = slices.Delete(p.free, i, i+1)
-		return b, nil
+	var memory []byte
+	if i := slices.IndexFunc(g.staging, func(b []byte) bool { return len(b) >= size }); i >= 0 {
+		memory = g.staging[i]
+		g.staging = slices.Delete(g.staging, i, i+1)
+	} else {
+		var at unsafe.Pointer
+		if err := failed("cuMemHostAlloc", C.cuMemHostAlloc(&at, C.size_t(size), 0)); err != nil {
+			return nil, err
+		}
+		memory = unsafe.Slice((*byte)(at), size)
 	}
-	var at unsafe.Pointer
-	if err := failed("cuMemHostAlloc", C.cuMemHostAlloc(&at, C.size_t(size), 0)); err != nil {
-		return nil, err
-	}
-	return &hostBlock{unsafe.Slice((*byte)(at), size)}, nil
+	g.batch.staged = append(g.batch.staged, memory)
+	return memory, nil
 }
-
-func (p *hostPool) put(b *hostBlock) { p.free = append(p.free, b) }
 
 // pinned is the registered part of the shared memory: ranges in order, without overlap. They stay registered until close.
 type pinned struct {

@@ -85,6 +85,17 @@ func MuteSocket(path string) {
 // Say prints to stderr that the behaviour begins.
 func Say() { fmt.Fprintln(Stderr, "misbehave:", Behaviour) }
 
+// Stop stops this process. It returns an error, or never.
+func Stop() error {
+	Say()
+	if err := syscall.Kill(os.Getpid(), syscall.SIGSTOP); err != nil {
+		return err
+	}
+	// Threads stop one after another.
+	Hang()
+	return nil
+}
+
 // Hang never returns.
 func Hang() {
 	for {
