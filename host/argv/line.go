@@ -135,7 +135,7 @@ func (l *Line) CheckUTF8() error {
 	if plugin := l.existing(); len(wrong) == 1 && !utf8.ValidString(plugin) {
 		return nil
 	}
-	return exitcode.Usagef("arguments have to be UTF-8: %s. A file of such a name can be given by a link that has another one", strings.Join(wrong, ", "))
+	return exitcode.Usagef("arguments must be UTF-8: %s; hint: give a file of such a name by a link that has another one", strings.Join(wrong, ", "))
 }
 
 // Plain are the words of the command line without --resume and --retry-failed.

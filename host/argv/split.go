@@ -285,7 +285,7 @@ func (s *split) mixins(k known, flag, first string, rest []string, at int) (int,
 		take(first, -1)
 	case !attached && take(first, at-1), k.guess:
 	default:
-		return 0, exitcode.Usagef("--mixin %s: write KEY=VALUE, for example --mixin hard_shard_mode.input_path=photos", first)
+		return 0, exitcode.Usagef("--mixin %s: must be KEY=VALUE, for example --mixin hard_shard_mode.input_path=photos", first)
 	}
 	n := 0
 	for !attached && n < len(rest) && take(rest[n], at+n) {

@@ -195,7 +195,7 @@ func some(list []string) []string {
 func TestSplitErrors(t *testing.T) {
 	tests := []struct{ line, want string }{
 		{"./p T --mixin", "--mixin needs a value"},
-		{"./p T --mixin a.b", "write KEY=VALUE"},
+		{"./p T --mixin a.b", "must be KEY=VALUE"},
 		{"./p T --progress", "--progress needs a value"},
 		{"./p T --quiet=5", "--quiet takes no value"},
 	}

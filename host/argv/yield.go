@@ -40,7 +40,7 @@ func (l *Line) Plugin() (string, error) {
 	case l.doubt != nil:
 		return "", l.doubt
 	}
-	return "", exitcode.Usagef("which plugin? Write kagurazaka PLUGIN TASK, where PLUGIN is an executable, a .py file, a folder or an installed name; kagurazaka -hk shows all flags")
+	return "", exitcode.Usagef("PLUGIN is missing; hint: write kagurazaka PLUGIN TASK, where PLUGIN is an executable, a .py file, a folder or an installed name; kagurazaka -hk shows all flags")
 }
 
 // PythonMayBeTasks reports whether the interpreter stands where it may be an argument of the task.
@@ -97,7 +97,7 @@ func (l *Line) Reread() error {
 	}
 	if !l.settle(pluginAt, taskAt) {
 		// The task does not have the flag that it follows.
-		return exitcode.Usagef("which plugin? %s is the value of %s", l.args[pluginAt], l.args[pluginAt-1])
+		return exitcode.Usagef("PLUGIN is missing: %s is the value of %s", l.args[pluginAt], l.args[pluginAt-1])
 	}
 	first := slices.IndexFunc(l.rest, func(w word) bool { return !w.isFlag() && !w.literal && !w.after && w.at > taskAt })
 	if first >= 0 && task.Has(schema.Remainder) {

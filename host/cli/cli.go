@@ -223,7 +223,7 @@ func (a *app) readHost(command string, flags []string) error {
 	defer func() { a.setGrammar(a.grammar) }()
 	a.grammar = grammar{}
 	if _, err := a.parser.Parse(append([]string{command}, flags...)); err != nil {
-		return exitcode.Usagef("%w; see kagurazaka -hk", err)
+		return exitcode.Usagef("%w; hint: see kagurazaka -hk", err)
 	}
 	if a.grammar.KgDebug {
 		a.grammar.Verbose = max(a.grammar.Verbose, 2)

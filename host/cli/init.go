@@ -17,7 +17,7 @@ import (
 func (a *app) initConfig(ctx context.Context) error {
 	path := a.line.TakeWord()
 	if path == "" {
-		return exitcode.Usagef("which file shall be written? Write kagurazaka init CFG PLUGIN TASK, with - for stdout")
+		return exitcode.Usagef("CFG is missing; hint: write kagurazaka init CFG PLUGIN TASK, with - for stdout")
 	}
 	s, err := a.open(ctx)
 	if err != nil {
@@ -40,7 +40,7 @@ func (a *app) initConfig(ctx context.Context) error {
 	}
 	f, err := os.OpenFile(path, flags, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return exitcode.Usagef("%s is there already: --force overwrites it", path)
+		return exitcode.Usagef("%s exists already; hint: --force overwrites it", path)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)

@@ -15,7 +15,7 @@ import (
 // runs is `runs [--json] [--prune N]`.
 func (a *app) runs() error {
 	if !a.line.Empty() {
-		return exitcode.Usagef("runs takes no %s; kagurazaka show RUN prints one run", a.line.First())
+		return exitcode.Usagef("unexpected argument %s; hint: kagurazaka show RUN prints one run", a.line.First())
 	}
 	root, err := ledger.Root()
 	if err != nil {
@@ -24,7 +24,7 @@ func (a *app) runs() error {
 	f := &a.grammar.Runs
 	if keep := f.Prune; keep != nil {
 		if *keep < 0 {
-			return exitcode.Usagef("--prune %d: give how many runs to keep, 0 or more", *keep)
+			return exitcode.Usagef("--prune %d: must be the number of runs to keep, 0 or more", *keep)
 		}
 		pruned, err := ledger.Prune(root, *keep)
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/argv"
-	"github.com/kagurazaka/kagurazaka/internal/suggest"
+	"github.com/kagurazaka/kagurazaka/host/problem"
 
 	"github.com/kagurazaka/kagurazaka/host/discover"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
@@ -135,23 +135,18 @@ func (s *session) needTask() error {
 	if s.Task != nil {
 		return nil
 	}
-	names := taskNames(s.Described)
-	has := "it has none"
+	var names []string
+	for _, t := range s.Described.Tasks {
+		names = append(names, t.Name)
+	}
+	has := "it has no tasks"
 	if len(names) > 0 {
-		has = "it has: " + strings.Join(names, ", ")
+		has = "it has " + strings.Join(names, ", ")
 	}
 	if s.wanted == "" {
-		return exitcode.Usagef("which task of %s? %s", s.Found.Command.Name, has)
+		return exitcode.Usagef("%s: TASK is missing; hint: %s", s.Found.Command.Name, has)
 	}
-	return exitcode.Usagef("%s has no task %q%s; %s", s.Found.Command.Name, s.wanted, didYouMean(s.wanted, names), has)
-}
-
-func taskNames(p *schema.Plugin) []string {
-	names := make([]string, len(p.Tasks))
-	for i, t := range p.Tasks {
-		names[i] = t.Name
-	}
-	return names
+	return exitcode.Usagef("%s has no task %q: %s%s", s.Found.Command.Name, s.wanted, has, problem.Hint(problem.Near(s.wanted, names)))
 }
 
 // Answer implements job.Line.
@@ -210,11 +205,4 @@ func (a *app) notFound(err error) error {
 		}
 	}
 	return err
-}
-
-func didYouMean(word string, options []string) string {
-	if m := suggest.Closest(word, options); m != "" {
-		return fmt.Sprintf(" (did you mean %s?)", m)
-	}
-	return ""
 }

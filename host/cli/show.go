@@ -17,10 +17,10 @@ import (
 func (a *app) show() error {
 	word := a.line.TakeWord()
 	if word == "" {
-		return exitcode.Usagef("which run? Give its id or the beginning of it, last, or its folder; kagurazaka runs lists them")
+		return exitcode.Usagef("RUN is missing; hint: give its id or the beginning of it, last, or its folder; kagurazaka runs lists them")
 	}
 	if !a.line.Empty() {
-		return exitcode.Usagef("show takes one run; what is %s for?", a.line.First())
+		return exitcode.Usagef("unexpected argument %s; hint: show takes one run", a.line.First())
 	}
 	root, err := ledger.Root()
 	if err != nil && !ledger.IsRun(word) {

@@ -24,10 +24,10 @@ func (a *app) trust() error {
 	}
 	arg := a.line.TakePlugin()
 	if arg == "" {
-		return exitcode.Usagef("which plugin? Write kagurazaka trust PLUGIN; kagurazaka trust --list shows those that are trusted")
+		return exitcode.Usagef("PLUGIN is missing; hint: write kagurazaka trust PLUGIN; kagurazaka trust --list shows those that are trusted")
 	}
 	if !a.line.Empty() {
-		return exitcode.Usagef("trust takes a plugin alone; what is %s for?", a.line.First())
+		return exitcode.Usagef("unexpected argument %s; hint: trust takes a plugin alone", a.line.First())
 	}
 	path, err := a.lockToWrite()
 	if err != nil {
@@ -87,7 +87,7 @@ func (a *app) lockToWrite() (string, error) {
 		return near, nil
 	}
 	if user == "" {
-		return "", exitcode.Usagef("--user: there is no configuration folder; set XDG_CONFIG_HOME or HOME")
+		return "", exitcode.Usagef("--user: there is no configuration folder; hint: set XDG_CONFIG_HOME or HOME")
 	}
 	return user, nil
 }

@@ -100,7 +100,7 @@ func completeCUDA(s *Spec, log hclog.Logger) error {
 		log.Warn("this task's loading cannot run apart from its device: these flags have no effect", "flags", strings.Join(idle, " "))
 	}
 	if s.Device == "all" || strings.Contains(s.Device, ",") {
-		return fmt.Errorf("--device %s: %s makes up its batches itself, and so runs on one device: give cuda or cuda:N", s.Device, s.Task.Name)
+		return fmt.Errorf("--device %s: %s makes up its batches itself, and so runs on one device; hint: give cuda or cuda:N", s.Device, s.Task.Name)
 	}
 	s.Workers, s.Spawn, s.ChunkSize = 1, true, deviceChunk(s.Template)
 	return nil

@@ -108,7 +108,7 @@ func (e *execution) findRun(word, flag string, mine ledger.Info) (*ledger.Run, e
 			return &run, nil
 		}
 	}
-	return nil, fmt.Errorf("there is no earlier run of this plugin and task with these arguments and this template, started in this folder: kagurazaka runs lists all; %s=RUN takes up one of them", flag)
+	return nil, fmt.Errorf("there is no earlier run of this plugin and task with these arguments and this template, started in this folder; hint: kagurazaka runs lists all, and %s=RUN takes up one of them", flag)
 }
 
 // pathOf makes sure that a folder is not taken for an id.

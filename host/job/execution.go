@@ -384,7 +384,7 @@ func (e *execution) close(s progress.Summary, err error) error {
 		return err
 	}
 	if err == nil && e.lost > 0 {
-		err = exitcode.With(exitcode.Partial, fmt.Errorf("%s of the run %s not run again: --resume does what is left", count.Of(e.lost, "failed item"), e.earlier.run.Info.ID))
+		err = exitcode.With(exitcode.Partial, fmt.Errorf("%s of the run %s not run again; hint: --resume does what is left", count.Of(e.lost, "failed item"), e.earlier.run.Info.ID))
 	}
 	end := ledger.End{
 		Time: time.Now(), Seconds: s.Seconds, Exit: exitcode.Of(err),
@@ -398,10 +398,10 @@ func (e *execution) close(s progress.Summary, err error) error {
 	closeErr := e.ledger.Close(end)
 	switch code := exitcode.Of(err); {
 	case s.Failed > 0 && code == exitcode.Partial:
-		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; kagurazaka show %s tells why, and %s runs them again", err, terminal.Quote(e.name()),
+		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; hint: kagurazaka show %s tells why, and %s runs them again", err, terminal.Quote(e.name()),
 			terminal.Command(append([]string{"--retry-failed=" + e.name()}, e.Plain...))))
 	case s.Failed > 0:
-		err = exitcode.With(code, fmt.Errorf("%w; kagurazaka show %s tells why %s failed", err, terminal.Quote(e.name()), count.Of(s.Failed, "item")))
+		err = exitcode.With(code, fmt.Errorf("%w\n  kagurazaka show %s tells why %s failed", err, terminal.Quote(e.name()), count.Of(s.Failed, "item")))
 	}
 	if closeErr != nil && err == nil {
 		return exitcode.With(exitcode.Partial, fmt.Errorf("the run is done, but its ledger in %s is not complete: %w", e.ledger.Dir(), closeErr))

@@ -131,7 +131,7 @@ type Flag struct {
 	Words   []string
 	Pattern *regexp.Regexp
 	Most    int
-	// Want is what to give, for a message about any other value.
+	// Want is what a value must be, for a message about any other.
 	Want string
 }
 
@@ -208,7 +208,7 @@ func readBackbone(values []Value) (map[string]string, []problem.Problem) {
 			given[all[i].Name] = v.Value
 			continue
 		}
-		problems = append(problems, problem.Problem{Source: v.Source, Message: fmt.Sprintf("--%s %s: give %s", all[i].Name, v.Value, all[i].Want)})
+		problems = append(problems, problem.Problem{Source: v.Source, Message: fmt.Sprintf("--%s %s: must be %s", all[i].Name, v.Value, all[i].Want)})
 	}
 	return given, problems
 }

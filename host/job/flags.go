@@ -88,17 +88,17 @@ func (f *RunFlags) policy() (backbones.Policy, []problem.Problem) {
 		value time.Duration
 	}{{"retry-delay", f.RetryDelay}, {"item-timeout", f.ItemTimeout}, {"stall-after", f.StallAfter}} {
 		if d.value < 0 {
-			say("--%s %s: give a time such as 30s or 5m, or 0", d.flag, d.value)
+			say("--%s %s: must be a time such as 30s or 5m, or 0", d.flag, d.value)
 		}
 	}
 	if f.CloseTimeout <= 0 {
-		say("--close-timeout %s: give a time such as 30s or 5m", f.CloseTimeout)
+		say("--close-timeout %s: must be a time such as 30s or 5m", f.CloseTimeout)
 	}
 	if f.Retries < 0 {
-		say("--retries %d: give how often a failed item is tried again, 0 or more", f.Retries)
+		say("--retries %d: must be the number of further tries of a failed item, 0 or more", f.Retries)
 	}
 	if f.WorkerMaxItems < 0 {
-		say("--worker-max-items %d: give a number of items, or 0 for any number", f.WorkerMaxItems)
+		say("--worker-max-items %d: must be a number of items, or 0 for any number", f.WorkerMaxItems)
 	}
 	if p.WorkerMaxRSS, err = parseSize(f.WorkerMaxRSS); err != nil {
 		say("--worker-max-rss %s: %s", f.WorkerMaxRSS, err)
@@ -124,7 +124,7 @@ func parseSize(text string) (int64, error) {
 	v, err := strconv.ParseFloat(number, 64)
 	v *= float64(int64(1) << shift)
 	if err != nil || !(v >= 0 && v < math.MaxInt64) {
-		return 0, fmt.Errorf("give a number of bytes, such as 800M or 4G")
+		return 0, fmt.Errorf("must be a number of bytes, such as 800M or 4G")
 	}
 	return int64(v), nil
 }

@@ -29,7 +29,7 @@ const (
 func (s *Session) outputs() (string, error) {
 	able := slices.Contains(s.Described.Capabilities, direct)
 	if s.Flags.Outputs == direct && !able {
-		return "", exitcode.Usagef("--outputs direct: %s does not keep track of outputs that it writes in place; leave the flag out", s.Found.Command.Name)
+		return "", exitcode.Usagef("--outputs direct: %s does not keep track of outputs that it writes in place; hint: leave the flag out", s.Found.Command.Name)
 	}
 	if s.Flags.Outputs == direct || s.Flags.Outputs != staged && able && s.Task.Has(direct) {
 		return direct, nil

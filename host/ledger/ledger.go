@@ -434,7 +434,7 @@ func takeFolder(dir string) (*os.File, error) {
 // checkEmpty returns an error if a folder has anything but a run's lock and runs that were moved aside.
 func checkEmpty(dir string, lock *os.File) error {
 	if IsRun(dir) {
-		return exitcode.Usagef("%s holds the run %s: --resume takes it up; a new run needs another folder", dir, readRun(dir).Info.ID)
+		return exitcode.Usagef("%s holds the run %s; hint: --resume takes it up, and a new run needs another folder", dir, readRun(dir).Info.ID)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -21,17 +21,17 @@ func TestInterruptedSaysWhatIsLeft(t *testing.T) {
 		total total
 		want  string
 	}{
-		{total{n: 10, known: true}, "the run was interrupted; 4 items are left, and this goes on where it stopped: again"},
-		{total{n: 7, known: true}, "the run was interrupted; 1 item is left, and this goes on where it stopped: again"},
-		{total{n: 6, known: true}, "the run was interrupted; this goes on where it stopped: again"},
-		{total{n: 10}, "the run was interrupted; this goes on where it stopped: again"},
+		{total{n: 10, known: true}, "the run was interrupted; 4 items are left; hint: this continues where it stopped: again"},
+		{total{n: 7, known: true}, "the run was interrupted; 1 item is left; hint: this continues where it stopped: again"},
+		{total{n: 6, known: true}, "the run was interrupted; hint: this continues where it stopped: again"},
+		{total{n: 10}, "the run was interrupted; hint: this continues where it stopped: again"},
 	} {
 		job := Job{Listing: tt.total, Again: "again"}
 		if got := job.interrupted(progress.Summary{Done: 3, Skipped: 2, Failed: 1}).Error(); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
 		}
 		job.Again = ""
-		if got := job.interrupted(progress.Summary{}).Error(); !strings.Contains(got, "begins anew") {
+		if got := job.interrupted(progress.Summary{}).Error(); !strings.Contains(got, "starts from the beginning") {
 			t.Error(got)
 		}
 	}

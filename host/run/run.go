@@ -96,7 +96,7 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 		}
 		return summary, exitcode.With(exitcode.Interrupted, why)
 	case errors.Is(err, errEndedEarly) && job.Again != "":
-		return summary, fmt.Errorf("%w; %sthis goes on where it stopped: %s", err, job.left(summary), job.Again)
+		return summary, fmt.Errorf("%w%s; hint: this continues where it stopped: %s", err, job.left(summary), job.Again)
 	case err != nil:
 		return summary, err
 	case source.broken != nil && summary.Done+summary.Skipped+summary.Failed > 0:
@@ -125,16 +125,16 @@ func Unlisted[T count.Integer](n T) error {
 func (job Job) left(s progress.Summary) string {
 	total, known := job.Listing.Total()
 	if n := total - s.Done - s.Skipped - s.Failed; known && n > 0 {
-		return count.Of(n, "item is left, and ", "items are left, and ")
+		return "; " + count.Of(n, "item is left", "items are left")
 	}
 	return ""
 }
 
 func (job Job) interrupted(s progress.Summary) error {
 	if job.Again == "" {
-		return errors.New("the run was interrupted; nothing has kept what was done, so the same command begins anew")
+		return errors.New("the run was interrupted, and has no ledger; hint: the same command starts from the beginning")
 	}
-	return fmt.Errorf("the run was interrupted; %sthis goes on where it stopped: %s", job.left(s), job.Again)
+	return fmt.Errorf("the run was interrupted%s; hint: this continues where it stopped: %s", job.left(s), job.Again)
 }
 
 func (job Job) count(r *progress.Reporter, o backbones.Outcomes) {
