@@ -8,11 +8,12 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
+	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // ownBatches are the batches that a device task makes itself. The worker that makes them works on them, so it is started
-// before anything is listed, and is the first that the backbone gets. It is a source and its listing.
+// before anything is listed, and is the first that the backbone gets. It is their source, too.
 type ownBatches struct {
 	count int
 
@@ -92,23 +93,20 @@ func discard(w backbones.Worker) {
 func (b *ownBatches) Next(context.Context) (backbones.Block, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.listed || b.count == 0 {
-		b.listed = true
+	ended := b.listed || b.count == 0
+	b.listed = true
+	if ended {
 		return backbones.Block{}, io.EOF
 	}
-	b.listed = true
 	return backbones.Block{Encoding: backbones.Indexed, Count: b.count}, nil
 }
 
-func (b *ownBatches) Total() (int64, bool) { return int64(b.count), true }
-func (b *ownBatches) Skipped() int64       { return 0 }
-func (b *ownBatches) Unlisted() int64      { return 0 }
-
-func (b *ownBatches) Remaining() (int, bool) {
+func (b *ownBatches) figures() run.Figures {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.listed {
-		return 0, true
+	f := run.Figures{Total: int64(b.count), TotalKnown: true, RemainingKnown: true}
+	if !b.listed {
+		f.Remaining = b.count
 	}
-	return b.count, true
+	return f
 }

@@ -252,61 +252,38 @@ func (e *execution) filter(all items, show func(uint64) (string, uint64)) items 
 		chosen.Finished = t.state
 	}
 	chosen.Only, chosen.Part = e.picked, e.failed != nil
-	e.source = e.ledger.Source(all.Source, chosen, ledger.About{Warn: func(text string) { e.Log.Warn(text) }, Show: show, LeftOut: all.concluded()})
-	rest := resumedListing{Listing: all.Listing, source: e.source, only: -1}
-	switch {
-	case e.failed != nil:
-		rest.only = int64(e.failed.Count())
-	case e.picked != nil:
-		rest.only = int64(e.picked.Len())
-	}
-	all.Source, all.Listing = e.source, rest
+	e.source = e.ledger.Source(all.Source, chosen, ledger.About{Warn: func(text string) { e.Log.Warn(text) }, Show: show, LeftOut: all.concluded})
+	all.Source, all.figures = e.source, e.without(all.figures)
 	return all
 }
 
-// resumedListing is a listing from which the ledger leaves items out.
-type resumedListing struct {
-	run.Listing
-	source *ledger.Source
-	// only is how many failed items are run again; -1: it is not about them.
-	only int64
-}
-
-func (l resumedListing) Total() (int64, bool) {
-	if l.only < 0 {
-		return l.Listing.Total()
-	}
-	if n, all := l.source.Taken(); all {
-		return n, true
-	}
-	return l.only, true
-}
-
-func (l resumedListing) Skipped() int64 {
-	if l.only >= 0 {
-		return 0
-	}
-	return l.Listing.Skipped() + l.source.Resumed()
-}
-
-func (l resumedListing) Remaining() (int, bool) {
-	n, all := l.source.Taken()
+// without are the figures of a listing from which the ledger leaves items out.
+func (e *execution) without(listing func() run.Figures) func() run.Figures {
+	var again int64
 	switch {
-	case all:
-		return 0, true
-	case l.only >= 0:
-		return int(max(l.only-n, 0)), true
+	case e.failed != nil:
+		again = int64(e.failed.Count())
+	case e.picked != nil:
+		again = int64(e.picked.Len())
 	}
-	return l.Listing.Remaining()
+	return func() run.Figures {
+		f := listing()
+		taken, all := e.source.Taken()
+		if e.failed == nil && e.picked == nil {
+			f.Skipped += e.source.Resumed()
+		} else {
+			f.Total, f.TotalKnown, f.Skipped = again, true, 0
+			f.Remaining, f.RemainingKnown = int(max(again-taken, 0)), true
+			if all {
+				f.Total = taken
+			}
+		}
+		if all {
+			f.Remaining, f.RemainingKnown = 0, true
+		}
+		return f
+	}
 }
-
-// retried is the listing of failed items that need not be listed: nothing of it is known but their number.
-type retried struct{}
-
-func (retried) Total() (int64, bool)   { return 0, false }
-func (retried) Skipped() int64         { return 0 }
-func (retried) Remaining() (int, bool) { return 0, false }
-func (retried) Unlisted() int64        { return 0 }
 
 // again is the command that resumes the run; empty: none.
 func (e *execution) again() string {
@@ -355,14 +332,6 @@ func (e *execution) unlisted() error {
 	text := count.Of(missing.Count, "failed item of the run "+id+" is not in the listing any more, or is not known again, so it was not done: ",
 		"failed items of the run "+id+" are not in the listing any more, or are not known again, so they were not done: ")
 	return exitcode.With(exitcode.Partial, errors.New(text+missing.Text()))
-}
-
-// recorder keeps outcomes; nil: nothing does.
-func (e *execution) recorder() run.Ledger {
-	if e.ledger == nil {
-		return nil
-	}
-	return e.ledger
 }
 
 // close writes how the run ended. It returns the error that the run ends with.

@@ -66,27 +66,19 @@ type Place struct {
 // items are what a run works on, as they are listed.
 type items struct {
 	backbones.Source
-	run.Listing
-	// planned is the source where the host lists, or checks what the task lists; nil otherwise.
-	planned *plan.Source
+	figures func() run.Figures
+	// concluded takes the number of items that have their outcome, and stillOpen is how many items others were working on to the end. Both
+	// may be nil.
+	concluded func(int)
+	stillOpen func() int64
 	// done takes the items that are done; may be nil.
 	done func([]backbones.Span)
 }
 
-// stillOpen is how many items others were working on to the end; nil: not known.
-func (i items) stillOpen() func() int64 {
-	if i.planned == nil {
-		return nil
-	}
-	return i.planned.StillOpen
-}
-
-// concluded takes the number of items that have their outcome; may be nil.
-func (i items) concluded() func(int) {
-	if i.planned == nil {
-		return nil
-	}
-	return i.planned.Concluded
+// remaining is how many items are still to be yielded, once that is known.
+func (i items) remaining() (int, bool) {
+	f := i.figures()
+	return f.Remaining, f.RemainingKnown
 }
 
 // NewPlace makes ready where a run's outputs go. The caller closes the place, also when it comes with an error. No process is started
@@ -108,11 +100,11 @@ func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items,
 	native := p.native()
 	switch {
 	case failed != nil && p.template == nil:
-		return items{Source: failed, Listing: retried{}}, nil
+		return items{Source: failed, figures: unknown}, nil
 	case failed != nil:
 		// The ledger says which items; where they write is this command's to say.
 		again, err := plan.NewAgain(p.template, failed, p.planOptions())
-		return items{Source: again, Listing: retried{}}, err
+		return items{Source: again, figures: unknown}, err
 	case native && p.template.Input != nil:
 		return p.planItems(plan.New(ctx, p.template, p.planOptions()))
 	case !p.spec.Task.Has("list") && (native || p.template == nil):
@@ -120,7 +112,7 @@ func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items,
 	case p.spec.makesBatches():
 		b, err := p.startBatches(ctx)
 		p.batches = b
-		return items{Source: b, Listing: b}, err
+		return items{Source: b, figures: b.figures}, err
 	}
 	lister, err := p.startLister(ctx)
 	if err != nil {
@@ -129,7 +121,12 @@ func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items,
 	if native && (p.template.Output != nil || !p.template.Shard.Whole()) {
 		return p.planItems(plan.Wrap(ctx, p.template, lister, p.planOptions()))
 	}
-	return items{Source: lister, Listing: listed{lister}}, nil
+	return items{Source: lister, figures: func() (f run.Figures) {
+		n, known := lister.Total()
+		f.Total, f.TotalKnown = int64(n), known
+		f.Remaining, f.RemainingKnown = lister.Remaining()
+		return f
+	}}, nil
 }
 
 func (p *Place) planItems(source *plan.Source, err error) (items, error) {
@@ -137,8 +134,17 @@ func (p *Place) planItems(source *plan.Source, err error) (items, error) {
 		return items{}, err
 	}
 	p.closers = append(p.closers, source.Close)
-	return items{Source: source, Listing: source, planned: source}, nil
+	figures := func() (f run.Figures) {
+		f.Total, f.TotalKnown = source.Total()
+		f.Remaining, f.RemainingKnown = source.Remaining()
+		f.Skipped, f.Unlisted = source.Skipped(), source.Unlisted()
+		return f
+	}
+	return items{Source: source, figures: figures, concluded: source.Concluded, stillOpen: source.StillOpen}, nil
 }
+
+// unknown are the figures of a source of which nothing is known before its end.
+func unknown() run.Figures { return run.Figures{} }
 
 func (p *Place) native() bool { return p.spec.native(p.template) }
 
@@ -301,14 +307,3 @@ func checked[W any](ctx context.Context, check *gpu.Check, start func(context.Co
 	}
 	return w, err
 }
-
-// listed is the listing of a task's own items: nothing is found finished before it is dispatched.
-type listed struct{ *plugin.Lister }
-
-func (l listed) Total() (int64, bool) {
-	n, known := l.Lister.Total()
-	return int64(n), known
-}
-
-func (l listed) Skipped() int64  { return 0 }
-func (l listed) Unlisted() int64 { return 0 }

@@ -57,7 +57,7 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 		return summary, false, err
 	}
 	items := place.mends(e.filter(listed, place.show))
-	backbone, err := e.Backbone().New(ctx, e.spec, place.Policy(), Local{Place: place, Remaining: items.Remaining})
+	backbone, err := e.Backbone().New(ctx, e.spec, place.Policy(), Local{Place: place, Remaining: items.remaining})
 	if err != nil {
 		return summary, false, err
 	}
@@ -67,11 +67,15 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 	if err != nil {
 		return summary, false, err
 	}
-	summary, err = run.Do(ctx, run.Job{
-		Source: items.Source, Listing: items.Listing, Backbone: backbone, Ledger: e.recorder(), Printer: e.Printer, Began: e.began,
+	job := run.Job{
+		Source: items.Source, Listing: items.figures, Backbone: backbone, Printer: e.Printer, Began: e.began,
 		Show:        func(number uint64) string { text, _ := place.show(number); return text },
-		MaxFailures: limit, Again: e.again(), Committed: place.committed(), Concluded: items.concluded(), Open: items.stillOpen(), Done: items.done,
-	})
+		MaxFailures: limit, Again: e.again(), Committed: place.committed(), Concluded: items.concluded, Open: items.stillOpen, Done: items.done,
+	}
+	if e.ledger != nil {
+		job.Record = e.ledger.Record
+	}
+	summary, err = run.Do(ctx, job)
 	return summary, true, e.conclude(summary, err)
 }
 

@@ -104,7 +104,7 @@ func TestFind(t *testing.T) {
 func TestMoveAside(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	made(t, dir, "1", nil)
-	if _, err := Create(dir, Info{ID: "2"}, Options{}); exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), dir+" holds the run 1: ") {
+	if _, err := Create(dir, Info{ID: "2"}, Options{}); exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), dir+" holds the run 1; hint: ") {
 		t.Fatalf("a folder that holds a run: %v", err)
 	}
 	// The first attempt is cut off after the first file.

@@ -14,22 +14,23 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// Listing describes the items that a source yields. Its methods are called while the source works.
-type Listing interface {
-	// Total is the number of all items, finished ones included, once it is known.
-	Total() (int64, bool)
-	// Skipped is how many items were found finished before they were dispatched.
-	Skipped() int64
-	// Remaining is how many items the source has still to yield, once that is known.
-	Remaining() (int, bool)
-	// Unlisted is how many folders and files could not be listed.
-	Unlisted() int64
+// Figures are what is known of a listing so far.
+type Figures struct {
+	// Total is the number of all items, finished ones included.
+	Total      int64
+	TotalKnown bool
+	// Remaining is how many items the source has still to yield.
+	Remaining      int
+	RemainingKnown bool
+	// Skipped is how many items were found finished before they were dispatched, Unlisted how many folders and files could not be listed.
+	Skipped, Unlisted int64
 }
 
 // Job is one run.
 type Job struct {
-	Source  backbones.Source
-	Listing Listing
+	Source backbones.Source
+	// Listing tells of the source while that works.
+	Listing func() Figures
 	// Backbone is the execution model, ready to be run.
 	Backbone backbones.Backbone
 	Printer  progress.Printer
@@ -48,26 +49,22 @@ type Job struct {
 	Done func([]backbones.Span)
 	// Open is how many items another run was still working on when everything else was done; nil: none.
 	Open func() int64
-	// Ledger records the outcomes of the items; nil: none.
-	Ledger Ledger
+	// Record keeps the outcomes of the items; nil: nothing does. One goroutine at a time calls it. It cannot fail: a ledger that keeps
+	// nothing more says so by other means, and the run goes on.
+	Record func(backbones.Outcomes)
 	// Again is the command line that resumes this run, for messages; empty: none.
 	Again string
-}
-
-// Ledger keeps outcomes. It is called by one goroutine at a time, and must not fail: a ledger that cannot keep them any more says so
-// by other means, and the run goes on.
-type Ledger interface {
-	Record(backbones.Outcomes)
 }
 
 // Do runs the job until every item has its outcome. The error carries its exit code: failed items are an error, too.
 func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	reporter := progress.Start(job.Printer, progress.Sources{Began: job.Began, Fill: func(s *progress.Snapshot) {
 		status := job.Backbone.Status()
-		if total, known := job.Listing.Total(); known {
-			s.Total = &total
+		listed := job.Listing()
+		if listed.TotalKnown {
+			s.Total = &listed.Total
 		}
-		s.Skipped += job.Listing.Skipped()
+		s.Skipped += listed.Skipped
 		s.WorkersBusy, s.Workers, s.WorkersClosing = status.Busy, status.Running, status.Closing
 		s.Stages = progress.StagesOf(status.Stages)
 	}})
@@ -82,7 +79,7 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	}
 	source := &listing{source: job.Source, sink: take}
 	err := job.Backbone.Run(ctx, source, func(o backbones.Outcomes) error { return take(job.settle(o)) })
-	reporter.Counters.Unlisted.Store(job.Listing.Unlisted())
+	reporter.Counters.Unlisted.Store(job.Listing().Unlisted)
 	if job.Open != nil {
 		reporter.Counters.Open.Store(job.Open())
 	}
@@ -123,8 +120,8 @@ func Unlisted[T count.Integer](n T) error {
 
 // left says how many items have no outcome; empty: none, or not known.
 func (job Job) left(s progress.Summary) string {
-	total, known := job.Listing.Total()
-	if n := total - s.Done - s.Skipped - s.Failed; known && n > 0 {
+	listed := job.Listing()
+	if n := listed.Total - s.Done - s.Skipped - s.Failed; listed.TotalKnown && n > 0 {
 		return "; " + count.Of(n, "item is left", "items are left")
 	}
 	return ""
@@ -160,8 +157,8 @@ func (job Job) count(r *progress.Reporter, o backbones.Outcomes) {
 			f.Item = job.Show(f.Number)
 		}
 	}
-	if job.Ledger != nil {
-		job.Ledger.Record(o)
+	if job.Record != nil {
+		job.Record(o)
 	}
 	if job.Done != nil {
 		job.Done(o.Done)
