@@ -161,40 +161,26 @@ func (s *Session) refusal(j *judged, refused []problem.Problem) []problem.Proble
 	return j.Locate(told)
 }
 
-// ask asks the task's own parser about an argument vector.
+// ask asks the task's own parser about an argument vector, in the process that the run continues with where there is one.
 func (s *Session) ask(ctx context.Context, args []string, mixin []byte) (plugin.Verdict, error) {
-	proc, done, err := s.process(ctx)
-	if err != nil {
-		return plugin.Verdict{}, err
+	proc := s.Warm.look(s.Found.Command)
+	if proc == nil {
+		start, warm := s.startOptions(), s.Warm
+		var err error
+		if warm == nil || start.MTLS {
+			warm = &Warm{Log: s.Log}
+			defer warm.Close()
+			start.RuntimeDir, err = warm.RuntimeDir()
+		} else {
+			start, err = warm.options(start)
+		}
+		if err == nil {
+			proc, err = plugin.Start(ctx, s.Found.Command, start)
+		}
+		if err != nil {
+			return plugin.Verdict{}, err
+		}
+		warm.keep(proc, s.Found.Command)
 	}
-	defer done()
-	verdict, err := proc.Check(ctx, s.Task.Name, args, mixin)
-	return verdict, err
-}
-
-// process is a process of the plugin that calls may be made to: the one that the run goes on with, where there is one.
-func (s *Session) process(ctx context.Context) (*plugin.Process, func(), error) {
-	if proc := s.Warm.look(s.Found.Command); proc != nil {
-		return proc, func() {}, nil
-	}
-	start, warm, done := s.startOptions(), s.Warm, func() {}
-	var err error
-	if warm == nil || start.MTLS {
-		// The process is there for the one call.
-		warm = &Warm{Log: s.Log}
-		done = warm.Close
-		start.RuntimeDir, err = warm.RuntimeDir()
-	} else {
-		start, err = warm.options(start)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	proc, err := plugin.Start(ctx, s.Found.Command, start)
-	if err != nil {
-		done()
-		return nil, nil, err
-	}
-	warm.keep(proc, s.Found.Command)
-	return proc, done, nil
+	return proc.Check(ctx, s.Task.Name, args, mixin)
 }

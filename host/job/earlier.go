@@ -3,6 +3,7 @@ package job
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -131,13 +132,14 @@ func sameJSON(a, b json.RawMessage) bool {
 // read reads what became of the items of the run that is taken up. A run whose folder this one is to use is moved aside.
 func (t *earlier) read(runDir string) error {
 	if runDir != "" && ledger.IsRun(runDir) {
-		abs, err := filepath.Abs(runDir)
-		if err != nil {
+		mine, err := os.Stat(runDir)
+		theirs, theirErr := os.Stat(t.run.Dir)
+		if err := errors.Join(err, theirErr); err != nil {
 			return err
 		}
-		if same, err := sameFolder(abs, t.run.Dir); err != nil || same {
-			if err == nil {
-				t.run.Dir, err = ledger.MoveAside(abs)
+		if os.SameFile(mine, theirs) {
+			if runDir, err = filepath.Abs(runDir); err == nil {
+				t.run.Dir, err = ledger.MoveAside(runDir)
 			}
 			if err != nil {
 				return err
@@ -147,16 +149,4 @@ func (t *earlier) read(runDir string) error {
 	var err error
 	t.state, err = ledger.ReadState(t.run.Dir, true)
 	return err
-}
-
-func sameFolder(a, b string) (bool, error) {
-	x, err := os.Stat(a)
-	if err != nil {
-		return false, err
-	}
-	y, err := os.Stat(b)
-	if err != nil {
-		return false, err
-	}
-	return os.SameFile(x, y), nil
 }

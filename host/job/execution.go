@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
@@ -51,8 +52,8 @@ type execution struct {
 	picked *ledger.Picked
 	source *ledger.Source
 	// lost counts the failed items that --retry-failed cannot know.
-	lost   int64
-	hashed chan struct{}
+	lost    int64
+	hashing sync.WaitGroup
 }
 
 // begin makes the ledger of a run, and finds the run that it resumes.
@@ -62,8 +63,7 @@ func (s *Session) begin(spec *Spec, front Front) (*execution, error) {
 		return nil, err
 	}
 	t := spec.compiled()
-	e := &execution{Session: s, Front: front, spec: spec, template: t, began: time.Now(), outputs: spec.native(t) && t.Finish != nil, hashed: make(chan struct{})}
-	close(e.hashed)
+	e := &execution{Session: s, Front: front, spec: spec, template: t, began: time.Now(), outputs: spec.native(t) && t.Finish != nil}
 	if f.NoLedger {
 		return e, nil
 	}
@@ -137,9 +137,7 @@ func (e *execution) create(dir string, info ledger.Info) error {
 
 // hash completes run.json by the plugin's hash while the run begins.
 func (e *execution) hash() {
-	e.hashed = make(chan struct{})
-	go func() {
-		defer close(e.hashed)
+	e.hashing.Go(func() {
 		pin := e.pin
 		if pin == nil {
 			hash, err := e.Found.Hash()
@@ -156,7 +154,7 @@ func (e *execution) hash() {
 		if err := e.ledger.SetPluginHash(sum); err != nil {
 			e.Log.Debug("keeping the plugin's hash", "error", err)
 		}
-	}()
+	})
 }
 
 // carry takes over the failed items of the run that is taken up.
@@ -339,7 +337,7 @@ func (e *execution) close(s progress.Summary, err error) error {
 	if e.ledger == nil {
 		return err
 	}
-	<-e.hashed
+	e.hashing.Wait()
 	if e.failed != nil {
 		e.failed.Close()
 	}

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -53,7 +54,7 @@ func newJournal(root, how string, owner outputs.Owner, shared func(outputs.Owner
 }
 
 // prepareOutputs makes ready how outputs are written.
-func (p *Place) prepareOutputs() error {
+func (p *Place) prepareOutputs() (err error) {
 	if p.template == nil {
 		return nil
 	}
@@ -61,51 +62,50 @@ func (p *Place) prepareOutputs() error {
 	if !p.notes {
 		p.prepareStaging()
 	}
-	if !p.template.CanBeDirect() {
-		return nil
+	if p.template.CanBeDirect() {
+		p.journal, err = newJournal(p.template.OutputPath, p.spec.Outputs, p.Owner, func(other outputs.Owner) {
+			p.Shared(other, "what it has in hand is left to it, and looked at again at the end")
+		})
 	}
-	var err error
-	p.journal, err = newJournal(p.template.OutputPath, p.spec.Outputs, p.Owner, func(other outputs.Owner) {
-		p.Shared(other, "what it has in hand is left to it, and looked at again at the end")
-	})
 	return err
 }
 
-// planJournal is the journal for the listing; nil: none.
-func (p *Place) planJournal() plan.Journal {
-	if p.journal == nil {
-		return nil
+// begin gives a worker a folder to write its outputs aside, or a page to note them in, and starts it.
+func begin[W any](p *Place, open *plugin.OpenOptions, index int, start func() (W, error)) (W, error) {
+	var none W
+	if p.staging != nil {
+		dir, err := p.staging.Worker(index)
+		if err != nil {
+			return none, &backbones.FatalError{Err: err}
+		}
+		layout, _ := p.template.Staging()
+		open.Staging = &plugin.Staging{Dir: dir, Folder: layout.Folder, Last: layout.Last}
 	}
-	return p.journal
-}
-
-// page gives a worker a page to note in what it has begun. The functions it returns are never nil: handed is to be called when the
-// worker is there, gone when it could not be started.
-func (p *Place) page(open *plugin.OpenOptions, index int) (handed, gone func(), err error) {
-	nothing := func() {}
-	if p.journal == nil {
-		return nothing, nothing, nil
-	}
-	if !p.notes {
+	if p.journal == nil || !p.notes {
 		if !p.native() && p.spec.Task.Has(direct) {
 			// It checks the outputs of its items itself.
 			open.Direct = p.direct()
 		}
-		return nothing, nothing, nil
+		return start()
 	}
 	page, err := p.journal.Worker(index)
 	if err != nil {
-		return nil, nil, &backbones.FatalError{Err: err}
+		return none, &backbones.FatalError{Err: err}
 	}
-	ended := func() {
+	open.Direct = p.direct()
+	open.Direct.Page, open.Direct.Mapped, open.Direct.Synced = page.Path(), page.Mapped(), page.Synced()
+	open.Ended = func() {
 		if err := page.Ended(); err != nil {
 			p.Log.Warn("an output may be taken for finished that is not", "error", err)
 		}
 	}
-	open.Ended = ended
-	open.Direct = p.direct()
-	open.Direct.Page, open.Direct.Mapped, open.Direct.Synced = page.Path(), page.Mapped(), page.Synced()
-	return page.Handed, ended, nil
+	w, err := start()
+	if err != nil {
+		open.Ended()
+		return none, err
+	}
+	page.Handed()
+	return w, nil
 }
 
 // direct describes the journal for a process that checks outputs itself; nil: none.
@@ -117,25 +117,6 @@ func (p *Place) direct() *plugin.Direct {
 		Unfinished: p.journal.UnfinishedPath(), Run: p.journal.PagePrefix(),
 		Root: p.template.OutputPath, Field: p.template.FinishField(),
 	}
-}
-
-// begin prepares a worker's outputs, and starts it.
-func begin[W any](p *Place, open *plugin.OpenOptions, index int, start func() (W, error)) (W, error) {
-	var none W
-	if err := p.stageOutputs(open, index); err != nil {
-		return none, err
-	}
-	handed, gone, err := p.page(open, index)
-	if err != nil {
-		return none, err
-	}
-	w, err := start()
-	if err != nil {
-		gone()
-		return none, err
-	}
-	handed()
-	return w, nil
 }
 
 // closeOutputs ends what was made for outputs.
@@ -156,26 +137,57 @@ func (p *Place) closeOutputs() error {
 	return err
 }
 
-// stageOutputs gives a worker a folder to write its outputs to before they are committed.
-func (p *Place) stageOutputs(open *plugin.OpenOptions, index int) error {
-	if p.staging == nil {
-		return nil
+func (p *Place) prepareStaging() {
+	if _, known := p.template.Staging(); known {
+		p.staging = outputs.NewStaging(filepath.Join(p.template.OutputPath, template.StagingFolder), p.Owner, func(other outputs.Owner) {
+			p.Shared(other, "what both do is done twice, and harms nothing")
+		})
 	}
-	dir, err := p.staging.Worker(index)
-	if err != nil {
-		return &backbones.FatalError{Err: err}
-	}
-	open.Staging = &plugin.Staging{Dir: dir, Folder: p.layout.Folder, Last: p.layout.Last}
-	return nil
 }
 
-func (p *Place) prepareStaging() {
-	layout, ok := p.template.Staging()
-	if !ok {
-		return
+// committed returns a question about an item: is its output in place? It is nil where an output need not be whole: where nobody
+// keeps track of direct outputs, and where a staged one is a folder into which files are renamed one by one.
+func (p *Place) committed() func(item string) bool {
+	if p.journal != nil && p.notes {
+		return p.concludedOutput
 	}
-	p.layout = layout
-	p.staging = outputs.NewStaging(filepath.Join(p.template.OutputPath, template.StagingFolder), p.Owner, func(other outputs.Owner) {
-		p.Shared(other, "what both do is done twice, and harms nothing")
-	})
+	if p.staging == nil || !p.spec.can("staging") {
+		return nil
+	}
+	layout, _ := p.template.Staging()
+	if layout.Folder || len(layout.Last) == 0 {
+		return nil
+	}
+	return func(item string) bool {
+		for _, name := range layout.Last {
+			path := outputPath(item, name)
+			if path == "" || !plan.Exists(path) {
+				return false
+			}
+		}
+		return p.journal == nil || p.concludedOutput(item)
+	}
+}
+
+// concludedOutput reports whether an item's direct output exists, and is not known to be unfinished.
+func (p *Place) concludedOutput(item string) bool {
+	path := outputPath(item, p.template.FinishField())
+	if path == "" || !plan.Exists(path) {
+		return false
+	}
+	unfinished, err := p.journal.Unfinished(template.Relative(p.template.OutputPath, path))
+	return err == nil && !unfinished
+}
+
+// outputPath is the path of an item's output; empty where that cannot be read. A name that is not UTF-8 is not found, and its item
+// stays what it is.
+func outputPath(item, field string) string {
+	var fields map[string]json.RawMessage
+	var output struct {
+		Path string `json:"path"`
+	}
+	if json.Unmarshal([]byte(item), &fields) != nil || json.Unmarshal(fields[field], &output) != nil {
+		return ""
+	}
+	return output.Path
 }

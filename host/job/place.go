@@ -48,7 +48,6 @@ type Place struct {
 	// journal tells which of the existing outputs are whole; nil: none. notes: workers note what they begin in it.
 	journal *outputs.Journal
 	notes   bool
-	layout  template.Staging
 	check   gpu.Check
 
 	// batches are those that a device task makes itself; nil for others.
@@ -167,7 +166,11 @@ func (p *Place) openFirst(ctx context.Context) error {
 }
 
 func (p *Place) planOptions() plan.Options {
-	return plan.Options{Journal: p.planJournal(), Patience: openPatience, Warn: p.warnings.met, Policy: p.spec.Listing}
+	options := plan.Options{Patience: openPatience, Warn: p.warnings.met, Policy: p.spec.Listing}
+	if p.journal != nil {
+		options.Journal = p.journal
+	}
+	return options
 }
 
 // spawns reports whether workers are made by the plugin itself. Those speak no TLS.

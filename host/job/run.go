@@ -123,24 +123,16 @@ func unwritten(u progress.Unwritten) string {
 	return text
 }
 
-// afterStart gives a run's error its exit code once tasks have been closed: that some could not be is the run's failure, and
-// comes before items that failed. What is found wrong with the usage after items have an outcome is the run's failure, too.
+// afterStart adds to a run's error that tasks could not be closed. A wrong usage that is found after items have an outcome is a
+// failure of the run, too.
 func afterStart(s progress.Summary, err, closing error) error {
 	if exitcode.Of(err) == exitcode.Usage && s.Done+s.Failed > 0 {
 		err = exitcode.With(exitcode.Failed, err)
 	}
-	switch {
-	case closing == nil:
-		return err
-	case err == nil:
-		return closing
-	case exitcode.Of(err) == exitcode.Partial:
-		return exitcode.With(exitcode.Failed, errors.Join(closing, err))
-	}
-	return exitcode.With(cmp.Or(exitcode.Of(err), exitcode.Failed), errors.Join(err, closing))
+	return also(err, closing)
 }
 
-// unprinted adds to the error of a run why its output did not reach stdout: then the run has failed, whatever it did.
+// unprinted adds to the error of a run why its output did not reach stdout.
 func unprinted(cause error, s progress.Summary, summarised bool, err error) error {
 	if cause == nil {
 		return err
@@ -149,13 +141,20 @@ func unprinted(cause error, s progress.Summary, summarised bool, err error) erro
 	if summarised {
 		told = fmt.Errorf("%w; the run itself: %s", told, s.Line())
 	}
+	return also(err, told)
+}
+
+// also adds to the error of a run what else went wrong. That makes the run a failure, which comes before items that failed.
+func also(err, other error) error {
 	switch code := exitcode.Of(err); {
+	case other == nil:
+		return err
 	case err == nil:
-		return exitcode.With(exitcode.Failed, told)
+		return exitcode.With(exitcode.Failed, other)
 	case code == exitcode.Partial:
-		return exitcode.With(exitcode.Failed, errors.Join(told, err))
+		return exitcode.With(exitcode.Failed, errors.Join(other, err))
 	default:
-		return exitcode.With(cmp.Or(code, exitcode.Failed), errors.Join(err, told))
+		return exitcode.With(cmp.Or(code, exitcode.Failed), errors.Join(err, other))
 	}
 }
 

@@ -259,24 +259,22 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 			return nil, err
 		}
 	}
-	s.Log.Debug("resolved", "args", r.Args, "template", hclog.Fmt("%s", plainJSON{r.Template}))
+	plain, _ := json.Marshal(r.Template.Plain())
+	s.Log.Debug("resolved", "args", r.Args, "template", string(plain))
 	return r, nil
 }
 
 // tell warns of what is doubtful, and returns what is wrong as one error.
 func (s *Session) tell(problems []problem.Problem) error {
 	wrong := problem.Err(problems)
-	warnings := 0
+	warnings := listingWarnings{log: s.Log}
 	for _, p := range problem.Unique(problems) {
 		// Where something is wrong with a kept description, they come with the next.
-		if !p.Warning || wrong != nil && s.Earlier {
-			continue
-		}
-		if warnings++; warnings <= problem.Most {
-			s.Log.Warn(p.String(), "hint", p.Suggestion)
+		if p.Warning && (wrong == nil || !s.Earlier) {
+			warnings.warn(p.String(), "hint", p.Suggestion)
 		}
 	}
-	tellMore(s.Log, warnings-problem.Most)
+	warnings.end()
 	return wrong
 }
 
@@ -296,15 +294,4 @@ func (s *Session) inTemplate(tree *template.Node) []problem.Problem {
 		})
 	}
 	return problems
-}
-
-// plainJSON prints a template, where somebody reads the log.
-type plainJSON struct{ tree *template.Node }
-
-func (p plainJSON) String() string {
-	data, err := json.Marshal(p.tree.Plain())
-	if err != nil {
-		return err.Error()
-	}
-	return string(data)
 }

@@ -54,7 +54,7 @@ func (l *listingWarnings) end() {
 	l.count = 0
 }
 
-// tellMore says that so many warnings were not printed.
+// tellMore says how many warnings were not printed.
 func tellMore(log hclog.Logger, more int) {
 	if more > 0 {
 		log.Warn("there are more warnings of this kind", "count", more)
