@@ -5,12 +5,15 @@ package staging
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Dir is one worker's staging folder. It holds the files of one item at a time. Any goroutine may call Staged and
@@ -19,7 +22,8 @@ type Dir struct {
 	path   string
 	folder bool
 	last   []string
-	handle *handle
+	// opened is the folder. It stays open, so a commit costs one directory read and one rename.
+	opened *os.File
 	// unwritten is the number of items without the file of the finish check; expected and found are of the first.
 	unwritten       int
 	expected, found string
@@ -68,11 +72,11 @@ func inPlace(from, to string, err error) error {
 // Open opens the folder at path and empties it. If folder is set, the main output is a folder, which Begin makes. last
 // are the fields whose files Commit moves after all others.
 func Open(path string, folder bool, last []string) (*Dir, error) {
-	h, err := openHandle(path)
+	opened, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening the staging folder: %w", err)
 	}
-	d := &Dir{path: path, folder: folder, last: last, handle: h}
+	d := &Dir{path: path, folder: folder, last: last, opened: opened}
 	if err := d.Discard(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -80,15 +84,28 @@ func Open(path string, folder bool, last []string) (*Dir, error) {
 }
 
 // Close closes the folder and leaves its files.
-func (d *Dir) Close() error { return d.handle.close() }
+func (d *Dir) Close() error { return d.opened.Close() }
+
+// names lists the folder.
+func (d *Dir) names() ([]string, error) {
+	_, err := d.opened.Seek(0, io.SeekStart)
+	var names []string
+	if err == nil {
+		names, err = d.opened.Readdirnames(-1)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the staging folder: %w", err)
+	}
+	return names, nil
+}
 
 // Staged is the path in the staging folder for a final path.
-func (d *Dir) Staged(final string) string { return d.path + "/" + base(final) }
+func (d *Dir) Staged(final string) string { return d.path + "/" + filepath.Base(final) }
 
 // StagedIn is Staged for a file that may be in the item's output folder.
 func (d *Dir) StagedIn(output, final string) string {
 	if rest, ok := d.inside(output, final); ok {
-		return d.path + "/" + base(output) + "/" + rest
+		return d.path + "/" + filepath.Base(output) + "/" + rest
 	}
 	return d.Staged(final)
 }
@@ -131,13 +148,13 @@ func (d *Dir) check(out Outputs) error {
 			continue
 		}
 		if taken == nil {
-			taken = map[string]string{base(out.Main): out.Main}
+			taken = map[string]string{filepath.Base(out.Main): out.Main}
 		}
-		other, clash := taken[base(o.Path)]
+		other, clash := taken[filepath.Base(o.Path)]
 		if clash && filepath.Clean(other) != filepath.Clean(o.Path) {
 			return fmt.Errorf("%s and %s are outputs of one item with one file name in two folders", other, o.Path)
 		}
-		taken[base(o.Path)] = o.Path
+		taken[filepath.Base(o.Path)] = o.Path
 	}
 	return nil
 }
@@ -145,9 +162,9 @@ func (d *Dir) check(out Outputs) error {
 // Commit moves everything in the folder into place: a file of an output field to that field's path, all others beside the
 // main output. It makes missing folders, and merges into existing ones.
 func (d *Dir) Commit(out Outputs) error {
-	names, err := d.handle.names()
+	names, err := d.names()
 	if err != nil {
-		return fmt.Errorf("reading the staging folder: %w", err)
+		return err
 	}
 	d.late = d.late[:0]
 	var last []string
@@ -187,7 +204,7 @@ func (d *Dir) countUnwritten(out Outputs, names []string) {
 			continue
 		}
 		_, inFolder := d.inside(out.Main, path)
-		if !inFolder && slices.Contains(names, base(path)) {
+		if !inFolder && slices.Contains(names, filepath.Base(path)) {
 			continue
 		}
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -225,9 +242,9 @@ func (d *Dir) TakeUnwritten() (n int, expected, found string) {
 
 // Discard empties the folder.
 func (d *Dir) Discard() error {
-	names, err := d.handle.names()
+	names, err := d.names()
 	if err != nil {
-		return fmt.Errorf("reading the staging folder: %w", err)
+		return err
 	}
 	var errs []error
 	for _, name := range names {
@@ -258,7 +275,7 @@ func (d *Dir) isLast(name string, out Outputs) bool {
 		if _, ok := d.inside(out.Main, path); ok {
 			path = out.Main
 		}
-		return path != "" && base(path) == name
+		return path != "" && filepath.Base(path) == name
 	})
 }
 
@@ -271,11 +288,11 @@ func (d *Dir) waits(final string, out Outputs) bool {
 }
 
 func parentOf(name string, out Outputs) string {
-	if out.Main != "" && base(out.Main) == name {
+	if out.Main != "" && filepath.Base(out.Main) == name {
 		return parent(out.Main)
 	}
 	for _, o := range out.Others {
-		if base(o.Path) == name {
+		if filepath.Base(o.Path) == name {
 			return parent(o.Path)
 		}
 	}
@@ -288,11 +305,16 @@ func parentOf(name string, out Outputs) string {
 // moveEntry moves one entry of the staging folder into place.
 func (d *Dir) moveEntry(name string, out Outputs) error {
 	dir := parentOf(name, out)
-	err := d.handle.rename(name, dir)
+	from, to := d.path+"/"+name, dir+"/"+name
+	err := unix.Renameat(int(d.opened.Fd()), name, unix.AT_FDCWD, to)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(dir, 0o777); err == nil {
+			err = unix.Renameat(int(d.opened.Fd()), name, unix.AT_FDCWD, to)
+		}
+	}
 	if err == nil {
 		return nil
 	}
-	from, to := d.path+"/"+name, dir+"/"+name
 	if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.EXDEV) ||
 		errors.Is(err, syscall.ENOTDIR) && isFolder(to) && isFolder(from) {
 		return d.merge(from, to, out)
@@ -353,11 +375,8 @@ func bare(err error) error {
 	return err
 }
 
-// base is the last element of a path.
-func base(path string) string { return filepath.Base(path) }
-
 func nameable(path string) bool {
-	b := base(path)
+	b := filepath.Base(path)
 	return b != "/" && b != "." && b != ".."
 }
 

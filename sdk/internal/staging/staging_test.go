@@ -105,7 +105,7 @@ func TestLastIsLast(t *testing.T) {
 		t.Fatal(err)
 	}
 	exists(t, out+"/a/done", out+"/a/more")
-	if names, err := d.handle.names(); err != nil || len(names) > 0 {
+	if names, err := d.names(); err != nil || len(names) > 0 {
 		t.Errorf("left in staging: %v, %v", names, err)
 	}
 }
@@ -266,7 +266,7 @@ func elsewhere(t *testing.T, out string) string {
 // leftover reports what a commit has left in and beside the staging folder.
 func leftover(t *testing.T, d *Dir) {
 	t.Helper()
-	if names, err := d.handle.names(); err != nil || len(names) > 0 {
+	if names, err := d.names(); err != nil || len(names) > 0 {
 		t.Errorf("left in staging: %v, %v", names, err)
 	}
 	if _, err := os.Lstat(d.path + ".part"); err == nil {
