@@ -65,7 +65,7 @@ func register(t *testing.T, accepts ...backbones.Encoding) func() *inProcess {
 func command(t *testing.T, words ...string) (code int, out, errs string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = Main(t.Context(), words, Streams{Out: &stdout, Err: &stderr}, Signals{}, "test")
+	code = Main(t.Context(), words, Streams{Out: &stdout, Err: &stderr}, nil, "test")
 	return code, stdout.String(), stderr.String()
 }
 

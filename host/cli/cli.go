@@ -50,15 +50,10 @@ func System() Streams {
 	}
 }
 
-// Signals are the requests to end a run.
-type Signals struct {
-	// Drain is closed by the first signal.
-	Drain <-chan struct{}
-}
-
-// Main runs a command line (without the program's name) and returns the exit code. ctx ends everything at once.
-func Main(ctx context.Context, args []string, streams Streams, signals Signals, version string) int {
-	a := &app{streams: streams, signals: signals, version: version}
+// Main runs a command line (without the program's name) and returns the exit code. ctx ends everything at once; drain is closed by the
+// first signal.
+func Main(ctx context.Context, args []string, streams Streams, drain <-chan struct{}, version string) int {
+	a := &app{streams: streams, drain: drain, version: version, working: make(chan struct{})}
 	// Text from anywhere is escaped for a terminal.
 	a.out, a.err = terminal.NewOutput(streams.Out), terminal.NewOutput(streams.Err)
 	a.streams.Out, a.streams.Err = a.out, a.err
@@ -89,23 +84,20 @@ var errEarly = exitcode.With(exitcode.Interrupted, errors.New("interrupted befor
 // errAnswered ends a command that has been answered: --version, or a task's own flag of that kind.
 var errAnswered = exitcode.With(exitcode.OK, errors.New("answered"))
 
-// endEarly ends the context at the first signal for as long as nothing is in flight: a plugin that does not answer would
-// hold the command.
+// endEarly ends the context at the first signal, unless something is in flight by then: a plugin that does not answer would hold the
+// command.
 func (a *app) endEarly(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	a.working = make(chan struct{})
 	go func() {
 		select {
 		case <-a.working:
-			return
 		case <-ctx.Done():
-			return
-		case <-a.signals.Drain:
-		}
-		select {
-		case <-a.working:
-		default:
-			cancel(errEarly)
+		case <-a.drain:
+			select {
+			case <-a.working:
+			default:
+				cancel(errEarly)
+			}
 		}
 	}()
 	return ctx, func() { cancel(nil) }
@@ -120,21 +112,20 @@ const earlyPatience = 3 * time.Second
 func (a *app) mainUnlessStuck(ctx context.Context, args []string) (stuck bool, err error) {
 	result := make(chan error, 1)
 	go func() { result <- a.main(ctx, args) }()
-	select {
-	case err := <-result:
-		return false, err
-	case <-ctx.Done():
-	}
-	if !errors.Is(context.Cause(ctx), errEarly) {
-		return false, <-result
-	}
-	timer := time.NewTimer(earlyPatience)
-	defer timer.Stop()
-	select {
-	case err := <-result:
-		return false, err
-	case <-timer.C:
-		return true, errEarly
+	var late <-chan time.Time
+	ended := ctx.Done()
+	for {
+		select {
+		case err := <-result:
+			return false, err
+		case <-late:
+			return true, errEarly
+		case <-ended:
+			ended = nil
+			if errors.Is(context.Cause(ctx), errEarly) {
+				late = time.After(earlyPatience)
+			}
+		}
 	}
 }
 
@@ -145,7 +136,7 @@ type app struct {
 	// streams are out and err, which clean what is printed.
 	streams  Streams
 	out, err *terminal.Output
-	signals  Signals
+	drain    <-chan struct{}
 	version  string
 
 	parser  *kong.Kong

@@ -77,55 +77,33 @@ func (u *unfinished) take(path string) {
 	}
 }
 
+// planOutput is a plan as JSON. UnfinishedOutputs are the paths of unfinished outputs, with --unfinished alone.
 type planOutput struct {
-	Items uint64 `json:"items"`
-	Done  uint64 `json:"done"`
-	ToDo  uint64 `json:"to_do"`
-	Open  uint64 `json:"open,omitempty"`
-	// Unfinished are those to do whose output exists, UnfinishedOutputs their paths, with --unfinished alone.
-	Unfinished        uint64            `json:"unfinished,omitempty"`
-	UnfinishedOutputs []string          `json:"unfinished_outputs,omitempty"`
-	Shards            []planShard       `json:"shards,omitempty"`
-	First             []json.RawMessage `json:"first"`
-	Unlisted          uint64            `json:"unlisted"`
-	Refused           uint64            `json:"refused,omitempty"`
-	Refusals          []string          `json:"refusals,omitempty"`
-	Repeated          uint64            `json:"repeated,omitempty"`
-	Outputs           uint64            `json:"outputs_left_out,omitempty"`
-	Special           uint64            `json:"special_left_out,omitempty"`
-	Warnings          []string          `json:"warnings,omitempty"`
+	plan.Summary
+	UnfinishedOutputs []string    `json:"unfinished_outputs,omitempty"`
+	Shards            []planShard `json:"shards,omitempty"`
+	Warnings          []string    `json:"warnings,omitempty"`
 }
 
 type planShard struct {
-	Shard   int    `json:"shard"`
-	Done    uint64 `json:"done"`
-	ToDo    uint64 `json:"to_do"`
-	Refused uint64 `json:"refused,omitempty"`
+	Shard int `json:"shard"`
+	plan.ShardCount
 }
 
 func planJSON(w io.Writer, s plan.Summary, unfinished []string) error {
-	out := planOutput{
-		Items: s.InShard, Done: s.Done, ToDo: s.ToDo, Open: s.Open, First: []json.RawMessage{}, Unlisted: s.Unlisted,
-		Unfinished: s.Unfinished, UnfinishedOutputs: unfinished,
-		Refused: s.Refused, Refusals: s.Refusals, Repeated: s.Repeated, Outputs: s.Outputs, Special: s.Special,
-	}
-	for _, item := range s.First {
-		out.First = append(out.First, terminal.JSON(item))
+	out := planOutput{Summary: s, UnfinishedOutputs: unfinished}
+	out.First = make([]json.RawMessage, len(s.First))
+	for i, item := range s.First {
+		out.First[i] = terminal.JSON(item)
 	}
 	for i, shard := range s.Shards {
-		out.Shards = append(out.Shards, planShard{i, shard.Done, shard.ToDo, shard.Refused})
+		out.Shards = append(out.Shards, planShard{i, shard})
 	}
 	for _, warning := range s.Warnings {
 		warning.Err = nil
 		out.Warnings = append(out.Warnings, warning.String())
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	if err := e.Encode(out); err != nil {
-		return fmt.Errorf("writing the plan: %w", err)
-	}
-	return nil
+	return printJSON(w, out)
 }
 
 func planText(w io.Writer, s plan.Summary) error {

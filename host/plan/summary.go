@@ -12,24 +12,31 @@ import (
 type Summary struct {
 	// Listed counts all items; InShard those of this run's shard, of which Done are finished, Refused must not be begun, and
 	// ToDo are the others.
-	Listed, InShard, Done, Refused, ToDo uint64
+	Listed  uint64 `json:"-"`
+	InShard uint64 `json:"items"`
+	Done    uint64 `json:"done"`
+	ToDo    uint64 `json:"to_do"`
 	// Open are those that another run is working on, and Unfinished those to do whose output exists and is unfinished.
-	Open, Unfinished uint64
+	Open       uint64 `json:"open,omitempty"`
+	Unfinished uint64 `json:"unfinished,omitempty"`
 	// Shards has the counts of every shard of soft_shard, by index; nil where there is one alone.
-	Shards []ShardCount
+	Shards []ShardCount `json:"-"`
 	// First are the first items to do, as workers would get them.
-	First []json.RawMessage
-	// Warnings are the first of what listing met and went on from, and what is about the listing as a whole; WarningCount
-	// counts all.
-	Warnings     []Warning
-	WarningCount uint64
+	First []json.RawMessage `json:"first"`
 	// Unlisted is how many folders and lines of inputs could not be read.
-	Unlisted uint64
-	// Refusals are the first reasons why items must not be begun.
-	Refusals []string
+	Unlisted uint64 `json:"unlisted"`
+	// Refusals are the first reasons why the Refused must not be begun.
+	Refused  uint64   `json:"refused,omitempty"`
+	Refusals []string `json:"refusals,omitempty"`
 	// Repeated, Outputs and Special are what was left out: lines that repeat an earlier one, outputs of other items, and
 	// named pipes, sockets and devices.
-	Repeated, Outputs, Special uint64
+	Repeated uint64 `json:"repeated,omitempty"`
+	Outputs  uint64 `json:"outputs_left_out,omitempty"`
+	Special  uint64 `json:"special_left_out,omitempty"`
+	// Warnings are the first of what listing met and went on from, and what is about the listing as a whole; WarningCount
+	// counts all.
+	Warnings     []Warning `json:"-"`
+	WarningCount uint64    `json:"-"`
 }
 
 // maxWarnings is how many warnings a Summary keeps.

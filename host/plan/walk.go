@@ -30,7 +30,11 @@ type Counters struct {
 }
 
 // ShardCount is what one shard has.
-type ShardCount struct{ ToDo, Done, Refused uint64 }
+type ShardCount struct {
+	Done    uint64 `json:"done"`
+	ToDo    uint64 `json:"to_do"`
+	Refused uint64 `json:"refused,omitempty"`
+}
 
 // Policy is what a user lets a listing do. The zero Policy is the careful one.
 type Policy struct {

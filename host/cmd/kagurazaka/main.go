@@ -18,5 +18,5 @@ func main() {
 	debug.SetTraceback("crash")
 	guard.Init()
 	ctx, drain := listen()
-	os.Exit(cli.Main(ctx, os.Args[1:], cli.System(), cli.Signals{Drain: drain}, version))
+	os.Exit(cli.Main(ctx, os.Args[1:], cli.System(), drain, version))
 }
