@@ -43,7 +43,7 @@ func keepRun(t *testing.T, dir string) {
 func shown(t *testing.T, words ...string) (code int, out, errs string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = Main(context.Background(), append([]string{"show"}, words...), Streams{Out: &stdout, Err: &stderr}, Signals{}, "test")
+	code = Main(context.Background(), append([]string{"show"}, words...), Streams{Out: &stdout, Err: &stderr}, nil, "test")
 	return code, stdout.String(), stderr.String()
 }
 
