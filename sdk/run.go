@@ -29,7 +29,7 @@ func (s *service) Run(stream pb.PluginService_RunServer) error {
 	defer cancel()
 	defer context.AfterFunc(stream.Context(), cancel)()
 	if in.stage == StageRun {
-		err = newRunner(ctx, in, stream).serve()
+		err = untilReturn(newRunner(ctx, in, stream).loop)
 	} else {
 		err = in.runStage(ctx, stream)
 	}
@@ -47,8 +47,6 @@ type runner struct {
 	processor Processor
 	checker   Checker
 
-	ended bool
-	err   error
 	chunk *chunkRun
 	// contexts are allocated many at a time, and used one per item.
 	contexts []itemContext
@@ -56,7 +54,6 @@ type runner struct {
 
 // chunkRun is a chunk in progress.
 type chunkRun struct {
-	id     uint64
 	items  itemReader
 	began  time.Time
 	slot   beat.Slot
@@ -78,34 +75,34 @@ func newRunner(ctx context.Context, in *instance, stream pb.PluginService_RunSer
 	return r
 }
 
-func (r *runner) serve() error {
-	for !r.ended {
-		// User code may end its goroutine with runtime.Goexit. A new one continues after that item.
-		done := make(chan struct{})
+// untilReturn calls loop in a new goroutine until it returns. User code may end the goroutine with runtime.Goexit: the next call
+// continues after that item or batch.
+func untilReturn(loop func() error) error {
+	for {
+		result := make(chan error, 1)
 		go func() {
-			defer close(done)
-			r.loop()
+			defer close(result)
+			result <- loop()
 		}()
-		<-done
+		if err, returned := <-result; returned {
+			return err
+		}
 	}
-	return r.err
 }
 
 // loop receives, works and answers until the stream ends.
-func (r *runner) loop() {
+func (r *runner) loop() error {
 	for {
 		if r.chunk == nil {
 			req, err := r.stream.Recv()
-			if err != nil {
-				r.ended = true
-				if !errors.Is(err, io.EOF) {
-					r.err = err
-				}
-				return
+			if errors.Is(err, io.EOF) {
+				return nil
 			}
-			if r.chunk, r.err = r.begin(req.GetChunk()); r.err != nil {
-				r.ended = true
-				return
+			if err != nil {
+				return err
+			}
+			if r.chunk, err = r.begin(req.GetChunk()); err != nil {
+				return err
 			}
 		}
 		for !r.work() {
@@ -115,8 +112,7 @@ func (r *runner) loop() {
 		c.result.BusyNs = uint64(max(time.Since(c.began), 1))
 		r.chunk = nil
 		if err := r.stream.Send(&pb.RunResponse{Result: c.result}); err != nil {
-			r.ended, r.err = true, err
-			return
+			return err
 		}
 	}
 }
@@ -126,17 +122,17 @@ const timedItems = 1024
 
 // begin takes a chunk. It fails if the host violates the protocol.
 func (r *runner) begin(m *pb.Chunk) (*chunkRun, error) {
-	c := &chunkRun{id: m.GetId(), items: newItemReader(m.GetParts()), began: time.Now()}
+	c := &chunkRun{items: newItemReader(m.GetParts()), began: time.Now()}
 	var err error
 	if c.count, err = countItems(m.GetParts()); err != nil {
-		return nil, status.Errorf(codes.InvalidArgument, "chunk %d %v", c.id, err)
+		return nil, status.Errorf(codes.InvalidArgument, "chunk %d %v", m.GetId(), err)
 	}
 	if m.GetSlot() >= wire.MaxInFlight {
-		return nil, status.Errorf(codes.InvalidArgument, "chunk %d has slot %d, and there are %d", c.id, m.GetSlot(), wire.MaxInFlight)
+		return nil, status.Errorf(codes.InvalidArgument, "chunk %d has slot %d, and there are %d", m.GetId(), m.GetSlot(), wire.MaxInFlight)
 	}
 	c.timed = c.count <= timedItems
-	c.result = &pb.ChunkResult{Id: c.id, Count: uint32(c.count)}
-	c.slot = r.in.page.Begin(int(m.GetSlot()), c.id, c.count)
+	c.result = &pb.ChunkResult{Id: m.GetId(), Count: uint32(c.count)}
+	c.slot = r.in.page.Begin(int(m.GetSlot()), m.GetId(), c.count)
 	return c, nil
 }
 

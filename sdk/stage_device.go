@@ -28,8 +28,6 @@ type inferrer struct {
 	end      chan struct{}
 
 	started []*inferred // not answered yet, in order
-	ended   bool
-	err     error
 }
 
 // inferred is a batch on the device.
@@ -64,20 +62,12 @@ func (f *inferrer) serve() error {
 			f.done <- b
 		}
 	}()
-	for !f.ended {
-		// User code may end its goroutine with runtime.Goexit. A new one continues after that batch.
-		looped := make(chan struct{})
-		go func() {
-			defer close(looped)
-			f.loop()
-		}()
-		<-looped
-	}
+	err := untilReturn(f.loop)
 	close(f.end)
 	close(f.waiting)
 	<-waited
-	if f.err != nil {
-		return f.err
+	if err != nil {
+		return err
 	}
 	return <-received
 }
@@ -104,17 +94,15 @@ func (f *inferrer) receive() error {
 	}
 }
 
-func (f *inferrer) loop() {
+func (f *inferrer) loop() error {
 	runtime.LockOSThread() // never unlocked: the thread has the device's context, and ends with this goroutine
 	if err := f.in.backend.Bind(); err != nil {
-		f.ended, f.err = true, err
-		return
+		return err
 	}
 	requests := f.requests
 	for {
 		if requests == nil && len(f.started) == 0 {
-			f.ended = true
-			return
+			return nil
 		}
 		take := requests
 		if len(f.started) == inFlight {
@@ -131,13 +119,11 @@ func (f *inferrer) loop() {
 				b.result.IdleNs = uint64(b.began.Sub(f.free))
 			}
 			if err := f.start(b); err != nil {
-				f.ended, f.err = true, err
-				return
+				return err
 			}
 		case b := <-f.done:
 			if err := f.finish(b); err != nil {
-				f.ended, f.err = true, err
-				return
+				return err
 			}
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
 )
 
-// load serves STAGE_LOAD: it loads the items that are not finished, and lays them out in the region.
-func (r *stageRunner) load(b *batchRun) {
+// loadBatch serves STAGE_LOAD: it loads the items that are not finished, and lays them out in the region.
+func (r *stageRunner) loadBatch(b *batchRun) {
 	r.arena.Reset(r.in.memory, b.m.GetRegion())
 	checker, _ := r.in.task.(Checker)
 	var loaded []stage.Fields
@@ -67,8 +67,8 @@ func (r *stageRunner) load(b *batchRun) {
 	}
 }
 
-// finish serves STAGE_FINISH: it finishes every item and commits its outputs.
-func (r *stageRunner) finish(b *batchRun) {
+// finishBatch serves STAGE_FINISH: it finishes every item and commits its outputs.
+func (r *stageRunner) finishBatch(b *batchRun) {
 	n := len(b.items)
 	fields, views, _, err := stage.Unpack(b.m.GetResult(), n, r.in.memory)
 	var info []json.RawMessage

@@ -93,9 +93,9 @@ func (in *instance) runStage(ctx context.Context, stream pb.PluginService_RunSer
 	r := &stageRunner{in: in, task: in.task.(stages), ctx: ctx, stream: stream, free: time.Now()}
 	switch in.stage {
 	case StageLoad:
-		return r.serve(r.load)
+		return r.serve(r.loadBatch)
 	case StageFinish:
-		return r.serve(r.finish)
+		return r.serve(r.finishBatch)
 	default:
 		return newInferrer(r).serve()
 	}
