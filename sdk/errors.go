@@ -104,7 +104,7 @@ const goexit = "runtime.Goexit was called"
 func newPanicked(recovered any) *panicked {
 	p := &panicked{value: goexit, stack: string(debug.Stack())}
 	if recovered != nil {
-		p.value = panicValue(recovered)
+		p.value = fmt.Sprint(recovered)
 	}
 	return p
 }
@@ -142,13 +142,3 @@ func failure(err error, fault pb.Fault) *pb.Error {
 
 // text replaces what is not UTF-8, which protobuf refuses.
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
-
-// panicValue prints a recovered value, even if its String method panics.
-func panicValue(v any) (s string) {
-	defer func() {
-		if recover() != nil {
-			s = fmt.Sprintf("a value of type %T", v)
-		}
-	}()
-	return fmt.Sprint(v)
-}

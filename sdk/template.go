@@ -56,33 +56,42 @@ type modeField struct {
 	value any
 }
 
+func builtinMode(name string, fields ...modeField) *builtin {
+	return &builtin{name: name, fields: fields}
+}
+
 func (m *builtin) node() (*pb.Node, error) {
 	if m.err != nil {
 		return nil, m.err
 	}
-	mode := &pb.Mode{Name: m.name}
-	for _, f := range m.fields {
+	fields, err := fieldNodes(m.fields, " of "+m.name)
+	return &pb.Node{Kind: &pb.Node_Mode{Mode: &pb.Mode{Name: m.name, Fields: fields}}}, err
+}
+
+// fieldNodes turns fields into messages. of says in errors where they are.
+func fieldNodes(fields []modeField, of string) ([]*pb.Field, error) {
+	var nodes []*pb.Field
+	for _, f := range fields {
 		n, err := valueNode(f.value)
 		if err != nil {
-			return nil, fmt.Errorf("%s of %s: %w", f.name, m.name, err)
+			return nil, fmt.Errorf("%s%s: %w", f.name, of, err)
 		}
-		mode.Fields = append(mode.Fields, &pb.Field{Name: f.name, Value: n})
+		nodes = append(nodes, &pb.Field{Name: f.name, Value: n})
 	}
-	return &pb.Node{Kind: &pb.Node_Mode{Mode: mode}}, nil
+	return nodes, nil
 }
 
 // NoHardShard reads inputs below one folder and writes outputs below another.
 func NoHardShard(inputPath, outputPath any) Mode {
-	return &builtin{name: "NoHardShard", fields: []modeField{{"input_path", inputPath}, {"output_path", outputPath}}}
+	return builtinMode("NoHardShard", modeField{"input_path", inputPath}, modeField{"output_path", outputPath})
 }
 
 // HardShardModeV1 reads inputs in baseInputPath/shardIdx/inputName and writes outputs in
 // baseOutputPath/shardIdx/outputName.
 func HardShardModeV1(baseInputPath, baseOutputPath, inputName, outputName, shardIdx any) Mode {
-	return &builtin{name: "HardShardModeV1", fields: []modeField{
-		{"base_input_path", baseInputPath}, {"base_output_path", baseOutputPath},
-		{"input_name", inputName}, {"output_name", outputName}, {"shard_idx", shardIdx},
-	}}
+	return builtinMode("HardShardModeV1",
+		modeField{"base_input_path", baseInputPath}, modeField{"base_output_path", baseOutputPath},
+		modeField{"input_name", inputName}, modeField{"output_name", outputName}, modeField{"shard_idx", shardIdx})
 }
 
 // SoftShard takes the items whose number in the listing modulo shardNum is shardIdx (a number or a list of numbers).
@@ -98,7 +107,7 @@ func SoftShardByHash(shardIdx, shardNum any, subshard ...Mode) Mode {
 }
 
 func softShard(name string, idx, num any, subshard []Mode) Mode {
-	m := &builtin{name: name, fields: []modeField{{"shard_idx", idx}, {"shard_num", num}, {"subshard", nil}}}
+	m := builtinMode(name, modeField{"shard_idx", idx}, modeField{"shard_num", num}, modeField{name: "subshard"})
 	if len(subshard) > 1 {
 		m.err = errors.New(name + " takes one subshard; nest a further one in it")
 	} else if len(subshard) == 1 {
@@ -119,49 +128,49 @@ func InputByExts(exts ...any) Mode {
 	case len(exts) == 1 && reflect.ValueOf(exts[0]).Kind() == reflect.Slice:
 		value = exts[0]
 	}
-	return &builtin{name: "InputByExts", fields: []modeField{{"exts", value}}}
+	return builtinMode("InputByExts", modeField{"exts", value})
 }
 
 // InputByGlob takes the paths that match a pattern, relative to the input folder.
 func InputByGlob(pattern any) Mode {
-	return &builtin{name: "InputByGlob", fields: []modeField{{"glob_pattern", pattern}}}
+	return builtinMode("InputByGlob", modeField{"glob_pattern", pattern})
 }
 
 // InputBySubDirectory takes the folders at a depth below the input folder; 0 is the input folder itself.
 func InputBySubDirectory(level any) Mode {
-	return &builtin{name: "InputBySubDirectory", fields: []modeField{{"sub_directory_level", level}}}
+	return builtinMode("InputBySubDirectory", modeField{"sub_directory_level", level})
 }
 
 // InputFromFileTripletJsonl reads items from a file with a line {"input": {"path", "rel_dir", "file_name"}} for each.
 func InputFromFileTripletJsonl(path any) Mode {
-	return &builtin{name: "InputFromFileTripletJsonl", fields: []modeField{{"jsonl_path", path}}}
+	return builtinMode("InputFromFileTripletJsonl", modeField{"jsonl_path", path})
 }
 
 // InputFromWhateverJsonl reads items from a file of JSON objects, one a line.
 func InputFromWhateverJsonl(path any) Mode {
-	return &builtin{name: "InputFromWhateverJsonl", fields: []modeField{{"jsonl_path", path}}}
+	return builtinMode("InputFromWhateverJsonl", modeField{"jsonl_path", path})
 }
 
 // OutputByApendingExt writes one file per item: the input's name with ext added.
 func OutputByApendingExt(ext any) Mode {
-	return &builtin{name: "OutputByApendingExt", fields: []modeField{{"ext", ext}}}
+	return builtinMode("OutputByApendingExt", modeField{"ext", ext})
 }
 
 // OutputByReplacingExt writes one file per item: the input's name with its extension replaced by ext.
 func OutputByReplacingExt(ext any) Mode {
-	return &builtin{name: "OutputByReplacingExt", fields: []modeField{{"ext", ext}}}
+	return builtinMode("OutputByReplacingExt", modeField{"ext", ext})
 }
 
 // OutputByFilenameSubfoldering writes one folder per item, named like the input file. fileToWrite is Placeholder, or a map
 // from id to file name, which may have placeholders as values. Item.OutputOf(id) is that file.
 func OutputByFilenameSubfoldering(fileToWrite any) Mode {
-	return &builtin{name: "OutputByFilenameSubfoldering", fields: []modeField{{"file_to_write", fileToWrite}}}
+	return builtinMode("OutputByFilenameSubfoldering", modeField{"file_to_write", fileToWrite})
 }
 
 // FinishCheckByOutputFileExistence takes an item for finished if its output exists, or with a suffix, if the file with that
 // id exists.
 func FinishCheckByOutputFileExistence(suffix ...any) Mode {
-	m := &builtin{name: "FinishCheckByOutputFileExistence", fields: []modeField{{"output_field_suffix", nil}}}
+	m := builtinMode("FinishCheckByOutputFileExistence", modeField{name: "output_field_suffix"})
 	if len(suffix) > 1 {
 		m.err = errors.New(m.name + " takes one suffix")
 	} else if len(suffix) == 1 {
@@ -176,9 +185,6 @@ func valueNode(v any) (*pb.Node, error) {
 	case nil:
 		return jsonNode(nil)
 	case Mode:
-		if r := reflect.ValueOf(v); r.Kind() == reflect.Pointer && r.IsNil() {
-			return jsonNode(nil)
-		}
 		return v.node()
 	}
 	r := reflect.ValueOf(v)
@@ -197,24 +203,16 @@ func valueNode(v any) (*pb.Node, error) {
 		if r.Type().Key().Kind() != reflect.String {
 			return nil, fmt.Errorf("the keys of a map in a template must be strings, not %s", r.Type().Key())
 		}
-		return mapNode(r)
+		var fields []modeField
+		for _, k := range r.MapKeys() {
+			fields = append(fields, modeField{k.String(), r.MapIndex(k).Interface()})
+		}
+		slices.SortFunc(fields, func(a, b modeField) int { return strings.Compare(a.name, b.name) })
+		nodes, err := fieldNodes(fields, "")
+		return &pb.Node{Kind: &pb.Node_Map{Map: &pb.NodeMap{Fields: nodes}}}, err
 	default:
 		return jsonNode(v)
 	}
-}
-
-func mapNode(r reflect.Value) (*pb.Node, error) {
-	keys := r.MapKeys()
-	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
-	m := &pb.NodeMap{}
-	for _, k := range keys {
-		n, err := valueNode(r.MapIndex(k).Interface())
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", k.String(), err)
-		}
-		m.Fields = append(m.Fields, &pb.Field{Name: k.String(), Value: n})
-	}
-	return &pb.Node{Kind: &pb.Node_Map{Map: m}}, nil
 }
 
 func jsonNode(v any) (*pb.Node, error) {
@@ -247,13 +245,9 @@ func (t *Template) message() (*pb.Template, error) {
 	if t.BatchSize != nil {
 		fields = append(fields, modeField{"dataloader", map[string]any{"batch_size": t.BatchSize}})
 	}
-	out := &pb.Template{}
-	for _, f := range fields {
-		n, err := valueNode(f.value)
-		if err != nil {
-			return nil, fmt.Errorf("template: %s: %w", f.name, err)
-		}
-		out.Fields = append(out.Fields, &pb.Field{Name: f.name, Value: n})
+	nodes, err := fieldNodes(fields, "")
+	if err != nil {
+		return nil, fmt.Errorf("template: %w", err)
 	}
-	return out, nil
+	return &pb.Template{Fields: nodes}, nil
 }
