@@ -94,9 +94,7 @@ func (grpcPlugin) GRPCClient(context.Context, *goplugin.GRPCBroker, *grpc.Client
 // usage is for a user who started the plugin without the host.
 func usage(name string, tasks []string) string {
 	if !strings.ContainsRune(name, filepath.Separator) {
-		if path, err := os.Executable(); err == nil {
-			name = path
-		}
+		name = executable()
 	}
 	task, list := "TASK", ""
 	if len(tasks) > 0 {

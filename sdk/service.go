@@ -91,7 +91,7 @@ func serverOptions() []grpc.ServerOption {
 
 func (s *service) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeResponse, error) {
 	resp := &pb.DescribeResponse{
-		Name: pluginName(), Version: pluginVersion(), Sdk: "go/" + Version, Capabilities: []string{wire.Heartbeat, wire.Staging},
+		Name: filepath.Base(executable()), Version: pluginVersion(), Sdk: "go/" + Version, Capabilities: []string{wire.Heartbeat, wire.Staging},
 	}
 	problems := []error{s.broken}
 	for _, d := range s.definitions {
@@ -108,20 +108,21 @@ func (s *service) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeRe
 	return resp, nil
 }
 
-func pluginName() string {
-	path, err := os.Executable()
-	if err != nil {
-		path = os.Args[0]
-	}
-	return filepath.Base(path)
-}
-
 func pluginVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "(devel)" {
 		return ""
 	}
 	return info.Main.Version
+}
+
+// executable is the program's path.
+func executable() string {
+	path, err := os.Executable()
+	if err != nil {
+		return os.Args[0]
+	}
+	return path
 }
 
 // Open makes the task. The response has the error of the task or its arguments.
@@ -143,10 +144,14 @@ func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {
 	if s.broken != nil {
 		return nil, failure(s.broken, pb.Fault_FAULT_TASK)
 	}
-	d, problem := s.find(req.GetTask())
-	if problem != nil {
-		return nil, problem
+	at := slices.IndexFunc(s.definitions, func(d *definition) bool { return d.name == req.GetTask() })
+	if at < 0 {
+		return nil, &pb.Error{
+			Message: text(fmt.Sprintf("this plugin has no task %q", req.GetTask())), Fault: pb.Fault_FAULT_USER,
+			Detail: &pb.Error_NoSuchTask{NoSuchTask: &pb.NoSuchTaskError{Tasks: s.taskNames()}},
+		}
 	}
+	d := s.definitions[at]
 	in := &instance{definition: d, reportsClose: slices.Contains(req.GetCapabilities(), wire.Close)}
 	if in.stage = d.stageOf(req.GetStage()); in.stage == "" {
 		what := "it lists and runs items"
@@ -159,6 +164,7 @@ func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {
 	if err != nil {
 		return nil, failure(err, pb.Fault_FAULT_TASK)
 	}
+	var problem *pb.Error
 	// kong calls hooks of the task while it parses.
 	err = guard(func() error {
 		in.task, problem = g.parse(req.GetArgs())
@@ -209,18 +215,6 @@ func (in *instance) equip(req *pb.OpenRequest) (err error) {
 		}
 	}
 	return nil
-}
-
-func (s *service) find(name string) (*definition, *pb.Error) {
-	for _, d := range s.definitions {
-		if d.name == name {
-			return d, nil
-		}
-	}
-	return nil, &pb.Error{
-		Message: text(fmt.Sprintf("this plugin has no task %q", name)), Fault: pb.Fault_FAULT_USER,
-		Detail: &pb.Error_NoSuchTask{NoSuchTask: &pb.NoSuchTaskError{Tasks: s.taskNames()}},
-	}
 }
 
 // running returns the open task, locked, for a call that belongs to stages.
