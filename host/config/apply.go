@@ -31,21 +31,18 @@ func Apply(tmpl *template.Node, mixin *Value, exact bool) (*template.Node, []pro
 		return nil, a.problems
 	}
 	root := tmpl.Clone()
-	names := fieldNames(root)
-	specs := map[string]template.FieldSpec{}
-	for _, spec := range template.TopLevelFields() {
-		specs[spec.Name] = spec
-		// A template may leave out fields. Only device tasks have a dataloader.
-		if root.Get(spec.Name) == nil && spec.Name != template.RoleDataloader {
-			names = append(names, spec.Name)
-		}
+	top := template.ModeSpec{Fields: template.TopLevelFields()}
+	names := fieldNames(root, top)
+	// Only device tasks have a dataloader.
+	if root.Get(template.RoleDataloader) == nil {
+		names = slices.DeleteFunc(names, func(name string) bool { return name == template.RoleDataloader })
 	}
 	for _, e := range mixin.Entries {
 		if !slices.Contains(names, e.Key) {
 			a.unknownTop(e, fmt.Sprintf("the template of this task has no field %s", e.Key), names)
 			continue
 		}
-		spec, known := specs[e.Key]
+		spec, known := top.Field(e.Key)
 		at := seat{path: e.Key}
 		if spec.Type == template.TypeMode {
 			at.role = e.Key
@@ -63,10 +60,16 @@ func Apply(tmpl *template.Node, mixin *Value, exact bool) (*template.Node, []pro
 	return root, a.problems
 }
 
-func fieldNames(n *template.Node) []string {
-	names := make([]string, 0, len(n.Fields))
+// fieldNames are the fields of a node, and then those that it leaves out.
+func fieldNames(n *template.Node, spec template.ModeSpec) []string {
+	var names []string
 	for _, f := range n.Fields {
 		names = append(names, f.Name)
+	}
+	for _, f := range spec.Fields {
+		if !slices.Contains(names, f.Name) {
+			names = append(names, f.Name)
+		}
 	}
 	return names
 }
@@ -224,16 +227,11 @@ func defaultNode(f template.FieldSpec) *template.Node {
 // fields sets the fields of a mode. name is the value that named the mode, or nil.
 func (a *applier) fields(mode *template.Node, v *Value, at seat, name *Value) {
 	at.open = at.open || mode.Custom
-	options := fieldNames(mode)
 	var spec template.ModeSpec
 	if !mode.Custom {
 		spec, _ = template.SpecOf(mode.Mode)
 	}
-	for _, f := range spec.Fields {
-		if !slices.Contains(options, f.Name) {
-			options = append(options, f.Name)
-		}
-	}
+	options := fieldNames(mode, spec)
 	for _, e := range v.Entries {
 		if e.Value == name {
 			continue

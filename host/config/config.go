@@ -24,8 +24,6 @@ type Sources struct {
 	Template *template.Node
 	// ScriptPath is the plugin's path, for SCRIPT_PATH and SCRIPT_DIR.
 	ScriptPath string
-	// Env looks up environment variables; nil: os.LookupEnv.
-	Env func(string) (string, bool)
 }
 
 // Config is the resolved configuration of a run. Its values are maps, never nil.
@@ -48,9 +46,6 @@ const (
 // Load reads and resolves the configuration. It returns all its problems, and a Config that is good enough to find more.
 func Load(s Sources) (*Config, []problem.Problem) {
 	l := &loader{Sources: s}
-	if l.Env == nil {
-		l.Env = os.LookupEnv
-	}
 	l.inject()
 	cfg := l.file(s.CfgPath, "--cfg")
 	dots := l.dotlist()
@@ -196,7 +191,7 @@ func (l *loader) merge(cfg, mixinCfg *Value, dots []*Value) *Value {
 }
 
 func (l *loader) resolver() *resolver {
-	return &resolver{env: l.Env, injected: l.injected, unavailable: l.unavailable, memo: map[*Value]memo{}}
+	return &resolver{injected: l.injected, unavailable: l.unavailable, memo: map[*Value]memo{}}
 }
 
 // checkName reports a key that is one typo away from a section's name, unless something refers to it.

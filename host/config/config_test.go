@@ -14,9 +14,6 @@ import (
 func loadLines(t *testing.T, s Sources) (*Config, []string) {
 	t.Helper()
 	dir := t.TempDir()
-	if s.Env == nil {
-		s.Env = testEnv
-	}
 	write := func(name, text string) string {
 		if text == "" {
 			return ""

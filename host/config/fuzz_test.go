@@ -62,7 +62,7 @@ func FuzzInterpolation(f *testing.F) {
 		m := newMap("m")
 		m.set(Entry{Key: "y", Value: newScalar("${..b}", "m")})
 		root.set(Entry{Key: "m", Value: m})
-		r := (&loader{Sources: Sources{Env: testEnv}}).resolver()
+		r := new(loader).resolver()
 		got := r.all(root.Get("x"))
 		if len(r.problems) == 0 && !hasInterpolation(s) && got.Text() != s {
 			t.Errorf("%q without an interpolation became %q", s, got.Text())

@@ -167,9 +167,13 @@ func TestDotlistsAsObserved(t *testing.T) {
 	}
 }
 
-func testEnv(name string) (string, bool) {
-	s, ok := map[string]string{"KGT_SET": "hello", "KGT_NUM": "12", "KGT_EMPTY": ""}[name]
-	return s, ok
+func TestMain(m *testing.M) {
+	for name, value := range map[string]string{"KGT_SET": "hello", "KGT_NUM": "12", "KGT_EMPTY": ""} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
 }
 
 func TestInterpolationsAsObserved(t *testing.T) {
@@ -180,7 +184,7 @@ func TestInterpolationsAsObserved(t *testing.T) {
 			t.Fatal(problems)
 		}
 		root.set(Entry{Key: "x", Value: newScalar(c.Text, "x")})
-		r := (&loader{Sources: Sources{Env: testEnv}}).resolver()
+		r := new(loader).resolver()
 		got := r.all(root.Get("x"))
 		compare(t, c.Text, got, r.problems, c.Want, map[string]any{
 			// Texts that want quotes there for no good reason.

@@ -14,7 +14,6 @@ import (
 
 // resolver replaces the interpolations of a tree by their values. It never changes the tree.
 type resolver struct {
-	env func(string) (string, bool)
 	// injected are extra names at the root. They come before those of the file.
 	injected map[string]string
 	// unavailable are injected names without a value in this run, with the reason.

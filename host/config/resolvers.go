@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -120,7 +121,7 @@ func (r *resolver) deprecated(name string, message []*Value, at *Value) error {
 }
 
 func (r *resolver) environment(name string, fallback []*Value, at *Value, text string) (*Value, error) {
-	if s, ok := r.env(name); ok {
+	if s, ok := os.LookupEnv(name); ok {
 		return newText(s, at.Source), nil
 	}
 	if len(fallback) == 0 {

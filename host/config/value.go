@@ -39,7 +39,7 @@ type Value struct {
 	dotted bool
 	// final marks a text without interpolations, whatever it looks like.
 	final bool
-	// index holds the position of each key in Entries, for large maps.
+	// index holds the position of each key in Entries. It is made by the first look-up.
 	index map[string]int
 	// given marks the literal text ???.
 	given bool
@@ -95,26 +95,18 @@ func (v *Value) Get(key string) *Value {
 	return nil
 }
 
-// indexed is the number of entries from which a map has an index.
-const indexed = 16
-
 // entry returns the map's entry of that key, or nil.
 func (v *Value) entry(key string) *Entry {
-	if len(v.Entries) >= indexed && v.index == nil {
+	if v.index == nil {
 		v.index = make(map[string]int, len(v.Entries))
 		for i := range v.Entries {
 			v.index[v.Entries[i].Key] = i
 		}
 	}
-	i, ok := v.index[key]
-	if v.index == nil {
-		i = slices.IndexFunc(v.Entries, func(e Entry) bool { return e.Key == key })
-		ok = i >= 0
+	if i, ok := v.index[key]; ok {
+		return &v.Entries[i]
 	}
-	if !ok {
-		return nil
-	}
-	return &v.Entries[i]
+	return nil
 }
 
 // Only returns a map of the entries whose key is taken. They are shared with v.
@@ -157,9 +149,7 @@ func (v *Value) set(e Entry) {
 		old.Value = e.Value
 		return
 	}
-	if v.index != nil {
-		v.index[e.Key] = len(v.Entries)
-	}
+	v.index[e.Key] = len(v.Entries)
 	v.Entries = append(v.Entries, e)
 }
 
