@@ -9,9 +9,12 @@ import (
 	"slices"
 	"strings"
 
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
+
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/regular"
+	"github.com/kagurazaka/kagurazaka/host/yamldoc"
 )
 
 const manifestName = "plugin.yaml"
@@ -94,4 +97,97 @@ func filesBelow(dir string, most int) []string {
 		return nil
 	})
 	return files
+}
+
+// manifest is a folder's plugin.yaml.
+type manifest struct {
+	// Command starts the plugin. A first word with a slash is relative to the folder. {dir} stands for the folder.
+	Command []string
+	// Env is added to the environment. {dir} stands for the folder.
+	Env map[string]string
+}
+
+// readManifest reads a plugin.yaml and returns all its problems.
+func readManifest(path string, data []byte) (manifest, []problem.Problem) {
+	r := &manifestReader{yamldoc.Reader{Path: path}}
+	m := manifest{Env: map[string]string{}}
+	const example = "write for example `command: [./my-plugin]`"
+	top := r.Document(data)
+	if top == nil {
+		if len(r.Problems) == 0 {
+			r.Complain(0, "", "the command is missing", example)
+		}
+		return m, r.Problems
+	}
+	isMap := r.Map(top, "", func(key, value *yaml.Node) {
+		switch key.Value {
+		case "command":
+			m.Command = r.words(value)
+		case "env":
+			r.env(m.Env, value)
+		default:
+			r.Complain(key.Line, key.Value, "unknown key", problem.Meant(key.Value, "there are", []string{"command", "env"}))
+		}
+	})
+	switch {
+	case !isMap:
+		r.Complain(top.Line, "", "must be a map with command: and env:", example)
+	case len(m.Command) == 0 && len(r.Problems) == 0:
+		r.Complain(top.Line, "", "the command is missing", example)
+	}
+	return m, r.Problems
+}
+
+type manifestReader struct{ yamldoc.Reader }
+
+// text reads a word as it is written, also a number.
+func (r *manifestReader) text(n *yaml.Node, path string) (string, bool) {
+	switch {
+	case n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" || n.ShortTag() == "!!binary":
+		r.Complain(n.Line, path, "must be text", "put it into quotes")
+	case strings.ContainsRune(n.Value, 0):
+		r.Complain(n.Line, path, "must not contain a zero byte", "")
+	default:
+		return n.Value, true
+	}
+	return "", false
+}
+
+func (r *manifestReader) words(n *yaml.Node) []string {
+	if n.Kind != yaml.SequenceNode {
+		r.Complain(n.Line, "command", "must be a list of words", "write for example `command: [./my-plugin, --fast]`")
+		return nil
+	}
+	var words []string
+	for i, item := range n.Content {
+		path := fmt.Sprintf("command.%d", i)
+		word, ok := r.text(item, path)
+		if ok && i == 0 && word == "" {
+			r.Complain(item.Line, path, "the program's name is empty", "")
+		}
+		words = append(words, word)
+	}
+	return words
+}
+
+func (r *manifestReader) env(into map[string]string, n *yaml.Node) {
+	if yamldoc.IsNull(n) {
+		return
+	}
+	isMap := r.Map(n, "env", func(key, value *yaml.Node) {
+		name, ok := r.text(key, "env")
+		switch {
+		case !ok:
+			return
+		case name == "" || strings.ContainsRune(name, '='):
+			r.Complain(key.Line, "env."+name, "a variable's name must not be empty or contain =", "")
+			return
+		}
+		if text, ok := r.text(value, "env."+name); ok {
+			into[name] = text
+		}
+	})
+	if !isMap {
+		r.Complain(n.Line, "env", "must be a map from names to values", "write for example `env: {NAME: value}`")
+	}
 }

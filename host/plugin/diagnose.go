@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"bufio"
+	"cmp"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/beneath"
 )
 
 // machines are GOARCH's names of the ELF machines that a plugin may have been built for.
@@ -26,15 +28,8 @@ var machines = map[elf.Machine]string{
 
 // cannotExec explains why the operating system refused to run a file.
 func cannotExec(name, path string, err error) *StartError {
-	e := &StartError{Plugin: name, What: "cannot be run: " + reason(err), Err: err}
-	hint := machineHint(err)
-	if hint == "" {
-		hint = fileHint(path, err)
-	}
-	if hint != "" {
-		e.Hints = []string{hint}
-	}
-	return e
+	hint := cmp.Or(machineHint(err), fileHint(path, err))
+	return &StartError{Plugin: name, What: "cannot be run: " + reason(err), Hints: []string{hint}, Err: err}
 }
 
 // machineHint is what to do where the machine, and not the plugin, is why nothing can be started.
@@ -87,14 +82,8 @@ func fileHint(path string, err error) string {
 		return "a script needs a first line such as #!/usr/bin/env python3; a program must be built for this system"
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Sprintf("its mode is %s%s; the file system may be mounted noexec", info.Mode().Perm(), owner(info))
-	}
-	return ""
-}
-
-func owner(info fs.FileInfo) string {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return fmt.Sprintf(", owner %d, and you are %d", st.Uid, os.Getuid())
+		return fmt.Sprintf("its mode is %s, owner %d, and you are %d; the file system may be mounted noexec",
+			info.Mode().Perm(), beneath.Owner(info), os.Getuid())
 	}
 	return ""
 }
@@ -105,10 +94,7 @@ func elfArch(path string) string {
 		return ""
 	}
 	defer func() { _ = f.Close() }()
-	if name, ok := machines[f.Machine]; ok {
-		return name
-	}
-	return f.Machine.String()
+	return cmp.Or(machines[f.Machine], f.Machine.String())
 }
 
 func shebang(path string) string {
@@ -134,12 +120,18 @@ func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, e
 	}
 	switch {
 	case e.What != "":
+	case errors.Is(cause, errNoCertificate):
+		e.What = "was ended: it answered without a certificate, so its connection could not be encrypted as --mtls demands"
+		e.Hints = []string{
+			"its SDK does not follow PLUGIN_CLIENT_CERT; the Go SDK does, the Python SDK cannot make certificates",
+			"without --mtls its sockets are unix sockets in a folder of mode 0700, which no other user can enter",
+		}
 	case timedOut && printed:
 		e.What = fmt.Sprintf("printed its handshake, and its socket did not answer within %s", timeout)
 		e.Hints = []string{"its server may not run yet, or be stuck; --start-timeout gives it longer"}
 	case timedOut:
 		e.What = fmt.Sprintf("did not complete its handshake within %s", timeout)
-		e.Hints = []string{"it may be no kagurazaka plugin, or wait for something; --start-timeout gives it longer"}
+		e.Hints = []string{"it may not be a kagurazaka plugin, or it may wait for something; --start-timeout gives it longer"}
 	case exit != nil:
 		e.What = fmt.Sprintf("%s before its handshake: it is not a kagurazaka plugin, or it breaks at its start", exit)
 	case !printed:

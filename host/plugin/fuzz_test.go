@@ -276,8 +276,7 @@ func (m *mute) Start(context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.drained.Add(1)
-	go m.drainStdout(stdout)
+	m.drained.Go(func() { m.drainStdout(stdout) })
 	go func() {
 		_, _ = w.Write(m.printed)
 		_ = w.Close()

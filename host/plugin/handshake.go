@@ -22,8 +22,8 @@ const (
 	certificateField
 )
 
-// ErrNoCertificate is in the error of a plugin that had to speak TLS and does not.
-var ErrNoCertificate = exitcode.Usagef("the plugin has no certificate")
+// errNoCertificate is in the error of a plugin that had to speak TLS and does not.
+var errNoCertificate = exitcode.Usagef("the plugin has no certificate")
 
 const (
 	ruleHandshake = "The handshake"
@@ -77,15 +77,4 @@ func hasCertificate(line string) bool {
 	}
 	_, err = x509.ParseCertificate(der)
 	return err == nil
-}
-
-func noCertificate(name string) error {
-	return &StartError{
-		Plugin: name, What: "was ended: it answered without a certificate, so its connection could not be encrypted as --mtls demands",
-		Hints: []string{
-			"its SDK does not follow PLUGIN_CLIENT_CERT; the Go SDK does, the Python SDK cannot make certificates",
-			"without --mtls its sockets are unix sockets in a folder of mode 0700, which no other user can enter",
-		},
-		Err: ErrNoCertificate,
-	}
 }

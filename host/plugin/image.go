@@ -13,8 +13,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/trust"
 )
 
-// ErrNotTrusted is in the error of a plugin whose executable is not, or no longer, the one that was asked for.
-var ErrNotTrusted = exitcode.Usagef("the executable is not the one that was trusted")
+// errNotTrusted is in the error of a plugin whose executable is not, or no longer, the one that was asked for.
+var errNotTrusted = exitcode.Usagef("the executable is not the one that was trusted")
 
 // image is an executable that was hashed, held open so that what is started is what was hashed, whatever its path leads
 // to by then. go-plugin's SecureConfig compares in the same way, but by path, and not where a runner of one's own starts
@@ -30,7 +30,7 @@ func openImage(command Command) (*image, error) {
 		return nil, nil
 	}
 	refuse := func(what string, err error) error {
-		return &StartError{Plugin: command.Name, What: what, Err: errors.Join(ErrNotTrusted, err)}
+		return &StartError{Plugin: command.Name, What: what, Err: errors.Join(errNotTrusted, err)}
 	}
 	f, err := os.Open(command.Path)
 	if err != nil {

@@ -70,7 +70,7 @@ func TestSwapBetweenCheckAndStart(t *testing.T) {
 		t.Errorf("%s, %v", out, err)
 	}
 	// The one that is there now is refused at the next start.
-	if _, err := openImage(command); !errors.Is(err, ErrNotTrusted) || !strings.Contains(err.Error(), command.SHA256) {
+	if _, err := openImage(command); !errors.Is(err, errNotTrusted) || !strings.Contains(err.Error(), command.SHA256) {
 		t.Errorf("another file in its place: %v", err)
 	}
 }

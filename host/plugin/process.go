@@ -141,12 +141,12 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 			<-p.Exited()
 		}
 		return nil, &StartError{
-			Plugin: command.Name, What: fmt.Sprintf("was ended: %s was written to while it was started", command.Path), Err: ErrNotTrusted,
+			Plugin: command.Name, What: fmt.Sprintf("was ended: %s was written to while it was started", command.Path), Err: errNotTrusted,
 		}
 	}
 	if err != nil {
 		err = p.startFailed(ctx, command, time.Since(began) >= opts.Timeout, err)
-		if start, ok := errors.AsType[*StartError](err); ok && command.Hint != "" && machineHint(err) == "" {
+		if start, ok := errors.AsType[*StartError](err); ok && machineHint(err) == "" {
 			start.Hints = append(start.Hints, command.Hint)
 		}
 		return nil, err
@@ -161,7 +161,7 @@ func (p *Process) connect(mtls bool) error {
 			return err
 		}
 		if line, _ := p.runner.firstSaid(); !hasCertificate(line) {
-			return ErrNoCertificate
+			return errNoCertificate
 		}
 	}
 	protocol, err := p.client.Client()
@@ -182,7 +182,7 @@ func (p *Process) startFailed(ctx context.Context, command Command, timedOut boo
 		return cannotExec(command.Name, command.Path, cause)
 	}
 	var exit *backbones.Exit
-	if !timedOut && ctx.Err() == nil && !errors.Is(cause, ErrNoCertificate) {
+	if !timedOut && ctx.Err() == nil && !errors.Is(cause, errNoCertificate) {
 		// The exit code of a process that is about to exit says more.
 		select {
 		case <-p.runner.exited:
@@ -196,11 +196,6 @@ func (p *Process) startFailed(ctx context.Context, command Command, timedOut boo
 	<-p.runner.exited
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
-	}
-	if line, _ := p.runner.firstSaid(); errors.Is(cause, ErrNoCertificate) {
-		if what, _ := checkHandshake(line, true); what == "" {
-			return noCertificate(command.Name)
-		}
 	}
 	return noHandshake(command.Name, p.runner, timedOut, p.timeout, exit, cause)
 }
@@ -244,29 +239,21 @@ func (p *Process) Close(ctx context.Context, patience time.Duration, what string
 // asked; only the first call returns one.
 func (p *Process) leave(patience time.Duration, hurry <-chan struct{}) (err error) {
 	p.stopOnce.Do(func() {
-		gone := false
-		select {
-		case <-p.runner.exited:
-			gone = true
-		default:
-		}
-		done := make(chan struct{})
+		gone, done := isClosed(p.Exited()), make(chan struct{})
 		go func() {
 			defer close(done)
 			// go-plugin's Kill gives a process only two seconds, so ask first.
 			if protocol, err := p.client.Client(); err == nil && !gone {
 				_ = protocol.Close()
 			}
-			<-p.runner.exited
+			<-p.Exited()
 			p.client.Kill()
 		}()
-		timer := time.NewTimer(patience)
-		defer timer.Stop()
 		select {
 		case <-p.runner.exited:
 		case <-hurry:
 			p.runner.killGroup()
-		case <-timer.C:
+		case <-time.After(patience):
 			err = fmt.Errorf("it took longer than %s, and the process was ended; --close-timeout gives it longer", patience)
 			p.runner.killGroup()
 		}
@@ -285,15 +272,22 @@ func (p *Process) leave(patience time.Duration, hurry <-chan struct{}) (err erro
 	return err
 }
 
-// waitOrKill gives a process some time to leave, and then kills it.
-func waitOrKill(exited <-chan struct{}, kill func(), patience time.Duration) {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-exited:
-	case <-timer.C:
-		kill()
-		<-exited
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// waitOr waits for an end. If it does not come in time, it calls force, and waits for the end that this brings.
+func waitOr(ended <-chan struct{}, patience time.Duration, force func()) {
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		force()
+		<-ended
 	}
 }
 
@@ -317,13 +311,13 @@ func (p *Process) callError(ctx context.Context, call string, err error) error {
 		return fmt.Errorf("%s: %s", call, said(err))
 	}
 	reason := ""
-	waitOrKill(p.Exited(), func() {
+	waitOr(p.Exited(), drainTime, func() {
 		reason = "its connection broke: " + said(err)
 		if c := status.Code(err); c == codes.Unknown || c == codes.Internal {
 			reason = "it answered with a gRPC status: " + said(err)
 		}
 		p.Kill()
-	}, drainTime)
+	})
 	exit := p.runner.exit
 	exit.Reason = cmp.Or(reason, exit.Reason)
 	return fmt.Errorf("%s: the plugin process %s%s", call, exit, lastOutput(exit.Stderr))

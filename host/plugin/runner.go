@@ -69,28 +69,22 @@ func (r *runner) Start(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("making a pipe for the plugin's stdout: %w", err)
 	}
+	defer func() { _ = stdoutW.Close() }()
 	stderr, stderrW, err := os.Pipe()
 	if err != nil {
-		return errors.Join(fmt.Errorf("making a pipe for the plugin's stderr: %w", err), stdout.Close(), stdoutW.Close())
+		return errors.Join(fmt.Errorf("making a pipe for the plugin's stderr: %w", err), stdout.Close())
 	}
+	defer func() { _ = stderrW.Close() }()
 	r.cmd.Stdout, r.cmd.Stderr = stdoutW, stderrW
-	err = r.start()
-	_ = stdoutW.Close()
-	_ = stderrW.Close()
-	if err != nil {
-		_ = stdout.Close()
-		_ = stderr.Close()
-		_ = r.lineWriter.Close()
+	if err := r.start(); err != nil {
 		close(r.exited)
-		return err
+		return errors.Join(err, stdout.Close(), stderr.Close(), r.lineWriter.Close())
 	}
-	r.drained.Add(2)
-	go r.drainStdout(stdout)
-	go func() {
-		defer r.drained.Done()
+	r.drained.Go(func() { r.drainStdout(stdout) })
+	r.drained.Go(func() {
 		defer func() { _ = stderr.Close() }()
 		r.log.drain(stderr)
-	}()
+	})
 	go r.reap(stdout, stderr)
 	return nil
 }
@@ -113,7 +107,6 @@ func (r *runner) start() error {
 
 // drainStdout hands the first line to go-plugin and everything after it to the log, whatever its length.
 func (r *runner) drainStdout(stdout *os.File) {
-	defer r.drained.Done()
 	defer func() { _ = stdout.Close() }()
 	in := bufio.NewReaderSize(stdout, maxHandshake)
 	line, err := in.ReadSlice('\n')
@@ -153,15 +146,10 @@ func (r *runner) reap(stdout, stderr *os.File) {
 		r.drained.Wait()
 		close(drained)
 	}()
-	timer := time.NewTimer(drainTime)
-	defer timer.Stop()
-	select {
-	case <-drained:
-	case <-timer.C:
+	waitOr(drained, drainTime, func() {
 		_ = stdout.Close()
 		_ = stderr.Close()
-		<-drained
-	}
+	})
 	r.exit.Stderr = r.log.tail()
 	r.exit.Memory = memoryOf(r.exit, r.kills, r.log.takeMemory())
 	close(r.exited)
@@ -184,12 +172,8 @@ func (r *runner) killGroup() {
 	r.killed = true
 	pid := r.pid
 	r.mu.Unlock()
-	select {
-	case <-r.exited:
-	default:
-		if pid != 0 {
-			_ = syscall.Kill(-pid, syscall.SIGKILL)
-		}
+	if pid != 0 && !isClosed(r.exited) {
+		_ = syscall.Kill(-pid, syscall.SIGKILL)
 	}
 }
 
@@ -238,3 +222,15 @@ func (r *runner) firstSaid() (string, bool) {
 	defer r.mu.Unlock()
 	return r.handshake, r.said
 }
+
+// lifeline returns the read end of a pipe whose write end only this process has. Every process that the host starts holds the read
+// end, and ends when it reads EOF, which the kernel delivers however the host dies.
+var lifeline = sync.OnceValues(func() (read *os.File, err error) {
+	if read, lifelineWrite, err = os.Pipe(); err != nil {
+		return nil, fmt.Errorf("making the lifeline pipe: %w", err)
+	}
+	return read, nil
+})
+
+// lifelineWrite is never closed.
+var lifelineWrite *os.File

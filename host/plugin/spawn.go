@@ -256,8 +256,7 @@ func (n *Nursery) Show(index uint64) (item string, contentKey uint64) {
 	n.mu.Lock()
 	n.shown[index] = answer
 	n.mu.Unlock()
-	timer := time.NewTimer(showTime)
-	defer timer.Stop()
+	timeout := time.After(showTime)
 	requests := n.requests
 	for {
 		select {
@@ -265,7 +264,7 @@ func (n *Nursery) Show(index uint64) (item string, contentKey uint64) {
 			requests = nil
 		case shown := <-answer:
 			return shown.GetItem(), shown.GetContentKey()
-		case <-timer.C:
+		case <-timeout:
 			return "", 0
 		case <-n.gone:
 			return "", 0
@@ -453,10 +452,8 @@ const reportTime = 10 * time.Second
 
 // Kill kills the worker, with its group if it leads one. Its process number is valid until its nursery has reaped it.
 func (s *spawned) Kill() {
-	select {
-	case <-s.exited:
+	if isClosed(s.exited) {
 		return
-	default:
 	}
 	s.ended.Store(true)
 	switch group, err := syscall.Getpgid(s.pid); {
@@ -480,16 +477,14 @@ func (s *spawned) Kill() {
 
 // Stop waits for the exit of a worker that has ended its Run call, and kills it if it does not exit.
 func (s *spawned) Stop() {
-	waitOrKill(s.exited, s.Kill, stopTime)
+	waitOr(s.exited, stopTime, s.Kill)
 	_ = s.conn.Close()
 }
 
 // connect connects to a spawned worker and starts its Run stream.
 func connect[W any](ctx context.Context, n *Nursery, s *spawned, run func(pb.PluginServiceClient) (W, error)) (w W, err error) {
-	select {
-	case <-s.exited:
+	if isClosed(s.exited) {
 		return w, errors.New("a worker ended as soon as it was made")
-	default:
 	}
 	limit := n.proc.timeout
 	opts := append(dialOptions(limit), grpc.WithTransportCredentials(insecure.NewCredentials()),

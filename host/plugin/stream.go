@@ -184,10 +184,10 @@ func (s *stream[Q, A]) leave(cause error) {
 	case !s.end.Ended:
 		// The stream broke, most often because the process died: give it the moment that its own end takes, so that
 		// its exit code is not hidden by our signal.
-		waitOrKill(s.proc.Exited(), func() {
+		waitOr(s.proc.Exited(), drainTime, func() {
 			s.end.Reason, s.end.Rule = brokenStream(cause)
 			s.proc.Kill()
-		}, drainTime)
+		})
 	case s.unasked():
 		// Most often that is all it does before it leaves: how it leaves says no more.
 		s.end.Reason, s.end.Rule = "it ended its Run call, which the host had not ended", ruleRun

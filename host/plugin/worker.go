@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
@@ -84,8 +85,7 @@ func startRun[W any](ctx context.Context, command Command, start StartOptions, o
 // fatal marks errors of the task, of the configuration and of the plugin's file: another worker would fail as well. err may be nil.
 func fatal(err error) error {
 	task, ok := errors.AsType[*TaskError](err)
-	if ok && (task.Fault == backbones.FaultTask || task.Fault == backbones.FaultUser || len(task.Problems) > 0 || task.IsNoTask || task.Ended) ||
-		errors.Is(err, ErrNotTrusted) || errors.Is(err, ErrNoCertificate) {
+	if ok && (task.Fault == backbones.FaultTask || task.Fault == backbones.FaultUser || task.Ended) || exitcode.Of(err) == exitcode.Usage {
 		return &backbones.FatalError{Err: err}
 	}
 	return err
