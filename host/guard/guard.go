@@ -1,5 +1,3 @@
-//go:build unix
-
 // Package guard kills the processes of a host that is gone. A plugin's SDK watches the lifeline and ends its own process group;
 // a plugin that does not watch it, or that is stopped, does not. So the host starts one small process, a second copy of its
 // executable. It knows the process groups that the host has started, and kills them when the host is gone.

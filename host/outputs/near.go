@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -41,25 +42,15 @@ func (j *Journal) lookAround(folder []byte) {
 		j.looked = time.Now()
 		j.lookAbove()
 	}
-	if len(folder) > 0 && folder[0] == '/' {
-		return
-	}
-	for end := 0; end < len(folder); end++ {
-		if next := bytes.IndexByte(folder[end:], '/'); next >= 0 {
-			end += next
-		} else {
-			end = len(folder)
-		}
-		part := folder[:end]
-		if _, ok := j.below[string(part)]; ok || len(part) == 0 || bytes.HasPrefix(part, []byte("..")) {
-			continue
+	for part := path.Clean(string(folder)); part != "." && !path.IsAbs(part) && !strings.HasPrefix(part, ".."); part = path.Dir(part) {
+		if _, ok := j.below[part]; ok {
+			return
 		}
 		if len(j.below) >= maxBelow {
 			clear(j.below)
 		}
-		name := string(part)
-		j.below[name] = struct{}{}
-		j.add(filepath.Join(filepath.Dir(j.path), name), "", name+"/")
+		j.below[part] = struct{}{}
+		j.add(filepath.Join(filepath.Dir(j.path), part), "", part+"/")
 	}
 }
 
@@ -69,14 +60,10 @@ func (j *Journal) lookAbove() {
 	if err != nil {
 		return
 	}
-	for dir := filepath.Dir(root); ; dir = filepath.Dir(dir) {
-		name, err := filepath.Rel(dir, root)
-		if err != nil || name == "." {
-			return
-		}
-		j.add(dir, name+"/", "")
-		if dir == filepath.Dir(dir) {
-			return
+	for dir := root; dir != filepath.Dir(dir); {
+		dir = filepath.Dir(dir)
+		if name, err := filepath.Rel(dir, root); err == nil {
+			j.add(dir, name+"/", "")
 		}
 	}
 }
@@ -185,12 +172,9 @@ func (j *Journal) mark(marks []Mark, rel string) []Mark {
 	if !ok {
 		return marks
 	}
-	path := filepath.Join(filepath.Dir(j.path), rel)
-	was, err := os.Stat(path)
-	if err != nil {
-		was = nil
-	}
-	return append(marks, Mark{j, key, at, path, was})
+	output := filepath.Join(filepath.Dir(j.path), rel)
+	was, _ := os.Stat(output)
+	return append(marks, Mark{j, key, at, output, was})
 }
 
 // Mend records that outputs are finished. An output that has not changed, or that was begun again since, stays unfinished.

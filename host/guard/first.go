@@ -8,7 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 )
 
 // beFirst is for the first process of a container, which must reap all orphans. It starts the same command as a child, passes on
@@ -25,8 +25,7 @@ func beFirst() {
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals)
 	cmd := &exec.Cmd{Path: self, Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
-	_, err = unix.IoctlGetTermios(0, unix.TCGETS)
-	onTerminal := err == nil
+	onTerminal := term.IsTerminal(0)
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, "kagurazaka: starting the command below process 1:", err)
 		os.Exit(1)
