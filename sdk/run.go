@@ -29,7 +29,10 @@ func (s *service) Run(stream pb.PluginService_RunServer) error {
 	defer cancel()
 	defer context.AfterFunc(stream.Context(), cancel)()
 	if in.stage == StageRun {
-		err = untilReturn(newRunner(ctx, in, stream).loop)
+		r := &runner{in: in, ctx: ctx, stream: stream}
+		r.processor, _ = in.task.(Processor)
+		r.checker, _ = in.task.(Checker)
+		err = untilReturn(r.loop)
 	} else {
 		err = in.runStage(ctx, stream)
 	}
@@ -66,13 +69,6 @@ type chunkRun struct {
 	// timed: itemBegan is set for each item.
 	timed     bool
 	itemBegan time.Time
-}
-
-func newRunner(ctx context.Context, in *instance, stream pb.PluginService_RunServer) *runner {
-	r := &runner{in: in, ctx: ctx, stream: stream}
-	r.processor, _ = in.task.(Processor)
-	r.checker, _ = in.task.(Checker)
-	return r
 }
 
 // untilReturn calls loop in a new goroutine until it returns. User code may end the goroutine with runtime.Goexit: the next call

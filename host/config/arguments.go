@@ -30,8 +30,8 @@ type Arguments struct {
 
 // Arguments turns the sections task: and backbone: into arguments. rest is the command line's part for the task. A name in it
 // replaces that of the configuration. hostFlags are the names, without dashes, of the flags of the host and its backbones, where
-// a hyphen and an underscore are the same. task is nil for an unknown task.
-func (c *Config) Arguments(rest []string, hostFlags map[string]bool, task *schema.Task) (Arguments, []problem.Problem) {
+// a hyphen and an underscore are the same.
+func (c *Config) Arguments(rest []string, hostFlags []string, task *schema.Task) (Arguments, []problem.Problem) {
 	// Flags must come before --.
 	head, tail := rest, []string(nil)
 	if i := slices.Index(rest, "--"); i >= 0 {
@@ -41,10 +41,8 @@ func (c *Config) Arguments(rest []string, hostFlags map[string]bool, task *schem
 		Arguments: Arguments{Args: slices.Clone(head), Host: map[string]*Value{}, sources: map[string]string{}},
 		given:     schema.Given(task, rest), task: task, host: map[string]string{},
 	}
-	for _, name := range slices.Sorted(maps.Keys(hostFlags)) {
-		if hostFlags[name] {
-			b.host[fold(name)] = name
-		}
+	for _, name := range hostFlags {
+		b.host[fold(name)] = name
 	}
 	positionals := map[*schema.Argument]*Value{}
 	for _, section := range []*Value{c.Backbone, c.Task} {
@@ -101,9 +99,6 @@ func fold(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
 // find returns the declared argument that a key names, or nil.
 func (b *argumentBuilder) find(key string) *schema.Argument {
-	if b.task == nil {
-		return nil
-	}
 	for i := range b.task.Arguments {
 		a := &b.task.Arguments[i]
 		named := func(flag string) bool { return fold(strings.TrimLeft(flag, "-")) == fold(key) }
@@ -120,7 +115,7 @@ func (b *argumentBuilder) find(key string) *schema.Argument {
 // undeclared adds an argument that the task does not declare, in the spelling of 0.1.1.
 func (b *argumentBuilder) undeclared(e Entry) {
 	wrong := problem.Problem{Source: e.Value.Source, Path: e.Key}
-	if b.task != nil && !b.task.OpenArguments {
+	if !b.task.OpenArguments {
 		var own []string
 		for _, a := range b.task.Arguments {
 			own = append(own, a.Name)

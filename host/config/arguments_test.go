@@ -21,7 +21,7 @@ func arguments(t *testing.T, cfg, rest string, task *schema.Task) (Arguments, []
 	if rest != "" {
 		words = strings.Split(rest, " ")
 	}
-	return c.Arguments(words, map[string]bool{"num_process": true, "chunksize": true, "retired": false}, task)
+	return c.Arguments(words, []string{"num_process", "chunksize"}, task)
 }
 
 // TestOpenArguments: the vector of 0.1.1, but that the command line wins, and that a list works.
@@ -45,17 +45,15 @@ func TestOpenArguments(t *testing.T) {
 		{"both sections", "task: {a: 1}\nbackbone: {a: 2}", "", []string{"--a", "2", "--a", "1"}},
 		{"sections without content", "task:\nbackbone:\nother: 1", "", nil},
 	} {
-		for _, task := range []*schema.Task{nil, {Name: "T", OpenArguments: true}} {
-			got, problems := arguments(t, c.cfg, c.rest, task)
-			if diff := cmp.Diff(c.want, got.Args); diff != "" || len(problems) > 0 || len(got.Host) > 0 {
-				t.Errorf("%s (-want +got):\n%s%v %v", c.name, diff, problems, got.Host)
-			}
+		got, problems := arguments(t, c.cfg, c.rest, &schema.Task{Name: "T", OpenArguments: true})
+		if diff := cmp.Diff(c.want, got.Args); diff != "" || len(problems) > 0 || len(got.Host) > 0 {
+			t.Errorf("%s (-want +got):\n%s%v %v", c.name, diff, problems, got.Host)
 		}
 	}
 }
 
 func TestHostFlagsStandInEitherSection(t *testing.T) {
-	got, problems := arguments(t, "task: {num-process: 4, retired: 1}\nbackbone: {num_process: 2, chunksize: auto}", "", nil)
+	got, problems := arguments(t, "task: {num-process: 4, retired: 1}\nbackbone: {num_process: 2, chunksize: auto}", "", &schema.Task{OpenArguments: true})
 	if len(problems) > 0 || len(got.Host) != 2 || got.Host["num_process"].Text() != "4" || got.Host["chunksize"].Text() != "auto" {
 		t.Errorf("host: %v, %v", got.Host, problems)
 	}

@@ -50,9 +50,6 @@ func (n notation) append(b []byte, v *Value) []byte {
 // Text returns the value as Python's str() prints it: True, None, 1.0, and a list or map as its literal. An argument vector
 // gets this text.
 func (v *Value) Text() string {
-	if v == nil {
-		return "None"
-	}
 	if s, ok := v.Scalar.(string); ok && v.Kind == KindScalar {
 		return s
 	}
@@ -135,12 +132,7 @@ func pythonFloat(f float64) string {
 
 // JSON returns the value as one JSON text in the spelling of Python's json.dumps. A map in an argument vector becomes this.
 // Numbers that JSON cannot express become Python's Infinity and NaN.
-func (v *Value) JSON() string {
-	if v == nil {
-		return "null"
-	}
-	return string(jsonNotation.append(nil, v))
-}
+func (v *Value) JSON() string { return string(jsonNotation.append(nil, v)) }
 
 func appendJSONKey(b []byte, e Entry) []byte {
 	if yes, ok := e.typed.(bool); ok {

@@ -66,7 +66,7 @@ func TestSkeletonIsAConfiguration(t *testing.T) {
 				t.Errorf("%s, filled: %v, left are %v\n%s", c.task.Name, problems, tmpl.Placeholders(), text)
 			}
 		}
-		args, problems := load(t, text).Arguments(nil, map[string]bool{"num_process": true}, c.task)
+		args, problems := load(t, text).Arguments(nil, []string{"num_process"}, c.task)
 		if got := strings.Join(args.Args, " "); got != c.args || len(problems) > 0 {
 			t.Errorf("%s: arguments %q, %v", c.task.Name, got, problems)
 		}

@@ -76,9 +76,9 @@ func (s *Session) arguments(ctx context.Context, line Line) (config.Arguments, [
 // judge makes the argument vector of the words that are the task's and of the configuration, and checks it.
 func (s *Session) judge(line Line, words []string) *judged {
 	j := &judged{}
-	host := map[string]bool{}
+	var host []string
 	for _, f := range s.Backbone().Flags() {
-		host[f.Name] = true
+		host = append(host, f.Name)
 	}
 	j.Arguments, j.problems = s.Config.Arguments(schema.Spell(s.Task, words), host, s.Task)
 	if s.Task.OpenArguments {

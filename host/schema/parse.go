@@ -361,11 +361,8 @@ func number(n int) string {
 }
 
 // Given returns the names in an argument vector: the Name of a declared argument, any other flag without its dashes. An abbreviation
-// of one declared flag counts as that flag, because the task's parser may read it so. task may be nil.
+// of one declared flag counts as that flag, because the task's parser may read it so.
 func Given(task *Task, args []string) map[string]bool {
-	if task == nil {
-		task = &Task{}
-	}
 	p := newParser(task)
 	p.parse(args)
 	names := map[string]bool{}

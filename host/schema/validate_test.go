@@ -118,7 +118,7 @@ func TestGiven(t *testing.T) {
 		{resize(), "-s 5 --no-enlarge p.icc", map[string]bool{"size": true, "enlarge": true, "profile": true}},
 		{resize(), "--qual 3 --crop 1", map[string]bool{"qual": true, "quality": true, "crop": true}},
 		{upscale(), "--model=x --kind fast", map[string]bool{"model": true, "kind": true}},
-		{nil, "--a 1 -b --c=2 -- --d", map[string]bool{"a": true, "b": true, "c": true}},
+		{&schema.Task{}, "--a 1 -b --c=2 -- --d", map[string]bool{"a": true, "b": true, "c": true}},
 	} {
 		if diff := cmp.Diff(c.want, schema.Given(c.task, words(c.args))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.args, diff)

@@ -2,7 +2,7 @@
 package lifeline
 
 import (
-	"errors"
+	"io"
 	"os"
 	"strconv"
 	"time"
@@ -24,7 +24,8 @@ func Watch() {
 	}
 	go func() {
 		if err == nil && fd >= 3 {
-			untilEOF(fd)
+			// Its end is closed when the host ends. Other processes share the descriptor: its blocking mode stays as it is.
+			_, _ = io.Copy(io.Discard, os.NewFile(uintptr(fd), "lifeline"))
 		} else {
 			for ticks := time.Tick(pollEvery); unix.Getppid() == parent; <-ticks {
 				continue
@@ -32,28 +33,6 @@ func Watch() {
 		}
 		leave()
 	}()
-}
-
-// untilEOF returns when the other end of the pipe is closed. Other processes share the descriptor, so its blocking mode
-// must not change.
-func untilEOF(fd int) {
-	var buf [64]byte
-	for {
-		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return
-		}
-		n, err := unix.Read(fd, buf[:])
-		if errors.Is(err, unix.EINTR) || errors.Is(err, unix.EAGAIN) {
-			continue
-		}
-		if n <= 0 {
-			return
-		}
-	}
 }
 
 // leave ends the process at once. If the process leads its process group, leave kills the whole group.

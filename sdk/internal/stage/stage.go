@@ -39,12 +39,7 @@ type Packed struct {
 
 // Uniform reports whether all items have one shape.
 func (p *Packed) Uniform() bool {
-	for _, s := range p.Shapes {
-		if !slices.Equal(s, p.Shapes[0]) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(p.Shapes, func(s []int) bool { return !slices.Equal(s, p.Shapes[0]) })
 }
 
 // Batch is the input of Infer.
