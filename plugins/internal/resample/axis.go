@@ -26,19 +26,14 @@ type Span struct {
 
 // Axis has the windows of coefficients for a Span. The zero value is ready for Set, and Set reuses memory.
 type Axis struct {
+	Windows
 	span     Span
 	identity bool
-	first    []int32 // the first source sample of each window
-	start    []int32 // of each window's coefficients in coefs, and the end of the last
-	coefs    []int16
 	weights  []float64
 }
 
 // Out returns the number of output samples.
-func (a *Axis) Out() int { return a.span.Out }
-
-// Samples returns the number of source samples.
-func (a *Axis) Samples() int { return a.span.Samples }
+func (a *Axis) Out() int { return len(a.First) }
 
 // Windows is an Axis as plain tables, for filters on a device. Output sample i is the sum of Coefs[Start[i]+k] times the
 // source sample First[i]+k, for Start[i]+k below Start[i+1], plus a half, shifted right by coefBits and clamped to a byte.
@@ -51,19 +46,9 @@ type Windows struct {
 	Coefs []int16
 }
 
-// Windows returns the axis's tables, which are valid until the next Set.
-func (a *Axis) Windows() Windows {
-	return Windows{Samples: a.span.Samples, First: a.first, Start: a.start, Coefs: a.coefs}
-}
-
-// SetWindows sets the axis's tables, without a copy.
-func (a *Axis) SetWindows(w Windows) {
-	*a = Axis{span: Span{Samples: w.Samples, Out: len(w.First)}, first: w.First, start: w.Start, coefs: w.Coefs}
-}
-
 // window returns the coefficients of output sample i and the first source sample that they weigh.
 func (a *Axis) window(i int) (first int, coefs []int16) {
-	return int(a.first[i]), a.coefs[a.start[i]:a.start[i+1]]
+	return int(a.First[i]), a.Coefs[a.Start[i]:a.Start[i+1]]
 }
 
 // Set computes the windows for a span. Samples and Out must be at least 1, and Scale above 0.
@@ -73,7 +58,7 @@ func (a *Axis) Set(s Span) {
 	}
 	a.span = s
 	a.identity = s.Scale == 1 && !s.Mirror && s.Out == s.Samples
-	a.first, a.start, a.coefs = a.first[:0], append(a.start[:0], 0), a.coefs[:0]
+	a.Samples, a.First, a.Start, a.Coefs = s.Samples, a.First[:0], append(a.Start[:0], 0), a.Coefs[:0]
 	// Shrinking widens the filter. Enlarging interpolates with the original filter.
 	stretch := max(s.Scale, 1)
 	reach := lobes * stretch
@@ -113,18 +98,18 @@ func (a *Axis) appendWindow(from, to int, centre, shrink float64) {
 	for hi > lo+1 && quantised(hi-1) == 0 {
 		hi--
 	}
-	sum, largest := 0, len(a.coefs)
+	sum, largest := 0, len(a.Coefs)
 	for k := lo; k < hi; k++ {
 		q := quantised(k)
-		a.coefs = append(a.coefs, int16(q))
+		a.Coefs = append(a.Coefs, int16(q))
 		sum += q
-		if at := len(a.coefs) - 1; a.coefs[at] > a.coefs[largest] {
+		if at := len(a.Coefs) - 1; a.Coefs[at] > a.Coefs[largest] {
 			largest = at
 		}
 	}
-	a.coefs[largest] += int16(coefOne - sum)
-	a.first = append(a.first, int32(from+lo))
-	a.start = append(a.start, int32(len(a.coefs)))
+	a.Coefs[largest] += int16(coefOne - sum)
+	a.First = append(a.First, int32(from+lo))
+	a.Start = append(a.Start, int32(len(a.Coefs)))
 }
 
 const (

@@ -29,7 +29,7 @@ func (s *Scaler) Scale(dst *Plane, src Plane, across, down *Axis, swap bool) {
 // ScaleRows resizes a picture that is read row by row to a plane for each channel. It calls fill for y = 0, 1, … to write
 // the samples of row y, with a slice for each channel. It keeps only the rows that the filter needs.
 func (s *Scaler) ScaleRows(dst []Plane, across, down *Axis, swap bool, fill func(y int, row [][]byte)) {
-	w, h := across.span.Samples, down.span.Samples
+	w, h := across.Samples, down.Samples
 	// The windows of a mirrored axis are in reverse order: start with the last output row, to read the source in order.
 	order := func(i int) int { return i }
 	if down.span.Mirror {

@@ -97,12 +97,12 @@ func (p *processor) keepRows(g geometry, n int, read rowReader) {
 func (p *processor) newPlanes(g geometry, filters []*axes) []Unsized {
 	size := 0
 	for _, a := range filters {
-		size += a.across.Samples() * a.down.Samples()
+		size += a.across.Samples * a.down.Samples
 	}
 	p.apart.Planes, p.apart.Swap, p.apart.Pix = p.apart.Planes[:0], g.swap, p.alloc(size)
 	rest := p.apart.Pix
 	for _, a := range filters {
-		w, h := a.across.Samples(), a.down.Samples()
+		w, h := a.across.Samples, a.down.Samples
 		plane := resample.Plane{Pix: rest[: w*h : w*h], Stride: w, W: w, H: h}
 		p.apart.Planes = append(p.apart.Planes, Unsized{Plane: plane, Across: &a.across, Down: &a.down})
 		rest = rest[w*h:]

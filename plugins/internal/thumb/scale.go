@@ -95,7 +95,7 @@ func (p *processor) scalePlanes(g geometry, n, eighths, fx, fy int) {
 		}
 		// The decoder pads its planes: leave out what is beyond the picture.
 		src := p.source[i]
-		src.W, src.H = a.across.Samples(), a.down.Samples()
+		src.W, src.H = a.across.Samples, a.down.Samples
 		p.scaler.Scale(&p.out.planes[i], src, &a.across, &a.down, g.swap)
 	}
 }

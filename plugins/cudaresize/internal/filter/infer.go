@@ -14,9 +14,8 @@ type Filter struct {
 	// Scale and offset of each channel: a float is byte*scale + offset.
 	Scale [3][2]float32
 
-	scaler       resample.Scaler
-	plane        resample.Plane
-	across, down resample.Axis
+	scaler resample.Scaler
+	plane  resample.Plane
 }
 
 // Infer resizes a batch. Each picture has its samples in one of the two results, and none in the other.
@@ -94,10 +93,10 @@ func (f *Filter) compute(batch *cuda.Batch, w *work, bytes []byte, floats []floa
 		for k := range j.down {
 			h = max(h, int64(tables[j.firstDown+k])+int64(tables[j.startDown+k+1]-tables[j.startDown+k]))
 		}
-		f.across.SetWindows(windows(j.across, j.firstAcross, j.startAcross, j.coefsAcross, int(j.width)))
-		f.down.SetWindows(windows(j.down, j.firstDown, j.startDown, j.coefsDown, int(h)))
+		across := resample.Axis{Windows: windows(j.across, j.firstAcross, j.startAcross, j.coefsAcross, int(j.width))}
+		down := resample.Axis{Windows: windows(j.down, j.firstDown, j.startDown, j.coefsDown, int(h))}
 		source := resample.Plane{Pix: pixels[j.source : j.source+j.width*h], Stride: int(j.width), W: int(j.width), H: int(h)}
-		f.scaler.Scale(&f.plane, source, &f.across, &f.down, w.swap[i])
+		f.scaler.Scale(&f.plane, source, &across, &down, w.swap[i])
 		f.place(j, w.swap[i], bytes, floats)
 	}
 }

@@ -4,6 +4,7 @@ package filter
 
 import (
 	"fmt"
+	"unsafe"
 
 	"github.com/kagurazaka/kagurazaka/plugins/internal/resample"
 	"github.com/kagurazaka/kagurazaka/plugins/internal/thumb"
@@ -23,37 +24,40 @@ const (
 	Floats
 )
 
-// A plan describes how to resize one picture: a header of int32, and then the first samples and the starts of the windows of
-// each filter. The coefficients are in a separate array.
-const (
-	atLayout = iota
-	atW
-	atH
-	atPlanes // the number of planes
-	atYCbCr
-	atSwap
-	atPlane // planeSize numbers for each of maxPlanes
-	atAxis  = atPlane + maxPlanes*planeSize
-	header  = atAxis + maxAxes*axisSize
+// A plan describes how to resize one picture: a header, and then the first samples and the starts of the windows of each filter, all
+// as int32. The coefficients are in a separate array.
+type header struct {
+	layout Layout
+	w, h   int32
+	// ycbcr and swap are 1 or 0.
+	ycbcr, swap int32
+	planes      int32
+	plane       [maxPlanes]struct{ begin, w, h, across, down int32 }
+	axis        [2 * maxPlanes]struct{ samples, out, first, start, coefs int32 }
+}
 
-	maxPlanes, planeSize = 3, 5 // offset, width, height, the filter across, the filter down
-	maxAxes, axisSize    = 4, 5 // samples, results, and the offsets of first samples, starts and coefficients
+const (
+	maxPlanes  = 3
+	headerSize = int(unsafe.Sizeof(header{}) / 4)
 )
+
+// headerOf is the header of a plan, in its memory.
+func headerOf(plan []int32) *header { return (*header)(unsafe.Pointer(unsafe.SliceData(plan))) }
 
 // Load makes the arrays of a picture.
 func Load(m *thumb.Picture, layout Layout) ([]cuda.Tensor, error) {
 	if n := len(m.Planes); n != 1 && n != maxPlanes {
 		return nil, fmt.Errorf("a picture of %d planes", n)
 	}
-	plan := make([]int32, header, header+4096)
-	var coefs []int16
-	plan[atLayout], plan[atW], plan[atH], plan[atPlanes] = int32(layout), int32(m.W), int32(m.H), int32(len(m.Planes))
+	h := header{layout: layout, w: int32(m.W), h: int32(m.H), planes: int32(len(m.Planes))}
 	if m.YCbCr {
-		plan[atYCbCr] = 1
+		h.ycbcr = 1
 	}
 	if m.Swap {
-		plan[atSwap] = 1
+		h.swap = 1
 	}
+	plan := make([]int32, headerSize, headerSize+4096)
+	var coefs []int16
 	known := map[*resample.Axis]int32{}
 	add := func(a *resample.Axis) int32 {
 		if i, ok := known[a]; ok {
@@ -61,33 +65,25 @@ func Load(m *thumb.Picture, layout Layout) ([]cuda.Tensor, error) {
 		}
 		i := int32(len(known))
 		known[a] = i
-		w := a.Windows()
-		at := plan[atAxis+i*axisSize:]
-		at[0], at[1], at[2], at[3], at[4] = int32(w.Samples), int32(len(w.First)), int32(len(plan)), int32(len(plan)+len(w.First)), int32(len(coefs))
-		plan = append(append(plan, w.First...), w.Start...)
-		coefs = append(coefs, w.Coefs...)
+		axis := &h.axis[i]
+		axis.samples, axis.out, axis.coefs = int32(a.Samples), int32(len(a.First)), int32(len(coefs))
+		axis.first, axis.start = int32(len(plan)), int32(len(plan)+len(a.First))
+		plan = append(append(plan, a.First...), a.Start...)
+		coefs = append(coefs, a.Coefs...)
 		return i
 	}
-	begins := 0
+	begin := 0
 	for i, p := range m.Planes {
-		across, down := add(p.Across), add(p.Down)
-		at := plan[atPlane+i*planeSize:]
-		at[0], at[1], at[2], at[3], at[4] = int32(begins), int32(p.Plane.W), int32(p.Plane.H), across, down
-		begins += len(p.Plane.Pix)
+		plane := &h.plane[i]
+		plane.begin, plane.w, plane.h, plane.across, plane.down = int32(begin), int32(p.Plane.W), int32(p.Plane.H), add(p.Across), add(p.Down)
+		begin += len(p.Plane.Pix)
 	}
+	*headerOf(plan) = h
 	return []cuda.Tensor{
 		{DType: "uint8", Shape: []int{len(m.Pix)}, Data: m.Pix},
 		{DType: "int32", Shape: []int{len(plan)}, Data: cuda.Raw(plan)},
 		{DType: "int16", Shape: []int{len(coefs)}, Data: cuda.Raw(coefs)},
 	}, nil
-}
-
-// axis is a filter of a plan.
-type axis struct{ samples, out, first, start, coefs int }
-
-func axisOf(plan []int32, i int32) axis {
-	at := plan[atAxis+i*axisSize:]
-	return axis{int(at[0]), int(at[1]), int(at[2]), int(at[3]), int(at[4])}
 }
 
 // job is the resizing of one plane, as resize.cu has it.
@@ -120,11 +116,12 @@ func planOf(batch *cuda.Batch) (*work, error) {
 	bytes, floats := 0, 0
 	for i := range batch.Len {
 		plan := cuda.View[int32](plans.Host[plans.Offsets[i]:plans.Offsets[i+1]])
-		if len(plan) < header {
+		if len(plan) < headerSize {
 			return nil, fmt.Errorf("the plan of picture %d has %d numbers", i, len(plan))
 		}
-		pw, ph, n := int(plan[atW]), int(plan[atH]), int(plan[atPlanes])
-		layout, ycbcr, swap := Layout(plan[atLayout]), plan[atYCbCr] != 0, plan[atSwap] != 0
+		head := headerOf(plan)
+		pw, ph, n := int(head.w), int(head.h), int(head.planes)
+		layout, ycbcr, swap := head.layout, head.ycbcr != 0, head.swap != 0
 		none := []int{0}
 		switch layout {
 		case Planes:
@@ -143,12 +140,12 @@ func planOf(batch *cuda.Batch) (*work, error) {
 			results = 3 // grey three times
 		}
 		for r := range results {
-			at := plan[atPlane+min(r, n-1)*planeSize:]
-			across, down := axisOf(plan, at[3]), axisOf(plan, at[4])
+			plane := &head.plane[min(r, n-1)]
+			across, down := &head.axis[plane.across], &head.axis[plane.down]
 			tables := int64(plans.Offsets[i] / 4)
 			filters := int64(coefs.Offsets[i] / 2)
 			j := job{
-				source: int64(pixels.Offsets[i]) + int64(at[0]), width: int64(at[1]), across: int64(across.out), down: int64(down.out),
+				source: int64(pixels.Offsets[i]) + int64(plane.begin), width: int64(plane.w), across: int64(across.out), down: int64(down.out),
 				firstAcross: tables + int64(across.first), startAcross: tables + int64(across.start), coefsAcross: filters + int64(across.coefs),
 				firstDown: tables + int64(down.first), startDown: tables + int64(down.start), coefsDown: filters + int64(down.coefs),
 				between: int64(w.between), channel: -1,
