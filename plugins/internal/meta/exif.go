@@ -3,6 +3,7 @@ package meta
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 
@@ -28,15 +29,7 @@ func (o Orientation) MirrorY() bool { return o == 3 || o == 4 || o == 6 || o == 
 type notes struct{ exif, xmp Orientation }
 
 // orientation prefers EXIF to XMP: cameras write EXIF, and programs that turn a picture change EXIF, or both.
-func (n notes) orientation() Orientation {
-	switch {
-	case n.exif != 0:
-		return n.exif
-	case n.xmp != 0:
-		return n.xmp
-	}
-	return Upright
-}
+func (n notes) orientation() Orientation { return cmp.Or(n.exif, n.xmp, Upright) }
 
 // addEXIF reads a block of EXIF data, which is a TIFF structure.
 func (n *notes) addEXIF(data []byte) {

@@ -2,6 +2,7 @@ package meta
 
 import (
 	"bytes"
+	"cmp"
 	"compress/zlib"
 	"encoding/binary"
 	"encoding/hex"
@@ -37,13 +38,7 @@ func FromPNG(data []byte) Orientation {
 		}
 		at = end + 4 // the checksum
 	}
-	if n.exif == 0 {
-		n.exif = raw.exif
-	}
-	if n.xmp == 0 {
-		n.xmp = raw.xmp
-	}
-	return n.orientation()
+	return cmp.Or(n.exif, raw.exif, n.xmp, raw.xmp, Upright)
 }
 
 // addRaw reads a profile of ImageMagick's. Its first bytes tell whether it is XMP or EXIF.

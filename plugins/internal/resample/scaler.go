@@ -49,7 +49,10 @@ func (s *Scaler) ScaleRows(dst []Plane, across, down *Axis, swap bool, fill func
 		first, coefs := down.window(i)
 		for ; next < first+len(coefs); next++ {
 			if next-base == held {
-				s.slide(first-base, held)
+				// Drop the rows before first.
+				for _, band := range s.bands[:len(dst)] {
+					copy(band.Pix, band.Pix[(first-base)*band.Stride:held*band.Stride])
+				}
 				base = first
 			}
 			for c := range dst {
@@ -75,14 +78,6 @@ func (s *Scaler) prepare(channels, w, held, out int) {
 	for c := range channels {
 		s.bands[c].Resize(w, held)
 		s.channels[c].Resize(w, out)
-	}
-}
-
-// slide drops the first n rows of the bands.
-func (s *Scaler) slide(n, held int) {
-	for c := range s.line {
-		band := s.bands[c]
-		copy(band.Pix, band.Pix[n*band.Stride:held*band.Stride])
 	}
 }
 

@@ -45,22 +45,17 @@ func sniff(data []byte) (format, error) {
 // OutputFormats are the supported extensions of outputs.
 const OutputFormats = ".jpg, .jpeg, .png, .gif, .tif, .tiff, .bmp"
 
+var outputFormats = map[string]format{
+	".jpg": formatJPEG, ".jpeg": formatJPEG, ".png": formatPNG, ".gif": formatGIF, ".tif": formatTIFF, ".tiff": formatTIFF, ".bmp": formatBMP,
+}
+
 // outputFormat is the format for a path's extension.
 func outputFormat(path string) (format, error) {
-	switch ext := strings.ToLower(filepath.Ext(path)); ext {
-	case ".jpg", ".jpeg":
-		return formatJPEG, nil
-	case ".png":
-		return formatPNG, nil
-	case ".gif":
-		return formatGIF, nil
-	case ".tif", ".tiff":
-		return formatTIFF, nil
-	case ".bmp":
-		return formatBMP, nil
-	default:
-		return "", fmt.Errorf("the output's extension is %q; must be one of %s (for example --mixin output_mode.ext=.png)", ext, OutputFormats)
+	ext := strings.ToLower(filepath.Ext(path))
+	if f, ok := outputFormats[ext]; ok {
+		return f, nil
 	}
+	return "", fmt.Errorf("the output's extension is %q; must be one of %s (for example --mixin output_mode.ext=.png)", ext, OutputFormats)
 }
 
 // keepsAlpha reports whether the format has partial transparency.

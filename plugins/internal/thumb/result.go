@@ -18,14 +18,7 @@ const (
 
 // channels is the number of planes.
 func (m model) channels() int {
-	switch m {
-	case modelGray:
-		return 1
-	case modelRGBA:
-		return 4
-	default:
-		return 3
-	}
+	return [...]int{modelGray: 1, modelYCbCr: 3, modelRGB: 3, modelRGBA: 4}[m]
 }
 
 // result is a resized picture, still as planes.

@@ -12,24 +12,14 @@ import (
 // libtiff returns samples in the machine's byte order.
 var native = binary.NativeEndian
 
-// numberReader returns a function that reads sample i of a row of signed, large or floating-point numbers. It returns nil
-// for an unknown kind.
-func numberReader(h *tiffhead.Header) func(row []byte, i int) float64 {
-	switch [2]int{h.Format, h.Bits} {
-	case [2]int{tiffhead.Unsigned, 32}:
-		return func(row []byte, i int) float64 { return float64(native.Uint32(row[4*i:])) }
-	case [2]int{tiffhead.Signed, 16}:
-		return func(row []byte, i int) float64 { return float64(int16(native.Uint16(row[2*i:]))) }
-	case [2]int{tiffhead.Signed, 32}:
-		return func(row []byte, i int) float64 { return float64(int32(native.Uint32(row[4*i:]))) }
-	case [2]int{tiffhead.Float, 16}:
-		return func(row []byte, i int) float64 { return half(native.Uint16(row[2*i:])) }
-	case [2]int{tiffhead.Float, 32}:
-		return func(row []byte, i int) float64 { return float64(math.Float32frombits(native.Uint32(row[4*i:]))) }
-	case [2]int{tiffhead.Float, 64}:
-		return func(row []byte, i int) float64 { return math.Float64frombits(native.Uint64(row[8*i:])) }
-	}
-	return nil
+// numberReaders read sample i of a row of signed, large or floating-point numbers, by their format and bits.
+var numberReaders = map[[2]int]func(row []byte, i int) float64{
+	{tiffhead.Unsigned, 32}: func(row []byte, i int) float64 { return float64(native.Uint32(row[4*i:])) },
+	{tiffhead.Signed, 16}:   func(row []byte, i int) float64 { return float64(int16(native.Uint16(row[2*i:]))) },
+	{tiffhead.Signed, 32}:   func(row []byte, i int) float64 { return float64(int32(native.Uint32(row[4*i:]))) },
+	{tiffhead.Float, 16}:    func(row []byte, i int) float64 { return half(native.Uint16(row[2*i:])) },
+	{tiffhead.Float, 32}:    func(row []byte, i int) float64 { return float64(math.Float32frombits(native.Uint32(row[4*i:]))) },
+	{tiffhead.Float, 64}:    func(row []byte, i int) float64 { return math.Float64frombits(native.Uint64(row[8*i:])) },
 }
 
 // half converts a floating-point number of 16 bits.
@@ -54,7 +44,7 @@ func half(v uint16) float64 {
 // readTIFFNumbers reads grey or colours of numbers without a fixed range, such as measurements. It uses the range in the
 // file, or else the smallest common range that includes all numbers, or else their own range.
 func (p *processor) readTIFFNumbers(file blocks, h *tiffhead.Header) (image.Image, error) {
-	number := numberReader(h)
+	number := numberReaders[[2]int{h.Format, h.Bits}]
 	if number == nil || h.Colours() > 3 {
 		return nil, errors.New("the picture's samples are numbers of an unknown kind")
 	}

@@ -105,8 +105,6 @@ const (
 	tagColorMap       = 320
 	tagTileWidth      = 322
 	tagTileHeight     = 323
-	tagTileOffsets    = 324
-	tagTileCounts     = 325
 	tagInkSet         = 332
 	tagExtraSamples   = 338
 	tagSampleFormat   = 339
@@ -126,7 +124,7 @@ var names = map[uint16]string{
 	tagFillOrder: "FillOrder", tagStripOffsets: "StripOffsets", TagOrientation: "Orientation", tagSamples: "SamplesPerPixel",
 	tagRowsPerStrip: "RowsPerStrip", tagStripCounts: "StripByteCounts", tagPlanes: "PlanarConfiguration", tagT4Options: "T4Options",
 	tagT6Options: "T6Options", tagPredictor: "Predictor", tagColorMap: "ColorMap", tagTileWidth: "TileWidth", tagTileHeight: "TileLength",
-	tagTileOffsets: "TileOffsets", tagTileCounts: "TileByteCounts", tagInkSet: "InkSet", tagExtraSamples: "ExtraSamples",
+	324: "TileOffsets", 325: "TileByteCounts", tagInkSet: "InkSet", tagExtraSamples: "ExtraSamples",
 	tagSampleFormat: "SampleFormat", tagMin: "SMinSampleValue", tagMax: "SMaxSampleValue", tagIndexed: "Indexed", tagDecode: "Decode",
 	TagXMP: "XMP", tagImageDepth: "ImageDepth", tagTileDepth: "TileDepth",
 }

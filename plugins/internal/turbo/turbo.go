@@ -34,20 +34,11 @@ const (
 
 // Factors returns the number of pixels that a colour sample covers across and down, 0 for an unknown layout, and 1 for grey.
 func (s Subsampling) Factors() (x, y int) {
-	switch s {
-	case Sub444, SubGray:
-		return 1, 1
-	case Sub422:
-		return 2, 1
-	case Sub420:
-		return 2, 2
-	case Sub440:
-		return 1, 2
-	case Sub411:
-		return 4, 1
-	}
-	return 0, 0
+	f := factors[s]
+	return f[0], f[1]
 }
+
+var factors = map[Subsampling][2]int{Sub444: {1, 1}, Sub422: {2, 1}, Sub420: {2, 2}, SubGray: {1, 1}, Sub440: {1, 2}, Sub411: {4, 1}}
 
 // PlaneSize returns the size of a picture's plane i, padded to whole colour samples.
 func (s Subsampling) PlaneSize(i, w, h int) (pw, ph int) {
