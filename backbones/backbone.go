@@ -1,5 +1,5 @@
-// Package backbones holds what the execution models have in common: the small interface between the run that drives
-// them and the workers that do the work. A backbone knows neither templates nor gRPC.
+// Package backbones has the interface between a run and the execution models that distribute its items to workers. A backbone knows
+// neither templates nor gRPC.
 package backbones
 
 import (
@@ -11,10 +11,9 @@ import (
 
 // Backbone is an execution model with everything it needs to work on the items of one run. It is used once.
 type Backbone interface {
-	// Run dispatches everything that src yields and reports every outcome to sink, from one goroutine. It returns nil
-	// when every item has its outcome (failed ones included), ErrDrained, ctx's error, the source's or the sink's
-	// error, or why workers could not work; a *CloseError is joined to it where tasks could not be closed. When it returns,
-	// all workers are gone.
+	// Run dispatches the items of src and reports every outcome to sink, from one goroutine. It returns nil when every item has its
+	// outcome (failed ones included), ErrDrained, the error of ctx, source or sink, or the reason why workers could not work. A
+	// *CloseError is joined to it if tasks could not be closed. When it returns, all workers are gone.
 	Run(ctx context.Context, src Source, sink Sink) error
 	// Status may be called while Run is under way, and after it.
 	Status() Status
@@ -22,22 +21,22 @@ type Backbone interface {
 
 // Status is what a backbone's workers do.
 type Status struct {
-	// Running workers are started, Busy ones have something in flight, Closing ones have no more work and close their task.
+	// Running workers are started, Busy ones have requests in flight, Closing ones have no more work and close their task.
 	Running, Busy, Closing int
-	// Stages is how the stages of a pipeline have fared so far; nil where there are none.
+	// Stages are the figures of a pipeline's stages; nil without stages.
 	Stages *Stages
 }
 
-// ErrDrained is returned by Run when the run was told to stop before every item had its outcome.
+// ErrDrained is Run's error when the run was stopped before every item had its outcome.
 var ErrDrained = errors.New("the run was interrupted")
 
-// Encoding is how the items of a block are written down.
+// Encoding is the encoding of a block's items.
 type Encoding int
 
 const (
 	// JSONLines is JSON objects without raw newlines, separated by "\n".
 	JSONLines Encoding = iota
-	// Opaque is the plugin's own encoding: the host can only pass a block on whole.
+	// Opaque is the plugin's own encoding. The host can only pass on a whole block.
 	Opaque
 	// Indexed blocks have no payload: their items are First … First+Count-1 of a list that the workers share.
 	Indexed
@@ -47,22 +46,21 @@ const (
 type Block struct {
 	Encoding Encoding
 	Count    int
-	// Payload must not be changed once the block is handed over.
+	// Payload must not be changed after the block was passed on.
 	Payload []byte
 	// Marshal holds the same items in Python's marshal if a Python plugin sent them so: its workers read that three times as fast as
 	// JSON. Empty where the payload is only a part of what the plugin sent.
 	Marshal []byte
-	// First is the number of the first item in the listing, from 0. Blocks come in order; a source that leaves items out leaves
-	// their numbers out.
+	// First is the number of the first item in the listing, from 0. Blocks come in order. Items that a source omits leave gaps.
 	First uint64
-	// Skip is the number of items at the start of the payload that do not belong to the block. Only an opaque block, which cannot be
-	// divided, has them. What follows Skip and Count does not belong to it either.
+	// Skip is the number of items at the start of the payload that do not belong to the block. Only an opaque block has them, because it
+	// cannot be divided. Items after Skip and Count do not belong to it either.
 	Skip int
-	// Keys are printable names of opaque items; empty where they would have cost too much.
+	// Keys are printable names of opaque items; empty if they would cost too much.
 	Keys []string
-	// ContentKeys identify opaque items in a later run; empty: their payload does.
+	// ContentKeys identify opaque items in a later run; empty: the payload does.
 	ContentKeys []uint64
-	// Refused is, for each item, why it must not be started; nil: all may be. A backbone never gets such a block.
+	// Refused is the reason why each item must not be started; nil: all may be. A backbone never gets such a block.
 	Refused []string
 }
 
@@ -76,15 +74,15 @@ func (b Block) Detached() Block {
 
 // Source yields the items to do.
 type Source interface {
-	// Next returns the next block, or io.EOF after the last. One goroutine calls it at a time. A block without items says that the
-	// next one comes only when every item before it has its outcome.
+	// Next returns the next block, or io.EOF after the last. One goroutine calls it at a time. After a block without items, the next one
+	// comes only when every item before it has its outcome.
 	Next(ctx context.Context) (Block, error)
 }
 
 // Part is consecutive items of one block.
 type Part struct {
 	Block Block
-	// Skip items of the block are left out at its start, Take are taken after them.
+	// Skip is the number of items before the part, Take the number of items in it.
 	Skip, Take int
 }
 
@@ -98,7 +96,7 @@ type Chunk struct {
 	Count int
 }
 
-// Fault says whose mistake a failure is.
+// Fault is whose mistake a failure is.
 type Fault int
 
 // Whose mistake a failure can be.
@@ -110,7 +108,7 @@ const (
 	FaultEnvironment
 )
 
-// Failure is why an item failed.
+// Failure is the reason why an item failed.
 type Failure struct {
 	Kind      FailureKind
 	Message   string
@@ -119,34 +117,32 @@ type Failure struct {
 	TypeName  string
 	Retryable bool
 	Fault     Fault
-	// Worker is the name of the worker that reported the failure or died of it: "w3".
+	// Worker is the worker that reported the failure or died of it: "w3".
 	Worker string
 	// Attempts is the number of times the item was started.
 	Attempts int
-	// Elapsed is how long the last attempt took; 0: not measured.
+	// Elapsed is the duration of the last attempt; 0: not measured.
 	Elapsed time.Duration
-	// Log is the end of the worker's log when the failure became known, oldest line first. Lines may belong to later items of the
-	// chunk.
+	// Log is the end of the worker's log, oldest line first. Lines may belong to later items of the chunk.
 	Log []string
 }
 
 // FailureKind sorts failures for counting.
 type FailureKind string
 
-// The kinds a failure can have. They are part of the interface: ledgers and JSON output carry them.
+// The kinds of failures, as in ledgers and JSON output.
 const (
-	// KindError is an error or exception of the task's own.
+	// KindError is an error or exception of the task.
 	KindError FailureKind = "error"
-	// KindPanic is a Go panic or its like, which the worker survived.
+	// KindPanic is a panic that the worker survived.
 	KindPanic FailureKind = "panic"
-	// KindCrash is the death of the worker while it was on the item.
+	// KindCrash is the death of the worker on the item.
 	KindCrash FailureKind = "crash"
-	// KindTimeout is an item that took longer than it may; its worker was ended for it.
+	// KindTimeout is an item that took too long. The host ended its worker.
 	KindTimeout FailureKind = "timeout"
-	// KindLost is an item whose worker went away before it reported the outcome.
+	// KindLost is an item whose worker died before it reported the outcome.
 	KindLost FailureKind = "lost"
-	// KindInvalidOutput is an item whose output is not what the template says, or would lie where it must not; the latter is never
-	// started.
+	// KindInvalidOutput is an item whose output differs from the template, or has a forbidden path: such an item is never started.
 	KindInvalidOutput FailureKind = "invalid output"
 )
 
@@ -154,15 +150,15 @@ const (
 type Result struct {
 	ChunkID uint64
 	Count   int
-	// Skipped are positions of items that the task's own check found finished.
+	// Skipped are positions of items that the task's check found finished.
 	Skipped   []Range
 	Failures  []ItemFailure
 	Unwritten Unwritten
-	// Busy is how long the worker worked on it; 0: unknown.
+	// Busy is the worker's time for it; 0: unknown.
 	Busy time.Duration
 }
 
-// Unwritten counts items that are done but lack the output that the finish check looks for. The next run does them again.
+// Unwritten counts items that are done without the output that the finish check looks for. The next run repeats them.
 type Unwritten struct {
 	Count int
 	// Expected is the output path of one of them, Found the file that was written instead; empty: none.
@@ -176,6 +172,6 @@ type Range struct{ First, Count int }
 type ItemFailure struct {
 	Index   int
 	Failure Failure
-	// Item is the item as text, where the host cannot read it.
+	// Item is the item as text if the host cannot read it.
 	Item string
 }

@@ -6,13 +6,12 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// MaxBreaches is how often workers may break the protocol before the run ends: what a plugin does wrong three times it will
-// do wrong again.
+// MaxBreaches is the number of breaches of the protocol that end a run.
 const MaxBreaches = 3
 
 // BreachError ends a run whose workers broke the protocol too often.
 type BreachError struct {
-	// Times is how often, What is the last of it, Rule the section of docs/protocol.md that has the rule.
+	// Times is the number of breaches, What the last one, Rule its section of docs/protocol.md.
 	Times      int
 	What, Rule string
 }
@@ -21,7 +20,7 @@ func (e *BreachError) Error() string {
 	return fmt.Sprintf("workers broke the protocol %s; the last one: %s%s", count.Of(e.Times, "time"), e.What, RuleNote(e.Rule))
 }
 
-// RuleNote names the section of docs/protocol.md with a rule, to follow what broke it; empty for none.
+// RuleNote names a section of docs/protocol.md, for the end of a message; empty for none.
 func RuleNote(rule string) string {
 	if rule == "" {
 		return ""

@@ -2,12 +2,11 @@ package backbones
 
 import "fmt"
 
-// CloseError says that tasks could not be closed: what they still had to write may be lost.
+// CloseError is the error for tasks that could not be closed: what they still had to write may be lost.
 type CloseError struct {
-	// Workers is how many workers could not close their task.
+	// Workers is the number of workers that could not close their task, First the error of the first.
 	Workers int
-	// First is about the first of them.
-	First error
+	First   error
 }
 
 func (e *CloseError) Error() string {

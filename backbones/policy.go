@@ -7,30 +7,29 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// Policy says how a run treats items that fail or hang, workers that grow or cannot start, and its own end. Every backbone obeys it.
-// It can be written as JSON, but for what belongs to a process.
+// Policy is how a run treats items that fail or hang, workers that grow or cannot start, and its own end. It can be written as
+// JSON, except what belongs to a process.
 type Policy struct {
 	// Retry is the policy for failed items.
 	Retry Retry
-	// ItemTimeout bounds an item; its worker is ended then. 0: no limit. A worker that does not say which item it is on has the limit
-	// times the items of its request.
+	// ItemTimeout bounds an item. Then its worker is ended. 0: no limit. A worker that does not report its item has the limit times
+	// the items of its request.
 	ItemTimeout time.Duration
 	// StallAfter is the time without any progress after which a warning names what is in flight; 0: no warning.
 	StallAfter time.Duration
-	// Drain, once closed, stops the run: what is in flight finishes, then Run returns ErrDrained. May be nil.
+	// Drain stops the run when it is closed: requests in flight finish, then Run returns ErrDrained. May be nil.
 	Drain <-chan struct{} `json:"-"`
-	// Grace bounds what is in flight after Drain; then the workers are killed. 0: 30 s.
+	// Grace bounds the requests in flight after Drain. Then the workers are killed. 0: 30 s.
 	Grace time.Duration
-	// CloseTimeout bounds the closing of a task, at the end of the run and when a worker is replaced. The worker is killed then, and
-	// the run fails. 0: 5 min.
+	// CloseTimeout bounds the closing of a task. Then the worker is killed, and the run fails. 0: 5 min.
 	CloseTimeout time.Duration
 	// WorkerMaxItems is the number of items after which a worker is replaced; 0: never.
 	WorkerMaxItems int
-	// WorkerMaxRSS is the resident memory of a worker and its children, in bytes, above which it is replaced; 0: never. RSS measures
-	// it by process number.
+	// WorkerMaxRSS is the resident memory, in bytes, of a worker and its children above which it is replaced; 0: never. RSS measures
+	// it by process ID.
 	WorkerMaxRSS int64
 	RSS          func(pids []int) map[int]int64 `json:"-"`
-	// StartDelay bounds the wait after a worker that died early or could not be started; it doubles with each further one. 0: 100 ms.
+	// StartDelay bounds the wait after a worker that died early or could not be started. It doubles each time. 0: 100 ms.
 	StartDelay time.Duration
 	// Log receives messages for the user; nil: they are dropped.
 	Log hclog.Logger `json:"-"`

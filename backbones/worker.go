@@ -9,45 +9,44 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
 
-// MaxChunkItems is the most items a chunk may have; the heartbeat page has room for so many.
+// MaxChunkItems is the most items of a chunk: the heartbeat page has no room for more.
 const MaxChunkItems = wire.MaxChunkItems
 
-// MaxInFlight is the most chunks a worker may have at a time; the heartbeat page has so many slots.
+// MaxInFlight is the most chunks that a worker may have at a time: the slots of the heartbeat page.
 const MaxInFlight = wire.MaxInFlight
 
-// Process is one running worker process with the task opened in it, which takes requests and answers them. Its methods may be
-// called by several goroutines.
+// Process is a running worker process with an open task. It answers requests. Several goroutines may call its methods.
 type Process[Q, A any] interface {
-	// Send hands a request to the worker. An error means that the worker is broken: Results ends soon.
+	// Send sends a request. An error means that the worker is broken: Results ends soon.
 	Send(Q) error
-	// Results yields one answer a request, in the order in which they were sent. The channel is closed once the process has
-	// ended, and so cannot write to shared memory any more.
+	// Results yields one answer per request, in order. The channel is closed when the process has ended, and so cannot write to
+	// shared memory any more.
 	Results() <-chan A
-	// Finish says that no more requests come: the worker ends when it has answered what it has.
+	// Finish ends the worker when it has answered all its requests.
 	Finish()
-	// Kill ends the worker and every process that it started, at once.
+	// Kill ends the worker and all processes that it started, at once.
 	Kill()
-	// Exit says how the worker ended. It may be called once Results is closed.
+	// Exit is how the worker ended. It may be called after Results is closed.
 	Exit() Exit
-	// Name tells the worker from others for a person: "pid 812".
+	// Name is the worker's name for users: "pid 812".
 	Name() string
 }
 
-// Worker is a worker that is sent chunks.
+// Worker is a worker for chunks.
 type Worker interface {
 	Process[Chunk, Result]
-	// Beats reads the heartbeat page, one beat a slot; nil where the worker keeps none, or one that tells nothing. It may be
-	// called at any time, also when the worker is dead.
+	// Beats reads the heartbeat page, one beat per slot; nil without a usable page. It may be called at any time, also when the
+	// worker is dead.
 	Beats() []Beat
 }
 
-// Starter starts the worker with the given index. A FatalError means that no worker can be started.
+// Starter starts the worker with an index. A FatalError means that no worker can be started.
 type Starter func(ctx context.Context, index int) (Worker, error)
 
-// FatalError is an error that no further try can mend. The run ends with it, or goes on without the device that has it.
+// FatalError is a permanent error. The run ends with it, or continues without the device that has it.
 type FatalError struct {
 	Err error
-	// EndsRun: the run ends even if other devices could go on.
+	// EndsRun: the run ends even if other devices could continue.
 	EndsRun bool
 }
 
@@ -76,23 +75,23 @@ type Exit struct {
 	// Code is the exit code, -1 when a signal ended the process.
 	Code   int
 	Signal syscall.Signal
-	// ByHost: the signal came from the host.
+	// ByHost: the host sent the signal.
 	ByHost bool
-	// Reason is set when the host ended the worker, and says why: "it answered chunk 3 where chunk 2 was due".
+	// Reason is why the host ended the worker, if it did: "it answered chunk 3 where chunk 2 was due".
 	Reason string
-	// Memory is what is known of memory as the cause, as the end of a sentence: "for want of memory: …"; may be empty.
+	// Memory is the end of a sentence about memory as the cause: "for want of memory: …"; may be empty.
 	Memory string
-	// Stderr is the last of what the worker wrote to its stderr.
+	// Stderr are the last lines of the worker's stderr.
 	Stderr []string
-	// Rule is the section of docs/protocol.md with the rule that the worker broke; empty: it broke none.
+	// Rule is the section of docs/protocol.md that the worker violated; may be empty.
 	Rule string
-	// Ended: the worker ended its Run call as it should, and its task is closed unless Close is set.
+	// Ended: the worker ended its Run call correctly. Its task is closed unless Close is set.
 	Ended bool
-	// Close is why the task could not be closed; nil: it was closed, or the reason is not known.
+	// Close is the error of closing the task; nil: it was closed, or the reason is not known.
 	Close error
 }
 
-// String tells the exit as the end of a sentence that begins with the worker: "was killed by signal 9 (killed)".
+// String describes the exit as the end of a sentence about the worker: "was killed by signal 9 (killed)".
 func (e Exit) String() string {
 	var b strings.Builder
 	switch {
@@ -112,7 +111,7 @@ func (e Exit) String() string {
 	return b.String()
 }
 
-// LastLine is the last that the worker wrote to its stderr; empty where there is nothing.
+// LastLine is the last line of the worker's stderr; may be empty.
 func (e Exit) LastLine() string {
 	if len(e.Stderr) == 0 {
 		return ""
@@ -120,7 +119,7 @@ func (e Exit) LastLine() string {
 	return e.Stderr[len(e.Stderr)-1]
 }
 
-// StderrNote is what the worker wrote last, to follow String in a message; empty where there is nothing.
+// StderrNote is the end of the worker's stderr, to follow String in a message; may be empty.
 func (e Exit) StderrNote() string {
 	if len(e.Stderr) == 0 {
 		return ""
@@ -128,15 +127,15 @@ func (e Exit) StderrNote() string {
 	return "; its stderr ended with:\n  " + strings.Join(e.Stderr, "\n  ")
 }
 
-// Span is Count items from the number First, as their blocks have them.
+// Span is Count items from the number First of the listing.
 type Span struct {
 	First uint64
 	Count int
 }
 
-// Outcomes is the outcomes of some items. Each item of a run is in exactly one Outcomes.
+// Outcomes are the outcomes of some items. Each item of a run is in exactly one Outcomes.
 type Outcomes struct {
-	// Worker is the name of the worker that they come from: "w3".
+	// Worker is the worker that they come from: "w3".
 	Worker  string
 	Done    []Span
 	Skipped []Span
@@ -145,16 +144,16 @@ type Outcomes struct {
 	Unwritten Unwritten
 }
 
-// FailedItem is an item whose outcome is failed.
+// FailedItem is an item that failed.
 type FailedItem struct {
 	Number uint64
-	// Item is the item as printable text: its JSON, or what the plugin shows for it.
+	// Item is the item as printable text: its JSON, or the plugin's text for it.
 	Item    string
 	Failure Failure
-	// Encoding is that of its block, ContentKey what an opaque item is known by in a later run.
+	// Encoding is that of its block. ContentKey identifies an opaque item in a later run.
 	Encoding   Encoding
 	ContentKey uint64
 }
 
-// Sink receives outcomes. An error ends the run: what is in flight is finished and nothing more is dispatched.
+// Sink receives outcomes. After an error, requests in flight finish and nothing more is dispatched.
 type Sink func(Outcomes) error
