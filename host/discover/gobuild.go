@@ -90,11 +90,14 @@ func buildGo(arg, dir string, opts Options) (*Plugin, error) {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return nil, fmt.Errorf("making the build cache: %w", err)
 	}
-	unlock, err := lockFile(filepath.Join(out, "lock"))
-	if err != nil {
-		return nil, err
+	folder, err := os.Open(out)
+	if err == nil {
+		defer func() { _ = folder.Close() }()
+		err = filelock.Lock(folder)
 	}
-	defer unlock()
+	if err != nil {
+		return nil, fmt.Errorf("locking the build cache: %w", err)
+	}
 	// Another run may have built it while this one waited.
 	if fresh(recordPath, exe) {
 		return found, nil
@@ -110,13 +113,20 @@ func buildGo(arg, dir string, opts Options) (*Plugin, error) {
 	if text, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building %s: %w\n%s", arg, err, bytes.TrimSpace(text))
 	}
+	if err := store(next, exe, recordPath, inputs); err != nil {
+		return nil, fmt.Errorf("storing the build of %s: %w", arg, err)
+	}
+	return found, nil
+}
+
+// store puts a new build into the place of exe. It removes the old record first, so that a record never belongs to another executable.
+func store(next, exe, recordPath string, inputs record) error {
 	data, err := json.Marshal(inputs)
 	if err != nil {
-		return nil, fmt.Errorf("recording the build of %s: %w", arg, err)
+		return err
 	}
-	// Remove the old record first, so that a record never belongs to another executable.
 	if err := os.RemoveAll(recordPath); err != nil {
-		return nil, fmt.Errorf("recording the build of %s: %w", arg, err)
+		return err
 	}
 	if same(next, exe) {
 		err = os.Remove(next)
@@ -124,12 +134,9 @@ func buildGo(arg, dir string, opts Options) (*Plugin, error) {
 		err = os.Rename(next, exe)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("storing the build of %s: %w", arg, err)
+		return err
 	}
-	if err := atomicfile.Write(recordPath, data, 0); err != nil {
-		return nil, fmt.Errorf("recording the build of %s: %w", arg, err)
-	}
-	return found, nil
+	return atomicfile.Write(recordPath, data, 0)
 }
 
 // same reports whether two files have the same content.
@@ -181,17 +188,4 @@ func recordOf(gotool, dir string) (record, error) {
 		}
 	}
 	return r, nil
-}
-
-// lockFile waits for an advisory lock. The kernel releases it with the process.
-func lockFile(path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("locking %s: %w", path, err)
-	}
-	if err := filelock.Lock(f); err != nil {
-		_ = f.Close()
-		return nil, err
-	}
-	return func() { _ = f.Close() }, nil
 }

@@ -3,20 +3,13 @@
 package progress
 
 import (
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
 // Counters are a run's counters. Several goroutines may use them.
-type Counters struct {
-	Done, Skipped, Failed atomic.Int64
-	// Unlisted counts the folders and files that could not be listed.
-	Unlisted atomic.Int64
-	// Open counts the items that another run still works on at the end.
-	Open atomic.Int64
-}
+type Counters struct{ Done, Skipped, Failed atomic.Int64 }
 
 // Unwritten counts the items that are done without the output that the finish check looks for.
 type Unwritten struct {
@@ -54,7 +47,8 @@ type Summary struct {
 	FailedByKind map[string]int64 `json:"failed_by_kind"`
 	// Unwritten counts items among those done.
 	Unwritten Unwritten `json:"-"`
-	Unlisted  int64     `json:"unlisted"`
+	// Unlisted is the number of folders and files that could not be listed.
+	Unlisted int64 `json:"unlisted"`
 	// Open is the number of items that another run still works on.
 	Open    int64   `json:"open,omitempty"`
 	Seconds float64 `json:"seconds"`
@@ -105,12 +99,11 @@ type Reporter struct {
 	elapsed  time.Duration
 	rate     rate
 
-	// mu guards the printer, kinds and unwritten.
-	mu        sync.Mutex
-	kinds     map[string]int64
-	unwritten Unwritten
-	stop      chan struct{}
-	gone      sync.WaitGroup
+	// mu guards the printer and sum.
+	mu   sync.Mutex
+	sum  Summary
+	stop chan struct{}
+	gone sync.WaitGroup
 }
 
 // Start starts to show a run.
@@ -121,16 +114,14 @@ func Start(printer Printer, sources Sources) *Reporter {
 	if sources.Began.IsZero() {
 		sources.Began = sources.Now()
 	}
-	r := &Reporter{sources: sources, printer: printer, kinds: map[string]int64{}, stop: make(chan struct{})}
+	r := &Reporter{sources: sources, printer: printer, sum: Summary{FailedByKind: map[string]int64{}}, stop: make(chan struct{})}
 	if interval := printer.Interval(); interval > 0 {
-		r.gone.Add(1)
-		go r.tick(interval)
+		r.gone.Go(func() { r.tick(interval) })
 	}
 	return r
 }
 
 func (r *Reporter) tick(interval time.Duration) {
-	defer r.gone.Done()
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
@@ -161,7 +152,7 @@ func (r *Reporter) snapshot() Snapshot {
 func (r *Reporter) Failed(f Failure) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.kinds[f.Kind]++
+	r.sum.FailedByKind[f.Kind]++
 	r.printer.Failed(f)
 }
 
@@ -169,22 +160,20 @@ func (r *Reporter) Failed(f Failure) {
 func (r *Reporter) Unwritten(n int, expected, found string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.unwritten.Count += int64(n)
-	if r.unwritten.Expected == "" || r.unwritten.Found == "" && found != "" {
-		r.unwritten.Expected, r.unwritten.Found = expected, found
+	u := &r.sum.Unwritten
+	u.Count += int64(n)
+	if u.Expected == "" || u.Found == "" && found != "" {
+		u.Expected, u.Found = expected, found
 	}
 }
 
-// Finish stops the ticker, shows the summary and returns it.
-func (r *Reporter) Finish(interrupted bool) Summary {
+// Finish stops the ticker, shows the summary and returns it. unlisted and open are the numbers of Summary.
+func (r *Reporter) Finish(unlisted, open int64, interrupted bool) Summary {
 	close(r.stop)
 	r.gone.Wait()
-	last := r.snapshot()
-	s := Summary{
-		Done: last.Done, Skipped: last.Skipped, Failed: last.Failed, FailedByKind: maps.Clone(r.kinds),
-		Unlisted: r.Counters.Unlisted.Load(), Open: r.Counters.Open.Load(), Unwritten: r.unwritten,
-		Seconds: last.Seconds, Interrupted: interrupted, Stages: last.Stages,
-	}
+	last, s := r.snapshot(), r.sum
+	s.Done, s.Skipped, s.Failed, s.Unlisted, s.Open = last.Done, last.Skipped, last.Failed, unlisted, open
+	s.Seconds, s.Interrupted, s.Stages = last.Seconds, interrupted, last.Stages
 	if s.Seconds > 0 {
 		s.ItemsPerSecond = float64(s.Done+s.Failed) / s.Seconds
 	}

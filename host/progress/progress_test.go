@@ -26,7 +26,7 @@ func report(t *testing.T, printer Printer, during func(r *Reporter, c *fakeClock
 		s.Skipped += 3
 	}})
 	during(r, c)
-	return r.Finish(false)
+	return r.Finish(0, 0, false)
 }
 
 func TestLastLine(t *testing.T) {

@@ -79,12 +79,12 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	}
 	source := &listing{source: job.Source, sink: take}
 	err := job.Backbone.Run(ctx, source, func(o backbones.Outcomes) error { return take(job.settle(o)) })
-	reporter.Counters.Unlisted.Store(job.Listing().Unlisted)
+	open := int64(0)
 	if job.Open != nil {
-		reporter.Counters.Open.Store(job.Open())
+		open = job.Open()
 	}
 	interrupted := errors.Is(err, backbones.ErrDrained) || ctx.Err() != nil
-	summary := reporter.Finish(interrupted)
+	summary := reporter.Finish(job.Listing().Unlisted, open, interrupted)
 	switch {
 	case interrupted:
 		why := job.interrupted(summary)

@@ -12,10 +12,9 @@ func Quote(word string) string {
 
 // Command is the command line of this program with some words, as a shell reads it.
 func Command(words []string) string {
-	var b strings.Builder
-	b.WriteString("kagurazaka")
+	line := "kagurazaka"
 	for _, w := range words {
-		b.WriteString(" " + Quote(w))
+		line += " " + Quote(w)
 	}
-	return b.String()
+	return line
 }
