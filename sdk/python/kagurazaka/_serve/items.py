@@ -209,7 +209,7 @@ def decode_part(part: Any) -> list[Any]:
     """Return the items of a chunk's part that is a block."""
     block = part.block
     if block.encoding == pb.ENCODING_MARSHAL:
-        return marshal.loads(block.payload)  # type: ignore[no-any-return]
+        return marshal.loads(block.payload)
     skip, take = part.skip, part.take
     if block.encoding == pb.ENCODING_OPAQUE:
         items = pickle.loads(block.payload)

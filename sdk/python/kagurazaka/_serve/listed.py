@@ -5,7 +5,7 @@ from __future__ import annotations
 import marshal
 import sys
 from itertools import chain
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable, Iterator, Sequence
 
 from .items import MARSHAL, flat, plain
 
@@ -30,17 +30,30 @@ class LiveList:
         return chain.from_iterable(items[i : min(i + _PIECE, last)] for i in range(first, last, _PIECE))
 
 
-class LongList(LiveList):
+class LongList:
     """A list whose plain items are processed as copies.
 
     Using a Python object writes its reference count, which copies the page that it shares with other processes. Together,
-    workers that go through a list of millions of dicts end up with a second copy of it. Marshal reads texts and
-    numbers without writing to them.
+    workers that go through a list of millions of dicts end up with a second copy of it. Marshal writes to an object only
+    if it has more than one reference. Therefore the list is divided before workers share it, and not kept.
     """
 
+    def __init__(self, items: Sequence[Any]) -> None:
+        self._count = len(items)
+        self._pieces = [items[i : i + _PIECE] for i in range(0, len(items), _PIECE)]
+
+    def __len__(self) -> int:
+        return self._count
+
     def slice(self, first: int, count: int) -> Iterable[Any]:
-        items, last = self.items, first + count
-        return chain.from_iterable(_copied(items[i : min(i + _PIECE, last)]) for i in range(first, last, _PIECE))
+        return chain.from_iterable(map(_copied, self._parts(first, first + count)))
+
+    def _parts(self, first: int, last: int) -> Iterator[Any]:
+        while first < last:
+            piece, start = self._pieces[first // _PIECE], first % _PIECE
+            end = min(start + last - first, len(piece))
+            yield piece if end - start == len(piece) else piece[start:end]
+            first += end - start
 
 
 def _copied(items: Any) -> Any:
@@ -52,7 +65,7 @@ def _copied(items: Any) -> Any:
     return copy if plain(copy) else items
 
 
-def keep(items: Sequence[Any]) -> LiveList:
+def keep(items: Sequence[Any]) -> LiveList | LongList:
     """Return the list for the workers."""
     return LongList(items) if estimate(items) > COPY_BYTES else LiveList(items)
 
