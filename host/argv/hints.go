@@ -6,11 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kagurazaka/kagurazaka/host/terminal"
-
 	"github.com/alecthomas/kong"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/job"
-
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 )
 

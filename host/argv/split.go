@@ -5,11 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kagurazaka/kagurazaka/host/job"
-
 	"github.com/alecthomas/kong"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 

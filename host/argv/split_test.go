@@ -4,10 +4,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kagurazaka/kagurazaka/host/job"
-
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kagurazaka/kagurazaka/host/job"
 )
 
 // grammar is a command line of the host's, with some commands.

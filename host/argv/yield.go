@@ -6,11 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kagurazaka/kagurazaka/host/exitcode"
-	"github.com/kagurazaka/kagurazaka/host/job"
-
 	"github.com/kagurazaka/kagurazaka/host/config"
 	"github.com/kagurazaka/kagurazaka/host/discover"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 

@@ -10,15 +10,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/kagurazaka/kagurazaka/host/argv"
-
-	"github.com/kagurazaka/kagurazaka/host/job"
-
 	"github.com/alecthomas/kong"
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/term"
 
+	"github.com/kagurazaka/kagurazaka/host/argv"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/progress"

@@ -8,9 +8,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/argv"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
-
 	"github.com/kagurazaka/kagurazaka/host/job"
-
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/host/terminal"

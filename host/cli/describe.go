@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/kagurazaka/kagurazaka/host/job"
-
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 

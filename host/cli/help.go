@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/kagurazaka/kagurazaka/host/job"
-	"github.com/kagurazaka/kagurazaka/host/terminal"
-
 	"github.com/alecthomas/kong"
 
+	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/schema"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // taskHelp answers -h. Its template shows what the given configuration makes of it.

@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/kagurazaka/kagurazaka/host/job"
-
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/host/template"

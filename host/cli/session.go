@@ -7,11 +7,10 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/argv"
-	"github.com/kagurazaka/kagurazaka/host/problem"
-
 	"github.com/kagurazaka/kagurazaka/host/discover"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
+	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 

@@ -8,11 +8,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/kagurazaka/kagurazaka/host/exitcode"
-	"github.com/kagurazaka/kagurazaka/host/plan"
-
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
+	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
