@@ -63,12 +63,7 @@ func (l *Line) Save() (restore func()) {
 }
 
 // Guess reads the command line before the task is known. What is wrong with a flag that may be the task's is only noted.
-func (l *Line) Guess() error { return l.guess(nil) }
-
-// guess takes the flags in yielded for the task's.
-func (l *Line) guess(yielded map[string]bool) error {
-	return l.read(reading{guess: true, yielded: yielded})
-}
+func (l *Line) Guess() error { return l.read(reading{guess: true}) }
 
 // ReadBefore reads the first words of the line that a shell completes. waiting is the flag among them that waits for a value; empty:
 // none does.

@@ -1,6 +1,7 @@
 package argv
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -76,13 +77,11 @@ var reserved = map[string]bool{
 	"plugin-sha256": true, "locked": true, "clean-env": true, "mtls": true,
 }
 
-// known are the flags to take out of a command line. A flag's value says whether it takes one.
+// known are the flags to take out of a command line, by canonical name, and whether they take a value.
 type known struct {
-	host     map[string]bool
+	flags map[string]bool
+	// backbone are the names of the backbones' flags.
 	backbone map[string]bool
-	commands []string
-	// isRun tells whether a word may be the value of a flag that needs none.
-	isRun func(word string) bool
 	reading
 }
 
@@ -90,8 +89,6 @@ type known struct {
 type reading struct {
 	// yielded are names of the host's that belong to the task.
 	yielded map[string]bool
-	// early are those of yielded that are the host's all the same where they stand before PLUGIN.
-	early map[string]bool
 	// pluginAt and taskAt are where PLUGIN and TASK stand.
 	pluginAt, taskAt int
 	// remainderAt is where the first positional argument stands of a task that hands on what follows it: newer flags behind
@@ -106,19 +103,12 @@ type reading struct {
 
 // knownFlags reads the flags from the grammar and from the backbones' arguments.
 func knownFlags(parser *kong.Kong, backbone []schema.Argument, r reading) known {
-	k := known{host: map[string]bool{}, backbone: map[string]bool{}, isRun: isRunWord, reading: r}
-	for _, f := range parser.Model.Flags {
-		k.add(f)
-	}
-	for _, n := range parser.Model.Children {
-		k.commands = append(k.commands, n.Name)
-	}
+	k := known{flags: map[string]bool{}, backbone: map[string]bool{}, reading: r}
+	k.add(parser.Model.Flags)
 	for _, a := range backbone {
-		name := canonical(a.Name)
-		k.backbone[own+name] = a.Arity != "0"
-		if !r.yielded[name] {
-			k.backbone[name] = a.Arity != "0"
-		}
+		name, takes := canonical(a.Name), a.Arity != "0"
+		k.backbone[name] = true
+		k.flags[name], k.flags[own+name] = takes, takes
 	}
 	return k
 }
@@ -126,23 +116,21 @@ func knownFlags(parser *kong.Kong, backbone []schema.Argument, r reading) known 
 // own begins the name of a flag that is the host's whatever the task declares.
 const own = "kg-"
 
-func (k known) add(f *kong.Flag) {
-	takes := !f.IsBool() && !f.IsCounter()
-	k.host[own+strings.TrimPrefix(f.Name, own)] = takes
-	if !k.yielded[f.Name] || k.early[f.Name] {
-		k.host[f.Name] = takes
+func (k known) add(flags []*kong.Flag) {
+	for _, f := range flags {
+		takes := !f.IsBool() && !f.IsCounter()
+		k.flags[f.Name], k.flags[own+strings.TrimPrefix(f.Name, own)] = takes, takes
 	}
 }
 
-// with adds the flags of a command.
-func (k known) with(parser *kong.Kong, command string) {
+// flagsOf are the flags of a command. It reports whether there is such a command.
+func flagsOf(parser *kong.Kong, command string) ([]*kong.Flag, bool) {
 	for _, n := range parser.Model.Children {
 		if n.Name == command {
-			for _, f := range n.Flags {
-				k.add(f)
-			}
+			return n.Flags, true
 		}
 	}
+	return nil, false
 }
 
 func canonical(name string) string { return job.Canonical(name) }
@@ -150,14 +138,15 @@ func canonical(name string) string { return job.Canonical(name) }
 // find tells whether the flag of a name, at a place of the command line, is the host's or the backbone's, and whether it
 // takes a value.
 func (k known) find(name string, at int) (isHost, takes bool) {
-	if k.remainderAt > 0 && at > k.remainderAt && !reserved[name] && !strings.HasPrefix(name, own) {
-		return false, false
+	takes, isHost = k.flags[name]
+	switch {
+	case strings.HasPrefix(name, own):
+	case k.remainderAt > 0 && at > k.remainderAt && !reserved[name]:
+		isHost = false
+	case k.yielded[name]:
+		isHost = isHost && name == pythonFlag && at < k.pluginAt
 	}
-	if takes, ok := k.host[name]; ok {
-		return !k.yielded[name] || at < k.pluginAt || strings.HasPrefix(name, own), takes
-	}
-	takes, ok := k.backbone[name]
-	return ok, takes
+	return isHost, takes
 }
 
 // splitArgs takes the host's and the backbone's flags out of a command line, wherever they stand.
@@ -175,9 +164,9 @@ func splitArgs(args []string, k known, parser *kong.Kong) (*split, error) {
 		name, value, hasValue := flagOf(text)
 		isHost, takes := k.find(name, i)
 		if name == "" || !isHost {
-			if s.command == "" && len(s.rest) == 0 && slices.Contains(k.commands, text) {
+			if flags, is := flagsOf(parser, text); is && s.command == "" && len(s.rest) == 0 {
 				s.command = text
-				k.with(parser, text)
+				k.add(flags)
 				continue
 			}
 			w := word{text: text, at: i, after: after}
@@ -193,7 +182,7 @@ func splitArgs(args []string, k known, parser *kong.Kong) (*split, error) {
 			wrong = exitcode.Usagef("%s takes no value", strings.SplitN(text, "=", 2)[0])
 		case takes && !hasValue && optional[flag.name]:
 			value, hasValue = job.LastSame, true
-			if i+1 < len(args) && k.isRun(args[i+1]) {
+			if i+1 < len(args) && isRunWord(args[i+1]) {
 				i++
 				value, flag.value = args[i], i
 			}
@@ -220,9 +209,7 @@ func splitArgs(args []string, k known, parser *kong.Kong) (*split, error) {
 		}
 		s.take(k, flag, value, hasValue, text == "-vv")
 	}
-	if s.command == "" {
-		s.command = "run"
-	}
+	s.command = cmp.Or(s.command, "run")
 	return s, nil
 }
 
@@ -246,7 +233,7 @@ func (s *split) clone() split {
 }
 
 func (s *split) take(k known, f hostFlag, value string, hasValue, twice bool) {
-	if _, ok := k.backbone[own+f.name]; ok {
+	if k.backbone[f.name] {
 		s.backbone = append(s.backbone, job.Value{Name: f.name, Value: value})
 		return
 	}

@@ -137,9 +137,9 @@ func TestReading(t *testing.T) {
 	}{
 		{"a guess minds no missing value", "p T --progress", reading{guess: true}, "", "p T"},
 		{"a guess minds no value too many", "p T --quiet=5", reading{guess: true}, "", "p T"},
-		{"python before the plugin is the host's", "--python a p T --python b", reading{yielded: yielded("python"), early: yielded("python"), pluginAt: 2, taskAt: 3},
+		{"python before the plugin is the host's", "--python a p T --python b", reading{yielded: yielded("python"), pluginAt: 2, taskAt: 3},
 			"--python=a", "p T --python b"},
-		{"ours in any case", "p T --python b --kg-python c", reading{yielded: yielded("python"), early: yielded("python"), taskAt: 1}, "--python=c", "p T --python b"},
+		{"ours in any case", "p T --python b --kg-python c", reading{yielded: yielded("python"), taskAt: 1}, "--python=c", "p T --python b"},
 		{"a backbone's own", "p T --batch_size 5 --kg-num_process 3", reading{yielded: yielded("num-process"), taskAt: 1}, "", "p T --batch_size 5"},
 		{"what is handed on", "p T --quiet run --progress bar --num_process 2 --kg-grace 3s", reading{taskAt: 1, remainderAt: 3}, "--quiet --grace=3s", "p T run --progress bar"},
 		{"a null field", "p T --mixin a=1 finish_check_mode b=2 other", reading{taskAt: 1, isField: field}, "--mixin=a=1 --mixin=finish_check_mode= --mixin=b=2", "p T other"},

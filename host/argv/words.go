@@ -43,8 +43,8 @@ func (s *split) takePlugin(is func(word) bool) bool {
 	return true
 }
 
-// guessTask is the word that is most likely the task before the plugin was asked for its tasks.
-func (s *split) guessTask() string {
+// GuessTask is the word that is most likely the task, before the plugin was asked for its tasks.
+func (s *split) GuessTask() string {
 	fallback := ""
 	for _, w := range s.rest {
 		if w.isFlag() || w.literal {
@@ -78,7 +78,7 @@ func (s *split) chooseTask(is func(word) bool) (name string, known bool) {
 		}
 		return w.text, true
 	}
-	return s.guessTask(), false
+	return s.GuessTask(), false
 }
 
 // restTexts are the words of the rest.
@@ -117,16 +117,10 @@ func (l *Line) NamesPlugin() bool { return l.existing() != "" }
 // TakePlugin takes the plugin out of a line that has no task; empty: none.
 func (l *Line) TakePlugin() string { return l.choosePlugin(discover.Exists) }
 
-// GuessTask is the word that is most likely the task, before the plugin was asked for its tasks.
-func (l *Line) GuessTask() string { return l.guessTask() }
-
 // Words implements job.Line. A -- is for the task's parser, too, as kagurazaka 0.1.1 has it; a task that takes what follows only
 // without it gets it so.
 func (l *Line) Words() [][]string {
-	words := make([]string, len(l.rest))
-	for i, w := range l.rest {
-		words[i] = w.text
-	}
+	words := l.restTexts()
 	readings := [][]string{words}
 	if i := slices.IndexFunc(l.rest, word.ends); i >= 0 {
 		readings = append(readings, slices.Delete(slices.Clone(words), i, i+1))

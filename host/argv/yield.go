@@ -27,7 +27,7 @@ func (l *Line) Plugin() (string, error) {
 				continue
 			}
 			word := l.args[f.value]
-			if err := l.guess(map[string]bool{f.name: true}); err != nil {
+			if err := l.read(reading{guess: true, yielded: map[string]bool{f.name: true}}); err != nil {
 				return "", err
 			}
 			return l.choosePlugin(func(w string) bool { return w == word }), nil
@@ -85,7 +85,7 @@ func (l *Line) Reread() error {
 		return nil
 	}
 	task, pluginAt, taskAt := l.session.Task, l.pluginAt, l.taskAt
-	r := reading{pluginAt: pluginAt, taskAt: taskAt, early: map[string]bool{pythonFlag: true}, guess: task.Kind == schema.Factory}
+	r := reading{pluginAt: pluginAt, taskAt: taskAt, guess: task.Kind == schema.Factory}
 	if !l.session.Made {
 		r.isField = config.Fields(task.Template)
 	}
@@ -135,21 +135,15 @@ func (l *Line) yielded() (map[string]bool, []string) {
 		delete(yielded, canonical(a.Name))
 		newer[canonical(a.Name)] = true
 	}
-	for _, f := range l.parser.Model.Flags {
+	flags, _ := flagsOf(l.parser, l.command)
+	for _, f := range slices.Concat(l.parser.Model.Flags, flags) {
 		newer[f.Name] = true
 	}
-	for _, n := range l.parser.Model.Children {
-		if n.Name == l.command {
-			for _, f := range n.Flags {
-				newer[f.Name] = true
-			}
-		}
-	}
-	flags := slices.Clone(l.session.Task.Flags)
+	spellings := slices.Clone(l.session.Task.Flags)
 	for _, a := range l.session.Task.Arguments {
-		flags = append(flags, spellingsOf(a)...)
+		spellings = append(spellings, spellingsOf(a)...)
 	}
-	for _, flag := range flags {
+	for _, flag := range spellings {
 		n := canonical(flag)
 		if full, ok := combined[flag]; ok {
 			n = full
