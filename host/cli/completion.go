@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/argv"
@@ -72,37 +73,30 @@ func (a *app) candidates(ctx context.Context, before []string, typed string) []c
 	if values := a.hostValues(job.Canonical(waiting)); values != nil {
 		return values
 	}
-	switch command := a.line.Command(); {
-	case strings.HasPrefix(typed, "-") && (command == "show" || command == "runs"):
+	last := ""
+	if len(before) > 0 {
+		last = before[len(before)-1]
+	}
+	command, isFlag, named := a.line.Command(), strings.HasPrefix(typed, "-"), a.line.NamesPlugin()
+	switch {
+	case isFlag && (!named || command == "show" || command == "runs" || command == "trust"):
 		return a.hostFlagCandidates()
 	case command == "runs":
 		return nil
-	case command == "show", len(before) > 0 && argv.NamesRun(before[len(before)-1]) && !strings.HasPrefix(typed, "-"):
+	case command == "show", argv.NamesRun(last) && !isFlag:
 		return runCandidates()
-	}
-	if !a.line.NamesPlugin() {
-		if strings.HasPrefix(typed, "-") {
-			return a.hostFlagCandidates()
-		}
-		if len(before) == 0 {
-			return a.commandCandidates()
-		}
+	case !named && len(before) == 0:
+		return a.commandCandidates()
+	case !named, command == "trust":
 		return nil
-	}
-	switch a.line.Command() {
-	case "init":
+	case command == "init":
 		a.line.TakeWord()
-	case "trust":
-		if strings.HasPrefix(typed, "-") {
-			return a.hostFlagCandidates()
-		}
-		return nil
 	}
 	s, err := a.open(ctx)
 	if err != nil {
 		return nil
 	}
-	return s.pluginCandidates(before, waiting, typed)
+	return s.pluginCandidates(before, waiting, last, isFlag)
 }
 
 // hostValues are the words that a flag of the host or of a backbone takes.
@@ -138,15 +132,8 @@ func (a *app) commandCandidates() []candidate {
 
 func (a *app) hostFlagCandidates() []candidate {
 	out := []candidate{{"-h", "the task's help"}, {"-hb", "the backbone's help"}, {"-hk", "the host's help"}}
-	for _, f := range a.parser.Model.Flags {
+	for _, f := range slices.Concat(a.parser.Model.Flags, a.node().Flags) {
 		out = append(out, candidate{"--" + f.Name, f.Help})
-	}
-	for _, n := range a.parser.Model.Children {
-		if n.Name == a.line.Command() {
-			for _, f := range n.Flags {
-				out = append(out, candidate{"--" + f.Name, f.Help})
-			}
-		}
 	}
 	return append(out, argumentCandidates(job.BackboneArguments())...)
 }
@@ -163,35 +150,25 @@ func argumentCandidates(arguments []schema.Argument) []candidate {
 	return out
 }
 
-func (s *session) pluginCandidates(before []string, waiting, typed string) []candidate {
-	if job.Canonical(waiting) == "mixin" || len(before) > 0 && inMixins(before) && !strings.HasPrefix(typed, "-") {
+func (s *session) pluginCandidates(before []string, waiting, last string, isFlag bool) (out []candidate) {
+	switch {
+	case job.Canonical(waiting) == "mixin", inMixins(before) && !isFlag:
 		return s.mixinCandidates()
-	}
-	if s.Task == nil {
-		if strings.HasPrefix(typed, "-") {
-			return s.hostFlagCandidates()
-		}
-		var out []candidate
+	case s.Task == nil && isFlag:
+		return s.hostFlagCandidates()
+	case s.Task == nil:
 		for _, t := range s.Described.Tasks {
 			out = append(out, candidate{t.Name, t.Summary})
 		}
 		return out
 	}
-	if n := len(before); n > 0 && strings.HasPrefix(before[n-1], "-") {
-		for _, arg := range s.Task.Arguments {
-			for _, flag := range arg.Flags {
-				if flag != before[n-1] || arg.Arity == "0" {
-					continue
-				}
-				var values []string
-				for _, c := range arg.Choices {
-					values = append(values, fmt.Sprint(c))
-				}
-				return plainCandidates(values)
-			}
+	if a := s.Task.Argument(last); a != nil && strings.HasPrefix(last, "-") && a.Arity != "0" {
+		for _, c := range a.Choices {
+			out = append(out, candidate{text: fmt.Sprint(c)})
 		}
+		return out
 	}
-	if strings.HasPrefix(typed, "-") {
+	if isFlag {
 		return append(argumentCandidates(s.Task.Arguments), s.hostFlagCandidates()...)
 	}
 	return nil
@@ -223,10 +200,8 @@ func (s *session) mixinCandidates() []candidate {
 		spec, _ := template.SpecOf(top.Value.Mode)
 		for _, f := range top.Value.Fields {
 			help := f.Help
-			for _, known := range spec.Fields {
-				if known.Name == f.Name {
-					help = known.Help
-				}
+			if at := slices.IndexFunc(spec.Fields, func(known template.FieldSpec) bool { return known.Name == f.Name }); at >= 0 {
+				help = spec.Fields[at].Help
 			}
 			out = append(out, candidate{top.Name + "." + f.Name + "=", help})
 		}

@@ -59,8 +59,7 @@ func (a *app) hostHelp() error {
 
 // commandHelp prints what one command takes, without the flags of all commands.
 func (a *app) commandHelp() error {
-	at := slices.IndexFunc(a.parser.Model.Children, func(n *kong.Node) bool { return n.Name == a.line.Command() })
-	program, command := *a.parser.Model.Node, *a.parser.Model.Children[at]
+	program, command := *a.parser.Model.Node, *a.node()
 	program.Flags, command.Parent = nil, &program
 	if err := a.printHelp(&kong.Path{App: a.parser.Model}, &kong.Path{Command: &command, Flags: command.Flags}); err != nil {
 		return err
@@ -74,4 +73,10 @@ func (a *app) printHelp(path ...*kong.Path) error {
 	return kong.DefaultHelpPrinter(kong.HelpOptions{
 		Compact: true, NoExpandSubcommands: true, WrapUpperBound: a.streams.Width(), ValueFormatter: kong.DefaultHelpValueFormatter,
 	}, &kong.Context{Kong: a.parser, Path: path})
+}
+
+// node is the command's part of the grammar.
+func (a *app) node() *kong.Node {
+	all := a.parser.Model.Children
+	return all[slices.IndexFunc(all, func(n *kong.Node) bool { return n.Name == a.line.Command() })]
 }

@@ -3,6 +3,7 @@ package gpu
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,13 +42,7 @@ func askAgent(ctx context.Context) (gpureport.List, error) {
 	if json.Unmarshal(out.Bytes(), &told) == nil && (told.Error != "" || err == nil) {
 		return told, nil
 	}
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	if err == nil {
-		err = errors.New("its answer is not JSON")
-	}
-	return gpureport.List{}, fmt.Errorf("asking %s: %w", path, err)
+	return gpureport.List{}, fmt.Errorf("asking %s: %w", path, cmp.Or(context.Cause(ctx), err, errors.New("its answer is not JSON")))
 }
 
 // findAgent is the agent's path, beside this program or on PATH; empty: none.

@@ -47,35 +47,25 @@ func Watch(devices []string, log hclog.Logger) (stop func()) {
 	}
 	w := &watch{log: log, ended: make(chan struct{}), peak: map[int]gpureport.Reading{}, failed: map[int]string{}}
 	w.cmd = exec.Command(path, "watch", "--devices", strings.Join(numbers, ","), "--interval", watchEvery.String())
-	if err := w.start(); err != nil {
+	var stdout io.Reader
+	var err error
+	// At the end of its stdin, however that came, the agent leaves.
+	if w.stdin, err = w.cmd.StdinPipe(); err == nil {
+		stdout, err = w.cmd.StdoutPipe()
+	}
+	if err == nil {
+		err = w.cmd.Start()
+	}
+	if err != nil {
 		log.Debug("the devices are not watched", "error", err)
 		return func() {}
 	}
+	go w.read(stdout)
 	return w.stop
 }
 
-// start starts the agent. Its stdin is a pipe of this process: at its end, however that came, the agent leaves.
-func (w *watch) start() error {
-	stdin, err := w.cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	stdout, err := w.cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	w.stdin = stdin
-	if err := w.cmd.Start(); err != nil {
-		return err
-	}
-	go func() {
-		defer close(w.ended)
-		w.read(stdout)
-	}()
-	return nil
-}
-
 func (w *watch) read(from io.Reader) {
+	defer close(w.ended)
 	lines := bufio.NewScanner(from)
 	for lines.Scan() {
 		var sample gpureport.Sample
