@@ -114,19 +114,12 @@ func NewID(root string, now time.Time) string {
 	return fmt.Sprintf("%s-%06x", stamp, rand.Uint32N(1<<24))
 }
 
-// DamagedError is about a run whose run.json cannot be read to its end.
+// DamagedError is about a run whose run.json is cut, or is not JSON.
 type DamagedError struct {
-	Dir string
+	error
 	// Info is what it still says.
 	Info *Info
-	Err  error
 }
-
-func (e *DamagedError) Error() string {
-	return fmt.Sprintf("reading a run: %s: %v", filepath.Join(e.Dir, infoFile), e.Err)
-}
-
-func (e *DamagedError) Unwrap() error { return e.Err }
 
 // salvage takes the whole members of a JSON object that is cut. A run without an id is called like its folder.
 func salvage(dir string, data []byte) *Info {
@@ -162,7 +155,7 @@ func ReadInfo(dir string) (*Info, error) {
 	}
 	var info Info
 	if err := json.Unmarshal(data, &info); err != nil {
-		return nil, &DamagedError{Dir: dir, Info: salvage(dir, data), Err: err}
+		return nil, &DamagedError{fmt.Errorf("reading a run: %s: %w", path, err), salvage(dir, data)}
 	}
 	if info.Format > infoFormat {
 		return nil, fmt.Errorf("reading a run: %s is of a later version (format %d): a newer kagurazaka reads it", path, info.Format)

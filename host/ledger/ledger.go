@@ -232,7 +232,7 @@ func (l *Ledger) sawList(b backbones.Block, seed Key) {
 	l.saw(b, nil)
 	l.add(func() {
 		l.seed = seed
-		l.out.list(b.First, b.Count, seed)
+		l.out.record(kindList, []uint64{b.First, uint64(b.Count)}, seed)
 	})
 }
 
@@ -240,7 +240,7 @@ func (l *Ledger) sawList(b backbones.Block, seed Key) {
 func (l *Ledger) listed() {
 	l.add(func() {
 		l.writeSpans()
-		l.out.number(kindListed, l.total)
+		l.out.record(kindListed, []uint64{l.total})
 	})
 }
 

@@ -53,59 +53,46 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // recordBuffer collects whole records.
 type recordBuffer struct{ bytes []byte }
 
-func (b *recordBuffer) begin(k kind) int {
+// record adds a record of numbers and keys.
+func (b *recordBuffer) record(k kind, numbers []uint64, keys ...Key) {
 	at := len(b.bytes)
 	b.bytes = append(b.bytes, 0, 0, 0, 0, 0, 0, 0, 0, byte(k))
-	return at
-}
-
-func (b *recordBuffer) finish(at int) {
+	for _, n := range numbers {
+		b.bytes = binary.AppendUvarint(b.bytes, n)
+	}
+	for _, key := range keys {
+		b.bytes = binary.LittleEndian.AppendUint64(b.bytes, uint64(key))
+	}
 	payload := b.bytes[at+recordHead:]
 	binary.LittleEndian.PutUint32(b.bytes[at:], uint32(len(payload)))
 	binary.LittleEndian.PutUint32(b.bytes[at+4:], crc32.Checksum(payload, castagnoli))
 }
 
-// spansARecord keeps a record of spans far below maxPayload.
-const spansARecord = 8192
+// Records of so many spans or keys are far below maxPayload.
+const (
+	spansARecord = 8192
+	keysARecord  = 16384
+)
 
-// spans writes a set as pairs: how many numbers lie between this span and the one before it, and how many are in it.
+// spans adds a set as pairs: how many numbers lie between this span and the one before it, and how many are in it.
 func (b *recordBuffer) spans(k kind, s Spans) {
 	for some := range slices.Chunk(s, spansARecord) {
-		at := b.begin(k)
+		var numbers []uint64
 		last := uint64(0)
 		for _, span := range some {
-			b.bytes = binary.AppendUvarint(b.bytes, span.First-last)
-			b.bytes = binary.AppendUvarint(b.bytes, uint64(span.Count))
+			numbers = append(numbers, span.First-last, uint64(span.Count))
 			last = end(span)
 		}
-		b.finish(at)
+		b.record(k, numbers)
 	}
 }
 
-// keysARecord keeps a record of keys far below maxPayload.
-const keysARecord = 16384
-
-// keyBytes is what a key takes.
-const keyBytes = 8
-
+// keys adds the keys of consecutive items.
 func (b *recordBuffer) keys(first uint64, keys []Key) {
 	for some := range slices.Chunk(keys, keysARecord) {
-		at := b.begin(kindKeys)
-		b.bytes = binary.AppendUvarint(b.bytes, first)
-		for _, k := range some {
-			b.bytes = binary.LittleEndian.AppendUint64(b.bytes, uint64(k))
-		}
-		b.finish(at)
+		b.record(kindKeys, []uint64{first}, some...)
 		first += uint64(len(some))
 	}
-}
-
-func (b *recordBuffer) list(first uint64, count int, seed Key) {
-	at := b.begin(kindList)
-	b.bytes = binary.AppendUvarint(b.bytes, first)
-	b.bytes = binary.AppendUvarint(b.bytes, uint64(count))
-	b.bytes = binary.LittleEndian.AppendUint64(b.bytes, uint64(seed))
-	b.finish(at)
 }
 
 // layers writes what a state has as finished: keys as one layer, and each list as one. It calls flush where much waits.
@@ -128,7 +115,7 @@ func (b *recordBuffer) layers(s *State, flush func() error) error {
 	b.layer(Spans{{First: 0, Count: n}})
 	for seed, finished := range s.lists {
 		if k := len(finished) - 1; k >= 0 {
-			b.list(0, int(end(finished[k])), seed)
+			b.record(kindList, []uint64{0, end(finished[k])}, seed)
 			b.layer(finished)
 		}
 	}
@@ -138,14 +125,8 @@ func (b *recordBuffer) layers(s *State, flush func() error) error {
 func (b *recordBuffer) layer(finished Spans) {
 	if finished.Items() > 0 {
 		b.spans(kindDone, finished)
-		b.number(kindLayer, 0)
+		b.record(kindLayer, []uint64{0})
 	}
-}
-
-func (b *recordBuffer) number(k kind, n uint64) {
-	at := b.begin(k)
-	b.bytes = binary.AppendUvarint(b.bytes, n)
-	b.finish(at)
 }
 
 var (
@@ -226,6 +207,9 @@ type reader struct {
 	rest []byte
 	bad  bool
 }
+
+// keyBytes is the size of a key.
+const keyBytes = 8
 
 // maxNumber is beyond any item's number: sums of numbers and counts below it do not overflow.
 const maxNumber = 1 << 56

@@ -262,9 +262,8 @@ func TestKindsOfLaterVersions(t *testing.T) {
 		b := recordBuffer{bytes: []byte(magic)}
 		b.keys(0, []Key{1, 2, 3})
 		for _, k := range kinds {
-			b.number(k, 1)
-			at := b.begin(k)
-			b.finish(at)
+			b.record(k, []uint64{1})
+			b.record(k, nil)
 		}
 		b.spans(kindDone, Spans{{First: 1, Count: 2}})
 		return b.bytes
