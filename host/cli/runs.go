@@ -26,14 +26,14 @@ func (a *app) runs() error {
 		if *keep < 0 {
 			return exitcode.Usagef("--prune %d: must be the number of runs to keep, 0 or more", *keep)
 		}
-		pruned, err := ledger.Prune(root, *keep)
+		removed, kept, err := ledger.Prune(root, *keep)
 		if err != nil {
 			return err
 		}
-		for _, why := range pruned.Kept {
+		for _, why := range kept {
 			a.log.Warn("a run was not removed", "reason", why)
 		}
-		a.log.Info("removed runs", "count", len(pruned.Removed))
+		a.log.Info("removed runs", "count", removed)
 	}
 	found, err := ledger.List(root)
 	if err != nil {

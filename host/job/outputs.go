@@ -92,7 +92,7 @@ func begin[W any](p *Place, open *plugin.OpenOptions, index int, start func() (W
 		return none, &backbones.FatalError{Err: err}
 	}
 	open.Direct = p.direct()
-	open.Direct.Page, open.Direct.Mapped, open.Direct.Synced = page.Path(), page.Mapped(), page.Synced()
+	open.Direct.Page, open.Direct.Mapped, open.Direct.Synced = page.Path, page.Mapped, page.Synced
 	open.Ended = func() {
 		if err := page.Ended(); err != nil {
 			p.Log.Warn("an output may be taken for finished that is not", "error", err)

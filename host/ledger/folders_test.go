@@ -172,9 +172,9 @@ func TestPrune(t *testing.T) {
 	made(t, filepath.Join(elsewhere, "0"), "0", &End{})
 	must(os.Symlink(filepath.Join(elsewhere, "0"), filepath.Join(root, "0")))
 
-	pruned, err := Prune(root, 1)
-	if err != nil || len(pruned.Removed) != 2 || len(pruned.Kept) != 3 {
-		t.Errorf("%v, %v", pruned, err)
+	removed, kept, err := Prune(root, 1)
+	if err != nil || removed != 2 || len(kept) != 3 {
+		t.Errorf("%d, %v, %v", removed, kept, err)
 	}
 	runs, err := List(root)
 	var left []string

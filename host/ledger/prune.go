@@ -11,26 +11,17 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
 )
 
-// Pruned is what Prune has done.
-type Pruned struct {
-	// Removed are the folders that are gone.
-	Removed []string
-	// Kept says of each folder that should have gone why it did not.
-	Kept []error
-}
-
-// Prune removes the oldest runs below root but for keep of them. Runs that did not come to their end, or had failures,
-// are kept, and do not count. Only what a run writes is removed: a folder that is reached by a link, is of another user,
-// or holds anything else stays as it is.
-func Prune(root string, keep int) (Pruned, error) {
-	var pruned Pruned
+// Prune removes the oldest runs below root except keep of them. Runs that did not come to their end, or had failures, stay, and do not
+// count. Only what a run writes is removed: a link, the folder of another user, and one that holds anything else stay, and kept has
+// the reasons.
+func Prune(root string, keep int) (removed int, kept []error, err error) {
 	runs, err := List(root)
 	if err != nil || len(runs) == 0 {
-		return pruned, err
+		return 0, nil, err
 	}
 	all, err := os.OpenRoot(root)
 	if err != nil {
-		return pruned, fmt.Errorf("removing runs: %w", err)
+		return 0, nil, fmt.Errorf("removing runs: %w", err)
 	}
 	defer func() { _ = all.Close() }()
 	for _, r := range runs {
@@ -42,12 +33,12 @@ func Prune(root string, keep int) (Pruned, error) {
 			continue
 		}
 		if err := remove(all, filepath.Base(r.Dir)); err != nil {
-			pruned.Kept = append(pruned.Kept, err)
+			kept = append(kept, err)
 			continue
 		}
-		pruned.Removed = append(pruned.Removed, r.Dir)
+		removed++
 	}
-	return pruned, nil
+	return removed, kept, nil
 }
 
 // remove removes the folder of a run if it holds nothing that a run does not write.

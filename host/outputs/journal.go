@@ -44,8 +44,8 @@ type Journal struct {
 	told  map[Owner]bool
 	pages map[*Page]bool
 	made  int
-	stop  chan struct{}
-	beats sync.WaitGroup
+	// stop ends the heartbeats; nil: there are none.
+	stop chan struct{}
 }
 
 // New prepares the journal of a run that writes below root. It creates nothing. shared is called once for each other run at work
@@ -140,21 +140,18 @@ func (j *Journal) make() error {
 
 // Look reads the journal. Its result holds for outputs that existed before the call. It reports whether anything is listed, and takes
 // over the pages of dead workers. Of then answers for outputs in folder, which is relative to the root.
-func (j *Journal) Look(folder []byte) (bool, error) {
+func (j *Journal) Look(folder []byte) (noted bool, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	err := j.look()
-	noted := len(j.open)+len(j.records.keys) > 0
+	err = j.look()
 	if err == nil {
 		j.lookAround(folder)
-		var around bool
-		around, err = j.lookNear()
-		noted = noted || around
+		noted, err = j.lookNear()
 	}
 	if err != nil {
 		return false, fmt.Errorf("reading which outputs are unfinished: %w", err)
 	}
-	return noted, nil
+	return noted || len(j.open)+len(j.records.keys) > 0, nil
 }
 
 func (j *Journal) look() error {
@@ -217,14 +214,12 @@ func (j *Journal) PagePrefix() string { return j.mine }
 // Close takes over the run's pages, and removes the folder if it lists nothing.
 func (j *Journal) Close() error {
 	j.mu.Lock()
+	defer j.mu.Unlock()
+	defer j.detach()
 	if j.stop != nil {
 		close(j.stop)
 		j.stop = nil
 	}
-	j.mu.Unlock()
-	j.beats.Wait()
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	var err error
 	for _, n := range j.near {
 		_ = n.j.Close()
@@ -234,14 +229,8 @@ func (j *Journal) Close() error {
 		_ = p.file.Close()
 	}
 	clear(j.pages)
-	if j.dir == nil {
-		// A run without any work cleans up after dead runs, too. It leaves alone what it cannot write.
-		if _, statErr := os.Lstat(j.path); statErr != nil || j.attach() != nil {
-			return err
-		}
-	}
-	defer j.detach()
-	if j.dir == nil {
+	// A run without any work cleans up after dead runs, too. It leaves alone what it cannot write.
+	if j.dir == nil && j.attach() != nil || j.dir == nil {
 		return err
 	}
 	return errors.Join(err, j.tidy())
@@ -265,10 +254,11 @@ func (j *Journal) tidy() error {
 		return err
 	}
 	if j.records.file != nil {
-		if err := j.records.compact(j.dir); err != nil {
-			if isReadOnly(err) {
-				return nil
-			}
+		err := j.records.compact(j.dir)
+		if isReadOnly(err) {
+			return nil
+		}
+		if err != nil {
 			return fmt.Errorf("tidying %s: %w", j.path, err)
 		}
 	}

@@ -68,11 +68,10 @@ func orphan(t *testing.T, root string, change func(*Owner), rel ...string) strin
 	p := worker(t, j, 0)
 	note(t, p, rel...)
 	close(j.stop)
-	j.beats.Wait()
 	if err := p.file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return p.Path()
+	return p.Path
 }
 
 func finish(t *testing.T, j *Journal) {
@@ -113,7 +112,7 @@ func TestWhatDeadWorkersHadBegunIsUnfinished(t *testing.T) {
 	if got := states(t, j, "a", "b/c", "d"); got != "unfinished unfinished whole" {
 		t.Error(got)
 	}
-	if isThere(p.Path()) {
+	if isThere(p.Path) {
 		t.Error("the page is left")
 	}
 	finish(t, j)
@@ -223,7 +222,7 @@ func TestAChildThatStillWrites(t *testing.T) {
 	p := worker(t, j, 0)
 	note(t, p, "x")
 	child := exec.Command("sleep", "1000")
-	shared, err := os.Open(p.Path())
+	shared, err := os.Open(p.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,7 +319,7 @@ func TestModesAreMendedAndKept(t *testing.T) {
 	}
 	j := journalOf(t, root, nil)
 	p := worker(t, j, 0)
-	for file, want := range map[string]os.FileMode{path: 0o700, p.Path(): 0o600} {
+	for file, want := range map[string]os.FileMode{path: 0o700, p.Path: 0o600} {
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v", file, info.Mode(), err)
 		}

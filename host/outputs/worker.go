@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,8 +16,11 @@ import (
 
 // Page is the page of one worker.
 type Page struct {
+	Path string
+	// Mapped: the worker writes it through a memory map. Synced: each write must reach another machine at once.
+	Mapped, Synced bool
+
 	j    *Journal
-	name string
 	file *os.File
 }
 
@@ -33,7 +35,6 @@ func (j *Journal) Worker(index int) (*Page, error) {
 	j.pages[p] = true
 	if j.stop == nil {
 		j.stop = make(chan struct{})
-		j.beats.Add(1)
 		go j.beat(j.stop)
 	}
 	return p, nil
@@ -55,7 +56,7 @@ func (j *Journal) newPage(index int) (*Page, error) {
 			}
 		}
 		j.made++
-		name := j.mine + strconv.Itoa(index) + "-" + strconv.Itoa(j.made)
+		name := fmt.Sprintf("%s%d-%d", j.mine, index, j.made)
 		file, err := j.dir.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // another run has just removed the folder, which was empty
@@ -77,7 +78,7 @@ func (j *Journal) newPage(index int) (*Page, error) {
 			_ = file.Close()
 			continue
 		}
-		return &Page{j: j, name: name, file: file}, nil
+		return &Page{Path: filepath.Join(j.path, name), Mapped: j.mapped, Synced: j.records.sync, j: j, file: file}, nil
 	}
 }
 
@@ -92,15 +93,6 @@ func holdShared(file *os.File) (bool, error) {
 	}
 	return st.Nlink > 0, nil
 }
-
-// Path is the page's file.
-func (p *Page) Path() string { return filepath.Join(p.j.path, p.name) }
-
-// Mapped reports whether the worker writes the page through a memory map.
-func (p *Page) Mapped() bool { return p.j.mapped }
-
-// Synced reports whether each write must reach another machine at once.
-func (p *Page) Synced() bool { return p.j.records.sync }
 
 // Handed says that the worker keeps the page alive from now on.
 func (p *Page) Handed() { filelock.Unlock(p.file) }
@@ -142,7 +134,7 @@ func (j *Journal) conclude(p *Page) error {
 		return nil
 	}
 	delete(j.pages, p)
-	err = j.dir.Remove(p.name)
+	err = j.dir.Remove(filepath.Base(p.Path))
 	_ = p.file.Close()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -160,7 +152,6 @@ func (j *Journal) anyThere(notes []string) bool {
 
 // beat writes heartbeats to the run's pages for other machines. Workers do so, too, but may be stopped or busy for long.
 func (j *Journal) beat(stop chan struct{}) {
-	defer j.beats.Done()
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
 	for {
