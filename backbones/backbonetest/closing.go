@@ -60,7 +60,8 @@ func closing(t *testing.T, run Run) {
 			cancel()
 			return hangs(start, killed)
 		}}
-		err := run(ctx, Options{Workers: 2, Crew: crew, Policy: backbones.Policy{CloseTimeout: time.Hour}}, &source{count: count, size: 64}, newTally().sink)
+		patient := backbones.Policy{CloseTimeout: time.Hour}
+		err := run(ctx, Options{Workers: 2, Crew: crew, Policy: patient}, &source{count: count, size: 64}, newTally().sink)
 		if errors.As(err, new(*backbones.CloseError)) {
 			t.Errorf("error %v of a run that was cancelled", err)
 		}

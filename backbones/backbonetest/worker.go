@@ -97,7 +97,8 @@ func start[Q, A any](c *Crew) (*scripted[Q, A], error) {
 	c.mu.Lock()
 	c.starts++
 	w := &scripted[Q, A]{
-		crew: c, start: c.starts, requests: make(chan Q, backbones.MaxInFlight), results: make(chan A, backbones.MaxInFlight), killed: make(chan struct{}),
+		crew: c, start: c.starts, killed: make(chan struct{}),
+		requests: make(chan Q, backbones.MaxInFlight), results: make(chan A, backbones.MaxInFlight),
 	}
 	c.mu.Unlock()
 	if c.FailStart != nil {

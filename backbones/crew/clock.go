@@ -2,14 +2,14 @@ package crew
 
 import "time"
 
-// clock says how long a run has been going on, and rings.
+// clock measures the time of a run, and rings.
 type clock struct {
 	time  func() time.Time
 	began time.Time
 	timer *time.Timer
-	// set is when the timer rings; 0: it does not.
+	// set is the time at which the timer rings; 0: never.
 	set time.Duration
-	// watched and weighed are when the workers were last looked at.
+	// watched and weighed are the times of the last checks of workers.
 	watched, weighed time.Duration
 }
 
@@ -21,7 +21,7 @@ func newClock(now func() time.Time) clock {
 
 func (c *clock) now() time.Duration { return c.time().Sub(c.began) }
 
-// ring returns a channel on which something comes at the given time; never for 0.
+// ring returns a channel that receives at a time; never for 0.
 func (c *clock) ring(at time.Duration) <-chan time.Time {
 	if at == 0 {
 		return nil
@@ -33,7 +33,7 @@ func (c *clock) ring(at time.Duration) <-chan time.Time {
 	return c.timer.C
 }
 
-// rang takes note that the timer has rung.
+// rang must follow a ring.
 func (c *clock) rang() { c.set = 0 }
 
 func (c *clock) stop() { c.timer.Stop() }

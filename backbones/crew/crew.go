@@ -1,5 +1,5 @@
-// Package crew runs the workers of a backbone. It owns their starts, the clock, signals, the time to finish and to close, deaths and
-// health; a Planner behind it decides which worker does what.
+// Package crew runs the workers of a backbone: their starts, time limits, health and deaths, and the run's signals. A Planner decides
+// which worker does what.
 package crew
 
 import (
@@ -21,56 +21,56 @@ type Stage struct {
 	// Name is the name of the stage in messages: "load". It is empty in a backbone without stages.
 	Name  string
 	Seats int
-	// Names are what single seats are called: "cuda:0"; may be shorter than Seats.
+	// Names are the names of the first seats: "cuda:0".
 	Names []string
-	// Apart: each seat is a device of its own. A seat that fails is given up, and the others do its work.
+	// Apart: each seat is a device of its own. The others do the work of one that fails.
 	Apart bool
 }
 
-// Planner decides which worker does what, and what has become of every item. It starts nothing, waits for nothing and has no
-// clock. A crew calls it from one goroutine, and says what time it is before anything else.
+// Planner decides which worker does what, and the outcome of every item. It starts nothing, waits for nothing and has no clock. A crew
+// calls it from one goroutine, At first.
 type Planner[Q, A any, W backbones.Process[Q, A]] interface {
-	// At says how long the run has been going on.
+	// At sets the time since the start of the run.
 	At(now time.Duration)
-	// Wake is when At next has something to do; false: at no known time.
+	// Wake is the next time at which At has something to do; false: not known.
 	Wake() (at time.Duration, ok bool)
-	// Add takes a block in, End says that no more come. Wants reports whether there should be another one.
+	// Add adds a block, End says that no more come. Wants reports whether there should be another one.
 	Add(b backbones.Block)
 	End()
 	Wants() bool
-	// Wanted is how many workers each stage should have now.
+	// Wanted is the number of workers that each stage should have now.
 	Wanted() []int
-	// Opened makes room for a worker that has started.
+	// Opened adds a worker that has started.
 	Opened(at Seat, w W)
-	// Next is the next request to send, until nothing is left or no worker has room.
+	// Next is the next request to send; false: nothing is left, or no worker has room.
 	Next() (at Seat, request Q, ok bool)
-	// Answered takes an answer. An error says how it breaks the protocol, as the end of a sentence that begins with the worker.
+	// Answered takes an answer. An error describes a breach of the protocol, as the end of a sentence about the worker.
 	Answered(at Seat, answer A) (backbones.Outcomes, error)
-	// Died takes back what a worker had. byHost: the host ended it for a reason unrelated to its items.
+	// Died takes back the requests of a dead worker. byHost: the host ended it for a reason unrelated to its items.
 	Died(at Seat, exit backbones.Exit, byHost bool) (backbones.Outcomes, Fate)
-	// Where is what a worker is at; false: it has nothing to do. Describe names it for messages.
+	// Where is the item that a worker is on; false: it has nothing to do. Describe names the item for messages.
 	Where(at Seat) (Sighting, bool)
 	Describe(at Seat, seen Sighting) string
-	// Late says that the host is about to end a worker that has been at one item for too long.
+	// Late says that the host is about to end a worker that has been on an item for too long.
 	Late(at Seat, seen Sighting)
-	// Retire gives a worker nothing more. Spent lists retired workers that have answered everything.
+	// Retire gives a worker no more requests. Spent lists retired workers that have answered everything.
 	Retire(at Seat)
 	Spent() []Seat
-	// Stop: nothing new is started. Abandon drops what waits for a stage that has no worker and, after Stop, gets none.
+	// Stop keeps items from being started. Abandon, after it, drops what waits for a stage without workers.
 	Stop()
 	Abandon(stage int)
 	// Finished reports whether every item has its outcome.
 	Finished() bool
-	// InFlight is how many requests are under way, Busy how many workers have some.
+	// InFlight is the number of unanswered requests, Busy the number of workers that have some.
 	InFlight() int
 	Busy() int
 }
 
-// Fate is what a worker's death says about its successors.
+// Fate is what a worker's death means for its successors.
 type Fate int
 
 const (
-	// Fruitless is a worker that finished no item, with no item to blame. Its successor may do no better.
+	// Fruitless is a worker that finished no item, with no item to blame.
 	Fruitless Fate = iota
 	// Neutral is a worker that an item or the host ended.
 	Neutral
@@ -78,7 +78,7 @@ const (
 	Fruitful
 )
 
-// Options say how a crew works.
+// Options are the settings of a crew.
 type Options[W any] struct {
 	Stages []Stage
 	// Start starts the worker of a seat.
@@ -88,7 +88,7 @@ type Options[W any] struct {
 	Rule string
 }
 
-// Crew is the workers of one run. It is used once.
+// Crew is the workers of one run. It can be used once.
 type Crew[Q, A any, W backbones.Process[Q, A]] struct {
 	opts    Options[W]
 	policy  backbones.Policy
@@ -98,18 +98,18 @@ type Crew[Q, A any, W backbones.Process[Q, A]] struct {
 	busy, running, closing atomic.Int64
 }
 
-// New returns a crew that has started nothing yet.
+// New returns a crew. It starts nothing.
 func New[Q, A any, W backbones.Process[Q, A]](opts Options[W], planner Planner[Q, A, W]) *Crew[Q, A, W] {
 	policy := opts.Policy.WithDefaults()
 	return &Crew[Q, A, W]{opts: opts, policy: policy, log: policy.Log, planner: planner}
 }
 
-// Status is what the workers do. It may be called while Run is under way.
+// Status may be called during Run.
 func (c *Crew[Q, A, W]) Status() backbones.Status {
 	return backbones.Status{Busy: int(c.busy.Load()), Running: int(c.running.Load()), Closing: int(c.closing.Load())}
 }
 
-// Run drives the workers until every item has its outcome. See backbones.Backbone.
+// Run implements backbones.Backbone.
 func (c *Crew[Q, A, W]) Run(ctx context.Context, src backbones.Source, sink backbones.Sink) error {
 	// Sources stop reading ahead when the loop ends, whatever the reason.
 	readCtx, stopReading := context.WithCancel(ctx)
@@ -133,7 +133,7 @@ func (c *Crew[Q, A, W]) Run(ctx context.Context, src backbones.Source, sink back
 	stopStarting()
 	r.leave(ctx)
 	r.end(r.outbox.close(ctx, c.policy.Grace))
-	// A source may wait for what the sink waits for.
+	// A source may wait for the same thing as the sink.
 	within(ctx, c.policy.Grace, readerDone)
 	if r.stop == nil && ctx.Err() != nil && !c.planner.Finished() {
 		return ctx.Err()
@@ -141,7 +141,7 @@ func (c *Crew[Q, A, W]) Run(ctx context.Context, src backbones.Source, sink back
 	return r.leaving.join(r.stop)
 }
 
-// name is what a worker is called: "w3", "load 1", "cuda:0".
+// name is a worker's name: "w3", "load 1", "cuda:0".
 func (c *Crew[Q, A, W]) name(at Seat) string {
 	s := c.opts.Stages[at.Stage]
 	switch {
@@ -154,7 +154,7 @@ func (c *Crew[Q, A, W]) name(at Seat) string {
 	}
 }
 
-// about is the worker in a log line: "w3, pid 812".
+// about are the fields of a log line about a worker: "w3, pid 812".
 func (c *Crew[Q, A, W]) about(at Seat, w W, more ...any) []any {
 	fields := []any{"worker", c.name(at) + ", " + w.Name()}
 	if stage := c.opts.Stages[at.Stage].Name; stage != "" {

@@ -11,10 +11,10 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// warnAfter is the time after which a log line names the workers that still close their task. The wait for each further line doubles.
+// warnAfter is the time until a log line names the workers that still close their task. It doubles each time.
 const warnAfter = 3 * time.Second
 
-// farewell tracks the workers that were told to finish and are closing their task. It has no clock.
+// farewell tracks the workers that are closing their task. It has no clock.
 type farewell struct {
 	limit       time.Duration
 	log         hclog.Logger
@@ -41,10 +41,9 @@ func (f *farewell) begin(worker Seat, now time.Duration) {
 // has reports whether the worker was told to finish and is not gone.
 func (f *farewell) has(worker Seat) bool { _, ok := f.since[worker]; return ok }
 
-// waiting is how many workers were told to finish and are not gone.
 func (f *farewell) waiting() int { return len(f.since) }
 
-// next is when look has something to do; false: never.
+// next is the next time at which look has something to do; false: never.
 func (f *farewell) next() (at time.Duration, ok bool) {
 	for worker, since := range f.since {
 		if due := since + f.limit; !f.late[worker] && (!ok || due < at) {
@@ -57,7 +56,7 @@ func (f *farewell) next() (at time.Duration, ok bool) {
 	return at, ok
 }
 
-// look logs what takes long, and returns the workers whose time is over, each once. The caller ends them.
+// look logs which workers take long, and returns those whose time is over, each once. The caller ends them.
 func (f *farewell) look(now time.Duration) (late []Seat) {
 	for worker, since := range f.since {
 		if !f.late[worker] && now >= since+f.limit {
@@ -82,7 +81,7 @@ func (f *farewell) oldest() time.Duration {
 	return first
 }
 
-// namesShown bounds how many workers a line names.
+// namesShown is the most workers that a log line names.
 const namesShown = 8
 
 func (f *farewell) names() []string {
@@ -126,7 +125,7 @@ func (f *farewell) gone(worker Seat, exit backbones.Exit, ended bool) {
 	}
 }
 
-// join adds to the error of a run that tasks could not be closed.
+// join adds the error of tasks that could not be closed to the error of a run.
 func (f *farewell) join(err error) error {
 	if f.failed == 0 {
 		return err

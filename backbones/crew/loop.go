@@ -33,7 +33,7 @@ type run[Q, A any, W backbones.Process[Q, A]] struct {
 	blocks <-chan read
 	outbox *outbox
 	clock  clock
-	// members are the seats that are taken; counts is how many of each stage, starting is how many of them have no worker yet.
+	// members are the taken seats, counts their number by stage. starting of them have no worker yet.
 	members  map[Seat]*member[W]
 	counts   []int
 	starting int
@@ -49,7 +49,7 @@ type run[Q, A any, W backbones.Process[Q, A]] struct {
 	left, killed bool
 }
 
-// loop brings events to the planner until everything has its outcome or the run stops.
+// loop passes events to the planner until every item has its outcome or the run stops.
 func (r *run[Q, A, W]) loop(ctx, startCtx context.Context, stopStarting func()) {
 	drain := r.policy.Drain
 	var grace <-chan time.Time
@@ -98,7 +98,7 @@ func (r *run[Q, A, W]) loop(ctx, startCtx context.Context, stopStarting func()) 
 	}
 }
 
-// end keeps anything more from being begun. The first reason counts.
+// end stops the run. The first reason counts.
 func (r *run[Q, A, W]) end(why error) {
 	if why == nil {
 		return
@@ -109,8 +109,7 @@ func (r *run[Q, A, W]) end(why error) {
 	r.planner.Stop()
 }
 
-// abandon drops what waits for stages without workers once the run is stopped. It comes before dispatch: the stages before those may
-// have waited for room.
+// abandon drops what waits for stages without workers after a stop. It comes before dispatch: earlier stages may have waited for room.
 func (r *run[Q, A, W]) abandon() {
 	if r.stop == nil {
 		return
@@ -122,7 +121,7 @@ func (r *run[Q, A, W]) abandon() {
 	}
 }
 
-// done reports whether there is nothing left to wait for.
+// done reports whether the loop has nothing left to wait for.
 func (r *run[Q, A, W]) done() bool {
 	if r.stop != nil {
 		return r.planner.InFlight() == 0 || r.killed && len(r.members) == r.starting
@@ -143,7 +142,7 @@ func (r *run[Q, A, W]) took(b read) {
 	}
 }
 
-// dispatch gives work to every worker that has room, and starts workers while there is work for them.
+// dispatch sends requests to workers that have room, and starts workers while there is work for them.
 func (r *run[Q, A, W]) dispatch(ctx context.Context) {
 	for {
 		at, request, ok := r.planner.Next()
@@ -168,7 +167,7 @@ func (r *run[Q, A, W]) dispatch(ctx context.Context) {
 	}
 }
 
-// wake is when the loop has to look at the clock again; 0: not before something happens.
+// wake is the time at which the loop must look at the clock again; 0: only after an event.
 func (r *run[Q, A, W]) wake() time.Duration {
 	next := time.Duration(0)
 	sooner := func(at time.Duration) {
@@ -197,7 +196,7 @@ func (r *run[Q, A, W]) wake() time.Duration {
 	return next
 }
 
-// tick does what is due.
+// tick makes the checks that are due.
 func (r *run[Q, A, W]) tick() {
 	r.clock.rang()
 	now := r.clock.now()

@@ -8,21 +8,21 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// member is a seat that is taken.
+// member is a taken seat.
 type member[W any] struct {
 	worker W
-	// open: it has a worker, which is not being started any more.
+	// open: its worker has started.
 	open bool
-	// broken is how the worker broke the protocol; nil: it did not.
+	// broken is the worker's breach of the protocol; nil: none.
 	broken *breach
-	// late: it was ended for being on an item for too long.
+	// late: the host ended it because it was on an item for too long.
 	late bool
 }
 
-// breach is how a worker broke the protocol.
+// breach is a breach of the protocol.
 type breach struct {
 	what, rule string
-	// closing: it was to close its task by then, and has not.
+	// closing: the worker was closing its task.
 	closing bool
 }
 
@@ -86,7 +86,7 @@ func (r *run[Q, A, W]) answered(e event[A, W]) {
 	r.letLeave()
 }
 
-// report passes outcomes on, with the worker that they come from.
+// report passes on outcomes with the name of their worker.
 func (r *run[Q, A, W]) report(at Seat, out backbones.Outcomes) {
 	out.Worker = r.name(at)
 	for i := range out.Failed {
@@ -108,7 +108,7 @@ func (r *run[Q, A, W]) violated(at Seat, how breach) {
 	r.breach(how)
 }
 
-// breach counts what broke the protocol, and ends the run with it when that goes on.
+// breach counts a breach, and ends the run after too many.
 func (r *run[Q, A, W]) breach(how breach) {
 	if r.breaches++; r.breaches >= backbones.MaxBreaches {
 		r.end(&backbones.BreachError{Times: r.breaches, What: how.what, Rule: how.rule})
@@ -126,7 +126,7 @@ func (r *run[Q, A, W]) exited(at Seat) {
 	}
 	closing := r.leaving.has(at)
 	if exit.Rule != "" && !broke && !closing {
-		// The stream knew it before the loop did.
+		// The stream found it before the loop.
 		broke = true
 		r.breach(breach{what: exit.Reason, rule: exit.Rule})
 	}
@@ -176,7 +176,7 @@ func (r *run[Q, A, W]) startFailed(at Seat, err error) {
 	}
 }
 
-// judge ends the run, or the use of one seat of several that stand apart, when there were too many failures one after another.
+// judge ends the run, or gives up a seat that stands apart, after too many failures in a row.
 func (r *run[Q, A, W]) judge(at Seat, failures, limit int, why error) {
 	if failures >= apartLimit && r.giveUp(at, why) {
 		return
@@ -186,7 +186,7 @@ func (r *run[Q, A, W]) judge(at Seat, failures, limit int, why error) {
 	}
 }
 
-// giveUp goes on without a seat that stands apart, if there are others.
+// giveUp gives up a seat that stands apart, if there are others.
 func (r *run[Q, A, W]) giveUp(at Seat, why error) bool {
 	stage := r.opts.Stages[at.Stage]
 	if !stage.Apart {
@@ -222,14 +222,14 @@ func (r *run[Q, A, W]) killAll() {
 	}
 }
 
-// finish tells a worker that no more work comes: it closes its task and leaves.
+// finish lets a worker close its task and leave.
 func (r *run[Q, A, W]) finish(at Seat) {
 	r.leaving.begin(at, r.clock.now())
 	r.closing.Store(int64(r.leaving.waiting()))
 	r.members[at].worker.Finish()
 }
 
-// leave lets all workers close their task, ends those that take too long, and waits until they are gone.
+// leave lets all workers close their task, kills those that take too long, and waits until all are gone.
 func (r *run[Q, A, W]) leave(ctx context.Context) {
 	r.left = true
 	cancelled := ctx.Done()

@@ -8,14 +8,13 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// maxUnsaid is how many outcomes may wait for the sink before nothing more is begun. What is in flight then comes on top.
+// maxUnsaid is the number of waiting outcomes at which nothing more is dispatched.
 const maxUnsaid = 64
 
-// outbox brings outcomes to the sink from a goroutine of its own: a sink that writes to a disk that does not answer does not keep
-// the loop from its workers and signals.
+// outbox passes outcomes to the sink in a goroutine of its own: a sink on a disk that does not answer must not block the loop.
 type outbox struct {
 	out chan backbones.Outcomes
-	// waiting are those that out has no room for.
+	// waiting are the outcomes that out has no room for.
 	waiting []backbones.Outcomes
 	// failed has the sink's first error.
 	failed chan error
@@ -39,7 +38,7 @@ func newOutbox(sink backbones.Sink) *outbox {
 	return o
 }
 
-// put takes outcomes in.
+// put adds outcomes.
 func (o *outbox) put(out backbones.Outcomes) {
 	if len(out.Done)+len(out.Skipped)+len(out.Failed) == 0 {
 		return
@@ -54,10 +53,10 @@ func (o *outbox) put(out backbones.Outcomes) {
 	o.waiting = append(o.waiting, out)
 }
 
-// full: nothing more should be begun before the sink has taken something.
+// full reports whether the sink must take something before more is dispatched.
 func (o *outbox) full() bool { return len(o.waiting) > 0 }
 
-// next is what is to be sent and where; a nil channel where nothing is. The sender calls sent behind it.
+// next is what to send and where; a nil channel if there is nothing. The sender calls sent afterwards.
 func (o *outbox) next() (chan<- backbones.Outcomes, backbones.Outcomes) {
 	if len(o.waiting) == 0 {
 		return nil, backbones.Outcomes{}
@@ -72,8 +71,8 @@ func (o *outbox) sent() {
 	}
 }
 
-// close brings the rest to the sink and waits for it. Once ctx is cancelled it waits for the given time only. It returns the sink's
-// first error, unless it was received before.
+// close passes the rest to the sink and waits for it, after ctx is cancelled only for grace. It returns the sink's first error, unless
+// it was received before.
 func (o *outbox) close(ctx context.Context, grace time.Duration) error {
 	var late <-chan time.Time
 	cancelled := ctx.Done()

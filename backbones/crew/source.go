@@ -7,14 +7,14 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// read is what a source's Next returned.
+// read is the result of a source's Next.
 type read struct {
 	block backbones.Block
 	err   error
 }
 
-// readAhead asks src for blocks, two ahead of the receiver, until its first error (io.EOF among them, which is passed on as
-// well) or the end of ctx. The source is not asked again once done is closed.
+// readAhead reads blocks, two ahead of the receiver, until the source's first error, which it passes on like io.EOF, or the end of ctx.
+// It closes done when it does not use the source any more.
 func readAhead(ctx context.Context, src backbones.Source) (blocks <-chan read, done <-chan struct{}) {
 	out, ended := make(chan read, 2), make(chan struct{})
 	go func() {
@@ -34,7 +34,7 @@ func readAhead(ctx context.Context, src backbones.Source) (blocks <-chan read, d
 	return out, ended
 }
 
-// within waits until ended is closed. Once ctx is cancelled, it waits no longer than grace.
+// within waits until ended is closed, after ctx is cancelled only for grace.
 func within(ctx context.Context, grace time.Duration, ended <-chan struct{}) {
 	select {
 	case <-ended:

@@ -12,16 +12,16 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// Sighting is where a worker was seen.
+// Sighting is where a worker was seen working.
 type Sighting struct {
-	// Request is the request it works on. Index is the position of the item; negative values belong to the planner.
+	// Request is the worker's request, Index the position of its item. Negative values belong to the planner.
 	Request uint64
 	Index   int
 	// Elapsed is the watched time at that position.
 	Elapsed time.Duration
 	// Limit bounds Elapsed; 0: no limit.
 	Limit time.Duration
-	// Owed is the breach of the protocol when Limit is over, to follow the worker in a sentence; empty: an item takes too long.
+	// Owed is the breach of the protocol after Limit, to follow the worker in a sentence; empty: an item takes too long.
 	Owed string
 	// First: the worker has finished no item yet.
 	First bool
@@ -31,26 +31,25 @@ type Sighting struct {
 	since time.Duration
 }
 
-// AnswerLimit is how long a worker may owe an answer, whatever its items may take.
+// AnswerLimit is the longest time that a worker may owe an answer.
 const AnswerLimit = time.Minute
 
-// watchdog looks at where workers are, time and again, and finds those that are on one item for too long. It has no
-// clock: its caller says how much time has passed.
+// watchdog finds workers that are on one item for too long. It has no clock: its caller says how much time has passed.
 type watchdog struct {
-	// itemTimeout is how long an item may take; 0: as long as it likes.
+	// itemTimeout bounds an item; 0: no limit.
 	itemTimeout time.Duration
-	// stallAfter is how long nothing at all may move before that is worth a warning; 0: none is given.
+	// stallAfter is the time without progress until a warning; 0: no warning.
 	stallAfter time.Duration
 
-	// clock is the time under watch. A gap between two looks, in which this process or the machine stood still,
-	// counts as one interval: the workers stood still as well.
+	// clock is the watched time. A long gap between two looks counts little: this process or the machine stood still, and so did
+	// the workers.
 	clock time.Duration
 	seen  map[Seat]Sighting
-	// moved is when something was last seen to move, nextStall how long after it the next warning is due.
+	// moved is the time of the last progress, nextStall the time from there to the next warning.
 	moved, nextStall time.Duration
 }
 
-// interval is how often to look.
+// interval is the time between two looks.
 func (w *watchdog) interval() time.Duration {
 	const parts, shortest, longest = 8, 5 * time.Millisecond, 5 * time.Second
 	shorter := AnswerLimit
@@ -65,13 +64,13 @@ func (w *watchdog) interval() time.Duration {
 // pass lets time pass.
 func (w *watchdog) pass(since time.Duration) { w.clock += min(since, 2*w.interval()) }
 
-// move takes note that something moved: an answer came, a worker started or went, the listing yielded something.
+// move records progress: an answer, a start or end of a worker, a block of the listing.
 func (w *watchdog) move() { w.moved, w.nextStall = w.clock, w.stallAfter }
 
 // gone forgets a worker.
 func (w *watchdog) gone(at Seat) { delete(w.seen, at) }
 
-// look takes note of where a worker is, and reports whether it has been there for too long.
+// look records where a worker is, and reports whether it has been there for too long.
 func (w *watchdog) look(at Seat, now Sighting) (Sighting, bool) {
 	before, known := w.seen[at]
 	if known && before.Request == now.Request && before.Index == now.Index {
@@ -85,8 +84,7 @@ func (w *watchdog) look(at Seat, now Sighting) (Sighting, bool) {
 	return now, now.Limit > 0 && now.Elapsed >= now.Limit
 }
 
-// stalled reports whether a warning is due because nothing has moved. Each comes twice as long after the last movement
-// as the one before.
+// stalled reports whether a warning about missing progress is due. The wait for each further one doubles.
 func (w *watchdog) stalled() (time.Duration, bool) {
 	still := w.clock - w.moved
 	if w.stallAfter == 0 || still < max(w.nextStall, w.stallAfter) {
@@ -96,7 +94,7 @@ func (w *watchdog) stalled() (time.Duration, bool) {
 	return still, true
 }
 
-// longest returns up to n workers, the longest at one position first.
+// longest returns up to n workers, those that have been at one item the longest first.
 func (w *watchdog) longest(n int) []Seat {
 	seats := slices.SortedFunc(maps.Keys(w.seen), func(a, b Seat) int {
 		return cmp.Or(cmp.Compare(w.seen[a].since, w.seen[b].since), cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Index, b.Index))
@@ -104,7 +102,7 @@ func (w *watchdog) longest(n int) []Seat {
 	return seats[:min(n, len(seats))]
 }
 
-// watch ends workers that are on one item for too long, and warns of a stall.
+// watch ends workers that are on an item for too long, and warns of a stall.
 func (r *run[Q, A, W]) watch() {
 	for at, m := range r.members {
 		if !m.open {
@@ -147,7 +145,7 @@ func (s Sighting) withWhy(fields ...any) []any {
 	return append(fields, "hint", s.Why)
 }
 
-// stallNames is how many workers a warning about a stall names.
+// stallNames is the most workers that a warning about a stall names.
 const stallNames = 8
 
 func (r *run[Q, A, W]) warnOfStall(still time.Duration) {
@@ -169,10 +167,10 @@ func (r *run[Q, A, W]) warnOfStall(still time.Duration) {
 	}
 }
 
-// rssEvery is how often the workers' memory is looked at.
+// rssEvery is the time between two looks at the workers' memory.
 const rssEvery = time.Second
 
-// weigh replaces workers that use too much memory, once they have answered what they have.
+// weigh retires workers that use too much memory.
 func (r *run[Q, A, W]) weigh() {
 	pids := map[Seat]int{}
 	for at, m := range r.members {
@@ -197,7 +195,7 @@ func (r *run[Q, A, W]) weigh() {
 	r.letLeave()
 }
 
-// letLeave lets retired workers go that have answered everything.
+// letLeave lets retired workers leave that have answered everything.
 func (r *run[Q, A, W]) letLeave() {
 	for _, at := range r.planner.Spent() {
 		if !r.leaving.has(at) {

@@ -58,7 +58,7 @@ func (s *scheduler) Answered(at crew.Seat, r backbones.BatchResult) (out backbon
 	return out, nil
 }
 
-// check refuses what a stage cannot have answered.
+// check checks the payload of an answer.
 func (s *scheduler) check(k int, j *job, marks []byte, p *backbones.Payload) error {
 	left := 0
 	cut.Runs(j.count, marks, backbones.OutcomeDone, func(_, count int) { left += count })
@@ -89,7 +89,7 @@ func (s *scheduler) check(k int, j *job, marks []byte, p *backbones.Payload) err
 	}
 	for _, t := range p.Tensors {
 		if t.Offset < region.Offset || t.Offset > region.Offset+region.Size {
-			// A device may hand on what was loaded, as it is.
+			// A device may pass on a loaded tensor.
 			if k != device || t.Offset < j.in.Offset || t.Offset > j.in.Offset+j.in.Size {
 				return fmt.Errorf("a tensor of its answer to batch %d lies outside of the batch's region", j.id)
 			}
@@ -119,7 +119,7 @@ func carries(p *backbones.Payload) string {
 	return "carries a payload"
 }
 
-// pass hands a batch on to the next stage, or concludes it.
+// pass passes a batch to the next stage, or concludes it.
 func (s *scheduler) pass(out *backbones.Outcomes, k int, j *job, marks []byte, p *backbones.Payload) {
 	if p == nil {
 		cut.Runs(j.count, marks, backbones.OutcomeDone, func(first, count int) {

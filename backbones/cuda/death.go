@@ -40,8 +40,7 @@ func (s *scheduler) Died(at crew.Seat, exit backbones.Exit, byHost bool) (out ba
 	return out, fate
 }
 
-// killed deals with the batch that a worker died of: it is tried again alone, then in halves, and a single item fails. It reports
-// whether it has.
+// killed tries the batch that a worker died of again alone, then in halves. A single item fails: killed then returns true.
 func (s *scheduler) killed(out *backbones.Outcomes, at crew.Seat, j *job, exit backbones.Exit) bool {
 	j.deaths++
 	j.alone = true

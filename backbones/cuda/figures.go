@@ -7,19 +7,19 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// figures measures the stages. The loop writes, and what shows the run reads. Times are since the run's start; 0: never.
+// figures measures the stages. The loop writes, and Status reads. Times are since the run's start; 0: never.
 type figures struct {
 	mu sync.Mutex
-	// final is the stage that items are done with.
+	// final is the last stage.
 	final   int
 	workers [stages]int
 	stage   [stages]backbones.StageFigures
 	since   [stages]time.Duration
 	last    time.Duration
-	// firstAnswer and lastAnswer are those of the last stage; before is how many items the first answer concluded.
+	// firstAnswer and lastAnswer are times of the last stage; before is the number of items in the first answer.
 	firstAnswer, lastAnswer time.Duration
 	before                  int64
-	// looked is when look was called last, and what it saw then.
+	// looked is the time of the last look, idleInput and idleOutput are what it saw.
 	looked                time.Duration
 	idleInput, idleOutput int
 	waitInput, waitOutput time.Duration
@@ -33,7 +33,7 @@ func (f *figures) opened(k int, now time.Duration) {
 	}
 }
 
-// look takes note of what devices do until it is called again.
+// look records what devices do until it is called again.
 func (f *figures) look(now time.Duration, busy [stages]int, devices int, starved bool, ready int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -71,7 +71,7 @@ func (f *figures) answered(k int, r backbones.BatchResult, now time.Duration) {
 	f.lastAnswer = now
 }
 
-// stages is how the stages have fared so far.
+// stages are the figures so far.
 func (f *figures) stages() *backbones.Stages {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package cuda is the backbone for device tasks: loaders, one worker a device, and workers for what follows inference
-// overlap, and pass tensors in shared memory. See docs/design/cuda.md.
+// Package cuda is the backbone for device tasks: loaders, one worker per device, and finishers work at the same time, and pass tensors
+// in shared memory. See docs/design/cuda.md.
 package cuda
 
 import (
@@ -9,25 +9,25 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/crew"
 )
 
-// Options say how a pipeline works.
+// Options are the settings of a pipeline.
 type Options struct {
-	// BatchSize is the number of consecutive items that make a batch, at least 1.
+	// BatchSize is the number of consecutive items in a batch, at least 1.
 	BatchSize int
 	// HalveBatches halves the batch size when a batch does not fit into the device's memory.
 	HalveBatches bool
-	// Loaders, Devices and Finishers are the numbers of workers. No Finishers: devices do what follows inference, too.
+	// Loaders, Devices and Finishers are the numbers of workers. Without Finishers, devices finish items, too.
 	Loaders, Devices, Finishers int
 	// DeviceNames are for messages: "cuda:0".
 	DeviceNames []string
-	// Prefetch is how many batches may be with loaders or wait for a device; 0: enough for all of them.
+	// Prefetch is the most batches with loaders or waiting for a device; 0: enough for all of them.
 	Prefetch int
-	// Memory is the size of the shared memory; Budget how many bytes of it should be in use, 0: any number.
+	// Memory is the size of the shared memory, Budget the number of bytes of it that should be used at most; 0: all.
 	Memory, Budget uint64
-	// Discard frees the pages of a region that is not used again; may be nil.
+	// Discard frees the pages of a region; may be nil.
 	Discard func(backbones.Region)
 
 	StartLoader, StartDevice, StartFinisher backbones.StageStarter
-	// Policy's ItemTimeout holds in each stage. A batch may take as long as all of its items together.
+	// Policy's ItemTimeout is for each stage. A batch may take as long as all its items together.
 	Policy backbones.Policy
 }
 
@@ -37,7 +37,7 @@ type pipeline struct {
 	figures *figures
 }
 
-// New returns a pipeline that has started nothing yet.
+// New returns a pipeline. It starts nothing.
 func New(opts Options) backbones.Backbone {
 	opts.Loaders, opts.Devices = max(opts.Loaders, 1), max(opts.Devices, 1)
 	if opts.Prefetch == 0 {

@@ -27,7 +27,7 @@ func (s *scheduler) Abandon(k int) {
 	s.waiting[k] = nil
 }
 
-// At says the time. Items whose retry is due are loaded again.
+// At implements crew.Planner. Items whose retry is due are loaded again.
 func (s *scheduler) At(now time.Duration) {
 	s.now = now
 	s.delays = slices.DeleteFunc(s.delays, func(n delayed) bool {
@@ -48,12 +48,12 @@ func (s *scheduler) Wake() (at time.Duration, ok bool) {
 	return at, ok
 }
 
-// Wants reports whether blocks should be added: there are fewer items than some batches for every loader.
+// Wants keeps enough items for all batches that may be prefetched, and some more.
 func (s *scheduler) Wants() bool {
 	return !s.ended && s.cutter.Items < s.size*(s.prefetch+4)
 }
 
-// Wanted lets a run of few batches start few workers. A device is started at once, since that takes longest.
+// Wanted starts few workers for few batches, but a device at once, because that takes longest.
 func (s *scheduler) Wanted() []int {
 	if s.idle() {
 		return nil
@@ -92,7 +92,7 @@ func (s *scheduler) Next() (crew.Seat, backbones.Batch, bool) {
 	return crew.Seat{}, backbones.Batch{}, false
 }
 
-// Where knows batches, not items. A batch may take as long as all of its items.
+// Where knows batches, not items. A batch may take as long as all its items.
 func (s *scheduler) Where(at crew.Seat) (crew.Sighting, bool) {
 	l := s.lane(at)
 	if l == nil || len(l.flights) == 0 {
@@ -137,10 +137,9 @@ func (s *scheduler) Spent() (spent []crew.Seat) {
 	return spent
 }
 
-// Finished reports whether every item has its outcome.
 func (s *scheduler) Finished() bool { return s.ended && s.idle() }
 
-// InFlight is how many batches are with workers or between stages.
+// InFlight counts the batches with workers and between stages.
 func (s *scheduler) InFlight() int {
 	n := len(s.waiting[device]) + len(s.waiting[finish])
 	for k := range s.lanes {
@@ -151,7 +150,6 @@ func (s *scheduler) InFlight() int {
 	return n
 }
 
-// Busy is how many workers have something to do.
 func (s *scheduler) Busy() (n int) {
 	for k := range s.lanes {
 		n += s.busy(k)

@@ -6,30 +6,29 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// firstStride is the size of a region as long as no batch has needed a larger one. It is address space: an
-// untouched page costs nothing.
+// firstStride is the first size of regions. It is address space: an untouched page costs nothing.
 const firstStride = 256 << 20
 
-// fewest is how many regions of a stride there must be address space for.
+// fewest is the least number of regions of a stride that must fit into the address space.
 const fewest = 8
 
-// regions are those that one stage writes to. All free ones have the stride; the one that was given back last is taken
-// first, so that as few as possible are ever touched.
+// regions are the memory that one stage writes to. All free ones have the stride. The last freed one is taken first, so that few
+// are ever touched.
 type regions struct {
-	// next … end of the shared memory has not been dealt out. Each byte is dealt out once.
+	// next … end is the part of the shared memory that no region has.
 	next, end uint64
 	stride    uint64
 	free      []backbones.Region
 	used      int
-	// peak is the most bytes that a batch has used.
+	// peak is the most bytes that a batch used.
 	peak uint64
-	// budget is how many bytes all of them together should use; 0: any number.
+	// budget is the most bytes that all of them together should use; 0: no limit.
 	budget uint64
-	// dropped are regions that became too small and are not used again: their pages can go.
+	// dropped are regions that became too small. Their pages can be freed.
 	dropped []backbones.Region
 }
 
-// room reports whether one more region may be in use. Memory does not forbid the first one: a run must not stand still.
+// room reports whether one more region may be used. The budget allows the first one in any case: a run must not stand still.
 func (r *regions) room() bool {
 	if r.used > 0 && r.budget > 0 && uint64(r.used+1)*r.peak > r.budget {
 		return false
@@ -52,7 +51,7 @@ func (r *regions) take() (backbones.Region, bool) {
 	return region, true
 }
 
-// give takes a region back. The zero region is none.
+// give takes a region back. It ignores the zero region.
 func (r *regions) give(region backbones.Region) {
 	if region.Size == 0 {
 		return
@@ -65,7 +64,7 @@ func (r *regions) give(region backbones.Region) {
 	r.free = append(r.free, region)
 }
 
-// grow makes the regions that are taken from now on large enough. False: there is no memory for such a batch.
+// grow makes later regions large enough. False: there is no memory for such a batch.
 func (r *regions) grow(wanted uint64) bool {
 	if wanted <= r.stride {
 		return true

@@ -21,26 +21,26 @@ const (
 
 var stageNames = [stages]string{"load", "device", "finish"}
 
-// What a worker has at a time. Two keep a loader or finisher from waiting for the next; a device worker copies one batch
-// in while it computes another and copies a third one out.
+// depth is the most batches of a worker. Two keep a loader or finisher from waiting. A device worker copies one batch to the device
+// while it computes another and copies a third one back.
 var depth = [stages]int{load: 2, device: 3, finish: 2}
 
-// minBacklog is how many batches may wait for what follows inference where it has few workers.
+// minBacklog is the number of batches that may wait for few finishers.
 const minBacklog = 8
 
-// job is a batch and what befell it.
+// job is a batch and its history.
 type job struct {
 	id    uint64
 	parts []backbones.Part
 	count int
-	// alone: workers died with it, so that it must not share one with others.
+	// alone: a worker died with it, so that it must not share a worker with other batches.
 	alone bool
-	// deaths is how many workers died of it, as far as that is known; failures is how often its only item has failed.
+	// deaths is the number of workers that died of it, failures the number of failures of its only item.
 	deaths, failures int
-	// avoid is the device that died of it last, counted from 1: another one is to say whose fault that was.
+	// avoid is the device that last died of it, counted from 1: another one shows whose fault that was.
 	avoid          int
 	loaded, result *backbones.Payload
-	// in is what loading writes to, out what the device does; both are zero where the job has none.
+	// in is the memory for loading, out the memory for the device; may be zero.
 	in, out backbones.Region
 }
 
@@ -50,8 +50,7 @@ type delayed struct {
 	job *job
 }
 
-// maxDelayed bounds the items that wait to be tried again. While there are more, nothing new is loaded: memory does not grow
-// where everything fails.
+// maxDelayed is the number of waiting retries at which nothing new is loaded: memory must not grow if everything fails.
 const maxDelayed = 1 << 14
 
 // lane is one worker as the scheduler sees it.
@@ -60,27 +59,27 @@ type lane struct {
 	flights []*job
 	// reserved: nothing more is sent before a batch that must be alone.
 	reserved bool
-	// spent: nothing more is sent, its worker is to be replaced.
+	// spent: nothing more is sent, because its worker is to be replaced.
 	spent bool
-	// late is what the worker was seen at when it was ended for being on it for too long; nil: it was not.
+	// late is where the worker was when the host ended it because it took too long; nil: it did not.
 	late *crew.Sighting
-	// concluded is how many items it has answered without an error.
+	// concluded is the number of items that it has answered without an error.
 	concluded int
 }
 
 // scheduler decides what each worker does next. It is a crew.Planner.
 type scheduler struct {
-	// size is how many items make a batch.
+	// size is the number of items in a batch.
 	size int
 	// auto: the size is halved when the device's memory does not hold a batch.
 	auto bool
-	// apart: what follows inference runs in workers of its own.
+	// apart: there are finishers.
 	apart bool
-	// prefetch is how many batches may be with loaders or wait for a device.
+	// prefetch is the most batches with loaders or waiting for a device.
 	prefetch int
 
 	cutter cut.Cutter
-	// ended: the source yields nothing more. paused: it does not until what it has yielded is concluded.
+	// ended: the source yields nothing more. paused: it waits for the outcomes of all items so far.
 	ended, paused bool
 	// stopped: no further batch is loaded.
 	stopped bool
@@ -91,23 +90,23 @@ type scheduler struct {
 	lanes   [stages][]*lane
 	in, out *regions
 	lastID  uint64
-	// begun counts the batches that were sent to loaders.
+	// begun is the number of batches that were sent to loaders.
 	begun int
-	// now is how long the run has been going on, as At last said.
+	// now is the time of the last At.
 	now   time.Duration
 	retry backbones.Retry
 	// delays are items that wait for their retry.
 	delays []delayed
-	// limit is how long an item may take in a stage; 0: as long as it likes.
+	// limit bounds an item in a stage; 0: no limit.
 	limit time.Duration
-	// starved: a device worker had room for a batch that waited for a region to write its result to.
+	// starved: a device worker had room for a batch, but there was no region for its result.
 	starved bool
-	// want is how many workers a stage may have.
+	// want is the most workers of a stage.
 	want [stages]int
-	// discard frees the pages of a region that is not used again; may be nil.
+	// discard frees the pages of a region; may be nil.
 	discard func(backbones.Region)
 	figures figures
-	// warned is how many items the smallest batch had of which it was told that the device's memory does not hold it; 0: none.
+	// warned is the size of the smallest batch that a warning about the device's memory was about; 0: none.
 	warned int
 	log    hclog.Logger
 }
@@ -121,10 +120,10 @@ func newScheduler(size, prefetch int, apart bool, memory, budget uint64) *schedu
 	}
 }
 
-// short reports whether a batch may have fewer items than it should: no others come to fill it.
+// short reports whether a batch may have too few items, because no others come.
 func (s *scheduler) short() bool { return s.ended || s.paused }
 
-// toLoad is how many batches wait to be loaded.
+// toLoad is the number of batches that wait for loading.
 func (s *scheduler) toLoad() int {
 	n := s.cutter.Items / s.size
 	if s.short() && s.cutter.Items%s.size > 0 {
@@ -147,7 +146,7 @@ func (s *scheduler) lane(at crew.Seat) *lane {
 	return nil
 }
 
-// busy is how many workers of a stage have something to do.
+// busy is the number of workers of a stage that have batches.
 func (s *scheduler) busy(k int) (n int) {
 	for _, l := range s.lanes[k] {
 		if len(l.flights) > 0 {
@@ -157,8 +156,7 @@ func (s *scheduler) busy(k int) (n int) {
 	return n
 }
 
-// next is the next batch to send, from the end of the pipeline to its beginning: what is nearest to being done holds
-// the most memory.
+// next is the next batch to send. The last stage comes first: its batches hold the most memory.
 func (s *scheduler) next() (at crew.Seat, batch backbones.Batch, ok bool) {
 	for _, k := range []int{finish, device} {
 		if at, batch, ok = s.nextWaiting(k); ok {
@@ -195,8 +193,7 @@ func (s *scheduler) nextWaiting(k int) (at crew.Seat, batch backbones.Batch, ok 
 	return at, batch, false
 }
 
-// backlog is how many batches may wait for what follows inference: enough for every worker to find one, and no more, since
-// each holds its tensors.
+// backlog is the most batches that may wait for finishers: enough for all of them, and no more, because each holds its tensors.
 func (s *scheduler) backlog() int { return max(minBacklog, 2*len(s.lanes[finish])) }
 
 func (s *scheduler) nextLoad() (at crew.Seat, batch backbones.Batch, ok bool) {
@@ -255,8 +252,8 @@ func (s *scheduler) send(l *lane, j *job) (crew.Seat, backbones.Batch, bool) {
 	return l.at, b, true
 }
 
-// pick is the worker of a stage with the least to do that can take a batch; nil: none can. For a batch that must be alone
-// a worker is kept free.
+// pick is the worker of a stage that can take a batch and has the fewest; nil: none. It reserves a worker for a batch that must be
+// alone.
 func (s *scheduler) pick(k int, j *job) *lane {
 	var best, least *lane
 	for _, l := range s.lanes[k] {

@@ -8,7 +8,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
-// tookTooLong deals with the batch that a worker was ended for: its halves are tried again, a single item has failed.
+// tookTooLong tries the halves of a late batch again. A single item fails.
 func (s *scheduler) tookTooLong(out *backbones.Outcomes, k int, j *job, late *crew.Sighting) {
 	if j.count > 1 {
 		s.halve(j)
@@ -44,7 +44,7 @@ func (s *scheduler) fail(out *backbones.Outcomes, j *job, index int, item string
 	out.Failed = append(out.Failed, cut.Failed(j.parts, index, item, f))
 }
 
-// compact keeps an item from holding the memory of all the block that it came in.
+// compact copies an item, so that it does not keep its whole block in memory.
 func compact(parts []backbones.Part) []backbones.Part {
 	for i := range parts {
 		parts[i].Block = parts[i].Block.Detached()

@@ -12,7 +12,7 @@ import (
 // block that it must divide for line ends once.
 type Cutter struct {
 	blocks []backbones.Block
-	// taken counts the items of blocks[0] that are gone; offset is where its rest begins in the payload.
+	// taken is the number of items of blocks[0] that are gone, offset the beginning of the rest in its payload.
 	taken  int
 	offset int
 	// Items and Bytes are what is left.
@@ -123,7 +123,7 @@ func slicePart(p backbones.Part, first, take int) backbones.Part {
 	return c.all(take)[0]
 }
 
-// all cuts exactly n items whatever their size. It is for one block.
+// all cuts exactly n items of one block.
 func (c *Cutter) all(n int) []backbones.Part {
 	parts, _ := c.Cut(n, 1<<62)
 	return parts
@@ -135,7 +135,7 @@ func Number(parts []backbones.Part, position int) (n uint64) {
 	return n
 }
 
-// Failed is the outcome of the item at a position of a chunk. shown is its printable form.
+// Failed is the failure of the item at a position of a chunk. shown is its printable form.
 func Failed(parts []backbones.Part, position int, shown string, failure backbones.Failure) (item backbones.FailedItem) {
 	within(parts, position, 1, func(p backbones.Part, from, _ int) {
 		item = backbones.FailedItem{Number: p.Block.First + uint64(p.Skip+from), Item: shown, Failure: failure, Encoding: p.Block.Encoding}
@@ -146,7 +146,7 @@ func Failed(parts []backbones.Part, position int, shown string, failure backbone
 	return item
 }
 
-// Text returns the printable form of the item at a position, as far as the host can read it.
+// Text returns the printable form of the item at a position, empty if the host cannot read it.
 func Text(parts []backbones.Part, position int) (item string) {
 	within(parts, position, 1, func(p backbones.Part, from, _ int) {
 		switch p.Block.Encoding {
@@ -169,17 +169,17 @@ func Shown(parts []backbones.Part, position int) string {
 	return fmt.Sprintf("item %d of the listing", Number(parts, position))
 }
 
-// Cursor finds items of a chunk by position. Positions that grow are found by one walk through the chunk.
+// Cursor finds items of a chunk by position, growing positions in one pass.
 type Cursor struct {
 	// Parts are the chunk.
 	Parts []backbones.Part
-	// part is where the walk is, from the position of its first item, in the cutter with the rest of it behind position at.
+	// part is the current one of Parts, from the position of its first item, and rest its items from position on.
 	part, from int
 	rest       Cutter
 	position   int
 }
 
-// At is the part that holds the item at a position alone.
+// At is a part with only the item at a position.
 func (c *Cursor) At(position int) backbones.Part {
 	if position < c.position {
 		*c = Cursor{Parts: c.Parts}
@@ -202,7 +202,7 @@ func (c *Cursor) At(position int) backbones.Part {
 	return c.rest.all(1)[0]
 }
 
-// Spans appends the numbers of count positions from first to s, joining what is consecutive.
+// Spans appends the numbers of count positions from first to s, and joins consecutive ones.
 func Spans(s []backbones.Span, parts []backbones.Part, first, count int) []backbones.Span {
 	within(parts, first, count, func(p backbones.Part, from, take int) {
 		n := p.Block.First + uint64(p.Skip+from)

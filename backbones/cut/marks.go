@@ -6,8 +6,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// Marks writes an outcome (backbones.OutcomeDone and so on) for each of count positions. It returns nil where all are
-// done. An error says what of the answer to request ("chunk 3") cannot be, as the end of a sentence that begins with the worker.
+// Marks returns an outcome (backbones.OutcomeDone and so on) for each of count positions; nil: all are done. An error describes what
+// is wrong with the answer to request ("chunk 3"), as the end of a sentence about the worker.
 func Marks(request string, count int, skipped []backbones.Range, failures []backbones.ItemFailure) ([]byte, error) {
 	if len(skipped) == 0 && len(failures) == 0 {
 		return nil, nil
@@ -38,7 +38,7 @@ func Marks(request string, count int, skipped []backbones.Range, failures []back
 	return marks, nil
 }
 
-// Runs visits the runs of consecutive positions that have the mark v. marks may be nil: all are done.
+// Runs visits the runs of consecutive positions with the mark v. marks nil: all are done.
 func Runs(count int, marks []byte, v byte, visit func(first, count int)) {
 	if marks == nil {
 		if v == backbones.OutcomeDone && count > 0 {
@@ -58,7 +58,7 @@ func Runs(count int, marks []byte, v byte, visit func(first, count int)) {
 	}
 }
 
-// Done is how many of count items are done, of an answer that Marks accepts.
+// Done is the number of done items among count, for an answer that Marks accepts.
 func Done(count int, skipped []backbones.Range, failures []backbones.ItemFailure) int {
 	for _, span := range skipped {
 		count -= span.Count

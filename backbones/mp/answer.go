@@ -48,14 +48,14 @@ func (s *scheduler) Answered(at crew.Seat, r backbones.Result) (out backbones.Ou
 	return out, nil
 }
 
-// collect appends the numbers of all positions below count whose mark is v. No marks: all are done.
+// collect appends the numbers of all positions below count with the mark v. marks nil: all are done.
 func collect(s []backbones.Span, parts []backbones.Part, marks []byte, count int, v byte) []backbones.Span {
 	cut.Runs(count, marks, v, func(first, count int) { s = cut.Spans(s, parts, first, count) })
 	return s
 }
 
-// fail concludes an item that has failed once more, or lets it wait for its next try. before is how often it had failed
-// already, shown its printable form where the host cannot read it.
+// fail concludes an item that has failed, or lets it wait for its next try. before is its number of earlier failures, shown its
+// printable form if the host cannot read it.
 func (s *scheduler) fail(out *backbones.Outcomes, item backbones.Part, before int, shown string, failure backbones.Failure) {
 	failure.Attempts = before + 1
 	delay, again := s.retry.Next(failure.Kind, failure.Attempts)

@@ -9,9 +9,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
-// died takes back what a dead worker had in flight. What its heartbeat page shows as concluded is concluded; the item it
-// was on has failed, unless the host ended the worker for a reason of its own; everything else goes to other workers, and
-// none of it is held against those items.
+// died takes back a dead worker's chunks. Items that its heartbeat page shows as finished have outcomes. The item that it was on has
+// failed, unless the host ended the worker for another reason. Other workers get the rest.
 func (s *scheduler) died(worker int, beats []backbones.Beat, exit backbones.Exit, byHost bool) (out backbones.Outcomes, f crew.Fate) {
 	l := s.lanes[worker]
 	if l == nil {
@@ -59,7 +58,7 @@ type death struct {
 	blamed bool
 }
 
-// takeBack concludes from a beat what it can and hands the rest on.
+// takeBack concludes the items that a beat shows as finished, and passes on the rest.
 func (d *death) takeBack(f flight, beat backbones.Beat) {
 	begun := max(beat.Index, 0)
 	marks := make([]byte, begun)
@@ -72,7 +71,7 @@ func (d *death) takeBack(f flight, beat backbones.Beat) {
 			d.lane.concluded++
 			continue
 		}
-		// Its message died with the worker. Failing once more costs less than a failure without a reason.
+		// Its message was lost with the worker. Another failure costs less than one without a reason.
 		d.fail(d.out, items.At(i), f.failed(i), "", backbones.Failure{
 			Kind: backbones.KindLost, Fault: backbones.FaultTask, Log: d.exit.Stderr,
 			Message: fmt.Sprintf("it failed, and its worker %s before it could say why", d.exit),
@@ -91,7 +90,7 @@ func (d *death) takeBack(f flight, beat backbones.Beat) {
 	}
 }
 
-// onItem deals with the item that the worker was on, and reports whether it is to blame.
+// onItem fails the item that the worker was on, and reports whether it did.
 func (d *death) onItem(f flight, position int) bool {
 	late := d.lane.late
 	switch {
@@ -134,8 +133,8 @@ func (d *death) tookTooLong(f flight, position int) {
 	})
 }
 
-// bisect finds the item that ended a worker without a heartbeat page, by halving its chunk until it stands alone. Nothing
-// is held against an item that had company.
+// bisect finds the item that ended a worker without a heartbeat page: it halves the chunk until the item is alone. Only that item
+// fails.
 func (d *death) bisect(f flight) {
 	late := d.lane.late != nil && d.lane.late.Request == f.id
 	switch {

@@ -13,10 +13,10 @@ func (s *scheduler) Add(b backbones.Block) { s.cutter.Add(b) }
 func (s *scheduler) End()                  { s.ended = true }
 func (s *scheduler) Stop()                 { s.stopped = true }
 
-// Abandon does nothing: all that is in flight is with workers.
+// Abandon does nothing: all chunks are with workers.
 func (s *scheduler) Abandon(int) {}
 
-// At says the time: retries that are due may be given out.
+// At implements crew.Planner.
 func (s *scheduler) At(now time.Duration) {
 	s.now = now
 	s.waiting.ripen(now)
@@ -25,12 +25,12 @@ func (s *scheduler) At(now time.Duration) {
 
 func (s *scheduler) Wake() (time.Duration, bool) { return s.waiting.next() }
 
-// Wanted is one worker more than there are for each item that waits.
+// Wanted is one more worker for each waiting item.
 func (s *scheduler) Wanted() []int { return []int{min(s.workers, len(s.lanes)+s.pending())} }
 
 func (s *scheduler) Opened(at crew.Seat, w backbones.Worker) { s.lanes[at.Index] = &lane{worker: w} }
 
-// Next gives one chunk a worker in turn, so that a short list is spread over all of them.
+// Next asks the workers in turn, so that all get a part of a short list.
 func (s *scheduler) Next() (crew.Seat, backbones.Chunk, bool) {
 	for range s.workers {
 		worker := s.turn
@@ -70,12 +70,10 @@ func (s *scheduler) Spent() (spent []crew.Seat) {
 	return spent
 }
 
-// Finished reports whether every item has its outcome.
 func (s *scheduler) Finished() bool {
 	return s.ended && s.cutter.Items == 0 && len(s.redo) == 0 && s.waiting.items() == 0 && s.InFlight() == 0
 }
 
-// InFlight is how many chunks are with workers.
 func (s *scheduler) InFlight() (n int) {
 	for _, l := range s.lanes {
 		n += len(l.flights)
@@ -83,7 +81,6 @@ func (s *scheduler) InFlight() (n int) {
 	return n
 }
 
-// Busy is how many workers have something to do.
 func (s *scheduler) Busy() (n int) {
 	for _, l := range s.lanes {
 		if len(l.flights) > 0 {

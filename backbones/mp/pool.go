@@ -1,4 +1,4 @@
-// Package mp is the process pool backbone: N workers, each fed ahead so that it never waits, replaced when it dies.
+// Package mp is the process pool: N workers that get chunks ahead, so that they never wait, and are replaced when they die.
 package mp
 
 import (
@@ -8,23 +8,23 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/crew"
 )
 
-// Options say how a pool works.
+// Options are the settings of a pool.
 type Options struct {
 	// Workers is the number of worker processes, at least 1.
 	Workers int
 	// ChunkSize is the number of items sent together; 0 chooses it from measured item times.
 	ChunkSize int
-	// Ahead is how many chunks of ChunkSize a worker has at a time; 0: two. A worker that prepares many items at once,
-	// such as a device task's, wants more.
+	// Ahead is the number of chunks of ChunkSize that a worker has at a time; 0: two. A worker that prepares many items at once needs
+	// more.
 	Ahead int
 	// Start starts a worker.
 	Start backbones.Starter
-	// Remaining tells how many items the source has still to yield, once it knows; may be nil.
+	// Remaining is the number of items that the source has still to yield, if it is known; may be nil.
 	Remaining func() (n int, known bool)
 	Policy    backbones.Policy
 }
 
-// New returns a pool that has started nothing yet.
+// New returns a pool. It starts nothing.
 func New(opts Options) backbones.Backbone {
 	policy := opts.Policy.WithDefaults()
 	s := newScheduler(opts.Workers, opts.ChunkSize)

@@ -11,44 +11,44 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
-// scheduler decides which items go to which worker and what has become of them. It is a crew.Planner. Every item that was
-// added is in exactly one Outcomes in the end, whatever workers answer and whenever they die.
+// scheduler decides which worker gets which items, and their outcomes. It is a crew.Planner. Every item gets exactly one outcome,
+// whatever workers answer and whenever they die.
 type scheduler struct {
 	cutter cut.Cutter
 	sizer  sizer
 	retry  backbones.Retry
-	// workers is how many workers there can be, for sharing what is left.
+	// workers is the most workers that there can be.
 	workers int
-	// perWorker is how many items a worker may conclude before it is replaced; 0: any number.
+	// perWorker is the number of items after which a worker is replaced; 0: no limit.
 	perWorker int
 	lanes     map[int]*lane
 	redo      []job
 	waiting   waiting
-	// now is how long the run has been going on, as At last said.
+	// now is the time of the last At.
 	now    time.Duration
 	lastID uint64
 	// turn is the worker that Next asks first.
 	turn int
-	// ended: no more blocks will be added. stopped: nothing more is given out.
+	// ended: no more blocks come. stopped: nothing more is sent.
 	ended, stopped bool
-	// itemTimeout is how long an item may take; 0: as long as it likes.
+	// itemTimeout bounds an item; 0: no limit.
 	itemTimeout time.Duration
 	log         hclog.Logger
-	// remaining asks the source how many items are still to come; nil or false: not known.
+	// remaining is the number of items that are still to come; nil or false: not known.
 	remaining func() (int, bool)
 }
 
-// lane is what one worker has in flight, oldest first.
+// lane is one worker and its chunks, oldest first.
 type lane struct {
 	worker  backbones.Worker
 	flights []flight
-	// reserved lanes get nothing until they are empty: an item waits to be tried alone there.
+	// reserved: it gets nothing until it is empty, because an item waits to be tried alone there.
 	reserved bool
-	// spent lanes get nothing any more: their worker is to be replaced when it has answered what it has.
+	// spent: it gets nothing more, because its worker is to be replaced.
 	spent bool
-	// concluded counts the items that this worker has concluded since it was started.
+	// concluded is the number of items that this worker has concluded.
 	concluded int
-	// late is what the worker was last seen at when it was ended for being on it for too long; nil: it was not.
+	// late is where the worker was when the host ended it because it took too long; nil: it did not.
 	late *crew.Sighting
 }
 
@@ -58,17 +58,17 @@ type flight struct {
 	slot int
 }
 
-// job is some items to be worked on. Their numbers need not be consecutive.
+// job is some items, not always consecutive.
 type job struct {
 	parts []backbones.Part
 	count int
-	// alone: in flight on a worker that has nothing else, because one of the items is suspected of killing workers.
+	// alone: its worker must have nothing else, because one of the items may kill workers.
 	alone bool
-	// failures is how often each item has failed, by position; nil: none of them has.
+	// failures is the number of failures of each item; nil: none.
 	failures []int
 }
 
-// failed is how often the item at a position has failed before.
+// failed is the number of earlier failures of the item at a position.
 func (j job) failed(position int) int {
 	if j.failures == nil {
 		return 0
@@ -91,7 +91,7 @@ func newScheduler(workers, fixed int) *scheduler {
 	}
 }
 
-// pending is how many items wait for a worker.
+// pending is the number of items that wait for a worker.
 func (s *scheduler) pending() int {
 	n := s.cutter.Items
 	for _, j := range s.redo {
@@ -100,8 +100,7 @@ func (s *scheduler) pending() int {
 	return n + len(s.waiting.due)
 }
 
-// Wants reports whether the scheduler should be given another block: enough is kept ahead to fill every worker and to
-// see the end coming, and no more, so that memory does not grow with the number of items.
+// Wants keeps enough items to fill every worker and to see the end coming, and no more: memory must not grow with the number of items.
 func (s *scheduler) Wants() bool {
 	if s.ended || s.cutter.Bytes > 8*maxChunkBytes {
 		return false
@@ -109,7 +108,7 @@ func (s *scheduler) Wants() bool {
 	return s.cutter.Items < 2*s.workers*max(s.sizer.next(-1, s.workers), 64)
 }
 
-// left is how many items are still to be dispatched, or -1 if not known.
+// left is the number of items that are still to be dispatched, or -1 if not known.
 func (s *scheduler) left() int {
 	if s.ended {
 		return s.cutter.Items
@@ -122,7 +121,7 @@ func (s *scheduler) left() int {
 	return -1
 }
 
-// next returns a chunk for the worker, or false when it has enough or nothing waits.
+// next returns a chunk for the worker, or false if it has enough or nothing waits.
 func (s *scheduler) next(worker int) (backbones.Chunk, bool) {
 	l := s.lanes[worker]
 	if s.stopped || l == nil || l.spent || len(l.flights) >= backbones.MaxInFlight {
@@ -159,7 +158,7 @@ func (s *scheduler) next(worker int) (backbones.Chunk, bool) {
 	return s.launch(l, job{parts: parts, count: count}), true
 }
 
-// allowed is how many of so many items a worker may be given before it is replaced.
+// allowed is the part of size items that a worker may still get before it is replaced.
 func (s *scheduler) allowed(l *lane, size int) int {
 	if s.perWorker == 0 {
 		return size

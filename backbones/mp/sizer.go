@@ -6,8 +6,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// What the automatic chunk size aims at. A chunk of 100 ms keeps the cost of a message (some 50 µs on both sides) far
-// below a percent, and is short enough that progress moves and that workers end together.
+// The automatic chunk size aims at 100 ms: the cost of a message (some 50 µs on both sides) is far below a percent, progress moves, and
+// workers end together.
 const (
 	aimedChunkTime = 100 * time.Millisecond
 	growth         = 8
@@ -17,18 +17,17 @@ const (
 
 // sizer chooses how many items the next chunk has, from measured item times.
 type sizer struct {
-	// fixed is the user's own size; 0: automatic.
+	// fixed is the user's size; 0: automatic.
 	fixed int
-	// queue is how many chunks of a fixed size a worker has at a time.
+	// queue is the number of chunks of a fixed size that a worker has at a time.
 	queue int
 	// perItem is a moving average of the time an item takes in a worker; 0: not known yet.
 	perItem time.Duration
-	// reached is the largest chunk answered so far: sizes grow from there step by step, because a few fast items at the
-	// start say little.
+	// reached is the largest answered chunk. Sizes grow from there in steps, because a few fast items at the start mean little.
 	reached int
 }
 
-// observe takes note of an answered chunk.
+// observe records an answered chunk.
 func (s *sizer) observe(count int, busy time.Duration) {
 	if count <= 0 {
 		return
@@ -39,12 +38,12 @@ func (s *sizer) observe(count int, busy time.Duration) {
 		s.perItem = per
 		return
 	}
-	// Weight 1/4: a few chunks later the past hardly counts, one odd chunk does not upset it.
+	// With the weight 1/4, a single odd chunk changes little, and the past is soon forgotten.
 	s.perItem += (per - s.perItem) / 4
 	s.perItem = max(s.perItem, time.Nanosecond)
 }
 
-// next is the size of the next chunk. left is how many items are still to be dispatched, or -1 if not known yet.
+// next is the size of the next chunk. left is the number of items that are still to be dispatched, or -1 if not known.
 func (s *sizer) next(left, workers int) int {
 	if s.fixed > 0 {
 		return s.fixed
@@ -55,15 +54,14 @@ func (s *sizer) next(left, workers int) int {
 		size = min(size, s.reached*growth)
 	}
 	if left >= 0 {
-		// Near the end each chunk takes its part of what is left, so that the last ones are small and all workers
-		// finish together.
+		// Near the end chunks get smaller, so that all workers finish together.
 		size = min(size, (left+2*workers-1)/(2*workers))
 	}
 	return min(max(size, 1), backbones.MaxChunkItems)
 }
 
-// ahead is how many chunks a worker may have at a time: enough that it never waits for the next one, and no more,
-// since what one worker has queued no other can take.
+// ahead is the number of chunks that a worker may have at a time: enough that it never waits, and no more, because no other worker can
+// take them.
 func (s *sizer) ahead(size, left, workers int) int {
 	if s.fixed > 0 {
 		return max(s.queue, 2)

@@ -7,8 +7,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// What may wait for another try. While there is more, no new items are given out: a run in which everything fails goes
-// on at the pace of its retries, and its memory does not grow.
+// The limits of what may wait for another try. Beyond them, no new items are sent: memory must not grow if everything fails.
 const (
 	maxWaiting      = 1 << 16
 	maxWaitingBytes = 64 << 20
@@ -16,15 +15,15 @@ const (
 
 // waiter is an item that has failed and is tried again.
 type waiter struct {
-	// due is when, in time since the run's start.
+	// due is the time of its next try, since the run's start.
 	due time.Duration
-	// item is a part of one item. It keeps no more memory than that item needs.
+	// item is a part of one item, with memory of its own.
 	item     backbones.Part
 	failures int
 	alone    bool
 }
 
-// waiting holds the items that are tried again: those whose time has not come, and those that are due.
+// waiting has the items that are tried again: later ones, and those that are due.
 type waiting struct {
 	later later
 	due   []waiter
@@ -43,7 +42,7 @@ func (w *waiting) add(one waiter) {
 	heap.Push(&w.later, one)
 }
 
-// ripen takes note of the time.
+// ripen moves the items that are due at a time.
 func (w *waiting) ripen(now time.Duration) {
 	for len(w.later) > 0 && w.later[0].due <= now {
 		one, _ := heap.Pop(&w.later).(waiter)
@@ -55,7 +54,7 @@ func (w *waiting) ripen(now time.Duration) {
 	}
 }
 
-// next is when an item will be due.
+// next is the time at which the next item is due.
 func (w *waiting) next() (time.Duration, bool) {
 	if len(w.later) == 0 {
 		return 0, false
@@ -81,7 +80,7 @@ func (w *waiting) cut(n, maxBytes int) (j job) {
 	return j
 }
 
-// takeAlone makes jobs of those that need a worker of their own.
+// takeAlone makes jobs of the items that need a worker of their own.
 func (w *waiting) takeAlone() (jobs []job) {
 	for _, one := range w.alone {
 		w.bytes -= len(one.item.Block.Payload)
@@ -91,7 +90,7 @@ func (w *waiting) takeAlone() (jobs []job) {
 	return jobs
 }
 
-// later is a heap: the earliest first, and among equals the one that came first among the items.
+// later is a heap: the earliest first, then the lowest number.
 type later []waiter
 
 func (l later) Len() int { return len(l) }

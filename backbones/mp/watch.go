@@ -9,9 +9,9 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
-// Where a worker is that is on no item that is known.
+// Positions of a worker that is on no known item.
 const (
-	// unseen: it has no heartbeat page.
+	// unseen: the worker has no heartbeat page.
 	unseen = -1
 	// between: it has not begun the chunk.
 	between = -2
@@ -19,11 +19,10 @@ const (
 	answered = -3
 )
 
-// betweenItems is how long a worker may be at work on no item, beyond what an item may take: decoding a large chunk on
-// a busy machine takes its time.
+// betweenItems is the time beyond --item-timeout for a worker that is on no item: decoding a large chunk takes long on a busy machine.
 const betweenItems = time.Minute
 
-// leastAnswer is how long a worker that has finished everything may owe the answer at least, where items have a shorter limit.
+// leastAnswer is the least time for the answer of a worker that has finished everything.
 const leastAnswer = 5 * time.Second
 
 func answerTime(itemTimeout time.Duration) time.Duration {
@@ -33,7 +32,7 @@ func answerTime(itemTimeout time.Duration) time.Duration {
 	return min(max(itemTimeout, leastAnswer), crew.AnswerLimit)
 }
 
-// where says what a worker is at, from its heartbeat page; nil: it has none. false: it has nothing to do.
+// where is a worker's item by its heartbeat page; beats nil: it has none. false: it has nothing to do.
 func (s *scheduler) where(worker int, beats []backbones.Beat) (crew.Sighting, bool) {
 	l := s.lanes[worker]
 	if l == nil || len(l.flights) == 0 {
@@ -47,7 +46,7 @@ func (s *scheduler) where(worker int, beats []backbones.Beat) (crew.Sighting, bo
 		switch beat, begun := beatOf(beats, f); {
 		case begun && beat.Index >= f.count:
 		case begun:
-			// While it is on an item the answers before it may wait: user code may keep all else from running.
+			// Earlier answers may wait meanwhile: user code may block everything else.
 			fresh := l.concluded == 0 && f.id == first.id && beat.Index == 0
 			return crew.Sighting{Request: f.id, Index: beat.Index, Limit: s.itemTimeout, First: fresh}, true
 		case f.id == first.id && s.itemTimeout > 0:
