@@ -11,7 +11,7 @@ import atexit
 import os
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -102,10 +102,31 @@ def judge(row: rows.Row, figures: dict[str, Figure]) -> list[str]:
     return lines
 
 
+def compare(row: rows.Row, figures: dict[str, Figure]) -> list[str]:
+    """Returns a table line for each side that an earlier build did, too."""
+    lines = []
+    for name, before in figures.items():
+        side = name.replace("before", "ours", 1)
+        if side == name or side not in figures:
+            continue
+        now = figures[side]
+        unit, old, new = ("peak PSS, MB", before.pss / 1e6, now.pss / 1e6) if row.memory else ("seconds", before.seconds, now.seconds)
+        lines.append(f"| {row.title} | {side} | {unit} | {old:.3g} | {new:.3g} | {new / old:.2f} |")
+    return lines
+
+
 def commands(row: rows.Row) -> list[str]:
     """Returns the command lines of a row, as a code block; empty where no side could run."""
     lines = [shlex.join(side.command) for side in row.sides if not side.missing]
     return ["", "```sh", *lines, "```"] if lines else []
+
+
+def beside(chosen: list[rows.Row], earlier: list[rows.Row]) -> None:
+    """Adds the sides of an earlier build to the rows, each after its own."""
+    for row, old in zip(chosen, earlier):
+        for ours, before in reversed(list(enumerate(old.sides))):
+            if before.name.startswith("ours"):
+                row.sides.insert(ours + 1, replace(before, name=before.name.replace("ours", "before", 1)))
 
 
 def main() -> int:
@@ -116,6 +137,7 @@ def main() -> int:
     parser.add_argument("--scale", type=int, default=1, help="divide every number of items by this, to try the benchmark itself")
     parser.add_argument("--list", action="store_true", help="print the rows' keys and exit")
     parser.add_argument("--work", type=Path, default=ROOT / "build/bench", help="where inputs and outputs go")
+    parser.add_argument("--before", metavar="BIN", type=Path, help="the folder bin of an earlier build, which takes turns with this one")
     parser.add_argument("--out", type=Path, help="the Markdown file to write; default: docs/benchmarks/results.md for a whole run")
     options = parser.parse_args()
     if options.list:
@@ -129,8 +151,11 @@ def main() -> int:
     # Ledgers of our runs go where they are removed with the rest.
     os.environ["XDG_STATE_HOME"] = str(inputs.state(options.work.resolve()))
     conditions = machine.describe(ROOT, options.runs)
-    chosen = rows.rows(rows.Setup(ROOT, options.work.resolve(), bench.resolve(), options.scale), options.only or [])
-    parts, verdicts, failed = [], [], False
+    setup = rows.Setup(ROOT, options.work.resolve(), bench.resolve(), options.scale, ROOT / "bin")
+    chosen = rows.rows(setup, options.only or [])
+    if options.before:
+        beside(chosen, rows.rows(replace(setup, bin=options.before.resolve()), options.only or []))
+    parts, verdicts, changes, failed = [], [], [], False
     atexit.register(inputs.clean, options.work)
     for row in chosen:
         print(f"{row.key}: {row.title}", flush=True)
@@ -139,6 +164,10 @@ def main() -> int:
         parts += ["", f"## {row.title[0].upper()}{row.title[1:]}", "", *table(row, figures), *(f"\n{note}" for note in notes)]
         parts += commands(row)
         verdicts += judge(row, figures)
+        changes += compare(row, figures)
+    if options.before:
+        conditions.append(f"- before: {machine.said([str(options.before.resolve() / 'kagurazaka'), '--version'])}")
+        changes = ["", "| work | side | | before | now | now / before |", "|---|---|---|---:|---:|---:|", *changes]
     report = "\n".join(
         [
             "# Results",
@@ -150,12 +179,16 @@ def main() -> int:
             "| work | side | wanted | measured | reached |",
             "|---|---|---|---:|---|",
             *verdicts,
+            *changes,
             *parts,
             "",
         ]
     )
     # What is measured does not depend on where this checkout lies.
-    for place, name in ((str(bench.resolve()), "$KAGURAZAKA_BENCH_DIR"), (str(options.work.resolve()), "build/bench"), (f"{ROOT}/", "")):
+    places = [(str(bench.resolve()), "$KAGURAZAKA_BENCH_DIR"), (str(options.work.resolve()), "build/bench"), (f"{ROOT}/", "")]
+    if options.before:
+        places.insert(0, (str(options.before.resolve()), "before"))
+    for place, name in places:
         report = report.replace(place, name)
     print("\n" + report)
     whole = not options.only and options.scale == 1

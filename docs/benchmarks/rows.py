@@ -59,6 +59,8 @@ class Setup:
     work: Path
     bench: Path
     scale: int
+    # The folder of the host and its plugins.
+    bin: Path
 
     def count(self, full: int) -> int:
         """Returns how many items of a full benchmark's number are measured."""
@@ -134,9 +136,9 @@ class Commands:
 
     def __init__(self, s: Setup) -> None:
         self.s = s
-        self.host = str(s.root / "bin/kagurazaka")
+        self.host = str(s.bin / "kagurazaka")
         self.original_program = s.root / ".tools/venv-original/bin/kagurazaka"
-        self.plugins = s.root / "bin/plugins"
+        self.plugins = s.bin / "plugins"
         self.python = s.root / ".tools/venv/bin/python"
 
     def go(self, plugin: Path, items: int, *arguments: str, **more: object) -> Side:
@@ -318,6 +320,8 @@ def ledgers(s: Setup) -> list[Row]:
         s.work, pictures, s.bench / "photos.sh", c.original_program.parent / "python", Path(c.host), c.plugins / "picture"
     )
     out = s.work / "out-ledger"
+    # Builds may write different formats.
+    made = s.work / f"ledger-resume{'-before' * (s.bin != s.root / 'bin')}"
     resizing = ("Resize", "--size", "256", "--mixin", f"hard_shard_mode.input_path={folder}", f"hard_shard_mode.output_path={out}")
 
     def fresh() -> None:
@@ -330,12 +334,11 @@ def ledgers(s: Setup) -> list[Row]:
 
     def finished() -> None:
         """Makes the run that is taken up, once."""
-        made = s.work / "ledger-resume"
         if not (made / "run.json").exists():
             shutil.rmtree(made, ignore_errors=True)
             subprocess.run([c.host, "--run-dir", str(made), str(noop), "Noop", "--count", str(many)], check=True, stdout=subprocess.DEVNULL)
 
-    taken_up = c.go(noop, many, f"--resume={s.work / 'ledger-resume'}", "Noop", "--count", str(many), prepare=finished)
+    taken_up = c.go(noop, many, f"--resume={made}", "Noop", "--count", str(many), prepare=finished)
     return [
         Row(
             "ledger-noop",
