@@ -16,9 +16,8 @@ import (
 // shortest is how many letters an abbreviation has that is worth a warning.
 const shortest = 3
 
-// Typos implements job.Line. It finds, among the arguments of a task that takes any, those that were probably meant for the host: the task would
-// swallow them without a word. One typo from a flag that kagurazaka 0.1.1 had is an error, one typo from a newer one a
-// warning. What stands behind -- is the task's. undeclared are the keys of the configuration that the task does not declare.
+// Typos implements job.Line. One typo from a flag of kagurazaka 0.1.1 is an error, one from a newer flag a warning: a task that takes any
+// argument would accept both silently. Arguments after -- are the task's.
 func (l *Line) Typos(undeclared []problem.Problem) []problem.Problem {
 	older, newer := l.flagNames()
 	var found []problem.Problem
@@ -62,8 +61,7 @@ func (l *Line) Hint(p problem.Problem) string {
 	return cmp.Or(l.elsewhere(p), l.hostFlagNear(p), l.RunMeant(p.Message))
 }
 
-// hostFlagNear is a suggestion for a flag that the task does not have, where it is near to one of the host's and to none of
-// the task's.
+// hostFlagNear suggests the host's flag that an unknown flag is near to, unless the task has one.
 func (l *Line) hostFlagNear(p problem.Problem) string {
 	if !strings.HasPrefix(p.Path, "--") || strings.HasPrefix(p.Suggestion, "did you mean") {
 		return ""
@@ -91,8 +89,7 @@ func (l *Line) elsewhere(p problem.Problem) string {
 	return ""
 }
 
-// flagNames are the flags of the host and of the task's backbone, without dashes: those of kagurazaka 0.1.1, and the newer
-// ones that are the host's here.
+// flagNames are the flags of the host and the task's backbone, without dashes: those of kagurazaka 0.1.1, and newer ones not yielded here.
 func (l *Line) flagNames() (older, newer []string) {
 	yielded, _ := l.yielded()
 	add := func(name, shown string) {

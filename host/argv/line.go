@@ -15,8 +15,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
-// Line is a command line, read as well as is known so far: first by a guess, and once more when the task is known. Of a session whose
-// task it has chosen it is the job.Line.
+// Line is a command line. It is read twice: by a guess, and again when the task is known. It is the session's job.Line then.
 type Line struct {
 	*split
 	args    []string
@@ -27,8 +26,7 @@ type Line struct {
 	session *job.Session
 }
 
-// New returns a line that is not read yet. The parser's model is the one table of the host's flags and commands; parse reads those
-// flags that turn out to be the host's, spelled as in that table.
+// New returns a line that is not read yet. The parser's model is the table of the host's flags and commands; parse reads the host's flags.
 func New(args []string, parser *kong.Kong, program *job.Program, parse func(command string, flags []string) error) *Line {
 	return &Line{args: args, parser: parser, program: program, parse: parse, split: &split{command: "run"}}
 }
@@ -65,8 +63,7 @@ func (l *Line) Save() (restore func()) {
 // Guess reads the command line before the task is known. What is wrong with a flag that may be the task's is only noted.
 func (l *Line) Guess() error { return l.read(reading{guess: true}) }
 
-// ReadBefore reads the first words of the line that a shell completes. waiting is the flag among them that waits for a value; empty:
-// none does.
+// ReadBefore reads the first words of a line that a shell completes. waiting is the flag that waits for a value; empty: none does.
 func (l *Line) ReadBefore(words []string) (waiting string, err error) {
 	l.args = words
 	if err := l.read(reading{}); err == nil || len(words) == 0 {
@@ -115,8 +112,7 @@ func (l *Line) read(r reading) error {
 	return err
 }
 
-// CheckUTF8 refuses arguments that are not UTF-8: nothing of the contract between host and plugin could carry them. PLUGIN
-// may be any file name.
+// CheckUTF8 refuses arguments that are not UTF-8, which the contract with plugins cannot carry. PLUGIN may be any file name.
 func (l *Line) CheckUTF8() error {
 	var wrong []string
 	for i, arg := range l.args {

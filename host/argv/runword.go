@@ -10,8 +10,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 )
 
-// optional are the flags whose value may be left out: a word after one is its value only when it names a run, so that
-// the plugin may follow.
+// optional are the flags with an optional value: the next word is the value only if it names a run, so that the plugin may follow.
 var optional = map[string]bool{"resume": true, "retry-failed": true}
 
 var runID = regexp.MustCompile(`^\d{8}-\d{1,9}(-[0-9a-f]{0,6})?$`)
@@ -21,8 +20,7 @@ func isRunWord(word string) bool {
 	return word == "last" || runID.MatchString(word) || !strings.HasPrefix(word, "-") && ledger.IsRun(word)
 }
 
-// RunMeant is the suggestion for a message that quotes a word which stands behind a flag that takes a run and does not look
-// like one. Empty: it quotes none.
+// RunMeant is the suggestion for a message that quotes a word after --resume that does not look like a run; empty: it quotes none.
 func (l *Line) RunMeant(message string) string {
 	for i, text := range l.args[:max(len(l.args)-1, 0)] {
 		word := l.args[i+1]

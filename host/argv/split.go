@@ -91,13 +91,11 @@ type reading struct {
 	yielded map[string]bool
 	// pluginAt and taskAt are where PLUGIN and TASK stand.
 	pluginAt, taskAt int
-	// remainderAt is where the first positional argument stands of a task that hands on what follows it: newer flags behind
-	// it are the task's. 0: none.
+	// remainderAt is the position of a REMAINDER's first word, after which newer flags are the task's; 0: none.
 	remainderAt int
 	// isField tells whether a word is a field of the task's template, or the beginning of one.
 	isField func(word string) bool
-	// guess says that the task is not known yet: a newer flag of the host's may be its, and nothing that is wrong with
-	// one is an error.
+	// guess: the task is unknown, and a newer flag may be the task's, so what is wrong with it is no error yet.
 	guess bool
 }
 
@@ -135,8 +133,7 @@ func flagsOf(parser *kong.Kong, command string) ([]*kong.Flag, bool) {
 
 func canonical(name string) string { return job.Canonical(name) }
 
-// find tells whether the flag of a name, at a place of the command line, is the host's or the backbone's, and whether it
-// takes a value.
+// find reports whether a flag at a position is the host's or the backbone's, and whether it takes a value.
 func (k known) find(name string, at int) (isHost, takes bool) {
 	takes, isHost = k.flags[name]
 	switch {
@@ -250,9 +247,8 @@ func (s *split) take(k known, f hostFlag, value string, hasValue, twice bool) {
 	}
 }
 
-// mixins takes the KEY=VALUE words after --mixin. As many as there are belong to it, as kagurazaka 0.1.1 has it. There, a
-// word without = is a key whose value is null; here it is one only behind PLUGIN and TASK, and only if it names a field of
-// the template. Any other ends the values, so that the plugin may follow.
+// mixins takes the KEY=VALUE words after --mixin, as many as follow, as in kagurazaka 0.1.1. There a word without = is a key with the
+// value null; here only after PLUGIN and TASK, and if the template has that field. Any other word ends the values.
 func (s *split) mixins(k known, flag, first string, rest []string, at int) (int, error) {
 	take := func(word string, at int) bool {
 		switch {

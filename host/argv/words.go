@@ -7,8 +7,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/job"
 )
 
-// choosePlugin takes the plugin out of the rest: the first word that is there to be found, else the first that is no
-// flag and no flag's value. exists tells whether a word names a plugin.
+// choosePlugin takes the plugin out of the rest: the first word that exists, else the first that is neither a flag nor a flag's value.
 func (s *split) choosePlugin(exists func(string) bool) string {
 	plugin := ""
 	s.takePlugin(func(w word) bool {
@@ -60,9 +59,8 @@ func (s *split) GuessTask() string {
 	return fallback
 }
 
-// chooseTask takes the task out of the rest: the first word that is one, else the guess, which is returned to be
-// told that there is no such task. A -- directly behind the task has done its work: it says that what follows is the
-// task's. One further back is for the task's own parser, too.
+// chooseTask takes the task out of the rest: the first word that is one. Else it returns the guess. It also takes a -- directly after the
+// task; one further back is for the task's own parser, too.
 func (s *split) chooseTask(is func(word) bool) (name string, known bool) {
 	for i, w := range s.rest {
 		if w.isFlag() || w.literal || !is(w) {
@@ -117,8 +115,7 @@ func (l *Line) NamesPlugin() bool { return l.existing() != "" }
 // TakePlugin takes the plugin out of a line that has no task; empty: none.
 func (l *Line) TakePlugin() string { return l.choosePlugin(discover.Exists) }
 
-// Words implements job.Line. A -- is for the task's parser, too, as kagurazaka 0.1.1 has it; a task that takes what follows only
-// without it gets it so.
+// Words implements job.Line. The task's parser gets a --, as in kagurazaka 0.1.1; the second reading is for a task that refuses it.
 func (l *Line) Words() [][]string {
 	words := l.restTexts()
 	readings := [][]string{words}

@@ -13,8 +13,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 
-// pythonFlag names the interpreter with which the task is described, so where it stands says whose it is: before PLUGIN
-// the host's, behind it the task's if that declares it.
+// pythonFlag names the interpreter that describes the task: before PLUGIN it is the host's, after it the task's if declared.
 const pythonFlag = "python"
 
 // Plugin chooses PLUGIN on a command line that was guessed at.
@@ -53,8 +52,7 @@ func LooksLikePython(exe string) bool {
 	return strings.Contains(name, "python") || strings.Contains(name, "pypy")
 }
 
-// Choose finds the task among those that the plugin has, and picks it in the session. name is what the user probably means by the
-// task where it has none of that name.
+// Choose finds the task among the plugin's, and picks it in the session. If it finds none, name is what the user probably meant.
 func (l *Line) Choose(s *job.Session) (name string, found bool) {
 	l.session = s
 	is := func(name string) bool {
@@ -78,8 +76,8 @@ func (l *Line) Choose(s *job.Session) (name string, found bool) {
 	return name, false
 }
 
-// Reread reads the command line as the task that was chosen wants it: newer flags of the host that the task declares are the task's. Of
-// a task that a function makes from the mixin that is still a guess; it is read once more when the task is made.
+// Reread reads the command line for the chosen task: newer flags that it declares are the task's. For a task that a function makes from
+// the mixin this is still a guess; the line is read again when the task is made.
 func (l *Line) Reread() error {
 	if !l.Yields() {
 		return nil

@@ -48,8 +48,7 @@ func System() Streams {
 	}
 }
 
-// Main runs a command line (without the program's name) and returns the exit code. ctx ends everything at once; drain is closed by the
-// first signal.
+// Main runs a command line and returns the exit code. ctx ends everything at once; the first signal closes drain.
 func Main(ctx context.Context, args []string, streams Streams, drain <-chan struct{}, version string) int {
 	a := &app{streams: streams, drain: drain, version: version, working: make(chan struct{})}
 	// Text from anywhere is escaped for a terminal.
@@ -62,7 +61,7 @@ func Main(ctx context.Context, args []string, streams Streams, drain <-chan stru
 	defer end()
 	stuck, err := a.mainUnlessStuck(ctx, args)
 	if stuck {
-		// What main may still be writing to is not looked at.
+		// main may still be writing to the fields of a.
 		problem.Print(a.err, err)
 		return exitcode.Of(err)
 	}
@@ -82,8 +81,7 @@ var errEarly = exitcode.With(exitcode.Interrupted, errors.New("interrupted befor
 // errAnswered ends a command that has been answered: --version, or a task's own flag of that kind.
 var errAnswered = exitcode.With(exitcode.OK, errors.New("answered"))
 
-// endEarly ends the context at the first signal, unless something is in flight by then: a plugin that does not answer would hold the
-// command.
+// endEarly ends the context at the first signal unless a run has begun: nothing else is worth finishing, and a plugin may not answer.
 func (a *app) endEarly(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
@@ -104,9 +102,8 @@ func (a *app) endEarly(ctx context.Context) (context.Context, func()) {
 // earlyPatience is how long a command may take to clean up that is ended before a run has begun.
 const earlyPatience = 3 * time.Second
 
-// mainUnlessStuck returns without what main is still doing, if that takes no notice of the end: reading a configuration may
-// wait for a pipe without a writer. The caller ends the process, and the guard what main has started. stuck says that
-// main is still at work.
+// mainUnlessStuck returns while main is stuck if that does not end in time: reading a configuration may wait for a pipe without a writer.
+// The caller ends the process, and the guard ends what main has started.
 func (a *app) mainUnlessStuck(ctx context.Context, args []string) (stuck bool, err error) {
 	result := make(chan error, 1)
 	go func() { result <- a.main(ctx, args) }()

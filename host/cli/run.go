@@ -44,8 +44,8 @@ func (a *app) run(ctx context.Context) error {
 	return err
 }
 
-// keepPipes makes a closed pipe at stdout or stderr an error of the write instead of the end of this program: a run has more
-// to do than to print. What the program starts has the default again, as it had not if the signal was ignored.
+// keepPipes makes a closed pipe at stdout or stderr an error of the write instead of the end of this program. Ignoring the signal would
+// do so for the processes that it starts, too.
 func keepPipes() (stop func()) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGPIPE)

@@ -102,31 +102,28 @@ func (s *session) describeAs(ctx context.Context, anew bool) error {
 	return s.choose()
 }
 
-// describeAnew replaces a kept description: what it says is wrong with a command line is not reported before the plugin
-// was asked once more.
+// describeAnew replaces a cached description: before a problem found by it is reported, the plugin is asked again.
 func (s *session) describeAnew(ctx context.Context) error {
 	s.unread()
 	return s.describeAs(ctx, true)
 }
 
-// resolve merges configuration and command line into the task and reports everything that is wrong, at once.
+// resolve merges configuration and command line into the task, and reports all problems at once.
 func (s *session) resolve(ctx context.Context) (*job.Spec, error) {
-	spec, err := s.resolveAs(ctx)
-	if !s.Earlier || exitcode.Of(err) != exitcode.Usage {
-		return spec, err
+	for {
+		var spec *job.Spec
+		err := s.needTask()
+		if err == nil {
+			spec, err = s.Resolve(ctx, s)
+		}
+		if !s.Earlier || exitcode.Of(err) != exitcode.Usage {
+			return spec, err
+		}
+		if err := s.describeAnew(ctx); err != nil {
+			return nil, err
+		}
+		s.Equip()
 	}
-	if err := s.describeAnew(ctx); err != nil {
-		return nil, err
-	}
-	s.Equip()
-	return s.resolveAs(ctx)
-}
-
-func (s *session) resolveAs(ctx context.Context) (*job.Spec, error) {
-	if err := s.needTask(); err != nil {
-		return nil, err
-	}
-	return s.Resolve(ctx, s)
 }
 
 // needTask is the error of a command that needs a task and has none.

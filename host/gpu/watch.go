@@ -20,8 +20,7 @@ import (
 // watchEvery is how often the agent looks at the devices of a run.
 const watchEvery = time.Second
 
-// watch follows the devices of a run while it lasts: an error of one is told at once, the most memory that was in
-// use at the end. That memory is everybody's who uses the device.
+// watch follows the devices of a run: it logs an error at once, and at the end the most memory in use, by all programs.
 type watch struct {
 	log   hclog.Logger
 	cmd   *exec.Cmd
@@ -32,8 +31,7 @@ type watch struct {
 	failed map[int]string
 }
 
-// Watch begins to follow the CUDA devices among those named, if there are some and an agent to ask. It returns what
-// ends that, never nil.
+// Watch begins to follow the CUDA devices among those named, if there is an agent to ask. stop ends it, and is never nil.
 func Watch(devices []string, log hclog.Logger) (stop func()) {
 	var numbers []string
 	for _, d := range devices {

@@ -16,9 +16,9 @@ import (
 // judged is an argument vector with what the host has against it.
 type judged struct {
 	config.Arguments
-	// problems are of the configuration: no parser has to be asked about them.
+	// problems are those of the configuration. No parser is asked about them.
 	problems []problem.Problem
-	// objections are of the host's check. The task's own parser may see it otherwise.
+	// objections are those of the host's check. The task's own parser may disagree.
 	objections []problem.Problem
 	// typos are flags of an open task that are probably the host's. They stand unless the parser knows them.
 	typos []problem.Problem
@@ -31,8 +31,7 @@ func (j *judged) sound() bool { return len(j.objections)+len(j.typos) == 0 && !j
 // errEarlier says that an argument is wrong by a description that was made by an earlier command.
 var errEarlier = exitcode.Usagef("by an earlier description")
 
-// arguments returns the task's argument vector and all that is wrong with it. Where the task's own parser can be asked, it
-// decides; it is asked only if the host's check objects.
+// arguments returns the task's argument vector and its problems. If the host's check objects, the task's own parser decides where it can.
 func (s *Session) arguments(ctx context.Context, line Line) (config.Arguments, []problem.Problem, error) {
 	var all []*judged
 	for _, words := range line.Words() {
@@ -117,8 +116,8 @@ func (j *judged) keepUnknown(v plugin.Verdict) {
 	})
 }
 
-// refusal is what to tell of arguments that the parser refuses. It gives one reason, in its own words; where that is one of
-// the host's objections, they say more: where each was written, what was meant, and all of them at once.
+// refusal returns the problems of arguments that the parser refuses. The parser gives one reason. Where the host objects to the same, its
+// objections say more: where each was written, what was meant, and all of them at once.
 func (s *Session) refusal(j *judged, refused []problem.Problem) []problem.Problem {
 	var told []problem.Problem
 	named := map[string]bool{}

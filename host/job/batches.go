@@ -12,8 +12,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// ownBatches are the batches that a device task makes itself. The worker that makes them works on them, so it is started
-// before anything is listed, and is the first that the backbone gets. It is their source, too.
+// ownBatches is the source of batches that a device task makes itself. The worker that makes them works on them: it starts before the
+// listing, and is the first that the backbone gets.
 type ownBatches struct {
 	count int
 
@@ -48,8 +48,7 @@ func (p *Place) batchWorker(ctx context.Context, index int) (backbones.Worker, i
 	return w, count, err
 }
 
-// start hands out the worker that was started first, and starts further ones, which have to make as many batches: what a
-// number means is known by that alone.
+// start hands out the first worker, then starts further ones. They must make as many batches, or a number would mean another batch.
 func (b *ownBatches) start(ctx context.Context, p *Place, index int) (backbones.Worker, error) {
 	if w := b.takeFirst(); w != nil {
 		return w, nil

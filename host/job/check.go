@@ -103,12 +103,12 @@ func (p *Program) pythonPath() string {
 		path = ""
 	}
 	for _, word := range p.Flags.Env {
-		switch name, value, given := strings.Cut(word, "="); {
-		case name != pythonPath:
-		case given:
+		name, value, given := strings.Cut(word, "=")
+		if !given {
+			value = os.Getenv(name)
+		}
+		if name == pythonPath {
 			path = value
-		default:
-			path = os.Getenv(pythonPath)
 		}
 	}
 	return path

@@ -23,8 +23,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// cudaFactory is for device tasks. Stages that may run apart make a pipeline; a task that makes up its batches itself has one worker
-// that does all of it, which is a pool of one.
+// cudaFactory is for device tasks: a pipeline where stages may run apart, else a pool of one worker that does all of it.
 var cudaFactory = &Factory{
 	Name: "cuda", Aliases: []string{"torch_vanilla_single"},
 	Summary: "The cuda backbone, for device tasks (torch_vanilla_single is its name in kagurazaka 0.1.1).",
@@ -109,10 +108,10 @@ func completeCUDA(s *Spec, log hclog.Logger) error {
 // deviceChunk is a number of whole batches, so that batches are made up as the task's author wrote. A DataLoader keeps
 // num_workers × prefetch_factor batches on their way; all but one of the chunks that a worker has at a time cover those.
 func deviceChunk(tree *template.Node) int {
-	number := func(name string, absent int) int { return dataloaderNumber(tree, name, absent) }
 	const torchPrefetch, least = 2, 4
-	size := number("batch_size", 1)
-	batches := max(number("num_workers", 0)*number("prefetch_factor", torchPrefetch)/(backbones.MaxInFlight-1)+1, least)
+	size := dataloaderNumber(tree, "batch_size", 1)
+	ahead := dataloaderNumber(tree, "num_workers", 0) * dataloaderNumber(tree, "prefetch_factor", torchPrefetch)
+	batches := max(ahead/(backbones.MaxInFlight-1)+1, least)
 	return min(size*batches, backbones.MaxChunkItems/size*size)
 }
 
@@ -130,8 +129,7 @@ func dataloaderNumber(tree *template.Node, name string, absent int) int {
 	return v
 }
 
-// addressSpace is the size of the memory that stages share. Its pages are made as batches touch them: what is used is
-// bounded by memoryShare.
+// addressSpace is the size of the memory that stages share. Only pages that batches touch exist; memoryShare bounds them.
 const addressSpace = 1 << 40
 
 // memoryShare is the part of the available memory that batches on their way may use.

@@ -29,17 +29,17 @@ type earlier struct {
 // check says what is wrong with the flags about ledgers, all of it.
 func (f *LedgerFlags) check() error {
 	var problems []problem.Problem
-	add := func(source, message, suggestion string) {
-		problems = append(problems, problem.Problem{Source: source, Message: message, Suggestion: suggestion})
-	}
 	if f.Resume != "" && f.RetryFailed != "" {
-		add("--resume", "does not go together with --retry-failed", "--resume does the failed items again, too, and those that the run never came to")
+		problems = append(problems, problem.Problem{
+			Source: "--resume", Message: "does not go together with --retry-failed",
+			Suggestion: "--resume does the failed items again, too, and those that the run never came to",
+		})
 	}
-	if f.NoLedger {
-		for _, flag := range []struct{ name, value string }{{"--run-dir", f.RunDir}, {"--resume", f.Resume}, {"--retry-failed", f.RetryFailed}} {
-			if flag.value != "" {
-				add("--no-ledger", "does not go together with "+flag.name, "leave one of them out")
-			}
+	for _, flag := range [][2]string{{"--run-dir", f.RunDir}, {"--resume", f.Resume}, {"--retry-failed", f.RetryFailed}} {
+		if f.NoLedger && flag[1] != "" {
+			problems = append(problems, problem.Problem{
+				Source: "--no-ledger", Message: "does not go together with " + flag[0], Suggestion: "leave one of them out",
+			})
 		}
 	}
 	return problem.Err(problems)

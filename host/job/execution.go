@@ -220,10 +220,8 @@ func (e *execution) owner() outputs.Owner {
 		o.Run = e.ledger.Info().ID
 	}
 	if e.template != nil && e.template.Shard.Count() > 1 {
-		shard, err := json.Marshal(e.spec.Template.Get("soft_shard").Plain())
-		if err == nil {
-			o.Shard = string(shard)
-		}
+		shard, _ := json.Marshal(e.spec.Template.Get("soft_shard").Plain())
+		o.Shard = string(shard)
 	}
 	return o
 }
@@ -239,8 +237,7 @@ func (e *execution) tellOf(other outputs.Owner, meaning string) {
 		"host", other.Host, "process", other.PID, "run", other.Run, "since", other.Since.Format(time.RFC3339))
 }
 
-// filter puts the ledger between a listing and those who work on it: items that the earlier run did are left out. show tells of
-// items that the host cannot read.
+// filter puts the ledger after a listing: it leaves out items that the earlier run did. show describes items that the host cannot read.
 func (e *execution) filter(all items, show func(uint64) (string, uint64)) items {
 	if e.ledger == nil {
 		return all

@@ -19,8 +19,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 
-// Factory is a backbone as a user chooses it: its name, its flags, and how it is made. Another backbone is one more Factory, in a
-// file of its own beside mp.go and cuda.go.
+// Factory is a backbone as a user chooses it: its name, its flags, and how it is made. Each has a file, such as mp.go.
 type Factory struct {
 	// Name is what --backbone calls it; Aliases are further names.
 	Name    string
@@ -33,8 +32,7 @@ type Factory struct {
 	Flags func() []Flag
 	// Fits says why the backbone cannot run a task; nil: it can. auto takes the first backbone that fits.
 	Fits func(*schema.Task) error
-	// Complete fills in what the flags and the task mean together: Workers, Device, Spawn and flags that were not given. It starts
-	// nothing and asks no machine. May be nil.
+	// Complete sets Workers, Device, Spawn and the flags that were not given. It starts nothing and asks no machine; may be nil.
 	Complete func(*Spec, hclog.Logger) error
 	// New makes the backbone of one run, ready for Run.
 	New func(context.Context, *Spec, backbones.Policy, Local) (backbones.Backbone, error)

@@ -14,8 +14,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/run"
 )
 
-// Flags are what a user can choose about a job. Their tags are kong's: they are flags of the command line, too, and come in three
-// parts because that is their order in its help.
+// Flags are a user's choices about a job, with kong's tags: they are the command line's flags. The three parts are their order in its help.
 type Flags struct {
 	ConfigFlags
 	RunFlags

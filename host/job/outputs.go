@@ -1,11 +1,14 @@
 package job
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -16,8 +19,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// openPatience is how long a run waits for what others have in hand, when it has nothing else to do. The processes of a host that is
-// dead are gone within that time.
+// openPatience is how long a run with nothing else to do waits for the work of others. A dead host's processes are gone by then.
 const openPatience = 5 * time.Second
 
 const (
@@ -37,8 +39,7 @@ func (s *Session) outputs() (string, error) {
 	return staged, nil
 }
 
-// newJournal is the journal of the outputs below a folder. A run that writes them aside asks it, too: they may be those of a run that
-// wrote in place, and did not come to its end.
+// newJournal is the journal of the outputs below a folder. Staged runs read it, too: an earlier run may have written in place, and died.
 func newJournal(root, how string, owner outputs.Owner, shared func(outputs.Owner)) (*outputs.Journal, error) {
 	journal, err := outputs.New(root, owner, shared)
 	if err != nil {
@@ -144,8 +145,8 @@ func (p *Place) prepareStaging() {
 	}
 }
 
-// committed returns a question about an item: is its output in place? It is nil where an output need not be whole: where nobody
-// keeps track of direct outputs, and where a staged one is a folder into which files are renamed one by one.
+// committed returns a function that reports whether an item's output is in place. It is nil where an output that exists may be
+// incomplete: a direct one without a journal, or a staged folder, whose files are renamed one by one.
 func (p *Place) committed() func(item string) bool {
 	if p.journal != nil && p.notes {
 		return p.concludedOutput
@@ -178,8 +179,7 @@ func (p *Place) concludedOutput(item string) bool {
 	return err == nil && !unfinished
 }
 
-// outputPath is the path of an item's output; empty where that cannot be read. A name that is not UTF-8 is not found, and its item
-// stays what it is.
+// outputPath is the path of an item's output; empty: it cannot be read. A name that is not UTF-8 is not found.
 func outputPath(item, field string) string {
 	var fields map[string]json.RawMessage
 	var output struct {
@@ -189,4 +189,66 @@ func outputPath(item, field string) string {
 		return ""
 	}
 	return output.Path
+}
+
+// mending is a source whose items may have outputs that another run noted as unfinished where no worker of this run clears the note: in
+// place while this run writes aside, or from an output folder above or below.
+type mending struct {
+	backbones.Source
+	place *Place
+
+	mu sync.Mutex
+	// marks are those of the items that were handed out, by their numbers.
+	marks map[uint64][]outputs.Mark
+}
+
+// mends makes the items clear their marks once they are done.
+func (p *Place) mends(i items) items {
+	if p.journal != nil {
+		m := &mending{Source: i.Source, place: p, marks: map[uint64][]outputs.Mark{}}
+		i.Source, i.done = m, m.done
+	}
+	return i
+}
+
+// Next records the items of a block.
+func (m *mending) Next(ctx context.Context) (backbones.Block, error) {
+	b, err := m.Source.Next(ctx)
+	if err != nil || b.Encoding != backbones.JSONLines || b.Refused != nil || !m.place.journal.Noted() {
+		return b, err
+	}
+	field, root := m.place.template.FinishField(), m.place.template.OutputPath
+	number := b.First
+	for line := range bytes.SplitSeq(b.Payload, []byte{'\n'}) {
+		if path := outputPath(string(line), field); path != "" {
+			if marks := m.place.journal.Marks(template.Relative(root, path)); len(marks) > 0 {
+				m.mu.Lock()
+				m.marks[number] = marks
+				m.mu.Unlock()
+			}
+		}
+		number++
+	}
+	return b, nil
+}
+
+// done clears the marks of items that are done.
+func (m *mending) done(spans []backbones.Span) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.marks) == 0 {
+		return
+	}
+	var marks []outputs.Mark
+	for _, s := range spans {
+		for i := range uint64(s.Count) {
+			if found, ok := m.marks[s.First+i]; ok {
+				marks = append(marks, found...)
+				delete(m.marks, s.First+i)
+			}
+		}
+	}
+	if err := outputs.Mend(marks); err != nil {
+		m.place.Log.Warn("outputs that are whole are still called unfinished: the next run will do them again", "error", err)
+	}
 }

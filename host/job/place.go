@@ -34,8 +34,7 @@ type PlaceOptions struct {
 	Shared func(other outputs.Owner, meaning string)
 }
 
-// Place is this machine as a run uses it: it lists the items that a Spec means, and starts workers for them. It is made for one run,
-// and closed.
+// Place is this machine as one run uses it: it lists the items of a Spec, and starts workers for them. It must be closed.
 type Place struct {
 	PlaceOptions
 	spec *Spec
@@ -66,8 +65,7 @@ type Place struct {
 type items struct {
 	backbones.Source
 	figures func() run.Figures
-	// concluded takes the number of items that have their outcome, and stillOpen is how many items others were working on to the end. Both
-	// may be nil.
+	// concluded takes how many more items have their outcome, stillOpen tells how many others still work on; both may be nil.
 	concluded func(int)
 	stillOpen func() int64
 	// done takes the items that are done; may be nil.
@@ -80,8 +78,8 @@ func (i items) remaining() (int, bool) {
 	return f.Remaining, f.RemainingKnown
 }
 
-// NewPlace makes ready where a run's outputs go. The caller closes the place, also when it comes with an error. No process is started
-// unless the task wants to be constructed before its outputs are looked at.
+// NewPlace prepares a run's outputs. It starts a process only for a task that must be constructed before its outputs are looked at. The
+// caller closes the place, also after an error.
 func NewPlace(ctx context.Context, s *Spec, options PlaceOptions) (*Place, error) {
 	p := &Place{PlaceOptions: options, spec: s, template: s.compiled(), warnings: &listingWarnings{log: options.Log}}
 	p.check = gpu.Check{Devices: []string{s.Device}, Log: p.Log}
@@ -92,8 +90,8 @@ func NewPlace(ctx context.Context, s *Spec, options PlaceOptions) (*Place, error
 	return p, err
 }
 
-// list begins to list the run's items. No process is started for a template that the host lists by itself. failed are the items of an
-// earlier run that are done again without a listing; nil: none.
+// list begins to list the run's items, with a process only where the host cannot list them itself. failed are the items of an earlier
+// run that are done again without a listing; nil: none.
 func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items, err error) {
 	defer func() { p.listed = err == nil }()
 	native := p.native()
@@ -147,8 +145,7 @@ func unknown() run.Figures { return run.Figures{} }
 
 func (p *Place) native() bool { return p.spec.native(p.template) }
 
-// openFirst opens the task before its outputs are looked at and anything is listed, where its constructor may do what a listing
-// sees: write the list, make or remove files, go to another folder, change the template.
+// openFirst opens a task before the listing if its constructor may change what that sees: the list, files, the folder or the template.
 func (p *Place) openFirst(ctx context.Context) error {
 	able := p.spec.can("spawn") && !p.spec.Plugin.MTLS
 	if !able || !p.native() || !p.spec.Task.Has("open_first") {
@@ -289,8 +286,7 @@ func (p *Place) Close(ctx context.Context) (err error) {
 	return err
 }
 
-// checked starts a device's worker, and asks meanwhile whether there is such a device: what is wrong is told instead of what
-// the worker would die of.
+// checked starts a device's worker, and checks meanwhile that the device exists: that is a better reason than the worker's death.
 func checked[W any](ctx context.Context, check *gpu.Check, start func(context.Context) (W, error)) (W, error) {
 	starting, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -15,8 +15,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// Run does what a Spec of this session says, until every item has its outcome. The error has its exit code. summarised reports
-// whether the printer has shown how the run ended.
+// Run does a Spec of this session until every item has its outcome. summarised reports whether the printer has shown how it ended.
 func (s *Session) Run(ctx context.Context, spec *Spec, front Front) (summarised bool, err error) {
 	if err := s.complete(spec); err != nil {
 		return false, err
@@ -158,8 +157,8 @@ func also(err, other error) error {
 	}
 }
 
-// Plan says what a run of the spec would do, with the first items that are to do, and starts no worker. unfinished takes the paths of
-// outputs that exist and are not whole. The summary is of use with an error, too, if anything was listed.
+// Plan summarises what a run of the spec would do, with the first items to do, and starts no worker. unfinished takes the paths of outputs
+// that exist and are not whole. After an error the summary is of what was listed before.
 func (s *Session) Plan(ctx context.Context, spec *Spec, first int, unfinished func(path string)) (plan.Summary, error) {
 	t := spec.compiled()
 	if !spec.native(t) || t.Input == nil {

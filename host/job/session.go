@@ -61,8 +61,7 @@ type Line interface {
 	BackboneFlags() []Value
 	// Hint is what to suggest about an argument that is wrong or that the task does not have; empty: nothing.
 	Hint(problem.Problem) string
-	// Typos are those arguments of a task that takes any which were probably meant for the host. undeclared are the keys of the
-	// configuration that the task does not declare.
+	// Typos are the arguments of an open task that were probably meant for the host. undeclared are keys of the configuration.
 	Typos(undeclared []problem.Problem) []problem.Problem
 	// Answer prints what the task's own parser answered to a flag like --version.
 	Answer(text string) error
@@ -94,8 +93,7 @@ func (p *Program) Open(arg, python string) (*Session, error) {
 	return s, nil
 }
 
-// Describe asks the plugin what it is, or takes up what it said in an earlier command unless anew is set. wanted is the task that is
-// probably meant.
+// Describe asks the plugin for its description, or takes an earlier command's unless anew is set. wanted is the task probably meant.
 func (s *Session) Describe(ctx context.Context, wanted string, anew bool) error {
 	s.Task, s.Made = nil, false
 	s.Equip()
@@ -216,8 +214,8 @@ func (s *Session) Template() (*template.Node, []problem.Problem) {
 // Backbone is the backbone that runs the task.
 func (s *Session) Backbone() *Factory { return Backbone(s.Flags.Backbone, s.Task) }
 
-// Resolve merges configuration and command line into the task, whose name has been picked, and reports everything that is wrong, at
-// once. What an earlier description finds wrong is to be judged again by a new one: see Earlier.
+// Resolve merges configuration and command line into the picked task, and reports all problems at once. Those of an Earlier description
+// must be judged again by a new one.
 func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 	if err := s.Configure(ctx, line); err != nil {
 		return nil, err

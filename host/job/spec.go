@@ -4,7 +4,6 @@ package job
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -18,8 +17,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// Spec is a resolved run as data: what is run, with which arguments, how, and what is done about trouble. It holds nothing of
-// the process that made it, and can be written as JSON and read by ReadSpec: all that starts a worker is made from it and a Place.
+// Spec is a resolved run as data: what is run, with which arguments, how, and what is done about failures. It can be written as JSON and
+// read again: a worker is started from a Spec and a Place alone.
 type Spec struct {
 	Plugin Plugin `json:"plugin"`
 	// Task has its name, kind and capabilities alone.
@@ -35,8 +34,7 @@ type Spec struct {
 	// Backbone is a Factory's name, Flags are those of its flags that were given, by the names of their arguments.
 	Backbone string            `json:"backbone"`
 	Flags    map[string]string `json:"flags,omitempty"`
-	// Workers, Device, ChunkSize (0: the backbone chooses) and Spawn (the plugin makes no workers itself) are what Complete makes
-	// of the flags.
+	// Complete sets these from the flags. ChunkSize 0: the backbone chooses. Spawn: the plugin makes no workers itself.
 	Workers   int    `json:"workers"`
 	Device    string `json:"device,omitempty"`
 	ChunkSize int    `json:"chunk_size,omitempty"`
@@ -63,15 +61,6 @@ type Plugin struct {
 	MTLS         bool          `json:"mtls,omitempty"`
 }
 
-// ReadSpec reads a Spec that was written as JSON.
-func ReadSpec(data []byte) (*Spec, error) {
-	s := &Spec{}
-	if err := json.Unmarshal(data, s); err != nil {
-		return nil, fmt.Errorf("reading a job: %w", err)
-	}
-	return s, nil
-}
-
 // number is the value of a flag of the backbone that is a number, or fallback where none was given.
 func (s *Spec) number(name string, fallback int) int {
 	if n, err := strconv.Atoi(s.Flags[name]); err == nil {
@@ -91,8 +80,7 @@ func (s *Spec) accepts(e backbones.Encoding) bool {
 // staged reports whether the task's stages run in processes of their own.
 func (s *Spec) staged() bool { return s.Task.Kind == schema.Device && s.Task.Has("stages") }
 
-// makesBatches reports whether batches come from a loader of the task's own. An item of the run is then one batch, by its
-// number.
+// makesBatches reports whether the task's own loader makes batches. An item of the run is then one batch, by its number.
 func (s *Spec) makesBatches() bool {
 	return s.Task.Kind == schema.Device && !s.staged() &&
 		(s.Template.Get(template.RoleInput).IsNull() || s.Template.Get(template.RoleDataloader).IsNull())
@@ -110,8 +98,8 @@ func (s *Spec) compiled() *template.Template {
 	return t
 }
 
-// native reports whether the host does all that a template says. A task that lists its own items may do the rest itself, too, and
-// then must: its items may be of a kind that only it can read.
+// native reports whether the host applies the template. A task that lists its own items and can apply it must do so: its items may be of
+// a kind that only it can read.
 func (s *Spec) native(t *template.Template) bool {
 	return t != nil && t.Native() && !s.makesBatches() && (t.Input != nil || !s.can("template"))
 }

@@ -50,8 +50,8 @@ func TestSpecRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := ReadSpec(data)
-	if err != nil {
+	got := &Spec{}
+	if err := json.Unmarshal(data, got); err != nil {
 		t.Fatal(err)
 	}
 	// What belongs to a process stays there.

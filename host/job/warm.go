@@ -8,9 +8,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 )
 
-// Warm holds the process that described a plugin until the run takes it over: it has loaded the plugin's code, which takes
-// seconds where that imports PyTorch. It also owns the folder for the run's sockets.
-// A command that starts no workers has none: nil.
+// Warm holds the process that described a plugin until the run takes it over, since loading the plugin's code may take seconds. It also
+// owns the folder for the run's sockets. It is nil for a command that starts no workers.
 type Warm struct {
 	Log hclog.Logger
 	dir *plugin.RuntimeDir

@@ -9,8 +9,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
-// listingWarnings prints the first warnings of a listing and counts the others: there may be one for each item. Several
-// goroutines may use it.
+// listingWarnings prints the first warnings of a listing and counts the others. Several goroutines may use it.
 type listingWarnings struct {
 	log   hclog.Logger
 	mu    sync.Mutex
@@ -26,8 +25,7 @@ func (l *listingWarnings) warn(text string, details ...any) {
 	}
 }
 
-// met takes what the host's own listing met and went on from. What is about the listing as a whole is said once, and is always
-// printed.
+// met takes a warning of the host's own listing. One about the listing as a whole is always printed.
 func (l *listingWarnings) met(w plan.Warning) {
 	var details []any
 	if w.Path != "" {

@@ -10,8 +10,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// listing is a source as a backbone gets it: items that must not be begun are reported instead of being handed on, and a
-// listing that breaks off is at its end, so that what it had listed is finished.
+// listing is a source that reports items that must not be begun instead of yielding them, and ends where the listing breaks off, so that
+// items listed before are finished.
 type listing struct {
 	source backbones.Source
 	sink   backbones.Sink

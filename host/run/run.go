@@ -40,8 +40,7 @@ type Job struct {
 	MaxFailures Limit
 	// Show returns the printable form of an item of which only the number is known; may be nil.
 	Show func(number uint64) string
-	// Committed reports whether an item's output is in place, whole; nil: not known. It is asked for items that have
-	// failed without a word, and only for those.
+	// Committed reports whether an item's output is in place and whole, for items whose worker died; nil: not known.
 	Committed func(item string) bool
 	// Concluded takes how many more items have their outcome; may be nil.
 	Concluded func(n int)
@@ -49,8 +48,7 @@ type Job struct {
 	Done func([]backbones.Span)
 	// Open is how many items another run was still working on when everything else was done; nil: none.
 	Open func() int64
-	// Record keeps the outcomes of the items; nil: nothing does. One goroutine at a time calls it. It cannot fail: a ledger that keeps
-	// nothing more says so by other means, and the run goes on.
+	// Record keeps outcomes, and cannot fail; nil: none are kept. One goroutine at a time calls it.
 	Record func(backbones.Outcomes)
 	// Again is the command line that resumes this run, for messages; empty: none.
 	Again string

@@ -6,8 +6,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// settle takes for done what has failed for want of a word, and has its output in place: its worker ended between the
-// output's rename and saying so.
+// settle counts failed items as done if their output is in place: the worker ended after the rename and before its answer.
 func (job Job) settle(o backbones.Outcomes) backbones.Outcomes {
 	if job.Committed == nil || len(o.Failed) == 0 {
 		return o
