@@ -5,16 +5,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
-	"path/filepath"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
-	"github.com/kagurazaka/kagurazaka/host/regular"
 )
 
 // FailedItem is a line of failed.jsonl.
@@ -136,19 +133,7 @@ func (f FailedItem) appendLine(dst []byte) []byte {
 // maxFailedLine bounds a line when it is read: its item, its texts with all their escapes, its log.
 const maxFailedLine = 64 << 20
 
-// failedLines calls visit for each whole line of failed.jsonl, up to the first that is not whole. A missing file has no lines.
-func failedLines(dir string, visit func(*FailedItem) error) error {
-	file, _, err := regular.Open(filepath.Join(dir, failedFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("reading the failed items of a run: %w", err)
-	}
-	defer func() { _ = file.Close() }()
-	return readFailed(file, visit)
-}
-
+// readFailed calls visit for each whole line of failed.jsonl, up to the first that is not whole.
 func readFailed(r io.Reader, visit func(*FailedItem) error) error {
 	in := bufio.NewScanner(r)
 	in.Buffer(make([]byte, 0, 64<<10), maxFailedLine)
@@ -162,8 +147,8 @@ func readFailed(r io.Reader, visit func(*FailedItem) error) error {
 			return err
 		}
 	}
-	if err := in.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) {
-		return fmt.Errorf("reading the failed items of a run: %w", err)
+	if err := in.Err(); !errors.Is(err, bufio.ErrTooLong) {
+		return err
 	}
 	return nil
 }
@@ -176,7 +161,7 @@ func FailedItems(dir string, s *State, visit func(*FailedItem) error) (lost int6
 	lost = s.Failed.Items()
 	// These items of the earlier run have an outcome in this one. Carried lines come first, and most runs have none.
 	var overtaken *bag
-	err = failedLines(dir, func(f *FailedItem) error {
+	visitLine := func(f *FailedItem) error {
 		if !f.Carried {
 			if finished.has(f.Number) {
 				return nil
@@ -198,7 +183,8 @@ func FailedItems(dir string, s *State, visit func(*FailedItem) error) (lost int6
 			return nil
 		}
 		return visit(f)
-	})
+	}
+	err = withFile(dir, failedFile, func(file *os.File, _ int64) error { return readFailed(file, visitLine) })
 	return max(lost, 0), err
 }
 

@@ -421,7 +421,7 @@ func takeFolder(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkEmpty(dir, lock); err != nil {
+	if err := checkEmpty(dir); err != nil {
 		if errors.Is(missing, fs.ErrNotExist) {
 			_ = os.Remove(lock.Name())
 		}
@@ -432,7 +432,7 @@ func takeFolder(dir string) (*os.File, error) {
 }
 
 // checkEmpty returns an error if a folder has anything but a run's lock and runs that were moved aside.
-func checkEmpty(dir string, lock *os.File) error {
+func checkEmpty(dir string) error {
 	if IsRun(dir) {
 		return exitcode.Usagef("%s holds the run %s; hint: --resume takes it up, and a new run needs another folder", dir, readRun(dir).Info.ID)
 	}
@@ -440,14 +440,10 @@ func checkEmpty(dir string, lock *os.File) error {
 	if err != nil {
 		return err
 	}
-	info, err := lock.Stat()
-	if err != nil {
-		return err
-	}
-	// A run's lock is empty.
-	ours := info.Mode().IsRegular() && info.Size() == 0
 	for _, e := range entries {
-		if e.Name() != earlierFolder && (e.Name() != lockFile || !ours) {
+		info, err := e.Info()
+		isLock := e.Name() == lockFile && err == nil && info.Mode().IsRegular() && info.Size() == 0
+		if e.Name() != earlierFolder && !isLock {
 			return fmt.Errorf("%s is not empty: it holds %s", dir, e.Name())
 		}
 	}

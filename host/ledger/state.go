@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -46,7 +47,7 @@ func (s *State) Finished() Spans { return union(s.Done, s.Skipped, s.Resumed) }
 // If keys is set, it reads what a run needs that takes this one up, which takes 8 bytes an item.
 func ReadState(dir string, keys bool) (*State, error) {
 	s := &State{Listed: -1}
-	err := withOutcomes(dir, func(r io.ReadSeeker, size int64) error {
+	err := withFile(dir, outcomesFile, func(r *os.File, size int64) error {
 		err := s.read(r)
 		s.Cut = max(size-s.whole, 0)
 		if err == nil && keys {
@@ -61,18 +62,19 @@ func ReadState(dir string, keys bool) (*State, error) {
 	return s, nil
 }
 
-// withOutcomes opens the record of outcomes of a run, if there is one.
-func withOutcomes(dir string, read func(r io.ReadSeeker, size int64) error) error {
-	file, info, err := regular.Open(filepath.Join(dir, outcomesFile))
+// withFile reads a file of a run's folder, if there is one.
+func withFile(dir, name string, read func(file *os.File, size int64) error) error {
+	path := filepath.Join(dir, name)
+	file, info, err := regular.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("reading what became of the items of a run: %w", err)
+	if err == nil {
+		defer func() { _ = file.Close() }()
+		err = read(file, info.Size())
 	}
-	defer func() { _ = file.Close() }()
-	if err := read(file, info.Size()); err != nil {
-		return fmt.Errorf("reading what became of the items of a run: %s: %w", file.Name(), err)
+	if err != nil {
+		return fmt.Errorf("reading what became of the items of a run: %s: %w", path, regular.Cause(err))
 	}
 	return nil
 }
@@ -211,7 +213,7 @@ func (s *State) keysOf(dir string, set Spans) ([]Key, error) {
 		}
 	}
 	wanted := cursor{set: set}
-	err := withOutcomes(dir, func(r io.ReadSeeker, _ int64) error {
+	err := withFile(dir, outcomesFile, func(r *os.File, _ int64) error {
 		return s.eachKey(r, func(layer int, number uint64, key Key) {
 			if layer == len(s.layers) && wanted.has(number) {
 				keys = append(keys, key)

@@ -1,15 +1,15 @@
 package outputs
 
-import "hash/crc32"
+import (
+	"hash/crc32"
+	"hash/fnv"
+)
 
 // Key is what an output is known by in the file of unfinished ones: the CRC-32 (IEEE) of its path relative to the output
 // root in the upper half, and FNV-1a (32 bit) of the same in the lower. The first is cheap in any language and rules out
 // nearly all, the second makes it 64 bits.
 func Key[T string | []byte](rel T) uint64 {
-	const offset, prime = 0x811c9dc5, 0x01000193
-	h := uint32(offset)
-	for i := 0; i < len(rel); i++ {
-		h = (h ^ uint32(rel[i])) * prime
-	}
-	return uint64(crc32.ChecksumIEEE([]byte(rel)))<<32 | uint64(h)
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(rel))
+	return uint64(crc32.ChecksumIEEE([]byte(rel)))<<32 | uint64(h.Sum32())
 }

@@ -25,17 +25,13 @@ func (o Owner) Here() Owner {
 	if o.Host == "" {
 		o.Host, _ = os.Hostname()
 	}
-	o.Machine, o.Boot = firstLine("/etc/machine-id"), firstLine("/proc/sys/kernel/random/boot_id")
+	o.Machine, o.Boot = content("/etc/machine-id"), content("/proc/sys/kernel/random/boot_id")
 	return o
 }
 
-func firstLine(path string) string {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	line, _, _ := strings.Cut(string(data), "\n")
-	return strings.TrimSpace(line)
+func content(path string) string {
+	data, _ := os.ReadFile(path)
+	return strings.TrimSpace(string(data))
 }
 
 // reach says how far the locks of another owner's processes can be trusted.

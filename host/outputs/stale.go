@@ -56,16 +56,13 @@ func (s *Staging) cleanUp(name string, now time.Time, shared func(Owner)) {
 		return
 	}
 	lock, owner, err := readLock(dir)
-	if errors.Is(err, fs.ErrNotExist) && folderName.MatchString(name) {
-		// Its host was killed before it marked the folder, or while it removed it: remove it if it is empty.
+	unmarked := errors.Is(err, io.EOF) && unnamed
+	if folderName.MatchString(name) && (unmarked || errors.Is(err, fs.ErrNotExist)) {
+		// Its host was killed before it marked the folder, or while it removed it. It is removed if it holds nothing else.
+		if unmarked {
+			_ = dir.Remove(lockName)
+		}
 		_ = s.in.Remove(name)
-		return
-	}
-	if errors.Is(err, io.EOF) && unnamed && folderName.MatchString(name) {
-		// Its host was killed before it wrote the mark: the folder holds nothing else.
-		_ = dir.Remove(lockName)
-		_ = s.in.Remove(name)
-		return
 	}
 	if err != nil {
 		return
@@ -117,20 +114,12 @@ func isFolderOf(name string, o Owner) bool {
 }
 
 // lastMoved is the time of the last creation or rename in a staging folder and in its workers' folders.
-func lastMoved(dir *os.Root) time.Time {
-	var last time.Time
-	look := func(name string) {
+func lastMoved(dir *os.Root) (last time.Time) {
+	names, _ := beneath.Names(dir)
+	for _, name := range append(names, ".") {
 		if info, err := dir.Lstat(name); err == nil && info.ModTime().After(last) {
 			last = info.ModTime()
 		}
-	}
-	look(".")
-	names, err := beneath.Names(dir)
-	if err != nil {
-		return last
-	}
-	for _, name := range names {
-		look(name)
 	}
 	return last
 }
