@@ -7,12 +7,17 @@ import (
 )
 
 // known are items of earlier runs: first those that the runs before had finished, then those that the run itself listed, in its order.
+// While a new listing is the earlier one, its items are compared one by one. From the first that differs, they are looked up among
+// the rest of the finished items.
 type known struct {
 	keys []Key
 	// finished are those that need not be done again.
 	finished bitset
 	// mixed: they are of several listings.
 	mixed bool
+	// at is the position of the next item; bag has the rest of the finished items, once an item has differed.
+	at  int
+	bag *bag
 }
 
 type bitset []uint64
@@ -33,54 +38,38 @@ func (k *known) add(key Key, finished bool) {
 	k.keys = append(k.keys, key)
 }
 
-// from returns the keys of the finished items from one on. The caller may sort them: known holds nothing else from there on.
-func (k *known) from(at int) []Key {
-	to := at
-	for i := at; i < len(k.keys); i++ {
-		if k.finished.has(i) {
-			k.keys[to] = k.keys[i]
-			k.finished.set(to)
-			to++
-		}
+// take reports whether an item of a new listing is finished. It is asked once for each item, in the order of the listing.
+func (k *known) take(key Key) bool {
+	if k.bag != nil {
+		return k.bag.take(key)
 	}
-	k.keys = k.keys[:to]
-	return k.keys[at:]
-}
-
-// lookup answers which items of a new listing are finished. As long as the listing is the earlier one, its items are compared with that one
-// by one. From the first that differs on they are looked up among those that were not met yet.
-type lookup struct {
-	known *known
-	at    int
-	bag   *bag
-}
-
-// finished is asked once for each item, in the order of the listing.
-func (l *lookup) finished(key Key) bool {
-	if l.bag != nil {
-		return l.bag.take(key)
-	}
-	if l.at == len(l.known.keys) {
+	if k.at == len(k.keys) {
 		return false
 	}
-	if l.known.keys[l.at] == key {
-		l.at++
-		return l.known.finished.has(l.at - 1)
+	if k.keys[k.at] == key {
+		k.at++
+		return k.finished.has(k.at - 1)
 	}
-	l.bag = newBag(l.known.from(l.at))
-	return l.bag.take(key)
+	rest := k.keys[k.at:k.at]
+	for i := k.at; i < len(k.keys); i++ {
+		if k.finished.has(i) {
+			rest = append(rest, k.keys[i])
+		}
+	}
+	k.bag = newBag(rest)
+	return k.bag.take(key)
 }
 
 // changed reports whether an item differed from the earlier listing.
-func (l *lookup) changed() bool { return l.bag != nil && !l.known.mixed }
+func (k *known) changed() bool { return k.bag != nil && !k.mixed }
 
 // bag is a multiset of keys: one that is there twice can be taken twice.
 type bag struct {
 	// keys are sorted; the bits of taken are those of keys. Of keys that are the same the first are taken first.
 	keys  []Key
 	taken bitset
-	// starts has the place of the first key of each bucket: keys are spread evenly, so their first bits say where to look,
-	// and a search through all of them would miss the cache at every step.
+	// starts has the position of the first key of each bucket. Keys are spread evenly, so their first bits tell the bucket. A search
+	// through all keys would miss the cache at every step.
 	starts []uint32
 	shift  int
 }

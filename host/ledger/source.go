@@ -12,16 +12,14 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// Source hands on the items of another source, leaves out those that need not be done, and tells the ledger which
-// items there are. It is a backbones.Source.
+// Source hands on those items of another source that are to be done, and tells the ledger which items there are. It is a
+// backbones.Source.
 type Source struct {
 	inner  backbones.Source
 	ledger *Ledger
 	chosen Chosen
 	about  About
 
-	// lookup knows finished items by their keys; nil: none.
-	lookup *lookup
 	queue  []backbones.Block
 	warned bool
 	// keys are those of a block's items, ends where the lines of a block of JSON end.
@@ -52,21 +50,16 @@ func (p *Picked) Len() int { return len(p.bag.keys) }
 type About struct {
 	// Warn takes a message about a listing that is not what it was. It is called once at most.
 	Warn func(string)
-	// Show returns the printable form of an item of an indexed list, empty where there is none, and what stands for its content; 0:
-	// the text does. It may be called by several goroutines. nil: such items are known by their place alone.
+	// Show returns the printable form of an item of an indexed list, which may be empty, and a key of its content; 0: that of the text.
+	// It may be called by several goroutines. nil: such items are known by their place alone.
 	Show func(number uint64) (text string, key uint64)
 	// LeftOut takes how many items of the inner source were left out; may be nil.
 	LeftOut func(n int)
 }
 
-// Source returns a source that tells the ledger about the items of another. The ledger has to be made with Keys for
-// items to be known again.
+// Source returns a source that tells the ledger about the items of another. Items are known again if the ledger was made with Keys.
 func (l *Ledger) Source(inner backbones.Source, chosen Chosen, about About) *Source {
-	s := &Source{inner: inner, ledger: l, chosen: chosen, about: about}
-	if f := chosen.Finished; f != nil {
-		s.lookup = &lookup{known: &f.known}
-	}
-	return s
+	return &Source{inner: inner, ledger: l, chosen: chosen, about: about}
 }
 
 // Resumed is how many items were left out so far because an earlier run had done them. Any goroutine may ask.
@@ -140,7 +133,7 @@ func (s *Source) keyed(b backbones.Block) {
 		}
 	}
 	s.ledger.saw(b, s.keys)
-	if s.chosen.Only == nil && s.lookup == nil {
+	if s.chosen.Only == nil && s.chosen.Finished == nil {
 		s.queue = append(s.queue, b)
 		return
 	}
@@ -150,7 +143,7 @@ func (s *Source) keyed(b backbones.Block) {
 			todo = appendSpan(todo, backbones.Span{First: b.First + uint64(i), Count: 1})
 		}
 	}
-	if s.lookup != nil && s.lookup.changed() {
+	if f := s.chosen.Finished; f != nil && f.known.changed() {
 		s.warn("the listing is not what it was in the earlier run: items are known again by their content")
 	}
 	s.hand(b, todo)
@@ -169,8 +162,7 @@ func (s *Source) lineKeys(b backbones.Block) {
 	}
 }
 
-// opaqueKeys are the keys that a plugin gives the items of an opaque block; where it gives none, its bytes and the place in it stand for
-// an item.
+// opaqueKeys are the keys that a plugin gives the items of an opaque block, or keys of the block's bytes and the places in it.
 func opaqueKeys(b backbones.Block) []uint64 {
 	if len(b.ContentKeys) == b.Count {
 		return b.ContentKeys
@@ -183,12 +175,12 @@ func opaqueKeys(b backbones.Block) []uint64 {
 	return keys
 }
 
-// wanted is asked once for each item, in their order.
+// wanted reports whether an item is to be done. It is asked once for each item, in their order.
 func (s *Source) wanted(key Key) bool {
 	if only := s.chosen.Only; only != nil {
 		return only.bag.take(key)
 	}
-	return !s.lookup.finished(key)
+	return !s.chosen.Finished.known.take(key)
 }
 
 func (s *Source) warn(text string) {
@@ -198,7 +190,7 @@ func (s *Source) warn(text string) {
 	}
 }
 
-// hand queues the items of a block that are to be done, and tells the ledger which are not because an earlier run had done them.
+// hand queues the items of a block that are to be done, and tells the ledger which an earlier run had done.
 func (s *Source) hand(b backbones.Block, todo Spans) {
 	if s.chosen.Only == nil {
 		if finished := (Spans{{First: b.First, Count: b.Count}}).minus(todo); len(finished) > 0 {
@@ -256,11 +248,11 @@ func (s *Source) list(b backbones.Block) {
 // samples is how many items of an indexed list are looked at.
 const samples = 32
 
-// address is what Python shows of objects that have no form of their own, and is another in each process.
+// address is part of the printable form of many Python objects. It differs in each process.
 var address = regexp.MustCompile(` at 0x[0-9a-fA-F]+`)
 
-// listSeed stands for an indexed list: its length, and some of its items, evenly spread. A list in another order, as that
-// of a set may be in each process, is another list.
+// listSeed stands for an indexed list: its length, and some of its items, evenly spread. In another order, as a set has in each process,
+// it is another list.
 func (s *Source) listSeed(b backbones.Block) Key {
 	seed := listSeed(b.Count)
 	if s.about.Show == nil {
@@ -285,13 +277,8 @@ func (s *Source) listSeed(b backbones.Block) Key {
 	return seed
 }
 
-// sampleOf is the place of the i-th of n samples: the first is the first of the list, the last the last.
-func sampleOf(i, n, count int) uint64 {
-	if n < 2 {
-		return 0
-	}
-	return uint64(i) * uint64(count-1) / uint64(n-1)
-}
+// sampleOf is the place of the i-th of n samples, from the first of the list to the last.
+func sampleOf(i, n, count int) uint64 { return uint64(i) * uint64(count-1) / uint64(max(n-1, 1)) }
 
 // pickedOf are the picked items of an indexed list.
 func (s *Source) pickedOf(list backbones.Span, seed Key) Spans {
