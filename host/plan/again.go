@@ -13,7 +13,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/jsontext"
 )
 
-// Again is a source of items that an earlier run had, as JSON lines: their outputs are those of a template.
+// Again is a source of items of an earlier run, as JSON lines. Their outputs are those of a template.
 type Again struct {
 	t      *template.Template
 	out    *outputs
@@ -23,15 +23,15 @@ type Again struct {
 	queue  []backbones.Block
 }
 
-// NewAgain returns the items of the inner source with the outputs of a template. The inner source is asked by one goroutine
-// and is not closed.
+// NewAgain returns the items of the inner source with the outputs of a template. One goroutine calls the inner source, which is not
+// closed.
 func NewAgain(t *template.Template, inner backbones.Source, o Options) (*Again, error) {
 	a := &Again{t: t, out: outputsOf(t), policy: o.Policy, inner: inner}
 	if a.out == nil {
 		return a, nil
 	}
 	var err error
-	a.place, err = newPlacer(a.out, storeOf(o.FS))
+	a.place, err = newPlacer(a.out, o.store())
 	return a, err
 }
 
@@ -51,38 +51,28 @@ func (a *Again) Next(ctx context.Context) (backbones.Block, error) {
 	return b, nil
 }
 
-// take queues a block as blocks of items that may be begun, and others.
+// take queues the items of a block. Refused ones get blocks of their own.
 func (a *Again) take(b backbones.Block) error {
 	if b.Count == 0 {
 		return nil
 	}
 	n := b.First
-	var to *backbones.Block
 	for line := range bytes.SplitSeq(b.Payload, []byte{'\n'}) {
 		again, refusal, err := a.line(line)
 		if err != nil {
 			return fmt.Errorf("taking up item %d of an earlier run: %w", n, err)
 		}
-		if to == nil || (refusal != "") != (to.Refused != nil) {
+		if last := len(a.queue) - 1; last < 0 || !fits(&a.queue[last], refusal) {
 			a.queue = append(a.queue, backbones.Block{Encoding: b.Encoding, First: n})
-			to = &a.queue[len(a.queue)-1]
 		}
-		if to.Count > 0 {
-			to.Payload = append(to.Payload, '\n')
-		}
-		to.Payload = append(to.Payload, again...)
-		if refusal != "" {
-			to.Refused = append(to.Refused, refusal)
-		}
-		to.Count++
+		addLine(&a.queue[len(a.queue)-1], again, refusal)
 		n++
 	}
 	return nil
 }
 
-// line returns the line of an item that an earlier run had, with the outputs that the template gives it, and why it must
-// not be begun; empty: it may. Where a mode is the plugin's own code, the line loses the outputs, and the plugin computes
-// them.
+// line returns the line of an item with the outputs that the template gives it, and why it must not begin; empty: it may begin. If a mode
+// is the plugin's own code, the line only loses its outputs, and the plugin computes them.
 func (a *Again) line(line []byte) (again []byte, refusal string, err error) {
 	line = bytes.TrimSpace(line)
 	item, err := scanItem(line)
@@ -92,24 +82,13 @@ func (a *Again) line(line []byte) (again []byte, refusal string, err error) {
 	if a.out == nil && !slices.Contains(a.t.Custom, template.RoleOutput) {
 		return line, "", nil
 	}
-	dst := []byte{'{'}
-	comma := func() {
-		if len(dst) > 1 {
-			dst = append(dst, ',')
-		}
-	}
-	var name []byte
+	var members [][]byte
 	err = jsontext.Object(line, func(key, value []byte) error {
-		var err error
-		if name, err = jsontext.Unescape(name[:0], key); err != nil {
-			return err
+		name, err := jsontext.Unescape(nil, key)
+		if n := string(name); err == nil && n != "output" && !strings.HasPrefix(n, "output_") {
+			members = append(members, fmt.Appendf(nil, `"%s":%s`, key, value))
 		}
-		if n := string(name); n == "output" || strings.HasPrefix(n, "output_") {
-			return nil
-		}
-		comma()
-		dst = append(append(append(append(dst, '"'), key...), '"', ':'), value...)
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("the item %w", err)
@@ -118,10 +97,9 @@ func (a *Again) line(line []byte) (again []byte, refusal string, err error) {
 		if !item.isTriplet {
 			return nil, "", errors.New(`the item has no "input" with path, rel_dir and file_name as texts`)
 		}
-		comma()
-		dst = a.out.append(dst, item.input)
+		members = append(members, a.out.append(nil, item.input))
 		_, at := a.place.find(item.input)
 		refusal = a.out.refusal(a.policy, at, item.input)
 	}
-	return append(dst, '}'), refusal, nil
+	return slices.Concat([]byte{'{'}, bytes.Join(members, []byte{','}), []byte{'}'}), refusal, nil
 }

@@ -61,7 +61,7 @@ func BenchmarkReadFolders(b *testing.B) {
 	for b.Loop() {
 		for _, root := range []string{in, out} {
 			for f := range benchFolders {
-				dir, err := localDisk{}.openFolder(fmt.Sprintf("%s/%03d", root, f))
+				dir, err := openFolder(localDisk{}, fmt.Sprintf("%s/%03d", root, f))
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -101,7 +101,7 @@ func BenchmarkSecondRun(b *testing.B) {
 			cpuTime(b)
 			for b.Loop() {
 				var n Counters
-				err := walkInputs(b.Context(), tmpl, walkOptions{counters: &n, item: func([]byte) error { return nil }})
+				err := walkInputs(b.Context(), tmpl, walkOptions{counters: &n, item: func([]byte, string) error { return nil }})
 				if err != nil || n.ToDo.Load() != c.todo {
 					b.Fatal(err, n.ToDo.Load())
 				}

@@ -7,15 +7,15 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// step is one name of the way from a folder to the items below it.
+// step is one name on the way from a folder to the items below it.
 type step struct {
 	// pattern is nil for a plain name.
 	pattern *pattern
 	name    string
 }
 
-// globSteps parts a pattern into the folder it begins in and its steps, from the first that has something to match. The input
-// folder itself is no pattern, whatever its name.
+// globSteps splits a pattern into the folder in which it begins and its steps, from the first name that is a pattern. The input
+// folder itself is not a pattern, whatever its name.
 func globSteps(in, text string) (string, []step) {
 	var steps []step
 	for hasMagic(text) || len(steps) == 0 {
@@ -38,15 +38,14 @@ func globSteps(in, text string) (string, []step) {
 // globGoesUp reports whether a pattern can reach one folder on several ways.
 func globGoesUp(p string) bool { return slices.Contains(strings.Split(p, "/"), "..") }
 
-// descent follows steps to items, names sorted within a folder, depth first. Links are followed.
+// descent follows steps to items, depth first and with sorted names in each folder. It follows links.
 type descent struct {
 	*walk
-	// foldersOnly: items are folders. Otherwise they are whatever matches.
+	// foldersOnly: items are folders. Otherwise they are all names that match.
 	foldersOnly bool
 }
 
-// descend follows the steps from a folder. above are the folders that it lies in. listed says that the folder was found by reading
-// the one above.
+// descend follows the steps from a folder. above are the folders that it lies in. listed: the folder above has it as an entry.
 func (w descent) descend(path string, steps []step, above []fileID, listed bool) error {
 	s, last := steps[0], len(steps) == 1
 	if s.pattern == nil {
@@ -76,21 +75,21 @@ func (w descent) descend(path string, steps []step, above []fileID, listed bool)
 	return nil
 }
 
-// plain follows a step that is a plain name, or nothing at all behind a last slash.
+// plain follows a step that is a plain name, or empty after a slash at the end.
 func (w descent) plain(path string, steps []step, above []fileID) error {
 	name, last := steps[0].name, len(steps) == 1
 	whole := template.Join(path, name)
 	if name == "" {
-		if kind, err := w.store.stat(path, true); err != nil || kind != kindFolder {
+		if kind, _, err := stat(w.store, path, true); err != nil || kind != kindFolder {
 			return w.ctx.Err()
 		}
-	} else if _, err := w.store.stat(whole, false); err != nil {
+	} else if _, _, err := stat(w.store, whole, false); err != nil {
 		return w.ctx.Err()
 	}
 	if !last {
 		return w.descend(whole, steps[1:], above, false)
 	}
-	if kind, err := w.store.stat(whole, true); err == nil && kind == kindOther {
+	if kind, _, err := stat(w.store, whole, true); err == nil && kind == kindOther {
 		w.leaveSpecial(path, []byte(name))
 		return w.ctx.Err()
 	}
@@ -109,17 +108,15 @@ func (w descent) matching(path string, p *pattern, folders bool, above []fileID)
 	}
 	defer dir.close()
 	if folders {
-		if id, err := dir.id(); err == nil {
-			above = append(slices.Clip(above), id)
-		}
+		above = append(slices.Clip(above), dir.id())
 	}
 	w.names.all = slices.DeleteFunc(w.names.all, func(n name) bool {
 		text := w.names.bytes(n)
 		switch {
-		case !p.wants(text) || isOurs(text):
+		case !p.wants(text) || isOurs(unsafeString(text)):
 			return true
 		case folders:
-			return !w.isFolder(dir, path, n, above)
+			return !w.isFolder(dir, n, above)
 		case behindLinks(dir, text, n.kind) == kindOther:
 			w.leaveSpecial(path, text)
 			return true
@@ -129,28 +126,28 @@ func (w descent) matching(path string, p *pattern, folders bool, above []fileID)
 	return above, nil
 }
 
-// isFolder follows links and reports those that lead in a circle. A link to a folder above is a folder all the same:
-// the depth is bounded, and what lies below it is listed again under its name, as ever.
-func (w descent) isFolder(dir folder, path string, n name, above []fileID) bool {
-	kind, ok := w.kind(dir, path, n)
+// isFolder follows links and warns of those that lead in a circle. A link to a folder above is a folder all the same: the depth is
+// limited, so the items below it are listed once more, under its name.
+func (w descent) isFolder(dir *folder, n name, above []fileID) bool {
+	kind, ok := w.kind(dir, n)
 	if !ok || kind != kindLink {
 		return ok && kind == kindFolder
 	}
 	text := string(w.names.bytes(n))
 	kind, id, err := dir.stat(text, true)
 	if isLoop(err) {
-		w.warnLoop(template.Join(path, text), err)
+		w.warnLoop(template.Join(dir.path, text), err)
 	}
 	if err != nil || kind != kindFolder {
 		return false
 	}
 	if id != (fileID{}) && slices.Contains(above, id) {
-		w.warn(Warning{Path: template.Join(path, text), Message: "the link leads back to a folder that it lies in, which is listed once more"}, false)
+		w.warn(Warning{Path: template.Join(dir.path, text), Message: "the link leads back to a folder that it lies in, which is listed once more"}, false)
 	}
 	return true
 }
 
-// found hands on w.names, which lie in the folder.
+// found passes on w.names, which lie in the folder.
 func (w descent) found(path string) error {
 	rel, err := relative(w.t.InputPath, path)
 	if err != nil {

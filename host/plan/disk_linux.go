@@ -4,49 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"io/fs"
 	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// localDisk is the store of the local disk. It reads folders with getdents: os.ReadDir would make several values for each name.
-type localDisk struct{}
-
-func (localDisk) openFile(path string) (fs.File, error) { return os.Open(path) }
-
-func (localDisk) openFolder(path string) (folder, error) {
-	fd, err := retry(func() (int, error) {
-		return unix.Open(orWorkingFolder(path), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return diskFolder(fd), nil
-}
-
-func (localDisk) stat(path string, follow bool) (fileKind, error) {
-	kind, _, err := diskFolder(unix.AT_FDCWD).stat(orWorkingFolder(path), follow)
-	return kind, err
-}
-
-// retry calls a system call until no signal interrupts it.
-func retry(call func() (int, error)) (int, error) {
-	for {
-		n, err := call()
-		if !errors.Is(err, unix.EINTR) {
-			return n, err
-		}
-	}
-}
-
-// diskFolder is the descriptor of an open folder.
-type diskFolder int
-
-func (f diskFolder) close() { _ = unix.Close(int(f)) }
-
-// buffers hold what one getdents call can fill: some 2,000 names.
+// buffers hold the entries of one getdents call: some 2,000 names.
 var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // The layout of a struct linux_dirent64: d_ino, d_off, d_reclen, d_type, d_name.
@@ -56,11 +20,15 @@ const (
 	direntName = 19
 )
 
-func (f diskFolder) read(list *nameList) error {
+// readDisk reads a folder of the local disk with getdents: os.File.ReadDir makes several values for each name.
+func readDisk(dir *os.File, list *nameList) error {
 	buf := buffers.Get().(*[64 << 10]byte)
 	defer buffers.Put(buf)
 	for {
-		n, err := retry(func() (int, error) { return unix.Getdents(int(f), buf[:]) })
+		n, err := unix.Getdents(int(dir.Fd()), buf[:])
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
 		if err != nil || n == 0 {
 			return err
 		}
@@ -86,6 +54,24 @@ func (f diskFolder) read(list *nameList) error {
 	}
 }
 
+// statDisk is stat for a name in an open folder of the local disk; nil: the working folder. os.Stat makes a value for each file.
+func statDisk(dir *os.File, name string, follow bool) (fileKind, fileID, error) {
+	fd, flags := unix.AT_FDCWD, unix.AT_SYMLINK_NOFOLLOW
+	if dir != nil {
+		fd = int(dir.Fd())
+	}
+	if follow {
+		flags = 0
+	}
+	var st unix.Stat_t
+	err := unix.Fstatat(fd, name, &st, flags)
+	for errors.Is(err, unix.EINTR) {
+		err = unix.Fstatat(fd, name, &st, flags)
+	}
+	// A directory entry's type is that part of the mode.
+	return kindOfEntry(byte(st.Mode & unix.S_IFMT >> 12)), fileID{uint64(st.Dev), st.Ino}, err
+}
+
 func kindOfEntry(d byte) fileKind {
 	switch d {
 	case unix.DT_REG:
@@ -99,23 +85,4 @@ func kindOfEntry(d byte) fileKind {
 	default:
 		return kindOther
 	}
-}
-
-func (f diskFolder) stat(name string, follow bool) (fileKind, fileID, error) {
-	var st unix.Stat_t
-	flags := unix.AT_SYMLINK_NOFOLLOW
-	if follow {
-		flags = 0
-	}
-	if _, err := retry(func() (int, error) { return 0, unix.Fstatat(int(f), name, &st, flags) }); err != nil {
-		return kindUnknown, fileID{}, err
-	}
-	// A directory entry's type is that part of the mode.
-	return kindOfEntry(byte(st.Mode & unix.S_IFMT >> 12)), fileID{uint64(st.Dev), st.Ino}, nil
-}
-
-func (f diskFolder) id() (fileID, error) {
-	var st unix.Stat_t
-	err := unix.Fstat(int(f), &st)
-	return fileID{uint64(st.Dev), st.Ino}, err
 }

@@ -3,21 +3,16 @@
 package plan
 
 import (
-	"io/fs"
 	"os"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// localDisk is the store of the local disk.
-type localDisk struct{}
+func readDisk(dir *os.File, list *nameList) error { return readAny(dir, list) }
 
-func (localDisk) openFile(path string) (fs.File, error)  { return os.Open(path) }
-func (localDisk) openFolder(path string) (folder, error) { return anyStore{osFS{}}.openFolder(path) }
-func (localDisk) stat(path string, follow bool) (fileKind, error) {
-	return anyStore{osFS{}}.stat(path, follow)
+func statDisk(dir *os.File, name string, follow bool) (fileKind, fileID, error) {
+	if dir != nil {
+		name = template.Join(dir.Name(), name)
+	}
+	return statAny(localDisk{}, name, follow)
 }
-
-type osFS struct{}
-
-func (osFS) Open(path string) (fs.File, error)      { return os.Open(path) }
-func (osFS) Stat(path string) (fs.FileInfo, error)  { return os.Stat(path) }
-func (osFS) Lstat(path string) (fs.FileInfo, error) { return os.Lstat(path) }

@@ -1,55 +1,63 @@
 package plan
 
-import (
-	"github.com/kagurazaka/kagurazaka/host/template"
-)
+import "github.com/kagurazaka/kagurazaka/host/template"
 
-// finishCheck finds out which items are finished. It reads the outputs' folders rather than asking for each file, and
-// it makes nothing.
+// finishCheck finds the items that are finished. It reads the folders of outputs instead of asking for each file, and creates nothing.
 type finishCheck struct {
 	out   *outputs
-	store store
+	store FS
 	warn  func(w Warning, unreadable bool)
 	key   []byte
-	// rel is what the journal calls the outputs of relGroup, up to their names.
+	// rel is the journal's path for an output of relGroup. Its folder ends at relStart.
 	rel      []byte
 	relGroup *group
 	relStart int
 
-	// cur is the output folder of the group that is worked on.
-	cur outputDir
-
-	// dirs are the folders of items that come one by one, and held is how many names they have together.
-	dirs map[string]*outputDir
-	held int
+	// current is the output folder of the current group.
+	current outputDir
+	// dirs are the folders of items that come one by one, and cached is the number of their names.
+	dirs   map[string]*outputDir
+	cached int
 }
 
-// outputDir is what is known of an output folder.
+// outputDir is an output folder.
 type outputDir struct {
 	path string
-	// asks counts the items that were asked for one by one.
-	asks int
-	// askEach: too few items want to know, or the folder cannot be read, so each is asked for.
-	askEach bool
-	// read: names has what the folder had, and index finds it. A missing folder has nothing.
-	read  bool
+	// kinds are the entries by name, if the folder was read. A missing folder has none.
+	kinds map[string]fileKind
 	names nameList
-	index nameIndex
+	read  bool
+	// askEach: the folder cannot be read, or has too many names, so each output is looked for by its path.
+	askEach bool
 	// dir is the folder while it is open.
-	dir folder
+	dir *folder
+	// asks is the number of items that were looked for in it one by one.
+	asks int
 }
 
 const (
-	// askFew is up to how many items of a group are asked for one by one: opening and reading a folder costs as much.
+	// askFew is the most items of a group that are looked for one by one: opening and reading a folder costs as much.
 	askFew = 4
-	// askBeforeReading is how many single items of a folder are asked for before the folder is read.
+	// askBeforeReading is the number of single items that are looked for in a folder before it is read.
 	askBeforeReading = 16
-	// maxCachedFolders and maxCachedNames bound what is kept of folders that single items asked for.
+	// maxReusedNames is the size of the largest map that another folder uses again: clearing it takes time for all that it ever held.
+	maxReusedNames = 4096
+	// maxCachedFolders and maxCachedNames limit the cache of folders for single items.
 	maxCachedFolders = 256
 	maxCachedNames   = 1 << 20
 )
 
-func (f *finishCheck) close() { f.cur.close() }
+// folder prepares for questions about items of a group.
+func (f *finishCheck) folder(g *group) {
+	if !f.out.checks() {
+		return
+	}
+	f.current.close()
+	f.current.path, f.current.read = template.Join(f.out.root, g.relDir), false
+	if len(g.names.all) > askFew {
+		f.read(&f.current)
+	}
+}
 
 func (d *outputDir) close() {
 	if d.dir != nil {
@@ -58,23 +66,9 @@ func (d *outputDir) close() {
 	}
 }
 
-// folder prepares for asking about items of a group.
-func (f *finishCheck) folder(g *group, items int) {
-	f.cur.close()
-	if !f.out.checks() {
-		return
-	}
-	f.cur.path = template.Join(f.out.root, g.relDir)
-	f.cur.askEach = items <= askFew
-	if !f.cur.askEach {
-		f.read(&f.cur)
-	}
-}
-
-// read reads the folder. One that does not exist has nothing; one that cannot be read is reported, and its items are asked for.
 func (f *finishCheck) read(d *outputDir) {
 	d.names.reset()
-	dir, err := f.store.openFolder(d.path)
+	dir, err := openFolder(f.store, d.path)
 	if err == nil {
 		d.dir = dir
 		err = dir.read(&d.names)
@@ -86,9 +80,12 @@ func (f *finishCheck) read(d *outputDir) {
 		return
 	}
 	d.read = true
-	d.index.reset(len(d.names.all))
-	for i, n := range d.names.all {
-		d.index.set(d.names.bytes(n), i)
+	if d.kinds == nil || len(d.kinds) > maxReusedNames {
+		d.kinds = make(map[string]fileKind, len(d.names.all))
+	}
+	clear(d.kinds)
+	for _, n := range d.names.all {
+		d.kinds[unsafeString(d.names.bytes(n))] = n.kind
 	}
 }
 
@@ -98,50 +95,74 @@ func (f *finishCheck) inFolder(g *group, name []byte) bool {
 		return false
 	}
 	f.key = f.out.appendName(f.key[:0], unsafeString(name))
-	if len(f.key) == 0 || f.cur.askEach || f.out.checksAbsolute() {
+	if len(f.key) == 0 || !f.current.read || f.out.checksAbsolute() {
 		return f.ask(g.triplet(name))
 	}
-	return f.listed(&f.cur, f.key)
+	return f.listed(&f.current, unsafeString(f.key))
 }
 
-// listed looks the output up in a folder that was read, and then for the file in it that counts.
-func (f *finishCheck) listed(d *outputDir, name []byte) bool {
-	if isOurs(name) {
+// single reports whether the output of an item that came alone exists. The output's folder is read after some items.
+func (f *finishCheck) single(in triplet) bool {
+	if !f.out.checks() {
 		return false
 	}
-	i, found := d.index.find(name)
-	if !found {
-		return false
+	path, name := split(f.out.of(in).Path)
+	if name == "" || f.out.checksAbsolute() {
+		return f.ask(in)
 	}
-	kind := d.names.all[i].kind
-	if file := f.out.finish.File; file != template.WholeOutput {
-		return kind != kindFile && f.leads(d, string(name)+"/"+f.out.Files[file].Name)
+	d := f.dirs[path]
+	if d == nil {
+		if f.dirs == nil || len(f.dirs) == maxCachedFolders || f.cached > maxCachedNames {
+			f.dirs, f.cached = map[string]*outputDir{}, 0
+		}
+		d = &outputDir{path: path}
+		f.dirs[path] = d
 	}
-	// A link that leads nowhere is no output.
-	return kind != kindLink && kind != kindUnknown || f.leads(d, string(name))
+	if d.asks++; d.asks > askBeforeReading && !d.read && !d.askEach {
+		f.read(d)
+		// The cache keeps no folder open: there may be many.
+		d.close()
+		if len(d.names.all) > maxCachedNames {
+			*d = outputDir{path: path, askEach: true}
+		}
+		f.cached += len(d.names.all)
+	}
+	if !d.read {
+		return f.ask(in)
+	}
+	return f.listed(d, name)
 }
 
-// leads reports whether there is something behind the links of a name in a folder.
+// listed looks for an output in a folder that was read. Links, and files of a folder output, need a stat.
+func (f *finishCheck) listed(d *outputDir, name string) bool {
+	kind, found := d.kinds[name]
+	file := f.out.finish.File
+	switch {
+	case !found || isOurs(name):
+		return false
+	case file != template.WholeOutput:
+		return kind != kindFile && f.leads(d, name+"/"+f.out.Files[file].Name)
+	}
+	return kind != kindLink && kind != kindUnknown || f.leads(d, name)
+}
+
+// leads reports whether a name in a folder exists, behind its links.
 func (f *finishCheck) leads(d *outputDir, name string) bool {
 	if d.dir != nil {
 		_, _, err := d.dir.stat(name, true)
 		return err == nil
 	}
-	_, err := f.store.stat(template.Join(d.path, name), true)
-	return err == nil
+	return exists(f.store, template.Join(d.path, name))
 }
 
-// ask looks for the item's output by its path.
+// ask looks for an item's output by its path.
 func (f *finishCheck) ask(in triplet) bool {
 	path := f.out.checked(in)
-	if _, name := split(path); isOurs([]byte(name)) {
-		return false
-	}
-	_, err := f.store.stat(path, true)
-	return err == nil
+	_, name := split(path)
+	return !isOurs(name) && exists(f.store, path)
 }
 
-// relative is what the journal calls the output of an item of a group. It is valid until the next call.
+// relative returns the journal's path for the output of an item of a group. It is valid until the next call.
 func (f *finishCheck) relative(g *group, name []byte) []byte {
 	if len(name) == 0 || f.out.finish.File != template.WholeOutput {
 		return []byte(template.Relative(f.out.root, f.out.checked(g.triplet(name))))
@@ -153,65 +174,4 @@ func (f *finishCheck) relative(g *group, name []byte) []byte {
 	}
 	f.rel = f.out.appendName(f.rel[:f.relStart], unsafeString(name))
 	return f.rel
-}
-
-// single reports whether the output of an item that came alone exists. The output's folder is read once enough items asked.
-func (f *finishCheck) single(in triplet) bool {
-	if !f.out.checks() {
-		return false
-	}
-	dir, name := split(f.out.of(in).Path)
-	if name == "" || f.out.checksAbsolute() {
-		return f.ask(in)
-	}
-	d := f.cached(dir)
-	d.asks++
-	if !d.read && !d.askEach && d.asks > askBeforeReading {
-		f.load(d)
-	}
-	if !d.read {
-		return f.ask(in)
-	}
-	return f.listed(d, []byte(name))
-}
-
-// load reads a folder for the cache, and forgets others when there are too many names.
-func (f *finishCheck) load(d *outputDir) {
-	f.read(d)
-	// The cache keeps no folder open: there may be many.
-	d.close()
-	if !d.read || len(d.names.all) > maxCachedNames {
-		*d = outputDir{path: d.path, askEach: true}
-		return
-	}
-	f.held += len(d.names.all)
-	for f.held > maxCachedNames {
-		f.forgetOther(d)
-	}
-}
-
-func (f *finishCheck) cached(path string) *outputDir {
-	if d := f.dirs[path]; d != nil {
-		return d
-	}
-	if f.dirs == nil {
-		f.dirs = map[string]*outputDir{}
-	}
-	if len(f.dirs) >= maxCachedFolders {
-		f.forgetOther(nil)
-	}
-	d := &outputDir{path: path}
-	f.dirs[path] = d
-	return d
-}
-
-// forgetOther forgets any folder but the given one: the next item may be in each of them.
-func (f *finishCheck) forgetOther(than *outputDir) {
-	for path, d := range f.dirs {
-		if d != than {
-			f.held -= len(d.names.all)
-			delete(f.dirs, path)
-			return
-		}
-	}
 }

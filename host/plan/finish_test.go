@@ -110,7 +110,7 @@ func oneByOne(t *testing.T, fields map[string]*template.Node, lines []string) []
 	var first []string
 	for round := range askBeforeReading {
 		var todo []string
-		f, err := newFilter(t.Context(), mustCompile(t, single), walkOptions{item: func(l []byte) error { todo = append(todo, string(l)); return nil }})
+		f, err := newWalk(t.Context(), mustCompile(t, single), walkOptions{item: func(l []byte, _ string) error { todo = append(todo, string(l)); return nil }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +127,6 @@ func oneByOne(t *testing.T, fields map[string]*template.Node, lines []string) []
 				d.asks += round
 			}
 		}
-		f.close()
 		if round == 0 {
 			first = todo
 		}
@@ -144,11 +143,10 @@ func TestFolderCacheIsBounded(t *testing.T) {
 		template.RoleHardShard: folders("in", "out"), template.RoleFinishCheck: checkOutput(nil), template.RoleOutput: mode("OutputByApendingExt", map[string]any{"ext": ""}),
 	}
 	done := 0
-	f, err := newFilter(t.Context(), mustCompile(t, fields), walkOptions{item: func([]byte) error { done--; return nil }})
+	f, err := newWalk(t.Context(), mustCompile(t, fields), walkOptions{item: func([]byte, string) error { done--; return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.close()
 	for i := range maxCachedFolders + 50 {
 		rel := fmt.Sprint(i)
 		touch(t, "out/"+rel+"/f0", "out/"+rel+"/f39")
@@ -162,8 +160,8 @@ func TestFolderCacheIsBounded(t *testing.T) {
 	if want := 2 * (maxCachedFolders + 50); done != want {
 		t.Errorf("%d found finished, want %d", done, want)
 	}
-	if c := f.check; len(c.dirs) != maxCachedFolders || c.held != 2*maxCachedFolders {
-		t.Errorf("%d folders with %d names are kept", len(c.dirs), c.held)
+	if c := f.check; len(c.dirs) > maxCachedFolders || c.cached != 2*len(c.dirs) {
+		t.Errorf("%d folders with %d names are kept", len(c.dirs), c.cached)
 	}
 }
 

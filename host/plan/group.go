@@ -1,12 +1,17 @@
 package plan
 
-import "github.com/kagurazaka/kagurazaka/host/template"
+import (
+	"bytes"
+	"slices"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
 
 // group is items that lie in one folder.
 type group struct {
-	// dir is what their paths begin with, relDir the rel_dir of all.
+	// dir is the start of their paths, and relDir the rel_dir of all.
 	dir, relDir string
-	// path replaces dir and name of a group of one.
+	// path replaces dir and name in a group of one.
 	path string
 	// names are the items' file names. The group may reorder and shorten the list.
 	names *nameList
@@ -23,7 +28,7 @@ func (g *group) triplet(name []byte) triplet {
 	return triplet{Path: g.pathOf(name), RelDir: g.relDir, FileName: string(name)}
 }
 
-// group takes a folder's items: it shards, checks and hands on.
+// group takes a folder's items: it shards and checks them, and passes on those to do.
 func (w *walk) group(g *group) error {
 	if err := w.tick(); err != nil {
 		return err
@@ -51,103 +56,84 @@ func (w *walk) group(g *group) error {
 	if err := w.leaveOut(g, first); err != nil {
 		return err
 	}
-	w.o.counters.ToDo.Add(uint64(len(list.all)))
 	if w.o.item == nil || len(list.all) == 0 {
 		return nil
 	}
 	list.sort()
 	w.line.group(g)
 	for _, n := range list.all {
-		if err := w.o.item(w.line.item(list.bytes(n))); err != nil {
+		if err := w.o.item(w.line.item(list.bytes(n)), ""); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// finishedItem is an item whose output exists.
-type finishedItem struct {
-	name  name
-	part  uint64
-	takes bool
+// existing is an item whose output exists.
+type existing struct {
+	name name
+	part uint64
+	mine bool
 }
 
 // leaveOut drops the names of other shards and those that are finished.
 func (w *walk) leaveOut(g *group, first uint64) error {
-	list, shard, c := g.names, w.t.Shard, w.o.counters
-	everything := shard.Whole() && w.o.shards == nil
-	if everything && !w.out.checks() {
-		c.InShard.Add(uint64(len(list.all)))
-		return nil
-	}
-	w.there = w.there[:0]
-	w.check.folder(g, len(list.all))
-	prefix := newHash
-	if !everything && shard.ByHash {
-		prefix = addHash(addHash(newHash, g.relDir), "/")
-	}
-	kept := list.all[:0]
-	for i, n := range list.all {
-		b := list.bytes(n)
-		takes, part := true, uint64(0)
-		if !everything {
+	list, shard := g.names, w.t.Shard
+	w.existing = w.existing[:0]
+	if !shard.Whole() || w.o.shards != nil || w.out.checks() {
+		w.check.folder(g)
+		byHash := shard != nil && shard.ByHash
+		prefix := addHash(addHash(newHash, g.relDir), "/")
+		kept := list.all[:0]
+		for i, n := range list.all {
+			b := list.bytes(n)
 			number := first + uint64(i)
-			if shard != nil && shard.ByHash {
+			if byHash {
 				number = addHash(prefix, b).sum()
 			}
-			if takes, part = w.share(number); !takes && w.o.shards == nil {
-				continue
+			mine, part := w.share(number)
+			switch {
+			case !mine && w.o.shards == nil:
+			case w.check.inFolder(g, b):
+				w.existing = append(w.existing, existing{n, part, mine})
+			default:
+				w.shardCount(part).ToDo++
+				if mine {
+					kept = append(kept, n)
+				}
 			}
 		}
-		if w.check.inFolder(g, b) {
-			w.there = append(w.there, finishedItem{n, part, takes})
-			continue
-		}
-		w.shardCount(part).ToDo++
-		if takes {
-			kept = append(kept, n)
-		}
+		list.all = kept
 	}
-	list.all = kept
-	c.InShard.Add(uint64(len(kept)))
+	w.o.counters.InShard.Add(uint64(len(list.all)))
+	w.o.counters.ToDo.Add(uint64(len(list.all)))
 	return w.finished(g)
 }
 
-// finished counts the items whose output exists. Those whose output the journal calls unfinished are still to do, and those that
-// somebody else is working on are handed over as open.
+// finished counts the items whose output exists. Those with an unfinished output are still to do.
 func (w *walk) finished(g *group) error {
-	if len(w.there) == 0 {
+	if len(w.existing) == 0 {
 		return nil
 	}
-	list, c := g.names, w.o.counters
-	noted := false
+	list, noted := g.names, false
 	if w.o.Journal != nil {
 		var err error
-		if noted, err = w.o.Journal.Look(template.Folder(w.check.relative(g, list.bytes(w.there[0].name)))); err != nil {
+		if noted, err = w.o.Journal.Look(template.Folder(w.check.relative(g, list.bytes(w.existing[0].name)))); err != nil {
 			return err
 		}
 	}
-	for _, t := range w.there {
-		state, b := template.OutputWhole, list.bytes(t.name)
+	for _, e := range w.existing {
+		state, b := template.OutputWhole, list.bytes(e.name)
 		if noted {
 			state = w.o.Journal.Of(w.check.relative(g, b))
 		}
-		if state == template.OutputWhole {
-			w.shardCount(t.part).Done++
-		} else {
-			w.shardCount(t.part).ToDo++
-		}
-		if !t.takes {
-			continue
-		}
-		c.InShard.Add(1)
-		switch state {
-		case template.OutputWhole:
-			c.Done.Add(1)
-		case template.OutputUnfinished:
+		w.count(state, false, e.part, e.mine)
+		switch {
+		case !e.mine:
+		case state == template.OutputUnfinished:
 			w.unfinished(g.triplet(b))
-			list.all = append(list.all, t.name)
-		case template.OutputOpen:
+			list.all = append(list.all, e.name)
+		case state == template.OutputOpen:
 			w.line.group(g)
 			if err := w.open(w.line.item(b), g.triplet(b)); err != nil {
 				return err
@@ -157,15 +143,14 @@ func (w *walk) finished(g *group) error {
 	return nil
 }
 
-// share tells which shard the item of a number is in, and whether this run takes it.
-func (w *walk) share(number uint64) (takes bool, part uint64) {
+// share returns the shard of the item with a number, and whether this run takes it.
+func (w *walk) share(number uint64) (mine bool, part uint64) {
 	if w.t.Shard == nil {
 		return true, 0
 	}
 	return belongs(w.t.Shard, number), number % w.t.Shard.Num
 }
 
-// shardCount is where the items of a shard are counted, if anywhere.
 func (w *walk) shardCount(part uint64) *ShardCount {
 	if w.o.shards == nil {
 		return &w.uncounted
@@ -173,9 +158,35 @@ func (w *walk) shardCount(part uint64) *ShardCount {
 	return &w.o.shards[part]
 }
 
-// open hands over an item that somebody else is working on.
+// count counts an item by the state of its output. A refused item must not begin.
+func (w *walk) count(state template.OutputState, refused bool, part uint64, mine bool) {
+	shard, c := w.shardCount(part), w.o.counters
+	switch {
+	case refused:
+		shard.Refused++
+	case state == template.OutputWhole:
+		shard.Done++
+	default:
+		shard.ToDo++
+	}
+	if !mine {
+		return
+	}
+	c.InShard.Add(1)
+	switch {
+	case refused:
+		c.Refused.Add(1)
+	case state == template.OutputWhole:
+		c.Done.Add(1)
+	case state == template.OutputOpen:
+		c.Open.Add(1)
+	default:
+		c.ToDo.Add(1)
+	}
+}
+
+// open passes on an item that another run is working on.
 func (w *walk) open(line []byte, in triplet) error {
-	w.o.counters.Open.Add(1)
 	if w.o.open == nil {
 		return nil
 	}
@@ -189,11 +200,8 @@ func (w *walk) unfinished(in triplet) {
 	}
 }
 
-// collisions finds two items of the group that would write one output.
+// collisions finds two items of the group with the same output.
 func (w *walk) collisions(g *group, first uint64) error {
-	if w.out == nil {
-		return nil
-	}
 	list := g.names
 	if w.seen != nil {
 		for i, n := range list.all {
@@ -207,52 +215,30 @@ func (w *walk) collisions(g *group, first uint64) error {
 		}
 		return nil
 	}
-	if w.out.Kind != template.ReplacingExt || sameExtension(list) {
-		// Names of one folder differ, and so do names with the same ending added or taken away.
+	if w.out == nil || w.out.Kind != template.ReplacingExt || sameExtension(list) {
+		// Names in one folder differ, and so do names with the same ending added or removed.
 		return nil
 	}
-	w.stems.reset(len(list.all))
-	for i, n := range list.all {
+	stems := make(map[string][]byte, len(list.all))
+	for _, n := range list.all {
 		b := list.bytes(n)
-		if other, found := w.stems.find(stemOf(b)); found {
-			a, b := g.triplet(list.bytes(list.all[other])), g.triplet(b)
+		if other, found := stems[stemOf(b)]; found {
+			a, b := g.triplet(other), g.triplet(b)
 			if b.Path < a.Path {
 				a, b = b, a
 			}
 			return &CollisionError{First: a.Path, Second: b.Path, Output: w.out.of(b).Path}
 		}
-		w.stems.set(stemOf(b), i)
+		stems[stemOf(b)] = b
 	}
 	return nil
 }
 
-// unique looks for an item that had the same output before. repeated: it is the very same item.
-func (w *walk) unique(index uint64, key, text []byte, item triplet, line uint64) (repeated bool, err error) {
-	first, found := w.seen.put(key, text, index)
-	if !found {
-		return false, nil
-	}
-	if first.same {
-		w.o.counters.Repeated.Add(1)
-		w.told.repeated.add(describe(item, line))
-		return true, nil
-	}
-	return false, w.collide(first.index, key, item, line)
-}
-
-// stemOf is stem for a single name.
-func stemOf(name []byte) []byte { return name[:len(stem(unsafeString(name)))] }
+// stemOf is stem for a single name. It is valid as long as the name.
+func stemOf(name []byte) string { return stem(unsafeString(name)) }
 
 func sameExtension(list *nameList) bool {
-	var ext string
-	for i, n := range list.all {
-		b := list.bytes(n)
-		e := unsafeString(b[len(stemOf(b)):])
-		if i == 0 {
-			ext = e
-		} else if e != ext {
-			return false
-		}
-	}
-	return true
+	extension := func(n name) []byte { return list.bytes(n)[len(stemOf(list.bytes(n))):] }
+	first := extension(list.all[0])
+	return !slices.ContainsFunc(list.all, func(n name) bool { return !bytes.Equal(extension(n), first) })
 }

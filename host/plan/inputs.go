@@ -13,17 +13,17 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// checkInputs reports inputs that cannot be listed at all, as *template.InputError, without listing them.
-func checkInputs(s store, t *template.Template) error {
+// checkInputs returns a *template.InputError if the inputs cannot be listed at all. It does not list them.
+func checkInputs(store FS, t *template.Template) error {
 	switch {
 	case t.Input == nil || !t.Native():
 		return nil
 	case t.Input.JSONL != "":
-		if kind, err := s.stat(t.Input.JSONL, true); err == nil && kind == kindOther {
-			// Opening a pipe and closing it again would end who writes into it.
+		if kind, _, err := stat(store, t.Input.JSONL, true); err == nil && kind == kindOther {
+			// Opening a pipe and closing it again would end its writer.
 			return nil
 		}
-		file, err := openLines(s, t.Input)
+		file, err := openLines(store, t.Input)
 		if err == nil {
 			err = file.Close()
 		}
@@ -33,11 +33,11 @@ func checkInputs(s store, t *template.Template) error {
 	}
 	path := t.InputPath
 	problem := &template.InputError{Path: path, From: t.InputFrom}
-	kind, err := s.stat(path, true)
+	kind, _, err := stat(store, path, true)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		problem.Message = "there is no such folder"
-		if dir, err := os.Getwd(); err == nil && !filepath.IsAbs(path) && s == (localDisk{}) {
+		if dir, err := os.Getwd(); err == nil && !filepath.IsAbs(path) && store == (localDisk{}) {
 			problem.Message += " in " + dir
 		}
 		return problem
@@ -48,7 +48,7 @@ func checkInputs(s store, t *template.Template) error {
 		problem.Message = "it is not a folder"
 		return problem
 	}
-	dir, err := s.openFolder(path)
+	dir, err := openFolder(store, path)
 	if err != nil {
 		problem.Message, problem.Err = "the folder cannot be read", err
 		return problem
@@ -57,7 +57,7 @@ func checkInputs(s store, t *template.Template) error {
 	return nil
 }
 
-// lost reports a folder that could not be opened. Without the input folder itself there is no listing.
+// lost reports a folder that could not be opened. Without the input folder itself, the listing ends.
 func (w *walk) lost(path string, err error) error {
 	switch {
 	case path == w.t.InputPath:
@@ -76,9 +76,9 @@ func (w *walk) warnLoop(path string, err error) {
 	w.warn(Warning{Path: path, Message: "the link leads round in a circle", Err: err}, false)
 }
 
-// readNames reads a folder into w.names, which the next folder uses again, and leaves it open.
-func (w *walk) readNames(path string) (folder, error) {
-	dir, err := w.store.openFolder(path)
+// readNames reads a folder into w.names, and returns it open.
+func (w *walk) readNames(path string) (*folder, error) {
+	dir, err := openFolder(w.store, path)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (w *walk) readNames(path string) (folder, error) {
 }
 
 // walkExts lists a folder's files by name, then its folders by name, each in the same way. Links to folders are
-// neither entered nor listed; links that lead nowhere are files.
+// neither entered nor listed. A link that leads nowhere is a file.
 func (w *walk) walkExts(rel string) error {
 	path := w.t.InputPath
 	if rel != "." {
@@ -100,10 +100,10 @@ func (w *walk) walkExts(rel string) error {
 	if err != nil {
 		return w.lost(path, err)
 	}
-	folders := w.files(dir, path)
+	folders := w.files(dir)
 	dir.close()
 	if w.within != nil {
-		folders = w.outputsOf(rel, folders)
+		folders = w.leaveOutputs(rel, folders)
 	}
 	if err := w.emit(&group{dir: template.Join(w.t.InputPath, rel), relDir: rel, names: w.names}); err != nil {
 		return err
@@ -121,46 +121,41 @@ func (w *walk) walkExts(rel string) error {
 }
 
 // files leaves the wanted files in w.names and returns the folders.
-func (w *walk) files(dir folder, path string) []string {
+func (w *walk) files(dir *folder) []string {
 	var folders []string
-	files := w.names.all[:0]
-	for _, n := range w.names.all {
+	w.names.all = slices.DeleteFunc(w.names.all, func(n name) bool {
 		text := w.names.bytes(n)
-		switch kind, ok := w.kind(dir, path, n); {
-		case !ok:
-		case kind == kindFolder:
-			if !isOurs(text) {
-				folders = append(folders, string(text))
-			}
-		case !endsWithAny(text, w.t.Input.Exts):
-		default:
-			switch behindLinks(dir, text, kind) {
-			case kindFile:
-				files = append(files, n)
-			case kindOther:
-				w.leaveSpecial(path, text)
-			}
+		kind, ok := w.kind(dir, n)
+		if kind == kindFolder && !isOurs(unsafeString(text)) {
+			folders = append(folders, string(text))
 		}
-	}
-	w.names.all = files
+		if !ok || kind == kindFolder || !endsWithAny(text, w.t.Input.Exts) {
+			return true
+		}
+		kind = behindLinks(dir, text, kind)
+		if kind == kindOther {
+			w.leaveSpecial(dir.path, text)
+		}
+		return kind != kindFile
+	})
 	return folders
 }
 
-// kind finds out what an entry is where the folder did not say; links are not followed. False: it vanished.
-func (w *walk) kind(dir folder, path string, n name) (fileKind, bool) {
+// kind returns the kind of an entry, also if the folder does not have it. It does not follow links. False: the entry vanished.
+func (w *walk) kind(dir *folder, n name) (fileKind, bool) {
 	if n.kind != kindUnknown {
 		return n.kind, true
 	}
 	text := string(w.names.bytes(n))
 	kind, _, err := dir.stat(text, false)
 	if err != nil {
-		w.warn(Warning{Path: template.Join(path, text), Message: "it vanished while it was listed", Err: err}, false)
+		w.warn(Warning{Path: template.Join(dir.path, text), Message: "it vanished while it was listed", Err: err}, false)
 	}
 	return kind, err == nil
 }
 
-// behindLinks is what an entry is behind its links: a file, a folder or a special file. A link that leads nowhere is a file.
-func behindLinks(dir folder, text []byte, kind fileKind) fileKind {
+// behindLinks follows links: it returns kindFile, kindFolder or kindOther. A link that leads nowhere is a file.
+func behindLinks(dir *folder, text []byte, kind fileKind) fileKind {
 	if kind != kindLink && kind != kindUnknown {
 		return kind
 	}
@@ -171,10 +166,10 @@ func behindLinks(dir folder, text []byte, kind fileKind) fileKind {
 	return kind
 }
 
-// leaveSpecial notes a named pipe, a socket or a device: reading from it may wait for ever.
+// leaveSpecial counts a named pipe, a socket or a device: reading from it may wait for ever.
 func (w *walk) leaveSpecial(path string, text []byte) {
 	w.o.counters.Special.Add(1)
-	w.told.special.add(template.Join(path, string(text)))
+	w.remarks.special.add(template.Join(path, string(text)))
 }
 
 // walkInputFolder lists the input folder itself, which is the item of depth 0.

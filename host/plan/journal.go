@@ -1,27 +1,19 @@
 package plan
 
-import (
-	"github.com/kagurazaka/kagurazaka/host/template"
-)
+import "github.com/kagurazaka/kagurazaka/host/template"
 
-// Journal tells which of the outputs that exist are not whole. It is for one goroutine.
+// Journal knows which of the existing outputs are not whole. One goroutine uses it.
 type Journal interface {
-	// Look reads what is noted at this moment of outputs in a folder, which is relative to the output root as theirs are. What
-	// Of says afterwards counts for outputs that were there before. False: nothing is noted, so all are whole.
+	// Look reads what is noted now about outputs in a folder, which is relative to the output root as their paths are. Of then
+	// answers for outputs that existed before the call. False: nothing is noted, so all of them are whole.
 	Look(folder []byte) (bool, error)
-	// Of tells about an output, by its path relative to the output root (see Relative).
+	// Of returns the state of an existing output, by its path relative to the output root (template.Relative).
 	Of(rel []byte) template.OutputState
 }
 
 // openItem is an item whose output another run is working on.
 type openItem struct {
 	line []byte
-	// path is the output that the finish check looks for, and rel what the journal calls it.
+	// path is the output that the finish check looks for, and rel its path in the journal.
 	path, rel string
-}
-
-// Exists reports whether there is something at a path, as a finish check asks.
-func Exists(file string) bool {
-	_, err := localDisk{}.stat(file, true)
-	return err == nil
 }

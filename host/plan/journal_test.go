@@ -86,7 +86,7 @@ func TestJournal(t *testing.T) {
 			w := &walked{}
 			var open []openItem
 			w.err = walkInputs(t.Context(), tmpl, walkOptions{
-				item: func(line []byte) error { w.lines = append(w.lines, string(line)); return nil },
+				item: func(line []byte, _ string) error { w.lines = append(w.lines, string(line)); return nil },
 				open: func(o openItem) error {
 					o.line = slices.Clone(o.line)
 					open = append(open, o)

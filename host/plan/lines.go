@@ -15,7 +15,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// maxLine is how long a line of a JSON Lines file may be: half of what a message to a worker can carry.
+// maxLine is the longest line of a JSON Lines file: half of the largest message to a worker.
 const maxLine = 32 << 20
 
 // walkLines reads the items from a file. Empty lines are left out.
@@ -26,14 +26,14 @@ func (w *walk) walkLines() error {
 		return err
 	}
 	defer func() { _ = file.Close() }()
-	// A pipe may never say anything. Other files know no deadlines, and are read at once.
+	// A pipe may stay silent for ever. Other files have no deadlines, and never wait.
 	if pipe, ok := file.(interface{ SetReadDeadline(time.Time) error }); ok {
 		defer context.AfterFunc(w.ctx, func() { _ = pipe.SetReadDeadline(time.Unix(1, 0)) })()
 	}
 	r := bufio.NewReaderSize(file, 256<<10)
 	var long []byte
 	for number := uint64(1); ; number++ {
-		// Lines without an item count as well: there may be no end of them.
+		// Empty lines count as well: they may have no end.
 		if number%linesPerTick == 0 {
 			if err := w.tick(); err != nil {
 				return err
@@ -45,7 +45,7 @@ func (w *walk) walkLines() error {
 			if err := w.badLine(&template.InputError{Path: path, Line: number, Message: "the line " + errLong.Error()}); err != nil {
 				return err
 			}
-			// The rest of it may have no end.
+			// The rest of the line may have no end.
 			for line, err = nil, bufio.ErrBufferFull; errors.Is(err, bufio.ErrBufferFull); _, err = r.ReadSlice('\n') {
 				if err := w.tick(); err != nil {
 					return err
@@ -63,7 +63,7 @@ func (w *walk) walkLines() error {
 			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
 		}
 		if line = bytes.Trim(line, " \t\r\n"); len(line) > 0 {
-			if err := w.single(line, number, path); err != nil {
+			if err := w.single(line, number); err != nil {
 				return err
 			}
 		}
@@ -73,7 +73,7 @@ func (w *walk) walkLines() error {
 	}
 }
 
-// openLines opens the file. A named pipe without a writer is waited for until the listing is ended.
+// openLines opens the file. It waits for the writer of a named pipe until the listing ends.
 func (w *walk) openLines() (fs.File, error) {
 	type opened struct {
 		file fs.File
@@ -98,15 +98,14 @@ func (w *walk) openLines() (fs.File, error) {
 	}
 }
 
-func openLines(s store, in *template.Input) (fs.File, error) {
-	path := in.JSONL
-	file, err := s.openFile(path)
+func openLines(store FS, in *template.Input) (fs.File, error) {
+	file, err := store.Open(in.JSONL)
 	if err != nil {
-		return nil, &template.InputError{Path: path, Message: "the file cannot be opened", From: in.From, Err: regular.Cause(err)}
+		return nil, &template.InputError{Path: in.JSONL, Message: "the file cannot be opened", From: in.From, Err: regular.Cause(err)}
 	}
 	if info, err := file.Stat(); err == nil && info.IsDir() {
 		_ = file.Close()
-		return nil, &template.InputError{Path: path, Message: "it is a folder, where a JSON Lines file should be", From: in.From}
+		return nil, &template.InputError{Path: in.JSONL, Message: "it is a folder, where a JSON Lines file should be", From: in.From}
 	}
 	return file, nil
 }
@@ -130,7 +129,7 @@ func readLine(r *bufio.Reader, long []byte) (line, memory []byte, err error) {
 	return long, long, err
 }
 
-// badLine gets a line that is not an item, and returns the error that the listing ends with, or nil to leave it out.
+// badLine takes an error of one line. It returns the error that ends the listing, or nil to leave the line out.
 func (w *walk) badLine(err *template.InputError) error {
 	if !w.o.Policy.SkipBadLines {
 		if err.Line > 0 {
@@ -144,124 +143,105 @@ func (w *walk) badLine(err *template.InputError) error {
 	return nil
 }
 
-// linesPerTick is after how many lines the walk looks up.
+// linesPerTick is the number of lines between two calls of tick.
 const linesPerTick = 256
 
-// single takes one item that came as a line.
-func (w *walk) single(line []byte, number uint64, path string) error {
+// single takes one item that came as a line: of a file, or with number 0 from the task.
+func (w *walk) single(line []byte, number uint64) error {
 	index := w.next
 	w.next++
-	if index%linesPerTick == 0 {
-		if err := w.tick(); err != nil {
-			return err
-		}
-	}
 	item, err := w.scan(line)
-	if err != nil {
-		if number == 0 {
-			return w.badLine(&template.InputError{Path: fmt.Sprintf("the task's item %d", index), Message: "the item " + err.Error()})
-		}
-		return w.badLine(&template.InputError{Path: path, Line: number, Message: "the line " + err.Error()})
-	}
-	if w.probe != nil {
-		if index < w.probe.want {
-			return nil
-		}
+	switch {
+	case err != nil && number == 0:
+		return w.badLine(&template.InputError{Path: fmt.Sprintf("the task's item %d", index), Message: "the item " + err.Error()})
+	case err != nil:
+		return w.badLine(&template.InputError{Path: w.t.Input.JSONL, Line: number, Message: "the line " + err.Error()})
+	case w.probe != nil && index < w.probe.want:
+		return nil
+	case w.probe != nil:
 		w.probe.found, w.probe.line = item.input, number
 		return errProbed
 	}
 	refusal := ""
 	if w.out != nil {
 		key, at := w.place.find(item.input)
-		repeated, err := w.unique(index, key, line, item.input, number)
-		if err != nil || repeated {
-			return err
+		first, found := w.seen.put(key, unsafeString(line), index)
+		switch {
+		case found && first.same:
+			w.o.counters.Repeated.Add(1)
+			w.remarks.repeated.add(describe(item.input, number))
+			return nil
+		case found:
+			if err := w.collide(first.index, key, item.input, number); err != nil {
+				return err
+			}
 		}
-		if at != inside {
-			refusal = w.astray(at, item.input)
-		}
+		refusal = w.refusal(at, item.input)
 	}
 	return w.decide(line, item, index, refusal)
 }
 
-// astray returns why an item must not be begun whose output is not below the output folder; empty: it may.
-func (w *walk) astray(at place, in triplet) string {
+// refusal returns why an item must not begin, because its output is not below the output folder; empty: it may begin.
+func (w *walk) refusal(at place, in triplet) string {
 	refusal := w.out.refusal(w.o.Policy, at, in)
 	switch {
-	case refusal != "" && at == outside && w.t.Input == nil:
-		// The task lists its items itself, and says where they lie.
-		w.told.ownOutside.add(w.out.of(in).Path)
+	case at != outside:
+	case refusal != "" && w.t.Input == nil:
+		// The task lists its items itself, so their outputs are its decision.
+		w.remarks.ownOutside.add(w.out.of(in).Path)
 		return ""
 	case refusal == "" && !w.o.Policy.OutputsOutside:
-		w.told.leadingUp.add(w.out.of(in).Path)
+		w.remarks.leadingUp.add(w.out.of(in).Path)
 	}
 	return refusal
 }
 
-// decide shards and checks an item, and hands it on. refusal is why it must not be begun.
+// decide shards and checks an item, and passes it on.
 func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) error {
-	c := w.o.counters
-	c.Listed.Add(1)
+	w.o.counters.Listed.Add(1)
 	if s := w.t.Shard; s != nil && s.ByHash {
 		index = lineNumber(line, item)
 	}
-	takes, part := w.share(index)
-	if !takes && w.o.shards == nil {
+	mine, part := w.share(index)
+	if !mine && w.o.shards == nil {
 		return nil
 	}
-	there, state := false, template.OutputWhole
+	state := template.OutputMissing
 	if refusal == "" {
 		var err error
-		if there, state, err = w.stateOf(item.input); err != nil {
+		if state, err = w.stateOf(item.input); err != nil {
 			return err
 		}
 	}
-	finished := there && state == template.OutputWhole
-	switch n := w.shardCount(part); {
-	case finished:
-		n.Done++
-	case refusal != "":
-		n.Refused++
-	default:
-		n.ToDo++
-	}
-	if !takes {
-		return nil
-	}
-	c.InShard.Add(1)
+	w.count(state, refusal != "", part, mine)
 	switch {
-	case finished:
-		c.Done.Add(1)
+	case !mine || state == template.OutputWhole:
 		return nil
-	case refusal != "":
-		c.Refused.Add(1)
-		if w.o.refuse == nil {
-			return nil
-		}
-		return w.o.refuse(w.compose(line, item), refusal)
-	case there && state == template.OutputOpen:
+	case state == template.OutputOpen:
 		return w.open(w.compose(line, item), item.input)
-	case there:
+	case state == template.OutputUnfinished:
 		w.unfinished(item.input)
 	}
-	c.ToDo.Add(1)
 	if w.o.item == nil {
 		return nil
 	}
-	return w.o.item(w.compose(line, item))
+	return w.o.item(w.compose(line, item), refusal)
 }
 
-// stateOf finds out whether the output of an item that came alone exists, and what the journal says of it.
-func (w *walk) stateOf(in triplet) (there bool, state template.OutputState, err error) {
-	if there = w.check.single(in); !there || w.o.Journal == nil {
-		return there, template.OutputWhole, nil
+// stateOf returns the state of the output of an item that came alone.
+func (w *walk) stateOf(in triplet) (template.OutputState, error) {
+	if !w.check.single(in) {
+		return template.OutputMissing, nil
+	}
+	if w.o.Journal == nil {
+		return template.OutputWhole, nil
 	}
 	rel := []byte(template.Relative(w.out.root, w.out.checked(in)))
 	noted, err := w.o.Journal.Look(template.Folder(rel))
 	if err != nil || !noted {
-		return there, template.OutputWhole, err
+		return template.OutputWhole, err
 	}
-	return there, w.o.Journal.Of(rel), nil
+	return w.o.Journal.Of(rel), nil
 }
 
 // lineNumber is the number of an item in a SoftShardByHash.

@@ -10,21 +10,21 @@ import (
 	"unsafe"
 )
 
-// nameList holds the names of a folder in one piece of memory, which is used again for the next folder.
+// nameList holds the names of a folder in one piece of memory, which the next folder uses again.
 type nameList struct {
 	text []byte
 	all  []name
 }
 
-// name is a name of a nameList and what the folder says of its type.
+// name is a name of a nameList and the kind of the entry.
 type name struct {
-	key  uint64 // the first bytes that tell the list's names apart, for sorting
+	key  uint64 // for sorting: the first bytes after the prefix that all names share
 	off  uint32
 	size uint16
 	kind fileKind
 }
 
-// fileKind is what a folder says of an entry without asking for it.
+// fileKind is the kind of an entry, as its folder has it.
 type fileKind uint8
 
 const (
@@ -37,17 +37,15 @@ const (
 
 func (l *nameList) reset() { l.text, l.all = l.text[:0], l.all[:0] }
 
-// add fails when the names become longer together than an offset can say.
+// add fails if the names are longer together than an offset can express.
 func (l *nameList) add(n []byte, kind fileKind) error {
 	if len(l.text)+len(n) > math.MaxUint32 {
-		return errTooBig
+		return errors.New("the folder's names have more than 4 GiB together")
 	}
 	l.all = append(l.all, name{off: uint32(len(l.text)), size: uint16(len(n)), kind: kind})
 	l.text = append(l.text, n...)
 	return nil
 }
-
-var errTooBig = errors.New("the folder's names have more than 4 GiB together")
 
 // bytes returns the name, which is valid until the list is reset.
 func (l *nameList) bytes(n name) []byte { return l.text[n.off : n.off+uint32(n.size)] }
@@ -57,7 +55,7 @@ func (l *nameList) sort() {
 	if len(l.all) < 2 {
 		return
 	}
-	// Names of one folder often begin alike, so the key starts where they part.
+	// Names in one folder often begin alike, so the key starts at the first difference.
 	common := l.bytes(l.all[0])
 	for _, n := range l.all[1:] {
 		common = common[:commonPrefix(common, l.bytes(n))]
@@ -90,39 +88,10 @@ func commonPrefix(a, b []byte) int {
 }
 
 func sortKey(b []byte) uint64 {
-	if len(b) >= 8 {
-		return binary.BigEndian.Uint64(b)
-	}
 	var k [8]byte
 	copy(k[:], b)
 	return binary.BigEndian.Uint64(k[:])
 }
 
-// nameIndex finds the names of a list by their text. It is valid until the list is reset.
-type nameIndex struct {
-	at map[string]int
-	// room is how many names the map has had room for.
-	room int
-}
-
-// reset makes the index empty, with room for n names. Clearing a map takes time for all that it ever held, so one that is far too
-// large is not used again.
-func (x *nameIndex) reset(n int) {
-	if x.at == nil || n < x.room/8 {
-		x.at, x.room = make(map[string]int, n), n
-		return
-	}
-	clear(x.at)
-	x.room = max(x.room, n)
-}
-
-// set stores the number for a text.
-func (x *nameIndex) set(text []byte, number int) { x.at[unsafeString(text)] = number }
-
-func (x *nameIndex) find(text []byte) (number int, found bool) {
-	number, found = x.at[unsafeString(text)]
-	return number, found
-}
-
-// unsafeString looks at bytes as a string, which is valid as long as they do not change.
+// unsafeString returns bytes as a string, which is valid as long as they do not change.
 func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -2,31 +2,24 @@ package plan
 
 import (
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// conclusions counts the items that have their outcome.
-type conclusions struct {
-	count   atomic.Uint64
-	changed chan struct{}
-}
-
-// Concluded says that so many more of the items that were yielded have their outcome. Items that others are working on are looked
-// at again when all have.
+// Concluded adds n to the number of yielded items that have their outcome. When all have, the source looks again at the items that
+// other runs are working on.
 func (s *Source) Concluded(n int) {
-	s.concluded.count.Add(uint64(n))
+	s.concluded.Add(uint64(n))
 	select {
-	case s.concluded.changed <- struct{}{}:
+	case s.changed <- struct{}{}:
 	default:
 	}
 }
 
-// StillOpen is how many items others were still working on at the end.
-func (s *Source) StillOpen() int64 { return s.told.Load() }
+// StillOpen is the number of items that other runs were still working on at the end.
+func (s *Source) StillOpen() int64 { return s.stillOpen.Load() }
 
 func (s *Source) leave(o openItem) error {
 	o.line = slices.Clone(o.line)
@@ -34,19 +27,19 @@ func (s *Source) leave(o openItem) error {
 	return nil
 }
 
-// lookAgain waits until all else is done, and then takes the items that no run is working on any more. It is patient for a while: who was
-// killed may not be gone yet.
-func (s *Source) lookAgain() error {
-	if len(s.open) == 0 {
-		return nil
+// finish sends the last block. Then it waits until everything else is done, and takes the items that no run is working on any more. It
+// tries for a while, since a killed run may not have ended yet.
+func (s *Source) finish() error {
+	if err := s.flush(); err != nil || len(s.open) == 0 {
+		return err
 	}
-	// Nobody is to wait for more of them meanwhile.
+	// The empty block tells the consumer not to wait for more.
 	if err := s.send(backbones.Block{Encoding: backbones.JSONLines}); err != nil {
 		return err
 	}
-	for s.concluded.count.Load() < s.first {
+	for s.concluded.Load() < s.first {
 		select {
-		case <-s.concluded.changed:
+		case <-s.changed:
 		case <-s.ctx.Done():
 			return s.ctx.Err()
 		}
@@ -62,7 +55,7 @@ func (s *Source) lookAgain() error {
 		select {
 		case <-again.C:
 		case <-end.C:
-			s.told.Store(int64(len(s.open)))
+			s.stillOpen.Store(int64(len(s.open)))
 			return nil
 		case <-s.ctx.Done():
 			return s.ctx.Err()
@@ -70,17 +63,17 @@ func (s *Source) lookAgain() error {
 	}
 }
 
-// lookEvery is how often open items are looked at while there is patience for them.
+// lookEvery is the time between two looks at open items.
 const lookEvery = 100 * time.Millisecond
 
-// takeUp takes the items that no run is working on any more from those that are open.
+// takeUp takes those of the open items that no run is working on any more.
 func (s *Source) takeUp() error {
 	c := &s.Counters
 	var still []openItem
 	for _, item := range s.open {
-		state := template.OutputUnfinished
-		// In this order: what is noted counts for what was there before.
-		if _, err := storeOf(s.o.FS).stat(item.path, true); err == nil {
+		state := template.OutputMissing
+		// The journal answers for outputs that existed before it looks.
+		if exists(s.o.store(), item.path) {
 			rel := []byte(item.rel)
 			if _, err := s.o.Journal.Look(template.Folder(rel)); err != nil {
 				return err
@@ -95,7 +88,7 @@ func (s *Source) takeUp() error {
 			c.Done.Add(1)
 		default:
 			c.ToDo.Add(1)
-			if err := s.add(item.line); err != nil {
+			if err := s.add(item.line, ""); err != nil {
 				return err
 			}
 		}

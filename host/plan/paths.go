@@ -1,21 +1,14 @@
 package plan
 
 import (
+	"path"
 	"path/filepath"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// orWorkingFolder is a path as the system takes it: nothing, to which names are joined, is the working folder.
-func orWorkingFolder(path string) string {
-	if path == "" {
-		return "."
-	}
-	return path
-}
-
-// split parts a path at its last slash; the head keeps no slash at its end unless it is nothing else.
+// split splits a path at its last slash. The head has no slash at its end unless it is the root.
 func split(path string) (head, tail string) {
 	i := strings.LastIndexByte(path, '/') + 1
 	head, tail = path[:i], path[i:]
@@ -25,9 +18,12 @@ func split(path string) (head, tail string) {
 	return head, tail
 }
 
-// relative returns the path that leads from the folder base to the folder dir, by their names alone.
+// isClean reports whether a path is relative and has no empty name, "." or "..".
+func isClean(p string) bool { return p != "." && filepath.IsLocal(p) && path.Clean(p) == p }
+
+// relative returns the path from the folder base to the folder dir, by their names alone.
 func relative(base, dir string) (string, error) {
-	if rest, ok := strings.CutPrefix(dir, prefix(base)); ok && isClean([]byte(rest)) {
+	if rest, ok := strings.CutPrefix(dir, template.Join(base, "")); ok && isClean(rest) {
 		return rest, nil
 	}
 	b, err := filepath.Abs(base)
@@ -50,6 +46,3 @@ func stem(name string) string {
 	}
 	return name[:dot]
 }
-
-// prefix is what a name is put behind to join it: the folder with a slash.
-func prefix(dir string) string { return template.Join(dir, "") }

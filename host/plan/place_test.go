@@ -210,7 +210,7 @@ func FuzzPlace(f *testing.F) {
 			for part := range strings.SplitSeq(want, "/") {
 				hidden = hidden || part == template.StagingFolder || part == ".kagurazaka"
 			}
-			if string(key) != want || (at == ours) != hidden || !hidden && (at == inside) != below {
+			if key != want || (at == ours) != hidden || !hidden && (at == inside) != below {
 				t.Errorf("%q %q: %q %d, want %q, below %v, hidden %v", rel, name, key, at, want, below, hidden)
 			}
 		}

@@ -1,5 +1,5 @@
-// Package plan turns a template into the items that a run has to do: listed, divided and checked while workers are
-// busy with those that came before.
+// Package plan turns a template into the items that a run has to do. It lists, shards and checks them while workers are busy with
+// earlier ones.
 package plan
 
 import (
@@ -13,42 +13,48 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// The size of a block. The queue holds at most queued blocks, so that listing never runs far ahead of the work.
+// The size of a block. The queue holds at most queued blocks, so listing never runs far ahead of the work.
 const (
 	blockItems = 1024
 	blockBytes = 256 << 10
 	queued     = 8
 )
 
-// A block that is not full yet is handed over when the consumer waits and the block has so many items, or is so old.
+// A block that is not full is handed over if the consumer waits and the block has this many items, or this age.
 const (
 	eagerItems = 64
 	eagerAge   = 20 * time.Millisecond
 )
 
-// Options of a listing. The zero value lists the local disk, carefully.
+// Options of a listing. The zero value lists the local disk under the strictest policy.
 type Options struct {
 	// FS has the inputs and the outputs; nil: the local disk.
 	FS FS
-	// Warn takes what listing met and went on from; nil: only counted. It is called from several goroutines, one call
-	// at a time.
+	// Warn takes the problems that do not end the listing; nil: they are only counted. Several goroutines call it, one at a time.
 	Warn func(Warning)
-	// Policy is what the user lets the listing do.
+	// Policy is what the listing may do.
 	Policy Policy
-	// Journal tells which outputs are whole; nil: all that exist.
+	// Journal knows which outputs are whole; nil: all that exist.
 	Journal Journal
-	// Unfinished takes the path of each output that exists and is unfinished; may be nil. Summarise alone calls it.
+	// Unfinished takes the path of each output that exists and is unfinished; may be nil. Only Summarise calls it.
 	Unfinished func(path string)
-	// Patience is how long items that another run is working on are waited for, when all else is done.
+	// Patience is the longest wait for items that another run is working on, after all others are done.
 	Patience time.Duration
 }
 
-// Source yields the items that are still to do. It is a backbones.Source, and tells how far it is; what it tells may
-// be asked by any goroutine.
+func (o Options) store() FS {
+	if o.FS == nil {
+		return localDisk{}
+	}
+	return o.FS
+}
+
+// Source yields the items that are still to do. It is a backbones.Source. Any goroutine may call its other methods.
 type Source struct {
 	// Counters are those of the walk.
 	Counters Counters
 
+	o       Options
 	ctx     context.Context
 	cancel  context.CancelFunc
 	blocks  chan backbones.Block
@@ -60,30 +66,23 @@ type Source struct {
 	// ended is set when every item was listed.
 	ended   atomic.Bool
 	yielded atomic.Uint64
+	// concluded is the number of yielded items with an outcome. changed gets a value when it grows.
+	concluded atomic.Uint64
+	changed   chan struct{}
+	stillOpen atomic.Int64
 
-	// The block that is being filled belongs to the goroutine that lists.
-	block block
+	// These belong to the goroutine that lists: the block that is being filled and the time of its first item, the number of items in
+	// earlier blocks, and the items that other runs are working on.
+	block backbones.Block
+	began time.Time
 	first uint64
-
-	o Options
-	// open are the items that others are working on, and told is how many of them were still so at the end.
-	open      []openItem
-	told      atomic.Int64
-	concluded conclusions
+	open  []openItem
 }
 
-type block struct {
-	payload []byte
-	count   int
-	began   time.Time
-	// refused are the reasons of a block of items that must not be begun.
-	refused []string
-}
-
-// New starts listing the inputs of a native template. Inputs that cannot be listed at all are a *template.InputError
-// here; what turns up later is returned by Next. The source must be closed.
+// New starts listing the inputs of a native template. If the inputs cannot be listed at all, it returns a *template.InputError. Next
+// returns later errors. The caller closes the source.
 func New(ctx context.Context, t *template.Template, o Options) (*Source, error) {
-	if err := checkInputs(storeOf(o.FS), t); err != nil {
+	if err := checkInputs(o.store(), t); err != nil {
 		return nil, err
 	}
 	s := newSource(ctx, o)
@@ -97,40 +96,36 @@ func newSource(ctx context.Context, o Options) *Source {
 		blocks:  make(chan backbones.Block, queued),
 		failed:  make(chan struct{}),
 		stopped: make(chan struct{}),
+		changed: make(chan struct{}, 1),
 	}
-	s.concluded.changed = make(chan struct{}, 1)
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	return s
 }
 
 func (s *Source) walkOptions() walkOptions {
-	return walkOptions{Options: s.o, item: s.add, refuse: s.refuse, open: s.leave, tick: s.tick, counters: &s.Counters}
+	return walkOptions{Options: s.o, item: s.add, open: s.leave, tick: s.tick, counters: &s.Counters}
 }
 
 // list runs in a goroutine of its own until everything is listed.
 func (s *Source) list(walk func() error) {
 	defer close(s.stopped)
-	err := walk()
-	// What was listed before an input that cannot be listed is still to be done.
+	s.err = walk()
+	// Items that were listed before an unreadable input are still to be done.
 	var input *template.InputError
-	if err == nil || errors.As(err, &input) {
-		if flushErr := s.flush(); flushErr != nil {
-			err = flushErr
-		} else if lookErr := s.lookAgain(); lookErr != nil {
-			err = lookErr
-		} else {
-			s.err = err
-			s.ended.Store(err == nil)
+	if s.err == nil || errors.As(s.err, &input) {
+		err := s.finish()
+		if err == nil {
+			s.ended.Store(s.err == nil)
 			close(s.blocks)
 			return
 		}
+		s.err = err
 	}
-	s.err = err
 	close(s.failed)
 }
 
-// Next returns the next block, or io.EOF. A *template.InputError comes behind the blocks that were listed before it. Any
-// other error comes before them, because the run must not go on: *CollisionError, or the error of a wrapped source.
+// Next returns the next block, or io.EOF. A *template.InputError comes after the blocks that were listed before it. Any
+// other error comes at once, because the run must not continue: *CollisionError, or the error of a wrapped source.
 func (s *Source) Next(ctx context.Context) (backbones.Block, error) {
 	select {
 	case <-s.failed:
@@ -165,13 +160,13 @@ func (s *Source) yield(b backbones.Block, ok bool) (backbones.Block, error) {
 	return b, nil
 }
 
-// Close ends the listing and waits until it has. It may be called more than once.
+// Close ends the listing and waits for its end. It may be called more than once.
 func (s *Source) Close() {
 	s.cancel()
 	<-s.stopped
 }
 
-// Total is the number of all items of this run, finished ones included, once all are listed.
+// Total is the number of all items of this run, finished ones included. It is known once all are listed.
 func (s *Source) Total() (int64, bool) {
 	if !s.ended.Load() {
 		return 0, false
@@ -179,10 +174,10 @@ func (s *Source) Total() (int64, bool) {
 	return int64(s.Counters.InShard.Load()), true
 }
 
-// Skipped is how many items of this run were found finished so far.
+// Skipped is the number of items of this run that were found finished so far.
 func (s *Source) Skipped() int64 { return int64(s.Counters.Done.Load()) }
 
-// Remaining is how many items Next has still to yield, once all are listed.
+// Remaining is the number of items that Next has yet to yield. It is known once all are listed.
 func (s *Source) Remaining() (int, bool) {
 	if !s.ended.Load() {
 		return 0, false
@@ -190,62 +185,61 @@ func (s *Source) Remaining() (int, bool) {
 	return int(s.Counters.ToDo.Load() + s.Counters.Refused.Load() - s.yielded.Load()), true
 }
 
-// Unlisted is how many folders and lines of inputs could not be read.
+// Unlisted is the number of input folders and lines that could not be read.
 func (s *Source) Unlisted() int64 {
 	return int64(s.Counters.Unreadable.Load() + s.Counters.BadLines.Load())
 }
 
-// add takes a line of the walk.
-func (s *Source) add(line []byte) error {
-	if s.block.refused != nil {
-		if err := s.flush(); err != nil {
-			return err
-		}
-	}
-	return s.append(line)
-}
-
-// refuse takes a line of the walk whose item must not be begun.
-func (s *Source) refuse(line []byte, why string) error {
-	if s.block.refused == nil {
-		if err := s.flush(); err != nil {
-			return err
-		}
-	}
-	s.block.refused = append(s.block.refused, why)
-	return s.append(line)
-}
-
-func (s *Source) append(line []byte) error {
+// add takes an item of the walk.
+func (s *Source) add(line []byte, refusal string) error {
 	b := &s.block
-	if b.count > 0 {
-		b.payload = append(b.payload, '\n')
-	} else {
-		b.began = time.Now()
+	if !fits(b, refusal) {
+		if err := s.flush(); err != nil {
+			return err
+		}
 	}
-	b.payload = append(b.payload, line...)
-	b.count++
-	full := b.count >= blockItems || len(b.payload) >= blockBytes
-	if full || b.count >= eagerItems && s.waiting.Load() {
+	if b.Count == 0 {
+		s.began = time.Now()
+	}
+	addLine(b, line, refusal)
+	full := b.Count >= blockItems || len(b.Payload) >= blockBytes
+	if full || b.Count >= eagerItems && s.waiting.Load() {
 		return s.flush()
 	}
 	return nil
 }
 
-// tick hands over a block that somebody waits for, when the listing is slow or finds nothing more to do.
+// fits reports whether a block takes an item: the items of a block are refused, or none is.
+func fits(b *backbones.Block, refusal string) bool {
+	return b.Count == 0 || (refusal != "") == (b.Refused != nil)
+}
+
+func addLine(b *backbones.Block, line []byte, refusal string) {
+	if b.Count > 0 {
+		b.Payload = append(b.Payload, '\n')
+	}
+	b.Payload = append(b.Payload, line...)
+	if refusal != "" {
+		b.Refused = append(b.Refused, refusal)
+	}
+	b.Count++
+}
+
+// tick hands over a block that the consumer waits for, if the listing is slow or finds nothing more to do.
 func (s *Source) tick() error {
-	if s.block.count > 0 && s.waiting.Load() && time.Since(s.block.began) > eagerAge {
+	if s.block.Count > 0 && s.waiting.Load() && time.Since(s.began) > eagerAge {
 		return s.flush()
 	}
 	return nil
 }
 
 func (s *Source) flush() error {
-	if s.block.count == 0 {
+	b := s.block
+	if b.Count == 0 {
 		return nil
 	}
-	b := backbones.Block{Encoding: backbones.JSONLines, Count: s.block.count, Payload: s.block.payload, Refused: s.block.refused}
-	s.block = block{payload: make([]byte, 0, len(b.Payload)+len(b.Payload)/8)}
+	s.block = backbones.Block{Payload: make([]byte, 0, len(b.Payload)+len(b.Payload)/8)}
+	b.Encoding = backbones.JSONLines
 	return s.send(b)
 }
 

@@ -10,41 +10,40 @@ import (
 
 // Summary is what a run would do.
 type Summary struct {
-	// Listed counts all items; InShard those of this run's shard, of which Done are finished, Refused must not be begun, and
+	// Listed counts all items; InShard those of this run's shard, of which Done are finished, Refused must not begin, and
 	// ToDo are the others.
 	Listed  uint64 `json:"-"`
 	InShard uint64 `json:"items"`
 	Done    uint64 `json:"done"`
 	ToDo    uint64 `json:"to_do"`
-	// Open are those that another run is working on, and Unfinished those to do whose output exists and is unfinished.
+	// Open counts those that another run is working on, and Unfinished those to do whose output exists and is unfinished.
 	Open       uint64 `json:"open,omitempty"`
 	Unfinished uint64 `json:"unfinished,omitempty"`
-	// Shards has the counts of every shard of soft_shard, by index; nil where there is one alone.
+	// Shards has the counts of every shard of soft_shard, by index; nil: there is only one.
 	Shards []ShardCount `json:"-"`
 	// First are the first items to do, as workers would get them.
 	First []json.RawMessage `json:"first"`
-	// Unlisted is how many folders and lines of inputs could not be read.
+	// Unlisted is the number of input folders and lines that could not be read.
 	Unlisted uint64 `json:"unlisted"`
-	// Refusals are the first reasons why the Refused must not be begun.
+	// Refusals are the first reasons why the Refused must not begin.
 	Refused  uint64   `json:"refused,omitempty"`
 	Refusals []string `json:"refusals,omitempty"`
-	// Repeated, Outputs and Special are what was left out: lines that repeat an earlier one, outputs of other items, and
+	// Repeated, Outputs and Special count what was left out: lines that repeat an earlier one, outputs of other items, and
 	// named pipes, sockets and devices.
 	Repeated uint64 `json:"repeated,omitempty"`
 	Outputs  uint64 `json:"outputs_left_out,omitempty"`
 	Special  uint64 `json:"special_left_out,omitempty"`
-	// Warnings are the first of what listing met and went on from, and what is about the listing as a whole; WarningCount
-	// counts all.
+	// Warnings are the first warnings, and all those about the listing as a whole. WarningCount counts all.
 	Warnings     []Warning `json:"-"`
 	WarningCount uint64    `json:"-"`
 }
 
-// maxWarnings is how many warnings a Summary keeps.
+// maxWarnings is the number of warnings that a Summary has.
 const maxWarnings = 100
 
-// Summarise lists everything and says what a run would do, without doing any of it. It keeps the first items to do, at
-// most firstN. The errors are those of Source.Next; with a *template.InputError the summary is of what was listed
-// before. Warnings are kept, so o.Warn is not called.
+// Summarise lists everything and returns what a run would do, without doing any of it. It returns the first firstN items to
+// do. The errors are those of Source.Next; with a *template.InputError, the summary is of what was listed before. Warnings go into the
+// summary, so o.Warn is not called.
 func Summarise(ctx context.Context, t *template.Template, firstN int, o Options) (Summary, error) {
 	var s Summary
 	var c Counters
@@ -59,7 +58,7 @@ func Summarise(ctx context.Context, t *template.Template, firstN int, o Options)
 		}
 	}
 	o.Warn = func(w Warning) {
-		// What is about the whole listing is said once, and comes last.
+		// Warnings about the whole listing come once, at the end.
 		if w.Path == "" || len(s.Warnings) < maxWarnings {
 			s.Warnings = append(s.Warnings, w)
 		}
@@ -68,14 +67,11 @@ func Summarise(ctx context.Context, t *template.Template, firstN int, o Options)
 		Options:  o,
 		counters: &c,
 		shards:   s.Shards,
-		refuse: func(_ []byte, why string) error {
-			if len(s.Refusals) < firstN {
-				s.Refusals = append(s.Refusals, why)
-			}
-			return nil
-		},
-		item: func(line []byte) error {
-			if len(s.First) < firstN {
+		item: func(line []byte, refusal string) error {
+			switch {
+			case refusal != "" && len(s.Refusals) < firstN:
+				s.Refusals = append(s.Refusals, refusal)
+			case refusal == "" && len(s.First) < firstN:
 				s.First = append(s.First, slices.Clone(line))
 			}
 			return nil

@@ -4,15 +4,15 @@ import "hash/maphash"
 
 var hashSeed = maphash.MakeSeed()
 
-// outputTable remembers which item has which output, in bounded memory: the hashes, of 64 bits, of the last outputs. Two
-// items with one output are found for sure when no more than rememberedOutputs others lie between them; further apart,
-// only by luck. Equal hashes of different outputs are told apart by the caller, who can look at the first again.
+// outputTable remembers which item has which output, in bounded memory: 64 bits of hash for each of the last outputs. It finds two
+// items with one output if at most rememberedOutputs others lie between them, and otherwise only by luck. Different outputs
+// may have equal hashes: the caller compares the items.
 type outputTable struct {
-	// now takes outputs until it is full; then it becomes before, and what was before is forgotten.
+	// now takes outputs until it is full. Then it becomes before, and the outputs in before are forgotten.
 	now, before outputSet
 }
 
-// rememberedOutputs is how many outputs an outputTable remembers at least: in 32 MiB.
+// rememberedOutputs is the least number of outputs that an outputTable remembers, in 32 MiB.
 const rememberedOutputs = maxOutputSlots / 4 * 3
 
 const maxOutputSlots = 1 << 20
@@ -22,11 +22,10 @@ type outputSet struct {
 	used  int
 }
 
-// outputSlot is an item as an outputTable knows it.
+// outputSlot is an item in an outputTable. Its zero value is empty.
 type outputSlot struct {
 	hash uint64
-	// item has the item's index plus one in its lower bits, 0 being an empty slot, and above them a part of the hash of
-	// the whole item, which tells of two items with one output whether they agree in everything.
+	// item has the item's index plus one in its lower bits. The upper bits are a part of the hash of the item's text.
 	item uint64
 }
 
@@ -35,48 +34,47 @@ const indexBits = 36
 
 const indexMask = 1<<indexBits - 1
 
-func newSlot(hash, text, index uint64) outputSlot {
-	return outputSlot{hash, text<<indexBits | (index+1)&indexMask}
-}
-
-func (s *outputSlot) empty() bool { return s.item == 0 }
-
-func (s *outputSlot) seen(text uint64) sighting {
-	return sighting{index: s.item&indexMask - 1, same: s.item>>indexBits == text<<indexBits>>indexBits}
-}
-
-// sighting is an item that had an output before.
+// sighting is an item with an output that another has as well.
 type sighting struct {
 	index uint64
-	// same: the two items agree in everything.
+	// same: the texts of the two items are equal.
 	same bool
 }
 
-// put stores an item of that index and text for its output, unless the output is stored already: then it returns its item.
-func (t *outputTable) put(output, text []byte, index uint64) (sighting, bool) {
-	h, whole := maphash.Bytes(hashSeed, output), maphash.Bytes(hashSeed, text)
-	if s := t.before.find(h); s != nil && !s.empty() {
-		return s.seen(whole), true
+// put stores an item of an index and a text for its output. If the output is stored already, put returns the first item that has it.
+func (t *outputTable) put(output, text string, index uint64) (sighting, bool) {
+	h := maphash.String(hashSeed, output)
+	item := maphash.String(hashSeed, text)<<indexBits | (index+1)&indexMask
+	s := t.before.find(h)
+	if s == nil || s.item == 0 {
+		if 4*t.now.used >= 3*len(t.now.slots) {
+			t.makeRoom()
+		}
+		s = t.now.find(h)
 	}
-	if 4*t.now.used >= 3*len(t.now.slots) {
-		if len(t.now.slots) < maxOutputSlots {
-			t.now.grow()
-		} else {
-			t.before, t.now = t.now, t.before
-			clear(t.now.slots)
-			t.now.used = 0
-			if len(t.now.slots) == 0 {
-				t.now.grow()
-			}
+	if s.item == 0 {
+		*s = outputSlot{h, item}
+		t.now.used++
+		return sighting{}, false
+	}
+	return sighting{index: s.item&indexMask - 1, same: s.item>>indexBits == item>>indexBits}, true
+}
+
+func (t *outputTable) makeRoom() {
+	if len(t.now.slots) == maxOutputSlots {
+		t.before, t.now = t.now, outputSet{slots: t.before.slots}
+		clear(t.now.slots)
+		if t.now.slots != nil {
+			return
 		}
 	}
-	s := t.now.find(h)
-	if !s.empty() {
-		return s.seen(whole), true
+	old := t.now.slots
+	t.now.slots = make([]outputSlot, max(256, 2*len(old)))
+	for _, s := range old {
+		if s.item != 0 {
+			*t.now.find(s.hash) = s
+		}
 	}
-	*s = newSlot(h, whole, index)
-	t.now.used++
-	return sighting{}, false
 }
 
 // find returns the slot where a hash is or belongs; nil in an empty set.
@@ -86,18 +84,8 @@ func (o *outputSet) find(hash uint64) *outputSlot {
 	}
 	mask := uint64(len(o.slots) - 1)
 	for at := hash & mask; ; at = (at + 1) & mask {
-		if s := &o.slots[at]; s.empty() || s.hash == hash {
+		if s := &o.slots[at]; s.item == 0 || s.hash == hash {
 			return s
-		}
-	}
-}
-
-func (o *outputSet) grow() {
-	old := o.slots
-	o.slots = make([]outputSlot, max(256, 2*len(old)))
-	for _, s := range old {
-		if !s.empty() {
-			*o.find(s.hash) = s
 		}
 	}
 }

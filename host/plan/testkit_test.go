@@ -94,9 +94,15 @@ func walkFrom(t testing.TB, tmpl *template.Template, o Options) *walked {
 	o.Warn = func(warning Warning) { w.warnings = append(w.warnings, warning) }
 	w.err = walkInputs(t.Context(), tmpl, walkOptions{
 		Options:  o,
-		refuse:   func(line []byte, why string) error { w.refused = append(w.refused, why); return nil },
-		item:     func(line []byte) error { w.lines = append(w.lines, string(line)); return nil },
 		counters: &w.counters,
+		item: func(line []byte, refusal string) error {
+			if refusal != "" {
+				w.refused = append(w.refused, refusal)
+			} else {
+				w.lines = append(w.lines, string(line))
+			}
+			return nil
+		},
 	})
 	return w
 }

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,63 +11,61 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// Counters say how far a walk is. They may be read while it runs.
+// Counters count the items of a walk. Any goroutine may read them.
 type Counters struct {
 	// Listed counts all items, of every shard.
 	Listed atomic.Uint64
 	// InShard counts those that this run's soft shard takes.
 	InShard atomic.Uint64
-	// Done counts those in the shard that were found finished, Refused those that must not be begun, ToDo the others.
+	// Done counts those in the shard that are finished, Refused those that must not begin, and ToDo the others.
 	Done, Refused, ToDo atomic.Uint64
-	// What was left out, of every shard: lines that are no items, lines that repeat an earlier one, outputs of other items
+	// These are left out, of every shard: lines that are not items, lines that repeat an earlier one, outputs of other items
 	// that lie in the input folder, and named pipes, sockets and devices.
 	BadLines, Repeated, Outputs, Special atomic.Uint64
-	// Open counts those in the shard whose output somebody else is working on. They are neither done nor to do.
+	// Open counts those in the shard that another run is working on. They are neither done nor to do.
 	Open atomic.Uint64
-	// Warnings counts calls of Warn; Unreadable those of them about a folder of inputs whose items are left out.
+	// Warnings counts calls of Warn, and Unreadable those about an input folder whose items are left out.
 	Warnings, Unreadable atomic.Uint64
 }
 
-// ShardCount is what one shard has.
+// ShardCount counts the items of one shard.
 type ShardCount struct {
 	Done    uint64 `json:"done"`
 	ToDo    uint64 `json:"to_do"`
 	Refused uint64 `json:"refused,omitempty"`
 }
 
-// Policy is what a user lets a listing do. The zero Policy is the careful one.
+// Policy is what the user allows a listing to do. The zero value is the strictest.
 type Policy struct {
-	// OutputsOutside lets the lines of a file name outputs outside of the output folder.
+	// OutputsOutside allows the lines of a file to name outputs outside of the output folder.
 	OutputsOutside bool
-	// ListOutputs lists the outputs of other items, where the output folder lies in the input folder.
+	// ListOutputs lists the outputs of other items, if the output folder lies in the input folder.
 	ListOutputs bool
-	// SkipBadLines leaves out lines that are no items; otherwise the first one ends the listing.
+	// SkipBadLines leaves out lines that are not items. Otherwise the first one ends the listing.
 	SkipBadLines bool
 }
 
-// walkOptions say what to do with the items of a listing.
+// walkOptions are what a walk does with the items of a listing.
 type walkOptions struct {
 	Options
-	// item takes each item that is still to do, as one line of JSON without a newline, which is valid during the call.
-	// An error ends the walk and is returned as it is.
-	item func(line []byte) error
-	// refuse takes each item that must not be begun, in the same way, and why.
-	refuse func(line []byte, why string) error
-	// open takes each item that somebody else is working on; nil: they are counted alone.
+	// item takes each item that is still to do, as one line of JSON without a newline, which is valid during the call. refusal
+	// is why the item must not begin; empty: it may begin. An error ends the walk. nil: items are only counted.
+	item func(line []byte, refusal string) error
+	// open takes each item that another run is working on; nil: they are only counted.
 	open func(openItem) error
-	// tick is called now and then between items, also while nothing but finished ones are found; may be nil.
+	// tick is called now and then between items, even if all of them are finished; may be nil.
 	tick func() error
 	// counters are added to.
 	counters *Counters
-	// shards, when it has ShardCount elements, gets the counts of every shard; all items are checked then.
+	// shards, if it has ShardCount elements, gets the counts of every shard. Then all items are checked.
 	shards []ShardCount
 }
 
-// walkInputs lists the template's inputs in their fixed order, takes those of the soft shard, leaves out what is finished and
-// hands over the rest. Memory grows with the largest folder, not with the number of items. Nothing is made or changed.
+// walkInputs lists the template's inputs in their fixed order and passes on those of the soft shard that are not finished. Memory
+// grows with the largest folder, not with the number of items. Nothing is created or changed.
 //
-// It returns *template.InputError when the inputs cannot be listed, *CollisionError when two inputs would write one output, the
-// context's error, or what item or tick returned. A template that is not native or lists nothing is refused.
+// It returns *template.InputError if the inputs cannot be listed, *CollisionError if two inputs have one output, the
+// context's error, or the error of a function of the options. The template must be native and list inputs.
 func walkInputs(ctx context.Context, t *template.Template, o walkOptions) error {
 	if !t.Native() || t.Input == nil {
 		return errors.New("this template does not list items: the task does")
@@ -77,42 +74,24 @@ func walkInputs(ctx context.Context, t *template.Template, o walkOptions) error 
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer w.check.current.close()
+	defer w.report()
 	if t.Input.JSONL != "" {
 		return w.run()
 	}
 	return w.runAhead()
 }
 
-// newFilter makes a walk that applies soft shard, output mode and finish check to items that a task lists itself: item takes
-// them one by one, for one goroutine. Close it after the last item.
-func newFilter(ctx context.Context, t *template.Template, o walkOptions) (*walk, error) {
-	if !t.Native() || t.Input != nil {
-		return nil, errors.New("this template lists its items, or is run by the plugin")
-	}
-	return newWalk(ctx, t, o)
-}
-
-// item takes the next item of a task.
-func (w *walk) item(line []byte) error { return w.single(bytes.Trim(line, " \t\r\n"), 0, "") }
-
-// close tells what there is to tell of all items, and lets go of what the walk holds.
-func (w *walk) close() {
-	w.tell()
-	w.check.close()
-}
-
-// listsAhead is how many folders of inputs may be read before they are handled.
+// listsAhead is the number of input folders that may be read before they are handled.
 const listsAhead = 3
 
-// runAhead reads the folders of the inputs in a goroutine of its own, while those of the outputs are read here.
+// runAhead reads the folders of the inputs in a goroutine of its own, and those of the outputs in this one.
 func (w *walk) runAhead() error {
-	outer := w.ctx
-	ctx, cancel := context.WithCancel(outer)
+	ctx, cancel := context.WithCancel(w.ctx)
 	defer cancel()
 	w.ctx = ctx
 	w.groups = make(chan *group)
-	// There is room for every list, the first one included: giving one back never blocks.
+	// It has room for every list, the first one included, so that returning one never blocks.
 	w.free = make(chan *nameList, listsAhead+1)
 	for range listsAhead {
 		w.free <- &nameList{}
@@ -140,7 +119,7 @@ func (w *walk) runAhead() error {
 	return failed
 }
 
-// emit hands a group on, with its list of names, and takes an empty list.
+// emit passes on a group with its list of names, and takes an empty list.
 func (w *walk) emit(g *group) error {
 	if w.groups == nil {
 		return w.group(g)
@@ -158,27 +137,27 @@ func (w *walk) emit(g *group) error {
 	}
 }
 
-// walk is one pass over the inputs.
+// walk is one pass over the inputs, or over the items that a task lists itself: those are given to single, one by one.
 type walk struct {
 	ctx context.Context
 	t   *template.Template
 	o   walkOptions
 	out *outputs
 	// store has the inputs and the outputs.
-	store store
+	store FS
 
 	// next is the index of the next item in the listing.
 	next uint64
-	// order: items must be numbered as they are sorted, because a shard or the table of outputs counts them.
+	// order: items must be numbered in sorted order, because a shard or the table of outputs counts them.
 	order bool
-	// seen finds outputs that two items share, where one folder alone cannot tell.
+	// seen finds outputs that two items share, if they may lie in different folders; nil: they cannot.
 	seen  *outputTable
 	place *placer
 	check *finishCheck
 	probe *probe
-	// within is where the output folder lies in the input folder; nil: it does not, or it does not matter.
-	within *within
-	told   told
+	// within is the output folder in the input folder; nil: it lies elsewhere, or does not matter.
+	within  *within
+	remarks remarks
 
 	// names is the list that the next folder is read into.
 	names *nameList
@@ -187,9 +166,8 @@ type walk struct {
 	free   chan *nameList
 	warns  sync.Mutex
 
-	stems nameIndex
-	there []finishedItem
-	// uncounted takes the counts of shards whose count is not needed.
+	existing []existing
+	// uncounted takes the counts of shards if nobody needs them.
 	uncounted ShardCount
 	line      lineWriter
 }
@@ -198,7 +176,7 @@ type walk struct {
 type probe struct {
 	want  uint64
 	found triplet
-	// line is where it stands in a file of lines, from 1.
+	// line is its line in a file of lines, from 1.
 	line uint64
 }
 
@@ -211,7 +189,7 @@ func newWalk(ctx context.Context, t *template.Template, o walkOptions) (*walk, e
 	if len(o.shards) != t.Shard.Count() {
 		o.shards = nil
 	}
-	w := &walk{ctx: ctx, t: t, o: o, out: outputsOf(t), store: storeOf(o.FS), names: &nameList{}}
+	w := &walk{ctx: ctx, t: t, o: o, out: outputsOf(t), store: o.store(), names: &nameList{}}
 	w.check = &finishCheck{out: w.out, store: w.store, warn: w.warn}
 	w.line.out = w.out
 	byIndex := t.Shard != nil && !t.Shard.ByHash
@@ -230,7 +208,7 @@ func newWalk(ctx context.Context, t *template.Template, o walkOptions) (*walk, e
 	return w, nil
 }
 
-// scattered reports whether items of one output folder may come from several places of the listing.
+// scattered reports whether items with one output folder may lie far apart in the listing.
 func scattered(in *template.Input) bool {
 	return in.JSONL != "" || in.Kind == template.ByGlob && globGoesUp(in.Glob)
 }
@@ -283,9 +261,9 @@ func (w *walk) tick() error {
 	return nil
 }
 
-// collide returns the error for an item whose output, found under the key, the item of index first has as well. It
-// returns nil when that turns out not to be so.
-func (w *walk) collide(first uint64, key []byte, second triplet, line uint64) error {
+// collide returns the error for an item whose output has the hash of an earlier item's. It finds the earlier item by its index first, and
+// returns nil if that has another output.
+func (w *walk) collide(first uint64, key string, second triplet, line uint64) error {
 	e := &CollisionError{
 		First: fmt.Sprintf("item %d", first), Second: describe(second, line), Output: w.out.of(second).Path,
 	}
@@ -296,13 +274,12 @@ func (w *walk) collide(first uint64, key []byte, second triplet, line uint64) er
 	if err != nil {
 		return e
 	}
-	defer again.check.close()
 	again.probe = &probe{want: first}
 	again.order = true
 	if err := again.run(); !errors.Is(err, errProbed) {
 		return e
 	}
-	if other, _ := again.place.find(again.probe.found); !bytes.Equal(other, key) {
+	if other, _ := again.place.find(again.probe.found); other != key {
 		return nil
 	}
 	e.First = describe(again.probe.found, again.probe.line)
@@ -317,7 +294,7 @@ func (w *walk) canProbe() bool {
 	if w.t.Input.JSONL == "" {
 		return true
 	}
-	kind, err := w.store.stat(w.t.Input.JSONL, true)
+	kind, _, err := stat(w.store, w.t.Input.JSONL, true)
 	return err == nil && kind == kindFile
 }
 

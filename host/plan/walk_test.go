@@ -165,7 +165,7 @@ func TestVanishedFolderIsReported(t *testing.T) {
 	var warnings []Warning
 	var c Counters
 	w, err := newWalk(t.Context(), tmpl, walkOptions{counters: &c, Options: Options{Warn: func(w Warning) { warnings = append(warnings, w) }},
-		item: func([]byte) error { return os.RemoveAll("in/z") }})
+		item: func([]byte, string) error { return os.RemoveAll("in/z") }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,13 +225,13 @@ func TestOutputTableRemembers(t *testing.T) {
 	var table outputTable
 	n := maxOutputSlots + 1000
 	for i := range n {
-		if other, found := table.put(fmt.Append(nil, "out/", i), fmt.Append(nil, i), uint64(i)); found {
+		if other, found := table.put(fmt.Sprint("out/", i), fmt.Sprint(i), uint64(i)); found {
 			t.Fatalf("output %d was taken for %v", i, other)
 		}
 	}
 	for _, back := range []int{1, 1000, rememberedOutputs} {
 		for _, text := range []int{n - back, 0} {
-			other, found := table.put(fmt.Append(nil, "out/", n-back), fmt.Append(nil, text), 0)
+			other, found := table.put(fmt.Sprint("out/", n-back), fmt.Sprint(text), 0)
 			if want := (sighting{uint64(n - back), text != 0}); !found || other != want {
 				t.Errorf("%d outputs later: %v, %v", back, other, found)
 			}
@@ -261,7 +261,7 @@ func TestWalkStops(t *testing.T) {
 	tmpl := mustCompile(t, map[string]*template.Node{template.RoleHardShard: folders("in", "out"), template.RoleInput: byExts()})
 	stop := errors.New("stop")
 	items := 0
-	err := walkInputs(t.Context(), tmpl, walkOptions{item: func([]byte) error {
+	err := walkInputs(t.Context(), tmpl, walkOptions{item: func([]byte, string) error {
 		if items++; items == 3 {
 			return stop
 		}
@@ -272,7 +272,7 @@ func TestWalkStops(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	items = 0
-	err = walkInputs(ctx, tmpl, walkOptions{item: func([]byte) error { items++; cancel(); return nil }})
+	err = walkInputs(ctx, tmpl, walkOptions{item: func([]byte, string) error { items++; cancel(); return nil }})
 	if !errors.Is(err, context.Canceled) || items != 2 {
 		t.Errorf("cancelled: %v after %d items", err, items)
 	}

@@ -10,132 +10,109 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// within is an output folder that lies in the input folder, or is the input folder: what is written there would be listed
-// as inputs. Names alone decide what is an output, whether it exists already or not: numbers of items must not depend on
-// what is finished. The output of a file that is an output itself counts, too, so that what a run without this made of
-// outputs is no input.
+// within is an output folder that lies in the input folder, or is the input folder. Outputs in it would be listed as inputs. Names alone
+// decide what is an output, whether it exists yet or not: the numbers of items must not depend on what is finished. A file that is
+// itself an output counts as a source, too: an earlier version may have listed it, and its output is no input either.
 type within struct {
-	// at is the output folder, relative to the input folder; "." for the same folder.
-	at  string
-	out *template.Output
+	// folder is the output folder relative to the input folder; ".": the same folder.
+	folder string
+	out    *template.Output
 
-	// sources are the inputs of one folder, by what their outputs' names have in common with theirs.
-	sources nameIndex
+	// sources are the inputs of one folder, by the part of their names that their outputs' names begin with.
+	sources map[string]bool
 	warned  bool
 }
 
-// newWithin returns nil where the output folder does not lie in the input folder.
-func newWithin(s store, t *template.Template) *within {
-	in, err := realPath(s, t.InputPath)
+// newWithin returns nil if the output folder does not lie in the input folder.
+func newWithin(store FS, t *template.Template) *within {
+	in, err := realPath(store, t.InputPath)
 	if err != nil {
 		return nil
 	}
-	out, err := realPath(s, t.OutputPath)
+	out, err := realPath(store, t.OutputPath)
 	if err != nil {
 		return nil
 	}
-	at, err := filepath.Rel(in, out)
-	if err != nil || at == ".." || strings.HasPrefix(at, "../") {
+	folder, err := filepath.Rel(in, out)
+	if err != nil || !filepath.IsLocal(folder) {
 		return nil
 	}
-	return &within{at: at, out: t.Output}
+	return &within{folder: folder, out: t.Output}
 }
 
 // sourceOf returns the folder whose outputs a folder holds, both relative to the input folder; false: it holds none.
 func (o *within) sourceOf(rel string) (string, bool) {
-	switch o.at {
+	switch o.folder {
 	case ".":
 		return rel, true
 	case rel:
 		return ".", true
 	}
-	return strings.CutPrefix(rel, o.at+"/")
+	return strings.CutPrefix(rel, o.folder+"/")
 }
 
-// common returns what a source's name has in common with its output's name.
-func (o *within) common(source []byte) []byte {
-	if o.out.Kind == template.ReplacingExt {
-		return stemOf(source)
-	}
-	return source
-}
-
-// maybe returns what a name would have in common with its source's, if it is an output's; nil: it is none.
-func (o *within) maybe(name []byte) []byte {
-	if rest, ok := bytes.CutSuffix(name, []byte(o.out.Ext)); ok && len(rest) > 0 {
-		return rest
-	}
-	return nil
-}
-
-// take makes the names of a list the sources. A file that would be its own output is none.
-func (o *within) take(list *nameList) {
-	o.sources.reset(len(list.all))
-	for i, n := range list.all {
-		name := list.bytes(n)
-		common := o.common(name)
-		if o.at == "." && len(common)+len(o.out.Ext) == len(name) && bytes.HasSuffix(name, []byte(o.out.Ext)) {
-			continue
+// setSources makes the names of a list the sources, but for a file that would be its own output.
+func (o *within) setSources(list *nameList) {
+	o.sources = make(map[string]bool, len(list.all))
+	for _, n := range list.all {
+		name := unsafeString(list.bytes(n))
+		start := name
+		if o.out.Kind == template.ReplacingExt {
+			start = stem(name)
 		}
-		o.sources.set(common, i)
+		if o.folder != "." || name[len(start):] != o.out.Ext {
+			o.sources[start] = true
+		}
 	}
 }
 
-// has reports whether one of the sources has that in common with its output.
-func (o *within) has(common []byte) bool {
-	_, found := o.sources.find(common)
-	return found
+// isOutput reports whether a name is the name of a source's output.
+func (o *within) isOutput(name []byte) bool {
+	start, ok := bytes.CutSuffix(name, []byte(o.out.Ext))
+	return ok && len(start) > 0 && o.sources[unsafeString(start)]
 }
 
-// outputsOf drops outputs from the files of a folder, which are w.names, and from its folders.
-func (w *walk) outputsOf(rel string, folders []string) []string {
+// leaveOutputs drops outputs from the files of a folder, which are w.names, and from its folders.
+func (w *walk) leaveOutputs(rel string, folders []string) []string {
 	o := w.within
 	source, ok := o.sourceOf(rel)
 	if !ok {
 		return folders
 	}
 	if o.out.Kind == template.Subfoldering {
-		if o.at == "." || len(folders) == 0 {
+		if o.folder == "." || len(folders) == 0 {
 			return folders
 		}
-		o.take(w.inputsOf(source))
-		return slices.DeleteFunc(folders, func(f string) bool {
-			found := o.has([]byte(f))
-			if found {
-				w.leaveOutput(rel, f)
-			}
-			return found
-		})
+		o.setSources(w.inputsOf(source))
+		return slices.DeleteFunc(folders, func(f string) bool { return w.leaveOutput(rel, []byte(f)) })
 	}
-	if !slices.ContainsFunc(w.names.all, func(n name) bool { return o.maybe(w.names.bytes(n)) != nil }) {
+	ext := []byte(o.out.Ext)
+	if !slices.ContainsFunc(w.names.all, func(n name) bool { return bytes.HasSuffix(w.names.bytes(n), ext) }) {
 		return folders
 	}
-	if o.at == "." {
-		o.take(w.names)
+	if o.folder == "." {
+		o.setSources(w.names)
 	} else {
-		o.take(w.inputsOf(source))
+		o.setSources(w.inputsOf(source))
 	}
-	w.names.all = slices.DeleteFunc(w.names.all, func(n name) bool {
-		common := o.maybe(w.names.bytes(n))
-		found := common != nil && o.has(common)
-		if found {
-			w.leaveOutput(rel, string(w.names.bytes(n)))
-		}
-		return found
-	})
+	w.names.all = slices.DeleteFunc(w.names.all, func(n name) bool { return w.leaveOutput(rel, w.names.bytes(n)) })
 	return folders
 }
 
-func (w *walk) leaveOutput(rel, name string) {
+// leaveOutput reports whether a name is an output, which it counts.
+func (w *walk) leaveOutput(rel string, name []byte) bool {
+	if !w.within.isOutput(name) {
+		return false
+	}
 	w.o.counters.Outputs.Add(1)
-	w.told.outputs.add(template.Join(w.t.InputPath, rel, name))
+	w.remarks.outputs.add(template.Join(w.t.InputPath, rel, string(name)))
+	return true
 }
 
-// inputsOf reads the inputs of a folder once more. What is wrong with the folder was told before, or will be.
+// inputsOf reads the inputs of a folder once more. The folder's own turn reports its problems.
 func (w *walk) inputsOf(rel string) *nameList {
 	list := &nameList{}
-	path := template.Join(w.t.InputPath, rel)
-	dir, err := w.store.openFolder(path)
+	dir, err := openFolder(w.store, template.Join(w.t.InputPath, rel))
 	if err != nil {
 		return list
 	}
@@ -150,32 +127,26 @@ func (w *walk) inputsOf(rel string) *nameList {
 	return list
 }
 
-// warnWithin tells once of items that lie in the output folder, where the input mode is one that lists them.
+// warnWithin warns once of items that lie in the output folder, if the input mode lists them.
 func (w *walk) warnWithin(g *group) {
 	o := w.within
-	if o == nil || o.warned || len(g.names.all) == 0 {
+	if o == nil || o.warned || len(g.names.all) == 0 || o.folder == "." && o.out.Kind == template.Subfoldering {
 		return
 	}
 	_, below := o.sourceOf(g.relDir)
-	if o.at == "." && o.out.Kind != template.Subfoldering {
-		o.take(g.names)
+	if o.folder == "." {
+		o.setSources(g.names)
 	}
 	for _, n := range g.names.all {
 		name := g.names.bytes(n)
-		switch {
-		case o.at != ".":
-			if !below && path.Join(g.relDir, string(name)) != o.at {
-				continue
-			}
-		case o.out.Kind == template.Subfoldering:
-			return
-		default:
-			if common := o.maybe(name); common == nil || !o.has(common) {
-				continue
-			}
+		found := below || path.Join(g.relDir, string(name)) == o.folder
+		if o.folder == "." {
+			found = o.isOutput(name)
 		}
-		o.warned = true
-		w.warn(Warning{Path: g.pathOf(name), Message: "it lies in the output folder and is listed as an input: another output folder keeps outputs from becoming inputs"}, false)
-		return
+		if found {
+			o.warned = true
+			w.warn(Warning{Path: g.pathOf(name), Message: "it lies in the output folder and is listed as an input: another output folder keeps outputs from becoming inputs"}, false)
+			return
+		}
 	}
 }

@@ -12,28 +12,31 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// ErrUnreadable is about items that a template has to look into, or divide, and the host cannot read.
+// ErrUnreadable is about items that the host would have to read for a template, and cannot.
 var ErrUnreadable = errors.New("the task's items are not JSON objects, so the host can apply neither output_mode nor soft_shard to them")
 
 // Wrap applies the soft shard, output mode and finish check of a native template without input mode to the items of
-// another source. Items need an input {path, rel_dir, file_name} where there is an output mode. The inner source is
-// asked by one goroutine and is not closed.
+// another source. With an output mode, items need an input {path, rel_dir, file_name}. One goroutine calls the inner source, which is
+// not closed.
 func Wrap(ctx context.Context, t *template.Template, inner backbones.Source, o Options) (*Source, error) {
+	if !t.Native() || t.Input != nil {
+		return nil, errors.New("this template lists its items, or is run by the plugin")
+	}
 	s := newSource(ctx, o)
-	filter, err := newFilter(s.ctx, t, s.walkOptions())
+	w, err := newWalk(s.ctx, t, s.walkOptions())
 	if err != nil {
 		s.cancel()
 		return nil, err
 	}
 	go s.list(func() error {
-		defer filter.close()
-		return s.wrap(filter, inner)
+		defer w.report()
+		return s.wrap(w, inner)
 	})
 	return s, nil
 }
 
 // wrap takes the blocks of the inner source until it ends.
-func (s *Source) wrap(filter *walk, inner backbones.Source) error {
+func (s *Source) wrap(w *walk, inner backbones.Source) error {
 	for {
 		b, err := inner.Next(s.ctx)
 		if errors.Is(err, io.EOF) {
@@ -42,9 +45,9 @@ func (s *Source) wrap(filter *walk, inner backbones.Source) error {
 		switch {
 		case err != nil:
 		case b.Encoding != backbones.JSONLines:
-			err = s.passOn(filter.t, b)
+			err = s.passOn(w.t, b)
 		case b.Count > 0:
-			err = filter.block(b)
+			err = w.block(b)
 		}
 		if err != nil {
 			return err
@@ -68,7 +71,10 @@ func (w *walk) block(b backbones.Block) error {
 	return nil
 }
 
-// passOn hands on a block that the host cannot look into, which it may only do as it is.
+// item takes an item of a task.
+func (w *walk) item(line []byte) error { return w.single(bytes.Trim(line, " \t\r\n"), 0) }
+
+// passOn hands over a block that the host cannot read.
 func (s *Source) passOn(t *template.Template, b backbones.Block) error {
 	if t.Output != nil || !t.Shard.Whole() {
 		return ErrUnreadable

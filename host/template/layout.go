@@ -24,6 +24,8 @@ const (
 	OutputUnfinished
 	// OutputOpen says that somebody else is working on it.
 	OutputOpen
+	// OutputMissing is the state of an output that does not exist. No journal returns it.
+	OutputMissing
 )
 
 // Relative is what a path below a root is called in a journal: the rest behind the root, cleaned; the whole path, cleaned, where

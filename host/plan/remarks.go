@@ -1,0 +1,44 @@
+package plan
+
+import "github.com/kagurazaka/kagurazaka/internal/count"
+
+// remarks collects the messages for the end of a listing.
+type remarks struct {
+	repeated, ownOutside, leadingUp, outputs, special remark
+}
+
+// remark counts events of one kind, and has the first of them.
+type remark struct {
+	count uint64
+	first string
+}
+
+func (r *remark) add(where string) {
+	if r.count++; r.count == 1 {
+		r.first = where
+	}
+}
+
+// report warns of the whole listing, at its end.
+func (w *walk) report() {
+	r := &w.remarks
+	w.remark(r.repeated, true, "item repeats an earlier one, word for word, and is left out", "items repeat an earlier one, word for word, and are left out", "")
+	w.remark(r.outputs, true, "output of another input lies in the input folder and is left out", "outputs of other inputs lie in the input folder and are left out",
+		" (--list-outputs takes them for inputs)")
+	w.remark(r.special, false, "named pipe, socket or device matches by name and is left out", "named pipes, sockets or devices match by name and are left out", "")
+	w.remark(r.leadingUp, false, "output lies outside of the output folder, because rel_dir begins with ..", "outputs lie outside of the output folder, because rel_dir begins with ..", "")
+	w.remark(r.ownOutside, false, "item that the task lists has an output outside of the output folder", "items that the task lists have outputs outside of the output folder", "")
+	if n := w.o.counters.BadLines.Load(); n > 1 {
+		w.warn(Warning{Message: count.Of(n, "line is not an item, and is left out", "lines are not items, and are left out")}, false)
+	}
+}
+
+func (w *walk) remark(r remark, note bool, one, many, hint string) {
+	if r.count > 0 {
+		first := ": "
+		if r.count > 1 {
+			first = "; the first: "
+		}
+		w.warn(Warning{Message: count.Of(r.count, one, many) + first + r.first + hint, Note: note}, false)
+	}
+}
