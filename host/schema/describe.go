@@ -131,11 +131,7 @@ func describeNode(n *template.Node) jsonNode {
 	case template.KindMode, template.KindMap:
 		out := jsonNode{Mode: n.Mode, Custom: n.Custom}
 		for _, f := range n.Fields {
-			info := fieldInfo{Name: f.Name, Type: f.TypeName, Help: f.Help}
-			if n.Kind == template.KindMode {
-				info = modeField(n, f)
-			}
-			out.Fields = append(out.Fields, describeField(info, f.Value))
+			out.Fields = append(out.Fields, describeField(fieldOf(n, f), f.Value))
 		}
 		return out
 	case template.KindList:

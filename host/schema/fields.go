@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -8,61 +9,58 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// fieldInfo describes one field of a template.
+// fieldInfo describes one field of a template. Its Type is one of package template's constants, or the plugin's name for a type of
+// its own.
 type fieldInfo struct {
-	Name string
-	// Type is one of package template's constants, or the plugin's name for a type of its own.
-	Type string
-	Help string
+	template.FieldSpec
 	// Role is the role of the mode that the field takes; empty: none.
-	Role     string
-	Nullable bool
+	Role string
 }
 
 // infoOf describes a field by its spec, if there is one. role is the role of the modes in it.
-func infoOf(f template.Field, spec template.FieldSpec, known bool, role string) fieldInfo {
+func infoOf(f template.Field, mode template.ModeSpec, role string) fieldInfo {
+	spec, known := mode.Field(f.Name)
 	if !known {
-		return fieldInfo{Name: f.Name, Type: f.TypeName, Help: f.Help}
+		spec = template.FieldSpec{Name: f.Name, Type: f.TypeName, Help: f.Help}
 	}
-	if spec.Type != template.TypeMode {
+	if !known || spec.Type != template.TypeMode {
 		role = ""
 	}
-	return fieldInfo{Name: f.Name, Type: spec.Type, Help: spec.Help, Nullable: spec.Nullable, Role: role}
+	return fieldInfo{spec, role}
 }
 
 // topField describes a top-level field.
 func topField(f template.Field) fieldInfo {
-	spec, known := template.ModeSpec{Fields: template.TopLevelFields()}.Field(f.Name)
-	return infoOf(f, spec, known, f.Name)
+	return infoOf(f, template.ModeSpec{Fields: template.TopLevelFields()}, f.Name)
 }
 
-// modeField describes a mode's field.
-func modeField(mode *template.Node, f template.Field) fieldInfo {
-	var modeSpec template.ModeSpec
-	if !mode.Custom {
-		modeSpec, _ = template.SpecOf(mode.Mode)
+// fieldOf describes a field of a mode or map.
+func fieldOf(n *template.Node, f template.Field) fieldInfo {
+	spec := specOf(n)
+	return infoOf(f, spec, spec.Role)
+}
+
+// specOf is the spec of a built-in mode. For any other node it is empty.
+func specOf(n *template.Node) template.ModeSpec {
+	if n.Custom {
+		return template.ModeSpec{}
 	}
-	spec, known := modeSpec.Field(f.Name)
-	return infoOf(f, spec, known, modeSpec.Role)
+	spec, _ := template.SpecOf(n.Mode)
+	return spec
 }
 
-// fieldAt describes the field at a dotted path. It knows nothing of one within a list or map.
+// fieldAt describes the field at a dotted path. It knows nothing of one within a list.
 func fieldAt(tmpl *template.Node, path string) (info fieldInfo) {
 	node := tmpl
 	for i, name := range strings.Split(path, ".") {
-		info = fieldInfo{}
 		at := slices.IndexFunc(node.Fields, func(f template.Field) bool { return f.Name == name })
 		if at < 0 || node.Fields[at].Value == nil {
-			break
+			return fieldInfo{}
 		}
-		f := node.Fields[at]
-		switch {
-		case i == 0:
-			info = topField(f)
-		case node.Kind == template.KindMode:
-			info = modeField(node, f)
+		if info = fieldOf(node, node.Fields[at]); i == 0 {
+			info = topField(node.Fields[at])
 		}
-		node = f.Value
+		node = node.Fields[at].Value
 	}
 	return info
 }
@@ -145,15 +143,9 @@ func (p *page) template(task *Task) {
 // field writes one field, and below a mode its fields.
 func (p *page) field(info fieldInfo, value *template.Node, indent string) {
 	if value != nil && value.Kind == template.KindMode {
-		help := info.Help
-		if spec, ok := template.SpecOf(value.Mode); ok && !value.Custom {
-			help = spec.Help
-		} else if value.Custom && info.Help == "" {
-			help = "A mode of the plugin's own."
-		}
-		p.row(indent+info.Name+": "+value.Mode, help, "")
+		p.row(indent+info.Name+": "+value.Mode, cmp.Or(specOf(value).Help, info.Help, "A mode of the plugin's own."), "")
 		for _, f := range value.Fields {
-			p.field(modeField(value, f), f.Value, indent+"  ")
+			p.field(fieldOf(value, f), f.Value, indent+"  ")
 		}
 		return
 	}

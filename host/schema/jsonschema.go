@@ -168,7 +168,7 @@ func roleSchema(info fieldInfo, value *template.Node) map[string]any {
 func modeSchema(mode *template.Node, named bool) map[string]any {
 	properties := map[string]any{}
 	for _, f := range mode.Fields {
-		info := modeField(mode, f)
+		info := fieldOf(mode, f)
 		if info.Role != "" {
 			properties[f.Name] = map[string]any{"description": info.Help, "type": []any{"object", "string", "null"}}
 			continue
@@ -176,8 +176,8 @@ func modeSchema(mode *template.Node, named bool) map[string]any {
 		properties[f.Name] = fieldSchema(info, f.Value)
 	}
 	s := map[string]any{"type": "object", "title": mode.Mode, "properties": properties, "additionalProperties": mode.Custom}
-	if spec, ok := template.SpecOf(mode.Mode); ok && !mode.Custom {
-		s["description"] = spec.Help
+	if help := specOf(mode).Help; help != "" {
+		s["description"] = help
 	}
 	if _, taken := properties["mode"]; !taken {
 		properties["mode"] = map[string]any{"const": mode.Mode}

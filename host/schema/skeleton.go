@@ -176,16 +176,12 @@ func (s *skeleton) modes(role, indent, intro string) {
 }
 
 func (s *skeleton) mode(info fieldInfo, mode *template.Node, indent string, off bool) {
-	help := info.Help
-	if spec, ok := template.SpecOf(mode.Mode); ok && !mode.Custom {
-		help = spec.Help
-	}
-	s.comment(indent, strings.TrimSpace(mode.Mode+": "+help))
+	s.comment(indent, strings.TrimSpace(mode.Mode+": "+cmp.Or(specOf(mode).Help, info.Help)))
 	// A map of comments alone is null, and null switches the mode off.
 	off = off || len(mode.Placeholders()) == 0
 	s.value(indent, info.Name, "", off)
 	for _, f := range mode.Fields {
-		s.field(modeField(mode, f), f.Value, indent+"  ", off)
+		s.field(fieldOf(mode, f), f.Value, indent+"  ", off)
 	}
 }
 
