@@ -49,7 +49,14 @@ func (f *inferrer) serve() error {
 	received := make(chan error, 1)
 	go func() {
 		defer close(f.requests)
-		received <- f.receive()
+		received <- f.each(func(b *batchRun) error {
+			select {
+			case f.requests <- b:
+				return nil
+			case <-f.end:
+				return io.EOF
+			}
+		})
 	}()
 	waited := make(chan struct{})
 	go func() {
@@ -70,28 +77,6 @@ func (f *inferrer) serve() error {
 		return err
 	}
 	return <-received
-}
-
-// receive passes batches on until the stream ends.
-func (f *inferrer) receive() error {
-	for {
-		req, err := f.stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		b, err := f.begin(req)
-		if err != nil {
-			return err
-		}
-		select {
-		case f.requests <- b:
-		case <-f.end:
-			return nil
-		}
-	}
 }
 
 func (f *inferrer) loop() error {

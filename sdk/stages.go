@@ -125,26 +125,33 @@ type stageRunner struct {
 	arena stage.Arena
 }
 
-// serve answers batches one after another.
-func (r *stageRunner) serve(work func(*batchRun)) error {
+// each calls work for every batch, until the stream ends or work returns an error; after io.EOF, it returns nil.
+func (r *stageRunner) each(work func(*batchRun) error) error {
 	for {
 		req, err := r.stream.Recv()
+		var b *batchRun
+		if err == nil {
+			b, err = r.begin(req)
+		}
+		if err == nil {
+			err = work(b)
+		}
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		b, err := r.begin(req)
-		if err != nil {
-			return err
-		}
+	}
+}
+
+// serve answers batches one after another.
+func (r *stageRunner) serve(work func(*batchRun)) error {
+	return r.each(func(b *batchRun) error {
 		b.result.IdleNs = uint64(b.began.Sub(r.free))
 		work(b)
-		if err := r.answer(b); err != nil {
-			return err
-		}
-	}
+		return r.answer(b)
+	})
 }
 
 // batchRun is a batch in progress.
