@@ -23,24 +23,16 @@ const inFlight = 3
 type inferrer struct {
 	*stageRunner
 	requests chan *batchRun
-	waiting  chan *inferred
-	done     chan *inferred
+	waiting  chan *batchRun
+	done     chan *batchRun
 	end      chan struct{}
 
-	started []*inferred // not answered yet, in order
-}
-
-// inferred is a batch on the device.
-type inferred struct {
-	*batchRun
-	ticket  any
-	payload *pb.Payload
-	err     error
+	started []*batchRun // not answered yet, in order
 }
 
 func newInferrer(r *stageRunner) *inferrer {
 	return &inferrer{
-		stageRunner: r, requests: make(chan *batchRun), waiting: make(chan *inferred, inFlight), done: make(chan *inferred, inFlight),
+		stageRunner: r, requests: make(chan *batchRun), waiting: make(chan *batchRun, inFlight), done: make(chan *batchRun, inFlight),
 		end: make(chan struct{}),
 	}
 }
@@ -117,30 +109,29 @@ func (f *inferrer) loop() error {
 // start gives a batch to the device. If the device has no memory left, start tries again after the other batches: a batch
 // fails only if it does not fit alone.
 func (f *inferrer) start(b *batchRun) error {
-	x := f.attempt(b)
+	f.attempt(b)
 	var full *stage.MemoryError
-	if errors.As(x.err, &full) && len(f.started) > 0 {
-		_ = f.in.backend.Wait(x.ticket) // the batches before report a lost device
-		f.in.backend.Recycle(x.ticket)
+	if errors.As(b.err, &full) && len(f.started) > 0 {
+		_ = f.in.backend.Wait(b.ticket) // the batches before report a lost device
+		f.in.backend.Recycle(b.ticket)
 		for len(f.started) > 0 {
 			if err := f.finish(<-f.done); err != nil {
 				return err
 			}
 		}
-		x = f.attempt(b)
+		f.attempt(b)
 	}
-	f.wait(x)
+	f.wait(b)
 	return nil
 }
 
-func (f *inferrer) wait(x *inferred) {
-	f.started = append(f.started, x)
-	f.waiting <- x
+func (f *inferrer) wait(b *batchRun) {
+	f.started = append(f.started, b)
+	f.waiting <- b
 }
 
 // attempt runs the user's code.
-func (f *inferrer) attempt(b *batchRun) (x *inferred) {
-	x = &inferred{batchRun: b}
+func (f *inferrer) attempt(b *batchRun) {
 	returned := false
 	f.in.backend.Begin()
 	defer func() {
@@ -148,16 +139,15 @@ func (f *inferrer) attempt(b *batchRun) (x *inferred) {
 			return
 		}
 		recovered := recover()
-		x.err = newPanicked(recovered)
-		x.ticket = f.in.backend.End()
+		b.err = newPanicked(recovered)
+		b.ticket = f.in.backend.End()
 		if recovered == nil {
-			f.wait(x) // runtime.Goexit ends this goroutine: attempt does not return to its caller
+			f.wait(b) // runtime.Goexit ends this goroutine: attempt does not return to its caller
 		}
 	}()
-	x.payload, x.err = f.infer(b)
+	b.result.Payload, b.err = f.infer(b)
 	returned = true
-	x.ticket = f.in.backend.End()
-	return x
+	b.ticket = f.in.backend.End()
 }
 
 // infer queues the copies to the device, the task's work, and the copies back.
@@ -204,7 +194,7 @@ func (f *inferrer) infer(b *batchRun) (*pb.Payload, error) {
 }
 
 // finish answers a batch that the device has finished. Batches finish in the order in which they started.
-func (f *inferrer) finish(b *inferred) error {
+func (f *inferrer) finish(b *batchRun) error {
 	f.started = f.started[1:]
 	var lost *stage.LostError
 	if errors.As(b.err, &lost) {
@@ -215,8 +205,6 @@ func (f *inferrer) finish(b *inferred) error {
 	f.in.backend.Recycle(b.ticket)
 	if b.err != nil {
 		b.failWhole(b.err)
-	} else {
-		b.result.Payload = b.payload
 	}
-	return f.answer(b.batchRun)
+	return f.answer(b)
 }

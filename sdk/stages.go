@@ -160,6 +160,9 @@ type batchRun struct {
 	items  []Item
 	began  time.Time
 	result *pb.BatchResult
+	// ticket and err are those of a batch on the device.
+	ticket any
+	err    error
 }
 
 // begin takes a batch. It fails if the host violates the protocol.
