@@ -27,7 +27,7 @@ func (a *app) initConfig(ctx context.Context) error {
 		return err
 	}
 	var text bytes.Buffer
-	if err := schema.Skeleton(&text, s.Task, schema.SkeletonOptions{Command: s.command(), Backbone: s.Backbone().Arguments()}); err != nil {
+	if err := schema.Skeleton(&text, s.Task, s.command(), s.Backbone().Arguments()); err != nil {
 		return fmt.Errorf("writing a configuration for %s: %w", s.Task.Name, err)
 	}
 	if path == "-" {

@@ -33,11 +33,7 @@ type textParser struct {
 }
 
 // literal is a plain value: nil, bool, string, json.Number or float64.
-func (p *textParser) literal(value any) *Value {
-	v := newScalar(value, p.at.Source)
-	v.final = true
-	return v
-}
+func (p *textParser) literal(value any) *Value { return newLiteral(value, p.at.Source) }
 
 // concat makes one text of several pieces.
 func (p *textParser) concat(parts []*Value) (*Value, error) {

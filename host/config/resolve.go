@@ -147,7 +147,7 @@ func (r *resolver) injectedValue(names []string, at *Value) (*Value, error) {
 	if len(names) > 1 {
 		return nil, fmt.Errorf("%s is a text: it has no %s", names[0], names[1])
 	}
-	return newText(s, at.Source), nil
+	return newLiteral(s, at.Source), nil
 }
 
 // walk follows the names down from a map or list, through interpolations on the way.
@@ -190,7 +190,9 @@ func (r *resolver) notFound(in *Value, way []string, name, text string) error {
 	case KindMap:
 		var options []string
 		if len(r.problems) < hints {
-			options = in.keys()
+			for _, e := range in.Entries {
+				options = append(options, e.Key)
+			}
 		}
 		if in.parent == nil && len(options) > 0 {
 			options = append(options, slices.Sorted(maps.Keys(r.injected))...)

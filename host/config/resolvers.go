@@ -90,7 +90,7 @@ func (r *resolver) resolve(c call, at *Value) (*Value, error) {
 	}
 	list := &Value{Kind: KindList, Source: at.Source}
 	for _, e := range v.Entries {
-		item := newText(e.Key, at.Source)
+		item := newLiteral(e.Key, at.Source)
 		if e.typed != nil {
 			item = newScalar(e.typed, at.Source)
 		}
@@ -122,7 +122,7 @@ func (r *resolver) deprecated(name string, message []*Value, at *Value) error {
 
 func (r *resolver) environment(name string, fallback []*Value, at *Value, text string) (*Value, error) {
 	if s, ok := os.LookupEnv(name); ok {
-		return newText(s, at.Source), nil
+		return newLiteral(s, at.Source), nil
 	}
 	if len(fallback) == 0 {
 		return nil, hinted(fmt.Sprintf("%s: the environment variable %s is not set", text, name),
@@ -131,7 +131,7 @@ func (r *resolver) environment(name string, fallback []*Value, at *Value, text s
 	if fallback[0].IsNull() {
 		return newScalar(nil, at.Source), nil
 	}
-	return newText(fallback[0].Text(), at.Source), nil
+	return newLiteral(fallback[0].Text(), at.Source), nil
 }
 
 // decode reads a whole text as one value, by the rules within an interpolation. A plain text keeps its spaces.

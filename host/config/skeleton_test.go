@@ -44,7 +44,7 @@ func TestSkeletonIsAConfiguration(t *testing.T) {
 		}, "--kind best"},
 	} {
 		var b bytes.Buffer
-		if err := schema.Skeleton(&b, c.task, schema.SkeletonOptions{Backbone: schematest.Backbone()}); err != nil {
+		if err := schema.Skeleton(&b, c.task, "kagurazaka", schematest.Backbone()); err != nil {
 			t.Fatal(err)
 		}
 		empty := load(t, b.String())

@@ -133,15 +133,6 @@ func (v *Value) text() string {
 // isMissing reports whether the value is still to be given.
 func (v *Value) isMissing() bool { return v.Kind == KindScalar && v.Scalar == missing && !v.given }
 
-// keys returns the map's keys in order.
-func (v *Value) keys() []string {
-	names := make([]string, 0, len(v.Entries))
-	for _, e := range v.Entries {
-		names = append(names, e.Key)
-	}
-	return names
-}
-
 // set replaces the map's value of that key, or adds it at the end, and makes v its parent.
 func (v *Value) set(e Entry) {
 	e.Value.parent, e.Value.key = v, e.Key
@@ -218,5 +209,5 @@ func newMap(source string) *Value { return &Value{Kind: KindMap, Source: source}
 
 func newScalar(v any, source string) *Value { return &Value{Scalar: v, Source: source} }
 
-// newText returns a text without interpolations.
-func newText(s, source string) *Value { return &Value{Scalar: s, Source: source, final: true} }
+// newLiteral returns a scalar that is no text with interpolations, whatever it looks like.
+func newLiteral(v any, source string) *Value { return &Value{Scalar: v, Source: source, final: true} }

@@ -52,8 +52,8 @@ func TestHelp(t *testing.T) {
 	}{
 		{"help_resize.txt", resize(), schema.HelpOptions{Command: "kagurazaka ./plugins/resize Resize"}},
 		{"help_resize_60.txt", resize(), schema.HelpOptions{Command: "kagurazaka ./plugins/resize Resize", Width: 60}},
-		{"help_upscale_color.txt", upscale(), schema.HelpOptions{Color: true, Width: 100}},
-		{"help_factory.txt", &plugin().Tasks[2], schema.HelpOptions{}},
+		{"help_upscale_color.txt", upscale(), schema.HelpOptions{Command: "kagurazaka PLUGIN Upscale", Color: true, Width: 100}},
+		{"help_factory.txt", &plugin().Tasks[2], schema.HelpOptions{Command: "kagurazaka PLUGIN " + plugin().Tasks[2].Name}},
 	} {
 		var b bytes.Buffer
 		if err := schema.Help(&b, c.task, c.o); err != nil {
@@ -74,7 +74,7 @@ func TestArgumentsHelp(t *testing.T) {
 func TestSkeletonText(t *testing.T) {
 	for name, task := range map[string]*schema.Task{"skeleton_resize.yaml": resize(), "skeleton_upscale.yaml": upscale()} {
 		var b bytes.Buffer
-		if err := schema.Skeleton(&b, task, schema.SkeletonOptions{Backbone: backbone()}); err != nil {
+		if err := schema.Skeleton(&b, task, "kagurazaka PLUGIN "+task.Name, backbone()); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, b.Bytes())

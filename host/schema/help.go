@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -24,7 +23,6 @@ type HelpOptions struct {
 // Help writes a task's -h: its usage, its arguments, its template, and an example that fills the placeholders.
 func Help(w io.Writer, task *Task, o HelpOptions) error {
 	p := newPage(o.Width, o.Color)
-	o.Command = cmp.Or(o.Command, "kagurazaka PLUGIN "+task.Name)
 	var pieces []string
 	for i := range task.Arguments {
 		pieces = append(pieces, task.Arguments[i].usage())

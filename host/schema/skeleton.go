@@ -10,14 +10,6 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
-// SkeletonOptions are the options of Skeleton.
-type SkeletonOptions struct {
-	// Command is the command line up to the task: "kagurazaka ./plugins/resize Resize".
-	Command string
-	// Backbone are the flags of the backbone: section.
-	Backbone []Argument
-}
-
 // toFillYAML is OmegaConf's mark for a value that is still to be given. config leaves it alone.
 const toFillYAML = "???"
 
@@ -25,12 +17,12 @@ const toFillYAML = "???"
 type skeleton struct{ b strings.Builder }
 
 // Skeleton writes a YAML configuration of a task to start from: every argument and template field with its help, defaults
-// commented out, and ??? for the values to give. It is valid as it is.
-func Skeleton(w io.Writer, task *Task, o SkeletonOptions) error {
+// commented out, and ??? for the values to give. It is valid as it is. command is the command line up to the task,
+// "kagurazaka ./plugins/resize Resize"; backbone are the flags of the backbone: section.
+func Skeleton(w io.Writer, task *Task, command string, backbone []Argument) error {
 	s := &skeleton{}
-	o.Command = cmp.Or(o.Command, "kagurazaka PLUGIN "+task.Name)
 	s.comment("", "Configuration of "+task.Name+strings.TrimRight(": "+task.Summary, ": "))
-	s.comment("", "Run it with: "+o.Command+" --cfg THIS_FILE")
+	s.comment("", "Run it with: "+command+" --cfg THIS_FILE")
 	s.line("#")
 	s.comment("", "Replace each "+toFillYAML+" by a value. Lines like #key: show the defaults: to change one, take away its #, and that of the "+
 		"key that it belongs to. "+
@@ -40,8 +32,8 @@ func Skeleton(w io.Writer, task *Task, o SkeletonOptions) error {
 	if task.OpenArguments {
 		s.comment("  ", furtherArguments)
 	}
-	if len(o.Backbone) > 0 {
-		s.arguments("backbone", "Flags of the backbone.", o.Backbone)
+	if len(backbone) > 0 {
+		s.arguments("backbone", "Flags of the backbone.", backbone)
 	}
 	if task.Template != nil {
 		s.line("")
