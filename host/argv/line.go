@@ -18,7 +18,8 @@ import (
 // Line is a command line. It is read twice: by a guess, and again when the task is known. It is the session's job.Line then.
 type Line struct {
 	*split
-	args    []string
+	// Args are all words of the line.
+	Args    []string
 	parser  *kong.Kong
 	program *job.Program
 	parse   func(command string, flags []string) error
@@ -28,17 +29,8 @@ type Line struct {
 
 // New returns a line that is not read yet. The parser's model is the table of the host's flags and commands; parse reads the host's flags.
 func New(args []string, parser *kong.Kong, program *job.Program, parse func(command string, flags []string) error) *Line {
-	return &Line{args: args, parser: parser, program: program, parse: parse, split: &split{command: "run"}}
+	return &Line{Args: args, parser: parser, program: program, parse: parse, split: &split{Command: "run"}}
 }
-
-// Args are all words of the line.
-func (l *Line) Args() []string { return l.args }
-
-// Command is the command's name; "run" where none is given.
-func (l *Line) Command() string { return l.command }
-
-// Doubt is what is wrong with a flag that may be the task's.
-func (l *Line) Doubt() error { return l.doubt }
 
 // Empty reports whether all words are flags of the host or the backbone.
 func (l *Line) Empty() bool { return len(l.rest) == 0 }
@@ -52,7 +44,7 @@ func (l *Line) First() string {
 }
 
 // Yields reports whether the command has arguments of a task, to which newer flags of the host give way.
-func (l *Line) Yields() bool { return l.command == "run" || l.command == "plan" }
+func (l *Line) Yields() bool { return l.Command == "run" || l.Command == "plan" }
 
 // Save keeps the line as it is now. What it returns brings that back, any number of times.
 func (l *Line) Save() (restore func()) {
@@ -65,22 +57,22 @@ func (l *Line) Guess() error { return l.read(reading{guess: true}) }
 
 // ReadBefore reads the first words of a line that a shell completes. waiting is the flag that waits for a value; empty: none does.
 func (l *Line) ReadBefore(words []string) (waiting string, err error) {
-	l.args = words
+	l.Args = words
 	if err := l.read(reading{}); err == nil || len(words) == 0 {
 		return "", err
 	}
-	l.args = words[:len(words)-1]
+	l.Args = words[:len(words)-1]
 	return words[len(words)-1], l.read(reading{})
 }
 
 // read takes the command line apart and lets kong read the host's part.
 func (l *Line) read(r reading) error {
-	s, err := splitArgs(l.args, knownFlags(l.parser, job.BackboneArguments(), r), l.parser)
+	s, err := splitArgs(l.Args, knownFlags(l.parser, job.BackboneArguments(), r), l.parser)
 	if err != nil {
 		return err
 	}
 	l.split = s
-	err = l.parse(s.command, s.hostTexts())
+	err = l.parse(s.Command, s.hostTexts())
 	if err == nil {
 		return nil
 	}
@@ -88,7 +80,7 @@ func (l *Line) read(r reading) error {
 	var sound, older []string
 	var wrong problem.Errors
 	for _, f := range s.host {
-		alone := l.parse(s.command, []string{f.text})
+		alone := l.parse(s.Command, []string{f.text})
 		switch {
 		case alone == nil:
 			sound = append(sound, f.text)
@@ -104,18 +96,18 @@ func (l *Line) read(r reading) error {
 	}
 	if r.guess && len(sound)+len(older) < len(s.host) {
 		// Without the flags that may be the task's.
-		s.doubt = cmp.Or(s.doubt, err)
-		return l.parse(s.command, append(sound, older...))
+		s.Doubt = cmp.Or(s.Doubt, err)
+		return l.parse(s.Command, append(sound, older...))
 	}
 	// How the error is shown is for those that are right to say.
-	_ = l.parse(s.command, sound)
+	_ = l.parse(s.Command, sound)
 	return err
 }
 
 // CheckUTF8 refuses arguments that are not UTF-8, which the contract with plugins cannot carry. PLUGIN may be any file name.
 func (l *Line) CheckUTF8() error {
 	var wrong []string
-	for i, arg := range l.args {
+	for i, arg := range l.Args {
 		if !utf8.ValidString(arg) {
 			wrong = append(wrong, fmt.Sprintf("%q (argument %d)", arg, i+1))
 		}
@@ -132,14 +124,14 @@ func (l *Line) CheckUTF8() error {
 // Plain are the words of the command line without --resume and --retry-failed.
 func (l *Line) Plain() []string {
 	var out []string
-	for i := 0; i < len(l.args); i++ {
-		if l.args[i] == dashes {
-			return append(out, l.args[i:]...)
+	for i := 0; i < len(l.Args); i++ {
+		if l.Args[i] == dashes {
+			return append(out, l.Args[i:]...)
 		}
-		name, _, hasValue := flagOf(l.args[i])
+		name, _, hasValue := flagOf(l.Args[i])
 		if !optional[strings.TrimPrefix(name, own)] {
-			out = append(out, l.args[i])
-		} else if !hasValue && i+1 < len(l.args) && isRunWord(l.args[i+1]) {
+			out = append(out, l.Args[i])
+		} else if !hasValue && i+1 < len(l.Args) && isRunWord(l.Args[i+1]) {
 			i++
 		}
 	}

@@ -22,8 +22,8 @@ func isRunWord(word string) bool {
 
 // RunMeant is the suggestion for a message that quotes a word after --resume that does not look like a run; empty: it quotes none.
 func (l *Line) RunMeant(message string) string {
-	for i, text := range l.args[:max(len(l.args)-1, 0)] {
-		word := l.args[i+1]
+	for i, text := range l.Args[:max(len(l.Args)-1, 0)] {
+		word := l.Args[i+1]
 		name, _, hasValue := flagOf(text)
 		if hasValue || !optional[strings.TrimPrefix(name, own)] || isRunWord(word) || !strings.Contains(message, strconv.Quote(word)) {
 			continue

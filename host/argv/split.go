@@ -15,7 +15,8 @@ import (
 
 // split is a command line taken apart: the host's words, the backbone's, and the rest in its order.
 type split struct {
-	command string
+	// Command is the command's name; "run" where none is given.
+	Command string
 	// host are the host's flags in kong's own spelling.
 	host []hostFlag
 	// backbone are the backbone's flags by canonical name, in their order.
@@ -24,8 +25,8 @@ type split struct {
 	rest []word
 	// pluginAt and taskAt are where PLUGIN and TASK stood, once they were chosen; -1: not yet.
 	pluginAt, taskAt int
-	// doubt is what is wrong with a flag that may be the task's.
-	doubt error
+	// Doubt is what is wrong with a flag that may be the task's.
+	Doubt error
 }
 
 // hostFlag is a flag of the host: --name or --name=value.
@@ -161,8 +162,8 @@ func splitArgs(args []string, k known, parser *kong.Kong) (*split, error) {
 		name, value, hasValue := flagOf(text)
 		isHost, takes := k.find(name, i)
 		if name == "" || !isHost {
-			if flags, is := flagsOf(parser, text); is && s.command == "" && len(s.rest) == 0 {
-				s.command = text
+			if flags, is := flagsOf(parser, text); is && s.Command == "" && len(s.rest) == 0 {
+				s.Command = text
 				k.add(flags)
 				continue
 			}
@@ -193,7 +194,7 @@ func splitArgs(args []string, k known, parser *kong.Kong) (*split, error) {
 			if !k.guess || !flag.newer {
 				return nil, wrong
 			}
-			s.doubt = wrong
+			s.Doubt = wrong
 			continue
 		}
 		if name == "mixin" || name == own+"mixin" {
@@ -206,7 +207,7 @@ func splitArgs(args []string, k known, parser *kong.Kong) (*split, error) {
 		}
 		s.take(k, flag, value, hasValue, text == "-vv")
 	}
-	s.command = cmp.Or(s.command, "run")
+	s.Command = cmp.Or(s.Command, "run")
 	return s, nil
 }
 

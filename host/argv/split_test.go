@@ -95,8 +95,8 @@ func TestSplit(t *testing.T) {
 			if tt.command == "" {
 				tt.command = "run"
 			}
-			if s.command != tt.command {
-				t.Errorf("command %q, want %q", s.command, tt.command)
+			if s.Command != tt.command {
+				t.Errorf("command %q, want %q", s.Command, tt.command)
 			}
 			if diff := cmp.Diff(some(tt.host), s.hostTexts()); diff != "" {
 				t.Errorf("host flags: %s", diff)

@@ -22,10 +22,10 @@ func (l *Line) Plugin() (string, error) {
 	if arg == "" || !discover.Exists(arg) {
 		// A newer flag may be the task's, and need no value: then what was taken for its value is the plugin.
 		for _, f := range l.host {
-			if !f.newer || f.value < 0 || !discover.Exists(l.args[f.value]) {
+			if !f.newer || f.value < 0 || !discover.Exists(l.Args[f.value]) {
 				continue
 			}
-			word := l.args[f.value]
+			word := l.Args[f.value]
 			if err := l.read(reading{guess: true, yielded: map[string]bool{f.name: true}}); err != nil {
 				return "", err
 			}
@@ -35,8 +35,8 @@ func (l *Line) Plugin() (string, error) {
 	switch {
 	case arg != "":
 		return arg, nil
-	case l.doubt != nil:
-		return "", l.doubt
+	case l.Doubt != nil:
+		return "", l.Doubt
 	}
 	return "", exitcode.Usagef("PLUGIN is missing; hint: write kagurazaka PLUGIN TASK, where PLUGIN is an executable, a .py file, a folder or an installed name; kagurazaka -hk shows all flags")
 }
@@ -55,16 +55,12 @@ func LooksLikePython(exe string) bool {
 // Choose finds the task among the plugin's, and picks it in the session. If it finds none, name is what the user probably meant.
 func (l *Line) Choose(s *job.Session) (name string, found bool) {
 	l.session = s
-	is := func(name string) bool {
-		return slices.ContainsFunc(s.Described.Tasks, func(t schema.Task) bool { return t.Name == name })
-	}
-	name, found = l.chooseTask(func(w word) bool { return is(w.text) })
-	if found {
-		return name, s.Pick(name)
+	if name, found = l.chooseTask(func(w word) bool { return s.Pick(w.text) }); found {
+		return name, true
 	}
 	// What was taken for the value of a newer flag may be the task, if that task has the flag.
 	for _, f := range l.host {
-		if !l.Yields() || !f.newer || f.value < 0 || !s.Pick(l.args[f.value]) {
+		if !l.Yields() || !f.newer || f.value < 0 || !s.Pick(l.Args[f.value]) {
 			continue
 		}
 		if yielded, _ := l.yielded(); yielded[f.name] {
@@ -94,7 +90,7 @@ func (l *Line) Reread() error {
 	}
 	if !l.settle(pluginAt, taskAt) {
 		// The task does not have the flag that it follows.
-		return exitcode.Usagef("PLUGIN is missing: %s is the value of %s", l.args[pluginAt], l.args[pluginAt-1])
+		return exitcode.Usagef("PLUGIN is missing: %s is the value of %s", l.Args[pluginAt], l.Args[pluginAt-1])
 	}
 	first := slices.IndexFunc(l.rest, func(w word) bool { return !w.isFlag() && !w.literal && !w.after && w.at > taskAt })
 	if first >= 0 && task.Has(schema.Remainder) {
@@ -133,7 +129,7 @@ func (l *Line) yielded() (map[string]bool, []string) {
 		delete(yielded, canonical(a.Name))
 		newer[canonical(a.Name)] = true
 	}
-	flags, _ := flagsOf(l.parser, l.command)
+	flags, _ := flagsOf(l.parser, l.Command)
 	for _, f := range slices.Concat(l.parser.Model.Flags, flags) {
 		newer[f.Name] = true
 	}
@@ -152,7 +148,7 @@ func (l *Line) yielded() (map[string]bool, []string) {
 			notes = append(notes, fmt.Sprintf("%s of %s is always the host's own; behind %q it is the task's", flag, l.session.Task.Name, dashes))
 		}
 	}
-	for _, text := range l.args {
+	for _, text := range l.Args {
 		if text == dashes {
 			break
 		}

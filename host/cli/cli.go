@@ -176,12 +176,12 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return a.printVersion()
 	case f.HelpKagurazaka:
 		return a.hostHelp()
-	case f.Help && a.line.Command() != "run" && (a.line.Empty() || !a.describes()):
+	case f.Help && a.line.Command != "run" && (a.line.Empty() || !a.describes()):
 		return a.commandHelp()
-	case a.line.Doubt() != nil && (a.line.Empty() || !a.line.Yields()):
-		return a.line.Doubt()
+	case a.line.Doubt != nil && (a.line.Empty() || !a.line.Yields()):
+		return a.line.Doubt
 	}
-	switch a.line.Command() {
+	switch a.line.Command {
 	case "plan":
 		return a.plan(ctx)
 	case "describe":
@@ -202,7 +202,7 @@ func (a *app) main(ctx context.Context, args []string) error {
 }
 
 // describes reports whether -h asks for a task's help, once the command names one.
-func (a *app) describes() bool { return a.line.Yields() || a.line.Command() == "describe" }
+func (a *app) describes() bool { return a.line.Yields() || a.line.Command == "describe" }
 
 // readHost reads the host's own flags, in kong's spelling.
 func (a *app) readHost(command string, flags []string) error {
@@ -223,9 +223,14 @@ func (a *app) setGrammar(g grammar) {
 	a.program.Flags = &job.Flags{ConfigFlags: g.ConfigFlags, RunFlags: g.RunFlags, LedgerFlags: g.LedgerFlags}
 }
 
-func (a *app) printVersion() error {
-	_, err := fmt.Fprintf(a.streams.Out, "kagurazaka %s\n", a.version)
-	return err
+func (a *app) printVersion() error { return a.Answer(fmt.Sprintf("kagurazaka %s\n", a.version)) }
+
+// Answer prints what answers the command, and ends it. It is a part of job.Line.
+func (a *app) Answer(text string) error {
+	if _, err := fmt.Fprint(a.streams.Out, text); err != nil {
+		return err
+	}
+	return errAnswered
 }
 
 func (a *app) logLevel() hclog.Level {
@@ -245,7 +250,7 @@ func (a *app) startLog() {
 	a.screen = progress.NewScreen(a.err.Raw(), a.streams.Width)
 	shown := &terminal.Log{Out: a.screen, Color: a.streams.ErrTerminal && !dumb()}
 	options := &hclog.LoggerOptions{Name: "kagurazaka", Level: a.logLevel(), Output: shown, TimeFormat: "15:04:05.000"}
-	if a.line.Command() != "run" {
+	if a.line.Command != "run" {
 		a.log = hclog.New(options)
 		return
 	}

@@ -77,7 +77,7 @@ func (a *app) candidates(ctx context.Context, before []string, typed string) []c
 	if len(before) > 0 {
 		last = before[len(before)-1]
 	}
-	command, isFlag, named := a.line.Command(), strings.HasPrefix(typed, "-"), a.line.NamesPlugin()
+	command, isFlag, named := a.line.Command, strings.HasPrefix(typed, "-"), a.line.NamesPlugin()
 	switch {
 	case isFlag && (!named || command == "show" || command == "runs" || command == "trust"):
 		return a.hostFlagCandidates()

@@ -78,5 +78,5 @@ func (a *app) printHelp(path ...*kong.Path) error {
 // node is the command's part of the grammar.
 func (a *app) node() *kong.Node {
 	all := a.parser.Model.Children
-	return all[slices.IndexFunc(all, func(n *kong.Node) bool { return n.Name == a.line.Command() })]
+	return all[slices.IndexFunc(all, func(n *kong.Node) bool { return n.Name == a.line.Command })]
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/argv"
@@ -99,7 +98,11 @@ func (s *session) describeAs(ctx context.Context, anew bool) error {
 	if err := s.Describe(ctx, s.wanted, anew); err != nil {
 		return err
 	}
-	return s.choose()
+	var found bool
+	if s.wanted, found = s.Choose(s.Session); !found {
+		return s.Doubt
+	}
+	return s.Line.Reread()
 }
 
 // describeAnew replaces a cached description: before a problem found by it is reported, the plugin is asked again.
@@ -145,24 +148,6 @@ func (s *session) needTask() error {
 	return exitcode.Usagef("%s has no task %q: %s%s", s.Found.Command.Name, s.wanted, has, problem.Hint(problem.Near(s.wanted, names)))
 }
 
-// Answer implements job.Line.
-func (s *session) Answer(text string) error {
-	if _, err := fmt.Fprint(s.streams.Out, text); err != nil {
-		return err
-	}
-	return errAnswered
-}
-
-// choose finds the task, and reads the command line again as that task wants it.
-func (s *session) choose() error {
-	name, found := s.Choose(s.Session)
-	s.wanted = name
-	if !found {
-		return s.Doubt()
-	}
-	return s.Line.Reread()
-}
-
 // Reread implements job.Line.
 func (s *session) Reread() error {
 	if err := s.needTask(); err != nil {
@@ -186,10 +171,7 @@ func (s *session) answerVersion() error {
 	if !s.grammar.Version {
 		return nil
 	}
-	if err := s.printVersion(); err != nil {
-		return err
-	}
-	return errAnswered
+	return s.printVersion()
 }
 
 // notFound adds to an error about a plugin that was not found that its name may have been meant for a run.

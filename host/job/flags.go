@@ -82,22 +82,23 @@ func (f *RunFlags) policy() (backbones.Policy, []problem.Problem) {
 	if err != nil {
 		say("%s", err)
 	}
+	const aTime = "a time such as 30s or 5m"
 	for _, d := range []struct {
+		wrong bool
 		flag  string
-		value time.Duration
-	}{{"retry-delay", f.RetryDelay}, {"item-timeout", f.ItemTimeout}, {"stall-after", f.StallAfter}} {
-		if d.value < 0 {
-			say("--%s %s: must be a time such as 30s or 5m, or 0", d.flag, d.value)
+		value any
+		want  string
+	}{
+		{f.RetryDelay < 0, "retry-delay", f.RetryDelay, aTime + ", or 0"},
+		{f.ItemTimeout < 0, "item-timeout", f.ItemTimeout, aTime + ", or 0"},
+		{f.StallAfter < 0, "stall-after", f.StallAfter, aTime + ", or 0"},
+		{f.CloseTimeout <= 0, "close-timeout", f.CloseTimeout, aTime},
+		{f.Retries < 0, "retries", f.Retries, "the number of further tries of a failed item, 0 or more"},
+		{f.WorkerMaxItems < 0, "worker-max-items", f.WorkerMaxItems, "a number of items, or 0 for any number"},
+	} {
+		if d.wrong {
+			say("--%s %v: must be %s", d.flag, d.value, d.want)
 		}
-	}
-	if f.CloseTimeout <= 0 {
-		say("--close-timeout %s: must be a time such as 30s or 5m", f.CloseTimeout)
-	}
-	if f.Retries < 0 {
-		say("--retries %d: must be the number of further tries of a failed item, 0 or more", f.Retries)
-	}
-	if f.WorkerMaxItems < 0 {
-		say("--worker-max-items %d: must be a number of items, or 0 for any number", f.WorkerMaxItems)
 	}
 	if p.WorkerMaxRSS, err = parseSize(f.WorkerMaxRSS); err != nil {
 		say("--worker-max-rss %s: %s", f.WorkerMaxRSS, err)
