@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -132,11 +131,6 @@ func failure(e *pb.Error) backbones.Failure {
 		f.Message = "the task gave no reason"
 	}
 	return f
-}
-
-// transportGone reports whether a call failed because the other side is gone, rather than because it refused.
-func transportGone(err error) bool {
-	return slices.Contains([]codes.Code{codes.Unavailable, codes.Canceled, codes.Unknown, codes.Internal}, status.Code(err))
 }
 
 // brokenStream says why the Run call of a process that goes on living is at its end, and which section of docs/protocol.md

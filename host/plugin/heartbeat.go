@@ -61,8 +61,11 @@ func (h *heartbeat) load(offset int) uint64 {
 	return atomic.LoadUint64((*uint64)(unsafe.Pointer(&h.mem[offset])))
 }
 
-// beats reads all slots. A slot of zeros means that no chunk was begun. nil: the page is invalid, or its file was truncated.
+// beats reads all slots. A slot of zeros means that no chunk was begun. nil: there is no page, it is invalid, or its file was truncated.
 func (h *heartbeat) beats() (beats []backbones.Beat) {
+	if h == nil {
+		return nil
+	}
 	// A load past the end of a truncated file raises SIGBUS, and would end the host.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

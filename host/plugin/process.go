@@ -300,14 +300,15 @@ func (p *Process) callError(ctx context.Context, call string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", call, context.Cause(ctx))
 	}
-	switch {
+	switch code := status.Code(err); {
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("%s: the plugin ended the call without an answer%s", call, backbones.RuleNote("Order of calls"))
-	case status.Code(err) == codes.Unimplemented:
+	case code == codes.Unimplemented:
 		return fmt.Errorf("%s: %w: %s%s", call, errUnimplemented, said(err), backbones.RuleNote("Services"))
 	case overLimit(err):
 		return fmt.Errorf("%s: a message is over the limit of %d MiB: %s", call, wire.MessageLimit>>20, said(err))
-	case !transportGone(err):
+	case code != codes.Unavailable && code != codes.Canceled && code != codes.Unknown && code != codes.Internal:
+		// The process refused, and lives.
 		return fmt.Errorf("%s: %s", call, said(err))
 	}
 	reason := ""

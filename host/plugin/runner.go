@@ -195,12 +195,7 @@ func (r *runner) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader(
 
 func (r *runner) Name() string { return r.name }
 
-func (r *runner) ID() string {
-	if pid := r.processID(); pid != 0 {
-		return fmt.Sprint(pid)
-	}
-	return ""
-}
+func (r *runner) ID() string { return fmt.Sprint(r.processID()) }
 
 func (r *runner) Diagnose(context.Context) string { return "" }
 

@@ -105,11 +105,9 @@ func fromPayload(p *pb.Payload) *backbones.Payload {
 
 func fromBatchResult(r *pb.BatchResult) backbones.BatchResult {
 	out := backbones.BatchResult{
-		ID: r.GetId(), Count: int(r.GetCount()), Payload: fromPayload(r.GetPayload()),
-		Busy: duration(r.GetBusyNs()),
+		ID: r.GetId(), Count: int(r.GetCount()), Payload: fromPayload(r.GetPayload()), Busy: duration(r.GetBusyNs()),
+		Unwritten: unwritten(r.GetUnwritten(), r.GetUnwrittenExample()), Skipped: fromRanges(r.GetSkipped()),
 	}
-	out.Unwritten = unwritten(r.GetUnwritten(), r.GetUnwrittenExample())
-	out.Skipped = fromRanges(r.GetSkipped())
 	out.Failures = fromFailures(r.GetFailures(), out.Count, out.Busy)
 	if e := r.GetError(); e != nil {
 		out.Err = &backbones.BatchError{

@@ -109,8 +109,8 @@ func (l *stderrLog) takeMemory() string {
 // keyValues writes the pairs of a log line for a diagnosis.
 func keyValues(args []any) string {
 	var words []string
-	for i := 0; i+1 < len(args); i += 2 {
-		words = append(words, fmt.Sprintf("%v=%v", args[i], args[i+1]))
+	for pair := range slices.Chunk(args, 2) {
+		words = append(words, fmt.Sprintf("%v=%v", pair...))
 	}
 	return strings.Join(words, " ")
 }

@@ -95,7 +95,9 @@ func runWorker(service pb.PluginServiceClient, proc process, beat *heartbeat, en
 	w := &worker{beat: beat}
 	var err error
 	w.stream, err = startStream(service, proc, codec[backbones.Chunk, backbones.Result]{
-		request: func(c backbones.Chunk) *pb.RunRequest { return &pb.RunRequest{Chunk: toChunk(c)} },
+		request: func(c backbones.Chunk) *pb.RunRequest {
+			return &pb.RunRequest{Chunk: &pb.Chunk{Id: c.ID, Slot: uint32(c.Slot), Parts: toParts(c.Parts)}}
+		},
 		answers: func(resp *pb.RunResponse) bool { return resp.GetResult() != nil },
 		answer: func(resp *pb.RunResponse) backbones.Result {
 			result := fromResult(resp.GetResult())
@@ -118,29 +120,18 @@ func runWorker(service pb.PluginServiceClient, proc process, beat *heartbeat, en
 func (w *worker) Beats() []backbones.Beat {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch {
-	case w.beat == nil:
-		return nil
-	case w.closed:
+	if w.closed {
 		return w.last
-	default:
-		return w.beat.beats()
 	}
+	return w.beat.beats()
 }
 
 // keepBeats reads the page for the last time.
 func (w *worker) keepBeats() {
-	if w.beat == nil {
-		return
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last, w.closed = w.beat.beats(), true
 	w.beat.close()
-}
-
-func toChunk(c backbones.Chunk) *pb.Chunk {
-	return &pb.Chunk{Id: c.ID, Slot: uint32(c.Slot), Parts: toParts(c.Parts)}
 }
 
 func toParts(parts []backbones.Part) []*pb.Part {
@@ -169,9 +160,10 @@ func toParts(parts []backbones.Part) []*pb.Part {
 }
 
 func fromResult(r *pb.ChunkResult) backbones.Result {
-	out := backbones.Result{ChunkID: r.GetId(), Count: int(r.GetCount()), Busy: duration(r.GetBusyNs())}
-	out.Unwritten = unwritten(r.GetUnwritten(), r.GetUnwrittenExample())
-	out.Skipped = fromRanges(r.GetSkipped())
+	out := backbones.Result{
+		ChunkID: r.GetId(), Count: int(r.GetCount()), Busy: duration(r.GetBusyNs()),
+		Unwritten: unwritten(r.GetUnwritten(), r.GetUnwrittenExample()), Skipped: fromRanges(r.GetSkipped()),
+	}
 	out.Failures = fromFailures(r.GetFailures(), out.Count, out.Busy)
 	return out
 }

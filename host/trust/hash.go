@@ -3,7 +3,6 @@
 package trust
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -66,8 +65,7 @@ func File(path string) (string, error) {
 // wherever it lies. An empty exe stands for one that is looked up on PATH.
 func Tree(dir, exe string) (Hash, error) {
 	t := tree{root: dir, exe: exe}
-	sum := sha256.New()
-	out := bufio.NewWriter(sum)
+	out := sha256.New()
 	fmt.Fprintln(out, "kagurazaka folder 1")
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -91,10 +89,7 @@ func Tree(dir, exe string) (Hash, error) {
 		}
 		fmt.Fprintln(out, "executable", t.exeSum)
 	}
-	if err := out.Flush(); err != nil {
-		return Hash{}, err
-	}
-	return Hash{Sum: hex.EncodeToString(sum.Sum(nil)), Exe: t.exeSum}, nil
+	return Hash{Sum: hex.EncodeToString(out.Sum(nil)), Exe: t.exeSum}, nil
 }
 
 // leftOut reports whether the hash leaves out a folder of that name: version control, virtual environments, and bytecode, which

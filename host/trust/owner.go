@@ -1,7 +1,6 @@
 package trust
 
 import (
-	"bufio"
 	"fmt"
 	"io/fs"
 	"os"
@@ -74,13 +73,9 @@ func ownGroup(gid uint32) bool {
 	if err != nil || me.Gid != strconv.FormatUint(uint64(gid), 10) {
 		return false
 	}
-	f, err := os.Open("/etc/group")
-	if err != nil {
-		return false
-	}
-	defer func() { _ = f.Close() }()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		fields := strings.Split(lines.Text(), ":")
+	groups, _ := os.ReadFile("/etc/group")
+	for line := range strings.Lines(string(groups)) {
+		fields := strings.Split(strings.TrimSpace(line), ":")
 		if len(fields) < 4 || fields[2] != me.Gid {
 			continue
 		}
