@@ -157,7 +157,11 @@ class Journal:
 
     def note_of(self, path: str) -> bytes:
         """Return an output's note: its name, its end, and the end of the notes."""
-        return self.relative(path).encode("utf-8", "surrogateescape") + b"\0\0"
+        return self.name_of(path) + b"\0\0"
+
+    def name_of(self, path: str) -> bytes:
+        """Return an output's name in the journal, as bytes."""
+        return self.relative(path).encode("utf-8", "surrogateescape")
 
     def begin(self, note: bytes) -> None:
         """Note the item that begins. This replaces the note of the one before. Raises OSError."""
@@ -203,7 +207,7 @@ class Journal:
 
     def replaced(self, path: str) -> None:
         """Record that an output was renamed into place, and is complete."""
-        self.conclude(self.relative(path).encode("utf-8", "surrogateescape"))
+        self.conclude(self.name_of(path))
 
     def fail(self, note: bytes) -> None:
         """Record that the noted item has failed, so its output is unfinished."""
@@ -244,18 +248,18 @@ class Journal:
 
     def begin_batch(self, paths: Iterable[str]) -> None:
         """Note all outputs of a batch, after those of batches that have not ended."""
-        self.begun += [self.relative(path).encode("utf-8", "surrogateescape") for path in paths]
+        self.begun += [self.name_of(path) for path in paths]
         self._rewrite()
 
     def end_batch(self, done: Iterable[str], failed: Iterable[str]) -> None:
         """Conclude the outputs of a batch."""
         ended: set[bytes] = set()
         for path in done:
-            name = self.relative(path).encode("utf-8", "surrogateescape")
+            name = self.name_of(path)
             ended.add(name)
             if crc32(name) in self.crcs:
                 self.conclude(name)
-        left = [self.relative(path).encode("utf-8", "surrogateescape") for path in failed]
+        left = [self.name_of(path) for path in failed]
         if left:
             try:
                 self._append(BEGUN, [key_of(name) for name in left])
@@ -278,21 +282,12 @@ class Journal:
         where = int.from_bytes(os.pread(self.fd, 8, WHERE), "little")
         to = NOTES
         if where < NOTES + len(text):
-            to = where + len(self._noted(where))
+            to = where + len(_notes(self.fd, where))
         view, at = memoryview(text), to
         while view:
             written = os.pwrite(self.fd, view, at)
             view, at = view[written:], at + written
         os.pwrite(self.fd, to.to_bytes(8, "little"), WHERE)
-
-    def _noted(self, where: int) -> bytes:
-        data = b""
-        while True:
-            part = os.pread(self.fd, 1 << 16, where + len(data))
-            data += part
-            end = 1 if data[:1] in (b"", b"\0") else data.find(b"\0\0") + 2
-            if end > 1 or not part or data[:1] == b"\0":
-                return data[:end] if end > 1 else data[:1]
 
     # -------------------------------------------------------------------------------------------------- unfinished
 
@@ -391,7 +386,7 @@ class Journal:
 
     def whole(self, path: str) -> bool:
         """Return whether an existing output is finished. Raises OpenElsewhere if another run is working on it."""
-        name = self.relative(path).encode("utf-8", "surrogateescape")
+        name = self.name_of(path)
         dead = self._noted_elsewhere(name)
         self.refresh()
         return not dead and not (crc32(name) in self.crcs and key_of(name) in self.keys)
@@ -413,7 +408,7 @@ class Journal:
             try:
                 head = os.pread(fd, NOTES, 0)
                 where = int.from_bytes(head[WHERE : WHERE + 8], "little")
-                if head[: len(MAGIC)] != MAGIC or name not in _texts(fd, where):
+                if head[: len(MAGIC)] != MAGIC or name not in _notes(fd, where).split(b"\0"):
                     continue
                 if self._alive(fd):
                     raise OpenElsewhere(f"another run is working on {os.fsdecode(name)}: the next run checks it again")
@@ -439,14 +434,16 @@ class Journal:
         return now - os.fstat(fd).st_mtime < BEAT_AGE_S
 
 
-def _texts(fd: int, where: int) -> list[bytes]:
+def _notes(fd: int, where: int) -> bytes:
+    """Return the notes of a page from an offset on, with their end: an empty name."""
     data = b""
-    while True:
-        part = os.pread(fd, 1 << 16, where + len(data))
+    while part := os.pread(fd, 1 << 16, where + len(data)):
         data += part
-        if not part or data[:1] == b"\0" or b"\0\0" in data:
-            break
-    return [] if data[:1] == b"\0" else data.partition(b"\0\0")[0].split(b"\0")
+        if data[:1] == b"\0":
+            return data[:1]
+        if (end := data.find(b"\0\0")) >= 0:
+            return data[: end + 2]
+    return data
 
 
 def _of_this_boot(fd: int) -> bool:

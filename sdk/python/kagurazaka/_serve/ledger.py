@@ -9,6 +9,7 @@ from typing import Any, Callable, Optional
 
 from .._proto import plugin_pb2 as pb
 from .heartbeat import FAILED, SKIPPED, Heartbeat
+from .ranges import add_ranges
 from .unwritten import Unwritten
 
 _DONE = 255
@@ -106,11 +107,5 @@ class Ledger:
             if chunk.unwritten and self.unwritten is not None:
                 result.unwritten = chunk.unwritten
                 result.unwritten_example.CopyFrom(self.unwritten.example())
-            first = 0
-            while (first := chunk.outcomes.find(SKIPPED, first)) >= 0:
-                end = first
-                while end < chunk.count and chunk.outcomes[end] == SKIPPED:
-                    end += 1
-                result.skipped.add(first=first, count=end - first)
-                first = end
+            add_ranges(result.skipped, (i for i, outcome in enumerate(chunk.outcomes) if outcome == SKIPPED))
             self.send(pb.RunResponse(result=result).SerializeToString())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from importlib.util import find_spec
 from typing import Any
+
+from .._imports import after_import
 
 # The relative entries of the user's PYTHONPATH, made absolute by the host.
 TASK_PATH = "KAGURAZAKA_TASK_PATH"
@@ -45,7 +46,7 @@ def leave_working_folder() -> None:
     if sys.path and sys.path[0] in ("", os.getcwd()):
         del sys.path[0]
     sys.path[:] = [entry for entry in sys.path if entry]
-    sys.meta_path.insert(0, _Finder())
+    after_import("multiprocessing.util", _change_spawning)
 
 
 def add_task_folder(folder: str, name: str = "") -> None:
@@ -83,40 +84,18 @@ def _settle(folders: list[str], own: str) -> None:
         sys.modules.pop(name, None)
 
 
-class _Finder:
-    """Waits for multiprocessing, whose processes start with ``python -c``, which puts the working folder first, too."""
+def _change_spawning(util: Any) -> None:
+    """Change how multiprocessing starts processes: with ``python -c``, which puts the working folder first, too."""
+    start = util.spawnv_passfds
 
-    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
-        if name != "multiprocessing.util":
-            return None
-        sys.meta_path.remove(self)
-        spec = find_spec(name)
-        if spec is not None and spec.loader is not None:
-            loader: Any = _Loader(spec.loader)
-            spec.loader = loader
-        return spec
+    def spawnv_passfds(path: Any, args: Any, passfds: Any) -> Any:
+        # Pass on the descriptor that keeps a worker's page alive, as to programs that subprocess starts. The resource tracker
+        # writes no outputs and does not need it.
+        journal = sys.modules.get("kagurazaka._serve.journal")
+        held = journal.handed_down if journal is not None and "resource_tracker" not in str(args) else ()
+        return start(path, _without_working_folder(list(args)), [*passfds, *held])
 
-
-class _Loader:
-    def __init__(self, loader: Any) -> None:
-        self.loader = loader
-
-    def create_module(self, spec: Any) -> Any:
-        return self.loader.create_module(spec)
-
-    def exec_module(self, module: Any) -> None:
-        module.__loader__ = module.__spec__.loader = self.loader
-        self.loader.exec_module(module)
-        start = module.spawnv_passfds
-
-        def spawnv_passfds(path: Any, args: Any, passfds: Any) -> Any:
-            # Pass on the descriptor that keeps a worker's page alive, as to programs that subprocess starts. The resource
-            # tracker writes no outputs and does not need it.
-            journal = sys.modules.get("kagurazaka._serve.journal")
-            held = journal.handed_down if journal is not None and "resource_tracker" not in str(args) else ()
-            return start(path, _without_working_folder(list(args)), [*passfds, *held])
-
-        module.spawnv_passfds = spawnv_passfds
+    util.spawnv_passfds = spawnv_passfds
 
 
 def _without_working_folder(args: list[Any]) -> list[Any]:

@@ -16,6 +16,7 @@ from .files import Files, Reader
 from .heartbeat import FAILED, SKIPPED, SLOT_ITEMS, SLOTS, Heartbeat
 from .journal import misfit
 from .opened import OpenedTask, never_executed
+from .ranges import add_ranges
 
 Call = Callable[..., Any]
 
@@ -62,8 +63,7 @@ class Runner:
             raise
         work.finish()
         result.count = count
-        for first, length in _ranges(work.skipped):
-            result.skipped.add(first=first, count=length)
+        add_ranges(result.skipped, work.skipped)
         for index, item, error in work.failed:
             failure = result.failures.add(index=index)
             failure.error.CopyFrom(error)
@@ -213,19 +213,6 @@ class Work:
         if self.index + 1 != self.count:
             raise ValueError(f"the host sent a chunk of {count_of(self.index + 1, 'item')} but announced {self.count}")
         self.words[self.here] = self.count
-
-
-def _ranges(positions: list[int]) -> Iterable[tuple[int, int]]:
-    """Yield consecutive positions as (first, count)."""
-    first = previous = -1
-    for position in positions:
-        if position != previous + 1 or first < 0:
-            if first >= 0:
-                yield first, previous - first + 1
-            first = position
-        previous = position
-    if first >= 0:
-        yield first, previous - first + 1
 
 
 def _calls(opened: OpenedTask) -> tuple[Optional[Call], Call]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Iterable, Iterator, Optional, Union
 
+from .._imports import after_import
 from ..utils.io import OURS, special_of, walk_sorted, warn_of_special
 from . import _state
-from ._torch_hook import teach_torch
 
 
 @dataclass
@@ -36,8 +36,14 @@ class FileTriplet:
         return cls(path=data["path"], rel_dir=data["rel_dir"], file_name=data["file_name"])
 
 
-# torch's default collate keeps FileTriplets as a list, once torch is loaded.
-teach_torch(FileTriplet)
+def _teach_torch(module: Any) -> None:
+    """Let torch's default collate keep FileTriplets as a list."""
+    functions = getattr(module, "default_collate_fn_map", None)
+    if functions is not None:
+        functions[FileTriplet] = lambda batch, *args, **kwargs: batch
+
+
+after_import("torch.utils.data._utils.collate", _teach_torch)
 
 
 # ---------------------------------------------------------------------------------------------------- shards

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Any, Iterable, Optional
+from typing import Any, Iterable
 
 from ..._proto import plugin_pb2 as pb
 from ...template import _state
@@ -50,16 +50,6 @@ def outputs_by_key(items: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]
         if outputs:
             found[_state.key_of(item)] = outputs
     return found
-
-
-def add_ranges(ranges: Any, positions: list[int]) -> None:
-    """Add positions to a repeated IndexRange."""
-    last: Optional[Any] = None
-    for position in positions:
-        if last is not None and last.first + last.count == position:
-            last.count += 1
-        else:
-            last = ranges.add(first=position, count=1)
 
 
 class Clock:

@@ -15,6 +15,7 @@ from ...task.torch_vanilla import element_of
 from ...template import _state
 from .. import failures, native, taskfile
 from ..opened import OpenedTask
+from ..ranges import add_ranges
 from . import common
 from .collating import BadBatch, Collate, materialized
 from .memory import Memory
@@ -112,12 +113,12 @@ class LoadServer:
                 numbers.append(index)
             except BaseException as error:
                 result.failures.add(index=index).error.CopyFrom(failures.of_exception(error))
-        common.add_ranges(result.skipped, skipped)
+        add_ranges(result.skipped, skipped)
         batch = self.collate(samples) if samples else None
         if samples and self.check_needs_data and self.check is not None:
             finished = self._finished(batch, numbers, result)
             if finished:
-                common.add_ranges(result.skipped, [numbers[i] for i in sorted(finished) if i >= 0])
+                add_ranges(result.skipped, [numbers[i] for i in sorted(finished) if i >= 0])
                 gone = {i if i >= 0 else -1 - i for i in finished}
                 samples = [sample for i, sample in enumerate(samples) if i not in gone]
                 batch = self.collate(samples) if samples else None
