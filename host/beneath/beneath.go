@@ -81,8 +81,7 @@ func mapped(dir *os.Root, folder fs.FileInfo) bool {
 // ProbeName is the form of the names that Probe uses. A file of that name was left by a process that was killed.
 var ProbeName = regexp.MustCompile(`^probe-[0-9a-f]{16}-?$`)
 
-// Probe creates a file in a folder and removes it. It returns the file's owner and time by the file system, which may be on another
-// machine.
+// Probe creates and removes a file, and returns its owner and time by the file system, which may be on another machine.
 func Probe(dir *os.Root) (fs.FileInfo, error) {
 	name := fmt.Sprintf("probe-%016x", rand.Uint64())
 	file, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

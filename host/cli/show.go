@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -119,16 +118,11 @@ func failedText(p *printer, items []ledger.FailedItem, all int) {
 	}
 	p.line("failed items:")
 	for _, f := range items {
-		item := string(f.Item)
-		var text string
-		if json.Unmarshal(f.Item, &text) == nil {
-			item = text
-		}
 		times := ""
 		if f.Attempts > 1 {
 			times = fmt.Sprintf(", %s", count.Of(f.Attempts, "attempt"))
 		}
-		p.line("  %d (%s%s) %s", f.Number, f.Kind, times, item)
+		p.line("  %d (%s%s) %s", f.Number, f.Kind, times, f.Text())
 		p.line("      %s", block(terminal.Block(f.Message, "      ", maxWord)))
 	}
 	if more := all - len(items); more > 0 {

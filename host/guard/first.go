@@ -12,8 +12,7 @@ import (
 )
 
 // beFirst is for the first process of a container, which must reap all orphans. It starts the same command as a child, passes on
-// signals, and ends like the child. In any other process it returns. A reaper within the host would take the exit statuses of the
-// host's children.
+// signals, and ends like it: a reaper within the host would take the exit statuses of the host's children. Other processes return.
 func beFirst() {
 	if os.Getpid() != 1 {
 		return

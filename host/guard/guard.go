@@ -26,8 +26,7 @@ const patience = time.Second
 // able is set if this executable can be a guard. In tests of a room it cannot: Add and Remove do nothing.
 var able bool
 
-// Init must be the first call in main. It does not return in the guard, nor in the first process of a container, which starts the
-// same command as its child.
+// Init must be the first call in main. It returns neither in the guard nor in the first process of a container; see beFirst.
 func Init() {
 	if len(os.Args) > 0 && os.Args[0] == name {
 		signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
@@ -76,8 +75,7 @@ func send(group int) {
 	_, _ = pipe.Write(binary.LittleEndian.AppendUint64(nil, uint64(int64(group))))
 }
 
-// start starts the guard, once. Only the host has the write end of its standard input. Plugins still run where the guard cannot
-// start: then there is only the lifeline.
+// start starts the guard, once. Only the host has the write end of its standard input. Where it cannot start, there is only the lifeline.
 var start = sync.OnceValue(func() *os.File {
 	self, err := os.Executable()
 	if err != nil {

@@ -49,15 +49,14 @@ func (w *worker) UnmarshalJSON(text []byte) error {
 // encodings are what failed.jsonl calls the encodings of items.
 var encodings = map[backbones.Encoding]string{backbones.JSONLines: "json", backbones.Opaque: "opaque", backbones.Indexed: "indexed"}
 
-// What a line of failed.jsonl holds at most of what a plugin says. An item that is longer can be run again by being
-// listed.
+// The limits of a line of failed.jsonl. An item that is longer has to be listed to be run again.
 const (
 	maxItem = 1 << 20
 	maxText = 64 << 10
 	maxLog  = 100
 )
 
-// What failed.jsonl holds at most in all. From a quarter of it on, items are kept with the beginning of what was said about them.
+// The limit of failed.jsonl, and that of the messages in its last three quarters.
 const (
 	maxFailed = 1 << 30
 	briefText = 256
@@ -104,14 +103,16 @@ func (f *FailedItem) Line() (line []byte, ok bool) {
 	if f.Encoding != encodings[backbones.JSONLines] || len(f.Item) == 0 || string(f.Item) == "null" {
 		return nil, false
 	}
-	if f.Item[0] != '"' {
-		return f.Item, true
-	}
+	return []byte(f.Text()), true
+}
+
+// Text is the item as JSON, or the printable form of an item that is not JSON. It is empty if the item was too long.
+func (f *FailedItem) Text() string {
 	var text string
-	if err := json.Unmarshal(f.Item, &text); err != nil {
-		return nil, false
+	if json.Unmarshal(f.Item, &text) != nil {
+		return string(f.Item)
 	}
-	return []byte(text), true
+	return text
 }
 
 // appendLine writes the line. The item stands in it byte for byte: encoding/json would rewrite it.

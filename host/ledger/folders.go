@@ -17,8 +17,7 @@ import (
 // earlierFolder is where the folder of a run keeps the runs that it held before it was resumed in place.
 const earlierFolder = "earlier"
 
-// Root is the folder of all runs: $XDG_STATE_HOME/kagurazaka/runs, or below ~/.local/state, or where userdir.State has it instead. It
-// may not exist.
+// Root is the folder of all runs, which may not exist: runs in the folder that userdir.State finds.
 func Root() (string, error) {
 	dir, _, err := userdir.State()
 	if err != nil {
@@ -71,8 +70,7 @@ func readRun(dir string) Run {
 	return Run{dir, info, err}
 }
 
-// Find returns the run that a word names: last, a folder, an id or its beginning. The error is a *DamagedError for one whose run.json
-// is cut.
+// Find returns the run that a word names: last, a folder, an id or its beginning. A *DamagedError comes with the run.
 func Find(root, word string) (Run, error) {
 	if strings.ContainsRune(word, filepath.Separator) || IsRun(word) {
 		return findFolder(word)
@@ -126,8 +124,7 @@ func findFolder(dir string) (Run, error) {
 	return r, err
 }
 
-// MoveAside makes room in a folder for a run that takes up the one that the folder holds, which goes into a folder
-// below. It returns that folder. A move that was cut off is finished.
+// MoveAside moves the run in a folder to a folder below, which it returns: another run takes it up. It completes a move that was cut off.
 func MoveAside(dir string) (string, error) {
 	info, err := ReadInfo(dir)
 	if err != nil {

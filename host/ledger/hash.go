@@ -7,9 +7,8 @@ import (
 	"strconv"
 )
 
-// Key stands for an item's content: 64 bits of its JSON text, the same on every machine and in every version. Opaque items
-// have one of their plugin's, or get it from a seed; see seedKey. It is made for speed and not against an adversary: whoever makes
-// items to collide harms their own run.
+// Key stands for an item's content: 64 bits of its JSON text, the same on every machine and in every version. Opaque items have their
+// plugin's, or one of a seed; see seedKey. It is fast, and not secure: a user who makes items collide harms only their own run.
 type Key uint64
 
 // MarshalText writes the key as 16 hexadecimal digits: JSON numbers are not exact enough.
@@ -36,8 +35,7 @@ func fold(a, b uint64) uint64 {
 	return high ^ low
 }
 
-// KeyOf returns the key of an item's JSON text. It takes the text by 16 bytes, the last of which overlap with those before
-// where the length is no multiple.
+// KeyOf returns the key of an item's JSON text. It takes 16 bytes at a time; the last 16 may overlap with those before.
 func KeyOf(text []byte) Key {
 	h := root2
 	n := len(text)

@@ -1,3 +1,5 @@
+// Package ledger keeps in a folder what a run did: what was run, what became of each item, why items failed, and the host's log. One
+// process appends to each file, so it is safe on network file systems. docs/design/ledger.md has the format.
 package ledger
 
 import (
@@ -17,6 +19,15 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 	"github.com/kagurazaka/kagurazaka/internal/filelock"
+)
+
+// The files of a run's folder.
+const (
+	infoFile     = "run.json"
+	outcomesFile = "outcomes"
+	failedFile   = "failed.jsonl"
+	logFile      = "log"
+	lockFile     = "lock"
 )
 
 // Options say what a ledger is made for.
@@ -82,8 +93,7 @@ const (
 	patience = 10 * time.Second
 )
 
-// Create makes the folder of a run, which must not hold another one's, and writes run.json. The folder is locked until
-// Close.
+// Create makes the folder of a run, which must not hold another run, and writes run.json. The folder is locked until Close.
 func Create(dir string, info Info, o Options) (*Ledger, error) {
 	lock, err := takeFolder(dir)
 	if err != nil {
@@ -347,8 +357,7 @@ func (l *Ledger) flush() {
 	}
 }
 
-// Close writes what is left and how the run ended, and lets go of the folder. The error is why the ledger is
-// incomplete. It may be called once.
+// Close writes what is left and how the run ended, and unlocks the folder. The error is why the ledger is incomplete.
 func (l *Ledger) Close(end End) error {
 	close(l.stop)
 	select {
@@ -397,8 +406,7 @@ func (l *Ledger) closeFiles() error {
 	return err
 }
 
-// lockFolder locks the folder of a run. Some network file systems have no locks: then a run that died cannot be told from one that is
-// under way.
+// lockFolder locks the folder of a run. Without locks on its file system, a run that died looks like one that is under way.
 func lockFolder(dir string) (*os.File, error) {
 	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {

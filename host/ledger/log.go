@@ -16,8 +16,7 @@ const (
 	maxEarlyLog = 256 << 10
 )
 
-// Log is an io.Writer for what the host logs: it keeps what comes before there is a run, and writes to the run's folder
-// from then on. It never fails: a log that cannot be written is left out.
+// Log is an io.Writer for the host's log. It keeps what comes before Open, and never fails: what cannot be written is left out.
 type Log struct {
 	mu    sync.Mutex
 	early []byte
@@ -66,7 +65,7 @@ func (l *Log) Open(dir string) error {
 	return nil
 }
 
-// Close ends the log: what comes after is left out.
+// Close ends the log.
 func (l *Log) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -38,12 +37,7 @@ func (p *Picked) Missing(dir string, s *State) (Missing, error) {
 		m.Count++
 		if len(m.Items) < mostNamed {
 			text := fmt.Sprintf("item %d", f.Number)
-			item := string(f.Item)
-			// Items that are not JSON stand there as texts.
-			if json.Unmarshal(f.Item, &item) != nil {
-				item = string(f.Item)
-			}
-			if item != "" && item != "null" {
+			if item := f.Text(); item != "" {
 				text += " (" + cutText(item, namedLength) + ")"
 			}
 			m.Items = append(m.Items, text)

@@ -11,9 +11,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
 )
 
-// Prune removes the oldest runs below root except keep of them. Runs that did not come to their end, or had failures, stay, and do not
-// count. Only what a run writes is removed: a link, the folder of another user, and one that holds anything else stay, and kept has
-// the reasons.
+// Prune removes the runs below root of which all is done, except the newest keep of them. Only what a run writes is removed: kept has the
+// reasons why others stay, which are links, or belong to another user, or hold anything else.
 func Prune(root string, keep int) (removed int, kept []error, err error) {
 	runs, err := List(root)
 	if err != nil || len(runs) == 0 {

@@ -19,8 +19,7 @@ const (
 	magic1 = "KGZRUN\x00\x01"
 )
 
-// A record is the length and the CRC-32C of its payload, both 4 bytes, little-endian, and the payload, which begins with
-// its kind. What follows the first record that is not whole is no part of the ledger: the writer died there.
+// A record is the length and the CRC-32C of its payload, both 4 bytes, little-endian, and the payload, which begins with its kind.
 const (
 	recordHead = 8
 	maxPayload = 1 << 20

@@ -9,8 +9,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// FailedSource yields the failed items of a run again, as failed.jsonl has them: nothing is listed. It is a
-// backbones.Source and has to be closed.
+// FailedSource is a backbones.Source of the failed items of a run, as failed.jsonl has them. It has to be closed.
 type FailedSource struct {
 	next  func() (backbones.Block, error, bool)
 	stop  func()

@@ -12,8 +12,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// Source hands on those items of another source that are to be done, and tells the ledger which items there are. It is a
-// backbones.Source.
+// Source is a backbones.Source of those items of another that are to be done. It tells the ledger which items there are.
 type Source struct {
 	inner  backbones.Source
 	ledger *Ledger

@@ -1,3 +1,5 @@
+// Package outputs keeps the journal of direct outputs, and the staging folders of others. A direct output is finished if it exists and
+// the journal does not name it. docs/design/outputs.md says why, and docs/protocol.md has the formats for authors of SDKs.
 package outputs
 
 import (

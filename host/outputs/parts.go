@@ -14,8 +14,7 @@ const partLink = ".part"
 
 var partName = regexp.MustCompile(`^\.kagurazaka-[0-9a-f]{16}\.part$`)
 
-// removePart removes the copy that a link in a run's folder leads to, and the link. A copy without our form of name, or of another
-// user, is left alone.
+// removePart removes a link in a run's folder, and the copy that it leads to if its name and owner are those of a copy of ours.
 func removePart(dir *os.Root, link string) {
 	path, err := dir.Readlink(link)
 	if err != nil {

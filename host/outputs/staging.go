@@ -19,8 +19,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
-// Staging is the folder below the outputs where the workers of one run write before they commit. It is reached through opened folders
-// only, so a link in its place is refused, not followed.
+// Staging is the folder below the outputs where the workers of one run write before they commit. A link in its place is refused.
 type Staging struct {
 	// root is the path of the folder of all runs, name that of this run's folder in it.
 	root, name string
@@ -44,9 +43,8 @@ const newPrefix = ".new-"
 // folderPrefix is the prefix of the names of an owner's folders; 8 random hexadecimal digits follow.
 func (o Owner) folderPrefix() string { return fmt.Sprintf("%s-%d-", cmp.Or(o.Host, "host"), o.PID) }
 
-// NewStaging prepares staging in root, a folder for that purpose directly below the outputs. It creates nothing yet. shared is called
-// for each other run at work on the same outputs, once this run begins to write: both then do the same work, and no output is harmed,
-// since each is renamed into place. It may be nil.
+// NewStaging prepares staging in root, a folder for that purpose directly below the outputs. It creates nothing yet. shared, which may
+// be nil, is called for each other run at work on the same outputs: outputs are renamed into place, so double work harms none.
 func NewStaging(root string, owner Owner, shared func(Owner)) *Staging {
 	if owner.PID == 0 {
 		owner.PID = os.Getpid()

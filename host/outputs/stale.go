@@ -17,8 +17,7 @@ import (
 )
 
 const (
-	// unnamedAge is the age at which a folder without its final name counts as left by a dead host. Normally it takes microseconds to
-	// get its name.
+	// unnamedAge is the age at which a folder without its final name, which it gets in microseconds, counts as left by a dead host.
 	unnamedAge = 10 * time.Minute
 	// elsewhereAge is the same for an idle folder of another machine, whose lock may not be visible here.
 	elsewhereAge = 24 * time.Hour

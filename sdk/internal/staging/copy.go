@@ -10,8 +10,7 @@ import (
 	"syscall"
 )
 
-// move renames a file, a link, or a folder to a path that does not exist. On another file system it copies it beside the
-// destination first, and then renames it.
+// move renames a file, a link, or a folder to a path that does not exist. To another file system it copies it.
 func (d *Dir) move(from, to string) error {
 	err := os.Rename(from, to)
 	if err == nil {
@@ -29,9 +28,8 @@ func (d *Dir) move(from, to string) error {
 	return nil
 }
 
-// copyOver copies to a temporary name beside the destination, and renames the copy. Meanwhile the link DIR.part points to
-// it: if this process dies, the host finds the copy and removes it. The destination's name may have the maximum length, so
-// the temporary one does not contain it.
+// copyOver copies to a temporary name beside the destination, and renames the copy. Meanwhile the link DIR.part points to it: if this
+// process dies, the host removes it. The temporary name is short, as the destination's may have the maximum length.
 func (d *Dir) copyOver(from, to string) (err error) {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // which never fails

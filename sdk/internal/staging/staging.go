@@ -16,8 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Dir is one worker's staging folder. It holds the files of one item at a time. Any goroutine may call Staged and
-// StagedIn; the other methods are for one goroutine.
+// Dir is one worker's staging folder, for one item at a time. Only Staged and StagedIn may be called by any goroutine.
 type Dir struct {
 	path   string
 	folder bool
@@ -195,8 +194,7 @@ func (d *Dir) Commit(out Outputs) error {
 	return nil
 }
 
-// countUnwritten counts an item that wrote these names but not the file of the finish check. It looks on disk only for a
-// file that is not among the names.
+// countUnwritten counts an item that wrote these names but not the file of the finish check.
 func (d *Dir) countUnwritten(out Outputs, names []string) {
 	for _, field := range d.last {
 		path := out.path(field)
