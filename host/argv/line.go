@@ -5,6 +5,7 @@ package argv
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -48,8 +49,13 @@ func (l *Line) Yields() bool { return l.Command == "run" || l.Command == "plan" 
 
 // Save keeps the line as it is now. What it returns brings that back, any number of times.
 func (l *Line) Save() (restore func()) {
-	saved := l.split.clone()
-	return func() { s := saved.clone(); l.split, l.session = &s, nil }
+	saved := *l.split
+	rest := slices.Clone(saved.rest)
+	return func() {
+		again := saved
+		again.rest = slices.Clone(rest)
+		l.split, l.session = &again, nil
+	}
 }
 
 // Guess reads the command line before the task is known. What is wrong with a flag that may be the task's is only noted.

@@ -3,7 +3,6 @@ package argv
 import (
 	"cmp"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -21,8 +20,7 @@ type split struct {
 	host []hostFlag
 	// backbone are the backbone's flags by canonical name, in their order.
 	backbone []job.Value
-	// rest is everything else.
-	rest []word
+	rest     []word
 	// pluginAt and taskAt are where PLUGIN and TASK stood, once they were chosen; -1: not yet.
 	pluginAt, taskAt int
 	// Doubt is what is wrong with a flag that may be the task's.
@@ -42,8 +40,7 @@ type hostFlag struct {
 // word is a word of the command line that is not the host's.
 type word struct {
 	text string
-	// at is where it stood.
-	at int
+	at   int
 	// after says that the word follows a flag that the host does not know: it may be that flag's value.
 	after bool
 	// literal words are -- and what stood behind it.
@@ -223,13 +220,6 @@ func flagOf(text string) (name, value string, hasValue bool) {
 	return canonical(name), value, hasValue
 }
 
-// clone is the split with a rest of its own, from which words can be taken.
-func (s *split) clone() split {
-	c := *s
-	c.rest = slices.Clone(s.rest)
-	return c
-}
-
 func (s *split) take(k known, f hostFlag, value string, hasValue, twice bool) {
 	if k.backbone[f.name] {
 		s.backbone = append(s.backbone, job.Value{Name: f.name, Value: value})
@@ -277,7 +267,6 @@ func (s *split) mixins(k known, flag, first string, rest []string, at int) (int,
 	return n, nil
 }
 
-// hostTexts are the host's flags as kong reads them.
 func (s *split) hostTexts() []string {
 	out := make([]string, len(s.host))
 	for i, f := range s.host {

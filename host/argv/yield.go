@@ -165,7 +165,6 @@ func (l *Line) yielded() (map[string]bool, []string) {
 	return yielded, notes
 }
 
-// spellingsOf are all flags of an argument.
 func spellingsOf(a schema.Argument) []string {
 	flags := slices.Clone(a.Flags)
 	for _, f := range a.Flags {

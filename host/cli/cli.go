@@ -141,9 +141,9 @@ type app struct {
 	log     hclog.Logger
 	// program is what sessions see of this.
 	program job.Program
-	// kept is the log of the run's ledger; nil: none. unkeep ends it before the run has begun.
-	kept   *ledger.Log
-	unkeep func()
+	// runLog is the log in the run's folder; nil: none. endRunLog ends it before the run has begun.
+	runLog    *ledger.Log
+	endRunLog func()
 	// noted is what note has logged.
 	noted []string
 	// summarised says that a summary was printed: what follows is no news for a program that reads JSON.
@@ -254,19 +254,19 @@ func (a *app) startLog() {
 		a.log = hclog.New(options)
 		return
 	}
-	a.kept = &ledger.Log{}
+	a.runLog = &ledger.Log{}
 	both := hclog.NewInterceptLogger(options)
-	sink := hclog.NewSinkAdapter(&hclog.LoggerOptions{Level: hclog.Debug, Output: &terminal.Log{Out: a.kept}, TimeFormat: hclog.TimeFormat})
+	sink := hclog.NewSinkAdapter(&hclog.LoggerOptions{Level: hclog.Debug, Output: &terminal.Log{Out: a.runLog}, TimeFormat: hclog.TimeFormat})
 	both.RegisterSink(sink)
-	a.log, a.unkeep = both, func() { both.DeregisterSink(sink) }
+	a.log, a.endRunLog = both, func() { both.DeregisterSink(sink) }
 }
 
 // settleLog follows the flags about the log once it is known which of them are the host's.
 func (a *app) settleLog() {
 	a.log.SetLevel(a.logLevel())
-	if a.grammar.NoLedger && a.unkeep != nil {
-		a.unkeep()
-		a.unkeep = nil
+	if a.grammar.NoLedger && a.endRunLog != nil {
+		a.endRunLog()
+		a.endRunLog = nil
 	}
 }
 

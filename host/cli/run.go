@@ -38,7 +38,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	defer keepPipes()()
 	a.summarised, err = s.Run(ctx, spec, job.Front{
-		Words: a.line.Args, Plain: a.line.Plain(), Printer: a.printer(), Kept: a.kept, Drain: a.drain,
+		Words: a.line.Args, Plain: a.line.Plain(), Printer: a.printer(), RunLog: a.runLog, Drain: a.drain,
 		Begins: func() { close(a.working) }, Unprinted: a.out.Err,
 	})
 	return err

@@ -63,7 +63,11 @@ func (a *app) open(ctx context.Context) (*session, error) {
 func (a *app) openWith(ctx context.Context, arg, python string) (*session, error) {
 	opened, err := a.program.Open(arg, python)
 	if err != nil {
-		return nil, a.notFound(err)
+		// Its name may have been meant for a run.
+		if missing := new(discover.NotFoundError); errors.As(err, &missing) {
+			missing.Hints = append(missing.Hints, a.line.RunMeant(err.Error()))
+		}
+		return nil, err
 	}
 	s := &session{app: a, Session: opened, Line: a.line, python: python, wanted: a.line.GuessTask()}
 	restore, grammar, wanted := a.line.Save(), a.grammar, s.wanted
@@ -172,15 +176,4 @@ func (s *session) answerVersion() error {
 		return nil
 	}
 	return s.printVersion()
-}
-
-// notFound adds to an error about a plugin that was not found that its name may have been meant for a run.
-func (a *app) notFound(err error) error {
-	var e *discover.NotFoundError
-	if errors.As(err, &e) {
-		if hint := a.line.RunMeant(e.Error()); hint != "" {
-			e.Hints = append(e.Hints, hint)
-		}
-	}
-	return err
 }

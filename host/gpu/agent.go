@@ -82,7 +82,6 @@ func visibleDevices() int {
 	return 0
 }
 
-// text describes a device in one line.
 func text(d gpureport.Device) string {
 	if d.Error != "" {
 		return fmt.Sprintf("cuda:%d: %s", d.Index, d.Error)

@@ -13,7 +13,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 
-// judged is an argument vector with what the host has against it.
+// judged is an argument vector and its problems.
 type judged struct {
 	config.Arguments
 	// problems are those of the configuration. No parser is asked about them.
@@ -22,13 +22,13 @@ type judged struct {
 	objections []problem.Problem
 	// typos are flags of an open task that are probably the host's. They stand unless the parser knows them.
 	typos []problem.Problem
-	// ends says that a flag is given which the parser answers by itself.
+	// ends: a flag is given that the parser answers, such as --version.
 	ends bool
 }
 
 func (j *judged) sound() bool { return len(j.objections)+len(j.typos) == 0 && !j.ends }
 
-// errEarlier says that an argument is wrong by a description that was made by an earlier command.
+// errEarlier is about an argument that is wrong by an earlier command's description.
 var errEarlier = exitcode.Usagef("by an earlier description")
 
 // arguments returns the task's argument vector and its problems. If the host's check objects, the task's own parser decides where it can.
@@ -72,7 +72,7 @@ func (s *Session) arguments(ctx context.Context, line Line) (config.Arguments, [
 	return last.Arguments, refused, nil
 }
 
-// judge makes the argument vector of the words that are the task's and of the configuration, and checks it.
+// judge makes the argument vector of the task's words and the configuration, and checks it.
 func (s *Session) judge(line Line, words []string) *judged {
 	j := &judged{}
 	var host []string
@@ -103,7 +103,7 @@ func (s *Session) judge(line Line, words []string) *judged {
 	return j
 }
 
-// keepUnknown leaves those typos that the parser let pass without knowing them, or that it could not be asked about.
+// keepUnknown keeps the typos that the parser accepted without knowing them, or could not be asked about.
 func (j *judged) keepUnknown(v plugin.Verdict) {
 	if !v.Parsed {
 		return
@@ -149,9 +149,9 @@ func (s *Session) refusal(j *judged, refused []problem.Problem) []problem.Proble
 			flag = "--" + flag
 		}
 		switch {
-		// The parser stopped at something else, and may have nothing against this.
+		// The parser stopped at something else, and may accept this.
 		case elsewhere && !s.Task.Unknown(flag):
-		// A type of the task's own may make a choice of a value that is none as it stands.
+		// A custom type may turn the value into one of the choices.
 		case a != nil && a.Type == schema.Custom && !confirmed(p):
 		default:
 			told = append(told, p)

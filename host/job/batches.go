@@ -22,7 +22,6 @@ type ownBatches struct {
 	first  backbones.Worker
 }
 
-// startBatches starts the worker that makes a task's batches.
 func (p *Place) startBatches(ctx context.Context) (*ownBatches, error) {
 	b := &ownBatches{}
 	w, count, err := p.batchWorker(ctx, 0)
@@ -73,14 +72,13 @@ func (b *ownBatches) takeFirst() backbones.Worker {
 	return w
 }
 
-// close ends a worker that was not taken.
 func (b *ownBatches) close() {
 	if w := b.takeFirst(); w != nil {
 		discard(w)
 	}
 }
 
-// discard ends a worker that has been given nothing.
+// discard ends a worker that has no items.
 func discard(w backbones.Worker) {
 	w.Finish()
 	for range w.Results() {

@@ -14,7 +14,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/trust"
 )
 
-// checkTrust refuses the plugin if it is not what the command line and the locks say, all problems at once.
+// checkTrust refuses a plugin that the command line or the locks do not trust, with all reasons at once.
 func (s *Session) checkTrust(arg string) error {
 	f := s.Flags
 	policy := trust.Policy{Locked: f.Locked}
@@ -46,7 +46,6 @@ func (s *Session) checkTrust(arg string) error {
 	return problem.Err(problems)
 }
 
-// pythonHasNoTLS is the reason for which --mtls and a task file do not go together.
 const pythonHasNoTLS = "the Python SDK speaks no TLS: neither Python's standard library nor grpcio, which are all that it uses, " +
 	"can make a certificate. Its sockets are unix sockets in a folder of mode 0700, which no other user can enter"
 
@@ -84,7 +83,7 @@ func (s *Session) Equip() {
 		if !given {
 			value, given = os.LookupEnv(name)
 		}
-		// The SDK's own folder is on a task file's PYTHONPATH already, and what the user wants behind it.
+		// A task file has the user's PYTHONPATH already, after the SDK's folder.
 		if given && !plugin.IsProtocolName(name) && (name != pythonPath || s.Found.Kind != discover.PythonFile) {
 			command.Env = append(command.Env, name+"="+value)
 		}
@@ -96,7 +95,7 @@ func (s *Session) Equip() {
 
 const pythonPath = "PYTHONPATH"
 
-// pythonPath is the PYTHONPATH that a task file is to have.
+// pythonPath is the PYTHONPATH for task files.
 func (p *Program) pythonPath() string {
 	path := os.Getenv(pythonPath)
 	if p.Flags.CleanEnv {

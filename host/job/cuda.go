@@ -115,7 +115,6 @@ func deviceChunk(tree *template.Node) int {
 	return min(size*batches, backbones.MaxChunkItems/size*size)
 }
 
-// dataloaderNumber is a number of the template's dataloader.
 func dataloaderNumber(tree *template.Node, name string, absent int) int {
 	loader, _ := tree.Get(template.RoleDataloader).Plain().(map[string]any)
 	n, ok := loader[name].(json.Number)
@@ -188,7 +187,7 @@ func (p *Place) pipeline(ctx context.Context, policy backbones.Policy) (backbone
 	}), nil
 }
 
-// stage is how a stage's workers are started. commits says that they write outputs.
+// stage returns the function that starts a stage's workers. commits: they write outputs.
 func (l *pipeline) stage(stage plugin.Stage, first int, commits bool) backbones.StageStarter {
 	return func(ctx context.Context, index int) (backbones.StageWorker, error) {
 		open := l.open(first + index)
@@ -208,13 +207,12 @@ func (l *pipeline) stage(stage plugin.Stage, first int, commits bool) backbones.
 	}
 }
 
-// start starts a worker of a stage.
 func (l *pipeline) start(ctx context.Context, stage plugin.Stage, open plugin.OpenOptions, index int) (backbones.StageWorker, error) {
-	// A device worker, too: what was imported is there at once. A nursery that has touched CUDA refuses.
+	// For a device worker, too: it need not import anything again. A nursery that has used CUDA refuses.
 	spawn := func(ctx context.Context) (backbones.StageWorker, error) {
 		nursery, err := l.startNursery(ctx)
 		if err != nil {
-			// A device that is not there ends what is being started, and is the better reason.
+			// A missing device ends what is being started, and is the better reason.
 			if wrong := l.check.Wrong(ctx); wrong != nil {
 				err = wrong
 			}

@@ -26,7 +26,7 @@ type earlier struct {
 	state *ledger.State
 }
 
-// check says what is wrong with the flags about ledgers, all of it.
+// check returns all problems of the flags about ledgers.
 func (f *LedgerFlags) check() error {
 	var problems []problem.Problem
 	if f.Resume != "" && f.RetryFailed != "" {
@@ -45,7 +45,6 @@ func (f *LedgerFlags) check() error {
 	return problem.Err(problems)
 }
 
-// findEarlier finds the run that this one resumes; nil: none.
 func (e *execution) findEarlier(mine ledger.Info) (*earlier, error) {
 	f := &e.Flags.LedgerFlags
 	word, how, flag := f.Resume, ledger.Resume, "--resume"
@@ -79,7 +78,7 @@ func (e *execution) findEarlier(mine ledger.Info) (*earlier, error) {
 	return &earlier{run: *found, how: how}, nil
 }
 
-// findRun finds the run that a word names; nil without an error: the folder of --run-dir holds none yet.
+// findRun finds the run that a word names; nil: the folder of --run-dir holds none yet.
 func (e *execution) findRun(word, flag string, mine ledger.Info) (*ledger.Run, error) {
 	f := &e.Flags.LedgerFlags
 	if word == LastSame && f.RunDir != "" {
@@ -129,7 +128,7 @@ func sameJSON(a, b json.RawMessage) bool {
 	return json.Compact(&x, a) == nil && json.Compact(&y, b) == nil && bytes.Equal(x.Bytes(), y.Bytes())
 }
 
-// read reads what became of the items of the run that is taken up. A run whose folder this one is to use is moved aside.
+// read reads the earlier run's state. It moves that run aside first if this one uses its folder.
 func (t *earlier) read(runDir string) error {
 	if runDir != "" && ledger.IsRun(runDir) {
 		mine, err := os.Stat(runDir)

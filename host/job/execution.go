@@ -26,8 +26,8 @@ type Front struct {
 	// Words are its command line; Plain is the same without the flags that take up an earlier run.
 	Words, Plain []string
 	Printer      progress.Printer
-	// Kept is the log of the run's ledger.
-	Kept *ledger.Log
+	// RunLog is the log in the run's folder.
+	RunLog *ledger.Log
 	// Drain is closed to begin nothing more. Begins is called before the first item is begun.
 	Drain  <-chan struct{}
 	Begins func()
@@ -127,7 +127,7 @@ func (e *execution) create(dir string, info ledger.Info) error {
 	if e.ledger, err = ledger.Create(dir, info, options); err != nil {
 		return err
 	}
-	if err := e.Kept.Open(dir); err != nil {
+	if err := e.RunLog.Open(dir); err != nil {
 		e.Log.Warn("the run has no log", "error", err)
 	}
 	e.Log.Debug("keeping a ledger", "folder", dir)
@@ -187,7 +187,7 @@ func (e *execution) carry() error {
 	return err
 }
 
-// info is what run.json says of the run before it has begun.
+// info is the content of run.json before the run begins.
 func (e *execution) info() (ledger.Info, error) {
 	// Without a folder of runs, --run-dir may name one.
 	root, _ := ledger.Root()
@@ -212,7 +212,7 @@ func (e *execution) info() (ledger.Info, error) {
 	return info, nil
 }
 
-// owner is who the run is to others that write to the same outputs.
+// owner identifies the run to others that write to the same outputs.
 func (e *execution) owner() outputs.Owner {
 	host, _ := os.Hostname()
 	o := outputs.Owner{Host: host, PID: os.Getpid(), Since: time.Now().UTC()}
@@ -226,8 +226,8 @@ func (e *execution) owner() outputs.Owner {
 	return o
 }
 
-// tellOf tells of another run at work on the same outputs, and what that means.
-func (e *execution) tellOf(other outputs.Owner, meaning string) {
+// warnShared warns that another run works on the same outputs, and what that means.
+func (e *execution) warnShared(other outputs.Owner, meaning string) {
 	mine := e.owner()
 	if mine.Shard != "" && other.Shard != "" && mine.Shard != other.Shard {
 		e.Log.Debug("another shard is being worked on", "host", other.Host, "process", other.PID, "shard", other.Shard)
@@ -295,7 +295,7 @@ func (e *execution) again() string {
 	if retry {
 		flag = "--retry-failed"
 	}
-	// With --run-dir alone the run goes on in its folder.
+	// With --run-dir the run continues in its folder.
 	if e.Flags.RunDir == "" {
 		flag += "=" + e.name()
 	}
@@ -303,7 +303,7 @@ func (e *execution) again() string {
 	return terminal.Command(append([]string{flag}, words...))
 }
 
-// name is what the run is found by.
+// name identifies the run on a command line.
 func (e *execution) name() string {
 	if e.Flags.RunDir != "" {
 		return pathOf(strings.TrimRight(e.Flags.RunDir, string(filepath.Separator)))
@@ -311,7 +311,7 @@ func (e *execution) name() string {
 	return e.ledger.Info().ID
 }
 
-// unlisted is the error of a run of failed items alone, some of which the listing does not have any more; nil: it had them all.
+// unlisted is the error about failed items to run again that the listing does not have any more; nil: it has all.
 func (e *execution) unlisted() error {
 	if e.picked == nil || e.source == nil {
 		return nil
@@ -338,10 +338,10 @@ func (e *execution) close(s progress.Summary, err error) error {
 	if e.failed != nil {
 		e.failed.Close()
 	}
-	// A folder that holds what was moved aside keeps the record of this run, so that it is still one of a run.
+	// A folder that holds an earlier run, moved aside, keeps this run's record: it stays the folder of a run.
 	inPlace := e.earlier != nil && e.Flags.RunDir != ""
 	if e.source == nil && exitcode.Of(err) == exitcode.Usage && !inPlace {
-		e.Kept.Close()
+		e.RunLog.Close()
 		if abandonErr := e.ledger.Abandon(); abandonErr != nil {
 			e.Log.Debug("removing the ledger of a run that never began", "error", abandonErr)
 		}
@@ -358,7 +358,7 @@ func (e *execution) close(s progress.Summary, err error) error {
 		end.Message = err.Error()
 		e.Log.Debug("the run ended", "error", err)
 	}
-	e.Kept.Close()
+	e.RunLog.Close()
 	closeErr := e.ledger.Close(end)
 	switch code := exitcode.Of(err); {
 	case s.Failed > 0 && code == exitcode.Partial:

@@ -42,7 +42,6 @@ type Factory struct {
 
 // Local is what a backbone may use of this machine. One that has workers of its own kind needs nothing of it.
 type Local struct {
-	// Place starts workers.
 	*Place
 	// Remaining tells how many items the source has still to yield, once it knows.
 	Remaining func() (n int, known bool)
@@ -147,19 +146,19 @@ func flag(name, help, want string) Flag {
 	return Flag{Argument: schema.Argument{Name: name, Flags: spellings, Help: help}, Want: want}
 }
 
-// number makes a flag one of a number from 1 to most.
+// number makes the flag take a number from 1 to most.
 func (f Flag) number(most int) Flag {
 	f.Type, f.Most = schema.Int, most
 	return f
 }
 
-// orNumber makes a flag one of some words or a number of any size.
+// orNumber makes the flag take one of the words, or a number of any size.
 func (f Flag) orNumber(typeName string, words ...string) Flag {
 	f.Type, f.TypeName, f.Words, f.Most = schema.Custom, typeName, words, math.MaxInt
 	return f
 }
 
-// choice makes a flag one of some words, the first being the default.
+// choice makes the flag take one of the words. The first is the default.
 func (f Flag) choice(words ...string) Flag {
 	f.Type, f.Words = schema.String, words
 	for _, w := range words {
@@ -179,7 +178,7 @@ func processes(name, what, want string, most int) Flag {
 	return flag(name, help, want).number(most).byDefault(json.Number(strconv.Itoa(defaultWorkers())))
 }
 
-// defaultWorkers is what the process may use: affinity and the limits of its control group count.
+// defaultWorkers is the number of CPUs that the process may use, by its affinity and its control group.
 func defaultWorkers() int { return runtime.GOMAXPROCS(0) }
 
 const startMethod = "start_method"

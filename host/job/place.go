@@ -183,7 +183,7 @@ func (p *Place) startLister(ctx context.Context) (*plugin.Lister, error) {
 		if err != nil {
 			return nil, err
 		}
-		return nursery.List(ctx, p.spec.accepts(backbones.Indexed), warn)
+		return nursery.List(ctx, slices.Contains(Backbone(p.spec.Backbone, nil).Accepts, backbones.Indexed), warn)
 	}
 	start := p.startOptions("lister")
 	lister, err := plugin.StartLister(ctx, p.spec.Plugin.Command, start, p.open(0), warn)
@@ -211,7 +211,10 @@ func workerName(index int) string { return fmt.Sprintf("worker-%d", index) }
 
 // startOptions are for a process whose log has a name.
 func (p *Place) startOptions(name string) plugin.StartOptions {
-	return p.spec.Plugin.start(p.Log.Named(name), p.RuntimeDir)
+	from := &p.spec.Plugin
+	return plugin.StartOptions{
+		Log: p.Log.Named(name), RuntimeDir: p.RuntimeDir, Timeout: from.StartTimeout, OpenTimeout: from.OpenTimeout, MTLS: from.MTLS,
+	}
 }
 
 // open is how the task is opened in a process of this run.

@@ -17,8 +17,12 @@ import (
 
 // Run does a Spec of this session until every item has its outcome. summarised reports whether the printer has shown how it ended.
 func (s *Session) Run(ctx context.Context, spec *Spec, front Front) (summarised bool, err error) {
-	if err := s.complete(spec); err != nil {
-		return false, err
+	backbone := s.Backbone()
+	if err = backbone.Fits(&spec.Task); err == nil && backbone.Complete != nil {
+		err = backbone.Complete(spec, s.Log)
+	}
+	if err != nil {
+		return false, exitcode.With(exitcode.Usage, err)
 	}
 	e, err := s.begin(spec, front)
 	if err != nil {
@@ -28,16 +32,6 @@ func (s *Session) Run(ctx context.Context, spec *Spec, front Front) (summarised 
 	return summarised, e.close(summary, unprinted(front.Unprinted(), summary, summarised, err))
 }
 
-// complete fits the flags of the backbone to the task.
-func (s *Session) complete(spec *Spec) error {
-	backbone := s.Backbone()
-	err := backbone.Fits(&spec.Task)
-	if err == nil && backbone.Complete != nil {
-		err = backbone.Complete(spec, s.Log)
-	}
-	return exitcode.With(exitcode.Usage, err)
-}
-
 // drive takes the items from the listing through the ledger to the backbone, and their outcomes back to the ledger.
 func (e *execution) drive(ctx context.Context) (summary progress.Summary, summarised bool, err error) {
 	dir, err := e.Warm.RuntimeDir()
@@ -45,7 +39,7 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 		return summary, false, err
 	}
 	place, err := NewPlace(ctx, e.spec, PlaceOptions{
-		Log: e.Log, RuntimeDir: dir, Warm: e.Warm, Drain: e.Drain, Owner: e.owner(), Shared: e.tellOf,
+		Log: e.Log, RuntimeDir: dir, Warm: e.Warm, Drain: e.Drain, Owner: e.owner(), Shared: e.warnShared,
 	})
 	defer func() { err = afterStart(summary, err, place.Close(ctx)) }()
 	if err != nil {

@@ -246,7 +246,7 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 	problems = append(problems, found...)
 	r.Policy, found = s.Flags.policy()
 	problems = append(problems, found...)
-	if err := s.tell(problems); err != nil {
+	if err := s.report(problems); err != nil {
 		return nil, err
 	}
 	if r.Mixin, err = s.mixin(); err != nil {
@@ -262,8 +262,8 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 	return r, nil
 }
 
-// tell warns of what is doubtful, and returns what is wrong as one error.
-func (s *Session) tell(problems []problem.Problem) error {
+// report logs the warnings, and returns the other problems as one error.
+func (s *Session) report(problems []problem.Problem) error {
 	wrong := problem.Err(problems)
 	warnings := listingWarnings{log: s.Log}
 	for _, p := range problem.Unique(problems) {

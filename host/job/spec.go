@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
@@ -72,11 +70,6 @@ func (s *Spec) number(name string, fallback int) int {
 // can reports whether the plugin has announced a capability.
 func (s *Spec) can(capability string) bool { return slices.Contains(s.Plugin.Capabilities, capability) }
 
-// accepts reports whether the backbone can hand blocks of an encoding to its workers.
-func (s *Spec) accepts(e backbones.Encoding) bool {
-	return slices.Contains(Backbone(s.Backbone, nil).Accepts, e)
-}
-
 // staged reports whether the task's stages run in processes of their own.
 func (s *Spec) staged() bool { return s.Task.Kind == schema.Device && s.Task.Has("stages") }
 
@@ -102,9 +95,4 @@ func (s *Spec) compiled() *template.Template {
 // a kind that only it can read.
 func (s *Spec) native(t *template.Template) bool {
 	return t != nil && t.Native() && !s.makesBatches() && (t.Input != nil || !s.can("template"))
-}
-
-// start are the options for a process of the plugin.
-func (p *Plugin) start(log hclog.Logger, runtimeDir string) plugin.StartOptions {
-	return plugin.StartOptions{Log: log, Timeout: p.StartTimeout, OpenTimeout: p.OpenTimeout, RuntimeDir: runtimeDir, MTLS: p.MTLS}
 }

@@ -48,12 +48,12 @@ func (l *listingWarnings) met(w plan.Warning) {
 func (l *listingWarnings) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	tellMore(l.log, l.count-problem.Most)
+	warnMore(l.log, l.count-problem.Most)
 	l.count = 0
 }
 
-// tellMore says how many warnings were not printed.
-func tellMore(log hclog.Logger, more int) {
+// warnMore says how many warnings were not printed.
+func warnMore(log hclog.Logger, more int) {
 	if more > 0 {
 		log.Warn("there are more warnings of this kind", "count", more)
 	}
@@ -65,5 +65,5 @@ func Warn(log hclog.Logger, first []plan.Warning, count int) {
 	for _, w := range first {
 		warnings.met(w)
 	}
-	tellMore(log, count-len(first))
+	warnMore(log, count-len(first))
 }
