@@ -112,7 +112,7 @@ type Process struct {
 
 func (p Process) String() string { return fmt.Sprintf("%d %s", p.PID, p.Command) }
 
-// Processes are those that were started with an environment variable: "NAME=VALUE". Zombies are none.
+// Processes are those that were started with an environment variable: "NAME=VALUE". It has no zombies.
 func Processes(variable string) []Process {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {

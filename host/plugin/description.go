@@ -110,7 +110,7 @@ func (d *description) plugin(resp *pb.DescribeResponse) *schema.Plugin {
 			case name == "":
 				d.say(ruleTasks, "it has no name")
 			case strings.HasPrefix(name, "-") || strings.ContainsFunc(name, unsayable):
-				d.say(ruleTasks, "nobody can type its name %q: it must not begin with a hyphen, and have no blanks and no control characters", clip(name))
+				d.say(ruleTasks, "its name %q cannot be typed: it must not begin with a hyphen, and must not have blanks or control characters", clip(name))
 			case seen[name]:
 				d.say(ruleTasks, "there are two tasks of this name")
 			}
@@ -137,7 +137,7 @@ func (d *description) task(t *pb.Task) schema.Task {
 	case pb.TaskKind_TASK_KIND_UNSPECIFIED:
 		d.say(ruleTasks, "it has no kind")
 	default:
-		d.say(ruleTasks, "there is no kind %d", t.GetKind())
+		d.say(ruleTasks, "unknown kind %d", t.GetKind())
 	}
 	flags, names := map[string]string{}, map[string]bool{}
 	for i, a := range t.GetArguments() {
@@ -191,13 +191,13 @@ func (d *description) argument(a *pb.Argument, flags map[string]string) schema.A
 	case a.GetType() == pb.ArgumentType_ARGUMENT_TYPE_UNSPECIFIED:
 		d.say(ruleArguments, "it has no type; ARGUMENT_TYPE_CUSTOM is for types of the plugin's own")
 	case !known:
-		d.say(ruleArguments, "there is no type %d", a.GetType())
+		d.say(ruleArguments, "unknown type %d", a.GetType())
 	}
 	switch arity := a.GetArity(); arity {
 	case "", "0", "?", "*", "+":
 	default:
 		if n, err := strconv.Atoi(arity); err != nil || n < 1 || strconv.Itoa(n) != arity {
-			d.say(ruleArguments, "the arity %q is none: leave it out for one value, or write 0, ?, *, + or a number", clip(arity))
+			d.say(ruleArguments, "invalid arity %q: leave it out for one value, or write 0, ?, *, + or a number", clip(arity))
 		}
 	}
 	if a.GetNegatable() && typ != schema.Bool {
@@ -224,7 +224,7 @@ func (d *description) json(rule, what, text string) any {
 	if err := decoder.Decode(&v); err != nil {
 		d.say(rule, "%s%q is not JSON: %v", what, clip(text), err)
 	} else if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		d.say(rule, "%s%q is not JSON: more follows behind the value", what, clip(text))
+		d.say(rule, "%s%q is not JSON: text follows the value", what, clip(text))
 	}
 	return v
 }

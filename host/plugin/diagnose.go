@@ -32,7 +32,7 @@ func cannotExec(name, path string, err error) *StartError {
 	return &StartError{Plugin: name, What: "cannot be run: " + reason(err), Hints: []string{hint}, Err: err}
 }
 
-// machineHint is what to do where the machine, and not the plugin, is why nothing can be started.
+// machineHint is what to do if no process can be started for a reason of the machine, not of the plugin.
 func machineHint(err error) string {
 	switch {
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
@@ -42,7 +42,7 @@ func machineHint(err error) string {
 	case errors.Is(err, syscall.ENOMEM):
 		return "the machine has no memory for one more process: fewer workers need less"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return "there is no space for the folder of sockets: free some, or let TMPDIR name another folder"
+		return "there is no space for the folder of sockets: free some, or set TMPDIR to another folder"
 	}
 	return ""
 }
@@ -111,7 +111,7 @@ func shebang(path string) string {
 	return ""
 }
 
-// noHandshake explains why a process that was started is not a plugin that can be talked to.
+// noHandshake explains why a started process cannot be used as a plugin.
 func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, exit *backbones.Exit, cause error) *StartError {
 	said, printed := r.firstSaid()
 	e := &StartError{Plugin: name, Err: cause, Stderr: r.log.tail()}
@@ -142,7 +142,7 @@ func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, e
 	return e
 }
 
-// harmless is a plugin's text without what a terminal would obey.
+// harmless is a plugin's text without control characters.
 func harmless(s string) string { return strings.Trim(strconv.Quote(clip(s)), `"`) }
 
 func clip(s string) string { return clipTo(s, 120) }

@@ -14,24 +14,24 @@ var threadLimits = []string{
 	"BLIS_NUM_THREADS", "RAYON_NUM_THREADS", "OPENCV_FOR_THREADS_NUM",
 }
 
-// oneThreadKey is set where the limits are the host's and not the user's.
+// oneThreadKey is set if the limits are the host's, not the user's.
 const oneThreadKey = "KAGURAZAKA_ONE_THREAD"
 
-// cleanNames are what a plugin is given of a clean environment, and every name that begins with LC_.
+// cleanNames are the variables of a clean environment, beside every name that begins with LC_.
 var cleanNames = append([]string{
 	"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TMPDIR", "TZ", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",
 }, threadLimits...)
 
-// protocolNames are the variables by which host and SDK speak.
+// protocolNames are the variables of the protocol between host and SDK.
 var protocolNames = []string{
 	wire.CookieKey, wire.LifelineKey, "KAGURAZAKA_LOG_LEVEL", oneThreadKey, "KAGURAZAKA_TASK_SHA256", "KAGURAZAKA_TASK_PATH", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR",
 	"PLUGIN_CLIENT_CERT", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT",
 }
 
-// IsProtocolName reports whether a variable is part of the protocol, so that no user may set it.
+// IsProtocolName reports whether a variable is part of the protocol. Users must not set these.
 func IsProtocolName(name string) bool { return slices.Contains(protocolNames, name) }
 
-// Environment is what a process of the plugin gets, without the variables of the protocol.
+// Environment is the environment of a plugin's process, without the variables of the protocol.
 func Environment(command Command, worker bool) []string {
 	env := os.Environ()
 	if command.CleanEnv {
@@ -45,7 +45,7 @@ func Environment(command Command, worker bool) []string {
 			if _, set := os.LookupEnv(name); !set {
 				env = append(env, name+"=1")
 				if name == threadLimits[0] {
-					// Whoever is forked to work alone may lift what nobody but the host has asked for.
+					// A process that is forked to work alone may lift limits that only the host has set.
 					env = append(env, oneThreadKey+"=1")
 				}
 			}

@@ -133,8 +133,8 @@ func failure(e *pb.Error) backbones.Failure {
 	return f
 }
 
-// brokenStream says why the Run call of a process that goes on living is at its end, and which section of docs/protocol.md
-// has the rule that it broke; empty where the host ended it.
+// brokenStream says why the Run call of a process that still lives has ended, and which section of docs/protocol.md has the rule that
+// it broke; empty if the host ended it.
 func brokenStream(err error) (reason, rule string) {
 	switch status.Code(err) {
 	case codes.Canceled:

@@ -29,7 +29,7 @@ type heartbeat struct {
 func keepHeartbeat(dir string, open *OpenOptions, log hclog.Logger) *heartbeat {
 	h, err := newHeartbeat(filepath.Join(dir, fmt.Sprintf("beat-%d", open.WorkerIndex)))
 	if err != nil {
-		log.Warn("the worker keeps no heartbeat page: should it end, it takes longer to find the item that was to blame", "error", err)
+		log.Warn("the worker has no heartbeat page: if it dies, it takes longer to find the item that was to blame", "error", err)
 		return nil
 	}
 	open.HeartbeatPath = h.path

@@ -13,12 +13,11 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/trust"
 )
 
-// errNotTrusted is in the error of a plugin whose executable is not, or no longer, the one that was asked for.
+// errNotTrusted is in the error of a plugin whose executable is not, or no longer, the trusted one.
 var errNotTrusted = exitcode.Usagef("the executable is not the one that was trusted")
 
-// image is an executable that was hashed, held open so that what is started is what was hashed, whatever its path leads
-// to by then. go-plugin's SecureConfig compares in the same way, but by path, and not where a runner of one's own starts
-// the process.
+// image is an open executable that was hashed, so that the started file is the hashed one, whatever its path leads to by then.
+// go-plugin's SecureConfig compares by path, and not with a custom runner.
 type image struct {
 	file *os.File
 	info os.FileInfo
@@ -51,8 +50,8 @@ func openImage(command Command) (*image, error) {
 	return nil, refuse(fmt.Sprintf("was not started: the SHA-256 of %s is %s, not %s", command.Path, sum, command.SHA256), nil)
 }
 
-// use makes a command run the opened file. A script is run by its path: its interpreter opens it again, and it may look
-// for files beside itself.
+// use makes a command run the opened file. A script is run by its path: its interpreter opens it again, and it may need the files
+// beside it.
 func (i *image) use(cmd *exec.Cmd) {
 	if i == nil {
 		return
@@ -61,7 +60,7 @@ func (i *image) use(cmd *exec.Cmd) {
 	if n, err := i.file.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) || n == 2 && string(head) == "#!" {
 		return
 	}
-	// Of this process: the number may be another file's in the child by then.
+	// This process's number for the file: in the child it may be another file's.
 	path := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), i.file.Fd())
 	if _, err := os.Stat(path); err == nil {
 		cmd.Path = path
@@ -86,7 +85,7 @@ func (i *image) close() {
 	}
 }
 
-// StatusTime is when the file's inode last changed, which nobody can set back.
+// StatusTime is the time of the last change of a file's inode. No user can set it back.
 func StatusTime(info os.FileInfo) time.Time {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		changed := changeTime(st)

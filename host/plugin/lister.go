@@ -159,7 +159,7 @@ func (l *Lister) indexed(n uint64) error {
 	case l.yielded.Load() > 0:
 		return errors.New("the plugin answered with a number of items after it had sent items")
 	case n > mostIndexed:
-		return fmt.Errorf("the plugin says that it has %s, which cannot be", count.Of(n, "item"))
+		return fmt.Errorf("the plugin reported %s, more than a list can have", count.Of(n, "item"))
 	}
 	return nil
 }
@@ -199,7 +199,7 @@ func fromBlock(b *pb.Block) (backbones.Block, error) {
 		if n := len(out.ContentKeys); n > 0 && n != out.Count {
 			return out, fmt.Errorf("the plugin sent a block of %s with %d content_keys: there is one an item, or none", count.Of(out.Count, "item"), n)
 		}
-		// Nobody but the plugin can count what is in it.
+		// Only the plugin can count its items.
 		if out.Count > listItems {
 			return out, fmt.Errorf("the plugin sent a block of %s, where %d were asked for at most", count.Of(out.Count, "item"), listItems)
 		}

@@ -9,8 +9,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// memoryWords are what runtimes write to stderr when they end for want of memory: Go, C++, Rust, Python, the C library,
-// Java.
+// memoryWords are what runtimes write to stderr when memory runs out: Go, C++, Rust, Python, the C library, Java.
 var memoryWords = []string{
 	"out of memory", "cannot allocate", "Cannot allocate memory", "std::bad_alloc", "memory allocation of ", "MemoryError",
 	"OutOfMemoryError",
@@ -20,15 +19,15 @@ func tellsOfMemory(line string) bool {
 	return slices.ContainsFunc(memoryWords, func(words string) bool { return strings.Contains(line, words) })
 }
 
-// oomCount is how often the kernel's out-of-memory killer has been at work.
+// oomCount counts the processes that the kernel's out-of-memory killer has ended.
 type oomCount struct {
 	// group is the number of processes of the host's control group that it ended, machine that of the whole machine; below
 	// zero: not known.
 	group, machine int
 }
 
-// memoryOf says what is known of memory as the cause of an exit, as the end of a sentence. began is the count when the
-// process began, said what it wrote about memory.
+// memoryOf is what is known about memory as the cause of an exit, as the end of a sentence. began is the count when the process began,
+// said what it wrote about memory.
 func memoryOf(exit backbones.Exit, began oomCount, said string) string {
 	return memoryNow(exit, began, countKills(), said, addressLimit())
 }

@@ -24,7 +24,7 @@ func addressLimit() uint64 { return 0 }
 
 func changeTime(st *syscall.Stat_t) syscall.Timespec { return st.Ctimespec }
 
-// reapGroup waits for the process and ends what is left of its group.
+// reapGroup waits for the process and ends the rest of its group.
 func reapGroup(cmd *exec.Cmd) error {
 	err := cmd.Wait()
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)

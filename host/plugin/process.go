@@ -215,7 +215,7 @@ const stopTime = 3 * time.Second
 // Stop asks the process to exit, kills it if it does not, and returns once it has ended.
 func (p *Process) Stop() { _ = p.leave(stopTime, nil) }
 
-// tellAfter is the time after which a log line says that the host waits for a task to close.
+// tellAfter is the time after which a log line reports that the host waits for a task to close.
 const tellAfter = 3 * time.Second
 
 // Close asks the process to close its task and exit, and returns once it has ended. The error says that the task was not closed.

@@ -10,8 +10,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/guard"
 )
 
-// reapGroup waits for the process and ends what is left of its group. The group is killed while the process is still a
-// zombie, so that its number cannot have been given to anybody else.
+// reapGroup waits for the process and ends the rest of its group. It kills the group while the process is still a zombie, so that no
+// other process has its number.
 func reapGroup(cmd *exec.Cmd) error {
 	pid := cmd.Process.Pid
 	for errors.Is(unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {

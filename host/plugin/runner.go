@@ -60,8 +60,7 @@ func (r *runner) Start(context.Context) error {
 	if err != nil {
 		return err
 	}
-	// A process group of its own: Ctrl-C in the terminal reaches only the host, and everything that a plugin starts can be killed
-	// with it.
+	// A new process group: Ctrl-C in the terminal reaches only the host, and everything that a plugin starts can be killed with it.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r.cmd.ExtraFiles = []*os.File{line}
 	r.cmd.Env = append(r.cmd.Env, wire.LifelineKey+"="+lifelineFD)

@@ -18,10 +18,10 @@ import (
 )
 
 const (
-	// runtimeLock is the file that proves a folder to be a host's, which holds a lock on it for as long as it lives.
+	// runtimeLock is the file that marks a host's folder. The host holds a lock on it while it lives.
 	runtimeLock = "host"
 	runtimeMark = "kagurazaka keeps the sockets of a run here\n"
-	// markTime is more than lies between making a folder and marking it.
+	// markTime is longer than the time between making a folder and marking it.
 	markTime = 10 * time.Minute
 )
 
@@ -62,7 +62,7 @@ func baseError(base string, err error) error {
 	if base == os.Getenv("TMPDIR") {
 		named = "TMPDIR=" + base
 	}
-	return fmt.Errorf("making a folder for sockets in %s: %w; let TMPDIR name a folder that is there, that you can write to, and that has space", named, regular.Cause(err))
+	return fmt.Errorf("making a folder for sockets in %s: %w; set TMPDIR to a folder that exists, that you can write to, and that has space", named, regular.Cause(err))
 }
 
 func newRuntimeDir(base string) (d *RuntimeDir, err error) {
@@ -70,7 +70,7 @@ func newRuntimeDir(base string) (d *RuntimeDir, err error) {
 	if d.Path, err = os.MkdirTemp(base, "kagurazaka-"); err != nil {
 		return nil, err
 	}
-	// Whatever the umask: nobody else may enter, and the user may.
+	// Whatever the umask, only the user may enter.
 	if err = os.Chmod(d.Path, 0o700); err == nil {
 		err = d.mark()
 	}
@@ -84,7 +84,7 @@ func newRuntimeDir(base string) (d *RuntimeDir, err error) {
 	return d, nil
 }
 
-// mark puts the lock into the folder. It has its name once it is locked: whoever finds it can tell.
+// mark puts the lock into the folder. The file gets its name once it is locked, so that others can rely on the lock.
 func (d *RuntimeDir) mark() (err error) {
 	next := filepath.Join(d.Path, ".new")
 	if d.lock, err = os.OpenFile(next, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
@@ -93,7 +93,7 @@ func (d *RuntimeDir) mark() (err error) {
 	if _, err = d.lock.WriteString(runtimeMark); err != nil {
 		return err
 	}
-	// Without locks on this file system nothing is ever swept there: a lock that cannot be had says that somebody lives.
+	// On a file system without locks nothing is ever swept: a lock that cannot be taken counts as held.
 	if err = filelock.TryLock(d.lock); err != nil {
 		return os.Remove(next)
 	}
@@ -147,7 +147,7 @@ func sweepRuntimeDir(parent *os.Root, name string) error {
 		return err
 	}
 	defer func() { _ = lock.Close() }()
-	// What is no file may never have anything to be read.
+	// Reading anything but a file may block.
 	if info, err := lock.Stat(); err != nil || !info.Mode().IsRegular() || !beneath.Owned(info) {
 		return errNotDead
 	}

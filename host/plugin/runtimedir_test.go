@@ -130,7 +130,7 @@ func TestSweepRuntimeDirs(t *testing.T) {
 // What is wrong with the folder for temporary files is told as such.
 func TestRuntimeDirNamesTMPDIR(t *testing.T) {
 	t.Setenv("TMPDIR", "/nowhere/tmp")
-	if _, err := NewRuntimeDir(); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "in TMPDIR=/nowhere/tmp: no such file or directory; let TMPDIR name") {
+	if _, err := NewRuntimeDir(); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "in TMPDIR=/nowhere/tmp: no such file or directory; set TMPDIR to") {
 		t.Error(err)
 	}
 }

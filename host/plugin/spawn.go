@@ -342,7 +342,7 @@ func (n *Nursery) started(m *pb.WorkerStarted) error {
 	return nil
 }
 
-var errNotItsWorker = errors.New("the plugin told of a worker that cannot be its own")
+var errNotItsWorker = errors.New("the plugin reported a worker that cannot be its own")
 
 // ours checks the process number and socket of a worker before anything is sent to it. A signal to 0 or -1 would reach this process's
 // group or all of the user's processes.
@@ -471,7 +471,7 @@ func (s *spawned) Kill() {
 	}
 	// Its end is reported by its nursery, which may never do so.
 	time.AfterFunc(reportTime, func() {
-		s.end(backbones.Exit{Code: -1, Reason: "it had to end, and the process that had made it never said that it had"})
+		s.end(backbones.Exit{Code: -1, Reason: "the host killed it, and the process that had made it never reported its end"})
 	})
 }
 

@@ -32,7 +32,7 @@ type stderrLog struct {
 
 	mu   sync.Mutex
 	last []string
-	// memory is the last line that tells of memory that could not be had; it may be far above the last lines.
+	// memory is the last line about a failed allocation. It may be far above the last lines.
 	memory string
 }
 
@@ -54,7 +54,7 @@ func (l *stderrLog) drain(r io.Reader) {
 
 func (l *stderrLog) line(line string) {
 	line = strings.TrimRight(line, "\r\n")
-	// Of a line that was overwritten on a terminal the last state counts.
+	// On a terminal the last state of an overwritten line remains.
 	if i := strings.LastIndexByte(line, '\r'); i >= 0 {
 		line = line[i+1:]
 	}
@@ -97,7 +97,7 @@ func (l *stderrLog) tail() []string {
 	return slices.Clone(l.last)
 }
 
-// takeMemory returns the last line that tells of memory that could not be had, once.
+// takeMemory returns the last line about a failed allocation, once.
 func (l *stderrLog) takeMemory() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -146,7 +146,7 @@ func parseHclog(line string) (hclog.Level, string, []any, bool) {
 }
 
 // workerLog reads what a worker that a plugin made itself writes to its stdout and stderr. The worker opens a named
-// pipe for it, or does not: nobody waits for that.
+// pipe for it, or does not: the host does not wait for that.
 type workerLog struct {
 	path string
 	log  *stderrLog
@@ -179,7 +179,7 @@ func newWorkerLog(path string, log hclog.Logger) (*workerLog, error) {
 	return l, nil
 }
 
-// opened says that the worker has the pipe, if it ever will: from now on it ends with the worker and its children.
+// opened is called once the worker has the pipe, if it ever opens it. From then on the pipe ends with the worker and its children.
 func (l *workerLog) opened() {
 	_ = l.hold.Close()
 	_ = os.Remove(l.path)

@@ -160,7 +160,7 @@ func (s *stream[Q, A]) outOfPlace(resp *pb.RunResponse) (what, rule string) {
 	closing, answers := resp.GetCloseError() != nil, resp.GetResult() != nil || resp.GetBatch() != nil
 	switch {
 	case s.end.Close != nil:
-		return "it sent a message behind its close_error", ruleClosing
+		return "it sent a message after its close_error", ruleClosing
 	case closing && answers:
 		return "it sent a close_error and an answer in one message", ruleClosing
 	case closing && s.unasked():

@@ -111,11 +111,11 @@ func (s *Stages) Limit() string {
 		return fmt.Sprintf("the device limits this run (%s busy): a larger --batch_size or one more --device may help", percent(s.Device.Share))
 	case s.WaitOutput > s.WaitInput:
 		if s.Finish.Share >= crowded {
-			return fmt.Sprintf("what follows inference limits this run: --num_postprocess (now %d) may be raised as long as there are CPUs for it", s.Finish.Workers)
+			return fmt.Sprintf("the stage after inference limits this run: --num_postprocess (now %d) may be raised while CPUs are free", s.Finish.Workers)
 		}
 		return "room for results limits this run: they use the share of memory that batches may have; a smaller --batch_size needs less"
 	case s.Load.Share >= crowded:
-		return fmt.Sprintf("loading limits this run: --num_load (now %d) may be raised as long as there are CPUs for it", s.Load.Workers)
+		return fmt.Sprintf("loading limits this run: --num_load (now %d) may be raised while CPUs are free", s.Load.Workers)
 	case s.Device.Share < full && s.Load.Share < crowded && waited > 0:
 		return "neither loading nor the device is busy all the time: --prefetch may be raised, if the listing is not what all wait for"
 	}

@@ -25,7 +25,7 @@ func New(dir string, size uint64) (*Memory, error) {
 	m.size = size
 	if err := m.file.Truncate(int64(size)); err != nil {
 		m.Close()
-		return nil, fmt.Errorf("making shared memory of %d GiB (none of which is used yet): %w", size>>30, err)
+		return nil, fmt.Errorf("making shared memory of %d GiB (not used yet): %w", size>>30, err)
 	}
 	return m, nil
 }

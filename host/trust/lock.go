@@ -49,8 +49,8 @@ type Entry struct {
 	Sums []string
 	// Line is the entry's line in the file; 0: none yet.
 	Line int
-	// before and behind are the comments around the entry.
-	before, behind string
+	// above and behind are the comments above the entry and at the end of its line.
+	above, behind string
 }
 
 // ReadLock reads a lock. A missing file is an empty lock. A file that cannot be read is a problem.
@@ -146,7 +146,7 @@ func (r *lockReader) plugins(l *Lock, n *yaml.Node) {
 			return
 		}
 		l.Entries = append(l.Entries, Entry{
-			Key: key.Value, Sums: r.sums(key.Value, value), Line: key.Line, before: key.HeadComment, behind: value.LineComment,
+			Key: key.Value, Sums: r.sums(key.Value, value), Line: key.Line, above: key.HeadComment, behind: value.LineComment,
 		})
 	})
 	if !isMap {
@@ -222,7 +222,7 @@ func (l *Lock) text() ([]byte, error) {
 	plugins := &yaml.Node{Kind: yaml.MappingNode}
 	for _, e := range l.Entries {
 		key, value := text(e.Key), text(e.Sums[0])
-		key.HeadComment, value.LineComment = e.before, e.behind
+		key.HeadComment, value.LineComment = e.above, e.behind
 		if len(e.Sums) > 1 {
 			value = &yaml.Node{Kind: yaml.SequenceNode}
 			for _, sum := range e.Sums {
