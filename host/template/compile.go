@@ -8,11 +8,11 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
-// Compile turns a resolved template into one that can be run. The root is a node of KindMap whose fields are the
-// top-level ones; nil and null stand for a task without a template. A mode that a mixin gave as a plain map is found
-// by its key "mode", or by its fields where they leave no doubt.
+// Compile turns a resolved template into one that can be run. The root is a node of KindMap with the top-level fields; nil and null
+// stand for a task without a template. A mode that a mixin gave as a plain map is recognized by its key "mode", or by its fields if
+// they fit only one mode.
 //
-// All problems are returned at once, in the order of the fields; the Template is nil when there are any.
+// It returns all problems at once, in the order of the fields. The Template is nil if there are any.
 func Compile(root *Node) (*Template, []problem.Problem) {
 	c := &compiler{t: &Template{}, broken: map[string]bool{}}
 	if !root.IsNull() {
@@ -29,7 +29,7 @@ type compiler struct {
 	problems []problem.Problem
 	// hard are the fields of the hard shard mode, if it is a built-in one.
 	hard values
-	// broken are the top-level fields with problems: what depends on them is not judged.
+	// broken are the top-level fields with problems. Fields that depend on them are not checked.
 	broken map[string]bool
 }
 
@@ -49,7 +49,7 @@ func (c *compiler) root(root *Node) {
 		c.problem("", root, "the template is not a map of fields", "")
 		return
 	}
-	names := make([]string, 0, len(topLevel))
+	var names []string
 	for _, f := range topLevel {
 		names = append(names, f.Name)
 	}
@@ -58,23 +58,20 @@ func (c *compiler) root(root *Node) {
 			c.problem(f.Name, f.Value, "is not a field of a template", problem.Near(f.Name, names))
 		}
 	}
-	for _, f := range topLevel {
-		c.topLevel(f.Name, root.Get(f.Name))
+	for _, name := range names {
+		c.topLevel(name, normal(root.Get(name)))
 	}
 	c.folders()
 	c.together(root)
 }
 
-// topLevel compiles one field. Placeholders are the first thing to say of it, in custom modes as well.
+// topLevel compiles one field. Placeholders are reported first, in custom modes as well.
 func (c *compiler) topLevel(role string, n *Node) {
 	if n.IsNull() {
 		return
 	}
-	n = normal(n)
-	open := false
 	n.walk(role, func(path string, v *Node) {
 		if v.Kind == KindPlaceholder {
-			open = true
 			hint := "give it with --mixin "
 			if v.Origin != "" {
 				hint = "give it there, or with --mixin "
@@ -83,16 +80,15 @@ func (c *compiler) topLevel(role string, n *Node) {
 			c.problems[len(c.problems)-1].Open = true
 		}
 	})
-	if n.Kind == KindPlaceholder {
+	switch {
+	case n.Kind == KindPlaceholder:
 		return
-	}
-	if role == RoleDataloader {
+	case role == RoleDataloader:
 		if n.Kind != KindMap && n.Kind != KindMode {
 			c.problem(role, n, "must be a map, not "+show(n), "")
 		}
 		return
-	}
-	if n.Kind == KindMode && n.Custom {
+	case n.Kind == KindMode && n.Custom:
 		c.t.Custom = append(c.t.Custom, role)
 		return
 	}
@@ -100,7 +96,7 @@ func (c *compiler) topLevel(role string, n *Node) {
 	if !ok {
 		return
 	}
-	m := c.fields(role, spec, n, open)
+	m := c.fields(role, spec, n)
 	if c.broken[role] {
 		return
 	}
@@ -119,7 +115,7 @@ func (c *compiler) topLevel(role string, n *Node) {
 	}
 }
 
-// together checks what several fields must agree on. What the plugin's own modes need and give is theirs to say; but a check
+// together checks what several fields must agree on. The plugin's own modes may need and give anything, but a check
 // without outputs never works.
 func (c *compiler) together(root *Node) {
 	if check := root.Get(RoleFinishCheck); !check.IsNull() && root.Get(RoleOutput).IsNull() {
@@ -128,27 +124,22 @@ func (c *compiler) together(root *Node) {
 	if len(c.t.Custom) > 0 || !root.Get(RoleHardShard).IsNull() {
 		return
 	}
-	var needs string
-	switch {
-	case c.t.Output != nil:
-		needs = RoleOutput
-	case c.t.Input.needsFolder():
+	needs := RoleOutput
+	if c.t.Output == nil {
 		needs = RoleInput
-	default:
-		return
 	}
-	c.problem(RoleHardShard, root, "is missing, and "+needs+" needs its folders",
-		"give NoHardShard with input_path and output_path")
+	if c.t.Output != nil || c.t.Input.needsFolder() {
+		c.problem(RoleHardShard, root, "is missing, and "+needs+" needs its folders", "give NoHardShard with input_path and output_path")
+	}
 }
 
-// folders checks the folders of a built-in hard shard mode against what uses them: a folder that nothing of the template uses
-// may be anything.
+// folders checks the folders of a built-in hard shard mode that the template uses. Others may be anything.
 func (c *compiler) folders() {
 	m := c.hard
 	if m.of == nil || c.broken[RoleHardShard] {
 		return
 	}
-	needed := func(by string, names []string) {
+	needed := func(by string, names ...string) {
 		for _, name := range names {
 			if m.node(name) == nil {
 				c.problem(m.path+"."+name, m.mode.Get(name), "is null, and "+by+" needs it",
@@ -156,20 +147,24 @@ func (c *compiler) folders() {
 			}
 		}
 	}
-	inputs, outputs := []string{"input_path"}, []string{"output_path"}
-	if m.spec.Name != "NoHardShard" {
-		inputs, outputs = []string{"base_input_path", "input_name"}, []string{"base_output_path", "output_name"}
+	plain := m.spec.Name == "NoHardShard"
+	switch {
+	case c.t.Output == nil:
+	case plain:
+		needed(RoleOutput, "output_path")
+	default:
+		needed(RoleOutput, "base_output_path", "output_name")
 	}
-	if c.t.Output != nil {
-		needed(RoleOutput, outputs)
-	}
-	if !c.t.Input.needsFolder() {
-		return
-	}
-	needed(RoleInput, inputs)
-	// A pattern is joined to it, which works with nothing, too.
-	if n := m.node("input_path"); n != nil && c.t.InputPath == "" && c.t.Input.Kind != ByGlob {
-		c.problem(m.path+".input_path", n, "is empty", "write . for the working folder")
+	switch {
+	case !c.t.Input.needsFolder():
+	case plain:
+		needed(RoleInput, "input_path")
+		// A pattern is joined to it, and works with an empty one, too.
+		if n := m.node("input_path"); n != nil && c.t.InputPath == "" && c.t.Input.Kind != ByGlob {
+			c.problem(m.path+".input_path", n, "is empty", "write . for the working folder")
+		}
+	default:
+		needed(RoleInput, "base_input_path", "input_name")
 	}
 }
 
@@ -184,64 +179,47 @@ func (c *compiler) mode(path, role string, n *Node) (ModeSpec, *Node, bool) {
 	switch n.Kind {
 	case KindMode:
 		spec, ok := SpecOf(n.Mode)
-		if !ok {
+		switch {
+		case !ok:
 			c.problem(path, n, fmt.Sprintf("has the mode %s, which does not exist", n.Mode), orOneOf(problem.Near(n.Mode, names), names))
-			return spec, n, false
-		}
-		if spec.Role != role {
+		case spec.Role != role:
 			c.problem(path, n, fmt.Sprintf("cannot be %s, which is for %s", n.Mode, spec.Role), orOneOf("", names))
-			return spec, n, false
 		}
-		return spec, n, true
+		return spec, n, spec.Role == role
 	case KindMap:
-		return c.guessMode(path, names, n)
+		return c.guessMode(path, role, n)
 	default:
 		c.problem(path, n, "must be a mode, not "+show(n), orOneOf("", names))
 		return ModeSpec{}, n, false
 	}
 }
 
-// guessMode finds out which mode a plain map stands for.
-func (c *compiler) guessMode(path string, names []string, n *Node) (ModeSpec, *Node, bool) {
+// guessMode finds the mode that a plain map stands for.
+func (c *compiler) guessMode(path, role string, n *Node) (ModeSpec, *Node, bool) {
 	if named := n.Get("mode"); named != nil {
-		as := *n
-		as.Kind, as.Fields = KindMode, slices.Clone(n.Fields)
-		as.Fields = slices.DeleteFunc(as.Fields, func(f Field) bool { return f.Name == "mode" })
-		as.Mode, _ = named.Scalar.(string)
-		role, _, _ := strings.Cut(path, ".")
-		return c.mode(path, role, &as)
+		mode := *n
+		mode.Kind = KindMode
+		mode.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(f Field) bool { return f.Name == "mode" })
+		mode.Mode, _ = named.Scalar.(string)
+		return c.mode(path, role, &mode)
 	}
-	if len(names) == 1 {
-		spec, _ := SpecOf(names[0])
-		return spec, n, true
+	specs := SpecsOfRole(role)
+	if len(specs) == 1 {
+		return specs[0], n, true
 	}
-	var fit []ModeSpec
-	for _, name := range names {
-		if spec, _ := SpecOf(name); fits(spec, n) {
-			fit = append(fit, spec)
-		}
-	}
-	// Both soft shards have the same fields; the one by index is the default.
-	if len(fit) == 1 || len(fit) > 1 && fit[0].Role == RoleSoftShard {
+	fit := slices.DeleteFunc(specs, func(spec ModeSpec) bool { return !fits(spec, n) })
+	// Both soft shards have the same fields, and the one by index is the default.
+	if len(fit) == 1 || len(fit) > 1 && role == RoleSoftShard {
 		return fit[0], n, true
 	}
-	c.problem(path, n, "does not say which mode it is", fmt.Sprintf("add mode: %s", strings.Join(names, " | ")))
+	c.problem(path, n, "does not say which mode it is", fmt.Sprintf("add mode: %s", strings.Join(ModesOfRole(role), " | ")))
 	return ModeSpec{}, n, false
 }
 
-// fits reports whether the map has all fields that the mode requires, and no other ones.
+// fits reports whether the map has all fields that the mode requires, and no others.
 func fits(spec ModeSpec, n *Node) bool {
-	for _, f := range n.Fields {
-		if _, ok := spec.Field(f.Name); !ok {
-			return false
-		}
-	}
-	for _, f := range spec.Fields {
-		if f.Required && n.Get(f.Name) == nil {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(spec.Fields, func(f FieldSpec) bool { return f.Required && n.Get(f.Name) == nil }) &&
+		!slices.ContainsFunc(n.Fields, func(f Field) bool { _, ok := spec.Field(f.Name); return !ok })
 }
 
 func (c *compiler) hardShard(m values) {
@@ -257,7 +235,7 @@ func (c *compiler) hardShard(m values) {
 	c.t.OutputPath = Join(m.text("base_output_path"), idx, m.text("output_name"))
 }
 
-// from says what gives a path, and how another is given.
+// from names the source of a path, for messages, and how to give another.
 func (v values) from(field, what string) string {
 	n, field := v.of[field], v.path+"."+field
 	switch {
@@ -277,8 +255,9 @@ func (c *compiler) softShard(m values) *Shard {
 		return nil
 	}
 	s.Num = uint64(num)
-	where := m.path + ".shard_idx"
-	for _, i := range m.ints("shard_idx") {
+	where, list := m.path+".shard_idx", m.list("shard_idx")
+	for _, n := range list {
+		i, _ := intOf(n)
 		switch {
 		case i < 0 || i >= num:
 			c.problem(where, m.node("shard_idx"), fmt.Sprintf("is %d, but shards count from 0 to %d", i, num-1), "")
@@ -288,7 +267,7 @@ func (c *compiler) softShard(m values) *Shard {
 			s.Idx = append(s.Idx, uint64(i))
 		}
 	}
-	if len(m.ints("shard_idx")) == 0 {
+	if len(list) == 0 {
 		c.problem(where, m.node("shard_idx"), "names no shard, so nothing would be done", "give a number or a list of them")
 	}
 	slices.Sort(s.Idx)
@@ -298,12 +277,11 @@ func (c *compiler) softShard(m values) *Shard {
 
 func (c *compiler) subshard(m values) *Shard {
 	n := m.node("subshard")
-	if n.IsNull() {
+	if n == nil {
 		return nil
 	}
-	path := m.path + ".subshard"
-	spec := m.spec
-	if n = normal(n); n.Kind != KindMap || n.Get("mode") != nil {
+	path, spec := m.path+".subshard", m.spec
+	if n.Kind != KindMap || n.Get("mode") != nil {
 		var ok bool
 		if spec, n, ok = c.mode(path, RoleSoftShard, n); !ok {
 			return nil
@@ -314,7 +292,7 @@ func (c *compiler) subshard(m values) *Shard {
 		return nil
 	}
 	before := len(c.problems)
-	sub := c.fields(path, spec, n, false)
+	sub := c.fields(path, spec, n)
 	if len(c.problems) > before {
 		return nil
 	}
@@ -326,7 +304,9 @@ func (c *compiler) input(m values) {
 	switch m.spec.Name {
 	case "InputByExts":
 		in.Kind = ByExts
-		in.Exts = m.strings("exts")
+		for _, e := range m.list("exts") {
+			in.Exts = append(in.Exts, textOf(e))
+		}
 	case "InputByGlob":
 		in.Kind = ByGlob
 	case "InputBySubDirectory":
@@ -355,10 +335,11 @@ func (c *compiler) output(m values) {
 		out.Kind = ReplacingExt
 	case "OutputByFilenameSubfoldering":
 		out.Kind = Subfoldering
-		out.Files = m.files("file_to_write")
-		for _, f := range out.Files {
-			if f.Name == "" {
-				c.problem(m.path+".file_to_write."+f.ID, m.node("file_to_write"), "is empty: it must name a file", "")
+		for _, f := range m.node("file_to_write").Fields {
+			file := OutputFile{ID: f.Name, Name: textOf(f.Value)}
+			out.Files = append(out.Files, file)
+			if file.Name == "" {
+				c.problem(m.path+".file_to_write."+file.ID, m.node("file_to_write"), "is empty: it must name a file", "")
 			}
 		}
 	}
@@ -369,10 +350,9 @@ func (c *compiler) output(m values) {
 }
 
 func (c *compiler) finish(m values) {
-	f := &Finish{File: WholeOutput}
-	c.t.Finish = f
+	c.t.Finish = &Finish{File: WholeOutput}
 	n := m.node("output_field_suffix")
-	if n.IsNull() || c.broken[RoleOutput] || c.t.Output == nil {
+	if n == nil || c.broken[RoleOutput] || c.t.Output == nil {
 		return
 	}
 	suffix := m.text("output_field_suffix")
@@ -382,17 +362,15 @@ func (c *compiler) finish(m values) {
 		return
 	}
 	var ids []string
-	for i, file := range c.t.Output.Files {
-		if file.ID == suffix {
-			f.File = i
-			return
-		}
+	for _, file := range c.t.Output.Files {
 		ids = append(ids, file.ID)
 	}
-	c.problem(path, n, fmt.Sprintf("is %q, which names no file of output_mode.file_to_write", suffix), orOneOf(problem.Near(suffix, ids), ids))
+	if c.t.Finish.File = slices.Index(ids, suffix); c.t.Finish.File < 0 {
+		c.problem(path, n, fmt.Sprintf("is %q, which names no file of output_mode.file_to_write", suffix), orOneOf(problem.Near(suffix, ids), ids))
+	}
 }
 
-// orOneOf is the suggestion, or all that could stand there where there is none.
+// orOneOf returns the suggestion, or without one all options.
 func orOneOf(suggestion string, options []string) string {
 	if suggestion != "" || len(options) == 0 {
 		return suggestion

@@ -48,8 +48,8 @@ func byExts(exts ...string) *Node {
 	return mode("InputByExts", map[string]any{"exts": list})
 }
 
-func softShard(name string, num int, idx ...any) *Node {
-	return mode(name, map[string]any{"shard_idx": idx, "shard_num": num})
+func softShard(name string, shards int, idx ...any) *Node {
+	return mode(name, map[string]any{"shard_idx": idx, "shard_num": num(shards)})
 }
 
 func checkOutput(suffix any) *Node {
