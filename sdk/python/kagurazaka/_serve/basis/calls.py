@@ -92,13 +92,11 @@ class Calls(Shared):
     def call(self, called: Value, arguments: list[Value], keywords: dict[str, Value], scope: Scope, node: ast.AST) -> Value:
         """called(*arguments, **keywords); keywords[""] holds arguments with unknown names."""
         self.step(scope, node)
-        callees = each([called])
+        if not isinstance(called, Either):
+            return self._call_one(called, arguments, keywords, scope, node)
         found = []
-        for one in callees:
-            if isinstance(called, Either):
-                with self.perhaps(reason_of(called)):
-                    found.append(self._call_one(one, arguments, keywords, scope, node))
-            else:
+        for one in called.options:
+            with self.perhaps(reason_of(called)):
                 found.append(self._call_one(one, arguments, keywords, scope, node))
         return either(found)
 
@@ -128,10 +126,6 @@ class Calls(Shared):
         made = called if isinstance(called, Opaque) else self.opaque(scope, node)
         if made is called:
             self.touched(made.reason)
-        if any(isinstance(one, Parser) for one in each([*arguments, *keywords.values()])):
-            for one in each([*arguments, *keywords.values()]):
-                if isinstance(one, Parser):
-                    one.reason = one.reason or made.reason
         self.escape([*arguments, *keywords.values()], made.reason, scope, node)
         return made
 
@@ -206,14 +200,8 @@ class Calls(Shared):
     def _construct(self, cls: Class, arguments: list[Value], keywords: dict[str, Value], scope: Scope, node: ast.AST) -> Value:
         given = [*arguments, *keywords.values()]
         made = Instance(cls)
-        followed: list[Class] = []
-        others: list[Value] = []
-        for one in cls.mro():
-            if isinstance(one, Class):
-                followed.append(one)
-            else:
-                others.append(one)
-        for other in others:
+        followed = [one for one in cls.mro() if isinstance(one, Class)]
+        for other in (one for one in cls.mro() if not isinstance(one, Class)):
             thing = other.thing if isinstance(other, Live) else None
             if isinstance(thing, type) and issubclass(thing, argparse.ArgumentParser):
                 own = {"__init__", *(name for name in dir(thing) if name.startswith(("parse", "add_", "_get", "format")))}
@@ -222,9 +210,8 @@ class Calls(Shared):
                 return Parser(given)
             if thing is None or not (thing is object or known.is_sdk(thing) or known.is_pure(thing)):
                 made.reason = made.reason or self.where(scope, node)
-        for name in ("__new__", "__call__"):
-            if name == "__new__" and any(name in one.names for one in followed):
-                return self._unknown(self.opaque(scope, node), arguments, keywords, scope, node)
+        if any("__new__" in one.names for one in followed):
+            return self._unknown(self.opaque(scope, node), arguments, keywords, scope, node)
         made.special = any(one.is_special() for one in followed)
         init = next((one.names["__init__"] for one in followed if "__init__" in one.names), None)
         if isinstance(init, Function):
@@ -289,11 +276,7 @@ class Calls(Shared):
                 pass
             elif isinstance(one, (Function, Bound)):
                 parts.append(self.called_back(one, inside, scope, node))
-            elif isinstance(one, Instance) and one.special:
-                return self._unknown(Live(thing), arguments, keywords, scope, node)
-            elif isinstance(one, Live) and not self._harmless(one.thing):
-                return self._unknown(Live(thing), arguments, keywords, scope, node)
-            elif isinstance(one, Method) and not self._harmless_method(one):
+            elif not self._harmless(one):
                 return self._unknown(Live(thing), arguments, keywords, scope, node)
             if isinstance(one, Data) and one.unordered and id(thing) not in known.ORDERLESS:
                 return self.opaque(scope, node, "the order of a set")
@@ -306,15 +289,15 @@ class Calls(Shared):
             made.elements = arguments[0].elements
         return made
 
-    def _harmless(self, thing: Any) -> bool:
-        """Return whether a pure function may call a library's object, or read it."""
-        return known.is_pure(thing) or known.is_sdk(thing) or isinstance(thing, (types.ModuleType, type))
-
-    def _harmless_method(self, method: Method) -> bool:
-        receiver = method.receiver
-        if isinstance(receiver, Live):
-            return isinstance(receiver.thing, type) and receiver.thing.__module__ == "builtins"
-        return isinstance(receiver, (Known, Data)) and method.name in known.METHODS
+    def _harmless(self, value: Value) -> bool:
+        """Return whether a pure function may call or read a value."""
+        if isinstance(value, Live):
+            return known.is_pure(value.thing) or known.is_sdk(value.thing) or isinstance(value.thing, (types.ModuleType, type))
+        if isinstance(value, Method) and isinstance(value.receiver, Live):
+            return isinstance(value.receiver.thing, type) and value.receiver.thing.__module__ == "builtins"
+        if isinstance(value, Method):
+            return isinstance(value.receiver, (Known, Data)) and value.name in known.METHODS
+        return not (isinstance(value, Instance) and value.special)
 
     def _run_known(self, thing: Any, given: list[Value]) -> Value:
         if len(given) == 1 and isinstance(given[0], Either):

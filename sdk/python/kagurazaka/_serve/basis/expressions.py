@@ -48,13 +48,7 @@ _COMPARE: dict[type, Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
     ast.Is: operator.is_, ast.IsNot: operator.is_not, ast.In: lambda a, b: a in b, ast.NotIn: lambda a, b: a not in b,
 }  # fmt: skip
-_UNARY: dict[type, Callable[[Any], Any]] = {
-    ast.Not: operator.not_,
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Invert: operator.inv,
-}
-
+_UNARY: dict[type, Callable[[Any], Any]] = {ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Invert: operator.inv}
 
 _NAMES = ("__name__", "__qualname__", "__module__", "__doc__")
 
@@ -69,8 +63,8 @@ class Expressions(Calls):
         if evaluate is None:
             self.give_up(scope, node)
         found: Value = evaluate(node, scope)
-        if self.tried is not None and (reason := reason_of(found)):
-            self.touched(reason)
+        if self.tried is not None:
+            self.touched(reason_of(found))
         return found
 
     def condition(self, node: ast.expr, scope: Scope) -> Value:
@@ -84,11 +78,7 @@ class Expressions(Calls):
         for option in each([value]):
             if isinstance(option, Known):
                 found.add(bool(option.value))
-            elif (
-                isinstance(option, (Function, Class, Module, Task))
-                or isinstance(option, Live)
-                and isinstance(option.thing, types.ModuleType)
-            ):
+            elif isinstance(option, (Function, Class, Module, Task)) or isinstance(getattr(option, "thing", None), types.ModuleType):
                 found.add(True)
             else:
                 return None
@@ -198,7 +188,8 @@ class Expressions(Calls):
         made.entries = entries
         return made
 
-    def _comprehension(self, node: Any, scope: Scope, made: Data) -> Value:
+    def _comprehension(self, node: Any, scope: Scope) -> Value:
+        made = Data(unordered=isinstance(node, ast.SetComp))
         inside = self.new_scope(scope.module, scope, "function")
         inside.function, inside.first = scope.function, scope.first
         with self.perhaps():
@@ -217,28 +208,14 @@ class Expressions(Calls):
             made.parts += [one for one in conditions if reason_of(one)]
             self._generate(node, rest, scope, made)
 
-    def _ListComp(self, node: ast.ListComp, scope: Scope) -> Value:
-        return self._comprehension(node, scope, Data())
-
-    def _SetComp(self, node: ast.SetComp, scope: Scope) -> Value:
-        return self._comprehension(node, scope, Data(unordered=True))
-
-    def _DictComp(self, node: ast.DictComp, scope: Scope) -> Value:
-        return self._comprehension(node, scope, Data())
-
-    def _GeneratorExp(self, node: ast.GeneratorExp, scope: Scope) -> Value:
-        return self._comprehension(node, scope, Data())
+    _ListComp = _DictComp = _GeneratorExp = _SetComp = _comprehension
 
     # ------------------------------------------------------------------------------------------------ operators
 
     def _BinOp(self, node: ast.BinOp, scope: Scope) -> Value:
         left, right = self.value(node.left, scope), self.value(node.right, scope)
         run = _BINARY.get(type(node.op))
-        found: list[Value] = []
-        for a in each([left]):
-            for b in each([right]):
-                found.append(self._operate(node, scope, run, a, b))
-        return either(found)
+        return either(self._operate(node, scope, run, a, b) for a in each([left]) for b in each([right]))
 
     def _operate(self, node: ast.expr, scope: Scope, run: Optional[Callable[[Any, Any], Any]], a: Value, b: Value) -> Value:
         if isinstance(a, Known) and isinstance(b, Known) and run is not None:
@@ -253,9 +230,7 @@ class Expressions(Calls):
                 return Data()  # it raises, and the code ends here
             return Known(made) if known.is_plain(made) else Data()
         if all(isinstance(x, (Known, Data)) for x in (a, b)):
-            unordered = any(isinstance(x, Data) and x.unordered for x in (a, b))
-            made = Data([a, b], unordered=unordered)
-            return made
+            return Data([a, b], unordered=any(isinstance(x, Data) and x.unordered for x in (a, b)))
         # Types in annotations: int | None.
         if all(isinstance(x, (Class, Known, Data)) or isinstance(x, Live) and isinstance(x.thing, type) for x in (a, b)):
             return Data([a, b])

@@ -41,11 +41,11 @@ def nothing(*args: Any, **kwargs: Any) -> None:
     """The constructor of a class that does nothing relevant."""
 
 
-def _table(things: Iterable[Any]) -> dict[int, Any]:
+def table(things: Iterable[Any]) -> dict[int, Any]:
     return {id(thing): thing for thing in things}
 
 
-PURE = _table(
+PURE = table(
     [
         nothing,
         *(getattr(builtins, name) for name in _PURE_BUILTINS),
@@ -62,7 +62,7 @@ PURE = _table(
     ]
 )
 # Functions that may be run on known values.
-RUNNABLE = _table(
+RUNNABLE = table(
     [
         *(str, int, float, bool, len, repr, min, max, abs, round, ord, chr, tuple),
         *(getattr(posixpath, name) for name in "basename dirname isabs join normcase normpath split splitext".split()),
@@ -90,7 +90,7 @@ CHANGING = frozenset(
     " difference_update intersection_update symmetric_difference_update".split()
 )
 # Functions whose results do not depend on the order of their arguments' elements.
-ORDERLESS = _table([len, sorted, min, max, sum, any, all, set, frozenset, bool, isinstance, callable])
+ORDERLESS = table([len, sorted, min, max, sum, any, all, set, frozenset, bool, isinstance, callable])
 
 
 def is_plain(value: Any) -> bool:

@@ -157,12 +157,10 @@ class Reads(State):
 
     def path_method(self, scope: Scope, node: ast.AST, path: Value, name: str, arguments: list[Value]) -> Optional[Value]:
         """A method of a pathlib.Path that reads the file system. Returns None if it cannot be recorded."""
-        if name in ("read_text", "read_bytes"):
+        if name in ("read_text", "read_bytes", "stat"):
             return self.reads(scope, node, path, self.inputs.file)
         if name == "open":
             return self.opens(scope, node, path, arguments[0] if arguments else None)
-        if name == "stat":
-            return self.reads(scope, node, path, self.inputs.file)
         if name == "iterdir" and not arguments:
             return self.reads(scope, node, path, self.inputs.folder)
         if name == "glob" and len(arguments) == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from . import known
 from .reads import Reads
@@ -30,37 +30,18 @@ DEEPEST = 40
 
 
 class Shared(Reads):
-    """The shared steps. Subclasses provide the missing methods."""
+    """The shared steps. These are the methods of subclasses that they and each other call."""
 
-    def value(self, node: ast.expr, scope: Scope) -> Value:
-        raise NotImplementedError
-
-    def attribute(self, value: Value, name: str, scope: Scope, node: ast.AST) -> Value:
-        raise NotImplementedError
-
-    def subscript(self, value: Value, key: Value, scope: Scope, node: ast.AST) -> Value:
-        raise NotImplementedError
-
-    def assign(self, target: ast.expr, value: Value, scope: Scope) -> None:
-        raise NotImplementedError
-
-    def set_attribute(self, owner: Value, name: str, value: Value, scope: Scope, node: ast.AST) -> None:
-        raise NotImplementedError
-
-    def block(self, body: list[ast.stmt], scope: Scope) -> bool:
-        raise NotImplementedError
-
-    def module_attribute(self, module: Module, name: str, scope: Scope, node: ast.AST) -> Value:
-        raise NotImplementedError
-
-    def loaded(self, name: str) -> Optional[Value]:
-        raise NotImplementedError
-
-    def imported(self, name: str, scope: Scope, node: ast.AST) -> Value:
-        raise NotImplementedError
-
-    def call(self, called: Value, arguments: list[Value], keywords: dict[str, Value], scope: Scope, node: ast.AST) -> Value:
-        raise NotImplementedError
+    value: Callable[[ast.expr, Scope], Value]
+    attribute: Callable[[Value, str, Scope, ast.AST], Value]
+    subscript: Callable[[Value, Value, Scope, ast.AST], Value]
+    assign: Callable[[ast.expr, Value, Scope], None]
+    set_attribute: Callable[[Value, str, Value, Scope, ast.AST], None]
+    block: Callable[[list[ast.stmt], Scope], bool]
+    module_attribute: Callable[[Module, str, Scope, ast.AST], Value]
+    loaded: Callable[[str], Optional[Value]]
+    imported: Callable[[str, Scope, ast.AST], Value]
+    call: Callable[[Value, list[Value], dict[str, Value], Scope, ast.AST], Value]
 
     def function(self, node: Any, scope: Scope) -> Function:
         """Return a function's value. Its defaults are evaluated where it is defined."""

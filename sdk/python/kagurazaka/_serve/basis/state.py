@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import os
 from typing import Iterator, NoReturn
 
 from .inputs import Inputs
+from .known import is_plain
 from .values import Class, Either, Function, Known, Live, Module, Opaque, Scope, Task, Value, either
 
 _MOST_STEPS = 200_000
@@ -64,9 +66,10 @@ class State:
         return self.last_opaque if self.tried is not None and self.opaque_calls > self.tried else ""
 
     def touched(self, reason: str) -> None:
-        """Record the use of something opaque, which may raise."""
-        self.opaque_calls += 1
-        self.last_opaque = reason
+        """Record that the code may raise here, because it uses something opaque; an empty reason: it does not."""
+        if reason:
+            self.opaque_calls += 1
+            self.last_opaque = reason
 
     def where(self, scope: Scope, node: ast.AST, what: str = "") -> str:
         """Return a reason's location: `file.py:12: the code`."""
@@ -127,8 +130,6 @@ class State:
 
 def live_value(thing: object) -> Value:
     """Return the value for an object of a library."""
-    from .known import is_plain
-
     return Known(thing) if is_plain(thing) else Live(thing)
 
 
@@ -142,8 +143,6 @@ def _shown(node: ast.AST) -> str:
 
 def known_texts(value: Value) -> list[str] | None:
     """Return the strings or paths that a value may be, or None if one of them is unknown."""
-    import os
-
     found = []
     for option in value.options if isinstance(value, Either) else [value]:
         if not isinstance(option, Known) or not isinstance(option.value, (str, os.PathLike)):

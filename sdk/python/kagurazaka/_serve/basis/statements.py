@@ -37,15 +37,10 @@ from .values import (
     reason_of,
 )
 
-
-def _table(things: list[Any]) -> dict[int, Any]:
-    return {id(thing): thing for thing in things}
-
-
 _MOST_SOURCE = 2 << 20
 _KINDS = {id(staticmethod): "static", id(classmethod): "class", id(property): "property", id(functools.cached_property): "property"}
 # Decorators that do not change what they decorate.
-_TRANSPARENT = _table(
+_TRANSPARENT = known.table(
     [dataclasses.dataclass, functools.total_ordering, functools.lru_cache, functools.cache, functools.wraps, abc.abstractmethod]
 )
 
@@ -303,25 +298,19 @@ class Interpreter(Expressions):
         return False
 
     def _Assert(self, node: ast.Assert, scope: Scope) -> bool:
-        self.raises(reason_of(self.condition(node.test, scope)))
+        self.touched(reason_of(self.condition(node.test, scope)))
         return False
 
     def _Raise(self, node: ast.Raise, scope: Scope) -> bool:
         if node.exc is not None:
             self.value(node.exc, scope)
-        self.raises(self.path)
+        self.touched(self.path)
         return True
 
-    def raises(self, reason: str) -> None:
-        """Record that the code may raise here."""
-        if reason:
-            self.touched(reason)
-
-    def _Break(self, node: ast.Break, scope: Scope) -> bool:
+    def _Break(self, node: Any, scope: Scope) -> bool:
         return True
 
-    def _Continue(self, node: ast.Continue, scope: Scope) -> bool:
-        return True
+    _Continue = _Break
 
     def _Return(self, node: ast.Return, scope: Scope) -> bool:
         value = self.value(node.value, scope) if node.value is not None else Known(None)
@@ -421,17 +410,11 @@ class Interpreter(Expressions):
         if self.path:
             value = Opaque(self.path)
         for one in each([owner]):
-            if isinstance(one, Instance):
-                old = one.fields.get(name)
-                one.fields[name] = value if old is None or not self.uncertain else either([old, value])
-            elif isinstance(one, Class):
-                old = one.names.get(name)
-                one.names[name] = value if old is None or not self.uncertain else either([old, value])
+            if isinstance(one, (Instance, Class, Function)):
+                names = one.fields if isinstance(one, Instance) else one.names if isinstance(one, Class) else one.attributes
+                names[name] = either([names[name], value]) if self.uncertain and name in names else value
             elif isinstance(one, Task):
                 one.parts.append(value)
-            elif isinstance(one, Function):
-                old = one.attributes.get(name)
-                one.attributes[name] = value if old is None or not self.uncertain else either([old, value])
             elif isinstance(one, Module):
                 self.bind(one.scope, name, value, node)
             elif isinstance(one, Data):
