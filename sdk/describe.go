@@ -126,11 +126,7 @@ func jsonValue(typ pb.ArgumentType, written string, plain reflect.Value) string 
 	var value any = written
 	switch typ {
 	case pb.ArgumentType_ARGUMENT_TYPE_CUSTOM:
-	case pb.ArgumentType_ARGUMENT_TYPE_DURATION:
-		if plain.Kind() == reflect.Slice {
-			value = scalars(plain)
-		}
-	case pb.ArgumentType_ARGUMENT_TYPE_PATH:
+	case pb.ArgumentType_ARGUMENT_TYPE_DURATION, pb.ArgumentType_ARGUMENT_TYPE_PATH:
 		// kong makes paths absolute, but a default is relative to the working directory of each run.
 		if plain.Kind() == reflect.Slice {
 			value = kong.SplitEscaped(written, ',')

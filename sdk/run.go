@@ -184,8 +184,7 @@ func (r *runner) item(ctx *itemContext) (skipped bool, err error) {
 	return false, r.in.staged(ctx, func() error { return r.processor.Process(ctx, ctx.item) })
 }
 
-// staged calls work with the item's outputs in the staging folder, and commits them if it returns nil. Without such a folder, it
-// only calls work.
+// staged calls work with the item's outputs in the staging folder, if there is one, and commits them if work returns nil.
 func (in *instance) staged(ctx *itemContext, work func() error) error {
 	st := in.staging
 	if st == nil {

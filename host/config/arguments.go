@@ -160,8 +160,7 @@ func words(v *Value) []string {
 	return list
 }
 
-// wordsFor are a value's words for an argument. An argument for text gets the text as written, except true and false: as in
-// 0.1.1 those are True and False.
+// wordsFor are a value's words for an argument. One for text gets the text as written, except True and False, as in 0.1.1.
 func wordsFor(a *schema.Argument, v *Value) []string {
 	list := words(v)
 	if a.Type != schema.String && a.Type != schema.Path {

@@ -6,8 +6,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// Fields returns a function that reports whether a word is the path of a template field, or the beginning of one. tmpl is nil
-// for a task without a template.
+// Fields returns a function that reports whether a word is the path of a template field, or the beginning of one. tmpl may be nil.
 func Fields(tmpl *template.Node) func(word string) bool {
 	return func(word string) bool {
 		path, err := splitPath(word)
@@ -40,8 +39,7 @@ func member(n *template.Node, name string) *template.Node {
 	return nil
 }
 
-// withDefaults returns a copy of a template in which missing top-level fields have the contract's defaults. The dataloader is
-// for device tasks alone.
+// withDefaults returns a copy of a template with the contract's defaults for missing fields, except that of device tasks.
 func withDefaults(tmpl *template.Node) *template.Node {
 	root := tmpl.Clone()
 	for _, spec := range template.TopLevelFields() {

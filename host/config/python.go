@@ -47,8 +47,7 @@ func (n notation) append(b []byte, v *Value) []byte {
 	return n.scalar(b, v.Scalar)
 }
 
-// Text returns the value as Python's str() prints it: True, None, 1.0, and a list or map as its literal. An argument vector
-// gets this text.
+// Text returns the value as Python's str() prints it, for argument vectors: True, None, 1.0, a list or map as its literal.
 func (v *Value) Text() string {
 	if s, ok := v.Scalar.(string); ok && v.Kind == KindScalar {
 		return s
@@ -111,8 +110,7 @@ func quoted(s string, ascii bool) string {
 	return string(append(b, quote))
 }
 
-// pythonFloat returns a float as Python prints it: the shortest digits that mean it, with an exponent below 1e-4 and from
-// 1e16.
+// pythonFloat returns a float as Python prints it: the shortest digits, with an exponent below 1e-4 and from 1e16.
 func pythonFloat(f float64) string {
 	switch {
 	case math.IsNaN(f):

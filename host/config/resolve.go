@@ -259,8 +259,7 @@ const maxText = 16 << 20
 // hints is the number of problems with a suggestion: finding one takes time.
 const hints = 100
 
-// listIndex reads the index of an element in a list of n, as Python's int() does: 1, -1, +1, 1_0. A negative one counts from the
-// end.
+// listIndex reads an index in a list of n as Python's int() does: 1, +1, 1_0. A negative one counts from the end.
 func listIndex(name string, n int) (int, bool) {
 	digits := strings.TrimPrefix(strings.TrimPrefix(name, "+"), "-")
 	if strings.HasPrefix(digits, "_") || strings.HasSuffix(digits, "_") || strings.Contains(digits, "__") {

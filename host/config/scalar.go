@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// The plain scalars of YAML 1.1, as PyYAML with OmegaConf's float rule reads them. Configurations of kagurazaka 0.1.1 keep
-// their meaning.
+// The plain scalars of YAML 1.1, as PyYAML with OmegaConf's float rule reads them, and so kagurazaka 0.1.1.
 var (
 	yamlInt = regexp.MustCompile(`^[-+]?(?:0b_*[01][01_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|0[0-7_]*|[1-9][0-9_]*(?::[0-5]?[0-9])*)$`)
 	// A fraction may have underscores. Digits before an exponent may have them only without a fraction.

@@ -9,8 +9,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
-// fieldInfo describes one field of a template. Its Type is one of package template's constants, or the plugin's name for a type of
-// its own.
+// fieldInfo describes one field of a template. Its Type may be the plugin's name for a type of its own.
 type fieldInfo struct {
 	template.FieldSpec
 	// Role is the role of the mode that the field takes; empty: none.

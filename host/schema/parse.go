@@ -240,8 +240,7 @@ func (p *parser) attached(a *Argument, spelling, value string) {
 	p.found = append(p.found, o)
 }
 
-// cluster reads short flags in one word, -abc, or one with its value, -s5. It returns the number of following words that are
-// values.
+// cluster reads short flags in one word, -abc, or one with its value, -s5. It returns the number of words after it that are values.
 func (p *parser) cluster(word string, rest []string) int {
 	letters := word[1:]
 	for letters != "" {
@@ -265,8 +264,7 @@ func (p *parser) cluster(word string, rest []string) int {
 	return 0
 }
 
-// assign gives the words without a flag to the positional arguments. Each takes as many as it can, and leaves enough for those
-// after it.
+// assign gives the words without a flag to the positional arguments. Each takes as many as it can, and leaves enough for the others.
 func (p *parser) assign() {
 	count := func(a *Argument) (least, most int) {
 		least, most = a.count()

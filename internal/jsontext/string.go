@@ -22,9 +22,8 @@ func AppendString[T string | []byte](dst []byte, s T) []byte {
 	return append(AppendEscaped(append(dst, '"'), s), '"')
 }
 
-// AppendEscaped appends what stands between the quotes of the JSON string s. A byte 0xNN that is no part of a UTF-8
-// character becomes the lone surrogate \udcNN, as Python's surrogateescape writes it, so that file names come through
-// whole.
+// AppendEscaped appends s as it stands between the quotes of a JSON string. A byte 0xNN that is not UTF-8 becomes the lone surrogate
+// \udcNN, as Python's surrogateescape writes it: file names keep their bytes.
 func AppendEscaped[T string | []byte](dst []byte, s T) []byte {
 	from := 0
 	for i := 0; i < len(s); {
@@ -103,8 +102,7 @@ var ErrNotString = errors.New("is not a string")
 // The text has U+FFFD in its place.
 var ErrSurrogate = errors.New("has half of a character (a lone surrogate)")
 
-// String returns the text of a JSON string literal. Lone surrogates \udc80 to \udcff become the bytes that they stand
-// for.
+// String returns the text of a JSON string literal. Lone surrogates \udc80 to \udcff become the bytes that they stand for.
 func String(lit []byte) (string, error) {
 	if n, err := skipString(lit, 0); err != nil || n != len(lit) {
 		return "", ErrNotString

@@ -1,11 +1,10 @@
-// Package suggest answers a word that nobody knows with the one that was probably meant.
+// Package suggest finds the known word that an unknown one was probably meant to be.
 package suggest
 
 import "strings"
 
-// Closest returns the option that word most likely stands for, or "" where none is near enough to be worth offering.
-// Case, hyphens and underscores count as no difference. Of equally near options the first wins. Options are returned
-// as they were given.
+// Closest returns the option that word most likely stands for, or "" if none is near. Case, hyphens and underscores make no
+// difference. Of equally near options the first wins.
 func Closest(word string, options []string) string {
 	w := fold(word)
 	if w == "" {
@@ -25,8 +24,8 @@ func Closest(word string, options []string) string {
 	return best
 }
 
-// OneTypo returns the option from which word is one edit away, or "". Case, hyphens and underscores count as no
-// difference; the option itself is no typo.
+// OneTypo returns the option from which word is one edit away, or "". Case, hyphens and underscores make no difference. The option
+// itself is not a typo.
 func OneTypo(word string, options []string) string {
 	w := fold(word)
 	for _, o := range options {
@@ -37,8 +36,7 @@ func OneTypo(word string, options []string) string {
 	return ""
 }
 
-// allowed is how many edits apart two words may be and still be taken for one another: a third of the shorter word, or one
-// where it has two letters or more.
+// allowed is the number of edits that two similar words may be apart: a third of the shorter word, at least one from two letters on.
 func allowed(a, b string) int {
 	n := min(len(a), len(b))
 	return max(min(1, n-1), n/3)

@@ -60,8 +60,7 @@ func (l *Layout) Slot(memory []byte, i int) []byte {
 // Payload is the message for the next stage.
 func (l *Layout) Payload() (*pb.Payload, error) {
 	out := &pb.Payload{Used: uint64(l.used)}
-	r := rest{Shapes: make([][][]int, len(l.packed))}
-	ragged := false
+	var r rest
 	for i, p := range l.packed {
 		t := &pb.Tensor{Dtype: p.DType, Offset: l.region.GetOffset() + uint64(l.starts[i])}
 		if p.Uniform() {
@@ -70,14 +69,13 @@ func (l *Layout) Payload() (*pb.Payload, error) {
 				t.Shape = append(t.Shape, uint64(d))
 			}
 		} else {
-			ragged = true
+			if r.Shapes == nil {
+				r.Shapes = make([][][]int, len(l.packed))
+			}
 			r.Shapes[i] = p.Shapes
 			t.Shape = []uint64{uint64(p.size() / sizes[p.DType])}
 		}
 		out.Tensors = append(out.Tensors, t)
-	}
-	if !ragged {
-		r.Shapes = nil
 	}
 	if slices.ContainsFunc(l.info, func(m json.RawMessage) bool { return m != nil }) {
 		r.Info = l.info
