@@ -25,7 +25,7 @@ func Object(b []byte, field func(key, value []byte) error) error {
 	if i >= len(b) || b[i] != '{' {
 		return unexpected(b, i, "an object")
 	}
-	i, err := members(b, i, 1, field)
+	i, err := skipNested(b, i, 1, field)
 	if err != nil {
 		return err
 	}
@@ -35,42 +35,51 @@ func Object(b []byte, field func(key, value []byte) error) error {
 	return nil
 }
 
-// members returns the index after the object that begins at i. It calls field, if that is not nil, for every member.
-func members(b []byte, i, depth int, field func(key, value []byte) error) (int, error) {
+// skipNested returns the index after the object or array that begins at i. It calls member, if that is not nil, for every member of
+// an object.
+func skipNested(b []byte, i, depth int, member func(key, value []byte) error) (int, error) {
 	if depth > MaxDepth {
 		return i, ErrTooDeep
 	}
+	object, closing, separator := false, byte(']'), "a comma or the array's end"
+	if b[i] == '{' {
+		object, closing, separator = true, '}', "a comma or the object's end"
+	}
 	i = space(b, i+1)
-	if i < len(b) && b[i] == '}' {
+	if i < len(b) && b[i] == closing {
 		return i + 1, nil
 	}
 	for {
-		key := i
-		keyEnd, err := skipString(b, i)
+		var key []byte
+		if object {
+			keyEnd, err := skipString(b, i)
+			if err != nil {
+				return i, err
+			}
+			key = b[i+1 : keyEnd-1]
+			i = space(b, keyEnd)
+			if i >= len(b) || b[i] != ':' {
+				return i, unexpected(b, i, "a colon")
+			}
+			i = space(b, i+1)
+		}
+		valueEnd, err := skipValue(b, i, depth)
 		if err != nil {
 			return i, err
 		}
-		i = space(b, keyEnd)
-		if i >= len(b) || b[i] != ':' {
-			return i, unexpected(b, i, "a colon")
-		}
-		value := space(b, i+1)
-		if i, err = skipValue(b, value, depth); err != nil {
-			return i, err
-		}
-		if field != nil {
-			if err := field(b[key+1:keyEnd-1], b[value:i]); err != nil {
+		if member != nil {
+			if err := member(key, b[i:valueEnd]); err != nil {
 				return i, err
 			}
 		}
-		i = space(b, i)
+		i = space(b, valueEnd)
 		switch {
 		case i < len(b) && b[i] == ',':
 			i = space(b, i+1)
-		case i < len(b) && b[i] == '}':
+		case i < len(b) && b[i] == closing:
 			return i + 1, nil
 		default:
-			return i, unexpected(b, i, "a comma or the object's end")
+			return i, unexpected(b, i, separator)
 		}
 	}
 }
@@ -114,10 +123,8 @@ func skipValue(b []byte, i, depth int) (int, error) {
 	switch c := b[i]; {
 	case c == '"':
 		return skipString(b, i)
-	case c == '{':
-		return members(b, i, depth+1, nil)
-	case c == '[':
-		return skipArray(b, i, depth+1)
+	case c == '{' || c == '[':
+		return skipNested(b, i, depth+1, nil)
 	case c == 't':
 		return skipWord(b, i, "true")
 	case c == 'f':
@@ -135,31 +142,6 @@ func skipValue(b []byte, i, depth int) (int, error) {
 	}
 }
 
-func skipArray(b []byte, i, depth int) (int, error) {
-	if depth > MaxDepth {
-		return i, ErrTooDeep
-	}
-	i = space(b, i+1)
-	if i < len(b) && b[i] == ']' {
-		return i + 1, nil
-	}
-	for {
-		var err error
-		if i, err = skipValue(b, i, depth); err != nil {
-			return i, err
-		}
-		i = space(b, i)
-		switch {
-		case i < len(b) && b[i] == ',':
-			i = space(b, i+1)
-		case i < len(b) && b[i] == ']':
-			return i + 1, nil
-		default:
-			return i, unexpected(b, i, "a comma or the array's end")
-		}
-	}
-}
-
 func skipWord(b []byte, i int, word string) (int, error) {
 	if len(b)-i < len(word) || string(b[i:i+len(word)]) != word {
 		return i, unexpected(b, i, "a value")
@@ -172,16 +154,19 @@ func skipString(b []byte, i int) (int, error) {
 		return i, unexpected(b, i, "a string")
 	}
 	for i++; i < len(b); i++ {
-		c := b[i]
-		if plain[c] {
-			continue
+		for _, c := range b[i:] {
+			if !plain[c] {
+				break
+			}
+			i++
 		}
 		switch {
-		case c == '"':
+		case i == len(b):
+		case b[i] == '"':
 			return i + 1, nil
-		case c < 0x20:
+		case b[i] < 0x20:
 			return i, unexpected(b, i, "an escaped control character")
-		case c == '\\':
+		case b[i] == '\\':
 			var err error
 			if i, err = skipEscape(b, i+1); err != nil {
 				return i, err
