@@ -48,10 +48,7 @@ func Load(s Sources) (*Config, []problem.Problem) {
 	l := &loader{Sources: s}
 	l.inject()
 	cfg := l.file(s.CfgPath, "--cfg")
-	dots := l.dotlist()
-	mixinCfg := l.file(s.MixinCfgPath, "--mixin-cfg")
-
-	mixin := l.merge(cfg, mixinCfg, dots)
+	mixin := l.merge(cfg)
 	// One resolver for all of it reports a cycle through several sections once.
 	r := l.resolver()
 	c := &Config{Unread: l.unread, Mixin: mapOr(r.all(mixin), mixin.Source), Task: newMap(""), Backbone: newMap("")}
@@ -152,22 +149,9 @@ func readFile(path string) ([]byte, error) {
 	return data, err
 }
 
-// dotlist reads every --mixin, in order.
-func (l *loader) dotlist() (trees []*Value) {
-	isText := takesText(l.Template)
-	for _, arg := range l.Mixins {
-		v, problems := parseDotlist(arg, isText)
-		l.problems = append(l.problems, problems...)
-		if v != nil {
-			trees = append(trees, v)
-		}
-	}
-	return trees
-}
-
 // merge merges the three sources of the mixin. The result's parent is --cfg, so that its interpolations start at the root of
 // that file. --cfg keeps its own section: ${mixin.a} is the file's value there.
-func (l *loader) merge(cfg, mixinCfg *Value, dots []*Value) *Value {
+func (l *loader) merge(cfg *Value) *Value {
 	mixin := newMap("")
 	if base := cfg.Get(sectionMixin); !base.IsNull() {
 		r := l.resolver()
@@ -184,8 +168,14 @@ func (l *loader) merge(cfg, mixinCfg *Value, dots []*Value) *Value {
 	if cfg.Source != "" {
 		mixin.parent, mixin.key = cfg, sectionMixin
 	}
-	for _, source := range append([]*Value{mixinCfg}, dots...) {
-		l.into(mixin, source)
+	l.into(mixin, l.file(l.MixinCfgPath, "--mixin-cfg"))
+	isText := takesText(l.Template)
+	for _, arg := range l.Mixins {
+		v, problems := parseDotlist(arg, isText)
+		l.problems = append(l.problems, problems...)
+		if v != nil {
+			l.into(mixin, v)
+		}
 	}
 	return mixin
 }

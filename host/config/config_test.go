@@ -62,10 +62,10 @@ func TestProblemsOfFiles(t *testing.T) {
 			`(put a value that holds ": " into quotes, or check the indentation)`}},
 		{"both files and a flag", Sources{CfgPath: "a: ]\n", MixinCfgPath: "a: }\n", Mixins: []string{"a=[1", "b", "c.=2"}}, []string{
 			"cfg.yaml:1: this is not YAML: did not find expected node content",
+			"mixin.yaml:1: this is not YAML: did not find expected node content",
 			`--mixin a: the value "[1": this is not YAML: did not find expected ',' or ']' (text with special characters needs quotes: 'a="[1"')`,
 			"--mixin b: must be KEY=VALUE (write b=VALUE, or put it before --mixin if it is not part of the mixin)",
 			`--mixin c.: the path "c." has an empty name in it (a path is written a.b.c; elements of a list are a.0 or a[0])`,
-			"mixin.yaml:1: this is not YAML: did not find expected node content",
 		}},
 		{"duplicate", Sources{CfgPath: "a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n"}, []string{
 			"cfg.yaml:5:3: b.c: duplicate key: c is given in line 3 and again in line 5 (keep one of them)"}},

@@ -65,11 +65,13 @@ func (r *resolver) resolve(c call, at *Value) (*Value, error) {
 	case c.name == "oc.env":
 		return r.environment(name, more, at, c.text)
 	}
-	ref, err := pathReference(name)
+	// The path has leading dots, as in ${…}.
+	path := strings.TrimLeft(name, ".")
+	names, err := splitPath(path)
 	if err != nil {
 		return nil, err
 	}
-	v, err := r.lookup(ref, at)
+	v, err := r.lookup(reference{up: len(name) - len(path), names: names, text: name}, at)
 	if err != nil {
 		if f, ok := errors.AsType[*fault](err); c.name != "oc.select" || ok && f.located {
 			return nil, err
@@ -163,11 +165,4 @@ func (r *resolver) decode(text string, at *Value) (*Value, error) {
 		return nil, err
 	}
 	return r.deep(v, nil)
-}
-
-// pathReference reads a path with leading dots, as in ${…}.
-func pathReference(path string) (reference, error) {
-	trimmed := strings.TrimLeft(path, ".")
-	names, err := splitPath(trimmed)
-	return reference{up: len(path) - len(trimmed), names: names, text: path}, err
 }

@@ -15,7 +15,7 @@ import (
 // pollEvery is the interval at which Watch checks the parent if the host gave no lifeline.
 const pollEvery = 500 * time.Millisecond
 
-// Watch starts to watch the host, until the process ends.
+// Watch starts to watch the host. When the host ends, the process ends at once.
 func Watch() {
 	parent := unix.Getppid()
 	fd, err := strconv.Atoi(os.Getenv(wire.LifelineKey))
@@ -31,14 +31,10 @@ func Watch() {
 				continue
 			}
 		}
-		leave()
+		// Leading its process group, the process ends all of it.
+		if unix.Getpgrp() == os.Getpid() {
+			_ = unix.Kill(-os.Getpid(), unix.SIGKILL)
+		}
+		os.Exit(1)
 	}()
-}
-
-// leave ends the process at once. If the process leads its process group, leave kills the whole group.
-func leave() {
-	if unix.Getpgrp() == os.Getpid() {
-		_ = unix.Kill(-os.Getpid(), unix.SIGKILL)
-	}
-	os.Exit(1)
 }
