@@ -74,22 +74,20 @@ func Describe(ctx context.Context, p *Plugin, q Request, opts Options, start plu
 	if err != nil {
 		return nil, err
 	}
-	described, basis, err := proc.Describe(ctx, q.Version, q.Task, q.MixinJSON)
-	if !keep || err != nil {
+	d := &Description{}
+	var basis plugin.Basis
+	d.Plugin, basis, err = proc.Describe(ctx, q.Version, q.Task, q.MixinJSON)
+	if keep && err == nil {
+		d.Process = proc
+	} else {
 		proc.Stop()
 	}
-	if err != nil {
-		return nil, err
-	}
-	if path != "" {
-		if why := writeCached(path, p, basis, described, began); why != "" {
+	if err == nil && path != "" {
+		if why := writeCached(path, p, basis, d.Plugin, began); why != "" {
 			start.Log.Debug("the plugin's description is not cached", "reason", why)
 		}
 	}
-	if !keep {
-		proc = nil
-	}
-	return &Description{Plugin: described, Process: proc}, nil
+	return d, err
 }
 
 // cachePath has a hash of everything that the description may depend on. It includes mtls, so that a plugin shows once that it
@@ -103,11 +101,8 @@ func cachePath(p *Plugin, q Request, opts Options, mtls bool) string {
 // readCached returns nil if there is no cached description, or if one of its inputs has changed.
 func readCached(path string, p *Plugin) *schema.Plugin {
 	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil
-	}
 	var c cached
-	if json.Unmarshal(data, &c) != nil || c.Plugin == nil {
+	if err != nil || json.Unmarshal(data, &c) != nil || c.Plugin == nil {
 		return nil
 	}
 	if found, _ := identity(p.Files, c.Sources); c.Identity != found || !unchanged(c.Inputs, p.Command) {
@@ -164,12 +159,9 @@ func (p *Plugin) compiled() bool {
 	}
 	defer func() { _ = f.Close() }()
 	head := make([]byte, 4)
-	if _, err := f.ReadAt(head, 0); err != nil {
-		return false
-	}
-	switch string(head) {
-	case "\x7fELF", "\xfe\xed\xfa\xce", "\xfe\xed\xfa\xcf", "\xce\xfa\xed\xfe", "\xcf\xfa\xed\xfe", "\xca\xfe\xba\xbe":
-		return true
-	}
-	return false
+	_, _ = f.ReadAt(head, 0)
+	return slices.Contains(executables, string(head))
 }
+
+// executables are the first bytes of compiled programs: ELF, and Mach-O of either order and for several machines.
+var executables = []string{"\x7fELF", "\xfe\xed\xfa\xce", "\xfe\xed\xfa\xcf", "\xce\xfa\xed\xfe", "\xcf\xfa\xed\xfe", "\xca\xfe\xba\xbe"}
