@@ -6,35 +6,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// On these, a store into a mapped page whose blocks are there needs no new ones: it cannot fail.
-var mappable = map[int64]bool{
-	0xEF53:     true, // ext2, ext3, ext4
-	0x58465342: true, // xfs
-	0x01021994: true, // tmpfs
-	0x858458F6: true, // ramfs
-	0xF2F52010: true, // f2fs
-	0x794C7630: true, // overlay
-}
-
-// These are, or may be, on another machine: a write counts once that machine has it.
-var remote = map[int64]bool{
-	0x6969:     true, // nfs
-	0x517B:     true, // smb
-	0xFF534D42: true, // cifs
-	0xFE534D42: true, // smb2
-	0x0BD00BD0: true, // lustre
-	0x65735546: true, // fuse: sshfs, gcsfuse, virtiofs
-	0x00C36400: true, // ceph
-	0x47504653: true, // gpfs
-	0x19830326: true, // beegfs
-	0x01021997: true, // 9p
-	0x5346414F: true, // afs
-	0x7461636F: true, // ocfs2
-	0x01161970: true, // gfs2
-	0x73757245: true, // coda
-	0xAAD7AAEA: true, // panfs
-	0x786F4256: true, // vboxsf
-}
+// File systems without a name in the package unix.
+const (
+	lustre = 0x0BD00BD0
+	gpfs   = 0x47504653
+	beegfs = 0x19830326
+	gfs2   = 0x01161970
+	panfs  = 0xAAD7AAEA
+	vboxsf = 0x786F4256
+)
 
 // kindOf says how pages are written to on the file system of an open folder.
 func kindOf(dir *os.File) (mapped, synced bool) {
@@ -42,6 +22,14 @@ func kindOf(dir *os.File) (mapped, synced bool) {
 	if err := unix.Fstatfs(int(dir.Fd()), &st); err != nil {
 		return false, true
 	}
-	magic := int64(uint32(st.Type))
-	return mappable[magic], remote[magic]
+	switch uint32(st.Type) {
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.TMPFS_MAGIC, unix.RAMFS_MAGIC, unix.F2FS_SUPER_MAGIC, unix.OVERLAYFS_SUPER_MAGIC:
+		// A store into a mapped page whose blocks exist needs no new ones: it cannot fail.
+		return true, false
+	case unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC, unix.FUSE_SUPER_MAGIC, unix.CEPH_SUPER_MAGIC,
+		unix.V9FS_MAGIC, unix.AFS_SUPER_MAGIC, unix.OCFS2_SUPER_MAGIC, unix.CODA_SUPER_MAGIC, lustre, gpfs, beegfs, gfs2, panfs, vboxsf:
+		// It is, or may be, on another machine: a write counts once that machine has it.
+		return false, true
+	}
+	return false, false
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,18 +33,16 @@ func (j *Journal) sweep() error {
 		return err
 	}
 	clear(j.open)
-	seen := make(map[string]bool, len(names))
 	for _, name := range names {
 		if !pageName.MatchString(name) || strings.HasPrefix(name, j.mine) {
 			continue
 		}
-		seen[name] = true
 		if err := j.visit(name); err != nil {
 			return err
 		}
 	}
 	for name, f := range j.foreign {
-		if !seen[name] {
+		if !slices.Contains(names, name) {
 			j.forget(f)
 		}
 	}
@@ -139,29 +138,21 @@ func (j *Journal) alive(f *foreign) (bool, error) {
 	return fresh, err
 }
 
-// fresh reports whether a page was written recently, by the clock of the file system.
+// fresh reports whether a page was written recently, by the clock of the file system, which may be that of another machine.
 func (j *Journal) fresh(f *foreign) (bool, error) {
 	info, err := f.file.Stat()
 	if err != nil {
 		return false, err
 	}
-	now, err := j.now()
-	if err != nil {
+	now := time.Now()
+	probe, err := beneath.Probe(j.dir)
+	switch {
+	case err == nil:
+		now = probe.ModTime()
+	case !isReadOnly(err):
 		return false, err
 	}
 	return now.Sub(info.ModTime()) < beatAge, nil
-}
-
-// now is the time by the clock of the file system, which may be that of another machine.
-func (j *Journal) now() (time.Time, error) {
-	info, err := beneath.Probe(j.dir)
-	if isReadOnly(err) {
-		return time.Now(), nil
-	}
-	if err != nil {
-		return time.Time{}, err
-	}
-	return info.ModTime(), nil
 }
 
 // bury takes over the notes of a dead page and removes it.
