@@ -215,13 +215,13 @@ func (a *applier) newMode(current *template.Node, name, v *Value, at seat) *temp
 
 // defaultNode returns the default of a field, or a placeholder.
 func defaultNode(f template.FieldSpec) *template.Node {
-	if !f.HasDefault {
+	switch {
+	case f.Required:
 		return &template.Node{Kind: template.KindPlaceholder}
+	case f.Default == nil:
+		return template.Scalar(nil)
 	}
-	if n, ok := f.Default.(*template.Node); ok {
-		return n.Clone()
-	}
-	return template.Scalar(f.Default)
+	return f.Default.Clone()
 }
 
 // fields sets the fields of a mode. name is the value that named the mode, or nil.

@@ -43,7 +43,7 @@ func member(n *template.Node, name string) *template.Node {
 func withDefaults(tmpl *template.Node) *template.Node {
 	root := tmpl.Clone()
 	for _, spec := range template.TopLevelFields() {
-		if root.Get(spec.Name) == nil && spec.HasDefault && spec.Name != template.RoleDataloader {
+		if root.Get(spec.Name) == nil && !spec.Required && spec.Name != template.RoleDataloader {
 			root.Set(spec.Name, defaultNode(spec))
 		}
 	}

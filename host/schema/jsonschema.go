@@ -150,8 +150,8 @@ func roleSchema(info fieldInfo, value *template.Node) map[string]any {
 		for _, f := range spec.Fields {
 			field := template.Field{Name: f.Name, Value: &template.Node{Kind: template.KindPlaceholder}}
 			// Modes within modes of the same role would never end: below the first, any value is allowed.
-			if f.HasDefault && f.Type != template.TypeMode {
-				field.Value = template.Scalar(f.Default)
+			if !f.Required && f.Type != template.TypeMode {
+				field.Value = template.Scalar(nil)
 			}
 			mode.Fields = append(mode.Fields, field)
 		}

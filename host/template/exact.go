@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// Exact is a scalar that JSON has no form for. Its JSON is {"$exact": [TYPE, TEXT]} (docs/protocol.md, "Values").
+// Exact is a scalar without a form in JSON. Its JSON is {"$exact": [TYPE, TEXT]} (docs/protocol.md, "Values").
 type Exact struct {
 	// Type is "float" or "bytes".
 	Type string
@@ -14,7 +14,7 @@ type Exact struct {
 	Text string
 }
 
-// ExactKey is the one key of an object that stands for a value which JSON has no form for.
+// ExactKey is the only key of an object that stands for an Exact.
 const ExactKey = "$exact"
 
 // ExactBytes is the scalar of some bytes.
@@ -32,28 +32,21 @@ func (e Exact) String() string {
 	return e.Type
 }
 
-// exactOf reads the object that stands for an Exact; ok is false for any other.
-func exactOf(m map[string]any) (Exact, bool) {
-	pair, ok := m[ExactKey].([]any)
-	if !ok || len(m) != 1 || len(pair) != 2 {
-		return Exact{}, false
-	}
-	kind, _ := pair[0].(string)
-	text, _ := pair[1].(string)
-	return Exact{kind, text}, kind == "float" || kind == "bytes"
-}
-
 // FromJSON returns the node of a JSON value: nil, bool, string, json.Number, []any or map[string]any.
 func FromJSON(v any) *Node {
-	if m, ok := v.(map[string]any); ok {
-		if e, ok := exactOf(m); ok {
-			return Scalar(e)
+	m, _ := v.(map[string]any)
+	pair, _ := m[ExactKey].([]any)
+	if len(m) == 1 && len(pair) == 2 {
+		kind, _ := pair[0].(string)
+		text, _ := pair[1].(string)
+		if kind == "float" || kind == "bytes" {
+			return Scalar(Exact{kind, text})
 		}
 	}
 	return Scalar(v)
 }
 
-// KeyText is how a map's key that is not a text is printed: as Python prints it.
+// KeyText returns the printed form, as in Python, of a map's key that is a number or a boolean.
 func KeyText(keyJSON string) (string, error) {
 	switch keyJSON {
 	case "true":

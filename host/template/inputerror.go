@@ -2,17 +2,17 @@ package template
 
 import "fmt"
 
-// InputError says that the inputs cannot be listed at all: the input folder is missing, say, or a line is no JSON.
+// InputError is why the inputs cannot be listed: the input folder is missing, for example, or a line is not JSON.
 type InputError struct {
 	// Path is the folder or file, as the template has it.
 	Path string
 	// Line is the line of a JSON Lines file, from 1; 0: the whole of it.
 	Line uint64
-	// Message says what is wrong in plain words.
+	// Message is what is wrong.
 	Message string
-	// From says what gives the path, and how another is given; empty: not known.
+	// From is the source of the path, and how to give another; empty: not known.
 	From string
-	// Err is the cause, where there is one.
+	// Err is the cause; may be nil.
 	Err error
 }
 

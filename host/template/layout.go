@@ -6,30 +6,29 @@ import (
 	"strings"
 )
 
-// StagingFolder is the name of the folder, directly below the output path, in which workers write outputs before they
-// are committed. It is neither an input nor an output.
-const StagingFolder = ".kagurazaka-staging"
+// These folders lie directly below the output path. They are neither inputs nor outputs.
+const (
+	// StagingFolder is the name of the folder in which workers write outputs before they are committed.
+	StagingFolder = ".kagurazaka-staging"
+	// JournalFolder is the name of the folder that names unfinished outputs.
+	JournalFolder = ".kagurazaka"
+)
 
-// JournalFolder is the name of the folder beside it that says which outputs are unfinished. It is neither an input nor an output,
-// either.
-const JournalFolder = ".kagurazaka"
-
-// OutputState is what a journal says of an output that exists.
+// OutputState is the state of an output, as far as a journal knows it.
 type OutputState int
 
 const (
-	// OutputWhole says that no run has begun it without finishing it.
+	// OutputWhole is the state of an output that every run which began it has finished.
 	OutputWhole OutputState = iota
-	// OutputUnfinished says that who had begun it failed, or died.
+	// OutputUnfinished is the state of an output whose worker failed or died.
 	OutputUnfinished
-	// OutputOpen says that somebody else is working on it.
+	// OutputOpen is the state of an output that another run is working on.
 	OutputOpen
 	// OutputMissing is the state of an output that does not exist. No journal returns it.
 	OutputMissing
 )
 
-// Relative is what a path below a root is called in a journal: the rest behind the root, cleaned; the whole path, cleaned, where
-// it does not begin with the root.
+// Relative returns the clean path of an output as a journal has it: relative to the root, if the path begins with the root.
 func Relative(root, file string) string {
 	if rest, ok := strings.CutPrefix(file, Join(root, "")); ok {
 		return path.Clean(strings.TrimLeft(rest, "/"))
@@ -40,8 +39,8 @@ func Relative(root, file string) string {
 // Folder is the folder of a path in a journal.
 func Folder(rel []byte) []byte { return rel[:max(bytes.LastIndexByte(rel, '/'), 0)] }
 
-// Join puts the parts of a path together as Python's os.path does: an absolute part replaces all before it. Tasks see paths,
-// so nothing is normalised: IN/./a.jpg.
+// Join joins the parts of a path as Python's os.path does: an absolute part replaces all before it. Tasks see these paths,
+// so they are not cleaned: IN/./a.jpg.
 func Join(first string, parts ...string) string {
 	joined := first
 	for _, p := range parts {

@@ -7,11 +7,11 @@ import (
 	"strconv"
 )
 
-// Kind tells which of the values a Node holds.
+// Kind is the kind of a Node's value.
 type Kind int
 
 const (
-	// KindScalar is a value that was never a placeholder: Node.Scalar.
+	// KindScalar is a plain value: Node.Scalar.
 	KindScalar Kind = iota
 	// KindPlaceholder is a value that the mixin must give.
 	KindPlaceholder
@@ -31,12 +31,12 @@ type Node struct {
 	Scalar any
 	// Mode is the mode's name: "NoHardShard".
 	Mode string
-	// Custom says that the plugin's own code implements the mode: its fields are open and the host cannot run it.
+	// Custom: the plugin's own code implements the mode. Its fields are open, and the host cannot run it.
 	Custom bool
 	// Fields are a mode's or a map's values in order; for the root of a template, its top-level fields.
 	Fields []Field
 	List   []*Node
-	// Origin says where the value came from, for messages: "--mixin", "cfg.yaml:12". Empty: the task itself.
+	// Origin is the source of the value, for messages: "--mixin", "cfg.yaml:12". Empty: the task itself.
 	Origin string
 }
 
@@ -44,15 +44,14 @@ type Node struct {
 type Field struct {
 	Name  string
 	Value *Node
-	// KeyJSON is a map's key that is not a text, as JSON: a number or a boolean. Name is then its printed form. Empty: the
-	// key is Name.
+	// KeyJSON is a map's key that is a number or a boolean, as JSON. Then Name is its printed form. Empty: the key is Name.
 	KeyJSON string
-	// Help and TypeName are what a plugin says of a field of its own mode.
+	// Help and TypeName describe a field of a plugin's own mode.
 	Help     string
 	TypeName string
 }
 
-// UnmarshalJSON reads a node that was written as JSON: numbers stay as they were written, and an Exact is one again.
+// UnmarshalJSON reads a node that was written as JSON. Numbers keep their digits, and an Exact is one again.
 func (n *Node) UnmarshalJSON(data []byte) error {
 	type plain Node
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -64,13 +63,13 @@ func (n *Node) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Get returns the field's value, or nil where there is none.
+// Get returns the field's value; nil: it has no such field.
 func (n *Node) Get(name string) *Node { return n.GetKey(name, "") }
 
-// Set replaces the field's value, adding the field at the end where there is none.
+// Set replaces the field's value, or adds the field at the end.
 func (n *Node) Set(name string, value *Node) { n.SetKey(name, "", value) }
 
-// GetKey is Get for a map's key that may not be a text: keys that are printed alike and differ in type are two.
+// GetKey is Get for a map's key that may not be a text. Keys of different types differ, even if they are printed alike.
 func (n *Node) GetKey(name, keyJSON string) *Node {
 	if i := n.index(name, keyJSON); i >= 0 {
 		return n.Fields[i].Value
@@ -120,7 +119,7 @@ func (n *Node) Clone() *Node {
 // Scalar returns a node for a plain value.
 func Scalar(v any) *Node { return &Node{Kind: KindScalar, Scalar: v} }
 
-// Placeholders returns the dotted paths of every placeholder below n, in order.
+// Placeholders returns the dotted paths of all placeholders below n, in order.
 func (n *Node) Placeholders() []string {
 	var paths []string
 	n.walk("", func(path string, v *Node) {
@@ -147,8 +146,8 @@ func (n *Node) walk(path string, visit func(path string, n *Node)) {
 	}
 }
 
-// Plain returns the value as JSON-like Go values (map[string]any, []any, scalars). A mode becomes a map of its fields; a
-// placeholder becomes null.
+// Plain returns the value as JSON-like Go values (map[string]any, []any, scalars). A mode becomes a map of its fields, and a
+// placeholder nil.
 func (n *Node) Plain() any {
 	if n == nil {
 		return nil
@@ -166,9 +165,6 @@ func (n *Node) Plain() any {
 			l[i] = v.Plain()
 		}
 		return l
-	case KindScalar:
-		return n.Scalar
-	default:
-		return nil
 	}
+	return n.Scalar
 }

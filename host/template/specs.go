@@ -19,7 +19,7 @@ const (
 const (
 	// TypeString is any string.
 	TypeString = "string"
-	// TypePath is a path of a file or folder: a string. Whether it may be empty is a matter of what uses it.
+	// TypePath is a path of a file or folder: a string. Its user decides whether it may be empty.
 	TypePath = "path"
 	// TypeInt is an integer.
 	TypeInt = "int"
@@ -31,8 +31,8 @@ const (
 	TypeStrings = "list of string"
 	// TypeStringMap is a map with strings for keys and values.
 	TypeStringMap = "map of string"
-	// TypeMode is a mode, or null. Of a top-level field: of the role that has the field's name. Of a mode's field: of
-	// the same role as the mode itself.
+	// TypeMode is a mode, or null. A top-level field takes modes of the role with its name, and a mode's field takes
+	// modes of the same role as the mode itself.
 	TypeMode = "mode"
 	// TypeMap is a map of anything.
 	TypeMap = "map"
@@ -40,9 +40,9 @@ const (
 
 // ModeSpec describes a built-in mode.
 type ModeSpec struct {
-	// Name is how a plugin and a configuration call it: "InputByExts".
+	// Name is the mode's name in plugins and configurations: "InputByExts".
 	Name string
-	// Role is the top-level field it belongs into: RoleInput.
+	// Role is the top-level field that takes it: RoleInput.
 	Role string
 	// Help is one sentence or a few, without line breaks.
 	Help string
@@ -57,11 +57,9 @@ type FieldSpec struct {
 	Type string
 	// Help is one sentence or a few, without line breaks.
 	Help string
-	// Default is a JSON-like value, or a *Node for a mode; HasDefault tells null from none.
-	Default    any
-	HasDefault bool
-	// Required fields must be given. A field that is not required has a default.
+	// Required fields must be given. The others have a Default; nil: null.
 	Required bool
+	Default  *Node
 	// Nullable fields may be null.
 	Nullable bool
 }
@@ -84,7 +82,7 @@ func SpecOf(name string) (ModeSpec, bool) {
 	return specs[i], true
 }
 
-// SpecsOfRole returns the built-in modes that fit into a top-level field, in the order in which help shows them.
+// SpecsOfRole returns the built-in modes of a role, in the order in which help shows them.
 func SpecsOfRole(role string) []ModeSpec {
 	return slices.DeleteFunc(slices.Clone(specs), func(m ModeSpec) bool { return m.Role != role })
 }
@@ -98,21 +96,21 @@ func ModesOfRole(role string) []string {
 	return names
 }
 
-// TopLevelFields returns the fields of a template in their order. The dataloader is for device tasks alone.
+// TopLevelFields returns the fields of a template in their order. Only device tasks have a dataloader.
 func TopLevelFields() []FieldSpec { return slices.Clone(topLevel) }
 
 var topLevel = []FieldSpec{
 	{Name: RoleHardShard, Type: TypeMode, Required: true,
 		Help: "Where inputs are read and outputs are written: which part of the data this run has."},
-	{Name: RoleSoftShard, Type: TypeMode, Default: wholeShard(), HasDefault: true, Nullable: true,
+	{Name: RoleSoftShard, Type: TypeMode, Default: wholeShard(), Nullable: true,
 		Help: "Which of the listed items this run takes."},
-	{Name: RoleInput, Type: TypeMode, HasDefault: true, Nullable: true,
+	{Name: RoleInput, Type: TypeMode, Nullable: true,
 		Help: "What the items are. null: the task lists them itself."},
-	{Name: RoleOutput, Type: TypeMode, HasDefault: true, Nullable: true,
+	{Name: RoleOutput, Type: TypeMode, Nullable: true,
 		Help: "Where an item's output goes. null: the task decides."},
-	{Name: RoleFinishCheck, Type: TypeMode, HasDefault: true, Nullable: true,
+	{Name: RoleFinishCheck, Type: TypeMode, Nullable: true,
 		Help: "When an item counts as finished, so that a run leaves it out. Needs output_mode. null: the task decides."},
-	{Name: RoleDataloader, Type: TypeMap, HasDefault: true, Nullable: true,
+	{Name: RoleDataloader, Type: TypeMap, Nullable: true,
 		Help: "For device tasks: how items are loaded and made into batches (batch_size, num_workers, …)."},
 }
 
@@ -130,7 +128,7 @@ var softShardFields = []FieldSpec{
 		Help: "The shard that this run takes, from 0 to shard_num - 1, or a list of them."},
 	{Name: "shard_num", Type: TypeInt, Required: true,
 		Help: "How many shards there are in all."},
-	{Name: "subshard", Type: TypeMode, HasDefault: true, Nullable: true,
+	{Name: "subshard", Type: TypeMode, Nullable: true,
 		Help: "Divides what this shard has once more, in the same way."},
 }
 
@@ -200,7 +198,7 @@ var specs = []ModeSpec{
 	{Name: "FinishCheckByOutputFileExistence", Role: RoleFinishCheck,
 		Help: "An item is finished when its output exists.",
 		Fields: []FieldSpec{
-			{Name: "output_field_suffix", Type: TypeString, HasDefault: true, Nullable: true,
+			{Name: "output_field_suffix", Type: TypeString, Nullable: true,
 				Help: "Which file of a folder output has to exist: an id of file_to_write. null: the output itself."},
 		}},
 }

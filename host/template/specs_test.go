@@ -26,8 +26,8 @@ func TestSpecsAreComplete(t *testing.T) {
 			t.Errorf("SpecOf(%s) = %v, %v", m.Name, again.Role, ok)
 		}
 		for _, f := range m.Fields {
-			if f.Help == "" || f.Type == "" || f.Required == f.HasDefault {
-				t.Errorf("%s.%s: help %q, type %q, required %v, has default %v", m.Name, f.Name, f.Help, f.Type, f.Required, f.HasDefault)
+			if f.Help == "" || f.Type == "" || f.Required && f.Default != nil {
+				t.Errorf("%s.%s: help %q, type %q, required %v, default %v", m.Name, f.Name, f.Help, f.Type, f.Required, f.Default)
 			}
 			if found, ok := m.Field(f.Name); !ok || found.Type != f.Type {
 				t.Errorf("%s.Field(%s) is not found", m.Name, f.Name)
