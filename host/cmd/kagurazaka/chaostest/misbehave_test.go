@@ -67,7 +67,7 @@ var calls = []row{
 		`task Items, argument 1: it has no name (see "Arguments" in docs/protocol.md)`,
 		"task Items, argument b: the flag --a is that of argument 1 as well", "task Items, argument b: unknown type 99",
 		`task Items, argument c: "c" is not a flag`, "task Items, argument c: it has no type",
-		`task Items, argument d: the arity "some" is none`, "task Items, argument d: its default: \"{\" is not JSON",
+		`task Items, argument d: invalid arity "some"`, "task Items, argument d: its default: \"{\" is not JSON",
 		"task Items, argument d: its choice 2", "task Items, argument d: it is negatable",
 		`its name "with blanks" cannot be typed`,
 		`task with blanks, template, field input_mode: there is no mode "InputByMagic"; one of the plugin's own has custom set (see "Templates" in docs/protocol.md)`,
