@@ -22,18 +22,16 @@ func (l *Line) Typos(undeclared []problem.Problem) []problem.Problem {
 	older, newer := l.flagNames()
 	var found []problem.Problem
 	look := func(p problem.Problem, word, dashes string) {
-		meant, is := suggest.OneTypo(word, older), ""
+		meant, is := suggest.OneTypo(word, older), "one typo from "
 		if meant == "" {
-			if meant = suggest.OneTypo(word, newer); meant == "" {
-				meant, is = abbreviated(word, older), "an abbreviation of "
-			}
 			p.Warning = true
+			meant = suggest.OneTypo(word, newer)
+		}
+		if meant == "" {
+			meant, is = abbreviated(word, older), "an abbreviation of "
 		}
 		if meant == "" {
 			return
-		}
-		if is == "" {
-			is = "one typo from "
 		}
 		p.Message = fmt.Sprintf("%s does not declare it, and it is %s%s%s", l.session.Task.Name, is, dashes, meant)
 		p.Suggestion = fmt.Sprintf("did you mean %s%s? What is the task's all the same stands behind --: %s -- --%s", dashes, meant, terminal.Command([]string{l.session.Found.Command.Name, l.session.Task.Name}), strings.TrimLeft(word, "-"))

@@ -118,10 +118,7 @@ func (l *Line) CheckUTF8() error {
 			wrong = append(wrong, fmt.Sprintf("%q (argument %d)", arg, i+1))
 		}
 	}
-	if len(wrong) == 0 {
-		return nil
-	}
-	if plugin := l.existing(); len(wrong) == 1 && !utf8.ValidString(plugin) {
+	if len(wrong) == 0 || len(wrong) == 1 && !utf8.ValidString(l.existing()) {
 		return nil
 	}
 	return exitcode.Usagef("arguments must be UTF-8: %s; hint: give a file of such a name by a link that has another one", strings.Join(wrong, ", "))

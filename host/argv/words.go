@@ -73,12 +73,7 @@ func (s *split) chooseTask(is func(word) bool) (name string, known bool) {
 		}
 		s.taskAt = w.at
 		s.rest = slices.Delete(s.rest, i, i+1)
-		for j := range s.rest {
-			if s.rest[j].ends() && s.rest[j].at == w.at+1 {
-				s.rest = slices.Delete(s.rest, j, j+1)
-				break
-			}
-		}
+		s.rest = slices.DeleteFunc(s.rest, func(next word) bool { return next.ends() && next.at == w.at+1 })
 		return w.text, true
 	}
 	return s.GuessTask(), false

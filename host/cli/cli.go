@@ -234,15 +234,11 @@ func (a *app) Answer(text string) error {
 }
 
 func (a *app) logLevel() hclog.Level {
-	switch {
-	case a.grammar.Quiet:
+	if a.grammar.Quiet {
 		return hclog.Warn
-	case a.grammar.Verbose == 1:
-		return hclog.Debug
-	case a.grammar.Verbose > 1:
-		return hclog.Trace
 	}
-	return hclog.Info
+	// One level lower for each -v: Debug, Trace.
+	return max(hclog.Info-hclog.Level(a.grammar.Verbose), hclog.Trace)
 }
 
 // startLog makes the log: on stderr, above the progress line where there is one.

@@ -29,8 +29,16 @@ func (a *app) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	names := unfinished{printer: printer{w: a.streams.Out}, wanted: a.grammar.Plan.Unfinished, json: a.grammar.Plan.JSON}
-	summary, listErr := s.Plan(ctx, spec, a.grammar.Plan.First, names.take)
+	f, p := &a.grammar.Plan, &printer{w: a.streams.Out}
+	var unfinished []string
+	summary, listErr := s.Plan(ctx, spec, f.First, func(path string) {
+		switch {
+		case f.Unfinished && f.JSON:
+			unfinished = append(unfinished, path)
+		case f.Unfinished:
+			p.line("%s", path)
+		}
+	})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -39,13 +47,14 @@ func (a *app) plan(ctx context.Context) error {
 		job.Warn(a.log, summary.Warnings, int(summary.WarningCount))
 		return listErr
 	}
-	if a.grammar.Plan.JSON {
-		err = planJSON(a.out.JSON(), summary, names.paths)
+	if f.JSON {
+		err = planJSON(a.out.JSON(), summary, unfinished)
 	} else {
 		job.Warn(a.log, summary.Warnings, int(summary.WarningCount))
-		if err = names.err; !names.wanted {
-			err = planText(a.streams.Out, summary)
+		if !f.Unfinished {
+			planText(p, summary)
 		}
+		err = p.err
 	}
 	switch {
 	case err != nil:
@@ -58,22 +67,6 @@ func (a *app) plan(ctx context.Context) error {
 		return exitcode.With(exitcode.Partial, run.Unlisted(summary.Unlisted))
 	}
 	return nil
-}
-
-// unfinished takes the paths of unfinished outputs where they are wanted: it prints them, or keeps them for JSON.
-type unfinished struct {
-	printer
-	wanted, json bool
-	paths        []string
-}
-
-func (u *unfinished) take(path string) {
-	switch {
-	case u.wanted && u.json:
-		u.paths = append(u.paths, path)
-	case u.wanted:
-		u.line("%s", path)
-	}
 }
 
 // planOutput is a plan as JSON. UnfinishedOutputs are the paths of unfinished outputs, with --unfinished alone.
@@ -105,8 +98,7 @@ func planJSON(w io.Writer, s plan.Summary, unfinished []string) error {
 	return printJSON(w, out)
 }
 
-func planText(w io.Writer, s plan.Summary) error {
-	p := &printer{w: w}
+func planText(p *printer, s plan.Summary) {
 	p.line("%s: %d to do, %d done%s%s", count.Of(s.InShard, "item"), s.ToDo, s.Done, otherText(s.Refused, "refused"), otherText(s.Open, "in the hands of another run"))
 	if s.Unfinished > 0 {
 		p.line("  %s, and to do again: --unfinished lists them", count.Of(s.Unfinished, "output is unfinished", "outputs are unfinished"))
@@ -129,7 +121,6 @@ func planText(w io.Writer, s plan.Summary) error {
 	if n := s.ToDo - uint64(len(s.First)); n > 0 && len(s.First) > 0 {
 		p.line("  … and %d more", n)
 	}
-	return p.err
 }
 
 // otherText names items that are neither to do nor done; empty: there are none.
