@@ -176,7 +176,7 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return a.printVersion()
 	case f.HelpKagurazaka:
 		return a.hostHelp()
-	case f.Help && a.line.Command != "run" && (a.line.Empty() || !a.describes()):
+	case f.Help && a.line.Command != "run" && (a.line.Empty() || !a.line.Yields() && a.line.Command != "describe"):
 		return a.commandHelp()
 	case a.line.Doubt != nil && (a.line.Empty() || !a.line.Yields()):
 		return a.line.Doubt
@@ -200,9 +200,6 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return a.run(ctx)
 	}
 }
-
-// describes reports whether -h asks for a task's help, once the command names one.
-func (a *app) describes() bool { return a.line.Yields() || a.line.Command == "describe" }
 
 // readHost reads the host's own flags, in kong's spelling.
 func (a *app) readHost(command string, flags []string) error {

@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
-	"fmt"
 	"io"
 	"text/tabwriter"
 	"time"
@@ -115,17 +115,13 @@ const maxName = 200
 
 func runsText(w io.Writer, runs []runOutput) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, err := fmt.Fprintln(t, "RUN\tBEGAN\tTASK\tDONE\tSKIPPED\tFAILED\tSTATE")
+	p := &printer{w: t}
+	p.line("RUN\tBEGAN\tTASK\tDONE\tSKIPPED\tFAILED\tSTATE")
 	for _, r := range runs {
-		if err == nil {
-			_, err = fmt.Fprintf(t, "%s\t%s\t%s %s\t%d\t%d\t%d\t%s\n", r.ID, r.Began.Local().Format(time.DateTime), terminal.Line(r.Plugin.Name, maxName), terminal.Line(r.Task, maxName),
-				r.Counts.Done, r.Counts.Skipped, r.Counts.Failed, r.State)
-		}
+		p.line("%s\t%s\t%s %s\t%d\t%d\t%d\t%s", r.ID, r.Began.Local().Format(time.DateTime), terminal.Line(r.Plugin.Name, maxName), terminal.Line(r.Task, maxName),
+			r.Counts.Done, r.Counts.Skipped, r.Counts.Failed, r.State)
 	}
-	if err != nil {
-		return err
-	}
-	return t.Flush()
+	return cmp.Or(p.err, t.Flush())
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -26,7 +26,7 @@ func beFirst() {
 	cmd := &exec.Cmd{Path: self, Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	onTerminal := term.IsTerminal(0)
 	if err := cmd.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, "kagurazaka: starting the command below process 1:", err)
+		fmt.Fprintln(os.Stderr, "error: starting the command below process 1:", err)
 		os.Exit(1)
 	}
 	child := cmd.Process.Pid
@@ -60,7 +60,7 @@ func reapUntil(child int) int {
 		switch {
 		case errors.Is(err, syscall.EINTR):
 		case err != nil:
-			fmt.Fprintln(os.Stderr, "kagurazaka: waiting for the command below process 1:", err)
+			fmt.Fprintln(os.Stderr, "error: waiting for the command below process 1:", err)
 			return 1
 		case pid != child:
 		case status.Signaled():

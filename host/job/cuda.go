@@ -117,10 +117,7 @@ func deviceChunk(tree *template.Node) int {
 
 func dataloaderNumber(tree *template.Node, name string, absent int) int {
 	loader, _ := tree.Get(template.RoleDataloader).Plain().(map[string]any)
-	n, ok := loader[name].(json.Number)
-	if !ok {
-		return absent
-	}
+	n, _ := loader[name].(json.Number)
 	v, err := strconv.Atoi(n.String())
 	if err != nil || v < 1 {
 		return absent
