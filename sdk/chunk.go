@@ -39,8 +39,6 @@ type itemReader struct {
 	left  int    // items of the current part
 }
 
-func newItemReader(parts []*pb.Part) itemReader { return itemReader{parts: parts} }
-
 // itemsError is an item that the host announced but did not send, or sent in an encoding that this SDK does not read.
 type itemsError struct{ error }
 

@@ -118,7 +118,7 @@ const timedItems = 1024
 
 // begin takes a chunk. It fails if the host violates the protocol.
 func (r *runner) begin(m *pb.Chunk) (*chunkRun, error) {
-	c := &chunkRun{items: newItemReader(m.GetParts()), began: time.Now()}
+	c := &chunkRun{items: itemReader{parts: m.GetParts()}, began: time.Now()}
 	var err error
 	if c.count, err = countItems(m.GetParts()); err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "chunk %d %v", m.GetId(), err)

@@ -181,7 +181,7 @@ func (r *stageRunner) begin(req *pb.RunRequest) (*batchRun, error) {
 			m.GetId(), g.GetSize(), g.GetOffset(), len(r.in.memory))
 	}
 	b.result.Count = uint32(count)
-	items := newItemReader(m.GetParts())
+	items := itemReader{parts: m.GetParts()}
 	for i := range count {
 		raw, err := items.next()
 		if err != nil {

@@ -169,9 +169,8 @@ func (l *loader) merge(cfg *Value) *Value {
 		mixin.parent, mixin.key = cfg, sectionMixin
 	}
 	l.into(mixin, l.file(l.MixinCfgPath, "--mixin-cfg"))
-	isText := takesText(l.Template)
 	for _, arg := range l.Mixins {
-		v, problems := parseDotlist(arg, isText)
+		v, problems := parseDotlist(arg, l.Template)
 		l.problems = append(l.problems, problems...)
 		if v != nil {
 			l.into(mixin, v)

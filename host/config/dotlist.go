@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
@@ -16,9 +17,9 @@ const mixinFlag = "--mixin"
 // fromFlag reports whether --mixin gave the value.
 func (v *Value) fromFlag() bool { return strings.HasPrefix(v.Source, mixinFlag+" ") }
 
-// parseDotlist reads one PATH=VALUE of --mixin into a map of maps. The value is one YAML value; an empty one is null. isText
-// reports whether the field at a path takes text: there the value is the text as typed.
-func parseDotlist(arg string, isText func(path []string) bool) (*Value, []problem.Problem) {
+// parseDotlist reads one PATH=VALUE of --mixin into a map of maps. The value is one YAML value; an empty one is null. For a field of
+// the template that takes text, it is the text as typed.
+func parseDotlist(arg string, tmpl *template.Node) (*Value, []problem.Problem) {
 	name, text, found := cutKey(arg)
 	source := mixinFlag + " " + name
 	if !found {
@@ -37,7 +38,7 @@ func parseDotlist(arg string, isText func(path []string) bool) (*Value, []proble
 		// YAML refuses file names in another encoding.
 		value = newScalar(text, source)
 	}
-	if isText(path) && (len(problems) > 0 || !writtenInYAML(text, value)) {
+	if takesText(tmpl, path) && (len(problems) > 0 || !writtenInYAML(text, value)) {
 		value, problems = newScalar(text, source), nil
 		value.given = true
 	}

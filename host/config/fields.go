@@ -50,29 +50,26 @@ func withDefaults(tmpl *template.Node) *template.Node {
 	return root
 }
 
-// takesText returns a function that reports whether the field at a path takes only text. Fields of the plugin's own modes do
-// not: such a mode may take any value.
-func takesText(tmpl *template.Node) func(path []string) bool {
-	return func(path []string) bool {
-		if tmpl == nil || len(path) < 2 {
-			return false
-		}
-		specs := template.SpecsOfRole(path[0]) // the mixin may put another mode there
-		if current := tmpl.Get(path[0]); current != nil {
-			if current.Custom {
-				return false
-			}
-			if spec, ok := template.SpecOf(current.Mode); ok {
-				specs = slices.Insert(specs, 0, spec)
-			}
-		}
-		for _, spec := range specs {
-			if f, ok := spec.Field(path[1]); ok {
-				return textAt(f, len(path)-2)
-			}
-		}
+// takesText reports whether the field at a path takes only text. Fields of the plugin's own modes do not: they may take any value.
+func takesText(tmpl *template.Node, path []string) bool {
+	if tmpl == nil || len(path) < 2 {
 		return false
 	}
+	specs := template.SpecsOfRole(path[0]) // the mixin may put another mode there
+	if current := tmpl.Get(path[0]); current != nil {
+		if current.Custom {
+			return false
+		}
+		if spec, ok := template.SpecOf(current.Mode); ok {
+			specs = slices.Insert(specs, 0, spec)
+		}
+	}
+	for _, spec := range specs {
+		if f, ok := spec.Field(path[1]); ok {
+			return textAt(f, len(path)-2)
+		}
+	}
+	return false
 }
 
 // textAt reports whether a field takes text at that many levels below it.

@@ -32,7 +32,7 @@ func FuzzDotlist(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, arg string) {
-		v, problems := parseDotlist(arg, takesText(nil))
+		v, problems := parseDotlist(arg, nil)
 		if (v == nil) != (len(problems) > 0) {
 			t.Fatalf("%q: value %v, problems %v", arg, v, problems)
 		}

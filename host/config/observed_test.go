@@ -142,7 +142,7 @@ func compare(t *testing.T, name string, got *Value, problems []problem.Problem, 
 
 func TestScalarsAsObserved(t *testing.T) {
 	for _, c := range loadObserved(t).Scalars {
-		v, problems := parseDotlist("a="+c.Text, takesText(nil))
+		v, problems := parseDotlist("a="+c.Text, nil)
 		compare(t, c.Text, v.Get("a"), problems, c.Want, map[string]any{
 			// These crash there.
 			"=": "str:=", "<<": "str:<<", "0x_": "str:0x_", "0b_": "str:0b_",

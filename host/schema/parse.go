@@ -29,8 +29,6 @@ type parser struct {
 	positionals []*Argument
 	// digits is set if a declared flag looks like a negative number. Then no such word is a value.
 	digits bool
-	// abbreviates is set if the task's parser takes an unambiguous beginning of a long flag for the flag.
-	abbreviates bool
 
 	found    []occurrence
 	bare     []string
@@ -41,7 +39,7 @@ type parser struct {
 var negativeNumber = regexp.MustCompile(`^-(?:\d[\d_]*|\d*\.\d+|\d+\.)(?:[eE][-+]?\d+)?$`)
 
 func newParser(task *Task) *parser {
-	p := &parser{task: task, byFlag: map[string]*Argument{}, abbreviates: task.Has(Abbreviates)}
+	p := &parser{task: task, byFlag: map[string]*Argument{}}
 	for i := range task.Arguments {
 		a := &task.Arguments[i]
 		if len(a.Flags) == 0 {
@@ -60,7 +58,7 @@ func newParser(task *Task) *parser {
 
 // lookup returns the argument of a spelling, or of an unambiguous abbreviation if the task's parser takes those.
 func (p *parser) lookup(spelling string) *Argument {
-	if a := p.byFlag[spelling]; a != nil || !p.abbreviates {
+	if a := p.byFlag[spelling]; a != nil || !p.task.Has(Abbreviates) {
 		return a
 	}
 	if flags := p.beginning(spelling); len(flags) == 1 {
@@ -84,7 +82,7 @@ func (p *parser) beginning(spelling string) []string {
 // Abbreviates returns the flag that the task's parser takes a word for, if the word abbreviates one.
 func (t *Task) Abbreviates(word string) (flag string, yes bool) {
 	p := newParser(t)
-	if !p.abbreviates || p.byFlag[word] != nil || slices.Contains(t.Flags, word) {
+	if !t.Has(Abbreviates) || p.byFlag[word] != nil || slices.Contains(t.Flags, word) {
 		return "", false
 	}
 	flags := p.beginning(word)
@@ -103,7 +101,7 @@ func (t *Task) Unknown(spelling string) bool {
 // Knows reports whether the task's parser may take a spelling for one of its flags, declared or not.
 func (t *Task) Knows(spelling string) bool {
 	p := newParser(t)
-	return p.lookup(spelling) != nil || slices.Contains(t.Flags, spelling) || p.abbreviates && len(p.beginning(spelling)) > 0
+	return p.lookup(spelling) != nil || slices.Contains(t.Flags, spelling) || t.Has(Abbreviates) && len(p.beginning(spelling)) > 0
 }
 
 // Argument returns the argument of a spelling, or the positional one of that name; nil: there is none.
@@ -204,6 +202,7 @@ func (p *parser) parse(args []string) {
 
 // take reads the values after a flag and returns their number.
 func (p *parser) take(a *Argument, spelling string, rest []string) int {
+	o := occurrence{argument: a, spelling: spelling}
 	least, most := a.count()
 	n := 0
 	for n < len(rest) && (most < 0 || n < most) && rest[n] != "--" && p.isValue(rest[n]) {
@@ -216,10 +215,10 @@ func (p *parser) take(a *Argument, spelling string, rest []string) int {
 			hint = fmt.Sprintf("a value that begins with a dash is written %s=%s", spelling, rest[n])
 		}
 		p.complain(spelling, message, hint)
-		p.found = append(p.found, occurrence{argument: a, spelling: spelling})
-		return n
+	} else {
+		o.values = rest[:n]
 	}
-	p.found = append(p.found, occurrence{argument: a, spelling: spelling, values: rest[:n]})
+	p.found = append(p.found, o)
 	return n
 }
 

@@ -24,7 +24,7 @@ func Validate(task *Task, args []string) []problem.Problem {
 		flags := p.beginning(u)
 		switch {
 		case task.OpenArguments:
-		case p.abbreviates && len(flags) > 1:
+		case task.Has(Abbreviates) && len(flags) > 1:
 			p.complain(u, "it is ambiguous: it may be short for "+strings.Join(flags, " or "), "")
 		case len(task.Arguments) == 0:
 			p.complain(u, task.Name+" takes no arguments", p.meant(u))
