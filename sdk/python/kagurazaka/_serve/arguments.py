@@ -113,14 +113,11 @@ def _names_argv(path: str) -> bool:
 def capture(cls: Any, answer: Callable[[argparse.ArgumentParser, bool], None], give_up: Callable[[], None]) -> None:
     """Run the constructor up to its first parse. Call this in a temporary process: answer and give_up must not return."""
 
-    def parse(parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> Any:
-        answer(parser, False)
-
-    def parse_known(parser: argparse.ArgumentParser, *args: Any, **kwargs: Any) -> Any:
-        answer(parser, True)
+    def parse(known: bool) -> Callable[..., None]:
+        return lambda parser, *args, **kwargs: answer(parser, known)
 
     for name in _PARSING:
-        setattr(argparse.ArgumentParser, name, parse_known if "known" in name else parse)
+        setattr(argparse.ArgumentParser, name, parse("known" in name))
     _guard(give_up)
     try:
         taskfile.construct(cls, [])

@@ -7,11 +7,12 @@ import threading
 from typing import Any, Callable, Optional, Sequence
 
 from ..task.torch_vanilla import KagurazakaVanillaTorchTaskV1 as Base
-from ..task.torch_vanilla import batch_length, element_of, has_elements, results_of
+from ..task.torch_vanilla import batch_length, element_of
 from ..template import _state
 from . import failures, taskfile
 from .ledger import Item
 from .opened import OpenedTask
+from .stages.elements import postprocessed
 from .unwritten import unwritten_of
 
 
@@ -81,7 +82,7 @@ class Batches:
         except BaseException as error:
             _fail(items, error)
             return
-        self.jobs.put(lambda: self._follow(size, results, batch, items))
+        self.jobs.put(lambda: self._postprocess(size, results, batch, items))
 
     def _drain(self) -> None:
         done = threading.Event()
@@ -103,10 +104,6 @@ class Batches:
         for i in set(everything).difference(left):
             items[i].skip()
         return left
-
-    def _follow(self, size: int, results: Any, batch: Any, items: Sequence[Item]) -> None:
-        self._postprocess(size, results, batch, items)
-        self._look(batch, items)
 
     def _look(self, batch: Any, items: Sequence[Item]) -> None:
         """Check for the outputs that the template's finish check will look for."""
@@ -130,14 +127,10 @@ class Batches:
                 self.task.postprocess(size, results, **batch)
             except BaseException as error:
                 _fail(items, error)
-            return
-        if not has_elements(results):
-            return
-        for i in range(size):
-            try:
-                self.task.postprocess_each(i, size, **element_of(batch, i), **results_of(results, i))
-            except BaseException as error:
-                _fail(items[i : i + 1], error)
+        else:
+            for i, raised in postprocessed(self.task, size, results, batch):
+                _fail(items[i : i + 1], raised)
+        self._look(batch, items)
 
 
 def _fail(items: Sequence[Item], error: BaseException) -> None:

@@ -154,12 +154,12 @@ def _document(task: Any, found: Any) -> None:
 
 def _constructor(task: Any, cls: Any) -> throwaway.Work:
     def work(answer: Callable[[bytes], None]) -> None:
-        def tell(parser: Any, known: bool) -> None:
-            arguments.describe(parser, known, task)
-            answer(pb.DescribeResponse(tasks=[task]).SerializeToString())
-
         def give_up() -> None:
             answer(pb.DescribeResponse(tasks=[task]).SerializeToString())
+
+        def tell(parser: Any, known: bool) -> None:
+            arguments.describe(parser, known, task)
+            give_up()
 
         arguments.capture(cls, tell, give_up)
 

@@ -98,14 +98,11 @@ class Nursery:
 
     def _handle(self, frame: channel.Frame) -> None:
         if frame.kind == channel.DESCRIBE:
-            answer = self._guarded(pb.DescribeResponse, lambda: describe(self.file, pb.DescribeRequest.FromString(frame.payload)))
-            self.control.send(channel.REPLY, answer, frame.call)
+            self._reply(frame, pb.DescribeResponse, lambda: describe(self.file, pb.DescribeRequest.FromString(frame.payload)))
         elif frame.kind == channel.CHECK:
-            answer = self._guarded(pb.CheckResponse, lambda: check(self.file, pb.CheckRequest.FromString(frame.payload)))
-            self.control.send(channel.REPLY, answer, frame.call)
+            self._reply(frame, pb.CheckResponse, lambda: check(self.file, pb.CheckRequest.FromString(frame.payload)))
         elif frame.kind == channel.OPEN:
-            answer = self._guarded(pb.OpenResponse, lambda: self._open(pb.OpenRequest.FromString(frame.payload)))
-            self.control.send(channel.REPLY, answer, frame.call)
+            self._reply(frame, pb.OpenResponse, lambda: self._open(pb.OpenRequest.FromString(frame.payload)))
         elif frame.kind == channel.LIST:
             self._list(pb.ListRequest.FromString(frame.payload))
         elif frame.kind == channel.RUN:
@@ -118,14 +115,14 @@ class Nursery:
         elif frame.kind == channel.QUIT:
             self.leaving = True
 
-    def _guarded(self, response: Any, work: Callable[[], Any]) -> bytes:
+    def _reply(self, frame: channel.Frame, response: Any, work: Callable[[], Any]) -> None:
         try:
             made = work()
         except BaseException as error:
             problem = failures.of_exception(error)
             problem.fault = pb.FAULT_KAGURAZAKA
             made = response(error=problem)
-        return made.SerializeToString()
+        self.control.send(channel.REPLY, made.SerializeToString(), frame.call)
 
     # ------------------------------------------------------------------------------------------------ tasks
 
@@ -298,15 +295,12 @@ class Nursery:
         child.report += part
         if part and not child.report.endswith(b"\n"):
             return
-        self.poller.unregister(child.ready)
-        os.close(child.ready)
+        self._forget(child.ready)
         child.ready = -1
         if child.report == b"\n":
             child.announced = True
-            started = pb.WorkerStarted(
-                worker_index=child.index, pid=child.pid, socket=child.address, lost_threads=child.lost_threads
-            )  # fmt: skip
-            self._event(started=started)
+            about: Any = {"worker_index": child.index, "pid": child.pid, "socket": child.address, "lost_threads": child.lost_threads}
+            self._event(started=pb.WorkerStarted(**about))
         elif child.report:
             error = pb.Error.FromString(child.report[:-1])
             self._event(failed=pb.WorkerFailed(worker_index=child.index, error=error))
@@ -317,34 +311,28 @@ class Nursery:
             return
         if child.ready >= 0:
             self._hear(child)
-        if child.ready >= 0:
-            self.poller.unregister(child.ready)
-            os.close(child.ready)
-        if child.pidfd >= 0:
-            self.poller.unregister(child.pidfd)
-            os.close(child.pidfd)
+        self._forget(child.ready)
+        self._forget(child.pidfd)
         del self.children[child.pid]
         try:
             os.unlink(child.address)
         except OSError:
             pass
-        if child.report and not child.announced:
-            pass  # the relay knows already that this worker failed
-        elif not child.announced:
+        if child.announced:
+            signalled = os.WIFSIGNALED(status)
+            code, number = (-1, os.WTERMSIG(status)) if signalled else (os.WEXITSTATUS(status), 0)
+            self._event(exited=pb.WorkerExited(worker_index=child.index, pid=child.pid, code=code, signal=number))
+        elif not child.report:
             how = process.how_it_ended(status)
             # The task's fault is not proven: another worker may succeed.
             error = pb.Error(message=f"the worker {how} before it was ready", fault=pb.FAULT_ENVIRONMENT)
             self._event(failed=pb.WorkerFailed(worker_index=child.index, error=error))
-        else:
-            signalled = os.WIFSIGNALED(status)
-            exited = pb.WorkerExited(
-                worker_index=child.index,
-                pid=child.pid,
-                code=-1 if signalled else os.WEXITSTATUS(status),
-                signal=os.WTERMSIG(status) if signalled else 0,
-            )
-            self._event(exited=exited)
         self._end_spawn()
+
+    def _forget(self, fd: int) -> None:
+        if fd >= 0:
+            self.poller.unregister(fd)
+            os.close(fd)
 
     def _end_spawn(self) -> None:
         if self.spawn_ended and not self.children:

@@ -19,13 +19,13 @@ import operator
 import os
 import pathlib
 import sys
-import textwrap
 from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodDescriptorType, MethodType, ModuleType
 from typing import Any
 
 from . import taskfile
 from .basis import known
 from .basis.reads import READERS
+from .stages.source import tree_of
 
 _DEPTH = 6
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), type(Ellipsis), range)
@@ -156,7 +156,7 @@ class _Look:
         self.depth += 1
         if self.depth > _DEPTH or hasattr(function, "__wrapped__"):
             raise Loud
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+        tree = tree_of(function)
         if not isinstance(tree, ast.FunctionDef):
             raise Loud
         _Body(self, function, tree)

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Callable, Iterator, Optional
 
 import grpc
@@ -107,38 +108,22 @@ class Service:
         self.leave = threading.Event()
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
-        return [
-            grpc.method_handlers_generic_handler(
-                SERVICE,
-                {
-                    "Describe": grpc.unary_unary_rpc_method_handler(self.describe),
-                    "Check": grpc.unary_unary_rpc_method_handler(self.check),
-                    "Open": grpc.unary_unary_rpc_method_handler(self.open),
-                    "List": grpc.unary_stream_rpc_method_handler(self.list),
-                    "Run": grpc.stream_stream_rpc_method_handler(self.run),
-                    "Spawn": grpc.stream_stream_rpc_method_handler(self.spawn),
-                },
-            ),
-            *common_handlers(self.shutdown),
-        ]
-
-    def shutdown(self) -> None:
-        self.leave.set()
+        unary = {
+            "Describe": (channel.DESCRIBE, "DescribeResponse", "loading the task file"),
+            "Check": (channel.CHECK, "CheckResponse", "checking the task's arguments"),
+            "Open": (channel.OPEN, "OpenResponse", "constructing the task"),
+        }
+        methods = {name: grpc.unary_unary_rpc_method_handler(partial(self._answered, *call)) for name, call in unary.items()}
+        methods["List"] = grpc.unary_stream_rpc_method_handler(self.list)
+        methods["Run"] = grpc.stream_stream_rpc_method_handler(self.run)
+        methods["Spawn"] = grpc.stream_stream_rpc_method_handler(self.spawn)
+        return [grpc.method_handlers_generic_handler(SERVICE, methods), *common_handlers(self.leave.set)]
 
     def leave_with_nursery(self) -> None:
         self.nursery.ended.wait()
         self.leave.set()
 
-    def describe(self, request: bytes, context: grpc.ServicerContext) -> bytes:
-        return self._answered(channel.DESCRIBE, request, "DescribeResponse", "loading the task file")
-
-    def check(self, request: bytes, context: grpc.ServicerContext) -> bytes:
-        return self._answered(channel.CHECK, request, "CheckResponse", "checking the task's arguments")
-
-    def open(self, request: bytes, context: grpc.ServicerContext) -> bytes:
-        return self._answered(channel.OPEN, request, "OpenResponse", "constructing the task")
-
-    def _answered(self, kind: int, request: bytes, response: str, doing: str) -> bytes:
+    def _answered(self, kind: int, response: str, doing: str, request: bytes, context: grpc.ServicerContext) -> bytes:
         try:
             return self.nursery.call(kind, request)
         except NurseryEnded as end:

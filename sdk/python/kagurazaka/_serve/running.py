@@ -34,6 +34,11 @@ class Runner:
         if self.reader.regular and self.check is None:
             self.direct = native.direct(opened)
 
+    def serve(self, receive: Callable[[], Optional[bytes]], send: Callable[[bytes], None]) -> None:
+        """Answer chunks in their order until receive returns None."""
+        while (request := receive()) is not None:
+            send(self.run(request))
+
     def run(self, request: bytes) -> bytes:
         """Process a RunRequest's chunk. Returns the RunResponse."""
         began = time.perf_counter_ns()

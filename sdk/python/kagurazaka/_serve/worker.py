@@ -10,7 +10,7 @@ import queue
 import signal
 import sys
 import threading
-from typing import Any, Callable, Iterator, NoReturn, Optional
+from typing import Any, Iterator, NoReturn, Optional
 
 from .._proto import plugin_pb2 as pb
 from . import children, closing, failures, process, stages
@@ -18,24 +18,8 @@ from .heartbeat import Heartbeat
 from .opened import OpenedTask
 from .running import Runner
 
-Receive = Callable[[], Optional[bytes]]
-Send = Callable[[bytes], None]
-
 # The longest time that threads which carry chunks wait for a task that holds the interpreter.
 _SWITCH_S = 0.001
-
-
-class ChunkServer:
-    """Answers the chunks of a Run stream in their order."""
-
-    def __init__(self, runner: Runner) -> None:
-        self.runner = runner
-
-    def serve(self, receive: Receive, send: Send) -> None:
-        """Serve until receive returns None."""
-        run = self.runner.run
-        while (request := receive()) is not None:
-            send(run(request))
 
 
 def runner(opened: OpenedTask, request: Any, listed: Any) -> Any:
@@ -48,7 +32,7 @@ def runner(opened: OpenedTask, request: Any, listed: Any) -> Any:
         return device.DeviceServer(opened, request)
     heartbeat = Heartbeat(request.heartbeat_path)
     children.end_behind_the_task(heartbeat)
-    return ChunkServer(Runner(opened, heartbeat, listed))
+    return Runner(opened, heartbeat, listed)
 
 
 def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int, lifelines: list[int]) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Iterator
 
 from ..._count import count_of
 from ...task.torch_vanilla import KagurazakaVanillaTorchTaskV1 as Base
@@ -77,13 +77,17 @@ class Postprocessor:
         if self.whole:
             self.task.postprocess(size, results, **batch)
             return
-        if not has_elements(results):
-            return
-        for i in range(size):
-            try:
-                self.task.postprocess_each(i, size, **element_of(batch, i), **results_of(results, i))
-            except BaseException as error:
-                result.failures.add(index=i).error.CopyFrom(failures.of_exception(error))
+        for i, error in postprocessed(self.task, size, results, batch):
+            result.failures.add(index=i).error.CopyFrom(failures.of_exception(error))
+
+
+def postprocessed(task: Any, size: int, results: Any, batch: Any) -> Iterator[tuple[int, BaseException]]:
+    """Call postprocess_each for each element. Yields the positions that fail, with the exceptions."""
+    for i in range(size) if has_elements(results) else ():
+        try:
+            task.postprocess_each(i, size, **element_of(batch, i), **results_of(results, i))
+        except BaseException as error:
+            yield i, error
 
 
 def check_length(results: Any, size: int) -> None:

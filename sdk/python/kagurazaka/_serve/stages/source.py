@@ -7,10 +7,11 @@ import importlib.util
 import inspect
 import os
 import sys
-import sysconfig
 import textwrap
 import types
 from typing import Any, Iterator, NamedTuple, Sequence
+
+from ..basis import known
 
 # The exceptions that reading a missing or unusual source may raise.
 NO_SOURCE = (OSError, TypeError, ValueError, NameError, AttributeError, SyntaxError, RecursionError)
@@ -173,10 +174,6 @@ def name_of(node: ast.AST) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-_LIBRARIES = tuple({os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-_SDK = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
-
-
 def users(thing: Any) -> bool:
     """Return whether a function or class is the user's, not a library's."""
     if isinstance(thing, types.FunctionType):
@@ -195,4 +192,5 @@ def from_users_module(name: str) -> bool:
 def _users_file(path: str) -> bool:
     if not path or path.startswith("<") or not os.path.isabs(path):
         return False
-    return not os.path.realpath(path).startswith((*_LIBRARIES, _SDK)) and "-packages" + os.sep not in path
+    real = os.path.realpath(path)
+    return not (real.startswith(known.SDK) or known.is_library(path) or known.is_library(real))
