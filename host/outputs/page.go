@@ -75,16 +75,14 @@ func readNotes(file *os.File) ([]string, error) {
 	}
 }
 
+// notesBegin is where the notes of a page begin; 0: it is not a page, or not yet.
 func notesBegin(file *os.File) (int64, error) {
 	head := make([]byte, pageWhere+8)
 	_, err := file.ReadAt(head, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, err
-	}
-	if err != nil || string(head[:len(pageMagic)]) != pageMagic {
+	if errors.Is(err, io.EOF) || err == nil && string(head[:len(pageMagic)]) != pageMagic {
 		return 0, nil
 	}
-	return int64(binary.LittleEndian.Uint64(head[pageWhere:])), nil
+	return int64(binary.LittleEndian.Uint64(head[pageWhere:])), err
 }
 
 // notesAt reads texts that each end with a zero, up to an empty one.

@@ -126,10 +126,7 @@ func (s *Staging) makeOwn() error {
 		return err
 	}
 	// Some network file systems have no locks. Then only this run cleans up after itself.
-	if err := filelock.TryLock(lock); err != nil {
-		_ = lock.Close()
-		s.lock = nil
-	}
+	_ = filelock.TryLock(lock)
 	return s.in.Rename(next, s.name)
 }
 
