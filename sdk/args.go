@@ -127,10 +127,7 @@ func (g *grammar) parse(args []string) (any, *pb.Error) {
 func configError(problems []*pb.ConfigProblem) *pb.Error {
 	var lines []string
 	for _, p := range problems {
-		line := p.GetMessage()
-		if p.GetWhere() != "" {
-			line = p.GetWhere() + ": " + line
-		}
+		line := strings.TrimPrefix(p.GetWhere()+": "+p.GetMessage(), ": ")
 		if p.GetSuggestion() != "" {
 			line += " (did you mean " + p.GetSuggestion() + "?)"
 		}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -134,14 +133,12 @@ func jsonValue(typ pb.ArgumentType, written string, plain reflect.Value) string 
 	default:
 		value = plain.Interface()
 	}
-	var text strings.Builder
-	e := json.NewEncoder(&text)
-	e.SetEscapeHTML(false)
-	if e.Encode(value) != nil {
-		text.Reset()
-		_ = e.Encode(written)
+	e := newEncoder()
+	if e.any(value) != nil {
+		e.dst = nil
+		_ = e.any(written)
 	}
-	return strings.TrimSpace(text.String())
+	return string(e.dst)
 }
 
 func argumentType(v *kong.Value, typ reflect.Type) (pb.ArgumentType, string) {

@@ -52,18 +52,17 @@ var environment = []syscall.Errno{
 }
 
 func isOneOf(err error, list []syscall.Errno) bool {
-	var errno syscall.Errno
-	return errors.As(err, &errno) && slices.Contains(list, errno)
+	errno, ok := errors.AsType[syscall.Errno](err)
+	return ok && slices.Contains(list, errno)
 }
 
 func retryable(err error) bool {
-	var marked *markedError
-	if errors.As(err, &marked) {
+	if marked, ok := errors.AsType[*markedError](err); ok {
 		return marked.retryable
 	}
-	var timeout net.Error
+	timeout, ok := errors.AsType[net.Error](err)
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.As(err, &timeout) && timeout.Timeout() || isOneOf(err, temporary)
+		ok && timeout.Timeout() || isOneOf(err, temporary)
 }
 
 // itemError is the message for an error that the task returned.
@@ -111,15 +110,13 @@ func newPanicked(recovered any) *panicked {
 
 // taskFailure is the message for an error or a panic of Open, List, Process or Close.
 func taskFailure(err error) *pb.Error {
-	var p *panicked
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*panicked](err); ok {
 		return &pb.Error{
 			Message: text(p.Error()), Traceback: text(p.stack), Fault: pb.Fault_FAULT_TASK,
 			Detail: &pb.Error_Panic{Panic: &pb.PanicError{Value: text(p.value)}},
 		}
 	}
-	var misfit *staging.MisfitError
-	if errors.As(err, &misfit) {
+	if misfit, ok := errors.AsType[*staging.MisfitError](err); ok {
 		return &pb.Error{
 			Message: text(misfit.Error()), Fault: pb.Fault_FAULT_TASK,
 			Detail: &pb.Error_InvalidOutput{InvalidOutput: &pb.InvalidOutputError{Path: text(misfit.Path)}},

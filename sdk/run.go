@@ -210,8 +210,7 @@ func (r *runner) fail(index int, err error) {
 		}
 	}
 	item := &pb.ItemFailure{Index: uint32(index), Error: taskFailure(err)}
-	var bad *itemsError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*itemsError](err); ok {
 		item.Error = failure(bad, pb.Fault_FAULT_KAGURAZAKA)
 	}
 	if c.timed {

@@ -258,8 +258,7 @@ func (in *instance) closeTask() error {
 	if c, ok := in.task.(Closer); ok {
 		if err = guard(c.Close); err != nil {
 			log.Error("closing the task", "error", err)
-			var p *panicked
-			if errors.As(err, &p) {
+			if p, ok := errors.AsType[*panicked](err); ok {
 				log.Debug("the stack of the panic", "stack", p.stack)
 			}
 		}

@@ -54,8 +54,8 @@ func (f *inferrer) serve() error {
 	go func() {
 		defer close(waited)
 		for b := range f.waiting {
-			var lost *stage.LostError
-			if err := f.in.backend.Wait(b.ticket); b.err == nil || errors.As(err, &lost) {
+			err := f.in.backend.Wait(b.ticket)
+			if _, lost := errors.AsType[*stage.LostError](err); lost || b.err == nil {
 				b.err = err
 			}
 			f.done <- b
@@ -110,8 +110,7 @@ func (f *inferrer) loop() error {
 // fails only if it does not fit alone.
 func (f *inferrer) start(b *batchRun) error {
 	f.attempt(b)
-	var full *stage.MemoryError
-	if errors.As(b.err, &full) && len(f.started) > 0 {
+	if _, full := errors.AsType[*stage.MemoryError](b.err); full && len(f.started) > 0 {
 		_ = f.in.backend.Wait(b.ticket) // the batches before report a lost device
 		f.in.backend.Recycle(b.ticket)
 		for len(f.started) > 0 {
@@ -196,8 +195,7 @@ func (f *inferrer) infer(b *batchRun) (*pb.Payload, error) {
 // finish answers a batch that the device has finished. Batches finish in the order in which they started.
 func (f *inferrer) finish(b *batchRun) error {
 	f.started = f.started[1:]
-	var lost *stage.LostError
-	if errors.As(b.err, &lost) {
+	if lost, ok := errors.AsType[*stage.LostError](b.err); ok {
 		// The batch may not be the cause: the host gives it to another worker.
 		f.in.worker.log.Error(lost.Error(), "worker", f.in.worker.index)
 		return status.Error(codes.Unavailable, lost.Error())

@@ -216,12 +216,9 @@ func (b *batchRun) fail(index int, err error) {
 // failWhole fails the batch as a whole: no item has an outcome.
 func (b *batchRun) failWhole(err error) {
 	e := taskFailure(err)
-	var small *stage.TooSmallError
-	var memory *stage.MemoryError
-	switch {
-	case errors.As(err, &small):
+	if small, ok := errors.AsType[*stage.TooSmallError](err); ok {
 		e.Fault, e.Detail = pb.Fault_FAULT_UNSPECIFIED, &pb.Error_RegionTooSmall{RegionTooSmall: &pb.RegionTooSmallError{Wanted: small.Wanted}}
-	case errors.As(err, &memory):
+	} else if memory, ok := errors.AsType[*stage.MemoryError](err); ok {
 		e.Fault = pb.Fault_FAULT_ENVIRONMENT
 		e.Detail = &pb.Error_DeviceMemory{DeviceMemory: &pb.DeviceMemoryError{Wanted: memory.Wanted, Free: memory.Free, Total: memory.Total}}
 	}
