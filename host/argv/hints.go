@@ -13,7 +13,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
-// shortest is how many letters an abbreviation has that is worth a warning.
+// shortest is the least number of letters of an abbreviation that is worth a warning.
 const shortest = 3
 
 // Typos implements job.Line. One typo from a flag of kagurazaka 0.1.1 is an error, one from a newer flag a warning: a task that takes any
@@ -72,7 +72,7 @@ func (l *Line) hostFlagNear(p problem.Problem) string {
 	return ""
 }
 
-// elsewhere is a suggestion for an argument that the task does not have, where it is a flag that has no effect here.
+// elsewhere is a suggestion for an unknown argument that is a flag without effect here.
 func (l *Line) elsewhere(p problem.Problem) string {
 	name := canonical(p.Path)
 	if l.session.Backbone().Declares(name) {
@@ -107,7 +107,7 @@ func (l *Line) flagNames() (older, newer []string) {
 	return older, newer
 }
 
-// abbreviated is the one name that a word is the beginning of, as kagurazaka 0.1.1 took it.
+// abbreviated is the only name that begins with a word, as kagurazaka 0.1.1 took it; empty: none, or several.
 func abbreviated(word string, names []string) string {
 	found := ""
 	for _, name := range names {

@@ -82,7 +82,7 @@ func (l *Line) read(r reading) error {
 	if err == nil {
 		return nil
 	}
-	// Which flags are wrong on their own is quickly found out.
+	// Each flag is parsed alone, to report all wrong ones.
 	var sound, older []string
 	var wrong problem.Errors
 	for _, f := range s.host {
@@ -105,7 +105,7 @@ func (l *Line) read(r reading) error {
 		s.Doubt = cmp.Or(s.Doubt, err)
 		return l.parse(s.Command, append(sound, older...))
 	}
-	// How the error is shown is for those that are right to say.
+	// The correct flags say how the error is shown.
 	_ = l.parse(s.Command, sound)
 	return err
 }

@@ -23,14 +23,14 @@ type split struct {
 	rest     []word
 	// pluginAt and taskAt are where PLUGIN and TASK stood, once they were chosen; -1: not yet.
 	pluginAt, taskAt int
-	// Doubt is what is wrong with a flag that may be the task's.
+	// Doubt is a problem of a flag that may be the task's.
 	Doubt error
 }
 
 // hostFlag is a flag of the host: --name or --name=value.
 type hostFlag struct {
 	text string
-	// newer says that it gives way to a task's argument of the same name; name is canonical.
+	// newer: it gives way to a task's argument of the same name. name is canonical.
 	newer bool
 	name  string
 	// at is where it stood; value is where its value stood, if that was a word of its own, else -1.
@@ -41,9 +41,9 @@ type hostFlag struct {
 type word struct {
 	text string
 	at   int
-	// after says that the word follows a flag that the host does not know: it may be that flag's value.
+	// after: the word follows a flag that the host does not know, and may be its value.
 	after bool
-	// literal words are -- and what stood behind it.
+	// literal words are -- and the words after it.
 	literal bool
 }
 

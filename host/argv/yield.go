@@ -20,7 +20,7 @@ const pythonFlag = "python"
 func (l *Line) Plugin() (string, error) {
 	arg := l.choosePlugin(discover.Exists)
 	if arg == "" || !discover.Exists(arg) {
-		// A newer flag may be the task's, and need no value: then what was taken for its value is the plugin.
+		// A newer flag may be the task's, without a value: then the word after it is the plugin.
 		for _, f := range l.host {
 			if !f.newer || f.value < 0 || !discover.Exists(l.Args[f.value]) {
 				continue
@@ -58,7 +58,7 @@ func (l *Line) Choose(s *job.Session) (name string, found bool) {
 	if name, found = l.chooseTask(func(w word) bool { return s.Pick(w.text) }); found {
 		return name, true
 	}
-	// What was taken for the value of a newer flag may be the task, if that task has the flag.
+	// The word after a newer flag may be the task, if that task has the flag.
 	for _, f := range l.host {
 		if !l.Yields() || !f.newer || f.value < 0 || !s.Pick(l.Args[f.value]) {
 			continue
@@ -89,7 +89,7 @@ func (l *Line) Reread() error {
 		return err
 	}
 	if !l.settle(pluginAt, taskAt) {
-		// The task does not have the flag that it follows.
+		// PLUGIN follows a flag that the task does not have.
 		return exitcode.Usagef("PLUGIN is missing: %s is the value of %s", l.Args[pluginAt], l.Args[pluginAt-1])
 	}
 	first := slices.IndexFunc(l.rest, func(w word) bool { return !w.isFlag() && !w.literal && !w.after && w.at > taskAt })
@@ -106,7 +106,7 @@ func (l *Line) Reread() error {
 	return nil
 }
 
-// settle takes PLUGIN and TASK out of the rest, where they are known to stand.
+// settle takes PLUGIN and TASK, at their known positions, out of the rest.
 func (l *Line) settle(pluginAt, taskAt int) bool {
 	at := func(place int) func(word) bool { return func(w word) bool { return w.at == place } }
 	if !l.takePlugin(at(pluginAt)) {
@@ -116,11 +116,11 @@ func (l *Line) settle(pluginAt, taskAt int) bool {
 	return true
 }
 
-// yielded are the flags of the host and the backbones that are the task's here, and what to tell about them.
+// yielded are the flags of the host and the backbones that are the task's here, and notes about them.
 func (l *Line) yielded() (map[string]bool, []string) {
 	yielded := map[string]bool{}
 	var notes []string
-	// The flags of the other backbones are none of the host's here: a normal task may have a --device of its own.
+	// The flags of other backbones are not the host's here: a normal task may have its own --device.
 	for _, a := range job.BackboneArguments() {
 		yielded[canonical(a.Name)] = true
 	}

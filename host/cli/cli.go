@@ -25,8 +25,7 @@ import (
 
 // Streams are what a command reads and writes.
 type Streams struct {
-	Out, Err io.Writer
-	// OutTerminal and ErrTerminal say that the stream is a terminal.
+	Out, Err                 io.Writer
 	OutTerminal, ErrTerminal bool
 	// Width is the terminal's width in columns; nil: 80.
 	Width func() int
@@ -75,10 +74,10 @@ func Main(ctx context.Context, args []string, streams Streams, drain <-chan stru
 	return code
 }
 
-// errEarly is why a command ends at the first signal, which in a run lets what is in flight finish.
+// errEarly ends a command at the first signal, which in a run only stops new items.
 var errEarly = exitcode.With(exitcode.Interrupted, errors.New("interrupted before the run had begun"))
 
-// errAnswered ends a command that has been answered: --version, or a task's own flag of that kind.
+// errAnswered ends a command that printed its answer: --version, or a task's own flag like that.
 var errAnswered = exitcode.With(exitcode.OK, errors.New("answered"))
 
 // endEarly ends the context at the first signal unless a run has begun: nothing else is worth finishing, and a plugin may not answer.
@@ -99,7 +98,7 @@ func (a *app) endEarly(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { cancel(nil) }
 }
 
-// earlyPatience is how long a command may take to clean up that is ended before a run has begun.
+// earlyPatience is how long a command may take to clean up after errEarly.
 const earlyPatience = 3 * time.Second
 
 // mainUnlessStuck returns while main is stuck if that does not end in time: reading a configuration may wait for a pipe without a writer.
@@ -139,14 +138,13 @@ type app struct {
 	line    *argv.Line
 	screen  *progress.Screen
 	log     hclog.Logger
-	// program is what sessions see of this.
 	program job.Program
 	// runLog is the log in the run's folder; nil: none. endRunLog ends it before the run has begun.
 	runLog    *ledger.Log
 	endRunLog func()
 	// noted is what note has logged.
 	noted []string
-	// summarised says that a summary was printed: what follows is no news for a program that reads JSON.
+	// summarised: a summary was printed, so the end is not reported as JSON again.
 	summarised bool
 }
 
@@ -214,7 +212,6 @@ func (a *app) readHost(command string, flags []string) error {
 	return nil
 }
 
-// setGrammar makes g what the command line says.
 func (a *app) setGrammar(g grammar) {
 	a.grammar = g
 	a.program.Flags = &job.Flags{ConfigFlags: g.ConfigFlags, RunFlags: g.RunFlags, LedgerFlags: g.LedgerFlags}
@@ -254,7 +251,7 @@ func (a *app) startLog() {
 	a.log, a.endRunLog = both, func() { both.DeregisterSink(sink) }
 }
 
-// settleLog follows the flags about the log once it is known which of them are the host's.
+// settleLog applies the flags about the log, once it is known which of them are the host's.
 func (a *app) settleLog() {
 	a.log.SetLevel(a.logLevel())
 	if a.grammar.NoLedger && a.endRunLog != nil {
@@ -271,7 +268,7 @@ func (a *app) note(text string) {
 	}
 }
 
-// report tells the user why the program ends with a code other than 0.
+// report prints the error that ends the program.
 func (a *app) report(err error, code int) {
 	if a.grammar.Progress == "json" && !a.summarised {
 		progress.PrintExit(a.out.JSON(), code, err.Error())

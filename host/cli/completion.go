@@ -37,7 +37,7 @@ func (a *app) completion() error {
 
 type candidate struct{ text, help string }
 
-// complete prints candidates for the last of the words. It never fails loudly: a broken line has no candidates.
+// complete prints candidates for the last of the words. A broken line has none.
 func (a *app) complete(ctx context.Context, words []string) error {
 	if len(words) > 0 && words[0] == "--" {
 		words = words[1:]
@@ -57,7 +57,7 @@ func (a *app) complete(ctx context.Context, words []string) error {
 	return nil
 }
 
-// firstSentence is as much of a help text as has a place beside a candidate.
+// firstSentence is the part of a help text that fits beside a candidate.
 func firstSentence(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	sentence, _, _ := strings.Cut(line, ". ")
@@ -65,7 +65,7 @@ func firstSentence(s string) string {
 }
 
 func (a *app) candidates(ctx context.Context, before []string, typed string) []candidate {
-	// Of a flag that waits for its value, the word being typed is that value.
+	// The word being typed may be the value of a flag that waits for one.
 	waiting, err := a.line.ReadBefore(before)
 	if err != nil {
 		return nil

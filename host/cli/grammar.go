@@ -72,7 +72,7 @@ type initCmd struct {
 
 type runsCmd struct {
 	JSON  bool `name:"json" help:"Print JSON."`
-	Prune *int `name:"prune" placeholder:"N" help:"Remove the oldest runs of which all is done, but for the newest N of those. Runs that had failures or did not end stay."`
+	Prune *int `name:"prune" placeholder:"N" help:"Remove the oldest complete runs, but keep the newest N of them. Runs with failures or without an end stay."`
 }
 
 type showCmd struct {
@@ -108,7 +108,7 @@ func newParser(g *grammar) (*kong.Kong, error) {
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), mapper("must be a time with its unit, such as 500ms, 30s or 5m", time.ParseDuration)))
 }
 
-// mapper reads a flag's value, and says what is to be written where that fails.
+// mapper reads a flag's value; want completes the message about a wrong one.
 func mapper[T any](want string, parse func(string) (T, error)) kong.MapperFunc {
 	return func(ctx *kong.DecodeContext, target reflect.Value) error {
 		var text string

@@ -12,7 +12,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
-// taskHelp answers -h. Its template shows what the given configuration makes of it.
+// taskHelp answers -h. It shows the template with the values of the given configuration.
 func (s *session) taskHelp(ctx context.Context) error {
 	if s.Task == nil {
 		if s.wanted == "" {
@@ -27,7 +27,7 @@ func (s *session) taskHelp(ctx context.Context) error {
 	if tree, _ := s.Template(); tree != nil {
 		task.Template = tree
 	}
-	// Its styles are escapes, and it has cleaned the rest.
+	// Help writes escapes for its styles, and cleans the rest itself.
 	return schema.Help(s.out.Raw(), &task, schema.HelpOptions{
 		Command: s.command(),
 		Width:   s.streams.Width(), Color: s.streams.OutTerminal && !dumb(),

@@ -69,7 +69,7 @@ func (a *app) plan(ctx context.Context) error {
 	return nil
 }
 
-// planOutput is a plan as JSON. UnfinishedOutputs are the paths of unfinished outputs, with --unfinished alone.
+// planOutput is a plan as JSON. UnfinishedOutputs are for --unfinished alone.
 type planOutput struct {
 	plan.Summary
 	UnfinishedOutputs []string    `json:"unfinished_outputs,omitempty"`
@@ -123,7 +123,7 @@ func planText(p *printer, s plan.Summary) {
 	}
 }
 
-// otherText names items that are neither to do nor done; empty: there are none.
+// otherText counts items that are neither to do nor done; empty: none are.
 func otherText(n uint64, what string) string {
 	if n == 0 {
 		return ""
@@ -143,7 +143,7 @@ type block string
 // maxWord is how much of a text is printed in a line.
 const maxWord = 4000
 
-// line prints one line: a text that is put into it is a part of that line, unless it is a block.
+// line prints one line. A text argument stays in that line unless it is a block.
 func (p *printer) line(format string, args ...any) {
 	for i, arg := range args {
 		if text, ok := arg.(string); ok {

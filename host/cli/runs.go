@@ -67,15 +67,15 @@ type runOutput struct {
 	Dir    string        `json:"dir"`
 	State  ledger.Status `json:"state"`
 	Counts ledger.Counts `json:"counts"`
-	// FailedItems are of show alone.
+	// FailedItems are for show alone.
 	FailedItems []ledger.FailedItem `json:"failed_items,omitempty"`
-	// FailedLost counts the failed items that failed.jsonl does not have.
+	// FailedLost counts the failed items that are missing from failed.jsonl.
 	FailedLost int64 `json:"failed_lost,omitempty"`
-	// Unread says what of the run cannot be read.
+	// Unread is the reason why a part of the run cannot be read; nil: all can.
 	Unread error `json:"-"`
 }
 
-// runOutputOf counts what a run that did not come to its end has done so far.
+// runOutputOf describes a run. It counts the items of a run without an end.
 func runOutputOf(r ledger.Run) (runOutput, error) {
 	out := runOutput{Info: r.Info, Dir: r.Dir, State: ledger.StatusOf(r.Dir, r.Info)}
 	if r.Info.End != nil {

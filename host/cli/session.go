@@ -13,7 +13,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 
-// session is a command about one plugin, and its command line as the plugin's task wants it read: it is a job.Line.
+// session is a command about one plugin, with the command line as read for its task: it is a job.Line.
 type session struct {
 	*app
 	*job.Session
@@ -22,7 +22,7 @@ type session struct {
 	python string
 	// wanted is the task's name as the user wrote it; empty: none was given.
 	wanted string
-	// unread takes the command line back to before a description was known.
+	// unread resets the command line to before the description.
 	unread func()
 }
 
@@ -35,7 +35,7 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	given := a.grammar.Python
 	python := given
 	if a.line.PythonMayBeTasks() && !argv.LooksLikePython(given) {
-		// Nothing is run that may be a value of the task's.
+		// A word that may be the task's is not run.
 		python = ""
 	}
 	s, err := a.openWith(ctx, arg, python)
@@ -45,7 +45,7 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	case err == nil && s.grammar.Python != python:
 		python = s.grammar.Python
 	case err != nil && python != given && exitcode.Of(err) != exitcode.Usage:
-		// No other interpreter can tell: then this one is the host's.
+		// No other interpreter can describe the plugin, so this one is the host's.
 		python = given
 	default:
 		return s, err
@@ -59,7 +59,7 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	return a.openWith(ctx, arg, python)
 }
 
-// openWith describes the plugin with an interpreter, and reads the command line as the task wants it.
+// openWith describes the plugin with an interpreter, and reads the command line for the task.
 func (a *app) openWith(ctx context.Context, arg, python string) (*session, error) {
 	opened, err := a.program.Open(arg, python)
 	if err != nil {
@@ -97,7 +97,7 @@ func (a *app) openWith(ctx context.Context, arg, python string) (*session, error
 	return s, nil
 }
 
-// describeAs describes the plugin and the task that the command line seems to name, and reads the command line as that task wants it.
+// describeAs describes the plugin and the task that the command line seems to name, and reads the command line for that task.
 func (s *session) describeAs(ctx context.Context, anew bool) error {
 	if err := s.Describe(ctx, s.wanted, anew); err != nil {
 		return err

@@ -76,7 +76,7 @@ func (a *app) trust() error {
 	return p.err
 }
 
-// lockToWrite is the lock that trust writes.
+// lockToWrite is the path of the lock that trust changes.
 func (a *app) lockToWrite() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -92,7 +92,7 @@ func (a *app) lockToWrite() (string, error) {
 	return user, nil
 }
 
-// trustRemove takes a plugin out, which need not be there any more.
+// trustRemove removes a plugin from a lock. The plugin need not exist any more.
 func (a *app) trustRemove(path, arg string) error {
 	ids := []trust.ID{{Name: arg}}
 	if abs, err := filepath.Abs(arg); err == nil {
@@ -126,7 +126,7 @@ func (a *app) trustRemove(path, arg string) error {
 	return p.err
 }
 
-// trustList prints the locks that count, each plugin with what became of it.
+// trustList prints the locks that count, with the state of each plugin.
 func (a *app) trustList() error {
 	locks, problems := a.program.Locks()
 	if err := problem.Err(problems); err != nil {
@@ -155,7 +155,7 @@ func (a *app) trustList() error {
 	return p.err
 }
 
-// state says in a word what became of a plugin since it was trusted.
+// state is the state of a plugin since it was trusted, in a word or two.
 func state(lock *trust.Lock, e trust.Entry, opts discover.Options) string {
 	arg := e.Key
 	if strings.ContainsRune(arg, filepath.Separator) && !filepath.IsAbs(arg) {

@@ -25,7 +25,7 @@ const agentTime = 2 * time.Second
 
 var errNoAgent = errors.New(agentName + " is neither beside the kagurazaka executable nor on PATH (task build builds it)")
 
-// askAgent asks for the machine's CUDA devices. An error means that nobody has answered.
+// askAgent asks for the machine's CUDA devices. An error means that there is no answer.
 func askAgent(ctx context.Context) (gpureport.List, error) {
 	path := findAgent()
 	if path == "" {
@@ -62,7 +62,7 @@ func findAgent() string {
 	return ""
 }
 
-// visibleDevices counts the GPUs that programs may use without asking any driver; 0: none is seen.
+// visibleDevices counts the GPUs that programs may use, without asking a driver; 0: it sees none.
 func visibleDevices() int {
 	if list, set := os.LookupEnv("CUDA_VISIBLE_DEVICES"); set {
 		n := 0

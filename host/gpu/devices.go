@@ -17,7 +17,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/gpureport"
 )
 
-// CPU is the name of the device that is none: the model runs on the processor.
+// CPU is the name of the processor as a device.
 const CPU = "cpu"
 
 // Names are the devices that a --device names, "cuda:0" or CPU, without asking the machine: for "all" there are none.
@@ -61,7 +61,7 @@ func All(ctx context.Context, log hclog.Logger) ([]string, error) {
 	return out, nil
 }
 
-// noDevice says that there is no CUDA device, as far as is known.
+// noDevice is the error that no CUDA device can be used.
 func noDevice(told gpureport.List, err error) error {
 	why := "this machine has none"
 	switch {
@@ -79,7 +79,7 @@ func noDevice(told gpureport.List, err error) error {
 
 // Check asks the agent, once, whether this machine has certain devices.
 type Check struct {
-	// Devices are their names. Nobody is asked unless there are CUDA devices among them.
+	// Devices are their names. The agent is asked only about CUDA devices.
 	Devices []string
 	Log     hclog.Logger
 
@@ -103,10 +103,10 @@ func (c *Check) Wrong(ctx context.Context) error {
 	return c.err
 }
 
-// judge says what is wrong with devices, given the agent's answer. seen: the system shows devices to whoever looks.
+// judge returns the problem of devices by the agent's answer. seen: the system shows devices without a driver.
 func judge(told gpureport.List, devices []string, seen bool) error {
 	if told.Error != "" && seen {
-		// An agent that was built without CUDA, or cannot load the driver: the task may be luckier.
+		// The agent was built without CUDA, or cannot load the driver, but the task may.
 		return nil
 	}
 	if told.Error != "" || len(told.Devices) == 0 {

@@ -21,7 +21,7 @@ type Flags struct {
 	LedgerFlags
 }
 
-// ConfigFlags say where the configuration is.
+// ConfigFlags are the sources of the configuration.
 type ConfigFlags struct {
 	Backbone string   `name:"backbone" default:"auto" enum:"${backbones}" help:"The execution model: ${enum}. auto: mp for normal tasks, cuda for device tasks."`
 	Cfg      string   `name:"cfg" placeholder:"FILE" help:"YAML file with task:, backbone: and mixin: sections."`
@@ -39,7 +39,7 @@ type RunFlags struct {
 	CloseTimeout time.Duration `name:"close-timeout" default:"5m" help:"How long a task may take to be closed in a worker, at the end and when the worker is replaced. One that takes longer, or fails, makes the run fail."`
 	MaxFailures  string        `name:"max-failures" placeholder:"N|P%" help:"End the run once more items than this have failed: a number, or a percentage of those that have an outcome, once there are 100. 0 ends it at the first failure."`
 	Retries      int           `name:"retries" placeholder:"N" help:"Try an item that failed, in whatever way, up to N times more."`
-	RetryDelay   time.Duration `name:"retry-delay" default:"1s" help:"The longest wait before the first of --retries; it doubles with each, up to a minute. How long it is in fact is left to chance."`
+	RetryDelay   time.Duration `name:"retry-delay" default:"1s" help:"The longest wait before the first of --retries; it doubles with each, up to a minute. The actual wait is a random part of it."`
 	ItemTimeout  time.Duration `name:"item-timeout" placeholder:"D" help:"End the worker that is on one item for longer than this, as in 90s: the item has failed, the others go to other workers."`
 	StallAfter   time.Duration `name:"stall-after" default:"5m" help:"Warn, and name what is in flight, when nothing has moved for so long; 0: never."`
 
@@ -63,12 +63,12 @@ type LedgerFlags struct {
 	RetryFailed string `name:"retry-failed" placeholder:"[RUN]" help:"Run the failed items of an earlier run alone. RUN as for --resume."`
 }
 
-// listing is what the flags let a listing do.
+// listing is the policy of a listing by the flags.
 func (f *RunFlags) listing() plan.Policy {
 	return plan.Policy{OutputsOutside: f.OutputsOutside, ListOutputs: f.ListOutputs, SkipBadLines: f.BadLines == "count"}
 }
 
-// policy reads what the flags say about items that fail or hang and workers that grow; it returns all problems at once.
+// policy is the policy of a run by the flags, with all problems of those.
 func (f *RunFlags) policy() (backbones.Policy, []problem.Problem) {
 	var wrong []problem.Problem
 	say := func(format string, args ...any) {

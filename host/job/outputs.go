@@ -48,12 +48,11 @@ func newJournal(root, how string, owner outputs.Owner, shared func(outputs.Owner
 	if how == staged {
 		journal.ReadOnly()
 	}
-	// What is wrong with the folder is said before anything is listed, or started.
+	// A problem of the folder is reported before anything is listed or started.
 	_, err = journal.Look(nil)
 	return journal, err
 }
 
-// prepareOutputs makes ready how outputs are written.
 func (p *Place) prepareOutputs() (err error) {
 	if p.template == nil {
 		return nil
@@ -119,7 +118,6 @@ func (p *Place) direct() *plugin.Direct {
 	}
 }
 
-// closeOutputs ends what was made for outputs.
 func (p *Place) closeOutputs() error {
 	var err error
 	if p.staging == nil && p.notes {
@@ -198,11 +196,11 @@ type mending struct {
 	place *Place
 
 	mu sync.Mutex
-	// marks are those of the items that were handed out, by their numbers.
+	// marks are those of the items that were yielded, by their numbers.
 	marks map[uint64][]outputs.Mark
 }
 
-// mends makes the items clear their marks once they are done.
+// mends returns the items as a source that clears their marks once they are done.
 func (p *Place) mends(i items) items {
 	if p.journal != nil {
 		m := &mending{Source: i.Source, place: p, marks: map[uint64][]outputs.Mark{}}

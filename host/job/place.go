@@ -25,7 +25,7 @@ type PlaceOptions struct {
 	Log hclog.Logger
 	// RuntimeDir is the folder for sockets and shared memory.
 	RuntimeDir string
-	// Warm may hold a process of the plugin that goes on as the one that makes workers; may be nil.
+	// Warm may hold a process of the plugin, which then makes the workers; may be nil.
 	Warm *Warm
 	// Drain is closed to begin nothing more.
 	Drain <-chan struct{}
@@ -40,7 +40,7 @@ type Place struct {
 	spec *Spec
 	// template is nil for a task without one.
 	template *template.Template
-	// listed says that the listing has begun.
+	// listed: the listing has begun.
 	listed bool
 	// staging is where outputs are written before they are renamed; nil: they are written in place.
 	staging *outputs.Staging
@@ -99,7 +99,7 @@ func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items,
 	case failed != nil && p.template == nil:
 		return items{Source: failed, figures: unknown}, nil
 	case failed != nil:
-		// The ledger says which items; where they write is this command's to say.
+		// The ledger knows the items, this command their outputs.
 		again, err := plan.NewAgain(p.template, failed, p.planOptions())
 		return items{Source: again, figures: unknown}, err
 	case native && p.template.Input != nil:
@@ -140,7 +140,7 @@ func (p *Place) planItems(source *plan.Source, err error) (items, error) {
 	return items{Source: source, figures: figures, concluded: source.Concluded, stillOpen: source.StillOpen}, nil
 }
 
-// unknown are the figures of a source of which nothing is known before its end.
+// unknown are the figures of a source before its end, if nothing is known of it.
 func unknown() run.Figures { return run.Figures{} }
 
 func (p *Place) native() bool { return p.spec.native(p.template) }
@@ -170,12 +170,11 @@ func (p *Place) planOptions() plan.Options {
 	return options
 }
 
-// spawns reports whether workers are made by the plugin itself. Those speak no TLS.
+// spawns reports whether the plugin makes its workers itself. Those do not speak TLS.
 func (p *Place) spawns() bool {
 	return !p.spec.Spawn && !p.spec.Plugin.MTLS && p.spec.can("spawn")
 }
 
-// startLister starts the process that lists the task's own items.
 func (p *Place) startLister(ctx context.Context) (*plugin.Lister, error) {
 	warn := func(text string) { p.warnings.warn(text) }
 	if p.spawns() {
@@ -209,7 +208,6 @@ func (p *Place) startNursery(ctx context.Context) (*plugin.Nursery, error) {
 
 func workerName(index int) string { return fmt.Sprintf("worker-%d", index) }
 
-// startOptions are for a process whose log has a name.
 func (p *Place) startOptions(name string) plugin.StartOptions {
 	from := &p.spec.Plugin
 	return plugin.StartOptions{
@@ -217,7 +215,6 @@ func (p *Place) startOptions(name string) plugin.StartOptions {
 	}
 }
 
-// open is how the task is opened in a process of this run.
 func (p *Place) open(index int) plugin.OpenOptions {
 	return plugin.OpenOptions{
 		Task: p.spec.Task.Name, Args: p.spec.Args, Template: p.spec.Template, MixinJSON: p.spec.Mixin, Native: p.native(),

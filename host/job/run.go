@@ -72,7 +72,7 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 	return summary, true, e.conclude(summary, err)
 }
 
-// conclude says what of a run that has come to its end is not told by its items: nothing may have been to do.
+// conclude adds to the end of a run what its items do not tell: missing items, missing outputs, or that there was nothing to do.
 func (e *execution) conclude(summary progress.Summary, err error) error {
 	switch missing := e.unlisted(); {
 	case missing == nil:
@@ -125,7 +125,7 @@ func afterStart(s progress.Summary, err, closing error) error {
 	return also(err, closing)
 }
 
-// unprinted adds to the error of a run why its output did not reach stdout.
+// unprinted adds the reason why the output of a run did not reach stdout.
 func unprinted(cause error, s progress.Summary, summarised bool, err error) error {
 	if cause == nil {
 		return err
@@ -137,7 +137,7 @@ func unprinted(cause error, s progress.Summary, summarised bool, err error) erro
 	return also(err, told)
 }
 
-// also adds to the error of a run what else went wrong. That makes the run a failure, which comes before items that failed.
+// also adds another error to that of a run. It makes the run itself a failure, which comes before failed items.
 func also(err, other error) error {
 	switch code := exitcode.Of(err); {
 	case other == nil:

@@ -32,34 +32,34 @@ type Program struct {
 	Warm *Warm
 }
 
-// Session is a command about one plugin: what was found, what it says of itself, and the task that is meant.
+// Session is a command about one plugin: what was found, its description, and the chosen task.
 type Session struct {
 	*Program
 	Found     *discover.Plugin
 	Described *schema.Plugin
-	// Task is nil where a command does without one.
+	// Task is nil for a command without one.
 	Task *schema.Task
-	// Earlier says that Described was made by an earlier command.
+	// Earlier: Described was made by an earlier command.
 	Earlier bool
-	// Config is there once Configure has read it.
+	// Config is nil before Configure.
 	Config *config.Config
-	// Made says that a function made the task from the mixin: what its template has no field for was the function's.
+	// Made: a function made the task from the mixin. Keys without a field in its template were for that function.
 	Made bool
 	// problems were found while the configuration was read.
 	problems []problem.Problem
 	options  discover.Options
-	// bare is how the plugin is started without what the command line adds; pin is its hash where that is checked.
+	// bare is the plugin's command without what the command line adds; pin is its hash if that is checked.
 	bare plugin.Command
 	pin  *trust.Hash
 }
 
 // Line is the command line of a session: it knows which of its words are the task's.
 type Line interface {
-	// Words are the words for the task's own parser, in the readings that may be meant, the likelier ones first.
+	// Words are the possible readings of the words for the task's own parser, the likelier ones first.
 	Words() [][]string
 	// BackboneFlags are the flags for the backbone, in their order.
 	BackboneFlags() []Value
-	// Hint is what to suggest about an argument that is wrong or that the task does not have; empty: nothing.
+	// Hint is a suggestion about a wrong or unknown argument; empty: none.
 	Hint(problem.Problem) string
 	// Typos are the arguments of an open task that were probably meant for the host. undeclared are keys of the configuration.
 	Typos(undeclared []problem.Problem) []problem.Problem
@@ -100,7 +100,7 @@ func (s *Session) Describe(ctx context.Context, wanted string, anew bool) error 
 	err := s.describe(ctx, wanted, nil, anew)
 	var task *plugin.TaskError
 	if errors.As(err, &task) && task.IsNoTask {
-		// The guess was none of its tasks: ask what it has.
+		// The guess is not one of its tasks: ask for those.
 		err = s.describe(ctx, "", nil, anew)
 	}
 	return err
@@ -108,7 +108,7 @@ func (s *Session) Describe(ctx context.Context, wanted string, anew bool) error 
 
 func (s *Session) describe(ctx context.Context, task string, mixin []byte, anew bool) error {
 	start := s.startOptions()
-	// A function that makes a task is called once in a process: the one that it was called in to be described is no good.
+	// A function that makes a task is called once in a process: this process cannot open the task again.
 	keeps := s.Warm != nil && len(mixin) == 0
 	if keeps {
 		var err error
@@ -128,7 +128,6 @@ func (s *Session) describe(ctx context.Context, task string, mixin []byte, anew 
 	return nil
 }
 
-// plugin is how processes of the plugin are started.
 func (s *Session) plugin() Plugin {
 	p := Plugin{
 		Name: s.Described.Name, Version: s.Described.Version, SDK: s.Described.SDK, Path: s.Found.Path, Capabilities: s.Described.Capabilities,
@@ -144,7 +143,7 @@ func (s *Session) startOptions() plugin.StartOptions {
 	return plugin.StartOptions{Log: s.Log, Timeout: s.Flags.StartTimeout, OpenTimeout: s.Flags.OpenTimeout, MTLS: s.Flags.MTLS}
 }
 
-// Pick makes a task of the plugin the one that is meant. It reports whether there is such a task.
+// Pick chooses a task of the plugin. It reports whether that exists.
 func (s *Session) Pick(name string) bool {
 	at := slices.IndexFunc(s.Described.Tasks, func(t schema.Task) bool { return t.Name == name })
 	if at >= 0 {
@@ -179,7 +178,6 @@ func (s *Session) Configure(ctx context.Context, line Line) error {
 	return line.Reread()
 }
 
-// load reads the configuration as the task's template wants it.
 func (s *Session) load() (*config.Config, []problem.Problem) {
 	sources := config.Sources{CfgPath: s.Flags.Cfg, MixinCfgPath: s.Flags.MixinCfg, Mixins: s.Flags.Mixin, ScriptPath: s.Found.Path}
 	if s.Task != nil {
@@ -188,7 +186,6 @@ func (s *Session) load() (*config.Config, []problem.Problem) {
 	return config.Load(sources)
 }
 
-// mixin is all of the mixin, for the task.
 func (s *Session) mixin() ([]byte, error) {
 	mixin, err := s.Config.MixinJSON(s.exact())
 	if err != nil {
@@ -197,14 +194,14 @@ func (s *Session) mixin() ([]byte, error) {
 	return mixin, nil
 }
 
-// exact reports whether the plugin takes values that JSON has no form for.
+// exact reports whether the plugin accepts values that JSON cannot express.
 func (s *Session) exact() bool { return slices.Contains(s.Described.Capabilities, "exact") }
 
-// Template is the task's template with what the configuration gives, and what is wrong with that; nil for a task without one.
+// Template is the task's template with the values of the configuration, and their problems; nil for a task without one.
 func (s *Session) Template() (*template.Node, []problem.Problem) {
 	mixin := s.Config.Mixin
 	if s.Made {
-		// The function has had its mixin before anything was known of a template.
+		// The mixin was read before the template was known.
 		read, _ := s.load()
 		mixin = read.Mixin.Only(func(key string) bool { return s.Task.Template != nil && s.Task.Template.Get(key) != nil })
 	}
@@ -267,7 +264,7 @@ func (s *Session) report(problems []problem.Problem) error {
 	wrong := problem.Err(problems)
 	warnings := listingWarnings{log: s.Log}
 	for _, p := range problem.Unique(problems) {
-		// Where something is wrong with a kept description, they come with the next.
+		// By a cached description that leads to an error: the next one brings the warnings.
 		if p.Warning && (wrong == nil || !s.Earlier) {
 			warnings.warn(p.String(), "hint", p.Suggestion)
 		}
@@ -276,7 +273,7 @@ func (s *Session) report(problems []problem.Problem) error {
 	return wrong
 }
 
-// inTemplate is what is wrong with a template.
+// inTemplate returns the problems of a template.
 func (s *Session) inTemplate(tree *template.Node) []problem.Problem {
 	if tree == nil {
 		return nil

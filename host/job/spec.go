@@ -59,7 +59,7 @@ type Plugin struct {
 	MTLS         bool          `json:"mtls,omitempty"`
 }
 
-// number is the value of a flag of the backbone that is a number, or fallback where none was given.
+// number is the value of a backbone's flag, or fallback if it was not given.
 func (s *Spec) number(name string, fallback int) int {
 	if n, err := strconv.Atoi(s.Flags[name]); err == nil {
 		return n

@@ -13,7 +13,7 @@ import (
 type Warm struct {
 	Log hclog.Logger
 	dir *plugin.RuntimeDir
-	// proc is nil where the description came from the cache, or where the run has taken the process.
+	// proc is nil if the description came from the cache, or the run has taken the process.
 	proc    *plugin.Process
 	command plugin.Command
 }
@@ -33,7 +33,7 @@ func (w *Warm) RuntimeDir() (string, error) {
 // options are those for a process that describes the plugin and may work on.
 func (w *Warm) options(start plugin.StartOptions) (plugin.StartOptions, error) {
 	if start.MTLS {
-		// Its workers would speak no TLS: it is of no further use.
+		// Its workers would not speak TLS: the run cannot use it.
 		return start, nil
 	}
 	dir, err := w.RuntimeDir()
@@ -83,7 +83,7 @@ func (w *Warm) stop() {
 	}
 }
 
-// Close ends a process that was not taken, and removes the folder for sockets: every process has to be gone by then.
+// Close ends a process that was not taken, and removes the folder for sockets. Every process must have ended.
 func (w *Warm) Close() {
 	w.stop()
 	if w.dir == nil {

@@ -44,7 +44,7 @@ func (l *listingWarnings) met(w plan.Warning) {
 	}
 }
 
-// end says how many were not printed.
+// end logs how many warnings were not printed.
 func (l *listingWarnings) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -52,7 +52,6 @@ func (l *listingWarnings) end() {
 	l.count = 0
 }
 
-// warnMore says how many warnings were not printed.
 func warnMore(log hclog.Logger, more int) {
 	if more > 0 {
 		log.Warn("there are more warnings of this kind", "count", more)

@@ -16,7 +16,7 @@ type Limit struct {
 	percent float64
 }
 
-// enough is how many items must have an outcome before a percentage is looked at: the first of two items says nothing.
+// enough is how many items must have an outcome before a percentage counts: one of two items says nothing.
 const enough = 100
 
 // ParseLimit reads N or P%. An empty text is the zero Limit.
@@ -41,7 +41,7 @@ func ParseLimit(text string) (Limit, error) {
 
 var errEndedEarly = errors.New("the run was ended early")
 
-// check returns an error when the limit is exceeded by failed of settled items.
+// check returns an error if failed of settled items exceed the limit.
 func (l Limit) check(failed, settled int64) error {
 	switch {
 	case l.text == "":

@@ -1,4 +1,4 @@
-// Package run drives items through a backbone and counts what becomes of them.
+// Package run drives items through a backbone and counts their outcomes.
 package run
 
 import (
@@ -116,7 +116,7 @@ func Unlisted[T count.Integer](n T) error {
 	return errors.New(count.Of(n, "folder, file or line could not be listed", "folders, files or lines could not be listed"))
 }
 
-// left says how many items have no outcome; empty: none, or not known.
+// left is a text with the number of items without an outcome; empty: none, or unknown.
 func (job Job) left(s progress.Summary) string {
 	listed := job.Listing()
 	if n := listed.Total - s.Done - s.Skipped - s.Failed; listed.TotalKnown && n > 0 {
@@ -145,7 +145,7 @@ func (job Job) count(r *progress.Reporter, o backbones.Outcomes) {
 	}
 	r.Counters.Done.Add(int64(done))
 	r.Counters.Skipped.Add(int64(skipped))
-	// A plugin may say what it likes.
+	// A plugin may report any number.
 	if n := min(o.Unwritten.Count, done); n > 0 {
 		r.Unwritten(n, o.Unwritten.Expected, o.Unwritten.Found)
 	}
