@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,18 +43,14 @@ func (a *app) initConfig(ctx context.Context) error {
 	if errors.Is(err, fs.ErrExist) {
 		return exitcode.Usagef("%s exists already; hint: --force overwrites it", path)
 	}
-	if err != nil {
-		return fmt.Errorf("writing the configuration: %w", err)
-	}
-	_, err = f.Write(text.Bytes())
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
+	if err == nil {
+		_, err = f.Write(text.Bytes())
+		err = cmp.Or(err, f.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
-	_, err = fmt.Fprintf(a.streams.Out, "wrote %s: fill it in, then run kagurazaka --cfg %s %s %s\n",
-		terminal.Line(path, maxWord), terminal.Line(terminal.Quote(path), maxWord), terminal.Line(terminal.Quote(s.Found.Command.Name), maxWord),
-		terminal.Line(terminal.Quote(s.Task.Name), maxWord))
-	return err
+	p := &printer{w: a.streams.Out}
+	p.line("wrote %s: fill it in, then run kagurazaka --cfg %s %s", path, terminal.Quote(path), s.command())
+	return p.err
 }

@@ -19,11 +19,10 @@ func (s *Session) checkTrust(arg string) error {
 	f := s.Flags
 	policy := trust.Policy{Locked: f.Locked}
 	var problems []problem.Problem
-	sum, err := trust.ParseSums(f.PluginSHA256)
-	if err != nil {
+	var err error
+	if policy.Sum, err = trust.ParseSums(f.PluginSHA256); err != nil {
 		problems = append(problems, problem.Problem{Source: "--plugin-sha256", Message: err.Error(), Suggestion: "kagurazaka trust " + terminal.Quote(arg) + " shows it"})
 	}
-	policy.Sum = sum
 	if f.MTLS && s.Found.Kind == discover.PythonFile {
 		problems = append(problems, problem.Problem{Source: "--mtls", Path: arg, Message: pythonHasNoTLS, Suggestion: "leave --mtls out"})
 	}

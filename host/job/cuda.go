@@ -151,11 +151,10 @@ func (p *Place) pipeline(ctx context.Context, policy backbones.Policy) (backbone
 		loaders: s.number("num_load", defaultWorkers()), finishers: s.number("num_postprocess", defaultWorkers()),
 	}
 	if s.Device == "all" {
-		all, err := gpu.All(ctx, p.Log)
-		if err != nil {
+		var err error
+		if l.devices, err = gpu.All(ctx, p.Log); err != nil {
 			return nil, err
 		}
-		l.devices = all
 	}
 	p.check.Devices = l.devices
 	if where := s.Flags[postprocess]; where == "device" || where != "apart" && !s.Task.Has("finish") {
