@@ -165,11 +165,11 @@ func (p *Place) pipeline(ctx context.Context, policy backbones.Policy) (backbone
 		return nil, err
 	}
 	p.closers = append(p.closers, memory.Close)
-	l.memory = &plugin.Memory{Path: memory.Path(), Size: memory.Size()}
+	l.memory = &plugin.Memory{Path: memory.Path, Size: memory.Size}
 	return cuda.New(cuda.Options{
 		BatchSize: l.batchSize, HalveBatches: s.Flags["batch_size"] == "auto", Prefetch: s.number("prefetch", 0),
 		Loaders: l.loaders, Devices: len(l.devices), Finishers: l.finishers, DeviceNames: l.devices,
-		Memory: memory.Size(), Budget: shm.Available() / memoryShare,
+		Memory: memory.Size, Budget: shm.Available() / memoryShare,
 		Discard: func(r backbones.Region) {
 			if err := memory.Discard(r.Offset, r.Size); err != nil {
 				p.Log.Debug("giving shared memory back", "error", err)

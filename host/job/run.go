@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
 	"github.com/kagurazaka/kagurazaka/host/plan"
@@ -104,7 +105,7 @@ func (e *execution) conclude(summary progress.Summary, err error) error {
 }
 
 // unwritten is the warning about items that are done without their output.
-func unwritten(u progress.Unwritten) string {
+func unwritten(u backbones.Unwritten) string {
 	text := count.Of(u.Count, "item was done without the output that the finish check looks for, so the next run will do it again",
 		"items were done without the output that the finish check looks for, so the next run will do them again")
 	switch {

@@ -71,28 +71,25 @@ func (e *TaskError) ExitCode() int {
 }
 
 func (e *TaskError) Error() string {
-	var b strings.Builder
-	b.WriteString(e.Call)
-	b.WriteString(": ")
+	text := e.Call + ": "
 	switch {
 	case e.Message != "":
-		b.WriteString(within(e.Message))
+		text += within(e.Message)
 	case len(e.Problems) > 0:
-		b.WriteString("the task refuses what it was given:")
+		text += "the task refuses what it was given:"
 	default:
-		b.WriteString("the plugin reported an error and gave no reason")
+		text += "the plugin reported an error and gave no reason"
 	}
 	for _, p := range e.Problems {
-		fmt.Fprintf(&b, "\n  %s: %s", p.Path, within(p.Message))
+		text += fmt.Sprintf("\n  %s: %s", p.Path, within(p.Message))
 		if p.Suggestion != "" {
-			fmt.Fprintf(&b, "; hint: did you mean %s?", p.Suggestion)
+			text += fmt.Sprintf("; hint: did you mean %s?", p.Suggestion)
 		}
 	}
 	if e.Traceback != "" {
-		b.WriteString("\n    ")
-		b.WriteString(within(e.Traceback))
+		text += "\n    " + within(e.Traceback)
 	}
-	return b.String()
+	return text
 }
 
 // within indents further lines of a plugin's text, so that they cannot be taken for lines of the host.

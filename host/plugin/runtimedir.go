@@ -39,7 +39,11 @@ func NewRuntimeDir() (*RuntimeDir, error) {
 	base := runtimeBase()
 	d, err := newRuntimeDir(base)
 	if err != nil {
-		return nil, baseError(base, err)
+		if base == os.Getenv("TMPDIR") {
+			base = "TMPDIR=" + base
+		}
+		return nil, fmt.Errorf("making a folder for sockets in %s: %w; set TMPDIR to a folder that exists, that you can write to, and that has space",
+			base, regular.Cause(err))
 	}
 	go func() {
 		defer close(d.swept)
@@ -54,15 +58,6 @@ func runtimeBase() string {
 		return base
 	}
 	return "/tmp"
-}
-
-// baseError says which folder cannot be used, and who has named it.
-func baseError(base string, err error) error {
-	named := base
-	if base == os.Getenv("TMPDIR") {
-		named = "TMPDIR=" + base
-	}
-	return fmt.Errorf("making a folder for sockets in %s: %w; set TMPDIR to a folder that exists, that you can write to, and that has space", named, regular.Cause(err))
 }
 
 func newRuntimeDir(base string) (d *RuntimeDir, err error) {

@@ -30,7 +30,7 @@ type jsonFailure struct {
 type jsonSummary struct {
 	MessageType string `json:"message_type"`
 	Summary
-	Unwritten int64       `json:"unwritten,omitempty"`
+	Unwritten int         `json:"unwritten,omitempty"`
 	Stages    *jsonStages `json:"stages,omitempty"`
 	// Steady is the rate from the first finished batch to the last.
 	Steady float64 `json:"steady_items_per_second,omitempty"`

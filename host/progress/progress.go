@@ -6,17 +6,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
 // Counters are a run's counters. Several goroutines may use them.
 type Counters struct{ Done, Skipped, Failed atomic.Int64 }
-
-// Unwritten counts the items that are done without the output that the finish check looks for.
-type Unwritten struct {
-	Count int64
-	// Expected is the path of one missing output, and Found what is there instead; empty: unknown.
-	Expected, Found string
-}
 
 // Snapshot is a run at one moment.
 type Snapshot struct {
@@ -46,7 +41,7 @@ type Summary struct {
 	// FailedByKind counts the failed items by kind of failure.
 	FailedByKind map[string]int64 `json:"failed_by_kind"`
 	// Unwritten counts items among those done.
-	Unwritten Unwritten `json:"-"`
+	Unwritten backbones.Unwritten `json:"-"`
 	// Unlisted is the number of folders and files that could not be listed.
 	Unlisted int64 `json:"unlisted"`
 	// Open is the number of items that another run still works on.
@@ -156,15 +151,15 @@ func (r *Reporter) Failed(f Failure) {
 	r.printer.Failed(f)
 }
 
-// Unwritten counts items that are done without their output. The example is the first one, or the first with found.
-func (r *Reporter) Unwritten(n int, expected, found string) {
+// Unwritten counts n items that are done without their output. The example is the first one, or the first with Found.
+func (r *Reporter) Unwritten(n int, example backbones.Unwritten) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	u := &r.sum.Unwritten
-	u.Count += int64(n)
-	if u.Expected == "" || u.Found == "" && found != "" {
-		u.Expected, u.Found = expected, found
+	if u.Expected == "" || u.Found == "" && example.Found != "" {
+		u.Expected, u.Found = example.Expected, example.Found
 	}
+	u.Count += n
 }
 
 // Finish stops the ticker, shows the summary and returns it. unlisted and open are the numbers of Summary.

@@ -147,7 +147,7 @@ func (job Job) count(r *progress.Reporter, o backbones.Outcomes) {
 	r.Counters.Skipped.Add(int64(skipped))
 	// A plugin may report any number.
 	if n := min(o.Unwritten.Count, done); n > 0 {
-		r.Unwritten(n, o.Unwritten.Expected, o.Unwritten.Found)
+		r.Unwritten(n, o.Unwritten)
 	}
 	r.Counters.Failed.Add(int64(len(o.Failed)))
 	for i := range o.Failed {

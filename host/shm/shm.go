@@ -9,9 +9,12 @@ import (
 // Memory is a sparse file that other processes may map. Only used pages cost memory. The system frees it once it is closed and no
 // process has it mapped.
 type Memory struct {
+	// Path is its path for this process's children, until Close.
+	Path string
+	// Size in bytes.
+	Size uint64
+
 	file *os.File
-	path string
-	size uint64
 	// named marks a file with a name, which Close removes.
 	named bool
 }
@@ -22,7 +25,7 @@ func New(dir string, size uint64) (*Memory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making shared memory: %w", err)
 	}
-	m.size = size
+	m.Size = size
 	if err := m.file.Truncate(int64(size)); err != nil {
 		m.Close()
 		return nil, fmt.Errorf("making shared memory of %d GiB (not used yet): %w", size>>30, err)
@@ -30,16 +33,10 @@ func New(dir string, size uint64) (*Memory, error) {
 	return m, nil
 }
 
-// Path is the memory's path for this process's children, until Close.
-func (m *Memory) Path() string { return m.path }
-
-// Size in bytes.
-func (m *Memory) Size() uint64 { return m.size }
-
 // Close releases the memory.
 func (m *Memory) Close() {
 	_ = m.file.Close()
 	if m.named {
-		_ = os.Remove(m.path)
+		_ = os.Remove(m.Path)
 	}
 }

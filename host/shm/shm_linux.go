@@ -13,7 +13,7 @@ func create(string) (*Memory, error) {
 		return nil, err
 	}
 	path := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd)
-	return &Memory{file: os.NewFile(uintptr(fd), path), path: path}, nil
+	return &Memory{file: os.NewFile(uintptr(fd), path), Path: path}, nil
 }
 
 // Discard returns the pages of a part of the memory to the system. The part then reads as zeros.

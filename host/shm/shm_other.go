@@ -9,7 +9,7 @@ func create(dir string) (*Memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Memory{file: f, path: f.Name(), named: true}, nil
+	return &Memory{file: f, Path: f.Name(), named: true}, nil
 }
 
 // Discard does nothing here: Close returns the pages.

@@ -12,12 +12,12 @@ func TestMemoryIsSparseAndShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	f, err := os.OpenFile(m.Path(), os.O_RDWR, 0)
+	f, err := os.OpenFile(m.Path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || uint64(info.Size()) != m.Size() {
+	if info, err := f.Stat(); err != nil || uint64(info.Size()) != m.Size {
 		t.Fatalf("size %v, %v", info, err)
 	}
 	if _, err := f.WriteAt([]byte("here"), 1<<33); err != nil {
