@@ -63,26 +63,25 @@ var (
 )
 
 // ReadHeader reads and checks the header.
-func ReadHeader(data []byte) (*Header, error) {
+func ReadHeader(data []byte) (h Header, err error) {
 	if len(data) < fileHeaderSize+4 {
-		return nil, errTruncated
+		return h, errTruncated
 	}
 	if string(data[:2]) != "BM" {
-		return nil, errors.New("the file does not begin with BM")
+		return h, errors.New("the file does not begin with BM")
 	}
 	size := int64(le.Uint32(data[fileHeaderSize:]))
 	known := size == sizeCore || size == sizeInfo || size == sizeRGB || size == sizeRGBA || size == sizeV4 || size == sizeV5
 	os2 := !known && size >= 16 && size <= sizeOS2
 	if !known && !os2 {
-		return nil, fmt.Errorf("a header of %d bytes is not known", size)
+		return h, fmt.Errorf("a header of %d bytes is not known", size)
 	}
 	if int64(len(data)) < fileHeaderSize+size {
-		return nil, errTruncated
+		return h, errTruncated
 	}
 	// Missing values of a short header are 0.
 	info := make([]byte, sizeV5)
 	copy(info, data[fileHeaderSize:fileHeaderSize+size])
-	h := &Header{}
 	var used int64
 	if size == sizeCore {
 		h.Width, h.Height, h.bits = int(le.Uint16(info[4:])), int(le.Uint16(info[6:])), int(le.Uint16(info[10:]))
@@ -94,20 +93,17 @@ func ReadHeader(data []byte) (*Header, error) {
 		h.Height, h.topDown = -h.Height, true
 	}
 	if h.Width < 1 || h.Height < 1 {
-		return nil, fmt.Errorf("the header promises %d x %d pixels", h.Width, h.Height)
+		return h, fmt.Errorf("the header promises %d x %d pixels", h.Width, h.Height)
 	}
 	if err := h.checkKind(os2); err != nil {
-		return nil, err
+		return h, err
 	}
 	at := fileHeaderSize + size
 	masks, err := h.readMasks(data, info, size)
 	if err != nil {
-		return nil, err
+		return h, err
 	}
-	if err := h.readPalette(data, at+masks, used, size); err != nil {
-		return nil, err
-	}
-	return h, nil
+	return h, h.readPalette(data, at+masks, used, size)
 }
 
 // checkKind checks the compression and the bits of a pixel.

@@ -41,7 +41,14 @@ func (s *Scaler) ScaleRows(dst []Plane, across, down *Axis, swap bool, fill func
 		highest = max(highest, len(coefs))
 	}
 	held := min(h, 2*highest)
-	s.prepare(len(dst), w, held, down.Out())
+	for len(s.bands) < len(dst) {
+		s.bands, s.channels, s.line = append(s.bands, Plane{}), append(s.channels, Plane{}), append(s.line, nil)
+	}
+	s.line = s.line[:len(dst)]
+	for c := range dst {
+		s.bands[c].Resize(w, held)
+		s.channels[c].Resize(w, down.Out())
+	}
 
 	base, next := 0, 0 // rows base…next-1 of the source are in the bands
 	for n := range down.Out() {
@@ -67,17 +74,6 @@ func (s *Scaler) ScaleRows(dst []Plane, across, down *Axis, swap bool, fill func
 	}
 	for c := range dst {
 		s.finish(&dst[c], s.channels[c], across, swap)
-	}
-}
-
-func (s *Scaler) prepare(channels, w, held, out int) {
-	for len(s.bands) < channels {
-		s.bands, s.channels, s.line = append(s.bands, Plane{}), append(s.channels, Plane{}), append(s.line, nil)
-	}
-	s.line = s.line[:channels]
-	for c := range channels {
-		s.bands[c].Resize(w, held)
-		s.channels[c].Resize(w, out)
 	}
 }
 

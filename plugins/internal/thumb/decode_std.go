@@ -13,6 +13,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/plugins/internal/bmp"
 	"github.com/kagurazaka/kagurazaka/plugins/internal/meta"
 	"github.com/kagurazaka/kagurazaka/plugins/internal/resample"
+	"github.com/kagurazaka/kagurazaka/plugins/internal/tiffhead"
 )
 
 // codec reads a format in Go.
@@ -28,8 +29,14 @@ var codecs = map[format]codec{
 	formatPNG:  {size: sizeOf(png.DecodeConfig), decode: decodeBy(png.Decode), orientation: meta.FromPNG},
 	formatGIF:  {size: sizeOfGIF, decode: decodeGIF},
 	formatWebP: {size: sizeOf(webp.DecodeConfig), decode: decodeWebP, orientation: meta.FromWebP},
-	formatTIFF: {size: sizeOfTIFF, decode: (*processor).decodeTIFF, orientation: meta.FromTIFF},
-	formatBMP:  {size: sizeOfBMP, decode: func(_ *processor, b []byte) (image.Image, error) { return bmp.Decode(b) }},
+	formatTIFF: {size: func(b []byte) (w, h int, err error) {
+		head, err := tiffhead.Read(b)
+		return head.Width, head.Height, err
+	}, decode: (*processor).decodeTIFF, orientation: meta.FromTIFF},
+	formatBMP: {size: func(b []byte) (w, h int, err error) {
+		head, err := bmp.ReadHeader(b)
+		return head.Width, head.Height, err
+	}, decode: func(_ *processor, b []byte) (image.Image, error) { return bmp.Decode(b) }},
 }
 
 func sizeOf(config func(io.Reader) (image.Config, error)) func([]byte) (w, h int, err error) {
@@ -41,14 +48,6 @@ func sizeOf(config func(io.Reader) (image.Config, error)) func([]byte) (w, h int
 
 func decodeBy(decode func(io.Reader) (image.Image, error)) func(*processor, []byte) (image.Image, error) {
 	return func(_ *processor, b []byte) (image.Image, error) { return decode(bytes.NewReader(b)) }
-}
-
-func sizeOfBMP(b []byte) (w, h int, err error) {
-	head, err := bmp.ReadHeader(b)
-	if err != nil {
-		return 0, 0, err
-	}
-	return head.Width, head.Height, nil
 }
 
 // decodeStd decodes and resizes a picture with the decoders in Go.

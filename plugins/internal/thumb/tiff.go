@@ -10,11 +10,6 @@ import (
 	"github.com/kagurazaka/kagurazaka/plugins/internal/tiffhead"
 )
 
-func sizeOfTIFF(data []byte) (w, h int, err error) {
-	head, err := tiffhead.Read(data)
-	return head.Width, head.Height, err
-}
-
 // decodeTIFF decodes the first picture of a TIFF file with Go's decoder, or with libtiff if Go's does not support it.
 func (p *processor) decodeTIFF(data []byte) (image.Image, error) {
 	h, err := tiffhead.Read(data)
