@@ -1,12 +1,13 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// pattern matches one name of a path as Python's fnmatch does: *, ?, [abc], [a-z], [!abc]. Nothing escapes; a [ that no
-// ] follows is itself. Characters are code points; a byte that is no UTF-8 is one character, as under surrogateescape.
+// pattern matches one name of a path as Python's fnmatch does: *, ?, [abc], [a-z], [!abc]. Nothing is escaped, and a [ without a
+// ] after it is itself. Characters are code points. A byte that is not UTF-8 is one character, as under surrogateescape.
 type pattern struct {
 	// suffix is set instead of parts for the common pattern "*" + plain text.
 	suffix   string
@@ -15,25 +16,20 @@ type pattern struct {
 	hidden   bool
 }
 
-// part is a run of any characters, or one character of a set.
+// part is a run of any characters, or one character of some ranges. Without ranges it matches nothing, or anything if negated.
 type part struct {
-	anyRun bool
-	set    charSet
-}
-
-// charSet is what stands in brackets. A set without ranges matches nothing, or anything when it is negated.
-type charSet struct {
+	anyRun  bool
 	negated bool
 	ranges  [][2]rune
 }
 
-func (c *charSet) has(r rune) bool {
-	for _, x := range c.ranges {
+func (p *part) has(r rune) bool {
+	for _, x := range p.ranges {
 		if x[0] <= r && r <= x[1] {
-			return !c.negated
+			return !p.negated
 		}
 	}
-	return c.negated
+	return p.negated
 }
 
 // anyName matches every name.
@@ -50,77 +46,68 @@ func parsePattern(text string) *pattern {
 	}
 	chars := runes(text)
 	for i := 0; i < len(chars); i++ {
-		switch c := chars[i]; c {
+		next := part{ranges: [][2]rune{{chars[i], chars[i]}}}
+		switch chars[i] {
 		case '*':
-			if n := len(p.parts); n == 0 || !p.parts[n-1].anyRun {
-				p.parts = append(p.parts, part{anyRun: true})
-			}
+			next = part{anyRun: true}
 		case '?':
-			p.parts = append(p.parts, part{set: charSet{negated: true}})
-		default:
-			set := charSet{ranges: [][2]rune{{c, c}}}
-			if end := closing(chars, i+1); c == '[' && end >= 0 {
-				set = parseSet(chars[i+1 : end])
+			next = part{negated: true}
+		case '[':
+			if end := closing(chars, i+1); end >= 0 {
+				next = parseSet(chars[i+1 : end])
 				i = end
 			}
-			p.parts = append(p.parts, part{set: set})
 		}
+		p.parts = append(p.parts, next)
 	}
 	return p
 }
 
 // closing finds the ] that ends a set which begins at from, or -1. A ] that comes first belongs to the set.
 func closing(chars []rune, from int) int {
-	j := from
-	if j < len(chars) && chars[j] == '!' {
-		j++
+	if from < len(chars) && chars[from] == '!' {
+		from++
 	}
-	if j < len(chars) && chars[j] == ']' {
-		j++
+	if from < len(chars) && chars[from] == ']' {
+		from++
 	}
-	for ; j < len(chars); j++ {
-		if chars[j] == ']' {
-			return j
-		}
+	if n := slices.Index(chars[from:], ']'); n >= 0 {
+		return from + n
 	}
 	return -1
 }
 
-func parseSet(chars []rune) charSet {
-	var set charSet
+func parseSet(chars []rune) part {
+	var set part
 	if chars[0] == '!' {
 		set.negated, chars = true, chars[1:]
 	}
 	droppedAll := false
-	for i := 0; i < len(chars); {
-		lo := chars[i]
+	for i := 0; i < len(chars); i++ {
+		lo, hi := chars[i], chars[i]
 		if droppedAll && !set.negated && len(set.ranges) == 0 && lo == '!' {
 			// Python drops ranges that run backwards from the text before it looks for the "!".
 			set.negated = true
-			i++
 			continue
 		}
 		if i+2 < len(chars) && chars[i+1] == '-' {
-			if hi := chars[i+2]; lo <= hi {
-				set.ranges = append(set.ranges, [2]rune{lo, hi})
-			} else {
-				droppedAll = true
-			}
-			i += 3
-			continue
+			hi = chars[i+2]
+			i += 2
 		}
-		set.ranges = append(set.ranges, [2]rune{lo, lo})
-		i++
+		if lo <= hi {
+			set.ranges = append(set.ranges, [2]rune{lo, hi})
+		} else {
+			droppedAll = true
+		}
 	}
 	return set
 }
 
-// wants reports whether the name matches. Hidden names match only a pattern that begins with a dot.
+// wants is matches for listing: hidden names match only a pattern that begins with a dot.
 func (p *pattern) wants(name []byte) bool {
 	return (p.hidden || len(name) == 0 || name[0] != '.') && p.matches(name)
 }
 
-// matches is wants without regard to hidden names.
 func (p *pattern) matches(name []byte) bool {
 	if p.isSuffix {
 		return len(name) >= len(p.suffix) && string(name[len(name)-len(p.suffix):]) == p.suffix
@@ -135,7 +122,7 @@ func (p *pattern) matches(name []byte) bool {
 				continue
 			}
 			r, size := nextChar(name[i:])
-			if p.parts[k].set.has(r) {
+			if p.parts[k].has(r) {
 				i += size
 				k++
 				continue
@@ -144,7 +131,7 @@ func (p *pattern) matches(name []byte) bool {
 		if star < 0 {
 			return false
 		}
-		// The last * takes one character more, and what follows it is tried again.
+		// The last * takes one more character, and the parts after it are tried again.
 		_, size := nextChar(name[resume:])
 		resume += size
 		i, k = resume, star+1
@@ -155,7 +142,7 @@ func (p *pattern) matches(name []byte) bool {
 	return k == len(p.parts)
 }
 
-// nextChar decodes one character; a byte 0xNN that is no UTF-8 is U+DCNN.
+// nextChar decodes one character. A byte 0xNN that is not UTF-8 is U+DCNN.
 func nextChar(b []byte) (rune, int) {
 	if b[0] < utf8.RuneSelf {
 		return rune(b[0]), 1

@@ -31,27 +31,25 @@ func checkInputs(store FS, t *template.Template) error {
 	case t.Input.Kind == template.ByGlob && strings.HasPrefix(t.Input.Glob, "/"):
 		return nil
 	}
-	path := t.InputPath
-	problem := &template.InputError{Path: path, From: t.InputFrom}
-	kind, _, err := stat(store, path, true)
+	problem := func(message string, err error) error {
+		return &template.InputError{Path: t.InputPath, From: t.InputFrom, Message: message, Err: err}
+	}
+	kind, _, err := stat(store, t.InputPath, true)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		problem.Message = "there is no such folder"
-		if dir, err := os.Getwd(); err == nil && !filepath.IsAbs(path) && store == (localDisk{}) {
-			problem.Message += " in " + dir
+		where := ""
+		if dir, err := os.Getwd(); err == nil && !filepath.IsAbs(t.InputPath) && store == (localDisk{}) {
+			where = " in " + dir
 		}
-		return problem
+		return problem("there is no such folder"+where, nil)
 	case err != nil:
-		problem.Message, problem.Err = "the folder cannot be looked at", err
-		return problem
+		return problem("the folder cannot be looked at", err)
 	case kind != kindFolder:
-		problem.Message = "it is not a folder"
-		return problem
+		return problem("it is not a folder", nil)
 	}
-	dir, err := openFolder(store, path)
+	dir, err := openFolder(store, t.InputPath)
 	if err != nil {
-		problem.Message, problem.Err = "the folder cannot be read", err
-		return problem
+		return problem("the folder cannot be read", err)
 	}
 	dir.close()
 	return nil
@@ -172,7 +170,7 @@ func (w *walk) leaveSpecial(path string, text []byte) {
 	w.remarks.special.add(template.Join(path, string(text)))
 }
 
-// walkInputFolder lists the input folder itself, which is the item of depth 0.
+// walkInputFolder lists the input folder itself, the item of depth 0.
 func (w *walk) walkInputFolder() error {
 	path, err := filepath.Abs(w.t.InputPath)
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/regular"
@@ -31,7 +30,6 @@ func (w *walk) walkLines() error {
 		defer context.AfterFunc(w.ctx, func() { _ = pipe.SetReadDeadline(time.Unix(1, 0)) })()
 	}
 	r := bufio.NewReaderSize(file, 256<<10)
-	var long []byte
 	for number := uint64(1); ; number++ {
 		// Empty lines count as well: they may have no end.
 		if number%linesPerTick == 0 {
@@ -39,38 +37,53 @@ func (w *walk) walkLines() error {
 				return err
 			}
 		}
-		line, rest, err := readLine(r, long)
-		long = rest
-		if errors.Is(err, errLong) {
-			if err := w.badLine(&template.InputError{Path: path, Line: number, Message: "the line " + errLong.Error()}); err != nil {
-				return err
-			}
-			// The rest of the line may have no end.
-			for line, err = nil, bufio.ErrBufferFull; errors.Is(err, bufio.ErrBufferFull); _, err = r.ReadSlice('\n') {
-				if err := w.tick(); err != nil {
-					return err
-				}
-			}
-		}
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return w.ctx.Err()
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return &template.InputError{Path: path, Message: "the file cannot be read", Err: err}
-		}
+		line, err := w.readLine(r)
 		end := errors.Is(err, io.EOF)
 		if number == 1 {
 			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
 		}
-		if line = bytes.Trim(line, " \t\r\n"); len(line) > 0 {
-			if err := w.single(line, number); err != nil {
-				return err
-			}
+		tooLong := len(line) > maxLine
+		line = bytes.Trim(line, " \t\r\n")
+		switch {
+		case err != nil && w.ctx.Err() != nil:
+			return w.ctx.Err()
+		case err != nil && !end:
+			return &template.InputError{Path: path, Message: "the file cannot be read", Err: err}
+		case tooLong:
+			message := fmt.Sprintf("the line is longer than %d MiB: a JSON Lines file has one item a line", maxLine>>20)
+			err = w.badLine(&template.InputError{Path: path, Line: number, Message: message})
+		case len(line) > 0:
+			err = w.single(line, number)
+		default:
+			err = nil
+		}
+		if err != nil {
+			return err
 		}
 		if end {
 			return w.tick()
 		}
 	}
+}
+
+// readLine returns the next line, or the start of one that is longer than maxLine. The line is valid until the next call.
+func (w *walk) readLine(r *bufio.Reader) ([]byte, error) {
+	line, err := r.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return line, err
+	}
+	w.long = append(w.long[:0], line...)
+	for errors.Is(err, bufio.ErrBufferFull) {
+		// The line may have no end.
+		if err := w.tick(); err != nil {
+			return nil, err
+		}
+		line, err = r.ReadSlice('\n')
+		if len(w.long) <= maxLine {
+			w.long = append(w.long, line...)
+		}
+	}
+	return w.long, err
 }
 
 // openLines opens the file. It waits for the writer of a named pipe until the listing ends.
@@ -108,25 +121,6 @@ func openLines(store FS, in *template.Input) (fs.File, error) {
 		return nil, &template.InputError{Path: in.JSONL, Message: "it is a folder, where a JSON Lines file should be", From: in.From}
 	}
 	return file, nil
-}
-
-var errLong = fmt.Errorf("is longer than %d MiB: a JSON Lines file has one item a line", maxLine>>20)
-
-// readLine returns the next line, valid until the next call; long is memory for a line that outgrows the reader.
-func readLine(r *bufio.Reader, long []byte) (line, memory []byte, err error) {
-	line, err = r.ReadSlice('\n')
-	if !errors.Is(err, bufio.ErrBufferFull) {
-		return line, long, err
-	}
-	long = append(long[:0], line...)
-	for errors.Is(err, bufio.ErrBufferFull) {
-		if len(long) > maxLine {
-			return nil, long, errLong
-		}
-		line, err = r.ReadSlice('\n')
-		long = append(long, line...)
-	}
-	return long, long, err
 }
 
 // badLine takes an error of one line. It returns the error that ends the listing, or nil to leave the line out.
@@ -244,7 +238,7 @@ func (w *walk) stateOf(in triplet) (template.OutputState, error) {
 	return w.o.Journal.Of(rel), nil
 }
 
-// lineNumber is the number of an item in a SoftShardByHash.
+// lineNumber returns the number of an item in a SoftShardByHash.
 func lineNumber(line []byte, item scanned) uint64 {
 	if !item.isTriplet {
 		return hashKey(line)
@@ -255,8 +249,7 @@ func lineNumber(line []byte, item scanned) uint64 {
 
 // scan reads what is needed of a line.
 func (w *walk) scan(line []byte) (scanned, error) {
-	trusted := w.t.Input == nil && w.out == nil && (w.t.Shard == nil || !w.t.Shard.ByHash)
-	if trusted {
+	if w.t.Input == nil && w.out == nil && (w.t.Shard == nil || !w.t.Shard.ByHash) {
 		return scanned{}, nil
 	}
 	item, err := scanItem(line)
@@ -273,7 +266,7 @@ func (w *walk) scan(line []byte) (scanned, error) {
 	return item, errors.New(`has an "input" without path, rel_dir and file_name as texts`)
 }
 
-// compose writes the line for the worker: triplets rewritten, as the only member; any other item as it is, its outputs added.
+// compose writes the line for the worker. TripletLines keep only their triplet, and other items everything. Outputs are added.
 func (w *walk) compose(line []byte, item scanned) []byte {
 	l := &w.line
 	switch {

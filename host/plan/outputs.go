@@ -8,10 +8,10 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/jsontext"
 )
 
-// outputs are where the items of a template write.
+// outputs computes the outputs of a template's items.
 type outputs struct {
 	*template.Output
-	// root is the folder that they lie in.
+	// root is the output folder.
 	root   string
 	finish *template.Finish
 }
@@ -27,7 +27,7 @@ func outputsOf(t *template.Template) *outputs {
 // checks reports whether outputs show which items are finished.
 func (o *outputs) checks() bool { return o != nil && o.finish != nil }
 
-// checksAbsolute reports whether the file that shows it lies outside of the item's output.
+// checksAbsolute reports whether the file that shows it is not in the item's output.
 func (o *outputs) checksAbsolute() bool {
 	return o.finish.File != template.WholeOutput && strings.HasPrefix(o.Files[o.finish.File].Name, "/")
 }
@@ -46,13 +46,13 @@ func (o *outputs) appendName(dst []byte, name string) []byte {
 	return append(append(dst, name...), o.Ext...)
 }
 
-// file computes a file of a folder output from what of returned.
+// file computes a file of a folder output.
 func (o *outputs) file(out triplet, file int) triplet {
 	name := o.Files[file].Name
 	return triplet{Path: template.Join(out.Path, name), RelDir: template.Join(out.RelDir, out.FileName), FileName: name}
 }
 
-// checked is the path whose existence says that an item is finished.
+// checked returns the path that exists if the item is finished.
 func (o *outputs) checked(in triplet) string {
 	out := o.of(in)
 	if o.finish.File != template.WholeOutput {
@@ -87,9 +87,9 @@ func (o *outputs) appendItem(dst []byte, in triplet) []byte {
 	return append(dst, '}')
 }
 
-// lineWriter writes the items of a group, as appendItem does. Once a group, it has appendItem write the line of a model name, and
-// cuts that where the name is; the items' names are put between the pieces. The Python SDK reads lines of exactly this form without a
-// JSON parser; others only cost it more.
+// lineWriter writes the items of a group as appendItem does. Once a group, appendItem writes the line of a model name. The line is cut
+// where the name is, and the items' names go between the pieces. The Python SDK reads lines of exactly this form without a
+// JSON parser, which is faster.
 type lineWriter struct {
 	out    *outputs
 	g      *group
@@ -100,26 +100,18 @@ type lineWriter struct {
 	line   []byte
 }
 
-// The model name consists of bytes that no path has, and a dot. The marks are its stem and the rest of it, as JSON has them.
+// The model name consists of bytes that no path has, and a dot. The marks are its stem and the rest, in JSON.
 const (
 	modelName = "\x00.\x00"
 	stemMark  = `\u0000`
 	restMark  = `.\u0000`
 )
 
-// piece is fixed text, and the part of an item's name that follows it.
+// piece is fixed text, and the part of an item's name that follows it, if any: the whole name or its stem.
 type piece struct {
-	fixed []byte
-	then  namePart
+	fixed       []byte
+	whole, stem bool
 }
-
-type namePart uint8
-
-const (
-	nothing namePart = iota
-	wholeName
-	nameStem
-)
 
 func (w *lineWriter) group(g *group) {
 	w.g, w.pieces = g, w.pieces[:0]
@@ -135,17 +127,14 @@ func (w *lineWriter) group(g *group) {
 			i++
 			continue
 		}
-		p := piece{rest[:i], nameStem}
-		if whole, ok := bytes.CutPrefix(after, []byte(restMark)); ok {
-			p.then, after = wholeName, whole
-		}
-		w.pieces = append(w.pieces, p)
-		rest, i = after, -1
+		name, whole := bytes.CutPrefix(after, []byte(restMark))
+		w.pieces = append(w.pieces, piece{fixed: rest[:i], whole: whole, stem: !whole})
+		rest, i = name, -1
 	}
 	w.pieces = append(w.pieces, piece{fixed: rest})
 }
 
-// item returns the line of a name, which is valid until the next.
+// item returns the line of a name. It is valid until the next call.
 func (w *lineWriter) item(name []byte) []byte {
 	if len(name) == 0 {
 		// Joining nothing leaves a slash at the end, which the next join does not repeat.
@@ -157,12 +146,12 @@ func (w *lineWriter) item(name []byte) []byte {
 		w.stem = jsontext.AppendEscaped(w.stem[:0], stemOf(name))
 	}
 	w.line = w.line[:0]
-	for _, s := range w.pieces {
-		w.line = append(w.line, s.fixed...)
-		switch s.then {
-		case wholeName:
+	for _, p := range w.pieces {
+		w.line = append(w.line, p.fixed...)
+		switch {
+		case p.whole:
 			w.line = append(w.line, w.name...)
-		case nameStem:
+		case p.stem:
 			w.line = append(w.line, w.stem...)
 		}
 	}

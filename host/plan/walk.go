@@ -170,6 +170,8 @@ type walk struct {
 	// uncounted takes the counts of shards if nobody needs them.
 	uncounted ShardCount
 	line      lineWriter
+	// long is memory for a line that is longer than the reader's buffer.
+	long []byte
 }
 
 // probe looks up one item by its index, in a walk of its own.
