@@ -17,15 +17,6 @@ import (
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
-// The sections of docs/protocol.md that have the rules of a description.
-const (
-	ruleDescribe     = "Describe"
-	ruleTasks        = "Tasks"
-	ruleArguments    = "Arguments"
-	ruleTemplates    = "Templates"
-	ruleCapabilities = "Capabilities"
-)
-
 // Describe asks what tasks the plugin has. task names one that the answer should have, or is empty; mixinJSON is for
 // tasks that are functions.
 func (p *Process) Describe(ctx context.Context, version, task string, mixinJSON []byte) (described *schema.Plugin, basis Basis, err error) {
@@ -72,6 +63,7 @@ func readDescription(call string, resp *pb.DescribeResponse) (*schema.Plugin, er
 	return nil, fmt.Errorf("%s: the plugin's description breaks the protocol %s:\n  %s", call, times, strings.Join(d.problems, "\n  "))
 }
 
+// say adds a problem. rule is the section of docs/protocol.md with the broken rule.
 func (d *description) say(rule, format string, args ...any) {
 	where := strings.Join(d.where, ", ")
 	if where != "" {
@@ -80,15 +72,15 @@ func (d *description) say(rule, format string, args ...any) {
 	d.problems = append(d.problems, where+fmt.Sprintf(format, args...)+backbones.RuleNote(rule))
 }
 
-// in does something at a place, which messages name.
-func (d *description) in(place string, do func()) {
-	d.where = append(d.where, place)
-	do()
+// in reads a part, which messages name.
+func (d *description) in(part string, read func()) {
+	d.where = append(d.where, part)
+	read()
 	d.where = d.where[:len(d.where)-1]
 }
 
-// place names the element of a list, by its name where it has one.
-func place(kind, name string, index int) string {
+// partOf names the element of a list, by its name if it has one.
+func partOf(kind, name string, index int) string {
 	if name == "" {
 		return fmt.Sprintf("%s %d", kind, index+1)
 	}
@@ -99,20 +91,20 @@ func (d *description) plugin(resp *pb.DescribeResponse) *schema.Plugin {
 	p := &schema.Plugin{Name: resp.GetName(), Version: resp.GetVersion(), SDK: resp.GetSdk(), Capabilities: resp.GetCapabilities()}
 	for _, path := range resp.GetSources() {
 		if !filepath.IsAbs(path) {
-			d.say(ruleDescribe, "the source %q is not an absolute path", clip(path))
+			d.say("Describe", "the source %q is not an absolute path", clip(path))
 		}
 	}
 	seen := map[string]bool{}
 	for i, t := range resp.GetTasks() {
 		name := t.GetName()
-		d.in(place("task", name, i), func() {
+		d.in(partOf("task", name, i), func() {
 			switch {
 			case name == "":
-				d.say(ruleTasks, "it has no name")
+				d.say("Tasks", "it has no name")
 			case strings.HasPrefix(name, "-") || strings.ContainsFunc(name, unsayable):
-				d.say(ruleTasks, "its name %q cannot be typed: it must not begin with a hyphen, and must not have blanks or control characters", clip(name))
+				d.say("Tasks", "its name %q cannot be typed: it must not begin with a hyphen, and must not have blanks or control characters", clip(name))
 			case seen[name]:
-				d.say(ruleTasks, "there are two tasks of this name")
+				d.say("Tasks", "there are two tasks of this name")
 			}
 			seen[name] = true
 			p.Tasks = append(p.Tasks, d.task(t))
@@ -135,19 +127,19 @@ func (d *description) task(t *pb.Task) schema.Task {
 	case pb.TaskKind_TASK_KIND_FACTORY:
 		task.Kind = schema.Factory
 	case pb.TaskKind_TASK_KIND_UNSPECIFIED:
-		d.say(ruleTasks, "it has no kind")
+		d.say("Tasks", "it has no kind")
 	default:
-		d.say(ruleTasks, "unknown kind %d", t.GetKind())
+		d.say("Tasks", "unknown kind %d", t.GetKind())
 	}
 	flags, names := map[string]string{}, map[string]bool{}
 	for i, a := range t.GetArguments() {
-		d.in(place("argument", a.GetName(), i), func() {
+		d.in(partOf("argument", a.GetName(), i), func() {
 			if a.GetName() == "" {
-				d.say(ruleArguments, "it has no name")
+				d.say("Arguments", "it has no name")
 			} else if len(a.GetFlags()) > 0 {
 				// Two positional arguments may be shown alike: their places tell them apart.
 				if names[a.GetName()] {
-					d.say(ruleArguments, "there are two arguments of this name")
+					d.say("Arguments", "there are two arguments of this name")
 				}
 				names[a.GetName()] = true
 			}
@@ -159,11 +151,11 @@ func (d *description) task(t *pb.Task) schema.Task {
 	}
 	for _, c := range []string{"stages", "finish"} {
 		if task.Has(c) && task.Kind != schema.Device {
-			d.say(ruleCapabilities, "it has the capability %s and is not a device task", c)
+			d.say("Capabilities", "it has the capability %s and is not a device task", c)
 		}
 	}
 	if task.Kind == schema.Device && task.Has("finish") && !task.Has("stages") {
-		d.say(ruleCapabilities, "it has the capability finish without stages")
+		d.say("Capabilities", "it has the capability finish without stages")
 	}
 	return task
 }
@@ -180,38 +172,38 @@ func (d *description) argument(a *pb.Argument, flags map[string]string) schema.A
 	for _, flag := range a.GetFlags() {
 		switch other, taken := flags[flag]; {
 		case !strings.HasPrefix(flag, "-") || strings.Trim(flag, "-") == "" || strings.ContainsRune(flag, '=') || strings.ContainsFunc(flag, unsayable):
-			d.say(ruleArguments, "%q is not a flag: write -x or --name, without blanks and without =", clip(flag))
+			d.say("Arguments", "%q is not a flag: write -x or --name, without blanks and without =", clip(flag))
 		case taken:
-			d.say(ruleArguments, "the flag %s is that of %s as well", flag, other)
+			d.say("Arguments", "the flag %s is that of %s as well", flag, other)
 		}
 		flags[flag] = d.where[len(d.where)-1]
 	}
 	typ, known := argumentTypes[a.GetType()]
 	switch {
 	case a.GetType() == pb.ArgumentType_ARGUMENT_TYPE_UNSPECIFIED:
-		d.say(ruleArguments, "it has no type; ARGUMENT_TYPE_CUSTOM is for types of the plugin's own")
+		d.say("Arguments", "it has no type; ARGUMENT_TYPE_CUSTOM is for types of the plugin's own")
 	case !known:
-		d.say(ruleArguments, "unknown type %d", a.GetType())
+		d.say("Arguments", "unknown type %d", a.GetType())
 	}
 	switch arity := a.GetArity(); arity {
 	case "", "0", "?", "*", "+":
 	default:
 		if n, err := strconv.Atoi(arity); err != nil || n < 1 || strconv.Itoa(n) != arity {
-			d.say(ruleArguments, "invalid arity %q: leave it out for one value, or write 0, ?, *, + or a number", clip(arity))
+			d.say("Arguments", "invalid arity %q: leave it out for one value, or write 0, ?, *, + or a number", clip(arity))
 		}
 	}
 	if a.GetNegatable() && typ != schema.Bool {
-		d.say(ruleArguments, "it is negatable, and only a flag of ARGUMENT_TYPE_BOOL can be")
+		d.say("Arguments", "it is negatable, and only a flag of ARGUMENT_TYPE_BOOL can be")
 	}
 	arg := schema.Argument{
 		Name: a.GetName(), Flags: a.GetFlags(), Type: typ, TypeName: a.GetTypeName(), Arity: a.GetArity(),
 		Required: a.GetRequired(), Help: a.GetHelp(), Repeatable: a.GetRepeatable(), Negatable: a.GetNegatable(), Ends: a.GetEnds(),
 	}
 	if text := a.GetDefaultJson(); text != "" {
-		arg.Default, arg.HasDefault = d.json(ruleArguments, "its default: ", text), true
+		arg.Default, arg.HasDefault = d.json("Arguments", "its default: ", text), true
 	}
 	for i, text := range a.GetChoicesJson() {
-		arg.Choices = append(arg.Choices, d.json(ruleArguments, fmt.Sprintf("its choice %d: ", i+1), text))
+		arg.Choices = append(arg.Choices, d.json("Arguments", fmt.Sprintf("its choice %d: ", i+1), text))
 	}
 	return arg
 }
@@ -236,7 +228,7 @@ func (d *description) template(fields []*pb.Field) *template.Node {
 	}
 	for _, f := range fields {
 		if f.GetName() != "" && !known[f.GetName()] {
-			d.say(ruleTemplates, "there is no field %s", harmless(f.GetName()))
+			d.say("Templates", "there is no field %s", harmless(f.GetName()))
 		}
 	}
 	return &template.Node{Kind: template.KindMap, Fields: d.fields(fields)}
@@ -247,18 +239,18 @@ func (d *description) fields(fields []*pb.Field) []template.Field {
 	seen := map[key]bool{}
 	out := make([]template.Field, len(fields))
 	for i, f := range fields {
-		d.in(place("field", f.GetName(), i), func() {
+		d.in(partOf("field", f.GetName(), i), func() {
 			// The keys of a map may be anything that a file has: the empty one, and 1 beside "1".
 			k := key{f.GetName(), f.GetKeyJson()}
 			if seen[k] {
-				d.say(ruleTemplates, "there are two fields of this name")
+				d.say("Templates", "there are two fields of this name")
 			}
 			seen[k] = true
 			name := k.name
 			if k.json != "" {
 				var err error
 				if name, err = template.KeyText(k.json); err != nil {
-					d.say(ruleTemplates, "%v", err)
+					d.say("Templates", "%v", err)
 				}
 			}
 			out[i] = template.Field{Name: name, KeyJSON: k.json, Value: d.node(f.GetValue()), Help: f.GetHelp(), TypeName: f.GetTypeName()}
@@ -273,11 +265,11 @@ func (d *description) node(n *pb.Node) *template.Node {
 		return &template.Node{Kind: template.KindPlaceholder}
 	case *pb.Node_Mode:
 		if _, builtIn := template.SpecOf(k.Mode.GetName()); !builtIn && !k.Mode.GetCustom() {
-			d.say(ruleTemplates, "there is no mode %q; one of the plugin's own has custom set", clip(k.Mode.GetName()))
+			d.say("Templates", "there is no mode %q; one of the plugin's own has custom set", clip(k.Mode.GetName()))
 		}
 		for i, f := range k.Mode.GetFields() {
 			if f.GetName() == "" {
-				d.say(ruleTemplates, "field %d of mode %s has no name", i+1, harmless(k.Mode.GetName()))
+				d.say("Templates", "field %d of mode %s has no name", i+1, harmless(k.Mode.GetName()))
 			}
 		}
 		return &template.Node{Kind: template.KindMode, Mode: k.Mode.GetName(), Custom: k.Mode.GetCustom(), Fields: d.fields(k.Mode.GetFields())}
@@ -290,9 +282,9 @@ func (d *description) node(n *pb.Node) *template.Node {
 		}
 		return list
 	case *pb.Node_Json:
-		return template.FromJSON(d.json(ruleTemplates, "", k.Json))
+		return template.FromJSON(d.json("Templates", "", k.Json))
 	default:
-		d.say(ruleTemplates, "it has no value; null is the JSON text null")
+		d.say("Templates", "it has no value; null is the JSON text null")
 		return template.Scalar(nil)
 	}
 }

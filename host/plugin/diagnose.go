@@ -135,7 +135,7 @@ func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, e
 	case exit != nil:
 		e.What = fmt.Sprintf("%s before its handshake: it is not a kagurazaka plugin, or it breaks at its start", exit)
 	case !printed:
-		e.What = "closed its stdout and wrote no handshake" + backbones.RuleNote(ruleHandshake)
+		e.What = "closed its stdout and wrote no handshake" + backbones.RuleNote("The handshake")
 	default:
 		e.What = fmt.Sprintf("could not be reached after its start: %v", cause)
 	}

@@ -25,11 +25,6 @@ const (
 // errNoCertificate is in the error of a plugin that had to speak TLS and does not.
 var errNoCertificate = exitcode.Usagef("the plugin has no certificate")
 
-const (
-	ruleHandshake = "The handshake"
-	ruleTLS       = "TLS"
-)
-
 // checkHandshake says what is wrong with the first line that a process printed, and gives hints; empty: nothing. With mtls, the plugin
 // was asked for a certificate.
 func checkHandshake(line string, mtls bool) (what string, hints []string) {
@@ -44,15 +39,15 @@ func checkHandshake(line string, mtls bool) (what string, hints []string) {
 			"if it is another program, it cannot be run as a plugin",
 		}
 	case fields[coreField] != "1":
-		return fault(ruleHandshake, "speaks version %s of go-plugin's core protocol and this host speaks version 1", harmless(fields[coreField]))
+		return fault("The handshake", "speaks version %s of go-plugin's core protocol and this host speaks version 1", harmless(fields[coreField]))
 	case fields[versionField] != fmt.Sprint(wire.ProtocolVersion):
 		return fmt.Sprintf("speaks version %s of the plugin protocol and this host speaks version %d", harmless(fields[versionField]), wire.ProtocolVersion),
 			[]string{"build it against the SDK of this host's version, or use a host of its version"}
 	case fields[networkField] != "unix":
 		// Only a unix socket is private. On other networks a hostile plugin could make the host connect to any address.
-		return fault(ruleHandshake, "offers the network %q, and this host connects to unix sockets only", clip(fields[networkField]))
+		return fault("The handshake", "offers the network %q, and this host connects to unix sockets only", clip(fields[networkField]))
 	case fields[addressField] == "":
-		return fault(ruleHandshake, "names no socket in its handshake")
+		return fault("The handshake", "names no socket in its handshake")
 	case len(fields) <= kindField || fields[kindField] != "grpc":
 		kind := "netrpc"
 		if len(fields) > kindField {
@@ -60,7 +55,7 @@ func checkHandshake(line string, mtls bool) (what string, hints []string) {
 		}
 		return fmt.Sprintf("speaks %q where gRPC was expected", clip(kind)), []string{"it is a plugin of another program"}
 	case mtls && len(fields) > certificateField && fields[certificateField] != "" && !hasCertificate(line):
-		return fault(ruleTLS, "put %q into its handshake where its certificate belongs, and that is not a certificate", clip(fields[certificateField]))
+		return fault("TLS", "put %q into its handshake where its certificate belongs, and that is not a certificate", clip(fields[certificateField]))
 	}
 	return "", nil
 }

@@ -26,12 +26,6 @@ type stream[Q, A any] struct {
 	end backbones.Exit
 }
 
-// The sections of docs/protocol.md about the Run call.
-const (
-	ruleRun     = "Run"
-	ruleClosing = "Closing"
-)
-
 var (
 	errBusy = errors.New("the worker has as much as it may have")
 	errGone = errors.New("the worker takes nothing more")
@@ -160,13 +154,13 @@ func (s *stream[Q, A]) outOfPlace(resp *pb.RunResponse) (what, rule string) {
 	closing, answers := resp.GetCloseError() != nil, resp.GetResult() != nil || resp.GetBatch() != nil
 	switch {
 	case s.end.Close != nil:
-		return "it sent a message after its close_error", ruleClosing
+		return "it sent a message after its close_error", "Closing"
 	case closing && answers:
-		return "it sent a close_error and an answer in one message", ruleClosing
+		return "it sent a close_error and an answer in one message", "Closing"
 	case closing && s.unasked():
-		return "it sent a close_error before the host had ended its side of the Run call", ruleClosing
+		return "it sent a close_error before the host had ended its side of the Run call", "Closing"
 	case !closing && !s.codec.answers(resp):
-		return "it sent a message without an answer of its stage", ruleRun
+		return "it sent a message without an answer of its stage", "Run"
 	}
 	return "", ""
 }
@@ -190,7 +184,7 @@ func (s *stream[Q, A]) leave(cause error) {
 		})
 	case s.unasked():
 		// Most often that is all it does before it leaves: how it leaves says no more.
-		s.end.Reason, s.end.Rule = "it ended its Run call, which the host had not ended", ruleRun
+		s.end.Reason, s.end.Rule = "it ended its Run call, which the host had not ended", "Run"
 	}
 	s.sendOff()
 }
