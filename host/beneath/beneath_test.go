@@ -83,3 +83,15 @@ func TestEmptyRemovesLinksAndNotWhereTheyLead(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A probe tells what the file system says of a file of this user, and leaves nothing.
+func TestProbe(t *testing.T) {
+	r := root(t, t.TempDir())
+	info, err := beneath.Probe(r)
+	if err != nil || !beneath.Owned(info) || !beneath.ProbeName.MatchString(info.Name()) {
+		t.Errorf("%+v, %v", info, err)
+	}
+	if names, err := beneath.Names(r); err != nil || len(names) > 0 {
+		t.Errorf("left: %v, %v", names, err)
+	}
+}
