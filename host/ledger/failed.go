@@ -90,7 +90,7 @@ func failedOf(f backbones.FailedItem, key Key, now time.Time) FailedItem {
 	switch {
 	case len(f.Item) > maxItem:
 		out.Item = json.RawMessage("null")
-	case f.Encoding == backbones.JSONLines && json.Valid([]byte(f.Item)):
+	case f.Encoding == backbones.JSONLines && json.Valid([]byte(f.Item)) && f.Item[0] != '"':
 		out.Item = json.RawMessage(f.Item)
 	default:
 		out.Item, _ = json.Marshal(f.Item)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
@@ -60,6 +62,22 @@ func TestFailedHasALimit(t *testing.T) {
 	read, err := ReadInfo(dir)
 	if want := fmt.Sprintf("%d failed items are not in it", failures-kept); err != nil || !strings.Contains(read.End.Incomplete, want) || lost != failures-kept {
 		t.Errorf("%q, %d lost, %v", read.End.Incomplete, lost, err)
+	}
+}
+
+// A failed item is sent to a worker again byte for byte, be it a string or no JSON at all.
+func TestFailedItemsAreSentAsTheyWere(t *testing.T) {
+	for _, text := range []string{`{"a": 1}`, `"text"`, `"\u003c"`, "7", "not JSON"} {
+		f := failedOf(backbones.FailedItem{Item: text}, 0, time.Now())
+		err := readFailed(bytes.NewReader(f.appendLine(nil)), func(f *FailedItem) error {
+			if line, ok := f.Line(); !ok || string(line) != text {
+				t.Errorf("%s: %s, %v", text, line, ok)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
 

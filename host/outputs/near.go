@@ -189,11 +189,11 @@ func Mend(marks []Mark) error {
 		}
 		noted[m.journal][m.key] = m.at
 	}
-	var errs []error
+	var err error
 	for j, keys := range noted {
-		errs = append(errs, j.mend(keys))
+		err = errors.Join(err, j.mend(keys))
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 func (j *Journal) mend(keys map[uint64]int64) error {
