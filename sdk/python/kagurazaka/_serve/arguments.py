@@ -289,15 +289,16 @@ def _json(value: Any) -> str:
         return ""
 
 
+_TYPES = (
+    *((None, pb.ARGUMENT_TYPE_STRING, "str"), (str, pb.ARGUMENT_TYPE_STRING, "str"), (int, pb.ARGUMENT_TYPE_INT, "int")),
+    *((float, pb.ARGUMENT_TYPE_FLOAT, "float"), (json.loads, pb.ARGUMENT_TYPE_JSON, "json")),
+)
+
+
 def _type(convert: Any) -> tuple[Any, str]:
-    if convert is None or convert is str:
-        return pb.ARGUMENT_TYPE_STRING, "str"
-    if convert is int:
-        return pb.ARGUMENT_TYPE_INT, "int"
-    if convert is float:
-        return pb.ARGUMENT_TYPE_FLOAT, "float"
-    if convert is json.loads:
-        return pb.ARGUMENT_TYPE_JSON, "json"
+    for known, kind, name in _TYPES:
+        if convert is known:
+            return kind, name
     if isinstance(convert, argparse.FileType):
         return pb.ARGUMENT_TYPE_PATH, "file"
     if isinstance(convert, type) and issubclass(convert, pathlib.PurePath):

@@ -110,13 +110,7 @@ class Batches:
         if self.unwritten is None or self.template is None:
             return
         for i, item in enumerate(items):
-            if item.error is not None:
-                continue
-            try:
-                path = self.template.finish_path(element_of(batch, i))
-            except Exception:
-                continue  # the task's own elements, which the template does not know
-            if self.unwritten.look(path):
+            if item.error is None and self.unwritten.look_for(self.template, batch, i):
                 item.unwritten = True
 
     def _postprocess(self, size: int, results: Any, batch: Any, items: Sequence[Item]) -> None:

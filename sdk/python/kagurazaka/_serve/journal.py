@@ -253,10 +253,8 @@ class Journal:
 
     def end_batch(self, done: Iterable[str], failed: Iterable[str]) -> None:
         """Conclude the outputs of a batch."""
-        ended: set[bytes] = set()
-        for path in done:
-            name = self.name_of(path)
-            ended.add(name)
+        ended = {self.name_of(path) for path in done}
+        for name in ended:
             if crc32(name) in self.crcs:
                 self.conclude(name)
         left = [self.name_of(path) for path in failed]
@@ -296,14 +294,10 @@ class Journal:
         self.attend()
         try:
             found = os.stat(self.direct.unfinished, follow_symlinks=False)
-        except (FileNotFoundError, NotADirectoryError):
-            self._forget()
-            return
-        if self.file is not None and os.path.samestat(found, self.file) and found.st_size < self.read + _RECORD.size:
-            return
-        try:
+            if self.file is not None and os.path.samestat(found, self.file) and found.st_size < self.read + _RECORD.size:
+                return
             fd = self._unfinished(0)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             self._forget()
             return
         try:

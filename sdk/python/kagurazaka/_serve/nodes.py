@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
-from typing import Any, Iterable
+from typing import Any
 
 from .._proto import plugin_pb2 as pb
 from ..template import io
@@ -27,7 +27,11 @@ _BY_NAME = {kind.__name__: kind for kind in BUILT_IN}
 
 def describe(template: Template) -> Any:
     """Return the Template message of a decorated task, with its placeholders."""
-    return pb.Template(fields=[pb.Field(name=name, value=_node(value)) for name, value in template.fields.items()])
+    return pb.Template(fields=_fields(template.fields))
+
+
+def _fields(entries: dict[str, Any]) -> list[Any]:
+    return [pb.Field(name=name, value=_node(value)) for name, value in entries.items()]
 
 
 def _node(value: Any) -> Any:
@@ -63,10 +67,6 @@ def _entry(key: Any, value: Any) -> Any:
     return pb.Field(name=str(key), key_json="" if isinstance(key, str) else json.dumps(key), value=_node(value))
 
 
-def _fields(entries: Iterable[tuple[str, Any]]) -> list[Any]:
-    return [pb.Field(name=name, value=_node(value)) for name, value in entries]
-
-
 def _mode(value: Any) -> Any:
     kind = type(value)
     custom = kind not in BUILT_IN
@@ -74,7 +74,7 @@ def _mode(value: Any) -> Any:
     if is_dataclass(value):
         # The constructor's fields in order, then those that were added later.
         entries = {field.name: getattr(value, field.name, None) for field in dataclass_fields(value)} | entries
-    fields = _fields(entries.items())
+    fields = _fields(entries)
     # A built-in mode with a value that JSON cannot express runs in Python.
     custom = custom or any(field.value.WhichOneof("kind") == "mode" and field.value.mode.custom for field in fields)
     return pb.Mode(name=kind.__name__, fields=fields, custom=custom)
@@ -118,14 +118,10 @@ def _value(current: Any, node: Any, module: Any) -> Any:
 
 def _merge_plain(current: Any, made: Any) -> Any:
     """Merge a map, which arrives as JSON if it has no placeholders, into an object that keeps its identity."""
-    if isinstance(made, dict) and is_object(current):
-        vars(current).update(made)
-        return current
-    if isinstance(made, dict) and isinstance(current, dict):
-        for key, value in made.items():
-            current[key] = value
-        return current
-    return made
+    if not isinstance(made, dict) or not (isinstance(current, dict) or is_object(current)):
+        return made
+    (current if isinstance(current, dict) else vars(current)).update(made)
+    return current
 
 
 def _new(current: Any, mode: Any, module: Any) -> Any:

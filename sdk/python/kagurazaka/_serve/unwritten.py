@@ -9,6 +9,7 @@ import time
 from typing import Any, Optional
 
 from .._proto import plugin_pb2 as pb
+from ..task.torch_vanilla import element_of
 from ..template._template import Template
 from ..template.io import OutputByFilenameSubfoldering
 from . import failures
@@ -54,6 +55,14 @@ class Unwritten:
         if self.misses:
             self.hit()
         return False
+
+    def look_for(self, template: Template, batch: Any, index: int) -> bool:
+        """Check an element that is done, if the template knows its output. Returns whether the output is known to be missing."""
+        try:
+            path = template.finish_path(element_of(batch, index))
+        except Exception:
+            return False  # one of the task's own elements
+        return self.look(path)
 
     def miss(self, path: str, found: str = "") -> None:
         """Count an item without its output, and those that have passed unchecked before it."""

@@ -94,10 +94,13 @@ class Template:
         return (item for i, item in kept if shard is None or shard.check_in_shard(i))
 
     def _output_of(self, item: dict[str, Any]) -> Any:
-        """Return the `output` that the output mode gives an item, without making anything on disk."""
+        return self._would_add(item)["output"]
+
+    def _would_add(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Return what the output mode adds to an item, without making anything on disk."""
         asking, _state.thread.asking = _state.thread.asking, True
         try:
-            return self.output_mode.get_output_params(output_path=self.hard_shard_mode.get_shard_output(), **item)["output"]
+            return self.output_mode.get_output_params(output_path=self.hard_shard_mode.get_shard_output(), **item)
         finally:
             _state.thread.asking = asking
 
@@ -124,11 +127,7 @@ class Template:
             if found is not None:
                 return found
         self._check_output(item)
-        _state.thread.asking = True
-        try:
-            return self.output_mode.get_output_params(output_path=self.hard_shard_mode.get_shard_output(), **item)
-        finally:
-            _state.thread.asking = False
+        return self._would_add(item)
 
     @property
     def finish_field(self) -> str:

@@ -21,11 +21,12 @@ from .source import (
     assigned,
     changes,
     from_users_module,
+    is_name,
     is_super,
     local_names,
     made_by,
     own,
-    tree_of,
+    tree_and_self,
     users,
 )
 
@@ -146,9 +147,8 @@ class _Body:
 
     def __init__(self, look: _Look, function: Any, bound: bool) -> None:
         self.look = look
-        self.tree = tree_of(function)
-        arguments = self.tree.args.posonlyargs + self.tree.args.args
-        self.self_name = arguments[0].arg if bound and arguments else None
+        self.tree, me = tree_and_self(function)
+        self.self_name = me if bound else ""
         self.scope = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
         self.local = local_names(self.tree)
         # The nodes of `self` and `super` of which an attribute is taken.
@@ -186,7 +186,7 @@ class _Body:
         return True
 
     def _is_self(self, node: ast.AST) -> bool:
-        return self.self_name is not None and isinstance(node, ast.Name) and node.id == self.self_name
+        return is_name(node, self.self_name)
 
     def _name(self, node: ast.Name) -> bool:
         if self._is_self(node):

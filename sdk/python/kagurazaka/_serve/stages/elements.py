@@ -64,13 +64,9 @@ class Postprocessor:
                 continue
             if items is not None:
                 self.unwritten.look(items[i][template.finish_field].path)
-                continue
-            # The host may have sent only the items' numbers, and the list is in another process.
-            try:
-                path = template.finish_path(element_of(batch, i))
-            except Exception:
-                continue  # the task's own elements, which the template does not know
-            self.unwritten.look(path)
+            else:
+                # The host may have sent only the items' numbers, and the list is in another process.
+                self.unwritten.look_for(template, batch, i)
         self.unwritten.report(result)
 
     def _work(self, size: int, batch: Any, results: Any, result: Any) -> None:
