@@ -103,7 +103,8 @@ func ReadHeader(data []byte) (h Header, err error) {
 	if err != nil {
 		return h, err
 	}
-	return h, h.readPalette(data, at+masks, used, size)
+	err = h.readPalette(data, at+masks, used, size)
+	return h, err
 }
 
 // checkKind checks the compression and the bits of a pixel.
