@@ -23,7 +23,7 @@ import (
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
-// patience is how long a test waits for what must come at once; it is never waited out in a test that passes.
+// patience limits waiting for events that should come at once. A test that passes never waits that long.
 const patience = 30 * time.Second
 
 // syncBuffer collects log lines of several goroutines.

@@ -14,7 +14,7 @@ type halfTask struct{}
 func (*halfTask) Load(context.Context, Item) (stage.Fields, error) { return stage.Fields{}, nil }
 func (*halfTask) Infer(context.Context, *stage.Batch) error        { return nil }
 
-// plainTask is no device task.
+// plainTask is not a device task.
 type plainTask struct{}
 
 func (*plainTask) Process(context.Context, Item) error { return nil }

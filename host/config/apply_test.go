@@ -319,7 +319,7 @@ func TestMixinJSON(t *testing.T) {
 	}
 }
 
-// What JSON has no form for reaches a plugin that takes it, in modes of its own and in the whole mixin.
+// Values without a form in JSON reach a plugin that takes them, in its own modes and in the whole mixin.
 func TestExactValues(t *testing.T) {
 	path := writeFile(t, "cfg.yaml", `mixin:
   input_mode:

@@ -90,8 +90,8 @@ func (r *resolver) resolve(c call, at *Value) (*Value, error) {
 	if v.Kind != KindMap {
 		return nil, fmt.Errorf("%s is %s, not a map", name, v.what())
 	}
-	list := &Value{Kind: KindList, Source: at.Source}
-	for _, e := range v.Entries {
+	list := &Value{Kind: KindList, Source: at.Source, Items: make([]*Value, len(v.Entries))}
+	for i, e := range v.Entries {
 		item := newLiteral(e.Key, at.Source)
 		if e.typed != nil {
 			item = newScalar(e.typed, at.Source)
@@ -101,8 +101,7 @@ func (r *resolver) resolve(c call, at *Value) (*Value, error) {
 				return nil, err
 			}
 		}
-		list.Items = append(list.Items, nil)
-		list.setItem(len(list.Items)-1, item)
+		list.setItem(i, item)
 	}
 	return list, nil
 }
@@ -159,7 +158,7 @@ func (r *resolver) decode(text string, at *Value) (*Value, error) {
 		}
 	}
 	if syntax, ok := errors.AsType[syntaxError](err); ok {
-		return nil, fmt.Errorf("%q: %s", text, syntax)
+		return nil, fmt.Errorf("%q: %s", text, string(syntax)) // not wrapped: the text around it is valid
 	}
 	if err != nil {
 		return nil, err

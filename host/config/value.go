@@ -209,5 +209,5 @@ func newMap(source string) *Value { return &Value{Kind: KindMap, Source: source}
 
 func newScalar(v any, source string) *Value { return &Value{Scalar: v, Source: source} }
 
-// newLiteral returns a scalar that is no text with interpolations, whatever it looks like.
+// newLiteral returns a scalar that is final: ${…} in it is text.
 func newLiteral(v any, source string) *Value { return &Value{Scalar: v, Source: source, final: true} }

@@ -16,7 +16,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/schema/schematest"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
@@ -107,7 +107,7 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("one task: %v, %v", read, err)
 	}
 	if err := schema.DescribeJSON(&one, plugin(), "Nothing", nil); err == nil {
-		t.Error("a task that is none was described")
+		t.Error("a missing task was described")
 	}
 }
 
@@ -133,7 +133,7 @@ func TestPluginRoundTrip(t *testing.T) {
 		t.Errorf("(-before +after):\n%s", diff)
 	}
 	if err := json.Unmarshal([]byte(`{"Tasks": 3}`), &back); err == nil {
-		t.Error("a plugin that is none was read")
+		t.Error("an invalid plugin was read")
 	}
 }
 

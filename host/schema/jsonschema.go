@@ -148,7 +148,7 @@ func roleSchema(info fieldInfo, value *template.Node) map[string]any {
 		}
 		mode := &template.Node{Kind: template.KindMode, Mode: spec.Name}
 		for _, f := range spec.Fields {
-			field := template.Field{Name: f.Name, Value: &template.Node{Kind: template.KindPlaceholder}}
+			field := template.Field{Name: f.Name}
 			// Modes within modes of the same role would never end: below the first, any value is allowed.
 			if !f.Required && f.Type != template.TypeMode {
 				field.Value = template.Scalar(nil)

@@ -30,7 +30,7 @@ const (
 	BeatSize   = BeatHeader + MaxInFlight*MaxChunkItems
 )
 
-// Outcomes of an item in a heartbeat page. An item behind the slot's index has none yet.
+// Outcomes of an item in a heartbeat page. An item after the slot's index has none yet.
 const (
 	Done    byte = 0
 	Failed  byte = 1
