@@ -62,7 +62,7 @@ func (r *runner) Start(context.Context) error {
 	}
 	// A new process group: Ctrl-C in the terminal reaches only the host, and everything that a plugin starts can be killed with it.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	r.cmd.ExtraFiles = []*os.File{line}
+	r.cmd.ExtraFiles = line[:1]
 	r.cmd.Env = append(r.cmd.Env, wire.LifelineKey+"="+lifelineFD)
 	stdout, stdoutW, err := os.Pipe()
 	if err != nil {
@@ -217,14 +217,11 @@ func (r *runner) firstSaid() (string, bool) {
 	return r.handshake, r.said
 }
 
-// lifeline returns the read end of a pipe whose write end only this process has. Every process that the host starts holds the read
-// end, and ends when it reads EOF, which the kernel delivers however the host dies.
-var lifeline = sync.OnceValues(func() (read *os.File, err error) {
-	if read, lifelineWrite, err = os.Pipe(); err != nil {
-		return nil, fmt.Errorf("making the lifeline pipe: %w", err)
+// lifeline returns a pipe whose write end only this process has. Every process that the host starts holds the read end, and ends when
+// it reads EOF, which the kernel delivers however the host dies.
+var lifeline = sync.OnceValues(func() (ends [2]*os.File, err error) {
+	if ends[0], ends[1], err = os.Pipe(); err != nil {
+		return ends, fmt.Errorf("making the lifeline pipe: %w", err)
 	}
-	return read, nil
+	return ends, nil
 })
-
-// lifelineWrite is never closed.
-var lifelineWrite *os.File
