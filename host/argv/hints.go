@@ -8,6 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/suggest"
@@ -74,7 +75,7 @@ func (l *Line) hostFlagNear(p problem.Problem) string {
 
 // elsewhere is a suggestion for an unknown argument that is a flag without effect here.
 func (l *Line) elsewhere(p problem.Problem) string {
-	name := canonical(p.Path)
+	name := job.Canonical(p.Path)
 	if l.session.Backbone().Declares(name) {
 		return ""
 	}
@@ -102,7 +103,7 @@ func (l *Line) flagNames() (older, newer []string) {
 		add(f.Name, f.Name)
 	}
 	for _, a := range l.session.Backbone().Arguments() {
-		add(canonical(a.Name), a.Name)
+		add(job.Canonical(a.Name), a.Name)
 	}
 	return older, newer
 }
@@ -111,7 +112,7 @@ func (l *Line) flagNames() (older, newer []string) {
 func abbreviated(word string, names []string) string {
 	found := ""
 	for _, name := range names {
-		if len(word) < shortest || !strings.HasPrefix(canonical(name), canonical(word)) {
+		if len(word) < shortest || !strings.HasPrefix(job.Canonical(name), job.Canonical(word)) {
 			continue
 		}
 		if found != "" {

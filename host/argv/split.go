@@ -102,7 +102,7 @@ func knownFlags(parser *kong.Kong, backbone []schema.Argument, r reading) known 
 	k := known{flags: map[string]bool{}, backbone: map[string]bool{}, reading: r}
 	k.add(parser.Model.Flags)
 	for _, a := range backbone {
-		name, takes := canonical(a.Name), a.Arity != "0"
+		name, takes := job.Canonical(a.Name), a.Arity != "0"
 		k.backbone[name] = true
 		k.flags[name], k.flags[own+name] = takes, takes
 	}
@@ -128,8 +128,6 @@ func flagsOf(parser *kong.Kong, command string) ([]*kong.Flag, bool) {
 	}
 	return nil, false
 }
-
-func canonical(name string) string { return job.Canonical(name) }
 
 // find reports whether a flag at a position is the host's or the backbone's, and whether it takes a value.
 func (k known) find(name string, at int) (isHost, takes bool) {
@@ -217,7 +215,7 @@ func flagOf(text string) (name, value string, hasValue bool) {
 		return "", "", false
 	}
 	name, value, hasValue = strings.Cut(text[2:], "=")
-	return canonical(name), value, hasValue
+	return job.Canonical(name), value, hasValue
 }
 
 func (s *split) take(k known, f hostFlag, value string, hasValue, twice bool) {

@@ -122,12 +122,12 @@ func (l *Line) yielded() (map[string]bool, []string) {
 	var notes []string
 	// The flags of other backbones are not the host's here: a normal task may have its own --device.
 	for _, a := range job.BackboneArguments() {
-		yielded[canonical(a.Name)] = true
+		yielded[job.Canonical(a.Name)] = true
 	}
 	newer := map[string]bool{}
 	for _, a := range l.session.Backbone().Arguments() {
-		delete(yielded, canonical(a.Name))
-		newer[canonical(a.Name)] = true
+		delete(yielded, job.Canonical(a.Name))
+		newer[job.Canonical(a.Name)] = true
 	}
 	flags, _ := flagsOf(l.parser, l.Command)
 	for _, f := range slices.Concat(l.parser.Model.Flags, flags) {
@@ -138,7 +138,7 @@ func (l *Line) yielded() (map[string]bool, []string) {
 		spellings = append(spellings, spellingsOf(a)...)
 	}
 	for _, flag := range spellings {
-		n := canonical(flag)
+		n := job.Canonical(flag)
 		if full, ok := combined[flag]; ok {
 			n = full
 		}
@@ -153,7 +153,7 @@ func (l *Line) yielded() (map[string]bool, []string) {
 			break
 		}
 		spelling, _, _ := strings.Cut(text, "=")
-		name := canonical(spelling)
+		name := job.Canonical(spelling)
 		if !strings.HasPrefix(spelling, "--") || !newer[name] || reserved[name] || yielded[name] {
 			continue
 		}

@@ -86,7 +86,11 @@ func (a *app) candidates(ctx context.Context, before []string, typed string) []c
 	case command == "show", argv.NamesRun(last) && !isFlag:
 		return runCandidates()
 	case !named && len(before) == 0:
-		return a.commandCandidates()
+		var out []candidate
+		for _, n := range a.parser.Model.Children {
+			out = append(out, candidate{n.Name, n.Help})
+		}
+		return out
 	case !named, command == "trust":
 		return nil
 	case command == "init":
@@ -118,14 +122,6 @@ func plainCandidates(values []string) []candidate {
 	var out []candidate
 	for _, v := range values {
 		out = append(out, candidate{text: v})
-	}
-	return out
-}
-
-func (a *app) commandCandidates() []candidate {
-	var out []candidate
-	for _, n := range a.parser.Model.Children {
-		out = append(out, candidate{n.Name, n.Help})
 	}
 	return out
 }

@@ -71,18 +71,14 @@ func (w *watch) read(from io.Reader) {
 			continue
 		}
 		for _, d := range sample.Devices {
-			w.take(d)
+			if d.Error != "" && w.failed[d.Index] != d.Error {
+				w.log.Warn("a device reports an error", "device", "cuda:"+strconv.Itoa(d.Index), "error", d.Error)
+			}
+			w.failed[d.Index] = d.Error
+			if d.MemoryUsed > w.peak[d.Index].MemoryUsed {
+				w.peak[d.Index] = d
+			}
 		}
-	}
-}
-
-func (w *watch) take(d gpureport.Reading) {
-	if d.Error != "" && w.failed[d.Index] != d.Error {
-		w.log.Warn("a device reports an error", "device", "cuda:"+strconv.Itoa(d.Index), "error", d.Error)
-	}
-	w.failed[d.Index] = d.Error
-	if d.MemoryUsed > w.peak[d.Index].MemoryUsed {
-		w.peak[d.Index] = d
 	}
 }
 

@@ -223,13 +223,6 @@ func (p *Place) open(index int) plugin.OpenOptions {
 	}
 }
 
-// Policy is how the run treats failing items and workers.
-func (p *Place) Policy() backbones.Policy {
-	policy := p.spec.Policy
-	policy.RSS, policy.Drain, policy.Log = plugin.Resident, p.Drain, p.Log
-	return policy
-}
-
 // Start starts the worker with an index. It is a backbones.Starter.
 func (p *Place) Start(ctx context.Context, index int) (backbones.Worker, error) {
 	if p.batches != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
 	"github.com/kagurazaka/kagurazaka/host/plan"
+	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/progress"
 	"github.com/kagurazaka/kagurazaka/host/regular"
 	"github.com/kagurazaka/kagurazaka/host/run"
@@ -51,7 +52,9 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 		return summary, false, err
 	}
 	items := place.mends(e.filter(listed, place.show))
-	backbone, err := e.Backbone().New(ctx, e.spec, place.Policy(), Local{Place: place, Remaining: items.remaining})
+	policy := e.spec.Policy
+	policy.RSS, policy.Drain, policy.Log = plugin.Resident, e.Drain, e.Log
+	backbone, err := e.Backbone().New(ctx, e.spec, policy, Local{Place: place, Remaining: items.remaining})
 	if err != nil {
 		return summary, false, err
 	}
