@@ -92,7 +92,6 @@ func planJSON(w io.Writer, s plan.Summary, unfinished []string) error {
 		out.Shards = append(out.Shards, planShard{i, shard})
 	}
 	for _, warning := range s.Warnings {
-		warning.Err = nil
 		out.Warnings = append(out.Warnings, warning.String())
 	}
 	return printJSON(w, out)

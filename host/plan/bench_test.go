@@ -84,8 +84,8 @@ func BenchmarkSecondRun(b *testing.B) {
 		todo   uint64
 	}{
 		{"whole", nil, mode("OutputByApendingExt", map[string]any{"ext": ".txt"}), 0},
-		{"shard", softShard("SoftShard", 4, 1), mode("OutputByApendingExt", map[string]any{"ext": ".txt"}), 0},
-		{"hash", softShard("SoftShardByHash", 4, 1), mode("OutputByApendingExt", map[string]any{"ext": ".txt"}), 0},
+		{"shard", softShard("SoftShard", 4, num(1)), mode("OutputByApendingExt", map[string]any{"ext": ".txt"}), 0},
+		{"hash", softShard("SoftShardByHash", 4, num(1)), mode("OutputByApendingExt", map[string]any{"ext": ".txt"}), 0},
 		{"replaced", nil, mode("OutputByReplacingExt", map[string]any{"ext": ".jpg.txt"}), 0},
 		{"nothing done", nil, mode("OutputByApendingExt", map[string]any{"ext": ".webp"}), benchFolders * benchFiles},
 	} {

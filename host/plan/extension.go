@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// endsWithAny reports whether the name, in lower case, ends with one of the extensions. No extensions: all do.
+// endsWithAny reports whether the name, in lower case, ends with one of the extensions. Without extensions, all names do.
 func endsWithAny(name []byte, exts []string) bool {
 	for _, e := range exts {
 		tail := name[max(0, len(name)-len(e)):]
@@ -28,7 +28,7 @@ func endsWithAny(name []byte, exts []string) bool {
 	return len(exts) == 0
 }
 
-// lower is Python's str.lower for all that a file's extension is likely to hold: İ becomes two characters.
+// lower is Python's str.lower for the characters of likely extensions: İ becomes two characters.
 func lower(s string) string {
 	return strings.ToLower(strings.ReplaceAll(s, "İ", "i̇"))
 }

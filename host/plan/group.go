@@ -195,6 +195,7 @@ func (w *walk) open(line []byte, in triplet) error {
 }
 
 func (w *walk) unfinished(in triplet) {
+	w.o.counters.Unfinished.Add(1)
 	if w.o.Unfinished != nil {
 		w.o.Unfinished(w.out.checked(in))
 	}

@@ -10,7 +10,7 @@ import (
 // triplet is the input or output of an item.
 type triplet = jsontext.Triplet
 
-// scanned is what a line says.
+// scanned is what is known of a line.
 type scanned struct {
 	hasInput bool
 	// isTriplet: the input is an object with the three strings.
@@ -21,7 +21,7 @@ type scanned struct {
 
 var errSurrogate = errors.New(jsontext.ErrSurrogate.Error() + " in a path")
 
-// scanItem checks that the line is one JSON object and reads its input. The line has no spaces around it.
+// scanItem checks that a line without spaces around it is one JSON object, and reads its input.
 func scanItem(line []byte) (scanned, error) {
 	found := scanned{empty: true}
 	if !utf8.Valid(line) {

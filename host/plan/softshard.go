@@ -8,10 +8,9 @@ import (
 
 // belongs reports whether the item of number n belongs to the shard and its subshards. A nil shard takes all.
 //
-// Both kinds follow one rule over n: the item belongs to the shard if n mod Num is among Idx, and
-// inside of it has the number n / Num * len(Idx) + rank, rank counting from 1 among the sorted Idx, by which the
-// subshard divides on. For SoftShard n is the item's index in the listing, from 0. For SoftShardByHash n is hashKey of
-// the item's REL_DIR/FILE_NAME, or of the whole JSON line of an item that has no input. Sums wrap at 2^64.
+// Both kinds have one rule: the item belongs to the shard if n mod Num is in Idx. In the subshard its number is
+// n / Num * len(Idx) + rank, where rank counts from 1 in the sorted Idx. For SoftShard n is the item's index in the listing, from 0. For
+// SoftShardByHash n is hashKey of the item's REL_DIR/FILE_NAME, or of the whole JSON line of an item without input. Sums wrap at 2^64.
 func belongs(s *template.Shard, n uint64) bool {
 	for ; s != nil; s = s.Sub {
 		if s.Num == 1 && s.Sub == nil {
@@ -26,10 +25,8 @@ func belongs(s *template.Shard, n uint64) bool {
 	return true
 }
 
-// hasher is FNV-1a (64 bit), whose sum is mixed at the end: the lowest bits of plain FNV-1a are little more than the
-// parity of the bytes, and shards are taken modulo small numbers. The mix is
-//
-//	h ^= h >> 33; h *= 0xff51afd7ed558ccd; h ^= h >> 33; h *= 0xc4ceb9fe1a85ec53; h ^= h >> 33
+// hasher is FNV-1a (64 bit). Its sum is mixed at the end: the lowest bits of plain FNV-1a are little more than the
+// parity of the bytes, and shards are taken modulo small numbers.
 type hasher uint64
 
 const newHash hasher = 0xcbf29ce484222325
@@ -48,5 +45,5 @@ func (h hasher) sum() uint64 {
 	return n ^ n>>33
 }
 
-// hashKey is the number of an item in a SoftShardByHash.
+// hashKey returns the number of an item in a SoftShardByHash.
 func hashKey[T string | []byte](key T) uint64 { return addHash(newHash, key).sum() }

@@ -50,13 +50,6 @@ func Summarise(ctx context.Context, t *template.Template, firstN int, o Options)
 	if n := t.Shard.Count(); n > 1 {
 		s.Shards = make([]ShardCount, n)
 	}
-	unfinished := o.Unfinished
-	o.Unfinished = func(path string) {
-		s.Unfinished++
-		if unfinished != nil {
-			unfinished(path)
-		}
-	}
 	o.Warn = func(w Warning) {
 		// Warnings about the whole listing come once, at the end.
 		if w.Path == "" || len(s.Warnings) < maxWarnings {
@@ -79,7 +72,7 @@ func Summarise(ctx context.Context, t *template.Template, firstN int, o Options)
 	})
 	s.Listed, s.InShard, s.Done, s.ToDo = c.Listed.Load(), c.InShard.Load(), c.Done.Load(), c.ToDo.Load()
 	s.Refused, s.Repeated, s.Outputs, s.Special = c.Refused.Load(), c.Repeated.Load(), c.Outputs.Load(), c.Special.Load()
-	s.Open = c.Open.Load()
+	s.Open, s.Unfinished = c.Open.Load(), c.Unfinished.Load()
 	s.WarningCount, s.Unlisted = c.Warnings.Load(), c.Unreadable.Load()+c.BadLines.Load()
 	return s, err
 }

@@ -24,6 +24,8 @@ type Counters struct {
 	BadLines, Repeated, Outputs, Special atomic.Uint64
 	// Open counts those in the shard that another run is working on. They are neither done nor to do.
 	Open atomic.Uint64
+	// Unfinished counts those to do whose output exists.
+	Unfinished atomic.Uint64
 	// Warnings counts calls of Warn, and Unreadable those about an input folder whose items are left out.
 	Warnings, Unreadable atomic.Uint64
 }
@@ -57,7 +59,7 @@ type walkOptions struct {
 	tick func() error
 	// counters are added to.
 	counters *Counters
-	// shards, if it has ShardCount elements, gets the counts of every shard. Then all items are checked.
+	// shards gets the counts of every shard, by its index. Then all items are checked. nil: only this run's count.
 	shards []ShardCount
 }
 
@@ -82,20 +84,12 @@ func walkInputs(ctx context.Context, t *template.Template, o walkOptions) error 
 	return w.runAhead()
 }
 
-// listsAhead is the number of input folders that may be read before they are handled.
-const listsAhead = 3
-
 // runAhead reads the folders of the inputs in a goroutine of its own, and those of the outputs in this one.
 func (w *walk) runAhead() error {
 	ctx, cancel := context.WithCancel(w.ctx)
 	defer cancel()
 	w.ctx = ctx
 	w.groups = make(chan *group)
-	// It has room for every list, the first one included, so that returning one never blocks.
-	w.free = make(chan *nameList, listsAhead+1)
-	for range listsAhead {
-		w.free <- &nameList{}
-	}
 	listed := make(chan error, 1)
 	go func() {
 		defer close(w.groups)
@@ -108,10 +102,7 @@ func (w *walk) runAhead() error {
 		}
 		if failed = w.group(g); failed != nil {
 			cancel()
-			continue
 		}
-		g.names.reset()
-		w.free <- g.names
 	}
 	if err := <-listed; failed == nil {
 		failed = err
@@ -119,18 +110,15 @@ func (w *walk) runAhead() error {
 	return failed
 }
 
-// emit passes on a group with its list of names, and takes an empty list.
+// emit passes on a group with its list of names, and takes another list.
 func (w *walk) emit(g *group) error {
 	if w.groups == nil {
 		return w.group(g)
 	}
 	select {
 	case w.groups <- g:
-	case <-w.ctx.Done():
-		return w.ctx.Err()
-	}
-	select {
-	case w.names = <-w.free:
+		// A group is received when the one before it is done, so the list of that one is free.
+		w.names, w.spare = w.spare, w.names
 		return nil
 	case <-w.ctx.Done():
 		return w.ctx.Err()
@@ -159,11 +147,10 @@ type walk struct {
 	within  *within
 	remarks remarks
 
-	// names is the list that the next folder is read into.
-	names *nameList
-	// groups and free pass lists to the goroutine that handles them and back; nil: emit handles them itself.
+	// names is the list that the next folder is read into, and spare the list of the group before, which may still be in use.
+	names, spare *nameList
+	// groups go to the goroutine that handles them; nil: emit handles them itself. It has no buffer.
 	groups chan *group
-	free   chan *nameList
 	warns  sync.Mutex
 
 	existing []existing
@@ -188,10 +175,7 @@ func newWalk(ctx context.Context, t *template.Template, o walkOptions) (*walk, e
 	if o.counters == nil {
 		o.counters = &Counters{}
 	}
-	if len(o.shards) != t.Shard.Count() {
-		o.shards = nil
-	}
-	w := &walk{ctx: ctx, t: t, o: o, out: outputsOf(t), store: o.store(), names: &nameList{}}
+	w := &walk{ctx: ctx, t: t, o: o, out: outputsOf(t), store: o.store(), names: &nameList{}, spare: &nameList{}}
 	w.check = &finishCheck{out: w.out, store: w.store, warn: w.warn}
 	w.line.out = w.out
 	byIndex := t.Shard != nil && !t.Shard.ByHash
@@ -290,13 +274,11 @@ func (w *walk) collide(first uint64, key string, second triplet, line uint64) er
 
 // canProbe reports whether the inputs can be listed a second time.
 func (w *walk) canProbe() bool {
-	if w.t.Input == nil {
-		return false
+	in := w.t.Input
+	if in == nil || in.JSONL == "" {
+		return in != nil
 	}
-	if w.t.Input.JSONL == "" {
-		return true
-	}
-	kind, _, err := stat(w.store, w.t.Input.JSONL, true)
+	kind, _, err := stat(w.store, in.JSONL, true)
 	return err == nil && kind == kindFile
 }
 

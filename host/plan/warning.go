@@ -6,11 +6,11 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 )
 
-// CollisionError says that two inputs would write one output. The run must not begin: one of the two would be lost.
+// CollisionError is about two inputs with one output. The run must not begin: one of the two results would be lost.
 type CollisionError struct {
-	// First and Second are the two inputs: paths, or "item 17" for what has no path.
+	// First and Second are the two inputs: paths, or "item 17" without a path.
 	First, Second string
-	// Output is the path that both would write.
+	// Output is the path of their output.
 	Output string
 }
 
@@ -22,25 +22,22 @@ func (e *CollisionError) Error() string {
 		e.Output, e.First, e.Second)
 }
 
-// Warning is something that listing met and went on from: a folder that cannot be read, a link that leads nowhere.
+// Warning is a problem that does not end a listing: a folder that cannot be read, a link that leads nowhere.
 type Warning struct {
-	// Path is what it is about; empty: the listing as a whole.
+	// Path is the folder or file with the problem; empty: the listing as a whole has it.
 	Path string
-	// Message is what it means for the run.
+	// Message is the consequence for the run.
 	Message string
-	// Err is the cause, where there is one.
+	// Err is the cause; may be nil.
 	Err error
-	// Note says that nothing is wrong: the user may want to know it all the same.
+	// Note: nothing is wrong, but the user may want to know.
 	Note bool
 }
 
-// String returns the warning as one line.
+// String returns the warning as one line, without its cause.
 func (w Warning) String() string {
 	if w.Path == "" {
 		return w.Message
 	}
-	if w.Err == nil {
-		return fmt.Sprintf("%s: %s", w.Path, w.Message)
-	}
-	return fmt.Sprintf("%s: %s (%v)", w.Path, w.Message, w.Err)
+	return w.Path + ": " + w.Message
 }

@@ -79,21 +79,22 @@ func (w *walk) leaveOutputs(rel string, folders []string) []string {
 	if !ok {
 		return folders
 	}
-	if o.out.Kind == template.Subfoldering {
-		if o.folder == "." || len(folders) == 0 {
-			return folders
-		}
-		o.setSources(w.inputsOf(source))
-		return slices.DeleteFunc(folders, func(f string) bool { return w.leaveOutput(rel, []byte(f)) })
+	ofFolders := o.out.Kind == template.Subfoldering
+	candidates := len(folders) > 0 && o.folder != "."
+	if !ofFolders {
+		ext := []byte(o.out.Ext)
+		candidates = slices.ContainsFunc(w.names.all, func(n name) bool { return bytes.HasSuffix(w.names.bytes(n), ext) })
 	}
-	ext := []byte(o.out.Ext)
-	if !slices.ContainsFunc(w.names.all, func(n name) bool { return bytes.HasSuffix(w.names.bytes(n), ext) }) {
+	if !candidates {
 		return folders
 	}
-	if o.folder == "." {
-		o.setSources(w.names)
-	} else {
-		o.setSources(w.inputsOf(source))
+	sources := w.names
+	if o.folder != "." {
+		sources = w.inputsOf(source)
+	}
+	o.setSources(sources)
+	if ofFolders {
+		return slices.DeleteFunc(folders, func(f string) bool { return w.leaveOutput(rel, []byte(f)) })
 	}
 	w.names.all = slices.DeleteFunc(w.names.all, func(n name) bool { return w.leaveOutput(rel, w.names.bytes(n)) })
 	return folders

@@ -39,11 +39,11 @@ func Wrap(ctx context.Context, t *template.Template, inner backbones.Source, o O
 func (s *Source) wrap(w *walk, inner backbones.Source) error {
 	for {
 		b, err := inner.Next(s.ctx)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
 		switch {
+		case errors.Is(err, io.EOF):
+			return nil
 		case err != nil:
+			return err
 		case b.Encoding != backbones.JSONLines:
 			err = s.passOn(w.t, b)
 		case b.Count > 0:

@@ -49,10 +49,7 @@ func (c *compiler) root(root *Node) {
 		c.problem("", root, "the template is not a map of fields", "")
 		return
 	}
-	var names []string
-	for _, f := range topLevel {
-		names = append(names, f.Name)
-	}
+	names := namesOf(topLevel)
 	for _, f := range root.Fields {
 		if !slices.Contains(names, f.Name) {
 			c.problem(f.Name, f.Value, "is not a field of a template", problem.Near(f.Name, names))

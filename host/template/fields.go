@@ -39,10 +39,7 @@ func (v values) list(name string) []*Node {
 // fields checks a mode's fields. It leaves out those with placeholders, which are reported elsewhere.
 func (c *compiler) fields(path string, spec ModeSpec, n *Node) values {
 	v := values{path: path, spec: spec, mode: n, of: map[string]*Node{}}
-	var names []string
-	for _, f := range spec.Fields {
-		names = append(names, f.Name)
-	}
+	names := namesOf(spec.Fields)
 	for _, f := range n.Fields {
 		if !slices.Contains(names, f.Name) {
 			c.problem(path+"."+f.Name, f.Value, "is not a field of "+spec.Name, orOneOf(problem.Near(f.Name, names), names))
@@ -70,6 +67,14 @@ func (c *compiler) fields(path string, spec ModeSpec, n *Node) values {
 		}
 	}
 	return v
+}
+
+func namesOf(fields []FieldSpec) []string {
+	var names []string
+	for _, f := range fields {
+		names = append(names, f.Name)
+	}
+	return names
 }
 
 // check reports a value that is not of the field's type.
