@@ -78,12 +78,15 @@ func mapped(dir *os.Root, folder fs.FileInfo) bool {
 	return err == nil && Owner(probe) == Owner(folder)
 }
 
-// ProbeName is the form of the names that Probe uses. A file of that name was left by a process that was killed.
+// ProbeName is the form of names of files for a moment. A process that was killed may have left one.
 var ProbeName = regexp.MustCompile(`^probe-[0-9a-f]{16}-?$`)
+
+// NewProbeName returns a random name of that form.
+func NewProbeName() string { return fmt.Sprintf("probe-%016x", rand.Uint64()) }
 
 // Probe creates and removes a file, and returns its owner and time by the file system, which may be on another machine.
 func Probe(dir *os.Root) (fs.FileInfo, error) {
-	name := fmt.Sprintf("probe-%016x", rand.Uint64())
+	name := NewProbeName()
 	file, err := dir.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err

@@ -9,8 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/kagurazaka/kagurazaka/host/beneath"
 	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
@@ -56,42 +55,33 @@ func (j *Journal) newPage(index int) (*Page, error) {
 			}
 		}
 		j.made++
-		name := fmt.Sprintf("%s%d-%d", j.mine, index, j.made)
-		file, err := j.dir.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		page, err := j.writePage(fmt.Sprintf("%s%d-%d", j.mine, index, j.made), content)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // another run has just removed the folder, which was empty
+			continue // another run has just tidied the folder
 		}
-		if err != nil {
-			return nil, err
-		}
-		kept, err := holdShared(file)
-		if err == nil && kept {
-			_, err = file.WriteAt(content, 0)
-		}
-		switch {
-		case err != nil:
-			_ = file.Close()
-			_ = j.dir.Remove(name)
-			return nil, err
-		case !kept:
-			// Another run took the new file for a dead page.
-			_ = file.Close()
-			continue
-		}
-		return &Page{Path: filepath.Join(j.path, name), Mapped: j.mapped, Synced: j.records.sync, j: j, file: file}, nil
+		return page, err
 	}
 }
 
-// holdShared keeps a new page alive; false: it was removed before.
-func holdShared(file *os.File) (bool, error) {
-	if err := filelock.LockShared(file); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return false, err
+// writePage creates a page. It gets its name once it is locked and written, so no other run takes it for a dead page.
+func (j *Journal) writePage(name string, content []byte) (*Page, error) {
+	next := beneath.NewProbeName()
+	file, err := j.dir.OpenFile(next, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
-		return false, err
+	if err = filelock.LockShared(file); err == nil || errors.Is(err, errors.ErrUnsupported) {
+		_, err = file.WriteAt(content, 0)
 	}
-	return st.Nlink > 0, nil
+	if err == nil {
+		err = j.dir.Rename(next, name)
+	}
+	if err != nil {
+		_ = file.Close()
+		_ = j.dir.Remove(next)
+		return nil, err
+	}
+	return &Page{Path: filepath.Join(j.path, name), Mapped: j.mapped, Synced: j.records.sync, j: j, file: file}, nil
 }
 
 // Handed says that the worker keeps the page alive from now on.
