@@ -103,8 +103,8 @@ func parseSet(chars []rune) part {
 	return set
 }
 
-// wants is matches for listing: hidden names match only a pattern that begins with a dot.
-func (p *pattern) wants(name []byte) bool {
+// lists is matches for listing: hidden names match only a pattern that begins with a dot.
+func (p *pattern) lists(name []byte) bool {
 	return (p.hidden || len(name) == 0 || name[0] != '.') && p.matches(name)
 }
 

@@ -154,7 +154,7 @@ type walk struct {
 	warns  sync.Mutex
 
 	existing []existing
-	// uncounted takes the counts of shards if nobody needs them.
+	// uncounted takes counts of shards that are not needed.
 	uncounted ShardCount
 	line      lineWriter
 	// long is memory for a line that is longer than the reader's buffer.
