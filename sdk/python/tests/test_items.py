@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 
+import numpy
 import pytest
 
 from kagurazaka._proto import plugin_pb2 as pb
@@ -151,6 +152,18 @@ def test_items_of_long_lists_that_are_not_plain_are_those_of_the_list(monkeypatc
     assert same(list(kept.slice(100_000, 500)), items[100_000:])
 
 
+@pytest.mark.parametrize("longest", [0, 1 << 40])
+def test_what_a_worker_changes_in_one_item_is_not_in_another(monkeypatch, longest):
+    monkeypatch.setattr(listed, "COPY_BYTES", longest)
+    shared, unpicklable = {"format": "png"}, {"f": lambda: 0}
+    items = [*flat_items(100_000), *({"options": shared} for _ in range(3)), unpicklable, "not an item"]
+    kept = listed.keep(items)
+    assert same(list(kept.copies(99_900, 105)), items[99_900:])
+    for item in kept.copies(100_000, 3):
+        assert item["options"].pop("format") == "png"
+    assert next(iter(kept.copies(100_003, 1))) is unpicklable
+
+
 def test_items_of_short_lists_are_those_of_the_list():
     items = flat_items(10)
     assert next(iter(listed.keep(items).slice(7, 1))) is items[7]
@@ -220,6 +233,10 @@ NOT_MARSHALLED = [
     [{"a": 1, "b": 2}, {"a": 1, "b": 1.5}],
     [{"a": 1}, {"b": 1.5}],
     [{"a": 1}, {1: 1}],
+    [{"a": 1}, {numpy.str_("a"): 1}],
+    [()],
+    [""],
+    [bytearray()],
     [{"a": Text("b")}],
     [collections.OrderedDict(a=1)],
     [1],

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import marshal
+import pickle
 import sys
 from itertools import chain
-from typing import Any, Iterable, Iterator, Sequence
+from typing import Any, Iterable, Iterator, Optional, Sequence
 
-from .items import MARSHAL, flat, plain
+from .items import MARSHAL, plain
 
 _PIECE = 256
 # Workers copy the items of a list that takes more bytes than this before they use them, if possible.
@@ -16,7 +17,11 @@ _SAMPLES = 512
 
 
 class LiveList:
-    """The task's own list, with the references, lambdas and types that the task put there."""
+    """The task's own list, with the references, lambdas and types that the task put there.
+
+    `slice` gives the items themselves. `copies` gives what a worker of a pool gets: what a task changes in one item, another
+    item does not show.
+    """
 
     def __init__(self, items: Sequence[Any]) -> None:
         self.items = items
@@ -25,9 +30,15 @@ class LiveList:
         return len(self.items)
 
     def slice(self, first: int, count: int) -> Iterable[Any]:
-        # In small pieces: slicing touches all items of a piece, which are then still in the cache when they are used.
-        items, last = self.items, first + count
-        return chain.from_iterable(items[i : min(i + _PIECE, last)] for i in range(first, last, _PIECE))
+        return chain.from_iterable(self._parts(first, first + count))
+
+    def copies(self, first: int, count: int) -> Iterable[Any]:
+        return chain.from_iterable(part if plain(part) else map(_copied, part) for part in self._parts(first, first + count))
+
+    def _parts(self, first: int, last: int) -> Iterator[Any]:
+        # Small ones: slicing touches all items of a part, which are then still in the cache when they are used.
+        items = self.items
+        return (items[i : min(i + _PIECE, last)] for i in range(first, last, _PIECE))
 
 
 class LongList:
@@ -46,7 +57,10 @@ class LongList:
         return self._count
 
     def slice(self, first: int, count: int) -> Iterable[Any]:
-        return chain.from_iterable(map(_copied, self._parts(first, first + count)))
+        return chain.from_iterable(_marshalled(part) or part for part in self._parts(first, first + count))
+
+    def copies(self, first: int, count: int) -> Iterable[Any]:
+        return chain.from_iterable(_marshalled(part) or map(_copied, part) for part in self._parts(first, first + count))
 
     def _parts(self, first: int, last: int) -> Iterator[Any]:
         while first < last:
@@ -56,13 +70,21 @@ class LongList:
             first += end - start
 
 
-def _copied(items: Any) -> Any:
-    """Return a copy of the items, or the items themselves if a copy would differ."""
+def _marshalled(items: Any) -> Optional[Any]:
+    """Return a copy of the items, or None if a copy would differ."""
     try:
         copy = marshal.loads(marshal.dumps(items, MARSHAL))
     except ValueError:
-        return items
-    return copy if plain(copy) else items
+        return None
+    return copy if plain(copy) else None
+
+
+def _copied(item: Any) -> Any:
+    """Return an item as a pool would send it, or the item itself if it could not."""
+    try:
+        return pickle.loads(pickle.dumps(item, pickle.HIGHEST_PROTOCOL))
+    except Exception:
+        return item
 
 
 def keep(items: Sequence[Any]) -> LiveList | LongList:
@@ -76,7 +98,7 @@ def estimate(items: Sequence[Any]) -> int:
         return 0
     step = len(items) // _SAMPLES
     sample = [items[i] for i in range(0, len(items), step)]
-    if not flat(sample):
+    if not plain(sample):
         return 0
     size = sum(sys.getsizeof(item) + sum(map(sys.getsizeof, item.values())) for item in sample)
     return len(items) * size // len(sample)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Callable
 
@@ -101,6 +102,14 @@ class Lister:
             pending.extend(items)
             self.share(LiveList(pending))
             self._respond(indexed=len(pending))
+        except ConnectionError:
+            raise
+        except BaseException:
+            # What the task listed before it ended is done.
+            self._busy = True
+            with suppress(Unsendable):
+                self._send_blocks(pending)
+            raise
         finally:
             self._busy = True
             signal.signal(signal.SIGURG, previous)
@@ -129,9 +138,13 @@ class Lister:
             self._missed = True
             return
         self._missed = False
-        self._starving = not self._pending
-        starving = self._starving
-        self._flush()
+        starving = not self._pending
+        try:
+            self._flush()
+        except Unsendable:
+            # It must not end the user's generator. After the next item the loop meets it again.
+            self._busy = False
+            starving = True
         self._starving = starving
 
     def _send_blocks(self, items: list[Any]) -> None:

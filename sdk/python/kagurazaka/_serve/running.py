@@ -54,7 +54,7 @@ class Runner:
             # Part by part, so that decoded items are still in the processor's cache.
             for part, ranged in zip(chunk.parts, ranges):
                 if ranged:
-                    self._work(self.listed.slice(part.range.first, part.range.count), work)
+                    self._work(self.listed.copies(part.range.first, part.range.count), work)
                     continue
                 for items in self.reader.read(part):
                     if self.direct is None or type(items) is not Files:

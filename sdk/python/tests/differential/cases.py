@@ -188,6 +188,8 @@ CASES = [
     Case("a file called like a standard module", "odd_names/random.py", "Named", original=False,
          wanted=Wanted({str(i): "" for i in range(3)}, (0, 0), (0, 0)), why="the file is imported in the module's place"),
     Case("sharing inside an item", "shared_items.py", "Shared"),
+    Case("what items share is changed", "shared_items.py", "Changed"),
+    Case("what items of a stream share is changed", "shared_items.py", "Changed", ("stream",)),
     Case("nothing to do", "shared_items.py", "Nothing"),
     Case("lambdas in a list", "shared_items.py", "Lambdas", original=False,
          wanted=Wanted({str(i): str(i * 10) for i in range(3)}, (3, 3), (0, 0)), why="items of unpicklable types"),

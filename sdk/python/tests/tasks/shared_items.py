@@ -16,6 +16,26 @@ class Shared(KagurazakaTask):
         put(str(i), repr(a is b))
 
 
+class Changed(KagurazakaTask):
+    """Changes what its items share: a worker of 0.1.1 gets each item as a copy."""
+
+    def __init__(self, args):
+        self.stream = args == ["stream"]
+
+    def generate_tasks(self):
+        options = {"format": "png", "seen": []}
+        items = [{"i": i, "options": options} for i in range(20)]
+        return iter(items) if self.stream else items
+
+    def is_executed(self, i, options):
+        return "x" in options["seen"]
+
+    def process(self, i, options):
+        called()
+        options["seen"].append("x")
+        put(str(i), options.pop("format") + repr(options))
+
+
 class Lambdas(KagurazakaTask):
     def __init__(self, args):
         self.stream = args == ["stream"]
