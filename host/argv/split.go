@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/kagurazaka/kagurazaka/host/discover"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/schema"
@@ -57,8 +58,9 @@ func (w word) isFlag() bool {
 }
 
 var (
-	number  = regexp.MustCompile(`^-(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$`)
-	dotlist = regexp.MustCompile(`^[A-Za-z_][^=/\s]*=`)
+	number = regexp.MustCompile(`^-(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$`)
+	// field begins a KEY=VALUE that is taken for one even if a file has that name.
+	field = regexp.MustCompile(`^[A-Za-z_][^=/\s]*=`)
 	// combined are short flags that are words of their own, as kagurazaka 0.1.1 has them.
 	combined = map[string]string{
 		"-h": "help", "-hb": "help-backbone", "-hk": "help-kagurazaka", "-v": "verbose", "-vv": "verbose", "-q": "quiet",
@@ -236,12 +238,15 @@ func (s *split) take(k known, f hostFlag, value string, hasValue, twice bool) {
 	}
 }
 
-// mixins takes the KEY=VALUE words after --mixin, as many as follow, as in kagurazaka 0.1.1. There a word without = is a key with the
-// value null; here only after PLUGIN and TASK, and if the template has that field. Any other word ends the values.
+// mixins takes the words with = after --mixin, as many as follow, as in kagurazaka 0.1.1. There a word without = is a key with the
+// value null; here only after PLUGIN and TASK, and if the template has that field. Any other word ends the values, and so does PLUGIN.
 func (s *split) mixins(k known, flag, first string, rest []string, at int) (int, error) {
 	take := func(word string, at int) bool {
+		isPlugin := func() bool {
+			return !field.MatchString(word) && (at == k.pluginAt || s.existing() == "" && discover.Exists(word))
+		}
 		switch {
-		case strings.Contains(word, "=") && (at < 0 || dotlist.MatchString(word)):
+		case at < 0, IsAssignment(word) && !isPlugin():
 		case at > k.pluginAt && at > k.taskAt && k.taskAt >= 0 && k.isField != nil && k.isField(word):
 			word += "="
 		default:
@@ -252,7 +257,7 @@ func (s *split) mixins(k known, flag, first string, rest []string, at int) (int,
 	}
 	attached := strings.Contains(flag, "=")
 	switch {
-	case strings.Contains(first, "="):
+	case strings.Contains(first, "=") && (attached || IsAssignment(first)):
 		take(first, -1)
 	case !attached && take(first, at-1), k.guess:
 	default:
@@ -273,5 +278,7 @@ func (s *split) hostTexts() []string {
 	return out
 }
 
-// IsAssignment reports whether a word has the form KEY=VALUE of a --mixin.
-func IsAssignment(word string) bool { return dotlist.MatchString(word) }
+// IsAssignment reports whether a word after --mixin has the form KEY=VALUE, whatever its key is.
+func IsAssignment(word string) bool {
+	return strings.Contains(word, "=") && !strings.HasPrefix(word, "-")
+}

@@ -143,6 +143,9 @@ func TestReading(t *testing.T) {
 		{"a backbone's own", "p T --batch_size 5 --kg-num_process 3", reading{yielded: yielded("num-process"), taskAt: 1}, "", "p T --batch_size 5"},
 		{"what is handed on", "p T --quiet run --progress bar --num_process 2 --kg-grace 3s", reading{taskAt: 1, remainderAt: 3}, "--quiet --grace=3s", "p T run --progress bar"},
 		{"a null field", "p T --mixin a=1 finish_check_mode b=2 other", reading{taskAt: 1, isField: field}, "--mixin=a=1 --mixin=finish_check_mode= --mixin=b=2", "p T other"},
+		{"keys of any form", "p T --mixin a=1 2=b a/b=5 c=3 =5 a..b=5 m.d.[q]=5 é=1 -x=1 d=4", reading{taskAt: 1},
+			"--mixin=a=1 --mixin=2=b --mixin=a/b=5 --mixin=c=3 --mixin==5 --mixin=a..b=5 --mixin=m.d.[q]=5 --mixin=é=1", "p T -x=1 d=4"},
+		{"a first key of any form", "p T --mixin 2=b --mixin==5", reading{taskAt: 1}, "--mixin=2=b --mixin==5", "p T"},
 		{"a null field first", "p T --mixin finish_check_mode", reading{taskAt: 1, isField: field}, "--mixin=finish_check_mode=", "p T"},
 		{"no field before the task", "p --mixin a=1 finish_check_mode T", reading{taskAt: 4, isField: field}, "--mixin=a=1", "p finish_check_mode T"},
 		{"a command's flag", "plan p T --first 3", reading{pluginAt: 1, taskAt: 2}, "--first=3", "p T"},
@@ -196,6 +199,7 @@ func TestSplitErrors(t *testing.T) {
 	tests := []struct{ line, want string }{
 		{"./p T --mixin", "--mixin needs a value"},
 		{"./p T --mixin a.b", "must be KEY=VALUE"},
+		{"./p T --mixin --cfg=a.yaml", "--mixin --cfg=a.yaml: must be KEY=VALUE"},
 		{"./p T --progress", "--progress needs a value"},
 		{"./p T --quiet=5", "--quiet takes no value"},
 	}

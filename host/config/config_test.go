@@ -65,7 +65,12 @@ func TestProblemsOfFiles(t *testing.T) {
 			"mixin.yaml:1: this is not YAML: did not find expected node content",
 			`--mixin a: the value "[1": this is not YAML: did not find expected ',' or ']' (text with special characters needs quotes: 'a="[1"')`,
 			"--mixin b: must be KEY=VALUE (write b=VALUE, or put it before --mixin if it is not part of the mixin)",
-			`--mixin c.: the path "c." has an empty name in it (a path is written a.b.c; elements of a list are a.0 or a[0])`,
+			`--mixin c.=2: the path "c." has an empty name in it (a path is written a.b.c; elements of a list are a.0 or a[0])`,
+		}},
+		{"dotlists with keys of any form", Sources{Mixins: []string{"2=b", "a/b=5", "a. c=5", "=5", "a..b=5", "d.[q]=5"}}, []string{
+			`--mixin =5: the path "" has an empty name in it (a path is written a.b.c; elements of a list are a.0 or a[0])`,
+			`--mixin a..b=5: the path "a..b" has an empty name in it (a path is written a.b.c; elements of a list are a.0 or a[0])`,
+			`--mixin d.[q]=5: the path "d.[q]" has an empty name in it (a path is written a.b.c; elements of a list are a.0 or a[0])`,
 		}},
 		{"duplicate", Sources{CfgPath: "a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n"}, []string{
 			"cfg.yaml:5:3: b.c: duplicate key: c is given in line 3 and again in line 5 (keep one of them)"}},

@@ -28,7 +28,7 @@ func parseDotlist(arg string, tmpl *template.Node) (*Value, []problem.Problem) {
 	}
 	path, err := splitPath(name)
 	if err != nil {
-		return nil, []problem.Problem{{Source: source, Message: err.Error(), Suggestion: "a path is written a.b.c; elements of a list are a.0 or a[0]"}}
+		return nil, []problem.Problem{{Source: mixinFlag + " " + arg, Message: err.Error(), Suggestion: "a path is written a.b.c; elements of a list are a.0 or a[0]"}}
 	}
 	var value *Value
 	var problems []problem.Problem
