@@ -72,6 +72,11 @@ QUIET = {
     "a copy": ("self.exts = copy.copy(EXTS)",),
 }
 LOUD = {
+    "a built-in mode's method": ("InputByExts.generate_tasks = print",),
+    "a built-in mode's method, by setattr": ("setattr(InputByExts, 'generate_tasks', print)",),
+    "a built-in mode's method, by type": ("type.__setattr__(InputByExts, 'generate_tasks', print)",),
+    "a built-in mode's method, by the task's mode": ("type(MODE).generate_tasks = print", "MODE = InputByExts(EXTS)"),
+    "what built-in modes use": ("import kagurazaka.template.io as modes\nmodes.walk_files_of_dir = print",),
     "a file that is written": ("open('in/a.txt', 'w').close()",),
     "a file that is appended to": ("with open('in/a.txt', mode='a') as file: pass",),
     "open by another name": ("from io import open as read\nread('in/a.txt', 'w')",),

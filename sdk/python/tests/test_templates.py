@@ -1,8 +1,12 @@
 """Templates: to the host and back, shards, modes, staging."""
 
+import copy
 import dataclasses
+import inspect
 import json
 import os
+import pickle
+import typing
 
 import pytest
 
@@ -56,6 +60,50 @@ def test_description():
     assert top["output_mode"].mode.custom
     assert fields(top["output_mode"].mode)["inner"].mode.name == "Inner"
     assert top["finish_check_mode"].WhichOneof("kind") == "placeholder"
+
+
+MODES = {
+    "hard_shard_mode": io.NoHardShard("in", "out"), "soft_shard": io.SoftShard(0, 1, io.SoftShard(0, 1)),
+    "input_mode": io.InputByExts([".a"]), "output_mode": io.OutputByApendingExt(".o"),
+    "finish_check_mode": io.FinishCheckByOutputFileExistence(),
+}  # fmt: skip
+
+
+def custom():
+    """The fields whose modes run in Python."""
+    return {f.name for f in nodes.describe(template_of(**MODES)).fields if f.value.mode.custom}
+
+
+@pytest.mark.parametrize(
+    "owner, name, wanted",
+    [
+        (io.NoHardShard, "get_shard_output", {"hard_shard_mode"}),
+        (io.SoftShard, "check_in_shard", {"soft_shard"}),
+        (io.InputByExts, "generate_tasks", {"input_mode"}),
+        (io.OutputByApendingExt, "get_output_params", {"output_mode"}),
+        (io.FinishCheckByOutputFileExistence, "is_executed", {"finish_check_mode"}),
+        (io.OutputMode, "__getattribute__", {"output_mode"}),
+        (io.HardShardModeV1, "get_shard_input", set()),
+        (io.InputByExts, "__doc__", set()),
+        (io, "walk_files_of_dir", set(MODES)),
+        (io, "FileTriplet", set(MODES)),
+    ],
+)
+def test_patched_modes_run_in_python(owner, name, wanted, monkeypatch):
+    assert not custom()
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, object.__getattribute__ if name == "__getattribute__" else print, raising=False)
+        assert custom() == wanted
+    assert not custom()
+
+
+def test_modes_that_python_has_used_are_not_patched():
+    for mode in MODES.values():
+        assert pickle.loads(pickle.dumps(mode)) == copy.deepcopy(mode) == mode
+        typing.get_type_hints(type(mode))
+        inspect.signature(type(mode))
+        assert [kind.__annotations__ for kind in type(mode).__mro__[:-1]]
+    assert not custom()
 
 
 def test_what_comes_back_changes_the_tasks_own_objects():

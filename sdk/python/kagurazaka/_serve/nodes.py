@@ -10,6 +10,7 @@ from typing import Any
 
 from .._proto import plugin_pb2 as pb
 from ..template import io
+from ..template._patched import is_patched
 from ..template._template import Template, is_object
 from ..template.mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
 from . import exact
@@ -69,7 +70,7 @@ def _entry(key: Any, value: Any) -> Any:
 
 def _mode(value: Any) -> Any:
     kind = type(value)
-    custom = kind not in BUILT_IN
+    custom = kind not in BUILT_IN or is_patched(kind)
     entries = dict(vars(value))
     if is_dataclass(value):
         # The constructor's fields in order, then those that were added later.

@@ -35,9 +35,11 @@ def reads_lines(template: Any) -> bool:
 
 def reads_folders(template: Any) -> bool:
     """Return whether InputByExts lists the items, and a built-in mode makes their outputs."""
-    return _method(template.input_mode, "generate_tasks") is io.InputByExts.generate_tasks and _is_built_in(template.output_mode)
+    return _method(template.input_mode, "generate_tasks") is _FOLDERS and _is_built_in(template.output_mode)
 
 
+# The methods as they were imported: a task file may replace them.
+_FOLDERS = io.InputByExts.generate_tasks
 _LINES = (io.InputFromFileTripletJsonl.generate_tasks, io.InputFromWhateverJsonl.generate_tasks)
 _BUILT_IN = tuple(mode.get_output_params for mode in (io.OutputByApendingExt, io.OutputByReplacingExt, io.OutputByFilenameSubfoldering))
 

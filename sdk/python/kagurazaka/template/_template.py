@@ -20,6 +20,9 @@ ATTRIBUTE = "__kagurazaka_template__"
 OUTPUTS = "kagurazaka_outputs"
 DIRECT, STAGED = "direct", "staged"
 
+# As it was imported: a task file may replace it.
+_EXISTS = FinishCheckByOutputFileExistence.is_executed
+
 DEFAULT_SOFT_SHARD = SoftShard(shard_idx=0, shard_num=1)
 
 
@@ -132,9 +135,11 @@ class Template:
     @property
     def finish_field(self) -> str:
         """The field of the output that the finish check looks for; empty if unknown."""
-        if type(self.finish_check_mode) is not FinishCheckByOutputFileExistence or self.output_mode is None:
+        check = self.finish_check_mode
+        standard = type(check) is FinishCheckByOutputFileExistence and getattr(check.is_executed, "__func__", None) is _EXISTS
+        if not standard or self.output_mode is None:
             return ""
-        suffix = self.finish_check_mode.output_field_suffix
+        suffix = check.output_field_suffix
         return "output" if suffix is None else f"output_{suffix}"
 
     def finish_path(self, item: dict[str, Any]) -> str:

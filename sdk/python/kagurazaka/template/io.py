@@ -10,10 +10,10 @@ import json
 import os
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Iterable, Iterator, Optional, Union
+from typing import Any, Iterable, Iterator, List, Optional, Union  # noqa: F401  (task files get List by `import *`)
 
 from .._imports import after_import
-from ..utils.io import OURS, special_of, walk_sorted, warn_of_special
+from ..utils.io import OURS, special_of, walk_files_of_dir, warn_of_special
 from . import _state
 
 
@@ -177,17 +177,11 @@ class InputByExts(InputMode):
     exts: Union[list[str], str, None]
 
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
-        exts = [self.exts] if isinstance(self.exts, str) else self.exts
-        endings = tuple(exts) if exts else None
-        items = []
-        special: list[str] = []
-        for folder, names in walk_sorted(input_path, special):
-            rel_dir = os.path.relpath(folder, input_path)
-            for name in names:
-                if endings is None or name.lower().endswith(endings):
-                    items.append({"input": FileTriplet(os.path.join(input_path, rel_dir, name), rel_dir, name)})
-        warn_of_special([path for path in special if endings is None or path.lower().endswith(endings)])
-        return items
+        return [
+            {"input": FileTriplet(os.path.join(input_path, rel_dir, name), rel_dir, name)}
+            for rel_dir, names in walk_files_of_dir(input_path, self.exts).items()
+            for name in names
+        ]
 
 
 @dataclass

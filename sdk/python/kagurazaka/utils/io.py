@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from typing import Iterator, Optional, Sequence
+from typing import Iterator, Optional, Sequence, Union
 
 from .._count import count_of
 
@@ -44,6 +44,20 @@ def walk_sorted(root: str, special: Optional[list[str]] = None) -> Iterator[tupl
         waiting.extend(os.path.join(folder, name) for name in sorted(folders, reverse=True))
 
 
+def walk_files_of_dir(root: str, exts: Union[Sequence[str], str, None] = None) -> dict[str, list[str]]:
+    """Return the files of root and every folder below it, in the order of walk_sorted: a folder relative to root -> its files' names.
+
+    exts keeps only names that, in lower case, end with one of them. Empty or None: every name. A string is one extension.
+    """
+    endings = tuple([exts] if isinstance(exts, str) else exts) if exts else ("",)
+    special: list[str] = []
+    files = {}
+    for folder, names in walk_sorted(root, special):
+        files[os.path.relpath(folder, root)] = [name for name in names if name.lower().endswith(endings)]
+    warn_of_special([path for path in special if path.lower().endswith(endings)])
+    return files
+
+
 def special_of(folder: str) -> list[str]:
     """Return the paths of a folder's named pipes, sockets and devices; empty if it cannot be read."""
     try:
@@ -75,17 +89,3 @@ def warn_of_special(paths: Sequence[str]) -> None:
             "named pipes, sockets or devices match by name and are left out; the first",
         )
         print(f"{text}: {paths[0]}", file=sys.stderr)
-
-
-def walk_files_of_dir(root: str, exts: Optional[Sequence[str]] = None) -> dict[str, list[str]]:
-    """Map root and every folder below it, relative to root, to the sorted names of its files.
-
-    With exts, only names that end with one of them in lower case are kept.
-    """
-    endings = tuple(exts) if exts else None
-    files: dict[str, list[str]] = {}
-    for folder, names in walk_sorted(root):
-        if endings:
-            names = [name for name in names if name.lower().endswith(endings)]
-        files[os.path.relpath(folder, root)] = names
-    return files

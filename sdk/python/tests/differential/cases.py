@@ -73,6 +73,11 @@ def nested(folder: pathlib.Path) -> None:
     (folder / "in" / "empty").mkdir()
 
 
+def empty_output(folder: pathlib.Path) -> None:
+    flat(folder)
+    write(folder / "out" / "a.txt.o", "")
+
+
 def begun(folder: pathlib.Path) -> None:
     """Outputs that an earlier run has begun, or finished."""
     flat(folder)
@@ -376,6 +381,16 @@ CASES = [
     Case("exts in a tuple", "unused_folders.py", "ATuple", tree=flat),
     Case("exts in a set", "unused_folders.py", "ASet", tree=flat),
     Case("exts set to null", "unused_folders.py", "Given", mixin=("input_mode.exts=null",), tree=flat),
+    # -- built-in modes that the file changes
+    Case("a patched input mode", "patched_inputs.py", "Task", tree=sub),
+    Case("a patched walk", "patched_walk.py", "Task", tree=sub),
+    Case("a patched output mode", "patched_outputs.py", "Task", tree=sub),
+    Case("a patched base of an output mode", "patched_base.py", "Task", tree=sub),
+    Case("a patched finish check", "patched_finish.py", "Task", tree=empty_output),
+    Case("a patched soft shard", "patched_soft_shard.py", "Task", tree=flat),
+    Case("a patched hard shard", "patched_hard_shard.py", "Task", tree=hard),
+    Case("an input mode patched by the constructor", "patched_in_constructor.py", "Task", tree=sub),
+    Case("an input mode patched by setattr", "patched_in_constructor.py", "BySetattr", tree=sub),
     # -- modes of the user's own
     Case("the constructor makes inputs", "constructed_first.py", "MakesInputs", tree=sub),
     Case("the constructor writes the list", "constructed_first.py", "WritesList", tree=sub),

@@ -398,6 +398,8 @@ class Calls(Shared):
         self, thing: Any, method: Method, arguments: list[Value], keywords: dict[str, Value], scope: Scope, node: ast.AST
     ) -> Value:
         name, given = method.name, [*arguments, *keywords.values()]
+        if thing is type and name in ("__setattr__", "__delattr__"):
+            self.give_up(scope, node)
         if thing is os.environ:
             return self.environ_method(scope, node, name, arguments, keywords)
         if thing is sys.path:
