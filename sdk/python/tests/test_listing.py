@@ -41,12 +41,6 @@ class Nudged(KagurazakaTask):
                 os.kill(os.getpid(), signal.SIGURG)  # as the host does for what must not wait
             except Exception:
                 return
-
-class Ends(KagurazakaTask):
-    def generate_tasks(self):
-        for i in range(100):
-            yield {"i": i}
-        sys.exit(0)
 """
 
 
@@ -102,15 +96,6 @@ def test_items_that_cannot_be_sent_do_not_end_a_generator_that_is_interrupted(tm
     with Host(str(file)) as host:
         host.open("Nudged")
         assert list(host.stub.list(pb.ListRequest(accept_indexed=True)))[-1].indexed == 300
-
-
-def test_what_was_yielded_before_the_task_ended_the_run_is_listed(tmp_path):
-    file = tmp_path / "slow.py"
-    file.write_text(SLOW)
-    with Host(str(file)) as host:
-        host.open("Ends")
-        *blocks, last = host.list()
-        assert sum(answer.block.count for answer in blocks) == 100 and last.error.HasField("ended")
 
 
 def test_the_host_may_lose_interest_and_look_at_items(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import islice
 from typing import Any, Callable
 
@@ -102,14 +101,6 @@ class Lister:
             pending.extend(items)
             self.share(LiveList(pending))
             self._respond(indexed=len(pending))
-        except ConnectionError:
-            raise
-        except BaseException:
-            # What the task listed before it ended is done.
-            self._busy = True
-            with suppress(Unsendable):
-                self._send_blocks(pending)
-            raise
         finally:
             self._busy = True
             signal.signal(signal.SIGURG, previous)
