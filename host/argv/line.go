@@ -58,56 +58,62 @@ func (l *Line) Save() (restore func()) {
 	}
 }
 
-// Guess reads the command line before the task is known. What is wrong with a flag that may be the task's is only noted.
+// Guess reads the command line before the task is known. What is wrong with a flag that may be the task's is only a Doubt.
 func (l *Line) Guess() error { return l.read(reading{guess: true}) }
 
 // ReadBefore reads the first words of a line that a shell completes. waiting is the flag that waits for a value; empty: none does.
 func (l *Line) ReadBefore(words []string) (waiting string, err error) {
 	l.Args = words
-	if err := l.read(reading{}); err == nil || len(words) == 0 {
+	if err := l.readSound(); err == nil || len(words) == 0 {
 		return "", err
 	}
 	l.Args = words[:len(words)-1]
-	return words[len(words)-1], l.read(reading{})
+	return words[len(words)-1], l.readSound()
 }
 
-// read takes the command line apart and lets kong read the host's part.
+func (l *Line) readSound() error { return cmp.Or(l.read(reading{}), l.Doubt()) }
+
+// read takes the command line apart and lets kong read the host's part. It collects the problems of all flags, and reads the others.
 func (l *Line) read(r reading) error {
-	s, err := splitArgs(l.Args, knownFlags(l.parser, job.BackboneArguments(), r), l.parser)
-	if err != nil {
-		return err
-	}
+	s := splitArgs(l.Args, knownFlags(l.parser, job.BackboneArguments(), r), l.parser)
 	l.split = s
-	err = l.parse(s.Command, s.hostTexts())
-	if err == nil {
-		return nil
-	}
-	// Each flag is parsed alone, to report all wrong ones.
-	var sound, older []string
-	var wrong problem.Errors
-	for _, f := range s.host {
-		alone := l.parse(s.Command, []string{f.text})
-		switch {
-		case alone == nil:
-			sound = append(sound, f.text)
-		case !f.newer:
-			older = append(older, f.text)
+	if err := l.parse(s.Command, s.hostTexts()); err != nil {
+		var sound []string
+		for _, f := range s.host {
+			if wrong := l.parse(s.Command, []string{f.text}); wrong != nil {
+				s.flaws = append(s.flaws, flaw{f, wrong.Error()})
+			} else {
+				sound = append(sound, f.text)
+			}
 		}
-		if alone != nil {
-			wrong = append(wrong, problem.Problem{Message: alone.Error()})
+		if err := l.parse(s.Command, sound); err != nil {
+			return err
 		}
 	}
-	if len(wrong) > 1 {
-		err = wrong
+	slices.SortStableFunc(s.flaws, func(a, b flaw) int { return cmp.Compare(a.at, b.at) })
+	if slices.ContainsFunc(s.flaws, func(f flaw) bool { return protecting[f.name] }) {
+		// Nothing of the plugin is started without its protection.
+		return l.Doubt()
 	}
-	if r.guess && len(sound)+len(older) < len(s.host) {
-		// Without the flags that may be the task's.
-		s.Doubt = cmp.Or(s.Doubt, err)
-		return l.parse(s.Command, append(sound, older...))
+	return nil
+}
+
+// Doubt is what is wrong with the host's flags, those that may be the task's included.
+func (l *Line) Doubt() error { return problem.Err(l.problems(func(flaw) bool { return true })) }
+
+// Wrong implements job.Line.
+func (l *Line) Wrong() []problem.Problem {
+	return l.problems(func(f flaw) bool { return !l.guess || !f.newer })
+}
+
+func (l *Line) problems(counts func(flaw) bool) []problem.Problem {
+	var problems []problem.Problem
+	for _, f := range l.flaws {
+		if counts(f) {
+			problems = append(problems, problem.Problem{Message: f.message})
+		}
 	}
-	// The correct flags say how the error is shown.
-	_ = l.parse(s.Command, sound)
-	return err
+	return problems
 }
 
 // CheckUTF8 refuses arguments that are not UTF-8, which the contract with plugins cannot carry. PLUGIN may be any file name.

@@ -2,13 +2,13 @@ package argv
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/kagurazaka/kagurazaka/host/discover"
-	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
@@ -24,8 +24,15 @@ type split struct {
 	rest     []word
 	// pluginAt and taskAt are where PLUGIN and TASK stood, once they were chosen; -1: not yet.
 	pluginAt, taskAt int
-	// Doubt is a problem of a flag that may be the task's.
-	Doubt error
+	// flaws are the problems of the host's flags; guess: the flags that give way may be the task's, and then have no problem.
+	flaws []flaw
+	guess bool
+}
+
+// flaw is a problem of a flag.
+type flaw struct {
+	hostFlag
+	message string
 }
 
 // hostFlag is a flag of the host: --name or --name=value.
@@ -145,8 +152,8 @@ func (k known) find(name string, at int) (isHost, takes bool) {
 }
 
 // splitArgs takes the host's and the backbone's flags out of a command line, wherever they stand.
-func splitArgs(args []string, k known, parser *kong.Kong) (*split, error) {
-	s := &split{pluginAt: -1, taskAt: -1}
+func splitArgs(args []string, k known, parser *kong.Kong) *split {
+	s := &split{pluginAt: -1, taskAt: -1, guess: k.guess}
 	after := false
 	for i := 0; i < len(args); i++ {
 		text := args[i]
@@ -171,10 +178,10 @@ func splitArgs(args []string, k known, parser *kong.Kong) (*split, error) {
 		}
 		after = false
 		flag := hostFlag{name: strings.TrimPrefix(name, own), newer: !reserved[name] && !strings.HasPrefix(name, own), at: i, value: -1}
-		var wrong error
+		wrong := ""
 		switch {
 		case !takes && hasValue && value != "true" && value != "false":
-			wrong = exitcode.Usagef("%s takes no value", strings.SplitN(text, "=", 2)[0])
+			wrong = fmt.Sprintf("%s: takes no value, not %q", strings.SplitN(text, "=", 2)[0], value)
 		case takes && !hasValue && optional[flag.name]:
 			value, hasValue = job.LastSame, true
 			if i+1 < len(args) && isRunWord(args[i+1]) {
@@ -182,30 +189,22 @@ func splitArgs(args []string, k known, parser *kong.Kong) (*split, error) {
 				value, flag.value = args[i], i
 			}
 		case takes && !hasValue && i+1 >= len(args):
-			wrong = exitcode.Usagef("%s needs a value", text)
+			wrong = text + ": needs a value"
 		case takes && !hasValue:
 			i++
 			value, hasValue, flag.value = args[i], true, i
 		}
-		if wrong != nil {
-			if !k.guess || !flag.newer {
-				return nil, wrong
-			}
-			s.Doubt = wrong
-			continue
+		switch {
+		case wrong != "":
+			s.flaws = append(s.flaws, flaw{flag, wrong})
+		case flag.name == "mixin":
+			i += s.mixins(k, flag, text, value, args[i+1:], i+1)
+		default:
+			s.take(k, flag, value, hasValue, text == "-vv")
 		}
-		if name == "mixin" || name == own+"mixin" {
-			n, err := s.mixins(k, text, value, args[i+1:], i+1)
-			if err != nil {
-				return nil, err
-			}
-			i += n
-			continue
-		}
-		s.take(k, flag, value, hasValue, text == "-vv")
 	}
 	s.Command = cmp.Or(s.Command, "run")
-	return s, nil
+	return s
 }
 
 // flagOf returns the canonical name of a flag that the host may know, and its value after "=".
@@ -240,7 +239,7 @@ func (s *split) take(k known, f hostFlag, value string, hasValue, twice bool) {
 
 // mixins takes the words with = after --mixin, as many as follow, as in kagurazaka 0.1.1. There a word without = is a key with the
 // value null; here only after PLUGIN and TASK, and if the template has that field. Any other word ends the values, and so does PLUGIN.
-func (s *split) mixins(k known, flag, first string, rest []string, at int) (int, error) {
+func (s *split) mixins(k known, flag hostFlag, text, first string, rest []string, at int) (n int) {
 	take := func(word string, at int) bool {
 		isPlugin := func() bool {
 			return !field.MatchString(word) && (at == k.pluginAt || s.existing() == "" && discover.Exists(word))
@@ -255,19 +254,18 @@ func (s *split) mixins(k known, flag, first string, rest []string, at int) (int,
 		s.host = append(s.host, hostFlag{text: "--mixin=" + word, name: "mixin"})
 		return true
 	}
-	attached := strings.Contains(flag, "=")
+	attached := strings.Contains(text, "=")
 	switch {
 	case strings.Contains(first, "=") && (attached || IsAssignment(first)):
 		take(first, -1)
 	case !attached && take(first, at-1), k.guess:
 	default:
-		return 0, exitcode.Usagef("--mixin %s: must be KEY=VALUE, for example --mixin hard_shard_mode.input_path=photos", first)
+		s.flaws = append(s.flaws, flaw{flag, fmt.Sprintf("--mixin %s: must be KEY=VALUE, for example --mixin hard_shard_mode.input_path=photos", first)})
 	}
-	n := 0
 	for !attached && n < len(rest) && take(rest[n], at+n) {
 		n++
 	}
-	return n, nil
+	return n
 }
 
 func (s *split) hostTexts() []string {

@@ -35,8 +35,8 @@ func (l *Line) Plugin() (string, error) {
 	switch {
 	case arg != "":
 		return arg, nil
-	case l.Doubt != nil:
-		return "", l.Doubt
+	case len(l.flaws) > 0:
+		return "", l.Doubt()
 	}
 	return "", exitcode.Usagef("PLUGIN is missing; hint: write kagurazaka PLUGIN TASK, where PLUGIN is an executable, a .py file, a folder or an installed name; kagurazaka -hk shows all flags")
 }
@@ -121,8 +121,10 @@ func (l *Line) yielded() (map[string]bool, []string) {
 	yielded := map[string]bool{}
 	var notes []string
 	// The flags of other backbones are not the host's here: a normal task may have its own --device.
-	for _, a := range job.BackboneArguments() {
-		yielded[job.Canonical(a.Name)] = true
+	if !slices.ContainsFunc(l.flaws, func(f flaw) bool { return f.name == "backbone" }) {
+		for _, a := range job.BackboneArguments() {
+			yielded[job.Canonical(a.Name)] = true
+		}
 	}
 	newer := map[string]bool{}
 	for _, a := range l.session.Backbone().Arguments() {

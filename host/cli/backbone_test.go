@@ -87,7 +87,7 @@ func TestBackboneThatIsRegistered(t *testing.T) {
 		{"-hk", 0, "auto,mp,cuda,torch_vanilla_single,here"},
 		{"-hb --backbone here", 0, "--shift_by"},
 		{"__complete -- --backbone h", 0, "here"},
-		{"--backbone there " + noop + " Noop", exitcode.Usage, `"auto","mp","cuda","torch_vanilla_single","here"`},
+		{"--backbone there " + noop + " Noop", exitcode.Usage, "--backbone there: must be one of auto, mp, cuda, torch_vanilla_single, here;"},
 		{"--backbone here --shift_by 10 " + noop + " Noop", exitcode.Usage, "--shift_by 10: must be a number from 1 to 9"},
 		{noop + " Noop --shift_by 3", exitcode.Usage, "it is a flag for tests; leave it out for Noop"},
 		{"--backbone here --shift_by 3 " + noop + " Noop --count 7", 0, "done 7, skipped 0, failed 0"},

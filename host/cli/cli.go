@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -176,8 +177,10 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return a.hostHelp()
 	case f.Help && a.line.Command != "run" && (a.line.Empty() || !a.line.Yields() && a.line.Command != "describe"):
 		return a.commandHelp()
-	case a.line.Doubt != nil && (a.line.Empty() || !a.line.Yields()):
-		return a.line.Doubt
+	case a.line.Empty() || !a.line.Yields():
+		if err := a.line.Doubt(); err != nil {
+			return err
+		}
 	}
 	switch a.line.Command {
 	case "plan":
@@ -204,12 +207,29 @@ func (a *app) readHost(command string, flags []string) error {
 	defer func() { a.setGrammar(a.grammar) }()
 	a.grammar = grammar{}
 	if _, err := a.parser.Parse(append([]string{command}, flags...)); err != nil {
+		if choices := a.choices(flags); choices != "" {
+			err = errors.New(choices)
+		}
 		return exitcode.Usagef("%w; hint: see kagurazaka -hk", err)
 	}
 	if a.grammar.KgDebug {
 		a.grammar.Verbose = max(a.grammar.Verbose, 2)
 	}
 	return nil
+}
+
+// choices is the message about a single flag whose value is not one of its choices, in the form of all messages; kong's has another one.
+func (a *app) choices(flags []string) string {
+	if len(flags) != 1 {
+		return ""
+	}
+	name, value, _ := strings.Cut(flags[0], "=")
+	for _, f := range a.parser.Model.Flags {
+		if "--"+f.Name == name && f.Enum != "" && !slices.Contains(f.EnumSlice(), value) {
+			return fmt.Sprintf("%s %s: must be one of %s", name, terminal.Quote(value), strings.Join(f.EnumSlice(), ", "))
+		}
+	}
+	return ""
 }
 
 func (a *app) setGrammar(g grammar) {

@@ -89,9 +89,11 @@ func (a *app) openWith(ctx context.Context, arg, python string) (*session, error
 		}
 	}
 	a.settleLog()
-	// A task may have taken --env for itself.
-	if err := s.CheckEnv(); err != nil {
-		return nil, err
+	if !s.Yields() || s.grammar.Help || s.grammar.HelpBackbone {
+		// Else it is reported with the problems of the configuration.
+		if err := problem.Err(s.Wrong()); err != nil {
+			return nil, err
+		}
 	}
 	s.Equip()
 	return s, nil
@@ -104,7 +106,7 @@ func (s *session) describeAs(ctx context.Context, anew bool) error {
 	}
 	var found bool
 	if s.wanted, found = s.Choose(s.Session); !found {
-		return s.Doubt
+		return s.Doubt()
 	}
 	return s.Line.Reread()
 }
@@ -151,6 +153,9 @@ func (s *session) needTask() error {
 	}
 	return exitcode.Usagef("%s has no task %q: %s%s", s.Found.Command.Name, s.wanted, has, problem.Hint(problem.Near(s.wanted, names)))
 }
+
+// Wrong implements job.Line. --env is looked at here, since a task may have taken it for itself.
+func (s *session) Wrong() []problem.Problem { return append(s.Line.Wrong(), s.CheckEnv()...) }
 
 // Reread implements job.Line.
 func (s *session) Reread() error {

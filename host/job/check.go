@@ -113,7 +113,7 @@ func (p *Program) pythonPath() string {
 }
 
 // CheckEnv says what is wrong with the values of --env.
-func (p *Program) CheckEnv() error {
+func (p *Program) CheckEnv() []problem.Problem {
 	var problems []problem.Problem
 	for _, word := range p.Flags.Env {
 		name, _, given := strings.Cut(word, "=")
@@ -132,5 +132,5 @@ func (p *Program) CheckEnv() error {
 		}
 		problems = append(problems, wrong)
 	}
-	return problem.Err(problems)
+	return problems
 }

@@ -59,6 +59,8 @@ type Line interface {
 	Words() [][]string
 	// BackboneFlags are the flags for the backbone, in their order.
 	BackboneFlags() []Value
+	// Wrong are the problems of the host's flags.
+	Wrong() []problem.Problem
 	// Hint is a suggestion about a wrong or unknown argument; empty: none.
 	Hint(problem.Problem) string
 	// Typos are the arguments of an open task that were probably meant for the host. undeclared are keys of the configuration.
@@ -158,8 +160,9 @@ func (s *Session) Configure(ctx context.Context, line Line) error {
 	if s.Task == nil || s.Task.Kind != schema.Factory {
 		return nil
 	}
-	if err := problem.Err(s.problems); err != nil {
-		return err
+	if problem.Any(s.problems) {
+		_, found := readBackbone(line.BackboneFlags())
+		return problem.Err(slices.Concat(line.Wrong(), s.problems, found))
 	}
 	mixin, err := s.mixin()
 	if err != nil {
@@ -221,7 +224,7 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 		Plugin: s.plugin(), Task: schema.Task{Name: s.Task.Name, Kind: s.Task.Kind, Capabilities: s.Task.Capabilities},
 		Listing: s.Flags.listing(), Backbone: s.Backbone().Name, MaxFailures: s.Flags.MaxFailures,
 	}
-	problems := s.problems
+	problems := append(line.Wrong(), s.problems...)
 	if s.Task.Kind != schema.Factory {
 		tree, found := s.Template()
 		r.Template = tree
