@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/hashicorp/go-hclog"
@@ -18,6 +17,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/host/trust"
 	"github.com/kagurazaka/kagurazaka/host/userdir"
+	"github.com/kagurazaka/kagurazaka/internal/blocked"
 )
 
 // Program is this program, as its sessions see it.
@@ -286,10 +286,8 @@ func (s *Session) inTemplate(tree *template.Node) []problem.Problem {
 	if compiled == nil || compiled.OutputPath == "" {
 		return problems
 	}
-	if info, err := os.Stat(compiled.OutputPath); err == nil && !info.IsDir() {
-		problems = append(problems, problem.Problem{
-			Message: fmt.Sprintf("the output folder %s is not a folder", compiled.OutputPath), Suggestion: "give a folder, or a name that nothing has yet",
-		})
+	if why, hint := blocked.Folder(compiled.OutputPath); why != "" {
+		problems = append(problems, problem.Problem{Message: "the output folder " + why, Suggestion: hint})
 	}
 	return problems
 }
