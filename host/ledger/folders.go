@@ -130,7 +130,7 @@ func MoveAside(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	lock, err := lockFolder(dir)
+	lock, err := takeFolder(dir, true)
 	if err != nil {
 		return "", fmt.Errorf("resuming a run in its folder: %w", err)
 	}

@@ -13,12 +13,8 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kagurazaka/kagurazaka/backbones"
-	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/internal/count"
-	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
 // The files of a run's folder.
@@ -95,7 +91,7 @@ const (
 
 // Create makes the folder of a run, which must not hold another run, and writes run.json. The folder is locked until Close.
 func Create(dir string, info Info, o Options) (*Ledger, error) {
-	lock, err := takeFolder(dir)
+	lock, err := takeFolder(dir, false)
 	if err != nil {
 		return nil, fmt.Errorf("making the run's folder: %w", err)
 	}
@@ -113,10 +109,16 @@ func Create(dir string, info Info, o Options) (*Ledger, error) {
 	return l, nil
 }
 
-// open makes the files, and writes what is taken up.
+// open makes the files, and writes what is taken up. run.json is last: the folder holds no run before, and no item is begun.
 func (l *Ledger) open() error {
 	const how = os.O_CREATE | os.O_EXCL | os.O_WRONLY | os.O_APPEND
-	var err error
+	aside, err := clearLeftovers(l.dir)
+	if err != nil {
+		return err
+	}
+	if aside != "" {
+		l.notes = append(l.notes, "the folder held a run's files without "+infoFile+": they are kept in "+aside+", and not taken up")
+	}
 	if l.outcomes, err = os.OpenFile(filepath.Join(l.dir, outcomesFile), how, 0o600); err != nil {
 		return err
 	}
@@ -384,6 +386,7 @@ func (l *Ledger) Abandon() error {
 	close(l.stop)
 	<-l.stopped
 	err := l.closeFiles()
+	// lock is last: as long as it is there, a later run knows the rest again.
 	for _, name := range files {
 		if rmErr := os.Remove(filepath.Join(l.dir, name)); rmErr != nil && !errors.Is(rmErr, fs.ErrNotExist) {
 			err = errors.Join(err, rmErr)
@@ -404,56 +407,4 @@ func (l *Ledger) closeFiles() error {
 	// Last: a process that finds the lock free finds the rest complete.
 	_ = l.lock.Close()
 	return err
-}
-
-// lockFolder locks the folder of a run. Without locks on its file system, a run that died looks like one that is under way.
-func lockFolder(dir string) (*os.File, error) {
-	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := filelock.TryLock(lock); errors.Is(err, filelock.ErrHeld) {
-		_ = lock.Close()
-		return nil, exitcode.Usagef("%s is the folder of a run that is still under way", dir)
-	}
-	return lock, nil
-}
-
-// takeFolder makes a run's folder and locks it.
-func takeFolder(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	_, missing := os.Lstat(filepath.Join(dir, lockFile))
-	lock, err := lockFolder(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkEmpty(dir); err != nil {
-		if errors.Is(missing, fs.ErrNotExist) {
-			_ = os.Remove(lock.Name())
-		}
-		_ = lock.Close()
-		return nil, err
-	}
-	return lock, nil
-}
-
-// checkEmpty returns an error if a folder has anything but a run's lock and runs that were moved aside.
-func checkEmpty(dir string) error {
-	if IsRun(dir) {
-		return exitcode.Usagef("%s holds the run %s; hint: --resume takes it up, and a new run needs another folder", dir, readRun(dir).Info.ID)
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		info, err := e.Info()
-		isLock := e.Name() == lockFile && err == nil && info.Mode().IsRegular() && info.Size() == 0
-		if e.Name() != earlierFolder && !isLock {
-			return fmt.Errorf("%s is not empty: it holds %s", dir, e.Name())
-		}
-	}
-	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/beneath"
 	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
@@ -60,9 +59,6 @@ func remove(parent *os.Root, name string) error {
 	return parent.Remove(name)
 }
 
-// files are the names that a run gives its files.
-var files = []string{infoFile, outcomesFile, failedFile, logFile, lockFile}
-
 // check returns an error if a folder has something that a run does not write. ofRuns says that it holds nothing but folders of runs.
 func check(dir *os.Root, ofRuns bool) error {
 	names, err := beneath.Names(dir)
@@ -71,7 +67,7 @@ func check(dir *os.Root, ofRuns bool) error {
 	}
 	for _, name := range names {
 		if !ofRuns && name != earlierFolder {
-			if !slices.Contains(files, name) && !strings.HasPrefix(name, atomicfile.Prefix) {
+			if !slices.Contains(files, name) && !atomicfile.IsTemporary(name) {
 				return fmt.Errorf("%s holds %s, which is not of the run", dir.Name(), name)
 			}
 			continue

@@ -6,16 +6,23 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 )
 
-// Prefix begins the name of a file that is about to replace another. One that is left was written by a process that died.
-const Prefix = ".new-"
+// temporary is the form of the names of files that are about to replace another; CreateTemp adds digits to the prefix.
+var temporary = regexp.MustCompile("^" + regexp.QuoteMeta(prefix) + "[0-9]+$")
+
+const prefix = ".new-"
+
+// IsTemporary reports whether a file's name is that of a file that is about to replace another. If no process is writing, one that died
+// has left it.
+func IsTemporary(name string) bool { return temporary.MatchString(name) }
 
 // Write replaces the file at path, or makes it: whoever reads it finds the old content or the new one, also after a crash. A link at
 // path is replaced, not followed. perm 0 stands for 0o600 less the umask; any other is set whatever the umask.
 func Write(path string, data []byte, perm fs.FileMode) error {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, Prefix+"*")
+	f, err := os.CreateTemp(dir, prefix+"*")
 	if err != nil {
 		return err
 	}
