@@ -87,6 +87,8 @@ def custom():
         (io.InputByExts, "__doc__", set()),
         (io, "walk_files_of_dir", set(MODES)),
         (io, "FileTriplet", set(MODES)),
+        (io.FileTriplet, "__init__", set(MODES)),
+        (io.FileTriplet, "stem", set()),
     ],
 )
 def test_patched_modes_run_in_python(owner, name, wanted, monkeypatch):

@@ -8,8 +8,7 @@ from typing import Any, Callable, NoReturn, Optional
 
 from .. import _version
 from .._proto import plugin_pb2 as pb
-from ..task.normal import KagurazakaTask
-from ..task.torch_vanilla import KagurazakaVanillaTorchTaskV1
+from ..task import normal, torch_vanilla
 from ..template._template import ATTRIBUTE, DIRECT, Template
 from . import arguments, exact, failures, nodes, taskfile, throwaway
 from .basis.look import look
@@ -129,9 +128,11 @@ def _outline(name: str, cls: Any, template: Optional[Template]) -> Any:
     own_loader = device and (template is None or template.dataloader is None)
     if own_loader or template is None or template.input_mode is None or not _built_in(template):
         task.capabilities.append("list")
-    base, check = (KagurazakaVanillaTorchTaskV1, "is_each_executed") if device else (KagurazakaTask, "is_executed")
-    own = getattr(cls, check, None) not in (None, getattr(base, check))
-    if own or (device and getattr(cls, "is_executed", None) is not KagurazakaVanillaTorchTaskV1.is_executed):
+    if device:
+        own = cls.is_each_executed not in (None, torch_vanilla.IS_EACH_EXECUTED) or cls.is_executed is not torch_vanilla.IS_EXECUTED
+    else:
+        own = getattr(cls, "is_executed", None) not in (None, normal.IS_EXECUTED)
+    if own:
         task.capabilities.append("is_executed")
     if template is not None and template.written == DIRECT:
         task.capabilities.append(DIRECT)

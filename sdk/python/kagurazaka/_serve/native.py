@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional
 
-from ..task.normal import KagurazakaTask
+from ..task.normal import CALL
 from ..template import _state
 from ..template.io import FileTriplet
 from .items import is_output
@@ -41,7 +41,7 @@ def direct(opened: OpenedTask) -> Optional[Call]:
 
 def _own(task: Any) -> Optional[Call]:
     """Return the user's function that the template has wrapped, or None if the user overrides __call__."""
-    if type(task).__call__ is not KagurazakaTask.__call__:
+    if type(task).__call__ is not CALL:
         return None
     return getattr(type(task).process, "_kagurazaka_own", None)
 

@@ -6,7 +6,7 @@ import sys
 from typing import Any, Optional
 
 from .._proto import plugin_pb2 as pb
-from ..task.normal import KagurazakaTask
+from ..task.normal import IS_EXECUTED
 from ..template import _state
 from ..template._template import Template
 from ..template.io import InputFromWhateverJsonl, OutputByFilenameSubfoldering
@@ -117,4 +117,4 @@ def never_executed(task: Any) -> bool:
     if "is_executed" in taskfile.listing_of(task):
         return False
     check = getattr(type(task), "is_executed", None)
-    return check is None or check is KagurazakaTask.is_executed
+    return check is None or check is IS_EXECUTED

@@ -7,7 +7,7 @@ from typing import Any, Callable, Iterable, Optional
 
 from .._count import count_of
 from .._proto import plugin_pb2 as pb
-from ..task.normal import KagurazakaTask
+from ..task.normal import CALL
 from ..template._state import make_folder
 from ..template.io import FileTriplet
 from . import failures, native, taskfile
@@ -226,7 +226,7 @@ def _calls(opened: OpenedTask) -> tuple[Optional[Call], Call]:
     if opened.native and template is not None and template.output_mode is not None:
         return native.calls(opened)
     call: Call = task
-    if not callable(task) or type(task).__call__ is KagurazakaTask.__call__:
+    if not callable(task) or type(task).__call__ is CALL:
         # The same as calling the task, at half the cost.
         call = task.process
     check = None

@@ -29,3 +29,7 @@ class KagurazakaTask:
 
     def __call__(self, **item: Any) -> None:
         self.process(**item)
+
+
+# The methods as they are defined here. A task file may replace them in the class, and they are then its own.
+CALL, IS_EXECUTED = KagurazakaTask.__call__, KagurazakaTask.is_executed

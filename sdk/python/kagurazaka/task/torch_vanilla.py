@@ -93,3 +93,7 @@ class KagurazakaVanillaTorchTaskV1:
 
     def __call__(self, device: str, batch: dict[str, Any]) -> None:
         self.process(device, batch)
+
+
+# The methods as they are defined here. A task file may replace them in the class, and they are then its own.
+IS_EXECUTED, IS_EACH_EXECUTED = KagurazakaVanillaTorchTaskV1.is_executed, KagurazakaVanillaTorchTaskV1.is_each_executed

@@ -16,13 +16,22 @@ def _entries(owner: Any) -> dict[str, Any]:
 
 # What the modes and the module had when they were imported.
 _CLASSES = {kind: _entries(kind) for kind in vars(io).values() if isinstance(kind, type) and kind.__module__ == io.__name__}
+_TRIPLET = io.FileTriplet
 _MODULE = {name: entry for name, entry in vars(io).items() if not name.startswith("__")}
 
 
 def is_patched(kind: type) -> bool:
-    """Return whether a built-in mode, one of its bases or a name that its module uses is not as it was imported."""
-    changed = any(base not in _CLASSES or not _same(_entries(base), _CLASSES[base]) for base in kind.__mro__[:-1])
-    return changed or not _same({name: vars(io).get(name) for name in _MODULE}, _MODULE)
+    """Return whether a built-in mode, one of its bases, FileTriplet or a name that its module uses is not as it was imported."""
+    if any(base not in _CLASSES or not _same(_entries(base), _CLASSES[base]) for base in kind.__mro__[:-1]):
+        return True
+    used = {name: vars(io).get(name) for name in _MODULE}
+    return not _same(used, _MODULE) or not _same(_of_triplets(), _CLASSES[_TRIPLET])
+
+
+def _of_triplets() -> dict[str, Any]:
+    """Return the entries of FileTriplet without methods that the task file has added for itself."""
+    known = _CLASSES[_TRIPLET]
+    return {name: entry for name, entry in _entries(_TRIPLET).items() if name in known or name.startswith("__")}
 
 
 def _same(now: dict[str, Any], before: dict[str, Any]) -> bool:

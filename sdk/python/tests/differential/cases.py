@@ -389,8 +389,11 @@ CASES = [
     Case("a patched finish check", "patched_finish.py", "Task", tree=empty_output),
     Case("a patched soft shard", "patched_soft_shard.py", "Task", tree=flat),
     Case("a patched hard shard", "patched_hard_shard.py", "Task", tree=hard),
+    Case("patched triplets", "patched_triplets.py", "Task", tree=sub),
     Case("an input mode patched by the constructor", "patched_in_constructor.py", "Task", tree=sub),
     Case("an input mode patched by setattr", "patched_in_constructor.py", "BySetattr", tree=sub),
+    Case("the patched base of tasks", "patched_task.py", "Plain"),
+    Case("the patched base of tasks in a template", "patched_task.py", "InTemplate", tree=sub),
     # -- modes of the user's own
     Case("the constructor makes inputs", "constructed_first.py", "MakesInputs", tree=sub),
     Case("the constructor writes the list", "constructed_first.py", "WritesList", tree=sub),

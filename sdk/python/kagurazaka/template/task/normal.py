@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Iterable, Optional
 
-from ...task.normal import KagurazakaTask
+from ...task.normal import IS_EXECUTED
 from .._template import DEFAULT_SOFT_SHARD, Template, accepted, decorator
 from ..io import FinishCheckMode, HardShardMode, InputMode, OutputMode, SoftShard
 
@@ -59,7 +59,7 @@ def _install(template: Template) -> None:
     def is_executed(self: Any, **item: Any) -> bool:
         if template.finish_check_mode is not None:
             return template.is_finished(item)
-        if own_check is None or own_check is KagurazakaTask.is_executed:
+        if own_check is None or own_check is IS_EXECUTED:
             return False
         if template.output_mode is None:
             return own_check(self, **item)
@@ -71,4 +71,4 @@ def _install(template: Template) -> None:
     cls.generate_tasks = generate_tasks
     cls.process = process
     cls.is_executed = is_executed
-    cls._kagurazaka_never_executed = own_check in (None, KagurazakaTask.is_executed)
+    cls._kagurazaka_never_executed = own_check in (None, IS_EXECUTED)

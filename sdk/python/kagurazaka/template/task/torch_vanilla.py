@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional
 
-from ...task.torch_vanilla import KagurazakaVanillaTorchTaskV1
+from ...task.torch_vanilla import IS_EACH_EXECUTED
 from .._template import DEFAULT_SOFT_SHARD, Template, accepted, decorator
 from ..io import FinishCheckMode, HardShardMode, InputMode, OutputMode, SoftShard
 
@@ -90,7 +90,7 @@ def _install(template: Template) -> None:
         cls.get_dataset = get_dataset
     if template.output_mode is not None:
         cls.postprocess_each = postprocess_each
-        if template.finish_check_mode is not None or own_check is not KagurazakaVanillaTorchTaskV1.is_each_executed:
+        if template.finish_check_mode is not None or own_check is not IS_EACH_EXECUTED:
             cls.is_each_executed = is_each_executed
     if template.dataloader is not None:
         cls.get_dataloader = get_dataloader
