@@ -10,7 +10,7 @@ from typing import Any, Callable
 from .._proto import plugin_pb2 as pb
 from . import failures
 from .items import Encoder
-from .listed import LiveList, keep
+from .listed import Listed
 from .opened import OpenedTask
 
 Send = Callable[[bytes], None]
@@ -51,7 +51,7 @@ class Lister:
             if isinstance(items, Iterator):
                 self._stream(items, request.accept_indexed)
             elif request.accept_indexed:
-                listed = keep(items)
+                listed = Listed(items)
                 self.share(listed)
                 self._respond(indexed=len(listed))
             else:
@@ -99,7 +99,7 @@ class Lister:
             # Nothing was sent yet, so the workers can inherit the items by fork instead.
             self._busy = True
             pending.extend(items)
-            self.share(LiveList(pending))
+            self.share(Listed(pending))
             self._respond(indexed=len(pending))
         finally:
             self._busy = True
