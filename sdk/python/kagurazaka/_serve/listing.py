@@ -39,7 +39,7 @@ class Lister:
         self._encoder = Encoder(request.max_items, request.max_bytes, request.accept_marshal)
         try:
             items = self._items()
-            if not isinstance(items, (list, tuple)):
+            if type(items) not in (list, tuple):
                 if isinstance(items, Sequence):
                     items = list(items)
                 else:

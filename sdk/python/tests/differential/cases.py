@@ -180,6 +180,7 @@ CASES = [
     # -- plain tasks: items, state, module
     Case("list", "plain_list.py", "Squares"),
     Case("list with an argument", "plain_list.py", "Squares", ("--count", "5")),
+    Case("a list with its own iterator", "plain_list.py", "OfItsOwnList"),
     Case("list in big chunks", "plain_list.py", "Squares", ("--count", "3000"), flags=("--chunksize", "64")),
     Case("one process keeps the order", "in_order.py", "InOrder", flags=("--num_process", "1")),
     Case("generator", "generator.py", "Yields"),

@@ -20,3 +20,15 @@ class Squares(KagurazakaTask):
     def process(self, i, name):
         called()
         put(name, str(i * i))
+
+
+class Others(list):
+    """A list that yields other items than it holds."""
+
+    def __iter__(self):
+        return iter([{"i": 100, "name": "100"}, {"i": 101, "name": "101"}])
+
+
+class OfItsOwnList(Squares):
+    def generate_tasks(self):
+        return Others([{"i": 1, "name": "1"}])
