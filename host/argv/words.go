@@ -151,7 +151,7 @@ func (l *Line) RunMeant(message string) string {
 		}
 		run, err := ledger.Find(root, word)
 		if err != nil {
-			return err.Error()
+			return strings.Replace(err.Error(), "; hint: ", "; ", 1)
 		}
 		return fmt.Sprintf("did you mean %s=%s?", text, run.Info.ID)
 	}

@@ -29,7 +29,7 @@ func (a *app) completion() error {
 	shell := a.line.TakeWord()
 	script, err := completionScripts.ReadFile("completion/kagurazaka." + shell)
 	if err != nil {
-		return exitcode.Usagef("SHELL must be bash, zsh or fish")
+		return exitcode.Usagef("SHELL: must be bash, zsh or fish, not %q", shell)
 	}
 	_, err = a.streams.Out.Write(script)
 	return err

@@ -41,7 +41,7 @@ func (a *app) initConfig(ctx context.Context) error {
 	}
 	f, err := os.OpenFile(path, flags, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return exitcode.Usagef("%s exists already; hint: --force overwrites it", path)
+		return exitcode.Usagef("%s: exists already; hint: --force overwrites it", path)
 	}
 	if err == nil {
 		_, err = f.Write(text.Bytes())

@@ -151,7 +151,7 @@ func (s *session) needTask() error {
 	if s.wanted == "" {
 		return exitcode.Usagef("%s: TASK is missing; hint: %s", s.Found.Command.Name, has)
 	}
-	return exitcode.Usagef("%s has no task %q: %s%s", s.Found.Command.Name, s.wanted, has, problem.Hint(problem.Near(s.wanted, names)))
+	return exitcode.Usagef("%s: no task %q%s", s.Found.Command.Name, s.wanted, problem.Hint(problem.Near(s.wanted, names), has))
 }
 
 // Wrong implements job.Line. --env is looked at here, since a task may have taken it for itself.

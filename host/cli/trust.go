@@ -17,7 +17,7 @@ import (
 func (a *app) trust() error {
 	f := &a.grammar.Trust
 	if f.Remove && (f.List || f.Also) || f.List && f.Also {
-		return exitcode.Usagef("--list, --remove and --also do not go together")
+		return exitcode.Usagef("--list, --remove, --also: must not be given together; hint: give one of them")
 	}
 	if f.List {
 		return a.trustList()
@@ -113,7 +113,7 @@ func (a *app) trustRemove(path, arg string) error {
 		if len(keys) > 0 {
 			has = "it has: " + strings.Join(keys, ", ")
 		}
-		return exitcode.Usagef("%s is not in %s; %s", arg, path, has)
+		return exitcode.Usagef("%s: not in %s; hint: %s", arg, path, has)
 	})
 	if err != nil {
 		return err

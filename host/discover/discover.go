@@ -59,7 +59,7 @@ func (e *NotFoundError) ExitCode() int { return exitcode.Usage }
 func (e *NotFoundError) Error() string {
 	var b strings.Builder
 	if e.Arg != "" {
-		fmt.Fprintf(&b, "no plugin %q: ", e.Arg)
+		fmt.Fprintf(&b, "plugin %q: ", e.Arg)
 	}
 	b.WriteString(e.Why)
 	b.WriteString(problem.Hint(e.Hints...))

@@ -124,7 +124,7 @@ func judge(told gpureport.List, devices []string, seen bool) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return exitcode.Usagef("--device: there is no %s; this machine has %s", strings.Join(missing, ", "), strings.Join(there, ", "))
+	return exitcode.Usagef("--device: there is no %s; hint: this machine has %s", strings.Join(missing, ", "), strings.Join(there, ", "))
 }
 
 // Print tells of the CUDA devices, for a user.

@@ -40,7 +40,7 @@ func TestJudgingDevices(t *testing.T) {
 		want    string
 	}{
 		{"there", two, []string{"cuda:0", "cuda:1"}, true, 0, ""},
-		{"not there", two, []string{"cuda:0", "cuda:7"}, true, exitcode.Usage, "no cuda:7; this machine has cuda:0, cuda:1"},
+		{"not there", two, []string{"cuda:0", "cuda:7"}, true, exitcode.Usage, "no cuda:7; hint: this machine has cuda:0, cuda:1"},
 		{"no driver", none, []string{"cuda:0"}, false, exitcode.Failed, "no NVIDIA driver; hint: install one; --device cpu"},
 		{"an agent that knows less than the system", none, []string{"cuda:0"}, true, 0, ""},
 		{"a driver without devices", gpureport.List{Driver: "1"}, []string{"cuda:0"}, false, exitcode.Failed, "--device cpu"},

@@ -98,12 +98,11 @@ func Find(root, word string) (Run, error) {
 	}
 	switch len(found) {
 	case 0:
-		near := problem.Near(word, ids)
-		return Run{}, fmt.Errorf("no run %s in %s: %s", word, root, strings.TrimSpace(near+" kagurazaka runs lists them"))
+		return Run{}, fmt.Errorf("run %s: not in %s%s", word, root, problem.Hint(problem.Near(word, ids), "kagurazaka runs lists them"))
 	case 1:
 		return found[0], found[0].Err
 	}
-	return Run{}, fmt.Errorf("%d runs begin with %s, %s and %s among them: give more of the id; kagurazaka runs lists them", len(found), word, found[0].Info.ID, found[1].Info.ID)
+	return Run{}, fmt.Errorf("run %s: %d begin with it, %s and %s among them; hint: give more of the id; kagurazaka runs lists them", word, len(found), found[0].Info.ID, found[1].Info.ID)
 }
 
 // findFolder returns the run in a folder.
@@ -114,7 +113,7 @@ func findFolder(dir string) (Run, error) {
 		if aside, ok := Aside(dir); ok {
 			return aside, nil
 		}
-		return r, fmt.Errorf("%s is not the folder of a run: there is no %s in it; kagurazaka runs lists the runs made here", dir, infoFile)
+		return r, fmt.Errorf("%s: not the folder of a run: there is no %s in it; hint: kagurazaka runs lists the runs made here", dir, infoFile)
 	}
 	if r.Err != nil {
 		return r, r.Err

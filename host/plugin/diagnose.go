@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,10 +28,16 @@ var machines = map[elf.Machine]string{
 }
 
 // cannotExec explains why the operating system refused to run a file.
-func cannotExec(name, path string, err error) *StartError {
-	hint := cmp.Or(machineHint(err), fileHint(path, err))
-	return &StartError{Plugin: name, What: "cannot be run: " + reason(err), Hints: []string{hint}, Err: err}
+func cannotExec(command Command, err error) *StartError {
+	hints := []string{machineHint(err)}
+	if hints[0] == "" {
+		hints = []string{fileHint(command.Path, err), command.Hint}
+	}
+	return &StartError{Plugin: command.Name, What: "cannot be run: " + reason(err), Hints: hints, Err: err}
 }
+
+// outside are the signals that end a process without a fault of its own.
+var outside = []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT}
 
 // machineHint is what to do if no process can be started for a reason of the machine, not of the plugin.
 func machineHint(err error) string {
@@ -112,9 +119,9 @@ func shebang(path string) string {
 }
 
 // noHandshake explains why a started process cannot be used as a plugin.
-func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, exit *backbones.Exit, cause error) *StartError {
+func noHandshake(command Command, r *runner, timedOut bool, timeout time.Duration, exit *backbones.Exit, cause error) *StartError {
 	said, printed := r.firstSaid()
-	e := &StartError{Plugin: name, Err: cause, Stderr: r.log.tail()}
+	e := &StartError{Plugin: command.Name, Err: cause, Stderr: r.log.tail()}
 	if printed {
 		e.What, e.Hints = checkHandshake(said, r.mtls)
 	}
@@ -132,6 +139,9 @@ func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, e
 	case timedOut:
 		e.What = fmt.Sprintf("did not complete its handshake within %s", timeout)
 		e.Hints = []string{"it may not be a kagurazaka plugin, or it may wait for something; --start-timeout gives it longer"}
+	case exit != nil && slices.Contains(outside, exit.Signal):
+		e.What = fmt.Sprintf("ended before its handshake: it %s", exit)
+		return e
 	case exit != nil:
 		e.What = fmt.Sprintf("%s before its handshake: it is not a kagurazaka plugin, or it breaks at its start", exit)
 	case !printed:
@@ -139,6 +149,7 @@ func noHandshake(name string, r *runner, timedOut bool, timeout time.Duration, e
 	default:
 		e.What = fmt.Sprintf("could not be reached after its start: %v", cause)
 	}
+	e.Hints = append(e.Hints, command.Hint)
 	return e
 }
 

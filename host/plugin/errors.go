@@ -29,7 +29,7 @@ type StartError struct {
 }
 
 func (e *StartError) Error() string {
-	return e.Plugin + " " + e.What + problem.Hint(e.Hints...) + lastOutput(e.Stderr)
+	return e.Plugin + ": " + e.What + problem.Hint(e.Hints...) + lastOutput(e.Stderr)
 }
 
 // lastOutput is the end of a process's output, to follow a message.

@@ -322,7 +322,7 @@ func FuzzHandshake(f *testing.F) {
 			}
 			return
 		}
-		told := noHandshake("it", m.runner, false, time.Second, nil, err)
+		told := noHandshake(Command{Name: "it"}, m.runner, false, time.Second, nil, err)
 		// What it printed further on is its log, and stays as it is.
 		told.Stderr = nil
 		said := told.Error()

@@ -145,11 +145,7 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 		}
 	}
 	if err != nil {
-		err = p.startFailed(ctx, command, time.Since(began) >= opts.Timeout, err)
-		if start, ok := errors.AsType[*StartError](err); ok && machineHint(err) == "" {
-			start.Hints = append(start.Hints, command.Hint)
-		}
-		return nil, err
+		return nil, p.startFailed(ctx, command, time.Since(began) >= opts.Timeout, err)
 	}
 	return p, nil
 }
@@ -179,17 +175,14 @@ func (p *Process) startFailed(ctx context.Context, command Command, timedOut boo
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return cannotExec(command.Name, command.Path, cause)
+		return cannotExec(command, cause)
 	}
 	var exit *backbones.Exit
 	if !timedOut && ctx.Err() == nil && !errors.Is(cause, errNoCertificate) {
 		// The exit code of a process that is about to exit says more.
-		select {
-		case <-p.runner.exited:
-			if !p.runner.exit.ByHost {
-				exit = &p.runner.exit
-			}
-		case <-time.After(drainTime):
+		waitOr(p.runner.exited, drainTime, p.runner.killGroup)
+		if !p.runner.exit.ByHost {
+			exit = &p.runner.exit
 		}
 	}
 	p.runner.killGroup()
@@ -197,7 +190,7 @@ func (p *Process) startFailed(ctx context.Context, command Command, timedOut boo
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return noHandshake(command.Name, p.runner, timedOut, p.timeout, exit, cause)
+	return noHandshake(command, p.runner, timedOut, p.timeout, exit, cause)
 }
 
 // PID is the process number.

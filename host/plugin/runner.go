@@ -185,7 +185,8 @@ func (r *runner) processID() int {
 
 func (r *runner) Wait(context.Context) error { <-r.exited; return nil }
 
-func (r *runner) Kill(context.Context) error { r.killGroup(); return nil }
+// Kill does nothing. go-plugin calls it at once when a start fails; startFailed first waits for how the process ends by itself.
+func (r *runner) Kill(context.Context) error { return nil }
 
 func (r *runner) Stdout() io.ReadCloser { return r.firstLine }
 
