@@ -90,7 +90,7 @@ func (l *Line) Reread() error {
 	}
 	if !l.settle(pluginAt, taskAt) {
 		// PLUGIN follows a flag that the task does not have.
-		return exitcode.Usagef("PLUGIN is missing: %s is the value of %s", l.Args[pluginAt], l.Args[pluginAt-1])
+		return exitcode.Usagef("PLUGIN is missing; hint: %s is the value of %s", l.Args[pluginAt], l.Args[pluginAt-1])
 	}
 	first := slices.IndexFunc(l.rest, func(w word) bool { return !w.isFlag() && !w.literal && !w.after && w.at > taskAt })
 	if first >= 0 && task.Has(schema.Remainder) {

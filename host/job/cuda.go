@@ -32,7 +32,7 @@ var cudaFactory = &Factory{
 	Flags:   cudaFlags,
 	Fits: func(task *schema.Task) error {
 		if task.Kind != schema.Device {
-			return fmt.Errorf("%s is not a device task: --backbone mp runs it", task.Name)
+			return fmt.Errorf("--backbone cuda: %s is not a device task; hint: --backbone mp runs it", task.Name)
 		}
 		return nil
 	},

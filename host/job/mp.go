@@ -24,7 +24,7 @@ var mpFactory = &Factory{
 	},
 	Fits: func(task *schema.Task) error {
 		if task.Kind == schema.Device {
-			return fmt.Errorf("%s is a device task: --backbone cuda runs it, with --device cpu where there is no GPU", task.Name)
+			return fmt.Errorf("--backbone mp: %s is a device task; hint: --backbone cuda runs it, with --device cpu where there is no GPU", task.Name)
 		}
 		return nil
 	},
