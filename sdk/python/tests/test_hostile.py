@@ -14,7 +14,7 @@ from kagurazaka._proto import plugin_pb2 as pb
 from kagurazaka._serve import items as wire
 from kagurazaka._serve import nodes
 from kagurazaka._serve.heartbeat import Heartbeat
-from kagurazaka._serve.listed import LiveList
+from kagurazaka._serve.listed import Listed
 from kagurazaka._serve.opened import OpenedTask, open_task
 from kagurazaka._serve.running import Runner
 from kagurazaka._serve.taskfile import TaskFile
@@ -71,7 +71,7 @@ def runner(native):
     if native:
         made.install()
     task = made.cls() if native else Plain()
-    return Runner(OpenedTask(task, made, None, native), Heartbeat(""), LiveList([{"i": i} for i in range(10)]))
+    return Runner(OpenedTask(task, made, None, native), Heartbeat(""), Listed([{"i": i} for i in range(10)]))
 
 
 def part(rng):
