@@ -178,7 +178,7 @@ func (s *stream[Q, A]) leave(cause error) {
 	case !s.end.Ended:
 		// The stream broke, most often because the process died: give it the moment that its own end takes, so that
 		// its exit code is not hidden by our signal.
-		waitOr(s.proc.Exited(), drainTime, func() {
+		waitOr(s.proc.Exited(), stopTime, func() {
 			s.end.Reason, s.end.Rule = brokenStream(cause)
 			s.proc.Kill()
 		})
