@@ -107,3 +107,44 @@ func TestFilesArePrivate(t *testing.T) {
 		}
 	}
 }
+
+func TestFailedLines(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	long := strings.Repeat("x", maxText+10)
+	l, err := Create(dir, Info{ID: "x"}, Options{Keys: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := []string{`{"a": "<b>&\u00e9", "n":1.0}`, "not JSON", `{"bytes":"` + "\xff" + `"}`, `{"long":"` + strings.Repeat("y", maxItem) + `"}`}
+	l.saw(backbones.Block{Count: len(items)}, make([]Key, len(items)))
+	for i, item := range items {
+		l.Record(backbones.Outcomes{Failed: []backbones.FailedItem{{Number: uint64(i), Item: item, Failure: backbones.Failure{
+			Kind: backbones.KindTimeout, Message: "slow", Traceback: long, Worker: "w3", Attempts: 2, Elapsed: 1500 * time.Millisecond,
+		}}}})
+	}
+	if err := l.Close(End{}); err != nil {
+		t.Fatal(err)
+	}
+	s := read(t, dir)
+	if len(carried[s]) != len(items) {
+		t.Fatalf("%d failed items", len(carried[s]))
+	}
+	for i, f := range carried[s] {
+		line, ok := f.Line()
+		if i == 3 {
+			if ok {
+				t.Error("an item that is too long is there")
+			}
+			continue
+		}
+		if !ok || string(line) != items[i] {
+			t.Errorf("%q came back as %q, %v", items[i], line, ok)
+		}
+		if f.Key != KeyOf([]byte(items[i])) || f.Seconds != 1.5 || f.Worker != "w3" || f.Attempts != 2 || f.Kind != "timeout" || len(f.Traceback) > maxText+20 {
+			t.Errorf("item %d: %+v", i, f)
+		}
+	}
+	if _, direct, err := NewFailedSource(dir, s); direct || err != nil {
+		t.Errorf("an item that failed.jsonl does not hold is run again without being listed (%v)", err)
+	}
+}
