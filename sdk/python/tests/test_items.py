@@ -131,30 +131,42 @@ def flat_items(count):
     return [{"i": i, "path": f"/data/{i}", "x": i / 3, "n": None, "b": i % 2 == 0} for i in range(count)]
 
 
-def test_a_list_has_the_items_that_are_asked_for():
+@pytest.fixture(params=[listed.Listed, listed.LongList])
+def share(request):
+    return request.param
+
+
+def test_lists_are_long_by_their_size(monkeypatch):
+    assert type(listed.listed(flat_items(100_000))) is listed.Listed
+    monkeypatch.setattr(listed, "LONG", 100_000 * 100)
+    assert type(listed.listed(flat_items(100_000))) is listed.LongList
+    assert type(listed.listed(flat_items(99_999))) is listed.Listed
+
+
+def test_a_list_has_the_items_that_are_asked_for(share):
     items = flat_items(100_500)
-    kept = listed.Listed(items)
+    kept = share(items)
     assert len(kept) == 100_500
     for first, count in ((0, 10), (1000, 100), (1024, 1024), (1023, 2), (100_400, 100), (5000, 16384)):
         assert same(list(kept.slice(first, count)), items[first : first + count])
         assert same(list(kept.copies(first, count)), items[first : first + count])
-    assert next(iter(kept.slice(7, 1))) is items[7] is not next(iter(kept.copies(7, 1)))
+    assert next(iter(kept.slice(7, 1))) is items[7]
 
 
 @pytest.mark.parametrize("place", [0, 500, 999])
 @pytest.mark.parametrize("odd", [[1], (1,), b"1", bytearray(b"1"), Text("a"), numpy.str_("a"), {"a": {}}])
-def test_copies_of_items_that_are_not_plain_have_their_types(place, odd):
+def test_copies_of_items_that_are_not_plain_have_their_types(share, place, odd):
     items = flat_items(1000)
     items[place]["odd"] = odd
-    kept = listed.Listed(items)
+    kept = share(items)
     assert same(list(kept.copies(0, 1000)), items)
     assert next(iter(kept.slice(place, 1)))["odd"] is odd
 
 
-def test_what_a_worker_changes_in_one_item_is_not_in_another():
+def test_what_a_worker_changes_in_one_item_is_not_in_another(share):
     shared, unpicklable = {"format": "png"}, {"f": lambda: 0}
     items = [*flat_items(1000), *({"options": shared} for _ in range(3)), unpicklable, "not an item"]
-    kept = listed.Listed(items)
+    kept = share(items)
     assert same(list(kept.copies(900, 105)), items[900:])
     for item in kept.copies(1000, 3):
         assert item["options"].pop("format") == "png"

@@ -96,7 +96,12 @@ def _without_triplets(item: dict[str, Any]) -> dict[str, Any]:
 
 def plain(items: Sequence[Any], scalars: frozenset[Any] = _SCALARS) -> bool:
     """Return whether all items are dicts of text, numbers, booleans and None, with text for keys, and no subclasses of these."""
-    if set(map(type, items)) != {dict} or not set(map(type, chain.from_iterable(items))) <= {str}:
+    return scalar_values(items, scalars) and set(map(type, chain.from_iterable(items))) <= {str}
+
+
+def scalar_values(items: Sequence[Any], scalars: frozenset[Any] = _SCALARS) -> bool:
+    """Return whether all items are dicts of text, numbers, booleans and None, and no subclasses of these. Keys may be of any type."""
+    if set(map(type, items)) != {dict}:
         return False
     if set(map(len, items)) == {len(items[0])}:
         # Items that all have the same keys are checked key by key, in less time.

@@ -10,7 +10,7 @@ from typing import Any, Callable
 from .._proto import plugin_pb2 as pb
 from . import failures
 from .items import Encoder
-from .listed import Listed
+from .listed import Listed, listed
 from .opened import OpenedTask
 
 Send = Callable[[bytes], None]
@@ -51,9 +51,9 @@ class Lister:
             if isinstance(items, Iterator):
                 self._stream(items, request.accept_indexed)
             elif request.accept_indexed:
-                listed = Listed(items)
-                self.share(listed)
-                self._respond(indexed=len(listed))
+                shared = listed(items)
+                self.share(shared)
+                self._respond(indexed=len(shared))
             else:
                 self._respond(total=len(items))
                 for first in range(0, len(items), self._encoder.max_items):
