@@ -10,7 +10,7 @@ const (
 	// fruitlessLimit is how many workers in a row may die without having finished an item.
 	fruitlessLimit    = 5
 	maxFruitlessDelay = 10 * time.Second
-	// unstartedLimit is how many starts in a row may fail while there is no worker.
+	// unstartedLimit is the number of failed starts in a row after which a stage without workers is given up.
 	unstartedLimit    = 3
 	maxUnstartedDelay = time.Minute
 	// apartLimit is either limit for one seat of several that stand apart.

@@ -64,7 +64,7 @@ func (r *regions) give(region backbones.Region) {
 	r.free = append(r.free, region)
 }
 
-// grow makes later regions large enough. False: there is no memory for such a batch.
+// grow raises the size of later regions. It returns false if the machine has too little memory for a batch of that size.
 func (r *regions) grow(wanted uint64) bool {
 	if wanted <= r.stride {
 		return true

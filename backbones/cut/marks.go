@@ -4,18 +4,35 @@ import (
 	"fmt"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// Marks returns an outcome (backbones.OutcomeDone and so on) for each of count positions; nil: all are done. An error describes what
-// is wrong with the answer to request ("chunk 3"), as the end of a sentence about the worker.
-func Marks(request string, count int, skipped []backbones.Range, failures []backbones.ItemFailure) ([]byte, error) {
+// Marks returns an outcome (backbones.OutcomeDone and so on) for each of n positions; nil: all are done. unwritten is the number of
+// items that were done without an output. An error describes what is wrong with the answer to request ("chunk 3"), as the end of a
+// sentence about the worker.
+func Marks(request string, n int, skipped []backbones.Range, failures []backbones.ItemFailure, unwritten int) ([]byte, error) {
+	marks, err := outcomes(request, n, skipped, failures)
+	if err != nil {
+		return nil, err
+	}
+	done := n - len(failures)
+	for _, span := range skipped {
+		done -= span.Count
+	}
+	if unwritten > done {
+		return nil, fmt.Errorf("it reported %s of %s as done without an output, but only %d are done", count.Of(unwritten, "item"), request, done)
+	}
+	return marks, nil
+}
+
+func outcomes(request string, n int, skipped []backbones.Range, failures []backbones.ItemFailure) ([]byte, error) {
 	if len(skipped) == 0 && len(failures) == 0 {
 		return nil, nil
 	}
-	marks := make([]byte, count)
+	marks := make([]byte, n)
 	set := func(i int, v byte) error {
-		if i < 0 || i >= count {
-			return fmt.Errorf("it answered for item %d of %s, which has %d", i, request, count)
+		if i < 0 || i >= n {
+			return fmt.Errorf("it answered for item %d of %s, which has %d", i, request, n)
 		}
 		if marks[i] != 0 {
 			return fmt.Errorf("it answered twice for item %d of %s", i, request)
@@ -56,12 +73,4 @@ func Runs(count int, marks []byte, v byte, visit func(first, count int)) {
 		}
 		i = j
 	}
-}
-
-// Done is the number of done items among count, for an answer that Marks accepts.
-func Done(count int, skipped []backbones.Range, failures []backbones.ItemFailure) int {
-	for _, span := range skipped {
-		count -= span.Count
-	}
-	return count - len(failures)
 }

@@ -23,12 +23,9 @@ func (s *scheduler) Answered(at crew.Seat, r backbones.Result) (out backbones.Ou
 	if r.Count != f.count {
 		return out, fmt.Errorf("it answered %s for chunk %d, which has %d", count.Of(r.Count, "item"), f.id, f.count)
 	}
-	marks, err := cut.Marks(fmt.Sprintf("chunk %d", f.id), f.count, r.Skipped, r.Failures)
+	marks, err := cut.Marks(fmt.Sprintf("chunk %d", f.id), f.count, r.Skipped, r.Failures, r.Unwritten.Count)
 	if err != nil {
 		return out, err
-	}
-	if done := cut.Done(f.count, r.Skipped, r.Failures); r.Unwritten.Count > done {
-		return out, fmt.Errorf("it left %s of chunk %d without an output, of which %d are done", count.Of(r.Unwritten.Count, "item"), f.id, done)
 	}
 	l.flights = l.flights[1:]
 	l.concluded += f.count

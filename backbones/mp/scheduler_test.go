@@ -388,7 +388,7 @@ func TestProtocolBreaches(t *testing.T) {
 				ChunkID: c.ID, Count: c.Count, Failures: failures(2), Skipped: []backbones.Range{{First: 3, Count: 2}},
 				Unwritten: backbones.Unwritten{Count: 3},
 			}
-		}, "3 items of chunk 1 without an output, of which 2 are done"},
+		}, "3 items of chunk 1 as done without an output, but only 2 are done"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -113,7 +113,7 @@ var calls = []row{
 	{behaviour: "answers-both", code: 1, texts: []string{breaches, "it answered twice for item 0 of chunk"}},
 	{behaviour: "answers-never", flags: []string{"--item-timeout", "100ms"}, code: 1, texts: []string{breaches, "did not answer it within 5s"}},
 	{behaviour: "answers-batch", code: 1, texts: []string{breaches, "it sent a message without an answer of its stage", `see "Run"`}},
-	{behaviour: "answers-unwritten", code: 1, texts: []string{breaches, "without an output, of which 5 are done"}},
+	{behaviour: "answers-unwritten", code: 1, texts: []string{breaches, "as done without an output, but only 5 are done"}},
 	{behaviour: "answers-closed", code: 1, texts: []string{breaches, "it sent a close_error before the host had ended its side", `see "Closing"`}},
 	{behaviour: "answers-and-closes", code: 1, texts: []string{breaches, "it sent a close_error and an answer in one message", `see "Closing"`}},
 	{behaviour: "answers-at-end", code: 1, texts: []string{"did not close its task", "it answered chunk 1, which it was not sent or had answered before"}},

@@ -140,13 +140,10 @@ def encode_marshal(items: list[Any]) -> Optional[bytes]:
 
     This is the main cost of listing a million small items, beside the task's own code.
     """
-    try:
-        payload = marshal.dumps(items, MARSHAL)
-    except ValueError:
+    if not plain(items, _EXACT):
         return None
-    if not plain(items, _EXACT) or b"\xed" in payload and _half_character(payload):
-        return None
-    return payload
+    payload = marshal.dumps(items, MARSHAL)
+    return None if b"\xed" in payload and _half_character(payload) else payload
 
 
 class Encoder:
