@@ -128,12 +128,14 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 	})
 	began := time.Now()
 	stopWatching := context.AfterFunc(ctx, p.runner.killGroup)
-	defer stopWatching()
 	// go-plugin's limit ends with the line of the handshake; after it, a socket may accept the connection and never answer.
 	tooLong := time.AfterFunc(opts.Timeout, p.runner.killGroup)
 	err = p.connect(opts.MTLS)
 	if !tooLong.Stop() && err == nil {
 		err = context.DeadlineExceeded
+	}
+	if !stopWatching() && err == nil {
+		err = context.Cause(ctx)
 	}
 	if image.changed() {
 		p.Kill()

@@ -134,13 +134,12 @@ func (n *Nursery) Spawn(ctx context.Context, open OpenOptions) (backbones.Worker
 		beat.close()
 		return nil, err
 	}
-	w, err := connect(ctx, n, started, func(service pb.PluginServiceClient) (backbones.Worker, error) {
-		return runWorker(service, started, beat, open.Ended)
-	})
+	call, err := started.connect(ctx, n.proc.timeout)
 	if err != nil {
 		beat.close()
+		return nil, err
 	}
-	return w, err
+	return newWorker(call, started, beat, open.Ended), nil
 }
 
 // ask makes a worker, with a log of its own if open.Log is set, and waits until it has started.
@@ -481,12 +480,11 @@ func (s *spawned) Stop() {
 	_ = s.conn.Close()
 }
 
-// connect connects to a spawned worker and starts its Run stream.
-func connect[W any](ctx context.Context, n *Nursery, s *spawned, run func(pb.PluginServiceClient) (W, error)) (w W, err error) {
+// connect connects to the worker and begins its Run call. If that fails, or ctx ends before, it kills the worker.
+func (s *spawned) connect(ctx context.Context, limit time.Duration) (*runCall, error) {
 	if isClosed(s.exited) {
-		return w, errors.New("a worker ended as soon as it was made")
+		return nil, errors.New("a worker ended as soon as it was made")
 	}
-	limit := n.proc.timeout
 	opts := append(dialOptions(limit), grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", s.socket)
@@ -494,21 +492,25 @@ func connect[W any](ctx context.Context, n *Nursery, s *spawned, run func(pb.Plu
 	conn, err := grpc.NewClient("passthrough:///worker", opts...)
 	if err != nil {
 		s.Kill()
-		return w, fmt.Errorf("connecting to a worker: %w", err)
+		return nil, fmt.Errorf("connecting to a worker: %w", err)
 	}
 	s.conn = conn
 	// The call begins once the worker's server has spoken.
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("its socket did not answer within %s; --start-timeout gives it longer", limit))
 	defer cancel()
 	letGo := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	w, err = run(pb.NewPluginServiceClient(conn))
-	if !letGo() && err != nil {
+	call, err := beginRun(pb.NewPluginServiceClient(conn))
+	if !letGo() {
+		// The connection is closed, even if the call had begun.
 		err = context.Cause(ctx)
 	}
 	if err != nil {
+		if call != nil {
+			call.cancel()
+		}
 		s.Kill()
 		_ = conn.Close()
-		return w, fmt.Errorf("starting the Run call of a worker: %w", err)
+		return nil, fmt.Errorf("starting the Run call of a worker: %w", err)
 	}
-	return w, nil
+	return call, nil
 }

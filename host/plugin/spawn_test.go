@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
@@ -133,4 +138,78 @@ func TestAWorkerThatComesTooLateIsEnded(t *testing.T) {
 	if err := late.Wait(); err == nil || late.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 		t.Errorf("the worker that came too late ended with %v", err)
 	}
+}
+
+// unserved answers no call.
+type unserved struct {
+	pb.UnimplementedPluginServiceServer
+}
+
+func (unserved) Run(call pb.PluginService_RunServer) error {
+	<-call.Context().Done()
+	return nil
+}
+
+// tripwire calls a function for each connection that it accepts.
+type tripwire struct {
+	net.Listener
+	accepted chan func()
+}
+
+func (l tripwire) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		go (<-l.accepted)()
+	}
+	return conn, err
+}
+
+// A start that is given up while its Run call begins yields either a worker that can be reached, or an error and a killed process.
+func TestAStartThatIsGivenUpLeavesNoHalfWorker(t *testing.T) {
+	listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire := tripwire{listener, make(chan func())}
+	server := grpc.NewServer()
+	pb.RegisterPluginServiceServer(server, unserved{})
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(wire) }()
+	defer func() {
+		server.Stop()
+		<-served
+	}()
+	refused := 0
+	for i := range 400 {
+		process := sleeper(t, 0)
+		s := &spawned{pid: process.Process.Pid, socket: listener.Addr().String(), exited: make(chan struct{})}
+		ctx, cancel := context.WithCancel(t.Context())
+		// The moments differ, so that some are between the beginning of the call and the return of connect.
+		turns := i
+		go func() {
+			wire.accepted <- func() {
+				for range turns {
+					runtime.Gosched()
+				}
+				cancel()
+			}
+		}()
+		call, err := s.connect(ctx, time.Minute)
+		if err != nil {
+			if !errors.Is(err, context.Canceled) {
+				t.Fatalf("error %v, want the context's", err)
+			}
+			refused++
+			_ = process.Wait()
+		} else {
+			if state := s.conn.GetState(); state == connectivity.Shutdown {
+				t.Fatal("connect returned a call on a closed connection")
+			}
+			call.cancel()
+			_ = s.conn.Close()
+		}
+		cancel()
+		close(s.exited)
+	}
+	t.Log(refused, "of 400 were refused")
 }

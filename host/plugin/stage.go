@@ -34,11 +34,11 @@ func StartStageWorker(ctx context.Context, command Command, start StartOptions, 
 		command.Env = append(slices.Clone(command.Env), deviceKey+"="+open.Device)
 	}
 	return startRun(ctx, command, start, open, stage.wire(), func(p *Process) (backbones.StageWorker, error) {
-		w, err := runStage(p.service, p, open.Ended)
+		call, err := p.beginRun(ctx)
 		if err != nil {
-			return nil, p.callError(ctx, "starting the Run call", err)
+			return nil, err
 		}
-		return w, nil
+		return newStageWorker(call, p, open.Ended), nil
 	})
 }
 
@@ -48,13 +48,15 @@ func (n *Nursery) SpawnStage(ctx context.Context, open OpenOptions, stage Stage)
 	if err != nil {
 		return nil, err
 	}
-	return connect(ctx, n, started, func(service pb.PluginServiceClient) (backbones.StageWorker, error) {
-		return runStage(service, started, open.Ended)
-	})
+	call, err := started.connect(ctx, n.proc.timeout)
+	if err != nil {
+		return nil, err
+	}
+	return newStageWorker(call, started, open.Ended), nil
 }
 
-func runStage(service pb.PluginServiceClient, proc process, ended func()) (backbones.StageWorker, error) {
-	s, err := startStream(service, proc, codec[backbones.Batch, backbones.BatchResult]{
+func newStageWorker(call *runCall, proc process, ended func()) backbones.StageWorker {
+	return newStream(call, proc, codec[backbones.Batch, backbones.BatchResult]{
 		request: func(b backbones.Batch) *pb.RunRequest { return &pb.RunRequest{Batch: toBatch(b)} },
 		answers: func(resp *pb.RunResponse) bool { return resp.GetBatch() != nil },
 		answer: func(resp *pb.RunResponse) backbones.BatchResult {
@@ -67,10 +69,6 @@ func runStage(service pb.PluginServiceClient, proc process, ended func()) (backb
 		},
 		end: ended,
 	})
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
 }
 
 func toBatch(b backbones.Batch) *pb.Batch {

@@ -41,21 +41,30 @@ type codec[Q, A any] struct {
 	end func()
 }
 
-func startStream[Q, A any](service pb.PluginServiceClient, proc process, w codec[Q, A]) (*stream[Q, A], error) {
-	// The stream lives as long as the worker, not as long as the call that started it.
+// runCall is a Run call that has begun. It lasts until cancel is called, whatever becomes of the context of its start.
+type runCall struct {
+	pb.PluginService_RunClient
+	cancel context.CancelFunc
+}
+
+func beginRun(service pb.PluginServiceClient) (*runCall, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	call, err := service.Run(ctx)
 	if err != nil {
 		cancel()
 		return nil, err
 	}
+	return &runCall{call, cancel}, nil
+}
+
+func newStream[Q, A any](call *runCall, proc process, w codec[Q, A]) *stream[Q, A] {
 	s := &stream[Q, A]{
-		proc: proc, codec: w, cancel: cancel,
+		proc: proc, codec: w, cancel: call.cancel,
 		queue: make(chan Q, backbones.MaxInFlight), result: make(chan A, backbones.MaxInFlight),
 	}
 	go s.send(call)
 	go s.receive(call)
-	return s, nil
+	return s
 }
 
 func (s *stream[Q, A]) PID() int     { return s.proc.PID() }

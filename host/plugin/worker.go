@@ -55,11 +55,11 @@ func startWorker(ctx context.Context, command Command, start StartOptions, open 
 		if err := between(p); err != nil {
 			return nil, err
 		}
-		w, err := runWorker(p.service, p, beat, open.Ended)
+		call, err := p.beginRun(ctx)
 		if err != nil {
-			return nil, p.callError(ctx, "starting the Run call", err)
+			return nil, err
 		}
-		return w, nil
+		return newWorker(call, p, beat, open.Ended), nil
 	})
 	if err != nil {
 		beat.close()
@@ -91,10 +91,18 @@ func fatal(err error) error {
 	return err
 }
 
-func runWorker(service pb.PluginServiceClient, proc process, beat *heartbeat, ended func()) (backbones.Worker, error) {
+func (p *Process) beginRun(ctx context.Context) (*runCall, error) {
+	call, err := beginRun(p.service)
+	if err != nil {
+		return nil, p.callError(ctx, "starting the Run call", err)
+	}
+	return call, nil
+}
+
+// newWorker takes over the call and the heartbeat page.
+func newWorker(call *runCall, proc process, beat *heartbeat, ended func()) *worker {
 	w := &worker{beat: beat}
-	var err error
-	w.stream, err = startStream(service, proc, codec[backbones.Chunk, backbones.Result]{
+	w.stream = newStream(call, proc, codec[backbones.Chunk, backbones.Result]{
 		request: func(c backbones.Chunk) *pb.RunRequest {
 			return &pb.RunRequest{Chunk: &pb.Chunk{Id: c.ID, Slot: uint32(c.Slot), Parts: toParts(c.Parts)}}
 		},
@@ -111,10 +119,7 @@ func runWorker(service pb.PluginServiceClient, proc process, beat *heartbeat, en
 			}
 		},
 	})
-	if err != nil {
-		return nil, err
-	}
-	return w, nil
+	return w
 }
 
 func (w *worker) Beats() []backbones.Beat {
