@@ -27,6 +27,7 @@ func (s *scheduler) Answered(at crew.Seat, r backbones.Result) (out backbones.Ou
 	if err != nil {
 		return out, err
 	}
+	s.ramp.moved = s.now
 	l.flights = l.flights[1:]
 	l.concluded += f.count
 	if s.perWorker > 0 && l.concluded >= s.perWorker {

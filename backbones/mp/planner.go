@@ -21,14 +21,16 @@ func (s *scheduler) At(now time.Duration) {
 	s.now = now
 	s.waiting.ripen(now)
 	s.redo = append(s.redo, s.waiting.takeAlone()...)
+	if s.ramp.idle {
+		s.ramp.moved = now
+	}
+	s.ramp.idle = s.pending() == 0
 }
 
-func (s *scheduler) Wake() (time.Duration, bool) { return s.waiting.next() }
-
-// Wanted is one more worker for each waiting item.
-func (s *scheduler) Wanted() []int { return []int{min(s.workers, len(s.lanes)+s.pending())} }
-
-func (s *scheduler) Opened(at crew.Seat, w backbones.Worker) { s.lanes[at.Index] = &lane{worker: w} }
+func (s *scheduler) Opened(at crew.Seat, w backbones.Worker) {
+	s.lanes[at.Index] = &lane{worker: w}
+	s.ramp.moved = s.now
+}
 
 // Next asks the workers in turn, so that all get a part of a short list.
 func (s *scheduler) Next() (crew.Seat, backbones.Chunk, bool) {

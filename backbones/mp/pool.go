@@ -19,6 +19,8 @@ type Options struct {
 	Ahead int
 	// Start starts a worker.
 	Start backbones.Starter
+	// Forked: one process forks all workers and lists the items. No more of them start than the work is worth.
+	Forked bool
 	// Remaining is the number of items that the source has still to yield, if it is known; may be nil.
 	Remaining func() (n int, known bool)
 	Policy    backbones.Policy
@@ -29,6 +31,7 @@ func New(opts Options) backbones.Backbone {
 	policy := opts.Policy.WithDefaults()
 	s := newScheduler(opts.Workers, opts.ChunkSize)
 	s.log, s.remaining, s.retry, s.perWorker, s.itemTimeout = policy.Log, opts.Remaining, policy.Retry, policy.WorkerMaxItems, policy.ItemTimeout
+	s.ramp.on = opts.Forked
 	s.sizer.queue = min(opts.Ahead, backbones.MaxInFlight)
 	return crew.New(crew.Options[backbones.Worker]{
 		Stages: []crew.Stage{{Seats: opts.Workers}}, Policy: policy, Rule: "Run",

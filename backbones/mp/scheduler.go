@@ -24,6 +24,7 @@ type scheduler struct {
 	lanes     map[int]*lane
 	redo      []job
 	waiting   waiting
+	ramp      ramp
 	// now is the time of the last At.
 	now    time.Duration
 	lastID uint64
@@ -87,7 +88,7 @@ func (j job) slice(first, count int) job {
 
 func newScheduler(workers, fixed int) *scheduler {
 	return &scheduler{
-		workers: workers, sizer: sizer{fixed: min(fixed, backbones.MaxChunkItems)}, lanes: map[int]*lane{}, log: hclog.NewNullLogger(),
+		workers: workers, sizer: sizer{fixed: min(fixed, backbones.MaxChunkItems)}, ramp: ramp{idle: true}, lanes: map[int]*lane{}, log: hclog.NewNullLogger(),
 	}
 }
 

@@ -114,12 +114,16 @@ func TestEveryItemHasOneOutcome(t *testing.T) {
 		w.s.retry = backbones.Retry{Limit: w.retries, Backoff: backbones.Backoff{First: delay, Cap: 4 * time.Second, Random: func(n int64) int64 {
 			return rapid.Int64Range(0, n-1).Draw(t, "jitter")
 		}}}
+		w.s.ramp.on = rapid.Bool().Draw(t, "forked")
 		w.s.perWorker = rapid.SampledFrom([]int{0, 0, 1, 7}).Draw(t, "items per worker")
 		blocks, total := drawBlocks(t)
 		now := time.Duration(0)
 		for !w.s.Finished() {
 			now += time.Duration(rapid.IntRange(0, 2000).Draw(t, "pause")) * time.Millisecond
 			w.s.At(now)
+			if w.s.pending() > 0 && w.s.Wanted()[0] == 0 {
+				t.Fatal("items wait, and no worker is wanted")
+			}
 			for len(blocks) > 0 && w.s.Wants() {
 				w.s.Add(blocks[0])
 				blocks = blocks[1:]

@@ -25,6 +25,13 @@ type sizer struct {
 	perItem time.Duration
 	// reached is the largest answered chunk. Sizes grow from there in steps, because a few fast items at the start mean little.
 	reached int
+	// reachedTime is the time that the largest answered chunk took.
+	reachedTime time.Duration
+}
+
+// steady is the nanoseconds an item takes in the largest answered chunk; false: so far that says more about the start of the workers.
+func (s *sizer) steady() (perItem float64, ok bool) {
+	return float64(s.reachedTime) / float64(max(s.reached, 1)), s.reached >= 64 || s.reachedTime >= aimedChunkTime/10
 }
 
 // observe records an answered chunk.
@@ -32,7 +39,9 @@ func (s *sizer) observe(count int, busy time.Duration) {
 	if count <= 0 {
 		return
 	}
-	s.reached = max(s.reached, count)
+	if count >= s.reached {
+		s.reached, s.reachedTime = count, busy
+	}
 	per := max(busy/time.Duration(count), time.Nanosecond)
 	if s.perItem == 0 {
 		s.perItem = per

@@ -35,6 +35,8 @@ var mpFactory = &Factory{
 		return nil
 	},
 	New: func(_ context.Context, s *Spec, policy backbones.Policy, l Local) (backbones.Backbone, error) {
-		return mp.New(mp.Options{Workers: s.Workers, ChunkSize: s.ChunkSize, Start: l.Start, Remaining: l.Remaining, Policy: policy}), nil
+		return mp.New(mp.Options{
+			Workers: s.Workers, ChunkSize: s.ChunkSize, Start: l.Start, Forked: l.spawns(), Remaining: l.Remaining, Policy: policy,
+		}), nil
 	},
 }
