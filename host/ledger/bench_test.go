@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/internal/itemkey"
 )
 
 // noopBlocks are items as the no-op benchmark has them, in blocks of 4096.
@@ -66,7 +67,7 @@ func BenchmarkItem(b *testing.B) {
 func BenchmarkKey(b *testing.B) {
 	line := []byte(`{"i":1234567,"path":"/data/in/567/1234567.jpg"}`)
 	for b.Loop() {
-		KeyOf(line)
+		itemkey.Of(line)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/internal/itemkey"
 )
 
 // FailedItem is a line of failed.jsonl.
@@ -19,17 +20,17 @@ type FailedItem struct {
 	// Item is the item as JSON where Encoding is json, else its printable form as a JSON string; null: it was too long.
 	Item json.RawMessage `json:"item"`
 	// Encoding is json, opaque or indexed: only JSON items can be run again without being listed.
-	Encoding  string    `json:"encoding"`
-	Number    uint64    `json:"number"`
-	Key       Key       `json:"key"`
-	Kind      string    `json:"kind"`
-	Message   string    `json:"message"`
-	Traceback string    `json:"traceback,omitempty"`
-	Attempts  int       `json:"attempts"`
-	Worker    worker    `json:"worker"`
-	Seconds   float64   `json:"seconds,omitempty"`
-	Log       []string  `json:"log,omitempty"`
-	Time      time.Time `json:"time"`
+	Encoding  string      `json:"encoding"`
+	Number    uint64      `json:"number"`
+	Key       itemkey.Key `json:"key"`
+	Kind      string      `json:"kind"`
+	Message   string      `json:"message"`
+	Traceback string      `json:"traceback,omitempty"`
+	Attempts  int         `json:"attempts"`
+	Worker    worker      `json:"worker"`
+	Seconds   float64     `json:"seconds,omitempty"`
+	Log       []string    `json:"log,omitempty"`
+	Time      time.Time   `json:"time"`
 	// Carried says that the item failed in the run that this one takes up, and is so far not done.
 	Carried bool `json:"carried,omitempty"`
 }
@@ -78,7 +79,7 @@ func shorten(text string) string {
 }
 
 // failedOf makes the line of an item.
-func failedOf(f backbones.FailedItem, key Key, now time.Time) FailedItem {
+func failedOf(f backbones.FailedItem, key itemkey.Key, now time.Time) FailedItem {
 	out := FailedItem{
 		Encoding: encodings[f.Encoding], Number: f.Number, Key: key, Kind: string(f.Failure.Kind),
 		Message: shorten(f.Failure.Message), Traceback: shorten(f.Failure.Traceback), Attempts: f.Failure.Attempts,
@@ -191,7 +192,7 @@ func FailedItems(dir string, s *State, visit func(*FailedItem) error) (lost int6
 
 // Pick collects the failed items of a run, to be picked out of a listing.
 func Pick(dir string, s *State) (*Picked, error) {
-	var keys []Key
+	var keys []itemkey.Key
 	_, err := FailedItems(dir, s, func(f *FailedItem) error {
 		keys = append(keys, f.Key)
 		return nil

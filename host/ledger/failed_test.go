@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/internal/itemkey"
 )
 
 // failed.jsonl keeps whole texts, then short ones, then nothing, and both are told.
@@ -116,7 +117,7 @@ func TestFailedLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	items := []string{`{"a": "<b>&\u00e9", "n":1.0}`, "not JSON", `{"bytes":"` + "\xff" + `"}`, `{"long":"` + strings.Repeat("y", maxItem) + `"}`}
-	l.saw(backbones.Block{Count: len(items)}, make([]Key, len(items)))
+	l.saw(backbones.Block{Count: len(items)}, make([]itemkey.Key, len(items)))
 	for i, item := range items {
 		l.Record(backbones.Outcomes{Failed: []backbones.FailedItem{{Number: uint64(i), Item: item, Failure: backbones.Failure{
 			Kind: backbones.KindTimeout, Message: "slow", Traceback: long, Worker: "w3", Attempts: 2, Elapsed: 1500 * time.Millisecond,
@@ -140,7 +141,7 @@ func TestFailedLines(t *testing.T) {
 		if !ok || string(line) != items[i] {
 			t.Errorf("%q came back as %q, %v", items[i], line, ok)
 		}
-		if f.Key != KeyOf([]byte(items[i])) || f.Seconds != 1.5 || f.Worker != "w3" || f.Attempts != 2 || f.Kind != "timeout" || len(f.Traceback) > maxText+20 {
+		if f.Key != itemkey.Of([]byte(items[i])) || f.Seconds != 1.5 || f.Worker != "w3" || f.Attempts != 2 || f.Kind != "timeout" || len(f.Traceback) > maxText+20 {
 			t.Errorf("item %d: %+v", i, f)
 		}
 	}

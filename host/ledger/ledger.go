@@ -15,6 +15,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/internal/count"
+	"github.com/kagurazaka/kagurazaka/internal/itemkey"
 )
 
 // The files of a run's folder.
@@ -61,7 +62,7 @@ type Ledger struct {
 	pending [kindFailed + 1][]backbones.Span
 	total   uint64
 	// seed is that of an indexed list.
-	seed Key
+	seed itemkey.Key
 	err  error
 
 	// failedBytes is the length of failed.jsonl with what waits for it; unkept items failed beyond its limit. notes wait for Note.
@@ -232,7 +233,7 @@ func (l *Ledger) join(k kind, spans []backbones.Span) {
 }
 
 // saw keeps that there are the items of a block, and their keys; nil: none are kept.
-func (l *Ledger) saw(b backbones.Block, keys []Key) {
+func (l *Ledger) saw(b backbones.Block, keys []itemkey.Key) {
 	l.add(func() {
 		l.total = max(l.total, b.First+uint64(b.Count))
 		l.out.keys(b.First, keys)
@@ -240,7 +241,7 @@ func (l *Ledger) saw(b backbones.Block, keys []Key) {
 }
 
 // sawList keeps that the items are an indexed list, and its seed.
-func (l *Ledger) sawList(b backbones.Block, seed Key) {
+func (l *Ledger) sawList(b backbones.Block, seed itemkey.Key) {
 	l.saw(b, nil)
 	l.add(func() {
 		l.seed = seed
@@ -257,14 +258,14 @@ func (l *Ledger) listed() {
 }
 
 // keyOf is the key of a failed item. The caller holds the lock.
-func (l *Ledger) keyOf(f backbones.FailedItem) Key {
+func (l *Ledger) keyOf(f backbones.FailedItem) itemkey.Key {
 	switch f.Encoding {
 	case backbones.Opaque:
-		return Key(f.ContentKey)
+		return itemkey.Key(f.ContentKey)
 	case backbones.Indexed:
-		return seedKey(l.seed, f.Number)
+		return itemkey.At(l.seed, f.Number)
 	default:
-		return KeyOf([]byte(f.Item))
+		return itemkey.Of([]byte(f.Item))
 	}
 }
 

@@ -4,13 +4,15 @@ import (
 	"math/bits"
 	"slices"
 	"sort"
+
+	"github.com/kagurazaka/kagurazaka/internal/itemkey"
 )
 
 // known are items of earlier runs: first those that the runs before had finished, then those that the run itself listed, in its order.
 // While a new listing is the earlier one, its items are compared one by one. From the first that differs, they are looked up among
 // the rest of the finished items.
 type known struct {
-	keys []Key
+	keys []itemkey.Key
 	// finished are those that need not be done again.
 	finished bitset
 	// mixed: they are of several listings.
@@ -28,10 +30,10 @@ func (b bitset) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
 func (b bitset) set(i int)      { b[i/64] |= 1 << (i % 64) }
 
 func newKnown(most int, mixed bool) known {
-	return known{keys: make([]Key, 0, most), finished: newBitset(most), mixed: mixed}
+	return known{keys: make([]itemkey.Key, 0, most), finished: newBitset(most), mixed: mixed}
 }
 
-func (k *known) add(key Key, finished bool) {
+func (k *known) add(key itemkey.Key, finished bool) {
 	if finished {
 		k.finished.set(len(k.keys))
 	}
@@ -39,7 +41,7 @@ func (k *known) add(key Key, finished bool) {
 }
 
 // take reports whether an item of a new listing is finished. It is asked once for each item, in the order of the listing.
-func (k *known) take(key Key) bool {
+func (k *known) take(key itemkey.Key) bool {
 	if k.bag != nil {
 		return k.bag.take(key)
 	}
@@ -66,7 +68,7 @@ func (k *known) changed() bool { return k.bag != nil && !k.mixed }
 // bag is a multiset of keys: one that is there twice can be taken twice.
 type bag struct {
 	// keys are sorted; the bits of taken are those of keys. Of keys that are the same the first are taken first.
-	keys  []Key
+	keys  []itemkey.Key
 	taken bitset
 	// starts has the position of the first key of each bucket. Keys are spread evenly, so their first bits tell the bucket. A search
 	// through all keys would miss the cache at every step.
@@ -78,7 +80,7 @@ type bag struct {
 const bucketKeys = 8
 
 // newBag makes a bag of keys, which it sorts. There are fewer than 2^32.
-func newBag(keys []Key) *bag {
+func newBag(keys []itemkey.Key) *bag {
 	width := bits.Len(uint(len(keys) / bucketKeys))
 	b := &bag{keys: keys, taken: newBitset(len(keys)), starts: make([]uint32, 1<<width+1), shift: 64 - width}
 	slices.Sort(keys)
@@ -95,10 +97,10 @@ func newBag(keys []Key) *bag {
 }
 
 // bucket is the bucket of a key. A shift by 64 leaves nothing: one bucket.
-func (b *bag) bucket(k Key) int { return int(uint64(k) >> b.shift) }
+func (b *bag) bucket(k itemkey.Key) int { return int(uint64(k) >> b.shift) }
 
 // take reports whether a key is in the bag, and takes it out.
-func (b *bag) take(k Key) bool {
+func (b *bag) take(k itemkey.Key) bool {
 	bucket := b.bucket(k)
 	from, to := int(b.starts[bucket]), int(b.starts[bucket+1])
 	i := from + sort.Search(to-from, func(i int) bool {

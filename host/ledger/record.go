@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/internal/itemkey"
 )
 
 // magic begins the record of outcomes; its last byte is the format's version. Files that begin with magic1 are read, too.
@@ -53,7 +54,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type recordBuffer struct{ bytes []byte }
 
 // record adds a record of numbers and keys.
-func (b *recordBuffer) record(k kind, numbers []uint64, keys ...Key) {
+func (b *recordBuffer) record(k kind, numbers []uint64, keys ...itemkey.Key) {
 	at := len(b.bytes)
 	b.bytes = append(b.bytes, 0, 0, 0, 0, 0, 0, 0, 0, byte(k))
 	for _, n := range numbers {
@@ -87,7 +88,7 @@ func (b *recordBuffer) spans(k kind, s Spans) {
 }
 
 // keys adds the keys of consecutive items.
-func (b *recordBuffer) keys(first uint64, keys []Key) {
+func (b *recordBuffer) keys(first uint64, keys []itemkey.Key) {
 	for some := range slices.Chunk(keys, keysARecord) {
 		b.record(kindKeys, []uint64{first}, some...)
 		first += uint64(len(some))
@@ -97,7 +98,7 @@ func (b *recordBuffer) keys(first uint64, keys []Key) {
 // layers writes what a state has as finished: keys as one layer, and each list as one. It calls flush where much waits.
 func (b *recordBuffer) layers(s *State, flush func() error) error {
 	n := 0
-	var some []Key
+	var some []itemkey.Key
 	for i, key := range s.known.keys {
 		if s.known.finished.has(i) {
 			some = append(some, key)
@@ -223,12 +224,12 @@ func (r *reader) number() uint64 {
 	return n
 }
 
-func (r *reader) key() Key {
+func (r *reader) key() itemkey.Key {
 	if len(r.rest) < keyBytes {
 		r.bad = true
 		return 0
 	}
-	k := Key(binary.LittleEndian.Uint64(r.rest))
+	k := itemkey.Key(binary.LittleEndian.Uint64(r.rest))
 	r.rest = r.rest[keyBytes:]
 	return k
 }
@@ -240,7 +241,7 @@ func (r *reader) countKeys() int {
 }
 
 // keys takes the rest as keys, into memory.
-func (r *reader) keys(memory []Key) []Key {
+func (r *reader) keys(memory []itemkey.Key) []itemkey.Key {
 	for range r.countKeys() {
 		memory = append(memory, r.key())
 	}
@@ -263,7 +264,7 @@ func (r *reader) spans(s []backbones.Span) []backbones.Span {
 }
 
 // seeded takes the rest as the first number, the count and the seed of consecutive items.
-func (r *reader) seeded() (backbones.Span, Key) {
+func (r *reader) seeded() (backbones.Span, itemkey.Key) {
 	first, count, seed := r.number(), r.number(), r.key()
 	r.bad = r.bad || len(r.rest) > 0 || count == 0
 	return backbones.Span{First: first, Count: int(count)}, seed

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/internal/itemkey"
 )
 
 // model is what a ledger of at most so many items holds.
@@ -217,7 +218,7 @@ func final(t *rapid.T, s *State) map[uint64]kind {
 func FuzzReadState(f *testing.F) {
 	var b recordBuffer
 	b.bytes = append(b.bytes, magic...)
-	b.keys(0, []Key{1, 2, 3})
+	b.keys(0, []itemkey.Key{1, 2, 3})
 	b.record(kindList, []uint64{0, 100}, 7)
 	b.spans(kindResumed, Spans{{First: 0, Count: 1}})
 	b.record(kindLayer, []uint64{0})

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/internal/itemkey"
 )
 
 // Source is a backbones.Source of those items of another that are to be done. It tells the ledger which items there are.
@@ -22,7 +23,7 @@ type Source struct {
 	queue  []backbones.Block
 	warned bool
 	// keys are those of a block's items, ends where the lines of a block of JSON end.
-	keys  []Key
+	keys  []itemkey.Key
 	ends  []int
 	taken atomic.Int64
 	left  atomic.Int64
@@ -122,7 +123,7 @@ func (s *Source) keyed(b backbones.Block) {
 		b.ContentKeys = opaqueKeys(b)
 		s.keys = s.keys[:0]
 		for _, k := range b.ContentKeys {
-			s.keys = append(s.keys, Key(k))
+			s.keys = append(s.keys, itemkey.Key(k))
 		}
 	}
 	s.ledger.saw(b, s.keys)
@@ -150,7 +151,7 @@ func (s *Source) lineKeys(b backbones.Block) {
 		if i := bytes.IndexByte(b.Payload[from:], '\n'); i >= 0 {
 			to = from + i
 		}
-		s.keys, s.ends = append(s.keys, KeyOf(b.Payload[from:to])), append(s.ends, to)
+		s.keys, s.ends = append(s.keys, itemkey.Of(b.Payload[from:to])), append(s.ends, to)
 		from = to + 1
 	}
 }
@@ -160,16 +161,16 @@ func opaqueKeys(b backbones.Block) []uint64 {
 	if len(b.ContentKeys) == b.Count {
 		return b.ContentKeys
 	}
-	seed := KeyOf(b.Payload)
+	seed := itemkey.Of(b.Payload)
 	keys := make([]uint64, b.Count)
 	for i := range keys {
-		keys[i] = uint64(seedKey(seed, uint64(b.Skip+i)))
+		keys[i] = uint64(itemkey.At(seed, uint64(b.Skip+i)))
 	}
 	return keys
 }
 
 // wanted reports whether an item is to be done. It is asked once for each item, in their order.
-func (s *Source) wanted(key Key) bool {
+func (s *Source) wanted(key itemkey.Key) bool {
 	if only := s.chosen.Only; only != nil {
 		return only.bag.take(key)
 	}
@@ -246,26 +247,26 @@ var address = regexp.MustCompile(` at 0x[0-9a-fA-F]+`)
 
 // listSeed stands for an indexed list: its length, and some of its items, evenly spread. In another order, as a set has in each process,
 // it is another list.
-func (s *Source) listSeed(b backbones.Block) Key {
-	seed := listSeed(b.Count)
+func (s *Source) listSeed(b backbones.Block) itemkey.Key {
+	seed := itemkey.OfList(b.Count)
 	if s.about.Show == nil {
 		return seed
 	}
 	n := min(samples, b.Count)
-	keys := make([]Key, n)
+	keys := make([]itemkey.Key, n)
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
 			text, key := s.about.Show(b.First + sampleOf(i, n, b.Count))
 			if key == 0 {
-				key = uint64(KeyOf([]byte(address.ReplaceAllString(text, ""))))
+				key = uint64(itemkey.Of([]byte(address.ReplaceAllString(text, ""))))
 			}
-			keys[i] = Key(key)
+			keys[i] = itemkey.Key(key)
 		})
 	}
 	all.Wait()
 	for i, key := range keys {
-		seed = seedKey(seed^key, sampleOf(i, n, b.Count))
+		seed = itemkey.At(seed^key, sampleOf(i, n, b.Count))
 	}
 	return seed
 }
@@ -274,10 +275,10 @@ func (s *Source) listSeed(b backbones.Block) Key {
 func sampleOf(i, n, count int) uint64 { return uint64(i) * uint64(count-1) / uint64(max(n-1, 1)) }
 
 // pickedOf are the picked items of an indexed list.
-func (s *Source) pickedOf(list backbones.Span, seed Key) Spans {
+func (s *Source) pickedOf(list backbones.Span, seed itemkey.Key) Spans {
 	var picked Spans
 	for n := list.First; n < end(list); n++ {
-		if s.chosen.Only.bag.take(seedKey(seed, n)) {
+		if s.chosen.Only.bag.take(itemkey.At(seed, n)) {
 			picked = appendSpan(picked, backbones.Span{First: n, Count: 1})
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/regular"
+	"github.com/kagurazaka/kagurazaka/internal/itemkey"
 )
 
 // State is what a ledger says became of the items. Each number is in at most one of the sets.
@@ -25,7 +26,7 @@ type State struct {
 	// known are the items that a run which takes this one up has to know. They are read on demand.
 	known known
 	// lists has what is finished of each indexed list, by its seed; own are those that the run listed itself.
-	lists map[Key]Spans
+	lists map[itemkey.Key]Spans
 	own   []list
 	// layers are what earlier runs had finished, under their numbers there.
 	layers []Spans
@@ -37,7 +38,7 @@ type State struct {
 // list is the items of an indexed list.
 type list struct {
 	backbones.Span
-	seed Key
+	seed itemkey.Key
 }
 
 // Finished are all items that need not be done again.
@@ -88,9 +89,9 @@ const maxOpaque = 1 << 20
 // read reads everything but keys.
 func (s *State) read(r io.Reader) error {
 	var sets [kindFailed + 1][]backbones.Span
-	earlier := map[Key]Spans{}
+	earlier := map[itemkey.Key]Spans{}
 	// conclude makes final sets of what was read so far.
-	conclude := func(into map[Key]Spans) {
+	conclude := func(into map[itemkey.Key]Spans) {
 		s.Done = normal(sets[kindDone])
 		s.Skipped = normal(sets[kindSkipped]).minus(s.Done)
 		s.Resumed = normal(sets[kindResumed]).minus(s.Done).minus(s.Skipped)
@@ -142,7 +143,7 @@ func (s *State) read(r io.Reader) error {
 		}
 		return nil
 	})
-	s.lists = map[Key]Spans{}
+	s.lists = map[itemkey.Key]Spans{}
 	conclude(s.lists)
 	if s.Listed < 0 {
 		for seed, finished := range earlier {
@@ -164,7 +165,7 @@ func (s *State) readKnown(r io.Reader) error {
 	alone := s.Listed >= 0 || s.Resumed.Items() >= earlier
 	finished, resumed := cursor{set: s.Finished()}, cursor{set: s.Resumed}
 	s.known = newKnown(s.keys, !alone)
-	return s.eachKey(r, func(layer int, number uint64, key Key) {
+	return s.eachKey(r, func(layer int, number uint64, key itemkey.Key) {
 		switch {
 		case layer < len(layers):
 			if !alone && layers[layer].has(number) {
@@ -177,9 +178,9 @@ func (s *State) readKnown(r io.Reader) error {
 }
 
 // eachKey calls visit for each key of a record of outcomes. The last layer is the run's own.
-func (s *State) eachKey(r io.Reader, visit func(layer int, number uint64, key Key)) error {
+func (s *State) eachKey(r io.Reader, visit func(layer int, number uint64, key itemkey.Key)) error {
 	layer := 0
-	var memory []Key
+	var memory []itemkey.Key
 	// A run that is under way may have written more by now.
 	_, err := records(io.LimitReader(r, s.whole), func(k kind, in *reader) error {
 		switch k {
@@ -192,7 +193,7 @@ func (s *State) eachKey(r io.Reader, visit func(layer int, number uint64, key Ke
 		case kindOpaque:
 			span, seed := in.seeded()
 			for i := range min(span.Count, maxOpaque) {
-				visit(layer, span.First+uint64(i), seedKey(seed, uint64(i)))
+				visit(layer, span.First+uint64(i), itemkey.At(seed, uint64(i)))
 			}
 		case kindLayer:
 			layer++
@@ -203,18 +204,18 @@ func (s *State) eachKey(r io.Reader, visit func(layer int, number uint64, key Ke
 }
 
 // keysOf are the keys of those of a run's own items that are in a set.
-func (s *State) keysOf(dir string, set Spans) ([]Key, error) {
-	var keys []Key
+func (s *State) keysOf(dir string, set Spans) ([]itemkey.Key, error) {
+	var keys []itemkey.Key
 	for _, l := range s.own {
 		for _, span := range set.within(l.Span) {
 			for n := span.First; n < end(span); n++ {
-				keys = append(keys, seedKey(l.seed, n))
+				keys = append(keys, itemkey.At(l.seed, n))
 			}
 		}
 	}
 	wanted := cursor{set: set}
 	err := withFile(dir, outcomesFile, func(r *os.File, _ int64) error {
-		return s.eachKey(r, func(layer int, number uint64, key Key) {
+		return s.eachKey(r, func(layer int, number uint64, key itemkey.Key) {
 			if layer == len(s.layers) && wanted.has(number) {
 				keys = append(keys, key)
 			}

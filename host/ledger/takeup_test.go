@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/internal/itemkey"
 )
 
 // Whatever a run has done of whatever listing, wherever its file is cut, and however the next listing is changed: of each item the next run is
@@ -114,7 +115,7 @@ func contentItems(size int, list []string) *blocks {
 	return &out
 }
 
-func contentKey(text string) uint64 { return uint64(KeyOf([]byte("content of " + text))) }
+func contentKey(text string) uint64 { return uint64(itemkey.Of([]byte("content of " + text))) }
 
 // cutFile cuts a run's record of outcomes somewhere, and may spoil its last byte.
 func cutFile(t *rapid.T, dir string) {
@@ -139,21 +140,21 @@ func finishedOf(t *testing.T, dir string, lists [][]string, opaque bool) map[str
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts := map[Key]string{}
+	texts := map[itemkey.Key]string{}
 	for _, text := range slices.Concat(lists...) {
-		key := KeyOf([]byte(text))
+		key := itemkey.Of([]byte(text))
 		if opaque {
-			key = Key(contentKey(text))
+			key = itemkey.Key(contentKey(text))
 		}
 		texts[key] = text
 	}
 	earlier, own, resumed := map[string]int{}, map[string]int{}, map[string]int{}
-	numbers := map[uint64]Key{}
+	numbers := map[uint64]itemkey.Key{}
 	listed := false
 	_, err = records(bytes.NewReader(data), func(k kind, in *reader) error {
 		switch k {
 		case kindLayer:
-			earlier, own, resumed, numbers = own, map[string]int{}, map[string]int{}, map[uint64]Key{}
+			earlier, own, resumed, numbers = own, map[string]int{}, map[string]int{}, map[uint64]itemkey.Key{}
 		case kindKeys:
 			first := in.number()
 			for i, key := range in.keys(nil) {
@@ -260,7 +261,7 @@ func TestSlowDisk(t *testing.T) {
 func TestKindsOfLaterVersions(t *testing.T) {
 	data := func(kinds ...kind) []byte {
 		b := recordBuffer{bytes: []byte(magic)}
-		b.keys(0, []Key{1, 2, 3})
+		b.keys(0, []itemkey.Key{1, 2, 3})
 		for _, k := range kinds {
 			b.record(k, []uint64{1})
 			b.record(k, nil)

@@ -1,4 +1,5 @@
-package ledger
+// Package itemkey makes the keys by which items are known again. docs/design/ledger.md has the algorithm.
+package itemkey
 
 import (
 	"encoding/binary"
@@ -8,7 +9,7 @@ import (
 )
 
 // Key stands for an item's content: 64 bits of its JSON text, the same on every machine and in every version. Opaque items have their
-// plugin's, or one of a seed; see seedKey. It is fast, and not secure: a user who makes items collide harms only their own run.
+// plugin's, or one of a seed; see At. It is fast, and not secure: a user who makes items collide harms only their own run.
 type Key uint64
 
 // MarshalText writes the key as 16 hexadecimal digits: JSON numbers are not exact enough.
@@ -35,8 +36,8 @@ func fold(a, b uint64) uint64 {
 	return high ^ low
 }
 
-// KeyOf returns the key of an item's JSON text. It takes 16 bytes at a time; the last 16 may overlap with those before.
-func KeyOf(text []byte) Key {
+// Of returns the key of an item's JSON text. It takes 16 bytes at a time; the last 16 may overlap with those before.
+func Of(text []byte) Key {
 	h := root2
 	n := len(text)
 	rest := text
@@ -58,10 +59,10 @@ func KeyOf(text []byte) Key {
 	return Key(fold(fold(a^root3, b^h)^root5, uint64(n)^root7))
 }
 
-// seedKey is the key of the item at a position of what the seed stands for: a block of opaque items, or an indexed list.
-func seedKey(seed Key, position uint64) Key {
+// At is the key of the item at a position of what the seed stands for: a block of opaque items, or an indexed list.
+func At(seed Key, position uint64) Key {
 	return Key(fold(uint64(seed)^root5, fold(position^root3, root7)))
 }
 
-// listSeed is the seed of a list that is known by the number of its items alone.
-func listSeed(count int) Key { return seedKey(Key(root2), uint64(count)) }
+// OfList is the seed of a list that is known by the number of its items alone.
+func OfList(count int) Key { return At(Key(root2), uint64(count)) }
