@@ -42,9 +42,6 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 		return err
 	}
 	// Some file systems cannot sync a folder; the rename itself has happened.
-	if folder, err := os.Open(dir); err == nil {
-		_ = folder.Sync()
-		_ = folder.Close()
-	}
+	SyncFolder(dir)
 	return nil
 }
