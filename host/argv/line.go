@@ -45,7 +45,10 @@ func (l *Line) First() string {
 }
 
 // Yields reports whether the command has arguments of a task, to which newer flags of the host give way.
-func (l *Line) Yields() bool { return l.Command == "run" || l.Command == "plan" }
+func (l *Line) Yields() bool { return taskCommands[l.Command] }
+
+// taskCommands are the commands with the arguments of a run.
+var taskCommands = map[string]bool{"run": true, "plan": true, "shard": true, "export": true, "debug": true}
 
 // Save keeps the line as it is now. What it returns brings that back, any number of times.
 func (l *Line) Save() (restore func()) {

@@ -182,6 +182,8 @@ func splitArgs(args []string, k known, parser *kong.Kong) *split {
 		switch {
 		case !takes && hasValue && value != "true" && value != "false":
 			wrong = fmt.Sprintf("%s: takes no value, not %q", strings.SplitN(text, "=", 2)[0], value)
+		case takes && !hasValue && attached[flag.name] != "":
+			value, hasValue = attached[flag.name], true
 		case takes && !hasValue && optional[flag.name]:
 			value, hasValue = job.LastSame, true
 			if i+1 < len(args) && isRunWord(args[i+1]) {

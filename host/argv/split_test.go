@@ -19,9 +19,9 @@ type grammar struct {
 
 	Progress string `name:"progress" default:"auto"`
 	job.RunFlags
-	Verbose int  `name:"verbose" short:"v" type:"counter"`
-	Quiet   bool `name:"quiet" short:"q"`
-	KgDebug bool `name:"kg-debug"`
+	Verbose int    `name:"verbose" short:"v" type:"counter"`
+	Quiet   bool   `name:"quiet" short:"q"`
+	KgDebug string `name:"kg-debug"`
 	job.LedgerFlags
 
 	Run  struct{} `cmd:"" default:"withargs"`
@@ -77,6 +77,8 @@ func TestSplit(t *testing.T) {
 		{name: "negative numbers are values", line: "./p Resize --shift -3.5 -1", plugin: "./p", task: "Resize", rest: []string{"--shift", "-3.5", "-1"}},
 		{name: "a flag that the task has itself", line: "./p Resize -v --verbose --kg-verbose", yielded: map[string]bool{"verbose": true},
 			host: []string{"--verbose"}, plugin: "./p", task: "Resize", rest: []string{"-v", "--verbose"}},
+		{name: "an optional value takes a =", line: "--kg-debug ./p Resize", host: []string{"--kg-debug=on"}, plugin: "./p", task: "Resize"},
+		{name: "an optional value", line: "--kg-debug=wait ./p Resize", host: []string{"--kg-debug=wait"}, plugin: "./p", task: "Resize"},
 		{name: "a resume alone", line: "--resume ./p Resize", host: []string{"--resume=last-same"}, plugin: "./p", task: "Resize"},
 		{name: "a resume of the last", line: "--resume last ./p Resize --retry-failed", host: []string{"--resume=last", "--retry-failed=last-same"}, plugin: "./p", task: "Resize"},
 		{name: "a resume of a run", line: "./p --kg-resume 20260314-150926535-8c1f0a Resize", host: []string{"--resume=20260314-150926535-8c1f0a"}, plugin: "./p", task: "Resize"},

@@ -130,6 +130,9 @@ func (l *Line) BackboneFlags() []job.Value { return l.backbone }
 // optional are the flags with an optional value: the next word is the value only if it names a run, so that the plugin may follow.
 var optional = map[string]bool{"resume": true, "retry-failed": true}
 
+// attached are flags with an optional value that takes a =, and what they mean without one.
+var attached = map[string]string{"debug": "on"}
+
 var runID = regexp.MustCompile(`^\d{8}-\d{1,9}(-[0-9a-f]{0,6})?$`)
 
 // isRunWord reports whether a word names a run: it looks like an id, or is the folder of one.

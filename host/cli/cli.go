@@ -185,6 +185,12 @@ func (a *app) main(ctx context.Context, args []string) error {
 	switch a.line.Command {
 	case "plan":
 		return a.plan(ctx)
+	case "shard":
+		return a.shard(ctx)
+	case "export":
+		return a.export(ctx)
+	case "debug":
+		return a.debug(ctx)
 	case "describe":
 		return a.describe(ctx)
 	case "init":
@@ -212,7 +218,7 @@ func (a *app) readHost(command string, flags []string) error {
 		}
 		return exitcode.Usagef("%w; hint: see kagurazaka -hk", err)
 	}
-	if a.grammar.KgDebug {
+	if a.grammar.DebugFlags.Mode != "" {
 		a.grammar.Verbose = max(a.grammar.Verbose, 2)
 	}
 	return nil
@@ -234,7 +240,7 @@ func (a *app) choices(flags []string) string {
 
 func (a *app) setGrammar(g grammar) {
 	a.grammar = g
-	a.program.Flags = &job.Flags{ConfigFlags: g.ConfigFlags, RunFlags: g.RunFlags, LedgerFlags: g.LedgerFlags}
+	a.program.Flags = &job.Flags{ConfigFlags: g.ConfigFlags, RunFlags: g.RunFlags, DebugFlags: g.DebugFlags, SelectFlags: g.SelectFlags, SourceFlags: g.SourceFlags, LedgerFlags: g.LedgerFlags}
 }
 
 func (a *app) printVersion() error { return a.Answer(fmt.Sprintf("kagurazaka %s\n", a.version)) }

@@ -19,6 +19,9 @@ type grammar struct {
 
 	Run        runCmd        `cmd:"" default:"withargs" help:"Run a task. The word run may be left out."`
 	Plan       planCmd       `cmd:"" help:"Say what a run would do: how many items are to do and done, and the first of them. Takes the same flags as a run; starts no worker."`
+	Shard      shardCmd      `cmd:"" help:"Divide the items of a run into parts of equal size, each with a file of its own."`
+	Export     exportCmd     `cmd:"" help:"Print the items of a run, with what became of them."`
+	Debug      debugCmd      `cmd:"" help:"Run one item in a debugger on the terminal."`
 	Describe   describeCmd   `cmd:"" help:"Say what tasks a plugin has and what they need."`
 	Init       initCmd       `cmd:"" help:"Write a commented configuration file for a task, to be filled and given to --cfg."`
 	Runs       runsCmd       `cmd:"" help:"List the runs that were made here, the newest first."`
@@ -39,7 +42,9 @@ type hostFlags struct {
 	job.RunFlags
 	Verbose int  `name:"verbose" short:"v" type:"counter" help:"Log more; twice: everything."`
 	Quiet   bool `name:"quiet" short:"q" help:"Log warnings and errors alone; hides what tasks print."`
-	KgDebug bool `name:"kg-debug" help:"Log everything, and show tracebacks of failed items."`
+	job.DebugFlags
+	job.SelectFlags
+	job.SourceFlags
 	job.LedgerFlags
 	Version bool `name:"version" help:"Print the version."`
 }
@@ -55,6 +60,21 @@ type planCmd struct {
 	Unfinished bool   `name:"unfinished" help:"Print the paths of the outputs that somebody began and did not finish, one a line, and nothing else."`
 	Plugin     string `arg:"" optional:"" help:"The plugin, as for a run."`
 	Task       string `arg:"" optional:"" help:"The task's name."`
+}
+
+type shardCmd struct {
+	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
+	Task   string `arg:"" optional:"" help:"The task's name."`
+}
+
+type exportCmd struct {
+	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
+	Task   string `arg:"" optional:"" help:"The task's name."`
+}
+
+type debugCmd struct {
+	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
+	Task   string `arg:"" optional:"" help:"The task's name."`
 }
 
 type describeCmd struct {

@@ -14,10 +14,13 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/run"
 )
 
-// Flags are a user's choices about a job, with kong's tags: they are the command line's flags. The three parts are their order in its help.
+// Flags are a user's choices about a job, with kong's tags: they are the command line's flags. The parts are in the order of its help.
 type Flags struct {
 	ConfigFlags
 	RunFlags
+	DebugFlags
+	SelectFlags
+	SourceFlags
 	LedgerFlags
 }
 

@@ -1639,7 +1639,11 @@ type OpenRequest struct {
 	// How to record outputs that are written in place, see docs/protocol.md; absent: not at all. Never together with staging.
 	Direct *Direct `protobuf:"bytes,17,opt,name=direct,proto3" json:"direct,omitempty"`
 	// The user's options for listing, for plugins that apply templates themselves; absent: the defaults.
-	Listing       *ListingPolicy `protobuf:"bytes,18,opt,name=listing,proto3" json:"listing,omitempty"`
+	Listing *ListingPolicy `protobuf:"bytes,18,opt,name=listing,proto3" json:"listing,omitempty"`
+	// Where a worker that a plugin forks runs; absent: wherever its parent may.
+	Placement *Placement `protobuf:"bytes,19,opt,name=placement,proto3" json:"placement,omitempty"`
+	// The worker is debugged; absent: it is not.
+	Debug         *Debug `protobuf:"bytes,20,opt,name=debug,proto3" json:"debug,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1800,6 +1804,148 @@ func (x *OpenRequest) GetListing() *ListingPolicy {
 	return nil
 }
 
+func (x *OpenRequest) GetPlacement() *Placement {
+	if x != nil {
+		return x.Placement
+	}
+	return nil
+}
+
+func (x *OpenRequest) GetDebug() *Debug {
+	if x != nil {
+		return x.Debug
+	}
+	return nil
+}
+
+// Placement is the part of the machine that a worker runs on.
+type Placement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The CPUs, by the kernel's numbers.
+	Cpus []uint32 `protobuf:"varint,1,rep,packed,name=cpus,proto3" json:"cpus,omitempty"`
+	// The NUMA nodes whose memory is preferred; empty: no preference.
+	MemoryNodes []uint32 `protobuf:"varint,2,rep,packed,name=memory_nodes,json=memoryNodes,proto3" json:"memory_nodes,omitempty"`
+	// The number of threads of numeric libraries; 0: the plugin's default.
+	Threads       uint32 `protobuf:"varint,3,opt,name=threads,proto3" json:"threads,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Placement) Reset() {
+	*x = Placement{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Placement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Placement) ProtoMessage() {}
+
+func (x *Placement) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Placement.ProtoReflect.Descriptor instead.
+func (*Placement) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Placement) GetCpus() []uint32 {
+	if x != nil {
+		return x.Cpus
+	}
+	return nil
+}
+
+func (x *Placement) GetMemoryNodes() []uint32 {
+	if x != nil {
+		return x.MemoryNodes
+	}
+	return nil
+}
+
+func (x *Placement) GetThreads() uint32 {
+	if x != nil {
+		return x.Threads
+	}
+	return 0
+}
+
+// Debug is what a worker does for a person who looks for a fault.
+type Debug struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Tracebacks show local variables, with secrets masked.
+	Locals bool `protobuf:"varint,1,opt,name=locals,proto3" json:"locals,omitempty"`
+	// The worker waits for a debugger before it begins its first item.
+	Wait bool `protobuf:"varint,2,opt,name=wait,proto3" json:"wait,omitempty"`
+	// The item runs under the language's debugger on this terminal; empty: it does not.
+	Terminal      string `protobuf:"bytes,3,opt,name=terminal,proto3" json:"terminal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Debug) Reset() {
+	*x = Debug{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Debug) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Debug) ProtoMessage() {}
+
+func (x *Debug) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Debug.ProtoReflect.Descriptor instead.
+func (*Debug) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Debug) GetLocals() bool {
+	if x != nil {
+		return x.Locals
+	}
+	return false
+}
+
+func (x *Debug) GetWait() bool {
+	if x != nil {
+		return x.Wait
+	}
+	return false
+}
+
+func (x *Debug) GetTerminal() string {
+	if x != nil {
+		return x.Terminal
+	}
+	return ""
+}
+
 type ListingPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Outputs in a JSON Lines file may be outside of the output folder.
@@ -1812,7 +1958,7 @@ type ListingPolicy struct {
 
 func (x *ListingPolicy) Reset() {
 	*x = ListingPolicy{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1824,7 +1970,7 @@ func (x *ListingPolicy) String() string {
 func (*ListingPolicy) ProtoMessage() {}
 
 func (x *ListingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1837,7 +1983,7 @@ func (x *ListingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListingPolicy.ProtoReflect.Descriptor instead.
 func (*ListingPolicy) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{16}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListingPolicy) GetOutputsOutside() bool {
@@ -1865,7 +2011,7 @@ type SharedMemory struct {
 
 func (x *SharedMemory) Reset() {
 	*x = SharedMemory{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1877,7 +2023,7 @@ func (x *SharedMemory) String() string {
 func (*SharedMemory) ProtoMessage() {}
 
 func (x *SharedMemory) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1890,7 +2036,7 @@ func (x *SharedMemory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SharedMemory.ProtoReflect.Descriptor instead.
 func (*SharedMemory) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SharedMemory) GetPath() string {
@@ -1922,7 +2068,7 @@ type Staging struct {
 
 func (x *Staging) Reset() {
 	*x = Staging{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1934,7 +2080,7 @@ func (x *Staging) String() string {
 func (*Staging) ProtoMessage() {}
 
 func (x *Staging) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1947,7 +2093,7 @@ func (x *Staging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Staging.ProtoReflect.Descriptor instead.
 func (*Staging) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Staging) GetDir() string {
@@ -1994,7 +2140,7 @@ type Direct struct {
 
 func (x *Direct) Reset() {
 	*x = Direct{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2006,7 +2152,7 @@ func (x *Direct) String() string {
 func (*Direct) ProtoMessage() {}
 
 func (x *Direct) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2019,7 +2165,7 @@ func (x *Direct) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Direct.ProtoReflect.Descriptor instead.
 func (*Direct) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Direct) GetPage() string {
@@ -2081,7 +2227,7 @@ type OpenResponse struct {
 
 func (x *OpenResponse) Reset() {
 	*x = OpenResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2093,7 +2239,7 @@ func (x *OpenResponse) String() string {
 func (*OpenResponse) ProtoMessage() {}
 
 func (x *OpenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2106,7 +2252,7 @@ func (x *OpenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenResponse.ProtoReflect.Descriptor instead.
 func (*OpenResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *OpenResponse) GetError() *Error {
@@ -2140,7 +2286,7 @@ type Block struct {
 
 func (x *Block) Reset() {
 	*x = Block{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2152,7 +2298,7 @@ func (x *Block) String() string {
 func (*Block) ProtoMessage() {}
 
 func (x *Block) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2165,7 +2311,7 @@ func (x *Block) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Block.ProtoReflect.Descriptor instead.
 func (*Block) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Block) GetEncoding() Encoding {
@@ -2214,7 +2360,7 @@ type IndexRange struct {
 
 func (x *IndexRange) Reset() {
 	*x = IndexRange{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2226,7 +2372,7 @@ func (x *IndexRange) String() string {
 func (*IndexRange) ProtoMessage() {}
 
 func (x *IndexRange) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2239,7 +2385,7 @@ func (x *IndexRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexRange.ProtoReflect.Descriptor instead.
 func (*IndexRange) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *IndexRange) GetFirst() uint64 {
@@ -2271,7 +2417,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2283,7 +2429,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2296,7 +2442,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{23}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListRequest) GetMaxItems() uint32 {
@@ -2343,7 +2489,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2355,7 +2501,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2368,7 +2514,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{24}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListResponse) GetMessage() isListResponse_Message {
@@ -2473,7 +2619,7 @@ type RunRequest struct {
 
 func (x *RunRequest) Reset() {
 	*x = RunRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2485,7 +2631,7 @@ func (x *RunRequest) String() string {
 func (*RunRequest) ProtoMessage() {}
 
 func (x *RunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2498,7 +2644,7 @@ func (x *RunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRequest.ProtoReflect.Descriptor instead.
 func (*RunRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{25}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RunRequest) GetChunk() *Chunk {
@@ -2528,7 +2674,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2540,7 +2686,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2553,7 +2699,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{26}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Chunk) GetId() uint64 {
@@ -2593,7 +2739,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2605,7 +2751,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2618,7 +2764,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{27}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Part) GetSource() isPart_Source {
@@ -2689,7 +2835,7 @@ type RunResponse struct {
 
 func (x *RunResponse) Reset() {
 	*x = RunResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2701,7 +2847,7 @@ func (x *RunResponse) String() string {
 func (*RunResponse) ProtoMessage() {}
 
 func (x *RunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2714,7 +2860,7 @@ func (x *RunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunResponse.ProtoReflect.Descriptor instead.
 func (*RunResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{28}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RunResponse) GetResult() *ChunkResult {
@@ -2759,7 +2905,7 @@ type ChunkResult struct {
 
 func (x *ChunkResult) Reset() {
 	*x = ChunkResult{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2771,7 +2917,7 @@ func (x *ChunkResult) String() string {
 func (*ChunkResult) ProtoMessage() {}
 
 func (x *ChunkResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2784,7 +2930,7 @@ func (x *ChunkResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChunkResult.ProtoReflect.Descriptor instead.
 func (*ChunkResult) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{29}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ChunkResult) GetId() uint64 {
@@ -2849,7 +2995,7 @@ type UnwrittenOutput struct {
 
 func (x *UnwrittenOutput) Reset() {
 	*x = UnwrittenOutput{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2861,7 +3007,7 @@ func (x *UnwrittenOutput) String() string {
 func (*UnwrittenOutput) ProtoMessage() {}
 
 func (x *UnwrittenOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2874,7 +3020,7 @@ func (x *UnwrittenOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnwrittenOutput.ProtoReflect.Descriptor instead.
 func (*UnwrittenOutput) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *UnwrittenOutput) GetExpected() string {
@@ -2906,7 +3052,7 @@ type ItemFailure struct {
 
 func (x *ItemFailure) Reset() {
 	*x = ItemFailure{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2918,7 +3064,7 @@ func (x *ItemFailure) String() string {
 func (*ItemFailure) ProtoMessage() {}
 
 func (x *ItemFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2931,7 +3077,7 @@ func (x *ItemFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemFailure.ProtoReflect.Descriptor instead.
 func (*ItemFailure) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ItemFailure) GetIndex() uint32 {
@@ -2981,7 +3127,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2993,7 +3139,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3006,7 +3152,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Batch) GetId() uint64 {
@@ -3055,7 +3201,7 @@ type Region struct {
 
 func (x *Region) Reset() {
 	*x = Region{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3067,7 +3213,7 @@ func (x *Region) String() string {
 func (*Region) ProtoMessage() {}
 
 func (x *Region) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3080,7 +3226,7 @@ func (x *Region) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Region.ProtoReflect.Descriptor instead.
 func (*Region) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Region) GetOffset() uint64 {
@@ -3111,7 +3257,7 @@ type Payload struct {
 
 func (x *Payload) Reset() {
 	*x = Payload{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3123,7 +3269,7 @@ func (x *Payload) String() string {
 func (*Payload) ProtoMessage() {}
 
 func (x *Payload) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3136,7 +3282,7 @@ func (x *Payload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payload.ProtoReflect.Descriptor instead.
 func (*Payload) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Payload) GetTensors() []*Tensor {
@@ -3174,7 +3320,7 @@ type Tensor struct {
 
 func (x *Tensor) Reset() {
 	*x = Tensor{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3186,7 +3332,7 @@ func (x *Tensor) String() string {
 func (*Tensor) ProtoMessage() {}
 
 func (x *Tensor) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3199,7 +3345,7 @@ func (x *Tensor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tensor.ProtoReflect.Descriptor instead.
 func (*Tensor) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Tensor) GetDtype() string {
@@ -3251,7 +3397,7 @@ type BatchResult struct {
 
 func (x *BatchResult) Reset() {
 	*x = BatchResult{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3263,7 +3409,7 @@ func (x *BatchResult) String() string {
 func (*BatchResult) ProtoMessage() {}
 
 func (x *BatchResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3276,7 +3422,7 @@ func (x *BatchResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchResult.ProtoReflect.Descriptor instead.
 func (*BatchResult) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *BatchResult) GetId() uint64 {
@@ -3362,7 +3508,7 @@ type SpawnRequest struct {
 
 func (x *SpawnRequest) Reset() {
 	*x = SpawnRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3374,7 +3520,7 @@ func (x *SpawnRequest) String() string {
 func (*SpawnRequest) ProtoMessage() {}
 
 func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3387,7 +3533,7 @@ func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnRequest.ProtoReflect.Descriptor instead.
 func (*SpawnRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SpawnRequest) GetMessage() isSpawnRequest_Message {
@@ -3442,7 +3588,7 @@ type SpawnWorker struct {
 
 func (x *SpawnWorker) Reset() {
 	*x = SpawnWorker{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3454,7 +3600,7 @@ func (x *SpawnWorker) String() string {
 func (*SpawnWorker) ProtoMessage() {}
 
 func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3467,7 +3613,7 @@ func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnWorker.ProtoReflect.Descriptor instead.
 func (*SpawnWorker) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{38}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SpawnWorker) GetOpen() *OpenRequest {
@@ -3492,7 +3638,7 @@ type SpawnResponse struct {
 
 func (x *SpawnResponse) Reset() {
 	*x = SpawnResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3504,7 +3650,7 @@ func (x *SpawnResponse) String() string {
 func (*SpawnResponse) ProtoMessage() {}
 
 func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3517,7 +3663,7 @@ func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnResponse.ProtoReflect.Descriptor instead.
 func (*SpawnResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{39}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *SpawnResponse) GetMessage() isSpawnResponse_Message {
@@ -3605,7 +3751,7 @@ type WorkerStarted struct {
 
 func (x *WorkerStarted) Reset() {
 	*x = WorkerStarted{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3617,7 +3763,7 @@ func (x *WorkerStarted) String() string {
 func (*WorkerStarted) ProtoMessage() {}
 
 func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3630,7 +3776,7 @@ func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerStarted.ProtoReflect.Descriptor instead.
 func (*WorkerStarted) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{40}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *WorkerStarted) GetWorkerIndex() uint32 {
@@ -3672,7 +3818,7 @@ type WorkerFailed struct {
 
 func (x *WorkerFailed) Reset() {
 	*x = WorkerFailed{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3684,7 +3830,7 @@ func (x *WorkerFailed) String() string {
 func (*WorkerFailed) ProtoMessage() {}
 
 func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3697,7 +3843,7 @@ func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerFailed.ProtoReflect.Descriptor instead.
 func (*WorkerFailed) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{41}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *WorkerFailed) GetWorkerIndex() uint32 {
@@ -3727,7 +3873,7 @@ type WorkerExited struct {
 
 func (x *WorkerExited) Reset() {
 	*x = WorkerExited{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3739,7 +3885,7 @@ func (x *WorkerExited) String() string {
 func (*WorkerExited) ProtoMessage() {}
 
 func (x *WorkerExited) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3752,7 +3898,7 @@ func (x *WorkerExited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerExited.ProtoReflect.Descriptor instead.
 func (*WorkerExited) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{42}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *WorkerExited) GetWorkerIndex() uint32 {
@@ -3795,7 +3941,7 @@ type ShownItem struct {
 
 func (x *ShownItem) Reset() {
 	*x = ShownItem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3807,7 +3953,7 @@ func (x *ShownItem) String() string {
 func (*ShownItem) ProtoMessage() {}
 
 func (x *ShownItem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3820,7 +3966,7 @@ func (x *ShownItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShownItem.ProtoReflect.Descriptor instead.
 func (*ShownItem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{43}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ShownItem) GetIndex() uint64 {
@@ -3871,7 +4017,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3883,7 +4029,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3896,7 +4042,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{44}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Error) GetMessage() string {
@@ -4092,7 +4238,7 @@ type ItemError struct {
 
 func (x *ItemError) Reset() {
 	*x = ItemError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4104,7 +4250,7 @@ func (x *ItemError) String() string {
 func (*ItemError) ProtoMessage() {}
 
 func (x *ItemError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4117,7 +4263,7 @@ func (x *ItemError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemError.ProtoReflect.Descriptor instead.
 func (*ItemError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{45}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ItemError) GetTypeName() string {
@@ -4136,7 +4282,7 @@ type ConfigError struct {
 
 func (x *ConfigError) Reset() {
 	*x = ConfigError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4148,7 +4294,7 @@ func (x *ConfigError) String() string {
 func (*ConfigError) ProtoMessage() {}
 
 func (x *ConfigError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4161,7 +4307,7 @@ func (x *ConfigError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigError.ProtoReflect.Descriptor instead.
 func (*ConfigError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{46}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ConfigError) GetProblems() []*ConfigProblem {
@@ -4184,7 +4330,7 @@ type ConfigProblem struct {
 
 func (x *ConfigProblem) Reset() {
 	*x = ConfigProblem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4196,7 +4342,7 @@ func (x *ConfigProblem) String() string {
 func (*ConfigProblem) ProtoMessage() {}
 
 func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4209,7 +4355,7 @@ func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigProblem.ProtoReflect.Descriptor instead.
 func (*ConfigProblem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{47}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ConfigProblem) GetWhere() string {
@@ -4242,7 +4388,7 @@ type PanicError struct {
 
 func (x *PanicError) Reset() {
 	*x = PanicError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4254,7 +4400,7 @@ func (x *PanicError) String() string {
 func (*PanicError) ProtoMessage() {}
 
 func (x *PanicError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4267,7 +4413,7 @@ func (x *PanicError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PanicError.ProtoReflect.Descriptor instead.
 func (*PanicError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{48}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *PanicError) GetValue() string {
@@ -4285,7 +4431,7 @@ type EndedError struct {
 
 func (x *EndedError) Reset() {
 	*x = EndedError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4297,7 +4443,7 @@ func (x *EndedError) String() string {
 func (*EndedError) ProtoMessage() {}
 
 func (x *EndedError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4310,7 +4456,7 @@ func (x *EndedError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndedError.ProtoReflect.Descriptor instead.
 func (*EndedError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{49}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{51}
 }
 
 type NoSuchTaskError struct {
@@ -4322,7 +4468,7 @@ type NoSuchTaskError struct {
 
 func (x *NoSuchTaskError) Reset() {
 	*x = NoSuchTaskError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4334,7 +4480,7 @@ func (x *NoSuchTaskError) String() string {
 func (*NoSuchTaskError) ProtoMessage() {}
 
 func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4347,7 +4493,7 @@ func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoSuchTaskError.ProtoReflect.Descriptor instead.
 func (*NoSuchTaskError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{50}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *NoSuchTaskError) GetTasks() []string {
@@ -4366,7 +4512,7 @@ type UnsupportedError struct {
 
 func (x *UnsupportedError) Reset() {
 	*x = UnsupportedError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4378,7 +4524,7 @@ func (x *UnsupportedError) String() string {
 func (*UnsupportedError) ProtoMessage() {}
 
 func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4391,7 +4537,7 @@ func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnsupportedError.ProtoReflect.Descriptor instead.
 func (*UnsupportedError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{51}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *UnsupportedError) GetWhat() string {
@@ -4411,7 +4557,7 @@ type InvalidOutputError struct {
 
 func (x *InvalidOutputError) Reset() {
 	*x = InvalidOutputError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4423,7 +4569,7 @@ func (x *InvalidOutputError) String() string {
 func (*InvalidOutputError) ProtoMessage() {}
 
 func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4436,7 +4582,7 @@ func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvalidOutputError.ProtoReflect.Descriptor instead.
 func (*InvalidOutputError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{52}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *InvalidOutputError) GetPath() string {
@@ -4458,7 +4604,7 @@ type DeviceMemoryError struct {
 
 func (x *DeviceMemoryError) Reset() {
 	*x = DeviceMemoryError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[53]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4470,7 +4616,7 @@ func (x *DeviceMemoryError) String() string {
 func (*DeviceMemoryError) ProtoMessage() {}
 
 func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[53]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4483,7 +4629,7 @@ func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceMemoryError.ProtoReflect.Descriptor instead.
 func (*DeviceMemoryError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{53}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *DeviceMemoryError) GetWanted() uint64 {
@@ -4517,7 +4663,7 @@ type RegionTooSmallError struct {
 
 func (x *RegionTooSmallError) Reset() {
 	*x = RegionTooSmallError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[54]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4529,7 +4675,7 @@ func (x *RegionTooSmallError) String() string {
 func (*RegionTooSmallError) ProtoMessage() {}
 
 func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[54]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4542,7 +4688,7 @@ func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegionTooSmallError.ProtoReflect.Descriptor instead.
 func (*RegionTooSmallError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{54}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *RegionTooSmallError) GetWanted() uint64 {
@@ -4642,7 +4788,7 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\bNodeList\x12)\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x13.kagurazaka.v1.NodeR\x05nodes\"7\n" +
 	"\aNodeMap\x12,\n" +
-	"\x06fields\x18\x01 \x03(\v2\x14.kagurazaka.v1.FieldR\x06fields\"\xa2\x05\n" +
+	"\x06fields\x18\x01 \x03(\v2\x14.kagurazaka.v1.FieldR\x06fields\"\x86\x06\n" +
 	"\vOpenRequest\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12\x12\n" +
 	"\x04args\x18\x02 \x03(\tR\x04args\x123\n" +
@@ -4665,7 +4811,17 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"batch_size\x18\x10 \x01(\rR\tbatchSize\x12-\n" +
 	"\x06direct\x18\x11 \x01(\v2\x15.kagurazaka.v1.DirectR\x06direct\x126\n" +
-	"\alisting\x18\x12 \x01(\v2\x1c.kagurazaka.v1.ListingPolicyR\alisting\"[\n" +
+	"\alisting\x18\x12 \x01(\v2\x1c.kagurazaka.v1.ListingPolicyR\alisting\x126\n" +
+	"\tplacement\x18\x13 \x01(\v2\x18.kagurazaka.v1.PlacementR\tplacement\x12*\n" +
+	"\x05debug\x18\x14 \x01(\v2\x14.kagurazaka.v1.DebugR\x05debug\"\\\n" +
+	"\tPlacement\x12\x12\n" +
+	"\x04cpus\x18\x01 \x03(\rR\x04cpus\x12!\n" +
+	"\fmemory_nodes\x18\x02 \x03(\rR\vmemoryNodes\x12\x18\n" +
+	"\athreads\x18\x03 \x01(\rR\athreads\"O\n" +
+	"\x05Debug\x12\x16\n" +
+	"\x06locals\x18\x01 \x01(\bR\x06locals\x12\x12\n" +
+	"\x04wait\x18\x02 \x01(\bR\x04wait\x12\x1a\n" +
+	"\bterminal\x18\x03 \x01(\tR\bterminal\"[\n" +
 	"\rListingPolicy\x12'\n" +
 	"\x0foutputs_outside\x18\x01 \x01(\bR\x0eoutputsOutside\x12!\n" +
 	"\flist_outputs\x18\x02 \x01(\bR\vlistOutputs\"6\n" +
@@ -4919,7 +5075,7 @@ func file_kagurazaka_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_kagurazaka_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
+var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_kagurazaka_v1_plugin_proto_goTypes = []any{
 	(Validity)(0),               // 0: kagurazaka.v1.Validity
 	(InputKind)(0),              // 1: kagurazaka.v1.InputKind
@@ -4944,48 +5100,50 @@ var file_kagurazaka_v1_plugin_proto_goTypes = []any{
 	(*NodeList)(nil),            // 20: kagurazaka.v1.NodeList
 	(*NodeMap)(nil),             // 21: kagurazaka.v1.NodeMap
 	(*OpenRequest)(nil),         // 22: kagurazaka.v1.OpenRequest
-	(*ListingPolicy)(nil),       // 23: kagurazaka.v1.ListingPolicy
-	(*SharedMemory)(nil),        // 24: kagurazaka.v1.SharedMemory
-	(*Staging)(nil),             // 25: kagurazaka.v1.Staging
-	(*Direct)(nil),              // 26: kagurazaka.v1.Direct
-	(*OpenResponse)(nil),        // 27: kagurazaka.v1.OpenResponse
-	(*Block)(nil),               // 28: kagurazaka.v1.Block
-	(*IndexRange)(nil),          // 29: kagurazaka.v1.IndexRange
-	(*ListRequest)(nil),         // 30: kagurazaka.v1.ListRequest
-	(*ListResponse)(nil),        // 31: kagurazaka.v1.ListResponse
-	(*RunRequest)(nil),          // 32: kagurazaka.v1.RunRequest
-	(*Chunk)(nil),               // 33: kagurazaka.v1.Chunk
-	(*Part)(nil),                // 34: kagurazaka.v1.Part
-	(*RunResponse)(nil),         // 35: kagurazaka.v1.RunResponse
-	(*ChunkResult)(nil),         // 36: kagurazaka.v1.ChunkResult
-	(*UnwrittenOutput)(nil),     // 37: kagurazaka.v1.UnwrittenOutput
-	(*ItemFailure)(nil),         // 38: kagurazaka.v1.ItemFailure
-	(*Batch)(nil),               // 39: kagurazaka.v1.Batch
-	(*Region)(nil),              // 40: kagurazaka.v1.Region
-	(*Payload)(nil),             // 41: kagurazaka.v1.Payload
-	(*Tensor)(nil),              // 42: kagurazaka.v1.Tensor
-	(*BatchResult)(nil),         // 43: kagurazaka.v1.BatchResult
-	(*SpawnRequest)(nil),        // 44: kagurazaka.v1.SpawnRequest
-	(*SpawnWorker)(nil),         // 45: kagurazaka.v1.SpawnWorker
-	(*SpawnResponse)(nil),       // 46: kagurazaka.v1.SpawnResponse
-	(*WorkerStarted)(nil),       // 47: kagurazaka.v1.WorkerStarted
-	(*WorkerFailed)(nil),        // 48: kagurazaka.v1.WorkerFailed
-	(*WorkerExited)(nil),        // 49: kagurazaka.v1.WorkerExited
-	(*ShownItem)(nil),           // 50: kagurazaka.v1.ShownItem
-	(*Error)(nil),               // 51: kagurazaka.v1.Error
-	(*ItemError)(nil),           // 52: kagurazaka.v1.ItemError
-	(*ConfigError)(nil),         // 53: kagurazaka.v1.ConfigError
-	(*ConfigProblem)(nil),       // 54: kagurazaka.v1.ConfigProblem
-	(*PanicError)(nil),          // 55: kagurazaka.v1.PanicError
-	(*EndedError)(nil),          // 56: kagurazaka.v1.EndedError
-	(*NoSuchTaskError)(nil),     // 57: kagurazaka.v1.NoSuchTaskError
-	(*UnsupportedError)(nil),    // 58: kagurazaka.v1.UnsupportedError
-	(*InvalidOutputError)(nil),  // 59: kagurazaka.v1.InvalidOutputError
-	(*DeviceMemoryError)(nil),   // 60: kagurazaka.v1.DeviceMemoryError
-	(*RegionTooSmallError)(nil), // 61: kagurazaka.v1.RegionTooSmallError
+	(*Placement)(nil),           // 23: kagurazaka.v1.Placement
+	(*Debug)(nil),               // 24: kagurazaka.v1.Debug
+	(*ListingPolicy)(nil),       // 25: kagurazaka.v1.ListingPolicy
+	(*SharedMemory)(nil),        // 26: kagurazaka.v1.SharedMemory
+	(*Staging)(nil),             // 27: kagurazaka.v1.Staging
+	(*Direct)(nil),              // 28: kagurazaka.v1.Direct
+	(*OpenResponse)(nil),        // 29: kagurazaka.v1.OpenResponse
+	(*Block)(nil),               // 30: kagurazaka.v1.Block
+	(*IndexRange)(nil),          // 31: kagurazaka.v1.IndexRange
+	(*ListRequest)(nil),         // 32: kagurazaka.v1.ListRequest
+	(*ListResponse)(nil),        // 33: kagurazaka.v1.ListResponse
+	(*RunRequest)(nil),          // 34: kagurazaka.v1.RunRequest
+	(*Chunk)(nil),               // 35: kagurazaka.v1.Chunk
+	(*Part)(nil),                // 36: kagurazaka.v1.Part
+	(*RunResponse)(nil),         // 37: kagurazaka.v1.RunResponse
+	(*ChunkResult)(nil),         // 38: kagurazaka.v1.ChunkResult
+	(*UnwrittenOutput)(nil),     // 39: kagurazaka.v1.UnwrittenOutput
+	(*ItemFailure)(nil),         // 40: kagurazaka.v1.ItemFailure
+	(*Batch)(nil),               // 41: kagurazaka.v1.Batch
+	(*Region)(nil),              // 42: kagurazaka.v1.Region
+	(*Payload)(nil),             // 43: kagurazaka.v1.Payload
+	(*Tensor)(nil),              // 44: kagurazaka.v1.Tensor
+	(*BatchResult)(nil),         // 45: kagurazaka.v1.BatchResult
+	(*SpawnRequest)(nil),        // 46: kagurazaka.v1.SpawnRequest
+	(*SpawnWorker)(nil),         // 47: kagurazaka.v1.SpawnWorker
+	(*SpawnResponse)(nil),       // 48: kagurazaka.v1.SpawnResponse
+	(*WorkerStarted)(nil),       // 49: kagurazaka.v1.WorkerStarted
+	(*WorkerFailed)(nil),        // 50: kagurazaka.v1.WorkerFailed
+	(*WorkerExited)(nil),        // 51: kagurazaka.v1.WorkerExited
+	(*ShownItem)(nil),           // 52: kagurazaka.v1.ShownItem
+	(*Error)(nil),               // 53: kagurazaka.v1.Error
+	(*ItemError)(nil),           // 54: kagurazaka.v1.ItemError
+	(*ConfigError)(nil),         // 55: kagurazaka.v1.ConfigError
+	(*ConfigProblem)(nil),       // 56: kagurazaka.v1.ConfigProblem
+	(*PanicError)(nil),          // 57: kagurazaka.v1.PanicError
+	(*EndedError)(nil),          // 58: kagurazaka.v1.EndedError
+	(*NoSuchTaskError)(nil),     // 59: kagurazaka.v1.NoSuchTaskError
+	(*UnsupportedError)(nil),    // 60: kagurazaka.v1.UnsupportedError
+	(*InvalidOutputError)(nil),  // 61: kagurazaka.v1.InvalidOutputError
+	(*DeviceMemoryError)(nil),   // 62: kagurazaka.v1.DeviceMemoryError
+	(*RegionTooSmallError)(nil), // 63: kagurazaka.v1.RegionTooSmallError
 }
 var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
-	51, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
+	53, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
 	10, // 1: kagurazaka.v1.DescribeResponse.tasks:type_name -> kagurazaka.v1.Task
 	0,  // 2: kagurazaka.v1.DescribeResponse.validity:type_name -> kagurazaka.v1.Validity
 	9,  // 3: kagurazaka.v1.DescribeResponse.inputs:type_name -> kagurazaka.v1.Input
@@ -4994,7 +5152,7 @@ var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
 	11, // 6: kagurazaka.v1.Task.arguments:type_name -> kagurazaka.v1.Argument
 	15, // 7: kagurazaka.v1.Task.template:type_name -> kagurazaka.v1.Template
 	3,  // 8: kagurazaka.v1.Argument.type:type_name -> kagurazaka.v1.ArgumentType
-	51, // 9: kagurazaka.v1.CheckResponse.error:type_name -> kagurazaka.v1.Error
+	53, // 9: kagurazaka.v1.CheckResponse.error:type_name -> kagurazaka.v1.Error
 	14, // 10: kagurazaka.v1.CheckResponse.ended:type_name -> kagurazaka.v1.ParserAnswer
 	16, // 11: kagurazaka.v1.Template.fields:type_name -> kagurazaka.v1.Field
 	17, // 12: kagurazaka.v1.Field.value:type_name -> kagurazaka.v1.Node
@@ -5007,71 +5165,73 @@ var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
 	16, // 19: kagurazaka.v1.NodeMap.fields:type_name -> kagurazaka.v1.Field
 	15, // 20: kagurazaka.v1.OpenRequest.template:type_name -> kagurazaka.v1.Template
 	4,  // 21: kagurazaka.v1.OpenRequest.stage:type_name -> kagurazaka.v1.Stage
-	25, // 22: kagurazaka.v1.OpenRequest.staging:type_name -> kagurazaka.v1.Staging
-	24, // 23: kagurazaka.v1.OpenRequest.memory:type_name -> kagurazaka.v1.SharedMemory
-	26, // 24: kagurazaka.v1.OpenRequest.direct:type_name -> kagurazaka.v1.Direct
-	23, // 25: kagurazaka.v1.OpenRequest.listing:type_name -> kagurazaka.v1.ListingPolicy
-	51, // 26: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
-	5,  // 27: kagurazaka.v1.Block.encoding:type_name -> kagurazaka.v1.Encoding
-	28, // 28: kagurazaka.v1.ListResponse.block:type_name -> kagurazaka.v1.Block
-	51, // 29: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
-	33, // 30: kagurazaka.v1.RunRequest.chunk:type_name -> kagurazaka.v1.Chunk
-	39, // 31: kagurazaka.v1.RunRequest.batch:type_name -> kagurazaka.v1.Batch
-	34, // 32: kagurazaka.v1.Chunk.parts:type_name -> kagurazaka.v1.Part
-	28, // 33: kagurazaka.v1.Part.block:type_name -> kagurazaka.v1.Block
-	29, // 34: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
-	36, // 35: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
-	43, // 36: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
-	51, // 37: kagurazaka.v1.RunResponse.close_error:type_name -> kagurazaka.v1.Error
-	29, // 38: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	38, // 39: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	37, // 40: kagurazaka.v1.ChunkResult.unwritten_example:type_name -> kagurazaka.v1.UnwrittenOutput
-	51, // 41: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
-	34, // 42: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
-	40, // 43: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
-	41, // 44: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
-	41, // 45: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
-	42, // 46: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
-	29, // 47: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	38, // 48: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	41, // 49: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
-	51, // 50: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
-	37, // 51: kagurazaka.v1.BatchResult.unwritten_example:type_name -> kagurazaka.v1.UnwrittenOutput
-	45, // 52: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
-	22, // 53: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
-	47, // 54: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
-	49, // 55: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
-	50, // 56: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
-	48, // 57: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
-	51, // 58: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
-	6,  // 59: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
-	52, // 60: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
-	53, // 61: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
-	55, // 62: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
-	57, // 63: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
-	58, // 64: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
-	59, // 65: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
-	60, // 66: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
-	61, // 67: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
-	56, // 68: kagurazaka.v1.Error.ended:type_name -> kagurazaka.v1.EndedError
-	54, // 69: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
-	7,  // 70: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
-	22, // 71: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
-	30, // 72: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
-	32, // 73: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
-	44, // 74: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
-	12, // 75: kagurazaka.v1.PluginService.Check:input_type -> kagurazaka.v1.CheckRequest
-	8,  // 76: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
-	27, // 77: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
-	31, // 78: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
-	35, // 79: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
-	46, // 80: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
-	13, // 81: kagurazaka.v1.PluginService.Check:output_type -> kagurazaka.v1.CheckResponse
-	76, // [76:82] is the sub-list for method output_type
-	70, // [70:76] is the sub-list for method input_type
-	70, // [70:70] is the sub-list for extension type_name
-	70, // [70:70] is the sub-list for extension extendee
-	0,  // [0:70] is the sub-list for field type_name
+	27, // 22: kagurazaka.v1.OpenRequest.staging:type_name -> kagurazaka.v1.Staging
+	26, // 23: kagurazaka.v1.OpenRequest.memory:type_name -> kagurazaka.v1.SharedMemory
+	28, // 24: kagurazaka.v1.OpenRequest.direct:type_name -> kagurazaka.v1.Direct
+	25, // 25: kagurazaka.v1.OpenRequest.listing:type_name -> kagurazaka.v1.ListingPolicy
+	23, // 26: kagurazaka.v1.OpenRequest.placement:type_name -> kagurazaka.v1.Placement
+	24, // 27: kagurazaka.v1.OpenRequest.debug:type_name -> kagurazaka.v1.Debug
+	53, // 28: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
+	5,  // 29: kagurazaka.v1.Block.encoding:type_name -> kagurazaka.v1.Encoding
+	30, // 30: kagurazaka.v1.ListResponse.block:type_name -> kagurazaka.v1.Block
+	53, // 31: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
+	35, // 32: kagurazaka.v1.RunRequest.chunk:type_name -> kagurazaka.v1.Chunk
+	41, // 33: kagurazaka.v1.RunRequest.batch:type_name -> kagurazaka.v1.Batch
+	36, // 34: kagurazaka.v1.Chunk.parts:type_name -> kagurazaka.v1.Part
+	30, // 35: kagurazaka.v1.Part.block:type_name -> kagurazaka.v1.Block
+	31, // 36: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
+	38, // 37: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
+	45, // 38: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
+	53, // 39: kagurazaka.v1.RunResponse.close_error:type_name -> kagurazaka.v1.Error
+	31, // 40: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	40, // 41: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	39, // 42: kagurazaka.v1.ChunkResult.unwritten_example:type_name -> kagurazaka.v1.UnwrittenOutput
+	53, // 43: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
+	36, // 44: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
+	42, // 45: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
+	43, // 46: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
+	43, // 47: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
+	44, // 48: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
+	31, // 49: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	40, // 50: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	43, // 51: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
+	53, // 52: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
+	39, // 53: kagurazaka.v1.BatchResult.unwritten_example:type_name -> kagurazaka.v1.UnwrittenOutput
+	47, // 54: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
+	22, // 55: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
+	49, // 56: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
+	51, // 57: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
+	52, // 58: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
+	50, // 59: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
+	53, // 60: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
+	6,  // 61: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
+	54, // 62: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
+	55, // 63: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
+	57, // 64: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
+	59, // 65: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
+	60, // 66: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
+	61, // 67: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
+	62, // 68: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
+	63, // 69: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
+	58, // 70: kagurazaka.v1.Error.ended:type_name -> kagurazaka.v1.EndedError
+	56, // 71: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
+	7,  // 72: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
+	22, // 73: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
+	32, // 74: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
+	34, // 75: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
+	46, // 76: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
+	12, // 77: kagurazaka.v1.PluginService.Check:input_type -> kagurazaka.v1.CheckRequest
+	8,  // 78: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
+	29, // 79: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
+	33, // 80: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
+	37, // 81: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
+	48, // 82: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
+	13, // 83: kagurazaka.v1.PluginService.Check:output_type -> kagurazaka.v1.CheckResponse
+	78, // [78:84] is the sub-list for method output_type
+	72, // [72:78] is the sub-list for method input_type
+	72, // [72:72] is the sub-list for extension type_name
+	72, // [72:72] is the sub-list for extension extendee
+	0,  // [0:72] is the sub-list for field type_name
 }
 
 func init() { file_kagurazaka_v1_plugin_proto_init() }
@@ -5086,28 +5246,28 @@ func file_kagurazaka_v1_plugin_proto_init() {
 		(*Node_Map)(nil),
 		(*Node_Json)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[24].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[26].OneofWrappers = []any{
 		(*ListResponse_Block)(nil),
 		(*ListResponse_Total)(nil),
 		(*ListResponse_Indexed)(nil),
 		(*ListResponse_Error)(nil),
 		(*ListResponse_Warning)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[27].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[29].OneofWrappers = []any{
 		(*Part_Block)(nil),
 		(*Part_Range)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[37].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[39].OneofWrappers = []any{
 		(*SpawnRequest_Spawn)(nil),
 		(*SpawnRequest_ShowItem)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[39].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[41].OneofWrappers = []any{
 		(*SpawnResponse_Started)(nil),
 		(*SpawnResponse_Exited)(nil),
 		(*SpawnResponse_Shown)(nil),
 		(*SpawnResponse_Failed)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[44].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[46].OneofWrappers = []any{
 		(*Error_Item)(nil),
 		(*Error_Config)(nil),
 		(*Error_Panic)(nil),
@@ -5124,7 +5284,7 @@ func file_kagurazaka_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kagurazaka_v1_plugin_proto_rawDesc), len(file_kagurazaka_v1_plugin_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   55,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -291,7 +291,7 @@ class NodeMap(_message.Message):
     def __init__(self, fields: _Optional[_Iterable[_Union[Field, _Mapping]]] = ...) -> None: ...
 
 class OpenRequest(_message.Message):
-    __slots__ = ("task", "args", "template", "mixin_json", "stage", "worker_index", "workers", "device", "slots", "heartbeat_path", "staging", "capabilities", "native_template", "stderr_path", "memory", "batch_size", "direct", "listing")
+    __slots__ = ("task", "args", "template", "mixin_json", "stage", "worker_index", "workers", "device", "slots", "heartbeat_path", "staging", "capabilities", "native_template", "stderr_path", "memory", "batch_size", "direct", "listing", "placement", "debug")
     TASK_FIELD_NUMBER: _ClassVar[int]
     ARGS_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
@@ -310,6 +310,8 @@ class OpenRequest(_message.Message):
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     DIRECT_FIELD_NUMBER: _ClassVar[int]
     LISTING_FIELD_NUMBER: _ClassVar[int]
+    PLACEMENT_FIELD_NUMBER: _ClassVar[int]
+    DEBUG_FIELD_NUMBER: _ClassVar[int]
     task: str
     args: _containers.RepeatedScalarFieldContainer[str]
     template: Template
@@ -328,7 +330,29 @@ class OpenRequest(_message.Message):
     batch_size: int
     direct: Direct
     listing: ListingPolicy
-    def __init__(self, task: _Optional[str] = ..., args: _Optional[_Iterable[str]] = ..., template: _Optional[_Union[Template, _Mapping]] = ..., mixin_json: _Optional[bytes] = ..., stage: _Optional[_Union[Stage, str]] = ..., worker_index: _Optional[int] = ..., workers: _Optional[int] = ..., device: _Optional[str] = ..., slots: _Optional[int] = ..., heartbeat_path: _Optional[str] = ..., staging: _Optional[_Union[Staging, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ..., native_template: _Optional[bool] = ..., stderr_path: _Optional[str] = ..., memory: _Optional[_Union[SharedMemory, _Mapping]] = ..., batch_size: _Optional[int] = ..., direct: _Optional[_Union[Direct, _Mapping]] = ..., listing: _Optional[_Union[ListingPolicy, _Mapping]] = ...) -> None: ...
+    placement: Placement
+    debug: Debug
+    def __init__(self, task: _Optional[str] = ..., args: _Optional[_Iterable[str]] = ..., template: _Optional[_Union[Template, _Mapping]] = ..., mixin_json: _Optional[bytes] = ..., stage: _Optional[_Union[Stage, str]] = ..., worker_index: _Optional[int] = ..., workers: _Optional[int] = ..., device: _Optional[str] = ..., slots: _Optional[int] = ..., heartbeat_path: _Optional[str] = ..., staging: _Optional[_Union[Staging, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ..., native_template: _Optional[bool] = ..., stderr_path: _Optional[str] = ..., memory: _Optional[_Union[SharedMemory, _Mapping]] = ..., batch_size: _Optional[int] = ..., direct: _Optional[_Union[Direct, _Mapping]] = ..., listing: _Optional[_Union[ListingPolicy, _Mapping]] = ..., placement: _Optional[_Union[Placement, _Mapping]] = ..., debug: _Optional[_Union[Debug, _Mapping]] = ...) -> None: ...
+
+class Placement(_message.Message):
+    __slots__ = ("cpus", "memory_nodes", "threads")
+    CPUS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_NODES_FIELD_NUMBER: _ClassVar[int]
+    THREADS_FIELD_NUMBER: _ClassVar[int]
+    cpus: _containers.RepeatedScalarFieldContainer[int]
+    memory_nodes: _containers.RepeatedScalarFieldContainer[int]
+    threads: int
+    def __init__(self, cpus: _Optional[_Iterable[int]] = ..., memory_nodes: _Optional[_Iterable[int]] = ..., threads: _Optional[int] = ...) -> None: ...
+
+class Debug(_message.Message):
+    __slots__ = ("locals", "wait", "terminal")
+    LOCALS_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    TERMINAL_FIELD_NUMBER: _ClassVar[int]
+    locals: bool
+    wait: bool
+    terminal: str
+    def __init__(self, locals: _Optional[bool] = ..., wait: _Optional[bool] = ..., terminal: _Optional[str] = ...) -> None: ...
 
 class ListingPolicy(_message.Message):
     __slots__ = ("outputs_outside", "list_outputs")
