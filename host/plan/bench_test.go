@@ -101,7 +101,7 @@ func BenchmarkSecondRun(b *testing.B) {
 			cpuTime(b)
 			for b.Loop() {
 				var n Counters
-				err := walkInputs(b.Context(), tmpl, walkOptions{counters: &n, item: func([]byte, string) error { return nil }})
+				err := walkInputs(b.Context(), tmpl, walkOptions{counters: &n, need: Need{Line: true}, item: func(*Item) error { return nil }})
 				if err != nil || n.ToDo.Load() != c.todo {
 					b.Fatal(err, n.ToDo.Load())
 				}

@@ -110,7 +110,7 @@ func oneByOne(t *testing.T, fields map[string]*template.Node, lines []string) []
 	var first []string
 	for round := range askBeforeReading {
 		var todo []string
-		f, err := newWalk(t.Context(), mustCompile(t, single), walkOptions{item: func(l []byte, _ string) error { todo = append(todo, string(l)); return nil }})
+		f, err := newWalk(t.Context(), mustCompile(t, single), walkOptions{item: func(i *Item) error { todo = append(todo, string(i.Line)); return nil }, need: Need{Line: true}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +143,7 @@ func TestFolderCacheIsBounded(t *testing.T) {
 		template.RoleHardShard: folders("in", "out"), template.RoleFinishCheck: checkOutput(nil), template.RoleOutput: mode("OutputByApendingExt", map[string]any{"ext": ""}),
 	}
 	done := 0
-	f, err := newWalk(t.Context(), mustCompile(t, fields), walkOptions{item: func([]byte, string) error { done--; return nil }})
+	f, err := newWalk(t.Context(), mustCompile(t, fields), walkOptions{item: func(*Item) error { done--; return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,9 @@ func (w *walk) group(g *group) error {
 		return err
 	}
 	w.o.counters.Listed.Add(uint64(len(list.all)))
+	if w.o.need.Order || w.o.need.Done {
+		return w.each(g, first)
+	}
 	if err := w.leaveOut(g, first); err != nil {
 		return err
 	}
@@ -61,8 +64,16 @@ func (w *walk) group(g *group) error {
 	}
 	list.sort()
 	w.line.group(g)
+	w.found = Item{}
 	for _, n := range list.all {
-		if err := w.o.item(w.line.item(list.bytes(n)), ""); err != nil {
+		name := list.bytes(n)
+		if w.o.need.Line {
+			w.found.Line = w.line.item(name)
+		}
+		if w.o.need.Input {
+			w.found.Input = g.triplet(name)
+		}
+		if err := w.o.item(&w.found); err != nil {
 			return err
 		}
 	}

@@ -67,56 +67,58 @@ func TestJournal(t *testing.T) {
 		{"lines", lines, one, nil, "%[1]s.jpg.txt"},
 		{"lines in folders", lines, deep, "t", "%[1]s.jpg/d/t.txt"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			if err := os.RemoveAll("out"); err != nil {
-				t.Fatal(err)
-			}
-			rel := func(name string) string { return fmt.Sprintf(c.form, name) }
-			// a is whole, b unfinished, c open, d was not written, e is noted and was not written, x/f unfinished, x/g whole.
-			for _, name := range []string{"a", "b", "c", "x/f", "x/g"} {
-				touch(t, "out/"+rel(name))
-			}
-			journal := &said{states: map[string]template.OutputState{
-				rel("b"): template.OutputUnfinished, rel("c"): template.OutputOpen, rel("e"): template.OutputUnfinished, rel("x/f"): template.OutputUnfinished,
-			}}
-			tmpl := mustCompile(t, map[string]*template.Node{
-				"hard_shard_mode": folders("in", "out"), "soft_shard": softShard("SoftShard", 1, json.Number("0")), "input_mode": c.in, "output_mode": c.out,
-				"finish_check_mode": checkOutput(c.suffix),
-			})
-			w := &walked{}
-			var open []openItem
-			w.err = walkInputs(t.Context(), tmpl, walkOptions{
-				item: func(line []byte, _ string) error { w.lines = append(w.lines, string(line)); return nil },
-				open: func(o openItem) error {
-					o.line = slices.Clone(o.line)
-					open = append(open, o)
-					return nil
-				},
-				Options: Options{Journal: journal}, counters: &w.counters,
-			})
-			if w.err != nil {
-				t.Fatal(w.err)
-			}
-			var todo []string
-			for _, p := range w.paths(t) {
-				todo = append(todo, template.Relative("in", p))
-			}
-			if diff := cmp.Diff([]string{"b.jpg", "d.jpg", "e.jpg", "x/f.jpg"}, todo); diff != "" {
-				t.Errorf("to do, - want:\n%s", diff)
-			}
-			if len(open) != 1 || open[0].rel != rel("c") || !json.Valid(open[0].line) || !Exists(open[0].path) {
-				t.Errorf("open: %+v", open)
-			}
-			n := &w.counters
-			if n.ToDo.Load() != 4 || n.Done.Load() != 2 || n.Open.Load() != 1 || n.InShard.Load() != 7 {
-				t.Errorf("%d to do, %d done, %d open, %d in all", n.ToDo.Load(), n.Done.Load(), n.Open.Load(), n.InShard.Load())
-			}
-			for _, name := range journal.asked {
-				if name == rel("d") || name == rel("e") {
-					t.Errorf("the journal was asked about %s, which does not exist", name)
+		for _, order := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, in order: %v", c.name, order), func(t *testing.T) {
+				if err := os.RemoveAll("out"); err != nil {
+					t.Fatal(err)
 				}
-			}
-		})
+				rel := func(name string) string { return fmt.Sprintf(c.form, name) }
+				// a is whole, b unfinished, c open, d was not written, e is noted and was not written, x/f unfinished, x/g whole.
+				for _, name := range []string{"a", "b", "c", "x/f", "x/g"} {
+					touch(t, "out/"+rel(name))
+				}
+				journal := &said{states: map[string]template.OutputState{
+					rel("b"): template.OutputUnfinished, rel("c"): template.OutputOpen, rel("e"): template.OutputUnfinished, rel("x/f"): template.OutputUnfinished,
+				}}
+				tmpl := mustCompile(t, map[string]*template.Node{
+					"hard_shard_mode": folders("in", "out"), "soft_shard": softShard("SoftShard", 1, json.Number("0")), "input_mode": c.in, "output_mode": c.out,
+					"finish_check_mode": checkOutput(c.suffix),
+				})
+				w := &walked{}
+				var open []openItem
+				w.err = walkInputs(t.Context(), tmpl, walkOptions{
+					item: func(i *Item) error { w.lines = append(w.lines, string(i.Line)); return nil }, need: Need{Line: true, Order: order},
+					open: func(o openItem) error {
+						o.line = slices.Clone(o.line)
+						open = append(open, o)
+						return nil
+					},
+					Options: Options{Journal: journal}, counters: &w.counters,
+				})
+				if w.err != nil {
+					t.Fatal(w.err)
+				}
+				var todo []string
+				for _, p := range w.paths(t) {
+					todo = append(todo, template.Relative("in", p))
+				}
+				if diff := cmp.Diff([]string{"b.jpg", "d.jpg", "e.jpg", "x/f.jpg"}, todo); diff != "" {
+					t.Errorf("to do, - want:\n%s", diff)
+				}
+				if len(open) != 1 || open[0].rel != rel("c") || !json.Valid(open[0].line) || !Exists(open[0].path) {
+					t.Errorf("open: %+v", open)
+				}
+				n := &w.counters
+				if n.ToDo.Load() != 4 || n.Done.Load() != 2 || n.Open.Load() != 1 || n.InShard.Load() != 7 {
+					t.Errorf("%d to do, %d done, %d open, %d in all", n.ToDo.Load(), n.Done.Load(), n.Open.Load(), n.InShard.Load())
+				}
+				for _, name := range journal.asked {
+					if name == rel("d") || name == rel("e") {
+						t.Errorf("the journal was asked about %s, which does not exist", name)
+					}
+				}
+			})
+		}
 	}
 }
 

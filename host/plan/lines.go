@@ -200,6 +200,10 @@ func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) e
 	if !mine && w.o.shards == nil {
 		return nil
 	}
+	place := w.number
+	if mine {
+		w.number++
+	}
 	state := template.OutputMissing
 	if refusal == "" {
 		var err error
@@ -209,17 +213,23 @@ func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) e
 	}
 	w.count(state, refusal != "", part, mine)
 	switch {
-	case !mine || state == template.OutputWhole:
+	case !mine || state == template.OutputWhole && !w.o.need.Done:
 		return nil
 	case state == template.OutputOpen:
-		return w.open(w.compose(line, item), item.input)
+		if err := w.open(w.compose(line, item), item.input); err != nil || !w.o.need.Done {
+			return err
+		}
 	case state == template.OutputUnfinished:
 		w.unfinished(item.input)
 	}
 	if w.o.item == nil {
 		return nil
 	}
-	return w.o.item(w.compose(line, item), refusal)
+	w.found = Item{Refusal: refusal, Number: place, Input: item.input, State: state}
+	if w.o.need.Line {
+		w.found.Line = w.compose(line, item)
+	}
+	return w.o.item(&w.found)
 }
 
 // stateOf returns the state of the output of an item that came alone.

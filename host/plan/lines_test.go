@@ -138,7 +138,7 @@ func TestMutePipe(t *testing.T) {
 			cancel()
 		}
 		tmpl := mustCompile(t, map[string]*template.Node{template.RoleInput: mode("InputFromWhateverJsonl", map[string]any{"jsonl_path": path})})
-		err := walkInputs(ctx, tmpl, walkOptions{counters: &Counters{}, item: func([]byte, string) error {
+		err := walkInputs(ctx, tmpl, walkOptions{counters: &Counters{}, item: func(*Item) error {
 			cancel()
 			return nil
 		}})

@@ -104,7 +104,7 @@ func (s *Source) takeUp() error {
 			c.Done.Add(1)
 		default:
 			c.ToDo.Add(1)
-			if err := s.add(item.line, ""); err != nil {
+			if err := s.addLine(item.line, ""); err != nil {
 				return err
 			}
 		}

@@ -176,7 +176,7 @@ func TestShardedWalks(t *testing.T) {
 				counts[i] = ShardCount{ToDo: w.counters.ToDo.Load(), Done: w.counters.Done.Load()}
 				shards := make([]ShardCount, 3)
 				var again []string
-				err := walkInputs(t.Context(), tmpl, walkOptions{shards: shards, item: func(l []byte, _ string) error { again = append(again, string(l)); return nil }})
+				err := walkInputs(t.Context(), tmpl, walkOptions{shards: shards, item: func(i *Item) error { again = append(again, string(i.Line)); return nil }, need: Need{Line: true}})
 				if err != nil || !cmp.Equal(again, w.lines) {
 					t.Errorf("%s %s %d: counting all shards changes the items: %v", source, kind, i, err)
 				}

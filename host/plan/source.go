@@ -103,7 +103,7 @@ func newSource(ctx context.Context, o Options) *Source {
 }
 
 func (s *Source) walkOptions() walkOptions {
-	return walkOptions{Options: s.o, item: s.add, open: s.leave, tick: s.tick, counters: &s.Counters}
+	return walkOptions{Options: s.o, item: s.add, need: Need{Line: true}, open: s.leave, tick: s.tick, counters: &s.Counters}
 }
 
 // list runs in a goroutine of its own until everything is listed.
@@ -191,7 +191,9 @@ func (s *Source) Unlisted() int64 {
 }
 
 // add takes an item of the walk.
-func (s *Source) add(line []byte, refusal string) error {
+func (s *Source) add(i *Item) error { return s.addLine(i.Line, i.Refusal) }
+
+func (s *Source) addLine(line []byte, refusal string) error {
 	b := &s.block
 	if !fits(b, refusal) {
 		if err := s.flush(); err != nil {

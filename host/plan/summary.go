@@ -60,12 +60,13 @@ func Summarise(ctx context.Context, t *template.Template, firstN int, o Options)
 		Options:  o,
 		counters: &c,
 		shards:   s.Shards,
-		item: func(line []byte, refusal string) error {
+		need:     Need{Line: true},
+		item: func(i *Item) error {
 			switch {
-			case refusal != "" && len(s.Refusals) < firstN:
-				s.Refusals = append(s.Refusals, refusal)
-			case refusal == "" && len(s.First) < firstN:
-				s.First = append(s.First, slices.Clone(line))
+			case i.Refusal != "" && len(s.Refusals) < firstN:
+				s.Refusals = append(s.Refusals, i.Refusal)
+			case i.Refusal == "" && len(s.First) < firstN:
+				s.First = append(s.First, slices.Clone(i.Line))
 			}
 			return nil
 		},

@@ -95,11 +95,12 @@ func walkFrom(t testing.TB, tmpl *template.Template, o Options) *walked {
 	w.err = walkInputs(t.Context(), tmpl, walkOptions{
 		Options:  o,
 		counters: &w.counters,
-		item: func(line []byte, refusal string) error {
-			if refusal != "" {
-				w.refused = append(w.refused, refusal)
+		need:     Need{Line: true},
+		item: func(i *Item) error {
+			if i.Refusal != "" {
+				w.refused = append(w.refused, i.Refusal)
 			} else {
-				w.lines = append(w.lines, string(line))
+				w.lines = append(w.lines, string(i.Line))
 			}
 			return nil
 		},

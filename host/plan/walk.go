@@ -50,9 +50,11 @@ type Policy struct {
 // walkOptions are what a walk does with the items of a listing.
 type walkOptions struct {
 	Options
-	// item takes each item that is still to do, as one line of JSON without a newline, which is valid during the call. refusal
-	// is why the item must not begin; empty: it may begin. An error ends the walk. nil: items are only counted.
-	item func(line []byte, refusal string) error
+	// item takes each item that is still to do, and with need.Done the others of this run, too. An error ends the walk. nil: items
+	// are only counted.
+	item func(*Item) error
+	// need is what item needs to know of each.
+	need Need
 	// open takes each item that another run is working on; nil: they are only counted.
 	open func(openItem) error
 	// tick is called now and then between items, even if all of them are finished; may be nil.
@@ -157,6 +159,11 @@ type walk struct {
 	// uncounted takes counts of shards that are not needed.
 	uncounted ShardCount
 	line      lineWriter
+	// number is the number of the next item of this run. found is what the function of the options gets.
+	number uint64
+	found  Item
+	// states are those of the names of a group.
+	states []template.OutputState
 	// long is memory for a line that is longer than the reader's buffer.
 	long []byte
 }
@@ -179,7 +186,7 @@ func newWalk(ctx context.Context, t *template.Template, o walkOptions) (*walk, e
 	w.check = &finishCheck{out: w.out, store: w.store, warn: w.warn}
 	w.line.out = w.out
 	byIndex := t.Shard != nil && !t.Shard.ByHash
-	w.order = byIndex && (!t.Shard.Whole() || o.shards != nil)
+	w.order = o.need.Order || byIndex && (!t.Shard.Whole() || o.shards != nil)
 	if t.Output != nil && (t.Input == nil || scattered(t.Input)) {
 		w.seen = &outputTable{}
 		w.order = true

@@ -165,7 +165,7 @@ func TestVanishedFolderIsReported(t *testing.T) {
 	var warnings []Warning
 	var c Counters
 	w, err := newWalk(t.Context(), tmpl, walkOptions{counters: &c, Options: Options{Warn: func(w Warning) { warnings = append(warnings, w) }},
-		item: func([]byte, string) error { return os.RemoveAll("in/z") }})
+		item: func(*Item) error { return os.RemoveAll("in/z") }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +261,7 @@ func TestWalkStops(t *testing.T) {
 	tmpl := mustCompile(t, map[string]*template.Node{template.RoleHardShard: folders("in", "out"), template.RoleInput: byExts()})
 	stop := errors.New("stop")
 	items := 0
-	err := walkInputs(t.Context(), tmpl, walkOptions{item: func([]byte, string) error {
+	err := walkInputs(t.Context(), tmpl, walkOptions{item: func(*Item) error {
 		if items++; items == 3 {
 			return stop
 		}
@@ -272,7 +272,7 @@ func TestWalkStops(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	items = 0
-	err = walkInputs(ctx, tmpl, walkOptions{item: func([]byte, string) error { items++; cancel(); return nil }})
+	err = walkInputs(ctx, tmpl, walkOptions{item: func(*Item) error { items++; cancel(); return nil }})
 	if !errors.Is(err, context.Canceled) || items != 2 {
 		t.Errorf("cancelled: %v after %d items", err, items)
 	}
