@@ -218,6 +218,9 @@ func (a *app) readHost(command string, flags []string) error {
 		}
 		return exitcode.Usagef("%w; hint: see kagurazaka -hk", err)
 	}
+	if err := a.grammar.RunFlags.CheckStart(); err != nil {
+		return exitcode.With(exitcode.Usage, err)
+	}
 	if a.grammar.DebugFlags.Mode != "" {
 		a.grammar.Verbose = max(a.grammar.Verbose, 2)
 	}

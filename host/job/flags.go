@@ -71,6 +71,19 @@ func (f *RunFlags) listing() plan.Policy {
 	return plan.Policy{OutputsOutside: f.OutputsOutside, ListOutputs: f.ListOutputs, SkipBadLines: f.BadLines == "count"}
 }
 
+const aTime = "a time such as 30s or 5m"
+
+// CheckStart checks the time limits that count before the other flags are looked at.
+func (f *RunFlags) CheckStart() error {
+	if f.StartTimeout <= 0 {
+		return fmt.Errorf("--start-timeout %v: must be %s", f.StartTimeout, aTime)
+	}
+	if f.OpenTimeout <= 0 {
+		return fmt.Errorf("--open-timeout %v: must be %s", f.OpenTimeout, aTime)
+	}
+	return nil
+}
+
 // policy is the policy of a run by the flags, with all problems of those.
 func (f *RunFlags) policy() (backbones.Policy, []problem.Problem) {
 	var wrong []problem.Problem
@@ -85,7 +98,6 @@ func (f *RunFlags) policy() (backbones.Policy, []problem.Problem) {
 	if err != nil {
 		say("%s", err)
 	}
-	const aTime = "a time such as 30s or 5m"
 	for _, d := range []struct {
 		wrong bool
 		flag  string
@@ -95,6 +107,7 @@ func (f *RunFlags) policy() (backbones.Policy, []problem.Problem) {
 		{f.RetryDelay < 0, "retry-delay", f.RetryDelay, aTime + ", or 0"},
 		{f.ItemTimeout < 0, "item-timeout", f.ItemTimeout, aTime + ", or 0"},
 		{f.StallAfter < 0, "stall-after", f.StallAfter, aTime + ", or 0"},
+		{f.Grace < 0, "grace", f.Grace, aTime + ", or 0"},
 		{f.CloseTimeout <= 0, "close-timeout", f.CloseTimeout, aTime},
 		{f.Retries < 0, "retries", f.Retries, "the number of further tries of a failed item, 0 or more"},
 		{f.WorkerMaxItems < 0, "worker-max-items", f.WorkerMaxItems, "a number of items, or 0 for any number"},
