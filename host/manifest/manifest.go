@@ -1,4 +1,4 @@
-// Package manifest writes lists of items to files: one file, or a set of files that divides a list.
+// Package manifest writes lists of items to files, one file or a set of files that divides a list, and reads what may be compressed.
 package manifest
 
 import (

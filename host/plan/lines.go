@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/kagurazaka/kagurazaka/host/manifest"
 	"github.com/kagurazaka/kagurazaka/host/regular"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
@@ -29,7 +30,11 @@ func (w *walk) walkLines() error {
 	if pipe, ok := file.(interface{ SetReadDeadline(time.Time) error }); ok {
 		defer context.AfterFunc(w.ctx, func() { _ = pipe.SetReadDeadline(time.Unix(1, 0)) })()
 	}
-	r := bufio.NewReaderSize(file, 256<<10)
+	r, err := manifest.NewReader(file, path)
+	if err != nil {
+		return &template.InputError{Path: path, Message: err.Error(), From: w.t.Input.From}
+	}
+	defer r.Close()
 	for number := uint64(1); ; number++ {
 		// Empty lines count as well: they may have no end.
 		if number%linesPerTick == 0 {
@@ -37,7 +42,7 @@ func (w *walk) walkLines() error {
 				return err
 			}
 		}
-		line, err := w.readLine(r)
+		line, err := w.readLine(r.Reader)
 		end := errors.Is(err, io.EOF)
 		if number == 1 {
 			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
@@ -47,6 +52,8 @@ func (w *walk) walkLines() error {
 		switch {
 		case err != nil && w.ctx.Err() != nil:
 			return w.ctx.Err()
+		case err != nil && !end && r.Form != "":
+			return &template.InputError{Path: path, Line: number, Message: r.Damage(err).Error()}
 		case err != nil && !end:
 			return &template.InputError{Path: path, Message: "the file cannot be read", Err: err}
 		case tooLong:

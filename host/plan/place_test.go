@@ -12,8 +12,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// manifest writes the lines of a file and compiles a template that reads it, with outputs below out.
-func manifest(t *testing.T, output *template.Node, lines ...string) *template.Template {
+// linesFile writes the lines of a file and compiles a template that reads it, with outputs below out.
+func linesFile(t *testing.T, output *template.Node, lines ...string) *template.Template {
 	t.Helper()
 	if err := os.WriteFile("m.jsonl", []byte(strings.Join(lines, "\n")), 0o644); err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestOutputsOfLinesStayInTheOutputFolder(t *testing.T) {
 			mode("OutputByReplacingExt", map[string]any{"ext": ".o"}),
 			mode("OutputByFilenameSubfoldering", map[string]any{"file_to_write": map[string]any{"a": "a.txt"}}),
 		} {
-			tmpl := manifest(t, output, lineOf(c.path, c.rel, c.name))
+			tmpl := linesFile(t, output, lineOf(c.path, c.rel, c.name))
 			for _, policy := range []Policy{{}, {OutputsOutside: true}} {
 				w := walkWith(t, tmpl, policy)
 				if w.err != nil || len(w.warnings) > 0 {
@@ -90,7 +90,7 @@ func TestOutputsOfLinesStayInTheOutputFolder(t *testing.T) {
 			}
 		}
 	}
-	if tmpl := manifest(t, mode("OutputByFilenameSubfoldering", map[string]any{"file_to_write": map[string]any{"a": "a"}}), lineOf("p", "a", "..")); len(walkAll(t, tmpl).refused) != 1 {
+	if tmpl := linesFile(t, mode("OutputByFilenameSubfoldering", map[string]any{"file_to_write": map[string]any{"a": "a"}}), lineOf("p", "a", "..")); len(walkAll(t, tmpl).refused) != 1 {
 		t.Error("the output folder itself is an output")
 	}
 }
@@ -120,7 +120,7 @@ func TestModesThatGoUpKeepTheirOutputs(t *testing.T) {
 		if listed.err != nil || len(listed.lines) == 0 {
 			t.Fatal(listed.err, listed.lines)
 		}
-		w := walkAll(t, manifest(t, output, listed.lines...))
+		w := walkAll(t, linesFile(t, output, listed.lines...))
 		if w.err != nil || len(w.refused) > 0 || len(w.lines) != len(listed.lines) {
 			t.Errorf("%v of %s: %v, refused %v", c.mode.Plain(), c.in, w.err, w.refused)
 		}
@@ -144,16 +144,16 @@ func TestOneOutputSpelledDifferently(t *testing.T) {
 		lineOf("p", "b", "../a/f"), lineOf("p", "../out/a", "f"), lineOf("p", filepath.Join(dir, "out/a"), "f"),
 		lineOf("p", "x", filepath.Join(dir, "out/a/f")), lineOf("q", "a", "f"), strings.TrimSuffix(first, "}") + `,"x":1}`,
 	} {
-		w := walkWith(t, manifest(t, output, first, lineOf("p", "a", "other"), second), Policy{OutputsOutside: true})
+		w := walkWith(t, linesFile(t, output, first, lineOf("p", "a", "other"), second), Policy{OutputsOutside: true})
 		if w.err == nil || !strings.Contains(w.err.Error(), "(line 1) and ") || !strings.Contains(w.err.Error(), "(line 3)") {
 			t.Errorf("%s: %v", second, w.err)
 		}
 	}
 	outside := []string{lineOf("p", "/x/a", "f"), lineOf("p", "/x/b/../a", "f")}
-	if w := walkWith(t, manifest(t, output, outside...), Policy{OutputsOutside: true}); w.err == nil {
+	if w := walkWith(t, linesFile(t, output, outside...), Policy{OutputsOutside: true}); w.err == nil {
 		t.Error("two lines share an output outside")
 	}
-	w := walkAll(t, manifest(t, output, first, lineOf("p", "a", "g"), "  "+first+"\t", first, lineOf("p", "A", "f")))
+	w := walkAll(t, linesFile(t, output, first, lineOf("p", "a", "g"), "  "+first+"\t", first, lineOf("p", "A", "f")))
 	if len(w.lines) != 3 || w.err != nil || w.counters.Repeated.Load() != 2 || w.counters.Listed.Load() != 3 {
 		t.Errorf("repeated lines: %d, %v, %d repeated", len(w.lines), w.err, w.counters.Repeated.Load())
 	}

@@ -8,6 +8,7 @@ import pathlib
 import pytest
 
 from kagurazaka.template import io
+from kagurazaka.utils import lists
 from kagurazaka.utils.io import walk_sorted
 
 
@@ -60,9 +61,9 @@ def test_a_broken_line_is_named(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_line_without_an_end_has_a_limit(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(io, "_LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr(lists, "_LONGEST_LINE", 1 << 20)
     file = tmp_path / "lines.jsonl"
-    file.write_text('{"a": 1}\n' + "x" * (1 << 20) + "\n")
+    file.write_text('{"a": 1}\n' + "x" * (1 + (1 << 20)) + "\n")
     with pytest.raises(ValueError, match=r"lines\.jsonl:2: the line is longer than 1 MiB"):
         io.InputFromWhateverJsonl(str(file)).generate_tasks("")
     with pytest.raises(ValueError, match=r"^/dev/zero:1: the line is longer than 1 MiB"):

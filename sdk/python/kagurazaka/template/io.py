@@ -9,11 +9,11 @@ import glob
 import json
 import os
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Iterable, Iterator, List, Optional, Union  # noqa: F401  (task files get List by `import *`)
+from typing import Any, Iterable, List, Optional, Union  # noqa: F401  (task files get List by `import *`)
 
 from .._imports import after_import
 from ..utils.io import OURS, special_of, walk_files_of_dir, warn_of_special
+from ..utils.lists import json_lines
 from . import _state
 
 
@@ -229,22 +229,6 @@ class InputBySubDirectory(InputMode):
         ]
 
 
-# The most characters in a line: a file without line ends must not fill the memory.
-_LONGEST_LINE = 32 << 20
-
-
-def _lines(path: str) -> Iterator[Any]:
-    with open(path, encoding="utf-8") as file:
-        for number, line in enumerate(iter(partial(file.readline, _LONGEST_LINE + 1), ""), 1):
-            if len(line) > _LONGEST_LINE:
-                limit = f"{_LONGEST_LINE >> 20} MiB"
-                raise ValueError(f"{path}:{number}: the line is longer than {limit}; a JSON Lines file has one item on each line")
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                raise ValueError(f"{path}:{number}: the line is not JSON: {error}") from error
-
-
 @dataclass
 class InputFromFileTripletJsonl(InputMode):
     """The lines of a file, each {"input": {"path": …, "rel_dir": …, "file_name": …}}."""
@@ -252,7 +236,7 @@ class InputFromFileTripletJsonl(InputMode):
     jsonl_path: str
 
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
-        return [{"input": FileTriplet.from_dict(line["input"])} for line in _lines(self.jsonl_path)]
+        return [{"input": FileTriplet.from_dict(line["input"])} for line in json_lines(self.jsonl_path)]
 
 
 @dataclass
@@ -262,7 +246,7 @@ class InputFromWhateverJsonl(InputMode):
     jsonl_path: str
 
     def generate_tasks(self, input_path: str) -> list[Any]:
-        return list(_lines(self.jsonl_path))
+        return list(json_lines(self.jsonl_path))
 
 
 # ---------------------------------------------------------------------------------------------------- outputs

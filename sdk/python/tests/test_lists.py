@@ -1,0 +1,74 @@
+"""Lists of items in files, as templates that run in Python read them."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+import pathlib
+from typing import Callable
+
+import pytest
+
+from kagurazaka.template.io import FileTriplet, InputFromFileTripletJsonl, InputFromWhateverJsonl
+from kagurazaka.utils import lists
+
+Pack = Callable[[bytes], bytes]
+
+
+def _forms() -> list[tuple[str, Pack]]:
+    forms: list[tuple[str, Pack]] = [("gz", gzip.compress)]
+    for name in lists._ZSTD_MODULES:
+        try:
+            if importlib.util.find_spec(name) is None:
+                continue
+        except ModuleNotFoundError:
+            continue
+        forms.append(("zst", importlib.import_module(name).compress))
+    return forms
+
+
+@pytest.mark.parametrize(("suffix", "pack"), _forms())
+def test_compressed_lines(tmp_path: pathlib.Path, suffix: str, pack: Pack) -> None:
+    items = [{"n": n, "text": "x" * (n % 50)} for n in range(20_000)]
+    packed = pack("".join(json.dumps(item) + "\n" for item in items).encode())
+    file = tmp_path / f"lines.jsonl.{suffix}"
+    file.write_bytes(packed)
+    assert InputFromWhateverJsonl(str(file)).generate_tasks("") == items
+    # Joined files are one list.
+    file.write_bytes(packed + packed)
+    assert InputFromWhateverJsonl(str(file)).generate_tasks("") == items + items
+
+
+@pytest.mark.parametrize(("suffix", "pack"), _forms())
+def test_a_list_that_was_cut_off(tmp_path: pathlib.Path, suffix: str, pack: Pack) -> None:
+    packed = pack(b"".join(b'{"n": %d}\n' % n for n in range(100)))
+    file = tmp_path / f"lines.jsonl.{suffix}"
+    for size in range(len(packed)):
+        file.write_bytes(packed[:size])
+        with pytest.raises(ValueError, match=rf"lines\.jsonl\.{suffix}:\d+: the .* data ends too early: the file was cut off"):
+            InputFromWhateverJsonl(str(file)).generate_tasks("")
+
+
+def test_damaged_data(tmp_path: pathlib.Path) -> None:
+    packed = bytearray(gzip.compress(b'{"a": 1}\n' * 1000))
+    packed[-6] ^= 0xFF
+    file = tmp_path / "lines.jsonl.gz"
+    file.write_bytes(packed)
+    with pytest.raises(ValueError, match=r"lines\.jsonl\.gz:\d+: the gzip data is damaged: "):
+        InputFromWhateverJsonl(str(file)).generate_tasks("")
+
+
+def test_zstd_without_a_module(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "_ZSTD_MODULES", ())
+    file = tmp_path / "lines.jsonl.zst"
+    file.write_bytes(b"\x28\xb5\x2f\xfd")
+    with pytest.raises(ValueError, match="pip install backports.zstd"):
+        InputFromWhateverJsonl(str(file)).generate_tasks("")
+
+
+def test_lines_have_a_byte_order_mark_and_no_end(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "lines.jsonl"
+    line = b'{"input": {"path": "in/a", "rel_dir": ".", "file_name": "a"}}'
+    file.write_bytes(b"\xef\xbb\xbf" + line + b"\r\n\n" + line)
+    assert InputFromFileTripletJsonl(str(file)).generate_tasks("") == [{"input": FileTriplet("in/a", ".", "a")}] * 2
