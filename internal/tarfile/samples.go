@@ -1,0 +1,229 @@
+package tarfile
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"path"
+	"strings"
+)
+
+// Field is what a sample may have: the first of the extensions that it has a member for.
+type Field struct {
+	ID string
+	// Exts are in lower case and without their first dot: "jpg", "seg.png".
+	Exts []string
+}
+
+// Part is a member of a sample. A part without a Header is absent.
+type Part struct {
+	// Name is the last name of the member's path.
+	Name string
+	// Header is the offset of the member's first header, plus one. Offset is that of its Size bytes.
+	Header, Offset, Size int64
+}
+
+// Sample is adjacent members of an archive that share a key: their path up to the first dot of its last name.
+type Sample struct {
+	// Folder is the clean folder of the members in the archive, "." for its root, and Key the last name of the key.
+	Folder, Key string
+	// Parts are those of the fields, in their order.
+	Parts []Part
+}
+
+// Found counts what Samples has found.
+type Found struct {
+	// Members counts regular members, Other those of no field, and Nameless those of Other without a key or an extension.
+	Members, Other, Nameless int
+	// FirstOther and FirstNameless are names.
+	FirstOther, FirstNameless string
+}
+
+// Samples calls each for every sample of an archive, in order. Members of no field are passed over. Nothing is known of the archive
+// before the call has returned without an error: a later member may show that an earlier sample is not whole.
+//
+// These are errors: what Scan returns; a member of a field that has no bytes of its own; two members of one extension in a sample; members
+// of one sample that are not adjacent; a member whose path leads out of the archive.
+func Samples(r io.ReaderAt, size int64, fields []Field, each func(Sample)) (Found, error) {
+	c := &collector{fields: fields, each: each, byExt: map[string]place{}}
+	for i, f := range fields {
+		for rank, ext := range f.Exts {
+			c.byExt[ext] = place{i, rank}
+		}
+	}
+	err := Scan(r, size, c.member)
+	if err == nil {
+		c.flush()
+	}
+	return c.found, err
+}
+
+// place is a field and the rank of an extension in it.
+type place struct{ field, rank int }
+
+type collector struct {
+	fields []Field
+	byExt  map[string]place
+	each   func(Sample)
+	found  Found
+
+	// key is the path of the current sample's key, as its first member has it.
+	key    string
+	sample Sample
+	// folder is the last folder that a member had, and clean the same without needless parts.
+	folder, clean string
+	// ranks are those of the extensions of the sample's parts.
+	ranks []int
+	// exts are all extensions that the sample has, with the offsets of their headers.
+	exts []seenExt
+	// last is the greatest key so far. While keys ascend, none can come twice. ends then has all keys; nil: they ascend.
+	ends  map[string]int64
+	keys  []string
+	first []int64
+	lower []byte
+}
+
+type seenExt struct {
+	place
+	header int64
+}
+
+// Key splits a member's name as webdataset does: the path up to the first dot of its last name, and the rest behind the dot. False: it has
+// no key, or no extension.
+func Key(name []byte) (key, ext []byte, ok bool) {
+	base := bytes.LastIndexByte(name, '/') + 1
+	dot := bytes.IndexByte(name[base:], '.')
+	if dot < 1 || base+dot+1 == len(name) {
+		return nil, nil, false
+	}
+	return name[:base+dot], name[base+dot+1:], true
+}
+
+func (c *collector) member(m Member) error {
+	if m.Kind == Folder {
+		return nil
+	}
+	if m.Kind == Regular {
+		c.found.Members++
+	}
+	key, ext, ok := Key(m.Name)
+	at, wanted := place{}, false
+	if ok {
+		c.lower = lower(c.lower[:0], ext)
+		at, wanted = c.byExt[string(c.lower)]
+	}
+	if !wanted {
+		c.pass(m, ok)
+		return nil
+	}
+	switch m.Kind {
+	case Link:
+		return c.fail(m, "it is a link, so it has no bytes of its own; write the archive with --dereference --hard-dereference")
+	case Special:
+		return c.fail(m, "it is a device or a named pipe, and has no bytes")
+	}
+	if string(key) != c.key || len(c.exts) == 0 {
+		if err := c.begin(m, string(key)); err != nil {
+			return err
+		}
+	}
+	return c.add(m, at, string(m.Name[len(key)-len(c.sample.Key):]))
+}
+
+func (c *collector) pass(m Member, named bool) {
+	if m.Kind != Regular {
+		return
+	}
+	if c.found.Other++; c.found.Other == 1 {
+		c.found.FirstOther = string(m.Name)
+	}
+	if !named {
+		if c.found.Nameless++; c.found.Nameless == 1 {
+			c.found.FirstNameless = string(m.Name)
+		}
+	}
+}
+
+// begin ends the current sample and begins that of a key.
+func (c *collector) begin(m Member, key string) error {
+	c.flush()
+	folder, name := path.Split(key)
+	if folder != c.folder || c.clean == "" {
+		c.folder, c.clean = folder, path.Clean("./"+strings.TrimLeft(folder, "/"))
+	}
+	if c.clean == ".." || strings.HasPrefix(c.clean, "../") {
+		return c.fail(m, "its path leads out of the archive")
+	}
+	whole := key
+	if folder != "" && folder != c.clean+"/" {
+		whole = path.Join(c.clean, name)
+	}
+	if earlier, found := c.seen(whole, m.Header); found {
+		return c.fail(m, fmt.Sprintf("another member of the sample %s lies at %d, and others are between the two: the members of a sample "+
+			"must be adjacent (tar --sort=name writes them so)", key, earlier))
+	}
+	c.key = key
+	c.sample = Sample{Folder: c.clean, Key: name, Parts: make([]Part, len(c.fields))}
+	c.ranks = c.ranks[:0]
+	for range c.fields {
+		c.ranks = append(c.ranks, math.MaxInt)
+	}
+	return nil
+}
+
+// seen notes a key, and reports whether it came before. It makes a table only when the keys do not ascend.
+func (c *collector) seen(key string, header int64) (int64, bool) {
+	ascends := len(c.keys) == 0 || c.keys[len(c.keys)-1] < key
+	c.keys, c.first = append(c.keys, key), append(c.first, header)
+	if ascends && c.ends == nil {
+		return 0, false
+	}
+	if c.ends == nil {
+		c.ends = make(map[string]int64, len(c.keys))
+		for i, k := range c.keys[:len(c.keys)-1] {
+			c.ends[k] = c.first[i]
+		}
+	}
+	if earlier, found := c.ends[key]; found {
+		return earlier, true
+	}
+	c.ends[key] = header
+	return 0, false
+}
+
+func (c *collector) add(m Member, at place, name string) error {
+	for _, e := range c.exts {
+		if e.place == at {
+			return c.fail(m, fmt.Sprintf("the sample %s has such a member already, at %d", c.key, e.header))
+		}
+	}
+	c.exts = append(c.exts, seenExt{at, m.Header})
+	if at.rank < c.ranks[at.field] {
+		c.ranks[at.field] = at.rank
+		c.sample.Parts[at.field] = Part{Name: name, Header: m.Header + 1, Offset: m.Offset, Size: m.Size}
+	}
+	return nil
+}
+
+func (c *collector) flush() {
+	if len(c.exts) > 0 {
+		c.each(c.sample)
+		c.exts = c.exts[:0]
+	}
+}
+
+func (c *collector) fail(m Member, message string) error {
+	return &Error{Member: string(m.Name), Offset: m.Header, Message: message}
+}
+
+// lower appends text in lower case. Bytes beyond ASCII stay.
+func lower(dst, text []byte) []byte {
+	for _, b := range text {
+		if 'A' <= b && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		dst = append(dst, b)
+	}
+	return dst
+}
