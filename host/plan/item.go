@@ -1,6 +1,11 @@
 package plan
 
-import "github.com/kagurazaka/kagurazaka/host/template"
+import (
+	"errors"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/internal/itemkey"
+)
 
 // Item is an item of a walk. It and what it points to are valid during the call that gets it.
 type Item struct {
@@ -26,18 +31,47 @@ type Need struct {
 	Order bool
 }
 
-// each takes a folder's items one by one, in their order: it shards and checks them, and passes on what is needed of each. The walk is
-// the same as with leaveOut, which is faster and knows no numbers.
+// kept is a name of a group that is looked at.
+type kept struct {
+	// number is its number in the run, if it is this run's. part is its shard.
+	number uint64
+	part   uint64
+	mine   bool
+	state  template.OutputState
+}
+
+// each takes a folder's items one by one, in their order: it shards, picks and checks them, and passes on what is needed of each. The walk
+// is the same as with leaveOut, which is faster and knows no numbers.
 func (w *walk) each(g *group, first uint64) error {
-	list := g.names
-	list.sort()
+	if err := w.keep(g, first); err != nil {
+		return err
+	}
 	if err := w.lookAt(g); err != nil {
 		return err
 	}
-	shard := w.t.Shard
+	w.line.group(g)
+	for i, n := range g.names.all {
+		k := w.kept[i]
+		w.count(k.state, false, k.part, k.mine)
+		if !k.mine {
+			continue
+		}
+		w.found = Item{Number: k.number, State: k.state}
+		if err := w.one(g, g.names.bytes(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keep sorts the names of a group and drops those of other shards and those that are not picked.
+func (w *walk) keep(g *group, first uint64) error {
+	list, shard := g.names, w.t.Shard
+	list.sort()
+	w.kept = w.kept[:0]
 	byHash := shard != nil && shard.ByHash
 	prefix := addHash(addHash(newHash, g.relDir), "/")
-	w.line.group(g)
+	names := list.all[:0]
 	for i, n := range list.all {
 		name := list.bytes(n)
 		number := first + uint64(i)
@@ -48,17 +82,66 @@ func (w *walk) each(g *group, first uint64) error {
 		if !mine && w.o.shards == nil {
 			continue
 		}
-		w.count(w.states[i], false, part, mine)
-		if !mine {
-			continue
+		k := kept{number: w.number, part: part, mine: mine, state: template.OutputMissing}
+		if mine {
+			w.number++
+			taken, err := w.take(k.number, func() texts { return w.textsOfName(g, name) })
+			if err != nil {
+				return err
+			}
+			if !taken {
+				continue
+			}
 		}
-		w.found = Item{Number: w.number, State: w.states[i]}
-		w.number++
-		if err := w.one(g, name); err != nil {
-			return err
-		}
+		names = append(names, n)
+		w.kept = append(w.kept, k)
 	}
+	list.all = names
 	return nil
+}
+
+// errPicked ends a walk in which nothing more can be picked.
+var errPicked = errors.New("all picked")
+
+// take reports whether an item of this run is picked. Others are counted.
+func (w *walk) take(number uint64, of func() texts) (bool, error) {
+	p := w.o.Picker
+	if p == nil {
+		return true, nil
+	}
+	if w.o.untilPicked && p.over(number) {
+		return false, errPicked
+	}
+	var t texts
+	if p.patterns() {
+		t = of()
+	}
+	if p.take(number, t) {
+		return true, nil
+	}
+	w.o.counters.InShard.Add(1)
+	w.o.counters.Unpicked.Add(1)
+	return false, nil
+}
+
+// picked takes the error that a walk ended with, and tells the picker if it has seen all items.
+func (w *walk) picked(err error) error {
+	if w.o.Picker != nil && (err == nil || errors.Is(err, errPicked)) {
+		w.o.Picker.end()
+	}
+	return err
+}
+
+func (w *walk) textsOfName(g *group, name []byte) texts {
+	return textsOf(g.triplet(name), "", func() itemkey.Key {
+		// The line of a group of one has no other name.
+		w.line.group(g)
+		return itemkey.Of(w.line.item(name))
+	})
+}
+
+func (w *walk) textsOfLine(line []byte, item scanned) texts {
+	return textsOf(item.input, string(line), func() itemkey.Key { return itemkey.Of(w.compose(line, item)) })
 }
 
 // one passes on an item of this run.
@@ -88,15 +171,12 @@ func (w *walk) one(g *group, name []byte) error {
 // lookAt sets the states of the outputs of a group. The journal answers for outputs that existed before it looks, so all are looked for
 // first.
 func (w *walk) lookAt(g *group) error {
-	w.states = w.states[:0]
 	w.check.folder(g)
 	existing := -1
 	for i, n := range g.names.all {
-		state := template.OutputMissing
 		if w.check.inFolder(g, g.names.bytes(n)) {
-			state, existing = template.OutputWhole, i
+			w.kept[i].state, existing = template.OutputWhole, i
 		}
-		w.states = append(w.states, state)
 	}
 	if existing < 0 || w.o.Journal == nil {
 		return nil
@@ -106,8 +186,8 @@ func (w *walk) lookAt(g *group) error {
 		return err
 	}
 	for i, n := range g.names.all {
-		if w.states[i] == template.OutputWhole {
-			w.states[i] = w.o.Journal.Of(w.check.relative(g, g.names.bytes(n)))
+		if k := &w.kept[i]; k.state == template.OutputWhole {
+			k.state = w.o.Journal.Of(w.check.relative(g, g.names.bytes(n)))
 		}
 	}
 	return nil

@@ -210,6 +210,9 @@ func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) e
 	place := w.number
 	if mine {
 		w.number++
+		if taken, err := w.take(place, func() texts { return w.textsOfLine(line, item) }); !taken {
+			return err
+		}
 	}
 	state := template.OutputMissing
 	if refusal == "" {
@@ -266,7 +269,7 @@ func lineNumber(line []byte, item scanned) uint64 {
 
 // scan reads what is needed of a line.
 func (w *walk) scan(line []byte) (scanned, error) {
-	if w.t.Input == nil && w.out == nil && (w.t.Shard == nil || !w.t.Shard.ByHash) {
+	if w.t.Input == nil && w.out == nil && w.o.Picker == nil && (w.t.Shard == nil || !w.t.Shard.ByHash) {
 		return scanned{}, nil
 	}
 	item, err := scanItem(line)

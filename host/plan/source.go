@@ -38,6 +38,8 @@ type Options struct {
 	Journal Journal
 	// Unfinished takes the path of each output that exists and is unfinished; may be nil. Only Summarise calls it.
 	Unfinished func(path string)
+	// Picker takes some of the items alone; nil: all.
+	Picker *Picker
 	// Patience is the longest wait for items that another run is working on, after all others are done.
 	Patience time.Duration
 }
@@ -103,13 +105,15 @@ func newSource(ctx context.Context, o Options) *Source {
 }
 
 func (s *Source) walkOptions() walkOptions {
-	return walkOptions{Options: s.o, item: s.add, need: Need{Line: true}, open: s.leave, tick: s.tick, counters: &s.Counters}
+	return walkOptions{Options: s.o, item: s.add, need: Need{Line: true}, open: s.leave, tick: s.tick, untilPicked: true, counters: &s.Counters}
 }
 
 // list runs in a goroutine of its own until everything is listed.
 func (s *Source) list(walk func() error) {
 	defer close(s.stopped)
-	s.err = walk()
+	if s.err = walk(); errors.Is(s.err, errPicked) {
+		s.err = nil
+	}
 	// Items that were listed before an unreadable input are still to be done.
 	var input *template.InputError
 	if s.err == nil || errors.As(s.err, &input) {
@@ -171,7 +175,7 @@ func (s *Source) Total() (int64, bool) {
 	if !s.ended.Load() {
 		return 0, false
 	}
-	return int64(s.Counters.InShard.Load()), true
+	return int64(s.Counters.InShard.Load() - s.Counters.Unpicked.Load()), true
 }
 
 // Skipped is the number of items of this run that were found finished so far.

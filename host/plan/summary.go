@@ -10,7 +10,7 @@ import (
 
 // Summary is what a run would do.
 type Summary struct {
-	// Listed counts all items; InShard those of this run's shard, of which Done are finished, Refused must not begin, and
+	// Listed counts all items; InShard those of this run's shard that are picked, of which Done are finished, Refused must not begin, and
 	// ToDo are the others.
 	Listed  uint64 `json:"-"`
 	InShard uint64 `json:"items"`
@@ -19,6 +19,8 @@ type Summary struct {
 	// Open counts those that another run is working on, and Unfinished those to do whose output exists and is unfinished.
 	Open       uint64 `json:"open,omitempty"`
 	Unfinished uint64 `json:"unfinished,omitempty"`
+	// Unpicked counts those in the shard that Options.Picker did not take.
+	Unpicked uint64 `json:"unpicked,omitempty"`
 	// Shards has the counts of every shard of soft_shard, by index; nil: there is only one.
 	Shards []ShardCount `json:"-"`
 	// First are the first items to do, as workers would get them.
@@ -47,7 +49,7 @@ const maxWarnings = 100
 func Summarise(ctx context.Context, t *template.Template, firstN int, o Options) (Summary, error) {
 	var s Summary
 	var c Counters
-	if n := t.Shard.Count(); n > 1 {
+	if n := t.Shard.Count(); n > 1 && o.Picker == nil {
 		s.Shards = make([]ShardCount, n)
 	}
 	o.Warn = func(w Warning) {
@@ -73,6 +75,7 @@ func Summarise(ctx context.Context, t *template.Template, firstN int, o Options)
 	})
 	s.Listed, s.InShard, s.Done, s.ToDo = c.Listed.Load(), c.InShard.Load(), c.Done.Load(), c.ToDo.Load()
 	s.Refused, s.Repeated, s.Outputs, s.Special = c.Refused.Load(), c.Repeated.Load(), c.Outputs.Load(), c.Special.Load()
+	s.InShard, s.Unpicked = s.InShard-c.Unpicked.Load(), c.Unpicked.Load()
 	s.Open, s.Unfinished = c.Open.Load(), c.Unfinished.Load()
 	s.WarningCount, s.Unlisted = c.Warnings.Load(), c.Unreadable.Load()+c.BadLines.Load()
 	return s, err

@@ -19,6 +19,8 @@ type Counters struct {
 	InShard atomic.Uint64
 	// Done counts those in the shard that are finished, Refused those that must not begin, and ToDo the others.
 	Done, Refused, ToDo atomic.Uint64
+	// Unpicked counts those in the shard that the picker did not take. They are neither done nor to do.
+	Unpicked atomic.Uint64
 	// These are left out, of every shard: lines that are not items, lines that repeat an earlier one, outputs of other items
 	// that lie in the input folder, and named pipes, sockets and devices.
 	BadLines, Repeated, Outputs, Special atomic.Uint64
@@ -57,6 +59,8 @@ type walkOptions struct {
 	need Need
 	// open takes each item that another run is working on; nil: they are only counted.
 	open func(openItem) error
+	// untilPicked ends the walk where nothing more can be picked.
+	untilPicked bool
 	// tick is called now and then between items, even if all of them are finished; may be nil.
 	tick func() error
 	// counters are added to.
@@ -80,10 +84,11 @@ func walkInputs(ctx context.Context, t *template.Template, o walkOptions) error 
 	}
 	defer w.check.current.close()
 	defer w.report()
+	walk := w.runAhead
 	if t.Input.JSONL != "" {
-		return w.run()
+		walk = w.run
 	}
-	return w.runAhead()
+	return w.picked(walk())
 }
 
 // runAhead reads the folders of the inputs in a goroutine of its own, and those of the outputs in this one.
@@ -162,8 +167,8 @@ type walk struct {
 	// number is the number of the next item of this run. found is what the function of the options gets.
 	number uint64
 	found  Item
-	// states are those of the names of a group.
-	states []template.OutputState
+	// kept are what is known of the names of a group.
+	kept []kept
 	// long is memory for a line that is longer than the reader's buffer.
 	long []byte
 }
@@ -186,7 +191,8 @@ func newWalk(ctx context.Context, t *template.Template, o walkOptions) (*walk, e
 	w.check = &finishCheck{out: w.out, store: w.store, warn: w.warn}
 	w.line.out = w.out
 	byIndex := t.Shard != nil && !t.Shard.ByHash
-	w.order = o.need.Order || byIndex && (!t.Shard.Whole() || o.shards != nil)
+	w.o.need.Order = o.need.Order || o.Picker != nil
+	w.order = w.o.need.Order || byIndex && (!t.Shard.Whole() || o.shards != nil)
 	if t.Output != nil && (t.Input == nil || scattered(t.Input)) {
 		w.seen = &outputTable{}
 		w.order = true

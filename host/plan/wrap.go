@@ -30,7 +30,7 @@ func Wrap(ctx context.Context, t *template.Template, inner backbones.Source, o O
 	}
 	go s.list(func() error {
 		defer w.report()
-		return s.wrap(w, inner)
+		return w.picked(s.wrap(w, inner))
 	})
 	return s, nil
 }
