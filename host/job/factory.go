@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/cpu"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
@@ -178,8 +179,15 @@ func processes(name, what, want string, most int) Flag {
 	return flag(name, help, want).number(most).byDefault(json.Number(strconv.Itoa(defaultWorkers())))
 }
 
-// defaultWorkers is the number of CPUs that the process may use, by its affinity and its control group.
-func defaultWorkers() int { return runtime.GOMAXPROCS(0) }
+// defaultWorkers is the number of workers that keep the CPUs busy which the process may use, by its affinity and its control group's quota.
+// As in any Go program, GOMAXPROCS lowers it.
+func defaultWorkers() int {
+	n := cpu.Here().Workers()
+	if most, err := strconv.Atoi(os.Getenv("GOMAXPROCS")); err == nil && most > 0 {
+		n = min(n, most)
+	}
+	return n
+}
 
 const startMethod = "start_method"
 

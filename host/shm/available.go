@@ -19,13 +19,9 @@ func available(proc, mount string) uint64 {
 	// Without control groups there is no such file.
 	names, _ := os.ReadFile(filepath.Join(proc, "self", "cgroup"))
 	for _, g := range cgroup.Memory(string(names)) {
-		// The limits of the groups above count too.
-		for dir := g.Dir; ; dir = filepath.Dir(dir) {
+		for _, dir := range g.Dirs() {
 			if left, ok := leftIn(g, mount, dir); ok && (free == 0 || left < free) {
 				free = left
-			}
-			if dir == "/" || dir == "." {
-				break
 			}
 		}
 	}
