@@ -57,12 +57,16 @@ func (p *Place) prepareOutputs() (err error) {
 	if p.template == nil {
 		return nil
 	}
-	p.notes = p.spec.Outputs == direct
-	if !p.notes {
+	how := p.spec.Outputs
+	if p.looks {
+		how = staged
+	}
+	p.notes = how == direct
+	if !p.notes && !p.looks {
 		p.prepareStaging()
 	}
 	if p.template.CanBeDirect() {
-		p.journal, err = newJournal(p.template.OutputPath, p.spec.Outputs, p.Owner, func(other outputs.Owner) {
+		p.journal, err = newJournal(p.template.OutputPath, how, p.Owner, func(other outputs.Owner) {
 			p.Shared(other, "what it has in hand is left to it, and looked at again at the end")
 		})
 	}
@@ -119,6 +123,9 @@ func (p *Place) direct() *plugin.Direct {
 }
 
 func (p *Place) closeOutputs() error {
+	if p.looks {
+		return nil
+	}
 	var err error
 	if p.staging == nil && p.notes {
 		// An earlier run may have staged its outputs, and died.

@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
-	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/gpu"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
@@ -42,6 +41,8 @@ type Place struct {
 	template *template.Template
 	// listed: the listing has begun.
 	listed bool
+	// looks: it only lists. No worker is started, and nothing is made or removed below the output folder.
+	looks bool
 	// staging is where outputs are written before they are renamed; nil: they are written in place.
 	staging *outputs.Staging
 	// journal tells which of the existing outputs are whole; nil: none. notes: workers note what they begin in it.
@@ -104,8 +105,8 @@ func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items,
 		return items{Source: again, figures: unknown}, err
 	case native && p.template.Input != nil:
 		return p.planItems(plan.New(ctx, p.template, p.planOptions()))
-	case !p.spec.Task.Has("list") && (native || p.template == nil):
-		return items{}, exitcode.Usagef("%s: the task lists no items: its template has no input_mode, and it has no List of its own (generate_tasks, in Python)", p.spec.Task.Name)
+	case p.canList() != nil:
+		return items{}, p.canList()
 	case p.spec.makesBatches():
 		b, err := p.startBatches(ctx)
 		p.batches = b
@@ -182,7 +183,7 @@ func (p *Place) startLister(ctx context.Context) (*plugin.Lister, error) {
 		if err != nil {
 			return nil, err
 		}
-		return nursery.List(ctx, slices.Contains(Backbone(p.spec.Backbone, nil).Accepts, backbones.Indexed), warn)
+		return nursery.List(ctx, p.acceptsIndexed(), warn)
 	}
 	start := p.startOptions("lister")
 	lister, err := plugin.StartLister(ctx, p.spec.Plugin.Command, start, p.open(0), warn)

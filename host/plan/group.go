@@ -64,11 +64,17 @@ func (w *walk) group(g *group) error {
 	}
 	list.sort()
 	w.line.group(g)
+	if w.o.need.Entry {
+		w.entry.group(g)
+	}
 	w.found = Item{}
 	for _, n := range list.all {
 		name := list.bytes(n)
 		if w.o.need.Line {
 			w.found.Line = w.line.item(name)
+		}
+		if w.o.need.Entry {
+			w.found.Entry = w.entry.item(name)
 		}
 		if w.o.need.Input {
 			w.found.Input = g.triplet(name)

@@ -11,6 +11,9 @@ import (
 type Item struct {
 	// Line is the item as a worker gets it: one line of JSON without a newline; nil unless Need.Line is set.
 	Line []byte
+	// Entry is the item as a list of items has it, without its outputs: such a line is the item again where a list is read; nil unless
+	// Need.Entry is set. Like Line it is nil for an Opaque item.
+	Entry []byte
 	// Refusal is why the item must not begin; empty: it may.
 	Refusal string
 	// Number is its place among the items of this run's shard, finished ones included, from 0. In a walk by folders it is set with
@@ -20,11 +23,15 @@ type Item struct {
 	Input triplet
 	// State is the state of its output: OutputMissing where nothing tells.
 	State template.OutputState
+	// Opaque: only the plugin can read the item. Shown is then its printable form, which may be empty, and Key what it is known by.
+	Opaque bool
+	Shown  string
+	Key    itemkey.Key
 }
 
 // Need is what the function that gets the items of a walk needs of each.
 type Need struct {
-	Line, Input bool
+	Line, Entry, Input bool
 	// Done: it gets those that are finished, and those that another run is working on, too.
 	Done bool
 	// Order: items have numbers. Folders are sorted before they are looked at.
@@ -50,6 +57,9 @@ func (w *walk) each(g *group, first uint64) error {
 		return err
 	}
 	w.line.group(g)
+	if w.o.need.Entry {
+		w.entry.group(g)
+	}
 	for i, n := range g.names.all {
 		k := w.kept[i]
 		w.count(k.state, false, k.part, k.mine)
@@ -161,6 +171,9 @@ func (w *walk) one(g *group, name []byte) error {
 	}
 	if w.o.need.Line {
 		w.found.Line = w.line.item(name)
+	}
+	if w.o.need.Entry {
+		w.found.Entry = w.entry.item(name)
 	}
 	if w.o.need.Input {
 		w.found.Input = g.triplet(name)

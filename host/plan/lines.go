@@ -239,6 +239,9 @@ func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) e
 	if w.o.need.Line {
 		w.found.Line = w.compose(line, item)
 	}
+	if w.o.need.Entry {
+		w.found.Entry = w.entryOf(line, item)
+	}
 	return w.o.item(&w.found)
 }
 
@@ -270,7 +273,12 @@ func lineNumber(line []byte, item scanned) uint64 {
 // scan reads what is needed of a line.
 func (w *walk) scan(line []byte) (scanned, error) {
 	if w.t.Input == nil && w.out == nil && w.o.Picker == nil && (w.t.Shard == nil || !w.t.Shard.ByHash) {
-		return scanned{}, nil
+		if !w.o.need.Input {
+			return scanned{}, nil
+		}
+		// Such an item need not be of any form.
+		item, _ := scanItem(line)
+		return item, nil
 	}
 	item, err := scanItem(line)
 	if err != nil {
@@ -284,6 +292,16 @@ func (w *walk) scan(line []byte) (scanned, error) {
 		return item, errors.New(`has no "input" with path, rel_dir and file_name`)
 	}
 	return item, errors.New(`has an "input" without path, rel_dir and file_name as texts`)
+}
+
+// entryOf is the item of a line without outputs.
+func (w *walk) entryOf(line []byte, item scanned) []byte {
+	if w.t.Input == nil || w.t.Input.Kind != template.TripletLines {
+		return line
+	}
+	e := &w.entry
+	e.line = e.out.appendItem(e.line[:0], item.input)
+	return e.line
 }
 
 // compose writes the line for the worker. TripletLines keep only their triplet, and other items everything. Outputs are added.

@@ -73,10 +73,15 @@ func Summarise(ctx context.Context, t *template.Template, firstN int, o Options)
 			return nil
 		},
 	})
+	s.count(&c)
+	return s, err
+}
+
+// count takes the counts of a walk.
+func (s *Summary) count(c *Counters) {
 	s.Listed, s.InShard, s.Done, s.ToDo = c.Listed.Load(), c.InShard.Load(), c.Done.Load(), c.ToDo.Load()
 	s.Refused, s.Repeated, s.Outputs, s.Special = c.Refused.Load(), c.Repeated.Load(), c.Outputs.Load(), c.Special.Load()
 	s.InShard, s.Unpicked = s.InShard-c.Unpicked.Load(), c.Unpicked.Load()
 	s.Open, s.Unfinished = c.Open.Load(), c.Unfinished.Load()
 	s.WarningCount, s.Unlisted = c.Warnings.Load(), c.Unreadable.Load()+c.BadLines.Load()
-	return s, err
 }

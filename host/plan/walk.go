@@ -163,7 +163,8 @@ type walk struct {
 	existing []existing
 	// uncounted takes counts of shards that are not needed.
 	uncounted ShardCount
-	line      lineWriter
+	// line writes the lines of a group's items, and entry the same without outputs.
+	line, entry lineWriter
 	// number is the number of the next item of this run. found is what the function of the options gets.
 	number uint64
 	found  Item

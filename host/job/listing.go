@@ -1,0 +1,71 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/outputs"
+	"github.com/kagurazaka/kagurazaka/host/plan"
+)
+
+// List lists the items of a run of the spec, in its order, and passes each that is to do to a function; with Need.Done the others, too, as
+// far as the host knows which they are: see Spec.KnowsDone. It starts a process of the plugin only where a run needs one to list, and no
+// worker. Nothing is created or changed below the output folder. After an error the summary is of what was listed before.
+func (s *Session) List(ctx context.Context, spec *Spec, need plan.Need, each func(*plan.Item) error) (summary plan.Summary, err error) {
+	if spec.makesBatches() {
+		return summary, exitcode.Usagef("%s makes its batches itself, so there is no list of its items", spec.Task.Name)
+	}
+	p := &Place{
+		PlaceOptions: PlaceOptions{Log: s.Log, Warm: s.Warm, Shared: func(outputs.Owner, string) {}},
+		spec:         spec, template: spec.compiled(), warnings: &listingWarnings{log: s.Log}, looks: true,
+	}
+	if p.RuntimeDir, err = s.Warm.RuntimeDir(); err != nil {
+		return summary, err
+	}
+	defer func() { err = errors.Join(err, p.Close(ctx)) }()
+	if err := p.openFirst(ctx); err != nil {
+		return summary, err
+	}
+	if err := p.prepareOutputs(); err != nil {
+		return summary, err
+	}
+	if p.native() && p.template.Input != nil {
+		p.listed = true
+		return plan.List(ctx, p.template, p.planOptions(), need, each)
+	}
+	if err := p.canList(); err != nil {
+		return summary, err
+	}
+	lister, err := p.startLister(ctx)
+	if err != nil {
+		return summary, err
+	}
+	p.listed = true
+	t := p.template
+	if !p.native() {
+		t = nil
+	}
+	return plan.ListOwn(ctx, t, lister, p.planOptions(), need, each)
+}
+
+// canList is the error for a task whose items nothing lists.
+func (p *Place) canList() error {
+	if p.spec.Task.Has("list") || !p.native() && p.template != nil {
+		return nil
+	}
+	return exitcode.Usagef("%s: the task lists no items: its template has no input_mode, and it has no List of its own (generate_tasks, in Python)", p.spec.Task.Name)
+}
+
+// KnowsDone reports whether the host finds out which items are finished, and lists them.
+func (s *Spec) KnowsDone() bool {
+	t := s.compiled()
+	return s.native(t) && t.Finish != nil
+}
+
+// acceptsIndexed reports whether items may be known by their place in a list alone.
+func (p *Place) acceptsIndexed() bool {
+	return !p.looks && slices.Contains(Backbone(p.spec.Backbone, nil).Accepts, backbones.Indexed)
+}
