@@ -229,6 +229,7 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 		tree, found := s.Template()
 		r.Template = tree
 		problems = append(problems, found...)
+		problems = append(problems, s.Flags.SourceFlags.apply(s.Task, tree)...)
 		problems = append(problems, problem.Fresh(problems, s.inTemplate(tree))...)
 	}
 	arguments, found, err := s.arguments(ctx, line)

@@ -1,4 +1,65 @@
 package job
 
-// SourceFlags are where a run's items come from.
-type SourceFlags struct{}
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/schema"
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// SourceFlags are where a run's items come from, in place of the template's input_mode.
+type SourceFlags struct {
+	Manifest string `name:"manifest" placeholder:"FILE|-" help:"Take the items from the lines of a file, as kagurazaka shard and export write it (InputFromFileTripletJsonl), in place of the template's input_mode. It may be compressed with gzip or zstd; - is stdin."`
+}
+
+// source is one of the flags, with the mode that it is short for.
+type source struct{ flag, mode, field, path string }
+
+// given are the flags that were given.
+func (f *SourceFlags) given() []source {
+	var given []source
+	for _, s := range []source{
+		{"--manifest", "InputFromFileTripletJsonl", "jsonl_path", f.Manifest},
+	} {
+		if s.path != "" {
+			given = append(given, s)
+		}
+	}
+	return given
+}
+
+// apply puts the mode of the flags into a resolved template, which is changed.
+func (f *SourceFlags) apply(task *schema.Task, tree *template.Node) []problem.Problem {
+	given := f.given()
+	if len(given) == 0 {
+		return nil
+	}
+	s := given[0]
+	wrong := problem.Problem{Source: s.flag}
+	switch {
+	case len(given) > 1:
+		var flags []string
+		for _, g := range given {
+			flags = append(flags, g.flag)
+		}
+		wrong.Source, wrong.Message = "", strings.Join(flags, " and ")+" both say where the items come from: give one of them"
+	case tree == nil:
+		wrong.Message = fmt.Sprintf("%s has no template, so it lists its items itself and reads no file of them", task.Name)
+	case task.Kind == schema.Device && !task.Has("stages") && tree.Get(template.RoleDataloader).IsNull():
+		wrong.Message = fmt.Sprintf("%s makes its batches with a loader of its own, which reads no file of items", task.Name)
+	default:
+		tree.Set(template.RoleInput, s.node())
+		return nil
+	}
+	return []problem.Problem{wrong}
+}
+
+func (s source) node() *template.Node {
+	path := template.Scalar(s.path)
+	path.Origin = s.flag
+	mode := &template.Node{Kind: template.KindMode, Mode: s.mode, Origin: s.flag}
+	mode.Set(s.field, path)
+	return mode
+}

@@ -238,7 +238,7 @@ func (v values) from(field, what string) string {
 	switch {
 	case n == nil || n.Origin == "":
 		return fmt.Sprintf("the task's own %s: --mixin %s=%s gives another", field, field, what)
-	case strings.HasSuffix(n.Origin, " "+field):
+	case strings.HasSuffix(n.Origin, " "+field), strings.HasPrefix(n.Origin, "--") && !strings.Contains(n.Origin, " "):
 		return "given by " + n.Origin
 	}
 	return fmt.Sprintf("%s, given by %s", field, n.Origin)
