@@ -84,11 +84,20 @@ type seat struct {
 	path string
 	// role is the role of the mode that belongs here; empty: any value.
 	role string
+	// each is the role of the modes in the list that belongs here; empty: any value.
+	each string
 	// open marks a value of one of the plugin's own modes.
 	open bool
 }
 
 func (s seat) below(name string) seat { return seat{path: s.path + "." + name, open: s.open} }
+
+// element is the position of an element of a list.
+func (s seat) element(i int) seat {
+	below := s.below(strconv.Itoa(i))
+	below.role = s.each
+	return below
+}
 
 func (a *applier) complain(v *Value, path, message, suggestion string) {
 	a.problems = append(a.problems, problem.Problem{Source: v.Source, Path: path, Message: message, Suggestion: suggestion})
@@ -135,6 +144,8 @@ func (a *applier) apply(current *template.Node, v *Value, at seat) *template.Nod
 		return current
 	case v.Kind == KindMap:
 		return a.applyMap(current, v, at)
+	case v.Kind == KindList && at.each != "":
+		return a.modes(v, at)
 	case at.role != "" && !v.IsNull():
 		return a.modeByName(current, v, at)
 	}
@@ -249,8 +260,11 @@ func (a *applier) fields(mode *template.Node, v *Value, at seat, name *Value) {
 			if current == nil {
 				current = defaultNode(f)
 			}
-			if f.Type == template.TypeMode {
+			switch f.Type {
+			case template.TypeMode:
 				below.role = spec.Role
+			case template.TypeModes:
+				below.each = spec.Role
 			}
 			if textAt(f, 0) || textAt(f, 1) && e.Value.Kind != KindScalar {
 				e.Value = e.Value.asText()
@@ -283,7 +297,16 @@ func (a *applier) applyElements(list *template.Node, v *Value, at seat) *templat
 			a.problems = append(a.problems, *wrong)
 			continue
 		}
-		list.List[i] = a.apply(list.List[i], e.Value, at.below(strconv.Itoa(i)))
+		list.List[i] = a.apply(list.List[i], e.Value, at.element(i))
+	}
+	return list
+}
+
+// modes makes a list of modes from a list of their names, or of maps with their names.
+func (a *applier) modes(v *Value, at seat) *template.Node {
+	list := &template.Node{Kind: template.KindList, Origin: v.Source}
+	for i, item := range v.Items {
+		list.List = append(list.List, a.apply(nil, item, at.element(i)))
 	}
 	return list
 }

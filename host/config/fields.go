@@ -55,8 +55,13 @@ func takesText(tmpl *template.Node, path []string) bool {
 	if tmpl == nil || len(path) < 2 {
 		return false
 	}
-	specs := template.SpecsOfRole(path[0]) // the mixin may put another mode there
-	if current := tmpl.Get(path[0]); current != nil {
+	return modeTakesText(path[0], tmpl.Get(path[0]), path[1:])
+}
+
+// modeTakesText is takesText for a path within a mode. The mixin may put another mode of the role there.
+func modeTakesText(role string, current *template.Node, path []string) bool {
+	specs := template.SpecsOfRole(role)
+	if current != nil {
 		if current.Custom {
 			return false
 		}
@@ -65,8 +70,17 @@ func takesText(tmpl *template.Node, path []string) bool {
 		}
 	}
 	for _, spec := range specs {
-		if f, ok := spec.Field(path[1]); ok {
-			return textAt(f, len(path)-2)
+		f, ok := spec.Field(path[0])
+		switch {
+		case !ok:
+		case f.Type == template.TypeModes && len(path) > 2:
+			var element *template.Node
+			if current != nil && current.Get(path[0]) != nil {
+				element = member(current.Get(path[0]), path[1])
+			}
+			return modeTakesText(role, element, path[2:])
+		default:
+			return textAt(f, len(path)-1)
 		}
 	}
 	return false
@@ -79,6 +93,8 @@ func textAt(f template.FieldSpec, below int) bool {
 		return below == 0
 	case template.TypeStrings, template.TypeStringMap:
 		return below == 1
+	case template.TypeStringsMap:
+		return below == 1 || below == 2
 	}
 	return false
 }

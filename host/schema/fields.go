@@ -68,7 +68,7 @@ func fieldAt(tmpl *template.Node, path string) (info fieldInfo) {
 type notation struct {
 	// fill stands for a placeholder.
 	fill string
-	// modes is set if a mode's name comes before its fields.
+	// modes is set if a mode's name comes before its fields. Otherwise it is the first of them.
 	modes        bool
 	name, scalar func(any) string
 }
@@ -97,6 +97,9 @@ func (o notation) text(n *template.Node) string {
 		}
 		return "[" + strings.Join(items, ", ") + "]"
 	case template.KindMap, template.KindMode:
+		if n.Kind == template.KindMode && !o.modes {
+			items = append(items, "mode: "+n.Mode)
+		}
 		for _, f := range n.Fields {
 			items = append(items, o.name(f.Name)+": "+o.text(f.Value))
 		}

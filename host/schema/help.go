@@ -213,6 +213,10 @@ func sample(name, typeName string) string {
 		return "[" + word + "]"
 	case template.TypeStringMap, template.TypeMap:
 		return "{KEY: " + word + "}"
+	case template.TypeStringsMap:
+		return "{KEY: [" + word + "]}"
+	case template.TypeModes:
+		return "[{mode: MODE}]"
 	}
 	if strings.Trim(name, "0123456789") == "" {
 		return "VALUE"

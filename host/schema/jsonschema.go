@@ -169,6 +169,10 @@ func modeSchema(mode *template.Node, named bool) map[string]any {
 	properties := map[string]any{}
 	for _, f := range mode.Fields {
 		info := fieldOf(mode, f)
+		if info.Type == template.TypeModes {
+			properties[f.Name] = modesSchema(info, specOf(mode).Role)
+			continue
+		}
 		if info.Role != "" {
 			properties[f.Name] = map[string]any{"description": info.Help, "type": []any{"object", "string", "null"}}
 			continue
@@ -186,6 +190,17 @@ func modeSchema(mode *template.Node, named bool) map[string]any {
 		s["required"] = []any{"mode"}
 	}
 	return s
+}
+
+// modesSchema is the schema of a list of modes: each by its name, or by its fields with its name.
+func modesSchema(info fieldInfo, role string) map[string]any {
+	var names []any
+	for _, name := range template.ModesOfRole(role) {
+		names = append(names, name)
+	}
+	named := map[string]any{"type": "object", "required": []any{"mode"}, "properties": map[string]any{"mode": map[string]any{"enum": names}}}
+	list := map[string]any{"type": "array", "items": anyOf(named, map[string]any{"enum": names}, interpolation())}
+	return map[string]any{"description": info.Help, "anyOf": []any{list, interpolation()}}
 }
 
 // typeSchema is the schema of a field's value by its type.
@@ -206,6 +221,8 @@ func typeSchema(info fieldInfo) map[string]any {
 		s = anyOf(map[string]any{"type": "array", "items": text}, text)
 	case template.TypeStringMap:
 		s = map[string]any{"type": "object", "additionalProperties": text}
+	case template.TypeStringsMap:
+		s = map[string]any{"type": "object", "additionalProperties": anyOf(text, map[string]any{"type": "array", "items": text})}
 	case template.TypeMap:
 		s = map[string]any{"type": "object"}
 	default:

@@ -39,8 +39,7 @@ func (c *compiler) problem(path string, n *Node, message, suggestion string) {
 		p.Source = n.Origin
 	}
 	c.problems = append(c.problems, p)
-	top, _, _ := strings.Cut(path, ".")
-	c.broken[top] = true
+	c.broken[top(path)] = true
 }
 
 func (c *compiler) root(root *Node) {
@@ -85,7 +84,7 @@ func (c *compiler) topLevel(role string, n *Node) {
 			c.problem(role, n, "must be a map, not "+show(n), "")
 		}
 		return
-	case n.Kind == KindMode && n.Custom:
+	case n.Kind == KindMode && (n.Custom || hasCustom(n)):
 		c.t.Custom = append(c.t.Custom, role)
 		return
 	}
@@ -104,7 +103,7 @@ func (c *compiler) topLevel(role string, n *Node) {
 	case RoleSoftShard:
 		c.t.Shard = c.softShard(m)
 	case RoleInput:
-		c.input(m)
+		c.t.Input = c.input(m)
 	case RoleOutput:
 		c.output(m)
 	case RoleFinishCheck:
@@ -157,7 +156,7 @@ func (c *compiler) folders() {
 	case plain:
 		needed(RoleInput, "input_path")
 		// A pattern is joined to it, and works with an empty one, too.
-		if n := m.node("input_path"); n != nil && c.t.InputPath == "" && c.t.Input.Kind != ByGlob {
+		if n := m.node("input_path"); n != nil && c.t.InputPath == "" && c.t.Input.listsFolders() {
 			c.problem(m.path+".input_path", n, "is empty", "write . for the working folder")
 		}
 	default:
@@ -167,7 +166,21 @@ func (c *compiler) folders() {
 
 // needsFolder reports whether the mode lists the input folder.
 func (m *Input) needsFolder() bool {
-	return m != nil && m.Kind != TripletLines && m.Kind != AnyLines && (m.Kind != ByGlob || !strings.HasPrefix(m.Glob, "/"))
+	switch {
+	case m == nil:
+		return false
+	case m.Kind == Merged:
+		return slices.ContainsFunc(m.Modes, (*Input).needsFolder)
+	}
+	return m.Kind != TripletLines && m.Kind != AnyLines && (m.Kind != ByGlob || !strings.HasPrefix(m.Glob, "/"))
+}
+
+// listsFolders reports whether the mode lists the input folder by its path, and not by a pattern that is joined to it.
+func (m *Input) listsFolders() bool {
+	if m.Kind == Merged {
+		return slices.ContainsFunc(m.Modes, (*Input).listsFolders)
+	}
+	return m.Kind != ByGlob && m.needsFolder()
 }
 
 // mode finds the spec of a node that must be a built-in mode of the role.
@@ -296,7 +309,7 @@ func (c *compiler) subshard(m values) *Shard {
 	return c.softShard(sub)
 }
 
-func (c *compiler) input(m values) {
+func (c *compiler) input(m values) *Input {
 	in := &Input{Glob: m.text("glob_pattern"), JSONL: m.text("jsonl_path")}
 	switch m.spec.Name {
 	case "InputByExts":
@@ -315,6 +328,12 @@ func (c *compiler) input(m values) {
 		in.Kind = TripletLines
 	case "InputFromWhateverJsonl":
 		in.Kind = AnyLines
+	case "InputByGroup":
+		c.group(m, in)
+	case "InputByFilenameSubfoldering":
+		c.folderGroup(m, in)
+	case "InputByMerge":
+		c.merge(m, in)
 	}
 	if lines := m.node("jsonl_path"); lines != nil {
 		in.From = m.from("jsonl_path", "FILE")
@@ -322,7 +341,7 @@ func (c *compiler) input(m values) {
 			c.problem(m.path+".jsonl_path", lines, "is empty", "")
 		}
 	}
-	c.t.Input = in
+	return in
 }
 
 func (c *compiler) output(m values) {

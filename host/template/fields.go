@@ -118,6 +118,18 @@ func (c *compiler) check(path string, f FieldSpec, n *Node) {
 		for _, e := range n.Fields {
 			c.checkString(path+"."+e.Name, normal(e.Value))
 		}
+	case TypeStringsMap:
+		if n.Kind != KindMap {
+			c.problem(path, n, "must be a map of extensions, not "+show(n), "write it as {ID: [EXTENSION, …]}")
+			return
+		}
+		for _, e := range n.Fields {
+			c.check(path+"."+e.Name, FieldSpec{Type: TypeStrings}, normal(e.Value))
+		}
+	case TypeModes:
+		if n.Kind != KindList {
+			c.problem(path, n, "must be a list of modes, not "+show(n), "write it as [{mode: NAME, …}, …]")
+		}
 	}
 }
 

@@ -31,6 +31,10 @@ const (
 	TypeStrings = "list of string"
 	// TypeStringMap is a map with strings for keys and values.
 	TypeStringMap = "map of string"
+	// TypeStringsMap is a map with strings for keys, and lists of strings for values. A string alone is a list of one.
+	TypeStringsMap = "map of list of string"
+	// TypeModes is a list of modes of the same role as the mode itself.
+	TypeModes = "list of mode"
 	// TypeMode is a mode, or null. A top-level field takes modes of the role with its name, and a mode's field takes
 	// modes of the same role as the mode itself.
 	TypeMode = "mode"
@@ -132,7 +136,10 @@ var softShardFields = []FieldSpec{
 		Help: "Divides what this shard has once more, in the same way."},
 }
 
-var specs = []ModeSpec{
+// specs are all built-in modes. Those of one role are in the order in which help shows them.
+var specs = slices.Concat(coreSpecs, groupSpecs)
+
+var coreSpecs = []ModeSpec{
 	{Name: "NoHardShard", Role: RoleHardShard,
 		Help: "One folder of inputs, one of outputs.",
 		Fields: []FieldSpec{

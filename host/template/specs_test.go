@@ -7,7 +7,8 @@ import (
 
 func TestSpecsAreComplete(t *testing.T) {
 	want := []string{"NoHardShard", "HardShardModeV1", "SoftShard", "SoftShardByHash", "InputByExts", "InputByGlob",
-		"InputBySubDirectory", "InputFromFileTripletJsonl", "InputFromWhateverJsonl", "OutputByApendingExt",
+		"InputBySubDirectory", "InputFromFileTripletJsonl", "InputFromWhateverJsonl", "InputByGroup",
+		"InputByFilenameSubfoldering", "InputByMerge", "OutputByApendingExt",
 		"OutputByReplacingExt", "OutputByFilenameSubfoldering", "FinishCheckByOutputFileExistence"}
 	var got []string
 	for _, top := range TopLevelFields() {

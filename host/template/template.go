@@ -63,6 +63,12 @@ const (
 	TripletLines
 	// AnyLines lists the lines of the file JSONL as they are.
 	AnyLines
+	// ByGroup lists the files below the input folder that share a stem: one item for the files of a stem, which are its Members.
+	ByGroup
+	// ByFolder lists the folders below the input folder that have files with the names of Members.
+	ByFolder
+	// Merged lists the items of Modes, one mode after another.
+	Merged
 )
 
 // Input is an input mode.
@@ -75,7 +81,28 @@ type Input struct {
 	JSONL string
 	// From is the source of JSONL, for messages.
 	From string
+	// Members are the files of an item, in their order, for ByGroup and ByFolder. An item of any other mode is one file or line.
+	Members []Member
+	// First is the index of the member of ByGroup that is the item's input as well, and names its output. It is a required one, so
+	// that the output's name does not depend on the others.
+	First int
+	// Modes are those of Merged. None of them is Merged itself.
+	Modes []*Input
 }
+
+// Member is one of the files of an item: the field input_ID.
+type Member struct {
+	ID string
+	// Exts are the possible ends of the file's name in lower case, the preferred one first. What is before it is the stem.
+	Exts []string
+	// Name is the file's name in the folder that is the item.
+	Name string
+	// Required: without this file, there is no item.
+	Required bool
+}
+
+// Field is the item's field for the file.
+func (m Member) Field() string { return "input_" + m.ID }
 
 // OutputKind is the way an output is named after its input.
 type OutputKind int
@@ -131,6 +158,8 @@ func (t *Template) InputsFrom() string {
 		return ""
 	case t.Input.JSONL != "":
 		return t.Input.JSONL
+	case t.Input.Kind == Merged && !t.Input.needsFolder() && len(t.Input.Modes) > 0:
+		return t.Input.Modes[0].JSONL
 	}
 	return t.InputPath
 }
