@@ -182,8 +182,11 @@ func TestLinesOfGroups(t *testing.T) {
 		g := &group{dir: rapid.SampledFrom([]string{"in", "in/", "in/.", "/", `\u0000`, `\\u0000.\u0000`}).Draw(rt, "dir"), relDir: rapid.SampledFrom([]string{".", "a/b", "..", `\u0000`, "\xff"}).Draw(rt, "rel")}
 		name := text.Draw(rt, "name")
 		w := lineWriter{out: outputsOf(compiled)}
+		if g.names = (&nameList{}); g.names.add([]byte(name), kindFile) != nil {
+			rt.Fatal("no room for a name")
+		}
 		w.group(g)
-		got, want := string(w.item([]byte(name))), string(outputsOf(compiled).appendItem(nil, g.triplet([]byte(name))))
+		got, want := string(w.item(g.names.all[0])), string(outputsOf(compiled).appendItem(nil, g.triplet([]byte(name))))
 		if got != want {
 			rt.Fatalf("as one of a group\n%s\nalone\n%s", got, want)
 		}

@@ -52,7 +52,7 @@ func (w *walk) group(g *group) error {
 	if err := w.collisions(g, first); err != nil {
 		return err
 	}
-	w.o.counters.Listed.Add(uint64(len(list.all)))
+	w.o.counters.Listed.Add(uint64(len(list.all) - w.repeats))
 	if w.o.need.Order || w.o.need.Done {
 		return w.each(g, first)
 	}
@@ -69,15 +69,14 @@ func (w *walk) group(g *group) error {
 	}
 	w.found = Item{}
 	for _, n := range list.all {
-		name := list.bytes(n)
 		if w.o.need.Line {
-			w.found.Line = w.line.item(name)
+			w.found.Line = w.line.item(n)
 		}
 		if w.o.need.Entry {
 			w.found.Entry = w.entry.item(name)
 		}
 		if w.o.need.Input {
-			w.found.Input = g.triplet(name)
+			w.found.Input = g.triplet(list.bytes(n))
 		}
 		if err := w.o.item(&w.found); err != nil {
 			return err
@@ -97,12 +96,15 @@ type existing struct {
 func (w *walk) leaveOut(g *group, first uint64) error {
 	list, shard := g.names, w.t.Shard
 	w.existing = w.existing[:0]
-	if !shard.Whole() || w.o.shards != nil || w.out.checks() {
+	if !shard.Whole() || w.o.shards != nil || w.out.checks() || w.repeats > 0 {
 		w.check.folder(g)
 		byHash := shard != nil && shard.ByHash
 		prefix := addHash(addHash(newHash, g.relDir), "/")
 		kept := list.all[:0]
 		for i, n := range list.all {
+			if n.kind == kindRepeated {
+				continue
+			}
 			b := list.bytes(n)
 			number := first + uint64(i)
 			if byHash {
@@ -152,7 +154,7 @@ func (w *walk) finished(g *group) error {
 			list.all = append(list.all, e.name)
 		case state == template.OutputOpen:
 			w.line.group(g)
-			if err := w.open(w.line.item(b), g.triplet(b)); err != nil {
+			if err := w.open(w.line.item(e.name), g.triplet(b)); err != nil {
 				return err
 			}
 		}
@@ -221,11 +223,18 @@ func (w *walk) unfinished(in triplet) {
 // collisions finds two items of the group with the same output.
 func (w *walk) collisions(g *group, first uint64) error {
 	list := g.names
+	w.repeats = 0
 	if w.seen != nil {
 		for i, n := range list.all {
 			item := g.triplet(list.bytes(n))
 			key, _ := w.place.find(item)
-			if other, found := w.seen.put(key, key, first+uint64(i)); found {
+			text := unsafeString(w.identityOf(g, n))
+			if other, found := w.seen.put(key, text, first+uint64(i)); found && other.same && w.merges() {
+				list.all[i].kind = kindRepeated
+				w.repeats++
+				w.o.counters.Repeated.Add(1)
+				w.remarks.repeated.add(item.Path)
+			} else if found {
 				if err := w.collide(other.index, key, item, 0); err != nil {
 					return err
 				}

@@ -18,6 +18,8 @@ func checkInputs(store FS, t *template.Template) error {
 	switch {
 	case t.Input == nil || !t.Native():
 		return nil
+	case t.Input.Kind == template.Merged:
+		return checkModes(store, t)
 	case t.Input.JSONL != "":
 		if kind, _, err := stat(store, t.Input.JSONL, true); err == nil && kind == kindOther {
 			// Opening a pipe and closing it again would end its writer.
@@ -102,6 +104,11 @@ func (w *walk) walkExts(rel string) error {
 	dir.close()
 	if w.within != nil {
 		folders = w.leaveOutputs(rel, folders)
+	}
+	if w.t.Input.Kind == template.ByGroup {
+		if err := w.gather(rel); err != nil {
+			return &template.InputError{Path: path, Err: err}
+		}
 	}
 	if err := w.emit(&group{dir: template.Join(w.t.InputPath, rel), relDir: rel, names: w.names}); err != nil {
 		return err

@@ -67,7 +67,7 @@ func (w *walk) each(g *group, first uint64) error {
 			continue
 		}
 		w.found = Item{Number: k.number, State: k.state}
-		if err := w.one(g, g.names.bytes(n)); err != nil {
+		if err := w.one(g, n); err != nil {
 			return err
 		}
 	}
@@ -83,10 +83,12 @@ func (w *walk) keep(g *group, first uint64) error {
 	prefix := addHash(addHash(newHash, g.relDir), "/")
 	names := list.all[:0]
 	for i, n := range list.all {
-		name := list.bytes(n)
+		if n.kind == kindRepeated {
+			continue
+		}
 		number := first + uint64(i)
 		if byHash {
-			number = addHash(prefix, name).sum()
+			number = addHash(prefix, list.bytes(n)).sum()
 		}
 		mine, part := w.share(number)
 		if !mine && w.o.shards == nil {
@@ -95,7 +97,7 @@ func (w *walk) keep(g *group, first uint64) error {
 		k := kept{number: w.number, part: part, mine: mine, state: template.OutputMissing}
 		if mine {
 			w.number++
-			taken, err := w.take(k.number, func() texts { return w.textsOfName(g, name) })
+			taken, err := w.take(k.number, func() texts { return w.textsOfName(g, n) })
 			if err != nil {
 				return err
 			}
@@ -142,11 +144,11 @@ func (w *walk) picked(err error) error {
 	return err
 }
 
-func (w *walk) textsOfName(g *group, name []byte) texts {
-	return textsOf(g.triplet(name), "", func() itemkey.Key {
+func (w *walk) textsOfName(g *group, n name) texts {
+	return textsOf(g.triplet(g.names.bytes(n)), "", func() itemkey.Key {
 		// The line of a group of one has no other name.
 		w.line.group(g)
-		return itemkey.Of(w.line.item(name))
+		return itemkey.Of(w.line.item(n))
 	})
 }
 
@@ -155,12 +157,13 @@ func (w *walk) textsOfLine(line []byte, item scanned) texts {
 }
 
 // one passes on an item of this run.
-func (w *walk) one(g *group, name []byte) error {
+func (w *walk) one(g *group, n name) error {
+	name := g.names.bytes(n)
 	switch state := w.found.State; {
 	case state == template.OutputWhole && !w.o.need.Done:
 		return nil
 	case state == template.OutputOpen:
-		if err := w.open(w.line.item(name), g.triplet(name)); err != nil || !w.o.need.Done {
+		if err := w.open(w.line.item(n), g.triplet(name)); err != nil || !w.o.need.Done {
 			return err
 		}
 	case state == template.OutputUnfinished:
@@ -170,7 +173,7 @@ func (w *walk) one(g *group, name []byte) error {
 		return nil
 	}
 	if w.o.need.Line {
-		w.found.Line = w.line.item(name)
+		w.found.Line = w.line.item(n)
 	}
 	if w.o.need.Entry {
 		w.found.Entry = w.entry.item(name)

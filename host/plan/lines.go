@@ -166,7 +166,7 @@ func (w *walk) single(line []byte, number uint64) error {
 	refusal := ""
 	if w.out != nil {
 		key, at := w.place.find(item.input)
-		first, found := w.seen.put(key, unsafeString(line), index)
+		first, found := w.seen.put(key, unsafeString(w.identity(item, line)), index)
 		switch {
 		case found && first.same:
 			w.o.counters.Repeated.Add(1)

@@ -91,13 +91,14 @@ func (o *outputs) appendItem(dst []byte, in triplet) []byte {
 // where the name is, and the items' names go between the pieces. The Python SDK reads lines of exactly this form without a
 // JSON parser, which is faster.
 type lineWriter struct {
-	out    *outputs
-	g      *group
-	model  []byte
-	pieces []piece
-	name   []byte
-	stem   []byte
-	line   []byte
+	out     *outputs
+	members memberWriter
+	g       *group
+	model   []byte
+	pieces  []piece
+	name    []byte
+	stem    []byte
+	line    []byte
 }
 
 // The model name consists of bytes that no path has, and a dot. The marks are its stem and the rest, in JSON.
@@ -132,10 +133,15 @@ func (w *lineWriter) group(g *group) {
 		rest, i = name, -1
 	}
 	w.pieces = append(w.pieces, piece{fixed: rest})
+	w.members.group(g)
 }
 
-// item returns the line of a name. It is valid until the next call.
-func (w *lineWriter) item(name []byte) []byte {
+// inputEnd ends the input of a line. It follows the second name in it.
+const inputEnd = `"}`
+
+// item returns the line of a name in the group's list. It is valid until the next call.
+func (w *lineWriter) item(n name) []byte {
+	name := w.g.names.bytes(n)
 	if len(name) == 0 {
 		// Joining nothing leaves a slash at the end, which the next join does not repeat.
 		w.line = w.out.appendItem(w.line[:0], w.g.triplet(name))
@@ -146,7 +152,12 @@ func (w *lineWriter) item(name []byte) []byte {
 		w.stem = jsontext.AppendEscaped(w.stem[:0], stemOf(name))
 	}
 	w.line = w.line[:0]
-	for _, p := range w.pieces {
+	for i, p := range w.pieces {
+		if i == 2 && w.members.of != nil {
+			w.line = append(w.line, inputEnd...)
+			w.line = w.members.append(w.line, w.g.names, n, w.name)
+			p.fixed = p.fixed[len(inputEnd):]
+		}
 		w.line = append(w.line, p.fixed...)
 		switch {
 		case p.whole:

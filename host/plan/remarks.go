@@ -1,21 +1,37 @@
 package plan
 
-import "github.com/kagurazaka/kagurazaka/internal/count"
+import (
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/internal/count"
+)
 
 // remarks collects the messages for the end of a listing.
 type remarks struct {
-	repeated, ownOutside, leadingUp, outputs, special remark
+	repeated, ownOutside, leadingUp, outputs, special, incomplete, surplus remark
 }
 
 // remark counts events of one kind, and has the first of them.
 type remark struct {
 	count uint64
 	first string
+	// next are those after the first that a message names, too.
+	next []string
 }
+
+// named is the number of events that a message names if it names several.
+const named = 3
 
 func (r *remark) add(where string) {
 	if r.count++; r.count == 1 {
 		r.first = where
+	}
+}
+
+// addNamed is add for events of which the message names several.
+func (r *remark) addNamed(where string) {
+	if r.add(where); 1 < r.count && r.count <= named {
+		r.next = append(r.next, where)
 	}
 }
 
@@ -28,6 +44,8 @@ func (w *walk) report() {
 	w.remark(r.special, false, "named pipe, socket or device matches by name and is left out", "named pipes, sockets or devices match by name and are left out", "")
 	w.remark(r.leadingUp, false, "output lies outside of the output folder, because rel_dir begins with ..", "outputs lie outside of the output folder, because rel_dir begins with ..", "")
 	w.remark(r.ownOutside, false, "item that the task lists has an output outside of the output folder", "items that the task lists have outputs outside of the output folder", "")
+	w.remark(r.incomplete, false, "incomplete group of files is left out", "incomplete groups of files are left out", "")
+	w.remark(r.surplus, true, "file is left out, because its item has another file for the same id", "files are left out, because their items have other files for the same ids", "")
 	if n := w.o.counters.BadLines.Load(); n > 1 {
 		w.warn(Warning{Message: count.Of(n, "line is not an item, and is left out", "lines are not items, and are left out")}, false)
 	}
@@ -39,6 +57,7 @@ func (w *walk) remark(r remark, note bool, one, many, hint string) {
 		if r.count > 1 {
 			first = "; the first: "
 		}
-		w.warn(Warning{Message: count.Of(r.count, one, many) + first + r.first + hint, Note: note}, false)
+		where := strings.Join(append([]string{r.first}, r.next...), ", ")
+		w.warn(Warning{Message: count.Of(r.count, one, many) + first + where + hint, Note: note}, false)
 	}
 }

@@ -35,6 +35,10 @@ type Summary struct {
 	Repeated uint64 `json:"repeated,omitempty"`
 	Outputs  uint64 `json:"outputs_left_out,omitempty"`
 	Special  uint64 `json:"special_left_out,omitempty"`
+	// Incomplete counts groups of files that are no items, because a required file is absent. Surplus counts files that are left out,
+	// because a group has another file for their id.
+	Incomplete uint64 `json:"incomplete_left_out,omitempty"`
+	Surplus    uint64 `json:"surplus_left_out,omitempty"`
 	// Warnings are the first warnings, and all those about the listing as a whole. WarningCount counts all.
 	Warnings     []Warning `json:"-"`
 	WarningCount uint64    `json:"-"`
@@ -82,6 +86,7 @@ func (s *Summary) count(c *Counters) {
 	s.Listed, s.InShard, s.Done, s.ToDo = c.Listed.Load(), c.InShard.Load(), c.Done.Load(), c.ToDo.Load()
 	s.Refused, s.Repeated, s.Outputs, s.Special = c.Refused.Load(), c.Repeated.Load(), c.Outputs.Load(), c.Special.Load()
 	s.InShard, s.Unpicked = s.InShard-c.Unpicked.Load(), c.Unpicked.Load()
+	s.Incomplete, s.Surplus = c.Incomplete.Load(), c.Surplus.Load()
 	s.Open, s.Unfinished = c.Open.Load(), c.Unfinished.Load()
 	s.WarningCount, s.Unlisted = c.Warnings.Load(), c.Unreadable.Load()+c.BadLines.Load()
 }

@@ -24,6 +24,9 @@ type Counters struct {
 	// These are left out, of every shard: lines that are not items, lines that repeat an earlier one, outputs of other items
 	// that lie in the input folder, and named pipes, sockets and devices.
 	BadLines, Repeated, Outputs, Special atomic.Uint64
+	// Incomplete counts groups of files, of every shard, that are no items because a required file is absent. Surplus counts files that
+	// are left out because a group has another file for their id.
+	Incomplete, Surplus atomic.Uint64
 	// Open counts those in the shard that another run is working on. They are neither done nor to do.
 	Open atomic.Uint64
 	// Unfinished counts those to do whose output exists.
@@ -84,18 +87,11 @@ func walkInputs(ctx context.Context, t *template.Template, o walkOptions) error 
 	}
 	defer w.check.current.close()
 	defer w.report()
-	walk := w.runAhead
-	if t.Input.JSONL != "" {
-		walk = w.run
-	}
-	return w.picked(walk())
+	return w.picked(w.eachMode(w.listMode))
 }
 
-// runAhead reads the folders of the inputs in a goroutine of its own, and those of the outputs in this one.
-func (w *walk) runAhead() error {
-	ctx, cancel := context.WithCancel(w.ctx)
-	defer cancel()
-	w.ctx = ctx
+// runAhead reads the folders of the inputs in a goroutine of its own, and those of the outputs in this one. cancel ends w.ctx.
+func (w *walk) runAhead(cancel func()) error {
 	w.groups = make(chan *group)
 	listed := make(chan error, 1)
 	go func() {
@@ -135,9 +131,10 @@ func (w *walk) emit(g *group) error {
 // walk is one pass over the inputs, or over the items that a task lists itself: those are given to single, one by one.
 type walk struct {
 	ctx context.Context
-	t   *template.Template
-	o   walkOptions
-	out *outputs
+	// t is the template, with one of the modes of a merge as its input mode. whole is the template as it is.
+	t, whole *template.Template
+	o        walkOptions
+	out      *outputs
 	// store has the inputs and the outputs.
 	store FS
 
@@ -153,6 +150,13 @@ type walk struct {
 	// within is the output folder in the input folder; nil: it lies elsewhere, or does not matter.
 	within  *within
 	remarks remarks
+
+	// grouping makes items of several files, inner has the names of a folder that may be an item, and text is memory for an identity.
+	grouping grouping
+	inner    nameList
+	text     []byte
+	// repeats is the number of names of a group that repeat an item of an earlier mode.
+	repeats int
 
 	// names is the list that the next folder is read into, and spare the list of the group before, which may still be in use.
 	names, spare *nameList
@@ -188,9 +192,12 @@ func newWalk(ctx context.Context, t *template.Template, o walkOptions) (*walk, e
 	if o.counters == nil {
 		o.counters = &Counters{}
 	}
-	w := &walk{ctx: ctx, t: t, o: o, out: outputsOf(t), store: o.store(), names: &nameList{}, spare: &nameList{}}
+	w := &walk{ctx: ctx, t: t, whole: t, o: o, out: outputsOf(t), store: o.store(), names: &nameList{}, spare: &nameList{}}
 	w.check = &finishCheck{out: w.out, store: w.store, warn: w.warn}
 	w.line.out = w.out
+	if t.Input != nil {
+		w.line.members = newMemberWriter(t.Input)
+	}
 	byIndex := t.Shard != nil && !t.Shard.ByHash
 	w.o.need.Order = o.need.Order || o.Picker != nil
 	w.order = w.o.need.Order || byIndex && (!t.Shard.Whole() || o.shards != nil)
@@ -210,7 +217,7 @@ func newWalk(ctx context.Context, t *template.Template, o walkOptions) (*walk, e
 
 // scattered reports whether items with one output folder may lie far apart in the listing.
 func scattered(in *template.Input) bool {
-	return in.JSONL != "" || in.Kind == template.ByGlob && globGoesUp(in.Glob)
+	return in.JSONL != "" || in.Kind == template.Merged || in.Kind == template.ByGlob && globGoesUp(in.Glob)
 }
 
 func (w *walk) run() error {
@@ -222,8 +229,10 @@ func (w *walk) run() error {
 		return err
 	}
 	switch {
-	case in.Kind == template.ByExts:
+	case in.Kind == template.ByExts, in.Kind == template.ByGroup:
 		return w.walkExts(".")
+	case in.Kind == template.ByFolder:
+		return w.walkFolders(".")
 	case in.Kind == template.ByGlob:
 		base, steps := globSteps(w.t.InputPath, in.Glob)
 		return descent{walk: w}.descend(base, steps, nil, false)
@@ -270,13 +279,13 @@ func (w *walk) collide(first uint64, key string, second triplet, line uint64) er
 	if !w.canProbe() {
 		return e
 	}
-	again, err := newWalk(w.ctx, w.t, walkOptions{Options: Options{FS: w.o.FS, Policy: w.o.Policy}})
+	again, err := newWalk(w.ctx, w.whole, walkOptions{Options: Options{FS: w.o.FS, Policy: w.o.Policy}})
 	if err != nil {
 		return e
 	}
 	again.probe = &probe{want: first}
 	again.order = true
-	if err := again.run(); !errors.Is(err, errProbed) {
+	if err := again.eachMode(again.run); !errors.Is(err, errProbed) {
 		return e
 	}
 	if other, _ := again.place.find(again.probe.found); other != key {
@@ -288,12 +297,17 @@ func (w *walk) collide(first uint64, key string, second triplet, line uint64) er
 
 // canProbe reports whether the inputs can be listed a second time.
 func (w *walk) canProbe() bool {
-	in := w.t.Input
-	if in == nil || in.JSONL == "" {
-		return in != nil
+	in := w.whole.Input
+	if in == nil {
+		return false
 	}
-	kind, _, err := stat(w.store, in.JSONL, true)
-	return err == nil && kind == kindFile
+	return !slices.ContainsFunc(append(in.Modes, in), func(in *template.Input) bool {
+		if in.JSONL == "" {
+			return false
+		}
+		kind, _, err := stat(w.store, in.JSONL, true)
+		return err != nil || kind != kindFile
+	})
 }
 
 // describe names an item, with its line in a file of lines; 0: it has none.

@@ -1,0 +1,137 @@
+package plan
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// walkFolders lists the folders in a folder that have files of the input mode's names, and then those below each, by name. Links to
+// folders are not entered.
+func (w *walk) walkFolders(rel string) error {
+	path := w.t.InputPath
+	if rel != "." {
+		path = template.Join(path, rel)
+	}
+	dir, err := w.readNames(path)
+	if err != nil {
+		return w.lost(path, err)
+	}
+	var folders []string
+	for _, n := range w.names.all {
+		text := w.names.bytes(n)
+		if kind, ok := w.kind(dir, n); ok && kind == kindFolder && !isOurs(unsafeString(text)) {
+			folders = append(folders, string(text))
+		}
+	}
+	dir.close()
+	slices.Sort(folders)
+	w.grouping.begin(w.t.Input.Members)
+	var deeper []string
+	for _, f := range folders {
+		more, err := w.folderItem(rel, f)
+		if err != nil {
+			return err
+		}
+		if more {
+			deeper = append(deeper, f)
+		}
+	}
+	w.names, w.grouping.items = w.grouping.items, w.names
+	if err := w.emit(&group{dir: template.Join(w.t.InputPath, rel), relDir: rel, names: w.names}); err != nil {
+		return err
+	}
+	for _, f := range deeper {
+		if rel != "." {
+			f = rel + "/" + f
+		}
+		if err := w.walkFolders(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// folderItem adds a folder, if it is an item. It reports whether the folder has folders, which may be items as well.
+func (w *walk) folderItem(rel, folder string) (more bool, err error) {
+	if err := w.ctx.Err(); err != nil {
+		return false, err
+	}
+	found, more, err := w.members(template.Join(w.t.InputPath, rel, folder))
+	if err != nil {
+		return false, w.lost(template.Join(w.t.InputPath, rel, folder), err)
+	}
+	if !found {
+		return more, nil
+	}
+	if w.isItemsOutput(rel, folder) {
+		return false, nil
+	}
+	return more, w.addItem(rel, []byte(folder), []byte(folder), kindFolder)
+}
+
+// members sets w.grouping.files to those files of the members that a folder has. found: it has at least one. more: it has folders that
+// are not such files.
+func (w *walk) members(path string) (found, more bool, err error) {
+	dir, err := openFolder(w.store, path)
+	if err != nil {
+		return false, false, err
+	}
+	defer dir.close()
+	files, list := w.grouping.files, &w.inner
+	clear(files)
+	list.reset()
+	if err := dir.read(list); err != nil {
+		return false, false, err
+	}
+	for _, n := range list.all {
+		text := list.bytes(n)
+		member := slices.IndexFunc(w.t.Input.Members, func(m template.Member) bool { return m.Name == unsafeString(text) })
+		if member < 0 {
+			if kind, ok := w.kind(dir, n); ok && kind == kindFolder && !isOurs(unsafeString(text)) {
+				more = true
+			}
+			continue
+		}
+		if behindLinks(dir, text, n.kind) == kindOther {
+			w.leaveSpecial(path, text)
+			continue
+		}
+		files[member], found = text, true
+	}
+	for i, m := range w.t.Input.Members {
+		if !strings.Contains(m.Name, "/") {
+			continue
+		}
+		if kind, _, err := dir.stat(m.Name, true); err == nil && kind != kindOther {
+			files[i], found = []byte(m.Name), true
+		}
+	}
+	return found, more, nil
+}
+
+// isItemsOutput reports whether a folder is the output of an item, because the output folder lies in the input folder. It counts those.
+func (w *walk) isItemsOutput(rel, folder string) bool {
+	o := w.within
+	if o == nil || o.folder == "." || o.out.Kind != template.Subfoldering {
+		return false
+	}
+	source, ok := o.sourceOf(rel)
+	if !ok {
+		return false
+	}
+	files := slices.Clone(w.grouping.files)
+	for i := range files {
+		files[i] = bytes.Clone(files[i])
+	}
+	found, _, err := w.members(template.Join(w.t.InputPath, source, folder))
+	copy(w.grouping.files, files)
+	if err != nil || !found {
+		return false
+	}
+	w.o.counters.Outputs.Add(1)
+	w.remarks.outputs.add(template.Join(w.t.InputPath, rel, folder))
+	return true
+}
