@@ -243,7 +243,7 @@ func (a *app) choices(flags []string) string {
 
 func (a *app) setGrammar(g grammar) {
 	a.grammar = g
-	a.program.Flags = &job.Flags{ConfigFlags: g.ConfigFlags, RunFlags: g.RunFlags, DebugFlags: g.DebugFlags, SelectFlags: g.SelectFlags, SourceFlags: g.SourceFlags, LedgerFlags: g.LedgerFlags}
+	a.program.Flags = &job.Flags{ConfigFlags: g.ConfigFlags, RunFlags: g.RunFlags, DebugFlags: g.DebugFlags, SelectFlags: g.SelectFlags, SourceFlags: g.SourceFlags, ShardFlags: g.ShardFlags, LedgerFlags: g.LedgerFlags}
 }
 
 func (a *app) printVersion() error { return a.Answer(fmt.Sprintf("kagurazaka %s\n", a.version)) }

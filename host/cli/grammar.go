@@ -45,6 +45,7 @@ type hostFlags struct {
 	job.DebugFlags
 	job.SelectFlags
 	job.SourceFlags
+	job.ShardFlags
 	job.LedgerFlags
 	Version bool `name:"version" help:"Print the version."`
 }

@@ -68,6 +68,9 @@ func (e *execution) findEarlier(mine ledger.Info) (*earlier, error) {
 	if found.Info.Task != mine.Task || found.Info.Plugin.Name != mine.Plugin.Name {
 		return nil, exitcode.Usagef("%s: the run %s is of another task, %s of %s", flag, found.Info.ID, found.Info.Task, found.Info.Plugin.Name)
 	}
+	if mine, theirs := shardOf(mine), shardOf(*found.Info); f.RunDir != "" && mine != theirs {
+		return nil, exitcode.Usagef("%s: the run %s in %s is of another shard, %s; this one is %s. Give each shard a --run-dir of its own", flag, found.Info.ID, f.RunDir, theirs, mine)
+	}
 	for what, differs := range map[string]bool{
 		"arguments": !slices.Equal(found.Info.Args, mine.Args), "template": !sameJSON(found.Info.Template, mine.Template),
 	} {
@@ -117,7 +120,23 @@ func pathOf(dir string) string { return dir + string(filepath.Separator) }
 // same reports whether a run did what this one is to do.
 func same(other *ledger.Info, mine ledger.Info) bool {
 	return other.Plugin.Path == mine.Plugin.Path && other.Task == mine.Task && other.Folder == mine.Folder &&
-		slices.Equal(other.Args, mine.Args) && sameJSON(other.Template, mine.Template)
+		slices.Equal(other.Args, mine.Args) && other.Shard == mine.Shard && sameJSON(other.Template, mine.Template)
+}
+
+// shardOf is the part of the items that a run takes, in a form to be compared and shown.
+func shardOf(info ledger.Info) string {
+	var t struct {
+		Shard json.RawMessage `json:"soft_shard"`
+	}
+	if info.Shard != "" {
+		return info.Shard
+	}
+	if json.Unmarshal(info.Template, &t) != nil || len(t.Shard) == 0 {
+		return "all items"
+	}
+	var text bytes.Buffer
+	_ = json.Compact(&text, t.Shard)
+	return text.String()
 }
 
 func sameJSON(a, b json.RawMessage) bool {

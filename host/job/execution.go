@@ -200,6 +200,9 @@ func (e *execution) info() (ledger.Info, error) {
 		Plugin:   ledger.Plugin{Path: s.Plugin.Path, Name: s.Plugin.Name, Version: s.Plugin.Version, SDK: s.Plugin.SDK},
 		Backbone: map[string]any{"name": s.Backbone, "num_process": s.Workers, "chunksize": s.ChunkSize},
 	}
+	if s.Shard != nil {
+		info.Shard = part{int(s.Shard.Idx[0]), int(s.Shard.Num)}.String()
+	}
 	if s.Device != "" {
 		info.Backbone["device"] = s.Device
 	}
@@ -219,7 +222,10 @@ func (e *execution) owner() outputs.Owner {
 	if e.ledger != nil {
 		o.Run = e.ledger.Info().ID
 	}
-	if e.template != nil && e.template.Shard.Count() > 1 {
+	switch {
+	case e.spec.Shard != nil:
+		o.Shard = part{int(e.spec.Shard.Idx[0]), int(e.spec.Shard.Num)}.String()
+	case e.template != nil && e.template.Shard.Count() > 1:
 		shard, _ := json.Marshal(e.spec.Template.Get("soft_shard").Plain())
 		o.Shard = string(shard)
 	}

@@ -21,6 +21,7 @@ type Flags struct {
 	DebugFlags
 	SelectFlags
 	SourceFlags
+	ShardFlags
 	LedgerFlags
 }
 

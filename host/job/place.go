@@ -116,15 +116,54 @@ func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items,
 	if err != nil {
 		return items{}, err
 	}
-	if native && (p.template.Output != nil || !p.template.Shard.Whole()) {
+	shard := p.shard()
+	if native && shard == nil && (p.template.Output != nil || !p.template.Shard.Whole()) {
 		return p.planItems(plan.Wrap(ctx, p.template, lister, p.planOptions()))
 	}
-	return items{Source: lister, figures: func() (f run.Figures) {
+	all := items{Source: lister, figures: func() (f run.Figures) {
 		n, known := lister.Total()
 		f.Total, f.TotalKnown = int64(n), known
 		f.Remaining, f.RemainingKnown = lister.Remaining()
 		return f
-	}}, nil
+	}}
+	if shard == nil {
+		return all, nil
+	}
+	whole := all.figures
+	all.Source, all.figures = plan.Share(lister, shard), func() run.Figures {
+		f := whole()
+		f.Total = int64(plan.CountIn(shard, uint64(f.Total)))
+		f.Remaining = int(plan.CountIn(shard, uint64(f.Remaining)))
+		return f
+	}
+	return all, nil
+}
+
+// shard is the part of a task's own list that is found by number alone; nil: the template's shard has to read the items, or there is none.
+func (p *Place) shard() *template.Shard {
+	t := p.template
+	switch {
+	case p.spec.Shard != nil:
+		return p.spec.Shard
+	case t == nil || !p.native() || t.Input != nil || t.Output != nil || t.Shard.Whole() || t.Shard.ByHash:
+		return nil
+	}
+	return t.Shard
+}
+
+// shared divides an indexed list behind the ledger, which knows it as a whole.
+func (p *Place) shared(all items) items {
+	shard := p.shard()
+	if shard == nil {
+		return all
+	}
+	listed, figures := plan.ShareIndexed(all.Source, shard), all.figures
+	all.Source, all.figures = listed, func() run.Figures {
+		f := figures()
+		f.Remaining += int(listed.Left())
+		return f
+	}
+	return all
 }
 
 func (p *Place) planItems(source *plan.Source, err error) (items, error) {

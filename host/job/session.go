@@ -230,6 +230,7 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 		r.Template = tree
 		problems = append(problems, found...)
 		problems = append(problems, s.Flags.SourceFlags.apply(s.Task, tree)...)
+		problems = append(problems, s.shard(r)...)
 		problems = append(problems, problem.Fresh(problems, s.inTemplate(tree))...)
 	}
 	arguments, found, err := s.arguments(ctx, line)

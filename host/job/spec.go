@@ -26,6 +26,8 @@ type Spec struct {
 	// Template is the resolved template, Mixin all of the mixin; nil for a task without.
 	Template *template.Node  `json:"template,omitempty"`
 	Mixin    json.RawMessage `json:"mixin,omitempty"`
+	// Shard divides the items where the template does not; nil: the run takes all.
+	Shard *template.Shard `json:"shard,omitempty"`
 	// Outputs is how outputs are written: "direct" or "staged".
 	Outputs string      `json:"outputs"`
 	Listing plan.Policy `json:"listing"`

@@ -33,6 +33,8 @@ type Info struct {
 	Args     []string        `json:"args"`
 	Template json.RawMessage `json:"template,omitempty"`
 	Backbone map[string]any  `json:"backbone,omitempty"`
+	// Shard is the part of the items that --shard took of a task whose template does not say it; empty: all.
+	Shard string `json:"shard,omitempty"`
 	// Command is the command line that makes the same run again; Folder the working folder.
 	Command string `json:"command"`
 	Folder  string `json:"folder"`
