@@ -73,7 +73,7 @@ func (w *walk) group(g *group) error {
 			w.found.Line = w.line.item(n)
 		}
 		if w.o.need.Entry {
-			w.found.Entry = w.entry.item(name)
+			w.found.Entry = w.entry.item(n)
 		}
 		if w.o.need.Input {
 			w.found.Input = g.triplet(list.bytes(n))

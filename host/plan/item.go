@@ -176,7 +176,7 @@ func (w *walk) one(g *group, n name) error {
 		w.found.Line = w.line.item(n)
 	}
 	if w.o.need.Entry {
-		w.found.Entry = w.entry.item(name)
+		w.found.Entry = w.entry.item(n)
 	}
 	if w.o.need.Input {
 		w.found.Input = g.triplet(name)
