@@ -38,11 +38,13 @@ func retries(t *testing.T, run Run, beats bool) {
 		retry    backbones.Retry
 		failed   int
 		attempts int
+		// tries is the number of attempts of the items that did not succeed at once, and do at last.
+		tries int
 	}{
-		{"the last try succeeds", fails(10, 3), soon(3), 0, 0},
-		{"no try succeeds", fails(10, 99), soon(2), 30, 3},
-		{"everything fails twice, at once", fails(1, 2), backbones.Retry{Limit: 2}, 0, 0},
-		{"without retries", fails(10, 1), backbones.Retry{}, 30, 1},
+		{"the last try succeeds", fails(10, 3), soon(3), 0, 0, 4},
+		{"no try succeeds", fails(10, 99), soon(2), 30, 3, 0},
+		{"everything fails twice, at once", fails(1, 2), backbones.Retry{Limit: 2}, 0, 0, 3},
+		{"without retries", fails(10, 1), backbones.Retry{}, 30, 1, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -52,6 +54,18 @@ func retries(t *testing.T, run Run, beats bool) {
 				t.Errorf("%d items failed, want %d", len(tally.failed), tt.failed)
 			}
 			tally.attempts(t, backbones.KindError, tt.attempts)
+			for number := range tally.done {
+				want := 0
+				if tt.tries > 0 && tt.script(item(int(number)), 1) == Fail {
+					want = tt.tries
+				}
+				if got := tally.tries[number]; got != want {
+					t.Errorf("item %d was done after %d attempts, want %d; 0 stands for 1", number, got, want)
+				}
+			}
+			if tally.untimed > 0 {
+				t.Errorf("%d items are done without a time", tally.untimed)
+			}
 		})
 	}
 	// With one worker item 50 is begun long after item 3 has failed.

@@ -82,13 +82,16 @@ type tally struct {
 	mu                    sync.Mutex
 	done, skipped, failed map[uint64]int
 	failures              []backbones.FailedItem
-	unwritten             int
-	stop                  error
-	stopAfter             int
+	// tries has the items that are done after more than one attempt, untimed counts those done without a time.
+	tries     map[uint64]int
+	untimed   int
+	unwritten int
+	stop      error
+	stopAfter int
 }
 
 func newTally() *tally {
-	return &tally{done: map[uint64]int{}, skipped: map[uint64]int{}, failed: map[uint64]int{}}
+	return &tally{done: map[uint64]int{}, skipped: map[uint64]int{}, failed: map[uint64]int{}, tries: map[uint64]int{}}
 }
 
 func (t *tally) sink(o backbones.Outcomes) error {
@@ -102,6 +105,14 @@ func (t *tally) sink(o backbones.Outcomes) error {
 		}
 	}
 	add(t.done, o.Done)
+	for _, a := range o.Attempts {
+		t.tries[a.Number] = a.Count
+	}
+	if o.Mean <= 0 {
+		for _, s := range o.Done {
+			t.untimed += s.Count
+		}
+	}
 	add(t.skipped, o.Skipped)
 	t.unwritten += o.Unwritten.Count
 	for _, f := range o.Failed {

@@ -3,6 +3,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/crew"
@@ -39,6 +40,7 @@ func (s *scheduler) Answered(at crew.Seat, r backbones.BatchResult) (out backbon
 	}
 	l.flights = l.flights[1:]
 	l.concluded += j.count
+	j.spent += max(r.Busy, 0) / time.Duration(max(j.count, 1))
 	cut.Runs(j.count, marks, backbones.OutcomeSkipped, func(first, count int) {
 		out.Skipped = cut.Spans(out.Skipped, j.parts, first, count)
 	})
@@ -122,6 +124,10 @@ func (s *scheduler) pass(out *backbones.Outcomes, k int, j *job, marks []byte, p
 		cut.Runs(j.count, marks, backbones.OutcomeDone, func(first, count int) {
 			out.Done = cut.Spans(out.Done, j.parts, first, count)
 		})
+		out.Mean = j.spent
+		if j.failures > 0 && len(out.Done) > 0 {
+			out.Attempts = append(out.Attempts, backbones.Attempt{Number: cut.Number(j.parts, 0), Count: j.failures + 1})
+		}
 		s.release(j)
 		return
 	}

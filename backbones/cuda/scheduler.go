@@ -40,6 +40,8 @@ type job struct {
 	// avoid is the device that last died of it, counted from 1: another one shows whose fault that was.
 	avoid          int
 	loaded, result *backbones.Payload
+	// spent is the mean time of an item in the stages so far.
+	spent time.Duration
 	// in is the memory for loading, out the memory for the device; may be zero.
 	in, out backbones.Region
 }

@@ -39,11 +39,28 @@ func (s *scheduler) Answered(at crew.Seat, r backbones.Result) (out backbones.Ou
 	out.Skipped = collect(out.Skipped, f.parts, marks, f.count, backbones.OutcomeSkipped)
 	out.Unwritten = r.Unwritten
 	out.Done = collect(out.Done, f.parts, marks, f.count, backbones.OutcomeDone)
+	out.Mean, out.Each = cut.Times(r, marks)
+	out.Attempts = f.attempts(marks)
 	items := cut.Cursor{Parts: f.parts}
 	for _, fail := range r.Failures {
 		s.fail(&out, items.At(fail.Index), f.failed(fail.Index), fail.Item, fail.Failure)
 	}
 	return out, nil
+}
+
+// attempts has the items of a chunk that are done and had failed before.
+func (f *flight) attempts(marks []byte) (out []backbones.Attempt) {
+	if f.failures == nil {
+		return nil
+	}
+	cut.Runs(f.count, marks, backbones.OutcomeDone, func(first, count int) {
+		for i := first; i < first+count; i++ {
+			if before := f.failures[i]; before > 0 {
+				out = append(out, backbones.Attempt{Number: cut.Number(f.parts, i), Count: before + 1})
+			}
+		}
+	})
+	return out
 }
 
 // collect appends the numbers of all positions below count with the mark v. marks nil: all are done.

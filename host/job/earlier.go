@@ -147,8 +147,8 @@ func sameJSON(a, b json.RawMessage) bool {
 	return json.Compact(&x, a) == nil && json.Compact(&y, b) == nil && bytes.Equal(x.Bytes(), y.Bytes())
 }
 
-// read reads the earlier run's state. It moves that run aside first if this one uses its folder.
-func (t *earlier) read(runDir string) error {
+// read reads the earlier run's state; keys: with the keys of its items. It moves that run aside first if this one uses its folder.
+func (t *earlier) read(runDir string, keys bool) error {
 	if runDir != "" && ledger.IsRun(runDir) {
 		mine, err := os.Stat(runDir)
 		theirs, theirErr := os.Stat(t.run.Dir)
@@ -165,6 +165,6 @@ func (t *earlier) read(runDir string) error {
 		}
 	}
 	var err error
-	t.state, err = ledger.ReadState(t.run.Dir, true)
+	t.state, err = ledger.ReadState(t.run.Dir, keys)
 	return err
 }

@@ -102,18 +102,19 @@ func (e *execution) ledgerDir(id string) (string, error) {
 }
 
 func (e *execution) create(dir string, info ledger.Info) error {
-	// A task that is opened first may turn out to list its items itself: then its outputs tell, and failed items are known by their keys.
-	keys := !e.outputs || e.spec.Task.Has("open_first")
-	options := ledger.Options{Keys: keys, Broken: func(err error) {
+	options := ledger.Options{Broken: func(err error) {
 		e.Log.Warn("the run's ledger cannot be written any more; the run goes on without it", "folder", dir, "error", err)
 	}, Note: func(text string) { e.Log.Warn(text, "folder", dir) }}
 	if t := e.earlier; t != nil {
-		if err := t.read(e.Flags.RunDir); err != nil {
+		// Where outputs tell which items are finished, or told it, the ledger's word on that counts for nothing.
+		asked := !e.outputs && !t.run.Info.Outputs
+		if err := t.read(e.Flags.RunDir, asked); err != nil {
 			return err
 		}
 		info.Parent = &ledger.Parent{ID: t.run.Info.ID, Dir: t.run.Dir, How: t.how}
-		options.Earlier = t.state
-		options.Keys = options.Keys || t.how == ledger.RetryFailed
+		if asked {
+			options.Earlier = t.state
+		}
 		e.Log.Info("taking up an earlier run", "run", t.run.Info.ID, "folder", t.run.Dir)
 		switch {
 		case t.how != ledger.Resume:
@@ -249,7 +250,7 @@ func (e *execution) filter(all items, show func(uint64) (string, uint64)) items 
 		return all
 	}
 	var chosen ledger.Chosen
-	if t := e.earlier; t != nil && t.how == ledger.Resume && !e.outputs {
+	if t := e.earlier; t != nil && t.how == ledger.Resume && !e.outputs && !t.run.Info.Outputs {
 		chosen.Finished = t.state
 	}
 	chosen.Only, chosen.Part = e.picked, e.failed != nil

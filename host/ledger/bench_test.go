@@ -46,7 +46,7 @@ func BenchmarkItem(b *testing.B) {
 	list := noopBlocks(n)
 	for b.Loop() {
 		dir := filepath.Join(b.TempDir(), "run")
-		l, err := Create(dir, Info{}, Options{Keys: true})
+		l, err := Create(dir, Info{}, Options{})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func BenchmarkResume(b *testing.B) {
 	const n = 1 << 20
 	list := noopBlocks(n)
 	dir := filepath.Join(b.TempDir(), "run")
-	l, err := Create(dir, Info{}, Options{Keys: true})
+	l, err := Create(dir, Info{}, Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func BenchmarkResume(b *testing.B) {
 					b.Fatal(err)
 				}
 				i++
-				l, err := Create(filepath.Join(b.TempDir(), fmt.Sprint(i)), Info{}, Options{Keys: true, Earlier: s})
+				l, err := Create(filepath.Join(b.TempDir(), fmt.Sprint(i)), Info{}, Options{Earlier: s})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -19,7 +19,7 @@ import (
 func TestFailedHasALimit(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	var notes []string
-	l, err := Create(dir, Info{ID: "a"}, Options{Keys: true, MaxFailed: 4 << 20, Note: func(text string) { notes = append(notes, text) }})
+	l, err := Create(dir, Info{ID: "a"}, Options{MaxFailed: 4 << 20, Note: func(text string) { notes = append(notes, text) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestFilesArePrivate(t *testing.T) {
 func TestFailedLines(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	long := strings.Repeat("x", maxText+10)
-	l, err := Create(dir, Info{ID: "x"}, Options{Keys: true})
+	l, err := Create(dir, Info{ID: "x"}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,8 +29,6 @@ const (
 
 // Options say what a ledger is made for.
 type Options struct {
-	// Keys keeps a key for each item, 8 bytes, so that a later run knows it again.
-	Keys bool
 	// Earlier is the run that this one takes up: its finished items are kept until the listing of this run is complete.
 	Earlier *State
 	// Broken is called once if the ledger cannot be written any more: nothing is kept from then on. Note is called with what the
@@ -60,7 +58,10 @@ type Ledger struct {
 	spare   []byte
 	lines   []byte
 	pending [kindFailed + 1][]backbones.Span
-	total   uint64
+	// times and attempts wait, too.
+	times    []timed
+	attempts []backbones.Attempt
+	total    uint64
 	// seed is that of an indexed list.
 	seed itemkey.Key
 	err  error
@@ -132,7 +133,7 @@ func (l *Ledger) open() error {
 		l.out.bytes = l.out.bytes[:0]
 		return err
 	}
-	if earlier := l.options.Earlier; earlier != nil && l.options.Keys {
+	if earlier := l.options.Earlier; earlier != nil {
 		if err := l.out.layers(earlier, flush); err != nil {
 			return err
 		}
@@ -209,6 +210,7 @@ func (l *Ledger) Record(o backbones.Outcomes) {
 	l.add(func() {
 		l.join(kindDone, o.Done)
 		l.join(kindSkipped, o.Skipped)
+		l.timed(o)
 		if len(o.Failed) == 0 {
 			return
 		}
@@ -274,6 +276,7 @@ func (l *Ledger) waiting() (bytes, spans int) {
 	for _, some := range l.pending {
 		spans += len(some)
 	}
+	spans += len(l.times) + len(l.attempts)
 	return len(l.out.bytes) + len(l.lines), spans
 }
 
@@ -309,6 +312,7 @@ func (l *Ledger) writeSpans() {
 		l.out.spans(kind(k), normal(spans))
 		l.pending[k] = spans[:0]
 	}
+	l.writeTimes()
 }
 
 // write is the goroutine that writes.

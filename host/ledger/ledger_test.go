@@ -232,14 +232,14 @@ func TestResume(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			root := t.TempDir()
 			one, two := filepath.Join(root, "one"), filepath.Join(root, "two")
-			if n := len(play(t, one, Options{Keys: true}, tt.first, Chosen{}, dying(tt.done))); n < tt.done {
+			if n := len(play(t, one, Options{}, tt.first, Chosen{}, dying(tt.done))); n < tt.done {
 				t.Fatalf("the first run was given %d items", n)
 			}
 			s := read(t, one)
 			if got := s.Done.Items(); got != int64(tt.done) {
 				t.Fatalf("%d items are done, want %d", got, tt.done)
 			}
-			got := play(t, two, Options{Keys: true, Earlier: s}, tt.second, Chosen{Finished: s}, allDone)
+			got := play(t, two, Options{Earlier: s}, tt.second, Chosen{Finished: s}, allDone)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("the second run was given: %s", diff)
 			}
@@ -266,7 +266,7 @@ func TestResumeOfResumed(t *testing.T) {
 		}
 		dir := filepath.Join(root, fmt.Sprint(i))
 		judge := dying(n)
-		play(t, dir, Options{Keys: true, Earlier: earlier}, jsonItems(8, list...), Chosen{Finished: earlier}, func(text string) outcome {
+		play(t, dir, Options{Earlier: earlier}, jsonItems(8, list...), Chosen{Finished: earlier}, func(text string) outcome {
 			o := judge(text)
 			if o == done {
 				seen[text]++
@@ -316,7 +316,7 @@ func TestAnyChainOfRuns(t *testing.T) {
 			last := run == 4
 			lives := rapid.IntRange(0, len(list)).Draw(rt, "lives")
 			dir := filepath.Join(root, fmt.Sprint(chain), fmt.Sprint(run))
-			play(t, dir, Options{Keys: true, Earlier: earlier}, jsonItems(rapid.IntRange(1, 8).Draw(rt, "block"), list...), Chosen{Finished: earlier}, func(text string) outcome {
+			play(t, dir, Options{Earlier: earlier}, jsonItems(rapid.IntRange(1, 8).Draw(rt, "block"), list...), Chosen{Finished: earlier}, func(text string) outcome {
 				if lives--; lives < 0 && !last {
 					return notReached
 				}
@@ -341,10 +341,10 @@ func TestAnyChainOfRuns(t *testing.T) {
 func TestResumeOfRunThatNeverBegan(t *testing.T) {
 	root := t.TempDir()
 	items := words("a", 10)
-	play(t, filepath.Join(root, "1"), Options{Keys: true}, jsonItems(5, items...), Chosen{}, dying(4))
+	play(t, filepath.Join(root, "1"), Options{}, jsonItems(5, items...), Chosen{}, dying(4))
 	s := read(t, filepath.Join(root, "1"))
 	for _, dir := range []string{"2", "3"} {
-		l, err := Create(filepath.Join(root, dir), Info{ID: dir}, Options{Keys: true, Earlier: s})
+		l, err := Create(filepath.Join(root, dir), Info{ID: dir}, Options{Earlier: s})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -353,7 +353,7 @@ func TestResumeOfRunThatNeverBegan(t *testing.T) {
 		}
 		s = read(t, filepath.Join(root, dir))
 	}
-	got := play(t, filepath.Join(root, "4"), Options{Keys: true, Earlier: s}, jsonItems(5, items...), Chosen{Finished: s}, allDone)
+	got := play(t, filepath.Join(root, "4"), Options{Earlier: s}, jsonItems(5, items...), Chosen{Finished: s}, allDone)
 	if diff := cmp.Diff(items[4:], got); diff != "" {
 		t.Error(diff)
 	}
@@ -384,7 +384,7 @@ func TestRetryFailed(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			root := t.TempDir()
-			play(t, filepath.Join(root, "1"), Options{Keys: true}, tt.list(), Chosen{}, failing(3))
+			play(t, filepath.Join(root, "1"), Options{}, tt.list(), Chosen{}, failing(3))
 			left := tt.want
 			// Each retry does one item and dies, or fails the rest, in turn.
 			for i := 1; len(left) > 0; i++ {
@@ -402,7 +402,7 @@ func TestRetryFailed(t *testing.T) {
 					t.Fatal(err)
 				}
 				n := 1
-				got := play(t, filepath.Join(root, fmt.Sprint(i+1)), Options{Keys: true, Earlier: s}, from, chosen, func(string) outcome {
+				got := play(t, filepath.Join(root, fmt.Sprint(i+1)), Options{Earlier: s}, from, chosen, func(string) outcome {
 					if n--; n >= 0 {
 						return done
 					}
@@ -426,7 +426,7 @@ func TestRetryFailed(t *testing.T) {
 			// What the retries did counts for a run that takes up the last of them.
 			last := filepath.Join(root, fmt.Sprint(len(tt.want)+1))
 			s := read(t, last)
-			got := play(t, filepath.Join(root, "resumed"), Options{Keys: true, Earlier: s}, tt.list(), Chosen{Finished: s}, allDone)
+			got := play(t, filepath.Join(root, "resumed"), Options{Earlier: s}, tt.list(), Chosen{Finished: s}, allDone)
 			if len(got) != 0 {
 				t.Errorf("after all was done, the resumed run was given %q", got)
 			}
@@ -437,7 +437,7 @@ func TestRetryFailed(t *testing.T) {
 // The source is asked by one goroutine, outcomes come from another, and a third asks how far it is.
 func TestGoroutines(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	l, err := Create(dir, Info{ID: "x"}, Options{Keys: true, FlushEvery: time.Millisecond})
+	l, err := Create(dir, Info{ID: "x"}, Options{FlushEvery: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,19 +81,26 @@ const bucketKeys = 8
 
 // newBag makes a bag of keys, which it sorts. There are fewer than 2^32.
 func newBag(keys []itemkey.Key) *bag {
-	width := bits.Len(uint(len(keys) / bucketKeys))
-	b := &bag{keys: keys, taken: newBitset(len(keys)), starts: make([]uint32, 1<<width+1), shift: 64 - width}
 	slices.Sort(keys)
+	b := &bag{keys: keys, taken: newBitset(len(keys))}
+	b.starts, b.shift = bucketsOf(len(keys), func(i int) itemkey.Key { return keys[i] })
+	return b
+}
+
+// bucketsOf finds where the buckets of n sorted keys begin, and by how many bits a key is shifted to tell its bucket.
+func bucketsOf(n int, key func(int) itemkey.Key) (starts []uint32, shift int) {
+	width := bits.Len(uint(n / bucketKeys))
+	starts, shift = make([]uint32, 1<<width+1), 64-width
 	bucket := 0
-	for i, k := range keys {
-		for ; bucket <= b.bucket(k); bucket++ {
-			b.starts[bucket] = uint32(i)
+	for i := range n {
+		for ; bucket <= int(uint64(key(i))>>shift); bucket++ {
+			starts[bucket] = uint32(i)
 		}
 	}
-	for ; bucket < len(b.starts); bucket++ {
-		b.starts[bucket] = uint32(len(keys))
+	for ; bucket < len(starts); bucket++ {
+		starts[bucket] = uint32(n)
 	}
-	return b
+	return starts, shift
 }
 
 // bucket is the bucket of a key. A shift by 64 leaves nothing: one bucket.

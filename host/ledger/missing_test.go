@@ -48,7 +48,7 @@ func upTo(n uint64) []uint64 {
 // runKeyed runs items and returns those that it was given, by their names.
 func runKeyed(t *testing.T, dir string, earlier *State, chosen Chosen, src *keyed, fails ...string) []string {
 	t.Helper()
-	l, err := Create(dir, Info{ID: NewID("", time.Now())}, Options{Keys: true, Earlier: earlier})
+	l, err := Create(dir, Info{ID: NewID("", time.Now())}, Options{Earlier: earlier})
 	if err != nil {
 		t.Fatal(err)
 	}

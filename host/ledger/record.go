@@ -46,6 +46,10 @@ const (
 	kindLayer kind = 9
 	// Kinds from this one on are optional.
 	kindOptional kind = 16
+	// kindSeconds has the times of consecutive items: formEach each one's, formMean their mean.
+	kindSeconds kind = 16
+	// kindAttempts has how often consecutive items were started.
+	kindAttempts kind = 17
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

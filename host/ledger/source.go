@@ -56,7 +56,7 @@ type About struct {
 	LeftOut func(n int)
 }
 
-// Source returns a source that tells the ledger about the items of another. Items are known again if the ledger was made with Keys.
+// Source returns a source that tells the ledger about the items of another.
 func (l *Ledger) Source(inner backbones.Source, chosen Chosen, about About) *Source {
 	return &Source{inner: inner, ledger: l, chosen: chosen, about: about}
 }
@@ -103,13 +103,9 @@ func (s *Source) Next(ctx context.Context) (backbones.Block, error) {
 
 // take queues what is to be done of a block.
 func (s *Source) take(b backbones.Block) {
-	switch {
-	case !s.ledger.options.Keys:
-		s.ledger.saw(b, nil)
-		s.queue = append(s.queue, b)
-	case b.Encoding == backbones.Indexed:
+	if b.Encoding == backbones.Indexed {
 		s.list(b)
-	default:
+	} else {
 		s.keyed(b)
 	}
 }

@@ -179,6 +179,17 @@ func (s *State) readKnown(r io.Reader) error {
 
 // eachKey calls visit for each key of a record of outcomes. The last layer is the run's own.
 func (s *State) eachKey(r io.Reader, visit func(layer int, number uint64, key itemkey.Key)) error {
+	return s.eachKeyWhile(r, func(layer int, number uint64, key itemkey.Key) bool {
+		visit(layer, number, key)
+		return true
+	})
+}
+
+// errEnough ends the reading of keys.
+var errEnough = errors.New("enough")
+
+// eachKeyWhile is eachKey until visit returns false.
+func (s *State) eachKeyWhile(r io.Reader, visit func(layer int, number uint64, key itemkey.Key) bool) error {
 	layer := 0
 	var memory []itemkey.Key
 	// A run that is under way may have written more by now.
@@ -188,18 +199,25 @@ func (s *State) eachKey(r io.Reader, visit func(layer int, number uint64, key it
 			first := in.number()
 			memory = in.keys(memory[:0])
 			for i, key := range memory {
-				visit(layer, first+uint64(i), key)
+				if !visit(layer, first+uint64(i), key) {
+					return errEnough
+				}
 			}
 		case kindOpaque:
 			span, seed := in.seeded()
 			for i := range min(span.Count, maxOpaque) {
-				visit(layer, span.First+uint64(i), itemkey.At(seed, uint64(i)))
+				if !visit(layer, span.First+uint64(i), itemkey.At(seed, uint64(i))) {
+					return errEnough
+				}
 			}
 		case kindLayer:
 			layer++
 		}
 		return nil
 	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
 	return err
 }
 

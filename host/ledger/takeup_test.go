@@ -46,13 +46,13 @@ func TestAnyTakeUp(t *testing.T) {
 			}
 		}
 		list := someItems(rt, "listing")
-		play(t, dir("1"), Options{Keys: true, FlushEvery: byBlock}, source(list, "blocks"), Chosen{}, judge("first"))
+		play(t, dir("1"), Options{FlushEvery: byBlock}, source(list, "blocks"), Chosen{}, judge("first"))
 		last, lists := dir("1"), [][]string{list}
 		if rapid.Bool().Draw(rt, "twice") {
 			s := read(t, last)
 			list = changed(rt, list, "second listing")
 			last, lists = dir("2"), append(lists, list)
-			play(t, last, Options{Keys: true, Earlier: s, FlushEvery: byBlock}, source(list, "second blocks"), Chosen{Finished: s}, judge("second"))
+			play(t, last, Options{Earlier: s, FlushEvery: byBlock}, source(list, "second blocks"), Chosen{Finished: s}, judge("second"))
 		}
 		cutFile(rt, last)
 		finished := finishedOf(t, last, lists, opaque)
@@ -62,7 +62,7 @@ func TestAnyTakeUp(t *testing.T) {
 		if shrunk {
 			list = list[rapid.IntRange(0, len(list)).Draw(rt, "from"):]
 		}
-		given := tally(play(t, dir("last"), Options{Keys: true, Earlier: s}, source(list, "last blocks"), Chosen{Finished: s}, allDone))
+		given := tally(play(t, dir("last"), Options{Earlier: s}, source(list, "last blocks"), Chosen{Finished: s}, allDone))
 		for text, n := range tally(list) {
 			most := max(n-finished[text], 0)
 			if given[text] < most || given[text] > most && !shrunk {
@@ -187,7 +187,7 @@ func finishedOf(t *testing.T, dir string, lists [][]string, opaque bool) map[str
 
 // A disk that takes nothing holds up the listing, as long as the run goes on, and nobody else.
 func TestStuckDisk(t *testing.T) {
-	l, err := Create(filepath.Join(t.TempDir(), "run"), Info{ID: "x"}, Options{Keys: true, FlushEvery: time.Millisecond})
+	l, err := Create(filepath.Join(t.TempDir(), "run"), Info{ID: "x"}, Options{FlushEvery: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestStuckDisk(t *testing.T) {
 // A disk that is slow holds the listing up for as long as it takes.
 func TestSlowDisk(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	l, err := Create(dir, Info{ID: "x"}, Options{Keys: true})
+	l, err := Create(dir, Info{ID: "x"}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func readVersion1(t *testing.T, dir, encoding string) version1 {
 	}
 	for name, list := range version1Listings(encoding) {
 		s := read(t, dir)
-		got.Given[name] = play(t, filepath.Join(t.TempDir(), name), Options{Keys: true, Earlier: s}, list(), Chosen{Finished: s}, allDone)
+		got.Given[name] = play(t, filepath.Join(t.TempDir(), name), Options{Earlier: s}, list(), Chosen{Finished: s}, allDone)
 	}
 	return got
 }
@@ -127,7 +127,7 @@ func writeVersion1(t *testing.T, root string) {
 	}
 	for i, run := range version1Runs {
 		dir := filepath.Join(root, run.name)
-		o, chosen := Options{Keys: true}, Chosen{}
+		o, chosen := Options{}, Chosen{}
 		var src backbones.Source = &blocks{}
 		if list, ok := version1Listings(run.encoding)[run.listing]; ok {
 			src = list()
