@@ -23,7 +23,7 @@ func (w *walk) eachMode(list func() error) error {
 		one := *w.whole
 		one.Input = mode
 		w.t = &one
-		w.line.members = newMemberWriter(mode)
+		w.line.members, w.entry.members = newMemberWriter(mode), newMemberWriter(mode)
 		if err := list(); err != nil {
 			return err
 		}

@@ -196,7 +196,7 @@ func newWalk(ctx context.Context, t *template.Template, o walkOptions) (*walk, e
 	w.check = &finishCheck{out: w.out, store: w.store, warn: w.warn}
 	w.line.out = w.out
 	if t.Input != nil {
-		w.line.members = newMemberWriter(t.Input)
+		w.line.members, w.entry.members = newMemberWriter(t.Input), newMemberWriter(t.Input)
 	}
 	byIndex := t.Shard != nil && !t.Shard.ByHash
 	w.o.need.Order = o.need.Order || o.Picker != nil
