@@ -98,7 +98,11 @@ func planJSON(w io.Writer, s plan.Summary, unfinished []string) error {
 }
 
 func planText(p *printer, s plan.Summary) {
-	p.line("%s: %d to do, %d done%s%s", count.Of(s.InShard, "item"), s.ToDo, s.Done, otherText(s.Refused, "refused"), otherText(s.Open, "in the hands of another run"))
+	of := ""
+	if s.Unpicked > 0 {
+		of = fmt.Sprintf(" of %d", s.InShard+s.Unpicked)
+	}
+	p.line("%s%s: %d to do, %d done%s%s", count.Of(s.InShard, "item"), of, s.ToDo, s.Done, otherText(s.Refused, "refused"), otherText(s.Open, "in the hands of another run"))
 	if s.Unfinished > 0 {
 		p.line("  %s, and to do again: --unfinished lists them", count.Of(s.Unfinished, "output is unfinished", "outputs are unfinished"))
 	}

@@ -106,10 +106,19 @@ func (e *execution) findRun(word, flag string, mine ledger.Info) (*ledger.Run, e
 	if err != nil {
 		return nil, err
 	}
+	var part *ledger.Run
 	for _, run := range runs {
-		if run.Err == nil && same(run.Info, mine) {
+		switch {
+		case run.Err != nil || !same(run.Info, mine):
+		case run.Info.Selection == "" || run.Info.Parent != nil:
 			return &run, nil
+		case part == nil:
+			// A run of some items alone knows nothing of the run of all that came before it.
+			part = &run
 		}
+	}
+	if part != nil {
+		return part, nil
 	}
 	return nil, fmt.Errorf("there is no earlier run of this plugin and task with these arguments and this template, started in this folder; hint: kagurazaka runs lists all, and %s=RUN takes up one of them", flag)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
+	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/progress"
 	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/host/template"
@@ -51,6 +52,9 @@ type execution struct {
 	failed *ledger.FailedSource
 	picked *ledger.Picked
 	source *ledger.Source
+	// picker finds the items of --item, nil: all are done; limited takes the first of those to do, nil: there is no limit.
+	picker  *plan.Picker
+	limited *plan.Limited
 	// lost counts the failed items that --retry-failed cannot know.
 	lost    int64
 	hashing sync.WaitGroup
@@ -64,6 +68,10 @@ func (s *Session) begin(spec *Spec, front Front) (*execution, error) {
 	}
 	t := spec.compiled()
 	e := &execution{Session: s, Front: front, spec: spec, template: t, began: time.Now(), outputs: spec.native(t) && t.Finish != nil}
+	e.picker = plan.NewPicker(spec.Select)
+	if err := e.checkSelection(); err != nil {
+		return nil, err
+	}
 	if f.NoLedger {
 		return e, nil
 	}
@@ -197,7 +205,7 @@ func (e *execution) info() (ledger.Info, error) {
 	s := e.spec
 	info := ledger.Info{
 		ID: ledger.NewID(root, e.began), Task: s.Task.Name, Args: append([]string{}, s.Args...), Command: terminal.Command(e.Words),
-		Folder: folder, Version: e.Version, Host: host, PID: os.Getpid(), Outputs: e.outputs, Began: e.began.UTC(),
+		Folder: folder, Version: e.Version, Host: host, PID: os.Getpid(), Outputs: e.outputs, Selection: s.selected(), Began: e.began.UTC(),
 		Plugin:   ledger.Plugin{Path: s.Plugin.Path, Name: s.Plugin.Name, Version: s.Plugin.Version, SDK: s.Plugin.SDK},
 		Backbone: map[string]any{"name": s.Backbone, "num_process": s.Workers, "chunksize": s.ChunkSize},
 	}
@@ -253,10 +261,17 @@ func (e *execution) filter(all items, show func(uint64) (string, uint64)) items 
 	if t := e.earlier; t != nil && t.how == ledger.Resume && !e.outputs && !t.run.Info.Outputs {
 		chosen.Finished = t.state
 	}
-	chosen.Only, chosen.Part = e.picked, e.failed != nil
-	e.source = e.ledger.Source(all.Source, chosen, ledger.About{Warn: func(text string) { e.Log.Warn(text) }, Show: show, LeftOut: all.concluded})
+	chosen.Only, chosen.Part = e.picked, e.failed != nil || all.picked
+	e.source = e.ledger.Source(all.Source, chosen, ledger.About{Warn: e.warnChanged, Show: show, LeftOut: all.concluded})
 	all.Source, all.figures = e.source, e.without(all.figures)
 	return all
+}
+
+// warnChanged warns of a listing that is not the earlier run's. That of a run of some items alone is never the same.
+func (e *execution) warnChanged(text string) {
+	if e.spec.selected() == "" && (e.earlier == nil || e.earlier.run.Info.Selection == "") {
+		e.Log.Warn(text)
+	}
 }
 
 // without are the figures of a listing from which the ledger leaves items out.

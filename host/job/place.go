@@ -31,6 +31,8 @@ type PlaceOptions struct {
 	// Owner is who writes the outputs; Shared takes another run at work on them, and what that means.
 	Owner  outputs.Owner
 	Shared func(other outputs.Owner, meaning string)
+	// Picker takes some of the items that this process lists; nil: all.
+	Picker *plan.Picker
 }
 
 // Place is this machine as one run uses it: it lists the items of a Spec, and starts workers for them. It must be closed.
@@ -66,6 +68,8 @@ type Place struct {
 type items struct {
 	backbones.Source
 	figures func() run.Figures
+	// picked says that they are the chosen ones already.
+	picked bool
 	// concluded takes how many more items have their outcome, stillOpen tells how many others still work on; both may be nil.
 	concluded func(int)
 	stillOpen func() int64
@@ -177,7 +181,7 @@ func (p *Place) planItems(source *plan.Source, err error) (items, error) {
 		f.Skipped, f.Unlisted = source.Skipped(), source.Unlisted()
 		return f
 	}
-	return items{Source: source, figures: figures, concluded: source.Concluded, stillOpen: source.StillOpen}, nil
+	return items{Source: source, figures: figures, picked: p.Picker != nil, concluded: source.Concluded, stillOpen: source.StillOpen}, nil
 }
 
 // unknown are the figures of a source before its end, if nothing is known of it.
@@ -203,7 +207,7 @@ func (p *Place) openFirst(ctx context.Context) error {
 }
 
 func (p *Place) planOptions() plan.Options {
-	options := plan.Options{Patience: openPatience, Warn: p.warnings.met, Policy: p.spec.Listing}
+	options := plan.Options{Patience: openPatience, Warn: p.warnings.met, Policy: p.spec.Listing, Picker: p.Picker}
 	if p.journal != nil {
 		options.Journal = p.journal
 	}

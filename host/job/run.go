@@ -41,7 +41,7 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 		return summary, false, err
 	}
 	place, err := NewPlace(ctx, e.spec, PlaceOptions{
-		Log: e.Log, RuntimeDir: dir, Warm: e.Warm, Drain: e.Drain, Owner: e.owner(), Shared: e.warnShared,
+		Log: e.Log, RuntimeDir: dir, Warm: e.Warm, Drain: e.Drain, Owner: e.owner(), Shared: e.warnShared, Picker: e.picker,
 	})
 	defer func() { err = afterStart(summary, err, place.Close(ctx)) }()
 	if err != nil {
@@ -51,7 +51,7 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 	if err != nil {
 		return summary, false, err
 	}
-	items := place.mends(place.shared(e.filter(listed, place.show)))
+	items := place.mends(e.choose(place, listed))
 	policy := e.spec.Policy
 	policy.RSS, policy.Drain, policy.Log = plugin.Resident, e.Drain, e.Log
 	backbone, err := e.Backbone().New(ctx, e.spec, policy, Local{Place: place, Remaining: items.remaining})
@@ -85,17 +85,27 @@ func (e *execution) conclude(summary progress.Summary, err error) error {
 	case exitcode.Of(err) == exitcode.Partial:
 		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; %w", err, missing))
 	}
+	switch wrong := unmatched(e.picker, summary.Done+summary.Skipped+summary.Failed > 0); {
+	case wrong == nil:
+	case err == nil:
+		err = wrong
+	case exitcode.Of(err) == exitcode.Partial:
+		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; %w", err, wrong))
+	}
 	if summary.Failed > 0 && exitcode.Of(err) == exitcode.OK {
 		err = exitcode.With(exitcode.Partial, err)
 	}
 	if summary.Unwritten.Count > 0 {
 		e.Log.Warn(unwritten(summary.Unwritten))
 	}
+	e.tellLimit(summary)
 	if err != nil || summary.Done > 0 {
 		return err
 	}
 	why := "the listing is empty"
 	switch {
+	case e.picker != nil && e.picker.Found() > 0:
+		why = "what --item names is finished"
 	case summary.Skipped > 0:
 		why = "all items are finished"
 	case e.failed != nil:
@@ -162,7 +172,10 @@ func (s *Session) Plan(ctx context.Context, spec *Spec, first int, unfinished fu
 	if !spec.native(t) || t.Input == nil {
 		return plan.Summary{}, exitcode.Usagef("%s lists its items itself, so only a run can tell what there is to do: its template has no input_mode that the host knows", spec.Task.Name)
 	}
-	options := plan.Options{Policy: spec.Listing, Unfinished: unfinished}
+	options := plan.Options{Policy: spec.Listing, Unfinished: unfinished, Picker: plan.NewPicker(spec.Select)}
+	if spec.Limit > 0 {
+		first = min(first, spec.Limit)
+	}
 	if t.CanBeDirect() {
 		journal, err := newJournal(t.OutputPath, spec.Outputs, outputs.Owner{}, nil)
 		if err != nil {
@@ -171,6 +184,9 @@ func (s *Session) Plan(ctx context.Context, spec *Spec, first int, unfinished fu
 		options.Journal = journal
 	}
 	summary, err := plan.Summarise(ctx, t, first, options)
+	if err == nil {
+		err = unmatched(options.Picker, false)
+	}
 	if spec.Task.Has("open_first") {
 		note := plan.Warning{Note: true, Message: "a run constructs " + spec.Task.Name +
 			" before it lists, and the constructor may change what there is to do; a plan does not construct it"}

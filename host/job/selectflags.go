@@ -1,4 +1,46 @@
 package job
 
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/plan"
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
+)
+
 // SelectFlags choose some of a run's items.
-type SelectFlags struct{}
+type SelectFlags struct {
+	Limit *int     `name:"limit" placeholder:"N" help:"Do the first N items that are to do, and no others."`
+	Item  []string `name:"item" sep:"none" placeholder:"ITEM" help:"Do this item alone: #N is the N-th of the plan, anything else a pattern (*, ?, [abc]) for its path, its name, its text or its key. May be given several times."`
+}
+
+// selection is the choice by the flags, with all their problems.
+func (f *SelectFlags) selection() (s plan.Selection, limit int, wrong []problem.Problem) {
+	for _, text := range f.Item {
+		pick, err := plan.ParsePick(text)
+		if err != nil {
+			wrong = append(wrong, problem.Problem{Message: fmt.Sprintf("--item %s: %s", terminal.Quote(text), err)})
+		}
+		s.Picks = append(s.Picks, pick)
+	}
+	if f.Limit == nil {
+		return s, 0, wrong
+	}
+	if *f.Limit < 1 {
+		wrong = append(wrong, problem.Problem{Message: fmt.Sprintf("--limit %d: must be a number of items, 1 or more", *f.Limit)})
+	}
+	return s, *f.Limit, wrong
+}
+
+// selected are the flags of a selection as text; empty: all items are done.
+func (s *Spec) selected() string {
+	var words []string
+	if s.Limit > 0 {
+		words = append(words, fmt.Sprintf("--limit %d", s.Limit))
+	}
+	for _, pick := range s.Select.Picks {
+		words = append(words, "--item "+terminal.Quote(pick.String()))
+	}
+	return strings.Join(words, " ")
+}

@@ -248,6 +248,8 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 	problems = append(problems, found...)
 	r.Policy, found = s.Flags.policy()
 	problems = append(problems, found...)
+	r.Select, r.Limit, found = s.Flags.selection()
+	problems = append(problems, found...)
 	if err := s.report(problems); err != nil {
 		return nil, err
 	}

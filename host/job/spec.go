@@ -31,6 +31,9 @@ type Spec struct {
 	// Outputs is how outputs are written: "direct" or "staged".
 	Outputs string      `json:"outputs"`
 	Listing plan.Policy `json:"listing"`
+	// Select chooses some of the items, and Limit the first of those to do; 0: all.
+	Select plan.Selection `json:"select,omitzero"`
+	Limit  int            `json:"limit,omitempty"`
 	// Backbone is a Factory's name, Flags are those of its flags that were given, by the names of their arguments.
 	Backbone string            `json:"backbone"`
 	Flags    map[string]string `json:"flags,omitempty"`

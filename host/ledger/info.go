@@ -35,6 +35,8 @@ type Info struct {
 	Backbone map[string]any  `json:"backbone,omitempty"`
 	// Shard is the part of the items that --shard took of a task whose template does not say it; empty: all.
 	Shard string `json:"shard,omitempty"`
+	// Selection are the flags that chose some of the items; empty: all were to be done.
+	Selection string `json:"selection,omitempty"`
 	// Command is the command line that makes the same run again; Folder the working folder.
 	Command string `json:"command"`
 	Folder  string `json:"folder"`

@@ -50,9 +50,8 @@ type kept struct {
 // each takes a folder's items one by one, in their order: it shards, picks and checks them, and passes on what is needed of each. The walk
 // is the same as with leaveOut, which is faster and knows no numbers.
 func (w *walk) each(g *group, first uint64) error {
-	if err := w.keep(g, first); err != nil {
-		return err
-	}
+	// Those before the last that can be picked are kept.
+	over := w.keep(g, first)
 	if err := w.lookAt(g); err != nil {
 		return err
 	}
@@ -71,10 +70,11 @@ func (w *walk) each(g *group, first uint64) error {
 			return err
 		}
 	}
-	return nil
+	return over
 }
 
-// keep sorts the names of a group and drops those of other shards and those that are not picked.
+// keep sorts the names of a group and drops those of other shards and those that are not picked. It returns errPicked if no later item
+// can be picked.
 func (w *walk) keep(g *group, first uint64) error {
 	list, shard := g.names, w.t.Shard
 	list.sort()
@@ -99,6 +99,7 @@ func (w *walk) keep(g *group, first uint64) error {
 			w.number++
 			taken, err := w.take(k.number, func() texts { return w.textsOfName(g, n) })
 			if err != nil {
+				list.all = names
 				return err
 			}
 			if !taken {

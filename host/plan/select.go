@@ -70,6 +70,8 @@ type Picker struct {
 	// all says that the listing was picked from to its end; found is how many items were picked.
 	all   bool
 	found uint64
+	// seen is the number of items that were judged.
+	seen uint64
 }
 
 type pick struct {
@@ -117,7 +119,7 @@ func (p *Picker) patterns() bool {
 
 // texts are what an item may be chosen by, besides its number. key returns its key.
 type texts struct {
-	forms [4]string
+	forms [5]string
 	key   func() itemkey.Key
 }
 
@@ -125,12 +127,10 @@ type texts struct {
 func textsOf(in triplet, line string, key func() itemkey.Key) texts {
 	t := texts{key: key}
 	if in != (triplet{}) {
-		t.forms = [4]string{in.Path, in.RelDir + "/" + in.FileName, in.FileName}
-		if in.RelDir == "." || in.RelDir == "" {
-			t.forms[1] = "./" + in.FileName
-		}
+		// In the root of the inputs the path is in/./NAME.
+		t.forms = [5]string{path.Clean(in.Path), path.Join(in.RelDir, in.FileName), in.FileName, in.Path}
 	}
-	t.forms[3] = line
+	t.forms[4] = line
 	return t
 }
 
@@ -150,6 +150,7 @@ const maxNear = 1000
 func (p *Picker) take(number uint64, t texts) (taken bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.seen = max(p.seen, number+1)
 	key := ""
 	if p.keys && t.key != nil {
 		text, _ := t.key().MarshalText()
@@ -174,7 +175,7 @@ func (p *Picker) take(number uint64, t texts) (taken bool) {
 	return taken
 }
 
-func (o *pick) matches(forms [4]string, key string) bool {
+func (o *pick) matches(forms [5]string, key string) bool {
 	for _, form := range forms {
 		if form != "" && (form == o.Pattern || form == o.clean || o.pattern.matches([]byte(form))) {
 			return true
@@ -191,6 +192,20 @@ func (p *Picker) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.all = true
+}
+
+// saw says that there are n items.
+func (p *Picker) saw(n uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen = max(p.seen, n)
+}
+
+// Seen is how many items there are, as far as they were listed.
+func (p *Picker) Seen() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen
 }
 
 // Found is how many items were chosen so far.

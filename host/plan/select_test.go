@@ -141,7 +141,7 @@ func key(t *testing.T, line string) string {
 // TestASourceEndsWithItsLastNumber: a run of one item does not list all others first.
 func TestASourceEndsWithItsLastNumber(t *testing.T) {
 	t.Chdir(t.TempDir())
-	touch(t, "in/a/1", "in/b/2", "in/c/3")
+	touch(t, "in/a/1", "in/a/1b", "in/b/2", "in/c/3")
 	tmpl := mustCompile(t, map[string]*template.Node{"hard_shard_mode": folders("in", "out"), "input_mode": byExts()})
 	p := picks(t, "#1")
 	s, err := New(t.Context(), tmpl, Options{Picker: p})
@@ -150,7 +150,7 @@ func TestASourceEndsWithItsLastNumber(t *testing.T) {
 	}
 	defer s.Close()
 	blocks := rest(t, s)
-	if len(blocks) != 1 || blocks[0].Count != 1 || s.Counters.Listed.Load() == 3 {
+	if len(blocks) != 1 || blocks[0].Count != 1 || s.Counters.Listed.Load() == 4 {
 		t.Errorf("%d blocks, %d listed", len(blocks), s.Counters.Listed.Load())
 	}
 	if total, known := s.Total(); !known || total != 1 {
@@ -231,8 +231,8 @@ func TestSelect(t *testing.T) {
 			{[]string{"nothing"}, nil},
 		} {
 			p := picks(t, c.picks...)
-			s := Select(blocksOf(encoding), p, showNumber)
-			if diff := cmp.Diff(c.want, all(t, s)); diff != "" {
+			s := Select(blocksOf(encoding), p, nil, showNumber)
+			if diff := cmp.Diff(c.want, all(t, s.Chosen(s))); diff != "" {
 				t.Errorf("encoding %d, %q, - want:\n%s", encoding, c.picks, diff)
 			}
 			n, ended := s.Taken()
@@ -241,9 +241,18 @@ func TestSelect(t *testing.T) {
 			}
 		}
 	}
+	// In a shard of a list, numbers are those of its items.
+	odd := &template.Shard{Num: 2, Idx: []uint64{1}}
+	for pick, want := range map[string][]uint64{"#2": {3}, `{"n":[2-5]}`: {3, 5}} {
+		s := Select(blocksOf(backbones.Indexed), picks(t, pick), odd, showNumber)
+		if diff := cmp.Diff(want, all(t, ShareIndexed(s.Chosen(s), odd))); diff != "" {
+			t.Errorf("%s in a shard, - want:\n%s", pick, diff)
+		}
+	}
 	// Keys of opaque and listed items are their plugin's.
 	for _, encoding := range []backbones.Encoding{backbones.Opaque, backbones.Indexed} {
-		if got := all(t, Select(blocksOf(encoding), picks(t, "0000000000000069"), showNumber)); len(got) != 1 || got[0] != 5 {
+		s := Select(blocksOf(encoding), picks(t, "0000000000000069"), nil, showNumber)
+		if got := all(t, s.Chosen(s)); len(got) != 1 || got[0] != 5 {
 			t.Errorf("encoding %d: by key: %v", encoding, got)
 		}
 	}
@@ -258,13 +267,13 @@ func TestPieces(t *testing.T) {
 		}
 		return strings.Join(all, "\n")
 	}
-	if got := lines(Select(blocksOf(backbones.JSONLines), picks(t, "#2", "#3", "#7"), nil)); got != "{\"n\":1}\n{\"n\":2}\n{\"n\":6}" {
+	if got := lines(Select(blocksOf(backbones.JSONLines), picks(t, "#2", "#3", "#7"), nil, nil)); got != "{\"n\":1}\n{\"n\":2}\n{\"n\":6}" {
 		t.Error(got)
 	}
 	if got := lines(Limit(blocksOf(backbones.JSONLines), 7)); got != "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n{\"n\":4}\n{\"n\":5}\n{\"n\":6}" {
 		t.Error(got)
 	}
-	for _, b := range rest(t, Select(blocksOf(backbones.Opaque), picks(t, "#3", "#9"), nil)) {
+	for _, b := range rest(t, Select(blocksOf(backbones.Opaque), picks(t, "#3", "#9"), nil, nil)) {
 		if b.Skip != int(b.First)%5 || b.ContentKeys[0] != 100+b.First || len(b.Keys) != 1 {
 			t.Errorf("%+v", b)
 		}

@@ -8,61 +8,93 @@ import (
 	"sync/atomic"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/internal/itemkey"
 )
 
-// Selected is a source of those items of another that a Picker takes.
+// Selected is a source of those items of another that a Picker takes. An indexed list comes whole, since it is known again as a whole;
+// Chosen takes its items.
 type Selected struct {
 	inner  backbones.Source
 	picker *Picker
-	show   func(number uint64) (text string, key uint64)
-	queue  []backbones.Block
-	// list is what is left of an indexed list to look at.
-	list  backbones.Block
+	// shard numbers the items of an indexed list; others are divided already. nil: it has all.
+	shard *template.Shard
+	show  func(number uint64) (text string, key uint64)
+	queue []backbones.Block
+	// list are the numbers of the chosen items of an indexed list, in order and without those that touch.
+	list  []backbones.Span
 	ends  []int
 	taken atomic.Int64
 	done  atomic.Bool
 }
 
-// Select picks from items that the host did not list: those of a task's own list. An item's number is its place in that. show is the
+// Select picks from items that the host did not list: those of a task's own list. An item's number is its place in that, or in what a
+// shard has of an indexed list, which is divided later; nil: all. show is the
 // printable form of an item of an indexed list and its key, 0: none; several goroutines call it. The inner source is not closed.
-func Select(inner backbones.Source, p *Picker, show func(uint64) (string, uint64)) *Selected {
-	return &Selected{inner: inner, picker: p, show: show}
-}
-
-// Taken is how many items were handed on so far; all says that no more will be. Any goroutine may ask.
-func (s *Selected) Taken() (n int64, all bool) {
-	all = s.done.Load()
-	return s.taken.Load(), all
+func Select(inner backbones.Source, p *Picker, shard *template.Shard, show func(uint64) (string, uint64)) *Selected {
+	return &Selected{inner: inner, picker: p, shard: shard, show: show}
 }
 
 // Next returns the next block with chosen items, or io.EOF.
 func (s *Selected) Next(ctx context.Context) (backbones.Block, error) {
 	for len(s.queue) == 0 {
-		if s.list.Count > 0 {
-			if err := s.look(ctx); err != nil {
-				return backbones.Block{}, err
-			}
-			continue
-		}
 		b, err := s.inner.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			s.picker.end()
-			s.done.Store(true)
 		}
 		if err != nil || b.Count == 0 {
 			return b, err
 		}
 		if b.Encoding == backbones.Indexed {
-			s.list = b
-			continue
+			return b, s.look(ctx, b)
 		}
 		s.pick(b)
 	}
 	b := s.queue[0]
 	s.queue = s.queue[1:]
-	s.taken.Add(int64(b.Count))
 	return b, nil
+}
+
+// Chosen is a source of the chosen items of a source behind this one.
+func (s *Selected) Chosen(behind backbones.Source) backbones.Source {
+	return &chosen{from: s, behind: behind}
+}
+
+type chosen struct {
+	from   *Selected
+	behind backbones.Source
+	queue  []backbones.Block
+}
+
+// Next returns the next block with chosen items, or io.EOF.
+func (c *chosen) Next(ctx context.Context) (backbones.Block, error) {
+	for len(c.queue) == 0 {
+		b, err := c.behind.Next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			c.from.done.Store(true)
+			return b, err
+		case err != nil || b.Encoding != backbones.Indexed || b.Count == 0:
+			c.from.taken.Add(int64(b.Count))
+			return b, err
+		}
+		for _, span := range c.from.list {
+			from, to := max(span.First, b.First), min(span.First+uint64(span.Count), b.First+uint64(b.Count))
+			if from < to {
+				c.queue = append(c.queue, b.Piece(int(from-b.First), int(to-b.First), nil))
+			}
+		}
+	}
+	b := c.queue[0]
+	c.queue = c.queue[1:]
+	c.from.taken.Add(int64(b.Count))
+	return b, nil
+}
+
+// Taken is how many items Chosen handed on so far; all says that no more will be. Any goroutine may ask.
+func (s *Selected) Taken() (n int64, all bool) {
+	all = s.done.Load()
+	return s.taken.Load(), all
 }
 
 // pick queues the chosen items of a block. A chosen piece does not keep the whole block in memory.
@@ -110,49 +142,54 @@ const (
 	askAtOnce  = 32
 )
 
-// look queues the chosen items of the next part of an indexed list.
-func (s *Selected) look(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	part := s.list
-	part.Count = min(lookAtOnce, part.Count)
-	if !s.picker.patterns() {
-		part.Count = s.list.Count
-	}
-	s.list.First += uint64(part.Count)
-	s.list.Count -= part.Count
-	if !s.picker.patterns() {
-		s.numbers(part)
+// look finds the chosen items of an indexed list.
+func (s *Selected) look(ctx context.Context, list backbones.Block) error {
+	end := list.First + uint64(list.Count)
+	if !s.picker.patterns() && s.shard == nil {
+		s.picker.saw(end)
+		for _, n := range s.picker.numbers() {
+			if n >= list.First && n < end && s.picker.take(n, texts{}) {
+				s.choose(n)
+			}
+		}
 		return nil
 	}
-	type shown struct {
-		text string
-		key  uint64
-	}
-	all := make([]shown, part.Count)
-	var next atomic.Int64
-	var asking sync.WaitGroup
-	for range min(askAtOnce, part.Count) {
-		asking.Go(func() {
-			for i := next.Add(1) - 1; int(i) < len(all) && ctx.Err() == nil; i = next.Add(1) - 1 {
-				all[i].text, all[i].key = s.show(part.First + uint64(i))
+	place := uint64(0)
+	shown, keys := make([]string, lookAtOnce), make([]uint64, lookAtOnce)
+	for first := list.First; first < end && ctx.Err() == nil; first += lookAtOnce {
+		n := int(min(lookAtOnce, end-first))
+		var next atomic.Int64
+		var asking sync.WaitGroup
+		for range min(askAtOnce, n) {
+			asking.Go(func() {
+				for i := int(next.Add(1) - 1); i < n && ctx.Err() == nil; i = int(next.Add(1) - 1) {
+					if !s.picker.patterns() || !belongs(s.shard, first+uint64(i)) {
+						continue
+					}
+					shown[i], keys[i] = s.show(first + uint64(i))
+				}
+			})
+		}
+		asking.Wait()
+		for i := range n {
+			number := first + uint64(i)
+			if !belongs(s.shard, number) {
+				continue
 			}
-		})
+			place++
+			if s.picker.take(place-1, textsOfShown(shown[i], func() itemkey.Key { return itemkey.Key(keys[i]) })) {
+				s.choose(number)
+			}
+		}
 	}
-	asking.Wait()
-	s.spans(part, func(i int) texts {
-		return textsOfShown(all[i].text, func() itemkey.Key { return itemkey.Key(all[i].key) })
-	})
 	return ctx.Err()
 }
 
-// numbers queues the chosen items of a list, which need not be looked at.
-func (s *Selected) numbers(list backbones.Block) {
-	for _, n := range s.picker.numbers() {
-		if n >= list.First && n-list.First < uint64(list.Count) && s.picker.take(n, texts{}) {
-			at := int(n - list.First)
-			s.queue = append(s.queue, list.Piece(at, at+1, nil))
-		}
+// choose adds a number, which comes after all earlier ones.
+func (s *Selected) choose(number uint64) {
+	if n := len(s.list); n > 0 && s.list[n-1].First+uint64(s.list[n-1].Count) == number {
+		s.list[n-1].Count++
+		return
 	}
+	s.list = append(s.list, backbones.Span{First: number, Count: 1})
 }
