@@ -68,11 +68,14 @@ var (
 	number = regexp.MustCompile(`^-(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$`)
 	// field begins a KEY=VALUE that is taken for one even if a file has that name.
 	field = regexp.MustCompile(`^[A-Za-z_][^=/\s]*=`)
-	// combined are short flags that are words of their own, as kagurazaka 0.1.1 has them.
+	// combined are short flags that are words of their own, most of them as kagurazaka 0.1.1 has them.
 	combined = map[string]string{
-		"-h": "help", "-hb": "help-backbone", "-hk": "help-kagurazaka", "-v": "verbose", "-vv": "verbose", "-q": "quiet",
+		"-h": "help", "-hb": "help-backbone", "-hk": "help-kagurazaka", "-v": "verbose", "-vv": "verbose", "-q": "quiet", nulFlag: "null",
 	}
 )
+
+// nulFlag looks like a number.
+const nulFlag = "-0"
 
 // protecting are the flags that protect the user from the plugin, which must not take them away.
 var protecting = map[string]bool{"plugin-sha256": true, "locked": true, "clean-env": true, "mtls": true}
@@ -165,6 +168,10 @@ func splitArgs(args []string, k known, parser *kong.Kong) *split {
 		}
 		name, value, hasValue := flagOf(text)
 		isHost, takes := k.find(name, i)
+		if text == nulFlag && after {
+			// It is a number behind a flag that the host does not know.
+			isHost = false
+		}
 		if name == "" || !isHost {
 			if flags, is := flagsOf(parser, text); is && s.Command == "" && len(s.rest) == 0 {
 				s.Command = text

@@ -22,6 +22,7 @@ type grammar struct {
 	Verbose int    `name:"verbose" short:"v" type:"counter"`
 	Quiet   bool   `name:"quiet" short:"q"`
 	KgDebug string `name:"kg-debug"`
+	job.SourceFlags
 	job.LedgerFlags
 
 	Run  struct{} `cmd:"" default:"withargs"`
@@ -79,6 +80,9 @@ func TestSplit(t *testing.T) {
 			host: []string{"--verbose"}, plugin: "./p", task: "Resize", rest: []string{"-v", "--verbose"}},
 		{name: "an optional value takes a =", line: "--kg-debug ./p Resize", host: []string{"--kg-debug=on"}, plugin: "./p", task: "Resize"},
 		{name: "an optional value", line: "--kg-debug=wait ./p Resize", host: []string{"--kg-debug=wait"}, plugin: "./p", task: "Resize"},
+		{name: "names that end with NUL", line: "-0 --files-from=- ./p Resize", host: []string{"--null", "--files-from=-"}, plugin: "./p", task: "Resize"},
+		{name: "a zero is the value of a flag of the task", line: "./p Resize --shift -0 -0", host: []string{"--null"}, plugin: "./p", task: "Resize", rest: []string{"--shift", "-0"}},
+		{name: "a zero that the task has itself", line: "./p Resize -0 --kg-null", yielded: map[string]bool{"null": true}, host: []string{"--null"}, plugin: "./p", task: "Resize", rest: []string{"-0"}},
 		{name: "a resume alone", line: "--resume ./p Resize", host: []string{"--resume=last-same"}, plugin: "./p", task: "Resize"},
 		{name: "a resume of the last", line: "--resume last ./p Resize --retry-failed", host: []string{"--resume=last", "--retry-failed=last-same"}, plugin: "./p", task: "Resize"},
 		{name: "a resume of a run", line: "./p --kg-resume 20260314-150926535-8c1f0a Resize", host: []string{"--resume=20260314-150926535-8c1f0a"}, plugin: "./p", task: "Resize"},

@@ -11,7 +11,9 @@ import (
 
 // SourceFlags are where a run's items come from, in place of the template's input_mode.
 type SourceFlags struct {
-	Manifest string `name:"manifest" placeholder:"FILE|-" help:"Take the items from the lines of a file, as kagurazaka shard and export write it (InputFromFileTripletJsonl), in place of the template's input_mode. It may be compressed with gzip or zstd; - is stdin."`
+	FilesFrom string `name:"files-from" placeholder:"FILE|-" help:"Take the items from the paths in a file, one a line (InputFromList), in place of the template's input_mode. They start from the working folder. The file may be compressed with gzip or zstd; - is stdin."`
+	Null      bool   `name:"null" short:"0" help:"The paths of --files-from end with NUL, as find -print0 writes them, and not with a newline."`
+	Manifest  string `name:"manifest" placeholder:"FILE|-" help:"Take the items from the lines of a file, as kagurazaka shard and export write it (InputFromFileTripletJsonl), in place of the template's input_mode. It may be compressed with gzip or zstd; - is stdin."`
 }
 
 // source is one of the flags, with the mode that it is short for.
@@ -21,6 +23,7 @@ type source struct{ flag, mode, field, path string }
 func (f *SourceFlags) given() []source {
 	var given []source
 	for _, s := range []source{
+		{"--files-from", "InputFromList", "list_path", f.FilesFrom},
 		{"--manifest", "InputFromFileTripletJsonl", "jsonl_path", f.Manifest},
 	} {
 		if s.path != "" {
@@ -51,6 +54,9 @@ func (f *SourceFlags) apply(task *schema.Task, tree *template.Node) []problem.Pr
 		wrong.Message = fmt.Sprintf("%s makes its batches with a loader of its own, which reads no file of items", task.Name)
 	default:
 		tree.Set(template.RoleInput, s.node())
+		if f.FilesFrom != "" && f.Null {
+			tree.Get(template.RoleInput).Set("nul", template.Scalar(true))
+		}
 		return nil
 	}
 	return []problem.Problem{wrong}

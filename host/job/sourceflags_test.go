@@ -21,6 +21,8 @@ func TestSourceFlags(t *testing.T) {
 	}{
 		{SourceFlags{}, normal, nil, "", ""},
 		{SourceFlags{Manifest: "m"}, normal, tree(), "InputFromFileTripletJsonl", ""},
+		{SourceFlags{FilesFrom: "-", Null: true}, normal, tree(), "InputFromList", ""},
+		{SourceFlags{FilesFrom: "-", Manifest: "m"}, normal, tree(), "", "--files-from and --manifest both say where the items come from: give one of them"},
 		{SourceFlags{Manifest: "m"}, normal, nil, "", "T has no template"},
 		{SourceFlags{Manifest: "m"}, own, tree(), "", "a loader of its own"},
 	} {

@@ -61,7 +61,7 @@ func checkModes(store FS, t *template.Template) error {
 // identity returns what two items of a merge share if they are one and the same: the line of a file, or else the input with the names
 // of its files.
 func (w *walk) identity(item scanned, line []byte) []byte {
-	if !w.merges() || w.t.Input.Kind != template.TripletLines {
+	if !w.merges() || !w.t.Input.OnlyInput() {
 		return line
 	}
 	w.text = appendIdentity(w.text[:0], item.input)

@@ -20,6 +20,8 @@ func checkInputs(store FS, t *template.Template) error {
 		return nil
 	case t.Input.Kind == template.Merged:
 		return checkModes(store, t)
+	case t.Input.IsStdin():
+		return nil
 	case t.Input.JSONL != "":
 		if kind, _, err := stat(store, t.Input.JSONL, true); err == nil && kind == kindOther {
 			// Opening a pipe and closing it again would end its writer.

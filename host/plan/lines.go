@@ -30,7 +30,13 @@ func (w *walk) walkLines() error {
 	if pipe, ok := file.(interface{ SetReadDeadline(time.Time) error }); ok {
 		defer context.AfterFunc(w.ctx, func() { _ = pipe.SetReadDeadline(time.Unix(1, 0)) })()
 	}
-	r, err := manifest.NewReader(file, path)
+	if w.paths = nil; w.t.Input.Kind == template.PathLines {
+		if w.paths, err = newPathLines(w.t.InputPath, w.t.Input.NUL, &w.remarks.farPaths); err != nil {
+			return err
+		}
+	}
+	lineEnd := w.t.Input.End()
+	r, err := manifest.NewReader(w.patient(file), path)
 	if err != nil {
 		return &template.InputError{Path: path, Message: err.Error(), From: w.t.Input.From}
 	}
@@ -42,13 +48,17 @@ func (w *walk) walkLines() error {
 				return err
 			}
 		}
-		line, err := w.readLine(r.Reader)
+		line, err := w.readLine(r.Reader, lineEnd)
 		end := errors.Is(err, io.EOF)
 		if number == 1 {
 			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
 		}
 		tooLong := len(line) > maxLine
-		line = bytes.Trim(line, " \t\r\n")
+		if w.paths == nil {
+			line = bytes.Trim(line, " \t\r\n")
+		} else if line = w.paths.trim(line); w.t.Input.NUL && end && number == 1 && bytes.IndexByte(line, '\n') >= 0 {
+			return &template.InputError{Path: path, Message: "no path in it ends with a NUL: leave out -0 (nul: true)", From: w.t.Input.From}
+		}
 		switch {
 		case err != nil && w.ctx.Err() != nil:
 			return w.ctx.Err()
@@ -57,7 +67,7 @@ func (w *walk) walkLines() error {
 		case err != nil && !end:
 			return &template.InputError{Path: path, Message: "the file cannot be read", Err: err}
 		case tooLong:
-			message := fmt.Sprintf("the line is longer than %d MiB: a JSON Lines file has one item a line", maxLine>>20)
+			message := fmt.Sprintf("the line is longer than %d MiB: %s", maxLine>>20, w.t.Input.Lines())
 			err = w.badLine(&template.InputError{Path: path, Line: number, Message: message})
 		case len(line) > 0:
 			err = w.single(line, number)
@@ -74,8 +84,8 @@ func (w *walk) walkLines() error {
 }
 
 // readLine returns the next line, or the start of one that is longer than maxLine. The line is valid until the next call.
-func (w *walk) readLine(r *bufio.Reader) ([]byte, error) {
-	line, err := r.ReadSlice('\n')
+func (w *walk) readLine(r *bufio.Reader, end byte) ([]byte, error) {
+	line, err := r.ReadSlice(end)
 	if !errors.Is(err, bufio.ErrBufferFull) {
 		return line, err
 	}
@@ -85,12 +95,32 @@ func (w *walk) readLine(r *bufio.Reader) ([]byte, error) {
 		if err := w.tick(); err != nil {
 			return nil, err
 		}
-		line, err = r.ReadSlice('\n')
+		line, err = r.ReadSlice(end)
 		if len(w.long) <= maxLine {
 			w.long = append(w.long, line...)
 		}
 	}
 	return w.long, err
+}
+
+// patient returns a file as it is, but for one that may keep its reader waiting: then what was found before goes to work first.
+func (w *walk) patient(file fs.File) io.Reader {
+	if info, err := file.Stat(); w.o.idle == nil || err == nil && info.Mode().IsRegular() {
+		return file
+	}
+	return patientReader{file, w.o.idle}
+}
+
+type patientReader struct {
+	io.Reader
+	idle func() error
+}
+
+func (r patientReader) Read(b []byte) (int, error) {
+	if err := r.idle(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(b)
 }
 
 // openLines opens the file. It waits for the writer of a named pipe until the listing ends.
@@ -119,13 +149,16 @@ func (w *walk) openLines() (fs.File, error) {
 }
 
 func openLines(store FS, in *template.Input) (fs.File, error) {
+	if in.IsStdin() {
+		return openStdin()
+	}
 	file, err := store.Open(in.JSONL)
 	if err != nil {
 		return nil, &template.InputError{Path: in.JSONL, Message: "the file cannot be opened", From: in.From, Err: regular.Cause(err)}
 	}
 	if info, err := file.Stat(); err == nil && info.IsDir() {
 		_ = file.Close()
-		return nil, &template.InputError{Path: in.JSONL, Message: "it is a folder, where a JSON Lines file should be", From: in.From}
+		return nil, &template.InputError{Path: in.JSONL, Message: "it is a folder: " + in.Lines(), From: in.From}
 	}
 	return file, nil
 }
@@ -280,6 +313,10 @@ func (w *walk) scan(line []byte) (scanned, error) {
 		item, _ := scanItem(line)
 		return item, nil
 	}
+	if w.paths != nil {
+		input, err := w.paths.input(line)
+		return scanned{hasInput: true, isTriplet: true, input: input}, err
+	}
 	item, err := scanItem(line)
 	if err != nil {
 		return item, err
@@ -296,7 +333,7 @@ func (w *walk) scan(line []byte) (scanned, error) {
 
 // entryOf is the item of a line without outputs.
 func (w *walk) entryOf(line []byte, item scanned) []byte {
-	if w.t.Input == nil || w.t.Input.Kind != template.TripletLines {
+	if w.t.Input == nil || !w.t.Input.OnlyInput() {
 		return line
 	}
 	e := &w.entry
@@ -308,7 +345,7 @@ func (w *walk) entryOf(line []byte, item scanned) []byte {
 func (w *walk) compose(line []byte, item scanned) []byte {
 	l := &w.line
 	switch {
-	case w.t.Input != nil && w.t.Input.Kind == template.TripletLines:
+	case w.t.Input != nil && w.t.Input.OnlyInput():
 		l.line = w.out.appendItem(l.line[:0], item.input)
 	case w.out == nil:
 		return line

@@ -8,7 +8,7 @@ import (
 
 // remarks collects the messages for the end of a listing.
 type remarks struct {
-	repeated, ownOutside, leadingUp, outputs, special, incomplete, surplus remark
+	repeated, ownOutside, leadingUp, outputs, special, incomplete, surplus, farPaths remark
 }
 
 // remark counts events of one kind, and has the first of them.
@@ -43,6 +43,8 @@ func (w *walk) report() {
 		" (--list-outputs takes them for inputs)")
 	w.remark(r.special, false, "named pipe, socket or device matches by name and is left out", "named pipes, sockets or devices match by name and are left out", "")
 	w.remark(r.leadingUp, false, "output lies outside of the output folder, because rel_dir begins with ..", "outputs lie outside of the output folder, because rel_dir begins with ..", "")
+	w.remark(r.farPaths, true, "input of the list lies outside of the input folder, so its output has its whole path below the output folder",
+		"inputs of the list lie outside of the input folder, so their outputs have their whole paths below the output folder", "")
 	w.remark(r.ownOutside, false, "item that the task lists has an output outside of the output folder", "items that the task lists have outputs outside of the output folder", "")
 	w.remark(r.incomplete, false, "incomplete group of files is left out", "incomplete groups of files are left out", "")
 	w.remark(r.surplus, true, "file is left out, because its item has another file for the same id", "files are left out, because their items have other files for the same ids", "")

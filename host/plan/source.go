@@ -105,7 +105,7 @@ func newSource(ctx context.Context, o Options) *Source {
 }
 
 func (s *Source) walkOptions() walkOptions {
-	return walkOptions{Options: s.o, item: s.add, need: Need{Line: true}, open: s.leave, tick: s.tick, untilPicked: true, counters: &s.Counters}
+	return walkOptions{Options: s.o, item: s.add, need: Need{Line: true}, open: s.leave, tick: s.tick, idle: s.flush, untilPicked: true, counters: &s.Counters}
 }
 
 // list runs in a goroutine of its own until everything is listed.

@@ -66,6 +66,8 @@ type walkOptions struct {
 	untilPicked bool
 	// tick is called now and then between items, even if all of them are finished; may be nil.
 	tick func() error
+	// idle is called before the walk waits for input of a pipe; may be nil.
+	idle func() error
 	// counters are added to.
 	counters *Counters
 	// shards gets the counts of every shard, by its index. Then all items are checked. nil: only this run's count.
@@ -174,6 +176,8 @@ type walk struct {
 	found  Item
 	// kept are what is known of the names of a group.
 	kept []kept
+	// paths reads the lines of a list of paths; nil: they are lines of JSON.
+	paths *pathLines
 	// long is memory for a line that is longer than the reader's buffer.
 	long []byte
 }

@@ -86,7 +86,7 @@ func TestUnlistableInputs(t *testing.T) {
 		{"file", byExts(), "reading inputs from file: it is not a folder" + own},
 		{"file/x", byExts(), "reading inputs from file/x: the folder cannot be looked at: not a directory" + own},
 		{"x", triplets("missing.jsonl"), "reading inputs from missing.jsonl: the file cannot be opened: no such file or directory" + ownFile},
-		{"x", triplets("folder"), "reading inputs from folder: it is a folder, where a JSON Lines file should be" + ownFile},
+		{"x", triplets("folder"), "reading inputs from folder: it is a folder: a JSON Lines file has one item a line" + ownFile},
 	} {
 		tmpl := mustCompile(t, map[string]*template.Node{template.RoleHardShard: folders(c.in, "out"), template.RoleInput: c.mode})
 		for _, err := range []error{walkAll(t, tmpl).err, checkInputs(localDisk{}, tmpl)} {

@@ -209,6 +209,8 @@ func sample(name, typeName string) string {
 	switch typeName {
 	case template.TypeInt, template.TypeIntOrInts:
 		return "0"
+	case template.TypeBool:
+		return "true"
 	case template.TypeStrings:
 		return "[" + word + "]"
 	case template.TypeStringMap, template.TypeMap:

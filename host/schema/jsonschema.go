@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"maps"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
@@ -151,7 +152,7 @@ func roleSchema(info fieldInfo, value *template.Node) map[string]any {
 			field := template.Field{Name: f.Name}
 			// Modes within modes of the same role would never end: below the first, any value is allowed.
 			if !f.Required && f.Type != template.TypeMode {
-				field.Value = template.Scalar(nil)
+				field.Value = cmp.Or(f.Default, template.Scalar(nil))
 			}
 			mode.Fields = append(mode.Fields, field)
 		}
@@ -213,6 +214,8 @@ func typeSchema(info fieldInfo) map[string]any {
 		s = text
 	case template.TypeInt:
 		s = whole
+	case template.TypeBool:
+		s = map[string]any{"type": "boolean"}
 	case template.TypeIntOrString:
 		s = map[string]any{"type": []any{"integer", "string"}}
 	case template.TypeIntOrInts:

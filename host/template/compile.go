@@ -172,7 +172,7 @@ func (m *Input) needsFolder() bool {
 	case m.Kind == Merged:
 		return slices.ContainsFunc(m.Modes, (*Input).needsFolder)
 	}
-	return m.Kind != TripletLines && m.Kind != AnyLines && (m.Kind != ByGlob || !strings.HasPrefix(m.Glob, "/"))
+	return !m.hasLines() && (m.Kind != ByGlob || !strings.HasPrefix(m.Glob, "/"))
 }
 
 // listsFolders reports whether the mode lists the input folder by its path, and not by a pattern that is joined to it.
@@ -310,7 +310,7 @@ func (c *compiler) subshard(m values) *Shard {
 }
 
 func (c *compiler) input(m values) *Input {
-	in := &Input{Glob: m.text("glob_pattern"), JSONL: m.text("jsonl_path")}
+	in := &Input{Glob: m.text("glob_pattern")}
 	switch m.spec.Name {
 	case "InputByExts":
 		in.Kind = ByExts
@@ -334,11 +334,17 @@ func (c *compiler) input(m values) *Input {
 		c.folderGroup(m, in)
 	case "InputByMerge":
 		c.merge(m, in)
+	case "InputFromList":
+		in.Kind, in.NUL = PathLines, boolOf(m.node("nul"))
 	}
-	if lines := m.node("jsonl_path"); lines != nil {
-		in.From = m.from("jsonl_path", "FILE")
+	for _, field := range []string{"jsonl_path", "list_path"} {
+		lines := m.node(field)
+		if lines == nil {
+			continue
+		}
+		in.JSONL, in.From = m.text(field), m.from(field, "FILE")
 		if in.JSONL == "" {
-			c.problem(m.path+".jsonl_path", lines, "is empty", "")
+			c.problem(m.path+"."+field, lines, "is empty", "")
 		}
 	}
 	return in

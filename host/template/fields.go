@@ -52,6 +52,9 @@ func (c *compiler) fields(path string, spec ModeSpec, n *Node) values {
 			c.problem(where, n, "is missing: "+spec.Name+" needs it", fmt.Sprintf("give it with --mixin %s=VALUE", where))
 			continue
 		}
+		if value == nil && f.Default != nil {
+			value = f.Default
+		}
 		value = normal(value)
 		switch {
 		case len(value.Placeholders()) > 0:
@@ -91,6 +94,10 @@ func (c *compiler) check(path string, f FieldSpec, n *Node) {
 		c.checkString(path, n)
 		if n.Scalar == "" {
 			c.problem(path, n, "is empty", "")
+		}
+	case TypeBool:
+		if _, ok := n.Scalar.(bool); !ok {
+			c.problem(path, n, "must be true or false, not "+show(n), "")
 		}
 	case TypeIntOrInts:
 		if n.Kind != KindList {

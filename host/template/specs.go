@@ -35,6 +35,8 @@ const (
 	TypeStringsMap = "map of list of string"
 	// TypeModes is a list of modes of the same role as the mode itself.
 	TypeModes = "list of mode"
+	// TypeBool is true or false.
+	TypeBool = "bool"
 	// TypeMode is a mode, or null. A top-level field takes modes of the role with its name, and a mode's field takes
 	// modes of the same role as the mode itself.
 	TypeMode = "mode"
@@ -137,7 +139,7 @@ var softShardFields = []FieldSpec{
 }
 
 // specs are all built-in modes. Those of one role are in the order in which help shows them.
-var specs = slices.Concat(coreSpecs, groupSpecs)
+var specs = slices.Concat(coreSpecs, listSpecs, groupSpecs)
 
 var coreSpecs = []ModeSpec{
 	{Name: "NoHardShard", Role: RoleHardShard,

@@ -7,7 +7,7 @@ import (
 
 func TestSpecsAreComplete(t *testing.T) {
 	want := []string{"NoHardShard", "HardShardModeV1", "SoftShard", "SoftShardByHash", "InputByExts", "InputByGlob",
-		"InputBySubDirectory", "InputFromFileTripletJsonl", "InputFromWhateverJsonl", "InputByGroup",
+		"InputBySubDirectory", "InputFromFileTripletJsonl", "InputFromWhateverJsonl", "InputFromList", "InputByGroup",
 		"InputByFilenameSubfoldering", "InputByMerge", "OutputByApendingExt",
 		"OutputByReplacingExt", "OutputByFilenameSubfoldering", "FinishCheckByOutputFileExistence"}
 	var got []string

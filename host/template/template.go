@@ -69,6 +69,8 @@ const (
 	ByFolder
 	// Merged lists the items of Modes, one mode after another.
 	Merged
+	// PathLines lists the paths in the lines of the file JSONL.
+	PathLines
 )
 
 // Input is an input mode.
@@ -78,7 +80,9 @@ type Input struct {
 	Exts  []string
 	Glob  string
 	Level int
+	// JSONL is a file of lines; Stdin: stdin. NUL: a NUL ends each of them, and not a newline.
 	JSONL string
+	NUL   bool
 	// From is the source of JSONL, for messages.
 	From string
 	// Members are the files of an item, in their order, for ByGroup and ByFolder. An item of any other mode is one file or line.
@@ -156,6 +160,8 @@ func (t *Template) InputsFrom() string {
 	switch {
 	case t.Input == nil:
 		return ""
+	case t.Input.IsStdin():
+		return "stdin"
 	case t.Input.JSONL != "":
 		return t.Input.JSONL
 	case t.Input.Kind == Merged && !t.Input.needsFolder() && len(t.Input.Modes) > 0:

@@ -10,7 +10,7 @@ from typing import Callable
 
 import pytest
 
-from kagurazaka.template.io import FileTriplet, InputFromFileTripletJsonl, InputFromWhateverJsonl
+from kagurazaka.template.io import FileTriplet, InputFromFileTripletJsonl, InputFromList, InputFromWhateverJsonl
 from kagurazaka.utils import lists
 
 Pack = Callable[[bytes], bytes]
@@ -72,3 +72,28 @@ def test_lines_have_a_byte_order_mark_and_no_end(tmp_path: pathlib.Path) -> None
     line = b'{"input": {"path": "in/a", "rel_dir": ".", "file_name": "a"}}'
     file.write_bytes(b"\xef\xbb\xbf" + line + b"\r\n\n" + line)
     assert InputFromFileTripletJsonl(str(file)).generate_tasks("") == [{"input": FileTriplet("in/a", ".", "a")}] * 2
+
+
+def _paths(text: bytes, nul: bool = False, input_path: str = "in") -> list[tuple[str, str, str]]:
+    pathlib.Path("list").write_bytes(text)
+    items = InputFromList("list", nul=nul).generate_tasks(input_path)
+    return [(item["input"].path, item["input"].rel_dir, item["input"].file_name) for item in items]
+
+
+def test_lists_of_paths(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _paths(b"\xef\xbb\xbfin/a\r\n\nin/x/b\nin/ c ") == [("in/a", ".", "a"), ("in/x/b", "x", "b"), ("in/ c ", ".", " c ")]
+    assert _paths(b"in/a\nb\0\0in/c\r\0in/d", nul=True) == [("in/a\nb", ".", "a\nb"), ("in/c\r", ".", "c\r"), ("in/d", ".", "d")]
+    assert _paths(b"in/a/\n", input_path="") == [("in/a", "in", "a")]
+    assert capsys.readouterr().err == ""
+    # A file elsewhere keeps its folder.
+    above = str(tmp_path.parent).strip("/")
+    assert _paths(b"/etc/hosts\n../x\n/y\n") == [("/etc/hosts", "etc", "hosts"), ("../x", above, "x"), ("/y", ".", "y")]
+    assert "3 inputs of the list lie outside of the input folder" in capsys.readouterr().err
+    for text, nul, message in (
+        (b"in/a\nin/b\n", True, "list: no path in it ends with a NUL: leave out -0"),
+        (b"in/a\0in/b\0", False, "list:1: the line has a zero byte: is it a list for -0"),
+        (b"in/a\n/\n", False, "list:2: the line is the root folder"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            _paths(text, nul)

@@ -40,7 +40,7 @@ def reads_folders(template: Any) -> bool:
 
 # The methods as they were imported: a task file may replace them.
 _FOLDERS = io.InputByExts.generate_tasks
-_LINES = (io.InputFromFileTripletJsonl.generate_tasks, io.InputFromWhateverJsonl.generate_tasks)
+_LINES = tuple(mode.generate_tasks for mode in (io.InputFromFileTripletJsonl, io.InputFromWhateverJsonl, io.InputFromList))
 _BUILT_IN = tuple(mode.get_output_params for mode in (io.OutputByApendingExt, io.OutputByReplacingExt, io.OutputByFilenameSubfoldering))
 
 

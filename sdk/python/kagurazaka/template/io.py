@@ -5,6 +5,7 @@ The host runs the modes defined here itself. Your own subclasses run in Python, 
 
 from __future__ import annotations
 
+import dataclasses
 import glob
 import json
 import os
@@ -13,7 +14,7 @@ from typing import Any, Iterable, List, Optional, Union  # noqa: F401  (task fil
 
 from .._imports import after_import
 from ..utils.io import OURS, special_of, walk_files_of_dir, warn_of_special
-from ..utils.lists import json_lines
+from ..utils.lists import json_lines, listed_paths
 from . import _state
 
 
@@ -247,6 +248,21 @@ class InputFromWhateverJsonl(InputMode):
 
     def generate_tasks(self, input_path: str) -> list[Any]:
         return list(json_lines(self.jsonl_path))
+
+
+@dataclass
+class InputFromList(InputMode):
+    """The paths in a file, one a line, or with ``nul`` one before each NUL, as ``find -print0`` writes them. ``-`` is stdin.
+
+    Paths start from the working folder. rel_dir is relative to the input path, or to the working folder without one; a file that
+    lies elsewhere keeps its whole folder.
+    """
+
+    list_path: str
+    nul: bool = dataclasses.field(default=False, kw_only=True)
+
+    def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
+        return [{"input": FileTriplet(*names)} for names in listed_paths(self.list_path, self.nul, input_path)]
 
 
 # ---------------------------------------------------------------------------------------------------- outputs

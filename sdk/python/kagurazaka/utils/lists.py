@@ -1,17 +1,25 @@
-"""Reading lists of items: files with an item a line, plain or compressed."""
+"""Reading lists of items: files with an item or a path a line, plain or compressed. ``-`` is stdin."""
 
 from __future__ import annotations
 
 import importlib
 import json
+import os
+import sys
 import zlib
-from typing import Any, BinaryIO, Callable, Iterator
+from contextlib import nullcontext
+from typing import Any, BinaryIO, Callable, ContextManager, Iterator
+
+from .._count import count_of
 
 # How compressed data begins.
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 # The modules that read Zstandard: Python's own since 3.14, and packages.
 _ZSTD_MODULES = ("compression.zstd", "backports.zstd", "zstandard")
+
+# What Windows begins a text with.
+_MARK = b"\xef\xbb\xbf"
 
 _CHUNK = 256 << 10
 
@@ -34,12 +42,59 @@ def json_lines(path: str) -> Iterator[Any]:
             raise ValueError(f"{path}:{number}: the line is not JSON: {error}") from error
 
 
+def listed_paths(path: str, nul: bool, input_path: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (path, rel_dir, file_name) for each path in a file, one a line or before each NUL.
+
+    Paths start from the working folder. rel_dir is relative to input_path, or to the working folder without one. A file elsewhere
+    keeps its whole folder, so that no two have one output.
+    """
+    base = os.path.abspath(input_path or ".").rstrip("/") + "/"
+    far, first_far = 0, ""
+    for number, line in enumerate(records(path, b"\0" if nul else b"\n", _LISTS), 1):
+        if nul and number == 1 and b"\n" in line and not line.endswith(b"\0"):
+            raise ValueError(f"{path}: no path in it ends with a NUL: leave out -0 (nul: true)")
+        name = line.removesuffix(b"\0") if nul else line.removesuffix(b"\n").removesuffix(b"\r")
+        if not name:
+            continue
+        if b"\0" in name:
+            raise ValueError(f"{path}:{number}: the line has a zero byte: is it a list for -0 (nul: true)?")
+        text = os.fsdecode(name)
+        folder, file_name = os.path.split(os.path.abspath(text))
+        if not file_name:
+            raise ValueError(f"{path}:{number}: the line is the root folder, which has no name")
+        folder = f"/{folder.strip('/')}/" if folder.strip("/") else "/"
+        if folder.startswith(base):
+            rel_dir = folder[len(base) :]
+        else:
+            rel_dir = folder.lstrip("/")
+            far, first_far = far + 1, first_far or text
+        yield text[:1] + text[1:].rstrip("/"), rel_dir.rstrip("/") or ".", file_name
+    if far:
+        say = count_of(
+            far,
+            "input of the list lies outside of the input folder, so its output has its whole path below the output folder",
+            "inputs of the list lie outside of the input folder, so their outputs have their whole paths below the output folder;"
+            " the first",
+        )
+        print(f"{say}: {first_far}", file=sys.stderr)
+
+
+_LISTS = "a list has one path a line"
+
+
+def _opened(path: str) -> ContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if path == "-" else open(path, "rb")
+
+
 def records(path: str, end: bytes, hint: str) -> Iterator[bytes]:
-    """Yield the records of a file without their ends. Errors name the file and the record; the hint is what a record should be."""
+    """Yield the records of a file with their ends; the last may have none. Errors name the file and the record.
+
+    The hint is what a record should be.
+    """
     number = 1
     begun: list[bytes] = []
     size = 0
-    with open(path, "rb") as file:
+    with _opened(path) as file:
         try:
             for chunk in _unpacked(file, path):
                 head, found, rest = chunk.partition(end)
@@ -53,12 +108,13 @@ def records(path: str, end: bytes, hint: str) -> Iterator[bytes]:
                 begun = [whole.pop()]
                 size = len(begun[0])
                 for record in whole:
-                    yield record
+                    yield (record.removeprefix(_MARK) if number == 1 else record) + end
                     number += 1
         except _Damaged as error:
             raise ValueError(f"{path}:{number}: {error}") from error
     if size:
-        yield b"".join(begun)
+        record = b"".join(begun)
+        yield record.removeprefix(_MARK) if number == 1 else record
 
 
 def _unpacked(file: BinaryIO, path: str) -> Iterator[bytes]:
@@ -69,7 +125,7 @@ def _unpacked(file: BinaryIO, path: str) -> Iterator[bytes]:
     elif chunk.startswith(_ZSTD) or path.endswith(".zst") and _ZSTD.startswith(chunk):
         yield from _decompressed(file, chunk, "Zstandard", _zstd())
     else:
-        yield chunk.removeprefix(b"\xef\xbb\xbf")
+        yield chunk
         while chunk := file.read(_CHUNK):
             yield chunk
 

@@ -1,0 +1,52 @@
+package template
+
+// listSpecs are the modes of lists of paths.
+var listSpecs = []ModeSpec{
+	{Name: "InputFromList", Role: RoleInput,
+		Help: "The paths in a file, one a line, as find or ls write them. rel_dir is that below the input folder, or below the working folder without one.",
+		Fields: []FieldSpec{
+			{Name: "list_path", Type: TypePath, Required: true, Help: "The file, which may be compressed with gzip or zstd; - is stdin. Paths in it start from the working folder."},
+			{Name: "nul", Type: TypeBool, Default: Scalar(false), Help: "Each path ends with a NUL, as find -print0 writes them. It may then have a newline in it."},
+		}},
+}
+
+// Stdin is the name of a file of lines that stands for stdin. A file of this name is ./-.
+const Stdin = "-"
+
+// IsStdin reports whether the inputs come from stdin, which can be read once.
+func (m *Input) IsStdin() bool { return m != nil && m.JSONL == Stdin }
+
+// hasLines reports whether the items are lines of a file.
+func (m *Input) hasLines() bool {
+	return m.Kind == TripletLines || m.Kind == AnyLines || m.Kind == PathLines
+}
+
+// OnlyInput reports whether an item of lines is its input and nothing else.
+func (m *Input) OnlyInput() bool { return m.Kind == TripletLines || m.Kind == PathLines }
+
+// Lines is what a line of the file should be, for messages.
+func (m *Input) Lines() string {
+	switch {
+	case m.Kind == PathLines && m.NUL:
+		return "a list has one path before each NUL"
+	case m.Kind == PathLines:
+		return "a list has one path a line"
+	}
+	return "a JSON Lines file has one item a line"
+}
+
+// End is the byte that ends a line.
+func (m *Input) End() byte {
+	if m.NUL {
+		return 0
+	}
+	return '\n'
+}
+
+func boolOf(n *Node) bool {
+	if n == nil {
+		return false
+	}
+	b, _ := n.Scalar.(bool)
+	return b
+}
