@@ -149,3 +149,26 @@ func (l *Line) Plain() []string {
 	}
 	return out
 }
+
+// RunWords are the words of the command line for a run of the same task: without the command and its own flags, and without others.
+func (l *Line) RunWords(without ...string) []string {
+	gone := map[int]bool{l.commandAt: true}
+	flags, _ := flagsOf(l.parser, l.Command)
+	for _, f := range l.host {
+		isOwn := slices.ContainsFunc(flags, func(o *kong.Flag) bool { return o.Name == f.name })
+		if f.text == "" || !isOwn && !slices.Contains(without, f.name) {
+			continue
+		}
+		gone[f.at] = true
+		if f.value >= 0 {
+			gone[f.value] = true
+		}
+	}
+	var out []string
+	for i, word := range l.Args {
+		if !gone[i] {
+			out = append(out, word)
+		}
+	}
+	return out
+}

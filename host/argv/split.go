@@ -17,6 +17,8 @@ import (
 type split struct {
 	// Command is the command's name; "run" where none is given.
 	Command string
+	// commandAt is where that stands; -1: nowhere.
+	commandAt int
 	// host are the host's flags in kong's own spelling.
 	host []hostFlag
 	// backbone are the backbone's flags by canonical name, in their order.
@@ -156,7 +158,7 @@ func (k known) find(name string, at int) (isHost, takes bool) {
 
 // splitArgs takes the host's and the backbone's flags out of a command line, wherever they stand.
 func splitArgs(args []string, k known, parser *kong.Kong) *split {
-	s := &split{pluginAt: -1, taskAt: -1, guess: k.guess}
+	s := &split{pluginAt: -1, taskAt: -1, commandAt: -1, guess: k.guess}
 	after := false
 	for i := 0; i < len(args); i++ {
 		text := args[i]
@@ -174,7 +176,7 @@ func splitArgs(args []string, k known, parser *kong.Kong) *split {
 		}
 		if name == "" || !isHost {
 			if flags, is := flagsOf(parser, text); is && s.Command == "" && len(s.rest) == 0 {
-				s.Command = text
+				s.Command, s.commandAt = text, i
 				k.add(flags)
 				continue
 			}

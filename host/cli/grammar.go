@@ -19,7 +19,7 @@ type grammar struct {
 
 	Run        runCmd        `cmd:"" default:"withargs" help:"Run a task. The word run may be left out."`
 	Plan       planCmd       `cmd:"" help:"Say what a run would do: how many items are to do and done, and the first of them. Takes the same flags as a run; starts no worker."`
-	Shard      shardCmd      `cmd:"" help:"Divide the items of a run into parts of equal size, each with a file of its own."`
+	Shard      shardCmd      `cmd:"" help:"Divide the items of a run into manifests of equal size, each for a run of its own with --manifest. Takes the same flags as a run; starts no worker."`
 	Export     exportCmd     `cmd:"" help:"Print the items of a run, with what became of them."`
 	Debug      debugCmd      `cmd:"" help:"Run one item in a debugger on the terminal."`
 	Describe   describeCmd   `cmd:"" help:"Say what tasks a plugin has and what they need."`
@@ -64,6 +64,12 @@ type planCmd struct {
 }
 
 type shardCmd struct {
+	Shards int    `name:"shards" placeholder:"N" help:"How many parts to make."`
+	By     string `name:"by" default:"index" enum:"index,hash,size" help:"What makes the parts equal: ${enum}. index: the number of items, one after the other. hash: that of REL_DIR/NAME, so that an item stays in its part when others come and go. size: the bytes of the inputs."`
+	Out    string `name:"out" placeholder:"DIR" help:"The folder for the manifests. It must be new or empty, or hold a set of manifests."`
+	State  string `name:"state" default:"all" enum:"all,todo" help:"Which items to divide: ${enum}. todo: those that are not finished."`
+	Force  bool   `name:"force" help:"Replace the set of manifests in DIR."`
+	JSON   bool   `name:"json" help:"Print one JSON object: what shards.json in DIR has, with the command for each manifest."`
 	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
 	Task   string `arg:"" optional:"" help:"The task's name."`
 }

@@ -2,11 +2,92 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/job"
+	"github.com/kagurazaka/kagurazaka/host/run"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// shard is `shard PLUGIN TASK …`.
-func (a *app) shard(context.Context) error {
-	return exitcode.Usagef("kagurazaka shard is not built yet")
+// shownParts is how many parts, and how many commands, are printed.
+const shownParts = 10
+
+// shard is `shard PLUGIN TASK …`: it divides the items of a run into manifests.
+func (a *app) shard(ctx context.Context) error {
+	a.program.Warm = &job.Warm{Log: a.log}
+	defer a.program.Warm.Close()
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	if a.grammar.Help {
+		return s.taskHelp(ctx)
+	}
+	spec, err := s.resolve(ctx)
+	if err != nil {
+		return err
+	}
+	f := &a.grammar.Shard
+	switch {
+	case f.Shards < 1 || f.Shards > job.MaxShards:
+		return exitcode.Usagef("--shards must say how many parts to make, from 1 to %d", job.MaxShards)
+	case f.Out == "":
+		return exitcode.Usagef("--out DIR is missing: the folder for the manifests")
+	}
+	division, summary, err := s.Divide(ctx, spec, job.DivideOptions{Parts: f.Shards, By: f.By, Dir: f.Out, ToDo: f.State == "todo", Replace: f.Force})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	words := a.line.RunWords("shard", "manifest", "files-from", "null", "item", "limit", "run-dir", "resume", "retry-failed")
+	if f.JSON {
+		err = a.shardJSON(&division, words)
+	} else {
+		err = a.shardText(&division, words)
+	}
+	if err == nil && summary.Unlisted > 0 {
+		err = exitcode.With(exitcode.Partial, run.Unlisted(summary.Unlisted))
+	}
+	return err
+}
+
+func (a *app) shardJSON(d *job.Division, words []string) error {
+	out := struct {
+		*job.Division
+		Commands []string `json:"commands"`
+	}{Division: d}
+	for _, part := range d.Parts {
+		out.Commands = append(out.Commands, d.Command(words, part))
+	}
+	return printJSON(a.out.JSON(), out)
+}
+
+func (a *app) shardText(d *job.Division, words []string) error {
+	p := &printer{w: a.streams.Out}
+	p.line("%s in %s by %s: %s", count.Of(d.Items, "item"), count.Of(len(d.Parts), "part"), d.By, d.Evenness())
+	if d.Unknown > 0 {
+		p.line("  %s: they count as the mean of the others", count.Of(d.Unknown, "item has no "+d.Unit+" that are known", "items have no "+d.Unit+" that are known"))
+	}
+	shown := min(len(d.Parts), shownParts)
+	more := ""
+	if n := len(d.Parts) - shown; n > 0 {
+		more = fmt.Sprintf("  … and %d more", n)
+	}
+	for _, part := range d.Parts[:shown] {
+		p.line("  %s: %s", part.Path(), d.Amount(part))
+	}
+	if more != "" {
+		p.line("%s", more)
+	}
+	p.line("each part is a run of its own:")
+	for _, part := range d.Parts[:shown] {
+		p.line("  %s", block(d.Command(words, part)))
+	}
+	if more != "" {
+		p.line("%s, each with its own file", more)
+	}
+	return p.err
 }

@@ -48,7 +48,11 @@ func (s *Session) List(ctx context.Context, spec *Spec, need plan.Need, each fun
 	if !p.native() {
 		t = nil
 	}
-	return plan.ListOwn(ctx, t, lister, p.planOptions(), need, each)
+	var own backbones.Source = lister
+	if spec.Shard != nil {
+		own = plan.Share(lister, spec.Shard)
+	}
+	return plan.ListOwn(ctx, t, own, p.planOptions(), need, each)
 }
 
 // canList is the error for a task whose items nothing lists.

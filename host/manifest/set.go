@@ -36,9 +36,11 @@ const (
 type Set struct {
 	dir, aside string
 	lock       *os.File
-	parts      []part
-	buffer     int
-	open       int
+	// made: the folder was not there.
+	made   bool
+	parts  []part
+	buffer int
+	open   int
 	// spill holds items whose part is not known yet; nil: there are none.
 	spill   *os.File
 	spilled *bufio.Writer
@@ -55,6 +57,9 @@ type part struct {
 // takes a whole set, too, which stays until the new one is closed.
 func NewSet(dir string, n int, replace bool) (*Set, error) {
 	s := &Set{dir: dir, aside: filepath.Join(dir, asideName), parts: make([]part, n), buffer: min(max(setBuffers/n, 512), 256<<10)}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		s.made = true
+	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, fmt.Errorf("%s cannot be made: %w", dir, cause(err))
 	}
@@ -296,6 +301,9 @@ func (s *Set) Abort() {
 	}
 	if s.empty() == nil {
 		_ = os.Remove(s.aside)
+	}
+	if s.made {
+		_ = os.Remove(s.dir)
 	}
 }
 

@@ -47,3 +47,16 @@ func (h hasher) sum() uint64 {
 
 // hashKey returns the number of an item in a SoftShardByHash.
 func hashKey[T string | []byte](key T) uint64 { return addHash(newHash, key).sum() }
+
+// Hash is the number of an item in a SoftShardByHash within a shard, of which the item is: both may divide by hash.
+func (i *Item) Hash(within *template.Shard) uint64 {
+	n := hashKey(i.Entry)
+	if i.Input != (triplet{}) {
+		n = addHash(addHash(addHash(newHash, i.Input.RelDir), "/"), i.Input.FileName).sum()
+	}
+	for s := within; s != nil && s.ByHash && s.Num > 1; s = s.Sub {
+		rank, _ := slices.BinarySearch(s.Idx, n%s.Num)
+		n = n/s.Num*uint64(len(s.Idx)) + uint64(rank) + 1
+	}
+	return n
+}
