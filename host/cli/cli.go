@@ -213,7 +213,7 @@ func (a *app) readHost(command string, flags []string) error {
 	defer func() { a.setGrammar(a.grammar) }()
 	a.grammar = grammar{}
 	if _, err := a.parser.Parse(append([]string{command}, flags...)); err != nil {
-		if choices := a.choices(flags); choices != "" {
+		if choices := a.choices(command, flags); choices != "" {
 			err = errors.New(choices)
 		}
 		return exitcode.Usagef("%w; hint: see kagurazaka -hk", err)
@@ -228,12 +228,18 @@ func (a *app) readHost(command string, flags []string) error {
 }
 
 // choices is the message about a single flag whose value is not one of its choices, in the form of all messages; kong's has another one.
-func (a *app) choices(flags []string) string {
+func (a *app) choices(command string, flags []string) string {
 	if len(flags) != 1 {
 		return ""
 	}
 	name, value, _ := strings.Cut(flags[0], "=")
-	for _, f := range a.parser.Model.Flags {
+	known := a.parser.Model.Flags
+	for _, n := range a.parser.Model.Children {
+		if n.Name == command {
+			known = slices.Concat(known, n.Flags)
+		}
+	}
+	for _, f := range known {
 		if "--"+f.Name == name && f.Enum != "" && !slices.Contains(f.EnumSlice(), value) {
 			return fmt.Sprintf("%s %s: must be one of %s", name, terminal.Quote(value), strings.Join(f.EnumSlice(), ", "))
 		}
