@@ -25,6 +25,12 @@ type Item struct {
 // Input is the field "input", which templates fill, or the zero triplet.
 func (it Item) Input() FileTriplet { return it.triplet("input") }
 
+// InputOf is the field "input_ID", one of the files of InputByGroup and InputByFilenameSubfoldering; false: the item has no such file.
+func (it Item) InputOf(id string) (FileTriplet, bool) {
+	f := it.triplet("input_" + id)
+	return f, f != FileTriplet{}
+}
+
 // Output is the field "output", the path to write, or the zero triplet. While Process runs, Path is in a staging folder
 // and has the final file's name. When Process returns nil, the SDK moves everything in that folder to its final place.
 // If the output is a folder, it exists already. RelDir and FileName are the final ones.

@@ -181,6 +181,9 @@ func TestTemplateNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	hole := &pb.Node{Kind: &pb.Node_Placeholder{Placeholder: &pb.Placeholder{}}}
+	mapped := func(fields ...*pb.Field) *pb.Node {
+		return &pb.Node{Kind: &pb.Node_Map{Map: &pb.NodeMap{Fields: fields}}}
+	}
 	listed := func(nodes ...*pb.Node) *pb.Node {
 		return &pb.Node{Kind: &pb.Node_List{List: &pb.NodeList{Nodes: nodes}}}
 	}
@@ -202,13 +205,24 @@ func TestTemplateNodes(t *testing.T) {
 		mode Mode
 		want *pb.Node
 	}{
-		"exts":        {InputByExts(), mode("InputByExts", field("exts", listed()))},
-		"exts hole":   {InputByExts(Placeholder), mode("InputByExts", field("exts", hole))},
-		"exts list":   {InputByExts([]string{".a"}), mode("InputByExts", field("exts", listed(node(`".a"`))))},
-		"glob":        {InputByGlob("*"), mode("InputByGlob", field("glob_pattern", node(`"*"`)))},
-		"sub":         {InputBySubDirectory(2), mode("InputBySubDirectory", field("sub_directory_level", node("2")))},
-		"triplets":    {InputFromFileTripletJsonl("f"), mode("InputFromFileTripletJsonl", field("jsonl_path", node(`"f"`)))},
-		"whatever":    {InputFromWhateverJsonl("f"), mode("InputFromWhateverJsonl", field("jsonl_path", node(`"f"`)))},
+		"exts":      {InputByExts(), mode("InputByExts", field("exts", listed()))},
+		"exts hole": {InputByExts(Placeholder), mode("InputByExts", field("exts", hole))},
+		"exts list": {InputByExts([]string{".a"}), mode("InputByExts", field("exts", listed(node(`".a"`))))},
+		"glob":      {InputByGlob("*"), mode("InputByGlob", field("glob_pattern", node(`"*"`)))},
+		"sub":       {InputBySubDirectory(2), mode("InputBySubDirectory", field("sub_directory_level", node("2")))},
+		"triplets":  {InputFromFileTripletJsonl("f"), mode("InputFromFileTripletJsonl", field("jsonl_path", node(`"f"`)))},
+		"whatever":  {InputFromWhateverJsonl("f"), mode("InputFromWhateverJsonl", field("jsonl_path", node(`"f"`)))},
+		"group": {InputByGroup([]GroupFile{{"image", []string{".jpg", ".png"}}, {"caption", ".txt"}, {"any", Placeholder}}, "caption"), mode("InputByGroup",
+			field("files", mapped(field("image", listed(node(`".jpg"`), node(`".png"`))), field("caption", node(`".txt"`)), field("any", hole))),
+			field("required", listed(node(`"caption"`))))},
+		"group of a map": {InputByGroup(map[string]any{"b": ".b", "a": Placeholder}), mode("InputByGroup",
+			field("files", mapped(field("a", hole), field("b", node(`".b"`)))), field("required", node("null")))},
+		"group hole": {InputByGroup(Placeholder, Placeholder), mode("InputByGroup", field("files", hole), field("required", hole))},
+		"folders": {InputByFilenameSubfoldering(map[string]string{"text": "t.txt"}, []string{}), mode("InputByFilenameSubfoldering",
+			field("file_to_read", mapped(field("text", node(`"t.txt"`)))), field("required", listed()))},
+		"merge": {InputByMerge(InputByGlob("*"), Placeholder), mode("InputByMerge",
+			field("modes", listed(mode("InputByGlob", field("glob_pattern", node(`"*"`))), hole)))},
+		"merge hole":  {InputByMerge(Placeholder), mode("InputByMerge", field("modes", hole))},
 		"append":      {OutputByApendingExt(".o"), mode("OutputByApendingExt", field("ext", node(`".o"`)))},
 		"replace":     {OutputByReplacingExt(".o"), mode("OutputByReplacingExt", field("ext", node(`".o"`)))},
 		"finish":      {FinishCheckByOutputFileExistence(), mode("FinishCheckByOutputFileExistence", field("output_field_suffix", node("null")))},

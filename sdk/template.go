@@ -121,15 +121,21 @@ func softShard(name string, idx, num any, subshard []Mode) Mode {
 // file without exts. With InputByExts(Placeholder) the user sets the whole list. A single argument may be a list.
 func InputByExts(exts ...any) Mode {
 	var value any = exts
-	switch {
-	case exts == nil:
+	if exts == nil {
 		value = []any{}
-	case len(exts) == 1 && exts[0] == any(Placeholder):
-		value = Placeholder
-	case len(exts) == 1 && reflect.ValueOf(exts[0]).Kind() == reflect.Slice:
-		value = exts[0]
 	}
-	return builtinMode("InputByExts", modeField{"exts", value})
+	return builtinMode("InputByExts", modeField{"exts", several(value, exts)})
+}
+
+// several returns the value of a field that takes a list: a single argument may be Placeholder or the whole list.
+func several(value any, given []any) any {
+	switch {
+	case len(given) == 1 && given[0] == any(Placeholder):
+		return Placeholder
+	case len(given) == 1 && reflect.ValueOf(given[0]).Kind() == reflect.Slice:
+		return given[0]
+	}
+	return value
 }
 
 // InputByGlob takes the paths that match a pattern, relative to the input folder.
@@ -150,6 +156,42 @@ func InputFromFileTripletJsonl(path any) Mode {
 // InputFromWhateverJsonl reads items from a file of JSON objects, one a line.
 func InputFromWhateverJsonl(path any) Mode {
 	return builtinMode("InputFromWhateverJsonl", modeField{"jsonl_path", path})
+}
+
+// GroupFile is one of the files of an item of InputByGroup. Exts is its extension, a list of them, or Placeholder.
+type GroupFile struct {
+	ID   string
+	Exts any
+}
+
+// InputByGroup makes one item of the files in a folder that share a stem. files is Placeholder, a []GroupFile, or a map from id
+// to extensions, whose ids are taken in their alphabetical order. A group without a file of required is no item; without required, all
+// ids are. A single argument may be a list. Item.InputOf(id) is each file, and Item.Input the file of the first required id.
+func InputByGroup(files any, required ...any) Mode {
+	return builtinMode("InputByGroup", modeField{"files", files}, requiredField(required))
+}
+
+// InputByFilenameSubfoldering takes the folders that have certain files, as OutputByFilenameSubfoldering writes them. fileToRead is
+// Placeholder, or a map from id to file name. A folder without a file of required is no item; without required, all ids are. A single
+// argument may be a list. Item.Input is the folder, and Item.InputOf(id) each file.
+func InputByFilenameSubfoldering(fileToRead any, required ...any) Mode {
+	return builtinMode("InputByFilenameSubfoldering", modeField{"file_to_read", fileToRead}, requiredField(required))
+}
+
+func requiredField(required []any) modeField {
+	if required == nil {
+		return modeField{name: "required"}
+	}
+	return modeField{"required", several(required, required)}
+}
+
+// InputByMerge takes the items of several input modes, one mode after another. With InputByMerge(Placeholder) the user sets the whole list.
+func InputByMerge(modes ...Mode) Mode {
+	var value any = modes
+	if len(modes) == 1 && modes[0] == Placeholder {
+		value = Placeholder
+	}
+	return builtinMode("InputByMerge", modeField{"modes", value})
 }
 
 // OutputByApendingExt writes one file per item: the input's name with ext added.
@@ -187,6 +229,13 @@ func valueNode(v any) (*pb.Node, error) {
 		return jsonNode(nil)
 	case Mode:
 		return v.node()
+	case []GroupFile:
+		var fields []modeField
+		for _, f := range v {
+			fields = append(fields, modeField{f.ID, f.Exts})
+		}
+		nodes, err := fieldNodes(fields, "")
+		return &pb.Node{Kind: &pb.Node_Map{Map: &pb.NodeMap{Fields: nodes}}}, err
 	}
 	r := reflect.ValueOf(v)
 	switch r.Kind() {

@@ -57,3 +57,15 @@ func TestItemString(t *testing.T) {
 		}
 	}
 }
+
+func TestItemsOfSeveralFiles(t *testing.T) {
+	item := Item{raw: []byte(`{"input":{"path":"a.jpg"},"input_image":{"path":"in/a.jpg","rel_dir":".","file_name":"a.jpg"},"input_text":null}`)}
+	if f, ok := item.InputOf("image"); !ok || f != (FileTriplet{"in/a.jpg", ".", "a.jpg"}) {
+		t.Errorf("the image is %v, %v", f, ok)
+	}
+	for _, id := range []string{"text", "other", ""} {
+		if f, ok := item.InputOf(id); ok || f != (FileTriplet{}) {
+			t.Errorf("%q is %v, %v", id, f, ok)
+		}
+	}
+}

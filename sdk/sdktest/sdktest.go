@@ -112,6 +112,21 @@ func Folder(input, output string, files map[string]string) Option {
 	}
 }
 
+// Group adds the item that a template with InputByGroup makes of one group: files has the paths of its files by id, empty for one that
+// is absent. The file of the id first is the item's input. Do not use it together with Folder.
+func Group(first string, files map[string]string, output string) Option {
+	return func(s *setup) {
+		item := map[string]any{"input": triplet(files[first]), "output": triplet(output)}
+		for id, path := range files {
+			item["input_"+id] = nil
+			if path != "" {
+				item["input_"+id] = triplet(path)
+			}
+		}
+		s.add(item)
+	}
+}
+
 // Mixin sets placeholders of the template in sdk.Env, by dotted names as --mixin does: "hard_shard_mode.input_path". Other
 // placeholders are null.
 func Mixin(values map[string]any) Option {

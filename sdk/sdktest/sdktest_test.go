@@ -111,6 +111,40 @@ func TestFolder(t *testing.T) {
 	}
 }
 
+// Pair writes the names of the files of its item.
+type Pair struct{}
+
+func (p *Pair) Process(_ context.Context, item sdk.Item) error {
+	text := item.Input().FileName
+	for _, id := range []string{"image", "caption"} {
+		if f, ok := item.InputOf(id); ok {
+			text += " " + id + ":" + f.FileName
+		}
+	}
+	return os.WriteFile(item.Output().Path, []byte(text), 0o644)
+}
+
+func TestGroup(t *testing.T) {
+	dir := t.TempDir()
+	out := func(name string) string { return filepath.Join(dir, "out", name) }
+	task := sdk.Task[Pair]{Template: &sdk.Template{
+		HardShard: sdk.NoHardShard(sdk.Placeholder, sdk.Placeholder),
+		Input:     sdk.InputByGroup([]sdk.GroupFile{{ID: "image", Exts: []string{".jpg", ".png"}}, {ID: "caption", Exts: ".txt"}}, "image"),
+		Output:    sdk.OutputByReplacingExt(".out"),
+	}}
+	outcomes := sdktest.Run(t, task, nil,
+		sdktest.Group("image", map[string]string{"image": "in/a.jpg", "caption": "in/a.txt"}, out("a")),
+		sdktest.Group("image", map[string]string{"image": "in/b.png", "caption": ""}, out("b")))
+	for i, want := range []string{"a.jpg image:a.jpg caption:a.txt", "b.png image:b.png"} {
+		if outcomes[i].Err != nil {
+			t.Fatal(outcomes[i].Err)
+		}
+		if text, err := os.ReadFile(out(string(rune('a' + i)))); string(text) != want || err != nil {
+			t.Errorf("got %q, %v; want %q", text, err, want)
+		}
+	}
+}
+
 func TestOpen(t *testing.T) {
 	for want, args := range map[string][]string{
 		"--suffix: is required: What to add": nil, "did you mean --suffix?": {"--sufix=a", "--suffix=b"}, "that suffix is refused": {"--suffix", "refused"},

@@ -41,7 +41,7 @@ class Reader:
     """Reads a task's blocks."""
 
     def __init__(self, opened: OpenedTask) -> None:
-        self.with_input = opened.input_is_triplet
+        self.with_input, self.with_files = opened.input_is_triplet, opened.has_files
         mode: Any = opened.template.output_mode if opened.native and opened.template is not None and self.with_input else None
         self.stems = type(mode) is OutputByReplacingExt
         # Whether the host's lines may have the form that this reads.
@@ -89,10 +89,10 @@ class Reader:
         return items
 
     def _restore(self, items: list[Any]) -> None:
-        with_input = self.with_input
+        with_input, with_files = self.with_input, self.with_files
         for item in items:
             if with_input or "output" in item:
-                wire.restore_triplets(item, with_input)
+                wire.restore_triplets(item, with_input, with_files)
 
     def _files(self, lines: list[str], at: int) -> Optional[Files]:
         """Return the items from line `at` on that have the same form; None if that line does not have the expected form."""

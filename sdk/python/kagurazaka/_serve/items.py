@@ -13,6 +13,7 @@ from typing import Any, Iterator, Optional, Sequence
 
 from .._proto import plugin_pb2 as pb
 from ..template.io import FileTriplet, stable_repr
+from ..template.io import _triplet as triplet
 from .identity import pickled
 
 # An opaque block is sent with every chunk that takes a part of it, so it must be small.
@@ -287,20 +288,12 @@ def decode_each(part: Any) -> list[Any]:
     return items + [missing] * (count - len(items))
 
 
-def triplet(value: Any) -> Any:
-    """Return a FileTriplet for a JSON object that represents one; any other value unchanged."""
-    if type(value) is dict and len(value) == 3:
-        try:
-            return FileTriplet(value["path"], value["rel_dir"], value["file_name"])
-        except KeyError:
-            pass
-    return value
-
-
-def restore_triplets(item: dict[str, Any], with_input: bool) -> None:
-    """Convert an item's input and outputs back to FileTriplets, in place."""
+def restore_triplets(item: dict[str, Any], with_input: bool, with_files: bool = False) -> None:
+    """Convert an item's input and outputs back to FileTriplets, in place. with_files: input_<id> as well."""
     for name, value in item.items():
-        if type(value) is dict and (name == "input" and with_input or name[:6] == "output" and is_output(name)):
+        if type(value) is dict and (
+            name == "input" and with_input or name[:6] == "output" and is_output(name) or with_files and name[:6] == "input_"
+        ):
             item[name] = triplet(value)
 
 

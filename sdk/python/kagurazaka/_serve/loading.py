@@ -121,7 +121,7 @@ class Feed:
         decoded = [item for part in message.parts for item in wire.decode_part(part)]
         chunk = self.ledger.begin(message, len(decoded))
         for index, item in enumerate(decoded):
-            wire.restore_triplets(item, self.opened.input_is_triplet)
+            wire.restore_triplets(item, self.opened.input_is_triplet, self.opened.has_files)
             base = item
             number, self.number = self.number, self.number + 1
             if self.opened.native:

@@ -25,23 +25,29 @@ BUILT_IN = {
 }
 _BY_NAME = {kind.__name__: kind for kind in BUILT_IN}
 
+# The fields whose first entry counts.
+_ORDERED = {io.InputByGroup: "files", io.InputByFilenameSubfoldering: "file_to_read"}
+
 
 def describe(template: Template) -> Any:
     """Return the Template message of a decorated task, with its placeholders."""
     return pb.Template(fields=_fields(template.fields))
 
 
-def _fields(entries: dict[str, Any]) -> list[Any]:
-    return [pb.Field(name=name, value=_node(value)) for name, value in entries.items()]
+def _fields(entries: dict[str, Any], ordered: str = "") -> list[Any]:
+    """Return fields with their values. ordered is the one whose entries must keep their order, which a JSON object does not."""
+    return [pb.Field(name=name, value=_node(value, name == ordered)) for name, value in entries.items()]
 
 
-def _node(value: Any) -> Any:
+def _node(value: Any, ordered: bool = False) -> Any:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, str):
         if value == KAGURAZAKA_MIXIN_PLACEHOLDER:
             return pb.Node(placeholder=pb.Placeholder())
         return pb.Node(json=json.dumps(value))
+    if ordered and isinstance(value, dict) and all(type(key) is str for key in value):
+        return pb.Node(map=pb.NodeMap(fields=_fields(value)))
     try:
         plain = list(value) if isinstance(value, (tuple, range)) else value
         if isinstance(value, (set, frozenset)) and all(type(entry) is str for entry in value):
@@ -75,7 +81,7 @@ def _mode(value: Any) -> Any:
     if is_dataclass(value):
         # The constructor's fields in order, then those that were added later.
         entries = {field.name: getattr(value, field.name, None) for field in dataclass_fields(value)} | entries
-    fields = _fields(entries)
+    fields = _fields(entries, _ORDERED.get(kind, ""))
     # A built-in mode with a value that JSON cannot express runs in Python.
     custom = custom or any(field.value.WhichOneof("kind") == "mode" and field.value.mode.custom for field in fields)
     return pb.Mode(name=kind.__name__, fields=fields, custom=custom)

@@ -9,7 +9,7 @@ from .._proto import plugin_pb2 as pb
 from ..task.normal import IS_EXECUTED
 from ..template import _state
 from ..template._template import Template
-from ..template.io import InputFromWhateverJsonl, OutputByFilenameSubfoldering
+from ..template.io import InputByFilenameSubfoldering, InputByGroup, InputByMerge, InputFromWhateverJsonl, OutputByFilenameSubfoldering
 from . import exact, failures, nodes, taskfile
 from .describe import no_such_task
 from .failures import UserMistake
@@ -46,6 +46,11 @@ class OpenedTask:
     def input_is_triplet(self) -> bool:
         """Whether an item's `input` is a FileTriplet that travelled as JSON. The lines of a user's file stay dicts."""
         return self.template is None or not isinstance(self.template.input_mode, InputFromWhateverJsonl)
+
+    @property
+    def has_files(self) -> bool:
+        """Whether the fields input_<id> of an item are FileTriplets that travelled as JSON. In other items they are the user's own."""
+        return self.template is not None and isinstance(self.template.input_mode, (InputByGroup, InputByFilenameSubfoldering, InputByMerge))
 
     def prepare_outputs(self, request: Any) -> None:
         """Set up how outputs are written, according to the request."""

@@ -29,18 +29,28 @@ class OneOutputTwice(ValueError):
 
 
 def reads_lines(template: Any) -> bool:
-    """Return whether the items are lines of a file, and a built-in mode makes their outputs."""
+    """Return whether the items are lines of a file, or of several modes, and a built-in mode makes their outputs."""
     return _method(template.input_mode, "generate_tasks") in _LINES and _is_built_in(template.output_mode)
 
 
-def reads_folders(template: Any) -> bool:
-    """Return whether InputByExts lists the items, and a built-in mode makes their outputs."""
-    return _method(template.input_mode, "generate_tasks") is _FOLDERS and _is_built_in(template.output_mode)
+def reads_folders(mode: Any, output_mode: Any) -> bool:
+    """Return whether an input mode lists all that lies in folders, and a built-in mode makes the outputs."""
+    return _method(mode, "generate_tasks") in _FOLDERS and _is_built_in(output_mode)
+
+
+def merges(mode: Any) -> bool:
+    """Return whether an input mode lists the items of others."""
+    return _method(mode, "generate_tasks") is _MERGE
 
 
 # The methods as they were imported: a task file may replace them.
-_FOLDERS = io.InputByExts.generate_tasks
-_LINES = tuple(mode.generate_tasks for mode in (io.InputFromFileTripletJsonl, io.InputFromWhateverJsonl, io.InputFromList))
+_MERGE = io.InputByMerge.generate_tasks
+_FOLDER_ITEMS = io.InputByFilenameSubfoldering.generate_tasks
+_FOLDERS = (io.InputByExts.generate_tasks, io.InputByGroup.generate_tasks, _FOLDER_ITEMS)
+_LINES = (
+    *(mode.generate_tasks for mode in (io.InputFromFileTripletJsonl, io.InputFromWhateverJsonl, io.InputFromList)),
+    _MERGE,
+)
 _BUILT_IN = tuple(mode.get_output_params for mode in (io.OutputByApendingExt, io.OutputByReplacingExt, io.OutputByFilenameSubfoldering))
 
 
@@ -90,8 +100,9 @@ def _leads_up(source: Any) -> bool:
     return bool(name) and name == source.file_name and (not rest or folder.endswith("/" + "/".join(rest)))
 
 
-def repeated(items: Items, output_of: Callable[[dict[str, Any]], Any]) -> set[int]:
-    """Return the positions of items that repeat an earlier one. Raises OneOutputTwice if two different items have one output."""
+def repeated(items: Items, output_of: Callable[[dict[str, Any]], Any], merged: bool) -> set[int]:
+    """Return the positions of items that repeat an earlier one. Raises OneOutputTwice if two different items have one output.
+    merged: the modes of a merge may write one path in several ways."""
     first: dict[str, int] = {}
     again: set[int] = set()
     for i, item in enumerate(items):
@@ -101,7 +112,7 @@ def repeated(items: Items, output_of: Callable[[dict[str, Any]], Any]) -> set[in
         other = first.setdefault(path, i)
         if other == i:
             continue
-        if items[other] != item:
+        if items[other] != item and not (merged and _cleaned(items[other]) == _cleaned(item)):
             raise OneOutputTwice(
                 f"two inputs would write one output {path}: {items[other]['input'].path} and {item['input'].path}; "
                 "hint: another output mode keeps them apart, or leave one of them out"
@@ -115,13 +126,25 @@ def repeated(items: Items, output_of: Callable[[dict[str, Any]], Any]) -> set[in
     return again
 
 
-def without_outputs(items: Items, input_path: str, output_path: str, mode: Any) -> Items:
+def _cleaned(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: io.FileTriplet(os.path.normpath(value.path), value.rel_dir, value.file_name) if isinstance(value, io.FileTriplet) else value
+        for name, value in item.items()
+    }
+
+
+def without_outputs(items: Items, input_path: str, output_path: str, mode: Any, input_mode: Any) -> Items:
     """Return the items without those whose names are outputs of others, if the output folder lies in the input folder."""
     at = os.path.relpath(os.path.realpath(output_path), os.path.realpath(input_path))
     if _state.list_outputs or at == ".." or at.startswith("../"):
         return items
-    is_output = _folder_outputs if isinstance(mode, io.OutputByFilenameSubfoldering) else _file_outputs
-    left = is_output(items, at, mode)
+    of_folders = _method(input_mode, "generate_tasks") is _FOLDER_ITEMS
+    if isinstance(mode, io.OutputByFilenameSubfoldering):
+        left = _folder_outputs(items, at, of_folders)
+    elif of_folders:
+        return items  # an output is a file
+    else:
+        left = _file_outputs(items, at, mode)
     kept = [item for item, out in zip(items, left) if not out]
     if len(kept) < len(items):
         example = items[left.index(True)]["input"].path
@@ -164,11 +187,13 @@ def _file_outputs(items: Items, at: str, mode: Any) -> list[bool]:
     return [is_output(item) for item in items]
 
 
-def _folder_outputs(items: Items, at: str, mode: Any) -> list[bool]:
+def _folder_outputs(items: Items, at: str, of_folders: bool) -> list[bool]:
     sources = {os.path.normpath(os.path.join(item["input"].rel_dir, item["input"].file_name)) for item in items}
 
     def is_output(item: dict[str, Any]) -> bool:
         folder = _source_folder(item["input"].rel_dir, at)
+        if of_folders and folder is not None:
+            folder = os.path.normpath(os.path.join(folder, item["input"].file_name))
         while folder and folder != "." and at != ".":
             if folder in sources:
                 return True

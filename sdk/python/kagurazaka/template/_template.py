@@ -9,8 +9,8 @@ import inspect
 import os
 from typing import Any, Callable, Iterable, Iterator, Optional
 
-from . import _outputs, _state
-from .io import FinishCheckByOutputFileExistence, OutputByFilenameSubfoldering, SoftShard, SoftShardByHash
+from . import _groups, _outputs, _state
+from .io import FinishCheckByOutputFileExistence, OutputByFilenameSubfoldering, SoftShard, SoftShardByHash, _triplet
 from .mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
 
 # The attribute of a decorated task that holds its Template.
@@ -78,10 +78,14 @@ class Template:
 
     def _read(self) -> Iterable[Any]:
         """The items of the input mode."""
-        folder = self.hard_shard_mode.get_shard_input()
-        items = self.input_mode.generate_tasks(folder)
-        if _outputs.reads_folders(self):
-            return _outputs.without_outputs(items, folder, self.hard_shard_mode.get_shard_output(), self.output_mode)
+        return self._items_of(self.input_mode, self.hard_shard_mode.get_shard_input())
+
+    def _items_of(self, mode: Any, folder: Any) -> Iterable[Any]:
+        if _outputs.merges(mode):
+            return [_groups.restore(item, _triplet) for one in mode.modes for item in self._items_of(one, folder)]
+        items = mode.generate_tasks(folder)
+        if _outputs.reads_folders(mode, self.output_mode):
+            return _outputs.without_outputs(items, folder, self.hard_shard_mode.get_shard_output(), self.output_mode, mode)
         return items
 
     def _in_shard(self, items: Iterable[Any]) -> Iterator[Any]:
@@ -90,7 +94,7 @@ class Template:
         if self.input_mode is not None and _outputs.reads_lines(self):
             # Repeated items keep their numbers, so that the others stay in their shards.
             items = list(items)
-            again = _outputs.repeated(items, self._output_of)
+            again = _outputs.repeated(items, self._output_of, _outputs.merges(self.input_mode))
         kept = ((i, item) for i, item in enumerate(items) if i not in again) if again else enumerate(items)
         if isinstance(shard, SoftShardByHash):
             return (item for _, item in kept if shard.check_item(item))

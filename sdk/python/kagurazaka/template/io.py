@@ -15,7 +15,7 @@ from typing import Any, Iterable, List, Optional, Union  # noqa: F401  (task fil
 from .._imports import after_import
 from ..utils.io import OURS, special_of, walk_files_of_dir, warn_of_special
 from ..utils.lists import json_lines, listed_paths
-from . import _state
+from . import _groups, _state
 
 
 @dataclass
@@ -162,8 +162,7 @@ class InputMode:
         """Write the items to a JSON Lines file that InputFromFileTripletJsonl or InputFromWhateverJsonl reads."""
         with open(jsonl_path, "w") as file:
             for item in self.generate_tasks(input_path):
-                if isinstance(item.get("input"), FileTriplet):
-                    item = {**item, "input": item["input"].to_dict()}
+                item = {name: value.to_dict() if isinstance(value, FileTriplet) else value for name, value in item.items()}
                 file.write(json.dumps(item) + "\n")
 
 
@@ -263,6 +262,80 @@ class InputFromList(InputMode):
 
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
         return [{"input": FileTriplet(*names)} for names in listed_paths(self.list_path, self.nul, input_path)]
+
+
+@dataclass
+class InputByGroup(InputMode):
+    """The files of one folder that share a stem are one item: ``InputByGroup({"image": [".jpg", ".png"], "caption": ".txt"})``.
+
+    files has the extensions of each id. What is before the extension is the stem. The longest extension that fits a name
+    counts, and of several files for one id the one whose extension comes first.
+
+    An item has ``input_<id>`` for each id: a FileTriplet, or None if the file is absent. A group without a file of required is
+    no item; such groups are counted and named. required is all ids if it is None. The first id of files that is required is
+    ``input`` as well, so outputs are named after a file that every item has.
+    """
+
+    files: dict[str, Union[str, list[str]]]
+    required: Optional[list[str]] = dataclasses.field(default=None, kw_only=True)
+
+    def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
+        grouping = _groups.Grouping(input_path, list(self.files), self.required)
+        exts = _groups.extensions(self.files)
+        items: list[dict[str, Any]] = []
+        for rel_dir, names in walk_files_of_dir(input_path, [ext for of_id in exts.values() for ext in of_id]).items():
+            for files in _groups.by_stem(grouping, rel_dir, names, exts):
+                found = {id: name and FileTriplet(os.path.join(input_path, rel_dir, name), rel_dir, name) for id, name in files.items()}
+                items.append({"input": found[grouping.first], **{f"input_{id}": file for id, file in found.items()}})
+        grouping.warn()
+        return items
+
+
+@dataclass
+class InputByFilenameSubfoldering(InputMode):
+    """Each folder below the input path that has files of file_to_read (id: name) is an item, as OutputByFilenameSubfoldering
+    writes it: the output of one task is the input of the next.
+
+    ``input`` is the folder, and ``input_<id>`` each file: a FileTriplet, or None if the file is absent. A folder without a file
+    of required is no item; such folders are counted and named. required is all ids if it is None.
+    """
+
+    file_to_read: dict[str, str]
+    required: Optional[list[str]] = dataclasses.field(default=None, kw_only=True)
+
+    def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
+        grouping = _groups.Grouping(input_path, list(self.file_to_read), self.required)
+        items: list[dict[str, Any]] = []
+        for rel_dir, folder, files in _groups.by_folder(grouping, self.file_to_read):
+            path, inside = os.path.join(input_path, rel_dir, folder), os.path.join(rel_dir, folder)
+            found = {id: name and FileTriplet(os.path.join(path, name), inside, name) for id, name in files.items()}
+            items.append({"input": FileTriplet(path, rel_dir, folder), **{f"input_{id}": file for id, file in found.items()}})
+        grouping.warn()
+        return items
+
+
+@dataclass
+class InputByMerge(InputMode):
+    """The items of several input modes, one mode after another.
+
+    With an output mode, an item that comes again is left out, and two items with one output are an error. ``input`` and
+    ``input_<id>`` are FileTriplets in the items of every mode, also in those of InputFromWhateverJsonl.
+    """
+
+    modes: list[InputMode]
+
+    def generate_tasks(self, input_path: str) -> list[Any]:
+        return [_groups.restore(item, _triplet) for mode in self.modes for item in mode.generate_tasks(input_path)]
+
+
+def _triplet(value: Any) -> Any:
+    """Return a FileTriplet for a JSON object that represents one; any other value unchanged."""
+    if type(value) is dict and len(value) == 3:
+        try:
+            return FileTriplet(value["path"], value["rel_dir"], value["file_name"])
+        except KeyError:
+            pass
+    return value
 
 
 # ---------------------------------------------------------------------------------------------------- outputs

@@ -37,7 +37,7 @@ def items_of(opened: OpenedTask, batch: Any, listed: Any = None) -> list[Any]:
             continue
         decoded = wire.decode_part(part)
         for item in decoded:
-            wire.restore_triplets(item, opened.input_is_triplet)
+            wire.restore_triplets(item, opened.input_is_triplet, opened.has_files)
         items.extend(decoded)
     return items
 
