@@ -17,7 +17,7 @@ from .opened import OpenedTask
 # The longest time that an incomplete batch waits for more items while no other batch is under way.
 _PATIENCE_S = 0.05
 # Keyword arguments of DataLoader that select and order elements, which the host does.
-_ORDERING = ("batch_size", "shuffle", "sampler", "batch_sampler", "drop_last")
+_ORDERING = ("batch_size", "shuffle", "sampler", "batch_sampler", "drop_last", "batch_by", "batch_window")
 
 
 def serve_items(opened: OpenedTask, batches: Batches, ledger: Ledger, receive: Callable[[], Optional[bytes]]) -> None:

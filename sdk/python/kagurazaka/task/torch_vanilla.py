@@ -5,24 +5,26 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .._elements import element, length
+
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader, Dataset
 
 
 def batch_length(batch: dict[str, Any]) -> int:
-    """Return the number of elements in a collated batch: the length of its first field."""
-    return len(batch[next(iter(batch))])
+    """Return the number of elements in a collated batch: the length of its first field, or of the first leaf in that."""
+    return length(batch[next(iter(batch))])
 
 
 def element_of(batch: dict[str, Any], index: int) -> dict[str, Any]:
     """Return one element of a collated batch, field by field."""
-    return {key: value[index] for key, value in batch.items()}
+    return {key: element(value, index) for key, value in batch.items()}
 
 
 def results_of(results: Any, index: int) -> dict[str, Any]:
     """Return one element's results for `postprocess_each`: ``result``, or the fields of a dict of results."""
     if isinstance(results, dict):
-        return {key: value[index] for key, value in results.items()}
+        return {key: element(value, index) for key, value in results.items()}
     return {"result": results[index]}
 
 

@@ -9,6 +9,7 @@ import sys
 from typing import Any, Callable, Optional, Sequence
 
 from ..._count import count_of
+from ..._elements import length
 from ..._proto import plugin_pb2 as pb
 from .. import failures
 from ..items import show
@@ -45,16 +46,24 @@ class Collate:
         """Return the function, and whether it is a default one, which collates a dict field by field."""
         from ...utils.collate import default_collate_extended
 
-        if own is default_collate_extended:
-            return own, True
+        if own is default_collate_extended or own is None and not self.torch:
+            return default_collate_extended, True
         if not self.torch:
-            return (own, False) if own is not None else (_numpy_collate, True)
+            return own, False
         from torch.utils.data.dataloader import default_collate
 
         return (default_collate, True) if own is None or own is default_collate else (own, False)
 
     def __call__(self, samples: list[dict[str, Any]]) -> Any:
         """Return the batch, as a dict. A field that can be stacked is a Stacked."""
+        from ...utils.collate import ShapeError
+
+        try:
+            return self._batch(samples)
+        except ShapeError as error:
+            raise BadBatch("dataloader.collate_fn", str(error)) from error
+
+    def _batch(self, samples: list[dict[str, Any]]) -> Any:
         if not self.default:
             batch = self.collate(samples)
             _check(batch, len(samples))
@@ -127,11 +136,11 @@ def _check(batch: Any, count: int) -> None:
         raise BadBatch(
             "dataloader.collate_fn", f"collate_fn returned {type(batch).__name__}; it must return a dict, whose fields inference gets"
         )
-    length = _length(batch)
-    if length is not None and length != count:
+    made = _length(batch)
+    if made is not None and made != count:
         raise BadBatch(
             "dataloader.collate_fn",
-            f"collate_fn made a batch of {length} of {count_of(count, 'item')}; it must keep every item that was loaded: "
+            f"collate_fn made a batch of {made} of {count_of(count, 'item')}; it must keep every item that was loaded: "
             "for an item that cannot be used, raise an exception in load_data",
         )
 
@@ -139,7 +148,7 @@ def _check(batch: Any, count: int) -> None:
 def _length(batch: Any) -> Optional[int]:
     for key in batch:
         try:
-            return len(batch[key])
+            return length(batch[key])
         except TypeError:
             return None
     return 0
@@ -167,26 +176,3 @@ def _name(sample: dict[str, Any]) -> str:
     source = sample.get("input")
     path = getattr(source, "path", None)
     return str(path) if path is not None else show({"input": source} if source is not None else sample, 80)
-
-
-def _numpy_collate(values: list[Any]) -> Any:
-    """Collate as the default does, with numpy arrays instead of tensors, if torch is not installed."""
-    import numpy
-
-    first = values[0]
-    if isinstance(first, numpy.ndarray):
-        return numpy.stack(values)
-    if isinstance(first, (bool, int, float, numpy.number, numpy.bool_)):
-        return numpy.asarray(values)
-    if isinstance(first, dict):
-        return {key: _numpy_collate([value[key] for value in values]) for key in first}
-    if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(_numpy_collate(list(column)) for column in zip(*values)))
-    if isinstance(first, (list, tuple)):
-        if any(len(value) != len(first) for value in values):
-            raise BadBatch(
-                "dataloader.collate_fn",
-                "load_data gave lists of different lengths, which cannot be collated: use list_collate (kagurazaka.utils.collate)",
-            )
-        return [_numpy_collate(list(column)) for column in zip(*values)]
-    return values

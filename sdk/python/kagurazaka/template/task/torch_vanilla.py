@@ -31,6 +31,25 @@ class ItemDataset:
         return {**item, **self.task.load_data(**item)}
 
 
+def loader_options(options: dict[str, Any], dataset: Any) -> dict[str, Any]:
+    """Return the keyword arguments of torch's DataLoader: `batch_by` becomes a batch sampler over the items of the template."""
+    options = dict(options)
+    key, window = options.pop("batch_by", None), options.pop("batch_window", None)
+    if key is None:
+        return options
+    from ...utils.collate.bucket import WINDOW, batch_by, length_of
+
+    if not isinstance(dataset, ItemDataset):
+        raise ValueError(
+            "batch_by of dataloader needs the items of an input_mode; for a dataset of your own define get_dataloader, "
+            "with batch_sampler=batch_by(lengths, batch_size) (kagurazaka.utils.collate)"
+        )
+    size, drop_last = options.pop("batch_size", 1), options.pop("drop_last", False)
+    lengths = [length_of(item, key) for item in dataset.tasks]
+    options["batch_sampler"] = batch_by(lengths, size, window=WINDOW if window is None else window, drop_last=drop_last)
+    return options
+
+
 def template_torch_vanilla_v1(
     hard_shard_mode: HardShardMode,
     soft_shard: Optional[SoftShard] = DEFAULT_SOFT_SHARD,
@@ -45,7 +64,9 @@ def template_torch_vanilla_v1(
     """Give a device task a template.
 
     The parameters are those of `moemoecue_normal`. With an input_mode the task defines ``load_data(**item)``
-    (KagurazakaVanillaTorchMixinV1) instead of a dataset, and ``dataloader`` holds the keyword arguments of torch's DataLoader.
+    (KagurazakaVanillaTorchMixinV1) instead of a dataset, and ``dataloader`` holds the keyword arguments of torch's DataLoader. Its
+    ``batch_by`` makes batches of items of similar length: "size" is the size of the input's file, any other text a field of the item.
+    ``batch_window`` is how many items are sorted at a time (4096).
     `postprocess_each` gets ``output`` (and ``output_<id>``), direct or staged according to ``outputs``.
     """
     fields = {
@@ -80,7 +101,8 @@ def _install(template: Template) -> None:
     def get_dataloader(self: Any) -> Any:
         from torch.utils.data import DataLoader
 
-        return DataLoader(self.get_dataset(), **template.dataloader)
+        dataset = self.get_dataset()
+        return DataLoader(dataset, **loader_options(template.dataloader, dataset))
 
     postprocess_each._kagurazaka_own = own_each  # type: ignore[attr-defined]
     is_each_executed._kagurazaka_own = own_check  # type: ignore[attr-defined]

@@ -6,6 +6,8 @@ import copy
 from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Any, Callable, Optional
 
+from ._arrays import ShapeError, has_torch, numpy_leaf
+
 _TEXT = (str, bytes)
 
 
@@ -13,7 +15,8 @@ def default_collate(batch: Sequence[Any]) -> Any:
     """Collate samples field by field.
 
     Tensors of one shape are stacked, numpy arrays and numbers become tensors, strings and bytes stay a list, mappings
-    and sequences are collated entry by entry; anything else (a FileTriplet, None, your own class) stays a list.
+    and sequences are collated entry by entry; anything else (a FileTriplet, None, your own class) stays a list. Where torch is
+    not installed, numpy arrays take the place of tensors.
     """
     return collate(batch)
 
@@ -45,12 +48,14 @@ def collate(batch: Sequence[Any], *, collate_fn_map: Optional[dict[Any, Callable
 
 def _leaf(value: Any) -> Optional[Callable[[Sequence[Any]], Any]]:
     """Return the function that collates a value without entries, or None for a mapping, a sequence or an unknown type."""
+    if isinstance(value, _TEXT):
+        return lambda batch: batch
+    if not has_torch():
+        return numpy_leaf(value)
     import torch
 
     if isinstance(value, torch.Tensor):
         return _tensors
-    if isinstance(value, _TEXT):
-        return lambda batch: batch
     if isinstance(value, float):
         return lambda batch: torch.tensor(batch, dtype=torch.float64)
     if isinstance(value, int):
@@ -99,7 +104,7 @@ def _mapping(batch: Sequence[Any], inside: Callable[[Sequence[Any]], Any]) -> An
 def _sequence(batch: Sequence[Any], inside: Callable[[Sequence[Any]], Any]) -> Any:
     first = batch[0]
     if any(len(sample) != len(first) for sample in batch):
-        raise RuntimeError("the sequences in a batch must have the same length; for different lengths use pad_collate or list_collate")
+        raise ShapeError("the sequences in a batch must have the same length; for different lengths use pad_collate or list_collate")
     columns = [inside(values) for values in zip(*batch)]
     if isinstance(first, tuple):
         return columns
