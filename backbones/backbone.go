@@ -51,7 +51,8 @@ type Block struct {
 	// Marshal holds the same items in Python's marshal if a Python plugin sent them so: its workers read that three times as fast as
 	// JSON. Empty where the payload is only a part of what the plugin sent.
 	Marshal []byte
-	// First is the number of the first item in the listing, from 0. Blocks come in order. Items that a source omits leave gaps.
+	// First is the number of the first item in the listing, from 0. No number comes twice. Blocks may come in any order, and items that a
+	// source omits leave gaps.
 	First uint64
 	// Skip is the number of items at the start of the payload that do not belong to the block. Only an opaque block has them, because it
 	// cannot be divided. Items after Skip and Count do not belong to it either.

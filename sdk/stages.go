@@ -42,13 +42,16 @@ func halfDeviceTask(task any) error {
 	return errors.Join(problems...)
 }
 
-// batching checks the template's BatchSize.
+// batching checks the template's BatchSize and BatchBy.
 func (d *definition) batching(t *Template) error {
-	if t == nil || t.BatchSize == nil {
+	if t == nil || t.BatchSize == nil && t.BatchBy == nil {
 		return nil
 	}
 	if !d.device {
-		return errors.New("the template has a BatchSize, and only device tasks make batches")
+		return errors.New("the template has a BatchSize or a BatchBy, and only device tasks make batches")
+	}
+	if text, isText := t.BatchBy.(string); t.BatchBy != nil && t.BatchBy != Placeholder && (!isText || text == "") {
+		return fmt.Errorf("the template's BatchBy is %#v; it must be \"size\" or the name of a field of the items", t.BatchBy)
 	}
 	if n, isInt := t.BatchSize.(int); isInt && n < 1 {
 		return fmt.Errorf("the template's BatchSize is %d; it must be at least 1", n)

@@ -28,11 +28,29 @@ func TestATaskThatIsHalfADeviceTask(t *testing.T) {
 	}
 }
 
-func TestBatchSizeIsForDeviceTasks(t *testing.T) {
-	_, err := Task[plainTask]{Template: &Template{
-		HardShard: NoHardShard("in", "out"), Input: InputByExts(), BatchSize: 4,
-	}}.define()
-	if err == nil || !strings.Contains(err.Error(), "only device tasks") {
-		t.Errorf("error %v", err)
+// wholeTask is a device task.
+type wholeTask struct{}
+
+func (*wholeTask) Load(context.Context, Item) (stage.Fields, error) { return stage.Fields{}, nil }
+func (*wholeTask) Infer(context.Context, stage.Device, *stage.Batch) ([]stage.Packed, error) {
+	return nil, nil
+}
+func (*wholeTask) Finish(context.Context, Item, *stage.Output) error { return nil }
+
+func TestBatchesAreForDeviceTasks(t *testing.T) {
+	for _, template := range []Template{{BatchSize: 4}, {BatchBy: "size"}} {
+		template.HardShard, template.Input = NoHardShard("in", "out"), InputByExts()
+		if _, err := (Task[plainTask]{Template: &template}).define(); err == nil || !strings.Contains(err.Error(), "only device tasks") {
+			t.Errorf("error %v", err)
+		}
+		if _, err := (Task[wholeTask]{Template: &template}).define(); err != nil {
+			t.Errorf("error %v", err)
+		}
+	}
+	for _, wrong := range []any{"", 3} {
+		template := Template{HardShard: NoHardShard("in", "out"), Input: InputByExts(), BatchBy: wrong}
+		if _, err := (Task[wholeTask]{Template: &template}).define(); err == nil || !strings.Contains(err.Error(), "BatchBy is") {
+			t.Errorf("BatchBy %v: error %v", wrong, err)
+		}
 	}
 }

@@ -29,6 +29,9 @@ type Template struct {
 	FinishCheck Mode
 	// BatchSize is the number of items in a batch of a device task. --batch_size overrides it. nil: the host decides.
 	BatchSize any
+	// BatchBy makes the batches of a device task of items of similar length: "size" is the size of the input's file, any other string a
+	// field of the items. --batch_by overrides it. nil: batches are of consecutive items.
+	BatchBy any
 }
 
 // Mode is one of the built-in modes, made by the functions of this package, or Placeholder.
@@ -292,8 +295,15 @@ func (t *Template) message() (*pb.Template, error) {
 		{"hard_shard_mode", t.HardShard}, {"soft_shard", soft}, {"input_mode", t.Input},
 		{"output_mode", t.Output}, {"finish_check_mode", t.FinishCheck},
 	}
+	loader := map[string]any{}
 	if t.BatchSize != nil {
-		fields = append(fields, modeField{"dataloader", map[string]any{"batch_size": t.BatchSize}})
+		loader["batch_size"] = t.BatchSize
+	}
+	if t.BatchBy != nil {
+		loader["batch_by"] = t.BatchBy
+	}
+	if len(loader) > 0 {
+		fields = append(fields, modeField{"dataloader", loader})
 	}
 	nodes, err := fieldNodes(fields, "")
 	if err != nil {

@@ -221,6 +221,7 @@ func Suite(t *testing.T, run Run, lacks ...Feature) {
 	}
 	t.Run("ends", func(t *testing.T) { ends(t, run) })
 	t.Run("closing", func(t *testing.T) { closing(t, run) })
+	t.Run("any order", func(t *testing.T) { anyOrder(t, run) })
 	t.Run("waiting", func(t *testing.T) { waiting(t, run) })
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -68,6 +69,9 @@ func cudaFlags() []Flag {
 		processes("num_load", "processes that load and collate batches", fmt.Sprintf("the number of processes that load, 1 to %d", maxStageWorkers), maxStageWorkers),
 		processes("num_postprocess", "processes for what follows inference", fmt.Sprintf("the number of processes for what follows inference, 1 to %d", maxStageWorkers), maxStageWorkers),
 		batch,
+		batchByFlag(),
+		flag(batchWindow, fmt.Sprintf("How many items --batch_by sorts at a time; without it %d", defaultWindow),
+			fmt.Sprintf("the number of items to sort at a time, 1 to %d", maxBatch)).number(maxBatch),
 		flag("prefetch", "How many batches may be with loaders or wait for a device; without it two for each loader and four for each device",
 			fmt.Sprintf("the number of batches that may wait for a device, 1 to %d", maxBatch)).number(maxBatch),
 		flag(postprocess, "Where what follows inference runs: apart, in processes of its own; device, in the device's process; auto: apart where the task says that it may",
@@ -80,6 +84,9 @@ func cudaFlags() []Flag {
 func completeCUDA(s *Spec, log hclog.Logger) error {
 	s.Workers, s.Device = defaultWorkers(), cmp.Or(s.Flags["device"], defaultDevice)
 	s.Spawn = s.Flags[startMethod] == "spawn"
+	if err := completeBatchBy(s, log); err != nil {
+		return err
+	}
 	if s.staged() {
 		if s.Flags[postprocess] == "apart" && !s.Task.Has("finish") {
 			log.Warn("the task does not say that what follows inference may run in other processes; --postprocess apart does it all the same")
@@ -91,7 +98,7 @@ func completeCUDA(s *Spec, log hclog.Logger) error {
 	}
 	var idle []string
 	for _, f := range cudaFlags() {
-		if _, given := s.Flags[f.Name]; given && f.Name != "device" && f.Name != startMethod {
+		if _, given := s.Flags[f.Name]; given && !slices.Contains([]string{"device", startMethod, batchBy, batchWindow}, f.Name) {
 			idle = append(idle, "--"+Canonical(f.Name))
 		}
 	}
@@ -115,9 +122,14 @@ func deviceChunk(tree *template.Node) int {
 	return min(size*batches, backbones.MaxChunkItems/size*size)
 }
 
-func dataloaderNumber(tree *template.Node, name string, absent int) int {
+// dataloader is the template's dataloader; nil: none.
+func dataloader(tree *template.Node) map[string]any {
 	loader, _ := tree.Get(template.RoleDataloader).Plain().(map[string]any)
-	n, _ := loader[name].(json.Number)
+	return loader
+}
+
+func dataloaderNumber(tree *template.Node, name string, absent int) int {
+	n, _ := dataloader(tree)[name].(json.Number)
 	v, err := strconv.Atoi(n.String())
 	if err != nil || v < 1 {
 		return absent
@@ -147,7 +159,7 @@ type pipeline struct {
 func (p *Place) pipeline(ctx context.Context, policy backbones.Policy) (backbones.Backbone, error) {
 	s := p.spec
 	l := &pipeline{
-		Place: p, devices: gpu.Names(s.Device), batchSize: s.number("batch_size", dataloaderNumber(s.Template, "batch_size", 1)),
+		Place: p, devices: gpu.Names(s.Device), batchSize: s.batchSize(),
 		loaders: s.number("num_load", defaultWorkers()), finishers: s.number("num_postprocess", defaultWorkers()),
 	}
 	if s.Device == "all" {

@@ -51,7 +51,7 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 	if err != nil {
 		return summary, false, err
 	}
-	items := place.mends(e.choose(place, listed))
+	items := place.byLength(place.mends(e.choose(place, listed)))
 	policy := e.spec.Policy
 	policy.RSS, policy.Drain, policy.Log = plugin.Resident, e.Drain, e.Log
 	backbone, err := e.Backbone().New(ctx, e.spec, policy, Local{Place: place, Remaining: items.remaining})

@@ -42,6 +42,10 @@ type Spec struct {
 	Device    string `json:"device,omitempty"`
 	ChunkSize int    `json:"chunk_size,omitempty"`
 	Spawn     bool   `json:"spawn,omitempty"`
+	// BatchBy is the length by which items are put together before batches are cut, BatchWindow how many are sorted at a time; empty: the order
+	// of the listing.
+	BatchBy     string `json:"batch_by,omitempty"`
+	BatchWindow int    `json:"batch_window,omitempty"`
 	// Policy lacks what belongs to a process: its log, its clock and the like.
 	Policy backbones.Policy `json:"policy"`
 	// MaxFailures is a text for run.ParseLimit.

@@ -40,6 +40,7 @@ func TestSpecRoundTrip(t *testing.T) {
 		Mixin: json.RawMessage(`{"a":1}`), Shard: &template.Shard{Num: 3, Idx: []uint64{1}}, Outputs: direct, Listing: plan.Policy{OutputsOutside: true},
 		Select: plan.Selection{Picks: []plan.Pick{{Number: 3}, {Pattern: "*.jpg"}}}, Limit: 7,
 		Backbone: "cuda", Flags: map[string]string{"num_load": "3"}, Workers: 4, Device: "cuda:0", ChunkSize: 5, Spawn: true,
+		BatchBy: "size", BatchWindow: 64,
 		Policy: backbones.Policy{
 			Retry:       backbones.Retry{Limit: 2, Backoff: backbones.Backoff{First: time.Second, Cap: time.Minute, Random: func(int64) int64 { return 0 }}},
 			ItemTimeout: time.Second, StallAfter: 2, Grace: 3, CloseTimeout: 4, WorkerMaxItems: 5, WorkerMaxRSS: 6, StartDelay: 7,

@@ -117,7 +117,7 @@ var topLevel = []FieldSpec{
 	{Name: RoleFinishCheck, Type: TypeMode, Nullable: true,
 		Help: "When an item counts as finished, so that a run leaves it out. Needs output_mode. null: the task decides."},
 	{Name: RoleDataloader, Type: TypeMap, Nullable: true,
-		Help: "For device tasks: how items are loaded and made into batches (batch_size, num_workers, …)."},
+		Help: "For device tasks: how items are loaded and made into batches (batch_size, num_workers, batch_by, …)."},
 }
 
 // wholeShard is SoftShard(0, 1): everything.
