@@ -64,14 +64,15 @@ type planCmd struct {
 }
 
 type shardCmd struct {
-	Shards int    `name:"shards" placeholder:"N" help:"How many parts to make."`
-	By     string `name:"by" default:"index" enum:"index,hash,size" help:"What makes the parts equal: ${enum}. index: the number of items, one after the other. hash: that of REL_DIR/NAME, so that an item stays in its part when others come and go. size: the bytes of the inputs."`
-	Out    string `name:"out" placeholder:"DIR" help:"The folder for the manifests. It must be new or empty, or hold a set of manifests."`
-	State  string `name:"state" default:"all" enum:"all,todo" help:"Which items to divide: ${enum}. todo: those that are not finished."`
-	Force  bool   `name:"force" help:"Replace the set of manifests in DIR."`
-	JSON   bool   `name:"json" help:"Print one JSON object: what shards.json in DIR has, with the command for each manifest."`
-	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
-	Task   string `arg:"" optional:"" help:"The task's name."`
+	Shards int      `name:"shards" placeholder:"N" help:"How many parts to make."`
+	By     string   `name:"by" default:"index" enum:"index,hash,size,time" help:"What makes the parts equal: ${enum}. index: the number of items, one after the other. hash: that of REL_DIR/NAME, so that an item stays in its part when others come and go. size: the bytes of the inputs. time: the seconds that a run measured."`
+	From   []string `name:"from" sep:"none" placeholder:"RUN" help:"The run whose ledger has the seconds for --by time: its id or its beginning, last, or its folder. May be given several times."`
+	Out    string   `name:"out" placeholder:"DIR" help:"The folder for the manifests. It must be new or empty, or hold a set of manifests."`
+	State  string   `name:"state" default:"all" enum:"all,todo" help:"Which items to divide: ${enum}. todo: those that are not finished."`
+	Force  bool     `name:"force" help:"Replace the set of manifests in DIR."`
+	JSON   bool     `name:"json" help:"Print one JSON object: what shards.json in DIR has, with the command for each manifest."`
+	Plugin string   `arg:"" optional:"" help:"The plugin, as for a run."`
+	Task   string   `arg:"" optional:"" help:"The task's name."`
 }
 
 type exportCmd struct {

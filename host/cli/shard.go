@@ -34,8 +34,10 @@ func (a *app) shard(ctx context.Context) error {
 		return exitcode.Usagef("--shards must say how many parts to make, from 1 to %d", job.MaxShards)
 	case f.Out == "":
 		return exitcode.Usagef("--out DIR is missing: the folder for the manifests")
+	case len(f.From) > 0 && f.By != job.ByTime:
+		return exitcode.Usagef("--from is for --by time alone: leave it out, or write --by time")
 	}
-	division, summary, err := s.Divide(ctx, spec, job.DivideOptions{Parts: f.Shards, By: f.By, Dir: f.Out, ToDo: f.State == "todo", Replace: f.Force})
+	division, summary, err := s.Divide(ctx, spec, job.DivideOptions{Parts: f.Shards, By: f.By, From: f.From, Dir: f.Out, ToDo: f.State == "todo", Replace: f.Force})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -24,6 +24,7 @@ const (
 	ByIndex = "index"
 	ByHash  = "hash"
 	BySize  = "size"
+	ByTime  = "time"
 )
 
 // DivideOptions are how the items of a run are divided into manifests.
@@ -32,6 +33,8 @@ type DivideOptions struct {
 	Parts int
 	By    string
 	Dir   string
+	// From are the runs that measured how long the items take; for ByTime alone.
+	From []string
 	// ToDo leaves out items that are finished. Replace replaces a set of manifests in the folder.
 	ToDo, Replace bool
 }
@@ -41,7 +44,7 @@ type Division struct {
 	// Format is the version of the file.
 	Format int    `json:"kagurazaka_shards"`
 	By     string `json:"by"`
-	// Unit is what the weights are: bytes; empty: there are none, and items count.
+	// Unit is what the weights are: bytes or seconds; empty: there are none, and items count.
 	Unit  string `json:"unit,omitempty"`
 	Items uint64 `json:"items"`
 	// Unknown counts items without a weight.
@@ -76,15 +79,24 @@ func (s *Session) Divide(ctx context.Context, spec *Spec, o DivideOptions) (Divi
 	if spec.Template == nil {
 		return Division{}, plan.Summary{}, exitcode.Usagef("%s has no template, so it lists its items itself and no run of it reads a manifest; --shard I/N divides its runs without a file", spec.Task.Name)
 	}
+	var times *timing
+	if o.By == ByTime {
+		var err error
+		if times, err = s.openTiming(spec, o.From); err != nil {
+			return Division{}, plan.Summary{}, err
+		}
+		defer times.close()
+	}
 	// Weights are long-lived, and twice as much memory would be garbage before it is looked for.
 	defer debug.SetGCPercent(debug.SetGCPercent(30))
 	set, err := manifest.NewSet(o.Dir, o.Parts, o.Replace)
 	if err != nil {
 		return Division{}, plan.Summary{}, exitcode.With(exitcode.Usage, fmt.Errorf("--out: %w", err))
 	}
-	d := &divider{set: set, options: o, shard: spec.compiled().Shard}
+	d := &divider{set: set, options: o, shard: spec.compiled().Shard, times: times}
 	listed := *spec
-	need := plan.Need{Entry: true, Input: true}
+	// Runs know an item by its line.
+	need := plan.Need{Entry: true, Input: true, Line: times != nil}
 	if !o.ToDo && !spec.Template.Get(template.RoleFinishCheck).IsNull() {
 		// All items are wanted, so nobody has to look which are finished.
 		listed.Template = spec.Template.Clone()
@@ -143,9 +155,11 @@ type divider struct {
 	made    Division
 	weights shard.Weights
 	batch   weighing
-	line    []byte
-	counts  []uint64
-	loads   []float64
+	// times are those of earlier runs; nil: they do not matter.
+	times  *timing
+	line   []byte
+	counts []uint64
+	loads  []float64
 }
 
 func (d *divider) take(i *plan.Item) error {
@@ -168,7 +182,11 @@ func (d *divider) take(i *plan.Item) error {
 	case ByHash:
 		return d.add(int(i.Hash(d.shard)%parts), i.Entry)
 	}
-	if d.batch.add(i) {
+	if d.times != nil {
+		if err := d.times.weigh(&d.weights, i.Line); err != nil {
+			return err
+		}
+	} else if d.batch.add(i) {
 		d.weigh()
 	}
 	return d.set.Spill(i.Entry)
@@ -195,13 +213,21 @@ func (d *divider) weigh() {
 
 // end hands out what could not be handed out before all was known.
 func (d *divider) end() error {
-	if d.options.By != BySize {
+	why := "none of the %d items has a file that can be looked at"
+	switch d.options.By {
+	case BySize:
+		d.weigh()
+		d.made.Unit = "bytes"
+	case ByTime:
+		// The times take as much memory as what follows.
+		d.times.close()
+		d.made.Unit, why = "seconds", "none of the %d items was measured in the run of --from: it had other items, or other outputs"
+	default:
 		return nil
 	}
-	d.weigh()
-	d.made.Unit, d.made.Unknown = "bytes", uint64(d.weights.Unknown())
+	d.made.Unknown = uint64(d.weights.Unknown())
 	if n := d.weights.Len(); n > 0 && d.weights.Unknown() == n {
-		return exitcode.Usagef("--by size: none of the %d items has a file that can be looked at; divide them --by index or hash", n)
+		return exitcode.Usagef("--by %s: "+why+"; divide them --by index or hash", d.options.By, n)
 	}
 	a := d.weights.Assign(d.options.Parts)
 	d.counts, d.loads = make([]uint64, d.options.Parts), make([]float64, d.options.Parts)
@@ -305,7 +331,11 @@ func (d *Division) Amount(p DivisionPart) string {
 
 // amount writes a weight with its unit, or a number of items.
 func (d *Division) amount(v float64) string {
-	if d.Unit != "bytes" {
+	switch d.Unit {
+	case "bytes":
+	case "seconds":
+		return fmt.Sprintf("%.4g s", v)
+	default:
 		return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64)
 	}
 	for _, unit := range []string{"B", "KB", "MB", "GB"} {

@@ -16,7 +16,9 @@ const chunk = 1 << 16
 type Weights struct {
 	chunks [][]float32
 	n      int
-	sum    float64
+	// unit is the first item of the last unit.
+	unit int
+	sum  float64
 	// unknown is how many have no weight.
 	unknown int
 }
@@ -24,7 +26,23 @@ type Weights struct {
 // Add adds the weight of the next item: bytes, or seconds.
 func (w *Weights) Add(weight float64) {
 	w.sum += weight
+	w.unit = w.n
 	w.add(float32(weight))
+}
+
+// AddJoined adds an item that stays in the part of the one before it: of both together more is known than of each.
+func (w *Weights) AddJoined(weight float64) {
+	w.sum += weight
+	w.chunks[w.unit/chunk][w.unit%chunk] += float32(weight)
+	w.add(joined)
+}
+
+// joined stands for an item whose weight is with the first of its unit: a zero whose sign is set.
+var joined = float32(math.Copysign(0, -1))
+
+// isJoined reports whether an item stays with the one before it.
+func (w *Weights) isJoined(i uint32) bool {
+	return math.Float32bits(w.chunks[i/chunk][i%chunk]) == math.Float32bits(joined)
 }
 
 // AddUnknown adds an item whose weight is not known. It counts as the mean of the others.
@@ -81,9 +99,11 @@ func (w *Weights) Assign(parts int) *Assignment {
 		}
 		return mean
 	}
-	order := make([]uint32, w.n)
-	for i := range order {
-		order[i] = uint32(i)
+	order := make([]uint32, 0, w.n)
+	for i := range uint32(w.n) {
+		if !w.isJoined(i) {
+			order = append(order, i)
+		}
 	}
 	slices.SortFunc(order, func(a, b uint32) int {
 		if c := cmp.Compare(of(b), of(a)); c != 0 {
@@ -94,15 +114,18 @@ func (w *Weights) Assign(parts int) *Assignment {
 	a := &Assignment{part: make([]uint16, w.n), Parts: make([]Part, parts)}
 	h := newHeap(a.Parts)
 	for _, i := range order {
+		// The first of a unit has the weight of all.
 		weight := of(i)
 		if weight <= 0 && !h.byItems {
 			h.byItems = true
 			h.init()
 		}
 		lightest := h.order[0]
-		a.part[i] = uint16(lightest)
-		a.Parts[lightest].Items++
 		a.Parts[lightest].Weight += weight
+		for first := true; first || int(i) < w.n && w.isJoined(i); i++ {
+			a.part[i], first = uint16(lightest), false
+			a.Parts[lightest].Items++
+		}
 		h.down(0)
 	}
 	return a

@@ -88,3 +88,30 @@ func TestItemsOfUnknownWeight(t *testing.T) {
 		t.Errorf("%+v", a.Parts)
 	}
 }
+
+func TestItemsThatStayTogether(t *testing.T) {
+	var w Weights
+	for i := range 3 * chunk {
+		if i%3 == 0 {
+			w.Add(float64(i%7) / 2)
+		} else {
+			w.AddJoined(float64(i%7) / 2)
+		}
+	}
+	a := w.Assign(4)
+	sums := make([]float64, 4)
+	for i := range uint64(3 * chunk) {
+		if first := a.Of(i / 3 * 3); a.Of(i) != first {
+			t.Fatalf("item %d is in part %d, the first of its unit in %d", i, a.Of(i), first)
+		}
+		sums[a.Of(i)] += float64(i%7) / 2
+	}
+	for i, p := range a.Parts {
+		if math.Abs(p.Weight-sums[i]) > 1 {
+			t.Errorf("part %d is said to have %g, and has %g", i, p.Weight, sums[i])
+		}
+	}
+	if e := Even(sums); e.Excess() > 0.01 {
+		t.Errorf("%+v", e)
+	}
+}
