@@ -46,10 +46,10 @@ func (a *app) backboneHelp(ctx context.Context, task *schema.Task) error {
 		return err
 	}
 	err := schema.ArgumentsHelp(a.streams.Out, "Flags:", backbone.Arguments(), a.streams.Width())
-	if err == nil && backbone.Describe != nil {
-		err = backbone.Describe(ctx, a.streams.Out)
+	if err != nil {
+		return err
 	}
-	return err
+	return backbone.DescribeHere(ctx, a.streams.Out, a.line.BackboneFlags(), task, a.log)
 }
 
 // hostHelp prints the host's own help: of the whole program, not of the default command.

@@ -84,6 +84,13 @@ func (r runOutput) text(p *printer, s *ledger.State) {
 	if r.Parent != nil {
 		p.line("  takes up  %s (--%s)", r.Parent.ID, r.Parent.How)
 	}
+	const shown = 16
+	for i, placed := range r.Placement[:min(len(r.Placement), shown)] {
+		p.line("  %-9s %s", [2]string{"workers"}[min(i, 1)], placed)
+	}
+	if more := len(r.Placement) - shown; more > 0 {
+		p.line("            … and %d more: --json shows all", more)
+	}
 	p.line("  items     done %d, skipped %d, failed %d", r.Counts.Done, r.Counts.Skipped, r.Counts.Failed)
 	if n := s.Resumed.Items(); n > 0 {
 		p.line("            %s done by the run before", count.Of(n, "of those skipped was", "of those skipped were"))

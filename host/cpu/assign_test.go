@@ -78,10 +78,10 @@ func TestNone(t *testing.T) {
 func TestNodes(t *testing.T) {
 	sets, _ := Read(machine(2, 2, 1).with(allowed("0-3")).fs()).Assign(Policy{Lists: [][]int{{0}, {1, 2}, {3}}}, 3)
 	// Of its memory the process may use node 0 alone.
-	want := "CPU 0 of node 0 [0]; CPUs 1-2 of nodes 0-1 [0]; CPU 3 of node 1 []"
+	want := "[0] on [0] prefers [0]; [1 2] on [0 1] prefers [0]; [3] on [1] prefers []"
 	var got []string
 	for _, s := range sets {
-		got = append(got, fmt.Sprintf("%s %v", s, s.Memory))
+		got = append(got, fmt.Sprintf("%v on %v prefers %v", s.CPUs, s.Nodes, s.Memory))
 	}
 	if text := strings.Join(got, "; "); text != want {
 		t.Errorf("got %s, want %s", text, want)

@@ -1,7 +1,6 @@
 package cpu
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -63,20 +62,3 @@ type Set struct {
 
 // IsZero reports whether the set restricts nothing.
 func (s Set) IsZero() bool { return len(s.CPUs) == 0 }
-
-// String is the set for users: "CPU 3 of node 0", "CPUs 0-3,8 of node 0".
-func (s Set) String() string {
-	text := "CPU "
-	if len(s.CPUs) > 1 {
-		text = "CPUs "
-	}
-	text += FormatList(s.CPUs)
-	switch len(s.Nodes) {
-	case 0:
-	case 1:
-		text += fmt.Sprintf(" of node %d", s.Nodes[0])
-	default:
-		text += " of nodes " + FormatList(s.Nodes)
-	}
-	return text
-}

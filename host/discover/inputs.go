@@ -61,7 +61,7 @@ func unchanged(inputs []plugin.Input, command plugin.Command) bool {
 		if in.Kind == plugin.VariableInput {
 			if variables == nil {
 				variables = map[string]string{}
-				for _, entry := range plugin.Environment(command, true) {
+				for _, entry := range plugin.Environment(command, 1) {
 					name, value, _ := strings.Cut(entry, "=")
 					variables[name] = value
 				}

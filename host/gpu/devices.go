@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/kagurazaka/kagurazaka/host/cpu"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/internal/gpureport"
@@ -61,6 +64,33 @@ func All(ctx context.Context, log hclog.Logger) ([]string, error) {
 	return out, nil
 }
 
+// Nodes are the NUMA nodes of devices; -1: not known. Only about CUDA devices the agent is asked. It may take seconds.
+func Nodes(ctx context.Context, devices []string, log hclog.Logger) []int {
+	var answer gpureport.List
+	if slices.ContainsFunc(devices, isCUDA) {
+		var err error
+		if answer, err = askAgent(ctx); err != nil {
+			log.Warn("the NUMA nodes of the devices are not known", "error", err)
+		}
+	}
+	return nodesOf(answer, devices, os.DirFS("/"))
+}
+
+func isCUDA(device string) bool { return strings.HasPrefix(device, "cuda") }
+
+func nodesOf(told gpureport.List, devices []string, root fs.FS) []int {
+	nodes := make([]int, len(devices))
+	for i, name := range devices {
+		nodes[i] = -1
+		for _, d := range told.Devices {
+			if name == fmt.Sprintf("cuda:%d", d.Index) && d.PCI != "" {
+				nodes[i] = cpu.PCINode(root, d.PCI)
+			}
+		}
+	}
+	return nodes
+}
+
 // noDevice is the error that no CUDA device can be used.
 func noDevice(told gpureport.List, err error) error {
 	why := "this machine has none"
@@ -89,7 +119,7 @@ type Check struct {
 
 // Wrong is what is wrong with the devices, with its exit code; nil as well where nobody can tell. It may take seconds.
 func (c *Check) Wrong(ctx context.Context) error {
-	if !slices.ContainsFunc(c.Devices, func(d string) bool { return strings.HasPrefix(d, "cuda") }) {
+	if !slices.ContainsFunc(c.Devices, isCUDA) {
 		return nil
 	}
 	c.once.Do(func() {

@@ -37,6 +37,7 @@ func (p *Place) startBatches(ctx context.Context) (*ownBatches, error) {
 func (p *Place) batchWorker(ctx context.Context, index int) (backbones.Worker, int, error) {
 	open := p.open(index)
 	options := p.startOptions(workerName(index))
+	options.CPUs = setOf(p.affinity.workers, index)
 	count := 0
 	w, err := begin(p, &open, index, func() (backbones.Worker, error) {
 		return checked(ctx, &p.check, func(ctx context.Context) (w backbones.Worker, err error) {

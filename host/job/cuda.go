@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/cuda"
 	"github.com/kagurazaka/kagurazaka/backbones/mp"
+	"github.com/kagurazaka/kagurazaka/host/cpu"
 	"github.com/kagurazaka/kagurazaka/host/gpu"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/schema"
@@ -46,7 +48,9 @@ var cudaFactory = &Factory{
 			Workers: s.Workers, ChunkSize: s.ChunkSize, Ahead: backbones.MaxInFlight, Start: l.Start, Remaining: l.Remaining, Policy: policy,
 		}), nil
 	},
-	Describe: gpu.Print,
+	Describe: func(ctx context.Context, out io.Writer, s *Spec) error {
+		return errors.Join(gpu.Print(ctx, out), describeCPUs(ctx, out, s))
+	},
 }
 
 const (
@@ -76,13 +80,14 @@ func cudaFlags() []Flag {
 			fmt.Sprintf("the number of batches that may wait for a device, 1 to %d", maxBatch)).number(maxBatch),
 		flag(postprocess, "Where what follows inference runs: apart, in processes of its own; device, in the device's process; auto: apart where the task says that it may",
 			"auto, apart or device").choice("auto", "apart", "device"),
+		affinityFlag(),
 		startMethodFlag(),
 	}
 }
 
 // completeCUDA fits the flags to whether the task's stages can run in processes of their own.
 func completeCUDA(s *Spec, log hclog.Logger) error {
-	s.Workers, s.Device = defaultWorkers(), cmp.Or(s.Flags["device"], defaultDevice)
+	s.Workers, s.Device = s.defaultWorkers(), cmp.Or(s.Flags["device"], defaultDevice)
 	s.Spawn = s.Flags[startMethod] == "spawn"
 	if err := completeBatchBy(s, log); err != nil {
 		return err
@@ -94,11 +99,11 @@ func completeCUDA(s *Spec, log hclog.Logger) error {
 		if s.Policy.WorkerMaxItems > 0 {
 			log.Warn("--worker-max-items has no effect on a task whose stages run in processes of their own")
 		}
-		return nil
+		return s.checkAffinity()
 	}
 	var idle []string
 	for _, f := range cudaFlags() {
-		if _, given := s.Flags[f.Name]; given && !slices.Contains([]string{"device", startMethod, batchBy, batchWindow}, f.Name) {
+		if _, given := s.Flags[f.Name]; given && !slices.Contains([]string{"device", startMethod, batchBy, batchWindow, cpuAffinity}, f.Name) {
 			idle = append(idle, "--"+Canonical(f.Name))
 		}
 	}
@@ -109,7 +114,7 @@ func completeCUDA(s *Spec, log hclog.Logger) error {
 		return fmt.Errorf("--device %s: %s makes up its batches itself, and so runs on one device; hint: give cuda or cuda:N", s.Device, s.Task.Name)
 	}
 	s.Workers, s.Spawn, s.ChunkSize = 1, true, deviceChunk(s.Template)
-	return nil
+	return s.checkAffinity()
 }
 
 // deviceChunk is a number of whole batches, so that batches are made up as the task's author wrote. A DataLoader keeps
@@ -158,20 +163,13 @@ type pipeline struct {
 // pipeline is the backbone of a device task whose stages run in processes of their own.
 func (p *Place) pipeline(ctx context.Context, policy backbones.Policy) (backbones.Backbone, error) {
 	s := p.spec
-	l := &pipeline{
-		Place: p, devices: gpu.Names(s.Device), batchSize: s.batchSize(),
-		loaders: s.number("num_load", defaultWorkers()), finishers: s.number("num_postprocess", defaultWorkers()),
-	}
-	if s.Device == "all" {
-		var err error
-		if l.devices, err = gpu.All(ctx, p.Log); err != nil {
-			return nil, err
-		}
+	l := &pipeline{Place: p, batchSize: s.batchSize()}
+	l.loaders, l.finishers = s.stageWorkers()
+	var err error
+	if l.devices, err = s.devices(ctx, p.Log); err != nil {
+		return nil, err
 	}
 	p.check.Devices = l.devices
-	if where := s.Flags[postprocess]; where == "device" || where != "apart" && !s.Task.Has("finish") {
-		l.finishers = 0
-	}
 	memory, err := shm.New(p.RuntimeDir, addressSpace)
 	if err != nil {
 		return nil, err
@@ -195,6 +193,22 @@ func (p *Place) pipeline(ctx context.Context, policy backbones.Policy) (backbone
 	}), nil
 }
 
+// stageWorkers are the numbers of workers that load, and for what follows inference; 0: the devices' own do that.
+func (s *Spec) stageWorkers() (loaders, finishers int) {
+	if where := s.Flags[postprocess]; where == "apart" || where != "device" && s.Task.Has("finish") {
+		finishers = s.number("num_postprocess", s.defaultWorkers())
+	}
+	return s.number("num_load", s.defaultWorkers()), finishers
+}
+
+// devices are the names of the run's devices. Only for "all" the machine is asked.
+func (s *Spec) devices(ctx context.Context, log hclog.Logger) ([]string, error) {
+	if s.Device == "all" {
+		return gpu.All(ctx, log)
+	}
+	return gpu.Names(s.Device), nil
+}
+
 // stage returns the function that starts a stage's workers. commits: they write outputs.
 func (l *pipeline) stage(stage plugin.Stage, first int, commits bool) backbones.StageStarter {
 	return func(ctx context.Context, index int) (backbones.StageWorker, error) {
@@ -202,6 +216,7 @@ func (l *pipeline) stage(stage plugin.Stage, first int, commits bool) backbones.
 		open.Workers = l.loaders + l.finishers + len(l.devices)
 		open.Memory, open.BatchSize = l.memory, l.batchSize
 		open.Device = l.devices[0]
+		open.CPUs = setOf([][]cpu.Set{l.affinity.load, l.affinity.device, l.affinity.finish}[stage], index)
 		if stage == plugin.StageDevice {
 			open.Device = l.devices[index]
 			l.watching.Do(func() { l.closers = append(l.closers, gpu.Watch(l.devices, l.Log)) })
@@ -232,6 +247,7 @@ func (l *pipeline) start(ctx context.Context, stage plugin.Stage, open plugin.Op
 		return spawn(ctx)
 	}
 	options := l.startOptions(fmt.Sprintf("%s-%d", stage, index))
+	options.CPUs = open.CPUs
 	start := func(ctx context.Context) (backbones.StageWorker, error) {
 		// On the CPU the threads of every library are the device, and those of a nursery are held to one.
 		if stage == plugin.StageDevice && l.spawns() && open.Device != gpu.CPU {

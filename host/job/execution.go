@@ -166,6 +166,17 @@ func (e *execution) hash() {
 	})
 }
 
+// notePlacement adds to run.json which CPUs the workers are given.
+func (e *execution) notePlacement(a affinity) {
+	placement := a.placement()
+	if e.ledger == nil || len(placement) == 0 {
+		return
+	}
+	if err := e.ledger.SetPlacement(placement); err != nil {
+		e.Log.Debug("keeping the placement of workers", "error", err)
+	}
+}
+
 // carry takes over the failed items of the run that is taken up.
 func (e *execution) carry() error {
 	t := e.earlier
@@ -214,6 +225,9 @@ func (e *execution) info() (ledger.Info, error) {
 	}
 	if s.Device != "" {
 		info.Backbone["device"] = s.Device
+	}
+	if policy := s.Flags[cpuAffinity]; policy != "" {
+		info.Backbone[cpuAffinity] = policy
 	}
 	if s.Template != nil {
 		var err error

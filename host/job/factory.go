@@ -16,6 +16,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/cpu"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
@@ -33,12 +34,13 @@ type Factory struct {
 	Flags func() []Flag
 	// Fits says why the backbone cannot run a task; nil: it can. auto takes the first backbone that fits.
 	Fits func(*schema.Task) error
-	// Complete sets Workers, Device, Spawn and the flags that were not given. It starts nothing and asks no machine; may be nil.
+	// Complete sets Workers, Device, Spawn and the flags that were not given. It starts nothing, and asks the machine for its CPUs alone;
+	// may be nil.
 	Complete func(*Spec, hclog.Logger) error
 	// New makes the backbone of one run, ready for Run.
 	New func(context.Context, *Spec, backbones.Policy, Local) (backbones.Backbone, error)
-	// Describe adds to its help what this machine has for it; may be nil.
-	Describe func(context.Context, io.Writer) error
+	// Describe adds to its help what this machine has for it, and what a Spec of flags alone gives to whom; may be nil.
+	Describe func(context.Context, io.Writer, *Spec) error
 }
 
 // Local is what a backbone may use of this machine. One that has workers of its own kind needs nothing of it.
@@ -78,6 +80,27 @@ func Backbone(name string, task *schema.Task) *Factory {
 		}
 	}
 	return factories[0]
+}
+
+// DescribeHere writes what this machine has for the backbone, as the flags that were given would use it.
+func (f *Factory) DescribeHere(ctx context.Context, out io.Writer, given []Value, task *schema.Task, log hclog.Logger) error {
+	flags, problems := readBackbone(given)
+	if err := problem.Err(problems); err != nil || f.Describe == nil {
+		return err
+	}
+	s := &Spec{Backbone: f.Name, Flags: flags}
+	switch {
+	case task != nil:
+		s.Task = *task
+	case f == cudaFactory:
+		s.Task = schema.Task{Kind: schema.Device, Capabilities: []string{"stages", "finish"}}
+	}
+	if f.Complete != nil {
+		if err := f.Complete(s, log); err != nil {
+			return exitcode.With(exitcode.Usage, err)
+		}
+	}
+	return f.Describe(ctx, out, s)
 }
 
 // Arguments are the backbone's flags, for help and checks.
@@ -129,13 +152,25 @@ type Flag struct {
 	Words   []string
 	Pattern *regexp.Regexp
 	Most    int
+	// Check returns what is wrong with a value; nil: Words, Pattern and Most judge it.
+	Check func(value string) error
 	// Want is what a value must be, for a message about any other.
 	Want string
 }
 
-func (f *Flag) valid(value string) bool {
+// wrong says what is wrong with a value; empty: nothing.
+func (f *Flag) wrong(value string) string {
+	if f.Check != nil {
+		if err := f.Check(value); err != nil {
+			return fmt.Sprintf("%v; it must be %s", err, f.Want)
+		}
+		return ""
+	}
 	n, err := strconv.Atoi(value)
-	return err == nil && n >= 1 && n <= f.Most || slices.Contains(f.Words, value) || f.Pattern != nil && f.Pattern.MatchString(value)
+	if err == nil && n >= 1 && n <= f.Most || slices.Contains(f.Words, value) || f.Pattern != nil && f.Pattern.MatchString(value) {
+		return ""
+	}
+	return "must be " + f.Want
 }
 
 // flag declares a flag that is written with underscores or hyphens.
@@ -209,11 +244,11 @@ func readBackbone(values []Value) (map[string]string, []problem.Problem) {
 		if i < 0 {
 			continue
 		}
-		if all[i].valid(v.Value) {
-			given[all[i].Name] = v.Value
+		if why := all[i].wrong(v.Value); why != "" {
+			problems = append(problems, problem.Problem{Source: v.Source, Message: fmt.Sprintf("--%s %s: %s", all[i].Name, v.Value, why)})
 			continue
 		}
-		problems = append(problems, problem.Problem{Source: v.Source, Message: fmt.Sprintf("--%s %s: must be %s", all[i].Name, v.Value, all[i].Want)})
+		given[all[i].Name] = v.Value
 	}
 	return given, problems
 }

@@ -20,7 +20,7 @@ var mpFactory = &Factory{
 	Flags: func() []Flag {
 		chunksize := flag("chunksize", fmt.Sprintf("Items sent to a worker at a time: auto aims at 100 ms of work from measured item times; a number, %d at most, means exactly that number", backbones.MaxChunkItems),
 			"the number of items to send at a time, 1 or more, or auto").orNumber("auto or a number", "auto").byDefault("auto")
-		return []Flag{processes("num_process", "worker processes", "the number of worker processes, 1 or more", math.MaxInt), chunksize, startMethodFlag()}
+		return []Flag{processes("num_process", "worker processes", "the number of worker processes, 1 or more", math.MaxInt), chunksize, affinityFlag(), startMethodFlag()}
 	},
 	Fits: func(task *schema.Task) error {
 		if task.Kind == schema.Device {
@@ -29,14 +29,15 @@ var mpFactory = &Factory{
 		return nil
 	},
 	Complete: func(s *Spec, _ hclog.Logger) error {
-		s.Workers = s.number("num_process", defaultWorkers())
+		s.Workers = s.number("num_process", s.defaultWorkers())
 		s.Spawn = s.Flags[startMethod] == "spawn"
 		s.ChunkSize = min(s.number("chunksize", 0), backbones.MaxChunkItems)
-		return nil
+		return s.checkAffinity()
 	},
 	New: func(_ context.Context, s *Spec, policy backbones.Policy, l Local) (backbones.Backbone, error) {
 		return mp.New(mp.Options{
 			Workers: s.Workers, ChunkSize: s.ChunkSize, Start: l.Start, Forked: l.spawns(), Remaining: l.Remaining, Policy: policy,
 		}), nil
 	},
+	Describe: describeCPUs,
 }

@@ -51,6 +51,8 @@ type Place struct {
 	journal *outputs.Journal
 	notes   bool
 	check   gpu.Check
+	// affinity is which CPUs the workers get.
+	affinity affinity
 
 	// batches are those that a device task makes itself; nil for others.
 	batches *ownBatches
@@ -88,10 +90,14 @@ func (i items) remaining() (int, bool) {
 func NewPlace(ctx context.Context, s *Spec, options PlaceOptions) (*Place, error) {
 	p := &Place{PlaceOptions: options, spec: s, template: s.compiled(), warnings: &listingWarnings{log: options.Log}}
 	p.check = gpu.Check{Devices: []string{s.Device}, Log: p.Log}
+	var err error
+	if p.affinity, err = s.affinity(ctx, p.Log); err != nil {
+		return p, err
+	}
 	if err := p.openFirst(ctx); err != nil {
 		return p, err
 	}
-	err := p.prepareOutputs()
+	err = p.prepareOutputs()
 	return p, err
 }
 
@@ -273,6 +279,7 @@ func (p *Place) Start(ctx context.Context, index int) (backbones.Worker, error) 
 		return p.batches.start(ctx, p, index)
 	}
 	open := p.open(index)
+	open.CPUs = setOf(p.affinity.workers, index)
 	return begin(p, &open, index, func() (backbones.Worker, error) { return p.startWith(ctx, open, index) })
 }
 
@@ -288,6 +295,7 @@ func (p *Place) startWith(ctx context.Context, open plugin.OpenOptions, index in
 		return nursery.Spawn(ctx, open)
 	}
 	options := p.startOptions(workerName(index))
+	options.CPUs = open.CPUs
 	return checked(ctx, &p.check, func(ctx context.Context) (backbones.Worker, error) {
 		return plugin.StartWorker(ctx, p.spec.Plugin.Command, options, open, p.spec.can("heartbeat"))
 	})

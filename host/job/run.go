@@ -47,6 +47,7 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 	if err != nil {
 		return summary, false, err
 	}
+	e.notePlacement(place.affinity)
 	listed, err := place.list(ctx, e.failed)
 	if err != nil {
 		return summary, false, err

@@ -15,6 +15,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/regular"
 	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
@@ -37,6 +38,8 @@ type Info struct {
 	Shard string `json:"shard,omitempty"`
 	// Selection are the flags that chose some of the items; empty: all were to be done.
 	Selection string `json:"selection,omitempty"`
+	// Placement is which CPUs the workers were given; empty: they may run on any.
+	Placement []Placement `json:"placement,omitempty"`
 	// Command is the command line that makes the same run again; Folder the working folder.
 	Command string `json:"command"`
 	Folder  string `json:"folder"`
@@ -59,6 +62,42 @@ type Plugin struct {
 	SDK     string `json:"sdk,omitempty"`
 	// SHA256 is of the plugin's file; of several files, of the lines that sha256sum prints for them, without their names.
 	SHA256 string `json:"sha256,omitempty"`
+}
+
+// Placement is which CPUs a worker was given.
+type Placement struct {
+	Worker string `json:"worker"`
+	// CPUs is a list such as 0-3,8, Nodes the NUMA nodes of those.
+	CPUs  string `json:"cpus"`
+	Nodes []int  `json:"nodes,omitempty"`
+	// MemoryNodes are the nodes whose memory it prefers, Threads the number of threads of its numeric libraries.
+	MemoryNodes []int `json:"memory_nodes,omitempty"`
+	Threads     int   `json:"threads"`
+}
+
+// String is the placement for users: "w0: CPUs 0-3 of node 0, 4 threads, memory of node 0".
+func (p Placement) String() string {
+	text := p.Worker + ": CPU "
+	if strings.ContainsAny(p.CPUs, ",-") {
+		text = p.Worker + ": CPUs "
+	}
+	text += p.CPUs
+	if len(p.Nodes) > 0 {
+		text += " of " + nodes(p.Nodes)
+	}
+	text += ", " + count.Of(p.Threads, "thread")
+	if len(p.MemoryNodes) > 0 {
+		text += ", memory of " + nodes(p.MemoryNodes)
+	}
+	return text
+}
+
+func nodes(numbers []int) string {
+	text := "node "
+	if len(numbers) > 1 {
+		text = "nodes "
+	}
+	return text + strings.Trim(strings.ReplaceAll(fmt.Sprint(numbers), " ", ","), "[]")
 }
 
 // The ways in which a run takes up another.

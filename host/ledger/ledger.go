@@ -162,6 +162,14 @@ func (l *Ledger) SetPluginHash(hash string) error {
 	return writeInfo(l.dir, &l.info)
 }
 
+// SetPlacement adds to run.json which CPUs the workers are given.
+func (l *Ledger) SetPlacement(placement []Placement) error {
+	l.infoMu.Lock()
+	defer l.infoMu.Unlock()
+	l.info.Placement = placement
+	return writeInfo(l.dir, &l.info)
+}
+
 // add calls record unless the ledger is broken, and wakes the writer if enough waits. It does not wait for the disk.
 func (l *Ledger) add(record func()) {
 	l.mu.Lock()

@@ -3,6 +3,7 @@ package plugin
 import (
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/internal/wire"
@@ -31,8 +32,9 @@ var protocolNames = []string{
 // IsProtocolName reports whether a variable is part of the protocol. Users must not set these.
 func IsProtocolName(name string) bool { return slices.Contains(protocolNames, name) }
 
-// Environment is the environment of a plugin's process, without the variables of the protocol.
-func Environment(command Command, worker bool) []string {
+// Environment is the environment of a plugin's process, without the variables of the protocol. threads limits BLAS, OpenMP and their like,
+// unless the user does; 0: no limit.
+func Environment(command Command, threads int) []string {
 	env := os.Environ()
 	if command.CleanEnv {
 		env = slices.DeleteFunc(env, func(entry string) bool {
@@ -40,10 +42,10 @@ func Environment(command Command, worker bool) []string {
 			return !slices.Contains(cleanNames, name) && !strings.HasPrefix(name, "LC_")
 		})
 	}
-	if worker {
+	if threads > 0 {
 		for _, name := range threadLimits {
 			if _, set := os.LookupEnv(name); !set {
-				env = append(env, name+"=1")
+				env = append(env, name+"="+strconv.Itoa(threads))
 				if name == threadLimits[0] {
 					// A process that is forked to work alone may lift limits that only the host has set.
 					env = append(env, oneThreadKey+"=1")

@@ -18,7 +18,7 @@ func TestCleanEnvironment(t *testing.T) {
 		}
 		return out
 	}
-	env := Environment(Command{CleanEnv: true, Env: []string{"OWN=1", "LD_PRELOAD=x"}}, true)
+	env := Environment(Command{CleanEnv: true, Env: []string{"OWN=1", "LD_PRELOAD=x"}}, 1)
 	for _, secret := range []string{"AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "GITHUB_TOKEN", "VIRTUAL_ENV"} {
 		if slices.Contains(names(env), secret) {
 			t.Errorf("%s is let through", secret)
@@ -32,7 +32,20 @@ func TestCleanEnvironment(t *testing.T) {
 	if slices.Contains(env, "LD_PRELOAD=here") {
 		t.Error("the host's LD_PRELOAD is let through")
 	}
-	if all := Environment(Command{}, false); !slices.Contains(all, "AWS_SECRET_ACCESS_KEY=here") {
+	if all := Environment(Command{}, 0); !slices.Contains(all, "AWS_SECRET_ACCESS_KEY=here") {
 		t.Error("without CleanEnv something is missing")
+	}
+}
+
+func TestThreadLimits(t *testing.T) {
+	t.Setenv("MKL_NUM_THREADS", "7")
+	env := Environment(Command{}, 4)
+	for _, want := range []string{"OPENBLAS_NUM_THREADS=4", "NUMEXPR_NUM_THREADS=4", "MKL_NUM_THREADS=7"} {
+		if !slices.Contains(env, want) {
+			t.Errorf("%s is missing", want)
+		}
+	}
+	if slices.Contains(env, "MKL_NUM_THREADS=4") {
+		t.Error("the user's limit is replaced")
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/kagurazaka/kagurazaka/host/cpu"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/template"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
@@ -52,6 +53,8 @@ type OpenOptions struct {
 	Log hclog.Logger
 	// StderrPath is the pipe for that; Spawn makes it.
 	StderrPath string
+	// CPUs is where the worker runs. One that the host starts has them from StartOptions.
+	CPUs cpu.Set
 	// OutputsOutside and ListOutputs are the flags of these names.
 	OutputsOutside, ListOutputs bool
 }
@@ -66,7 +69,18 @@ func (o OpenOptions) request(stage pb.Stage) *pb.OpenRequest {
 	if o.OutputsOutside || o.ListOutputs {
 		req.Listing = &pb.ListingPolicy{OutputsOutside: o.OutputsOutside, ListOutputs: o.ListOutputs}
 	}
+	if !o.CPUs.IsZero() {
+		req.Placement = &pb.Placement{Cpus: numbers(o.CPUs.CPUs), MemoryNodes: numbers(o.CPUs.Memory), Threads: uint32(o.CPUs.Threads)}
+	}
 	return req
+}
+
+func numbers(from []int) []uint32 {
+	out := make([]uint32, len(from))
+	for i, n := range from {
+		out[i] = uint32(n)
+	}
+	return out
 }
 
 func (p *Process) open(ctx context.Context, o OpenOptions, stage pb.Stage) error {

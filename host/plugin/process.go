@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/cpu"
 	_ "github.com/kagurazaka/kagurazaka/internal/buffers" // for the messages of the Run and List calls
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
@@ -51,8 +52,10 @@ type StartOptions struct {
 	OpenTimeout time.Duration
 	// Stdin hands the user's stdin to the process; otherwise it reads an empty one.
 	Stdin bool
-	// Worker limits BLAS and OpenMP to one thread each, unless the user has set them.
+	// Worker limits BLAS and OpenMP to CPUs.Threads, or one thread each, unless the user has set them.
 	Worker bool
+	// CPUs is where the process and all that it starts run.
+	CPUs cpu.Set
 	// RuntimeDir holds sockets and heartbeat pages. See NewRuntimeDir.
 	RuntimeDir string
 	// MTLS requires TLS with certificates on both sides.
@@ -103,7 +106,11 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 		cmd.Stdin = os.Stdin
 	}
 	p.runner = newRunner(cmd, command.Name, newStderrLog(opts.Log))
-	p.runner.mtls = opts.MTLS
+	p.runner.mtls, p.runner.cpus = opts.MTLS, opts.CPUs
+	threads := 0
+	if opts.Worker {
+		threads = max(opts.CPUs.Threads, 1)
+	}
 	// go-plugin's own lines (a process started, exited) only help to debug the host.
 	internal := hclog.NewNullLogger()
 	if opts.Log.IsTrace() {
@@ -122,7 +129,7 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (gprunner.Runner, error) {
 			// A plugin should not write what the host's log drops.
 			level := "KAGURAZAKA_LOG_LEVEL=" + opts.Log.GetLevel().String()
-			p.runner.cmd.Env = append(append(Environment(command, opts.Worker), level), spec.Env...)
+			p.runner.cmd.Env = append(append(Environment(command, threads), level), spec.Env...)
 			return p.runner, nil
 		},
 	})
@@ -148,6 +155,9 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 	}
 	if err != nil {
 		return nil, p.startFailed(ctx, command, time.Since(began) >= opts.Timeout, err)
+	}
+	if why := p.runner.refused; why != nil {
+		opts.Log.Warn("a worker does not run on its CPUs, but wherever the host may", "cpus", cpu.FormatList(opts.CPUs.CPUs), "error", why)
 	}
 	return p, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/cpu"
 	"github.com/kagurazaka/kagurazaka/host/guard"
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 )
@@ -30,6 +31,9 @@ type runner struct {
 	log  *stderrLog
 	// mtls: the plugin was asked for a certificate.
 	mtls bool
+	// cpus is where the process runs. refused says why it does not.
+	cpus    cpu.Set
+	refused error
 
 	firstLine  *io.PipeReader
 	lineWriter *io.PipeWriter
@@ -96,7 +100,8 @@ func (r *runner) start() error {
 		return context.Canceled
 	}
 	r.kills = countKills()
-	if err := r.cmd.Start(); err != nil {
+	var err error
+	if r.refused, err = r.cpus.Start(r.cmd.Start); err != nil {
 		return err
 	}
 	r.pid = r.cmd.Process.Pid

@@ -26,6 +26,8 @@ type Device struct {
 	ComputeCapability string `json:"compute_capability"`
 	MemoryTotal       int64  `json:"memory_total"`
 	MemoryFree        int64  `json:"memory_free"`
+	// PCI is the address on the bus, as below /sys/bus/pci/devices; empty: not known.
+	PCI string `json:"pci,omitempty"`
 	// Error is the error of a device that does not answer. The other fields may be empty then.
 	Error string `json:"error,omitempty"`
 }

@@ -22,6 +22,9 @@ const (
 	cudaNoDevice    = 100
 	capabilityMajor = 75
 	capabilityMinor = 76
+	pciBus          = 33
+	pciDevice       = 34
+	pciDomain       = 50
 )
 
 // cudaDriver asks CUDA's driver, and NVML about memory, which CUDA tells only of devices that this process has a context on: that
@@ -140,7 +143,11 @@ func (d *cudaDriver) describe(index int) (gpureport.Device, error) {
 		return gpureport.Device{}, err
 	}
 	name, id, major, minor, total := new([256]byte), new([16]byte), new(int32), new(int32), new(uint64)
+	bus, slot, domain := new(int32), new(int32), new(int32)
 	err = errors.Join(
+		d.call("cuDeviceGetAttribute", uintptr(unsafe.Pointer(bus)), pciBus, handle),
+		d.call("cuDeviceGetAttribute", uintptr(unsafe.Pointer(slot)), pciDevice, handle),
+		d.call("cuDeviceGetAttribute", uintptr(unsafe.Pointer(domain)), pciDomain, handle),
 		d.call("cuDeviceGetName", uintptr(unsafe.Pointer(name)), uintptr(len(name)), handle),
 		d.call("cuDeviceGetUuid", uintptr(unsafe.Pointer(id)), handle),
 		d.call("cuDeviceGetAttribute", uintptr(unsafe.Pointer(major)), capabilityMajor, handle),
@@ -149,8 +156,16 @@ func (d *cudaDriver) describe(index int) (gpureport.Device, error) {
 	)
 	return gpureport.Device{
 		Name: text(name[:]), UUID: fmt.Sprintf("GPU-%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:]),
-		ComputeCapability: fmt.Sprintf("%d.%d", *major, *minor), MemoryTotal: int64(*total),
+		ComputeCapability: fmt.Sprintf("%d.%d", *major, *minor), MemoryTotal: int64(*total), PCI: address(*domain, *bus, *slot),
 	}, err
+}
+
+// address is a device's place on the PCI bus. Nothing but a bridge is at 0000:00:00.0: there it is not known.
+func address(domain, bus, slot int32) string {
+	if domain == 0 && bus == 0 && slot == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%04x:%02x:%02x.0", domain, bus, slot)
 }
 
 func (d *cudaDriver) memory(index int) (used, total int64, err error) {

@@ -25,7 +25,7 @@ func (*fake) describe(index int) (gpureport.Device, error) {
 		return gpureport.Device{Name: "NVIDIA H100", MemoryTotal: 80 << 30}, errors.New("it is asleep")
 	}
 	return gpureport.Device{
-		Name: "NVIDIA H200", UUID: "GPU-00010203-0405-0607-0809-0a0b0c0d0e0f", ComputeCapability: "9.0", MemoryTotal: 141 << 30,
+		Name: "NVIDIA H200", UUID: "GPU-00010203-0405-0607-0809-0a0b0c0d0e0f", ComputeCapability: "9.0", MemoryTotal: 141 << 30, PCI: "0000:3b:00.0",
 	}, nil
 }
 
@@ -55,7 +55,7 @@ func TestList(t *testing.T) {
 	f := &fake{}
 	status, out, errs := agent(t, nil, f, "list")
 	want := `{"driver":"580.95.05","cuda":"13.0","devices":[` +
-		`{"index":0,"name":"NVIDIA H200","uuid":"GPU-00010203-0405-0607-0809-0a0b0c0d0e0f","compute_capability":"9.0","memory_total":107374182400,"memory_free":106300440576},` +
+		`{"index":0,"name":"NVIDIA H200","uuid":"GPU-00010203-0405-0607-0809-0a0b0c0d0e0f","compute_capability":"9.0","memory_total":107374182400,"memory_free":106300440576,"pci":"0000:3b:00.0"},` +
 		`{"index":1,"name":"NVIDIA H100","uuid":"","compute_capability":"","memory_total":85899345920,"memory_free":0,"error":"it is asleep"}]}` + "\n"
 	if status != 0 || out != want || errs != "" || !f.closed {
 		t.Errorf("status %d, closed %v\n got %s want %s%s", status, f.closed, out, want, errs)
