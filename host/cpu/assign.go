@@ -3,6 +3,8 @@ package cpu
 import (
 	"fmt"
 	"slices"
+
+	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // Assign returns the sets of n workers; nil: the policy pins none. Worker i keeps its set for the whole run.
@@ -121,7 +123,7 @@ func divide(node []CPU, k int) [][]CPU {
 // listed gives each worker the CPUs that its list names.
 func (t Topology) listed(lists [][]int, n int) ([][]CPU, error) {
 	if len(lists) < n {
-		return nil, fmt.Errorf("it has CPUs for %d workers, and there are %d; hint: name CPUs for each worker, or start %d", len(lists), n, len(lists))
+		return nil, fmt.Errorf("it has CPUs for %s, and there are %d; hint: name CPUs for each worker, or start %d", count.Of(len(lists), "worker"), n, len(lists))
 	}
 	shares := make([][]CPU, n)
 	for i, list := range lists[:n] {

@@ -216,12 +216,13 @@ func (l *pipeline) stage(stage plugin.Stage, first int, commits bool) backbones.
 		open.Workers = l.loaders + l.finishers + len(l.devices)
 		open.Memory, open.BatchSize = l.memory, l.batchSize
 		open.Device = l.devices[0]
-		open.CPUs = setOf([][]cpu.Set{l.affinity.load, l.affinity.device, l.affinity.finish}[stage], index)
+		set := setOf([...][]cpu.Set{l.affinity.load, l.affinity.device, l.affinity.finish}[stage], index)
+		open.CPUs = l.tell(set)
 		if stage == plugin.StageDevice {
 			open.Device = l.devices[index]
 			l.watching.Do(func() { l.closers = append(l.closers, gpu.Watch(l.devices, l.Log)) })
 		}
-		start := func() (backbones.StageWorker, error) { return l.start(ctx, stage, open, index) }
+		start := func() (backbones.StageWorker, error) { return l.start(ctx, stage, open, set, index) }
 		if commits {
 			return begin(l.Place, &open, first+index, start)
 		}
@@ -230,7 +231,7 @@ func (l *pipeline) stage(stage plugin.Stage, first int, commits bool) backbones.
 	}
 }
 
-func (l *pipeline) start(ctx context.Context, stage plugin.Stage, open plugin.OpenOptions, index int) (backbones.StageWorker, error) {
+func (l *pipeline) start(ctx context.Context, stage plugin.Stage, open plugin.OpenOptions, set cpu.Set, index int) (backbones.StageWorker, error) {
 	// For a device worker, too: it need not import anything again. A nursery that has used CUDA refuses.
 	spawn := func(ctx context.Context) (backbones.StageWorker, error) {
 		nursery, err := l.startNursery(ctx)
@@ -247,7 +248,7 @@ func (l *pipeline) start(ctx context.Context, stage plugin.Stage, open plugin.Op
 		return spawn(ctx)
 	}
 	options := l.startOptions(fmt.Sprintf("%s-%d", stage, index))
-	options.CPUs = open.CPUs
+	options.CPUs = set
 	start := func(ctx context.Context) (backbones.StageWorker, error) {
 		// On the CPU the threads of every library are the device, and those of a nursery are held to one.
 		if stage == plugin.StageDevice && l.spawns() && open.Device != gpu.CPU {

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/host/cpu"
 	"github.com/kagurazaka/kagurazaka/host/gpu"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
@@ -93,6 +94,9 @@ func NewPlace(ctx context.Context, s *Spec, options PlaceOptions) (*Place, error
 	var err error
 	if p.affinity, err = s.affinity(ctx, p.Log); err != nil {
 		return p, err
+	}
+	if s.cpuPolicy().Pins() && p.spawns() && !s.can("placement") {
+		p.Log.Warn("--cpu_affinity has no effect: the plugin makes its workers itself and cannot give them CPUs; --start_method spawn starts each one anew")
 	}
 	if err := p.openFirst(ctx); err != nil {
 		return p, err
@@ -279,8 +283,16 @@ func (p *Place) Start(ctx context.Context, index int) (backbones.Worker, error) 
 		return p.batches.start(ctx, p, index)
 	}
 	open := p.open(index)
-	open.CPUs = setOf(p.affinity.workers, index)
+	open.CPUs = p.tell(setOf(p.affinity.workers, index))
 	return begin(p, &open, index, func() (backbones.Worker, error) { return p.startWith(ctx, open, index) })
+}
+
+// tell is what of a worker's set the plugin is told.
+func (p *Place) tell(set cpu.Set) cpu.Set {
+	if !p.spec.can("placement") {
+		return cpu.Set{}
+	}
+	return set
 }
 
 func (p *Place) startWith(ctx context.Context, open plugin.OpenOptions, index int) (backbones.Worker, error) {
@@ -295,7 +307,7 @@ func (p *Place) startWith(ctx context.Context, open plugin.OpenOptions, index in
 		return nursery.Spawn(ctx, open)
 	}
 	options := p.startOptions(workerName(index))
-	options.CPUs = open.CPUs
+	options.CPUs = setOf(p.affinity.workers, index)
 	return checked(ctx, &p.check, func(ctx context.Context) (backbones.Worker, error) {
 		return plugin.StartWorker(ctx, p.spec.Plugin.Command, options, open, p.spec.can("heartbeat"))
 	})

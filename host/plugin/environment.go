@@ -15,8 +15,8 @@ var threadLimits = []string{
 	"BLIS_NUM_THREADS", "RAYON_NUM_THREADS", "OPENCV_FOR_THREADS_NUM",
 }
 
-// oneThreadKey is set if the limits are the host's, not the user's.
-const oneThreadKey = "KAGURAZAKA_ONE_THREAD"
+// limitsKey lists the limits that are the host's, not the user's.
+const limitsKey = "KAGURAZAKA_ONE_THREAD"
 
 // cleanNames are the variables of a clean environment, beside every name that begins with LC_.
 var cleanNames = append([]string{
@@ -25,7 +25,7 @@ var cleanNames = append([]string{
 
 // protocolNames are the variables of the protocol between host and SDK.
 var protocolNames = []string{
-	wire.CookieKey, wire.LifelineKey, "KAGURAZAKA_LOG_LEVEL", oneThreadKey, "KAGURAZAKA_TASK_SHA256", "KAGURAZAKA_TASK_PATH", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR",
+	wire.CookieKey, wire.LifelineKey, "KAGURAZAKA_LOG_LEVEL", limitsKey, "KAGURAZAKA_TASK_SHA256", "KAGURAZAKA_TASK_PATH", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR",
 	"PLUGIN_CLIENT_CERT", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT",
 }
 
@@ -43,14 +43,18 @@ func Environment(command Command, threads int) []string {
 		})
 	}
 	if threads > 0 {
+		var set []string
 		for _, name := range threadLimits {
-			if _, set := os.LookupEnv(name); !set {
-				env = append(env, name+"="+strconv.Itoa(threads))
-				if name == threadLimits[0] {
-					// A process that is forked to work alone may lift limits that only the host has set.
-					env = append(env, oneThreadKey+"=1")
-				}
+			_, users := os.LookupEnv(name)
+			if users || slices.ContainsFunc(command.Env, func(entry string) bool { return strings.HasPrefix(entry, name+"=") }) {
+				continue
 			}
+			env = append(env, name+"="+strconv.Itoa(threads))
+			set = append(set, name)
+		}
+		if len(set) > 0 {
+			// A process that is forked to work alone, or on several CPUs, may lift limits that only the host has set.
+			env = append(env, limitsKey+"="+strings.Join(set, ","))
 		}
 	}
 	return append(env, command.Env...)

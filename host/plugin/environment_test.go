@@ -39,13 +39,16 @@ func TestCleanEnvironment(t *testing.T) {
 
 func TestThreadLimits(t *testing.T) {
 	t.Setenv("MKL_NUM_THREADS", "7")
-	env := Environment(Command{}, 4)
-	for _, want := range []string{"OPENBLAS_NUM_THREADS=4", "NUMEXPR_NUM_THREADS=4", "MKL_NUM_THREADS=7"} {
+	env := Environment(Command{Env: []string{"OMP_NUM_THREADS=2"}}, 4)
+	for _, want := range []string{
+		"OPENBLAS_NUM_THREADS=4", "NUMEXPR_NUM_THREADS=4", "MKL_NUM_THREADS=7", "OMP_NUM_THREADS=2",
+		"KAGURAZAKA_ONE_THREAD=OPENBLAS_NUM_THREADS,VECLIB_MAXIMUM_THREADS,NUMEXPR_NUM_THREADS,BLIS_NUM_THREADS,RAYON_NUM_THREADS,OPENCV_FOR_THREADS_NUM",
+	} {
 		if !slices.Contains(env, want) {
 			t.Errorf("%s is missing", want)
 		}
 	}
-	if slices.Contains(env, "MKL_NUM_THREADS=4") {
+	if slices.Contains(env, "MKL_NUM_THREADS=4") || slices.Contains(env, "OMP_NUM_THREADS=4") {
 		t.Error("the user's limit is replaced")
 	}
 }

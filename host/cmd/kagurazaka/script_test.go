@@ -17,6 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/kagurazaka/kagurazaka/host/cpu"
 	"github.com/kagurazaka/kagurazaka/host/hosttest"
 )
 
@@ -69,6 +70,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "noorphans": noOrphans, "tmpfs": mountTmpfs, "asuser": asUser, "patch": patch,
 			"killwhen": killWhen, "waitfor": waitFor, "count": count, "many": many, "newline": newline, "replace-checkout": replaceCheckout,
+			"cpus": twoCPUs,
 		},
 	})
 }
@@ -95,6 +97,16 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	if strings.Contains(stderr, "goroutine ") && !slices.Contains(args, "-v") {
 		ts.Fatalf("a goroutine trace reaches the user")
 	}
+}
+
+// cpus puts the numbers of two CPUs that this process may use into $A and $B, the lower one first.
+func twoCPUs(ts *testscript.TestScript, _ bool, _ []string) {
+	numbers := cpu.Here().Numbers()
+	if len(numbers) < 2 {
+		ts.Fatalf("this test needs two CPUs")
+	}
+	ts.Setenv("A", strconv.Itoa(numbers[0]))
+	ts.Setenv("B", strconv.Itoa(numbers[1]))
 }
 
 // noorphans checks that no process of this script is left, waiting a little for the last to go.

@@ -227,6 +227,8 @@ class Nursery:
 
         from . import relay, worker  # noqa: F401
 
+        if opening.HasField("placement"):
+            from . import placement  # noqa: F401
         if opening.stage in stages.STAGES:
             stages.prepare()
         address = socket_path(self.folder, f"w{os.getpid()}-{self.forked}.sock")

@@ -40,6 +40,11 @@ def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int
     in_user_code = False
     try:
         process.own_output(request.stderr_path)
+        if request.HasField("placement"):
+            from . import placement
+
+            # Before there is any other thread.
+            placement.take(request.placement)
         process.leave_signals_to_host()
         process.watch(lifelines)
         process.empty_stdin()

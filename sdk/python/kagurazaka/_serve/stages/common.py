@@ -80,11 +80,11 @@ def answer(result: Any) -> bytes:
 LOADER, FINISHER = 10, 5
 
 
-def use_one_core(niceness: int) -> None:
-    """Let torch compute only in this thread, since there is one such process for each core, and yield to later stages."""
+def use_few_cores(niceness: int, request: Any) -> None:
+    """Let torch compute in this thread alone, or on the cores that are this process's own, and yield to later stages."""
     torch = sys.modules.get("torch")
     if torch is not None:
-        torch.set_num_threads(1)
+        torch.set_num_threads(max(request.placement.threads, 1))
     try:
         os.nice(niceness)
     except OSError:
@@ -94,5 +94,5 @@ def use_one_core(niceness: int) -> None:
 def use_all_cores() -> None:
     """Let torch compute with one thread for each core, if the host has limited the threads of this process's parent."""
     torch = sys.modules.get("torch")
-    if torch is not None and os.environ.get("KAGURAZAKA_ONE_THREAD"):
+    if torch is not None and "OMP_NUM_THREADS" in os.environ.get("KAGURAZAKA_ONE_THREAD", "").split(","):
         torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

@@ -19,7 +19,7 @@ class FinishServer:
     def __init__(self, opened: OpenedTask, request: Any) -> None:
         self.memory = Memory(request.memory)
         self.postprocessor = Postprocessor(opened)
-        common.use_one_core(common.FINISHER)
+        common.use_few_cores(common.FINISHER, request)
 
     def serve(self, receive: Callable[[], Optional[bytes]], send: Callable[[bytes], None]) -> None:
         """Serve until receive returns None."""

@@ -42,7 +42,7 @@ class LoadServer:
                 self.check_needs_data = set_here or template.finish_check_mode is None and _may_need_data(own)
         options = template.dataloader
         self.collate = Collate(options)
-        common.use_one_core(common.LOADER)
+        common.use_few_cores(common.LOADER, request)
         _seed(request.worker_index)
         init = options.get("worker_init_fn") if isinstance(options, dict) else None
         if init is not None:
