@@ -3,10 +3,51 @@ package cli
 import (
 	"context"
 
-	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/job"
 )
 
-// export is `export PLUGIN TASK …`.
-func (a *app) export(context.Context) error {
-	return exitcode.Usagef("kagurazaka export is not built yet")
+// export is `export PLUGIN TASK …`: it writes the items of a run with the same flags, and starts no worker.
+func (a *app) export(ctx context.Context) error {
+	a.program.Warm = &job.Warm{Log: a.log}
+	defer a.program.Warm.Close()
+	if a.line.Empty() && a.grammar.Export.From != "" {
+		x, err := a.exporter()
+		if err != nil {
+			return err
+		}
+		defer x.Close()
+		return x.ExportFailed()
+	}
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	if a.grammar.Help {
+		return s.taskHelp(ctx)
+	}
+	spec, err := s.resolve(ctx)
+	if err != nil {
+		return err
+	}
+	x, err := a.exporter()
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	if err := s.Export(ctx, spec, x); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return err
+	}
+	return a.out.Err()
+}
+
+// exporter reads the flags of the command. A terminal gets clean text, and a pipe the bytes as they are.
+func (a *app) exporter() (*job.Exporter, error) {
+	stdout := a.out.Raw()
+	if a.streams.OutTerminal {
+		stdout = a.streams.Out
+	}
+	return a.program.NewExporter(&a.grammar.Export.ExportFlags, stdout)
 }

@@ -76,6 +76,7 @@ type shardCmd struct {
 }
 
 type exportCmd struct {
+	job.ExportFlags
 	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
 	Task   string `arg:"" optional:"" help:"The task's name."`
 }

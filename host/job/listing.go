@@ -2,7 +2,6 @@ package job
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -19,13 +18,18 @@ func (s *Session) List(ctx context.Context, spec *Spec, need plan.Need, each fun
 		return summary, exitcode.Usagef("%s makes its batches itself, so there is no list of its items", spec.Task.Name)
 	}
 	p := &Place{
-		PlaceOptions: PlaceOptions{Log: s.Log, Warm: s.Warm, Shared: func(outputs.Owner, string) {}},
+		PlaceOptions: PlaceOptions{Log: s.Log, Warm: s.Warm, Shared: func(outputs.Owner, string) {}, Picker: plan.NewPicker(spec.Select)},
 		spec:         spec, template: spec.compiled(), warnings: &listingWarnings{log: s.Log}, looks: true,
 	}
 	if p.RuntimeDir, err = s.Warm.RuntimeDir(); err != nil {
 		return summary, err
 	}
-	defer func() { err = errors.Join(err, p.Close(ctx)) }()
+	defer func() {
+		if err == nil {
+			err = unmatched(p.Picker, false)
+		}
+		err = also(err, p.Close(ctx))
+	}()
 	if err := p.openFirst(ctx); err != nil {
 		return summary, err
 	}
