@@ -50,6 +50,8 @@ type instance struct {
 	// memory is shared by the stages of a device task; backend is the device of StageDevice.
 	memory  []byte
 	backend stage.Backend
+	// collate is that of StageLoad.
+	collate stage.Collate
 	// life ends with the process and has worker as a value.
 	life  context.Context
 	busy  sync.Mutex
@@ -195,6 +197,9 @@ func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {
 		if err := guard(func() error { return o.Open(in.life, env) }); err != nil {
 			return nil, taskFailure(err)
 		}
+	}
+	if err := guard(in.openCollate); err != nil {
+		return nil, taskFailure(err)
 	}
 	return in, nil
 }

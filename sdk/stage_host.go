@@ -13,6 +13,7 @@ import (
 func (r *stageRunner) loadBatch(b *batchRun) {
 	r.arena.Reset(r.in.memory, b.m.GetRegion())
 	checker, _ := r.in.task.(Checker)
+	collate := r.in.collate
 	var loaded []stage.Fields
 	var info []json.RawMessage
 	var from []int // the items' positions in the batch
@@ -46,7 +47,7 @@ func (r *stageRunner) loadBatch(b *batchRun) {
 		}
 	}
 	for len(loaded) > 0 {
-		fields, bad, err := stage.Collate(loaded)
+		fields, bad, err := collate.Collate(loaded)
 		if err != nil && bad >= 0 {
 			b.fail(from[bad], err)
 			loaded, info, from = slices.Delete(loaded, bad, bad+1), slices.Delete(info, bad, bad+1), slices.Delete(from, bad, bad+1)
@@ -83,7 +84,7 @@ func (r *stageRunner) finishBatch(b *batchRun) {
 		out := &stage.Output{Info: info[i]}
 		for t, p := range fields {
 			from, to := p.Offsets[i], p.Offsets[i+1]
-			out.Tensors = append(out.Tensors, stage.Tensor{DType: p.DType, Shape: p.Shapes[i], Data: views[t][from:to:to]})
+			out.Tensors = append(out.Tensors, stage.Tensor{Name: p.Name, DType: p.DType, Shape: p.Shapes[i], Data: views[t][from:to:to]})
 		}
 		ctx := r.item(item)
 		err := guard(func() error {

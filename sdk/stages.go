@@ -22,6 +22,27 @@ type stages interface {
 	Finish(ctx context.Context, item Item, output *stage.Output) error
 }
 
+// collater is a device task that decides how items' arrays become a batch. sdk/cuda documents it.
+type collater interface{ Collate() stage.Collate }
+
+// openCollate asks the task for its collate in a process of StageLoad.
+func (in *instance) openCollate() error {
+	c, ok := in.task.(collater)
+	if !ok || in.stage != StageLoad {
+		return nil
+	}
+	in.collate = c.Collate()
+	return in.collate.Check()
+}
+
+// wrongCollate reports a device task whose method Collate is not that of a collater: it would never be called.
+func wrongCollate(task any) error {
+	if _, ok := task.(collater); ok || !reflect.ValueOf(task).MethodByName("Collate").IsValid() {
+		return nil
+	}
+	return fmt.Errorf("the method Collate of %T differs from that of sdk/cuda's Collater, Collate() cuda.Collate", task)
+}
+
 // halfDeviceTask reports what a task with the methods Load and Infer lacks to be a device task.
 func halfDeviceTask(task any) error {
 	v := reflect.ValueOf(task)

@@ -54,3 +54,27 @@ func TestBatchesAreForDeviceTasks(t *testing.T) {
 		}
 	}
 }
+
+// oddCollate has a method Collate that nothing would call.
+type oddCollate struct{ wholeTask }
+
+func (*oddCollate) Collate([]stage.Fields) error { return nil }
+
+// padded has a collate with wrong settings.
+type padded struct{ wholeTask }
+
+func (*padded) Collate() stage.Collate { return stage.Collate{Kind: stage.CollatePad} }
+
+func TestACollateThatIsWrong(t *testing.T) {
+	if _, err := (Task[oddCollate]{}).define(); err == nil || !strings.Contains(err.Error(), "the method Collate of *sdk.oddCollate differs") {
+		t.Errorf("error %v", err)
+	}
+	in := &instance{task: &padded{}, stage: StageLoad}
+	if err := in.openCollate(); err == nil || !strings.Contains(err.Error(), "Pad has dims 0; it must be at least 1") {
+		t.Errorf("error %v", err)
+	}
+	in.stage = StageDevice
+	if err := in.openCollate(); err != nil {
+		t.Errorf("a device process asks for the collate: %v", err)
+	}
+}

@@ -56,7 +56,11 @@ func (t Task[T]) define() (*definition, error) {
 		return nil, fmt.Errorf("task %s: its type %s must be a struct, whose fields are the arguments", d.name, typ)
 	}
 	v := any(new(T))
-	if _, d.device = v.(stages); !d.device {
+	if _, d.device = v.(stages); d.device {
+		if err := wrongCollate(v); err != nil {
+			return nil, fmt.Errorf("task %s: %w", d.name, err)
+		}
+	} else {
 		if err := halfDeviceTask(v); err != nil {
 			return nil, fmt.Errorf("task %s: %w", d.name, err)
 		}

@@ -13,6 +13,9 @@
 //
 //	func main() { sdk.Serve(task) }
 //
+// Arrays of different shapes are laid out one after another in a batch. A task that also has the method of Collater can have them padded, or
+// demand that they are equal. Nest and Unnest are for items that are trees of arrays.
+//
 // The device is the CPU with --device cpu, and a CUDA device otherwise: Device.CUDA tells Infer which it is. CUDA devices
 // need a plugin built with the tag cuda (docs/design/cuda-agent.md describes how to build on a machine without CUDA). The
 // SDK copies the results of Load to the device and those of Infer back, through pinned memory, while the device computes

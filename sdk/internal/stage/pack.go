@@ -21,6 +21,8 @@ func (e *TooSmallError) Error() string {
 
 // rest is the JSON part of a payload.
 type rest struct {
+	// Names has the fields' names. It is missing if no field has one.
+	Names []string `json:"names,omitempty"`
 	// Shapes has the items' shapes for each tensor whose items differ in shape, and null for others.
 	Shapes [][][]int `json:"shapes,omitempty"`
 	// Info has the Info of each item. It is missing if no item has any.
@@ -61,7 +63,13 @@ func (l *Layout) Slot(memory []byte, i int) []byte {
 func (l *Layout) Payload() (*pb.Payload, error) {
 	out := &pb.Payload{Used: uint64(l.used)}
 	var r rest
+	if slices.ContainsFunc(l.packed, func(p Packed) bool { return p.Name != "" }) {
+		r.Names = make([]string, len(l.packed))
+	}
 	for i, p := range l.packed {
+		if r.Names != nil {
+			r.Names[i] = p.Name
+		}
 		t := &pb.Tensor{Dtype: p.DType, Offset: l.region.GetOffset() + uint64(l.starts[i])}
 		if p.Uniform() {
 			t.Shape = append(t.Shape, uint64(len(p.Shapes)))
@@ -108,6 +116,9 @@ func Unpack(m *pb.Payload, count int, memory []byte) (fields []Packed, views [][
 	}
 	for i, t := range m.GetTensors() {
 		p := Packed{DType: t.GetDtype()}
+		if i < len(r.Names) {
+			p.Name = r.Names[i]
+		}
 		if i < len(r.Shapes) && r.Shapes[i] != nil {
 			p.Shapes = r.Shapes[i]
 		} else {
@@ -147,57 +158,32 @@ func (p *Packed) SetOffsets() error {
 	return nil
 }
 
-// Collate makes the fields of a batch from those of its items, at least one. After an error, bad is the position of the
-// item that does not match the others, or -1.
-func Collate(items []Fields) (fields []Packed, bad int, err error) {
-	first := items[0].Tensors
-	fields = make([]Packed, len(first))
-	for i, item := range items {
-		if len(item.Tensors) != len(first) {
-			return nil, i, fmt.Errorf("load made %d tensors for this item, and %d for the first item of the batch", len(item.Tensors), len(first))
-		}
-		for f, t := range item.Tensors {
-			n, err := ByteSize(t.DType, t.Shape)
-			switch {
-			case err != nil:
-				return nil, i, fmt.Errorf("tensor %d of Load: %w", f, err)
-			case n != len(t.Data):
-				return nil, i, fmt.Errorf("tensor %d of Load has %d bytes, but its type %s and shape %v need %d", f, len(t.Data), t.DType, t.Shape, n)
-			case t.DType != first[f].DType:
-				return nil, i, fmt.Errorf("tensor %d of Load has type %s, but type %s in the first item of the batch", f, t.DType, first[f].DType)
-			}
-			fields[f].DType = t.DType
-			fields[f].Shapes = append(fields[f].Shapes, t.Shape)
-		}
-	}
-	for f := range fields {
-		if err := fields[f].SetOffsets(); err != nil {
-			return nil, -1, err
-		}
-	}
-	return fields, -1, nil
-}
-
-// Fill writes the items' arrays into the region. An array that Arena allocated in the region may be in its place already.
+// Fill writes the items' arrays into the region, padded where they are. An array that Arena allocated in the region may be in its place
+// already.
 func (l *Layout) Fill(memory []byte, items []Fields) {
 	base := uintptr(unsafe.Pointer(unsafe.SliceData(memory))) + uintptr(l.region.GetOffset())
 	end := base + uintptr(l.region.GetSize())
-	for f := range l.packed {
+	for f, p := range l.packed {
 		for i, item := range items {
 			data := item.Tensors[f].Data
 			at := uintptr(unsafe.Pointer(unsafe.SliceData(data)))
-			if len(data) > 0 && at >= base && at < end && at != base+uintptr(l.starts[f]+l.packed[f].Offsets[i]) {
+			inPlace := at == base+uintptr(l.starts[f]+p.Offsets[i]) && slices.Equal(item.Tensors[f].Shape, p.Shapes[i])
+			if len(data) > 0 && at >= base && at < end && !inPlace {
 				// It is at another place in the region, where other arrays would overwrite it.
 				items[i].Tensors[f].Data = slices.Clone(data)
 			}
 		}
 	}
-	for f := range l.packed {
+	for f, p := range l.packed {
 		slot := l.Slot(memory, f)
 		for i, item := range items {
-			to := slot[l.packed[f].Offsets[i]:l.packed[f].Offsets[i+1]]
-			if data := item.Tensors[f].Data; len(to) > 0 && unsafe.SliceData(data) != unsafe.SliceData(to) {
-				copy(to, data)
+			to, from := slot[p.Offsets[i]:p.Offsets[i+1]], item.Tensors[f]
+			switch {
+			case len(to) == 0 || unsafe.SliceData(from.Data) == unsafe.SliceData(to):
+			case p.fill == nil:
+				copy(to, from.Data)
+			default:
+				spread(to, p.Shapes[i], from.Data, from.Shape, p.fill)
 			}
 		}
 	}

@@ -10,6 +10,8 @@ import (
 
 // Tensor is an array in host memory, in row-major order without gaps.
 type Tensor struct {
+	// Name is for Batch.Tensor, for the rules of a Collate and for trees (Nest). It may be empty. All items must have the same names.
+	Name string
 	// DType is the type of the elements by NumPy's name: "uint8", "int32", "float32", …
 	DType string
 	Shape []int
@@ -27,6 +29,8 @@ type Fields struct {
 
 // Packed is one field of a whole batch: the items' arrays one after another, in device memory.
 type Packed struct {
+	// Name is that of the items' arrays, or for the sizes of padded ones NAME_lengths. Names that Infer gives its results reach Finish.
+	Name  string
 	DType string
 	// Shapes has each item's shape.
 	Shapes [][]int
@@ -35,6 +39,8 @@ type Packed struct {
 	Buffer  *Buffer
 	// Host is the result of Load in host memory, for any device. Do not change it. It is nil for results of Infer.
 	Host []byte
+	// fill is an element of the padding; nil: the field is not padded.
+	fill []byte
 }
 
 // Uniform reports whether all items have one shape.
@@ -50,6 +56,16 @@ type Batch struct {
 	Tensors []Packed
 	// Info is the Info of Load for each item, or nil.
 	Info []json.RawMessage
+}
+
+// Tensor returns the field of a name.
+func (b *Batch) Tensor(name string) (*Packed, error) {
+	for f := range b.Tensors {
+		if b.Tensors[f].Name == name {
+			return &b.Tensors[f], nil
+		}
+	}
+	return nil, fmt.Errorf("the batch has no array with the name %q; it has %s", name, named(b.Tensors))
 }
 
 // Output is the input of Finish for one item.
