@@ -169,6 +169,9 @@ func (a *app) main(ctx context.Context, args []string) error {
 	}
 	a.startLog()
 	a.program.Log = a.log
+	if !a.grammar.Quiet {
+		a.program.Stderr = a.screen
+	}
 	f := &a.grammar.hostFlags
 	switch {
 	case f.Version && (a.line.Empty() || !a.line.Yields()):
@@ -241,7 +244,7 @@ func (a *app) choices(command string, flags []string) string {
 	}
 	for _, f := range known {
 		if "--"+f.Name == name && f.Enum != "" && !slices.Contains(f.EnumSlice(), value) {
-			return fmt.Sprintf("%s %s: must be one of %s", name, terminal.Quote(value), strings.Join(f.EnumSlice(), ", "))
+			return fmt.Sprintf("%s %s: must be one of %s", name, terminal.Quote(value), strings.TrimPrefix(strings.Join(f.EnumSlice(), ", "), ", "))
 		}
 	}
 	return ""

@@ -63,7 +63,7 @@ func (a *app) printer() progress.Printer {
 	kind := a.grammar.Progress
 	if kind == "auto" {
 		kind = "plain"
-		if a.streams.ErrTerminal && !dumb() {
+		if a.streams.ErrTerminal && !dumb() && a.grammar.DebugFlags.Mode == "" {
 			kind = "bar"
 		}
 	}

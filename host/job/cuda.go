@@ -45,7 +45,7 @@ var cudaFactory = &Factory{
 			return l.pipeline(ctx, policy)
 		}
 		return mp.New(mp.Options{
-			Workers: s.Workers, ChunkSize: s.ChunkSize, Ahead: backbones.MaxInFlight, Start: l.Start, Remaining: l.Remaining, Policy: policy,
+			Workers: s.Workers, ChunkSize: s.ChunkSize, Ahead: s.ahead(backbones.MaxInFlight), Start: l.Start, Remaining: l.Remaining, Policy: policy,
 		}), nil
 	},
 	Describe: func(ctx context.Context, out io.Writer, s *Spec) error {
@@ -168,6 +168,9 @@ func (p *Place) pipeline(ctx context.Context, policy backbones.Policy) (backbone
 	var err error
 	if l.devices, err = s.devices(ctx, p.Log); err != nil {
 		return nil, err
+	}
+	if s.Debug != "" {
+		l.devices = l.devices[:1]
 	}
 	p.check.Devices = l.devices
 	memory, err := shm.New(p.RuntimeDir, addressSpace)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 
@@ -34,6 +35,8 @@ type PlaceOptions struct {
 	Shared func(other outputs.Owner, meaning string)
 	// Picker takes some of the items that this process lists; nil: all.
 	Picker *plan.Picker
+	// Stderr is Program.Stderr.
+	Stderr io.Writer
 }
 
 // Place is this machine as one run uses it: it lists the items of a Spec, and starts workers for them. It must be closed.
@@ -264,15 +267,19 @@ func workerName(index int) string { return fmt.Sprintf("worker-%d", index) }
 
 func (p *Place) startOptions(name string) plugin.StartOptions {
 	from := &p.spec.Plugin
-	return plugin.StartOptions{
+	o := plugin.StartOptions{
 		Log: p.Log.Named(name), RuntimeDir: p.RuntimeDir, Timeout: from.StartTimeout, OpenTimeout: from.OpenTimeout, MTLS: from.MTLS,
 	}
+	if p.spec.Debug != "" {
+		o.Messages, o.Stderr = true, p.Stderr
+	}
+	return o
 }
 
 func (p *Place) open(index int) plugin.OpenOptions {
 	return plugin.OpenOptions{
 		Task: p.spec.Task.Name, Args: p.spec.Args, Template: p.spec.Template, MixinJSON: p.spec.Mixin, Native: p.native(),
-		WorkerIndex: index, Workers: p.spec.Workers, Device: p.spec.Device,
+		WorkerIndex: index, Workers: p.spec.Workers, Device: p.spec.Device, Debug: p.spec.debug(),
 		OutputsOutside: p.spec.Listing.OutputsOutside, ListOutputs: p.spec.Listing.ListOutputs,
 	}
 }

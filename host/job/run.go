@@ -26,6 +26,7 @@ func (s *Session) Run(ctx context.Context, spec *Spec, front Front) (summarised 
 	if err != nil {
 		return false, exitcode.With(exitcode.Usage, err)
 	}
+	spec.alone()
 	e, err := s.begin(spec, front)
 	if err != nil {
 		return false, err
@@ -41,7 +42,7 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 		return summary, false, err
 	}
 	place, err := NewPlace(ctx, e.spec, PlaceOptions{
-		Log: e.Log, RuntimeDir: dir, Warm: e.Warm, Drain: e.Drain, Owner: e.owner(), Shared: e.warnShared, Picker: e.picker,
+		Log: e.Log, RuntimeDir: dir, Warm: e.Warm, Drain: e.Drain, Owner: e.owner(), Shared: e.warnShared, Picker: e.picker, Stderr: e.Stderr,
 	})
 	defer func() { err = afterStart(summary, err, place.Close(ctx)) }()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/hashicorp/go-hclog"
@@ -28,6 +29,8 @@ type Program struct {
 	Version string
 	// Note logs a text once.
 	Note func(text string)
+	// Stderr gets what plugins print as it is in a run that is debugged; nil: the log gets it.
+	Stderr io.Writer
 	// Warm keeps the process that described the plugin for the run; nil for commands that start no workers.
 	Warm *Warm
 }
@@ -142,7 +145,11 @@ func (s *Session) plugin() Plugin {
 }
 
 func (s *Session) startOptions() plugin.StartOptions {
-	return plugin.StartOptions{Log: s.Log, Timeout: s.Flags.StartTimeout, OpenTimeout: s.Flags.OpenTimeout, MTLS: s.Flags.MTLS}
+	o := plugin.StartOptions{Log: s.Log, Timeout: s.Flags.StartTimeout, OpenTimeout: s.Flags.OpenTimeout, MTLS: s.Flags.MTLS}
+	if s.Flags.Mode != "" {
+		o.Messages, o.Stderr = true, s.Stderr
+	}
+	return o
 }
 
 // Pick chooses a task of the plugin. It reports whether that exists.
@@ -250,6 +257,7 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 	problems = append(problems, found...)
 	r.Select, r.Limit, found = s.Flags.selection()
 	problems = append(problems, found...)
+	problems = append(problems, s.Flags.debugging(r, line.BackboneFlags())...)
 	if err := s.report(problems); err != nil {
 		return nil, err
 	}

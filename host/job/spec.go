@@ -46,6 +46,8 @@ type Spec struct {
 	// of the listing.
 	BatchBy     string `json:"batch_by,omitempty"`
 	BatchWindow int    `json:"batch_window,omitempty"`
+	// Debug is how the run is debugged: DebugFlags.Mode; empty: it is not.
+	Debug string `json:"debug,omitempty"`
 	// Policy lacks what belongs to a process: its log, its clock and the like.
 	Policy backbones.Policy `json:"policy"`
 	// MaxFailures is a text for run.ParseLimit.

@@ -38,7 +38,7 @@ func TestSpecRoundTrip(t *testing.T) {
 			)},
 		),
 		Mixin: json.RawMessage(`{"a":1}`), Shard: &template.Shard{Num: 3, Idx: []uint64{1}}, Outputs: direct, Listing: plan.Policy{OutputsOutside: true},
-		Select: plan.Selection{Picks: []plan.Pick{{Number: 3}, {Pattern: "*.jpg"}}}, Limit: 7,
+		Select: plan.Selection{Picks: []plan.Pick{{Number: 3}, {Pattern: "*.jpg"}}}, Limit: 7, Debug: "on",
 		Backbone: "cuda", Flags: map[string]string{"num_load": "3"}, Workers: 4, Device: "cuda:0", ChunkSize: 5, Spawn: true,
 		BatchBy: "size", BatchWindow: 64,
 		Policy: backbones.Policy{

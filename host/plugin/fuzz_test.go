@@ -298,7 +298,7 @@ func FuzzHandshake(f *testing.F) {
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, printed []byte, mtls bool) {
-		m := &mute{runner: newRunner(exec.Command("none"), "it", newStderrLog(hclog.NewNullLogger())), printed: printed}
+		m := &mute{runner: newRunner(exec.Command("none"), "it", newStderrLog(hclog.NewNullLogger(), nil)), printed: printed}
 		// Making a certificate takes longer than everything else together.
 		mtls = mtls && len(printed)%8 == 0
 		m.mtls = mtls
@@ -342,7 +342,7 @@ func TestOnlyItsOwnProcessesAreWorkers(t *testing.T) {
 		_ = own.Process.Kill()
 		_ = own.Wait()
 	}()
-	r := newRunner(exec.Command("none"), "it", newStderrLog(hclog.NewNullLogger()))
+	r := newRunner(exec.Command("none"), "it", newStderrLog(hclog.NewNullLogger(), nil))
 	r.pid = os.Getpid()
 	n := &Nursery{proc: &Process{runner: r}}
 	for _, pid := range []int64{0, 1, -1, -int64(os.Getpid()), 1 << 32, 1<<32 + int64(os.Getpid())} {
@@ -362,14 +362,14 @@ func TestOnlyItsOwnProcessesAreWorkers(t *testing.T) {
 // A plugin that makes workers and does not say how they end holds nobody up, nor does one that names one process twice.
 func TestEndsThatAreNotReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &spawned{pid: 1 << 30, exited: make(chan struct{}), log: newStderrLog(hclog.NewNullLogger())}
+		s := &spawned{pid: 1 << 30, exited: make(chan struct{}), log: newStderrLog(hclog.NewNullLogger(), nil)}
 		s.Kill()
 		<-s.exited
 		if s.exit.Reason == "" {
 			t.Error("nothing says how it ended")
 		}
 	})
-	r := newRunner(exec.Command("none"), "it", newStderrLog(hclog.NewNullLogger()))
+	r := newRunner(exec.Command("none"), "it", newStderrLog(hclog.NewNullLogger(), nil))
 	n := &Nursery{proc: &Process{runner: r}, alive: map[int64]*spawned{1 << 30: {}}}
 	if err := n.ours(&pb.WorkerStarted{Pid: 1 << 30, Socket: "/s"}); !errors.Is(err, errNotItsWorker) {
 		t.Errorf("a process is two workers: %v", err)
@@ -435,7 +435,7 @@ func FuzzSpawnResponse(f *testing.F) {
 			stream.messages = append(stream.messages, m)
 		}
 		// A process that has ended: nothing that is read here may lead to a signal.
-		r := newRunner(exec.Command("none"), "it", newStderrLog(hclog.NewNullLogger()))
+		r := newRunner(exec.Command("none"), "it", newStderrLog(hclog.NewNullLogger(), nil))
 		r.pid = gone
 		close(r.exited)
 		p := &Process{name: "it", runner: r, log: hclog.NewNullLogger()}

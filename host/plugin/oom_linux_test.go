@@ -62,7 +62,7 @@ func TestGroupFileOf(t *testing.T) {
 
 // The reason stands above a trace that is longer than what is kept.
 func TestMemoryIsRemembered(t *testing.T) {
-	log := newStderrLog(hclog.NewNullLogger())
+	log := newStderrLog(hclog.NewNullLogger(), nil)
 	log.drain(strings.NewReader("runtime: out of memory\n" + strings.Repeat("goroutine 1\n", 3*tailLines)))
 	if got := log.takeMemory(); got != "runtime: out of memory" {
 		t.Errorf("%q", got)

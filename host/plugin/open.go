@@ -21,6 +21,8 @@ type (
 	Staging = pb.Staging
 	// Direct tells a worker to note which outputs it has begun.
 	Direct = pb.Direct
+	// Debug is what a worker does for who looks for a fault.
+	Debug = pb.Debug
 	// Memory is shared memory as processes find it.
 	Memory = pb.SharedMemory
 )
@@ -46,6 +48,8 @@ type OpenOptions struct {
 	Ended func()
 	// Memory is for the stages of a device task; nil: none.
 	Memory *Memory
+	// Debug is nil for a run that is not debugged.
+	Debug *Debug
 	// BatchSize is the number of items in a batch; 0: the task decides.
 	BatchSize int
 	// Log receives stdout and stderr of a worker that the plugin makes itself, if the plugin announces "stderr"; nil: the worker writes to
@@ -64,7 +68,7 @@ func (o OpenOptions) request(stage pb.Stage) *pb.OpenRequest {
 		Task: o.Task, Args: o.Args, Template: toTemplate(o.Template), MixinJson: o.MixinJSON, Stage: stage,
 		WorkerIndex: uint32(o.WorkerIndex), Workers: uint32(o.Workers), Device: o.Device, Slots: 1,
 		HeartbeatPath: o.HeartbeatPath, Capabilities: hostCapabilities, NativeTemplate: o.Native,
-		BatchSize: uint32(o.BatchSize), StderrPath: o.StderrPath, Memory: o.Memory, Staging: o.Staging, Direct: o.Direct,
+		BatchSize: uint32(o.BatchSize), StderrPath: o.StderrPath, Memory: o.Memory, Staging: o.Staging, Direct: o.Direct, Debug: o.Debug,
 	}
 	if o.OutputsOutside || o.ListOutputs {
 		req.Listing = &pb.ListingPolicy{OutputsOutside: o.OutputsOutside, ListOutputs: o.ListOutputs}

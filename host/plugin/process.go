@@ -60,6 +60,10 @@ type StartOptions struct {
 	RuntimeDir string
 	// MTLS requires TLS with certificates on both sides.
 	MTLS bool
+	// Messages logs every message by its kind and size.
+	Messages bool
+	// Stderr gets what the process writes to stdout and stderr as it is, without its log lines; nil: the log gets it, tidied up.
+	Stderr io.Writer
 }
 
 // Process is one running plugin process after its handshake.
@@ -74,27 +78,33 @@ type Process struct {
 	openTimeout time.Duration
 	// opened are the capabilities that Open was answered with.
 	opened []string
+	// messages logs the messages; nil: they are not logged. stderr is StartOptions.Stderr.
+	messages *messageLog
+	stderr   io.Writer
 
 	stopOnce sync.Once
 }
 
 // dialOptions fit messages of a megabyte: with gRPC's default windows of 64 KiB, each would wait for several replies. gRPC's own
 // connect timeout is longer than start, the host's, so that the host reports a mute process itself.
-func dialOptions(start time.Duration) []grpc.DialOption {
-	return []grpc.DialOption{
+func dialOptions(start time.Duration, messages *messageLog) []grpc.DialOption {
+	return append(messages.dialOptions(),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: start + time.Minute}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MessageLimit), grpc.MaxCallSendMsgSize(wire.MessageLimit)),
-		grpc.WithInitialWindowSize(4 << 20),
-		grpc.WithInitialConnWindowSize(8 << 20),
-		grpc.WithReadBufferSize(128 << 10),
-		grpc.WithWriteBufferSize(128 << 10),
-	}
+		grpc.WithInitialWindowSize(4<<20),
+		grpc.WithInitialConnWindowSize(8<<20),
+		grpc.WithReadBufferSize(128<<10),
+		grpc.WithWriteBufferSize(128<<10),
+	)
 }
 
 // Start starts a process of the plugin and completes the handshake. Its error is a *StartError, or ctx's.
 func Start(ctx context.Context, command Command, opts StartOptions) (*Process, error) {
 	opts.Timeout, opts.OpenTimeout = cmp.Or(opts.Timeout, defaultStartTimeout), cmp.Or(opts.OpenTimeout, defaultOpenTimeout)
-	p := &Process{name: command.Name, log: opts.Log, timeout: opts.Timeout, openTimeout: opts.OpenTimeout}
+	p := &Process{name: command.Name, log: opts.Log, timeout: opts.Timeout, openTimeout: opts.OpenTimeout, stderr: opts.Stderr}
+	if opts.Messages {
+		p.messages = &messageLog{opts.Log}
+	}
 	image, err := openImage(command)
 	if err != nil {
 		return nil, err
@@ -105,15 +115,15 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 	if opts.Stdin {
 		cmd.Stdin = os.Stdin
 	}
-	p.runner = newRunner(cmd, command.Name, newStderrLog(opts.Log))
+	p.runner = newRunner(cmd, command.Name, newStderrLog(opts.Log, opts.Stderr))
 	p.runner.mtls, p.runner.cpus = opts.MTLS, opts.CPUs
 	threads := 0
 	if opts.Worker {
 		threads = max(opts.CPUs.Threads, 1)
 	}
-	// go-plugin's own lines (a process started, exited) only help to debug the host.
+	// go-plugin's own lines (a process started, exited) only help to debug the host. They disturb who debugs a plugin.
 	internal := hclog.NewNullLogger()
-	if opts.Log.IsTrace() {
+	if opts.Log.IsTrace() && !opts.Messages {
 		internal = opts.Log.Named("go-plugin")
 	}
 	p.client = goplugin.NewClient(&goplugin.ClientConfig{
@@ -124,7 +134,7 @@ func Start(ctx context.Context, command Command, opts StartOptions) (*Process, e
 		StartTimeout:     opts.Timeout,
 		SkipHostEnv:      true,
 		AutoMTLS:         opts.MTLS,
-		GRPCDialOptions:  dialOptions(opts.Timeout),
+		GRPCDialOptions:  dialOptions(opts.Timeout, p.messages),
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: opts.RuntimeDir},
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (gprunner.Runner, error) {
 			// A plugin should not write what the host's log drops.

@@ -134,7 +134,7 @@ func (n *Nursery) Spawn(ctx context.Context, open OpenOptions) (backbones.Worker
 		beat.close()
 		return nil, err
 	}
-	call, err := started.connect(ctx, n.proc.timeout)
+	call, err := started.connect(ctx, n.proc.timeout, n.messages(open))
 	if err != nil {
 		beat.close()
 		return nil, err
@@ -185,7 +185,7 @@ func (n *Nursery) order(open *OpenOptions) (*order, error) {
 	if open.Log != nil {
 		n.logs++
 		var err error
-		if o.log, err = newWorkerLog(filepath.Join(n.dir, fmt.Sprintf("log-%d-%d", open.WorkerIndex, n.logs)), open.Log); err != nil {
+		if o.log, err = newWorkerLog(filepath.Join(n.dir, fmt.Sprintf("log-%d-%d", open.WorkerIndex, n.logs)), open.Log, n.proc.stderr); err != nil {
 			return nil, err
 		}
 		open.StderrPath = o.log.path
@@ -481,11 +481,11 @@ func (s *spawned) Stop() {
 }
 
 // connect connects to the worker and begins its Run call. If that fails, or ctx ends before, it kills the worker.
-func (s *spawned) connect(ctx context.Context, limit time.Duration) (*runCall, error) {
+func (s *spawned) connect(ctx context.Context, limit time.Duration, messages *messageLog) (*runCall, error) {
 	if isClosed(s.exited) {
 		return nil, errors.New("a worker ended as soon as it was made")
 	}
-	opts := append(dialOptions(limit), grpc.WithTransportCredentials(insecure.NewCredentials()),
+	opts := append(dialOptions(limit, messages), grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", s.socket)
 		}))

@@ -48,7 +48,7 @@ func slowNursery(t *testing.T) (*Nursery, *slow, int) {
 	t.Helper()
 	maker := sleeper(t, 0)
 	call := &slow{reads: make(chan *pb.SpawnRequest), answers: make(chan *pb.SpawnResponse)}
-	r := &runner{pid: maker.Process.Pid, log: newStderrLog(hclog.NewNullLogger()), exited: make(chan struct{})}
+	r := &runner{pid: maker.Process.Pid, log: newStderrLog(hclog.NewNullLogger(), nil), exited: make(chan struct{})}
 	n := newNursery(&Process{runner: r, openTimeout: time.Minute}, call, func() {})
 	call.gone = n.gone
 	// There is no connection to close.
@@ -194,7 +194,7 @@ func TestAStartThatIsGivenUpLeavesNoHalfWorker(t *testing.T) {
 				cancel()
 			}
 		}()
-		call, err := s.connect(ctx, time.Minute)
+		call, err := s.connect(ctx, time.Minute, nil)
 		if err != nil {
 			if !errors.Is(err, context.Canceled) {
 				t.Fatalf("error %v, want the context's", err)

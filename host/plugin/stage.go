@@ -48,7 +48,7 @@ func (n *Nursery) SpawnStage(ctx context.Context, open OpenOptions, stage Stage)
 	if err != nil {
 		return nil, err
 	}
-	call, err := started.connect(ctx, n.proc.timeout)
+	call, err := started.connect(ctx, n.proc.timeout, n.messages(open))
 	if err != nil {
 		return nil, err
 	}

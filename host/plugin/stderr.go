@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ const (
 // stderrLog hands what a plugin process writes to the host's log and remembers the last lines.
 type stderrLog struct {
 	log hclog.Logger
+	// raw gets what is no line of a log as it is; nil: the log gets it.
+	raw io.Writer
 
 	mu   sync.Mutex
 	last []string
@@ -36,10 +39,14 @@ type stderrLog struct {
 	memory string
 }
 
-func newStderrLog(log hclog.Logger) *stderrLog { return &stderrLog{log: log} }
+func newStderrLog(log hclog.Logger, raw io.Writer) *stderrLog { return &stderrLog{log: log, raw: raw} }
 
 // drain reads until EOF, or until the reader is closed.
 func (l *stderrLog) drain(r io.Reader) {
+	if l.raw != nil {
+		l.drainRaw(r)
+		return
+	}
 	in := bufio.NewReaderSize(r, maxLine)
 	for {
 		line, err := in.ReadSlice('\n')
@@ -50,6 +57,56 @@ func (l *stderrLog) drain(r io.Reader) {
 			return
 		}
 	}
+}
+
+// drainRaw copies what comes, at once and as it is. Only what may be a line of a log waits for its end.
+func (l *stderrLog) drainRaw(r io.Reader) {
+	in := bufio.NewReaderSize(r, maxLine)
+	atStart := true
+	var line []byte
+	for {
+		first, err := in.Peek(1)
+		if err != nil {
+			return
+		}
+		if atStart && first[0] == '{' {
+			text, err := in.ReadSlice('\n')
+			if level, message, args, ok := parseHclog(strings.TrimRight(string(text), "\r\n")); ok {
+				l.remember(strings.TrimSuffix(message+": "+keyValues(args), ": "))
+				l.log.Log(level, message, args...)
+			} else {
+				line = l.copy(line, text)
+			}
+			atStart = bytes.HasSuffix(text, []byte("\n"))
+			if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+				return
+			}
+			continue
+		}
+		text, _ := in.Peek(in.Buffered())
+		if i := bytes.IndexByte(text, '\n'); i >= 0 {
+			text = text[:i+1]
+		}
+		line = l.copy(line, text)
+		atStart = bytes.HasSuffix(text, []byte("\n"))
+		_, _ = in.Discard(len(text))
+	}
+}
+
+// copy writes a text as it is, and remembers the line that ends with it. line is what came of that before; it returns what waits for more.
+func (l *stderrLog) copy(line, text []byte) []byte {
+	// The run goes on without its terminal.
+	_, _ = l.raw.Write(text)
+	if len(line) < tailWidth {
+		line = append(line, text...)
+	}
+	if !bytes.HasSuffix(text, []byte("\n")) {
+		return line
+	}
+	if said := strings.TrimSpace(string(line)); said != "" {
+		l.remember(said)
+	}
+	return line[:0]
 }
 
 func (l *stderrLog) line(line string) {
@@ -156,7 +213,7 @@ type workerLog struct {
 	drained chan struct{}
 }
 
-func newWorkerLog(path string, log hclog.Logger) (*workerLog, error) {
+func newWorkerLog(path string, log hclog.Logger, raw io.Writer) (*workerLog, error) {
 	// A file of that name is of a worker that was never seen to start.
 	_ = os.Remove(path)
 	if err := unix.Mkfifo(path, 0o600); err != nil {
@@ -171,7 +228,7 @@ func newWorkerLog(path string, log hclog.Logger) (*workerLog, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the pipe of a worker's log: %w", err), in.Close(), os.Remove(path))
 	}
-	l := &workerLog{path: path, log: newStderrLog(log), in: in, hold: hold, drained: make(chan struct{})}
+	l := &workerLog{path: path, log: newStderrLog(log, raw), in: in, hold: hold, drained: make(chan struct{})}
 	go func() {
 		defer close(l.drained)
 		l.log.drain(in)

@@ -10,7 +10,7 @@ import (
 
 func TestStderrLog(t *testing.T) {
 	var out bytes.Buffer
-	log := newStderrLog(hclog.New(&hclog.LoggerOptions{Output: &out, DisableTime: true, Level: hclog.Debug}))
+	log := newStderrLog(hclog.New(&hclog.LoggerOptions{Output: &out, DisableTime: true, Level: hclog.Debug}), nil)
 	log.drain(strings.NewReader(strings.Join([]string{
 		`{"@level":"warn","@message":"careful","@timestamp":"2026-01-01T00:00:00Z","item":"x"}`,
 		"plain print",
@@ -44,7 +44,7 @@ func FuzzStderrLog(f *testing.F) {
 	f.Add([]byte(`{"@level":"info","@message":"m"}` + "\n"))
 	f.Add([]byte("{\"@level\":3}\r\r\n\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		log := newStderrLog(hclog.NewNullLogger())
+		log := newStderrLog(hclog.NewNullLogger(), nil)
 		log.drain(bytes.NewReader(data))
 		if len(log.tail()) > tailLines {
 			t.Fatal("the tail is too long")

@@ -16,7 +16,7 @@ func TestWorkerLog(t *testing.T) {
 	var out bytes.Buffer
 	log := hclog.New(&hclog.LoggerOptions{Name: "worker-3", Output: &out})
 	open := func(t *testing.T) *workerLog {
-		l, err := newWorkerLog(filepath.Join(t.TempDir(), "log"), log)
+		l, err := newWorkerLog(filepath.Join(t.TempDir(), "log"), log, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

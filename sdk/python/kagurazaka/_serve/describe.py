@@ -17,7 +17,7 @@ from .stages import capable
 from .taskfile import TaskFile
 
 # "template": if the task lists its items itself, the SDK applies the template's shards, outputs and checks.
-CAPABILITIES = ["spawn", "heartbeat", "staging", "direct", "template", "stderr", "exact", "placement"]
+CAPABILITIES = ["spawn", "heartbeat", "staging", "direct", "template", "stderr", "exact", "placement", "debug"]
 # Capabilities of a task: the host must open it before listing; the SDK applies its template.
 OPEN_FIRST, OWN_TEMPLATE = "open_first", "own_template"
 _CONSTRUCTOR_S = 5.0

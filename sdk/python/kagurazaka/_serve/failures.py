@@ -16,6 +16,9 @@ _SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _ENVIRONMENT = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 _MESSAGE_LIMIT, _TRACEBACK_LIMIT = 8192, 256 << 10
 
+# Whether tracebacks show local variables: the run is debugged.
+shows_locals = False
+
 
 class UserMistake(Exception):
     """The user's input is wrong: arguments, configuration, a name."""
@@ -139,6 +142,10 @@ def _summary(error: BaseException) -> str:
 
 def _traceback(error: BaseException) -> str:
     try:
+        if shows_locals:
+            from . import locals
+
+            return locals.format_exception(error, _users_part(error.__traceback__))
         return "".join(traceback.format_exception(type(error), error, _users_part(error.__traceback__)))
     except BaseException:
         return _type_name(error)

@@ -70,6 +70,7 @@ class OpenedTask:
 
 def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
     """Construct the task that the request names. Returns (task, None) or (None, Error)."""
+    failures.shows_locals = request.debug.locals
     try:
         file.load()
         found = file.find(request.task)

@@ -1,0 +1,120 @@
+"""Tracebacks with the local variables of the user's functions, in which secrets are masked by the names of their variables."""
+
+from __future__ import annotations
+
+import os
+import re
+import reprlib
+import sysconfig
+import traceback
+from types import TracebackType
+from typing import Any, Iterator, Optional
+
+_SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_PATHS = sysconfig.get_paths()
+_LIBRARIES = tuple({os.path.join(_PATHS[name], "") for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_MASK = "***"
+# The longest printed value, and the most variables of one function.
+_LONGEST, _MOST = 200, 50
+# The most exceptions of one traceback whose variables are shown: a chain may be a ring, and a group may hold thousands.
+_MOST_ERRORS = 20
+
+# A word of a name: api_key, apiKey and API-KEY have the same.
+_WORDS = "pass passwd password passwords passphrase passcode pwd pw secret secrets token tokens key keys apikey cred creds credential"
+_WORDS += " credentials auth authorization authentication bearer cookie cookies jwt signature dsn"
+_ANY = "|".join(_WORDS.split())
+_SECRET = re.compile(rf"(?:^|[^a-z])(?:{_ANY})(?:[^a-z]|$)")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+# NAME=VALUE, NAME: VALUE and 'NAME': VALUE in the text of a value. A quoted VALUE may have lost its end.
+_NAME, _SIGN = r"(?P<name>\b[A-Za-z_][\w-]*)", r"""(?P<sign>\\?["']?\s*(?:=|:)\s*)"""
+_VALUE = r"""[bru]{0,2}"[^"]*"?|[bru]{0,2}'[^']*'?|(?:Bearer|Basic|Token)\s+\S+|[^\s,;&)}\]"']+"""
+_PAIR = re.compile(f"{_NAME}{_SIGN}(?:{_VALUE})")
+# scheme://user:password@host
+_ADDRESS = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
+
+
+def is_secret(name: str) -> bool:
+    """Return whether a variable of this name may hold a secret."""
+    return _SECRET.search(_HUMP.sub("_", name).lower()) is not None
+
+
+def shown(name: str, value: Any) -> str:
+    """Return a variable's value as it is printed: short, on one line, and without secrets."""
+    if is_secret(name):
+        return _MASK
+    try:
+        text = masked(_short.repr(value))
+    except BaseException as error:  # user code, which may raise anything
+        text = f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
+    text = " ".join(text.split("\n"))
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def masked(text: str) -> str:
+    """Return a text without the secrets that their names in it tell."""
+    text = _ADDRESS.sub(rf"\g<1>{_MASK}@", text)
+    return _PAIR.sub(lambda found: f"{found['name']}{found['sign']}{_MASK}" if is_secret(found["name"]) else found[0], text)
+
+
+class _Short(reprlib.Repr):
+    """A repr that looks at the first elements of containers alone, and masks the entries of dicts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxtuple = self.maxlist = self.maxarray = self.maxset = self.maxfrozenset = self.maxdeque = self.maxdict = 10
+        self.maxstring = self.maxlong = self.maxother = _LONGEST
+
+    def repr_dict(self, value: dict[Any, Any], level: int) -> str:
+        if level <= 0 and value:
+            return "{...}"
+        parts = []
+        for key in list(value)[: self.maxdict]:
+            text = _MASK if isinstance(key, str) and is_secret(key) else self.repr1(value[key], level - 1)
+            parts.append(f"{self.repr1(key, level - 1)}: {text}")
+        if len(value) > self.maxdict:
+            parts.append("...")
+        return "{" + ", ".join(parts) + "}"
+
+
+_short = _Short()
+
+
+def format_exception(error: BaseException, trace: Optional[TracebackType]) -> str:
+    """Return a traceback with the variables of the user's functions."""
+    made = traceback.TracebackException(type(error), error, trace)
+    for number, (one, real_trace) in enumerate(_chain(made, error, trace)):
+        if number == _MOST_ERRORS:
+            break
+        frames = [frame for frame, _ in traceback.walk_tb(real_trace)]
+        if len(frames) != len(one.stack):
+            continue
+        for summary, frame in zip(one.stack, frames):
+            if _is_users(frame.f_code.co_filename):
+                summary.locals = _variables(frame.f_locals)
+    return "".join(made.format())
+
+
+def _chain(
+    made: traceback.TracebackException, error: BaseException, trace: Optional[TracebackType]
+) -> Iterator[tuple[traceback.TracebackException, Optional[TracebackType]]]:
+    """Yield the exceptions that a traceback prints, each with its frames."""
+    waiting = [(made, error, trace)]
+    while waiting:
+        made, error, trace = waiting.pop(0)
+        yield made, trace
+        pairs = [(made.__cause__, error.__cause__), (made.__context__, error.__context__)]
+        pairs += zip(getattr(made, "exceptions", None) or (), getattr(error, "exceptions", None) or ())
+        waiting += [(one, other, other.__traceback__) for one, other in pairs if one is not None and other is not None]
+
+
+def _is_users(file: str) -> bool:
+    return not (file.startswith("<frozen ") or file.startswith(_SDK) or file.startswith(_LIBRARIES))
+
+
+def _variables(values: dict[str, Any]) -> dict[str, str]:
+    names = [name for name in values if not name.startswith("__")]
+    found = {name: shown(name, values[name]) for name in names[:_MOST]}
+    if len(names) > _MOST:
+        found["…"] = f"and {len(names) - _MOST} more"
+    return found
