@@ -306,7 +306,13 @@ func (a *applier) applyElements(list *template.Node, v *Value, at seat) *templat
 func (a *applier) modes(v *Value, at seat) *template.Node {
 	list := &template.Node{Kind: template.KindList, Origin: v.Source}
 	for i, item := range v.Items {
-		list.List = append(list.List, a.apply(nil, item, at.element(i)))
+		before := len(a.problems)
+		mode := a.apply(nil, item, at.element(i))
+		if mode.IsNull() && len(a.problems) > before {
+			// The source lets problem.Fresh leave out what follows from a mode that could not be made.
+			mode.Origin = a.problems[before].Source
+		}
+		list.List = append(list.List, mode)
 	}
 	return list
 }

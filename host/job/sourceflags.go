@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
@@ -52,6 +53,12 @@ func (f *SourceFlags) apply(task *schema.Task, tree *template.Node) []problem.Pr
 		wrong.Message = fmt.Sprintf("%s has no template, so it lists its items itself and reads no file of them", task.Name)
 	case task.Kind == schema.Device && !task.Has("stages") && tree.Get(template.RoleDataloader).IsNull():
 		wrong.Message = fmt.Sprintf("%s makes its batches with a loader of its own, which reads no file of items", task.Name)
+	case s.mode == "InputFromList" && hasGroups(tree.Get(template.RoleInput)):
+		wrong.Message = fmt.Sprintf("an item of %s has several files, and a list of paths does not tell which belong together", task.Name)
+		wrong.Suggestion = "kagurazaka export writes a list of its items for --manifest"
+	case s.mode == "InputFromFileTripletJsonl" && !onlyInputs(tree.Get(template.RoleInput)):
+		tree.Set(template.RoleInput, wholeLines(s, tree.Get(template.RoleInput)))
+		return nil
 	default:
 		tree.Set(template.RoleInput, s.node())
 		if f.FilesFrom != "" && f.Null {
@@ -68,4 +75,34 @@ func (s source) node() *template.Node {
 	mode := &template.Node{Kind: template.KindMode, Mode: s.mode, Origin: s.flag}
 	mode.Set(s.field, path)
 	return mode
+}
+
+// hasGroups reports whether an item of an input mode is several files.
+func hasGroups(mode *template.Node) bool {
+	switch {
+	case mode.IsNull():
+		return false
+	case mode.Mode == "InputByMerge" && mode.Get("modes") != nil:
+		return slices.ContainsFunc(mode.Get("modes").List, hasGroups)
+	}
+	return mode.Mode == "InputByGroup" || mode.Mode == "InputByFilenameSubfoldering"
+}
+
+// onlyInputs reports whether an item of an input mode is one input and nothing more, so that a manifest needs no more.
+func onlyInputs(mode *template.Node) bool {
+	return mode != nil && !mode.Custom && slices.Contains([]string{
+		"InputByExts", "InputByGlob", "InputBySubDirectory", "InputFromFileTripletJsonl", "InputFromList",
+	}, mode.Mode)
+}
+
+// wholeLines is the mode that keeps all of a manifest's lines. In a merge, inputs and their files stay triplets; those in the lines of a
+// user's file never were.
+func wholeLines(s source, current *template.Node) *template.Node {
+	s.mode = "InputFromWhateverJsonl"
+	if current != nil && current.Mode == s.mode {
+		return s.node()
+	}
+	merge := &template.Node{Kind: template.KindMode, Mode: "InputByMerge", Origin: s.flag}
+	merge.Set("modes", &template.Node{Kind: template.KindList, List: []*template.Node{s.node()}, Origin: s.flag})
+	return merge
 }

@@ -11,7 +11,17 @@ import (
 func TestSourceFlags(t *testing.T) {
 	normal := &schema.Task{Name: "T"}
 	own := &schema.Task{Name: "T", Kind: schema.Device}
-	tree := func() *template.Node { return &template.Node{Kind: template.KindMap} }
+	tree := func(input ...string) *template.Node {
+		root := &template.Node{Kind: template.KindMap}
+		for i, name := range input {
+			mode := &template.Node{Kind: template.KindMode, Mode: name}
+			if i > 0 {
+				mode.Set("modes", &template.Node{Kind: template.KindList, List: []*template.Node{root.Get(template.RoleInput)}})
+			}
+			root.Set(template.RoleInput, mode)
+		}
+		return root
+	}
 	for _, c := range []struct {
 		flags SourceFlags
 		task  *schema.Task
@@ -20,7 +30,13 @@ func TestSourceFlags(t *testing.T) {
 		wrong string
 	}{
 		{SourceFlags{}, normal, nil, "", ""},
-		{SourceFlags{Manifest: "m"}, normal, tree(), "InputFromFileTripletJsonl", ""},
+		{SourceFlags{Manifest: "m"}, normal, tree("InputByExts"), "InputFromFileTripletJsonl", ""},
+		{SourceFlags{Manifest: "m"}, normal, tree(), "InputByMerge", ""},
+		{SourceFlags{Manifest: "m"}, normal, tree("InputFromWhateverJsonl"), "InputFromWhateverJsonl", ""},
+		{SourceFlags{Manifest: "m"}, normal, tree("InputByGroup", "InputByMerge"), "InputByMerge", ""},
+		{SourceFlags{FilesFrom: "-"}, normal, tree("InputByGroup"), "", "an item of T has several files"},
+		{SourceFlags{FilesFrom: "-"}, normal, tree("InputByFilenameSubfoldering", "InputByMerge"), "", "an item of T has several files"},
+		{SourceFlags{FilesFrom: "-"}, normal, tree("InputByExts", "InputByMerge"), "InputFromList", ""},
 		{SourceFlags{FilesFrom: "-", Null: true}, normal, tree(), "InputFromList", ""},
 		{SourceFlags{FilesFrom: "-", Manifest: "m"}, normal, tree(), "", "--files-from and --manifest both say where the items come from: give one of them"},
 		{SourceFlags{Manifest: "m"}, normal, nil, "", "T has no template"},

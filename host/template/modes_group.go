@@ -152,6 +152,9 @@ func (c *compiler) merge(m values, in *Input) {
 			continue
 		}
 		one := c.input(fields)
+		if one.IsStdin() && slices.ContainsFunc(in.Modes, (*Input).IsStdin) {
+			c.problem(where, n, "reads stdin, which a mode before it reads to its end", "")
+		}
 		if one.Kind == Merged {
 			in.Modes = append(in.Modes, one.Modes...)
 			continue

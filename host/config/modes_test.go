@@ -1,0 +1,57 @@
+package config
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
+)
+
+// merging is a template whose input mode merges two.
+func merging() *template.Node {
+	return &template.Node{Kind: template.KindMap, Fields: []template.Field{
+		field("input_mode", mode("InputByMerge", field("modes", &template.Node{Kind: template.KindList, List: []*template.Node{
+			mode("InputByExts", field("exts", []any{".a"})), mode("InputByGlob", field("glob_pattern", placeholder())),
+		}}))),
+	}}
+}
+
+func TestApplyReachesTheModesOfAList(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		mixins []string
+		want   string
+		wrong  []string
+	}{
+		{"a field of each", []string{"input_mode.modes.0.exts=[.b]", "input_mode.modes.1.glob_pattern=*"}, `InputByMerge{modes:[InputByExts{exts:[".b"]} InputByGlob{glob_pattern:"*"}]}`, nil},
+		{"text as it was typed", []string{"input_mode.modes.0.exts.0=010", "input_mode.modes.1.glob_pattern=[a] #1"},
+			`InputByMerge{modes:[InputByExts{exts:["010"]} InputByGlob{glob_pattern:"[a] #1"}]}`, nil},
+		{"another mode", []string{"input_mode.modes.1=InputByExts", "input_mode.modes.1.exts=.c"}, `InputByMerge{modes:[InputByExts{exts:[".a"]} InputByExts{exts:".c"}]}`, nil},
+		{"another list", []string{"input_mode.modes=[{mode: InputByGroup, files: {x: .x, a: [.a, 1]}}, InputByExts]"},
+			`InputByMerge{modes:[InputByGroup{files:{x:".x" a:[".a" "1"]} required:null} InputByExts{exts:<>}]}`, nil},
+		{"another input mode", []string{"input_mode={mode: InputByFilenameSubfoldering, file_to_read: {z: 010, a: b}}"},
+			`InputByFilenameSubfoldering{file_to_read:{z:"010" a:"b"} required:null}`, nil},
+		{"wrong ones", []string{"input_mode.modes=[{mode: InputByExt}, {exts: .a}, SoftShard]"}, `InputByMerge{modes:[null null null]}`, []string{
+			"--mixin input_mode.modes: input_mode.modes.0: unknown mode InputByExt (did you mean InputByExts?)",
+			"--mixin input_mode.modes: input_mode.modes.1: these fields have no mode here yet (add input_mode.modes.1.mode=NAME, where NAME is one of " + choices("input_mode") + ")",
+			"--mixin input_mode.modes: input_mode.modes.2: SoftShard is a mode for soft_shard, not for input_mode (its modes: " + choices("input_mode") + ")",
+		}},
+		{"a wrong field", []string{"input_mode.modes.0.ext=.b"}, `InputByMerge{modes:[InputByExts{exts:[".a"]} InputByGlob{glob_pattern:<>}]}`,
+			[]string{"--mixin input_mode.modes.0.ext: InputByExts has no field ext (did you mean exts?)"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg, problems := Load(Sources{Mixins: c.mixins, Template: merging()})
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			got, problems := Apply(merging(), cfg.Mixin, false)
+			if diff := cmp.Diff(c.want, show(got.Get("input_mode"))); diff != "" {
+				t.Errorf("the mode (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.wrong, lines(problems)); diff != "" {
+				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
