@@ -272,7 +272,7 @@ func (x *Exporter) tell(spec *Spec) {
 	case x.opaque > 0:
 		x.Log.Warn(count.Of(x.opaque, "item is", "items are") + " of a kind that only the plugin can read: the list has the printable form, and cannot be read back")
 	case x.odd > 0 && x.format == export.JSONL && x.run == nil:
-		x.Log.Info("the items are more than an input: a run reads the list with --mixin input_mode.mode=InputFromWhateverJsonl input_mode.jsonl_path=FILE, and --manifest keeps their inputs alone")
+		x.Log.Info("the items are more than an input: --manifest FILE reads the list for this task, and for another one --mixin input_mode.mode=InputFromWhateverJsonl input_mode.jsonl_path=FILE")
 	case x.odd > 0 && x.format == export.JSONL:
 		x.Log.Info("the items are more than an input: item has them whole")
 	}

@@ -56,7 +56,7 @@ func (f *SourceFlags) apply(task *schema.Task, tree *template.Node) []problem.Pr
 	case s.mode == "InputFromList" && hasGroups(tree.Get(template.RoleInput)):
 		wrong.Message = fmt.Sprintf("an item of %s has several files, and a list of paths does not tell which belong together", task.Name)
 		wrong.Suggestion = "kagurazaka export writes a list of its items for --manifest"
-	case s.mode == "InputFromFileTripletJsonl" && !onlyInputs(tree.Get(template.RoleInput)):
+	case s.mode == "InputFromFileTripletJsonl" && !singleInputs(tree.Get(template.RoleInput)):
 		tree.Set(template.RoleInput, wholeLines(s, tree.Get(template.RoleInput)))
 		return nil
 	default:
@@ -88,8 +88,8 @@ func hasGroups(mode *template.Node) bool {
 	return mode.Mode == "InputByGroup" || mode.Mode == "InputByFilenameSubfoldering"
 }
 
-// onlyInputs reports whether an item of an input mode is one input and nothing more, so that a manifest needs no more.
-func onlyInputs(mode *template.Node) bool {
+// singleInputs reports whether an item of an input mode is one input and nothing more, so that a manifest needs no more.
+func singleInputs(mode *template.Node) bool {
 	return mode != nil && !mode.Custom && slices.Contains([]string{
 		"InputByExts", "InputByGlob", "InputBySubDirectory", "InputFromFileTripletJsonl", "InputFromList",
 	}, mode.Mode)
