@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/internal/gpureport"
@@ -65,5 +66,18 @@ func TestVisibleDevices(t *testing.T) {
 		if got := visibleDevices(); got != want {
 			t.Errorf("%q: %d devices, want %d", list, got, want)
 		}
+	}
+}
+
+func TestNodesOfDevices(t *testing.T) {
+	told := gpureport.List{Devices: []gpureport.Device{{Index: 0, PCI: "0000:3b:00.0"}, {Index: 1, PCI: "0001:af:00.0"}, {Index: 2}}}
+	root := fstest.MapFS{
+		"sys/bus/pci/devices/0000:3b:00.0/numa_node": {Data: []byte("1\n")},
+		// A machine that does not tell.
+		"sys/bus/pci/devices/0001:af:00.0/numa_node": {Data: []byte("-1\n")},
+	}
+	devices := []string{"cuda:1", "cuda:0", "cuda:2", "cuda:7", CPU}
+	if got := nodesOf(told, devices, root); !slices.Equal(got, []int{-1, 1, -1, -1, -1}) {
+		t.Errorf("%v are on nodes %v", devices, got)
 	}
 }

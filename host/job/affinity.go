@@ -22,7 +22,7 @@ func affinityFlag() Flag {
 	f := flag(cpuAffinity, "Which CPUs each worker runs on: none: any; compact: one each, close together; spread: its part of all of them; "+
 		"or a list as taskset writes it, such as 0-3,8-15:2, whose i-th CPU is worker i's, or a list for each worker, as in 0-3/4-7",
 		"none, compact, spread, a list of CPUs (0-3,8-15:2), or a list for each worker (0-3/4-7)")
-	f.Type, f.TypeName = schema.Custom, "none, compact, spread or a list"
+	f.Type, f.TypeName, f.Words = schema.Custom, "none, compact, spread or a list", []string{cpu.None, cpu.Compact, cpu.Spread}
 	f.Check = func(value string) error {
 		_, err := cpu.ParsePolicy(value)
 		return err
@@ -106,13 +106,20 @@ func (s *Spec) affinity(ctx context.Context, log hclog.Logger) (a affinity, err 
 		}
 		nodes = gpu.Nodes(ctx, devices, log)
 	}
-	// A loader may serve any device, so all loaders are near all devices.
-	pools := s.pools()
-	sets := make([][]cpu.Set, len(pools))
-	for i, n := range pools {
+	for _, n := range s.pools() {
 		if len(policy.Lists) == 0 && n > len(t.CPUs) {
 			log.Warn("there are more workers than CPUs, so some share one", "workers", n, "cpus", cpu.FormatList(t.Numbers()))
 		}
+	}
+	return s.affinityOn(t, devices, nodes)
+}
+
+// affinityOn gives the workers their CPUs of a topology. nodes are those of the devices; -1: not known.
+func (s *Spec) affinityOn(t cpu.Topology, devices []string, nodes []int) (a affinity, err error) {
+	pools := s.pools()
+	sets := make([][]cpu.Set, len(pools))
+	for i, n := range pools {
+		// A loader may serve any device, so all loaders are near all devices.
 		if sets[i], err = s.assign(t.Prefer(known(nodes), n), n); err != nil {
 			return affinity{}, err
 		}
@@ -123,9 +130,9 @@ func (s *Spec) affinity(ctx context.Context, log hclog.Logger) (a affinity, err 
 		for _, node := range nodes {
 			a.device = append(a.device, near(t, node))
 		}
-	case s.Task.Kind == schema.Device && len(policy.Lists) == 0:
+	case s.Task.Kind == schema.Device && len(s.cpuPolicy().Lists) == 0:
 		// Its only worker loads with processes of its own.
-		a.workers = []cpu.Set{near(t, known(nodes)...)}
+		a.workers = []cpu.Set{near(t, nodes...)}
 	default:
 		a.workers = sets[0]
 	}

@@ -15,7 +15,7 @@ _SET_MEMPOLICY = {"x86_64": 238, "aarch64": 237}
 _PREFERRED, _PREFERRED_MANY = 1, 5
 _WORD, _WORDS = 8 * ctypes.sizeof(ctypes.c_ulong), 16
 
-_OPENBLAS = tuple(prefix + "openblas_set_num_threads" + suffix for prefix in ("", "scipy_") for suffix in ("", "64_", "_64_"))
+_OPENBLAS = tuple(prefix + "openblas_set_num_threads" + suffix for prefix in ("", "scipy_") for suffix in ("", "64_"))
 # The functions that set the number of threads, by the beginning of a library's file name.
 _SETTERS = {
     "libopenblas": _OPENBLAS,
