@@ -68,6 +68,9 @@ type shardCmd struct {
 	By     string   `name:"by" default:"index" enum:"index,hash,size,time" help:"What makes the parts equal: ${enum}. index: the number of items, one after the other. hash: that of REL_DIR/NAME, so that an item stays in its part when others come and go. size: the bytes of the inputs. time: the seconds that a run measured."`
 	From   []string `name:"from" sep:"none" placeholder:"RUN" help:"The run whose ledger has the seconds for --by time: its id or its beginning, last, or its folder. May be given several times."`
 	Out    string   `name:"out" placeholder:"DIR" help:"The folder for the manifests. It must be new or empty, or hold a set of manifests."`
+	Layout string   `name:"layout" default:"manifest" enum:"manifest,hard" help:"What to make: ${enum}. hard: shard --layout hard IN BASE makes folders BASE/IDX/NAME of hard links to the files below IN, as HardShardModeV1 reads them."`
+	Name   string   `name:"name" default:"input" help:"NAME of the folders of --layout hard."`
+	Undo   bool     `name:"undo" help:"With --layout hard IN BASE: take the links back. Files that are gone from IN return there."`
 	State  string   `name:"state" default:"all" enum:"all,todo" help:"Which items to divide: ${enum}. todo: those that are not finished."`
 	Force  bool     `name:"force" help:"Replace the set of manifests in DIR."`
 	JSON   bool     `name:"json" help:"Print one JSON object: what shards.json in DIR has, with the command for each manifest."`

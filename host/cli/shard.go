@@ -15,6 +15,9 @@ const shownParts = 10
 
 // shard is `shard PLUGIN TASK …`: it divides the items of a run into manifests.
 func (a *app) shard(ctx context.Context) error {
+	if f := &a.grammar.Shard; !a.grammar.Help && (f.Layout == "hard" || f.Undo) {
+		return a.shardHard(ctx)
+	}
 	a.program.Warm = &job.Warm{Log: a.log}
 	defer a.program.Warm.Close()
 	s, err := a.open(ctx)

@@ -57,6 +57,8 @@ type Division struct {
 	OutputsOutside bool `json:"outputs_outside,omitempty"`
 	// OwnShard: the template has a shard of its own, which a run of a manifest must not apply again.
 	OwnShard bool `json:"own_shard,omitempty"`
+	// files: the items are files.
+	files bool
 }
 
 // DivisionPart is a manifest of a set.
@@ -323,6 +325,9 @@ func (d *Division) Evenness() string {
 // Amount says how much a part has.
 func (d *Division) Amount(p DivisionPart) string {
 	text := count.Of(p.Items, "item")
+	if d.files {
+		text = count.Of(p.Items, "file")
+	}
 	if d.Unit != "" {
 		text += ", " + d.amount(p.Weight)
 	}

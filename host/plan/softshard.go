@@ -52,11 +52,16 @@ func hashKey[T string | []byte](key T) uint64 { return addHash(newHash, key).sum
 func (i *Item) Hash(within *template.Shard) uint64 {
 	n := hashKey(i.Entry)
 	if i.Input != (triplet{}) {
-		n = addHash(addHash(addHash(newHash, i.Input.RelDir), "/"), i.Input.FileName).sum()
+		n = HashOf(i.Input.RelDir, i.Input.FileName)
 	}
 	for s := within; s != nil && s.ByHash && s.Num > 1; s = s.Sub {
 		rank, _ := slices.BinarySearch(s.Idx, n%s.Num)
 		n = n/s.Num*uint64(len(s.Idx)) + uint64(rank) + 1
 	}
 	return n
+}
+
+// HashOf is the number of a file in a SoftShardByHash.
+func HashOf(relDir, fileName string) uint64 {
+	return addHash(addHash(addHash(newHash, relDir), "/"), fileName).sum()
 }

@@ -30,10 +30,15 @@ func (w *Weights) Add(weight float64) {
 	w.add(float32(weight))
 }
 
+// AddTo adds to the weight of an earlier item.
+func (w *Weights) AddTo(number uint64, weight float64) {
+	w.sum += weight
+	w.chunks[number/chunk][number%chunk] += float32(weight)
+}
+
 // AddJoined adds an item that stays in the part of the one before it: of both together more is known than of each.
 func (w *Weights) AddJoined(weight float64) {
-	w.sum += weight
-	w.chunks[w.unit/chunk][w.unit%chunk] += float32(weight)
+	w.AddTo(uint64(w.unit), weight)
 	w.add(joined)
 }
 

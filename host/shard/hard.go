@@ -1,0 +1,474 @@
+package shard
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
+	"github.com/kagurazaka/kagurazaka/internal/count"
+	"github.com/kagurazaka/kagurazaka/internal/filelock"
+)
+
+// markName is the file in the base folder that says what was laid out there. It is written before the first link.
+const markName = ".kagurazaka-hard-shard.json"
+
+// Layout is folders BASE/IDX/NAME, one a part, as HardShardModeV1 reads them. Their files are hard links to those below a folder. Files
+// of one folder that share a stem stay together: they may be one item.
+type Layout struct {
+	// In is the folder whose files are divided, Base the folder of the parts.
+	In    string `json:"in"`
+	Base  string `json:"-"`
+	Name  string `json:"name"`
+	Parts int    `json:"shards"`
+	// BySize makes parts of equal bytes. Otherwise Hash divides, by REL_DIR and the stem; nil: one after the other.
+	BySize bool                                 `json:"-"`
+	Hash   func(relDir, fileName string) uint64 `json:"-"`
+}
+
+// mark is the file markName.
+type mark struct {
+	Format int `json:"kagurazaka_hard_shard"`
+	Layout
+	// Complete: all links are made. Made: the base folder was not there before.
+	Complete bool `json:"complete"`
+	Made     bool `json:"made"`
+}
+
+// Make makes the folders. What a command that was killed has left is removed first. Nothing is changed before all is known to fit.
+func (l Layout) Make(ctx context.Context) ([]Part, error) {
+	if l.Name == "" || l.Name != filepath.Base(l.Name) || l.Name == ".." || l.Name == "." {
+		return nil, fmt.Errorf("--name %q must be the name of a folder", l.Name)
+	}
+	var err error
+	if l.In, err = realFolder(l.In); err != nil {
+		return nil, err
+	}
+	if err := l.apart(); err != nil {
+		return nil, err
+	}
+	before, err := readMark(l.Base)
+	switch {
+	case err == nil && before.Complete:
+		return nil, fmt.Errorf("%s has the files of %s already, in %d parts: --undo takes them back", l.Base, before.In, before.Parts)
+	case err == nil && before.In != l.In:
+		return nil, fmt.Errorf("%s has a part of the files of %s, from a command that did not end: --undo takes them back", l.Base, before.In)
+	case err == nil:
+		// The same command, again.
+		if _, err := Undo(ctx, l.In, l.Base); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	w := &layoutWalk{ctx: ctx, layout: l}
+	if err := w.check(); err != nil {
+		return nil, err
+	}
+	return w.make()
+}
+
+// realFolder is the absolute path of a folder, without links.
+func realFolder(path string) (string, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return "", err
+	case !info.IsDir():
+		return "", fmt.Errorf("%s: it is not a folder", path)
+	}
+	if path, err = filepath.Abs(path); err == nil {
+		path, err = filepath.EvalSymlinks(path)
+	}
+	return path, err
+}
+
+// apart refuses parts that would lie in the folder that is divided.
+func (l Layout) apart() error {
+	base, err := filepath.Abs(l.Base)
+	if err != nil {
+		return err
+	}
+	// The base folder may not be there yet.
+	for rest := ""; ; {
+		if real, err := filepath.EvalSymlinks(base); err == nil {
+			base = filepath.Join(real, rest)
+			break
+		}
+		base, rest = filepath.Dir(base), filepath.Join(filepath.Base(base), rest)
+	}
+	if base == l.In || strings.HasPrefix(base, strings.TrimSuffix(l.In, "/")+"/") {
+		return fmt.Errorf("%s lies in %s, whose files are to be divided: give another folder", l.Base, l.In)
+	}
+	return nil
+}
+
+func readMark(base string) (m mark, err error) {
+	text, err := os.ReadFile(filepath.Join(base, markName))
+	if err == nil {
+		if err = json.Unmarshal(text, &m); err == nil && (m.Format != 1 || m.Parts < 1 || m.Name != filepath.Base(m.Name)) {
+			err = errors.New("it is not of this version")
+		}
+		if err != nil {
+			err = fmt.Errorf("%s: %w", filepath.Join(base, markName), err)
+		}
+	}
+	m.Base = base
+	return m, err
+}
+
+func (m mark) write() error {
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(m.Base, markName), append(text, '\n'), 0o644)
+}
+
+// Folder is the folder of a part.
+func (l Layout) Folder(part int) string { return filepath.Join(l.Base, strconv.Itoa(part), l.Name) }
+
+// layoutWalk goes through the files of a folder: a folder's files by name, then its folders by name.
+type layoutWalk struct {
+	ctx    context.Context
+	layout Layout
+	device uint64
+	// unit is the number of the next unit: files of one folder that share a stem.
+	unit    uint64
+	weights Weights
+	// odd are what cannot be linked: the first few, and how many.
+	odd   []string
+	odds  int
+	parts []Part
+	// made is the folder that was made last for each part.
+	made map[int]string
+}
+
+// check looks at everything, and refuses what cannot be laid out.
+func (w *layoutWalk) check() error {
+	l := w.layout
+	info, err := os.Stat(l.In)
+	if err != nil {
+		return err
+	}
+	w.device = deviceOf(info)
+	above := l.Base
+	for {
+		info, err := os.Stat(above)
+		if err == nil {
+			if deviceOf(info) != w.device {
+				return fmt.Errorf("%s and %s lie on different file systems, and a hard link cannot lead from one to the other; choose a folder on that of %s", l.Base, l.In, l.In)
+			}
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) || above == filepath.Dir(above) {
+			return err
+		}
+		above = filepath.Dir(above)
+	}
+	for i := range l.Parts {
+		outer := filepath.Dir(l.Folder(i))
+		if info, err := os.Lstat(outer); err == nil && !info.IsDir() {
+			return fmt.Errorf("%s is there already, and is not a folder", outer)
+		}
+		if _, err := os.Lstat(l.Folder(i)); err == nil {
+			return fmt.Errorf("%s is there already: move it away, or give another --name", l.Folder(i))
+		}
+	}
+	if err := w.walk(".", w.look); err != nil {
+		return err
+	}
+	if w.odds > 0 {
+		return fmt.Errorf("%s below %s cannot be laid out by hard links, so nothing was changed: %s", count.Of(w.odds, "entry", "entries"), l.In, strings.Join(w.odd, ", "))
+	}
+	return nil
+}
+
+func deviceOf(info fs.FileInfo) uint64 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(s.Dev) //nolint:unconvert // its type differs between systems
+	}
+	return 0
+}
+
+// file is a file in the walk: first of its unit, or not.
+type file struct {
+	rel, relDir, stem string
+	unit              uint64
+	first             bool
+	entry             fs.DirEntry
+}
+
+// walk passes on the files below a folder.
+func (w *layoutWalk) walk(rel string, each func(file) error) error {
+	if w.ctx.Err() != nil {
+		return context.Cause(w.ctx)
+	}
+	entries, err := os.ReadDir(filepath.Join(w.layout.In, rel))
+	if err != nil {
+		return err
+	}
+	units := map[string]uint64{}
+	for _, e := range entries {
+		if e.IsDir() {
+			continue
+		}
+		f := file{rel: filepath.Join(rel, e.Name()), relDir: rel, stem: stem(e.Name()), entry: e}
+		at, known := units[f.stem]
+		if !known {
+			at, f.first = w.unit, true
+			w.unit++
+			units[f.stem] = at
+		}
+		f.unit = at
+		if err := each(f); err != nil {
+			return err
+		}
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := w.walk(filepath.Join(rel, e.Name()), each); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stem is a name without its last extension.
+func stem(name string) string {
+	if i := strings.LastIndexByte(name, '.'); i > 0 {
+		return name[:i]
+	}
+	return name
+}
+
+// look checks and weighs a file.
+func (w *layoutWalk) look(f file) error {
+	info, err := f.entry.Info()
+	if err != nil {
+		return err
+	}
+	why := ""
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		why = "a link"
+	case !info.Mode().IsRegular():
+		why = "not a regular file"
+	case deviceOf(info) != w.device:
+		why = "on another file system"
+	}
+	if why != "" {
+		if w.odds++; len(w.odd) < 5 {
+			w.odd = append(w.odd, fmt.Sprintf("%s (%s)", f.rel, why))
+		}
+		return nil
+	}
+	if w.layout.BySize {
+		if f.first {
+			w.weights.Add(float64(info.Size()))
+		} else {
+			w.weights.AddTo(f.unit, float64(info.Size()))
+		}
+	}
+	return nil
+}
+
+// make makes the links.
+func (w *layoutWalk) make() ([]Part, error) {
+	l := w.layout
+	m := mark{Format: 1, Layout: l}
+	if _, err := os.Lstat(l.Base); errors.Is(err, fs.ErrNotExist) {
+		m.Made = true
+	}
+	if err := os.MkdirAll(l.Base, 0o777); err != nil {
+		return nil, err
+	}
+	unlock, err := lockFolder(l.Base)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if err := m.write(); err != nil {
+		return nil, err
+	}
+	var assigned *Assignment
+	if l.BySize {
+		assigned = w.weights.Assign(l.Parts)
+	}
+	w.unit, w.parts, w.made = 0, make([]Part, l.Parts), map[int]string{}
+	for i := range l.Parts {
+		if err := os.MkdirAll(l.Folder(i), 0o777); err != nil {
+			return nil, err
+		}
+	}
+	err = w.walk(".", func(f file) error {
+		part := int(f.unit % uint64(l.Parts))
+		switch {
+		case l.Hash != nil:
+			part = int(l.Hash(f.relDir, f.stem) % uint64(l.Parts))
+		case assigned != nil && f.unit < uint64(len(assigned.part)):
+			part = assigned.Of(f.unit)
+		}
+		return w.link(part, f)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w; the same command goes on, and --undo takes back what was made", err)
+	}
+	m.Complete = true
+	return w.parts, m.write()
+}
+
+func (w *layoutWalk) link(part int, f file) error {
+	if w.made[part] != f.relDir {
+		if err := os.MkdirAll(filepath.Join(w.layout.Folder(part), f.relDir), 0o777); err != nil {
+			return err
+		}
+		w.made[part] = f.relDir
+	}
+	if err := os.Link(filepath.Join(w.layout.In, f.rel), filepath.Join(w.layout.Folder(part), f.rel)); err != nil {
+		return err
+	}
+	w.parts[part].Items++
+	if w.layout.BySize {
+		if info, err := f.entry.Info(); err == nil {
+			w.parts[part].Weight += float64(info.Size())
+		}
+	}
+	return nil
+}
+
+// lockFolder keeps other commands from a folder.
+func lockFolder(path string) (unlock func(), err error) {
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := filelock.TryLock(dir); errors.Is(err, filelock.ErrHeld) {
+		_ = dir.Close()
+		return nil, fmt.Errorf("%s: another command is at work there", path)
+	}
+	return func() { _ = dir.Close() }, nil
+}
+
+// Undone is what became of the files of a layout.
+type Undone struct {
+	// Removed counts links whose file is in its old place, Returned those that were brought back there.
+	Removed, Returned int
+	// Kept counts files that stay, because another one has their place; First are the first of them.
+	Kept  int
+	First []string
+}
+
+// Undo takes a layout back: files that are gone from the folder that was divided return there, and the links and their folders are
+// removed. It may be called again after it was killed.
+func Undo(ctx context.Context, in, base string) (Undone, error) {
+	u := &undo{ctx: ctx}
+	m, err := readMark(base)
+	if errors.Is(err, fs.ErrNotExist) {
+		return u.Undone, fmt.Errorf("%s has no parts that this command made: there is no %s in it", base, markName)
+	}
+	if err != nil {
+		return u.Undone, err
+	}
+	abs, err := filepath.Abs(in)
+	if real, e := filepath.EvalSymlinks(abs); e == nil {
+		abs = real
+	}
+	if err != nil || abs != m.In {
+		return u.Undone, errors.Join(err, fmt.Errorf("%s has the files of %s, not of %s", base, m.In, in))
+	}
+	unlock, err := lockFolder(base)
+	if err != nil {
+		return u.Undone, err
+	}
+	defer unlock()
+	u.in = m.In
+	for i := range m.Parts {
+		if err := u.folder(m.Folder(i), "."); err != nil {
+			return u.Undone, err
+		}
+		_ = os.Remove(filepath.Dir(m.Folder(i)))
+	}
+	if u.Kept > 0 {
+		return u.Undone, nil
+	}
+	if err := os.Remove(filepath.Join(base, markName)); err != nil {
+		return u.Undone, err
+	}
+	if m.Made {
+		_ = os.Remove(base)
+	}
+	return u.Undone, nil
+}
+
+type undo struct {
+	Undone
+	ctx context.Context
+	in  string
+}
+
+// folder takes back the files of a folder, and removes it if nothing is left in it.
+func (u *undo) folder(top, rel string) error {
+	if u.ctx.Err() != nil {
+		return context.Cause(u.ctx)
+	}
+	dir := filepath.Join(top, rel)
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := filepath.Join(rel, e.Name())
+		if e.IsDir() {
+			err = u.folder(top, name)
+		} else {
+			err = u.file(filepath.Join(top, name), filepath.Join(u.in, name))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_ = os.Remove(dir)
+	return nil
+}
+
+// file takes back a file.
+func (u *undo) file(path, back string) error {
+	mine, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	there, err := os.Lstat(back)
+	switch {
+	case err == nil && os.SameFile(mine, there):
+		u.Removed++
+		return os.Remove(path)
+	case err == nil:
+		if u.Kept++; len(u.First) < 5 {
+			u.First = append(u.First, path)
+		}
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(back), 0o777); err != nil {
+		return err
+	}
+	// A file that comes to be there meanwhile is not replaced.
+	if err := os.Link(path, back); err != nil {
+		return err
+	}
+	u.Returned++
+	return os.Remove(path)
+}
