@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/internal/jsontext"
+	"github.com/kagurazaka/kagurazaka/internal/members"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/staging"
 )
 
@@ -20,6 +21,8 @@ type Item struct {
 
 	raw   []byte
 	stage *staging.Dir
+	// members reads those of tar archives; nil: the run has none.
+	members *members.Reader
 }
 
 // Input is the field "input", which templates fill, or the zero triplet.

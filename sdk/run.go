@@ -176,6 +176,13 @@ func (r *runner) work() (finished bool) {
 
 // item works on one item.
 func (r *runner) item(ctx *itemContext) (skipped bool, err error) {
+	if r.in.members != nil {
+		var release func()
+		if ctx.item, release, err = r.in.withFiles(ctx.item); err != nil {
+			return false, err
+		}
+		defer release()
+	}
 	if r.checker != nil {
 		if done, err := r.checker.IsExecuted(ctx, ctx.item); done || err != nil {
 			return done && err == nil, err

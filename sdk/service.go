@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/kagurazaka/kagurazaka/internal/members"
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/beat"
@@ -47,6 +48,8 @@ type instance struct {
 	worker     *worker
 	page       *beat.Page
 	staging    *staging.Dir
+	// members reads the members of tar archives; nil: the run has no such items.
+	members *members.Reader
 	// memory is shared by the stages of a device task; backend is the device of StageDevice.
 	memory  []byte
 	backend stage.Backend
@@ -93,7 +96,7 @@ func serverOptions() []grpc.ServerOption {
 
 func (s *service) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeResponse, error) {
 	resp := &pb.DescribeResponse{
-		Name: filepath.Base(executable()), Version: pluginVersion(), Sdk: "go/" + Version, Capabilities: []string{wire.Heartbeat, wire.Staging},
+		Name: filepath.Base(executable()), Version: pluginVersion(), Sdk: "go/" + Version, Capabilities: []string{wire.Heartbeat, wire.Staging, wire.Members},
 	}
 	problems := []error{s.broken}
 	for _, d := range s.definitions {
@@ -206,6 +209,7 @@ func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {
 
 // equip opens the heartbeat page, the staging folder and the shared memory.
 func (in *instance) equip(req *pb.OpenRequest) (err error) {
+	in.readMembers(req)
 	if in.page, err = beat.Open(req.GetHeartbeatPath()); err != nil {
 		return err
 	}
@@ -271,6 +275,11 @@ func (in *instance) closeTask() error {
 	if in.staging != nil {
 		if err := in.staging.Close(); err != nil {
 			log.Warn("closing the staging folder", "error", err)
+		}
+	}
+	if in.members != nil {
+		if err := in.members.Close(); err != nil {
+			log.Warn("removing the files of members of archives", "error", err)
 		}
 	}
 	if in.backend != nil {

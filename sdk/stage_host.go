@@ -23,6 +23,11 @@ func (r *stageRunner) loadBatch(b *batchRun) {
 		var text json.RawMessage
 		skipped := false
 		err := guard(func() (err error) {
+			item, release, err := r.in.withFiles(item)
+			if err != nil {
+				return err
+			}
+			defer release()
 			ctx := context.WithValue(r.item(item), stage.ArenaKey{}, &r.arena)
 			if checker != nil {
 				if skipped, err = checker.IsExecuted(ctx, item); skipped || err != nil {

@@ -36,7 +36,7 @@ var mpFactory = &Factory{
 	},
 	New: func(_ context.Context, s *Spec, policy backbones.Policy, l Local) (backbones.Backbone, error) {
 		return mp.New(mp.Options{
-			Workers: s.Workers, ChunkSize: s.ChunkSize, Ahead: s.ahead(0), Start: l.Start, Forked: l.spawns(), Remaining: l.Remaining, Policy: policy,
+			Workers: s.Workers, ChunkSize: l.chunkSize(), Ahead: s.ahead(0), Start: l.Start, Forked: l.spawns(), Remaining: l.Remaining, Policy: policy,
 		}), nil
 	},
 	Describe: describeCPUs,

@@ -113,6 +113,9 @@ func NewPlace(ctx context.Context, s *Spec, options PlaceOptions) (*Place, error
 func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items, err error) {
 	defer func() { p.listed = err == nil }()
 	native := p.native()
+	if err := p.checkMembers(); err != nil {
+		return items{}, err
+	}
 	switch {
 	case failed != nil && p.template == nil:
 		return items{Source: failed, figures: unknown}, nil
@@ -281,6 +284,7 @@ func (p *Place) open(index int) plugin.OpenOptions {
 		Task: p.spec.Task.Name, Args: p.spec.Args, Template: p.spec.Template, MixinJSON: p.spec.Mixin, Native: p.native(),
 		WorkerIndex: index, Workers: p.spec.Workers, Device: p.spec.Device, Debug: p.spec.debug(),
 		OutputsOutside: p.spec.Listing.OutputsOutside, ListOutputs: p.spec.Listing.ListOutputs,
+		Members: p.native() && p.template.HasMembers(),
 	}
 }
 
@@ -291,7 +295,7 @@ func (p *Place) Start(ctx context.Context, index int) (backbones.Worker, error) 
 	}
 	open := p.open(index)
 	open.CPUs = p.tell(setOf(p.affinity.workers, index))
-	return begin(p, &open, index, func() (backbones.Worker, error) { return p.startWith(ctx, open, index) })
+	return begin(p, &open, index, func() (backbones.Worker, error) { return p.unpacked(p.startWith(ctx, open, index)) })
 }
 
 // tell is what of a worker's set the plugin is told.

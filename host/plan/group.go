@@ -33,6 +33,9 @@ func (w *walk) group(g *group) error {
 	if err := w.tick(); err != nil {
 		return err
 	}
+	if w.t.Input.Kind == template.ByTar {
+		return w.archives(g)
+	}
 	list := g.names
 	if len(list.all) == 0 {
 		return nil

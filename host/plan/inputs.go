@@ -32,7 +32,7 @@ func checkInputs(store FS, t *template.Template) error {
 			err = file.Close()
 		}
 		return err
-	case t.Input.Kind == template.ByGlob && strings.HasPrefix(t.Input.Glob, "/"):
+	case t.Input.Globs() && strings.HasPrefix(t.Input.Glob, "/"):
 		return nil
 	}
 	problem := func(message string, err error) error {

@@ -182,14 +182,23 @@ const linesPerTick = 256
 
 // single takes one item that came as a line: of a file, or with number 0 from the task.
 func (w *walk) single(line []byte, number uint64) error {
+	item, err := w.scan(line)
+	if err == nil {
+		return w.alone(line, item, number)
+	}
 	index := w.next
 	w.next++
-	item, err := w.scan(line)
-	switch {
-	case err != nil && number == 0:
+	if number == 0 {
 		return w.badLine(&template.InputError{Path: fmt.Sprintf("the task's item %d", index), Message: "the item " + err.Error()})
-	case err != nil:
-		return w.badLine(&template.InputError{Path: w.t.Input.JSONL, Line: number, Message: "the line " + err.Error()})
+	}
+	return w.badLine(&template.InputError{Path: w.t.Input.JSONL, Line: number, Message: "the line " + err.Error()})
+}
+
+// alone takes an item that came alone: not as a name of a group. number is that of its line; 0: it has none.
+func (w *walk) alone(line []byte, item scanned, number uint64) error {
+	index := w.next
+	w.next++
+	switch {
 	case w.probe != nil && index < w.probe.want:
 		return nil
 	case w.probe != nil:

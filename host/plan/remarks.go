@@ -9,6 +9,9 @@ import (
 // remarks collects the messages for the end of a listing.
 type remarks struct {
 	repeated, ownOutside, leadingUp, outputs, special, incomplete, surplus, farPaths remark
+	// samples counts those of tar archives. members are the names of members in archives without any.
+	samples uint64
+	members remark
 }
 
 // remark counts events of one kind, and has the first of them.
@@ -48,6 +51,9 @@ func (w *walk) report() {
 	w.remark(r.ownOutside, false, "item that the task lists has an output outside of the output folder", "items that the task lists have outputs outside of the output folder", "")
 	w.remark(r.incomplete, false, "incomplete group of files is left out", "incomplete groups of files are left out", "")
 	w.remark(r.surplus, true, "file is left out, because its item has another file for the same id", "files are left out, because their items have other files for the same ids", "")
+	if r.members.count > 0 && r.samples == 0 {
+		w.remark(r.members, false, "archive has no member with an extension of keys", "archives have no member with an extension of keys", "")
+	}
 	if n := w.o.counters.BadLines.Load(); n > 1 {
 		w.warn(Warning{Message: count.Of(n, "line is not an item, and is left out", "lines are not items, and are left out")}, false)
 	}

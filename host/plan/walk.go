@@ -221,7 +221,7 @@ func newWalk(ctx context.Context, t *template.Template, o walkOptions) (*walk, e
 
 // scattered reports whether items with one output folder may lie far apart in the listing.
 func scattered(in *template.Input) bool {
-	return in.JSONL != "" || in.Kind == template.Merged || in.Kind == template.ByGlob && globGoesUp(in.Glob)
+	return in.JSONL != "" || in.Kind == template.Merged || in.Kind == template.ByTar || in.Kind == template.ByGlob && globGoesUp(in.Glob)
 }
 
 func (w *walk) run() error {
@@ -237,7 +237,7 @@ func (w *walk) run() error {
 		return w.walkExts(".")
 	case in.Kind == template.ByFolder:
 		return w.walkFolders(".")
-	case in.Kind == template.ByGlob:
+	case in.Globs():
 		base, steps := globSteps(w.t.InputPath, in.Glob)
 		return descent{walk: w}.descend(base, steps, nil, false)
 	case in.Kind == template.BySubDirectory && in.Level == 0:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -12,6 +13,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/cpu"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
@@ -59,6 +61,8 @@ type OpenOptions struct {
 	StderrPath string
 	// CPUs is where the worker runs. One that the host starts has them from StartOptions.
 	CPUs cpu.Set
+	// Members: inputs may be members of archives, which the worker reads.
+	Members bool
 	// OutputsOutside and ListOutputs are the flags of these names.
 	OutputsOutside, ListOutputs bool
 }
@@ -69,6 +73,9 @@ func (o OpenOptions) request(stage pb.Stage) *pb.OpenRequest {
 		WorkerIndex: uint32(o.WorkerIndex), Workers: uint32(o.Workers), Device: o.Device, Slots: 1,
 		HeartbeatPath: o.HeartbeatPath, Capabilities: hostCapabilities, NativeTemplate: o.Native,
 		BatchSize: uint32(o.BatchSize), StderrPath: o.StderrPath, Memory: o.Memory, Staging: o.Staging, Direct: o.Direct, Debug: o.Debug,
+	}
+	if o.Members {
+		req.Capabilities = append(slices.Clone(req.Capabilities), wire.Members)
 	}
 	if o.OutputsOutside || o.ListOutputs {
 		req.Listing = &pb.ListingPolicy{OutputsOutside: o.OutputsOutside, ListOutputs: o.ListOutputs}

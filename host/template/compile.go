@@ -172,7 +172,7 @@ func (m *Input) needsFolder() bool {
 	case m.Kind == Merged:
 		return slices.ContainsFunc(m.Modes, (*Input).needsFolder)
 	}
-	return !m.hasLines() && (m.Kind != ByGlob || !strings.HasPrefix(m.Glob, "/"))
+	return !m.hasLines() && !(m.Globs() && strings.HasPrefix(m.Glob, "/"))
 }
 
 // listsFolders reports whether the mode lists the input folder by its path, and not by a pattern that is joined to it.
@@ -180,7 +180,7 @@ func (m *Input) listsFolders() bool {
 	if m.Kind == Merged {
 		return slices.ContainsFunc(m.Modes, (*Input).listsFolders)
 	}
-	return m.Kind != ByGlob && m.needsFolder()
+	return !m.Globs() && m.needsFolder()
 }
 
 // mode finds the spec of a node that must be a built-in mode of the role.
@@ -332,6 +332,8 @@ func (c *compiler) input(m values) *Input {
 		c.group(m, in)
 	case "InputByFilenameSubfoldering":
 		c.folderGroup(m, in)
+	case "InputByTar":
+		c.tar(m, in)
 	case "InputByMerge":
 		c.merge(m, in)
 	case "InputFromList":

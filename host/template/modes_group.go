@@ -47,9 +47,17 @@ func hasCustom(n *Node) bool {
 
 func (c *compiler) group(m values, in *Input) {
 	in.Kind = ByGroup
-	field := m.path + ".files"
+	c.extensions(m, "files", in, strings.ToLower)
+	for _, member := range in.Members {
+		in.Exts = append(in.Exts, member.Exts...)
+	}
+}
+
+// extensions reads the extensions of each id from a field, in the form that normalize gives them.
+func (c *compiler) extensions(m values, name string, in *Input, normalize func(string) string) {
+	field := m.path + "." + name
 	owner := map[string]string{}
-	for _, f := range m.node("files").Fields {
+	for _, f := range m.node(name).Fields {
 		member, where := Member{ID: f.Name}, field+"."+f.Name
 		value := normal(f.Value)
 		texts := []*Node{value}
@@ -57,7 +65,7 @@ func (c *compiler) group(m values, in *Input) {
 			texts = value.List
 		}
 		for _, n := range texts {
-			ext := strings.ToLower(textOf(n))
+			ext := normalize(textOf(n))
 			other, taken := owner[ext]
 			switch {
 			case ext == "":
@@ -74,7 +82,6 @@ func (c *compiler) group(m values, in *Input) {
 			c.problem(where, value, "has no extension", "")
 		}
 		in.Members = append(in.Members, member)
-		in.Exts = append(in.Exts, member.Exts...)
 	}
 	c.required(m, field, in)
 	in.First = slices.IndexFunc(in.Members, func(m Member) bool { return m.Required })

@@ -139,7 +139,7 @@ var softShardFields = []FieldSpec{
 }
 
 // specs are all built-in modes. Those of one role are in the order in which help shows them.
-var specs = slices.Concat(coreSpecs, listSpecs, groupSpecs)
+var specs = slices.Concat(coreSpecs, listSpecs, groupSpecs, tarSpecs)
 
 var coreSpecs = []ModeSpec{
 	{Name: "NoHardShard", Role: RoleHardShard,

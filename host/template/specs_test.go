@@ -8,7 +8,7 @@ import (
 func TestSpecsAreComplete(t *testing.T) {
 	want := []string{"NoHardShard", "HardShardModeV1", "SoftShard", "SoftShardByHash", "InputByExts", "InputByGlob",
 		"InputBySubDirectory", "InputFromFileTripletJsonl", "InputFromWhateverJsonl", "InputFromList", "InputByGroup",
-		"InputByFilenameSubfoldering", "InputByMerge", "OutputByApendingExt",
+		"InputByFilenameSubfoldering", "InputByMerge", "InputByTar", "OutputByApendingExt",
 		"OutputByReplacingExt", "OutputByFilenameSubfoldering", "FinishCheckByOutputFileExistence"}
 	var got []string
 	for _, top := range TopLevelFields() {

@@ -71,6 +71,9 @@ const (
 	Merged
 	// PathLines lists the paths in the lines of the file JSONL.
 	PathLines
+	// ByTar lists the samples of the tar archives that match the pattern Glob below the input folder: one item for the members of a
+	// sample, which are its Members.
+	ByTar
 )
 
 // Input is an input mode.
@@ -85,9 +88,11 @@ type Input struct {
 	NUL   bool
 	// From is the source of JSONL, for messages.
 	From string
-	// Members are the files of an item, in their order, for ByGroup and ByFolder. An item of any other mode is one file or line.
+	// Members are the files of an item, in their order, for ByGroup, ByFolder and ByTar. An item of any other mode is one file or line.
 	Members []Member
-	// First is the index of the member of ByGroup that is the item's input as well, and names its output. It is a required one, so
+	// Bytes: the task gets the members of ByTar as bytes. Otherwise they are files.
+	Bytes bool
+	// First is the index of the member of ByGroup and ByTar that is the item's input as well, and names its output. It is a required one, so
 	// that the output's name does not depend on the others.
 	First int
 	// Modes are those of Merged. None of them is Merged itself.
@@ -97,7 +102,8 @@ type Input struct {
 // Member is one of the files of an item: the field input_ID.
 type Member struct {
 	ID string
-	// Exts are the possible ends of the file's name in lower case, the preferred one first. What is before it is the stem.
+	// Exts are the possible ends of the file's name in lower case, the preferred one first. What is before it is the stem. Those of ByTar
+	// are what follows the first dot of the name.
 	Exts []string
 	// Name is the file's name in the folder that is the item.
 	Name string

@@ -16,12 +16,13 @@ type Field struct {
 	Exts []string
 }
 
-// Part is a member of a sample. A part without a Header is absent.
+// Part is a member of a sample.
 type Part struct {
 	// Name is the last name of the member's path.
 	Name string
-	// Header is the offset of the member's first header, plus one. Offset is that of its Size bytes.
-	Header, Offset, Size int64
+	// Offset is that of the member's Size bytes; 0: it is absent. Check is that of Member.
+	Offset, Size int64
+	Check        uint32
 }
 
 // Sample is adjacent members of an archive that share a key: their path up to the first dot of its last name.
@@ -30,14 +31,16 @@ type Sample struct {
 	Folder, Key string
 	// Parts are those of the fields, in their order.
 	Parts []Part
+	// Surplus are the names of members that are left out because another has an earlier extension of the same field.
+	Surplus []string
 }
 
 // Found counts what Samples has found.
 type Found struct {
-	// Members counts regular members, Other those of no field, and Nameless those of Other without a key or an extension.
-	Members, Other, Nameless int
-	// FirstOther and FirstNameless are names.
-	FirstOther, FirstNameless string
+	// Members counts regular members, and Other those of no field.
+	Members, Other int
+	// FirstOther is the name of the first of these.
+	FirstOther string
 }
 
 // Samples calls each for every sample of an archive, in order. Members of no field are passed over. Nothing is known of the archive
@@ -114,7 +117,7 @@ func (c *collector) member(m Member) error {
 		at, wanted = c.byExt[string(c.lower)]
 	}
 	if !wanted {
-		c.pass(m, ok)
+		c.pass(m)
 		return nil
 	}
 	switch m.Kind {
@@ -131,17 +134,12 @@ func (c *collector) member(m Member) error {
 	return c.add(m, at, string(m.Name[len(key)-len(c.sample.Key):]))
 }
 
-func (c *collector) pass(m Member, named bool) {
+func (c *collector) pass(m Member) {
 	if m.Kind != Regular {
 		return
 	}
 	if c.found.Other++; c.found.Other == 1 {
 		c.found.FirstOther = string(m.Name)
-	}
-	if !named {
-		if c.found.Nameless++; c.found.Nameless == 1 {
-			c.found.FirstNameless = string(m.Name)
-		}
 	}
 }
 
@@ -199,9 +197,16 @@ func (c *collector) add(m Member, at place, name string) error {
 		}
 	}
 	c.exts = append(c.exts, seenExt{at, m.Header})
+	part := &c.sample.Parts[at.field]
+	switch {
+	case part.Offset > 0 && at.rank < c.ranks[at.field]:
+		c.sample.Surplus = append(c.sample.Surplus, part.Name)
+	case part.Offset > 0:
+		c.sample.Surplus = append(c.sample.Surplus, name)
+	}
 	if at.rank < c.ranks[at.field] {
 		c.ranks[at.field] = at.rank
-		c.sample.Parts[at.field] = Part{Name: name, Header: m.Header + 1, Offset: m.Offset, Size: m.Size}
+		*part = Part{Name: name, Offset: m.Offset, Size: m.Size, Check: m.Check}
 	}
 	return nil
 }

@@ -17,12 +17,12 @@ func samples(data []byte) ([]string, Found, error) {
 		var parts []string
 		for _, p := range s.Parts {
 			text := "-"
-			if p.Header > 0 {
+			if p.Offset > 0 {
 				text = fmt.Sprintf("%s:%d", p.Name, p.Size)
 			}
 			parts = append(parts, text)
 		}
-		got = append(got, s.Folder+"|"+s.Key+"|"+strings.Join(parts, ","))
+		got = append(got, s.Folder+"|"+s.Key+"|"+strings.Join(append(parts, s.Surplus...), ","))
 	})
 	return got, found, err
 }
@@ -31,11 +31,11 @@ func TestSamples(t *testing.T) {
 	entries := append(names("./0.jpg", "./0.txt", "./0.seg.png", "1.PNG", "1.jpg", "1.json", "sub/./2.v1.jpg", "/sub/3.txt", ".hidden.jpg", "README", "b.jpg", "a.jpg"),
 		entry{name: "c.json", header: tar.Header{Typeflag: tar.TypeSymlink, Linkname: "a.json"}})
 	got, found, err := samples(archive(t, entries...))
-	want := []string{".|0|0.jpg:0,0.seg.png:200,0.txt:100", ".|1|1.jpg:400,-,-", "sub|3|-,-,3.txt:700", ".|b|b.jpg:1000,-,-", ".|a|a.jpg:1100,-,-"}
+	want := []string{".|0|0.jpg:0,0.seg.png:200,0.txt:100", ".|1|1.jpg:400,-,-,1.PNG", "sub|3|-,-,3.txt:700", ".|b|b.jpg:1000,-,-", ".|a|a.jpg:1100,-,-"}
 	if err != nil || strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if found != (Found{Members: 12, Other: 4, Nameless: 2, FirstOther: "1.json", FirstNameless: ".hidden.jpg"}) {
+	if found != (Found{Members: 12, Other: 4, FirstOther: "1.json"}) {
 		t.Errorf("%+v", found)
 	}
 }

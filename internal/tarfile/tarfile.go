@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"slices"
 	"strings"
@@ -29,10 +30,18 @@ const (
 type Member struct {
 	// Name is as the archive has it, and valid during the call.
 	Name []byte
-	// Header is the offset of its first header, and Offset that of its Size bytes.
+	// Header is the offset of its first header, and Offset that of its Size bytes. Check is Check of the block before these.
 	Header, Offset, Size int64
+	Check                uint32
 	Kind                 Kind
 }
+
+// BlockSize is the size of a header, and what members are aligned to.
+const BlockSize = 512
+
+// Check returns the CRC-32 of the header before a member's bytes. Whoever reads the bytes later can tell by it that they are the same
+// member's still.
+func Check(header []byte) uint32 { return crc32.ChecksumIEEE(header) }
 
 // Error is what is wrong with an archive. It does not name the archive.
 type Error struct {
@@ -52,7 +61,7 @@ func (e *Error) Error() string {
 }
 
 const (
-	blockSize = 512
+	blockSize = BlockSize
 	// maxExtended is the most bytes of a long name or a PAX header.
 	maxExtended = 1 << 20
 )
@@ -157,7 +166,7 @@ func (s *scanner) next() (Member, error) {
 
 // member completes the member of a header. Its bytes begin at s.at.
 func (s *scanner) member(m Member, b []byte, kind byte, size int64) (Member, error) {
-	m.Name = s.nameOf(b)
+	m.Name, m.Check = s.nameOf(b), Check(b)
 	if s.own.hasSize {
 		size = s.own.size
 	} else if s.global.hasSize {

@@ -42,6 +42,8 @@ const (
 	Heartbeat = "heartbeat"
 	Staging   = "staging"
 	Close     = "close"
+	// Members says that inputs may be members of tar archives.
+	Members = "members"
 	// ListCloses says that the List call has closed the task when it ends.
 	ListCloses = "list_closes"
 	List       = "list"

@@ -27,7 +27,18 @@ def test_describe():
     with Host(BASIC) as host:
         response = host.stub.describe(pb.DescribeRequest())
         assert response.sdk.startswith("python/")
-        assert list(response.capabilities) == ["spawn", "heartbeat", "staging", "direct", "template", "stderr", "exact", "placement", "debug"]
+        assert list(response.capabilities) == [
+            "spawn",
+            "heartbeat",
+            "staging",
+            "direct",
+            "template",
+            "stderr",
+            "exact",
+            "placement",
+            "debug",
+            "members",
+        ]
         tasks = {task.name: task for task in response.tasks}
         assert set(tasks) == {"Lines", "Bad", "Deadly", "Quits", "Plain"}
         lines = tasks["Lines"]

@@ -10,14 +10,14 @@ from .. import _version
 from .._proto import plugin_pb2 as pb
 from ..task import normal, torch_vanilla
 from ..template._template import ATTRIBUTE, DIRECT, Template
-from . import arguments, exact, failures, nodes, taskfile, throwaway
+from . import arguments, exact, failures, members, nodes, taskfile, throwaway
 from .basis.look import look
 from .quiet import is_quiet
 from .stages import capable
 from .taskfile import TaskFile
 
 # "template": if the task lists its items itself, the SDK applies the template's shards, outputs and checks.
-CAPABILITIES = ["spawn", "heartbeat", "staging", "direct", "template", "stderr", "exact", "placement", "debug"]
+CAPABILITIES = ["spawn", "heartbeat", "staging", "direct", "template", "stderr", "exact", "placement", "debug", members.FIELD]
 # Capabilities of a task: the host must open it before listing; the SDK applies its template.
 OPEN_FIRST, OWN_TEMPLATE = "open_first", "own_template"
 _CONSTRUCTOR_S = 5.0

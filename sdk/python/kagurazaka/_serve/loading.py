@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterator, Optional
 
 from .._proto import plugin_pb2 as pb
 from ..template import _state
-from . import failures, native
+from . import failures, members, native
 from . import items as wire
 from .batches import Batches
 from .ledger import Item, Ledger
@@ -34,7 +34,7 @@ def serve_items(opened: OpenedTask, batches: Batches, ledger: Ledger, receive: C
         # The task may hold objects that cannot be pickled.
         options["multiprocessing_context"] = "fork"
     feed = Feed(opened, ledger, receive, size or 1)
-    loader = DataLoader(Loaded(opened.task), batch_sampler=feed, collate_fn=Collate(collate), **options)
+    loader = DataLoader(Loaded(opened.task, opened.has_members), batch_sampler=feed, collate_fn=Collate(collate), **options)
     feed.start()
     _state.outputs = feed.outputs if opened.native else None
     for numbers, errors, batch in loader:
@@ -53,13 +53,17 @@ def serve_items(opened: OpenedTask, batches: Batches, ledger: Ledger, receive: C
 class Loaded:
     """A map-style dataset whose "indexes" are the items themselves, with their numbers. A failure is also a sample."""
 
-    def __init__(self, task: Any) -> None:
-        self.task = task
+    def __init__(self, task: Any, has_members: bool) -> None:
+        self.load: Callable[..., Any] = task.load_data
+        self.names: Optional[Callable[..., dict[str, Any]]] = None
+        if has_members:
+            self.load, self.names = members.Reader(self.load), members.names
 
     def __getitem__(self, numbered: tuple[int, dict[str, Any]]) -> tuple[int, Any, bytes]:
         number, item = numbered
         try:
-            return number, {**item, **self.task.load_data(**item)}, b""
+            plain = item if self.names is None else self.names(**item)
+            return number, {**plain, **self.load(**item)}, b""
         except BaseException as error:
             return number, None, failures.of_exception(error).SerializeToString()
 

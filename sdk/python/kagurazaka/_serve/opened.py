@@ -9,8 +9,15 @@ from .._proto import plugin_pb2 as pb
 from ..task.normal import IS_EXECUTED
 from ..template import _state
 from ..template._template import Template
-from ..template.io import InputByFilenameSubfoldering, InputByGroup, InputByMerge, InputFromWhateverJsonl, OutputByFilenameSubfoldering
-from . import exact, failures, nodes, taskfile
+from ..template.io import (
+    InputByFilenameSubfoldering,
+    InputByGroup,
+    InputByMerge,
+    InputByTar,
+    InputFromWhateverJsonl,
+    OutputByFilenameSubfoldering,
+)
+from . import exact, failures, members, nodes, taskfile
 from .describe import no_such_task
 from .failures import UserMistake
 from .journal import Journal
@@ -35,6 +42,8 @@ class OpenedTask:
         self.unwritten = Unwritten()
         # Whether the constructor has changed the template, which is then applied in this process.
         self.changed_template = False
+        # Whether inputs may be members of tar archives: the host says so, or this process lists them.
+        self.has_members = False
         # A device task's own DataLoader, once it was made.
         self.loader: Any = None
 
@@ -50,7 +59,9 @@ class OpenedTask:
     @property
     def has_files(self) -> bool:
         """Whether the fields input_<id> of an item are FileTriplets that travelled as JSON. In other items they are the user's own."""
-        return self.template is not None and isinstance(self.template.input_mode, (InputByGroup, InputByFilenameSubfoldering, InputByMerge))
+        return self.template is not None and isinstance(
+            self.template.input_mode, (InputByGroup, InputByFilenameSubfoldering, InputByMerge, InputByTar)
+        )
 
     def prepare_outputs(self, request: Any) -> None:
         """Set up how outputs are written, according to the request."""
@@ -106,11 +117,16 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
         return None, failures.of_construction(error)
     opened = OpenedTask(task, template, request, request.native_template and not changed)
     opened.changed_template = changed
+    opened.has_members = members.FIELD in request.capabilities or template is not None and _reads_archives(template.input_mode)
     try:
         opened.prepare_outputs(request)
     except (OSError, ValueError) as error:
         return None, failures.of_exception(error)
     return opened, None
+
+
+def _reads_archives(mode: Any) -> bool:
+    return isinstance(mode, InputByTar) or any(map(_reads_archives, getattr(mode, "modes", None) or ()))
 
 
 def _standing(template: Optional[Template]) -> Any:

@@ -10,7 +10,7 @@ from .._proto import plugin_pb2 as pb
 from ..task.normal import CALL
 from ..template._state import make_folder
 from ..template.io import FileTriplet
-from . import failures, native, taskfile
+from . import failures, members, native, taskfile
 from . import items as wire
 from .files import Files, Reader
 from .heartbeat import FAILED, SKIPPED, SLOT_ITEMS, SLOTS, Heartbeat
@@ -30,6 +30,9 @@ class Runner:
         self.listed = listed
         self.reader = Reader(opened)
         self.check, self.call = _calls(opened)
+        if opened.has_members:
+            self.check = self.check and members.named(self.check)
+            self.call = members.Reader(self.call)
         self.direct: Optional[Call] = None
         if self.reader.regular and self.check is None:
             self.direct = native.direct(opened)

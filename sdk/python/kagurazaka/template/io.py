@@ -15,6 +15,7 @@ from typing import Any, Iterable, List, Optional, Union  # noqa: F401  (task fil
 from .._imports import after_import
 from ..utils.io import OURS, special_of, walk_files_of_dir, warn_of_special
 from ..utils.lists import json_lines, listed_paths
+from ..utils.tar import items as tar_items
 from . import _groups, _state
 
 
@@ -336,6 +337,30 @@ def _triplet(value: Any) -> Any:
         except KeyError:
             pass
     return value
+
+
+@dataclass
+class InputByTar(InputMode):
+    """The samples of the tar archives that match a glob pattern below the input path, as webdataset has them: adjacent members
+    whose paths are alike up to the first dot of the name. They are read in place; nothing is unpacked.
+
+    ``keys`` gives the extensions of each id: ``{"image": ["jpg", "png"], "caption": "txt"}``. The task gets ``input_<id>``: a file
+    that only memory holds, or with ``members="bytes"`` its bytes. ``input`` is the first id of ``required``; others may be None.
+    None requires all ids.
+    """
+
+    glob: str
+    keys: dict[str, Union[str, list[str]]]
+    required: Optional[list[str]] = dataclasses.field(default=None, kw_only=True)
+    members: Optional[str] = dataclasses.field(default=None, kw_only=True)
+
+    def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
+        required = list(self.keys) if self.required is None else self.required
+        return [
+            item
+            for tar in InputByGlob(self.glob).generate_tasks(input_path)
+            for item in tar_items(tar["input"].path, tar["input"].rel_dir, self.keys, required, self.members == "bytes", FileTriplet)
+        ]
 
 
 # ---------------------------------------------------------------------------------------------------- outputs

@@ -13,7 +13,7 @@ from ..._proto import plugin_pb2 as pb
 from ...task.torch_vanilla import KagurazakaVanillaTorchTaskV1 as Base
 from ...task.torch_vanilla import element_of
 from ...template import _state
-from .. import failures, native, taskfile
+from .. import failures, members, native, taskfile
 from ..opened import OpenedTask
 from ..ranges import add_ranges
 from . import common
@@ -40,6 +40,11 @@ class LoadServer:
                 self.check = opened.task.is_each_executed
                 own = getattr(kind.is_each_executed, "_kagurazaka_own", kind.is_each_executed)
                 self.check_needs_data = set_here or template.finish_check_mode is None and _may_need_data(own)
+        # Members of archives are there while load_data runs. What comes after it knows their names.
+        self.load: Callable[..., Any] = opened.task.load_data
+        self.names: Optional[Callable[..., dict[str, Any]]] = None
+        if opened.has_members:
+            self.load, self.names = members.Reader(self.load), members.names
         options = template.dataloader
         self.collate = Collate(options)
         common.use_few_cores(common.LOADER, request)
@@ -103,13 +108,14 @@ class LoadServer:
         samples: list[dict[str, Any]] = []
         skipped: list[int] = []
         check = None if self.check_needs_data else self.check
-        load = self.task.load_data
+        load, names = self.load, self.names
         for index, item in enumerate(items):
             try:
-                if check is not None and check(**item):
+                plain = item if names is None else names(**item)
+                if check is not None and check(**plain):
                     skipped.append(index)
                     continue
-                samples.append({**item, **load(**item)})
+                samples.append({**plain, **load(**item)})
                 numbers.append(index)
             except BaseException as error:
                 result.failures.add(index=index).error.CopyFrom(failures.of_exception(error))
