@@ -272,7 +272,11 @@ func (x *Exporter) tell(spec *Spec) {
 	case x.opaque > 0:
 		x.Log.Warn(count.Of(x.opaque, "item is", "items are") + " of a kind that only the plugin can read: the list has the printable form, and cannot be read back")
 	case x.odd > 0 && x.format == export.JSONL && x.run == nil:
-		x.Log.Info("the items are more than an input: --manifest FILE reads the list for this task, and for another one --mixin input_mode.mode=InputFromWhateverJsonl input_mode.jsonl_path=FILE")
+		own := ""
+		if spec != nil && !spec.Template.IsNull() {
+			own = "--manifest FILE reads the list for this task, and "
+		}
+		x.Log.Info("the items are more than an input: " + own + "a run of another task reads the list with --mixin input_mode.mode=InputFromWhateverJsonl input_mode.jsonl_path=FILE")
 	case x.odd > 0 && x.format == export.JSONL:
 		x.Log.Info("the items are more than an input: item has them whole")
 	}

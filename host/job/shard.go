@@ -1,7 +1,6 @@
 package job
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -52,8 +51,7 @@ type Division struct {
 	Parts   []DivisionPart `json:"parts"`
 	// Even compares the parts: their weights, or their items where there are none.
 	Even shard.Evenness `json:"even"`
-	// Whole: items have more than an input of one file. OutputsOutside: some outputs lie outside of the output folder.
-	Whole          bool `json:"whole_items,omitempty"`
+	// OutputsOutside: some outputs lie outside of the output folder.
 	OutputsOutside bool `json:"outputs_outside,omitempty"`
 	// OwnShard: the template has a shard of its own, which a run of a manifest must not apply again.
 	OwnShard bool `json:"own_shard,omitempty"`
@@ -130,21 +128,12 @@ func (s *Session) ownShard() bool {
 
 // flags are a run's flags for a manifest: those in front of its words, and those behind.
 func (d *Division) flags(file string) (front, back []string) {
-	if !d.Whole {
-		front = append(front, "--manifest", file)
-	}
+	front = append(front, "--manifest", file)
 	if d.OutputsOutside {
 		front = append(front, "--outputs-outside")
 	}
-	var mixin []string
-	if d.Whole {
-		mixin = append(mixin, "input_mode.mode=InputFromWhateverJsonl", "input_mode.jsonl_path="+file)
-	}
 	if d.OwnShard {
-		mixin = append(mixin, "soft_shard=null")
-	}
-	if len(mixin) > 0 {
-		back = append([]string{"--mixin"}, mixin...)
+		back = []string{"--mixin", "soft_shard=null"}
 	}
 	return front, back
 }
@@ -159,7 +148,6 @@ type divider struct {
 	batch   weighing
 	// times are those of earlier runs; nil: they do not matter.
 	times  *timing
-	line   []byte
 	counts []uint64
 	loads  []float64
 }
@@ -167,10 +155,6 @@ type divider struct {
 func (d *divider) take(i *plan.Item) error {
 	if i.Opaque {
 		return exitcode.Usagef("the task's items are not JSON objects, so only the task can read them: --shard I/N divides its runs without a file")
-	}
-	if !d.made.Whole {
-		d.line = manifest.AppendTriplet(d.line[:0], i.Input)
-		d.made.Whole = !bytes.Equal(d.line[:len(d.line)-1], i.Entry)
 	}
 	if leadsUp(i.Input.RelDir) {
 		d.made.OutputsOutside = true
@@ -268,11 +252,7 @@ func leadsUp(relDir string) bool {
 
 // Command is the command line of a run of a manifest. words are those of the run itself.
 func (d *Division) Command(words []string, p DivisionPart) string {
-	file := p.Path()
-	front, back := d.flags(file)
-	if d.Whole {
-		words = withoutInput(words)
-	}
+	front, back := d.flags(p.Path())
 	at := len(words)
 	for i, w := range words {
 		if w == "--" {
@@ -285,31 +265,6 @@ func (d *Division) Command(words []string, p DivisionPart) string {
 	all = append(all, words[:at]...)
 	all = append(all, back...)
 	return terminal.Command(append(all, words[at:]...))
-}
-
-// withoutInput leaves out what --mixin sets in input_mode: the fields of another mode.
-func withoutInput(words []string) (out []string) {
-	isInput := func(w string) bool {
-		return strings.HasPrefix(w, template.RoleInput+".") || strings.HasPrefix(w, template.RoleInput+"=")
-	}
-	for i, w := range words {
-		if w == "--" {
-			return append(out, words[i:]...)
-		}
-		value, attached := strings.CutPrefix(w, "--mixin=")
-		if isInput(w) && strings.Contains(w, "=") || attached && isInput(value) {
-			continue
-		}
-		if n := len(out); n > 0 && out[n-1] == "--mixin" && (strings.HasPrefix(w, "-") || !strings.Contains(w, "=")) {
-			// All its values are gone.
-			out = out[:n-1]
-		}
-		out = append(out, w)
-	}
-	if n := len(out); n > 0 && out[n-1] == "--mixin" {
-		out = out[:n-1]
-	}
-	return out
 }
 
 // Evenness says how equal the parts are.
