@@ -10,6 +10,15 @@ import (
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
+// InputByTar takes the samples of the tar archives that match a pattern, relative to the input folder: adjacent members whose names are
+// alike up to the first dot. keys is what files is for InputByGroup, with extensions that are all that follows that dot: "jpg", "seg.png".
+// A sample without a member of required is no item; without required, all ids are. A single argument may be a list. With "paths" for
+// members, Item.InputOf(id) is a file that only memory holds, while Process or Load runs. With "bytes" no files are made, and
+// Item.Bytes(id) reads the member from the archive, as it does with "paths", too.
+func InputByTar(glob, keys, members any, required ...any) Mode {
+	return builtinMode("InputByTar", modeField{"glob", glob}, modeField{"keys", keys}, requiredField(required), modeField{"members", members})
+}
+
 // Bytes returns the content of the field "input_ID", or with an empty id of "input". It reads members of tar archives (InputByTar)
 // from the archive, and other inputs from their file. It works while Process or Load runs.
 func (it Item) Bytes(id string) ([]byte, error) {
