@@ -46,10 +46,10 @@ func (c *compiler) tar(m values, in *Input) {
 // Globs reports whether a pattern finds the files.
 func (m *Input) Globs() bool { return m.Kind == ByGlob || m.Kind == ByTar }
 
-// HasMembers reports whether inputs may be members of archives.
+// HasMembers reports whether inputs may be members of archives. A merge keeps those in the lines of a manifest, as --manifest has it.
 func (t *Template) HasMembers() bool {
-	byTar := func(m *Input) bool { return m.Kind == ByTar }
-	return t != nil && t.Input != nil && (byTar(t.Input) || slices.ContainsFunc(t.Input.Modes, byTar))
+	has := func(m *Input) bool { return m.Kind == ByTar || m.Kind == AnyLines }
+	return t != nil && t.Input != nil && (t.Input.Kind == ByTar || slices.ContainsFunc(t.Input.Modes, has))
 }
 
 // WantsBytes reports whether the task gets members of archives as bytes.

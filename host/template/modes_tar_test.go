@@ -35,6 +35,10 @@ func TestCompileTar(t *testing.T) {
 	if !inMerge.HasMembers() || mustCompile(t, map[string]*Node{RoleHardShard: folders("in", "out"), RoleInput: byExts(".a")}).HasMembers() {
 		t.Error("members are not seen in a merge, or where there are none")
 	}
+	lines := mode("InputFromWhateverJsonl", map[string]any{"jsonl_path": "a"})
+	if !mustCompile(t, map[string]*Node{RoleInput: merged(lines)}).HasMembers() || mustCompile(t, map[string]*Node{RoleInput: lines}).HasMembers() {
+		t.Error("the lines of a manifest have members outside of a merge, or none in one")
+	}
 	guessed := mustCompile(t, map[string]*Node{RoleHardShard: folders("in", "out"), RoleInput: ordered("glob", "*.tar", "keys", map[string]any{"image": "jpg"})})
 	if guessed.Input.Kind != ByTar {
 		t.Errorf("a map with glob and keys is of the kind %v", guessed.Input.Kind)

@@ -46,10 +46,10 @@ func (p *Place) Append(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// Of reads where the members of an item are; nil: it has none.
+// Of reads where the members of an item are; nil: it has none. A field of this name without an archive is the user's own.
 func Of(item []byte) (*Place, error) {
 	value := jsontext.Field(item, Field)
-	if value == nil {
+	if tar := jsontext.Field(value, "tar"); len(tar) < 3 || tar[0] != '"' {
 		return nil, nil
 	}
 	p := &Place{}
@@ -76,9 +76,6 @@ func Of(item []byte) (*Place, error) {
 		p.Parts = append(p.Parts, part)
 		return err
 	})
-	if err == nil && p.Tar == "" {
-		err = errors.New("no archive")
-	}
 	if err != nil {
 		return nil, fmt.Errorf("the item's %s: %w", Field, err)
 	}

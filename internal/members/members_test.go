@@ -165,7 +165,12 @@ func TestManyArchivesAreNotAllOpen(t *testing.T) {
 }
 
 func TestOfRefusesWhatIsNoPlace(t *testing.T) {
-	for _, text := range []string{`{"members":[]}`, `{"members":{}}`, `{"members":{"tar":"x","input_a":[1,2,3]}}`, `{"members":{"tar":"x","input_a":[512,-1,3]}}`, `{"members":{"tar":1}}`} {
+	for _, text := range []string{`{}`, `{"members":[]}`, `{"members":{}}`, `{"members":{"tar":1}}`, `{"members":"mine"}`} {
+		if place, err := Of([]byte(text)); place != nil || err != nil {
+			t.Errorf("%s has the place %+v, %v", text, place, err)
+		}
+	}
+	for _, text := range []string{`{"members":{"tar":"x","input_a":[1,2,3]}}`, `{"members":{"tar":"x","input_a":[512,-1,3]}}`, `{"members":{"tar":"x","input_a":"mine"}}`} {
 		if _, err := Of([]byte(text)); err == nil {
 			t.Errorf("%s was taken", text)
 		}

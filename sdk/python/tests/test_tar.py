@@ -144,6 +144,13 @@ def test_members_as_bytes(tmp_path: Path) -> None:
     assert got == {"input": at, "input_image": b"\1", "input_mask": None, "input_text": b"\2\2"}
 
 
+def test_a_field_of_the_users_is_passed_on() -> None:
+    for own in ("mine", ["tar"], {"tar": 1}, None):
+        got: dict[str, Any] = {}
+        members.Reader(lambda got=got, **item: got.update(item))(n=1, members=own)
+        assert got == {"n": 1, "members": own} == members.names(n=1, members=own)
+
+
 def test_an_archive_that_has_changed_is_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "0.tar", "a.jpg", "a.txt", "b.jpg")
     first, *_ = InputByTar("*.tar", {"text": "txt"}).generate_tasks(os.fspath(tmp_path))

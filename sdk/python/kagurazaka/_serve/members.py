@@ -31,7 +31,7 @@ class Reader:
         return Reader, (self.call,)
 
     def __call__(self, **item: Any) -> Any:
-        place = item.pop(FIELD, None)
+        place = _pop(item)
         if place is None:
             return self.call(**item)
         if place.get("bytes"):
@@ -91,9 +91,15 @@ class Reader:
         return archive
 
 
+def _pop(item: dict[str, Any]) -> Any:
+    """Remove and return where an item's members are; None: it has none. A field of this name without an archive is the user's own."""
+    place = item.get(FIELD)
+    return item.pop(FIELD) if type(place) is dict and type(place.get("tar")) is str else None
+
+
 def names(**item: Any) -> dict[str, Any]:
     """Return an item without the places of its members: their names are left."""
-    item.pop(FIELD, None)
+    _pop(item)
     return {name: triplet(value) if name.startswith("input_") else value for name, value in item.items()}
 
 

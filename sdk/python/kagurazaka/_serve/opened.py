@@ -126,7 +126,9 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
 
 
 def _reads_archives(mode: Any) -> bool:
-    return isinstance(mode, InputByTar) or any(map(_reads_archives, getattr(mode, "modes", None) or ()))
+    # A merge keeps the members of a manifest's items.
+    of_merge = (InputByTar, InputFromWhateverJsonl)
+    return isinstance(mode, InputByTar) or isinstance(mode, InputByMerge) and any(isinstance(one, of_merge) for one in mode.modes)
 
 
 def _standing(template: Optional[Template]) -> Any:
