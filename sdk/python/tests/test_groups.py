@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import pathlib
+import random
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from builthost import kagurazaka
 
 from kagurazaka import KagurazakaTask, moemoecue_normal
 from kagurazaka._serve import items as wire
@@ -198,3 +202,52 @@ def test_only_the_modes_files_become_triplets(mode: Any, restored: set[str]) -> 
     }
     wire.restore_triplets(item, opened.input_is_triplet, opened.has_files)
     assert {name for name, value in item.items() if isinstance(value, io.FileTriplet)} == restored
+
+
+LISTING = """
+from kagurazaka import KagurazakaTask, moemoecue_normal
+from kagurazaka.template.io import *
+
+MODE = {mode}
+
+@moemoecue_normal(hard_shard_mode=NoHardShard("in", "out"), input_mode=MODE)
+class T(KagurazakaTask):
+    def process(self, **item):
+        pass
+"""
+
+MODES = [
+    'InputByGroup({"image": [".jpg", ".PNG"], "mask": "_mask.png", "text": ".txt"}, required=["image"])',
+    'InputByGroup({"any": ["t", ".jpg"], "tar": [".tar.gz", ".gz"]})',
+    'InputByFilenameSubfoldering({"text": "a.txt", "deep": "b/a.txt", "dot": "./b.jpg"}, required=["text"])',
+    'InputByMerge([InputByExts([".txt"]), InputByFilenameSubfoldering({"text": "a.txt", "b": "b"}), InputByGlob("*/*.gz")])',
+]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_host_lists_what_python_lists(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], mode: str
+) -> None:
+    rng = random.Random(mode)
+    folders = ["", "b/", "x.jpg/", "x.jpg/b/", "b/é 😀/", "b/c/b/", ".kagurazaka/", 'q"\\/']
+    endings = [".jpg", ".JPG", ".png", "_mask.png", ".txt", ".tar.gz", ".gz", "", ".TXT"]
+    names = {rng.choice(folders) + rng.choice("aabbxé") + rng.choice(endings) for _ in range(150)}
+    tree(tmp_path / "in", "b/a.txt")
+    for name in sorted(names):
+        with contextlib.suppress(FileExistsError, IsADirectoryError, NotADirectoryError):
+            tree(tmp_path / "in", name)
+    (tmp_path / "in" / "linked").symlink_to("b")
+    (tmp_path / "in" / "b" / "l.jpg").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "in" / "b" / "p.jpg")
+    (tmp_path / "listing.py").write_text(LISTING.format(mode=mode))
+    told = kagurazaka("plan", "--json", "--first", "1000", "listing.py", "T", cwd=tmp_path)
+    assert told.code == 0, told.log
+    monkeypatch.chdir(tmp_path)
+    capfd.readouterr()
+    items = eval(mode, vars(io)).generate_tasks("in")
+    wanted = [{key: file and file.to_dict() for key, file in item.items()} for item in items]
+    listed = json.loads(told.out)
+    assert listed["first"] == wanted and len(wanted) > 3
+    for line in capfd.readouterr().err.splitlines():
+        if "group" in line or "id" in line:
+            assert line in listed["warnings"]
