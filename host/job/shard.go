@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -126,18 +127,6 @@ func (s *Session) ownShard() bool {
 	return !n.IsNull() && (n.Custom || !whole(n) || !n.Get("subshard").IsNull())
 }
 
-// flags are a run's flags for a manifest: those in front of its words, and those behind.
-func (d *Division) flags(file string) (front, back []string) {
-	front = append(front, "--manifest", file)
-	if d.OutputsOutside {
-		front = append(front, "--outputs-outside")
-	}
-	if d.OwnShard {
-		back = []string{"--mixin", "soft_shard=null"}
-	}
-	return front, back
-}
-
 // divider takes the items of a listing one by one.
 type divider struct {
 	set     *manifest.Set
@@ -148,6 +137,7 @@ type divider struct {
 	batch   weighing
 	// times are those of earlier runs; nil: they do not matter.
 	times  *timing
+	line   []byte
 	counts []uint64
 	loads  []float64
 }
@@ -252,18 +242,18 @@ func leadsUp(relDir string) bool {
 
 // Command is the command line of a run of a manifest. words are those of the run itself.
 func (d *Division) Command(words []string, p DivisionPart) string {
-	front, back := d.flags(p.Path())
-	at := len(words)
-	for i, w := range words {
-		if w == "--" {
-			at = i
-			break
-		}
+	all := []string{"--manifest", p.Path()}
+	if d.OutputsOutside {
+		all = append(all, "--outputs-outside")
 	}
-	var all []string
-	all = append(all, front...)
+	at := slices.Index(words, "--")
+	if at < 0 {
+		at = len(words)
+	}
 	all = append(all, words[:at]...)
-	all = append(all, back...)
+	if d.OwnShard {
+		all = append(all, "--mixin", "soft_shard=null")
+	}
 	return terminal.Command(append(all, words[at:]...))
 }
 

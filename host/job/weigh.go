@@ -33,7 +33,12 @@ func (w *weighing) add(i *plan.Item) (full bool) {
 	}
 	w.line = manifest.AppendTriplet(w.line[:0], i.Input)
 	if len(i.Entry) != len(w.line)-1 {
-		w.paths = append(w.paths, otherInputs(i.Entry)...)
+		for _, path := range otherInputs(i.Entry) {
+			// The input may be the folder of all.
+			if !strings.HasPrefix(path, i.Input.Path+"/") {
+				w.paths = append(w.paths, path)
+			}
+		}
 	}
 	w.ends = append(w.ends, len(w.paths))
 	return len(w.ends) >= weighed
