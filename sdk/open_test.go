@@ -196,7 +196,7 @@ func TestTemplateNodes(t *testing.T) {
 		field("input_mode", mode("InputByExts", field("exts", listed(node(`".a"`), hole)))),
 		field("output_mode", mode("OutputByFilenameSubfoldering", field("file_to_write", &pb.Node{Kind: &pb.Node_Map{Map: &pb.NodeMap{Fields: []*pb.Field{
 			field("list", listed(node("1"), hole)), field("test", hole)}}}}))),
-		field("finish_check_mode", mode("FinishCheckByOutputFileExistence", field("output_field_suffix", hole))),
+		field("finish_check_mode", mode("FinishCheckByOutputFileExistence", field("output_field_suffix", hole), field("redo", node("null")))),
 	}}
 	if diff := cmp.Diff(want, resp.GetTasks()[0].GetTemplate(), protocmp.Transform()); diff != "" {
 		t.Error(diff)
@@ -228,7 +228,8 @@ func TestTemplateNodes(t *testing.T) {
 		"merge hole":  {InputByMerge(Placeholder), mode("InputByMerge", field("modes", hole))},
 		"append":      {OutputByApendingExt(".o"), mode("OutputByApendingExt", field("ext", node(`".o"`)))},
 		"replace":     {OutputByReplacingExt(".o"), mode("OutputByReplacingExt", field("ext", node(`".o"`)))},
-		"finish":      {FinishCheckByOutputFileExistence(), mode("FinishCheckByOutputFileExistence", field("output_field_suffix", node("null")))},
+		"finish":      {FinishCheckByOutputFileExistence(), mode("FinishCheckByOutputFileExistence", field("output_field_suffix", node("null")), field("redo", node("null")))},
+		"redo":        {RedoNewer(FinishCheckByOutputFileExistence()), mode("FinishCheckByOutputFileExistence", field("output_field_suffix", node("null")), field("redo", node(`"newer"`)))},
 		"placeholder": {Placeholder, hole},
 	} {
 		got, err := valueNode(c.mode)

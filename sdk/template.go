@@ -216,13 +216,29 @@ func OutputByFilenameSubfoldering(fileToWrite any) Mode {
 // FinishCheckByOutputFileExistence takes an item for finished if its output exists, or with a suffix, if the file with that
 // id exists.
 func FinishCheckByOutputFileExistence(suffix ...any) Mode {
-	m := builtinMode("FinishCheckByOutputFileExistence", modeField{name: "output_field_suffix"})
+	m := builtinMode("FinishCheckByOutputFileExistence", modeField{name: "output_field_suffix"}, modeField{name: "redo"})
 	if len(suffix) > 1 {
 		m.err = errors.New(m.name + " takes one suffix")
 	} else if len(suffix) == 1 {
 		m.fields[0].value = suffix[0]
 	}
 	return m
+}
+
+// RedoNewer makes a FinishCheckByOutputFileExistence that does an item again when one of its inputs was modified after its output.
+func RedoNewer(check Mode) Mode {
+	m, ok := check.(*builtin)
+	at := -1
+	if ok {
+		at = slices.IndexFunc(m.fields, func(f modeField) bool { return f.name == "redo" })
+	}
+	if at < 0 {
+		return &builtin{err: errors.New("RedoNewer takes a FinishCheckByOutputFileExistence")}
+	}
+	again := *m
+	again.fields = slices.Clone(m.fields)
+	again.fields[at].value = "newer"
+	return &again
 }
 
 // valueNode turns an argument of a mode into a message. Placeholders may stand anywhere in lists and maps.

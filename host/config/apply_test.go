@@ -105,7 +105,7 @@ func TestApply(t *testing.T) {
 			`SoftShard{shard_idx:0 shard_num:4 subshard:null}`, nil},
 		{"same mode by name", []string{"soft_shard=SoftShard"}, "soft_shard", `SoftShard{shard_idx:0 shard_num:1 subshard:null}`, nil},
 		{"mode by name", []string{"finish_check_mode=FinishCheckByOutputFileExistence"}, "finish_check_mode",
-			`FinishCheckByOutputFileExistence{output_field_suffix:null}`, nil},
+			`FinishCheckByOutputFileExistence{output_field_suffix:null redo:null}`, nil},
 		{"mode by wrong name", []string{"finish_check_mode=FinishCheckByOutputFileExistense"}, "finish_check_mode", `null`,
 			[]string{"--mixin finish_check_mode: unknown mode FinishCheckByOutputFileExistense (did you mean FinishCheckByOutputFileExistence?)"}},
 		{"mode of another role", []string{"finish_check_mode=SoftShard"}, "finish_check_mode", `null`,

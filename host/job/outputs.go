@@ -166,7 +166,7 @@ func (p *Place) committed() func(item string) bool {
 	return func(item string) bool {
 		for _, name := range layout.Last {
 			path := outputPath(item, name)
-			if path == "" || !plan.Exists(path) {
+			if path == "" || !plan.Exists(path) || plan.Outdated(p.template, []byte(item), path) {
 				return false
 			}
 		}
@@ -177,7 +177,8 @@ func (p *Place) committed() func(item string) bool {
 // concludedOutput reports whether an item's direct output exists, and is not known to be unfinished.
 func (p *Place) concludedOutput(item string) bool {
 	path := outputPath(item, p.template.FinishField())
-	if path == "" || !plan.Exists(path) {
+	// An output that is made again exists before, so its age tells whether it was made.
+	if path == "" || !plan.Exists(path) || plan.Outdated(p.template, []byte(item), path) {
 		return false
 	}
 	unfinished, err := p.journal.Unfinished(template.Relative(p.template.OutputPath, path))

@@ -149,11 +149,16 @@ func (w *walk) finished(g *group) error {
 		if noted {
 			state = w.o.Journal.Of(w.check.relative(g, b))
 		}
+		if e.mine || w.o.shards != nil {
+			state = w.judgeName(state, g, e.name)
+		}
 		w.count(state, false, e.part, e.mine)
 		switch {
 		case !e.mine:
 		case state == template.OutputUnfinished:
 			w.unfinished(g.triplet(b))
+			list.all = append(list.all, e.name)
+		case state == template.OutputOutdated:
 			list.all = append(list.all, e.name)
 		case state == template.OutputOpen:
 			w.line.group(g)
@@ -204,6 +209,9 @@ func (w *walk) count(state template.OutputState, refused bool, part uint64, mine
 		c.Open.Add(1)
 	default:
 		c.ToDo.Add(1)
+		if state == template.OutputOutdated {
+			c.Outdated.Add(1)
+		}
 	}
 }
 
@@ -213,7 +221,11 @@ func (w *walk) open(line []byte, in triplet) error {
 		return nil
 	}
 	path := w.out.checked(in)
-	return w.o.open(openItem{line: line, path: path, rel: template.Relative(w.out.root, path)})
+	item := openItem{line: line, path: path, rel: template.Relative(w.out.root, path)}
+	if w.out.redoes() {
+		item.inputs = inputsOf(line)
+	}
+	return w.o.open(item)
 }
 
 func (w *walk) unfinished(in triplet) {

@@ -61,6 +61,7 @@ func (w *walk) each(g *group, first uint64) error {
 	}
 	for i, n := range g.names.all {
 		k := w.kept[i]
+		k.state = w.judgeName(k.state, g, n)
 		w.count(k.state, false, k.part, k.mine)
 		if !k.mine {
 			continue

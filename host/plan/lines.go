@@ -262,6 +262,7 @@ func (w *walk) decide(line []byte, item scanned, index uint64, refusal string) e
 		if state, err = w.stateOf(item.input); err != nil {
 			return err
 		}
+		state = w.judge(state, item.input, func() []byte { return w.compose(line, item) })
 	}
 	w.count(state, refusal != "", part, mine)
 	switch {

@@ -22,6 +22,8 @@ type openItem struct {
 	line []byte
 	// path is the output that the finish check looks for, and rel its path in the journal.
 	path, rel string
+	// inputs are those that the output must not be older than; nil: its age does not matter.
+	inputs []string
 }
 
 // Concluded adds n to the number of yielded items that have their outcome. When all have, the source looks again at the items that
@@ -95,6 +97,9 @@ func (s *Source) takeUp() error {
 				return err
 			}
 			state = s.o.Journal.Of(rel)
+		}
+		if state == template.OutputWhole && outdated(s.o.store(), item.path, item.inputs) {
+			state = template.OutputOutdated
 		}
 		switch state {
 		case template.OutputOpen:

@@ -19,6 +19,8 @@ type Summary struct {
 	// Open counts those that another run is working on, and Unfinished those to do whose output exists and is unfinished.
 	Open       uint64 `json:"open,omitempty"`
 	Unfinished uint64 `json:"unfinished,omitempty"`
+	// Outdated counts those to do whose output is whole and older than an input.
+	Outdated uint64 `json:"outdated,omitempty"`
 	// Unpicked counts those in the shard that Options.Picker did not take.
 	Unpicked uint64 `json:"unpicked,omitempty"`
 	// Shards has the counts of every shard of soft_shard, by index; nil: there is only one.
@@ -87,6 +89,6 @@ func (s *Summary) count(c *Counters) {
 	s.Refused, s.Repeated, s.Outputs, s.Special = c.Refused.Load(), c.Repeated.Load(), c.Outputs.Load(), c.Special.Load()
 	s.InShard, s.Unpicked = s.InShard-c.Unpicked.Load(), c.Unpicked.Load()
 	s.Incomplete, s.Surplus = c.Incomplete.Load(), c.Surplus.Load()
-	s.Open, s.Unfinished = c.Open.Load(), c.Unfinished.Load()
+	s.Open, s.Unfinished, s.Outdated = c.Open.Load(), c.Unfinished.Load(), c.Outdated.Load()
 	s.WarningCount, s.Unlisted = c.Warnings.Load(), c.Unreadable.Load()+c.BadLines.Load()
 }

@@ -29,8 +29,8 @@ type Counters struct {
 	Incomplete, Surplus atomic.Uint64
 	// Open counts those in the shard that another run is working on. They are neither done nor to do.
 	Open atomic.Uint64
-	// Unfinished counts those to do whose output exists.
-	Unfinished atomic.Uint64
+	// Unfinished counts those to do whose output exists, and Outdated those whose output is whole and older than its input.
+	Unfinished, Outdated atomic.Uint64
 	// Warnings counts calls of Warn, and Unreadable those about an input folder whose items are left out.
 	Warnings, Unreadable atomic.Uint64
 }

@@ -193,6 +193,13 @@ func modeSchema(mode *template.Node, named bool) map[string]any {
 	return s
 }
 
+func choicesOf(choices []string) (values []any) {
+	for _, c := range choices {
+		values = append(values, c)
+	}
+	return values
+}
+
 // modesSchema is the schema of a list of modes: each by its name, or by its fields with its name.
 func modesSchema(info fieldInfo, role string) map[string]any {
 	var names []any
@@ -212,6 +219,9 @@ func typeSchema(info fieldInfo) map[string]any {
 	switch info.Type {
 	case template.TypeString, template.TypePath:
 		s = text
+		if info.Choices != nil {
+			s = map[string]any{"enum": choicesOf(info.Choices)}
+		}
 	case template.TypeInt:
 		s = whole
 	case template.TypeBool:

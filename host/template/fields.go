@@ -85,6 +85,9 @@ func (c *compiler) check(path string, f FieldSpec, n *Node) {
 	switch f.Type {
 	case TypeString, TypePath:
 		c.checkString(path, n)
+		if text, ok := n.Scalar.(string); ok && f.Choices != nil && !slices.Contains(f.Choices, text) {
+			c.problem(path, n, fmt.Sprintf("is %q, which it cannot be", text), orOneOf(problem.Near(text, f.Choices), f.Choices))
+		}
 	case TypeInt:
 		c.checkInt(path, n, "an integer")
 	case TypeIntOrString:

@@ -24,6 +24,8 @@ const (
 	OutputUnfinished
 	// OutputOpen is the state of an output that another run is working on.
 	OutputOpen
+	// OutputOutdated is the state of an output that is whole, and is made again because its input is newer. No journal returns it.
+	OutputOutdated
 	// OutputMissing is the state of an output that does not exist. No journal returns it.
 	OutputMissing
 )

@@ -44,6 +44,9 @@ const (
 	TypeMap = "map"
 )
 
+// RedoNewer is the redo of a finish check that does an item again when its input is newer than its output.
+const RedoNewer = "newer"
+
 // ModeSpec describes a built-in mode.
 type ModeSpec struct {
 	// Name is the mode's name in plugins and configurations: "InputByExts".
@@ -68,6 +71,8 @@ type FieldSpec struct {
 	Default  *Node
 	// Nullable fields may be null.
 	Nullable bool
+	// Choices are the values that a string may have; nil: any.
+	Choices []string
 }
 
 // Field returns the spec of the mode's field.
@@ -209,5 +214,7 @@ var coreSpecs = []ModeSpec{
 		Fields: []FieldSpec{
 			{Name: "output_field_suffix", Type: TypeString, Nullable: true,
 				Help: "Which file of a folder output has to exist: an id of file_to_write. null: the output itself."},
+			{Name: "redo", Type: TypeString, Nullable: true, Choices: []string{RedoNewer},
+				Help: "When an item is done again whose output exists. newer: when one of its inputs was modified after the output. null: never."},
 		}},
 }

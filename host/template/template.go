@@ -140,6 +140,8 @@ type OutputFile struct{ ID, Name string }
 type Finish struct {
 	// File is an index of Output.Files, or WholeOutput.
 	File int
+	// Newer: an item is done again when one of its inputs was modified after its output.
+	Newer bool
 }
 
 // WholeOutput stands for the output itself, instead of an index of a file.

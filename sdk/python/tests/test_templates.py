@@ -292,6 +292,25 @@ def test_outputs_in_several_folders_are_not_staged(stage):
     assert not stager.can_take({"output": triplet(stage / "out")})
 
 
+@pytest.mark.parametrize("suffix", [None, "a"])
+def test_an_output_that_is_older_than_an_input_is_not_finished(tmp_path, suffix):
+    times = {"in": 2, "more": 2, "out": 3, "out.a": 3}
+
+    def finished(redo, **changes):
+        for name, time in {**times, **changes}.items():
+            (tmp_path / name).touch()
+            os.utime(tmp_path / name, ns=(time, time))
+        files = {"input": "in", "input_more": "more", "input_gone": "gone", "output": "out", "output_a": "out.a"}
+        item = {"input_none": None, **{key: triplet(tmp_path / name) for key, name in files.items()}}
+        return io.FinishCheckByOutputFileExistence(suffix, redo=redo).is_executed(**item)
+
+    assert finished("newer") and finished("newer", **{"in": 3})
+    assert not finished("newer", **{"in": 4}) and not finished("newer", more=4)
+    assert finished(None, **{"in": 4})
+    # The file that is looked for counts.
+    assert finished("newer", **{"out" if suffix else "out.a": 1})
+
+
 def test_asking_makes_no_folder(tmp_path):
     mode = io.OutputByFilenameSubfoldering({"a": "a.txt"})
     template = template_of(hard_shard_mode=io.NoHardShard("in", str(tmp_path / "out")), output_mode=mode,

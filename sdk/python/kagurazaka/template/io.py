@@ -435,11 +435,28 @@ class FinishCheckMode:
 
 @dataclass
 class FinishCheckByOutputFileExistence(FinishCheckMode):
-    """An item is finished if ``output`` exists, or ``output_<output_field_suffix>`` if a suffix is given."""
+    """An item is finished if ``output`` exists, or ``output_<output_field_suffix>`` if a suffix is given.
+
+    With ``redo="newer"`` it is done again when ``input`` or an ``input_<id>`` was modified after that output.
+    """
 
     output_field_suffix: Optional[str] = None
+    redo: Optional[str] = dataclasses.field(default=None, kw_only=True)
 
     def is_executed(self, output: FileTriplet, **params: Any) -> bool:
         if self.output_field_suffix is not None:
             output = params[f"output_{self.output_field_suffix}"]
-        return os.path.exists(output.path)
+        return os.path.exists(output.path) and not (self.redo == "newer" and _is_outdated(output, params))
+
+
+def _is_outdated(output: FileTriplet, params: dict[str, Any]) -> bool:
+    """Return whether an input was modified after the output. An input that cannot be examined is not newer."""
+    made = os.stat(output.path).st_mtime_ns
+    for name, value in params.items():
+        if (name == "input" or name.startswith("input_")) and isinstance(value, FileTriplet):
+            try:
+                if os.stat(value.path).st_mtime_ns > made:
+                    return True
+            except OSError:
+                continue
+    return False

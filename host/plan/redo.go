@@ -1,0 +1,90 @@
+package plan
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/internal/jsontext"
+)
+
+// redoes reports whether an item whose output is whole may have to be done again.
+func (o *outputs) redoes() bool { return o.checks() && o.finish.Newer }
+
+// judge is the state of an item whose output exists and is whole, if nothing but its inputs can tell otherwise. line writes the item; it is
+// asked only of an item that has more inputs than one.
+func (w *walk) judge(state template.OutputState, in triplet, line func() []byte) template.OutputState {
+	if state != template.OutputWhole || !w.out.redoes() {
+		return state
+	}
+	inputs := []string{in.Path}
+	if w.t.Input != nil && len(w.t.Input.Members)+len(w.t.Input.Modes) > 0 {
+		inputs = inputsOf(line())
+	}
+	if outdated(w.store, w.out.checked(in), inputs) {
+		return template.OutputOutdated
+	}
+	return state
+}
+
+// judgeName is judge for an item of a group.
+func (w *walk) judgeName(state template.OutputState, g *group, n name) template.OutputState {
+	if state != template.OutputWhole || !w.out.redoes() {
+		return state
+	}
+	return w.judge(state, g.triplet(g.names.bytes(n)), func() []byte {
+		w.line.group(g)
+		return w.line.item(n)
+	})
+}
+
+// outdated reports whether one of the inputs was modified after the output. What cannot be examined is not newer; an output that is gone has
+// to be made.
+func outdated(store FS, output string, inputs []string) bool {
+	made, err := modified(store, output)
+	if err != nil {
+		return isMissing(err)
+	}
+	for _, path := range inputs {
+		if changed, err := modified(store, path); err == nil && changed.After(made) {
+			return true
+		}
+	}
+	return false
+}
+
+// modified is when a file was modified last. A path that goes on behind a file is a member of that: an archive.
+func modified(store FS, path string) (time.Time, error) {
+	info, err := store.Stat(path)
+	for errors.Is(err, syscall.ENOTDIR) {
+		path, _ = split(path)
+		info, err = store.Stat(path)
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
+}
+
+// inputsOf are the paths of an item's inputs: input, and each input_ID.
+func inputsOf(line []byte) (paths []string) {
+	_ = jsontext.Object(line, func(key, value []byte) error {
+		name := unsafeString(key)
+		if name != "input" && !strings.HasPrefix(name, "input_") || value[0] != '{' {
+			return nil
+		}
+		var t triplet
+		if complete, err := t.Read(value); complete && err == nil {
+			paths = append(paths, t.Path)
+		}
+		return nil
+	})
+	return paths
+}
+
+// Outdated reports whether an item, as workers get it, has to be done again under a template although its output exists at a path.
+func Outdated(t *template.Template, item []byte, output string) bool {
+	return t.Finish != nil && t.Finish.Newer && outdated(localDisk{}, output, inputsOf(item))
+}
