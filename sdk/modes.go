@@ -30,5 +30,5 @@ func With(mode Mode, fields Fields) Mode {
 // InputFromList reads paths from a file, one a line; "-" is stdin. rel_dir is relative to the input folder, or to the working folder
 // without one. With Fields{"nul": true} each path ends with a NUL, as find -print0 writes them.
 func InputFromList(path any) Mode {
-	return builtinMode("InputFromList", modeField{"list_path", path}, modeField{"nul", false})
+	return builtinMode("InputFromList", modeField{"list_path", path})
 }

@@ -122,6 +122,9 @@ func softShard(name string, idx, num any, subshard []Mode) Mode {
 
 // InputByExts takes every file below the input folder whose lower-cased name ends with one of exts (".jpg"), or every
 // file without exts. With InputByExts(Placeholder) the user sets the whole list. A single argument may be a list.
+//
+// With sets the fields recursive (true), ignore (patterns of names and paths), min_size, max_size (bytes, or "10K") and newer_than (a time
+// or an age).
 func InputByExts(exts ...any) Mode {
 	var value any = exts
 	if exts == nil {
@@ -141,7 +144,8 @@ func several(value any, given []any) any {
 	return value
 }
 
-// InputByGlob takes the paths that match a pattern, relative to the input folder.
+// InputByGlob takes the paths that match a pattern, relative to the input folder. With Fields{"recursive": true}, ** stands for any number
+// of folders.
 func InputByGlob(pattern any) Mode {
 	return builtinMode("InputByGlob", modeField{"glob_pattern", pattern})
 }

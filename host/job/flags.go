@@ -2,9 +2,6 @@ package job
 
 import (
 	"fmt"
-	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -12,6 +9,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/run"
+	"github.com/kagurazaka/kagurazaka/internal/bytesize"
 )
 
 // Flags are a user's choices about a job, with kong's tags: they are the command line's flags. The parts are in the order of its help.
@@ -125,23 +123,10 @@ func (f *RunFlags) policy() (backbones.Policy, []problem.Problem) {
 	return p, wrong
 }
 
-// parseSize reads a number of bytes with one of the suffixes K, M, G and T, powers of 1024, which B or iB may follow.
+// parseSize is bytesize.Parse; no text is no bytes.
 func parseSize(text string) (int64, error) {
 	if text == "" {
 		return 0, nil
 	}
-	number := strings.ToUpper(strings.TrimSpace(text))
-	number = strings.TrimSuffix(strings.TrimSuffix(number, "B"), "I")
-	shift := 0
-	if n := len(number); n > 0 {
-		if i := strings.IndexByte("KMGT", number[n-1]); i >= 0 {
-			number, shift = number[:n-1], 10*(i+1)
-		}
-	}
-	v, err := strconv.ParseFloat(number, 64)
-	v *= float64(int64(1) << shift)
-	if err != nil || !(v >= 0 && v < math.MaxInt64) {
-		return 0, fmt.Errorf("must be a number of bytes, such as 800M or 4G")
-	}
-	return int64(v), nil
+	return bytesize.Parse(text)
 }

@@ -12,19 +12,17 @@ type step struct {
 	// pattern is nil for a plain name.
 	pattern *pattern
 	name    string
+	// deep: it stands for any number of folders.
+	deep bool
 }
 
 // globSteps splits a pattern into the folder in which it begins and its steps, from the first name that is a pattern. The input
 // folder itself is not a pattern, whatever its name.
-func globSteps(in, text string) (string, []step) {
+func globSteps(in, text string, recursive bool) (string, []step) {
 	var steps []step
 	for hasMagic(text) || len(steps) == 0 {
 		head, name := split(text)
-		s := step{name: name}
-		if hasMagic(name) {
-			s.pattern = parsePattern(name)
-		}
-		steps = append(steps, s)
+		steps = append(steps, stepsOf(name, recursive)...)
 		text = head
 	}
 	slices.Reverse(steps)
@@ -48,6 +46,9 @@ type descent struct {
 // descend follows the steps from a folder. above are the folders that it lies in. listed: the folder above has it as an entry.
 func (w descent) descend(path string, steps []step, above []fileID, listed bool) error {
 	s, last := steps[0], len(steps) == 1
+	if s.deep {
+		return w.deep(path, steps)
+	}
 	if s.pattern == nil {
 		return w.plain(path, steps, above)
 	}

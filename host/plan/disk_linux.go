@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -56,6 +57,12 @@ func readDisk(dir *os.File, list *nameList) error {
 
 // statDisk is stat for a name in an open folder of the local disk; nil: the working folder. os.Stat makes a value for each file.
 func statDisk(dir *os.File, name string, follow bool) (fileKind, fileID, error) {
+	st, err := statAt(dir, name, follow)
+	// A directory entry's type is that part of the mode.
+	return kindOfEntry(byte(st.Mode & unix.S_IFMT >> 12)), fileID{uint64(st.Dev), st.Ino}, err
+}
+
+func statAt(dir *os.File, name string, follow bool) (st unix.Stat_t, err error) {
 	fd, flags := unix.AT_FDCWD, unix.AT_SYMLINK_NOFOLLOW
 	if dir != nil {
 		fd = int(dir.Fd())
@@ -63,13 +70,16 @@ func statDisk(dir *os.File, name string, follow bool) (fileKind, fileID, error) 
 	if follow {
 		flags = 0
 	}
-	var st unix.Stat_t
-	err := unix.Fstatat(fd, name, &st, flags)
+	err = unix.Fstatat(fd, name, &st, flags)
 	for errors.Is(err, unix.EINTR) {
 		err = unix.Fstatat(fd, name, &st, flags)
 	}
-	// A directory entry's type is that part of the mode.
-	return kindOfEntry(byte(st.Mode & unix.S_IFMT >> 12)), fileID{uint64(st.Dev), st.Ino}, err
+	return st, err
+}
+
+func examineDisk(dir *os.File, name string) (size int64, written time.Time, err error) {
+	st, err := statAt(dir, name, true)
+	return st.Size, time.Unix(st.Mtim.Unix()), err
 }
 
 func kindOfEntry(d byte) fileKind {

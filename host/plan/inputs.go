@@ -103,10 +103,11 @@ func (w *walk) walkExts(rel string) error {
 		return w.lost(path, err)
 	}
 	folders := w.files(dir)
-	dir.close()
 	if w.within != nil {
 		folders = w.leaveOutputs(rel, folders)
 	}
+	folders = w.leaveFiltered(dir, rel, folders)
+	dir.close()
 	if w.t.Input.Kind == template.ByGroup {
 		if err := w.gather(rel); err != nil {
 			return &template.InputError{Path: path, Err: err}

@@ -176,6 +176,8 @@ type walk struct {
 	found  Item
 	// kept are what is known of the names of a group.
 	kept []kept
+	// filter leaves out files of the mode; nil: none.
+	filter *filter
 	// paths reads the lines of a list of paths; nil: they are lines of JSON.
 	paths *pathLines
 	// long is memory for a line that is longer than the reader's buffer.
@@ -234,11 +236,12 @@ func (w *walk) run() error {
 	}
 	switch {
 	case in.Kind == template.ByExts, in.Kind == template.ByGroup:
+		w.filter = newFilter(in)
 		return w.walkExts(".")
 	case in.Kind == template.ByFolder:
 		return w.walkFolders(".")
 	case in.Globs():
-		base, steps := globSteps(w.t.InputPath, in.Glob)
+		base, steps := globSteps(w.t.InputPath, in.Glob, in.Recursive)
 		return descent{walk: w}.descend(base, steps, nil, false)
 	case in.Kind == template.BySubDirectory && in.Level == 0:
 		return w.walkInputFolder()

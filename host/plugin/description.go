@@ -272,7 +272,9 @@ func (d *description) node(n *pb.Node) *template.Node {
 				d.say("Templates", "field %d of mode %s has no name", i+1, harmless(k.Mode.GetName()))
 			}
 		}
-		return &template.Node{Kind: template.KindMode, Mode: k.Mode.GetName(), Custom: k.Mode.GetCustom(), Fields: d.fields(k.Mode.GetFields())}
+		mode := &template.Node{Kind: template.KindMode, Mode: k.Mode.GetName(), Custom: k.Mode.GetCustom(), Fields: d.fields(k.Mode.GetFields())}
+		mode.Complete()
+		return mode
 	case *pb.Node_Map:
 		return &template.Node{Kind: template.KindMap, Fields: d.fields(k.Map.GetFields())}
 	case *pb.Node_List:

@@ -12,16 +12,16 @@ import (
 // stand for a task without a template. A mode that a mixin gave as a plain map is recognized by its key "mode", or by its fields if
 // they fit only one mode.
 //
-// It returns all problems at once, in the order of the fields. The Template is nil if there are any.
+// It returns all problems at once, in the order of the fields. The Template is nil if one is more than a warning.
 func Compile(root *Node) (*Template, []problem.Problem) {
 	c := &compiler{t: &Template{}, broken: map[string]bool{}}
 	if !root.IsNull() {
 		c.root(root)
 	}
-	if len(c.problems) > 0 {
+	if problem.Any(c.problems) {
 		return nil, c.problems
 	}
-	return c.t, nil
+	return c.t, c.problems
 }
 
 type compiler struct {
@@ -40,6 +40,15 @@ func (c *compiler) problem(path string, n *Node, message, suggestion string) {
 	}
 	c.problems = append(c.problems, p)
 	c.broken[top(path)] = true
+}
+
+// warn adds a problem that does not keep the template from being run.
+func (c *compiler) warn(path string, n *Node, message, suggestion string) {
+	p := problem.Problem{Path: path, Message: message, Suggestion: suggestion, Warning: true}
+	if n != nil {
+		p.Source = n.Origin
+	}
+	c.problems = append(c.problems, p)
 }
 
 func (c *compiler) root(root *Node) {
@@ -317,8 +326,10 @@ func (c *compiler) input(m values) *Input {
 		for _, e := range m.list("exts") {
 			in.Exts = append(in.Exts, textOf(e))
 		}
+		in.Filter = c.filter(m)
 	case "InputByGlob":
-		in.Kind = ByGlob
+		in.Kind, in.Recursive = ByGlob, boolOf(m.node("recursive"))
+		c.deep(m, in)
 	case "InputBySubDirectory":
 		in.Kind, in.Level = BySubDirectory, int(m.int("sub_directory_level"))
 		if in.Level < 0 {

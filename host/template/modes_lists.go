@@ -1,5 +1,10 @@
 package template
 
+import (
+	"slices"
+	"strings"
+)
+
 // listSpecs are the modes of lists of paths.
 var listSpecs = []ModeSpec{
 	{Name: "InputFromList", Role: RoleInput,
@@ -41,6 +46,25 @@ func (m *Input) End() byte {
 		return 0
 	}
 	return '\n'
+}
+
+// anyFolders is a name of a pattern that stands for any number of folders.
+const anyFolders = "**"
+
+// deep checks a pattern with ** in it.
+func (c *compiler) deep(m values, in *Input) {
+	path, names := m.path+".glob_pattern", strings.Split(in.Glob, "/")
+	first := slices.Index(names, anyFolders)
+	switch {
+	case first < 0:
+		in.Recursive = false
+	case !in.Recursive:
+		c.warn(path, m.node("glob_pattern"), "has ** in it, which is the same as * here: it stands for one folder", "recursive: true beside it makes it stand for any number of them")
+	case names[len(names)-1] == "":
+		c.problem(path, m.node("glob_pattern"), "ends with a slash behind a **", "folders match without it, too")
+	case slices.Contains(names[first:], ".."), slices.Contains(names[first:], "."):
+		c.problem(path, m.node("glob_pattern"), "goes up or stays behind a **, so the same file could be listed twice", "take .. and . out of what follows it")
+	}
 }
 
 func boolOf(n *Node) bool {

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 )
@@ -82,6 +83,20 @@ func (m ModeSpec) Field(name string) (FieldSpec, bool) {
 		return FieldSpec{}, false
 	}
 	return m.Fields[i], true
+}
+
+// Complete gives a built-in mode the optional fields that it lacks: an SDK need not know all of them.
+func (n *Node) Complete() {
+	spec, ok := SpecOf(n.Mode)
+	if n.Kind != KindMode || n.Custom || !ok {
+		return
+	}
+	for _, f := range spec.Fields {
+		if !f.Required && n.Get(f.Name) == nil {
+			value := *cmp.Or(f.Default, Scalar(nil))
+			n.Set(f.Name, &value)
+		}
+	}
 }
 
 // SpecOf returns the built-in mode of that name.
@@ -171,13 +186,14 @@ var coreSpecs = []ModeSpec{
 		Fields: softShardFields},
 	{Name: "InputByExts", Role: RoleInput,
 		Help: "Every file below the input folder whose name, in lower case, ends with one of the extensions. Linked folders are not entered.",
-		Fields: []FieldSpec{
+		Fields: slices.Concat([]FieldSpec{
 			{Name: "exts", Type: TypeStrings, Required: true, Nullable: true, Help: "The extensions, in lower case and with their dot. An empty list and null take every file."},
-		}},
+		}, filterFields)},
 	{Name: "InputByGlob", Role: RoleInput,
 		Help: "What matches a glob pattern below the input folder. Names that begin with a dot match only a pattern that does.",
 		Fields: []FieldSpec{
-			{Name: "glob_pattern", Type: TypeString, Required: true, Help: "*, ?, [abc], [!abc] within one name; ** is the same as *."},
+			{Name: "glob_pattern", Type: TypeString, Required: true, Help: "*, ?, [abc], [!abc] within one name; with recursive, ** as a name stands for any number of folders."},
+			{Name: "recursive", Type: TypeBool, Default: Scalar(false), Help: "Whether ** stands for any number of folders, none included. Without it ** is the same as *."},
 		}},
 	{Name: "InputBySubDirectory", Role: RoleInput,
 		Help: "The folders at one depth below the input folder are the items.",

@@ -80,9 +80,13 @@ const (
 type Input struct {
 	Kind InputKind
 	// Exts are the possible ends of an input's name in lower case; none: all names are inputs.
-	Exts  []string
-	Glob  string
-	Level int
+	Exts []string
+	Glob string
+	// Recursive: ** in Glob stands for any number of folders.
+	Recursive bool
+	// Filter leaves out some of the files of ByExts; nil: none.
+	Filter *Filter
+	Level  int
 	// JSONL is a file of lines; Stdin: stdin. NUL: a NUL ends each of them, and not a newline.
 	JSONL string
 	NUL   bool

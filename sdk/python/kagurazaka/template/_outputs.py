@@ -38,6 +38,11 @@ def reads_folders(mode: Any, output_mode: Any) -> bool:
     return _method(mode, "generate_tasks") in _FOLDERS and _is_built_in(output_mode)
 
 
+def filters(mode: Any) -> bool:
+    """Return whether an input mode leaves out some of the files that it finds."""
+    return _method(mode, "generate_tasks") is _FOLDERS[0]
+
+
 def merges(mode: Any) -> bool:
     """Return whether an input mode lists the items of others."""
     return _method(mode, "generate_tasks") is _MERGE

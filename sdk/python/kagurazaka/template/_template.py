@@ -83,7 +83,12 @@ class Template:
     def _items_of(self, mode: Any, folder: Any) -> Iterable[Any]:
         if _outputs.merges(mode):
             return [_groups.restore(item, _triplet) for one in mode.modes for item in self._items_of(one, folder)]
-        items = mode.generate_tasks(folder)
+        if _outputs.filters(mode):
+            # What is an output depends on names alone, so files are left out of the listing afterwards.
+            return mode._kept(self._without_outputs(mode, mode._all(folder), folder))
+        return self._without_outputs(mode, mode.generate_tasks(folder), folder)
+
+    def _without_outputs(self, mode: Any, items: Any, folder: Any) -> Any:
         if _outputs.reads_folders(mode, self.output_mode):
             return _outputs.without_outputs(items, folder, self.hard_shard_mode.get_shard_output(), self.output_mode, mode)
         return items

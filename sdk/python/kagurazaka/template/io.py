@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Iterable, List, Optional, Union  # noqa: F401  (task files get List by `import *`)
 
 from .._imports import after_import
+from ..utils.choosing import Filter as _Filter
+from ..utils.choosing import glob_deep as _glob_deep
 from ..utils.io import OURS, special_of, walk_files_of_dir, warn_of_special
-from ..utils.lists import json_lines, listed_paths
-from ..utils.tar import items as tar_items
+from ..utils.lists import json_lines as _json_lines
+from ..utils.lists import listed_paths as _listed_paths
+from ..utils.tar import items as _tar_items
 from . import _groups, _state
 
 
@@ -172,12 +175,29 @@ class InputByExts(InputMode):
     """Every file below the input path whose name, in lower case, ends with one of exts. Empty or None: every file. A string
     is one extension.
 
-    A folder's files come by name, then its sub-folders by name, depth first, on every machine.
+    A folder's files come by name, then its sub-folders by name, depth first, on every machine. ``ignore`` has patterns of names, and with
+    a slash of paths below the input path. Sizes are numbers of bytes or texts such as "10K"; newer_than is a time such as
+    "2026-01-31T08:00", or an age such as "7d".
     """
 
     exts: Union[list[str], str, None]
+    recursive: bool = dataclasses.field(default=True, kw_only=True)
+    ignore: Union[list[str], str, None] = dataclasses.field(default=None, kw_only=True)
+    min_size: Union[int, str, None] = dataclasses.field(default=None, kw_only=True)
+    max_size: Union[int, str, None] = dataclasses.field(default=None, kw_only=True)
+    newer_than: Optional[str] = dataclasses.field(default=None, kw_only=True)
 
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
+        return self._kept(self._all(input_path))
+
+    def _kept(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the items that are not left out."""
+        kept = _Filter(self.recursive, self.ignore, self.min_size, self.max_size, self.newer_than)
+        if not kept:
+            return items
+        return [item for item in items if kept.keeps(item["input"].path, item["input"].rel_dir, item["input"].file_name)]
+
+    def _all(self, input_path: str) -> list[dict[str, Any]]:
         return [
             {"input": FileTriplet(os.path.join(input_path, rel_dir, name), rel_dir, name)}
             for rel_dir, names in walk_files_of_dir(input_path, self.exts).items()
@@ -187,17 +207,23 @@ class InputByExts(InputMode):
 
 @dataclass
 class InputByGlob(InputMode):
-    """The paths below the input path that match a glob pattern, sorted. ``**`` is the same as ``*``, which does not match
-    hidden names."""
+    """The paths below the input path that match a glob pattern, sorted. ``*`` does not match hidden names. With ``recursive``, ``**`` as
+    a name of the pattern stands for any number of folders; without it, ``**`` is the same as ``*``."""
 
     glob_pattern: str
+    recursive: bool = dataclasses.field(default=False, kw_only=True)
 
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
+        if self.recursive and "**" in self.glob_pattern.split("/"):
+            return self._items(_glob_deep(os.path.join(input_path, self.glob_pattern)), input_path)
         paths = sorted(glob.glob(os.path.join(input_path, self.glob_pattern)), key=_by_folder)
         special = {path for folder in {os.path.dirname(path) for path in paths} for path in special_of(folder)}
         if special:
             warn_of_special([path for path in paths if path in special])
             paths = [path for path in paths if path not in special]
+        return self._items(paths, input_path)
+
+    def _items(self, paths: list[str], input_path: str) -> list[dict[str, Any]]:
         return [
             {"input": FileTriplet(path, os.path.relpath(os.path.dirname(path) or ".", input_path), os.path.basename(path))}
             for path in paths
@@ -237,7 +263,7 @@ class InputFromFileTripletJsonl(InputMode):
     jsonl_path: str
 
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
-        return [{"input": FileTriplet.from_dict(line["input"])} for line in json_lines(self.jsonl_path)]
+        return [{"input": FileTriplet.from_dict(line["input"])} for line in _json_lines(self.jsonl_path)]
 
 
 @dataclass
@@ -247,7 +273,7 @@ class InputFromWhateverJsonl(InputMode):
     jsonl_path: str
 
     def generate_tasks(self, input_path: str) -> list[Any]:
-        return list(json_lines(self.jsonl_path))
+        return list(_json_lines(self.jsonl_path))
 
 
 @dataclass
@@ -262,7 +288,7 @@ class InputFromList(InputMode):
     nul: bool = dataclasses.field(default=False, kw_only=True)
 
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
-        return [{"input": FileTriplet(*names)} for names in listed_paths(self.list_path, self.nul, input_path)]
+        return [{"input": FileTriplet(*names)} for names in _listed_paths(self.list_path, self.nul, input_path)]
 
 
 @dataclass
@@ -359,7 +385,7 @@ class InputByTar(InputMode):
         return [
             item
             for tar in InputByGlob(self.glob).generate_tasks(input_path)
-            for item in tar_items(tar["input"].path, tar["input"].rel_dir, self.keys, required, self.members == "bytes", FileTriplet)
+            for item in _tar_items(tar["input"].path, tar["input"].rel_dir, self.keys, required, self.members == "bytes", FileTriplet)
         ]
 
 
