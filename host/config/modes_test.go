@@ -27,9 +27,9 @@ func TestApplyReachesTheModesOfAList(t *testing.T) {
 		{"a field of each", []string{"input_mode.modes.0.exts=[.b]", "input_mode.modes.1.glob_pattern=*"}, `InputByMerge{modes:[InputByExts{exts:[".b"]} InputByGlob{glob_pattern:"*"}]}`, nil},
 		{"text as it was typed", []string{"input_mode.modes.0.exts.0=010", "input_mode.modes.1.glob_pattern=[a] #1"},
 			`InputByMerge{modes:[InputByExts{exts:["010"]} InputByGlob{glob_pattern:"[a] #1"}]}`, nil},
-		{"another mode", []string{"input_mode.modes.1=InputByExts", "input_mode.modes.1.exts=.c"}, `InputByMerge{modes:[InputByExts{exts:[".a"]} InputByExts{exts:".c"}]}`, nil},
+		{"another mode", []string{"input_mode.modes.1=InputByExts", "input_mode.modes.1.exts=.c"}, `InputByMerge{modes:[InputByExts{exts:[".a"]} InputByExts{exts:".c" recursive:true ignore:null min_size:null max_size:null newer_than:null}]}`, nil},
 		{"another list", []string{"input_mode.modes=[{mode: InputByGroup, files: {x: .x, a: [.a, 1]}}, InputByExts]"},
-			`InputByMerge{modes:[InputByGroup{files:{x:".x" a:[".a" "1"]} required:null} InputByExts{exts:<>}]}`, nil},
+			`InputByMerge{modes:[InputByGroup{files:{x:".x" a:[".a" "1"]} required:null} InputByExts{exts:<> recursive:true ignore:null min_size:null max_size:null newer_than:null}]}`, nil},
 		{"another input mode", []string{"input_mode={mode: InputByFilenameSubfoldering, file_to_read: {z: 010, a: b}}"},
 			`InputByFilenameSubfoldering{file_to_read:{z:"010" a:"b"} required:null}`, nil},
 		{"wrong ones", []string{"input_mode.modes=[{mode: InputByExt}, {exts: .a}, SoftShard]"}, `InputByMerge{modes:[null null null]}`, []string{
