@@ -15,6 +15,7 @@ import pytest
 
 from kagurazaka._serve import members
 from kagurazaka.template.io import FileTriplet, InputByTar
+from kagurazaka.template.task.torch_vanilla import ItemDataset
 from kagurazaka.utils import tar
 
 KEYS = {"image": [".jpg", "png"], "mask": "seg.png", "text": ".txt"}
@@ -142,6 +143,19 @@ def test_members_as_bytes(tmp_path: Path) -> None:
     members.Reader(lambda **item: got.update(item))(**item)
     at = FileTriplet(f"{tmp_path}/0.tar/a.jpg", "0", "a.jpg")
     assert got == {"input": at, "input_image": b"\1", "input_mask": None, "input_text": b"\2\2"}
+
+
+def test_a_dataset_of_the_template_has_members(tmp_path: Path) -> None:
+    write(tmp_path / "0.tar", "x.json", "a.jpg", "a.txt")
+    items = InputByTar("*.tar", KEYS, required=["image"]).generate_tasks(os.fspath(tmp_path))
+
+    class Task:
+        def load_data(self, input: FileTriplet, input_text: FileTriplet, **rest: Any) -> dict[str, Any]:
+            assert set(rest) == {"input_image", "input_mask"}
+            return {"read": Path(input.path).read_bytes() + Path(input_text.path).read_bytes()}
+
+    element = ItemDataset(Task(), items, True)[0]
+    assert element["read"] == b"\1\2\2" and element["input"] == items[0]["input"] and "members" not in element
 
 
 def test_a_field_of_the_users_is_passed_on() -> None:

@@ -6,7 +6,7 @@ from typing import Any, Callable, Optional
 
 from ...task.torch_vanilla import IS_EACH_EXECUTED
 from .._template import DEFAULT_SOFT_SHARD, Template, accepted, decorator
-from ..io import FinishCheckMode, HardShardMode, InputMode, OutputMode, SoftShard
+from ..io import FinishCheckMode, HardShardMode, InputByMerge, InputByTar, InputMode, OutputMode, SoftShard
 
 
 class KagurazakaVanillaTorchMixinV1:
@@ -20,14 +20,22 @@ class KagurazakaVanillaTorchMixinV1:
 class ItemDataset:
     """A map-style dataset over items: element i is item i with the fields that `load_data` adds."""
 
-    def __init__(self, task: Any, items: Any) -> None:
+    def __init__(self, task: Any, items: Any, has_members: bool = False) -> None:
         self.task, self.tasks = task, items
+        # Inputs may be members of archives: load calls load_data with them, and names leaves their names. None: they are files.
+        self.load: Any = None
+        if has_members:
+            from ..._serve import members
+
+            self.load, self.names = members.Reader(task.load_data), members.names
 
     def __len__(self) -> int:
         return len(self.tasks)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         item = self.tasks[index]
+        if self.load is not None:
+            return {**self.names(**item), **self.load(**item)}
         return {**item, **self.task.load_data(**item)}
 
 
@@ -87,7 +95,8 @@ def _install(template: Template) -> None:
 
     def get_dataset(self: Any) -> Any:
         items = template.listed(list)
-        return ItemDataset(self, items if isinstance(items, list) else list(items))
+        has_members = isinstance(template.input_mode, (InputByTar, InputByMerge))
+        return ItemDataset(self, items if isinstance(items, list) else list(items), has_members)
 
     def postprocess_each(self: Any, batch_idx: int, batch_size: int, **element: Any) -> None:
         return template.call_with_outputs(own_each, self, (batch_idx, batch_size), element)
