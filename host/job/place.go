@@ -223,7 +223,7 @@ func (p *Place) openFirst(ctx context.Context) error {
 }
 
 func (p *Place) planOptions() plan.Options {
-	options := plan.Options{Patience: openPatience, Warn: p.warnings.met, Policy: p.spec.Listing, Picker: p.Picker}
+	options := plan.Options{Patience: openPatience, Warn: p.warnings.met, Policy: p.spec.Listing, Picker: p.Picker, Inputs: inputJournal(p.template)}
 	if p.journal != nil {
 		options.Journal = p.journal
 	}

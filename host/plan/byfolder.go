@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"path"
 	"slices"
 	"strings"
 
@@ -11,13 +12,13 @@ import (
 // walkFolders lists the folders in a folder that have files of the input mode's names, and then those below each, by name. Links to
 // folders are not entered.
 func (w *walk) walkFolders(rel string) error {
-	path := w.t.InputPath
+	folder := w.t.InputPath
 	if rel != "." {
-		path = template.Join(path, rel)
+		folder = template.Join(folder, rel)
 	}
-	dir, err := w.readNames(path)
+	dir, err := w.readNames(folder)
 	if err != nil {
-		return w.lost(path, err)
+		return w.lost(folder, err)
 	}
 	var folders []string
 	for _, n := range w.names.all {
@@ -40,6 +41,7 @@ func (w *walk) walkFolders(rel string) error {
 		}
 	}
 	w.names, w.grouping.items = w.grouping.items, w.names
+	w.leaveUnfinished(rel)
 	if err := w.emit(&group{dir: template.Join(w.t.InputPath, rel), relDir: rel, names: w.names}); err != nil {
 		return err
 	}
@@ -74,8 +76,8 @@ func (w *walk) folderItem(rel, folder string) (more bool, err error) {
 
 // members sets w.grouping.files to those files of the members that a folder has. found: it has at least one. more: it has folders that
 // are not such files.
-func (w *walk) members(path string) (found, more bool, err error) {
-	dir, err := openFolder(w.store, path)
+func (w *walk) members(folder string) (found, more bool, err error) {
+	dir, err := openFolder(w.store, folder)
 	if err != nil {
 		return false, false, err
 	}
@@ -96,7 +98,7 @@ func (w *walk) members(path string) (found, more bool, err error) {
 			continue
 		}
 		if behindLinks(dir, text, n.kind) == kindOther {
-			w.leaveSpecial(path, text)
+			w.leaveSpecial(folder, text)
 			continue
 		}
 		files[member], found = text, true
@@ -110,6 +112,35 @@ func (w *walk) members(path string) (found, more bool, err error) {
 		}
 	}
 	return found, more, nil
+}
+
+// leaveUnfinished drops the items in w.names that the task which writes them has not finished. The journal answers for what existed before it
+// looks, so it comes after their files.
+func (w *walk) leaveUnfinished(rel string) {
+	j := w.o.Inputs
+	if j == nil || len(w.names.all) == 0 {
+		return
+	}
+	noted, err := j.Look(template.Folder([]byte(path.Join(rel, "x"))))
+	if err != nil {
+		w.warn(Warning{Path: template.Join(w.t.InputPath, template.JournalFolder), Message: "it cannot be read, so folders may be taken that are not finished", Err: err}, false)
+	}
+	if err != nil || !noted {
+		return
+	}
+	list := w.names
+	list.all = slices.DeleteFunc(list.all, func(n name) bool {
+		item := path.Join(rel, string(list.bytes(n)))
+		whole := j.Of([]byte(item)) == template.OutputWhole
+		list.files(n, len(w.t.Input.Members), func(_ int, file []byte) {
+			whole = whole && (len(file) == 0 || j.Of([]byte(path.Join(item, string(file)))) == template.OutputWhole)
+		})
+		if !whole && w.probe == nil {
+			w.o.counters.Incomplete.Add(1)
+			w.remarks.incomplete.addNamed(path.Join(w.t.InputPath, item) + " (unfinished)")
+		}
+		return !whole
+	})
 }
 
 // isItemsOutput reports whether a folder is the output of an item, because the output folder lies in the input folder. It counts those.

@@ -286,3 +286,20 @@ func TestFoldersOfTheOutputAreNoItems(t *testing.T) {
 		t.Errorf("%d outputs; items (- want, + got):\n%s", w.counters.Outputs.Load(), diff)
 	}
 }
+
+func TestUnfinishedFoldersAreNoItems(t *testing.T) {
+	in := t.TempDir()
+	touch(t, filepath.Join(in, "a", "t.txt"), filepath.Join(in, "b", "t.txt"), filepath.Join(in, "c", "t.txt"), filepath.Join(in, "s", "d", "t.txt"), filepath.Join(in, "s", "e", "t.txt"))
+	w := walkFrom(t, mustCompile(t, map[string]*template.Node{
+		template.RoleHardShard: folders(in, "out"), template.RoleInput: byFolder(ordered("text", "t.txt")),
+	}), Options{Inputs: &said{states: map[string]template.OutputState{
+		"a": template.OutputUnfinished, "b/t.txt": template.OutputOpen, "s/d/t.txt": template.OutputUnfinished, "t.txt": template.OutputOpen,
+	}}})
+	if diff := cmp.Diff([]string{".:c t.txt", "s:e t.txt"}, shownItems(t, w, "text")); diff != "" || w.counters.Incomplete.Load() != 3 {
+		t.Errorf("%d incomplete; items (- want, + got):\n%s", w.counters.Incomplete.Load(), diff)
+	}
+	want := "3 incomplete groups of files are left out; the first: " + in + "/a (unfinished), " + in + "/b (unfinished), " + in + "/s/d (unfinished)"
+	if diff := cmp.Diff([]string{want}, w.messages()); diff != "" {
+		t.Errorf("messages (- want, + got):\n%s", diff)
+	}
+}

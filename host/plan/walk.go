@@ -286,7 +286,7 @@ func (w *walk) collide(first uint64, key string, second triplet, line uint64) er
 	if !w.canProbe() {
 		return e
 	}
-	again, err := newWalk(w.ctx, w.whole, walkOptions{Options: Options{FS: w.o.FS, Policy: w.o.Policy}})
+	again, err := newWalk(w.ctx, w.whole, walkOptions{Options: Options{FS: w.o.FS, Policy: w.o.Policy, Inputs: w.o.Inputs}})
 	if err != nil {
 		return e
 	}

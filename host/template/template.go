@@ -1,6 +1,8 @@
 // Package template describes the built-in modes and compiles a template, a tree of values, into data: a Template. host/plan lists by it.
 package template
 
+import "slices"
+
 // Template is a compiled template: what the host needs to list inputs, divide them, compute outputs and find those that are
 // finished. It is immutable, so several goroutines may use it.
 type Template struct {
@@ -165,6 +167,12 @@ func (t *Template) Native() bool { return len(t.Custom) == 0 }
 // Plugins returns the template as if all its modes were the plugin's own code.
 func (t *Template) Plugins() *Template {
 	return &Template{Custom: []string{RoleHardShard, RoleInput, RoleOutput, RoleFinishCheck}, Shard: t.Shard}
+}
+
+// ReadsOutputs reports whether the inputs are folders that another task has written.
+func (t *Template) ReadsOutputs() bool {
+	reads := func(m *Input) bool { return m.Kind == ByFolder }
+	return t != nil && t.Input != nil && (reads(t.Input) || slices.ContainsFunc(t.Input.Modes, reads))
 }
 
 // InputsFrom is the folder of the inputs, or the JSON Lines file that names them; empty: the task lists its items.
