@@ -162,3 +162,14 @@ func TestAssignRules(t *testing.T) {
 		}
 	})
 }
+
+func TestListsRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		numbers := rapid.SliceOfNDistinct(rapid.IntRange(0, maxNumber), 1, 60, rapid.ID).Draw(t, "numbers")
+		slices.Sort(numbers)
+		got, err := ParseList(FormatList(numbers))
+		if err != nil || !slices.Equal(got, numbers) {
+			t.Fatalf("%v became %v, %v", numbers, got, err)
+		}
+	})
+}
