@@ -4,7 +4,8 @@
         --mixin hard_shard_mode.input_path=texts hard_shard_mode.output_path=brightness
 
 It shows how a device task is divided: load_data runs in the loaders, inference on the device, postprocess_each beside the
-next inference. Texts of different lengths become one padded batch with pad_collate.
+next inference. Texts of different lengths become one padded batch with pad_collate; batch_by puts texts of similar length into one
+batch, so that little is padded.
 """
 
 import argparse
@@ -22,8 +23,8 @@ from kagurazaka.utils.collate import pad_collate
     input_mode=InputByExts(exts=[".txt"]),
     output_mode=OutputByApendingExt(ext=".brightness"),
     finish_check_mode=FinishCheckByOutputFileExistence(),
-    # The keyword arguments of torch's DataLoader.
-    dataloader={"batch_size": 16, "num_workers": 2, "collate_fn": pad_collate},
+    # The keyword arguments of torch's DataLoader, and batch_by, which is the host's.
+    dataloader={"batch_size": 16, "num_workers": 2, "collate_fn": pad_collate, "batch_by": "size"},
 )
 class Brightness(KagurazakaVanillaTorchTaskV1, KagurazakaVanillaTorchMixinV1):
     """Say how bright texts are"""

@@ -111,6 +111,34 @@ def test_a_collate_of_the_tasks_own(folders):
     assert [(folders[1] / f"{i}.txt.out").read_text() for i in range(3)] == ["8", "6", "8"]
 
 
+def test_the_default_collate_by_its_name(folders):
+    with pipeline("Extended", folders) as stages:
+        assert stages.run(items_of(folders)) == {}
+    assert (folders[1] / "3.txt.out").read_text() == expected(3)
+
+
+def test_a_collate_for_each_field(folders):
+    with pipeline("Fields", folders) as stages:
+        # An item makes its batches fail until it is alone.
+        assert stages.run(items_of(folders)) == {}
+    for i in range(10):
+        assert (folders[1] / f"{i}.txt.out").read_text() == f"{2 * i * (i + 1)} {i + 1} ('{i}.txt',)"
+
+
+def test_trees_are_split_for_each_item(folders):
+    with pipeline("Trees", folders) as stages:
+        assert stages.run(items_of(folders)) == {}
+    for i in range(10):
+        text = f"({i % 3}, 4) {i} {[i, i]} {i} {i / 2} {i}.txt {2 * i}"
+        assert (folders[1] / f"{i}.txt.out").read_text() == text
+
+
+def test_what_cannot_be_padded_is_not_halved_until_it_can(folders):
+    with pipeline("CannotPad", folders) as stages:
+        told = stages.run(items_of(folders))
+    assert set(told) == set(range(10)) and "the same number of dimensions, but have the shapes [(1,), (1, 1)]" in told[0]
+
+
 def test_structures_inside_of_elements_and_results(folders):
     with pipeline("Nested", folders) as stages:
         assert stages.run(items_of(folders)) == {}

@@ -49,7 +49,7 @@ def simple(name, template, folders):
 
 
 @pytest.mark.parametrize("apart", [True, False])
-@pytest.mark.parametrize("name", ["Extended", "Default", "Padded"])
+@pytest.mark.parametrize("name", ["Extended", "Default", "Padded", "Fields", "Trees"])
 def test_outputs_are_those_of_the_simple_path(folders, name, apart):
     template, capabilities = described(TASKS, name, PYTHON, input_path=str(folders[0]), output_path=str(folders[1]))
     assert {"stages", "finish"} <= set(capabilities)

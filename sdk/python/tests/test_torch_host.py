@@ -58,6 +58,26 @@ def test_batches_of_a_template(folder, task):
     assert made(folder) == ALL
 
 
+def batches(folder):
+    return sorted((folder / "out" / "batches").read_text().split(), key=lambda sizes: -int(sizes.split(",")[0]))
+
+
+def test_batches_of_similar_length(folder):
+    assert run(folder, "Sampled").last == "done 3, skipped 0, failed 0"
+    assert made(folder) == ALL and batches(folder) == ["9,8,7,6", "5,4,3,2", "1,0"]
+
+
+def test_batches_of_similar_length_of_a_template(folder):
+    # Windows of 8 items: those of 0 to 7, and what is left.
+    assert run(folder, "TemplateBySize").last == "done 10, skipped 0, failed 0"
+    assert made(folder) == ALL and batches(folder) == ["9,8", "7,6,5,4", "3,2,1,0"]
+
+
+def test_a_template_cannot_order_a_dataset_of_the_tasks_own(folder):
+    told = run(folder, "SetBySize")
+    assert told.code == 1 and "batch_by of dataloader needs the items of an input_mode" in told.stderr, told
+
+
 @pytest.mark.parametrize("task, items", [("Outputs", 10), ("SimpleOutputs", 10), ("TemplateAndLoader", 3), ("TemplateAndSet", 3)])
 def test_outputs_of_a_template(folder, task, items):
     first = run(folder, task)

@@ -1,5 +1,6 @@
 """Device tasks that need no torch: what load_data gives are numpy arrays, numbers, text and structures of those."""
 
+import dataclasses
 import os
 
 import numpy as np
@@ -7,7 +8,13 @@ import numpy as np
 from kagurazaka import KagurazakaVanillaTorchMixinV1, KagurazakaVanillaTorchTaskV1, moemoecue_torch_vanilla_v1
 from kagurazaka.template.io import FinishCheckByOutputFileExistence, InputByExts, NoHardShard, OutputByApendingExt
 from kagurazaka.template.mixin import KAGURAZAKA_MIXIN_PLACEHOLDER as P
-from kagurazaka.utils.collate import list_collate
+from kagurazaka.utils.collate import default_collate_extended, dict_collate, list_collate, nested_collate, pad_collate
+
+
+@dataclasses.dataclass
+class Place:
+    x: int
+    rest: list
 
 
 def common(**dataloader):
@@ -106,6 +113,57 @@ class Sizes(Base):
 @moemoecue_torch_vanilla_v1(**common())
 class Ragged(Sizes):
     """Shapes that differ"""
+
+
+@moemoecue_torch_vanilla_v1(**common(collate_fn=default_collate_extended))
+class Extended(Base):
+    """The default by its name"""
+
+
+@moemoecue_torch_vanilla_v1(**common(collate_fn=dict_collate({"data": pad_collate(value=-1, dims=1), "name": list_collate})))
+class Fields(Base):
+    """A collate for each field; lengths are there in batches of one item, too"""
+
+    def load_data(self, input):
+        n = int(os.path.basename(input.path).split(".")[0])
+        return {"data": np.full((n + 1, 2), n), "name": (input.file_name,), "number": n}
+
+    def inference(self, device, batch_size, data, data_lengths, name, number, input):
+        if 3 in number and batch_size > 1:
+            raise RuntimeError("three must be alone")
+        assert data.shape == (batch_size, max(data_lengths), 2) and (data[data_lengths.argmin(), min(data_lengths) :] == -1).all()
+        return data_lengths
+
+    def postprocess_each(self, batch_idx, batch_size, output, data, data_lengths, name, result, **rest):
+        with open(output.path, "w") as file:
+            file.write(f"{data[:data_lengths].sum()} {result} {name}")
+
+
+@moemoecue_torch_vanilla_v1(**common(collate_fn=pad_collate))
+class CannotPad(Base):
+    """Arrays that differ in their number of dimensions"""
+
+    def load_data(self, input):
+        n = int(os.path.basename(input.path).split(".")[0])
+        return {"data": np.zeros((1,) * (n % 2 + 1))}
+
+
+@moemoecue_torch_vanilla_v1(**common(collate_fn=nested_collate))
+class Trees(Base):
+    """Each item gets its own part of a tree"""
+
+    def load_data(self, input):
+        n = int(os.path.basename(input.path).split(".")[0])
+        return {"tree": {"boxes": np.zeros((n % 3, 4)), "pair": (n, {"deep": np.full(2, n)})}, "place": Place(n, [n / 2, input.file_name])}
+
+    def inference(self, device, batch_size, tree, place, input):
+        assert tree["pair"][1]["deep"].shape == (batch_size, 2) and len(tree["boxes"]) == batch_size and place.x.shape == (batch_size,)
+        return {"twice": {"sum": tree["pair"][0] * 2}}
+
+    def postprocess_each(self, batch_idx, batch_size, output, tree, place, twice, **rest):
+        boxes, (n, deep) = tree["boxes"], tree["pair"]
+        with open(output.path, "w") as file:
+            file.write(f"{boxes.shape} {n} {deep['deep'].tolist()} {place.x} {float(place.rest[0])} {place.rest[1]} {twice['sum']}")
 
 
 @moemoecue_torch_vanilla_v1(**common(collate_fn=list_collate))

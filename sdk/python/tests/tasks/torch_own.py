@@ -19,7 +19,7 @@ from kagurazaka.template.io import (
     OutputByApendingExt,
     SoftShard,
 )
-from kagurazaka.utils.collate import default_collate_extended
+from kagurazaka.utils.collate import batch_by, default_collate_extended
 
 
 def note(name, text):
@@ -126,6 +126,20 @@ class LoaderC(C, OwnLoader):
     pass
 
 
+class Sampled(A, Base):
+    """A loader of its own with batches of similar length"""
+
+    def get_dataloader(self):
+        files = Files(self.offset)
+        note("calls", "get_dataloader")
+        lengths = [os.path.getsize(f"in/{name}") for name in files.names]
+        return DataLoader(files, batch_sampler=batch_by(lengths, 4), num_workers=2, collate_fn=default_collate_extended)
+
+    def inference(self, device, batch_size, size, **batch):
+        note("batches", ",".join(map(str, (size - self.offset).tolist())))
+        return super().inference(device, batch_size, size, **batch)
+
+
 HERE = dict(hard_shard_mode=NoHardShard("in", "out"), input_mode=InputByExts([".txt"]))
 ITEMS = dict(dataloader=dict(batch_size=4, collate_fn=default_collate_extended), **HERE)
 
@@ -133,6 +147,25 @@ ITEMS = dict(dataloader=dict(batch_size=4, collate_fn=default_collate_extended),
 @moemoecue_torch_vanilla_v1(**ITEMS)
 class TemplateA(A, Loads):
     pass
+
+
+BY_SIZE = dict(batch_size=4, num_workers=2, collate_fn=default_collate_extended, batch_by="size", batch_window=8)
+
+
+@moemoecue_torch_vanilla_v1(dataloader=BY_SIZE, **HERE)
+class TemplateBySize(A, Loads):
+    """The host orders the items, torch's loader makes the batches"""
+
+    def process(self, device, batch):
+        note("batches", ",".join(map(str, (batch["size"] - 100).tolist())))
+        super().process(device, batch)
+
+
+@moemoecue_torch_vanilla_v1(hard_shard_mode=NoHardShard("in", "out"), dataloader=dict(batch_size=4, batch_by="size"))
+class SetBySize(A, OwnSet):
+    """There are no items whose size could be known"""
+
+    get_dataloader = KagurazakaVanillaTorchTaskV1.get_dataloader
 
 
 @moemoecue_torch_vanilla_v1(**ITEMS)

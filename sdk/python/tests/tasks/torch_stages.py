@@ -6,7 +6,7 @@ import torch
 from kagurazaka import KagurazakaVanillaTorchMixinV1, KagurazakaVanillaTorchTaskV1, moemoecue_torch_vanilla_v1
 from kagurazaka.template.io import FinishCheckByOutputFileExistence, InputByExts, NoHardShard, OutputByApendingExt
 from kagurazaka.template.mixin import KAGURAZAKA_MIXIN_PLACEHOLDER as P
-from kagurazaka.utils.collate import default_collate_extended, pad_collate
+from kagurazaka.utils.collate import default_collate_extended, dict_collate, nested_collate, pad_collate
 
 
 def common(**dataloader):
@@ -75,6 +75,26 @@ class Padded(Base):
 
     def inference(self, device, batch_size, data, data_lengths, input):
         return [data[i, : data_lengths[i]] for i in range(batch_size)]
+
+
+@moemoecue_torch_vanilla_v1(**common(collate_fn=dict_collate({"data": pad_collate})))
+class Fields(Base):
+    def load_data(self, input):
+        n = int(input.file_name.split(".")[0])
+        return {"data": torch.ones(n // 4 + 1, 2), "number": n}
+
+    def inference(self, device, batch_size, data, data_lengths, number, input):
+        return [data[i, : data_lengths[i]] * number[i] for i in range(batch_size)]
+
+
+@moemoecue_torch_vanilla_v1(**common(collate_fn=nested_collate))
+class Trees(Base):
+    def load_data(self, input):
+        n = int(input.file_name.split(".")[0])
+        return {"tree": {"boxes": torch.ones(n % 3, 4), "pair": (n, [torch.full((2,), n), "text"])}}
+
+    def inference(self, device, batch_size, tree, input):
+        return {"r_tree": {"sum": tree["pair"][1][0].sum(dim=1)}}
 
 
 @moemoecue_torch_vanilla_v1(**common())

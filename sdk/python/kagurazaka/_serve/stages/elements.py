@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Iterator
 
 from ..._count import count_of
+from ..._elements import length
 from ...task.torch_vanilla import KagurazakaVanillaTorchTaskV1 as Base
 from ...task.torch_vanilla import batch_length, element_of, has_elements, results_of
 from ...template import _state
@@ -92,10 +93,10 @@ def check_length(results: Any, size: int) -> None:
     for name, value in fields:
         where = "" if name is None else f" as {name!r}"
         try:
-            length = len(value)
+            made = length(value)
         except TypeError:
             kind = type(value).__name__
             text = f"inference returned one {kind}{where} for a batch of {count_of(size, 'item')}; it must return one entry for each item"
             raise BadBatch("", text) from None
-        if length != size:
-            raise BadBatch("", f"inference returned {count_of(length, 'result')}{where} for a batch of {count_of(size, 'item')}")
+        if made != size:
+            raise BadBatch("", f"inference returned {count_of(made, 'result')}{where} for a batch of {count_of(size, 'item')}")
