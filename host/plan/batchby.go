@@ -208,8 +208,12 @@ func (s *BatchBy) measure(ctx context.Context, window []sized) error {
 }
 
 func (s *BatchBy) look(i *sized) {
-	path, ok := inputPath(i.line())
+	path, ok := filePath(i.line(), "input")
 	if !ok {
+		return
+	}
+	if size, ok := memberSize(i.line(), path); ok {
+		i.length, i.hasLength = float64(size), true
 		return
 	}
 	info, err := s.o.FS.Stat(path)

@@ -158,12 +158,15 @@ func TestBatchBySize(t *testing.T) {
 		return fmt.Sprintf(`{"input":{"path":%q,"rel_dir":"","file_name":"x"}}`, filepath.Join(dir, name))
 	}
 	text := fmt.Sprintf(`{"input":%q}`, filepath.Join(dir, "ü"))
-	items := []string{triplet("gone"), triplet("a"), text, triplet("b")}
+	// A member of an archive has its size in the item; its path is not that of a file.
+	const inTar = `{"input":{"path":"x.tar/k.b","rel_dir":"","file_name":"k.b"},"input_a":{"path":"x.tar/k.a","rel_dir":"","file_name":"k.a"},` +
+		`"input_b":{"path":"x.tar/k.b","rel_dir":"","file_name":"k.b"},"members":{"tar":"x.tar","input_a":[512,99,1],"input_b":[2048,25,1]}}`
+	items := []string{triplet("gone"), triplet("a"), text, triplet("b"), inTar}
 	var warned []Warning
 	got, err := everyItem(t, NewBatchBy(&scripted{[]backbones.Block{numbered(0, items...)}, io.EOF}, BatchByOptions{
 		Key: BatchBySize, Window: 8, Warn: func(w Warning) { warned = append(warned, w) },
 	}))
-	want := []string{"3 " + items[3], "2 " + items[2], "1 " + items[1], "0 " + items[0]}
+	want := []string{"3 " + items[3], "4 " + items[4], "2 " + items[2], "1 " + items[1], "0 " + items[0]}
 	if diff := cmp.Diff(want, got); diff != "" || !errors.Is(err, io.EOF) {
 		t.Errorf("%v\n%s", err, diff)
 	}

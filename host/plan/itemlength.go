@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/kagurazaka/kagurazaka/internal/jsontext"
+	"github.com/kagurazaka/kagurazaka/internal/members"
 )
 
 // fieldLength is the length that an item has in a field: a number itself, the number of a text's characters, of a list's entries, of an object's
@@ -61,9 +62,23 @@ func keyIs(key []byte, name string) bool {
 	return err == nil && text == name
 }
 
-// inputPath is the path of an item's input: a file triplet, or a text.
-func inputPath(line []byte) (string, bool) {
-	value := member(bytes.TrimSpace(line), "input")
+// memberSize is the size of an item's input that is a member of an archive. False: it is a file.
+func memberSize(line []byte, path string) (int64, bool) {
+	place, err := members.Of(line)
+	if err != nil || place == nil {
+		return 0, false
+	}
+	for _, part := range place.Parts {
+		if other, ok := filePath(line, part.Field); ok && other == path {
+			return part.Size, true
+		}
+	}
+	return 0, false
+}
+
+// filePath is the path in an item's field: that of a file triplet, or a text.
+func filePath(line []byte, field string) (string, bool) {
+	value := member(bytes.TrimSpace(line), field)
 	if len(value) > 0 && value[0] == '{' {
 		value = member(value, "path")
 	}

@@ -75,7 +75,7 @@ def test_batches_of_similar_length_of_a_template(folder):
 
 def test_a_template_cannot_order_a_dataset_of_the_tasks_own(folder):
     told = run(folder, "SetBySize")
-    assert told.code == 1 and "batch_by of dataloader needs the items of an input_mode" in told.stderr, told
+    assert told.code == 1 and "batch_by of dataloader needs the items of an input_mode" in told.log, told
 
 
 @pytest.mark.parametrize("task, items", [("Outputs", 10), ("SimpleOutputs", 10), ("TemplateAndLoader", 3), ("TemplateAndSet", 3)])
