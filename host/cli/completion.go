@@ -100,7 +100,7 @@ func (a *app) candidates(ctx context.Context, before []string, typed string) []c
 	if err != nil {
 		return nil
 	}
-	return s.pluginCandidates(before, waiting, last, isFlag)
+	return s.pluginCandidates(before, waiting, last, typed)
 }
 
 // hostValues are the words that a flag of the host or of a backbone takes.
@@ -146,10 +146,11 @@ func argumentCandidates(arguments []schema.Argument) []candidate {
 	return out
 }
 
-func (s *session) pluginCandidates(before []string, waiting, last string, isFlag bool) (out []candidate) {
+func (s *session) pluginCandidates(before []string, waiting, last, typed string) (out []candidate) {
+	isFlag := strings.HasPrefix(typed, "-")
 	switch {
 	case job.Canonical(waiting) == "mixin", inMixins(before) && !isFlag:
-		return s.mixinCandidates()
+		return s.mixinCandidates(typed)
 	case s.Task == nil && isFlag:
 		return s.hostFlagCandidates()
 	case s.Task == nil:
@@ -183,23 +184,40 @@ func inMixins(before []string) bool {
 	return false
 }
 
-func (s *session) mixinCandidates() []candidate {
+func (s *session) mixinCandidates(typed string) []candidate {
 	if s.Task == nil || s.Task.Template == nil {
 		return nil
 	}
 	var out []candidate
-	for _, top := range s.Task.Template.Fields {
-		if top.Value.Kind != template.KindMode {
-			out = append(out, candidate{top.Name + "=", top.Help})
-			continue
+	if field, _, assigned := strings.Cut(typed, "="); assigned {
+		for _, mode := range template.SpecsOfRole(strings.TrimSuffix(field, ".mode")) {
+			out = append(out, candidate{field + "=" + mode.Name, mode.Help})
 		}
-		spec, _ := template.SpecOf(top.Value.Mode)
-		for _, f := range top.Value.Fields {
-			help := f.Help
-			if at := slices.IndexFunc(spec.Fields, func(known template.FieldSpec) bool { return known.Name == f.Name }); at >= 0 {
-				help = spec.Fields[at].Help
+		return out
+	}
+	for _, top := range s.Task.Template.Fields {
+		out = append(out, fieldCandidates(top.Name, top.Help, top.Value)...)
+	}
+	return out
+}
+
+// fieldCandidates are the assignments to a template's field, or to the fields of the mode in it.
+func fieldCandidates(path, help string, value *template.Node) []candidate {
+	if value.Kind != template.KindMode {
+		return []candidate{{path + "=", help}}
+	}
+	var out []candidate
+	spec, _ := template.SpecOf(value.Mode)
+	for _, f := range value.Fields {
+		known, ok := spec.Field(f.Name)
+		if ok {
+			f.Help = known.Help
+		}
+		out = append(out, candidate{path + "." + f.Name + "=", f.Help})
+		if known.Type == template.TypeModes && f.Value.Kind == template.KindList {
+			for i, mode := range f.Value.List {
+				out = append(out, fieldCandidates(fmt.Sprintf("%s.%s.%d", path, f.Name, i), help, mode)...)
 			}
-			out = append(out, candidate{top.Name + "." + f.Name + "=", help})
 		}
 	}
 	return out

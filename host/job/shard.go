@@ -137,7 +137,6 @@ type divider struct {
 	batch   weighing
 	// times are those of earlier runs; nil: they do not matter.
 	times  *timing
-	line   []byte
 	counts []uint64
 	loads  []float64
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
@@ -148,6 +149,13 @@ func (p *page) field(info fieldInfo, value *template.Node, indent string) {
 		p.row(indent+info.Name+": "+value.Mode, cmp.Or(specOf(value).Help, info.Help, "A mode of the plugin's own."), "")
 		for _, f := range value.Fields {
 			p.field(fieldOf(value, f), f.Value, indent+"  ")
+		}
+		return
+	}
+	if info.Type == template.TypeModes && value != nil && value.Kind == template.KindList {
+		p.row(indent+info.Name+":", "("+info.Type+") "+info.Help, "")
+		for i, mode := range value.List {
+			p.field(fieldInfo{FieldSpec: template.FieldSpec{Name: strconv.Itoa(i)}}, mode, indent+"  ")
 		}
 		return
 	}
