@@ -12,6 +12,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/manifest"
 	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/internal/jsontext"
+	"github.com/kagurazaka/kagurazaka/internal/members"
 )
 
 // weighed is how many items are looked at together.
@@ -22,12 +23,19 @@ type weighing struct {
 	// paths are those of all items; ends are where each item's end.
 	paths []string
 	ends  []int
+	// inTar are the bytes of each item's members of archives; -1: it has none.
+	inTar []int64
 	found []int64
 	line  []byte
 }
 
 // add takes an item. It reports whether there are enough to be weighed.
 func (w *weighing) add(i *plan.Item) (full bool) {
+	if all, ok := members.Size(i.Entry); ok {
+		w.ends, w.inTar = append(w.ends, len(w.paths)), append(w.inTar, all)
+		return len(w.ends) >= weighed
+	}
+	w.inTar = append(w.inTar, -1)
 	if i.Input.Path != "" {
 		w.paths = append(w.paths, i.Input.Path)
 	}
@@ -74,8 +82,8 @@ func (w *weighing) sizes() []int64 {
 	all.Wait()
 	w.found = w.found[:0]
 	from := 0
-	for _, end := range w.ends {
-		sum := int64(-1)
+	for n, end := range w.ends {
+		sum := w.inTar[n]
 		for i := from; i < end; i++ {
 			// The first of an item's files is its input, too.
 			if sizes[i] >= 0 && !slices.Contains(w.paths[from:i], w.paths[i]) {
@@ -88,7 +96,7 @@ func (w *weighing) sizes() []int64 {
 	return w.found
 }
 
-func (w *weighing) reset() { w.paths, w.ends = w.paths[:0], w.ends[:0] }
+func (w *weighing) reset() { w.paths, w.ends, w.inTar = w.paths[:0], w.ends[:0], w.inTar[:0] }
 
 // sizeOf is the size of a file, or of all files below a folder; -1: it cannot be looked at.
 func sizeOf(path string) int64 {

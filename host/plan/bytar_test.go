@@ -217,3 +217,15 @@ func TestArchivesHaveShardsOutputsAndCollisions(t *testing.T) {
 		t.Errorf("got  %v\nwant %s", w.err, want)
 	}
 }
+
+func TestMembersHaveLengths(t *testing.T) {
+	t.Chdir(t.TempDir())
+	writeTar(t, "in/0.tar", "long-name.jpg", "a.jpg")
+	w := walkAll(t, mustCompile(t, map[string]*template.Node{template.RoleHardShard: folders("in", "out"), template.RoleInput: byTar("*.tar", map[string]any{"keys": ordered("image", "jpg")})}))
+	for i, want := range []float64{13, 5} {
+		item := sized{payload: []byte(w.lines[i]), to: len(w.lines[i])}
+		if (&BatchBy{}).look(&item); item.length != want || !item.hasLength {
+			t.Errorf("%s has the length %v, %v", w.lines[i], item.length, item.hasLength)
+		}
+	}
+}

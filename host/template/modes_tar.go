@@ -1,7 +1,6 @@
 package template
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -17,7 +16,7 @@ var tarSpecs = []ModeSpec{
 				Help: "The extensions of each id: {image: [jpg, png], mask: seg.png, caption: txt}. An extension is all that follows the first dot of a member's name, in lower case. Of several members for one id the one whose extension comes first counts. Members of other extensions are passed over."},
 			{Name: "required", Type: TypeStrings, Nullable: true,
 				Help: "The ids without which a sample is no item: it is counted and named. The first id of keys that is required is input as well. Others may be null. null: all ids are required."},
-			{Name: "members", Type: TypeString, Nullable: true,
+			{Name: "members", Type: TypeString, Nullable: true, Choices: []string{membersAsPaths, membersAsBytes},
 				Help: "How the task gets input_ID: paths are files that only memory holds, bytes are the content itself. null: paths."},
 		}},
 }
@@ -34,13 +33,7 @@ func (c *compiler) tar(m values, in *Input) {
 	if in.Glob == "" {
 		c.problem(m.path+".glob", m.node("glob"), "is empty: it must match the archives", "write *.tar")
 	}
-	forms := []string{membersAsPaths, membersAsBytes}
-	switch text := m.text("members"); {
-	case text == membersAsBytes:
-		in.Bytes = true
-	case m.node("members") != nil && !slices.Contains(forms, text):
-		c.problem(m.path+".members", m.node("members"), fmt.Sprintf("is %q", text), orOneOf("", forms))
-	}
+	in.Bytes = m.text("members") == membersAsBytes
 }
 
 // Globs reports whether a pattern finds the files.

@@ -55,13 +55,15 @@ func TestCompileReportsProblemsOfTar(t *testing.T) {
 			"input_mode.glob is missing: InputByTar needs it: give it with --mixin input_mode.glob=VALUE",
 			"input_mode.keys is missing: InputByTar needs it: give it with --mixin input_mode.keys=VALUE",
 		}},
-		{"all of it", map[string]any{"glob": "", "keys": ordered("image", []any{".jpg", "."}, "text", "JPG", "deep", "a/b"), "required": []any{"imgae"}, "members": "byte"}, []string{
+		{"all of it", map[string]any{"glob": "", "keys": ordered("image", []any{".jpg", "."}, "text", "JPG", "deep", "a/b"), "required": []any{"imgae"}}, []string{
 			"input_mode.keys.image is empty: an extension must tell the files of this id from others",
 			`input_mode.keys.text is "jpg", which image has already: a file belongs to one id`,
 			`input_mode.keys.deep is "a/b", which has a slash: an extension stays within the file's name`,
 			`input_mode.required has "imgae", which is no id of input_mode.keys: did you mean image?`,
 			"input_mode.glob is empty: it must match the archives: write *.tar",
-			`input_mode.members is "byte": it can be paths, bytes`,
+		}},
+		{"members", map[string]any{"glob": "*", "keys": ordered("image", "jpg"), "members": "file"}, []string{
+			`input_mode.members is "file", which it cannot be: it can be paths, bytes`,
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

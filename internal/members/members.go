@@ -82,6 +82,18 @@ func Of(item []byte) (*Place, error) {
 	return p, nil
 }
 
+// Size returns the bytes of all members of an item; false: it has none.
+func Size(item []byte) (size int64, ok bool) {
+	place, err := Of(item)
+	if err != nil || place == nil {
+		return 0, false
+	}
+	for _, part := range place.Parts {
+		size += part.Size
+	}
+	return size, true
+}
+
 // inputs calls each for the item's fields "input" and "input_ID" that are files.
 func inputs(item []byte, each func(field string, t jsontext.Triplet)) error {
 	return jsontext.Object(item, func(key, value []byte) error {

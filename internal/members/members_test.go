@@ -102,6 +102,15 @@ func TestUnpackedMembersAreFilesOfTheFolder(t *testing.T) {
 	must(t, r.Close())
 }
 
+func TestSize(t *testing.T) {
+	if size, ok := Size(item(t, filepath.Join(t.TempDir(), "0.tar"), false, "abc.jpg", "a.txt")); size != 12 || !ok {
+		t.Errorf("%d bytes, %v", size, ok)
+	}
+	if _, ok := Size([]byte(`{"input":{"path":"a","rel_dir":".","file_name":"a"}}`)); ok {
+		t.Error("an item without members has a size")
+	}
+}
+
 func TestItemsWithoutFilesStayAsTheyAre(t *testing.T) {
 	dir := t.TempDir()
 	r := NewReader(dir)

@@ -4,10 +4,12 @@ package tarfile
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -405,16 +407,25 @@ func text(b []byte) []byte {
 
 // checksums returns the sums of a header's bytes, with those of the sum itself as spaces, and as old programs wrote it: with signs.
 func checksums(b []byte) (unsigned, signed int64) {
-	var high int64
-	for _, c := range b[:blockSize] {
-		unsigned += int64(c)
-		high += int64(c >> 7)
+	// Eight bytes at a time: four sums of 16 bits, which 64 times two bytes do not fill.
+	const even, highest = 0x00ff00ff00ff00ff, 0x8080808080808080
+	var sums uint64
+	high := 0
+	for rest := b[:blockSize]; len(rest) >= 8; rest = rest[8:] {
+		eight := binary.LittleEndian.Uint64(rest)
+		sums += eight&even + eight>>8&even
+		if eight&highest != 0 {
+			high += bits.OnesCount64(eight & highest)
+		}
+	}
+	for ; sums > 0; sums >>= 16 {
+		unsigned += int64(sums & 0xffff)
 	}
 	for _, c := range b[148:156] {
 		unsigned += ' ' - int64(c)
-		high -= int64(c >> 7)
+		high -= int(c >> 7)
 	}
-	return unsigned, unsigned - high<<8
+	return unsigned, unsigned - int64(high)<<8
 }
 
 // number reads a number in octal digits, or in binary behind a byte with the highest bit.

@@ -357,3 +357,22 @@ func BenchmarkScan(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(entries)), "ns/member")
 }
+
+// The sums are those of a simple loop, whatever the bytes are.
+func TestChecksums(t *testing.T) {
+	for _, fill := range []byte{0, 1, 127, 128, 255} {
+		b := bytes.Repeat([]byte{fill}, blockSize)
+		b[3], b[200] = 200, 7
+		var unsigned, signed int64
+		for i, c := range b {
+			if i >= 148 && i < 156 {
+				c = ' '
+			}
+			unsigned += int64(c)
+			signed += int64(int8(c))
+		}
+		if u, s := checksums(b); u != unsigned || s != signed {
+			t.Errorf("of %d: %d and %d, want %d and %d", fill, u, s, unsigned, signed)
+		}
+	}
+}
