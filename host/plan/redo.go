@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -20,7 +21,7 @@ func (w *walk) judge(state template.OutputState, in triplet, line func() []byte)
 		return state
 	}
 	inputs := []string{in.Path}
-	if w.t.Input != nil && len(w.t.Input.Members)+len(w.t.Input.Modes) > 0 {
+	if w.t.Input != nil && len(w.t.Input.Members) > 0 || w.merges() {
 		inputs = inputsOf(line())
 	}
 	if outdated(w.store, w.out.checked(in), inputs) {
@@ -68,8 +69,10 @@ func modified(store FS, path string) (time.Time, error) {
 	return info.ModTime(), nil
 }
 
-// inputsOf are the paths of an item's inputs: input, and each input_ID.
+// inputsOf are the paths of an item's inputs: input, and each input_ID. A folder that is input with its files does not count: it changes when
+// any file is added to it, an output as well.
 func inputsOf(line []byte) (paths []string) {
+	folder := ""
 	_ = jsontext.Object(line, func(key, value []byte) error {
 		name := unsafeString(key)
 		if name != "input" && !strings.HasPrefix(name, "input_") || value[0] != '{' {
@@ -78,9 +81,15 @@ func inputsOf(line []byte) (paths []string) {
 		var t triplet
 		if complete, err := t.Read(value); complete && err == nil {
 			paths = append(paths, t.Path)
+			if name == "input" {
+				folder = t.Path
+			}
 		}
 		return nil
 	})
+	if slices.ContainsFunc(paths, func(p string) bool { return folder != "" && strings.HasPrefix(p, folder+"/") }) {
+		paths = slices.DeleteFunc(paths, func(p string) bool { return p == folder })
+	}
 	return paths
 }
 

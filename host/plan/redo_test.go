@@ -107,6 +107,31 @@ func TestRedoNewerOfGroups(t *testing.T) {
 }
 
 // The input of a sample of an archive is the archive.
+// Files that a task adds to the folders that it reads make no item newer than they are, and a manifest of groups has all files of each.
+func TestRedoNewerOfFoldersAndManifests(t *testing.T) {
+	t.Chdir(t.TempDir())
+	age(t, 0, "in/a/t.txt", "in/b/t.txt", "in/c/t.txt", "in/d.jpg", "in/d.txt", "out/d.jpg.o")
+	age(t, time.Hour, "in/b/t.txt", "in/d.txt")
+	age(t, time.Minute, "in/a/o.txt", "in/b/o.txt")
+	redo := mode("FinishCheckByOutputFileExistence", map[string]any{"output_field_suffix": "o", "redo": "newer"})
+	w := walkAll(t, mustCompile(t, map[string]*template.Node{
+		template.RoleHardShard: folders("in", "in"), template.RoleInput: byFolder(ordered("text", "t.txt")),
+		template.RoleOutput: mode("OutputByFilenameSubfoldering", map[string]any{"file_to_write": ordered("o", "o.txt")}), template.RoleFinishCheck: redo,
+	}))
+	if diff := cmp.Diff([]string{".:b t.txt", ".:c t.txt"}, shownItems(t, w, "text")); diff != "" {
+		t.Errorf("items (- want, + got):\n%s", diff)
+	}
+	line := `{"input":{"path":"in/d.jpg","rel_dir":".","file_name":"d.jpg"},"input_text":{"path":"in/d.txt","rel_dir":".","file_name":"d.txt"}}`
+	w = walkAll(t, mustCompile(t, map[string]*template.Node{
+		template.RoleHardShard: folders("in", "out"), template.RoleInput: merged(lines(t, "InputFromWhateverJsonl", line)),
+		template.RoleOutput:      mode("OutputByApendingExt", map[string]any{"ext": ".o"}),
+		template.RoleFinishCheck: mode("FinishCheckByOutputFileExistence", map[string]any{"redo": "newer"}),
+	}))
+	if len(w.lines) != 1 {
+		t.Errorf("the items of a manifest: %v, %v", w.lines, w.err)
+	}
+}
+
 func TestModifiedInAnArchive(t *testing.T) {
 	t.Chdir(t.TempDir())
 	age(t, 0, "a.tar")
