@@ -15,7 +15,6 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/internal/count"
-	"github.com/kagurazaka/kagurazaka/internal/members"
 )
 
 // BatchBySize is the key for which an item's length is the size of its input's file.
