@@ -41,6 +41,12 @@ class Collate:
         own = options.get("collate_fn") if isinstance(options, dict) else None
         self.torch = importlib.util.find_spec("torch") is not None
         self.collate, self.default = self._choose(own)
+        # A collate that leaves fields to the default: these are stacked in the region, too.
+        self.of_fields = None if self.default else _of_fields(own)
+        if self.of_fields is not None:
+            from ...utils.collate import default_collate_extended
+
+            self.collate = default_collate_extended
 
     def _choose(self, own: Any) -> tuple[Callable[[list[Any]], Any], bool]:
         """Return the function, and whether it is a default one, which collates a dict field by field."""
@@ -64,6 +70,10 @@ class Collate:
             raise BadBatch("dataloader.collate_fn", str(error)) from error
 
     def _batch(self, samples: list[dict[str, Any]]) -> Any:
+        if self.of_fields is not None:
+            batch = self.of_fields.made(samples, lambda key, values: self._field(key, values, samples))
+            _check(batch, len(samples))
+            return batch
         if not self.default:
             batch = self.collate(samples)
             _check(batch, len(samples))
@@ -110,6 +120,16 @@ class Collate:
 
             return Stacked(TORCH if self.torch else NUMPY, dtype, shape, first.nbytes * len(values), stack_arrays)
         return None
+
+
+def _of_fields(own: Any) -> Any:
+    """Return a collate of ours that works field by field, or None for any other."""
+    from ...utils.collate import pad_collate
+    from ...utils.collate.ragged import OfFields
+
+    if own is pad_collate:
+        return pad_collate()
+    return own if isinstance(own, OfFields) else None
 
 
 def materialized(batch: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, Callable, Mapping, Optional, Sequence
 from ..._elements import Columns, fields_of, rebuilt
 from ._arrays import ShapeError, arrays, is_array
 from .default_extended import default_collate
-from .ragged import Pad, pad_collate
+from .ragged import OfFields, Pad, pad_collate
 
 Collate = Callable[[Sequence[Any]], Any]
 DictCollate = Callable[[Sequence[Mapping[str, Any]]], dict[str, Any]]
@@ -27,12 +27,12 @@ def dict_collate(
     return _Dict(fields, default_collate if default is None else default)
 
 
-class _Dict:
+class _Dict(OfFields):
     def __init__(self, fields: Mapping[str, Collate], default: Collate) -> None:
         self.default = _for_field(default)
         self.fields = {name: _for_field(function) for name, function in fields.items()}
 
-    def __call__(self, batch: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def made(self, batch: Sequence[Mapping[str, Any]], default: Callable[[str, list[Any]], Any]) -> dict[str, Any]:
         made: dict[str, Any] = {}
         missing = [name for name in self.fields if name not in batch[0]]
         if missing:
@@ -41,7 +41,9 @@ class _Dict:
             function = self.fields.get(key, self.default)
             values = _column(batch, key)
             if isinstance(function, Pad):
-                function.add(made, key, values, batch[0], always=key in self.fields)
+                function.add(made, key, values, batch[0], default, always=key in self.fields)
+            elif function is default_collate:
+                made[key] = default(key, values)
             else:
                 made[key] = function(values)
         return made

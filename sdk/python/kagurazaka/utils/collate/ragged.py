@@ -48,14 +48,25 @@ def pad_collate(
     return collate if batch is None else collate(batch)
 
 
-class Pad:
+class OfFields:
+    """A collate that has its own way with some fields, and leaves the others to the default collate."""
+
+    def __call__(self, batch: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        return self.made(batch, lambda key, values: default_collate(values))
+
+    def made(self, batch: Sequence[Mapping[str, Any]], default: Callable[[str, list[Any]], Any]) -> dict[str, Any]:
+        """Return the batch; ``default(name, values)`` makes those fields that are left to the default collate."""
+        raise NotImplementedError
+
+
+class Pad(OfFields):
     """pad_collate with settings; a class, so that it can be pickled to loader processes."""
 
     def __init__(self, value: float, lengths: str, fields: Optional[Sequence[str]], dims: Optional[int]) -> None:
         self.value, self.lengths, self.dims = value, lengths, dims
         self.fields = None if fields is None else tuple(fields)
 
-    def __call__(self, batch: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def made(self, batch: Sequence[Mapping[str, Any]], default: Callable[[str, list[Any]], Any]) -> dict[str, Any]:
         made: dict[str, Any] = {}
         missing = [name for name in self.fields or () if name not in batch[0]]
         if missing:
@@ -63,22 +74,31 @@ class Pad:
         for key in batch[0]:
             values = [sample[key] for sample in batch]
             if self.fields is None or key in self.fields:
-                self.add(made, key, values, batch[0], always=self.fields is not None)
+                self.add(made, key, values, batch[0], default, always=self.fields is not None)
             else:
-                made[key] = default_collate(values)
+                made[key] = default(key, values)
         return made
 
-    def add(self, made: dict[str, Any], key: str, values: Sequence[Any], taken: Container[str], *, always: bool) -> None:
+    def add(
+        self,
+        made: dict[str, Any],
+        key: str,
+        values: list[Any],
+        taken: Container[str],
+        default: Callable[[str, list[Any]], Any],
+        *,
+        always: bool,
+    ) -> None:
         """Add one field to a batch. taken: the samples' fields. always: pad it and add its lengths even if all sizes are equal."""
         if not all(is_array(value) and len(value.shape) > 0 for value in values):
             if always:
                 kinds = sorted({type(value).__name__ for value in values})
                 raise ShapeError(f"field {key}: pad_collate pads tensors and arrays with at least one dimension, not {', '.join(kinds)}")
-            made[key] = default_collate(values)
+            made[key] = default(key, values)
             return
         shapes = [tuple(value.shape) for value in values]
         if not always and all(shape == shapes[0] for shape in shapes):
-            made[key] = default_collate(values)
+            made[key] = default(key, values)
             return
         name = self.lengths.format(key)
         if name in taken:
