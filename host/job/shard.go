@@ -80,6 +80,8 @@ func (s *Session) Divide(ctx context.Context, spec *Spec, o DivideOptions) (Divi
 	if spec.Template == nil {
 		return Division{}, plan.Summary{}, exitcode.Usagef("%s has no template, so it lists its items itself and no run of it reads a manifest; --shard I/N divides its runs without a file", spec.Task.Name)
 	}
+	// Times and weights are long-lived, and twice as much memory would be garbage before it is looked for.
+	defer debug.SetGCPercent(debug.SetGCPercent(30))
 	var times *timing
 	if o.By == ByTime {
 		var err error
@@ -88,8 +90,6 @@ func (s *Session) Divide(ctx context.Context, spec *Spec, o DivideOptions) (Divi
 		}
 		defer times.close()
 	}
-	// Weights are long-lived, and twice as much memory would be garbage before it is looked for.
-	defer debug.SetGCPercent(debug.SetGCPercent(30))
 	set, err := manifest.NewSet(o.Dir, o.Parts, o.Replace)
 	if err != nil {
 		return Division{}, plan.Summary{}, exitcode.With(exitcode.Usage, fmt.Errorf("--out: %w", err))
