@@ -109,11 +109,11 @@ func sizeOf(path string) int64 {
 	}
 	sum := int64(0)
 	_ = filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return nil
-		}
-		if info, err := d.Info(); err == nil {
-			sum += info.Size()
+		// What cannot be looked at weighs nothing.
+		if err == nil && !d.IsDir() {
+			if info, err := d.Info(); err == nil {
+				sum += info.Size()
+			}
 		}
 		return nil
 	})

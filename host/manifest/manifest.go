@@ -23,8 +23,9 @@ type Format int
 const (
 	// JSONL is a JSON object a line, as InputFromFileTripletJsonl and InputFromWhateverJsonl read it.
 	JSONL Format = iota
-	// Text is a path a line, and Null a path before each NUL.
+	// Text is a path a line.
 	Text
+	// Null is a path before each NUL.
 	Null
 )
 
@@ -46,8 +47,8 @@ type Writer struct {
 // Create makes the file of a list. It has its name once the Writer is closed; until then a file of that name is as it was. A name that
 // ends in .gz or .zst is compressed. A link is followed, and a named pipe or a device is written to at once.
 func Create(path string, format Format) (*Writer, error) {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
 	w := &Writer{format: format}
 	var out io.Writer

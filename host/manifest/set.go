@@ -78,7 +78,11 @@ func NewSet(dir string, n int, replace bool) (*Set, error) {
 		return nil, fmt.Errorf("%s: another command is writing its manifests there", dir)
 	}
 	s.lock = lock
-	return s, s.empty()
+	if err := s.empty(); err != nil {
+		s.release()
+		return nil, err
+	}
+	return s, nil
 }
 
 // mayWrite refuses a folder that holds anything else than a set.

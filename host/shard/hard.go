@@ -98,8 +98,8 @@ func (l Layout) apart() error {
 	}
 	// The base folder may not be there yet.
 	for rest := ""; ; {
-		if real, err := filepath.EvalSymlinks(base); err == nil {
-			base = filepath.Join(real, rest)
+		if target, err := filepath.EvalSymlinks(base); err == nil {
+			base = filepath.Join(target, rest)
 			break
 		}
 		base, rest = filepath.Dir(base), filepath.Join(filepath.Base(base), rest)
@@ -379,8 +379,8 @@ func Undo(ctx context.Context, in, base string) (Undone, error) {
 		return u.Undone, err
 	}
 	abs, err := filepath.Abs(in)
-	if real, e := filepath.EvalSymlinks(abs); e == nil {
-		abs = real
+	if target, e := filepath.EvalSymlinks(abs); e == nil {
+		abs = target
 	}
 	if err != nil || abs != m.In {
 		return u.Undone, errors.Join(err, fmt.Errorf("%s has the files of %s, not of %s", base, m.In, in))
