@@ -230,6 +230,7 @@ func TestTemplateNodes(t *testing.T) {
 		"replace":     {OutputByReplacingExt(".o"), mode("OutputByReplacingExt", field("ext", node(`".o"`)))},
 		"finish":      {FinishCheckByOutputFileExistence(), mode("FinishCheckByOutputFileExistence", field("output_field_suffix", node("null")), field("redo", node("null")))},
 		"redo":        {RedoNewer(FinishCheckByOutputFileExistence()), mode("FinishCheckByOutputFileExistence", field("output_field_suffix", node("null")), field("redo", node(`"newer"`)))},
+		"redo all":    {RedoChanged(FinishCheckByOutputFileExistence(Placeholder)), mode("FinishCheckByOutputFileExistence", field("output_field_suffix", hole), field("redo", node(`"changed"`)))},
 		"placeholder": {Placeholder, hole},
 	} {
 		got, err := valueNode(c.mode)
@@ -238,6 +239,14 @@ func TestTemplateNodes(t *testing.T) {
 		}
 		if diff := cmp.Diff(c.want, got, protocmp.Transform()); diff != "" {
 			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func TestRedoIsForOneMode(t *testing.T) {
+	for _, check := range []Mode{Placeholder, OutputByApendingExt(".o")} {
+		if _, err := valueNode(RedoNewer(check)); err == nil {
+			t.Errorf("%v does items again", check)
 		}
 	}
 }

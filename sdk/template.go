@@ -230,18 +230,24 @@ func FinishCheckByOutputFileExistence(suffix ...any) Mode {
 }
 
 // RedoNewer makes a FinishCheckByOutputFileExistence that does an item again when one of its inputs was modified after its output.
-func RedoNewer(check Mode) Mode {
+func RedoNewer(check Mode) Mode { return redo(check, "newer") }
+
+// RedoChanged makes a FinishCheckByOutputFileExistence that does an item again when one of its inputs was modified after its output, and
+// when the task's code or arguments are not those that made it. The ledgers of earlier runs tell.
+func RedoChanged(check Mode) Mode { return redo(check, "changed") }
+
+func redo(check Mode, when string) Mode {
 	m, ok := check.(*builtin)
 	at := -1
 	if ok {
 		at = slices.IndexFunc(m.fields, func(f modeField) bool { return f.name == "redo" })
 	}
 	if at < 0 {
-		return &builtin{err: errors.New("RedoNewer takes a FinishCheckByOutputFileExistence")}
+		return &builtin{err: errors.New("only a FinishCheckByOutputFileExistence does items again")}
 	}
 	again := *m
 	again.fields = slices.Clone(m.fields)
-	again.fields[at].value = "newer"
+	again.fields[at].value = when
 	return &again
 }
 

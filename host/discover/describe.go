@@ -22,6 +22,8 @@ type Description struct {
 	Process *plugin.Process
 	// Cached is set if an earlier command made the description.
 	Cached bool
+	// Sources are files beside the plugin's own that its code was loaded from, as far as it says so.
+	Sources []string
 }
 
 // cached is a description on disk, with its inputs.
@@ -56,8 +58,8 @@ func Describe(ctx context.Context, p *Plugin, q Request, opts Options, start plu
 	path := ""
 	if len(q.MixinJSON) == 0 && opts.CacheDir != "" {
 		path = cachePath(p, q, opts, start.MTLS)
-		if described := readCached(path, p); described != nil && !q.Fresh {
-			return &Description{Plugin: described, Cached: true}, nil
+		if c := readCached(path, p); c != nil && !q.Fresh {
+			return &Description{Plugin: c.Plugin, Cached: true, Sources: c.Sources}, nil
 		}
 	}
 	keep := start.RuntimeDir != ""
@@ -77,6 +79,7 @@ func Describe(ctx context.Context, p *Plugin, q Request, opts Options, start plu
 	d := &Description{}
 	var basis plugin.Basis
 	d.Plugin, basis, err = proc.Describe(ctx, q.Version, q.Task, q.MixinJSON)
+	d.Sources = basis.Sources
 	if keep && err == nil {
 		d.Process = proc
 	} else {
@@ -99,7 +102,7 @@ func cachePath(p *Plugin, q Request, opts Options, mtls bool) string {
 }
 
 // readCached returns nil if there is no cached description, or if one of its inputs has changed.
-func readCached(path string, p *Plugin) *schema.Plugin {
+func readCached(path string, p *Plugin) *cached {
 	data, err := os.ReadFile(path)
 	var c cached
 	if err != nil || json.Unmarshal(data, &c) != nil || c.Plugin == nil {
@@ -108,7 +111,7 @@ func readCached(path string, p *Plugin) *schema.Plugin {
 	if found, _ := identity(p.Files, c.Sources); c.Identity != found || !unchanged(c.Inputs, p.Command) {
 		return nil
 	}
-	return c.Plugin
+	return &c
 }
 
 // writeCached writes a description to the cache. It returns the reason if it does not.

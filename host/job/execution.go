@@ -160,7 +160,7 @@ func (e *execution) hash() {
 		if t := e.earlier; t != nil && t.run.Info.Plugin.SHA256 != "" && t.run.Info.Plugin.SHA256 != sum {
 			e.Log.Warn("the plugin is not what it was in the run that is taken up", "run", t.run.Info.ID)
 		}
-		if err := e.ledger.SetPluginHash(sum); err != nil {
+		if err := e.ledger.SetPluginHash(sum, e.fingerprint(e.spec, sum)); err != nil {
 			e.Log.Debug("keeping the plugin's hash", "error", err)
 		}
 	})

@@ -24,6 +24,9 @@ func (s *Session) List(ctx context.Context, spec *Spec, need plan.Need, each fun
 	if p.RuntimeDir, err = s.Warm.RuntimeDir(); err != nil {
 		return summary, err
 	}
+	if p.Made, err = s.made(spec); err != nil {
+		return summary, err
+	}
 	defer func() {
 		if err == nil {
 			err = unmatched(p.Picker, false)

@@ -166,6 +166,10 @@ func (p *Place) prepareStaging() {
 // committed returns a function that reports whether an item's output is in place. It is nil where an output that exists may be
 // incomplete: a direct one without a journal, or a staged folder, whose files are renamed one by one.
 func (p *Place) committed() func(item string) bool {
+	if t := p.template; t != nil && t.Finish != nil && t.Finish.Changed {
+		// Its age does not tell whether an output that existed was made again.
+		return nil
+	}
 	if p.journal != nil && p.notes {
 		return p.concludedOutput
 	}

@@ -33,6 +33,8 @@ type PlaceOptions struct {
 	// Owner is who writes the outputs; Shared takes another run at work on them, and what that means.
 	Owner  outputs.Owner
 	Shared func(other outputs.Owner, meaning string)
+	// Made knows what made the outputs, where items are done again by that; nil: nothing does.
+	Made plan.Made
 	// Picker takes some of the items that this process lists; nil: all.
 	Picker *plan.Picker
 	// Stderr is Program.Stderr.
@@ -223,7 +225,7 @@ func (p *Place) openFirst(ctx context.Context) error {
 }
 
 func (p *Place) planOptions() plan.Options {
-	options := plan.Options{Patience: openPatience, Warn: p.warnings.met, Policy: p.spec.Listing, Picker: p.Picker, Inputs: inputJournal(p.template)}
+	options := plan.Options{Patience: openPatience, Warn: p.warnings.met, Policy: p.spec.Listing, Picker: p.Picker, Made: p.Made, Inputs: inputJournal(p.template)}
 	if p.journal != nil {
 		options.Journal = p.journal
 	}

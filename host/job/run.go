@@ -41,8 +41,12 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 	if err != nil {
 		return summary, false, err
 	}
+	made, err := e.made(e.spec)
+	if err != nil {
+		return summary, false, err
+	}
 	place, err := NewPlace(ctx, e.spec, PlaceOptions{
-		Log: e.Log, RuntimeDir: dir, Warm: e.Warm, Drain: e.Drain, Owner: e.owner(), Shared: e.warnShared, Picker: e.picker, Stderr: e.Stderr,
+		Log: e.Log, RuntimeDir: dir, Warm: e.Warm, Drain: e.Drain, Owner: e.owner(), Shared: e.warnShared, Picker: e.picker, Made: made, Stderr: e.Stderr,
 	})
 	defer func() { err = afterStart(summary, err, place.Close(ctx)) }()
 	if err != nil {
@@ -175,6 +179,10 @@ func (s *Session) Plan(ctx context.Context, spec *Spec, first int, unfinished fu
 		return plan.Summary{}, exitcode.Usagef("%s lists its items itself, so only a run can tell what there is to do: its template has no input_mode that the host knows", spec.Task.Name)
 	}
 	options := plan.Options{Policy: spec.Listing, Unfinished: unfinished, Picker: plan.NewPicker(spec.Select), Inputs: inputJournal(t)}
+	var err error
+	if options.Made, err = s.made(spec); err != nil {
+		return plan.Summary{}, err
+	}
 	if spec.Limit > 0 {
 		first = min(first, spec.Limit)
 	}

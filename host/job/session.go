@@ -48,6 +48,8 @@ type Session struct {
 	Config *config.Config
 	// Made: a function made the task from the mixin. Keys without a field in its template were for that function.
 	Made bool
+	// sources are files beside the plugin's own that its code was loaded from.
+	sources []string
 	// problems were found while the configuration was read.
 	problems []problem.Problem
 	options  discover.Options
@@ -127,6 +129,9 @@ func (s *Session) describe(ctx context.Context, task string, mixin []byte, anew 
 		return err
 	}
 	s.Described, s.Earlier = found.Plugin, found.Cached
+	if len(mixin) == 0 {
+		s.sources = found.Sources
+	}
 	if keeps {
 		s.Warm.keep(found.Process, s.Found.Command)
 	}

@@ -93,7 +93,7 @@ func TestFilesArePrivate(t *testing.T) {
 		l, err := Create(filepath.Join(dir, "."), Info{ID: "a"}, Options{})
 		if err == nil {
 			var log Log
-			err = errors.Join(log.Open(dir), l.SetPluginHash("x"), l.Close(End{}))
+			err = errors.Join(log.Open(dir), l.SetPluginHash("x", ""), l.Close(End{}))
 			log.Close()
 		}
 		syscall.Umask(before)

@@ -47,6 +47,8 @@ type Info struct {
 	Version string `json:"version"`
 	Host    string `json:"host"`
 	PID     int    `json:"pid"`
+	// Fingerprint stands for what made the outputs: the plugin's code, the task's arguments, and the files that an item has.
+	Fingerprint string `json:"fingerprint,omitempty"`
 	// Outputs says that finished items are known by their outputs: the ledger is not asked.
 	Outputs bool      `json:"outputs,omitempty"`
 	Began   time.Time `json:"began"`

@@ -154,11 +154,11 @@ func (l *Ledger) Info() Info {
 	return l.info
 }
 
-// SetPluginHash adds the plugin's hash to run.json.
-func (l *Ledger) SetPluginHash(hash string) error {
+// SetPluginHash adds the plugin's hash to run.json, and the fingerprint of the run.
+func (l *Ledger) SetPluginHash(hash, fingerprint string) error {
 	l.infoMu.Lock()
 	defer l.infoMu.Unlock()
-	l.info.Plugin.SHA256 = hash
+	l.info.Plugin.SHA256, l.info.Fingerprint = hash, fingerprint
 	return writeInfo(l.dir, &l.info)
 }
 

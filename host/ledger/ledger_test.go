@@ -472,7 +472,7 @@ func TestGoroutines(t *testing.T) {
 		}
 	})
 	all.Go(func() {
-		if err := l.SetPluginHash("hash"); err != nil {
+		if err := l.SetPluginHash("hash", "print"); err != nil {
 			t.Error(err)
 		}
 	})

@@ -98,7 +98,8 @@ func (s *Source) takeUp() error {
 			}
 			state = s.o.Journal.Of(rel)
 		}
-		if state == template.OutputWhole && outdated(s.o.store(), item.path, item.inputs) {
+		if state == template.OutputWhole && (s.o.Made != nil || outdated(s.o.store(), item.path, item.inputs)) {
+			// Nothing tells yet what the other run made it with.
 			state = template.OutputOutdated
 		}
 		switch state {

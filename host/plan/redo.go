@@ -8,14 +8,21 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/internal/itemkey"
 	"github.com/kagurazaka/kagurazaka/internal/jsontext"
 )
 
-// redoes reports whether an item whose output is whole may have to be done again.
-func (o *outputs) redoes() bool { return o.checks() && o.finish.Newer }
+// Made knows what made the output of an item, by the key of the item as workers get it: nothing known, the same as would make it now, or
+// something else.
+type Made interface {
+	Of(key itemkey.Key) (same, known bool)
+}
 
-// judge is the state of an item whose output exists and is whole, if nothing but its inputs can tell otherwise. line writes the item; it is
-// asked only of an item that has more inputs than one.
+// redoes reports whether an item whose output is whole may have to be done again.
+func (o *outputs) redoes() bool { return o.checks() && (o.finish.Newer || o.finish.Changed) }
+
+// judge is the state of an item whose output exists and is whole, if nothing but its inputs and what made it can tell otherwise. line
+// writes the item, where it is needed.
 func (w *walk) judge(state template.OutputState, in triplet, line func() []byte) template.OutputState {
 	if state != template.OutputWhole || !w.out.redoes() {
 		return state
@@ -26,6 +33,15 @@ func (w *walk) judge(state template.OutputState, in triplet, line func() []byte)
 	}
 	if outdated(w.store, w.out.checked(in), inputs) {
 		return template.OutputOutdated
+	}
+	if w.out.finish.Changed && w.o.Made != nil {
+		switch same, known := w.o.Made.Of(itemkey.Of(line())); {
+		case !known:
+			w.remarks.unmade.add(w.out.checked(in))
+			return template.OutputOutdated
+		case !same:
+			return template.OutputOutdated
+		}
 	}
 	return state
 }
@@ -95,5 +111,5 @@ func inputsOf(line []byte) (paths []string) {
 
 // Outdated reports whether an item, as workers get it, has to be done again under a template although its output exists at a path.
 func Outdated(t *template.Template, item []byte, output string) bool {
-	return t.Finish != nil && t.Finish.Newer && outdated(localDisk{}, output, inputsOf(item))
+	return t.Finish != nil && (t.Finish.Newer || t.Finish.Changed) && outdated(localDisk{}, output, inputsOf(item))
 }

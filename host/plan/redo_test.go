@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/internal/itemkey"
 )
 
 var old = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -165,5 +166,47 @@ func TestRedoNewerOfOpenItems(t *testing.T) {
 	b, err := s.Next(t.Context())
 	if err != nil || b.Count != 1 || inputsOf(b.Payload)[0] != "in/./b.jpg" {
 		t.Fatalf("%s, %v", b.Payload, err)
+	}
+}
+
+type makers map[itemkey.Key]bool
+
+func (m makers) Of(key itemkey.Key) (same, known bool) {
+	same, known = m[key]
+	return same, known
+}
+
+// An output that something else made, or nobody knows what, is made again.
+func TestRedoChanged(t *testing.T) {
+	t.Chdir(t.TempDir())
+	age(t, 0, "in/a.jpg", "in/b.jpg", "in/c.jpg", "in/d.jpg", "out/a.jpg.txt", "out/b.jpg.txt", "out/c.jpg.txt", "out/d.jpg.txt")
+	age(t, time.Hour, "in/d.jpg")
+	tmpl := mustCompile(t, map[string]*template.Node{
+		template.RoleHardShard: folders("in", "out"), template.RoleInput: byExts(".jpg"), template.RoleOutput: mode("OutputByApendingExt", map[string]any{"ext": ".txt"}),
+		template.RoleFinishCheck: mode("FinishCheckByOutputFileExistence", map[string]any{"redo": "changed"}),
+	})
+	made := makers{}
+	if _, err := List(t.Context(), tmpl, Options{}, Need{Line: true, Done: true}, func(i *Item) error {
+		name := i.Line[len(`{"input":{"path":"in/./`)]
+		if name != 'c' {
+			made[itemkey.Of(i.Line)] = name != 'b'
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, need := range []Need{{Input: true}, {Input: true, Order: true}} {
+		var todo []string
+		var warnings []string
+		s, err := List(t.Context(), tmpl, Options{Made: made, Warn: func(w Warning) { warnings = append(warnings, w.String()) }}, need, func(i *Item) error {
+			todo = append(todo, i.Input.FileName)
+			return nil
+		})
+		if diff := cmp.Diff([]string{"b.jpg", "c.jpg", "d.jpg"}, todo); err != nil || diff != "" || s.Outdated != 3 {
+			t.Errorf("%v, %+v\n%s", err, s, diff)
+		}
+		if diff := cmp.Diff([]string{"1 output is made again, because no ledger tells what made it: out/./c.jpg.txt"}, warnings); diff != "" {
+			t.Error(diff)
+		}
 	}
 }

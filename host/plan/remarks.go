@@ -8,7 +8,7 @@ import (
 
 // remarks collects the messages for the end of a listing.
 type remarks struct {
-	repeated, ownOutside, leadingUp, outputs, special, incomplete, surplus, farPaths remark
+	repeated, ownOutside, leadingUp, outputs, special, incomplete, surplus, farPaths, unmade remark
 	// samples counts those of tar archives. members are the names of members in archives without any.
 	samples uint64
 	members remark
@@ -49,6 +49,7 @@ func (w *walk) report() {
 	w.remark(r.farPaths, true, "input of the list lies outside of the input folder, so its output has its whole path below the output folder",
 		"inputs of the list lie outside of the input folder, so their outputs have their whole paths below the output folder", "")
 	w.remark(r.ownOutside, false, "item that the task lists has an output outside of the output folder", "items that the task lists have outputs outside of the output folder", "")
+	w.remark(r.unmade, false, "output is made again, because no ledger tells what made it", "outputs are made again, because no ledger tells what made them", "")
 	w.remark(r.incomplete, false, "incomplete group of files is left out", "incomplete groups of files are left out", "")
 	w.remark(r.surplus, true, "file is left out, because its item has another file for the same id", "files are left out, because their items have other files for the same ids", "")
 	if r.members.count > 0 && r.samples == 0 {

@@ -42,6 +42,8 @@ type Options struct {
 	Unfinished func(path string)
 	// Picker takes some of the items alone; nil: all.
 	Picker *Picker
+	// Made knows what made the outputs, where items are done again by that; nil: nothing does.
+	Made Made
 	// Patience is the longest wait for items that another run is working on, after all others are done.
 	Patience time.Duration
 }

@@ -385,7 +385,7 @@ func (c *compiler) output(m values) {
 }
 
 func (c *compiler) finish(m values) {
-	c.t.Finish = &Finish{File: WholeOutput, Newer: m.text("redo") == RedoNewer}
+	c.t.Finish = &Finish{File: WholeOutput, Newer: m.text("redo") == RedoNewer, Changed: m.text("redo") == RedoChanged}
 	n := m.node("output_field_suffix")
 	if n == nil || c.broken[RoleOutput] || c.t.Output == nil {
 		return

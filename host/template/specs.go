@@ -45,8 +45,12 @@ const (
 	TypeMap = "map"
 )
 
-// RedoNewer is the redo of a finish check that does an item again when its input is newer than its output.
-const RedoNewer = "newer"
+// The values of a finish check's redo: items are done again whose input is newer than their output, or as well those whose output was made
+// by other code or with other arguments.
+const (
+	RedoNewer   = "newer"
+	RedoChanged = "changed"
+)
 
 // ModeSpec describes a built-in mode.
 type ModeSpec struct {
@@ -230,7 +234,7 @@ var coreSpecs = []ModeSpec{
 		Fields: []FieldSpec{
 			{Name: "output_field_suffix", Type: TypeString, Nullable: true,
 				Help: "Which file of a folder output has to exist: an id of file_to_write. null: the output itself."},
-			{Name: "redo", Type: TypeString, Nullable: true, Choices: []string{RedoNewer},
-				Help: "When an item is done again whose output exists. newer: when one of its inputs was modified after the output. null: never."},
+			{Name: "redo", Type: TypeString, Nullable: true, Choices: []string{RedoNewer, RedoChanged},
+				Help: "When an item is done again whose output exists. newer: when one of its inputs was modified after the output. changed: also when the task's code or arguments are not those that made it, by the ledgers of earlier runs. null: never."},
 		}},
 }

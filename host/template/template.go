@@ -148,6 +148,8 @@ type Finish struct {
 	File int
 	// Newer: an item is done again when one of its inputs was modified after its output.
 	Newer bool
+	// Changed: an item is done again as well when something else made its output than would make it now.
+	Changed bool
 }
 
 // WholeOutput stands for the output itself, instead of an index of a file.

@@ -463,7 +463,9 @@ class FinishCheckMode:
 class FinishCheckByOutputFileExistence(FinishCheckMode):
     """An item is finished if ``output`` exists, or ``output_<output_field_suffix>`` if a suffix is given.
 
-    With ``redo="newer"`` it is done again when ``input`` or an ``input_<id>`` was modified after that output.
+    With ``redo="newer"`` it is done again when ``input`` or an ``input_<id>`` was modified after that output, and with
+    ``redo="changed"`` as well when the task's code or arguments are not those that made the output. For the latter the host
+    asks the ledgers of earlier runs, so it has to list the items itself.
     """
 
     output_field_suffix: Optional[str] = None
@@ -472,7 +474,7 @@ class FinishCheckByOutputFileExistence(FinishCheckMode):
     def is_executed(self, output: FileTriplet, **params: Any) -> bool:
         if self.output_field_suffix is not None:
             output = params[f"output_{self.output_field_suffix}"]
-        return os.path.exists(output.path) and not (self.redo == "newer" and _is_outdated(output, params))
+        return os.path.exists(output.path) and not (self.redo is not None and _is_outdated(output, params))
 
 
 def _is_outdated(output: FileTriplet, params: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any, Iterable, Mapping
 
 from ..._proto import plugin_pb2 as pb
@@ -36,8 +37,8 @@ class Basis:
             response.once_because = self.once_because.encode("utf-8", "backslashreplace").decode()[:500]
         else:
             response.validity = pb.VALIDITY_RECORDED
-            response.sources.extend(self.sources)
             response.inputs.extend(self.inputs)
+        response.sources.extend(self.sources)
 
 
 def look(module: Any, path: str, environment: Mapping[str, str], tasks: Iterable[str], parsing: Iterable[str], usage: bool) -> Basis:
@@ -61,8 +62,28 @@ def look(module: Any, path: str, environment: Mapping[str, str], tasks: Iterable
     except Exception as error:
         # Unusual code, or an error in this package: in doubt the file is described each time.
         made.once_because = f"{path}: it could not be followed ({type(error).__name__}: {error})"
+    if made.once_because:
+        # What was followed is not all, but these sources are still the task's code.
+        _add_loaded_beside(path, inputs)
     made.sources, made.inputs = list(inputs.sources), inputs.messages()
     return made
+
+
+def _add_loaded_beside(path: str, inputs: Inputs) -> None:
+    """Add the loaded modules that lie beside a task file or below its folder, but for packages that are installed there."""
+    own = os.path.abspath(path)
+    folder = os.path.join(os.path.dirname(own), "")
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str):
+            continue
+        file = os.path.abspath(file)
+        if not file.startswith(folder) or file == own or not {"site-packages", "dist-packages"}.isdisjoint(file.split(os.sep)):
+            continue
+        try:
+            inputs.source(file)
+        except Unrecordable:
+            continue
 
 
 def _judge(interpreter: Interpreter, tasks: Iterable[str], parsing: Iterable[str]) -> None:

@@ -1,0 +1,95 @@
+package job
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/ledger"
+	"github.com/kagurazaka/kagurazaka/host/plan"
+	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/host/trust"
+)
+
+// fingerprint stands for what makes the outputs of a run: the hash of the plugin's files and of the modules that it has loaded from other
+// files, the task's arguments, and its output mode. What says which items there are is not in it, and neither is where they lie.
+func (s *Session) fingerprint(spec *Spec, pluginHash string) string {
+	code := []string{pluginHash}
+	for _, path := range slices.Sorted(slices.Values(s.sources)) {
+		sum, err := trust.File(path)
+		if err != nil {
+			sum = "missing"
+		}
+		code = append(code, filepath.Base(path), sum)
+	}
+	of := map[string]any{"code": code, "task": spec.Task.Name, "args": spec.Args}
+	if spec.Template != nil {
+		of["output"] = spec.Template.Get(template.RoleOutput).Plain()
+	}
+	if s.Made {
+		of["mixin"] = spec.Mixin
+	}
+	text, _ := json.Marshal(of)
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// checkRedo refuses to do items again by what made them where nothing tells.
+func (s *Session) checkRedo(spec *Spec) error {
+	if spec.Template == nil {
+		return nil
+	}
+	if redo := spec.Template.Get(template.RoleFinishCheck).Get("redo"); redo.IsNull() || redo.Scalar != template.RedoChanged {
+		return nil
+	}
+	const field = template.RoleFinishCheck + ".redo"
+	switch {
+	case !spec.KnowsDone():
+		return exitcode.Usagef("%s: changed asks the ledger of the host, but the plugin itself finds out which items of %s are finished; hint: newer can be used", field, spec.Task.Name)
+	case s.Flags.NoLedger:
+		return exitcode.Usagef("%s: changed needs a ledger, so it does not go together with --no-ledger", field)
+	}
+	return nil
+}
+
+// made knows what made the outputs of a run's items; nil: it does not matter.
+func (s *Session) made(spec *Spec) (plan.Made, error) {
+	t := spec.compiled()
+	if t == nil || t.Finish == nil || !t.Finish.Changed {
+		return nil, s.checkRedo(spec)
+	}
+	if err := s.checkRedo(spec); err != nil {
+		return nil, err
+	}
+	pin := s.pin
+	if pin == nil {
+		hash, err := s.Found.Hash()
+		if err != nil {
+			return nil, fmt.Errorf("hashing the plugin: %w", err)
+		}
+		pin = &hash
+	}
+	root, err := ledger.Root()
+	if err != nil {
+		return nil, err
+	}
+	all, err := ledger.List(root)
+	if err != nil {
+		return nil, err
+	}
+	folder, _ := os.Getwd()
+	runs := slices.DeleteFunc(all, func(r ledger.Run) bool {
+		// Relative paths of another folder are other files.
+		return r.Err != nil || r.Info.Task != spec.Task.Name || r.Info.Plugin.Name != spec.Plugin.Name || r.Info.Folder != folder && !filepath.IsAbs(t.OutputPath)
+	})
+	found, err := ledger.ReadMade(runs, s.fingerprint(spec, pin.Sum))
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
