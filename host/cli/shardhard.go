@@ -61,7 +61,11 @@ func (a *app) undoHard(ctx context.Context, in, base string) error {
 		return exitcode.With(exitcode.Usage, err)
 	}
 	p := &printer{w: a.streams.Out}
-	p.line("%s removed, %s", count.Of(u.Removed, "link"), count.Of(u.Returned, "file returned to "+in, "files returned to "+in))
+	if a.grammar.Shard.JSON {
+		p.err = printJSON(a.out.JSON(), u)
+	} else {
+		p.line("%s removed, %s", count.Of(u.Removed, "link"), count.Of(u.Returned, "file returned to "+in, "files returned to "+in))
+	}
 	if u.Kept > 0 && p.err == nil {
 		return exitcode.With(exitcode.Partial, fmt.Errorf("%s: %s; hint: move one of both away and write --undo again",
 			count.Of(u.Kept, "file stays, because there is another one in its place in "+in, "files stay, because there are others in their places in "+in), strings.Join(u.First, ", ")))

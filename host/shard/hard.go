@@ -361,10 +361,11 @@ func lockFolder(path string) (unlock func(), err error) {
 // Undone is what became of the files of a layout.
 type Undone struct {
 	// Removed counts links whose file is in its old place, Returned those that were brought back there.
-	Removed, Returned int
+	Removed  int `json:"removed"`
+	Returned int `json:"returned"`
 	// Kept counts files that stay, because another one has their place; First are the first of them.
-	Kept  int
-	First []string
+	Kept  int      `json:"kept"`
+	First []string `json:"first_kept,omitempty"`
 }
 
 // Undo takes a layout back: files that are gone from the folder that was divided return there, and the links and their folders are
