@@ -56,6 +56,7 @@ func TestOpenEnv(t *testing.T) {
 		input, output string
 	}{
 		{mode("NoHardShard", &pb.Field{Name: "input_path", Value: node(`"/in"`)}, &pb.Field{Name: "output_path", Value: node(`"/out"`)}), "/in", "/out"},
+		{mode("NoHardShard", &pb.Field{Name: "input_path", Value: node(`["/a", "/b"]`)}, &pb.Field{Name: "output_path", Value: node(`"/out"`)}), "/a", "/out"},
 		{mode("HardShardModeV1", &pb.Field{Name: "base_input_path", Value: node(`"/b"`)}, &pb.Field{Name: "base_output_path", Value: node(`"/o"`)},
 			&pb.Field{Name: "input_name", Value: node(`"x"`)}, &pb.Field{Name: "output_name", Value: node(`"y"`)}, &pb.Field{Name: "shard_idx", Value: node("3")}), "/b/3/x", "/o/3/y"},
 	} {

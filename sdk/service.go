@@ -339,6 +339,9 @@ func hardShardPaths(mode any) (input, output string) {
 		return filepath.Join(str("base_input_path"), idx, str("input_name")),
 			filepath.Join(str("base_output_path"), idx, str("output_name"))
 	}
+	if folders, several := m["input_path"].([]any); several && len(folders) > 0 {
+		return fmt.Sprint(folders[0]), str("output_path")
+	}
 	return str("input_path"), str("output_path")
 }
 

@@ -139,7 +139,8 @@ type Env struct {
 	Workers     int
 	// Device is the device of a StageDevice process, "cuda:0" or "cpu" for example. It is empty in others.
 	Device string
-	// InputPath and OutputPath are the folders of the hard shard, empty without a template. Items have their own paths.
+	// InputPath and OutputPath are the folders of the hard shard, empty without a template. Of several input folders it is the first. Items
+	// have their own paths.
 	InputPath, OutputPath string
 	// Template is the resolved template: JSON-like values by field name. A mode is a map of its fields. nil: no template.
 	Template map[string]any

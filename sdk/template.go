@@ -85,7 +85,8 @@ func fieldNodes(fields []modeField, of string) ([]*pb.Field, error) {
 	return nodes, nil
 }
 
-// NoHardShard reads inputs below one folder and writes outputs below another.
+// NoHardShard reads inputs below one folder, or a list of folders and of patterns of them, and writes outputs below another. In a list,
+// rel_dir is relative to the folder that an input comes from.
 func NoHardShard(inputPath, outputPath any) Mode {
 	return builtinMode("NoHardShard", modeField{"input_path", inputPath}, modeField{"output_path", outputPath})
 }

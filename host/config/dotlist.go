@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"strings"
 	"unicode/utf8"
 
@@ -38,7 +39,7 @@ func parseDotlist(arg string, tmpl *template.Node) (*Value, []problem.Problem) {
 		// YAML refuses file names in another encoding.
 		value = newScalar(text, source)
 	}
-	if takesText(tmpl, path) && (len(problems) > 0 || !writtenInYAML(text, value)) {
+	if takesText(tmpl, path) && (len(problems) > 0 || !writtenInYAML(text, value) && !isList(tmpl, path, text, value)) {
 		value, problems = newScalar(text, source), nil
 		value.given = true
 	}
@@ -61,6 +62,15 @@ func parseDotlist(arg string, tmpl *template.Node) (*Value, []problem.Problem) {
 		value = m
 	}
 	return value, nil
+}
+
+// isList reports whether a text for a field that takes both is a list, and not a name that exists: a folder may be called [a].
+func isList(tmpl *template.Node, path []string, text string, value *Value) bool {
+	if value == nil || value.Kind != KindList || !takesList(tmpl, path) {
+		return false
+	}
+	_, err := os.Lstat(text)
+	return err != nil
 }
 
 // writtenInYAML reports whether a text for a text field is YAML all the same: null, or a text in quotes or with a tag.

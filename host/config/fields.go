@@ -51,15 +51,22 @@ func withDefaults(tmpl *template.Node) *template.Node {
 }
 
 // takesText reports whether the field at a path takes only text. Fields of the plugin's own modes do not: they may take any value.
-func takesText(tmpl *template.Node, path []string) bool {
+func takesText(tmpl *template.Node, path []string) bool { return takes(tmpl, path, textAt) }
+
+// takesList reports whether the field at a path takes a list as well as a text.
+func takesList(tmpl *template.Node, path []string) bool {
+	return takes(tmpl, path, func(f template.FieldSpec, below int) bool { return f.Type == template.TypePaths && below == 0 })
+}
+
+func takes(tmpl *template.Node, path []string, at func(f template.FieldSpec, below int) bool) bool {
 	if tmpl == nil || len(path) < 2 {
 		return false
 	}
-	return modeTakesText(path[0], tmpl.Get(path[0]), path[1:])
+	return modeTakes(path[0], tmpl.Get(path[0]), path[1:], at)
 }
 
-// modeTakesText is takesText for a path within a mode. The mixin may put another mode of the role there.
-func modeTakesText(role string, current *template.Node, path []string) bool {
+// modeTakes is takes for a path within a mode. The mixin may put another mode of the role there.
+func modeTakes(role string, current *template.Node, path []string, at func(f template.FieldSpec, below int) bool) bool {
 	specs := template.SpecsOfRole(role)
 	if current != nil {
 		if current.Custom {
@@ -78,9 +85,9 @@ func modeTakesText(role string, current *template.Node, path []string) bool {
 			if current != nil && current.Get(path[0]) != nil {
 				element = member(current.Get(path[0]), path[1])
 			}
-			return modeTakesText(role, element, path[2:])
+			return modeTakes(role, element, path[2:], at)
 		default:
-			return textAt(f, len(path)-1)
+			return at(f, len(path)-1)
 		}
 	}
 	return false
@@ -93,6 +100,8 @@ func textAt(f template.FieldSpec, below int) bool {
 		return below == 0
 	case template.TypeStrings, template.TypeStringMap:
 		return below == 1
+	case template.TypePaths:
+		return below == 0 || below == 1
 	case template.TypeStringsMap:
 		return below == 1 || below == 2
 	}

@@ -16,7 +16,7 @@ func (w *walk) merges() bool { return w.whole.Input != nil && w.whole.Input.Kind
 // eachMode lists the modes of a merge one after another by the function, and any other input mode alone.
 func (w *walk) eachMode(list func() error) error {
 	if !w.merges() {
-		return list()
+		return w.eachRoot(list)
 	}
 	defer func() { w.t = w.whole }()
 	for _, mode := range w.whole.Input.Modes {
@@ -24,7 +24,7 @@ func (w *walk) eachMode(list func() error) error {
 		one.Input = mode
 		w.t = &one
 		w.line.members, w.entry.members = newMemberWriter(mode), newMemberWriter(mode)
-		if err := list(); err != nil {
+		if err := w.eachRoot(list); err != nil {
 			return err
 		}
 	}

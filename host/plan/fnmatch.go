@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
 // pattern matches one name of a path as Python's fnmatch does: *, ?, [abc], [a-z], [!abc]. Nothing is escaped, and a [ without a
@@ -36,7 +38,7 @@ func (p *part) has(r rune) bool {
 var anyName = &pattern{isSuffix: true, hidden: true}
 
 // hasMagic reports whether the text is a pattern at all.
-func hasMagic(s string) bool { return strings.ContainsAny(s, "*?[") }
+func hasMagic(s string) bool { return template.HasMagic(s) }
 
 func parsePattern(text string) *pattern {
 	p := &pattern{hidden: strings.HasPrefix(text, ".")}

@@ -20,6 +20,8 @@ func checkInputs(store FS, t *template.Template) error {
 		return nil
 	case t.Input.Kind == template.Merged:
 		return checkModes(store, t)
+	case t.InputPaths != nil && t.Input.NeedsFolder():
+		return checkRoots(store, t)
 	case t.Input.IsStdin():
 		return nil
 	case t.Input.JSONL != "":

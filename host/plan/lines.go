@@ -31,7 +31,7 @@ func (w *walk) walkLines() error {
 		defer context.AfterFunc(w.ctx, func() { _ = pipe.SetReadDeadline(time.Unix(1, 0)) })()
 	}
 	if w.paths = nil; w.t.Input.Kind == template.PathLines {
-		if w.paths, err = newPathLines(w.t.InputPath, w.t.Input.NUL, &w.remarks.farPaths); err != nil {
+		if w.paths, err = newPathLines(listedRoots(w.store, w.t), w.t.Input.NUL, &w.remarks.farPaths); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"path"
 	"path/filepath"
@@ -10,20 +11,41 @@ import (
 
 // pathLines turns the paths of a list into inputs.
 type pathLines struct {
-	// working is the working folder, and base the folder that rel_dir is relative to; absolute paths.
-	working, base string
-	nul           bool
-	// far takes the inputs that do not lie below base.
+	// working is the working folder, and bases are the folders that rel_dir is relative to; absolute paths.
+	working string
+	bases   []string
+	nul     bool
+	// far takes the inputs that lie below none of the bases.
 	far *remark
 }
 
-func newPathLines(inputPath string, nul bool, far *remark) (*pathLines, error) {
+func newPathLines(folders []string, nul bool, far *remark) (*pathLines, error) {
 	working, err := filepath.Abs(".")
 	if err != nil {
 		return nil, err
 	}
-	base, err := filepath.Abs(inputPath)
-	return &pathLines{working: working, base: base, nul: nul, far: far}, err
+	p := &pathLines{working: working, nul: nul, far: far}
+	for _, folder := range folders {
+		base, err := filepath.Abs(folder)
+		if err != nil {
+			return nil, err
+		}
+		p.bases = append(p.bases, base)
+	}
+	return p, nil
+}
+
+// relDir is a folder below one of the bases, relative to that.
+func (p *pathLines) relDir(dir string) (string, bool) {
+	for _, base := range p.bases {
+		switch rest, below := strings.CutPrefix(dir, base); {
+		case below && rest == "":
+			return ".", true
+		case below && (rest[0] == '/' || base == "/"):
+			return strings.TrimPrefix(rest, "/"), true
+		}
+	}
+	return "", false
 }
 
 // trim drops the end of a line.
@@ -51,16 +73,9 @@ func (p *pathLines) input(line []byte) (triplet, error) {
 	}
 	dir, name := split(clean)
 	in.FileName = name
-	switch rest, below := strings.CutPrefix(dir, p.base); {
-	case below && rest == "":
-		in.RelDir = "."
-	case below && (rest[0] == '/' || p.base == "/"):
-		in.RelDir = strings.TrimPrefix(rest, "/")
-	default:
-		in.RelDir = strings.TrimPrefix(dir, "/")
-		if in.RelDir == "" {
-			in.RelDir = "."
-		}
+	var below bool
+	if in.RelDir, below = p.relDir(dir); !below {
+		in.RelDir = cmp.Or(strings.TrimPrefix(dir, "/"), ".")
 		p.far.add(in.Path)
 	}
 	if name == "" {

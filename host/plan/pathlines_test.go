@@ -39,7 +39,7 @@ func TestPathsOfAList(t *testing.T) {
 		{"/", "/etc/hosts", "/etc/hosts", "etc", "hosts"},
 		{"in", "in/\xff", "in/\xff", ".", "\xff"},
 	} {
-		p, err := newPathLines(c.in, false, &remark{})
+		p, err := newPathLines([]string{c.in}, false, &remark{})
 		if err != nil {
 			t.Fatal(err)
 		}

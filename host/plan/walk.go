@@ -176,6 +176,8 @@ type walk struct {
 	found  Item
 	// kept are what is known of the names of a group.
 	kept []kept
+	// roots are all folders of the inputs; nil: there is one.
+	roots []string
 	// filter leaves out files of the mode; nil: none.
 	filter *filter
 	// paths reads the lines of a list of paths; nil: they are lines of JSON.
@@ -207,7 +209,7 @@ func newWalk(ctx context.Context, t *template.Template, o walkOptions) (*walk, e
 	byIndex := t.Shard != nil && !t.Shard.ByHash
 	w.o.need.Order = o.need.Order || o.Picker != nil
 	w.order = w.o.need.Order || byIndex && (!t.Shard.Whole() || o.shards != nil)
-	if t.Output != nil && (t.Input == nil || scattered(t.Input)) {
+	if t.Output != nil && (t.Input == nil || scattered(t.Input) || t.InputPaths != nil) {
 		w.seen = &outputTable{}
 		w.order = true
 		var err error
@@ -215,10 +217,16 @@ func newWalk(ctx context.Context, t *template.Template, o walkOptions) (*walk, e
 			return nil, err
 		}
 	}
-	if t.Output != nil && t.Input != nil && t.Input.JSONL == "" && !o.Policy.ListOutputs {
+	w.findWithin()
+	return w, nil
+}
+
+// findWithin finds out whether the output folder lies in the input folder.
+func (w *walk) findWithin() {
+	w.within = nil
+	if t := w.t; t.Output != nil && t.Input != nil && t.Input.JSONL == "" && !w.o.Policy.ListOutputs {
 		w.within = newWithin(w.store, t)
 	}
-	return w, nil
 }
 
 // scattered reports whether items with one output folder may lie far apart in the listing.

@@ -54,6 +54,10 @@ func (o *within) sourceOf(rel string) (string, bool) {
 // setSources makes the names of a list the sources, but for a file that would be its own output.
 func (o *within) setSources(list *nameList) {
 	o.sources = make(map[string]bool, len(list.all))
+	o.addSources(list)
+}
+
+func (o *within) addSources(list *nameList) {
 	for _, n := range list.all {
 		name := unsafeString(list.bytes(n))
 		start := name
@@ -90,9 +94,15 @@ func (w *walk) leaveOutputs(rel string, folders []string) []string {
 	}
 	sources := w.names
 	if o.folder != "." {
-		sources = w.inputsOf(source)
+		sources = w.inputsOf(w.t.InputPath, source)
 	}
 	o.setSources(sources)
+	for _, root := range w.roots {
+		// Outputs of inputs in other folders lie here as well.
+		if root != w.t.InputPath {
+			o.addSources(w.inputsOf(root, source))
+		}
+	}
 	if ofFolders {
 		return slices.DeleteFunc(folders, func(f string) bool { return w.leaveOutput(rel, []byte(f)) })
 	}
@@ -111,9 +121,9 @@ func (w *walk) leaveOutput(rel string, name []byte) bool {
 }
 
 // inputsOf reads the inputs of a folder once more. The folder's own turn reports its problems.
-func (w *walk) inputsOf(rel string) *nameList {
+func (w *walk) inputsOf(root, rel string) *nameList {
 	list := &nameList{}
-	dir, err := openFolder(w.store, template.Join(w.t.InputPath, rel))
+	dir, err := openFolder(w.store, template.Join(root, rel))
 	if err != nil {
 		return list
 	}

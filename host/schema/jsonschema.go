@@ -230,7 +230,7 @@ func typeSchema(info fieldInfo) map[string]any {
 		s = map[string]any{"type": []any{"integer", "string"}}
 	case template.TypeIntOrInts:
 		s = anyOf(whole, map[string]any{"type": "array", "items": whole})
-	case template.TypeStrings:
+	case template.TypeStrings, template.TypePaths:
 		s = anyOf(map[string]any{"type": "array", "items": text}, text)
 	case template.TypeStringMap:
 		s = map[string]any{"type": "object", "additionalProperties": text}

@@ -133,7 +133,7 @@ func (c *compiler) together(root *Node) {
 	if c.t.Output == nil {
 		needs = RoleInput
 	}
-	if c.t.Output != nil || c.t.Input.needsFolder() {
+	if c.t.Output != nil || c.t.Input.NeedsFolder() {
 		c.problem(RoleHardShard, root, "is missing, and "+needs+" needs its folders", "give NoHardShard with input_path and output_path")
 	}
 }
@@ -161,7 +161,7 @@ func (c *compiler) folders() {
 		needed(RoleOutput, "base_output_path", "output_name")
 	}
 	switch {
-	case !c.t.Input.needsFolder():
+	case !c.t.Input.NeedsFolder():
 	case plain:
 		needed(RoleInput, "input_path")
 		// A pattern is joined to it, and works with an empty one, too.
@@ -173,13 +173,13 @@ func (c *compiler) folders() {
 	}
 }
 
-// needsFolder reports whether the mode lists the input folder.
-func (m *Input) needsFolder() bool {
+// NeedsFolder reports whether the mode lists the input folder.
+func (m *Input) NeedsFolder() bool {
 	switch {
 	case m == nil:
 		return false
 	case m.Kind == Merged:
-		return slices.ContainsFunc(m.Modes, (*Input).needsFolder)
+		return slices.ContainsFunc(m.Modes, (*Input).NeedsFolder)
 	}
 	return !m.hasLines() && !(m.Globs() && strings.HasPrefix(m.Glob, "/"))
 }
@@ -189,7 +189,7 @@ func (m *Input) listsFolders() bool {
 	if m.Kind == Merged {
 		return slices.ContainsFunc(m.Modes, (*Input).listsFolders)
 	}
-	return !m.Globs() && m.needsFolder()
+	return !m.Globs() && m.NeedsFolder()
 }
 
 // mode finds the spec of a node that must be a built-in mode of the role.
@@ -245,6 +245,7 @@ func (c *compiler) hardShard(m values) {
 	c.t.OutputKnown = true
 	if m.spec.Name == "NoHardShard" {
 		c.t.InputPath, c.t.OutputPath = m.text("input_path"), m.text("output_path")
+		c.roots(m, "input_path")
 		c.t.InputFrom = m.from("input_path", "FOLDER")
 		return
 	}

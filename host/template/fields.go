@@ -88,6 +88,13 @@ func (c *compiler) check(path string, f FieldSpec, n *Node) {
 		if text, ok := n.Scalar.(string); ok && f.Choices != nil && !slices.Contains(f.Choices, text) {
 			c.problem(path, n, fmt.Sprintf("is %q, which it cannot be", text), orOneOf(problem.Near(text, f.Choices), f.Choices))
 		}
+	case TypePaths:
+		if n.Kind != KindList {
+			c.checkString(path, n)
+		}
+		for i, e := range n.List {
+			c.checkString(fmt.Sprintf("%s.%d", path, i), e)
+		}
 	case TypeInt:
 		c.checkInt(path, n, "an integer")
 	case TypeIntOrString:

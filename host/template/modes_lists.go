@@ -26,6 +26,17 @@ func (m *Input) hasLines() bool {
 	return m.Kind == TripletLines || m.Kind == AnyLines || m.Kind == PathLines
 }
 
+// EntersFolders reports whether the mode lists folders with all that lies in them.
+func (m *Input) EntersFolders() bool {
+	switch {
+	case m.Kind == Merged:
+		return slices.ContainsFunc(m.Modes, (*Input).EntersFolders)
+	case m.Kind == ByExts:
+		return m.Filter == nil || !m.Filter.Flat
+	}
+	return m.Kind == ByGroup || m.Kind == ByFolder || m.Recursive
+}
+
 // OnlyInput reports whether an item of lines is its input and nothing else.
 func (m *Input) OnlyInput() bool { return m.Kind == TripletLines || m.Kind == PathLines }
 

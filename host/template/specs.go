@@ -22,6 +22,8 @@ const (
 	TypeString = "string"
 	// TypePath is a path of a file or folder: a string. Its user decides whether it may be empty.
 	TypePath = "path"
+	// TypePaths is a path, or a list of paths and patterns.
+	TypePaths = "path or list of path"
 	// TypeInt is an integer.
 	TypeInt = "int"
 	// TypeIntOrString is an integer or a string.
@@ -169,7 +171,8 @@ var coreSpecs = []ModeSpec{
 	{Name: "NoHardShard", Role: RoleHardShard,
 		Help: "One folder of inputs, one of outputs.",
 		Fields: []FieldSpec{
-			{Name: "input_path", Type: TypePath, Required: true, Nullable: true, Help: "The folder of the inputs."},
+			{Name: "input_path", Type: TypePaths, Required: true, Nullable: true,
+				Help: "The folder of the inputs, or a list of folders and of patterns such as [disk1, 'disk*/data']. rel_dir is relative to the folder that a file comes from."},
 			{Name: "output_path", Type: TypePath, Required: true, Nullable: true, Help: "The folder of the outputs. It is made when it is missing."},
 		}},
 	{Name: "HardShardModeV1", Role: RoleHardShard,

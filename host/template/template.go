@@ -1,7 +1,10 @@
 // Package template describes the built-in modes and compiles a template, a tree of values, into data: a Template. host/plan lists by it.
 package template
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Template is a compiled template: what the host needs to list inputs, divide them, compute outputs and find those that are
 // finished. It is immutable, so several goroutines may use it.
@@ -10,6 +13,8 @@ type Template struct {
 	Custom []string
 	// InputPath is the folder of the inputs; empty without a native hard shard mode.
 	InputPath string
+	// InputPaths are several such folders, or patterns of them, as a list gives them; InputPath is the first. nil: there is only that.
+	InputPaths []string
 	// InputFrom is the source of InputPath, for messages.
 	InputFrom string
 	// OutputPath is the folder of the outputs; empty: the working folder, or one that only the plugin knows. It may not exist
@@ -186,8 +191,11 @@ func (t *Template) InputsFrom() string {
 		return "stdin"
 	case t.Input.JSONL != "":
 		return t.Input.JSONL
-	case t.Input.Kind == Merged && !t.Input.needsFolder() && len(t.Input.Modes) > 0:
+	case t.Input.Kind == Merged && !t.Input.NeedsFolder() && len(t.Input.Modes) > 0:
 		return t.Input.Modes[0].JSONL
+	}
+	if t.InputPaths != nil {
+		return strings.Join(t.InputPaths, ", ")
 	}
 	return t.InputPath
 }

@@ -30,12 +30,24 @@ class OneOutputTwice(ValueError):
 
 def reads_lines(template: Any) -> bool:
     """Return whether the items are lines of a file, or of several modes, and a built-in mode makes their outputs."""
-    return _method(template.input_mode, "generate_tasks") in _LINES and _is_built_in(template.output_mode)
+    return _method(template.input_mode, "generate_tasks") in _LINES and is_built_in(template.output_mode)
 
 
 def reads_folders(mode: Any, output_mode: Any) -> bool:
     """Return whether an input mode lists all that lies in folders, and a built-in mode makes the outputs."""
-    return _method(mode, "generate_tasks") in _FOLDERS and _is_built_in(output_mode)
+    return _method(mode, "generate_tasks") in _FOLDERS and is_built_in(output_mode)
+
+
+def reads_file(mode: Any) -> bool:
+    """Return whether an input mode lists the lines of a file."""
+    return _method(mode, "generate_tasks") in _LINES
+
+
+def enters_folders(mode: Any) -> bool:
+    """Return whether an input mode lists folders with all that lies in them."""
+    if _method(mode, "generate_tasks") is io.InputByGlob.generate_tasks:
+        return bool(mode.recursive) and "**" in mode.glob_pattern.split("/")
+    return _method(mode, "generate_tasks") in _FOLDERS and getattr(mode, "recursive", True)
 
 
 def filters(mode: Any) -> bool:
@@ -63,7 +75,8 @@ def _method(mode: Any, name: str) -> Any:
     return getattr(type(mode), name, None)
 
 
-def _is_built_in(mode: Any) -> bool:
+def is_built_in(mode: Any) -> bool:
+    """Return whether the outputs are made by a built-in mode."""
     return _method(mode, "get_output_params") in _BUILT_IN
 
 
@@ -138,18 +151,20 @@ def _cleaned(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def without_outputs(items: Items, input_path: str, output_path: str, mode: Any, input_mode: Any) -> Items:
-    """Return the items without those whose names are outputs of others, if the output folder lies in the input folder."""
+def without_outputs(items: Items, input_path: str, output_path: str, mode: Any, input_mode: Any, others: Items) -> Items:
+    """Return the items without those whose names are outputs of others, if the output folder lies in the input folder.
+
+    others are the items of other input folders, whose outputs lie there as well."""
     at = os.path.relpath(os.path.realpath(output_path), os.path.realpath(input_path))
     if _state.list_outputs or at == ".." or at.startswith("../"):
         return items
     of_folders = _method(input_mode, "generate_tasks") is _FOLDER_ITEMS
     if isinstance(mode, io.OutputByFilenameSubfoldering):
-        left = _folder_outputs(items, at, of_folders)
+        left = _folder_outputs(items, at, of_folders, others)
     elif of_folders:
         return items  # an output is a file
     else:
-        left = _file_outputs(items, at, mode)
+        left = _file_outputs(items, at, mode, others)
     kept = [item for item, out in zip(items, left) if not out]
     if len(kept) < len(items):
         example = items[left.index(True)]["input"].path
@@ -171,14 +186,14 @@ def _source_folder(rel_dir: str, at: str) -> Optional[str]:
     return rel_dir[len(at) + 1 :] if rel_dir.startswith(at + "/") else None
 
 
-def _file_outputs(items: Items, at: str, mode: Any) -> list[bool]:
+def _file_outputs(items: Items, at: str, mode: Any, others: Items) -> list[bool]:
     ext = mode.ext
     replaces = isinstance(mode, io.OutputByReplacingExt)
 
     def common(name: str) -> str:
         return os.path.splitext(name)[0] if replaces else name
 
-    sources = {
+    sources = {(item["input"].rel_dir, common(item["input"].file_name)) for item in others} | {
         (item["input"].rel_dir, common(item["input"].file_name))
         for item in items
         # A file that would be its own output is not a source.
@@ -192,8 +207,8 @@ def _file_outputs(items: Items, at: str, mode: Any) -> list[bool]:
     return [is_output(item) for item in items]
 
 
-def _folder_outputs(items: Items, at: str, of_folders: bool) -> list[bool]:
-    sources = {os.path.normpath(os.path.join(item["input"].rel_dir, item["input"].file_name)) for item in items}
+def _folder_outputs(items: Items, at: str, of_folders: bool, others: Items) -> list[bool]:
+    sources = {os.path.normpath(os.path.join(item["input"].rel_dir, item["input"].file_name)) for item in [*items, *others]}
 
     def is_output(item: dict[str, Any]) -> bool:
         folder = _source_folder(item["input"].rel_dir, at)

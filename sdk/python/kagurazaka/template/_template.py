@@ -9,6 +9,7 @@ import inspect
 import os
 from typing import Any, Callable, Iterable, Iterator, Optional
 
+from ..utils.choosing import roots_of
 from . import _groups, _outputs, _state
 from .io import FinishCheckByOutputFileExistence, OutputByFilenameSubfoldering, SoftShard, SoftShardByHash, _triplet
 from .mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
@@ -70,7 +71,7 @@ class Template:
     def listed(self, own: Callable[[], Iterable[Any]]) -> Iterable[Any]:
         """Return the items of this run: those of the input mode, or the task's own, that belong to the soft shard."""
         items = own() if self.input_mode is None else self._read()
-        if self.soft_shard is None and not (self.input_mode is not None and _outputs.reads_lines(self)):
+        if self.soft_shard is None and not self._may_collide:
             return items
         if isinstance(items, (list, tuple)):
             return list(self._in_shard(items))
@@ -83,20 +84,29 @@ class Template:
     def _items_of(self, mode: Any, folder: Any) -> Iterable[Any]:
         if _outputs.merges(mode):
             return [_groups.restore(item, _triplet) for one in mode.modes for item in self._items_of(one, folder)]
-        if _outputs.filters(mode):
-            # What is an output depends on names alone, so files are left out of the listing afterwards.
-            return mode._kept(self._without_outputs(mode, mode._all(folder), folder))
-        return self._without_outputs(mode, mode.generate_tasks(folder), folder)
+        if isinstance(folder, (list, tuple)) and not _outputs.reads_file(mode):
+            return self._items_in(mode, roots_of(folder, _outputs.enters_folders(mode)))
+        return self._items_in(mode, [folder])
 
-    def _without_outputs(self, mode: Any, items: Any, folder: Any) -> Any:
-        if _outputs.reads_folders(mode, self.output_mode):
-            return _outputs.without_outputs(items, folder, self.hard_shard_mode.get_shard_output(), self.output_mode, mode)
-        return items
+    def _items_in(self, mode: Any, roots: list[Any]) -> Iterable[Any]:
+        """The items of an input mode in some folders, without outputs that lie there."""
+        filters, reads_folders = _outputs.filters(mode), _outputs.reads_folders(mode, self.output_mode)
+        listed = [mode._all(root) if filters else mode.generate_tasks(root) for root in roots]
+        if reads_folders:
+            output_path = self.hard_shard_mode.get_shard_output()
+            everything = [list(items) for items in listed]
+            for i, root in enumerate(roots):
+                others = [item for k, items in enumerate(everything) if k != i for item in items]
+                listed[i] = _outputs.without_outputs(everything[i], root, output_path, self.output_mode, mode, others)
+        if filters:
+            # What is an output depends on names alone, so files are left out of the listing afterwards.
+            listed = [mode._kept(items) for items in listed]
+        return listed[0] if len(listed) == 1 else [item for items in listed for item in items]
 
     def _in_shard(self, items: Iterable[Any]) -> Iterator[Any]:
         shard = self.soft_shard
         again: set[int] = set()
-        if self.input_mode is not None and _outputs.reads_lines(self):
+        if self._may_collide:
             # Repeated items keep their numbers, so that the others stay in their shards.
             items = list(items)
             again = _outputs.repeated(items, self._output_of, _outputs.merges(self.input_mode))
@@ -104,6 +114,14 @@ class Template:
         if isinstance(shard, SoftShardByHash):
             return (item for _, item in kept if shard.check_item(item))
         return (item for i, item in kept if shard is None or shard.check_in_shard(i))
+
+    @property
+    def _may_collide(self) -> bool:
+        """Whether two of the listed items may have one output."""
+        if self.input_mode is None:
+            return False
+        several = isinstance(self.hard_shard_mode.get_shard_input(), (list, tuple))
+        return _outputs.reads_lines(self) or several and _outputs.is_built_in(self.output_mode)
 
     def _output_of(self, item: dict[str, Any]) -> Any:
         return self._would_add(item)["output"]

@@ -123,9 +123,13 @@ class HardShardMode:
 
 @dataclass
 class NoHardShard(HardShardMode):
-    """One folder of inputs, one of outputs. A folder that is not used may be None."""
+    """One folder of inputs, or a list of folders and of patterns of them, and one of outputs. A folder that is not used may be None.
 
-    input_path: Optional[str]
+    A text is always the name of one folder. In a list, what exists under the name of an entry comes before what matches it. rel_dir is
+    relative to the folder that a file comes from.
+    """
+
+    input_path: Union[str, list[str], None]
     output_path: Optional[str]
 
     def get_shard_input(self) -> Any:

@@ -134,6 +134,33 @@ def glob_deep(pattern: str) -> list[str]:
     return found
 
 
+def roots_of(entries: Sequence[str], enters: bool) -> list[str]:
+    """Return the folders that a list names: what has the name of an entry, or else the folders that match it as a pattern, by name.
+
+    A folder that comes again is left out. enters: what is in folders of a root is listed, so no root may lie in another.
+    """
+    roots: dict[str, str] = {}
+    for entry in entries:
+        found = [entry]
+        if glob.has_magic(entry) and not os.path.exists(entry):
+            found = sorted((path for path in glob.glob(entry) if os.path.isdir(path)), key=lambda path: path.split("/"))
+            if not found:
+                raise ValueError(f"input_path: {entry}: no folder matches")
+        for root in found:
+            real = os.path.realpath(root)
+            if not os.path.isdir(real):
+                raise ValueError(f"input_path: {root}: there is no such folder")
+            for other, outer in roots.items():
+                inner = root if real.startswith(other.rstrip("/") + "/") else outer if other.startswith(real.rstrip("/") + "/") else ""
+                if enters and inner:
+                    raise ValueError(
+                        f"input_path: {inner} lies in {outer if inner == root else root}, which is listed as well, so its files would be"
+                        " listed twice"
+                    )
+            roots.setdefault(real, root)
+    return list(roots.values())
+
+
 def _with_next(steps: Sequence[str], at: set[int]) -> set[int]:
     """Add to the steps that may come next those behind each **, which may stand for no folder."""
     for i in range(len(steps) - 1):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import importlib
 import json
 import os
 import sys
 import zlib
 from contextlib import nullcontext
-from typing import Any, BinaryIO, Callable, ContextManager, Iterator
+from typing import Any, BinaryIO, Callable, ContextManager, Iterator, Sequence, Union
 
 from .._count import count_of
 
@@ -42,13 +43,14 @@ def json_lines(path: str) -> Iterator[Any]:
             raise ValueError(f"{path}:{number}: the line is not JSON: {error}") from error
 
 
-def listed_paths(path: str, nul: bool, input_path: str) -> Iterator[tuple[str, str, str]]:
+def listed_paths(path: str, nul: bool, input_path: Union[str, Sequence[str], None]) -> Iterator[tuple[str, str, str]]:
     """Yield (path, rel_dir, file_name) for each path in a file, one a line or before each NUL.
 
     Paths start from the working folder. rel_dir is relative to input_path, or to the working folder without one. A file elsewhere
     keeps its whole folder, so that no two have one output.
     """
-    base = os.path.abspath(input_path or ".").rstrip("/") + "/"
+    folders = [input_path or "."] if input_path is None or isinstance(input_path, str) else _folders(input_path)
+    bases = [os.path.abspath(folder).rstrip("/") + "/" for folder in folders]
     far, first_far = 0, ""
     for number, line in enumerate(records(path, b"\0" if nul else b"\n", _LISTS), 1):
         if nul and number == 1 and b"\n" in line and not line.endswith(b"\0"):
@@ -63,7 +65,8 @@ def listed_paths(path: str, nul: bool, input_path: str) -> Iterator[tuple[str, s
         if not file_name:
             raise ValueError(f"{path}:{number}: the line is the root folder, which has no name")
         folder = f"/{folder.strip('/')}/" if folder.strip("/") else "/"
-        if folder.startswith(base):
+        base = next((base for base in bases if folder.startswith(base)), None)
+        if base is not None:
             rel_dir = folder[len(base) :]
         else:
             rel_dir = folder.lstrip("/")
@@ -77,6 +80,11 @@ def listed_paths(path: str, nul: bool, input_path: str) -> Iterator[tuple[str, s
             " the first",
         )
         print(f"{say}: {first_far}", file=sys.stderr)
+
+
+def _folders(entries: Sequence[str]) -> list[str]:
+    """Return the folders of a list of them; an entry that does not exist may be a pattern."""
+    return [path for entry in entries for path in (sorted(glob.glob(entry)) if not os.path.exists(entry) else [entry])]
 
 
 _LISTS = "a list has one path a line"
