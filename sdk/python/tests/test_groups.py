@@ -221,6 +221,10 @@ MODES = [
     'InputByGroup({"any": ["t", ".jpg"], "tar": [".tar.gz", ".gz"]})',
     'InputByFilenameSubfoldering({"text": "a.txt", "deep": "b/a.txt", "dot": "./b.jpg"}, required=["text"])',
     'InputByMerge([InputByExts([".txt"]), InputByFilenameSubfoldering({"text": "a.txt", "b": "b"}), InputByGlob("*/*.gz")])',
+    'InputByGlob("**/[a-x]*", recursive=True)',
+    'InputByGlob("[bx]*/**/b/*", recursive=True)',
+    'InputByExts([".txt", ".jpg"], ignore=["b/c/**", "*.tar.gz", "x.jpg/", "/a.txt"], newer_than="1d")',
+    'InputByExts([], recursive=False, max_size="1K")',
 ]
 
 
