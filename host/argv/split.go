@@ -205,6 +205,10 @@ func splitArgs(args []string, k known, parser *kong.Kong) *split {
 			i++
 			value, hasValue, flag.value = args[i], true, i
 		}
+		if takes && hasValue && value == "" && flag.name != "mixin" {
+			// Most often an unset variable of the shell.
+			wrong = strings.SplitN(text, "=", 2)[0] + ": the value is empty"
+		}
 		switch {
 		case wrong != "":
 			s.flaws = append(s.flaws, flaw{flag, wrong})

@@ -203,6 +203,7 @@ func TestSplitErrors(t *testing.T) {
 		{"./p T --mixin a.b", "must be KEY=VALUE"},
 		{"./p T --mixin --cfg=a.yaml", "--mixin --cfg=a.yaml: must be KEY=VALUE"},
 		{"./p T --progress", "--progress: needs a value"},
+		{"./p T --run-dir= --resume= --num_process=", "--run-dir: the value is empty; --resume: the value is empty; --num_process: the value is empty"},
 		{"./p T --quiet=5", `--quiet: takes no value, not "5"`},
 		{"./p T --quiet=5 --mixin a b=1 --progress", `--quiet: takes no value, not "5"; --mixin a: must be KEY=VALUE, for example --mixin hard_shard_mode.input_path=photos; --progress: needs a value`},
 	}

@@ -402,6 +402,17 @@ func TestCloseEndsAWaitingInnerSource(t *testing.T) {
 	}
 }
 
+// Not even the counts of that many shards fit into memory.
+func TestSummariseManyShards(t *testing.T) {
+	t.Chdir(t.TempDir())
+	touch(t, "in/a.jpg")
+	tmpl := compile(t, files(fields{"soft_shard": shardOf(0, 9_000_000_000_000_000_000)}))
+	s, err := Summarise(t.Context(), tmpl, 1, Options{})
+	if err != nil || s.Shards != nil || s.InShard != 1 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
 func TestSummarise(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for i := range 10 {

@@ -23,7 +23,7 @@ type Summary struct {
 	Outdated uint64 `json:"outdated,omitempty"`
 	// Unpicked counts those in the shard that Options.Picker did not take.
 	Unpicked uint64 `json:"unpicked,omitempty"`
-	// Shards has the counts of every shard of soft_shard, by index; nil: there is only one.
+	// Shards has the counts of every shard of soft_shard, by index; nil: there is only one, or more than 4,096.
 	Shards []ShardCount `json:"-"`
 	// First are the first items to do, as workers would get them.
 	First []json.RawMessage `json:"first"`
@@ -46,6 +46,9 @@ type Summary struct {
 	WarningCount uint64    `json:"-"`
 }
 
+// maxShards is the number of shards up to which a Summary counts each.
+const maxShards = 4096
+
 // maxWarnings is the number of warnings that a Summary has.
 const maxWarnings = 100
 
@@ -55,7 +58,7 @@ const maxWarnings = 100
 func Summarise(ctx context.Context, t *template.Template, firstN int, o Options) (Summary, error) {
 	var s Summary
 	var c Counters
-	if n := t.Shard.Count(); n > 1 && o.Picker == nil {
+	if n := t.Shard.Count(); n > 1 && n <= maxShards && o.Picker == nil {
 		s.Shards = make([]ShardCount, n)
 	}
 	o.Warn = func(w Warning) {
