@@ -1,8 +1,6 @@
 package job
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 
@@ -11,49 +9,34 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/host/schema"
+	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
 // The flags for batches of items of similar length, which are also keys of a template's dataloader.
 const (
-	batchBy     = "batch_by"
-	batchWindow = "batch_window"
+	batchBy     = template.DataloaderBatchBy
+	batchWindow = template.DataloaderBatchWindow
 	// noBatchBy turns off what the template says.
 	noBatchBy = "none"
 	// defaultWindow is that of the Python SDK's batch_by, too.
 	defaultWindow = 4096
 )
 
-const batchByWant = "size (the size of the input's file), a field of the items, or none"
-
 func batchByFlag() Flag {
-	f := flag(batchBy, "Make batches of items of similar length, instead of what the task's dataloader says: size is the size of the input's file, any other text a field of the items (a number, or the length of a text or list; dots lead into nested fields), none keeps the order of the listing", batchByWant)
+	f := flag(batchBy, "Make batches of items of similar length, instead of what the task's dataloader says: size is the size of the input's file, any other text a field of the items (a number, or the length of a text or list; dots lead into nested fields), none keeps the order of the listing",
+		"size (the size of the input's file), a field of the items, or none")
 	f.Type, f.Pattern = schema.String, regexp.MustCompile(`(?s).`)
 	return f
 }
 
 // completeBatchBy decides by which length items are put together, and how many are sorted at a time: whole batches.
 func completeBatchBy(s *Spec, log hclog.Logger) error {
-	loader := dataloader(s.Template)
-	key, window := s.Flags[batchBy], s.number(batchWindow, 0)
-	var wrong []error
-	if key == "" {
-		if v := loader[batchBy]; v != nil {
-			text, ok := v.(string)
-			if !ok || text == "" {
-				wrong = append(wrong, wrongDataloader(batchBy, v, batchByWant))
-			}
-			key = text
-		}
-	} else if s.makesBatches() && key != noBatchBy {
+	key := s.Flags[batchBy]
+	if key != "" && key != noBatchBy && s.makesBatches() {
 		return fmt.Errorf("--batch_by %s: %s makes its batches itself; hint: give its DataLoader batch_sampler=batch_by(lengths, batch_size), of kagurazaka.utils.collate", key, s.Task.Name)
 	}
-	if v := loader[batchWindow]; window == 0 && v != nil {
-		if window = dataloaderNumber(s.Template, batchWindow, 0); window < 1 || window > maxBatch {
-			wrong = append(wrong, wrongDataloader(batchWindow, v, fmt.Sprintf("an integer from 1 to %d", maxBatch)))
-		}
-	}
-	if err := errors.Join(wrong...); err != nil {
-		return err
+	if key == "" {
+		key, _ = dataloader(s.Template)[template.DataloaderBatchBy].(string)
 	}
 	if key == "" || key == noBatchBy || s.makesBatches() {
 		if _, given := s.Flags[batchWindow]; given {
@@ -61,17 +44,10 @@ func completeBatchBy(s *Spec, log hclog.Logger) error {
 		}
 		return nil
 	}
-	if window == 0 {
-		window = defaultWindow
-	}
+	window := s.number(batchWindow, dataloaderNumber(s.Template, template.DataloaderBatchWindow, defaultWindow))
 	size := s.batchSize()
 	s.BatchBy, s.BatchWindow = key, (window+size-1)/size*size
 	return nil
-}
-
-func wrongDataloader(key string, value any, want string) error {
-	text, _ := json.Marshal(value)
-	return fmt.Errorf("the template's dataloader: %s is %s; it must be %s", key, text, want)
 }
 
 // batchSize is the number of items in a batch of a device task.

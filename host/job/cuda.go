@@ -75,7 +75,7 @@ func cudaFlags() []Flag {
 		batch,
 		batchByFlag(),
 		flag(batchWindow, fmt.Sprintf("How many items --batch_by sorts at a time; without it %d", defaultWindow),
-			fmt.Sprintf("the number of items to sort at a time, 1 to %d", maxBatch)).number(maxBatch),
+			fmt.Sprintf("the number of items to sort at a time, 1 to %d", template.MaxBatchWindow)).number(template.MaxBatchWindow),
 		flag("prefetch", "How many batches may be with loaders or wait for a device; without it two for each loader and four for each device",
 			fmt.Sprintf("the number of batches that may wait for a device, 1 to %d", maxBatch)).number(maxBatch),
 		flag(postprocess, "Where what follows inference runs: apart, in processes of its own; device, in the device's process; auto: apart where the task says that it may",

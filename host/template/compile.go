@@ -92,6 +92,7 @@ func (c *compiler) topLevel(role string, n *Node) {
 		if n.Kind != KindMap && n.Kind != KindMode {
 			c.problem(role, n, "must be a map, not "+show(n), "")
 		}
+		c.dataloader(n)
 		return
 	case n.Kind == KindMode && (n.Custom || hasCustom(n)):
 		c.t.Custom = append(c.t.Custom, role)

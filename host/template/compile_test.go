@@ -130,6 +130,14 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 			RoleOutput:    mode("OutputByFilenameSubfoldering", map[string]any{"file_to_write": map[string]any{"a": ""}}),
 		}, []string{"output_mode.file_to_write.a is empty: it must name a file"}},
 		{"dataloader", map[string]*Node{RoleDataloader: Scalar(num(3))}, []string{"dataloader must be a map, not 3"}},
+		{"batch_by", map[string]*Node{RoleDataloader: Scalar(map[string]any{"batch_by": num(3), "batch_window": "many", "batch_size": "own"})}, []string{
+			"dataloader.batch_by is 3; it must be size (the size of the input's file), a field of the items, or none",
+			`dataloader.batch_window is "many"; it must be an integer from 1 to 1048576`,
+		}},
+		{"batch_window", map[string]*Node{RoleDataloader: Scalar(map[string]any{"batch_by": "", "batch_window": num(0)})}, []string{
+			`dataloader.batch_by is ""; it must be size (the size of the input's file), a field of the items, or none`,
+			"dataloader.batch_window is 0; it must be an integer from 1 to 1048576",
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tmpl, problems := Compile(root(c.in))
