@@ -143,5 +143,6 @@ func (a *archive) write(s *tarfile.Sample, input triplet) {
 		place.Parts = append(place.Parts, members.Part{Field: field, Offset: part.Offset, Size: part.Size, Check: part.Check})
 	}
 	b = place.Append(append(b, `,"`+members.Field+`":`...))
-	a.line = append(b, '}')
+	b = append(b, '}')
+	a.line = b
 }

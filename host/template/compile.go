@@ -182,7 +182,7 @@ func (m *Input) NeedsFolder() bool {
 	case m.Kind == Merged:
 		return slices.ContainsFunc(m.Modes, (*Input).NeedsFolder)
 	}
-	return !m.hasLines() && !(m.Globs() && strings.HasPrefix(m.Glob, "/"))
+	return !m.hasLines() && (!m.Globs() || !strings.HasPrefix(m.Glob, "/"))
 }
 
 // listsFolders reports whether the mode lists the input folder by its path, and not by a pattern that is joined to it.
