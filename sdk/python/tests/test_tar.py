@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import random
 import string
@@ -12,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builthost import kagurazaka
 
-from kagurazaka._serve import members
+from kagurazaka._serve import members, nodes
 from kagurazaka.template.io import FileTriplet, InputByTar
 from kagurazaka.template.task.torch_vanilla import ItemDataset
 from kagurazaka.utils import tar
@@ -143,6 +145,55 @@ def test_members_as_bytes(tmp_path: Path) -> None:
     members.Reader(lambda **item: got.update(item))(**item)
     at = FileTriplet(f"{tmp_path}/0.tar/a.jpg", "0", "a.jpg")
     assert got == {"input": at, "input_image": b"\1", "input_mask": None, "input_text": b"\2\2"}
+
+
+TASK = """
+from kagurazaka import KagurazakaTask, moemoecue_normal
+from kagurazaka.template.io import InputByTar, NoHardShard
+
+@moemoecue_normal(NoHardShard("in", None), input_mode=InputByTar("*/*.tar", {keys!r}, required=["image"], members={members!r}))
+class Read(KagurazakaTask):
+    def process(self, **item):
+        pass
+"""
+
+
+@pytest.mark.parametrize("way", [None, "bytes"])
+def test_the_host_lists_what_python_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "task.py").write_text(TASK.format(keys=KEYS, members=way))
+    names = [
+        "./a.JPG",
+        "./a.txt",
+        "./a.png",
+        "b.txt",
+        "c.png",
+        "c.seg.png",
+        "\udcff/d.v1.jpg",
+        "x/../e.jpg",
+        "/f.jpg",
+        "l" * 300 + ".jpg",
+        "dir/.jpg",
+        "g",
+    ]
+    for number, form in enumerate((tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)):
+        (tmp_path / "in" / str(number)).mkdir(parents=True)
+        write(tmp_path / "in" / str(number) / "0.tar", *names, format=form)
+    told = kagurazaka("export", "task.py", "Read", "--out", "list.jsonl", cwd=tmp_path)
+    assert told.code == 0, told.log
+    items = InputByTar("*/*.tar", KEYS, required=["image"], members=way).generate_tasks("in")
+    lines = (tmp_path / "list.jsonl").read_text().splitlines()
+    assert len(items) == 10 and [json.loads(line) for line in lines] == [
+        json.loads(json.dumps(item, default=FileTriplet.to_dict)) for item in items
+    ]
+
+
+def test_ids_keep_their_order_on_the_way_to_the_host() -> None:
+    message = nodes._mode(InputByTar("*.tar", {"z": "z", "a": ["a", "b"]}))
+    assert [field.name for field in message.fields] == ["glob", "keys", "required", "members"]
+    assert [field.name for field in message.fields[1].value.map.fields] == ["z", "a"] and not message.custom
+    made = nodes._new(None, message, None)
+    assert made == InputByTar("*.tar", {"z": "z", "a": ["a", "b"]}) and list(made.keys) == ["z", "a"]
 
 
 def test_a_dataset_of_the_template_has_members(tmp_path: Path) -> None:
