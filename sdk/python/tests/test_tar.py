@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -136,6 +137,9 @@ def test_members_are_files_that_only_memory_holds(tmp_path: Path, monkeypatch: p
     with pytest.raises(KeyError, match="mine"):
         members.Reader(fails)(**item)
     assert not os.path.lexists(paths[-1])
+    del reader
+    gc.collect()
+    assert os.listdir(tmp_path / "run") == []
 
 
 def test_members_as_bytes(tmp_path: Path) -> None:

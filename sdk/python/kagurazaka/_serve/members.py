@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
+import weakref
 import zlib
 from typing import Any, Callable
 
@@ -57,6 +59,7 @@ class Reader:
         if self.process != os.getpid():
             parent = os.environ.get("PLUGIN_UNIX_SOCKET_DIR") or None
             self.folder, self.process = tempfile.mkdtemp(prefix="members-", dir=parent), os.getpid()
+            weakref.finalize(self, _remove, self.folder, self.process)
         self.made += 1
         folder = os.path.join(self.folder, str(self.made))
         os.mkdir(folder, 0o700)
@@ -106,6 +109,12 @@ def names(**item: Any) -> dict[str, Any]:
 def named(call: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that calls another with items whose members are not read."""
     return lambda **item: call(**names(**item))
+
+
+def _remove(folder: str, process: int) -> None:
+    # A forked process has the reader, too.
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Files:
