@@ -37,6 +37,9 @@ func (f *SourceFlags) given() []source {
 // apply puts the mode of the flags into a resolved template, which is changed.
 func (f *SourceFlags) apply(task *schema.Task, tree *template.Node) []problem.Problem {
 	given := f.given()
+	if f.Null && f.FilesFrom == "" {
+		return []problem.Problem{{Source: "--null", Message: "(-0) says how the paths of --files-from end, which is not given"}}
+	}
 	if len(given) == 0 {
 		return nil
 	}
