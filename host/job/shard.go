@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -103,8 +104,14 @@ func (s *Session) Divide(ctx context.Context, spec *Spec, o DivideOptions) (Divi
 		listed.Template = spec.Template.Clone()
 		listed.Template.Set(template.RoleFinishCheck, template.Scalar(nil))
 	}
-	summary, err := s.List(ctx, &listed, need, d.take)
-	if err == nil {
+	summary, err := s.List(ctx, &listed, need, func(i *plan.Item) error {
+		err := d.take(i)
+		if err == nil && spec.Limit > 0 && d.made.Items == uint64(spec.Limit) {
+			err = errEnough
+		}
+		return err
+	})
+	if err == nil || errors.Is(err, errEnough) {
 		err = d.end()
 	}
 	if err != nil {

@@ -22,11 +22,11 @@ type part struct{ index, count int }
 
 func (p part) String() string { return fmt.Sprintf("%d/%d", p.index, p.count) }
 
-// part reads the flag; nil: it is not given.
-func (s *Session) part() (*part, error) {
+// part reads the flag; nil: it is not given. The warning may be empty.
+func (s *Session) part() (_ *part, warning string, _ error) {
 	text := s.Flags.Shard
 	if text == "" {
-		return nil, nil
+		return nil, "", nil
 	}
 	const want = "must be I/N, such as 0/4, or auto, or auto/N"
 	first, second, divided := strings.Cut(text, "/")
@@ -34,50 +34,50 @@ func (s *Session) part() (*part, error) {
 	if divided {
 		var err error
 		if count, err = strconv.Atoi(second); err != nil || count < 1 {
-			return nil, fmt.Errorf("--shard %s: %s", text, want)
+			return nil, "", fmt.Errorf("--shard %s: %s", text, want)
 		}
 	}
 	if first == "auto" {
 		choice, err := shard.Auto(os.Getenv, count)
 		if err != nil {
-			return nil, fmt.Errorf("--shard %s: %w", text, err)
+			return nil, "", fmt.Errorf("--shard %s: %w", text, err)
 		}
 		p := &part{choice.Index, choice.Count}
-		if choice.Warning != "" {
-			s.Log.Warn("--shard " + text + ": " + choice.Warning)
-		}
 		s.Note(fmt.Sprintf("--shard %s takes part %s, by %s", text, p, choice.From))
-		return p, nil
+		return p, choice.Warning, nil
 	}
 	index, err := strconv.Atoi(first)
 	switch {
 	case err != nil || !divided:
-		return nil, fmt.Errorf("--shard %s: %s", text, want)
+		return nil, "", fmt.Errorf("--shard %s: %s", text, want)
 	case index < 0 || index >= count:
-		return nil, fmt.Errorf("--shard %s: the parts count from 0 to %d", text, count-1)
+		return nil, "", fmt.Errorf("--shard %s: the parts count from 0 to %d", text, count-1)
 	}
-	return &part{index, count}, nil
+	return &part{index, count}, "", nil
 }
 
 // shard divides a spec by --shard: in the template where the task has one that the host knows, otherwise behind the listing.
 func (s *Session) shard(spec *Spec) []problem.Problem {
-	p, err := s.part()
+	p, warning, err := s.part()
+	var problems []problem.Problem
 	switch {
 	case err != nil:
 		return []problem.Problem{{Message: err.Error()}}
 	case p == nil:
 		return nil
+	case warning != "":
+		problems = append(problems, problem.Problem{Source: "--shard " + s.Flags.Shard, Message: warning, Warning: true})
 	}
 	if spec.Template == nil || !shardNode(spec.Template, *p, "--shard "+s.Flags.Shard) {
 		spec.Shard = &template.Shard{Num: uint64(p.count), Idx: []uint64{uint64(p.index)}}
 	}
 	if spec.makesBatches() {
-		return []problem.Problem{{
+		problems = append(problems, problem.Problem{
 			Message:    fmt.Sprintf("--shard %s: the loader of %s makes its batches itself, so the host cannot divide its items", s.Flags.Shard, spec.Task.Name),
 			Suggestion: "divide the inputs, for example with kagurazaka shard --layout hard",
-		}}
+		})
 	}
-	return nil
+	return problems
 }
 
 // shardNode writes a part into the soft_shard of a template: in its place where it is whole, otherwise within its innermost subshard, which

@@ -80,7 +80,7 @@ func TestPart(t *testing.T) {
 		"auto": "auto/N", "auto/2": "below 2",
 	} {
 		s := &Session{Program: &Program{Flags: &Flags{ShardFlags: ShardFlags{Shard: text}}, Log: hclog.NewNullLogger(), Note: func(string) {}}}
-		p, err := s.part()
+		p, _, err := s.part()
 		got := fmt.Sprint(p)
 		if err != nil {
 			got = err.Error()
