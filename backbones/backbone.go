@@ -157,8 +157,6 @@ type Result struct {
 	Unwritten Unwritten
 	// Busy is the worker's time for it; 0: unknown.
 	Busy time.Duration
-	// Each is the time of each item in microseconds, by position; nil: not known.
-	Each []uint32
 }
 
 // Unwritten counts items that are done without the output that the finish check looks for. The next run repeats them.

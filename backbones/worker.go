@@ -143,9 +143,6 @@ type Outcomes struct {
 	Failed  []FailedItem
 	// Unwritten counts some of Done.
 	Unwritten Unwritten
-	// Each is the time of each item of Done, in microseconds and in their order. It may end early: the rest has no time. nil: only Mean
-	// is known.
-	Each []uint32
 	// Mean is the mean time of the items of Done; 0: not known.
 	Mean time.Duration
 	// Attempts has those of Done that took more than one.

@@ -39,7 +39,7 @@ func (s *scheduler) Answered(at crew.Seat, r backbones.Result) (out backbones.Ou
 	out.Skipped = collect(out.Skipped, f.parts, marks, f.count, backbones.OutcomeSkipped)
 	out.Unwritten = r.Unwritten
 	out.Done = collect(out.Done, f.parts, marks, f.count, backbones.OutcomeDone)
-	out.Mean, out.Each = cut.Times(r, marks)
+	out.Mean = cut.MeanTime(r)
 	out.Attempts = f.attempts(marks)
 	items := cut.Cursor{Parts: f.parts}
 	for _, fail := range r.Failures {

@@ -66,12 +66,12 @@ func TestResults(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	items := itemTexts(12)
 	l := listedRun(t, dir, Options{}, items...)
-	// A chunk of which only the mean is known, items alone, and one that knows each; they come in any order.
+	// A chunk has a mean, and an item alone its own time. They come in any order.
 	l.Record(backbones.Outcomes{Done: []backbones.Span{{First: 8, Count: 2}}, Mean: 1500 * time.Microsecond})
 	l.Record(backbones.Outcomes{Done: []backbones.Span{{First: 1, Count: 1}}, Mean: 2 * time.Millisecond, Attempts: []backbones.Attempt{{Number: 1, Count: 3}}})
 	l.Record(backbones.Outcomes{Done: []backbones.Span{{First: 0, Count: 1}}, Mean: time.Second})
 	l.Record(backbones.Outcomes{
-		Done: []backbones.Span{{First: 2, Count: 1}, {First: 4, Count: 2}}, Each: []uint32{10, 11, 12}, Mean: 11 * time.Microsecond,
+		Done: []backbones.Span{{First: 2, Count: 1}, {First: 4, Count: 2}}, Mean: 11 * time.Microsecond,
 		Skipped: []backbones.Span{{First: 7, Count: 1}},
 		Failed: []backbones.FailedItem{{Number: 3, Item: items[3], Failure: backbones.Failure{
 			Kind: backbones.KindError, Message: "no", Attempts: 2, Elapsed: 1500 * time.Millisecond,
@@ -89,10 +89,10 @@ func TestResults(t *testing.T) {
 	want := []Result{
 		{Outcome: OutcomeDone, Time: time.Second, Timed: true, Attempts: 1},
 		{Outcome: OutcomeDone, Time: 2 * ms, Timed: true, Attempts: 3},
-		{Outcome: OutcomeDone, Time: 10 * us, Timed: true, Attempts: 1},
+		{Outcome: OutcomeDone, Time: 11 * us, Timed: true, Mean: true, Attempts: 1},
 		{Outcome: OutcomeFailed, Time: 1500 * ms, Timed: true, Attempts: 2},
-		{Outcome: OutcomeDone, Time: 11 * us, Timed: true, Attempts: 1},
-		{Outcome: OutcomeDone, Time: 12 * us, Timed: true, Attempts: 1},
+		{Outcome: OutcomeDone, Time: 11 * us, Timed: true, Mean: true, Attempts: 1},
+		{Outcome: OutcomeDone, Time: 11 * us, Timed: true, Mean: true, Attempts: 1},
 		{Outcome: OutcomeResumed},
 		{Outcome: OutcomeSkipped},
 		{Outcome: OutcomeDone, Time: 1500 * us, Timed: true, Mean: true, Attempts: 1},

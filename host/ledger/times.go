@@ -18,11 +18,11 @@ const (
 // timesARecord is how many times a record has at most. It is far below maxPayload.
 const timesARecord = 8192
 
-// timed is consecutive items with their mean time in microseconds, or each one's.
+// timed is consecutive items with their mean time in microseconds, or one item with its own.
 type timed struct {
 	backbones.Span
-	mean uint32
-	each []uint32
+	time uint32
+	own  bool
 }
 
 // microseconds is a time as records have it.
@@ -33,21 +33,11 @@ func microseconds(d time.Duration) uint32 {
 // timed adds the times and attempts of items that are done. The caller holds the lock.
 func (l *Ledger) timed(o backbones.Outcomes) {
 	l.attempts = append(l.attempts, o.Attempts...)
-	if o.Mean <= 0 && len(o.Each) == 0 {
+	if o.Mean <= 0 {
 		return
 	}
-	mean, each := microseconds(o.Mean), o.Each
 	for _, span := range o.Done {
-		t := timed{Span: span, mean: mean}
-		switch {
-		case each == nil:
-		case len(each) == 0:
-			return
-		default:
-			t.Count = min(t.Count, len(each))
-			t.each, each = each[:t.Count], each[t.Count:]
-		}
-		l.times = append(l.times, t)
+		l.times = append(l.times, timed{span, microseconds(o.Mean), len(o.Done) == 1 && span.Count == 1 && len(o.Skipped) == 0})
 	}
 }
 
@@ -62,11 +52,10 @@ func (l *Ledger) writeTimes() {
 		}
 		some = some[:0]
 	}
-	for i, t := range l.times {
-		l.times[i].each = nil
-		if t.each == nil && t.Count > 1 {
+	for _, t := range l.times {
+		if !t.own {
 			hand()
-			l.out.record(kindSeconds, []uint64{formMean, t.First, uint64(t.Count), uint64(t.mean)})
+			l.out.record(kindSeconds, []uint64{formMean, t.First, uint64(t.Count), uint64(t.time)})
 			continue
 		}
 		if t.First != next || len(some) > timesARecord {
@@ -75,12 +64,7 @@ func (l *Ledger) writeTimes() {
 		if len(some) == 0 {
 			some = append(some, formEach, t.First)
 		}
-		for _, us := range t.each {
-			some = append(some, uint64(us))
-		}
-		if t.each == nil {
-			some = append(some, uint64(t.mean))
-		}
+		some = append(some, uint64(t.time))
 		next = end(t.Span)
 	}
 	hand()
