@@ -53,12 +53,9 @@ func newJournal(root, how string, owner outputs.Owner, shared func(outputs.Owner
 	return journal, err
 }
 
-// inputJournal is the journal of the task that writes the inputs; nil: they are not another task's outputs. It is only read.
-func inputJournal(t *template.Template) plan.Journal {
-	if !t.ReadsOutputs() {
-		return nil
-	}
-	journal, err := outputs.New(t.InputPath, outputs.Owner{}, nil)
+// inputJournal is the journal of the task that writes below an input folder. It is only read.
+func inputJournal(folder string) plan.Journal {
+	journal, err := outputs.New(folder, outputs.Owner{}, nil)
 	if err != nil {
 		return nil
 	}

@@ -225,7 +225,7 @@ func (p *Place) openFirst(ctx context.Context) error {
 }
 
 func (p *Place) planOptions() plan.Options {
-	options := plan.Options{Patience: openPatience, Warn: p.warnings.met, Policy: p.spec.Listing, Picker: p.Picker, Made: p.Made, Inputs: inputJournal(p.template)}
+	options := plan.Options{Patience: openPatience, Warn: p.warnings.met, Policy: p.spec.Listing, Picker: p.Picker, Made: p.Made, Inputs: inputJournal}
 	if p.journal != nil {
 		options.Journal = p.journal
 	}

@@ -178,7 +178,7 @@ func (s *Session) Plan(ctx context.Context, spec *Spec, first int, unfinished fu
 	if !spec.native(t) || t.Input == nil {
 		return plan.Summary{}, exitcode.Usagef("%s lists its items itself, so only a run can tell what there is to do: its template has no input_mode that the host knows", spec.Task.Name)
 	}
-	options := plan.Options{Policy: spec.Listing, Unfinished: unfinished, Picker: plan.NewPicker(spec.Select), Inputs: inputJournal(t)}
+	options := plan.Options{Policy: spec.Listing, Unfinished: unfinished, Picker: plan.NewPicker(spec.Select), Inputs: inputJournal}
 	var err error
 	if options.Made, err = s.made(spec); err != nil {
 		return plan.Summary{}, err

@@ -9,6 +9,14 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
+// walkFolderItems lists the folders below an input folder that have files of the input mode's names.
+func (w *walk) walkFolderItems() error {
+	if w.inputs = nil; w.o.Inputs != nil {
+		w.inputs = w.o.Inputs(w.t.InputPath)
+	}
+	return w.walkFolders(".")
+}
+
 // walkFolders lists the folders in a folder that have files of the input mode's names, and then those below each, by name. Links to
 // folders are not entered.
 func (w *walk) walkFolders(rel string) error {
@@ -117,7 +125,7 @@ func (w *walk) members(folder string) (found, more bool, err error) {
 // leaveUnfinished drops the items in w.names that the task which writes them has not finished. The journal answers for what existed before it
 // looks, so it comes after their files.
 func (w *walk) leaveUnfinished(rel string) {
-	j := w.o.Inputs
+	j := w.inputs
 	if j == nil || len(w.names.all) == 0 {
 		return
 	}

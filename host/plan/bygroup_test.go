@@ -292,9 +292,14 @@ func TestUnfinishedFoldersAreNoItems(t *testing.T) {
 	touch(t, filepath.Join(in, "a", "t.txt"), filepath.Join(in, "b", "t.txt"), filepath.Join(in, "c", "t.txt"), filepath.Join(in, "s", "d", "t.txt"), filepath.Join(in, "s", "e", "t.txt"))
 	w := walkFrom(t, mustCompile(t, map[string]*template.Node{
 		template.RoleHardShard: folders(in, "out"), template.RoleInput: byFolder(ordered("text", "t.txt")),
-	}), Options{Inputs: &said{states: map[string]template.OutputState{
-		"a": template.OutputUnfinished, "b/t.txt": template.OutputOpen, "s/d/t.txt": template.OutputUnfinished, "t.txt": template.OutputOpen,
-	}}})
+	}), Options{Inputs: func(folder string) Journal {
+		if folder != in {
+			t.Errorf("the journal of %s", folder)
+		}
+		return &said{states: map[string]template.OutputState{
+			"a": template.OutputUnfinished, "b/t.txt": template.OutputOpen, "s/d/t.txt": template.OutputUnfinished, "t.txt": template.OutputOpen,
+		}}
+	}})
 	if diff := cmp.Diff([]string{".:c t.txt", "s:e t.txt"}, shownItems(t, w, "text")); diff != "" || w.counters.Incomplete.Load() != 3 {
 		t.Errorf("%d incomplete; items (- want, + got):\n%s", w.counters.Incomplete.Load(), diff)
 	}

@@ -36,8 +36,9 @@ type Options struct {
 	Policy Policy
 	// Journal knows which outputs are whole; nil: all that exist.
 	Journal Journal
-	// Inputs knows which of the folders that InputByFilenameSubfoldering lists another run has not finished; nil: all are whole.
-	Inputs Journal
+	// Inputs returns what knows which of the folders that InputByFilenameSubfoldering lists below an input folder another run has not
+	// finished, or nil; nil: all are whole.
+	Inputs func(folder string) Journal
 	// Unfinished takes the path of each output that exists and is unfinished; may be nil. Only Summarise calls it.
 	Unfinished func(path string)
 	// Picker takes some of the items alone; nil: all.

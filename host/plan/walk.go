@@ -157,6 +157,8 @@ type walk struct {
 	grouping grouping
 	inner    nameList
 	text     []byte
+	// inputs knows which folders of the input folder are unfinished; nil: none.
+	inputs Journal
 	// repeats is the number of names of a group that repeat an item of an earlier mode.
 	repeats int
 
@@ -247,7 +249,7 @@ func (w *walk) run() error {
 		w.filter = newFilter(in)
 		return w.walkExts(".")
 	case in.Kind == template.ByFolder:
-		return w.walkFolders(".")
+		return w.walkFolderItems()
 	case in.Globs():
 		base, steps := globSteps(w.t.InputPath, in.Glob, in.Recursive)
 		return descent{walk: w}.descend(base, steps, nil, false)

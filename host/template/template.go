@@ -2,7 +2,6 @@
 package template
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -174,12 +173,6 @@ func (t *Template) Native() bool { return len(t.Custom) == 0 }
 // Plugins returns the template as if all its modes were the plugin's own code.
 func (t *Template) Plugins() *Template {
 	return &Template{Custom: []string{RoleHardShard, RoleInput, RoleOutput, RoleFinishCheck}, Shard: t.Shard}
-}
-
-// ReadsOutputs reports whether the inputs are folders that another task has written.
-func (t *Template) ReadsOutputs() bool {
-	reads := func(m *Input) bool { return m.Kind == ByFolder }
-	return t != nil && t.Input != nil && (reads(t.Input) || slices.ContainsFunc(t.Input.Modes, reads))
 }
 
 // InputsFrom is the folder of the inputs, or the JSON Lines file that names them; empty: the task lists its items.
