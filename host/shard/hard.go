@@ -2,7 +2,6 @@ package shard
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,13 +11,8 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
 	"github.com/kagurazaka/kagurazaka/internal/count"
-	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
-
-// markName is the file in the base folder that says what was laid out there. It is written before the first link.
-const markName = ".kagurazaka-hard-shard.json"
 
 // Layout is folders BASE/IDX/NAME, one a part, as HardShardModeV1 reads them. Their files are hard links to those below a folder. Files
 // of one folder that share a stem stay together: they may be one item.
@@ -33,16 +27,8 @@ type Layout struct {
 	Hash   func(relDir, fileName string) uint64 `json:"-"`
 }
 
-// mark is the file markName.
-type mark struct {
-	Format int `json:"kagurazaka_hard_shard"`
-	Layout
-	// Complete: all links are made. Made: the base folder was not there before.
-	Complete bool `json:"complete"`
-	Made     bool `json:"made"`
-}
-
-// Make makes the folders. What a command that was killed has left is removed first. Nothing is changed before all is known to fit.
+// Make makes the folders. It finishes what a command that was killed has begun. Nothing is changed before all is known to fit, and a
+// folder of a part exists only once it has all its files.
 func (l Layout) Make(ctx context.Context) ([]Part, error) {
 	if l.Name == "" || l.Name != filepath.Base(l.Name) || l.Name == ".." || l.Name == "." {
 		return nil, fmt.Errorf("--name %q must be the name of a folder", l.Name)
@@ -56,17 +42,21 @@ func (l Layout) Make(ctx context.Context) ([]Part, error) {
 	}
 	before, err := readMark(l.Base)
 	switch {
-	case err == nil && before.Complete:
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, err
+	case before.State == made:
 		return nil, fmt.Errorf("%s has the files of %s already, in %d parts: --undo takes them back", l.Base, before.In, before.Parts)
-	case err == nil && before.In != l.In:
+	case before.In != l.In:
 		return nil, fmt.Errorf("%s has a part of the files of %s, from a command that did not end: --undo takes them back", l.Base, before.In)
-	case err == nil:
-		// The same command, again.
-		if _, err := Undo(ctx, l.In, l.Base); err != nil {
+	default:
+		u, err := Undo(ctx, l.In, l.Base)
+		if err == nil && u.Kept > 0 {
+			err = fmt.Errorf("%s: --undo, which did not end, has left %s: move it away", l.Base, u.First[0])
+		}
+		if err != nil {
 			return nil, err
 		}
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, err
 	}
 	w := &layoutWalk{ctx: ctx, layout: l}
 	if err := w.check(); err != nil {
@@ -110,28 +100,6 @@ func (l Layout) apart() error {
 	return nil
 }
 
-func readMark(base string) (m mark, err error) {
-	text, err := os.ReadFile(filepath.Join(base, markName))
-	if err == nil {
-		if err = json.Unmarshal(text, &m); err == nil && (m.Format != 1 || m.Parts < 1 || m.Name != filepath.Base(m.Name)) {
-			err = errors.New("it is not of this version")
-		}
-		if err != nil {
-			err = fmt.Errorf("%s: %w", filepath.Join(base, markName), err)
-		}
-	}
-	m.Base = base
-	return m, err
-}
-
-func (m mark) write() error {
-	text, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	return atomicfile.Write(filepath.Join(m.Base, markName), append(text, '\n'), 0o644)
-}
-
 // Folder is the folder of a part.
 func (l Layout) Folder(part int) string { return filepath.Join(l.Base, strconv.Itoa(part), l.Name) }
 
@@ -149,6 +117,9 @@ type layoutWalk struct {
 	parts []Part
 	// made is the folder that was made last for each part.
 	made map[int]string
+	// aside has the folders in which the links are made, links their records.
+	aside mark
+	links *linkWriter
 }
 
 // check looks at everything, and refuses what cannot be laid out.
@@ -189,6 +160,13 @@ func (w *layoutWalk) check() error {
 		return fmt.Errorf("%s below %s cannot be laid out by hard links, so nothing was changed: %s", count.Of(w.odds, "entry", "entries"), l.In, strings.Join(w.odd, ", "))
 	}
 	return nil
+}
+
+func inodeOf(info fs.FileInfo) uint64 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return s.Ino
+	}
+	return 0
 }
 
 func deviceOf(info fs.FileInfo) uint64 {
@@ -281,10 +259,10 @@ func (w *layoutWalk) look(f file) error {
 	return nil
 }
 
-// make makes the links.
+// make makes the links aside, and then moves the parts to their places.
 func (w *layoutWalk) make() ([]Part, error) {
 	l := w.layout
-	m := mark{Format: 1, Layout: l}
+	m := mark{Format: markFormat, Layout: l, State: making}
 	if _, err := os.Lstat(l.Base); errors.Is(err, fs.ErrNotExist) {
 		m.Made = true
 	}
@@ -299,15 +277,34 @@ func (w *layoutWalk) make() ([]Part, error) {
 	if err := m.write(); err != nil {
 		return nil, err
 	}
+	if err := w.linkAll(m); err != nil {
+		return nil, fmt.Errorf("%w; no part was made, and the same command tries again", err)
+	}
+	if err := m.enter(placing); err != nil {
+		return nil, err
+	}
+	if err := m.place(); err != nil {
+		return nil, fmt.Errorf("%w; the same command goes on, and --undo takes back what was made", err)
+	}
+	return w.parts, m.enter(made)
+}
+
+// linkAll makes the links aside, with a record of each.
+func (w *layoutWalk) linkAll(m mark) error {
+	l := w.layout
 	var assigned *Assignment
 	if l.BySize {
 		assigned = w.weights.Assign(l.Parts)
 	}
-	w.unit, w.parts, w.made = 0, make([]Part, l.Parts), map[int]string{}
+	w.unit, w.parts, w.made, w.aside = 0, make([]Part, l.Parts), map[int]string{}, m
 	for i := range l.Parts {
-		if err := os.MkdirAll(l.Folder(i), 0o777); err != nil {
-			return nil, err
+		if err := os.MkdirAll(m.aside(i), 0o777); err != nil {
+			return err
 		}
+	}
+	var err error
+	if w.links, err = createLinks(m); err != nil {
+		return err
 	}
 	err = w.walk(".", func(f file) error {
 		part := int(f.unit % uint64(l.Parts))
@@ -319,157 +316,28 @@ func (w *layoutWalk) make() ([]Part, error) {
 		}
 		return w.link(part, f)
 	})
-	if err != nil {
-		return nil, fmt.Errorf("%w; the same command goes on, and --undo takes back what was made", err)
-	}
-	m.Complete = true
-	return w.parts, m.write()
+	return errors.Join(err, w.links.close())
 }
 
 func (w *layoutWalk) link(part int, f file) error {
+	folder := w.aside.aside(part)
 	if w.made[part] != f.relDir {
-		if err := os.MkdirAll(filepath.Join(w.layout.Folder(part), f.relDir), 0o777); err != nil {
+		if err := os.MkdirAll(filepath.Join(folder, f.relDir), 0o777); err != nil {
 			return err
 		}
 		w.made[part] = f.relDir
 	}
-	if err := os.Link(filepath.Join(w.layout.In, f.rel), filepath.Join(w.layout.Folder(part), f.rel)); err != nil {
+	path := filepath.Join(folder, f.rel)
+	if err := os.Link(filepath.Join(w.layout.In, f.rel), path); err != nil {
+		return err
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
 		return err
 	}
 	w.parts[part].Items++
 	if w.layout.BySize {
-		if info, err := f.entry.Info(); err == nil {
-			w.parts[part].Weight += float64(info.Size())
-		}
+		w.parts[part].Weight += float64(info.Size())
 	}
-	return nil
-}
-
-// lockFolder keeps other commands from a folder.
-func lockFolder(path string) (unlock func(), err error) {
-	dir, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := filelock.TryLock(dir); errors.Is(err, filelock.ErrHeld) {
-		_ = dir.Close()
-		return nil, fmt.Errorf("%s: another command is at work there", path)
-	}
-	return func() { _ = dir.Close() }, nil
-}
-
-// Undone is what became of the files of a layout.
-type Undone struct {
-	// Removed counts links whose file is in its old place, Returned those that were brought back there.
-	Removed  int `json:"removed"`
-	Returned int `json:"returned"`
-	// Kept counts files that stay, because another one has their place; First are the first of them.
-	Kept  int      `json:"kept"`
-	First []string `json:"first_kept,omitempty"`
-}
-
-// Undo takes a layout back: files that are gone from the folder that was divided return there, and the links and their folders are
-// removed. It may be called again after it was killed.
-func Undo(ctx context.Context, in, base string) (Undone, error) {
-	u := &undo{ctx: ctx}
-	m, err := readMark(base)
-	if errors.Is(err, fs.ErrNotExist) {
-		return u.Undone, fmt.Errorf("%s has no parts that this command made: there is no %s in it", base, markName)
-	}
-	if err != nil {
-		return u.Undone, err
-	}
-	abs, err := filepath.Abs(in)
-	if target, e := filepath.EvalSymlinks(abs); e == nil {
-		abs = target
-	}
-	if err != nil || abs != m.In {
-		return u.Undone, errors.Join(err, fmt.Errorf("%s has the files of %s, not of %s", base, m.In, in))
-	}
-	unlock, err := lockFolder(base)
-	if err != nil {
-		return u.Undone, err
-	}
-	defer unlock()
-	u.in = m.In
-	for i := range m.Parts {
-		if err := u.folder(m.Folder(i), "."); err != nil {
-			return u.Undone, err
-		}
-		_ = os.Remove(filepath.Dir(m.Folder(i)))
-	}
-	if u.Kept > 0 {
-		return u.Undone, nil
-	}
-	if err := os.Remove(filepath.Join(base, markName)); err != nil {
-		return u.Undone, err
-	}
-	if m.Made {
-		_ = os.Remove(base)
-	}
-	return u.Undone, nil
-}
-
-type undo struct {
-	Undone
-	ctx context.Context
-	in  string
-}
-
-// folder takes back the files of a folder, and removes it if nothing is left in it.
-func (u *undo) folder(top, rel string) error {
-	if u.ctx.Err() != nil {
-		return context.Cause(u.ctx)
-	}
-	dir := filepath.Join(top, rel)
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		name := filepath.Join(rel, e.Name())
-		if e.IsDir() {
-			err = u.folder(top, name)
-		} else {
-			err = u.file(filepath.Join(top, name), filepath.Join(u.in, name))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	_ = os.Remove(dir)
-	return nil
-}
-
-// file takes back a file.
-func (u *undo) file(path, back string) error {
-	mine, err := os.Lstat(path)
-	if err != nil {
-		return err
-	}
-	there, err := os.Lstat(back)
-	switch {
-	case err == nil && os.SameFile(mine, there):
-		u.Removed++
-		return os.Remove(path)
-	case err == nil:
-		if u.Kept++; len(u.First) < 5 {
-			u.First = append(u.First, path)
-		}
-		return nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(back), 0o777); err != nil {
-		return err
-	}
-	// A file that comes to be there meanwhile is not replaced.
-	if err := os.Link(path, back); err != nil {
-		return err
-	}
-	u.Returned++
-	return os.Remove(path)
+	return w.links.add(link{part: part, inode: inodeOf(info), rel: f.rel})
 }

@@ -211,20 +211,98 @@ func TestUndoKeepsOtherFiles(t *testing.T) {
 	write(t, "base/0", "output/a.out")
 	write(t, "base/0/input", "new")
 	u, err := Undo(t.Context(), "in", "base")
-	if err != nil || u.Kept != 1 || u.Removed != 2 || u.Returned != 1 || u.First[0] != "base/0/input/b" {
+	if err != nil || u.Kept != 1 || u.Removed != 2 || u.Returned != 0 || u.First[0] != "base/0/input/b" {
 		t.Errorf("%+v, %v", u, err)
 	}
-	if got := tree(t, "in"); !slices.Equal(got, []string{"a=a", "b=another", "c=c", "new=new"}) {
+	if got := tree(t, "in"); !slices.Equal(got, []string{"a=a", "b=another", "c=c"}) {
 		t.Error(got)
 	}
 	must(t, os.Remove("in/b"))
 	if u, err := Undo(t.Context(), "in", "base"); err != nil || u.Returned != 1 {
 		t.Errorf("again: %+v, %v", u, err)
 	}
-	if got := tree(t, "base"); !slices.Equal(got, []string{"0/output/a.out=output/a.out"}) {
+	if got := tree(t, "base"); !slices.Equal(got, []string{"0/input/new=new", "0/output/a.out=output/a.out"}) {
 		t.Error(got)
 	}
 	if _, err := Undo(t.Context(), "in", "base"); err == nil || !strings.Contains(err.Error(), "no parts that this command made") {
 		t.Errorf("a third time: %v", err)
+	}
+}
+
+// What is in the way is named, links are not followed, and everything else comes back.
+func TestUndoIsNotStoppedByWhatIsInTheWay(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "in", "sub/s", "linked/l", "z")
+	l := Layout{In: "in", Base: "base", Name: "input", Parts: 1}
+	if _, err := l.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	must(t, os.RemoveAll("in/sub"))
+	must(t, os.RemoveAll("in/linked"))
+	write(t, "in", "sub")
+	must(t, os.Mkdir("elsewhere", 0o755))
+	must(t, os.Symlink("../elsewhere", "in/linked"))
+	u, err := Undo(t.Context(), "in", "base")
+	if err != nil || u.Kept != 2 || u.Removed != 1 || u.Returned != 0 || !slices.Contains(u.First, "base/0/input/sub/s") {
+		t.Errorf("%+v, %v", u, err)
+	}
+	if got := tree(t, "elsewhere"); len(got) > 0 {
+		t.Error(got)
+	}
+	if _, err := l.Make(t.Context()); err == nil || !strings.Contains(err.Error(), "base/0/input/") {
+		t.Errorf("a layout over one that is half undone: %v", err)
+	}
+}
+
+// A part that a run may read has all its files, wherever a command ended.
+func TestPartsAreWhole(t *testing.T) {
+	for n := 0; ; n++ {
+		t.Chdir(t.TempDir())
+		someFiles(t, "in")
+		l := Layout{In: "in", Base: "base", Name: "input", Parts: 3}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		_, err := l.Make(&countdown{Context: ctx, n: n, end: func() { cancel(errors.New("ended")) }})
+		if err == nil {
+			cancel(nil)
+			break
+		}
+		for i := range l.Parts {
+			if _, err := os.Lstat(l.Folder(i)); err == nil {
+				t.Fatalf("after %d folders there is a part", n)
+			}
+		}
+		m, err := readMark("base")
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		must(t, err)
+		if m.State != making {
+			t.Fatalf("state %s", m.State)
+		}
+	}
+	// A command that was killed between two parts goes on.
+	t.Chdir(t.TempDir())
+	someFiles(t, "in")
+	before := tree(t, "in")
+	l := Layout{In: "in", Base: "base", Name: "input", Parts: 3}
+	if _, err := l.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m, err := readMark("base")
+	must(t, err)
+	must(t, os.Rename(m.Folder(2), m.aside(2)))
+	must(t, m.enter(placing))
+	parts, err := l.Make(t.Context())
+	if err != nil || len(parts) != 3 || parts[2].Items == 0 {
+		t.Fatalf("%v, %v", parts, err)
+	}
+	// So does one that was killed while it took them back.
+	must(t, os.Remove("base/0/input/.hidden"))
+	must(t, m.enter(undoing))
+	if parts, err := l.Make(t.Context()); err != nil || parts[0].Items == 0 {
+		t.Fatalf("%v, %v", parts, err)
+	}
+	if got := tree(t, "in"); !slices.Equal(got, before) {
+		t.Error(got)
 	}
 }
