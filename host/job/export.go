@@ -390,28 +390,21 @@ func (f *finder) close() {
 
 // add adds the result of an item to its row.
 func (f *finder) add(row *export.Row, i *plan.Item) error {
-	var found ledger.Result
-	known := false
 	f.listed++
-	switch {
-	case f.join == nil:
-		if known = i.Number < uint64(len(f.places)); known {
-			found = f.places[i.Number]
+	if f.join == nil {
+		if i.Number >= uint64(len(f.places)) {
+			return nil
 		}
-	default:
-		key := i.Key
-		if !i.Opaque {
-			key = itemkey.Of(i.Line)
-		}
-		var err error
-		if found, known, err = f.join.Of(key); err != nil {
-			return err
-		}
+		return f.fill(row, f.places[i.Number])
 	}
-	if !known {
-		return nil
+	key := i.Key
+	if !i.Opaque {
+		key = itemkey.Of(i.Line)
 	}
-	row.Key = found.Key
+	found, known, err := f.join.Of(key)
+	if err != nil || !known {
+		return err
+	}
 	return f.fill(row, found)
 }
 
@@ -420,7 +413,7 @@ func (f *finder) fill(row *export.Row, found ledger.Result) error {
 	r := &export.Result{
 		Number: found.Number, Outcome: found.Outcome.String(), Time: found.Time, Timed: found.Timed, Mean: found.Mean, Attempts: found.Attempts,
 	}
-	row.Result = r
+	row.Key, row.Result = found.Key, r
 	failed, err := (*ledger.FailedItem)(nil), error(nil)
 	switch {
 	case found.Outcome.Finished():

@@ -38,7 +38,11 @@ const joinFound = 1 << 63
 func NewJoin(r *Results) (*Join, error) {
 	j := &Join{r: r}
 	j.next, j.stop = iter.Pull2(r.All())
-	return j, j.advance()
+	if err := j.advance(); err != nil {
+		j.stop()
+		return nil, err
+	}
+	return j, nil
 }
 
 // Close ends the join.

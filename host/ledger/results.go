@@ -319,9 +319,12 @@ func (f *failures) open(dir string, r *Results) error {
 	in := bufio.NewReaderSize(file, 256<<10)
 	for at := int64(0); ; {
 		line, err := in.ReadBytes('\n')
-		if err != nil || len(line) > maxFailedLine {
+		if errors.Is(err, io.EOF) || len(line) > maxFailedLine {
 			// A line without an end was not written whole.
 			break
+		}
+		if err != nil {
+			return fmt.Errorf("reading the failed items of a run: %s: %w", path, regular.Cause(err))
 		}
 		var head struct {
 			Number   uint64      `json:"number"`
