@@ -54,7 +54,7 @@ func rootsOf(store FS, t *template.Template) ([]string, error) {
 	problem := func(path, message string) error {
 		return &template.InputError{Path: path, Message: message, From: t.InputFrom}
 	}
-	var roots, real []string
+	var roots, followed []string
 	for _, entry := range t.InputPaths {
 		found := []string{entry}
 		if template.HasMagic(entry) && !exists(store, entry) {
@@ -67,10 +67,10 @@ func rootsOf(store FS, t *template.Template) ([]string, error) {
 			if err != nil {
 				path = root
 			}
-			if slices.Contains(real, path) {
+			if slices.Contains(followed, path) {
 				continue
 			}
-			for i, other := range real {
+			for i, other := range followed {
 				inner, outer := root, roots[i]
 				if strings.HasPrefix(other, path+"/") {
 					inner, outer = outer, inner
@@ -81,7 +81,7 @@ func rootsOf(store FS, t *template.Template) ([]string, error) {
 					return nil, problem(inner, fmt.Sprintf("it lies in %s, which is listed as well, so its files would be listed twice", outer))
 				}
 			}
-			roots, real = append(roots, root), append(real, path)
+			roots, followed = append(roots, root), append(followed, path)
 		}
 	}
 	return roots, nil

@@ -28,10 +28,10 @@ func (m *Input) hasLines() bool {
 
 // EntersFolders reports whether the mode lists folders with all that lies in them.
 func (m *Input) EntersFolders() bool {
-	switch {
-	case m.Kind == Merged:
+	switch m.Kind {
+	case Merged:
 		return slices.ContainsFunc(m.Modes, (*Input).EntersFolders)
-	case m.Kind == ByExts:
+	case ByExts:
 		return m.Filter == nil || !m.Filter.Flat
 	}
 	return m.Kind == ByGroup || m.Kind == ByFolder || m.Recursive
