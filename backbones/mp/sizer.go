@@ -1,6 +1,7 @@
 package mp
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -73,7 +74,7 @@ func (s *sizer) next(left, workers int) int {
 // take them.
 func (s *sizer) ahead(size, left, workers int) int {
 	if s.fixed > 0 {
-		return max(s.queue, 2)
+		return cmp.Or(s.queue, 2)
 	}
 	expected := s.perItem * time.Duration(size)
 	switch {

@@ -167,6 +167,19 @@ func (l *Line) yielded() (map[string]bool, []string) {
 	return yielded, notes
 }
 
+// Spelling is how a newer flag of the host is written for the chosen task, which may have one of that name.
+func (l *Line) Spelling(name string) string {
+	flag := dashes + name
+	if l.session == nil || l.session.Task == nil {
+		return flag
+	}
+	_, short := l.session.Task.Abbreviates(flag)
+	if yielded, _ := l.yielded(); short || yielded[name] {
+		return dashes + own + name
+	}
+	return flag
+}
+
 func spellingsOf(a schema.Argument) []string {
 	flags := slices.Clone(a.Flags)
 	for _, f := range a.Flags {

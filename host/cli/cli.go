@@ -224,7 +224,11 @@ func (a *app) readHost(command string, flags []string) error {
 	if err := a.grammar.RunFlags.CheckStart(); err != nil {
 		return exitcode.With(exitcode.Usage, err)
 	}
-	if a.grammar.DebugFlags.Mode != "" {
+	if command == "debug" {
+		a.grammar.once()
+	}
+	// In pdb, the terminal is for that.
+	if mode := a.grammar.DebugFlags.Mode; mode != "" && mode != "pdb" {
 		a.grammar.Verbose = max(a.grammar.Verbose, 2)
 	}
 	return nil

@@ -32,13 +32,22 @@ func (a *app) run(ctx context.Context) error {
 	case a.grammar.HelpBackbone:
 		return a.backboneHelp(ctx, s.Task)
 	}
+	return a.drive(ctx, s)
+}
+
+// aboutItems are the flags of a run that say which items are done, and what is kept and tried again of them.
+var aboutItems = []string{"limit", "item", "resume", "retry-failed", "run-dir", "no-ledger", "retries", "max-failures"}
+
+// drive runs a task on its items.
+func (a *app) drive(ctx context.Context, s *session) error {
 	spec, err := s.resolve(ctx)
 	if err != nil {
 		return err
 	}
 	defer keepPipes()()
 	a.summarised, err = s.Run(ctx, spec, job.Front{
-		Words: a.line.Args, Plain: a.line.Plain(), Printer: a.printer(), RunLog: a.runLog, Drain: a.drain,
+		Words: a.line.Args, Plain: a.line.Plain(), Bare: a.line.RunWords(aboutItems...), ItemFlag: a.line.Spelling("item"),
+		Printer: a.printer(), RunLog: a.runLog, Drain: a.drain,
 		Begins: func() { close(a.working) }, Unprinted: a.out.Err,
 	})
 	return err
@@ -66,6 +75,9 @@ func (a *app) printer() progress.Printer {
 		if a.streams.ErrTerminal && !dumb() && a.grammar.DebugFlags.Mode == "" {
 			kind = "bar"
 		}
+	}
+	if a.grammar.DebugFlags.Mode == "pdb" && kind == "plain" {
+		kind = "none"
 	}
 	switch kind {
 	case "bar":

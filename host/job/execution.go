@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
@@ -25,8 +26,11 @@ import (
 // Front is the command that starts a run.
 type Front struct {
 	// Words are its command line; Plain is the same without the flags that take up an earlier run.
-	Words, Plain []string
-	Printer      progress.Printer
+	// Bare are the words for the same task without the choice of items and what is about a ledger, nil: the run is debugged already.
+	Words, Plain, Bare []string
+	// ItemFlag is how --item is written for this task.
+	ItemFlag string
+	Printer  progress.Printer
 	// RunLog is the log in the run's folder.
 	RunLog *ledger.Log
 	// Drain is closed to begin nothing more. Begins is called before the first item is begun.
@@ -56,8 +60,10 @@ type execution struct {
 	picker  *plan.Picker
 	limited *plan.Limited
 	// lost counts the failed items that --retry-failed cannot know.
-	lost    int64
-	hashing sync.WaitGroup
+	lost int64
+	// firstFailed is the first failed item; nil: none has failed.
+	firstFailed *backbones.FailedItem
+	hashing     sync.WaitGroup
 }
 
 // begin makes the ledger of a run, and finds the run that it resumes.
@@ -367,7 +373,11 @@ func (e *execution) unlisted() error {
 
 // close writes how the run ended. It returns the error that the run ends with.
 func (e *execution) close(s progress.Summary, err error) error {
+	hint := e.debugHint()
 	if e.ledger == nil {
+		if hint != "" && s.Failed > 0 {
+			err = exitcode.With(exitcode.Of(err), fmt.Errorf("%w; hint: %s", err, hint))
+		}
 		return err
 	}
 	e.hashing.Wait()
@@ -396,12 +406,15 @@ func (e *execution) close(s progress.Summary, err error) error {
 	}
 	e.RunLog.Close()
 	closeErr := e.ledger.Close(end)
+	if hint != "" {
+		hint = "; " + hint
+	}
 	switch code := exitcode.Of(err); {
 	case s.Failed > 0 && code == exitcode.Partial:
-		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; hint: kagurazaka show %s tells why, and %s runs them again", err, terminal.Quote(e.name()),
-			terminal.Command(append([]string{"--retry-failed=" + e.name()}, e.Plain...))))
+		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; hint: kagurazaka show %s tells why, and %s runs them again%s", err, terminal.Quote(e.name()),
+			terminal.Command(append([]string{"--retry-failed=" + e.name()}, e.Plain...)), hint))
 	case s.Failed > 0:
-		err = exitcode.With(code, fmt.Errorf("%w\n  kagurazaka show %s tells why %s failed", err, terminal.Quote(e.name()), count.Of(s.Failed, "item")))
+		err = exitcode.With(code, fmt.Errorf("%w\n  kagurazaka show %s tells why %s failed%s", err, terminal.Quote(e.name()), count.Of(s.Failed, "item"), hint))
 	}
 	if closeErr != nil && err == nil {
 		return exitcode.With(exitcode.Partial, fmt.Errorf("the run is done, but its ledger in %s is not complete: %w", e.ledger.Dir(), closeErr))

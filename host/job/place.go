@@ -39,6 +39,8 @@ type PlaceOptions struct {
 	Picker *plan.Picker
 	// Stderr is Program.Stderr.
 	Stderr io.Writer
+	// Terminal is where items run in a debugger; empty: they do not.
+	Terminal string
 }
 
 // Place is this machine as one run uses it: it lists the items of a Spec, and starts workers for them. It must be closed.
@@ -284,7 +286,7 @@ func (p *Place) startOptions(name string) plugin.StartOptions {
 func (p *Place) open(index int) plugin.OpenOptions {
 	return plugin.OpenOptions{
 		Task: p.spec.Task.Name, Args: p.spec.Args, Template: p.spec.Template, MixinJSON: p.spec.Mixin, Native: p.native(),
-		WorkerIndex: index, Workers: p.spec.Workers, Device: p.spec.Device, Debug: p.spec.debug(),
+		WorkerIndex: index, Workers: p.spec.Workers, Device: p.spec.Device, Debug: p.spec.debug(p.Terminal),
 		OutputsOutside: p.spec.Listing.OutputsOutside, ListOutputs: p.spec.Listing.ListOutputs,
 		Members: p.native() && p.template.HasMembers(),
 	}

@@ -26,6 +26,9 @@ func (s *Session) Run(ctx context.Context, spec *Spec, front Front) (summarised 
 	if err != nil {
 		return false, exitcode.With(exitcode.Usage, err)
 	}
+	if err := s.debuggable(spec); err != nil {
+		return false, err
+	}
 	spec.alone()
 	e, err := s.begin(spec, front)
 	if err != nil {
@@ -45,8 +48,14 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 	if err != nil {
 		return summary, false, err
 	}
+	terminal := ""
+	if e.spec.Debug == debugPdb {
+		terminal = e.terminal()
+		defer keepTerminal()()
+	}
 	place, err := NewPlace(ctx, e.spec, PlaceOptions{
 		Log: e.Log, RuntimeDir: dir, Warm: e.Warm, Drain: e.Drain, Owner: e.owner(), Shared: e.warnShared, Picker: e.picker, Made: made, Stderr: e.Stderr,
+		Terminal: terminal,
 	})
 	defer func() { err = afterStart(summary, err, place.Close(ctx)) }()
 	if err != nil {
@@ -57,7 +66,7 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 	if err != nil {
 		return summary, false, err
 	}
-	items := place.byLength(place.mends(e.choose(place, listed)))
+	items := e.oneByOne(place.byLength(place.mends(e.choose(place, listed))))
 	policy := e.spec.Policy
 	policy.RSS, policy.Drain, policy.Log = plugin.Resident, e.Drain, e.Log
 	backbone, err := e.Backbone().New(ctx, e.spec, policy, Local{Place: place, Remaining: items.remaining})
@@ -75,9 +84,7 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 		Show:        func(number uint64) string { text, _ := place.show(number); return text },
 		MaxFailures: limit, Again: e.again(), Committed: place.committed(), Concluded: items.concluded, Open: items.stillOpen, Done: items.done,
 	}
-	if e.ledger != nil {
-		job.Record = e.ledger.Record
-	}
+	job.Record = e.record
 	summary, err = run.Do(ctx, job)
 	return summary, true, e.conclude(summary, err)
 }
@@ -112,6 +119,9 @@ func (e *execution) conclude(summary progress.Summary, err error) error {
 	switch {
 	case e.picker != nil && e.picker.Found() > 0:
 		why = "what --item names is finished"
+		if e.spec.hasPdb() {
+			why += "; hint: kagurazaka debug does one item again"
+		}
 	case summary.Skipped > 0:
 		why = "all items are finished"
 	case e.failed != nil:

@@ -3,7 +3,10 @@ package job
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
+	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/problem"
@@ -92,9 +95,56 @@ func unmatched(picker *plan.Picker, done bool) error {
 	return err
 }
 
-// tellLimit says that a run of the first items has left others.
+// tellLimit says that a run of the first items may have left others.
 func (e *execution) tellLimit(s progress.Summary) {
-	if e.limited != nil && e.limited.Left() == 0 {
+	switch {
+	case e.limited == nil || e.limited.Left() > 0:
+	case e.Flags.Once && e.picker.Found() > 1:
+		e.Log.Info("--item matches more items than one: this was the first of them")
+	case !e.Flags.Once:
 		e.Log.Info(fmt.Sprintf("--limit %d: %s taken, and what comes after is left", e.spec.Limit, count.Of(s.Done+s.Failed, "item was", "items were")))
 	}
+}
+
+// record keeps outcomes in the ledger, and remembers the first failed item.
+func (e *execution) record(o backbones.Outcomes) {
+	if e.firstFailed == nil && len(o.Failed) > 0 {
+		e.firstFailed = &o.Failed[0]
+	}
+	if e.ledger != nil {
+		e.ledger.Record(o)
+	}
+}
+
+// longItem is the length from which an item's text is too long for a command line that somebody reads.
+const longItem = 120
+
+// nameFailed is the ITEM that chooses a failed item and no other; empty: there is no short one.
+func (e *execution) nameFailed(f *backbones.FailedItem) string {
+	if path := plan.PathOf(f.Item); path != "" && utf8.ValidString(path) {
+		return plan.EscapePattern(path)
+	}
+	if f.Item != "" && len(f.Item) <= longItem && !strings.ContainsAny(f.Item, "\n*?[") && utf8.ValidString(f.Item) {
+		return f.Item
+	}
+	// Items of a listing that leaves out what is finished or not chosen have other numbers than in the plan.
+	if e.failed == nil && !e.outputs && (e.picker == nil || !e.spec.native(e.template)) {
+		return fmt.Sprintf("#%d", f.Number+1)
+	}
+	return ""
+}
+
+// debugHint is what to type to look for the fault of the first failed item; empty: nothing.
+func (e *execution) debugHint() string {
+	if e.firstFailed == nil || e.spec.Debug != "" || e.Bare == nil {
+		return ""
+	}
+	item := e.nameFailed(e.firstFailed)
+	if item == "" {
+		return ""
+	}
+	if e.spec.hasPdb() {
+		return terminal.Command(append([]string{"debug", e.ItemFlag, item}, e.Bare...)) + " runs the first of them in a debugger"
+	}
+	return terminal.Command(append([]string{"--kg-debug", e.ItemFlag, item}, e.Bare...)) + " shows the first of them"
 }

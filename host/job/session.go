@@ -243,6 +243,9 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 		problems = append(problems, found...)
 		problems = append(problems, s.Flags.SourceFlags.apply(s.Task, tree)...)
 		problems = append(problems, s.shard(r)...)
+		if s.Flags.Once {
+			evenFinished(tree)
+		}
 		problems = append(problems, problem.Fresh(problems, s.inTemplate(tree))...)
 	}
 	arguments, found, err := s.arguments(ctx, line)

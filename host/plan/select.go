@@ -143,6 +143,15 @@ func textsOfShown(shown string, key func() itemkey.Key) texts {
 	return textsOf(item.input, shown, key)
 }
 
+// PathOf is the path of an item by its printable form, without what a pattern needs not; empty: it has no input with a path.
+func PathOf(shown string) string {
+	item, err := scanItem([]byte(shown))
+	if err != nil || !item.isTriplet || item.input.Path == "" {
+		return ""
+	}
+	return path.Clean(item.input.Path)
+}
+
 // maxNear is how many names are remembered for suggestions.
 const maxNear = 1000
 

@@ -46,6 +46,10 @@ class NoDevice(Exception):
     """The device that the user asked for does not exist."""
 
 
+class Quit(Exception):
+    """The user has quit the debugger in the middle of an item."""
+
+
 class InvalidOutput(Exception):
     """The task succeeded, but its output is a file and a folder exists at its path, or the other way round."""
 
@@ -70,7 +74,7 @@ def of_exception(error: BaseException) -> Any:
     if isinstance(error, InvalidOutput):
         detail = pb.InvalidOutputError(path=plain(error.path))
         return pb.Error(message=plain(str(error)), fault=pb.FAULT_TASK, invalid_output=detail)
-    if isinstance(error, NoDevice):
+    if isinstance(error, (NoDevice, Quit)):
         return pb.Error(message=plain(str(error)), fault=pb.FAULT_USER)
     if isinstance(error, OutputElsewhere):
         detail = pb.InvalidOutputError(path=plain(error.path))
@@ -145,13 +149,13 @@ def _traceback(error: BaseException) -> str:
         if shows_locals:
             from . import locals
 
-            return locals.format_exception(error, _users_part(error.__traceback__))
-        return "".join(traceback.format_exception(type(error), error, _users_part(error.__traceback__)))
+            return locals.format_exception(error, users_part(error.__traceback__))
+        return "".join(traceback.format_exception(type(error), error, users_part(error.__traceback__)))
     except BaseException:
         return _type_name(error)
 
 
-def _users_part(trace: Optional[TracebackType]) -> Optional[TracebackType]:
+def users_part(trace: Optional[TracebackType]) -> Optional[TracebackType]:
     """Return a traceback from the first frame that is not the SDK's."""
     start = trace
     while start is not None and start.tb_frame.f_code.co_filename.startswith(_SDK):

@@ -90,7 +90,7 @@ def format_exception(error: BaseException, trace: Optional[TracebackType]) -> st
         if len(frames) != len(one.stack):
             continue
         for summary, frame in zip(one.stack, frames):
-            if _is_users(frame.f_code.co_filename):
+            if is_users(frame.f_code.co_filename):
                 summary.locals = _variables(frame.f_locals)
     return "".join(made.format())
 
@@ -108,7 +108,8 @@ def _chain(
         waiting += [(one, other, other.__traceback__) for one, other in pairs if one is not None and other is not None]
 
 
-def _is_users(file: str) -> bool:
+def is_users(file: str) -> bool:
+    """Return whether a file of code is the user's own."""
     return not (file.startswith("<frozen ") or file.startswith(_SDK) or file.startswith(_LIBRARIES))
 
 

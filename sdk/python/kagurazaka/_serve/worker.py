@@ -32,7 +32,12 @@ def runner(opened: OpenedTask, request: Any, listed: Any) -> Any:
         return device.DeviceServer(opened, request)
     heartbeat = Heartbeat(request.heartbeat_path)
     children.end_behind_the_task(heartbeat)
-    return Runner(opened, heartbeat, listed)
+    made = Runner(opened, heartbeat, listed)
+    if request.debug.terminal or request.debug.wait:
+        from . import debugging
+
+        debugging.attach(made, request.debug)
+    return made
 
 
 def main(opened: OpenedTask, request: Any, listed: Any, address: str, ready: int, lifelines: list[int]) -> NoReturn:
