@@ -93,7 +93,7 @@ func TestDescribeArguments(t *testing.T) {
 	if diff := cmp.Diff(want, resp.GetTasks()[0], protocmp.Transform()); diff != "" {
 		t.Error(diff)
 	}
-	if resp.GetSdk() != "go/"+Version || len(resp.GetCapabilities()) != 3 {
+	if resp.GetSdk() != "go/"+Version || len(resp.GetCapabilities()) != 4 {
 		t.Errorf("described as %s with %v", resp.GetSdk(), resp.GetCapabilities())
 	}
 }

@@ -126,6 +126,10 @@ func (r *runner) begin(m *pb.Chunk) (*chunkRun, error) {
 	if m.GetSlot() >= wire.MaxInFlight {
 		return nil, status.Errorf(codes.InvalidArgument, "chunk %d has slot %d, and there are %d", m.GetId(), m.GetSlot(), wire.MaxInFlight)
 	}
+	if r.in.waits {
+		r.in.waits = false
+		waitForDebugger(r.ctx)
+	}
 	c.timed = c.count <= timedItems
 	c.result = &pb.ChunkResult{Id: m.GetId(), Count: uint32(c.count)}
 	c.slot = r.in.page.Begin(int(m.GetSlot()), m.GetId(), c.count)

@@ -46,8 +46,10 @@ type instance struct {
 	task       any
 	stage      Stage
 	worker     *worker
-	page       *beat.Page
-	staging    *staging.Dir
+	// waits: the first item waits for a debugger.
+	waits   bool
+	page    *beat.Page
+	staging *staging.Dir
 	// members reads the members of tar archives; nil: the run has no such items.
 	members *members.Reader
 	// memory is shared by the stages of a device task; backend is the device of StageDevice.
@@ -96,7 +98,7 @@ func serverOptions() []grpc.ServerOption {
 
 func (s *service) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeResponse, error) {
 	resp := &pb.DescribeResponse{
-		Name: filepath.Base(executable()), Version: pluginVersion(), Sdk: "go/" + Version, Capabilities: []string{wire.Heartbeat, wire.Staging, wire.Members},
+		Name: filepath.Base(executable()), Version: pluginVersion(), Sdk: "go/" + Version, Capabilities: []string{wire.Heartbeat, wire.Staging, wire.Members, wire.Debug},
 	}
 	problems := []error{s.broken}
 	for _, d := range s.definitions {
@@ -157,7 +159,7 @@ func (s *service) open(req *pb.OpenRequest) (*instance, *pb.Error) {
 		}
 	}
 	d := s.definitions[at]
-	in := &instance{definition: d, reportsClose: slices.Contains(req.GetCapabilities(), wire.Close)}
+	in := &instance{definition: d, reportsClose: slices.Contains(req.GetCapabilities(), wire.Close), waits: req.GetDebug().GetWait()}
 	if in.stage = d.stageOf(req.GetStage()); in.stage == "" {
 		what := "it lists and runs items"
 		if d.device {

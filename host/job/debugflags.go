@@ -57,10 +57,6 @@ func (f *DebugFlags) debugging(s *Spec, given []Value) (wrong []problem.Problem)
 			s.Flags[name] = "1"
 		}
 	}
-	if s.Debug == debugPdb && !f.Once {
-		// Who quits the debugger wants no other item.
-		s.MaxFailures = "0"
-	}
 	s.Policy.Retry.Limit, s.Policy.ItemTimeout, s.Policy.StallAfter = 0, 0, 0
 	return wrong
 }

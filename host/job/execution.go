@@ -61,6 +61,8 @@ type execution struct {
 	limited *plan.Limited
 	// lost counts the failed items that --retry-failed cannot know.
 	lost int64
+	// gate lets the items of a run that is debugged through one by one; nil: all pass.
+	gate *oneByOne
 	// firstFailed is the first failed item; nil: none has failed.
 	firstFailed *backbones.FailedItem
 	hashing     sync.WaitGroup

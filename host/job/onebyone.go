@@ -2,6 +2,8 @@ package job
 
 import (
 	"context"
+	"io"
+	"slices"
 	"sync/atomic"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -18,6 +20,9 @@ type oneByOne struct {
 	yielded   uint64
 	concluded atomic.Uint64
 	changed   chan struct{}
+	// stops: the source ends with the first failed item; stopped: it has.
+	stops   bool
+	stopped atomic.Bool
 }
 
 // oneByOne makes the items of a run that is debugged come one by one. Stages have their own order.
@@ -25,18 +30,23 @@ func (e *execution) oneByOne(all items) items {
 	if e.spec.Debug == "" || e.spec.staged() {
 		return all
 	}
-	s := &oneByOne{inner: all.Source, changed: make(chan struct{}, 1)}
-	earlier := all.concluded
-	all.Source, all.concluded = s, func(n int) {
-		s.conclude(n)
-		if earlier != nil {
-			earlier(n)
-		}
-	}
+	e.gate = &oneByOne{inner: all.Source, stops: e.spec.Debug == debugPdb, changed: make(chan struct{}, 1)}
+	all.Source = e.gate
 	return all
 }
 
-func (s *oneByOne) conclude(n int) {
+// conclude takes outcomes. Who quits the debugger, or has seen an exception in it, wants no other item.
+func (s *oneByOne) conclude(o backbones.Outcomes) {
+	if s == nil {
+		return
+	}
+	if s.stops && len(o.Failed) > 0 {
+		s.stopped.Store(true)
+	}
+	n := len(o.Failed)
+	for _, span := range slices.Concat(o.Done, o.Skipped) {
+		n += span.Count
+	}
 	s.concluded.Add(uint64(n))
 	select {
 	case s.changed <- struct{}{}:
@@ -52,6 +62,9 @@ func (s *oneByOne) Next(ctx context.Context) (backbones.Block, error) {
 		case <-ctx.Done():
 			return backbones.Block{}, ctx.Err()
 		}
+	}
+	if s.stopped.Load() {
+		return backbones.Block{}, io.EOF
 	}
 	for s.next == s.block.Count {
 		b, err := s.inner.Next(ctx)

@@ -22,9 +22,8 @@ func (b *blocks) Next(context.Context) (backbones.Block, error) {
 
 func TestOneByOne(t *testing.T) {
 	inner := &blocks{{Count: 2, Payload: []byte("{\"a\":1}\n{\"a\":2}")}, {}, {Encoding: backbones.Indexed, Count: 2, First: 2}}
-	told := 0
 	e := &execution{spec: &Spec{Debug: "on"}}
-	all := e.oneByOne(items{Source: inner, concluded: func(n int) { told += n }})
+	all := e.oneByOne(items{Source: inner})
 	for number := range uint64(4) {
 		b, err := all.Next(t.Context())
 		if err == nil && b.Count == 0 && number == 2 {
@@ -39,10 +38,20 @@ func TestOneByOne(t *testing.T) {
 		if _, err := all.Next(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("after item %d: %v", number, err)
 		}
-		all.concluded(1)
+		e.record(backbones.Outcomes{Done: []backbones.Span{{First: number, Count: 1}}})
 	}
-	if _, err := all.Next(t.Context()); !errors.Is(err, io.EOF) || told != 4 {
-		t.Errorf("%v, %d told", err, told)
+	if _, err := all.Next(t.Context()); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+	// In pdb, a failed item is the last one.
+	e = &execution{spec: &Spec{Debug: debugPdb}}
+	all = e.oneByOne(items{Source: &blocks{{Count: 2, Payload: []byte("{}\n{}")}}})
+	if _, err := all.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	e.record(backbones.Outcomes{Failed: []backbones.FailedItem{{}}})
+	if _, err := all.Next(t.Context()); !errors.Is(err, io.EOF) {
+		t.Errorf("after a failed item: %v", err)
 	}
 	if same := (&execution{spec: &Spec{}}).oneByOne(items{Source: inner}); same.Source != inner {
 		t.Error("a run that is not debugged goes one by one")

@@ -114,6 +114,7 @@ func (e *execution) record(o backbones.Outcomes) {
 	if e.ledger != nil {
 		e.ledger.Record(o)
 	}
+	e.gate.conclude(o)
 }
 
 // longItem is the length from which an item's text is too long for a command line that somebody reads.

@@ -44,6 +44,8 @@ const (
 	Close     = "close"
 	// Members says that inputs may be members of tar archives.
 	Members = "members"
+	// Debug says that a worker waits for a debugger where the host asks for it.
+	Debug = "debug"
 	// ListCloses says that the List call has closed the task when it ends.
 	ListCloses = "list_closes"
 	List       = "list"
