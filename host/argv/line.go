@@ -33,6 +33,16 @@ func New(args []string, parser *kong.Kong, program *job.Program, parse func(comm
 	return &Line{Args: args, parser: parser, program: program, parse: parse, split: &split{Command: "run"}}
 }
 
+// Given are those of some flags of the host that the line has, as they are written.
+func (l *Line) Given(names ...string) (given []string) {
+	for _, name := range names {
+		if slices.ContainsFunc(l.host, func(f hostFlag) bool { return f.name == name }) {
+			given = append(given, dashes+name)
+		}
+	}
+	return given
+}
+
 // Empty reports whether all words are flags of the host or the backbone.
 func (l *Line) Empty() bool { return len(l.rest) == 0 }
 

@@ -8,6 +8,9 @@ import (
 
 // export is `export PLUGIN TASK …`: it writes the items of a run with the same flags, and starts no worker.
 func (a *app) export(ctx context.Context) error {
+	if err := a.refuse("export prints what is listed", "resume", "retry-failed"); err != nil && !a.grammar.Help {
+		return err
+	}
 	a.program.Warm = &job.Warm{Log: a.log}
 	defer a.program.Warm.Close()
 	if a.line.Empty() && a.grammar.Export.From != "" {

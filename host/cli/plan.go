@@ -29,6 +29,9 @@ func (a *app) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if given := a.line.Given("resume", "retry-failed"); len(given) > 0 {
+		a.log.Warn("a plan knows no earlier run: items that " + given[0] + " leaves out count as to do")
+	}
 	f, p := &a.grammar.Plan, &printer{w: a.streams.Out}
 	var unfinished []string
 	summary, listErr := s.Plan(ctx, spec, f.First, func(path string) {

@@ -18,6 +18,9 @@ func (a *app) shard(ctx context.Context) error {
 	if f := &a.grammar.Shard; !a.grammar.Help && (f.Layout == "hard" || f.Undo) {
 		return a.shardHard(ctx)
 	}
+	if err := a.refuse("shard divides what is listed", "resume", "retry-failed"); err != nil && !a.grammar.Help {
+		return err
+	}
 	a.program.Warm = &job.Warm{Log: a.log}
 	defer a.program.Warm.Close()
 	s, err := a.open(ctx)

@@ -22,6 +22,15 @@ func (a *app) shardHard(ctx context.Context) error {
 		return exitcode.Usagef("--undo is for --layout hard alone: write %s", form)
 	case in == "" || base == "" || more != "":
 		return exitcode.Usagef("--layout hard takes two folders and no plugin: write %s", form)
+	}
+	unused := append([]string{"from"}, aboutItems...)
+	if f.Undo {
+		unused = append(unused, "shards", "name", "by")
+	}
+	if err := a.refuse("--layout hard divides the files of a folder", unused...); err != nil {
+		return err
+	}
+	switch {
 	case f.Undo:
 		return a.undoHard(ctx, in, base)
 	case f.Shards < 1 || f.Shards > job.MaxShards:
@@ -50,6 +59,17 @@ func (a *app) shardHard(ctx context.Context) error {
 	p.line("the part I is read with --mixin hard_shard_mode=HardShardModeV1 hard_shard_mode.base_input_path=%s hard_shard_mode.input_name=%s hard_shard_mode.shard_idx=I, and its outputs go to hard_shard_mode.base_output_path and hard_shard_mode.output_name",
 		terminal.Quote(base), terminal.Quote(f.Name))
 	return p.err
+}
+
+// aboutItems are flags about the items of a run.
+var aboutItems = []string{"out", "state", "force", "manifest", "files-from", "null", "shard", "item", "limit", "cfg", "mixin-cfg", "mixin", "resume", "retry-failed", "run-dir"}
+
+// refuse returns an error if the line has flags that the command has no use for.
+func (a *app) refuse(why string, names ...string) error {
+	if given := a.line.Given(names...); len(given) > 0 {
+		return exitcode.Usagef("%s: it has no use for %s", why, strings.Join(given, ", "))
+	}
+	return nil
 }
 
 func (a *app) undoHard(ctx context.Context, in, base string) error {

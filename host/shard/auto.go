@@ -177,7 +177,7 @@ func (e *environment) mpi() *rank {
 func (e *environment) inner(tasks, mpi *rank) (_ *rank, warning string, err error) {
 	const pmix = "PMIX_RANK"
 	// The script of a batch job is no step: Slurm runs it once, as task 0 of all those that a step would have.
-	script := tasks != nil && tasks.at == 0 && !e.has("SLURM_STEP_ID")
+	script := tasks != nil && tasks.at == 0 && !e.has("SLURM_STEP_ID") && !e.has("SLURM_STEP_NUM_TASKS")
 	switch {
 	case mpi != nil && (tasks == nil || script || *tasks == rank{mpi.at, mpi.of, tasks.from}):
 		tasks = mpi

@@ -54,6 +54,7 @@ func TestAuto(t *testing.T) {
 		{"ranks of mpirun in a script", "SLURM_PROCID=0 SLURM_NTASKS=4 OMPI_COMM_WORLD_RANK=3 OMPI_COMM_WORLD_SIZE=4", 0, "3/4", ""},
 		{"ranks of mpirun in an array", "SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=2 SLURM_ARRAY_TASK_MIN=0 SLURM_PROCID=0 SLURM_NTASKS=4 OMPI_COMM_WORLD_RANK=3 OMPI_COMM_WORLD_SIZE=4", 0, "7/8", ""},
 		{"ranks of mpirun in a step", "SLURM_PROCID=0 SLURM_NTASKS=2 SLURM_STEP_ID=0 OMPI_COMM_WORLD_RANK=3 OMPI_COMM_WORLD_SIZE=4", 0, "", "disagree"},
+		{"ranks of mpirun in a step without a number", "SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=2 OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=4", 0, "", "disagree"},
 		{"PMIx beside srun", "SLURM_PROCID=0 SLURM_NTASKS=2 SLURM_STEP_ID=0 PMIX_RANK=1", 0, "", "disagree"},
 		{"two kinds of ranks", "PMI_RANK=1 PMI_SIZE=3 OMPI_COMM_WORLD_RANK=2 OMPI_COMM_WORLD_SIZE=3", 0, "", "disagree"},
 		{"nothing", "", 0, "", "names no shard"},
