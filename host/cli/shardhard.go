@@ -23,7 +23,7 @@ func (a *app) shardHard(ctx context.Context) error {
 	case in == "" || base == "" || more != "":
 		return exitcode.Usagef("--layout hard takes two folders and no plugin: write %s", form)
 	}
-	unused := append([]string{"from"}, aboutItems...)
+	unused := append([]string{"from"}, forRuns...)
 	if f.Undo {
 		unused = append(unused, "shards", "name", "by")
 	}
@@ -61,8 +61,8 @@ func (a *app) shardHard(ctx context.Context) error {
 	return p.err
 }
 
-// aboutItems are flags about the items of a run.
-var aboutItems = []string{"out", "state", "force", "manifest", "files-from", "null", "shard", "item", "limit", "cfg", "mixin-cfg", "mixin", "resume", "retry-failed", "run-dir"}
+// forRuns are flags about the items of a run.
+var forRuns = []string{"out", "state", "force", "manifest", "files-from", "null", "shard", "item", "limit", "cfg", "mixin-cfg", "mixin", "resume", "retry-failed", "run-dir"}
 
 // refuse returns an error if the line has flags that the command has no use for.
 func (a *app) refuse(why string, names ...string) error {
