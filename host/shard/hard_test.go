@@ -254,6 +254,31 @@ func TestUndoIsNotStoppedByWhatIsInTheWay(t *testing.T) {
 	}
 }
 
+// A part that was moved away, with a link in its place, is no part.
+func TestUndoDoesNotFollowLinks(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "in", "a", "b")
+	l := Layout{In: "in", Base: "base", Name: "input", Parts: 2}
+	if _, err := l.Make(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	write(t, "victim", "other")
+	must(t, os.MkdirAll("victim/empty", 0o755))
+	must(t, os.Rename("base/0/input", "moved"))
+	must(t, os.Symlink("../../victim", "base/0/input"))
+	must(t, os.Rename("base/1", "moved1"))
+	must(t, os.Symlink("../moved1", "base/1"))
+	u, err := Undo(t.Context(), "in", "base")
+	if err != nil || u.Removed != 0 || u.Returned != 0 || u.Kept != 1 || u.First[0] != "base/1/input/b" {
+		t.Errorf("%+v, %v", u, err)
+	}
+	for _, path := range []string{"victim/empty", "base/0/input", "base/1", "moved/a", "moved1/input/b", "victim/other"} {
+		if _, err := os.Lstat(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A part that a run may read has all its files, wherever a command ended.
 func TestPartsAreWhole(t *testing.T) {
 	for n := 0; ; n++ {

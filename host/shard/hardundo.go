@@ -56,8 +56,11 @@ func Undo(ctx context.Context, in, base string) (Undone, error) {
 			return u.Undone, err
 		}
 		for i := range m.Parts {
-			removeEmpty(m.Folder(i))
-			_ = os.Remove(filepath.Dir(m.Folder(i)))
+			outer := filepath.Dir(m.Folder(i))
+			if isFolder(outer) {
+				removeEmpty(m.Folder(i))
+				_ = os.Remove(outer)
+			}
 		}
 	}
 	if u.Kept > 0 {
@@ -89,10 +92,12 @@ func (u *undo) link(l link) error {
 	}
 	path := filepath.Join(u.mark.Folder(l.part), l.rel)
 	mine, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	}
-	if err == nil {
+	case err == nil && !u.inFolders(l):
+		err = errTaken
+	case err == nil:
 		err = u.takeBack(path, l, mine)
 	}
 	if err != nil {
@@ -101,6 +106,21 @@ func (u *undo) link(l link) error {
 		}
 	}
 	return nil
+}
+
+// inFolders reports whether a link lies in the folders that were made for it, and not behind a link that has taken the place of one.
+func (u *undo) inFolders(l link) bool {
+	for dir := filepath.Join(u.mark.Folder(l.part), filepath.Dir(l.rel)); dir != filepath.Clean(u.mark.Base); dir = filepath.Dir(dir) {
+		if !isFolder(dir) {
+			return false
+		}
+	}
+	return true
+}
+
+func isFolder(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.IsDir()
 }
 
 var errTaken = errors.New("something else is there")
@@ -154,7 +174,7 @@ func (u *undo) folder(rel string) error {
 // removeEmpty removes a folder and those below it, as far as there is nothing in them.
 func removeEmpty(dir string) {
 	entries, err := os.ReadDir(dir)
-	if err != nil {
+	if err != nil || !isFolder(dir) {
 		return
 	}
 	for _, e := range entries {
