@@ -242,7 +242,7 @@ CASES = [
         ("Words", "-x"), ("Words", "x", "--a", "1", "y"), ("Words", "--a", "1", "x y", ""),
         ("Long", "--limit", "5"), ("Long", "--limit=5", "--learn", "1e-3"), ("Long", "-lr", ".5"), ("Long", "-lr=.5"), ("Long", "--l", "5"),
         ("Long", "--grace"), ("Long", "--log", "x"), ("Long", "--graceful=1"),
-        ("Strict", "--limit", "5"), ("Strict", "-xyn5"), ("Strict", "-xn", "-5"), ("Strict", "-n=5"), ("Strict", "-xz"),
+        ("Strict", "--limit_siz", "5"), ("Strict", "-xyn5"), ("Strict", "-xn", "-5"), ("Strict", "-n=5"), ("Strict", "-xz"),
         ("Named", "--progress", "--grace", "3", "--item-timeout", "9", "--retry-delay", "2", "--python", "yes", "--version"),
         ("Named", "--env", "a", "b", "--retries=4", "--resume", "--run-dir", "here", "-v", "-q", "5", "--start_method", "warm"),
         ("Named", "--verb", "--item", "3"), ("Named", "-vq5"), ("Named", "--device", "mine"), ("Named", "--start_method", "fork"),
