@@ -21,7 +21,7 @@ type grammar struct {
 	Plan       planCmd       `cmd:"" help:"Say what a run would do: how many items are to do and done, and the first of them. Takes the same flags as a run; starts no worker."`
 	Shard      shardCmd      `cmd:"" help:"Divide the items of a run into manifests of equal size, each for a run of its own with --manifest. Takes the same flags as a run; starts no worker."`
 	Export     exportCmd     `cmd:"" help:"Print the items of a run, with what became of them."`
-	Debug      debugCmd      `cmd:"" help:"Run one item in a debugger on the terminal."`
+	Debug      debugCmd      `cmd:"" help:"Run one item (--item) in Python's debugger on the terminal, also one that is finished. Takes the same flags as a run."`
 	Describe   describeCmd   `cmd:"" help:"Say what tasks a plugin has and what they need."`
 	Init       initCmd       `cmd:"" help:"Write a commented configuration file for a task, to be filled and given to --cfg."`
 	Runs       runsCmd       `cmd:"" help:"List the runs that were made here, the newest first."`
