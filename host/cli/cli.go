@@ -224,6 +224,7 @@ func (a *app) readHost(command string, flags []string) error {
 	if err := a.grammar.RunFlags.CheckStart(); err != nil {
 		return exitcode.With(exitcode.Usage, err)
 	}
+	a.grammar.WritesPaths = command == "export"
 	if command == "debug" {
 		a.grammar.once()
 	}

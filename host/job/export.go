@@ -81,6 +81,8 @@ func (p *Program) NewExporter(f *ExportFlags, stdout io.Writer) (*Exporter, erro
 	var err error
 	if x.format, err = export.Parse(f.Format, f.Out); err != nil {
 		wrong = append(wrong, problem.Problem{Source: "--format " + f.Format, Message: err.Error()})
+	} else if p.Flags.Null && x.format != export.Text && p.Flags.FilesFrom == "" {
+		wrong = append(wrong, problem.Problem{Source: "--null", Message: "(-0) says how paths end: it needs --format txt, or --files-from"})
 	}
 	if f.From != "" {
 		if err := x.find(f.From); err != nil {
@@ -122,6 +124,9 @@ func (x *Exporter) open(wide bool) (err error) {
 	format := manifest.JSONL
 	if x.format == export.Text {
 		format = manifest.Text
+		if x.Flags.Null {
+			format = manifest.Null
+		}
 	}
 	if x.flags.Out == "-" {
 		x.list = manifest.To(x.stdout, format)

@@ -13,8 +13,10 @@ import (
 // SourceFlags are where a run's items come from, in place of the template's input_mode.
 type SourceFlags struct {
 	FilesFrom string `name:"files-from" placeholder:"FILE|-" help:"Take the items from the paths in a file, one a line (InputFromList), in place of the template's input_mode. They start from the working folder. The file may be compressed with gzip or zstd; - is stdin."`
-	Null      bool   `name:"null" short:"0" help:"The paths of --files-from end with NUL, as find -print0 writes them, and not with a newline."`
+	Null      bool   `name:"null" short:"0" help:"The paths of --files-from end with NUL, as find -print0 writes them, and not with a newline. So do those that export --format txt writes."`
 	Manifest  string `name:"manifest" placeholder:"FILE|-" help:"Take the items from the lines of a file, as kagurazaka shard and export write it (InputFromFileTripletJsonl), in place of the template's input_mode. It may be compressed with gzip or zstd; - is stdin."`
+	// WritesPaths: the command may write paths itself, so that Null need not be about FilesFrom.
+	WritesPaths bool `kong:"-"`
 }
 
 // source is one of the flags, with the mode that it is short for.
@@ -37,7 +39,7 @@ func (f *SourceFlags) given() []source {
 // apply puts the mode of the flags into a resolved template, which is changed.
 func (f *SourceFlags) apply(task *schema.Task, tree *template.Node) []problem.Problem {
 	given := f.given()
-	if f.Null && f.FilesFrom == "" {
+	if f.Null && f.FilesFrom == "" && !f.WritesPaths {
 		return []problem.Problem{{Source: "--null", Message: "(-0) says how the paths of --files-from end, which is not given"}}
 	}
 	if len(given) == 0 {

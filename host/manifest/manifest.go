@@ -116,7 +116,7 @@ func (w *Writer) Triplet(t jsontext.Triplet) error {
 		w.line = AppendTriplet(w.line, t)
 	case Text:
 		if strings.Contains(t.Path, "\n") {
-			return fmt.Errorf("the path %q has a newline, so it cannot be a line of text: write the list as jsonl, or with -0", t.Path)
+			return fmt.Errorf("the path %q has a newline, so it cannot be a line of text: write the list as jsonl, or end its paths with NUL by -0", t.Path)
 		}
 		w.line = append(append(w.line, t.Path...), '\n')
 	case Null:
