@@ -14,6 +14,9 @@ func (a *app) export(ctx context.Context) error {
 	a.program.Warm = &job.Warm{Log: a.log}
 	defer a.program.Warm.Close()
 	if a.line.Empty() && a.grammar.Export.From != "" {
+		if err := a.refuse("without PLUGIN and TASK export lists nothing and prints all failed items", choosing...); err != nil {
+			return err
+		}
 		x, err := a.exporter()
 		if err != nil {
 			return err

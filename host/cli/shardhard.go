@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
@@ -23,7 +24,7 @@ func (a *app) shardHard(ctx context.Context) error {
 	case in == "" || base == "" || more != "":
 		return exitcode.Usagef("--layout hard takes two folders and no plugin: write %s", form)
 	}
-	unused := append([]string{"from"}, forRuns...)
+	unused := slices.Concat([]string{"from", "out", "state", "force", "null", "resume", "retry-failed", "run-dir"}, choosing)
 	if f.Undo {
 		unused = append(unused, "shards", "name", "by")
 	}
@@ -61,8 +62,8 @@ func (a *app) shardHard(ctx context.Context) error {
 	return p.err
 }
 
-// forRuns are flags about the items of a run.
-var forRuns = []string{"out", "state", "force", "manifest", "files-from", "null", "shard", "item", "limit", "cfg", "mixin-cfg", "mixin", "resume", "retry-failed", "run-dir"}
+// choosing are the flags that say what the items of a run are, and choose among them.
+var choosing = []string{"manifest", "files-from", "shard", "item", "limit", "cfg", "mixin-cfg", "mixin"}
 
 // refuse returns an error if the line has flags that the command has no use for.
 func (a *app) refuse(why string, names ...string) error {

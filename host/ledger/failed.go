@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -135,14 +136,22 @@ func (f FailedItem) appendLine(dst []byte) []byte {
 // maxFailedLine bounds a line when it is read: its item, its texts with all their escapes, its log.
 const maxFailedLine = 64 << 20
 
-// readFailed calls visit for each whole line of failed.jsonl, up to the first that is not whole.
+// damaged is the error about a line of failed.jsonl that is not whole, and not the last: that one is cut if its writer dies.
+func damaged(line int) error {
+	return fmt.Errorf("the line %d is not whole, and others follow it: the file is damaged", line)
+}
+
+// readFailed calls visit for each whole line of failed.jsonl. The last may be cut.
 func readFailed(r io.Reader, visit func(*FailedItem) error) error {
 	in := bufio.NewScanner(r)
 	in.Buffer(make([]byte, 0, 64<<10), maxFailedLine)
-	for in.Scan() {
+	for n := 1; in.Scan(); n++ {
 		var f FailedItem
 		if err := json.Unmarshal(in.Bytes(), &f); err != nil {
-			return nil //nolint:nilerr // the writer died in the middle of this line
+			if in.Scan() {
+				return damaged(n)
+			}
+			return in.Err()
 		}
 		f.Item = slices.Clone(f.Item)
 		if err := visit(&f); err != nil {

@@ -317,7 +317,8 @@ func (f *failures) open(dir string, r *Results) error {
 	}
 	f.file, f.carried = file, map[itemkey.Key]int64{}
 	in := bufio.NewReaderSize(file, 256<<10)
-	for at := int64(0); ; {
+	at := int64(0)
+	for n := 1; ; n++ {
 		line, err := in.ReadBytes('\n')
 		if errors.Is(err, io.EOF) || len(line) > maxFailedLine {
 			// A line without an end was not written whole.
@@ -334,6 +335,9 @@ func (f *failures) open(dir string, r *Results) error {
 			Seconds  float64     `json:"seconds"`
 		}
 		if json.Unmarshal(line, &head) != nil {
+			if _, err := in.Peek(1); err == nil {
+				return fmt.Errorf("reading the failed items of a run: %s: %w", path, damaged(n))
+			}
 			break
 		}
 		switch {
@@ -346,7 +350,7 @@ func (f *failures) open(dir string, r *Results) error {
 	}
 	// Of several lines of an item the last one counts.
 	slices.SortStableFunc(f.lines, func(a, b failedLine) int { return cmp.Compare(a.number, b.number) })
-	return nil //nolint:nilerr // the writer died in the middle of the last line
+	return nil
 }
 
 func (f *failures) close() {
