@@ -29,6 +29,9 @@ func (a *app) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if n := a.grammar.Plan.First; n < 0 {
+		return exitcode.Usagef("--first %d: must be a number of items, 0 or more", n)
+	}
 	if given := a.line.Given("resume", "retry-failed"); len(given) > 0 {
 		a.log.Warn("a plan knows no earlier run: items that " + given[0] + " leaves out count as to do")
 	}

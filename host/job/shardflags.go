@@ -33,7 +33,7 @@ func (s *Session) part() (_ *part, warning string, _ error) {
 	count := 0
 	if divided {
 		var err error
-		if count, err = strconv.Atoi(second); err != nil || count < 1 {
+		if count, err = strconv.Atoi(second); err != nil || count < 1 || second[0] == '+' {
 			return nil, "", fmt.Errorf("--shard %s: %s", text, want)
 		}
 	}
@@ -48,7 +48,7 @@ func (s *Session) part() (_ *part, warning string, _ error) {
 	}
 	index, err := strconv.Atoi(first)
 	switch {
-	case err != nil || !divided:
+	case err != nil || !divided || first[0] == '+':
 		return nil, "", fmt.Errorf("--shard %s: %s", text, want)
 	case index < 0 || index >= count:
 		return nil, "", fmt.Errorf("--shard %s: the parts count from 0 to %d", text, count-1)

@@ -76,7 +76,7 @@ func TestPart(t *testing.T) {
 	t.Setenv("JOB_COMPLETION_INDEX", "2")
 	for text, want := range map[string]string{
 		"0/1": "0/1", "3/4": "3/4", "auto/4": "2/4",
-		"4/4": "from 0 to 3", "-1/4": "from 0 to 3", "1": "must be I/N", "x/4": "must be I/N", "1/0": "must be I/N", "1/2/3": "must be I/N", "auto/x": "must be I/N",
+		"4/4": "from 0 to 3", "-1/4": "from 0 to 3", "1": "must be I/N", "x/4": "must be I/N", "1/0": "must be I/N", "1/+3": "must be I/N", "+1/3": "must be I/N", "auto/+4": "must be I/N", "1/2/3": "must be I/N", "auto/x": "must be I/N",
 		"auto": "auto/N", "auto/2": "below 2",
 	} {
 		s := &Session{Program: &Program{Flags: &Flags{ShardFlags: ShardFlags{Shard: text}}, Log: hclog.NewNullLogger(), Note: func(string) {}}}

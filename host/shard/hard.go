@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
@@ -32,6 +33,9 @@ type Layout struct {
 func (l Layout) Make(ctx context.Context) ([]Part, error) {
 	if l.Name == "" || l.Name != filepath.Base(l.Name) || l.Name == ".." || l.Name == "." {
 		return nil, fmt.Errorf("--name %q must be the name of a folder", l.Name)
+	}
+	if strings.ContainsFunc(l.Name, unicode.IsControl) {
+		return nil, fmt.Errorf("--name %q must not have newlines or other control characters: the commands of the parts have it", l.Name)
 	}
 	var err error
 	if l.In, err = realFolder(l.In); err != nil {
