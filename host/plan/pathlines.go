@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -63,6 +64,11 @@ func (p *pathLines) input(line []byte) (triplet, error) {
 		return triplet{}, errors.New("has a zero byte: is it a list for -0 (nul: true)?")
 	}
 	in := triplet{Path: string(line)}
+	if bytes.HasPrefix(line, []byte("{")) && bytes.HasSuffix(line, []byte("}")) {
+		if _, err := os.Lstat(in.Path); err != nil {
+			return triplet{}, errors.New("looks like a JSON object, and no such path exists: --manifest reads a list of those, in place of --files-from")
+		}
+	}
 	clean := in.Path
 	if !filepath.IsAbs(clean) {
 		clean = p.working + "/" + clean

@@ -52,6 +52,9 @@ func TestPathsOfAList(t *testing.T) {
 
 func TestLists(t *testing.T) {
 	t.Chdir(t.TempDir())
+	if err := os.WriteFile("{there}", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name, text string
 		nul        bool
@@ -63,6 +66,7 @@ func TestLists(t *testing.T) {
 		{"no nul", "in/a\nin/b\n", true, nil, "reading inputs from list: no path in it ends with a NUL: leave out -0 (nul: true)"},
 		{"nul in lines", "in/a\x00in/b\x00", false, nil, "reading inputs from list:1: the line has a zero byte: is it a list for -0 (nul: true)?"},
 		{"root", "in/a\n/\n", false, []string{"in/a"}, "reading inputs from list:2: the line is the root folder, which has no name"},
+		{"objects", "in/a\n{there}\n{\"input\":{\"path\":\"in/b\"}}\r\n", false, []string{"in/a", "{there}"}, "reading inputs from list:3: the line looks like a JSON object, and no such path exists: --manifest reads a list of those, in place of --files-from"},
 		{"empty", "", true, nil, ""},
 	} {
 		if err := os.WriteFile("list", []byte(c.text), 0o644); err != nil {

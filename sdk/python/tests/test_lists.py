@@ -85,6 +85,8 @@ def test_lists_of_paths(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch,
     assert _paths(b"\xef\xbb\xbfin/a\r\n\nin/x/b\nin/ c ") == [("in/a", ".", "a"), ("in/x/b", "x", "b"), ("in/ c ", ".", " c ")]
     assert _paths(b"in/a\nb\0\0in/c\r\0in/d", nul=True) == [("in/a\nb", ".", "a\nb"), ("in/c\r", ".", "c\r"), ("in/d", ".", "d")]
     assert _paths(b"in/a/\n", input_path="") == [("in/a", "in", "a")]
+    (tmp_path / "{there}").touch()
+    assert _paths(b"{there}\n", input_path="") == [("{there}", ".", "{there}")]
     assert capsys.readouterr().err == ""
     # A file elsewhere keeps its folder.
     above = str(tmp_path.parent).strip("/")
@@ -94,6 +96,7 @@ def test_lists_of_paths(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch,
         (b"in/a\nin/b\n", True, "list: no path in it ends with a NUL: leave out -0"),
         (b"in/a\0in/b\0", False, "list:1: the line has a zero byte: is it a list for -0"),
         (b"in/a\n/\n", False, "list:2: the line is the root folder"),
+        (b'in/a\n{"input":{}}\r\n', False, "list:2: the line looks like a JSON object, .* --manifest reads"),
     ):
         with pytest.raises(ValueError, match=message):
             _paths(text, nul)

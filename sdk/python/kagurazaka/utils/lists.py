@@ -61,6 +61,11 @@ def listed_paths(path: str, nul: bool, input_path: Union[str, Sequence[str], Non
         if b"\0" in name:
             raise ValueError(f"{path}:{number}: the line has a zero byte: is it a list for -0 (nul: true)?")
         text = os.fsdecode(name)
+        if name[:1] == b"{" and name[-1:] == b"}" and not os.path.lexists(name):
+            raise ValueError(
+                f"{path}:{number}: the line looks like a JSON object, and no such path exists: "
+                "--manifest reads a list of those, in place of --files-from"
+            )
         folder, file_name = os.path.split(os.path.abspath(text))
         if not file_name:
             raise ValueError(f"{path}:{number}: the line is the root folder, which has no name")
