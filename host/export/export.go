@@ -5,6 +5,8 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +27,19 @@ const (
 	// Text is the path of the item's input a line.
 	Text
 )
+
+// packed are the ends of names that compressed files have and a list cannot get.
+var packed = []string{".bz2", ".xz", ".lz4", ".lzma", ".br", ".7z", ".zip", ".Z", ".zstd", ".gzip", ".tgz"}
+
+// CheckName returns an error for the name of a file that promises a compression which there is not.
+func CheckName(path string) error {
+	end := filepath.Ext(path)
+	lower := strings.ToLower(end)
+	if slices.Contains(packed, end) || slices.Contains(packed, lower) || lower != end && (lower == ".gz" || lower == ".zst") {
+		return fmt.Errorf("%s: a list cannot be compressed as %s: names that end in .gz and .zst are compressed, and others are plain", path, end)
+	}
+	return nil
+}
 
 // Parse reads the name of a format. Without one, the end of the file's name tells, behind that of a compression.
 func Parse(name, path string) (Format, error) {

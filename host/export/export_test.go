@@ -142,3 +142,15 @@ func TestWithoutOutputs(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckName(t *testing.T) {
+	for name, want := range map[string]string{
+		"-": "", "a": "", "a.jsonl": "", "a.txt.gz": "", "a.csv.zst": "", "a.bz2/b.txt": "", "a.CSV": "", "a.v2": "",
+		"a.jsonl.bz2": ".bz2", "a.XZ": ".XZ", "a.csv.GZ": ".GZ", "a.Zst": ".Zst", "a.Z": ".Z", "d/a.zip": ".zip",
+	} {
+		err := CheckName(name)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), "compressed as "+want+": ") {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+}

@@ -84,6 +84,9 @@ func (p *Program) NewExporter(f *ExportFlags, stdout io.Writer) (*Exporter, erro
 	} else if p.Flags.Null && x.format != export.Text && p.Flags.FilesFrom == "" {
 		wrong = append(wrong, problem.Problem{Source: "--null", Message: "(-0) says how paths end: it needs --format txt, or --files-from"})
 	}
+	if err := export.CheckName(f.Out); err != nil {
+		wrong = append(wrong, problem.Problem{Source: "--out", Message: err.Error()})
+	}
 	if f.From != "" {
 		if err := x.find(f.From); err != nil {
 			wrong = append(wrong, problem.Problem{Source: "--from", Message: err.Error()})
