@@ -103,7 +103,26 @@ func (l *Line) Reread() error {
 	for _, n := range notes {
 		l.program.Note(n)
 	}
+	l.refuseDoubtful()
 	return nil
+}
+
+// selecting are newer flags of the host that say which items are done. A task whose arguments are not known may have one of that name,
+// and would silently do other items.
+var selecting = map[string]bool{"limit": true, "item": true, "shard": true, "manifest": true}
+
+// refuseDoubtful notes flags behind TASK that may be the task's.
+func (l *Line) refuseDoubtful() {
+	// The other commands came after the flags.
+	if task := l.session.Task; l.Command != "run" && l.Command != "plan" || !task.OpenArguments || task.Has(schema.IgnoresArguments) {
+		return
+	}
+	for _, f := range l.host {
+		if selecting[f.name] && f.newer && f.at > l.taskAt {
+			l.flaws = append(l.flaws, flaw{f, fmt.Sprintf("--%s: it may be an argument of %s, whose arguments are not known; hint: --%s%s is the host's flag, and the task's stands behind %q",
+				f.name, l.session.Task.Name, own, f.name, dashes)})
+		}
+	}
 }
 
 // settle takes PLUGIN and TASK, at their known positions, out of the rest.

@@ -99,6 +99,8 @@ const (
 	Abbreviates = "abbreviations"
 	// Remainder: the task gets everything after the first positional argument as it is.
 	Remainder = "remainder"
+	// IgnoresArguments: the task takes any arguments and looks at none.
+	IgnoresArguments = "ignores_arguments"
 )
 
 // Has reports whether the task has a capability.

@@ -727,7 +727,7 @@ type Task struct {
 	// device task with separate processes for loading; the host makes batches), "finish" (with "stages": separate processes
 	// after inference, too), "direct" (it writes outputs in place unless the user asks for staging), "check" (Check calls the
 	// task's parser), "abbreviations" (that parser accepts unambiguous prefixes of long flags), "remainder" (everything after
-	// the first positional argument is passed on unchanged).
+	// the first positional argument is passed on unchanged), "ignores_arguments" (it takes any arguments and looks at none).
 	Capabilities []string `protobuf:"bytes,9,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	// Flags of the task's parser that are not in `arguments`, in all spellings: those of its sub-commands, for example. They
 	// take precedence over newer flags of the host.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import abc
 import argparse
+import dis
 import inspect
 import io
 import json
@@ -100,6 +101,21 @@ def has_none(cls: type) -> bool:
         return False
     functions = [value for kind in own for value in vars(kind).values() if isinstance(value, FunctionType)]
     return not any(_names_argv(path) for path in {function.__code__.co_filename for function in functions})
+
+
+def ignored(cls: type) -> bool:
+    """Return whether the constructor takes arguments and never looks at them."""
+    constructor = getattr(cls, "__init__", None)
+    if not isinstance(constructor, FunctionType) or any("__new__" in vars(kind) for kind in cls.__mro__ if kind is not object):
+        return False
+    code = constructor.__code__
+    if code.co_argcount != 2 or code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+        return False
+    name = code.co_varnames[1]
+    if name in code.co_cellvars or {"locals", "vars", "eval", "exec", "super"} & set(code.co_names):
+        return False
+    loads = (step.argval for step in dis.get_instructions(code) if step.opname.startswith("LOAD"))
+    return not any(name == loaded or isinstance(loaded, tuple) and name in loaded for loaded in loads) and not _names_argv(code.co_filename)
 
 
 def _names_argv(path: str) -> bool:

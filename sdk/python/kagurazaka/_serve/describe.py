@@ -120,6 +120,8 @@ def _outline(name: str, cls: Any, template: Optional[Template]) -> Any:
         kind=pb.TASK_KIND_DEVICE if device else pb.TASK_KIND_NORMAL,
         open_arguments=not arguments.has_none(cls),
     )
+    if arguments.ignored(cls):
+        task.capabilities.append("ignores_arguments")
     _document(task, cls)
     if template is not None:
         task.template.CopyFrom(nodes.describe(template))
