@@ -24,7 +24,11 @@ func TestFlagsAreDocumented(t *testing.T) {
 		}
 		return section
 	}
-	readme := read("../../README.md", "\n| flag |", "\n### Exit codes")
+	readme := ""
+	for row := range strings.Lines(read("../../README.md", "\n| flag |", "\n### Exit codes")) {
+		name, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), " | ")
+		readme += name + "\n"
+	}
 	newer := read("../../docs/migration.md", "\n### New flags of the host\n", "\n## ")
 	old := map[string]bool{"backbone": true, "cfg": true, "mixin-cfg": true, "mixin": true, "help": true, "help-backbone": true, "help-kagurazaka": true}
 	for _, f := range parser.Model.Flags {
@@ -34,7 +38,7 @@ func TestFlagsAreDocumented(t *testing.T) {
 		}
 		for _, name := range names {
 			// Verbose and quiet have their short names alone in the table.
-			if !strings.Contains(readme, name) && !(f.Short != 0 && name == names[0] && strings.Contains(readme, names[1])) {
+			if !strings.Contains(readme, name) && !strings.Contains(readme, names[len(names)-1]) {
 				t.Errorf("the table of flags in the README lacks %s", name)
 			}
 			if !old[f.Name] && !strings.Contains(newer, name) {
