@@ -44,7 +44,12 @@ func (s *Session) checkRedo(spec *Spec) error {
 	if spec.Template == nil {
 		return nil
 	}
-	if redo := spec.Template.Get(template.RoleFinishCheck).Get("redo"); redo.IsNull() || redo.Scalar != template.RedoChanged {
+	check := spec.Template.Get(template.RoleFinishCheck)
+	if redo := check.Get("redo"); redo.IsNull() || redo.Scalar != template.RedoChanged {
+		return nil
+	}
+	if _, builtIn := template.SpecOf(check.Mode); !builtIn {
+		// A field of the task's own mode that has the same name.
 		return nil
 	}
 	const field = template.RoleFinishCheck + ".redo"

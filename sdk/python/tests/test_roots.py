@@ -91,3 +91,21 @@ def test_lists_of_paths_below_several_roots(tree: None) -> None:
     pathlib.Path("list").write_text("disk1/data/4.jpg\nb/x/2.jpg\n")
     items = io.InputFromList("list").generate_tasks(["disk*/data", "b"])  # type: ignore[arg-type]
     assert [item["input"].rel_dir for item in items] == [".", "x"]
+
+
+def test_a_mode_of_the_users_own_gets_the_list_as_it_is(tree: None) -> None:
+    got: list[Any] = []
+
+    class Own(io.InputMode):
+        def generate_tasks(self, input_path: Any) -> Any:
+            got.append(input_path)
+            return [{"input": io.FileTriplet("x", ".", "x")}] * 2
+
+    class Over(io.InputByExts):
+        def generate_tasks(self, input_path: Any) -> Any:
+            got.append(input_path)
+            return super().generate_tasks(input_path)
+
+    # Its items are not checked, as with one folder.
+    assert _listed(["a", "no*"], Own()) == ["x", "x"] and got == [["a", "no*"]]
+    assert _listed(["b", "a"], Over([".jpg"])) == ["b/./1.jpg", "b/x/2.jpg", "a/./3.jpg"] and got[1:] == [["b", "a"]]

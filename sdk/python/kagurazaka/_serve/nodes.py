@@ -9,7 +9,7 @@ from dataclasses import is_dataclass
 from typing import Any
 
 from .._proto import plugin_pb2 as pb
-from ..template import io
+from ..template import _options, io
 from ..template._patched import is_patched
 from ..template._template import Template, is_object
 from ..template.mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
@@ -77,10 +77,12 @@ def _entry(key: Any, value: Any) -> Any:
 def _mode(value: Any) -> Any:
     kind = type(value)
     custom = kind not in BUILT_IN or is_patched(kind)
-    entries = dict(vars(value))
-    if is_dataclass(value):
-        # The constructor's fields in order, then those that were added later.
-        entries = {field.name: getattr(value, field.name, None) for field in dataclass_fields(value)} | entries
+    found = _options.Fields(value)
+    names = [field.name for field in dataclass_fields(value)] if is_dataclass(value) else []
+    # The constructor's fields in order, then options, then attributes that were added later.
+    entries = {name: getattr(value, name, None) for name in names} | found.options() | found.attributes()
+    # The host takes an attribute that the task file has added for an option, or refuses it.
+    custom = custom or not found.attributes().keys() <= set(names)
     fields = _fields(entries, _ORDERED.get(kind, ""))
     # A built-in mode with a value that JSON cannot express runs in Python.
     custom = custom or any(field.value.WhichOneof("kind") == "mode" and field.value.mode.custom for field in fields)
@@ -116,7 +118,7 @@ def _value(current: Any, node: Any, module: Any) -> Any:
         entries = node.mode.fields
         if not is_object(current) or type(current).__name__ != node.mode.name:
             return _new(current, node.mode, module)
-    target = current if isinstance(current, dict) else vars(current)
+    target = current if isinstance(current, dict) else _options.Fields(current)
     for field in entries:
         key = json.loads(field.key_json) if field.key_json else field.name
         target[key] = _value(target.get(key), field.value, module)
@@ -127,7 +129,9 @@ def _merge_plain(current: Any, made: Any) -> Any:
     """Merge a map, which arrives as JSON if it has no placeholders, into an object that keeps its identity."""
     if not isinstance(made, dict) or not (isinstance(current, dict) or is_object(current)):
         return made
-    (current if isinstance(current, dict) else vars(current)).update(made)
+    target = current if isinstance(current, dict) else _options.Fields(current)
+    for name, value in made.items():
+        target[name] = value
     return current
 
 

@@ -11,7 +11,7 @@ from typing import Any, Callable, Optional
 
 from .._count import count_of
 from ..utils.io import OURS
-from . import _state, io
+from . import _options, _state, io
 
 Items = list[dict[str, Any]]
 
@@ -38,21 +38,20 @@ def reads_folders(mode: Any, output_mode: Any) -> bool:
     return _method(mode, "generate_tasks") in _FOLDERS and is_built_in(output_mode)
 
 
-def reads_file(mode: Any) -> bool:
-    """Return whether an input mode lists the lines of a file."""
-    return _method(mode, "generate_tasks") in _LINES
+def lists_folder(mode: Any) -> bool:
+    """Return whether a built-in method lists what lies in a folder."""
+    return _method(mode, "generate_tasks") in io._ENTERS
 
 
 def enters_folders(mode: Any) -> bool:
     """Return whether an input mode lists folders with all that lies in them."""
-    if _method(mode, "generate_tasks") is io.InputByGlob.generate_tasks:
-        return bool(mode.recursive) and "**" in mode.glob_pattern.split("/")
-    return _method(mode, "generate_tasks") in _FOLDERS and getattr(mode, "recursive", True)
+    return lists_folder(mode) and io._ENTERS[_method(mode, "generate_tasks")](mode)
 
 
 def filters(mode: Any) -> bool:
-    """Return whether an input mode leaves out some of the files that it finds."""
-    return _method(mode, "generate_tasks") is _FOLDERS[0]
+    """Return whether an input mode may leave out some of the files that it finds."""
+    own = "generate_tasks" in getattr(mode, "__dict__", {})
+    return not own and _method(mode, "generate_tasks") is _FOLDERS[0] and bool(_options.given(mode))
 
 
 def merges(mode: Any) -> bool:

@@ -10,8 +10,16 @@ import os
 from typing import Any, Callable, Iterable, Iterator, Optional
 
 from ..utils.choosing import roots_of
-from . import _groups, _outputs, _state
-from .io import FinishCheckByOutputFileExistence, OutputByFilenameSubfoldering, SoftShard, SoftShardByHash, _triplet
+from . import _groups, _options, _outputs, _state
+from .io import (
+    FinishCheckByOutputFileExistence,
+    OutputByFilenameSubfoldering,
+    SoftShard,
+    SoftShardByHash,
+    _by_exts,
+    _kept,
+    _triplet,
+)
 from .mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
 
 # The attribute of a decorated task that holds its Template.
@@ -84,14 +92,15 @@ class Template:
     def _items_of(self, mode: Any, folder: Any) -> Iterable[Any]:
         if _outputs.merges(mode):
             return [_groups.restore(item, _triplet) for one in mode.modes for item in self._items_of(one, folder)]
-        if isinstance(folder, (list, tuple)) and not _outputs.reads_file(mode):
+        # A mode of the user's own gets the list as it is.
+        if isinstance(folder, (list, tuple)) and _outputs.lists_folder(mode):
             return self._items_in(mode, roots_of(folder, _outputs.enters_folders(mode)))
         return self._items_in(mode, [folder])
 
     def _items_in(self, mode: Any, roots: list[Any]) -> Iterable[Any]:
         """The items of an input mode in some folders, without outputs that lie there."""
         filters, reads_folders = _outputs.filters(mode), _outputs.reads_folders(mode, self.output_mode)
-        listed = [mode._all(root) if filters else mode.generate_tasks(root) for root in roots]
+        listed = [_by_exts(mode, root) if filters else mode.generate_tasks(root) for root in roots]
         if reads_folders:
             output_path = self.hard_shard_mode.get_shard_output()
             everything = [list(items) for items in listed]
@@ -100,7 +109,7 @@ class Template:
                 listed[i] = _outputs.without_outputs(everything[i], root, output_path, self.output_mode, mode, others)
         if filters:
             # What is an output depends on names alone, so files are left out of the listing afterwards.
-            listed = [mode._kept(items) for items in listed]
+            listed = [_kept(mode, items) for items in listed]
         return listed[0] if len(listed) == 1 else [item for items in listed for item in items]
 
     def _in_shard(self, items: Iterable[Any]) -> Iterator[Any]:
@@ -121,6 +130,7 @@ class Template:
         if self.input_mode is None:
             return False
         several = isinstance(self.hard_shard_mode.get_shard_input(), (list, tuple))
+        several = several and _outputs.lists_folder(self.input_mode)
         return _outputs.reads_lines(self) or several and _outputs.is_built_in(self.output_mode)
 
     def _output_of(self, item: dict[str, Any]) -> Any:
@@ -246,9 +256,9 @@ def decorator(
 
 def merged(value: Any, mixin: Any) -> Any:
     """Merge a mixin's value into an object's attributes or a dict, in place; replace any other value by it."""
-    fields = value if isinstance(value, dict) else getattr(value, "__dict__", None)
-    if fields is None or not isinstance(mixin, dict) or isinstance(value, type):
+    if not isinstance(mixin, dict) or isinstance(value, type) or not (isinstance(value, dict) or hasattr(value, "__dict__")):
         return mixin
+    fields = value if isinstance(value, dict) else _options.Fields(value)
     for key, entry in mixin.items():
         fields[key] = merged(fields[key], entry) if key in fields else entry
     return value
@@ -265,7 +275,7 @@ def placeholders(value: Any, path: str = "") -> Iterator[str]:
     elif isinstance(value, dict):
         entries = value.items()
     elif is_object(value):
-        entries = vars(value).items()
+        entries = _options.Fields(value).items()
     else:
         return
     for key, entry in entries:

@@ -6,20 +6,31 @@ The host runs the modes defined here itself. Your own subclasses run in Python, 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import glob
 import json
 import os
 from dataclasses import dataclass
-from typing import Any, Iterable, List, Optional, Union  # noqa: F401  (task files get List by `import *`)
+from typing import Any, Callable, Iterable, List, Optional, Union
 
 from .._imports import after_import
 from ..utils.choosing import Filter as _Filter
 from ..utils.choosing import glob_deep as _glob_deep
+from ..utils.choosing import roots_of as _roots_of
 from ..utils.io import OURS, special_of, walk_files_of_dir, warn_of_special
 from ..utils.lists import json_lines as _json_lines
 from ..utils.lists import listed_paths as _listed_paths
 from ..utils.tar import items as _tar_items
-from . import _groups, _state
+from . import _groups, _options, _state
+
+# What task files get by `import *`: the names that 0.1.1 brings, and the modes that were added.
+__all__ = [
+    "os", "glob", "json", "dataclass", "Any", "List", "Optional", "walk_files_of_dir", "FileTriplet", "SoftShard", "SoftShardByHash",
+    "HardShardMode", "NoHardShard", "HardShardModeV1", "InputMode", "InputByExts", "InputByGlob", "InputBySubDirectory",
+    "InputFromFileTripletJsonl", "InputFromWhateverJsonl", "InputFromList", "InputByGroup", "InputByFilenameSubfoldering", "InputByMerge",
+    "InputByTar", "OutputMode", "OutputByApendingExt", "OutputByReplacingExt", "OutputByFilenameSubfoldering", "FinishCheckMode",
+    "FinishCheckByOutputFileExistence",
+]  # fmt: skip
 
 
 @dataclass
@@ -174,6 +185,29 @@ class InputMode:
                 file.write(json.dumps(item) + "\n")
 
 
+_Listing = Callable[[Any, Any], list[dict[str, Any]]]
+
+# The methods that list what lies in a folder, each with a function that tells whether a mode also lists what lies in folders of it.
+_ENTERS: dict[Any, Callable[[Any], bool]] = {}
+
+
+def _each_folder(enters: Callable[[Any], bool]) -> Callable[[_Listing], _Listing]:
+    """Return a decorator for generate_tasks of a mode that reads a folder, which then also takes a list as NoHardShard has it."""
+
+    def decorate(method: _Listing) -> _Listing:
+        @functools.wraps(method)
+        def generate_tasks(self: Any, input_path: Any) -> list[dict[str, Any]]:
+            if isinstance(input_path, (list, tuple)):
+                return [item for root in _roots_of(input_path, enters(self)) for item in method(self, root)]
+            return method(self, input_path)
+
+        _ENTERS[generate_tasks] = enters
+        return generate_tasks
+
+    return decorate
+
+
+@_options.options(recursive=True, ignore=None, min_size=None, max_size=None, newer_than=None)
 @dataclass
 class InputByExts(InputMode):
     """Every file below the input path whose name, in lower case, ends with one of exts. Empty or None: every file. A string
@@ -185,53 +219,73 @@ class InputByExts(InputMode):
     """
 
     exts: Union[list[str], str, None]
-    recursive: bool = dataclasses.field(default=True, kw_only=True)
-    ignore: Union[list[str], str, None] = dataclasses.field(default=None, kw_only=True)
-    min_size: Union[int, str, None] = dataclasses.field(default=None, kw_only=True)
-    max_size: Union[int, str, None] = dataclasses.field(default=None, kw_only=True)
-    newer_than: Optional[str] = dataclasses.field(default=None, kw_only=True)
 
+    def __init__(
+        self,
+        exts: Union[list[str], str, None],
+        *,
+        recursive: bool = True,
+        ignore: Union[list[str], str, None] = None,
+        min_size: Union[int, str, None] = None,
+        max_size: Union[int, str, None] = None,
+        newer_than: Optional[str] = None,
+    ) -> None:
+        self.exts = exts
+        _options.give(self, InputByExts, recursive=recursive, ignore=ignore, min_size=min_size, max_size=max_size, newer_than=newer_than)
+
+    @_each_folder(lambda mode: bool(_options.of(mode, InputByExts)["recursive"]))
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
-        return self._kept(self._all(input_path))
-
-    def _kept(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the items that are not left out."""
-        kept = _Filter(self.recursive, self.ignore, self.min_size, self.max_size, self.newer_than)
-        if not kept:
-            return items
-        return [item for item in items if kept.keeps(item["input"].path, item["input"].rel_dir, item["input"].file_name)]
-
-    def _all(self, input_path: str) -> list[dict[str, Any]]:
-        return [
-            {"input": FileTriplet(os.path.join(input_path, rel_dir, name), rel_dir, name)}
-            for rel_dir, names in walk_files_of_dir(input_path, self.exts).items()
-            for name in names
-        ]
+        return _kept(self, _by_exts(self, input_path))
 
 
+def _by_exts(mode: InputByExts, input_path: str) -> list[dict[str, Any]]:
+    return [
+        {"input": FileTriplet(os.path.join(input_path, rel_dir, name), rel_dir, name)}
+        for rel_dir, names in walk_files_of_dir(input_path, mode.exts).items()
+        for name in names
+    ]
+
+
+def _kept(mode: InputByExts, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the items that the options do not leave out."""
+    kept = _options.given(mode) and _Filter(**_options.of(mode, InputByExts))
+    if not kept:
+        return items
+    return [item for item in items if kept.keeps(item["input"].path, item["input"].rel_dir, item["input"].file_name)]
+
+
+def _is_deep(mode: Any) -> bool:
+    return bool(_options.of(mode, InputByGlob)["recursive"]) and "**" in mode.glob_pattern.split("/")
+
+
+@_options.options(recursive=False)
 @dataclass
 class InputByGlob(InputMode):
     """The paths below the input path that match a glob pattern, sorted. ``*`` does not match hidden names. With ``recursive``, ``**`` as
     a name of the pattern stands for any number of folders; without it, ``**`` is the same as ``*``."""
 
     glob_pattern: str
-    recursive: bool = dataclasses.field(default=False, kw_only=True)
 
+    def __init__(self, glob_pattern: str, *, recursive: bool = False) -> None:
+        self.glob_pattern = glob_pattern
+        _options.give(self, InputByGlob, recursive=recursive)
+
+    @_each_folder(_is_deep)
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
-        if self.recursive and "**" in self.glob_pattern.split("/"):
-            return self._items(_glob_deep(os.path.join(input_path, self.glob_pattern)), input_path)
+        if _is_deep(self):
+            return _by_paths(_glob_deep(os.path.join(input_path, self.glob_pattern)), input_path)
         paths = sorted(glob.glob(os.path.join(input_path, self.glob_pattern)), key=_by_folder)
         special = {path for folder in {os.path.dirname(path) for path in paths} for path in special_of(folder)}
         if special:
             warn_of_special([path for path in paths if path in special])
             paths = [path for path in paths if path not in special]
-        return self._items(paths, input_path)
+        return _by_paths(paths, input_path)
 
-    def _items(self, paths: list[str], input_path: str) -> list[dict[str, Any]]:
-        return [
-            {"input": FileTriplet(path, os.path.relpath(os.path.dirname(path) or ".", input_path), os.path.basename(path))}
-            for path in paths
-        ]
+
+def _by_paths(paths: list[str], input_path: str) -> list[dict[str, Any]]:
+    return [
+        {"input": FileTriplet(path, os.path.relpath(os.path.dirname(path) or ".", input_path), os.path.basename(path))} for path in paths
+    ]
 
 
 def _by_folder(path: str) -> list[str]:
@@ -244,6 +298,7 @@ class InputBySubDirectory(InputMode):
 
     sub_directory_level: int
 
+    @_each_folder(lambda mode: False)
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
         if self.sub_directory_level == 0:
             return [{"input": FileTriplet(input_path, "..", os.path.basename(os.path.abspath(input_path)))}]
@@ -310,6 +365,7 @@ class InputByGroup(InputMode):
     files: dict[str, Union[str, list[str]]]
     required: Optional[list[str]] = dataclasses.field(default=None, kw_only=True)
 
+    @_each_folder(lambda mode: True)
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
         grouping = _groups.Grouping(input_path, list(self.files), self.required)
         exts = _groups.extensions(self.files)
@@ -334,6 +390,7 @@ class InputByFilenameSubfoldering(InputMode):
     file_to_read: dict[str, str]
     required: Optional[list[str]] = dataclasses.field(default=None, kw_only=True)
 
+    @_each_folder(lambda mode: True)
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
         grouping = _groups.Grouping(input_path, list(self.file_to_read), self.required)
         items: list[dict[str, Any]] = []
@@ -384,6 +441,7 @@ class InputByTar(InputMode):
     required: Optional[list[str]] = dataclasses.field(default=None, kw_only=True)
     members: Optional[str] = dataclasses.field(default=None, kw_only=True)
 
+    @_each_folder(lambda mode: False)
     def generate_tasks(self, input_path: str) -> list[dict[str, Any]]:
         required = list(self.keys) if self.required is None else self.required
         return [
@@ -463,6 +521,7 @@ class FinishCheckMode:
         raise NotImplementedError(f"{type(self).__name__} must define is_executed")
 
 
+@_options.options(redo=None)
 @dataclass
 class FinishCheckByOutputFileExistence(FinishCheckMode):
     """An item is finished if ``output`` exists, or ``output_<output_field_suffix>`` if a suffix is given.
@@ -473,12 +532,17 @@ class FinishCheckByOutputFileExistence(FinishCheckMode):
     """
 
     output_field_suffix: Optional[str] = None
-    redo: Optional[str] = dataclasses.field(default=None, kw_only=True)
+
+    def __init__(self, output_field_suffix: Optional[str] = None, *, redo: Optional[str] = None) -> None:
+        if redo == "changed" and type(self) is not FinishCheckByOutputFileExistence:
+            raise ValueError("redo: changed asks the ledger of the host, which a finish check of your own cannot; newer can be used")
+        self.output_field_suffix = output_field_suffix
+        _options.give(self, FinishCheckByOutputFileExistence, redo=redo)
 
     def is_executed(self, output: FileTriplet, **params: Any) -> bool:
         if self.output_field_suffix is not None:
             output = params[f"output_{self.output_field_suffix}"]
-        return os.path.exists(output.path) and not (self.redo is not None and _is_outdated(output, params))
+        return os.path.exists(output.path) and not (_options.given(self).get("redo") is not None and _is_outdated(output, params))
 
 
 def _is_outdated(output: FileTriplet, params: dict[str, Any]) -> bool:

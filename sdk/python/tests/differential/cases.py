@@ -124,6 +124,15 @@ def sub(folder: pathlib.Path) -> None:
         write(folder / "in" / "sub" / name)
 
 
+def outdated(folder: pathlib.Path) -> None:
+    """Inputs at three depths, of which one has an output that is older."""
+    sub(folder)
+    write(folder / "in" / "top.txt")
+    write(folder / "in" / "sub" / "deep" / "5.txt")
+    write(folder / "out" / "top.txt.o", "older")
+    os.utime(folder / "out" / "top.txt.o", (1, 1))
+
+
 def lines(folder: pathlib.Path) -> None:
     items = [{"i": i, "text": "é\u2028", "nested": {"input": [1.5, None, True]}, "big": 10**20} for i in range(10)]
     write(folder / "items.jsonl", "\n".join(json.dumps(item) for item in items) + "\n")
@@ -418,6 +427,21 @@ CASES = [
          wanted=Wanted({f"p-{n}.txt.s": ("tiny" if n == 3 else f"in/sub/./{n}.txt [('extra', [])]") for n in (1, 2, 3, 44)}, (4, 0), (0, 0)),
          why="a dataclass inside a dataclass is replaced by a dict"),
     Case("own finish check", "own_modes.py", "Check", tree=sub),
+    # -- names that became options of built-in modes
+    Case("own fields with the names of filters", "own_options.py", "InPictures", tree=outdated),
+    Case("own fields with the names of filters and a mixin", "own_options.py", "InPictures", mixin=("input_mode.recursive=true", "input_mode.min_size=9"), tree=outdated),
+    Case("own field recursive", "own_options.py", "InFlat", tree=outdated),
+    Case("own field ignore without a default", "own_options.py", "InRequired", mixin=("input_mode.ignore=[top.txt]", "input_mode.max_size=0"), tree=outdated),
+    Case("own methods and attributes with such names", "own_options.py", "InHelpers", tree=outdated),
+    Case("own pattern with recursive", "own_options.py", "InDeep", tree=outdated),
+    Case("own constructor with recursive", "own_options.py", "InShallow", tree=outdated),
+    Case("own input mode with several folders", "own_options.py", "InFolders", tree=outdated),
+    Case("own field redo", "own_options.py", "CheckOutdated", tree=outdated),
+    Case("own field redo that is changed", "own_options.py", "CheckField", flags=("--no-ledger",), original=False, tree=outdated,
+         wanted=Wanted(None, (5, 0), (0, 0)), why="it has no ledger"),
+    Case("own method redo", "own_options.py", "CheckChanged", tree=outdated),
+    Case("own attribute redo", "own_options.py", "CheckNamed", tree=outdated),
+    Case("a built-in mode with attributes of the user's own", "own_options.py", "WithAttributes", mixin=("input_mode.note=2",), tree=outdated),
     # -- failures
     Case("an item fails", "failing.py", "Raises", original=False,
          wanted=Wanted(all_done(12, skip=5), (12, 1), (3, 3)), why="an exception ends the run"),
