@@ -110,7 +110,7 @@ func planText(p *printer, s plan.Summary) {
 	}
 	p.line("%s%s: %d to do, %d done%s%s", count.Of(s.InShard, "item"), of, s.ToDo, s.Done, otherText(s.Refused, "refused"), otherText(s.Open, "in the hands of another run"))
 	if s.Outdated > 0 {
-		p.line("  %s", count.Of(s.Outdated, "output is older than its input, and to do again", "outputs are older than their inputs, and to do again"))
+		p.line("  %s", count.Of(s.Outdated, "output is to do again by redo: its input is newer, or it was made by other code or with other arguments", "outputs are to do again by redo: their inputs are newer, or they were made by other code or with other arguments"))
 	}
 	if s.Unfinished > 0 {
 		p.line("  %s, and to do again: --unfinished lists them", count.Of(s.Unfinished, "output is unfinished", "outputs are unfinished"))

@@ -67,7 +67,7 @@ func (t *timing) open(spec *Spec, word string) error {
 	}
 	t.runs = append(t.runs, opened)
 	if opened.join == nil {
-		return errors.New("the run's ledger does not say which items it had, so their times cannot be found; hint: it was written by an earlier version, or the run had no items")
+		return errors.New("the run's ledger does not say which items it had, so their times cannot be found; hint: it was written by an earlier version, or the run did no item: name one that did the work")
 	}
 	return nil
 }
