@@ -53,6 +53,13 @@ _REFUSED = {
 }
 # The names of calls that set up a library, and do not touch files.
 _SET_UP = tuple("set seed manual_seed use register filter disable enable init freeze signal collect append insert".split())
+# Functions of the SDK, and what they make of their arguments.
+_SDK_MAKERS: dict[str, type[Data]] = {
+    "template_normal": Decorator,
+    "template_torch_vanilla_v1": Decorator,
+    "pad_collate": Data,
+    "dict_collate": Data,
+}
 _DATES = ("fromisoformat", "strptime", "combine")
 
 
@@ -249,9 +256,10 @@ class Calls(Shared):
         if thing is argparse.ArgumentParser:
             return Parser([*arguments, *keywords.values()])
         if known.is_sdk(thing):
-            if isinstance(thing, type) or thing.__qualname__ in ("template_normal", "template_torch_vanilla_v1"):
+            kind = Data if isinstance(thing, type) else _SDK_MAKERS.get(thing.__qualname__)
+            if kind is not None:
                 self.refuse_live([*arguments, *keywords.values()], scope, node)
-                return (Data if isinstance(thing, type) else Decorator)([*arguments, *keywords.values()])
+                return kind([*arguments, *keywords.values()])
         elif known.is_pure(thing):
             return self._call_pure(thing, arguments, keywords, scope, node)
         return self._unknown(Live(thing), arguments, keywords, scope, node)
