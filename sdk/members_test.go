@@ -1,7 +1,6 @@
 package sdk
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/internal/members"
 	"github.com/kagurazaka/kagurazaka/internal/tarfile"
+	"github.com/kagurazaka/kagurazaka/internal/tarfile/tarfiletest"
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
@@ -55,25 +55,10 @@ func (r *reader) Process(_ context.Context, item Item) error {
 // tarItem writes an archive whose members have their names as content, and returns the item of its first sample.
 func tarItem(t *testing.T, path string, asBytes bool, names ...string) string {
 	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, name := range names {
-		if err := w.WriteHeader(&tar.Header{Name: name, Size: int64(len(name)), Mode: 0o600}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write([]byte(name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	archive := tarfiletest.Write(t, path, names...)
 	place := &members.Place{Tar: path, Bytes: asBytes}
 	line := `{"input":{"path":"` + path + "/" + names[0] + `","rel_dir":"0","file_name":"` + names[0] + `"}`
-	err := tarfile.Scan(bytes.NewReader(b.Bytes()), int64(b.Len()), func(m tarfile.Member) error {
+	err := tarfile.Scan(bytes.NewReader(archive), int64(len(archive)), func(m tarfile.Member) error {
 		field := "input" + strings.ReplaceAll(filepath.Ext(string(m.Name)), ".", "_")
 		place.Parts = append(place.Parts, members.Part{Field: field, Offset: m.Offset, Size: m.Size, Check: m.Check})
 		line += fmt.Sprintf(`,"%s":{"path":"%s/%s","rel_dir":"0","file_name":"%[3]s"}`, field, path, m.Name)

@@ -1,7 +1,6 @@
 package job
 
 import (
-	"archive/tar"
 	"bytes"
 	"encoding/json"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/internal/tarfile/tarfiletest"
 )
 
 // reading is a worker that reads the input of every item at once, and answers when it is told to.
@@ -48,22 +48,7 @@ func (r *reading) Send(c backbones.Chunk) error {
 // tarItems writes an archive with members that have their names as content, and returns its items, one a line.
 func tarItems(t *testing.T, names ...string) (*template.Template, []byte) {
 	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, name := range names {
-		if err := w.WriteHeader(&tar.Header{Name: name, Size: int64(len(name)), Mode: 0o600}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write([]byte(name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile("0.tar", b.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	tarfiletest.Write(t, "0.tar", names...)
 	tmpl := &template.Template{InputPath: ".", Input: &template.Input{
 		Kind: template.ByTar, Glob: "*.tar", Members: []template.Member{{ID: "image", Exts: []string{"jpg"}, Required: true}},
 	}}

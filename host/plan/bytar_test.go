@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"archive/tar"
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,29 +12,14 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/internal/members"
+	"github.com/kagurazaka/kagurazaka/internal/tarfile/tarfiletest"
 )
 
 // writeTar writes an archive whose members have their own names as content.
 func writeTar(t testing.TB, path string, names ...string) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, name := range names {
-		if err := w.WriteHeader(&tar.Header{Name: name, Size: int64(len(name)), Mode: 0o600}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write([]byte(name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
 	mkdir(t, filepath.Dir(path))
-	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return tarfiletest.Write(t, path, names...)
 }
 
 func byTar(glob string, more map[string]any) *template.Node {

@@ -1,7 +1,6 @@
 package members
 
 import (
-	"archive/tar"
 	"bytes"
 	"os"
 	"path/filepath"
@@ -10,30 +9,16 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/internal/jsontext"
 	"github.com/kagurazaka/kagurazaka/internal/tarfile"
+	"github.com/kagurazaka/kagurazaka/internal/tarfile/tarfiletest"
 )
 
 // item writes an archive and returns the item of its members, each under the id that is its name's end.
 func item(t *testing.T, path string, asBytes bool, names ...string) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, name := range names {
-		if err := w.WriteHeader(&tar.Header{Name: name, Size: int64(len(name)), Mode: 0o600}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write([]byte(name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	archive := tarfiletest.Write(t, path, names...)
 	place := &Place{Tar: path, Bytes: asBytes}
 	text := []byte(`{"n":1`)
-	err := tarfile.Scan(bytes.NewReader(b.Bytes()), int64(b.Len()), func(m tarfile.Member) error {
+	err := tarfile.Scan(bytes.NewReader(archive), int64(len(archive)), func(m tarfile.Member) error {
 		name := string(m.Name)
 		field := "input_" + strings.TrimPrefix(filepath.Ext(name), ".")
 		place.Parts = append(place.Parts, Part{Field: field, Offset: m.Offset, Size: m.Size, Check: m.Check})

@@ -22,7 +22,7 @@ class Copies(KagurazakaTask):
 
     def process(self, i: int) -> None:
         if self.buffers is None:
-            # Made in the worker: whoever writes to a page first decides where it is.
+            # The worker makes it: the first write to a page decides on which node the page is.
             size = self.args.mib << 20
             self.buffers = memoryview(bytearray(size)), memoryview(bytearray(size))
         source, target = self.buffers

@@ -8,15 +8,10 @@ import sys
 import textwrap
 from pathlib import Path
 
-import pytest
-
 import kagurazaka
 
-pytest.importorskip("numpy")
-
 LIMITS = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
-CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-pytestmark = pytest.mark.skipif(not CPUS, reason="this system cannot give a process CPUs of its own")
+CPUS = sorted(os.sched_getaffinity(0))
 
 # As in a nursery, numpy is loaded with one thread before the worker is forked.
 HEAD = """
