@@ -24,14 +24,7 @@ func (a *app) export(ctx context.Context) error {
 		defer x.Close()
 		return x.ExportFailed()
 	}
-	s, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	if a.grammar.Help {
-		return s.taskHelp(ctx)
-	}
-	spec, err := s.resolve(ctx)
+	s, spec, err := a.openResolved(ctx)
 	if err != nil {
 		return err
 	}

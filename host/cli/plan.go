@@ -18,14 +18,7 @@ import (
 
 // plan is `plan PLUGIN TASK …`: it says what a run with the same flags would do, and starts no worker.
 func (a *app) plan(ctx context.Context) error {
-	s, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	if a.grammar.Help {
-		return s.taskHelp(ctx)
-	}
-	spec, err := s.resolve(ctx)
+	s, spec, err := a.openResolved(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -115,6 +116,20 @@ func (s *session) describeAs(ctx context.Context, anew bool) error {
 func (s *session) describeAnew(ctx context.Context) error {
 	s.unread()
 	return s.describeAs(ctx, true)
+}
+
+// openResolved opens the task of a command that starts no worker, and resolves its configuration. The error is errAnswered if the
+// command printed the task's help.
+func (a *app) openResolved(ctx context.Context) (*session, *job.Spec, error) {
+	s, err := a.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if a.grammar.Help {
+		return nil, nil, cmp.Or(s.taskHelp(ctx), errAnswered)
+	}
+	spec, err := s.resolve(ctx)
+	return s, spec, err
 }
 
 // resolve merges configuration and command line into the task, and reports all problems at once.

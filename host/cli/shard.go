@@ -23,14 +23,7 @@ func (a *app) shard(ctx context.Context) error {
 	}
 	a.program.Warm = &job.Warm{Log: a.log}
 	defer a.program.Warm.Close()
-	s, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	if a.grammar.Help {
-		return s.taskHelp(ctx)
-	}
-	spec, err := s.resolve(ctx)
+	s, spec, err := a.openResolved(ctx)
 	if err != nil {
 		return err
 	}
