@@ -7,6 +7,7 @@ import (
 	"math"
 	"path"
 	"strings"
+	"unicode/utf8"
 )
 
 // Field is what a sample may have: the first of the extensions that it has a member for.
@@ -93,14 +94,20 @@ type seenExt struct {
 }
 
 // Key splits a member's name as webdataset does: the path up to the first dot of its last name, and the rest behind the dot. False: it has
-// no key, or no extension.
+// no key, or no extension, or webdataset takes it for one of its own.
 func Key(name []byte) (key, ext []byte, ok bool) {
 	base := bytes.LastIndexByte(name, '/') + 1
 	dot := bytes.IndexByte(name[base:], '.')
-	if dot < 1 || base+dot+1 == len(name) {
+	if dot < 1 || base+dot+1 == len(name) || isMeta(name) {
 		return nil, nil, false
 	}
 	return name[:base+dot], name[base+dot+1:], true
+}
+
+// isMeta reports whether the first name of a path begins and ends with "__".
+func isMeta(name []byte) bool {
+	first, _, _ := bytes.Cut(name, []byte("/"))
+	return len(first) >= 4 && bytes.HasPrefix(first, []byte("__")) && bytes.HasSuffix(first, []byte("__"))
 }
 
 func (c *collector) member(m Member) error {
@@ -117,7 +124,7 @@ func (c *collector) member(m Member) error {
 		at, wanted = c.byExt[string(c.lower)]
 	}
 	if !wanted {
-		c.pass(m)
+		c.pass(m, key)
 		return nil
 	}
 	switch m.Kind {
@@ -134,9 +141,13 @@ func (c *collector) member(m Member) error {
 	return c.add(m, at, string(m.Name[len(key)-len(c.sample.Key):]))
 }
 
-func (c *collector) pass(m Member) {
+// pass passes over a member of no field. It ends the current sample if it belongs to another one.
+func (c *collector) pass(m Member, key []byte) {
 	if m.Kind != Regular {
 		return
+	}
+	if key != nil && string(key) != c.key {
+		c.flush()
 	}
 	if c.found.Other++; c.found.Other == 1 {
 		c.found.FirstOther = string(m.Name)
@@ -222,10 +233,13 @@ func (c *collector) fail(m Member, message string) error {
 	return &Error{Member: string(m.Name), Offset: m.Header, Message: message}
 }
 
-// lower appends text in lower case. Bytes beyond ASCII stay.
+// lower appends text in lower case.
 func lower(dst, text []byte) []byte {
 	for _, b := range text {
-		if 'A' <= b && b <= 'Z' {
+		switch {
+		case b >= utf8.RuneSelf:
+			return append(dst[:0], bytes.ToLower(text)...)
+		case 'A' <= b && b <= 'Z':
 			b += 'a' - 'A'
 		}
 		dst = append(dst, b)

@@ -175,9 +175,17 @@ def samples(path: str, keys: Mapping[str, Union[str, list[str]]]) -> Iterator[tu
     current, folder, parts, best, twice = "", "", {}, {}, {}  # type: tuple[str, str, dict[str, Any], dict[str, int], dict[str, int]]
     for member in scan(path):
         base = member.name.rpartition("/")[2]
-        stem, dot, ext = base.partition(".")
-        wanted = ranks.get("".join(c.lower() if c.isascii() else c for c in ext)) if stem and dot else None
-        if member.kind == "5" or wanted is None:
+        stem, _, ext = base.partition(".")
+        has_key = stem and ext and not _is_meta(member.name)
+        wanted = ranks.get(ext.lower()) if has_key else None
+        if member.kind == "5":
+            continue
+        key = member.name[: len(member.name) - len(base)] + stem
+        if wanted is None:
+            # Another sample's member ends the current one.
+            if parts and member.kind == "0" and has_key and key != current:
+                yield folder, current.rpartition("/")[2], parts
+                parts = {}
             continue
 
         def fail(message: str, at: Member = member) -> BadArchive:
@@ -187,7 +195,6 @@ def samples(path: str, keys: Mapping[str, Union[str, list[str]]]) -> Iterator[tu
             raise fail("it is a link, so it has no bytes of its own; write the archive with --dereference --hard-dereference")
         if member.kind != "0":
             raise fail("it is a device or a named pipe, and has no bytes")
-        key = member.name[: len(member.name) - len(base)] + stem
         if key != current or not parts:
             if parts:
                 yield folder, current.rpartition("/")[2], parts
@@ -211,6 +218,12 @@ def samples(path: str, keys: Mapping[str, Union[str, list[str]]]) -> Iterator[tu
             parts[name] = (base, member.offset, member.size, member.check)
     if parts:
         yield folder, current.rpartition("/")[2], parts
+
+
+def _is_meta(name: str) -> bool:
+    """Return whether webdataset passes over a member as its own."""
+    first = name.partition("/")[0]
+    return len(first) >= 4 and first.startswith("__") and first.endswith("__")
 
 
 def items(
