@@ -8,6 +8,8 @@ mkdir -p build
 KAGURAZAKA_TEST_BINARIES=$(mktemp -d)
 export KAGURAZAKA_TEST_BINARIES
 trap 'rm -rf "$KAGURAZAKA_TEST_BINARIES"' EXIT
+# A program with the race detector sleeps a second before it exits. 50 ms are enough for a report that is under way.
+export GORACE="${GORACE:-atexit_sleep_ms=50}"
 results=build/go-test.json
 .tools/bin/gotestsum --format pkgname --jsonfile "$results" -- -timeout 30m "$@"
 [ "${CI:-}" = true ] || exit 0

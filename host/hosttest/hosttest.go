@@ -3,6 +3,7 @@ package hosttest
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,8 +31,30 @@ func Main(m *testing.M, root string, built func(dir string)) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	if err := waitLess(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	built(dir)
 	return m.Run()
+}
+
+// waitLess keeps the processors busy: tests of binaries mostly wait, for processes that start and for what does not come. Four run
+// at once, unless -parallel says otherwise. A process with the race detector sleeps a second before it exits, which is most of the
+// time of a short command; 50 ms are enough for a report that is under way. A GORACE of the user's stays.
+func waitLess() error {
+	if os.Getenv("GORACE") == "" {
+		if err := os.Setenv("GORACE", "atexit_sleep_ms=50"); err != nil {
+			return err
+		}
+	}
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "test.parallel" })
+	if asked {
+		return nil
+	}
+	return flag.Set("test.parallel", "4")
 }
 
 // build makes the binaries that are not up to date. The host has the race detector where the test has it.

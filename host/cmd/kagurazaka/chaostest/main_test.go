@@ -1,7 +1,6 @@
 package chaostest
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,11 +14,6 @@ const root = "../../../.."
 var hostBinary, plugins string
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	// Most of what these tests do is to wait for something that does not come.
-	if err := flag.Set("test.parallel", "4"); err != nil {
-		panic(err)
-	}
 	os.Exit(hosttest.Main(m, root, func(dir string) {
 		hostBinary, plugins = filepath.Join(dir, "bin", "kagurazaka"), filepath.Join(dir, "plugins")
 	}))
