@@ -21,6 +21,10 @@ func (a *app) show() error {
 	if !a.line.Empty() {
 		return exitcode.Usagef("unexpected argument %s; hint: show takes one run", a.line.First())
 	}
+	return a.showRun(word)
+}
+
+func (a *app) showRun(word string) error {
 	root, err := ledger.Root()
 	if err != nil && !ledger.IsRun(word) {
 		return err
