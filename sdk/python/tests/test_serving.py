@@ -286,3 +286,19 @@ def test_calls_find_threads_that_run_already(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(threading.Thread, "start", no_room)
     both = threading.Barrier(2)
     assert sorted(call.result(10) for call in [pool.submit(both.wait, 10) for _ in range(2)]) == [0, 1]
+
+
+def test_garbage_is_collected_while_user_code_runs(tmp_path: pathlib.Path) -> None:
+    """The start does without, until the task file is loaded."""
+    (tmp_path / "gc_task.py").write_text(
+        "import gc\nfrom kagurazaka import KagurazakaTask\nassert gc.isenabled()\n"
+        "class Task(KagurazakaTask):\n"
+        "    def generate_tasks(self):\n        assert gc.isenabled()\n        return [{'i': 1}]\n"
+        "    def process(self, i):\n        assert gc.isenabled()\n"
+    )
+    with Host(str(tmp_path / "gc_task.py"), stdin=subprocess.DEVNULL) as host:
+        request = host.open("Task")
+        assert [r.indexed for r in host.list()] == [1]
+        worker = host.spawn(request)
+        worker.range(0, 1)
+        assert not worker.answer().failures

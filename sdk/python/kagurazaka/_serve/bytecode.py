@@ -20,10 +20,13 @@ from typing import Any, Optional
 # Smaller sources compile faster than a lookup takes.
 _LEAST = 2048
 _CHECKSUM = 16
+_INSTALLED = "kagurazaka_bytecode"
 
 
 def install() -> None:
-    """Use the cache for all imports of this process from now on."""
+    """Use the cache for all imports of this process from now on. A second call changes nothing, even one of another copy of this module."""
+    if hasattr(SourceFileLoader.source_to_code, _INSTALLED):
+        return
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     if not os.path.isabs(base):
         return  # without a home it would be in the working folder, where anybody may write
@@ -43,6 +46,7 @@ def install() -> None:
             _write(file, code)
         return code
 
+    setattr(source_to_code, _INSTALLED, True)
     SourceFileLoader.source_to_code = source_to_code  # type: ignore[method-assign,assignment]
 
 

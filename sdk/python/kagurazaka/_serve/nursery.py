@@ -23,6 +23,7 @@ from .taskfile import TaskFile
 
 def main(path: str, control: Channel, data: Channel, folder: str, lifelines: list[int]) -> NoReturn:
     """Serve the relay until it sends QUIT."""
+    process.collect_garbage()
     signal.signal(signal.SIGURG, lambda signum, frame: None)
     context.begin(path)
     nursery = Nursery(TaskFile(path), control, data, folder, lifelines)

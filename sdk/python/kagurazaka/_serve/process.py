@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -12,6 +13,12 @@ from typing import Any, NoReturn, Optional
 LIFELINE = "KAGURAZAKA_LIFELINE"
 
 _reset_at_fork = False
+
+
+def collect_garbage() -> None:
+    """Collect garbage from here on, but leave alone what has been imported: it stays, and forked processes share its memory."""
+    gc.freeze()
+    gc.enable()
 
 
 def set_stdout_aside() -> int:

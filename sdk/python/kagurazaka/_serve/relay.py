@@ -271,6 +271,7 @@ def stop_server(server: grpc.Server, grace: float, patience: float) -> bool:
 
 def serve(pid: int, control: Channel, data: Channel, path: str, aside: int) -> int:
     """Answer the host on the unix socket until it sends Shutdown or the nursery ends. Returns the exit code."""
+    process.collect_garbage()
     nursery = Nursery(pid, control, data)
     service = Service(nursery)
     server = start_server(service.handlers(), path, threads=8)
