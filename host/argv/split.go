@@ -103,6 +103,8 @@ type reading struct {
 	yielded map[string]bool
 	// pluginAt and taskAt are where PLUGIN and TASK stand.
 	pluginAt, taskAt int
+	// positionals: the task has arguments without a flag, so -0 behind TASK is a number.
+	positionals bool
 	// remainderAt is the position of a REMAINDER's first word, after which newer flags are the task's; 0: none.
 	remainderAt int
 	// isField tells whether a word is a field of the task's template, or the beginning of one.
@@ -170,8 +172,8 @@ func splitArgs(args []string, k known, parser *kong.Kong) *split {
 		}
 		name, value, hasValue := flagOf(text)
 		isHost, takes := k.find(name, i)
-		if text == nulFlag && after {
-			// It is a number behind a flag that the host does not know.
+		if text == nulFlag && (after || k.positionals && i > k.taskAt) {
+			// It is a number: behind a flag that the host does not know, or an argument of its own.
 			isHost = false
 		}
 		if name == "" || !isHost {

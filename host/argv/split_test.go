@@ -148,6 +148,7 @@ func TestReading(t *testing.T) {
 		{"ours in any case", "p T --python b --kg-python c", reading{yielded: yielded("python"), taskAt: 1}, "--python=c", "p T --python b"},
 		{"a backbone's own", "p T --batch_size 5 --kg-num_process 3", reading{yielded: yielded("num-process"), taskAt: 1}, "", "p T --batch_size 5"},
 		{"what is handed on", "p T --quiet run --progress bar --num_process 2 --kg-grace 3s", reading{taskAt: 1, remainderAt: 3}, "--quiet --grace=3s", "p T run --progress bar"},
+		{"a zero of a task with positional arguments", "-0 p T -1 -0 --files-from a", reading{pluginAt: 1, taskAt: 2, positionals: true}, "--null --files-from=a", "p T -1 -0"},
 		{"a null field", "p T --mixin a=1 finish_check_mode b=2 other", reading{taskAt: 1, isField: field}, "--mixin=a=1 --mixin=finish_check_mode= --mixin=b=2", "p T other"},
 		{"keys of any form", "p T --mixin a=1 2=b a/b=5 c=3 =5 a..b=5 m.d.[q]=5 é=1 -x=1 d=4", reading{taskAt: 1},
 			"--mixin=a=1 --mixin=2=b --mixin=a/b=5 --mixin=c=3 --mixin==5 --mixin=a..b=5 --mixin=m.d.[q]=5 --mixin=é=1", "p T -x=1 d=4"},

@@ -83,8 +83,12 @@ func (l *Line) Reread() error {
 	if !l.session.Made {
 		r.isField = config.Fields(task.Template)
 	}
+	r.positionals = slices.ContainsFunc(task.Arguments, func(a schema.Argument) bool { return len(a.Flags) == 0 })
 	var notes []string
 	r.yielded, notes = l.yielded()
+	if r.positionals && len(l.Given("files-from")) > 0 && slices.ContainsFunc(l.host, func(f hostFlag) bool { return l.Args[f.at] == nulFlag && f.at > taskAt }) {
+		notes = append(notes, fmt.Sprintf("%s is a number for %s here; the host's own flag is --%snull", nulFlag, task.Name, own))
+	}
 	if err := l.read(r); err != nil {
 		return err
 	}
@@ -109,7 +113,7 @@ func (l *Line) Reread() error {
 
 // selecting are newer flags of the host that say which items are done. A task whose arguments are not known may have one of that name,
 // and would silently do other items.
-var selecting = map[string]bool{"limit": true, "item": true, "shard": true, "manifest": true}
+var selecting = map[string]bool{"limit": true, "item": true, "shard": true, "manifest": true, "files-from": true, "null": true}
 
 // refuseDoubtful notes flags behind TASK that may be the task's.
 func (l *Line) refuseDoubtful() {
@@ -119,8 +123,9 @@ func (l *Line) refuseDoubtful() {
 	}
 	for _, f := range l.host {
 		if selecting[f.name] && f.newer && f.at > l.taskAt {
-			l.flaws = append(l.flaws, flaw{f, fmt.Sprintf("--%s: it may be an argument of %s, whose arguments are not known; hint: --%s%s is the host's flag, and the task's stands behind %q",
-				f.name, l.session.Task.Name, own, f.name, dashes)})
+			written, _, _ := strings.Cut(l.Args[f.at], "=")
+			l.flaws = append(l.flaws, flaw{f, fmt.Sprintf("%s: it may be an argument of %s, whose arguments are not known; hint: --%s%s is the host's flag, and the task's stands behind %q",
+				written, l.session.Task.Name, own, f.name, dashes)})
 		}
 	}
 }

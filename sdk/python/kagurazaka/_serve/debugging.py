@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import os
 import pdb
+import shlex
 import signal
 import sys
 import termios
@@ -175,6 +176,7 @@ def _without_suspending(tty: int) -> Any:
 # ---------------------------------------------------------------------------------------------------- other debuggers
 
 _LOOK_S = 0.2
+_LOCALHOST, _PORT = "127.0.0.1", 5678
 _PR_SET_PTRACER, _PTRACER_ANY = 0x59616D61, ctypes.c_ulong(-1)
 
 
@@ -184,18 +186,36 @@ def wait() -> None:
         # Where a debugger may otherwise attach to its own children alone.
         ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _PTRACER_ANY, 0, 0, 0)
     pid = os.getpid()
-    print(
-        f"kagurazaka: process {pid} waits for a debugger: python -m debugpy --listen 127.0.0.1:5678 --pid {pid}, and connect an editor to"
-        " that port",
-        file=sys.stderr,
-        flush=True,
-    )
+    port = _listen()
+    if port:
+        how = f"debugpy listens at {_LOCALHOST}:{port}: attach an editor to that port. Or: gdb -p {pid}"
+    else:
+        how = (
+            f"python -m debugpy --listen {_LOCALHOST}:{_PORT} --pid {pid}, and attach an editor to that port. This needs gdb. Without gdb: "
+            f"{shlex.quote(sys.executable)} -m pip install debugpy, and start again"
+        )
+    print(f"kagurazaka: process {pid} waits for a debugger: {how}", file=sys.stderr, flush=True)
     traced = 0
     while not _has_debugger() and traced < 2:
         time.sleep(_LOOK_S)
         # debugpy is loaded by a tracer that goes again.
         traced = traced + 1 if _tracer() else 0
     print(f"kagurazaka: process {pid} goes on", file=sys.stderr, flush=True)
+
+
+def _listen() -> int:
+    """Have debugpy listen in this process, which no system forbids. Returns its port; 0: debugpy is not installed."""
+    # It would warn that Python's own modules, which are frozen, have no breakpoints.
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    try:
+        import debugpy
+    except ImportError:
+        return 0
+    for port in (_PORT, 0):
+        with contextlib.suppress(RuntimeError):
+            # Another process may have the port.
+            return int(debugpy.listen((_LOCALHOST, port))[1])
+    return 0
 
 
 def _has_debugger() -> bool:

@@ -34,6 +34,11 @@ class Case:
     file: str
     task: str
     args: tuple[str, ...] = ()
+    # Words in front of the file, and between it and the task.
+    front: tuple[str, ...] = ()
+    between: tuple[str, ...] = ()
+    # Commands of ours that make what both sides are given. A word that is the file's name becomes its path.
+    before: tuple[tuple[str, ...], ...] = ()
     mixin: tuple[str, ...] = ()
     cfg: str = ""
     mixin_cfg: str = ""
@@ -71,6 +76,13 @@ def nested(folder: pathlib.Path) -> None:
     (folder / "in" / "link").symlink_to(folder / "other")
     (folder / "in" / "sub" / "dangling.txt").symlink_to("nowhere")
     (folder / "in" / "empty").mkdir()
+
+
+def nested_files(folder: pathlib.Path) -> None:
+    """Without links, which hard links are not made of."""
+    nested(folder)
+    (folder / "in" / "link").unlink()
+    (folder / "in" / "sub" / "dangling.txt").unlink()
 
 
 def empty_output(folder: pathlib.Path) -> None:
@@ -270,6 +282,72 @@ CASES = [
         ("Intermixed", "a", "--a", "1", "2", "3"), ("ByHand", "--x", "-y=1", "--", "z", "--"), ("ByHand", "--", "--x"), ("ByHand", "-5", "", "--"),
         ("Vector", "--n_it", "5"), ("Shaped", "--mode", "slow"), ("Shaped", "--mode", "other"),
     )),
+    # -- command lines with names of flags that 0.1.1 had not: those of the task stay the task's, wherever they stand
+    *(Case(f"names of newer flags: {' '.join((*front, 'FILE', *between, task, *args))}"[:70], "command_lines.py", task, args, front, between, tree=answers)
+      for front, between, task, args in (
+        ((), (), "Chosen", ("--limit", "5")),
+        ((), (), "Chosen", ("--limit=5", "--item", "#1", "--item", "a*", "x")),
+        ((), (), "Chosen", ("--shard", "0/2", "--manifest", "m", "--", "--limit", "3")),
+        ((), (), "Chosen", ("--shard", "auto", "x", "--files-from", "-", "y")),
+        ((), (), "Chosen", ("-0",)),
+        ((), (), "Chosen", ("x", "-0", "--files-from", "a", "b", "-0")),
+        ((), (), "Chosen", ("--lim", "5", "--it=3", "--man", "x", "--files", "x", "--sh", "1/2")),
+        ((), (), "Chosen", ("--limit", "many")),
+        ((), (), "Chosen", ("--item",)),
+        (("--limit=5",), (), "Chosen", ("--item", "3")),
+        (("--item=a", "--shard=x"), ("--item=b",), "Chosen", ("--item", "c")),
+        ((), ("--limit=5", "--manifest=m", "--files-from"), "Chosen", ()),
+        (("--files-from=-",), ("--shard=0/9",), "Chosen", ("-0",)),
+        (("--lim=5",), ("--man=m",), "Chosen", ()),
+        ((), (), "ByHand", ("--", "--shard", "0/2", "--manifest", "m", "--files-from", "f", "-0", "--limit=5", "--item")),
+        ((), (), "ByHand", ("--lim", "5", "--item_s", "--shards=3")),
+        ((), (), "Rest", ("--a", "1", "run", "--limit", "5", "-0", "--item", "#1", "--shard=1/2")),
+        ((), (), "Rest", ("run", "--manifest", "m", "--files-from", "-")),
+        (("--limit=5",), (), "Long", ()),
+        ((), ("--limi=5",), "Long", ("--log", "x")),
+        ((), (), "Negative", ("-0",)),
+        ((), (), "Negative", ("--shift", "-0", "-n", "-0", "-0", "-1")),
+        ((), (), "Words", ("-0",)),
+        ((), (), "Digits", ("-0",)),
+        ((), (), "Sub", ("train", "--limit", "x")),
+        ((), (), "Strict", ("--limi", "5")),
+    )),
+    # A task without such an argument: the flag is the host's.
+    *(Case(f"newer flags: {' '.join((*front, 'FILE', *between, task, *args))}"[:70], "command_lines.py", task, args, front, between,
+           tree=flat if task == "Shaped" else answers, original=False, outputs=False, wanted=Wanted(None, calls, exits), why="0.1.1 does not have the flag")
+      for front, between, task, args, calls, exits in (
+        (("--limit", "3"), (), "Shaped", ("--mode", "slow"), (3, 3), (0, 0)),
+        ((), ("--limit", "3"), "Shaped", ("--mode", "slow"), (3, 3), (0, 0)),
+        ((), (), "Shaped", ("--limit", "3", "--mode", "slow"), (3, 3), (0, 0)),
+        (("--item", "[ab].txt"), ("--item=c.txt",), "Shaped", ("--item", "d.txt"), (4, 0), (0, 0)),
+        (("--shard", "0/2"), (), "Shaped", (), (4, 0), (0, 0)),
+        ((), (), "Shaped", ("--shard=1/2", "--mode=fast"), (4, 0), (0, 0)),
+        ((), ("--shard", "0/2"), "Words", ("--a", "1"), (1, 1), (0, 0)),
+        ((), (), "Words", ("x", "--shard", "1/2", "y"), (0, 0), (0, 0)),
+        ((), (), "TwoParsers", ("--limit", "1", "--chunk_size", "3"), (0, 0), (2, 2)),
+        (("--kg-limit", "1"), ("--limit", "7"), "Chosen", ("--kg-item=#1", "--item", "x"), (1, 1), (0, 0)),
+        (("--kg-limit", "1"), (), "ByHand", ("--", "--limit", "7"), (1, 1), (0, 0)),
+        (("--limit", "1"), (), "ByHand", ("x",), (1, 1), (0, 0)),
+        (("--kg-debug",), (), "Words", ("x",), (1, 1), (0, 0)),
+        ((), ("--kg-debug=on",), "Words", (), (1, 1), (0, 0)),
+        ((), (), "Words", ("--kg-debug", "x"), (1, 1), (0, 0)),
+        ((), (), "Words", ("--kg-debug=off",), (0, 0), (2, 2)),
+        ((), (), "Words", ("--limit", "-1", "--item", "#0", "--shard", "2/2"), (0, 0), (2, 2)),
+        (("-0",), (), "Words", ("x",), (0, 0), (2, 2)),
+    )),
+    *(Case(f"--kg-debug is the host's: {' '.join((*front, 'FILE', *between, task, *args))}"[:70], "command_lines.py", task, args, front, between, tree=answers,
+           wanted=Wanted({"arguments": f"[{made}]"}, (1, 1), (0, 0)), why="--kg-NAME always means the host's")
+      for front, between, task, args, made in (
+        (("--kg-debug",), (), "ByHand", ("x",), "('args', ['x'])"),
+        ((), ("--kg-debug",), "ByHand", ("--kg-debug", "x"), "('args', ['x'])"),
+        ((), (), "ByHand", ("x", "--kg-debug=on", "--", "--kg-debug"), "('args', ['x', '--', '--kg-debug'])"),
+        ((), (), "Chosen", ("--kg-debug", "x"), "('files_from', None), ('item', None), ('kg_debug', None), ('limit', None), ('manifest', None), ('rest', ['x']), ('shard', None), ('zero', False)"),
+    )),
+    # Nobody knows whose the flag is, so it is an error with both spellings.
+    *(Case(f"doubtful flags: FILE ByHand {' '.join(args)}", "command_lines.py", "ByHand", args, tree=answers, wanted=Wanted({}, (0, 0), (2, 2)),
+           why="a task whose arguments are not known gets flags that choose items behind --")
+      for args in (("--limit", "1"), ("--item=x",), ("--shard", "0/2"), ("--manifest", "m"), ("--files-from", "f"), ("-0",))),
+    Case("names of newer flags in cfg", "command_lines.py", "Chosen", cfg="task:\n  limit: 5\n  item: x\n  shard: 0/2\n  manifest: m\n  files-from: f\nmixin: {}\n"),
     Case("abbreviations in cfg", "command_lines.py", "Long", cfg="task:\n  limit: 5\n  learn: 0.5\nmixin: {}\n"),
     Case("case in cfg", "command_lines.py", "Cased", cfg="task:\n  mode: FAST\nmixin: {}\n"),
     Case("hyphens are underscores", "command_lines.py", "Long", ("--limit-size", "5", "--learning_rate=1"),
@@ -325,6 +403,36 @@ CASES = [
          original=False, wanted=Wanted({f"d{i % 2}/{i}.o": f"{i} /x/{i} d{i % 2}" for i in (1, 4, 7)}, (3, 3), (0, 0)),
          why="a generator under a template crashes"),
     Case("only shards", "own_listing.py", "OnlyShards"),
+    # -- lists and folders that ours makes
+    Case("export", "from_lists.py", "List", tree=nested, before=(("export", "from_lists.py", "Copy", "--out", "list.jsonl"),)),
+    Case("export of what is to do", "from_lists.py", "List", tree=begun, before=(("export", "from_lists.py", "Copy", "--state", "todo", "--out", "list.jsonl"),)),
+    Case("export of what is done", "from_lists.py", "List", tree=begun, mixin=("hard_shard_mode.output_path=out/again",),
+         before=(("export", "from_lists.py", "Copy", "--state", "done", "--out", "list.jsonl"),)),
+    Case("export of a run", "from_lists.py", "List", tree=nested, mixin=("hard_shard_mode.output_path=out",), before=(
+         ("from_lists.py", "Copy", "--run-dir", "ledger", "--mixin", "hard_shard_mode.output_path=first"),
+         ("export", "from_lists.py", "Copy", "--from", "ledger", "--out", "list.jsonl", "--mixin", "hard_shard_mode.output_path=first"))),
+    Case("export of some items", "from_lists.py", "List", tree=nested,
+         before=(("export", "from_lists.py", "Copy", "--item", "*[1-5].*", "--item", "#2", "--out", "list.jsonl"),)),
+    *(Case(f"manifest {number} by {by}", "from_lists.py", "Part", tree=nested, mixin=(f"input_mode.jsonl_path=parts/0000{number}-of-00003.jsonl",),
+           before=(("shard", "from_lists.py", "Copy", "--shards", "3", "--by", by, "--out", "parts"),))
+      for by in ("index", "hash", "size") for number in range(3)),
+    *(Case(f"all manifests by {by}", "from_lists.py", "Manifests", tree=nested, wanted=Wanted(exit=(0, 0)),
+           before=(("shard", "from_lists.py", "Copy", "--shards", "5", "--by", by, "--out", "parts"),)) for by in ("index", "hash", "size")),
+    Case("all manifests by time", "from_lists.py", "Manifests", tree=nested, wanted=Wanted(exit=(0, 0)), before=(
+         ("from_lists.py", "Copy", "--run-dir", "ledger", "--mixin", "hard_shard_mode.output_path=first"),
+         ("shard", "from_lists.py", "Copy", "--shards", "5", "--by", "time", "--from", "ledger", "--out", "parts", "--mixin", "hard_shard_mode.output_path=first"))),
+    *(Case(f"hard links, part {number} by {by}", "from_lists.py", "Hard", tree=nested_files, mixin=(f"hard_shard_mode.shard_idx={number}",),
+           before=(("shard", "--layout", "hard", "in", "base", "--shards", "3", "--by", by),)) for by in ("index", "hash", "size") for number in range(3)),
+    *(Case(f"hard links, all parts by {by}", "from_lists.py", "Folders", tree=nested_files, wanted=Wanted(exit=(0, 0)),
+           before=(("shard", "--layout", "hard", "in", "base", "--shards", "3", "--by", by),)) for by in ("index", "hash", "size")),
+    Case("hard links that were taken back", "from_lists.py", "Copy", tree=nested_files,
+         before=(("shard", "--layout", "hard", "in", "base", "--shards", "3"), ("shard", "--layout", "hard", "in", "base", "--undo"))),
+    # -- modes of the user's own with the names of newer ones
+    *(Case(f"own names: {name}", "own_names.py", name, tree=nested_files) for name in ("Group", "Subfolders", "Names", "Tar", "Merge", "OutTar")),
+    Case("own names: a mixin of InputByGroup", "own_names.py", "Group", tree=nested_files, mixin=("input_mode.files=3", "input_mode.ending=.txt")),
+    Case("own names: a mixin of InputFromList", "own_names.py", "Names", tree=nested_files, mixin=("input_mode.path=[c.txt]", "input_mode.null=true")),
+    Case("own names: a mixin of InputByTar", "own_names.py", "Tar", tree=nested_files, mixin=("input_mode.keys=x", "input_mode.glob='*.tar'")),
+    Case("own names: a mixin of OutputByTar", "own_names.py", "OutTar", tree=nested_files, mixin=("output_mode.size=x", "output_mode.count=9")),
     # -- templates: shards
     Case("hard and soft shards", "hard_shards.py", "Sharded", mixin=("hard_shard_mode.shard_idx='007'",), tree=hard),
     Case("subshard of an int", "hard_shards.py", "Sharded", tree=hard, mixin=("hard_shard_mode.shard_idx='007'", "soft_shard.shard_idx=1"),

@@ -37,10 +37,16 @@ class Outcome:
     seconds: float
 
 
-def run_twice(case: Case, command: list[str], folder: pathlib.Path, timeout: float) -> Outcome:
+def run_twice(case: Case, command: list[str], ours: list[str], folder: pathlib.Path, timeout: float) -> Outcome:
     folder.mkdir(parents=True)
     case.tree(folder)
-    argv = [*command, str(TASKS / case.file), case.task, *case.args]
+    for words in case.before:
+        words = tuple(str(TASKS / word) if word == case.file else word for word in words)
+        done = subprocess.run(
+            [*ours, *words], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout
+        )
+        assert done.returncode == 0, f"{words}: {done.stdout.decode(errors='replace')}"
+    argv = [*command, *case.front, str(TASKS / case.file), *case.between, case.task, *case.args]
     for flag, name, text in (("--cfg", "cfg.yaml", case.cfg), ("--mixin-cfg", "mixin.yaml", case.mixin_cfg)):
         if text:
             (folder / name).write_text(text)
@@ -138,9 +144,9 @@ def main() -> int:
         original = None
         if a.original and case.original:
             # Both sides see the same path, since some outputs hold it.
-            original = run_twice(case, a.original, folder / "work", a.timeout)
+            original = run_twice(case, a.original, a.ours, folder / "work", a.timeout)
             shutil.rmtree(folder / "work")
-        ours = run_twice(case, a.ours, folder / "work", a.timeout)
+        ours = run_twice(case, a.ours, a.ours, folder / "work", a.timeout)
         return original, ours, compare(case, original, ours)
 
     bad = left_out = 0

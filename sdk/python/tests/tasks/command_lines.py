@@ -81,6 +81,22 @@ class Named(Written):
         self.a = p.parse_args(args)
 
 
+class Chosen(Written):
+    """Arguments that are called like the flags that choose items, divide them and look for faults."""
+
+    def __init__(self, args):
+        p = argparse.ArgumentParser()
+        p.add_argument("--limit", type=int)
+        p.add_argument("--item", action="append")
+        p.add_argument("--shard")
+        p.add_argument("--manifest")
+        p.add_argument("--files-from", nargs="*")
+        p.add_argument("-0", dest="zero", action="store_true")
+        p.add_argument("--kg-debug", nargs="?", const="mine")
+        p.add_argument("rest", nargs="*")
+        self.a = p.parse_args(args)
+
+
 class Sub(Written):
     def __init__(self, args):
         p = argparse.ArgumentParser()
