@@ -34,6 +34,11 @@ func (e *encoder) item(item any) error {
 	switch v := item.(type) {
 	case RawItem:
 		return e.raw(v)
+	case *RawItem:
+		if v == nil {
+			return errors.New("it is a nil pointer, and an item is an object")
+		}
+		return e.raw(*v)
 	case json.RawMessage:
 		return e.raw(v)
 	case []byte:

@@ -39,6 +39,7 @@ func (s *source) List(ctx context.Context, yield func(any) error) error {
 			map[string]int{"n": 2},
 			map[string]any{"input": FileTriplet{Path: "/in/caf\xe9", RelDir: ".", FileName: "caf\xe9"}, "s": "\xff"},
 			&struct{ X *int }{},
+			&RawItem{'{', '}'},
 		} {
 			if err := yield(item); err != nil {
 				return err
@@ -69,6 +70,8 @@ func (s *source) List(ctx context.Context, yield func(any) error) error {
 		return yield(5)
 	case "invalid":
 		return yield(RawItem(`{"a":}`))
+	case "nil":
+		return yield((*RawItem)(nil))
 	case "nan":
 		return yield(map[string]any{"a": math.NaN()})
 	case "endless":
@@ -143,7 +146,7 @@ func TestListKinds(t *testing.T) {
 	}
 	want := []string{
 		`{"raw":1}`, `{"broken":"a\nb"}`, `{"a":{"f":1.5},"z":[1,null,true,"<&>"]}`, `{"path":"<a>"}`, `{"n":2}`,
-		`{"input":{"path":"/in/caf\udce9","rel_dir":".","file_name":"caf\udce9"},"s":"\udcff"}`, `{"X":null}`,
+		`{"input":{"path":"/in/caf\udce9","rel_dir":".","file_name":"caf\udce9"},"s":"\udcff"}`, `{"X":null}`, `{}`,
 	}
 	if diff := cmp.Diff(want, texts(blocks)); diff != "" {
 		t.Error(diff)
@@ -200,7 +203,7 @@ func TestListSlow(t *testing.T) {
 func TestListFailures(t *testing.T) {
 	for how, want := range map[string]string{
 		"error": "the catalogue is closed", "panic": "panic: in the list", "goexit": "panic: " + goexit,
-		"scalar": "item 0 of the list: a int is not a JSON object", "invalid": "item 0 of the list: its JSON text has '}' at byte 6",
+		"scalar": "item 0 of the list: a int is not a JSON object", "nil": "item 0 of the list: it is a nil pointer", "invalid": "item 0 of the list: its JSON text has '}' at byte 6",
 		"nan": "item 0 of the list: a: json: unsupported value: NaN",
 	} {
 		_, total, failure := list(t, &pb.ListRequest{}, "--how="+how)

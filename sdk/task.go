@@ -92,8 +92,8 @@ type Processor interface {
 
 // Lister is for tasks that list their own items.
 type Lister interface {
-	// List yields every item: a struct or map that encodes to a JSON object, or its JSON text as RawItem, json.RawMessage
-	// or []byte, which List may reuse when yield has returned. List runs in one process, which has the user's stdin. It
+	// List yields every item: a struct or map that encodes to a JSON object, or its JSON text as RawItem, *RawItem (the
+	// fastest), json.RawMessage or []byte, which List may reuse when yield has returned. List runs in one process, which has the user's stdin. It
 	// must yield the same items in the same order every time: shards and resumed runs depend on it. Several goroutines may
 	// call yield. When yield returns an error, List should return it.
 	List(ctx context.Context, yield func(item any) error) error

@@ -24,7 +24,7 @@ func (n *Noop) List(_ context.Context, yield func(item any) error) error {
 		item = append(item, '/')
 		item = strconv.AppendInt(item, int64(i), 10)
 		item = append(item, `.jpg"}`...)
-		if err := yield(item); err != nil {
+		if err := yield(&item); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,8 @@ from .listed import Listed, listed
 from .opened import OpenedTask
 
 Send = Callable[[bytes], None]
+# The most items of a generator's block. Several passes go over them, so they should fit into the cache of a core.
+_STREAM_ITEMS = 2048
 
 
 class Lister:
@@ -79,7 +81,7 @@ class Lister:
         watched = signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
         if watched:
             signal.signal(signal.SIGCHLD, self._nudged)
-        pending, limit = self._pending, self._encoder.max_items
+        pending, limit = self._pending, min(self._encoder.max_items, _STREAM_ITEMS)
         append = pending.append
         self._busy = False
         try:
