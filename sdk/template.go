@@ -218,6 +218,14 @@ func OutputByFilenameSubfoldering(fileToWrite any) Mode {
 	return builtinMode("OutputByFilenameSubfoldering", modeField{"file_to_write", fileToWrite})
 }
 
+// OutputByTar writes one sample per item into tar archives in the output folder, as InputByTar reads them. keys is Placeholder, a map from
+// id to the extension of a member, whose ids are taken in their alphabetical order, or a []GroupFile. Item.OutputOf(id) is each member, and
+// Item.Output the first. With nil a sample has one member, with the input's extension. With sets the fields size ("1GiB") and count (10000),
+// from which on an archive is closed; nil sets no limit. It needs a FinishCheck.
+func OutputByTar(keys any) Mode {
+	return builtinMode("OutputByTar", modeField{"keys", keys})
+}
+
 // FinishCheckByOutputFileExistence takes an item for finished if its output exists, or with a suffix, if the file with that
 // id exists.
 func FinishCheckByOutputFileExistence(suffix ...any) Mode {

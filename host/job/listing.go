@@ -36,7 +36,10 @@ func (s *Session) List(ctx context.Context, spec *Spec, need plan.Need, each fun
 	if err := p.openFirst(ctx); err != nil {
 		return summary, err
 	}
-	if err := p.prepareOutputs(); err != nil {
+	if err = p.prepareOutputs(); err == nil {
+		err = p.preparePacking(ctx)
+	}
+	if err != nil {
 		return summary, err
 	}
 	if p.native() && p.template.Input != nil {

@@ -27,8 +27,11 @@ const (
 	staged = "staged"
 )
 
-// outputs is how the task's outputs are written.
-func (s *Session) outputs() (string, error) {
+// outputs is how the outputs of a run are written.
+func (s *Session) outputs(spec *Spec) (string, error) {
+	if spec.packs() {
+		return staged, s.packable(spec)
+	}
 	able := slices.Contains(s.Described.Capabilities, direct)
 	if s.Flags.Outputs == direct && !able {
 		return "", exitcode.Usagef("--outputs direct: %s does not keep track of outputs that it writes in place; hint: leave the flag out", s.Found.Command.Name)
@@ -86,6 +89,11 @@ func (p *Place) prepareOutputs() (err error) {
 // begin gives a worker a folder to write its outputs aside, or a page to note them in, and starts it.
 func begin[W any](p *Place, open *plugin.OpenOptions, index int, start func() (W, error)) (W, error) {
 	var none W
+	if p.packer != nil {
+		if err := p.packer.Start(); err != nil {
+			return none, &backbones.FatalError{Err: err, EndsRun: true}
+		}
+	}
 	if p.staging != nil {
 		dir, err := p.staging.Worker(index)
 		if err != nil {
@@ -137,12 +145,15 @@ func (p *Place) closeOutputs() error {
 		return nil
 	}
 	var err error
+	if p.packer != nil {
+		err = p.packer.Close()
+	}
 	if p.staging == nil && p.notes {
 		// An earlier run may have staged its outputs, and died.
 		p.prepareStaging()
 	}
 	if p.staging != nil {
-		err = p.staging.Close()
+		err = errors.Join(err, p.staging.Close())
 	}
 	if p.journal != nil {
 		if closeErr := p.journal.Close(); closeErr != nil {
@@ -170,7 +181,7 @@ func (p *Place) committed() func(item string) bool {
 	if p.journal != nil && p.notes {
 		return p.concludedOutput
 	}
-	if p.staging == nil || !p.spec.can("staging") {
+	if p.staging == nil || !p.spec.can("staging") || p.template.Packs() && p.template.Finish == nil {
 		return nil
 	}
 	layout, _ := p.template.Staging()

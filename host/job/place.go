@@ -15,6 +15,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/gpu"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
+	"github.com/kagurazaka/kagurazaka/host/pack"
 	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/run"
@@ -59,6 +60,9 @@ type Place struct {
 	journal *outputs.Journal
 	notes   bool
 	check   gpu.Check
+	// archives knows which samples are packed, and packer packs more; nil: outputs are not packed.
+	archives *pack.Archives
+	packer   *pack.Packer
 	// affinity is which CPUs the workers get.
 	affinity affinity
 
@@ -85,6 +89,8 @@ type items struct {
 	stillOpen func() int64
 	// done takes the items that are done; may be nil.
 	done func([]backbones.Span)
+	// accept takes outcomes before they count, and may change them; may be nil.
+	accept func(backbones.Outcomes) (backbones.Outcomes, error)
 }
 
 // remaining is how many items are still to be yielded, once that is known.
@@ -108,7 +114,9 @@ func NewPlace(ctx context.Context, s *Spec, options PlaceOptions) (*Place, error
 	if err := p.openFirst(ctx); err != nil {
 		return p, err
 	}
-	err = p.prepareOutputs()
+	if err = p.prepareOutputs(); err == nil {
+		err = p.preparePacking(ctx)
+	}
 	return p, err
 }
 
@@ -230,6 +238,9 @@ func (p *Place) planOptions() plan.Options {
 	options := plan.Options{Patience: openPatience, Warn: p.warnings.met, Policy: p.spec.Listing, Picker: p.Picker, Made: p.Made, Inputs: inputJournal}
 	if p.journal != nil {
 		options.Journal = p.journal
+	}
+	if p.archives != nil {
+		options.Packed = p.archives
 	}
 	return options
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
+	"github.com/kagurazaka/kagurazaka/host/pack"
 	"github.com/kagurazaka/kagurazaka/host/plan"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/progress"
@@ -66,7 +67,7 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 	if err != nil {
 		return summary, false, err
 	}
-	items := e.oneByOne(place.byLength(place.mends(e.choose(place, listed))))
+	items := e.oneByOne(place.byLength(place.pack(place.mends(e.choose(place, listed)))))
 	policy := e.spec.Policy
 	policy.RSS, policy.Drain, policy.Log = plugin.Resident, e.Drain, e.Log
 	backbone, err := e.Backbone().New(ctx, e.spec, policy, Local{Place: place, Remaining: items.remaining})
@@ -84,9 +85,11 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 		Show:        func(number uint64) string { text, _ := place.show(number); return text },
 		MaxFailures: limit, Again: e.again(), Committed: place.committed(), Concluded: items.concluded, Open: items.stillOpen, Done: items.done,
 	}
-	job.Record = e.record
+	job.Record, job.Accept = e.record, items.accept
+	var unpacked error
+	job.Complete = func(ctx context.Context) { unpacked = place.finishPacking(ctx) }
 	summary, err = run.Do(ctx, job)
-	return summary, true, e.conclude(summary, err)
+	return summary, true, notPackedToo(e.conclude(summary, err), unpacked)
 }
 
 // conclude adds to the end of a run what its items do not tell: missing items, missing outputs, or that there was nothing to do.
@@ -202,6 +205,13 @@ func (s *Session) Plan(ctx context.Context, spec *Spec, first int, unfinished fu
 			return plan.Summary{}, err
 		}
 		options.Journal = journal
+	}
+	if t.Packs() {
+		archives, err := pack.Read(t.OutputPath)
+		if err != nil {
+			return plan.Summary{}, err
+		}
+		options.Packed = archives
 	}
 	summary, err := plan.Summarise(ctx, t, first, options)
 	if err == nil {

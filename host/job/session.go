@@ -273,7 +273,7 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 		return nil, err
 	}
 	if r.Template != nil {
-		if r.Outputs, err = s.outputs(); err != nil {
+		if r.Outputs, err = s.outputs(r); err != nil {
 			return nil, err
 		}
 	}

@@ -2,12 +2,19 @@ package plan
 
 import "github.com/kagurazaka/kagurazaka/host/template"
 
+// Packed knows which samples are in tar archives, by their keys. A sample that is packed is known before it leaves the spool. Any goroutine
+// may use it.
+type Packed interface{ Has(key []byte) bool }
+
 // finishCheck finds the items that are finished. It reads the folders of outputs instead of asking for each file, and creates nothing.
 type finishCheck struct {
 	out   *outputs
 	store FS
-	warn  func(w Warning, unreadable bool)
-	key   []byte
+	// packed are the samples in archives; nil: there are none.
+	packed Packed
+	sample []byte
+	warn   func(w Warning, unreadable bool)
+	key    []byte
 	// rel is the journal's path for an output of relGroup. Its folder ends at relStart.
 	rel      []byte
 	relGroup *group
@@ -53,7 +60,7 @@ func (f *finishCheck) folder(g *group) {
 		return
 	}
 	f.current.close()
-	f.current.path, f.current.read = template.Join(f.out.root, g.relDir), false
+	f.current.path, f.current.read = f.out.folder(g.relDir), false
 	if len(g.names.all) > askFew {
 		f.read(&f.current)
 	}
@@ -91,9 +98,21 @@ func (f *finishCheck) read(d *outputDir) {
 
 // inFolder reports whether the output of an item of the current group exists.
 func (f *finishCheck) inFolder(g *group, name []byte) bool {
-	if !f.out.checks() {
+	// A sample lies in the spool before it is packed, and is gone from there afterwards.
+	return f.out.checks() && (f.listedIn(g, name) || f.isPacked(g.relDir, unsafeString(name)))
+}
+
+// isPacked reports whether the sample of an input is in an archive.
+func (f *finishCheck) isPacked(relDir, name string) bool {
+	if f.packed == nil {
 		return false
 	}
+	folder, name := template.SampleFolder(relDir, name)
+	f.sample = template.AppendSampleKey(f.sample[:0], folder, name)
+	return f.packed.Has(f.sample)
+}
+
+func (f *finishCheck) listedIn(g *group, name []byte) bool {
 	f.key = f.out.appendName(f.key[:0], unsafeString(name))
 	if len(f.key) == 0 || !f.current.read || f.out.checksAbsolute() {
 		return f.ask(g.triplet(name))
@@ -103,9 +122,10 @@ func (f *finishCheck) inFolder(g *group, name []byte) bool {
 
 // single reports whether the output of an item that came alone exists. The output's folder is read after some items.
 func (f *finishCheck) single(in triplet) bool {
-	if !f.out.checks() {
-		return false
-	}
+	return f.out.checks() && (f.singleIn(in) || f.isPacked(in.RelDir, in.FileName))
+}
+
+func (f *finishCheck) singleIn(in triplet) bool {
 	path, name := split(f.out.of(in).Path)
 	if name == "" || f.out.checksAbsolute() {
 		return f.ask(in)

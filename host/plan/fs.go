@@ -180,6 +180,4 @@ func realPath(store FS, path string) (string, error) {
 }
 
 // isOurs reports whether a name is that of one of kagurazaka's own folders.
-func isOurs(name string) bool {
-	return name == template.JournalFolder || name == template.StagingFolder
-}
+func isOurs(name string) bool { return template.IsOurs(name) }

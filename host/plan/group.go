@@ -257,7 +257,7 @@ func (w *walk) collisions(g *group, first uint64) error {
 		}
 		return nil
 	}
-	if w.out == nil || w.out.Kind != template.ReplacingExt || sameExtension(list) {
+	if w.out == nil || w.out.Kind != template.ReplacingExt && w.out.Kind != template.InTar || sameExtension(list) {
 		// Names in one folder differ, and so do names with the same ending added or removed.
 		return nil
 	}
@@ -269,7 +269,7 @@ func (w *walk) collisions(g *group, first uint64) error {
 			if b.Path < a.Path {
 				a, b = b, a
 			}
-			return &CollisionError{First: a.Path, Second: b.Path, Output: w.out.of(b).Path}
+			return w.out.shared(a.Path, b.Path, b)
 		}
 		stems[stemOf(b)] = b
 	}

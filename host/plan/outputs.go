@@ -11,9 +11,9 @@ import (
 // outputs computes the outputs of a template's items.
 type outputs struct {
 	*template.Output
-	// root is the output folder.
-	root   string
-	finish *template.Finish
+	// root is the output folder, and spool that of samples which are to be packed.
+	root, spool string
+	finish      *template.Finish
 }
 
 // outputsOf returns nil for a template without outputs.
@@ -21,7 +21,7 @@ func outputsOf(t *template.Template) *outputs {
 	if t.Output == nil {
 		return nil
 	}
-	return &outputs{t.Output, t.OutputPath, t.Finish}
+	return &outputs{t.Output, t.OutputPath, template.Join(t.OutputPath, template.SpoolPath), t.Finish}
 }
 
 // checks reports whether outputs show which items are finished.
@@ -34,16 +34,62 @@ func (o *outputs) checksAbsolute() bool {
 
 // of computes an item's output.
 func (o *outputs) of(in triplet) triplet {
+	if o.Kind == template.InTar {
+		return o.member(in, 0)
+	}
 	name := string(o.appendName(nil, in.FileName))
 	return triplet{Path: template.Join(o.root, in.RelDir, name), RelDir: in.RelDir, FileName: name}
 }
 
 // appendName appends the name of an output to dst.
 func (o *outputs) appendName(dst []byte, name string) []byte {
-	if o.Kind == template.ReplacingExt {
+	switch o.Kind {
+	case template.ReplacingExt:
 		name = stem(name)
+	case template.InTar:
+		return o.AppendSpoolName(dst, name, 0)
 	}
 	return append(append(dst, name...), o.Ext...)
+}
+
+// member computes a member of a sample. Its path leads to the spool; the folder and the name are those in the archive.
+func (o *outputs) member(in triplet, member int) triplet {
+	folder, name := template.SampleFolder(in.RelDir, in.FileName)
+	return triplet{
+		Path: o.inSpool(folder, string(o.AppendSpoolName(nil, name, member))), RelDir: folder, FileName: string(o.AppendMemberName(nil, name, member)),
+	}
+}
+
+// inSpool is the path of a file in a folder of the spool.
+func (o *outputs) inSpool(folder, name string) string {
+	if folder == "." {
+		return template.Join(o.spool, name)
+	}
+	return template.Join(o.spool, folder, name)
+}
+
+// folder is the path of the folder that has the outputs of the items of a folder.
+func (o *outputs) folder(relDir string) string {
+	if o.Kind == template.InTar {
+		folder, _ := template.SampleFolder(relDir, "")
+		return o.inSpool(folder, "")
+	}
+	return template.Join(o.root, relDir)
+}
+
+// sample is the key of an item's sample.
+func (o *outputs) sample(in triplet) string {
+	folder, name := template.SampleFolder(in.RelDir, in.FileName)
+	return string(template.AppendSampleKey(nil, folder, name))
+}
+
+// shared returns the error for two inputs with one output.
+func (o *outputs) shared(first, second string, in triplet) *CollisionError {
+	e := &CollisionError{First: first, Second: second, Output: o.of(in).Path}
+	if o.Kind == template.InTar {
+		e.Output, e.Sample = o.sample(in), true
+	}
+	return e
 }
 
 // file computes a file of a folder output.
@@ -70,7 +116,12 @@ func (o *outputs) append(dst []byte, in triplet) []byte {
 		dst = append(dst, ',')
 		dst = jsontext.AppendString(dst, o.Field(i))
 		dst = append(dst, ':')
-		f := o.file(out, i)
+		var f triplet
+		if o.Kind == template.InTar {
+			f = o.member(in, i)
+		} else {
+			f = o.file(out, i)
+		}
 		dst = jsontext.AppendTriplet(dst, f.Path, f.RelDir, f.FileName)
 	}
 	return dst
@@ -116,7 +167,11 @@ type piece struct {
 
 func (w *lineWriter) group(g *group) {
 	w.g, w.pieces = g, w.pieces[:0]
-	w.model = w.out.appendItem(w.model[:0], g.triplet([]byte(modelName)))
+	out := w.out
+	if w.packs() {
+		out = nil
+	}
+	w.model = out.appendItem(w.model[:0], g.triplet([]byte(modelName)))
 	rest := w.model
 	for i := 0; i < len(rest); i++ {
 		if rest[i] != '\\' {
@@ -166,5 +221,12 @@ func (w *lineWriter) item(n name) []byte {
 			w.line = append(w.line, w.stem...)
 		}
 	}
+	if w.packs() {
+		w.line = w.out.append(append(w.line[:len(w.line)-1], ','), w.g.triplet(name))
+		w.line = append(w.line, '}')
+	}
 	return w.line
 }
+
+// packs reports whether the outputs are samples, which are no part of the pieces: their names are not the inputs' in all places.
+func (w *lineWriter) packs() bool { return w.out != nil && w.out.Kind == template.InTar }

@@ -52,9 +52,20 @@ func (p *placer) find(in triplet) (string, place) {
 		absolute = in.RelDir[0] == '/'
 		b = append(append(b, in.RelDir...), '/')
 	}
+	if p.out.Kind == template.InTar {
+		// Two items share a sample whatever their names in the spool are.
+		b = append(b, in.FileName...)
+		_, at := p.locate(string(b), absolute)
+		return p.out.sample(in), at
+	}
 	b = p.out.appendName(b, in.FileName)
 	p.buf = b
-	file := path.Clean(unsafeString(b))
+	return p.locate(unsafeString(b), absolute)
+}
+
+// locate returns a path as a key, and its place. It is relative to the output folder unless it is absolute.
+func (p *placer) locate(file string, absolute bool) (string, place) {
+	file = path.Clean(file)
 	if !absolute && file != "." && filepath.IsLocal(file) {
 		return file, placeOf(file, inside)
 	}

@@ -36,6 +36,8 @@ type Options struct {
 	Policy Policy
 	// Journal knows which outputs are whole; nil: all that exist.
 	Journal Journal
+	// Packed knows which samples are in archives, for outputs that are packed; nil: none is.
+	Packed Packed
 	// Inputs returns what knows which of the folders that InputByFilenameSubfoldering lists below an input folder another run has not
 	// finished, or nil; nil: all are whole.
 	Inputs func(folder string) Journal

@@ -203,7 +203,7 @@ func newWalk(ctx context.Context, t *template.Template, o walkOptions) (*walk, e
 		o.counters = &Counters{}
 	}
 	w := &walk{ctx: ctx, t: t, whole: t, o: o, out: outputsOf(t), store: o.store(), names: &nameList{}, spare: &nameList{}}
-	w.check = &finishCheck{out: w.out, store: w.store, warn: w.warn}
+	w.check = &finishCheck{out: w.out, store: w.store, packed: o.Packed, warn: w.warn}
 	w.line.out = w.out
 	if t.Input != nil {
 		w.line.members, w.entry.members = newMemberWriter(t.Input), newMemberWriter(t.Input)
@@ -290,9 +290,7 @@ func (w *walk) tick() error {
 // collide returns the error for an item whose output has the hash of an earlier item's. It finds the earlier item by its index first, and
 // returns nil if that has another output.
 func (w *walk) collide(first uint64, key string, second triplet, line uint64) error {
-	e := &CollisionError{
-		First: fmt.Sprintf("item %d", first), Second: describe(second, line), Output: w.out.of(second).Path,
-	}
+	e := w.out.shared(fmt.Sprintf("item %d", first), describe(second, line), second)
 	if !w.canProbe() {
 		return e
 	}

@@ -10,14 +10,18 @@ import (
 type CollisionError struct {
 	// First and Second are the two inputs: paths, or "item 17" without a path.
 	First, Second string
-	// Output is the path of their output.
+	// Output is the path of their output, or with Sample the key of their sample.
 	Output string
+	Sample bool
 }
 
 // ExitCode is that of a wrong usage.
 func (e *CollisionError) ExitCode() int { return exitcode.Usage }
 
 func (e *CollisionError) Error() string {
+	if e.Sample {
+		return fmt.Sprintf("two inputs would be one sample %s: %s and %s; hint: a sample has the input's path without its extension; leave one of them out", e.Output, e.First, e.Second)
+	}
 	return fmt.Sprintf("two inputs would write one output %s: %s and %s; hint: another output mode keeps them apart, or leave one of them out",
 		e.Output, e.First, e.Second)
 }

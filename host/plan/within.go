@@ -72,6 +72,9 @@ func (o *within) addSources(list *nameList) {
 
 // isOutput reports whether a name is the name of a source's output.
 func (o *within) isOutput(name []byte) bool {
+	if o.out.Kind == template.InTar {
+		return template.IsArchive(strings.TrimSuffix(unsafeString(name), template.IndexExt))
+	}
 	start, ok := bytes.CutSuffix(name, []byte(o.out.Ext))
 	return ok && len(start) > 0 && o.sources[unsafeString(start)]
 }
@@ -79,6 +82,12 @@ func (o *within) isOutput(name []byte) bool {
 // leaveOutputs drops outputs from the files of a folder, which are w.names, and from its folders.
 func (w *walk) leaveOutputs(rel string, folders []string) []string {
 	o := w.within
+	if o.out.Kind == template.InTar {
+		if rel == o.folder {
+			w.names.all = slices.DeleteFunc(w.names.all, func(n name) bool { return w.leaveOutput(rel, w.names.bytes(n)) })
+		}
+		return folders
+	}
 	source, ok := o.sourceOf(rel)
 	if !ok {
 		return folders
@@ -145,13 +154,16 @@ func (w *walk) warnWithin(g *group) {
 		return
 	}
 	_, below := o.sourceOf(g.relDir)
-	if o.folder == "." {
+	if o.out.Kind == template.InTar && g.relDir != o.folder {
+		return
+	}
+	if o.folder == "." && o.out.Kind != template.InTar {
 		o.setSources(g.names)
 	}
 	for _, n := range g.names.all {
 		name := g.names.bytes(n)
 		found := below || path.Join(g.relDir, string(name)) == o.folder
-		if o.folder == "." {
+		if o.folder == "." || o.out.Kind == template.InTar {
 			found = o.isOutput(name)
 		}
 		if found {

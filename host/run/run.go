@@ -46,6 +46,10 @@ type Job struct {
 	Concluded func(n int)
 	// Done takes the items that are done; may be nil.
 	Done func([]backbones.Span)
+	// Accept takes outcomes of the backbone before they count, and may change them. An error ends the run. May be nil.
+	Accept func(backbones.Outcomes) (backbones.Outcomes, error)
+	// Complete does what is left once every item has its outcome, or no more is begun, unless the run has to end at once; may be nil.
+	Complete func(context.Context)
 	// Open is how many items another run was still working on when everything else was done; nil: none.
 	Open func() int64
 	// Record keeps outcomes, and cannot fail; nil: none are kept. One goroutine at a time calls it.
@@ -76,7 +80,17 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 		return job.MaxFailures.check(c.Failed.Load(), c.Done.Load()+c.Skipped.Load()+c.Failed.Load())
 	}
 	source := &listing{source: job.Source, sink: take}
-	err := job.Backbone.Run(ctx, source, func(o backbones.Outcomes) error { return take(job.settle(o)) })
+	err := job.Backbone.Run(ctx, source, func(o backbones.Outcomes) error {
+		o = job.settle(o)
+		if job.Accept == nil {
+			return take(o)
+		}
+		o, err := job.Accept(o)
+		return errors.Join(err, take(o))
+	})
+	if job.Complete != nil && ctx.Err() == nil {
+		job.Complete(ctx)
+	}
 	open := int64(0)
 	if job.Open != nil {
 		open = job.Open()

@@ -236,9 +236,9 @@ func (c *compiler) guessMode(path, role string, n *Node) (ModeSpec, *Node, bool)
 	return ModeSpec{}, n, false
 }
 
-// fits reports whether the map has all fields that the mode requires, and no others.
+// fits reports whether the map has all fields that the mode requires, and no others. An empty map says nothing.
 func fits(spec ModeSpec, n *Node) bool {
-	return !slices.ContainsFunc(spec.Fields, func(f FieldSpec) bool { return f.Required && n.Get(f.Name) == nil }) &&
+	return len(n.Fields) > 0 && !slices.ContainsFunc(spec.Fields, func(f FieldSpec) bool { return f.Required && n.Get(f.Name) == nil }) &&
 		!slices.ContainsFunc(n.Fields, func(f Field) bool { _, ok := spec.Field(f.Name); return !ok })
 }
 
@@ -370,6 +370,8 @@ func (c *compiler) output(m values) {
 	switch m.spec.Name {
 	case "OutputByReplacingExt":
 		out.Kind = ReplacingExt
+	case "OutputByTar":
+		c.outTar(m, out)
 	case "OutputByFilenameSubfoldering":
 		out.Kind = Subfoldering
 		for _, f := range m.node("file_to_write").Fields {
@@ -389,11 +391,18 @@ func (c *compiler) output(m values) {
 func (c *compiler) finish(m values) {
 	c.t.Finish = &Finish{File: WholeOutput, Newer: m.text("redo") == RedoNewer, Changed: m.text("redo") == RedoChanged}
 	n := m.node("output_field_suffix")
-	if n == nil || c.broken[RoleOutput] || c.t.Output == nil {
+	if c.broken[RoleOutput] || c.t.Output == nil {
 		return
 	}
 	suffix := m.text("output_field_suffix")
 	path := m.path + ".output_field_suffix"
+	if c.t.Output.Kind == InTar {
+		c.finishTar(m)
+		return
+	}
+	if n == nil {
+		return
+	}
 	if c.t.Output.Kind != Subfoldering {
 		c.problem(path, n, fmt.Sprintf("is %q, but the output is one file", suffix), "set it to null")
 		return

@@ -42,7 +42,7 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 		}, []string{
 			"hard_shard_mode has the mode NoHardShards, which does not exist: did you mean NoHardShard?",
 			"input_mode.ext (--mixin) is not a field of InputByExts: did you mean exts?",
-			"output_mode cannot be InputByGlob, which is for input_mode: it can be OutputByApendingExt, OutputByReplacingExt, OutputByFilenameSubfoldering",
+			"output_mode cannot be InputByGlob, which is for input_mode: it can be OutputByApendingExt, OutputByReplacingExt, OutputByFilenameSubfoldering, OutputByTar",
 			`finish_check_mode must be a mode, not "yes": it can be FinishCheckByOutputFileExistence`,
 		}},
 		{"wrong types", map[string]*Node{

@@ -12,7 +12,14 @@ const (
 	StagingFolder = ".kagurazaka-staging"
 	// JournalFolder is the name of the folder that names unfinished outputs.
 	JournalFolder = ".kagurazaka"
+	// SpoolFolder is the name of the folder in which samples lie until they are packed into a tar archive.
+	SpoolFolder = ".kagurazaka-tar"
 )
+
+// IsOurs reports whether a name is that of one of these folders.
+func IsOurs(name string) bool {
+	return name == JournalFolder || name == StagingFolder || name == SpoolFolder
+}
 
 // OutputState is the state of an output, as far as a journal knows it.
 type OutputState int

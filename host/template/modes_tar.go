@@ -1,8 +1,12 @@
 package template
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/internal/bytesize"
 )
 
 // tarSpecs are the modes of tar archives.
@@ -18,6 +22,16 @@ var tarSpecs = []ModeSpec{
 				Help: "The ids without which a sample is no item: it is counted and named. The first id of keys that is required is input as well. Others may be null. null: all ids are required."},
 			{Name: "members", Type: TypeString, Nullable: true, Choices: []string{membersAsPaths, membersAsBytes},
 				Help: "How the task gets input_ID: paths are files that only memory holds, bytes are the content itself. null: paths."},
+		}},
+	{Name: "OutputByTar", Role: RoleOutput,
+		Help: "One sample an item in tar archives in the output folder, as InputByTar and webdataset read them. The key is the input's path without its extension. An archive is named by its keys, and has an index beside it. Needs finish_check_mode.",
+		Fields: []FieldSpec{
+			{Name: "size", Type: TypeIntOrString, Default: Scalar("1GiB"), Nullable: true,
+				Help: "From how many bytes on an archive is closed: a number, or as in 800M, 1GiB. null: whatever its size."},
+			{Name: "count", Type: TypeInt, Default: Scalar(json.Number("10000")), Nullable: true,
+				Help: "From how many samples on an archive is closed. null: however many. Their paths are kept in memory until then."},
+			{Name: "keys", Type: TypeStringMap, Nullable: true,
+				Help: "The extension of each member by its id: {image: jpg, mask: seg.png, caption: txt}. The task gets output_ID for each, and the first is output as well. null: one member, output, with the input's extension."},
 		}},
 }
 
@@ -49,4 +63,60 @@ func (t *Template) HasMembers() bool {
 func (t *Template) WantsBytes() bool {
 	wants := func(m *Input) bool { return m.Bytes }
 	return t.HasMembers() && (wants(t.Input) || slices.ContainsFunc(t.Input.Modes, wants))
+}
+
+func (c *compiler) outTar(m values, out *Output) {
+	out.Kind = InTar
+	size, count := m.node("size"), m.node("count")
+	if size == nil && count == nil {
+		c.problem(m.path+".size", m.mode, "is null, and so is count: no archive would ever be closed", "give at least one of them")
+	}
+	if size != nil {
+		var err error
+		if out.Size, err = bytesize.Parse(textOf(size)); err != nil {
+			c.problem(m.path+".size", size, fmt.Sprintf("is %s: it %s", show(size), err), "")
+		} else if out.Size == 0 {
+			c.problem(m.path+".size", size, "is 0: an archive must hold something", "null sets no limit")
+		}
+	}
+	if count != nil {
+		if out.Count = int(m.int("count")); out.Count < 1 {
+			c.problem(m.path+".count", count, fmt.Sprintf("is %d: an archive must hold at least one sample", out.Count), "null sets no limit")
+		}
+	}
+	keys := m.node("keys")
+	if keys == nil {
+		return
+	}
+	owner := map[string]string{}
+	for _, f := range keys.Fields {
+		ext, where := strings.TrimPrefix(strings.ToLower(textOf(normal(f.Value))), "."), m.path+".keys."+f.Name
+		other, taken := owner[ext]
+		switch {
+		case f.Name == "":
+			c.problem(m.path+".keys", keys, "has an empty id: the task gets each member as output_ID", "")
+		case ext == "" || strings.HasPrefix(ext, "."):
+			c.problem(where, f.Value, "is empty: an extension must tell the members of a sample apart", "")
+		case strings.ContainsAny(ext, "/~"):
+			c.problem(where, f.Value, fmt.Sprintf("is %q: an extension has neither a slash nor a ~", ext), "")
+		case taken:
+			c.problem(where, f.Value, fmt.Sprintf("is %q, which %s has already: a sample has one member of an extension", ext, other), "")
+		}
+		owner[ext] = f.Name
+		out.Files = append(out.Files, OutputFile{ID: f.Name, Name: ext})
+	}
+	if len(keys.Fields) == 0 {
+		c.problem(m.path+".keys", keys, "names no member", "write it as {ID: EXTENSION}, or null for one member")
+	}
+}
+
+// finishTar checks the fields of a finish check that looks for samples.
+func (c *compiler) finishTar(m values) {
+	if n := m.node("output_field_suffix"); n != nil {
+		c.problem(m.path+".output_field_suffix", n, fmt.Sprintf("is %q, but a sample of OutputByTar is finished as a whole", m.text("output_field_suffix")), "set it to null")
+	}
+	if n := m.node("redo"); n != nil {
+		c.problem(m.path+".redo", n, fmt.Sprintf("is %q, but a sample in a tar archive is never written again", m.text("redo")),
+			"set it to null, and remove the archives whose samples are to be made again")
+	}
 }

@@ -9,7 +9,7 @@ func TestSpecsAreComplete(t *testing.T) {
 	want := []string{"NoHardShard", "HardShardModeV1", "SoftShard", "SoftShardByHash", "InputByExts", "InputByGlob",
 		"InputBySubDirectory", "InputFromFileTripletJsonl", "InputFromWhateverJsonl", "InputFromList", "InputByGroup",
 		"InputByFilenameSubfoldering", "InputByMerge", "InputByTar", "OutputByApendingExt",
-		"OutputByReplacingExt", "OutputByFilenameSubfoldering", "FinishCheckByOutputFileExistence"}
+		"OutputByReplacingExt", "OutputByFilenameSubfoldering", "OutputByTar", "FinishCheckByOutputFileExistence"}
 	var got []string
 	for _, top := range TopLevelFields() {
 		for _, m := range SpecsOfRole(top.Name) {

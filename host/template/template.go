@@ -134,6 +134,8 @@ const (
 	ReplacingExt
 	// Subfoldering makes a folder with the input's name, for Files.
 	Subfoldering
+	// InTar makes a sample of a tar archive, with the members of Files, or with one that has the input's extension.
+	InTar
 )
 
 // Output is an output mode.
@@ -141,9 +143,13 @@ type Output struct {
 	Kind  OutputKind
 	Ext   string
 	Files []OutputFile
+	// Size is the number of bytes, and Count the number of samples, from which an archive of InTar is closed; 0: no limit.
+	Size  int64
+	Count int
 }
 
-// OutputFile is a file of a folder output: the field output_ID and its name in the folder.
+// OutputFile is a file of a folder output: the field output_ID and its name in the folder. For InTar it is a member of a sample, and Name
+// its extension.
 type OutputFile struct{ ID, Name string }
 
 // Finish is a finish check: it looks for the output itself, or for one file of a folder output.
@@ -207,16 +213,24 @@ func (t *Template) Staging() (Staging, bool) {
 		return Staging{}, false
 	}
 	s := Staging{Folder: t.Output.Kind == Subfoldering}
-	if t.Finish != nil {
+	switch {
+	case t.Output.Kind == InTar:
+		// A sample is whole once its first member is there.
+		s.Last = []string{t.Output.Field(WholeOutput)}
+	case t.Finish != nil:
 		s.Last = []string{t.FinishField()}
 	}
 	return s, true
 }
 
-// CanBeDirect reports whether the host can tell which direct outputs are whole: it knows their folder and their finish check.
+// CanBeDirect reports whether the host can tell which direct outputs are whole: it knows their folder and their finish check. What goes
+// into an archive is staged.
 func (t *Template) CanBeDirect() bool {
-	return t.Output != nil && t.Finish != nil && t.OutputKnown
+	return t.Output != nil && t.Finish != nil && t.OutputKnown && t.Output.Kind != InTar
 }
+
+// Packs reports whether the outputs go into tar archives.
+func (t *Template) Packs() bool { return t != nil && t.Output != nil && t.Output.Kind == InTar }
 
 // FinishField is the item's field that the finish check looks at; empty: no check.
 func (t *Template) FinishField() string {

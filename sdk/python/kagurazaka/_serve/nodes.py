@@ -26,7 +26,7 @@ BUILT_IN = {
 _BY_NAME = {kind.__name__: kind for kind in BUILT_IN}
 
 # The fields whose first entry counts.
-_ORDERED = {io.InputByGroup: "files", io.InputByFilenameSubfoldering: "file_to_read", io.InputByTar: "keys"}
+_ORDERED = {io.InputByGroup: "files", io.InputByFilenameSubfoldering: "file_to_read", io.InputByTar: "keys", io.OutputByTar: "keys"}
 
 
 def describe(template: Template) -> Any:

@@ -28,8 +28,8 @@ __all__ = [
     "os", "glob", "json", "dataclass", "Any", "List", "Optional", "walk_files_of_dir", "FileTriplet", "SoftShard", "SoftShardByHash",
     "HardShardMode", "NoHardShard", "HardShardModeV1", "InputMode", "InputByExts", "InputByGlob", "InputBySubDirectory",
     "InputFromFileTripletJsonl", "InputFromWhateverJsonl", "InputFromList", "InputByGroup", "InputByFilenameSubfoldering", "InputByMerge",
-    "InputByTar", "OutputMode", "OutputByApendingExt", "OutputByReplacingExt", "OutputByFilenameSubfoldering", "FinishCheckMode",
-    "FinishCheckByOutputFileExistence",
+    "InputByTar", "OutputMode", "OutputByApendingExt", "OutputByReplacingExt", "OutputByFilenameSubfoldering", "OutputByTar",
+    "FinishCheckMode", "FinishCheckByOutputFileExistence",
 ]  # fmt: skip
 
 
@@ -508,6 +508,30 @@ class OutputByFilenameSubfoldering(OutputMode):
         for key, name in self.file_to_write.items():
             params[f"output_{key}"] = FileTriplet(os.path.join(folder, name), rel_dir, name)
         return params
+
+
+@dataclass
+class OutputByTar(OutputMode):
+    """One sample an item in tar archives in the output folder, as InputByTar and webdataset read them.
+
+    The key of a sample is the input's path without its extension. ``keys`` gives the extension of each member by its id:
+    ``{"image": "jpg", "caption": "txt"}``. The task gets ``output_<id>`` for each, and the first is ``output`` as well. Without keys a
+    sample has one member, ``output``, with the input's extension. A member that the task does not write is not in the sample; one
+    that is ``output`` must be written.
+
+    An archive is closed once it has ``count`` samples or ``size`` bytes; None sets no limit. The host packs the samples, so it must
+    list the items, and a finish_check_mode is needed: FinishCheckByOutputFileExistence takes an item for finished if its sample is packed.
+    """
+
+    size: Union[int, str, None] = "1GiB"
+    count: Optional[int] = 10000
+    keys: Optional[dict[str, str]] = None
+
+    def get_output_params(self, output_path: str, *args: Any, **item: Any) -> dict[str, Any]:
+        raise RuntimeError(
+            "OutputByTar is packed by the host, which has to list the items: a template with modes of its own, or a task with its own "
+            "generate_tasks, cannot use it"
+        )
 
 
 # ---------------------------------------------------------------------------------------------------- finish checks

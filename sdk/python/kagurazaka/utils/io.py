@@ -10,7 +10,7 @@ from typing import Iterator, Optional, Sequence, Union
 from .._count import count_of
 
 # Folders that kagurazaka keeps for itself below an output folder.
-OURS = (".kagurazaka", ".kagurazaka-staging")
+OURS = (".kagurazaka", ".kagurazaka-staging", ".kagurazaka-tar")
 
 
 def walk_sorted(root: str, special: Optional[list[str]] = None) -> Iterator[tuple[str, list[str]]]:

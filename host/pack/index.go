@@ -1,0 +1,126 @@
+package pack
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"slices"
+	"sort"
+
+	"github.com/kagurazaka/kagurazaka/internal/tarfile"
+)
+
+// An index has the magic, the version (4 bytes), the number of keys and the size of the archive (8 bytes each), the sorted hashes of the
+// keys, and the CRC-32 (IEEE) of all that. Numbers are little endian.
+const (
+	indexMagic   = "kgtarkey"
+	indexVersion = 1
+	indexHead    = len(indexMagic) + 4 + 8 + 8
+)
+
+// appendIndex appends the index of an archive. It sorts the hashes.
+func appendIndex(dst []byte, size int64, keys []hash) []byte {
+	slices.SortFunc(keys, func(a, b hash) int { return bytes.Compare(a[:], b[:]) })
+	start := len(dst)
+	dst = append(dst, indexMagic...)
+	dst = binary.LittleEndian.AppendUint32(dst, indexVersion)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(keys)))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(size))
+	for _, k := range keys {
+		dst = append(dst, k[:]...)
+	}
+	return binary.LittleEndian.AppendUint32(dst, crc32.ChecksumIEEE(dst[start:]))
+}
+
+// readIndex returns the hashes of an index of an archive of size bytes, one after another; false: it is damaged, or another archive's.
+func readIndex(data []byte, size int64) (keys []byte, ok bool) {
+	if len(data) < indexHead+4 || string(data[:len(indexMagic)]) != indexMagic {
+		return nil, false
+	}
+	body, sum := data[:len(data)-4], binary.LittleEndian.Uint32(data[len(data)-4:])
+	head := body[len(indexMagic):]
+	count := binary.LittleEndian.Uint64(head[4:])
+	ok = binary.LittleEndian.Uint32(head) == indexVersion && count == uint64(len(body)-indexHead)/16 && (len(body)-indexHead)%16 == 0 &&
+		binary.LittleEndian.Uint64(head[12:]) == uint64(size) && crc32.ChecksumIEEE(body) == sum
+	return body[indexHead:], ok
+}
+
+// eachHash calls each for the hashes of an index.
+func eachHash(keys []byte, each func(hash)) {
+	for ; len(keys) >= 16; keys = keys[16:] {
+		each(hash(keys[:16]))
+	}
+}
+
+// nameOf is the name of the archive with these keys, which are sorted.
+func nameOf(keys func(yield func(key []byte) bool)) string {
+	h := sha256.New()
+	for key := range keys {
+		_, _ = h.Write(key)
+		_, _ = h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8]) + ".tar"
+}
+
+// scan reads the keys of an archive from its headers.
+func scan(file *os.File) (keys []hash, size int64, err error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, errors.New("it is not a file")
+	}
+	size = info.Size()
+	var last []byte
+	name := nameOf(func(yield func([]byte) bool) {
+		err = tarfile.Scan(file, size, func(m tarfile.Member) error {
+			key, _, ok := tarfile.Key(m.Name)
+			switch order := bytes.Compare(last, key); {
+			case !ok || m.Kind != tarfile.Regular:
+				return fmt.Errorf("its member %s at %d is not part of a sample", m.Name, m.Header)
+			case order == 0:
+				return nil
+			case order > 0:
+				return fmt.Errorf("its member %s at %d is not in its place: the keys do not ascend", m.Name, m.Header)
+			}
+			last = append(last[:0], key...)
+			keys = append(keys, hashOf(key))
+			if !yield(last) {
+				return io.EOF
+			}
+			return nil
+		})
+	})
+	if err == nil && name != baseOf(file.Name()) {
+		err = errors.New("its name is not the one that its keys give it")
+	}
+	return keys, size, err
+}
+
+// indexHas reports whether the index at a path has a hash.
+func indexHas(path string, h hash) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	var at hash
+	count := int((info.Size() - int64(indexHead) - 4) / 16)
+	read := func(i int) hash {
+		_, _ = file.ReadAt(at[:], int64(indexHead+16*i))
+		return at
+	}
+	i := sort.Search(count, func(i int) bool { k := read(i); return bytes.Compare(k[:], h[:]) >= 0 })
+	return i < count && read(i) == h
+}
