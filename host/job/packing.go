@@ -14,6 +14,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/pack"
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/internal/count"
+	"github.com/kagurazaka/kagurazaka/internal/jsontext"
 )
 
 const outputByTar = "OutputByTar"
@@ -133,7 +134,10 @@ func (s *packing) accept(o backbones.Outcomes) (backbones.Outcomes, error) {
 		for number := span.First; number < span.First+uint64(span.Count); number++ {
 			line := s.lines[number]
 			delete(s.lines, number)
-			err := s.packer.Add(outputPath(string(line), "output"))
+			var output jsontext.Triplet
+			// The host has written the line, and names that are not UTF-8 keep their bytes.
+			_, _ = output.Read(jsontext.Field(line, "output"))
+			err := s.packer.Add(output.Path)
 			if taken := new(pack.DuplicateError); errors.As(err, &taken) {
 				failed = append(failed, backbones.FailedItem{
 					Number: number, Item: string(line), Encoding: backbones.JSONLines,

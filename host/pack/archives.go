@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
+	"github.com/kagurazaka/kagurazaka/host/regular"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
@@ -23,13 +25,14 @@ type Archives struct {
 	// known are the names of the archives that were read.
 	known map[string]struct{}
 	keys  set
+	// bare are the names of those that have no index.
+	bare []string
 }
 
 // Read reads which samples are in the archives of an output folder. It changes nothing. The folder may be missing.
 func Read(folder string) (*Archives, error) {
 	a := &Archives{root: folder, folder: filepath.Join(folder, "."), known: map[string]struct{}{}}
-	_, err := a.refresh(nil)
-	return a, err
+	return a, a.refresh(nil)
 }
 
 // Has reports whether the sample of a key is in an archive.
@@ -57,79 +60,80 @@ func (a *Archives) add(name string, keys []hash) {
 	}
 }
 
-// refresh reads the archives that are not known yet. index writes the index of one that has none; nil: it stays without. It returns
-// the names of those that have none.
-func (a *Archives) refresh(index func(name string, data []byte) error) (bare []string, err error) {
+// refresh reads the archives that are not known yet. index writes the index of one that has none; nil: it stays without.
+func (a *Archives) refresh(index func(name string, data []byte) error) error {
 	dir, err := os.Open(a.folder)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("looking for tar archives in the output folder: %w", err)
+		return fmt.Errorf("looking for tar archives in the output folder: %w", err)
 	}
 	defer func() { _ = dir.Close() }()
 	for {
 		names, err := dir.Readdirnames(1024)
 		for _, name := range names {
-			if !template.IsArchive(name) {
+			if _, ok := a.known[name]; ok || !template.IsArchive(name) {
 				continue
 			}
-			if _, ok := a.known[name]; ok {
-				continue
-			}
-			found, err := a.read(name, index)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", filepath.Join(a.folder, name), err)
-			}
-			if !found {
-				bare = append(bare, name)
+			if err := a.read(name, index); err != nil {
+				return err
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return bare, nil
+			return nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("looking for tar archives in the output folder: %w", err)
+			return fmt.Errorf("looking for tar archives in the output folder: %w", err)
 		}
 	}
 }
 
-// read reads the keys of an archive. It reports whether the archive has an index.
-func (a *Archives) read(name string, index func(name string, data []byte) error) (indexed bool, err error) {
-	path := filepath.Join(a.folder, name)
-	info, err := os.Stat(path)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return true, nil
+// complete writes the indexes that are missing.
+func (a *Archives) complete(index func(name string, data []byte) error) error {
+	bare := a.bare
+	a.bare = nil
+	for _, name := range bare {
+		if err := a.read(name, index); err != nil {
+			return err
 		}
-		return false, err
 	}
-	data, err := os.ReadFile(path + template.IndexExt)
-	if err == nil {
+	return a.refresh(index)
+}
+
+// read reads the keys of an archive, from its index if that fits.
+func (a *Archives) read(name string, index func(name string, data []byte) error) error {
+	path := filepath.Join(a.folder, name)
+	wrong := func(err error) error { return fmt.Errorf("%s: %w", path, regular.Cause(err)) }
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return wrong(err)
+	}
+	if data, err := os.ReadFile(path + template.IndexExt); err == nil {
 		if keys, ok := readIndex(data, info.Size()); ok {
-			hashes := make([]hash, 0, len(keys)/16)
-			eachHash(keys, func(h hash) { hashes = append(hashes, h) })
-			a.add(name, hashes)
-			return true, nil
+			a.add(name, slices.Collect(eachHash(keys)))
+			return nil
 		}
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return false, err
+		return wrong(err)
 	}
 	defer func() { _ = file.Close() }()
 	keys, size, err := scan(file)
 	if err != nil {
-		return false, fmt.Errorf("the archive has no index, and it is not one that OutputByTar has written: %w; hint: move it away, "+
-			"and what was in it is done again", err)
+		return fmt.Errorf("%s has no index that fits it, and it is not an archive as OutputByTar writes them: %w; hint: move it away, and what was in it is done again", path, err)
 	}
-	if index != nil {
-		if err := index(name, appendIndex(nil, size, keys)); err != nil {
-			return false, err
-		}
+	if index == nil {
+		a.bare = append(a.bare, name)
+	} else if err := index(name, appendIndex(nil, size, keys)); err != nil {
+		return err
 	}
 	a.add(name, keys)
-	return index != nil, nil
+	return nil
 }
 
 // where returns the path of the archive that has a key; empty: it is not found.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"iter"
 	"os"
 	"slices"
 	"sort"
@@ -51,15 +52,16 @@ func readIndex(data []byte, size int64) (keys []byte, ok bool) {
 	return body[indexHead:], ok
 }
 
-// eachHash calls each for the hashes of an index.
-func eachHash(keys []byte, each func(hash)) {
-	for ; len(keys) >= 16; keys = keys[16:] {
-		each(hash(keys[:16]))
+// eachHash yields the hashes of an index.
+func eachHash(keys []byte) iter.Seq[hash] {
+	return func(yield func(hash) bool) {
+		for ; len(keys) >= 16 && yield(hash(keys[:16])); keys = keys[16:] {
+		}
 	}
 }
 
 // nameOf is the name of the archive with these keys, which are sorted.
-func nameOf(keys func(yield func(key []byte) bool)) string {
+func nameOf(keys iter.Seq[[]byte]) string {
 	h := sha256.New()
 	for key := range keys {
 		_, _ = h.Write(key)

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/internal/count"
@@ -22,8 +23,11 @@ type Packer struct {
 	output   *template.Output
 	// spool is nil until it is opened.
 	spool *spool
+	// at and buf are the packer's own goroutine's; later those of Finish.
+	at  *cursor
+	buf []byte
 	// stale are the files of samples that a kill has left without their first member when the run began.
-	stale map[string]os.FileInfo
+	stale map[string]inode
 
 	// more gets a value when something waits, less when that was taken. ended is closed with the goroutine.
 	more, less chan struct{}
@@ -60,7 +64,7 @@ type Report struct {
 func NewPacker(ctx context.Context, archives *Archives, output *template.Output) *Packer {
 	p := &Packer{
 		archives: archives, output: output, more: make(chan struct{}, 1), less: make(chan struct{}, 1), ended: make(chan struct{}),
-		open: map[hash]string{}, stale: map[string]os.FileInfo{},
+		open: map[hash]string{}, stale: map[string]inode{},
 	}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	return p
@@ -79,13 +83,18 @@ func (p *Packer) begin(create bool) error {
 	if p.spool != nil {
 		return nil
 	}
-	s, err := openSpool(p.archives.folder, create)
+	bare := len(p.archives.bare) > 0
+	s, err := openSpool(p.archives.folder, create || bare)
+	if bare && !create && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
+		// All may be finished, and in a folder that only others may write to.
+		return nil
+	}
 	if err != nil || s == nil {
 		return err
 	}
-	p.spool = s
-	// An archive without an index was about to get it.
-	if _, err := p.archives.refresh(p.placeIndex); err != nil {
+	p.spool, p.at = s, s.cursor()
+	// A run that was killed in between has not written the index of its archive.
+	if err := p.archives.complete(p.placeIndex); err != nil {
 		return err
 	}
 	if s.alone {
@@ -96,8 +105,8 @@ func (p *Packer) begin(create bool) error {
 		}
 		for _, rel := range found.rests {
 			// Its worker may be about to write the first member. What comes of it is seen at the end.
-			if info, err := s.lstat(rel); err == nil {
-				p.stale[rel] = info
+			if info, err := p.at.stat(rel, false); err == nil {
+				p.stale[rel] = info.inode
 			}
 		}
 		if err := s.share(); err != nil {
@@ -119,7 +128,7 @@ func (p *Packer) adopt() (found, error) {
 		s := &found.whole[i]
 		switch base, ok := p.open[s.hash]; {
 		case p.archives.has(s.hash), ok && base != s.base:
-			if err := p.drop(s); err != nil {
+			if err := p.drop(p.at, s); err != nil {
 				return found, err
 			}
 		case !ok:
@@ -160,19 +169,21 @@ func (p *Packer) Add(first string) error {
 	if p.err != nil {
 		return p.err
 	}
+	at := p.spool.cursor()
+	defer at.close()
 	base, isOpen := p.open[s.hash]
 	switch {
 	case isOpen && base == s.base:
 		// It was left by a dead run, and is done once more.
 		return nil
 	case isOpen:
-		return errors.Join(&DuplicateError{Key: string(key), Other: base}, p.drop(&s))
+		return errors.Join(&DuplicateError{Key: string(key), Other: base}, p.drop(at, &s))
 	case p.archives.has(s.hash):
 		archive := p.archives.where(s.hash)
 		if archive == "" {
 			archive = "an archive of " + p.archives.folder
 		}
-		return errors.Join(&DuplicateError{Key: string(key), Archive: archive}, p.drop(&s))
+		return errors.Join(&DuplicateError{Key: string(key), Archive: archive}, p.drop(at, &s))
 	}
 	p.open[s.hash] = s.base
 	p.waiting = append(p.waiting, s)
@@ -304,7 +315,7 @@ func (p *Packer) Finish(ctx context.Context) (Report, error) {
 	if err != nil || !alone {
 		return p.report, err
 	}
-	if _, err := p.archives.refresh(p.placeIndex); err != nil {
+	if err := p.archives.refresh(p.placeIndex); err != nil {
 		return p.report, err
 	}
 	// Workers of this run that were ended may have written some that were never reported.
@@ -320,8 +331,8 @@ func (p *Packer) Finish(ctx context.Context) (Report, error) {
 	}
 	for _, rel := range found.rests {
 		// A worker whose host was killed just now may be about to write the first member of another.
-		if stale, err := p.spool.lstat(rel); err == nil && p.stale[rel] != nil && os.SameFile(stale, p.stale[rel]) {
-			_ = p.spool.remove(rel)
+		if info, err := p.at.stat(rel, false); err == nil && p.stale[rel] == info.inode {
+			_ = p.at.remove(rel)
 		}
 	}
 	return p.report, nil
@@ -337,6 +348,7 @@ func (p *Packer) Close() error {
 	if p.started {
 		<-p.ended
 	}
+	p.at.close()
 	alone, err := p.spool.tryAlone()
 	if err != nil || !alone {
 		return err

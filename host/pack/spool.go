@@ -208,19 +208,6 @@ func lookIn(dir *os.Root, rel string, f *found) error {
 	return nil
 }
 
-func (s *spool) lstat(rel string) (fs.FileInfo, error) {
-	return s.dir.Lstat(path.Join(samplesName, rel))
-}
-
-// remove removes a file of a sample. One that is gone is no error.
-func (s *spool) remove(rel string) error {
-	err := s.dir.RemoveAll(path.Join(samplesName, rel))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
 // removeParts removes what dead runs were writing. This run is alone.
 func (s *spool) removeParts() {
 	names, _ := beneath.Names(s.dir)

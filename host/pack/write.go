@@ -7,13 +7,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
@@ -86,26 +87,28 @@ func (p *Packer) measure(s *sample) (bool, error) {
 	size, first := int64(0), true
 	err := p.ends(s, func(end string) error {
 		rel := s.base + end
-		info, err := p.spool.lstat(rel)
+		info, err := p.at.stat(rel, false)
+		if err == nil && info.link {
+			info, err = p.at.stat(rel, true)
+			if errors.Is(err, fs.ErrNotExist) {
+				return &unfitError{"is a link that leads nowhere"}
+			}
+		}
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && !first:
 			return nil
 		case err != nil:
 			return err
-		case info.Mode()&fs.ModeSymlink != 0:
-			if info, err = os.Stat(p.path(rel)); err != nil {
-				return &unfitError{rel, "is a link that leads nowhere"}
-			}
 		}
 		first = false
-		if stale := p.stale[rel]; stale != nil && os.SameFile(stale, info) {
+		if p.stale[rel] == info.inode {
 			// It belongs to an attempt that a kill has ended, and this one has not written it.
-			return p.spool.remove(rel)
+			return p.at.remove(rel)
 		}
-		if !info.Mode().IsRegular() {
-			return &unfitError{rel, "is not a file"}
+		if !info.regular {
+			return &unfitError{"is not a file"}
 		}
-		size += 512 + (info.Size()+511)/512*512
+		size += 512 + (info.size+511)/512*512
 		return nil
 	})
 	s.size = size
@@ -115,25 +118,25 @@ func (p *Packer) measure(s *sample) (bool, error) {
 				r.FirstUnfit = "the output of " + s.base + " " + unfit.why + ", so it cannot be a member of a tar archive"
 			}
 		})
-		return false, p.drop(s)
+		return false, p.drop(p.at, s)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if !p.archives.has(s.hash) {
 			p.note(func(r *Report) { r.Missing++ })
 		}
-		return false, p.drop(s)
+		return false, p.drop(p.at, s)
 	}
 	return err == nil, err
 }
 
 // unfitError is about an output that cannot be a member.
-type unfitError struct{ path, why string }
+type unfitError struct{ why string }
 
-func (e *unfitError) Error() string { return e.path + " " + e.why }
+func (e *unfitError) Error() string { return e.why }
 
 // drop removes what lies in the spool of a sample.
-func (p *Packer) drop(s *sample) error {
-	return p.ends(s, func(end string) error { return p.spool.remove(s.base + end) })
+func (p *Packer) drop(at *cursor, s *sample) error {
+	return p.ends(s, func(end string) error { return at.remove(s.base + end) })
 }
 
 // path is the path of a file in the spool.
@@ -189,7 +192,7 @@ func (p *Packer) tryWrite(ctx context.Context, samples []sample, keys map[hash][
 	}
 	defer filelock.Unlock(p.spool.commit)
 	// Another run may have packed the same items, if it does not work on another shard.
-	if _, err := p.archives.refresh(p.placeIndex); err != nil {
+	if err := p.archives.refresh(p.placeIndex); err != nil {
 		return nil, err
 	}
 	hashes := make([]hash, len(samples))
@@ -220,7 +223,7 @@ func (p *Packer) tryWrite(ctx context.Context, samples []sample, keys map[hash][
 	// Who looks for a sample finds it in the spool or here, at any time.
 	p.archives.add(archive, hashes)
 	for i := range samples {
-		if err := p.drop(&samples[i]); err != nil {
+		if err := p.drop(p.at, &samples[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -241,7 +244,7 @@ func (p *Packer) without(samples []sample, gone []int) (left []sample, err error
 		default:
 			p.note(func(r *Report) { r.Missing++ })
 		}
-		if err := p.drop(s); err != nil {
+		if err := p.drop(p.at, s); err != nil {
 			return nil, err
 		}
 		s.base = ""
@@ -277,8 +280,6 @@ func (p *Packer) placeIndex(archive string, data []byte) error {
 func (p *Packer) fill(ctx context.Context, file *os.File, samples []sample, keys map[hash][]byte) (gone []int, err error) {
 	buffered := bufio.NewWriterSize(file, 1<<20)
 	w := tar.NewWriter(buffered)
-	r := &spoolReader{packer: p}
-	defer r.close()
 	for i := range samples {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -286,7 +287,7 @@ func (p *Packer) fill(ctx context.Context, file *os.File, samples []sample, keys
 		s := &samples[i]
 		first := true
 		err := p.ends(s, func(end string) error {
-			err := r.copy(w, s.base+end, memberName(keys[s.hash], end))
+			err := p.copy(w, s.base+end, memberName(keys[s.hash], end))
 			if errors.Is(err, fs.ErrNotExist) && !first {
 				return nil
 			}
@@ -307,64 +308,63 @@ func (p *Packer) fill(ctx context.Context, file *os.File, samples []sample, keys
 	return gone, buffered.Flush()
 }
 
-// spoolReader reads files of the spool. Most of them lie in the folder of the one before.
-type spoolReader struct {
-	packer *Packer
-	folder string
-	dir    *os.Root
-	buf    []byte
-}
-
-func (r *spoolReader) close() {
-	if r.dir != nil {
-		_ = r.dir.Close()
-		r.dir = nil
+// copy adds a file to an archive. Nothing of the machine or the time is in it: equal samples make equal archives.
+func (p *Packer) copy(w *tar.Writer, rel, name string) error {
+	fd, err := p.at.open(rel)
+	if err != nil {
+		return err
 	}
-}
-
-func (r *spoolReader) open(rel string) (*os.File, error) {
-	folder := path.Dir(rel)
-	if r.dir == nil || r.folder != folder {
-		r.close()
-		var err error
-		if r.dir, err = r.packer.spool.dir.OpenRoot(path.Join(samplesName, folder)); err != nil {
-			return nil, err
+	defer func() { _ = unix.Close(fd) }()
+	if p.buf == nil {
+		p.buf = make([]byte, 256<<10)
+	}
+	n, err := read(fd, p.buf)
+	if err != nil {
+		return p.wrong(rel, err)
+	}
+	size := int64(n)
+	if n == len(p.buf) {
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil {
+			return p.wrong(rel, err)
 		}
-		r.folder = folder
+		size = max(size, st.Size)
 	}
-	file, err := r.dir.Open(path.Base(rel))
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return file, err
+	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644}); err != nil {
+		return p.wrong(rel, err)
 	}
-	// A task may have made a link to what it found elsewhere.
-	if info, statErr := r.dir.Lstat(path.Base(rel)); statErr == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return os.Open(r.packer.path(rel))
+	for left := size; ; {
+		if n = int(min(int64(n), left)); n > 0 {
+			if _, err := w.Write(p.buf[:n]); err != nil {
+				return err
+			}
+		}
+		if left -= int64(n); left == 0 {
+			return nil
+		}
+		if n, err = read(fd, p.buf); err == nil && n == 0 {
+			err = errors.New("it became shorter while it was packed")
+		}
+		if err != nil {
+			return p.wrong(rel, err)
+		}
 	}
-	return nil, err
 }
 
-// copy adds a file to an archive.
-func (r *spoolReader) copy(w *tar.Writer, rel, name string) error {
-	file, err := r.open(rel)
-	if err != nil {
-		return err
+func (p *Packer) wrong(rel string, err error) error { return fmt.Errorf("%s: %w", p.path(rel), err) }
+
+// read fills the buffer, unless the file ends before.
+func read(fd int, buf []byte) (n int, err error) {
+	for n < len(buf) {
+		var got int
+		err := again(func() (err error) {
+			got, err = unix.Read(fd, buf[n:])
+			return err
+		})
+		if err != nil || got == 0 {
+			return n, err
+		}
+		n += got
 	}
-	defer func() { _ = file.Close() }()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	// Nothing of the machine or the time: equal samples make equal archives.
-	header := tar.Header{Typeflag: tar.TypeReg, Name: name, Size: info.Size(), Mode: 0o644}
-	if err := w.WriteHeader(&header); err != nil {
-		return err
-	}
-	if r.buf == nil {
-		r.buf = make([]byte, 256<<10)
-	}
-	written, err := io.CopyBuffer(struct{ io.Writer }{w}, io.LimitReader(struct{ io.Reader }{file}, info.Size()), r.buf)
-	if err == nil && written < info.Size() {
-		err = fmt.Errorf("%s became shorter while it was packed", r.packer.path(rel))
-	}
-	return err
+	return n, nil
 }
