@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,15 +45,16 @@ type Writer struct {
 	line    []byte
 }
 
-// Create makes the file of a list. It has its name once the Writer is closed; until then a file of that name is as it was. A name that
-// ends in .gz or .zst is compressed. A link is followed, and a named pipe or a device is written to at once.
+// Create makes the file of a list. It has its name once the Writer is closed; until then a file of that name is as it was. Its
+// permissions are those of the file that it replaces. A name that ends in .gz or .zst is compressed. A link is followed, and a named
+// pipe or a device is written to at once.
 func Create(path string, format Format) (*Writer, error) {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-	}
 	w := &Writer{format: format}
 	var out io.Writer
-	switch info, err := os.Stat(path); {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s cannot be written: %w", path, cause(err))
 	case err == nil && info.IsDir():
 		return nil, fmt.Errorf("%s: it is a folder, where a file should be written", path)
 	case err == nil && !info.Mode().IsRegular():
@@ -62,9 +64,13 @@ func Create(path string, format Format) (*Writer, error) {
 		}
 		out, w.special = f, f
 	default:
-		if w.file, err = atomicfile.Create(path); err != nil {
+		if w.file, err = atomicfile.Create(behindLinks(path)); err != nil {
 			// The name of the file that is written aside says nothing to a user.
 			return nil, fmt.Errorf("%s cannot be written: %w", path, cause(err))
+		}
+		if info != nil {
+			// Where that fails, as on file systems without permissions, the list has those of a new file.
+			_ = w.file.Chmod(info.Mode().Perm())
 		}
 		out = w.file
 	}
@@ -73,6 +79,26 @@ func Create(path string, format Format) (*Writer, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// behindLinks returns the path that links lead to, whether or not a file is there.
+func behindLinks(path string) string {
+	// As many as Linux follows.
+	for range 40 {
+		link, err := os.Readlink(path)
+		if err != nil {
+			return path
+		}
+		if !filepath.IsAbs(link) {
+			dir := filepath.Dir(path)
+			if real, err := filepath.EvalSymlinks(dir); err == nil {
+				dir = real
+			}
+			link = filepath.Join(dir, link)
+		}
+		path = link
+	}
+	return path
 }
 
 // To returns a Writer to a stream, which Close does not close.

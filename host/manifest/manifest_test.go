@@ -107,3 +107,49 @@ func TestAbortLeavesTheOldFile(t *testing.T) {
 		t.Errorf("a file in a folder that is not there: %v", err)
 	}
 }
+
+// TestCreateFollowsLinks: a list is where the link leads, as with other programs that write to FILE.
+func TestCreateFollowsLinks(t *testing.T) {
+	dir := t.TempDir()
+	for link, target := range map[string]string{"to-file.gz": "deep/file", "to-nothing": "deep/new", "to-link": "to-nothing", "loop": "loop"} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "deep"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "deep", "file")
+	if err := os.WriteFile(file, []byte("old"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range []string{"to-file.gz", "to-link"} {
+		w, err := Create(filepath.Join(dir, link), JSONL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Lstat(filepath.Join(dir, link)); err != nil || info.Mode()&os.ModeSymlink == 0 {
+			t.Errorf("%s is replaced: %v, %v", link, info, err)
+		}
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode() != 0o640 {
+		t.Errorf("the permissions of the replaced file: %v, %v", info, err)
+	}
+	// The name that was given says that it is compressed.
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gzip.NewReader(f); err != nil {
+		t.Errorf("a link whose name ends in .gz: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "deep", "new")); err != nil {
+		t.Errorf("behind a link to nothing: %v", err)
+	}
+	if _, err := Create(filepath.Join(dir, "loop"), JSONL); err == nil || !strings.Contains(err.Error(), "loop cannot be written") {
+		t.Errorf("a link to itself: %v", err)
+	}
+}

@@ -10,9 +10,13 @@ import (
 )
 
 // temporary is the form of the names of files that are about to replace another; CreateTemp adds digits to the prefix.
-var temporary = regexp.MustCompile("^" + regexp.QuoteMeta(prefix) + "[0-9]+$")
+var temporary = regexp.MustCompile("^" + regexp.QuoteMeta(prefix) + "(" + locked + ")?[0-9]+$")
 
-const prefix = ".new-"
+// The names of files that are about to replace another begin with prefix. Those that their writer has locked have locked behind it.
+const (
+	prefix = ".new-"
+	locked = "locked-"
+)
 
 // IsTemporary reports whether a file's name is that of a file that is about to replace another. If no process is writing, one that died
 // has left it.
