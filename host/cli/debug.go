@@ -5,27 +5,16 @@ import (
 	"context"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
-	"github.com/kagurazaka/kagurazaka/host/job"
 )
 
 // debug is `debug PLUGIN TASK --item ITEM …`: it runs one item in a debugger on the terminal, also one that is finished.
 func (a *app) debug(ctx context.Context) error {
-	if !a.grammar.Help && !a.grammar.HelpBackbone {
-		a.program.Warm = &job.Warm{Log: a.log}
-		defer a.program.Warm.Close()
-	}
-	s, err := a.open(ctx)
-	switch {
-	case err != nil:
-		return err
-	case a.grammar.Help:
-		return s.taskHelp(ctx)
-	case a.grammar.HelpBackbone:
-		return a.backboneHelp(ctx, s.Task)
-	case len(a.grammar.Item) == 0:
-		return exitcode.Usagef("debug: %s ITEM is missing; hint: #1 is the first item of the plan, and kagurazaka show last names the failed ones", a.line.Spelling("item"))
-	}
-	return a.drive(ctx, s)
+	return a.withTask(ctx, func(s *session) error {
+		if len(a.grammar.Item) == 0 {
+			return exitcode.Usagef("debug: %s ITEM is missing; hint: #1 is the first item of the plan, and kagurazaka show last names the failed ones", a.line.Spelling("item"))
+		}
+		return a.drive(ctx, s)
+	})
 }
 
 // once makes the flags those of one item in a debugger. Nothing is kept of it but its output.

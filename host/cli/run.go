@@ -13,13 +13,18 @@ import (
 
 // run is the default command.
 func (a *app) run(ctx context.Context) error {
-	f := &a.grammar.hostFlags
-	switch helps := f.Help || f.HelpBackbone; {
-	case helps && a.line.Empty() && f.HelpBackbone:
+	switch f := &a.grammar.hostFlags; {
+	case f.HelpBackbone && a.line.Empty():
 		return a.backboneHelp(ctx, nil)
-	case helps && a.line.Empty():
+	case f.Help && a.line.Empty():
 		return a.hostHelp()
-	case !helps:
+	}
+	return a.withTask(ctx, func(s *session) error { return a.drive(ctx, s) })
+}
+
+// withTask opens the task of a command that runs items, and does it, or prints the help that is asked for.
+func (a *app) withTask(ctx context.Context, do func(*session) error) error {
+	if !a.grammar.Help && !a.grammar.HelpBackbone {
 		a.program.Warm = &job.Warm{Log: a.log}
 		defer a.program.Warm.Close()
 	}
@@ -32,7 +37,7 @@ func (a *app) run(ctx context.Context) error {
 	case a.grammar.HelpBackbone:
 		return a.backboneHelp(ctx, s.Task)
 	}
-	return a.drive(ctx, s)
+	return do(s)
 }
 
 // aboutItems are the flags of a run that say which items are done, and what is kept and tried again of them.
