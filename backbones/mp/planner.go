@@ -29,7 +29,7 @@ func (s *scheduler) At(now time.Duration) {
 
 func (s *scheduler) Opened(at crew.Seat, w backbones.Worker) {
 	s.lanes[at.Index] = &lane{worker: w}
-	s.ramp.moved = s.now
+	s.ramp.opened(s.now)
 }
 
 // Next asks the workers in turn, so that all get a part of a short list.

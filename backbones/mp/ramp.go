@@ -14,14 +14,17 @@ type ramp struct {
 	moved time.Duration
 	// idle: nothing waited at the last At.
 	idle bool
+	// starting is the time since which the next worker starts; 0: none does. took is a moving average of what a start took.
+	starting, took time.Duration
 }
 
 const (
-	// firstWorkers is the number of workers that start before an item time is known.
+	// firstWorkers is the number of workers that start before an item time is known, and the most that start at a time: what is worth a
+	// start may be done before its turn comes.
 	firstWorkers = 4
 	// worthStarting is the work for which one more worker starts while it is not known how much is to come.
 	worthStarting = 50 * time.Millisecond
-	// forkTime is the time that a fork takes: 2 ms, up to 12 if the process holds millions of items.
+	// forkTime is the time that a start takes at least: 2 ms for a fork, up to 15 if the process holds millions of items.
 	forkTime = 10 * time.Millisecond
 	// All workers start if nothing moves for this long: before the first worker, and with workers.
 	firstPatience = 200 * time.Millisecond
@@ -30,10 +33,23 @@ const (
 
 // Wanted is one more worker for each waiting item, up to the number that ends the waiting work sooner.
 func (s *scheduler) Wanted() []int {
+	wanted := s.most()
 	if s.rampEnds() > s.now {
-		return []int{min(s.most(), max(s.useful(), len(s.lanes)))}
+		wanted = min(wanted, max(s.useful(), len(s.lanes)), len(s.lanes)+firstWorkers)
 	}
-	return []int{s.most()}
+	if wanted > len(s.lanes) && s.ramp.starting == 0 {
+		s.ramp.starting = s.now
+	}
+	return []int{wanted}
+}
+
+// opened takes the time that the start of a worker took. Starts come one after another, so the first of several wanted ones counts.
+func (r *ramp) opened(now time.Duration) {
+	r.moved = now
+	if r.starting > 0 {
+		r.took = (r.took + now - r.starting) / 2
+		r.starting = 0
+	}
 }
 
 func (s *scheduler) most() int { return min(s.workers, len(s.lanes)+s.pending()) }
@@ -60,8 +76,8 @@ func (s *scheduler) useful() int {
 	if left < 0 {
 		return 1 + int(float64(s.pending())*perItem/float64(worthStarting))
 	}
-	// By the time that worker n starts, those before it have done n²/2 times forkTime of work.
-	return 1 + int(math.Sqrt(2*float64(left)*perItem/float64(forkTime)))
+	// By the time that worker n starts, those before it have done n²/2 times the time of a start.
+	return 1 + int(math.Sqrt(2*float64(left)*perItem/float64(max(s.ramp.took, forkTime))))
 }
 
 // Wake implements crew.Planner: an item is due again, or all workers are to start.

@@ -26,6 +26,16 @@ func rampOf(items, open, chunk int, busy time.Duration, ended bool) *scheduler {
 	return s
 }
 
+// slowStarts opens workers of the scheduler, 40 ms after each other.
+func slowStarts(s *scheduler, workers int) *scheduler {
+	for index := range workers {
+		s.Wanted()
+		s.At(s.now + 40*time.Millisecond)
+		s.Opened(crew.Seat{Index: index}, nil)
+	}
+	return s
+}
+
 func TestWorkersAreWorthTheirStart(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -36,10 +46,12 @@ func TestWorkersAreWorthTheirStart(t *testing.T) {
 		{"the first answers say little", rampOf(5000, 1, 8, 3*time.Millisecond, false), firstWorkers},
 		{"fewer items than workers", rampOf(3, 0, 0, 0, false), 3},
 		{"items without work", rampOf(5000, 4, 512, 512*time.Microsecond, false), 4},
-		{"items of 100 us", rampOf(8000, 4, 100, 10*time.Millisecond, false), 17},
-		{"items of 10 ms", rampOf(5000, 4, 1, 10*time.Millisecond, false), 64},
-		{"the last 4 s of work", rampOf(40000, 4, 1000, 100*time.Millisecond, true), 29},
+		{"items of 100 us", rampOf(8000, 16, 100, 10*time.Millisecond, false), 17},
+		{"four at a time", rampOf(8000, 4, 100, 10*time.Millisecond, false), 8},
+		{"items of 10 ms", rampOf(5000, 62, 1, 10*time.Millisecond, false), 64},
+		{"the last 4 s of work", rampOf(40000, 27, 1000, 100*time.Millisecond, true), 29},
 		{"the last ms of work", rampOf(1000, 0, 1000, time.Millisecond, true), 1},
+		{"the last 4 s of work, where a start takes 40 ms", slowStarts(rampOf(40000, 0, 1000, 100*time.Millisecond, true), 14), 15},
 		{"none is taken away", rampOf(1000, 7, 1000, time.Millisecond, true), 7},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import marshal
 import pickle
 import sys
@@ -52,7 +53,12 @@ class LongList(Listed):
 
     def __init__(self, items: Sequence[Any]) -> None:
         self._count = len(items)
+        # The collector would go through all items several times, as each piece is an object that it tracks.
+        collects = gc.isenabled()
+        gc.disable()
         self._pieces = [items[i : i + _PIECE] for i in range(0, len(items), _PIECE)]
+        if collects:
+            gc.enable()
 
     def __len__(self) -> int:
         return self._count
