@@ -6,6 +6,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
+	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
@@ -28,13 +29,15 @@ func (a *app) shard(ctx context.Context) error {
 		return err
 	}
 	f := &a.grammar.Shard
-	switch {
-	case f.Shards < 1 || f.Shards > job.MaxShards:
-		return exitcode.Usagef("--shards must say how many parts to make, from 1 to %d", job.MaxShards)
-	case f.Out == "":
-		return exitcode.Usagef("--out DIR is missing: the folder for the manifests")
-	case len(f.From) > 0 && f.By != job.ByTime:
-		return exitcode.Usagef("--from is for --by time alone: leave it out, or write --by time")
+	wrong := f.wrongParts()
+	if f.Out == "" {
+		wrong = append(wrong, problem.Problem{Message: "--out DIR is missing: the folder for the manifests"})
+	}
+	if len(f.From) > 0 && f.By != job.ByTime {
+		wrong = append(wrong, problem.Problem{Message: "--from is for --by time alone: leave it out, or write --by time"})
+	}
+	if err := problem.Err(wrong); err != nil {
+		return err
 	}
 	division, summary, err := s.Divide(ctx, spec, job.DivideOptions{Parts: f.Shards, By: f.By, From: f.From, Dir: f.Out, ToDo: f.State == "todo", Replace: f.Force})
 	if ctx.Err() != nil {
@@ -53,6 +56,13 @@ func (a *app) shard(ctx context.Context) error {
 		err = exitcode.With(exitcode.Partial, run.Unlisted(summary.Unlisted))
 	}
 	return err
+}
+
+func (f *shardCmd) wrongParts() []problem.Problem {
+	if f.Shards < 1 || f.Shards > job.MaxShards {
+		return []problem.Problem{{Message: fmt.Sprintf("--shards must say how many parts to make, from 1 to %d", job.MaxShards)}}
+	}
+	return nil
 }
 
 func (a *app) shardJSON(d *job.Division, words []string) error {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
+	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/shard"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/count"
@@ -31,13 +32,15 @@ func (a *app) shardHard(ctx context.Context) error {
 	if err := a.refuse("--layout hard divides the files of a folder", unused...); err != nil {
 		return err
 	}
-	switch {
-	case f.Undo:
+	if f.Undo {
 		return a.undoHard(ctx, in, base)
-	case f.Shards < 1 || f.Shards > job.MaxShards:
-		return exitcode.Usagef("--shards must say how many parts to make, from 1 to %d", job.MaxShards)
-	case f.By == job.ByTime:
-		return exitcode.Usagef("--by time is for items of a run: --layout hard divides files, by index, hash or size")
+	}
+	wrong := f.wrongParts()
+	if f.By == job.ByTime {
+		wrong = append(wrong, problem.Problem{Message: "--by time is for items of a run: --layout hard divides files, by index, hash or size"})
+	}
+	if err := problem.Err(wrong); err != nil {
+		return err
 	}
 	d, err := job.LayOut(ctx, shard.Layout{In: in, Base: base, Name: f.Name, Parts: f.Shards}, f.By)
 	if ctx.Err() != nil {

@@ -28,6 +28,8 @@ type Front struct {
 	// Words are its command line; Plain is the same without the flags that take up an earlier run.
 	// Bare are the words for the same task without the choice of items and what is about a ledger, nil: the run is debugged already.
 	Words, Plain, Bare []string
+	// Whole is Plain without the flags that choose some of the items.
+	Whole []string
 	// ItemFlag is how --item is written for this task.
 	ItemFlag string
 	Printer  progress.Printer
@@ -414,7 +416,7 @@ func (e *execution) close(s progress.Summary, err error) error {
 	switch code := exitcode.Of(err); {
 	case s.Failed > 0 && code == exitcode.Partial:
 		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; hint: kagurazaka show %s tells why, and %s runs them again%s", err, terminal.Quote(e.name()),
-			terminal.Command(append([]string{"--retry-failed=" + e.name()}, e.Plain...)), hint))
+			terminal.Command(append([]string{"--retry-failed=" + e.name()}, e.Whole...)), hint))
 	case s.Failed > 0:
 		err = exitcode.With(code, fmt.Errorf("%w\n  kagurazaka show %s tells why %s failed%s", err, terminal.Quote(e.name()), count.Of(s.Failed, "item"), hint))
 	}

@@ -73,6 +73,8 @@ func (l Layout) Make(ctx context.Context) ([]Part, error) {
 func realFolder(path string) (string, error) {
 	info, err := os.Stat(path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("%s: there is no such folder", path)
 	case err != nil:
 		return "", err
 	case !info.IsDir():

@@ -174,7 +174,7 @@ func TestLayoutRefuses(t *testing.T) {
 		"itself":              {func(*testing.T) Layout { return Layout{In: "in", Base: "in", Name: "input", Parts: 2} }, "lies in"},
 		"below itself":        {func(*testing.T) Layout { return Layout{In: "in", Base: "in/x/y", Name: "input", Parts: 2} }, "lies in"},
 		"a path for a name":   {func(*testing.T) Layout { return Layout{In: "in", Base: "base", Name: "../x", Parts: 2} }, "--name"},
-		"nothing":             {func(*testing.T) Layout { return Layout{In: "none", Base: "base", Name: "x", Parts: 2} }, "no such file"},
+		"nothing":             {func(*testing.T) Layout { return Layout{In: "none", Base: "base", Name: "x", Parts: 2} }, "none: there is no such folder"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(t.TempDir())

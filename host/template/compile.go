@@ -42,6 +42,13 @@ func (c *compiler) problem(path string, n *Node, message, suggestion string) {
 	c.broken[top(path)] = true
 }
 
+// wrong reports whether a field or a part of it has a problem.
+func (c *compiler) wrong(path string) bool {
+	return slices.ContainsFunc(c.problems, func(p problem.Problem) bool {
+		return !p.Warning && (p.Path == path || strings.HasPrefix(p.Path, path+"."))
+	})
+}
+
 // warn adds a problem that does not keep the template from being run.
 func (c *compiler) warn(path string, n *Node, message, suggestion string) {
 	p := problem.Problem{Path: path, Message: message, Suggestion: suggestion, Warning: true}
@@ -103,7 +110,8 @@ func (c *compiler) topLevel(role string, n *Node) {
 		return
 	}
 	m := c.fields(role, spec, n)
-	if c.broken[role] {
+	if slices.ContainsFunc(spec.Fields, func(f FieldSpec) bool { return f.Required && f.Type != TypeModes && c.wrong(role+"."+f.Name) }) {
+		// The other fields may depend on it.
 		return
 	}
 	switch role {

@@ -11,7 +11,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
-// values are the fields of one mode, checked against its spec. Fields that are null are not in them.
+// values are the fields of one mode, checked against its spec. Fields that are null or wrong are not in them.
 type values struct {
 	path string
 	spec ModeSpec
@@ -57,10 +57,12 @@ func (c *compiler) fields(path string, spec ModeSpec, n *Node) values {
 		}
 		value = normal(value)
 		switch {
-		case len(value.Placeholders()) > 0:
+		case f.Type != TypeModes && len(value.Placeholders()) > 0:
 		case !value.IsNull():
-			c.check(where, f, value)
-			v.of[f.Name] = value
+			before := len(c.problems)
+			if c.check(where, f, value); len(c.problems) == before {
+				v.of[f.Name] = value
+			}
 		case !f.Nullable:
 			article := "a "
 			if strings.HasPrefix(f.Type, TypeInt) {

@@ -48,6 +48,11 @@ func TestCompileReportsProblemsOfFilters(t *testing.T) {
 			`input_mode.max_size is "-1": it must be a number of bytes, such as 800M or 4G`,
 		}},
 		{map[string]any{"min_size": "2K", "max_size": "1K"}, []string{"input_mode.max_size is 1024, less than min_size 2048: no file would be listed"}},
+		{map[string]any{"recursive": "yes", "min_size": "ten", "newer_than": "yesterday"}, []string{
+			`input_mode.recursive must be true or false, not "yes"`,
+			`input_mode.min_size is "ten": it must be a number of bytes, such as 800M or 4G`,
+			`input_mode.newer_than is "yesterday": it must be a time such as 2026-01-31 or 2026-01-31T08:00, or an age such as 36h or 7d`,
+		}},
 		{map[string]any{"newer_than": "yesterday"}, []string{
 			`input_mode.newer_than is "yesterday": it must be a time such as 2026-01-31 or 2026-01-31T08:00, or an age such as 36h or 7d`,
 		}},

@@ -144,7 +144,7 @@ func (c *compiler) required(m values, field string, in *Input) {
 func (c *compiler) merge(m values, in *Input) {
 	in.Kind = Merged
 	list := m.list("modes")
-	if len(list) == 0 {
+	if len(list) == 0 && !c.wrong(m.path+".modes") {
 		c.problem(m.path+".modes", m.node("modes"), "is empty: nothing would be listed", "write it as [{mode: NAME, …}, …]")
 	}
 	for i, n := range list {
@@ -153,9 +153,8 @@ func (c *compiler) merge(m values, in *Input) {
 		if !ok {
 			continue
 		}
-		before := len(c.problems)
 		fields := c.fields(where, spec, n)
-		if len(c.problems) > before {
+		if c.wrong(where) {
 			continue
 		}
 		one := c.input(fields)

@@ -62,6 +62,10 @@ func TestCompileReportsProblemsOfTar(t *testing.T) {
 			`input_mode.required has "imgae", which is no id of input_mode.keys: did you mean image?`,
 			"input_mode.glob is empty: it must match the archives: write *.tar",
 		}},
+		{"members and glob", map[string]any{"glob": "", "keys": ordered("image", "jpg"), "members": "file"}, []string{
+			`input_mode.members is "file", which it cannot be: it can be paths, bytes`,
+			"input_mode.glob is empty: it must match the archives: write *.tar",
+		}},
 		{"members", map[string]any{"glob": "*", "keys": ordered("image", "jpg"), "members": "file"}, []string{
 			`input_mode.members is "file", which it cannot be: it can be paths, bytes`,
 		}},
