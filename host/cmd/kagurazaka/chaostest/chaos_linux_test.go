@@ -44,7 +44,8 @@ type storm struct {
 	inHands int
 }
 
-func newStorm(t *testing.T, items int) *storm {
+// newRandom returns the random numbers of a chaos test, and says how to have the same again.
+func newRandom(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	if os.Getenv("CI") == "true" {
@@ -59,7 +60,12 @@ func newStorm(t *testing.T, items int) *storm {
 		seed = n
 	}
 	t.Logf("%s=%d draws the same kills", seedKey, seed)
-	s := &storm{world: newWorld(t), rng: rand.New(rand.NewPCG(seed, 5)), items: items, first: map[string]written{}}
+	return rand.New(rand.NewPCG(seed, 5))
+}
+
+func newStorm(t *testing.T, items int) *storm {
+	t.Helper()
+	s := &storm{world: newWorld(t), rng: newRandom(t), items: items, first: map[string]written{}}
 	s.many("in", items)
 	if err := os.Mkdir(s.path("out"), 0o755); err != nil {
 		t.Fatal(err)
