@@ -226,13 +226,16 @@ func TestTemplateNodes(t *testing.T) {
 			field("required", listed(node(`"image"`))), field("members", node(`"bytes"`)))},
 		"merge": {InputByMerge(InputByGlob("*"), Placeholder), mode("InputByMerge",
 			field("modes", listed(mode("InputByGlob", field("glob_pattern", node(`"*"`))), hole)))},
-		"merge hole":  {InputByMerge(Placeholder), mode("InputByMerge", field("modes", hole))},
-		"append":      {OutputByApendingExt(".o"), mode("OutputByApendingExt", field("ext", node(`".o"`)))},
-		"replace":     {OutputByReplacingExt(".o"), mode("OutputByReplacingExt", field("ext", node(`".o"`)))},
-		"finish":      {FinishCheckByOutputFileExistence(), mode("FinishCheckByOutputFileExistence", field("output_field_suffix", node("null")), field("redo", node("null")))},
-		"redo":        {RedoNewer(FinishCheckByOutputFileExistence()), mode("FinishCheckByOutputFileExistence", field("output_field_suffix", node("null")), field("redo", node(`"newer"`)))},
-		"redo all":    {RedoChanged(FinishCheckByOutputFileExistence(Placeholder)), mode("FinishCheckByOutputFileExistence", field("output_field_suffix", hole), field("redo", node(`"changed"`)))},
-		"placeholder": {Placeholder, hole},
+		"merge hole": {InputByMerge(Placeholder), mode("InputByMerge", field("modes", hole))},
+		"samples": {With(OutputByTar([]GroupFile{{"b", "jpg"}, {"a", Placeholder}}), Fields{"count": 5, "size": nil}), mode("OutputByTar",
+			field("keys", mapped(field("b", node(`"jpg"`)), field("a", hole))), field("count", node("5")), field("size", node("null")))},
+		"samples of one member": {OutputByTar(nil), mode("OutputByTar", field("keys", node("null")))},
+		"append":                {OutputByApendingExt(".o"), mode("OutputByApendingExt", field("ext", node(`".o"`)))},
+		"replace":               {OutputByReplacingExt(".o"), mode("OutputByReplacingExt", field("ext", node(`".o"`)))},
+		"finish":                {FinishCheckByOutputFileExistence(), mode("FinishCheckByOutputFileExistence", field("output_field_suffix", node("null")), field("redo", node("null")))},
+		"redo":                  {RedoNewer(FinishCheckByOutputFileExistence()), mode("FinishCheckByOutputFileExistence", field("output_field_suffix", node("null")), field("redo", node(`"newer"`)))},
+		"redo all":              {RedoChanged(FinishCheckByOutputFileExistence(Placeholder)), mode("FinishCheckByOutputFileExistence", field("output_field_suffix", hole), field("redo", node(`"changed"`)))},
+		"placeholder":           {Placeholder, hole},
 	} {
 		got, err := valueNode(c.mode)
 		if err != nil {

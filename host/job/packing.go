@@ -197,7 +197,8 @@ func (p *Place) finishPacking(ctx context.Context) error {
 		return fmt.Errorf("%w; hint: what is done and not packed lies in %s, and the next run packs it", err, template.Join(p.template.OutputPath, template.SpoolFolder))
 	}
 	if r.Unfit > 0 {
-		return exitcode.With(exitcode.Partial, fmt.Errorf("%s not packed, and the next run does them again: %s", count.Of(r.Unfit, "sample was", "samples were"), r.FirstUnfit))
+		return exitcode.With(exitcode.Partial, fmt.Errorf("%s: %s", count.Of(r.Unfit,
+			"sample was not packed, and the next run does it again", "samples were not packed, and the next run does them again; the first"), r.FirstUnfit))
 	}
 	return nil
 }
@@ -207,10 +208,12 @@ func notPackedToo(err, unpacked error) error {
 	switch {
 	case unpacked == nil:
 		return err
-	case exitcode.Of(unpacked) != exitcode.Partial && err != nil && strings.Contains(unpacked.Error(), err.Error()):
+	case err == nil:
+		return unpacked
+	case exitcode.Of(unpacked) != exitcode.Partial && strings.Contains(unpacked.Error(), err.Error()):
 		// What ended the run.
 		return unpacked
-	case exitcode.Of(unpacked) == exitcode.Partial && err != nil:
+	case exitcode.Of(unpacked) == exitcode.Partial:
 		return exitcode.With(exitcode.Of(err), fmt.Errorf("%w; %w", err, unpacked))
 	}
 	return also(err, unpacked)

@@ -32,7 +32,8 @@ type Archives struct {
 // Read reads which samples are in the archives of an output folder. It changes nothing. The folder may be missing.
 func Read(folder string) (*Archives, error) {
 	a := &Archives{root: folder, folder: filepath.Join(folder, "."), known: map[string]struct{}{}}
-	return a, a.refresh(nil)
+	err := a.refresh(nil)
+	return a, err
 }
 
 // Has reports whether the sample of a key is in an archive.

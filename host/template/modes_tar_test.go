@@ -1,6 +1,7 @@
 package template
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -84,5 +85,90 @@ func TestCompileReportsProblemsOfTar(t *testing.T) {
 				t.Errorf("problems (- want, + got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestCompileOutputByTar(t *testing.T) {
+	out := func(fields map[string]any) *Template {
+		t.Helper()
+		return mustCompile(t, map[string]*Node{
+			RoleHardShard: folders("in", "out"), RoleInput: byExts(".a"), RoleOutput: mode("OutputByTar", fields), RoleFinishCheck: checkOutput(nil),
+		})
+	}
+	got := out(map[string]any{"keys": ordered("mask", ".Seg.png", "image", "JPG"), "size": "2K", "count": nil})
+	want := &Output{Kind: InTar, Size: 2048, Files: []OutputFile{{"mask", "seg.png"}, {"image", "jpg"}}}
+	if diff := cmp.Diff(want, got.Output); diff != "" {
+		t.Errorf("the output (- want, + got):\n%s", diff)
+	}
+	if staging, known := got.Staging(); !known || staging.Folder || !slices.Equal(staging.Last, []string{"output"}) || got.CanBeDirect() || !got.Packs() {
+		t.Errorf("staged as %+v, known %v, direct %v, packs %v", staging, known, got.CanBeDirect(), got.Packs())
+	}
+	if diff := cmp.Diff(&Output{Kind: InTar, Size: 1 << 30, Count: 10000}, out(map[string]any{}).Output); diff != "" {
+		t.Errorf("by default (- want, + got):\n%s", diff)
+	}
+	_, problems := Compile(root(map[string]*Node{
+		RoleHardShard: folders("in", "out"), RoleInput: byExts(".a"), RoleFinishCheck: checkOutput("a"),
+		RoleOutput: mode("OutputByTar", map[string]any{"size": "0", "count": num(0), "keys": ordered("a", "JPG", "b", ".jpg", "c", "", "d", "x/y", "e", "x~0")}),
+	}))
+	var found []string
+	for _, p := range problems {
+		found = append(found, p.Path+" "+p.Message)
+	}
+	if diff := cmp.Diff([]string{
+		"output_mode.size is 0: an archive must hold something",
+		"output_mode.count is 0: an archive must hold at least one sample",
+		`output_mode.keys.b is "jpg", which a has already: a sample has one member of an extension`,
+		"output_mode.keys.c is empty: an extension must tell the members of a sample apart",
+		`output_mode.keys.d is "x/y": an extension has neither a slash nor a ~`,
+		`output_mode.keys.e is "x~0": an extension has neither a slash nor a ~`,
+	}, found); diff != "" {
+		t.Errorf("problems (- want, + got):\n%s", diff)
+	}
+	// A map without a name is not guessed from nothing.
+	if _, problems := Compile(root(map[string]*Node{RoleHardShard: folders("in", "out"), RoleOutput: {Kind: KindMap}})); len(problems) == 0 {
+		t.Error("an empty map is a mode")
+	}
+}
+
+func TestSampleKeys(t *testing.T) {
+	for _, c := range []struct{ relDir, name, folder, key, member string }{
+		{".", "a.jpg", ".", "a", "a.jpg"},
+		{"deep/er", "a.v1.jpg", "deep/er", "deep/er/a%2Ev1", "a%2Ev1.jpg"},
+		{".", "a%2Ev1.jpg", ".", "a%252Ev1", "a%252Ev1.jpg"},
+		{"v1.0/./x", ".hidden", "v1.0/x", "v1.0/x/%2Ehidden", "%2Ehidden.bin"},
+		{"..", "a.jpg", "%2E%2E", "%2E%2E/a", "a.jpg"},
+		{"x/../..", "a.jpg", "%2E%2E", "%2E%2E/a", "a.jpg"},
+		{"..x", "a.jpg", "..x", "..x/a", "a.jpg"},
+		{"/abs", "a.jpg", "%2F/abs", "%2F/abs/a", "a.jpg"},
+		{"__x__/y", "a.", "%5F_x__/y", "%5F_x__/y/a", "a.bin"},
+		{"y/__x__", "a", "y/__x__", "y/__x__/a", "a.bin"},
+		{"5%", "deep/a.b", "5%25/deep", "5%25/deep/a", "a.b"},
+	} {
+		folder, name := SampleFolder(c.relDir, c.name)
+		key := string(AppendSampleKey(nil, folder, name))
+		member := string((&Output{Kind: InTar}).AppendMemberName(nil, name, 0))
+		if folder != c.folder || key != c.key || member != c.member {
+			t.Errorf("%s, %s: folder %s, key %s, member %s; want %+v", c.relDir, c.name, folder, key, member, c)
+		}
+	}
+}
+
+func TestSpoolNames(t *testing.T) {
+	mode := &Output{Kind: InTar, Files: []OutputFile{{"a", "jpg"}, {"b", "seg.png"}}}
+	for _, name := range []string{"a.jpg", "a", "a~0.jpg", "a~1.b~c", "~", "a~1.b~2.x"} {
+		for _, out := range []*Output{mode, {Kind: InTar}} {
+			for member := range max(1, len(out.Files)) {
+				file := string(out.AppendSpoolName(nil, name, member))
+				got, i, ext, ok := ParseSpoolName(file)
+				if !ok || got != name || i != member || ext != out.memberExt(name, member) {
+					t.Errorf("%s is read as %q, %d, %q, %v", file, got, i, ext, ok)
+				}
+			}
+		}
+	}
+	for _, file := range []string{"a", "a.jpg", "a~.jpg", "a~0", "a~0.", "~0.jpg", "a~01.jpg", "a~-1.jpg", "a~x.jpg"} {
+		if _, _, _, ok := ParseSpoolName(file); ok {
+			t.Errorf("%s is a file of a sample", file)
+		}
 	}
 }

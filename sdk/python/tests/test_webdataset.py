@@ -121,3 +121,84 @@ def test_a_sample_that_webdataset_would_split_is_an_error(tmp_path: Path) -> Non
     told = kagurazaka("export", "task.py", "Read", "--out", "list.jsonl", cwd=tmp_path)
     assert told.code != 0
     assert "in/0.tar: member a.txt at 1024: another member of the sample a lies at 0, and others are between the two" in told.log
+
+
+WRITE = """
+import os
+from kagurazaka import KagurazakaTask, moemoecue_normal
+from kagurazaka.template.io import FinishCheckByOutputFileExistence, InputByExts, NoHardShard, OutputByTar
+
+CHECK = FinishCheckByOutputFileExistence()
+
+@moemoecue_normal(NoHardShard("in", "several"), input_mode=InputByExts(None), output_mode=OutputByTar(count=25, keys={keys!r}), finish_check_mode=CHECK)
+class Several(KagurazakaTask):
+    def process(self, input, output, output_mask, output_image, output_text):
+        assert output == output_image
+        for file in (output_mask, output_image, output_text):
+            # Every third sample has no text.
+            if file is not output_text or len(input.file_name) % 3:
+                with open(file.path, "wb") as out:
+                    out.write(os.fsencode(input.path + file.rel_dir + file.file_name))
+
+@moemoecue_normal(NoHardShard("in", "one"), input_mode=InputByExts(None), output_mode=OutputByTar(), finish_check_mode=CHECK)
+class One(KagurazakaTask):
+    def process(self, input, output):
+        with open(output.path, "wb") as out:
+            out.write(os.fsencode(input.path))
+"""
+
+NAMES = [
+    "a.jpg", "a.v1.jpg", "a%2Ev1.jpg", ".hidden", ".other.jpg", "..two.jpg", "100%.jpg", "no extension", "ends.", "B.JPG", "鍵.png", "\udcff\udc80.jpg",
+    "l" * 200 + ".jpg", "~.jpg", "a~0.jpg", "a~0.jpg~0.jpg", "with space.tar.gz", "__x__.jpg", "new\nline.jpg", '"quoted"\\.jpg',
+]  # fmt: skip
+
+
+def key_of(rel_dir: str, name: str) -> str:
+    """The key that a sample of an input has to have."""
+    stem = posixpath.splitext(name)[0]
+    folders = [] if rel_dir == "." else rel_dir.split("/")
+    if any("%" in folder for folder in folders) or folders and folders[0].startswith("__") and folders[0].endswith("__"):
+        folders = [folder.replace("%", "%25") for folder in folders]
+        if folders[0].startswith("__"):
+            folders[0] = "%5F" + folders[0][1:]
+    return "/".join([*folders, stem.replace("%", "%25").replace(".", "%2E")])
+
+
+def test_webdataset_reads_what_is_packed(tmp_path: Path) -> None:
+    from webdataset import WebDataset
+
+    inputs = [(rel_dir, name) for rel_dir in (".", "deep/er", "v1.0", "__meta__", "5%", "m" * 100 + "/" + "n" * 100) for name in NAMES]
+    for rel_dir, name in inputs:
+        (tmp_path / "in" / rel_dir).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / rel_dir / name).touch()
+    keys = {"image": "jpg", "mask": ".Seg.png", "text": "txt"}
+    (tmp_path / "write.py").write_text(WRITE.format(keys=keys))
+    for task in ("Several", "One"):
+        told = kagurazaka("write.py", task, "--num_process", "2", cwd=tmp_path)
+        assert told.code == 0, told.log
+        assert told.last == f"done {len(inputs)}, skipped 0, failed 0"
+
+    def read(folder: str) -> dict[str, dict[str, bytes]]:
+        archives = sorted(map(str, (tmp_path / folder).glob("*.tar")))
+        assert len(archives) == (5 if folder == "several" else 1)
+        found: dict[str, dict[str, bytes]] = {}
+        for sample in WebDataset(archives, shardshuffle=False, empty_check=False):
+            assert sample["__key__"] not in found
+            found[sample["__key__"]] = {name: value for name, value in sample.items() if not name.startswith("__")}
+        return found
+
+    several, one = {}, {}
+    for rel_dir, name in inputs:
+        key = key_of(rel_dir, name)
+        path = f"in/{rel_dir}/{name}"
+        folder, stem = posixpath.split(key)
+        several[key] = {
+            ext: (path + (folder or ".") + stem + "." + ext).encode(errors="surrogateescape")
+            for ext in ("jpg", "seg.png", "txt")
+            if ext != "txt" or len(name) % 3
+        }
+        ext = posixpath.splitext(name)[1][1:] or "bin"
+        one[key] = {ext.lower(): path.encode(errors="surrogateescape")}
+    assert len(several) == len(inputs)
+    assert read("several") == several
+    assert read("one") == one
