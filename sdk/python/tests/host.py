@@ -1,4 +1,4 @@
-"""A small host for tests: starts `python -m kagurazaka.serve FILE` and drives it as the contract says."""
+"""A small host for tests: starts `python kagurazaka_serve.py FILE`, as the real one does, and drives it as the contract says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from typing import Any, Iterator
+from typing import Any, Iterator, Sequence
 
 import grpc
 
@@ -26,6 +26,7 @@ MAGIC = 0x3130305442485A4B
 PAGE = 4096 + 4 * 16384
 LIMIT = 64 << 20
 OPTIONS = [("grpc.max_receive_message_length", LIMIT), ("grpc.max_send_message_length", LIMIT)]
+SCRIPT, MODULE = (str(SDK / "kagurazaka_serve.py"),), ("-m", "kagurazaka.serve")
 SERVICE = "/kagurazaka.v1.PluginService/"
 
 
@@ -123,7 +124,9 @@ class Worker:
 class Host:
     """A plugin process and what a host does with it. Use it in a with statement."""
 
-    def __init__(self, file: str, *, python: str = sys.executable, stdin: Any = subprocess.DEVNULL, **environment: str) -> None:
+    def __init__(
+        self, file: str, *, python: str = sys.executable, start: Sequence[str] = SCRIPT, stdin: Any = subprocess.DEVNULL, **environment: str
+    ) -> None:
         self.folder = tempfile.mkdtemp(prefix="kg-test-")
         self.lifeline_read, self.lifeline = os.pipe()
         env = {
@@ -136,7 +139,7 @@ class Host:
         }
         self.errors: list[str] = []
         self.process = subprocess.Popen(
-            [python, "-m", "kagurazaka.serve", str(file)],
+            [python, *start, str(file)],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

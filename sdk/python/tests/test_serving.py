@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import threading
+from typing import Sequence
 
 import pytest
-from host import SDK, Host, OpenFailed, pb
+from host import MODULE, SCRIPT, SDK, Host, OpenFailed, pb
 
 TASKS = pathlib.Path(__file__).parent / "tasks"
 BASIC = str(TASKS / "basic.py")
@@ -288,7 +289,8 @@ def test_calls_find_threads_that_run_already(monkeypatch: pytest.MonkeyPatch) ->
     assert sorted(call.result(10) for call in [pool.submit(both.wait, 10) for _ in range(2)]) == [0, 1]
 
 
-def test_garbage_is_collected_while_user_code_runs(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("start", [SCRIPT, MODULE])
+def test_garbage_is_collected_while_user_code_runs(tmp_path: pathlib.Path, start: Sequence[str]) -> None:
     """The start does without, until the task file is loaded."""
     (tmp_path / "gc_task.py").write_text(
         "import gc\nfrom kagurazaka import KagurazakaTask\nassert gc.isenabled()\n"
@@ -296,7 +298,7 @@ def test_garbage_is_collected_while_user_code_runs(tmp_path: pathlib.Path) -> No
         "    def generate_tasks(self):\n        assert gc.isenabled()\n        return [{'i': 1}]\n"
         "    def process(self, i):\n        assert gc.isenabled()\n"
     )
-    with Host(str(tmp_path / "gc_task.py"), stdin=subprocess.DEVNULL) as host:
+    with Host(str(tmp_path / "gc_task.py"), start=start, stdin=subprocess.DEVNULL) as host:
         request = host.open("Task")
         assert [r.indexed for r in host.list()] == [1]
         worker = host.spawn(request)
