@@ -18,6 +18,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 	"github.com/kagurazaka/kagurazaka/internal/itemkey"
 )
@@ -296,8 +297,10 @@ func (x *Exporter) tell(spec *Spec) {
 // ExportFailed writes the failed items of the run of --from, as its ledger has them. Nothing is listed.
 func (x *Exporter) ExportFailed() error {
 	if len(x.states) != 1 || !x.states[stateFailed] {
-		return exitcode.Usagef("PLUGIN and TASK are missing; hint: without them --from can be given with --state failed alone. The items of the run %s are listed by the command that it was: %s",
-			x.run.Info.ID, x.run.Info.Command)
+		info := x.run.Info
+		words := strings.TrimPrefix(strings.TrimPrefix(info.Command, "kagurazaka "), "run ")
+		return exitcode.Usagef("PLUGIN and TASK are missing: only --state failed needs neither, because a ledger has the text of no other items; hint: this lists them again, in the folder %s: kagurazaka export --from %s %s",
+			terminal.Quote(info.Folder), terminal.Quote(x.flags.From), words)
 	}
 	state, err := ledger.ReadState(x.run.Dir, false)
 	if err != nil {

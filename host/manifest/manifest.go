@@ -91,8 +91,8 @@ func behindLinks(path string) string {
 		}
 		if !filepath.IsAbs(link) {
 			dir := filepath.Dir(path)
-			if real, err := filepath.EvalSymlinks(dir); err == nil {
-				dir = real
+			if target, err := filepath.EvalSymlinks(dir); err == nil {
+				dir = target
 			}
 			link = filepath.Join(dir, link)
 		}
