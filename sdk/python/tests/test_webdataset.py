@@ -130,7 +130,9 @@ from kagurazaka.template.io import FinishCheckByOutputFileExistence, InputByExts
 
 CHECK = FinishCheckByOutputFileExistence()
 
-@moemoecue_normal(NoHardShard("in", "several"), input_mode=InputByExts(None), output_mode=OutputByTar(count=25, keys={keys!r}), finish_check_mode=CHECK)
+@moemoecue_normal(
+    NoHardShard("in", "several"), input_mode=InputByExts(None), output_mode=OutputByTar(count=25, keys={keys!r}), finish_check_mode=CHECK
+)
 class Several(KagurazakaTask):
     def process(self, input, output, output_mask, output_image, output_text):
         assert output == output_image
@@ -148,8 +150,8 @@ class One(KagurazakaTask):
 """
 
 NAMES = [
-    "a.jpg", "a.v1.jpg", "a%2Ev1.jpg", ".hidden", ".other.jpg", "..two.jpg", "100%.jpg", "no extension", "ends.", "B.JPG", "鍵.png", "\udcff\udc80.jpg",
-    "l" * 200 + ".jpg", "~.jpg", "a~0.jpg", "a~0.jpg~0.jpg", "with space.tar.gz", "__x__.jpg", "new\nline.jpg", '"quoted"\\.jpg',
+    "a.jpg", "a.v1.jpg", "a%2Ev1.jpg", ".hidden", ".other.jpg", "..two.jpg", "100%.jpg", "no extension", "ends.", "B.JPG", "鍵.png",
+    "\udcff\udc80.jpg", "l" * 200 + ".jpg", "~.jpg", "a~0.jpg", "a~0.jpg~0.jpg", "with space.tar.gz", "__x__.jpg", "new\nline.jpg", '"quoted"\\.jpg',
 ]  # fmt: skip
 
 
