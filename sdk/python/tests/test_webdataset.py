@@ -151,7 +151,8 @@ class One(KagurazakaTask):
 
 NAMES = [
     "a.jpg", "a.v1.jpg", "a%2Ev1.jpg", ".hidden", ".other.jpg", "..two.jpg", "100%.jpg", "no extension", "ends.", "B.JPG", "鍵.png",
-    "\udcff\udc80.jpg", "l" * 200 + ".jpg", "~.jpg", "a~0.jpg", "a~0.jpg~0.jpg", "with space.tar.gz", "__x__.jpg", "new\nline.jpg", '"quoted"\\.jpg',
+    "\udcff\udc80.jpg", "l" * 200 + ".jpg", "~.jpg", "a~0.jpg", "a~0.jpg~0.jpg", "with space.tar.gz", "__x__.jpg",
+    "new\nline.jpg", '"quoted"\\.jpg',
 ]  # fmt: skip
 
 
