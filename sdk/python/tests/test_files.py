@@ -9,7 +9,7 @@ import pytest
 from kagurazaka import KagurazakaTask, moemoecue_normal
 from kagurazaka._proto import plugin_pb2 as pb
 from kagurazaka._serve import items as wire
-from kagurazaka._serve.files import Files, Reader
+from kagurazaka._serve.files import Files, Reader, Samples
 from kagurazaka._serve.heartbeat import FAILED, Heartbeat
 from kagurazaka._serve.opened import OpenedTask
 from kagurazaka._serve.running import Runner
@@ -180,3 +180,23 @@ def test_an_output_that_cannot_be_committed_is_a_failure(worker):
     result = worker(("d", ["write-1", "write-2", "write-3", "write-4"]))
     assert [f.index for f in result.failures] == [1] and os.listdir(worker.staging) == []
     assert worker.out() == ["d/write-1.o", "d/write-3.o", "d/write-4.o"]
+
+
+@pytest.mark.parametrize("keys", [None, {"t": ".TXT"}, {"t": "seg.png"}])
+def test_samples_of_one_member_are_read_as_the_parser_reads_them(keys):
+    template = template_of(io.OutputByTar(keys=keys), input_mode=io.InputByExts(None))
+    lines = []
+    for name in [*NAMES, "100%.txt", "a~0.jpg", "ends."]:
+        stem, ext = os.path.splitext(name)
+        ext = keys["t"].lower().removeprefix(".") if keys else ext[1:] or "bin"
+        member = stem.replace("%", "%25").replace(".", "%2E") + "." + ext
+        out = {"path": f"/o/.kagurazaka-tar/samples/d/{name}~0.{ext}", "rel_dir": "d", "file_name": member}
+        lines.append(line_of("d", name, "", **{"output": out, **({"output_t": out} if keys else {})}))
+    whole = part(lines * 3)
+    pieces = read(template, whole)
+    assert [(type(samples), len(samples)) for samples in pieces] == [(Samples, len(lines) * 3)]
+    assert flattened(pieces) == parsed(whole)
+    # A line of another form, and names that need escapes, go to the parser.
+    for other in (line_of("d", "a.txt", "b"), line_of("d", 'quo"te.txt', "b"), lines[0].replace(b"~0.", b"~1.")):
+        mixed = part([*lines, other, *lines])
+        assert flattened(read(template, mixed)) == parsed(mixed)

@@ -3,11 +3,12 @@ without a JSON parser."""
 
 from __future__ import annotations
 
+import os
 from itertools import islice
 from typing import Any, Iterator, Optional
 
 from .._proto import plugin_pb2 as pb
-from ..template.io import FileTriplet, OutputByApendingExt, OutputByReplacingExt
+from ..template.io import FileTriplet, OutputByApendingExt, OutputByReplacingExt, OutputByTar
 from . import items as wire
 from .opened import OpenedTask
 
@@ -37,6 +38,55 @@ class Files:
         }
 
 
+class Samples(Files):
+    """Files whose outputs are the only members of samples for a tar archive: outs are their names in the spool, and members those in
+    the archive."""
+
+    def __init__(self, folders: tuple[str, str, str, str], names: list[str], outs: list[str], members: list[str], also: str) -> None:
+        super().__init__(*folders, names, outs)
+        self.members, self.also = members, also
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(self.sample, self.names, self.outs, self.members)
+
+    def sample(self, name: str, out: str, member: str) -> dict[str, Any]:
+        """Return the item of an input with this name."""
+        item = {
+            "input": FileTriplet(self.folder + name, self.rel_dir, name),
+            "output": FileTriplet(self.out_folder + out, self.out_rel_dir, member),
+        }
+        if self.also:
+            item[self.also] = FileTriplet(self.out_folder + out, self.out_rel_dir, member)
+        return item
+
+
+class _Sample:
+    """How the only member of a sample is named (host/template/sample.go)."""
+
+    def __init__(self, keys: Optional[dict[str, str]]) -> None:
+        # The second field of the output, and the extension; empty: there is none, and the input's.
+        self.also = self.ext = ""
+        for name, ext in (keys or {}).items():
+            self.also, self.ext = f"output_{name}", ext.lower().removeprefix(".")
+
+    def of(self, name: str) -> tuple[str, str]:
+        """Return the names of the output of an input in the spool and in the archive."""
+        stem, dot_ext = os.path.splitext(name)
+        ext = self.ext or dot_ext[1:] or "bin"
+        if "." in stem or "%" in stem:
+            stem = stem.replace("%", "%25").replace(".", "%2E")
+        return f"{name}~0.{ext}", f"{stem}.{ext}"
+
+
+def _sample_of(mode: Any) -> Optional[_Sample]:
+    """Return how a mode names the only member of a sample; None if it has several, or makes no samples."""
+    if type(mode) is not OutputByTar or not (mode.keys is None or type(mode.keys) is dict and len(mode.keys) == 1):
+        return None
+    if not all(type(text) is str for entry in (mode.keys or {}).items() for text in entry):
+        return None
+    return _Sample(mode.keys)
+
+
 class Reader:
     """Reads a task's blocks."""
 
@@ -47,6 +97,7 @@ class Reader:
         # Whether the host's lines may have the form that this reads.
         self.regular = (self.stems or type(mode) is OutputByApendingExt) and type(mode.ext) is str
         self.ext: str = mode.ext if self.regular else ""
+        self.sample = _sample_of(mode)
 
     def read(self, part: Any) -> list[Any]:
         """Return the items of a chunk's part that is a block: Files, and lists of items, in order. There are as many as
@@ -67,13 +118,13 @@ class Reader:
             return [wire.decode_part(part)]
         payload = wire.lines_of_part(part)
         # Without a backslash, all texts in the lines are literal.
-        if not self.regular or b"\\" in payload or not payload:
+        if not (self.regular or self.sample) or b"\\" in payload or not payload:
             return [self._parsed(payload)]
         lines = payload.decode().split("\n")
         read: list[Any] = []
         at = 0
         while at < len(lines):
-            files = self._files(lines, at)
+            files = self._files(lines, at) if self.sample is None else self._samples(lines, at, self.sample)
             if files is not None:
                 read.append(files)
                 at += len(files)
@@ -137,3 +188,37 @@ class Reader:
         if not all(names) or '"' in text or "/" in text:
             return None
         return Files(folder, rel_dir, out_folder, out_rel_dir, names, [stem + ext for stem in stems])
+
+    def _samples(self, lines: list[str], at: int, mode: _Sample) -> Optional[Samples]:
+        """Return the same as _files for samples."""
+        words = lines[at].split('"')
+        if len(words) != (43 if mode.also else 29):
+            return None
+        path, rel_dir, name, out_path, out_rel_dir = words[5], words[9], words[13], words[19], words[23]
+        folder, out_folder = path[: len(path) - len(name)], out_path[: out_path.rfind("/") + 1]
+        if not folder.endswith("/") or not out_folder:
+            return None
+        a = '{"input":{"path":"' + folder
+        b = f'","rel_dir":"{rel_dir}","file_name":"'
+        c = '"},"output":{"path":"' + out_folder
+        d = f'","rel_dir":"{out_rel_dir}","file_name":"'
+        e = f'"}},"{mode.also}":{{"path":"{out_folder}' if mode.also else '"}}'
+        begin = len(a)
+        names: list[str] = []
+        outs: list[str] = []
+        members: list[str] = []
+        for line in islice(lines, at, None):
+            name = line[begin : line.find('"', begin)]
+            out, member = mode.of(name)
+            expected = f"{a}{name}{b}{name}{c}{out}{d}{member}{e}"
+            if mode.also:
+                expected += f'{out}{d}{member}"}}}}'
+            if expected != line:
+                break
+            names.append(name)
+            outs.append(out)
+            members.append(member)
+        text = "".join(names)
+        if not names or not all(names) or '"' in text or "/" in text:
+            return None
+        return Samples((folder, rel_dir, out_folder, out_rel_dir), names, outs, members, mode.also)

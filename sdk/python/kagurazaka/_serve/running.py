@@ -12,7 +12,7 @@ from ..template._state import make_folder
 from ..template.io import FileTriplet
 from . import failures, members, native, taskfile
 from . import items as wire
-from .files import Files, Reader
+from .files import Files, Reader, Samples
 from .heartbeat import FAILED, SKIPPED, SLOT_ITEMS, SLOTS, Heartbeat
 from .journal import misfit
 from .opened import OpenedTask, never_executed
@@ -60,7 +60,9 @@ class Runner:
                     self._work(self.listed.copies(part.range.first, part.range.count), work)
                     continue
                 for items in self.reader.read(part):
-                    if self.direct is None or type(items) is not Files:
+                    if self.direct is not None and type(items) is Samples and self.opened.stager is not None:
+                        self._stage_samples(self.direct, items, work)
+                    elif self.direct is None or type(items) is not Files:
                         self._work(items, work)
                     elif self.opened.stager is not None:
                         self._stage_files(self.direct, items, work)
@@ -194,6 +196,34 @@ class Runner:
             except BaseException as error:
                 stager.abort()
                 work.fail(index, files.item(name, out), error)
+        work.index = index
+
+    def _stage_samples(self, process: Call, samples: Samples, work: Work) -> None:
+        """Process files that are written aside, and become samples."""
+        words, here, index = work.words, work.here, work.index
+        task, stager = self.opened.task, self.opened.stager
+        assert stager is not None
+        stager.into(samples.out_folder[:-1] or "/")
+        touched, checked, also = stager.touched, bool(stager.last), samples.also
+        folder, rel_dir, staging, out_rel_dir = samples.folder, samples.rel_dir, stager.folder + "/", samples.out_rel_dir
+        # A hot loop, too.
+        for name, out, member in zip(samples.names, samples.outs, samples.members):
+            index += 1
+            words[here] = index
+            try:
+                source, path = FileTriplet(folder + name, rel_dir, name), staging + out
+                if also:
+                    more = {also: FileTriplet(path, out_rel_dir, member)}
+                    process(task, input=source, output=FileTriplet(path, out_rel_dir, member), **more)
+                else:
+                    process(task, input=source, output=FileTriplet(path, out_rel_dir, member))
+                if touched(0):
+                    stager.commit_file(out)
+                elif checked:
+                    stager.miss_file(out)
+            except BaseException as error:
+                stager.abort()
+                work.fail(index, samples.sample(name, out, member), error)
         work.index = index
 
 
