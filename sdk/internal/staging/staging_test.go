@@ -110,6 +110,32 @@ func TestLastIsLast(t *testing.T) {
 	}
 }
 
+// TestTheFirstOfSeveralFilesComesLast: a sample of a tar archive is whole when its first member is there.
+func TestTheFirstOfSeveralFilesComesLast(t *testing.T) {
+	d, out := open(t, false, "output")
+	first, second := out+"/a~0.x", out+"/a~1.y"
+	files := Outputs{Main: first, Others: []Named{{"output_a", first}, {"output_b", second}}}
+	// A folder in the place of the second keeps that from being moved.
+	put(t, second+"/full")
+	for _, blocked := range []bool{true, false} {
+		if err := d.Begin(files); err != nil {
+			t.Fatal(err)
+		}
+		put(t, d.Staged(first))
+		put(t, d.Staged(second))
+		err := d.Commit(files)
+		if _, statErr := os.Stat(first); (err != nil) != blocked || (statErr != nil) != blocked {
+			t.Fatalf("blocked %v: %v, the first file: %v", blocked, err, statErr)
+		}
+		if blocked {
+			if err := errors.Join(d.Discard(), os.RemoveAll(second)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	exists(t, first, second)
+}
+
 func TestDestinationRemovedMeanwhile(t *testing.T) {
 	d, out := open(t, false)
 	for range 2 {

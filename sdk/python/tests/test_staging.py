@@ -10,6 +10,7 @@ from typing import Any, Iterator
 
 import pytest
 
+from kagurazaka._serve.failures import InvalidOutput
 from kagurazaka._serve.staging import Stager
 from kagurazaka.template.io import FileTriplet
 
@@ -86,3 +87,26 @@ def test_a_staging_folder_that_is_gone_fails_the_item_alone(tmp_path: pathlib.Pa
     with pytest.raises(FileNotFoundError):
         pathlib.Path(staged["output"].path).write_text("lost")
     stage.abort()
+
+
+def test_the_first_of_several_files_in_one_folder_comes_last(tmp_path: pathlib.Path) -> None:
+    stage, out = stager(tmp_path), tmp_path / "out"
+    files = {
+        name: FileTriplet(str(out / file), ".", file)
+        for name, file in {"output": "a~0.x", "output_a": "a~0.x", "output_b": "a~1.y"}.items()
+    }
+    # A folder in the place of the other keeps that from being moved.
+    (out / "a~1.y" / "full").mkdir(parents=True)
+    for blocked in (True, False):
+        staged = stage.begin(files)
+        assert staged["output"].path == staged["output_a"].path
+        for file in staged.values():
+            pathlib.Path(file.path).write_text("whole")
+        if blocked:
+            with pytest.raises(InvalidOutput):
+                stage.commit()
+            assert os.listdir(out) == ["a~1.y"] and not os.listdir(stage.folder)
+            shutil.rmtree(out / "a~1.y")
+        else:
+            stage.commit()
+    assert sorted(os.listdir(out)) == ["a~0.x", "a~1.y"]
