@@ -516,8 +516,7 @@ class OutputByTar(OutputMode):
 
     The key of a sample is the input's path without its extension. ``keys`` gives the extension of each member by its id:
     ``{"image": "jpg", "caption": "txt"}``. The task gets ``output_<id>`` for each, and the first is ``output`` as well. Without keys a
-    sample has one member, ``output``, with the input's extension. A member that the task does not write is not in the sample; one
-    that is ``output`` must be written.
+    sample has one member, ``output``, with the input's extension. The task must write ``output``. Other members may be absent.
 
     An archive is closed once it has ``count`` samples or ``size`` bytes; None sets no limit. The host packs the samples, so it must
     list the items, and a finish_check_mode is needed: FinishCheckByOutputFileExistence takes an item for finished if its sample is packed.
