@@ -182,7 +182,7 @@ func TestAStartThatIsGivenUpLeavesNoHalfWorker(t *testing.T) {
 	refused := 0
 	for i := range 400 {
 		process := sleeper(t, 0)
-		s := &spawned{pid: process.Process.Pid, socket: listener.Addr().String(), exited: make(chan struct{})}
+		s := &spawned{pid: process.Process.Pid, socket: listener.Addr().String(), exited: make(chan struct{}), log: newStderrLog(hclog.NewNullLogger(), nil)}
 		ctx, cancel := context.WithCancel(t.Context())
 		// The moments differ, so that some are between the beginning of the call and the return of connect.
 		turns := i

@@ -2,10 +2,11 @@
 
 import os
 
+import pytest
 from host import Host, Worker, pb
 
 SLOW = """
-import os, signal, sys
+import os, signal, sys, time
 from kagurazaka import KagurazakaTask
 
 class Slow(KagurazakaTask):
@@ -18,6 +19,11 @@ class Slow(KagurazakaTask):
 
     def process(self, **item):
         assert self.ready and sys.stdin.read() == ""
+
+class Starting(Slow):
+    def generate_tasks(self):
+        time.sleep(0.3)  # longer than the host waits before it asks for items
+        return super().generate_tasks()
 
 class Odd(KagurazakaTask):
     def generate_tasks(self):
@@ -44,13 +50,14 @@ class Nudged(KagurazakaTask):
 """
 
 
-def test_items_and_workers_do_not_wait_for_a_slow_generator(tmp_path):
+@pytest.mark.parametrize("task", ["Slow", "Starting"])
+def test_items_and_workers_do_not_wait_for_a_slow_generator(tmp_path, task):
     file = tmp_path / "slow.py"
     file.write_text(SLOW)
     read, write = os.pipe()
     with Host(str(file), stdin=read) as host:
         os.close(read)
-        request = host.open("Slow")
+        request = host.open(task)
         answers = host.stub.list(pb.ListRequest(max_items=1000, accept_indexed=True))
         got = b""
         while got.count(b"{") < 2:

@@ -26,8 +26,9 @@ OPTIONS = [
 ]
 
 _SERVING = b"\x08\x01"  # HealthCheckResponse{status: SERVING}
-# The longest silence of a listing before the nursery is asked to send its items so far.
-_SILENCE_MS = 50
+# The longest silence of a listing before the nursery is asked to send its items so far. It is asked again after twice the time, up to the
+# second bound, since it cannot hear before generate_tasks has returned.
+_SILENCE_MS, _LONG_SILENCE_MS = 50, 1000
 
 
 class NurseryEnded(Exception):
@@ -146,16 +147,15 @@ class Service:
             finished = False
             try:
                 nursery.send(channel.LIST, request)
-                asked = False
                 while True:
-                    if not asked and not poller.poll(_SILENCE_MS):
-                        asked = True
+                    silence = _SILENCE_MS
+                    while not poller.poll(silence):
                         nursery.nudge()
+                        silence = min(2 * silence, _LONG_SILENCE_MS)
                     frame = nursery.data.receive()
                     if frame is None or frame.kind == channel.END:
                         finished = True
                         break
-                    asked = False
                     yield frame.payload
                 if frame is None:
                     self._broken(context)
