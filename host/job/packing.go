@@ -138,10 +138,10 @@ func (s *packing) accept(o backbones.Outcomes) (backbones.Outcomes, error) {
 			// The host has written the line, and names that are not UTF-8 keep their bytes.
 			_, _ = output.Read(jsontext.Field(line, "output"))
 			err := s.packer.Add(output.Path)
-			if taken := new(pack.DuplicateError); errors.As(err, &taken) {
+			if why := refused(err); why != nil {
 				failed = append(failed, backbones.FailedItem{
 					Number: number, Item: string(line), Encoding: backbones.JSONLines,
-					Failure: backbones.Failure{Kind: backbones.KindInvalidOutput, Message: taken.Error(), Fault: backbones.FaultUser, Worker: o.Worker},
+					Failure: backbones.Failure{Kind: backbones.KindInvalidOutput, Message: why.Error(), Fault: backbones.FaultUser, Worker: o.Worker},
 				})
 				continue
 			}
@@ -159,6 +159,18 @@ func (s *packing) accept(o backbones.Outcomes) (backbones.Outcomes, error) {
 		return slices.ContainsFunc(failed, func(f backbones.FailedItem) bool { return f.Number == a.Number })
 	})
 	return o, nil
+}
+
+// refused returns why an item fails whose output is not packed, if the error is about that item alone.
+func refused(err error) error {
+	taken, unfit := new(pack.DuplicateError), new(pack.UnfitError)
+	switch {
+	case errors.As(err, &taken):
+		return taken
+	case errors.As(err, &unfit):
+		return unfit
+	}
+	return nil
 }
 
 // without returns the spans without some of their items, which are in the spans' order.

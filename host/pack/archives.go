@@ -25,14 +25,18 @@ type Archives struct {
 	// known are the names of the archives that were read.
 	known map[string]struct{}
 	keys  set
+	// begun: archives that are found from now on are those of other runs, whose names others has.
+	begun  bool
+	others map[string]bool
 	// bare are the names of those that have no index.
 	bare []string
 }
 
 // Read reads which samples are in the archives of an output folder. It changes nothing. The folder may be missing.
 func Read(folder string) (*Archives, error) {
-	a := &Archives{root: folder, folder: filepath.Join(folder, "."), known: map[string]struct{}{}}
+	a := &Archives{root: folder, folder: filepath.Join(folder, "."), known: map[string]struct{}{}, others: map[string]bool{}}
 	err := a.refresh(nil)
+	a.begun = true
 	return a, err
 }
 
@@ -80,6 +84,11 @@ func (a *Archives) refresh(index func(name string, data []byte) error) error {
 			if err := a.read(name, index); err != nil {
 				return err
 			}
+			if a.begun {
+				a.mu.Lock()
+				a.others[name] = true
+				a.mu.Unlock()
+			}
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -113,13 +122,18 @@ func (a *Archives) read(name string, index func(name string, data []byte) error)
 	if err != nil {
 		return wrong(err)
 	}
-	if data, err := os.ReadFile(path + template.IndexExt); err == nil {
-		if keys, ok := readIndex(data, info.Size()); ok {
-			a.add(name, slices.Collect(eachHash(keys)))
-			return nil
-		}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s has the name of an archive, and is not a regular file (mode %s); hint: move it away", path, info.Mode())
 	}
-	file, err := os.Open(path)
+	data, err := loadIndex(path+template.IndexExt, info.Size())
+	if err != nil {
+		return err
+	}
+	if keys, ok := readIndex(data, info.Size()); ok {
+		a.add(name, slices.Collect(eachHash(keys)))
+		return nil
+	}
+	file, _, err := regular.Open(path)
 	if err != nil {
 		return wrong(err)
 	}
@@ -135,6 +149,13 @@ func (a *Archives) read(name string, index func(name string, data []byte) error)
 	}
 	a.add(name, keys)
 	return nil
+}
+
+// fromOthers reports whether an archive was added by another run since this one began.
+func (a *Archives) fromOthers(archive string) bool {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return archive != "" && a.others[filepath.Base(archive)]
 }
 
 // where returns the path of the archive that has a key; empty: it is not found.

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/kagurazaka/kagurazaka/host/regular"
 	"github.com/kagurazaka/kagurazaka/internal/tarfile"
 )
 
@@ -50,6 +51,27 @@ func readIndex(data []byte, size int64) (keys []byte, ok bool) {
 	ok = binary.LittleEndian.Uint32(head) == indexVersion && count == uint64(len(body)-indexHead)/16 && (len(body)-indexHead)%16 == 0 &&
 		binary.LittleEndian.Uint64(head[12:]) == uint64(size) && crc32.ChecksumIEEE(body) == sum
 	return body[indexHead:], ok
+}
+
+// loadIndex reads the index of an archive of size bytes. It is empty if it cannot be that archive's: then it is made again.
+func loadIndex(path string, size int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		// The archive alone says what is in it.
+		return nil, nil //nolint:nilerr
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s has the name of an archive's index, and is not a regular file (mode %s); hint: move it away, and it is made again", path, info.Mode())
+	}
+	// A sample takes a header at least.
+	if info.Size() > int64(indexHead)+4+16*(size/512) {
+		return nil, nil
+	}
+	data, err := regular.Read(path)
+	if err != nil {
+		return nil, nil //nolint:nilerr
+	}
+	return data, nil
 }
 
 // eachHash yields the hashes of an index.
@@ -108,15 +130,11 @@ func scan(file *os.File) (keys []hash, size int64, err error) {
 
 // indexHas reports whether the index at a path has a hash.
 func indexHas(path string, h hash) bool {
-	file, err := os.Open(path)
+	file, info, err := regular.Open(path)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = file.Close() }()
-	info, err := file.Stat()
-	if err != nil {
-		return false
-	}
 	var at hash
 	count := int((info.Size() - int64(indexHead) - 4) / 16)
 	read := func(i int) hash {

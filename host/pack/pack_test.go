@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
@@ -55,7 +56,10 @@ func spooled(t *testing.T, out string, mode *template.Output, folder, name strin
 	}
 	for _, m := range members {
 		check(t, os.MkdirAll(filepath.Dir(at(m)), 0o755))
-		check(t, os.WriteFile(at(m), fmt.Appendf(nil, "%s/%s %d", folder, name, m), 0o644))
+		// As a worker does: it is another file than the one that was there.
+		aside := filepath.Join(out, "aside")
+		check(t, os.WriteFile(aside, fmt.Appendf(nil, "%s/%s %d", folder, name, m), 0o644))
+		check(t, os.Rename(aside, at(m)))
 	}
 	return at(0)
 }
@@ -142,8 +146,8 @@ func TestPackerSortsSamplesAndClosesArchives(t *testing.T) {
 	}
 }
 
-// TestPackerTakesUpWhatIsLeft: samples of a run that was killed, also of other members than this run's; not those without their first
-// member, nor those that are packed.
+// TestPackerTakesUpWhatIsLeft: samples of a run that was killed; not those without their first member, nor those that are packed, nor those of
+// a run with other keys.
 func TestPackerTakesUpWhatIsLeft(t *testing.T) {
 	out, mode := t.TempDir(), two(100)
 	p := begin(t, out, mode)
@@ -164,18 +168,146 @@ func TestPackerTakesUpWhatIsLeft(t *testing.T) {
 	}
 	// This attempt does not write the second member, which is of the one that was killed.
 	check(t, p.Add(spooled(t, out, mode, "", "again.jpg", 0)))
-	if r := end(t, p); r != (Report{}) {
+	if r := end(t, p); r.Strays != 2 || r.Missing+r.Packed+r.Unfit > 0 || !strings.Contains(r.FirstStray, "/samples/deep/old.png~") {
 		t.Errorf("%+v", r)
 	}
 	want := [][]string{
-		{"again.jpg: /again.jpg 0", "deep/old.txt: deep/old.png 0", "deep/old.cls: deep/old.png 2", "whole.jpg: /whole.jpg 0", "whole.seg.png: /whole.jpg 1"},
+		{"again.jpg: /again.jpg 0", "whole.jpg: /whole.jpg 0", "whole.seg.png: /whole.jpg 1"},
 		{"packed.jpg: /packed.jpg 0", "packed.seg.png: /packed.jpg 1"},
 	}
 	if diff := cmp.Diff(want, archived(t, out)); diff != "" {
 		t.Errorf("the archives (- want, + got):\n%s", diff)
 	}
+	if files := left(t, out); !slices.Equal(files, []string{"commit", "lock", "samples/deep/old.png~0.txt", "samples/deep/old.png~2.cls"}) {
+		t.Errorf("left: %v", files)
+	}
+}
+
+// extra writes a file to the spool that no run declares.
+func extra(t *testing.T, out, rel string) {
+	t.Helper()
+	at := filepath.Join(out, template.SpoolPath, rel)
+	check(t, os.MkdirAll(filepath.Dir(at), 0o755))
+	check(t, os.WriteFile(at, []byte("extra"), 0o644))
+}
+
+// TestPackerTakesDeclaredFilesOnly: what a task writes beside its outputs takes no member's place, in this run and after a kill.
+func TestPackerTakesDeclaredFilesOnly(t *testing.T) {
+	for name, mode := range map[string]*template.Output{"keys": two(9), "no keys": {Kind: template.InTar, Count: 9}} {
+		t.Run(name, func(t *testing.T) {
+			out := t.TempDir()
+			for _, file := range []string{"killed.jpg~0.jpg.extra", "killed.jpg~0.jpg~", "done.jpg~0.jpg.extra", "new.jpg~0.txt", "new.jpg~7.jpg"} {
+				extra(t, out, file)
+			}
+			spooled(t, out, mode, "", "done.jpg", 0)
+			p := begin(t, out, mode)
+			check(t, p.Add(spooled(t, out, mode, "", "killed.jpg", 0)))
+			check(t, p.Add(spooled(t, out, mode, "", "done.jpg", 0)))
+			if r := end(t, p); r.Strays != 5 || r.Missing+r.Packed+r.Unfit > 0 {
+				t.Errorf("%+v", r)
+			}
+			if diff := cmp.Diff([][]string{{"done.jpg: /done.jpg 0", "killed.jpg: /killed.jpg 0"}}, archived(t, out)); diff != "" {
+				t.Errorf("the archives (- want, + got):\n%s", diff)
+			}
+			if files := left(t, out); len(files) != 5+2 {
+				t.Errorf("left: %v", files)
+			}
+		})
+	}
+}
+
+// TestPackerWithOtherKeys: the outputs of this run are packed, not those that a dead run with other keys has left.
+func TestPackerWithOtherKeys(t *testing.T) {
+	out, old := t.TempDir(), two(9)
+	spooled(t, out, old, "", "first.jpg", 0, 1)
+	second := spooled(t, out, old, "", "second.jpg", 0, 1)
+	mode := &template.Output{Kind: template.InTar, Count: 9, Files: []template.OutputFile{{ID: "a", Name: "png"}, {ID: "b", Name: "seg.png"}}}
+	p := begin(t, out, mode)
+	check(t, p.Add(spooled(t, out, mode, "", "first.jpg", 0, 1)))
+	if r := end(t, p); r.Strays != 2 || r.Missing+r.Packed+r.Unfit > 0 {
+		t.Errorf("%+v", r)
+	}
+	if diff := cmp.Diff([][]string{{"first.png: /first.jpg 0", "first.seg.png: /first.jpg 1"}}, archived(t, out)); diff != "" {
+		t.Errorf("the archives (- want, + got):\n%s", diff)
+	}
+	// The first member is the same, and the second is not there: the item is to do again.
+	mode = &template.Output{Kind: template.InTar, Count: 9, Files: []template.OutputFile{{ID: "a", Name: "jpg"}, {ID: "b", Name: "txt"}}}
+	spooled(t, out, old, "", "second.jpg", 1)
+	p = begin(t, out, mode)
+	if _, err := os.Stat(second); err == nil {
+		t.Error("a sample without its second member counts as finished")
+	}
+	check(t, p.Add(spooled(t, out, mode, "", "second.jpg", 0, 1)))
+	end(t, p)
+	if got := archived(t, out); len(got) != 2 || !slices.Contains(got[1], "second.txt: /second.jpg 1") {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestPackerRefusesWhatIsNoFile(t *testing.T) {
+	out, mode := t.TempDir(), two(9)
+	p := begin(t, out, mode)
+	for name, make := range map[string]func(path string) error{
+		"is not a file":                func(path string) error { return os.Mkdir(path, 0o755) },
+		"is a link that leads nowhere": func(path string) error { return os.Symlink("nowhere", path) },
+	} {
+		first := spooled(t, out, mode, "", "a.jpg", 0, 1)
+		check(t, os.Remove(first))
+		check(t, make(first))
+		var unfit *UnfitError
+		if err := p.Add(first); !errors.As(err, &unfit) || unfit.Why != name || unfit.Base != "a.jpg" {
+			t.Errorf("%v, want %s", err, name)
+		}
+	}
+	if r := end(t, p); r != (Report{}) {
+		t.Errorf("%+v", r)
+	}
 	if files := left(t, out); files != nil {
 		t.Errorf("left: %v", files)
+	}
+}
+
+// TestAnItemThatAnotherRunHasPacked: it is done, whether that run has packed it before its outcome comes or afterwards.
+func TestAnItemThatAnotherRunHasPacked(t *testing.T) {
+	out, mode := t.TempDir(), two(1)
+	first, second := begin(t, out, mode), begin(t, out, mode)
+	check(t, first.Add(spooled(t, out, mode, "", "both.jpg", 0, 1)))
+	end(t, first)
+	// The second sees the archive when it writes one.
+	check(t, second.archives.refresh(second.placeIndex))
+	check(t, second.Add(spooled(t, out, mode, "", "both.jpg", 0, 1)))
+	if r := end(t, second); r.Packed != 1 || r.FirstPacked != "both" {
+		t.Errorf("%+v", r)
+	}
+	if got := archived(t, out); len(got) != 1 || left(t, out) != nil {
+		t.Errorf("%v, left %v", got, left(t, out))
+	}
+}
+
+// TestReadOpensFilesOnly: a named pipe, a device or a folder keeps no run waiting.
+func TestReadOpensFilesOnly(t *testing.T) {
+	whole := t.TempDir()
+	p := begin(t, whole, two(9))
+	check(t, p.Add(spooled(t, whole, two(9), "", "a.jpg", 0)))
+	end(t, p)
+	archives, _ := filepath.Glob(filepath.Join(whole, "*.tar"))
+	data, err := os.ReadFile(archives[0])
+	check(t, err)
+	pipe := func(path string) error { return unix.Mkfifo(path, 0o644) }
+	device := func(path string) error { return os.Symlink("/dev/zero", path) }
+	folder := func(path string) error { return os.Mkdir(path, 0o755) }
+	for name, make := range map[string]func(string) error{"pipe": pipe, "device": device, "folder": folder} {
+		for _, of := range []string{"", template.IndexExt} {
+			out := t.TempDir()
+			at := filepath.Join(out, filepath.Base(archives[0]))
+			if of != "" {
+				check(t, os.WriteFile(at, data, 0o644))
+			}
+			check(t, make(at+of))
+			if _, err := Read(out); err == nil || !strings.Contains(err.Error(), at+of+" has the name of") || !strings.Contains(err.Error(), "is not a regular file") {
+				t.Errorf("%s %s: %v", name, of, err)
+			}
+		}
 	}
 }
 

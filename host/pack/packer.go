@@ -26,6 +26,9 @@ type Packer struct {
 	// at and buf are the packer's own goroutine's; later those of Finish.
 	at  *cursor
 	buf []byte
+	// adding is held by Add, whose cursor is atAdd.
+	adding sync.Mutex
+	atAdd  *cursor
 	// stale are the files of samples that a kill has left without their first member when the run began.
 	stale map[string]inode
 
@@ -47,7 +50,7 @@ type Packer struct {
 
 // Report is what a user should know of a packer's work.
 type Report struct {
-	// Unfit counts outputs that cannot be members, and FirstUnfit says why one of them cannot.
+	// Unfit counts outputs of dead runs that cannot be members, and FirstUnfit says why one of them cannot.
 	Unfit      int
 	FirstUnfit string
 	// Missing counts samples that were gone before they were packed.
@@ -58,6 +61,12 @@ type Report struct {
 	// Strays counts files in the spool that belong to no sample, and FirstStray is the path of one.
 	Strays     int
 	FirstStray string
+}
+
+func (r *Report) packed(s *sample) {
+	if r.Packed++; r.Packed == 1 {
+		r.FirstPacked = string(s.key())
+	}
 }
 
 // NewPacker prepares to pack the outputs of a run, until the context is over. It changes nothing.
@@ -92,7 +101,7 @@ func (p *Packer) begin(create bool) error {
 	if err != nil || s == nil {
 		return err
 	}
-	p.spool, p.at = s, s.cursor()
+	p.spool, p.at, p.atAdd = s, s.cursor(), s.cursor()
 	// A run that was killed in between has not written the index of its archive.
 	if err := p.archives.complete(p.placeIndex); err != nil {
 		return err
@@ -102,6 +111,12 @@ func (p *Packer) begin(create bool) error {
 		found, err := p.adopt()
 		if err != nil {
 			return err
+		}
+		for i := range found.other {
+			// They are done again, with the keys of this run. The listing has not begun.
+			if err := p.drop(p.at, &found.other[i]); err != nil {
+				return err
+			}
 		}
 		for _, rel := range found.rests {
 			// Its worker may be about to write the first member. What comes of it is seen at the end.
@@ -120,7 +135,7 @@ func (p *Packer) begin(create bool) error {
 
 // adopt queues the whole samples of the spool that are not queued, and removes those that are packed. The caller holds mu.
 func (p *Packer) adopt() (found, error) {
-	found, err := p.spool.look()
+	found, err := p.spool.look(p.output)
 	if err != nil {
 		return found, err
 	}
@@ -152,8 +167,9 @@ func (e *DuplicateError) Error() string {
 	return fmt.Sprintf("its sample %s is in %s already, and a tar archive is not changed: what was made again is thrown away; hint: to make it anew, remove the archive and its index, and run all that was in it", e.Key, e.Archive)
 }
 
-// Add takes the sample whose first member has a path, which is done. A *DuplicateError says that the key is taken: then its files are
-// removed. Any other error ends the packer.
+// Add takes the sample whose first member has a path, which is done. A *DuplicateError says that the key is taken, and an *UnfitError that
+// it cannot be packed: then its files are removed. Any other error ends the run. A sample that another run has packed since this one began
+// is no error.
 func (p *Packer) Add(first string) error {
 	rel, ok := strings.CutPrefix(first, template.Join(p.archives.root, template.SpoolPath, ""))
 	folder, file := path.Split(rel)
@@ -161,32 +177,37 @@ func (p *Packer) Add(first string) error {
 	if !ok || !named {
 		return fmt.Errorf("the output %s does not lie in the spool", first)
 	}
-	s := sample{base: folder + name}
-	key := s.key()
-	s.hash = hashOf(key)
+	s := newSample(folder + name)
+	p.adding.Lock()
+	defer p.adding.Unlock()
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.err != nil {
-		return p.err
-	}
-	at := p.spool.cursor()
-	defer at.close()
+	err, at := p.err, p.atAdd
 	base, isOpen := p.open[s.hash]
+	p.mu.Unlock()
 	switch {
-	case isOpen && base == s.base:
-		// It was left by a dead run, and is done once more.
-		return nil
-	case isOpen:
-		return errors.Join(&DuplicateError{Key: string(key), Other: base}, p.drop(at, &s))
-	case p.archives.has(s.hash):
+	case err != nil:
+		return err
+	case isOpen && base != s.base:
+		return errors.Join(&DuplicateError{Key: string(s.key()), Other: base}, p.drop(at, &s))
+	case !isOpen && p.archives.has(s.hash):
 		archive := p.archives.where(s.hash)
+		if p.archives.fromOthers(archive) {
+			p.note(func(r *Report) { r.packed(&s) })
+			return p.drop(at, &s)
+		}
 		if archive == "" {
 			archive = "an archive of " + p.archives.folder
 		}
-		return errors.Join(&DuplicateError{Key: string(key), Archive: archive}, p.drop(at, &s))
+		return errors.Join(&DuplicateError{Key: string(s.key()), Archive: archive}, p.drop(at, &s))
 	}
+	if there, err := p.measure(at, &s); !there || err != nil || isOpen {
+		// One that is open was left by a dead run, and is done once more: its files are those of this attempt.
+		return err
+	}
+	p.mu.Lock()
 	p.open[s.hash] = s.base
 	p.waiting = append(p.waiting, s)
+	p.mu.Unlock()
 	signal(p.more)
 	return nil
 }
@@ -252,7 +273,19 @@ func (p *Packer) pack(ctx context.Context) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			there, err := p.measure(&s)
+			there, err := s.measured, error(nil)
+			if !there {
+				there, err = p.measure(p.at, &s)
+			}
+			if unfit := new(UnfitError); errors.As(err, &unfit) {
+				// A dead run has left it, so no item of this run fails.
+				p.note(func(r *Report) {
+					if r.Unfit++; r.Unfit == 1 {
+						r.FirstUnfit = unfit.Error()
+					}
+				})
+				err = nil
+			}
 			if err != nil {
 				return fmt.Errorf("packing %s: %w", p.path(s.base), err)
 			}
@@ -326,8 +359,8 @@ func (p *Packer) Finish(ctx context.Context) (Report, error) {
 	if err := p.pack(ctx); err != nil {
 		return p.report, err
 	}
-	if p.report.Strays = len(found.strays); p.report.Strays > 0 {
-		p.report.FirstStray = p.path(found.strays[0])
+	if p.report.Strays = found.strays; p.report.Strays > 0 {
+		p.report.FirstStray = p.path(found.firstStray)
 	}
 	for _, rel := range found.rests {
 		// A worker whose host was killed just now may be about to write the first member of another.
@@ -349,6 +382,7 @@ func (p *Packer) Close() error {
 		<-p.ended
 	}
 	p.at.close()
+	p.atAdd.close()
 	alone, err := p.spool.tryAlone()
 	if err != nil || !alone {
 		return err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -149,23 +150,34 @@ func (s *spool) tryAlone() (bool, error) {
 
 // found is what lies in a spool.
 type found struct {
-	// whole are the samples with their first member. rests are the files of others, and strays what is no file of a sample.
-	whole         []sample
-	rests, strays []string
+	// whole are the samples with their first member, and rests the members of others.
+	whole []sample
+	rests []string
+	// other are samples with their first member, and with a file in the place of a member that is missing: a run with other keys has written them.
+	other []sample
+	// strays counts what is no member of a sample as the output mode declares them, and firstStray is the path of one.
+	strays     int
+	firstStray string
+}
+
+func (f *found) stray(rel string) {
+	if f.strays++; f.strays == 1 {
+		f.firstStray = rel
+	}
 }
 
 // look finds what lies in the spool. Paths are below the folder of the samples.
-func (s *spool) look() (f found, err error) {
+func (s *spool) look(output *template.Output) (f found, err error) {
 	samples, err := s.dir.OpenRoot(samplesName)
 	if err != nil {
 		return f, err
 	}
 	defer func() { _ = samples.Close() }()
-	err = lookIn(samples, "", &f)
+	err = lookIn(samples, "", output, &f)
 	return f, err
 }
 
-func lookIn(dir *os.Root, rel string, f *found) error {
+func lookIn(dir *os.Root, rel string, output *template.Output, f *found) error {
 	opened, err := dir.Open(".")
 	if err != nil {
 		return err
@@ -175,35 +187,43 @@ func lookIn(dir *os.Root, rel string, f *found) error {
 	if err != nil {
 		return err
 	}
-	of := map[string][]string{}
-	first := map[string]bool{}
+	// The numbers of the members that lie here, and of the files that are not declared, by the name of the input.
+	of, undeclared := map[string][]int{}, map[string][]int{}
 	for _, e := range entries {
-		name, member, _, ok := template.ParseSpoolName(e.Name())
+		name, member, ext, ok := template.ParseSpoolName(e.Name())
 		switch {
 		case e.IsDir() && !ok:
 			sub, err := dir.OpenRoot(e.Name())
 			if err == nil {
-				err = lookIn(sub, path.Join(rel, e.Name()), f)
+				err = lookIn(sub, path.Join(rel, e.Name()), output, f)
 				_ = sub.Close()
 			}
 			if err != nil {
 				return err
 			}
 		case !ok:
-			f.strays = append(f.strays, path.Join(rel, e.Name()))
+			f.stray(path.Join(rel, e.Name()))
+		case output.Declares(name, member, ext):
+			of[name] = append(of[name], member)
 		default:
-			of[name] = append(of[name], e.Name())
-			first[name] = first[name] || member == 0
+			// The task wrote it beside its outputs, or a run with other keys did.
+			f.stray(path.Join(rel, e.Name()))
+			undeclared[name] = append(undeclared[name], member)
 		}
 	}
-	for name, files := range of {
-		if !first[name] {
-			for _, file := range files {
-				f.rests = append(f.rests, path.Join(rel, file))
+	for name, members := range of {
+		if !slices.Contains(members, 0) {
+			for _, m := range members {
+				f.rests = append(f.rests, path.Join(rel, string(output.AppendSpoolName(nil, name, m))))
 			}
 			continue
 		}
-		f.whole = append(f.whole, newSample(path.Join(rel, name), files))
+		s := newSample(path.Join(rel, name))
+		if slices.ContainsFunc(undeclared[name], func(m int) bool { return !slices.Contains(members, m) }) {
+			f.other = append(f.other, s)
+			continue
+		}
+		f.whole = append(f.whole, s)
 	}
 	return nil
 }

@@ -26,25 +26,14 @@ type sample struct {
 	hash hash
 	// base is the path of its files below the folder of the samples, without ~MEMBER.EXT. It has the key.
 	base string
-	// files are the ends of their names, in the order of the members; nil: those that the output mode gives.
-	files []string
-	size  int64
+	// size is what it takes in an archive. measured: it is set, and the members can be packed.
+	size     int64
+	measured bool
 }
 
-// newSample returns the sample of the files of a folder that a run has left.
-func newSample(base string, files []string) sample {
-	slices.SortFunc(files, func(a, b string) int {
-		_, i, _, _ := template.ParseSpoolName(a)
-		_, j, _, _ := template.ParseSpoolName(b)
-		if i != j {
-			return i - j
-		}
-		return strings.Compare(a, b)
-	})
+// newSample returns the sample with this base.
+func newSample(base string) sample {
 	s := sample{base: base}
-	for _, f := range files {
-		s.files = append(s.files, f[len(path.Base(base)):])
-	}
 	s.hash = hashOf(s.key())
 	return s
 }
@@ -59,14 +48,6 @@ func (s *sample) place() (folder, name string) { return path.Dir(s.base), path.B
 
 // ends yields the ends of the names of the files that a sample may have, in the order of its members.
 func (p *Packer) ends(s *sample, each func(end string) error) error {
-	if s.files != nil {
-		for _, end := range s.files {
-			if err := each(end); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	_, name := s.place()
 	for i := range max(1, len(p.output.Files)) {
 		if err := each(string(p.output.AppendSpoolName(nil, name, i)[len(name):])); err != nil {
@@ -82,16 +63,17 @@ func memberName(key []byte, end string) string {
 	return string(key) + "." + ext
 }
 
-// measure sets the size that a sample takes in an archive. It reports whether the sample is there, and removes one that cannot be packed.
-func (p *Packer) measure(s *sample) (bool, error) {
+// measure sets the size that a sample takes in an archive. It reports whether the sample is there, and removes one that cannot be packed:
+// that is an *UnfitError.
+func (p *Packer) measure(at *cursor, s *sample) (bool, error) {
 	size, first := int64(0), true
 	err := p.ends(s, func(end string) error {
 		rel := s.base + end
-		info, err := p.at.stat(rel, false)
+		info, err := at.stat(rel, false)
 		if err == nil && info.link {
-			info, err = p.at.stat(rel, true)
+			info, err = at.stat(rel, true)
 			if errors.Is(err, fs.ErrNotExist) {
-				return &unfitError{"is a link that leads nowhere"}
+				return &UnfitError{Base: s.base, Why: "is a link that leads nowhere"}
 			}
 		}
 		switch {
@@ -103,36 +85,36 @@ func (p *Packer) measure(s *sample) (bool, error) {
 		first = false
 		if p.stale[rel] == info.inode {
 			// It belongs to an attempt that a kill has ended, and this one has not written it.
-			return p.at.remove(rel)
+			return at.remove(rel)
 		}
 		if !info.regular {
-			return &unfitError{"is not a file"}
+			return &UnfitError{Base: s.base, Why: "is not a file"}
 		}
 		size += 512 + (info.size+511)/512*512
 		return nil
 	})
-	s.size = size
-	if unfit := new(unfitError); errors.As(err, &unfit) {
-		p.note(func(r *Report) {
-			if r.Unfit++; r.Unfit == 1 {
-				r.FirstUnfit = "the output of " + s.base + " " + unfit.why + ", so it cannot be a member of a tar archive"
-			}
-		})
-		return false, p.drop(p.at, s)
+	s.size, s.measured = size, err == nil
+	if unfit := new(UnfitError); errors.As(err, &unfit) {
+		return false, errors.Join(unfit, p.drop(at, s))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if !p.archives.has(s.hash) {
 			p.note(func(r *Report) { r.Missing++ })
 		}
-		return false, p.drop(p.at, s)
+		return false, p.drop(at, s)
 	}
 	return err == nil, err
 }
 
-// unfitError is about an output that cannot be a member.
-type unfitError struct{ why string }
+// UnfitError is about an output that cannot be a member.
+type UnfitError struct {
+	// Base is the input's path in the spool.
+	Base, Why string
+}
 
-func (e *unfitError) Error() string { return e.why }
+func (e *UnfitError) Error() string {
+	return "the output of " + e.Base + " " + e.Why + ", so it cannot be a member of a tar archive"
+}
 
 // drop removes what lies in the spool of a sample.
 func (p *Packer) drop(at *cursor, s *sample) error {
@@ -237,9 +219,7 @@ func (p *Packer) without(samples []sample, gone []int) (left []sample, err error
 		switch {
 		case p.archives.has(s.hash):
 			p.note(func(r *Report) {
-				if r.Packed++; r.Packed == 1 {
-					r.FirstPacked = string(s.key())
-				}
+				r.packed(s)
 			})
 		default:
 			p.note(func(r *Report) { r.Missing++ })

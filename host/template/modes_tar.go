@@ -99,6 +99,8 @@ func (c *compiler) outTar(m values, out *Output) {
 			c.problem(where, f.Value, "is empty: an extension must tell the members of a sample apart", "")
 		case strings.ContainsAny(ext, "/~"):
 			c.problem(where, f.Value, fmt.Sprintf("is %q: an extension has neither a slash nor a ~", ext), "")
+		case strings.HasSuffix(ext, metaMark):
+			c.problem(where, f.Value, fmt.Sprintf("is %q: webdataset passes over members whose names begin and end with %s", ext, metaMark), "")
 		case taken:
 			c.problem(where, f.Value, fmt.Sprintf("is %q, which %s has already: a sample has one member of an extension", ext, other), "")
 		}

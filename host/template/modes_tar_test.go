@@ -143,6 +143,11 @@ func TestSampleKeys(t *testing.T) {
 		{"__x__/y", "a.", "%5F_x__/y", "%5F_x__/y/a", "a.bin"},
 		{"y/__x__", "a", "y/__x__", "y/__x__/a", "a.bin"},
 		{"5%", "deep/a.b", "5%25/deep", "5%25/deep/a", "a.b"},
+		{"al~0.jpg/home~me", "a.b", "al%7E0.jpg/home~me", "al%7E0.jpg/home~me/a", "a.b"},
+		{"al%7E0.jpg", "a.b", "al%257E0.jpg", "al%257E0.jpg/a", "a.b"},
+		{"v1.0\nz", "a.b", "v1.0%0Az", "v1.0%0Az/a", "a.b"},
+		{".", "__x.y__", ".", "__x", "__x.y_%5F"},
+		{".", "__x__", ".", "__x__", "__x__.bin"},
 	} {
 		folder, name := SampleFolder(c.relDir, c.name)
 		key := string(AppendSampleKey(nil, folder, name))

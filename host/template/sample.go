@@ -11,8 +11,8 @@ import (
 const noExtension = "bin"
 
 // SampleFolder returns the folder of a sample in a tar archive, "." for its root, and the name of its input. Every input has a place in
-// the archive: names that lead up, an absolute path and names that webdataset passes over are written in another way. Different folders
-// stay different.
+// the archive: names that lead up, an absolute path, names that webdataset does not read and those that look like a file in the spool are
+// written in another way. Different folders stay different.
 func SampleFolder(relDir, fileName string) (folder, name string) {
 	if folder = relDir; strings.Contains(fileName, "/") {
 		full := Join(relDir, fileName)
@@ -31,13 +31,19 @@ func SampleFolder(relDir, fileName string) (folder, name string) {
 		case i == 0 && isMeta(n):
 			names[i] = "%5F" + n[1:]
 		}
+		if _, _, _, ok := ParseSpoolName(n); ok {
+			// The file of a sample in the spool may have this name.
+			names[i] = strings.ReplaceAll(names[i], "~", "%7E")
+		}
+		// In webdataset's pattern for keys a dot matches no newline.
+		names[i] = strings.ReplaceAll(names[i], "\n", "%0A")
 	}
 	return strings.TrimRight(strings.Join(names, "/"), "/"), fileName
 }
 
 // isPlainFolder reports whether a clean folder is written as it is.
 func isPlainFolder(folder string) bool {
-	if strings.Contains(folder, "%") || strings.HasPrefix(folder, "/") || strings.HasPrefix(folder, "..") {
+	if strings.ContainsAny(folder, "%~\n") || strings.HasPrefix(folder, "/") || strings.HasPrefix(folder, "..") {
 		return false
 	}
 	first, _, _ := strings.Cut(folder, "/")
@@ -46,8 +52,11 @@ func isPlainFolder(folder string) bool {
 
 // isMeta reports whether webdataset passes over members whose path begins with a name.
 func isMeta(name string) bool {
-	return len(name) >= 4 && strings.HasPrefix(name, "__") && strings.HasSuffix(name, "__")
+	return len(name) >= 2*len(metaMark) && strings.HasPrefix(name, metaMark) && strings.HasSuffix(name, metaMark)
 }
+
+// metaMark begins and ends the names of members that webdataset passes over.
+const metaMark = "__"
 
 // AppendSampleKey appends the key of the sample of an input: its folder, and its name without the extension. A key ends at the first dot,
 // so those of the name are written as %2E.
@@ -87,10 +96,20 @@ func (o *Output) memberExt(name string, member int) string {
 	if len(o.Files) > 0 {
 		return o.Files[member].Name
 	}
-	if _, ext := splitExtension(name); ext != "" {
-		return ext
+	_, ext := splitExtension(name)
+	if ext == "" {
+		return noExtension
 	}
-	return noExtension
+	if start, ok := strings.CutSuffix(ext, metaMark); ok {
+		// With a name that begins with such a mark, webdataset would pass over the member.
+		return start + "_%5F"
+	}
+	return ext
+}
+
+// Declares reports whether a file in the spool, as ParseSpoolName splits its name, is a member of this mode's samples.
+func (o *Output) Declares(name string, member int, ext string) bool {
+	return member < max(1, len(o.Files)) && ext == o.memberExt(name, member)
 }
 
 // AppendMemberName appends the name that a member of an input's sample has in its folder of the archive. The first member is 0.
