@@ -165,8 +165,12 @@ func (p *Place) closeOutputs() error {
 
 func (p *Place) prepareStaging() {
 	if _, known := p.template.Staging(); known {
+		consequence := "what both do is done twice, and harms nothing"
+		if p.template.Packs() && len(p.template.Output.Files) > 1 {
+			consequence = "what both do is done twice, and a sample that both write at the same moment may have members of both"
+		}
 		p.staging = outputs.NewStaging(filepath.Join(p.template.OutputPath, template.StagingFolder), p.Owner, func(other outputs.Owner) {
-			p.Shared(other, "what both do is done twice, and harms nothing")
+			p.Shared(other, consequence)
 		})
 	}
 }

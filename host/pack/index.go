@@ -57,8 +57,7 @@ func readIndex(data []byte, size int64) (keys []byte, ok bool) {
 func loadIndex(path string, size int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		// The archive alone says what is in it.
-		return nil, nil //nolint:nilerr
+		return nil, nil //nolint:nilerr // the archive alone says what is in it
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s has the name of an archive's index, and is not a regular file (mode %s); hint: move it away, and it is made again", path, info.Mode())
@@ -69,7 +68,7 @@ func loadIndex(path string, size int64) ([]byte, error) {
 	}
 	data, err := regular.Read(path)
 	if err != nil {
-		return nil, nil //nolint:nilerr
+		return nil, nil //nolint:nilerr // the archive alone says what is in it
 	}
 	return data, nil
 }

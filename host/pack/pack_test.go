@@ -247,13 +247,13 @@ func TestPackerWithOtherKeys(t *testing.T) {
 func TestPackerRefusesWhatIsNoFile(t *testing.T) {
 	out, mode := t.TempDir(), two(9)
 	p := begin(t, out, mode)
-	for name, make := range map[string]func(path string) error{
+	for name, put := range map[string]func(path string) error{
 		"is not a file":                func(path string) error { return os.Mkdir(path, 0o755) },
 		"is a link that leads nowhere": func(path string) error { return os.Symlink("nowhere", path) },
 	} {
 		first := spooled(t, out, mode, "", "a.jpg", 0, 1)
 		check(t, os.Remove(first))
-		check(t, make(first))
+		check(t, put(first))
 		var unfit *UnfitError
 		if err := p.Add(first); !errors.As(err, &unfit) || unfit.Why != name || unfit.Base != "a.jpg" {
 			t.Errorf("%v, want %s", err, name)
@@ -296,14 +296,14 @@ func TestReadOpensFilesOnly(t *testing.T) {
 	pipe := func(path string) error { return unix.Mkfifo(path, 0o644) }
 	device := func(path string) error { return os.Symlink("/dev/zero", path) }
 	folder := func(path string) error { return os.Mkdir(path, 0o755) }
-	for name, make := range map[string]func(string) error{"pipe": pipe, "device": device, "folder": folder} {
+	for name, put := range map[string]func(string) error{"pipe": pipe, "device": device, "folder": folder} {
 		for _, of := range []string{"", template.IndexExt} {
 			out := t.TempDir()
 			at := filepath.Join(out, filepath.Base(archives[0]))
 			if of != "" {
 				check(t, os.WriteFile(at, data, 0o644))
 			}
-			check(t, make(at+of))
+			check(t, put(at+of))
 			if _, err := Read(out); err == nil || !strings.Contains(err.Error(), at+of+" has the name of") || !strings.Contains(err.Error(), "is not a regular file") {
 				t.Errorf("%s %s: %v", name, of, err)
 			}

@@ -103,6 +103,10 @@ func (c *compiler) check(path string, f FieldSpec, n *Node) {
 		if _, ok := intOf(n); ok {
 			return
 		}
+		if _, ok := n.Scalar.(string); !ok {
+			c.problem(path, n, "must be an integer or a text, not "+show(n), "")
+			return
+		}
 		c.checkString(path, n)
 		if n.Scalar == "" {
 			c.problem(path, n, "is empty", "")
@@ -131,7 +135,11 @@ func (c *compiler) check(path string, f FieldSpec, n *Node) {
 		}
 	case TypeStringMap:
 		if n.Kind != KindMap {
-			c.problem(path, n, "must be a map of names, not "+show(n), "write it as {ID: FILE_NAME}")
+			what := "FILE_NAME"
+			if f.Name == "keys" {
+				what = "EXTENSION"
+			}
+			c.problem(path, n, "must be a map of names, not "+show(n), "write it as {ID: "+what+"}")
 			return
 		}
 		for _, e := range n.Fields {

@@ -36,7 +36,7 @@ func TestCompileReportsProblemsOfFilters(t *testing.T) {
 		{map[string]any{"recursive": "yes", "ignore": []any{num(1)}, "min_size": []any{}, "newer_than": num(3)}, []string{
 			`input_mode.recursive must be true or false, not "yes"`,
 			`input_mode.ignore.0 must be a text, not 1: quote it to make it text: --mixin 'input_mode.ignore.0="1"'`,
-			"input_mode.min_size must be a text, not []",
+			"input_mode.min_size must be an integer or a text, not []",
 			`input_mode.newer_than must be a text, not 3: quote it to make it text: --mixin 'input_mode.newer_than="3"'`,
 		}},
 		{map[string]any{"ignore": []any{"a", "/", "!b"}}, []string{

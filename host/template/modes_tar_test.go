@@ -1,6 +1,7 @@
 package template
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 
@@ -108,7 +109,7 @@ func TestCompileOutputByTar(t *testing.T) {
 	}
 	_, problems := Compile(root(map[string]*Node{
 		RoleHardShard: folders("in", "out"), RoleInput: byExts(".a"), RoleFinishCheck: checkOutput("a"),
-		RoleOutput: mode("OutputByTar", map[string]any{"size": "0", "count": num(0), "keys": ordered("a", "JPG", "b", ".jpg", "c", "", "d", "x/y", "e", "x~0")}),
+		RoleOutput: mode("OutputByTar", map[string]any{"size": "0", "count": num(0), "keys": ordered("a", "JPG", "b", ".jpg", "c", "", "d", "x/y", "e", "x~0", "f", "t__")}),
 	}))
 	var found []string
 	for _, p := range problems {
@@ -121,6 +122,22 @@ func TestCompileOutputByTar(t *testing.T) {
 		"output_mode.keys.c is empty: an extension must tell the members of a sample apart",
 		`output_mode.keys.d is "x/y": an extension has neither a slash nor a ~`,
 		`output_mode.keys.e is "x~0": an extension has neither a slash nor a ~`,
+		`output_mode.keys.f is "t__": webdataset passes over members whose names begin and end with __`,
+	}, found); diff != "" {
+		t.Errorf("problems (- want, + got):\n%s", diff)
+	}
+	_, problems = Compile(root(map[string]*Node{
+		RoleHardShard: folders("in", "out"), RoleInput: byExts(".a"), RoleFinishCheck: checkOutput(nil),
+		RoleOutput: mode("OutputByTar", map[string]any{"size": json.Number("1.5"), "keys": []any{"jpg"}}),
+	}))
+	found = nil
+	for _, p := range problems {
+		found = append(found, p.Path+" "+p.Message+": "+p.Suggestion)
+	}
+	slices.Sort(found)
+	if diff := cmp.Diff([]string{
+		`output_mode.keys must be a map of names, not ["jpg"]: write it as {ID: EXTENSION}`,
+		"output_mode.size must be an integer or a text, not 1.5: ",
 	}, found); diff != "" {
 		t.Errorf("problems (- want, + got):\n%s", diff)
 	}
