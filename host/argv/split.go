@@ -109,7 +109,7 @@ type reading struct {
 	remainderAt int
 	// isField tells whether a word is a field of the task's template, or the beginning of one.
 	isField func(word string) bool
-	// guess: the task is unknown, and a newer flag may be the task's, so what is wrong with it is no error yet.
+	// guess: the task is unknown, and a newer flag may be the task's, so a wrong value is not an error yet.
 	guess bool
 }
 

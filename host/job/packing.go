@@ -202,8 +202,8 @@ func (p *Place) finishPacking(ctx context.Context) error {
 			"first", r.FirstPacked)
 	}
 	if r.Strays > 0 {
-		p.Log.Warn(count.Of(r.Strays, "file that the task has written beside its outputs is no part of a sample, and stays where it is",
-			"files that the task has written beside its outputs are no part of a sample, and stay where they are"), "first", r.FirstStray)
+		p.Log.Warn(count.Of(r.Strays, "file that the task has written beside its outputs does not belong to a sample, and stays where it is",
+			"files that the task has written beside its outputs do not belong to a sample, and stay where they are"), "first", r.FirstStray)
 	}
 	if err != nil {
 		return fmt.Errorf("%w; hint: what is done and not packed lies in %s, and the next run packs it", err, template.Join(p.template.OutputPath, template.SpoolFolder))

@@ -134,7 +134,7 @@ func (b *recordBuffer) layer(finished Spans) {
 }
 
 var (
-	// errNotOutcomes is about a file that is no record of outcomes, or one of a later version.
+	// errNotOutcomes is about a file that is not a record of outcomes, or is of a later version.
 	errNotOutcomes = errors.New("it is not a record of outcomes that this version can read")
 	errLater       = errors.New("it has records of a later version: a newer kagurazaka reads it")
 	// errTorn is about a record that is not whole, or has the wrong content: the file ends there.

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	"github.com/kagurazaka/kagurazaka/host/regular"
@@ -41,12 +40,7 @@ func Read(folder string) (*Archives, error) {
 }
 
 // Has reports whether the sample of a key is in an archive.
-func (a *Archives) Has(key []byte) bool {
-	h := hashOf(key)
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	return a.keys.has(h)
-}
+func (a *Archives) Has(key []byte) bool { return a.has(hashOf(key)) }
 
 func (a *Archives) has(h hash) bool {
 	a.mu.RLock()
@@ -130,21 +124,21 @@ func (a *Archives) read(name string, index func(name string, data []byte) error)
 		return err
 	}
 	if keys, ok := readIndex(data, info.Size()); ok {
-		a.add(name, slices.Collect(eachHash(keys)))
+		a.add(name, keys)
 		return nil
 	}
-	file, _, err := regular.Open(path)
+	file, info, err := regular.Open(path)
 	if err != nil {
 		return wrong(err)
 	}
 	defer func() { _ = file.Close() }()
-	keys, size, err := scan(file)
+	keys, err := scan(file, info.Size())
 	if err != nil {
 		return fmt.Errorf("%s has no index that fits it, and it is not an archive as OutputByTar writes them: %w; hint: move it away, and what was in it is done again", path, err)
 	}
 	if index == nil {
 		a.bare = append(a.bare, name)
-	} else if err := index(name, appendIndex(nil, size, keys)); err != nil {
+	} else if err := index(name, makeIndex(info.Size(), keys)); err != nil {
 		return err
 	}
 	a.add(name, keys)
@@ -170,5 +164,3 @@ func (a *Archives) where(h hash) string {
 	}
 	return ""
 }
-
-func baseOf(path string) string { return filepath.Base(path) }

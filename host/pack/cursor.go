@@ -97,7 +97,7 @@ func (c *cursor) open(rel string) (fd int, err error) {
 	return fd, nil
 }
 
-// remove removes a file of a sample, or what a task has made instead. One that is gone is no error.
+// remove removes a file of a sample, or what a task has made instead. A missing file is not an error.
 func (c *cursor) remove(rel string) error {
 	dir, name, err := c.in(rel)
 	if err == nil {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"path/filepath"
 	"slices"
 	"sort"
 
@@ -26,31 +27,35 @@ const (
 	indexHead    = len(indexMagic) + 4 + 8 + 8
 )
 
-// appendIndex appends the index of an archive. It sorts the hashes.
-func appendIndex(dst []byte, size int64, keys []hash) []byte {
+// makeIndex returns the index of an archive of size bytes. It sorts the hashes.
+func makeIndex(size int64, keys []hash) []byte {
 	slices.SortFunc(keys, func(a, b hash) int { return bytes.Compare(a[:], b[:]) })
-	start := len(dst)
-	dst = append(dst, indexMagic...)
+	dst := append(make([]byte, 0, indexHead+16*len(keys)+4), indexMagic...)
 	dst = binary.LittleEndian.AppendUint32(dst, indexVersion)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(keys)))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(size))
 	for _, k := range keys {
 		dst = append(dst, k[:]...)
 	}
-	return binary.LittleEndian.AppendUint32(dst, crc32.ChecksumIEEE(dst[start:]))
+	return binary.LittleEndian.AppendUint32(dst, crc32.ChecksumIEEE(dst))
 }
 
-// readIndex returns the hashes of an index of an archive of size bytes, one after another; false: it is damaged, or another archive's.
-func readIndex(data []byte, size int64) (keys []byte, ok bool) {
+// readIndex returns the hashes of an index of an archive of size bytes; false: it is damaged, or another archive's.
+func readIndex(data []byte, size int64) (keys []hash, ok bool) {
 	if len(data) < indexHead+4 || string(data[:len(indexMagic)]) != indexMagic {
 		return nil, false
 	}
 	body, sum := data[:len(data)-4], binary.LittleEndian.Uint32(data[len(data)-4:])
-	head := body[len(indexMagic):]
-	count := binary.LittleEndian.Uint64(head[4:])
-	ok = binary.LittleEndian.Uint32(head) == indexVersion && count == uint64(len(body)-indexHead)/16 && (len(body)-indexHead)%16 == 0 &&
-		binary.LittleEndian.Uint64(head[12:]) == uint64(size) && crc32.ChecksumIEEE(body) == sum
-	return body[indexHead:], ok
+	head, hashes := body[len(indexMagic):], body[indexHead:]
+	if binary.LittleEndian.Uint32(head) != indexVersion || len(hashes)%16 != 0 || binary.LittleEndian.Uint64(head[4:]) != uint64(len(hashes)/16) ||
+		binary.LittleEndian.Uint64(head[12:]) != uint64(size) || crc32.ChecksumIEEE(body) != sum {
+		return nil, false
+	}
+	keys = make([]hash, len(hashes)/16)
+	for i := range keys {
+		keys[i] = hash(hashes[16*i:])
+	}
+	return keys, true
 }
 
 // loadIndex reads the index of an archive of size bytes. It is empty if it cannot be that archive's: then it is made again.
@@ -73,14 +78,6 @@ func loadIndex(path string, size int64) ([]byte, error) {
 	return data, nil
 }
 
-// eachHash yields the hashes of an index.
-func eachHash(keys []byte) iter.Seq[hash] {
-	return func(yield func(hash) bool) {
-		for ; len(keys) >= 16 && yield(hash(keys[:16])); keys = keys[16:] {
-		}
-	}
-}
-
 // nameOf is the name of the archive with these keys, which are sorted.
 func nameOf(keys iter.Seq[[]byte]) string {
 	h := sha256.New()
@@ -91,16 +88,8 @@ func nameOf(keys iter.Seq[[]byte]) string {
 	return hex.EncodeToString(h.Sum(nil)[:8]) + ".tar"
 }
 
-// scan reads the keys of an archive from its headers.
-func scan(file *os.File) (keys []hash, size int64, err error) {
-	info, err := file.Stat()
-	if err != nil {
-		return nil, 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, 0, errors.New("it is not a file")
-	}
-	size = info.Size()
+// scan reads the keys of an archive of size bytes from its headers.
+func scan(file *os.File, size int64) (keys []hash, err error) {
 	var last []byte
 	name := nameOf(func(yield func([]byte) bool) {
 		err = tarfile.Scan(file, size, func(m tarfile.Member) error {
@@ -121,10 +110,10 @@ func scan(file *os.File) (keys []hash, size int64, err error) {
 			return nil
 		})
 	})
-	if err == nil && name != baseOf(file.Name()) {
+	if err == nil && name != filepath.Base(file.Name()) {
 		err = errors.New("its name is not the one that its keys give it")
 	}
-	return keys, size, err
+	return keys, err
 }
 
 // indexHas reports whether the index at a path has a hash.

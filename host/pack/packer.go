@@ -11,7 +11,6 @@ import (
 	"syscall"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
-	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
 // mostWaiting is how many samples may wait for the packer.
@@ -168,8 +167,8 @@ func (e *DuplicateError) Error() string {
 }
 
 // Add takes the sample whose first member has a path, which is done. A *DuplicateError says that the key is taken, and an *UnfitError that
-// it cannot be packed: then its files are removed. Any other error ends the run. A sample that another run has packed since this one began
-// is no error.
+// it cannot be packed: then its files are removed. Any other error ends the run. It is not an error if another run has packed
+// the sample since this one began.
 func (p *Packer) Add(first string) error {
 	rel, ok := strings.CutPrefix(first, template.Join(p.archives.root, template.SpoolPath, ""))
 	folder, file := path.Split(rel)
@@ -389,5 +388,3 @@ func (p *Packer) Close() error {
 	}
 	return p.spool.removeAll()
 }
-
-func countSamples(n int) string { return count.Of(n, "sample") }

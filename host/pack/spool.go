@@ -93,10 +93,8 @@ func (s *spool) open(folder string, create bool) (err error) {
 	if err != nil {
 		return err
 	}
-	// Who was alone may have removed it meanwhile.
-	named, err := os.Lstat(filepath.Join(folder, template.SpoolFolder, liveName))
-	mine, mineErr := s.live.Stat()
-	if err != nil || mineErr != nil || !os.SameFile(named, mine) {
+	// A run that was alone may have removed it meanwhile.
+	if !filelock.IsAt(s.live, filepath.Join(folder, template.SpoolFolder, liveName)) {
 		return errGone
 	}
 	if s.commit, err = s.openLock(commitName); err != nil {
@@ -155,7 +153,7 @@ type found struct {
 	rests []string
 	// other are samples with their first member, and with a file in the place of a member that is missing: a run with other keys has written them.
 	other []sample
-	// strays counts what is no member of a sample as the output mode declares them, and firstStray is the path of one.
+	// strays is the number of files that the output mode does not declare as members, and firstStray the path of one.
 	strays     int
 	firstStray string
 }
@@ -253,7 +251,7 @@ func (s *spool) removeAll() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	// The lock goes last: who waits for it sees that it is gone, and begins anew.
+	// The lock goes last: a run that waits for it sees that it is gone, and opens the spool again.
 	for _, name := range []string{commitName, liveName} {
 		if err := s.dir.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -289,9 +287,9 @@ func removeEmpty(dir *os.Root) bool {
 }
 
 // part makes a file that is about to be an archive or an index, and returns its name in the spool.
-func (s *spool) part(perm fs.FileMode) (*os.File, string, error) {
+func (s *spool) part() (*os.File, string, error) {
 	name := fmt.Sprintf("%s%016x", partPrefix, rand.Uint64())
-	file, err := s.dir.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
+	file, err := s.dir.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 	return file, name, err
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
+	"github.com/kagurazaka/kagurazaka/internal/count"
 	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
@@ -136,16 +137,16 @@ func (p *Packer) write(ctx context.Context, samples []sample) error {
 	for len(samples) > 0 {
 		left, err := p.tryWrite(ctx, samples, keys)
 		if err != nil {
-			return fmt.Errorf("packing %s into a tar archive in %s: %w", countSamples(len(samples)), p.archives.folder, err)
+			return fmt.Errorf("packing %s into a tar archive in %s: %w", count.Of(len(samples), "sample"), p.archives.folder, err)
 		}
 		samples = left
 	}
 	return nil
 }
 
-// tryWrite packs the samples, and returns nil, or those that are left when some of them have been packed or taken away meanwhile.
+// tryWrite packs the samples. If some of them have been packed or taken away meanwhile, it packs none, and returns the others.
 func (p *Packer) tryWrite(ctx context.Context, samples []sample, keys map[hash][]byte) (left []sample, err error) {
-	part, name, err := p.spool.part(0o666)
+	part, name, err := p.spool.part()
 	if err != nil {
 		return nil, err
 	}
@@ -199,10 +200,10 @@ func (p *Packer) tryWrite(ctx context.Context, samples []sample, keys map[hash][
 	}
 	name = ""
 	atomicfile.SyncFolder(p.archives.folder)
-	if err := p.placeIndex(archive, appendIndex(nil, info.Size(), hashes)); err != nil {
+	if err := p.placeIndex(archive, makeIndex(info.Size(), hashes)); err != nil {
 		return nil, err
 	}
-	// Who looks for a sample finds it in the spool or here, at any time.
+	// At any time a sample is found in the spool or here.
 	p.archives.add(archive, hashes)
 	for i := range samples {
 		if err := p.drop(p.at, &samples[i]); err != nil {
@@ -216,29 +217,25 @@ func (p *Packer) tryWrite(ctx context.Context, samples []sample, keys map[hash][
 func (p *Packer) without(samples []sample, gone []int) (left []sample, err error) {
 	for _, i := range gone {
 		s := &samples[i]
-		switch {
-		case p.archives.has(s.hash):
-			p.note(func(r *Report) {
+		packed := p.archives.has(s.hash)
+		p.note(func(r *Report) {
+			if packed {
 				r.packed(s)
-			})
-		default:
-			p.note(func(r *Report) { r.Missing++ })
-		}
+			} else {
+				r.Missing++
+			}
+		})
 		if err := p.drop(p.at, s); err != nil {
 			return nil, err
 		}
 		s.base = ""
 	}
-	left = slices.DeleteFunc(samples, func(s sample) bool { return s.base == "" })
-	if left == nil {
-		left = []sample{}
-	}
-	return left, nil
+	return slices.DeleteFunc(samples, func(s sample) bool { return s.base == "" }), nil
 }
 
 // placeIndex writes the index of an archive.
 func (p *Packer) placeIndex(archive string, data []byte) error {
-	part, name, err := p.spool.part(0o666)
+	part, name, err := p.spool.part()
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (w *walk) walkFolders(rel string) error {
 	var folders []string
 	for _, n := range w.names.all {
 		text := w.names.bytes(n)
-		if kind, ok := w.kind(dir, n); ok && kind == kindFolder && !isOurs(unsafeString(text)) {
+		if kind, ok := w.kind(dir, n); ok && kind == kindFolder && !template.IsOurs(unsafeString(text)) {
 			folders = append(folders, string(text))
 		}
 	}
@@ -100,7 +100,7 @@ func (w *walk) members(folder string) (found, more bool, err error) {
 		text := list.bytes(n)
 		member := slices.IndexFunc(w.t.Input.Members, func(m template.Member) bool { return m.Name == unsafeString(text) })
 		if member < 0 {
-			if kind, ok := w.kind(dir, n); ok && kind == kindFolder && !isOurs(unsafeString(text)) {
+			if kind, ok := w.kind(dir, n); ok && kind == kindFolder && !template.IsOurs(unsafeString(text)) {
 				more = true
 			}
 			continue

@@ -41,7 +41,7 @@ func (w descent) deepIn(path string, steps []step, at []int, listed bool) error 
 	var below []folderBelow
 	w.names.all = slices.DeleteFunc(w.names.all, func(n name) bool {
 		text := w.names.bytes(n)
-		if isOurs(unsafeString(text)) {
+		if template.IsOurs(unsafeString(text)) {
 			return true
 		}
 		if kind, ok := w.kind(dir, n); ok && kind == kindFolder {

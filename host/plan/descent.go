@@ -114,7 +114,7 @@ func (w descent) matching(path string, p *pattern, folders bool, above []fileID)
 	w.names.all = slices.DeleteFunc(w.names.all, func(n name) bool {
 		text := w.names.bytes(n)
 		switch {
-		case !p.lists(text) || isOurs(unsafeString(text)):
+		case !p.lists(text) || template.IsOurs(unsafeString(text)):
 			return true
 		case folders:
 			return !w.isFolder(dir, n, above)

@@ -158,7 +158,7 @@ func (f *finishCheck) listed(d *outputDir, name string) bool {
 	kind, found := d.kinds[name]
 	file := f.out.finish.File
 	switch {
-	case !found || isOurs(name):
+	case !found || template.IsOurs(name):
 		return false
 	case file != template.WholeOutput:
 		return kind != kindFile && f.leads(d, name+"/"+f.out.Files[file].Name)
@@ -179,7 +179,7 @@ func (f *finishCheck) leads(d *outputDir, name string) bool {
 func (f *finishCheck) ask(in triplet) bool {
 	path := f.out.checked(in)
 	_, name := split(path)
-	return !isOurs(name) && exists(f.store, path)
+	return !template.IsOurs(name) && exists(f.store, path)
 }
 
 // relative returns the journal's path for the output of an item of a group. It is valid until the next call.

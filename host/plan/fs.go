@@ -178,6 +178,3 @@ func realPath(store FS, path string) (string, error) {
 	}
 	return filepath.Join(followed, filepath.Base(path)), nil
 }
-
-// isOurs reports whether a name is that of one of kagurazaka's own folders.
-func isOurs(name string) bool { return template.IsOurs(name) }

@@ -136,7 +136,7 @@ func (w *walk) files(dir *folder) []string {
 	w.names.all = slices.DeleteFunc(w.names.all, func(n name) bool {
 		text := w.names.bytes(n)
 		kind, ok := w.kind(dir, n)
-		if kind == kindFolder && !isOurs(unsafeString(text)) {
+		if kind == kindFolder && !template.IsOurs(unsafeString(text)) {
 			folders = append(folders, string(text))
 		}
 		if !ok || kind == kindFolder || !endsWithAny(text, w.t.Input.Exts) {

@@ -228,5 +228,5 @@ func (w *lineWriter) item(n name) []byte {
 	return w.line
 }
 
-// packs reports whether the outputs are samples, which are no part of the pieces: their names are not the inputs' in all places.
+// packs reports whether the outputs are samples. They are not among the pieces, because they do not always have the input's name.
 func (w *lineWriter) packs() bool { return w.out != nil && w.out.Kind == template.InTar }

@@ -82,7 +82,7 @@ func (p *placer) locate(file string, absolute bool) (string, place) {
 
 // placeOf returns ours for a path in one of kagurazaka's own folders, and the other place for the rest.
 func placeOf(file string, other place) place {
-	if strings.Contains(file, template.JournalFolder) && slices.ContainsFunc(strings.Split(file, "/"), isOurs) {
+	if strings.Contains(file, template.JournalFolder) && slices.ContainsFunc(strings.Split(file, "/"), template.IsOurs) {
 		return ours
 	}
 	return other

@@ -126,7 +126,7 @@ func matchingFolders(store FS, path string, s step) []string {
 	var folders []string
 	for _, n := range list.all {
 		name := string(list.bytes(n))
-		if s.pattern.lists(list.bytes(n)) && !isOurs(name) && n.kind != kindFile && isFolder(name) {
+		if s.pattern.lists(list.bytes(n)) && !template.IsOurs(name) && n.kind != kindFile && isFolder(name) {
 			folders = append(folders, template.Join(path, name))
 		}
 	}

@@ -36,7 +36,7 @@ func TestKindOf(t *testing.T) {
 	}
 }
 
-// TestRawStderr: what is no line of a log comes as it is, however it arrives, and the last lines are remembered.
+// TestRawStderr: output that is not a log line comes unchanged, however it arrives, and the last lines are remembered.
 func TestRawStderr(t *testing.T) {
 	text := "one\n\n  two\r 50%\r100%\n\x1b[31mred\x1b[0m\n{\"@level\":\"warn\",\"@message\":\"logged\",\"n\":3}\n{not json\n{\"a\":1}\n" + strings.Repeat("x", 3*maxLine) + "\nno end"
 	var raw, logged bytes.Buffer

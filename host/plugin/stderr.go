@@ -30,7 +30,7 @@ const (
 // stderrLog hands what a plugin process writes to the host's log and remembers the last lines.
 type stderrLog struct {
 	log hclog.Logger
-	// raw gets what is no line of a log as it is; nil: the log gets it.
+	// raw gets output that is not a log line, unchanged; nil: the log gets it.
 	raw io.Writer
 
 	mu   sync.Mutex

@@ -254,7 +254,7 @@ func TestUndoIsNotStoppedByWhatIsInTheWay(t *testing.T) {
 	}
 }
 
-// A part that was moved away, with a link in its place, is no part.
+// A link in the place of a part that was moved away is not a part.
 func TestUndoDoesNotFollowLinks(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, "in", "a", "b")

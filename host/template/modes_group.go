@@ -133,7 +133,7 @@ func (c *compiler) required(m values, field string, in *Input) {
 	for _, n := range m.list("required") {
 		i := slices.Index(ids, textOf(n))
 		if i < 0 {
-			c.problem(m.path+".required", m.node("required"), fmt.Sprintf("has %q, which is no id of %s", textOf(n), field),
+			c.problem(m.path+".required", m.node("required"), fmt.Sprintf("has %q, which is not an id of %s", textOf(n), field),
 				orOneOf(problem.Near(textOf(n), ids), ids))
 			continue
 		}

@@ -95,7 +95,7 @@ func TestCompileReportsProblemsOfGroups(t *testing.T) {
 			`input_mode.files.c.0 must be a text, not true: quote it to make it text: --mixin 'input_mode.files.c.0="true"'`,
 		}},
 		{"required", group(ordered("image", ".jpg", "text", ".txt"), []any{"imgae"}), []string{
-			`input_mode.required has "imgae", which is no id of input_mode.files: did you mean image?`,
+			`input_mode.required has "imgae", which is not an id of input_mode.files: did you mean image?`,
 		}},
 		{"nothing is required", group(ordered("image", ".jpg"), []any{}), []string{
 			"input_mode.required names no id, but an item's output is named after a file that it always has: name at least one id, or give null: all",
@@ -105,7 +105,7 @@ func TestCompileReportsProblemsOfGroups(t *testing.T) {
 			`input_mode.file_to_read.b is "../x", which leads out of the item's folder: give the file's name in the folder`,
 			`input_mode.file_to_read.c is "/x", which leads out of the item's folder: give the file's name in the folder`,
 			`input_mode.file_to_read.e is "y", which d has already`,
-			`input_mode.required has "f", which is no id of input_mode.file_to_read: it can be a, b, c, d, e`,
+			`input_mode.required has "f", which is not an id of input_mode.file_to_read: it can be a, b, c, d, e`,
 		}},
 		{"a merge of nothing", merged(), []string{"input_mode.modes is empty: nothing would be listed: write it as [{mode: NAME, …}, …]"}},
 		{"what is no list", mode("InputByMerge", map[string]any{"modes": "InputByExts"}), []string{

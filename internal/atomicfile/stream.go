@@ -37,7 +37,7 @@ func Create(path string) (*Stream, error) {
 		}
 		err = filelock.Lock(f)
 		switch {
-		case err == nil && !isAt(f, name):
+		case err == nil && !filelock.IsAt(f, name):
 			// Another process took it for a dead one's before it was locked.
 			_ = f.Close()
 		case err == nil, errors.Is(err, errors.ErrUnsupported):
@@ -47,13 +47,6 @@ func Create(path string) (*Stream, error) {
 			return nil, errors.Join(err, os.Remove(name))
 		}
 	}
-}
-
-// isAt reports whether an open file still has a name.
-func isAt(f *os.File, name string) bool {
-	is, err := f.Stat()
-	at, atErr := os.Lstat(name)
-	return err == nil && atErr == nil && os.SameFile(is, at)
 }
 
 // removeDead removes the files of a folder that streams have left whose process is gone: nobody holds their lock.

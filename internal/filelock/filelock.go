@@ -27,6 +27,13 @@ func TryLockShared(f *os.File) error { return flock(f, unix.LOCK_SH|unix.LOCK_NB
 // Unlock gives the lock up.
 func Unlock(f *os.File) { _ = flock(f, unix.LOCK_UN) }
 
+// IsAt reports whether a path still names the open file: another process may have removed or replaced it before this one had the lock.
+func IsAt(f *os.File, path string) bool {
+	mine, err := f.Stat()
+	named, namedErr := os.Lstat(path)
+	return err == nil && namedErr == nil && os.SameFile(mine, named)
+}
+
 func flock(f *os.File, how int) error {
 	for {
 		switch err := unix.Flock(int(f.Fd()), how); {

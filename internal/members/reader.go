@@ -141,7 +141,7 @@ func (r *Reader) Files(item []byte) (_ []byte, release func(), err error) {
 	for _, part := range place.Parts {
 		t, ok := triplets[part.Field]
 		if !ok {
-			return item, nil, fmt.Errorf("the item's %s have %s, which is no file", Field, part.Field)
+			return item, nil, fmt.Errorf("the item's %s have %s, which is not a file", Field, part.Field)
 		}
 		data, err := r.Read(place.Tar, part)
 		if err != nil {

@@ -235,7 +235,7 @@ def test_everything_ends_when_the_host_does():
     os.close(host.lifeline)
     assert host.process.wait(20) == -signal.SIGKILL
     for pid in pids[1:]:
-        # The worker is no child of ours: it is gone once its pid is.
+        # The worker is not a child of this process: it has ended once its pid is gone.
         for _ in range(10000):
             try:
                 os.kill(pid, 0)

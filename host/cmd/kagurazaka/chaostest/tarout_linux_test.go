@@ -81,7 +81,7 @@ func (p *packed) members() map[string]string {
 	all := map[string]string{}
 	for _, name := range names {
 		if !template.IsArchive(filepath.Base(name)) {
-			p.t.Errorf("%s is no name of an archive", name)
+			p.t.Errorf("%s is not the name of an archive", name)
 		}
 		file, err := os.Open(name)
 		p.check(err)

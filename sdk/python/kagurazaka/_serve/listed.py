@@ -56,9 +56,11 @@ class LongList(Listed):
         # The collector would go through all items several times, as each piece is an object that it tracks.
         collects = gc.isenabled()
         gc.disable()
-        self._pieces = [items[i : i + _PIECE] for i in range(0, len(items), _PIECE)]
-        if collects:
-            gc.enable()
+        try:
+            self._pieces = [items[i : i + _PIECE] for i in range(0, len(items), _PIECE)]
+        finally:
+            if collects:
+                gc.enable()
 
     def __len__(self) -> int:
         return self._count
