@@ -128,7 +128,11 @@ func (p *packed) whole() {
 	}
 	entries, err := os.ReadDir(p.path("out"))
 	p.check(err)
+	p.noStaging("out")
 	for _, e := range entries {
+		if e.Name() == template.StagingFolder {
+			continue
+		}
 		if name := strings.TrimSuffix(e.Name(), template.IndexExt); !template.IsArchive(name) {
 			p.t.Errorf("%s is left", e.Name())
 		}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -165,10 +166,24 @@ func (w *world) read(path string) string {
 // noStaging checks that nothing half-written is left beside the outputs.
 func (w *world) noStaging(folder string) {
 	w.t.Helper()
-	if _, err := os.Stat(w.path(folder, ".kagurazaka-staging")); err == nil {
-		w.t.Error("a staging folder is left")
+	entries, err := os.ReadDir(w.path(folder, template.StagingFolder))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		w.t.Error(err)
+	case !slices.ContainsFunc(entries, isBegun):
+		w.t.Error("an empty staging folder is left")
+	}
+	for _, entry := range entries {
+		if !isBegun(entry) {
+			w.t.Errorf("%s is left in the staging folder", entry.Name())
+		}
 	}
 }
+
+// isBegun reports whether a folder in a staging folder is that of a host that was killed in the microseconds before the folder had its
+// name. Other hosts leave it alone for ten minutes, as its host may be alive. Workers never write there.
+func isBegun(entry fs.DirEntry) bool { return strings.HasPrefix(entry.Name(), ".new-") }
 
 // noJournal checks that nothing is said to be unfinished, and nobody is at work.
 func (w *world) noJournal(folder string) {
