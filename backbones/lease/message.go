@@ -41,7 +41,7 @@ type Claim struct {
 
 // Claimed is the answer to a Claim.
 type Claimed struct {
-	// Refused is why the node must drop the lease and acknowledge it: all its items have an outcome, or another generation has begun; empty: it is the node's.
+	// Refused is why the node must drop the lease: all its items have an outcome, or another generation has begun; empty: it is the node's.
 	Refused string
 	// Skip are those of its items that must not be started: they have their outcome, or another holder was granted their commit.
 	Skip []backbones.Span

@@ -24,36 +24,42 @@ type Node struct {
 	Since      time.Time
 }
 
-// Queue is the coordinator's side of what carries leases.
+// Queue is the coordinator's side of what carries leases. Only the coordinator tells it what becomes of a lease, so that a node which lost
+// one, or means harm, can neither prolong nor end it.
 type Queue interface {
-	// Publish offers a lease to the nodes. It is delivered until somebody acknowledges it. It blocks while the queue has no room.
+	// Publish offers a lease to the nodes, each ID once until Renew. It is delivered until Done. Publish blocks while the queue has no room.
 	Publish(ctx context.Context, l Lease) error
-	// Open is how many leases of this generation are published and not acknowledged, as the queue itself counts them.
+	// Keep starts the time anew after which a delivered lease is delivered to another node. Done takes a lease out of the queue, delivered
+	// or not. Back has a delivered lease delivered again at once. None of them blocks or fails: what gets lost on the way shows in Open, and
+	// is harmless: a lease that is delivered once more is claimed once more. An unknown ID is no error.
+	Keep(ids ...ID)
+	Done(ids ...ID)
+	Back(ids ...ID)
+	// Open is how many leases of this generation are published and not done, as the queue itself counts them.
 	Open(ctx context.Context) (int, error)
-	// Renew makes the queue anew, empty: what is open must be published again.
+	// Renew makes the queue anew, empty: what is open must be published again, under its old ID or a new one. Numbers of deliveries go on.
 	Renew(ctx context.Context) error
-	// End tells every node, present and late, that the run has ended.
+	// End tells every node, present and late, that the run has ended. It waits until the present ones have left, or ctx ends.
 	End(ctx context.Context) error
 }
 
 // Session is the node's side.
 type Session interface {
 	// Pull waits for up to n leases, and returns at least one; io.EOF after the coordinator has said that the run has ended. An empty
-	// queue is no end.
+	// queue is no end. One goroutine calls it at a time. Leases that came when ctx ended are returned by the next call.
 	Pull(ctx context.Context, n int) ([]Delivery, error)
-	// Claim, Report and Grant ask the coordinator, again and again while it cannot be reached, until ctx ends.
+	// Claim, Report and Grant ask the coordinator, again and again while it cannot be reached, until ctx ends or the session is lost. Any
+	// goroutine calls them. The session fills in Node.
 	Claim(ctx context.Context, c Claim) (Claimed, error)
 	Report(ctx context.Context, r Report) (Reported, error)
 	Grant(ctx context.Context, a Ask) (Granted, error)
-	// Leave says goodbye.
+	// Leave says goodbye, gives back what was delivered and not claimed, and ends the session.
 	Leave(ctx context.Context) error
 }
 
 // Delivery is a lease that a node got.
 type Delivery struct {
 	Lease Lease
-	// Number counts the deliveries of this lease, from 1: the epoch to claim.
+	// Number grows with each delivery of this lease: the epoch to claim.
 	Number uint64
-	// Keep prolongs the time after which the queue delivers it to somebody else, Done takes it out of the queue, Back puts it back at once.
-	Keep, Done, Back func() error
 }
