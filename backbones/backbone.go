@@ -25,6 +25,8 @@ type Status struct {
 	Running, Busy, Closing int
 	// Stages are the figures of a pipeline's stages; nil without stages.
 	Stages *Stages
+	// Nodes are the machines that work on the run, in the order of their names; nil in a run on one machine.
+	Nodes []NodeFigures
 }
 
 // ErrDrained is Run's error when the run was stopped before every item had its outcome.

@@ -31,6 +31,13 @@ type Policy struct {
 	RSS          func(pids []int) map[int]int64 `json:"-"`
 	// StartDelay bounds the wait after a worker that died early or could not be started. It doubles each time. 0: 100 ms.
 	StartDelay time.Duration
+	// Revoke has spans of items that are another's now: workers that are on them are ended, what waits is dropped, and nothing is reported of
+	// them. Items that such a worker had besides go to other workers. May be nil.
+	Revoke <-chan []Span `json:"-"`
+	// Looked is called each time that the backbone has looked at its workers, at least every LookEvery while it has any (0: its own choice). It
+	// must not block. May be nil.
+	Looked    func()        `json:"-"`
+	LookEvery time.Duration `json:"-"`
 	// Log receives messages for the user; nil: they are dropped.
 	Log hclog.Logger `json:"-"`
 	// Now is the time; nil: time.Now.

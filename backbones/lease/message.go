@@ -15,10 +15,11 @@ const MaxBytes = 1 << 20
 // ID is a lease of one generation of a coordinator. IDs begin at 1.
 type ID uint64
 
-// Lease is items that are lent together. The same items may be lent again, under another ID (speculation, a lost queue) or as another
-// delivery of the same one (a lost node).
+// Lease is items that are lent together. An ID is lent to one node at most: whoever claims it first has it. Items that are lent again
+// (a lost or drained node, speculation, a lost queue) get another ID.
 type Lease struct {
-	// Generation counts the starts of the coordinator of one run. Numbers of items mean the same in all of them, IDs do not.
+	// Generation counts the starts of the coordinator of one run. IDs and numbers of items have a meaning only within one: a new start lists
+	// anew, and what is finished by then has no number. Across generations, items are known by their Key.
 	Generation uint64
 	ID         ID
 	// Blocks are pieces of the listing's blocks, never Indexed ones. Their marshal does not travel.
@@ -29,7 +30,7 @@ type Lease struct {
 type Held struct {
 	Generation uint64
 	ID         ID
-	// Epoch is the delivery that the node has claimed, from 1. A result with another epoch than the newest claimed one is dropped.
+	// Epoch is the delivery that the node has claimed, from 1. A result with another epoch than the claimed one is dropped.
 	Epoch uint64
 }
 
@@ -41,12 +42,17 @@ type Claim struct {
 
 // Claimed is the answer to a Claim.
 type Claimed struct {
-	// Refused is why the node must drop the lease: all its items have an outcome, or another generation has begun; empty: it is the node's.
+	// Refused is why the node must drop the lease: another node has it, all its items have an outcome, or another generation has begun; empty: it
+	// is the node's.
 	Refused string
 	// Skip are those of its items that must not be started: they have their outcome, or another holder was granted their commit.
 	Skip []backbones.Span
 	// For is how long the lease lasts without a renewal, by the node's own monotonic clock from the moment that it sent the claim.
 	For time.Duration
+	// Tail: no more items are to come than the nodes have workers for. A node takes no more than its idle workers can begin.
+	Tail bool
+	// Quarantined is why the node gets no more leases at all; it ends with that. May come with Refused.
+	Quarantined string
 }
 
 // Report is what a node has to say about leases that it holds: outcomes, and that it is alive. It is sent at once for outcomes that wait, and
@@ -64,6 +70,9 @@ type Report struct {
 type Progress struct {
 	Held     Held
 	Outcomes backbones.Outcomes
+	// Keys, in a report about a lease of a former generation, are the keys of the items in Outcomes (Done, Skipped, Failed, in this order), and after
+	// them those of items that the node is still on. Otherwise nil.
+	Keys []uint64
 	// Moved: its workers have moved on since the last report, which renews the lease.
 	Moved bool
 	// Returned are items that the node gives back untouched, because it drains; the lease ends with that.
@@ -78,6 +87,11 @@ type Reported struct {
 	Lost []Held
 	// Renewed are those that last for their time again, from the moment that the report was sent.
 	Renewed []Held
+	// Generation is the coordinator's: another one than that of the node's leases tells that it was started again.
+	Generation uint64
+	// Tail and Quarantined are as in Claimed.
+	Tail        bool
+	Quarantined string
 	// Stop: the run has ended or is interrupted; the node finishes nothing more than what it has begun.
 	Stop bool
 }
@@ -87,6 +101,8 @@ type Ask struct {
 	Node  string
 	Held  Held
 	Items []backbones.Span
+	// Keys are the keys of the items, in their order, if the lease is of a former generation; otherwise nil.
+	Keys []uint64
 }
 
 // Granted is the answer to an Ask. What is in neither list was refused: the node removes those outputs and reports nothing of these items.
@@ -94,4 +110,6 @@ type Granted struct {
 	Items []backbones.Span
 	// Again are granted items whose earlier grant was that of a node which is lost: what it left in place is replaced.
 	Again []backbones.Span
+	// Later: the lease is of a former generation, and the coordinator has not listed some of the items yet. The node asks again, for all of them.
+	Later bool
 }

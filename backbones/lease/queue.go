@@ -27,17 +27,18 @@ type Node struct {
 // Queue is the coordinator's side of what carries leases. Only the coordinator tells it what becomes of a lease, so that a node which lost
 // one, or means harm, can neither prolong nor end it.
 type Queue interface {
-	// Publish offers a lease to the nodes, each ID once until Renew. It is delivered until Done. Publish blocks while the queue has no room.
+	// Publish offers a lease to the nodes, each ID once. It is delivered, after a time without Done once more, until Done. Publish blocks
+	// while the queue has no room.
 	Publish(ctx context.Context, l Lease) error
-	// Keep starts the time anew after which a delivered lease is delivered to another node. Done takes a lease out of the queue, delivered
-	// or not. Back has a delivered lease delivered again at once. None of them blocks or fails: what gets lost on the way shows in Open, and
-	// is harmless: a lease that is delivered once more is claimed once more. An unknown ID is no error.
-	Keep(ids ...ID)
+	// Done takes a lease out of the queue, delivered or not: the coordinator does that as soon as a node has claimed it, because the Book knows
+	// from then on who has it, until when, and when it must be lent again. Back has a delivered lease delivered again at once. Neither blocks
+	// or fails: what gets lost on the way shows in Open, and is harmless, since a lease that was claimed is refused to all others. An
+	// unknown ID is no error.
 	Done(ids ...ID)
 	Back(ids ...ID)
 	// Open is how many leases of this generation are published and not done, as the queue itself counts them.
 	Open(ctx context.Context) (int, error)
-	// Renew makes the queue anew, empty: what is open must be published again, under its old ID or a new one. Numbers of deliveries go on.
+	// Renew makes the queue anew, empty: what nobody has claimed is published again, under new IDs.
 	Renew(ctx context.Context) error
 	// End tells every node, present and late, that the run has ended. It waits until the present ones have left, or ctx ends.
 	End(ctx context.Context) error
