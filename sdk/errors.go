@@ -13,7 +13,7 @@ import (
 	"syscall"
 
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/staging"
+	"github.com/kagurazaka/kagurazaka/internal/staging"
 )
 
 // Permanent marks an error that a retry cannot fix. It returns nil for nil.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/internal/jsontext"
 	"github.com/kagurazaka/kagurazaka/internal/members"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/staging"
+	"github.com/kagurazaka/kagurazaka/internal/staging"
 )
 
 // RawItem is the JSON text of an item. List may yield it.

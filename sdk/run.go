@@ -14,7 +14,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/beat"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/staging"
+	"github.com/kagurazaka/kagurazaka/internal/staging"
 )
 
 // Run works on chunks in the order in which they arrive, and answers each when all its items have an outcome.

@@ -22,7 +22,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/sdk/internal/beat"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/mapped"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
-	"github.com/kagurazaka/kagurazaka/sdk/internal/staging"
+	"github.com/kagurazaka/kagurazaka/internal/staging"
 )
 
 // service serves the tasks of one plugin process.

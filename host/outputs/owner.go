@@ -16,6 +16,8 @@ type Owner struct {
 	// Run is the run's id; empty: it has no ledger.
 	Run   string    `json:"run,omitempty"`
 	Since time.Time `json:"since"`
+	// Fleet is the same for all processes that do one run together, on several machines; empty: the run is alone.
+	Fleet string `json:"fleet,omitempty"`
 	// Shard is which part of the items the run does, as JSON; empty: all.
 	Shard string `json:"shard,omitempty"`
 }

@@ -26,6 +26,8 @@ type Staging struct {
 
 	owner  Owner
 	shared func(Owner)
+	// endsFleet: no process of the owner's fleet works any more when this one closes.
+	endsFleet bool
 
 	mu sync.Mutex
 	// in and dir are root and this run's folder, opened; nil until they are made.
@@ -64,6 +66,15 @@ func (s *Staging) Worker(index int) (string, error) {
 	return dir, err
 }
 
+// Own makes the run's folder, unless it is there, and returns its path.
+func (s *Staging) Own() (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.path(), s.make(s.shared)
+}
+
+func (s *Staging) path() string { return filepath.Join(s.root, s.name) }
+
 func (s *Staging) worker(index int) (string, error) {
 	if err := s.make(s.shared); err != nil {
 		return "", err
@@ -76,7 +87,7 @@ func (s *Staging) worker(index int) (string, error) {
 	if err := s.dir.Mkdir(name, 0o755); err != nil {
 		return "", fmt.Errorf("making a staging folder: %w", err)
 	}
-	return filepath.Join(s.root, s.name, name), nil
+	return filepath.Join(s.path(), name), nil
 }
 
 // make creates the run's folder. The caller holds mu.
@@ -128,6 +139,22 @@ func (s *Staging) makeOwn() error {
 	// Some network file systems have no locks. Then only this run cleans up after itself.
 	_ = filelock.TryLock(lock)
 	return s.in.Rename(next, s.name)
+}
+
+// EndFleet makes Close remove the folders of all processes of the owner's fleet that do not hold their locks, on whatever machine they were.
+func (s *Staging) EndFleet() { s.endsFleet = true }
+
+// Mark is a file of the run's folder by which other machines see whether they have the same folder of outputs.
+func (s *Staging) Mark() (path string, owner Owner, err error) {
+	own, err := s.Own()
+	return filepath.Join(own, lockName), s.owner, err
+}
+
+// Sees reports whether the mark of another process is to be seen here.
+func Sees(path string, owner Owner) bool {
+	data, err := os.ReadFile(path)
+	var found Owner
+	return err == nil && json.Unmarshal(data, &found) == nil && found.Fleet == owner.Fleet && found.PID == owner.PID && found.Host == owner.Host
 }
 
 // letGo closes what is open. What is on disk stays for a later run to remove.

@@ -70,12 +70,13 @@ func (s *Staging) cleanUp(name string, now time.Time, shared func(Owner)) {
 	if !isFolderOf(name, owner) {
 		return
 	}
+	ours := owner.Fleet != "" && owner.Fleet == s.owner.Fleet
 	switch err := filelock.TryLock(lock); {
 	case err == nil:
-		if owner.Host == s.owner.Host || age > elsewhereAge {
+		if owner.Host == s.owner.Host || ours && s.endsFleet || age > elsewhereAge {
 			_ = removeRun(s.in, dir, name)
 		}
-	case errors.Is(err, filelock.ErrHeld) && shared != nil && !unnamed:
+	case errors.Is(err, filelock.ErrHeld) && shared != nil && !unnamed && !ours:
 		shared(owner)
 	}
 }

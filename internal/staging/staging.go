@@ -28,6 +28,8 @@ type Dir struct {
 	expected, found string
 	// late are the files of merged folders that Commit moves at its end.
 	late []move
+	// fresh: nothing was at the paths of the last fields. What has appeared there since stays.
+	fresh bool
 }
 
 // Outputs are the final paths of one item's output fields.
@@ -58,6 +60,11 @@ func (e *MisfitError) Error() string {
 	return fmt.Sprintf("the output is a file, and there is a folder at %s", e.Path)
 }
 
+// AppearedError is an output that exists although nothing was there when its item was listed. It was left as it is.
+type AppearedError struct{ Path string }
+
+func (e *AppearedError) Error() string { return e.Path + " has appeared since its item was listed" }
+
 // inPlace turns an error of a move into a MisfitError if that is the cause.
 func inPlace(from, to string, err error) error {
 	source, fromErr := os.Lstat(from)
@@ -81,6 +88,24 @@ func Open(path string, folder bool, last []string) (*Dir, error) {
 	}
 	return d, nil
 }
+
+// At is a folder that another process fills for one item. It is not opened before Enter; until then only Check, Staged and StagedIn may be called.
+func At(path string, folder bool, last []string) *Dir {
+	return &Dir{path: path, folder: folder, last: last}
+}
+
+// Enter opens the folder as it is. fresh: what is at the paths of the last fields appeared after the item was listed, and Commit leaves it with an
+// *AppearedError.
+func (d *Dir) Enter(fresh bool) (err error) {
+	d.fresh = fresh
+	if d.opened, err = os.Open(d.path); err != nil {
+		return fmt.Errorf("opening the staging folder: %w", err)
+	}
+	return nil
+}
+
+// Replace makes Commit replace whatever is there.
+func (d *Dir) Replace() { d.fresh = false }
 
 // Close closes the folder and leaves its files.
 func (d *Dir) Close() error { return d.opened.Close() }
@@ -121,7 +146,7 @@ func (d *Dir) inside(output, final string) (rest string, ok bool) {
 
 // Begin prepares the folder for an item.
 func (d *Dir) Begin(out Outputs) error {
-	if err := d.check(out); err != nil {
+	if err := d.Check(out); err != nil {
 		return err
 	}
 	if !d.folder || out.Main == "" {
@@ -133,8 +158,8 @@ func (d *Dir) Begin(out Outputs) error {
 	return nil
 }
 
-// check rejects outputs without a name, and outputs with one name in different folders.
-func (d *Dir) check(out Outputs) error {
+// Check rejects outputs without a name, and outputs with one name in different folders.
+func (d *Dir) Check(out Outputs) error {
 	if out.Main != "" && !nameable(out.Main) {
 		return fmt.Errorf("the output %q has no file name", out.Main)
 	}
@@ -163,6 +188,9 @@ func (d *Dir) check(out Outputs) error {
 func (d *Dir) Commit(out Outputs) error {
 	names, err := d.names()
 	if err != nil {
+		return err
+	}
+	if err := d.appeared(out); err != nil {
 		return err
 	}
 	d.late = d.late[:0]
@@ -197,7 +225,7 @@ func (d *Dir) Commit(out Outputs) error {
 // countUnwritten counts an item that wrote these names but not the file of the finish check.
 func (d *Dir) countUnwritten(out Outputs, names []string) {
 	for _, field := range d.last {
-		path := out.path(field)
+		path := out.Path(field)
 		if path == "" {
 			continue
 		}
@@ -253,8 +281,8 @@ func (d *Dir) Discard() error {
 	return errors.Join(errs...)
 }
 
-// path is the final path of a field, or empty.
-func (o *Outputs) path(field string) string {
+// Path is the final path of a field, or empty.
+func (o *Outputs) Path(field string) string {
 	if field == "output" {
 		return o.Main
 	}
@@ -269,7 +297,7 @@ func (o *Outputs) path(field string) string {
 // isLast reports whether an entry of the staging folder is, or has, a file of the last fields.
 func (d *Dir) isLast(name string, out Outputs) bool {
 	return slices.ContainsFunc(d.last, func(field string) bool {
-		path := out.path(field)
+		path := out.Path(field)
 		if _, ok := d.inside(out.Main, path); ok {
 			path = out.Main
 		}
@@ -280,7 +308,7 @@ func (d *Dir) isLast(name string, out Outputs) bool {
 // waits reports whether a final path in a merged folder is that of the last fields.
 func (d *Dir) waits(final string, out Outputs) bool {
 	return slices.ContainsFunc(d.last, func(field string) bool {
-		path := out.path(field)
+		path := out.Path(field)
 		return field != "output" && path != "" && filepath.Clean(path) == filepath.Clean(final)
 	})
 }
@@ -304,14 +332,21 @@ func parentOf(name string, out Outputs) string {
 func (d *Dir) moveEntry(name string, out Outputs) error {
 	dir := parentOf(name, out)
 	from, to := d.path+"/"+name, dir+"/"+name
-	err := unix.Renameat(int(d.opened.Fd()), name, unix.AT_FDCWD, to)
+	rename := func() error { return unix.Renameat(int(d.opened.Fd()), name, unix.AT_FDCWD, to) }
+	if d.fresh && d.isLast(name, out) {
+		rename = func() error { return renameNew(int(d.opened.Fd()), name, to) }
+	}
+	err := rename()
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = os.MkdirAll(dir, 0o777); err == nil {
-			err = unix.Renameat(int(d.opened.Fd()), name, unix.AT_FDCWD, to)
+			err = rename()
 		}
 	}
 	if err == nil {
 		return nil
+	}
+	if d.fresh && errors.Is(err, fs.ErrExist) && !(isFolder(to) && isFolder(from)) {
+		return &AppearedError{to}
 	}
 	if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.EXDEV) ||
 		errors.Is(err, syscall.ENOTDIR) && isFolder(to) && isFolder(from) {
