@@ -17,6 +17,9 @@ import (
 // earlierFolder is where the folder of a run keeps the runs that it held before it was resumed in place.
 const earlierFolder = "earlier"
 
+// FleetFolder is the folder in that of a run for what its machines share. It stays when a run is moved aside, and is not the ledger's.
+const FleetFolder = "fleet"
+
 // Root is the folder of all runs, which may not exist: runs in the folder that userdir.State finds.
 func Root() (string, error) {
 	dir, _, err := userdir.State()

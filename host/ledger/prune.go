@@ -66,6 +66,14 @@ func check(dir *os.Root, ofRuns bool) error {
 		return err
 	}
 	for _, name := range names {
+		if !ofRuns && name == FleetFolder {
+			below, err := beneath.Open(dir, name)
+			if err != nil {
+				return err
+			}
+			_ = below.Close()
+			continue
+		}
 		if !ofRuns && name != earlierFolder {
 			if !slices.Contains(files, name) && !atomicfile.IsTemporary(name) {
 				return fmt.Errorf("%s holds %s, which is not of the run", dir.Name(), name)

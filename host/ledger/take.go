@@ -80,7 +80,7 @@ func checkFolder(dir string) error {
 		name := e.Name()
 		ours := e.Type().IsRegular() || run
 		switch {
-		case name == earlierFolder:
+		case name == earlierFolder, name == FleetFolder:
 			info, err := os.Stat(filepath.Join(dir, name))
 			ours = err == nil && info.IsDir()
 		case name == lockFile:

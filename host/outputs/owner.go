@@ -59,3 +59,9 @@ func (o Owner) sees(other Owner) reach {
 		return elsewhere
 	}
 }
+
+// SameSystem reports whether the other owner's locks are visible here, because the same start of one machine runs both.
+func (o Owner) SameSystem(other Owner) bool { return o.sees(other) == locks }
+
+// Restarted reports whether the other owner's machine is this one, and was started again since.
+func (o Owner) Restarted(other Owner) bool { return o.sees(other) == over }

@@ -1,0 +1,132 @@
+// Package fleet keeps the folder of a run that several machines do together: who its coordinator is, where that is found, and what nodes need to
+// join. It lies in the run's folder, and outlives each coordinator. See docs/design/several-machines.md.
+package fleet
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/host/ledger"
+	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
+)
+
+const (
+	tokenFile       = "token"
+	certificateFile = "certificate"
+	contactFile     = "coordinator.json"
+)
+
+// secret is the mode of files that nobody else may read.
+const secret = 0o600
+
+// Contact is how a coordinator is reached, as nodes read it.
+type Contact struct {
+	// URLs are where it listens, or the team's server; Named says that the run's user gave the latter. Listen is what the coordinator listens at.
+	URLs   []string `json:"urls"`
+	Named  bool     `json:"named,omitempty"`
+	Listen string   `json:"listen,omitempty"`
+	// Fleet is the same for all coordinators of the run.
+	Fleet      string    `json:"fleet"`
+	Generation uint64    `json:"generation"`
+	Host       string    `json:"host"`
+	PID        int       `json:"pid"`
+	Version    string    `json:"version"`
+	Since      time.Time `json:"since"`
+	// Ended: the run has ended, and nobody coordinates it any more.
+	Ended bool `json:"ended,omitempty"`
+}
+
+// path is the fleet's folder in a run's folder.
+func path(runDir string) string { return filepath.Join(runDir, ledger.FleetFolder) }
+
+// TokenFile is the path of the file that nodes need, in a run's folder.
+func TokenFile(runDir string) string { return filepath.Join(path(runDir), tokenFile) }
+
+// Find reads how the coordinator of the run in a folder is reached.
+func Find(runDir string) (Contact, error) {
+	var c Contact
+	data, err := os.ReadFile(filepath.Join(path(runDir), contactFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return c, fmt.Errorf("%s is not the folder of a run with --listen: there is no %s in it", runDir, filepath.Join(ledger.FleetFolder, contactFile))
+	case err == nil:
+		err = json.Unmarshal(data, &c)
+	}
+	if err != nil {
+		return c, fmt.Errorf("reading how the run's coordinator is reached: %w", err)
+	}
+	return c, nil
+}
+
+// ReadToken reads a token file. The error does not repeat what it holds.
+func ReadToken(file string) (text string, err error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+// Token is the run's token, with the fingerprint of its certificate: that of an earlier coordinator, or what next makes of that. earlier is empty
+// for the first one.
+func (c *Coordinator) Token(next func(earlier string) (string, error)) (string, error) {
+	text, err := c.keep(tokenFile, func(earlier []byte) ([]byte, error) {
+		text, err := next(strings.TrimSpace(string(earlier)))
+		return []byte(text + "\n"), err
+	})
+	return strings.TrimSpace(string(text)), err
+}
+
+// Certificate is the run's certificate with its key: that of an earlier coordinator, or a new one.
+func (c *Coordinator) Certificate(anew func() ([]byte, error)) ([]byte, error) {
+	return c.keep(certificateFile, func(earlier []byte) ([]byte, error) {
+		if len(earlier) > 0 {
+			return earlier, nil
+		}
+		return anew()
+	})
+}
+
+// keep replaces a secret file by what next makes of it.
+func (c *Coordinator) keep(name string, next func(earlier []byte) ([]byte, error)) ([]byte, error) {
+	file := filepath.Join(c.dir, name)
+	earlier, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading what an earlier coordinator kept: %w", err)
+	}
+	data, err := next(earlier)
+	if err != nil || string(data) == string(earlier) {
+		return data, err
+	}
+	if err := atomicfile.Write(file, data, secret); err != nil {
+		return nil, fmt.Errorf("keeping %s for later coordinators: %w", file, err)
+	}
+	return data, nil
+}
+
+// Earlier is how the coordinator before this one was reached; false: there was none.
+func (c *Coordinator) Earlier() (Contact, bool) { return c.earlier, c.earlier.Fleet != "" }
+
+// Announce tells nodes how to reach this coordinator.
+func (c *Coordinator) Announce(contact Contact) error {
+	contact.Generation, contact.Host, contact.PID, contact.Since = c.Generation, c.holder.Host, c.holder.PID, c.holder.Since
+	c.contact = contact
+	return c.write(contact)
+}
+
+func (c *Coordinator) write(contact Contact) error {
+	data, err := json.Marshal(contact)
+	if err == nil {
+		err = atomicfile.Write(filepath.Join(c.dir, contactFile), append(data, '\n'), secret)
+	}
+	if err != nil {
+		return fmt.Errorf("writing down how the coordinator is reached: %w", err)
+	}
+	return nil
+}
