@@ -31,7 +31,7 @@ type Policy struct {
 	RSS          func(pids []int) map[int]int64 `json:"-"`
 	// StartDelay bounds the wait after a worker that died early or could not be started. It doubles each time. 0: 100 ms.
 	StartDelay time.Duration
-	// Revoke has spans of items that are another's now: workers that are on them are ended, what waits is dropped, and nothing is reported of
+	// Revoke has spans of items, ascending, that are another's now: workers that are on them are ended, what waits is dropped, and nothing is reported of
 	// them. Items that such a worker had besides go to other workers. May be nil.
 	Revoke <-chan []Span `json:"-"`
 	// Looked is called each time that the backbone has looked at its workers, at least every LookEvery while it has any (0: its own choice). It

@@ -39,6 +39,8 @@ const (
 	Skips Feature = "skips"
 	// Last: its scripted workers are the last to have an item, and say what became of its output.
 	Last Feature = "last"
+	// Revoking is Options.Revoke: items that it must give up.
+	Revoking Feature = "revoking"
 	// Thrift: no more workers are started than there are items.
 	Thrift Feature = "thrift"
 )
@@ -212,7 +214,7 @@ func Suite(t *testing.T, run Run, lacks ...Feature) {
 			for _, f := range []struct {
 				feature Feature
 				test    func(*testing.T, Run, bool)
-			}{{Retries, retries}, {Timeouts, timeouts}, {Recycling, recycling}, {Last, unwritten}} {
+			}{{Retries, retries}, {Timeouts, timeouts}, {Recycling, recycling}, {Last, unwritten}, {Revoking, revoking}} {
 				if !slices.Contains(lacks, f.feature) {
 					t.Run(string(f.feature), func(t *testing.T) { f.test(t, run, beats) })
 				}

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/relay"
 )
 
 // Seat is a place for one worker: its index within a stage. A backbone without stages has one, 0.
@@ -53,6 +54,9 @@ type Planner[Q, A any, W backbones.Process[Q, A]] interface {
 	Describe(at Seat, seen Sighting) string
 	// Late says that the host is about to end a worker that has been on an item for too long.
 	Late(at Seat, seen Sighting)
+	// Revoke drops items that wait and are in spans, which ascend. It returns the workers that have some of them: the crew ends these, and
+	// Died reports nothing of those items.
+	Revoke(spans []backbones.Span) []Seat
 	// Retire gives a worker no more requests. Spent lists retired workers that have answered everything.
 	Retire(at Seat)
 	Spent() []Seat
@@ -115,15 +119,15 @@ func (c *Crew[Q, A, W]) Run(ctx context.Context, src backbones.Source, sink back
 	readCtx, stopReading := context.WithCancel(ctx)
 	startCtx, stopStarting := context.WithCancel(ctx)
 	defer stopStarting()
-	blocks, readerDone := readAhead(readCtx, src)
+	blocks, readerDone := relay.ReadAhead(readCtx, src)
 	seats := 0
 	for _, s := range c.opts.Stages {
 		seats += s.Seats
 	}
 	r := &run[Q, A, W]{
-		Crew: c, events: make(chan event[A, W], 4*seats), blocks: blocks, outbox: newOutbox(sink), clock: newClock(c.policy.Now),
+		Crew: c, events: make(chan event[A, W], 4*seats), blocks: blocks, outbox: relay.NewOutbox(sink), clock: newClock(c.policy.Now),
 		members: map[Seat]*member[W]{}, counts: make([]int, len(c.opts.Stages)), health: map[Seat]*health{},
-		dog: watchdog{itemTimeout: c.policy.ItemTimeout, stallAfter: c.policy.StallAfter, seen: map[Seat]Sighting{}},
+		dog: watchdog{itemTimeout: c.policy.ItemTimeout, stallAfter: c.policy.StallAfter, every: c.policy.LookEvery, seen: map[Seat]Sighting{}},
 	}
 	r.leaving = newFarewell(c.policy.CloseTimeout, c.log, c.name)
 	defer r.clock.stop()
@@ -132,9 +136,9 @@ func (c *Crew[Q, A, W]) Run(ctx context.Context, src backbones.Source, sink back
 	// A worker that is still being opened has nothing to close.
 	stopStarting()
 	r.leave(ctx)
-	r.end(r.outbox.close(ctx, c.policy.Grace))
+	r.end(r.outbox.Close(ctx, c.policy.Grace))
 	// A source may wait for the same thing as the sink.
-	within(ctx, c.policy.Grace, readerDone)
+	relay.Within(ctx, c.policy.Grace, readerDone)
 	if r.stop == nil && ctx.Err() != nil && !c.planner.Finished() {
 		return ctx.Err()
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/relay"
 )
 
 type eventKind int
@@ -30,8 +31,8 @@ type event[A, W any] struct {
 type run[Q, A any, W backbones.Process[Q, A]] struct {
 	*Crew[Q, A, W]
 	events chan event[A, W]
-	blocks <-chan read
-	outbox *outbox
+	blocks <-chan relay.Read
+	outbox *relay.Outbox
 	clock  clock
 	// members are the taken seats, counts their number by stage. starting of them have no worker yet.
 	members  map[Seat]*member[W]
@@ -56,28 +57,30 @@ func (r *run[Q, A, W]) loop(ctx, startCtx context.Context, stopStarting func()) 
 	for {
 		r.planner.At(r.clock.now())
 		r.abandon()
-		if !r.outbox.full() {
+		if !r.outbox.Full() {
 			r.dispatch(startCtx)
 		}
 		if r.done() {
 			return
 		}
 		blocks := r.blocks
-		if r.stop != nil || r.outbox.full() || !r.planner.Wants() {
+		if r.stop != nil || r.outbox.Full() || !r.planner.Wants() {
 			blocks = nil
 		}
-		send, first := r.outbox.next()
+		send, first := r.outbox.Next()
 		select {
 		case b := <-blocks:
 			r.took(b)
 		case e := <-r.events:
 			r.handle(e)
 		case send <- first:
-			r.outbox.sent()
-		case err := <-r.outbox.failed:
+			r.outbox.Sent()
+		case err := <-r.outbox.Failed:
 			r.end(err)
 		case <-r.clock.ring(r.wake()):
 			r.tick()
+		case items := <-r.policy.Revoke:
+			r.revoke(items)
 		case <-drain:
 			drain = nil
 			r.end(backbones.ErrDrained)
@@ -129,16 +132,16 @@ func (r *run[Q, A, W]) done() bool {
 	return r.planner.Finished()
 }
 
-func (r *run[Q, A, W]) took(b read) {
+func (r *run[Q, A, W]) took(b relay.Read) {
 	r.dog.move()
-	if b.err == nil {
-		r.planner.Add(b.block)
+	if b.Err == nil {
+		r.planner.Add(b.Block)
 		return
 	}
 	r.ended = true
 	r.planner.End()
-	if !errors.Is(b.err, io.EOF) {
-		r.end(b.err)
+	if !errors.Is(b.Err, io.EOF) {
+		r.end(b.Err)
 	}
 }
 
@@ -184,7 +187,7 @@ func (r *run[Q, A, W]) wake() time.Duration {
 			sooner(at)
 		}
 	}
-	if len(r.members) > r.starting || r.dog.stallAfter > 0 {
+	if len(r.members) > r.starting || r.dog.stallAfter > 0 || r.policy.Looked != nil && len(r.members) > 0 {
 		sooner(r.clock.watched + r.dog.interval())
 	}
 	if r.policy.WorkerMaxRSS > 0 && len(r.members) > r.starting {

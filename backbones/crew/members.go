@@ -17,6 +17,8 @@ type member[W any] struct {
 	broken *breach
 	// late: the host ended it because it was on an item for too long.
 	late bool
+	// revoked: the host ended it because items that it had are another's.
+	revoked bool
 }
 
 // breach is a breach of the protocol.
@@ -73,7 +75,7 @@ func (r *run[Q, A, W]) vacate(at Seat) {
 }
 
 func (r *run[Q, A, W]) answered(e event[A, W]) {
-	if r.members[e.at].broken != nil {
+	if m := r.members[e.at]; m.broken != nil || m.revoked {
 		return
 	}
 	out, err := r.planner.Answered(e.at, e.answer)
@@ -92,7 +94,7 @@ func (r *run[Q, A, W]) report(at Seat, out backbones.Outcomes) {
 	for i := range out.Failed {
 		out.Failed[i].Failure.Worker = out.Worker
 	}
-	r.outbox.put(out)
+	r.outbox.Put(out)
 }
 
 // violated ends a worker that broke the protocol.
@@ -131,7 +133,7 @@ func (r *run[Q, A, W]) exited(at Seat) {
 		r.breach(breach{what: exit.Reason, rule: exit.Rule})
 	}
 	_, busy := r.planner.Where(at)
-	out, fate := r.planner.Died(at, exit, r.killed || broke)
+	out, fate := r.planner.Died(at, exit, r.killed || broke || m.revoked)
 	r.dog.gone(at)
 	r.leaving.gone(at, exit, r.killed || broke && (m.broken == nil || !m.broken.closing))
 	r.closing.Store(int64(r.leaving.waiting()))
@@ -139,7 +141,7 @@ func (r *run[Q, A, W]) exited(at Seat) {
 	if !busy && (exit.Code == 0 || closing) || r.stop != nil {
 		return
 	}
-	if !m.late {
+	if !m.late && !m.revoked {
 		r.log.Warn("a worker died and is replaced", r.about(at, m.worker, "how", exit.String(), "stderr", exit.LastLine())...)
 	}
 	switch h := r.healthOf(at); fate {
@@ -240,13 +242,13 @@ func (r *run[Q, A, W]) leave(ctx context.Context) {
 			}
 		}
 		next, _ := r.leaving.next()
-		send, first := r.outbox.next()
+		send, first := r.outbox.Next()
 		select {
 		case e := <-r.events:
 			r.handle(e)
 		case send <- first:
-			r.outbox.sent()
-		case err := <-r.outbox.failed:
+			r.outbox.Sent()
+		case err := <-r.outbox.Failed:
 			r.end(err)
 		case <-r.clock.ring(next):
 			r.clock.rang()

@@ -41,6 +41,9 @@ type watchdog struct {
 	// stallAfter is the time without progress until a warning; 0: no warning.
 	stallAfter time.Duration
 
+	// every bounds the time between two looks; 0: no bound.
+	every time.Duration
+
 	// clock is the watched time. A long gap between two looks counts little: this process or the machine stood still, and so did
 	// the workers.
 	clock time.Duration
@@ -58,7 +61,11 @@ func (w *watchdog) interval() time.Duration {
 			shorter = min(shorter, limit)
 		}
 	}
-	return min(max(shorter/parts, shortest), longest)
+	interval := min(max(shorter/parts, shortest), longest)
+	if w.every > 0 {
+		interval = min(interval, w.every)
+	}
+	return interval
 }
 
 // pass lets time pass.
@@ -131,6 +138,9 @@ func (r *run[Q, A, W]) watch() {
 		r.planner.Late(at, seen)
 		r.dog.gone(at)
 		m.worker.Kill()
+	}
+	if r.policy.Looked != nil && len(r.members) > 0 {
+		r.policy.Looked()
 	}
 	if still, due := r.dog.stalled(); due {
 		r.warnOfStall(still.Round(100 * time.Millisecond))

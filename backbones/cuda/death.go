@@ -24,6 +24,8 @@ func (s *scheduler) Died(at crew.Seat, exit backbones.Exit, byHost bool) (out ba
 	}
 	for i, j := range l.flights {
 		switch {
+		case len(j.revoked) > 0:
+			s.reload(j, j.revoked)
 		case i > 0:
 			// It may have been begun. Alone, its next try tells.
 			j.alone = true

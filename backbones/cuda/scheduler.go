@@ -42,6 +42,8 @@ type job struct {
 	loaded, result *backbones.Payload
 	// spent is the mean time of an item in the stages so far.
 	spent time.Duration
+	// revoked are items of it that are another's now, in ascending order.
+	revoked []backbones.Span
 	// in is the memory for loading, out the memory for the device; may be zero.
 	in, out backbones.Region
 }

@@ -46,4 +46,6 @@ func (p *Puller) Run(ctx context.Context, b backbones.Backbone) error { return c
 // QuarantinedError ends a node that only fails.
 type QuarantinedError struct{ Why string }
 
-func (e *QuarantinedError) Error() string { return "the coordinator gives this node no more items: " + e.Why }
+func (e *QuarantinedError) Error() string {
+	return "the coordinator gives this node no more items: " + e.Why
+}

@@ -19,6 +19,7 @@ func (s *scheduler) died(worker int, beats []backbones.Beat, exit backbones.Exit
 	delete(s.lanes, worker)
 	d := death{scheduler: s, lane: l, exit: exit, byHost: byHost || l.late != nil, out: &out}
 	for i, f := range l.flights {
+		d.revoked = f.revoked
 		beat, ok := beatOf(beats, f)
 		switch {
 		case ok:
@@ -26,7 +27,7 @@ func (s *scheduler) died(worker int, beats []backbones.Beat, exit backbones.Exit
 		case beats == nil && i == 0:
 			d.bisect(f)
 		default:
-			s.again(f.job)
+			d.again(f.job)
 		}
 	}
 	switch {
@@ -56,6 +57,15 @@ type death struct {
 	out    *backbones.Outcomes
 	// blamed: an item is known to have been worked on.
 	blamed bool
+	// revoked are items of the flight at hand that are another's now.
+	revoked []backbones.Span
+}
+
+// again passes on what is still ours of a job.
+func (d *death) again(j job) {
+	if left := j.without(d.revoked); left.count > 0 {
+		d.scheduler.again(left)
+	}
 }
 
 // takeBack concludes the items that a beat shows as finished, and passes on the rest.
@@ -63,11 +73,18 @@ func (d *death) takeBack(f flight, beat backbones.Beat) {
 	begun := max(beat.Index, 0)
 	marks := make([]byte, begun)
 	copy(marks, beat.Outcomes)
+	if len(d.revoked) > 0 {
+		marks = f.ours(marks)
+	}
 	d.out.Done = collect(d.out.Done, f.parts, marks, begun, backbones.OutcomeDone)
 	d.out.Skipped = collect(d.out.Skipped, f.parts, marks, begun, backbones.OutcomeSkipped)
 	items := cut.Cursor{Parts: f.parts}
 	for i, m := range marks {
-		if m != backbones.OutcomeFailed {
+		switch m {
+		case revoked:
+			continue
+		case backbones.OutcomeFailed:
+		default:
 			d.lane.concluded++
 			continue
 		}
@@ -80,7 +97,7 @@ func (d *death) takeBack(f flight, beat backbones.Beat) {
 	if begun == f.count {
 		return
 	}
-	if d.onItem(f, begun) {
+	if !cut.Has(cut.Slice(f.parts, begun, 1), d.revoked) && d.onItem(f, begun) {
 		begun++
 	}
 	if begun < f.count {
@@ -136,6 +153,9 @@ func (d *death) tookTooLong(f flight, position int) {
 // bisect finds the item that ended a worker without a heartbeat page: it halves the chunk until the item is alone. Only that item
 // fails.
 func (d *death) bisect(f flight) {
+	if f.job = f.without(d.revoked); f.count == 0 {
+		return
+	}
 	late := d.lane.late != nil && d.lane.late.Request == f.id
 	switch {
 	case late && f.count == 1:

@@ -57,6 +57,8 @@ type flight struct {
 	job
 	id   uint64
 	slot int
+	// revoked are items of it that are another's now, in ascending order.
+	revoked []backbones.Span
 }
 
 // job is some items, not always consecutive.

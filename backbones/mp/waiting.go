@@ -102,6 +102,9 @@ func (l later) Less(i, j int) bool {
 }
 func (l later) Swap(i, j int) { l[i], l[j] = l[j], l[i] }
 
+// order makes a heap of it again.
+func (l *later) order() { heap.Init(l) }
+
 // Push implements heap.Interface.
 func (l *later) Push(x any) {
 	one, _ := x.(waiter)

@@ -1,4 +1,5 @@
-package crew
+// Package relay passes blocks from a source and outcomes to a sink in goroutines of their own, so that neither can block a backbone's loop.
+package relay
 
 import (
 	"context"
@@ -11,25 +12,27 @@ import (
 // maxUnsaid is the number of waiting outcomes at which nothing more is dispatched.
 const maxUnsaid = 64
 
-// outbox passes outcomes to the sink in a goroutine of its own: a sink on a disk that does not answer must not block the loop.
-type outbox struct {
+// Outbox passes outcomes to a sink in a goroutine of its own: a sink on a disk that does not answer must not block a loop. One goroutine
+// calls its methods.
+type Outbox struct {
 	out chan backbones.Outcomes
 	// waiting are the outcomes that out has no room for.
 	waiting []backbones.Outcomes
-	// failed has the sink's first error.
-	failed chan error
+	// Failed has the sink's first error.
+	Failed chan error
 	done   chan struct{}
 }
 
-func newOutbox(sink backbones.Sink) *outbox {
+// NewOutbox returns an outbox for a sink. Close ends its goroutine.
+func NewOutbox(sink backbones.Sink) *Outbox {
 	outcomes := make(chan backbones.Outcomes, maxUnsaid)
-	o := &outbox{out: outcomes, failed: make(chan error, 1), done: make(chan struct{})}
+	o := &Outbox{out: outcomes, Failed: make(chan error, 1), done: make(chan struct{})}
 	go func() {
 		defer close(o.done)
 		for out := range outcomes {
 			if err := sink(out); err != nil {
 				select {
-				case o.failed <- err:
+				case o.Failed <- err:
 				default:
 				}
 			}
@@ -38,8 +41,8 @@ func newOutbox(sink backbones.Sink) *outbox {
 	return o
 }
 
-// put adds outcomes.
-func (o *outbox) put(out backbones.Outcomes) {
+// Put adds outcomes.
+func (o *Outbox) Put(out backbones.Outcomes) {
 	if len(out.Done)+len(out.Skipped)+len(out.Failed) == 0 {
 		return
 	}
@@ -53,41 +56,42 @@ func (o *outbox) put(out backbones.Outcomes) {
 	o.waiting = append(o.waiting, out)
 }
 
-// full reports whether the sink must take something before more is dispatched.
-func (o *outbox) full() bool { return len(o.waiting) > 0 }
+// Full reports whether the sink must take something before more is dispatched.
+func (o *Outbox) Full() bool { return len(o.waiting) > 0 }
 
-// next is what to send and where; a nil channel if there is nothing. The sender calls sent afterwards.
-func (o *outbox) next() (chan<- backbones.Outcomes, backbones.Outcomes) {
+// Next is what to send and where; a nil channel if there is nothing. The sender calls Sent afterwards.
+func (o *Outbox) Next() (chan<- backbones.Outcomes, backbones.Outcomes) {
 	if len(o.waiting) == 0 {
 		return nil, backbones.Outcomes{}
 	}
 	return o.out, o.waiting[0]
 }
 
-func (o *outbox) sent() {
+// Sent removes what was sent.
+func (o *Outbox) Sent() {
 	o.waiting[0] = backbones.Outcomes{}
 	if o.waiting = o.waiting[1:]; len(o.waiting) == 0 {
 		o.waiting = nil
 	}
 }
 
-// close passes the rest to the sink and waits for it, after ctx is cancelled only for grace. It returns the sink's first error, unless
+// Close passes the rest to the sink and waits for it, after ctx is cancelled only for grace. It returns the sink's first error, unless
 // it was received before.
-func (o *outbox) close(ctx context.Context, grace time.Duration) error {
+func (o *Outbox) Close(ctx context.Context, grace time.Duration) error {
 	var late <-chan time.Time
 	cancelled := ctx.Done()
 	for {
-		send, first := o.next()
+		send, first := o.Next()
 		if send == nil && o.out != nil {
 			close(o.out)
 			o.out = nil
 		}
 		select {
 		case send <- first:
-			o.sent()
+			o.Sent()
 		case <-o.done:
 			select {
-			case err := <-o.failed:
+			case err := <-o.Failed:
 				return err
 			default:
 				return nil
