@@ -1,0 +1,168 @@
+package queue
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Address is where a server is, and how to connect to it.
+type Address struct {
+	// URL is "nats://HOST:PORT", "tls://HOST:PORT", "ws://…" or "wss://…". A user and a password in it are those of a team's server.
+	URL string
+	// Secret is the run's. Its fingerprint, if it has one, is what the server must show.
+	Secret Secret
+	// Credentials is the path of a credentials file of a team's server; may be empty.
+	Credentials string
+	// Authorities is the path of a PEM file with certificates that sign the server's; empty: the system's.
+	Authorities string
+}
+
+// DefaultPort is the port of a URL without one.
+const DefaultPort = "4222"
+
+// ParseURL reads the URL of a server. token is what stood in it as in nats://TOKEN@host: everybody on a machine sees command lines, so the
+// caller warns.
+func ParseURL(text string) (cleaned, token string, err error) {
+	whole := text
+	if !strings.Contains(whole, "://") {
+		whole = "nats://" + whole
+	}
+	u, err := url.Parse(whole)
+	switch {
+	case err != nil || u.Hostname() == "":
+		return "", "", fmt.Errorf("%s is not a server's URL: write nats://HOST:PORT", redact(text))
+	case u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss":
+		return "", "", fmt.Errorf("%s begins with %s://: write nats://HOST:PORT, tls://, ws:// or wss://", redact(text), u.Scheme)
+	case u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/" && (u.Scheme == "nats" || u.Scheme == "tls"):
+		return "", "", fmt.Errorf("%s has more than a server's address: write nats://HOST:PORT", redact(text))
+	}
+	if u.Port() == "" && (u.Scheme == "nats" || u.Scheme == "tls") {
+		u.Host = net.JoinHostPort(u.Hostname(), DefaultPort)
+	}
+	if u.User != nil {
+		if _, password := u.User.Password(); !password {
+			token, u.User = u.User.Username(), nil
+		}
+	}
+	u.Path = strings.TrimSuffix(u.Path, "/")
+	return u.String(), token, nil
+}
+
+// redact leaves out what may be secret in a URL.
+func redact(text string) string {
+	if at := strings.LastIndex(text, "@"); at >= 0 {
+		if scheme := strings.Index(text, "://"); scheme >= 0 && scheme < at {
+			return text[:scheme+3] + "…" + text[at:]
+		}
+		return "…" + text[at:]
+	}
+	return text
+}
+
+// options are those of a connection. user and password are for a server that asks for them, where neither URL nor file has others.
+func (a Address) options(user, password string) ([]nats.Option, error) {
+	var all []nats.Option
+	u, err := url.Parse(a.URL)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case a.Credentials != "":
+		if _, err := os.Stat(a.Credentials); err != nil {
+			return nil, refuse(Denied, "cannot read the credentials file: %s", err)
+		}
+		all = append(all, nats.UserCredentials(a.Credentials))
+	case u.User == nil && user != "":
+		all = append(all, nats.UserInfo(user, password))
+	}
+	switch {
+	case a.Secret.Fingerprint != "":
+		all = append(all, nats.Secure(pinned(a.Secret.Fingerprint)))
+	case a.Authorities != "":
+		text, err := os.ReadFile(a.Authorities)
+		if err != nil {
+			return nil, refuse(WrongCertificate, "cannot read the authorities' certificates: %s", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(text) {
+			return nil, refuse(WrongCertificate, "%s has no certificates", a.Authorities)
+		}
+		all = append(all, nats.Secure(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}))
+	}
+	return all, nil
+}
+
+// connect connects to one address. The error is a Refused.
+func connect(ctx context.Context, a Address, user, password string, more ...nats.Option) (*nats.Conn, error) {
+	options, err := a.options(user, password)
+	if err != nil {
+		return nil, err
+	}
+	// A dial that ctx ends is not waited for.
+	type result struct {
+		nc  *nats.Conn
+		err error
+	}
+	c := make(chan result, 1)
+	go func() {
+		nc, err := nats.Connect(a.URL, append(more, options...)...)
+		c <- result{nc, err}
+	}()
+	select {
+	case r := <-c:
+		if r.err != nil {
+			return nil, a.explain(r.err)
+		}
+		return r.nc, nil
+	case <-ctx.Done():
+		go func() {
+			if r := <-c; r.nc != nil {
+				r.nc.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+// explain says what an error of connecting means.
+func (a Address) explain(err error) error {
+	at := redact(a.URL)
+	var unknown x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var tlsErr *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, errPinned):
+		return refuse(WrongCertificate, "the server at %s shows another certificate than the token names: it is the server of another run, or somebody stands between; copy the token file again if the run was made anew", at)
+	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid), errors.As(err, &tlsErr):
+		return refuse(WrongCertificate, "the certificate of the server at %s is not known here (%s): use the whole token file of the run, which names it, or give the authority's certificate", at, err)
+	case errors.Is(err, nats.ErrSecureConnWanted):
+		return refuse(WrongCertificate, "the server at %s has no TLS, and the token names a certificate: it is not the server of this run", at)
+	case errors.Is(err, nats.ErrSecureConnRequired):
+		return refuse(WrongCertificate, "the server at %s asks for TLS", at)
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
+		if a.Credentials != "" || strings.Contains(a.URL, "@") {
+			return refuse(Denied, "the server at %s does not take the credentials", at)
+		}
+		return refuse(WrongToken, "the server at %s does not take the token", at)
+	case errors.Is(err, nats.ErrMaxConnectionsExceeded):
+		return refuse(Limits, "the server at %s has as many connections as it may have", at)
+	case errors.Is(err, nats.ErrNoServers), isNetwork(err):
+		return refuse(Unreachable, "nothing answers at %s (%s)", at, strings.TrimPrefix(err.Error(), "nats: "))
+	}
+	return refuse(Unreachable, "cannot connect to %s: %s", at, err)
+}
+
+func isNetwork(err error) bool {
+	var n net.Error
+	return errors.As(err, &n)
+}

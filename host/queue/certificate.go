@@ -1,0 +1,75 @@
+package queue
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+)
+
+// NewCertificate makes a certificate that signs itself, with its key, as PEM. Nodes know it by its fingerprint, so it names no host and is
+// not checked against a clock.
+func NewCertificate() ([]byte, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: new(big.Int).SetBytes(random(16)),
+		Subject:      pkix.Name{CommonName: "kagurazaka coordinator"},
+		NotBefore:    now.Add(-24 * time.Hour),
+		NotAfter:     now.AddDate(10, 0, 0),
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		return nil, err
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	_ = pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: der})
+	_ = pem.Encode(&out, &pem.Block{Type: "PRIVATE KEY", Bytes: key})
+	return out.Bytes(), nil
+}
+
+// ParseCertificate reads a certificate with its key, as NewCertificate writes them.
+func ParseCertificate(text []byte) (*tls.Certificate, error) {
+	c, err := tls.X509KeyPair(text, text)
+	if err != nil {
+		return nil, fmt.Errorf("this is not a certificate with its key: %w", err)
+	}
+	return &c, nil
+}
+
+// Fingerprint is how nodes know a certificate.
+func Fingerprint(c *tls.Certificate) string { return hash(c.Certificate[0]) }
+
+// errPinned is the error of a server that shows another certificate than the secret names.
+var errPinned = errors.New("the server shows another certificate")
+
+// pinned takes one certificate, whoever has signed it.
+func pinned(want string) *tls.Config {
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS13,
+		InsecureSkipVerify: true, // VerifyConnection does more
+		VerifyConnection: func(s tls.ConnectionState) error {
+			if len(s.PeerCertificates) == 0 || !same(hash(s.PeerCertificates[0].Raw), want) {
+				return errPinned
+			}
+			return nil
+		},
+	}
+}

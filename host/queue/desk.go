@@ -1,0 +1,429 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/kagurazaka/kagurazaka/backbones/lease"
+)
+
+const (
+	// beatEvery is how often a node shows that it is alive, lostAfter how long it may be silent.
+	beatEvery = 20 * time.Second
+	lostAfter = 70 * time.Second
+	// goneAfter is how long a node may be without a connection, where the server tells of that.
+	goneAfter = 5 * time.Second
+	// requestRate and requestBurst bound what one node may ask for, in requests a second.
+	requestRate  = 5_000
+	requestBurst = 10_000
+	// maxCalls is how many calls of one node may be in pieces at once, maxUploads what all of them may take.
+	maxCalls   = 4
+	maxUploads = 256 << 20
+	maxName    = 64
+)
+
+// Hello is what a node says of itself when it joins.
+type Hello struct {
+	// Name is the name that it would like to have; empty: its host's.
+	Name, Host string
+	PID        int
+	Workers    int
+	// Version is the node's version, for messages.
+	Version string
+}
+
+// member is a node that has joined.
+type member struct {
+	id   string
+	node lease.Node
+	seen time.Time
+	// gone is since when it has no connection, where that is known.
+	gone time.Time
+	// allowance is how many requests it may still send, as of seen.
+	allowance float64
+	uploads   map[uint64]*upload
+	answers   map[uint64][]byte
+}
+
+// upload is a request that comes in parts.
+type upload struct {
+	body []byte
+	next int
+}
+
+// desk answers the nodes' requests, one after another.
+type desk struct {
+	queue *Queue
+	book  lease.Desk
+
+	mu      sync.Mutex
+	members map[string]*member
+	names   map[string]*member
+	// uploaded is what all uploads take.
+	uploaded int
+	// left is closed, and made anew, when a node leaves.
+	left chan struct{}
+}
+
+func newDesk(q *Queue, book lease.Desk) *desk {
+	return &desk{queue: q, book: book, members: map[string]*member{}, names: map[string]*member{}, left: make(chan struct{})}
+}
+
+// handle answers one request.
+func (d *desk) handle(m *nats.Msg) {
+	id := strings.TrimPrefix(m.Subject, d.queue.names.deskPrefix)
+	if m.Reply == "" || !isID(id) {
+		return
+	}
+	q, err := decodeRequest(m.Data)
+	if err != nil {
+		if len(m.Data) > 0 && m.Data[0] != Protocol {
+			d.reply(m, refusal(refuse(WrongVersion, "the coordinator (%s) speaks another version of the messages (%d): use the same version of kagurazaka on all machines", d.queue.options.Version, Protocol)))
+		} else {
+			d.reply(m, refusal(refuse(NotAdmitted, "the coordinator does not understand the message")))
+		}
+		return
+	}
+	if q.op == opJoin {
+		d.reply(m, d.join(id, q.body))
+		return
+	}
+	now := time.Now()
+	d.mu.Lock()
+	member := d.members[id]
+	if member == nil {
+		d.mu.Unlock()
+		d.reply(m, answer{status: statusUnknown})
+		return
+	}
+	member.allowance = min(requestBurst, member.allowance+now.Sub(member.seen).Seconds()*requestRate) - 1
+	member.seen, member.gone = now, time.Time{}
+	if member.allowance < 0 {
+		d.mu.Unlock() // a flood is not answered
+		return
+	}
+	body, whole, st := d.collect(member, q)
+	d.mu.Unlock()
+	if !whole {
+		d.reply(m, answer{status: st})
+		return
+	}
+	if q.op == opFetch {
+		d.reply(m, d.fetch(member, body))
+		return
+	}
+	result, err := d.serve(member, q.op, body)
+	if err != nil {
+		d.reply(m, refusal(refuse(NotAdmitted, "the coordinator does not understand the message")))
+		return
+	}
+	a := answer{status: statusOK, parts: pieces(len(result)), body: result}
+	if a.parts > 1 {
+		d.mu.Lock()
+		if len(member.answers) >= maxCalls {
+			clear(member.answers)
+		}
+		member.answers[q.call] = result
+		d.mu.Unlock()
+		a.body = piece(result, 0)
+	}
+	d.reply(m, a)
+}
+
+// collect puts a request's parts together. The lock is held.
+func (d *desk) collect(m *member, q request) (body []byte, whole bool, st status) {
+	if q.parts == 1 {
+		return q.body, true, 0
+	}
+	if len(q.body) > pieceBytes {
+		return nil, false, statusAgain
+	}
+	u := m.uploads[q.call]
+	if q.part == 0 && (u == nil || u.next != 1) {
+		if u != nil {
+			d.forget(m, q.call)
+		}
+		if len(m.uploads) >= maxCalls {
+			for call := range m.uploads {
+				d.forget(m, call)
+			}
+		}
+		u = &upload{}
+		m.uploads[q.call] = u
+	}
+	switch {
+	case u == nil || q.part > u.next:
+		return nil, false, statusAgain
+	case q.part < u.next: // sent again, because the answer was lost
+		return nil, false, statusOK
+	case d.uploaded+len(q.body) > maxUploads:
+		d.forget(m, q.call)
+		return nil, false, statusAgain
+	}
+	u.body = append(u.body, q.body...)
+	u.next++
+	d.uploaded += len(q.body)
+	if u.next < q.parts {
+		return nil, false, statusOK
+	}
+	d.forget(m, q.call)
+	return u.body, true, 0
+}
+
+// forget drops an upload. The lock is held.
+func (d *desk) forget(m *member, call uint64) {
+	if u := m.uploads[call]; u != nil {
+		d.uploaded -= len(u.body)
+		delete(m.uploads, call)
+	}
+}
+
+// serve answers a whole request.
+func (d *desk) serve(m *member, op op, body []byte) ([]byte, error) {
+	switch op {
+	case opClaim:
+		r := &reader{b: body}
+		c := readClaim(r)
+		if err := r.end(); err != nil {
+			return nil, err
+		}
+		return encodeClaimed(d.claim(m, c)), nil
+	case opReport:
+		r, err := decodeReport(body)
+		if err != nil {
+			return nil, err
+		}
+		r.Node = m.node.Name
+		return encodeReported(d.book.Report(r)), nil
+	case opGrant:
+		a, err := decodeAsk(body)
+		if err != nil {
+			return nil, err
+		}
+		a.Node = m.node.Name
+		return encodeGranted(d.book.Grant(a)), nil
+	case opLeave:
+		all, err := decodeGoodbye(body)
+		if err != nil {
+			return nil, err
+		}
+		d.queue.giveBack(all)
+		d.remove(m, false)
+		return nil, nil
+	}
+	return nil, errMalformed
+}
+
+// claim lets a node have a lease if it was delivered to it.
+func (d *desk) claim(m *member, c claim) lease.Claimed {
+	if c.held.Generation != d.queue.options.Generation {
+		return lease.Claimed{Refused: "the coordinator was started again"}
+	}
+	if why := d.queue.delivered(c); why != "" {
+		return lease.Claimed{Refused: why}
+	}
+	a := d.book.Claim(lease.Claim{Node: m.node.Name, Held: c.held})
+	if a.Refused == "" {
+		// The node counts the time from its claim, which is later than the delivery.
+		d.queue.Keep(c.held.ID)
+	}
+	return a
+}
+
+// fetch answers with a piece of a thing.
+func (d *desk) fetch(m *member, body []byte) answer {
+	f, err := decodeFetch(body)
+	if err != nil {
+		return refusal(refuse(NotAdmitted, "the coordinator does not understand the message"))
+	}
+	var whole []byte
+	switch f.thing {
+	case thingAnswer:
+		d.mu.Lock()
+		whole = m.answers[f.id]
+		if f.part == pieces(len(whole))-1 {
+			delete(m.answers, f.id)
+		}
+		d.mu.Unlock()
+	case thingWelcome:
+		whole = d.queue.options.Welcome
+	case thingLease:
+		whole = d.queue.large(lease.ID(f.id), f.nonce)
+	}
+	if whole == nil || f.part >= pieces(len(whole)) {
+		return answer{status: statusAgain}
+	}
+	return answer{status: statusOK, parts: pieces(len(whole)), body: piece(whole, f.part)}
+}
+
+// join takes a node in.
+func (d *desk) join(id string, body []byte) answer {
+	var h hello
+	o := &d.queue.options
+	if err := json.Unmarshal(body, &h); err != nil {
+		return refusal(refuse(NotAdmitted, "the coordinator does not understand the message"))
+	}
+	if !same(h.Proof, prove(o.Token, "node", id)) {
+		return refusal(refuse(WrongToken, "the coordinator does not take the token"))
+	}
+	if h.Protocol != Protocol {
+		return refusal(refuse(WrongVersion, "the node (version %s) and the coordinator (version %s) speak different versions of the messages (%d and %d): use the same version of kagurazaka on all machines",
+			printable(h.Version), o.Version, h.Protocol, Protocol))
+	}
+	given := Hello{Name: printable(h.Name), Host: printable(h.Host), PID: h.PID, Workers: max(h.Workers, 0), Version: printable(h.Version)}
+	if o.Admit != nil {
+		if err := o.Admit(given); err != nil {
+			return refusal(refuse(NotAdmitted, "%s", err))
+		}
+	}
+	now := time.Now()
+	d.mu.Lock()
+	m := d.members[id]
+	fresh := m == nil
+	if fresh {
+		if len(d.members) >= MaxNodes {
+			d.mu.Unlock()
+			return refusal(refuse(NotAdmitted, "the run has %d nodes already, which is the most", MaxNodes))
+		}
+		name := d.freeName(given)
+		m = &member{id: id, allowance: requestBurst, node: lease.Node{Name: name, Host: given.Host, PID: given.PID, Since: now}}
+		d.members[id], d.names[name] = m, m
+	} else {
+		for call := range m.uploads {
+			d.forget(m, call)
+		}
+	}
+	m.seen, m.gone, m.node.Workers = now, time.Time{}, given.Workers
+	m.uploads, m.answers = map[uint64]*upload{}, map[uint64][]byte{}
+	node := m.node
+	d.mu.Unlock()
+	if fresh {
+		d.book.Joined(node)
+	}
+	reply, err := json.Marshal(joined{
+		Protocol: Protocol, Proof: prove(o.Token, "desk", id), Name: node.Name, Generation: o.Generation, Ended: d.queue.hasEnded(),
+		Welcome: hash(o.Welcome), WelcomeSize: len(o.Welcome),
+	})
+	if err != nil {
+		return refusal(refuse(NotAdmitted, "%s", err))
+	}
+	return answer{status: statusOK, parts: 1, body: reply}
+}
+
+// freeName is a name that no other node has. The lock is held.
+func (d *desk) freeName(h Hello) string {
+	name := h.Name
+	if name == "" {
+		name = h.Host
+	}
+	if name == "" {
+		name = "node"
+	}
+	for i, base := 2, name; d.names[name] != nil; i++ {
+		name = base + "-" + strconv.Itoa(i)
+	}
+	return name
+}
+
+// remove takes a node out.
+func (d *desk) remove(m *member, lost bool) {
+	d.mu.Lock()
+	if d.members[m.id] != m {
+		d.mu.Unlock()
+		return
+	}
+	delete(d.members, m.id)
+	delete(d.names, m.node.Name)
+	for call := range m.uploads {
+		d.forget(m, call)
+	}
+	close(d.left)
+	d.left = make(chan struct{})
+	d.mu.Unlock()
+	d.book.Left(m.node.Name, lost)
+}
+
+// beat notes a sign of life.
+func (d *desk) beat(m *nats.Msg) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n := d.members[strings.TrimPrefix(m.Subject, d.queue.names.beatPrefix)]; n != nil {
+		now := time.Now()
+		n.allowance = min(requestBurst, n.allowance+now.Sub(n.seen).Seconds()*requestRate)
+		n.seen, n.gone = now, time.Time{}
+	}
+}
+
+// disconnected notes that a node has lost its connection.
+func (d *desk) disconnected(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n := d.members[id]; n != nil && n.gone.IsZero() {
+		n.gone = time.Now()
+	}
+}
+
+// watch tells of lost nodes until ctx ends.
+func (d *desk) watch(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			for _, m := range d.silent(now) {
+				d.remove(m, true)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (d *desk) silent(now time.Time) []*member {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var all []*member
+	for _, m := range d.members {
+		if now.Sub(m.seen) > lostAfter || !m.gone.IsZero() && now.Sub(m.gone) > goneAfter {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// empty waits until every node has left.
+func (d *desk) empty(ctx context.Context) error {
+	for {
+		d.mu.Lock()
+		n, left := len(d.members), d.left
+		d.mu.Unlock()
+		if n == 0 {
+			return nil
+		}
+		select {
+		case <-left:
+		case <-ctx.Done():
+			return fmt.Errorf("%d nodes have not left: %w", n, ctx.Err())
+		}
+	}
+}
+
+func (*desk) reply(m *nats.Msg, a answer) { _ = m.Respond(a.encode()) } // a node whose answer is lost asks again
+
+// printable bounds what a node says of itself, and leaves out what a terminal would not show as it is.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r > 0x7e {
+			return -1
+		}
+		return r
+	}, s)
+	return s[:min(len(s), maxName)]
+}

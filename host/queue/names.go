@@ -1,0 +1,41 @@
+package queue
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// names are a run's names on a server. The package's comment lists them.
+type names struct {
+	stream, consumer             string
+	lease, say, next, deskPrefix string
+	// nowhere is where nobody listens.
+	nowhere    string
+	beatPrefix string
+}
+
+func namesOf(token string) names {
+	k := key(token)
+	p := "kgz." + k
+	n := names{
+		stream: "KGZ_" + k, consumer: "nodes",
+		lease: p + ".lease", say: p + ".say", nowhere: p + ".nowhere", deskPrefix: p + ".desk.", beatPrefix: p + ".beat.",
+	}
+	n.next = "$JS.API.CONSUMER.MSG.NEXT." + n.stream + "." + n.consumer
+	return n
+}
+
+func (n names) desk(id string) string { return n.deskPrefix + id }
+func (n names) beat(id string) string { return n.beatPrefix + id }
+
+// inbox is the prefix of the subjects of answers to a node.
+func inbox(id string) string { return "_INBOX." + id }
+
+const idBytes = 16
+
+// newID makes the secret number of a node.
+func newID() string { return base64.RawURLEncoding.EncodeToString(random(idBytes)) }
+
+func isID(s string) bool {
+	return len(s) == base64.RawURLEncoding.EncodedLen(idBytes) && !strings.ContainsFunc(s, notOfToken)
+}

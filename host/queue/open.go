@@ -1,0 +1,250 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/kagurazaka/kagurazaka/backbones/lease"
+)
+
+// Open makes a run's queue in the server. The queue answers nodes once Serve was called.
+func (s *Server) Open(ctx context.Context, o Options) (*Queue, error) {
+	nc, err := nats.Connect("", append(deskOptions(), nats.InProcessServer(s.nats), nats.UserInfo(userDesk, s.gate.desk))...)
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, nc, o, s)
+}
+
+// open makes a run's queue behind a connection; server is the embedded one, or nil.
+func open(ctx context.Context, nc *nats.Conn, o Options, s *Server) (*Queue, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	q := &Queue{
+		options: o, names: namesOf(o.Token), nats: nc, js: js, server: s, window: windowBytes,
+		largest: int(min(nc.MaxPayload(), maxPayload)), entries: map[lease.ID]*entry{}, room: make(chan struct{}),
+	}
+	if s == nil {
+		if err := q.fits(ctx); err != nil {
+			nc.Close()
+			return nil, err
+		}
+	}
+	if err := q.makeStream(ctx); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return q, nil
+}
+
+func deskOptions() []nats.Option {
+	return []nats.Option{
+		nats.Name("kagurazaka coordinator"), nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond), nats.Timeout(askTimeout),
+		nats.PingInterval(20 * time.Second), nats.IgnoreAuthErrorAbort(), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
+	}
+}
+
+// Serve answers nodes until Close. It is called once.
+func (q *Queue) Serve(book lease.Desk) error {
+	d := newDesk(q, book)
+	q.mu.Lock()
+	q.desk = d
+	q.mu.Unlock()
+	requests, err := q.nats.Subscribe(q.names.deskPrefix+"*", d.handle)
+	if err != nil {
+		return err
+	}
+	// What does not fit is asked again.
+	if err := requests.SetPendingLimits(512<<10, 128<<20); err != nil {
+		return err
+	}
+	if _, err := q.nats.Subscribe(q.names.beatPrefix+"*", d.beat); err != nil {
+		return err
+	}
+	if _, err := q.nats.Subscribe(q.names.say, q.hear); err != nil {
+		return err
+	}
+	if err := q.listenForGone(d); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d.watch(ctx)
+	}()
+	q.stop = func() {
+		cancel()
+		<-done
+	}
+	if err := q.nats.Flush(); err != nil {
+		return err
+	}
+	return q.say()
+}
+
+// listenForGone hears from an embedded server which nodes lose their connection.
+func (q *Queue) listenForGone(d *desk) error {
+	if q.server == nil {
+		return nil
+	}
+	nc, err := nats.Connect("", append(deskOptions(), nats.InProcessServer(q.server.nats), nats.UserInfo(userEvents, q.server.gate.desk))...)
+	if err != nil {
+		return err
+	}
+	q.events = nc
+	_, err = nc.Subscribe("$SYS.ACCOUNT.*.DISCONNECT", func(m *nats.Msg) {
+		var event struct {
+			Client struct {
+				User string `json:"user"`
+			} `json:"client"`
+		}
+		if json.Unmarshal(m.Data, &event) == nil {
+			d.disconnected(event.Client.User)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return nc.Flush()
+}
+
+// makeStream makes the stream and its consumer anew, empty.
+func (q *Queue) makeStream(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 4*askTimeout)
+	defer cancel()
+	generation := strconv.FormatUint(q.options.Generation, 10)
+	if old, err := q.js.Stream(ctx, q.names.stream); err == nil {
+		if g, err := strconv.ParseUint(old.CachedInfo().Config.Metadata["generation"], 10, 64); err == nil && g > q.options.Generation {
+			return refuse(Taken, "another coordinator of this run has been started after this one")
+		}
+	}
+	if err := q.js.DeleteStream(ctx, q.names.stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return err
+	}
+	stream, err := q.js.CreateStream(ctx, jetstream.StreamConfig{
+		Name: q.names.stream, Subjects: []string{q.names.lease}, Description: "kagurazaka run " + q.options.Run,
+		Metadata: map[string]string{"run": q.options.Run, "generation": generation},
+		Storage:  jetstream.MemoryStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, Replicas: 1,
+		MaxMsgs: 2 * windowLeases, MaxBytes: int64(q.window) + int64(q.window)/8, Duplicates: 2 * time.Minute,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		Durable: q.names.consumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: q.options.LeaseTime, MaxDeliver: -1,
+		MaxWaiting: 2 * MaxNodes, MaxAckPending: 2 * windowLeases, MemoryStorage: true, Replicas: 1,
+	})
+	return err
+}
+
+// say tells every node how the run stands.
+func (q *Queue) say() error {
+	q.mu.Lock()
+	s := saying{Generation: q.options.Generation, Renewed: q.era, Ended: q.ended}
+	q.mu.Unlock()
+	s.Proof = s.prove(q.options.Token)
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	if err := q.nats.Publish(q.names.say, b); err != nil {
+		return err
+	}
+	return q.nats.Flush()
+}
+
+// hear ends the queue when a later coordinator has taken it over.
+func (q *Queue) hear(m *nats.Msg) {
+	var s saying
+	if json.Unmarshal(m.Data, &s) != nil || !same(s.Proof, s.prove(q.options.Token)) || s.Generation <= q.options.Generation {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.over == nil {
+		q.over = refuse(Taken, "another coordinator of this run has been started after this one")
+		close(q.room)
+		q.room = make(chan struct{})
+	}
+}
+
+// delivered notes the delivery that is claimed; otherwise it says why the lease is not to be had.
+func (q *Queue) delivered(c claim) string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e := q.entries[c.held.ID]
+	switch {
+	case e == nil:
+		return "the lease is finished"
+	case e.nonce != c.nonce:
+		return "the lease was not delivered to this node"
+	}
+	e.delivery = max(c.delivery, 1)
+	return ""
+}
+
+// giveBack takes deliveries back that nobody has claimed.
+func (q *Queue) giveBack(all []claim) {
+	for _, c := range all {
+		if c.held.Generation == q.options.Generation && q.delivered(c) == "" {
+			q.Back(c.held.ID)
+		}
+	}
+}
+
+// large is the blocks of a lease that is larger than a message, for a node that was told of it.
+func (q *Queue) large(id lease.ID, nonce uint64) []byte {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if e := q.entries[id]; e != nil && e.nonce == nonce {
+		return e.blocks
+	}
+	return nil
+}
+
+func (q *Queue) hasEnded() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.ended
+}
+
+// Close ends the queue, and removes its stream from a team's server.
+func (q *Queue) Close() {
+	q.close.Do(func() {
+		if q.stop != nil {
+			q.stop()
+		}
+		if q.events != nil {
+			q.events.Close()
+		}
+		if q.server == nil {
+			ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+			defer cancel()
+			_ = q.js.DeleteStream(ctx, q.names.stream) // the next coordinator does
+		}
+		q.mu.Lock()
+		if q.over == nil {
+			q.over = errors.New("the queue is closed")
+		}
+		close(q.room)
+		q.room = make(chan struct{})
+		q.mu.Unlock()
+		q.nats.Close()
+	})
+}
+
+// prove shows that who says it knows the token.
+func (s saying) prove(token string) string {
+	return prove(token, "say", strings.Join([]string{strconv.FormatUint(s.Generation, 10), strconv.FormatUint(s.Renewed, 10), strconv.FormatBool(s.Ended)}, " "))
+}

@@ -1,0 +1,335 @@
+package queue
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/kagurazaka/kagurazaka/backbones/lease"
+)
+
+const (
+	// windowLeases and windowBytes bound what is published ahead.
+	windowLeases = 65_536
+	windowBytes  = 256 << 20
+	// minWindowBytes is what a team's server must have room for.
+	minWindowBytes = 16 << 20
+	// noticeBytes is what a message takes in the stream beside the lease.
+	noticeBytes = 256
+	askTimeout  = 5 * time.Second
+	retryAfter  = 200 * time.Millisecond
+)
+
+// Options are what a coordinator says of its run.
+type Options struct {
+	// Run is the run's name, for people who look at a server.
+	Run string
+	// Generation counts the coordinator's starts. One with a higher generation takes the queue over.
+	Generation uint64
+	Token      string
+	// Version is the coordinator's version, for messages.
+	Version string
+	// LeaseTime is how long a delivered lease lasts without Keep.
+	LeaseTime time.Duration
+	// Welcome is what a node gets when it joins.
+	Welcome []byte
+	// Admit may refuse a node; its error is the node's message. nil: all are taken. It must not block.
+	Admit func(Hello) error
+}
+
+// entry is a lease that is published and not done.
+type entry struct {
+	nonce uint64
+	// sequence is the stream's number; 0: not confirmed yet.
+	sequence uint64
+	// delivery is the number of the delivery that was claimed last; 0: none was.
+	delivery uint64
+	bytes    int
+	// blocks are kept where the lease is larger than a message.
+	blocks []byte
+	// done: it is to be taken out as soon as its number is known.
+	done bool
+}
+
+// Queue is the coordinator's side. It implements lease.Queue.
+type Queue struct {
+	options Options
+	names   names
+	nats    *nats.Conn
+	js      jetstream.JetStream
+	desk    *desk
+	// largest is the largest message, window how many bytes of leases the stream has room for.
+	largest int
+	window  int
+	// server is the embedded one; nil: a team's.
+	server *Server
+	// events is a connection to an embedded server that tells of nodes which lose theirs.
+	events *nats.Conn
+	stop   func()
+
+	// making is held to make the stream anew, and shared to publish.
+	making sync.RWMutex
+
+	mu      sync.Mutex
+	entries map[lease.ID]*entry
+	bytes   int
+	era     uint64
+	// room is closed, and made anew, when leases are done.
+	room chan struct{}
+	// over is why nothing can be published any more.
+	over  error
+	ended bool
+	close sync.Once
+}
+
+// Publish implements lease.Queue. Each ID is published once until Renew.
+func (q *Queue) Publish(ctx context.Context, l lease.Lease) error {
+	blocks := encodeBlocks(l.Blocks)
+	if len(blocks) > maxWhole {
+		return refuse(Limits, "a lease of %d bytes is too large: the most is %d", len(blocks), maxWhole)
+	}
+	n := notice{nonce: binary.LittleEndian.Uint64(random(8)), generation: l.Generation, id: l.ID, blocks: blocks}
+	e := &entry{nonce: n.nonce, bytes: len(blocks) + noticeBytes}
+	if len(blocks)+noticeBytes > q.largest {
+		n.size, n.blocks, e.blocks = len(blocks), nil, blocks
+	}
+	for {
+		if err := q.takeRoom(ctx, l.ID, e); err != nil {
+			return err
+		}
+		again, err := q.publish(ctx, n, e)
+		if !again {
+			return err
+		}
+	}
+}
+
+// errPublished is the end of a Publish whose lease is published already: the queue was made anew, and its owner was faster.
+var errPublished = errors.New("published already")
+
+// takeRoom waits until the window has room, and notes the entry.
+func (q *Queue) takeRoom(ctx context.Context, id lease.ID, e *entry) error {
+	for {
+		q.mu.Lock()
+		if q.over != nil {
+			defer q.mu.Unlock()
+			return q.over
+		}
+		if q.entries[id] == e {
+			q.mu.Unlock()
+			return nil
+		}
+		// One that is larger than the window goes alone.
+		if len(q.entries) == 0 || len(q.entries) < windowLeases && q.bytes+e.bytes <= q.window {
+			if _, there := q.entries[id]; !there {
+				q.entries[id] = e
+				q.bytes += e.bytes
+			}
+			q.mu.Unlock()
+			return nil
+		}
+		room := q.room
+		q.mu.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// publish publishes a lease that has its entry. again: the queue was made anew meanwhile.
+func (q *Queue) publish(ctx context.Context, n notice, e *entry) (again bool, err error) {
+	for {
+		q.making.RLock()
+		q.mu.Lock()
+		n.era = q.era
+		current, over := q.entries[n.id], q.over
+		q.mu.Unlock()
+		if current != e || over != nil {
+			q.making.RUnlock()
+			// Nobody: the queue was made anew, and the lease is to be noted again. Another: its owner published it again.
+			return current == nil && over == nil && !e.done, over
+		}
+		ack, err := q.publishOnce(ctx, n)
+		q.making.RUnlock()
+		if err == nil {
+			q.confirm(n.id, e, ack)
+			return false, nil
+		}
+		if ctx.Err() != nil {
+			q.forget(n.id, e)
+			return false, ctx.Err()
+		}
+		if err := wait(ctx, retryAfter); err != nil {
+			q.forget(n.id, e)
+			return false, err
+		}
+	}
+}
+
+func (q *Queue) publishOnce(ctx context.Context, n notice) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	// A second try after a lost confirmation is no second message.
+	id := strconv.FormatUint(n.generation, 36) + "-" + strconv.FormatUint(n.era, 36) + "-" + strconv.FormatUint(uint64(n.id), 36)
+	ack, err := q.js.PublishMsg(ctx, &nats.Msg{Subject: q.names.lease, Data: n.encode()}, jetstream.WithMsgID(id), jetstream.WithExpectStream(q.names.stream), jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return 0, err
+	}
+	return ack.Sequence, nil
+}
+
+// confirm notes the stream's number of a lease.
+func (q *Queue) confirm(id lease.ID, e *entry, sequence uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e.sequence = sequence
+	if e.done {
+		q.takeOut(e)
+	}
+}
+
+// forget takes back an entry whose lease could not be published.
+func (q *Queue) forget(id lease.ID, e *entry) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.entries[id] == e {
+		q.drop(id, e)
+	}
+}
+
+// drop removes an entry. The lock is held.
+func (q *Queue) drop(id lease.ID, e *entry) {
+	delete(q.entries, id)
+	q.bytes -= e.bytes
+	close(q.room)
+	q.room = make(chan struct{})
+}
+
+// Done implements lease.Queue.
+func (q *Queue) Done(ids ...lease.ID) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, id := range ids {
+		e := q.entries[id]
+		if e == nil {
+			continue
+		}
+		q.drop(id, e)
+		e.done, e.blocks = true, nil
+		if e.sequence != 0 {
+			q.takeOut(e)
+		}
+	}
+}
+
+// takeOut takes a lease out of the stream.
+func (q *Queue) takeOut(e *entry) {
+	if e.delivery != 0 {
+		q.acknowledge(e, nil)
+		return
+	}
+	// JetStream takes no acknowledgement of what it has not delivered.
+	body := `{"seq":` + strconv.FormatUint(e.sequence, 10) + `,"no_erase":true}`
+	_ = q.nats.PublishRequest("$JS.API.STREAM.MSG.DELETE."+q.names.stream, q.names.nowhere, []byte(body)) // what is lost shows in Open
+}
+
+// Keep implements lease.Queue.
+func (q *Queue) Keep(ids ...lease.ID) { q.tell(ids, []byte("+WPI")) }
+
+// Back implements lease.Queue.
+func (q *Queue) Back(ids ...lease.ID) { q.tell(ids, []byte("-NAK")) }
+
+func (q *Queue) tell(ids []lease.ID, body []byte) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, id := range ids {
+		if e := q.entries[id]; e != nil && e.sequence != 0 {
+			q.acknowledge(e, body)
+		}
+	}
+}
+
+// acknowledge sends an acknowledgement of the stream's message. JetStream finds it by the stream's number; of the consumer's number it only
+// asks that it is one that was given out.
+func (q *Queue) acknowledge(e *entry, body []byte) {
+	b := make([]byte, 0, 96)
+	b = append(b, "$JS.ACK."...)
+	b = append(b, q.names.stream...)
+	b = append(b, '.')
+	b = append(b, q.names.consumer...)
+	b = append(b, ".1."...)
+	b = strconv.AppendUint(b, e.sequence, 10)
+	b = append(b, '.')
+	b = strconv.AppendUint(b, max(e.delivery, 1), 10)
+	b = append(b, ".0.0"...)
+	_ = q.nats.Publish(string(b), body) // what is lost shows in Open
+}
+
+// Open implements lease.Queue.
+func (q *Queue) Open(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	// Acknowledgements that are on their way count.
+	if err := q.nats.FlushWithContext(ctx); err != nil {
+		return 0, err
+	}
+	c, err := q.js.Consumer(ctx, q.names.stream, q.names.consumer)
+	switch {
+	case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	}
+	info := c.CachedInfo()
+	return int(info.NumPending) + info.NumAckPending, nil //nolint:gosec // at most the window
+}
+
+// Renew implements lease.Queue.
+func (q *Queue) Renew(ctx context.Context) error {
+	q.making.Lock()
+	defer q.making.Unlock()
+	if err := q.makeStream(ctx); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	q.era++
+	clear(q.entries)
+	q.bytes = 0
+	close(q.room)
+	q.room = make(chan struct{})
+	q.mu.Unlock()
+	return q.say()
+}
+
+// End implements lease.Queue.
+func (q *Queue) End(ctx context.Context) error {
+	q.mu.Lock()
+	q.ended = true
+	q.mu.Unlock()
+	if err := q.say(); err != nil {
+		return err
+	}
+	return q.desk.empty(ctx)
+}
+
+// wait waits for a time, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+var _ lease.Queue = (*Queue)(nil)

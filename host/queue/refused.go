@@ -1,0 +1,56 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Reason is why a node or a coordinator cannot use a queue.
+type Reason string
+
+// The reasons.
+const (
+	// WrongToken: the server or the coordinator does not take the token.
+	WrongToken Reason = "wrong token"
+	// WrongCertificate: the server's certificate is not the one that the token names, or no authority known here has signed it.
+	WrongCertificate Reason = "wrong certificate"
+	// WrongVersion: coordinator and node speak different versions of the messages.
+	WrongVersion Reason = "wrong version"
+	// NoRun: the server is there, and no coordinator of a run with this token.
+	NoRun Reason = "no such run"
+	// NotAdmitted: the coordinator does not take the node; its text is the coordinator's.
+	NotAdmitted Reason = "not admitted"
+	// Unreachable: nothing answers at any of the addresses.
+	Unreachable Reason = "unreachable"
+	// Taken: another program listens at the address that the server should have.
+	Taken Reason = "address taken"
+	// NoJetStream: the server runs without JetStream, or the account may not use it.
+	NoJetStream Reason = "no JetStream"
+	// Limits: a limit of a team's server is too low.
+	Limits Reason = "limits too low"
+	// Denied: a team's server does not take the credentials, or they lack a permission.
+	Denied Reason = "denied"
+	// Ended: the run has ended.
+	Ended Reason = "the run has ended"
+	// Lost: the coordinator could not be reached again in time.
+	Lost Reason = "lost"
+)
+
+// Refused is the error of whoever cannot use a queue, in one line that says what to do.
+type Refused struct {
+	Reason Reason
+	Text   string
+}
+
+// Error is the whole message.
+func (r *Refused) Error() string { return r.Text }
+
+// Is reports whether err is a Refused with the reason.
+func Is(err error, reason Reason) bool {
+	var r *Refused
+	return errors.As(err, &r) && r.Reason == reason
+}
+
+func refuse(reason Reason, format string, args ...any) *Refused {
+	return &Refused{Reason: reason, Text: fmt.Sprintf(format, args...)}
+}

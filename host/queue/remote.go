@@ -1,0 +1,90 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// minPayload is the largest message that a team's server must take, minVersion its oldest version.
+const (
+	minPayload = 1 << 20
+	minMajor   = 2
+	minMinor   = 10
+)
+
+// OpenRemote makes a run's queue in a team's server. The error is a Refused where something is wrong with it.
+func OpenRemote(ctx context.Context, a Address, o Options) (*Queue, error) {
+	nc, err := connect(ctx, a, userDesk, o.Token, deskOptions()...)
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, nc, o, nil)
+}
+
+// fits checks that a team's server can carry a run, and fits the window to it.
+func (q *Queue) fits(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*askTimeout)
+	defer cancel()
+	at := redact(q.nats.ConnectedUrl())
+	if major, minor, ok := version(q.nats.ConnectedServerVersion()); ok && (major < minMajor || major == minMajor && minor < minMinor) {
+		return refuse(WrongVersion, "the server at %s is nats-server %s: %d.%d or newer is needed", at, q.nats.ConnectedServerVersion(), minMajor, minMinor)
+	}
+	if most := q.nats.MaxPayload(); most < minPayload {
+		return refuse(Limits, "the server at %s takes messages of %d bytes at most (max_payload): at least %d are needed", at, most, minPayload)
+	}
+	account, err := q.js.AccountInfo(ctx)
+	switch {
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, nats.ErrNoResponders):
+		return refuse(NoJetStream, "the server at %s runs without JetStream: start it with --jetstream, or with jetstream { } in its configuration", at)
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+		return refuse(NoJetStream, "the server at %s has JetStream, but not for this account", at)
+	case errors.Is(err, context.DeadlineExceeded) && q.denied():
+		return refuse(Denied, "the credentials lack a permission on the server at %s: %s", at, q.nats.LastError())
+	case err != nil:
+		return refuse(NoJetStream, "the server at %s does not answer for JetStream: %s", at, err)
+	}
+	if most := account.Limits.MaxMemory; most >= 0 {
+		free := most - int64(account.Memory)
+		if free < minWindowBytes {
+			return refuse(Limits, "the account on the server at %s has %d bytes of JetStream memory left: at least %d are needed", at, max(free, 0), minWindowBytes)
+		}
+		// The stream has room for one eighth more than the window.
+		q.window = int(min(windowBytes, free/9*8))
+	}
+	if most := account.Limits.MaxStreams; most >= 0 && account.Streams >= most {
+		if _, err := q.js.Stream(ctx, q.names.stream); err != nil {
+			return refuse(Limits, "the account on the server at %s has as many streams as it may have (%d)", at, most)
+		}
+	}
+	return nil
+}
+
+// denied reports whether the server has refused a subject.
+func (q *Queue) denied() bool {
+	return errors.Is(q.nats.LastError(), nats.ErrPermissionViolation)
+}
+
+// version reads the first two numbers of a server's version.
+func version(text string) (major, minor int, ok bool) {
+	n := 0
+	for i, part := range strings.SplitN(text, ".", 3) {
+		n = 0
+		for _, r := range part {
+			if r < '0' || r > '9' || n > 1<<20 {
+				return 0, 0, false
+			}
+			n = n*10 + int(r-'0')
+		}
+		switch i {
+		case 0:
+			major = n
+		case 1:
+			return major, n, part != ""
+		}
+	}
+	return 0, 0, false
+}

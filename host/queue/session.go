@@ -1,0 +1,364 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones/lease"
+)
+
+const (
+	defaultReconnect = 10 * time.Minute
+	// joinPatience is how long a first join waits for a coordinator whose server is there already.
+	joinPatience = 5 * time.Second
+	maxBackoff   = 2 * time.Second
+)
+
+// Join is how a node joins a run.
+type Join struct {
+	// Addresses are where the run's server may be, the likeliest first. They are asked for before each try, so that a coordinator may move.
+	Addresses func() ([]Address, error)
+	// Local is the server of this process; Addresses are not used then.
+	Local *Server
+	Hello Hello
+	// Reconnect is how long to look for a coordinator that was lost; 0: ten minutes.
+	Reconnect time.Duration
+}
+
+// Session is a node's side. It implements lease.Session. It finds its coordinator again by itself, also after that was started again.
+type Session struct {
+	join Join
+	id   string
+
+	life context.Context
+	end  context.CancelFunc
+	// finished is closed when nothing of the session runs any more.
+	finished chan struct{}
+
+	mu sync.Mutex
+	// link is the connection; nil: there is none.
+	link *link
+	// changed is closed, and made anew, when anything below or the link has changed.
+	changed chan struct{}
+	// err is why the session is over, ended: the run is.
+	err        error
+	ended      bool
+	name       string
+	generation uint64
+	token      string
+	welcome    []byte
+	calls      uint64
+	// ready are deliveries that Pull has not returned, unclaimed those that were not claimed.
+	ready     []delivered
+	unclaimed map[lease.Held]claim
+}
+
+// Dial joins a run. The error is a Refused, or that of ctx.
+func Dial(ctx context.Context, j Join) (*Session, error) {
+	if j.Reconnect == 0 {
+		j.Reconnect = defaultReconnect
+	}
+	s := &Session{join: j, id: newID(), changed: make(chan struct{}), finished: make(chan struct{}), unclaimed: map[lease.Held]claim{}}
+	s.life, s.end = context.WithCancel(context.Background())
+	l, err := s.reachPatiently(ctx)
+	if err != nil {
+		s.end()
+		return nil, err
+	}
+	if s.ended {
+		l.close()
+		s.end()
+		return nil, refuse(Ended, "the run has ended")
+	}
+	go s.supervise(l)
+	return s, nil
+}
+
+// reachPatiently joins for the first time. A coordinator whose server is there already will serve soon.
+func (s *Session) reachPatiently(ctx context.Context) (*link, error) {
+	deadline := time.Now().Add(joinPatience)
+	for {
+		l, err := s.reach(ctx)
+		if err == nil || !Is(err, NoRun) || time.Now().After(deadline) {
+			return l, err
+		}
+		if err := wait(ctx, retryAfter); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Welcome is what the coordinator gave the node to know.
+func (s *Session) Welcome() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.welcome
+}
+
+// Name is the node's name in the run.
+func (s *Session) Name() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.name
+}
+
+// Generation is that of the coordinator that the node has joined last.
+func (s *Session) Generation() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.generation
+}
+
+// Connected reports whether the coordinator can be reached, and returns a channel that is closed when anything about the session changes.
+func (s *Session) Connected() (bool, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.link != nil, s.changed
+}
+
+// reach connects to one of the addresses and joins. Of several errors, the one that says most is returned.
+func (s *Session) reach(ctx context.Context) (*link, error) {
+	if s.join.Local != nil {
+		return s.dial(ctx, Address{Secret: Secret{Token: s.join.Local.options.Token}}, s.join.Local)
+	}
+	all, err := s.join.Addresses()
+	if err != nil {
+		return nil, err
+	}
+	var worst error = refuse(Unreachable, "there is no address to connect to")
+	for i, a := range all {
+		l, err := s.dial(ctx, a, nil)
+		if err == nil {
+			return l, nil
+		}
+		if i == 0 || Is(worst, Unreachable) {
+			worst = err
+		}
+	}
+	return nil, worst
+}
+
+// supervise keeps the session joined until it ends.
+func (s *Session) supervise(l *link) {
+	defer close(s.finished)
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	for {
+		s.set(func() { s.link = l })
+	connected:
+		for {
+			select {
+			case <-beat.C:
+				l.beat()
+			case <-l.life.Done():
+				break connected
+			case <-s.life.Done():
+				s.set(func() { s.link = nil })
+				l.close()
+				return
+			}
+		}
+		s.set(func() { s.link = nil })
+		var err error
+		if l, err = s.reachAgain(); err != nil {
+			s.set(func() { s.err = err })
+			return
+		}
+	}
+}
+
+// reachAgain looks for the coordinator until it is found, or the time is over.
+func (s *Session) reachAgain() (*link, error) {
+	ctx, cancel := context.WithTimeout(s.life, s.join.Reconnect)
+	defer cancel()
+	var last error
+	for backoff := 50 * time.Millisecond; ; backoff = min(2*backoff, maxBackoff) {
+		l, err := s.reach(ctx)
+		switch {
+		case err == nil:
+			return l, nil
+		case s.life.Err() != nil:
+			return nil, s.life.Err()
+		case Is(err, NotAdmitted), Is(err, WrongVersion):
+			return nil, err
+		case ctx.Err() == nil:
+			last = err
+		}
+		// Many nodes that were lost together do not come back together.
+		if wait(ctx, backoff/2+rand.N(backoff)) != nil { //nolint:gosec // no secret
+			if s.life.Err() != nil {
+				return nil, s.life.Err()
+			}
+			return nil, refuse(Lost, "the coordinator could not be reached for %s (%v)", s.join.Reconnect, last)
+		}
+	}
+}
+
+// set changes the session, and wakes whoever waits for that.
+func (s *Session) set(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// live waits for a link.
+func (s *Session) live(ctx context.Context) (*link, error) {
+	for {
+		s.mu.Lock()
+		l, err, changed := s.link, s.err, s.changed
+		s.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+		if l != nil {
+			return l, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// call asks the coordinator until it answers.
+func (s *Session) call(ctx context.Context, op op, body []byte) ([]byte, error) {
+	if len(body) > maxWhole {
+		return nil, refuse(Limits, "a message of %d bytes to the coordinator is too large: the most is %d", len(body), maxWhole)
+	}
+	s.mu.Lock()
+	s.calls++
+	number := s.calls
+	s.mu.Unlock()
+	for backoff := 20 * time.Millisecond; ; backoff = min(2*backoff, maxBackoff) {
+		l, err := s.live(ctx)
+		if err != nil {
+			return nil, err
+		}
+		result, err := l.call(ctx, op, number, body)
+		var refused *Refused
+		if err == nil || errors.As(err, &refused) {
+			return result, err
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err := wait(ctx, backoff/2+rand.N(backoff)); err != nil { //nolint:gosec // no secret
+			return nil, err
+		}
+	}
+}
+
+// Claim implements lease.Session.
+func (s *Session) Claim(ctx context.Context, c lease.Claim) (lease.Claimed, error) {
+	s.mu.Lock()
+	proof, there := s.unclaimed[c.Held]
+	s.mu.Unlock()
+	if !there {
+		return lease.Claimed{Refused: "the lease was not delivered to this node"}, nil
+	}
+	w := &writer{}
+	writeClaim(w, proof)
+	b, err := s.call(ctx, opClaim, w.b)
+	if err != nil {
+		return lease.Claimed{}, err
+	}
+	s.mu.Lock()
+	delete(s.unclaimed, c.Held)
+	s.mu.Unlock()
+	return decodeClaimed(b)
+}
+
+// Report implements lease.Session.
+func (s *Session) Report(ctx context.Context, r lease.Report) (lease.Reported, error) {
+	b, err := s.call(ctx, opReport, encodeReport(r))
+	if err != nil {
+		return lease.Reported{}, err
+	}
+	return decodeReported(b)
+}
+
+// Grant implements lease.Session.
+func (s *Session) Grant(ctx context.Context, a lease.Ask) (lease.Granted, error) {
+	b, err := s.call(ctx, opGrant, encodeAsk(a))
+	if err != nil {
+		return lease.Granted{}, err
+	}
+	return decodeGranted(b)
+}
+
+// Leave implements lease.Session.
+func (s *Session) Leave(ctx context.Context) error {
+	s.mu.Lock()
+	l := s.link
+	s.mu.Unlock()
+	if l != nil {
+		l.stopPulling()
+	}
+	s.mu.Lock()
+	var all []claim
+	for _, c := range s.unclaimed {
+		all = append(all, c)
+	}
+	s.mu.Unlock()
+	_, err := s.call(ctx, opLeave, encodeGoodbye(all))
+	s.Close()
+	return err
+}
+
+// Close ends the session without a word: the coordinator takes the node for lost.
+func (s *Session) Close() {
+	s.end()
+	<-s.finished
+	s.set(func() {
+		if s.err == nil {
+			s.err = errClosed
+		}
+	})
+}
+
+var errClosed = errors.New("the session is closed")
+
+// Pull implements lease.Session.
+func (s *Session) Pull(ctx context.Context, n int) ([]lease.Delivery, error) {
+	for {
+		s.mu.Lock()
+		take := min(max(n, 1), len(s.ready))
+		ready := s.ready[:take:take]
+		s.ready = s.ready[take:]
+		l, err, ended, changed := s.link, s.err, s.ended, s.changed
+		s.mu.Unlock()
+		if got := s.open(ctx, ready); len(got) > 0 {
+			return got, nil
+		}
+		switch {
+		case len(ready) > 0:
+			continue
+		case ended:
+			return nil, io.EOF
+		case err != nil:
+			return nil, err
+		}
+		again := time.Hour
+		if l != nil {
+			again = l.pull(max(n, 1))
+		}
+		t := time.NewTimer(again)
+		select {
+		case <-changed:
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil, ctx.Err()
+		}
+		t.Stop()
+	}
+}
+
+var _ lease.Session = (*Session)(nil)
