@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/nats-io/nats.go"
 )
@@ -113,13 +114,17 @@ func connect(ctx context.Context, a Address, user, password string, more ...nats
 		err error
 	}
 	c := make(chan result, 1)
+	d := &dialer{}
 	go func() {
-		nc, err := nats.Connect(a.URL, append(more, options...)...)
+		nc, err := nats.Connect(a.URL, append(append(more, nats.SetCustomDialer(d)), options...)...)
 		c <- result{nc, err}
 	}()
 	select {
 	case r := <-c:
 		if r.err != nil {
+			if err := d.err.Load(); err != nil {
+				return nil, refuse(Unreachable, "nothing answers at %s (%s)", redact(a.URL), *err)
+			}
 			return nil, a.explain(r.err)
 		}
 		return r.nc, nil
@@ -131,6 +136,25 @@ func connect(ctx context.Context, a Address, user, password string, more ...nats
 		}()
 		return nil, ctx.Err()
 	}
+}
+
+// dialer keeps why a connection could not be made: nats.Connect does not say it.
+type dialer struct{ err atomic.Pointer[string] }
+
+// Dial implements nats.CustomDialer.
+func (d *dialer) Dial(network, address string) (net.Conn, error) {
+	c, err := net.DialTimeout(network, address, askTimeout)
+	if err == nil {
+		d.err.Store(nil)
+		return c, nil
+	}
+	why := err
+	for errors.Unwrap(why) != nil {
+		why = errors.Unwrap(why)
+	}
+	text := why.Error()
+	d.err.Store(&text)
+	return nil, err
 }
 
 // explain says what an error of connecting means.

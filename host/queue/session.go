@@ -70,10 +70,12 @@ func Dial(ctx context.Context, j Join) (*Session, error) {
 		return nil, err
 	}
 	if s.ended {
+		_, _ = l.call(ctx, opLeave, 0, encodeGoodbye(nil)) // it is not waited for
 		l.close()
 		s.end()
 		return nil, refuse(Ended, "the run has ended")
 	}
+	s.link = l
 	go s.supervise(l)
 	return s, nil
 }

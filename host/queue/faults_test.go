@@ -1,0 +1,300 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones/lease"
+)
+
+func TestTheQueueIsMadeAnewWhenItIsGone(t *testing.T) {
+	for _, what := range []string{"consumer", "stream"} {
+		t.Run(what, func(t *testing.T) {
+			ctx := testContext(t)
+			r := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0"}, testOptions())
+			all := testLeases(50, 3)
+			publish(ctx, t, r.queue, all...)
+			idle := dial(ctx, t, Join{Addresses: at(r.address())})
+			// It has claimed one, and waits for more, when the queue goes.
+			first := must(idle.Pull(ctx, 1))(t)
+			var sequence uint64
+			check(t, finish(ctx, idle, first[0], &sequence))
+			if what == "consumer" {
+				check(t, r.queue.js.DeleteConsumer(ctx, r.queue.names.stream, r.queue.names.consumer))
+			} else {
+				check(t, r.queue.js.DeleteStream(ctx, r.queue.names.stream))
+			}
+			untilOpen(ctx, t, r.queue, 0)
+			done := worker(ctx, idle, 3)
+			check(t, r.queue.Renew(ctx))
+			publish(ctx, t, r.queue, all[1:]...)
+			r.clerk.until(ctx, t, "leases end", func() bool { return r.clerk.ended == len(all) })
+			check(t, r.queue.End(ctx))
+			check(t, <-done)
+			r.clerk.wantOnce(t, all...)
+		})
+	}
+}
+
+func TestDeliveriesAfterRenewHaveHigherNumbers(t *testing.T) {
+	ctx := testContext(t)
+	r := startRun(ctx, t, ServerOptions{}, testOptions())
+	s := dial(ctx, t, Join{Local: r.server})
+	l := testLease(1, 1)
+	publish(ctx, t, r.queue, l)
+	before := must(s.Pull(ctx, 1))(t)[0]
+	check(t, r.queue.Renew(ctx))
+	publish(ctx, t, r.queue, l)
+	after := must(s.Pull(ctx, 1))(t)[0]
+	if after.Lease.ID != before.Lease.ID || after.Number <= before.Number {
+		t.Errorf("delivery %d of lease %d after delivery %d of lease %d", after.Number, after.Lease.ID, before.Number, before.Lease.ID)
+	}
+}
+
+func TestOnlyTheCoordinatorKeepsALease(t *testing.T) {
+	ctx := testContext(t)
+	r := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0"}, testOptions())
+	publish(ctx, t, r.queue, testLease(1, 1))
+	old, next := dial(ctx, t, Join{Addresses: at(r.address())}), dial(ctx, t, Join{Addresses: at(r.address())})
+	first := must(old.Pull(ctx, 1))(t)[0]
+	claimed := must(old.Claim(ctx, lease.Claim{Held: held(first)}))(t)
+	if claimed.Refused != "" {
+		t.Fatal(claimed.Refused)
+	}
+	// Nothing keeps it, so that the next one gets it when its time is over.
+	second := must(next.Pull(ctx, 1))(t)[0]
+	if second.Lease.ID != 1 || second.Number <= first.Number {
+		t.Fatalf("got delivery %d of lease %d after delivery %d", second.Number, second.Lease.ID, first.Number)
+	}
+	claimed = must(next.Claim(ctx, lease.Claim{Held: held(second)}))(t)
+	if claimed.Refused != "" {
+		t.Fatal(claimed.Refused)
+	}
+	answer := must(old.Report(ctx, lease.Report{Sequence: 1, Leases: []lease.Progress{{Held: held(first), Ended: true}}}))(t)
+	if len(answer.Lost) != 1 {
+		t.Errorf("the old holder was not told: %+v", answer)
+	}
+	untilOpen(ctx, t, r.queue, 1)
+	answer = must(next.Report(ctx, lease.Report{Sequence: 1, Leases: []lease.Progress{{Held: held(second), Ended: true}}}))(t)
+	if len(answer.Renewed) != 1 {
+		t.Errorf("the new holder was refused: %+v", answer)
+	}
+	untilOpen(ctx, t, r.queue, 0)
+}
+
+func TestKeepProlongsAndBackReturns(t *testing.T) {
+	ctx := testContext(t)
+	o := testOptions()
+	o.LeaseTime = testLimit
+	r := startRun(ctx, t, ServerOptions{}, o)
+	publish(ctx, t, r.queue, testLease(1, 1))
+	a, b := dial(ctx, t, Join{Local: r.server}), dial(ctx, t, Join{Local: r.server})
+	first := must(a.Pull(ctx, 1))(t)[0]
+	must(a.Claim(ctx, lease.Claim{Held: held(first)}))(t)
+	r.queue.Keep(1, 77)
+	r.queue.Back(1, 77)
+	second := must(b.Pull(ctx, 1))(t)[0]
+	if second.Number != first.Number+1 {
+		t.Errorf("delivery %d after %d", second.Number, first.Number)
+	}
+	r.queue.Done(1, 77)
+	untilOpen(ctx, t, r.queue, 0)
+}
+
+func TestDoneTakesOutWhatNobodyHasClaimed(t *testing.T) {
+	ctx := testContext(t)
+	r := startRun(ctx, t, ServerOptions{}, testOptions())
+	publish(ctx, t, r.queue, testLeases(3, 1)...)
+	s := dial(ctx, t, Join{Local: r.server})
+	d := must(s.Pull(ctx, 1))(t)[0]
+	r.queue.Done(1, 2, 3)
+	untilOpen(ctx, t, r.queue, 0)
+	claimed := must(s.Claim(ctx, lease.Claim{Held: held(d)}))(t)
+	if claimed.Refused == "" {
+		t.Error("a lease that is done was claimed")
+	}
+	// The consumer goes on behind the hole.
+	publish(ctx, t, r.queue, testLease(4, 1))
+	if d := must(s.Pull(ctx, 1))(t)[0]; d.Lease.ID != 4 {
+		t.Errorf("got lease %d", d.Lease.ID)
+	}
+}
+
+func TestPublishWaitsForRoom(t *testing.T) {
+	ctx := testContext(t)
+	r := startRun(ctx, t, ServerOptions{}, testOptions())
+	r.queue.window = 3 * (len(encodeBlocks(testLease(1, 1).Blocks)) + noticeBytes)
+	publish(ctx, t, r.queue, testLeases(3, 1)...)
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	if err := r.queue.Publish(short, testLease(4, 1)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v", err)
+	}
+	published := make(chan error, 1)
+	go func() { published <- r.queue.Publish(ctx, testLease(4, 1)) }()
+	r.queue.Done(2)
+	check(t, <-published)
+	untilOpen(ctx, t, r.queue, 3)
+}
+
+func TestLeaveGivesBackWhatWasNotClaimed(t *testing.T) {
+	ctx := testContext(t)
+	o := testOptions()
+	o.LeaseTime = testLimit
+	r := startRun(ctx, t, ServerOptions{}, o)
+	publish(ctx, t, r.queue, testLeases(4, 1)...)
+	s := dial(ctx, t, Join{Local: r.server, Hello: Hello{Name: "one"}})
+	got := must(s.Pull(ctx, 4))(t)
+	for len(got) < 4 {
+		got = append(got, must(s.Pull(ctx, 4))(t)...)
+	}
+	check(t, s.Leave(ctx))
+	next := dial(ctx, t, Join{Local: r.server, Hello: Hello{Name: "two"}})
+	end := worker(ctx, next, 4)
+	r.clerk.until(ctx, t, "leases end", func() bool { return r.clerk.ended == 4 })
+	check(t, r.queue.End(ctx))
+	check(t, <-end)
+	if fmt.Sprint(r.clerk.left) != "[one false two false]" {
+		t.Errorf("left: %v", r.clerk.left)
+	}
+}
+
+func TestANodeThatVanishesIsTold(t *testing.T) {
+	ctx := testContext(t)
+	r := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0"}, testOptions())
+	s := dial(ctx, t, Join{Addresses: at(r.address()), Hello: Hello{Name: "one"}})
+	s.Close()
+	r.clerk.until(ctx, t, "left", func() bool { return fmt.Sprint(r.clerk.left) == "[one true]" })
+}
+
+func TestANodeComesBackAfterItsConnectionBroke(t *testing.T) {
+	ctx := testContext(t)
+	r := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0"}, testOptions())
+	s := dial(ctx, t, Join{Addresses: at(r.address()), Hello: Hello{Name: "one"}})
+	s.mu.Lock()
+	l := s.link
+	s.mu.Unlock()
+	l.nats.Close()
+	publish(ctx, t, r.queue, testLease(1, 1))
+	var sequence uint64
+	check(t, finish(ctx, s, must(s.Pull(ctx, 1))(t)[0], &sequence))
+	if len(r.clerk.joined) != 1 || len(r.clerk.left) != 0 {
+		t.Errorf("joined %v, left %v", r.clerk.joined, r.clerk.left)
+	}
+}
+
+// restart ends the server as a killed coordinator does, and starts the next generation at its address.
+func (r *run) restart(ctx context.Context, t *testing.T, generation uint64) *run {
+	t.Helper()
+	address := r.server.Address()
+	r.server.Close()
+	r.queue.Close()
+	o := testOptions()
+	o.Generation = generation
+	return startRun(ctx, t, ServerOptions{Listen: address, Certificate: r.server.options.Certificate}, o)
+}
+
+func TestNodesFindACoordinatorThatIsStartedAgain(t *testing.T) {
+	ctx := testContext(t)
+	certificate := must(ParseCertificate(must(NewCertificate())(t)))(t)
+	r := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0", Certificate: certificate}, testOptions())
+	a := r.address()
+	a.Secret.Fingerprint = Fingerprint(certificate)
+	s := dial(ctx, t, Join{Addresses: at(a), Hello: Hello{Name: "one"}})
+	publish(ctx, t, r.queue, testLease(1, 1))
+	old := must(s.Pull(ctx, 1))(t)[0]
+	must(s.Claim(ctx, lease.Claim{Held: held(old)}))(t)
+	r = r.restart(ctx, t, 2)
+	began := time.Now()
+	// What was finished meanwhile is handed in.
+	answer := must(s.Report(ctx, lease.Report{Sequence: 1, Leases: []lease.Progress{{Held: held(old), Ended: true}}}))(t)
+	if len(answer.Lost) != 1 {
+		t.Errorf("answer: %+v", answer)
+	}
+	if s.Generation() != 2 || s.Name() != "one" {
+		t.Errorf("%s is in generation %d", s.Name(), s.Generation())
+	}
+	t.Log("found again after", time.Since(began))
+	l := testLease(1, 1)
+	l.Generation = 2
+	publish(ctx, t, r.queue, l)
+	var sequence uint64
+	check(t, finish(ctx, s, must(s.Pull(ctx, 1))(t)[0], &sequence))
+	r.clerk.wantOnce(t, l)
+	end := worker(ctx, s, 1)
+	check(t, r.queue.End(ctx))
+	check(t, <-end)
+}
+
+func TestANodeFollowsACoordinatorThatMoves(t *testing.T) {
+	ctx := testContext(t)
+	r := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0"}, testOptions())
+	addresses := make(chan Address, 1)
+	addresses <- r.address()
+	s := dial(ctx, t, Join{Addresses: func() ([]Address, error) {
+		a := <-addresses
+		addresses <- a
+		return []Address{a}, nil
+	}})
+	o := testOptions()
+	o.Generation = 2
+	next := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0"}, o)
+	<-addresses
+	addresses <- next.address()
+	r.server.Close()
+	l := testLease(5, 2)
+	l.Generation = 2
+	publish(ctx, t, next.queue, l)
+	if d := must(s.Pull(ctx, 1))(t)[0]; d.Lease.ID != 5 || d.Lease.Generation != 2 {
+		t.Errorf("got %+v", d)
+	}
+}
+
+func TestANodeGivesUpWhenItsCoordinatorStaysAway(t *testing.T) {
+	ctx := testContext(t)
+	r := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0"}, testOptions())
+	s := dial(ctx, t, Join{Addresses: at(r.address()), Reconnect: 300 * time.Millisecond})
+	r.server.Close()
+	_, err := s.Pull(ctx, 1)
+	wantRefused(t, err, Lost)
+	_, err = s.Report(ctx, lease.Report{Sequence: 1})
+	wantRefused(t, err, Lost)
+}
+
+func TestANodeFollowsNoOlderCoordinator(t *testing.T) {
+	ctx := testContext(t)
+	o := testOptions()
+	o.Generation = 7
+	r := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0"}, o)
+	old := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0"}, testOptions())
+	s := dial(ctx, t, Join{Addresses: at(r.address(), old.address()), Reconnect: time.Second})
+	r.server.Close()
+	_, err := s.Pull(ctx, 1)
+	wantRefused(t, err, Lost)
+	if len(old.clerk.left)+len(old.clerk.joined) > 0 && s.Generation() != 7 {
+		t.Errorf("the node is in generation %d", s.Generation())
+	}
+}
+
+func TestTheEndIsToldToLateNodes(t *testing.T) {
+	ctx := testContext(t)
+	r := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0"}, testOptions())
+	s := dial(ctx, t, Join{Addresses: at(r.address())})
+	ended := make(chan error, 1)
+	go func() { ended <- r.queue.End(ctx) }()
+	if _, err := s.Pull(ctx, 1); !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	_, err := Dial(ctx, Join{Addresses: at(r.address())})
+	wantRefused(t, err, Ended)
+	check(t, s.Leave(ctx))
+	check(t, <-ended)
+}
+
+func held(d lease.Delivery) lease.Held {
+	return lease.Held{Generation: d.Lease.Generation, ID: d.Lease.ID, Epoch: d.Number}
+}
