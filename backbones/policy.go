@@ -31,9 +31,9 @@ type Policy struct {
 	RSS          func(pids []int) map[int]int64 `json:"-"`
 	// StartDelay bounds the wait after a worker that died early or could not be started. It doubles each time. 0: 100 ms.
 	StartDelay time.Duration
-	// Revoke has spans of items, ascending, that are another's now: workers that are on them are ended, what waits is dropped, and nothing is reported of
-	// them. Items that such a worker had besides go to other workers. May be nil.
-	Revoke <-chan []Span `json:"-"`
+	// Revoke has items that are another's now: workers that are on them are ended, what waits is dropped, and nothing is reported of them.
+	// Items that such a worker had besides go to other workers. May be nil.
+	Revoke <-chan Revocation `json:"-"`
 	// Looked is called each time that the backbone has looked at its workers, at least every LookEvery while it has any (0: its own choice). It
 	// must not block. May be nil.
 	Looked    func()        `json:"-"`
@@ -42,6 +42,15 @@ type Policy struct {
 	Log hclog.Logger `json:"-"`
 	// Now is the time; nil: time.Now.
 	Now func() time.Time `json:"-"`
+}
+
+// Revocation is items that a backbone must give up.
+type Revocation struct {
+	// Items ascend.
+	Items []Span
+	// Blocks is the number of blocks that the source has yielded so far. Those that the backbone has read and not looked at lose the items as well;
+	// in later blocks the same numbers are new items.
+	Blocks int
 }
 
 // WithDefaults returns the policy with its defaults filled in.

@@ -11,7 +11,7 @@ import (
 func revoking(t *testing.T, run Run, beats bool) {
 	t.Helper()
 	const count, first, last = 100, 17, 30
-	revoke, looked := make(chan []backbones.Span), make(chan struct{}, 1)
+	revoke, looked := make(chan backbones.Revocation), make(chan struct{}, 1)
 	crew := &Crew{T: t, Beats: beats, Hung: make(chan struct{}, 1), Script: only(first, Hang)}
 	go func() {
 		<-crew.Hung
@@ -19,7 +19,7 @@ func revoking(t *testing.T, run Run, beats bool) {
 		for range 2 {
 			<-looked
 		}
-		revoke <- []backbones.Span{{First: first, Count: last - first}}
+		revoke <- backbones.Revocation{Items: []backbones.Span{{First: first, Count: last - first}}, Blocks: 2}
 	}()
 	tally, err := run.play(Options{Workers: 1, ChunkSize: 4, Crew: crew, Policy: backbones.Policy{
 		Revoke: revoke, LookEvery: time.Millisecond,

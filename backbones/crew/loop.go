@@ -42,8 +42,10 @@ type run[Q, A any, W backbones.Process[Q, A]] struct {
 	breaches int
 	leaving  *farewell
 	dog      watchdog
-	// ended: the source yields nothing more.
-	ended bool
+	// ended: the source yields nothing more. taken is the number of blocks that it has yielded, revoked what later ones of those lose.
+	ended   bool
+	taken   int
+	revoked []backbones.Revocation
 	// stop is why nothing more is begun; nil while the run continues.
 	stop error
 	// left: nothing is left to do but to close the tasks.
@@ -79,8 +81,8 @@ func (r *run[Q, A, W]) loop(ctx, startCtx context.Context, stopStarting func()) 
 			r.end(err)
 		case <-r.clock.ring(r.wake()):
 			r.tick()
-		case items := <-r.policy.Revoke:
-			r.revoke(items)
+		case what := <-r.policy.Revoke:
+			r.revoke(what)
 		case <-drain:
 			drain = nil
 			r.end(backbones.ErrDrained)
@@ -135,7 +137,7 @@ func (r *run[Q, A, W]) done() bool {
 func (r *run[Q, A, W]) took(b relay.Read) {
 	r.dog.move()
 	if b.Err == nil {
-		r.planner.Add(b.Block)
+		r.add(b.Block)
 		return
 	}
 	r.ended = true

@@ -1,10 +1,17 @@
 package lease
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"io"
+	"sync"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/relay"
 )
 
 // CoordinatorOptions are the settings of a coordinator.
@@ -15,15 +22,41 @@ type CoordinatorOptions struct {
 	Generation uint64
 	// LeaseTime is how long a lease lasts without a renewal; 0: 30 s.
 	LeaseTime time.Duration
+	// Rejoin is how long a coordinator that was started again (Generation above 1) waits for the nodes of the former one, so that they keep
+	// what they are on; 0: 5 s.
+	Rejoin time.Duration
+	// WatchAfter is how long Book and queue may differ in the number of open leases until the queue is made anew; 0: 30 s.
+	WatchAfter time.Duration
 	// Remaining is the number of items that the source has still to yield, if it is known; may be nil.
 	Remaining func() (n int, known bool)
-	// Policy's Drain, Grace, StallAfter, Log and Now are the coordinator's; the rest is the nodes'.
+	// Policy's Drain, Grace, StallAfter and Log are the coordinator's; the rest is the nodes'.
 	Policy backbones.Policy
 }
 
+// The defaults of CoordinatorOptions.
+const (
+	DefaultLeaseTime  = 30 * time.Second
+	defaultRejoin     = 5 * time.Second
+	defaultWatchAfter = 30 * time.Second
+)
+
 // Coordinator lends the items of a run to nodes. It is a backbone without workers, and the Desk of a queue. It is used once.
 type Coordinator struct {
-	opts CoordinatorOptions
+	o   CoordinatorOptions
+	log hclog.Logger
+	// kick tells the loop that a node has said something that it must see to.
+	kick chan struct{}
+
+	mu sync.Mutex
+	// book and what follows belong to mu.
+	book  *Book
+	clock ticks
+	// outcomes are on their way to the loop.
+	outcomes []backbones.Outcomes
+	// failed is why the coordinator's own node cannot work.
+	failed error
+	// moved is when a node last said something.
+	moved time.Duration
 }
 
 var (
@@ -32,30 +65,314 @@ var (
 )
 
 // NewCoordinator returns a coordinator. It starts nothing. It answers nodes at once; there are leases once Run is under way.
-func NewCoordinator(o CoordinatorOptions) *Coordinator { return &Coordinator{opts: o} }
+func NewCoordinator(o CoordinatorOptions) *Coordinator {
+	o.LeaseTime, o.WatchAfter = cmp.Or(o.LeaseTime, DefaultLeaseTime), cmp.Or(o.WatchAfter, defaultWatchAfter)
+	o.Rejoin = cmp.Or(o.Rejoin, defaultRejoin)
+	o.Policy = o.Policy.WithDefaults()
+	return &Coordinator{
+		o: o, log: o.Policy.Log, kick: make(chan struct{}, 1), clock: ticks{last: time.Now(), most: o.LeaseTime / 5},
+		book: NewBook(BookOptions{Generation: o.Generation, LeaseTime: o.LeaseTime, Remaining: o.Remaining, Log: o.Policy.Log}),
+	}
+}
 
-// Run implements backbones.Backbone. A run without any node waits for one.
-func (c *Coordinator) Run(ctx context.Context, src backbones.Source, sink backbones.Sink) error {
-	return ctx.Err()
+// ticks is the time that a process has run. While it is stopped, or its machine sleeps, nodes cannot renew: a long gap between two looks
+// counts little.
+type ticks struct {
+	last   time.Time
+	most   time.Duration
+	passed time.Duration
+}
+
+func (t *ticks) now() time.Duration {
+	now := time.Now()
+	t.passed += min(now.Sub(t.last), t.most)
+	t.last = now
+	return t.passed
 }
 
 // Status implements backbones.Backbone.
-func (c *Coordinator) Status() backbones.Status { return backbones.Status{} }
+func (c *Coordinator) Status() (s backbones.Status) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.Nodes = c.book.Figures()
+	for _, n := range s.Nodes {
+		if !n.Gone && !n.Lost {
+			s.Running += n.Workers
+			s.Busy += n.Busy
+		}
+	}
+	return s
+}
 
 // Fail ends the run with an error when no node is there, or as soon as none is: the coordinator's own node could not work.
-func (c *Coordinator) Fail(err error) {}
+func (c *Coordinator) Fail(err error) {
+	c.at(func() {
+		if c.failed == nil {
+			c.failed = err
+		}
+	})
+	c.wake()
+}
 
 // Claim implements Desk.
-func (c *Coordinator) Claim(claim Claim) Claimed { return Claimed{} }
+func (c *Coordinator) Claim(claim Claim) (answer Claimed) {
+	c.at(func() { answer = c.book.Claim(claim); c.heard(claim.Node) })
+	return answer
+}
 
 // Report implements Desk.
-func (c *Coordinator) Report(r Report) Reported { return Reported{} }
+func (c *Coordinator) Report(r Report) (answer Reported) {
+	c.at(func() { answer = c.book.Report(r); c.heard(r.Node) })
+	return answer
+}
 
 // Grant implements Desk.
-func (c *Coordinator) Grant(a Ask) Granted { return Granted{} }
+func (c *Coordinator) Grant(a Ask) (answer Granted) {
+	c.at(func() { answer = c.book.Grant(a); c.heard(a.Node) })
+	return answer
+}
 
 // Joined implements Desk.
-func (c *Coordinator) Joined(node Node) {}
+func (c *Coordinator) Joined(node Node) {
+	c.at(func() { c.book.Joined(node); c.heard(node.Name) })
+	c.wake()
+}
 
 // Left implements Desk.
-func (c *Coordinator) Left(name string, lost bool) {}
+func (c *Coordinator) Left(name string, lost bool) {
+	c.at(func() { c.book.Left(name, lost) })
+	c.wake()
+}
+
+func (c *Coordinator) heard(name string) {
+	c.moved = c.book.now
+	c.book.Heard(name, c.clock.last)
+}
+
+// at does something to the book at the present time.
+func (c *Coordinator) at(do func()) {
+	c.mu.Lock()
+	c.book.At(c.clock.now())
+	do()
+	effects := c.book.Take()
+	c.outcomes = append(c.outcomes, effects.Outcomes...)
+	waits := len(c.book.again) > 0
+	c.mu.Unlock()
+	if len(effects.Done) > 0 {
+		c.o.Queue.Done(effects.Done...)
+	}
+	if len(effects.Back) > 0 {
+		c.o.Queue.Back(effects.Back...)
+	}
+	if waits || len(effects.Done)+len(effects.Outcomes) > 0 {
+		c.wake()
+	}
+}
+
+func (c *Coordinator) wake() {
+	select {
+	case c.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Run implements backbones.Backbone. A run without any node waits for one.
+func (c *Coordinator) Run(ctx context.Context, src backbones.Source, sink backbones.Sink) error {
+	readCtx, stopReading := context.WithCancel(ctx)
+	defer stopReading()
+	publishCtx, stopPublishing := context.WithCancel(ctx)
+	defer stopPublishing()
+	blocks, readerDone := relay.ReadAhead(readCtx, src)
+	l := &loop{Coordinator: c, blocks: blocks, outbox: relay.NewOutbox(sink), publisher: newPublisher(c)}
+	publisherDone := make(chan struct{})
+	go func() {
+		defer close(publisherDone)
+		l.publisher.run(publishCtx)
+	}()
+	l.run(ctx)
+	stopReading()
+	stopPublishing()
+	<-publisherDone
+	c.sayEnd(ctx)
+	l.takeOutcomes()
+	l.end(l.outbox.Close(ctx, c.o.Policy.Grace))
+	relay.Within(ctx, c.o.Policy.Grace, readerDone)
+	return l.stop
+}
+
+// endTime bounds how long the end of a run waits for nodes to leave.
+const endTime = 5 * time.Second
+
+// sayEnd tells the nodes that the run has ended. A node that does not hear it ends when it cannot reach the coordinator any more.
+func (c *Coordinator) sayEnd(ctx context.Context) {
+	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	defer cancel()
+	if err := c.o.Queue.End(endCtx); err != nil {
+		c.log.Debug("telling the nodes that the run has ended", "error", err)
+	}
+}
+
+// loop is the state of one Run.
+type loop struct {
+	*Coordinator
+	blocks    <-chan relay.Read
+	outbox    *relay.Outbox
+	publisher *publisher
+	// ended: the source yields nothing more.
+	ended bool
+	// stop is why nothing more is lent; nil while the run continues.
+	stop error
+	// told is when the last warning about a run that stands still was, by the clock.
+	told time.Duration
+	wait time.Duration
+}
+
+func (l *loop) run(ctx context.Context) {
+	const look = 100 * time.Millisecond
+	clock := time.NewTicker(min(look, l.o.LeaseTime/20))
+	defer clock.Stop()
+	drain := l.o.Policy.Drain
+	var grace <-chan time.Time
+	began := l.now()
+	for {
+		l.takeOutcomes()
+		if l.done() {
+			return
+		}
+		blocks := l.blocks
+		full := l.outbox.Full()
+		if l.stop == nil && !full && (l.o.Generation <= 1 || l.now()-began >= l.o.Rejoin) {
+			l.publish()
+		}
+		if l.ended || l.stop != nil || full || !l.wants() {
+			blocks = nil
+		}
+		send, first := l.outbox.Next()
+		select {
+		case b := <-blocks:
+			l.took(b)
+		case <-l.kick:
+		case send <- first:
+			l.outbox.Sent()
+		case err := <-l.outbox.Failed:
+			l.end(err)
+		case <-clock.C:
+			l.at(func() {})
+			l.tell()
+		case <-drain:
+			drain = nil
+			l.end(backbones.ErrDrained)
+			grace = time.After(l.o.Policy.Grace)
+			l.log.Info("interrupted: what nodes have begun finishes first; a second Ctrl-C ends it at once", "grace", l.o.Policy.Grace)
+		case <-grace:
+			l.log.Warn("what nodes have begun did not finish in time", "grace", l.o.Policy.Grace)
+			return
+		case <-ctx.Done():
+			l.end(ctx.Err())
+			return
+		}
+	}
+}
+
+func (l *loop) now() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.clock.now()
+}
+
+func (l *loop) wants() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.book.Wants()
+}
+
+// end stops the run. The first reason counts.
+func (l *loop) end(why error) {
+	if why == nil {
+		return
+	}
+	if l.stop == nil {
+		l.stop = why
+	}
+	l.at(l.book.Stop)
+}
+
+func (l *loop) took(b relay.Read) {
+	if b.Err != nil {
+		l.ended = true
+		l.at(l.book.End)
+		if !errors.Is(b.Err, io.EOF) {
+			l.end(b.Err)
+		}
+		return
+	}
+	var err error
+	l.at(func() { err = l.book.Add(b.Block) })
+	l.end(err)
+}
+
+// takeOutcomes takes to the sink what nodes have reported.
+func (l *loop) takeOutcomes() {
+	l.mu.Lock()
+	outcomes := l.outcomes
+	l.outcomes = nil
+	l.mu.Unlock()
+	for _, o := range outcomes {
+		l.outbox.Put(o)
+	}
+}
+
+// done reports whether the loop has nothing left to wait for.
+func (l *loop) done() bool {
+	l.mu.Lock()
+	failed, nodes := l.failed, l.book.fleet().nodes
+	finished, lent := l.book.Finished(), l.book.Lent()
+	l.mu.Unlock()
+	if failed != nil && nodes == 0 && !finished {
+		l.end(failed)
+		return true
+	}
+	if l.stop != nil {
+		return lent == 0
+	}
+	return finished
+}
+
+// publish hands leases to the publisher while it has room.
+func (l *loop) publish() {
+	for l.publisher.room() {
+		var next Lease
+		var ok bool
+		l.at(func() { next, ok = l.book.Next() })
+		if !ok {
+			return
+		}
+		l.publisher.leases <- next
+	}
+}
+
+// tell warns, ever more seldom, of a run on which nothing moves.
+func (l *loop) tell() {
+	if l.o.Policy.StallAfter == 0 || l.stop != nil {
+		return
+	}
+	l.mu.Lock()
+	now, moved := l.clock.now(), l.moved
+	nodes, lent, open := l.book.fleet().nodes, l.book.Lent(), l.book.Open()
+	l.mu.Unlock()
+	if moved > l.told {
+		l.told, l.wait = moved, 0
+	}
+	l.wait = max(l.wait, l.o.Policy.StallAfter)
+	if now-l.told < l.wait {
+		return
+	}
+	still := (now - moved).Round(time.Second)
+	l.told, l.wait = now, 2*l.wait
+	switch {
+	case nodes == 0:
+		l.log.Warn("no node is there: the run waits for one", "for", still)
+	case lent+open > 0:
+		l.log.Warn("nothing has moved: no node has said anything", "for", still, "nodes", nodes, "lent", lent, "open", open)
+	}
+}

@@ -105,10 +105,10 @@ type Ask struct {
 	Keys []uint64
 }
 
-// Granted is the answer to an Ask. What is in neither list was refused: the node removes those outputs and reports nothing of these items.
+// Granted is the answer to an Ask. What is not in Items was refused: the node removes those outputs and reports nothing of these items.
 type Granted struct {
 	Items []backbones.Span
-	// Again are granted items whose earlier grant was that of a node which is lost: what it left in place is replaced.
+	// Again are those of Items whose earlier grant was that of a node which is lost: what it left in place is replaced.
 	Again []backbones.Span
 	// Later: the lease is of a former generation, and the coordinator has not listed some of the items yet. The node asks again, for all of them.
 	Later bool

@@ -2,7 +2,12 @@ package lease
 
 import (
 	"context"
+	"errors"
+	"io"
+	"sync"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
@@ -12,40 +17,245 @@ type PullerOptions struct {
 	Session Session
 	// Workers is the number of workers that the node's backbone can have.
 	Workers int
-	// Prepare changes a block before the backbone gets it: outputs go aside. It must keep numbers and counts; nil: nothing is changed. Failures
-	// name the items as they were before.
+	// Prepare changes a block before the backbone gets it: outputs go aside. It must keep numbers and counts; nil: nothing is changed. The coordinator
+	// names items as they were before.
 	Prepare func(backbones.Block) (backbones.Block, error)
-	// Settle is called with outcomes before they are reported; nil: they are reported as they are.
+	// Settle is called with outcomes before they are reported, from several goroutines at once; nil: they are reported as they are.
 	Settle Settle
 	// IdleExit ends the node when it has had nothing to do for this long; 0: never.
 	IdleExit time.Duration
 	// Policy is that of the node's backbone. Puller.Policy returns what the backbone is made with.
 	Policy backbones.Policy
+	// Now is a monotonic time, for the ends of leases; nil: time.Now.
+	Now func() time.Time
 }
 
 // Puller pulls leases for a node's backbone and reports their outcomes: the Source and Sink of that backbone. It ends the workers of leases
 // that were lost. It is used once.
 type Puller struct {
-	opts PullerOptions
+	o      PullerOptions
+	log    hclog.Logger
+	now    func() time.Time
+	drain  signal
+	revoke chan backbones.Revocation
+	// stopped: the backbone's Run has returned.
+	stopped signal
+	// The channels wake what waits for a change: the source, who pulls, who reports, who watches the ends of leases.
+	source, pulls, reports, fences, told chan struct{}
+	// settling are outcomes on their way through Settle.
+	settling chan task
+	cancel   context.CancelCauseFunc
+
+	mu sync.Mutex
+	// What follows belongs to mu.
+	holds map[holdID]*hold
+	index []segment
+	ready []ready
+	// yielded counts the blocks that the backbone has read. revoking are items to revoke.
+	yielded  int
+	revoking []backbones.Span
+	// generation is the coordinator's.
+	generation uint64
+	sequence   uint64
+	perItem    time.Duration
+	// untold is the number of items whose outcome was not reported yet.
+	untold int
+	// looked: the backbone has looked at its workers since the last report.
+	looked bool
+	// over: no more leases come. tail and quarantined are as the coordinator said.
+	over, tail  bool
+	quarantined string
+	interrupted bool
+	busy        func() int
 }
 
+// signal is a channel that is closed once.
+type signal struct {
+	c    chan struct{}
+	once sync.Once
+}
+
+func (s *signal) close() { s.once.Do(func() { close(s.c) }) }
+
 // NewPuller returns a puller. It pulls nothing before Run.
-func NewPuller(o PullerOptions) *Puller { return &Puller{opts: o} }
+func NewPuller(o PullerOptions) *Puller {
+	policy := o.Policy.WithDefaults()
+	o.Workers = max(o.Workers, 1)
+	p := &Puller{
+		o: o, log: policy.Log, now: o.Now, drain: signal{c: make(chan struct{})}, stopped: signal{c: make(chan struct{})},
+		revoke: make(chan backbones.Revocation), settling: make(chan task, 16), holds: map[holdID]*hold{}, busy: func() int { return 0 },
+	}
+	for _, c := range []*chan struct{}{&p.source, &p.pulls, &p.reports, &p.fences, &p.told} {
+		*c = make(chan struct{}, 1)
+	}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	return p
+}
 
 // Policy is the policy that the node's backbone must be made with: the one of the options, with the puller's own signals to drain, and to
 // end workers of lost leases.
-func (p *Puller) Policy() backbones.Policy { return p.opts.Policy }
+func (p *Puller) Policy() backbones.Policy {
+	policy := p.o.Policy
+	policy.Drain, policy.Revoke, policy.Looked = p.drain.c, p.revoke, p.sawWorkers
+	policy.LookEvery = lookEvery
+	return policy
+}
 
-// Remaining is the number of items that wait here if no more will come than that; the backbone's Remaining.
-func (p *Puller) Remaining() (n int, known bool) { return 0, false }
+// lookEvery is how often the backbone looks at its workers: often enough for the shortest sensible lease time.
+const lookEvery = time.Second
 
-// Run runs the backbone on leases until the run or this node ends: it hands in what is done, gives back what was not begun, and leaves. The
-// error is the backbone's (backbones.ErrDrained after a drain), a *QuarantinedError, or why the coordinator was lost; nil: the run has ended, or IdleExit passed.
-func (p *Puller) Run(ctx context.Context, b backbones.Backbone) error { return ctx.Err() }
+func (p *Puller) sawWorkers() {
+	p.mu.Lock()
+	p.looked = true
+	p.mu.Unlock()
+}
 
 // QuarantinedError ends a node that only fails.
 type QuarantinedError struct{ Why string }
 
 func (e *QuarantinedError) Error() string {
 	return "the coordinator gives this node no more items: " + e.Why
+}
+
+// farewellTime bounds what a cancelled node still says.
+const farewellTime = 3 * time.Second
+
+// Run runs the backbone on leases until the run or this node ends: it hands in what is done, gives back what was not begun, and leaves. The
+// error is the backbone's (backbones.ErrDrained after a drain), a *QuarantinedError, or why the coordinator was lost; nil: the run has ended, or IdleExit passed.
+func (p *Puller) Run(ctx context.Context, b backbones.Backbone) error {
+	work, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	p.cancel = cancel
+	p.busy = func() int { return b.Status().Busy }
+	var pulling, settling, reporting sync.WaitGroup
+	pullCtx, stopPulling := context.WithCancel(work)
+	defer stopPulling()
+	reportCtx, stopReporting := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopReporting()
+	start := func(group *sync.WaitGroup, do func()) {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			do()
+		}()
+	}
+	finish := make(chan struct{})
+	start(&pulling, func() { p.pull(pullCtx) })
+	start(&pulling, func() { p.fence(work) })
+	start(&pulling, func() { p.watchDrain(work, stopPulling) })
+	for range min(8, p.o.Workers) {
+		start(&settling, func() { p.settle(reportCtx) })
+	}
+	start(&reporting, func() { p.report(reportCtx, finish) })
+
+	err := b.Run(work, p, p.take)
+	p.stopped.close()
+	p.drain.close()
+	stopPulling()
+	if work.Err() != nil {
+		// Nobody waits any more: what is said from now on must be said soon.
+		late := time.AfterFunc(farewellTime, stopReporting)
+		defer late.Stop()
+	}
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(farewellTime, stopReporting) })
+	defer stop()
+	close(p.settling)
+	settling.Wait()
+	close(finish)
+	reporting.Wait()
+	lost := context.Cause(work)
+	cancel(nil)
+	pulling.Wait()
+	if leaveErr := p.o.Session.Leave(reportCtx); leaveErr != nil {
+		p.log.Debug("leaving", "error", leaveErr)
+	}
+	return p.ended(ctx, err, lost)
+}
+
+// ended is the error of a run.
+func (p *Puller) ended(ctx context.Context, err, lost error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.quarantined != "" && (err == nil || errors.Is(err, backbones.ErrDrained)):
+		return &QuarantinedError{Why: p.quarantined}
+	case lost != nil && ctx.Err() == nil:
+		return lost
+	case p.interrupted && err == nil:
+		return backbones.ErrDrained
+	}
+	return err
+}
+
+// fail ends the node's run.
+func (p *Puller) fail(err error) { p.cancel(err) }
+
+// watchDrain drains the node when its policy says so.
+func (p *Puller) watchDrain(ctx context.Context, stopPulling func()) {
+	select {
+	case <-p.o.Policy.Drain:
+		p.drain.close()
+	case <-p.drain.c:
+	case <-ctx.Done():
+	}
+	stopPulling()
+}
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Next implements backbones.Source.
+func (p *Puller) Next(ctx context.Context) (backbones.Block, error) {
+	for {
+		b, ok, over := p.next()
+		switch {
+		case ok:
+			wake(p.pulls)
+			return b, nil
+		case over:
+			return backbones.Block{}, io.EOF
+		}
+		select {
+		case <-p.source:
+		case <-ctx.Done():
+			return backbones.Block{}, ctx.Err()
+		}
+	}
+}
+
+// next is the next block that waits, unless some of those before must be revoked first.
+func (p *Puller) next() (b backbones.Block, ok, over bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.revoking) > 0 {
+		return b, false, false
+	}
+	for len(p.ready) > 0 {
+		first := p.ready[0]
+		p.ready[0] = ready{}
+		p.ready = p.ready[1:]
+		if first.hold.dropped {
+			continue
+		}
+		p.yielded++
+		return first.block, true, false
+	}
+	p.ready = nil
+	return b, false, p.over
+}
+
+// Remaining is the number of items that wait here if no more will come than that; the backbone's Remaining.
+func (p *Puller) Remaining() (n int, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.ready {
+		n += r.block.Count
+	}
+	return n, p.tail || p.over
 }

@@ -1,0 +1,239 @@
+package lease
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// member is a node.
+type member struct {
+	Node
+	// loans is the number of leases that it has, lapsed how many it has lost.
+	loans, lapsed int
+	// gone: it has said goodbye. lost: its connection is lost, or it was silent for too long.
+	gone, lost            bool
+	busy                  int
+	done, skipped, failed int64
+	work                  time.Duration
+	// sequence is that of its last report.
+	sequence uint64
+	heard    time.Time
+	// withheld are failures that may be the node's fault: nothing has succeeded there yet.
+	withheld    []withheld
+	quarantined string
+}
+
+// withheld is failures of items of one work.
+type withheld struct {
+	work     *work
+	outcomes backbones.Outcomes
+}
+
+// probation is how many items may fail on a node where none has succeeded, until that is held against the node.
+const probation = 8
+
+// working reports whether a node is there and gets leases.
+func (m *member) working() bool { return !m.gone && !m.lost && m.quarantined == "" }
+
+func (m *member) idle() bool { return m.working() && m.loans == 0 }
+
+func (m *member) succeeded() bool { return m.done+m.skipped > 0 }
+
+// member is the node with a name. A node that was not announced is one all the same.
+func (b *Book) member(name string) *member {
+	m := b.members[name]
+	if m == nil {
+		m = &member{Node: Node{Name: name, Workers: 1}}
+		b.members[name] = m
+		b.fleetNow.counted = false
+	}
+	if m.gone || m.lost {
+		m.gone, m.lost = false, false
+		b.fleetNow.counted = false
+	}
+	return m
+}
+
+// Joined says that a node is there, for the first time or again.
+func (b *Book) Joined(node Node) {
+	old := b.members[node.Name]
+	m := b.member(node.Name)
+	if old != nil && (old.PID != node.PID || old.Host != node.Host) && old.PID != 0 {
+		// Another process under the same name: what the former one had is lost with it.
+		for _, l := range b.loansOf(m) {
+			b.lapse(l)
+			b.forgetLapsed(l.work)
+		}
+		b.former.left(b, m)
+		m.quarantined, m.sequence = "", 0
+	}
+	m.Node = node
+	b.fleetNow.counted = false
+}
+
+// Left says that a node has gone, with a goodbye or without one. What a lost one has stays its own until it lapses: it may come back.
+func (b *Book) Left(name string, lost bool) {
+	m := b.members[name]
+	if m == nil {
+		return
+	}
+	m.lost, m.gone, m.busy = lost, true, 0
+	b.fleetNow.counted = false
+	if lost {
+		return
+	}
+	for _, l := range b.loansOf(m) {
+		b.drop(l)
+	}
+	b.former.left(b, m)
+}
+
+// Heard says at what time a node has last said something.
+func (b *Book) Heard(name string, at time.Time) {
+	if m := b.members[name]; m != nil {
+		m.heard = at
+	}
+}
+
+func (b *Book) loansOf(m *member) (loans []*loan) {
+	for _, l := range b.loans {
+		if l.node == m {
+			loans = append(loans, l)
+		}
+	}
+	return loans
+}
+
+// fleet is the nodes that are there. It is counted anew after a change.
+type fleet struct {
+	counted                   bool
+	nodes, workers, succeeded int
+}
+
+func (b *Book) fleet() *fleet {
+	if !b.fleetNow.counted {
+		f := fleet{counted: true}
+		for _, m := range b.members {
+			if m.working() {
+				f.nodes++
+				f.workers += m.Workers
+				if m.succeeded() {
+					f.succeeded++
+				}
+			}
+		}
+		b.fleetNow = f
+	}
+	return &b.fleetNow
+}
+
+// others reports whether another node is there, and whether one of those has succeeded with an item.
+func (b *Book) others(m *member) (there, succeeded bool) {
+	f := *b.fleet()
+	if m.working() {
+		f.nodes--
+		if m.succeeded() {
+			f.succeeded--
+		}
+	}
+	return f.nodes > 0, f.succeeded > 0
+}
+
+// failedOn records failures on a node. Those of a node where nothing has succeeded are kept back while other nodes are there: they may be the
+// node's fault.
+func (b *Book) failedOn(m *member, w *work, out backbones.Outcomes) {
+	m.failed += int64(len(out.Failed))
+	if there, _ := b.others(m); m.succeeded() || !there || m.failed > 2*probation {
+		b.say(out)
+		return
+	}
+	w.withheld += len(out.Failed)
+	b.withheld += len(out.Failed)
+	m.withheld = append(m.withheld, withheld{w, out})
+}
+
+// judge decides whose fault the failures on a node are.
+func (b *Book) judge(m *member) {
+	switch {
+	case m.succeeded():
+		b.release(m)
+	case m.failed >= probation && m.quarantined == "":
+		if _, others := b.others(m); others {
+			b.quarantine(m)
+			return
+		}
+		b.release(m)
+	}
+}
+
+// release passes on the failures of a node that were kept back.
+func (b *Book) release(m *member) {
+	kept := m.withheld
+	m.withheld = nil
+	for _, k := range kept {
+		b.say(k.outcomes)
+		b.withheld -= len(k.outcomes.Failed)
+		k.work.withheld -= len(k.outcomes.Failed)
+		b.finish(k.work)
+	}
+}
+
+func (b *Book) releaseAll() {
+	for _, m := range b.members {
+		b.release(m)
+	}
+}
+
+// endProbation passes on what was kept back when nothing else is left to wait for.
+func (b *Book) endProbation() {
+	if b.withheld > 0 && b.left == 0 && b.cutter.Items == 0 && (b.ended || b.stopped) {
+		b.releaseAll()
+	}
+}
+
+// quarantine gives a node nothing more. Others get what it has, and what has failed there.
+func (b *Book) quarantine(m *member) {
+	m.quarantined = fmt.Sprintf("the first %d items all failed on %s, and items on other nodes succeed", m.failed, m.Name)
+	if n := len(m.withheld); n > 0 {
+		last := m.withheld[n-1].outcomes.Failed
+		m.quarantined += "; the last failure: " + last[len(last)-1].Failure.Message
+	}
+	b.fleetNow.counted = false
+	b.log.Error("a node is quarantined: it gets no more items, and others do those that it has", "node", m.Name, "why", m.quarantined)
+	kept := m.withheld
+	m.withheld = nil
+	for _, k := range kept {
+		for _, f := range k.outcomes.Failed {
+			if at, _, ok := k.work.position(f.Number); ok {
+				k.work.settled.remove(at, 1)
+				k.work.left++
+				b.left++
+			}
+		}
+		m.failed -= int64(len(k.outcomes.Failed))
+		b.withheld -= len(k.outcomes.Failed)
+		k.work.withheld -= len(k.outcomes.Failed)
+		b.queue(k.work)
+	}
+	for _, l := range b.loansOf(m) {
+		b.drop(l)
+	}
+	b.former.left(b, m)
+}
+
+// Figures are the figures of all nodes, in the order of their names.
+func (b *Book) Figures() []backbones.NodeFigures {
+	var all []backbones.NodeFigures
+	for _, m := range slices.SortedFunc(maps.Values(b.members), func(a, b *member) int { return cmp.Compare(a.Name, b.Name) }) {
+		all = append(all, backbones.NodeFigures{
+			Name: m.Name, Host: m.Host, Workers: m.Workers, Busy: m.busy, Leases: m.loans, Done: m.done, Skipped: m.skipped, Failed: m.failed,
+			Work: m.work, Since: m.Since, Heard: m.heard, Gone: m.gone, Lost: m.lost, Quarantined: m.quarantined,
+		})
+	}
+	return all
+}

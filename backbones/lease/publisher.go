@@ -1,0 +1,105 @@
+package lease
+
+import (
+	"context"
+	"time"
+)
+
+// publisher puts leases into the queue in a goroutine of its own, because a queue may have no room, and watches that the queue has what the Book
+// believes that it has.
+type publisher struct {
+	*Coordinator
+	leases chan Lease
+	// differs is how long the queue has held another number of leases than the Book; seen is Book.moves of the last look.
+	differs time.Duration
+	seen    uint64
+}
+
+// publishTime bounds one call of the queue.
+const publishTime = 10 * time.Second
+
+func newPublisher(c *Coordinator) *publisher {
+	return &publisher{Coordinator: c, leases: make(chan Lease, 16)}
+}
+
+// room reports whether leases takes one more without waiting.
+func (p *publisher) room() bool { return len(p.leases) < cap(p.leases) }
+
+func (p *publisher) run(ctx context.Context) {
+	every := p.o.WatchAfter / 6
+	clock := time.NewTicker(every)
+	defer clock.Stop()
+	var pause <-chan time.Time
+	for {
+		leases := p.leases
+		if pause != nil {
+			leases = nil
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case l := <-leases:
+			if !p.publish(ctx, l) {
+				// A queue that takes nothing is asked again soon, and made anew if that lasts.
+				pause = time.After(min(time.Second, every))
+			}
+			p.wake()
+		case <-pause:
+			pause = nil
+		case <-clock.C:
+			p.watch(ctx, every)
+		}
+	}
+}
+
+func (p *publisher) publish(ctx context.Context, l Lease) bool {
+	callCtx, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	err := p.o.Queue.Publish(callCtx, l)
+	if err == nil {
+		return true
+	}
+	if ctx.Err() == nil {
+		p.log.Debug("publishing a lease failed; its items are lent again", "error", err)
+	}
+	p.at(func() { p.book.Unpublished(l.ID) })
+	return false
+}
+
+// watch makes the queue anew when it has for long not had what the Book believes: somebody removed it, or it forgot leases.
+func (p *publisher) watch(ctx context.Context, every time.Duration) {
+	callCtx, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	has, err := p.o.Queue.Open(callCtx)
+	p.mu.Lock()
+	open := p.book.Open() - len(p.leases)
+	// What came and went meanwhile may count on one side alone.
+	moves := int(p.book.moves - p.seen)
+	p.seen = p.book.moves
+	p.mu.Unlock()
+	if ctx.Err() != nil {
+		return
+	}
+	if err == nil && max(has-open, open-has) <= moves {
+		p.differs = 0
+		return
+	}
+	if p.differs += every; p.differs < p.o.WatchAfter {
+		return
+	}
+	p.differs = 0
+	p.log.Warn("the queue has lost leases, or holds others than it should: it is made anew", "has", has, "should_have", open, "error", err)
+	if err := p.o.Queue.Renew(callCtx); err != nil {
+		p.log.Error("the queue cannot be made anew; it is tried again", "error", err)
+		return
+	}
+	for drained := false; !drained; {
+		select {
+		case <-p.leases:
+		default:
+			drained = true
+		}
+	}
+	p.at(p.book.QueueLost)
+	p.wake()
+}

@@ -1,0 +1,223 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/cut"
+)
+
+// What a node takes ahead: enough that its workers never wait, and no more, because no other node can take that.
+const (
+	// aheadTime is the work that waits for each worker.
+	aheadTime = 500 * time.Millisecond
+	// longItem is a time of an item above which none waits.
+	longItem = 2 * time.Second
+	// maxHolds and maxHeldBytes bound what a node has.
+	maxHolds     = 256
+	maxHeldBytes = 16 * MaxBytes
+	// maxPull is the most leases of one pull.
+	maxPull = 16
+)
+
+// pull pulls leases while the backbone needs more.
+func (p *Puller) pull(ctx context.Context) {
+	idleSince := p.now()
+	for {
+		n := p.need()
+		if n == 0 {
+			idleSince = time.Time{}
+			select {
+			case <-p.pulls:
+			case <-ctx.Done():
+				return
+			}
+			continue
+		}
+		pullCtx, stop := ctx, func() {}
+		if p.o.IdleExit > 0 && p.empty() {
+			if idleSince.IsZero() {
+				idleSince = p.now()
+			}
+			pullCtx, stop = context.WithTimeout(ctx, max(p.o.IdleExit-p.now().Sub(idleSince), 0))
+		} else {
+			idleSince = time.Time{}
+			if p.o.IdleExit > 0 {
+				// It may have nothing left before anything comes.
+				pullCtx, stop = context.WithTimeout(ctx, p.o.IdleExit)
+			}
+		}
+		got, err := p.o.Session.Pull(pullCtx, n)
+		idle := pullCtx.Err() != nil && ctx.Err() == nil
+		stop()
+		for _, d := range got {
+			if err := p.claim(ctx, d); err != nil {
+				if ctx.Err() == nil {
+					p.fail(err)
+				}
+				return
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			p.finished(true)
+			return
+		case ctx.Err() != nil:
+			return
+		case len(got) == 0 && idle:
+			if !idleSince.IsZero() && p.empty() {
+				p.log.Info("there is nothing to do, and the node ends", "idle_exit", p.o.IdleExit)
+				p.finished(false)
+				return
+			}
+		case err != nil:
+			p.fail(err)
+			return
+		}
+	}
+}
+
+// empty reports whether the node has no lease.
+func (p *Puller) empty() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.holds) == 0
+}
+
+// need is the number of leases to pull now.
+func (p *Puller) need() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	have, bytes, items, known := 0, 0, 0, 0
+	for _, h := range p.holds {
+		have += h.left
+		bytes += h.pack.bytes
+		items += h.pack.count
+		known++
+	}
+	want := p.o.Workers * p.each1()
+	if p.over || have >= want || len(p.holds) >= maxHolds || bytes >= maxHeldBytes || p.untold >= maxUntold {
+		return 0
+	}
+	mean := 1
+	if known > 0 {
+		mean = max(items/known, 1)
+	}
+	return min(max((want-have)/mean, 1), maxPull)
+}
+
+// each1 is the number of items that a worker should have, on it or waiting.
+func (p *Puller) each1() int {
+	switch {
+	case p.perItem == 0:
+		return 2
+	case p.perItem >= longItem, p.tail && p.perItem >= aheadTime/10:
+		return 1
+	default:
+		return 1 + int((aheadTime+p.perItem-1)/p.perItem)
+	}
+}
+
+// finished says that no more leases come. all: every item has its outcome, and nothing that is still begun matters.
+func (p *Puller) finished(all bool) {
+	p.mu.Lock()
+	p.over = true
+	if all {
+		for _, h := range p.holds {
+			p.lose(h)
+		}
+	}
+	p.mu.Unlock()
+	wake(p.source)
+	wake(p.fences)
+}
+
+// claim claims a lease that was delivered, and lets the backbone have its items.
+func (p *Puller) claim(ctx context.Context, d Delivery) error {
+	id := holdID{d.Lease.Generation, d.Lease.ID}
+	p.mu.Lock()
+	_, has := p.holds[id]
+	p.mu.Unlock()
+	if has {
+		return nil
+	}
+	held := Held{Generation: d.Lease.Generation, ID: d.Lease.ID, Epoch: d.Number}
+	sent := p.now()
+	answer, err := p.o.Session.Claim(ctx, Claim{Held: held})
+	if err != nil {
+		return err
+	}
+	p.heard(d.Lease.Generation, answer.Tail, answer.Quarantined)
+	if answer.Refused != "" {
+		p.log.Debug("a lease was refused", "lease", held.ID, "why", answer.Refused)
+		return nil
+	}
+	h := &hold{held: held, pack: newPack(d.Lease.Blocks), lasts: answer.For, until: sent.Add(answer.For)}
+	h.pending, h.left = newSet(h.pack.count), h.pack.count
+	h.pending.add(0, h.pack.count)
+	skip := backbones.Merge(answer.Skip)
+	h.pack.each(skip, h.paid)
+	var blocks []ready
+	for _, b := range d.Lease.Blocks {
+		for _, left := range cut.Without(b, 0, skip) {
+			if p.o.Prepare != nil {
+				if left, err = p.o.Prepare(left); err != nil {
+					return err
+				}
+			}
+			blocks = append(blocks, ready{left, h})
+		}
+	}
+	p.mu.Lock()
+	p.add(h)
+	p.ready = append(p.ready, blocks...)
+	p.mu.Unlock()
+	wake(p.source)
+	wake(p.fences)
+	if h.left == 0 {
+		wake(p.reports)
+	}
+	return nil
+}
+
+// heard takes what the coordinator says of itself and the node.
+func (p *Puller) heard(generation uint64, tail bool, quarantined string) {
+	p.mu.Lock()
+	p.tail = tail
+	if generation > p.generation {
+		if p.generation > 0 {
+			p.log.Info("the coordinator was started again; the node hands in what it has")
+		}
+		p.generation = generation
+	}
+	for _, h := range p.holds {
+		if h.held.Generation < p.generation && !h.former {
+			p.outlive(h)
+		}
+	}
+	if quarantined != "" && p.quarantined == "" {
+		p.quarantined = quarantined
+		p.log.Error("this node is quarantined", "why", quarantined)
+		for _, h := range p.holds {
+			p.lose(h)
+		}
+		p.drain.close()
+	}
+	p.mu.Unlock()
+	wake(p.fences)
+}
+
+// outlive keeps what the backbone has of a lease whose generation has ended. The rest will be lent anew.
+func (p *Puller) outlive(h *hold) {
+	h.former = true
+	for i, r := range p.ready {
+		if r.hold == h {
+			h.pack.each([]backbones.Span{{First: r.block.First, Count: r.block.Count}}, h.paid)
+			p.ready[i].hold = &hold{dropped: true}
+		}
+	}
+	wake(p.reports)
+}

@@ -1,0 +1,349 @@
+package lease
+
+import (
+	"context"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+const (
+	// maxUntold is the number of items at which outcomes that cannot be reported keep the backbone from going on.
+	maxUntold = 1 << 20
+	// maxReportText bounds the texts of the failures in one report, maxReportOutcomes the outcomes.
+	maxReportText     = 256 << 10
+	maxReportOutcomes = 1024
+)
+
+// lingering is how long outcomes wait for others before they are reported, unless a lease ends with them.
+const lingering = 250 * time.Millisecond
+
+// task is outcomes of one lease on their way through Settle.
+type task struct {
+	hold     *hold
+	outcomes backbones.Outcomes
+}
+
+// take is the backbone's sink.
+func (p *Puller) take(o backbones.Outcomes) error {
+	p.mu.Lock()
+	tasks := p.mine(o)
+	if o.Mean > 0 {
+		if p.perItem == 0 {
+			p.perItem = o.Mean
+		}
+		p.perItem = max(p.perItem+(o.Mean-p.perItem)/4, 1)
+	}
+	full := p.untold >= maxUntold
+	p.mu.Unlock()
+	wake(p.pulls)
+	for _, t := range tasks {
+		if p.o.Settle == nil && !full {
+			p.settled(t, t.outcomes)
+			continue
+		}
+		// A backbone whose outcomes nobody takes begins nothing more.
+		p.settling <- t
+	}
+	return nil
+}
+
+// mine are those outcomes that the node still owes, by their leases. They are no longer owed.
+func (p *Puller) mine(o backbones.Outcomes) (tasks []task) {
+	of := func(h *hold, n int) *backbones.Outcomes {
+		h.settling += n
+		p.untold += n
+		for i := range tasks {
+			if tasks[i].hold == h {
+				return &tasks[i].outcomes
+			}
+		}
+		tasks = append(tasks, task{h, backbones.Outcomes{Worker: o.Worker, Mean: o.Mean}})
+		return &tasks[len(tasks)-1].outcomes
+	}
+	p.each(o.Done, func(h *hold, first, count int) {
+		h.paid(first, count)
+		part := of(h, count)
+		part.Done = h.pack.spans(part.Done, first, count)
+	})
+	p.each(o.Skipped, func(h *hold, first, count int) {
+		h.paid(first, count)
+		part := of(h, count)
+		part.Skipped = h.pack.spans(part.Skipped, first, count)
+	})
+	for _, f := range o.Failed {
+		p.each([]backbones.Span{{First: f.Number, Count: 1}}, func(h *hold, first, count int) {
+			h.paid(first, count)
+			part := of(h, count)
+			part.Failed = append(part.Failed, f)
+		})
+	}
+	unwritten := o.Unwritten
+	for i := range tasks {
+		part := &tasks[i].outcomes
+		part.Attempts = attempts(part.Done, o.Attempts)
+		if len(part.Done) > 0 {
+			part.Unwritten, unwritten = unwritten, backbones.Unwritten{}
+		}
+	}
+	return tasks
+}
+
+// settle puts outputs in place.
+func (p *Puller) settle(ctx context.Context) {
+	for t := range p.settling {
+		told := t.outcomes
+		if p.o.Settle != nil {
+			var err error
+			told, err = p.o.Settle(ctx, t.outcomes, func(ctx context.Context, items []backbones.Span) (Granted, error) { return p.grant(ctx, t.hold, items) })
+			if err != nil {
+				if ctx.Err() == nil {
+					p.fail(err)
+				}
+				told = backbones.Outcomes{}
+			}
+		}
+		for ctx.Err() == nil && p.full() {
+			select {
+			case <-p.told:
+			case <-ctx.Done():
+			}
+		}
+		p.settled(t, told)
+	}
+}
+
+// full reports whether too much waits to be reported.
+func (p *Puller) full() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.untold >= 2*maxUntold
+}
+
+// settled notes what is to be reported of outcomes that were on their way.
+func (p *Puller) settled(t task, told backbones.Outcomes) {
+	p.mu.Lock()
+	n := size(t.outcomes)
+	t.hold.settling -= n
+	p.untold -= n
+	switch {
+	case !t.hold.lost:
+		if !empty(told) {
+			t.hold.out = append(t.hold.out, told)
+			p.untold += size(told)
+		}
+	case t.hold.settling == 0:
+		p.remove(t.hold)
+	}
+	p.mu.Unlock()
+	wake(p.reports)
+}
+
+// laterEvery is the time between two questions about items that a new coordinator has not listed yet.
+const laterEvery = 300 * time.Millisecond
+
+// grant asks for the commit of items of a lease.
+func (p *Puller) grant(ctx context.Context, h *hold, items []backbones.Span) (Granted, error) {
+	for {
+		p.mu.Lock()
+		lost := h.lost
+		ask := Ask{Held: h.held, Items: items}
+		if h.former {
+			ask.Keys = h.keysOf(items)
+		}
+		p.mu.Unlock()
+		if lost {
+			return Granted{}, nil
+		}
+		granted, err := p.o.Session.Grant(ctx, ask)
+		if err != nil || !granted.Later {
+			return granted, err
+		}
+		select {
+		case <-time.After(laterEvery):
+		case <-ctx.Done():
+			return Granted{}, ctx.Err()
+		}
+	}
+}
+
+// report reports until finish is closed and nothing is left to say.
+func (p *Puller) report(ctx context.Context, finish <-chan struct{}) {
+	timer := time.NewTimer(p.reportEvery())
+	defer timer.Stop()
+	var last time.Time
+	for finishing := false; ; {
+		renew := false
+		select {
+		case <-p.reports:
+		case <-timer.C:
+			renew = true
+		case <-finish:
+			finish, finishing = nil, true
+		case <-ctx.Done():
+			return
+		}
+		for {
+			wait := lingering - time.Since(last)
+			if finishing || renew || wait <= 0 {
+				wait = 0
+			}
+			r := p.compose(finishing, renew, wait > 0)
+			if len(r.Leases) == 0 {
+				if wait > 0 && p.waits() {
+					timer.Reset(wait)
+				} else {
+					timer.Reset(p.reportEvery())
+				}
+				break
+			}
+			sent := p.now()
+			answer, err := p.o.Session.Report(ctx, r)
+			if err != nil {
+				if ctx.Err() == nil {
+					p.fail(err)
+				}
+				return
+			}
+			last, renew = time.Now(), false
+			p.answered(r, answer, sent)
+		}
+		if finishing {
+			return
+		}
+	}
+}
+
+// reportEvery is the time between two reports of a node whose workers move.
+func (p *Puller) reportEvery() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	every := DefaultLeaseTime
+	for _, h := range p.holds {
+		every = min(every, h.lasts)
+	}
+	return max(every/5, time.Millisecond)
+}
+
+// waits reports whether outcomes wait to be reported.
+func (p *Puller) waits() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, h := range p.holds {
+		if len(h.out) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// compose is the next report. lingers: only leases that end are reported now, and everything else with the first of those.
+func (p *Puller) compose(finishing, renew, lingers bool) Report {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if lingers && !p.tail {
+		urgent := false
+		for _, h := range p.holds {
+			urgent = urgent || !h.lost && (h.left == 0 && h.settling == 0 || h.former && !h.announced)
+		}
+		if !urgent {
+			return Report{}
+		}
+	}
+	r := Report{Workers: p.o.Workers, Busy: p.busy()}
+	text, room := 0, maxReportOutcomes
+	for _, h := range p.holds {
+		if h.lost {
+			continue
+		}
+		h.telling = 0
+		for _, o := range h.out {
+			for _, f := range o.Failed {
+				text += len(f.Item) + len(f.Failure.Message) + len(f.Failure.Traceback)
+				for _, line := range f.Failure.Log {
+					text += len(line)
+				}
+			}
+			if room == 0 || text > maxReportText && room < maxReportOutcomes {
+				room = 0
+				break
+			}
+			room--
+			h.telling++
+			progress := Progress{Held: h.held, Outcomes: o}
+			if h.former {
+				progress.Keys = append(h.keysOf(o.Done), h.keysOf(o.Skipped)...)
+				for _, f := range o.Failed {
+					progress.Keys = append(progress.Keys, h.keysOf([]backbones.Span{{First: f.Number, Count: 1}})...)
+				}
+			}
+			r.Leases = append(r.Leases, progress)
+		}
+		last := Progress{Held: h.held, Moved: p.looked && !h.dropped}
+		all := h.telling == len(h.out) && h.settling == 0
+		if finishing && h.left > 0 && all {
+			last.Returned = h.unpaid()
+			clear(h.pending)
+			h.left = 0
+		}
+		last.Ended = all && h.left == 0
+		announce := h.former && !last.Ended && (renew || !h.announced)
+		if announce {
+			last.Keys = h.keysOf(h.unpaid())
+			h.announced = true
+		}
+		if last.Ended || renew && last.Moved || announce || h.telling > 0 {
+			r.Leases = append(r.Leases, last)
+		}
+	}
+	if len(r.Leases) > 0 {
+		p.sequence++
+		r.Sequence = p.sequence
+		if renew {
+			p.looked = false
+		}
+	}
+	return r
+}
+
+// answered takes the answer to a report.
+func (p *Puller) answered(r Report, answer Reported, sent time.Time) {
+	p.mu.Lock()
+	for _, progress := range r.Leases {
+		h := p.holds[holdID{progress.Held.Generation, progress.Held.ID}]
+		if h == nil {
+			continue
+		}
+		for _, o := range h.out[:h.telling] {
+			p.untold -= size(o)
+		}
+		if h.out = h.out[h.telling:]; len(h.out) == 0 {
+			h.out = nil
+		}
+		h.telling = 0
+		if progress.Ended {
+			p.remove(h)
+		}
+	}
+	for _, held := range answer.Renewed {
+		if h := p.holds[holdID{held.Generation, held.ID}]; h != nil {
+			h.until = sent.Add(h.lasts)
+		}
+	}
+	for _, held := range answer.Lost {
+		if h := p.holds[holdID{held.Generation, held.ID}]; h != nil {
+			if h.left > 0 {
+				p.log.Debug("a lease is another node's now", "lease", held.ID, "items", h.left)
+			}
+			p.lose(h)
+		}
+	}
+	if answer.Stop && !p.over {
+		p.over, p.interrupted = true, true
+		p.drain.close()
+	}
+	p.mu.Unlock()
+	wake(p.told)
+	wake(p.source)
+	p.heard(answer.Generation, answer.Tail, answer.Quarantined)
+}

@@ -1,0 +1,53 @@
+package lease
+
+import "time"
+
+// The size of a lease: enough work that what a lease costs does not matter, and little enough that all nodes end together.
+const (
+	leastWork = 200 * time.Millisecond
+	mostWork  = 30 * time.Second
+	// aimedTime is how long a node should be busy with one lease.
+	aimedTime = 2 * time.Second
+	// growth is how much larger a lease may be than the largest that was finished: a few fast items at the start mean little.
+	growth = 8
+)
+
+// sizer chooses how many items the next lease has, from measured item times.
+type sizer struct {
+	// perItem is a moving average of the time that an item takes a worker; 0: not known.
+	perItem time.Duration
+	// reached is the largest lease that is finished.
+	reached int
+}
+
+// observe records the mean time of some items.
+func (s *sizer) observe(mean time.Duration) {
+	const most = 24 * time.Hour
+	switch mean = min(mean, most); {
+	case mean <= 0:
+	case s.perItem == 0:
+		s.perItem = mean
+	default:
+		s.perItem = max(s.perItem+(mean-s.perItem)/8, 1)
+	}
+}
+
+// next is the number of items of the next lease. workers is the number of all workers, nodes that of the nodes; left the number of
+// items that are still to be lent, or -1 if not known.
+func (s *sizer) next(left, workers, nodes int) int {
+	workers, nodes = max(workers, 1), max(nodes, 1)
+	size := (workers + nodes - 1) / nodes
+	least := 1
+	if s.perItem > 0 {
+		aim := min(max(aimedTime*time.Duration(size), leastWork), mostWork)
+		// A worker that gets less than an item waits: as many items as a node has workers do not make it wait for the longest of fewer.
+		size = max(int(aim/s.perItem), 1)
+		least = max(int(leastWork/s.perItem), 1)
+	}
+	size = max(min(size, max(s.reached, 1)*growth), 1)
+	if left >= 0 {
+		// Near the end leases get smaller, so that all nodes finish together.
+		size = min(size, max((left+2*workers-1)/(2*workers), least))
+	}
+	return size
+}
