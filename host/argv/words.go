@@ -131,7 +131,7 @@ func (l *Line) BackboneFlags() []job.Value { return l.backbone }
 var optional = map[string]bool{"resume": true, "retry-failed": true}
 
 // attached are flags with an optional value that takes a =, and what they mean without one.
-var attached = map[string]string{"debug": "on"}
+var attached = map[string]string{"debug": "on", "listen": job.ListenHere}
 
 var runID = regexp.MustCompile(`^\d{8}-\d{1,9}(-[0-9a-f]{0,6})?$`)
 

@@ -50,7 +50,7 @@ func System() Streams {
 
 // Main runs a command line and returns the exit code. ctx ends everything at once; the first signal closes drain.
 func Main(ctx context.Context, args []string, streams Streams, drain <-chan struct{}, version string) int {
-	a := &app{streams: streams, drain: drain, version: version, working: make(chan struct{})}
+	a := &app{token: takeToken(), streams: streams, drain: drain, version: version, working: make(chan struct{})}
 	// Text from anywhere is escaped for a terminal.
 	a.out, a.err = terminal.NewOutput(streams.Out), terminal.NewOutput(streams.Err)
 	a.streams.Out, a.streams.Err = a.out, a.err
@@ -73,6 +73,16 @@ func Main(ctx context.Context, args []string, streams Streams, drain <-chan stru
 		a.report(err, code)
 	}
 	return code
+}
+
+// tokenVariable is the token of a run for kagurazaka work.
+const tokenVariable = "KAGURAZAKA_TOKEN"
+
+// takeToken takes the token out of the environment, so that no plugin and no other process of this program gets it.
+func takeToken() string {
+	token := os.Getenv(tokenVariable)
+	_ = os.Unsetenv(tokenVariable)
+	return token
 }
 
 // errEarly ends a command at the first signal, which in a run only stops new items.
@@ -143,6 +153,8 @@ type app struct {
 	// runLog is the log in the run's folder; nil: none. endRunLog ends it before the run has begun.
 	runLog    *ledger.Log
 	endRunLog func()
+	// token is KAGURAZAKA_TOKEN, which no other process gets.
+	token string
 	// noted is what note has logged.
 	noted []string
 	// summarised: a summary was printed, so the end is not reported as JSON again.
@@ -198,6 +210,8 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return a.describe(ctx)
 	case "init":
 		return a.initConfig(ctx)
+	case "work":
+		return a.work(ctx)
 	case "runs":
 		return a.runs()
 	case "show":
@@ -257,7 +271,7 @@ func (a *app) choices(command string, flags []string) string {
 
 func (a *app) setGrammar(g grammar) {
 	a.grammar = g
-	a.program.Flags = &job.Flags{ConfigFlags: g.ConfigFlags, RunFlags: g.RunFlags, DebugFlags: g.DebugFlags, SelectFlags: g.SelectFlags, SourceFlags: g.SourceFlags, ShardFlags: g.ShardFlags, LedgerFlags: g.LedgerFlags}
+	a.program.Flags = &job.Flags{ConfigFlags: g.ConfigFlags, RunFlags: g.RunFlags, DebugFlags: g.DebugFlags, SelectFlags: g.SelectFlags, SourceFlags: g.SourceFlags, ShardFlags: g.ShardFlags, LedgerFlags: g.LedgerFlags, NetFlags: g.NetFlags}
 }
 
 func (a *app) printVersion() error { return a.Answer(fmt.Sprintf("kagurazaka %s\n", a.version)) }

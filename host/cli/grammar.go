@@ -22,6 +22,7 @@ type grammar struct {
 	Shard      shardCmd      `cmd:"" help:"Divide the items of a run into manifests of equal size, each for a run of its own with --manifest. Takes the same flags as a run; starts no worker."`
 	Export     exportCmd     `cmd:"" help:"Print the items of a run, with what became of them."`
 	Debug      debugCmd      `cmd:"" help:"Run one item (--item) in Python's debugger on the terminal, also one that is finished. Takes the same flags as a run."`
+	Work       workCmd       `cmd:"" help:"Make this machine work on a run with --listen or --nats, until it ends. The run prints the command."`
 	Describe   describeCmd   `cmd:"" help:"Say what tasks a plugin has and what they need."`
 	Init       initCmd       `cmd:"" help:"Write a commented configuration file for a task, to be filled and given to --cfg."`
 	Runs       runsCmd       `cmd:"" help:"List the runs that were made here, the newest first."`
@@ -47,6 +48,7 @@ type hostFlags struct {
 	job.SourceFlags
 	job.ShardFlags
 	job.LedgerFlags
+	job.NetFlags
 	Version bool `name:"version" help:"Print the version."`
 }
 
@@ -87,6 +89,15 @@ type exportCmd struct {
 type debugCmd struct {
 	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
 	Task   string `arg:"" optional:"" help:"The task's name."`
+}
+
+type workCmd struct {
+	TokenFile string        `name:"token-file" placeholder:"PATH" help:"The run's token; without it KAGURAZAKA_TOKEN, or the one in the folder of --run-dir."`
+	Name      string        `name:"name" help:"The node's name in the run; without it the machine's."`
+	Plugin    string        `name:"plugin" placeholder:"PATH" help:"Where this machine has the run's plugin; without it where the coordinator has it, or where a plugins.lock says. Its hash must be the same."`
+	IdleExit  time.Duration `name:"idle-exit" placeholder:"D" help:"Leave the run when there was nothing to do for this long, as in 5m; without it only at its end."`
+	Reconnect time.Duration `name:"reconnect" default:"10m" help:"How long to look for a coordinator that cannot be reached."`
+	URL       []string      `arg:"" optional:"" name:"url" help:"Where the run's coordinator listens, or the team's server: nats://HOST:PORT. Several, if it may be started again elsewhere."`
 }
 
 type describeCmd struct {

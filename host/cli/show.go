@@ -95,6 +95,12 @@ func (r runOutput) text(p *printer, s *ledger.State) {
 	if more := len(r.Placement) - shown; more > 0 {
 		p.line("            … and %d more: --json shows all", more)
 	}
+	for i, n := range r.Nodes[:min(len(r.Nodes), shown)] {
+		p.line("  %-9s %s", [2]string{"nodes"}[min(i, 1)], n)
+	}
+	if more := len(r.Nodes) - shown; more > 0 {
+		p.line("            … and %d more: --json shows all", more)
+	}
 	p.line("  items     done %d, skipped %d, failed %d", r.Counts.Done, r.Counts.Skipped, r.Counts.Failed)
 	if n := s.Resumed.Items(); n > 0 {
 		p.line("            %s done by the run before", count.Of(n, "of those skipped was", "of those skipped were"))

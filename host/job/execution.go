@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/fleet"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/outputs"
 	"github.com/kagurazaka/kagurazaka/host/plan"
@@ -52,6 +54,9 @@ type execution struct {
 	began    time.Time
 	ledger   *ledger.Ledger
 	earlier  *earlier
+	// coordinator is this process's part in a run of several machines, fleet what identifies the run; nil: it is done on one.
+	coordinator *fleet.Coordinator
+	fleet       string
 	// outputs says that outputs tell which items are finished.
 	outputs bool
 	// failed are the items of --retry-failed where nothing has to be listed for them; picked where it has.
@@ -71,7 +76,7 @@ type execution struct {
 }
 
 // begin makes the ledger of a run, and finds the run that it resumes.
-func (s *Session) begin(spec *Spec, front Front) (*execution, error) {
+func (s *Session) begin(ctx context.Context, spec *Spec, front Front) (_ *execution, err error) {
 	f := &s.Flags.LedgerFlags
 	if err := f.check(); err != nil {
 		return nil, err
@@ -89,14 +94,27 @@ func (s *Session) begin(spec *Spec, front Front) (*execution, error) {
 	if err != nil {
 		return nil, err
 	}
+	dir, dirErr := e.ledgerDir(info.ID)
+	if spec.Lent {
+		if dirErr != nil {
+			return nil, dirErr
+		}
+		if err := e.takeFleet(ctx, dir); err != nil {
+			return nil, err
+		}
+		defer func() {
+			if err != nil {
+				e.coordinator.Discard()
+			}
+		}()
+	}
 	if e.earlier, err = e.findEarlier(info); err != nil {
 		return nil, err
 	}
-	dir, err := e.ledgerDir(info.ID)
-	if err == nil {
+	if err = dirErr; err == nil {
 		err = e.create(dir, info)
 	}
-	if err != nil && e.earlier == nil && f.RunDir == "" {
+	if err != nil && !spec.Lent && e.earlier == nil && f.RunDir == "" {
 		e.Log.Warn("the run keeps no ledger; --run-dir names another folder for it", "error", err)
 		return e, nil
 	}
@@ -251,7 +269,7 @@ func (e *execution) info() (ledger.Info, error) {
 // owner identifies the run to others that write to the same outputs.
 func (e *execution) owner() outputs.Owner {
 	host, _ := os.Hostname()
-	o := outputs.Owner{Host: host, PID: os.Getpid(), Since: time.Now().UTC()}
+	o := outputs.Owner{Host: host, PID: os.Getpid(), Since: time.Now().UTC(), Fleet: e.fleet}
 	if e.ledger != nil {
 		o.Run = e.ledger.Info().ID
 	}
@@ -378,6 +396,16 @@ func (e *execution) unlisted() error {
 // close writes how the run ended. It returns the error that the run ends with.
 func (e *execution) close(s progress.Summary, err error) error {
 	hint := e.debugHint()
+	if e.coordinator != nil {
+		defer func() {
+			if e.coordinator == nil {
+				return
+			}
+			if closeErr := e.coordinator.Close(true); closeErr != nil {
+				e.Log.Debug("closing the coordinator's folder", "error", closeErr)
+			}
+		}()
+	}
 	if e.ledger == nil {
 		if hint != "" && s.Failed > 0 {
 			err = exitcode.With(exitcode.Of(err), fmt.Errorf("%w; hint: %s", err, hint))
@@ -392,6 +420,10 @@ func (e *execution) close(s progress.Summary, err error) error {
 	inPlace := e.earlier != nil && e.Flags.RunDir != ""
 	if e.source == nil && exitcode.Of(err) == exitcode.Usage && !inPlace {
 		e.RunLog.Close()
+		if e.coordinator != nil {
+			e.coordinator.Discard()
+			e.coordinator = nil
+		}
 		if abandonErr := e.ledger.Abandon(); abandonErr != nil {
 			e.Log.Debug("removing the ledger of a run that never began", "error", abandonErr)
 		}

@@ -21,6 +21,7 @@ type Flags struct {
 	SourceFlags
 	ShardFlags
 	LedgerFlags
+	NetFlags
 }
 
 // ConfigFlags are the sources of the configuration.

@@ -81,5 +81,5 @@ func (s *Spec) KnowsDone() bool {
 
 // acceptsIndexed reports whether items may be known by their place in a list alone. The host cannot tell the length of such items.
 func (p *Place) acceptsIndexed() bool {
-	return !p.looks && p.spec.BatchBy == "" && slices.Contains(Backbone(p.spec.Backbone, nil).Accepts, backbones.Indexed)
+	return !p.looks && !p.spec.Lent && p.spec.BatchBy == "" && slices.Contains(Backbone(p.spec.Backbone, nil).Accepts, backbones.Indexed)
 }

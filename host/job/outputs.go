@@ -36,7 +36,7 @@ func (s *Session) outputs(spec *Spec) (string, error) {
 	if s.Flags.Outputs == direct && !able {
 		return "", exitcode.Usagef("--outputs direct: %s does not keep track of outputs that it writes in place; hint: leave the flag out", s.Found.Command.Name)
 	}
-	if s.Flags.Outputs == direct || s.Flags.Outputs != staged && able && s.Task.Has(direct) {
+	if s.Flags.Outputs == direct || s.Flags.Outputs != staged && able && s.Task.Has(direct) && !s.Flags.lends() {
 		return direct, nil
 	}
 	return staged, nil
@@ -83,6 +83,7 @@ func (p *Place) prepareOutputs() (err error) {
 			p.Shared(other, "what it has in hand is left to it, and looked at again at the end")
 		})
 	}
+	p.prepareHold()
 	return err
 }
 

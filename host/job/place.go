@@ -56,6 +56,8 @@ type Place struct {
 	looks bool
 	// staging is where outputs are written before they are renamed; nil: they are written in place.
 	staging *outputs.Staging
+	// hold keeps the outputs of a node's items aside until their commit is granted; nil: workers commit.
+	hold *outputs.Hold
 	// journal tells which of the existing outputs are whole; nil: none. notes: workers note what they begin in it.
 	journal *outputs.Journal
 	notes   bool

@@ -31,7 +31,7 @@ func (s *Session) Run(ctx context.Context, spec *Spec, front Front) (summarised 
 		return false, err
 	}
 	spec.alone()
-	e, err := s.begin(spec, front)
+	e, err := s.begin(ctx, spec, front)
 	if err != nil {
 		return false, err
 	}
@@ -70,7 +70,7 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 	items := e.oneByOne(place.byLength(place.pack(place.mends(e.choose(place, listed)))))
 	policy := e.spec.Policy
 	policy.RSS, policy.Drain, policy.Log = plugin.Resident, e.Drain, e.Log
-	backbone, err := e.Backbone().New(ctx, e.spec, policy, Local{Place: place, Remaining: items.remaining})
+	backbone, err := e.newBackbone(ctx, place, items, policy)
 	if err != nil {
 		return summary, false, err
 	}
@@ -90,6 +90,14 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 	job.Complete = func(ctx context.Context) { unpacked = place.finishPacking(ctx) }
 	summary, err = run.Do(ctx, job)
 	return summary, true, notPackedToo(e.conclude(summary, err), unpacked)
+}
+
+// newBackbone makes what does the run's items: workers of this machine, or nodes.
+func (e *execution) newBackbone(ctx context.Context, place *Place, items items, policy backbones.Policy) (backbones.Backbone, error) {
+	if e.spec.Lent {
+		return e.lend(ctx, place, items, policy)
+	}
+	return e.Backbone().New(ctx, e.spec, policy, Local{Place: place, Remaining: items.remaining})
 }
 
 // conclude adds to the end of a run what its items do not tell: missing items, missing outputs, or that there was nothing to do.

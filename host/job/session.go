@@ -259,13 +259,16 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 		values = append(values, Value{name, v.Text(), v.Source})
 	}
 	// Those of the configuration first, so that the command line wins.
-	r.Flags, found = readBackbone(append(values, line.BackboneFlags()...))
+	values, found = s.lend(r, append(values, line.BackboneFlags()...))
+	problems = append(problems, found...)
+	r.Flags, found = readBackbone(values)
 	problems = append(problems, found...)
 	r.Policy, found = s.Flags.policy()
 	problems = append(problems, found...)
 	r.Select, r.Limit, found = s.Flags.selection()
 	problems = append(problems, found...)
 	problems = append(problems, s.Flags.debugging(r, line.BackboneFlags())...)
+	problems = append(problems, s.lendable(r)...)
 	if err := s.report(problems); err != nil {
 		return nil, err
 	}

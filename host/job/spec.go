@@ -50,6 +50,10 @@ type Spec struct {
 	Debug string `json:"debug,omitempty"`
 	// Policy lacks what belongs to a process: its log, its clock and the like.
 	Policy backbones.Policy `json:"policy"`
+	// Lent: nodes do the items. Idle: this machine does none. Replace: an output that exists when an item is done may have been there before.
+	Lent    bool `json:"lent,omitempty"`
+	Idle    bool `json:"-"`
+	Replace bool `json:"replace,omitempty"`
 	// MaxFailures is a text for run.ParseLimit.
 	MaxFailures string `json:"max_failures,omitempty"`
 }

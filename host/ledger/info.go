@@ -40,6 +40,8 @@ type Info struct {
 	Selection string `json:"selection,omitempty"`
 	// Placement is which CPUs the workers were given; empty: they may run on any.
 	Placement []Placement `json:"placement,omitempty"`
+	// Nodes are the machines that have worked on the run; empty: it was done on one.
+	Nodes []Node `json:"nodes,omitempty"`
 	// Command is the command line that makes the same run again; Folder the working folder.
 	Command string `json:"command"`
 	Folder  string `json:"folder"`
@@ -75,6 +77,30 @@ type Placement struct {
 	// MemoryNodes are the nodes whose memory it prefers, Threads the number of threads of its numeric libraries.
 	MemoryNodes []int `json:"memory_nodes,omitempty"`
 	Threads     int   `json:"threads"`
+}
+
+// Node is a machine that has worked on the run.
+type Node struct {
+	Name    string `json:"name"`
+	Host    string `json:"host"`
+	Workers int    `json:"workers"`
+	// Done, Skipped and Failed count items. WorkSeconds is the time of its workers for those done, as far as it is known.
+	Done        int64     `json:"done"`
+	Skipped     int64     `json:"skipped"`
+	Failed      int64     `json:"failed"`
+	WorkSeconds float64   `json:"work_seconds,omitempty"`
+	Joined      time.Time `json:"joined"`
+	// Ended is how its part of the run ended: left, lost, or why it got nothing more; empty: it was there at the end.
+	Ended string `json:"ended,omitempty"`
+}
+
+// String is the node for users: "node7: done 12, skipped 0, failed 1, 4 workers; lost".
+func (n Node) String() string {
+	text := fmt.Sprintf("%s: done %d, skipped %d, failed %d, %s", n.Name, n.Done, n.Skipped, n.Failed, count.Of(n.Workers, "worker"))
+	if n.Ended != "" {
+		text += "; " + n.Ended
+	}
+	return text
 }
 
 // String is the placement for users: "w0: CPUs 0-3 of node 0, 4 threads, memory of node 0".

@@ -170,6 +170,14 @@ func (l *Ledger) SetPlacement(placement []Placement) error {
 	return writeInfo(l.dir, &l.info)
 }
 
+// SetNodes writes to run.json which machines have worked on the run.
+func (l *Ledger) SetNodes(nodes []Node) error {
+	l.infoMu.Lock()
+	defer l.infoMu.Unlock()
+	l.info.Nodes = nodes
+	return writeInfo(l.dir, &l.info)
+}
+
 // add calls record unless the ledger is broken, and wakes the writer if enough waits. It does not wait for the disk.
 func (l *Ledger) add(record func()) {
 	l.mu.Lock()

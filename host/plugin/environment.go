@@ -26,8 +26,11 @@ var cleanNames = append([]string{
 // protocolNames are the variables of the protocol between host and SDK.
 var protocolNames = []string{
 	wire.CookieKey, wire.LifelineKey, "KAGURAZAKA_LOG_LEVEL", limitsKey, "KAGURAZAKA_TASK_SHA256", "KAGURAZAKA_TASK_PATH", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR",
-	"PLUGIN_CLIENT_CERT", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT",
+	"PLUGIN_CLIENT_CERT", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT", tokenName,
 }
+
+// tokenName is the token of a run of several machines, which the host takes out of its environment when it starts.
+const tokenName = "KAGURAZAKA_TOKEN"
 
 // IsProtocolName reports whether a variable is part of the protocol. Users must not set these.
 func IsProtocolName(name string) bool { return slices.Contains(protocolNames, name) }

@@ -25,10 +25,12 @@ type Snapshot struct {
 	// ETASeconds is the time left at that rate; 0: unknown.
 	ETASeconds float64 `json:"eta_seconds,omitempty"`
 	// WorkersBusy is the number of workers with work, Workers that of all, WorkersClosing that of workers that close their task.
-	WorkersBusy    int     `json:"workers_busy"`
-	Workers        int     `json:"workers"`
-	WorkersClosing int     `json:"workers_closing,omitempty"`
-	Seconds        float64 `json:"seconds"`
+	WorkersBusy    int `json:"workers_busy"`
+	Workers        int `json:"workers"`
+	WorkersClosing int `json:"workers_closing,omitempty"`
+	// Nodes is the number of machines that work on the run; 0: it is done on one.
+	Nodes   int     `json:"nodes,omitempty"`
+	Seconds float64 `json:"seconds"`
 	// Stages is nil for a backbone without stages.
 	Stages *Stages `json:"-"`
 }

@@ -73,6 +73,9 @@ func line(s Snapshot) string {
 		fmt.Fprintf(&b, ", %s", count.Of(s.WorkersClosing, "worker closing its task", "workers closing their task"))
 	}
 	workers := fmt.Sprintf("%d/%d workers busy", s.WorkersBusy, s.Workers)
+	if s.Nodes > 0 {
+		workers += " on " + count.Of(s.Nodes, "node")
+	}
 	if s.Stages != nil {
 		workers = s.Stages.text()
 	}

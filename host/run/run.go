@@ -69,6 +69,11 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 		s.Skipped += listed.Skipped
 		s.WorkersBusy, s.Workers, s.WorkersClosing = status.Busy, status.Running, status.Closing
 		s.Stages = progress.StagesOf(status.Stages)
+		for _, n := range status.Nodes {
+			if !n.Gone {
+				s.Nodes++
+			}
+		}
 	}})
 	// Outcomes come from the backbone and from the listing, which are goroutines of their own.
 	var mu sync.Mutex

@@ -725,8 +725,8 @@ type Task struct {
 	Template *Template `protobuf:"bytes,8,opt,name=template,proto3" json:"template,omitempty"`
 	// The task's capabilities: "list" (List works), "is_executed" (the task checks which items are finished), "stages" (a
 	// device task with separate processes for loading; the host makes batches), "finish" (with "stages": separate processes
-	// after inference, too), "direct" (it writes outputs in place unless the user asks for staging), "check" (Check calls the
-	// task's parser), "abbreviations" (that parser accepts unambiguous prefixes of long flags), "remainder" (everything after
+	// after inference, too), "direct" (it writes outputs in place unless the user asks for staging), "wants_direct" (its author
+	// has written so), "check" (Check calls the task's parser), "abbreviations" (that parser accepts unambiguous prefixes of long flags), "remainder" (everything after
 	// the first positional argument is passed on unchanged), "ignores_arguments" (it takes any arguments and looks at none).
 	Capabilities []string `protobuf:"bytes,9,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	// Flags of the task's parser that are not in `arguments`, in all spellings: those of its sub-commands, for example. They

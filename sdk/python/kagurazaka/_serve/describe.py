@@ -138,6 +138,8 @@ def _outline(name: str, cls: Any, template: Optional[Template]) -> Any:
         task.capabilities.append("is_executed")
     if template is not None and template.written == DIRECT:
         task.capabilities.append(DIRECT)
+        if template.declared:
+            task.capabilities.append("wants_direct")
     if device:
         task.capabilities.extend(capable.capabilities(cls, template))
     return task

@@ -48,6 +48,8 @@ class Template:
         self._installed = False
         # How outputs are written: direct or staged.
         self.written = outputs or getattr(cls, OUTPUTS, DIRECT)
+        # Whether the author has written that.
+        self.declared = outputs is not None or hasattr(cls, OUTPUTS)
         if self.written not in (DIRECT, STAGED):
             where = "outputs" if outputs else f"{cls.__name__}.{OUTPUTS}"
             raise ValueError(f"{where} must be {DIRECT!r} or {STAGED!r}, not {self.written!r}")

@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/job"
+)
+
+// ofCoordinator are flags of a run that its coordinator alone takes.
+var ofCoordinator = []string{
+	"backbone", "cfg", "mixin-cfg", "mixin", "outputs", "max-failures", "retries", "item-timeout", "worker-max-items", "worker-max-rss", "limit", "item", "files-from", "manifest",
+	"shard", "no-ledger", "resume", "retry-failed", "listen", "nats", "tls-cert", "tls-key", "debug", "outputs-outside", "list-outputs", "bad-lines",
+}
+
+// work is `work URL|--run-dir DIR`: it makes this machine a node of a run.
+func (a *app) work(ctx context.Context) error {
+	f := &a.grammar.Work
+	if given := a.line.Given(ofCoordinator...); len(given) > 0 {
+		return exitcode.Usagef("%s: the run's coordinator says that for all machines; hint: leave it out here", strings.Join(given, ", "))
+	}
+	var urls []string
+	for word := a.line.TakeWord(); word != ""; word = a.line.TakeWord() {
+		urls = append(urls, strings.Split(word, ",")...)
+	}
+	if !a.line.Empty() {
+		return exitcode.Usagef("unexpected argument %s; hint: work takes URL, or --run-dir DIR; kagurazaka work -h shows its flags", a.line.First())
+	}
+	for _, d := range []struct {
+		wrong bool
+		flag  string
+		value any
+	}{{f.IdleExit < 0, "idle-exit", f.IdleExit}, {f.Reconnect < 0, "reconnect", f.Reconnect}} {
+		if d.wrong {
+			return exitcode.Usagef("--%s %v: must be a time such as 30s or 5m", d.flag, d.value)
+		}
+	}
+	a.program.Warm = &job.Warm{Log: a.log}
+	defer a.program.Warm.Close()
+	defer keepPipes()()
+	return a.program.Work(ctx, job.WorkOptions{
+		URLs: urls, RunDir: a.grammar.RunDir, TokenFile: f.TokenFile, Token: a.token, Name: f.Name, Plugin: f.Plugin, IdleExit: f.IdleExit,
+		Reconnect: f.Reconnect, Backbone: a.line.BackboneFlags(), Drain: a.drain, Begins: func() { close(a.working) },
+	})
+}

@@ -1,0 +1,54 @@
+package job
+
+import (
+	"context"
+	"os"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/lease"
+	"github.com/kagurazaka/kagurazaka/host/queue"
+)
+
+// node is this process as one of the machines of a run.
+type node struct {
+	place   *Place
+	spec    *Spec
+	factory *Factory
+	policy  backbones.Policy
+	join    queue.Join
+	version string
+	// welcome is what a coordinator of another process has told; nil: there is none.
+	welcome *welcome
+}
+
+// runNode joins a run as a node of this process's own coordinator, and works until the run ends.
+func runNode(ctx context.Context, n node) error {
+	n.join.Hello = hello("", n.version, n.spec.Workers)
+	session, err := queue.Dial(ctx, n.join)
+	if err != nil {
+		return err
+	}
+	return n.pull(ctx, session, lease.PullerOptions{})
+}
+
+// hello is what this process says of itself. name is empty where it is the host's.
+func hello(name, version string, workers int) queue.Hello {
+	host, _ := os.Hostname()
+	return queue.Hello{Name: name, Host: host, PID: os.Getpid(), Workers: workers, Version: version}
+}
+
+// pull runs the node's backbone on leases.
+func (n node) pull(ctx context.Context, session lease.Session, o lease.PullerOptions) error {
+	o.Session, o.Workers, o.Policy = session, n.spec.Workers, n.policy
+	o.Prepare = n.place.aside
+	if o.Settle == nil {
+		o.Settle = n.place.settle
+	}
+	puller := lease.NewPuller(o)
+	backbone, err := n.factory.New(ctx, n.spec, puller.Policy(), Local{Place: n.place, Remaining: puller.Remaining})
+	if err != nil {
+		_ = session.Leave(ctx)
+		return err
+	}
+	return puller.Run(ctx, backbone)
+}

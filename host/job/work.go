@@ -1,0 +1,365 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/lease"
+	"github.com/kagurazaka/kagurazaka/host/discover"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/fleet"
+	"github.com/kagurazaka/kagurazaka/host/outputs"
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/queue"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
+)
+
+// WorkOptions are how a machine joins a run.
+type WorkOptions struct {
+	// URLs are where the coordinator or the team's server may be; none: RunDir says it.
+	URLs   []string
+	RunDir string
+	// TokenFile has the run's token; empty: Token is it, or the one in RunDir counts.
+	TokenFile, Token string
+	// Name is the node's name; empty: the machine's.
+	Name string
+	// Plugin is where this machine has the run's plugin; empty: where the coordinator has it, or where a plugins.lock says.
+	Plugin              string
+	IdleExit, Reconnect time.Duration
+	// Backbone are the flags of the backbone that are this machine's own.
+	Backbone []Value
+	// Drain is closed to begin nothing more. Begins is called before the first item may begin.
+	Drain  <-chan struct{}
+	Begins func()
+}
+
+// Work does items of a run until it ends, or this machine leaves it.
+func (p *Program) Work(ctx context.Context, o WorkOptions) (err error) {
+	given, problems := readBackbone(o.Backbone)
+	if err := problem.Err(problems); err != nil {
+		return err
+	}
+	join, err := p.joinAs(&o)
+	if err != nil {
+		return exitcode.With(exitcode.Usage, err)
+	}
+	session, err := p.dial(ctx, o, join)
+	if err != nil {
+		return usage(err)
+	}
+	n, err := p.newNode(ctx, o, session, given)
+	if err != nil {
+		_ = session.Leave(ctx)
+		return errors.Join(err, n.place.closeIfMade(ctx))
+	}
+	defer func() { err = also(err, n.place.Close(ctx)) }()
+	o.Begins()
+	p.Log.Info("working on a run", "task", n.spec.Task.Name, "of", n.spec.Plugin.Name, "as", session.Name(), "workers", n.spec.Workers)
+	return p.pull(ctx, n, session, o)
+}
+
+// joinAs is how the options join the run. It makes their paths absolute: the working folder will be the run's.
+func (p *Program) joinAs(o *WorkOptions) (queue.Join, error) {
+	join := queue.Join{Hello: hello(o.Name, p.Version, 0), Reconnect: o.Reconnect}
+	for _, path := range []*string{&o.RunDir, &o.TokenFile, &p.Flags.NATSCreds, &p.Flags.TLSCA} {
+		if *path == "" {
+			continue
+		}
+		var err error
+		if *path, err = filepath.Abs(*path); err != nil {
+			return join, err
+		}
+	}
+	if o.Plugin != "" && strings.ContainsRune(o.Plugin, filepath.Separator) || strings.HasSuffix(o.Plugin, ".py") {
+		var err error
+		if o.Plugin, err = filepath.Abs(o.Plugin); err != nil {
+			return join, err
+		}
+	}
+	if len(o.URLs) == 0 && o.RunDir == "" {
+		return join, errors.New("URL is missing; hint: write kagurazaka work URL --token-file PATH, as the run with --listen prints it, or --run-dir DIR with the run's folder")
+	}
+	var urls []string
+	for _, text := range o.URLs {
+		url, token, err := queue.ParseURL(text)
+		if err != nil {
+			return join, err
+		}
+		if token != "" {
+			p.Log.Warn("the token is in the URL: everybody on this machine sees command lines; --token-file and KAGURAZAKA_TOKEN keep it secret")
+			o.Token, o.TokenFile = token, ""
+		}
+		urls = append(urls, url)
+	}
+	if o.TokenFile == "" && o.RunDir != "" && (o.Token == "" || len(urls) == 0) {
+		o.TokenFile = fleet.TokenFile(o.RunDir)
+	}
+	if o.TokenFile == "" && o.Token == "" {
+		return join, errors.New("the run's token is missing; hint: give --token-file PATH, as the run with --listen prints it, or set KAGURAZAKA_TOKEN")
+	}
+	join.Addresses = func() ([]queue.Address, error) { return p.addresses(o, urls) }
+	_, err := join.Addresses()
+	return join, err
+}
+
+// addresses are where the coordinator may be now. One that was started again may be elsewhere.
+func (p *Program) addresses(o *WorkOptions, urls []string) ([]queue.Address, error) {
+	text := o.Token
+	if o.TokenFile != "" {
+		var err error
+		if text, err = fleet.ReadToken(o.TokenFile); err != nil {
+			return nil, fmt.Errorf("reading the run's token: %w", err)
+		}
+	}
+	secret, err := queue.ParseSecret(text)
+	if err != nil {
+		where := "KAGURAZAKA_TOKEN"
+		if o.TokenFile != "" {
+			where = o.TokenFile
+		}
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
+	urls = slices.Clone(urls)
+	if o.RunDir != "" {
+		contact, err := fleet.Find(o.RunDir)
+		switch {
+		case err != nil && len(urls) == 0:
+			return nil, err
+		case err == nil && contact.Ended:
+			return nil, &queue.Refused{Reason: queue.Ended, Text: "the run in " + o.RunDir + " has ended"}
+		case err == nil:
+			urls = append(contact.URLs, urls...)
+		}
+	}
+	var all []queue.Address
+	for _, url := range urls {
+		all = append(all, queue.Address{URL: url, Secret: secret, Credentials: p.Flags.NATSCreds, Authorities: p.Flags.TLSCA})
+	}
+	return all, nil
+}
+
+// dial joins the run. The coordinator of a run's folder may be about to be started again.
+func (p *Program) dial(ctx context.Context, o WorkOptions, join queue.Join) (*queue.Session, error) {
+	until := time.Now().Add(o.Reconnect)
+	for told := false; ; told = true {
+		session, err := queue.Dial(ctx, join)
+		if err == nil || o.RunDir == "" || !queue.Is(err, queue.Unreachable) || time.Now().After(until) {
+			return session, err
+		}
+		if !told {
+			p.Log.Warn("the run's coordinator does not answer: waiting until it is started again", "at most", o.Reconnect, "error", err)
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-o.Drain:
+			return nil, exitcode.With(exitcode.Interrupted, errors.New("interrupted before the run's coordinator answered"))
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// newNode makes this machine a node of the run that a session has joined. The place of the node is closed by the caller, also after an error.
+func (p *Program) newNode(ctx context.Context, o WorkOptions, session *queue.Session, given map[string]string) (n node, err error) {
+	w, err := readWelcome(session.Welcome())
+	if err != nil {
+		return n, err
+	}
+	if w.Version != p.Version {
+		return n, exitcode.Usagef("the run's coordinator is kagurazaka %s, and this is %s: both must be of the same version", w.Version, p.Version)
+	}
+	work := w.Folders.Work
+	if err := os.Chdir(work); err != nil {
+		return n, exitcode.Usagef("this machine does not have the run's working folder: %w; hint: start the run in a folder that all machines have", err)
+	}
+	if err := w.Folders.check(); err != nil {
+		return n, err
+	}
+	s, err := p.nodePlugin(o, w)
+	if err != nil {
+		return n, err
+	}
+	spec := w.Spec
+	if spec.Flags == nil {
+		spec.Flags = map[string]string{}
+	}
+	for name, value := range given {
+		spec.Flags[name] = value
+	}
+	spec.Plugin.Path, spec.Plugin.Command = s.Found.Path, s.Found.Command
+	spec.Plugin.StartTimeout, spec.Plugin.OpenTimeout = max(spec.Plugin.StartTimeout, p.Flags.StartTimeout), max(spec.Plugin.OpenTimeout, p.Flags.OpenTimeout)
+	factory := Backbone(spec.Backbone, nil)
+	if factory.Complete != nil {
+		if err := factory.Complete(spec, p.Log); err != nil {
+			return n, exitcode.With(exitcode.Usage, err)
+		}
+	}
+	dir, err := p.Warm.RuntimeDir()
+	if err != nil {
+		return n, err
+	}
+	host, _ := os.Hostname()
+	owner := outputs.Owner{Host: host, PID: os.Getpid(), Since: time.Now().UTC(), Fleet: w.Fleet}
+	place, err := NewPlace(ctx, spec, PlaceOptions{
+		Log: p.Log, RuntimeDir: dir, Warm: p.Warm, Drain: o.Drain, Owner: owner, Stderr: p.Stderr,
+		Shared: func(other outputs.Owner, meaning string) {
+			p.Log.Warn("another run is at work on the same outputs: "+meaning, "host", other.Host, "process", other.PID, "run", other.Run)
+		},
+	})
+	place.listed = true
+	return node{place: place, spec: spec, factory: factory, policy: w.policy(p, o.Drain), version: p.Version, welcome: w}, err
+}
+
+// closeIfMade closes a place that may not have been made.
+func (p *Place) closeIfMade(ctx context.Context) error {
+	if p == nil {
+		return nil
+	}
+	return p.Close(ctx)
+}
+
+// nodePlugin finds the run's plugin on this machine. Only one of the same hash will do.
+func (p *Program) nodePlugin(o WorkOptions, w *welcome) (*Session, error) {
+	p.Flags.Env, p.Flags.CleanEnv = append(slices.Clone(w.Env), p.Flags.Env...), p.Flags.CleanEnv || w.CleanEnv
+	var tried []string
+	for _, arg := range p.candidates(o, w) {
+		s, err := p.Open(arg, p.Flags.Python)
+		missing := new(discover.NotFoundError)
+		switch {
+		case errors.As(err, &missing):
+			tried = append(tried, fmt.Sprintf("%s: %s", arg, missing.Why))
+			continue
+		case err != nil:
+			return nil, err
+		}
+		hash, err := s.Found.Hash()
+		switch {
+		case err != nil:
+			tried = append(tried, fmt.Sprintf("%s: %s", arg, err))
+			continue
+		case hash.Sum != w.Sum:
+			tried = append(tried, fmt.Sprintf("%s: it has the hash %s here", arg, hash.Sum))
+			continue
+		}
+		if differ := w.changed(); len(differ) > 0 {
+			return nil, exitcode.Usagef("this machine has other versions of files that the run's plugin uses: %s; hint: make them the same as on the coordinator's machine", strings.Join(differ, ", "))
+		}
+		s.pin = &hash
+		s.Equip()
+		return s, nil
+	}
+	return nil, exitcode.Usagef("this machine does not have the run's plugin %s, whose hash is %s; hint: copy it from the coordinator's machine and give --plugin PATH\n  tried: %s",
+		w.Argument, w.Sum, strings.Join(tried, "\n  tried: "))
+}
+
+// candidates are where this machine may have the run's plugin.
+func (p *Program) candidates(o WorkOptions, w *welcome) []string {
+	if o.Plugin != "" {
+		return []string{o.Plugin}
+	}
+	all := []string{w.Spec.Plugin.Path}
+	if !strings.ContainsRune(w.Argument, filepath.Separator) && discover.Exists(w.Argument) {
+		all = append(all, w.Argument)
+	}
+	locks, _ := p.Locks()
+	for _, l := range locks {
+		for _, entry := range l.Entries {
+			if !slices.Contains(entry.Sums, w.Sum) {
+				continue
+			}
+			arg := entry.Key
+			if strings.ContainsRune(arg, filepath.Separator) {
+				arg = absolute(filepath.Dir(l.Path), arg)
+			}
+			all = append(all, arg)
+		}
+	}
+	return all
+}
+
+// tally counts what a node has done.
+type tally struct{ done, skipped, failed atomic.Int64 }
+
+func (t *tally) add(o *backbones.Outcomes) {
+	count := func(spans []backbones.Span) (n int64) {
+		for _, s := range spans {
+			n += int64(s.Count)
+		}
+		return n
+	}
+	t.done.Add(count(o.Done))
+	t.skipped.Add(count(o.Skipped))
+	t.failed.Add(int64(len(o.Failed)))
+}
+
+// pull works on the run, and says how that ended.
+func (p *Program) pull(ctx context.Context, n node, session *queue.Session, o WorkOptions) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go n.watch(ctx, session, cancel)
+	var t tally
+	err := n.pull(ctx, session, lease.PullerOptions{
+		IdleExit: o.IdleExit,
+		Settle: func(ctx context.Context, outcomes backbones.Outcomes, grant func(context.Context, []backbones.Span) (lease.Granted, error)) (backbones.Outcomes, error) {
+			outcomes, err := n.place.settle(ctx, outcomes, grant)
+			if err == nil {
+				t.add(&outcomes)
+			}
+			return outcomes, err
+		},
+	})
+	if other := new(anotherRunError); errors.As(context.Cause(ctx), &other) {
+		err = other
+	}
+	figures := []any{"done", t.done.Load(), "skipped", t.skipped.Load(), "failed", t.failed.Load()}
+	switch {
+	case err == nil, queue.Is(err, queue.Ended):
+		p.Log.Info("the run needs this machine no more", figures...)
+		return nil
+	case errors.Is(err, backbones.ErrDrained), ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)):
+		p.Log.Info("left the run", figures...)
+		return exitcode.With(exitcode.Interrupted, errors.New("interrupted: what was not begun goes to the run's other machines"))
+	}
+	p.Log.Info("left the run", figures...)
+	return err
+}
+
+// anotherRunError ends a node whose coordinator was started again with another command.
+type anotherRunError struct{}
+
+func (*anotherRunError) Error() string {
+	return "the coordinator was started again with another command, so that this machine left the run; hint: the same command joins it anew"
+}
+
+// watch ends the node if a coordinator that was started again does something else.
+func (n node) watch(ctx context.Context, session *queue.Session, cancel context.CancelCauseFunc) {
+	generation := session.Generation()
+	before, err := readWelcome(session.Welcome())
+	if err != nil {
+		return
+	}
+	for {
+		connected, changed := session.Connected()
+		if now := session.Generation(); connected && now != generation {
+			generation = now
+			if later, err := readWelcome(session.Welcome()); err != nil || before.another(later) {
+				cancel(&anotherRunError{})
+				return
+			}
+			n.place.Log.Info("the run's coordinator was started again", "generation", terminal.Line(fmt.Sprint(generation), 20))
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
