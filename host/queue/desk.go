@@ -79,7 +79,7 @@ func newDesk(q *Queue, book lease.Desk) *desk {
 // handle answers one request.
 func (d *desk) handle(m *nats.Msg) {
 	id := strings.TrimPrefix(m.Subject, d.queue.names.deskPrefix)
-	if m.Reply == "" || !isID(id) {
+	if m.Reply == "" || !isID(id) || d.queue.silent.Load() {
 		return
 	}
 	q, err := decodeRequest(m.Data)

@@ -49,7 +49,12 @@ func (s *Session) dial(ctx context.Context, a Address, local *Server) (*link, er
 		nats.Name("kagurazaka node " + s.join.Hello.Name), nats.CustomInboxPrefix(inbox(s.id)), nats.NoReconnect(), nats.Timeout(askTimeout),
 		nats.PingInterval(20 * time.Second), nats.MaxPingsOutstanding(2), nats.NoEcho(), nats.IgnoreDiscoveredServers(),
 		nats.ClosedHandler(func(*nats.Conn) { closed() }),
-		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
+		nats.ErrorHandler(func(nc *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrPermissionViolation) {
+				s.set(func() { s.err = lacking(redact(nc.ConnectedUrl()), err) })
+				nc.Close()
+			}
+		}),
 	}
 	if local != nil {
 		options = append(options, nats.InProcessServer(local.nats))
@@ -92,10 +97,9 @@ func (l *link) join(ctx context.Context, token string) error {
 	at := redact(l.nats.ConnectedUrl())
 	b, err := l.call(ctx, opJoin, 0, body)
 	switch {
+	case l.life.Err() != nil && s.over() != nil:
+		return s.over()
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, context.DeadlineExceeded):
-		if errors.Is(l.nats.LastError(), nats.ErrPermissionViolation) {
-			return refuse(Denied, "the credentials lack a permission on the server at %s: %s", at, l.nats.LastError())
-		}
 		return refuse(NoRun, "the server at %s has no run with this token: its coordinator has ended, or is not there yet", at)
 	case err != nil:
 		return err

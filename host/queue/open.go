@@ -90,6 +90,9 @@ func (q *Queue) Serve(book lease.Desk) error {
 	if err := q.nats.Flush(); err != nil {
 		return err
 	}
+	if err := q.nats.LastError(); errors.Is(err, nats.ErrPermissionViolation) {
+		return lacking(redact(q.nats.ConnectedUrl()), err)
+	}
 	return q.say()
 }
 
@@ -123,21 +126,13 @@ func (q *Queue) listenForGone(d *desk) error {
 func (q *Queue) makeStream(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*askTimeout)
 	defer cancel()
-	generation := strconv.FormatUint(q.options.Generation, 10)
-	if old, err := q.js.Stream(ctx, q.names.stream); err == nil {
-		if g, err := strconv.ParseUint(old.CachedInfo().Config.Metadata["generation"], 10, 64); err == nil && g > q.options.Generation {
-			return refuse(Taken, "another coordinator of this run has been started after this one")
-		}
+	if old, err := q.js.Stream(ctx, q.names.stream); err == nil && generationOf(old) > q.options.Generation {
+		return refuse(Taken, "another coordinator of this run has been started after this one")
 	}
 	if err := q.js.DeleteStream(ctx, q.names.stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return err
 	}
-	stream, err := q.js.CreateStream(ctx, jetstream.StreamConfig{
-		Name: q.names.stream, Subjects: []string{q.names.lease}, Description: "kagurazaka run " + q.options.Run,
-		Metadata: map[string]string{"run": q.options.Run, "generation": generation},
-		Storage:  jetstream.MemoryStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, Replicas: 1,
-		MaxMsgs: 2 * windowLeases, MaxBytes: int64(q.window) + int64(q.window)/8, Duplicates: 2 * time.Minute,
-	})
+	stream, err := q.createStream(ctx)
 	if err != nil {
 		return err
 	}
@@ -145,7 +140,44 @@ func (q *Queue) makeStream(ctx context.Context) error {
 		Durable: q.names.consumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: q.options.LeaseTime, MaxDeliver: -1,
 		MaxWaiting: 2 * MaxNodes, MaxAckPending: 2 * windowLeases, MemoryStorage: true, Replicas: 1,
 	})
+	if full := q.full(err); full != nil {
+		return full
+	}
 	return err
+}
+
+// generationOf is that of the coordinator that made a stream; 0: unknown.
+func generationOf(s jetstream.Stream) uint64 {
+	g, err := strconv.ParseUint(s.CachedInfo().Config.Metadata["generation"], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return g
+}
+
+// createStream creates the stream, with a smaller window where a team's server has less room.
+func (q *Queue) createStream(ctx context.Context) (jetstream.Stream, error) {
+	for {
+		stream, err := q.js.CreateStream(ctx, q.streamConfig())
+		full := q.full(err)
+		switch {
+		case full == nil:
+			return stream, err
+		case !Is(full, Limits) || q.window/2 < minWindowBytes:
+			return nil, full
+		}
+		q.window /= 2
+	}
+}
+
+func (q *Queue) streamConfig() jetstream.StreamConfig {
+	generation := strconv.FormatUint(q.options.Generation, 10)
+	return jetstream.StreamConfig{
+		Name: q.names.stream, Subjects: []string{q.names.lease}, Description: "kagurazaka run " + q.options.Run,
+		Metadata: map[string]string{"run": q.options.Run, "generation": generation},
+		Storage:  jetstream.MemoryStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, Replicas: 1,
+		MaxMsgs: 2 * windowLeases, MaxBytes: int64(q.window) + int64(q.window)/8, Duplicates: 2 * time.Minute,
+	}
 }
 
 // say tells every node how the run stands.
@@ -174,6 +206,7 @@ func (q *Queue) hear(m *nats.Msg) {
 	defer q.mu.Unlock()
 	if q.over == nil {
 		q.over = refuse(Taken, "another coordinator of this run has been started after this one")
+		q.silent.Store(true)
 		close(q.room)
 		q.room = make(chan struct{})
 	}
@@ -231,7 +264,9 @@ func (q *Queue) Close() {
 		if q.server == nil {
 			ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 			defer cancel()
-			_ = q.js.DeleteStream(ctx, q.names.stream) // the next coordinator does
+			if s, err := q.js.Stream(ctx, q.names.stream); err == nil && generationOf(s) == q.options.Generation {
+				_ = q.js.DeleteStream(ctx, q.names.stream) // the next coordinator does
+			}
 		}
 		q.mu.Lock()
 		if q.over == nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -82,10 +83,11 @@ type Queue struct {
 	era     uint64
 	// room is closed, and made anew, when leases are done.
 	room chan struct{}
-	// over is why nothing can be published any more.
-	over  error
-	ended bool
-	close sync.Once
+	// over is why nothing can be published any more, silent: nodes are another coordinator's.
+	over   error
+	silent atomic.Bool
+	ended  bool
+	close  sync.Once
 }
 
 // Publish implements lease.Queue. Each ID is published once until Renew.

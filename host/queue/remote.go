@@ -18,11 +18,32 @@ const (
 
 // OpenRemote makes a run's queue in a team's server. The error is a Refused where something is wrong with it.
 func OpenRemote(ctx context.Context, a Address, o Options) (*Queue, error) {
-	nc, err := connect(ctx, a, userDesk, o.Token, deskOptions()...)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	// A server answers nothing to what it does not allow.
+	options := append(deskOptions(), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+		if errors.Is(err, nats.ErrPermissionViolation) {
+			cancel(err)
+		}
+	}))
+	nc, err := connect(ctx, a, userDesk, o.Token, options...)
 	if err != nil {
 		return nil, err
 	}
-	return open(ctx, nc, o, nil)
+	at := redact(nc.ConnectedUrl())
+	q, err := open(ctx, nc, o, nil)
+	if denied := context.Cause(ctx); denied != nil && errors.Is(denied, nats.ErrPermissionViolation) {
+		if q != nil {
+			q.Close()
+		}
+		return nil, lacking(at, denied)
+	}
+	return q, err
+}
+
+// lacking is the refusal of whoever may not do on a server what a run needs.
+func lacking(at string, err error) *Refused {
+	return refuse(Denied, "the credentials lack a permission on the server at %s: %s", at, strings.TrimPrefix(err.Error(), "nats: "))
 }
 
 // fits checks that a team's server can carry a run, and fits the window to it.
@@ -42,8 +63,6 @@ func (q *Queue) fits(ctx context.Context) error {
 		return refuse(NoJetStream, "the server at %s runs without JetStream: start it with --jetstream, or with jetstream { } in its configuration", at)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return refuse(NoJetStream, "the server at %s has JetStream, but not for this account", at)
-	case errors.Is(err, context.DeadlineExceeded) && q.denied():
-		return refuse(Denied, "the credentials lack a permission on the server at %s: %s", at, q.nats.LastError())
 	case err != nil:
 		return refuse(NoJetStream, "the server at %s does not answer for JetStream: %s", at, err)
 	}
@@ -63,10 +82,33 @@ func (q *Queue) fits(ctx context.Context) error {
 	return nil
 }
 
-// denied reports whether the server has refused a subject.
-func (q *Queue) denied() bool {
-	return errors.Is(q.nats.LastError(), nats.ErrPermissionViolation)
+// full is the refusal of a server that has no room for a stream; nil if err is another.
+func (q *Queue) full(err error) error {
+	var api *jetstream.APIError
+	if !errors.As(err, &api) {
+		return nil
+	}
+	at := redact(q.nats.ConnectedUrl())
+	switch api.ErrorCode {
+	case errInsufficient, errMemory, errStorage:
+		return refuse(Limits, "the server at %s has no JetStream memory left for a run: at least %d bytes are needed (max_memory_store, or the account's max_mem)", at, minWindowBytes)
+	case errStreams, errConsumers:
+		return refuse(Limits, "the server at %s has as many streams or consumers as it may have (%s)", at, api.Description)
+	case errOverlap:
+		return refuse(Denied, "another stream on the server at %s takes the subjects of this run (%s): remove it, or use another account", at, q.names.lease)
+	}
+	return nil
 }
+
+// Codes of JetStream's errors that its client has no names for.
+const (
+	errInsufficient jetstream.ErrorCode = 10023
+	errConsumers    jetstream.ErrorCode = 10026
+	errStreams      jetstream.ErrorCode = 10027
+	errMemory       jetstream.ErrorCode = 10028
+	errStorage      jetstream.ErrorCode = 10047
+	errOverlap      jetstream.ErrorCode = 10065
+)
 
 // version reads the first two numbers of a server's version.
 func version(text string) (major, minor int, ok bool) {

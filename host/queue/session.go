@@ -185,7 +185,7 @@ func (s *Session) reachAgain() (*link, error) {
 			return l, nil
 		case s.life.Err() != nil:
 			return nil, s.life.Err()
-		case Is(err, NotAdmitted), Is(err, WrongVersion):
+		case Is(err, NotAdmitted), Is(err, WrongVersion), s.over() != nil:
 			return nil, err
 		case ctx.Err() == nil:
 			last = err
@@ -207,6 +207,13 @@ func (s *Session) set(change func()) {
 	change()
 	close(s.changed)
 	s.changed = make(chan struct{})
+}
+
+// over is why the session is over; nil: it is not.
+func (s *Session) over() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
 }
 
 // live waits for a link.
