@@ -139,12 +139,14 @@ func encodeClaimed(c lease.Claimed) []byte {
 	w.text(c.Refused)
 	writeSpans(w, c.Skip)
 	w.duration(c.For)
+	w.flag(c.Tail)
+	w.text(c.Quarantined)
 	return w.b
 }
 
 func decodeClaimed(b []byte) (lease.Claimed, error) {
 	r := &reader{b: b}
-	c := lease.Claimed{Refused: r.text(), Skip: readSpans(r), For: r.duration()}
+	c := lease.Claimed{Refused: r.text(), Skip: readSpans(r), For: r.duration(), Tail: r.flag(), Quarantined: r.text()}
 	return c, r.end()
 }
 
@@ -160,20 +162,21 @@ func encodeReport(p lease.Report) []byte {
 func decodeReport(b []byte) (lease.Report, error) {
 	r := &reader{b: b}
 	p := lease.Report{Sequence: r.number(), Workers: r.count(), Busy: r.count()}
-	p.Leases = list(r, 12, readProgress)
+	p.Leases = list(r, 13, readProgress)
 	return p, r.end()
 }
 
 func writeProgress(w *writer, p lease.Progress) {
 	writeHeld(w, p.Held)
 	writeOutcomes(w, &p.Outcomes)
+	writeKeys(w, p.Keys)
 	w.flag(p.Moved)
 	writeSpans(w, p.Returned)
 	w.flag(p.Ended)
 }
 
 func readProgress(r *reader) lease.Progress {
-	return lease.Progress{Held: readHeld(r), Outcomes: readOutcomes(r), Moved: r.flag(), Returned: readSpans(r), Ended: r.flag()}
+	return lease.Progress{Held: readHeld(r), Outcomes: readOutcomes(r), Keys: readKeys(r), Moved: r.flag(), Returned: readSpans(r), Ended: r.flag()}
 }
 
 func writeOutcomes(w *writer, o *backbones.Outcomes) {
@@ -242,17 +245,24 @@ func readFault(r *reader) backbones.Fault {
 	return backbones.Fault(n)
 }
 
+// Keys are hashes, so that each takes its full size.
+func writeKeys(w *writer, keys []uint64) { writeList(w, keys, (*writer).fixed) }
+func readKeys(r *reader) []uint64        { return list(r, 8, (*reader).fixed) }
+
 func encodeReported(p lease.Reported) []byte {
 	w := &writer{}
 	writeAllHeld(w, p.Lost)
 	writeAllHeld(w, p.Renewed)
+	w.number(p.Generation)
+	w.flag(p.Tail)
+	w.text(p.Quarantined)
 	w.flag(p.Stop)
 	return w.b
 }
 
 func decodeReported(b []byte) (lease.Reported, error) {
 	r := &reader{b: b}
-	p := lease.Reported{Lost: readAllHeld(r), Renewed: readAllHeld(r), Stop: r.flag()}
+	p := lease.Reported{Lost: readAllHeld(r), Renewed: readAllHeld(r), Generation: r.number(), Tail: r.flag(), Quarantined: r.text(), Stop: r.flag()}
 	return p, r.end()
 }
 
@@ -260,12 +270,13 @@ func encodeAsk(a lease.Ask) []byte {
 	w := &writer{}
 	writeHeld(w, a.Held)
 	writeSpans(w, a.Items)
+	writeKeys(w, a.Keys)
 	return w.b
 }
 
 func decodeAsk(b []byte) (lease.Ask, error) {
 	r := &reader{b: b}
-	a := lease.Ask{Held: readHeld(r), Items: readSpans(r)}
+	a := lease.Ask{Held: readHeld(r), Items: readSpans(r), Keys: readKeys(r)}
 	return a, r.end()
 }
 
@@ -273,11 +284,12 @@ func encodeGranted(g lease.Granted) []byte {
 	w := &writer{}
 	writeSpans(w, g.Items)
 	writeSpans(w, g.Again)
+	w.flag(g.Later)
 	return w.b
 }
 
 func decodeGranted(b []byte) (lease.Granted, error) {
 	r := &reader{b: b}
-	g := lease.Granted{Items: readSpans(r), Again: readSpans(r)}
+	g := lease.Granted{Items: readSpans(r), Again: readSpans(r), Later: r.flag()}
 	return g, r.end()
 }
