@@ -15,10 +15,11 @@ import (
 )
 
 const (
-	// beatEvery is how often a node shows that it is alive, lostAfter how long it may be silent.
-	beatEvery = 20 * time.Second
-	lostAfter = 70 * time.Second
-	// goneAfter is how long a node may be without a connection, where the server tells of that.
+	// beatEvery is how often a node shows that it is alive where the server does not tell who has a connection, lostAfter how long it may be
+	// silent there.
+	beatEvery = time.Minute
+	lostAfter = 3*beatEvery + 30*time.Second
+	// goneAfter is how long a node may be without a connection where the server tells.
 	goneAfter = 5 * time.Second
 	// requestRate and requestBurst bound what one node may ask for, in requests a second.
 	requestRate  = 5_000
@@ -48,8 +49,10 @@ type member struct {
 	gone time.Time
 	// allowance is how many requests it may still send, as of seen.
 	allowance float64
-	uploads   map[uint64]*upload
-	answers   map[uint64][]byte
+	// holds are the leases that it has claimed, with their nonces: it must report on them.
+	holds   map[lease.ID]uint64
+	uploads map[uint64]*upload
+	answers map[uint64][]byte
 }
 
 // upload is a request that comes in parts.
@@ -201,7 +204,20 @@ func (d *desk) serve(m *member, op op, body []byte) ([]byte, error) {
 			return nil, err
 		}
 		r.Node = m.node.Name
-		return encodeReported(d.book.Report(r)), nil
+		answer := d.book.Report(r)
+		d.mu.Lock()
+		for _, p := range r.Leases {
+			if p.Ended && p.Held.Generation == d.queue.options.Generation {
+				delete(m.holds, p.Held.ID)
+			}
+		}
+		for _, h := range answer.Lost {
+			if h.Generation == d.queue.options.Generation {
+				delete(m.holds, h.ID)
+			}
+		}
+		d.mu.Unlock()
+		return encodeReported(answer), nil
 	case opGrant:
 		a, err := decodeAsk(body)
 		if err != nil {
@@ -226,13 +242,20 @@ func (d *desk) claim(m *member, c claim) lease.Claimed {
 	if c.held.Generation != d.queue.options.Generation {
 		return lease.Claimed{Refused: "the coordinator was started again"}
 	}
-	if why := d.queue.delivered(c); why != "" {
-		return lease.Claimed{Refused: why}
+	d.mu.Lock()
+	nonce, holds := m.holds[c.held.ID]
+	d.mu.Unlock()
+	// One that asks again, because the answer was lost, asks for what is not in the queue any more.
+	if !holds || nonce != c.nonce {
+		if why := d.queue.delivered(c); why != "" {
+			return lease.Claimed{Refused: why}
+		}
 	}
 	a := d.book.Claim(lease.Claim{Node: m.node.Name, Held: c.held})
 	if a.Refused == "" {
-		// The node counts the time from its claim, which is later than the delivery.
-		d.queue.Keep(c.held.ID)
+		d.mu.Lock()
+		m.holds[c.held.ID] = c.nonce
+		d.mu.Unlock()
 	}
 	return a
 }
@@ -293,7 +316,7 @@ func (d *desk) join(id string, body []byte) answer {
 			return refusal(refuse(NotAdmitted, "the run has %d nodes already, which is the most", MaxNodes))
 		}
 		name := d.freeName(given)
-		m = &member{id: id, allowance: requestBurst, node: lease.Node{Name: name, Host: given.Host, PID: given.PID, Since: now}}
+		m = &member{id: id, holds: map[lease.ID]uint64{}, allowance: requestBurst, node: lease.Node{Name: name, Host: given.Host, PID: given.PID, Since: now}}
 		d.members[id], d.names[name] = m, m
 	} else {
 		for call := range m.uploads {
@@ -309,7 +332,7 @@ func (d *desk) join(id string, body []byte) answer {
 	}
 	reply, err := json.Marshal(joined{
 		Protocol: Protocol, Proof: prove(o.Token, "desk", id), Name: node.Name, Generation: o.Generation, Ended: d.queue.hasEnded(),
-		Welcome: hash(o.Welcome), WelcomeSize: len(o.Welcome),
+		Welcome: hash(o.Welcome), WelcomeSize: len(o.Welcome), Beats: d.queue.server == nil,
 	})
 	if err != nil {
 		return refusal(refuse(NotAdmitted, "%s", err))
@@ -391,7 +414,9 @@ func (d *desk) silent(now time.Time) []*member {
 	defer d.mu.Unlock()
 	var all []*member
 	for _, m := range d.members {
-		if now.Sub(m.seen) > lostAfter || !m.gone.IsZero() && now.Sub(m.gone) > goneAfter {
+		// One that holds leases reports several times within a lease's time.
+		if len(m.holds) > 0 && now.Sub(m.seen) > 2*d.queue.options.LeaseTime+goneAfter ||
+			d.queue.server == nil && now.Sub(m.seen) > lostAfter || !m.gone.IsZero() && now.Sub(m.gone) > goneAfter {
 			all = append(all, m)
 		}
 	}

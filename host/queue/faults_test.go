@@ -86,7 +86,7 @@ func TestOnlyTheCoordinatorKeepsALease(t *testing.T) {
 	untilOpen(ctx, t, r.queue, 0)
 }
 
-func TestKeepProlongsAndBackReturns(t *testing.T) {
+func TestBackHasALeaseDeliveredOnceMore(t *testing.T) {
 	ctx := testContext(t)
 	o := testOptions()
 	o.LeaseTime = testLimit
@@ -95,7 +95,6 @@ func TestKeepProlongsAndBackReturns(t *testing.T) {
 	a, b := dial(ctx, t, Join{Local: r.server}), dial(ctx, t, Join{Local: r.server})
 	first := must(a.Pull(ctx, 1))(t)[0]
 	must(a.Claim(ctx, lease.Claim{Held: held(first)}))(t)
-	r.queue.Keep(1, 77)
 	r.queue.Back(1, 77)
 	second := must(b.Pull(ctx, 1))(t)[0]
 	if second.Number != first.Number+1 {

@@ -180,6 +180,8 @@ type joined struct {
 	// Welcome is the hash of the welcome, WelcomeSize its size.
 	Welcome     string `json:"welcome"`
 	WelcomeSize int    `json:"welcome_size"`
+	// Beats: the node must show that it is alive.
+	Beats bool `json:"beats"`
 }
 
 // prove shows to who reads it that its sender knows the token.

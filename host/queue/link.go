@@ -18,6 +18,13 @@ import (
 // server a look at every node that waits.
 const pullAgain = time.Hour
 
+const (
+	// pingEvery is how often an idle node makes sure of its connection. The system's own probes find most of what can happen earlier.
+	pingEvery = 2 * time.Minute
+	// maxSilent is how many requests in a row may be without an answer before the connection is made anew.
+	maxSilent = 3
+)
+
 // link is one connection of a session, joined to a coordinator.
 type link struct {
 	session *Session
@@ -32,6 +39,9 @@ type link struct {
 	inboxes, wanted int
 	asked, hold     time.Time
 	stopped         bool
+	// silent counts requests in a row that were not answered.
+	silent int
+	beats  bool
 }
 
 // delivered is a notice that has come.
@@ -47,7 +57,7 @@ func (s *Session) dial(ctx context.Context, a Address, local *Server) (*link, er
 	life, closed := context.WithCancel(context.Background())
 	options := []nats.Option{
 		nats.Name("kagurazaka node " + s.join.Hello.Name), nats.CustomInboxPrefix(inbox(s.id)), nats.NoReconnect(), nats.Timeout(askTimeout),
-		nats.PingInterval(20 * time.Second), nats.MaxPingsOutstanding(2), nats.NoEcho(), nats.IgnoreDiscoveredServers(),
+		nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(2), nats.NoEcho(), nats.IgnoreDiscoveredServers(),
 		nats.ClosedHandler(func(*nats.Conn) { closed() }),
 		nats.ErrorHandler(func(nc *nats.Conn, _ *nats.Subscription, err error) {
 			if errors.Is(err, nats.ErrPermissionViolation) {
@@ -113,6 +123,7 @@ func (l *link) join(ctx context.Context, token string) error {
 	case j.WelcomeSize < 0 || j.WelcomeSize > maxWhole:
 		return refuse(Limits, "the run's description is too large: %d bytes", j.WelcomeSize)
 	}
+	l.beats = j.Beats
 	welcome := s.Welcome()
 	if name == "" || j.Welcome != known {
 		if welcome, err = l.fetch(ctx, fetch{thing: thingWelcome}, nil); err != nil {
@@ -192,6 +203,17 @@ func (l *link) request(ctx context.Context, q request) (answer, error) {
 	defer cancel()
 	defer context.AfterFunc(l.life, cancel)()
 	m, err := l.nats.RequestWithContext(ctx, l.names.desk(l.session.id), q.encode())
+	l.mu.Lock()
+	if errors.Is(err, context.DeadlineExceeded) {
+		l.silent++
+	} else if err == nil {
+		l.silent = 0
+	}
+	stuck := l.silent >= maxSilent
+	l.mu.Unlock()
+	if stuck {
+		l.close()
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -305,7 +327,11 @@ func (l *link) stopPulling() {
 }
 
 // beat shows that the node is alive.
-func (l *link) beat() { _ = l.nats.Publish(l.names.beat(l.session.id), nil) } // a connection that is closed is made anew
+func (l *link) beat() {
+	if l.beats {
+		_ = l.nats.Publish(l.names.beat(l.session.id), nil) // a connection that is closed is made anew
+	}
+}
 
 func (l *link) close() {
 	l.nats.Close()

@@ -36,7 +36,8 @@ type Options struct {
 	Token      string
 	// Version is the coordinator's version, for messages.
 	Version string
-	// LeaseTime is how long a delivered lease lasts without Keep.
+	// LeaseTime is after which time a lease that was delivered and is not done is delivered once more. A node that holds leases and says nothing
+	// for more than twice the time is lost.
 	LeaseTime time.Duration
 	// Welcome is what a node gets when it joins.
 	Welcome []byte
@@ -243,18 +244,13 @@ func (q *Queue) takeOut(e *entry) {
 	_ = q.nats.PublishRequest("$JS.API.STREAM.MSG.DELETE."+q.names.stream, q.names.nowhere, []byte(body)) // what is lost shows in Open
 }
 
-// Keep implements lease.Queue.
-func (q *Queue) Keep(ids ...lease.ID) { q.tell(ids, []byte("+WPI")) }
-
 // Back implements lease.Queue.
-func (q *Queue) Back(ids ...lease.ID) { q.tell(ids, []byte("-NAK")) }
-
-func (q *Queue) tell(ids []lease.ID, body []byte) {
+func (q *Queue) Back(ids ...lease.ID) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, id := range ids {
 		if e := q.entries[id]; e != nil && e.sequence != 0 {
-			q.acknowledge(e, body)
+			q.acknowledge(e, []byte("-NAK"))
 		}
 	}
 }

@@ -62,7 +62,7 @@ func StartServer(o ServerOptions) (*Server, error) {
 		MaxControlLine:     1024,
 		AuthTimeout:        10,
 		WriteDeadline:      10 * time.Second,
-		PingInterval:       30 * time.Second,
+		PingInterval:       pingEvery + time.Minute,
 		MaxPingsOut:        2,
 		JetStream:          true,
 		JetStreamMaxMemory: 2 * windowBytes,
