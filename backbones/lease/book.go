@@ -22,6 +22,8 @@ type BookOptions struct {
 	Generation uint64
 	// LeaseTime is how long a lease lasts without a renewal.
 	LeaseTime time.Duration
+	// Quiet is how long nothing is granted after the start: nodes that a former coordinator has granted something may still be at it.
+	Quiet time.Duration
 	// Remaining is the number of items that the source has still to yield, if it is known; may be nil.
 	Remaining func() (n int, known bool)
 	Log       hclog.Logger
@@ -364,6 +366,8 @@ func (b *Book) lapse(l *loan) {
 	b.log.Debug("a lease was not renewed in time, and its items are lent again", "node", l.node.Name, "lease", l.id, "items", l.work.left)
 	l.node.lapsed++
 	b.drop(l)
+	// Should it come back, it asks again: another node may have been granted the same by then.
+	l.granted = nil
 	b.lapsed[l.id] = l
 	l.work.lapsed = append(l.work.lapsed, l)
 }

@@ -25,6 +25,9 @@ type CoordinatorOptions struct {
 	// Rejoin is how long a coordinator that was started again (Generation above 1) waits for the nodes of the former one, so that they keep
 	// what they are on; 0: 5 s.
 	Rejoin time.Duration
+	// Gone is how long ago the former coordinator (Generation above 1) was last alive, if that is known. What it granted may be under way for a
+	// lease's time, and nothing is granted before.
+	Gone time.Duration
 	// WatchAfter is how long Book and queue may differ in the number of open leases until the queue is made anew; 0: 30 s.
 	WatchAfter time.Duration
 	// Remaining is the number of items that the source has still to yield, if it is known; may be nil.
@@ -69,9 +72,13 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator {
 	o.LeaseTime, o.WatchAfter = cmp.Or(o.LeaseTime, DefaultLeaseTime), cmp.Or(o.WatchAfter, defaultWatchAfter)
 	o.Rejoin = cmp.Or(o.Rejoin, defaultRejoin)
 	o.Policy = o.Policy.WithDefaults()
+	var quiet time.Duration
+	if o.Generation > 1 {
+		quiet = max(o.LeaseTime-o.Gone, 0)
+	}
 	return &Coordinator{
 		o: o, log: o.Policy.Log, kick: make(chan struct{}, 1), clock: ticks{last: time.Now(), most: o.LeaseTime / 5},
-		book: NewBook(BookOptions{Generation: o.Generation, LeaseTime: o.LeaseTime, Remaining: o.Remaining, Log: o.Policy.Log}),
+		book: NewBook(BookOptions{Generation: o.Generation, LeaseTime: o.LeaseTime, Quiet: quiet, Remaining: o.Remaining, Log: o.Policy.Log}),
 	}
 }
 

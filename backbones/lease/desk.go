@@ -25,8 +25,8 @@ func (b *Book) Claim(c Claim) Claimed {
 			b.effects.Back = append(b.effects.Back, l.id)
 		}
 	case l.node == m && c.Held.Epoch >= l.epoch:
-		// It asks again, because an answer was lost.
-		l.epoch = c.Held.Epoch
+		// It asks again, because an answer was lost. It counts the time from now.
+		l.epoch, l.until = c.Held.Epoch, b.now+b.o.LeaseTime
 		answer.Skip = b.mustSkip(l)
 	case l.node != nil:
 		answer.Refused = "another node has it"
@@ -231,6 +231,10 @@ func (b *Book) say(o backbones.Outcomes) { b.effects.Outcomes = append(b.effects
 // Grant decides who commits items: the first of their holders that asks.
 func (b *Book) Grant(a Ask) (answer Granted) {
 	m := b.member(a.Node)
+	if b.now < b.o.Quiet {
+		answer.Later = true
+		return answer
+	}
 	if a.Held.Generation != b.o.Generation {
 		return b.former.grant(b, m, a)
 	}

@@ -133,20 +133,7 @@ func (f *former) conclude(b *Book, h *handed) {
 	if b.held(h.node, Held{Generation: b.o.Generation, ID: l.id, Epoch: l.epoch}) == nil {
 		return
 	}
-	number := l.work.blocks[0].First
-	out := *h.outcome
-	for _, spans := range [][]backbones.Span{out.Done, out.Skipped} {
-		for i := range spans {
-			spans[i].First = number
-		}
-	}
-	for i := range out.Failed {
-		out.Failed[i].Number = number
-	}
-	for i := range out.Attempts {
-		out.Attempts[i].Number = number
-	}
-	b.accept(l, out)
+	b.accept(l, renumbered(*h.outcome, l.work.blocks[0].First))
 	b.judge(h.node)
 	if b.loans[l.id] == l && l.work.left == 0 {
 		// Its failure is kept back.
@@ -170,8 +157,11 @@ func (f *former) sweep(b *Book) {
 	if f.unseen {
 		f.unseen = false
 		for _, l := range b.loans {
-			if l.node == nil && len(l.work.loans) == 1 && l.work.left == l.work.count && l.work.stale == nil {
+			switch w := l.work; {
+			case l.node == nil && len(w.loans) == 1 && w.left == w.count && w.stale == nil:
 				f.split(b, l)
+			case l == w.loans[0]:
+				f.done(b, w)
 			}
 		}
 	}
@@ -216,6 +206,40 @@ func (f *former) split(b *Book, l *loan) {
 	if rest.count > 0 {
 		b.queue(b.begin(left))
 	}
+}
+
+// done takes the outcomes of items that have been lent anew: they are done, and another node need not have begun them.
+func (f *former) done(b *Book, w *work) {
+	for i := range w.blocks {
+		block := &w.blocks[i]
+		keys(block, func(within int, key uint64) {
+			h := f.wanted(key)
+			at := w.from[i] + within
+			if h == nil || h.outcome == nil || w.settled.has(at) {
+				return
+			}
+			f.remove(h)
+			// It stands for the lease that the node had.
+			b.accept(&loan{node: h.node, work: w}, renumbered(*h.outcome, block.First+uint64(within)))
+			b.judge(h.node)
+		})
+	}
+}
+
+// renumbered is the outcome of one item, under another number.
+func renumbered(o backbones.Outcomes, number uint64) backbones.Outcomes {
+	for _, spans := range [][]backbones.Span{o.Done, o.Skipped} {
+		for i := range spans {
+			spans[i].First = number
+		}
+	}
+	for i := range o.Failed {
+		o.Failed[i].Number = number
+	}
+	for i := range o.Attempts {
+		o.Attempts[i].Number = number
+	}
+	return o
 }
 
 // report takes what a node says of a lease of a former generation.
@@ -353,7 +377,12 @@ func (f *former) grant(b *Book, m *member, a Ask) (answer Granted) {
 // left ends the entries of a node that has said goodbye.
 func (f *former) left(b *Book, m *member) {
 	f.each(func(h *handed) {
-		if h.node == m && h.outcome == nil {
+		switch {
+		case h.node != m || h.outcome != nil:
+		case h.loan != nil && (m.lost || !m.gone && h.loan.granted != nil):
+			// It may be putting in place what it was granted, until its lease lapses.
+			f.remove(h)
+		default:
 			f.forget(b, h)
 		}
 	})

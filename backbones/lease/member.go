@@ -61,18 +61,15 @@ func (b *Book) member(name string) *member {
 
 // Joined says that a node is there, for the first time or again.
 func (b *Book) Joined(node Node) {
-	old := b.members[node.Name]
-	m := b.member(node.Name)
-	if old != nil && (old.PID != node.PID || old.Host != node.Host) && old.PID != 0 {
-		// Another process under the same name: what the former one had is lost with it.
-		for _, l := range b.loansOf(m) {
-			b.lapse(l)
-			b.forgetLapsed(l.work)
-		}
-		b.former.left(b, m)
-		m.quarantined, m.sequence = "", 0
+	if old := b.members[node.Name]; old != nil && old.PID != 0 && (old.PID != node.PID || old.Host != node.Host) {
+		// Another process under the same name. What the former one has stays its own until it lapses: it may still be at it.
+		b.Left(node.Name, true)
+		b.former.left(b, old)
+		delete(b.members, node.Name)
+		old.Name = fmt.Sprintf("%s (pid %d)", old.Name, old.PID)
+		b.members[old.Name] = old
 	}
-	m.Node = node
+	b.member(node.Name).Node = node
 	b.fleetNow.counted = false
 }
 
@@ -221,7 +218,10 @@ func (b *Book) quarantine(m *member) {
 		b.queue(k.work)
 	}
 	for _, l := range b.loansOf(m) {
-		b.drop(l)
+		// What it was granted it may be putting in place.
+		if l.granted == nil {
+			b.drop(l)
+		}
 	}
 	b.former.left(b, m)
 }
