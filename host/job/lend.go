@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -149,6 +150,12 @@ func (l *lent) openOwn(ctx context.Context, o queue.Options, contact *fleet.Cont
 	}
 	contact.Listen = l.server.Address()
 	contact.URLs = urls(contact.Listen)
+	if certificate != nil && fingerprint == "" {
+		// Nodes do not know this certificate, and must not take a server without one.
+		for i, u := range contact.URLs {
+			contact.URLs[i] = "tls" + strings.TrimPrefix(u, "nats")
+		}
+	}
 	o.Token = secret.Token
 	l.dial.Local = l.server
 	l.queue, err = l.server.Open(ctx, o)
