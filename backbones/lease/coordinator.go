@@ -32,6 +32,8 @@ type CoordinatorOptions struct {
 	WatchAfter time.Duration
 	// Remaining is the number of items that the source has still to yield, if it is known; may be nil.
 	Remaining func() (n int, known bool)
+	// Now is a monotonic time; nil: time.Now.
+	Now func() time.Time
 	// Policy's Drain, Grace, StallAfter and Log are the coordinator's; the rest is the nodes'.
 	Policy backbones.Policy
 }
@@ -72,12 +74,15 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator {
 	o.LeaseTime, o.WatchAfter = cmp.Or(o.LeaseTime, DefaultLeaseTime), cmp.Or(o.WatchAfter, defaultWatchAfter)
 	o.Rejoin = cmp.Or(o.Rejoin, defaultRejoin)
 	o.Policy = o.Policy.WithDefaults()
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	var quiet time.Duration
 	if o.Generation > 1 {
 		quiet = max(o.LeaseTime-o.Gone, 0)
 	}
 	return &Coordinator{
-		o: o, log: o.Policy.Log, kick: make(chan struct{}, 1), clock: ticks{last: time.Now(), most: o.LeaseTime / 5},
+		o: o, log: o.Policy.Log, kick: make(chan struct{}, 1), clock: ticks{time: o.Now, last: o.Now(), most: o.LeaseTime / 5},
 		book: NewBook(BookOptions{Generation: o.Generation, LeaseTime: o.LeaseTime, Quiet: quiet, Remaining: o.Remaining, Log: o.Policy.Log}),
 	}
 }
@@ -85,13 +90,14 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator {
 // ticks is the time that a process has run. While it is stopped, or its machine sleeps, nodes cannot renew: a long gap between two looks
 // counts little.
 type ticks struct {
+	time   func() time.Time
 	last   time.Time
 	most   time.Duration
 	passed time.Duration
 }
 
 func (t *ticks) now() time.Duration {
-	now := time.Now()
+	now := t.time()
 	t.passed += min(now.Sub(t.last), t.most)
 	t.last = now
 	return t.passed
