@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -134,6 +135,9 @@ func connect(ctx context.Context, a Address, user, password string, more ...nats
 				r.nc.Close()
 			}
 		}()
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return nil, silence(redact(a.URL))
+		}
 		return nil, ctx.Err()
 	}
 }
@@ -143,7 +147,8 @@ type dialer struct{ err atomic.Pointer[string] }
 
 // Dial implements nats.CustomDialer.
 func (d *dialer) Dial(network, address string) (net.Conn, error) {
-	c, err := net.DialTimeout(network, address, askTimeout)
+	n := net.Dialer{Timeout: askTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4}}
+	c, err := n.Dial(network, address)
 	if err == nil {
 		d.err.Store(nil)
 		return c, nil
@@ -180,6 +185,8 @@ func (a Address) explain(err error) error {
 		return refuse(WrongToken, "the server at %s does not take the token", at)
 	case errors.Is(err, nats.ErrMaxConnectionsExceeded):
 		return refuse(Limits, "the server at %s has as many connections as it may have", at)
+	case errors.Is(err, nats.ErrTimeout), errors.Is(err, os.ErrDeadlineExceeded):
+		return silence(at)
 	case errors.Is(err, nats.ErrNoServers), isNetwork(err):
 		return refuse(Unreachable, "nothing answers at %s (%s)", at, strings.TrimPrefix(err.Error(), "nats: "))
 	}

@@ -69,6 +69,8 @@ type desk struct {
 	mu      sync.Mutex
 	members map[string]*member
 	names   map[string]*member
+	// numbers are the last numbers given to nodes of one name.
+	numbers map[string]int
 	// uploaded is what all uploads take.
 	uploaded int
 	// left is closed, and made anew, when a node leaves.
@@ -76,7 +78,7 @@ type desk struct {
 }
 
 func newDesk(q *Queue, book lease.Desk) *desk {
-	return &desk{queue: q, book: book, members: map[string]*member{}, names: map[string]*member{}, left: make(chan struct{})}
+	return &desk{queue: q, book: book, members: map[string]*member{}, names: map[string]*member{}, numbers: map[string]int{}, left: make(chan struct{})}
 }
 
 // handle answers one request.
@@ -349,10 +351,18 @@ func (d *desk) freeName(h Hello) string {
 	if name == "" {
 		name = "node"
 	}
-	for i, base := 2, name; d.names[name] != nil; i++ {
-		name = base + "-" + strconv.Itoa(i)
+	if d.names[name] == nil {
+		return name
 	}
-	return name
+	if len(d.numbers) > MaxNodes {
+		clear(d.numbers)
+	}
+	for {
+		d.numbers[name]++
+		if numbered := name + "-" + strconv.Itoa(d.numbers[name]+1); d.names[numbered] == nil {
+			return numbered
+		}
+	}
 }
 
 // remove takes a node out.

@@ -157,8 +157,8 @@ func TestLeaveGivesBackWhatWasNotClaimed(t *testing.T) {
 	r.clerk.until(ctx, t, "leases end", func() bool { return r.clerk.ended == 4 })
 	check(t, r.queue.End(ctx))
 	check(t, <-end)
-	if fmt.Sprint(r.clerk.left) != "[one false two false]" {
-		t.Errorf("left: %v", r.clerk.left)
+	if fmt.Sprint(r.clerk.seen().left) != "[one false two false]" {
+		t.Errorf("left: %v", r.clerk.seen().left)
 	}
 }
 
@@ -181,8 +181,8 @@ func TestANodeComesBackAfterItsConnectionBroke(t *testing.T) {
 	publish(ctx, t, r.queue, testLease(1, 1))
 	var sequence uint64
 	check(t, finish(ctx, s, must(s.Pull(ctx, 1))(t)[0], &sequence))
-	if len(r.clerk.joined) != 1 || len(r.clerk.left) != 0 {
-		t.Errorf("joined %v, left %v", r.clerk.joined, r.clerk.left)
+	if len(r.clerk.seen().joined) != 1 || len(r.clerk.seen().left) != 0 {
+		t.Errorf("joined %v, left %v", r.clerk.seen().joined, r.clerk.seen().left)
 	}
 }
 
@@ -274,7 +274,7 @@ func TestANodeFollowsNoOlderCoordinator(t *testing.T) {
 	r.server.Close()
 	_, err := s.Pull(ctx, 1)
 	wantRefused(t, err, Lost)
-	if len(old.clerk.left)+len(old.clerk.joined) > 0 && s.Generation() != 7 {
+	if len(old.clerk.seen().left)+len(old.clerk.seen().joined) > 0 && s.Generation() != 7 {
 		t.Errorf("the node is in generation %d", s.Generation())
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -128,6 +129,20 @@ func (c *clerk) Grant(a lease.Ask) lease.Granted { return lease.Granted{Items: a
 func (c *clerk) Joined(n lease.Node)             { c.locked(func() { c.joined = append(c.joined, n.Name) }) }
 func (c *clerk) Left(name string, lost bool) {
 	c.locked(func() { c.left = append(c.left, fmt.Sprintf("%s %v", name, lost)) })
+}
+
+// record is what a clerk has seen.
+type record struct {
+	epoch        map[lease.ID]uint64
+	failed       []backbones.FailedItem
+	reports      []lease.Report
+	joined, left []string
+}
+
+func (c *clerk) seen() record {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return record{maps.Clone(c.epoch), slices.Clone(c.failed), slices.Clone(c.reports), slices.Clone(c.joined), slices.Clone(c.left)}
 }
 
 // until waits for a state of the clerk.

@@ -3,6 +3,7 @@
 package queue
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -23,20 +24,21 @@ import (
 //
 //	KAGURAZAKA_IDLE_NODES=10000 go test -tags idle -run TestIdleNodes -v -timeout 20m ./host/queue
 func TestIdleNodes(t *testing.T) {
+	ctx := t.Context()
 	if address := os.Getenv("KAGURAZAKA_IDLE_SERVER"); address != "" {
-		holdIdle(t, address, idleNodes(t))
+		holdIdle(ctx, address, idleNodes(), 1)
 		return
 	}
-	nodes := idleNodes(t)
-	ctx := t.Context()
+	nodes := idleNodes()
 	r := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0"}, testOptions())
 	before := memory(t)
 	cpu := processorTime(t)
 	began := time.Now()
-	crowd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestIdleNodes$", "-test.timeout=20m")
-	crowd.Env = append(os.Environ(), "KAGURAZAKA_IDLE_SERVER="+r.server.Address())
-	crowd.Stdout, crowd.Stderr = os.Stderr, os.Stderr
-	stdin := must(crowd.StdinPipe())(t)
+	crowd := r.crowd(ctx, t)
+	if path := os.Getenv("KAGURAZAKA_IDLE_PROFILE"); path != "" {
+		f := must(os.Create(path + ".crowd"))(t)
+		check(t, pprof.StartCPUProfile(f))
+	}
 	check(t, crowd.Start())
 	waiting := func() int {
 		return must(r.queue.js.Consumer(ctx, r.queue.names.stream, r.queue.names.consumer))(t).CachedInfo().NumWaiting
@@ -46,6 +48,7 @@ func TestIdleNodes(t *testing.T) {
 	for waiting() < nodes {
 		<-tick.C
 	}
+	pprof.StopCPUProfile()
 	t.Logf("%d nodes joined in %s with %s of CPU", nodes, time.Since(began).Round(time.Second), processorTime(t)-cpu)
 	for round := range 3 {
 		if path := os.Getenv("KAGURAZAKA_IDLE_PROFILE"); path != "" && round == 1 {
@@ -73,21 +76,85 @@ func TestIdleNodes(t *testing.T) {
 	cpu, began = processorTime(t), time.Now()
 	check(t, r.queue.End(ctx))
 	t.Logf("the end: %s of CPU, %s", processorTime(t)-cpu, time.Since(began))
-	_ = stdin.Close()
 	check(t, crowd.Wait())
 }
 
-func idleNodes(t *testing.T) int {
+// crowd is a process that runs the same test as nodes.
+func (r *run) crowd(ctx context.Context, t *testing.T) *exec.Cmd {
+	c := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=20m")
+	c.Env = append(os.Environ(), "KAGURAZAKA_IDLE_SERVER="+r.server.Address())
+	c.Stdout, c.Stderr = os.Stderr, os.Stderr
+	return c
+}
+
+// free is a desk that costs next to nothing.
+type free struct {
+	queue *Queue
+	ended chan struct{}
+}
+
+func (f free) Claim(c lease.Claim) lease.Claimed {
+	f.queue.Done(c.Held.ID)
+	return lease.Claimed{For: time.Minute}
+}
+
+func (f free) Report(r lease.Report) (a lease.Reported) {
+	for _, p := range r.Leases {
+		a.Renewed = append(a.Renewed, p.Held)
+		if p.Ended {
+			f.ended <- struct{}{}
+		}
+	}
+	return a
+}
+func (f free) Grant(a lease.Ask) lease.Granted { return lease.Granted{Items: a.Items} }
+func (free) Joined(lease.Node)                 {}
+func (free) Left(string, bool)                 {}
+
+// TestLeaseCost measures what a lease of 500 items costs on the coordinator's side, server included; the nodes are another process:
+//
+//	go test -tags idle -run TestLeaseCost -v ./host/queue
+func TestLeaseCost(t *testing.T) {
+	const leases, nodes = 20_000, 4
+	ctx := t.Context()
+	if address := os.Getenv("KAGURAZAKA_IDLE_SERVER"); address != "" {
+		holdIdle(ctx, address, nodes, 8)
+		return
+	}
+	for _, items := range []int{1, 500} {
+		r := &run{server: must(StartServer(ServerOptions{Listen: "127.0.0.1:0", Token: testToken}))(t)}
+		r.queue = must(r.server.Open(ctx, testOptions()))(t)
+		desk := free{queue: r.queue, ended: make(chan struct{}, leases)}
+		check(t, r.queue.Serve(desk))
+		crowd := r.crowd(ctx, t)
+		check(t, crowd.Start())
+		l := testLease(1, items)
+		cpu, began := processorTime(t), time.Now()
+		for i := range leases {
+			l.ID = lease.ID(i + 1)
+			check(t, r.queue.Publish(ctx, l))
+		}
+		for range leases {
+			<-desk.ended
+		}
+		used, took := processorTime(t)-cpu, time.Since(began)
+		t.Logf("%d leases of %d items: %.1f µs of CPU each, %.0f a second", leases, items, float64(used.Microseconds())/leases, leases/took.Seconds())
+		check(t, r.queue.End(ctx))
+		check(t, crowd.Wait())
+		r.queue.Close()
+		r.server.Close()
+	}
+}
+
+func idleNodes() int {
 	n, err := strconv.Atoi(os.Getenv("KAGURAZAKA_IDLE_NODES"))
 	if err != nil {
 		n = 1000
 	}
-	_ = t
 	return n
 }
 
-func holdIdle(t *testing.T, address string, nodes int) {
-	ctx := t.Context()
+func holdIdle(ctx context.Context, address string, nodes, pull int) {
 	a := Address{URL: "nats://" + address, Secret: Secret{Token: testToken}}
 	var wg sync.WaitGroup
 	joining := make(chan struct{}, 500)
@@ -100,7 +167,7 @@ func holdIdle(t *testing.T, address string, nodes int) {
 				fmt.Fprintln(os.Stderr, err)
 				return
 			}
-			if err := work(ctx, s, 1); err != nil {
+			if err := work(ctx, s, pull); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 			}
 		})

@@ -19,8 +19,9 @@ import (
 const pullAgain = time.Hour
 
 const (
-	// pingEvery is how often an idle node makes sure of its connection. The system's own probes find most of what can happen earlier.
-	pingEvery = 2 * time.Minute
+	// pingEvery is how often an idle node makes sure of its connection. The system's probes find a server that is gone earlier, and cost the server
+	// less.
+	pingEvery = 4 * time.Minute
 	// maxSilent is how many requests in a row may be without an answer before the connection is made anew.
 	maxSilent = 3
 )
@@ -109,7 +110,9 @@ func (l *link) join(ctx context.Context, token string) error {
 	switch {
 	case l.life.Err() != nil && s.over() != nil:
 		return s.over()
-	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, errAgain):
+		return silence(at)
+	case errors.Is(err, nats.ErrNoResponders):
 		return refuse(NoRun, "the server at %s has no run with this token: its coordinator has ended, or is not there yet", at)
 	case err != nil:
 		return err
@@ -137,6 +140,11 @@ func (l *link) join(ctx context.Context, token string) error {
 		s.name, s.generation, s.ended, s.welcome = j.Name, j.Generation, s.ended || j.Ended, welcome
 	})
 	return nil
+}
+
+// silence is the refusal of a server, or of a coordinator behind it, that is there and does not answer in time.
+func silence(at string) *Refused {
+	return refuse(Silent, "%s does not answer: it may have too much to do", at)
 }
 
 // hear takes in what the coordinator tells every node.

@@ -30,7 +30,7 @@ func TestNodesGetEveryLeaseOnce(t *testing.T) {
 				check(t, <-c)
 			}
 			r.clerk.wantOnce(t, all...)
-			if got := r.clerk.joined; len(got) != 3 || got[0] != "local" || got[1] != "local-2" {
+			if got := r.clerk.seen().joined; len(got) != 3 || got[0] != "local" || got[1] != "local-2" {
 				t.Errorf("joined: %q", got)
 			}
 		})

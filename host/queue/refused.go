@@ -22,6 +22,8 @@ const (
 	NotAdmitted Reason = "not admitted"
 	// Unreachable: nothing answers at any of the addresses.
 	Unreachable Reason = "unreachable"
+	// Silent: what is at the address does not answer in time.
+	Silent Reason = "no answer"
 	// Taken: another program listens at the address that the server should have.
 	Taken Reason = "address taken"
 	// NoJetStream: the server runs without JetStream, or the account may not use it.

@@ -160,7 +160,7 @@ func TestALeaseThatWasNotDeliveredCannotBeClaimed(t *testing.T) {
 			t.Errorf("%+v was claimed", c)
 		}
 	}
-	if len(r.clerk.epoch) > 0 {
+	if len(r.clerk.seen().epoch) > 0 {
 		t.Error("the desk was asked")
 	}
 }
@@ -170,7 +170,7 @@ func TestANodeCannotSpeakForAnother(t *testing.T) {
 	r := startRun(ctx, t, ServerOptions{}, testOptions())
 	s := dial(ctx, t, Join{Local: r.server, Hello: Hello{Name: "one"}})
 	must(s.Report(ctx, lease.Report{Node: "two", Sequence: 1}))(t)
-	if got := r.clerk.reports[0].Node; got != "one" {
+	if got := r.clerk.seen().reports[0].Node; got != "one" {
 		t.Errorf("the report is of %q", got)
 	}
 }
@@ -214,9 +214,7 @@ func TestAFloodIsNotAnswered(t *testing.T) {
 	s := dial(ctx, t, Join{Local: r.server})
 	must(s.Report(ctx, lease.Report{Sequence: 1}))(t)
 	check(t, s.Leave(ctx))
-	r.clerk.mu.Lock()
-	defer r.clerk.mu.Unlock()
-	if n := len(r.clerk.reports); n > sent/3*2 {
+	if n := len(r.clerk.seen().reports); n > sent/3*2 {
 		t.Errorf("%d of %d requests were served", n, sent)
 	}
 }
@@ -241,7 +239,7 @@ func TestWhatIsLargerThanAMessageGoesInPieces(t *testing.T) {
 	p := lease.Progress{Held: held(d)}
 	p.Outcomes.Failed = []backbones.FailedItem{{Number: 5, Failure: backbones.Failure{Kind: backbones.KindError, Traceback: strings.Repeat("trace ", 1<<19)}}}
 	answer := must(s.Report(ctx, lease.Report{Sequence: 1, Leases: []lease.Progress{p}}))(t)
-	if len(answer.Renewed) != 1 || len(r.clerk.failed) != 1 || len(r.clerk.failed[0].Failure.Traceback) != 6<<19 {
+	if len(answer.Renewed) != 1 || len(r.clerk.seen().failed) != 1 || len(r.clerk.seen().failed[0].Failure.Traceback) != 6<<19 {
 		t.Errorf("answer %+v", answer)
 	}
 	// So does an answer.

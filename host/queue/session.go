@@ -13,9 +13,10 @@ import (
 
 const (
 	defaultReconnect = 10 * time.Minute
-	// joinPatience is how long a first join waits for a coordinator whose server is there already.
-	joinPatience = 5 * time.Second
-	maxBackoff   = 2 * time.Second
+	// joinPatience is how long a first join waits for a coordinator whose server is there already, silentPatience for one that has too much to do.
+	joinPatience   = 5 * time.Second
+	silentPatience = time.Minute
+	maxBackoff     = 2 * time.Second
 )
 
 // Join is how a node joins a run.
@@ -80,15 +81,17 @@ func Dial(ctx context.Context, j Join) (*Session, error) {
 	return s, nil
 }
 
-// reachPatiently joins for the first time. A coordinator whose server is there already will serve soon.
+// reachPatiently joins for the first time. A coordinator whose server is there already will serve soon, and one that many nodes join at once
+// later.
 func (s *Session) reachPatiently(ctx context.Context) (*link, error) {
-	deadline := time.Now().Add(joinPatience)
+	began := time.Now()
 	for {
 		l, err := s.reach(ctx)
-		if err == nil || !Is(err, NoRun) || time.Now().After(deadline) {
+		waited := time.Since(began)
+		if !(Is(err, NoRun) && waited < joinPatience || Is(err, Silent) && waited < silentPatience) {
 			return l, err
 		}
-		if err := wait(ctx, retryAfter); err != nil {
+		if wait(ctx, retryAfter+rand.N(4*retryAfter)) != nil { //nolint:gosec // no secret
 			return nil, err
 		}
 	}
