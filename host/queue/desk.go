@@ -55,6 +55,21 @@ type member struct {
 	answers map[uint64][]byte
 }
 
+// alive notes a sign of life.
+func (m *member) alive(now time.Time) {
+	m.allowance = min(requestBurst, m.allowance+now.Sub(m.seen).Seconds()*requestRate)
+	m.seen, m.gone = now, time.Time{}
+}
+
+// allowed takes one request of the allowance.
+func (m *member) allowed() bool {
+	if m.allowance < 1 {
+		return false
+	}
+	m.allowance--
+	return true
+}
+
 // upload is a request that comes in parts.
 type upload struct {
 	body []byte
@@ -108,9 +123,7 @@ func (d *desk) handle(m *nats.Msg) {
 		d.reply(m, answer{status: statusUnknown})
 		return
 	}
-	member.allowance = min(requestBurst, member.allowance+now.Sub(member.seen).Seconds()*requestRate) - 1
-	member.seen, member.gone = now, time.Time{}
-	if member.allowance < 0 {
+	if member.alive(now); !member.allowed() {
 		d.mu.Unlock() // a flood is not answered
 		return
 	}
@@ -388,9 +401,7 @@ func (d *desk) beat(m *nats.Msg) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if n := d.members[strings.TrimPrefix(m.Subject, d.queue.names.beatPrefix)]; n != nil {
-		now := time.Now()
-		n.allowance = min(requestBurst, n.allowance+now.Sub(n.seen).Seconds()*requestRate)
-		n.seen, n.gone = now, time.Time{}
+		n.alive(time.Now())
 	}
 }
 
