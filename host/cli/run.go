@@ -41,7 +41,8 @@ func (a *app) withTask(ctx context.Context, do func(*session) error) error {
 }
 
 // aboutItems are the flags of a run that say which items are done, and what is kept and tried again of them.
-var aboutItems = []string{"limit", "item", "resume", "retry-failed", "run-dir", "no-ledger", "retries", "max-failures"}
+var aboutItems = []string{"limit", "item", "resume", "retry-failed", "run-dir", "no-ledger", "retries", "max-failures",
+	"listen", "nats", "nats-creds", "tls-ca", "tls-cert", "tls-key"}
 
 // drive runs a task on its items.
 func (a *app) drive(ctx context.Context, s *session) error {

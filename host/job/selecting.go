@@ -137,7 +137,7 @@ func (e *execution) nameFailed(f *backbones.FailedItem) string {
 
 // debugHint is what to type to look for the fault of the first failed item; empty: nothing.
 func (e *execution) debugHint() string {
-	if e.firstFailed == nil || e.spec.Debug != "" || e.Bare == nil {
+	if e.firstFailed == nil || e.spec.Debug != "" || e.spec.Idle || e.Bare == nil {
 		return ""
 	}
 	item := e.nameFailed(e.firstFailed)

@@ -76,7 +76,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "noorphans": noOrphans, "tmpfs": mountTmpfs, "asuser": asUser, "patch": patch,
 			"killwhen": killWhen, "waitfor": waitFor, "count": count, "many": many, "newline": newline, "replace-checkout": replaceCheckout,
-			"cpus": twoCPUs,
+			"cpus": twoCPUs, "url": urlOf, "withtoken": withToken,
 		},
 	})
 }
@@ -280,4 +280,19 @@ func replaceCheckout(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0]) + strings.Join(lines[1:], "\n") +
 		fmt.Sprintf("\nrequire %s v0.0.0\nreplace %s => %s\n", module, module, ts.Getenv("CHECKOUT"))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
+}
+
+// url RUNDIR URL TOKEN puts the address and the token of a run with --listen into the environment.
+func urlOf(ts *testscript.TestScript, _ bool, args []string) {
+	var contact struct {
+		URLs []string `json:"urls"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(filepath.Join(args[0], "fleet", "coordinator.json"))), &contact))
+	ts.Setenv(args[1], contact.URLs[0])
+	ts.Setenv(args[2], strings.TrimSpace(ts.ReadFile(filepath.Join(args[0], "fleet", "token"))))
+}
+
+// withtoken NAME TOKEN puts a token into the URL of a variable.
+func withToken(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], strings.Replace(ts.Getenv(args[0]), "://", "://"+args[1]+"@", 1))
 }
