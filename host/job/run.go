@@ -35,6 +35,9 @@ func (s *Session) Run(ctx context.Context, spec *Spec, front Front) (summarised 
 	if err != nil {
 		return false, err
 	}
+	if spec.Lent {
+		s.tellLent(spec)
+	}
 	summary, summarised, err := e.drive(ctx)
 	return summarised, e.close(summary, unprinted(front.Unprinted(), summary, summarised, err))
 }

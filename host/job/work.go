@@ -48,11 +48,20 @@ func (p *Program) Work(ctx context.Context, o WorkOptions) (err error) {
 		return err
 	}
 	join, err := p.joinAs(&o)
-	if err != nil {
+	if err != nil && !queue.Is(err, queue.Ended) {
 		return exitcode.With(exitcode.Usage, err)
 	}
-	session, err := p.dial(ctx, o, join)
-	if err != nil {
+	// What is known before the run is: the coordinator hears the number in the end.
+	join.Hello.Workers = (&Spec{Flags: given}).number("num_process", defaultWorkers())
+	var session *queue.Session
+	if err == nil {
+		session, err = p.dial(ctx, o, join)
+	}
+	switch {
+	case queue.Is(err, queue.Ended):
+		p.Log.Info("there is nothing to do: " + err.Error())
+		return nil
+	case err != nil:
 		return usage(err)
 	}
 	n, err := p.newNode(ctx, o, session, given)

@@ -76,7 +76,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "noorphans": noOrphans, "tmpfs": mountTmpfs, "asuser": asUser, "patch": patch,
 			"killwhen": killWhen, "waitfor": waitFor, "count": count, "many": many, "newline": newline, "replace-checkout": replaceCheckout,
-			"cpus": twoCPUs, "url": urlOf, "withtoken": withToken,
+			"cpus": twoCPUs, "url": urlOf, "withtoken": withToken, "addressof": addressOf,
 		},
 	})
 }
@@ -295,4 +295,9 @@ func urlOf(ts *testscript.TestScript, _ bool, args []string) {
 // withtoken NAME TOKEN puts a token into the URL of a variable.
 func withToken(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], strings.Replace(ts.Getenv(args[0]), "://", "://"+args[1]+"@", 1))
+}
+
+// addressof URL ADDRESS puts the HOST:PORT of the URL in a variable into another one.
+func addressOf(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[1], strings.TrimPrefix(ts.Getenv(args[0]), "nats://"))
 }
