@@ -121,6 +121,18 @@ func (p *Program) joinAs(o *WorkOptions) (queue.Join, error) {
 
 // addresses are where the coordinator may be now. One that was started again may be elsewhere.
 func (p *Program) addresses(o *WorkOptions, urls []string) ([]queue.Address, error) {
+	urls = slices.Clone(urls)
+	if o.RunDir != "" {
+		contact, err := fleet.Find(o.RunDir)
+		switch {
+		case err != nil && len(urls) == 0:
+			return nil, err
+		case err == nil && contact.Ended:
+			return nil, &queue.Refused{Reason: queue.Ended, Text: "the run in " + o.RunDir + " has ended"}
+		case err == nil:
+			urls = append(contact.URLs, urls...)
+		}
+	}
 	text := o.Token
 	if o.TokenFile != "" {
 		var err error
@@ -135,18 +147,6 @@ func (p *Program) addresses(o *WorkOptions, urls []string) ([]queue.Address, err
 			where = o.TokenFile
 		}
 		return nil, fmt.Errorf("%s: %w", where, err)
-	}
-	urls = slices.Clone(urls)
-	if o.RunDir != "" {
-		contact, err := fleet.Find(o.RunDir)
-		switch {
-		case err != nil && len(urls) == 0:
-			return nil, err
-		case err == nil && contact.Ended:
-			return nil, &queue.Refused{Reason: queue.Ended, Text: "the run in " + o.RunDir + " has ended"}
-		case err == nil:
-			urls = append(contact.URLs, urls...)
-		}
 	}
 	var all []queue.Address
 	for _, url := range urls {
