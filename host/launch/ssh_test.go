@@ -1,0 +1,314 @@
+package launch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const sshd = "/usr/sbin/sshd"
+
+// sshServer is a real sshd on loopback. Its hosts a, b and c are names in a configuration of ssh.
+type sshServer struct {
+	dir, config string
+}
+
+func newSSHServer(t *testing.T) *sshServer {
+	t.Helper()
+	s := &sshServer{dir: t.TempDir()}
+	p := func(name string) string { return filepath.Join(s.dir, name) }
+	write := func(name, text string) {
+		if err := os.WriteFile(p(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, key := range []string{"host", "user", "stranger"} {
+		if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", p(key)).CombinedOutput(); err != nil {
+			t.Fatalf("ssh-keygen: %v: %s", err, out)
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	_ = l.Close()
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := os.ReadFile(p("user.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("authorized", string(public))
+	write("sshd_config", fmt.Sprintf("ListenAddress 127.0.0.1:%d\nHostKey %s\nAuthorizedKeysFile %s\nUsePAM no\nStrictModes no\nPasswordAuthentication no\nPidFile none\nMaxStartups 100:30:200\n", port, p("host"), p("authorized")))
+	hostKey, err := os.ReadFile(p("host.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("known", fmt.Sprintf("[127.0.0.1]:%d %s", port, hostKey))
+	const entry = "Host %s\n HostName 127.0.0.1\n Port %d\n User %s\n IdentityFile %s\n IdentitiesOnly yes\n UserKnownHostsFile %s\n GlobalKnownHostsFile /dev/null\n"
+	write("config", fmt.Sprintf(entry, "a b c", port, me.Username, p("user"), p("known"))+
+		fmt.Sprintf(entry, "unknown", port, me.Username, p("user"), p("nothing"))+
+		fmt.Sprintf(entry, "stranger", port, me.Username, p("stranger"), p("known")))
+	s.config = p("config")
+	if os.Geteuid() == 0 {
+		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(sshd, "-D", "-e", "-f", p("sshd_config"))
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("sshd said:\n%s", log.String())
+		}
+	})
+	late := time.After(30 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			_ = c.Close()
+			return s
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("sshd does not listen: %s", log.String())
+		}
+	}
+}
+
+// coordinator answers nodes on loopback. asked has the process of each node.
+type coordinator struct {
+	*httptest.Server
+	asked  chan int
+	answer string
+}
+
+const secret = "a-token-of-the-run.00ff"
+
+func newCoordinator(t *testing.T, answer string) *coordinator {
+	t.Helper()
+	c := &coordinator{asked: make(chan int, 100), answer: answer}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != secret {
+			http.Error(w, "wrong secret", http.StatusForbidden)
+			return
+		}
+		pid, _ := strconv.Atoi(r.URL.Query().Get("pid"))
+		c.asked <- pid
+		_, _ = w.Write([]byte(c.answer))
+	}))
+	t.Cleanup(c.Close)
+	return c
+}
+
+type launchedSSH struct {
+	*SSH
+	events *events
+	drain  chan struct{}
+	cancel context.CancelFunc
+	result chan error
+}
+
+func launchSSH(t *testing.T, s *sshServer, c *coordinator, hosts ...string) *launchedSSH {
+	t.Helper()
+	log, events := newEvents(t)
+	l := &launchedSSH{events: events, drain: make(chan struct{}), result: make(chan error, 1)}
+	l.SSH = &SSH{
+		Run: Run{ID: "20261127-203307-ab12cd", URL: c.URL, Secret: secret}, Log: log,
+		Hosts: hosts, Args: []string{"-F", s.config}, standIn: standInWords(t, "lifeline"),
+	}
+	return l
+}
+
+func (l *launchedSSH) start(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	l.cancel = cancel
+	t.Cleanup(cancel)
+	go func() { l.result <- l.Start(ctx, l.drain) }()
+}
+
+func (l *launchedSSH) wait(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-l.result:
+		return err
+	case <-time.After(time.Minute):
+		t.Fatalf("the launch does not end; it said:\n%s", strings.Join(l.events.all, "\n"))
+		return nil
+	}
+}
+
+// gone waits for the end of a process that is not this one's child.
+func gone(t *testing.T, pid int) {
+	t.Helper()
+	late := time.After(time.Minute)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for syscall.Kill(pid, 0) == nil {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("process %d lives on", pid)
+		}
+	}
+}
+
+func TestSSH(t *testing.T) {
+	if _, err := os.Stat(sshd); err != nil {
+		t.Skipf("there is no sshd: %v", err)
+	}
+	s := newSSHServer(t)
+	t.Run("nodes join through the tunnel, and leave", func(t *testing.T) { sshDrain(t, s) })
+	t.Run("a node ends with its connection", func(t *testing.T) { sshLost(t, s) })
+	t.Run("the end of the launcher is that of its nodes", func(t *testing.T) { sshCancelled(t, s) })
+	t.Run("what cannot be started", func(t *testing.T) { sshFailures(t, s) })
+	t.Run("a missing program", func(t *testing.T) { sshMissing(t, s) })
+}
+
+func sshDrain(t *testing.T, s *sshServer) {
+	c := newCoordinator(t, "welcome")
+	l := launchSSH(t, s, c, "a", "b", "c")
+	l.start(t)
+	for range l.Hosts {
+		pid := <-c.asked
+		words, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err != nil || bytes.Contains(words, []byte(secret)) {
+			t.Errorf("the command line of the node is %q (%v): it must not have the secret", words, err)
+		}
+	}
+	line := l.events.wait(t, "a node is started")
+	_, port, _ := strings.Cut(line, "port=")
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatalf("no port in %q", line)
+	}
+	// Nothing listens anywhere but on 127.0.0.1.
+	for _, file := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		table, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for row := range strings.Lines(string(table)) {
+			f := strings.Fields(row)
+			const listening = "0A"
+			if len(f) > 3 && f[3] == listening && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", number)) && !strings.HasPrefix(f[1], "0100007F:") {
+				t.Errorf("the tunnel listens off loopback: %s", row)
+			}
+		}
+	}
+	close(l.drain)
+	if err := l.wait(t); !errors.Is(err, errDrained) {
+		t.Errorf("error %v, want that of an interruption", err)
+	}
+	for range l.Hosts {
+		l.events.wait(t, "the node has ended with exit code 130")
+	}
+}
+
+func sshLost(t *testing.T, s *sshServer) {
+	c := newCoordinator(t, "welcome")
+	l := launchSSH(t, s, c, "a")
+	l.start(t)
+	pid := <-c.asked
+	client := children(t, "ssh")
+	for _, p := range client {
+		_ = syscall.Kill(p, syscall.SIGKILL)
+	}
+	if len(client) != 1 {
+		t.Errorf("%d clients of ssh were there, want 1", len(client))
+	}
+	gone(t, pid)
+	if err := l.wait(t); err == nil || !strings.Contains(err.Error(), "1 node of 1 failed") {
+		t.Errorf("error %v, want one about the node", err)
+	}
+}
+
+// children are the children of this process with a name.
+func children(t *testing.T, name string) (pids []int) {
+	t.Helper()
+	out, err := exec.Command("pgrep", "-x", "-P", strconv.Itoa(os.Getpid()), name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range strings.Fields(string(out)) {
+		pid, _ := strconv.Atoi(f)
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
+func sshCancelled(t *testing.T, s *sshServer) {
+	c := newCoordinator(t, "welcome")
+	l := launchSSH(t, s, c, "a", "b")
+	l.start(t)
+	pids := []int{<-c.asked, <-c.asked}
+	l.cancel()
+	if err := l.wait(t); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
+	}
+	for _, pid := range pids {
+		gone(t, pid)
+	}
+}
+
+func sshFailures(t *testing.T, s *sshServer) {
+	c := newCoordinator(t, "go away")
+	l := launchSSH(t, s, c, "a", "unknown", "stranger")
+	l.start(t)
+	if err := l.wait(t); err == nil || err.Error() != "3 nodes of 3 failed; see above" {
+		t.Errorf("error %v, want one about the three nodes", err)
+	}
+	text := l.events.rest()
+	for _, want := range []string{
+		"its host key is unknown or another than before; hint: connect once with ssh unknown, look at the key and accept it",
+		"it does not let this user in without a password; hint: ssh stranger must connect without asking anything",
+		"the coordinator says go away",
+		"a: the node has ended with exit code 7; its last lines:",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no line has %q; there were:\n%s", want, text)
+		}
+	}
+	if known, err := os.ReadFile(filepath.Join(s.dir, "nothing")); err == nil && len(known) > 0 {
+		t.Errorf("a host key was accepted without asking: %s", known)
+	}
+}
+
+func sshMissing(t *testing.T, s *sshServer) {
+	c := newCoordinator(t, "welcome")
+	l := launchSSH(t, s, c, "a")
+	l.standIn = nil
+	l.Node = Node{Program: "/opt/it's not here/kagurazaka"}
+	l.start(t)
+	if err := l.wait(t); err == nil {
+		t.Error("the launch has not failed")
+	}
+	if want, text := "/opt/it's not here/kagurazaka is not there; hint: copy this program to that path, or say with --remote-path where it is", l.events.rest(); !strings.Contains(text, want) {
+		t.Errorf("no line has %q; there were:\n%s", want, text)
+	}
+}
