@@ -34,9 +34,6 @@ type K8s struct {
 	Mounts []string
 	// Args are further words for kubectl.
 	Args []string
-
-	// kubectl is another program than that, in tests.
-	kubectl string
 }
 
 // object is a part of a manifest.
@@ -109,17 +106,18 @@ func (k *K8s) Check() error {
 		}
 		paths[m.path] = text
 	}
-	if k.URL == "" && k.Run.loopback() {
-		add("the run listens on %s, which pods cannot reach; hint: start the run with --listen HOST:0, HOST being an address that pods reach, or give the address of a Service in front of it with --url", k.Run.URL)
+	if k.URL == "" && len(k.Run.beyond()) == 0 {
+		add("the run listens at %s, which pods cannot reach; hint: start the run with --listen HOST:0, HOST being an address that pods reach, or give the address of a Service in front of it with --url", strings.Join(k.Run.URLs, " "))
 	}
 	return problem.Err(problems)
 }
 
-func (k *K8s) url() string {
+// urls are the addresses that nodes are given.
+func (k *K8s) urls() []string {
 	if k.URL != "" {
-		return k.URL
+		return []string{k.URL}
 	}
-	return k.Run.URL
+	return k.Run.beyond()
 }
 
 const (
@@ -194,7 +192,11 @@ func (k *K8s) job() object {
 }
 
 func (k *K8s) pod() object {
-	words := k.Node.work(k.url(), "--token-file", secretPath+"/"+tokenKey)
+	words := k.Node.work(append(k.urls(), "--token-file", secretPath+"/"+tokenKey)...)
+	for i, w := range words {
+		// Kubernetes would take $(NAME) for a variable.
+		words[i] = strings.ReplaceAll(w, "$(", "$$(")
+	}
 	volumes := []object{{"name": "run", "secret": object{"secretName": k.Run.name(), "defaultMode": 0o444}}}
 	mounts := []object{{"name": "run", "mountPath": secretPath, "readOnly": true}}
 	var claims []string
@@ -269,10 +271,7 @@ func (k *K8s) Apply(ctx context.Context, trial bool) (said string, err error) {
 	if err != nil {
 		return "", err
 	}
-	program := k.kubectl
-	if program == "" {
-		program = "kubectl"
-	}
+	const program = "kubectl"
 	if err := find(program, "install it, or leave --apply out and apply what is printed on another machine"); err != nil {
 		return "", err
 	}

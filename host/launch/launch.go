@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
@@ -18,11 +19,13 @@ import (
 
 // Run is a run that nodes can join.
 type Run struct {
-	ID string
+	// ID is the run's, Fleet that of all runs which take it up.
+	ID, Fleet string
 	// Dir is the run's folder, an absolute path.
 	Dir string
-	// URL is the address of its queue, Secret what its token file has.
-	URL, Secret string
+	// URLs are the addresses of its queue, Secret what its token file has.
+	URLs   []string
+	Secret string
 	// Ended reports whether the run is over, so that no node is needed any more.
 	Ended func() bool
 }
@@ -52,9 +55,9 @@ func shell(words []string) string {
 // Log is where launchers tell what happens.
 type Log = hclog.Logger
 
-// loopback reports whether only programs on the coordinator's own machine reach the address.
-func (r Run) loopback() bool {
-	u, err := url.Parse(r.URL)
+// loopback reports whether only programs on the coordinator's own machine reach an address.
+func loopback(address string) bool {
+	u, err := url.Parse(address)
 	if err != nil {
 		return false
 	}
@@ -63,17 +66,19 @@ func (r Run) loopback() bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-var odd = regexp.MustCompile(`[^a-z0-9-]+`)
-
-// name is a name for the run that Slurm and Kubernetes take: kagurazaka-ID.
-func (r Run) name() string {
-	const longest = 40
-	id := strings.Trim(odd.ReplaceAllString(strings.ToLower(r.ID), "-"), "-")
-	return "kagurazaka-" + strings.Trim(cmp.Or(id[:min(len(id), longest)], "run"), "-")
+// beyond are the addresses that other machines may reach.
+func (r Run) beyond() []string {
+	return slices.DeleteFunc(slices.Clone(r.URLs), loopback)
 }
 
-// ErrNodes says that nodes could not be started or have failed; what happened to each was told.
-var ErrNodes = exitcode.With(exitcode.Failed, errors.New("not every node did its work"))
+// name is a name for the run that Slurm and Kubernetes take.
+func (r Run) name() string {
+	const most = 12
+	id := strings.Trim(odd.ReplaceAllString(strings.ToLower(r.Fleet), "-"), "-")
+	return "kagurazaka-" + cmp.Or(strings.TrimRight(id[:min(len(id), most)], "-"), "run")
+}
+
+var odd = regexp.MustCompile(`[^a-z0-9]+`)
 
 // errDrained ends a launcher at the first signal, when its nodes have left.
 var errDrained = exitcode.With(exitcode.Interrupted, errors.New("interrupted: the nodes have left the run"))

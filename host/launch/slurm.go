@@ -70,7 +70,7 @@ func (s *Slurm) Start(ctx context.Context, drain <-chan struct{}) error {
 	if err := os.MkdirAll(s.folder(), 0o755); err != nil {
 		return fmt.Errorf("making the folder for the nodes' logs: %w", err)
 	}
-	k := &keeper{Slurm: s, book: newBook(s.Run.ID, func(text string, about ...any) { s.Log.Info(text, about...) })}
+	k := &keeper{Slurm: s, book: newBook(func(text string, about ...any) { s.Log.Info(text, about...) })}
 	return k.work(ctx, drain)
 }
 

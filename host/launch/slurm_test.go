@@ -34,7 +34,7 @@ func launchSlurm(t *testing.T, manner string, change func(*Slurm)) *launched {
 	log, events := newEvents(t)
 	l := &launched{events: events, drain: make(chan struct{}), result: make(chan error, 1)}
 	l.Slurm = &Slurm{
-		Run: Run{ID: "20261127-203307-ab12cd", Dir: filepath.Join(t.TempDir(), "a run's 100%"), URL: "nats://10.0.0.1:4222", Ended: l.ended.Load},
+		Run: Run{ID: "20261127-203307-ab12cd", Dir: filepath.Join(t.TempDir(), "a run's 100%"), Fleet: "ABCDEFGHIJKLMNOP", URLs: []string{"nats://10.0.0.1:4222"}, Ended: l.ended.Load},
 		Log: log, Nodes: 1, DrainBefore: 2 * time.Minute,
 		every: 2 * time.Second, poll: 20 * time.Millisecond, standIn: standInWords(t, manner),
 	}

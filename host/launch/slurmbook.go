@@ -37,7 +37,6 @@ type element struct {
 
 // book keeps the elements of a launch, by what squeue and the nodes' marks say.
 type book struct {
-	run      string
 	elements map[string]*element
 	// jobs has the batch of an array's number, as sbatch has told it: a site may replace comments.
 	jobs map[string]string
@@ -47,8 +46,8 @@ type book struct {
 	tell func(text string, about ...any)
 }
 
-func newBook(run string, tell func(string, ...any)) *book {
-	return &book{run: run, elements: map[string]*element{}, jobs: map[string]string{}, tell: tell}
+func newBook(tell func(string, ...any)) *book {
+	return &book{elements: map[string]*element{}, jobs: map[string]string{}, tell: tell}
 }
 
 // submitted adds the elements of a call of sbatch. job is the number that it printed; empty: the reply was lost.
@@ -64,8 +63,9 @@ func (b *book) submitted(batch, job string, n int) {
 
 // key is the element of a row.
 func (b *book) key(r row) string {
-	if batch, is := strings.CutPrefix(r.comment, commentOf(b.run)); is {
-		return batch + "-" + r.index
+	// The run's ID is another one when the run was resumed meanwhile.
+	if rest, is := strings.CutPrefix(r.comment, commentStart); is {
+		return rest[strings.LastIndex(rest, " ")+1:] + "-" + r.index
 	}
 	return cmp.Or(b.jobs[r.job], "job"+r.job) + "-" + r.index
 }

@@ -25,9 +25,9 @@ func (s *Slurm) jobName() string {
 }
 
 // comment stands in --comment: it says which run and which call of sbatch a job is of.
-func (s *Slurm) comment(batch string) string { return commentOf(s.Run.ID) + batch }
+func (s *Slurm) comment(batch string) string { return commentStart + s.Run.ID + " " + batch }
 
-func commentOf(run string) string { return "kagurazaka run " + run + " " }
+const commentStart = "kagurazaka run "
 
 // sbatch are the arguments of sbatch for some nodes. Each is an element of one array: no srun, which could start a node twice.
 func (s *Slurm) sbatch(batch string, nodes int) []string {
@@ -125,8 +125,8 @@ func (s *Slurm) check() error {
 // warnings are what may go wrong with nodes that can be started.
 func (s *Slurm) warnings() []string {
 	var out []string
-	if s.Run.loopback() {
-		out = append(out, fmt.Sprintf("the run listens on %s, which only this machine reaches: nodes on others cannot join; hint: start the run with --listen HOST:0, HOST being a name or an address of this machine that the others know", s.Run.URL))
+	if len(s.Run.beyond()) == 0 {
+		out = append(out, fmt.Sprintf("the run listens at %s, which only this machine reaches: nodes on others cannot join; hint: start the run with --listen HOST:0, HOST being a name or an address of this machine that the others know", strings.Join(s.Run.URLs, " ")))
 	}
 	limit, ok := timeLimit(s.Args)
 	// slurmctld looks once a minute.

@@ -58,9 +58,12 @@ func (s *SSH) Check() error {
 
 // address is what the far end of the tunnel connects to: the coordinator's host and port.
 func (s *SSH) address() (string, error) {
-	u, err := url.Parse(s.Run.URL)
-	if err != nil || u.Hostname() == "" || u.Port() == "" {
-		return "", fmt.Errorf("the run's address %q has no host and port", s.Run.URL)
+	u, err := s.url()
+	if err != nil {
+		return "", err
+	}
+	if (u.Scheme == "tls" || u.Scheme == "wss") && !strings.Contains(s.Run.Secret, ".") {
+		return "", fmt.Errorf("the server at %s has a certificate for its own name, which a node at the end of a tunnel does not see; hint: that server is there for all machines: start kagurazaka work on them", u.Host)
 	}
 	host := u.Hostname()
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
@@ -69,9 +72,24 @@ func (s *SSH) address() (string, error) {
 	return net.JoinHostPort(host, u.Port()), nil
 }
 
+// url is the run's address, the one on loopback if there is one.
+func (s *SSH) url() (*url.URL, error) {
+	text := ""
+	for _, a := range s.Run.URLs {
+		if text == "" || loopback(a) && !loopback(text) {
+			text = a
+		}
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.Port() == "" {
+		return nil, fmt.Errorf("the run's address %q has no host and port", text)
+	}
+	return u, nil
+}
+
 // join is how a node joins through a tunnel that ends at a port of its machine.
 func (s *SSH) join(port string) (Join, error) {
-	u, err := url.Parse(s.Run.URL)
+	u, err := s.url()
 	if err != nil {
 		return Join{}, err
 	}

@@ -138,7 +138,7 @@ func launchSSH(t *testing.T, s *sshServer, c *coordinator, hosts ...string) *lau
 	log, events := newEvents(t)
 	l := &launchedSSH{events: events, drain: make(chan struct{}), result: make(chan error, 1)}
 	l.SSH = &SSH{
-		Run: Run{ID: "20261127-203307-ab12cd", URL: c.URL, Secret: secret}, Log: log,
+		Run: Run{ID: "20261127-203307-ab12cd", Fleet: "ABCDEFGHIJKLMNOP", URLs: []string{c.URL}, Secret: secret}, Log: log,
 		Hosts: hosts, Args: []string{"-F", s.config}, standIn: standInWords(t, "lifeline"),
 	}
 	return l
