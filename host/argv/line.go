@@ -43,6 +43,16 @@ func (l *Line) Given(names ...string) (given []string) {
 	return given
 }
 
+// Texts are some flags of the host as kong reads them, --NAME or --NAME=VALUE, where the line has them.
+func (l *Line) Texts(names ...string) (texts []string) {
+	for _, f := range l.host {
+		if slices.Contains(names, f.name) {
+			texts = append(texts, f.text)
+		}
+	}
+	return texts
+}
+
 // Empty reports whether all words are flags of the host or the backbone.
 func (l *Line) Empty() bool { return len(l.rest) == 0 }
 

@@ -72,7 +72,7 @@ var (
 	field = regexp.MustCompile(`^[A-Za-z_][^=/\s]*=`)
 	// combined are short flags that are words of their own, most of them as kagurazaka 0.1.1 has them.
 	combined = map[string]string{
-		"-h": "help", "-hb": "help-backbone", "-hk": "help-kagurazaka", "-v": "verbose", "-vv": "verbose", "-q": "quiet", nulFlag: "null",
+		"-h": "help", "-hb": "help-backbone", "-hk": "help-kagurazaka", "-v": "verbose", "-vv": "verbose", "-q": "quiet", nulFlag: "null", "-N": "nodes",
 	}
 )
 

@@ -98,6 +98,19 @@ func (l *Line) TakeWord() string {
 	return ""
 }
 
+// TakeLiteral takes the words behind -- out of the rest.
+func (l *Line) TakeLiteral() (words []string) {
+	at := slices.IndexFunc(l.rest, word.ends)
+	if at < 0 {
+		return nil
+	}
+	for _, w := range l.rest[at+1:] {
+		words = append(words, w.text)
+	}
+	l.rest = l.rest[:at]
+	return words
+}
+
 // existing is the plugin of the line, if a word of it can be found as one. Nothing is taken.
 func (s *split) existing() string {
 	for _, w := range s.rest {

@@ -212,6 +212,8 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return a.initConfig(ctx)
 	case "work":
 		return a.work(ctx)
+	case "launch":
+		return a.launch(ctx)
 	case "runs":
 		return a.runs()
 	case "show":

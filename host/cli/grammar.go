@@ -25,6 +25,7 @@ type grammar struct {
 	Work       workCmd       `cmd:"" help:"Make this machine work on a run with --listen or --nats, until it ends. The run prints the command."`
 	Describe   describeCmd   `cmd:"" help:"Say what tasks a plugin has and what they need."`
 	Init       initCmd       `cmd:"" help:"Write a commented configuration file for a task, to be filled and given to --cfg."`
+	Launch     launchCmd     `cmd:"" help:"Start machines that work on a run with --listen or --nats: launch slurm, launch k8s, launch ssh HOST…"`
 	Runs       runsCmd       `cmd:"" help:"List the runs that were made here, the newest first."`
 	Show       showCmd       `cmd:"" help:"Print one run: what was run, what came of it, and which items failed why."`
 	Trust      trustCmd      `cmd:"" help:"Pin a plugin to its SHA-256 in plugins.lock. Starts nothing of it."`
@@ -97,7 +98,33 @@ type workCmd struct {
 	Plugin    string        `name:"plugin" placeholder:"PATH" help:"Where this machine has the run's plugin; without it where the coordinator has it, or where a plugins.lock says. Its hash must be the same."`
 	IdleExit  time.Duration `name:"idle-exit" placeholder:"D" help:"Leave the run when there was nothing to do for this long, as in 5m; without it only at its end."`
 	Reconnect time.Duration `name:"reconnect" default:"10m" help:"How long to look for a coordinator that cannot be reached."`
+	Lifeline  bool          `name:"lifeline" hidden:"" help:"For launch ssh: how to join comes on standard input, and the node ends when that does."`
+	Mark      string        `name:"mark" hidden:"" help:"For launch slurm: the file that says when the node began and how it ended."`
 	URL       []string      `arg:"" optional:"" name:"url" help:"Where the run's coordinator listens, or the team's server: nats://HOST:PORT. Several, if it may be started again elsewhere."`
+}
+
+type launchCmd struct {
+	Nodes       int           `name:"nodes" short:"N" default:"1" placeholder:"N" help:"How many nodes to start (-N)."`
+	Keep        int           `name:"keep" placeholder:"N" help:"slurm: replace nodes that ended before the run, so that N are there."`
+	GPUs        int           `name:"gpus" placeholder:"N" help:"slurm, k8s: how many GPUs each node gets."`
+	DrainBefore time.Duration `name:"drain-before" default:"2m" help:"slurm: how long before the end of its time a node leaves the run."`
+	Detach      bool          `name:"detach" help:"slurm: leave once Slurm has the nodes. None is replaced then."`
+	Image       string        `name:"image" placeholder:"NAME" help:"k8s: the image that has kagurazaka and the plugin."`
+	Mount       []string      `name:"mount" sep:"none" placeholder:"CLAIM:PATH[:ro]" help:"k8s: mount a claim of a persistent volume. May be given several times."`
+	CPU         string        `name:"cpu" placeholder:"N" help:"k8s: how many processors each pod requests, as in 4 or 500m."`
+	Memory      string        `name:"memory" placeholder:"SIZE" help:"k8s: how much memory each pod gets, as in 8Gi."`
+	Namespace   string        `name:"namespace" help:"k8s: the namespace; without it that of kubectl's context."`
+	Kueue       string        `name:"kueue" placeholder:"QUEUE" help:"k8s: let Kueue admit the job through this LocalQueue."`
+	Address     string        `name:"address" placeholder:"URL" help:"k8s: the run's address as pods reach it, where that is not the run's own."`
+	Apply       bool          `name:"apply" help:"k8s: hand the manifest to kubectl, in place of printing it."`
+	RemotePath  string        `name:"remote-path" placeholder:"PATH" help:"Where the nodes' machines have kagurazaka; without it the path that it has here, and in an image kagurazaka."`
+	Explain     bool          `name:"explain" help:"Say what would be started, and ask Slurm, Kubernetes or the hosts whether it can be. Starts nothing."`
+	DryRun      bool          `name:"dry-run" help:"Print everything that would be started and start nothing."`
+	Plugin      string        `name:"plugin" placeholder:"PATH" help:"Where the nodes' machines have the run's plugin, as for kagurazaka work."`
+	IdleExit    time.Duration `name:"idle-exit" placeholder:"D" help:"As for kagurazaka work."`
+	Reconnect   time.Duration `name:"reconnect" default:"10m" help:"As for kagurazaka work."`
+	Where       string        `arg:"" optional:"" help:"slurm, k8s or ssh."`
+	Host        []string      `arg:"" optional:"" help:"ssh: the hosts."`
 }
 
 type describeCmd struct {

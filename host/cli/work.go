@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"os"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
+	"github.com/kagurazaka/kagurazaka/host/launch"
 )
 
 // ofCoordinator are flags of a run that its coordinator alone takes.
@@ -36,11 +38,23 @@ func (a *app) work(ctx context.Context) error {
 			return exitcode.Usagef("--%s %v: must be a time such as 30s or 5m", d.flag, d.value)
 		}
 	}
+	options := job.WorkOptions{
+		URLs: urls, RunDir: a.grammar.RunDir, TokenFile: f.TokenFile, Token: a.token, Name: f.Name, Plugin: f.Plugin, IdleExit: f.IdleExit,
+		Reconnect: f.Reconnect, Backbone: a.line.BackboneFlags(), Drain: a.drain, Begins: func() { close(a.working) },
+	}
+	if f.Lifeline {
+		if given := a.line.Given("run-dir", "token-file"); len(given) > 0 || len(urls) > 0 {
+			return exitcode.Usagef("--lifeline: must not be given together with URL, --run-dir or --token-file: standard input says how to join")
+		}
+		join, life, drain, stop, err := launch.Lifeline(ctx, a.drain, os.Stdin)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		ctx, options.URLs, options.Token, options.Drain = life, []string{join.URL}, join.Secret, drain
+	}
 	a.program.Warm = &job.Warm{Log: a.log}
 	defer a.program.Warm.Close()
 	defer keepPipes()()
-	return a.program.Work(ctx, job.WorkOptions{
-		URLs: urls, RunDir: a.grammar.RunDir, TokenFile: f.TokenFile, Token: a.token, Name: f.Name, Plugin: f.Plugin, IdleExit: f.IdleExit,
-		Reconnect: f.Reconnect, Backbone: a.line.BackboneFlags(), Drain: a.drain, Begins: func() { close(a.working) },
-	})
+	return launch.Marked(f.Mark, func() error { return a.program.Work(ctx, options) })
 }

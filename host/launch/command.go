@@ -90,8 +90,7 @@ func (l *limited) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// environment is this process's without the run's token, which the tools would pass on or keep, and without what changes their output or
-// makes them wait.
+// environment is this process's without what changes the output of Slurm's programs or makes them wait.
 func environment() []string {
 	kept := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
@@ -100,7 +99,7 @@ func environment() []string {
 				return true
 			}
 		}
-		return slices.Contains([]string{"KAGURAZAKA_TOKEN", "SLURM_TIME_FORMAT", "SBATCH_WAIT", "SBATCH_ARRAY_INX", "SBATCH_OUTPUT", "SBATCH_ERROR", "SLURM_BITSTR_LEN"}, name)
+		return slices.Contains([]string{"SLURM_TIME_FORMAT", "SBATCH_WAIT", "SBATCH_ARRAY_INX", "SBATCH_OUTPUT", "SBATCH_ERROR", "SLURM_BITSTR_LEN"}, name)
 	})
 	// squeue prints lists of indices in full.
 	return append(kept, "SLURM_BITSTR_LEN=0")

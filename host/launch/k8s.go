@@ -22,7 +22,6 @@ import (
 type K8s struct {
 	Run  Run
 	Node Node
-	Log  Log
 	// Nodes is how many pods, GPUs how many each needs. CPUs and Memory are what each requests; empty: nothing is said.
 	Nodes, GPUs  int
 	CPUs, Memory string
@@ -32,8 +31,11 @@ type K8s struct {
 	Namespace, Queue string
 	// Mounts are CLAIM:PATH or CLAIM:PATH:ro: claims of persistent volumes and where they are in the pods.
 	Mounts []string
-	// Args are further words for kubectl.
-	Args []string
+	// Apply hands the manifest to kubectl; otherwise it is printed. Args are further words for kubectl.
+	Apply bool
+	Args  []string
+	// Out gets what is printed.
+	Out io.Writer
 }
 
 // object is a part of a manifest.
@@ -124,8 +126,9 @@ const (
 	secretPath = "/run/kagurazaka-run"
 	// graceSeconds is how long a node may take to finish what it has begun when its pod is taken away.
 	graceSeconds = 120
-	// perIndex is how many times an index may fail; what is not the node's fault is not counted.
-	perIndex  = 3
+	// perIndex is how many times an index may fail: Kubernetes waits twice as long after each, so that a coordinator has some ten minutes to be
+	// started again. What is not the node's fault is not counted.
+	perIndex  = 6
 	container = "node"
 	tokenKey  = "token"
 )
@@ -260,13 +263,25 @@ func (k *K8s) Print(w io.Writer) error {
 	return err
 }
 
+// Start prints the manifest or hands it to the cluster. Kubernetes watches the pods.
+func (k *K8s) Start(ctx context.Context, _ <-chan struct{}) error {
+	if !k.Apply {
+		return k.Print(k.Out)
+	}
+	if err := k.Check(); err != nil {
+		return err
+	}
+	said, err := k.kubectl(ctx, false)
+	if err == nil {
+		_, err = fmt.Fprintln(k.Out, said)
+	}
+	return err
+}
+
 const applyPatience = 2 * time.Minute
 
-// Apply hands the manifest to the cluster through kubectl; trial: the API server only says what it would do.
-func (k *K8s) Apply(ctx context.Context, trial bool) (said string, err error) {
-	if err := k.Check(); err != nil {
-		return "", err
-	}
+// kubectl hands the manifest to the API server; trial: that only says what it would do.
+func (k *K8s) kubectl(ctx context.Context, trial bool) (said string, err error) {
 	text, err := k.Manifest()
 	if err != nil {
 		return "", err

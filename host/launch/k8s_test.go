@@ -121,10 +121,15 @@ func TestK8sBadInput(t *testing.T) {
 	}
 }
 
+func apply(k *K8s) error {
+	k.Apply = true
+	return k.Start(context.Background(), nil)
+}
+
 func TestK8sApply(t *testing.T) {
 	t.Run("missing", func(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
-		if _, err := smallK8s().Apply(context.Background(), false); err == nil || !strings.HasPrefix(err.Error(), "kubectl is not on this machine; hint: ") {
+		if err := apply(smallK8s()); err == nil || !strings.HasPrefix(err.Error(), "kubectl is not on this machine; hint: ") {
 			t.Errorf("error %v, want one about kubectl", err)
 		}
 	})
@@ -138,18 +143,25 @@ func TestK8sApply(t *testing.T) {
 	}
 	t.Run("given", func(t *testing.T) {
 		program(t, `echo "$@"; cat`)
+		var out strings.Builder
 		k := smallK8s()
-		k.Args = []string{"--context=a"}
-		said, err := k.Apply(context.Background(), true)
+		k.Args, k.Apply, k.Out = []string{"--context=a"}, true, &out
+		err := k.Start(context.Background(), nil)
 		text, _ := k.Manifest()
-		if want := "apply --filename=- --dry-run=server --context=a\n" + strings.TrimSpace(string(text)); err != nil || said != want {
-			t.Errorf("kubectl got %q (%v), want %q", said, err, want)
+		if want := "apply --filename=- --context=a\n" + string(text); err != nil || out.String() != want {
+			t.Errorf("kubectl got %q (%v), want %q", out.String(), err, want)
 		}
 	})
 	t.Run("refused", func(t *testing.T) {
-		program(t, `echo "error: forbidden" >&2; exit 1`)
-		if _, err := smallK8s().Apply(context.Background(), false); err == nil || !strings.HasPrefix(err.Error(), "kubectl: error: forbidden; hint: kubectl must reach the cluster") {
+		program(t, `echo "error: forbidden $3" >&2; exit 1`)
+		k := smallK8s()
+		k.Apply = true
+		if err := k.Start(context.Background(), nil); err == nil || !strings.HasPrefix(err.Error(), "kubectl: error: forbidden; hint: kubectl must reach the cluster") {
 			t.Errorf("error %v, want kubectl's own", err)
+		}
+		var out strings.Builder
+		if err := k.Explain(context.Background(), &out); err == nil || !strings.Contains(out.String(), "Kubernetes would refuse: kubectl: error: forbidden --dry-run=server") {
+			t.Errorf("explained by %q (%v), want kubectl's own words", out.String(), err)
 		}
 	})
 }

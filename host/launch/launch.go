@@ -3,12 +3,7 @@
 package launch
 
 import (
-	"cmp"
 	"errors"
-	"net"
-	"net/url"
-	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
@@ -16,19 +11,6 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
-
-// Run is a run that nodes can join.
-type Run struct {
-	// ID is the run's, Fleet that of all runs which take it up.
-	ID, Fleet string
-	// Dir is the run's folder, an absolute path.
-	Dir string
-	// URLs are the addresses of its queue, Secret what its token file has.
-	URLs   []string
-	Secret string
-	// Ended reports whether the run is over, so that no node is needed any more.
-	Ended func() bool
-}
 
 // Node is what each node is started with.
 type Node struct {
@@ -54,31 +36,6 @@ func shell(words []string) string {
 
 // Log is where launchers tell what happens.
 type Log = hclog.Logger
-
-// loopback reports whether only programs on the coordinator's own machine reach an address.
-func loopback(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil {
-		return false
-	}
-	host := u.Hostname()
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// beyond are the addresses that other machines may reach.
-func (r Run) beyond() []string {
-	return slices.DeleteFunc(slices.Clone(r.URLs), loopback)
-}
-
-// name is a name for the run that Slurm and Kubernetes take.
-func (r Run) name() string {
-	const most = 12
-	id := strings.Trim(odd.ReplaceAllString(strings.ToLower(r.Fleet), "-"), "-")
-	return "kagurazaka-" + cmp.Or(strings.TrimRight(id[:min(len(id), most)], "-"), "run")
-}
-
-var odd = regexp.MustCompile(`[^a-z0-9]+`)
 
 // errDrained ends a launcher at the first signal, when its nodes have left.
 var errDrained = exitcode.With(exitcode.Interrupted, errors.New("interrupted: the nodes have left the run"))

@@ -27,9 +27,9 @@ const maxLine = 1 << 20
 // errLifeline ends a node whose launcher is gone: ssh leaves its process alive when the connection ends.
 var errLifeline = exitcode.With(exitcode.Failed, errors.New("the launcher is gone: its connection has ended"))
 
-// Lifeline reads how to join from a launcher. drain is closed when that says so; the context ends when the launcher is gone. stop ends both
-// without a reason.
-func Lifeline(ctx context.Context, from io.Reader) (join Join, life context.Context, drain <-chan struct{}, stop func(), err error) {
+// Lifeline reads how to join from a launcher. told is closed when the launcher says that the node must leave, or with drain; life ends when the
+// launcher is gone. stop ends both without a reason.
+func Lifeline(ctx context.Context, drain <-chan struct{}, from io.Reader) (join Join, life context.Context, told <-chan struct{}, stop func(), err error) {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, maxLine)
 	if !lines.Scan() {
@@ -39,18 +39,29 @@ func Lifeline(ctx context.Context, from io.Reader) (join Join, life context.Cont
 		return join, nil, nil, nil, exitcode.Usagef("--lifeline: what came on standard input does not say how to join; hint: it is for kagurazaka launch ssh of the same version")
 	}
 	life, cancel := context.WithCancelCause(ctx)
-	told := make(chan struct{})
+	gone := life.Done()
+	leave, line := make(chan struct{}), make(chan struct{}, 1)
 	go func() {
-		draining := false
 		for lines.Scan() {
-			if lines.Text() == drainLine && !draining {
-				draining = true
-				close(told)
+			if lines.Text() == drainLine {
+				select {
+				case line <- struct{}{}:
+				default:
+				}
 			}
 		}
 		cancel(errLifeline)
 	}()
-	return join, life, told, func() { cancel(nil) }, nil
+	go func() {
+		select {
+		case <-line:
+		case <-drain:
+		case <-gone:
+			return
+		}
+		close(leave)
+	}()
+	return join, life, leave, func() { cancel(nil) }, nil
 }
 
 // line is the Join as a lifeline carries it.

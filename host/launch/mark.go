@@ -2,21 +2,33 @@ package launch
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
 )
 
-// Mark tells a launcher through the run's folder that a node has begun, and later how it ended. A node that is killed leaves no end.
-type Mark struct {
-	path  string
-	began time.Time
-	note  marked
+// Marked does a node's work between two marks in a file, from which a launcher knows through the run's folder that a node has begun, and how it
+// ended. A node that is killed leaves no end. Without a path there are no marks.
+func Marked(path string, work func() error) error {
+	if path == "" {
+		return work()
+	}
+	began := time.Now()
+	host, _ := os.Hostname()
+	m := marked{Host: host, PID: os.Getpid()}
+	if err := m.write(path); err != nil {
+		return exitcode.Usagef("telling the launcher that this node has begun: %w; hint: the machine must see the run's folder at the same path", err)
+	}
+	err := work()
+	exit := exitcode.Of(err)
+	m.Exit, m.Seconds = &exit, time.Since(began).Seconds()
+	return errors.Join(err, m.write(path))
 }
 
 // marked is the content of a mark.
@@ -28,28 +40,12 @@ type marked struct {
 	Seconds float64 `json:"seconds,omitempty"`
 }
 
-// Begin writes the mark of a node that has begun.
-func Begin(path string) (*Mark, error) {
-	host, _ := os.Hostname()
-	m := &Mark{path: path, began: time.Now(), note: marked{Host: host, PID: os.Getpid()}}
-	if err := m.write(); err != nil {
-		return nil, fmt.Errorf("telling the launcher that this node has begun: %w; hint: the node must see the run's folder at the same path", err)
-	}
-	return m, nil
-}
-
-// End writes the exit code into it.
-func (m *Mark) End(exit int) error {
-	m.note.Exit, m.note.Seconds = &exit, time.Since(m.began).Seconds()
-	return m.write()
-}
-
-func (m *Mark) write() error {
-	data, err := json.Marshal(m.note)
+func (m marked) write(path string) error {
+	data, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(m.path, append(data, '\n'), 0o644)
+	return atomicfile.Write(path, append(data, '\n'), 0o644)
 }
 
 const (

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kagurazaka/kagurazaka/host/launch/slurmtest"
 )
 
 // launched is a launch at work.
@@ -85,9 +87,9 @@ func (l *launched) marks(t *testing.T) (all []marked) {
 	return all
 }
 
-func noJobs(c *cluster, t *testing.T) {
+func noJobs(c *slurmtest.Cluster, t *testing.T) {
 	t.Helper()
-	c.until(t, "no job is left", func() bool {
+	c.Until(t, "no job is left", func() bool {
 		out, err := exec.Command("/usr/bin/squeue", "--noheader").Output()
 		return err == nil && len(out) == 0
 	})
@@ -95,7 +97,7 @@ func noJobs(c *cluster, t *testing.T) {
 
 // Three nodes are one call of sbatch and none of srun, and they end with the run.
 func TestSlurmStartsNodesByOneArray(t *testing.T) {
-	c := newCluster(t)
+	c := slurmtest.New(t)
 	began := time.Now()
 	l := launchSlurm(t, "stay", func(s *Slurm) { s.Nodes, s.Args = 3, []string{"--partition=main"} })
 	for range 3 {
@@ -120,10 +122,10 @@ func TestSlurmStartsNodesByOneArray(t *testing.T) {
 	if err := l.wait(t); err != nil {
 		t.Errorf("the launch has failed: %v", err)
 	}
-	if sbatch, srun := c.calls("sbatch"), c.calls("srun"); sbatch != 1 || srun != 0 {
+	if sbatch, srun := c.Calls("sbatch"), c.Calls("srun"); sbatch != 1 || srun != 0 {
 		t.Errorf("%d calls of sbatch and %d of srun, want 1 and 0", sbatch, srun)
 	}
-	if n, most := c.calls("squeue"), 2+int(time.Since(began)/l.every); n > most {
+	if n, most := c.Calls("squeue"), 2+int(time.Since(began)/l.every); n > most {
 		t.Errorf("%d calls of squeue, want at most %d", n, most)
 	}
 	noJobs(c, t)
@@ -131,7 +133,7 @@ func TestSlurmStartsNodesByOneArray(t *testing.T) {
 
 // A node that is cancelled and one that is killed are replaced: neither was the node's fault.
 func TestSlurmReplacesNodes(t *testing.T) {
-	c := newCluster(t)
+	c := slurmtest.New(t)
 	l := launchSlurm(t, "stay", func(s *Slurm) { s.Nodes, s.Keep = 2, 2 })
 	l.events.wait(t, "a node has begun")
 	l.events.wait(t, "a node has begun")
@@ -146,7 +148,7 @@ func TestSlurmReplacesNodes(t *testing.T) {
 	l.events.wait(t, "a node has ended")
 	l.events.wait(t, "submitted", "nodes=1")
 	l.events.wait(t, "a node has begun")
-	if n := c.calls("sbatch"); n != 2 {
+	if n := c.Calls("sbatch"); n != 2 {
 		t.Errorf("%d calls of sbatch, want 2", n)
 	}
 	l.end(t)
@@ -160,13 +162,13 @@ func TestSlurmReplacesNodes(t *testing.T) {
 func TestSlurmStopsAfterThreeFailedStarts(t *testing.T) {
 	for manner, says := range map[string]string{"fail": "error: this node has no folder /data", "fail-later": "error: wrong token"} {
 		t.Run(manner, func(t *testing.T) {
-			c := newCluster(t)
+			c := slurmtest.New(t)
 			l := launchSlurm(t, manner, func(s *Slurm) { s.Nodes, s.Keep = 2, 2 })
 			err := l.wait(t)
 			if err == nil || !strings.Contains(err.Error(), "nodes ended within 1m0s of their start") || strings.Count(err.Error(), says) != maxEarly {
 				t.Errorf("error %v, want one with the nodes' stderr", err)
 			}
-			if n := c.calls("sbatch"); n != 2 {
+			if n := c.Calls("sbatch"); n != 2 {
 				t.Errorf("%d calls of sbatch, want 2", n)
 			}
 			noJobs(c, t)
@@ -176,7 +178,7 @@ func TestSlurmStopsAfterThreeFailedStarts(t *testing.T) {
 
 // A signal to the launcher lets the nodes leave by SIGTERM, and takes out of the queue what waits there.
 func TestSlurmDrains(t *testing.T) {
-	c := newCluster(t)
+	c := slurmtest.New(t)
 	l := launchSlurm(t, "stay", func(s *Slurm) { s.Nodes, s.Keep, s.Args = 8, 8, []string{"--exclusive"} })
 	for range 3 {
 		l.events.wait(t, "a node has begun")
@@ -190,7 +192,7 @@ func TestSlurmDrains(t *testing.T) {
 			t.Errorf("a node's mark is %+v, want exit code 130", m)
 		}
 	}
-	if n := c.calls("sbatch"); n != 1 {
+	if n := c.Calls("sbatch"); n != 1 {
 		t.Errorf("%d calls of sbatch, want 1", n)
 	}
 	noJobs(c, t)
@@ -198,7 +200,7 @@ func TestSlurmDrains(t *testing.T) {
 
 // Before its time is over, a node is told to leave, and it is replaced then.
 func TestSlurmDrainsBeforeTheWallTime(t *testing.T) {
-	c := newCluster(t)
+	c := slurmtest.New(t)
 	l := launchSlurm(t, "stay", func(s *Slurm) {
 		s.Nodes, s.Keep, s.DrainBefore, s.Args = 1, 1, 10*time.Second, []string{"--time=1"}
 	})
@@ -221,9 +223,9 @@ func TestSlurmFindsALostReply(t *testing.T) {
 		"lost":     `cat >/dev/null`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCluster(t)
-			again := `[ -e ` + c.dir + `/once ] && exec /usr/bin/sbatch "$@"; touch ` + c.dir + "/once\n"
-			c.replace(t, "sbatch", again+does+"\necho 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation' >&2\nexit 1")
+			c := slurmtest.New(t)
+			again := `[ -e ` + c.Dir + `/once ] && exec /usr/bin/sbatch "$@"; touch ` + c.Dir + "/once\n"
+			c.Replace(t, "sbatch", again+does+"\necho 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation' >&2\nexit 1")
 			l := launchSlurm(t, "stay", func(s *Slurm) { s.Nodes = 2 })
 			l.events.wait(t, "sbatch did not answer")
 			l.events.wait(t, "a node has begun")
@@ -235,7 +237,7 @@ func TestSlurmFindsALostReply(t *testing.T) {
 			if got, want := len(l.marks(t)), 2; got != want {
 				t.Errorf("%d nodes were started, want %d", got, want)
 			}
-			if got, want := c.calls("sbatch"), map[string]int{"accepted": 1, "lost": 2}[name]; got != want {
+			if got, want := c.Calls("sbatch"), map[string]int{"accepted": 1, "lost": 2}[name]; got != want {
 				t.Errorf("%d calls of sbatch, want %d", got, want)
 			}
 			noJobs(c, t)
@@ -245,7 +247,7 @@ func TestSlurmFindsALostReply(t *testing.T) {
 
 // The same command again takes over the nodes of a launcher that is gone.
 func TestSlurmTakesOver(t *testing.T) {
-	c := newCluster(t)
+	c := slurmtest.New(t)
 	first := launchSlurm(t, "stay", func(s *Slurm) { s.Nodes, s.Detach = 2, true })
 	if err := first.wait(t); err != nil {
 		t.Fatal(err)
@@ -265,15 +267,19 @@ func TestSlurmTakesOver(t *testing.T) {
 
 // Slurm loses what it has just accepted, and gives the number to somebody else's job. The launcher takes that for no node of its own.
 func TestSlurmTrustsNoNumber(t *testing.T) {
-	c := newCluster(t)
+	c := slurmtest.New(t)
 	l := launchSlurm(t, "stay", func(s *Slurm) { s.Nodes, s.Keep, s.Args = 1, 1, []string{"--hold"} })
 	l.events.wait(t, "submitted")
-	c.kill("slurmctld")
-	c.must(t, os.RemoveAll(filepath.Join(c.dir, "state")))
-	c.must(t, os.Mkdir(filepath.Join(c.dir, "state"), 0o755))
-	c.start(t, "slurmctld", "/usr/sbin/slurmctld", "-D", "-i")
+	c.Kill("slurmctld")
+	if err := os.RemoveAll(filepath.Join(c.Dir, "state")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(c.Dir, "state"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c.Start(t, "slurmctld", "/usr/sbin/slurmctld", "-D", "-i")
 	var other []byte
-	c.until(t, "another job has the number", func() (ok bool) {
+	c.Until(t, "another job has the number", func() (ok bool) {
 		var err error
 		other, err = exec.Command("/usr/bin/sbatch", "--parsable", "--hold", "--wrap=true").Output()
 		return err == nil
@@ -292,14 +298,14 @@ func TestSlurmTrustsNoNumber(t *testing.T) {
 
 // While slurmctld is dead the launcher waits, and the nodes work on.
 func TestSlurmWaitsForADeadController(t *testing.T) {
-	c := newCluster(t)
+	c := slurmtest.New(t)
 	l := launchSlurm(t, "stay", func(s *Slurm) { s.Nodes, s.Keep = 1, 1 })
 	l.events.wait(t, "a node has begun")
-	c.kill("slurmctld")
+	c.Kill("slurmctld")
 	l.events.wait(t, "Slurm does not say how the nodes are")
-	c.start(t, "slurmctld", "/usr/sbin/slurmctld", "-D")
+	c.Start(t, "slurmctld", "/usr/sbin/slurmctld", "-D")
 	l.events.wait(t, "Slurm answers again")
-	if n := c.calls("sbatch"); n != 1 {
+	if n := c.Calls("sbatch"); n != 1 {
 		t.Errorf("%d calls of sbatch, want 1", n)
 	}
 	l.end(t)
@@ -311,15 +317,15 @@ func TestSlurmWaitsForADeadController(t *testing.T) {
 
 // A machine's slurmd is killed: the copy there lives on, and Slurm starts the node again elsewhere. The launcher counts one.
 func TestSlurmCountsANodeThatIsQueuedAgain(t *testing.T) {
-	c := newCluster(t)
+	c := slurmtest.New(t)
 	l := launchSlurm(t, "stay", func(s *Slurm) { s.Nodes, s.Keep, s.Args = 1, 1, []string{"--nodelist=n1"} })
 	l.events.wait(t, "a node has begun")
-	c.kill("n1")
+	c.Kill("n1")
 	if err := exec.Command("/usr/bin/scontrol", "update", "nodename=n1", "state=down", "reason=test").Run(); err != nil {
 		t.Fatal(err)
 	}
 	var job string
-	c.until(t, "the job is in the queue again", func() bool {
+	c.Until(t, "the job is in the queue again", func() bool {
 		out, err := exec.Command("/usr/bin/squeue", "--noheader", "--array", "--states=PENDING", "--format=%i").Output()
 		job = strings.TrimSpace(string(out))
 		return err == nil && job != ""
@@ -328,7 +334,7 @@ func TestSlurmCountsANodeThatIsQueuedAgain(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	l.events.wait(t, "a node has begun")
-	if n := c.calls("sbatch"); n != 1 {
+	if n := c.Calls("sbatch"); n != 1 {
 		t.Errorf("%d calls of sbatch, want 1", n)
 	}
 	pids := standIns()
@@ -339,7 +345,7 @@ func TestSlurmCountsANodeThatIsQueuedAgain(t *testing.T) {
 	if err := l.wait(t); err != nil {
 		t.Errorf("the launch has failed: %v", err)
 	}
-	c.until(t, "no copy is left", func() bool { return len(standIns()) == 0 })
+	c.Until(t, "no copy is left", func() bool { return len(standIns()) == 0 })
 }
 
 // standIns are the processes of stand-ins.
@@ -360,7 +366,7 @@ func standIns() (pids []int) {
 
 // What sbatch refuses ends the launch at once, with its own words.
 func TestSlurmRefuses(t *testing.T) {
-	newCluster(t)
+	slurmtest.New(t)
 	l := launchSlurm(t, "stay", func(s *Slurm) { s.Args = []string{"--partition=none"} })
 	err := l.wait(t)
 	if err == nil || !strings.Contains(err.Error(), "invalid partition specified: none") || !strings.Contains(err.Error(), "1 node cannot be started") {

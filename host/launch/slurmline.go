@@ -162,13 +162,13 @@ func slurmTime(text string, isLimit bool) (d time.Duration, ok bool) {
 	if !hasDays {
 		days, rest = "0", text
 	}
-	var parts []time.Duration
+	var parts []uint64
 	for p := range strings.SplitSeq(rest, ":") {
 		n, err := strconv.ParseUint(p, 10, 31)
 		if err != nil {
 			return 0, false
 		}
-		parts = append(parts, time.Duration(n))
+		parts = append(parts, n)
 	}
 	n, err := strconv.ParseUint(days, 10, 16)
 	units := []time.Duration{time.Hour, time.Minute, time.Second}
@@ -184,7 +184,7 @@ func slurmTime(text string, isLimit bool) (d time.Duration, ok bool) {
 		units = units[len(units)-len(parts):]
 	}
 	for i, p := range parts {
-		d += p * units[i]
+		d += units[i] * time.Duration(p)
 	}
 	return d, true
 }

@@ -3,6 +3,7 @@ package launch
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 )
 
 // The test program is the node, too: what launchers start in place of `kagurazaka work`.
@@ -44,44 +47,35 @@ func standIn(args []string) int {
 		fmt.Fprintln(os.Stderr, "error: this node has no folder /data")
 		return 1
 	}
-	mark, err := Begin(args[slices.Index(args, "--mark")+1])
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		return 1
-	}
 	told := make(chan os.Signal, 1)
 	signal.Notify(told, syscall.SIGTERM)
-	exit := 1
-	switch args[0] {
-	case "fail-later":
+	mark := args[slices.Index(args, "--mark")+1]
+	return exitcode.Of(Marked(mark, func() error {
+		if args[0] == "stay" {
+			return stay(told, filepath.Dir(mark))
+		}
 		// As a node that begins, and is refused.
-		fmt.Fprintln(os.Stderr, "error: wrong token")
-	case "stay":
-		exit = stay(told, filepath.Dir(args[slices.Index(args, "--mark")+1]))
-	}
-	if err := mark.End(exit); err != nil {
+		err := errors.New("wrong token")
 		fmt.Fprintln(os.Stderr, "error:", err)
-		return 1
-	}
-	return exit
+		return err
+	}))
 }
 
 // stay waits for a signal, or for the end of the run: the file "over" beside the marks.
-func stay(told <-chan os.Signal, dir string) int {
+func stay(told <-chan os.Signal, dir string) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case <-told:
-			fmt.Fprintln(os.Stderr, "leaving")
-			return 130
+			return errDrained
 		case <-tick.C:
 			if _, err := os.Stat(filepath.Join(dir, "over")); err == nil {
-				return 0
+				return nil
 			}
 			if _, err := os.Stat(dir); err != nil {
 				// The test is over.
-				return 1
+				return err
 			}
 		}
 	}
@@ -89,7 +83,7 @@ func stay(told <-chan os.Signal, dir string) int {
 
 // hang is a node on a lifeline: it gets a page through the tunnel, and prints it.
 func hang() int {
-	join, life, drain, stop, err := Lifeline(context.Background(), os.Stdin)
+	join, life, drain, stop, err := Lifeline(context.Background(), nil, os.Stdin)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		return 2

@@ -72,7 +72,7 @@ func validate(object runtime.Object) (errs []error) {
 	switch o := object.(type) {
 	case *batch.Job:
 		selectPods(o)
-		found = batchvalidation.ValidateJobCreate(o, batchvalidation.JobValidationOptions{PodValidationOptions: pod.GetValidationOptionsFromPodTemplate(&o.Spec.Template, nil)})
+		found = batchvalidation.ValidateJobCreate(o, batchvalidation.JobValidationOptions{RequirePrefixedLabels: true, PodValidationOptions: pod.GetValidationOptionsFromPodTemplate(&o.Spec.Template, nil)})
 	case *core.Secret:
 		found = corevalidation.ValidateSecret(o)
 	default:

@@ -1,6 +1,5 @@
-//go:build slurm
-
-package launch
+// Package slurmtest runs a real Slurm on one machine, for tests. They need Debian's slurm-wlm and munge, and to be root; task test:slurm runs them.
+package slurmtest
 
 import (
 	"crypto/rand"
@@ -17,9 +16,10 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/hosttest"
 )
 
-// cluster is a real Slurm on this machine: munged, slurmctld and three slurmd, all of them in the foreground.
-type cluster struct {
-	dir     string
+// Cluster is a real Slurm on this machine: munged, slurmctld and three slurmd, all of them in the foreground.
+type Cluster struct {
+	// Dir has the logs of the daemons.
+	Dir     string
 	daemons map[string]*exec.Cmd
 }
 
@@ -54,14 +54,14 @@ NodeName=n3 NodeHostname=localhost Port=%[6]d CPUs=2
 PartitionName=main Nodes=ALL Default=YES State=UP MaxTime=60 DefaultTime=30
 `
 
-// newCluster starts a cluster for one test.
-func newCluster(t *testing.T) *cluster {
+// New starts a cluster for one test, and sets the environment so that Slurm's programs find it.
+func New(t *testing.T) *Cluster {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "kagurazaka-slurm-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{dir: dir, daemons: map[string]*exec.Cmd{}}
+	c := &Cluster{Dir: dir, daemons: map[string]*exec.Cmd{}}
 	t.Cleanup(c.stop)
 	for _, d := range []string{"state", "n1", "n2", "n3", "bin"} {
 		c.must(t, os.Mkdir(filepath.Join(dir, d), 0o755))
@@ -75,41 +75,48 @@ func newCluster(t *testing.T) *cluster {
 	c.must(t, os.WriteFile(conf, []byte(text), 0o644))
 	t.Setenv("SLURM_CONF", conf)
 	p := func(name string) string { return filepath.Join(dir, name) }
-	c.start(t, "munged", "/usr/sbin/munged", "-F", "--force", "--key-file="+p("key"), "--socket="+p("munge.socket"), "--pid-file="+p("munge.pid"), "--seed-file="+p("seed"), "--log-file="+p("munge.log"))
-	c.until(t, "munge has a socket", func() bool { _, err := os.Stat(p("munge.socket")); return err == nil })
-	c.start(t, "slurmctld", "/usr/sbin/slurmctld", "-D", "-i")
+	c.Start(t, "munged", "/usr/sbin/munged", "-F", "--force", "--key-file="+p("key"), "--socket="+p("munge.socket"), "--pid-file="+p("munge.pid"), "--seed-file="+p("seed"), "--log-file="+p("munge.log"))
+	c.Until(t, "munge has a socket", func() bool { _, err := os.Stat(p("munge.socket")); return err == nil })
+	c.Start(t, "slurmctld", "/usr/sbin/slurmctld", "-D", "-i")
 	for _, n := range []string{"n1", "n2", "n3"} {
 		c.startNode(t, n)
 	}
-	c.until(t, "three machines are idle", func() bool { return c.idle() == 3 })
+	c.Until(t, "three machines are idle", func() bool { return c.idle() == 3 })
 	c.wrap(t)
 	return c
 }
 
 func freePorts(t *testing.T, n int) (ports []int) {
 	t.Helper()
+	var open []net.Listener
+	defer func() {
+		for _, l := range open {
+			_ = l.Close()
+		}
+	}()
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = l.Close() }()
+		open = append(open, l)
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports
 }
 
-func (c *cluster) must(t *testing.T, err error) {
+func (c *Cluster) must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (c *cluster) start(t *testing.T, name, program string, args ...string) {
+// Start starts a daemon of the cluster.
+func (c *Cluster) Start(t *testing.T, name, program string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(program, args...)
-	log, err := os.OpenFile(filepath.Join(c.dir, name+".out"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	log, err := os.OpenFile(filepath.Join(c.Dir, name+".out"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	c.must(t, err)
 	cmd.Stdout, cmd.Stderr = log, log
 	c.must(t, cmd.Start())
@@ -117,20 +124,20 @@ func (c *cluster) start(t *testing.T, name, program string, args ...string) {
 	c.daemons[name] = cmd
 }
 
-func (c *cluster) startNode(t *testing.T, name string) {
+func (c *Cluster) startNode(t *testing.T, name string) {
 	t.Helper()
-	c.start(t, name, "/usr/sbin/slurmd", "-D", "-N", name)
+	c.Start(t, name, "/usr/sbin/slurmd", "-D", "-N", name)
 }
 
-// kill ends a daemon at once.
-func (c *cluster) kill(name string) {
+// Kill ends a daemon at once.
+func (c *Cluster) Kill(name string) {
 	cmd := c.daemons[name]
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
 	delete(c.daemons, name)
 }
 
-func (c *cluster) stop() {
+func (c *Cluster) stop() {
 	_ = exec.Command("scancel", "--user=0").Run()
 	for _, name := range []string{"n1", "n2", "n3", "slurmctld", "munged"} {
 		if cmd := c.daemons[name]; cmd != nil {
@@ -139,15 +146,15 @@ func (c *cluster) stop() {
 		}
 	}
 	// A slurmstepd outlives its slurmd.
-	for _, p := range hosttest.Processes("SLURM_CONF=" + filepath.Join(c.dir, "slurm.conf")) {
+	for _, p := range hosttest.Processes("SLURM_CONF=" + filepath.Join(c.Dir, "slurm.conf")) {
 		if p.PID != os.Getpid() {
 			_ = syscall.Kill(p.PID, syscall.SIGKILL)
 		}
 	}
-	_ = os.RemoveAll(c.dir)
+	_ = os.RemoveAll(c.Dir)
 }
 
-func (c *cluster) idle() int {
+func (c *Cluster) idle() int {
 	out, err := exec.Command("/usr/bin/sinfo", "--noheader", "--Node", "--format=%T").Output()
 	if err != nil {
 		return 0
@@ -155,8 +162,8 @@ func (c *cluster) idle() int {
 	return strings.Count(string(out), "idle")
 }
 
-// until waits for a state of the cluster, which tells nobody.
-func (c *cluster) until(t *testing.T, what string, is func() bool) {
+// Until waits for a state of the cluster, which tells nobody.
+func (c *Cluster) Until(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	late := time.After(2 * time.Minute)
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -165,31 +172,31 @@ func (c *cluster) until(t *testing.T, what string, is func() bool) {
 		select {
 		case <-tick.C:
 		case <-late:
-			out, _ := exec.Command("sh", "-c", "tail -n 20 "+c.dir+"/*.out "+c.dir+"/*.log; /usr/bin/squeue; /usr/bin/sinfo").CombinedOutput()
+			out, _ := exec.Command("sh", "-c", "tail -n 20 "+c.Dir+"/*.out "+c.Dir+"/*.log; /usr/bin/squeue; /usr/bin/sinfo").CombinedOutput()
 			t.Fatalf("not in time: %s\n%s", what, out)
 		}
 	}
 }
 
 // wrap puts programs before Slurm's that write down each call.
-func (c *cluster) wrap(t *testing.T) {
+func (c *Cluster) wrap(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"sbatch", "squeue", "srun", "scancel", "scontrol"} {
-		c.replace(t, name, "exec /usr/bin/"+name+` "$@"`)
+		c.Replace(t, name, "exec /usr/bin/"+name+` "$@"`)
 	}
-	t.Setenv("PATH", filepath.Join(c.dir, "bin")+":"+os.Getenv("PATH"))
+	t.Setenv("PATH", filepath.Join(c.Dir, "bin")+":"+os.Getenv("PATH"))
 }
 
-// replace puts another program before one of Slurm's. Its calls are written down all the same.
-func (c *cluster) replace(t *testing.T, name, does string) {
+// Replace puts another program before one of Slurm's. Its calls are written down all the same.
+func (c *Cluster) Replace(t *testing.T, name, does string) {
 	t.Helper()
-	script := "#!/bin/sh\necho " + name + ` "$@" >>` + c.dir + "/calls\n" + does + "\n"
-	c.must(t, os.WriteFile(filepath.Join(c.dir, "bin", name), []byte(script), 0o755))
+	script := "#!/bin/sh\necho " + name + ` "$@" >>` + c.Dir + "/calls\n" + does + "\n"
+	c.must(t, os.WriteFile(filepath.Join(c.Dir, "bin", name), []byte(script), 0o755))
 }
 
-// calls is how often a program was called.
-func (c *cluster) calls(name string) (n int) {
-	text, _ := os.ReadFile(filepath.Join(c.dir, "calls"))
+// Calls is how often a program was called.
+func (c *Cluster) Calls(name string) (n int) {
+	text, _ := os.ReadFile(filepath.Join(c.Dir, "calls"))
 	for line := range strings.Lines(string(text)) {
 		if strings.HasPrefix(line, name+" ") || line == name+"\n" {
 			n++

@@ -1,0 +1,83 @@
+package launch
+
+import (
+	"cmp"
+	"net"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/fleet"
+	"github.com/kagurazaka/kagurazaka/host/ledger"
+)
+
+// Run is a run that nodes can join.
+type Run struct {
+	// ID is the run's, Fleet that of all runs which take it up.
+	ID, Fleet string
+	// Dir is the run's folder, an absolute path.
+	Dir string
+	// URLs are the addresses of its queue, Secret what its token file has.
+	URLs   []string
+	Secret string
+	// Ended reports whether the run is over, so that no node is needed any more.
+	Ended func() bool
+}
+
+// Open returns the run in a folder, which must be there and not over.
+func Open(dir string) (run Run, err error) {
+	const first = "start the run first: kagurazaka PLUGIN TASK … --listen --run-dir DIR"
+	if dir == "" {
+		return run, exitcode.Usagef("--run-dir is missing; hint: it is the folder of the run that the nodes join; %s", first)
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return run, err
+	}
+	contact, err := fleet.Find(dir)
+	if err == nil {
+		run.Secret, err = fleet.ReadToken(fleet.TokenFile(dir))
+	}
+	if err != nil {
+		return run, exitcode.Usagef("--run-dir: %w; hint: %s", err, first)
+	}
+	if contact.Ended {
+		return run, exitcode.Usagef("the run in %s has ended, and needs no nodes", dir)
+	}
+	run.ID, run.Fleet, run.Dir, run.URLs = contact.Fleet, contact.Fleet, dir, contact.URLs
+	if info, err := ledger.ReadInfo(dir); err == nil {
+		run.ID = info.ID
+	}
+	run.Ended = func() bool {
+		now, err := fleet.Find(dir)
+		return err == nil && (now.Ended || now.Fleet != contact.Fleet)
+	}
+	return run, nil
+}
+
+// loopback reports whether only programs on the coordinator's own machine reach an address.
+func loopback(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	host := u.Hostname()
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// beyond are the addresses that other machines may reach.
+func (r Run) beyond() []string {
+	return slices.DeleteFunc(slices.Clone(r.URLs), loopback)
+}
+
+// name is a name for the run that Slurm and Kubernetes take.
+func (r Run) name() string {
+	const most = 12
+	id := strings.Trim(odd.ReplaceAllString(strings.ToLower(r.Fleet), "-"), "-")
+	return "kagurazaka-" + cmp.Or(strings.TrimRight(id[:min(len(id), most)], "-"), "run")
+}
+
+var odd = regexp.MustCompile(`[^a-z0-9]+`)
