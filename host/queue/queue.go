@@ -113,16 +113,13 @@ func (q *Queue) Publish(ctx context.Context, l lease.Lease) error {
 	}
 }
 
-// errPublished is the end of a Publish whose lease is published already: the queue was made anew, and its owner was faster.
-var errPublished = errors.New("published already")
-
 // takeRoom waits until the window has room, and notes the entry.
 func (q *Queue) takeRoom(ctx context.Context, id lease.ID, e *entry) error {
 	for {
 		q.mu.Lock()
-		if q.over != nil {
-			defer q.mu.Unlock()
-			return q.over
+		if over := q.over; over != nil {
+			q.mu.Unlock()
+			return over
 		}
 		if q.entries[id] == e {
 			q.mu.Unlock()

@@ -112,9 +112,8 @@ const (
 
 // version reads the first two numbers of a server's version.
 func version(text string) (major, minor int, ok bool) {
-	n := 0
 	for i, part := range strings.SplitN(text, ".", 3) {
-		n = 0
+		n := 0
 		for _, r := range part {
 			if r < '0' || r > '9' || n > 1<<20 {
 				return 0, 0, false

@@ -50,7 +50,6 @@ type Session struct {
 	ended      bool
 	name       string
 	generation uint64
-	token      string
 	welcome    []byte
 	calls      uint64
 	// ready are deliveries that Pull has not returned, unclaimed those that were not claimed.
@@ -88,7 +87,8 @@ func (s *Session) reachPatiently(ctx context.Context) (*link, error) {
 	for {
 		l, err := s.reach(ctx)
 		waited := time.Since(began)
-		if !(Is(err, NoRun) && waited < joinPatience || Is(err, Silent) && waited < silentPatience) {
+		patient := Is(err, NoRun) && waited < joinPatience || Is(err, Silent) && waited < silentPatience
+		if !patient {
 			return l, err
 		}
 		if wait(ctx, retryAfter+rand.N(4*retryAfter)) != nil { //nolint:gosec // no secret
