@@ -21,7 +21,9 @@ type hold struct {
 	// pending has the items that the node still owes an outcome, left counts them.
 	pending set
 	left    int
-	// settling is the number of outcomes on their way through Settle, out those that wait to be reported.
+	// begun has the items that are pending or on their way through Settle; settling is the number of the latter. out are outcomes that wait to be
+	// reported.
+	begun    set
 	settling int
 	out      []backbones.Outcomes
 	// telling is the number of out in the report that is under way.
@@ -100,12 +102,23 @@ func (h *hold) unpaid() (spans []backbones.Span) {
 	return backbones.Merge(spans)
 }
 
+// at are the keys of the items that the node is on.
+func (h *hold) at() (keys []uint64) {
+	h.begun.runs(0, h.pack.count, true, func(first, count int) {
+		for i := range count {
+			keys = append(keys, h.keyOf(first+i))
+		}
+	})
+	return keys
+}
+
 // give gives up what a hold still owes: its workers are ended. The caller holds the lock.
 func (p *Puller) give(h *hold) {
 	if h.dropped = true; h.left == 0 {
 		return
 	}
 	p.revoking = append(p.revoking, h.unpaid()...)
+	h.pending.runs(0, h.pack.count, true, h.begun.remove)
 	clear(h.pending)
 	h.left = 0
 	wake(p.fences)

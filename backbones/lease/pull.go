@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -160,6 +161,7 @@ func (p *Puller) claim(ctx context.Context, d Delivery) error {
 	h.pending.add(0, h.pack.count)
 	skip := backbones.Merge(answer.Skip)
 	h.pack.each(skip, h.paid)
+	h.begun = slices.Clone(h.pending)
 	var blocks []ready
 	for _, b := range d.Lease.Blocks {
 		for _, left := range cut.Without(b, 0, skip) {
@@ -185,19 +187,9 @@ func (p *Puller) claim(ctx context.Context, d Delivery) error {
 
 // heard takes what the coordinator says of itself and the node.
 func (p *Puller) heard(generation uint64, tail bool, quarantined string) {
+	p.joined(generation)
 	p.mu.Lock()
 	p.tail = tail
-	if generation > p.generation {
-		if p.generation > 0 {
-			p.log.Info("the coordinator was started again; the node hands in what it has")
-		}
-		p.generation = generation
-	}
-	for _, h := range p.holds {
-		if h.held.Generation < p.generation && !h.former {
-			p.outlive(h)
-		}
-	}
 	if quarantined != "" && p.quarantined == "" {
 		p.quarantined = quarantined
 		p.log.Error("this node is quarantined", "why", quarantined)
@@ -210,12 +202,33 @@ func (p *Puller) heard(generation uint64, tail bool, quarantined string) {
 	wake(p.fences)
 }
 
+// joined notes the generation of the coordinator.
+func (p *Puller) joined(generation uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if generation <= p.generation {
+		return
+	}
+	if p.generation > 0 {
+		p.log.Info("the coordinator was started again; the node hands in what it has")
+	}
+	p.generation = generation
+	for _, h := range p.holds {
+		if h.held.Generation < generation && !h.former {
+			p.outlive(h)
+		}
+	}
+}
+
 // outlive keeps what the backbone has of a lease whose generation has ended. The rest will be lent anew.
 func (p *Puller) outlive(h *hold) {
 	h.former = true
 	for i, r := range p.ready {
 		if r.hold == h {
-			h.pack.each([]backbones.Span{{First: r.block.First, Count: r.block.Count}}, h.paid)
+			h.pack.each([]backbones.Span{{First: r.block.First, Count: r.block.Count}}, func(first, count int) {
+				h.paid(first, count)
+				h.begun.remove(first, count)
+			})
 			p.ready[i].hold = &hold{dropped: true}
 		}
 	}

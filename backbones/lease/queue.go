@@ -54,6 +54,8 @@ type Session interface {
 	Claim(ctx context.Context, c Claim) (Claimed, error)
 	Report(ctx context.Context, r Report) (Reported, error)
 	Grant(ctx context.Context, a Ask) (Granted, error)
+	// Generation is that of the coordinator that the node has joined last.
+	Generation() uint64
 	// Leave says goodbye, gives back what was delivered and not claimed, and ends the session.
 	Leave(ctx context.Context) error
 }

@@ -125,6 +125,11 @@ func (p *Puller) settled(t task, told backbones.Outcomes) {
 	p.mu.Lock()
 	n := size(t.outcomes)
 	t.hold.settling -= n
+	t.hold.pack.each(t.outcomes.Done, t.hold.begun.remove)
+	t.hold.pack.each(t.outcomes.Skipped, t.hold.begun.remove)
+	for _, f := range t.outcomes.Failed {
+		t.hold.pack.each([]backbones.Span{{First: f.Number, Count: 1}}, t.hold.begun.remove)
+	}
 	p.untold -= n
 	switch {
 	case !t.hold.lost:
@@ -169,15 +174,19 @@ func (p *Puller) grant(ctx context.Context, h *hold, items []backbones.Span) (Gr
 
 // report reports until finish is closed and nothing is left to say.
 func (p *Puller) report(ctx context.Context, finish <-chan struct{}) {
-	timer := time.NewTimer(p.reportEvery())
+	// A coordinator that was started again must hear soon what the node is on.
+	timer := time.NewTicker(lingering)
 	defer timer.Stop()
-	var last time.Time
+	last, renewed := time.Time{}, time.Now()
 	for finishing := false; ; {
 		renew := false
 		select {
 		case <-p.reports:
 		case <-timer.C:
-			renew = true
+			p.joined(p.o.Session.Generation())
+			if renew = time.Since(renewed) >= p.reportEvery(); renew {
+				renewed = time.Now()
+			}
 		case <-finish:
 			finish, finishing = nil, true
 		case <-ctx.Done():
@@ -190,11 +199,6 @@ func (p *Puller) report(ctx context.Context, finish <-chan struct{}) {
 			}
 			r := p.compose(finishing, renew, wait > 0)
 			if len(r.Leases) == 0 {
-				if wait > 0 && p.waits() {
-					timer.Reset(wait)
-				} else {
-					timer.Reset(p.reportEvery())
-				}
 				break
 			}
 			sent := p.now()
@@ -289,7 +293,7 @@ func (p *Puller) compose(finishing, renew, lingers bool) Report {
 		last.Ended = all && h.left == 0
 		announce := h.former && !last.Ended && (renew || !h.announced)
 		if announce {
-			last.Keys = h.keysOf(h.unpaid())
+			last.Keys = h.at()
 			h.announced = true
 		}
 		if last.Ended || renew && last.Moved || announce || h.telling > 0 {
@@ -312,6 +316,11 @@ func (p *Puller) answered(r Report, answer Reported, sent time.Time) {
 	for _, progress := range r.Leases {
 		h := p.holds[holdID{progress.Held.Generation, progress.Held.ID}]
 		if h == nil {
+			continue
+		}
+		if progress.Held.Generation < answer.Generation && len(progress.Keys) == 0 && (h.left > 0 || len(h.out) > 0) {
+			// A new coordinator cannot know of which items that was. They are reported again, with their keys.
+			h.telling = 0
 			continue
 		}
 		for _, o := range h.out[:h.telling] {

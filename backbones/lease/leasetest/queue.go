@@ -2,6 +2,7 @@
 package leasetest
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"slices"
@@ -21,6 +22,9 @@ type Queue struct {
 	messages []*message
 	sessions map[string]*Session
 	ended    bool
+	// down: nobody answers. served counts the desks so far.
+	down   bool
+	served uint64
 	// changed is closed and made anew at each change.
 	changed chan struct{}
 }
@@ -35,8 +39,39 @@ type message struct {
 // New returns an empty queue. Serve gives it its desk.
 func New() *Queue { return &Queue{sessions: map[string]*Session{}, changed: make(chan struct{})} }
 
-// Serve lets a desk answer the nodes.
-func (q *Queue) Serve(desk lease.Desk) { q.locked(func() { q.desk = desk }) }
+// Serve lets a desk answer the nodes, which join it if they are there already.
+func (q *Queue) Serve(desk lease.Desk) {
+	var nodes []lease.Node
+	q.mu.Lock()
+	for _, s := range q.sessions {
+		nodes = append(nodes, s.node)
+	}
+	q.mu.Unlock()
+	for _, n := range nodes {
+		desk.Joined(n)
+	}
+	q.locked(func() { q.desk, q.down, q.served = desk, false, q.served+1 })
+}
+
+// Down loses the coordinator and all leases: what nodes ask waits for the next Serve.
+func (q *Queue) Down() { q.locked(func() { q.messages, q.desk, q.down = nil, nil, true }) }
+
+// answering waits for a desk.
+func (q *Queue) answering(ctx context.Context) (lease.Desk, error) {
+	for {
+		q.mu.Lock()
+		desk, changed := q.desk, q.changed
+		q.mu.Unlock()
+		if desk != nil {
+			return desk, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
 
 func (q *Queue) locked(do func()) {
 	q.mu.Lock()
@@ -129,7 +164,9 @@ func (s *Session) Cut() {
 		close(s.cut)
 		var desk lease.Desk
 		s.queue.locked(func() { delete(s.queue.sessions, s.node.Name); desk = s.queue.desk })
-		desk.Left(s.node.Name, true)
+		if desk != nil {
+			desk.Left(s.node.Name, true)
+		}
 	})
 }
 
@@ -139,7 +176,7 @@ func (s *Session) Pull(ctx context.Context, n int) ([]lease.Delivery, error) {
 	for {
 		var got []lease.Delivery
 		q.mu.Lock()
-		now, changed, ended := time.Now(), q.changed, q.ended
+		now, changed, ended := time.Now(), q.changed, q.ended && !q.down
 		for _, m := range q.messages {
 			if len(got) < n && !now.Before(m.again) {
 				m.deliveries++
@@ -176,13 +213,10 @@ func ask[Q, A any](ctx context.Context, s *Session, question Q, answer func(leas
 		<-ctx.Done()
 	default:
 	}
-	var desk lease.Desk
-	s.queue.mu.Lock()
-	desk = s.queue.desk
-	s.queue.mu.Unlock()
-	if ctx.Err() != nil {
+	desk, err := s.queue.answering(ctx)
+	if err != nil || ctx.Err() != nil {
 		var none A
-		return none, ctx.Err()
+		return none, cmp.Or(err, ctx.Err())
 	}
 	return answer(desk, question), nil
 }
@@ -205,12 +239,21 @@ func (s *Session) Grant(ctx context.Context, a lease.Ask) (lease.Granted, error)
 	return ask(ctx, s, a, lease.Desk.Grant)
 }
 
+// Generation implements lease.Session: it counts the desks.
+func (s *Session) Generation() (n uint64) {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	return s.queue.served
+}
+
 // Leave implements lease.Session.
 func (s *Session) Leave(context.Context) error {
 	s.once.Do(func() {
 		var desk lease.Desk
 		s.queue.locked(func() { delete(s.queue.sessions, s.node.Name); desk = s.queue.desk })
-		desk.Left(s.node.Name, false)
+		if desk != nil {
+			desk.Left(s.node.Name, false)
+		}
 	})
 	return nil
 }
