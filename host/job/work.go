@@ -266,7 +266,7 @@ func (p *Program) nodePlugin(o WorkOptions, w *welcome) (*Session, error) {
 		return s, nil
 	}
 	return nil, exitcode.Usagef("this machine does not have the run's plugin %s, whose hash is %s; hint: copy it from the coordinator's machine and give --plugin PATH\n  tried: %s",
-		w.Argument, w.Sum, strings.Join(tried, "\n  tried: "))
+		w.Spec.Plugin.Name, w.Sum, strings.Join(tried, "\n  tried: "))
 }
 
 // candidates are where this machine may have the run's plugin.
