@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -184,6 +186,87 @@ func TestANodeComesBackAfterItsConnectionBroke(t *testing.T) {
 	if len(r.clerk.seen().joined) != 1 || len(r.clerk.seen().left) != 0 {
 		t.Errorf("joined %v, left %v", r.clerk.seen().joined, r.clerk.seen().left)
 	}
+}
+
+// relay forwards connections to an address until it is cut: from then on the connections that there are stay open, and nothing gets through.
+type relay struct {
+	listener net.Listener
+	mu       sync.Mutex
+	cut      bool
+	all      []net.Conn
+	work     sync.WaitGroup
+}
+
+func startRelay(t *testing.T, to string) *relay {
+	t.Helper()
+	p := &relay{listener: must(net.Listen("tcp", "127.0.0.1:0"))(t)}
+	p.work.Go(func() {
+		for {
+			in, err := p.listener.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("tcp", to)
+			if err != nil {
+				in.Close()
+				continue
+			}
+			p.mu.Lock()
+			p.all = append(p.all, in, out)
+			p.mu.Unlock()
+			old := p.isCut
+			if old() {
+				old = func() bool { return false } // a new connection gets through
+			}
+			p.work.Go(func() { forward(in, out, old) })
+			p.work.Go(func() { forward(out, in, old) })
+		}
+	})
+	t.Cleanup(func() {
+		p.listener.Close()
+		p.mu.Lock()
+		for _, c := range p.all {
+			c.Close()
+		}
+		p.mu.Unlock()
+		p.work.Wait()
+	})
+	return p
+}
+
+func (p *relay) isCut() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cut
+}
+
+func forward(to, from net.Conn, cut func() bool) {
+	b := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(b)
+		if err != nil {
+			return
+		}
+		if !cut() {
+			_, _ = to.Write(b[:n])
+		}
+	}
+}
+
+func TestANodeLeavesAConnectionThatSwallowsEverything(t *testing.T) {
+	ctx := testContext(t)
+	r := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0"}, testOptions())
+	between := startRelay(t, r.server.Address())
+	a := r.address()
+	a.URL = "nats://" + between.listener.Addr().String()
+	s := dial(ctx, t, Join{Addresses: at(a)})
+	must(s.Report(ctx, lease.Report{Sequence: 1}))(t)
+	between.mu.Lock()
+	between.cut = true
+	between.mu.Unlock()
+	began := time.Now()
+	must(s.Report(ctx, lease.Report{Sequence: 2}))(t)
+	t.Log("answered after", time.Since(began))
 }
 
 // restart ends the server as a killed coordinator does, and starts the next generation at its address.

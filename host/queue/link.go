@@ -23,7 +23,7 @@ const (
 	// less.
 	pingEvery = 4 * time.Minute
 	// maxSilent is how many requests in a row may be without an answer before the connection is made anew.
-	maxSilent = 3
+	maxSilent = 2
 )
 
 // link is one connection of a session, joined to a coordinator.

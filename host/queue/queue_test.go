@@ -1,8 +1,27 @@
 package queue
 
 import (
+	"os"
 	"testing"
 )
+
+func TestTheServerLeavesNothingOnDisk(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder)
+	ctx := testContext(t)
+	r := startRun(ctx, t, ServerOptions{}, testOptions())
+	end := worker(ctx, dial(ctx, t, Join{Local: r.server}), 3)
+	all := testLeases(20, 3)
+	check(t, r.queue.Renew(ctx))
+	publish(ctx, t, r.queue, all...)
+	r.clerk.until(ctx, t, "leases end", func() bool { return r.clerk.ended == len(all) })
+	check(t, r.queue.End(ctx))
+	check(t, <-end)
+	// Also while it runs, so that one which is killed leaves nothing either.
+	if left := must(os.ReadDir(folder))(t); len(left) > 0 {
+		t.Errorf("%s is left", left[0].Name())
+	}
+}
 
 func TestNodesGetEveryLeaseOnce(t *testing.T) {
 	for _, listen := range []string{"", "127.0.0.1:0"} {

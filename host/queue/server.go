@@ -41,7 +41,6 @@ type Server struct {
 	options ServerOptions
 	nats    *server.Server
 	gate    *gate
-	folder  string
 	close   sync.Once
 }
 
@@ -83,14 +82,16 @@ func StartServer(o ServerOptions) (*Server, error) {
 	}
 	s := &Server{options: o, gate: &gate{token: o.Token, desk: NewToken(), names: namesOf(o.Token)}}
 	options.CustomClientAuthentication = s.gate
-	// A memory stream writes nothing there, but the server wants a folder of its own.
+	// The server wants a folder of its own to start. A memory stream writes nothing there, so it need not stay, and no killed coordinator
+	// leaves one behind.
 	folder, err := os.MkdirTemp("", "kagurazaka-queue-")
 	if err != nil {
 		return nil, fmt.Errorf("cannot make the folder of the queue's server: %w", err)
 	}
-	s.folder, options.StoreDir = folder, folder
-	if err := s.start(options); err != nil {
-		_ = os.RemoveAll(folder)
+	options.StoreDir = folder
+	err = s.start(options)
+	_ = os.RemoveAll(folder) // in the folder for temporary files
+	if err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -134,7 +135,6 @@ func (s *Server) Close() {
 	s.close.Do(func() {
 		s.nats.Shutdown()
 		s.nats.WaitForShutdown()
-		_ = os.RemoveAll(s.folder)
 	})
 }
 
