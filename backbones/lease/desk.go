@@ -131,7 +131,6 @@ func empty(o backbones.Outcomes) bool { return len(o.Done)+len(o.Skipped)+len(o.
 func (b *Book) accept(l *loan, o backbones.Outcomes) {
 	m, w := l.node, l.work
 	out := backbones.Outcomes{Worker: m.Name + "/" + o.Worker, Mean: min(max(o.Mean, 0), 24*time.Hour)}
-	done := 0
 	take := func(to *[]backbones.Span, spans []backbones.Span) (taken int) {
 		w.each(spans, func(first, count int) {
 			b.fresh(l, first, count, func(first, count int) {
@@ -142,7 +141,7 @@ func (b *Book) accept(l *loan, o backbones.Outcomes) {
 		})
 		return taken
 	}
-	done = take(&out.Done, o.Done)
+	done := take(&out.Done, o.Done)
 	skipped := take(&out.Skipped, o.Skipped)
 	if done > 0 {
 		out.Unwritten = o.Unwritten

@@ -244,7 +244,7 @@ func renumbered(o backbones.Outcomes, number uint64) backbones.Outcomes {
 
 // report takes what a node says of a lease of a former generation.
 func (f *former) report(b *Book, m *member, p Progress, again bool, answer *Reported) {
-	if len(p.Keys) == 0 && !(p.Ended && empty(p.Outcomes)) {
+	if len(p.Keys) == 0 && (!p.Ended || !empty(p.Outcomes)) {
 		// The node learns only by the answer that the coordinator was started again. It says all of this once more, with keys.
 		return
 	}

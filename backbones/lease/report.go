@@ -229,18 +229,6 @@ func (p *Puller) reportEvery() time.Duration {
 	return max(every/5, time.Millisecond)
 }
 
-// waits reports whether outcomes wait to be reported.
-func (p *Puller) waits() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, h := range p.holds {
-		if len(h.out) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // compose is the next report. lingers: only leases that end are reported now, and everything else with the first of those.
 func (p *Puller) compose(finishing, renew, lingers bool) Report {
 	p.mu.Lock()

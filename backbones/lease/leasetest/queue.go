@@ -25,6 +25,9 @@ type Queue struct {
 	// down: nobody answers. served counts the desks so far.
 	down   bool
 	served uint64
+	// holds is closed by the first lease.
+	holds chan struct{}
+	first sync.Once
 	// changed is closed and made anew at each change.
 	changed chan struct{}
 }
@@ -32,12 +35,15 @@ type Queue struct {
 type message struct {
 	lease      lease.Lease
 	deliveries uint64
-	// again is when it may be delivered next.
+	// again is when it may be delivered next, to is who got it last.
 	again time.Time
+	to    *Session
 }
 
 // New returns an empty queue. Serve gives it its desk.
-func New() *Queue { return &Queue{sessions: map[string]*Session{}, changed: make(chan struct{})} }
+func New() *Queue {
+	return &Queue{sessions: map[string]*Session{}, changed: make(chan struct{}), holds: make(chan struct{})}
+}
 
 // Serve lets a desk answer the nodes, which join it if they are there already.
 func (q *Queue) Serve(desk lease.Desk) {
@@ -84,6 +90,7 @@ func (q *Queue) locked(do func()) {
 // Publish implements lease.Queue.
 func (q *Queue) Publish(_ context.Context, l lease.Lease) error {
 	q.locked(func() { q.messages = append(q.messages, &message{lease: l}) })
+	q.first.Do(func() { close(q.holds) })
 	return nil
 }
 
@@ -116,6 +123,9 @@ func (q *Queue) Renew(context.Context) error {
 	q.Lose()
 	return nil
 }
+
+// Holds is closed once something is published.
+func (q *Queue) Holds() <-chan struct{} { return q.holds }
 
 // Lose empties the queue.
 func (q *Queue) Lose() { q.locked(func() { q.messages = nil }) }
@@ -180,6 +190,7 @@ func (s *Session) Pull(ctx context.Context, n int) ([]lease.Delivery, error) {
 		for _, m := range q.messages {
 			if len(got) < n && !now.Before(m.again) {
 				m.deliveries++
+				m.to = s
 				m.again = now.Add(max(q.Redeliver, 10*time.Millisecond))
 				if q.Redeliver == 0 {
 					m.again = now.Add(10 * time.Second)
@@ -250,7 +261,15 @@ func (s *Session) Generation() (n uint64) {
 func (s *Session) Leave(context.Context) error {
 	s.once.Do(func() {
 		var desk lease.Desk
-		s.queue.locked(func() { delete(s.queue.sessions, s.node.Name); desk = s.queue.desk })
+		s.queue.locked(func() {
+			delete(s.queue.sessions, s.node.Name)
+			desk = s.queue.desk
+			for _, m := range s.queue.messages {
+				if m.to == s {
+					m.again = time.Time{}
+				}
+			}
+		})
 		if desk != nil {
 			desk.Left(s.node.Name, false)
 		}
