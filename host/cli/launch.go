@@ -51,7 +51,7 @@ func (a *app) launch(ctx context.Context) error {
 	case "ssh":
 		none = slices.Concat(ofSlurm, ofK8s, []string{"nodes", "gpus"})
 	default:
-		return exitcode.Usagef("launch %s: must be launch slurm, launch k8s or launch ssh HOST…", where)
+		return exitcode.Usagef("%s: must be launch slurm, launch k8s or launch ssh HOST…", strings.TrimSpace("launch "+where))
 	}
 	if err := a.refuse("launch "+where, none...); err != nil {
 		return err

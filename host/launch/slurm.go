@@ -346,6 +346,9 @@ func (k *keeper) done() (bool, error) {
 
 // Print says what would be started: the call of sbatch and the script.
 func (s *Slurm) Print(w io.Writer) error {
+	if err := s.check(); err != nil {
+		return err
+	}
 	const batch = "BATCH"
 	_, err := fmt.Fprintf(w, "%s <<'EOF'\n%sEOF\n", shell(append([]string{"sbatch"}, s.sbatch(batch, s.Nodes)...)), s.script(batch))
 	return err

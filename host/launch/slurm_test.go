@@ -364,6 +364,24 @@ func standIns() (pids []int) {
 	return pids
 }
 
+// Slurm itself explains what it would do. Nothing is started by that.
+func TestSlurmExplains(t *testing.T) {
+	c := slurmtest.New(t)
+	log, _ := newEvents(t)
+	s := testSlurm(t.TempDir())
+	s.Log, s.GPUs, s.Args = log, 0, []string{"--partition=main"}
+	var out strings.Builder
+	if err := s.Explain(context.Background(), &out); err != nil || !strings.Contains(out.String(), "would start 4 nodes by one call of sbatch") || !strings.Contains(out.String(), "to start at") {
+		t.Errorf("explained by %q (%v), want when Slurm would start them", out.String(), err)
+	}
+	out.Reset()
+	s.Args = []string{"--cpus-per-task=64"}
+	if err := s.Explain(context.Background(), &out); err == nil || !strings.Contains(out.String(), "Slurm would refuse: ") || !strings.Contains(out.String(), "node configuration is not available") {
+		t.Errorf("explained by %q (%v), want Slurm's own reason", out.String(), err)
+	}
+	noJobs(c, t)
+}
+
 // What sbatch refuses ends the launch at once, with its own words.
 func TestSlurmRefuses(t *testing.T) {
 	slurmtest.New(t)

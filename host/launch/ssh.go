@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +33,13 @@ type SSH struct {
 
 // Check returns what is wrong with the options and what is missing on this machine.
 func (s *SSH) Check() error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	return find("ssh", "install OpenSSH's client")
+}
+
+func (s *SSH) check() error {
 	var problems []problem.Problem
 	add := func(format string, args ...any) {
 		problems = append(problems, problem.Problem{Message: fmt.Sprintf(format, args...)})
@@ -50,10 +58,7 @@ func (s *SSH) Check() error {
 	if _, err := s.address(); err != nil {
 		add("%v", err)
 	}
-	if err := problem.Err(problems); err != nil {
-		return err
-	}
-	return find("ssh", "install OpenSSH's client")
+	return problem.Err(problems)
 }
 
 // address is what the far end of the tunnel connects to: the coordinator's host and port.
@@ -121,11 +126,16 @@ func (s *SSH) remote() string {
 	return "exec " + quoteAll(words)
 }
 
-// quoteAll quotes every word for whatever shell the user has there.
+// plain words mean the same in every shell.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./-][A-Za-z0-9_./:@+,=-]*$`)
+
+// quoteAll quotes words for whatever shell the user has there.
 func quoteAll(words []string) string {
-	quoted := make([]string, len(words))
+	quoted := slices.Clone(words)
 	for i, w := range words {
-		quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		if !plain.MatchString(w) {
+			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
 	}
 	return strings.Join(quoted, " ")
 }
@@ -164,6 +174,9 @@ func (s *SSH) Start(ctx context.Context, drain <-chan struct{}) error {
 
 // Print says what would be started.
 func (s *SSH) Print(w io.Writer) error {
+	if err := s.check(); err != nil {
+		return err
+	}
 	for _, h := range s.Hosts {
 		line, err := s.line(h)
 		if err != nil {

@@ -5,100 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kagurazaka/kagurazaka/host/launch/sshtest"
 )
-
-const sshd = "/usr/sbin/sshd"
-
-// sshServer is a real sshd on loopback. Its hosts a, b and c are names in a configuration of ssh.
-type sshServer struct {
-	dir, config string
-}
-
-func newSSHServer(t *testing.T) *sshServer {
-	t.Helper()
-	s := &sshServer{dir: t.TempDir()}
-	p := func(name string) string { return filepath.Join(s.dir, name) }
-	write := func(name, text string) {
-		if err := os.WriteFile(p(name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, key := range []string{"host", "user", "stranger"} {
-		if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", p(key)).CombinedOutput(); err != nil {
-			t.Fatalf("ssh-keygen: %v: %s", err, out)
-		}
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
-	me, err := user.Current()
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := os.ReadFile(p("user.pub"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	write("authorized", string(public))
-	write("sshd_config", fmt.Sprintf("ListenAddress 127.0.0.1:%d\nHostKey %s\nAuthorizedKeysFile %s\nUsePAM no\nStrictModes no\nPasswordAuthentication no\nPidFile none\nMaxStartups 100:30:200\n", port, p("host"), p("authorized")))
-	hostKey, err := os.ReadFile(p("host.pub"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	write("known", fmt.Sprintf("[127.0.0.1]:%d %s", port, hostKey))
-	const entry = "Host %s\n HostName 127.0.0.1\n Port %d\n User %s\n IdentityFile %s\n IdentitiesOnly yes\n UserKnownHostsFile %s\n GlobalKnownHostsFile /dev/null\n"
-	write("config", fmt.Sprintf(entry, "a b c", port, me.Username, p("user"), p("known"))+
-		fmt.Sprintf(entry, "unknown", port, me.Username, p("user"), p("nothing"))+
-		fmt.Sprintf(entry, "stranger", port, me.Username, p("stranger"), p("known")))
-	s.config = p("config")
-	if os.Geteuid() == 0 {
-		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.Command(sshd, "-D", "-e", "-f", p("sshd_config"))
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("sshd said:\n%s", log.String())
-		}
-	})
-	late := time.After(30 * time.Second)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			_ = c.Close()
-			return s
-		}
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatalf("sshd does not listen: %s", log.String())
-		}
-	}
-}
 
 // coordinator answers nodes on loopback. asked has the process of each node.
 type coordinator struct {
@@ -133,13 +52,13 @@ type launchedSSH struct {
 	result chan error
 }
 
-func launchSSH(t *testing.T, s *sshServer, c *coordinator, hosts ...string) *launchedSSH {
+func launchSSH(t *testing.T, s *sshtest.Server, c *coordinator, hosts ...string) *launchedSSH {
 	t.Helper()
 	log, events := newEvents(t)
 	l := &launchedSSH{events: events, drain: make(chan struct{}), result: make(chan error, 1)}
 	l.SSH = &SSH{
 		Run: Run{ID: "20261127-203307-ab12cd", Fleet: "ABCDEFGHIJKLMNOP", URLs: []string{c.URL}, Secret: secret}, Log: log,
-		Hosts: hosts, Args: []string{"-F", s.config}, standIn: standInWords(t, "lifeline"),
+		Hosts: hosts, Args: []string{"-F", s.Config}, standIn: standInWords(t, "lifeline"),
 	}
 	return l
 }
@@ -179,10 +98,7 @@ func gone(t *testing.T, pid int) {
 }
 
 func TestSSH(t *testing.T) {
-	if _, err := os.Stat(sshd); err != nil {
-		t.Skipf("there is no sshd: %v", err)
-	}
-	s := newSSHServer(t)
+	s := sshtest.New(t)
 	t.Run("nodes join through the tunnel, and leave", func(t *testing.T) { sshDrain(t, s) })
 	t.Run("a node ends with its connection", func(t *testing.T) { sshLost(t, s) })
 	t.Run("the end of the launcher is that of its nodes", func(t *testing.T) { sshCancelled(t, s) })
@@ -190,7 +106,7 @@ func TestSSH(t *testing.T) {
 	t.Run("a missing program", func(t *testing.T) { sshMissing(t, s) })
 }
 
-func sshDrain(t *testing.T, s *sshServer) {
+func sshDrain(t *testing.T, s *sshtest.Server) {
 	c := newCoordinator(t, "welcome")
 	l := launchSSH(t, s, c, "a", "b", "c")
 	l.start(t)
@@ -230,7 +146,7 @@ func sshDrain(t *testing.T, s *sshServer) {
 	}
 }
 
-func sshLost(t *testing.T, s *sshServer) {
+func sshLost(t *testing.T, s *sshtest.Server) {
 	c := newCoordinator(t, "welcome")
 	l := launchSSH(t, s, c, "a")
 	l.start(t)
@@ -262,7 +178,7 @@ func children(t *testing.T, name string) (pids []int) {
 	return pids
 }
 
-func sshCancelled(t *testing.T, s *sshServer) {
+func sshCancelled(t *testing.T, s *sshtest.Server) {
 	c := newCoordinator(t, "welcome")
 	l := launchSSH(t, s, c, "a", "b")
 	l.start(t)
@@ -276,9 +192,14 @@ func sshCancelled(t *testing.T, s *sshServer) {
 	}
 }
 
-func sshFailures(t *testing.T, s *sshServer) {
+func sshFailures(t *testing.T, s *sshtest.Server) {
 	c := newCoordinator(t, "go away")
 	l := launchSSH(t, s, c, "a", "unknown", "stranger")
+	l.Node = Node{Program: "/bin/sh"}
+	var out strings.Builder
+	if err := l.Explain(context.Background(), &out); !errors.Is(err, errCannot) || !strings.Contains(out.String(), "unknown: its host key is unknown") || !strings.Contains(out.String(), "stranger: it does not let this user in") {
+		t.Errorf("explained by %q (%v), want what is wrong with two hosts", out.String(), err)
+	}
 	l.start(t)
 	if err := l.wait(t); err == nil || err.Error() != "3 nodes of 3 failed; see above" {
 		t.Errorf("error %v, want one about the three nodes", err)
@@ -294,12 +215,12 @@ func sshFailures(t *testing.T, s *sshServer) {
 			t.Errorf("no line has %q; there were:\n%s", want, text)
 		}
 	}
-	if known, err := os.ReadFile(filepath.Join(s.dir, "nothing")); err == nil && len(known) > 0 {
+	if known, err := os.ReadFile(filepath.Join(s.Dir, "nothing")); err == nil && len(known) > 0 {
 		t.Errorf("a host key was accepted without asking: %s", known)
 	}
 }
 
-func sshMissing(t *testing.T, s *sshServer) {
+func sshMissing(t *testing.T, s *sshtest.Server) {
 	c := newCoordinator(t, "welcome")
 	l := launchSSH(t, s, c, "a")
 	l.standIn = nil

@@ -52,6 +52,7 @@ func TestScripts(t *testing.T) {
 			}
 			env.Setenv("PLUGINS", filepath.Join(built, "plugins"))
 			env.Setenv("CHECKOUT", root)
+			env.Setenv("BIN", filepath.Join(built, "bin"))
 			env.Setenv("PATH", filepath.Join(built, "bin")+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, ".state"))
