@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
@@ -106,9 +107,11 @@ func (s *SSH) Explain(ctx context.Context, w io.Writer) error {
 		out, stderr, err := tool{words[0], askPatience}.run(ctx, "", words[1:]...)
 		var exit *failedError
 		switch {
-		case err == nil:
-			fmt.Fprintf(w, "%s: %s\n", name, strings.TrimSpace(out))
+		case err == nil && strings.TrimSpace(out) == "kagurazaka "+s.Run.Version:
+			fmt.Fprintf(w, "%s: ready\n", name)
 			continue
+		case err == nil:
+			fmt.Fprintf(w, "%s: %s is %s there, and the run is of version %s; hint: copy this program to that path, or say with --remote-path where one of that version is\n", name, s.Node.Program, terminal.Quote(terminal.Line(strings.TrimSpace(out), maxID)), s.Run.Version)
 		case errors.As(err, &exit):
 			fmt.Fprintf(w, "%s: %s\n", name, h.why(exit.code, stderr))
 		default:

@@ -20,6 +20,8 @@ type Run struct {
 	ID, Fleet string
 	// Dir is the run's folder, an absolute path.
 	Dir string
+	// Version is the coordinator's, which nodes must have, too.
+	Version string
 	// URLs are the addresses of its queue, Secret what its token file has.
 	URLs   []string
 	Secret string
@@ -46,7 +48,7 @@ func Open(dir string) (run Run, err error) {
 	if contact.Ended {
 		return run, exitcode.Usagef("the run in %s has ended, and needs no nodes", dir)
 	}
-	run.ID, run.Fleet, run.Dir, run.URLs = contact.Fleet, contact.Fleet, dir, contact.URLs
+	run.ID, run.Fleet, run.Dir, run.URLs, run.Version = contact.Fleet, contact.Fleet, dir, contact.URLs, contact.Version
 	if info, err := ledger.ReadInfo(dir); err == nil {
 		run.ID = info.ID
 	}

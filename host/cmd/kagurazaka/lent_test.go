@@ -124,6 +124,11 @@ func TestLaunchSSH(t *testing.T) {
 	s := sshtest.New(t)
 	const files = 10_000
 	dir, coordinator := lentRun(t, files)
+	explainer := start(t, dir, "launch", "ssh", "a", "--explain", "--run-dir", "run", "--remote-path", filepath.Join(built, "bin", "kagurazaka"), "--", "-F", s.Config)
+	explainer.end(t, 0)
+	if text := explainer.output.String(); !strings.Contains(text, "a: ready\n") {
+		t.Errorf("explained by %q, want that the host is ready", text)
+	}
 	launcher := start(t, dir, "launch", "ssh", "a", "b", "--run-dir", "run", "--num_process", "1", "--remote-path", filepath.Join(built, "bin", "kagurazaka"), "--", "-F", s.Config)
 	until(t, "two nodes work", func() bool {
 		return strings.Count(launcher.output.String(), "a node is started") == 2 && outputsIn(dir) > 300 && len(lifelines()) == 2

@@ -39,6 +39,7 @@ func TestSlurmTwoCopiesOfANode(t *testing.T) {
 	coordinator.end(t, 0)
 	launcher.end(t, 0)
 	text := coordinator.output.String()
+	t.Logf("the launcher said:\n%s", launcher.output.String())
 	if !strings.Contains(text, fmt.Sprintf("done %d, skipped 0, failed 0", files)) {
 		t.Errorf("the run ended with:\n%s", text)
 	}
