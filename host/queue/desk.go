@@ -142,7 +142,8 @@ func (d *desk) handle(m *nats.Msg) {
 		d.reply(m, refusal(refuse(NotAdmitted, "the coordinator does not understand the message")))
 		return
 	}
-	a := answer{status: statusOK, parts: pieces(len(result)), body: result}
+	size := d.queue.piece
+	a := answer{status: statusOK, parts: pieces(len(result), size), body: result}
 	if a.parts > 1 {
 		d.mu.Lock()
 		if len(member.answers) >= maxCalls {
@@ -150,7 +151,7 @@ func (d *desk) handle(m *nats.Msg) {
 		}
 		member.answers[q.call] = result
 		d.mu.Unlock()
-		a.body = piece(result, 0)
+		a.body = piece(result, 0, size)
 	}
 	d.reply(m, a)
 }
@@ -286,19 +287,20 @@ func (d *desk) fetch(m *member, body []byte) answer {
 	case thingAnswer:
 		d.mu.Lock()
 		whole = m.answers[f.id]
-		if f.part == pieces(len(whole))-1 {
+		if f.part == pieces(len(whole), d.queue.piece)-1 {
 			delete(m.answers, f.id)
 		}
 		d.mu.Unlock()
 	case thingWelcome:
 		whole = d.queue.options.Welcome
 	case thingLease:
-		whole = d.queue.large(lease.ID(f.id), f.nonce)
+		whole = d.queue.apart(lease.ID(f.id), f.nonce)
 	}
-	if whole == nil || f.part >= pieces(len(whole)) {
+	parts := pieces(len(whole), d.queue.piece)
+	if whole == nil || f.part >= parts {
 		return answer{status: statusAgain}
 	}
-	return answer{status: statusOK, parts: pieces(len(whole)), body: piece(whole, f.part)}
+	return answer{status: statusOK, parts: parts, body: piece(whole, f.part, d.queue.piece)}
 }
 
 // join takes a node in.

@@ -15,8 +15,8 @@ type notice struct {
 	nonce      uint64
 	generation uint64
 	id         lease.ID
-	// size is the size of the blocks where they must be asked for in pieces; 0: they follow.
-	size   int
+	// apart: the blocks must be asked for; otherwise they follow.
+	apart  bool
 	blocks []byte
 }
 
@@ -27,7 +27,7 @@ func (n notice) encode() []byte {
 	w.fixed(n.nonce)
 	w.number(n.generation)
 	w.number(uint64(n.id))
-	w.count(n.size)
+	w.flag(n.apart)
 	w.b = append(w.b, n.blocks...)
 	return w.b
 }
@@ -37,9 +37,9 @@ func decodeNotice(b []byte) (notice, error) {
 	if r.number() != Protocol {
 		return notice{}, errMalformed
 	}
-	n := notice{era: r.number(), nonce: r.fixed(), generation: r.number(), id: lease.ID(r.number()), size: r.count()}
+	n := notice{era: r.number(), nonce: r.fixed(), generation: r.number(), id: lease.ID(r.number()), apart: r.flag()}
 	n.blocks, r.b = r.b, nil
-	if n.size > 0 && len(n.blocks) > 0 || n.size > maxWhole || n.era > maxEra {
+	if n.apart && len(n.blocks) > 0 || n.era > maxEra {
 		return notice{}, errMalformed
 	}
 	return n, r.end()

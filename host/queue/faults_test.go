@@ -128,7 +128,7 @@ func TestDoneTakesOutWhatNobodyHasClaimed(t *testing.T) {
 func TestPublishWaitsForRoom(t *testing.T) {
 	ctx := testContext(t)
 	r := startRun(ctx, t, ServerOptions{}, testOptions())
-	r.queue.window = 3 * (len(encodeBlocks(testLease(1, 1).Blocks)) + noticeBytes)
+	r.queue.window = 3 * (sizeOf(testLease(1, 1).Blocks) + noticeBytes)
 	publish(ctx, t, r.queue, testLeases(3, 1)...)
 	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()

@@ -10,8 +10,10 @@ import (
 const Protocol = 1
 
 const (
-	// pieceBytes is the size of the pieces of what is larger than a message.
-	pieceBytes = 512 << 10
+	// pieceBytes is the size of the pieces in which a node sends what is larger. What it gets comes in pieces as large as the server takes them, less
+	// answerBytes.
+	pieceBytes  = 512 << 10
+	answerBytes = 4 << 10
 	// maxWhole bounds what is put together again of pieces.
 	maxWhole = 80 << 20
 	// maxEra leaves room for the number of a delivery.
@@ -70,7 +72,7 @@ func decodeRequest(b []byte) (request, error) {
 		return request{}, errMalformed
 	}
 	q := request{op: op(r.number()), call: r.number(), part: r.count(), parts: r.count()}
-	if q.op < opJoin || q.op >= opEnd || q.parts < 1 || q.parts > pieces(maxWhole) || q.part >= q.parts {
+	if q.op < opJoin || q.op >= opEnd || q.parts < 1 || q.parts > pieces(maxWhole, pieceBytes) || q.part >= q.parts {
 		r.fail()
 	}
 	q.body, r.b = r.b, nil
@@ -95,7 +97,7 @@ func (a answer) encode() []byte {
 func decodeAnswer(b []byte) (answer, error) {
 	r := &reader{b: b}
 	a := answer{status: status(r.number()), parts: r.count()}
-	if a.status < statusOK || a.status > statusAgain || a.parts > pieces(maxWhole) {
+	if a.status < statusOK || a.status > statusAgain || a.parts > pieces(maxWhole, pieceBytes) {
 		r.fail()
 	}
 	a.body, r.b = r.b, nil
@@ -118,11 +120,11 @@ func decodeRefusal(b []byte) error {
 	return e
 }
 
-// pieces is how many pieces n bytes go in.
-func pieces(n int) int { return max(1, (n+pieceBytes-1)/pieceBytes) }
+// pieces is how many pieces of a size n bytes go in.
+func pieces(n, size int) int { return max(1, (n+size-1)/size) }
 
 // piece is the i-th piece of b.
-func piece(b []byte, i int) []byte { return b[min(i*pieceBytes, len(b)):min((i+1)*pieceBytes, len(b))] }
+func piece(b []byte, i, size int) []byte { return b[min(i*size, len(b)):min((i+1)*size, len(b))] }
 
 // thing is what can be fetched in pieces.
 type thing uint64

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/lease"
 )
 
@@ -169,11 +170,11 @@ func (l *link) hear(token string) func(*nats.Msg) {
 
 // call asks once. An error that is no Refused may pass.
 func (l *link) call(ctx context.Context, op op, number uint64, body []byte) ([]byte, error) {
-	parts := pieces(len(body))
+	parts := pieces(len(body), pieceBytes)
 	var a answer
 	for i := range parts {
 		var err error
-		if a, err = l.request(ctx, request{op: op, call: number, part: i, parts: parts, body: piece(body, i)}); err != nil {
+		if a, err = l.request(ctx, request{op: op, call: number, part: i, parts: parts, body: piece(body, i, pieceBytes)}); err != nil {
 			return nil, err
 		}
 	}
@@ -346,32 +347,47 @@ func (l *link) close() {
 	<-l.life.Done()
 }
 
-// open reads deliveries, and asks for the items of those that are larger than a message.
+// open reads deliveries.
 func (s *Session) open(ctx context.Context, ready []delivered) []lease.Delivery {
 	var all []lease.Delivery
 	for _, d := range ready {
-		blocks := d.notice.blocks
-		if d.notice.size > 0 {
-			l, err := s.live(ctx)
-			if err != nil {
-				s.set(func() { s.ready = append(s.ready, d) })
-				continue
-			}
-			blocks, err = l.fetch(ctx, fetch{thing: thingLease, id: uint64(d.held.ID), nonce: d.notice.nonce}, nil)
-			if err != nil {
-				// It is delivered again if it still is one.
-				s.drop(d.held)
-				continue
-			}
-		}
-		items, err := decodeBlocks(blocks)
-		if err != nil {
+		items, err := s.items(ctx, d)
+		switch {
+		case ctx.Err() != nil:
+			// The next Pull returns it.
+			s.set(func() { s.ready = append(s.ready, d) })
+			continue
+		case err != nil:
+			// It is done by now, or will be delivered once more.
 			s.drop(d.held)
 			continue
 		}
 		all = append(all, lease.Delivery{Lease: lease.Lease{Generation: d.held.Generation, ID: d.held.ID, Blocks: items}, Number: d.held.Epoch})
 	}
 	return all
+}
+
+// items reads the items of a delivery, or asks for them.
+func (s *Session) items(ctx context.Context, d delivered) ([]backbones.Block, error) {
+	if !d.notice.apart {
+		return decodeBlocks(d.notice.blocks)
+	}
+	if s.join.Local != nil {
+		q := s.join.Local.queue.Load()
+		if blocks := q.blocks(d.held.ID, d.notice.nonce); blocks != nil {
+			return blocks, nil
+		}
+		return nil, errAgain
+	}
+	l, err := s.live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b, err := l.fetch(ctx, fetch{thing: thingLease, id: uint64(d.held.ID), nonce: d.notice.nonce}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return decodeBlocks(b)
 }
 
 func (s *Session) drop(h lease.Held) {

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/lease"
 )
 
@@ -20,7 +21,11 @@ func (s *Server) Open(ctx context.Context, o Options) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return open(ctx, nc, o, s)
+	q, err := open(ctx, nc, o, s)
+	if err == nil {
+		s.queue.Store(q)
+	}
+	return q, err
 }
 
 // open makes a run's queue behind a connection; server is the embedded one, or nil.
@@ -32,7 +37,7 @@ func open(ctx context.Context, nc *nats.Conn, o Options, s *Server) (*Queue, err
 	}
 	q := &Queue{
 		options: o, names: namesOf(o.Token), nats: nc, js: js, server: s, window: windowBytes,
-		largest: int(min(nc.MaxPayload(), maxPayload)), entries: map[lease.ID]*entry{}, room: make(chan struct{}),
+		piece: int(min(nc.MaxPayload(), maxPayload)) - answerBytes, entries: map[lease.ID]*entry{}, room: make(chan struct{}),
 	}
 	if s == nil {
 		if err := q.fits(ctx); err != nil {
@@ -236,8 +241,22 @@ func (q *Queue) giveBack(all []claim) {
 	}
 }
 
-// large is the blocks of a lease that is larger than a message, for a node that was told of it.
-func (q *Queue) large(id lease.ID, nonce uint64) []byte {
+// apart is the encoded blocks of a lease that do not go through the stream, for a node that was told of it; nil: there are none.
+func (q *Queue) apart(id lease.ID, nonce uint64) []byte {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e := q.entries[id]
+	if e == nil || e.nonce != nonce || e.blocks == nil {
+		return nil
+	}
+	if e.encoded == nil {
+		e.encoded = encodeBlocks(e.blocks)
+	}
+	return e.encoded
+}
+
+// blocks are those of such a lease for a node in this process.
+func (q *Queue) blocks(id lease.ID, nonce uint64) []backbones.Block {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if e := q.entries[id]; e != nil && e.nonce == nonce {

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/lease"
 )
 
@@ -23,6 +24,11 @@ const (
 	minWindowBytes = 16 << 20
 	// noticeBytes is what a message takes in the stream beside the lease.
 	noticeBytes = 256
+	// blockBytes is about what a block takes beside its payload, and a key.
+	blockBytes = 32
+	// inlineBytes is the size of blocks that go through the stream. Larger ones stay here until a node asks for them, which costs about as much as
+	// the server's copies of that size. The node in this process needs no copy of them at all.
+	inlineBytes = 32 << 10
 	askTimeout  = 5 * time.Second
 	retryAfter  = 200 * time.Millisecond
 )
@@ -53,8 +59,9 @@ type entry struct {
 	// delivery is the number of the delivery that was claimed last; 0: none was.
 	delivery uint64
 	bytes    int
-	// blocks are kept where the lease is larger than a message.
-	blocks []byte
+	// blocks are kept where they do not go through the stream, encoded is what a node got of them.
+	blocks  []backbones.Block
+	encoded []byte
 	// done: it is to be taken out as soon as its number is known.
 	done bool
 }
@@ -66,9 +73,9 @@ type Queue struct {
 	nats    *nats.Conn
 	js      jetstream.JetStream
 	desk    *desk
-	// largest is the largest message, window how many bytes of leases the stream has room for.
-	largest int
-	window  int
+	// piece is the size of the pieces that nodes get, window how many bytes of leases the stream has room for.
+	piece  int
+	window int
 	// server is the embedded one; nil: a team's.
 	server *Server
 	// events is a connection to an embedded server that tells of nodes which lose theirs.
@@ -93,14 +100,16 @@ type Queue struct {
 
 // Publish implements lease.Queue. Each ID is published once until Renew.
 func (q *Queue) Publish(ctx context.Context, l lease.Lease) error {
-	blocks := encodeBlocks(l.Blocks)
-	if len(blocks) > maxWhole {
-		return refuse(Limits, "a lease of %d bytes is too large: the most is %d", len(blocks), maxWhole)
+	size := sizeOf(l.Blocks)
+	if size > maxWhole {
+		return refuse(Limits, "a lease of %d bytes is too large: the most is %d", size, maxWhole)
 	}
-	n := notice{nonce: binary.LittleEndian.Uint64(random(8)), generation: l.Generation, id: l.ID, blocks: blocks}
-	e := &entry{nonce: n.nonce, bytes: len(blocks) + noticeBytes}
-	if len(blocks)+noticeBytes > q.largest {
-		n.size, n.blocks, e.blocks = len(blocks), nil, blocks
+	n := notice{nonce: binary.LittleEndian.Uint64(random(8)), generation: l.Generation, id: l.ID}
+	e := &entry{nonce: n.nonce, bytes: size + noticeBytes}
+	if size > inlineBytes {
+		n.apart, e.blocks = true, l.Blocks
+	} else {
+		n.blocks = encodeBlocks(l.Blocks)
 	}
 	for {
 		if err := q.takeRoom(ctx, l.ID, e); err != nil {
@@ -111,6 +120,15 @@ func (q *Queue) Publish(ctx context.Context, l lease.Lease) error {
 			return err
 		}
 	}
+}
+
+// sizeOf is about what blocks take.
+func sizeOf(blocks []backbones.Block) int {
+	size := 0
+	for i := range blocks {
+		size += len(blocks[i].Payload) + blockBytes*(1+len(blocks[i].Keys)+len(blocks[i].ContentKeys))
+	}
+	return size
 }
 
 // takeRoom waits until the window has room, and notes the entry.
@@ -223,7 +241,7 @@ func (q *Queue) Done(ids ...lease.ID) {
 			continue
 		}
 		q.drop(id, e)
-		e.done, e.blocks = true, nil
+		e.done, e.blocks, e.encoded = true, nil, nil
 		if e.sequence != 0 {
 			q.takeOut(e)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -41,6 +42,7 @@ type Server struct {
 	options ServerOptions
 	nats    *server.Server
 	gate    *gate
+	queue   atomic.Pointer[Queue]
 	close   sync.Once
 }
 
