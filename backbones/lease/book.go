@@ -86,9 +86,9 @@ type loan struct {
 	id   ID
 	work *work
 	// node has claimed it; nil: it is offered.
-	node    *member
-	epoch   uint64
-	claimed time.Duration
+	node             *member
+	epoch            uint64
+	offered, claimed time.Duration
 	// todo is the number of items that the node had to do.
 	todo  int
 	until time.Duration
@@ -254,7 +254,7 @@ func lendable(p backbones.Part) backbones.Block {
 func (b *Book) offer(w *work) Lease {
 	b.lastID++
 	b.moves++
-	l := &loan{id: b.lastID, work: w}
+	l := &loan{id: b.lastID, work: w, offered: b.now}
 	b.loans[l.id] = l
 	w.loans = append(w.loans, l)
 	b.offered++
@@ -358,7 +358,33 @@ func (b *Book) At(now time.Duration) {
 	}
 	b.former.sweep(b)
 	b.endProbation()
+	b.offerAnew()
 	b.speculate()
+}
+
+// idle is the number of nodes that have nothing.
+func (b *Book) idle() (n int) {
+	for _, m := range b.members {
+		if m.idle() {
+			n++
+		}
+	}
+	return n
+}
+
+// claimTime is how long an offered lease waits for a claim while nodes have nothing: whoever got it has died before it could claim it.
+const claimTime = 3 * time.Second
+
+// offerAnew offers leases again that nobody claims although nodes have nothing.
+func (b *Book) offerAnew() {
+	if b.offered == 0 || b.stopped || b.idle() == 0 {
+		return
+	}
+	for _, l := range b.loans {
+		if l.node == nil && b.now >= l.offered+claimTime {
+			b.withdraw(l)
+		}
+	}
 }
 
 // lapse takes a lease from a node that was not heard of in time.
@@ -405,12 +431,7 @@ func (b *Book) speculate() {
 	if !b.ended || b.stopped || b.cutter.Items > 0 || len(b.again) > 0 || b.offered > 0 {
 		return
 	}
-	room := 0
-	for _, m := range b.members {
-		if m.idle() {
-			room += twinsPerNode
-		}
-	}
+	room := twinsPerNode * b.idle()
 	b.twins = b.twins[:0]
 	if room == 0 {
 		return

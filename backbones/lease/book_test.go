@@ -119,6 +119,27 @@ func TestLateLeasesAreLentTwice(t *testing.T) {
 	}
 }
 
+// A node that dies between a delivery and its claim does not hold up those that have nothing.
+func TestLeasesThatNobodyClaimsAreOfferedAnew(t *testing.T) {
+	b := lent(t, 1, "a")
+	l, _ := b.Next()
+	b.At(claimTime - 1)
+	if e := b.Take(); e.Done != nil {
+		t.Errorf("taken back after %v: %v", claimTime-1, e.Done)
+	}
+	b.At(claimTime + time.Second)
+	if e := b.Take(); !slices.Equal(e.Done, []ID{l.ID}) {
+		t.Errorf("taken back: %v, want %d", e.Done, l.ID)
+	}
+	held, items := take(t, b, "a")
+	if held.ID == l.ID || len(items) != 1 {
+		t.Errorf("lease %d has %v", held.ID, items)
+	}
+	if answer := b.Claim(Claim{Node: "a", Held: Held{Generation: 1, ID: l.ID, Epoch: 1}}); answer.Refused == "" {
+		t.Error("the one that was taken back is lent as well")
+	}
+}
+
 func TestNodeThatOnlyFailsIsQuarantined(t *testing.T) {
 	b := lent(t, 200, "good", "bad")
 	var lost int
