@@ -51,6 +51,9 @@ type Book struct {
 	works, bytes, left, withheld int
 	members                      map[string]*member
 	fleetNow                     fleet
+	// holders is the number of nodes that have leases, since when the first of the items that are not cut yet came.
+	holders int
+	since   time.Duration
 	// moves counts the leases that were offered, claimed or taken back.
 	moves  uint64
 	former former
@@ -119,6 +122,9 @@ var errIndexed = errors.New("the items are positions in a list that the plugin's
 func (b *Book) Add(block backbones.Block) error {
 	if block.Encoding == backbones.Indexed && block.Count > 0 {
 		return errIndexed
+	}
+	if b.cutter.Items == 0 {
+		b.since = b.now
 	}
 	b.cutter.Add(block)
 	return nil
@@ -211,11 +217,11 @@ func (b *Book) cut() (*work, bool) {
 	nodes := b.fleet().nodes
 	for b.cutter.Items > 0 && b.offered < 8+4*nodes && b.bytes < MaxOpenBytes && len(b.loans) < MaxOpen {
 		size := b.nextSize()
-		if b.cutter.Items < size && b.cutter.Bytes < MaxBytes && !b.ended && b.offered >= max(nodes, 1) {
-			// More will come before anybody waits for it.
+		if b.cutter.Items < size && b.cutter.Bytes < MaxBytes && !b.ended && b.mayWait(nodes) {
 			break
 		}
 		parts, _ := b.cutter.Cut(size, MaxBytes)
+		b.since = b.now
 		var blocks []backbones.Block
 		for _, p := range parts {
 			blocks = append(blocks, b.former.take(b, lendable(p))...)
@@ -225,6 +231,17 @@ func (b *Book) cut() (*work, bool) {
 		}
 	}
 	return nil, false
+}
+
+// fillTime is how long a lease that could be larger waits for more items while no node has nothing.
+const fillTime = 50 * time.Millisecond
+
+// mayWait reports whether more items will come before anybody waits for those that there are.
+func (b *Book) mayWait(nodes int) bool {
+	if b.offered >= max(nodes, 1) {
+		return true
+	}
+	return nodes > 0 && b.offered >= nodes-b.holders && b.now < b.since+fillTime
 }
 
 // begin makes a work of items that were cut together.
@@ -278,7 +295,7 @@ func (b *Book) drop(l *loan) {
 		b.offered--
 		b.offeredItems -= l.todo
 	} else {
-		l.node.loans--
+		b.count(l.node, -1)
 		if l.granted != nil {
 			if w.stale == nil {
 				w.stale = newSet(w.count)
@@ -415,7 +432,7 @@ func (b *Book) revive(l *loan) {
 	delete(b.lapsed, l.id)
 	b.loans[l.id] = l
 	w.loans = append(w.loans, l)
-	l.node.loans++
+	b.count(l.node, 1)
 	l.until = b.now + b.o.LeaseTime
 }
 

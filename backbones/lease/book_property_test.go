@@ -174,6 +174,9 @@ func (w *world) check() {
 	for _, k := range b.again {
 		note(k)
 	}
+	if len(perNode) != b.holders {
+		w.t.Fatalf("%d nodes have leases, and %d are counted", len(perNode), b.holders)
+	}
 	for _, m := range b.members {
 		if perNode[m] != m.loans {
 			w.t.Fatalf("%s has %d leases, and %d are counted", m.Name, perNode[m], m.loans)

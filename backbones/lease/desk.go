@@ -50,7 +50,7 @@ func (b *Book) lend(l *loan, m *member, epoch uint64) {
 	b.offeredItems -= l.todo
 	l.node, l.epoch, l.claimed, l.until = m, epoch, b.now, b.now+b.o.LeaseTime
 	l.todo = l.work.left
-	m.loans++
+	b.count(m, 1)
 	b.forgetLapsed(l.work)
 	b.effects.Done = append(b.effects.Done, l.id)
 }

@@ -129,6 +129,14 @@ func (b *Book) fleet() *fleet {
 	return &b.fleetNow
 }
 
+// count counts a lease that a node has got or has no more.
+func (b *Book) count(m *member, by int) {
+	had := m.loans > 0
+	if m.loans += by; had != (m.loans > 0) {
+		b.holders += by
+	}
+}
+
 // others reports whether another node is there, and whether one of those has succeeded with an item.
 func (b *Book) others(m *member) (there, succeeded bool) {
 	f := *b.fleet()
