@@ -2,6 +2,7 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -63,6 +64,12 @@ func (p *publisher) publish(ctx context.Context, l Lease) bool {
 		p.log.Debug("publishing a lease failed; its items are lent again", "error", err)
 	}
 	p.at(func() { p.book.Unpublished(l.ID) })
+	if errors.Is(err, ErrGone) && ctx.Err() == nil {
+		p.log.Warn("the queue is gone: it is made anew")
+		renewCtx, cancel := context.WithTimeout(ctx, publishTime)
+		defer cancel()
+		p.renew(renewCtx)
+	}
 	return false
 }
 
@@ -84,12 +91,17 @@ func (p *publisher) watch(ctx context.Context, every time.Duration) {
 		p.differs = 0
 		return
 	}
-	if p.differs += every; p.differs < p.o.WatchAfter {
+	if p.differs += every; p.differs < p.o.WatchAfter && !errors.Is(err, ErrGone) {
 		return
 	}
-	p.differs = 0
 	p.log.Warn("the queue has lost leases, or holds others than it should: it is made anew", "has", has, "should_have", open, "error", err)
-	if err := p.o.Queue.Renew(callCtx); err != nil {
+	p.renew(callCtx)
+}
+
+// renew makes the queue anew; its leases are lent again.
+func (p *publisher) renew(ctx context.Context) {
+	p.differs = 0
+	if err := p.o.Queue.Renew(ctx); err != nil {
 		p.log.Error("the queue cannot be made anew; it is tried again", "error", err)
 		return
 	}

@@ -2,6 +2,7 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -23,6 +24,9 @@ type Node struct {
 	Workers    int
 	Since      time.Time
 }
+
+// ErrGone is the error of Publish and Open of a queue that was removed, or whose server has forgotten it: it must be made anew.
+var ErrGone = errors.New("the queue is gone")
 
 // Queue is the coordinator's side of what carries leases. Only the coordinator tells it what becomes of a lease, so that a node which lost
 // one, or means harm, can neither prolong nor end it.

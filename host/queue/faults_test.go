@@ -30,7 +30,12 @@ func TestTheQueueIsMadeAnewWhenItIsGone(t *testing.T) {
 			} else {
 				check(t, r.queue.js.DeleteStream(ctx, r.queue.names.stream))
 			}
-			untilOpen(ctx, t, r.queue, 0)
+			untilOpen(ctx, t, r.queue, noQueue)
+			if what == "stream" {
+				if err := r.queue.Publish(ctx, testLease(99, 1)); !errors.Is(err, lease.ErrGone) {
+					t.Errorf("publishing to no stream: %v", err)
+				}
+			}
 			done := worker(ctx, idle, 3)
 			check(t, r.queue.Renew(ctx))
 			publish(ctx, t, r.queue, all[1:]...)

@@ -290,11 +290,17 @@ func publish(ctx context.Context, t testing.TB, q *Queue, all ...lease.Lease) {
 	}
 }
 
+// noQueue is what untilOpen waits for if the queue is to be gone.
+const noQueue = -1
+
 // untilOpen waits until the queue has n open leases. What the server does with an acknowledgement is told to nobody.
 func untilOpen(ctx context.Context, t testing.TB, q *Queue, n int) {
 	t.Helper()
 	for {
 		switch got, err := q.Open(ctx); {
+		case errors.Is(err, lease.ErrGone) && n == noQueue:
+			return
+		case err != nil && ctx.Err() == nil && n == noQueue: // the server is starting
 		case err != nil:
 			t.Fatalf("waiting for %d open leases, %d are: %v", n, got, err)
 		case got == n:

@@ -185,6 +185,10 @@ func (q *Queue) publish(ctx context.Context, n notice, e *entry) (again bool, er
 			q.forget(n.id, e)
 			return false, ctx.Err()
 		}
+		if gone(err) && q.nats.IsConnected() {
+			q.forget(n.id, e)
+			return false, lease.ErrGone
+		}
 		if err := wait(ctx, retryAfter); err != nil {
 			q.forget(n.id, e)
 			return false, err
@@ -296,13 +300,18 @@ func (q *Queue) Open(ctx context.Context) (int, error) {
 	}
 	c, err := q.js.Consumer(ctx, q.names.stream, q.names.consumer)
 	switch {
-	case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
-		return 0, nil
+	case gone(err):
+		return 0, lease.ErrGone
 	case err != nil:
 		return 0, err
 	}
 	info := c.CachedInfo()
 	return int(info.NumPending) + info.NumAckPending, nil //nolint:gosec // at most the window
+}
+
+// gone reports whether an error says that stream or consumer are not there.
+func gone(err error) bool {
+	return errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrNoStreamResponse)
 }
 
 // Renew implements lease.Queue.

@@ -140,7 +140,7 @@ func TestATeamsServerIsKilledAndStartedAgain(t *testing.T) {
 		t.Errorf("the node was back after %s", took)
 	}
 	// Its memory is gone, which the coordinator's watchdog sees.
-	untilOpen(ctx, t, r.queue, 0)
+	untilOpen(ctx, t, r.queue, noQueue)
 	check(t, r.queue.Renew(ctx))
 	publish(ctx, t, r.queue, all[1:]...)
 	end := worker(ctx, node, 3)
