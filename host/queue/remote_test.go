@@ -247,6 +247,19 @@ func TestTheRightsOfATeamsNodes(t *testing.T) {
 	check(t, <-end)
 }
 
+func TestVersions(t *testing.T) {
+	for text, want := range map[string][2]int{"2.15.1": {2, 15}, "2.9": {2, 9}, "3.0.0-beta.1": {3, 0}, "10.11.12": {10, 11}} {
+		if major, minor, ok := version(text); !ok || major != want[0] || minor != want[1] {
+			t.Errorf("%s is %d.%d, %v", text, major, minor, ok)
+		}
+	}
+	for _, text := range []string{"", "dev", "2", "2.", "v2.10.0", "2.x"} {
+		if _, _, ok := version(text); ok {
+			t.Errorf("%q is a version", text)
+		}
+	}
+}
+
 // TestCredentialsAndTLSOfATeam uses a server with accounts by JWT, and a certificate that an authority of the team's own has signed.
 func TestCredentialsAndTLSOfATeam(t *testing.T) {
 	ctx := testContext(t)
