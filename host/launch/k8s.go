@@ -109,7 +109,7 @@ func (k *K8s) Check() error {
 		paths[m.path] = text
 	}
 	if k.URL == "" && len(k.Run.beyond()) == 0 {
-		add("the run listens at %s, which pods cannot reach; hint: start the run with --listen HOST:0, HOST being an address that pods reach, or give the address of a Service in front of it with --url", strings.Join(k.Run.URLs, " "))
+		add("the run listens at %s, which pods cannot reach; hint: start the run with --listen=HOST, HOST being an address that pods reach, or give the address of a Service in front of it with --address", strings.Join(k.Run.URLs, " "))
 	}
 	return problem.Err(problems)
 }

@@ -109,7 +109,7 @@ func TestK8sBadInput(t *testing.T) {
 		"a mount":          {func(k *K8s) { k.Mounts = []string{"photos"} }, `--mount "photos": must be CLAIM:PATH or CLAIM:PATH:ro`},
 		"a relative mount": {func(k *K8s) { k.Mounts = []string{"photos:data"} }, `--mount "photos:data": must be CLAIM:PATH or CLAIM:PATH:ro`},
 		"a mount twice":    {func(k *K8s) { k.Mounts = []string{"a:/x", "b:/x/"} }, `--mount "b:/x/": /x is already where a:/x is`},
-		"loopback":         {func(k *K8s) { k.Run.URLs = k.Run.URLs[:1] }, "the run listens at nats://127.0.0.1:4222, which pods cannot reach; hint: start the run with --listen HOST:0"},
+		"loopback":         {func(k *K8s) { k.Run.URLs = k.Run.URLs[:1] }, "the run listens at nats://127.0.0.1:4222, which pods cannot reach; hint: start the run with --listen=HOST"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := smallK8s()

@@ -126,7 +126,7 @@ func (s *Slurm) check() error {
 func (s *Slurm) warnings() []string {
 	var out []string
 	if len(s.Run.beyond()) == 0 {
-		out = append(out, fmt.Sprintf("the run listens at %s, which only this machine reaches: nodes on others cannot join; hint: start the run with --listen HOST:0, HOST being a name or an address of this machine that the others know", strings.Join(s.Run.URLs, " ")))
+		out = append(out, fmt.Sprintf("the run listens at %s, which only this machine reaches: nodes on others cannot join; hint: start the run with --listen=HOST, HOST being a name or an address of this machine that the others know", strings.Join(s.Run.URLs, " ")))
 	}
 	limit, ok := timeLimit(s.Args)
 	// slurmctld looks once a minute.
