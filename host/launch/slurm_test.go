@@ -301,7 +301,7 @@ func TestSlurmWaitsForADeadController(t *testing.T) {
 	c := slurmtest.New(t)
 	l := launchSlurm(t, "stay", func(s *Slurm) { s.Nodes, s.Keep = 1, 1 })
 	l.events.wait(t, "a node has begun")
-	c.Kill("slurmctld")
+	c.Stop("slurmctld")
 	l.events.wait(t, "Slurm does not say how the nodes are")
 	c.Start(t, "slurmctld", "/usr/sbin/slurmctld", "-D")
 	l.events.wait(t, "Slurm answers again")

@@ -137,12 +137,19 @@ func (c *Cluster) Kill(name string) {
 	delete(c.daemons, name)
 }
 
+// Stop ends a daemon as an administrator does. A slurmctld that is killed may forget that jobs have begun.
+func (c *Cluster) Stop(name string) {
+	cmd := c.daemons[name]
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	_ = cmd.Wait()
+	delete(c.daemons, name)
+}
+
 func (c *Cluster) stop() {
 	_ = exec.Command("scancel", "--user=0").Run()
 	for _, name := range []string{"n1", "n2", "n3", "slurmctld", "munged"} {
-		if cmd := c.daemons[name]; cmd != nil {
-			_ = cmd.Process.Signal(syscall.SIGTERM)
-			_ = cmd.Wait()
+		if c.daemons[name] != nil {
+			c.Stop(name)
 		}
 	}
 	// A slurmstepd outlives its slurmd.
