@@ -80,6 +80,8 @@ type upload struct {
 type desk struct {
 	queue *Queue
 	book  lease.Desk
+	// items and answer are memory that is used again for each answer: requests are handled one after another, and NATS copies what it sends.
+	items, answer []byte
 
 	mu      sync.Mutex
 	members map[string]*member
@@ -294,7 +296,8 @@ func (d *desk) fetch(m *member, body []byte) answer {
 	case thingWelcome:
 		whole = d.queue.options.Welcome
 	case thingLease:
-		whole = d.queue.apart(lease.ID(f.id), f.nonce)
+		whole = d.queue.apart(lease.ID(f.id), f.nonce, d.items)
+		d.items = scratch(d.items, whole, d.queue.piece)
 	}
 	parts := pieces(len(whole), d.queue.piece)
 	if whole == nil || f.part >= parts {
@@ -463,7 +466,18 @@ func (d *desk) empty(ctx context.Context) error {
 	}
 }
 
-func (*desk) reply(m *nats.Msg, a answer) { _ = m.Respond(a.encode()) } // a node whose answer is lost asks again
+func (d *desk) reply(m *nats.Msg, a answer) {
+	d.answer = a.appendTo(d.answer[:0])
+	_ = m.Respond(d.answer) // a node whose answer is lost asks again
+}
+
+// scratch is the memory to use next time: what was grown to, unless that is kept elsewhere or large.
+func scratch(old, used []byte, most int) []byte {
+	if cap(used) > cap(old) && len(used) <= most {
+		return used[:0]
+	}
+	return old
+}
 
 // printable bounds what a node says of itself, and leaves out what a terminal would not show as it is.
 func printable(s string) string {

@@ -46,11 +46,11 @@ func decodeNotice(b []byte) (notice, error) {
 }
 
 func encodeBlocks(blocks []backbones.Block) []byte {
-	size := 8
-	for i := range blocks {
-		size += len(blocks[i].Payload) + 64 + 8*len(blocks[i].ContentKeys)
-	}
-	w := &writer{b: make([]byte, 0, size)}
+	return appendBlocks(make([]byte, 0, 8+sizeOf(blocks)), blocks)
+}
+
+func appendBlocks(b []byte, blocks []backbones.Block) []byte {
+	w := &writer{b: b}
 	w.count(len(blocks))
 	for i := range blocks {
 		b := &blocks[i]

@@ -86,8 +86,10 @@ type answer struct {
 	body   []byte
 }
 
-func (a answer) encode() []byte {
-	w := &writer{b: make([]byte, 0, len(a.body)+16)}
+func (a answer) encode() []byte { return a.appendTo(make([]byte, 0, len(a.body)+16)) }
+
+func (a answer) appendTo(b []byte) []byte {
+	w := &writer{b: b}
 	w.number(uint64(a.status))
 	w.count(a.parts)
 	w.b = append(w.b, a.body...)

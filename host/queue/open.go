@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -241,18 +242,24 @@ func (q *Queue) giveBack(all []claim) {
 	}
 }
 
-// apart is the encoded blocks of a lease that do not go through the stream, for a node that was told of it; nil: there are none.
-func (q *Queue) apart(id lease.ID, nonce uint64) []byte {
+// apart is the encoded blocks of a lease that do not go through the stream, for a node that was told of it; nil: there are none. They are in
+// scratch where they go in one piece.
+func (q *Queue) apart(id lease.ID, nonce uint64, scratch []byte) []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	e := q.entries[id]
 	if e == nil || e.nonce != nonce || e.blocks == nil {
 		return nil
 	}
-	if e.encoded == nil {
-		e.encoded = encodeBlocks(e.blocks)
+	if e.encoded != nil {
+		return e.encoded
 	}
-	return e.encoded
+	b := appendBlocks(scratch[:0], e.blocks)
+	if pieces(len(b), q.piece) > 1 {
+		b = bytes.Clone(b)
+		e.encoded = b
+	}
+	return b
 }
 
 // blocks are those of such a lease for a node in this process.

@@ -269,7 +269,7 @@ func TestWhatIsLargerThanAMessageGoesInPieces(t *testing.T) {
 		t.Errorf("%d of %d items were granted", len(granted.Items), len(ask.Items))
 	}
 	r.queue.Done(1)
-	if r.queue.apart(1, 0) != nil {
+	if r.queue.apart(1, 0, nil) != nil {
 		t.Error("the items of a finished lease are kept")
 	}
 }
