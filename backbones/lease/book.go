@@ -215,7 +215,7 @@ func (b *Book) Next() (Lease, bool) {
 // cut cuts the next work off the listing, if there should be one.
 func (b *Book) cut() (*work, bool) {
 	nodes := b.fleet().nodes
-	for b.cutter.Items > 0 && b.offered < 8+4*nodes && b.bytes < MaxOpenBytes && len(b.loans) < MaxOpen {
+	for b.cutter.Items > 0 && (b.offered < 8+4*nodes || b.former.seeking) && b.bytes < MaxOpenBytes && len(b.loans) < MaxOpen {
 		size := b.nextSize()
 		if b.cutter.Items < size && b.cutter.Bytes < MaxBytes && !b.ended && b.mayWait(nodes) {
 			break

@@ -16,6 +16,8 @@ const maxHanded = 1 << 16
 type former struct {
 	handed map[uint64][]*handed
 	count  int
+	// seeking: a node waits for the commit of an item that the listing has not had yet. It is read ahead for that: the node may do nothing else.
+	seeking bool
 	// unseen: some of handed have not been looked for in what is offered.
 	unseen bool
 }
@@ -55,6 +57,7 @@ func (f *former) add(b *Book, h *handed) {
 	f.handed[h.key] = append(f.handed[h.key], h)
 	f.count++
 	f.unseen = true
+	f.seeking = f.seeking || h.outcome == nil
 }
 
 func (f *former) remove(h *handed) {
@@ -151,6 +154,7 @@ func (f *former) forget(b *Book, h *handed) {
 
 // sweep looks for entries in what is offered, and gives up those that come too late.
 func (f *former) sweep(b *Book) {
+	f.seeking = false
 	if f.count == 0 {
 		return
 	}
@@ -173,6 +177,8 @@ func (f *former) sweep(b *Book) {
 		case h.loan == nil && !h.gone && (listed || h.until <= b.now):
 			// The node is told when it asks.
 			h.gone, h.until = true, b.now+2*b.o.LeaseTime
+		default:
+			f.seeking = f.seeking || h.loan == nil && h.outcome == nil && !h.gone
 		}
 	})
 }
