@@ -25,9 +25,11 @@ type CoordinatorOptions struct {
 	// Rejoin is how long a coordinator that was started again (Generation above 1) waits for the nodes of the former one, so that they keep
 	// what they are on; 0: 5 s.
 	Rejoin time.Duration
-	// Gone is how long ago the former coordinator (Generation above 1) was last alive, if that is known. What it granted may be under way for a
-	// lease's time, and nothing is granted before.
+	// Gone is how long ago the former coordinator (Generation above 1) was last alive, if that is known. What it granted may be under way for
+	// GrantTime, and nothing is granted before.
 	Gone time.Duration
+	// GrantTime is how long after its question a node may use what it was granted; 0: a lease's time.
+	GrantTime time.Duration
 	// WatchAfter is how long Book and queue may differ in the number of open leases until the queue is made anew; 0: 30 s.
 	WatchAfter time.Duration
 	// Remaining is the number of items that the source has still to yield, if it is known; may be nil.
@@ -79,7 +81,7 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator {
 	}
 	var quiet time.Duration
 	if o.Generation > 1 {
-		quiet = max(o.LeaseTime-o.Gone, 0)
+		quiet = max(cmp.Or(o.GrantTime, o.LeaseTime)-o.Gone, 0)
 	}
 	return &Coordinator{
 		o: o, log: o.Policy.Log, kick: make(chan struct{}, 1), clock: ticks{time: o.Now, last: o.Now(), most: o.LeaseTime / 5},

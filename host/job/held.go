@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/lease"
@@ -62,23 +63,32 @@ func (p *Place) settle(ctx context.Context, o backbones.Outcomes, grant func(con
 	if held == nil {
 		return o, nil
 	}
-	granted, err := grant(ctx, held)
-	if err != nil {
-		return o, fmt.Errorf("asking for the commit of outputs: %w", err)
-	}
 	o.Done, o.Skipped, o.Failed = done, slices.Clone(o.Skipped), slices.Clone(o.Failed)
 	// What workers say of outputs that they did not find is about the folder aside.
 	o.Unwritten = backbones.Unwritten{}
 	refused := map[uint64]bool{}
-	mine, again := numbers(granted.Items), numbers(granted.Again)
-	each(held, func(n uint64) {
-		if !mine[n] {
-			refused[n] = true
-			p.hold.Drop(n)
-			return
+	for len(held) > 0 {
+		asked := time.Now()
+		granted, err := grant(ctx, held)
+		if err != nil {
+			return o, fmt.Errorf("asking for the commit of outputs: %w", err)
 		}
-		p.commit(&o, n, again[n])
-	})
+		mine, again := numbers(granted.Items), numbers(granted.Again)
+		var late []backbones.Span
+		each(held, func(n uint64) {
+			switch {
+			case !mine[n]:
+				refused[n] = true
+				p.hold.Drop(n)
+			case time.Since(asked) > grantTime:
+				// Another coordinator may have granted it to another node by now.
+				late = plus(late, n)
+			default:
+				p.commit(&o, n, again[n])
+			}
+		})
+		held = late
+	}
 	o.Attempts = slices.DeleteFunc(slices.Clone(o.Attempts), func(a backbones.Attempt) bool { return refused[a.Number] })
 	return o, nil
 }

@@ -26,6 +26,9 @@ import (
 // leaseTime is how long a node has a lease without a sign of life.
 const leaseTime = 30 * time.Second
 
+// grantTime is how long after its question a node uses what it was granted. A coordinator that is started again waits for as long.
+const grantTime = 5 * time.Second
+
 // errTakenOver ends a coordinator that another process has taken for dead.
 var errTakenOver = errors.New("another coordinator has taken the run over, because this one did not move for a long time; what this one has not recorded is done again there")
 
@@ -96,7 +99,8 @@ func (e *execution) lend(ctx context.Context, place *Place, items items, policy 
 		return nil, usage(err)
 	}
 	l.Coordinator = lease.NewCoordinator(lease.CoordinatorOptions{
-		Queue: l.queue, Generation: e.coordinator.Generation, LeaseTime: leaseTime, Remaining: items.remaining, Policy: policy,
+		Queue: l.queue, Generation: e.coordinator.Generation, LeaseTime: leaseTime, GrantTime: grantTime + time.Second,
+		Remaining: items.remaining, Policy: policy,
 	})
 	if err := l.queue.Serve(l.Coordinator); err != nil {
 		return nil, fmt.Errorf("opening the run to nodes: %w", err)

@@ -54,16 +54,14 @@ func TestFleet(t *testing.T) {
 	for _, kills := range []bool{false, true} {
 		t.Run(fmt.Sprintf("kills=%v", kills), func(t *testing.T) {
 			t.Parallel()
-			const items = 4000
+			const items = 3000
 			f := &fleetStorm{storm: newStorm(t, items)}
 			f.startCoordinator()
 			for range 3 {
 				f.startNode()
 			}
-			began := time.Now()
-			for round := 0; round < 10 && f.pass(100+f.rng.IntN(150)); round++ {
-				t.Logf("round %d after %v", round, time.Since(began))
-				if round%4 == 2 && f.restarted < 2 {
+			for round := 0; round < 7 && f.pass(100+f.rng.IntN(150)); round++ {
+				if round == 2 {
 					f.restarted++
 					f.coordinator.signal(syscall.SIGKILL)
 					f.coordinator.wait()
@@ -85,9 +83,7 @@ func TestFleet(t *testing.T) {
 				}
 				f.startNode()
 			}
-			t.Logf("rounds end after %v", time.Since(began))
 			r := f.coordinator.wait()
-			t.Logf("coordinator ended after %v", time.Since(began))
 			t.Logf("%d nodes killed, %d drained, %d coordinators killed, %d outputs came twice", f.killed, f.drained, f.restarted, f.seen.twice())
 			if r.code != 0 || r.Failed != 0 || r.Done+r.Skipped != items {
 				t.Errorf("exit code %d, done %d, skipped %d, failed %d of %d:\n%s", r.code, r.Done, r.Skipped, r.Failed, items, r.stderr)
