@@ -62,7 +62,7 @@ func (t tool) run(ctx context.Context, stdin string, args ...string) (stdout, st
 	out, errs := &limited{most: maxOutput}, &limited{most: maxOutput}
 	cmd.Stdout, cmd.Stderr = out, errs
 	err = cmd.Run()
-	stdout, stderr = out.String(), strings.TrimSpace(errs.String())
+	stdout, stderr = out.text.String(), strings.TrimSpace(errs.text.String())
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
@@ -79,13 +79,13 @@ func (t tool) run(ctx context.Context, stdin string, args ...string) (stdout, st
 
 // limited keeps the beginning of what is written.
 type limited struct {
-	bytes.Buffer
+	text bytes.Buffer
 	most int
 }
 
 func (l *limited) Write(p []byte) (int, error) {
-	if room := l.most - l.Len(); room > 0 {
-		_, _ = l.Buffer.Write(p[:min(len(p), room)])
+	if room := l.most - l.text.Len(); room > 0 {
+		_, _ = l.text.Write(p[:min(len(p), room)])
 	}
 	return len(p), nil
 }
