@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -22,6 +23,8 @@ type BookOptions struct {
 	Generation uint64
 	// LeaseTime is how long a lease lasts without a renewal.
 	LeaseTime time.Duration
+	// GrantTime is how long a node that was lost may still be at what it was granted; 0: LeaseTime.
+	GrantTime time.Duration
 	// Quiet is how long nothing is granted after the start: nodes that a former coordinator has granted something may still be at it.
 	Quiet time.Duration
 	// Remaining is the number of items that the source has still to yield, if it is known; may be nil.
@@ -102,6 +105,7 @@ type loan struct {
 // NewBook returns an empty Book.
 func NewBook(o BookOptions) *Book {
 	b := &Book{o: o, log: o.Log, loans: map[ID]*loan{}, lapsed: map[ID]*loan{}, members: map[string]*member{}}
+	b.o.GrantTime = cmp.Or(b.o.GrantTime, b.o.LeaseTime)
 	if b.log == nil {
 		b.log = hclog.NewNullLogger()
 	}

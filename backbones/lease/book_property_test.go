@@ -34,7 +34,10 @@ type world struct {
 	pids    int
 }
 
-const simulatedLease = 10 * time.Second
+const (
+	simulatedLease     = 10 * time.Second
+	simulatedGrantTime = 3 * time.Second
+)
 
 // simulated is a node.
 type simulated struct {
@@ -56,21 +59,32 @@ type simulatedHold struct {
 	pending []simulatedItem
 	until   time.Duration
 	ended   bool
-	// before is until when the lease lasted by what the former coordinator said.
-	before time.Duration
 }
 
-// simulatedGrant is a grant of a generation. A node that outlives its coordinator puts in place what it was granted, or asks again.
+// simulatedGrant is a grant of a generation. A node puts in place what it was granted until a time, and asks again for the rest. loose: its
+// node was lost since, or its coordinator.
 type simulatedGrant struct {
 	hold       *simulatedHold
 	generation uint64
+	until      time.Duration
+	loose      bool
 }
 
 func (g simulatedGrant) lives(w *world) bool {
-	if g.hold == nil || g.generation < w.generation && g.hold.before <= w.now {
+	if g.hold == nil || (g.loose || g.generation < w.generation) && g.until <= w.now {
 		return false
 	}
 	return g.hold.alive(w.now)
+}
+
+// loosen notes that a node was lost.
+func (w *world) loosen(n *simulated) {
+	for text, g := range w.granted {
+		if g.hold.node == n {
+			g.loose = true
+			w.granted[text] = g
+		}
+	}
 }
 
 type simulatedItem struct {
@@ -85,9 +99,9 @@ func (h *simulatedHold) alive(now time.Duration) bool {
 
 func (w *world) start(died time.Duration) {
 	w.generation++
-	options := BookOptions{Generation: w.generation, LeaseTime: simulatedLease}
+	options := BookOptions{Generation: w.generation, LeaseTime: simulatedLease, GrantTime: simulatedGrantTime}
 	if w.generation > 1 {
-		options.Quiet = died + simulatedLease
+		options.Quiet = died + simulatedGrantTime
 	}
 	w.book = NewBook(options)
 	w.book.At(w.now)
@@ -239,6 +253,7 @@ func (w *world) join(name string) *simulated {
 		if n.name == name {
 			// The name is another process's now.
 			n.cut, n.name = true, ""
+			w.loosen(n)
 		}
 	}
 	w.pids++
@@ -303,7 +318,7 @@ func (w *world) ask(h *simulatedHold) {
 		if before := w.granted[item.text]; before.hold != h && before.lives(w) {
 			w.t.Fatalf("%s was granted to %s, while the grant to %s lives", item.text, h.node.name, before.hold.node.name)
 		}
-		w.granted[item.text] = simulatedGrant{h, w.generation}
+		w.granted[item.text] = simulatedGrant{hold: h, generation: w.generation, until: w.now + simulatedGrantTime}
 		item.granted = true
 	}
 }
@@ -366,7 +381,7 @@ func (w *world) restart(after time.Duration) {
 	w.age(after)
 	for _, n := range w.nodes {
 		for _, h := range n.holds {
-			h.former, h.before = true, h.until
+			h.former = true
 		}
 	}
 	w.start(died)
@@ -414,6 +429,7 @@ func TestBookKeepsEveryItem(t *testing.T) {
 				w.pass(time.Duration(rapid.IntRange(0, 12).Draw(t, "seconds")) * time.Second)
 			case act == 16 && n != nil:
 				lost := rapid.Bool().Draw(t, "said nothing")
+				w.loosen(n)
 				n.dead, n.cut = !lost, lost
 				w.book.Left(n.name, lost)
 				w.see()

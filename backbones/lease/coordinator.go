@@ -22,9 +22,12 @@ type CoordinatorOptions struct {
 	Generation uint64
 	// LeaseTime is how long a lease lasts without a renewal; 0: 30 s.
 	LeaseTime time.Duration
-	// Rejoin is how long a coordinator that was started again (Generation above 1) waits for the nodes of the former one, so that they keep
-	// what they are on; 0: 5 s.
-	Rejoin time.Duration
+	// Rejoin is how long a coordinator that was started again (Generation above 1) waits at most for the nodes of the former one, so that they
+	// keep what they are on; 0: 5 s. Known: Expected is how many nodes those are, the coordinator's own included: it waits no more once as many are
+	// there and have said what they are on.
+	Rejoin   time.Duration
+	Known    bool
+	Expected int
 	// Gone is how long ago the former coordinator (Generation above 1) was last alive, if that is known. What it granted may be under way for
 	// GrantTime, and nothing is granted before.
 	Gone time.Duration
@@ -62,8 +65,8 @@ type Coordinator struct {
 	outcomes []backbones.Outcomes
 	// failed is why the coordinator's own node cannot work.
 	failed error
-	// moved is when a node last said something.
-	moved time.Duration
+	// moved is when a node last said something, joined when one last joined.
+	moved, joined time.Duration
 }
 
 var (
@@ -85,7 +88,7 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator {
 	}
 	return &Coordinator{
 		o: o, log: o.Policy.Log, kick: make(chan struct{}, 1), clock: ticks{time: o.Now, last: o.Now(), most: o.LeaseTime / 5},
-		book: NewBook(BookOptions{Generation: o.Generation, LeaseTime: o.LeaseTime, Quiet: quiet, Remaining: o.Remaining, Log: o.Policy.Log}),
+		book: NewBook(BookOptions{Generation: o.Generation, LeaseTime: o.LeaseTime, GrantTime: o.GrantTime, Quiet: quiet, Remaining: o.Remaining, Log: o.Policy.Log}),
 	}
 }
 
@@ -149,7 +152,7 @@ func (c *Coordinator) Grant(a Ask) (answer Granted) {
 
 // Joined implements Desk.
 func (c *Coordinator) Joined(node Node) {
-	c.at(func() { c.book.Joined(node); c.heard(node.Name) })
+	c.at(func() { c.book.Joined(node); c.heard(node.Name); c.joined = c.book.now })
 	c.wake()
 }
 
@@ -240,6 +243,25 @@ type loop struct {
 	// told is when the last warning about a run that stands still was, by the clock.
 	told time.Duration
 	wait time.Duration
+	// opened: leases are published. began is when the loop did.
+	opened bool
+	began  time.Duration
+}
+
+// saidTime is how long a node that has joined takes to say what it is on.
+const saidTime = 2 * lingering
+
+// open reports whether leases are published: not while the nodes of a former coordinator are still to say what they are on.
+func (l *loop) open() bool {
+	if l.opened {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.clock.now()
+	all := l.o.Known && l.book.fleet().nodes >= l.o.Expected && (l.o.Expected == 0 || now >= l.joined+saidTime)
+	l.opened = all || now >= l.began+l.o.Rejoin
+	return l.opened
 }
 
 func (l *loop) run(ctx context.Context) {
@@ -248,7 +270,8 @@ func (l *loop) run(ctx context.Context) {
 	defer clock.Stop()
 	drain := l.o.Policy.Drain
 	var grace <-chan time.Time
-	began := l.now()
+	l.opened = l.o.Generation <= 1
+	l.began = l.now()
 	for {
 		l.takeOutcomes()
 		if l.done() {
@@ -256,7 +279,7 @@ func (l *loop) run(ctx context.Context) {
 		}
 		blocks := l.blocks
 		full := l.outbox.Full()
-		if l.stop == nil && !full && (l.o.Generation <= 1 || l.now()-began >= l.o.Rejoin) {
+		if l.stop == nil && !full && l.open() {
 			l.publish()
 		}
 		if l.ended || l.stop != nil || full || !l.wants() {

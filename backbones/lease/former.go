@@ -384,6 +384,15 @@ func (f *former) grant(b *Book, m *member, a Ask) (answer Granted) {
 	return answer
 }
 
+// lost forgets what a node is on that the listing has not had. Should the node come back, it says so again.
+func (f *former) lost(m *member) {
+	f.each(func(h *handed) {
+		if h.node == m && h.outcome == nil && h.loan == nil && !h.gone {
+			f.remove(h)
+		}
+	})
+}
+
 // left ends the entries of a node that has said goodbye.
 func (f *former) left(b *Book, m *member) {
 	f.each(func(h *handed) {

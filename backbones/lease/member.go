@@ -73,7 +73,8 @@ func (b *Book) Joined(node Node) {
 	b.fleetNow.counted = false
 }
 
-// Left says that a node has gone, with a goodbye or without one. What a lost one has stays its own until it lapses: it may come back.
+// Left says that a node has gone, with a goodbye or without one. What a lost one has is lent again: at once what was not granted to it, the rest as
+// soon as its grants are over. It may come back, and then goes on with what nobody has claimed.
 func (b *Book) Left(name string, lost bool) {
 	m := b.members[name]
 	if m == nil {
@@ -82,6 +83,14 @@ func (b *Book) Left(name string, lost bool) {
 	m.lost, m.gone, m.busy = lost, true, 0
 	b.fleetNow.counted = false
 	if lost {
+		for _, l := range b.loansOf(m) {
+			if l.granted == nil {
+				b.lapse(l)
+			} else {
+				l.until = min(l.until, b.now+b.o.GrantTime)
+			}
+		}
+		b.former.lost(m)
 		return
 	}
 	for _, l := range b.loansOf(m) {

@@ -27,7 +27,7 @@ import (
 const leaseTime = 30 * time.Second
 
 // grantTime is how long after its question a node uses what it was granted. A coordinator that is started again waits for as long.
-const grantTime = 5 * time.Second
+const grantTime = 2 * time.Second
 
 // errTakenOver ends a coordinator that another process has taken for dead.
 var errTakenOver = errors.New("another coordinator has taken the run over, because this one did not move for a long time; what this one has not recorded is done again there")

@@ -20,7 +20,7 @@ const (
 	beatEvery = time.Minute
 	lostAfter = 3*beatEvery + 30*time.Second
 	// goneAfter is how long a node may be without a connection where the server tells.
-	goneAfter = 5 * time.Second
+	goneAfter = 2 * time.Second
 	// requestRate and requestBurst bound what one node may ask for, in requests a second.
 	requestRate  = 5_000
 	requestBurst = 10_000
