@@ -132,6 +132,13 @@ func (c *Coordinator) Fail(err error) {
 	c.wake()
 }
 
+// Settled reports whether nothing of what was lent or granted is under way, here or by a former coordinator.
+func (c *Coordinator) Settled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.book.Lent() == 0 && c.clock.now() >= c.book.o.Quiet
+}
+
 // Claim implements Desk.
 func (c *Coordinator) Claim(claim Claim) (answer Claimed) {
 	c.at(func() { answer = c.book.Claim(claim); c.heard(claim.Node) })

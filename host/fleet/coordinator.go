@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,17 +46,31 @@ type Coordinator struct {
 	file    *os.File
 	earlier Contact
 	contact Contact
+	began   time.Time
+	before  Before
+	settled bool
 	lost    chan struct{}
 	stop    chan struct{}
 	stopped sync.WaitGroup
 }
 
+// Before is what the folder tells of the coordinator before this one.
+type Before struct {
+	// Known: there was one, and it has left word. Settled: nothing of what it had lent or granted is under way.
+	Known, Settled bool
+	// Nodes is the number of machines that worked for it, its own not counted.
+	Nodes int
+	// Gone is how long ago, at least, it was alive.
+	Gone time.Duration
+}
+
 // A file "generation-N" is the coordinator's. It is made by link(2), which one process alone can do, also on network file systems. So whoever
 // finds the coordinator of generation N dead makes the file of N+1, and only one can. A coordinator that was taken for dead sees that there
-// is a next one, and ends. The file begins with a state and a count that grows with each heartbeat; the owner follows as JSON.
+// is a next one, and ends. The file begins with a state and a count that grows with each heartbeat; the number of nodes and the owner, as JSON, follow.
 const (
 	generationPrefix = "generation-"
 	beatAt           = 8
+	nodesAt          = 12
 	ownerAt          = 16
 )
 
@@ -65,6 +80,7 @@ var generationName = regexp.MustCompile(`^` + generationPrefix + `([0-9]+)$`)
 var (
 	working = []byte("kgzworks")
 	closed  = []byte("kgzended")
+	settled = []byte("kgzquiet")
 )
 
 // Take makes this process the coordinator of the run in a folder, which it makes if necessary. It refuses that while another one works.
@@ -78,7 +94,7 @@ func Take(ctx context.Context, runDir string, o Options) (_ *Coordinator, err er
 	}
 	c := &Coordinator{
 		dir: path(runDir), options: o, holder: o.Owner.Here(), lost: make(chan struct{}), stop: make(chan struct{}),
-		made: errors.Is(missing, fs.ErrNotExist),
+		made: errors.Is(missing, fs.ErrNotExist), began: time.Now(),
 	}
 	c.holder.PID = os.Getpid()
 	if err := os.Mkdir(c.dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -190,6 +206,7 @@ type sighting struct {
 	state string
 	owner outputs.Owner
 	beat  string
+	nodes uint32
 	at    time.Time
 }
 
@@ -211,9 +228,24 @@ func (c *Coordinator) see(n uint64) (s sighting, file *os.File, err error) {
 	s.at = info.ModTime()
 	if len(data) >= ownerAt {
 		s.state, s.beat = string(data[:beatAt]), string(data[beatAt:ownerAt])
+		s.nodes = binary.BigEndian.Uint32(data[nodesAt:])
 		_ = json.Unmarshal(data[ownerAt:], &s.owner)
 	}
 	return s, file, nil
+}
+
+// leaves keeps what a coordinator that is gone has left.
+func (c *Coordinator) leaves(s sighting) {
+	own, err := c.file.Stat()
+	if err != nil || s.state == "" {
+		return
+	}
+	// Both times are the file system's.
+	gone := own.ModTime().Sub(s.at) + time.Since(c.began)
+	if s.state == string(working) {
+		gone -= c.options.Beat
+	}
+	c.before = Before{Known: true, Settled: s.state == string(settled), Nodes: int(s.nodes), Gone: max(gone, 0)}
 }
 
 // gone returns nil once the coordinator of a generation does not work any more, and otherwise why it may not be replaced.
@@ -230,8 +262,9 @@ func (c *Coordinator) gone(ctx context.Context, n uint64) error {
 		}
 		lockErr := filelock.TryLockShared(file)
 		_ = file.Close()
+		c.leaves(s)
 		switch {
-		case s.state == string(closed):
+		case s.state == string(closed), s.state == string(settled):
 			return nil
 		case errors.Is(lockErr, filelock.ErrHeld):
 			return atWork(s.owner)
@@ -267,7 +300,7 @@ func atWork(o outputs.Owner) error {
 func (c *Coordinator) beat() {
 	ticker := time.NewTicker(c.options.Beat)
 	defer ticker.Stop()
-	var n [ownerAt - beatAt]byte
+	var n [nodesAt - beatAt]byte
 	for {
 		select {
 		case <-c.stop:
@@ -288,6 +321,18 @@ func (c *Coordinator) beat() {
 	}
 }
 
+// Before is what the coordinator before this one has left.
+func (c *Coordinator) Before() Before { return c.before }
+
+// Nodes notes how many machines work for this coordinator, its own not counted, for the case that it dies.
+func (c *Coordinator) Nodes(n int) {
+	// Without it, the next coordinator waits some seconds longer.
+	_, _ = c.file.WriteAt(binary.BigEndian.AppendUint32(nil, uint32(n)), nodesAt) //nolint:gosec // at most queue.MaxNodes
+}
+
+// Settle notes that nothing of what this coordinator has lent or granted is under way any more, so that the next one need not wait for it.
+func (c *Coordinator) Settle() { c.settled = true }
+
 // Lost is closed when another process has become the coordinator, because this one did not move for a long time.
 func (c *Coordinator) Lost() <-chan struct{} { return c.lost }
 
@@ -304,7 +349,11 @@ func (c *Coordinator) Close(ended bool) error {
 			err = c.write(c.contact)
 		}
 	}
-	_, writeErr := c.file.WriteAt(closed, 0)
+	state := closed
+	if c.settled {
+		state = settled
+	}
+	_, writeErr := c.file.WriteAt(state, 0)
 	return errors.Join(err, writeErr, c.file.Close())
 }
 

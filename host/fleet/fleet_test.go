@@ -203,3 +203,36 @@ func TestARunThatNeverBeganLeavesNothing(t *testing.T) {
 		t.Errorf("the folder is left: %v", err)
 	}
 }
+
+// TestWhatACoordinatorLeaves: the next one learns whom it has to wait for.
+func TestWhatACoordinatorLeaves(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	first := take(t, dir)
+	if b := first.Before(); b.Known {
+		t.Errorf("the first one follows %+v", b)
+	}
+	first.Nodes(300)
+	die(t, first)
+	second := take(t, dir)
+	if b := second.Before(); !b.Known || b.Settled || b.Nodes != 300 || b.Gone > time.Minute {
+		t.Errorf("a killed one has left %+v", b)
+	}
+	if err := second.Close(true); err != nil {
+		t.Fatal(err)
+	}
+	third := take(t, dir)
+	if b := third.Before(); !b.Known || b.Settled || b.Nodes != 0 {
+		t.Errorf("one that ended has left %+v", b)
+	}
+	third.Settle()
+	if err := third.Close(true); err != nil {
+		t.Fatal(err)
+	}
+	fourth := take(t, dir)
+	if b := fourth.Before(); !b.Settled {
+		t.Errorf("one that ended with nothing under way has left %+v", b)
+	}
+	if err := fourth.Close(true); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -62,11 +62,37 @@ type lent struct {
 	dial   queue.Join
 	// policy is that of a node, Drain included.
 	policy backbones.Policy
+
+	mu sync.Mutex
+	// others are the nodes that are there, without this process's own.
+	others map[string]bool
+}
+
+// Joined implements lease.Desk.
+func (l *lent) Joined(n lease.Node) {
+	if host, _ := os.Hostname(); n.PID != os.Getpid() || n.Host != host {
+		l.note(func() { l.others[n.Name] = true })
+	}
+	l.Coordinator.Joined(n)
+}
+
+// Left implements lease.Desk.
+func (l *lent) Left(name string, lost bool) {
+	l.note(func() { delete(l.others, name) })
+	l.Coordinator.Left(name, lost)
+}
+
+// note has the next coordinator know how many nodes there are.
+func (l *lent) note(change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change()
+	l.e.coordinator.Nodes(len(l.others))
 }
 
 // lend opens the run to nodes, and says how they join.
 func (e *execution) lend(ctx context.Context, place *Place, items items, policy backbones.Policy) (_ *lent, err error) {
-	l := &lent{e: e, place: place, policy: policy}
+	l := &lent{e: e, place: place, policy: policy, others: map[string]bool{}}
 	defer func() {
 		if err != nil {
 			l.close()
@@ -98,11 +124,17 @@ func (e *execution) lend(ctx context.Context, place *Place, items items, policy 
 	if err != nil {
 		return nil, usage(err)
 	}
+	before, expected := e.coordinator.Before(), 0
+	if before.Settled {
+		before.Gone = leaseTime
+	} else if expected = before.Nodes; expected > 0 && !e.spec.Idle {
+		expected++
+	}
 	l.Coordinator = lease.NewCoordinator(lease.CoordinatorOptions{
 		Queue: l.queue, Generation: e.coordinator.Generation, LeaseTime: leaseTime, GrantTime: grantTime + time.Second,
-		Remaining: items.remaining, Policy: policy,
+		Remaining: items.remaining, Policy: policy, Known: before.Known, Expected: expected, Gone: before.Gone,
 	})
-	if err := l.queue.Serve(l.Coordinator); err != nil {
+	if err := l.queue.Serve(l); err != nil {
 		return nil, fmt.Errorf("opening the run to nodes: %w", err)
 	}
 	if err := e.coordinator.Announce(contact); err != nil {
@@ -291,6 +323,9 @@ func (l *lent) Run(ctx context.Context, src backbones.Source, sink backbones.Sin
 	}
 	own.Go(func() { l.watch(ctx, cancel) })
 	err := l.Coordinator.Run(ctx, src, sink)
+	if l.Settled() {
+		l.e.coordinator.Settle()
+	}
 	l.noteNodes()
 	if errors.Is(context.Cause(ctx), errTakenOver) {
 		err = errTakenOver

@@ -1,0 +1,119 @@
+package lease
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// What a node has whose connection has ended is lent again at once. Only what it was granted waits, for the time of a grant.
+func TestItemsOfALostNodeAreLentAtOnce(t *testing.T) {
+	b := NewBook(BookOptions{Generation: 1, LeaseTime: 30 * time.Second, GrantTime: 3 * time.Second})
+	b.Joined(Node{Name: "a", PID: 1, Workers: 2})
+	if err := b.Add(block(0, 8, 0)); err != nil {
+		t.Fatal(err)
+	}
+	b.End()
+	granted, items := take(t, b, "a")
+	free, freeItems := take(t, b, "a")
+	if g := b.Grant(Ask{Node: "a", Held: granted, Items: items}); !slices.Equal(g.Items, items) {
+		t.Fatalf("granted %v", g)
+	}
+	b.Joined(Node{Name: "b", PID: 2, Workers: 2})
+	b.Left("a", true)
+	next, again := take(t, b, "b")
+	if !slices.Equal(again, freeItems) || next.ID == free.ID {
+		t.Errorf("lent at once: %v, want %v", again, freeItems)
+	}
+	if g := b.Grant(Ask{Node: "b", Held: next, Items: again}); !slices.Equal(g.Items, again) {
+		t.Errorf("granted %v", g)
+	}
+	report(b, "b", next, done(again...))
+	for l, ok := b.Next(); ok; l, ok = b.Next() {
+		other := Held{Generation: 1, ID: l.ID, Epoch: 1}
+		b.Claim(Claim{Node: "b", Held: other})
+		for _, block := range l.Blocks {
+			if block.First == items[0].First {
+				t.Fatal("what the lost node may be putting in place is offered")
+			}
+			report(b, "b", other, done(backbones.Span{First: block.First, Count: block.Count}))
+		}
+	}
+	b.At(3 * time.Second)
+	held, last := take(t, b, "b")
+	if !slices.Equal(last, items) {
+		t.Errorf("lent after the time of a grant: %v, want %v", last, items)
+	}
+	if g := b.Grant(Ask{Node: "b", Held: held, Items: last}); !slices.Equal(g.Items, last) || !slices.Equal(g.Again, last) {
+		t.Errorf("granted %+v", g)
+	}
+	if g := b.Grant(Ask{Node: "a", Held: granted, Items: items}); len(g.Items) > 0 {
+		t.Errorf("the lost node was granted %v as well", g.Items)
+	}
+	report(b, "b", held, done(last...))
+	if !b.Finished() {
+		t.Error("it is not finished")
+	}
+}
+
+// A node that comes back before anybody has claimed its items goes on with them.
+func TestALostNodeThatComesBackKeepsItsItems(t *testing.T) {
+	b := lent(t, 1, "a")
+	held, items := take(t, b, "a")
+	b.Left("a", true)
+	b.Joined(Node{Name: "a", PID: 1, Workers: 2})
+	if answer := report(b, "a", held, backbones.Outcomes{}); !slices.Contains(answer.Renewed, held) {
+		t.Errorf("it was told %+v", answer)
+	}
+	report(b, "a", held, done(items...))
+	if !b.Finished() {
+		t.Error("it is not finished")
+	}
+}
+
+// A coordinator that was started again publishes as soon as the nodes that there were have said what they are on, and waits for none if there
+// were none.
+func TestAnotherCoordinatorWaitsForNodesThatThereWere(t *testing.T) {
+	const rejoin = 5 * time.Second
+	for _, tt := range []struct {
+		name          string
+		o             CoordinatorOptions
+		joins         []time.Duration
+		want, unquiet time.Duration
+	}{
+		{name: "the first one", o: CoordinatorOptions{Generation: 1}},
+		{name: "nothing is known", o: CoordinatorOptions{Generation: 2}, want: rejoin, unquiet: 3 * time.Second},
+		{name: "there were none", o: CoordinatorOptions{Generation: 2, Known: true, Gone: time.Hour}},
+		{
+			name: "all come", o: CoordinatorOptions{Generation: 2, Known: true, Expected: 2, Gone: time.Second},
+			joins: []time.Duration{0, time.Second}, want: time.Second + saidTime, unquiet: 2 * time.Second,
+		},
+		{
+			name: "one does not come", o: CoordinatorOptions{Generation: 2, Known: true, Expected: 2},
+			joins: []time.Duration{time.Second}, want: rejoin, unquiet: 3 * time.Second,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			began := time.Now()
+			now := began
+			tt.o.Now, tt.o.GrantTime, tt.o.Rejoin = func() time.Time { return now }, 3*time.Second, rejoin
+			c := NewCoordinator(tt.o)
+			l := &loop{Coordinator: c, opened: tt.o.Generation <= 1}
+			for at := time.Duration(0); !l.open(); at += 50 * time.Millisecond {
+				now = began.Add(at)
+				if len(tt.joins) > 0 && at >= tt.joins[0] {
+					c.book.Joined(Node{Name: tt.joins[0].String(), PID: 1, Workers: 1})
+					c.joined, tt.joins = at, tt.joins[1:]
+				}
+			}
+			if got := now.Sub(began); got < tt.want || got > tt.want+100*time.Millisecond {
+				t.Errorf("it publishes after %v, want %v", got, tt.want)
+			}
+			if c.book.o.Quiet != tt.unquiet {
+				t.Errorf("it grants after %v, want %v", c.book.o.Quiet, tt.unquiet)
+			}
+		})
+	}
+}
