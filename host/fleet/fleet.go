@@ -3,6 +3,7 @@
 package fleet
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -101,7 +102,7 @@ func (c *Coordinator) keep(name string, next func(earlier []byte) ([]byte, error
 		return nil, fmt.Errorf("reading what an earlier coordinator kept: %w", err)
 	}
 	data, err := next(earlier)
-	if err != nil || string(data) == string(earlier) {
+	if err != nil || bytes.Equal(data, earlier) {
 		return data, err
 	}
 	if err := atomicfile.Write(file, data, secret); err != nil {

@@ -1,6 +1,8 @@
 package job
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,7 +25,7 @@ func lookAt(path string) inputFolder {
 	}
 	defer func() { _ = dir.Close() }()
 	entries, err := dir.ReadDir(sampled)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return f
 	}
 	for _, e := range entries {
@@ -66,7 +68,7 @@ const (
 )
 
 // check says which folder of the run this machine does not see; nil: it sees all.
-func (f folders) check() error {
+func (f folders) check(ctx context.Context) error {
 	hint := "mount it there, from where the coordinator has it; or set shared storage up, because nodes read inputs and write outputs themselves"
 	for _, in := range f.Inputs {
 		if err := in.seen(); err != nil {
@@ -83,7 +85,11 @@ func (f folders) check() error {
 		if time.Now().After(until) {
 			return exitcode.Usagef("the run's output folder %s is another one on this machine: it does not have %s, which the coordinator on %s has made; hint: %s", f.Output, f.Mark, f.Owner.Host, hint)
 		}
-		time.Sleep(markEvery)
+		select {
+		case <-time.After(markEvery):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 	return nil
 }

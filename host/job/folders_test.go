@@ -41,10 +41,10 @@ func TestANodeLooksForTheInputs(t *testing.T) {
 		t.Error(err)
 	}
 	f := folders{Inputs: []inputFolder{seen}}
-	if err := f.check(); exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "hint: mount it there") {
+	if err := f.check(t.Context()); exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "hint: mount it there") {
 		t.Error(err)
 	}
-	if err := (folders{}).check(); err != nil {
+	if err := (folders{}).check(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

@@ -189,7 +189,7 @@ func (p *Program) newNode(ctx context.Context, o WorkOptions, session *queue.Ses
 	if err := os.Chdir(work); err != nil {
 		return n, exitcode.Usagef("this machine does not have the run's working folder: %w; hint: start the run in a folder that all machines have", err)
 	}
-	if err := w.Folders.check(); err != nil {
+	if err := w.Folders.check(ctx); err != nil {
 		return n, err
 	}
 	s, err := p.nodePlugin(o, w)

@@ -87,13 +87,14 @@ func (h *Hold) aside(own string, number uint64, line []byte) (_ []byte, changed 
 		return line, false, nil
 	}
 	dir := h.dir(own, number)
-	if dir.Check(out) != nil {
+	if fits := dir.Check(out) == nil; !fits {
 		// The worker refuses such outputs with the same words.
 		return line, false, nil
 	}
-	text, err := withPaths(line, dir, out)
-	if err != nil {
-		return line, false, nil //nolint:nilerr // A damaged item is the worker's to refuse.
+	text, ok := withPaths(line, dir, out)
+	if !ok {
+		// A damaged item is the worker's to refuse.
+		return line, false, nil
 	}
 	h.mu.Lock()
 	_, again := h.items[number]
@@ -238,9 +239,9 @@ func pathOf(value []byte) string {
 	return path
 }
 
-// withPaths returns an item with the paths that its outputs have in a folder.
-func withPaths(item []byte, dir *staging.Dir, out staging.Outputs) ([]byte, error) {
-	return rewritten(item, func(key, value []byte) ([]byte, error) {
+// withPaths returns an item with the paths that its outputs have in a folder; false: its JSON is damaged.
+func withPaths(item []byte, dir *staging.Dir, out staging.Outputs) ([]byte, bool) {
+	text, err := rewritten(item, func(key, value []byte) ([]byte, error) {
 		path := ""
 		if isOutput(key) {
 			path = pathOf(value)
@@ -260,6 +261,7 @@ func withPaths(item []byte, dir *staging.Dir, out staging.Outputs) ([]byte, erro
 			return value, nil
 		})
 	})
+	return text, err == nil
 }
 
 // rewritten returns an object whose values a function has changed.

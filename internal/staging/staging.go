@@ -345,7 +345,7 @@ func (d *Dir) moveEntry(name string, out Outputs) error {
 	if err == nil {
 		return nil
 	}
-	if d.fresh && errors.Is(err, fs.ErrExist) && !(isFolder(to) && isFolder(from)) {
+	if d.fresh && errors.Is(err, fs.ErrExist) && (!isFolder(to) || !isFolder(from)) {
 		return &AppearedError{to}
 	}
 	if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.EXDEV) ||
