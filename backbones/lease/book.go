@@ -98,8 +98,9 @@ type loan struct {
 	// todo is the number of items that the node had to do.
 	todo  int
 	until time.Duration
-	// granted has the items whose commit was granted; nil: none.
+	// granted has the items whose commit was granted, the last of them at asked; nil: none.
 	granted set
+	asked   time.Duration
 }
 
 // NewBook returns an empty Book.

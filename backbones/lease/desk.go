@@ -252,6 +252,7 @@ func (b *Book) Grant(a Ask) (answer Granted) {
 				w.stale.runs(first, count, true, func(first, count int) { answer.Again = w.spans(answer.Again, first, count) })
 			}
 			l.granted.add(first, count)
+			l.asked = b.now
 		})
 	})
 	return answer

@@ -21,6 +21,7 @@ func TestItemsOfALostNodeAreLentAtOnce(t *testing.T) {
 	if g := b.Grant(Ask{Node: "a", Held: granted, Items: items}); !slices.Equal(g.Items, items) {
 		t.Fatalf("granted %v", g)
 	}
+	b.At(time.Second)
 	b.Joined(Node{Name: "b", PID: 2, Workers: 2})
 	b.Left("a", true)
 	next, again := take(t, b, "b")

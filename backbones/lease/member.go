@@ -84,10 +84,8 @@ func (b *Book) Left(name string, lost bool) {
 	b.fleetNow.counted = false
 	if lost {
 		for _, l := range b.loansOf(m) {
-			if l.granted == nil {
+			if l.until = min(l.until, l.asked+b.o.GrantTime); l.granted == nil || l.until <= b.now {
 				b.lapse(l)
-			} else {
-				l.until = min(l.until, b.now+b.o.GrantTime)
 			}
 		}
 		b.former.lost(m)
