@@ -214,10 +214,15 @@ func (p *Puller) joined(generation uint64) {
 	}
 	p.generation = generation
 	for _, h := range p.holds {
-		if h.held.Generation < generation && !h.former {
-			p.outlive(h)
+		if h.held.Generation < generation {
+			// Each new coordinator must hear it.
+			h.announced = false
+			if !h.former {
+				p.outlive(h)
+			}
 		}
 	}
+	wake(p.reports)
 }
 
 // outlive keeps what the backbone has of a lease whose generation has ended. The rest will be lent anew.

@@ -215,6 +215,13 @@ func (l *lent) openRemote(ctx context.Context, o queue.Options, contact *fleet.C
 	contact.URLs, contact.Named = []string{url}, true
 	o.Token = secret.Token
 	l.dial.Addresses = func() ([]queue.Address, error) { return []queue.Address{address}, nil }
+	o.Connection = func(lost error) {
+		if lost != nil {
+			l.e.Log.Warn("the connection to the server is lost: nodes finish what they have, and the run goes on when the server is back", "server", url, "error", lost)
+			return
+		}
+		l.e.Log.Info("the server is back", "server", url)
+	}
 	l.queue, err = queue.OpenRemote(ctx, address, o)
 	return err
 }

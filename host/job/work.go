@@ -313,7 +313,7 @@ func (t *tally) add(o *backbones.Outcomes) {
 func (p *Program) pull(ctx context.Context, n node, session *queue.Session, o WorkOptions) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	go n.watch(ctx, session, cancel)
+	go n.watch(ctx, session, o.Reconnect, cancel)
 	var t tally
 	err := n.pull(ctx, session, lease.PullerOptions{
 		IdleExit: o.IdleExit,
@@ -349,14 +349,25 @@ func (*anotherRunError) Error() string {
 }
 
 // watch ends the node if a coordinator that was started again does something else.
-func (n node) watch(ctx context.Context, session *queue.Session, cancel context.CancelCauseFunc) {
+func (n node) watch(ctx context.Context, session *queue.Session, reconnect time.Duration, cancel context.CancelCauseFunc) {
 	generation := session.Generation()
 	before, err := readWelcome(session.Welcome())
 	if err != nil {
 		return
 	}
+	var told bool
+	var silent <-chan time.Time
 	for {
 		connected, changed := session.Connected()
+		switch {
+		case connected:
+			if silent = nil; told {
+				told = false
+				n.place.Log.Info("the run's coordinator answers again")
+			}
+		case silent == nil:
+			silent = time.After(silentAfter)
+		}
 		if now := session.Generation(); connected && now != generation {
 			generation = now
 			if later, err := readWelcome(session.Welcome()); err != nil || before.another(later) {
@@ -367,8 +378,15 @@ func (n node) watch(ctx context.Context, session *queue.Session, cancel context.
 		}
 		select {
 		case <-changed:
+		case <-silent:
+			told = true
+			n.place.Log.Warn("the run's coordinator does not answer: this machine finishes what it has, and looks for the coordinator", "at most", reconnect)
+			silent = make(chan time.Time)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
+
+// silentAfter is how long a node looks for its coordinator until it says so.
+const silentAfter = 2 * time.Second

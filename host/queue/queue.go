@@ -49,6 +49,8 @@ type Options struct {
 	Welcome []byte
 	// Admit may refuse a node; its error is the node's message. nil: all are taken. It must not block.
 	Admit func(Hello) error
+	// Connection is told when the connection to a team's server is lost, and why, and, with nil, when there is one again; nil: nobody is.
+	Connection func(lost error)
 }
 
 // entry is a lease that is published and not done.

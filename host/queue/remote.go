@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -16,6 +17,8 @@ const (
 	minMinor   = 10
 )
 
+var errDisconnected = errors.New("the server has closed the connection")
+
 // OpenRemote makes a run's queue in a team's server. The error is a Refused where something is wrong with it.
 func OpenRemote(ctx context.Context, a Address, o Options) (*Queue, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -26,6 +29,13 @@ func OpenRemote(ctx context.Context, a Address, o Options) (*Queue, error) {
 			cancel(err)
 		}
 	}))
+	if told := o.Connection; told != nil {
+		options = append(options, nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
+			if !nc.IsClosed() {
+				told(cmp.Or(err, errDisconnected))
+			}
+		}), nats.ReconnectHandler(func(*nats.Conn) { told(nil) }))
+	}
 	nc, err := connect(ctx, a, userDesk, o.Token, options...)
 	if err != nil {
 		return nil, err
