@@ -352,7 +352,7 @@ func (e *execution) again() string {
 	switch {
 	case e.ledger == nil && !own:
 		return ""
-	case own && !retry:
+	case own && !retry && e.Flags.RunDir == "":
 		return terminal.Command(words)
 	}
 	flag := "--resume"

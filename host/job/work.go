@@ -333,12 +333,24 @@ func (p *Program) pull(ctx context.Context, n node, session *queue.Session, o Wo
 	case err == nil, queue.Is(err, queue.Ended):
 		p.Log.Info("the run needs this machine no more", figures...)
 		return nil
+	case errors.Is(err, backbones.ErrDrained) && !isClosed(o.Drain):
+		p.Log.Info("the run was interrupted at its coordinator", figures...)
+		return nil
 	case errors.Is(err, backbones.ErrDrained), ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)):
 		p.Log.Info("left the run", figures...)
 		return exitcode.With(exitcode.Interrupted, errors.New("interrupted: what was not begun goes to the run's other machines"))
 	}
 	p.Log.Info("left the run", figures...)
 	return err
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // anotherRunError ends a node whose coordinator was started again with another command.

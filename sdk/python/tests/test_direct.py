@@ -344,7 +344,10 @@ def test_an_output_on_another_page_is_not_whole(here):
 def test_a_task_says_how_its_outputs_are_written():
     with Host(FAILS) as host:
         direct = {name: "direct" in host.task(name).capabilities for name in ("Tries", "Staged", "StagedByAttribute", "Lists")}
+        wanted = [name for name in direct if "wants_direct" in host.task(name).capabilities]
     assert direct == {"Tries": True, "Staged": False, "StagedByAttribute": False, "Lists": True}
+    # What is so without a word is not the author's.
+    assert wanted == []
     with pytest.raises(ValueError, match="outputs must be 'direct' or 'staged', not 'aside'"):
         Template(object, {}, lambda template: None, "aside")
 
