@@ -99,7 +99,7 @@ func (p *Puller) need() int {
 		items += h.pack.count
 		known++
 	}
-	want := p.o.Workers * p.each1()
+	want := max(p.o.Workers*p.each1(), p.o.Least)
 	if p.over || have >= want || len(p.holds) >= maxHolds || bytes >= maxHeldBytes || p.untold >= maxUntold {
 		return 0
 	}

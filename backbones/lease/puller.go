@@ -17,6 +17,11 @@ type PullerOptions struct {
 	Session Session
 	// Workers is the number of workers that the node's backbone can have.
 	Workers int
+	// Least is how many items the node should have at least: what fills the batches of its backbone.
+	Least int
+	// Pause is for a backbone that puts items together: when nothing more has come for this long, it gets an empty block, and waits no more for a
+	// batch to be full; 0: never. The source does not end before all items have their outcome.
+	Pause time.Duration
 	// Prepare changes a block before the backbone gets it: outputs go aside. It must keep numbers and counts; nil: nothing is changed. The coordinator
 	// names items as they were before.
 	Prepare func(backbones.Block) (backbones.Block, error)
@@ -42,6 +47,8 @@ type Puller struct {
 	stopped signal
 	// The channels wake what waits for a change: the source, who pulls, who reports, who watches the ends of leases.
 	source, pulls, reports, fences, told chan struct{}
+	// open: the backbone has got items since the last empty block. Next alone uses it.
+	open bool
 	// settling are outcomes on their way through Settle.
 	settling chan task
 	cancel   context.CancelCauseFunc
@@ -212,10 +219,17 @@ func wake(c chan struct{}) {
 
 // Next implements backbones.Source.
 func (p *Puller) Next(ctx context.Context) (backbones.Block, error) {
+	var late <-chan time.Time
+	if p.o.Pause > 0 && p.open {
+		timer := time.NewTimer(p.o.Pause)
+		defer timer.Stop()
+		late = timer.C
+	}
 	for {
 		b, ok, over := p.next()
 		switch {
 		case ok:
+			p.open = true
 			wake(p.pulls)
 			return b, nil
 		case over:
@@ -223,6 +237,12 @@ func (p *Puller) Next(ctx context.Context) (backbones.Block, error) {
 		}
 		select {
 		case <-p.source:
+		case <-late:
+			p.open = false
+			p.mu.Lock()
+			p.yielded++
+			p.mu.Unlock()
+			return backbones.Block{}, nil
 		case <-ctx.Done():
 			return backbones.Block{}, ctx.Err()
 		}

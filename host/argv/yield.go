@@ -150,6 +150,10 @@ func (l *Line) yielded() (map[string]bool, []string) {
 			yielded[job.Canonical(a.Name)] = true
 		}
 	}
+	if l.program.Flags.Lends() {
+		// 0 says of any task that this machine only coordinates.
+		delete(yielded, "num-process")
+	}
 	newer := map[string]bool{}
 	for _, a := range l.session.Backbone().Arguments() {
 		delete(yielded, job.Canonical(a.Name))

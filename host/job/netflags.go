@@ -25,8 +25,8 @@ type NetFlags struct {
 // ListenHere is --listen without an address.
 const ListenHere = "127.0.0.1:0"
 
-// lends reports whether the run's items are lent to nodes.
-func (f *NetFlags) lends() bool { return f.Listen != "" || f.NATS != "" }
+// Lends reports whether the run's items are lent to nodes.
+func (f *NetFlags) Lends() bool { return f.Listen != "" || f.NATS != "" }
 
 // lending is the flag that lends the items.
 func (f *NetFlags) lending() string {
@@ -83,7 +83,7 @@ func (f *NetFlags) address() (string, error) {
 func (s *Session) lend(r *Spec, given []Value) ([]Value, []problem.Problem) {
 	f := s.Flags
 	problems := f.NetFlags.check()
-	if !f.lends() {
+	if !f.Lends() {
 		return given, problems
 	}
 	r.Lent, r.Replace = true, f.RetryFailed != "" || f.Once
@@ -97,6 +97,11 @@ func (s *Session) lend(r *Spec, given []Value) ([]Value, []problem.Problem) {
 	}
 	if r.Idle = workers == "0"; r.Idle {
 		given = slices.DeleteFunc(slices.Clone(given), isWorkers)
+	} else if workers != "" && !Backbone(r.Backbone, nil).Declares("num_process") {
+		problems = append(problems, problem.Problem{
+			Message:    "--num_process " + workers + ": it is a flag for tasks that are not device tasks; for others, 0 says that this machine only coordinates",
+			Suggestion: "leave it out",
+		})
 	}
 	say := func(hint, message string) {
 		problems = append(problems, problem.Problem{Message: f.lending() + ": " + message, Suggestion: hint})

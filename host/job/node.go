@@ -3,9 +3,11 @@ package job
 import (
 	"context"
 	"os"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/lease"
+	"github.com/kagurazaka/kagurazaka/host/gpu"
 	"github.com/kagurazaka/kagurazaka/host/queue"
 )
 
@@ -37,12 +39,22 @@ func hello(name, version string, workers int) queue.Hello {
 	return queue.Hello{Name: name, Host: host, PID: os.Getpid(), Workers: workers, Version: version}
 }
 
+// batchesAhead is how many batches a node has for each device: one there, one on its way back, and some that are being loaded.
+const batchesAhead = 6
+
+// batchPatience is how long a batch that is not full waits for more items.
+const batchPatience = 200 * time.Millisecond
+
 // pull runs the node's backbone on leases.
 func (n node) pull(ctx context.Context, session lease.Session, o lease.PullerOptions) error {
 	o.Session, o.Workers, o.Policy = lease.Apart(session), n.spec.Workers, n.policy
 	o.Prepare = n.place.aside
 	if o.Settle == nil {
 		o.Settle = n.place.settle
+	}
+	if n.spec.staged() {
+		devices := max(len(gpu.Names(n.spec.Device)), 1)
+		o.Least, o.Pause = batchesAhead*devices*n.spec.batchSize(), batchPatience
 	}
 	puller := lease.NewPuller(o)
 	backbone, err := n.factory.New(ctx, n.spec, puller.Policy(), Local{Place: n.place, Remaining: puller.Remaining})

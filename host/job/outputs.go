@@ -36,7 +36,7 @@ func (s *Session) outputs(spec *Spec) (string, error) {
 	if s.Flags.Outputs == direct && !able {
 		return "", exitcode.Usagef("--outputs direct: %s does not keep track of outputs that it writes in place; hint: leave the flag out", s.Found.Command.Name)
 	}
-	if s.Flags.Outputs == direct || s.Flags.Outputs != staged && able && s.Task.Has(direct) && !s.Flags.lends() {
+	if s.Flags.Outputs == direct || s.Flags.Outputs != staged && able && s.Task.Has(direct) && !s.Flags.Lends() {
 		return direct, nil
 	}
 	return staged, nil
