@@ -174,12 +174,18 @@ func (p *Puller) claim(ctx context.Context, d Delivery) error {
 		}
 	}
 	p.mu.Lock()
+	if held.Generation < p.generation {
+		// The coordinator was started again meanwhile, and lends these items anew.
+		p.mu.Unlock()
+		return nil
+	}
 	p.add(h)
 	p.ready = append(p.ready, blocks...)
+	nothing := h.left == 0
 	p.mu.Unlock()
 	wake(p.source)
 	wake(p.fences)
-	if h.left == 0 {
+	if nothing {
 		wake(p.reports)
 	}
 	return nil
@@ -210,7 +216,7 @@ func (p *Puller) joined(generation uint64) {
 		return
 	}
 	if p.generation > 0 {
-		p.log.Info("the coordinator was started again; the node hands in what it has")
+		p.log.Debug("the coordinator was started again; the node hands in what it has")
 	}
 	p.generation = generation
 	for _, h := range p.holds {
