@@ -57,15 +57,34 @@ func (a *app) hostHelp() error {
 	return a.printHelp(&kong.Path{App: a.parser.Model, Flags: a.parser.Model.Flags})
 }
 
-// commandHelp prints what one command takes, without the flags of all commands.
+// commandHelp prints what one command takes, without the flags of all commands but those that it hardly does without.
 func (a *app) commandHelp() error {
 	program, command := *a.parser.Model.Node, *a.node()
 	program.Flags, command.Parent = nil, &program
+	switch command.Name {
+	case "launch":
+		a.launchHelp(&command)
+		command.Flags = append(a.withHelp("run-dir", "The run's folder."), command.Flags...)
+	case "work":
+		command.Flags = append(a.withHelp("run-dir", "Find the coordinator by the run's folder, in place of URL."), command.Flags...)
+	}
 	if err := a.printHelp(&kong.Path{App: a.parser.Model}, &kong.Path{Command: &command, Flags: command.Flags}); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(a.streams.Out, "\nkagurazaka -hk shows the flags of all commands.")
 	return err
+}
+
+// withHelp is a flag of all commands, with what it means for one.
+func (a *app) withHelp(name, help string) []*kong.Flag {
+	for _, f := range a.parser.Model.Flags {
+		if f.Name == name {
+			own, value := *f, *f.Value
+			value.Help, own.Value = help, &value
+			return []*kong.Flag{&own}
+		}
+	}
+	return nil
 }
 
 func (a *app) printHelp(path ...*kong.Path) error {

@@ -7,19 +7,81 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/launch"
 )
 
-// The flags of launch that one way to start nodes has. Those in ofNode are passed on to the nodes.
-var (
-	ofSlurm = []string{"keep", "drain-before", "detach"}
-	ofK8s   = []string{"image", "mount", "cpu", "memory", "namespace", "kueue", "address", "apply"}
-	ofNode  = []string{
-		"plugin", "idle-exit", "reconnect", "python", "start-timeout", "open-timeout", "grace", "close-timeout", "stall-after", "env", "clean-env",
-		"plugin-sha256", "locked", "mtls", "nats-creds", "tls-ca", "verbose", "quiet",
+// ofNode are the flags of launch and of all commands that are passed on to the nodes.
+var ofNode = []string{
+	"plugin", "idle-exit", "reconnect", "python", "start-timeout", "open-timeout", "grace", "close-timeout", "stall-after", "env", "clean-env",
+	"plugin-sha256", "locked", "mtls", "nats-creds", "tls-ca", "verbose", "quiet",
+}
+
+// way is a way to start nodes.
+type way struct {
+	// own are the flags that it alone has, lacks the others that it has no use for.
+	own, lacks []string
+	// usage and help are for its own -h.
+	usage, help string
+}
+
+var ways = map[string]way{
+	"slurm": {
+		own:   []string{"keep", "drain-before", "detach"},
+		usage: "slurm -N N --run-dir DIR",
+		help:  "Start nodes of a run as one array of jobs of Slurm, and replace those that end. The words behind -- are given to sbatch: -- --partition=gpu --time=12:00:00.",
+	},
+	"k8s": {
+		own:   []string{"image", "mount", "cpu", "memory", "namespace", "kueue", "address", "apply"},
+		usage: "k8s -N N --image NAME --run-dir DIR",
+		help:  "Print a manifest for Kubernetes: a Secret with the run's token, and an Indexed Job whose pods are nodes of the run. With --apply, hand it to kubectl, which is given the words behind --, too: -- --context=batch.",
+	},
+	"ssh": {
+		lacks: []string{"nodes", "gpus"},
+		usage: "ssh HOST… --run-dir DIR",
+		help:  "Start a node on each host. It reaches the run through the connection of ssh, and ends with that. The words behind -- are given to ssh: -- -p 2222.",
+	},
+}
+
+// without are the flags of launch that a way has no use for.
+func without(where string) []string {
+	none := slices.Clone(ways[where].lacks)
+	for name, w := range ways {
+		if name != where {
+			none = append(none, w.own...)
+		}
 	}
-)
+	return none
+}
+
+// launchHelp turns the help of launch into that of a way, where the line names one.
+func (a *app) launchHelp(command *kong.Node) {
+	command.Detail = "The flags of the run's backbone, such as --num_process, are passed on to the nodes; so are --python, --env, --clean-env, --locked, --grace, --nats-creds, --tls-ca and other flags of kagurazaka work."
+	where := a.line.TakeWord()
+	w, known := ways[where]
+	if !known {
+		return
+	}
+	command.Name, command.Help, command.Positional = "launch "+w.usage, w.help, nil
+	none := without(where)
+	var flags []*kong.Flag
+	for _, f := range command.Flags {
+		if slices.Contains(none, f.Name) {
+			continue
+		}
+		own := *f
+		value := *f.Value
+		own.Value = &value
+		// Which ways have a flag stands before its text.
+		if of, text, ok := strings.Cut(value.Help, ": "); ok && slices.ContainsFunc(strings.Split(of, ", "), func(s string) bool { return s == where }) {
+			value.Help = strings.ToUpper(text[:1]) + text[1:]
+		}
+		flags = append(flags, &own)
+	}
+	command.Flags = flags
+}
 
 // launch is `launch slurm|k8s|ssh`: it starts nodes of a run elsewhere.
 func (a *app) launch(ctx context.Context) error {
@@ -37,23 +99,15 @@ func (a *app) launch(ctx context.Context) error {
 		hosts = append(hosts, h)
 	}
 	if !a.line.Empty() {
-		return exitcode.Usagef("unexpected argument %s; hint: words for sbatch, kubectl or ssh stand behind --; kagurazaka launch -h shows the flags", a.line.First())
+		return exitcode.Usagef("unexpected argument %s; hint: words for sbatch, kubectl or ssh stand behind --; kagurazaka launch %s -h shows the flags", a.line.First(), where)
 	}
 	if f.Explain && f.DryRun {
 		return exitcode.Usagef("--explain, --dry-run: must not be given together; hint: --dry-run prints what would be started, --explain asks whether it can be")
 	}
-	var none []string
-	switch where {
-	case "slurm":
-		none = ofK8s
-	case "k8s":
-		none = ofSlurm
-	case "ssh":
-		none = slices.Concat(ofSlurm, ofK8s, []string{"nodes", "gpus"})
-	default:
+	if _, known := ways[where]; !known {
 		return exitcode.Usagef("%s: must be launch slurm, launch k8s or launch ssh HOST…", strings.TrimSpace("launch "+where))
 	}
-	if err := a.refuse("launch "+where, none...); err != nil {
+	if err := a.refuse("launch "+where, without(where)...); err != nil {
 		return err
 	}
 	if f.IdleExit > 0 && f.Keep > 0 {
