@@ -94,7 +94,10 @@ func (b *Book) held(m *member, h Held) *loan {
 // Report takes what a node says about its leases.
 func (b *Book) Report(r Report) Reported {
 	m := b.member(r.Node)
-	m.busy = min(max(r.Busy, 0), max(r.Workers, 0))
+	if r.Workers > 0 {
+		b.setWorkers(m, r.Workers)
+	}
+	m.busy = min(max(r.Busy, 0), m.Workers)
 	answer := Reported{Generation: b.o.Generation}
 	for _, p := range r.Leases {
 		if p.Held.Generation != b.o.Generation {

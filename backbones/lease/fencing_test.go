@@ -157,7 +157,9 @@ func stoppedRound(t *testing.T, random *rand.Rand) {
 						for _, a := range g.Again {
 							again = again || n >= a.First && n < a.First+uint64(a.Count)
 						}
-						commits[n] = append(commits[n], commit{name, again, ended})
+						// Above 40 bits are those of the lease.
+						item := n % (1 << 40)
+						commits[item] = append(commits[item], commit{name, again, ended})
 					}
 				}
 				o.Done = g.Items

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -116,5 +117,42 @@ func TestAnotherCoordinatorWaitsForNodesThatThereWere(t *testing.T) {
 				t.Errorf("it grants after %v, want %v", c.book.o.Quiet, tt.unquiet)
 			}
 		})
+	}
+}
+
+// A pod that replaces another has its host name and its process number. It gets none of its leases, and not its quarantine either; the failures that
+// were kept back on each of them come out in the end.
+func TestAnotherProcessUnderTheNameOfALostOne(t *testing.T) {
+	b := NewBook(BookOptions{Generation: 1, LeaseTime: 30 * time.Second})
+	if err := b.Add(block(0, 3, 0)); err != nil {
+		t.Fatal(err)
+	}
+	b.End()
+	b.Joined(Node{Name: "other", Session: "o", Workers: 1})
+	for _, session := range []string{"1", "2", "3"} {
+		b.Joined(Node{Name: "pod", Host: "pod", PID: 1, Session: session, Workers: 1})
+		held, items := take(t, b, "pod")
+		failed := backbones.Outcomes{Failed: []backbones.FailedItem{{Number: items[0].First}}}
+		report(b, "pod", held, failed)
+		if len(b.Take().Outcomes) > 0 && session != "3" {
+			t.Error("a failure of a node where nothing has succeeded was not kept back")
+		}
+	}
+	if len(b.Figures()) != 4 || !b.Finished() {
+		t.Errorf("%d nodes, finished: %v", len(b.Figures()), b.Finished())
+	}
+}
+
+// What a node says of its workers is bounded: others get leases by the number of all.
+func TestTheNumberOfWorkersIsBounded(t *testing.T) {
+	b := NewBook(BookOptions{Generation: 1, LeaseTime: 30 * time.Second})
+	b.Joined(Node{Name: "a", PID: 1, Workers: math.MaxInt})
+	b.Joined(Node{Name: "b", PID: 2, Workers: 2})
+	b.Report(Report{Node: "b", Workers: 3, Busy: math.MaxInt})
+	if f := b.fleet(); f.workers != maxWorkers+3 {
+		t.Errorf("%d workers", f.workers)
+	}
+	if all := b.Figures(); all[1].Busy != 3 {
+		t.Errorf("%d busy", all[1].Busy)
 	}
 }

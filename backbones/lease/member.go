@@ -42,6 +42,9 @@ func (m *member) working() bool { return !m.gone && !m.lost && m.quarantined == 
 
 func (m *member) idle() bool { return m.working() && m.loans == 0 }
 
+// announced reports whether Joined has told of the node.
+func (m *member) announced() bool { return m.PID != 0 || m.Session != "" }
+
 func (m *member) succeeded() bool { return m.done+m.skipped > 0 }
 
 // member is the node with a name. A node that was not announced is one all the same.
@@ -61,16 +64,30 @@ func (b *Book) member(name string) *member {
 
 // Joined says that a node is there, for the first time or again.
 func (b *Book) Joined(node Node) {
-	if old := b.members[node.Name]; old != nil && old.PID != 0 && (old.PID != node.PID || old.Host != node.Host) {
+	if old := b.members[node.Name]; old != nil && old.announced() && (old.Session != node.Session || old.PID != node.PID || old.Host != node.Host) {
 		// Another process under the same name. What the former one has stays its own until it lapses: it may still be at it.
 		b.Left(node.Name, true)
 		b.former.left(b, old)
 		delete(b.members, node.Name)
-		old.Name = fmt.Sprintf("%s (pid %d)", old.Name, old.PID)
+		for n := 1; old.Name == node.Name || b.members[old.Name] != nil; n++ {
+			old.Name = fmt.Sprintf("%s (earlier %d)", node.Name, n)
+		}
 		b.members[old.Name] = old
 	}
-	b.member(node.Name).Node = node
+	m := b.member(node.Name)
+	m.Node = node
 	b.fleetNow.counted = false
+	b.setWorkers(m, node.Workers)
+}
+
+// maxWorkers is the most workers that a node counts for, whatever it says: sizes of leases depend on the number of all workers.
+const maxWorkers = 4096
+
+func (b *Book) setWorkers(m *member, n int) {
+	if n = min(max(n, 0), maxWorkers); n != m.Workers {
+		m.Workers = n
+		b.fleetNow.counted = false
+	}
 }
 
 // Left says that a node has gone, with a goodbye or without one. What a lost one has is lent again: at once what was not granted to it, the rest as

@@ -7,17 +7,22 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// Apart returns a session in which items of different generations have different numbers. A node may still be on items of a former generation
-// when it gets some of the next, whose numbers mean other items.
-func Apart(s Session) Session { return apart{s} }
-
+// apart gives the items of each lease numbers of their own. The coordinator's numbers are not enough for a node: it may still be on an item of a
+// lease that it has lost, or of a former generation, when it gets the same number in another lease. What comes late of the first must not count
+// for the second, nor remove its outputs.
 type apart struct{ Session }
 
-// apartBits are the bits of a number that are the listing's. Above them is the generation, as far as it has room.
-const apartBits = 40
+// The bits of a number on a node: those of the listing, and above them those of the lease. A lease's bits come again after 2^18 leases.
+const (
+	listingBits    = 40
+	leaseBits      = 18
+	generationBits = 64 - listingBits - leaseBits
+)
 
-// base is what is added to the numbers of a generation.
-func base(generation uint64) uint64 { return generation << apartBits }
+// base is what is added to the numbers of a lease.
+func base(generation uint64, id ID) uint64 {
+	return (generation%(1<<generationBits)<<leaseBits | uint64(id)%(1<<leaseBits)) << listingBits
+}
 
 func moved(spans []backbones.Span, by uint64) []backbones.Span {
 	spans = slices.Clone(spans)
@@ -34,7 +39,7 @@ func (a apart) Pull(ctx context.Context, n int) ([]Delivery, error) {
 		l := &all[i].Lease
 		l.Blocks = slices.Clone(l.Blocks)
 		for j := range l.Blocks {
-			l.Blocks[j].First += base(l.Generation)
+			l.Blocks[j].First += base(l.Generation, l.ID)
 		}
 	}
 	return all, err
@@ -43,7 +48,7 @@ func (a apart) Pull(ctx context.Context, n int) ([]Delivery, error) {
 // Claim implements Session.
 func (a apart) Claim(ctx context.Context, c Claim) (Claimed, error) {
 	answer, err := a.Session.Claim(ctx, c)
-	answer.Skip = moved(answer.Skip, base(c.Held.Generation))
+	answer.Skip = moved(answer.Skip, base(c.Held.Generation, c.Held.ID))
 	return answer, err
 }
 
@@ -53,7 +58,7 @@ func (a apart) Report(ctx context.Context, r Report) (Reported, error) {
 	for i := range r.Leases {
 		p := &r.Leases[i]
 		// The subtraction wraps around.
-		by := -base(p.Held.Generation)
+		by := -base(p.Held.Generation, p.Held.ID)
 		p.Returned = moved(p.Returned, by)
 		o := &p.Outcomes
 		o.Done, o.Skipped = moved(o.Done, by), moved(o.Skipped, by)
@@ -70,7 +75,7 @@ func (a apart) Report(ctx context.Context, r Report) (Reported, error) {
 
 // Grant implements Session.
 func (a apart) Grant(ctx context.Context, q Ask) (Granted, error) {
-	by := base(q.Held.Generation)
+	by := base(q.Held.Generation, q.Held.ID)
 	q.Items = moved(q.Items, -by)
 	answer, err := a.Session.Grant(ctx, q)
 	answer.Items, answer.Again = moved(answer.Items, by), moved(answer.Again, by)

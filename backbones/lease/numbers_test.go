@@ -9,7 +9,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// echo is a session that delivers one lease of each of two generations, and keeps what it hears.
+// echo is a session that delivers the same items in three leases of two generations, and keeps what it hears.
 type echo struct {
 	Session
 	report Report
@@ -18,7 +18,9 @@ type echo struct {
 
 func (*echo) Pull(context.Context, int) ([]Delivery, error) {
 	block := []backbones.Block{{First: 5, Count: 2, Payload: []byte("{}\n{}")}}
-	return []Delivery{{Lease: Lease{Generation: 1, ID: 7, Blocks: block}}, {Lease: Lease{Generation: 2, ID: 7, Blocks: block}}}, nil
+	return []Delivery{
+		{Lease: Lease{Generation: 1, ID: 7, Blocks: block}}, {Lease: Lease{Generation: 2, ID: 7, Blocks: block}}, {Lease: Lease{Generation: 2, ID: 8, Blocks: block}},
+	}, nil
 }
 
 func (*echo) Claim(context.Context, Claim) (Claimed, error) {
@@ -35,12 +37,12 @@ func (e *echo) Grant(_ context.Context, a Ask) (Granted, error) {
 	return Granted{Items: a.Items, Again: a.Items}, nil
 }
 
-// TestGenerationsHaveTheirOwnNumbersOnANode, and the coordinator hears its own.
-func TestGenerationsHaveTheirOwnNumbersOnANode(t *testing.T) {
+// TestEachLeaseHasItsOwnNumbersOnANode, and the coordinator hears its own.
+func TestEachLeaseHasItsOwnNumbersOnANode(t *testing.T) {
 	ctx := context.Background()
 	e := &echo{}
-	s := Apart(e)
-	got, err := s.Pull(ctx, 2)
+	s := apart{e}
+	got, err := s.Pull(ctx, 3)
 	if err != nil {
 		t.Fatal(err)
 	}

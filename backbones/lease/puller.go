@@ -88,6 +88,7 @@ func (s *signal) close() { s.once.Do(func() { close(s.c) }) }
 func NewPuller(o PullerOptions) *Puller {
 	policy := o.Policy.WithDefaults()
 	o.Workers = max(o.Workers, 1)
+	o.Session = apart{o.Session}
 	p := &Puller{
 		o: o, log: policy.Log, now: o.Now, drain: signal{c: make(chan struct{})}, stopped: signal{c: make(chan struct{})},
 		revoke: make(chan backbones.Revocation), settling: make(chan task, 16), holds: map[holdID]*hold{}, busy: func() int { return 0 },
@@ -168,7 +169,6 @@ func (p *Puller) Run(ctx context.Context, b backbones.Backbone) error {
 	}
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(farewellTime, stopReporting) })
 	defer stop()
-	close(p.settling)
 	settling.Wait()
 	close(finish)
 	reporting.Wait()

@@ -21,8 +21,11 @@ type Node struct {
 	// Name is unique in the run: the host's name, with a number where several are on one host.
 	Name, Host string
 	PID        int
-	Workers    int
-	Since      time.Time
+	// Session tells the node's process from others of its name, also where a new container has the same host name and process number. It stays when
+	// the node is lost and comes back.
+	Session string
+	Workers int
+	Since   time.Time
 }
 
 // ErrGone is the error of Publish and Open of a queue that was removed, or whose server has forgotten it: it must be made anew.

@@ -43,7 +43,12 @@ func (p *Puller) take(o backbones.Outcomes) error {
 			continue
 		}
 		// A backbone whose outcomes nobody takes begins nothing more.
-		p.settling <- t
+		select {
+		case p.settling <- t:
+		case <-p.stopped.c:
+			// It ended without waiting for its outcomes. Their items are done again.
+			return nil
+		}
 	}
 	return nil
 }
@@ -89,28 +94,45 @@ func (p *Puller) mine(o backbones.Outcomes) (tasks []task) {
 	return tasks
 }
 
-// settle puts outputs in place.
+// settle puts outputs in place until the backbone has ended and nothing waits.
 func (p *Puller) settle(ctx context.Context) {
-	for t := range p.settling {
-		told := t.outcomes
-		if p.o.Settle != nil {
-			var err error
-			told, err = p.o.Settle(ctx, t.outcomes, func(ctx context.Context, items []backbones.Span) (Granted, error) { return p.grant(ctx, t.hold, items) })
-			if err != nil {
-				if ctx.Err() == nil {
-					p.fail(err)
-				}
-				told = backbones.Outcomes{}
-			}
+	for {
+		select {
+		case t := <-p.settling:
+			p.settleOne(ctx, t)
+			continue
+		case <-p.stopped.c:
 		}
-		for ctx.Err() == nil && p.full() {
-			select {
-			case <-p.told:
-			case <-ctx.Done():
-			}
+		select {
+		case t := <-p.settling:
+			p.settleOne(ctx, t)
+		default:
+			return
 		}
-		p.settled(t, told)
 	}
+}
+
+func (p *Puller) settleOne(ctx context.Context, t task) {
+	told := t.outcomes
+	if p.o.Settle != nil {
+		var err error
+		told, err = p.o.Settle(ctx, t.outcomes, func(ctx context.Context, items []backbones.Span) (Granted, error) { return p.grant(ctx, t.hold, items) })
+		if err != nil {
+			if ctx.Err() == nil {
+				p.fail(err)
+			}
+			told = backbones.Outcomes{}
+		}
+	}
+	for ctx.Err() == nil && p.full() {
+		select {
+		case <-p.told:
+		case <-ctx.Done():
+		}
+	}
+	// Others may wait, too.
+	wake(p.told)
+	p.settled(t, told)
 }
 
 // full reports whether too much waits to be reported.

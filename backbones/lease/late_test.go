@@ -1,0 +1,72 @@
+package lease
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+)
+
+// deaf is a session whose coordinator lends what it is asked for, and grants nothing.
+type deaf struct{ Session }
+
+func (deaf) Claim(context.Context, Claim) (Claimed, error) { return Claimed{For: time.Hour}, nil }
+
+func claimed(t *testing.T, p *Puller, id ID, first uint64) (number uint64) {
+	t.Helper()
+	b := backbones.Block{First: first + base(1, id), Count: 1, Payload: []byte("{}")}
+	if err := p.claim(t.Context(), Delivery{Lease: Lease{Generation: 1, ID: id, Blocks: []backbones.Block{b}}, Number: 1}); err != nil {
+		t.Fatal(err)
+	}
+	return b.First
+}
+
+// TestALateOutcomeDoesNotCountForTheNextLease: a node loses an item, gets it again in another lease, and then hears of the first execution, whose
+// outputs are gone.
+func TestALateOutcomeDoesNotCountForTheNextLease(t *testing.T) {
+	p := NewPuller(PullerOptions{Session: deaf{}})
+	former := claimed(t, p, 1, 7)
+	p.mu.Lock()
+	p.lose(p.holds[holdID{1, 1}])
+	p.mu.Unlock()
+	claimed(t, p, 2, 7)
+	if err := p.take(done(backbones.Span{First: former, Count: 1})); err != nil {
+		t.Fatal(err)
+	}
+	if h := p.holds[holdID{1, 2}]; h.left != 1 || len(h.out) > 0 {
+		t.Errorf("the second lease has %d items left and %v to report", h.left, h.out)
+	}
+}
+
+// TestABackboneMayEndWithoutItsOutcomes: its sink may still be called when nobody takes outcomes any more.
+func TestABackboneMayEndWithoutItsOutcomes(t *testing.T) {
+	p := NewPuller(PullerOptions{Session: deaf{}, Settle: func(_ context.Context, o backbones.Outcomes, _ func(context.Context, []backbones.Span) (Granted, error)) (backbones.Outcomes, error) {
+		return o, nil
+	}})
+	p.stopped.close()
+	p.settle(t.Context())
+	for id := ID(1); int(id) <= 2*cap(p.settling); id++ {
+		if err := p.take(done(backbones.Span{First: claimed(t, p, id, 7), Count: 1})); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestAReportWakesAllThatWaitForIt.
+func TestAReportWakesAllThatWaitForIt(t *testing.T) {
+	p := NewPuller(PullerOptions{Session: deaf{}})
+	p.untold = 2 * maxUntold
+	var waiting sync.WaitGroup
+	for id := range ID(4) {
+		claimed(t, p, id+1, 0)
+		h := p.holds[holdID{1, id + 1}]
+		waiting.Go(func() { p.settleOne(t.Context(), task{hold: h}) })
+	}
+	p.mu.Lock()
+	p.untold = 0
+	p.mu.Unlock()
+	wake(p.told)
+	waiting.Wait()
+}
