@@ -96,6 +96,7 @@ type workCmd struct {
 	TokenFile string        `name:"token-file" placeholder:"PATH" help:"The run's token; without it KAGURAZAKA_TOKEN, or the one in the folder of --run-dir."`
 	Name      string        `name:"name" help:"The node's name in the run; without it the machine's."`
 	Plugin    string        `name:"plugin" placeholder:"PATH" help:"Where this machine has the run's plugin; without it where the coordinator has it, or where a plugins.lock says. Its hash must be the same."`
+	Accept    string        `name:"accept-plugin" placeholder:"HASH" help:"Fetch the run's plugin from its coordinator where this machine does not have it, if it is one file whose SHA-256 is HASH. Without the flag nothing is fetched."`
 	IdleExit  time.Duration `name:"idle-exit" placeholder:"D" help:"Leave the run when there was nothing to do for this long, as in 5m; without it only at its end."`
 	Reconnect time.Duration `name:"reconnect" default:"10m" help:"How long to look for a coordinator that cannot be reached."`
 	Lifeline  bool          `name:"lifeline" hidden:"" help:"For launch ssh: how to join comes on standard input, and the node ends when that does."`
@@ -121,6 +122,7 @@ type launchCmd struct {
 	Explain     bool          `name:"explain" help:"Say what would be started, and ask Slurm, Kubernetes or the hosts whether it can be. Starts nothing."`
 	DryRun      bool          `name:"dry-run" help:"Print everything that would be started and start nothing."`
 	Plugin      string        `name:"plugin" placeholder:"PATH" help:"Where the nodes' machines have the run's plugin, as for kagurazaka work."`
+	Accept      string        `name:"accept-plugin" placeholder:"HASH" help:"As for kagurazaka work."`
 	IdleExit    time.Duration `name:"idle-exit" placeholder:"D" help:"As for kagurazaka work."`
 	Reconnect   time.Duration `name:"reconnect" default:"10m" help:"As for kagurazaka work."`
 	Where       string        `arg:"" optional:"" help:"slurm, k8s or ssh."`

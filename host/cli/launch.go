@@ -11,11 +11,12 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/launch"
+	"github.com/kagurazaka/kagurazaka/host/trust"
 )
 
 // ofNode are the flags of launch and of all commands that are passed on to the nodes.
 var ofNode = []string{
-	"plugin", "idle-exit", "reconnect", "python", "start-timeout", "open-timeout", "grace", "close-timeout", "stall-after", "env", "clean-env",
+	"plugin", "accept-plugin", "idle-exit", "reconnect", "python", "start-timeout", "open-timeout", "grace", "close-timeout", "stall-after", "env", "clean-env",
 	"plugin-sha256", "locked", "mtls", "nats-creds", "tls-ca", "verbose", "quiet",
 }
 
@@ -112,6 +113,11 @@ func (a *app) launch(ctx context.Context) error {
 	}
 	if f.IdleExit > 0 && f.Keep > 0 {
 		return exitcode.Usagef("--idle-exit, --keep: must not be given together: nodes that leave would be replaced at once")
+	}
+	if len(a.line.Given("accept-plugin")) > 0 {
+		if _, err := trust.ParseSum(f.Accept); err != nil {
+			return exitcode.Usagef("--accept-plugin: %s", err)
+		}
 	}
 	run, err := launch.Open(a.grammar.RunDir)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/launch"
+	"github.com/kagurazaka/kagurazaka/host/trust"
 )
 
 // ofCoordinator are flags of a run that its coordinator alone takes.
@@ -38,8 +39,13 @@ func (a *app) work(ctx context.Context) error {
 			return exitcode.Usagef("--%s %v: must be a time such as 30s or 5m", d.flag, d.value)
 		}
 	}
+	if given := a.line.Given("accept-plugin"); len(given) > 0 {
+		if err := a.accepts(f); err != nil {
+			return err
+		}
+	}
 	options := job.WorkOptions{
-		URLs: urls, RunDir: a.grammar.RunDir, TokenFile: f.TokenFile, Token: a.token, Name: f.Name, Plugin: f.Plugin, IdleExit: f.IdleExit,
+		URLs: urls, RunDir: a.grammar.RunDir, TokenFile: f.TokenFile, Token: a.token, Name: f.Name, Plugin: f.Plugin, Accept: f.Accept, IdleExit: f.IdleExit,
 		Reconnect: f.Reconnect, Backbone: a.line.BackboneFlags(), Drain: a.drain, Begins: func() { close(a.working) },
 	}
 	if f.Lifeline {
@@ -57,4 +63,15 @@ func (a *app) work(ctx context.Context) error {
 	defer a.program.Warm.Close()
 	defer keepPipes()()
 	return launch.Marked(f.Mark, func() error { return a.program.Work(ctx, options) })
+}
+
+// accepts checks --accept-plugin, and writes its hash as the run does.
+func (a *app) accepts(f *workCmd) (err error) {
+	if f.Accept, err = trust.ParseSum(f.Accept); err != nil {
+		return exitcode.Usagef("--accept-plugin: %s; hint: the coordinator's machine shows it: sha256sum FILE", err)
+	}
+	if a.program.Flags.Locked {
+		return exitcode.Usagef("--locked, --accept-plugin: must not be given together: a plugin that is fetched is in no plugins.lock; hint: leave --locked out, since the hash is checked")
+	}
+	return nil
 }

@@ -60,6 +60,8 @@ type lent struct {
 	server *queue.Server
 	queue  *queue.Queue
 	dial   queue.Join
+	// program is the plugin's file, for nodes that ask for it; nil: it is a folder.
+	program *os.File
 	// policy is that of a node, Drain included.
 	policy backbones.Policy
 
@@ -102,6 +104,9 @@ func (e *execution) lend(ctx context.Context, place *Place, items items, policy 
 	if err != nil {
 		return nil, err
 	}
+	if l.program, w.Program, err = e.program(); err != nil {
+		return nil, err
+	}
 	text, err := json.Marshal(w)
 	if err != nil {
 		return nil, fmt.Errorf("describing the run to nodes: %w", err)
@@ -115,6 +120,9 @@ func (e *execution) lend(ctx context.Context, place *Place, items items, policy 
 			}
 			return nil
 		},
+	}
+	if l.program != nil {
+		options.Program = l.program
 	}
 	if e.Flags.NATS != "" {
 		err = l.openRemote(ctx, options, &contact)
@@ -408,5 +416,9 @@ func (l *lent) close() {
 	if l.server != nil {
 		l.server.Close()
 		l.server = nil
+	}
+	if l.program != nil {
+		_ = l.program.Close()
+		l.program = nil
 	}
 }

@@ -25,6 +25,8 @@ type welcome struct {
 	Argument string       `json:"argument"`
 	Sum      string       `json:"sum"`
 	Sources  []sourceFile `json:"sources,omitempty"`
+	// Program is the plugin as one file; nil: it is a folder.
+	Program *program `json:"program,omitempty"`
 	// Env are the variables that --env has set, CleanEnv is the flag.
 	Env      []string `json:"env,omitempty"`
 	CleanEnv bool     `json:"clean_env,omitempty"`

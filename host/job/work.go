@@ -20,6 +20,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/queue"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
+	"github.com/kagurazaka/kagurazaka/host/trust"
 )
 
 // WorkOptions are how a machine joins a run.
@@ -32,7 +33,9 @@ type WorkOptions struct {
 	// Name is the node's name; empty: the machine's.
 	Name string
 	// Plugin is where this machine has the run's plugin; empty: where the coordinator has it, or where a plugins.lock says.
-	Plugin              string
+	Plugin string
+	// Accept is the hash that the run's plugin must have for this machine to take it from the coordinator; empty: nothing is taken.
+	Accept              string
 	IdleExit, Reconnect time.Duration
 	// Backbone are the flags of the backbone that are this machine's own.
 	Backbone []Value
@@ -192,7 +195,7 @@ func (p *Program) newNode(ctx context.Context, o WorkOptions, session *queue.Ses
 	if err := w.Folders.check(ctx); err != nil {
 		return n, err
 	}
-	s, err := p.nodePlugin(o, w)
+	s, err := p.nodePlugin(ctx, o, session, w)
 	if err != nil {
 		return n, err
 	}
@@ -236,37 +239,63 @@ func (p *Place) closeIfMade(ctx context.Context) error {
 }
 
 // nodePlugin finds the run's plugin on this machine. Only one of the same hash will do.
-func (p *Program) nodePlugin(o WorkOptions, w *welcome) (*Session, error) {
+func (p *Program) nodePlugin(ctx context.Context, o WorkOptions, session *queue.Session, w *welcome) (*Session, error) {
 	p.Flags.Env, p.Flags.CleanEnv = append(slices.Clone(w.Env), p.Flags.Env...), p.Flags.CleanEnv || w.CleanEnv
 	var tried []string
 	for _, arg := range p.candidates(o, w) {
-		s, err := p.Open(arg, p.Flags.Python)
-		missing := new(discover.NotFoundError)
-		switch {
-		case errors.As(err, &missing):
-			tried = append(tried, fmt.Sprintf("%s: %s", arg, missing.Why))
-			continue
-		case err != nil:
-			return nil, err
+		s, why, err := p.same(arg, w)
+		if s != nil || err != nil {
+			return s, err
 		}
-		hash, err := s.Found.Hash()
-		switch {
-		case err != nil:
-			tried = append(tried, fmt.Sprintf("%s: %s", arg, err))
-			continue
-		case hash.Sum != w.Sum:
-			tried = append(tried, fmt.Sprintf("%s: it has the hash %s here", arg, hash.Sum))
-			continue
-		}
-		if differ := w.changed(); len(differ) > 0 {
-			return nil, exitcode.Usagef("this machine has other versions of files that the run's plugin uses: %s; hint: make them the same as on the coordinator's machine", strings.Join(differ, ", "))
-		}
-		s.pin = &hash
-		s.Equip()
-		return s, nil
+		tried = append(tried, arg+": "+why)
 	}
-	return nil, exitcode.Usagef("this machine does not have the run's plugin %s, whose hash is %s; hint: copy it from the coordinator's machine and give --plugin PATH\n  tried: %s",
-		w.Spec.Plugin.Name, w.Sum, strings.Join(tried, "\n  tried: "))
+	if o.Accept == "" {
+		return nil, exitcode.Usagef("this machine does not have the run's plugin %s, whose hash is %s; hint: %s\n  tried: %s",
+			w.Spec.Plugin.Name, w.Sum, w.getPlugin(), strings.Join(tried, "\n  tried: "))
+	}
+	path, err := p.accepted(ctx, o, session, w)
+	if err != nil {
+		return nil, err
+	}
+	s, why, err := p.same(path, w)
+	if s == nil && err == nil {
+		err = exitcode.Usagef("the run's plugin was fetched, and cannot be used: %s: %s", path, why)
+	}
+	return s, err
+}
+
+// same opens a plugin that has the hash of the run's; otherwise it says why there is none.
+func (p *Program) same(arg string, w *welcome) (s *Session, why string, err error) {
+	s, err = p.Open(arg, p.Flags.Python)
+	missing := new(discover.NotFoundError)
+	switch {
+	case errors.As(err, &missing):
+		return nil, missing.Why, nil
+	case err != nil:
+		return nil, "", err
+	}
+	hash, why := s.hashOr()
+	if why == "" && hash.Sum != w.Sum {
+		why = "it has the hash " + hash.Sum + " here"
+	}
+	if why != "" {
+		return nil, why, nil
+	}
+	if differ := w.changed(); len(differ) > 0 {
+		return nil, "", exitcode.Usagef("this machine has other versions of files that the run's plugin uses: %s; hint: make them the same as on the coordinator's machine", strings.Join(differ, ", "))
+	}
+	s.pin = &hash
+	s.Equip()
+	return s, "", nil
+}
+
+// hashOr is the plugin's hash, or why it cannot be had.
+func (s *Session) hashOr() (trust.Hash, string) {
+	hash, err := s.Found.Hash()
+	if err != nil {
+		return hash, err.Error()
+	}
+	return hash, ""
 }
 
 // candidates are where this machine may have the run's plugin.

@@ -284,6 +284,9 @@ func (d *desk) fetch(m *member, body []byte) answer {
 	if err != nil {
 		return refusal(refuse(NotAdmitted, "the coordinator does not understand the message"))
 	}
+	if f.thing == thingProgram {
+		return d.program(m, f.id)
+	}
 	var whole []byte
 	switch f.thing {
 	case thingAnswer:

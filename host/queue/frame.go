@@ -136,12 +136,14 @@ const (
 	thingAnswer thing = iota + 1
 	thingWelcome
 	thingLease
+	// thingProgram is the run's plugin. The number is the offset of the piece, and there is no part.
+	thingProgram
 )
 
 // fetch asks for a piece of a thing.
 type fetch struct {
 	thing thing
-	// id and nonce are a lease's, or id is a call's number.
+	// id and nonce are a lease's, or id is a call's number, or an offset.
 	id, nonce uint64
 	part      int
 }

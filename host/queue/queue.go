@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -47,6 +48,8 @@ type Options struct {
 	LeaseTime time.Duration
 	// Welcome is what a node gets when it joins.
 	Welcome []byte
+	// Program is the plugin, for nodes that ask for it; nil: none gets it.
+	Program io.ReaderAt
 	// Admit may refuse a node; its error is the node's message. nil: all are taken. It must not block.
 	Admit func(Hello) error
 	// Connection is told when the connection to a team's server is lost, and why, and, with nil, when there is one again; nil: nobody is.

@@ -248,12 +248,17 @@ func (s *Session) call(ctx context.Context, op op, body []byte) ([]byte, error) 
 	s.calls++
 	number := s.calls
 	s.mu.Unlock()
+	return s.ask(ctx, func(l *link) ([]byte, error) { return l.call(ctx, op, number, body) })
+}
+
+// ask sends until there is an answer, over a new connection where one is lost.
+func (s *Session) ask(ctx context.Context, send func(*link) ([]byte, error)) ([]byte, error) {
 	for backoff := 20 * time.Millisecond; ; backoff = min(2*backoff, maxBackoff) {
 		l, err := s.live(ctx)
 		if err != nil {
 			return nil, err
 		}
-		result, err := l.call(ctx, op, number, body)
+		result, err := send(l)
 		var refused *Refused
 		if err == nil || errors.As(err, &refused) {
 			return result, err

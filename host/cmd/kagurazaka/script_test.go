@@ -71,6 +71,9 @@ func TestScripts(t *testing.T) {
 			case "python":
 				_, err := os.Stat(hosttest.Python("../../.."))
 				return err == nil, nil
+			case "natsserver":
+				_, err := os.Stat(natsServerPath())
+				return err == nil, nil
 			}
 			return false, fmt.Errorf("unknown condition %s", cond)
 		},
@@ -78,6 +81,7 @@ func TestScripts(t *testing.T) {
 			"code": code, "noorphans": noOrphans, "tmpfs": mountTmpfs, "asuser": asUser, "patch": patch,
 			"killwhen": killWhen, "waitfor": waitFor, "count": count, "many": many, "newline": newline, "replace-checkout": replaceCheckout,
 			"cpus": twoCPUs, "url": urlOf, "withtoken": withToken, "addressof": addressOf,
+			"sha256": sha256Of, "natsserver": natsServer, "damage": damage,
 		},
 	})
 }
