@@ -24,7 +24,7 @@ const (
 	// requestRate and requestBurst bound what one node may ask for, in requests a second.
 	requestRate  = 5_000
 	requestBurst = 10_000
-	// maxCalls is how many calls of one node may be in pieces at once, maxUploads what all of them may take.
+	// maxCalls is how many calls of one node may be in pieces at once. maxUploads is what those of all nodes may take, maxWhole what one node's may.
 	maxCalls   = 4
 	maxUploads = 256 << 20
 	maxName    = 64
@@ -70,6 +70,14 @@ func (m *member) allowed() bool {
 	return true
 }
 
+// uploaded is what the node's uploads take.
+func (m *member) uploaded() (n int) {
+	for _, u := range m.uploads {
+		n += len(u.body)
+	}
+	return n
+}
+
 // upload is a request that comes in parts.
 type upload struct {
 	body []byte
@@ -88,6 +96,8 @@ type desk struct {
 	names   map[string]*member
 	// numbers are the last numbers given to nodes of one name.
 	numbers map[string]int
+	// connections counts the connections of each node, where the server tells of them.
+	connections map[string]int
 	// uploaded is what all uploads take.
 	uploaded int
 	// left is closed, and made anew, when a node leaves.
@@ -95,7 +105,7 @@ type desk struct {
 }
 
 func newDesk(q *Queue, book lease.Desk) *desk {
-	return &desk{queue: q, book: book, members: map[string]*member{}, names: map[string]*member{}, numbers: map[string]int{}, left: make(chan struct{})}
+	return &desk{queue: q, book: book, members: map[string]*member{}, names: map[string]*member{}, numbers: map[string]int{}, connections: map[string]int{}, left: make(chan struct{})}
 }
 
 // handle answers one request.
@@ -140,6 +150,13 @@ func (d *desk) handle(m *nats.Msg) {
 		return
 	}
 	result, err := d.serve(member, q.op, body)
+	d.mu.Lock()
+	removed := d.members[id] != member
+	d.mu.Unlock()
+	if removed && q.op != opLeave {
+		// It was taken for lost meanwhile, and what it has just said made it one of the book's nodes again.
+		d.book.Left(member.node.Name, true)
+	}
 	if err != nil {
 		d.reply(m, refusal(refuse(NotAdmitted, "the coordinator does not understand the message")))
 		return
@@ -184,7 +201,7 @@ func (d *desk) collect(m *member, q request) (body []byte, whole bool, st status
 		return nil, false, statusAgain
 	case q.part < u.next: // sent again, because the answer was lost
 		return nil, false, statusOK
-	case d.uploaded+len(q.body) > maxUploads:
+	case d.uploaded+len(q.body) > maxUploads, m.uploaded()+len(q.body) > maxWhole:
 		d.forget(m, q.call)
 		return nil, false, statusAgain
 	}
@@ -339,7 +356,7 @@ func (d *desk) join(id string, body []byte) answer {
 			return refusal(refuse(NotAdmitted, "the run has %d nodes already, which is the most", MaxNodes))
 		}
 		name := d.freeName(given)
-		m = &member{id: id, holds: map[lease.ID]uint64{}, allowance: requestBurst, node: lease.Node{Name: name, Host: given.Host, PID: given.PID, Since: now}}
+		m = &member{id: id, holds: map[lease.ID]uint64{}, allowance: requestBurst, node: lease.Node{Name: name, Host: given.Host, PID: given.PID, Session: id, Since: now}}
 		d.members[id], d.names[name] = m, m
 	} else {
 		for call := range m.uploads {
@@ -413,27 +430,57 @@ func (d *desk) beat(m *nats.Msg) {
 	}
 }
 
-// disconnected notes that a node has lost its connection.
-func (d *desk) disconnected(id string) {
+// connected counts a connection that a node has made (1) or lost (-1). A node that comes back may do so before the server sees that its former
+// connection is dead.
+func (d *desk) connected(id string, by int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.connections[id] += by; d.connections[id] > 0 {
+		return
+	}
+	delete(d.connections, id)
 	if n := d.members[id]; n != nil && n.gone.IsZero() {
 		n.gone = time.Now()
 	}
 }
 
+// watchEvery is how often the desk looks for lost nodes.
+const watchEvery = time.Second
+
 // watch tells of lost nodes until ctx ends.
 func (d *desk) watch(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
+	last := time.Now()
 	for {
 		select {
 		case now := <-tick.C:
+			if gap := now.Sub(last) - 2*watchEvery; gap > 0 {
+				d.forgive(gap, now)
+			}
+			last = now
 			for _, m := range d.silent(now) {
 				d.remove(m, true)
 			}
 		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+// forgive counts no silence for a time in which this process did not run, and could hear nobody.
+func (d *desk) forgive(gap time.Duration, now time.Time) {
+	later := func(t time.Time) time.Time {
+		if t = t.Add(gap); t.After(now) {
+			return now
+		}
+		return t
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, m := range d.members {
+		if m.seen = later(m.seen); !m.gone.IsZero() {
+			m.gone = later(m.gone)
 		}
 	}
 }

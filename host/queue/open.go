@@ -112,14 +112,24 @@ func (q *Queue) listenForGone(d *desk) error {
 		return err
 	}
 	q.events = nc
-	_, err = nc.Subscribe("$SYS.ACCOUNT.*.DISCONNECT", func(m *nats.Msg) {
+	// One subscription, so that the events of a node come in their order.
+	_, err = nc.Subscribe("$SYS.ACCOUNT.*.*", func(m *nats.Msg) {
+		by := 0
+		switch {
+		case strings.HasSuffix(m.Subject, ".CONNECT"):
+			by = 1
+		case strings.HasSuffix(m.Subject, ".DISCONNECT"):
+			by = -1
+		default:
+			return
+		}
 		var event struct {
 			Client struct {
 				User string `json:"user"`
 			} `json:"client"`
 		}
-		if json.Unmarshal(m.Data, &event) == nil {
-			d.disconnected(event.Client.User)
+		if json.Unmarshal(m.Data, &event) == nil && isID(event.Client.User) {
+			d.connected(event.Client.User, by)
 		}
 	})
 	if err != nil {

@@ -173,12 +173,12 @@ func (q *Queue) publish(ctx context.Context, n notice, e *entry) (again bool, er
 		q.making.RLock()
 		q.mu.Lock()
 		n.era = q.era
-		current, over := q.entries[n.id], q.over
+		current, over, done := q.entries[n.id], q.over, e.done
 		q.mu.Unlock()
 		if current != e || over != nil {
 			q.making.RUnlock()
 			// Nobody: the queue was made anew, and the lease is to be noted again. Another: its owner published it again.
-			return current == nil && over == nil && !e.done, over
+			return current == nil && over == nil && !done, over
 		}
 		ack, err := q.publishOnce(ctx, n)
 		q.making.RUnlock()
