@@ -110,6 +110,7 @@ type Granted struct {
 	Items []backbones.Span
 	// Again are those of Items whose earlier grant was that of a node which is lost: what it left in place is replaced.
 	Again []backbones.Span
-	// Later: the lease is of a former generation, and the coordinator has not listed some of the items yet. The node asks again, for all of them.
+	// Later: the coordinator cannot decide yet, because it has not listed some items of a former generation, or another coordinator may be at work. The
+	// node asks again, for all items.
 	Later bool
 }

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -52,6 +53,11 @@ type Coordinator struct {
 	lost    chan struct{}
 	stop    chan struct{}
 	stopped sync.WaitGroup
+	// nodes is what Nodes was told, and noted wakes the goroutine that writes it.
+	nodes atomic.Uint32
+	noted chan struct{}
+	// alone is when this coordinator was last found to be the only one, as a time since began.
+	alone atomic.Int64
 }
 
 // Before is what the folder tells of the coordinator before this one.
@@ -93,7 +99,7 @@ func Take(ctx context.Context, runDir string, o Options) (_ *Coordinator, err er
 		return nil, fmt.Errorf("making the run's folder: %w", err)
 	}
 	c := &Coordinator{
-		dir: path(runDir), options: o, holder: o.Owner.Here(), lost: make(chan struct{}), stop: make(chan struct{}),
+		dir: path(runDir), options: o, holder: o.Owner.Here(), lost: make(chan struct{}), stop: make(chan struct{}), noted: make(chan struct{}, 1),
 		made: errors.Is(missing, fs.ErrNotExist), began: time.Now(),
 	}
 	c.holder.PID = os.Getpid()
@@ -107,6 +113,7 @@ func Take(ctx context.Context, runDir string, o Options) (_ *Coordinator, err er
 	if earlier, err := Find(runDir); err == nil {
 		c.earlier = earlier
 	}
+	c.alone.Store(int64(time.Since(c.began)))
 	c.stopped.Go(c.beat)
 	return c, nil
 }
@@ -304,7 +311,11 @@ func (c *Coordinator) beat() {
 	for {
 		select {
 		case <-c.stop:
+			c.writeNodes()
 			return
+		case <-c.noted:
+			c.writeNodes()
+			continue
 		case <-ticker.C:
 		}
 		for i := range n {
@@ -312,22 +323,40 @@ func (c *Coordinator) beat() {
 				break
 			}
 		}
+		began := time.Since(c.began)
 		// A full disk does not matter: the bytes are there already.
 		_, _ = c.file.WriteAt(n[:], beatAt)
-		if _, err := os.Lstat(c.generationPath(c.Generation + 1)); err == nil {
+		switch _, err := os.Lstat(c.generationPath(c.Generation + 1)); {
+		case err == nil:
 			close(c.lost)
 			return
+		case errors.Is(err, fs.ErrNotExist):
+			c.alone.Store(int64(began))
 		}
 	}
+}
+
+// writeNodes writes the number of nodes. Without it, the next coordinator waits some seconds longer.
+func (c *Coordinator) writeNodes() {
+	_, _ = c.file.WriteAt(binary.BigEndian.AppendUint32(nil, c.nodes.Load()), nodesAt)
+}
+
+// Alone reports whether this process is still the only coordinator. It is not sure of that when it has not looked for so long, because it was stopped
+// or the file system did not answer, that another process may have taken it for dead.
+func (c *Coordinator) Alone() bool {
+	return time.Since(c.began)-time.Duration(c.alone.Load()) < c.options.Stale-c.options.Beat
 }
 
 // Before is what the coordinator before this one has left.
 func (c *Coordinator) Before() Before { return c.before }
 
-// Nodes notes how many machines work for this coordinator, its own not counted, for the case that it dies.
+// Nodes has the next coordinator know how many machines work for this one, its own not counted, in case this one dies. It does not wait for the disk.
 func (c *Coordinator) Nodes(n int) {
-	// Without it, the next coordinator waits some seconds longer.
-	_, _ = c.file.WriteAt(binary.BigEndian.AppendUint32(nil, uint32(n)), nodesAt) //nolint:gosec // at most queue.MaxNodes
+	c.nodes.Store(uint32(n)) //nolint:gosec // at most queue.MaxNodes
+	select {
+	case c.noted <- struct{}{}:
+	default:
+	}
 }
 
 // Settle notes that nothing of what this coordinator has lent or granted is under way any more, so that the next one need not wait for it.

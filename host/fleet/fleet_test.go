@@ -236,3 +236,21 @@ func TestWhatACoordinatorLeaves(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestACoordinatorThatWasStoppedIsNotSureToBeAlone: it may have been taken for dead.
+func TestACoordinatorThatWasStoppedIsNotSureToBeAlone(t *testing.T) {
+	c, err := Take(context.Background(), filepath.Join(t.TempDir(), "run"), Options{Beat: time.Hour, Stale: 3 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Alone() {
+		t.Error("a new coordinator is not sure to be alone")
+	}
+	c.began = c.began.Add(-2 * time.Hour)
+	if c.Alone() {
+		t.Error("a coordinator is sure to be alone after two hours without a look")
+	}
+	if err := c.Close(true); err != nil {
+		t.Fatal(err)
+	}
+}

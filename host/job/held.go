@@ -80,7 +80,7 @@ func (p *Place) settle(ctx context.Context, o backbones.Outcomes, grant func(con
 			case !mine[n]:
 				refused[n] = true
 				p.hold.Drop(n)
-			case time.Since(asked) > grantTime:
+			case passed(asked) > grantTime:
 				// Another coordinator may have granted it to another node by now.
 				late = plus(late, n)
 			default:
@@ -91,6 +91,11 @@ func (p *Place) settle(ctx context.Context, o backbones.Outcomes, grant func(con
 	}
 	o.Attempts = slices.DeleteFunc(slices.Clone(o.Attempts), func(a backbones.Attempt) bool { return refused[a.Number] })
 	return o, nil
+}
+
+// passed is the time since another, also that in which the machine slept, when the monotonic clock stands still.
+func passed(since time.Time) time.Duration {
+	return max(time.Since(since), time.Now().Round(0).Sub(since.Round(0)))
 }
 
 // commit puts the outputs of one item in place.

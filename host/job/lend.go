@@ -84,6 +84,14 @@ func (l *lent) Left(name string, lost bool) {
 	l.Coordinator.Left(name, lost)
 }
 
+// Grant implements lease.Desk. Another process that has taken this one for dead may have granted the same.
+func (l *lent) Grant(a lease.Ask) lease.Granted {
+	if !l.e.coordinator.Alone() {
+		return lease.Granted{Later: true}
+	}
+	return l.Coordinator.Grant(a)
+}
+
 // note has the next coordinator know how many nodes there are.
 func (l *lent) note(change func()) {
 	l.mu.Lock()
