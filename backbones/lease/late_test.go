@@ -2,17 +2,32 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// deaf is a session whose coordinator lends what it is asked for, and grants nothing.
+// deaf is a session whose coordinator lends what it is asked for, and answers nothing else.
 type deaf struct{ Session }
 
 func (deaf) Claim(context.Context, Claim) (Claimed, error) { return Claimed{For: time.Hour}, nil }
+
+func (deaf) Generation() uint64 { return 1 }
+
+func (deaf) Pull(ctx context.Context, _ int) ([]Delivery, error) { return nil, until(ctx) }
+
+func (deaf) Report(ctx context.Context, _ Report) (Reported, error) { return Reported{}, until(ctx) }
+
+func (deaf) Leave(ctx context.Context) error { return until(ctx) }
+
+func until(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
 
 func claimed(t *testing.T, p *Puller, id ID, first uint64) (number uint64) {
 	t.Helper()
@@ -69,4 +84,31 @@ func TestAReportWakesAllThatWaitForIt(t *testing.T) {
 	p.mu.Unlock()
 	wake(p.told)
 	waiting.Wait()
+}
+
+// drained is a backbone that does nothing until it is drained.
+type drained struct{ policy backbones.Policy }
+
+func (d drained) Run(context.Context, backbones.Source, backbones.Sink) error {
+	<-d.policy.Drain
+	return backbones.ErrDrained
+}
+
+func (drained) Status() (s backbones.Status) { return s }
+
+// TestADrainedNodeEndsWithoutItsCoordinator, within its grace: what it wants to give back is lent again anyway.
+func TestADrainedNodeEndsWithoutItsCoordinator(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		drain := make(chan struct{})
+		p := NewPuller(PullerOptions{Session: deaf{}, Policy: backbones.Policy{Drain: drain, Grace: 10 * time.Second}})
+		claimed(t, p, 1, 7)
+		began := time.Now()
+		close(drain)
+		if err := p.Run(t.Context(), drained{p.Policy()}); !errors.Is(err, backbones.ErrDrained) {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != 10*time.Second+farewellTime {
+			t.Errorf("it took %s", took)
+		}
+	})
 }

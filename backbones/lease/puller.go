@@ -157,6 +157,9 @@ func (p *Puller) Run(ctx context.Context, b backbones.Backbone) error {
 		start(&settling, func() { p.settle(reportCtx) })
 	}
 	start(&reporting, func() { p.report(reportCtx, finish) })
+	ended := make(chan struct{})
+	defer close(ended)
+	go p.boundDrain(ended, stopReporting)
 
 	err := b.Run(work, p, p.take)
 	p.stopped.close()
@@ -208,6 +211,22 @@ func (p *Puller) watchDrain(ctx context.Context, stopPulling func()) {
 	case <-ctx.Done():
 	}
 	stopPulling()
+}
+
+// boundDrain bounds what a drained node still says: its coordinator may not answer for long.
+func (p *Puller) boundDrain(ended <-chan struct{}, stopReporting func()) {
+	var late <-chan time.Time
+	for drain := p.o.Policy.Drain; ; {
+		select {
+		case <-drain:
+			drain, late = nil, time.After(p.o.Policy.WithDefaults().Grace+farewellTime)
+		case <-late:
+			stopReporting()
+			return
+		case <-ended:
+			return
+		}
+	}
 }
 
 func wake(c chan struct{}) {
