@@ -67,6 +67,9 @@ func (p *Puller) giveUp(ctx context.Context) bool {
 		case <-ctx.Done():
 			return false
 		}
+		if p.o.Dropped != nil {
+			p.o.Dropped(items)
+		}
 		p.mu.Lock()
 		// Others may have been added meanwhile.
 		if p.revoking = p.revoking[n:]; len(p.revoking) == 0 {

@@ -112,3 +112,20 @@ func TestADrainedNodeEndsWithoutItsCoordinator(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatALostItemHasAsideIsRemoved, once the backbone has given the item up.
+func TestWhatALostItemHasAsideIsRemoved(t *testing.T) {
+	var dropped []backbones.Span
+	p := NewPuller(PullerOptions{Session: deaf{}, Dropped: func(items []backbones.Span) { dropped = append(dropped, items...) }})
+	number := claimed(t, p, 1, 7)
+	p.mu.Lock()
+	p.lose(p.holds[holdID{1, 1}])
+	p.mu.Unlock()
+	var fencing sync.WaitGroup
+	fencing.Go(func() { p.giveUp(t.Context()) })
+	<-p.revoke
+	fencing.Wait()
+	if len(dropped) != 1 || dropped[0] != (backbones.Span{First: number, Count: 1}) {
+		t.Errorf("dropped %v", dropped)
+	}
+}

@@ -176,7 +176,9 @@ func (p *Puller) claim(ctx context.Context, d Delivery) error {
 	p.mu.Lock()
 	if held.Generation < p.generation {
 		// The coordinator was started again meanwhile, and lends these items anew.
+		p.revoking = append(p.revoking, h.unpaid()...)
 		p.mu.Unlock()
+		wake(p.fences)
 		return nil
 	}
 	p.add(h)
@@ -236,12 +238,15 @@ func (p *Puller) outlive(h *hold) {
 	h.former = true
 	for i, r := range p.ready {
 		if r.hold == h {
-			h.pack.each([]backbones.Span{{First: r.block.First, Count: r.block.Count}}, func(first, count int) {
+			items := backbones.Span{First: r.block.First, Count: r.block.Count}
+			h.pack.each([]backbones.Span{items}, func(first, count int) {
 				h.paid(first, count)
 				h.begun.remove(first, count)
 			})
+			p.revoking = append(p.revoking, items)
 			p.ready[i].hold = &hold{dropped: true}
 		}
 	}
+	wake(p.fences)
 	wake(p.reports)
 }

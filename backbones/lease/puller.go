@@ -27,6 +27,9 @@ type PullerOptions struct {
 	Prepare func(backbones.Block) (backbones.Block, error)
 	// Settle is called with outcomes before they are reported, from several goroutines at once; nil: they are reported as they are.
 	Settle Settle
+	// Dropped is called with items that the node has lost after Prepare: no outcome of theirs comes to Settle. A worker may be on them for a moment yet.
+	// May be nil.
+	Dropped func([]backbones.Span)
 	// IdleExit ends the node when it has had nothing to do for this long; 0: never.
 	IdleExit time.Duration
 	// Policy is that of the node's backbone. Puller.Policy returns what the backbone is made with.

@@ -43,6 +43,13 @@ func (p *Place) aside(b backbones.Block) (backbones.Block, error) {
 	return p.hold.Aside(b)
 }
 
+// dropped removes what items of lost leases have aside.
+func (p *Place) dropped(items []backbones.Span) {
+	if p.hold != nil {
+		each(items, p.hold.Drop)
+	}
+}
+
 // settle puts the outputs of a node's items in place as far as that is granted. It is a lease.Settle.
 func (p *Place) settle(ctx context.Context, o backbones.Outcomes, grant func(context.Context, []backbones.Span) (lease.Granted, error)) (backbones.Outcomes, error) {
 	if p.hold == nil {

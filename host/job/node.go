@@ -48,7 +48,7 @@ const batchPatience = 200 * time.Millisecond
 // pull runs the node's backbone on leases.
 func (n node) pull(ctx context.Context, session lease.Session, o lease.PullerOptions) error {
 	o.Session, o.Workers, o.Policy = session, n.spec.Workers, n.policy
-	o.Prepare = n.place.aside
+	o.Prepare, o.Dropped = n.place.aside, n.place.dropped
 	if o.Settle == nil {
 		o.Settle = n.place.settle
 	}
