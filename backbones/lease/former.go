@@ -7,26 +7,38 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// maxHanded is the most items of a former generation that a Book remembers. What nodes hand in beyond is done again.
-const maxHanded = 1 << 16
+// maxHanded is the most items of a former generation that a Book remembers, maxHandedText what the texts of their failures may take. What nodes hand
+// in beyond is done again.
+const (
+	maxHanded     = 1 << 16
+	maxHandedText = 64 << 20
+)
 
 // former has what nodes hand in of leases of a former generation of the coordinator: outcomes, and items that they are still on. It knows
 // items by their keys, because the new listing may number them otherwise. An item that the listing has, and that nobody else has claimed,
 // becomes a lease of its own, which that node has.
 type former struct {
 	handed map[uint64][]*handed
-	count  int
+	// by has the same by their former leases.
+	by    map[holding]map[*handed]bool
+	count int
+	text  int
 	// seeking: a node waits for the commit of an item that the listing has not had yet. It is read ahead for that: the node may do nothing else.
 	seeking bool
 	// unseen: some of handed have not been looked for in what is offered.
 	unseen bool
 }
 
-// handed is one item that a node has of a former generation.
-type handed struct {
+// holding is a lease of a former generation as a node has it.
+type holding struct {
 	node *member
 	held Held
-	key  uint64
+}
+
+// handed is one item that a node has of a former generation.
+type handed struct {
+	holding
+	key uint64
 	// until is when it is given up, if the listing has not had it by then.
 	until time.Duration
 	// outcome is what became of it, under its former number; nil: it is not known yet.
@@ -47,32 +59,48 @@ func (f *former) find(m *member, key uint64) *handed {
 }
 
 func (f *former) add(b *Book, h *handed) {
-	if f.count >= maxHanded || b.stopped {
+	text := h.text()
+	if f.count >= maxHanded || f.text+text > maxHandedText || b.stopped {
 		return
 	}
 	if f.handed == nil {
-		f.handed = map[uint64][]*handed{}
+		f.handed, f.by = map[uint64][]*handed{}, map[holding]map[*handed]bool{}
+	}
+	if f.by[h.holding] == nil {
+		f.by[h.holding] = map[*handed]bool{}
 	}
 	h.until = b.now + b.o.LeaseTime
 	f.handed[h.key] = append(f.handed[h.key], h)
+	f.by[h.holding][h] = true
 	f.count++
+	f.text += text
 	f.unseen = true
 	f.seeking = f.seeking || h.outcome == nil
 }
 
 func (f *former) remove(h *handed) {
-	all := f.handed[h.key]
-	for i, other := range all {
-		if other == h {
-			f.count--
-			if all = append(all[:i], all[i+1:]...); len(all) == 0 {
-				delete(f.handed, h.key)
-			} else {
-				f.handed[h.key] = all
-			}
-			return
+	i := slices.Index(f.handed[h.key], h)
+	if i < 0 {
+		return
+	}
+	f.count--
+	f.text -= h.text()
+	if f.handed[h.key] = slices.Delete(f.handed[h.key], i, i+1); len(f.handed[h.key]) == 0 {
+		delete(f.handed, h.key)
+	}
+	if delete(f.by[h.holding], h); len(f.by[h.holding]) == 0 {
+		delete(f.by, h.holding)
+	}
+}
+
+// text is the size of the texts of an entry's failure.
+func (h *handed) text() (n int) {
+	if h.outcome != nil {
+		for _, f := range h.outcome.Failed {
+			n += textOf(f)
 		}
 	}
+	return n
 }
 
 // wanted is an entry for a key that the listing has not had yet.
@@ -272,14 +300,14 @@ func (f *former) report(b *Book, m *member, p Progress, again bool, answer *Repo
 		})
 		for key, ok := next(); ok && !p.Ended; key, ok = next() {
 			if f.find(m, key) == nil {
-				f.add(b, &handed{node: m, held: p.Held, key: key})
+				f.add(b, &handed{holding: holding{m, p.Held}, key: key})
 			}
 		}
 	}
 	open := false
-	f.each(func(h *handed) {
+	for h := range f.by[holding{m, p.Held}] {
 		switch {
-		case h.node != m || h.held != p.Held || h.gone:
+		case h.gone:
 		case p.Ended && h.outcome == nil:
 			f.forget(b, h)
 		case h.loan == nil:
@@ -288,7 +316,7 @@ func (f *former) report(b *Book, m *member, p Progress, again bool, answer *Repo
 			open = true
 			h.loan.until = b.now + b.o.LeaseTime
 		}
-	})
+	}
 	switch {
 	case p.Ended:
 	case open:
@@ -302,13 +330,16 @@ func (f *former) report(b *Book, m *member, p Progress, again bool, answer *Repo
 func (f *former) outcome(b *Book, m *member, held Held, key uint64, one backbones.Outcomes) {
 	h := f.find(m, key)
 	if h == nil {
-		f.add(b, &handed{node: m, held: held, key: key, outcome: &one})
+		f.add(b, &handed{holding: holding{m, held}, key: key, outcome: &one})
+		return
+	}
+	f.remove(h)
+	if h.loan == nil {
+		f.add(b, &handed{holding: h.holding, key: key, outcome: &one})
 		return
 	}
 	h.outcome = &one
-	if h.loan != nil {
-		f.conclude(b, h)
-	}
+	f.conclude(b, h)
 }
 
 // singles visits each item of outcomes alone, in the order of Progress.Keys, until visit returns false.
@@ -363,7 +394,7 @@ func (f *former) grant(b *Book, m *member, a Ask) (answer Granted) {
 			i++
 			switch {
 			case h == nil:
-				f.add(b, &handed{node: m, held: a.Held, key: a.Keys[i-1]})
+				f.add(b, &handed{holding: holding{m, a.Held}, key: a.Keys[i-1]})
 				answer.Later = answer.Later || f.find(m, a.Keys[i-1]) != nil
 				continue
 			case h.loan == nil:

@@ -3,6 +3,7 @@ package lease
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,5 +155,27 @@ func TestTheNumberOfWorkersIsBounded(t *testing.T) {
 	}
 	if all := b.Figures(); all[1].Busy != 3 {
 		t.Errorf("%d busy", all[1].Busy)
+	}
+}
+
+// What nodes hand in after a restart is bounded, also when all of it has failed with long texts.
+func TestWhatIsHandedInIsBounded(t *testing.T) {
+	b := NewBook(BookOptions{Generation: 2, LeaseTime: 30 * time.Second})
+	b.Joined(Node{Name: "a", PID: 1, Workers: 1})
+	held := Held{Generation: 1, ID: 1, Epoch: 1}
+	long := backbones.Outcomes{Failed: []backbones.FailedItem{{Failure: backbones.Failure{Message: strings.Repeat("x", 1<<20)}}}}
+	for key := range uint64(2 * maxHandedText >> 20) {
+		b.Report(Report{Node: "a", Sequence: 2*key + 1, Leases: []Progress{{Held: held, Keys: []uint64{key}}}})
+		b.Report(Report{Node: "a", Sequence: 2*key + 2, Leases: []Progress{{Held: held, Outcomes: long, Keys: []uint64{key}}}})
+	}
+	if b.former.text > maxHandedText || b.former.text < maxHandedText/2 {
+		t.Errorf("%d bytes of texts are kept", b.former.text)
+	}
+	b.End()
+	for range 3 {
+		b.At(b.now + 100*time.Second)
+	}
+	if f := &b.former; f.text != 0 || f.count != 0 || len(f.handed)+len(f.by) != 0 {
+		t.Errorf("left: %d items, %d bytes, %d keys, %d leases", f.count, f.text, len(f.handed), len(f.by))
 	}
 }

@@ -273,10 +273,7 @@ func (p *Puller) compose(finishing, renew, lingers bool) Report {
 		h.telling = 0
 		for _, o := range h.out {
 			for _, f := range o.Failed {
-				text += len(f.Item) + len(f.Failure.Message) + len(f.Failure.Traceback)
-				for _, line := range f.Failure.Log {
-					text += len(line)
-				}
+				text += textOf(f)
 			}
 			if room == 0 || text > maxReportText && room < maxReportOutcomes {
 				room = 0
@@ -318,6 +315,15 @@ func (p *Puller) compose(finishing, renew, lingers bool) Report {
 		}
 	}
 	return r
+}
+
+// textOf is the size of a failure's texts.
+func textOf(f backbones.FailedItem) int {
+	n := len(f.Item) + len(f.Failure.Message) + len(f.Failure.Traceback)
+	for _, line := range f.Failure.Log {
+		n += len(line)
+	}
+	return n
 }
 
 // answered takes the answer to a report.
