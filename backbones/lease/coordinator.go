@@ -63,8 +63,8 @@ type Coordinator struct {
 	clock ticks
 	// outcomes are on their way to the loop.
 	outcomes []backbones.Outcomes
-	// failed is why the coordinator's own node cannot work.
-	failed error
+	// failed is why the coordinator's own node cannot work, replaced why this coordinator must end.
+	failed, replaced error
 	// moved is when a node last said something, joined when one last joined.
 	moved, joined time.Duration
 }
@@ -370,9 +370,13 @@ func (l *loop) takeOutcomes() {
 // done reports whether the loop has nothing left to wait for.
 func (l *loop) done() bool {
 	l.mu.Lock()
-	failed, nodes := l.failed, l.book.fleet().nodes
+	failed, replaced, nodes := l.failed, l.replaced, l.book.fleet().nodes
 	finished, lent := l.book.Finished(), l.book.Lent()
 	l.mu.Unlock()
+	if replaced != nil {
+		l.end(replaced)
+		return true
+	}
 	if failed != nil && nodes == 0 && !finished {
 		l.end(failed)
 		return true

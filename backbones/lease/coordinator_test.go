@@ -76,6 +76,20 @@ func TestQueueThatLosesEverything(t *testing.T) {
 	outcomes.once(t, 30)
 }
 
+// replaced is a queue that a later coordinator has taken over.
+type replaced struct{ *leasetest.Queue }
+
+func (replaced) Publish(context.Context, lease.Lease) error { return lease.ErrReplaced }
+
+// A coordinator whose queue a later one has taken over ends, instead of waiting for nodes that do not come.
+func TestCoordinatorThatWasReplaced(t *testing.T) {
+	c := lease.NewCoordinator(lease.CoordinatorOptions{Queue: replaced{leasetest.New()}, Generation: 1})
+	err := c.Run(t.Context(), &items{count: 3}, func(backbones.Outcomes) error { return nil })
+	if !errors.Is(err, lease.ErrReplaced) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 // A node that drains finishes what it has begun and gives back the rest, which another node does.
 func TestNodeThatDrainsGivesBack(t *testing.T) {
 	queue := leasetest.New()

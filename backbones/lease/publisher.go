@@ -60,6 +60,7 @@ func (p *publisher) publish(ctx context.Context, l Lease) bool {
 	if err == nil {
 		return true
 	}
+	p.ifReplaced(err)
 	if ctx.Err() == nil {
 		p.log.Debug("publishing a lease failed; its items are lent again", "error", err)
 	}
@@ -71,6 +72,16 @@ func (p *publisher) publish(ctx context.Context, l Lease) bool {
 		p.renew(renewCtx)
 	}
 	return false
+}
+
+// ifReplaced ends the run if an error says that another coordinator has it.
+func (p *publisher) ifReplaced(err error) {
+	if errors.Is(err, ErrReplaced) {
+		p.mu.Lock()
+		p.replaced = err
+		p.mu.Unlock()
+		p.wake()
+	}
 }
 
 // watch makes the queue anew when it has for long not had what the Book believes: somebody removed it, or it forgot leases.
@@ -102,6 +113,7 @@ func (p *publisher) watch(ctx context.Context, every time.Duration) {
 func (p *publisher) renew(ctx context.Context) {
 	p.differs = 0
 	if err := p.o.Queue.Renew(ctx); err != nil {
+		p.ifReplaced(err)
 		p.log.Error("the queue cannot be made anew; it is tried again", "error", err)
 		return
 	}

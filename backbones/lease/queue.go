@@ -31,6 +31,9 @@ type Node struct {
 // ErrGone is the error of Publish and Open of a queue that was removed, or whose server has forgotten it: it must be made anew.
 var ErrGone = errors.New("the queue is gone")
 
+// ErrReplaced is the error of Publish and Renew of a queue that a later coordinator of the run has taken over. It ends this one.
+var ErrReplaced = errors.New("another coordinator has taken the queue over")
+
 // Queue is the coordinator's side of what carries leases. Only the coordinator tells it what becomes of a lease, so that a node which lost
 // one, or means harm, can neither prolong nor end it.
 type Queue interface {

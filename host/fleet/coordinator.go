@@ -326,14 +326,23 @@ func (c *Coordinator) beat() {
 		began := time.Since(c.began)
 		// A full disk does not matter: the bytes are there already.
 		_, _ = c.file.WriteAt(n[:], beatAt)
-		switch _, err := os.Lstat(c.generationPath(c.Generation + 1)); {
-		case err == nil:
+		switch replaced, err := c.replaced(); {
+		case replaced:
 			close(c.lost)
 			return
-		case errors.Is(err, fs.ErrNotExist):
+		case err == nil:
 			c.alone.Store(int64(began))
 		}
 	}
+}
+
+// replaced reports whether there is a later coordinator.
+func (c *Coordinator) replaced() (bool, error) {
+	_, err := os.Lstat(c.generationPath(c.Generation + 1))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // writeNodes writes the number of nodes. Without it, the next coordinator waits some seconds longer.
@@ -370,13 +379,9 @@ func (c *Coordinator) Close(ended bool) error {
 	close(c.stop)
 	c.stopped.Wait()
 	var err error
-	select {
-	case <-c.lost:
-	default:
-		if ended && c.contact.Fleet != "" {
-			c.contact.Ended = true
-			err = c.write(c.contact)
-		}
+	if replaced, _ := c.replaced(); ended && !replaced && c.contact.Fleet != "" {
+		c.contact.Ended = true
+		err = c.write(c.contact)
 	}
 	state := closed
 	if c.settled {

@@ -132,6 +132,27 @@ func TestHeartbeatsTellOfAnotherMachine(t *testing.T) {
 	die(t, first)
 }
 
+// TestACoordinatorThatWasReplacedDoesNotEndTheRun, also before its heartbeat has found out.
+func TestACoordinatorThatWasReplacedDoesNotEndTheRun(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	c, err := Take(context.Background(), dir, Options{Beat: time.Hour, Stale: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Announce(Contact{Fleet: "f"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(c.generationPath(c.Generation+1), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(true); err != nil {
+		t.Fatal(err)
+	}
+	if contact, err := Find(dir); err != nil || contact.Ended {
+		t.Errorf("%+v, %v", contact, err)
+	}
+}
+
 // TestACoordinatorThatWasTakenForDeadIsTold.
 func TestACoordinatorThatWasTakenForDeadIsTold(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")

@@ -326,7 +326,7 @@ func urls(address string) []string {
 // usage gives what a user can mend the exit code of a wrong usage.
 func usage(err error) error {
 	for _, reason := range []queue.Reason{
-		queue.WrongToken, queue.WrongCertificate, queue.WrongVersion, queue.NotAdmitted, queue.Taken, queue.NoJetStream, queue.Limits, queue.Denied,
+		queue.WrongToken, queue.WrongCertificate, queue.WrongVersion, queue.NotAdmitted, queue.Taken, queue.Replaced, queue.NoJetStream, queue.Limits, queue.Denied,
 	} {
 		if queue.Is(err, reason) {
 			return exitcode.With(exitcode.Usage, err)

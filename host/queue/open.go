@@ -53,6 +53,8 @@ func open(ctx context.Context, nc *nats.Conn, o Options, s *Server) (*Queue, err
 	return q, nil
 }
 
+var errReplaced = refuse(Replaced, "another coordinator of this run has been started after this one")
+
 func deskOptions() []nats.Option {
 	return []nats.Option{
 		nats.Name("kagurazaka coordinator"), nats.MaxReconnects(-1), nats.ReconnectWait(500 * time.Millisecond), nats.Timeout(askTimeout),
@@ -143,7 +145,7 @@ func (q *Queue) makeStream(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*askTimeout)
 	defer cancel()
 	if old, err := q.js.Stream(ctx, q.names.stream); err == nil && generationOf(old) > q.options.Generation {
-		return refuse(Taken, "another coordinator of this run has been started after this one")
+		return errReplaced
 	}
 	if err := q.js.DeleteStream(ctx, q.names.stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return err
@@ -221,7 +223,7 @@ func (q *Queue) hear(m *nats.Msg) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.over == nil {
-		q.over = refuse(Taken, "another coordinator of this run has been started after this one")
+		q.over = errReplaced
 		q.silent.Store(true)
 		close(q.room)
 		q.room = make(chan struct{})

@@ -3,6 +3,8 @@ package queue
 import (
 	"errors"
 	"fmt"
+
+	"github.com/kagurazaka/kagurazaka/backbones/lease"
 )
 
 // Reason is why a node or a coordinator cannot use a queue.
@@ -26,6 +28,8 @@ const (
 	Silent Reason = "no answer"
 	// Taken: another program listens at the address that the server should have.
 	Taken Reason = "address taken"
+	// Replaced: a later coordinator of the run has taken its queue over. It is a lease.ErrReplaced.
+	Replaced Reason = "replaced"
 	// NoJetStream: the server runs without JetStream, or the account may not use it.
 	NoJetStream Reason = "no JetStream"
 	// Limits: a limit of a team's server is too low.
@@ -46,6 +50,9 @@ type Refused struct {
 
 // Error is the whole message.
 func (r *Refused) Error() string { return r.Text }
+
+// Is makes errors.Is take it for a lease.ErrReplaced.
+func (r *Refused) Is(target error) bool { return target == lease.ErrReplaced && r.Reason == Replaced }
 
 // Is reports whether err is a Refused with the reason.
 func Is(err error, reason Reason) bool {

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -164,7 +165,7 @@ func TestACoordinatorIsStartedAgainOnATeamsServer(t *testing.T) {
 	// The first one notices.
 	for {
 		if err := first.queue.Publish(ctx, testLease(2, 1)); err != nil {
-			wantRefused(t, err, Taken)
+			wantRefused(t, err, Replaced)
 			break
 		}
 	}
@@ -180,7 +181,7 @@ func TestACoordinatorIsStartedAgainOnATeamsServer(t *testing.T) {
 	check(t, <-end)
 	second.clerk.wantOnce(t, l)
 	_, err := OpenRemote(ctx, a, testOptions())
-	if err == nil || !Is(err, Taken) {
+	if err == nil || !errors.Is(err, lease.ErrReplaced) {
 		t.Errorf("an older coordinator takes the queue: %v", err)
 	}
 	first.queue.Close()
