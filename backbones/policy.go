@@ -19,6 +19,8 @@ type Policy struct {
 	StallAfter time.Duration
 	// Drain stops the run when it is closed: requests in flight finish, then Run returns ErrDrained. May be nil.
 	Drain <-chan struct{} `json:"-"`
+	// DrainTold: the user is told elsewhere why the run drains.
+	DrainTold bool `json:"-"`
 	// Grace bounds the requests in flight after Drain. Then the workers are killed. 0: 30 s.
 	Grace time.Duration
 	// CloseTimeout bounds the closing of a task. Then the worker is killed, and the run fails. 0: 5 min.

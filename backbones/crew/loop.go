@@ -87,7 +87,7 @@ func (r *run[Q, A, W]) loop(ctx, startCtx context.Context, stopStarting func()) 
 			drain = nil
 			r.end(backbones.ErrDrained)
 			grace = time.After(r.policy.Grace)
-			if r.planner.InFlight() > 0 {
+			if r.planner.InFlight() > 0 && !r.policy.DrainTold {
 				r.log.Info("interrupted: what is in flight finishes first; a second Ctrl-C ends it at once", "grace", r.policy.Grace)
 			}
 			stopStarting()

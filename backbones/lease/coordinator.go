@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -39,6 +40,8 @@ type CoordinatorOptions struct {
 	Remaining func() (n int, known bool)
 	// Now is a monotonic time; nil: time.Now.
 	Now func() time.Time
+	// Alone is called when the run has items left and no node has been there for aloneAfter; once, until a node comes. May be nil.
+	Alone func()
 	// Policy's Drain, Grace, StallAfter and Log are the coordinator's; the rest is the nodes'.
 	Policy backbones.Policy
 }
@@ -65,6 +68,8 @@ type Coordinator struct {
 	outcomes []backbones.Outcomes
 	// failed is why the coordinator's own node cannot work, replaced why this coordinator must end.
 	failed, replaced error
+	// unclosed counts the workers of all nodes that could not close their task; nil: all could.
+	unclosed *backbones.CloseError
 	// moved is when a node last said something, joined when one last joined.
 	moved, joined time.Duration
 }
@@ -169,6 +174,19 @@ func (c *Coordinator) Left(name string, lost bool) {
 	c.wake()
 }
 
+// Farewell implements Desk.
+func (c *Coordinator) Farewell(name string, f Farewell) {
+	if f.Unclosed <= 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unclosed == nil {
+		c.unclosed = &backbones.CloseError{First: fmt.Errorf("%s: %s", name, f.First)}
+	}
+	c.unclosed.Workers += f.Unclosed
+}
+
 func (c *Coordinator) heard(name string) {
 	c.moved = c.book.now
 	c.book.Heard(name, c.clock.last)
@@ -222,18 +240,29 @@ func (c *Coordinator) Run(ctx context.Context, src backbones.Source, sink backbo
 	l.takeOutcomes()
 	l.end(l.outbox.Close(ctx, c.o.Policy.Grace))
 	relay.Within(ctx, c.o.Policy.Grace, readerDone)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unclosed != nil {
+		return errors.Join(l.stop, c.unclosed)
+	}
 	return l.stop
 }
 
-// endTime bounds how long the end of a run waits for nodes to leave.
+// endTime bounds how long the end of a run waits for nodes to leave, besides the time that their workers may take to close their tasks.
 const endTime = 5 * time.Second
 
-// sayEnd tells the nodes that the run has ended. A node that does not hear it ends when it cannot reach the coordinator any more.
+// sayEnd tells the nodes that the run has ended, and waits until they have left: what their workers still write belongs to the run. A node that does
+// not hear it ends when it cannot reach the coordinator any more.
 func (c *Coordinator) sayEnd(ctx context.Context) {
-	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.o.Policy.CloseTimeout+endTime)
 	defer cancel()
+	late := time.AfterFunc(endTime, func() {
+		c.log.Info("the run's items have their outcomes; the run waits for nodes that close their tasks", "at most", c.o.Policy.CloseTimeout)
+	})
+	defer late.Stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(endTime, cancel) })()
 	if err := c.o.Queue.End(endCtx); err != nil {
-		c.log.Debug("telling the nodes that the run has ended", "error", err)
+		c.log.Warn("nodes did not leave at the end of the run; what their workers did not close may be lost", "error", err)
 	}
 }
 
@@ -250,6 +279,9 @@ type loop struct {
 	// told is when the last warning about a run that stands still was, by the clock.
 	told time.Duration
 	wait time.Duration
+	// alone is since when no node is there, by the clock; saidAlone: that was told.
+	alone     time.Duration
+	saidAlone bool
 	// opened: leases are published. began is when the loop did.
 	opened bool
 	began  time.Duration
@@ -279,6 +311,9 @@ func (l *loop) run(ctx context.Context) {
 	var grace <-chan time.Time
 	l.opened = l.o.Generation <= 1
 	l.began = l.now()
+	if l.alone = l.began; !l.open() {
+		l.log.Info("the run waits for the nodes of the coordinator before, which keep what they are on", "at most", l.o.Rejoin)
+	}
 	for {
 		l.takeOutcomes()
 		if l.done() {
@@ -400,8 +435,26 @@ func (l *loop) publish() {
 	}
 }
 
+// aloneAfter is how long a run waits for a node before it says so.
+const aloneAfter = 3 * time.Second
+
+// tellAlone says that the run waits for a node.
+func (l *loop) tellAlone() {
+	l.mu.Lock()
+	now, nodes := l.clock.now(), l.book.fleet().nodes
+	l.mu.Unlock()
+	switch {
+	case nodes > 0:
+		l.alone, l.saidAlone = now, false
+	case !l.saidAlone && now >= l.alone+aloneAfter && l.stop == nil && l.o.Alone != nil:
+		l.saidAlone = true
+		l.o.Alone()
+	}
+}
+
 // tell warns, ever more seldom, of a run on which nothing moves.
 func (l *loop) tell() {
+	l.tellAlone()
 	if l.o.Policy.StallAfter == 0 || l.stop != nil {
 		return
 	}

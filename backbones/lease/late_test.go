@@ -22,7 +22,7 @@ func (deaf) Pull(ctx context.Context, _ int) ([]Delivery, error) { return nil, u
 
 func (deaf) Report(ctx context.Context, _ Report) (Reported, error) { return Reported{}, until(ctx) }
 
-func (deaf) Leave(ctx context.Context) error { return until(ctx) }
+func (deaf) Leave(ctx context.Context, _ Farewell) error { return until(ctx) }
 
 func until(ctx context.Context) error {
 	<-ctx.Done()

@@ -56,6 +56,9 @@ func (b *Book) member(name string) *member {
 		b.fleetNow.counted = false
 	}
 	if m.gone || m.lost {
+		if m.lost && !b.stopped {
+			b.log.Info("a lost node is back", "node", name)
+		}
 		m.gone, m.lost = false, false
 		b.fleetNow.counted = false
 	}
@@ -100,6 +103,9 @@ func (b *Book) Left(name string, lost bool) {
 	m.lost, m.gone, m.busy = lost, true, 0
 	b.fleetNow.counted = false
 	if lost {
+		if !m.lost && !b.stopped && !b.Finished() {
+			b.log.Warn("a node is lost: others do what it had", "node", name, "items", b.has(m))
+		}
 		for _, l := range b.loansOf(m) {
 			if l.until = min(l.until, l.asked+b.o.GrantTime); l.granted == nil || l.until <= b.now {
 				b.lapse(l)
@@ -112,6 +118,14 @@ func (b *Book) Left(name string, lost bool) {
 		b.drop(l)
 	}
 	b.former.left(b, m)
+}
+
+// has is the number of items without an outcome that a node has.
+func (b *Book) has(m *member) (items int) {
+	for _, l := range b.loansOf(m) {
+		items += l.work.left
+	}
+	return items
 }
 
 // Heard says at what time a node has last said something.

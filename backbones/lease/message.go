@@ -96,6 +96,13 @@ type Reported struct {
 	Stop bool
 }
 
+// Farewell is what a node has to say when it leaves.
+type Farewell struct {
+	// Unclosed is the number of its workers that could not close their task, First the error of the first.
+	Unclosed int
+	First    string
+}
+
 // Ask asks for the commit of items whose outputs are ready and wait aside. Nothing of them is renamed before the answer.
 type Ask struct {
 	Node  string

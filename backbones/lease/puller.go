@@ -110,7 +110,7 @@ func NewPuller(o PullerOptions) *Puller {
 func (p *Puller) Policy() backbones.Policy {
 	policy := p.o.Policy
 	policy.Drain, policy.Revoke, policy.Looked = p.drain.c, p.revoke, p.sawWorkers
-	policy.LookEvery = lookEvery
+	policy.LookEvery, policy.DrainTold = lookEvery, true
 	return policy
 }
 
@@ -181,7 +181,11 @@ func (p *Puller) Run(ctx context.Context, b backbones.Backbone) error {
 	lost := context.Cause(work)
 	cancel(nil)
 	pulling.Wait()
-	if leaveErr := p.o.Session.Leave(reportCtx); leaveErr != nil {
+	var last Farewell
+	if closing := new(backbones.CloseError); errors.As(err, &closing) {
+		last = Farewell{Unclosed: closing.Workers, First: closing.First.Error()}
+	}
+	if leaveErr := p.o.Session.Leave(reportCtx, last); leaveErr != nil {
 		p.log.Debug("leaving", "error", leaveErr)
 	}
 	return p.ended(ctx, err, lost)
@@ -209,6 +213,7 @@ func (p *Puller) fail(err error) { p.cancel(err) }
 func (p *Puller) watchDrain(ctx context.Context, stopPulling func()) {
 	select {
 	case <-p.o.Policy.Drain:
+		p.sayDrain("interrupted")
 		p.drain.close()
 	case <-p.drain.c:
 	case <-ctx.Done():
@@ -229,6 +234,22 @@ func (p *Puller) boundDrain(ended <-chan struct{}, stopReporting func()) {
 		case <-ended:
 			return
 		}
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// sayDrain says why this node begins nothing more.
+func (p *Puller) sayDrain(why string) {
+	if !p.o.Policy.DrainTold {
+		p.log.Info(why+": what is in flight finishes first; a second Ctrl-C ends it at once", "grace", p.o.Policy.Grace)
 	}
 }
 

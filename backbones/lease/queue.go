@@ -14,6 +14,8 @@ type Desk interface {
 	// Joined and Left tell of nodes. lost: the node has not said goodbye.
 	Joined(node Node)
 	Left(name string, lost bool)
+	// Farewell comes before Left of a node that has more to say than goodbye.
+	Farewell(name string, f Farewell)
 }
 
 // Node is a node as the coordinator knows it.
@@ -67,7 +69,7 @@ type Session interface {
 	// Generation is that of the coordinator that the node has joined last.
 	Generation() uint64
 	// Leave says goodbye, gives back what was delivered and not claimed, and ends the session.
-	Leave(ctx context.Context) error
+	Leave(ctx context.Context, f Farewell) error
 }
 
 // Delivery is a lease that a node got.

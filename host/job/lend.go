@@ -148,7 +148,7 @@ func (e *execution) lend(ctx context.Context, place *Place, items items, policy 
 	}
 	l.Coordinator = lease.NewCoordinator(lease.CoordinatorOptions{
 		Queue: l.queue, Generation: e.coordinator.Generation, LeaseTime: leaseTime, GrantTime: grantTime + time.Second,
-		Remaining: items.remaining, Policy: policy, Known: before.Known, Expected: expected, Gone: before.Gone,
+		Remaining: items.remaining, Policy: policy, Alone: func() { e.Log.Info("the run waits for a node, since it has none: " + e.joins(contact)) }, Known: before.Known, Expected: expected, Gone: before.Gone,
 	})
 	if err := l.queue.Serve(l); err != nil {
 		return nil, fmt.Errorf("opening the run to nodes: %w", err)
@@ -401,9 +401,11 @@ func (l *lent) noteNodes() {
 
 // work makes this process a node.
 func (l *lent) work(ctx context.Context) {
-	spec := *l.e.spec
+	spec, policy := *l.e.spec, l.policy
+	// The coordinator says it.
+	policy.DrainTold = true
 	err := runNode(ctx, node{
-		place: l.place, spec: &spec, factory: l.e.Backbone(), policy: l.policy, join: l.dial, version: l.e.Version,
+		place: l.place, spec: &spec, factory: l.e.Backbone(), policy: policy, join: l.dial, version: l.e.Version,
 	})
 	quarantined := new(lease.QuarantinedError)
 	switch {

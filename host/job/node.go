@@ -59,7 +59,7 @@ func (n node) pull(ctx context.Context, session lease.Session, o lease.PullerOpt
 	puller := lease.NewPuller(o)
 	backbone, err := n.factory.New(ctx, n.spec, puller.Policy(), Local{Place: n.place, Remaining: puller.Remaining})
 	if err != nil {
-		_ = session.Leave(ctx)
+		_ = session.Leave(ctx, lease.Farewell{})
 		return err
 	}
 	return puller.Run(ctx, backbone)

@@ -69,7 +69,7 @@ func (p *Program) Work(ctx context.Context, o WorkOptions) (err error) {
 	}
 	n, err := p.newNode(ctx, o, session, given)
 	if err != nil {
-		_ = session.Leave(ctx)
+		_ = session.Leave(ctx, lease.Farewell{})
 		return errors.Join(err, n.place.closeIfMade(ctx))
 	}
 	defer func() { err = also(err, n.place.Close(ctx)) }()
@@ -357,17 +357,27 @@ func (p *Program) pull(ctx context.Context, n node, session *queue.Session, o Wo
 	if other := new(anotherRunError); errors.As(context.Cause(ctx), &other) {
 		err = other
 	}
+	var closing *backbones.CloseError
+	errors.As(err, &closing)
 	figures := []any{"done", t.done.Load(), "skipped", t.skipped.Load(), "failed", t.failed.Load()}
 	switch {
+	case closing != nil && !isClosed(o.Drain):
+		// The coordinator has been told as well.
+		p.Log.Info("left the run", figures...)
+		return closing
 	case err == nil, queue.Is(err, queue.Ended):
 		p.Log.Info("the run needs this machine no more", figures...)
 		return nil
 	case errors.Is(err, backbones.ErrDrained) && !isClosed(o.Drain):
-		p.Log.Info("the run was interrupted at its coordinator", figures...)
+		p.Log.Info("the run was stopped at its coordinator", figures...)
 		return nil
 	case errors.Is(err, backbones.ErrDrained), ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)):
 		p.Log.Info("left the run", figures...)
-		return exitcode.With(exitcode.Interrupted, errors.New("interrupted: what was not begun goes to the run's other machines"))
+		err := errors.New("interrupted: what was not begun goes to the run's other machines")
+		if closing != nil {
+			err = errors.Join(err, closing)
+		}
+		return exitcode.With(exitcode.Interrupted, err)
 	}
 	p.Log.Info("left the run", figures...)
 	return err

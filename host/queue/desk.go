@@ -15,10 +15,13 @@ import (
 )
 
 const (
-	// beatEvery is how often a node shows that it is alive where the server does not tell who has a connection, lostAfter how long it may be
-	// silent there.
-	beatEvery = time.Minute
-	lostAfter = 3*beatEvery + 30*time.Second
+	// beatEvery is how often a node shows that it is alive while it has leases, or is to leave, lostAfter how long it may be silent then.
+	beatEvery = 3 * time.Second
+	lostAfter = 10 * time.Second
+	// rareBeatEvery is how often a node without leases shows that where the server does not tell who has a connection, idleLostAfter how long it
+	// may be silent there.
+	rareBeatEvery = time.Minute
+	idleLostAfter = 3*rareBeatEvery + 30*time.Second
 	// goneAfter is how long a node may be without a connection where the server tells.
 	goneAfter = 2 * time.Second
 	// requestRate and requestBurst bound what one node may ask for, in requests a second.
@@ -261,11 +264,14 @@ func (d *desk) serve(m *member, op op, body []byte) ([]byte, error) {
 		a.Node = m.node.Name
 		return encodeGranted(d.book.Grant(a)), nil
 	case opLeave:
-		all, err := decodeGoodbye(body)
+		g, err := decodeGoodbye(body)
 		if err != nil {
 			return nil, err
 		}
-		d.queue.giveBack(all)
+		d.queue.giveBack(g.unclaimed)
+		if g.last.Unclosed > 0 {
+			d.book.Farewell(m.node.Name, g.last)
+		}
 		d.remove(m, false)
 		return nil, nil
 	}
@@ -485,14 +491,16 @@ func (d *desk) forgive(gap time.Duration, now time.Time) {
 	}
 }
 
-func (d *desk) silent(now time.Time) []*member {
+// silent are the nodes that have said nothing for too long.
+func (d *desk) silent(now time.Time) (all []*member) {
+	end := d.queue.endedAt()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var all []*member
 	for _, m := range d.members {
-		// One that holds leases reports several times within a lease's time.
-		if len(m.holds) > 0 && now.Sub(m.seen) > 2*d.queue.options.LeaseTime+goneAfter ||
-			d.queue.server == nil && now.Sub(m.seen) > lostAfter || !m.gone.IsZero() && now.Sub(m.gone) > goneAfter {
+		silent := now.Sub(m.seen)
+		leaves := !end.IsZero() && now.Sub(end) > lostAfter
+		if (len(m.holds) > 0 || leaves) && silent > lostAfter || d.queue.server == nil && silent > idleLostAfter ||
+			!m.gone.IsZero() && now.Sub(m.gone) > goneAfter {
 			all = append(all, m)
 		}
 	}

@@ -158,7 +158,7 @@ func TestLeaveGivesBackWhatWasNotClaimed(t *testing.T) {
 	for len(got) < 4 {
 		got = append(got, must(s.Pull(ctx, 4))(t)...)
 	}
-	check(t, s.Leave(ctx))
+	check(t, s.Leave(ctx, lease.Farewell{}))
 	next := dial(ctx, t, Join{Local: r.server, Hello: Hello{Name: "two"}})
 	end := worker(ctx, next, 4)
 	r.clerk.until(ctx, t, "leases end", func() bool { return r.clerk.ended == 4 })
@@ -378,7 +378,7 @@ func TestTheEndIsToldToLateNodes(t *testing.T) {
 	}
 	_, err := Dial(ctx, Join{Addresses: at(r.address())})
 	wantRefused(t, err, Ended)
-	check(t, s.Leave(ctx))
+	check(t, s.Leave(ctx, lease.Farewell{}))
 	check(t, <-ended)
 }
 

@@ -4,6 +4,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+
+	"github.com/kagurazaka/kagurazaka/backbones/lease"
 )
 
 // Protocol is the version of the messages. Coordinator and nodes must have the same.
@@ -207,15 +209,28 @@ type saying struct {
 	Ended   bool   `json:"ended"`
 }
 
-// goodbye is a node's last message: the deliveries that it has not claimed.
-func encodeGoodbye(all []claim) []byte {
+// goodbye is a node's last message: the deliveries that it has not claimed, and what it has to say.
+type goodbye struct {
+	unclaimed []claim
+	last      lease.Farewell
+}
+
+// maxLast bounds the text of a goodbye.
+const maxLast = 8 << 10
+
+func encodeGoodbye(g goodbye) []byte {
 	w := &writer{}
-	writeList(w, all, writeClaim)
+	writeList(w, g.unclaimed, writeClaim)
+	w.count(g.last.Unclosed)
+	w.text(g.last.First[:min(len(g.last.First), maxLast)])
 	return w.b
 }
 
-func decodeGoodbye(b []byte) ([]claim, error) {
+func decodeGoodbye(b []byte) (goodbye, error) {
 	r := &reader{b: b}
-	all := list(r, 12, readClaim)
-	return all, r.end()
+	g := goodbye{unclaimed: list(r, 12, readClaim), last: lease.Farewell{Unclosed: r.count(), First: r.text()}}
+	if len(g.last.First) > maxLast {
+		r.fail()
+	}
+	return g, r.end()
 }

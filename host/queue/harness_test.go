@@ -60,12 +60,13 @@ type clerk struct {
 	mu    sync.Mutex
 	epoch map[lease.ID]uint64
 	// done counts the outcomes of each item, ended the leases that have ended.
-	done    map[uint64]int
-	failed  []backbones.FailedItem
-	ended   int
-	reports []lease.Report
-	joined  []string
-	left    []string
+	done      map[uint64]int
+	failed    []backbones.FailedItem
+	ended     int
+	reports   []lease.Report
+	joined    []string
+	left      []string
+	farewells []lease.Farewell
 	// changed is closed, and made anew, at each message.
 	changed chan struct{}
 	// hold: a lease that has ended is not taken out.
@@ -126,7 +127,11 @@ func (c *clerk) Report(r lease.Report) (answer lease.Reported) {
 }
 
 func (c *clerk) Grant(a lease.Ask) lease.Granted { return lease.Granted{Items: a.Items} }
-func (c *clerk) Joined(n lease.Node)             { c.locked(func() { c.joined = append(c.joined, n.Name) }) }
+func (c *clerk) Farewell(name string, f lease.Farewell) {
+	c.locked(func() { c.farewells = append(c.farewells, f) })
+}
+
+func (c *clerk) Joined(n lease.Node) { c.locked(func() { c.joined = append(c.joined, n.Name) }) }
 func (c *clerk) Left(name string, lost bool) {
 	c.locked(func() { c.left = append(c.left, fmt.Sprintf("%s %v", name, lost)) })
 }
@@ -219,7 +224,7 @@ func work(ctx context.Context, s *Session, n int) error {
 	for {
 		got, err := s.Pull(ctx, n)
 		if errors.Is(err, io.EOF) {
-			return s.Leave(ctx)
+			return s.Leave(ctx, lease.Farewell{})
 		}
 		if err != nil {
 			return err

@@ -109,6 +109,7 @@ func (f free) Report(r lease.Report) (a lease.Reported) {
 }
 func (f free) Grant(a lease.Ask) lease.Granted { return lease.Granted{Items: a.Items} }
 func (free) Joined(lease.Node)                 {}
+func (free) Farewell(string, lease.Farewell)   {}
 func (free) Left(string, bool)                 {}
 
 // TestLeaseCost measures what a lease of 500 items costs on the coordinator's side, server included; the nodes are another process:

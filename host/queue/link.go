@@ -337,9 +337,7 @@ func (l *link) stopPulling() {
 
 // beat shows that the node is alive.
 func (l *link) beat() {
-	if l.beats {
-		_ = l.nats.Publish(l.names.beat(l.session.id), nil) // a connection that is closed is made anew
-	}
+	_ = l.nats.Publish(l.names.beat(l.session.id), nil) // a connection that is closed is made anew
 }
 
 func (l *link) close() {

@@ -201,7 +201,7 @@ func (q *Queue) streamConfig() jetstream.StreamConfig {
 // say tells every node how the run stands.
 func (q *Queue) say() error {
 	q.mu.Lock()
-	s := saying{Generation: q.options.Generation, Renewed: q.era, Ended: q.ended}
+	s := saying{Generation: q.options.Generation, Renewed: q.era, Ended: !q.ended.IsZero()}
 	q.mu.Unlock()
 	s.Proof = s.prove(q.options.Token)
 	b, err := json.Marshal(s)
@@ -285,6 +285,13 @@ func (q *Queue) blocks(id lease.ID, nonce uint64) []backbones.Block {
 }
 
 func (q *Queue) hasEnded() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return !q.ended.IsZero()
+}
+
+// endedAt is when the nodes were told that the run has ended; zero: they were not.
+func (q *Queue) endedAt() time.Time {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.ended

@@ -99,8 +99,9 @@ type Queue struct {
 	// over is why nothing can be published any more, silent: nodes are another coordinator's.
 	over   error
 	silent atomic.Bool
-	ended  bool
-	close  sync.Once
+	// ended is when the nodes were told that the run has ended.
+	ended time.Time
+	close sync.Once
 }
 
 // Publish implements lease.Queue. Each ID is published once until Renew.
@@ -339,7 +340,7 @@ func (q *Queue) Renew(ctx context.Context) error {
 // End implements lease.Queue.
 func (q *Queue) End(ctx context.Context) error {
 	q.mu.Lock()
-	q.ended = true
+	q.ended = time.Now()
 	q.mu.Unlock()
 	if err := q.say(); err != nil {
 		return err

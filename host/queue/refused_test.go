@@ -63,7 +63,7 @@ func TestWhoIsNotLetIn(t *testing.T) {
 		})
 	}
 	s := dial(ctx, t, Join{Addresses: at(secured(Fingerprint(certificate)))})
-	check(t, s.Leave(ctx))
+	check(t, s.Leave(ctx, lease.Farewell{}))
 	_, err := StartServer(ServerOptions{Listen: plain.server.Address(), Token: testToken})
 	wantRefused(t, err, Taken)
 	if _, err := StartServer(ServerOptions{Listen: "0.0.0.0:0", Token: testToken}); err == nil {
@@ -196,7 +196,7 @@ func TestMessagesThatNobodySends(t *testing.T) {
 		must(nc.RequestWithContext(ctx, r.queue.names.desk(id), join))(t)
 	}
 	s := dial(ctx, t, Join{Local: r.server})
-	check(t, s.Leave(ctx))
+	check(t, s.Leave(ctx, lease.Farewell{}))
 }
 
 func TestAFloodIsNotAnswered(t *testing.T) {
@@ -233,7 +233,7 @@ func TestAFloodIsNotAnswered(t *testing.T) {
 	check(t, nc.Flush())
 	s := dial(ctx, t, Join{Local: r.server})
 	must(s.Report(ctx, lease.Report{Sequence: 1}))(t)
-	check(t, s.Leave(ctx))
+	check(t, s.Leave(ctx, lease.Farewell{}))
 }
 
 func TestWhatIsLargerThanAMessageGoesInPieces(t *testing.T) {

@@ -55,6 +55,8 @@ type Session struct {
 	// ready are deliveries that Pull has not returned, unclaimed those that were not claimed.
 	ready     []delivered
 	unclaimed map[lease.Held]claim
+	// held are the leases that the node has claimed and not ended: the coordinator must hear of it often.
+	held map[lease.Held]bool
 }
 
 // Dial joins a run. The error is a Refused, or that of ctx.
@@ -62,7 +64,7 @@ func Dial(ctx context.Context, j Join) (*Session, error) {
 	if j.Reconnect == 0 {
 		j.Reconnect = defaultReconnect
 	}
-	s := &Session{join: j, id: newID(), changed: make(chan struct{}), finished: make(chan struct{}), unclaimed: map[lease.Held]claim{}}
+	s := &Session{join: j, id: newID(), changed: make(chan struct{}), finished: make(chan struct{}), unclaimed: map[lease.Held]claim{}, held: map[lease.Held]bool{}}
 	s.life, s.end = context.WithCancel(context.Background())
 	l, err := s.reachPatiently(ctx)
 	if err != nil {
@@ -70,7 +72,7 @@ func Dial(ctx context.Context, j Join) (*Session, error) {
 		return nil, err
 	}
 	if s.ended {
-		_, _ = l.call(ctx, opLeave, 0, encodeGoodbye(nil)) // it is not waited for
+		_, _ = l.call(ctx, opLeave, 0, encodeGoodbye(goodbye{})) // it is not waited for
 		l.close()
 		s.end()
 		return nil, refuse(Ended, "the run has ended")
@@ -152,13 +154,21 @@ func (s *Session) supervise(l *link) {
 	defer close(s.finished)
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
+	rare := time.NewTicker(rareBeatEvery)
+	defer rare.Stop()
 	for {
 		s.set(func() { s.link = l })
 	connected:
 		for {
 			select {
 			case <-beat.C:
-				l.beat()
+				if s.watched() {
+					l.beat()
+				}
+			case <-rare.C:
+				if l.beats {
+					l.beat()
+				}
 			case <-l.life.Done():
 				break connected
 			case <-s.life.Done():
@@ -174,6 +184,13 @@ func (s *Session) supervise(l *link) {
 			return
 		}
 	}
+}
+
+// watched reports whether the coordinator waits for this node: it has leases, or it is to leave.
+func (s *Session) watched() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.held) > 0 || s.ended
 }
 
 // reachAgain looks for the coordinator until it is found, or the time is over.
@@ -286,10 +303,14 @@ func (s *Session) Claim(ctx context.Context, c lease.Claim) (lease.Claimed, erro
 	if err != nil {
 		return lease.Claimed{}, err
 	}
+	answer, err := decodeClaimed(b)
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.unclaimed, c.Held)
-	s.mu.Unlock()
-	return decodeClaimed(b)
+	if err == nil && answer.Refused == "" {
+		s.held[c.Held] = true
+	}
+	return answer, err
 }
 
 // Report implements lease.Session.
@@ -298,7 +319,18 @@ func (s *Session) Report(ctx context.Context, r lease.Report) (lease.Reported, e
 	if err != nil {
 		return lease.Reported{}, err
 	}
-	return decodeReported(b)
+	answer, err := decodeReported(b)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range r.Leases {
+		if p.Ended {
+			delete(s.held, p.Held)
+		}
+	}
+	for _, h := range answer.Lost {
+		delete(s.held, h)
+	}
+	return answer, err
 }
 
 // Grant implements lease.Session.
@@ -311,7 +343,7 @@ func (s *Session) Grant(ctx context.Context, a lease.Ask) (lease.Granted, error)
 }
 
 // Leave implements lease.Session.
-func (s *Session) Leave(ctx context.Context) error {
+func (s *Session) Leave(ctx context.Context, f lease.Farewell) error {
 	s.mu.Lock()
 	l := s.link
 	s.mu.Unlock()
@@ -324,7 +356,7 @@ func (s *Session) Leave(ctx context.Context) error {
 		all = append(all, c)
 	}
 	s.mu.Unlock()
-	_, err := s.call(ctx, opLeave, encodeGoodbye(all))
+	_, err := s.call(ctx, opLeave, encodeGoodbye(goodbye{unclaimed: all, last: f}))
 	s.Close()
 	return err
 }

@@ -258,7 +258,7 @@ func (s *Session) Generation() (n uint64) {
 }
 
 // Leave implements lease.Session.
-func (s *Session) Leave(context.Context) error {
+func (s *Session) Leave(_ context.Context, f lease.Farewell) error {
 	s.once.Do(func() {
 		var desk lease.Desk
 		s.queue.locked(func() {
@@ -271,6 +271,7 @@ func (s *Session) Leave(context.Context) error {
 			}
 		})
 		if desk != nil {
+			desk.Farewell(s.node.Name, f)
 			desk.Left(s.node.Name, false)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -195,19 +196,25 @@ func isThere(glob string) bool {
 	return false
 }
 
-// waitfor GLOB waits until a file is there; see isThere.
+// waitfor GLOB [REGEXP] waits until a file is there (see isThere), and has a text.
 func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.NewTimer(30 * time.Second)
 	defer deadline.Stop()
-	for !isThere(ts.MkAbs(args[0])) {
+	for file := ts.MkAbs(args[0]); !isThere(file) || len(args) > 1 && !has(file, args[1]); {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			ts.Fatalf("%s never came to be", args[0])
+			ts.Fatalf("%s never came to be", strings.Join(args, " with "))
 		}
 	}
+}
+
+// has reports whether a file has a match of an expression.
+func has(file, expression string) bool {
+	text, err := os.ReadFile(file)
+	return err == nil && regexp.MustCompile(expression).Match(text)
 }
 
 // killwhen SIGNAL FILE COMMAND… sends the command a signal as soon as the file is there (see isThere), and waits for its
