@@ -14,8 +14,8 @@ import (
 
 // The bounds of what is lent at a time. They bound the coordinator's memory and the queue's, whatever the number of items.
 const (
-	MaxOpen      = 1 << 16
-	MaxOpenBytes = 256 << 20
+	maxOpen      = 1 << 16
+	maxOpenBytes = 256 << 20
 )
 
 // BookOptions are the settings of a Book.
@@ -192,7 +192,7 @@ func (b *Book) tail() bool {
 
 // Next is the next lease to publish; false: none now.
 func (b *Book) Next() (Lease, bool) {
-	if b.stopped || len(b.loans) >= MaxOpen {
+	if b.stopped || len(b.loans) >= maxOpen {
 		return Lease{}, false
 	}
 	for len(b.again) > 0 {
@@ -220,7 +220,7 @@ func (b *Book) Next() (Lease, bool) {
 // cut cuts the next work off the listing, if there should be one.
 func (b *Book) cut() (*work, bool) {
 	nodes := b.fleet().nodes
-	for b.cutter.Items > 0 && (b.offered < 8+4*nodes || b.former.seeking) && b.bytes < MaxOpenBytes && len(b.loans) < MaxOpen {
+	for b.cutter.Items > 0 && (b.offered < 8+4*nodes || b.former.seeking) && b.bytes < maxOpenBytes && len(b.loans) < maxOpen {
 		size := b.nextSize()
 		if b.cutter.Items < size && b.cutter.Bytes < MaxBytes && !b.ended && b.mayWait(nodes) {
 			break

@@ -26,7 +26,7 @@ func lendAll(b *testing.B, size int, grants bool) {
 		lines[i] = fmt.Sprintf(`{"input":{"path":"/data/in/%08d.jpg","rel_dir":"in","file_name":"%08d.jpg"}}`, i, i)
 	}
 	payload := []byte(strings.Join(lines, "\n"))
-	book := NewBook(BookOptions{Generation: 1, LeaseTime: DefaultLeaseTime})
+	book := NewBook(BookOptions{Generation: 1, LeaseTime: defaultLeaseTime})
 	for i := range 100 {
 		book.Joined(Node{Name: fmt.Sprintf("n%d", i), PID: i, Workers: 8})
 	}

@@ -211,7 +211,7 @@ func (w *world) check() {
 			w.t.Fatalf("%d items have no outcome, and %d are counted", want, k.left)
 		}
 	}
-	if len(b.loans) > MaxOpen || b.bytes > MaxOpenBytes {
+	if len(b.loans) > maxOpen || b.bytes > maxOpenBytes {
 		w.t.Fatalf("%d leases of %d bytes are open", len(b.loans), b.bytes)
 	}
 }

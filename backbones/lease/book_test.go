@@ -246,7 +246,7 @@ func TestWindowIsBounded(t *testing.T) {
 	b.size = sizer{perItem: time.Microsecond, reached: 1 << 20}
 	const size = 64 << 10
 	open := 0
-	for next := 0; b.bytes < MaxOpenBytes; {
+	for next := 0; b.bytes < maxOpenBytes; {
 		for b.Wants() {
 			if err := b.Add(block(next, 32, size)); err != nil {
 				t.Fatal(err)

@@ -48,7 +48,7 @@ type CoordinatorOptions struct {
 
 // The defaults of CoordinatorOptions.
 const (
-	DefaultLeaseTime  = 30 * time.Second
+	defaultLeaseTime  = 30 * time.Second
 	defaultRejoin     = 5 * time.Second
 	defaultWatchAfter = 30 * time.Second
 )
@@ -81,7 +81,7 @@ var (
 
 // NewCoordinator returns a coordinator. It starts nothing. It answers nodes at once; there are leases once Run is under way.
 func NewCoordinator(o CoordinatorOptions) *Coordinator {
-	o.LeaseTime, o.WatchAfter = cmp.Or(o.LeaseTime, DefaultLeaseTime), cmp.Or(o.WatchAfter, defaultWatchAfter)
+	o.LeaseTime, o.WatchAfter = cmp.Or(o.LeaseTime, defaultLeaseTime), cmp.Or(o.WatchAfter, defaultWatchAfter)
 	o.Rejoin = cmp.Or(o.Rejoin, defaultRejoin)
 	o.Policy = o.Policy.WithDefaults()
 	if o.Now == nil {

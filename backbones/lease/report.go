@@ -244,7 +244,7 @@ func (p *Puller) report(ctx context.Context, finish <-chan struct{}) {
 func (p *Puller) reportEvery() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	every := DefaultLeaseTime
+	every := defaultLeaseTime
 	for _, h := range p.holds {
 		every = min(every, h.lasts)
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -355,7 +356,18 @@ func (l *lent) Run(ctx context.Context, src backbones.Source, sink backbones.Sin
 	}
 	cancel(nil)
 	own.Wait()
+	if !errors.Is(err, errTakenOver) && !errors.Is(err, lease.ErrReplaced) {
+		l.endFleet()
+	}
 	return err
+}
+
+// endFleet has the staging folders of lost nodes removed, on whatever machines they were, if no node is left.
+func (l *lent) endFleet() {
+	left := func(n backbones.NodeFigures) bool { return !n.Gone }
+	if l.place.staging != nil && !slices.ContainsFunc(l.Status().Nodes, left) {
+		l.place.staging.EndFleet()
+	}
 }
 
 // noteEvery is how often the nodes' figures are written down, for a run whose coordinator dies.
@@ -407,13 +419,7 @@ func (l *lent) work(ctx context.Context) {
 	err := runNode(ctx, node{
 		place: l.place, spec: &spec, factory: l.e.Backbone(), policy: policy, join: l.dial, version: l.e.Version,
 	})
-	quarantined := new(lease.QuarantinedError)
-	switch {
-	case err == nil, ctx.Err() != nil, errors.Is(err, backbones.ErrDrained):
-	case errors.As(err, &quarantined):
-		// Where it is the only one, the run has ended by what its items say.
-		l.Coordinator.Fail(err)
-	default:
+	if err != nil && ctx.Err() == nil && !errors.Is(err, backbones.ErrDrained) {
 		l.Coordinator.Fail(err)
 	}
 }

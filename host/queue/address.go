@@ -28,8 +28,8 @@ type Address struct {
 	Authorities string
 }
 
-// DefaultPort is the port of a URL without one.
-const DefaultPort = "4222"
+// defaultPort is the port of a URL without one.
+const defaultPort = "4222"
 
 // ParseURL reads the URL of a server. token is what stood in it as in nats://TOKEN@host: everybody on a machine sees command lines, so the
 // caller warns.
@@ -48,7 +48,7 @@ func ParseURL(text string) (cleaned, token string, err error) {
 		return "", "", fmt.Errorf("%s has more than a server's address: write nats://HOST:PORT", redact(text))
 	}
 	if u.Port() == "" && (u.Scheme == "nats" || u.Scheme == "tls") {
-		u.Host = net.JoinHostPort(u.Hostname(), DefaultPort)
+		u.Host = net.JoinHostPort(u.Hostname(), defaultPort)
 	}
 	if u.User != nil {
 		if _, password := u.User.Password(); !password {

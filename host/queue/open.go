@@ -116,13 +116,8 @@ func (q *Queue) listenForGone(d *desk) error {
 	q.events = nc
 	// One subscription, so that the events of a node come in their order.
 	_, err = nc.Subscribe("$SYS.ACCOUNT.*.*", func(m *nats.Msg) {
-		by := 0
-		switch {
-		case strings.HasSuffix(m.Subject, ".CONNECT"):
-			by = 1
-		case strings.HasSuffix(m.Subject, ".DISCONNECT"):
-			by = -1
-		default:
+		by, known := map[string]int{"CONNECT": 1, "DISCONNECT": -1}[m.Subject[strings.LastIndexByte(m.Subject, '.')+1:]]
+		if !known {
 			return
 		}
 		var event struct {
