@@ -38,6 +38,10 @@ func act(item int) error {
 		return flaky(item)
 	case "slow":
 		time.Sleep(time.Millisecond)
+	case "slow-until-go":
+		if !told() {
+			time.Sleep(50 * time.Millisecond)
+		}
 	}
 	if item != target() {
 		return nil
@@ -127,12 +131,15 @@ func flaky(item int) error {
 // waitForGo waits for the file "go" before it makes the output. Meanwhile a test may change other files.
 func waitForGo() {
 	early.Say()
-	for {
-		if _, err := os.Stat(filepath.Join(os.Getenv("KAGURAZAKA_MISBEHAVE_STATE"), "go")); err == nil {
-			return
-		}
+	for !told() {
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// told reports whether the file "go" is there.
+func told() bool {
+	_, err := os.Stat(filepath.Join(os.Getenv("KAGURAZAKA_MISBEHAVE_STATE"), "go"))
+	return err == nil
 }
 
 func leak() { leaked = append(leaked, bytes.Repeat([]byte{1}, 256<<10)) }

@@ -14,11 +14,12 @@
 //	at an item                    error-at-item, panic-at-item, kill-self-at-item, exit-at-item, hang-at-item, stop-self,
 //	                              leak-at-item, reserve-at-item, wait-at-item, half-output, other-output, no-output, other-name,
 //	                              done-and-die, flood-stdout, flood-stderr, fork-children, orphan-at-item
-//	at every item                 leak; slow takes a millisecond; flaky fails a part of the items at their first attempts
+//	at every item                 leak; slow takes a millisecond; slow-until-go takes 50 ms until there is a file "go"; flaky fails a part of the
+//	                              items at their first attempts
 //
 // KAGURAZAKA_MISBEHAVE_ITEM is the number of the item, 0 by default: the field "i" of task Items, the digits in the
-// input's name of task Files. KAGURAZAKA_MISBEHAVE_STATE is a folder, where flaky counts attempts, wait-at-item waits for a
-// file "go" before it writes, and done-and-die puts its output. Without a behaviour both tasks work as they should.
+// input's name of task Files. KAGURAZAKA_MISBEHAVE_STATE is a folder, where flaky counts attempts, the file "go" is looked
+// for (by wait-at-item, too, before it writes), and done-and-die puts its output. Without a behaviour both tasks work as they should.
 package main
 
 import (

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -150,19 +151,27 @@ func (p Process) String() string { return fmt.Sprintf("%d %s", p.PID, p.Command)
 
 // Processes are those that were started with an environment variable: "NAME=VALUE". It has no zombies.
 func Processes(variable string) []Process {
+	return processes(func(pid string) bool {
+		// A zombie's environment is empty.
+		env, err := os.ReadFile("/proc/" + pid + "/environ")
+		return err == nil && bytes.Contains(append([]byte{0}, env...), []byte("\x00"+variable+"\x00"))
+	})
+}
+
+// Running are the processes whose command line has a text.
+func Running(text string) []Process {
+	all := processes(func(string) bool { return true })
+	return slices.DeleteFunc(all, func(p Process) bool { return !strings.Contains(p.Command, text) })
+}
+
+func processes(is func(pid string) bool) (found []Process) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
 	}
-	var found []Process
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		// A zombie's environment is empty.
-		env, err := os.ReadFile("/proc/" + e.Name() + "/environ")
-		if err != nil || !bytes.Contains(append([]byte{0}, env...), []byte("\x00"+variable+"\x00")) {
+		if err != nil || !is(e.Name()) {
 			continue
 		}
 		cmd, _ := os.ReadFile("/proc/" + e.Name() + "/cmdline")

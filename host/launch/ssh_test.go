@@ -8,14 +8,15 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/kagurazaka/kagurazaka/host/hosttest"
 	"github.com/kagurazaka/kagurazaka/host/launch/sshtest"
 )
 
@@ -151,31 +152,18 @@ func sshLost(t *testing.T, s *sshtest.Server) {
 	l := launchSSH(t, s, c, "a")
 	l.start(t)
 	pid := <-c.asked
-	client := children(t, "ssh")
-	for _, p := range client {
-		_ = syscall.Kill(p, syscall.SIGKILL)
+	clients := hosttest.Running("ssh -T ")
+	clients = slices.DeleteFunc(clients, func(p hosttest.Process) bool { return p.Parent != os.Getpid() })
+	for _, p := range clients {
+		_ = syscall.Kill(p.PID, syscall.SIGKILL)
 	}
-	if len(client) != 1 {
-		t.Errorf("%d clients of ssh were there, want 1", len(client))
+	if len(clients) != 1 {
+		t.Errorf("the clients of ssh were %v, want one", clients)
 	}
 	gone(t, pid)
 	if err := l.wait(t); err == nil || !strings.Contains(err.Error(), "1 node of 1 failed") {
 		t.Errorf("error %v, want one about the node", err)
 	}
-}
-
-// children are the children of this process with a name.
-func children(t *testing.T, name string) (pids []int) {
-	t.Helper()
-	out, err := exec.Command("pgrep", "-x", "-P", strconv.Itoa(os.Getpid()), name).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range strings.Fields(string(out)) {
-		pid, _ := strconv.Atoi(f)
-		pids = append(pids, pid)
-	}
-	return pids
 }
 
 func sshCancelled(t *testing.T, s *sshtest.Server) {

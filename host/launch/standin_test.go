@@ -51,7 +51,11 @@ func standIn(args []string) int {
 	signal.Notify(told, syscall.SIGTERM)
 	mark := args[slices.Index(args, "--mark")+1]
 	return exitcode.Of(Marked(mark, func() error {
-		if args[0] == "stay" {
+		switch args[0] {
+		case "stubborn":
+			// It does not listen to signals.
+			return stay(nil, filepath.Dir(mark))
+		case "stay":
 			return stay(told, filepath.Dir(mark))
 		}
 		// As a node that begins, and is refused.

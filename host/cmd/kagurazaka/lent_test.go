@@ -7,6 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,12 +48,58 @@ func start(t *testing.T, dir string, args ...string) *program {
 	t.Helper()
 	p := &program{Cmd: exec.Command(filepath.Join(built, "bin", "kagurazaka"), args...)}
 	p.Dir, p.Stdout, p.Stderr = dir, &p.output, &p.output
-	p.Env = append(os.Environ(), "XDG_STATE_HOME="+filepath.Join(dir, ".state"), "XDG_CACHE_HOME="+filepath.Join(dir, ".cache"), "KAGURAZAKA_MISBEHAVE=slow", mark+"="+dir)
+	p.Env = append(os.Environ(), "XDG_STATE_HOME="+filepath.Join(dir, ".state"), "XDG_CACHE_HOME="+filepath.Join(dir, ".cache"), mark+"="+dir)
+	p.Env = append(p.Env, slowUntilGo(dir)...)
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.Process.Kill() })
+	t.Cleanup(func() {
+		_ = p.Process.Kill()
+		if t.Failed() {
+			t.Logf("kagurazaka %q said:\n%s", args, p.output.String())
+		}
+	})
 	return p
+}
+
+// slowUntilGo is the environment of a plugin that takes its time until the test calls finish.
+func slowUntilGo(dir string) []string {
+	return []string{"KAGURAZAKA_MISBEHAVE=slow-until-go", "KAGURAZAKA_MISBEHAVE_STATE=" + dir}
+}
+
+// finish lets a run end.
+func finish(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// doneBy is how many items each node of a run has done, by the run's ledger. Together they are all, and each item counts once.
+func doneBy(t *testing.T, dir string, items int) (done []int) {
+	t.Helper()
+	show := start(t, dir, "show", "run")
+	show.end(t, 0)
+	sum := 0
+	for _, m := range nodeLine.FindAllStringSubmatch(show.output.String(), -1) {
+		n, _ := strconv.Atoi(m[1])
+		done = append(done, n)
+		sum += n
+	}
+	if sum != items {
+		t.Errorf("the nodes have done %d items, want %d:\n%s", sum, items, show.output.String())
+	}
+	slices.Sort(done)
+	slices.Reverse(done)
+	return done
+}
+
+var nodeLine = regexp.MustCompile(`(?m)^ +(?:nodes +)?\S.*: done (\d+), skipped 0, failed 0, `)
+
+// noneLeft waits until all processes of a test have ended.
+func noneLeft(t *testing.T, dir string) {
+	t.Helper()
+	until(t, "no process is left", func() bool { return len(hosttest.Processes(mark+"="+dir)) == 0 })
 }
 
 // end waits for the end of a program, and checks its exit code.
@@ -122,23 +171,42 @@ func until(t *testing.T, what string, is func() bool) {
 // Nodes join through tunnels of ssh. One whose connection is killed ends at once, and the others do its items.
 func TestLaunchSSH(t *testing.T) {
 	s := sshtest.New(t)
-	const files = 10_000
+	const files = 2_000
 	dir, coordinator := lentRun(t, files)
-	explainer := start(t, dir, "launch", "ssh", "a", "--explain", "--run-dir", "run", "--remote-path", filepath.Join(built, "bin", "kagurazaka"), "--", "-F", s.Config)
-	explainer.end(t, 0)
-	if text := explainer.output.String(); !strings.Contains(text, "a: ready\n") {
-		t.Errorf("explained by %q, want that the host is ready", text)
+	program := filepath.Join(built, "bin", "kagurazaka")
+	launch := func(code int, want string, args ...string) {
+		t.Helper()
+		launcher := start(t, dir, append([]string{"launch", "ssh", "--run-dir", "run"}, args...)...)
+		launcher.end(t, code)
+		if text := launcher.output.String(); !strings.Contains(text, want) {
+			t.Errorf("launch ssh %q says\n%s\nwant %q", args, text, want)
+		}
 	}
-	launcher := start(t, dir, "launch", "ssh", "a", "b", "--run-dir", "run", "--num_process", "1", "--remote-path", filepath.Join(built, "bin", "kagurazaka"), "--", "-F", s.Config)
+	launch(0, "a: ready\n", "a", "--explain", "--remote-path", program, "--", "-F", s.Config)
+	const unknown = "unknown: its host key is unknown or another than before; hint: connect once with ssh unknown, look at the key and accept it"
+	launch(1, unknown, "unknown", "--explain", "--remote-path", program, "--", "-F", s.Config)
+	launch(1, unknown, "unknown", "--remote-path", program, "--", "-F", s.Config)
+
+	args := []string{"launch", "ssh", "a", "b", "--run-dir", "run", "--num_process", "1", "--remote-path", program}
+	for _, v := range slowUntilGo(dir) {
+		args = append(args, "--env", v)
+	}
+	launcher := start(t, dir, append(args, "--", "-F", s.Config)...)
+	node := program + " work --lifeline"
+	lifelines := func() int {
+		// The clients of ssh have the same words.
+		return len(hosttest.Running(node)) - len(hosttest.Running("exec "+node))
+	}
 	until(t, "two nodes work", func() bool {
-		return strings.Count(launcher.output.String(), "a node is started") == 2 && outputsIn(dir) > 300 && len(lifelines()) == 2
+		return strings.Count(launcher.output.String(), "a node is started") == 2 && outputsIn(dir) > 20 && lifelines() == 2
 	})
 	for _, p := range hosttest.Processes(mark + "=" + dir) {
 		if strings.HasPrefix(p.Command, "ssh ") && strings.Contains(p.Command, " a exec ") {
 			_ = syscall.Kill(p.PID, syscall.SIGKILL)
 		}
 	}
-	until(t, "one node is left", func() bool { return len(lifelines()) == 1 })
+	until(t, "one node is left", func() bool { return lifelines() == 1 })
+	finish(t, dir)
 	coordinator.end(t, 0)
 	launcher.end(t, 1)
 	text := launcher.output.String()
@@ -147,14 +215,10 @@ func TestLaunchSSH(t *testing.T) {
 			t.Errorf("the launcher does not say %q:\n%s", want, text)
 		}
 	}
+	doneBy(t, dir, files)
 	if n := outputsIn(dir); n != files {
 		t.Errorf("there are %d outputs, want %d", n, files)
 	}
-	until(t, "no process is left", func() bool { return len(hosttest.Processes(mark+"="+dir)) == 0 && len(lifelines()) == 0 })
-}
-
-// lifelines are the nodes that hang on lifelines, by the path of the program under test.
-func lifelines() (pids []string) {
-	out, _ := exec.Command("pgrep", "-f", "^"+filepath.Join(built, "bin", "kagurazaka")+" work --lifeline").Output()
-	return strings.Fields(string(out))
+	noneLeft(t, dir)
+	until(t, "no node is left", func() bool { return lifelines() == 0 })
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,7 +17,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/hosttest"
 )
 
-// Cluster is a real Slurm on this machine: munged, slurmctld and three slurmd, all of them in the foreground.
+// Cluster is a real Slurm on this machine: munged, slurmctld and three slurmd, all of them in the foreground. The machines have more processors
+// than this one, so that many jobs run at once. Jobs of the partition main are never preempted, those of low are by those of high.
 type Cluster struct {
 	// Dir has the logs of the daemons.
 	Dir     string
@@ -41,6 +43,11 @@ SelectTypeParameters=CR_Core
 ReturnToService=2
 KillWait=5
 SlurmdTimeout=15
+MessageTimeout=5
+SlurmdParameters=config_overrides
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
+Licenses=seat:3
 SchedulerParameters=sched_interval=1,batch_sched_delay=0
 StateSaveLocation=%[1]s/state
 SlurmctldPidFile=%[1]s/slurmctld.pid
@@ -48,10 +55,13 @@ SlurmdSpoolDir=%[1]s/%%n
 SlurmdPidFile=%[1]s/%%n.pid
 SlurmctldLogFile=%[1]s/slurmctld.log
 SlurmdLogFile=%[1]s/%%n.log
-NodeName=n1 NodeHostname=localhost Port=%[4]d CPUs=2
-NodeName=n2 NodeHostname=localhost Port=%[5]d CPUs=2
-NodeName=n3 NodeHostname=localhost Port=%[6]d CPUs=2
-PartitionName=main Nodes=ALL Default=YES State=UP MaxTime=60 DefaultTime=30
+NodeName=n1 NodeHostname=localhost Port=%[4]d CPUs=16
+NodeName=n2 NodeHostname=localhost Port=%[5]d CPUs=16
+NodeName=n3 NodeHostname=localhost Port=%[6]d CPUs=16
+PartitionName=DEFAULT Nodes=ALL State=UP MaxTime=60 DefaultTime=30
+PartitionName=main Default=YES PreemptMode=OFF PriorityTier=1
+PartitionName=low PriorityTier=1
+PartitionName=high PreemptMode=OFF PriorityTier=9
 `
 
 // New starts a cluster for one test, and sets the environment so that Slurm's programs find it.
@@ -78,13 +88,16 @@ func New(t *testing.T) *Cluster {
 	c.Start(t, "munged", "/usr/sbin/munged", "-F", "--force", "--key-file="+p("key"), "--socket="+p("munge.socket"), "--pid-file="+p("munge.pid"), "--seed-file="+p("seed"), "--log-file="+p("munge.log"))
 	c.Until(t, "munge has a socket", func() bool { _, err := os.Stat(p("munge.socket")); return err == nil })
 	c.Start(t, "slurmctld", "/usr/sbin/slurmctld", "-D", "-i")
-	for _, n := range []string{"n1", "n2", "n3"} {
-		c.startNode(t, n)
+	for _, n := range machines {
+		c.startMachine(t, n)
 	}
-	c.Until(t, "three machines are idle", func() bool { return c.idle() == 3 })
+	c.Until(t, "all machines are idle", func() bool { return c.inState("idle") == len(machines) })
 	c.wrap(t)
 	return c
 }
+
+// machines are the names of the cluster's.
+var machines = []string{"n1", "n2", "n3"}
 
 func freePorts(t *testing.T, n int) (ports []int) {
 	t.Helper()
@@ -124,9 +137,41 @@ func (c *Cluster) Start(t *testing.T, name, program string, args ...string) {
 	c.daemons[name] = cmd
 }
 
-func (c *Cluster) startNode(t *testing.T, name string) {
+func (c *Cluster) startMachine(t *testing.T, name string) {
 	t.Helper()
 	c.Start(t, name, "/usr/sbin/slurmd", "-D", "-N", name)
+}
+
+// Lose kills the slurmd of a machine, and lets Slurm know at once. The jobs there live on, and Slurm queues them again.
+func (c *Cluster) Lose(t *testing.T, machine string) {
+	t.Helper()
+	c.Kill(machine)
+	c.Slurm(t, "scontrol", "update", "nodename="+machine, "state=down", "reason=test")
+}
+
+// Return starts the slurmd of a lost machine again.
+func (c *Cluster) Return(t *testing.T, machine string) {
+	t.Helper()
+	c.startMachine(t, machine)
+	c.Slurm(t, "scontrol", "update", "nodename="+machine, "state=resume")
+}
+
+// Forget removes what slurmctld remembers, which must not run.
+func (c *Cluster) Forget(t *testing.T) {
+	t.Helper()
+	state := filepath.Join(c.Dir, "state")
+	c.must(t, os.RemoveAll(state))
+	c.must(t, os.Mkdir(state, 0o755))
+}
+
+// Slurm runs one of Slurm's own programs, past those that Replace puts before them, and returns what it prints.
+func (c *Cluster) Slurm(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("/usr/bin/"+name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %q: %v: %s", name, args, err, out)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // Kill ends a daemon at once.
@@ -147,7 +192,7 @@ func (c *Cluster) Stop(name string) {
 
 func (c *Cluster) stop() {
 	_ = exec.Command("scancel", "--user=0").Run()
-	for _, name := range []string{"n1", "n2", "n3", "slurmctld", "munged"} {
+	for _, name := range slices.Concat(machines, []string{"slurmctld", "munged"}) {
 		if c.daemons[name] != nil {
 			c.Stop(name)
 		}
@@ -161,12 +206,12 @@ func (c *Cluster) stop() {
 	_ = os.RemoveAll(c.Dir)
 }
 
-func (c *Cluster) idle() int {
-	out, err := exec.Command("/usr/bin/sinfo", "--noheader", "--Node", "--format=%T").Output()
+func (c *Cluster) inState(state string) int {
+	out, err := exec.Command("/usr/bin/sinfo", "--noheader", "--Node", "--partition=main", "--format=%T").Output()
 	if err != nil {
 		return 0
 	}
-	return strings.Count(string(out), "idle")
+	return strings.Count(string(out), state)
 }
 
 // Until waits for a state of the cluster, which tells nobody.
@@ -201,11 +246,11 @@ func (c *Cluster) Replace(t *testing.T, name, does string) {
 	c.must(t, os.WriteFile(filepath.Join(c.Dir, "bin", name), []byte(script), 0o755))
 }
 
-// Calls is how often a program was called.
-func (c *Cluster) Calls(name string) (n int) {
+// Calls is how often a program was called with a word that contains a text.
+func (c *Cluster) Calls(name, with string) (n int) {
 	text, _ := os.ReadFile(filepath.Join(c.Dir, "calls"))
 	for line := range strings.Lines(string(text)) {
-		if strings.HasPrefix(line, name+" ") || line == name+"\n" {
+		if strings.HasPrefix(strings.TrimSpace(line)+" ", name+" ") && strings.Contains(line, with) {
 			n++
 		}
 	}
