@@ -12,7 +12,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
-// The bounds of what is lent at a time. They bound the coordinator's memory and the queue's, whatever the number of items.
+// The bounds of what is lent at a time. They bound the memory of coordinator and queue, independently of the number of items.
 const (
 	maxOpen      = 1 << 16
 	maxOpenBytes = 256 << 20
@@ -23,18 +23,18 @@ type BookOptions struct {
 	Generation uint64
 	// LeaseTime is how long a lease lasts without a renewal.
 	LeaseTime time.Duration
-	// GrantTime is how long a node that was lost may still be at what it was granted; 0: LeaseTime.
+	// GrantTime is how long a lost node may still commit what it was granted; 0: LeaseTime.
 	GrantTime time.Duration
-	// Quiet is how long nothing is granted after the start: nodes that a former coordinator has granted something may still be at it.
+	// Quiet is the time after the start in which nothing is granted, because nodes may still commit what a former coordinator has granted.
 	Quiet time.Duration
-	// Remaining is the number of items that the source has still to yield, if it is known; may be nil.
+	// Remaining is the number of items that the source has still to yield, if known; may be nil.
 	Remaining func() (n int, known bool)
 	Log       hclog.Logger
 }
 
-// Book knows who has which items until when, and what has become of them: each item that was added has exactly one outcome, whatever nodes say and
-// whenever they get lost. It has no goroutine and no clock: what happens goes in, with the time by At, and what is to be done comes out, by Next and
-// Take. It remembers what is lent, not what is finished.
+// Book records which node has which items until when, and their outcomes. Each added item gets exactly one outcome, whatever nodes report and
+// whenever they are lost. The Book has no goroutine and no clock: events go in, with the time by At, and Next and Take return what is to be done.
+// It remembers what is lent, not what is finished.
 type Book struct {
 	o      BookOptions
 	log    hclog.Logger
@@ -44,17 +44,17 @@ type Book struct {
 	ended, stopped bool
 	size           sizer
 	lastID         ID
-	// loans are the leases that are offered or claimed, lapsed those whose node was not heard of in time and whose items nobody has claimed since.
+	// loans are the leases that are offered or claimed. lapsed are those that their node did not renew in time and whose items are unclaimed since.
 	loans, lapsed map[ID]*loan
-	// again are works that must be offered again, twins those that are offered a second time.
+	// again are works to offer again, twins those to offer a second time.
 	again, twins []*work
-	// offered counts the loans that nobody has claimed yet, and their items.
+	// offered counts the unclaimed loans, offeredItems their items.
 	offered, offeredItems int
-	// works and bytes are those of all unfinished works; left are their items without an outcome, withheld those whose outcome is kept back.
+	// works and bytes count the unfinished works, left their items without an outcome, withheld those whose outcome is kept back.
 	works, bytes, left, withheld int
 	members                      map[string]*member
 	fleetNow                     fleet
-	// holders is the number of nodes that have leases, since when the first of the items that are not cut yet came.
+	// holders is the number of nodes that have leases, since the time when the first of the uncut items came.
 	holders int
 	since   time.Duration
 	// moves counts the leases that were offered, claimed or taken back.
@@ -95,10 +95,10 @@ type loan struct {
 	node             *member
 	epoch            uint64
 	offered, claimed time.Duration
-	// todo is the number of items that the node had to do.
+	// todo is the number of items without an outcome when it was offered or claimed.
 	todo  int
 	until time.Duration
-	// granted has the items whose commit was granted, the last of them at asked; nil: none.
+	// granted has the items whose commit was granted, asked is the time of the last grant; nil: none.
 	granted set
 	asked   time.Duration
 }
@@ -152,7 +152,7 @@ func (b *Book) Stop() {
 	b.releaseAll()
 }
 
-// Wants reports whether there should be another block.
+// Wants reports whether the Book needs another block.
 func (b *Book) Wants() bool {
 	return !b.ended && !b.stopped && b.cutter.Bytes < 4*MaxBytes && b.cutter.Items < 8*max(b.nextSize(), 64)
 }
@@ -163,7 +163,7 @@ func (b *Book) Finished() bool { return b.ended && b.cutter.Items == 0 && b.work
 // Lent is the number of leases that nodes have.
 func (b *Book) Lent() int { return len(b.loans) - b.offered }
 
-// Open is the number of leases that nobody has claimed: what the queue must hold.
+// Open is the number of unclaimed leases, which the queue must hold.
 func (b *Book) Open() int { return b.offered }
 
 // uncut is the number of items that are still to be cut, or -1 if not known.
@@ -184,7 +184,7 @@ func (b *Book) nextSize() int {
 	return b.size.next(b.uncut(), f.workers, f.nodes)
 }
 
-// tail reports whether no more items are to come than the nodes have workers for.
+// tail reports whether few more items come than the nodes have workers.
 func (b *Book) tail() bool {
 	left := b.uncut()
 	return left >= 0 && left+b.offeredItems <= 2*b.fleet().workers
@@ -241,7 +241,7 @@ func (b *Book) cut() (*work, bool) {
 // fillTime is how long a lease that could be larger waits for more items while no node has nothing.
 const fillTime = 50 * time.Millisecond
 
-// mayWait reports whether more items will come before anybody waits for those that there are.
+// mayWait reports whether a lease may wait for more items, because no node waits for those at hand.
 func (b *Book) mayWait(nodes int) bool {
 	if b.offered >= max(nodes, 1) {
 		return true
@@ -249,7 +249,7 @@ func (b *Book) mayWait(nodes int) bool {
 	return nodes > 0 && b.offered >= nodes-b.holders && b.now < b.since+fillTime
 }
 
-// begin makes a work of items that were cut together.
+// begin creates a work of items that were cut together.
 func (b *Book) begin(blocks []backbones.Block) *work {
 	w := &work{pack: newPack(blocks)}
 	w.settled, w.left = newSet(w.count), w.count
@@ -259,7 +259,7 @@ func (b *Book) begin(blocks []backbones.Block) *work {
 	return w
 }
 
-// lendable is a part as a block of its own that keeps no other items in memory.
+// lendable is a part as a separate block that keeps no other items in memory.
 func lendable(p backbones.Part) backbones.Block {
 	block := p.Block
 	if p.Skip > 0 || p.Take < block.Count {
@@ -285,7 +285,7 @@ func (b *Book) offer(w *work) Lease {
 	return Lease{Generation: b.o.Generation, ID: l.id, Blocks: w.blocks}
 }
 
-// drop takes a loan out of the book. What is left of its work is offered again, unless another loan has it.
+// drop removes a loan. The rest of its work is offered again, unless another loan has it.
 func (b *Book) drop(l *loan) {
 	delete(b.loans, l.id)
 	b.moves++
@@ -319,20 +319,20 @@ func (b *Book) queue(w *work) {
 	}
 }
 
-// withdraw takes back a loan that nobody has claimed.
+// withdraw takes back an unclaimed loan.
 func (b *Book) withdraw(l *loan) {
 	b.effects.Done = append(b.effects.Done, l.id)
 	b.drop(l)
 }
 
-// Unpublished says that a lease could not be published.
+// Unpublished records that a lease could not be published.
 func (b *Book) Unpublished(id ID) {
 	if l := b.loans[id]; l != nil && l.node == nil {
 		b.withdraw(l)
 	}
 }
 
-// QueueLost says that the queue is empty: what nobody has claimed is offered again.
+// QueueLost records that the queue is empty: unclaimed leases are offered again.
 func (b *Book) QueueLost() {
 	for _, l := range b.loans {
 		if l.node == nil {
@@ -380,11 +380,11 @@ func (b *Book) At(now time.Duration) {
 	}
 	b.former.sweep(b)
 	b.endProbation()
-	b.offerAnew()
+	b.offerAgain()
 	b.speculate()
 }
 
-// idle is the number of nodes that have nothing.
+// idle is the number of nodes without a lease.
 func (b *Book) idle() (n int) {
 	for _, m := range b.members {
 		if m.idle() {
@@ -394,11 +394,11 @@ func (b *Book) idle() (n int) {
 	return n
 }
 
-// claimTime is how long an offered lease waits for a claim while nodes have nothing: whoever got it has died before it could claim it.
+// claimTime is how long an offered lease waits for a claim while nodes are idle: the node that got it must have died.
 const claimTime = 3 * time.Second
 
-// offerAnew offers leases again that nobody claims although nodes have nothing.
-func (b *Book) offerAnew() {
+// offerAgain offers leases again that stay unclaimed although nodes are idle.
+func (b *Book) offerAgain() {
 	if b.offered == 0 || b.stopped || b.idle() == 0 {
 		return
 	}
@@ -414,13 +414,13 @@ func (b *Book) lapse(l *loan) {
 	b.log.Debug("a lease was not renewed in time, and its items are lent again", "node", l.node.Name, "lease", l.id, "items", l.work.left)
 	l.node.lapsed++
 	b.drop(l)
-	// Should it come back, it asks again: another node may have been granted the same by then.
+	// A node that comes back asks again: another may have the grant by then.
 	l.granted = nil
 	b.lapsed[l.id] = l
 	l.work.lapsed = append(l.work.lapsed, l)
 }
 
-// revive gives a lapsed lease back to its node, which nobody has claimed since.
+// revive gives a lapsed lease, unclaimed since, back to its node.
 func (b *Book) revive(l *loan) {
 	w := l.work
 	for _, other := range slices.Clone(w.loans) {
@@ -448,7 +448,7 @@ func (b *Book) forgetLapsed(w *work) {
 	w.lapsed = nil
 }
 
-// speculate lends late leases a second time, when nodes have nothing to do: whoever commits first wins.
+// speculate offers late leases a second time when nodes are idle: the first commit wins.
 func (b *Book) speculate() {
 	if !b.ended || b.stopped || b.cutter.Items > 0 || len(b.again) > 0 || b.offered > 0 {
 		return
@@ -468,7 +468,7 @@ func (b *Book) speculate() {
 	}
 }
 
-// twinsPerNode is the most leases that an idle node gets a second time.
+// twinsPerNode bounds the late leases that are offered for each idle node.
 const twinsPerNode = 2
 
 // late reports whether a lease takes more than twice as long as its items should.

@@ -23,20 +23,20 @@ type CoordinatorOptions struct {
 	Generation uint64
 	// LeaseTime is how long a lease lasts without a renewal; 0: 30 s.
 	LeaseTime time.Duration
-	// Rejoin is how long a coordinator that was started again (Generation above 1) waits at most for the nodes of the former one, so that they
-	// keep what they are on; 0: 5 s. Known: Expected is how many nodes those are, the coordinator's own included: it waits no more once as many are
-	// there and have said what they are on.
+	// Rejoin bounds how long a coordinator that was started again (Generation above 1) waits for the nodes of the former one, so that they
+	// keep their items; 0: 5 s. Known: Expected is the number of those nodes, the coordinator's own included, and it stops waiting once that many
+	// have joined and reported what they are on.
 	Rejoin   time.Duration
 	Known    bool
 	Expected int
-	// Gone is how long ago the former coordinator (Generation above 1) was last alive, if that is known. What it granted may be under way for
-	// GrantTime, and nothing is granted before.
+	// Gone is how long ago the former coordinator (Generation above 1) was last alive, if known. Its grants may be in use for GrantTime after that, and
+	// nothing is granted before.
 	Gone time.Duration
 	// GrantTime is how long after its question a node may use what it was granted; 0: a lease's time.
 	GrantTime time.Duration
-	// WatchAfter is how long Book and queue may differ in the number of open leases until the queue is made anew; 0: 30 s.
+	// WatchAfter is how long Book and queue may differ in the number of open leases until the queue is created again; 0: 30 s.
 	WatchAfter time.Duration
-	// Remaining is the number of items that the source has still to yield, if it is known; may be nil.
+	// Remaining is the number of items that the source has still to yield, if known; may be nil.
 	Remaining func() (n int, known bool)
 	// Now is a monotonic time; nil: time.Now.
 	Now func() time.Time
@@ -57,11 +57,11 @@ const (
 type Coordinator struct {
 	o   CoordinatorOptions
 	log hclog.Logger
-	// kick tells the loop that a node has said something that it must see to.
+	// kick wakes the loop after a node's message.
 	kick chan struct{}
 
 	mu sync.Mutex
-	// book and what follows belong to mu.
+	// mu guards book and what follows.
 	book  *Book
 	clock ticks
 	// outcomes are on their way to the loop.
@@ -70,7 +70,7 @@ type Coordinator struct {
 	failed, replaced error
 	// unclosed counts the workers of all nodes that could not close their task; nil: all could.
 	unclosed *backbones.CloseError
-	// moved is when a node last said something, joined when one last joined.
+	// moved is the time of the last message of a node, joined that of the last join.
 	moved, joined time.Duration
 }
 
@@ -79,7 +79,7 @@ var (
 	_ Desk               = (*Coordinator)(nil)
 )
 
-// NewCoordinator returns a coordinator. It starts nothing. It answers nodes at once; there are leases once Run is under way.
+// NewCoordinator returns a coordinator, which answers nodes at once and publishes leases in Run.
 func NewCoordinator(o CoordinatorOptions) *Coordinator {
 	o.LeaseTime, o.WatchAfter = cmp.Or(o.LeaseTime, defaultLeaseTime), cmp.Or(o.WatchAfter, defaultWatchAfter)
 	o.Rejoin = cmp.Or(o.Rejoin, defaultRejoin)
@@ -97,8 +97,8 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator {
 	}
 }
 
-// ticks is the time that a process has run. While it is stopped, or its machine sleeps, nodes cannot renew: a long gap between two looks
-// counts little.
+// ticks is the time that a process has run. A long gap between two looks counts little: nodes cannot renew while the process is stopped or its
+// machine sleeps.
 type ticks struct {
 	time   func() time.Time
 	last   time.Time
@@ -127,7 +127,7 @@ func (c *Coordinator) Status() (s backbones.Status) {
 	return s
 }
 
-// Fail ends the run with an error when no node is there, or as soon as none is: the coordinator's own node could not work.
+// Fail records that the coordinator's own node cannot work. The run ends with the error as soon as there is no other node.
 func (c *Coordinator) Fail(err error) {
 	c.at(func() {
 		if c.failed == nil {
@@ -137,7 +137,7 @@ func (c *Coordinator) Fail(err error) {
 	c.wake()
 }
 
-// Settled reports whether nothing of what was lent or granted is under way, here or by a former coordinator.
+// Settled reports whether no lease or grant is in use, of this coordinator or a former one.
 func (c *Coordinator) Settled() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -192,7 +192,7 @@ func (c *Coordinator) heard(name string) {
 	c.book.Heard(name, c.clock.last)
 }
 
-// at does something to the book at the present time.
+// at calls do with the book at the present time, and carries out the effects.
 func (c *Coordinator) at(do func()) {
 	c.mu.Lock()
 	c.book.At(c.clock.now())
@@ -287,10 +287,10 @@ type loop struct {
 	began  time.Duration
 }
 
-// saidTime is how long a node that has joined takes to say what it is on.
+// saidTime is how long a node takes, after it has joined, to report what it is on.
 const saidTime = 2 * lingering
 
-// open reports whether leases are published: not while the nodes of a former coordinator are still to say what they are on.
+// open reports whether leases are published: once the nodes of a former coordinator have reported what they are on.
 func (l *loop) open() bool {
 	if l.opened {
 		return true
@@ -391,7 +391,7 @@ func (l *loop) took(b relay.Read) {
 	l.end(err)
 }
 
-// takeOutcomes takes to the sink what nodes have reported.
+// takeOutcomes passes reported outcomes to the sink.
 func (l *loop) takeOutcomes() {
 	l.mu.Lock()
 	outcomes := l.outcomes
@@ -452,7 +452,7 @@ func (l *loop) tellAlone() {
 	}
 }
 
-// tell warns, ever more seldom, of a run on which nothing moves.
+// tell warns of a run without progress, with growing pauses.
 func (l *loop) tell() {
 	l.tellAlone()
 	if l.o.Policy.StallAfter == 0 || l.stop != nil {

@@ -7,17 +7,17 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// Claim lends a lease to the node that asks first.
+// Claim lends a lease to the first node that asks.
 func (b *Book) Claim(c Claim) Claimed {
 	m := b.member(c.Node)
 	l := b.loans[c.Held.ID]
 	answer := Claimed{For: b.o.LeaseTime, Tail: b.tail(), Quarantined: m.quarantined}
 	switch {
 	case c.Held.Generation != b.o.Generation:
-		answer.Refused = "the coordinator was started again since"
+		answer.Refused = "the coordinator was started again"
 	case l == nil:
-		answer.Refused = "its items have their outcome, or were lent anew"
-		// A queue that still has it need not deliver it again.
+		answer.Refused = "its items have an outcome, or are lent again"
+		// The queue may still have it.
 		b.effects.Done = append(b.effects.Done, c.Held.ID)
 	case m.quarantined != "":
 		answer.Refused = m.quarantined
@@ -25,7 +25,7 @@ func (b *Book) Claim(c Claim) Claimed {
 			b.effects.Back = append(b.effects.Back, l.id)
 		}
 	case l.node == m && c.Held.Epoch >= l.epoch:
-		// It asks again, because an answer was lost. It counts the time from now.
+		// It asks again, because an answer was lost. The time counts from now.
 		l.epoch, l.until = c.Held.Epoch, b.now+b.o.LeaseTime
 		answer.Skip = b.mustSkip(l)
 	case l.node != nil:
@@ -55,7 +55,7 @@ func (b *Book) lend(l *loan, m *member, epoch uint64) {
 	b.effects.Done = append(b.effects.Done, l.id)
 }
 
-// mustSkip has the items of a lease that its node must not start.
+// mustSkip are the items of a lease that its node must not start.
 func (b *Book) mustSkip(l *loan) (skip []backbones.Span) {
 	w := l.work
 	if w.left == w.count && len(w.loans) == 1 {
@@ -79,7 +79,7 @@ func (l *loan) barred(first, count int) bool {
 	return false
 }
 
-// held is the lease as a node has it; nil: it is not that node's (any more). A lapsed one that nobody has claimed since is the node's again.
+// held is a node's lease; nil: the node does not have it. The node gets a lapsed lease back if it is unclaimed since.
 func (b *Book) held(m *member, h Held) *loan {
 	if l := b.loans[h.ID]; l != nil && l.node == m && l.epoch == h.Epoch {
 		return l
@@ -91,7 +91,7 @@ func (b *Book) held(m *member, h Held) *loan {
 	return nil
 }
 
-// Report takes what a node says about its leases.
+// Report takes a node's report about its leases.
 func (b *Book) Report(r Report) Reported {
 	m := b.member(r.Node)
 	if r.Workers > 0 {
@@ -114,7 +114,7 @@ func (b *Book) Report(r Report) Reported {
 		b.judge(m)
 		switch {
 		case b.loans[l.id] != l:
-			// Everything of it has its outcome, or the node was quarantined.
+			// All items have an outcome, or the node was quarantined.
 		case p.Ended || len(p.Returned) > 0:
 			b.drop(l)
 		case alive:
@@ -130,7 +130,7 @@ func (b *Book) Report(r Report) Reported {
 
 func empty(o backbones.Outcomes) bool { return len(o.Done)+len(o.Skipped)+len(o.Failed) == 0 }
 
-// accept takes the outcomes of a lease's items that have none yet. What others were granted is left out.
+// accept takes outcomes of items that have none yet and were not granted to another node.
 func (b *Book) accept(l *loan, o backbones.Outcomes) {
 	m, w := l.node, l.work
 	out := backbones.Outcomes{Worker: m.Name + "/" + o.Worker, Mean: min(max(o.Mean, 0), 24*time.Hour)}
@@ -177,7 +177,7 @@ func (b *Book) accept(l *loan, o backbones.Outcomes) {
 	b.finish(w)
 }
 
-// fresh visits the runs among some items that have no outcome and are not barred to a lease.
+// fresh visits the runs of items that have no outcome and are not barred to a lease.
 func (b *Book) fresh(l *loan, first, count int, visit func(first, count int)) {
 	w := l.work
 	if !w.settled.any(first, count) && !l.barred(first, count) {
@@ -191,7 +191,7 @@ func (b *Book) fresh(l *loan, first, count int, visit func(first, count int)) {
 	}
 }
 
-// attempts are those of items in done, which ascends unless the listing did not.
+// attempts are those of all that belong to items in done.
 func attempts(done []backbones.Span, all []backbones.Attempt) (out []backbones.Attempt) {
 	if len(all) == 0 {
 		return nil
@@ -214,7 +214,7 @@ func attempts(done []backbones.Span, all []backbones.Attempt) (out []backbones.A
 	return out
 }
 
-// failed is a failure with what the coordinator itself knows of the item.
+// failed is a failure with the coordinator's own knowledge of the item.
 func (w *work) failed(at int, f backbones.FailedItem, worker string) backbones.FailedItem {
 	b, within := w.block(at)
 	f.Encoding, f.Failure.Worker, f.ContentKey = b.Encoding, worker, 0

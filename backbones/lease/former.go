@@ -7,25 +7,24 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// maxHanded is the most items of a former generation that a Book remembers, maxHandedText what the texts of their failures may take. What nodes hand
-// in beyond is done again.
+// maxHanded bounds the items of a former generation that a Book remembers, maxHandedText the texts of their failures. Items beyond are done again.
 const (
 	maxHanded     = 1 << 16
 	maxHandedText = 64 << 20
 )
 
-// former has what nodes hand in of leases of a former generation of the coordinator: outcomes, and items that they are still on. It knows
-// items by their keys, because the new listing may number them otherwise. An item that the listing has, and that nobody else has claimed,
-// becomes a lease of its own, which that node has.
+// former records what nodes report of leases of a former generation: outcomes, and items that they are still on. It identifies items by their
+// keys, because the new listing may number them differently. A listed item that no other node has claimed becomes a lease of its own for that
+// node.
 type former struct {
 	handed map[uint64][]*handed
 	// by has the same by their former leases.
 	by    map[holding]map[*handed]bool
 	count int
 	text  int
-	// seeking: a node waits for the commit of an item that the listing has not had yet. It is read ahead for that: the node may do nothing else.
+	// seeking: a node waits for the grant of an item that is not listed yet. The listing is read ahead for that, because the node may do nothing else.
 	seeking bool
-	// unseen: some of handed have not been looked for in what is offered.
+	// unseen: some of handed have not been looked for among the offered leases.
 	unseen bool
 }
 
@@ -39,11 +38,11 @@ type holding struct {
 type handed struct {
 	holding
 	key uint64
-	// until is when it is given up, if the listing has not had it by then.
+	// until is when it is given up if it is not listed by then.
 	until time.Duration
-	// outcome is what became of it, under its former number; nil: it is not known yet.
+	// outcome is its outcome, under its former number; nil: none yet.
 	outcome *backbones.Outcomes
-	// loan is its lease in this generation; nil: the listing has not had it yet. gone: it will not have it, or others have it.
+	// loan is its lease in this generation; nil: it is not listed yet. gone: it will not be listed, or others have it.
 	loan *loan
 	gone bool
 }
@@ -103,7 +102,7 @@ func (h *handed) text() (n int) {
 	return n
 }
 
-// wanted is an entry for a key that the listing has not had yet.
+// wanted is an entry for a key that is not listed yet.
 func (f *former) wanted(key uint64) *handed {
 	for _, h := range f.handed[key] {
 		if h.loan == nil && !h.gone {
@@ -113,7 +112,7 @@ func (f *former) wanted(key uint64) *handed {
 	return nil
 }
 
-// take takes the wanted items out of a block. What is left of it is returned.
+// take takes the wanted items out of a block and returns the rest.
 func (f *former) take(b *Book, block backbones.Block) []backbones.Block {
 	if f.count == 0 || block.Count == 0 {
 		return []backbones.Block{block}
@@ -146,7 +145,7 @@ func (f *former) take(b *Book, block backbones.Block) []backbones.Block {
 	return left
 }
 
-// adopt makes a lease of one item for the node that has it.
+// adopt creates a lease of one item for the node that has it.
 func (f *former) adopt(b *Book, h *handed, item backbones.Block) {
 	w := b.begin([]backbones.Block{item})
 	l := b.loans[b.offer(w).ID]
@@ -157,7 +156,7 @@ func (f *former) adopt(b *Book, h *handed, item backbones.Block) {
 	}
 }
 
-// conclude records the outcome of an item that the listing has had.
+// conclude records the outcome of a listed item.
 func (f *former) conclude(b *Book, h *handed) {
 	f.remove(h)
 	l := h.loan
@@ -180,7 +179,7 @@ func (f *former) forget(b *Book, h *handed) {
 	}
 }
 
-// sweep looks for entries in what is offered, and gives up those that come too late.
+// sweep looks for entries among the offered leases, and gives up those that are too old.
 func (f *former) sweep(b *Book) {
 	f.seeking = false
 	if f.count == 0 {
@@ -220,7 +219,7 @@ func (f *former) each(visit func(*handed)) {
 	}
 }
 
-// split takes wanted items out of a lease that nobody has claimed.
+// split takes wanted items out of an unclaimed lease.
 func (f *former) split(b *Book, l *loan) {
 	var left []backbones.Block
 	for _, block := range l.work.blocks {
@@ -242,7 +241,7 @@ func (f *former) split(b *Book, l *loan) {
 	}
 }
 
-// done takes the outcomes of items that have been lent anew: they are done, and another node need not have begun them.
+// done takes outcomes of items that were lent again meanwhile.
 func (f *former) done(b *Book, w *work) {
 	for i := range w.blocks {
 		block := &w.blocks[i]
@@ -276,10 +275,10 @@ func renumbered(o backbones.Outcomes, number uint64) backbones.Outcomes {
 	return o
 }
 
-// report takes what a node says of a lease of a former generation.
+// report takes a node's report about a lease of a former generation.
 func (f *former) report(b *Book, m *member, p Progress, again bool, answer *Reported) {
 	if len(p.Keys) == 0 && (!p.Ended || !empty(p.Outcomes)) {
-		// The node learns only by the answer that the coordinator was started again. It says all of this once more, with keys.
+		// The node learns of the restart by the answer, and reports all of this again, with keys.
 		return
 	}
 	if !again && m.quarantined == "" {
@@ -379,7 +378,7 @@ func (f *former) grant(b *Book, m *member, a Ask) (answer Granted) {
 		return answer
 	}
 	if len(a.Keys) == 0 {
-		// The node does not know yet that the coordinator was started again.
+		// The node does not know of the restart yet.
 		answer.Later = true
 		return answer
 	}
@@ -415,7 +414,7 @@ func (f *former) grant(b *Book, m *member, a Ask) (answer Granted) {
 	return answer
 }
 
-// lost forgets what a node is on that the listing has not had. Should the node come back, it says so again.
+// lost forgets the unlisted items that a node is on. A node that comes back reports them again.
 func (f *former) lost(m *member) {
 	f.each(func(h *handed) {
 		if h.node == m && h.outcome == nil && h.loan == nil && !h.gone {
@@ -430,7 +429,7 @@ func (f *former) left(b *Book, m *member) {
 		switch {
 		case h.node != m || h.outcome != nil:
 		case h.loan != nil && (m.lost || !m.gone && h.loan.granted != nil):
-			// It may be putting in place what it was granted, until its lease lapses.
+			// It may be committing what it was granted, until its lease lapses.
 			f.remove(h)
 		default:
 			f.forget(b, h)

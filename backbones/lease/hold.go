@@ -14,7 +14,7 @@ type holdID struct {
 	id         ID
 }
 
-// hold is a lease that the node has.
+// hold is the node's record of a lease.
 type hold struct {
 	held Held
 	pack pack
@@ -30,10 +30,9 @@ type hold struct {
 	telling int
 	lasts   time.Duration
 	until   time.Time
-	// dropped: nothing more of it is begun. lapsed: because its time is over; lost: because the coordinator said so.
+	// dropped: nothing more of it is begun, because its time is over (lapsed) or the coordinator said so (lost).
 	dropped, lapsed, lost bool
-	// former: the coordinator was started again since. keys are those of its items then.
-	// announced: the coordinator knows what the node is on.
+	// former: the coordinator was started again since, and keys identify the items. announced: the coordinator knows which of them the node is on.
 	former, announced bool
 	keys              []uint64
 }
@@ -53,7 +52,7 @@ type segment struct {
 	position int
 }
 
-// add takes a lease into the index. A number belongs to the hold that came last.
+// add takes a lease into the index.
 func (p *Puller) add(h *hold) {
 	p.holds[holdID{h.held.Generation, h.held.ID}] = h
 	for i, b := range h.pack.blocks {
@@ -75,7 +74,6 @@ func (p *Puller) each(spans []backbones.Span, visit func(h *hold, first, count i
 	for _, s := range spans {
 		end := s.First + uint64(s.Count)
 		i := sort.Search(len(p.index), func(i int) bool { return p.index[i].first > s.First })
-		// Blocks of two holds can overlap: the same items were lent twice to this node, one after the other.
 		for i > 0 && p.index[i-1].first+uint64(p.index[i-1].count) > s.First {
 			i--
 		}
@@ -96,7 +94,7 @@ func (h *hold) paid(first, count int) {
 	h.left -= count
 }
 
-// unpaid are the numbers of the items that a hold still owes.
+// unpaid are the items that a hold still owes.
 func (h *hold) unpaid() (spans []backbones.Span) {
 	h.pending.runs(0, h.pack.count, true, func(first, count int) { spans = h.pack.spans(spans, first, count) })
 	return backbones.Merge(spans)
@@ -112,7 +110,7 @@ func (h *hold) at() (keys []uint64) {
 	return keys
 }
 
-// give gives up what a hold still owes: its workers are ended. The caller holds the lock.
+// give gives up what a hold still owes, and ends its workers. The caller holds the lock.
 func (p *Puller) give(h *hold) {
 	if h.dropped = true; h.left == 0 {
 		return
@@ -124,7 +122,7 @@ func (p *Puller) give(h *hold) {
 	wake(p.fences)
 }
 
-// lose drops a lease that another node has, or nobody needs.
+// lose drops a lease that another node has, or that is not needed.
 func (p *Puller) lose(h *hold) {
 	p.give(h)
 	h.lost = true

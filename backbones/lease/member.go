@@ -10,12 +10,12 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// member is a node.
+// member is the Book's record of a node.
 type member struct {
 	Node
-	// loans is the number of leases that it has, lapsed how many it has lost.
+	// loans is the number of its leases, lapsed that of leases that it did not renew in time.
 	loans, lapsed int
-	// gone: it has said goodbye. lost: its connection is lost, or it was silent for too long.
+	// gone: it has left. lost: its connection was lost, or it was silent for too long.
 	gone, lost            bool
 	busy                  int
 	done, skipped, failed int64
@@ -34,10 +34,10 @@ type withheld struct {
 	outcomes backbones.Outcomes
 }
 
-// probation is how many items may fail on a node where none has succeeded, until that is held against the node.
+// probation is how many items may fail on a node without a success until the node is judged.
 const probation = 8
 
-// working reports whether a node is there and gets leases.
+// working reports whether a node is present and gets leases.
 func (m *member) working() bool { return !m.gone && !m.lost && m.quarantined == "" }
 
 func (m *member) idle() bool { return m.working() && m.loans == 0 }
@@ -47,7 +47,7 @@ func (m *member) announced() bool { return m.PID != 0 || m.Session != "" }
 
 func (m *member) succeeded() bool { return m.done+m.skipped > 0 }
 
-// member is the node with a name. A node that was not announced is one all the same.
+// member is the node with a name, which exists from its first message on.
 func (b *Book) member(name string) *member {
 	m := b.members[name]
 	if m == nil {
@@ -65,10 +65,10 @@ func (b *Book) member(name string) *member {
 	return m
 }
 
-// Joined says that a node is there, for the first time or again.
+// Joined records that a node is present, for the first time or again.
 func (b *Book) Joined(node Node) {
 	if old := b.members[node.Name]; old != nil && old.announced() && (old.Session != node.Session || old.PID != node.PID || old.Host != node.Host) {
-		// Another process under the same name. What the former one has stays its own until it lapses: it may still be at it.
+		// Another process under the same name. The former one keeps its leases until they lapse, because it may still work on them.
 		b.Left(node.Name, true)
 		b.former.left(b, old)
 		delete(b.members, node.Name)
@@ -83,7 +83,7 @@ func (b *Book) Joined(node Node) {
 	b.setWorkers(m, node.Workers)
 }
 
-// maxWorkers is the most workers that a node counts for, whatever it says: sizes of leases depend on the number of all workers.
+// maxWorkers bounds the workers that a node counts for: the sizes of all leases depend on the number of workers.
 const maxWorkers = 4096
 
 func (b *Book) setWorkers(m *member, n int) {
@@ -93,8 +93,8 @@ func (b *Book) setWorkers(m *member, n int) {
 	}
 }
 
-// Left says that a node has gone, with a goodbye or without one. What a lost one has is lent again: at once what was not granted to it, the rest as
-// soon as its grants are over. It may come back, and then goes on with what nobody has claimed.
+// Left records that a node has gone, with a goodbye or lost. Leases of a lost one are lent again: at once those without a grant, the others once
+// their grants are over. A node that comes back continues with those that are unclaimed.
 func (b *Book) Left(name string, lost bool) {
 	m := b.members[name]
 	if m == nil {
@@ -128,7 +128,7 @@ func (b *Book) has(m *member) (items int) {
 	return items
 }
 
-// Heard says at what time a node has last said something.
+// Heard records the time of a node's last message.
 func (b *Book) Heard(name string, at time.Time) {
 	if m := b.members[name]; m != nil {
 		m.heard = at
@@ -144,7 +144,7 @@ func (b *Book) loansOf(m *member) (loans []*loan) {
 	return loans
 }
 
-// fleet is the nodes that are there. It is counted anew after a change.
+// fleet counts the working nodes, again after each change.
 type fleet struct {
 	counted                   bool
 	nodes, workers, succeeded int
@@ -167,7 +167,7 @@ func (b *Book) fleet() *fleet {
 	return &b.fleetNow
 }
 
-// count counts a lease that a node has got or has no more.
+// count counts a lease that a node has got (1) or lost (-1).
 func (b *Book) count(m *member, by int) {
 	had := m.loans > 0
 	if m.loans += by; had != (m.loans > 0) {
@@ -175,7 +175,7 @@ func (b *Book) count(m *member, by int) {
 	}
 }
 
-// others reports whether another node is there, and whether one of those has succeeded with an item.
+// others reports whether another node is present, and whether an item has succeeded on one.
 func (b *Book) others(m *member) (there, succeeded bool) {
 	f := *b.fleet()
 	if m.working() {
@@ -187,8 +187,8 @@ func (b *Book) others(m *member) (there, succeeded bool) {
 	return f.nodes > 0, f.succeeded > 0
 }
 
-// failedOn records failures on a node. Those of a node where nothing has succeeded are kept back while other nodes are there: they may be the
-// node's fault.
+// failedOn records failures on a node. While there are other nodes, failures of a node without a success are kept back: they may be its own
+// fault.
 func (b *Book) failedOn(m *member, w *work, out backbones.Outcomes) {
 	m.failed += int64(len(out.Failed))
 	if there, _ := b.others(m); m.succeeded() || !there || m.failed > 2*probation {
@@ -214,7 +214,7 @@ func (b *Book) judge(m *member) {
 	}
 }
 
-// release passes on the failures of a node that were kept back.
+// release passes on the withheld failures of a node.
 func (b *Book) release(m *member) {
 	kept := m.withheld
 	m.withheld = nil
@@ -232,14 +232,14 @@ func (b *Book) releaseAll() {
 	}
 }
 
-// endProbation passes on what was kept back when nothing else is left to wait for.
+// endProbation passes on withheld failures when nothing else is left to do.
 func (b *Book) endProbation() {
 	if b.withheld > 0 && b.left == 0 && b.cutter.Items == 0 && (b.ended || b.stopped) {
 		b.releaseAll()
 	}
 }
 
-// quarantine gives a node nothing more. Others get what it has, and what has failed there.
+// quarantine gives a node nothing more. Other nodes get its items, also those that failed there.
 func (b *Book) quarantine(m *member) {
 	m.quarantined = fmt.Sprintf("the first %d items all failed on %s, and items on other nodes succeed", m.failed, m.Name)
 	if n := len(m.withheld); n > 0 {
@@ -264,7 +264,7 @@ func (b *Book) quarantine(m *member) {
 		b.queue(k.work)
 	}
 	for _, l := range b.loansOf(m) {
-		// What it was granted it may be putting in place.
+		// It may be committing what it was granted.
 		if l.granted == nil {
 			b.drop(l)
 		}

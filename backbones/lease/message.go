@@ -1,6 +1,6 @@
 // Package lease lends the items of a run to nodes: machines that each run a backbone of their own. The coordinator's side is a
-// backbones.Backbone, the node's side a backbones.Source and a backbones.Sink. A Book decides who has which items; a queue carries the
-// messages between the two (host/queue does that with NATS). Neither plugins nor templates are known here.
+// backbones.Backbone, the node's side a backbones.Source and a backbones.Sink. A Book decides which node has which items; a queue carries the
+// messages (host/queue does that with NATS). The package knows neither plugins nor templates.
 package lease
 
 import (
@@ -9,17 +9,17 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// MaxBytes is the most that the items of a lease take, unless an opaque block that cannot be divided is larger.
+// MaxBytes bounds the items of a lease, unless an opaque block, which cannot be divided, is larger.
 const MaxBytes = 1 << 20
 
 // ID is a lease of one generation of a coordinator. IDs begin at 1.
 type ID uint64
 
-// Lease is items that are lent together. An ID is lent to one node at most: whoever claims it first has it. Items that are lent again
+// Lease is items that are lent together. An ID is lent to one node at most: the first that claims it. Items that are lent again
 // (a lost or drained node, speculation, a lost queue) get another ID.
 type Lease struct {
-	// Generation counts the starts of the coordinator of one run. IDs and numbers of items have a meaning only within one: a new start lists
-	// anew, and what is finished by then has no number. Across generations, items are known by their Key.
+	// Generation counts the starts of the run's coordinator. IDs and numbers of items are valid within one: a new start lists again, without
+	// finished items. Across generations, keys identify items.
 	Generation uint64
 	ID         ID
 	// Blocks are pieces of the listing's blocks, never Indexed ones. Their marshal does not travel.
@@ -42,24 +42,24 @@ type Claim struct {
 
 // Claimed is the answer to a Claim.
 type Claimed struct {
-	// Refused is why the node must drop the lease: another node has it, all its items have an outcome, or another generation has begun; empty: it
-	// is the node's.
+	// Refused is why the node must drop the lease: another node has it, all its items have an outcome, or another generation has begun; empty: the
+	// node has it.
 	Refused string
-	// Skip are those of its items that must not be started: they have their outcome, or another holder was granted their commit.
+	// Skip are items that must not be started, because they have an outcome or another holder was granted their commit.
 	Skip []backbones.Span
 	// For is how long the lease lasts without a renewal, by the node's own monotonic clock from the moment that it sent the claim.
 	For time.Duration
-	// Tail: no more items are to come than the nodes have workers for. A node takes no more than its idle workers can begin.
+	// Tail: few more items come than the nodes have workers. A node takes only what its idle workers can begin.
 	Tail bool
-	// Quarantined is why the node gets no more leases at all; it ends with that. May come with Refused.
+	// Quarantined is why the node gets no more leases; the node ends. It may come with Refused.
 	Quarantined string
 }
 
-// Report is what a node has to say about leases that it holds: outcomes, and that it is alive. It is sent at once for outcomes that wait, and
-// at least three times within a lease's time while the workers' pages move.
+// Report has a node's outcomes, and shows that it is alive. A node reports waiting outcomes at once, and at least three times within a lease's
+// time while its workers' pages move.
 type Report struct {
 	Node string
-	// Sequence counts the node's reports, from 1. A report that is sent again, because its answer was lost, keeps its number.
+	// Sequence counts the node's reports, from 1. A report that is repeated because its answer was lost keeps its number.
 	Sequence uint64
 	Leases   []Progress
 	// Workers and Busy are the node's workers.
@@ -70,12 +70,12 @@ type Report struct {
 type Progress struct {
 	Held     Held
 	Outcomes backbones.Outcomes
-	// Keys, in a report about a lease of a former generation, are the keys of the items in Outcomes (Done, Skipped, Failed, in this order), and after
-	// them those of items that the node is still on. Otherwise nil.
+	// Keys, for a lease of a former generation, are the keys of the items in Outcomes (Done, Skipped, Failed, in this order), then
+	// those of items that the node is still on. Otherwise nil.
 	Keys []uint64
-	// Moved: its workers have moved on since the last report, which renews the lease.
+	// Moved: the node has looked at its workers since the last report, which renews the lease.
 	Moved bool
-	// Returned are items that the node gives back untouched, because it drains; the lease ends with that.
+	// Returned are items that a draining node gives back untouched; the lease ends with that.
 	Returned []backbones.Span
 	// Ended: every item has its outcome or was returned.
 	Ended bool
@@ -83,16 +83,16 @@ type Progress struct {
 
 // Reported is the answer to a Report.
 type Reported struct {
-	// Lost are leases that the node must stop to work on: another holder has them, or their generation has ended and they were lent again.
+	// Lost are leases that the node must drop: another node has them, or their generation has ended and their items were lent again.
 	Lost []Held
-	// Renewed are those that last for their time again, from the moment that the report was sent.
+	// Renewed are leases that last for their full time again, from the moment that the report was sent.
 	Renewed []Held
-	// Generation is the coordinator's: another one than that of the node's leases tells that it was started again.
+	// Generation is the coordinator's. If it differs from that of the node's leases, the coordinator was started again.
 	Generation uint64
 	// Tail and Quarantined are as in Claimed.
 	Tail        bool
 	Quarantined string
-	// Stop: the run has ended or is interrupted; the node finishes nothing more than what it has begun.
+	// Stop: the run has ended or is interrupted; the node begins nothing more.
 	Stop bool
 }
 
@@ -103,7 +103,7 @@ type Farewell struct {
 	First    string
 }
 
-// Ask asks for the commit of items whose outputs are ready and wait aside. Nothing of them is renamed before the answer.
+// Ask asks for the grant to commit items whose outputs wait aside. The node renames none of them before the answer.
 type Ask struct {
 	Node  string
 	Held  Held
@@ -112,10 +112,10 @@ type Ask struct {
 	Keys []uint64
 }
 
-// Granted is the answer to an Ask. What is not in Items was refused: the node removes those outputs and reports nothing of these items.
+// Granted is the answer to an Ask. Items that are not in it were refused: the node removes their outputs and does not report them.
 type Granted struct {
 	Items []backbones.Span
-	// Again are those of Items whose earlier grant was that of a node which is lost: what it left in place is replaced.
+	// Again are those of Items that were granted to a lost node before: existing outputs are replaced.
 	Again []backbones.Span
 	// Later: the coordinator cannot decide yet, because it has not listed some items of a former generation, or another coordinator may be at work. The
 	// node asks again, for all items.

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Desk answers the nodes. The coordinator implements it with its Book; a queue calls it from any goroutine. No call may block.
+// Desk answers the nodes. The coordinator implements it; a queue calls it from any goroutine. No call may block.
 type Desk interface {
 	Claim(Claim) Claimed
 	Report(Report) Reported
 	Grant(Ask) Granted
-	// Joined and Left tell of nodes. lost: the node has not said goodbye.
+	// Joined and Left report that a node is there, for the first time or again, or gone. lost: without a goodbye.
 	Joined(node Node)
 	Left(name string, lost bool)
 	// Farewell comes before Left of a node that has more to say than goodbye.
@@ -23,52 +23,51 @@ type Node struct {
 	// Name is unique in the run: the host's name, with a number where several are on one host.
 	Name, Host string
 	PID        int
-	// Session tells the node's process from others of its name, also where a new container has the same host name and process number. It stays when
-	// the node is lost and comes back.
+	// Session identifies the node's process among others of its name; a new container may have the same host name and process number. A lost
+	// node that comes back has the same.
 	Session string
 	Workers int
 	Since   time.Time
 }
 
-// ErrGone is the error of Publish and Open of a queue that was removed, or whose server has forgotten it: it must be made anew.
+// ErrGone is the error of Publish and Open of a queue that was removed, or that its server has forgotten. Renew creates it again.
 var ErrGone = errors.New("the queue is gone")
 
 // ErrReplaced is the error of Publish and Renew of a queue that a later coordinator of the run has taken over. It ends this one.
 var ErrReplaced = errors.New("another coordinator has taken the queue over")
 
-// Queue is the coordinator's side of what carries leases. Only the coordinator tells it what becomes of a lease, so that a node which lost
-// one, or means harm, can neither prolong nor end it.
+// Queue is the coordinator's side of what carries leases. Only the coordinator decides what becomes of a lease, so that a malicious node, or one
+// that lost it, can neither prolong nor end it.
 type Queue interface {
-	// Publish offers a lease to the nodes, each ID once. It is delivered, after a time without Done once more, until Done. Publish blocks
+	// Publish offers a lease to the nodes, each ID once. The lease is delivered, and again after a time, until Done. Publish blocks
 	// while the queue has no room.
 	Publish(ctx context.Context, l Lease) error
-	// Done takes a lease out of the queue, delivered or not: the coordinator does that as soon as a node has claimed it, because the Book knows
-	// from then on who has it, until when, and when it must be lent again. Back has a delivered lease delivered again at once. Neither blocks
-	// or fails: what gets lost on the way shows in Open, and is harmless, since a lease that was claimed is refused to all others. An
-	// unknown ID is no error.
+	// Done takes a lease out of the queue, delivered or not. The coordinator calls it once a node has claimed the lease, because from then on the
+	// Book knows who has it and until when. Back has a delivered lease delivered again at once. Neither blocks
+	// or fails: a lost call shows in Open, and is harmless, since a claimed lease is refused to other nodes. An unknown ID is ignored.
 	Done(ids ...ID)
 	Back(ids ...ID)
-	// Open is how many leases of this generation are published and not done, as the queue itself counts them.
+	// Open is the number of leases that are published and not done, as the queue counts them.
 	Open(ctx context.Context) (int, error)
-	// Renew makes the queue anew, empty: what nobody has claimed is published again, under new IDs.
+	// Renew creates the queue again, empty. The caller publishes unclaimed items again, under new IDs.
 	Renew(ctx context.Context) error
-	// End tells every node, present and late, that the run has ended. It waits until the present ones have left, or ctx ends.
+	// End tells all nodes, also later ones, that the run has ended. It waits until the present ones have left, or ctx ends.
 	End(ctx context.Context) error
 }
 
 // Session is the node's side.
 type Session interface {
-	// Pull waits for up to n leases, and returns at least one; io.EOF after the coordinator has said that the run has ended. An empty
-	// queue is no end. One goroutine calls it at a time. Leases that came when ctx ended are returned by the next call.
+	// Pull waits for leases and returns one to n of them, or io.EOF after the coordinator has ended the run. One goroutine calls it at a time.
+	// Leases that came when ctx ended are returned by the next call.
 	Pull(ctx context.Context, n int) ([]Delivery, error)
-	// Claim, Report and Grant ask the coordinator, again and again while it cannot be reached, until ctx ends or the session is lost. Any
+	// Claim, Report and Grant ask the coordinator, and repeat that while it cannot be reached, until ctx ends or the session is lost. Any
 	// goroutine calls them. The session fills in Node.
 	Claim(ctx context.Context, c Claim) (Claimed, error)
 	Report(ctx context.Context, r Report) (Reported, error)
 	Grant(ctx context.Context, a Ask) (Granted, error)
 	// Generation is that of the coordinator that the node has joined last.
 	Generation() uint64
-	// Leave says goodbye, gives back what was delivered and not claimed, and ends the session.
+	// Leave says goodbye, gives back unclaimed deliveries, and ends the session.
 	Leave(ctx context.Context, f Farewell) error
 }
 
