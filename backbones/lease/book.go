@@ -211,6 +211,7 @@ func (b *Book) Next() (Lease, bool) {
 		w := b.twins[0]
 		b.twins = b.twins[1:]
 		if w.left > 0 && len(w.loans) == 1 && w.loans[0].node != nil {
+			b.log.Debug("a late lease is lent a second time", "node", w.loans[0].node.Name, "lease", w.loans[0].id, "items", w.left)
 			return b.offer(w), true
 		}
 	}
@@ -473,11 +474,15 @@ const twinsPerNode = 2
 
 // late reports whether a lease takes more than twice as long as its items should.
 func (b *Book) late(l *loan) bool {
-	workers := max(l.node.Workers, 1)
-	rounds := (l.todo + workers - 1) / workers
-	expected := b.size.perItem * time.Duration(rounds)
-	if b.size.perItem == 0 {
+	expected := max(b.size.perItem, b.size.pace) * l.rounds()
+	if expected == 0 {
 		expected = b.o.LeaseTime
 	}
 	return b.now-l.claimed > 2*expected+leastWork
+}
+
+// rounds is how many of a lease's items each of its node's workers has, as a factor.
+func (l *loan) rounds() time.Duration {
+	workers := max(l.node.Workers, 1)
+	return time.Duration(max((l.todo+workers-1)/workers, 1))
 }

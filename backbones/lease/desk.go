@@ -174,6 +174,10 @@ func (b *Book) accept(l *loan, o backbones.Outcomes) {
 	if len(failed.Failed) > 0 {
 		b.failedOn(m, w, failed)
 	}
+	if since := max(l.claimed, m.turned); w.left == 0 && l.todo > 0 && since < b.now {
+		b.size.took(b.now-since, l.rounds())
+		m.turned = b.now
+	}
 	b.finish(w)
 }
 

@@ -23,6 +23,8 @@ type member struct {
 	// sequence is that of its last report.
 	sequence uint64
 	heard    time.Time
+	// turned is when the last of its leases was finished.
+	turned time.Duration
 	// withheld are failures that may be the node's fault: nothing has succeeded there yet.
 	withheld    []withheld
 	quarantined string

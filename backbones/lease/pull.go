@@ -94,7 +94,7 @@ func (p *Puller) need() int {
 	defer p.mu.Unlock()
 	have, bytes, items, known := 0, 0, 0, 0
 	for _, h := range p.holds {
-		have += h.left
+		have += h.left + h.settling
 		bytes += h.pack.bytes
 		items += h.pack.count
 		known++
@@ -112,13 +112,14 @@ func (p *Puller) need() int {
 
 // each1 is the number of items that a worker should have, on it or waiting.
 func (p *Puller) each1() int {
+	each := max(p.perItem, p.pace)
 	switch {
-	case p.perItem == 0:
+	case p.pace == 0:
 		return 2
-	case p.perItem >= longItem, p.tail && p.perItem >= aheadTime/10:
+	case each >= longItem, p.tail && each >= aheadTime/10:
 		return 1
 	default:
-		return 1 + int((aheadTime+p.perItem-1)/p.perItem)
+		return 1 + int((aheadTime+each-1)/each)
 	}
 }
 

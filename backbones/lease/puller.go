@@ -68,6 +68,11 @@ type Puller struct {
 	generation uint64
 	sequence   uint64
 	perItem    time.Duration
+	// pace is the time that it takes a worker's share of the node to give an item its outcome; 0: not known. has: there were items without one at
+	// settledAt, when one last got it.
+	pace      time.Duration
+	settledAt time.Time
+	has       bool
 	// untold is the number of items whose outcome was not reported yet.
 	untold int
 	// looked: the backbone has looked at its workers since the last report.

@@ -99,17 +99,59 @@ func (p *Puller) settle(ctx context.Context) {
 	for {
 		select {
 		case t := <-p.settling:
-			p.settleOne(ctx, t)
+			p.settleAll(ctx, t)
 			continue
 		case <-p.stopped.c:
 		}
 		select {
 		case t := <-p.settling:
-			p.settleOne(ctx, t)
+			p.settleAll(ctx, t)
 		default:
 			return
 		}
 	}
+}
+
+// maxTogether bounds how many items are settled together: a grant for all of them costs what one for a single item does.
+const maxTogether = 1024
+
+// settleAll settles outcomes together with what waits behind them, if that is of the same worker and lease.
+func (p *Puller) settleAll(ctx context.Context, t task) {
+	for size(t.outcomes) < maxTogether {
+		select {
+		case next := <-p.settling:
+			if next.hold == t.hold && next.outcomes.Worker == t.outcomes.Worker {
+				t.outcomes = together(t.outcomes, next.outcomes)
+				continue
+			}
+			p.settleOne(ctx, t)
+			t = next
+			continue
+		default:
+		}
+		break
+	}
+	p.settleOne(ctx, t)
+}
+
+// together are the outcomes of one worker that came one after the other.
+func together(a, b backbones.Outcomes) backbones.Outcomes {
+	count := func(o backbones.Outcomes) (n time.Duration) {
+		for _, s := range o.Done {
+			n += time.Duration(s.Count)
+		}
+		return n
+	}
+	if n, m := count(a), count(b); n+m > 0 {
+		a.Mean = (a.Mean*n + b.Mean*m) / (n + m)
+	}
+	a.Done, a.Skipped, a.Failed, a.Attempts = append(a.Done, b.Done...), append(a.Skipped, b.Skipped...), append(a.Failed, b.Failed...), append(a.Attempts, b.Attempts...)
+	if a.Unwritten.Count == 0 {
+		a.Unwritten = b.Unwritten
+	} else {
+		a.Unwritten.Count += b.Unwritten.Count
+	}
+	return a
 }
 
 func (p *Puller) settleOne(ctx context.Context, t task) {
@@ -147,6 +189,7 @@ func (p *Puller) settled(t task, told backbones.Outcomes) {
 	p.mu.Lock()
 	n := size(t.outcomes)
 	t.hold.settling -= n
+	p.paced(n)
 	t.hold.pack.each(t.outcomes.Done, t.hold.begun.remove)
 	t.hold.pack.each(t.outcomes.Skipped, t.hold.begun.remove)
 	for _, f := range t.outcomes.Failed {
@@ -164,6 +207,24 @@ func (p *Puller) settled(t task, told backbones.Outcomes) {
 	}
 	p.mu.Unlock()
 	wake(p.reports)
+	wake(p.pulls)
+}
+
+// paced measures how fast the node's items get their outcomes while it has some. That may be slower than its workers are: outputs are put in place,
+// and outcomes come in chunks. The lock is held.
+func (p *Puller) paced(n int) {
+	now := p.now()
+	if p.has && n > 0 {
+		each := max(now.Sub(p.settledAt)*time.Duration(p.o.Workers)/time.Duration(n), 1)
+		if p.pace == 0 {
+			p.pace = each
+		}
+		p.pace += (min(each, muchLonger*p.pace) - p.pace) / 4
+	}
+	p.settledAt, p.has = now, false
+	for _, h := range p.holds {
+		p.has = p.has || h.left+h.settling > 0
+	}
 }
 
 // laterEvery is the time between two questions about items that a new coordinator has not listed yet.

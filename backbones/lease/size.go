@@ -10,12 +10,16 @@ const (
 	aimedTime = 2 * time.Second
 	// growth is how much larger a lease may be than the largest that was finished: a few fast items at the start mean little.
 	growth = 8
+	// muchLonger bounds what one measurement counts, as a factor: workers had to start, or a node was stopped.
+	muchLonger = 16
 )
 
 // sizer chooses how many items the next lease has, from measured item times.
 type sizer struct {
 	// perItem is a moving average of the time that an item takes a worker; 0: not known.
 	perItem time.Duration
+	// pace is the same of the time that an item takes a worker's turn at its node until its outcome is here: with its commit, and the wait for that.
+	pace time.Duration
 	// reached is the largest lease that is finished.
 	reached int
 }
@@ -32,17 +36,29 @@ func (s *sizer) observe(mean time.Duration) {
 	}
 }
 
+// took records how long a lease kept its node, for as many items as each of its workers had of it.
+func (s *sizer) took(time, rounds time.Duration) {
+	each := time / rounds
+	if known := max(s.perItem, s.pace); known > 0 {
+		each = min(each, muchLonger*known)
+	}
+	if s.pace == 0 {
+		s.pace = each
+	}
+	s.pace += (each - s.pace) / 8
+}
+
 // next is the number of items of the next lease. workers is the number of all workers, nodes that of the nodes; left the number of
 // items that are still to be lent, or -1 if not known.
 func (s *sizer) next(left, workers, nodes int) int {
 	workers, nodes = max(workers, 1), max(nodes, 1)
 	size := (workers + nodes - 1) / nodes
 	least := 1
-	if s.perItem > 0 {
+	if each := max(s.perItem, s.pace); each > 0 {
 		aim := min(max(aimedTime*time.Duration(size), leastWork), mostWork)
 		// A worker that gets less than an item waits: as many items as a node has workers do not make it wait for the longest of fewer.
-		size = max(int(aim/s.perItem), 1)
-		least = max(int(leastWork/s.perItem), 1)
+		size = max(int(aim/each), 1)
+		least = max(int(leastWork/each), 1)
 	}
 	size = max(min(size, max(s.reached, 1)*growth), 1)
 	if left >= 0 {

@@ -19,7 +19,8 @@
 //
 // KAGURAZAKA_MISBEHAVE_ITEM is the number of the item, 0 by default: the field "i" of task Items, the digits in the
 // input's name of task Files. KAGURAZAKA_MISBEHAVE_STATE is a folder, where flaky counts attempts, the file "go" is looked
-// for (by wait-at-item, too, before it writes), and done-and-die puts its output. Without a behaviour both tasks work as they should.
+// for (by wait-at-item, too, before it writes), and done-and-die puts its output. KAGURAZAKA_MISBEHAVE_LOG is a file, to which
+// task Files appends the name of each input that it begins. Without a behaviour both tasks work as they should.
 package main
 
 import (
@@ -96,6 +97,9 @@ func (t *Files) Open(context.Context, sdk.Env) error { crash("crash-open"); retu
 func (t *Files) Process(_ context.Context, item sdk.Item) error {
 	name, path := item.Input().FileName, item.Output().Path
 	n := number(name)
+	if err := note(name); err != nil {
+		return err
+	}
 	if isAt(n, "wait-at-item") {
 		waitForGo()
 	}
@@ -130,6 +134,21 @@ func (t *Files) Process(_ context.Context, item sdk.Item) error {
 		}
 	}
 	_, err = fmt.Fprintf(out, "the second half of %s: %s\n", name, text)
+	return err
+}
+
+// note appends an input's name to the log of what was begun. Several machines write there.
+func note(name string) error {
+	path := os.Getenv("KAGURAZAKA_MISBEHAVE_LOG")
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	_, err = fmt.Fprintf(f, "%s %d\n", name, os.Getpid())
 	return err
 }
 

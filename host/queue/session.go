@@ -205,7 +205,7 @@ func (s *Session) reachAgain() (*link, error) {
 			return l, nil
 		case s.life.Err() != nil:
 			return nil, s.life.Err()
-		case Is(err, NotAdmitted), Is(err, WrongVersion), s.over() != nil:
+		case Is(err, NotAdmitted), Is(err, WrongVersion), Is(err, Ended), s.over() != nil:
 			return nil, err
 		case ctx.Err() == nil:
 			last = err

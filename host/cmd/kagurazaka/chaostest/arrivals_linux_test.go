@@ -100,3 +100,10 @@ func (a *arrivals) twice() int {
 	}
 	return n
 }
+
+// files is how many different files have come.
+func (a *arrivals) files() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.counts)
+}

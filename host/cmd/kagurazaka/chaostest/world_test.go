@@ -263,11 +263,17 @@ func (h *host) read(stderr io.ReadCloser) {
 // hear waits until the host has written some text to stderr.
 func (h *host) hear(text string) {
 	h.w.t.Helper()
+	h.hearAgain(text, 1)
+}
+
+// hearAgain waits until the host has written some text to stderr so many times.
+func (h *host) hearAgain(text string, times int) {
+	h.w.t.Helper()
 	deadline := time.NewTimer(hung)
 	defer deadline.Stop()
 	for {
 		h.mu.Lock()
-		found, heard := strings.Contains(h.stderr.String(), text), h.heard
+		found, heard := strings.Count(h.stderr.String(), text) >= times, h.heard
 		h.mu.Unlock()
 		if found {
 			return
