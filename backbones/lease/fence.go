@@ -40,7 +40,7 @@ func (p *Puller) lapse() time.Duration {
 			next = min(next, left)
 		default:
 			if h.left > 0 {
-				p.log.Warn("the coordinator has not confirmed a lease in time: workers that are on it are ended, since another node may have it", "lease", h.held.ID, "items", h.left, "lasts", h.lasts)
+				p.log.Warn("the coordinator has not confirmed a lease in time: its workers are ended, because another node may have it", "lease", h.held.ID, "items", h.left, "lasts", h.lasts)
 			}
 			h.lapsed = true
 			p.give(h)
@@ -50,7 +50,7 @@ func (p *Puller) lapse() time.Duration {
 	return next
 }
 
-// giveUp has the backbone give up what is to be revoked; false: the backbone has ended.
+// giveUp passes revocations to the backbone; false: the backbone has ended.
 func (p *Puller) giveUp(ctx context.Context) bool {
 	for {
 		p.mu.Lock()

@@ -11,7 +11,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// pack is the items of a lease, by position.
+// pack is the items of a lease by position.
 type pack struct {
 	blocks []backbones.Block
 	// from has the position of each block's first item.
@@ -49,7 +49,7 @@ func (p *pack) ranked(rank int) int {
 	return p.order[rank]
 }
 
-// position is where an item is, and how many of consecutive numbers follow in its block, itself included; false: it is not there.
+// position is the position of an item, and the number of items from it to the end of its block; false: the pack does not have it.
 func (p *pack) position(number uint64) (at, run int, ok bool) {
 	rank := sort.Search(len(p.blocks), func(i int) bool { return p.blocks[p.ranked(i)].First > number }) - 1
 	if rank < 0 {
@@ -64,7 +64,7 @@ func (p *pack) position(number uint64) (at, run int, ok bool) {
 	return p.from[i] + into, b.Count - into, true
 }
 
-// each visits the positions of the items of spans that are in the pack. What is not is left out.
+// each visits the positions of those items of spans that are in the pack.
 func (p *pack) each(spans []backbones.Span, visit func(first, count int)) {
 	for _, s := range spans {
 		for s.Count > 0 {
@@ -86,7 +86,7 @@ func (p *pack) each(spans []backbones.Span, visit func(first, count int)) {
 	}
 }
 
-// after is the first number of the pack beyond a number; false: there is none.
+// after is the pack's first number above another; false: none.
 func (p *pack) after(number uint64) (uint64, bool) {
 	rank := sort.Search(len(p.blocks), func(i int) bool { return p.blocks[p.ranked(i)].First > number })
 	if rank == len(p.blocks) {
@@ -129,7 +129,7 @@ func text(b *backbones.Block, within int) []byte {
 	return rest
 }
 
-// Key identifies an item across generations: a hash of its text, or the key that the plugin gives an opaque one.
+// key identifies an item across generations: a hash of its text, or the plugin's key of an opaque one.
 func key(b *backbones.Block, within int) uint64 {
 	if within < len(b.ContentKeys) {
 		return b.ContentKeys[within]

@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// publisher puts leases into the queue in a goroutine of its own, because a queue may have no room, and watches that the queue has what the Book
-// believes that it has.
+// publisher publishes leases in its own goroutine, because a queue may have no room, and checks that the queue has as many as the Book.
 type publisher struct {
 	*Coordinator
 	leases chan Lease
-	// differs is how long the queue has held another number of leases than the Book; seen is Book.moves of the last look.
+	// differs is how long the numbers of leases in queue and Book have differed; seen is Book.moves at the last look.
 	differs time.Duration
 	seen    uint64
 }
@@ -41,7 +40,7 @@ func (p *publisher) run(ctx context.Context) {
 			return
 		case l := <-leases:
 			if !p.publish(ctx, l) {
-				// A queue that takes nothing is asked again soon, and made anew if that lasts.
+				// The queue is tried again soon, and created again if that lasts.
 				pause = time.After(min(time.Second, every))
 			}
 			p.wake()
@@ -66,7 +65,7 @@ func (p *publisher) publish(ctx context.Context, l Lease) bool {
 	}
 	p.at(func() { p.book.Unpublished(l.ID) })
 	if errors.Is(err, ErrGone) && ctx.Err() == nil {
-		p.log.Warn("the queue is gone: it is made anew")
+		p.log.Warn("the queue is gone and is created again")
 		renewCtx, cancel := context.WithTimeout(ctx, publishTime)
 		defer cancel()
 		p.renew(renewCtx)
@@ -84,14 +83,14 @@ func (p *publisher) ifReplaced(err error) {
 	}
 }
 
-// watch makes the queue anew when it has for long not had what the Book believes: somebody removed it, or it forgot leases.
+// watch creates the queue again when its leases have differed from the Book's for long: it was removed, or it has lost leases.
 func (p *publisher) watch(ctx context.Context, every time.Duration) {
 	callCtx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
 	has, err := p.o.Queue.Open(callCtx)
 	p.mu.Lock()
 	open := p.book.Open() - len(p.leases)
-	// What came and went meanwhile may count on one side alone.
+	// Leases that came and went meanwhile may count on one side only.
 	moves := int(p.book.moves - p.seen)
 	p.seen = p.book.moves
 	p.mu.Unlock()
@@ -105,16 +104,16 @@ func (p *publisher) watch(ctx context.Context, every time.Duration) {
 	if p.differs += every; p.differs < p.o.WatchAfter && !errors.Is(err, ErrGone) {
 		return
 	}
-	p.log.Warn("the queue has lost leases, or holds others than it should: it is made anew", "has", has, "should_have", open, "error", err)
+	p.log.Warn("the queue has lost leases, or has too many, and is created again", "has", has, "should_have", open, "error", err)
 	p.renew(callCtx)
 }
 
-// renew makes the queue anew; its leases are lent again.
+// renew creates the queue again; its leases are lent again.
 func (p *publisher) renew(ctx context.Context) {
 	p.differs = 0
 	if err := p.o.Queue.Renew(ctx); err != nil {
 		p.ifReplaced(err)
-		p.log.Error("the queue cannot be made anew; it is tried again", "error", err)
+		p.log.Error("the queue cannot be created again; the next try follows", "error", err)
 		return
 	}
 	for drained := false; !drained; {

@@ -11,11 +11,11 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/cut"
 )
 
-// What a node takes ahead: enough that its workers never wait, and no more, because no other node can take that.
+// What a node takes ahead: enough that its workers never wait, and no more, because other nodes cannot take it.
 const (
 	// aheadTime is the work that waits for each worker.
 	aheadTime = 500 * time.Millisecond
-	// longItem is a time of an item above which none waits.
+	// longItem is the time of an item above which none waits.
 	longItem = 2 * time.Second
 	// maxHolds and maxHeldBytes bound what a node has.
 	maxHolds     = 256
@@ -99,7 +99,7 @@ func (p *Puller) need() int {
 		items += h.pack.count
 		known++
 	}
-	want := max(p.o.Workers*p.each1(), p.o.Least)
+	want := max(p.o.Workers*p.ahead(), p.o.Least)
 	if p.over || have >= want || len(p.holds) >= maxHolds || bytes >= maxHeldBytes || p.untold >= maxUntold {
 		return 0
 	}
@@ -110,8 +110,8 @@ func (p *Puller) need() int {
 	return min(max((want-have)/mean, 1), maxPull)
 }
 
-// each1 is the number of items that a worker should have, on it or waiting.
-func (p *Puller) each1() int {
+// ahead is the number of items that a worker should have, in work or waiting.
+func (p *Puller) ahead() int {
 	each := max(p.perItem, p.pace)
 	switch {
 	case p.pace == 0:
@@ -123,7 +123,7 @@ func (p *Puller) each1() int {
 	}
 }
 
-// finished says that no more leases come. all: every item has its outcome, and nothing that is still begun matters.
+// finished records that no more leases come. all: every item has an outcome, and what is still in work does not matter.
 func (p *Puller) finished(all bool) {
 	p.mu.Lock()
 	p.over = true
@@ -137,7 +137,7 @@ func (p *Puller) finished(all bool) {
 	wake(p.fences)
 }
 
-// claim claims a lease that was delivered, and lets the backbone have its items.
+// claim claims a delivered lease and passes its items to the backbone.
 func (p *Puller) claim(ctx context.Context, d Delivery) error {
 	id := holdID{d.Lease.Generation, d.Lease.ID}
 	p.mu.Lock()
@@ -176,7 +176,7 @@ func (p *Puller) claim(ctx context.Context, d Delivery) error {
 	}
 	p.mu.Lock()
 	if held.Generation < p.generation {
-		// The coordinator was started again meanwhile, and lends these items anew.
+		// The coordinator was started again meanwhile, and lends these items again.
 		p.revoking = append(p.revoking, h.unpaid()...)
 		p.mu.Unlock()
 		wake(p.fences)
@@ -194,7 +194,7 @@ func (p *Puller) claim(ctx context.Context, d Delivery) error {
 	return nil
 }
 
-// heard takes what the coordinator says of itself and the node.
+// heard records what the coordinator says about itself and the node.
 func (p *Puller) heard(generation uint64, tail bool, quarantined string) {
 	p.joined(generation)
 	p.mu.Lock()
@@ -211,7 +211,7 @@ func (p *Puller) heard(generation uint64, tail bool, quarantined string) {
 	wake(p.fences)
 }
 
-// joined notes the generation of the coordinator.
+// joined records the coordinator's generation.
 func (p *Puller) joined(generation uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -219,7 +219,7 @@ func (p *Puller) joined(generation uint64) {
 		return
 	}
 	if p.generation > 0 {
-		p.log.Debug("the coordinator was started again; the node hands in what it has")
+		p.log.Debug("the coordinator was started again; the node reports what it has")
 	}
 	p.generation = generation
 	for _, h := range p.holds {
@@ -234,7 +234,7 @@ func (p *Puller) joined(generation uint64) {
 	wake(p.reports)
 }
 
-// outlive keeps what the backbone has of a lease whose generation has ended. The rest will be lent anew.
+// outlive keeps what the backbone has of a lease of a former generation. The rest is lent again.
 func (p *Puller) outlive(h *hold) {
 	h.former = true
 	for i, r := range p.ready {

@@ -17,22 +17,22 @@ type PullerOptions struct {
 	Session Session
 	// Workers is the number of workers that the node's backbone can have.
 	Workers int
-	// Least is how many items the node should have at least: what fills the batches of its backbone.
+	// Least is how many items the node should have at least, to fill the batches of its backbone.
 	Least int
-	// Pause is for a backbone that puts items together: when nothing more has come for this long, it gets an empty block, and waits no more for a
-	// batch to be full; 0: never. The source does not end before all items have their outcome.
+	// Pause is for a backbone that batches items: after this long without a new block it gets an empty one, and completes its batches without
+	// waiting; 0: never. The source does not end before all items have an outcome.
 	Pause time.Duration
-	// Prepare changes a block before the backbone gets it: outputs go aside. It must keep numbers and counts; nil: nothing is changed. The coordinator
-	// names items as they were before.
+	// Prepare changes a block before the backbone gets it, so that outputs go aside. It must keep numbers and counts. The coordinator reports items as
+	// they were before. May be nil.
 	Prepare func(backbones.Block) (backbones.Block, error)
-	// Settle is called with outcomes before they are reported, from several goroutines at once; nil: they are reported as they are.
+	// Settle is called with outcomes before they are reported, from several goroutines at once. May be nil.
 	Settle Settle
-	// Dropped is called with items that the node has lost after Prepare: no outcome of theirs comes to Settle. A worker may be on them for a moment yet.
-	// May be nil.
+	// Dropped is called with items that the node has lost after Prepare, and whose outcomes do not come to Settle. A worker may still be on them for a
+	// moment. May be nil.
 	Dropped func([]backbones.Span)
 	// IdleExit ends the node when it has had nothing to do for this long; 0: never.
 	IdleExit time.Duration
-	// Policy is that of the node's backbone. Puller.Policy returns what the backbone is made with.
+	// Policy is that of the node's backbone, without the puller's signals: see Puller.Policy.
 	Policy backbones.Policy
 	// Now is a monotonic time, for the ends of leases; nil: time.Now.
 	Now func() time.Time
@@ -48,7 +48,7 @@ type Puller struct {
 	revoke chan backbones.Revocation
 	// stopped: the backbone's Run has returned.
 	stopped signal
-	// The channels wake what waits for a change: the source, who pulls, who reports, who watches the ends of leases.
+	// The channels wake what waits for a change: the source, pull, report, fence and settle.
 	source, pulls, reports, fences, told chan struct{}
 	// open: the backbone has got items since the last empty block. Next alone uses it.
 	open bool
@@ -56,8 +56,8 @@ type Puller struct {
 	settling chan task
 	cancel   context.CancelCauseFunc
 
-	mu sync.Mutex
-	// What follows belongs to mu.
+	// mu guards what follows.
+	mu    sync.Mutex
 	holds map[holdID]*hold
 	index []segment
 	ready []ready
@@ -77,7 +77,7 @@ type Puller struct {
 	untold int
 	// looked: the backbone has looked at its workers since the last report.
 	looked bool
-	// over: no more leases come. tail and quarantined are as the coordinator said.
+	// over: no more leases come. tail and quarantined are the coordinator's.
 	over, tail  bool
 	quarantined string
 	interrupted bool
@@ -110,8 +110,7 @@ func NewPuller(o PullerOptions) *Puller {
 	return p
 }
 
-// Policy is the policy that the node's backbone must be made with: the one of the options, with the puller's own signals to drain, and to
-// end workers of lost leases.
+// Policy is the policy for the node's backbone: that of the options with the puller's signals to drain and to revoke lost leases.
 func (p *Puller) Policy() backbones.Policy {
 	policy := p.o.Policy
 	policy.Drain, policy.Revoke, policy.Looked = p.drain.c, p.revoke, p.sawWorkers
@@ -128,18 +127,19 @@ func (p *Puller) sawWorkers() {
 	p.mu.Unlock()
 }
 
-// QuarantinedError ends a node that only fails.
+// QuarantinedError ends a node on which only failures occur.
 type QuarantinedError struct{ Why string }
 
 func (e *QuarantinedError) Error() string {
 	return "the coordinator gives this node no more items: " + e.Why
 }
 
-// farewellTime bounds what a cancelled node still says.
+// farewellTime bounds the last messages of a cancelled node.
 const farewellTime = 3 * time.Second
 
-// Run runs the backbone on leases until the run or this node ends: it hands in what is done, gives back what was not begun, and leaves. The
-// error is the backbone's (backbones.ErrDrained after a drain), a *QuarantinedError, or why the coordinator was lost; nil: the run has ended, or IdleExit passed.
+// Run runs the backbone on leases until the run or this node ends. It reports what is done, gives back what was not begun, and leaves. The
+// error is the backbone's (backbones.ErrDrained after a drain), a *QuarantinedError, or why the coordinator was lost; nil: the run has ended, or
+// IdleExit passed.
 func (p *Puller) Run(ctx context.Context, b backbones.Backbone) error {
 	work, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -174,7 +174,7 @@ func (p *Puller) Run(ctx context.Context, b backbones.Backbone) error {
 	p.drain.close()
 	stopPulling()
 	if work.Err() != nil {
-		// Nobody waits any more: what is said from now on must be said soon.
+		// Only the last messages are left.
 		late := time.AfterFunc(farewellTime, stopReporting)
 		defer late.Stop()
 	}
@@ -214,7 +214,7 @@ func (p *Puller) ended(ctx context.Context, err, lost error) error {
 // fail ends the node's run.
 func (p *Puller) fail(err error) { p.cancel(err) }
 
-// watchDrain drains the node when its policy says so.
+// watchDrain drains the node when its policy does.
 func (p *Puller) watchDrain(ctx context.Context, stopPulling func()) {
 	select {
 	case <-p.o.Policy.Drain:
@@ -226,7 +226,7 @@ func (p *Puller) watchDrain(ctx context.Context, stopPulling func()) {
 	stopPulling()
 }
 
-// boundDrain bounds what a drained node still says: its coordinator may not answer for long.
+// boundDrain bounds the last messages of a drained node, whose coordinator may not answer.
 func (p *Puller) boundDrain(ended <-chan struct{}, stopReporting func()) {
 	var late <-chan time.Time
 	for drain := p.o.Policy.Drain; ; {
@@ -297,7 +297,7 @@ func (p *Puller) Next(ctx context.Context) (backbones.Block, error) {
 	}
 }
 
-// next is the next block that waits, unless some of those before must be revoked first.
+// next is the next block that waits, unless items must be revoked first.
 func (p *Puller) next() (b backbones.Block, ok, over bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -318,7 +318,7 @@ func (p *Puller) next() (b backbones.Block, ok, over bool) {
 	return b, false, p.over
 }
 
-// Remaining is the number of items that wait here if no more will come than that; the backbone's Remaining.
+// Remaining is the number of items that wait here, known if no more come. It is the backbone's Remaining.
 func (p *Puller) Remaining() (n int, known bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

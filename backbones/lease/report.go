@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// maxUntold is the number of items at which outcomes that cannot be reported keep the backbone from going on.
+	// maxUntold is the number of items with unreported outcomes at which the backbone must wait.
 	maxUntold = 1 << 20
 	// maxReportText bounds the texts of the failures in one report, maxReportOutcomes the outcomes.
 	maxReportText     = 256 << 10
@@ -18,7 +18,7 @@ const (
 // lingering is how long outcomes wait for others before they are reported, unless a lease ends with them.
 const lingering = 250 * time.Millisecond
 
-// task is outcomes of one lease on their way through Settle.
+// task is outcomes of one lease for Settle.
 type task struct {
 	hold     *hold
 	outcomes backbones.Outcomes
@@ -42,18 +42,18 @@ func (p *Puller) take(o backbones.Outcomes) error {
 			p.settled(t, t.outcomes)
 			continue
 		}
-		// A backbone whose outcomes nobody takes begins nothing more.
+		// The backbone begins nothing more while this blocks.
 		select {
 		case p.settling <- t:
 		case <-p.stopped.c:
-			// It ended without waiting for its outcomes. Their items are done again.
+			// The backbone ended without waiting for its outcomes. Their items are done again.
 			return nil
 		}
 	}
 	return nil
 }
 
-// mine are those outcomes that the node still owes, by their leases. They are no longer owed.
+// mine takes the outcomes that the node still owes, by their leases.
 func (p *Puller) mine(o backbones.Outcomes) (tasks []task) {
 	of := func(h *hold, n int) *backbones.Outcomes {
 		h.settling += n
@@ -184,7 +184,7 @@ func (p *Puller) full() bool {
 	return p.untold >= 2*maxUntold
 }
 
-// settled notes what is to be reported of outcomes that were on their way.
+// settled records what to report of outcomes that came through Settle.
 func (p *Puller) settled(t task, told backbones.Outcomes) {
 	p.mu.Lock()
 	n := size(t.outcomes)
@@ -230,7 +230,7 @@ func (p *Puller) paced(n int) {
 // laterEvery is the time between two questions about items that a new coordinator has not listed yet.
 const laterEvery = 300 * time.Millisecond
 
-// grant asks for the commit of items of a lease.
+// grant asks for the grant of items of a lease.
 func (p *Puller) grant(ctx context.Context, h *hold, items []backbones.Span) (Granted, error) {
 	for {
 		p.mu.Lock()
@@ -255,9 +255,9 @@ func (p *Puller) grant(ctx context.Context, h *hold, items []backbones.Span) (Gr
 	}
 }
 
-// report reports until finish is closed and nothing is left to say.
+// report reports until finish is closed and nothing is left to report.
 func (p *Puller) report(ctx context.Context, finish <-chan struct{}) {
-	// A coordinator that was started again must hear soon what the node is on.
+	// A coordinator that was started again must learn soon what the node is on.
 	timer := time.NewTicker(lingering)
 	defer timer.Stop()
 	last, renewed := time.Time{}, time.Now()
@@ -312,7 +312,7 @@ func (p *Puller) reportEvery() time.Duration {
 	return max(every/5, time.Millisecond)
 }
 
-// compose is the next report. lingers: only leases that end are reported now, and everything else with the first of those.
+// compose is the next report. lingers: there is none yet unless a lease ends.
 func (p *Puller) compose(finishing, renew, lingers bool) Report {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -396,7 +396,7 @@ func (p *Puller) answered(r Report, answer Reported, sent time.Time) {
 			continue
 		}
 		if progress.Held.Generation < answer.Generation && len(progress.Keys) == 0 && (h.left > 0 || len(h.out) > 0) {
-			// A new coordinator cannot know of which items that was. They are reported again, with their keys.
+			// The new coordinator needs keys. The same is reported again with them.
 			h.telling = 0
 			continue
 		}

@@ -2,13 +2,13 @@ package lease
 
 import "time"
 
-// The size of a lease: enough work that what a lease costs does not matter, and little enough that all nodes end together.
+// The size of a lease: enough work that its overhead does not matter, and little enough that all nodes end together.
 const (
 	leastWork = 200 * time.Millisecond
 	mostWork  = 30 * time.Second
 	// aimedTime is how long a node should be busy with one lease.
 	aimedTime = 2 * time.Second
-	// growth is how much larger a lease may be than the largest that was finished: a few fast items at the start mean little.
+	// growth is how much larger a lease may be than the largest finished one, because the first few items tell little.
 	growth = 8
 	// muchLonger bounds what one measurement counts, as a factor: workers had to start, or a node was stopped.
 	muchLonger = 16
