@@ -103,7 +103,7 @@ func (s *SSH) Explain(ctx context.Context, w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		words[len(words)-1] = "exec " + quoteAll([]string{s.Node.Program, "--version"})
+		words[len(words)-1] = "exec " + shell([]string{s.Node.Program, "--version"})
 		out, stderr, err := tool{words[0], askPatience}.run(ctx, "", words[1:]...)
 		var exit *failedError
 		switch {

@@ -4,12 +4,13 @@ package launch
 
 import (
 	"errors"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
-	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // Node is what each node is started with.
@@ -25,11 +26,16 @@ func (n Node) work(words ...string) []string {
 	return append(append([]string{n.Program, "work"}, words...), n.Flags...)
 }
 
-// shell writes a command line as a shell reads it.
+// plain words mean the same in every shell.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./-][A-Za-z0-9_./:@+,=-]*$`)
+
+// shell writes a command line for whatever shell the user has there.
 func shell(words []string) string {
-	quoted := make([]string, len(words))
+	quoted := slices.Clone(words)
 	for i, w := range words {
-		quoted[i] = terminal.Quote(w)
+		if !plain.MatchString(w) {
+			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
 	}
 	return strings.Join(quoted, " ")
 }

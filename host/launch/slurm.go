@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -104,7 +105,7 @@ func (k *keeper) work(ctx context.Context, drain <-chan struct{}) error {
 		k.Log.Info("the nodes are left to Slurm: none is replaced", "cancel them with", "scancel "+shell(k.scancel()))
 		return nil
 	}
-	look := time.NewTicker(orDefault(k.every, time.Minute))
+	look := time.NewTicker(cmp.Or(k.every, time.Minute))
 	defer look.Stop()
 	poll := time.NewTimer(k.pollTime())
 	defer poll.Stop()
@@ -130,17 +131,10 @@ func (k *keeper) work(ctx context.Context, drain <-chan struct{}) error {
 	}
 }
 
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d > 0 {
-		return d
-	}
-	return otherwise
-}
-
 // pollTime spares a network file system: reading a mark takes it a message or two.
 func (k *keeper) pollTime() time.Duration {
 	const each = 5 * time.Millisecond
-	return orDefault(k.poll, time.Second) + time.Duration(k.book.live())*each
+	return cmp.Or(k.poll, time.Second) + time.Duration(k.book.live())*each
 }
 
 func (k *keeper) look(ctx context.Context) ([]row, error) {

@@ -35,15 +35,15 @@ func TestSlurmTime(t *testing.T) {
 
 func TestReadQueue(t *testing.T) {
 	text := "CLUSTER: other\n" +
-		"12|[2-3,7%2]|PENDING|0:00|30:00|Resources||kagurazaka run R b1\n" +
-		"12|0|RUNNING|1-00:00:01|29:41|None|n2|kagurazaka run R b1\n" +
-		"12|1|COMPLETED|0:05|30:00|None|n1|a site|wrote this\n"
+		"12|[2-3,7%2]|PENDING|0:00|Resources||kagurazaka run R b1\n" +
+		"12|0|RUNNING|1-00:00:01|None|n2|kagurazaka run R b1\n" +
+		"12|1|COMPLETED|0:05|None|n1|a site|wrote this\n"
 	want := []row{
-		{job: "12", index: "2", state: "PENDING", left: 30 * time.Minute, reason: "Resources", comment: "kagurazaka run R b1"},
-		{job: "12", index: "3", state: "PENDING", left: 30 * time.Minute, reason: "Resources", comment: "kagurazaka run R b1"},
-		{job: "12", index: "7", state: "PENDING", left: 30 * time.Minute, reason: "Resources", comment: "kagurazaka run R b1"},
-		{job: "12", index: "0", state: "RUNNING", used: 24*time.Hour + time.Second, left: 29*time.Minute + 41*time.Second, reason: "None", node: "n2", comment: "kagurazaka run R b1"},
-		{job: "12", index: "1", state: "COMPLETED", used: 5 * time.Second, left: 30 * time.Minute, reason: "None", node: "n1", comment: "a site|wrote this"},
+		{job: "12", index: "2", state: "PENDING", reason: "Resources", comment: "kagurazaka run R b1"},
+		{job: "12", index: "3", state: "PENDING", reason: "Resources", comment: "kagurazaka run R b1"},
+		{job: "12", index: "7", state: "PENDING", reason: "Resources", comment: "kagurazaka run R b1"},
+		{job: "12", index: "0", state: "RUNNING", used: 24*time.Hour + time.Second, reason: "None", node: "n2", comment: "kagurazaka run R b1"},
+		{job: "12", index: "1", state: "COMPLETED", used: 5 * time.Second, reason: "None", node: "n1", comment: "a site|wrote this"},
 	}
 	if diff := cmp.Diff(want, readQueue(text), cmp.AllowUnexported(row{})); diff != "" {
 		t.Errorf("readQueue differs (-want +got):\n%s", diff)

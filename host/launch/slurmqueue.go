@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// squeueFormat is what squeue prints of a job: array's number, indices, state, time used, time left, reason, node, comment.
-const squeueFormat = "%F|%K|%T|%M|%L|%r|%N|%k"
+// squeueFormat is what squeue prints of a job: array's number, indices, state, time used, reason, node, comment.
+const squeueFormat = "%F|%K|%T|%M|%r|%N|%k"
 
 // row is one element of an array in what squeue prints. Elements that wait stand in one line there.
 type row struct {
 	job, index string
 	state      string
-	used, left time.Duration
+	used       time.Duration
 	reason     string
 	node       string
 	comment    string
@@ -21,16 +21,15 @@ type row struct {
 
 // readQueue reads what squeue printed. Lines of another form are left out: with several clusters, each has a heading.
 func readQueue(text string) []row {
-	const fields = 8
+	const fields = 7
 	var rows []row
 	for line := range strings.Lines(text) {
 		f := strings.SplitN(strings.TrimRight(line, "\n"), "|", fields)
 		if len(f) != fields {
 			continue
 		}
-		r := row{job: f[0], state: f[2], reason: f[5], node: f[6], comment: f[7]}
+		r := row{job: f[0], state: f[2], reason: f[4], node: f[5], comment: f[6]}
 		r.used, _ = slurmTime(f[3], false)
-		r.left, _ = slurmTime(f[4], false)
 		for _, index := range indices(f[1]) {
 			r.index = index
 			rows = append(rows, r)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -123,21 +122,7 @@ func (s *SSH) remote() string {
 	if s.standIn != nil {
 		words = s.standIn
 	}
-	return "exec " + quoteAll(words)
-}
-
-// plain words mean the same in every shell.
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./-][A-Za-z0-9_./:@+,=-]*$`)
-
-// quoteAll quotes words for whatever shell the user has there.
-func quoteAll(words []string) string {
-	quoted := slices.Clone(words)
-	for i, w := range words {
-		if !plain.MatchString(w) {
-			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-	}
-	return strings.Join(quoted, " ")
+	return "exec " + shell(words)
 }
 
 // Start starts the nodes, and waits until all have ended. The first signal (drain) lets them leave; the end of ctx ends the connections.
