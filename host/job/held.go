@@ -23,7 +23,7 @@ func (p *Place) prepareHold() {
 	layout, _ := p.template.Staging()
 	t := p.template
 	p.hold = outputs.NewHold(p.staging, outputs.HoldOptions{
-		Folder: layout.Folder, Last: layout.Last, Makes: !p.spec.can("staging"),
+		Folder: layout.Folder, Last: layout.Last, Makes: !p.spec.can("staging"), Clears: t.Packs(),
 		Fresh: t.Finish != nil && !t.Finish.Newer && !t.Finish.Changed && !p.spec.Replace,
 		Unfinished: func(path string) bool {
 			if p.journal == nil {

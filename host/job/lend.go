@@ -109,6 +109,12 @@ func (e *execution) lend(ctx context.Context, place *Place, items items, policy 
 			l.close()
 		}
 	}()
+	if place.packer != nil {
+		// This machine may have no worker, and nodes write to the spool.
+		if err := place.packer.Start(); err != nil {
+			return nil, err
+		}
+	}
 	w, err := e.welcome(place)
 	if err != nil {
 		return nil, err

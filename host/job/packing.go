@@ -63,13 +63,14 @@ func (p *Place) preparePacking(ctx context.Context) (err error) {
 	if p.spec.packs() && !p.template.Packs() {
 		return notPacked(p.spec, p.template)
 	}
-	if !p.template.Packs() {
+	if !p.template.Packs() || p.Node {
 		return nil
 	}
 	if p.archives, err = pack.Read(p.template.OutputPath); err != nil || p.looks {
 		return err
 	}
 	p.packer = pack.NewPacker(ctx, p.archives, p.template.Output)
+	p.packer.Elsewhere = p.spec.Lent
 	return p.packer.Begin()
 }
 

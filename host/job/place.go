@@ -29,6 +29,8 @@ type PlaceOptions struct {
 	RuntimeDir string
 	// Warm may hold a process of the plugin, which then makes the workers; may be nil.
 	Warm *Warm
+	// Node: another process coordinates the run. It lists, and packs.
+	Node bool
 	// Drain is closed to begin nothing more.
 	Drain <-chan struct{}
 	// Owner is who writes the outputs; Shared takes another run at work on them, and what that means.

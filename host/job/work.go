@@ -221,7 +221,7 @@ func (p *Program) newNode(ctx context.Context, o WorkOptions, session *queue.Ses
 	host, _ := os.Hostname()
 	owner := outputs.Owner{Host: host, PID: os.Getpid(), Since: time.Now().UTC(), Fleet: w.Fleet}
 	place, err := NewPlace(ctx, spec, PlaceOptions{
-		Log: p.Log, RuntimeDir: dir, Warm: p.Warm, Drain: o.Drain, Owner: owner, Stderr: p.Stderr,
+		Log: p.Log, RuntimeDir: dir, Warm: p.Warm, Node: true, Drain: o.Drain, Owner: owner, Stderr: p.Stderr,
 		Shared: func(other outputs.Owner, meaning string) {
 			p.Log.Warn("another run is at work on the same outputs: "+meaning, "host", other.Host, "process", other.PID, "run", other.Run)
 		},

@@ -34,6 +34,8 @@ type HoldOptions struct {
 	// Unfinished says of it that it does not count.
 	Fresh      bool
 	Unfinished func(path string) bool
+	// Clears: what an earlier attempt has left of an item is removed before its outputs are moved into place. Otherwise it is replaced.
+	Clears bool
 	// Makes: workers need the folder to be there.
 	Makes bool
 }
@@ -172,6 +174,9 @@ func (h *Hold) Commit(number uint64, again bool) (c Committed, err error) {
 	}
 	defer h.Drop(number)
 	dir := h.dir(h.staging.path(), number)
+	if h.Clears {
+		dir.Clear()
+	}
 	err = dir.Enter(h.Fresh && !again)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

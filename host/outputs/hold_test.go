@@ -188,3 +188,24 @@ func TestTheEndOfAFleetRemovesTheFoldersOfItsLostNodes(t *testing.T) {
 		t.Errorf("left: %v, %v", left, err)
 	}
 }
+
+// TestACommitClearsWhatAnEarlierOneLeft where the files of an item belong together.
+func TestACommitClearsWhatAnEarlierOneLeft(t *testing.T) {
+	for _, clears := range []bool{false, true} {
+		h, out := heldRun(t, HoldOptions{Last: []string{"output"}, Fresh: true, Clears: clears})
+		earlier := filepath.Join(out, "x", "a.json")
+		if err := errors.Join(os.MkdirAll(filepath.Dir(earlier), 0o755), os.WriteFile(earlier, []byte("earlier"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		b := aside(t, h, 1, itemLine(out, "x/a.txt", "x/a.json"))
+		staged := outputsOf(b.Payload).Main
+		if err := errors.Join(os.MkdirAll(filepath.Dir(staged), 0o755), os.WriteFile(staged, []byte("A"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := h.Commit(1, false); err != nil || c != (Committed{}) {
+			t.Error(c, err)
+		}
+		wantFile(t, filepath.Join(out, "x/a.txt"), "A")
+		wantFile(t, earlier, map[bool]string{false: "earlier", true: ""}[clears])
+	}
+}

@@ -18,6 +18,9 @@ const mostWaiting = 1 << 16
 
 // Packer packs the samples of one run. Its methods may be called by any goroutine.
 type Packer struct {
+	// Elsewhere: other machines write samples, and clear what earlier attempts have left of them. It is set before Begin.
+	Elsewhere bool
+
 	archives *Archives
 	output   *template.Output
 	// spool is nil until it is opened.
@@ -198,6 +201,9 @@ func (p *Packer) Add(first string) error {
 			archive = "an archive of " + p.archives.folder
 		}
 		return errors.Join(&DuplicateError{Key: string(s.key()), Archive: archive}, p.drop(at, &s))
+	}
+	if p.Elsewhere {
+		p.seek(at, &s)
 	}
 	if there, err := p.measure(at, &s); !there || err != nil || isOpen {
 		// One that is open was left by a dead run, and is done once more: its files are those of this attempt.

@@ -199,6 +199,7 @@ func lookIn(dir *os.Root, rel string, output *template.Output, f *found) error {
 			if err != nil {
 				return err
 			}
+		case beneath.ProbeName.MatchString(e.Name()):
 		case !ok:
 			f.stray(path.Join(rel, e.Name()))
 		case output.Declares(name, member, ext):
@@ -274,6 +275,11 @@ func removeEmpty(dir *os.Root) bool {
 	_ = opened.Close()
 	empty := err == nil
 	for _, e := range entries {
+		if beneath.ProbeName.MatchString(e.Name()) && !e.IsDir() {
+			// A run that was killed has left it.
+			empty = dir.Remove(e.Name()) == nil && empty
+			continue
+		}
 		sub, err := dir.OpenRoot(e.Name())
 		if !e.IsDir() || err != nil {
 			empty = false

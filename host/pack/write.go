@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kagurazaka/kagurazaka/host/beneath"
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/internal/atomicfile"
 	"github.com/kagurazaka/kagurazaka/internal/count"
@@ -84,7 +86,7 @@ func (p *Packer) measure(at *cursor, s *sample) (bool, error) {
 			return err
 		}
 		first = false
-		if p.stale[rel] == info.inode {
+		if !p.Elsewhere && p.stale[rel] == info.inode {
 			// It belongs to an attempt that a kill has ended, and this one has not written it.
 			return at.remove(rel)
 		}
@@ -105,6 +107,31 @@ func (p *Packer) measure(at *cursor, s *sample) (bool, error) {
 		return false, p.drop(at, s)
 	}
 	return err == nil, err
+}
+
+// seek has the machine look again for a sample that it does not see. A network file system may keep for a minute that there was no such file when the
+// items were listed; a change in its folder makes it ask.
+func (p *Packer) seek(at *cursor, s *sample) {
+	end := ""
+	_ = p.ends(s, func(e string) error {
+		end = cmp.Or(end, e)
+		return nil
+	})
+	if _, err := at.stat(s.base+end, false); !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	at.close()
+	folder, _ := s.place()
+	rel := samplesName
+	for _, name := range append([]string{"."}, strings.Split(folder, "/")...) {
+		rel = path.Join(rel, name)
+		dir, err := p.spool.dir.OpenRoot(rel)
+		if err != nil {
+			return
+		}
+		_, _ = beneath.Probe(dir) // what cannot be changed is measured as it is seen
+		_ = dir.Close()
+	}
 }
 
 // UnfitError is about an output that cannot be a member.

@@ -30,6 +30,8 @@ type Dir struct {
 	late []move
 	// fresh: nothing was at the paths of the last fields. What has appeared there since stays.
 	fresh bool
+	// clears: Commit removes what an earlier attempt has left at the paths of other fields.
+	clears bool
 }
 
 // Outputs are the final paths of one item's output fields.
@@ -106,6 +108,9 @@ func (d *Dir) Enter(fresh bool) (err error) {
 
 // Replace makes Commit replace whatever is there.
 func (d *Dir) Replace() { d.fresh = false }
+
+// Clear makes Commit remove what lies at the paths of the item's other outputs, so that its outputs are those of one attempt.
+func (d *Dir) Clear() { d.clears = true }
 
 // Close closes the folder and leaves its files.
 func (d *Dir) Close() error { return d.opened.Close() }
@@ -193,6 +198,9 @@ func (d *Dir) Commit(out Outputs) error {
 	if err := d.appeared(out); err != nil {
 		return err
 	}
+	if err := d.clear(out); err != nil {
+		return err
+	}
 	d.late = d.late[:0]
 	var last []string
 	for _, name := range names {
@@ -218,6 +226,19 @@ func (d *Dir) Commit(out Outputs) error {
 	if len(d.late) > 0 {
 		// The folders of those files still exist.
 		return d.Discard()
+	}
+	return nil
+}
+
+// clear removes the other outputs of an earlier attempt.
+func (d *Dir) clear(out Outputs) error {
+	for _, o := range out.Others {
+		if !d.clears || o.Path == out.Main {
+			continue
+		}
+		if err := os.Remove(o.Path); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return fmt.Errorf("removing what an earlier attempt has left: %w", err)
+		}
 	}
 	return nil
 }
