@@ -48,6 +48,9 @@ type Book struct {
 	loans, lapsed map[ID]*loan
 	// again are works to offer again, twins those to offer a second time.
 	again, twins []*work
+	// suspects are works that nodes were lost with again and again. refused is when one was last refused to a node that had another; 0: none was.
+	suspects []*work
+	refused  time.Duration
 	// offered counts the unclaimed loans, offeredItems their items.
 	offered, offeredItems int
 	// works and bytes count the unfinished works, left their items without an outcome, withheld those whose outcome is kept back.
@@ -85,6 +88,8 @@ type work struct {
 	// stale has items whose commit was granted to a node that is lost; nil: none.
 	stale  set
 	queued bool
+	// lostOn are nodes that were lost while they had it.
+	lostOn []*member
 }
 
 // loan is a lease.
@@ -204,6 +209,9 @@ func (b *Book) Next() (Lease, bool) {
 			return b.offer(w), true
 		}
 	}
+	if w := b.nextSuspect(); w != nil {
+		return b.offer(w), true
+	}
 	if w, ok := b.cut(); ok {
 		return b.offer(w), true
 	}
@@ -314,7 +322,11 @@ func (b *Book) drop(l *loan) {
 
 // queue has a work offered again, if there is any need.
 func (b *Book) queue(w *work) {
-	if w.left > 0 && len(w.loans) == 0 && !w.queued {
+	switch {
+	case w.left == 0 || len(w.loans) > 0 || w.queued:
+	case w.suspect() && w.withheld == 0:
+		b.judgeItems(w)
+	default:
 		w.queued = true
 		b.again = append(b.again, w)
 	}
@@ -417,6 +429,10 @@ func (b *Book) lapse(l *loan) {
 	b.drop(l)
 	// A node that comes back asks again: another may have the grant by then.
 	l.granted = nil
+	if l.work.left == 0 {
+		// Its items are lent one by one now.
+		return
+	}
 	b.lapsed[l.id] = l
 	l.work.lapsed = append(l.work.lapsed, l)
 }
@@ -424,6 +440,7 @@ func (b *Book) lapse(l *loan) {
 // revive gives a lapsed lease, unclaimed since, back to its node.
 func (b *Book) revive(l *loan) {
 	w := l.work
+	w.loans = append(w.loans, l)
 	for _, other := range slices.Clone(w.loans) {
 		if other.node == nil {
 			b.withdraw(other)
@@ -437,7 +454,6 @@ func (b *Book) revive(l *loan) {
 	}
 	delete(b.lapsed, l.id)
 	b.loans[l.id] = l
-	w.loans = append(w.loans, l)
 	b.count(l.node, 1)
 	l.until = b.now + b.o.LeaseTime
 }
@@ -451,7 +467,7 @@ func (b *Book) forgetLapsed(w *work) {
 
 // speculate offers late leases a second time when nodes are idle: the first commit wins.
 func (b *Book) speculate() {
-	if !b.ended || b.stopped || b.cutter.Items > 0 || len(b.again) > 0 || b.offered > 0 {
+	if !b.ended || b.stopped || b.cutter.Items > 0 || len(b.again)+len(b.suspects) > 0 || b.offered > 0 {
 		return
 	}
 	room := twinsPerNode * b.idle()
@@ -463,7 +479,7 @@ func (b *Book) speculate() {
 		if len(b.twins) == room {
 			return
 		}
-		if len(l.work.loans) == 1 && b.late(l) {
+		if len(l.work.loans) == 1 && b.late(l) && !l.work.suspect() {
 			b.twins = append(b.twins, l.work)
 		}
 	}

@@ -42,7 +42,9 @@ const (
 // simulated is a node.
 type simulated struct {
 	name string
-	pid  int
+	// was is its name before it was quarantined.
+	was string
+	pid int
 	// dead: its process has ended. cut: nothing that it says arrives, and it goes on by its own clock.
 	dead, cut bool
 	sequence  uint64
@@ -185,7 +187,7 @@ func (w *world) check() {
 			perNode[l.node]++
 		}
 	}
-	for _, k := range b.again {
+	for _, k := range append(slices.Clone(b.again), b.suspects...) {
 		note(k)
 	}
 	if len(perNode) != b.holders {
@@ -253,6 +255,9 @@ func (w *world) join(name string) *simulated {
 		if n.name == name {
 			// The name is another process's now.
 			n.cut, n.name = true, ""
+			w.loosen(n)
+		}
+		if n.was == name {
 			w.loosen(n)
 		}
 	}
@@ -359,7 +364,7 @@ func (w *world) report(h *simulatedHold, n int, ends, lost bool) {
 	}
 	if answer.Quarantined != "" {
 		// It may be at what it was granted.
-		h.node.cut, h.node.name = true, ""
+		h.node.cut, h.node.name, h.node.was = true, "", h.node.name
 	}
 	if p.Ended || slices.Contains(answer.Lost, h.held) {
 		h.ended = true

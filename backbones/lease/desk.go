@@ -36,6 +36,10 @@ func (b *Book) Claim(c Claim) Claimed {
 	case slices.ContainsFunc(l.work.loans, func(other *loan) bool { return other.node == m }):
 		answer.Refused = "this node has the same items"
 		b.withdraw(l)
+	case l.work.suspect() && b.hasSuspect(m):
+		answer.Refused = "nodes were lost with these items, and this node has such already"
+		b.refused = b.now
+		b.withdraw(l)
 	default:
 		b.lend(l, m, c.Held.Epoch)
 		answer.Skip = b.mustSkip(l)

@@ -189,7 +189,7 @@ func (f *former) sweep(b *Book) {
 		f.unseen = false
 		for _, l := range b.loans {
 			switch w := l.work; {
-			case l.node == nil && len(w.loans) == 1 && w.left == w.count && w.stale == nil:
+			case l.node == nil && len(w.loans) == 1 && w.left == w.count && w.stale == nil && !w.suspect():
 				f.split(b, l)
 			case l == w.loans[0]:
 				f.done(b, w)

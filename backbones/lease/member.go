@@ -58,13 +58,23 @@ func (b *Book) member(name string) *member {
 		b.fleetNow.counted = false
 	}
 	if m.gone || m.lost {
-		if m.lost && !b.stopped {
-			b.log.Info("a lost node is back", "node", name)
+		if m.lost {
+			b.back(m)
 		}
 		m.gone, m.lost = false, false
 		b.fleetNow.counted = false
 	}
 	return m
+}
+
+// back gives a lost node that is heard again the usual time for what it still has.
+func (b *Book) back(m *member) {
+	if !b.stopped {
+		b.log.Info("a lost node is back", "node", m.Name)
+	}
+	for _, l := range b.loansOf(m) {
+		l.until = b.now + b.o.LeaseTime
+	}
 }
 
 // Joined records that a node is present, for the first time or again.
@@ -102,11 +112,13 @@ func (b *Book) Left(name string, lost bool) {
 	if m == nil {
 		return
 	}
+	known := m.lost
 	m.lost, m.gone, m.busy = lost, true, 0
 	b.fleetNow.counted = false
 	if lost {
-		if !m.lost && !b.stopped && !b.Finished() {
+		if !known && !b.stopped && !b.Finished() {
 			b.log.Warn("a node is lost: others do what it had", "node", name, "items", b.has(m))
+			b.blame(m)
 		}
 		for _, l := range b.loansOf(m) {
 			if l.until = min(l.until, l.asked+b.o.GrantTime); l.granted == nil || l.until <= b.now {

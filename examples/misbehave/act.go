@@ -53,6 +53,8 @@ func act(item int) error {
 		panic(fmt.Sprintf("misbehave: a panic at item %d", item))
 	case "kill-self-at-item", "half-output":
 		return killSelf()
+	case "kill-host-at-item":
+		return killHost()
 	case "exit-at-item":
 		os.Exit(7)
 	case "leak-at-item":
@@ -160,6 +162,34 @@ func killSelf() error {
 	}
 	early.Hang()
 	return nil
+}
+
+// killHost ends the host without a word, as the system does when a machine has no memory left.
+func killHost() error {
+	for pid := os.Getppid(); pid > 1; {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			return err
+		}
+		var name string
+		parent := 0
+		for line := range strings.Lines(string(status)) {
+			switch key, value, _ := strings.Cut(line, ":"); key {
+			case "Name":
+				name = strings.TrimSpace(value)
+			case "PPid":
+				parent, _ = strconv.Atoi(strings.TrimSpace(value))
+			}
+		}
+		if name == "kagurazaka" {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				return err
+			}
+			early.Hang()
+		}
+		pid = parent
+	}
+	return errors.New("misbehave: there is no host")
 }
 
 // flood floods a file, and also its descriptor, as a C library does without the variables of package os.

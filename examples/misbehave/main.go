@@ -11,7 +11,7 @@
 //	                              unimplemented-run, wordless-run (a gRPC status without text), lie-spawn (of a worker that is
 //	                              not there)
 //	when the task is closed       fail-close, panic-close, crash-close, hang-close, in a worker; fail-close-list
-//	at an item                    error-at-item, panic-at-item, kill-self-at-item, exit-at-item, hang-at-item, stop-self,
+//	at an item                    error-at-item, panic-at-item, kill-self-at-item, kill-host-at-item, exit-at-item, hang-at-item, stop-self,
 //	                              leak-at-item, reserve-at-item, wait-at-item, half-output, other-output, no-output, other-name,
 //	                              done-and-die, flood-stdout, flood-stderr, fork-children, orphan-at-item
 //	at every item                 leak; slow takes a millisecond; slow-until-go takes 50 ms until there is a file "go"; flaky fails a part of the
