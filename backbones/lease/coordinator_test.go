@@ -79,7 +79,7 @@ func TestQueueThatLosesEverything(t *testing.T) {
 // replaced is a queue that a later coordinator has taken over.
 type replaced struct{ *leasetest.Queue }
 
-func (replaced) Publish(context.Context, lease.Lease) error { return lease.ErrReplaced }
+func (replaced) Publish(context.Context, ...lease.Lease) error { return lease.ErrReplaced }
 
 // A coordinator whose queue a later one has taken over ends, instead of waiting for nodes that do not come.
 func TestCoordinatorThatWasReplaced(t *testing.T) {

@@ -27,7 +27,7 @@ func (b *Book) Claim(c Claim) Claimed {
 	case l.node == m && c.Held.Epoch >= l.epoch:
 		// It asks again, because an answer was lost. The time counts from now.
 		l.epoch, l.until = c.Held.Epoch, b.now+b.o.LeaseTime
-		answer.Skip = b.mustSkip(l)
+		answer.Skip, answer.Blocks = b.mustSkip(l), l.work.blocks
 	case l.node != nil:
 		answer.Refused = "another node has it"
 		b.effects.Done = append(b.effects.Done, l.id)
@@ -42,7 +42,7 @@ func (b *Book) Claim(c Claim) Claimed {
 		b.withdraw(l)
 	default:
 		b.lend(l, m, c.Held.Epoch)
-		answer.Skip = b.mustSkip(l)
+		answer.Skip, answer.Blocks = b.mustSkip(l), l.work.blocks
 		answer.Tail = b.tail()
 	}
 	return answer

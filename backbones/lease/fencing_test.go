@@ -62,10 +62,10 @@ func (s *stoppable) wait() {
 	defer s.mu.RUnlock()
 }
 
-func (s *stoppable) Claim(ctx context.Context, c lease.Claim) (lease.Claimed, error) {
+func (s *stoppable) Claim(ctx context.Context, all ...lease.Held) ([]lease.Claimed, error) {
 	s.wait()
 	defer s.wait()
-	return s.Session.Claim(ctx, c)
+	return s.Session.Claim(ctx, all...)
 }
 
 func (s *stoppable) Report(ctx context.Context, r lease.Report) (lease.Reported, error) {

@@ -14,7 +14,9 @@ import (
 // deaf is a session whose coordinator lends what it is asked for, and answers nothing else.
 type deaf struct{ Session }
 
-func (deaf) Claim(context.Context, Claim) (Claimed, error) { return Claimed{For: time.Hour}, nil }
+func (deaf) Claim(context.Context, ...Held) ([]Claimed, error) {
+	return []Claimed{{For: time.Hour}}, nil
+}
 
 func (deaf) Generation() uint64 { return 1 }
 

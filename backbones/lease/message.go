@@ -47,6 +47,8 @@ type Claimed struct {
 	Refused string
 	// Skip are items that must not be started, because they have an outcome or another holder was granted their commit.
 	Skip []backbones.Span
+	// Blocks are the lease's. A session may leave them out where the delivery had them.
+	Blocks []backbones.Block
 	// For is how long the lease lasts without a renewal, by the node's own monotonic clock from the moment that it sent the claim.
 	For time.Duration
 	// Tail: few more items come than the nodes have workers. A node takes only what its idle workers can begin.

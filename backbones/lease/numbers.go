@@ -37,19 +37,27 @@ func (a apart) Pull(ctx context.Context, n int) ([]Delivery, error) {
 	all, err := a.Session.Pull(ctx, n)
 	for i := range all {
 		l := &all[i].Lease
-		l.Blocks = slices.Clone(l.Blocks)
-		for j := range l.Blocks {
-			l.Blocks[j].First += base(l.Generation, l.ID)
-		}
+		l.Blocks = movedBlocks(l.Blocks, base(l.Generation, l.ID))
 	}
 	return all, err
 }
 
+func movedBlocks(blocks []backbones.Block, by uint64) []backbones.Block {
+	blocks = slices.Clone(blocks)
+	for i := range blocks {
+		blocks[i].First += by
+	}
+	return blocks
+}
+
 // Claim implements Session.
-func (a apart) Claim(ctx context.Context, c Claim) (Claimed, error) {
-	answer, err := a.Session.Claim(ctx, c)
-	answer.Skip = moved(answer.Skip, base(c.Held.Generation, c.Held.ID))
-	return answer, err
+func (a apart) Claim(ctx context.Context, all ...Held) ([]Claimed, error) {
+	answers, err := a.Session.Claim(ctx, all...)
+	for i := range answers {
+		by := base(all[i].Generation, all[i].ID)
+		answers[i].Skip, answers[i].Blocks = moved(answers[i].Skip, by), movedBlocks(answers[i].Blocks, by)
+	}
+	return answers, err
 }
 
 // Report implements Session.

@@ -23,8 +23,8 @@ func (*echo) Pull(context.Context, int) ([]Delivery, error) {
 	}, nil
 }
 
-func (*echo) Claim(context.Context, Claim) (Claimed, error) {
-	return Claimed{Skip: []backbones.Span{{First: 5, Count: 1}}}, nil
+func (*echo) Claim(context.Context, ...Held) ([]Claimed, error) {
+	return []Claimed{{Skip: []backbones.Span{{First: 5, Count: 1}}, Blocks: []backbones.Block{{First: 5, Count: 2}}}}, nil
 }
 
 func (e *echo) Report(_ context.Context, r Report) (Reported, error) {
@@ -55,8 +55,8 @@ func TestEachLeaseHasItsOwnNumbersOnANode(t *testing.T) {
 		}
 		seen[first] = true
 		spans := []backbones.Span{{First: first, Count: 1}}
-		claimed, err := s.Claim(ctx, Claim{Held: held})
-		if err != nil || cmp.Diff(spans, claimed.Skip) != "" {
+		claimed, err := s.Claim(ctx, held)
+		if err != nil || cmp.Diff(spans, claimed[0].Skip) != "" || claimed[0].Blocks[0].First != first {
 			t.Error(claimed, err)
 		}
 		granted, err := s.Grant(ctx, Ask{Held: held, Items: spans})

@@ -15,8 +15,11 @@ type publisher struct {
 	seen    uint64
 }
 
-// publishTime bounds one call of the queue.
-const publishTime = 10 * time.Second
+// publishTime bounds one call of the queue, maxBatch the leases that are published by one.
+const (
+	publishTime = 10 * time.Second
+	maxBatch    = 128
+)
 
 func newPublisher(c *Coordinator) *publisher {
 	return &publisher{Coordinator: c, leases: make(chan Lease, 16)}
@@ -39,7 +42,7 @@ func (p *publisher) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case l := <-leases:
-			if !p.publish(ctx, l) {
+			if !p.publish(ctx, p.waiting(l)) {
 				// The queue is tried again soon, and created again if that lasts.
 				pause = time.After(min(time.Second, every))
 			}
@@ -52,18 +55,36 @@ func (p *publisher) run(ctx context.Context) {
 	}
 }
 
-func (p *publisher) publish(ctx context.Context, l Lease) bool {
+// waiting are the leases that wait to be published, the first of which was taken already.
+func (p *publisher) waiting(first Lease) []Lease {
+	all := []Lease{first}
+	for len(all) < maxBatch {
+		select {
+		case l := <-p.leases:
+			all = append(all, l)
+		default:
+			return all
+		}
+	}
+	return all
+}
+
+func (p *publisher) publish(ctx context.Context, all []Lease) bool {
 	callCtx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
-	err := p.o.Queue.Publish(callCtx, l)
+	err := p.o.Queue.Publish(callCtx, all...)
 	if err == nil {
 		return true
 	}
 	p.ifReplaced(err)
 	if ctx.Err() == nil {
-		p.log.Debug("publishing a lease failed; its items are lent again", "error", err)
+		p.log.Debug("publishing leases failed; their items are lent again", "error", err)
 	}
-	p.at(func() { p.book.Unpublished(l.ID) })
+	p.at(func() {
+		for _, l := range all {
+			p.book.Unpublished(l.ID)
+		}
+	})
 	if errors.Is(err, ErrGone) && ctx.Err() == nil {
 		p.log.Warn("the queue is gone and is created again")
 		renewCtx, cancel := context.WithTimeout(ctx, publishTime)

@@ -54,13 +54,11 @@ func (p *Puller) pull(ctx context.Context) {
 		got, err := p.o.Session.Pull(pullCtx, n)
 		idle := pullCtx.Err() != nil && ctx.Err() == nil
 		stop()
-		for _, d := range got {
-			if err := p.claim(ctx, d); err != nil {
-				if ctx.Err() == nil {
-					p.fail(err)
-				}
-				return
+		if err := p.claim(ctx, got...); err != nil {
+			if ctx.Err() == nil {
+				p.fail(err)
 			}
+			return
 		}
 		switch {
 		case errors.Is(err, io.EOF):
@@ -137,34 +135,52 @@ func (p *Puller) finished(all bool) {
 	wake(p.fences)
 }
 
-// claim claims a delivered lease and passes its items to the backbone.
-func (p *Puller) claim(ctx context.Context, d Delivery) error {
-	id := holdID{d.Lease.Generation, d.Lease.ID}
+// claim claims delivered leases, and gives their items to the backbone.
+func (p *Puller) claim(ctx context.Context, all ...Delivery) error {
+	var fresh []Delivery
+	var held []Held
 	p.mu.Lock()
-	_, has := p.holds[id]
+	for _, d := range all {
+		if p.holds[holdID{d.Lease.Generation, d.Lease.ID}] == nil {
+			fresh = append(fresh, d)
+			held = append(held, Held{Generation: d.Lease.Generation, ID: d.Lease.ID, Epoch: d.Number})
+		}
+	}
 	p.mu.Unlock()
-	if has {
+	if len(fresh) == 0 {
 		return nil
 	}
-	held := Held{Generation: d.Lease.Generation, ID: d.Lease.ID, Epoch: d.Number}
 	sent := p.now()
-	answer, err := p.o.Session.Claim(ctx, Claim{Held: held})
+	answers, err := p.o.Session.Claim(ctx, held...)
 	if err != nil {
 		return err
 	}
-	p.heard(d.Lease.Generation, answer.Tail, answer.Quarantined)
-	if answer.Refused != "" {
-		p.log.Debug("a lease was refused", "lease", held.ID, "why", answer.Refused)
-		return nil
+	for i, answer := range answers {
+		p.heard(held[i].Generation, answer.Tail, answer.Quarantined)
+		if answer.Refused != "" {
+			p.log.Debug("a lease was refused", "lease", held[i].ID, "why", answer.Refused)
+			continue
+		}
+		if answer.Blocks == nil {
+			answer.Blocks = fresh[i].Lease.Blocks
+		}
+		if err := p.got(held[i], answer, sent); err != nil {
+			return err
+		}
 	}
-	h := &hold{held: held, pack: newPack(d.Lease.Blocks), lasts: answer.For, until: sent.Add(answer.For)}
+	return nil
+}
+
+// got takes a lease that is the node's. The claim was sent at a time.
+func (p *Puller) got(held Held, answer Claimed, sent time.Time) (err error) {
+	h := &hold{held: held, pack: newPack(answer.Blocks), lasts: answer.For, until: sent.Add(answer.For)}
 	h.pending, h.left = newSet(h.pack.count), h.pack.count
 	h.pending.add(0, h.pack.count)
 	skip := backbones.Merge(answer.Skip)
 	h.pack.each(skip, h.paid)
 	h.begun = slices.Clone(h.pending)
 	var blocks []ready
-	for _, b := range d.Lease.Blocks {
+	for _, b := range answer.Blocks {
 		for _, left := range cut.Without(b, 0, skip) {
 			if p.o.Prepare != nil {
 				if left, err = p.o.Prepare(left); err != nil {

@@ -39,9 +39,9 @@ var ErrReplaced = errors.New("another coordinator has taken the queue over")
 // Queue is the coordinator's side of what carries leases. Only the coordinator decides what becomes of a lease, so that a malicious node, or one
 // that lost it, can neither prolong nor end it.
 type Queue interface {
-	// Publish offers a lease to the nodes, each ID once. The lease is delivered, and again after a time, until Done. Publish blocks
-	// while the queue has no room.
-	Publish(ctx context.Context, l Lease) error
+	// Publish offers leases to the nodes, each ID once. A lease is delivered, and again after a time, until Done. Publish blocks
+	// while the queue has no room. After an error any of the leases may be in the queue, and the caller takes them out.
+	Publish(ctx context.Context, leases ...Lease) error
 	// Done takes a lease out of the queue, delivered or not. The coordinator calls it once a node has claimed the lease, because from then on the
 	// Book knows who has it and until when. Back has a delivered lease delivered again at once. Neither blocks
 	// or fails: a lost call shows in Open, and is harmless, since a claimed lease is refused to other nodes. An unknown ID is ignored.
@@ -61,8 +61,8 @@ type Session interface {
 	// Leases that came when ctx ended are returned by the next call.
 	Pull(ctx context.Context, n int) ([]Delivery, error)
 	// Claim, Report and Grant ask the coordinator, and repeat that while it cannot be reached, until ctx ends or the session is lost. Any
-	// goroutine calls them. The session fills in Node.
-	Claim(ctx context.Context, c Claim) (Claimed, error)
+	// goroutine calls them. The session fills in Node. Claim returns an answer for each lease, in their order.
+	Claim(ctx context.Context, all ...Held) ([]Claimed, error)
 	Report(ctx context.Context, r Report) (Reported, error)
 	Grant(ctx context.Context, a Ask) (Granted, error)
 	// Generation is that of the coordinator that the node has joined last.
@@ -73,6 +73,7 @@ type Session interface {
 
 // Delivery is a lease that a node got.
 type Delivery struct {
+	// Lease has its Blocks where the queue carries them; otherwise the answer to the claim has them.
 	Lease Lease
 	// Number grows with each delivery of this lease: the epoch to claim.
 	Number uint64

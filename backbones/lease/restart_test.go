@@ -21,11 +21,11 @@ type severed struct {
 	dead atomic.Bool
 }
 
-func (s *severed) Publish(ctx context.Context, l lease.Lease) error {
+func (s *severed) Publish(ctx context.Context, all ...lease.Lease) error {
 	if s.dead.Load() {
 		return nil
 	}
-	return s.Queue.Publish(ctx, l)
+	return s.Queue.Publish(ctx, all...)
 }
 
 func (s *severed) Done(ids ...lease.ID) {

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,6 +32,8 @@ const (
 	maxCalls   = 4
 	maxUploads = 256 << 20
 	maxName    = 64
+	// maxClaims is how many leases are claimed by one request.
+	maxClaims = 64
 )
 
 // Hello is what a node says of itself when it joins.
@@ -91,8 +94,8 @@ type upload struct {
 type desk struct {
 	queue *Queue
 	book  lease.Desk
-	// items and answer are memory that is used again for each answer: requests are handled one after another, and NATS copies what it sends.
-	items, answer []byte
+	// answer and buffer are memory that is used again for each answer: requests are handled one after another, and NATS copies what it sends.
+	answer, buffer []byte
 
 	mu      sync.Mutex
 	members map[string]*member
@@ -152,7 +155,10 @@ func (d *desk) handle(m *nats.Msg) {
 		d.reply(m, d.fetch(member, body))
 		return
 	}
-	result, err := d.serve(member, q.op, body)
+	// The body is written behind its frame, so that it need not be copied there.
+	w := &writer{b: answer{status: statusOK, parts: 1}.appendTo(d.answer[:0])}
+	frame := len(w.b)
+	err = d.serve(member, q.op, body, w)
 	d.mu.Lock()
 	removed := d.members[id] != member
 	d.mu.Unlock()
@@ -164,18 +170,21 @@ func (d *desk) handle(m *nats.Msg) {
 		d.reply(m, refusal(refuse(NotAdmitted, "the coordinator does not understand the message")))
 		return
 	}
-	size := d.queue.piece
-	a := answer{status: statusOK, parts: pieces(len(result), size), body: result}
-	if a.parts > 1 {
-		d.mu.Lock()
-		if len(member.answers) >= maxCalls {
-			clear(member.answers)
-		}
-		member.answers[q.call] = result
-		d.mu.Unlock()
-		a.body = piece(result, 0, size)
+	result, size := w.b[frame:], d.queue.piece
+	d.answer = scratch(d.answer, w.b, 2*size)
+	parts := pieces(len(result), size)
+	if parts == 1 {
+		_ = m.Respond(w.b) // a node whose answer is lost asks again
+		return
 	}
-	d.reply(m, a)
+	result = bytes.Clone(result)
+	d.mu.Lock()
+	if len(member.answers) >= maxCalls {
+		clear(member.answers)
+	}
+	member.answers[q.call] = result
+	d.mu.Unlock()
+	d.reply(m, answer{status: statusOK, parts: parts, body: piece(result, 0, size)})
 }
 
 // collect puts a request's parts together. The lock is held.
@@ -227,19 +236,25 @@ func (d *desk) forget(m *member, call uint64) {
 }
 
 // serve answers a whole request.
-func (d *desk) serve(m *member, op op, body []byte) ([]byte, error) {
+func (d *desk) serve(m *member, op op, body []byte, w *writer) error {
 	switch op {
 	case opClaim:
 		r := &reader{b: body}
-		c := readClaim(r)
-		if err := r.end(); err != nil {
-			return nil, err
+		all := list(r, claimBytes, readClaim)
+		if err := r.end(); err != nil || len(all) > maxClaims {
+			return errMalformed
 		}
-		return encodeClaimed(d.claim(m, c)), nil
+		for i, c := range all {
+			if i > 0 && len(w.b) > d.queue.piece/2 {
+				break // the node asks again for the rest
+			}
+			writeClaimed(w, d.claim(m, c))
+		}
+		return nil
 	case opReport:
 		r, err := decodeReport(body)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		r.Node = m.node.Name
 		answer := d.book.Report(r)
@@ -255,27 +270,29 @@ func (d *desk) serve(m *member, op op, body []byte) ([]byte, error) {
 			}
 		}
 		d.mu.Unlock()
-		return encodeReported(answer), nil
+		writeReported(w, answer)
+		return nil
 	case opGrant:
 		a, err := decodeAsk(body)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		a.Node = m.node.Name
-		return encodeGranted(d.book.Grant(a)), nil
+		writeGranted(w, d.book.Grant(a))
+		return nil
 	case opLeave:
 		g, err := decodeGoodbye(body)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		d.queue.giveBack(g.unclaimed)
 		if g.last.Unclosed > 0 {
 			d.book.Farewell(m.node.Name, g.last)
 		}
 		d.remove(m, false)
-		return nil, nil
+		return nil
 	}
-	return nil, errMalformed
+	return errMalformed
 }
 
 // claim lets a node have a lease if it was delivered to it.
@@ -297,6 +314,9 @@ func (d *desk) claim(m *member, c claim) lease.Claimed {
 		d.mu.Lock()
 		m.holds[c.held.ID] = c.nonce
 		d.mu.Unlock()
+	}
+	if !c.items {
+		a.Blocks = nil
 	}
 	return a
 }
@@ -321,9 +341,6 @@ func (d *desk) fetch(m *member, body []byte) answer {
 		d.mu.Unlock()
 	case thingWelcome:
 		whole = d.queue.options.Welcome
-	case thingLease:
-		whole = d.queue.apart(lease.ID(f.id), f.nonce, d.items)
-		d.items = scratch(d.items, whole, d.queue.piece)
 	}
 	parts := pieces(len(whole), d.queue.piece)
 	if whole == nil || f.part >= parts {

@@ -46,11 +46,12 @@ func decodeNotice(b []byte) (notice, error) {
 }
 
 func encodeBlocks(blocks []backbones.Block) []byte {
-	return appendBlocks(make([]byte, 0, 8+sizeOf(blocks)), blocks)
+	w := &writer{b: make([]byte, 0, 8+sizeOf(blocks))}
+	writeBlocks(w, blocks)
+	return w.b
 }
 
-func appendBlocks(b []byte, blocks []backbones.Block) []byte {
-	w := &writer{b: b}
+func writeBlocks(w *writer, blocks []backbones.Block) {
 	w.count(len(blocks))
 	for i := range blocks {
 		b := &blocks[i]
@@ -62,12 +63,16 @@ func appendBlocks(b []byte, blocks []backbones.Block) []byte {
 		writeList(w, b.Keys, (*writer).text)
 		writeList(w, b.ContentKeys, (*writer).fixed)
 	}
-	return w.b
 }
 
 func decodeBlocks(b []byte) ([]backbones.Block, error) {
 	r := &reader{b: b}
-	blocks := list(r, 7, func(r *reader) backbones.Block {
+	blocks := readBlocks(r)
+	return blocks, r.end()
+}
+
+func readBlocks(r *reader) []backbones.Block {
+	return list(r, 7, func(r *reader) backbones.Block {
 		b := backbones.Block{Encoding: readEncoding(r), Count: r.count(), First: r.number(), Skip: r.count(), Payload: r.bytes()}
 		b.Keys = list(r, 1, (*reader).text)
 		b.ContentKeys = list(r, 8, (*reader).fixed)
@@ -79,7 +84,6 @@ func decodeBlocks(b []byte) ([]backbones.Block, error) {
 		}
 		return b
 	})
-	return blocks, r.end()
 }
 
 func readEncoding(r *reader) backbones.Encoding {
@@ -122,32 +126,41 @@ type claim struct {
 	held lease.Held
 	// nonce is that of the notice, delivery the number that JetStream gave this delivery.
 	nonce, delivery uint64
+	// items: the answer is to have them.
+	items bool
 }
+
+// claimBytes is the least that a claim takes.
+const claimBytes = 13
 
 func writeClaim(w *writer, c claim) {
 	writeHeld(w, c.held)
 	w.fixed(c.nonce)
 	w.number(c.delivery)
+	w.flag(c.items)
 }
 
 func readClaim(r *reader) claim {
-	return claim{held: readHeld(r), nonce: r.fixed(), delivery: r.number()}
+	return claim{held: readHeld(r), nonce: r.fixed(), delivery: r.number(), items: r.flag()}
 }
 
-func encodeClaimed(c lease.Claimed) []byte {
-	w := &writer{}
+// The answers to several claims follow each other.
+func writeClaimed(w *writer, c lease.Claimed) {
 	w.text(c.Refused)
 	writeSpans(w, c.Skip)
 	w.duration(c.For)
 	w.flag(c.Tail)
 	w.text(c.Quarantined)
-	return w.b
+	writeBlocks(w, c.Blocks)
 }
 
-func decodeClaimed(b []byte) (lease.Claimed, error) {
+func decodeAllClaimed(b []byte) (all []lease.Claimed, err error) {
 	r := &reader{b: b}
-	c := lease.Claimed{Refused: r.text(), Skip: readSpans(r), For: r.duration(), Tail: r.flag(), Quarantined: r.text()}
-	return c, r.end()
+	for len(r.b) > 0 && len(all) < maxClaims {
+		c := lease.Claimed{Refused: r.text(), Skip: readSpans(r), For: r.duration(), Tail: r.flag(), Quarantined: r.text(), Blocks: readBlocks(r)}
+		all = append(all, c)
+	}
+	return all, r.end()
 }
 
 func encodeReport(p lease.Report) []byte {
@@ -249,15 +262,13 @@ func readFault(r *reader) backbones.Fault {
 func writeKeys(w *writer, keys []uint64) { writeList(w, keys, (*writer).fixed) }
 func readKeys(r *reader) []uint64        { return list(r, 8, (*reader).fixed) }
 
-func encodeReported(p lease.Reported) []byte {
-	w := &writer{}
+func writeReported(w *writer, p lease.Reported) {
 	writeAllHeld(w, p.Lost)
 	writeAllHeld(w, p.Renewed)
 	w.number(p.Generation)
 	w.flag(p.Tail)
 	w.text(p.Quarantined)
 	w.flag(p.Stop)
-	return w.b
 }
 
 func decodeReported(b []byte) (lease.Reported, error) {
@@ -280,12 +291,10 @@ func decodeAsk(b []byte) (lease.Ask, error) {
 	return a, r.end()
 }
 
-func encodeGranted(g lease.Granted) []byte {
-	w := &writer{}
+func writeGranted(w *writer, g lease.Granted) {
 	writeSpans(w, g.Items)
 	writeSpans(w, g.Again)
 	w.flag(g.Later)
-	return w.b
 }
 
 func decodeGranted(b []byte) (lease.Granted, error) {

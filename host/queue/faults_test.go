@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ func TestTheQueueIsMadeAnewWhenItIsGone(t *testing.T) {
 			// It has claimed one, and waits for more, when the queue goes.
 			first := must(idle.Pull(ctx, 1))(t)
 			var sequence uint64
-			check(t, finish(ctx, idle, first[0], &sequence))
+			check(t, finish(ctx, idle, &sequence, first[0]))
 			if what == "consumer" {
 				check(t, r.queue.js.DeleteConsumer(ctx, r.queue.names.stream, r.queue.names.consumer))
 			} else {
@@ -68,7 +69,7 @@ func TestOnlyTheCoordinatorKeepsALease(t *testing.T) {
 	publish(ctx, t, r.queue, testLease(1, 1))
 	old, next := dial(ctx, t, Join{Addresses: at(r.address())}), dial(ctx, t, Join{Addresses: at(r.address())})
 	first := must(old.Pull(ctx, 1))(t)[0]
-	claimed := must(old.Claim(ctx, lease.Claim{Held: held(first)}))(t)
+	claimed := must(old.Claim(ctx, held(first)))(t)[0]
 	if claimed.Refused != "" {
 		t.Fatal(claimed.Refused)
 	}
@@ -77,7 +78,7 @@ func TestOnlyTheCoordinatorKeepsALease(t *testing.T) {
 	if second.Lease.ID != 1 || second.Number <= first.Number {
 		t.Fatalf("got delivery %d of lease %d after delivery %d", second.Number, second.Lease.ID, first.Number)
 	}
-	claimed = must(next.Claim(ctx, lease.Claim{Held: held(second)}))(t)
+	claimed = must(next.Claim(ctx, held(second)))(t)[0]
 	if claimed.Refused != "" {
 		t.Fatal(claimed.Refused)
 	}
@@ -101,7 +102,7 @@ func TestBackHasALeaseDeliveredOnceMore(t *testing.T) {
 	publish(ctx, t, r.queue, testLease(1, 1))
 	a, b := dial(ctx, t, Join{Local: r.server}), dial(ctx, t, Join{Local: r.server})
 	first := must(a.Pull(ctx, 1))(t)[0]
-	must(a.Claim(ctx, lease.Claim{Held: held(first)}))(t)
+	must(a.Claim(ctx, held(first)))(t)
 	r.queue.Back(1, 77)
 	second := must(b.Pull(ctx, 1))(t)[0]
 	if second.Number != first.Number+1 {
@@ -119,7 +120,7 @@ func TestDoneTakesOutWhatNobodyHasClaimed(t *testing.T) {
 	d := must(s.Pull(ctx, 1))(t)[0]
 	r.queue.Done(1, 2, 3)
 	untilOpen(ctx, t, r.queue, 0)
-	claimed := must(s.Claim(ctx, lease.Claim{Held: held(d)}))(t)
+	claimed := must(s.Claim(ctx, held(d)))(t)[0]
 	if claimed.Refused == "" {
 		t.Error("a lease that is done was claimed")
 	}
@@ -145,6 +146,48 @@ func TestPublishWaitsForRoom(t *testing.T) {
 	r.queue.Done(2)
 	check(t, <-published)
 	untilOpen(ctx, t, r.queue, 3)
+}
+
+// TestPublishFindsItsLeasesBehindOthers: on a team's server any client of the account can publish there, too, and the numbers of a batch are then not
+// those that follow its predecessor's.
+func TestPublishFindsItsLeasesBehindOthers(t *testing.T) {
+	ctx := testContext(t)
+	r := startRun(ctx, t, ServerOptions{}, testOptions())
+	all := testLeases(60, 1)
+	publish(ctx, t, r.queue, all[:20]...)
+	check(t, r.queue.nats.Publish(r.queue.names.lease, []byte("of somebody else")))
+	publish(ctx, t, r.queue, all[20:40]...)
+	publish(ctx, t, r.queue, all[40:]...)
+	untilOpen(ctx, t, r.queue, 61)
+	s := dial(ctx, t, Join{Local: r.server})
+	end := worker(ctx, s, 64)
+	r.clerk.until(ctx, t, "leases end", func() bool { return r.clerk.ended == 60 })
+	untilOpen(ctx, t, r.queue, 1)
+	r.clerk.wantOnce(t, all...)
+	check(t, r.queue.End(ctx))
+	check(t, <-end)
+}
+
+// TestManyLeasesAreClaimedAtOnce: their items make more than an answer has room for.
+func TestManyLeasesAreClaimedAtOnce(t *testing.T) {
+	ctx := testContext(t)
+	r := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0"}, testOptions())
+	var all []lease.Lease
+	for i := range lease.ID(maxClaims + 10) {
+		all = append(all, testLease(i+1, 900))
+		if i%10 == 0 {
+			all[i].Blocks[0].Payload = append(all[i].Blocks[0].Payload, bytes.Repeat([]byte(" "), 1<<20)...)
+		}
+	}
+	publish(ctx, t, r.queue, all...)
+	s := dial(ctx, t, Join{Addresses: at(r.address())})
+	var got []lease.Delivery
+	for len(got) < len(all) {
+		got = append(got, must(s.Pull(ctx, len(all)-len(got)))(t)...)
+	}
+	var sequence uint64
+	check(t, finish(ctx, s, &sequence, got...))
+	r.clerk.wantOnce(t, all...)
 }
 
 func TestLeaveGivesBackWhatWasNotClaimed(t *testing.T) {
@@ -187,7 +230,7 @@ func TestANodeComesBackAfterItsConnectionBroke(t *testing.T) {
 	l.nats.Close()
 	publish(ctx, t, r.queue, testLease(1, 1))
 	var sequence uint64
-	check(t, finish(ctx, s, must(s.Pull(ctx, 1))(t)[0], &sequence))
+	check(t, finish(ctx, s, &sequence, must(s.Pull(ctx, 1))(t)[0]))
 	if len(r.clerk.seen().joined) != 1 || len(r.clerk.seen().left) != 0 {
 		t.Errorf("joined %v, left %v", r.clerk.seen().joined, r.clerk.seen().left)
 	}
@@ -294,7 +337,7 @@ func TestNodesFindACoordinatorThatIsStartedAgain(t *testing.T) {
 	s := dial(ctx, t, Join{Addresses: at(a), Hello: Hello{Name: "one"}})
 	publish(ctx, t, r.queue, testLease(1, 1))
 	old := must(s.Pull(ctx, 1))(t)[0]
-	must(s.Claim(ctx, lease.Claim{Held: held(old)}))(t)
+	must(s.Claim(ctx, held(old)))(t)
 	r = r.restart(ctx, t, 2)
 	began := time.Now()
 	// What was finished meanwhile is handed in.
@@ -310,7 +353,7 @@ func TestNodesFindACoordinatorThatIsStartedAgain(t *testing.T) {
 	l.Generation = 2
 	publish(ctx, t, r.queue, l)
 	var sequence uint64
-	check(t, finish(ctx, s, must(s.Pull(ctx, 1))(t)[0], &sequence))
+	check(t, finish(ctx, s, &sequence, must(s.Pull(ctx, 1))(t)[0]))
 	r.clerk.wantOnce(t, l)
 	end := worker(ctx, s, 1)
 	check(t, r.queue.End(ctx))

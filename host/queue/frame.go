@@ -137,7 +137,6 @@ const (
 	// thingAnswer is the answer to an earlier call.
 	thingAnswer thing = iota + 1
 	thingWelcome
-	thingLease
 	// thingProgram is the run's plugin. The number is the offset of the piece, and there is no part.
 	thingProgram
 )
@@ -145,23 +144,22 @@ const (
 // fetch asks for a piece of a thing.
 type fetch struct {
 	thing thing
-	// id and nonce are a lease's, or id is a call's number, or an offset.
-	id, nonce uint64
-	part      int
+	// id is a call's number, or an offset.
+	id   uint64
+	part int
 }
 
 func (f fetch) encode() []byte {
 	w := &writer{}
 	w.number(uint64(f.thing))
 	w.number(f.id)
-	w.fixed(f.nonce)
 	w.count(f.part)
 	return w.b
 }
 
 func decodeFetch(b []byte) (fetch, error) {
 	r := &reader{b: b}
-	f := fetch{thing: thing(r.number()), id: r.number(), nonce: r.fixed(), part: r.count()}
+	f := fetch{thing: thing(r.number()), id: r.number(), part: r.count()}
 	return f, r.end()
 }
 
@@ -228,7 +226,7 @@ func encodeGoodbye(g goodbye) []byte {
 
 func decodeGoodbye(b []byte) (goodbye, error) {
 	r := &reader{b: b}
-	g := goodbye{unclaimed: list(r, 12, readClaim), last: lease.Farewell{Unclosed: r.count(), First: r.text()}}
+	g := goodbye{unclaimed: list(r, claimBytes, readClaim), last: lease.Farewell{Unclosed: r.count(), First: r.text()}}
 	if len(g.last.First) > maxLast {
 		r.fail()
 	}

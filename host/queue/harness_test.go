@@ -94,8 +94,19 @@ func (c *clerk) Claim(a lease.Claim) (answer lease.Claimed) {
 		}
 		c.epoch[a.Held.ID] = a.Held.Epoch
 		answer.For = time.Second
+		answer.Blocks = c.queue.anyBlocks(a.Held.ID)
 	})
 	return answer
+}
+
+// anyBlocks are those of a lease that do not go through the stream. The Book would have them.
+func (q *Queue) anyBlocks(id lease.ID) []backbones.Block {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if e := q.entries[id]; e != nil {
+		return e.blocks
+	}
+	return nil
 }
 
 func (c *clerk) Report(r lease.Report) (answer lease.Reported) {
@@ -229,26 +240,35 @@ func work(ctx context.Context, s *Session, n int) error {
 		if err != nil {
 			return err
 		}
-		for _, d := range got {
-			if err := finish(ctx, s, d, &sequence); err != nil {
-				return err
-			}
+		if err := finish(ctx, s, &sequence, got...); err != nil {
+			return err
 		}
 	}
 }
 
-func finish(ctx context.Context, s *Session, d lease.Delivery, sequence *uint64) error {
-	held := lease.Held{Generation: d.Lease.Generation, ID: d.Lease.ID, Epoch: d.Number}
-	claimed, err := s.Claim(ctx, lease.Claim{Held: held})
-	if err != nil || claimed.Refused != "" {
+// finish claims leases, and reports all their items done.
+func finish(ctx context.Context, s *Session, sequence *uint64, got ...lease.Delivery) error {
+	var all []lease.Held
+	for _, d := range got {
+		all = append(all, held(d))
+	}
+	answers, err := s.Claim(ctx, all...)
+	if err != nil {
 		return err
 	}
-	p := lease.Progress{Held: held, Moved: true, Ended: true}
-	for _, b := range d.Lease.Blocks {
-		p.Outcomes.Done = append(p.Outcomes.Done, backbones.Span{First: b.First, Count: b.Count})
-	}
 	*sequence++
-	_, err = s.Report(ctx, lease.Report{Sequence: *sequence, Leases: []lease.Progress{p}})
+	r := lease.Report{Sequence: *sequence}
+	for i, d := range got {
+		if answers[i].Refused != "" {
+			continue
+		}
+		p := lease.Progress{Held: all[i], Moved: true, Ended: true}
+		for _, b := range append(d.Lease.Blocks, answers[i].Blocks...) {
+			p.Outcomes.Done = append(p.Outcomes.Done, backbones.Span{First: b.First, Count: b.Count})
+		}
+		r.Leases = append(r.Leases, p)
+	}
+	_, err = s.Report(ctx, r)
 	return err
 }
 
@@ -290,9 +310,7 @@ func testLeases(n, items int) []lease.Lease {
 
 func publish(ctx context.Context, t testing.TB, q *Queue, all ...lease.Lease) {
 	t.Helper()
-	for _, l := range slices.Clone(all) {
-		check(t, q.Publish(ctx, l))
-	}
+	check(t, q.Publish(ctx, all...))
 }
 
 // noQueue is what untilOpen waits for if the queue is to be gone.

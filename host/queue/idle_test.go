@@ -94,8 +94,9 @@ type free struct {
 }
 
 func (f free) Claim(c lease.Claim) lease.Claimed {
+	blocks := f.queue.anyBlocks(c.Held.ID)
 	f.queue.Done(c.Held.ID)
-	return lease.Claimed{For: time.Minute}
+	return lease.Claimed{For: time.Minute, Blocks: blocks}
 }
 
 func (f free) Report(r lease.Report) (a lease.Reported) {
@@ -116,7 +117,7 @@ func (free) Left(string, bool)                 {}
 //
 //	go test -tags idle -run TestLeaseCost -v ./host/queue
 func TestLeaseCost(t *testing.T) {
-	const leases, nodes = 20_000, 4
+	const leases, nodes, batch = 20_000, 4, 16
 	ctx := t.Context()
 	if address := os.Getenv("KAGURAZAKA_IDLE_SERVER"); address != "" {
 		holdIdle(ctx, address, nodes, 8)
@@ -131,9 +132,13 @@ func TestLeaseCost(t *testing.T) {
 		check(t, crowd.Start())
 		l := testLease(1, items)
 		cpu, began := processorTime(t), time.Now()
-		for i := range leases {
-			l.ID = lease.ID(i + 1)
-			check(t, r.queue.Publish(ctx, l))
+		for i := 0; i < leases; i += batch {
+			var all []lease.Lease
+			for j := range batch {
+				l.ID = lease.ID(i + j + 1)
+				all = append(all, l)
+			}
+			check(t, r.queue.Publish(ctx, all...))
 		}
 		for range leases {
 			<-desk.ended

@@ -197,6 +197,9 @@ func (l *link) fetch(ctx context.Context, f fetch, first *answer) ([]byte, error
 			return nil, err
 		}
 		parts = a.parts
+		if parts == 1 {
+			return a.body, nil
+		}
 		if whole = append(whole, a.body...); len(whole) > maxWhole {
 			return nil, errMalformed
 		}
@@ -293,7 +296,7 @@ func (l *link) deliver(number int, m *nats.Msg) {
 	d := delivered{notice: n, held: lease.Held{Generation: n.generation, ID: n.id, Epoch: n.era<<32 | about.NumDelivered}}
 	l.session.set(func() {
 		l.session.ready = append(l.session.ready, d)
-		l.session.unclaimed[d.held] = claim{held: d.held, nonce: n.nonce, delivery: about.Sequence.Consumer}
+		l.session.unclaimed[d.held] = claim{held: d.held, nonce: n.nonce, delivery: about.Sequence.Consumer, items: n.apart && l.session.join.Local == nil}
 	})
 }
 
@@ -345,18 +348,11 @@ func (l *link) close() {
 	<-l.life.Done()
 }
 
-// open reads deliveries.
-func (s *Session) open(ctx context.Context, ready []delivered) []lease.Delivery {
-	var all []lease.Delivery
+// open reads deliveries. What cannot be read is done by now, or will be delivered once more.
+func (s *Session) open(ready []delivered) (all []lease.Delivery) {
 	for _, d := range ready {
-		items, err := s.items(ctx, d)
-		switch {
-		case ctx.Err() != nil:
-			// The next Pull returns it.
-			s.set(func() { s.ready = append(s.ready, d) })
-			continue
-		case err != nil:
-			// It is done by now, or will be delivered once more.
+		items, err := s.items(d)
+		if err != nil {
 			s.drop(d.held)
 			continue
 		}
@@ -365,27 +361,18 @@ func (s *Session) open(ctx context.Context, ready []delivered) []lease.Delivery 
 	return all
 }
 
-// items reads the items of a delivery, or asks for them.
-func (s *Session) items(ctx context.Context, d delivered) ([]backbones.Block, error) {
-	if !d.notice.apart {
+// items are those of a delivery; nil: the answer to the claim has them.
+func (s *Session) items(d delivered) ([]backbones.Block, error) {
+	switch {
+	case !d.notice.apart:
 		return decodeBlocks(d.notice.blocks)
+	case s.join.Local == nil:
+		return nil, nil
 	}
-	if s.join.Local != nil {
-		q := s.join.Local.queue.Load()
-		if blocks := q.blocks(d.held.ID, d.notice.nonce); blocks != nil {
-			return blocks, nil
-		}
-		return nil, errAgain
+	if blocks := s.join.Local.queue.Load().blocks(d.held.ID, d.notice.nonce); blocks != nil {
+		return blocks, nil
 	}
-	l, err := s.live(ctx)
-	if err != nil {
-		return nil, err
-	}
-	b, err := l.fetch(ctx, fetch{thing: thingLease, id: uint64(d.held.ID), nonce: d.notice.nonce}, nil)
-	if err != nil {
-		return nil, err
-	}
-	return decodeBlocks(b)
+	return nil, errAgain
 }
 
 func (s *Session) drop(h lease.Held) {

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -189,7 +188,7 @@ func (q *Queue) streamConfig() jetstream.StreamConfig {
 		Name: q.names.stream, Subjects: []string{q.names.lease}, Description: "kagurazaka run " + q.options.Run,
 		Metadata: map[string]string{"run": q.options.Run, "generation": generation},
 		Storage:  jetstream.MemoryStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, Replicas: 1,
-		MaxMsgs: 2 * windowLeases, MaxBytes: int64(q.window) + int64(q.window)/8, Duplicates: 2 * time.Minute,
+		MaxMsgs: 2 * windowLeases, MaxBytes: int64(q.window) + int64(q.window)/8, Duplicates: time.Minute,
 	}
 }
 
@@ -249,27 +248,7 @@ func (q *Queue) giveBack(all []claim) {
 	}
 }
 
-// apart is the encoded blocks of a lease that do not go through the stream, for a node that was told of it; nil: there are none. They are in
-// scratch where they go in one piece.
-func (q *Queue) apart(id lease.ID, nonce uint64, scratch []byte) []byte {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	e := q.entries[id]
-	if e == nil || e.nonce != nonce || e.blocks == nil {
-		return nil
-	}
-	if e.encoded != nil {
-		return e.encoded
-	}
-	b := appendBlocks(scratch[:0], e.blocks)
-	if pieces(len(b), q.piece) > 1 {
-		b = bytes.Clone(b)
-		e.encoded = b
-	}
-	return b
-}
-
-// blocks are those of such a lease for a node in this process.
+// blocks are those of a lease that do not go through the stream, for the node in this process.
 func (q *Queue) blocks(id lease.ID, nonce uint64) []backbones.Block {
 	q.mu.Lock()
 	defer q.mu.Unlock()

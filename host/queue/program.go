@@ -29,10 +29,10 @@ func (d *desk) program(m *member, offset uint64) answer {
 	if !allowed {
 		return answer{status: statusAgain}
 	}
-	if cap(d.items) < d.queue.piece {
-		d.items = make([]byte, 0, d.queue.piece)
+	if cap(d.buffer) < d.queue.piece {
+		d.buffer = make([]byte, 0, d.queue.piece)
 	}
-	b := d.items[:d.queue.piece]
+	b := d.buffer[:d.queue.piece]
 	n, err := from.ReadAt(b, int64(offset)) //nolint:gosec // at most MaxProgram
 	if err != nil && !errors.Is(err, io.EOF) {
 		return refusal(refuse(NotAdmitted, "the coordinator cannot read the run's plugin: %s", err))

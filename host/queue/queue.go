@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"strconv"
@@ -27,9 +26,9 @@ const (
 	noticeBytes = 256
 	// blockBytes is about what a block takes beside its payload, and a key.
 	blockBytes = 32
-	// inlineBytes is the size of blocks that go through the stream. Larger ones stay here until a node asks for them, which costs about as much as
-	// the server's copies of that size. The node in this process needs no copy of them at all.
-	inlineBytes = 32 << 10
+	// inlineBytes is the size of blocks that go through the stream, which copies them several times. Larger ones go with the answer to the claim. The
+	// node in this process needs no copy of them at all.
+	inlineBytes = 1 << 10
 	askTimeout  = 5 * time.Second
 	retryAfter  = 200 * time.Millisecond
 )
@@ -64,9 +63,8 @@ type entry struct {
 	// delivery is the number of the delivery that was claimed last; 0: none was.
 	delivery uint64
 	bytes    int
-	// blocks are kept where they do not go through the stream, encoded is what a node got of them.
-	blocks  []backbones.Block
-	encoded []byte
+	// blocks are those that do not go through the stream, for the node in this process.
+	blocks []backbones.Block
 	// done: it is to be taken out as soon as its number is known.
 	done bool
 }
@@ -89,6 +87,9 @@ type Queue struct {
 
 	// making is held to make the stream anew, and shared to publish.
 	making sync.RWMutex
+	// publishing is held to publish several leases, which are then the stream's next. last is the number of the stream's last message.
+	publishing sync.Mutex
+	last       uint64
 
 	mu      sync.Mutex
 	entries map[lease.ID]*entry
@@ -102,116 +103,6 @@ type Queue struct {
 	// ended is when the nodes were told that the run has ended.
 	ended time.Time
 	close sync.Once
-}
-
-// Publish implements lease.Queue. Each ID is published once until Renew.
-func (q *Queue) Publish(ctx context.Context, l lease.Lease) error {
-	size := sizeOf(l.Blocks)
-	if size > maxWhole {
-		return refuse(Limits, "a lease of %d bytes is too large: the most is %d", size, maxWhole)
-	}
-	n := notice{nonce: binary.LittleEndian.Uint64(random(8)), generation: l.Generation, id: l.ID}
-	e := &entry{nonce: n.nonce, bytes: size + noticeBytes}
-	if size > inlineBytes {
-		n.apart, e.blocks = true, l.Blocks
-	} else {
-		n.blocks = encodeBlocks(l.Blocks)
-	}
-	for {
-		if err := q.takeRoom(ctx, l.ID, e); err != nil {
-			return err
-		}
-		again, err := q.publish(ctx, n, e)
-		if !again {
-			return err
-		}
-	}
-}
-
-// sizeOf is about what blocks take.
-func sizeOf(blocks []backbones.Block) int {
-	size := 0
-	for i := range blocks {
-		size += len(blocks[i].Payload) + blockBytes*(1+len(blocks[i].Keys)+len(blocks[i].ContentKeys))
-	}
-	return size
-}
-
-// takeRoom waits until the window has room, and notes the entry.
-func (q *Queue) takeRoom(ctx context.Context, id lease.ID, e *entry) error {
-	for {
-		q.mu.Lock()
-		if over := q.over; over != nil {
-			q.mu.Unlock()
-			return over
-		}
-		if q.entries[id] == e {
-			q.mu.Unlock()
-			return nil
-		}
-		// One that is larger than the window goes alone.
-		if len(q.entries) == 0 || len(q.entries) < windowLeases && q.bytes+e.bytes <= q.window {
-			if _, there := q.entries[id]; !there {
-				q.entries[id] = e
-				q.bytes += e.bytes
-			}
-			q.mu.Unlock()
-			return nil
-		}
-		room := q.room
-		q.mu.Unlock()
-		select {
-		case <-room:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// publish publishes a lease that has its entry. again: the queue was made anew meanwhile.
-func (q *Queue) publish(ctx context.Context, n notice, e *entry) (again bool, err error) {
-	for {
-		q.making.RLock()
-		q.mu.Lock()
-		n.era = q.era
-		current, over, done := q.entries[n.id], q.over, e.done
-		q.mu.Unlock()
-		if current != e || over != nil {
-			q.making.RUnlock()
-			// Nobody: the queue was made anew, and the lease is to be noted again. Another: its owner published it again.
-			return current == nil && over == nil && !done, over
-		}
-		ack, err := q.publishOnce(ctx, n)
-		q.making.RUnlock()
-		if err == nil {
-			q.confirm(n.id, e, ack)
-			return false, nil
-		}
-		if ctx.Err() != nil {
-			q.forget(n.id, e)
-			return false, ctx.Err()
-		}
-		if gone(err) && q.nats.IsConnected() {
-			q.forget(n.id, e)
-			return false, lease.ErrGone
-		}
-		if err := wait(ctx, retryAfter); err != nil {
-			q.forget(n.id, e)
-			return false, err
-		}
-	}
-}
-
-func (q *Queue) publishOnce(ctx context.Context, n notice) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	// A second try after a lost confirmation is no second message.
-	id := strconv.FormatUint(n.generation, 36) + "-" + strconv.FormatUint(n.era, 36) + "-" + strconv.FormatUint(uint64(n.id), 36)
-	ack, err := q.js.PublishMsg(ctx, &nats.Msg{Subject: q.names.lease, Data: n.encode()}, jetstream.WithMsgID(id), jetstream.WithExpectStream(q.names.stream), jetstream.WithRetryAttempts(0))
-	if err != nil {
-		return 0, err
-	}
-	return ack.Sequence, nil
 }
 
 // confirm notes the stream's number of a lease.
@@ -251,7 +142,7 @@ func (q *Queue) Done(ids ...lease.ID) {
 			continue
 		}
 		q.drop(id, e)
-		e.done, e.blocks, e.encoded = true, nil, nil
+		e.done, e.blocks = true, nil
 		if e.sequence != 0 {
 			q.takeOut(e)
 		}
@@ -329,6 +220,7 @@ func (q *Queue) Renew(ctx context.Context) error {
 	}
 	q.mu.Lock()
 	q.era++
+	q.last = 0
 	clear(q.entries)
 	q.bytes = 0
 	close(q.room)

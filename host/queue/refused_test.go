@@ -157,7 +157,7 @@ func TestALeaseThatWasNotDeliveredCannotBeClaimed(t *testing.T) {
 		{held: lease.Held{Generation: 2, ID: 1, Epoch: 99}, delivery: 1},
 	} {
 		s.unclaimed[c.held] = c
-		if a := must(s.Claim(ctx, lease.Claim{Held: c.held}))(t); a.Refused == "" {
+		if a := must(s.Claim(ctx, c.held))(t)[0]; a.Refused == "" {
 			t.Errorf("%+v was claimed", c)
 		}
 	}
@@ -249,10 +249,9 @@ func TestWhatIsLargerThanAMessageGoesInPieces(t *testing.T) {
 	l := lease.Lease{Generation: 1, ID: 1, Blocks: []backbones.Block{{Encoding: backbones.Opaque, Count: 2, Skip: 1, First: 5, Payload: opaque, Keys: []string{"a", "b"}, ContentKeys: []uint64{1, 2}}}}
 	publish(ctx, t, r.queue, l)
 	d := must(s.Pull(ctx, 1))(t)[0]
-	if b := d.Lease.Blocks[0]; !bytes.Equal(b.Payload, opaque) || b.Count != 2 || b.Skip != 1 || b.Keys[1] != "b" || b.ContentKeys[1] != 2 {
+	if b := must(s.Claim(ctx, held(d)))(t)[0].Blocks[0]; !bytes.Equal(b.Payload, opaque) || b.Count != 2 || b.Skip != 1 || b.Keys[1] != "b" || b.ContentKeys[1] != 2 {
 		t.Errorf("the block came as %d bytes, %+v", len(b.Payload), b.Keys)
 	}
-	must(s.Claim(ctx, lease.Claim{Held: held(d)}))(t)
 	p := lease.Progress{Held: held(d)}
 	p.Outcomes.Failed = []backbones.FailedItem{{Number: 5, Failure: backbones.Failure{Kind: backbones.KindError, Traceback: strings.Repeat("trace ", 1<<19)}}}
 	answer := must(s.Report(ctx, lease.Report{Sequence: 1, Leases: []lease.Progress{p}}))(t)
@@ -267,10 +266,6 @@ func TestWhatIsLargerThanAMessageGoesInPieces(t *testing.T) {
 	granted := must(s.Grant(ctx, ask))(t)
 	if len(granted.Items) != len(ask.Items) || granted.Items[77777] != ask.Items[77777] {
 		t.Errorf("%d of %d items were granted", len(granted.Items), len(ask.Items))
-	}
-	r.queue.Done(1)
-	if r.queue.apart(1, 0, nil) != nil {
-		t.Error("the items of a finished lease are kept")
 	}
 }
 

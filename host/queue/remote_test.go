@@ -136,7 +136,7 @@ func TestATeamsServerIsKilledAndStartedAgain(t *testing.T) {
 	s.start(t)
 	began := time.Now()
 	var sequence uint64
-	check(t, finish(ctx, node, held[0], &sequence))
+	check(t, finish(ctx, node, &sequence, held[0]))
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("the node was back after %s", took)
 	}
@@ -169,7 +169,7 @@ func TestACoordinatorIsStartedAgainOnATeamsServer(t *testing.T) {
 			break
 		}
 	}
-	if c := must(node.Claim(ctx, lease.Claim{Held: held(old)}))(t); c.Refused == "" {
+	if c := must(node.Claim(ctx, held(old)))(t)[0]; c.Refused == "" {
 		t.Error("a lease of the first coordinator was claimed of the second")
 	}
 	l := testLease(7, 3)

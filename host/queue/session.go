@@ -289,28 +289,44 @@ func (s *Session) ask(ctx context.Context, send func(*link) ([]byte, error)) ([]
 	}
 }
 
-// Claim implements lease.Session.
-func (s *Session) Claim(ctx context.Context, c lease.Claim) (lease.Claimed, error) {
+// Claim implements lease.Session. An answer has no more leases than make a message, so the rest is asked for again.
+func (s *Session) Claim(ctx context.Context, all ...lease.Held) ([]lease.Claimed, error) {
+	answers := make([]lease.Claimed, len(all))
+	var proofs []claim
+	var of []int
 	s.mu.Lock()
-	proof, there := s.unclaimed[c.Held]
+	for i, held := range all {
+		proof, there := s.unclaimed[held]
+		if !there {
+			answers[i].Refused = "the lease was not delivered to this node"
+			continue
+		}
+		proofs, of = append(proofs, proof), append(of, i)
+	}
 	s.mu.Unlock()
-	if !there {
-		return lease.Claimed{Refused: "the lease was not delivered to this node"}, nil
+	for len(proofs) > 0 {
+		w := &writer{}
+		writeList(w, proofs[:min(len(proofs), maxClaims)], writeClaim)
+		b, err := s.call(ctx, opClaim, w.b)
+		if err != nil {
+			return nil, err
+		}
+		got, err := decodeAllClaimed(b)
+		if err != nil || len(got) == 0 || len(got) > len(proofs) {
+			return nil, errMalformed
+		}
+		s.mu.Lock()
+		for i, answer := range got {
+			answers[of[i]] = answer
+			delete(s.unclaimed, proofs[i].held)
+			if answer.Refused == "" {
+				s.held[proofs[i].held] = true
+			}
+		}
+		s.mu.Unlock()
+		proofs, of = proofs[len(got):], of[len(got):]
 	}
-	w := &writer{}
-	writeClaim(w, proof)
-	b, err := s.call(ctx, opClaim, w.b)
-	if err != nil {
-		return lease.Claimed{}, err
-	}
-	answer, err := decodeClaimed(b)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.unclaimed, c.Held)
-	if err == nil && answer.Refused == "" {
-		s.held[c.Held] = true
-	}
-	return answer, err
+	return answers, nil
 }
 
 // Report implements lease.Session.
@@ -383,7 +399,7 @@ func (s *Session) Pull(ctx context.Context, n int) ([]lease.Delivery, error) {
 		s.ready = s.ready[take:]
 		l, err, ended, changed := s.link, s.err, s.ended, s.changed
 		s.mu.Unlock()
-		if got := s.open(ctx, ready); len(got) > 0 {
+		if got := s.open(ready); len(got) > 0 {
 			return got, nil
 		}
 		switch {

@@ -88,8 +88,12 @@ func (q *Queue) locked(do func()) {
 }
 
 // Publish implements lease.Queue.
-func (q *Queue) Publish(_ context.Context, l lease.Lease) error {
-	q.locked(func() { q.messages = append(q.messages, &message{lease: l}) })
+func (q *Queue) Publish(_ context.Context, leases ...lease.Lease) error {
+	q.locked(func() {
+		for _, l := range leases {
+			q.messages = append(q.messages, &message{lease: l})
+		}
+	})
 	q.first.Do(func() { close(q.holds) })
 	return nil
 }
@@ -233,9 +237,15 @@ func ask[Q, A any](ctx context.Context, s *Session, question Q, answer func(leas
 }
 
 // Claim implements lease.Session.
-func (s *Session) Claim(ctx context.Context, c lease.Claim) (lease.Claimed, error) {
-	c.Node = s.node.Name
-	return ask(ctx, s, c, lease.Desk.Claim)
+func (s *Session) Claim(ctx context.Context, all ...lease.Held) (answers []lease.Claimed, err error) {
+	for _, h := range all {
+		answer, err := ask(ctx, s, lease.Claim{Node: s.node.Name, Held: h}, lease.Desk.Claim)
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, answer)
+	}
+	return answers, nil
 }
 
 // Report implements lease.Session.
