@@ -31,8 +31,8 @@ type Address struct {
 // defaultPort is the port of a URL without one.
 const defaultPort = "4222"
 
-// ParseURL reads the URL of a server. token is what stood in it as in nats://TOKEN@host: everybody on a machine sees command lines, so the
-// caller warns.
+// ParseURL reads the URL of a server. token is the token in it, as in nats://TOKEN@host. The caller warns of one, because everybody on a machine sees
+// command lines.
 func ParseURL(text string) (cleaned, token string, err error) {
 	whole := text
 	if !strings.Contains(whole, "://") {
@@ -41,7 +41,7 @@ func ParseURL(text string) (cleaned, token string, err error) {
 	u, err := url.Parse(whole)
 	switch {
 	case err != nil || u.Hostname() == "":
-		return "", "", fmt.Errorf("%s is not a server's URL: write nats://HOST:PORT", redact(text))
+		return "", "", fmt.Errorf("%s is not the URL of a server: write nats://HOST:PORT", redact(text))
 	case u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss":
 		return "", "", fmt.Errorf("%s begins with %s://: write nats://HOST:PORT, tls://, ws:// or wss://", redact(text), u.Scheme)
 	case u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/" && (u.Scheme == "nats" || u.Scheme == "tls"):
@@ -59,7 +59,7 @@ func ParseURL(text string) (cleaned, token string, err error) {
 	return u.String(), token, nil
 }
 
-// redact leaves out what may be secret in a URL.
+// redact returns a URL without user, password and token.
 func redact(text string) string {
 	if at := strings.LastIndex(text, "@"); at >= 0 {
 		if scheme := strings.Index(text, "://"); scheme >= 0 && scheme < at {
@@ -70,7 +70,7 @@ func redact(text string) string {
 	return text
 }
 
-// options are those of a connection. user and password are for a server that asks for them, where neither URL nor file has others.
+// options are the options of a connection. user and password apply unless the URL or the credentials file has others.
 func (a Address) options(user, password string) ([]nats.Option, error) {
 	var all []nats.Option
 	u, err := url.Parse(a.URL)
@@ -142,7 +142,7 @@ func connect(ctx context.Context, a Address, user, password string, more ...nats
 	}
 }
 
-// dialer keeps why a connection could not be made: nats.Connect does not say it.
+// dialer keeps the error of a dial, which nats.Connect does not return.
 type dialer struct{ err atomic.Pointer[string] }
 
 // Dial implements nats.CustomDialer.
@@ -171,7 +171,7 @@ func (a Address) explain(err error) error {
 	var tlsErr *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, errPinned):
-		return refuse(WrongCertificate, "the server at %s shows another certificate than the token names: it is the server of another run, or somebody stands between; copy the token file again if the run was made anew", at)
+		return refuse(WrongCertificate, "the server at %s shows another certificate than the token names: it is the server of another run, or an intruder; copy the token file again if the run was created again", at)
 	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid), errors.As(err, &tlsErr):
 		return refuse(WrongCertificate, "the certificate of the server at %s is not known here (%s): use the whole token file of the run, which names it, or give the authority's certificate", at, err)
 	case errors.Is(err, nats.ErrSecureConnWanted):

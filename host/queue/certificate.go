@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// NewCertificate makes a certificate that signs itself, with its key, as PEM. Nodes know it by its fingerprint, so it names no host and is
-// not checked against a clock.
+// NewCertificate creates a self-signed certificate with its key, as PEM. Nodes know it by its fingerprint, so it names no host, and its dates do not
+// matter.
 func NewCertificate() ([]byte, error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -54,13 +54,13 @@ func ParseCertificate(text []byte) (*tls.Certificate, error) {
 	return &c, nil
 }
 
-// Fingerprint is how nodes know a certificate.
+// Fingerprint is the SHA-256 by which nodes know a certificate.
 func Fingerprint(c *tls.Certificate) string { return hash(c.Certificate[0]) }
 
 // errPinned is the error of a server that shows another certificate than the secret names.
 var errPinned = errors.New("the server shows another certificate")
 
-// pinned takes one certificate, whoever has signed it.
+// pinned accepts the certificate with a fingerprint, and no other.
 func pinned(want string) *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS13,

@@ -36,9 +36,9 @@ const (
 	maxClaims = 64
 )
 
-// Hello is what a node says of itself when it joins.
+// Hello is a node's description of itself when it joins.
 type Hello struct {
-	// Name is the name that it would like to have; empty: its host's.
+	// Name is the name that the node asks for; empty: its host's.
 	Name, Host string
 	PID        int
 	Workers    int
@@ -51,7 +51,7 @@ type member struct {
 	id   string
 	node lease.Node
 	seen time.Time
-	// gone is since when it has no connection, where that is known.
+	// gone is since when it has no connection, if known; zero: it has one.
 	gone time.Time
 	// allowance is how many requests it may still send, as of seen.
 	allowance float64
@@ -106,7 +106,7 @@ type desk struct {
 	connections map[string]int
 	// uploaded is what all uploads take.
 	uploaded int
-	// left is closed, and made anew, when a node leaves.
+	// left is closed and replaced when a node leaves.
 	left chan struct{}
 }
 
@@ -491,7 +491,7 @@ func (d *desk) watch(ctx context.Context) {
 	}
 }
 
-// forgive counts no silence for a time in which this process did not run, and could hear nobody.
+// forgive takes a gap, in which this process did not run, out of the silence of all nodes.
 func (d *desk) forgive(gap time.Duration, now time.Time) {
 	later := func(t time.Time) time.Time {
 		if t = t.Add(gap); t.After(now) {
@@ -546,7 +546,7 @@ func (d *desk) reply(m *nats.Msg, a answer) {
 	_ = m.Respond(d.answer) // a node whose answer is lost asks again
 }
 
-// scratch is the memory to use next time: what was grown to, unless that is kept elsewhere or large.
+// scratch is the memory for the next answer: the grown one, unless it is large.
 func scratch(old, used []byte, most int) []byte {
 	if cap(used) > cap(old) && len(used) <= most {
 		return used[:0]
@@ -554,7 +554,7 @@ func scratch(old, used []byte, most int) []byte {
 	return old
 }
 
-// printable bounds what a node says of itself, and leaves out what a terminal would not show as it is.
+// printable bounds a node's text, and keeps only printable ASCII.
 func printable(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r > 0x7e {

@@ -1,5 +1,5 @@
-// Package queue carries leases between a coordinator and its nodes, with NATS JetStream: in a server of the coordinator's own process, or in
-// one that a team runs. It is the only room that knows NATS.
+// Package queue carries leases between a coordinator and its nodes with NATS JetStream, in a server that is embedded in the coordinator or in one
+// that a team runs. It is the only room that knows NATS.
 //
 // A run's names on a server follow from its token, so that runs share a server and a node needs no more than the token. With P =
 // "kgz.KEY", KEY the start of the token's hash, and ID a secret number that each node makes for itself:
@@ -7,11 +7,11 @@
 //	P.lease          leases, published by the coordinator, kept by the stream KGZ_KEY until they are done
 //	P.desk.ID        requests of a node, answered by the coordinator
 //	P.beat.ID        signs of life of a node, not answered
-//	P.say            what the coordinator tells every node
+//	P.say            announcements of the coordinator to all nodes
 //	_INBOX.ID.>      answers and leases for a node
 //	$JS.API.CONSUMER.MSG.NEXT.KGZ_KEY.nodes
 //	                 how a node asks for leases
 //
-// A node of an embedded server may do this and nothing else. Only the coordinator acknowledges: JetStream takes an acknowledgement from
-// whoever held a message once, so a node has no right to.
+// A node of an embedded server may do this and nothing else. Only the coordinator may acknowledge, because JetStream accepts an acknowledgement
+// from a former holder of a message.
 package queue

@@ -5,17 +5,17 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/lease"
 )
 
-// The encodings of what coordinator and nodes say to each other. Items travel as they are; no message has a command in it.
+// The encodings of the messages. Items travel unchanged, and no message contains a command.
 
-// notice is what is in the stream for one lease.
+// notice is the stream's message for one lease.
 type notice struct {
-	// era counts how often the queue was made anew: deliveries of a later one have higher numbers.
+	// era counts how often the queue was created again. Deliveries of a later era have higher numbers.
 	era uint64
-	// nonce is known to those alone to whom the lease was delivered.
+	// nonce proves that the lease was delivered to a node.
 	nonce      uint64
 	generation uint64
 	id         lease.ID
-	// apart: the blocks must be asked for; otherwise they follow.
+	// apart: nodes ask for the blocks; otherwise they follow.
 	apart  bool
 	blocks []byte
 }
@@ -239,7 +239,7 @@ func readFailed(r *reader) backbones.FailedItem {
 	return f
 }
 
-// readKind takes no kind that a ledger does not know: it is counted by.
+// readKind accepts only known kinds, because the ledger counts by kind.
 func readKind(r *reader) backbones.FailureKind {
 	switch k := backbones.FailureKind(r.text()); k {
 	case backbones.KindError, backbones.KindPanic, backbones.KindCrash, backbones.KindTimeout, backbones.KindLost, backbones.KindInvalidOutput:

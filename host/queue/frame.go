@@ -12,17 +12,16 @@ import (
 const Protocol = 1
 
 const (
-	// pieceBytes is the size of the pieces in which a node sends what is larger. What it gets comes in pieces as large as the server takes them, less
-	// answerBytes.
+	// pieceBytes is the size of the pieces of a node's large message. Pieces for nodes have the server's largest message, less answerBytes.
 	pieceBytes  = 512 << 10
 	answerBytes = 4 << 10
-	// maxWhole bounds what is put together again of pieces.
+	// maxWhole bounds what is put together of pieces.
 	maxWhole = 80 << 20
 	// maxEra leaves room for the number of a delivery.
 	maxEra = 1 << 31
 )
 
-// op is what a node asks for.
+// op is the kind of a request.
 type op uint64
 
 const (
@@ -36,7 +35,7 @@ const (
 	opEnd
 )
 
-// status is how the coordinator answers.
+// status is the kind of an answer.
 type status uint64
 
 const (
@@ -45,7 +44,7 @@ const (
 	statusUnknown
 	// statusRefused is followed by a reason and a text.
 	statusRefused
-	// statusAgain: send it all again, after a while.
+	// statusAgain: the node sends all of it again, after a while.
 	statusAgain
 )
 
@@ -190,19 +189,19 @@ type joined struct {
 	Beats bool `json:"beats"`
 }
 
-// prove shows to who reads it that its sender knows the token.
+// prove is a proof that the sender knows the token.
 func prove(token, role, id string) string {
 	h := hmac.New(sha256.New, []byte(token))
 	_, _ = h.Write([]byte(role + " " + id)) // never fails
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// saying is what the coordinator tells every node, and a coordinator its predecessor.
+// saying is an announcement of the coordinator to all nodes and to its predecessor.
 type saying struct {
 	// Proof is prove(token, "say", the rest).
 	Proof      string `json:"proof"`
 	Generation uint64 `json:"generation"`
-	// Renewed counts how often the queue was made anew: nodes must ask for leases again.
+	// Renewed counts how often the queue was created again: nodes must ask for leases again.
 	Renewed uint64 `json:"renewed"`
 	Ended   bool   `json:"ended"`
 }

@@ -14,9 +14,9 @@ const (
 	userEvents = "events"
 )
 
-// gate lets connections into an embedded server, each with the rights that it needs.
+// gate admits connections to an embedded server, each with the permissions that it needs.
 type gate struct {
-	// token is the nodes', desk the coordinator's own, new with each start.
+	// token is the nodes' password, desk the coordinator's own, which is new at each start.
 	token, desk string
 	names       names
 	system      func() *server.Account

@@ -15,15 +15,14 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/lease"
 )
 
-// pullAgain is how long a node waits for a lease before it asks with new words: what it asked for may have been lost. Each time costs the
-// server a look at every node that waits.
+// pullAgain is how long a node waits for a lease before it repeats its request, which may have been lost. Each request costs the server a look at
+// all waiting nodes.
 const pullAgain = time.Hour
 
 const (
-	// pingEvery is how often an idle node makes sure of its connection. The system's probes find a server that is gone earlier, and cost the server
-	// less.
+	// pingEvery is how often an idle node checks its connection. The system's probes notice a lost server earlier, and cost it less.
 	pingEvery = 4 * time.Minute
-	// maxSilent is how many requests in a row may be without an answer before the connection is made anew.
+	// maxSilent is how many requests in a row may stay unanswered before the node connects again.
 	maxSilent = 2
 )
 
@@ -37,7 +36,7 @@ type link struct {
 
 	mu           sync.Mutex
 	subscription *nats.Subscription
-	// inboxes counts the subscriptions, wanted is how many leases were asked for and have not come, asked is when, hold until when to wait before asking.
+	// inboxes counts the subscriptions. wanted is the number of leases that were requested at asked and have not come. hold is when to request again.
 	inboxes, wanted int
 	asked, hold     time.Time
 	stopped         bool
@@ -84,7 +83,7 @@ func (s *Session) dial(ctx context.Context, a Address, local *Server) (*link, er
 	return l, nil
 }
 
-// join says hello, and takes what the coordinator answers into the session.
+// join says hello, and takes the coordinator's answer into the session.
 func (l *link) join(ctx context.Context, token string) error {
 	s := l.session
 	s.mu.Lock()
@@ -143,12 +142,12 @@ func (l *link) join(ctx context.Context, token string) error {
 	return nil
 }
 
-// silence is the refusal of a server, or of a coordinator behind it, that is there and does not answer in time.
+// silence is the refusal for a server or coordinator that does not answer in time.
 func silence(at string) *Refused {
 	return refuse(Silent, "%s does not answer: it may have too much to do", at)
 }
 
-// hear takes in what the coordinator tells every node.
+// hear takes in the coordinator's announcements.
 func (l *link) hear(token string) func(*nats.Msg) {
 	return func(m *nats.Msg) {
 		var said saying
@@ -168,7 +167,7 @@ func (l *link) hear(token string) func(*nats.Msg) {
 	}
 }
 
-// call asks once. An error that is no Refused may pass.
+// call asks once. Unless the error is a Refused, the call may be repeated.
 func (l *link) call(ctx context.Context, op op, number uint64, body []byte) ([]byte, error) {
 	parts := pieces(len(body), pieceBytes)
 	var a answer
@@ -184,7 +183,7 @@ func (l *link) call(ctx context.Context, op op, number uint64, body []byte) ([]b
 	return l.fetch(ctx, fetch{thing: thingAnswer, id: number}, &a)
 }
 
-// fetch asks for the pieces of a thing, the first of which may be there.
+// fetch asks for the pieces of a thing; first is the first piece, or nil.
 func (l *link) fetch(ctx context.Context, f fetch, first *answer) ([]byte, error) {
 	var whole []byte
 	parts := 1
@@ -273,7 +272,7 @@ func (l *link) deliver(number int, m *nats.Msg) {
 		l.mu.Lock()
 		if number == l.inboxes {
 			l.wanted = 0
-			// The consumer is being made anew, or there are too many nodes: not all at once.
+			// The consumer is being created again, or there are too many nodes. They must not all ask at once.
 			l.hold = time.Now().Add(retryAfter + rand.N(4*retryAfter)) //nolint:gosec // no secret
 		}
 		l.mu.Unlock()
@@ -300,7 +299,7 @@ func (l *link) deliver(number int, m *nats.Msg) {
 	})
 }
 
-// pull asks for n leases if nothing is asked for, and returns after which time to look again.
+// pull requests n leases unless a request is open, and returns the time until the next look.
 func (l *link) pull(n int) time.Duration {
 	l.mu.Lock()
 	if now := time.Now(); l.wanted > 0 && now.Sub(l.asked) > pullAgain {
@@ -320,7 +319,7 @@ func (l *link) pull(n int) time.Duration {
 	case now.Before(l.hold):
 		return l.hold.Sub(now)
 	}
-	// Without an end, so that a node which waits costs nothing.
+	// The request does not expire, so that a waiting node costs nothing.
 	err := l.nats.PublishRequest(l.names.next, l.leases(), []byte(`{"batch":`+strconv.Itoa(n)+`}`))
 	if err != nil {
 		return retryAfter
@@ -338,9 +337,9 @@ func (l *link) stopPulling() {
 	_ = s.Unsubscribe() // of a connection that is closed
 }
 
-// beat shows that the node is alive.
+// beat sends a sign of life.
 func (l *link) beat() {
-	_ = l.nats.Publish(l.names.beat(l.session.id), nil) // a connection that is closed is made anew
+	_ = l.nats.Publish(l.names.beat(l.session.id), nil) // the session replaces a closed connection
 }
 
 func (l *link) close() {

@@ -15,7 +15,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones/lease"
 )
 
-// Open makes a run's queue in the server. The queue answers nodes once Serve was called.
+// Open creates a run's queue in the server. The queue answers nodes after Serve.
 func (s *Server) Open(ctx context.Context, o Options) (*Queue, error) {
 	nc, err := nats.Connect("", append(deskOptions(), nats.InProcessServer(s.nats), nats.UserInfo(userDesk, s.gate.desk))...)
 	if err != nil {
@@ -28,7 +28,7 @@ func (s *Server) Open(ctx context.Context, o Options) (*Queue, error) {
 	return q, err
 }
 
-// open makes a run's queue behind a connection; server is the embedded one, or nil.
+// open creates a run's queue over a connection; s is the embedded server, or nil.
 func open(ctx context.Context, nc *nats.Conn, o Options, s *Server) (*Queue, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -71,7 +71,7 @@ func (q *Queue) Serve(book lease.Desk) error {
 	if err != nil {
 		return err
 	}
-	// What does not fit is asked again.
+	// Nodes repeat requests that do not fit.
 	if err := requests.SetPendingLimits(512<<10, 128<<20); err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (q *Queue) Serve(book lease.Desk) error {
 	return q.say()
 }
 
-// listenForGone hears from an embedded server which nodes lose their connection.
+// listenForGone learns from an embedded server which nodes connect and disconnect.
 func (q *Queue) listenForGone(d *desk) error {
 	if q.server == nil {
 		return nil
@@ -134,7 +134,7 @@ func (q *Queue) listenForGone(d *desk) error {
 	return nc.Flush()
 }
 
-// makeStream makes the stream and its consumer anew, empty.
+// makeStream creates the stream and its consumer, empty, and removes an earlier one.
 func (q *Queue) makeStream(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*askTimeout)
 	defer cancel()
@@ -158,7 +158,7 @@ func (q *Queue) makeStream(ctx context.Context) error {
 	return err
 }
 
-// generationOf is that of the coordinator that made a stream; 0: unknown.
+// generationOf is the generation of a stream's coordinator; 0: unknown.
 func generationOf(s jetstream.Stream) uint64 {
 	g, err := strconv.ParseUint(s.CachedInfo().Config.Metadata["generation"], 10, 64)
 	if err != nil {
@@ -208,7 +208,7 @@ func (q *Queue) say() error {
 	return q.nats.Flush()
 }
 
-// hear ends the queue when a later coordinator has taken it over.
+// hear closes the queue when a later coordinator takes it over.
 func (q *Queue) hear(m *nats.Msg) {
 	var s saying
 	if json.Unmarshal(m.Data, &s) != nil || !same(s.Proof, s.prove(q.options.Token)) || s.Generation <= q.options.Generation {
@@ -224,7 +224,7 @@ func (q *Queue) hear(m *nats.Msg) {
 	}
 }
 
-// delivered notes the delivery that is claimed; otherwise it says why the lease is not to be had.
+// delivered records the delivery that is claimed, or returns why the lease cannot be claimed.
 func (q *Queue) delivered(c claim) string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -239,7 +239,7 @@ func (q *Queue) delivered(c claim) string {
 	return ""
 }
 
-// giveBack takes deliveries back that nobody has claimed.
+// giveBack takes unclaimed deliveries back.
 func (q *Queue) giveBack(all []claim) {
 	for _, c := range all {
 		if c.held.Generation == q.options.Generation && q.delivered(c) == "" {
@@ -298,7 +298,7 @@ func (q *Queue) Close() {
 	})
 }
 
-// prove shows that who says it knows the token.
+// prove is a proof that the sender knows the token.
 func (s saying) prove(token string) string {
 	return prove(token, "say", strings.Join([]string{strconv.FormatUint(s.Generation, 10), strconv.FormatUint(s.Renewed, 10), strconv.FormatBool(s.Ended)}, " "))
 }

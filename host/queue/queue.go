@@ -22,9 +22,9 @@ const (
 	windowBytes  = 256 << 20
 	// minWindowBytes is what a team's server must have room for.
 	minWindowBytes = 16 << 20
-	// noticeBytes is what a message takes in the stream beside the lease.
+	// noticeBytes is the size of a message in the stream without the lease.
 	noticeBytes = 256
-	// blockBytes is about what a block takes beside its payload, and a key.
+	// blockBytes is the approximate size of a key, or of a block without its payload.
 	blockBytes = 32
 	// inlineBytes is the size of blocks that go through the stream, which copies them several times. Larger ones go with the answer to the claim. The
 	// node in this process needs no copy of them at all.
@@ -33,9 +33,9 @@ const (
 	retryAfter  = 200 * time.Millisecond
 )
 
-// Options are what a coordinator says of its run.
+// Options describe a coordinator's run.
 type Options struct {
-	// Run is the run's name, for people who look at a server.
+	// Run is the run's name, for administrators of a server.
 	Run string
 	// Generation counts the coordinator's starts. One with a higher generation takes the queue over.
 	Generation uint64
@@ -49,9 +49,9 @@ type Options struct {
 	Welcome []byte
 	// Program is the plugin, for nodes that ask for it; nil: none gets it.
 	Program io.ReaderAt
-	// Admit may refuse a node; its error is the node's message. nil: all are taken. It must not block.
+	// Admit may refuse a node with an error, which the node shows; nil: all are admitted. It must not block.
 	Admit func(Hello) error
-	// Connection is told when the connection to a team's server is lost, and why, and, with nil, when there is one again; nil: nobody is.
+	// Connection is called with the error when the connection to a team's server is lost, and with nil when it is back. May be nil.
 	Connection func(lost error)
 }
 
@@ -65,7 +65,7 @@ type entry struct {
 	bytes    int
 	// blocks are those that do not go through the stream, for the node in this process.
 	blocks []backbones.Block
-	// done: it is to be taken out as soon as its number is known.
+	// done: it is taken out as soon as its sequence is known.
 	done bool
 }
 
@@ -81,11 +81,11 @@ type Queue struct {
 	window int
 	// server is the embedded one; nil: a team's.
 	server *Server
-	// events is a connection to an embedded server that tells of nodes which lose theirs.
+	// events is a connection to an embedded server for the events of others.
 	events *nats.Conn
 	stop   func()
 
-	// making is held to make the stream anew, and shared to publish.
+	// making is locked to create the stream again, and shared to publish.
 	making sync.RWMutex
 	// publishing is held to publish several leases, which are then the stream's next. last is the number of the stream's last message.
 	publishing sync.Mutex
@@ -95,7 +95,7 @@ type Queue struct {
 	entries map[lease.ID]*entry
 	bytes   int
 	era     uint64
-	// room is closed, and made anew, when leases are done.
+	// room is closed and replaced when leases are done.
 	room chan struct{}
 	// over is why nothing can be published any more, silent: nodes are another coordinator's.
 	over   error
@@ -105,7 +105,7 @@ type Queue struct {
 	close sync.Once
 }
 
-// confirm notes the stream's number of a lease.
+// confirm records the stream's number of a lease.
 func (q *Queue) confirm(id lease.ID, e *entry, sequence uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -155,7 +155,7 @@ func (q *Queue) takeOut(e *entry) {
 		q.acknowledge(e, nil)
 		return
 	}
-	// JetStream takes no acknowledgement of what it has not delivered.
+	// JetStream accepts no acknowledgement of an undelivered message.
 	body := `{"seq":` + strconv.FormatUint(e.sequence, 10) + `,"no_erase":true}`
 	_ = q.nats.PublishRequest("$JS.API.STREAM.MSG.DELETE."+q.names.stream, q.names.nowhere, []byte(body)) // what is lost shows in Open
 }
@@ -171,8 +171,8 @@ func (q *Queue) Back(ids ...lease.ID) {
 	}
 }
 
-// acknowledge sends an acknowledgement of the stream's message. JetStream finds it by the stream's number; of the consumer's number it only
-// asks that it is one that was given out.
+// acknowledge sends an acknowledgement. JetStream finds the message by the stream's number; the consumer's number only needs to be one that was
+// given out.
 func (q *Queue) acknowledge(e *entry, body []byte) {
 	b := make([]byte, 0, 96)
 	b = append(b, "$JS.ACK."...)
@@ -191,7 +191,7 @@ func (q *Queue) acknowledge(e *entry, body []byte) {
 func (q *Queue) Open(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	// Acknowledgements that are on their way count.
+	// Acknowledgements on their way count.
 	if err := q.nats.FlushWithContext(ctx); err != nil {
 		return 0, err
 	}
@@ -206,7 +206,7 @@ func (q *Queue) Open(ctx context.Context) (int, error) {
 	return int(info.NumPending) + info.NumAckPending, nil //nolint:gosec // at most the window
 }
 
-// gone reports whether an error says that stream or consumer are not there.
+// gone reports whether an error says that the stream or the consumer does not exist.
 func gone(err error) bool {
 	return errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrNoStreamResponse)
 }

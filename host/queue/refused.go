@@ -12,21 +12,21 @@ type Reason string
 
 // The reasons.
 const (
-	// WrongToken: the server or the coordinator does not take the token.
+	// WrongToken: the server or the coordinator does not accept the token.
 	WrongToken Reason = "wrong token"
 	// WrongCertificate: the server's certificate is not the one that the token names, or no authority known here has signed it.
 	WrongCertificate Reason = "wrong certificate"
 	// WrongVersion: coordinator and node speak different versions of the messages.
 	WrongVersion Reason = "wrong version"
-	// NoRun: the server is there, and no coordinator of a run with this token.
+	// NoRun: the server has no coordinator of a run with this token.
 	NoRun Reason = "no such run"
-	// NotAdmitted: the coordinator does not take the node; its text is the coordinator's.
+	// NotAdmitted: the coordinator does not admit the node; the text is the coordinator's.
 	NotAdmitted Reason = "not admitted"
 	// Unreachable: nothing answers at any of the addresses.
 	Unreachable Reason = "unreachable"
-	// Silent: what is at the address does not answer in time.
+	// Silent: the server or coordinator at the address does not answer in time.
 	Silent Reason = "no answer"
-	// Taken: another program listens at the address that the server should have.
+	// Taken: another program listens at the server's address.
 	Taken Reason = "address taken"
 	// Replaced: a later coordinator of the run has taken its queue over. It is a lease.ErrReplaced.
 	Replaced Reason = "replaced"
@@ -34,7 +34,7 @@ const (
 	NoJetStream Reason = "no JetStream"
 	// Limits: a limit of a team's server is too low.
 	Limits Reason = "limits too low"
-	// Denied: a team's server does not take the credentials, or they lack a permission.
+	// Denied: a team's server does not accept the credentials, or they lack a permission.
 	Denied Reason = "denied"
 	// Ended: the run has ended.
 	Ended Reason = "the run has ended"
@@ -42,7 +42,7 @@ const (
 	Lost Reason = "lost"
 )
 
-// Refused is the error of whoever cannot use a queue, in one line that says what to do.
+// Refused is the error of a node or coordinator that cannot use a queue. The text, one line, says what to do.
 type Refused struct {
 	Reason Reason
 	Text   string
@@ -51,7 +51,7 @@ type Refused struct {
 // Error is the whole message.
 func (r *Refused) Error() string { return r.Text }
 
-// Is makes errors.Is take it for a lease.ErrReplaced.
+// Is makes Replaced a lease.ErrReplaced for errors.Is.
 func (r *Refused) Is(target error) bool { return target == lease.ErrReplaced && r.Reason == Replaced }
 
 // Is reports whether err is a Refused with the reason.

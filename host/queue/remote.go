@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// minPayload is the largest message that a team's server must take, minVersion its oldest version.
+// minPayload is the size of messages that a team's server must accept; minMajor.minMinor is its minimum version.
 const (
 	minPayload = 1 << 20
 	minMajor   = 2
@@ -19,11 +19,11 @@ const (
 
 var errDisconnected = errors.New("the server has closed the connection")
 
-// OpenRemote makes a run's queue in a team's server. The error is a Refused where something is wrong with it.
+// OpenRemote creates a run's queue in a team's server. If the server cannot carry it, the error is a Refused.
 func OpenRemote(ctx context.Context, a Address, o Options) (*Queue, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	// A server answers nothing to what it does not allow.
+	// A server does not answer a forbidden request.
 	options := append(deskOptions(), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 		if errors.Is(err, nats.ErrPermissionViolation) {
 			cancel(err)
@@ -51,12 +51,12 @@ func OpenRemote(ctx context.Context, a Address, o Options) (*Queue, error) {
 	return q, err
 }
 
-// lacking is the refusal of whoever may not do on a server what a run needs.
+// lacking is the refusal for a missing permission on a server.
 func lacking(at string, err error) *Refused {
 	return refuse(Denied, "the credentials lack a permission on the server at %s: %s", at, strings.TrimPrefix(err.Error(), "nats: "))
 }
 
-// fits checks that a team's server can carry a run, and fits the window to it.
+// fits checks that a team's server can carry a run, and adapts the window.
 func (q *Queue) fits(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*askTimeout)
 	defer cancel()
@@ -92,7 +92,7 @@ func (q *Queue) fits(ctx context.Context) error {
 	return nil
 }
 
-// full is the refusal of a server that has no room for a stream; nil if err is another.
+// full is the refusal for a server without room for a stream; nil if err is another error.
 func (q *Queue) full(err error) error {
 	var api *jetstream.APIError
 	if !errors.As(err, &api) {
@@ -110,7 +110,7 @@ func (q *Queue) full(err error) error {
 	return nil
 }
 
-// Codes of JetStream's errors that its client has no names for.
+// Codes of JetStream's errors that its client does not name.
 const (
 	errInsufficient jetstream.ErrorCode = 10023
 	errConsumers    jetstream.ErrorCode = 10026

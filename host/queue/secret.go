@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Secret is what a node needs to know of a run beside its address.
+// Secret is what a node needs to join a run, besides its address.
 type Secret struct {
 	// Token admits to the run.
 	Token string
@@ -18,7 +18,7 @@ type Secret struct {
 	Fingerprint string
 }
 
-// NewToken makes a token.
+// NewToken creates a token.
 func NewToken() string { return base64.RawURLEncoding.EncodeToString(random(24)) }
 
 // String is the secret in one line, as it is in a token file: "TOKEN" or "TOKEN.FINGERPRINT".
@@ -29,7 +29,7 @@ func (s Secret) String() string {
 	return s.Token + "." + s.Fingerprint
 }
 
-// ParseSecret reads what String has written; space around it is left out. The error does not repeat the text.
+// ParseSecret reads what String returns, with space around it. The error does not repeat the text.
 func ParseSecret(text string) (Secret, error) {
 	text = strings.TrimSpace(text)
 	token, fingerprint, pinned := strings.Cut(text, ".")

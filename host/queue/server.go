@@ -18,9 +18,9 @@ import (
 const (
 	// maxPayload is the largest message; what is larger goes in pieces.
 	maxPayload = 2 << 20
-	// MaxNodes is how many nodes a run has room for.
+	// MaxNodes is the maximum number of a run's nodes.
 	MaxNodes = 20_000
-	// maxPending is how much may wait for a node that does not read. It is then disconnected.
+	// maxPending bounds what waits for a node that does not read, before it is disconnected.
 	maxPending = 64 << 20
 	// maxSubscriptions of one connection: answers, leases, and what the coordinator says.
 	maxSubscriptions = 16
@@ -37,7 +37,7 @@ type ServerOptions struct {
 	Certificate *tls.Certificate
 }
 
-// Server is a NATS server in this process, for one run. It keeps leases in memory alone, and nothing of an earlier one.
+// Server is a NATS server in this process, for one run. It keeps leases in memory only.
 type Server struct {
 	options ServerOptions
 	nats    *server.Server
@@ -46,7 +46,7 @@ type Server struct {
 	close   sync.Once
 }
 
-// StartServer starts a server. The error is a Refused where another program has the address.
+// StartServer starts a server. If another program has the address, the error is a Refused.
 func StartServer(o ServerOptions) (*Server, error) {
 	if _, err := ParseSecret(o.Token); err != nil {
 		return nil, err
@@ -84,8 +84,8 @@ func StartServer(o ServerOptions) (*Server, error) {
 	}
 	s := &Server{options: o, gate: &gate{token: o.Token, desk: NewToken(), names: namesOf(o.Token)}}
 	options.CustomClientAuthentication = s.gate
-	// The server wants a folder of its own to start. A memory stream writes nothing there, so it need not stay, and no killed coordinator
-	// leaves one behind.
+	// The server needs a folder to start. A memory stream writes nothing there, so the folder is removed at once, and a killed coordinator
+	// leaves none.
 	folder, err := os.MkdirTemp("", "kagurazaka-queue-")
 	if err != nil {
 		return nil, fmt.Errorf("cannot make the folder of the queue's server: %w", err)
@@ -140,8 +140,8 @@ func (s *Server) Close() {
 	})
 }
 
-// listenAddress is the host and the port of the address, -1 for a free one, after a look whether it can be had: the server itself cannot say
-// why it did not start to listen.
+// listenAddress is the host and the port of the address, -1 for a free one. It tries to listen there, because the server itself does not report
+// why it cannot.
 func listenAddress(o ServerOptions) (string, int, error) {
 	host, _, err := net.SplitHostPort(o.Listen)
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 
 // Join is how a node joins a run.
 type Join struct {
-	// Addresses are where the run's server may be, the likeliest first. They are asked for before each try, so that a coordinator may move.
+	// Addresses returns where the run's server may be, the likeliest first. It is called before each try, because a coordinator may move.
 	Addresses func() ([]Address, error)
 	// Local is the server of this process; Addresses are not used then.
 	Local *Server
@@ -43,7 +43,7 @@ type Session struct {
 	mu sync.Mutex
 	// link is the connection; nil: there is none.
 	link *link
-	// changed is closed, and made anew, when anything below or the link has changed.
+	// changed is closed and replaced when anything below or the link changes.
 	changed chan struct{}
 	// err is why the session is over, ended: the run is.
 	err        error
@@ -82,8 +82,7 @@ func Dial(ctx context.Context, j Join) (*Session, error) {
 	return s, nil
 }
 
-// reachPatiently joins for the first time. A coordinator whose server is there already will serve soon, and one that many nodes join at once
-// later.
+// reachPatiently joins for the first time. It waits for a coordinator that is still starting, or that many nodes join at once.
 func (s *Session) reachPatiently(ctx context.Context) (*link, error) {
 	began := time.Now()
 	for {
@@ -99,7 +98,7 @@ func (s *Session) reachPatiently(ctx context.Context) (*link, error) {
 	}
 }
 
-// Welcome is what the coordinator gave the node to know.
+// Welcome is the coordinator's description of the run.
 func (s *Session) Welcome() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,7 +126,7 @@ func (s *Session) Connected() (bool, <-chan struct{}) {
 	return s.link != nil, s.changed
 }
 
-// reach connects to one of the addresses and joins. Of several errors, the one that says most is returned.
+// reach connects to one of the addresses and joins. It returns the most helpful of several errors.
 func (s *Session) reach(ctx context.Context) (*link, error) {
 	if s.join.Local != nil {
 		return s.dial(ctx, Address{Secret: Secret{Token: s.join.Local.options.Token}}, s.join.Local)
@@ -210,7 +209,7 @@ func (s *Session) reachAgain() (*link, error) {
 		case ctx.Err() == nil:
 			last = err
 		}
-		// Many nodes that were lost together do not come back together.
+		// Nodes that were lost together must not all come back at once.
 		if wait(ctx, backoff/2+rand.N(backoff)) != nil { //nolint:gosec // no secret
 			if s.life.Err() != nil {
 				return nil, s.life.Err()
@@ -220,7 +219,7 @@ func (s *Session) reachAgain() (*link, error) {
 	}
 }
 
-// set changes the session, and wakes whoever waits for that.
+// set changes the session, and wakes what waits for a change.
 func (s *Session) set(change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -377,7 +376,7 @@ func (s *Session) Leave(ctx context.Context, f lease.Farewell) error {
 	return err
 }
 
-// Close ends the session without a word: the coordinator takes the node for lost.
+// Close ends the session without a goodbye: the coordinator takes the node for lost.
 func (s *Session) Close() {
 	s.end()
 	<-s.finished

@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// errMalformed is the error of a message that is not what its sender may send.
+// errMalformed is the error of an invalid message.
 var errMalformed = errors.New("malformed message")
 
 // writer appends to a message. Numbers are varints.
@@ -37,16 +37,16 @@ func (w *writer) text(s string) {
 	w.b = append(w.b, s...)
 }
 
-// reader reads a message that anybody may have sent. After the first error it reads zeros, and end returns the error. What it returns lies in
-// the message's own memory, and no list is longer than what is left of the message.
+// reader reads an untrusted message. After the first error it reads zeros, and end returns the error. Results share the message's memory, and no list is
+// longer than the rest of the message.
 type reader struct {
 	b      []byte
 	failed bool
-	// spent is what the lists take in memory: an element can be much larger here than in the message.
+	// spent is the memory of the lists: an element can be much larger than in the message.
 	spent int
 }
 
-// maxSpent bounds what the lists of one message take in memory.
+// maxSpent bounds the memory of one message's lists.
 const maxSpent = 256 << 20
 
 func (r *reader) fail() { r.failed, r.b = true, nil }
