@@ -144,6 +144,21 @@ func TestAnotherProcessUnderTheNameOfALostOne(t *testing.T) {
 	}
 }
 
+// A node that took its leave is not lost when another one comes under its name, as on a machine where a node is started again.
+func TestANodeThatLeftIsNotLostLater(t *testing.T) {
+	b := lent(t, 4, "a")
+	b.Left("a", false)
+	b.Joined(Node{Name: "a", PID: 2, Workers: 2})
+	var earlier, now bool
+	for _, n := range b.Figures() {
+		earlier = earlier || n.Name == "a (earlier 1)" && n.Gone && !n.Lost
+		now = now || n.Name == "a" && !n.Gone && !n.Lost
+	}
+	if !earlier || !now {
+		t.Errorf("the nodes are %+v, want the earlier one that has left and the present one", b.Figures())
+	}
+}
+
 // What a node says of its workers is bounded: others get leases by the number of all.
 func TestTheNumberOfWorkersIsBounded(t *testing.T) {
 	b := NewBook(BookOptions{Generation: 1, LeaseTime: 30 * time.Second})

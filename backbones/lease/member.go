@@ -81,7 +81,9 @@ func (b *Book) back(m *member) {
 func (b *Book) Joined(node Node) {
 	if old := b.members[node.Name]; old != nil && old.announced() && (old.Session != node.Session || old.PID != node.PID || old.Host != node.Host) {
 		// Another process under the same name. The former one keeps its leases until they lapse, because it may still work on them.
-		b.Left(node.Name, true)
+		if !old.gone {
+			b.Left(node.Name, true)
+		}
 		b.former.left(b, old)
 		delete(b.members, node.Name)
 		for n := 1; old.Name == node.Name || b.members[old.Name] != nil; n++ {

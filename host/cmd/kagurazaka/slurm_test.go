@@ -103,6 +103,9 @@ func slurmLeavesAndComesBack(t *testing.T, c *slurmtest.Cluster) {
 	coordinator.end(t, 0)
 	third.end(t, 0)
 	doneBy(t, dir, files)
+	if text := coordinator.output.String(); strings.Contains(text, "lost") {
+		t.Errorf("the run says\n%s\nand no node was lost: all took their leave", text)
+	}
 	if n := outputsIn(dir); n != files {
 		t.Errorf("there are %d outputs, want %d", n, files)
 	}
