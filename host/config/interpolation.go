@@ -2,8 +2,9 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/internal/lazily"
 )
 
 // syntaxError is a mistake in a text with interpolations.
@@ -351,8 +352,8 @@ func (p *textParser) primitive(end string) (*Value, error) {
 }
 
 var (
-	grammarInt   = regexp.MustCompile(`^[-+]?(?:0|[1-9](?:_?[0-9])*)$`)
-	grammarFloat = regexp.MustCompile(`^[-+]?(?:` +
+	grammarInt   = lazily.Regexp(`^[-+]?(?:0|[1-9](?:_?[0-9])*)$`)
+	grammarFloat = lazily.Regexp(`^[-+]?(?:` +
 		`(?:(?:0|[1-9](?:_?[0-9])*)?\.[0-9](?:_?[0-9])*|(?:0|[1-9](?:_?[0-9])*)\.?)(?:[eE][-+]?[0-9](?:_?[0-9])*)?|` +
 		`(?i:inf|nan))$`)
 )
@@ -367,12 +368,12 @@ func typedLiteral(s string) any {
 	case "false":
 		return false
 	}
-	if grammarInt.MatchString(s) {
+	if grammarInt().MatchString(s) {
 		if n, ok := yamlInteger(s); ok {
 			return n
 		}
 	}
-	if grammarFloat.MatchString(s) {
+	if grammarFloat().MatchString(s) {
 		return yamlReal(s)
 	}
 	return s

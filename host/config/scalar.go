@@ -4,16 +4,17 @@ import (
 	"encoding/json"
 	"math"
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/kagurazaka/kagurazaka/internal/lazily"
 )
 
 // The plain scalars of YAML 1.1, as PyYAML with OmegaConf's float rule reads them, and so kagurazaka 0.1.1.
 var (
-	yamlInt = regexp.MustCompile(`^[-+]?(?:0b_*[01][01_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|0[0-7_]*|[1-9][0-9_]*(?::[0-5]?[0-9])*)$`)
+	yamlInt = lazily.Regexp(`^[-+]?(?:0b_*[01][01_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|0[0-7_]*|[1-9][0-9_]*(?::[0-5]?[0-9])*)$`)
 	// A fraction may have underscores. Digits before an exponent may have them only without a fraction.
-	yamlFloat = regexp.MustCompile(`^(?:[-+]?[0-9][0-9_]*\.[0-9_]*|` +
+	yamlFloat = lazily.Regexp(`^(?:[-+]?[0-9][0-9_]*\.[0-9_]*|` +
 		`[-+]?[0-9]+(?:_[0-9]+)*(?:\.[0-9_]*)?[eE][-+]?[0-9]+|` +
 		`\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|` +
 		`[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|` +
@@ -32,11 +33,11 @@ func plainScalar(s string) any {
 	}
 	switch {
 	case !strings.ContainsRune("+-.0123456789", rune(s[0])):
-	case yamlInt.MatchString(s):
+	case yamlInt().MatchString(s):
 		if n, ok := yamlInteger(s); ok {
 			return n
 		}
-	case yamlFloat.MatchString(s):
+	case yamlFloat().MatchString(s):
 		return yamlReal(s)
 	}
 	return s

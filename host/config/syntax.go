@@ -3,7 +3,6 @@ package config
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -11,13 +10,14 @@ import (
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/internal/lazily"
 )
 
 var (
-	yamlErrorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+	yamlErrorLine = lazily.Regexp(`^yaml: (?:line (\d+): )?`)
+	unknownAnchor = lazily.Regexp(`^unknown anchor '(.*)' referenced$`)
 	// The parser counts lines from 0, the scanner from 1.
-	parserError = regexp.MustCompile(`^(did not find expected (<|node content|'-' indicator|key|',' or)|found (duplicate|incompatible|undefined) )`)
+	parserError = lazily.Regexp(`^(did not find expected (<|node content|'-' indicator|key|',' or)|found (duplicate|incompatible|undefined) )`)
 )
 
 // yamlSyntax turns the YAML library's error into a problem with its line. The library sometimes leaves the line out, or counts
@@ -25,14 +25,14 @@ var (
 func yamlSyntax(err error, name string, data []byte) problem.Problem {
 	text := err.Error()
 	line := 0
-	if m := yamlErrorLine.FindStringSubmatch(text); m != nil {
+	if m := yamlErrorLine().FindStringSubmatch(text); m != nil {
 		text = text[len(m[0]):]
 		line, _ = strconv.Atoi(m[1])
-		if line == 0 || parserError.MatchString(text) {
+		if line == 0 || parserError().MatchString(text) {
 			line++
 		}
 	}
-	if m := unknownAnchor.FindStringSubmatch(text); m != nil {
+	if m := unknownAnchor().FindStringSubmatch(text); m != nil {
 		line = lineOf(data, bytes.Index(data, []byte("*"+m[1])))
 		text = fmt.Sprintf("there is no anchor &%s before the alias *%s", m[1], m[1])
 	} else if at := badCharacter(data); at >= 0 && (strings.Contains(text, "UTF-8") || strings.Contains(text, "control characters")) {
@@ -46,7 +46,7 @@ func yamlSyntax(err error, name string, data []byte) problem.Problem {
 }
 
 // bareInterpolation matches a value in brackets that contains ${…} and has no quotes.
-var bareInterpolation = regexp.MustCompile(`[[{:,]\s*([^\s"'[\]{},:$]?[^"'[\]{},:$]*\$\{[^{}"]*\})`)
+var bareInterpolation = lazily.Regexp(`[[{:,]\s*([^\s"'[\]{},:$]?[^"'[\]{},:$]*\$\{[^{}"]*\})`)
 
 // lineOf is the line of the byte at an offset, counted from 1. A negative offset is in line 1.
 func lineOf(data []byte, offset int) int { return 1 + bytes.Count(data[:max(offset, 0)], []byte("\n")) }
@@ -73,7 +73,7 @@ func badCharacter(data []byte) int {
 
 // interpolationHint is the hint for ${…} without quotes in brackets; empty: the text has none.
 func interpolationHint(text string) string {
-	m := bareInterpolation.FindStringSubmatch(text)
+	m := bareInterpolation().FindStringSubmatch(text)
 	if m == nil {
 		return ""
 	}

@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/internal/lazily"
 )
 
 // maxValues bounds the values that aliases and interpolations make of a small file.
@@ -191,7 +191,7 @@ func entryOf(key any, value *Value) Entry {
 }
 
 // notBase64 matches characters outside the alphabet.
-var notBase64 = regexp.MustCompile(`[^A-Za-z0-9+/=]+`)
+var notBase64 = lazily.Regexp(`[^A-Za-z0-9+/=]+`)
 
 // scalar reads a scalar node by its tag, or a plain one without a tag by its spelling.
 func (r *yamlReader) scalar(n *yaml.Node) any {
@@ -224,7 +224,7 @@ func (r *yamlReader) scalar(n *yaml.Node) any {
 		}
 	case "!!binary":
 		// Like Python's base64, skip characters outside the alphabet, such as line breaks.
-		b, err := base64.StdEncoding.DecodeString(notBase64.ReplaceAllString(n.Value, ""))
+		b, err := base64.StdEncoding.DecodeString(notBase64().ReplaceAllString(n.Value, ""))
 		if err == nil {
 			return Bytes(b)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/internal/lazily"
 )
 
 // K8s starts nodes as the pods of an Indexed Job of Kubernetes. Kubernetes replaces those that are disrupted.
@@ -49,17 +49,17 @@ type mount struct {
 
 var (
 	// label is a name in Kubernetes (RFC 1123), claim one that may have dots.
-	label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
-	claim = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
+	label = lazily.Regexp(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	claim = lazily.Regexp(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
 	// amount is a quantity of processors: 4, 0.5, 500m.
-	amount = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?m?$`)
-	size   = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?([kMGTP]|[KMGTP]i)?$`)
+	amount = lazily.Regexp(`^[0-9]+(\.[0-9]+)?m?$`)
+	size   = lazily.Regexp(`^[0-9]+(\.[0-9]+)?([kMGTP]|[KMGTP]i)?$`)
 )
 
 func readMount(text string) (mount, bool) {
 	name, rest, ok := strings.Cut(text, ":")
 	at, mode, hasMode := strings.Cut(rest, ":")
-	if !ok || !claim.MatchString(name) || !path.IsAbs(at) || hasMode && mode != "ro" && mode != "rw" {
+	if !ok || !claim().MatchString(name) || !path.IsAbs(at) || hasMode && mode != "ro" && mode != "rw" {
 		return mount{}, false
 	}
 	return mount{name, path.Clean(at), mode == "ro"}, true
@@ -84,16 +84,16 @@ func (k *K8s) Check() error {
 	if k.GPUs < 0 {
 		add("--gpus %d: must be a number of GPUs for each pod", k.GPUs)
 	}
-	if k.CPUs != "" && !amount.MatchString(k.CPUs) {
+	if k.CPUs != "" && !amount().MatchString(k.CPUs) {
 		add("--cpus %q: must be a number of processors such as 4 or 500m", k.CPUs)
 	}
-	if k.Memory != "" && !size.MatchString(k.Memory) {
+	if k.Memory != "" && !size().MatchString(k.Memory) {
 		add("--memory %q: must be an amount of memory such as 8Gi or 512Mi", k.Memory)
 	}
-	if k.Namespace != "" && !label.MatchString(k.Namespace) {
+	if k.Namespace != "" && !label().MatchString(k.Namespace) {
 		add("--namespace %q: must be the name of a namespace: small letters, digits and -", k.Namespace)
 	}
-	if k.Queue != "" && (!claim.MatchString(k.Queue) || len(k.Queue) > 63) {
+	if k.Queue != "" && (!claim().MatchString(k.Queue) || len(k.Queue) > 63) {
 		add("--kueue %q: must be the name of a LocalQueue: small letters, digits, - and .", k.Queue)
 	}
 	paths := map[string]string{secretPath: "the run's token"}

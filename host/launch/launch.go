@@ -4,13 +4,13 @@ package launch
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/internal/lazily"
 )
 
 // Node is what each node is started with.
@@ -27,13 +27,13 @@ func (n Node) work(words ...string) []string {
 }
 
 // plain words mean the same in every shell.
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./-][A-Za-z0-9_./:@+,=-]*$`)
+var plain = lazily.Regexp(`^[A-Za-z0-9_./-][A-Za-z0-9_./:@+,=-]*$`)
 
 // shell writes a command line for whatever shell the user has there.
 func shell(words []string) string {
 	quoted := slices.Clone(words)
 	for i, w := range words {
-		if !plain.MatchString(w) {
+		if !plain().MatchString(w) {
 			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 		}
 	}

@@ -5,13 +5,13 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/fleet"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
+	"github.com/kagurazaka/kagurazaka/internal/lazily"
 )
 
 // Run is a run that nodes can join.
@@ -78,8 +78,8 @@ func (r Run) beyond() []string {
 // name is a name for the run that Slurm and Kubernetes take.
 func (r Run) name() string {
 	const most = 12
-	id := strings.Trim(odd.ReplaceAllString(strings.ToLower(r.Fleet), "-"), "-")
+	id := strings.Trim(odd().ReplaceAllString(strings.ToLower(r.Fleet), "-"), "-")
 	return "kagurazaka-" + cmp.Or(strings.TrimRight(id[:min(len(id), most)], "-"), "run")
 }
 
-var odd = regexp.MustCompile(`[^a-z0-9]+`)
+var odd = lazily.Regexp(`[^a-z0-9]+`)

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
+	"github.com/kagurazaka/kagurazaka/internal/lazily"
 )
 
 // host is one connection.
@@ -38,7 +38,7 @@ const (
 )
 
 // allocated is what ssh prints when the far end of the tunnel is there.
-var allocated = regexp.MustCompile(`^Allocated port (\d+) for remote forward to (.+):(\d+)$`)
+var allocated = lazily.Regexp(`^Allocated port (\d+) for remote forward to (.+):(\d+)$`)
 
 func (h *host) run(ctx context.Context, drain <-chan struct{}) error {
 	words, err := h.line(h.name)
@@ -116,7 +116,7 @@ func (h *host) read(from io.Reader, port chan<- string) {
 	for {
 		text, err := lines.ReadString('\n')
 		if text = strings.TrimRight(text, "\r\n"); text != "" {
-			if m := allocated.FindStringSubmatch(text); m != nil && port != nil && h.leadsTo(m[2], m[3]) {
+			if m := allocated().FindStringSubmatch(text); m != nil && port != nil && h.leadsTo(m[2], m[3]) {
 				select {
 				case port <- m[1]:
 				default:
