@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/ledger"
@@ -63,6 +64,17 @@ func Find(runDir string) (Contact, error) {
 		return c, fmt.Errorf("reading how the run's coordinator is reached: %w", err)
 	}
 	return c, nil
+}
+
+// OthersRead reports whether other users can read a file of this user. A link is not looked at: a secret that is mounted is one, and its mode is
+// not this user's choice.
+func OthersRead(file string) bool {
+	info, err := os.Lstat(file)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Getuid() && info.Mode().Perm()&0o077 != 0
 }
 
 // ReadToken reads a token file. The error does not repeat what it holds.

@@ -255,7 +255,7 @@ func (l *lent) certificate(address string) (*tls.Certificate, string, error) {
 	if f.TLSCert != "" {
 		c, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
 		if err != nil {
-			return nil, "", fmt.Errorf("--tls-cert: %w", err)
+			return nil, "", exitcode.Usagef("--tls-cert %s --tls-key %s: %w", f.TLSCert, f.TLSKey, err)
 		}
 		return &c, "", nil
 	}
@@ -333,7 +333,7 @@ func urls(address string) []string {
 // usage gives what a user can mend the exit code of a wrong usage.
 func usage(err error) error {
 	for _, reason := range []queue.Reason{
-		queue.WrongToken, queue.WrongCertificate, queue.WrongVersion, queue.NotAdmitted, queue.Taken, queue.Replaced, queue.NoJetStream, queue.Limits, queue.Denied,
+		queue.WrongToken, queue.WrongCertificate, queue.WrongVersion, queue.NotAdmitted, queue.Taken, queue.BadAddress, queue.Replaced, queue.NoJetStream, queue.Limits, queue.Denied,
 	} {
 		if queue.Is(err, reason) {
 			return exitcode.With(exitcode.Usage, err)

@@ -106,7 +106,7 @@ func (s *Session) lend(r *Spec, given []Value) ([]Value, []problem.Problem) {
 	say := func(hint, message string) {
 		problems = append(problems, problem.Problem{Message: f.lending() + ": " + message, Suggestion: hint})
 	}
-	if f.NoLedger {
+	if f.NoLedger && f.Mode == "" {
 		say("leave --no-ledger out", "the run's folder has what other machines need to join, so it does not go together with --no-ledger")
 	}
 	if f.Mode != "" {

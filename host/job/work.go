@@ -117,6 +117,9 @@ func (p *Program) joinAs(o *WorkOptions) (queue.Join, error) {
 	if o.TokenFile == "" && o.Token == "" {
 		return join, errors.New("the run's token is missing; hint: give --token-file PATH, as the run with --listen prints it, or set KAGURAZAKA_TOKEN")
 	}
+	if o.TokenFile != "" && fleet.OthersRead(o.TokenFile) {
+		p.Log.Warn("other users can read the token file, and with the token they can join the run; hint: chmod 600 "+o.TokenFile)
+	}
 	join.Addresses = func() ([]queue.Address, error) { return p.addresses(o, urls) }
 	_, err := join.Addresses()
 	return join, err
@@ -227,6 +230,12 @@ func (p *Program) newNode(ctx context.Context, o WorkOptions, session *queue.Ses
 		},
 	})
 	place.listed = true
+	if err == nil && place.staging != nil {
+		// What it cannot write it had better not begin.
+		if _, err := place.staging.Own(); err != nil {
+			return node{place: place}, exitcode.Usagef("this machine cannot write to the run's output folder: %w", err)
+		}
+	}
 	return node{place: place, spec: spec, factory: factory, policy: w.policy(p, o.Drain), version: p.Version, welcome: w}, err
 }
 

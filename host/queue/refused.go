@@ -28,6 +28,8 @@ const (
 	Silent Reason = "no answer"
 	// Taken: another program listens at the server's address.
 	Taken Reason = "address taken"
+	// BadAddress: the server cannot listen at the address, because this machine does not have it, or may not.
+	BadAddress Reason = "bad address"
 	// Replaced: a later coordinator of the run has taken its queue over. It is a lease.ErrReplaced.
 	Replaced Reason = "replaced"
 	// NoJetStream: the server runs without JetStream, or the account may not use it.

@@ -152,7 +152,7 @@ func listenAddress(o ServerOptions) (string, int, error) {
 		if errors.Is(err, errAddressTaken) {
 			return "", 0, refuse(Taken, "%s is taken by another program: stop it, or listen at another port", o.Listen)
 		}
-		return "", 0, fmt.Errorf("cannot listen at %s: %w", o.Listen, err)
+		return "", 0, refuse(BadAddress, "cannot listen at %s: %s", o.Listen, err)
 	}
 	addr := listener.Addr().(*net.TCPAddr)
 	if err := listener.Close(); err != nil {

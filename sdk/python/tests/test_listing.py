@@ -5,6 +5,21 @@ import os
 import pytest
 from host import Host, Worker, pb
 
+LOCKS = """
+import threading
+
+
+class Locks:
+    def __init__(self, args):
+        pass
+
+    def generate_tasks(self):
+        return [{"i": 0}, {"i": 1}, {"i": threading.Lock()}, {"i": 3}]
+
+    def process(self, i):
+        pass
+"""
+
 SLOW = """
 import os, signal, sys, time
 from kagurazaka import KagurazakaTask
@@ -95,6 +110,22 @@ def test_what_cannot_be_sent_any_more_is_an_error(tmp_path):
         host.open("Late")
         answers = host.list()
         assert answers[-1].error.message.endswith("so it cannot be sent to a worker")
+
+
+def test_without_positions_an_item_that_cannot_be_sent_fails_alone(tmp_path):
+    file = tmp_path / "locks.py"
+    file.write_text(LOCKS)
+    with Host(str(file)) as host:
+        request = host.open("Locks")
+        blocks = [a.block for a in host.stub.list(pb.ListRequest()) if a.HasField("block")]
+        assert sum(b.count for b in blocks) == 4
+        assert "lock" in blocks[-1].keys[2]
+        worker = host.spawn(request)
+        for block in blocks:
+            worker.block(block)
+        failed = [f for _ in blocks for f in worker.answer().failures]
+        assert [f.index for f in failed] == [2]
+        assert "cannot be pickled, so it cannot be sent to a worker" in failed[0].error.message
 
 
 def test_items_that_cannot_be_sent_do_not_end_a_generator_that_is_interrupted(tmp_path):

@@ -150,10 +150,12 @@ def encode_marshal(items: list[Any]) -> Optional[bytes]:
 class Encoder:
     """Makes blocks of items. From the first item that JSON cannot carry, everything is pickled."""
 
-    def __init__(self, max_items: int, max_bytes: int, accept_marshal: bool = False) -> None:
+    def __init__(self, max_items: int, max_bytes: int, accept_marshal: bool = False, replace: bool = False) -> None:
         self.max_items = max_items or 1024
         self.max_bytes = max_bytes or 1 << 20
         self.marshal = accept_marshal
+        # Items that cannot be pickled are replaced by Unreadable ones, which fail alone.
+        self.replace = replace
         self.opaque = False
 
     def blocks(self, items: list[Any]) -> Iterator[Any]:
@@ -177,7 +179,12 @@ class Encoder:
             for first in range(0, len(items), OPAQUE_ITEMS):
                 yield from self.blocks(items[first : first + OPAQUE_ITEMS])
             return
-        payload, content_keys = pickled(items)
+        try:
+            payload, content_keys = pickled(items)
+        except Exception:
+            if not self.replace:
+                raise
+            payload, content_keys = pickled(list(map(_picklable, items)))
         if len(payload) > OPAQUE_BYTES and len(items) > 1:
             yield from self._halves(items)
         else:
@@ -259,6 +266,15 @@ class Unreadable:
 
     def __repr__(self) -> str:
         return f"<an item that could not be read: {self.why}>"
+
+
+def _picklable(item: Any) -> Any:
+    """Return the item, or an Unreadable one in place of one that cannot be pickled."""
+    try:
+        pickle.dumps(item, 5)
+    except Exception as error:
+        return Unreadable(f"the item {show(item)} cannot be pickled, so it cannot be sent to a worker: {error}")
+    return item
 
 
 def count_of(part: Any) -> int:

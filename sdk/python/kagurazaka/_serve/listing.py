@@ -38,7 +38,7 @@ class Lister:
 
     def run(self, request: Any) -> None:
         """Answer a ListRequest."""
-        self._encoder = Encoder(request.max_items, request.max_bytes, request.accept_marshal)
+        self._encoder = Encoder(request.max_items, request.max_bytes, request.accept_marshal, replace=not request.accept_indexed)
         try:
             items = self._items()
             if type(items) not in (list, tuple):
