@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// longKey is the variable that has storms over machines blow several times, with more of everything: how often.
+	// longKey is the variable that has storms over machines blow for longer: how many of each kind.
 	longKey = "KAGURAZAKA_CHAOS_LONG"
 	// lapses is how long a machine must be away to have lost its leases.
 	lapses = 33 * time.Second
@@ -47,6 +47,9 @@ type machineStorm struct {
 	cut     *machine
 	stopped *stormNode
 	away    *time.Timer
+	began   time.Time
+	// long: it may take minutes.
+	long bool
 	// things are how often what is to happen, counts how often it did.
 	things, counts map[string]int
 }
@@ -60,13 +63,13 @@ type stormNode struct {
 	killed bool
 }
 
-func newMachineStorm(t *testing.T, ownServer bool, things map[string]int) *machineStorm {
+func newMachineStorm(t *testing.T, ownServer, long bool, things map[string]int) *machineStorm {
 	t.Helper()
 	if !ownServer {
 		hosttest.NeedNATSServer(t, root)
 	}
 	w := newWorld(t)
-	s := &machineStorm{lan: newLAN(w), rng: newRandom(t), things: things, counts: map[string]int{}}
+	s := &machineStorm{lan: newLAN(w), rng: newRandom(t), long: long, things: things, counts: map[string]int{}}
 	s.many("in", stormItems)
 	for _, dir := range []string{"out", "state"} {
 		s.check(os.Mkdir(s.path(dir), 0o755))
@@ -157,6 +160,14 @@ func (s *machineStorm) everything() string {
 	return text.String()
 }
 
+// saidOf is how often nodes have said something.
+func (s *machineStorm) saidOf(text string) (n int) {
+	for _, node := range s.nodes {
+		n += strings.Count(node.said(), text)
+	}
+	return n
+}
+
 // pick is one of the nodes that are there and not away.
 func (s *machineStorm) pick() *stormNode {
 	there := slices.DeleteFunc(slices.Clone(s.nodes), func(n *stormNode) bool { return n.hasEnded() || n.killed || n.machine == s.cut || n == s.stopped })
@@ -186,7 +197,12 @@ func (s *machineStorm) leave() {
 	}
 	s.cut.unplug()
 	s.t.Logf("%s is stopped (all of it: %v), %s is cut off", s.stopped.name, whole, s.cut.name)
-	s.away = time.NewTimer(lapses)
+	away := lapses
+	if s.long && s.rng.IntN(2) == 0 {
+		// They keep their leases.
+		away = 20 * time.Second
+	}
+	s.away = time.NewTimer(away)
 }
 
 func (s *machineStorm) comeBack() {
@@ -198,14 +214,14 @@ func (s *machineStorm) comeBack() {
 			n.hear("the run's coordinator answers again")
 		}
 	}
-	s.t.Logf("%s and %s are back, after %d outputs", s.stopped.name, s.cut.name, s.seen.files())
+	s.t.Logf("%s: %s and %s are back, after %d outputs", time.Since(s.began).Round(time.Second), s.stopped.name, s.cut.name, s.seen.files())
 	s.away, s.cut, s.stopped = nil, nil, nil
 }
 
 // happen does one thing to the run.
 func (s *machineStorm) happen(what string) {
 	s.t.Helper()
-	s.t.Logf("%s, after %d outputs", what, s.seen.files())
+	s.t.Logf("%s: %s, after %d outputs", time.Since(s.began).Round(time.Second), what, s.seen.files())
 	s.counts[what]++
 	switch what {
 	case "kill a node":
@@ -243,9 +259,17 @@ func (s *machineStorm) happen(what string) {
 		}
 		s.startCoordinator()
 	case "stop the coordinator":
-		// Nodes miss it; then it goes on.
+		// Nodes miss it; then it goes on. One that has nothing to do does not notice.
+		before := s.saidOf("the run's coordinator does not answer")
 		s.coordinator.signal(syscall.SIGSTOP)
-		s.pick().hear("the run's coordinator does not answer")
+		if !eventually(hung, func() bool { return s.saidOf("the run's coordinator does not answer") > before }) {
+			s.t.Errorf("no node misses the coordinator:\n%s", s.everything())
+		}
+		s.coordinator.signal(syscall.SIGCONT)
+	case "stop the coordinator for long":
+		// Leases end at their nodes.
+		s.coordinator.signal(syscall.SIGSTOP)
+		<-time.After(lapses)
 		s.coordinator.signal(syscall.SIGCONT)
 	case "kill the server":
 		s.server.kill()
@@ -259,6 +283,7 @@ func (s *machineStorm) happen(what string) {
 // blow has everything happen, and checks what the run has become.
 func (s *machineStorm) blow() {
 	s.t.Helper()
+	s.began = time.Now()
 	s.startCoordinator()
 	for _, m := range s.workers {
 		s.startNode(m)
@@ -306,12 +331,15 @@ func (s *machineStorm) settle() {
 	if s.server != nil {
 		s.server.kill()
 	}
+	if s.long {
+		s.t.Log(s.everything())
+	}
 	if done := s.outputs("out"); len(done) != stormItems {
 		s.t.Errorf("%d outputs of %d", len(done), stormItems)
 	}
 	s.records(r)
 	again, most := s.executedAgain()
-	s.t.Logf("%v: %d items executed again, at most %d times; %d outputs came again; %d nodes", s.counts, again, most, s.seen.twice(), s.named)
+	s.t.Logf("%s: %v: %d items executed again, at most %d times; %d outputs came again; %d nodes", time.Since(s.began).Round(time.Second), s.counts, again, most, s.seen.twice(), s.named)
 	calm := s.things["kill a node"]+s.things["kill a machine"]+s.things["kill the coordinator"]+s.things["leave"] == 0
 	late, twins := 0, twinItems.FindAllStringSubmatch(r.stderr, -1)
 	for _, m := range twins {
@@ -372,12 +400,13 @@ func (s *machineStorm) executedAgain() (again, most int) {
 // has one outcome and one whole output.
 func TestFleetOfMachines(t *testing.T) {
 	needLAN(t)
-	rounds := 1
+	rounds, long := 1, false
 	if text := os.Getenv(longKey); text != "" {
 		var err error
 		if rounds, err = strconv.Atoi(text); err != nil {
 			t.Fatalf("%s: %v", longKey, err)
 		}
+		long = true
 	}
 	storm := map[string]int{
 		"kill a node": 4, "kill a machine": 1, "drain a node": 2, "a crowd joins": 1, "kill the coordinator": 1, "kill the coordinator, start it elsewhere": 1,
@@ -387,9 +416,19 @@ func TestFleetOfMachines(t *testing.T) {
 		"kill a node": 3, "kill a machine": 1, "drain a node": 2, "a crowd joins": 1, "kill the coordinator": 1, "kill the server": 2, "stop the coordinator": 1, "leave": 1,
 	}
 	calm := map[string]int{"drain a node": 4, "a crowd joins": 1}
+	if long {
+		for _, things := range []map[string]int{storm, withServer} {
+			for what := range things {
+				if what != "leave" {
+					things[what] *= 2
+				}
+			}
+			things["stop the coordinator for long"] = 1
+		}
+	}
 	for round := range rounds {
-		t.Run(fmt.Sprintf("own server %d", round), func(t *testing.T) { t.Parallel(); newMachineStorm(t, true, storm).blow() })
-		t.Run(fmt.Sprintf("a team's server %d", round), func(t *testing.T) { t.Parallel(); newMachineStorm(t, false, withServer).blow() })
-		t.Run(fmt.Sprintf("calm %d", round), func(t *testing.T) { t.Parallel(); newMachineStorm(t, true, calm).blow() })
+		t.Run(fmt.Sprintf("own server %d", round), func(t *testing.T) { t.Parallel(); newMachineStorm(t, true, long, storm).blow() })
+		t.Run(fmt.Sprintf("a team's server %d", round), func(t *testing.T) { t.Parallel(); newMachineStorm(t, false, long, withServer).blow() })
+		t.Run(fmt.Sprintf("calm %d", round), func(t *testing.T) { t.Parallel(); newMachineStorm(t, true, long, calm).blow() })
 	}
 }
