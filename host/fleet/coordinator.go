@@ -25,13 +25,13 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/filelock"
 )
 
-// Options are how a coordinator is told from one that is gone.
+// Options are how a living coordinator is distinguished from a dead one.
 type Options struct {
-	// Owner is who the coordinator is.
+	// Owner describes this process.
 	Owner outputs.Owner
-	// Beat is the time between two heartbeats, Stale the age of one that counts no more; 0: 2 s and 15 s.
+	// Beat is the time between two heartbeats, Stale the time without one after which a coordinator is dead; 0: 2 s and 15 s.
 	Beat, Stale time.Duration
-	// Waits is called once before it is found out whether a coordinator on another machine still lives; may be nil.
+	// Waits is called before a wait of at most that time for a heartbeat of another machine's coordinator. May be nil.
 	Waits func(other outputs.Owner, most time.Duration)
 }
 
@@ -60,9 +60,9 @@ type Coordinator struct {
 	alone atomic.Int64
 }
 
-// Before is what the folder tells of the coordinator before this one.
+// Before is what the coordinator before this one has left in the folder.
 type Before struct {
-	// Known: there was one, and it has left word. Settled: nothing of what it had lent or granted is under way.
+	// Known: there was one, and its state is known. Settled: it ended with no lease or grant in use.
 	Known, Settled bool
 	// Nodes is the number of machines that worked for it, its own not counted.
 	Nodes int
@@ -70,9 +70,9 @@ type Before struct {
 	Gone time.Duration
 }
 
-// A file "generation-N" is the coordinator's. It is made by link(2), which one process alone can do, also on network file systems. So whoever
-// finds the coordinator of generation N dead makes the file of N+1, and only one can. A coordinator that was taken for dead sees that there
-// is a next one, and ends. The file begins with a state and a count that grows with each heartbeat; the number of nodes and the owner, as JSON, follow.
+// The file "generation-N" is the coordinator's. A process that finds the coordinator of generation N dead creates the file of N+1 by link(2), which
+// succeeds for one process only, also on network file systems. A coordinator that was taken for dead sees the next file, and ends. The file has a
+// state, a count that grows with each heartbeat, the number of nodes, and the owner as JSON.
 const (
 	generationPrefix = "generation-"
 	beatAt           = 8
@@ -89,7 +89,7 @@ var (
 	settled = []byte("kgzquiet")
 )
 
-// Take makes this process the coordinator of the run in a folder, which it makes if necessary. It refuses that while another one works.
+// Take makes this process the coordinator of the run in a folder, which it creates if necessary. While another coordinator works, it returns an error.
 func Take(ctx context.Context, runDir string, o Options) (_ *Coordinator, err error) {
 	if o.Beat == 0 {
 		o.Beat, o.Stale = 2*time.Second, 15*time.Second
@@ -118,7 +118,7 @@ func Take(ctx context.Context, runDir string, o Options) (_ *Coordinator, err er
 	return c, nil
 }
 
-// take makes the file of the next generation.
+// take creates the file of the next generation.
 func (c *Coordinator) take(ctx context.Context) error {
 	parent, err := os.OpenRoot(filepath.Dir(c.dir))
 	if err != nil {
@@ -150,7 +150,7 @@ func (c *Coordinator) take(ctx context.Context) error {
 		}
 		c.Generation = last + 1
 		err = os.Link(filepath.Join(c.dir, own), c.generationPath(c.Generation))
-		// An answer may have been lost on the way from a file server.
+		// The file server's answer may have been lost.
 		if info, statErr := os.Lstat(c.generationPath(c.Generation)); statErr == nil {
 			if mine, mineErr := c.file.Stat(); mineErr == nil && os.SameFile(info, mine) {
 				c.forgetEarlier()
@@ -166,7 +166,7 @@ func (c *Coordinator) take(ctx context.Context) error {
 
 // begin fills the file, locked, before it has its name.
 func (c *Coordinator) begin() error {
-	// Not every file system has locks; then heartbeats tell.
+	// On file systems without locks, heartbeats decide.
 	_ = filelock.TryLock(c.file)
 	text, err := json.Marshal(c.holder)
 	if err != nil {
@@ -180,7 +180,7 @@ func (c *Coordinator) generationPath(n uint64) string {
 	return filepath.Join(c.dir, generationPrefix+strconv.FormatUint(n, 10))
 }
 
-// lastGeneration is the newest one; 0: there was none.
+// lastGeneration is the newest generation; 0: none.
 func (c *Coordinator) lastGeneration() (last uint64, err error) {
 	entries, err := os.ReadDir(c.dir)
 	if err != nil {
@@ -217,7 +217,7 @@ type sighting struct {
 	at    time.Time
 }
 
-// see reads the file of a generation. It opens it anew: on a network file system that shows what another machine has written.
+// see reads the file of a generation. It opens the file each time, because a network file system then shows what other machines have written.
 func (c *Coordinator) see(n uint64) (s sighting, file *os.File, err error) {
 	file, err = os.OpenFile(c.generationPath(n), os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -241,7 +241,7 @@ func (c *Coordinator) see(n uint64) (s sighting, file *os.File, err error) {
 	return s, file, nil
 }
 
-// leaves keeps what a coordinator that is gone has left.
+// leaves records what the coordinator before has left.
 func (c *Coordinator) leaves(s sighting) {
 	own, err := c.file.Stat()
 	if err != nil || s.state == "" {
@@ -255,7 +255,7 @@ func (c *Coordinator) leaves(s sighting) {
 	c.before = Before{Known: true, Settled: s.state == string(settled), Nodes: int(s.nodes), Gone: max(gone, 0)}
 }
 
-// gone returns nil once the coordinator of a generation does not work any more, and otherwise why it may not be replaced.
+// gone returns nil once the coordinator of a generation is dead, or why it may not be replaced.
 func (c *Coordinator) gone(ctx context.Context, n uint64) error {
 	var first sighting
 	var began time.Time
@@ -350,16 +350,16 @@ func (c *Coordinator) writeNodes() {
 	_, _ = c.file.WriteAt(binary.BigEndian.AppendUint32(nil, c.nodes.Load()), nodesAt)
 }
 
-// Alone reports whether this process is still the only coordinator. It is not sure of that when it has not looked for so long, because it was stopped
-// or the file system did not answer, that another process may have taken it for dead.
+// Alone reports whether this process is certainly the only coordinator. When it was stopped, or the file system did not answer, for almost Stale, another
+// process may have taken it for dead.
 func (c *Coordinator) Alone() bool {
 	return time.Since(c.began)-time.Duration(c.alone.Load()) < c.options.Stale-c.options.Beat
 }
 
-// Before is what the coordinator before this one has left.
+// Before is the state that the coordinator before this one has left.
 func (c *Coordinator) Before() Before { return c.before }
 
-// Nodes has the next coordinator know how many machines work for this one, its own not counted, in case this one dies. It does not wait for the disk.
+// Nodes records for the next coordinator how many machines work for this one, its own not counted. It does not wait for the disk.
 func (c *Coordinator) Nodes(n int) {
 	c.nodes.Store(uint32(n)) //nolint:gosec // at most queue.MaxNodes
 	select {
@@ -368,13 +368,13 @@ func (c *Coordinator) Nodes(n int) {
 	}
 }
 
-// Settle notes that nothing of what this coordinator has lent or granted is under way any more, so that the next one need not wait for it.
+// Settle records that no lease or grant of this coordinator is in use any more, so that the next one need not wait.
 func (c *Coordinator) Settle() { c.settled = true }
 
-// Lost is closed when another process has become the coordinator, because this one did not move for a long time.
+// Lost is closed when another process has become the coordinator, because this one was stopped for long.
 func (c *Coordinator) Lost() <-chan struct{} { return c.lost }
 
-// Close says that this process coordinates no more. ended: the run has ended, and needs no other coordinator.
+// Close ends this process as the coordinator. ended: the run has ended, and needs no other coordinator.
 func (c *Coordinator) Close(ended bool) error {
 	close(c.stop)
 	c.stopped.Wait()
@@ -405,7 +405,7 @@ func (c *Coordinator) Discard() {
 	c.removeIfMade()
 }
 
-// removeIfMade removes the run's folder if it is empty and was not there before.
+// removeIfMade removes the run's folder if it is empty and Take has created it.
 func (c *Coordinator) removeIfMade() {
 	_ = os.Remove(c.dir)
 	if c.made {

@@ -1,4 +1,4 @@
-// Package fleet keeps the folder of a run that several machines do together: who its coordinator is, where that is found, and what nodes need to
+// Package fleet keeps the folder that the machines of a run share: which process is the coordinator, where it listens, and what nodes need to
 // join. It lies in the run's folder, and outlives each coordinator. See docs/design/several-machines.md.
 package fleet
 
@@ -24,12 +24,12 @@ const (
 	contactFile     = "coordinator.json"
 )
 
-// secret is the mode of files that nobody else may read.
+// secret is the mode of files that other users may not read.
 const secret = 0o600
 
-// Contact is how a coordinator is reached, as nodes read it.
+// Contact is how nodes reach a coordinator.
 type Contact struct {
-	// URLs are where it listens, or the team's server; Named says that the run's user gave the latter. Listen is what the coordinator listens at.
+	// URLs are those of the coordinator's server, or of the team's (Named). Listen is where the coordinator's server listens.
 	URLs   []string `json:"urls"`
 	Named  bool     `json:"named,omitempty"`
 	Listen string   `json:"listen,omitempty"`
@@ -40,17 +40,17 @@ type Contact struct {
 	PID        int       `json:"pid"`
 	Version    string    `json:"version"`
 	Since      time.Time `json:"since"`
-	// Ended: the run has ended, and nobody coordinates it any more.
+	// Ended: the run has ended and has no coordinator.
 	Ended bool `json:"ended,omitempty"`
 }
 
 // path is the fleet's folder in a run's folder.
 func path(runDir string) string { return filepath.Join(runDir, ledger.FleetFolder) }
 
-// TokenFile is the path of the file that nodes need, in a run's folder.
+// TokenFile is the path of the token file in a run's folder.
 func TokenFile(runDir string) string { return filepath.Join(path(runDir), tokenFile) }
 
-// Find reads how the coordinator of the run in a folder is reached.
+// Find reads the contact of the coordinator of the run in a folder.
 func Find(runDir string) (Contact, error) {
 	var c Contact
 	data, err := os.ReadFile(filepath.Join(path(runDir), contactFile))
@@ -86,8 +86,7 @@ func ReadToken(file string) (text string, err error) {
 	return strings.TrimSpace(string(data)), nil
 }
 
-// Token is the run's token, with the fingerprint of its certificate: that of an earlier coordinator, or what next makes of that. earlier is empty
-// for the first one.
+// Token is the run's token with the fingerprint of its certificate. next makes it of that of an earlier coordinator, or of nothing.
 func (c *Coordinator) Token(next func(earlier string) (string, error)) (string, error) {
 	text, err := c.keep(tokenFile, func(earlier []byte) ([]byte, error) {
 		text, err := next(strings.TrimSpace(string(earlier)))
@@ -97,16 +96,16 @@ func (c *Coordinator) Token(next func(earlier string) (string, error)) (string, 
 }
 
 // Certificate is the run's certificate with its key: that of an earlier coordinator, or a new one.
-func (c *Coordinator) Certificate(anew func() ([]byte, error)) ([]byte, error) {
+func (c *Coordinator) Certificate(create func() ([]byte, error)) ([]byte, error) {
 	return c.keep(certificateFile, func(earlier []byte) ([]byte, error) {
 		if len(earlier) > 0 {
 			return earlier, nil
 		}
-		return anew()
+		return create()
 	})
 }
 
-// keep replaces a secret file by what next makes of it.
+// keep replaces the content of a secret file by what next makes of it.
 func (c *Coordinator) keep(name string, next func(earlier []byte) ([]byte, error)) ([]byte, error) {
 	file := filepath.Join(c.dir, name)
 	earlier, err := os.ReadFile(file)
@@ -123,10 +122,10 @@ func (c *Coordinator) keep(name string, next func(earlier []byte) ([]byte, error
 	return data, nil
 }
 
-// Earlier is how the coordinator before this one was reached; false: there was none.
+// Earlier is the contact of the coordinator before this one; false: none.
 func (c *Coordinator) Earlier() (Contact, bool) { return c.earlier, c.earlier.Fleet != "" }
 
-// Announce tells nodes how to reach this coordinator.
+// Announce writes the contact of this coordinator for nodes.
 func (c *Coordinator) Announce(contact Contact) error {
 	contact.Generation, contact.Host, contact.PID, contact.Since = c.Generation, c.holder.Host, c.holder.PID, c.holder.Since
 	c.contact = contact

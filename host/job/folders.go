@@ -13,10 +13,10 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/outputs"
 )
 
-// sampled is how many entries of an input folder a node looks for. One that it finds is enough: others may be gone by then.
+// sampled is how many entries of an input folder a node looks for. One is enough, because others may be removed meanwhile.
 const sampled = 8
 
-// lookAt notes some of what is in an input folder.
+// lookAt samples the entries of an input folder.
 func lookAt(path string) inputFolder {
 	f := inputFolder{Path: path}
 	dir, err := os.Open(path)
@@ -40,7 +40,7 @@ func lookAt(path string) inputFolder {
 	return f
 }
 
-// seen reports whether this machine sees the same folder. An empty one is not told from another.
+// seen returns nil if this machine sees the same folder. Empty folders cannot be distinguished.
 func (f inputFolder) seen() error {
 	info, err := os.Stat(f.Path)
 	switch {
@@ -67,9 +67,9 @@ const (
 	markEvery    = 100 * time.Millisecond
 )
 
-// check says which folder of the run this machine does not see; nil: it sees all.
+// check returns nil if this machine sees the run's folders.
 func (f folders) check(ctx context.Context) error {
-	hint := "mount it there, from where the coordinator has it; or set shared storage up, because nodes read inputs and write outputs themselves"
+	hint := "mount the coordinator's folder there: nodes read inputs and write outputs themselves"
 	for _, in := range f.Inputs {
 		if err := in.seen(); err != nil {
 			return exitcode.With(exitcode.Usage, fmt.Errorf("%w; hint: %s", err, hint))

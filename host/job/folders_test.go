@@ -41,7 +41,7 @@ func TestANodeLooksForTheInputs(t *testing.T) {
 		t.Error(err)
 	}
 	f := folders{Inputs: []inputFolder{seen}}
-	if err := f.check(t.Context()); exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "hint: mount it there") {
+	if err := f.check(t.Context()); exitcode.Of(err) != exitcode.Usage || !strings.Contains(err.Error(), "hint: mount the coordinator's folder there") {
 		t.Error(err)
 	}
 	if err := (folders{}).check(t.Context()); err != nil {

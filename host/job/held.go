@@ -14,8 +14,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
-// prepareHold keeps the outputs of a node's items aside until their commit is granted. A task that finds out itself what is finished must see
-// final paths, so its worker commits without a grant.
+// prepareHold keeps the outputs of a node's items aside until their commit is granted. Workers of a task with its own is_executed commit without a
+// grant, because the task must see final paths.
 func (p *Place) prepareHold() {
 	if !p.spec.Lent || p.staging == nil || p.spec.Task.Has(isExecuted) || !p.native() {
 		return
@@ -50,7 +50,7 @@ func (p *Place) dropped(items []backbones.Span) {
 	}
 }
 
-// settle puts the outputs of a node's items in place as far as that is granted. It is a lease.Settle.
+// settle commits the outputs of a node's items for which there is a grant. It is a lease.Settle.
 func (p *Place) settle(ctx context.Context, o backbones.Outcomes, grant func(context.Context, []backbones.Span) (lease.Granted, error)) (backbones.Outcomes, error) {
 	if p.hold == nil {
 		return o, nil
@@ -71,7 +71,7 @@ func (p *Place) settle(ctx context.Context, o backbones.Outcomes, grant func(con
 		return o, nil
 	}
 	o.Done, o.Skipped, o.Failed = done, slices.Clone(o.Skipped), slices.Clone(o.Failed)
-	// What workers say of outputs that they did not find is about the folder aside.
+	// Workers count unwritten outputs in the folder aside.
 	o.Unwritten = backbones.Unwritten{}
 	refused := map[uint64]bool{}
 	for len(held) > 0 {
@@ -88,7 +88,7 @@ func (p *Place) settle(ctx context.Context, o backbones.Outcomes, grant func(con
 				refused[n] = true
 				p.hold.Drop(n)
 			case passed(asked) > grantTime:
-				// Another coordinator may have granted it to another node by now.
+				// Another coordinator may have granted it to another node meanwhile.
 				late = plus(late, n)
 			default:
 				p.commit(&o, n, again[n])
@@ -105,7 +105,7 @@ func passed(since time.Time) time.Duration {
 	return max(time.Since(since), time.Now().Round(0).Sub(since.Round(0)))
 }
 
-// commit puts the outputs of one item in place.
+// commit commits the outputs of one item.
 func (p *Place) commit(o *backbones.Outcomes, n uint64, again bool) {
 	text := p.hold.Text(n)
 	c, err := p.hold.Commit(n, again)
@@ -150,16 +150,16 @@ func plus(spans []backbones.Span, n uint64) []backbones.Span {
 	return append(spans, backbones.Span{First: n, Count: 1})
 }
 
-// folders are what a node must see of a run's folders.
+// folders are the run's folders, as a node must see them.
 type folders struct {
-	// Work is the working folder of the run, from which relative paths begin.
+	// Work is the working folder of the run, for relative paths.
 	Work string `json:"work"`
 	// Output is the folder of the outputs, Mark a file in it that the coordinator has made, and Owner what is in that; empty: the host does not know
 	// the folder.
 	Output string        `json:"output,omitempty"`
 	Mark   string        `json:"mark,omitempty"`
 	Owner  outputs.Owner `json:"owner,omitzero"`
-	// Inputs are some of what the coordinator sees in the folders of the inputs. Nothing is written there.
+	// Inputs are samples of the input folders. Nothing is written there.
 	Inputs []inputFolder `json:"inputs,omitempty"`
 }
 
@@ -174,7 +174,7 @@ type inputEntry struct {
 	Size   int64  `json:"size,omitempty"`
 }
 
-// folders are those of the run, with a mark.
+// folders returns the run's folders, and creates the mark.
 func (p *Place) folders(work string) (f folders, err error) {
 	f.Work = work
 	if p.template == nil || !p.native() {

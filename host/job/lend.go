@@ -27,18 +27,18 @@ import (
 // leaseTime is how long a node has a lease without a sign of life.
 const leaseTime = 30 * time.Second
 
-// grantTime is how long after its question a node uses what it was granted. A coordinator that is started again waits for as long.
+// grantTime is how long after its question a node uses a grant.
 const grantTime = 2 * time.Second
 
 // errTakenOver ends a coordinator that another process has taken for dead.
 var errTakenOver = errors.New("another coordinator has taken the run over, because this one did not move for a long time; what this one has not recorded is done again there")
 
-// takeFleet makes this process the run's coordinator, before anything of an earlier one is touched.
+// takeFleet makes this process the run's coordinator, before it touches an earlier run in the folder.
 func (e *execution) takeFleet(ctx context.Context, dir string) error {
 	c, err := fleet.Take(ctx, dir, fleet.Options{
 		Owner: outputs.Owner{Since: time.Now().UTC()},
 		Waits: func(other outputs.Owner, most time.Duration) {
-			e.Log.Info("looking whether the run's coordinator on another machine still works", "host", other.Host, "process", other.PID, "at most", most)
+			e.Log.Info("checking whether the run's coordinator on another machine still works", "host", other.Host, "process", other.PID, "at most", most)
 		},
 	})
 	if err != nil {
@@ -52,7 +52,7 @@ func (e *execution) takeFleet(ctx context.Context, dir string) error {
 	return nil
 }
 
-// lent is a run whose items are lent to nodes: a backbone that has no workers itself, but that of the node which this process is as well.
+// lent is the backbone of a run whose items are lent to nodes, one of which is this process.
 type lent struct {
 	*lease.Coordinator
 	e     *execution
@@ -101,7 +101,7 @@ func (l *lent) note(change func()) {
 	l.e.coordinator.Nodes(len(l.others))
 }
 
-// lend opens the run to nodes, and says how they join.
+// lend opens the run to nodes, and logs how they join.
 func (e *execution) lend(ctx context.Context, place *Place, items items, policy backbones.Policy) (_ *lent, err error) {
 	l := &lent{e: e, place: place, policy: policy, others: map[string]bool{}}
 	defer func() {
@@ -240,7 +240,7 @@ func (l *lent) openRemote(ctx context.Context, o queue.Options, contact *fleet.C
 	l.dial.Addresses = func() ([]queue.Address, error) { return []queue.Address{address}, nil }
 	o.Connection = func(lost error) {
 		if lost != nil {
-			l.e.Log.Warn("the connection to the server is lost: nodes finish what they have, and the run goes on when the server is back", "server", url, "error", lost)
+			l.e.Log.Warn("the connection to the server is lost: nodes finish what they have, and the run continues when the server is back", "server", url, "error", lost)
 			return
 		}
 		l.e.Log.Info("the server is back", "server", url)
@@ -249,7 +249,7 @@ func (l *lent) openRemote(ctx context.Context, o queue.Options, contact *fleet.C
 	return err
 }
 
-// certificate is the server's, and its fingerprint where no authority has signed it; nil: only this machine can connect.
+// certificate is the server's, with its fingerprint unless an authority has signed it; nil: only this machine can connect.
 func (l *lent) certificate(address string) (*tls.Certificate, string, error) {
 	f := l.e.Flags
 	if f.TLSCert != "" {
@@ -301,7 +301,7 @@ func isLoopback(address string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// samePort is an address with the port of an earlier one, where any port will do.
+// samePort is an address with the port of an earlier one if its own is 0.
 func samePort(address, earlier string) string {
 	host, port, err := net.SplitHostPort(address)
 	_, before, earlierErr := net.SplitHostPort(earlier)
@@ -330,7 +330,7 @@ func urls(address string) []string {
 	return append(all, "nats://"+net.JoinHostPort("127.0.0.1", port))
 }
 
-// usage gives what a user can mend the exit code of a wrong usage.
+// usage adds the exit code of wrong usage to errors that the user can mend.
 func usage(err error) error {
 	for _, reason := range []queue.Reason{
 		queue.WrongToken, queue.WrongCertificate, queue.WrongVersion, queue.NotAdmitted, queue.Taken, queue.BadAddress, queue.Replaced, queue.NoJetStream, queue.Limits, queue.Denied,
@@ -376,10 +376,10 @@ func (l *lent) endFleet() {
 	}
 }
 
-// noteEvery is how often the nodes' figures are written down, for a run whose coordinator dies.
+// noteEvery is how often the nodes' figures are written to the ledger, in case the coordinator dies.
 const noteEvery = 10 * time.Second
 
-// watch notes the run's nodes, and ends the run when another process coordinates it.
+// watch records the run's nodes, and ends the run when another process coordinates it.
 func (l *lent) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 	ticker := time.NewTicker(noteEvery)
 	defer ticker.Stop()

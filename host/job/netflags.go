@@ -78,8 +78,8 @@ func (f *NetFlags) address() (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// lend makes a spec one whose items are lent to nodes. given are the flags of its backbone; those that say that this machine does no work are
-// taken away.
+// lend prepares a spec whose items are lent to nodes. given are the flags of its backbone; it removes --num_process 0, by which this machine only
+// coordinates.
 func (s *Session) lend(r *Spec, given []Value) ([]Value, []problem.Problem) {
 	f := s.Flags
 	problems := f.NetFlags.check()
@@ -118,7 +118,7 @@ func (s *Session) lend(r *Spec, given []Value) ([]Value, []problem.Problem) {
 	return given, problems
 }
 
-// lendable says why the task cannot be lent to nodes as it is; nil: it can.
+// lendable returns why the task's items cannot be lent to nodes; nil: they can.
 func (s *Session) lendable(r *Spec) []problem.Problem {
 	if !r.Lent {
 		return nil
@@ -139,22 +139,22 @@ func (s *Session) lendable(r *Spec) []problem.Problem {
 		return nil
 	case s.Task.Has(wantsDirect):
 		return say(name+` says that its outputs are written in place (outputs="direct"), and two machines may do an item at once`,
-			"--outputs staged, if it can do with files that are written aside and renamed into place")
+			"--outputs staged, if the task works with files that are written aside and renamed into place")
 	case s.Task.Has(isExecuted):
-		return say(name+" finds out itself which items are finished (is_executed), and may look for files that are still written aside",
-			"--outputs staged, if it looks at final outputs alone")
+		return say(name+" decides itself which items are finished (is_executed), and may look for files that are still aside",
+			"--outputs staged, if it looks only at final outputs")
 	}
 	return nil
 }
 
-// The capabilities of tasks that count here.
+// Capabilities of tasks.
 const (
-	// wantsDirect: the author has written that outputs are direct, which they are in Python without a word, too.
+	// wantsDirect: the author asks for direct outputs, which are the default in Python.
 	wantsDirect = "wants_direct"
 	isExecuted  = "is_executed"
 )
 
-// tellLent says at the beginning of a run with nodes what is different from one without.
+// tellLent logs at the beginning of a run with nodes how it differs from a run without.
 func (s *Session) tellLent(r *Spec) {
 	t := r.compiled()
 	switch {
@@ -167,6 +167,6 @@ func (s *Session) tellLent(r *Spec) {
 		s.Log.Info("outputs are staged in a run of several machines: written aside, and renamed into place once the item is done")
 	}
 	if s.Task.Has("list") && (t == nil || t.Input == nil) && r.Task.Kind != schema.Device {
-		s.Log.Info("items travel to the machines as they are listed, and each machine constructs the task anew: what listing leaves in the task (attributes of self) does not travel")
+		s.Log.Info("items travel to the machines as they are listed, and each machine constructs the task itself: attributes that listing sets on self do not travel")
 	}
 }

@@ -33,13 +33,13 @@ func runNode(ctx context.Context, n node) error {
 	return n.pull(ctx, session, lease.PullerOptions{})
 }
 
-// hello is what this process says of itself. name is empty where it is the host's.
+// hello describes this process as a node; an empty name is the host's.
 func hello(name, version string, workers int) queue.Hello {
 	host, _ := os.Hostname()
 	return queue.Hello{Name: name, Host: host, PID: os.Getpid(), Workers: workers, Version: version}
 }
 
-// batchesAhead is how many batches a node has for each device: one there, one on its way back, and some that are being loaded.
+// batchesAhead is how many batches a node has for each device: one on it, one on its way back, and some that are being loaded.
 const batchesAhead = 6
 
 // batchPatience is how long a batch that is not full waits for more items.

@@ -14,12 +14,12 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/trust"
 )
 
-// welcome is what a coordinator tells a node of the run. It has no command line: the node finds the plugin itself.
+// welcome is a coordinator's description of the run for nodes. It has no command line: the node finds the plugin itself.
 type welcome struct {
 	// Version is the coordinator's. A node must be of the same, because a Spec is read by the version that wrote it.
 	Version string `json:"version"`
 	Spec    *Spec  `json:"spec"`
-	// Fleet identifies the run to those who write its outputs.
+	// Fleet is the Fleet of the run's outputs.Owner.
 	Fleet string `json:"fleet"`
 	// Argument is how the run's user called the plugin, Sum its hash; Sources are files beside it that its code was loaded from.
 	Argument string       `json:"argument"`
@@ -38,10 +38,10 @@ type sourceFile struct {
 	Sum  string `json:"sum"`
 }
 
-// machines are the flags of backbones that are about one machine: those of the coordinator are not a node's.
+// machines are the flags of backbones that each machine sets itself.
 var machines = []string{"num_process", "num_load", "num_postprocess", cpuAffinity, "prefetch"}
 
-// welcome is what nodes of the run are told.
+// welcome describes the run to nodes.
 func (e *execution) welcome(place *Place) (*welcome, error) {
 	sum, err := e.sum()
 	if err != nil {
@@ -95,7 +95,7 @@ func (s *Session) sum() (string, error) {
 	return hash.Sum, nil
 }
 
-// readWelcome reads what a coordinator of the same version has written.
+// readWelcome reads the welcome of a coordinator of the same version.
 func readWelcome(data []byte) (*welcome, error) {
 	w := &welcome{}
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -106,14 +106,14 @@ func readWelcome(data []byte) (*welcome, error) {
 	return w, nil
 }
 
-// another reports whether a coordinator that was started again does another run.
+// another reports whether the welcome of a coordinator that was started again describes another run.
 func (w *welcome) another(later *welcome) bool {
 	a, errA := json.Marshal(w.Spec)
 	b, errB := json.Marshal(later.Spec)
 	return errA != nil || errB != nil || !bytes.Equal(a, b) || w.Sum != later.Sum || w.Folders.Work != later.Folders.Work
 }
 
-// changed are the files beside the plugin that this machine has otherwise than the coordinator.
+// changed are the files beside the plugin that differ from the coordinator's.
 func (w *welcome) changed() (paths []string) {
 	for _, s := range w.Sources {
 		if sum, err := trust.File(s.Path); err == nil && sum != s.Sum {
@@ -123,7 +123,7 @@ func (w *welcome) changed() (paths []string) {
 	return paths
 }
 
-// policy is the policy of the run's items on a node, with what belongs to its process.
+// policy is the run's policy on this node.
 func (w *welcome) policy(p *Program, drain <-chan struct{}) backbones.Policy {
 	policy := w.Spec.Policy
 	policy.RSS, policy.Drain, policy.Log = plugin.Resident, drain, p.Log

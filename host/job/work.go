@@ -25,10 +25,10 @@ import (
 
 // WorkOptions are how a machine joins a run.
 type WorkOptions struct {
-	// URLs are where the coordinator or the team's server may be; none: RunDir says it.
+	// URLs are those of the coordinator or the team's server; none: RunDir has them.
 	URLs   []string
 	RunDir string
-	// TokenFile has the run's token; empty: Token is it, or the one in RunDir counts.
+	// TokenFile has the run's token; empty: Token is the token, or RunDir has it.
 	TokenFile, Token string
 	// Name is the node's name; empty: the machine's.
 	Name string
@@ -37,9 +37,9 @@ type WorkOptions struct {
 	// Accept is the hash that the run's plugin must have for this machine to take it from the coordinator; empty: nothing is taken.
 	Accept              string
 	IdleExit, Reconnect time.Duration
-	// Backbone are the flags of the backbone that are this machine's own.
+	// Backbone are this machine's flags of the backbone.
 	Backbone []Value
-	// Drain is closed to begin nothing more. Begins is called before the first item may begin.
+	// Drain is closed to begin nothing more. Begins is called before the first item.
 	Drain  <-chan struct{}
 	Begins func()
 }
@@ -78,7 +78,7 @@ func (p *Program) Work(ctx context.Context, o WorkOptions) (err error) {
 	return p.pull(ctx, n, session, o)
 }
 
-// joinAs is how the options join the run. It makes their paths absolute: the working folder will be the run's.
+// joinAs returns how to join the run. It makes the options' paths absolute, because the working folder becomes the run's.
 func (p *Program) joinAs(o *WorkOptions) (queue.Join, error) {
 	join := queue.Join{Hello: hello(o.Name, p.Version, 0), Reconnect: o.Reconnect}
 	for _, path := range []*string{&o.RunDir, &o.TokenFile, &p.Flags.NATSCreds, &p.Flags.TLSCA} {
@@ -125,7 +125,7 @@ func (p *Program) joinAs(o *WorkOptions) (queue.Join, error) {
 	return join, err
 }
 
-// addresses are where the coordinator may be now. One that was started again may be elsewhere.
+// addresses are where the coordinator may be now, also after a start elsewhere.
 func (p *Program) addresses(o *WorkOptions, urls []string) ([]queue.Address, error) {
 	urls = slices.Clone(urls)
 	if o.RunDir != "" {
@@ -332,7 +332,7 @@ func (p *Program) candidates(o WorkOptions, w *welcome) []string {
 	return all
 }
 
-// tally counts what a node has done.
+// tally counts a node's outcomes.
 type tally struct{ done, skipped, failed atomic.Int64 }
 
 func (t *tally) add(o *backbones.Outcomes) {
@@ -347,7 +347,7 @@ func (t *tally) add(o *backbones.Outcomes) {
 	t.failed.Add(int64(len(o.Failed)))
 }
 
-// pull works on the run, and says how that ended.
+// pull works on the run, and logs how that ended.
 func (p *Program) pull(ctx context.Context, n node, session *queue.Session, o WorkOptions) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -405,7 +405,7 @@ func isClosed(c <-chan struct{}) bool {
 type anotherRunError struct{}
 
 func (*anotherRunError) Error() string {
-	return "the coordinator was started again with another command, so that this machine left the run; hint: the same command joins it anew"
+	return "the coordinator was started again with another command, so that this machine left the run; hint: the same command joins it again"
 }
 
 // watch ends the node if a coordinator that was started again does something else.
@@ -448,5 +448,5 @@ func (n node) watch(ctx context.Context, session *queue.Session, reconnect time.
 	}
 }
 
-// silentAfter is how long a node looks for its coordinator until it says so.
+// silentAfter is how long a node looks for its coordinator before it warns.
 const silentAfter = 2 * time.Second

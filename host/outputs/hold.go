@@ -25,18 +25,18 @@ type Hold struct {
 	items map[uint64]heldItem
 }
 
-// HoldOptions are how the outputs of a task look.
+// HoldOptions describe the outputs of a task.
 type HoldOptions struct {
 	// Folder and Last are those of template.Staging.
 	Folder bool
 	Last   []string
-	// Fresh: the items were listed because their outputs did not exist. One that exists when it is to be committed is left as it is, unless
-	// Unfinished says of it that it does not count.
+	// Fresh: the items were listed because their outputs did not exist. Commit leaves an output that exists as it is, unless Unfinished reports
+	// that it does not count.
 	Fresh      bool
 	Unfinished func(path string) bool
 	// Clears: what an earlier attempt has left of an item is removed before its outputs are moved into place. Otherwise it is replaced.
 	Clears bool
-	// Makes: workers need the folder to be there.
+	// Makes: the hold creates the folders for workers.
 	Makes bool
 }
 
@@ -52,7 +52,7 @@ func NewHold(s *Staging, options HoldOptions) *Hold {
 	return &Hold{HoldOptions: options, staging: s, items: map[uint64]heldItem{}}
 }
 
-// Aside returns the block for workers: the outputs of its items are aside. It keeps the items until Restore, Commit or Drop.
+// Aside returns the block for workers, with the paths of outputs aside. It keeps the items until Commit or Drop.
 func (h *Hold) Aside(b backbones.Block) (backbones.Block, error) {
 	if b.Encoding != backbones.JSONLines || b.Count == 0 {
 		return b, nil
@@ -128,7 +128,7 @@ func (h *Hold) dir(own string, number uint64) *staging.Dir {
 	return staging.At(folderOf(own, number), h.Folder, h.Last)
 }
 
-// Has reports whether an item has outputs aside.
+// Has reports whether an item is held.
 func (h *Hold) Has(number uint64) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -143,7 +143,7 @@ func (h *Hold) Text(number uint64) string {
 	return h.items[number].text
 }
 
-// Drop removes what an item has aside.
+// Drop removes an item and its outputs aside.
 func (h *Hold) Drop(number uint64) {
 	h.mu.Lock()
 	_, has := h.items[number]
@@ -155,9 +155,9 @@ func (h *Hold) Drop(number uint64) {
 	}
 }
 
-// Committed is what Commit has done.
+// Committed is what Commit has found.
 type Committed struct {
-	// Appeared is the path of an output that exists although nothing was there when the item was listed. It was left as it is.
+	// Appeared is the path of an output that did not exist when the item was listed. Commit has left it as it is.
 	Appeared string
 	// Expected is the path of the finish check's file if the item has not written it, Found what it wrote instead.
 	Expected, Found string
@@ -228,7 +228,7 @@ func isOutput(key []byte) bool {
 	return string(key) == outputField || strings.HasPrefix(string(key), outputField+"_")
 }
 
-// pathOf is the member "path" of an object; empty: it is no object, or has none.
+// pathOf is the member "path" of an object; empty: none.
 func pathOf(value []byte) string {
 	if len(value) == 0 || value[0] != '{' {
 		return ""
