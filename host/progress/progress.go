@@ -29,8 +29,10 @@ type Snapshot struct {
 	Workers        int `json:"workers"`
 	WorkersClosing int `json:"workers_closing,omitempty"`
 	// Nodes is the number of machines that work on the run; 0: it is done on one.
-	Nodes   int     `json:"nodes,omitempty"`
-	Seconds float64 `json:"seconds"`
+	Nodes int `json:"nodes,omitempty"`
+	// Silent are those nodes that have items and have not reported in time.
+	Silent  []string `json:"silent,omitempty"`
+	Seconds float64  `json:"seconds"`
 	// Stages is nil for a backbone without stages.
 	Stages *Stages `json:"-"`
 }

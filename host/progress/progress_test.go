@@ -87,6 +87,14 @@ func TestLine(t *testing.T) {
 		s    Snapshot
 		want string
 	}{
+		{
+			Snapshot{Done: 5, WorkersBusy: 1, Workers: 4, Nodes: 2, Silent: []string{"desk-2"}, Seconds: 9},
+			"done 5, skipped 0, failed 0, 0.00 items/s, 1/4 workers busy on 2 nodes, no word from desk-2, 0:09",
+		},
+		{
+			Snapshot{Done: 5, Workers: 4, Nodes: 4, Silent: []string{"a", "b", "c"}, Seconds: 9},
+			"done 5, skipped 0, failed 0, 0.00 items/s, 0/4 workers busy on 4 nodes, no word from 3 nodes, 0:09",
+		},
 		{Snapshot{Done: 1234567, ItemsPerSecond: 1234.5, WorkersBusy: 2, Workers: 4, Seconds: 90}, "done 1,234,567, skipped 0, failed 0, 1234 items/s, 2/4 workers busy, 1:30"},
 		{
 			Snapshot{Done: 50, Skipped: 25, Failed: 1, Total: new(int64(100)), ItemsPerSecond: 0.5, ETASeconds: 2*3600 + 48, WorkersBusy: 1, Workers: 1},

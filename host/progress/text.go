@@ -79,9 +79,19 @@ func line(s Snapshot) string {
 	if s.Stages != nil {
 		workers = s.Stages.text()
 	}
+	if n := len(s.Silent); n > 0 {
+		names := strings.Join(s.Silent[:min(n, maxSilent)], " and ")
+		if n > maxSilent {
+			names = count.Of(n, "node")
+		}
+		workers += ", no word from " + names
+	}
 	fmt.Fprintf(&b, ", %s, %s", workers, clock(s.Seconds))
 	return b.String()
 }
+
+// maxSilent is the most nodes that are named.
+const maxSilent = 2
 
 func clock(seconds float64) string {
 	all := int(math.Round(seconds))

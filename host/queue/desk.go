@@ -478,7 +478,12 @@ func (d *desk) watch(ctx context.Context) {
 	for {
 		select {
 		case now := <-tick.C:
-			if gap := now.Sub(last) - 2*watchEvery; gap > 0 {
+			gap := now.Sub(last) - 2*watchEvery
+			if !d.queue.nats.IsConnected() {
+				// The server is gone, and nobody can be heard.
+				gap = now.Sub(last)
+			}
+			if gap > 0 {
 				d.forgive(gap, now)
 			}
 			last = now
@@ -491,7 +496,7 @@ func (d *desk) watch(ctx context.Context) {
 	}
 }
 
-// forgive takes a gap, in which this process did not run, out of the silence of all nodes.
+// forgive takes a gap, in which this process could not hear nodes, out of the silence of all.
 func (d *desk) forgive(gap time.Duration, now time.Time) {
 	later := func(t time.Time) time.Time {
 		if t = t.Add(gap); t.After(now) {

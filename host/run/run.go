@@ -70,8 +70,12 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 		s.WorkersBusy, s.Workers, s.WorkersClosing = status.Busy, status.Running, status.Closing
 		s.Stages = progress.StagesOf(status.Stages)
 		for _, n := range status.Nodes {
-			if !n.Gone {
-				s.Nodes++
+			if n.Gone {
+				continue
+			}
+			s.Nodes++
+			if n.Leases > 0 && time.Since(n.Heard) > silentAfter {
+				s.Silent = append(s.Silent, n.Name)
 			}
 		}
 	}})
@@ -129,6 +133,9 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 	}
 	return summary, nil
 }
+
+// silentAfter is how long a node with items may say nothing until the progress names it: a little longer than the time between two reports.
+const silentAfter = 7 * time.Second
 
 // Unlisted is the error about folders, files and lines that could not be listed.
 func Unlisted[T count.Integer](n T) error {
