@@ -43,5 +43,8 @@ func shell(words []string) string {
 // Log is where launchers tell what happens.
 type Log = hclog.Logger
 
-// errDrained ends a launcher at the first signal, when its nodes have left.
-var errDrained = exitcode.With(exitcode.Interrupted, errors.New("interrupted: the nodes have left the run"))
+// errDrained ends a launcher after the first signal, when its nodes have left, errEnded at the second.
+var (
+	errDrained = exitcode.With(exitcode.Interrupted, errors.New("interrupted: the nodes have left the run"))
+	errEnded   = exitcode.With(exitcode.Interrupted, errors.New("interrupted: the nodes were ended at once"))
+)

@@ -97,7 +97,13 @@ func (k *keeper) work(ctx context.Context, drain <-chan struct{}) error {
 	k.book.seen(rows)
 	k.readMarks()
 	if missing := k.Nodes - k.book.live(); missing > 0 {
-		if err := k.submit(ctx, missing); err != nil {
+		err := k.submit(ctx, missing)
+		if ctx.Err() != nil {
+			// Slurm may have taken them.
+			k.cancelAll()
+			return errEnded
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -113,7 +119,7 @@ func (k *keeper) work(ctx context.Context, drain <-chan struct{}) error {
 		select {
 		case <-ctx.Done():
 			k.cancelAll()
-			return errDrained
+			return errEnded
 		case <-drain:
 			drain = nil
 			k.leave(ctx)
@@ -308,7 +314,7 @@ func (k *keeper) cancelPending(ctx context.Context) {
 func (k *keeper) cancelAll() { k.cancel(context.Background()) }
 
 func (k *keeper) cancel(ctx context.Context, more ...string) {
-	if _, _, err := (tool{"scancel", lookPatience}).run(ctx, "", k.scancel(more...)...); err != nil {
+	if _, _, err := (tool{"scancel", lookPatience}).run(ctx, "", k.scancel(more...)...); err != nil && ctx.Err() == nil {
 		k.Log.Warn("jobs could not be cancelled", "error", err, "command", "scancel "+shell(k.scancel(more...)))
 	}
 }

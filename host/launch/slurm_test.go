@@ -318,7 +318,7 @@ func slurmTrustsNoNumber(t *testing.T, c *slurmtest.Cluster) {
 	l.events.wait(t, "Slurm does not know a node any more")
 	l.events.wait(t, "submitted")
 	l.cancel()
-	if err := l.wait(t); !errors.Is(err, errDrained) {
+	if err := l.wait(t); !errors.Is(err, errEnded) {
 		t.Errorf("error %v, want that of an interruption", err)
 	}
 	if left := c.Slurm(t, "squeue", "--noheader", "--format=%i"); left != other {

@@ -137,6 +137,9 @@ func (s *SSH) Start(ctx context.Context, drain <-chan struct{}) error {
 		running.Go(func() { results[i] = h.run(ctx, drain) })
 	}
 	running.Wait()
+	if ctx.Err() != nil {
+		return errEnded
+	}
 	select {
 	case <-drain:
 		return errDrained
@@ -148,10 +151,7 @@ func (s *SSH) Start(ctx context.Context, drain <-chan struct{}) error {
 			failed++
 		}
 	}
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case failed > 0:
+	if failed > 0 {
 		return exitcode.With(exitcode.Failed, fmt.Errorf("%s of %d failed; see above", count.Of(failed, "node"), len(s.Hosts)))
 	}
 	return nil

@@ -172,8 +172,8 @@ func sshCancelled(t *testing.T, s *sshtest.Server) {
 	l.start(t)
 	pids := []int{<-c.asked, <-c.asked}
 	l.cancel()
-	if err := l.wait(t); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want that of the context", err)
+	if err := l.wait(t); !errors.Is(err, errEnded) {
+		t.Errorf("error %v, want that of a second signal", err)
 	}
 	for _, pid := range pids {
 		gone(t, pid)
