@@ -66,6 +66,8 @@ type execution struct {
 	// picker finds the items of --item, nil: all are done; limited takes the first of those to do, nil: there is no limit.
 	picker  *plan.Picker
 	limited *plan.Limited
+	// closed: the run could not be opened to nodes, so that nothing of it began.
+	closed bool
 	// lost counts the failed items that --retry-failed cannot know.
 	lost int64
 	// gate lets the items of a run that is debugged through one by one; nil: all pass.
@@ -418,7 +420,7 @@ func (e *execution) close(s progress.Summary, err error) error {
 	}
 	// A folder that holds an earlier run, moved aside, keeps this run's record: it stays the folder of a run.
 	inPlace := e.earlier != nil && e.Flags.RunDir != ""
-	if e.source == nil && exitcode.Of(err) == exitcode.Usage && !inPlace {
+	if never := e.closed || e.source == nil && exitcode.Of(err) == exitcode.Usage; never && !inPlace {
 		e.RunLog.Close()
 		if e.coordinator != nil {
 			e.coordinator.Discard()

@@ -98,7 +98,12 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 // newBackbone makes what does the run's items: workers of this machine, or nodes.
 func (e *execution) newBackbone(ctx context.Context, place *Place, items items, policy backbones.Policy) (backbones.Backbone, error) {
 	if e.spec.Lent {
-		return e.lend(ctx, place, items, policy)
+		l, err := e.lend(ctx, place, items, policy)
+		if err != nil {
+			e.closed = true
+			return nil, err
+		}
+		return l, nil
 	}
 	return e.Backbone().New(ctx, e.spec, policy, Local{Place: place, Remaining: items.remaining})
 }

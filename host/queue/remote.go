@@ -36,7 +36,11 @@ func OpenRemote(ctx context.Context, a Address, o Options) (*Queue, error) {
 			}
 		}), nats.ReconnectHandler(func(*nats.Conn) { told(nil) }))
 	}
-	nc, err := connect(ctx, a, userDesk, o.Token, options...)
+	// The token is no password of the team's server.
+	nc, err := connect(ctx, a, "", "", options...)
+	if Is(err, WrongToken) {
+		return nil, refuse(Denied, "the server at %s asks for credentials: give a credentials file, or user and password in the URL", redact(a.URL))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 
@@ -101,4 +102,27 @@ func (c *changed) Read(p []byte) (int, error) {
 		p[n/2] ^= 1
 	}
 	return n, err
+}
+
+// onemessage checks that the last command has printed one error, of one line, beside its log.
+func oneMessage(ts *testscript.TestScript, _ bool, _ []string) {
+	var errs, others []string
+	for line := range strings.Lines(ts.ReadFile("stderr")) {
+		switch {
+		case strings.HasPrefix(line, "error: "):
+			errs = append(errs, line)
+		case !logLine.MatchString(line) && strings.TrimSpace(line) != "":
+			others = append(others, line)
+		}
+	}
+	if len(errs) != 1 || len(others) > 0 {
+		ts.Fatalf("%d errors and %d other lines, want one message: %q %q", len(errs), len(others), errs, others)
+	}
+}
+
+var logLine = regexp.MustCompile(`^[0-9:.]+ \[(INFO|WARN)\]`)
+
+// replace NAME OLD NEW replaces a text in a variable.
+func replaceIn(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], strings.ReplaceAll(ts.Getenv(args[0]), args[1], args[2]))
 }

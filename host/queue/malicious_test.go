@@ -1,0 +1,205 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/kagurazaka/kagurazaka/backbones"
+	"github.com/kagurazaka/kagurazaka/backbones/lease"
+)
+
+// listing yields items, one a block.
+type listing struct{ next, count int }
+
+func (l *listing) Next(context.Context) (backbones.Block, error) {
+	if l.next == l.count {
+		return backbones.Block{}, io.EOF
+	}
+	first := l.next
+	l.next++
+	return backbones.Block{Count: 1, First: uint64(first), Payload: fmt.Appendf(nil, "{\"i\":%d}", first)}, nil
+}
+
+// tally is what became of items.
+type tally struct {
+	mu           sync.Mutex
+	done, failed map[uint64]int
+}
+
+func (c *tally) sink(o backbones.Outcomes) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range append(o.Done, o.Skipped...) {
+		for i := range s.Count {
+			c.done[s.First+uint64(i)]++
+		}
+	}
+	for _, f := range o.Failed {
+		c.failed[f.Number]++
+	}
+	return nil
+}
+
+// takes pulls a lease and claims it, and returns the items of it.
+func takes(ctx context.Context, t *testing.T, s *Session) (lease.Held, []backbones.Span) {
+	t.Helper()
+	for {
+		d := must(s.Pull(ctx, 1))(t)[0]
+		if c := must(s.Claim(ctx, lease.Claim{Held: held(d)}))(t); c.Refused != "" {
+			continue
+		}
+		var items []backbones.Span
+		for _, b := range d.Lease.Blocks {
+			items = append(items, backbones.Span{First: b.First, Count: b.Count})
+		}
+		return held(d), items
+	}
+}
+
+// A node that has the token fails items that it was lent, and nothing else: it neither ends, nor prolongs, nor commits, nor gives back what others have.
+func TestAMaliciousNodeHarmsItsOwnItemsAlone(t *testing.T) {
+	ctx := testContext(t)
+	server := must(StartServer(ServerOptions{Listen: "127.0.0.1:0", Token: testToken}))(t)
+	t.Cleanup(server.Close)
+	q := must(server.Open(ctx, testOptions()))(t)
+	t.Cleanup(q.Close)
+	const count = 60
+	c := lease.NewCoordinator(lease.CoordinatorOptions{Queue: q, Generation: 1, Policy: backbones.Policy{}})
+	check(t, q.Serve(c))
+	counted := &tally{done: map[uint64]int{}, failed: map[uint64]int{}}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx, &listing{count: count}, counted.sink) }()
+	there := Address{URL: "nats://" + server.Address(), Secret: Secret{Token: testToken}}
+
+	honest := dial(ctx, t, Join{Addresses: at(there), Hello: Hello{Name: "honest", Workers: 1}})
+	theirs, items := takes(ctx, t, honest)
+	evil := dial(ctx, t, Join{Addresses: at(there), Hello: Hello{Name: "honest", Workers: 1 << 40}})
+	if evil.Name() == "honest" {
+		t.Fatal("a node got the name of another")
+	}
+	own, mine := takes(ctx, t, evil)
+
+	// Reports about what others have, and about what there is not.
+	everything := backbones.Outcomes{
+		Done:   append([]backbones.Span{{First: 0, Count: count}}, items...),
+		Failed: []backbones.FailedItem{{Number: items[0].First, Failure: backbones.Failure{Kind: backbones.KindError}}},
+	}
+	sequence := uint64(0)
+	forge := func(h lease.Held, change func(*lease.Progress)) lease.Reported {
+		t.Helper()
+		p := lease.Progress{Held: h, Outcomes: everything, Moved: true, Ended: true}
+		if change != nil {
+			change(&p)
+		}
+		sequence++
+		a, err := evil.Report(ctx, lease.Report{Sequence: sequence, Leases: []lease.Progress{p}})
+		if !Is(err, NotAdmitted) {
+			// One that makes no sense is not taken as a whole.
+			check(t, err)
+		}
+		return a
+	}
+	for name, h := range map[string]lease.Held{
+		"another's": theirs, "another epoch": {Generation: 1, ID: theirs.ID, Epoch: theirs.Epoch + 1}, "none": {Generation: 1, ID: 9999, Epoch: 1},
+		"not lent": {Generation: 1, ID: theirs.ID + 5, Epoch: 1}, "later": {Generation: 7, ID: theirs.ID, Epoch: 1}, "large": {Generation: math.MaxUint64, ID: math.MaxUint64, Epoch: math.MaxUint64},
+	} {
+		if a := forge(h, nil); len(a.Renewed) > 0 {
+			t.Errorf("%s: a forged report was taken: %+v", name, a)
+		}
+		if a := forge(h, func(p *lease.Progress) { p.Outcomes, p.Returned = backbones.Outcomes{}, items }); len(a.Renewed) > 0 {
+			t.Errorf("%s: what another has was given back: %+v", name, a)
+		}
+		if g := must(evil.Grant(ctx, lease.Ask{Held: h, Items: items}))(t); len(g.Items) > 0 {
+			t.Errorf("%s: the commit of another's items was granted: %+v", name, g)
+		}
+		if a := must(evil.call(ctx, opClaim, claimOf(claim{held: h, nonce: 1, delivery: 1})))(t); must(decodeClaimed(a))(t).Refused == "" {
+			t.Errorf("%s: a lease was claimed that was not delivered", name)
+		}
+	}
+	// Outcomes of another's items in the report of a lease of its own, and of numbers that no item has.
+	forge(own, func(p *lease.Progress) { p.Ended = false })
+	for _, spans := range [][]backbones.Span{{{First: 1 << 63, Count: 1}}, {{First: 0, Count: math.MaxInt}}, {{First: math.MaxUint64, Count: 5}}} {
+		forge(own, func(p *lease.Progress) { p.Outcomes, p.Ended = backbones.Outcomes{Done: spans}, false })
+		if g, err := evil.Grant(ctx, lease.Ask{Held: own, Items: spans}); err == nil && len(g.Items) > 1 || err != nil && !Is(err, NotAdmitted) {
+			t.Errorf("%v was granted: %+v, %v", spans, g, err)
+		}
+	}
+	// Its own items are its own: it fails them.
+	forge(own, func(p *lease.Progress) {
+		p.Outcomes = backbones.Outcomes{}
+		for _, s := range mine {
+			for i := range s.Count {
+				p.Outcomes.Failed = append(p.Outcomes.Failed, backbones.FailedItem{Number: s.First + uint64(i), Failure: backbones.Failure{Kind: backbones.KindError}})
+			}
+		}
+	})
+	// It says goodbye with what another has, and again and again.
+	raw := (&run{server: server}).node(t, evil.id)
+	farewell := request{op: opLeave, parts: 1, body: encodeGoodbye(goodbye{unclaimed: []claim{{held: theirs, nonce: 1, delivery: 1}}})}.encode()
+	for range 3 {
+		must(raw.RequestWithContext(ctx, q.names.desk(evil.id), farewell))(t)
+	}
+	tooLarge(t, server.Address())
+
+	// The honest node does all that is left, its first lease included.
+	p := lease.Progress{Held: theirs, Outcomes: backbones.Outcomes{Done: items}, Moved: true, Ended: true}
+	if a := must(honest.Report(ctx, lease.Report{Sequence: 1, Leases: []lease.Progress{p}}))(t); len(a.Lost) > 0 {
+		t.Errorf("the honest node has lost its lease: %+v", a)
+	}
+	number := uint64(1)
+	for {
+		got, err := honest.Pull(ctx, 4)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		check(t, err)
+		for _, d := range got {
+			check(t, finish(ctx, honest, d, &number))
+		}
+	}
+	check(t, honest.Leave(ctx, lease.Farewell{}))
+	check(t, <-ended)
+	counted.mu.Lock()
+	defer counted.mu.Unlock()
+	isMine := map[uint64]bool{}
+	for _, s := range mine {
+		for i := range s.Count {
+			isMine[s.First+uint64(i)] = true
+		}
+	}
+	for i := range uint64(count) {
+		if counted.done[i]+counted.failed[i] != 1 || counted.failed[i] > 0 && !isMine[i] {
+			t.Errorf("item %d was done %d and failed %d times; the malicious node's own: %v", i, counted.done[i], counted.failed[i], isMine[i])
+		}
+	}
+	if len(counted.done)+len(counted.failed) > count {
+		t.Errorf("%d items have an outcome, and there are %d", len(counted.done)+len(counted.failed), count)
+	}
+}
+
+func claimOf(c claim) []byte {
+	w := &writer{}
+	writeClaim(w, c)
+	return w.b
+}
+
+// tooLarge sends the beginning of a message that is larger than the server takes, and wants the connection to end.
+func tooLarge(t *testing.T, address string) {
+	t.Helper()
+	id := newID()
+	conn := must(net.Dial("tcp", address))(t)
+	defer func() { _ = conn.Close() }()
+	connect := `CONNECT {"verbose":false,"pedantic":false,"user":"` + id + `","pass":"` + testToken + `","protocol":1}` + "\r\n"
+	must(conn.Write([]byte(connect + "PUB " + namesOf(testToken).desk(id) + " 99999999\r\n")))(t)
+	said, _ := io.ReadAll(conn)
+	if !strings.Contains(string(said), "-ERR 'Maximum Payload Violation'") {
+		t.Errorf("the server said %q", said)
+	}
+}
