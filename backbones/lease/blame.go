@@ -9,14 +9,14 @@ import (
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
-// An item may end whole nodes: it uses up the machine's memory, and the system ends the host with all its workers. Nobody tells which item that
-// was, so it is found out. A lost node is no attempt of the items that it had. Only items that several lost nodes have had are suspects, and a
-// node never has two of those at a time. An item that was alone under suspicion on further lost nodes is lent no more.
+// An item may end whole nodes: it uses up the machine's memory, and the system kills the host with all its workers. A lost node is not an attempt of
+// the items that it had, and does not report which one it was on. So items that several lost nodes have had are suspects, and a node never has two
+// suspects at a time. An item that was the only suspect on further lost nodes is lent no more.
 const (
 	// suspectAfter is the number of lost nodes after which an item is a suspect, mostLost that after which it fails.
 	suspectAfter = 2
 	mostLost     = 4
-	// suspectPause is how long no suspect is offered after one was refused: a node that has none must get it.
+	// suspectPause is how long no suspect is offered after a node with another one was refused it.
 	suspectPause = time.Second
 )
 
@@ -32,7 +32,7 @@ func (w *work) lost() (n int) {
 
 func (w *work) suspect() bool { return len(w.lostOn) >= suspectAfter && w.lost() >= suspectAfter }
 
-// blame notes that a node was lost with its items.
+// blame records that a node was lost with its items.
 func (b *Book) blame(m *member) {
 	for _, l := range b.loansOf(m) {
 		if !slices.Contains(l.work.lostOn, m) {
@@ -54,7 +54,7 @@ func (b *Book) judgeItems(w *work) {
 	}
 }
 
-// splitAll makes a work of each unfinished item.
+// splitAll creates a work of each unfinished item.
 func (b *Book) splitAll(w *work) {
 	b.forgetLapsed(w)
 	b.works--
@@ -79,7 +79,7 @@ func (b *Book) splitAll(w *work) {
 	}
 }
 
-// failLost gives an item up.
+// failLost fails an item.
 func (b *Book) failLost(w *work) {
 	var names []string
 	for _, m := range w.lostOn {

@@ -184,7 +184,7 @@ func (c *Coordinator) Farewell(name string, f Farewell) {
 	if c.unclosed == nil {
 		c.unclosed = &backbones.CloseError{First: fmt.Errorf("%s: %s", name, f.First)}
 	}
-	c.unclosed.Workers += f.Unclosed
+	c.unclosed.Workers += min(f.Unclosed, maxWorkers)
 }
 
 func (c *Coordinator) heard(name string) {

@@ -59,7 +59,7 @@ func (q *Queue) Publish(ctx context.Context, leases ...lease.Lease) error {
 	return nil
 }
 
-// sizeOf is about what blocks take.
+// sizeOf is the approximate size of blocks.
 func sizeOf(blocks []backbones.Block) int {
 	size := 0
 	for i := range blocks {
@@ -68,7 +68,7 @@ func sizeOf(blocks []backbones.Block) int {
 	return size
 }
 
-// takeRoom waits until the window has room for the first of the offers, and notes the entries of those that there is room for: n of them.
+// takeRoom waits until the window has room for the first offer, and records the entries of the n offers that have room.
 func (q *Queue) takeRoom(ctx context.Context, offers []offer) (n int, err error) {
 	for {
 		q.mu.Lock()
@@ -92,13 +92,13 @@ func (q *Queue) takeRoom(ctx context.Context, offers []offer) (n int, err error)
 	}
 }
 
-// admit notes an entry if there is room. One that was taken out meanwhile needs none. The lock is held.
+// admit records an entry if there is room. One that was taken out meanwhile needs none. The lock is held.
 func (q *Queue) admit(o offer) bool {
 	e := o.entry
 	if q.entries[o.notice.id] == e || e.done {
 		return true
 	}
-	// One that is larger than the window goes alone.
+	// A lease that is larger than the window goes alone.
 	if len(q.entries) > 0 && (len(q.entries) >= windowLeases || q.bytes+e.bytes > q.window) {
 		return false
 	}
@@ -112,8 +112,8 @@ func (q *Queue) admit(o offer) bool {
 // current reports whether an entry is still to be published. The lock is held.
 func (q *Queue) current(o offer) bool { return q.entries[o.notice.id] == o.entry && q.over == nil }
 
-// publishAll publishes leases that have their entries, of which the server confirms the last alone: that its number is the expected one says that
-// the others are there, too. false: they must be published one by one, which finds those that are there.
+// publishAll publishes leases with entries. The server confirms only the last: its expected sequence shows that it has the others. false: they must
+// be published one by one, which finds those that the server has.
 func (q *Queue) publishAll(ctx context.Context, offers []offer) bool {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -140,7 +140,8 @@ func (q *Queue) publishAll(ctx context.Context, offers []offer) bool {
 			continue
 		}
 		before := first + uint64(final) - 1
-		if _, err := q.js.PublishMsg(ctx, q.message(o.notice), jetstream.WithExpectLastSequence(before), jetstream.WithRetryAttempts(0)); err != nil {
+		ack, err := q.js.PublishMsg(ctx, q.message(o.notice), jetstream.WithExpectLastSequence(before), jetstream.WithRetryAttempts(0))
+		if err != nil || ack.Sequence != before+1 {
 			return false
 		}
 	}
@@ -153,13 +154,13 @@ func (q *Queue) publishAll(ctx context.Context, offers []offer) bool {
 	return true
 }
 
-// message is that of a notice. A second one of the same lease, after a lost confirmation, is dropped by the server.
+// message is the message of a notice. The server drops a repeated one, after a lost confirmation.
 func (q *Queue) message(n notice) *nats.Msg {
 	id := strconv.FormatUint(n.generation, 36) + "-" + strconv.FormatUint(n.era, 36) + "-" + strconv.FormatUint(uint64(n.id), 36)
 	return &nats.Msg{Subject: q.names.lease, Data: n.encode(), Header: nats.Header{jetstream.MsgIDHeader: []string{id}}}
 }
 
-// publish publishes a lease that has its entry. again: the queue was made anew meanwhile.
+// publish publishes a lease with an entry. again: the queue was created again meanwhile.
 func (q *Queue) publish(ctx context.Context, o offer) (again bool, err error) {
 	n, e := o.notice, o.entry
 	for {
@@ -170,7 +171,7 @@ func (q *Queue) publish(ctx context.Context, o offer) (again bool, err error) {
 		q.mu.Unlock()
 		if current != e || over != nil {
 			q.making.RUnlock()
-			// Nobody: the queue was made anew, and the lease is to be noted again. Another: its owner published it again.
+			// If there is no entry, the queue was created again, and the lease needs one. Another entry is that of a later call.
 			return current == nil && over == nil && !done, over
 		}
 		sequence, err := q.publishOnce(ctx, n)
