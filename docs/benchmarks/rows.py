@@ -6,8 +6,9 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import inputs
@@ -68,6 +69,13 @@ class Setup:
 
 
 NO_LEDGER = "ours, --no-ledger"
+NODES, NODES_PY, GENERATOR, NODES_GENERATOR = (
+    "two nodes, Go plugin",
+    "two nodes, Python file",
+    "ours, Python generator",
+    "two nodes, Python generator",
+)
+HYPERQUEUE, HYPERQUEUE_PY = "HyperQueue 0.27, /bin/true", "HyperQueue 0.27, Python functions"
 OURS, OURS_PY, ORIGINAL, ORIGINAL_1024 = "ours, Go plugin", "ours, Python file", "original", "original, --chunksize 1024"
 
 
@@ -107,6 +115,16 @@ def dearer(side: str, ours: str, factor: float) -> Want:
         return f"{ratio:.3f} ×", ratio <= factor
 
     return Want(ours, f"≤ {factor:g} × the processor time of {side}", judge)
+
+
+def cheaper(side: str, ours: str, factor: float) -> Want:
+    """Wants ours to do factor times the items of side in the same processor time."""
+
+    def judge(by: dict[str, object]) -> tuple[str, bool]:
+        ratio = by[side].cpu / by[ours].cpu
+        return f"{ratio:.2f} ×", ratio >= factor
+
+    return Want(ours, f"≥ {factor:g} × the items of {side} in the same processor time", judge)
 
 
 def memory_within(ours: str, megabytes: float, kind: str) -> Want:
@@ -364,6 +382,62 @@ def ledgers(s: Setup) -> list[Row]:
     ]
 
 
+def on_nodes(side: Side, name: str) -> Side:
+    """The same work by a coordinator without workers and two nodes with a worker each."""
+    driver = Path(__file__).resolve().parent / "fleet.py"
+    return replace(side, name=name, command=[sys.executable, str(driver), "--", *side.command])
+
+
+def fleets(s: Setup) -> list[Row]:
+    """Two nodes of this machine with one worker each, beside a run with two workers."""
+    c, many, some, pictures = Commands(s), s.count(16_000_000), s.count(4_000_000), s.count(600)
+    noop, generator = c.plugins / "noop", s.root / "docs/benchmarks/tasks/noop_generator.py"
+    two = ("--num_process", "2")
+    alone = [
+        c.go(noop, many, "Noop", "--count", str(many)),
+        replace(c.py(generator, some, "Noop", "--count", str(some)), name=GENERATOR),
+        c.py(s.bench / "noop.py", some, "Noop", "--count", str(some)),
+    ]
+    python = Path(os.environ.get("KAGURAZAKA_BENCH_HYPERQUEUE_PYTHON", s.root / ".tools/venv-hyperqueue/bin/python"))
+    tasks = s.root / "docs/benchmarks/tasks/hyperqueue_tasks.py"
+    missing = "" if python.exists() else "HyperQueue is not installed"
+    sides = []
+    for side, name in zip(alone, (NODES, NODES_GENERATOR, NODES_PY)):
+        sides += [replace(side, command=[*side.command, *two]), on_nodes(side, name)]
+    for name, kind, count in ((HYPERQUEUE, "program", s.count(2_000)), (HYPERQUEUE_PY, "function", s.count(50))):
+        sides.append(Side(name, [str(python), str(tasks), kind, str(count)], count, missing=missing))
+    folder, what = inputs.photographs(
+        s.work, pictures, s.bench / "photos.sh", c.original_program.parent / "python", Path(c.host), c.plugins / "picture"
+    )
+    out = s.work / "out-fleet"
+
+    def fresh() -> None:
+        inputs.renew(out)
+
+    mixin = ("--mixin", f"hard_shard_mode.input_path={folder}", f"hard_shard_mode.output_path={out}")
+    resize = c.go(c.plugins / "resize", pictures, "Resize", "--size", "256", *mixin, prepare=fresh)
+    return [
+        Row(
+            "fleet",
+            f"no-op items through two nodes, whole run (Go {many:,}, Python {some:,})",
+            sides,
+            [
+                cheaper(OURS, NODES, 0.9),
+                cheaper(GENERATOR, NODES_GENERATOR, 0.9),
+                faster(HYPERQUEUE, NODES, 500),
+                faster(HYPERQUEUE_PY, NODES_GENERATOR, 500),
+            ],
+        ),
+        Row(
+            "fleet-photos",
+            f"{pictures} {what} → 256 px JPEG through two nodes",
+            [replace(resize, command=[*resize.command, *two]), on_nodes(resize, NODES)],
+            [cheaper(OURS, NODES, 0.97)],
+            warm=1,
+        ),
+    ]
+
+
 def latency(s: Setup) -> list[Row]:
     """What a user waits for."""
     c = Commands(s)
@@ -421,5 +495,6 @@ TABLE: dict[Callable[[Setup], list[Row]], list[str]] = {
     small_files: ["touch-first", "touch-second"],
     memory: ["memory", "memory-generator"],
     ledgers: ["ledger-noop", "ledger-photos", "resume"],
+    fleets: ["fleet", "fleet-photos"],
     latency: ["help", "help-torch", "one"],
 }
