@@ -166,7 +166,8 @@ func (p *Program) dial(ctx context.Context, o WorkOptions, join queue.Join) (*qu
 	until := time.Now().Add(o.Reconnect)
 	for told := false; ; told = true {
 		session, err := queue.Dial(ctx, join)
-		if err == nil || o.RunDir == "" || !queue.Is(err, queue.Unreachable) || time.Now().After(until) {
+		missed := queue.Is(err, queue.Unreachable) || queue.Is(err, queue.Silent) || queue.Is(err, queue.NoRun)
+		if o.RunDir == "" || !missed || time.Now().After(until) {
 			return session, err
 		}
 		if !told {

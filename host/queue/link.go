@@ -129,7 +129,10 @@ func (l *link) join(ctx context.Context, token string) error {
 	l.beats = j.Beats
 	welcome := s.Welcome()
 	if name == "" || j.Welcome != known {
-		if welcome, err = l.fetch(ctx, fetch{thing: thingWelcome}, nil); err != nil {
+		switch welcome, err = l.fetch(ctx, fetch{thing: thingWelcome}, nil); {
+		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, errAgain):
+			return silence(at)
+		case err != nil:
 			return err
 		}
 		if hash(welcome) != j.Welcome {

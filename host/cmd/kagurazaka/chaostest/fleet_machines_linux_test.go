@@ -272,9 +272,10 @@ func (s *machineStorm) happen(what string) {
 		<-time.After(lapses)
 		s.coordinator.signal(syscall.SIGCONT)
 	case "kill the server":
+		before := strings.Count(s.coordinator.said(), "the server is back")
 		s.server.kill()
 		s.server.start()
-		s.coordinator.hearAgain("the server is back", s.counts[what])
+		s.coordinator.hearAgain("the server is back", before+1)
 	case "leave":
 		s.leave()
 	}
