@@ -1,5 +1,5 @@
 // Package launch starts nodes of a run on other machines: through Slurm, Kubernetes or ssh. A launcher starts `kagurazaka work …` there and
-// watches what becomes of it; items, leases and results are no matter of its own. lifeline.go and mark.go are the node's side.
+// watches them; items, leases and results are the business of the run. lifeline.go and mark.go are the node's side.
 package launch
 
 import (

@@ -160,7 +160,7 @@ func (k *keeper) tick(ctx context.Context) {
 	}
 	if err != nil {
 		if !k.silent {
-			k.Log.Warn("Slurm does not say how the nodes are; they go on, and none is replaced until it does", "error", err)
+			k.Log.Warn("Slurm does not say how the nodes are; they continue, and none is replaced until it does", "error", err)
 		}
 		k.silent = true
 		return

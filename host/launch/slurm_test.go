@@ -205,7 +205,7 @@ func slurmReplacesNodes(t *testing.T, c *slurmtest.Cluster) {
 	l.submits(t, 2)
 }
 
-// A job of more weight takes the place of three nodes at once, which do not leave in time. That is no failure, and the nodes are replaced as soon
+// A job of more weight takes the place of three nodes at once, which do not leave in time. That does not count as a failure, and the nodes are replaced as soon
 // as there is room.
 func slurmReplacesPreemptedNodes(t *testing.T, c *slurmtest.Cluster) {
 	l := launchSlurm(t, c, "stubborn", func(s *Slurm) { s.Nodes, s.Keep, s.Args = 3, 3, []string{"--partition=low", "--cpus-per-task=9"} })
@@ -302,7 +302,7 @@ func slurmTakesOver(t *testing.T, c *slurmtest.Cluster) {
 	second.submits(t, 2)
 }
 
-// Slurm loses what it has just accepted, and gives the number to somebody else's job. The launcher takes that for no node of its own.
+// Slurm loses what it has just accepted, and gives the number to somebody else's job. The launcher does not take that job for a node of its own.
 func slurmTrustsNoNumber(t *testing.T, c *slurmtest.Cluster) {
 	l := launchSlurm(t, c, "stay", func(s *Slurm) { s.Keep, s.Args = 1, []string{"--hold"} })
 	l.events.wait(t, "submitted")

@@ -86,7 +86,7 @@ func (b *book) seen(rows []row) {
 		e := b.elements[key]
 		harmless, isOver := ended[r.state]
 		if e == nil {
-			// Of an earlier launch by the same command. What is over then is no matter of this one.
+			// Of an earlier launch by the same command. This launch ignores those that are over.
 			if isOver {
 				continue
 			}
