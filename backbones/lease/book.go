@@ -490,15 +490,15 @@ const twinsPerNode = 2
 
 // late reports whether a lease takes more than twice as long as its items should.
 func (b *Book) late(l *loan) bool {
-	expected := max(b.size.perItem, b.size.pace) * l.rounds()
+	expected := max(b.size.perItem, b.size.pace) * time.Duration(l.rounds())
 	if expected == 0 {
 		expected = b.o.LeaseTime
 	}
 	return b.now-l.claimed > 2*expected+leastWork
 }
 
-// rounds is how many of a lease's items each of its node's workers has, as a factor.
-func (l *loan) rounds() time.Duration {
+// rounds is how many of a lease's items each of its node's workers has.
+func (l *loan) rounds() int {
 	workers := max(l.node.Workers, 1)
-	return time.Duration(max((l.todo+workers-1)/workers, 1))
+	return max((l.todo+workers-1)/workers, 1)
 }

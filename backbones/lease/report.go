@@ -136,14 +136,14 @@ func (p *Puller) settleAll(ctx context.Context, t task) {
 
 // together are the outcomes of one worker that came one after the other.
 func together(a, b backbones.Outcomes) backbones.Outcomes {
-	count := func(o backbones.Outcomes) (n time.Duration) {
+	count := func(o backbones.Outcomes) (n int) {
 		for _, s := range o.Done {
-			n += time.Duration(s.Count)
+			n += s.Count
 		}
 		return n
 	}
 	if n, m := count(a), count(b); n+m > 0 {
-		a.Mean = (a.Mean*n + b.Mean*m) / (n + m)
+		a.Mean = (a.Mean*time.Duration(n) + b.Mean*time.Duration(m)) / time.Duration(n+m)
 	}
 	a.Done, a.Skipped, a.Failed, a.Attempts = append(a.Done, b.Done...), append(a.Skipped, b.Skipped...), append(a.Failed, b.Failed...), append(a.Attempts, b.Attempts...)
 	if a.Unwritten.Count == 0 {

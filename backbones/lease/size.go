@@ -37,8 +37,8 @@ func (s *sizer) observe(mean time.Duration) {
 }
 
 // took records how long a lease kept its node, for as many items as each of its workers had of it.
-func (s *sizer) took(time, rounds time.Duration) {
-	each := time / rounds
+func (s *sizer) took(passed time.Duration, rounds int) {
+	each := passed / time.Duration(rounds)
 	if known := max(s.perItem, s.pace); known > 0 {
 		each = min(each, muchLonger*known)
 	}

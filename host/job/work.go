@@ -118,7 +118,7 @@ func (p *Program) joinAs(o *WorkOptions) (queue.Join, error) {
 		return join, errors.New("the run's token is missing; hint: give --token-file PATH, as the run with --listen prints it, or set KAGURAZAKA_TOKEN")
 	}
 	if o.TokenFile != "" && fleet.OthersRead(o.TokenFile) {
-		p.Log.Warn("other users can read the token file, and with the token they can join the run; hint: chmod 600 "+o.TokenFile)
+		p.Log.Warn("other users can read the token file, and with the token they can join the run; hint: chmod 600 " + o.TokenFile)
 	}
 	join.Addresses = func() ([]queue.Address, error) { return p.addresses(o, urls) }
 	_, err := join.Addresses()

@@ -106,12 +106,14 @@ type desk struct {
 	connections map[string]int
 	// uploaded is what all uploads take.
 	uploaded int
+	// reading has an element for each piece of the plugin that is being read.
+	reading chan struct{}
 	// left is closed and replaced when a node leaves.
 	left chan struct{}
 }
 
 func newDesk(q *Queue, book lease.Desk) *desk {
-	return &desk{queue: q, book: book, members: map[string]*member{}, names: map[string]*member{}, numbers: map[string]int{}, connections: map[string]int{}, left: make(chan struct{})}
+	return &desk{queue: q, book: book, members: map[string]*member{}, names: map[string]*member{}, numbers: map[string]int{}, connections: map[string]int{}, reading: make(chan struct{}, maxReading), left: make(chan struct{})}
 }
 
 // handle answers one request.
@@ -152,7 +154,7 @@ func (d *desk) handle(m *nats.Msg) {
 		return
 	}
 	if q.op == opFetch {
-		d.reply(m, d.fetch(member, body))
+		d.answerFetch(m, member, body)
 		return
 	}
 	// The body is written behind its frame, so that it need not be copied there.
@@ -321,15 +323,21 @@ func (d *desk) claim(m *member, c claim) lease.Claimed {
 	return a
 }
 
-// fetch answers with a piece of a thing.
-func (d *desk) fetch(m *member, body []byte) answer {
+// answerFetch answers with a piece of a thing.
+func (d *desk) answerFetch(m *nats.Msg, member *member, body []byte) {
 	f, err := decodeFetch(body)
-	if err != nil {
-		return refusal(refuse(NotAdmitted, "the coordinator does not understand the message"))
+	switch {
+	case err != nil:
+		d.reply(m, refusal(refuse(NotAdmitted, "the coordinator does not understand the message")))
+	case f.thing == thingProgram:
+		d.sendProgram(m, member, f.id)
+	default:
+		d.reply(m, d.fetch(member, f))
 	}
-	if f.thing == thingProgram {
-		return d.program(m, f.id)
-	}
+}
+
+// fetch answers with a piece of what is in memory.
+func (d *desk) fetch(m *member, f fetch) answer {
 	var whole []byte
 	switch f.thing {
 	case thingAnswer:

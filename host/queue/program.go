@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/nats-io/nats.go"
 )
 
 const (
@@ -12,7 +14,23 @@ const (
 	MaxProgram = 1 << 30
 	// programCost is how many requests of its allowance a node pays for a piece of the plugin, so that one node gets 200 MiB a second at most.
 	programCost = 50
+	// maxReading bounds the pieces that are read at once.
+	maxReading = 4
 )
+
+// sendProgram answers with a piece of the plugin from its own goroutine, because no request may wait for a disk.
+func (d *desk) sendProgram(m *nats.Msg, member *member, offset uint64) {
+	select {
+	case d.reading <- struct{}{}:
+	default:
+		d.reply(m, answer{status: statusAgain})
+		return
+	}
+	go func() {
+		defer func() { <-d.reading }()
+		_ = m.Respond(d.program(member, offset).encode()) // a node whose answer is lost asks again
+	}()
+}
 
 // program answers with the piece of the plugin that begins at an offset; an empty one: the plugin ends there.
 func (d *desk) program(m *member, offset uint64) answer {
