@@ -163,14 +163,17 @@ func (p *Program) addresses(o *WorkOptions, urls []string) ([]queue.Address, err
 
 // dial joins the run. The coordinator of a run's folder may be about to be started again.
 func (p *Program) dial(ctx context.Context, o WorkOptions, join queue.Join) (*queue.Session, error) {
-	until := time.Now().Add(o.Reconnect)
-	for told := false; ; told = true {
+	began := time.Now()
+	until := began.Add(o.Reconnect)
+	for told := false; ; {
 		session, err := queue.Dial(ctx, join)
 		missed := queue.Is(err, queue.Unreachable) || queue.Is(err, queue.Silent) || queue.Is(err, queue.NoRun)
 		if o.RunDir == "" || !missed || time.Now().After(until) {
 			return session, err
 		}
-		if !told {
+		// A run that is about to end says so in its folder within a moment.
+		if !told && time.Since(began) >= silentAfter {
+			told = true
 			p.Log.Warn("the run's coordinator does not answer: waiting until it is started again", "at most", o.Reconnect, "error", err)
 		}
 		select {

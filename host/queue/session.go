@@ -57,6 +57,8 @@ type Session struct {
 	unclaimed map[lease.Held]claim
 	// held are the leases that the node has claimed and not ended: the coordinator must hear of it often.
 	held map[lease.Held]bool
+	// worked: it has had any.
+	worked bool
 }
 
 // Dial joins a run. The error is a Refused, or that of ctx.
@@ -185,11 +187,11 @@ func (s *Session) supervise(l *link) {
 	}
 }
 
-// watched reports whether the coordinator waits for this node: it has leases, or it is to leave.
+// watched reports whether the coordinator waits for this node: it has leases, or its workers may still have to close their tasks at the end.
 func (s *Session) watched() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.held) > 0 || s.ended
+	return len(s.held) > 0 || s.ended && s.worked
 }
 
 // reachAgain looks for the coordinator until it is found, or the time is over.
@@ -319,7 +321,7 @@ func (s *Session) Claim(ctx context.Context, all ...lease.Held) ([]lease.Claimed
 			answers[of[i]] = answer
 			delete(s.unclaimed, proofs[i].held)
 			if answer.Refused == "" {
-				s.held[proofs[i].held] = true
+				s.held[proofs[i].held], s.worked = true, true
 			}
 		}
 		s.mu.Unlock()
