@@ -143,6 +143,10 @@ func (e *execution) create(dir string, info ledger.Info) error {
 	options := ledger.Options{Broken: func(err error) {
 		e.Log.Warn("the run's ledger cannot be written any more; the run goes on without it", "folder", dir, "error", err)
 	}, Note: func(text string) { e.Log.Warn(text, "folder", dir) }}
+	if e.spec.Lent {
+		// A node does not hand in again what it has reported, and a coordinator that is killed forgets what it has not written.
+		options.FlushEvery = 100 * time.Millisecond
+	}
 	if t := e.earlier; t != nil {
 		// Where outputs tell which items are finished, or told it, the ledger's word on that counts for nothing.
 		asked := !e.outputs && !t.run.Info.Outputs
