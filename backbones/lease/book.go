@@ -277,7 +277,6 @@ func lendable(p backbones.Part) backbones.Block {
 	if block.Encoding == backbones.JSONLines && cap(block.Payload) > 2*len(block.Payload) {
 		block = block.Detached()
 	}
-	block.Marshal = nil
 	return block
 }
 

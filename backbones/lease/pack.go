@@ -28,7 +28,7 @@ func newPack(blocks []backbones.Block) pack {
 	for i, b := range blocks {
 		p.from[i] = p.count
 		p.count += b.Count
-		p.bytes += len(b.Payload)
+		p.bytes += len(b.Payload) + len(b.Marshal)
 		ascends = ascends && (i == 0 || b.First > blocks[i-1].First)
 	}
 	if !ascends {

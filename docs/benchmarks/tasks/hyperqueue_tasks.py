@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hyperqueue import Job, LocalCluster
 from hyperqueue.cluster import WorkerConfig
+from hyperqueue.task.function import PythonEnv
 
 
 def nothing() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, LocalCluster(folder) as cluster:
         for _ in range(2):
             cluster.start_worker(WorkerConfig(cores=1))
-        client = cluster.client()
+        client = cluster.client(python_env=PythonEnv(sys.executable))
         job = Job(Path(folder))
         for _ in range(count):
             if kind == "program":
