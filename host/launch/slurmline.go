@@ -113,7 +113,7 @@ func (s *Slurm) check() error {
 	}
 	for _, o := range ours {
 		if given(s.Args, o.long, o.short) {
-			add("--%s: is not for you to give to sbatch; hint: %s", o.long, o.instead)
+			add("--%s: must not be given to sbatch: the launcher decides it; hint: %s", o.long, o.instead)
 		}
 	}
 	if strings.ContainsAny(s.Run.Dir, "\\\n") {
