@@ -43,10 +43,10 @@ func (p *Place) aside(b backbones.Block) (backbones.Block, error) {
 	return p.hold.Aside(b)
 }
 
-// dropped removes what items of lost leases have aside.
+// dropped removes what items of lost leases have aside. The workers of other leases may have to be ended meanwhile, so it does not wait for the disk.
 func (p *Place) dropped(items []backbones.Span) {
 	if p.hold != nil {
-		each(items, p.hold.Drop)
+		go each(items, p.hold.Drop)
 	}
 }
 
