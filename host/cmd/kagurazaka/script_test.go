@@ -82,7 +82,7 @@ func TestScripts(t *testing.T) {
 			"code": code, "noorphans": noOrphans, "tmpfs": mountTmpfs, "asuser": asUser, "patch": patch,
 			"killwhen": killWhen, "waitfor": waitFor, "count": count, "many": many, "newline": newline, "replace-checkout": replaceCheckout,
 			"cpus": twoCPUs, "url": urlOf, "withtoken": withToken, "addressof": addressOf,
-			"sha256": sha256Of, "natsserver": natsServer, "damage": damage, "onemessage": oneMessage, "replace": replaceIn,
+			"sha256": sha256Of, "natsserver": natsServer, "damage": damage, "onemessage": oneMessage, "certificates": certificates, "plainclient": plainClient, "replace": replaceIn,
 		},
 	})
 }
