@@ -83,7 +83,8 @@ func TestFleetWithoutItsQueue(t *testing.T) {
 	t.Parallel()
 	server := hosttest.NeedNATSServer(t, root)
 	w := newWorld(t)
-	const n = 400
+	// More than two workers do before all has happened.
+	const n = 3000
 	w.many("in", n)
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	w.check(err)
