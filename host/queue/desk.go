@@ -488,7 +488,7 @@ func (d *desk) watch(ctx context.Context) {
 		case now := <-tick.C:
 			gap := now.Sub(last) - 2*watchEvery
 			if !d.queue.nats.IsConnected() {
-				// The server is gone, and nobody can be heard.
+				// Without a server, no node can be heard.
 				gap = now.Sub(last)
 			}
 			if gap > 0 {

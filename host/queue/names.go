@@ -9,7 +9,7 @@ import (
 type names struct {
 	stream, consumer             string
 	lease, say, next, deskPrefix string
-	// nowhere is where nobody listens.
+	// nowhere is a subject without a subscriber.
 	nowhere    string
 	beatPrefix string
 }

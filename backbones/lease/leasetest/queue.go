@@ -22,13 +22,13 @@ type Queue struct {
 	messages []*message
 	sessions map[string]*Session
 	ended    bool
-	// down: nobody answers. served counts the desks so far.
+	// down: there is no desk. served counts the desks so far.
 	down   bool
 	served uint64
 	// holds is closed by the first lease.
 	holds chan struct{}
 	first sync.Once
-	// changed is closed and made anew at each change.
+	// changed is closed and replaced at each change.
 	changed chan struct{}
 }
 
