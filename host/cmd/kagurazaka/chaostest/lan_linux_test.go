@@ -2,17 +2,12 @@ package chaostest
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/kagurazaka/kagurazaka/host/hosttest"
 )
@@ -100,27 +95,6 @@ func (m *machine) run(env []string, program string, args ...string) *host {
 	const become = `hostname "$1" && mount --bind "$2" /proc/sys/kernel/random/boot_id && shift 2 && exec "$@"`
 	words := append([]string{"netns", "exec", m.ns, "unshare", "--uts", "sh", "-c", become, "sh", m.name, m.boot, program}, args...)
 	return m.lan.startWith("ip", env, words...)
-}
-
-// Dial connects from the machine, as a nats.CustomDialer.
-func (m *machine) Dial(network, address string) (c net.Conn, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		// The thread ends with the goroutine, because it is never unlocked.
-		runtime.LockOSThread()
-		var ns *os.File
-		if ns, err = os.Open(filepath.Join("/run/netns", m.ns)); err != nil {
-			return
-		}
-		defer func() { _ = ns.Close() }()
-		if err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-			return
-		}
-		c, err = net.Dial(network, address)
-	}()
-	<-done
-	return c, err
 }
 
 // natsServer is a team's nats-server on a machine of its own.
