@@ -8,6 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
@@ -84,6 +85,40 @@ func (l *Line) elsewhere(p problem.Problem) string {
 	}
 	if p.Source != "" && slices.ContainsFunc(l.parser.Model.Flags, func(f *kong.Flag) bool { return f.Name == name }) {
 		return fmt.Sprintf("give it on the command line, as --%s", name)
+	}
+	return ""
+}
+
+// Unexpected is the error for the first word that a command does not take: with the flag that it is near to, or else a hint.
+func (l *Line) Unexpected(hint string) error {
+	word := l.First()
+	if strings.HasPrefix(word, dashes) {
+		var names []string
+		own, _ := flagsOf(l.parser, l.Command)
+		for _, f := range slices.Concat(own, l.parser.Model.Flags) {
+			if !f.Hidden {
+				names = append(names, f.Name)
+			}
+		}
+		for _, a := range job.BackboneArguments() {
+			names = append(names, a.Name)
+		}
+		name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+		if meant := cmp.Or(suggest.OneTypo(name, names), abbreviated(name, names)); meant != "" {
+			hint = fmt.Sprintf("did you mean --%s?", meant)
+		}
+	}
+	return exitcode.Usagef("unexpected argument %s; hint: %s", word, hint)
+}
+
+// CommandMeant is the suggestion for a plugin that is not there and may be a typo of a command; empty: it is not.
+func (l *Line) CommandMeant(plugin string) string {
+	var names []string
+	for _, n := range l.parser.Model.Children {
+		names = append(names, n.Name)
+	}
+	if meant := suggest.OneTypo(plugin, names); meant != "" && len(plugin) >= shortest {
+		return fmt.Sprintf("did you mean the command %s?", meant)
 	}
 	return ""
 }

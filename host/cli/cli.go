@@ -190,6 +190,8 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return a.printVersion()
 	case f.HelpKagurazaka:
 		return a.hostHelp()
+	case f.HelpBackbone && takesNodes(a.line.Command):
+		return a.workersHelp()
 	case f.Help && a.line.Command != "run" && (a.line.Empty() || !a.line.Yields() && a.line.Command != "describe"):
 		return a.commandHelp()
 	case a.line.Empty() || !a.line.Yields():
@@ -235,7 +237,7 @@ func (a *app) readHost(command string, flags []string) error {
 		if choices := a.choices(command, flags); choices != "" {
 			err = errors.New(choices)
 		}
-		return exitcode.Usagef("%w; hint: see kagurazaka -hk", err)
+		return exitcode.Usagef("%w; hint: see %s", err, a.helpAbout(command, flags))
 	}
 	if err := a.grammar.RunFlags.CheckStart(); err != nil {
 		return exitcode.With(exitcode.Usage, err)

@@ -105,11 +105,11 @@ type workCmd struct {
 }
 
 type launchCmd struct {
-	Nodes       int           `name:"nodes" short:"N" default:"1" placeholder:"N" help:"How many nodes to start (-N)."`
+	Nodes       int           `name:"nodes" short:"N" default:"1" placeholder:"N" help:"slurm, k8s: how many nodes to start (-N); without it one."`
 	Keep        int           `name:"keep" placeholder:"N" help:"slurm: replace nodes that ended before the run, so that N are there."`
 	GPUs        int           `name:"gpus" placeholder:"N" help:"slurm, k8s: how many GPUs each node gets."`
 	DrainBefore time.Duration `name:"drain-before" default:"2m" help:"slurm: how long before the end of its time a node leaves the run."`
-	Detach      bool          `name:"detach" help:"slurm: leave once Slurm has the nodes. None is replaced then."`
+	Detach      bool          `name:"detach" help:"slurm: leave once Slurm has the nodes. None is replaced then, so it does not go together with --keep."`
 	Image       string        `name:"image" placeholder:"NAME" help:"k8s: the image that has kagurazaka and the plugin."`
 	Mount       []string      `name:"mount" sep:"none" placeholder:"CLAIM:PATH[:ro]" help:"k8s: mount a claim of a persistent volume. May be given several times."`
 	CPU         string        `name:"cpu" placeholder:"N" help:"k8s: how many processors each pod requests, as in 4 or 500m."`
@@ -118,7 +118,7 @@ type launchCmd struct {
 	Kueue       string        `name:"kueue" placeholder:"QUEUE" help:"k8s: let Kueue admit the job through this LocalQueue."`
 	Address     string        `name:"address" placeholder:"URL" help:"k8s: the run's address as pods reach it, where that is not the run's own."`
 	Apply       bool          `name:"apply" help:"k8s: hand the manifest to kubectl, in place of printing it."`
-	RemotePath  string        `name:"remote-path" placeholder:"PATH" help:"Where the nodes' machines have kagurazaka; without it the path that it has here, and in an image kagurazaka."`
+	RemotePath  string        `name:"remote-path" placeholder:"PATH" help:"Where the nodes' machines have kagurazaka; without it the path that it has here. k8s: without it on the image's PATH."`
 	Explain     bool          `name:"explain" help:"Say what would be started, and ask Slurm, Kubernetes or the hosts whether it can be. Starts nothing."`
 	DryRun      bool          `name:"dry-run" help:"Print everything that would be started and start nothing."`
 	Plugin      string        `name:"plugin" placeholder:"PATH" help:"Where the nodes' machines have the run's plugin, as for kagurazaka work."`

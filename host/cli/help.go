@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -66,13 +67,78 @@ func (a *app) commandHelp() error {
 		a.launchHelp(&command)
 		command.Flags = append(a.withHelp("run-dir", "The run's folder."), command.Flags...)
 	case "work":
-		command.Flags = append(a.withHelp("run-dir", "Find the coordinator by the run's folder, in place of URL."), command.Flags...)
+		command.Flags = slices.Concat(a.withHelp("run-dir", "Find the coordinator by the run's folder, in place of URL."), command.Flags, a.asForRun())
 	}
 	if err := a.printHelp(&kong.Path{App: a.parser.Model}, &kong.Path{Command: &command, Flags: command.Flags}); err != nil {
 		return err
 	}
+	if command.Name == "work" {
+		if _, err := fmt.Fprintln(a.streams.Out); err != nil {
+			return err
+		}
+		if err := a.workersHelp(); err != nil {
+			return err
+		}
+	}
 	_, err := fmt.Fprintln(a.streams.Out, "\nkagurazaka -hk shows the flags of all commands.")
 	return err
+}
+
+// asForRun are the flags of all commands that a node takes, in a group of their own.
+func (a *app) asForRun() (flags []*kong.Flag) {
+	group := &kong.Group{Key: "run", Title: "Flags as for a run:"}
+	for _, f := range a.parser.Model.Flags {
+		if slices.Contains(ofNode, f.Name) {
+			own := *f
+			own.Group = group
+			flags = append(flags, &own)
+		}
+	}
+	return flags
+}
+
+// workersHelp prints the flags of the backbones, which say what the workers of a node are. Its run has one of the backbones.
+func (a *app) workersHelp() error {
+	shared, parts := job.FlagsByTasks()
+	all := slices.Concat([]job.TasksFlags{{Tasks: "all tasks", Arguments: shared}}, parts)
+	for i, p := range all {
+		if i > 0 {
+			if _, err := fmt.Fprintln(a.streams.Out); err != nil {
+				return err
+			}
+		}
+		if err := schema.ArgumentsHelp(a.streams.Out, "Flags about a node's workers, for "+p.Tasks+":", p.Arguments, a.streams.Width()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takesNodes reports whether a command takes the flags of a node.
+func takesNodes(command string) bool { return command == "work" || command == "launch" }
+
+// helpAbout is the command line whose help has a flag of a command; of several flags, or where it is in no other help, the one about all flags.
+func (a *app) helpAbout(command string, flags []string) string {
+	const all = "kagurazaka -hk"
+	if len(flags) != 1 {
+		return all
+	}
+	name, _, _ := strings.Cut(strings.TrimPrefix(flags[0], "--"), "=")
+	help := func(words ...string) string { return terminal.Command(append(words, "-h")) }
+	for _, n := range a.parser.Model.Children {
+		switch {
+		case n.Name != command || command == "run":
+		case slices.ContainsFunc(n.Flags, func(f *kong.Flag) bool { return f.Name == name }):
+			where := a.line.First()
+			if _, known := ways[where]; command == "launch" && known && !slices.Contains(without(where), name) {
+				return help(command, where)
+			}
+			return help(command)
+		case takesNodes(command) && slices.Contains(ofNode, name):
+			return help("work")
+		}
+	}
+	return all
 }
 
 // withHelp is a flag of all commands, with what it means for one.

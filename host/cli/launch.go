@@ -3,6 +3,8 @@ package cli
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -10,8 +12,9 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
+	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/launch"
-	"github.com/kagurazaka/kagurazaka/host/trust"
+	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
 // ofNode are the flags of launch and of all commands that are passed on to the nodes.
@@ -24,25 +27,40 @@ var ofNode = []string{
 type way struct {
 	// own are the flags that it alone has, lacks the others that it has no use for.
 	own, lacks []string
-	// usage and help are for its own -h.
+	// usage and help are for its own -h, and about are its own texts of flags there.
 	usage, help string
+	about       map[string]string
 }
 
 var ways = map[string]way{
 	"slurm": {
 		own:   []string{"keep", "drain-before", "detach"},
-		usage: "slurm -N N --run-dir DIR",
+		usage: "slurm [-N N] --run-dir DIR",
 		help:  "Start nodes of a run as one array of jobs of Slurm, and replace those that end. The words behind -- are given to sbatch: -- --partition=gpu --time=12:00:00.",
+		about: map[string]string{
+			"explain":     "Say what would be started, and ask Slurm whether it can be. Starts nothing.",
+			"remote-path": "Where the nodes' machines have kagurazaka; without it the path that it has here.",
+		},
 	},
 	"k8s": {
 		own:   []string{"image", "mount", "cpu", "memory", "namespace", "kueue", "address", "apply"},
-		usage: "k8s -N N --image NAME --run-dir DIR",
+		usage: "k8s [-N N] --image NAME --run-dir DIR",
 		help:  "Print a manifest for Kubernetes: a Secret with the run's token, and an Indexed Job whose pods are nodes of the run. With --apply, hand it to kubectl, which is given the words behind --, too: -- --context=batch.",
+		about: map[string]string{
+			"explain":     "Say what would be started, and ask Kubernetes whether it can be. Starts nothing.",
+			"remote-path": "Where the image has kagurazaka; without it on its PATH.",
+			"plugin":      "Where the image has the run's plugin, as for kagurazaka work.",
+		},
 	},
 	"ssh": {
 		lacks: []string{"nodes", "gpus"},
 		usage: "ssh HOST… --run-dir DIR",
 		help:  "Start a node on each host. It reaches the run through the connection of ssh, and ends with that. The words behind -- are given to ssh: -- -p 2222.",
+		about: map[string]string{
+			"explain":     "Say what would be started, and ask the hosts whether it can be. Starts nothing.",
+			"remote-path": "Where the hosts have kagurazaka; without it the path that it has here.",
+			"plugin":      "Where the hosts have the run's plugin, as for kagurazaka work. A relative path starts from the user's home there.",
+		},
 	},
 }
 
@@ -59,7 +77,7 @@ func without(where string) []string {
 
 // launchHelp turns the help of launch into that of a way, where the line names one.
 func (a *app) launchHelp(command *kong.Node) {
-	command.Detail = "The flags of the run's backbone, such as --num_process, are passed on to the nodes; so are --python, --env, --clean-env, --locked, --grace, --nats-creds, --tls-ca and other flags of kagurazaka work."
+	command.Detail = "Flags of kagurazaka work are passed on to the nodes, such as --num_process, --device, --python, --env or --grace: kagurazaka work -h shows them."
 	where := a.line.TakeWord()
 	w, known := ways[where]
 	if !known {
@@ -79,6 +97,7 @@ func (a *app) launchHelp(command *kong.Node) {
 		if of, text, ok := strings.Cut(value.Help, ": "); ok && slices.ContainsFunc(strings.Split(of, ", "), func(s string) bool { return s == where }) {
 			value.Help = strings.ToUpper(text[:1]) + text[1:]
 		}
+		value.Help = cmp.Or(w.about[f.Name], value.Help)
 		flags = append(flags, &own)
 	}
 	command.Flags = flags
@@ -100,12 +119,15 @@ func (a *app) launch(ctx context.Context) error {
 		hosts = append(hosts, h)
 	}
 	if !a.line.Empty() {
-		return exitcode.Usagef("unexpected argument %s; hint: words for sbatch, kubectl or ssh stand behind --; kagurazaka launch %s -h shows the flags", a.line.First(), where)
+		return a.line.Unexpected(fmt.Sprintf("words for sbatch, kubectl or ssh stand behind --; kagurazaka %s -h shows the flags", strings.TrimSpace("launch "+where)))
 	}
 	if f.Explain && f.DryRun {
 		return exitcode.Usagef("--explain, --dry-run: must not be given together; hint: --dry-run prints what would be started, --explain asks whether it can be")
 	}
 	if _, known := ways[where]; !known {
+		if meant := suggest.OneTypo(where, slices.Sorted(maps.Keys(ways))); meant != "" {
+			return exitcode.Usagef("launch %s: did you mean launch %s?", where, meant)
+		}
 		return exitcode.Usagef("%s: must be launch slurm, launch k8s or launch ssh HOST…", strings.TrimSpace("launch "+where))
 	}
 	if err := a.refuse("launch "+where, without(where)...); err != nil {
@@ -114,13 +136,14 @@ func (a *app) launch(ctx context.Context) error {
 	if f.IdleExit > 0 && f.Keep > 0 {
 		return exitcode.Usagef("--idle-exit, --keep: must not be given together: nodes that leave would be replaced at once")
 	}
-	if len(a.line.Given("accept-plugin")) > 0 {
-		if _, err := trust.ParseSum(f.Accept); err != nil {
-			return exitcode.Usagef("--accept-plugin: %s", err)
-		}
+	if err := a.checkNode(f.IdleExit, f.Reconnect, &f.Accept); err != nil {
+		return err
 	}
 	run, err := launch.Open(a.grammar.RunDir)
 	if err != nil {
+		return err
+	}
+	if err := job.CheckBackbone(a.line.BackboneFlags(), run.Backbone); err != nil {
 		return err
 	}
 	self, err := os.Executable()

@@ -15,7 +15,7 @@ import (
 // runs is `runs [--json] [--prune N]`.
 func (a *app) runs() error {
 	if !a.line.Empty() {
-		return exitcode.Usagef("unexpected argument %s; hint: kagurazaka show RUN prints one run", a.line.First())
+		return a.line.Unexpected("kagurazaka show RUN prints one run")
 	}
 	root, err := ledger.Root()
 	if err != nil {

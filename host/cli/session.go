@@ -64,9 +64,9 @@ func (a *app) open(ctx context.Context) (*session, error) {
 func (a *app) openWith(ctx context.Context, arg, python string) (*session, error) {
 	opened, err := a.program.Open(arg, python)
 	if err != nil {
-		// Its name may have been meant for a run.
+		// Its name may have been meant for a run, or for a command.
 		if missing := new(discover.NotFoundError); errors.As(err, &missing) {
-			missing.Hints = append(missing.Hints, a.line.RunMeant(err.Error()))
+			missing.Hints = append(missing.Hints, a.line.RunMeant(err.Error()), a.line.CommandMeant(missing.Arg))
 		}
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func (a *app) show() error {
 		return exitcode.Usagef("RUN is missing; hint: give its id or the beginning of it, last, or its folder; kagurazaka runs lists them")
 	}
 	if !a.line.Empty() {
-		return exitcode.Usagef("unexpected argument %s; hint: show takes one run", a.line.First())
+		return a.line.Unexpected("show takes one run")
 	}
 	return a.showRun(word)
 }

@@ -27,7 +27,7 @@ func (a *app) trust() error {
 		return exitcode.Usagef("PLUGIN is missing; hint: write kagurazaka trust PLUGIN; kagurazaka trust --list shows those that are trusted")
 	}
 	if !a.line.Empty() {
-		return exitcode.Usagef("unexpected argument %s; hint: trust takes a plugin alone", a.line.First())
+		return a.line.Unexpected("trust takes a plugin alone")
 	}
 	path, err := a.lockToWrite()
 	if err != nil {

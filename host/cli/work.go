@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
@@ -13,7 +14,7 @@ import (
 
 // ofCoordinator are flags of a run that its coordinator alone takes.
 var ofCoordinator = []string{
-	"backbone", "cfg", "mixin-cfg", "mixin", "outputs", "max-failures", "retries", "item-timeout", "worker-max-items", "worker-max-rss", "limit", "item", "files-from", "manifest",
+	"backbone", "cfg", "mixin-cfg", "mixin", "outputs", "max-failures", "retries", "retry-delay", "item-timeout", "worker-max-items", "worker-max-rss", "limit", "item", "files-from", "null", "manifest",
 	"shard", "no-ledger", "resume", "retry-failed", "listen", "nats", "tls-cert", "tls-key", "debug", "outputs-outside", "list-outputs", "bad-lines",
 }
 
@@ -28,21 +29,10 @@ func (a *app) work(ctx context.Context) error {
 		urls = append(urls, strings.Split(word, ",")...)
 	}
 	if !a.line.Empty() {
-		return exitcode.Usagef("unexpected argument %s; hint: work takes URL, or --run-dir DIR; kagurazaka work -h shows its flags", a.line.First())
+		return a.line.Unexpected("work takes URL, or --run-dir DIR; kagurazaka work -h shows its flags")
 	}
-	for _, d := range []struct {
-		wrong bool
-		flag  string
-		value any
-	}{{f.IdleExit < 0, "idle-exit", f.IdleExit}, {f.Reconnect < 0, "reconnect", f.Reconnect}} {
-		if d.wrong {
-			return exitcode.Usagef("--%s %v: must be a time such as 30s or 5m", d.flag, d.value)
-		}
-	}
-	if given := a.line.Given("accept-plugin"); len(given) > 0 {
-		if err := a.accepts(f); err != nil {
-			return err
-		}
+	if err := a.checkNode(f.IdleExit, f.Reconnect, &f.Accept); err != nil {
+		return err
 	}
 	options := job.WorkOptions{
 		URLs: urls, RunDir: a.grammar.RunDir, TokenFile: f.TokenFile, Token: a.token, Name: f.Name, Plugin: f.Plugin, Accept: f.Accept, IdleExit: f.IdleExit,
@@ -65,9 +55,27 @@ func (a *app) work(ctx context.Context) error {
 	return launch.Marked(f.Mark, func() error { return a.program.Work(ctx, options) })
 }
 
+// checkNode returns what is wrong with the flags of a node, before anything is started.
+func (a *app) checkNode(idleExit, reconnect time.Duration, accept *string) error {
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+	}{{"idle-exit", idleExit}, {"reconnect", reconnect}} {
+		if d.value < 0 {
+			return exitcode.Usagef("--%s %v: must be a time such as 30s or 5m", d.flag, d.value)
+		}
+	}
+	if given := a.line.Given("accept-plugin"); len(given) > 0 {
+		if err := a.accepts(accept); err != nil {
+			return err
+		}
+	}
+	return job.CheckBackbone(a.line.BackboneFlags(), "")
+}
+
 // accepts checks --accept-plugin, and writes its hash as the run does.
-func (a *app) accepts(f *workCmd) (err error) {
-	if f.Accept, err = trust.ParseSum(f.Accept); err != nil {
+func (a *app) accepts(hash *string) (err error) {
+	if *hash, err = trust.ParseSum(*hash); err != nil {
 		return exitcode.Usagef("--accept-plugin: %s; hint: the coordinator's machine shows it: sha256sum FILE", err)
 	}
 	if a.program.Flags.Locked {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"regexp"
@@ -140,6 +141,48 @@ func BackboneFlags() []Flag {
 		}
 	}
 	return all
+}
+
+// TasksFlags are flags of backbones that are for some tasks alone.
+type TasksFlags struct {
+	Tasks     string
+	Arguments []schema.Argument
+}
+
+// FlagsByTasks are the flags of all backbones for help: those that all have, and the others of each.
+func FlagsByTasks() (shared []schema.Argument, parts []TasksFlags) {
+	for _, flag := range BackboneFlags() {
+		if !slices.ContainsFunc(factories, func(f *Factory) bool { return !f.Declares(flag.Name) }) {
+			shared = append(shared, flag.Argument)
+		}
+	}
+	for _, f := range factories {
+		own := slices.DeleteFunc(f.Arguments(), func(a schema.Argument) bool {
+			return slices.ContainsFunc(shared, func(other schema.Argument) bool { return other.Name == a.Name })
+		})
+		parts = append(parts, TasksFlags{f.Tasks, own})
+	}
+	return shared, parts
+}
+
+// CheckBackbone returns what is wrong with flags of backbones for a run with the backbone of a name; empty: one that is not known yet.
+func CheckBackbone(values []Value, name string) error {
+	given, problems := readBackbone(values)
+	if err := problem.Err(problems); err != nil || name == "" {
+		return err
+	}
+	return Backbone(name, nil).only(given)
+}
+
+// only returns which of some flags are another backbone's.
+func (f *Factory) only(given map[string]string) error {
+	var problems []problem.Problem
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if other := f.OtherBackbone(name); other != nil && !f.Declares(name) {
+			problems = append(problems, problem.Problem{Message: fmt.Sprintf("--%s: it is a flag for %s, and the run is for %s", name, other.Tasks, f.Tasks), Suggestion: "leave it out"})
+		}
+	}
+	return problem.Err(problems)
 }
 
 // BackboneArguments are BackboneFlags for help.

@@ -210,6 +210,9 @@ func (p *Program) newNode(ctx context.Context, o WorkOptions, session *queue.Ses
 	if spec.Flags == nil {
 		spec.Flags = map[string]string{}
 	}
+	if err := Backbone(spec.Backbone, nil).only(given); err != nil {
+		return n, err
+	}
 	for name, value := range given {
 		spec.Flags[name] = value
 	}

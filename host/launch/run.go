@@ -20,6 +20,8 @@ type Run struct {
 	ID, Fleet string
 	// Dir is the run's folder, an absolute path.
 	Dir string
+	// Folder is the working folder, and Backbone the name of the backbone, which nodes must have, too; empty: not known.
+	Folder, Backbone string
 	// Version is the coordinator's, which nodes must have, too.
 	Version string
 	// URLs are the addresses of its queue, Secret what its token file has.
@@ -50,7 +52,8 @@ func Open(dir string) (run Run, err error) {
 	}
 	run.ID, run.Fleet, run.Dir, run.URLs, run.Version = contact.Fleet, contact.Fleet, dir, contact.URLs, contact.Version
 	if info, err := ledger.ReadInfo(dir); err == nil {
-		run.ID = info.ID
+		run.ID, run.Folder = info.ID, info.Folder
+		run.Backbone, _ = info.Backbone["name"].(string)
 	}
 	run.Ended = func() bool {
 		now, err := fleet.Find(dir)

@@ -349,6 +349,9 @@ func (s *Slurm) Print(w io.Writer) error {
 	if err := s.check(); err != nil {
 		return err
 	}
+	for _, w := range s.warnings() {
+		s.Log.Warn(w)
+	}
 	const batch = "BATCH"
 	_, err := fmt.Fprintf(w, "%s <<'EOF'\n%sEOF\n", shell(append([]string{"sbatch"}, s.sbatch(batch, s.Nodes)...)), s.script(batch))
 	return err

@@ -102,6 +102,9 @@ func (s *Slurm) check() error {
 	if s.Keep < 0 || s.Keep > s.Nodes {
 		add("--keep %d: must be from 0 to the number of nodes (-N %d)", s.Keep, s.Nodes)
 	}
+	if s.Keep > 0 && s.Detach {
+		add("--detach, --keep: must not be given together: nobody is there to replace nodes; hint: leave one of them out")
+	}
 	if s.GPUs < 0 {
 		add("--gpus %d: must be a number of GPUs for each node", s.GPUs)
 	}
