@@ -114,6 +114,13 @@ func TestFleetWithoutItsQueue(t *testing.T) {
 		w.check(js.DeleteConsumer(ctx, stream, name))
 	}
 	l.coordinator.hearAgain("is created again", 1)
+	// It says so before it does.
+	if !eventually(hung, func() bool {
+		again, err := js.Stream(ctx, stream)
+		return err == nil && !again.CachedInfo().Created.Equal(info.CachedInfo().Created)
+	}) {
+		t.Fatal("the stream is not created again")
+	}
 	l.arrive(10)
 	w.check(js.DeleteStream(ctx, stream))
 	l.coordinator.hearAgain("is created again", 2)
