@@ -22,7 +22,7 @@ type Description struct {
 	Process *plugin.Process
 	// Cached is set if an earlier command made the description.
 	Cached bool
-	// Sources are files beside the plugin's own that its code was loaded from, as far as it says so.
+	// Sources are the plugin's code beside its own files, as far as it says so.
 	Sources []string
 }
 
@@ -36,7 +36,7 @@ type cached struct {
 }
 
 // cacheFormat is part of a cached description's name. A host reads only its own format.
-const cacheFormat = "3"
+const cacheFormat = "4"
 
 // Request selects a description.
 type Request struct {

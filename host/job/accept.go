@@ -50,15 +50,28 @@ func (w *welcome) unsent() string {
 	case w.Program == nil:
 		return "it is a folder"
 	case len(w.Sources) > 0:
-		var names []string
-		for _, s := range w.Sources {
-			names = append(names, filepath.Base(s.Path))
-		}
-		return "it imports modules of its own (" + strings.Join(names, ", ") + ")"
+		return "it imports modules of its own (" + strings.Join(w.modules(), ", ") + ")"
 	case w.Program.Size > queue.MaxProgram:
 		return fmt.Sprintf("it has %d bytes, and at most %d are sent", w.Program.Size, queue.MaxProgram)
 	}
 	return ""
+}
+
+// modules are the run's own modules for a message: those below the task file's folder by their paths from there.
+func (w *welcome) modules() (names []string) {
+	const most = 8
+	folder := filepath.Dir(w.Spec.Plugin.Path)
+	for i, s := range w.Sources {
+		if i == most {
+			return append(names, fmt.Sprintf("and %d more", len(w.Sources)-most))
+		}
+		name, err := filepath.Rel(folder, s.Path)
+		if err != nil || !filepath.IsLocal(name) {
+			name = s.Path
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // getPlugin is a hint for a machine that does not have the run's plugin.

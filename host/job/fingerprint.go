@@ -16,8 +16,8 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/trust"
 )
 
-// fingerprint stands for what makes the outputs of a run: the hash of the plugin's files and of the modules that it has loaded from other
-// files, the task's arguments, and its output mode. What says which items there are is not in it, and neither is where they lie.
+// fingerprint stands for what makes the outputs of a run: the hash of the plugin's files and of the modules of a Python task file that are
+// its own, the task's arguments, and its output mode. What says which items there are is not in it, and neither is where they lie.
 func (s *Session) fingerprint(spec *Spec, pluginHash string) string {
 	code := []string{pluginHash}
 	for _, path := range slices.Sorted(slices.Values(s.sources)) {

@@ -48,7 +48,7 @@ type Session struct {
 	Config *config.Config
 	// Made: a function made the task from the mixin. Keys without a field in its template were for that function.
 	Made bool
-	// sources are files beside the plugin's own that its code was loaded from.
+	// sources are the plugin's code beside its own files: the modules of a Python task file that are its own.
 	sources []string
 	// problems were found while the configuration was read.
 	problems []problem.Problem

@@ -21,7 +21,7 @@ type welcome struct {
 	Spec    *Spec  `json:"spec"`
 	// Fleet is the Fleet of the run's outputs.Owner.
 	Fleet string `json:"fleet"`
-	// Argument is how the run's user called the plugin, Sum its hash; Sources are files beside it that its code was loaded from.
+	// Argument is how the run's user called the plugin, Sum its hash; Sources are the files of the task's own modules.
 	Argument string       `json:"argument"`
 	Sum      string       `json:"sum"`
 	Sources  []sourceFile `json:"sources,omitempty"`

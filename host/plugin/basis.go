@@ -20,7 +20,7 @@ type Basis struct {
 	Validity Validity
 	// OnceBecause is the reason for Once.
 	OnceBecause string
-	// Sources are files beside the plugin's own.
+	// Sources are the plugin's code beside its own files.
 	Sources []string
 	Inputs  []Input
 }

@@ -531,8 +531,8 @@ type DescribeResponse struct {
 	// The capabilities for all tasks: "spawn", "heartbeat", "staging", "direct". The host ignores unknown ones.
 	Capabilities []string `protobuf:"bytes,5,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	Tasks        []*Task  `protobuf:"bytes,6,rep,name=tasks,proto3" json:"tasks,omitempty"`
-	// Absolute paths of the files that this answer depends on (the modules that a script imports). The host asks again when
-	// one of them changes. The plugin's own file may be omitted.
+	// Absolute paths of the plugin's code beside its own file (the modules of a script that are its own). The host asks again when
+	// one of them changes. Libraries are inputs.
 	Sources []string `protobuf:"bytes,7,rep,name=sources,proto3" json:"sources,omitempty"`
 	// How long the answer is valid.
 	Validity Validity `protobuf:"varint,8,opt,name=validity,proto3,enum=kagurazaka.v1.Validity" json:"validity,omitempty"`

@@ -194,7 +194,7 @@ def verdicts(chain, source, path, monkeypatch):
                 found.append(str(module.DST))
         except Exception:
             return
-        yield body, found[0] != found[1], look(module, str(path), environment, ["DST"], [], False)
+        yield body, found[0] != found[1], look(module, str(path), environment, {**sys.modules}, ["DST"], [], False)
 
 
 def check(chain, source, path, monkeypatch):

@@ -72,7 +72,7 @@ def describe(file: TaskFile, request: Any) -> Any:
     response.tasks.extend(made)
     if mixin is None:
         usage = any(task.usage for task in made)
-        look(module, file.path, file.environment, [task.name for task in made], parsing, usage).fill(response)
+        look(module, file.path, file.environment, file.before, [task.name for task in made], parsing, usage).fill(response)
         if None in answers:
             # It may have taken too long by chance.
             response.validity = pb.VALIDITY_ONCE

@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import os
 import sys
+import types
 from typing import Any, Iterator, Optional
 
 from ..task.normal import KagurazakaTask
@@ -55,6 +56,8 @@ class TaskFile:
         self._module: Any = None
         # The environment with which the module was loaded.
         self.environment: dict[str, str] = {}
+        # The modules that were loaded before it.
+        self.before: dict[str, types.ModuleType] = {}
         # Whether loading it has changed the working folder.
         self.left_folder = False
 
@@ -74,6 +77,7 @@ class TaskFile:
     def _load(self) -> Any:
         self.environment = dict(os.environ)
         modulepath.add_task_folder(os.path.dirname(os.path.abspath(self.path)), self.name)
+        self.before = dict(sys.modules)
         sys.argv = ["kagurazaka", self.path]
         loader = CheckedLoader(self.name, self.path, self._expected) if self._expected else None
         spec = importlib.util.spec_from_file_location(self.name, self.path, loader=loader)

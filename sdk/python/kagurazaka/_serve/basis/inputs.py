@@ -31,7 +31,7 @@ class Inputs:
         return [name for kind, name in self._states if kind == pb.INPUT_KIND_VARIABLE]
 
     def source(self, path: str) -> None:
-        """Record a file of code."""
+        """Record a file of the task's own code."""
         if not os.path.isabs(path):
             self.working_folder()
         self.sources.setdefault(_text(os.path.abspath(path)))

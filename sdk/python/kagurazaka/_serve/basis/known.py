@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import datetime
+import functools
 import os
 import pathlib
 import platform
@@ -17,6 +18,8 @@ import sysconfig
 from typing import Any, Iterable
 
 SDK = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
+
+_REAL_SDK = os.path.join(os.path.realpath(SDK), "")
 
 _PURE_BUILTINS = (
     "abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate filter float format"
@@ -150,8 +153,12 @@ def _library_folders() -> tuple[str, ...]:
     import site
 
     found = [path for name, path in sysconfig.get_paths().items() if name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    # The archive that Python looks for before its folder, and the folders of a virtual environment's base.
+    found += [os.path.join(os.path.dirname(path), "python%d%d.zip" % sys.version_info[:2]) for path in found[:2]]
     found += getattr(site, "getsitepackages", list)()
     found.append(site.getusersitepackages() if hasattr(site, "getusersitepackages") else "")
+    # The folder that this Python's library was really loaded from.
+    found.append(os.path.dirname(os.__file__))
     found += [os.path.realpath(path) for path in found]
     return tuple({os.path.normpath(path) + os.sep for path in found if path})
 
@@ -159,6 +166,16 @@ def _library_folders() -> tuple[str, ...]:
 _LIBRARIES = _library_folders()
 
 
+@functools.lru_cache(maxsize=None)
 def is_library(path: str) -> bool:
-    """Return whether a file belongs to the interpreter or was installed into it, and therefore is not followed."""
+    """Return whether a file belongs to the interpreter or was installed into it, and therefore is neither followed nor a task's own."""
+    return _in_library(path) or _in_library(os.path.realpath(path) + os.sep * path.endswith(os.sep))
+
+
+def _in_library(path: str) -> bool:
     return path.startswith(_LIBRARIES) or any(f"/{name}/" in path for name in ("site-packages", "dist-packages"))
+
+
+def is_sdk_file(path: str) -> bool:
+    """Return whether a file belongs to the kagurazaka package."""
+    return path.startswith(SDK) or (os.path.realpath(path) + os.sep * path.endswith(os.sep)).startswith(_REAL_SDK)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
+import types
 from typing import Any, Iterable, Mapping
 
 from ..._proto import plugin_pb2 as pb
 from ...task.normal import KagurazakaTask
 from ...task.torch_vanilla import KagurazakaVanillaTorchTaskV1
 from .inputs import Inputs, Unrecordable
+from .own import add_own
 from .state import NotUnderstood
 from .statements import Interpreter
 from .values import Class, reason_of
@@ -41,10 +42,18 @@ class Basis:
         response.sources.extend(self.sources)
 
 
-def look(module: Any, path: str, environment: Mapping[str, str], tasks: Iterable[str], parsing: Iterable[str], usage: bool) -> Basis:
+def look(
+    module: Any,
+    path: str,
+    environment: Mapping[str, str],
+    before: Mapping[str, types.ModuleType],
+    tasks: Iterable[str],
+    parsing: Iterable[str],
+    usage: bool,
+) -> Basis:
     """Interpret a loaded task file.
 
-    environment: the one with which it was loaded. tasks: the names of the described tasks. parsing: the names of tasks whose
+    environment: the one with which it was loaded. before: the modules that were loaded before it. tasks: the names of the described tasks. parsing: the names of tasks whose
     constructor ran up to its parser. usage: whether a usage text of argparse is part of the description.
     """
     made = Basis()
@@ -62,28 +71,12 @@ def look(module: Any, path: str, environment: Mapping[str, str], tasks: Iterable
     except Exception as error:
         # Unusual code, or an error in this package: in doubt the file is described each time.
         made.once_because = f"{path}: it could not be followed ({type(error).__name__}: {error})"
-    if made.once_because:
-        # What was followed is not all, but these sources are still the task's code.
-        _add_loaded_beside(path, inputs)
+    try:
+        add_own(inputs, module, path, before)
+    except Unrecordable as error:
+        made.once_because = made.once_because or str(error)
     made.sources, made.inputs = list(inputs.sources), inputs.messages()
     return made
-
-
-def _add_loaded_beside(path: str, inputs: Inputs) -> None:
-    """Add the loaded modules that lie beside a task file or below its folder, but for packages that are installed there."""
-    own = os.path.abspath(path)
-    folder = os.path.join(os.path.dirname(own), "")
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if not isinstance(file, str):
-            continue
-        file = os.path.abspath(file)
-        if not file.startswith(folder) or file == own or not {"site-packages", "dist-packages"}.isdisjoint(file.split(os.sep)):
-            continue
-        try:
-            inputs.source(file)
-        except Unrecordable:
-            continue
 
 
 def _judge(interpreter: Interpreter, tasks: Iterable[str], parsing: Iterable[str]) -> None:

@@ -6,22 +6,45 @@ import importlib.machinery
 import os
 import sys
 import types
-from typing import Iterator
+from typing import Iterator, Optional
 
 from . import known
 
 
 def kind_of(module: types.ModuleType) -> tuple[str, str]:
     """Return the kind of a module, and its file: "followed" into its source, a "library", the "sdk", or "unknown"."""
-    path = getattr(module, "__file__", None)
-    if not isinstance(path, str):
+    path = known.text_of(module, "__file__")
+    if not path:
         # A namespace package, or a part of the interpreter.
         return ("followed" if hasattr(module, "__path__") else "library"), ""
-    if path.startswith(known.SDK):
+    if known.is_sdk_file(path):
         return "sdk", path
     if known.is_library(path):
         return "library", path
     return ("followed" if path.endswith(".py") else "unknown"), path
+
+
+def file_of(path: str) -> str:
+    """Return the file that a module's path lies in: an archive for a module of an archive, else the path itself."""
+    found = path
+    while not os.path.exists(found) and (above := os.path.dirname(found)) != found:
+        if os.path.isfile(above):
+            return above
+        found = above
+    return path
+
+
+def source_of(module: Optional[types.ModuleType], path: str, most: int) -> bytes:
+    """Return a module's source, up to a size. Raises OSError."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(most)
+    except OSError:
+        # A module of an archive.
+        loader = getattr(getattr(module, "__spec__", None), "loader", None)
+        if not hasattr(loader, "get_data"):
+            raise
+        return bytes(loader.get_data(path)[:most])
 
 
 def candidates(name: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import Any, Callable, Optional
 from . import known
 from .expressions import Expressions
 from .inputs import Inputs
-from .modules import candidates, kind_of
+from .modules import candidates, file_of, kind_of, source_of
 from .state import Missing, NotUnderstood, Parsed, live_value
 from .values import (
     Bound,
@@ -58,8 +58,7 @@ class Interpreter(Expressions):
     # ------------------------------------------------------------------------------------------------ modules
 
     def _run_module(self, module: Module) -> None:
-        with open(module.path, "rb") as file:
-            source = file.read(_MOST_SOURCE)
+        source = source_of(module.live, module.path, _MOST_SOURCE)
         self.size += len(source)
         tree = ast.parse(source)
         if self.size >= _MOST_SOURCE:
@@ -80,8 +79,11 @@ class Interpreter(Expressions):
         if found is not None:
             return found
         kind, path = kind_of(live)
-        if path and kind != "sdk":
-            self.inputs.source(path)
+        if path and kind == "library":
+            # Its version decides what the task describes, but it is not the task's code.
+            self.inputs.file(file_of(path))
+        elif path and kind != "sdk":
+            self.inputs.source(file_of(path))
         if kind == "unknown":
             return Opaque(f"{path}: it is not Python source")
         if kind != "followed":
@@ -117,7 +119,7 @@ class Interpreter(Expressions):
         if spec is None and (not self.constructing or top not in sys.modules):
             raise Missing(name)
         if spec is not None and spec.origin is not None and known.is_library(spec.origin):
-            self.inputs.source(spec.origin)
+            self.inputs.file(file_of(spec.origin))
             return self.opaque(scope, node, f"the module {name}")
         self.give_up(scope, node, f"the module {name}, which the constructor imports")
 
