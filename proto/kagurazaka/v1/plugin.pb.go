@@ -532,7 +532,7 @@ type DescribeResponse struct {
 	Capabilities []string `protobuf:"bytes,5,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	Tasks        []*Task  `protobuf:"bytes,6,rep,name=tasks,proto3" json:"tasks,omitempty"`
 	// Absolute paths of the plugin's code beside its own file (the modules of a script that are its own). The host asks again when
-	// one of them changes. Libraries are inputs.
+	// one of them changes. Files of libraries are inputs.
 	Sources []string `protobuf:"bytes,7,rep,name=sources,proto3" json:"sources,omitempty"`
 	// How long the answer is valid.
 	Validity Validity `protobuf:"varint,8,opt,name=validity,proto3,enum=kagurazaka.v1.Validity" json:"validity,omitempty"`

@@ -53,8 +53,9 @@ def look(
 ) -> Basis:
     """Interpret a loaded task file.
 
-    environment: the one with which it was loaded. before: the modules that were loaded before it. tasks: the names of the described tasks. parsing: the names of tasks whose
-    constructor ran up to its parser. usage: whether a usage text of argparse is part of the description.
+    environment: the one with which it was loaded. before: the modules that were loaded before it. tasks: the names of the
+    described tasks. parsing: the names of tasks whose constructor ran up to its parser. usage: whether a usage text of argparse
+    is part of the description.
     """
     made = Basis()
     inputs = Inputs(environment)

@@ -41,10 +41,10 @@ def source_of(module: Optional[types.ModuleType], path: str, most: int) -> bytes
             return file.read(most)
     except OSError:
         # A module of an archive.
-        loader = getattr(getattr(module, "__spec__", None), "loader", None)
-        if not hasattr(loader, "get_data"):
+        read = getattr(getattr(getattr(module, "__spec__", None), "loader", None), "get_data", None)
+        if read is None:
             raise
-        return bytes(loader.get_data(path)[:most])
+        return bytes(read(path)[:most])
 
 
 def candidates(name: str) -> Iterator[str]:
