@@ -448,6 +448,10 @@ func (e *execution) close(s progress.Summary, err error) error {
 	}
 	e.RunLog.Close()
 	closeErr := e.ledger.Close(end)
+	if t := e.earlier; t != nil && t.state != nil {
+		// It was only read.
+		_ = t.state.Close()
+	}
 	if hint != "" {
 		hint = "; " + hint
 	}

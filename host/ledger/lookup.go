@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"errors"
+	"io"
 	"math/bits"
 	"slices"
 	"sort"
@@ -9,17 +11,25 @@ import (
 )
 
 // known are items of earlier runs: first those that the runs before had finished, then those that the run itself listed, in its order.
-// While a new listing is the earlier one, its items are compared one by one. From the first that differs, they are looked up among
-// the rest of the finished items.
+// While a new listing is the earlier one, its items are compared one by one with the keys in the file, and no key is kept in memory. From the
+// first that differs, they are looked up among the rest of the finished items.
 type known struct {
-	keys []itemkey.Key
-	// finished are those that need not be done again.
-	finished bitset
-	// mixed: they are of several listings.
-	mixed bool
-	// at is the position of the next item; bag has the rest of the finished items, once an item has differed.
-	at  int
+	keys *keyReader
+	// layers are what earlier runs had finished, under their numbers there; finished and resumed are of the run itself.
+	layers            []cursor
+	finished, resumed cursor
+	// alone: all that earlier runs had finished may be among the run's own items. Otherwise the items are of several listings.
+	alone bool
+	// rest are keys that were read and not yet compared, of consecutive items of a layer.
+	rest   []itemkey.Key
+	layer  int
+	number uint64
+	// left is the number of keys that were not compared yet.
+	left int
+	// bag has the rest of the finished items, once an item has differed.
 	bag *bag
+	// err is why the keys could not be read to their end.
+	err error
 }
 
 type bitset []uint64
@@ -29,15 +39,38 @@ func newBitset(n int) bitset { return make(bitset, (n+63)/64) }
 func (b bitset) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
 func (b bitset) set(i int)      { b[i/64] |= 1 << (i % 64) }
 
-func newKnown(most int, mixed bool) known {
-	return known{keys: make([]itemkey.Key, 0, most), finished: newBitset(most), mixed: mixed}
+// next returns the next item of the earlier runs; ok is false after the last one.
+func (k *known) next() (key itemkey.Key, finished, ok bool) {
+	for {
+		if len(k.rest) == 0 {
+			if k.err == nil {
+				k.layer, k.number, k.rest, k.err = k.keys.next()
+			}
+			if k.err != nil {
+				return 0, false, false
+			}
+			continue
+		}
+		number := k.number
+		key, k.rest, k.number = k.rest[0], k.rest[1:], k.number+1
+		k.left--
+		switch {
+		case k.layer < len(k.layers):
+			if !k.alone && k.layers[k.layer].has(number) {
+				return key, true, true
+			}
+		case k.alone || !k.resumed.has(number):
+			return key, k.finished.has(number), true
+		}
+	}
 }
 
-func (k *known) add(key itemkey.Key, finished bool) {
-	if finished {
-		k.finished.set(len(k.keys))
+// failed is why the keys could not be read to their end, if they could not.
+func (k *known) failed() error {
+	if errors.Is(k.err, io.EOF) {
+		return nil
 	}
-	k.keys = append(k.keys, key)
+	return k.err
 }
 
 // take reports whether an item of a new listing is finished. It is asked once for each item, in the order of the listing.
@@ -45,17 +78,17 @@ func (k *known) take(key itemkey.Key) bool {
 	if k.bag != nil {
 		return k.bag.take(key)
 	}
-	if k.at == len(k.keys) {
+	same, finished, ok := k.next()
+	if !ok {
 		return false
 	}
-	if k.keys[k.at] == key {
-		k.at++
-		return k.finished.has(k.at - 1)
+	if same == key {
+		return finished
 	}
-	rest := k.keys[k.at:k.at]
-	for i := k.at; i < len(k.keys); i++ {
-		if k.finished.has(i) {
-			rest = append(rest, k.keys[i])
+	rest := make([]itemkey.Key, 0, k.left+1)
+	for ; ok; same, finished, ok = k.next() {
+		if finished {
+			rest = append(rest, same)
 		}
 	}
 	k.bag = newBag(rest)
@@ -63,7 +96,7 @@ func (k *known) take(key itemkey.Key) bool {
 }
 
 // changed reports whether an item differed from the earlier listing.
-func (k *known) changed() bool { return k.bag != nil && !k.mixed }
+func (k *known) changed() bool { return k.bag != nil && k.alone }
 
 // bag is a multiset of keys: one that is there twice can be taken twice.
 type bag struct {

@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"bytes"
 	"math"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -31,4 +33,42 @@ func TestBag(t *testing.T) {
 			left[k]--
 		}
 	})
+}
+
+// While a listing is the earlier one, taking it up keeps no keys in memory.
+func TestAnUnchangedListingTakesNoMemory(t *testing.T) {
+	const items, most = 1_000_000, 4 << 20
+	b := recordBuffer{bytes: []byte(magic)}
+	keys := make([]itemkey.Key, items)
+	for i := range keys {
+		keys[i] = itemkey.At(1, uint64(i))
+	}
+	b.keys(0, keys)
+	b.spans(kindDone, Spans{{First: 0, Count: items}})
+	used := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := used()
+	s, err := stateOf(b.bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := s.knownIn(bytes.NewReader(b.bytes))
+	for i, key := range keys {
+		if i == items/2 {
+			if after := used(); after > before+most {
+				t.Errorf("half of %d items take %d bytes", items, after-before)
+			}
+		}
+		if !known.take(key) {
+			t.Fatalf("item %d is not known", i)
+		}
+	}
+	if known.take(keys[0]) || known.changed() || known.failed() != nil {
+		t.Errorf("after the last item: changed %v, %v", known.changed(), known.failed())
+	}
+	runtime.KeepAlive(b.bytes)
 }

@@ -103,18 +103,25 @@ func (b *recordBuffer) keys(first uint64, keys []itemkey.Key) {
 func (b *recordBuffer) layers(s *State, flush func() error) error {
 	n := 0
 	var some []itemkey.Key
-	for i, key := range s.known.keys {
-		if s.known.finished.has(i) {
+	write := func() error {
+		b.keys(uint64(n), some)
+		n += len(some)
+		some = some[:0]
+		return flush()
+	}
+	known := s.known()
+	for key, finished, ok := known.next(); ok; key, finished, ok = known.next() {
+		if finished {
 			some = append(some, key)
 		}
-		if len(some) == keysARecord || i == len(s.known.keys)-1 {
-			b.keys(uint64(n), some)
-			n += len(some)
-			some = some[:0]
-			if err := flush(); err != nil {
+		if len(some) == keysARecord {
+			if err := write(); err != nil {
 				return err
 			}
 		}
+	}
+	if err := errors.Join(known.failed(), write()); err != nil {
+		return err
 	}
 	b.layer(Spans{{First: 0, Count: n}})
 	for seed, finished := range s.lists {
@@ -144,38 +151,110 @@ var (
 // records calls visit for the payload of each whole record. whole is the length of the header and these records; what follows was never
 // finished. An empty file, or a part of the header, has no records.
 func records(r io.Reader, visit func(k kind, in *reader) error) (whole int64, err error) {
-	in := bufio.NewReaderSize(r, 256<<10)
+	all := recordReader{from: r}
+	for err = all.start(); err == nil; {
+		whole = all.read
+		var k kind
+		var in *reader
+		if k, in, err = all.next(); err != nil {
+			break
+		}
+		if err = visit(k, in); in.bad {
+			err = io.EOF
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return whole, err
+}
+
+// recordReader reads records one after another.
+type recordReader struct {
+	from io.Reader
+	in   *bufio.Reader
+	// payload is that of the last record, read the length of the file up to its end; 0: the header is not read yet.
+	payload []byte
+	read    int64
+}
+
+// next returns the next whole record, or io.EOF. The reader is valid until the next call.
+func (r *recordReader) next() (kind, *reader, error) {
+	err := r.start()
+	if err != nil {
+		return 0, nil, err
+	}
+	r.payload, err = readRecord(r.in, r.payload)
+	if errors.Is(err, errTorn) {
+		return 0, nil, io.EOF
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	r.read += recordHead + int64(len(r.payload))
+	return kind(r.payload[0]), &reader{rest: r.payload[1:]}, nil
+}
+
+// start reads the header, once.
+func (r *recordReader) start() error {
+	if r.in != nil {
+		return nil
+	}
+	r.in = bufio.NewReaderSize(r.from, 256<<10)
 	head := make([]byte, len(magic))
-	n, err := io.ReadFull(in, head)
+	n, err := io.ReadFull(r.in, head)
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		if !strings.HasPrefix(magic, string(head[:n])) {
-			return 0, errNotOutcomes
+			return errNotOutcomes
 		}
-		return 0, nil
+		return io.EOF
 	case err != nil:
-		return 0, fmt.Errorf("reading: %w", err)
+		return fmt.Errorf("reading: %w", err)
 	case string(head) != magic && string(head) != magic1:
-		return 0, errNotOutcomes
+		return errNotOutcomes
 	}
-	whole = int64(len(magic))
-	var payload []byte
+	r.read = int64(len(magic))
+	return nil
+}
+
+// keyReader reads the keys of a record of outcomes, in their order.
+type keyReader struct {
+	records recordReader
+	layer   int
+	keys    []itemkey.Key
+}
+
+// next returns the keys of consecutive items, of which first is the first one's number, or io.EOF. They are valid until the next call. The last
+// layer is the run's own.
+func (r *keyReader) next() (layer int, first uint64, keys []itemkey.Key, err error) {
 	for {
-		payload, err = readRecord(in, payload)
-		if err == nil {
-			rest := &reader{rest: payload[1:]}
-			err = visit(kind(payload[0]), rest)
-			if rest.bad {
-				err = errTorn
-			}
-		}
-		if errors.Is(err, errTorn) {
-			return whole, nil
-		}
+		k, in, err := r.records.next()
 		if err != nil {
-			return whole, err
+			return 0, 0, nil, err
 		}
-		whole += recordHead + int64(len(payload))
+		r.keys = r.keys[:0]
+		switch k {
+		case kindKeys:
+			first = in.number()
+			r.keys = in.keys(r.keys)
+		case kindOpaque:
+			var span backbones.Span
+			var seed itemkey.Key
+			span, seed = in.seeded()
+			first = span.First
+			for i := range min(span.Count, maxOpaque) {
+				r.keys = append(r.keys, itemkey.At(seed, uint64(i)))
+			}
+		case kindLayer:
+			r.layer++
+		}
+		switch {
+		case in.bad:
+			return 0, 0, nil, io.EOF
+		case len(r.keys) > 0:
+			return r.layer, first, r.keys, nil
+		}
 	}
 }
 

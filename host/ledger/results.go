@@ -259,7 +259,7 @@ func (r *Results) All() iter.Seq2[Result, error] {
 		if r.keys > 0 {
 			state := State{whole: r.whole}
 			err := withFile(r.dir, outcomesFile, func(file *os.File, _ int64) error {
-				return state.eachKeyWhile(file, func(layer int, number uint64, key itemkey.Key) bool {
+				return state.eachKey(file, func(layer int, number uint64, key itemkey.Key) bool {
 					if layer == r.layers {
 						more = yield(r.of(number, key), nil)
 					}

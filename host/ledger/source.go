@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"sync"
@@ -18,6 +19,8 @@ type Source struct {
 	ledger *Ledger
 	chosen Chosen
 	about  About
+	// known are the items of chosen.Finished.
+	known *known
 
 	queue  []backbones.Block
 	warned bool
@@ -58,7 +61,11 @@ type About struct {
 
 // Source returns a source that tells the ledger about the items of another.
 func (l *Ledger) Source(inner backbones.Source, chosen Chosen, about About) *Source {
-	return &Source{inner: inner, ledger: l, chosen: chosen, about: about}
+	s := &Source{inner: inner, ledger: l, chosen: chosen, about: about}
+	if chosen.Finished != nil {
+		s.known = chosen.Finished.known()
+	}
+	return s
 }
 
 // Resumed is how many items were left out so far because an earlier run had done them. Any goroutine may ask.
@@ -86,6 +93,9 @@ func (s *Source) Next(ctx context.Context) (backbones.Block, error) {
 		}
 		s.queue = s.queue[:0]
 		s.take(b)
+		if s.known != nil && s.known.failed() != nil {
+			return backbones.Block{}, fmt.Errorf("reading what the earlier run has finished: %w", s.known.failed())
+		}
 		if s.about.LeftOut != nil {
 			left := b.Count
 			for _, queued := range s.queue {
@@ -132,7 +142,7 @@ func (s *Source) keyed(b backbones.Block) {
 			todo = appendSpan(todo, backbones.Span{First: b.First + uint64(i), Count: 1})
 		}
 	}
-	if f := s.chosen.Finished; f != nil && f.known.changed() {
+	if s.known != nil && s.known.changed() {
 		s.warn("the listing is not what it was in the earlier run: items are known again by their content")
 	}
 	s.hand(b, todo)
@@ -166,7 +176,7 @@ func (s *Source) wanted(key itemkey.Key) bool {
 	if only := s.chosen.Only; only != nil {
 		return only.bag.take(key)
 	}
-	return !s.chosen.Finished.known.take(key)
+	return !s.known.take(key)
 }
 
 func (s *Source) warn(text string) {

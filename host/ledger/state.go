@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/regular"
@@ -23,8 +24,6 @@ type State struct {
 	// Cut is how many bytes at the end of the record belong to no whole record.
 	Cut int64
 
-	// known are the items that a run which takes this one up has to know. They are read on demand.
-	known known
 	// lists has what is finished of each indexed list, by its seed; own are those that the run listed itself.
 	lists map[itemkey.Key]Spans
 	own   []list
@@ -33,6 +32,8 @@ type State struct {
 	// whole is the length of the whole records, keys how many keys they have.
 	whole int64
 	keys  int
+	// record is the file, for the keys; nil: they are not wanted, or there is none.
+	record *os.File
 }
 
 // list is the items of an indexed list.
@@ -45,22 +46,29 @@ type list struct {
 func (s *State) Finished() Spans { return union(s.Done, s.Skipped, s.Resumed) }
 
 // ReadState reads the record of outcomes in a run's folder. A run that died before it had one has an empty state.
-// If keys is set, it reads what a run needs that takes this one up, which takes 8 bytes an item.
+// If keys is set, the state can be taken up by another run, and the caller closes it. Its keys stay in the file.
 func ReadState(dir string, keys bool) (*State, error) {
 	s := &State{Listed: -1}
 	err := withFile(dir, outcomesFile, func(r *os.File, size int64) error {
 		err := s.read(r)
 		s.Cut = max(size-s.whole, 0)
-		if err == nil && keys {
-			_, err = r.Seek(0, io.SeekStart)
-			err = errors.Join(err, s.readKnown(r))
-		}
 		return err
 	})
+	if err == nil && keys && s.keys > 0 {
+		s.record, _, err = regular.Open(filepath.Join(dir, outcomesFile))
+	}
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Close closes the file of a state that can be taken up.
+func (s *State) Close() error {
+	if s.record == nil {
+		return nil
+	}
+	return s.record.Close()
 }
 
 // withFile reads a file of a run's folder, if there is one.
@@ -153,72 +161,53 @@ func (s *State) read(r io.Reader) error {
 	return err
 }
 
-// readKnown reads the keys of a record of outcomes of which the rest was read.
-func (s *State) readKnown(r io.Reader) error {
+// known are the items that a run which takes this one up has to know.
+func (s *State) known() *known {
+	if s.record == nil {
+		return s.knownIn(strings.NewReader(""))
+	}
+	return s.knownIn(io.NewSectionReader(s.record, 0, s.whole))
+}
+
+// knownIn are known items, of a record of outcomes of which the rest was read.
+func (s *State) knownIn(r io.Reader) *known {
+	k := &known{
+		keys: &keyReader{records: recordReader{from: r}}, finished: cursor{set: s.Finished()}, resumed: cursor{set: s.Resumed}, left: s.keys,
+	}
+	for _, set := range s.layers {
+		k.layers = append(k.layers, cursor{set: set})
+	}
+	k.alone = s.alone()
+	return k
+}
+
+// alone reports whether all that earlier runs had finished may be among the run's own items.
+func (s *State) alone() bool {
 	var earlier int64
-	layers := make([]cursor, len(s.layers))
-	for i, set := range s.layers {
-		layers[i].set = set
+	for _, set := range s.layers {
 		earlier += set.Items()
 	}
-	// All that earlier runs had finished may be among the run's own items.
-	alone := s.Listed >= 0 || s.Resumed.Items() >= earlier
-	finished, resumed := cursor{set: s.Finished()}, cursor{set: s.Resumed}
-	s.known = newKnown(s.keys, !alone)
-	return s.eachKey(r, func(layer int, number uint64, key itemkey.Key) {
-		switch {
-		case layer < len(layers):
-			if !alone && layers[layer].has(number) {
-				s.known.add(key, true)
-			}
-		case alone || !resumed.has(number):
-			s.known.add(key, finished.has(number))
-		}
-	})
+	return s.Listed >= 0 || s.Resumed.Items() >= earlier
 }
 
-// eachKey calls visit for each key of a record of outcomes. The last layer is the run's own.
-func (s *State) eachKey(r io.Reader, visit func(layer int, number uint64, key itemkey.Key)) error {
-	return s.eachKeyWhile(r, func(layer int, number uint64, key itemkey.Key) bool {
-		visit(layer, number, key)
-		return true
-	})
-}
-
-// errEnough ends the reading of keys.
-var errEnough = errors.New("enough")
-
-// eachKeyWhile is eachKey until visit returns false.
-func (s *State) eachKeyWhile(r io.Reader, visit func(layer int, number uint64, key itemkey.Key) bool) error {
-	layer := 0
-	var memory []itemkey.Key
+// eachKey calls visit for each key of a record of outcomes until it returns false. The last layer is the run's own.
+func (s *State) eachKey(r io.Reader, visit func(layer int, number uint64, key itemkey.Key) bool) error {
 	// A run that is under way may have written more by now.
-	_, err := records(io.LimitReader(r, s.whole), func(k kind, in *reader) error {
-		switch k {
-		case kindKeys:
-			first := in.number()
-			memory = in.keys(memory[:0])
-			for i, key := range memory {
-				if !visit(layer, first+uint64(i), key) {
-					return errEnough
-				}
-			}
-		case kindOpaque:
-			span, seed := in.seeded()
-			for i := range min(span.Count, maxOpaque) {
-				if !visit(layer, span.First+uint64(i), itemkey.At(seed, uint64(i))) {
-					return errEnough
-				}
-			}
-		case kindLayer:
-			layer++
+	all := keyReader{records: recordReader{from: io.LimitReader(r, s.whole)}}
+	for {
+		layer, first, keys, err := all.next()
+		if errors.Is(err, io.EOF) {
+			return nil
 		}
-		return nil
-	})
-	if errors.Is(err, errEnough) {
-		return nil
+		if err != nil {
+			return err
+		}
+		for i, key := range keys {
+			if !visit(layer, first+uint64(i), key) {
+				return nil
+			}
+		}
 	}
-	return err
 }
 
 // keysOf are the keys of those of a run's own items that are in a set.
@@ -233,14 +222,15 @@ func (s *State) keysOf(dir string, set Spans) ([]itemkey.Key, error) {
 	}
 	wanted := cursor{set: set}
 	err := withFile(dir, outcomesFile, func(r *os.File, _ int64) error {
-		return s.eachKey(r, func(layer int, number uint64, key itemkey.Key) {
+		return s.eachKey(r, func(layer int, number uint64, key itemkey.Key) bool {
 			if layer == len(s.layers) && wanted.has(number) {
 				keys = append(keys, key)
 			}
+			return true
 		})
 	})
 	return keys, err
 }
 
 // empty reports whether nothing is known of any item.
-func (s *State) empty() bool { return len(s.lists)+len(s.known.keys) == 0 }
+func (s *State) empty() bool { return len(s.lists)+s.keys == 0 }
