@@ -66,6 +66,7 @@ type Book struct {
 	// swept is when At last looked at all loans.
 	swept   time.Duration
 	effects Effects
+	notices notices
 }
 
 // Effects are what the owner of a Book has to do.
@@ -115,6 +116,7 @@ func NewBook(o BookOptions) *Book {
 	if b.log == nil {
 		b.log = hclog.NewNullLogger()
 	}
+	b.notices.log = b.log
 	return b
 }
 
@@ -381,6 +383,7 @@ func (b *Book) finish(w *work) {
 // At sets the time since the start of the run. Leases lapse, and late ones are lent a second time.
 func (b *Book) At(now time.Duration) {
 	b.now = max(b.now, now)
+	b.notices.pass(b.now)
 	if every := b.o.LeaseTime / 20; b.now < b.swept+every {
 		return
 	}

@@ -174,8 +174,16 @@ func (c *Coordinator) Left(name string, lost bool) {
 	c.wake()
 }
 
+// Refuse records why a node cannot work on the run.
+func (c *Coordinator) Refuse(name, why string) {
+	c.at(func() { c.book.Refused(name, why) })
+}
+
 // Farewell implements Desk.
 func (c *Coordinator) Farewell(name string, f Farewell) {
+	if f.Refused != "" {
+		c.Refuse(name, f.Refused)
+	}
 	if f.Unclosed <= 0 {
 		return
 	}
@@ -233,6 +241,7 @@ func (c *Coordinator) Run(ctx context.Context, src backbones.Source, sink backbo
 		l.publisher.run(publishCtx)
 	}()
 	l.run(ctx)
+	c.at(c.book.notices.sum)
 	stopReading()
 	stopPublishing()
 	<-publisherDone

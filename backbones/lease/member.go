@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/kagurazaka/kagurazaka/backbones"
 )
 
@@ -28,6 +30,8 @@ type member struct {
 	// withheld are failures that may be the node's fault: nothing has succeeded there yet.
 	withheld    []withheld
 	quarantined string
+	// refused: it cannot work on the run.
+	refused bool
 }
 
 // withheld is failures of items of one work.
@@ -70,7 +74,7 @@ func (b *Book) member(name string) *member {
 // back gives a lost node that is heard again the usual time for what it still has.
 func (b *Book) back(m *member) {
 	if !b.stopped {
-		b.log.Info("a lost node is back", "node", m.Name)
+		b.notices.tell(b.now, isBack, hclog.Info, "a lost node is back", "node", m.Name)
 	}
 	for _, l := range b.loansOf(m) {
 		l.until = b.now + b.o.LeaseTime
@@ -79,7 +83,9 @@ func (b *Book) back(m *member) {
 
 // Joined records that a node is present, for the first time or again.
 func (b *Book) Joined(node Node) {
-	if old := b.members[node.Name]; old != nil && old.announced() && (old.Session != node.Session || old.PID != node.PID || old.Host != node.Host) {
+	old := b.members[node.Name]
+	fresh := old == nil || !old.announced()
+	if !fresh && (old.Session != node.Session || old.PID != node.PID || old.Host != node.Host) {
 		// Another process under the same name. The former one keeps its leases until they lapse, because it may still work on them.
 		if !old.gone {
 			b.Left(node.Name, true)
@@ -90,11 +96,15 @@ func (b *Book) Joined(node Node) {
 			old.Name = fmt.Sprintf("%s (earlier %d)", node.Name, n)
 		}
 		b.members[old.Name] = old
+		fresh = true
 	}
 	m := b.member(node.Name)
 	m.Node = node
 	b.fleetNow.counted = false
 	b.setWorkers(m, node.Workers)
+	if fresh && !node.Own && !b.stopped {
+		b.notices.tell(b.now, hasJoined, hclog.Info, "a node has joined", "node", node.Name, "workers", m.Workers)
+	}
 }
 
 // maxWorkers bounds the workers that a node counts for: the sizes of all leases depend on the number of workers.
@@ -119,7 +129,7 @@ func (b *Book) Left(name string, lost bool) {
 	b.fleetNow.counted = false
 	if lost {
 		if !known && !b.stopped && !b.Finished() {
-			b.log.Warn("a node is lost: others do what it had", "node", name, "items", b.has(m))
+			b.notices.tell(b.now, isLost, hclog.Warn, "a node is lost: others do what it had", "node", name, "items", b.has(m))
 			b.blame(m)
 		}
 		for _, l := range b.loansOf(m) {
@@ -130,10 +140,28 @@ func (b *Book) Left(name string, lost bool) {
 		b.former.lost(m)
 		return
 	}
+	if !m.Own && !m.refused && !b.stopped && !b.Finished() {
+		b.notices.tell(b.now, hasLeft, hclog.Info, "a node has left", "node", name, "done", m.done, "skipped", m.skipped, "failed", m.failed)
+	}
 	for _, l := range b.loansOf(m) {
 		b.drop(l)
 	}
 	b.former.left(b, m)
+	if m.refused {
+		delete(b.members, name)
+	}
+}
+
+// Refused records why a node cannot work on the run. One that has joined leaves next, and is forgotten.
+func (b *Book) Refused(name, why string) {
+	m := b.members[name]
+	if m != nil && (m.loans > 0 || m.succeeded() || m.failed > 0 || m.gone) {
+		return
+	}
+	if m != nil {
+		m.refused = true
+	}
+	b.notices.tell(b.now, isRefused, hclog.Warn, "a node cannot work on the run", "node", name, "why", why)
 }
 
 // has is the number of items without an outcome that a node has.

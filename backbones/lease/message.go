@@ -103,6 +103,8 @@ type Farewell struct {
 	// Unclosed is the number of its workers that could not close their task, First the error of the first.
 	Unclosed int
 	First    string
+	// Refused is why it cannot work on the run, of which it has done nothing; empty: it can.
+	Refused string
 }
 
 // Ask asks for the grant to commit items whose outputs wait aside. The node renames none of them before the answer.

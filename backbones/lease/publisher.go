@@ -125,7 +125,11 @@ func (p *publisher) watch(ctx context.Context, every time.Duration) {
 	if p.differs += every; p.differs < p.o.WatchAfter && !errors.Is(err, ErrGone) {
 		return
 	}
-	p.log.Warn("the queue has lost leases, or has too many, and is created again", "has", has, "should_have", open, "error", err)
+	if errors.Is(err, ErrGone) {
+		p.log.Info("the server has been started again, or the queue was removed: the queue is created again, and nothing is lost", "leases", open)
+	} else {
+		p.log.Warn("the queue has lost leases, or has too many, and is created again", "has", has, "should_have", open, "error", err)
+	}
 	p.renew(callCtx)
 }
 

@@ -28,6 +28,8 @@ type Node struct {
 	Session string
 	Workers int
 	Since   time.Time
+	// Own: it is the coordinator's own process.
+	Own bool
 }
 
 // ErrGone is the error of Publish and Open of a queue that was removed, or that its server has forgotten. Renew creates it again.

@@ -101,6 +101,9 @@ func (r runOutput) text(p *printer, s *ledger.State) {
 	if more := len(r.Nodes) - shown; more > 0 {
 		p.line("            … and %d more: --json shows all", more)
 	}
+	if r.End == nil && len(r.Nodes) > 0 {
+		p.line("            as of %s; items as of now", r.NodesAt.Local().Format(time.TimeOnly))
+	}
 	p.line("  items     done %d, skipped %d, failed %d", r.Counts.Done, r.Counts.Skipped, r.Counts.Failed)
 	if n := s.Resumed.Items(); n > 0 {
 		p.line("            %s done by the run before", count.Of(n, "of those skipped was", "of those skipped were"))

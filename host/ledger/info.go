@@ -42,6 +42,8 @@ type Info struct {
 	Placement []Placement `json:"placement,omitempty"`
 	// Nodes are the machines that have worked on the run; empty: it was done on one.
 	Nodes []Node `json:"nodes,omitempty"`
+	// NodesAt is when their figures were written, which is some seconds before what the ledger itself has.
+	NodesAt time.Time `json:"nodes_at,omitzero"`
 	// Command is the command line that makes the same run again; Folder the working folder.
 	Command string `json:"command"`
 	Folder  string `json:"folder"`

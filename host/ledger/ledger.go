@@ -174,7 +174,7 @@ func (l *Ledger) SetPlacement(placement []Placement) error {
 func (l *Ledger) SetNodes(nodes []Node) error {
 	l.infoMu.Lock()
 	defer l.infoMu.Unlock()
-	l.info.Nodes = nodes
+	l.info.Nodes, l.info.NodesAt = nodes, time.Now().UTC()
 	return writeInfo(l.dir, &l.info)
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -59,6 +58,8 @@ type member struct {
 	holds   map[lease.ID]uint64
 	uploads map[uint64]*upload
 	answers map[uint64][]byte
+	// refused: it has said that it cannot work on the run.
+	refused bool
 }
 
 // alive notes a sign of life.
@@ -288,7 +289,8 @@ func (d *desk) serve(m *member, op op, body []byte, w *writer) error {
 			return err
 		}
 		d.queue.giveBack(g.unclaimed)
-		if g.last.Unclosed > 0 {
+		g.last.Refused = oneLine(g.last.Refused)
+		if m.refused = g.last.Refused != ""; m.refused || g.last.Unclosed > 0 {
 			d.book.Farewell(m.node.Name, g.last)
 		}
 		d.remove(m, false)
@@ -411,29 +413,6 @@ func (d *desk) join(id string, body []byte) answer {
 	return answer{status: statusOK, parts: 1, body: reply}
 }
 
-// freeName is a name that no other node has. The lock is held.
-func (d *desk) freeName(h Hello) string {
-	name := h.Name
-	if name == "" {
-		name = h.Host
-	}
-	if name == "" {
-		name = "node"
-	}
-	if d.names[name] == nil {
-		return name
-	}
-	if len(d.numbers) > MaxNodes {
-		clear(d.numbers)
-	}
-	for {
-		d.numbers[name]++
-		if numbered := name + "-" + strconv.Itoa(d.numbers[name]+1); d.names[numbered] == nil {
-			return numbered
-		}
-	}
-}
-
 // remove takes a node out.
 func (d *desk) remove(m *member, lost bool) {
 	d.mu.Lock()
@@ -443,6 +422,9 @@ func (d *desk) remove(m *member, lost bool) {
 	}
 	delete(d.members, m.id)
 	delete(d.names, m.node.Name)
+	if m.refused {
+		d.giveBack(m.node.Name)
+	}
 	for call := range m.uploads {
 		d.forget(m, call)
 	}
@@ -565,15 +547,4 @@ func scratch(old, used []byte, most int) []byte {
 		return used[:0]
 	}
 	return old
-}
-
-// printable bounds a node's text, and keeps only printable ASCII.
-func printable(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r > 0x7e {
-			return -1
-		}
-		return r
-	}, s)
-	return s[:min(len(s), maxName)]
 }

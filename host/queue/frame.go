@@ -220,13 +220,14 @@ func encodeGoodbye(g goodbye) []byte {
 	writeList(w, g.unclaimed, writeClaim)
 	w.count(g.last.Unclosed)
 	w.text(g.last.First[:min(len(g.last.First), maxLast)])
+	w.text(g.last.Refused[:min(len(g.last.Refused), maxLast)])
 	return w.b
 }
 
 func decodeGoodbye(b []byte) (goodbye, error) {
 	r := &reader{b: b}
-	g := goodbye{unclaimed: list(r, claimBytes, readClaim), last: lease.Farewell{Unclosed: r.count(), First: r.text()}}
-	if len(g.last.First) > maxLast {
+	g := goodbye{unclaimed: list(r, claimBytes, readClaim), last: lease.Farewell{Unclosed: r.count(), First: r.text(), Refused: r.text()}}
+	if len(g.last.First) > maxLast || len(g.last.Refused) > maxLast {
 		r.fail()
 	}
 	return g, r.end()

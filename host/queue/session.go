@@ -114,6 +114,13 @@ func (s *Session) Name() string {
 	return s.name
 }
 
+// Ended reports whether the coordinator has said that the run has ended.
+func (s *Session) Ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
+}
+
 // Generation is that of the coordinator that the node has joined last.
 func (s *Session) Generation() uint64 {
 	s.mu.Lock()
