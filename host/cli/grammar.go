@@ -93,7 +93,7 @@ type debugCmd struct {
 }
 
 type workCmd struct {
-	TokenFile string        `name:"token-file" placeholder:"PATH" help:"The run's token; without it KAGURAZAKA_TOKEN, or the one in the folder of --run-dir."`
+	TokenFile string        `name:"token-file" placeholder:"PATH" help:"The run's token; without it the one in the folder of --run-dir, or KAGURAZAKA_TOKEN."`
 	Name      string        `name:"name" help:"The node's name in the run; without it the machine's."`
 	Plugin    string        `name:"plugin" placeholder:"PATH" help:"Where this machine has the run's plugin; without it where the coordinator has it, or where a plugins.lock says. Its hash must be the same."`
 	Accept    string        `name:"accept-plugin" placeholder:"HASH" help:"Fetch the run's plugin from its coordinator where this machine does not have it, if it is one file whose SHA-256 is HASH. Without the flag nothing is fetched."`

@@ -51,12 +51,13 @@ func (a *app) drive(ctx context.Context, s *session) error {
 		return err
 	}
 	defer keepPipes()()
+	public := a.program.Flags.Public
 	whole := a.line.Plain()
 	if len(a.line.Given("limit", "item")) > 0 {
 		whole = a.line.RunWords("limit", "item", "resume", "retry-failed")
 	}
 	a.summarised, err = s.Run(ctx, spec, job.Front{
-		Words: a.line.Args, Plain: a.line.Plain(), Bare: a.line.RunWords(aboutItems...), Whole: whole, ItemFlag: a.line.Spelling("item"),
+		Words: public(a.line.Args), Plain: public(a.line.Plain()), Bare: a.line.RunWords(aboutItems...), Whole: public(whole), ItemFlag: a.line.Spelling("item"),
 		Printer: a.printer(), RunLog: a.runLog, Drain: a.drain,
 		Begins: func() { close(a.working) }, Unprinted: a.out.Err,
 	})

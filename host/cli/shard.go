@@ -46,7 +46,7 @@ func (a *app) shard(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	words := a.line.RunWords("shard", "manifest", "files-from", "null", "item", "limit", "run-dir", "resume", "retry-failed")
+	words := a.program.Flags.Public(a.line.RunWords("shard", "manifest", "files-from", "null", "item", "limit", "run-dir", "resume", "retry-failed"))
 	if f.JSON {
 		err = a.shardJSON(&division, words)
 	} else {

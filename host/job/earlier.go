@@ -13,6 +13,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // LastSame is the RUN of a --resume or --retry-failed without one.
@@ -71,14 +72,33 @@ func (e *execution) findEarlier(mine ledger.Info) (*earlier, error) {
 	if mine, theirs := shardOf(mine), shardOf(*found.Info); f.RunDir != "" && mine != theirs {
 		return nil, exitcode.Usagef("%s: the run %s in %s is of another shard, %s; this one is %s. Give each shard a --run-dir of its own", flag, found.Info.ID, f.RunDir, theirs, mine)
 	}
-	for what, differs := range map[string]bool{
-		"arguments": !slices.Equal(found.Info.Args, mine.Args), "template": !sameJSON(found.Info.Template, mine.Template),
-	} {
-		if differs {
-			e.Log.Warn("the run that is taken up had another "+what, "run", found.Info.ID)
-		}
+	if !slices.Equal(found.Info.Args, mine.Args) {
+		e.Log.Warn("the run that is taken up had other arguments", "run", found.Info.ID, "then", terminal.Line(strings.Join(found.Info.Args, " "), 200), "now", terminal.Line(strings.Join(mine.Args, " "), 200))
+	}
+	if !sameJSON(found.Info.Template, mine.Template) {
+		e.Log.Warn("the run that is taken up had another template", "run", found.Info.ID, "differs", strings.Join(differing(found.Info.Template, mine.Template), ", "))
 	}
 	return &earlier{run: *found, how: how}, nil
+}
+
+// differing are the parts of two templates that are not the same.
+func differing(a, b json.RawMessage) (parts []string) {
+	var x, y map[string]json.RawMessage
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return nil
+	}
+	for name, value := range x {
+		if !sameJSON(value, y[name]) {
+			parts = append(parts, name)
+		}
+	}
+	for name := range y {
+		if _, has := x[name]; !has {
+			parts = append(parts, name)
+		}
+	}
+	slices.Sort(parts)
+	return parts
 }
 
 // findRun finds the run that a word names; nil: the folder of --run-dir holds none yet.

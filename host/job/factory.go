@@ -288,7 +288,11 @@ func readBackbone(values []Value) (map[string]string, []problem.Problem) {
 			continue
 		}
 		if why := all[i].wrong(v.Value); why != "" {
-			problems = append(problems, problem.Problem{Source: v.Source, Message: fmt.Sprintf("--%s %s: %s", all[i].Name, v.Value, why)})
+			wrong := problem.Problem{Source: v.Source, Message: fmt.Sprintf("--%s %s: %s", all[i].Name, v.Value, why)}
+			if v.Value == "0" && all[i].Name == "num_process" {
+				wrong.Suggestion = "0 is for the coordinator of other machines, together with --listen or --nats"
+			}
+			problems = append(problems, wrong)
 			continue
 		}
 		given[all[i].Name] = v.Value

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -73,7 +75,8 @@ type lent struct {
 
 // Joined implements lease.Desk.
 func (l *lent) Joined(n lease.Node) {
-	if host, _ := os.Hostname(); n.PID != os.Getpid() || n.Host != host {
+	host, _ := os.Hostname()
+	if n.Own = n.PID == os.Getpid() && n.Host == host; !n.Own {
 		l.note(func() { l.others[n.Name] = true })
 	}
 	l.Coordinator.Joined(n)
@@ -131,7 +134,9 @@ func (e *execution) lend(ctx context.Context, place *Place, items items, policy 
 		Run: e.ledger.Info().ID, Generation: e.coordinator.Generation, Version: e.Version, LeaseTime: leaseTime, Welcome: text,
 		Admit: func(h queue.Hello) error {
 			if h.Version != e.Version {
-				return fmt.Errorf("this node is kagurazaka %s, and the coordinator %s: both must be of the same version", h.Version, e.Version)
+				err := fmt.Errorf("this node is kagurazaka %s, and the coordinator %s: both must be of the same version", h.Version, e.Version)
+				l.Refuse(cmp.Or(h.Name, h.Host), err.Error())
+				return err
 			}
 			return nil
 		},
@@ -167,16 +172,25 @@ func (e *execution) lend(ctx context.Context, place *Place, items items, policy 
 	return l, nil
 }
 
-// joins is the command that joins the run.
+// joins is the command that joins the run. It has no user and password of a team's server.
 func (e *execution) joins(c fleet.Contact) string {
-	words := []string{"kagurazaka", "work", c.URLs[0], "--token-file", fleet.TokenFile(e.ledger.Dir())}
-	if f := e.Flags; f.NATSCreds != "" {
-		words = append(words, "--nats-creds", f.NATSCreds)
+	f := e.Flags
+	words := []string{"work", c.URLs[0], "--token-file", fleet.TokenFile(e.ledger.Dir())}
+	if f.NATSCreds != "" {
+		words = append(words, "--nats-creds", full(f.NATSCreds))
 	}
-	if e.Flags.TLSCA != "" {
-		words = append(words, "--tls-ca", e.Flags.TLSCA)
+	switch {
+	case f.TLSCA != "":
+		words = append(words, "--tls-ca", full(f.TLSCA))
+	case f.TLSCert != "" && !queue.KnownHere(f.TLSCert):
+		// Whoever trusts a certificate itself needs no authority.
+		words = append(words, "--tls-ca", full(f.TLSCert))
 	}
-	return terminal.Command(words[1:])
+	line := terminal.Command(words)
+	if _, secret := queue.Public(f.NATS); secret {
+		line += " --nats-creds FILE (FILE has the nodes' own user and password, as USER:PASSWORD)"
+	}
+	return line
 }
 
 // openOwn starts the run's own server.
@@ -221,6 +235,17 @@ func (l *lent) openOwn(ctx context.Context, o queue.Options, contact *fleet.Cont
 	return err
 }
 
+// full is the absolute path of a file.
+func full(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// passwordInURL is the warning about a password on the command line.
+const passwordInURL = "the password of the server is in the URL: everybody on this machine sees command lines; --nats-creds FILE keeps it secret, with one line USER:PASSWORD"
+
 // openRemote uses a team's server.
 func (l *lent) openRemote(ctx context.Context, o queue.Options, contact *fleet.Contact) error {
 	url, token, err := queue.ParseURL(l.e.Flags.NATS)
@@ -235,15 +260,19 @@ func (l *lent) openRemote(ctx context.Context, o queue.Options, contact *fleet.C
 		return err
 	}
 	address := queue.Address{URL: url, Secret: secret, Credentials: l.e.Flags.NATSCreds, Authorities: l.e.Flags.TLSCA}
-	contact.URLs, contact.Named = []string{url}, true
+	public, password := queue.Public(url)
+	if password {
+		l.e.Log.Warn(passwordInURL)
+	}
+	contact.URLs, contact.Named = []string{public}, true
 	o.Token = secret.Token
 	l.dial.Addresses = func() ([]queue.Address, error) { return []queue.Address{address}, nil }
 	o.Connection = func(lost error) {
 		if lost != nil {
-			l.e.Log.Warn("the connection to the server is lost: nodes finish what they have, and the run continues when the server is back", "server", url, "error", lost)
+			l.e.Log.Warn("the connection to the server is lost: nodes finish what they have, and the run continues when the server is back", "server", public, "error", lost)
 			return
 		}
-		l.e.Log.Info("the server is back", "server", url)
+		l.e.Log.Info("the server is back", "server", public)
 	}
 	l.queue, err = queue.OpenRemote(ctx, address, o)
 	return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/queue"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 
@@ -16,7 +17,7 @@ import (
 type NetFlags struct {
 	Listen    string `name:"listen" placeholder:"[ADDR]" help:"Let other machines work on the run, too: kagurazaka work joins it, with the address and the token file that the run names. ADDR is HOST:PORT, HOST or :PORT, written with =; without it 127.0.0.1 and a free port. Outputs are staged."`
 	NATS      string `name:"nats" placeholder:"URL" help:"Let other machines work on the run by way of a team's own nats-server with JetStream, instead of --listen."`
-	NATSCreds string `name:"nats-creds" placeholder:"FILE" help:"A credentials file for the team's server."`
+	NATSCreds string `name:"nats-creds" placeholder:"FILE" help:"A credentials file for the team's server, or a file with one line USER:PASSWORD."`
 	TLSCA     string `name:"tls-ca" placeholder:"FILE" help:"The certificates, as PEM, of the authorities that sign the server's."`
 	TLSCert   string `name:"tls-cert" placeholder:"FILE" help:"The certificate for --listen, as PEM, instead of one that the run makes; with --tls-key."`
 	TLSKey    string `name:"tls-key" placeholder:"FILE" help:"The key of --tls-cert, as PEM."`
@@ -36,6 +37,19 @@ func (f *NetFlags) lending() string {
 	return "--nats"
 }
 
+// Public returns words of the command line as they may be written and shown: without user and password of a team's server.
+func (f *NetFlags) Public(words []string) []string {
+	url, secret := queue.Public(f.NATS)
+	if !secret {
+		return words
+	}
+	all := make([]string, len(words))
+	for i, w := range words {
+		all[i] = strings.ReplaceAll(w, f.NATS, url)
+	}
+	return all
+}
+
 // check returns the problems of the flags.
 func (f *NetFlags) check() (wrong []problem.Problem) {
 	say := func(hint, format string, args ...any) {
@@ -47,6 +61,8 @@ func (f *NetFlags) check() (wrong []problem.Problem) {
 	if f.Listen != "" {
 		if _, err := f.address(); err != nil {
 			say("", "--listen %s: %s", f.Listen, err)
+		} else if _, err := strconv.ParseUint(f.Listen, 10, 16); err == nil {
+			say("write --listen=:"+f.Listen, "--listen %s: a port has a colon before it", f.Listen)
 		}
 	}
 	if (f.TLSCert == "") != (f.TLSKey == "") {

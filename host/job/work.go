@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,7 +70,11 @@ func (p *Program) Work(ctx context.Context, o WorkOptions) (err error) {
 	}
 	n, err := p.newNode(ctx, o, session, given)
 	if err != nil {
-		_ = session.Leave(ctx, lease.Farewell{})
+		last := lease.Farewell{}
+		if ctx.Err() == nil && !isClosed(o.Drain) {
+			last.Refused = err.Error()
+		}
+		_ = session.Leave(ctx, last)
 		return errors.Join(err, n.place.closeIfMade(ctx))
 	}
 	defer func() { err = also(err, n.place.Close(ctx)) }()
@@ -100,19 +105,26 @@ func (p *Program) joinAs(o *WorkOptions) (queue.Join, error) {
 		return join, errors.New("URL is missing; hint: write kagurazaka work URL --token-file PATH, as the run with --listen prints it, or --run-dir DIR with the run's folder")
 	}
 	var urls []string
+	inURL, password := false, false
 	for _, text := range o.URLs {
 		url, token, err := queue.ParseURL(text)
 		if err != nil {
 			return join, err
 		}
+		_, secret := queue.Public(url)
+		password = password || secret
 		if token != "" {
+			inURL = true
 			p.Log.Warn("the token is in the URL: everybody on this machine sees command lines; --token-file and KAGURAZAKA_TOKEN keep it secret")
 			o.Token, o.TokenFile = token, ""
 		}
 		urls = append(urls, url)
 	}
-	if o.TokenFile == "" && o.RunDir != "" && (o.Token == "" || len(urls) == 0) {
-		o.TokenFile = fleet.TokenFile(o.RunDir)
+	if password {
+		p.Log.Warn(passwordInURL)
+	}
+	if o.TokenFile == "" && o.RunDir != "" && !inURL {
+		p.takeTokenOf(o)
 	}
 	if o.TokenFile == "" && o.Token == "" {
 		return join, errors.New("the run's token is missing; hint: give --token-file PATH, as the run with --listen prints it, or set KAGURAZAKA_TOKEN")
@@ -125,6 +137,18 @@ func (p *Program) joinAs(o *WorkOptions) (queue.Join, error) {
 	return join, err
 }
 
+// takeTokenOf takes the token in the folder of --run-dir, unless this user cannot read it and has it in the variable.
+func (p *Program) takeTokenOf(o *WorkOptions) {
+	file := fleet.TokenFile(o.RunDir)
+	text, err := fleet.ReadToken(file)
+	if err != nil && o.Token != "" {
+		return
+	}
+	if o.TokenFile = file; err == nil && o.Token != "" && o.Token != text {
+		p.Log.Info("KAGURAZAKA_TOKEN is not used: the folder of --run-dir has the run's token")
+	}
+}
+
 // addresses are where the coordinator may be now, also after a start elsewhere.
 func (p *Program) addresses(o *WorkOptions, urls []string) ([]queue.Address, error) {
 	urls = slices.Clone(urls)
@@ -134,9 +158,9 @@ func (p *Program) addresses(o *WorkOptions, urls []string) ([]queue.Address, err
 		case err != nil && len(urls) == 0:
 			return nil, err
 		case err == nil && contact.Ended:
-			return nil, &queue.Refused{Reason: queue.Ended, Text: "the run in " + o.RunDir + " has ended"}
+			return nil, &queue.Refused{Reason: queue.Ended, Text: "the run in " + o.RunDir + " has ended" + unused(urls)}
 		case err == nil:
-			urls = append(contact.URLs, urls...)
+			urls = together(contact, urls)
 		}
 	}
 	text := o.Token
@@ -159,6 +183,38 @@ func (p *Program) addresses(o *WorkOptions, urls []string) ([]queue.Address, err
 		all = append(all, queue.Address{URL: url, Secret: secret, Credentials: p.Flags.NATSCreds, Authorities: p.Flags.TLSCA})
 	}
 	return all, nil
+}
+
+// unused says that URLs are not used.
+func unused(urls []string) string {
+	if len(urls) == 0 {
+		return ""
+	}
+	all := make([]string, len(urls))
+	for i, u := range urls {
+		all[i], _ = queue.Public(u)
+	}
+	return ", so " + strings.Join(all, ", ") + " is not tried; hint: leave --run-dir out to join another run"
+}
+
+// together are the coordinator's URLs, with the first user that this machine was given for a team's server, and those that it was given.
+func together(c fleet.Contact, given []string) (all []string) {
+	var user *url.Userinfo
+	for _, text := range given {
+		if u, err := url.Parse(text); err == nil && u.User != nil && user == nil {
+			user = u.User
+		}
+	}
+	for _, text := range c.URLs {
+		if u, err := url.Parse(text); err == nil && c.Named && user != nil {
+			u.User = user
+			text = u.String()
+		}
+		if !slices.Contains(given, text) {
+			all = append(all, text)
+		}
+	}
+	return append(all, given...)
 }
 
 // dial joins the run. The coordinator of a run's folder may be about to be started again.
@@ -285,7 +341,7 @@ func (p *Program) same(arg string, w *welcome) (s *Session, why string, err erro
 	s, err = p.Open(arg, p.Flags.Python)
 	missing := new(discover.NotFoundError)
 	switch {
-	case errors.As(err, &missing):
+	case errors.As(err, &missing) && missing.Arg != "":
 		return nil, missing.Why, nil
 	case err != nil:
 		return nil, "", err
@@ -381,6 +437,10 @@ func (p *Program) pull(ctx context.Context, n node, session *queue.Session, o Wo
 		// The coordinator has been told as well.
 		p.Log.Info("left the run", figures...)
 		return closing
+	case err == nil && !session.Ended():
+		// It had nothing to do for --idle-exit.
+		p.Log.Info("left the run, which continues without this machine", figures...)
+		return nil
 	case err == nil, queue.Is(err, queue.Ended):
 		p.Log.Info("the run needs this machine no more", figures...)
 		return nil

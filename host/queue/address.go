@@ -22,7 +22,7 @@ type Address struct {
 	URL string
 	// Secret is the run's. Its fingerprint, if it has one, is what the server must show.
 	Secret Secret
-	// Credentials is the path of a credentials file of a team's server; may be empty.
+	// Credentials is the path of a credentials file of a team's server, or of a file with USER:PASSWORD; may be empty.
 	Credentials string
 	// Authorities is the path of a PEM file with certificates that sign the server's; empty: the system's.
 	Authorities string
@@ -59,6 +59,18 @@ func ParseURL(text string) (cleaned, token string, err error) {
 	return u.String(), token, nil
 }
 
+// Public returns a server's URL without user and password, which other people and log files may see, and whether it had them.
+func Public(text string) (public string, secret bool) {
+	scheme := 0
+	if i := strings.Index(text, "://"); i >= 0 {
+		scheme = i + len("://")
+	}
+	if at := strings.LastIndex(text, "@"); at >= scheme {
+		return text[:scheme] + text[at+1:], true
+	}
+	return text, false
+}
+
 // redact returns a URL without user, password and token.
 func redact(text string) string {
 	if at := strings.LastIndex(text, "@"); at >= 0 {
@@ -79,10 +91,11 @@ func (a Address) options(user, password string) ([]nats.Option, error) {
 	}
 	switch {
 	case a.Credentials != "":
-		if _, err := os.Stat(a.Credentials); err != nil {
-			return nil, refuse(Denied, "cannot read the credentials file: %s", err)
+		option, err := credentials(a.Credentials)
+		if err != nil {
+			return nil, err
 		}
-		all = append(all, nats.UserCredentials(a.Credentials))
+		all = append(all, option)
 	case u.User == nil && user != "":
 		all = append(all, nats.UserInfo(user, password))
 	}
@@ -101,6 +114,22 @@ func (a Address) options(user, password string) ([]nats.Option, error) {
 		all = append(all, nats.Secure(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}))
 	}
 	return all, nil
+}
+
+// credentials is the option of a connection for a credentials file. The errors do not repeat what it holds.
+func credentials(file string) (nats.Option, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, refuse(Denied, "cannot read the credentials file: %s", err)
+	}
+	if strings.Contains(string(text), "-----BEGIN") {
+		return nats.UserCredentials(file), nil
+	}
+	user, password, ok := strings.Cut(strings.TrimSpace(string(text)), ":")
+	if !ok || user == "" || strings.ContainsAny(password, "\r\n") {
+		return nil, refuse(Denied, "%s is not a credentials file: it must be one of the server's account, or have one line USER:PASSWORD", file)
+	}
+	return nats.UserInfo(user, password), nil
 }
 
 // connect connects to one address. The error is a Refused.
@@ -153,11 +182,7 @@ func (d *dialer) Dial(network, address string) (net.Conn, error) {
 		d.err.Store(nil)
 		return c, nil
 	}
-	why := err
-	for errors.Unwrap(why) != nil {
-		why = errors.Unwrap(why)
-	}
-	text := why.Error()
+	text := innermost(err)
 	d.err.Store(&text)
 	return nil, err
 }
@@ -172,8 +197,18 @@ func (a Address) explain(err error) error {
 	switch {
 	case errors.Is(err, errPinned):
 		return refuse(WrongCertificate, "the server at %s shows another certificate than the token names: it is the server of another run, or an intruder; copy the token file again if the run was created again", at)
+	case errors.As(err, &tlsErr) && len(tlsErr.UnverifiedCertificates) > 0 && madeHere(tlsErr.UnverifiedCertificates[0]):
+		return refuse(WrongCertificate, "the server at %s has a certificate that its run has created, and the token does not name it: this is another run's token, or a part of the token file", at)
 	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid), errors.As(err, &tlsErr):
-		return refuse(WrongCertificate, "the certificate of the server at %s is not known here (%s): use the whole token file of the run, which names it, or give the authority's certificate", at, err)
+		why := err
+		if tlsErr != nil {
+			why = tlsErr.Err
+		}
+		hint := "give the certificate of the authority that has signed it with --tls-ca FILE"
+		if a.Authorities != "" {
+			hint = "is " + a.Authorities + " (--tls-ca) that of the authority that has signed it, and is the host's name in it?"
+		}
+		return refuse(WrongCertificate, "the certificate of the server at %s is not known here: %s; hint: %s", at, why, hint)
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		return refuse(WrongCertificate, "the server at %s has no TLS, and the token names a certificate: it is not the server of this run", at)
 	case errors.Is(err, nats.ErrSecureConnRequired):
@@ -182,7 +217,7 @@ func (a Address) explain(err error) error {
 		if a.Credentials != "" || strings.Contains(a.URL, "@") {
 			return refuse(Denied, "the server at %s does not take the credentials", at)
 		}
-		return refuse(WrongToken, "the server at %s does not take the token", at)
+		return refuse(WrongToken, "the server at %s does not take the token: it is another run's; if the server is a team's own, it asks for credentials: give --nats-creds FILE, or user and password in the URL", at)
 	case errors.Is(err, nats.ErrMaxConnectionsExceeded):
 		return refuse(Limits, "the server at %s has as many connections as it may have", at)
 	case errors.Is(err, nats.ErrTimeout), errors.Is(err, os.ErrDeadlineExceeded):
@@ -191,6 +226,14 @@ func (a Address) explain(err error) error {
 		return refuse(Unreachable, "nothing answers at %s (%s)", at, strings.TrimPrefix(err.Error(), "nats: "))
 	}
 	return refuse(Unreachable, "cannot connect to %s: %s", at, err)
+}
+
+// innermost is the text of the error that others wrap.
+func innermost(err error) string {
+	for errors.Unwrap(err) != nil {
+		err = errors.Unwrap(err)
+	}
+	return err.Error()
 }
 
 func isNetwork(err error) bool {

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"os"
 	"time"
 )
 
@@ -25,7 +26,7 @@ func NewCertificate() ([]byte, error) {
 	now := time.Now()
 	template := &x509.Certificate{
 		SerialNumber: new(big.Int).SetBytes(random(16)),
-		Subject:      pkix.Name{CommonName: "kagurazaka coordinator"},
+		Subject:      pkix.Name{CommonName: certificateName},
 		NotBefore:    now.Add(-24 * time.Hour),
 		NotAfter:     now.AddDate(10, 0, 0),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
@@ -43,6 +44,36 @@ func NewCertificate() ([]byte, error) {
 	_ = pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: der})
 	_ = pem.Encode(&out, &pem.Block{Type: "PRIVATE KEY", Bytes: key})
 	return out.Bytes(), nil
+}
+
+// certificateName is the subject of certificates that runs create.
+const certificateName = "kagurazaka coordinator"
+
+// madeHere reports whether a run has created a certificate.
+func madeHere(c *x509.Certificate) bool { return c.Subject.CommonName == certificateName }
+
+// KnownHere reports whether an authority that this machine knows has signed the first certificate in a PEM file.
+func KnownHere(file string) bool {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return false
+	}
+	var leaf *x509.Certificate
+	others := x509.NewCertPool()
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		switch c, err := x509.ParseCertificate(block.Bytes); {
+		case block.Type != "CERTIFICATE" || err != nil:
+		case leaf == nil:
+			leaf = c
+		default:
+			others.AddCert(c)
+		}
+	}
+	if leaf == nil {
+		return false
+	}
+	_, err = leaf.Verify(x509.VerifyOptions{Intermediates: others})
+	return err == nil
 }
 
 // ParseCertificate reads a certificate with its key, as NewCertificate writes them.

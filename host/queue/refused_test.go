@@ -332,6 +332,16 @@ func TestSecretsAndURLs(t *testing.T) {
 	}
 }
 
+func TestPublicURLs(t *testing.T) {
+	for text, want := range map[string]string{
+		"nats://u:p@h:1": "nats://h:1", "u:p@h:1": "h:1", "nats://u:p@@h": "nats://h", "tls://h:1": "tls://h:1", "h": "h",
+	} {
+		if got, secret := Public(text); got != want || secret != (got != text) {
+			t.Errorf("%s: %s, %t", text, got, secret)
+		}
+	}
+}
+
 func TestASlowNodeDoesNotStopTheOthers(t *testing.T) {
 	ctx := testContext(t)
 	r := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0"}, testOptions())
