@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -56,9 +57,20 @@ func (l *Line) Typos(undeclared []problem.Problem) []problem.Problem {
 // Hint implements job.Line.
 func (l *Line) Hint(p problem.Problem) string {
 	if l.session.Task.Argument(p.Path) != nil {
-		return l.RunMeant(p.Message)
+		return cmp.Or(l.addressMeant(p.Message), l.RunMeant(p.Message))
 	}
-	return cmp.Or(l.elsewhere(p), l.hostFlagNear(p), l.RunMeant(p.Message))
+	return cmp.Or(l.elsewhere(p), l.hostFlagNear(p), l.addressMeant(p.Message), l.RunMeant(p.Message))
+}
+
+// addressMeant is the suggestion for a message that quotes the word after --listen; empty: it does not.
+func (l *Line) addressMeant(message string) string {
+	for i, text := range l.Args[:max(len(l.Args)-1, 0)] {
+		word := l.Args[i+1]
+		if name, _, hasValue := flagOf(text); !hasValue && name == "listen" && strings.Contains(message, strconv.Quote(word)) {
+			return "did you mean --listen=" + terminal.Quote(word) + "? The address is written with ="
+		}
+	}
+	return ""
 }
 
 // hostFlagNear suggests the host's flag that an unknown flag is near to, unless the task has one.
