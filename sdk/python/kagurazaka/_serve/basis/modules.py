@@ -17,10 +17,13 @@ def kind_of(module: types.ModuleType) -> tuple[str, str]:
     if not path:
         # A namespace package, or a part of the interpreter.
         return ("followed" if hasattr(module, "__path__") else "library"), ""
-    if known.is_sdk_file(path):
+    if path.startswith(known.SDK):
         return "sdk", path
     if known.is_library(path):
         return "library", path
+    # Only the user's modules get here: it asks the file system.
+    if known.is_sdk_file(path):
+        return "sdk", path
     return ("followed" if path.endswith(".py") else "unknown"), path
 
 
