@@ -163,7 +163,7 @@ func (a *app) launch(ctx context.Context) error {
 	case "k8s":
 		node.Program = cmp.Or(f.RemotePath, "kagurazaka")
 		l = &launch.K8s{
-			Run: run, Node: node, Nodes: f.Nodes, GPUs: f.GPUs, CPUs: f.CPU, Memory: f.Memory, Image: f.Image, URL: f.Address,
+			Run: run, Node: node, Log: a.log, Nodes: f.Nodes, GPUs: f.GPUs, CPUs: f.CPU, Memory: f.Memory, Image: f.Image, URL: f.Address,
 			Namespace: f.Namespace, Queue: f.Kueue, Mounts: f.Mount, Apply: f.Apply, Args: words, Out: a.streams.Out,
 		}
 	case "ssh":

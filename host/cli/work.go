@@ -47,7 +47,13 @@ func (a *app) work(ctx context.Context) error {
 			return err
 		}
 		defer stop()
-		ctx, options.URLs, options.Token, options.Drain = life, []string{join.URL}, join.Secret, drain
+		ctx, options.URLs, options.Token, options.Drain, options.Waits = life, []string{join.URL}, join.Secret, drain, true
+		options.Begins = func() {
+			close(a.working)
+			if err := launch.Joined(a.streams.Out); err != nil {
+				a.log.Debug("the launcher was not told that the node has joined", "error", err)
+			}
+		}
 	}
 	a.program.Warm = &job.Warm{Log: a.log}
 	defer a.program.Warm.Close()

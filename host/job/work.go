@@ -31,6 +31,8 @@ type WorkOptions struct {
 	RunDir string
 	// TokenFile has the run's token; empty: Token is the token, or RunDir has it.
 	TokenFile, Token string
+	// Waits: the coordinator may be about to be started again, as with RunDir.
+	Waits bool
 	// Name is the node's name; empty: the machine's.
 	Name string
 	// Plugin is where this machine has the run's plugin; empty: where the coordinator has it, or where a plugins.lock says.
@@ -217,14 +219,14 @@ func together(c fleet.Contact, given []string) (all []string) {
 	return append(all, given...)
 }
 
-// dial joins the run. The coordinator of a run's folder may be about to be started again.
+// dial joins the run. The coordinator of a run's folder, or at the end of a launcher's tunnel, may be about to be started again.
 func (p *Program) dial(ctx context.Context, o WorkOptions, join queue.Join) (*queue.Session, error) {
 	began := time.Now()
 	until := began.Add(o.Reconnect)
 	for told := false; ; {
 		session, err := queue.Dial(ctx, join)
 		missed := queue.Is(err, queue.Unreachable) || queue.Is(err, queue.Silent) || queue.Is(err, queue.NoRun)
-		if o.RunDir == "" || !missed || time.Now().After(until) {
+		if o.RunDir == "" && !o.Waits || !missed || time.Now().After(until) {
 			return session, err
 		}
 		// A run that is about to end says so in its folder within a moment.

@@ -1,10 +1,12 @@
 package launch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +45,7 @@ func (s *Slurm) Explain(ctx context.Context, w io.Writer) error {
 	if s.Keep > 0 {
 		what += fmt.Sprintf(", and replace those that end before the run so that there are %d", s.Keep)
 	}
-	s.Run.explain(w, what, s.warnings())
+	s.Run.explain(w, what, append(s.warnings(), s.Run.doubts(ctx)...))
 	k := &keeper{Slurm: s}
 	k.book = newBook(func(text string, about ...any) {})
 	rows, err := k.look(ctx)
@@ -77,7 +79,7 @@ func (k *K8s) Explain(ctx context.Context, w io.Writer) error {
 	if err := k.Check(); err != nil {
 		return err
 	}
-	k.Run.explain(w, fmt.Sprintf("would make the Secret and the Indexed Job %s: %s of %s, which join at %s", k.Run.name(), count.Of(k.Nodes, "pod"), k.Image, strings.Join(k.urls(), " ")), nil)
+	k.Run.explain(w, fmt.Sprintf("would make the Secret and the Indexed Job %s: %s of %s, which join at %s", k.Run.name(), count.Of(k.Nodes, "pod"), k.Image, strings.Join(k.urls(), " ")), append(k.warnings(), k.Run.doubts(ctx)...))
 	said, err := k.kubectl(ctx, true)
 	if err != nil {
 		fmt.Fprintf(w, "Kubernetes would refuse: %v\n", err)
@@ -85,6 +87,13 @@ func (k *K8s) Explain(ctx context.Context, w io.Writer) error {
 	}
 	fmt.Fprintf(w, "Kubernetes says: %s\n", said)
 	return nil
+}
+
+// said is what a host printed besides the port of its tunnel.
+func (h *host) said(stderr string) string {
+	const most = 2000
+	lines := slices.DeleteFunc(strings.Split(stderr, "\n"), func(line string) bool { return allocated().MatchString(strings.TrimSpace(line)) })
+	return terminal.Block(strings.TrimSpace(strings.Join(lines, "\n")), "  ", most)
 }
 
 // askPatience is how long a host may take to answer.
@@ -95,7 +104,7 @@ func (s *SSH) Explain(ctx context.Context, w io.Writer) error {
 	if err := s.Check(); err != nil {
 		return err
 	}
-	s.Run.explain(w, fmt.Sprintf("would start a node on each of %s, which reach the run through a tunnel of ssh", count.Of(len(s.Hosts), "host")), nil)
+	s.Run.explain(w, fmt.Sprintf("would start a node on %s, which reaches the run through a tunnel of ssh", strings.Join(s.Hosts, ", on ")), s.Run.doubts(ctx))
 	var failed error
 	for _, name := range s.Hosts {
 		h := &host{SSH: s, name: name}
@@ -113,7 +122,10 @@ func (s *SSH) Explain(ctx context.Context, w io.Writer) error {
 		case err == nil:
 			fmt.Fprintf(w, "%s: %s is %s there, and the run is of version %s; hint: copy this program to that path, or say with --remote-path where one of that version is\n", name, s.Node.Program, terminal.Quote(terminal.Line(strings.TrimSpace(out), maxID)), s.Run.Version)
 		case errors.As(err, &exit):
-			fmt.Fprintf(w, "%s: %s\n", name, h.why(exit.code, stderr))
+			fmt.Fprintf(w, "%s: %s\n", name, cmp.Or(h.why(exit.code, stderr), fmt.Sprintf("%s --version has ended with exit code %d", s.Node.Program, exit.code)))
+			if said := h.said(stderr); said != "" {
+				fmt.Fprintf(w, "  %s\n", said)
+			}
 		default:
 			fmt.Fprintf(w, "%s: %v\n", name, err)
 		}

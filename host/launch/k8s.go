@@ -15,6 +15,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/lazily"
 )
 
@@ -22,6 +23,7 @@ import (
 type K8s struct {
 	Run  Run
 	Node Node
+	Log  Log
 	// Nodes is how many pods, GPUs how many each needs. CPUs and Memory are what each requests; empty: nothing is said.
 	Nodes, GPUs  int
 	CPUs, Memory string
@@ -85,7 +87,7 @@ func (k *K8s) Check() error {
 		add("--gpus %d: must be a number of GPUs for each pod", k.GPUs)
 	}
 	if k.CPUs != "" && !amount().MatchString(k.CPUs) {
-		add("--cpus %q: must be a number of processors such as 4 or 500m", k.CPUs)
+		add("--cpu %q: must be a number of processors such as 4 or 500m", k.CPUs)
 	}
 	if k.Memory != "" && !size().MatchString(k.Memory) {
 		add("--memory %q: must be an amount of memory such as 8Gi or 512Mi", k.Memory)
@@ -112,6 +114,18 @@ func (k *K8s) Check() error {
 		add("the run listens at %s, which pods cannot reach; hint: start the run with --listen=HOST, HOST being an address that pods reach, or give the address of a Service in front of it with --address", strings.Join(k.Run.URLs, " "))
 	}
 	return problem.Err(problems)
+}
+
+// warnings are what may go wrong with pods that can be started.
+func (k *K8s) warnings() []string {
+	has := slices.ContainsFunc(k.Mounts, func(text string) bool {
+		m, ok := readMount(text)
+		return ok && (m.path == "/" || m.path == k.Run.Folder || strings.HasPrefix(k.Run.Folder, m.path+"/"))
+	})
+	if has || k.Run.Folder == "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("no --mount has the run's working folder, %s: a node without that folder is refused, also where it does not read it; hint: mount it, or start the run in a folder that the image has, such as /", terminal.Line(k.Run.Folder, maxID*10))}
 }
 
 // urls are the addresses that nodes are given.
@@ -259,6 +273,7 @@ func (k *K8s) Print(w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	warn(k.Log, k.warnings())
 	_, err = w.Write(text)
 	return err
 }
@@ -271,6 +286,7 @@ func (k *K8s) Start(ctx context.Context, _ <-chan struct{}) error {
 	if err := k.Check(); err != nil {
 		return err
 	}
+	warn(k.Log, k.warnings())
 	said, err := k.kubectl(ctx, false)
 	if err == nil {
 		_, err = fmt.Fprintln(k.Out, said)

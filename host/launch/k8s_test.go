@@ -51,6 +51,21 @@ func largeK8s() *K8s {
 	return k
 }
 
+// A node without the run's working folder is refused, which the launcher says before there is one.
+func TestK8sSaysWhichFolderIsMissing(t *testing.T) {
+	k := smallK8s()
+	k.Run.Folder = "/data/work"
+	for mount, missing := range map[string]bool{"": true, "photos:/data/wor": true, "photos:/data/work/in": true, "photos:/data/work": false, "photos:/data:ro": false} {
+		k.Mounts = nil
+		if mount != "" {
+			k.Mounts = []string{mount}
+		}
+		if w := k.warnings(); missing != (len(w) == 1 && strings.Contains(w[0], "no --mount has the run's working folder, /data/work")) {
+			t.Errorf("with --mount %q: %q, want a warning: %t", mount, w, missing)
+		}
+	}
+}
+
 // k8scheck validates the same files with the code of Kubernetes' API server.
 func TestK8sManifests(t *testing.T) {
 	for name, k := range map[string]*K8s{"job-small.yaml": smallK8s(), "job-large.yaml": largeK8s()} {
@@ -102,7 +117,7 @@ func TestK8sBadInput(t *testing.T) {
 		"no image":         {func(k *K8s) { k.Image = "" }, "--image is missing; hint: it names an image that has kagurazaka and the plugin in it"},
 		"an image's name":  {func(k *K8s) { k.Image = "a b" }, `--image "a b": must be the name of an image`},
 		"no pods":          {func(k *K8s) { k.Nodes = 0 }, "-N 0: must be the number of pods to start"},
-		"processors":       {func(k *K8s) { k.CPUs = "many" }, `--cpus "many": must be a number of processors such as 4 or 500m`},
+		"processors":       {func(k *K8s) { k.CPUs = "many" }, `--cpu "many": must be a number of processors such as 4 or 500m`},
 		"memory":           {func(k *K8s) { k.Memory = "8GB" }, `--memory "8GB": must be an amount of memory such as 8Gi or 512Mi`},
 		"a namespace":      {func(k *K8s) { k.Namespace = "A_b" }, `--namespace "A_b": must be the name of a namespace`},
 		"a queue":          {func(k *K8s) { k.Queue = "A b" }, `--kueue "A b": must be the name of a LocalQueue`},

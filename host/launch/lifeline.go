@@ -18,6 +18,15 @@ type Join struct {
 	Secret string `json:"secret"`
 }
 
+// joinedLine is what a node on a lifeline prints once it has joined.
+const joinedLine = "kagurazaka: the node has joined"
+
+// Joined tells the launcher of a node on a lifeline that it has joined.
+func Joined(to io.Writer) error {
+	_, err := io.WriteString(to, joinedLine+"\n")
+	return err
+}
+
 // drainLine follows the Join when the node is to leave.
 const drainLine = "drain"
 

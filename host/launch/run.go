@@ -2,11 +2,14 @@ package launch
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"net"
 	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/fleet"
@@ -27,6 +30,8 @@ type Run struct {
 	// URLs are the addresses of its queue, Secret what its token file has.
 	URLs   []string
 	Secret string
+	// Named: the server at the addresses is the team's.
+	Named bool
 	// Ended reports whether the run is over, so that no node is needed any more.
 	Ended func() bool
 }
@@ -50,7 +55,8 @@ func Open(dir string) (run Run, err error) {
 	if contact.Ended {
 		return run, exitcode.Usagef("the run in %s has ended, and needs no nodes", dir)
 	}
-	run.ID, run.Fleet, run.Dir, run.URLs, run.Version = contact.Fleet, contact.Fleet, dir, contact.URLs, contact.Version
+	run.ID, run.Fleet, run.Dir, run.Version = contact.Fleet, contact.Fleet, dir, contact.Version
+	run.URLs, run.Named = contact.URLs, contact.Named
 	if info, err := ledger.ReadInfo(dir); err == nil {
 		run.ID, run.Folder = info.ID, info.Folder
 		run.Backbone, _ = info.Backbone["name"].(string)
@@ -76,6 +82,31 @@ func loopback(address string) bool {
 // beyond are the addresses that other machines may reach.
 func (r Run) beyond() []string {
 	return slices.DeleteFunc(slices.Clone(r.URLs), loopback)
+}
+
+// doubts says that the coordinator does not answer, if it does not.
+func (r Run) doubts(ctx context.Context) []string {
+	const patience = 3 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for _, address := range r.URLs {
+		u, err := url.Parse(address)
+		if err != nil {
+			continue
+		}
+		if conn, err := new(net.Dialer).DialContext(ctx, "tcp", u.Host); err == nil {
+			_ = conn.Close()
+			return nil
+		}
+	}
+	return []string{fmt.Sprintf("nothing answers at %s from here: the run's coordinator may be gone; hint: start it again with --resume, for which nodes wait as long as --reconnect says", strings.Join(r.URLs, " "))}
+}
+
+// warn logs what may go wrong.
+func warn(log Log, texts []string) {
+	for _, t := range texts {
+		log.Warn(t)
+	}
 }
 
 // name is a name for the run that Slurm and Kubernetes take.

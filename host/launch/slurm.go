@@ -65,9 +65,7 @@ func (s *Slurm) Start(ctx context.Context, drain <-chan struct{}) error {
 	if err := s.Check(); err != nil {
 		return err
 	}
-	for _, w := range s.warnings() {
-		s.Log.Warn(w)
-	}
+	warn(s.Log, s.warnings())
 	if err := os.MkdirAll(s.folder(), 0o755); err != nil {
 		return fmt.Errorf("making the folder for the nodes' logs: %w", err)
 	}
@@ -349,9 +347,7 @@ func (s *Slurm) Print(w io.Writer) error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	for _, w := range s.warnings() {
-		s.Log.Warn(w)
-	}
+	warn(s.Log, append(s.warnings(), s.Run.doubts(context.Background())...))
 	const batch = "BATCH"
 	_, err := fmt.Fprintf(w, "%s <<'EOF'\n%sEOF\n", shell(append([]string{"sbatch"}, s.sbatch(batch, s.Nodes)...)), s.script(batch))
 	return err

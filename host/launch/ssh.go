@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -67,6 +68,9 @@ func (s *SSH) address() (string, error) {
 		return "", err
 	}
 	if (u.Scheme == "tls" || u.Scheme == "wss") && !strings.Contains(s.Run.Secret, ".") {
+		if !s.Run.Named {
+			return "", errors.New("the run's own certificate (--tls-cert) is for its own name, which a node at the end of a tunnel does not see; hint: start the run without --tls-cert, since the certificate that it then makes is good for a tunnel, or start kagurazaka work on the hosts, with --tls-ca FILE")
+		}
 		return "", fmt.Errorf("the server at %s has a certificate for its own name, which a node at the end of a tunnel does not see; hint: that server is there for all machines: start kagurazaka work on them", u.Host)
 	}
 	host := u.Hostname()
@@ -162,6 +166,7 @@ func (s *SSH) Print(w io.Writer) error {
 	if err := s.check(); err != nil {
 		return err
 	}
+	warn(s.Log, s.Run.doubts(context.Background()))
 	for _, h := range s.Hosts {
 		line, err := s.line(h)
 		if err != nil {

@@ -118,7 +118,7 @@ func sshDrain(t *testing.T, s *sshtest.Server) {
 			t.Errorf("the command line of the node is %q (%v): it must not have the secret", words, err)
 		}
 	}
-	line := l.events.wait(t, "a node is started")
+	line := l.events.wait(t, "starting a node")
 	_, port, _ := strings.Cut(line, "port=")
 	number, err := strconv.Atoi(port)
 	if err != nil {
@@ -194,8 +194,8 @@ func sshFailures(t *testing.T, s *sshtest.Server) {
 	}
 	text := l.events.rest()
 	for _, want := range []string{
-		"its host key is unknown or another than before; hint: connect once with ssh unknown, look at the key and accept it",
-		"it does not let this user in without a password; hint: ssh stranger must connect without asking anything",
+		"its host key is unknown or another than before; hint: connect once with ssh -F " + s.Config + " unknown, look at the key and accept it",
+		"it does not let this user in without a password; hint: ssh -F " + s.Config + " stranger must connect without asking anything",
 		"the coordinator says go away",
 		"a: the node has ended with exit code 7; its last lines:",
 	} {
@@ -205,6 +205,39 @@ func sshFailures(t *testing.T, s *sshtest.Server) {
 	}
 	if known, err := os.ReadFile(filepath.Join(s.Dir, "nothing")); err == nil && len(known) > 0 {
 		t.Errorf("a host key was accepted without asking: %s", known)
+	}
+}
+
+// TestSSHOutput is about what a host prints: warnings of a node are shown at once, and a line that comes again does not push out others.
+func TestSSHOutput(t *testing.T) {
+	log, events := newEvents(t)
+	h := &host{SSH: &SSH{Run: Run{URLs: []string{"nats://127.0.0.1:4222"}}, Log: log}, name: "far"}
+	again := strings.Repeat("connect_to 127.0.0.1 port 4222: failed.\n", 2*keptLines)
+	h.read(strings.NewReader("21:45:38.759 [WARN]  kagurazaka: the disk is slow\nerror: first\n"+again), make(chan string, 1))
+	h.read(strings.NewReader(joinedLine+"\n"), nil)
+	if len(h.last) != 3 || h.last[1] != "error: first" {
+		t.Errorf("kept are %q, want three lines", h.last)
+	}
+	text := events.rest()
+	for _, want := range []string{"[WARN]  kagurazaka: far: the disk is slow", "[INFO]  kagurazaka: far: the node has joined the run"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no line has %q; there were:\n%s", want, text)
+		}
+	}
+}
+
+// TestSSHCertificate: a node at the end of a tunnel sees no name that a certificate of others is for.
+func TestSSHCertificate(t *testing.T) {
+	for want, run := range map[string]Run{
+		"start the run without --tls-cert":                           {URLs: []string{"tls://login1:4222"}, Secret: "a-token"},
+		"the server at team:4222 has a certificate for its own name": {URLs: []string{"tls://team:4222"}, Secret: "a-token", Named: true},
+		"": {URLs: []string{"tls://login1:4222"}, Secret: "a-token.00ff"},
+	} {
+		s := &SSH{Run: run, Hosts: []string{"far"}}
+		err := s.check()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("error %v, want %q", err, want)
+		}
 	}
 }
 

@@ -96,7 +96,7 @@ func (h *host) feed(in io.WriteCloser, port <-chan string, drain, ended <-chan s
 		if _, err := io.WriteString(in, line); err != nil {
 			return
 		}
-		h.Log.Info(h.name+": a node is started", "port", p)
+		h.Log.Info(h.name+": starting a node", "port", p)
 	case <-drain:
 		return
 	case <-ended:
@@ -121,6 +121,8 @@ func (h *host) read(from io.Reader, port chan<- string) {
 				case port <- m[1]:
 				default:
 				}
+			} else if text == joinedLine && port == nil {
+				h.Log.Info(h.name + ": the node has joined the run")
 			} else {
 				h.keep(terminal.Line(text, lineBytes))
 			}
@@ -137,10 +139,21 @@ func (h *host) leadsTo(host, port string) bool {
 	return err == nil && address == net.JoinHostPort(host, port)
 }
 
+// warning is a line of the node's log that is shown at once.
+var warning = lazily.Regexp(`^[0-9:.]+ \[WARN\] +kagurazaka: (.+)$`)
+
+// keep keeps a line for the end. The same line again, as ssh prints it for each connection that fails, would push out others.
 func (h *host) keep(line string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.Log.Debug(h.name + ": " + line)
+	if m := warning().FindStringSubmatch(line); m != nil {
+		h.Log.Warn(h.name + ": " + m[1])
+	} else {
+		h.Log.Debug(h.name + ": " + line)
+	}
+	if slices.Contains(h.last, line) {
+		return
+	}
 	h.last = append(h.last, line)
 	if len(h.last) > keptLines {
 		h.last = slices.Delete(h.last, 0, len(h.last)-keptLines)
@@ -175,14 +188,19 @@ func (h *host) tell(err error) error {
 	return errors.New(text)
 }
 
+// byHand is how the user connects to the host.
+func (h *host) byHand() string {
+	return shell(append(append([]string{"ssh"}, h.Args...), h.name))
+}
+
 // why explains the exit codes of ssh itself and of the shell there; empty: the code is the node's.
 func (h *host) why(code int, text string) string {
 	const own, missing, forbidden = 255, 127, 126
 	switch {
 	case code == own && strings.Contains(text, "Host key verification failed"):
-		return fmt.Sprintf("its host key is unknown or another than before; hint: connect once with ssh %s, look at the key and accept it", terminal.Quote(h.name))
+		return fmt.Sprintf("its host key is unknown or another than before; hint: connect once with %s, look at the key and accept it", h.byHand())
 	case code == own && strings.Contains(text, "Permission denied"):
-		return fmt.Sprintf("it does not let this user in without a password; hint: ssh %s must connect without asking anything: give it your key (ssh-copy-id), or start ssh-agent", terminal.Quote(h.name))
+		return fmt.Sprintf("it does not let this user in without a password; hint: %s must connect without asking anything: give it your key (ssh-copy-id), or start ssh-agent", h.byHand())
 	case code == own && strings.Contains(text, "remote port forwarding failed"):
 		return "its ssh server allows no tunnel; hint: AllowTcpForwarding in its sshd_config must be yes or remote"
 	case code == own:

@@ -183,9 +183,11 @@ func TestLaunchSSH(t *testing.T) {
 		}
 	}
 	launch(0, "a: ready\n", "a", "--explain", "--remote-path", program, "--", "-F", s.Config)
-	const unknown = "unknown: its host key is unknown or another than before; hint: connect once with ssh unknown, look at the key and accept it"
+	unknown := "unknown: its host key is unknown or another than before; hint: connect once with ssh -F " + s.Config + " unknown, look at the key and accept it"
 	launch(1, unknown, "unknown", "--explain", "--remote-path", program, "--", "-F", s.Config)
 	launch(1, unknown, "unknown", "--remote-path", program, "--", "-F", s.Config)
+	// ssh's own reason is shown before anything is started, too.
+	launch(1, "a: the connection failed or was lost\n  ssh: connect to host 127.0.0.1 port 1: Connection refused", "a", "--explain", "--", "-F", s.Config, "-p", "1")
 
 	args := []string{"launch", "ssh", "a", "b", "--run-dir", "run", "--num_process", "1", "--remote-path", program}
 	for _, v := range slowUntilGo(dir) {
@@ -198,7 +200,7 @@ func TestLaunchSSH(t *testing.T) {
 		return len(hosttest.Running(node)) - len(hosttest.Running("exec "+node))
 	}
 	until(t, "two nodes work", func() bool {
-		return strings.Count(launcher.output.String(), "a node is started") == 2 && outputsIn(dir) > 20 && lifelines() == 2
+		return strings.Count(launcher.output.String(), "the node has joined the run") == 2 && outputsIn(dir) > 20 && lifelines() == 2
 	})
 	for _, p := range hosttest.Processes(mark + "=" + dir) {
 		if strings.HasPrefix(p.Command, "ssh ") && strings.Contains(p.Command, " a exec ") {
@@ -221,4 +223,39 @@ func TestLaunchSSH(t *testing.T) {
 	}
 	noneLeft(t, dir)
 	until(t, "no node is left", func() bool { return lifelines() == 0 })
+}
+
+// Nodes that are started while the coordinator is gone wait until it is started again, as those do that find it by the run's folder.
+func TestLaunchSSHWaits(t *testing.T) {
+	s := sshtest.New(t)
+	const files = 20
+	dir, coordinator := lentRun(t, files)
+	if err := coordinator.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	coordinator.end(t, -1)
+	args := []string{"launch", "ssh", "a", "--run-dir", "run", "--num_process", "1", "--remote-path", filepath.Join(built, "bin", "kagurazaka"), "--"}
+	explained := start(t, dir, append(slices.Insert(slices.Clone(args), 3, "--explain"), "-F", s.Config)...)
+	explained.end(t, 0)
+	for _, want := range []string{"would start a node on a, which reaches the run", "doubt: nothing answers at nats://127.0.0.1:"} {
+		if text := explained.output.String(); !strings.Contains(text, want) {
+			t.Errorf("launch ssh --explain says\n%s\nwant %q", text, want)
+		}
+	}
+	launcher := start(t, dir, append(args, "-F", s.Config)...)
+	until(t, "the launcher says what its node waits for", func() bool {
+		return strings.Contains(launcher.output.String(), "a: the run's coordinator does not answer: waiting until it is started again")
+	})
+	if text := launcher.output.String(); strings.Contains(text, "has joined") {
+		t.Errorf("the launcher says\n%s\nand no node has joined", text)
+	}
+	finish(t, dir)
+	again := append(slices.Clone(coordinator.Args[1:]), "--resume", "run")
+	start(t, dir, again...).end(t, 0)
+	launcher.end(t, 0)
+	if text := launcher.output.String(); !strings.Contains(text, "a: the node has joined the run") {
+		t.Errorf("the launcher says\n%s\nwant that the node has joined", text)
+	}
+	doneBy(t, dir, files)
+	noneLeft(t, dir)
 }
