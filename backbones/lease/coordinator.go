@@ -321,7 +321,7 @@ func (l *loop) run(ctx context.Context) {
 	l.opened = l.o.Generation <= 1
 	l.began = l.now()
 	if l.alone = l.began; !l.open() {
-		l.log.Info("the run waits for the nodes of the coordinator before, which keep what they are on", "at most", l.o.Rejoin)
+		l.log.Info("the run waits until the nodes of the former coordinator have joined and said which items they have", "at most", l.o.Rejoin)
 	}
 	for {
 		l.takeOutcomes()

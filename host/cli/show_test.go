@@ -118,3 +118,30 @@ func TestShowReadsEveryPrefix(t *testing.T) {
 		t.Errorf("a failed item is lost without a word:\n%s", out)
 	}
 }
+
+// The figures of nodes are written now and then, items as they get their outcomes: show says of when the former are, until the run has ended.
+func TestShowSaysOfWhenNodesAre(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	l, err := ledger.Create(dir, ledger.Info{ID: "run", Task: "Resize", Began: time.Unix(1000, 0).UTC()}, ledger.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := time.Now()
+	if err := l.SetNodes([]ledger.Node{{Name: "desk", Done: 5, Workers: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	_, out, errs := shownAtOnce(dir)
+	want := map[string]bool{}
+	for at := before; !at.After(time.Now().Add(time.Second)); at = at.Add(time.Second) {
+		want["as of "+at.Local().Format(time.TimeOnly)+"; items as of now"] = true
+	}
+	if !slices.ContainsFunc(strings.Split(out, "\n"), func(line string) bool { return want[strings.TrimSpace(line)] }) {
+		t.Errorf("%s\n%s\nhas none of %v", out, errs, want)
+	}
+	if err := l.Close(ledger.End{Time: time.Unix(2000, 0)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, out, _ := shownAtOnce(dir); strings.Contains(out, "as of") || !strings.Contains(out, "desk: done 5") {
+		t.Errorf("after the end: %s", out)
+	}
+}
