@@ -55,7 +55,11 @@ func (a *app) backboneHelp(ctx context.Context, task *schema.Task) error {
 
 // hostHelp prints the host's own help: of the whole program, not of the default command.
 func (a *app) hostHelp() error {
-	return a.printHelp(&kong.Path{App: a.parser.Model, Flags: a.parser.Model.Flags})
+	if err := a.printHelp(&kong.Path{App: a.parser.Model, Flags: a.parser.Model.Flags}); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(a.streams.Out, "\nkagurazaka COMMAND -h shows what a command takes.")
+	return err
 }
 
 // commandHelp prints what one command takes, without the flags of all commands but those that it hardly does without.
@@ -72,15 +76,16 @@ func (a *app) commandHelp() error {
 	if err := a.printHelp(&kong.Path{App: a.parser.Model}, &kong.Path{Command: &command, Flags: command.Flags}); err != nil {
 		return err
 	}
-	if command.Name == "work" {
+	switch a.line.Command {
+	case "work":
 		if _, err := fmt.Fprintln(a.streams.Out); err != nil {
 			return err
 		}
-		if err := a.workersHelp(); err != nil {
-			return err
-		}
+		return a.workersHelp()
+	case "launch":
+		return nil
 	}
-	_, err := fmt.Fprintln(a.streams.Out, "\nkagurazaka -hk shows the flags of all commands.")
+	_, err := fmt.Fprintln(a.streams.Out, "\nkagurazaka -hk shows the flags of runs, which most commands take, too.")
 	return err
 }
 
