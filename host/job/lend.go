@@ -183,7 +183,7 @@ func (e *execution) joins(c fleet.Contact) string {
 	case f.TLSCA != "":
 		words = append(words, "--tls-ca", full(f.TLSCA))
 	case f.TLSCert != "" && !queue.KnownHere(f.TLSCert):
-		// Whoever trusts a certificate itself needs no authority.
+		// A node that is given the certificate itself needs no authority.
 		words = append(words, "--tls-ca", full(f.TLSCert))
 	}
 	line := terminal.Command(words)
