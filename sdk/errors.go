@@ -12,8 +12,8 @@ import (
 	"strings"
 	"syscall"
 
-	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/internal/staging"
+	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 )
 
 // Permanent marks an error that a retry cannot fix. It returns nil for nil.

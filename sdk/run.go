@@ -11,10 +11,10 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/kagurazaka/kagurazaka/internal/jsontext"
+	"github.com/kagurazaka/kagurazaka/internal/staging"
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/beat"
-	"github.com/kagurazaka/kagurazaka/internal/staging"
 )
 
 // Run works on chunks in the order in which they arrive, and answers each when all its items have an outcome.

@@ -17,12 +17,12 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/kagurazaka/kagurazaka/internal/members"
+	"github.com/kagurazaka/kagurazaka/internal/staging"
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 	pb "github.com/kagurazaka/kagurazaka/proto/kagurazaka/v1"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/beat"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/mapped"
 	"github.com/kagurazaka/kagurazaka/sdk/internal/stage"
-	"github.com/kagurazaka/kagurazaka/internal/staging"
 )
 
 // service serves the tasks of one plugin process.

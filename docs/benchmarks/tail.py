@@ -8,7 +8,6 @@ Prints, for each run, how long before the end each node ended its last item, and
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 
 # An item sleeps, since nodes of one machine share its processors.
-TASK = '''
+TASK = """
 import argparse, os, random, time
 from kagurazaka import KagurazakaTask
 
@@ -40,7 +39,7 @@ class Wait(KagurazakaTask):
         time.sleep(seconds)
         with open(f"{self.options.out}/{os.getpid()}", "a") as log:
             log.write(f"{os.environ['TAIL_NODE']} {time.time()} {seconds}\\n")
-'''
+"""
 
 
 def main() -> None:
