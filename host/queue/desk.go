@@ -120,7 +120,8 @@ func newDesk(q *Queue, book lease.Desk) *desk {
 // handle answers one request.
 func (d *desk) handle(m *nats.Msg) {
 	id := strings.TrimPrefix(m.Subject, d.queue.names.deskPrefix)
-	if m.Reply == "" || !isID(id) || d.queue.silent.Load() {
+	// An answer has the coordinator's rights, and goes to the node that asks and nowhere else.
+	if !isID(id) || !strings.HasPrefix(m.Reply, inbox(id)+".") || d.queue.silent.Load() {
 		return
 	}
 	q, err := decodeRequest(m.Data)

@@ -96,7 +96,7 @@ func TestANodeThatIsLostWhileItIsAnsweredLeavesTheBook(t *testing.T) {
 	m.allowance = 1
 	d.queue.names = namesOf(testToken)
 	d.queue.piece = pieceBytes
-	d.handle(&nats.Msg{Subject: d.queue.names.desk(m.id), Reply: "x", Data: request{op: opReport, parts: 1, body: encodeReport(lease.Report{})}.encode()})
+	d.handle(&nats.Msg{Subject: d.queue.names.desk(m.id), Reply: inbox(m.id) + ".x", Data: request{op: opReport, parts: 1, body: encodeReport(lease.Report{})}.encode()})
 	if book.left != 2 {
 		t.Errorf("the book was told %d times", book.left)
 	}

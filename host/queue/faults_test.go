@@ -155,7 +155,7 @@ func TestPublishFindsItsLeasesBehindOthers(t *testing.T) {
 	r := startRun(ctx, t, ServerOptions{}, testOptions())
 	all := testLeases(60, 1)
 	publish(ctx, t, r.queue, all[:20]...)
-	check(t, r.queue.nats.Publish(r.queue.names.lease, []byte("of somebody else")))
+	check(t, r.queue.nats.Publish(r.queue.offers, []byte("of somebody else")))
 	publish(ctx, t, r.queue, all[20:40]...)
 	publish(ctx, t, r.queue, all[40:]...)
 	untilOpen(ctx, t, r.queue, 61)

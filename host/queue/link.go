@@ -288,11 +288,12 @@ func (l *link) deliver(number int, m *nats.Msg) {
 	}
 	l.mu.Unlock()
 	n, err := decodeNotice(m.Data)
-	if err != nil {
-		return
+	var about *nats.MsgMetadata
+	if err == nil {
+		about, err = m.Metadata()
 	}
-	about, err := m.Metadata()
 	if err != nil || about.NumDelivered > maxEra {
+		l.session.set(func() {}) // it asks for another lease
 		return
 	}
 	d := delivered{notice: n, held: lease.Held{Generation: n.generation, ID: n.id, Epoch: n.era<<32 | about.NumDelivered}}

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/lease"
@@ -197,4 +200,71 @@ func tooLarge(t *testing.T, address string) {
 	if !strings.Contains(string(said), "-ERR 'Maximum Payload Violation'") {
 		t.Errorf("the server said %q", said)
 	}
+}
+
+// The server delivers leases, and the coordinator sends answers, to where a request says. What a malicious node writes there reaches no one else.
+func TestAMaliciousNodeTurnsNoAnswerAgainstOthers(t *testing.T) {
+	ctx := testContext(t)
+	r := startRun(ctx, t, ServerOptions{Listen: "127.0.0.1:0"}, testOptions())
+	n := r.queue.names
+	honest := dial(ctx, t, Join{Addresses: at(r.address())})
+	evil := dial(ctx, t, Join{Addresses: at(r.address()), Hello: Hello{Name: "evil"}})
+	// A node knows the subject of a lease that it gets.
+	publish(ctx, t, r.queue, testLease(1, 1))
+	own := must(evil.nats(ctx).SubscribeSync(inbox(evil.id) + ".own"))(t)
+	check(t, evil.nats(ctx).PublishRequest(n.next, own.Subject, []byte(`{"batch":1}`)))
+	got := must(own.NextMsgWithContext(ctx))(t)
+	if got.Subject != n.lease && got.Subject != own.Subject {
+		t.Fatalf("the node has learned of the subject %s", got.Subject)
+	}
+	for _, reply := range []string{
+		n.lease, n.lease + ".", n.lease + ".x", n.lease + ".*", n.lease + ".>", got.Subject, n.say, n.desk(honest.id), n.desk(evil.id), n.deskPrefix + "*", n.beat(honest.id),
+		inbox(honest.id) + ".lease.1", "$JS.API.STREAM.DELETE." + n.stream, "$JS.API.STREAM.PURGE." + n.stream, "$JS.ACK." + n.stream + "." + n.consumer + ".1.1.1.0.0", "_INBOX.>",
+	} {
+		for _, q := range []request{{op: opGrant, parts: 1}, {op: opJoin, parts: 1}, {op: opReport, parts: 1}, {op: opFetch, parts: 1}, {op: opEnd}} {
+			check(t, evil.nats(ctx).PublishRequest(n.desk(evil.id), reply, q.encode()))
+		}
+		if reply != inbox(honest.id)+".lease.1" { // the number is secret
+			check(t, evil.nats(ctx).PublishRequest(n.next, reply, []byte(`{"batch":3,"expires":1000000000}`)))
+		}
+	}
+	check(t, evil.nats(ctx).FlushWithContext(ctx))
+	all := append([]lease.Lease{testLease(1, 1)}, testLeases(61, 1)[1:]...)
+	publish(ctx, t, r.queue, all[1:]...)
+	if open := must(r.queue.Open(ctx))(t); open != len(all) {
+		t.Errorf("the stream has %d leases, and should have %d", open, len(all))
+	}
+	evil.Close()
+	end := worker(ctx, honest, 1)
+	r.clerk.until(ctx, t, "leases end", func() bool { return r.clerk.ended == len(all) })
+	r.clerk.wantOnce(t, all...)
+	untilOpen(ctx, t, r.queue, 0)
+	check(t, r.queue.End(ctx))
+	check(t, <-end)
+}
+
+// nats is the session's connection.
+func (s *Session) nats(ctx context.Context) *nats.Conn {
+	l, err := s.live(ctx)
+	if err != nil {
+		panic(err)
+	}
+	return l.nats
+}
+
+// A node that gets what it cannot read, on a team's server where others may publish, asks again.
+func TestANodeAsksAgainAfterWhatItCannotRead(t *testing.T) {
+	ctx := testContext(t)
+	o := testOptions()
+	o.LeaseTime = time.Minute
+	r := startRun(ctx, t, ServerOptions{}, o)
+	s := dial(ctx, t, Join{Local: r.server})
+	for range 3 {
+		check(t, r.queue.nats.Publish(r.queue.offers, []byte("of somebody else")))
+	}
+	end := worker(ctx, s, 1)
+	publish(ctx, t, r.queue, testLeases(5, 1)...)
+	r.clerk.until(ctx, t, "leases end", func() bool { return r.clerk.ended == 5 })
+	check(t, r.queue.End(ctx))
+	check(t, <-end)
 }

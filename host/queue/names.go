@@ -25,6 +25,9 @@ func namesOf(token string) names {
 	return n
 }
 
+// offers is the subject at which a stream takes leases; secret is known to the coordinator alone.
+func (n names) offers(secret string) string { return n.lease + "." + secret }
+
 func (n names) desk(id string) string { return n.deskPrefix + id }
 func (n names) beat(id string) string { return n.beatPrefix + id }
 

@@ -36,7 +36,7 @@ func open(ctx context.Context, nc *nats.Conn, o Options, s *Server) (*Queue, err
 		return nil, err
 	}
 	q := &Queue{
-		options: o, names: namesOf(o.Token), nats: nc, js: js, server: s, window: windowBytes,
+		options: o, names: namesOf(o.Token), offers: namesOf(o.Token).offers(newID()), nats: nc, js: js, server: s, window: windowBytes,
 		piece: int(min(nc.MaxPayload(), maxPayload)) - answerBytes, entries: map[lease.ID]*entry{}, room: make(chan struct{}),
 	}
 	if s == nil {
@@ -185,9 +185,11 @@ func (q *Queue) createStream(ctx context.Context) (jetstream.Stream, error) {
 func (q *Queue) streamConfig() jetstream.StreamConfig {
 	generation := strconv.FormatUint(q.options.Generation, 10)
 	return jetstream.StreamConfig{
-		Name: q.names.stream, Subjects: []string{q.names.lease}, Description: "kagurazaka run " + q.options.Run,
-		Metadata: map[string]string{"run": q.options.Run, "generation": generation},
-		Storage:  jetstream.MemoryStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, Replicas: 1,
+		Name: q.names.stream, Subjects: []string{q.offers}, Description: "kagurazaka run " + q.options.Run,
+		// A node sees the subject of what it gets. It could name that one as where answers to it go, and the server lets answers go anywhere.
+		SubjectTransform: &jetstream.SubjectTransformConfig{Source: q.offers, Destination: q.names.lease},
+		Metadata:         map[string]string{"run": q.options.Run, "generation": generation},
+		Storage:          jetstream.MemoryStorage, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, Replicas: 1,
 		MaxMsgs: 2 * windowLeases, MaxBytes: int64(q.window) + int64(q.window)/8, Duplicates: time.Minute,
 	}
 }

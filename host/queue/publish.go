@@ -157,7 +157,7 @@ func (q *Queue) publishAll(ctx context.Context, offers []offer) bool {
 // message is the message of a notice. The server drops a repeated one, after a lost confirmation.
 func (q *Queue) message(n notice) *nats.Msg {
 	id := strconv.FormatUint(n.generation, 36) + "-" + strconv.FormatUint(n.era, 36) + "-" + strconv.FormatUint(uint64(n.id), 36)
-	return &nats.Msg{Subject: q.names.lease, Data: n.encode(), Header: nats.Header{jetstream.MsgIDHeader: []string{id}}}
+	return &nats.Msg{Subject: q.offers, Data: n.encode(), Header: nats.Header{jetstream.MsgIDHeader: []string{id}}}
 }
 
 // publish publishes a lease with an entry. again: the queue was created again meanwhile.

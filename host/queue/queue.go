@@ -73,9 +73,11 @@ type entry struct {
 type Queue struct {
 	options Options
 	names   names
-	nats    *nats.Conn
-	js      jetstream.JetStream
-	desk    *desk
+	// offers is the secret subject at which the stream takes leases: whatever comes there is the coordinator's.
+	offers string
+	nats   *nats.Conn
+	js     jetstream.JetStream
+	desk   *desk
 	// piece is the size of the pieces that nodes get, window how many bytes of leases the stream has room for.
 	piece  int
 	window int
