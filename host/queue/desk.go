@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -466,11 +467,12 @@ func (d *desk) watch(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	last := time.Now()
+	var server serverWatch
 	for {
 		select {
 		case now := <-tick.C:
 			gap := now.Sub(last) - 2*watchEvery
-			if !d.queue.nats.IsConnected() {
+			if !server.answers(d.queue) {
 				// Without a server, no node can be heard.
 				gap = now.Sub(last)
 			}
@@ -485,6 +487,43 @@ func (d *desk) watch(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// serverWatch asks a team's server once a second whether it answers. nats.go notices one that hangs only after a minute.
+type serverWatch struct {
+	// silent counts the times in a row that it did not answer.
+	silent int
+}
+
+// connection calls Options.Connection.
+func (q *Queue) connection(lost error) {
+	if tell := q.options.Connection; tell != nil {
+		tell(lost)
+	}
+}
+
+// silentServer is the number of times that a server does not answer until the coordinator says so.
+const silentServer = 3
+
+func (w *serverWatch) answers(q *Queue) bool {
+	switch {
+	case !q.nats.IsConnected():
+		// The connection's own handlers tell of that.
+		w.silent = 0
+		return false
+	case q.server != nil:
+		return true
+	case q.nats.FlushTimeout(watchEvery) == nil:
+		if w.silent >= silentServer {
+			q.connection(nil)
+		}
+		w.silent = 0
+		return true
+	}
+	if w.silent++; w.silent == silentServer {
+		q.connection(errors.New("it does not answer"))
+	}
+	return false
 }
 
 // forgive takes a gap, in which this process could not hear nodes, out of the silence of all.

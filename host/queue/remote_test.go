@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -332,4 +333,29 @@ func writeCertificates(t *testing.T, folder string) (authority, cert, key string
 	cert = write("cert.pem", "CERTIFICATE", must(x509.CreateCertificate(rand.Reader, leaf, root, serverKey.Public(), authorityKey))(t))
 	key = write("key.pem", "PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(serverKey))(t))
 	return authority, cert, key
+}
+
+// TestAServerThatHangs: the coordinator says so, and knows that it cannot hear nodes meanwhile.
+func TestAServerThatHangs(t *testing.T) {
+	ctx := testContext(t)
+	s := startTeam(t, jetStream)
+	told := make(chan error, 8)
+	o := testOptions()
+	o.Connection = func(lost error) { told <- lost }
+	r := openRemote(ctx, t, s.at("a-token-of-the-run-that-hangs"), o)
+	check(t, s.process.Process.Signal(syscall.SIGSTOP))
+	if err := <-told; err == nil {
+		t.Error("the server is back before it was lost")
+	}
+	var w serverWatch
+	if w.answers(r.queue) {
+		t.Error("a stopped server answers")
+	}
+	check(t, s.process.Process.Signal(syscall.SIGCONT))
+	if err := <-told; err != nil {
+		t.Errorf("a server that answers again: %v", err)
+	}
+	if !w.answers(r.queue) {
+		t.Error("the server does not answer")
+	}
 }
