@@ -160,6 +160,8 @@ func (e *execution) create(dir string, info ledger.Info) error {
 		e.Log.Info("taking up an earlier run", "run", t.run.Info.ID, "folder", t.run.Dir)
 		switch {
 		case t.how != ledger.Resume:
+		case e.outputs && e.template.Finish.Changed:
+			e.Log.Info("outputs tell which items are finished, and the ledgers what made them")
 		case e.outputs:
 			e.Log.Info("outputs tell which items are finished: the ledger is not asked")
 		case t.run.Info.Outputs:

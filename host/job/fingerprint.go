@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
@@ -79,22 +80,49 @@ func (s *Session) made(spec *Spec) (plan.Made, error) {
 		}
 		pin = &hash
 	}
-	root, err := ledger.Root()
+	named, err := s.namedRuns()
 	if err != nil {
 		return nil, err
 	}
-	all, err := ledger.List(root)
+	root, err := ledger.Root()
+	if err != nil && len(named) == 0 {
+		return nil, err
+	}
+	runs, err := ledger.Known(root, named, func(i *ledger.Info) bool { return i.Task == spec.Task.Name && i.Plugin.Name == spec.Plugin.Name })
 	if err != nil {
 		return nil, err
 	}
 	folder, _ := os.Getwd()
-	runs := slices.DeleteFunc(all, func(r ledger.Run) bool {
+	runs = slices.DeleteFunc(runs, func(r ledger.Run) bool {
 		// Relative paths of another folder are other files.
-		return r.Err != nil || r.Info.Task != spec.Task.Name || r.Info.Plugin.Name != spec.Plugin.Name || r.Info.Folder != folder && !filepath.IsAbs(t.OutputPath)
+		return r.Info.Folder != folder && !filepath.IsAbs(t.OutputPath)
 	})
 	found, err := ledger.ReadMade(runs, s.fingerprint(spec, pin.Sum))
 	if err != nil {
 		return nil, err
 	}
 	return found, nil
+}
+
+// namedRuns are the folders of runs that the command line names: that of --run-dir, and a RUN that is a folder.
+func (s *Session) namedRuns() (folders []string, err error) {
+	f := &s.Flags.LedgerFlags
+	names := []string{f.RunDir}
+	for _, word := range []string{f.Resume, f.RetryFailed} {
+		// Others are below the folder of all runs.
+		if strings.ContainsRune(word, filepath.Separator) || word != "" && ledger.IsRun(word) {
+			names = append(names, word)
+		}
+	}
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		dir, err := filepath.Abs(name)
+		if err != nil {
+			return nil, err
+		}
+		folders = append(folders, dir)
+	}
+	return folders, nil
 }

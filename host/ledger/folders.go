@@ -63,6 +63,85 @@ func List(root string) ([]Run, error) {
 	return runs, nil
 }
 
+// Known returns the runs below root, those in other folders with the runs that were moved aside there, and the runs that they took up, wherever these
+// are. Only runs that may pass count. The newest come first, and a run before the one that it took up, whatever the clocks of their machines said.
+func Known(root string, folders []string, may func(*Info) bool) ([]Run, error) {
+	below, err := List(root)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]Run{}
+	var open []Run
+	add := func(runs ...Run) {
+		for _, r := range runs {
+			if _, known := found[r.Info.ID]; !known && r.Err == nil && may(r.Info) {
+				found[r.Info.ID], open = r, append(open, r)
+			}
+		}
+	}
+	look := func(dir string) {
+		if IsRun(dir) {
+			add(readRun(dir))
+		}
+		beside := filepath.Join(dir, earlierFolder)
+		if above := filepath.Dir(dir); filepath.Base(above) == earlierFolder {
+			beside = above
+		}
+		// A folder that cannot be read tells nothing.
+		aside, _ := List(beside)
+		add(aside...)
+	}
+	for _, dir := range folders {
+		look(dir)
+	}
+	add(below...)
+	for i := 0; i < len(open); i++ {
+		if p := open[i].Info.Parent; p != nil {
+			if _, known := found[p.ID]; !known {
+				look(p.Dir)
+			}
+		}
+	}
+	order(open, found)
+	return open, nil
+}
+
+// order sorts runs by their ids, the newest first. A run whose id is not above that of the run it took up counts as begun right after that.
+func order(runs []Run, byID map[string]Run) {
+	type rank struct {
+		id    string
+		after int
+	}
+	ranks := map[string]rank{}
+	for _, r := range runs {
+		// From the newest run to the oldest, then back.
+		var chain []Run
+		for next, ok := r, true; ok && len(chain) <= len(runs); {
+			if _, ranked := ranks[next.Info.ID]; ranked {
+				break
+			}
+			chain = append(chain, next)
+			if next.Info.Parent == nil {
+				break
+			}
+			next, ok = byID[next.Info.Parent.ID]
+		}
+		for _, r := range slices.Backward(chain) {
+			mine := rank{id: r.Info.ID}
+			if p := r.Info.Parent; p != nil {
+				if theirs := ranks[p.ID]; mine.id <= theirs.id {
+					mine = rank{theirs.id, theirs.after + 1}
+				}
+			}
+			ranks[r.Info.ID] = mine
+		}
+	}
+	slices.SortStableFunc(runs, func(a, b Run) int {
+		x, y := ranks[a.Info.ID], ranks[b.Info.ID]
+		return cmp.Or(cmp.Compare(y.id, x.id), cmp.Compare(y.after, x.after))
+	})
+}
+
 func readRun(dir string) Run {
 	info, err := ReadInfo(dir)
 	if damaged := new(DamagedError); errors.As(err, &damaged) {

@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -43,5 +45,56 @@ func TestMade(t *testing.T) {
 	}
 	if _, known := m.Of(1); known {
 		t.Error("no run knows an item")
+	}
+}
+
+// Runs are found below the root, in folders that are named, among those moved aside there, and by what took them up. A run comes before the
+// one that it took up, although the clock of its machine was behind.
+func TestKnown(t *testing.T) {
+	root, work, other := t.TempDir(), t.TempDir(), t.TempDir()
+	begin := func(dir, id, task string, parent *Parent) {
+		t.Helper()
+		l, err := Create(dir, Info{ID: id, Task: task, Parent: parent}, Options{})
+		if err == nil {
+			err = l.Close(End{})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin(filepath.Join(root, "5"), "5", "Mine", nil)
+	begin(filepath.Join(root, "6"), "6", "Others", nil)
+	// In a folder: 3, taken up by 2, taken up by 7, with folders that were elsewhere then.
+	begin(filepath.Join(work, earlierFolder, "3"), "3", "Mine", &Parent{ID: "1", Dir: filepath.Join(other, "run")})
+	begin(filepath.Join(work, earlierFolder, "2"), "2", "Mine", &Parent{ID: "3", Dir: "/nonexistent/earlier/3"})
+	begin(work, "7", "Mine", &Parent{ID: "2", Dir: "/nonexistent/earlier/2"})
+	// In another folder: 1, which was moved aside by another run later.
+	begin(filepath.Join(other, "run", earlierFolder, "1"), "1", "Mine", nil)
+	begin(filepath.Join(other, "run"), "4", "Mine", nil)
+	if err := os.Mkdir(filepath.Join(root, "none"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		folders []string
+		want    []string
+	}{
+		{nil, []string{"5"}},
+		{[]string{filepath.Join(work, "nothing")}, []string{"5"}},
+		{[]string{work}, []string{"7", "5", "4", "2", "3", "1"}},
+		{[]string{filepath.Join(work, earlierFolder, "2"), work}, []string{"7", "5", "4", "2", "3", "1"}},
+		{[]string{filepath.Join(work, earlierFolder, "2")}, []string{"5", "4", "2", "3", "1"}},
+		{[]string{filepath.Join(other, "run")}, []string{"5", "4", "1"}},
+	} {
+		runs, err := Known(root, test.folders, func(i *Info) bool { return i.Task == "Mine" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, r := range runs {
+			ids = append(ids, r.Info.ID)
+		}
+		if !slices.Equal(ids, test.want) {
+			t.Errorf("with %v: %v, want %v", test.folders, ids, test.want)
+		}
 	}
 }

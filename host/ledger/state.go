@@ -211,25 +211,32 @@ func (s *State) eachKey(r io.Reader, visit func(layer int, number uint64, key it
 }
 
 // keysOf are the keys of those of a run's own items that are in a set.
-func (s *State) keysOf(dir string, set Spans) ([]itemkey.Key, error) {
-	var keys []itemkey.Key
+func (s *State) keysOf(dir string, set Spans) (keys []itemkey.Key, err error) {
+	err = s.visitKeys(dir, set, func(key itemkey.Key) { keys = append(keys, key) })
+	return keys, err
+}
+
+// visitKeys calls visit for the key of each of a run's own items that is in a set.
+func (s *State) visitKeys(dir string, set Spans, visit func(key itemkey.Key)) error {
 	for _, l := range s.own {
 		for _, span := range set.within(l.Span) {
 			for n := span.First; n < end(span); n++ {
-				keys = append(keys, itemkey.At(l.seed, n))
+				visit(itemkey.At(l.seed, n))
 			}
 		}
 	}
+	if s.keys == 0 {
+		return nil
+	}
 	wanted := cursor{set: set}
-	err := withFile(dir, outcomesFile, func(r *os.File, _ int64) error {
+	return withFile(dir, outcomesFile, func(r *os.File, _ int64) error {
 		return s.eachKey(r, func(layer int, number uint64, key itemkey.Key) bool {
 			if layer == len(s.layers) && wanted.has(number) {
-				keys = append(keys, key)
+				visit(key)
 			}
 			return true
 		})
 	})
-	return keys, err
 }
 
 // empty reports whether nothing is known of any item.
