@@ -30,6 +30,9 @@ type PullerOptions struct {
 	// Dropped is called with items that the node has lost after Prepare, and whose outcomes do not come to Settle. A worker may still be on them for a
 	// moment. May be nil.
 	Dropped func([]backbones.Span)
+	// Close closes what the backbone leaves open, once all outcomes are reported: the coordinator hears in the goodbye if it fails. A cancelled node
+	// does not call it. May be nil.
+	Close func(ctx context.Context) error
 	// IdleExit ends the node when it has had nothing to do for this long; 0: never.
 	IdleExit time.Duration
 	// Policy is that of the node's backbone, without the puller's signals: see Puller.Policy.
@@ -186,6 +189,9 @@ func (p *Puller) Run(ctx context.Context, b backbones.Backbone) error {
 	lost := context.Cause(work)
 	cancel(nil)
 	pulling.Wait()
+	if p.o.Close != nil && ctx.Err() == nil {
+		err = unclosed(err, p.o.Close(ctx))
+	}
 	var last Farewell
 	if closing := new(backbones.CloseError); errors.As(err, &closing) {
 		last = Farewell{Unclosed: closing.Workers, First: closing.First.Error()}
@@ -194,6 +200,18 @@ func (p *Puller) Run(ctx context.Context, b backbones.Backbone) error {
 		p.log.Debug("leaving", "error", leaveErr)
 	}
 	return p.ended(ctx, err, lost)
+}
+
+// unclosed adds a task that was not closed to the error of a backbone.
+func unclosed(err, closing error) error {
+	if closing == nil {
+		return err
+	}
+	if workers := new(backbones.CloseError); errors.As(err, &workers) {
+		workers.Workers++
+		return err
+	}
+	return errors.Join(err, &backbones.CloseError{Workers: 1, First: closing})
 }
 
 // ended is the error of a run.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -221,12 +222,19 @@ func unknown() run.Figures { return run.Figures{} }
 
 func (p *Place) native() bool { return p.spec.native(p.template) }
 
+// openingTold is the time after which a log line says that a task is still being opened.
+const openingTold = 5 * time.Second
+
 // openFirst opens a task before the listing if its constructor may change what that sees: the list, files, the folder or the template.
 func (p *Place) openFirst(ctx context.Context) error {
 	able := p.spec.can("spawn") && !p.spec.Plugin.MTLS
 	if !able || !p.native() || !p.spec.Task.Has("open_first") {
 		return nil
 	}
+	slow := time.AfterFunc(openingTold, func() {
+		p.Log.Info("the task is still being opened", "task", p.spec.Task.Name, "at most", p.spec.Plugin.OpenTimeout)
+	})
+	defer slow.Stop()
 	nursery, err := p.startNursery(ctx)
 	if err != nil {
 		return err
@@ -354,8 +362,8 @@ func (p *Place) show(number uint64) (text string, key uint64) {
 	return p.nursery.Show(number)
 }
 
-// Close ends what is left of the run and removes its staging. Its error says that a task was not closed.
-func (p *Place) Close(ctx context.Context) (err error) {
+// closeTask closes the task in the processes that list and make workers. Only the first call returns an error.
+func (p *Place) closeTask(ctx context.Context) (err error) {
 	patience := p.spec.Policy.CloseTimeout
 	if p.lister != nil {
 		err = p.lister.Close(ctx, patience)
@@ -363,6 +371,12 @@ func (p *Place) Close(ctx context.Context) (err error) {
 	if p.nursery != nil {
 		err = errors.Join(err, p.nursery.Close(ctx, patience))
 	}
+	return err
+}
+
+// Close ends what is left of the run and removes its staging. Its error says that a task was not closed.
+func (p *Place) Close(ctx context.Context) error {
+	err := p.closeTask(ctx)
 	for _, c := range slices.Backward(p.closers) {
 		c()
 	}

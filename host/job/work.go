@@ -70,7 +70,14 @@ func (p *Program) Work(ctx context.Context, o WorkOptions) (err error) {
 	case err != nil:
 		return usage(err)
 	}
-	n, err := p.newNode(ctx, o, session, given)
+	opening, stop := context.WithCancel(ctx)
+	defer stop()
+	late := leaveAtEnd(opening, session, stop)
+	n, err := p.newNode(opening, o, session, given)
+	if late() {
+		p.Log.Info("the run has ended before this machine had anything to do")
+		return n.place.closeIfMade(ctx)
+	}
 	if err != nil {
 		last := lease.Farewell{}
 		if ctx.Err() == nil && !isClosed(o.Drain) {
@@ -83,6 +90,32 @@ func (p *Program) Work(ctx context.Context, o WorkOptions) (err error) {
 	o.Begins()
 	p.Log.Info("working on a run", "task", n.spec.Task.Name, "of", n.spec.Plugin.Name, "as", session.Name(), "workers", n.spec.Workers)
 	return p.pull(ctx, n, session, o)
+}
+
+// leaveAtEnd leaves the run if it ends before this machine is ready, and stops what that does. The function returned ends the watch; true: the machine
+// has left.
+func leaveAtEnd(ctx context.Context, session *queue.Session, stop func()) func() bool {
+	watching, cancel := context.WithCancel(ctx)
+	left := make(chan bool, 1)
+	go func() {
+		for _, changed := session.Connected(); !session.Ended(); _, changed = session.Connected() {
+			select {
+			case <-changed:
+			case <-watching.Done():
+				left <- false
+				return
+			}
+		}
+		stop()
+		leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), silentAfter)
+		defer cancel()
+		_ = session.Leave(leaving, lease.Farewell{})
+		left <- true
+	}()
+	return func() bool {
+		cancel()
+		return <-left
+	}
 }
 
 // joinAs returns how to join the run. It makes the options' paths absolute, because the working folder becomes the run's.
@@ -420,6 +453,7 @@ func (p *Program) pull(ctx context.Context, n node, session *queue.Session, o Wo
 	var t tally
 	err := n.pull(ctx, session, lease.PullerOptions{
 		IdleExit: o.IdleExit,
+		Close:    n.place.closeTask,
 		Settle: func(ctx context.Context, outcomes backbones.Outcomes, grant func(context.Context, []backbones.Span) (lease.Granted, error)) (backbones.Outcomes, error) {
 			outcomes, err := n.place.settle(ctx, outcomes, grant)
 			if err == nil {

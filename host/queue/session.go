@@ -188,7 +188,7 @@ func (s *Session) supervise(l *link) {
 		s.set(func() { s.link = nil })
 		var err error
 		if l, err = s.reachAgain(); err != nil {
-			s.set(func() { s.err = err })
+			s.set(func() { s.err, s.ended = err, s.ended || Is(err, Ended) })
 			return
 		}
 	}
