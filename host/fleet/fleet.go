@@ -50,12 +50,18 @@ func path(runDir string) string { return filepath.Join(runDir, ledger.FleetFolde
 // TokenFile is the path of the token file in a run's folder.
 func TokenFile(runDir string) string { return filepath.Join(path(runDir), tokenFile) }
 
+// ErrStarting is the error of Find for a run whose first coordinator has a token already, and is about to open the run to nodes.
+var ErrStarting = errors.New("the run's coordinator is starting, and has not said yet how nodes reach it")
+
 // Find reads the contact of the coordinator of the run in a folder.
 func Find(runDir string) (Contact, error) {
 	var c Contact
 	data, err := os.ReadFile(filepath.Join(path(runDir), contactFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(TokenFile(runDir)); err == nil {
+			return c, fmt.Errorf("%s: %w", runDir, ErrStarting)
+		}
 		return c, fmt.Errorf("%s is not the folder of a run with --listen: there is no %s in it", runDir, filepath.Join(ledger.FleetFolder, contactFile))
 	case err == nil:
 		err = json.Unmarshal(data, &c)

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/kagurazaka/kagurazaka/host/fleet"
+	"github.com/kagurazaka/kagurazaka/host/queue"
 )
 
 // --run-dir names the run's token file, whatever is in the environment; the variable is for those who cannot read it.
@@ -51,5 +52,36 @@ func TestAddressesOfARunAndOfItsUser(t *testing.T) {
 	}
 	if got := unused(given); strings.Contains(got, "secret") || !strings.Contains(got, "nats://old:4222 is not tried") {
 		t.Error(got)
+	}
+}
+
+// A node that starts while the run's first coordinator does waits for it, as for one that is about to be started again.
+func TestANodeThatStartsBeforeTheFirstCoordinatorIsThere(t *testing.T) {
+	p := &Program{Log: hclog.NewNullLogger(), Flags: &Flags{}}
+	dir := t.TempDir()
+	file := fleet.TokenFile(dir)
+	if err := os.Mkdir(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o := WorkOptions{RunDir: dir, Token: queue.NewToken()}
+	if _, err := p.joinAs(&o); err == nil || !strings.Contains(err.Error(), "is not the folder of a run with --listen") {
+		t.Errorf("without a token: %v", err)
+	}
+	if err := os.WriteFile(file, []byte(o.Token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	join, err := p.joinAs(&o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := join.Addresses(); !queue.Is(err, queue.NoRun) {
+		t.Errorf("with a token: %v", err)
+	}
+	contact := []byte(`{"urls":["nats://127.0.0.1:1"],"fleet":"f","generation":1}`)
+	if err := os.WriteFile(filepath.Join(filepath.Dir(file), "coordinator.json"), contact, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := join.Addresses(); err != nil || len(all) != 1 || all[0].URL != "nats://127.0.0.1:1" {
+		t.Errorf("with the contact: %v, %v", all, err)
 	}
 }

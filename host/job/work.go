@@ -169,6 +169,9 @@ func (p *Program) joinAs(o *WorkOptions) (queue.Join, error) {
 	}
 	join.Addresses = func() ([]queue.Address, error) { return p.addresses(o, urls) }
 	_, err := join.Addresses()
+	if queue.Is(err, queue.NoRun) {
+		err = nil // it is about to be there
+	}
 	return join, err
 }
 
@@ -190,6 +193,8 @@ func (p *Program) addresses(o *WorkOptions, urls []string) ([]queue.Address, err
 	if o.RunDir != "" {
 		contact, err := fleet.Find(o.RunDir)
 		switch {
+		case errors.Is(err, fleet.ErrStarting) && len(urls) == 0:
+			return nil, &queue.Refused{Reason: queue.NoRun, Text: err.Error()}
 		case err != nil && len(urls) == 0:
 			return nil, err
 		case err == nil && contact.Ended:
