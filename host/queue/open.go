@@ -138,7 +138,7 @@ func (q *Queue) listenForGone(d *desk) error {
 func (q *Queue) makeStream(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*askTimeout)
 	defer cancel()
-	if old, err := q.js.Stream(ctx, q.names.stream); err == nil && generationOf(old) > q.options.Generation {
+	if q.replaced(ctx) {
 		return errReplaced
 	}
 	if err := q.js.DeleteStream(ctx, q.names.stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -156,6 +156,14 @@ func (q *Queue) makeStream(ctx context.Context) error {
 		return full
 	}
 	return err
+}
+
+// replaced reports whether a later coordinator has a stream there.
+func (q *Queue) replaced(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	s, err := q.js.Stream(ctx, q.names.stream)
+	return err == nil && generationOf(s) > q.options.Generation
 }
 
 // generationOf is the generation of a stream's coordinator; 0: unknown.

@@ -184,6 +184,9 @@ func (q *Queue) publish(ctx context.Context, o offer) (again bool, err error) {
 			return false, ctx.Err()
 		}
 		if gone(err) && q.nats.IsConnected() {
+			if q.replaced(ctx) {
+				return false, errReplaced
+			}
 			return false, lease.ErrGone
 		}
 		if err := wait(ctx, retryAfter); err != nil {
