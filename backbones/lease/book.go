@@ -29,7 +29,9 @@ type BookOptions struct {
 	Quiet time.Duration
 	// Remaining is the number of items that the source has still to yield, if known; may be nil.
 	Remaining func() (n int, known bool)
-	Log       hclog.Logger
+	// Attempts is how often an item may be started, which bounds what nodes tell; 0: not bounded.
+	Attempts int
+	Log      hclog.Logger
 }
 
 // Book records which node has which items until when, and their outcomes. Each added item gets exactly one outcome, whatever nodes report and

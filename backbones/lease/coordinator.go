@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,7 +44,7 @@ type CoordinatorOptions struct {
 	Now func() time.Time
 	// Alone is called when the run has items left and no node has been there for aloneAfter; once, until a node comes. May be nil.
 	Alone func()
-	// Policy's Drain, Grace, StallAfter and Log are the coordinator's; the rest is the nodes'.
+	// Policy's Drain, Grace, StallAfter, Retry, CloseTimeout and Log are the coordinator's; the rest is the nodes'.
 	Policy backbones.Policy
 }
 
@@ -93,7 +95,7 @@ func NewCoordinator(o CoordinatorOptions) *Coordinator {
 	}
 	return &Coordinator{
 		o: o, log: o.Policy.Log, kick: make(chan struct{}, 1), clock: ticks{time: o.Now, last: o.Now(), most: o.LeaseTime / 5},
-		book: NewBook(BookOptions{Generation: o.Generation, LeaseTime: o.LeaseTime, GrantTime: o.GrantTime, Quiet: quiet, Remaining: o.Remaining, Log: o.Policy.Log}),
+		book: NewBook(BookOptions{Generation: o.Generation, LeaseTime: o.LeaseTime, GrantTime: o.GrantTime, Quiet: quiet, Remaining: o.Remaining, Attempts: o.Policy.Retry.Limit + 1, Log: o.Policy.Log}),
 	}
 }
 
@@ -189,10 +191,45 @@ func (c *Coordinator) Farewell(name string, f Farewell) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.unclosed == nil {
-		c.unclosed = &backbones.CloseError{First: fmt.Errorf("%s: %s", name, f.First)}
+	m := c.book.members[name]
+	if m == nil || !c.worked(m) {
+		return
 	}
-	c.unclosed.Workers += min(f.Unclosed, maxWorkers)
+	if c.unclosed == nil {
+		c.unclosed = &backbones.CloseError{First: fmt.Errorf("%s: %s", name, bounded(f.First))}
+	}
+	c.unclosed.Workers += min(f.Unclosed, max(m.Workers, 1))
+}
+
+// worked reports whether a node has had items, so that its workers may have something to close. What a former coordinator has lent is not known.
+func (c *Coordinator) worked(m *member) bool { return m.lent || c.o.Generation > 1 }
+
+// maxFirst bounds the text of a node's error about a task that was not closed.
+const maxFirst = 240
+
+func bounded(text string) string {
+	if len(text) > maxFirst {
+		text = strings.ToValidUTF8(text[:maxFirst], "") + "…"
+	}
+	return text
+}
+
+// closing are the names of the nodes whose workers may still be closing their tasks.
+func (c *Coordinator) closing() string {
+	const most = 8
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var names []string
+	for name, m := range c.book.members {
+		if !m.gone && !m.lost && c.worked(m) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	if n := len(names) - most; n > 0 {
+		names = append(names[:most], fmt.Sprintf("%d more", n))
+	}
+	return strings.Join(names, ", ")
 }
 
 func (c *Coordinator) heard(name string) {
@@ -266,7 +303,9 @@ func (c *Coordinator) sayEnd(ctx context.Context) {
 	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.o.Policy.CloseTimeout+endTime)
 	defer cancel()
 	late := time.AfterFunc(endTime, func() {
-		c.log.Info("the run's items have their outcomes; the run waits for nodes that close their tasks", "at most", c.o.Policy.CloseTimeout)
+		if names := c.closing(); names != "" {
+			c.log.Info("the run's items have their outcomes; the run waits for nodes that close their tasks", "nodes", names, "at most", c.o.Policy.CloseTimeout)
+		}
 	})
 	defer late.Stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(endTime, cancel) })()

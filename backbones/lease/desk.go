@@ -54,6 +54,7 @@ func (b *Book) lend(l *loan, m *member, epoch uint64) {
 	b.offeredItems -= l.todo
 	l.node, l.epoch, l.claimed, l.until = m, epoch, b.now, b.now+b.o.LeaseTime
 	l.todo = l.work.left
+	m.lent = true
 	b.count(m, 1)
 	b.forgetLapsed(l.work)
 	b.effects.Done = append(b.effects.Done, l.id)
@@ -154,6 +155,9 @@ func (b *Book) accept(l *loan, o backbones.Outcomes) {
 		out.Unwritten = o.Unwritten
 		out.Unwritten.Count = min(max(out.Unwritten.Count, 0), done)
 		out.Attempts = attempts(out.Done, o.Attempts)
+		for i := range out.Attempts {
+			out.Attempts[i].Count = b.attempts(out.Attempts[i].Count)
+		}
 		m.work += out.Mean * time.Duration(done)
 	}
 	if done+skipped > 0 {
@@ -169,6 +173,7 @@ func (b *Book) accept(l *loan, o backbones.Outcomes) {
 	for _, f := range o.Failed {
 		if at, _, ok := w.position(f.Number); ok && !w.settled.has(at) && !l.barred(at, 1) {
 			b.settle(w, at, 1)
+			f.Failure.Attempts = b.attempts(f.Failure.Attempts)
 			failed.Failed = append(failed.Failed, w.failed(at, f, out.Worker))
 			if done+skipped == 0 {
 				b.size.observe(f.Failure.Elapsed)
@@ -220,6 +225,14 @@ func attempts(done []backbones.Span, all []backbones.Attempt) (out []backbones.A
 		}
 	}
 	return out
+}
+
+// attempts is a number of attempts that a node tells, bounded.
+func (b *Book) attempts(told int) int {
+	if b.o.Attempts > 0 {
+		told = min(told, b.o.Attempts)
+	}
+	return max(told, 0)
 }
 
 // failed is a failure with the coordinator's own knowledge of the item.

@@ -30,6 +30,8 @@ type member struct {
 	// withheld are failures that may be the node's fault: nothing has succeeded there yet.
 	withheld    []withheld
 	quarantined string
+	// lent: it has had a lease.
+	lent bool
 	// refused: it cannot work on the run.
 	refused bool
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -59,6 +60,8 @@ type member struct {
 	holds   map[lease.ID]uint64
 	uploads map[uint64]*upload
 	answers map[uint64][]byte
+	// worked: it has had a lease, so that its workers may have something to close.
+	worked bool
 	// refused: it has said that it cannot work on the run.
 	refused bool
 }
@@ -291,7 +294,7 @@ func (d *desk) serve(m *member, op op, body []byte, w *writer) error {
 			return err
 		}
 		d.queue.giveBack(g.unclaimed)
-		g.last.Refused = oneLine(g.last.Refused)
+		g.last.Refused, g.last.First = oneLine(g.last.Refused), oneLine(g.last.First)
 		if m.refused = g.last.Refused != ""; m.refused || g.last.Unclosed > 0 {
 			d.book.Farewell(m.node.Name, g.last)
 		}
@@ -318,7 +321,7 @@ func (d *desk) claim(m *member, c claim) lease.Claimed {
 	a := d.book.Claim(lease.Claim{Node: m.node.Name, Held: c.held})
 	if a.Refused == "" {
 		d.mu.Lock()
-		m.holds[c.held.ID] = c.nonce
+		m.holds[c.held.ID], m.worked = c.nonce, true
 		d.mu.Unlock()
 	}
 	if !c.items {
@@ -375,7 +378,7 @@ func (d *desk) join(id string, body []byte) answer {
 		return refusal(refuse(WrongVersion, "the node (version %s) and the coordinator (version %s) speak different versions of the messages (%d and %d): use the same version of kagurazaka on all machines",
 			printable(h.Version), o.Version, h.Protocol, Protocol))
 	}
-	given := Hello{Name: printable(h.Name), Host: printable(h.Host), PID: h.PID, Workers: max(h.Workers, 0), Version: printable(h.Version)}
+	given := Hello{Name: nameOf(h.Name), Host: nameOf(h.Host), PID: h.PID, Workers: max(h.Workers, 0), Version: printable(h.Version)}
 	if o.Admit != nil {
 		if err := o.Admit(given); err != nil {
 			return refusal(refuse(NotAdmitted, "%s", err))
@@ -391,7 +394,8 @@ func (d *desk) join(id string, body []byte) answer {
 			return refusal(refuse(NotAdmitted, "the run has %d nodes already, which is the most", MaxNodes))
 		}
 		name := d.freeName(given)
-		m = &member{id: id, holds: map[lease.ID]uint64{}, allowance: requestBurst, node: lease.Node{Name: name, Host: given.Host, PID: given.PID, Session: id, Since: now}}
+		// What a node of a former coordinator has done is not known.
+		m = &member{id: id, worked: o.Generation > 1, holds: map[lease.ID]uint64{}, allowance: requestBurst, node: lease.Node{Name: name, Host: given.Host, PID: given.PID, Session: id, Since: now}}
 		d.members[id], d.names[name] = m, m
 	} else {
 		for call := range m.uploads {
@@ -551,7 +555,7 @@ func (d *desk) silent(now time.Time) (all []*member) {
 	for _, m := range d.members {
 		silent := now.Sub(m.seen)
 		leaves := !end.IsZero() && now.Sub(end) > lostAfter
-		if (len(m.holds) > 0 || leaves) && silent > lostAfter || d.queue.server == nil && silent > idleLostAfter ||
+		if (len(m.holds) > 0 || leaves) && silent > lostAfter || leaves && !m.worked || d.queue.server == nil && silent > idleLostAfter ||
 			!m.gone.IsZero() && now.Sub(m.gone) > goneAfter {
 			all = append(all, m)
 		}
@@ -559,19 +563,36 @@ func (d *desk) silent(now time.Time) (all []*member) {
 	return all
 }
 
+// staying are the names of the nodes that the end of the run waits for: for a moment all, then those that have had items.
+func (d *desk) staying(now time.Time) (names []string, left <-chan struct{}) {
+	moment := now.Sub(d.queue.endedAt()) <= lostAfter
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, m := range d.members {
+		if m.worked || moment {
+			names = append(names, m.node.Name)
+		}
+	}
+	slices.Sort(names)
+	return names, d.left
+}
+
 // empty waits until every node has left.
 func (d *desk) empty(ctx context.Context) error {
+	const most = 8
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
 	for {
-		d.mu.Lock()
-		n, left := len(d.members), d.left
-		d.mu.Unlock()
+		names, left := d.staying(time.Now())
+		n := len(names)
 		if n == 0 {
 			return nil
 		}
 		select {
 		case <-left:
+		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%d nodes have not left: %w", n, ctx.Err())
+			return fmt.Errorf("%d nodes have not left (%s): %w", n, strings.Join(names[:min(n, most)], ", "), ctx.Err())
 		}
 	}
 }

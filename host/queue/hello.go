@@ -58,6 +58,17 @@ func oneLine(s string) string {
 	return s
 }
 
+// nameOf is the name that a node asks for, with letters, digits, dots, hyphens and underscores alone: it stands in paths, tables and messages.
+func nameOf(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '.' || r == '-' || r == '_' {
+			return r
+		}
+		return '_'
+	}, s[:min(len(s), 4*maxName)])
+	return strings.TrimLeft(s[:min(len(s), maxName)], ".-")
+}
+
 // printable bounds a node's text, and keeps only printable ASCII.
 func printable(s string) string {
 	s = strings.Map(func(r rune) rune {

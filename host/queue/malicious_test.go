@@ -268,3 +268,46 @@ func TestANodeAsksAgainAfterWhatItCannotRead(t *testing.T) {
 	check(t, r.queue.End(ctx))
 	check(t, <-end)
 }
+
+// A node that has had no item neither holds the end of the run by showing that it is alive, nor says how the run has ended. One that has had some is
+// waited for and named.
+func TestTheEndWaitsForNodesThatHadItems(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits as long as a silent node may")
+	}
+	ctx := testContext(t)
+	r := startRun(ctx, t, ServerOptions{}, testOptions())
+	publish(ctx, t, r.queue, testLease(1, 1))
+	worked := dial(ctx, t, Join{Local: r.server, Hello: Hello{Name: "worked"}})
+	takes(ctx, t, worked)
+	idle := dial(ctx, t, Join{Local: r.server, Hello: Hello{Name: "idle"}})
+	go func() {
+		for wait(ctx, 100*time.Millisecond) == nil && idle.over() == nil {
+			for _, s := range []*Session{worked, idle} {
+				if l, err := s.live(ctx); err == nil {
+					l.beat()
+				}
+			}
+		}
+	}()
+	short, cancel := context.WithTimeout(ctx, lostAfter+5*watchEvery)
+	defer cancel()
+	err := r.queue.End(short)
+	if err == nil || !strings.Contains(err.Error(), "1 nodes have not left (worked)") {
+		t.Errorf("the end of the run: %v", err)
+	}
+	check(t, worked.Leave(ctx, lease.Farewell{}))
+	check(t, r.queue.End(ctx))
+	idle.Close()
+}
+
+func TestNamesOfNodes(t *testing.T) {
+	for asked, want := range map[string]string{
+		"": "", "node-1.cluster_a": "node-1.cluster_a", "-rf": "rf", "..": "", "../../x": "_.._x", "desk/w1": "desk_w1", "evil\x1b[31m": "evil__31m", "a b": "a_b",
+		"köln": "k_ln", "\xff": "_", strings.Repeat("x", 100): strings.Repeat("x", maxName), strings.Repeat("é", 100): strings.Repeat("_", maxName),
+	} {
+		if got := nameOf(asked); got != want {
+			t.Errorf("%q is named %q, want %q", asked, got, want)
+		}
+	}
+}
