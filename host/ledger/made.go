@@ -41,6 +41,9 @@ func ReadMade(runs []Run, fingerprint string) (*Made, error) {
 		}
 	}
 	m.tidy()
+	if cap(m.items) > len(m.items)+len(m.items)/4 {
+		m.items = slices.Clone(m.items)
+	}
 	m.starts, m.shift = bucketsOf(len(m.items), func(i int) itemkey.Key { return m.items[i].key })
 	return m, nil
 }

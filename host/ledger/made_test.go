@@ -98,3 +98,38 @@ func TestKnown(t *testing.T) {
 		}
 	}
 }
+
+// Runs that did the same items again and again take no more memory than one of them, and the newest still counts.
+func TestMadeOften(t *testing.T) {
+	const items = tidyMade/2 + 1
+	root := t.TempDir()
+	var out recordBuffer
+	out.bytes = append(out.bytes, magic...)
+	for first := 0; first < items; first += 1000 {
+		keys := make([]itemkey.Key, min(1000, items-first))
+		for i := range keys {
+			keys[i] = itemkey.At(7, uint64(first+i))
+		}
+		out.keys(uint64(first), keys)
+	}
+	out.spans(kindDone, []backbones.Span{{First: 0, Count: items}})
+	if err := os.WriteFile(filepath.Join(root, outcomesFile), out.bytes, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	runs := []Run{{Dir: root, Info: &Info{Fingerprint: "new"}}}
+	for range 9 {
+		runs = append(runs, Run{Dir: root, Info: &Info{Fingerprint: "old"}})
+	}
+	m, err := ReadMade(runs, "new")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.items) != items || cap(m.items) > 2*items {
+		t.Errorf("%d items in room for %d, want %d", len(m.items), cap(m.items), items)
+	}
+	for i := range uint64(items) {
+		if same, known := m.Of(itemkey.At(7, i)); !same || !known {
+			t.Fatalf("item %d: the same: %v, known: %v", i, same, known)
+		}
+	}
+}
