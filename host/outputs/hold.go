@@ -45,6 +45,8 @@ type heldItem struct {
 	// text is the item with its final paths.
 	text string
 	out  staging.Outputs
+	// made is how often the run's folder had been made then.
+	made int
 }
 
 // NewHold returns a hold in a run's staging folder.
@@ -98,9 +100,10 @@ func (h *Hold) aside(own string, number uint64, line []byte) (_ []byte, changed 
 		// A damaged item is the worker's to refuse.
 		return line, false, nil
 	}
+	made := h.staging.times()
 	h.mu.Lock()
 	_, again := h.items[number]
-	h.items[number] = heldItem{string(line), out}
+	h.items[number] = heldItem{string(line), out, made}
 	h.mu.Unlock()
 	path := folderOf(own, number)
 	if again {
@@ -179,6 +182,8 @@ func (h *Hold) Commit(number uint64, again bool) (c Committed, err error) {
 	}
 	err = dir.Enter(h.Fresh && !again)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && h.staging.lost(item.made):
+		return c, fmt.Errorf("the item's outputs are lost: somebody has removed %s while the run was at work", h.staging.root)
 	case errors.Is(err, fs.ErrNotExist):
 		// The item has written nothing.
 		if len(h.Last) > 0 {

@@ -209,3 +209,27 @@ func TestACommitClearsWhatAnEarlierOneLeft(t *testing.T) {
 		wantFile(t, earlier, map[bool]string{false: "earlier", true: ""}[clears])
 	}
 }
+
+// TestARemovedStagingFolderIsMadeAgain: with its lock, for the next items. Those whose outputs were removed fail.
+func TestARemovedStagingFolderIsMadeAgain(t *testing.T) {
+	h, out := heldRun(t, HoldOptions{Makes: true})
+	work(t, aside(t, h, 1, itemLine(out, "a")), "a")
+	if err := os.RemoveAll(filepath.Join(out, ".kagurazaka-staging")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Commit(1, false); err == nil {
+		t.Error("an item whose outputs were removed counts as done")
+	}
+	work(t, aside(t, h, 2, itemLine(out, "b"), itemLine(out, "c")), "b", "c")
+	if locks, _ := filepath.Glob(filepath.Join(out, ".kagurazaka-staging", "*", lockName)); len(locks) != 1 {
+		t.Errorf("the folder's locks are %v", locks)
+	}
+	for _, n := range []uint64{2, 3} {
+		if c, err := h.Commit(n, false); err != nil || c.Expected != "" {
+			t.Errorf("item %d: %v %v", n, c, err)
+		}
+	}
+	wantFile(t, filepath.Join(out, "a"), "")
+	wantFile(t, filepath.Join(out, "b"), "b")
+	wantFile(t, filepath.Join(out, "c"), "c")
+}

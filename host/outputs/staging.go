@@ -33,6 +33,8 @@ type Staging struct {
 	// in and dir are root and this run's folder, opened; nil until they are made.
 	in, dir *os.Root
 	lock    *os.File
+	// made counts how often this run's folder was made.
+	made int
 }
 
 // lockName is the file in a staging folder that the host keeps locked: if the lock is free, the run is dead. It also marks the folder
@@ -66,11 +68,34 @@ func (s *Staging) Worker(index int) (string, error) {
 	return dir, err
 }
 
-// Own makes the run's folder, unless it is there, and returns its path.
+// Own makes the run's folder, unless it is there, and returns its path. One that somebody has removed is made again.
 func (s *Staging) Own() (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.dir != nil && s.removed() {
+		s.letGo()
+	}
 	return s.path(), s.make(s.shared)
+}
+
+// removed reports whether the run's folder is gone.
+func (s *Staging) removed() bool {
+	_, err := os.Lstat(s.path())
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// lost reports whether what was written in the run's folder when it had been made a number of times is gone.
+func (s *Staging) lost(made int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.made != made || s.removed()
+}
+
+// times is how often the run's folder was made.
+func (s *Staging) times() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.made
 }
 
 func (s *Staging) path() string { return filepath.Join(s.root, s.name) }
@@ -138,6 +163,7 @@ func (s *Staging) makeOwn() error {
 	}
 	// Some network file systems have no locks. Then only this run cleans up after itself.
 	_ = filelock.TryLock(lock)
+	s.made++
 	return s.in.Rename(next, s.name)
 }
 

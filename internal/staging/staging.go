@@ -287,9 +287,12 @@ func (d *Dir) TakeUnwritten() (n int, expected, found string) {
 	return n, expected, found
 }
 
-// Discard empties the folder.
+// Discard empties the folder, or makes one that somebody has removed again.
 func (d *Dir) Discard() error {
 	names, err := d.names()
+	if errors.Is(err, fs.ErrNotExist) && os.Mkdir(d.path, 0o755) == nil {
+		return d.reopen()
+	}
 	if err != nil {
 		return err
 	}
@@ -300,6 +303,17 @@ func (d *Dir) Discard() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// reopen opens the folder that was made again. The folder around it is the host's.
+func (d *Dir) reopen() error {
+	opened, err := os.Open(d.path)
+	if err != nil {
+		return fmt.Errorf("opening the staging folder: %w", err)
+	}
+	_ = d.opened.Close()
+	d.opened = opened
+	return nil
 }
 
 // Path is the final path of a field, or empty.

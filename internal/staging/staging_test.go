@@ -179,6 +179,29 @@ func TestUnwritableDestination(t *testing.T) {
 	}
 }
 
+// The item at work when somebody removes the folder fails, and those after it do not.
+func TestARemovedFolderIsMadeAgain(t *testing.T) {
+	d, out := open(t, false)
+	o := Outputs{Main: out + "/a.txt"}
+	put(t, d.Staged(o.Main))
+	if err := os.RemoveAll(d.path); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Commit(o); err == nil {
+		t.Error("an item whose outputs were removed counts as done")
+	}
+	if err := d.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(d.Staged(o.Main), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Commit(o); err != nil {
+		t.Fatal(err)
+	}
+	exists(t, o.Main)
+}
+
 // A folder where there is a file, and the other way round, also deep inside a folder that is merged.
 func TestMisfits(t *testing.T) {
 	tests := []struct {

@@ -110,3 +110,17 @@ def test_the_first_of_several_files_in_one_folder_comes_last(tmp_path: pathlib.P
         else:
             stage.commit()
     assert sorted(os.listdir(out)) == ["a~0.x", "a~1.y"]
+
+
+def test_removed_folder_is_made_again(tmp_path: pathlib.Path) -> None:
+    """The item at work when somebody removes the folder fails, and those after it do not."""
+    stage = stager(tmp_path)
+    shutil.rmtree(stage.folder)
+    stage.abort()
+    stage.touched(0)
+    pathlib.Path(stage.begin(outputs(tmp_path / "out", "a"))["output"].path).write_text("a")
+    assert stage.touched(0) and stage.commit()
+    assert (tmp_path / "out/a").read_text() == "a"
+    stage.begin(outputs(tmp_path / "out", "b"))
+    stage.commit()
+    assert not stage.touched(0), "an item without outputs does not read the folder"

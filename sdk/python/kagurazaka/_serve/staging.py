@@ -178,12 +178,22 @@ class Stager:
         try:
             entries = list(os.scandir(self.folder))
         except FileNotFoundError:
-            return  # it was removed: items that write there fail and report that
+            self._make_again()
+            return
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path, ignore_errors=True)
             else:
                 os.unlink(entry.path)
+
+    def _make_again(self) -> None:
+        """Make the folder again for the next items, once somebody has removed it. The folder around it is the host's."""
+        try:
+            os.mkdir(self.folder)
+        except OSError:
+            return  # items that write there fail and report that
+        if self._watch is not None and not self._watch.again(self.folder):
+            os.rmdir(self.folder)
 
 
 def _always(timeout: float) -> bool:

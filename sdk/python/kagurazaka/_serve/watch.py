@@ -30,6 +30,14 @@ class Watch:
         except BlockingIOError:
             pass
 
+    def again(self, folder: str) -> bool:
+        """Watch the folder that was made again where the watched one was. Returns whether that was possible."""
+        return _add(ctypes.CDLL(None, use_errno=True), self.fd, folder)
+
+
+def _add(libc: Any, fd: int, folder: str) -> bool:
+    return bool(libc.inotify_add_watch(fd, os.fsencode(folder), _IN_CREATE | _IN_MOVED_TO) >= 0)
+
 
 def watch(folder: str) -> Optional[Watch]:
     """Watch a folder. Returns None if that is not possible (other systems, the user's limits on watches or files)."""
@@ -37,7 +45,7 @@ def watch(folder: str) -> Optional[Watch]:
     try:
         libc = ctypes.CDLL(None, use_errno=True)
         fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        if fd >= 0 and libc.inotify_add_watch(fd, os.fsencode(folder), _IN_CREATE | _IN_MOVED_TO) >= 0:
+        if fd >= 0 and _add(libc, fd, folder):
             return Watch(fd)
     except (OSError, AttributeError):
         pass
