@@ -196,7 +196,14 @@ func (p *Puller) Run(ctx context.Context, b backbones.Backbone) error {
 	if closing := new(backbones.CloseError); errors.As(err, &closing) {
 		last = Farewell{Unclosed: closing.Workers, First: closing.First.Error()}
 	}
-	if leaveErr := p.o.Session.Leave(reportCtx, last); leaveErr != nil {
+	leaveCtx := reportCtx
+	if last.Unclosed > 0 && reportCtx.Err() != nil && ctx.Err() == nil {
+		// The tasks of a drained node took long to close.
+		var late context.CancelFunc
+		leaveCtx, late = context.WithTimeout(ctx, farewellTime)
+		defer late()
+	}
+	if leaveErr := p.o.Session.Leave(leaveCtx, last); leaveErr != nil {
 		p.log.Debug("leaving", "error", leaveErr)
 	}
 	return p.ended(ctx, err, lost)
