@@ -204,12 +204,11 @@ func (c *Coordinator) Farewell(name string, f Farewell) {
 // worked reports whether a node has had items, so that its workers may have something to close. What a former coordinator has lent is not known.
 func (c *Coordinator) worked(m *member) bool { return m.lent || c.o.Generation > 1 }
 
-// maxFirst bounds the text of a node's error about a task that was not closed.
-const maxFirst = 240
-
+// bounded is the text of a node's error about a task that was not closed: its beginning and its end.
 func bounded(text string) string {
-	if len(text) > maxFirst {
-		text = strings.ToValidUTF8(text[:maxFirst], "") + "…"
+	const first, last = 180, 120
+	if len(text) > first+last {
+		text = strings.ToValidUTF8(text[:first], "") + " … " + strings.ToValidUTF8(text[len(text)-last:], "")
 	}
 	return text
 }

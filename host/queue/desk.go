@@ -294,7 +294,7 @@ func (d *desk) serve(m *member, op op, body []byte, w *writer) error {
 			return err
 		}
 		d.queue.giveBack(g.unclaimed)
-		g.last.Refused, g.last.First = oneLine(g.last.Refused), oneLine(g.last.First)
+		g.last.Refused, g.last.First = oneLine(g.last.Refused), inOneLine(g.last.First)
 		if m.refused = g.last.Refused != ""; m.refused || g.last.Unclosed > 0 {
 			d.book.Farewell(m.node.Name, g.last)
 		}

@@ -46,16 +46,22 @@ const maxLine = 400
 // oneLine is the first line of a node's text, bounded and printable.
 func oneLine(s string) string {
 	s, _, _ = strings.Cut(s, "\n")
-	s = strings.Map(func(r rune) rune {
+	s = inOneLine(s)
+	if len(s) > maxLine {
+		s = strings.ToValidUTF8(s[:maxLine], "") + "…"
+	}
+	return s
+}
+
+// inOneLine is a node's text with spaces for its line breaks, and printable.
+func inOneLine(s string) string {
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' || r == '\t' }), " ")
+	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return -1
 		}
 		return r
 	}, strings.ToValidUTF8(s, ""))
-	if len(s) > maxLine {
-		s = strings.ToValidUTF8(s[:maxLine], "") + "…"
-	}
-	return s
 }
 
 // nameOf is the name that a node asks for, with letters, digits, dots, hyphens and underscores alone: it stands in paths, tables and messages.
