@@ -46,7 +46,8 @@ func (workless) Status() (s backbones.Status) { return s }
 
 // TestTheGoodbyeNamesTasksThatWereNotClosed: also what was closed after the workers, and when that took long after an interrupt.
 func TestTheGoodbyeNamesTasksThatWereNotClosed(t *testing.T) {
-	broken := errors.New("the process that makes workers did not close its task")
+	broken := errors.New("the process that makes workers did not close its task; its stderr ended with:\n  Traceback\n  RuntimeError: no space\n")
+	const told = "the process that makes workers did not close its task; its stderr ended with: RuntimeError: no space"
 	tests := []struct {
 		name     string
 		workers  error
@@ -56,9 +57,9 @@ func TestTheGoodbyeNamesTasksThatWereNotClosed(t *testing.T) {
 		first    string
 	}{
 		{"all are closed", nil, nil, false, 0, ""},
-		{"the last is not", nil, broken, false, 1, broken.Error()},
+		{"the last is not", nil, broken, false, 1, told},
 		{"neither is a worker's", &backbones.CloseError{Workers: 2, First: errors.New("worker w0")}, broken, false, 3, "worker w0"},
-		{"interrupted", backbones.ErrDrained, broken, true, 1, broken.Error()},
+		{"interrupted", backbones.ErrDrained, broken, true, 1, told},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -194,7 +195,7 @@ func (p *Puller) Run(ctx context.Context, b backbones.Backbone) error {
 	}
 	var last Farewell
 	if closing := new(backbones.CloseError); errors.As(err, &closing) {
-		last = Farewell{Unclosed: closing.Workers, First: closing.First.Error()}
+		last = Farewell{Unclosed: closing.Workers, First: brief(closing.First)}
 	}
 	leaveCtx := reportCtx
 	if last.Unclosed > 0 && reportCtx.Err() != nil && ctx.Err() == nil {
@@ -207,6 +208,13 @@ func (p *Puller) Run(ctx context.Context, b backbones.Backbone) error {
 		p.log.Debug("leaving", "error", leaveErr)
 	}
 	return p.ended(ctx, err, lost)
+}
+
+// brief is an error in one line: the first of its text, and the last, which has the reason where a process wrote the others.
+func brief(err error) string {
+	first, rest, _ := strings.Cut(err.Error(), "\n")
+	rest = strings.TrimSpace(rest)
+	return strings.TrimSpace(first + " " + strings.TrimSpace(rest[strings.LastIndex(rest, "\n")+1:]))
 }
 
 // unclosed adds a task that was not closed to the error of a backbone.
