@@ -46,7 +46,7 @@ func (workless) Status() (s backbones.Status) { return s }
 
 // TestTheGoodbyeNamesTasksThatWereNotClosed: also what was closed after the workers, and when that took long after an interrupt.
 func TestTheGoodbyeNamesTasksThatWereNotClosed(t *testing.T) {
-	broken := errors.New("the process that makes workers did not close its task; its stderr ended with:\n  Traceback\n  RuntimeError: no space\n")
+	broken := errors.New("the process that makes workers did not close its task; its stderr ended with:\n  Traceback\n  RuntimeError: no space")
 	const told = "the process that makes workers did not close its task; its stderr ended with: RuntimeError: no space"
 	tests := []struct {
 		name     string
