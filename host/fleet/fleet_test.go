@@ -65,7 +65,7 @@ func TestACoordinatorIsAlone(t *testing.T) {
 	}
 }
 
-// TestOneOfManyReplacesADeadCoordinator: whoever comes first.
+// TestOneOfManyReplacesADeadCoordinator: the first one that comes.
 func TestOneOfManyReplacesADeadCoordinator(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	die(t, take(t, dir))
@@ -198,7 +198,7 @@ func TestWhatOutlivesACoordinator(t *testing.T) {
 	if text, err := ReadToken(TokenFile(dir)); err != nil || text != "t1" {
 		t.Error(text, err)
 	}
-	if got, err := second.Certificate(func() ([]byte, error) { return nil, errors.New("made anew") }); err != nil || string(got) != "c1" {
+	if got, err := second.Certificate(func() ([]byte, error) { return nil, errors.New("made again") }); err != nil || string(got) != "c1" {
 		t.Error(got, err)
 	}
 	if err := second.Announce(Contact{Fleet: "f"}); err != nil {

@@ -54,7 +54,7 @@ func wantRefused(t testing.TB, err error, reason Reason) {
 	t.Log(err)
 }
 
-// clerk is a desk that lends each lease to whoever claims it last, and has it done when it has ended.
+// clerk is a desk that gives each lease to the last node that claims it, and counts it as done when it has ended.
 type clerk struct {
 	queue *Queue
 	mu    sync.Mutex
@@ -67,7 +67,7 @@ type clerk struct {
 	joined    []string
 	left      []string
 	farewells []lease.Farewell
-	// changed is closed, and made anew, at each message.
+	// changed is closed and replaced at each message.
 	changed chan struct{}
 	// hold: a lease that has ended is not taken out.
 	hold bool
