@@ -149,11 +149,11 @@ func (c *Cluster) Lose(t *testing.T, machine string) {
 	c.Slurm(t, "scontrol", "update", "nodename="+machine, "state=down", "reason=test")
 }
 
-// Return starts the slurmd of a lost machine again.
+// Return starts the slurmd of a lost machine again. The machine is resumed first: Slurm refuses that once slurmd has told that the machine is up.
 func (c *Cluster) Return(t *testing.T, machine string) {
 	t.Helper()
-	c.startMachine(t, machine)
 	c.Slurm(t, "scontrol", "update", "nodename="+machine, "state=resume")
+	c.startMachine(t, machine)
 }
 
 // Forget removes what slurmctld remembers, which must not run.
