@@ -36,7 +36,7 @@ type BookOptions struct {
 
 // Book records which node has which items until when, and their outcomes. Each added item gets exactly one outcome, whatever nodes report and
 // whenever they are lost. The Book has no goroutine and no clock: events go in, with the time by At, and Next and Take return what is to be done.
-// It remembers what is lent, not what is finished.
+// The Book keeps the items that nodes have. It forgets finished items.
 type Book struct {
 	o      BookOptions
 	log    hclog.Logger

@@ -41,7 +41,7 @@ func take(t *testing.T, b *Book, node string) (Held, []backbones.Span) {
 	t.Helper()
 	l, ok := b.Next()
 	if !ok {
-		t.Fatalf("there is no lease for %s", node)
+		t.Fatalf("%s got no lease", node)
 	}
 	held := Held{Generation: 1, ID: l.ID, Epoch: 1}
 	if answer := b.Claim(Claim{Node: node, Held: held}); answer.Refused != "" {

@@ -129,7 +129,7 @@ func (c *Coordinator) Status() (s backbones.Status) {
 	return s
 }
 
-// Fail records that the coordinator's own node cannot work. The run ends with the error as soon as there is no other node.
+// Fail records that the coordinator's own node cannot work. If no other node is left, the run ends with the error.
 func (c *Coordinator) Fail(err error) {
 	c.at(func() {
 		if c.failed == nil {

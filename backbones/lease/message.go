@@ -103,7 +103,7 @@ type Farewell struct {
 	// Unclosed is the number of its workers that could not close their task, First the error of the first.
 	Unclosed int
 	First    string
-	// Refused is why it cannot work on the run, of which it has done nothing; empty: it can.
+	// Refused is the reason why the node cannot work on the run. Such a node has done no item. Empty: it can work.
 	Refused string
 }
 

@@ -19,7 +19,7 @@ const (
 	generationBits = 64 - listingBits - leaseBits
 )
 
-// base is what is added to the numbers of a lease.
+// base is the offset of a lease's numbers.
 func base(generation uint64, id ID) uint64 {
 	return (generation%(1<<generationBits)<<leaseBits | uint64(id)%(1<<leaseBits)) << listingBits
 }

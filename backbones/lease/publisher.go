@@ -55,7 +55,7 @@ func (p *publisher) run(ctx context.Context) {
 	}
 }
 
-// waiting are the leases that wait to be published, the first of which was taken already.
+// waiting are the leases to be published. The first one is already being published.
 func (p *publisher) waiting(first Lease) []Lease {
 	all := []Lease{first}
 	for len(all) < maxBatch {

@@ -272,9 +272,6 @@ func TestANodeAsksAgainAfterWhatItCannotRead(t *testing.T) {
 // A node that has had no item neither holds the end of the run by showing that it is alive, nor says how the run has ended. One that has had some is
 // waited for and named.
 func TestTheEndWaitsForNodesThatHadItems(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits as long as a silent node may")
-	}
 	ctx := testContext(t)
 	r := startRun(ctx, t, ServerOptions{}, testOptions())
 	publish(ctx, t, r.queue, testLease(1, 1))

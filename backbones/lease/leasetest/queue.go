@@ -22,7 +22,7 @@ type Queue struct {
 	messages []*message
 	sessions map[string]*Session
 	ended    bool
-	// down: there is no desk. served counts the desks so far.
+	// down is set while no coordinator serves the queue. served is the number of coordinators so far.
 	down   bool
 	served uint64
 	// holds is closed by the first lease.
