@@ -68,3 +68,13 @@ func (p Policy) WithDefaults() Policy {
 	}
 	return p
 }
+
+// IsClosed reports whether a channel that only ends, such as Policy.Drain, is closed. A nil channel is not.
+func IsClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

@@ -275,15 +275,6 @@ func (p *Puller) boundDrain(ended <-chan struct{}, stopReporting func()) {
 	}
 }
 
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
 // sayDrain says why this node begins nothing more.
 func (p *Puller) sayDrain(why string) {
 	if !p.o.Policy.DrainTold {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/beneath"
 	"github.com/kagurazaka/kagurazaka/host/discover"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
@@ -153,7 +154,7 @@ func fetchProgram(ctx context.Context, o WorkOptions, session *queue.Session, w 
 	h := sha256.New()
 	err = session.Program(ctx, w.Program.Size, io.MultiWriter(f, h))
 	switch written := new(fs.PathError); {
-	case isClosed(o.Drain):
+	case backbones.IsClosed(o.Drain):
 		return exitcode.With(exitcode.Interrupted, errors.New("interrupted while the run's plugin was fetched"))
 	case errors.As(err, &written):
 		return exitcode.With(exitcode.Usage, fmt.Errorf("writing the run's plugin: %w", err))

@@ -80,7 +80,7 @@ func (p *Program) Work(ctx context.Context, o WorkOptions) (err error) {
 	}
 	if err != nil {
 		last := lease.Farewell{}
-		if ctx.Err() == nil && !isClosed(o.Drain) {
+		if ctx.Err() == nil && !backbones.IsClosed(o.Drain) {
 			last.Refused = err.Error()
 		}
 		_ = session.Leave(ctx, last)
@@ -474,7 +474,7 @@ func (p *Program) pull(ctx context.Context, n node, session *queue.Session, o Wo
 	errors.As(err, &closing)
 	figures := []any{"done", t.done.Load(), "skipped", t.skipped.Load(), "failed", t.failed.Load()}
 	switch {
-	case closing != nil && !isClosed(o.Drain):
+	case closing != nil && !backbones.IsClosed(o.Drain):
 		// The coordinator has been told as well.
 		p.Log.Info("left the run", figures...)
 		return closing
@@ -485,7 +485,7 @@ func (p *Program) pull(ctx context.Context, n node, session *queue.Session, o Wo
 	case err == nil, queue.Is(err, queue.Ended):
 		p.Log.Info("the run needs this machine no more", figures...)
 		return nil
-	case errors.Is(err, backbones.ErrDrained) && !isClosed(o.Drain):
+	case errors.Is(err, backbones.ErrDrained) && !backbones.IsClosed(o.Drain):
 		p.Log.Info("the run was stopped at its coordinator", figures...)
 		return nil
 	case errors.Is(err, backbones.ErrDrained), ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)):
@@ -498,15 +498,6 @@ func (p *Program) pull(ctx context.Context, n node, session *queue.Session, o Wo
 	}
 	p.Log.Info("left the run", figures...)
 	return err
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
 }
 
 // anotherRunError ends a node whose coordinator was started again with another command.
