@@ -26,7 +26,8 @@ class Adds(KagurazakaTask):
 
     def process(self, n):
         doubled = n * 2
-        print("doubled is", doubled)  # the breakpoint
+        shown = {"doubled": doubled}
+        print("doubled is", shown["doubled"])  # the breakpoint
 """
 LINE = next(number for number, line in enumerate(TASK.splitlines(), 1) if "the breakpoint" in line)
 
@@ -111,8 +112,8 @@ def test_a_client_attaches_sees_a_local_and_goes_on(tmp_path: Path, taken: bool)
                 one["name"]: one["value"] for one in client.ask("variables", variablesReference=scope["variablesReference"])["variables"]
             }
             assert (found["n"], found["doubled"]) == (str(n), str(2 * n))
-            if n == 2:
-                client.ask("evaluate", expression="doubled = 40", frameId=frame["id"], context="repl")
+            if n == 2:  # An object's value: before Python 3.13 a debugger's change of a local itself may be lost.
+                client.ask("evaluate", expression="shown.update(doubled=40)", frameId=frame["id"], context="repl")
             client.ask("continue", threadId=thread)
         rest, _ = run.communicate(timeout=30)
         assert run.returncode == 0, log + rest
