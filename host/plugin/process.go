@@ -39,7 +39,7 @@ type Command struct {
 	Hint string
 	// SHA256 is what the executable must have when it is started, in hexadecimal digits; empty: it is not checked.
 	SHA256 string
-	// CleanEnv starts the plugin with the few variables that every program needs; see docs/trust.md.
+	// CleanEnv starts the plugin with the few variables that every program needs; see docs/how-to/trust.md.
 	CleanEnv bool
 }
 
