@@ -28,3 +28,14 @@ cd "$work"
 env -u KAGURAZAKA_PYTHON -u VIRTUAL_ENV -u PYTHONPATH XDG_CACHE_HOME="$work/cache" venv/bin/kagurazaka squares.py Squares | tee out.txt
 grep -q '^done 1000, skipped 0, failed 0' out.txt
 venv/bin/python -c 'import kagurazaka, kagurazaka.template.io; print("imported", kagurazaka.__file__)'
+# The page that a package index shows: each link in it works outside of the repository.
+venv/bin/python - <<'PY'
+import re
+from importlib.metadata import metadata
+
+page = metadata("kagurazaka")
+for field in ("Summary", "Author", "Keywords", "Classifier", "Project-URL", "License-Expression", "Requires-Python"):
+    assert page.get_all(field), f"the wheel has no {field}"
+links = re.findall(r"\]\(([^)\s]+)\)", page.get_payload())
+assert links and all(link.startswith(("https://", "#")) for link in links), links
+PY

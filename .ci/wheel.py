@@ -8,6 +8,7 @@ tool is needed: a wheel is a zip file (https://packaging.python.org/en/latest/sp
 
 import base64
 import hashlib
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -46,10 +47,14 @@ def main(binary: str, goos: str, goarch: str, out: str) -> None:
         f"Requires-Python: {project['requires-python']}",
         f"License-Expression: {project['license']}",
         "License-File: LICENSE",
+        f"Author: {', '.join(author['name'] for author in project['authors'])}",
+        f"Keywords: {','.join(project['keywords'])}",
+        *(f"Classifier: {c}" for c in project["classifiers"]),
+        *(f"Project-URL: {label}, {url}" for label, url in project["urls"].items()),
         *(f"Requires-Dist: {d}" for d in project["dependencies"]),
         "Description-Content-Type: text/markdown",
         "",
-        (root / "README.md").read_text(),
+        absolute((root / "README.md").read_text(), project["urls"]["Homepage"]),
     ]
     wheel = ["Wheel-Version: 1.0", "Generator: kagurazaka", "Root-Is-Purelib: false"]
     # A file name may carry several platforms; inside, each is a tag of its own.
@@ -69,6 +74,12 @@ def main(binary: str, goos: str, goarch: str, out: str) -> None:
         record.append(f"{info}/RECORD,,\n")
         add(z, f"{info}/RECORD", "".join(record).encode(), 0o644)
     print(target)
+
+
+def absolute(text: str, home: str) -> str:
+    """Return Markdown whose links to files of the repository lead to its pages, and whose pictures are found outside of it."""
+    text = re.sub(r"(!\[[^]]*\]\()(?![a-z]+:|#)", rf"\1{home}/raw/main/", text)
+    return re.sub(r"((?<!!)\[[^]]*\]\()(?![a-z]+:|#)", rf"\1{home}/blob/main/", text)
 
 
 def add(z: zipfile.ZipFile, path: str, data: bytes, mode: int) -> None:
