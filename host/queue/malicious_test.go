@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/lease"
 )
@@ -209,10 +207,12 @@ func TestAMaliciousNodeTurnsNoAnswerAgainstOthers(t *testing.T) {
 	n := r.queue.names
 	honest := dial(ctx, t, Join{Addresses: at(r.address())})
 	evil := dial(ctx, t, Join{Addresses: at(r.address()), Hello: Hello{Name: "evil"}})
+	// A session ends its connection when the server refuses a message of it. This one does not.
+	raw := r.node(t, evil.id)
 	// A node knows the subject of a lease that it gets.
 	publish(ctx, t, r.queue, testLease(1, 1))
-	own := must(evil.nats(ctx).SubscribeSync(inbox(evil.id) + ".own"))(t)
-	check(t, evil.nats(ctx).PublishRequest(n.next, own.Subject, []byte(`{"batch":1}`)))
+	own := must(raw.SubscribeSync(inbox(evil.id) + ".own"))(t)
+	check(t, raw.PublishRequest(n.next, own.Subject, []byte(`{"batch":1}`)))
 	got := must(own.NextMsgWithContext(ctx))(t)
 	if got.Subject != n.lease && got.Subject != own.Subject {
 		t.Fatalf("the node has learned of the subject %s", got.Subject)
@@ -222,13 +222,13 @@ func TestAMaliciousNodeTurnsNoAnswerAgainstOthers(t *testing.T) {
 		inbox(honest.id) + ".lease.1", "$JS.API.STREAM.DELETE." + n.stream, "$JS.API.STREAM.PURGE." + n.stream, "$JS.ACK." + n.stream + "." + n.consumer + ".1.1.1.0.0", "_INBOX.>",
 	} {
 		for _, q := range []request{{op: opGrant, parts: 1}, {op: opJoin, parts: 1}, {op: opReport, parts: 1}, {op: opFetch, parts: 1}, {op: opEnd}} {
-			check(t, evil.nats(ctx).PublishRequest(n.desk(evil.id), reply, q.encode()))
+			check(t, raw.PublishRequest(n.desk(evil.id), reply, q.encode()))
 		}
 		if reply != inbox(honest.id)+".lease.1" { // the number is secret
-			check(t, evil.nats(ctx).PublishRequest(n.next, reply, []byte(`{"batch":3,"expires":1000000000}`)))
+			check(t, raw.PublishRequest(n.next, reply, []byte(`{"batch":3,"expires":1000000000}`)))
 		}
 	}
-	check(t, evil.nats(ctx).FlushWithContext(ctx))
+	check(t, raw.FlushWithContext(ctx))
 	all := append([]lease.Lease{testLease(1, 1)}, testLeases(61, 1)[1:]...)
 	publish(ctx, t, r.queue, all[1:]...)
 	if open := must(r.queue.Open(ctx))(t); open != len(all) {
@@ -241,15 +241,6 @@ func TestAMaliciousNodeTurnsNoAnswerAgainstOthers(t *testing.T) {
 	untilOpen(ctx, t, r.queue, 0)
 	check(t, r.queue.End(ctx))
 	check(t, <-end)
-}
-
-// nats is the session's connection.
-func (s *Session) nats(ctx context.Context) *nats.Conn {
-	l, err := s.live(ctx)
-	if err != nil {
-		panic(err)
-	}
-	return l.nats
 }
 
 // A node that gets what it cannot read, on a team's server where others may publish, asks again.
