@@ -81,7 +81,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "noorphans": noOrphans, "tmpfs": mountTmpfs, "asuser": asUser, "patch": patch,
 			"killwhen": killWhen, "waitfor": waitFor, "count": count, "many": many, "newline": newline, "replace-checkout": replaceCheckout,
-			"cpus": twoCPUs, "url": urlOf, "withtoken": withToken, "addressof": addressOf,
+			"cpus": twoCPUs, "doc": doc, "url": urlOf, "withtoken": withToken, "addressof": addressOf,
 			"sha256": sha256Of, "natsserver": natsServer, "damage": damage, "onemessage": oneMessage, "certificates": certificates, "plainclient": plainClient, "replace": replaceIn,
 		},
 	})
