@@ -19,8 +19,8 @@ type Policy struct {
 	StallAfter time.Duration
 	// Drain stops the run when it is closed: requests in flight finish, then Run returns ErrDrained. May be nil.
 	Drain <-chan struct{} `json:"-"`
-	// DrainTold: the user is told elsewhere why the run drains.
-	DrainTold bool `json:"-"`
+	// Stopping takes how the run is stopped, to tell the user; nil: Log gets it.
+	Stopping func(Stop) `json:"-"`
 	// Grace bounds the requests in flight after Drain. Then the workers are killed. 0: 30 s.
 	Grace time.Duration
 	// CloseTimeout bounds the closing of a task. Then the worker is killed, and the run fails. 0: 5 min.
@@ -62,6 +62,9 @@ func (p Policy) WithDefaults() Policy {
 	p.StartDelay = cmp.Or(p.StartDelay, 100*time.Millisecond)
 	if p.Log == nil {
 		p.Log = hclog.NewNullLogger()
+	}
+	if log := p.Log; p.Stopping == nil {
+		p.Stopping = func(s Stop) { log.Info(s.String()) }
 	}
 	if p.Now == nil {
 		p.Now = time.Now

@@ -68,6 +68,8 @@ type Planner[Q, A any, W backbones.Process[Q, A]] interface {
 	// InFlight is the number of unanswered requests, Busy the number of workers that have some.
 	InFlight() int
 	Busy() int
+	// ItemsInFlight is the number of items of unanswered requests that are not known to have an outcome.
+	ItemsInFlight() int
 }
 
 // Fate is what a worker's death means for its successors.

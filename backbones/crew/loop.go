@@ -87,20 +87,26 @@ func (r *run[Q, A, W]) loop(ctx, startCtx context.Context, stopStarting func()) 
 			drain = nil
 			r.end(backbones.ErrDrained)
 			grace = time.After(r.policy.Grace)
-			if r.planner.InFlight() > 0 && !r.policy.DrainTold {
-				r.log.Info("interrupted: what is in flight finishes first; a second Ctrl-C ends it at once", "grace", r.policy.Grace)
-			}
+			r.stopping(backbones.Stopping)
 			stopStarting()
 		case <-grace:
 			grace = nil
-			r.log.Warn("what is in flight did not finish in time: ending the workers", "grace", r.policy.Grace)
+			r.stopping(backbones.StopLate)
 			r.killAll()
 		case <-ctx.Done():
 			r.end(ctx.Err())
+			if drain == nil && r.policy.Drain != nil && !r.killed {
+				r.stopping(backbones.StopNow)
+			}
 			r.killAll()
 			return
 		}
 	}
+}
+
+// stopping tells the user how the run is stopped.
+func (r *run[Q, A, W]) stopping(step backbones.StopStep) {
+	r.policy.Stopping(backbones.Stop{Step: step, Items: r.planner.ItemsInFlight(), Grace: r.policy.Grace})
 }
 
 // end stops the run. The first reason counts.

@@ -150,6 +150,20 @@ func (s *scheduler) InFlight() int {
 	return n
 }
 
+func (s *scheduler) ItemsInFlight() (n int) {
+	for _, j := range slices.Concat(s.waiting[device], s.waiting[finish]) {
+		n += j.count
+	}
+	for k := range s.lanes {
+		for _, l := range s.lanes[k] {
+			for _, j := range l.flights {
+				n += j.count
+			}
+		}
+	}
+	return n
+}
+
 func (s *scheduler) Busy() (n int) {
 	for k := range s.lanes {
 		n += s.busy(k)

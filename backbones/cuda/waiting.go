@@ -14,7 +14,7 @@ func (s *scheduler) tookTooLong(out *backbones.Outcomes, k int, j *job, late *cr
 		s.halve(j)
 		return
 	}
-	message := fmt.Sprintf("it took longer than %s in the %s stage, and the worker that was on it was ended", s.limit, stageNames[k])
+	message := fmt.Sprintf("took longer than --item-timeout %s in the %s stage", backbones.FlagText(s.limit), stageNames[k])
 	if late.Why != "" {
 		message += "; " + late.Why
 	}

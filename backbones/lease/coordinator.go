@@ -390,15 +390,26 @@ func (l *loop) run(ctx context.Context) {
 			drain = nil
 			l.end(backbones.ErrDrained)
 			grace = time.After(l.o.Policy.Grace)
-			l.log.Info("interrupted: what nodes have begun finishes first; a second Ctrl-C ends it at once", "grace", l.o.Policy.Grace)
+			l.stopping(backbones.Stopping)
 		case <-grace:
-			l.log.Warn("what nodes have begun did not finish in time", "grace", l.o.Policy.Grace)
+			l.stopping(backbones.StopLate)
 			return
 		case <-ctx.Done():
 			l.end(ctx.Err())
+			if drain == nil && l.o.Policy.Drain != nil {
+				l.stopping(backbones.StopNow)
+			}
 			return
 		}
 	}
+}
+
+// stopping tells the user how the run is stopped.
+func (l *loop) stopping(step backbones.StopStep) {
+	l.mu.Lock()
+	items, nodes := l.book.inFlight()
+	l.mu.Unlock()
+	l.o.Policy.Stopping(backbones.Stop{Step: step, Items: items, Nodes: nodes, Grace: l.o.Policy.Grace})
 }
 
 func (l *loop) now() time.Duration {

@@ -174,6 +174,17 @@ func (b *Book) has(m *member) (items int) {
 	return items
 }
 
+// inFlight is the number of items without an outcome that nodes have, and of those nodes.
+func (b *Book) inFlight() (items, nodes int) {
+	for _, m := range b.members {
+		if n := b.has(m); n > 0 {
+			items += n
+			nodes++
+		}
+	}
+	return items, nodes
+}
+
 // Heard records the time of a node's last message.
 func (b *Book) Heard(name string, at time.Time) {
 	if m := b.members[name]; m != nil {

@@ -118,8 +118,20 @@ func NewPuller(o PullerOptions) *Puller {
 func (p *Puller) Policy() backbones.Policy {
 	policy := p.o.Policy
 	policy.Drain, policy.Revoke, policy.Looked = p.drain.c, p.revoke, p.sawWorkers
-	policy.LookEvery, policy.DrainTold = lookEvery, true
+	policy.LookEvery, policy.Stopping = lookEvery, p.stopping
 	return policy
+}
+
+// stopping tells the user how this node is stopped: by the user, or at the coordinator. Why it ends otherwise is told elsewhere.
+func (p *Puller) stopping(s backbones.Stop) {
+	p.mu.Lock()
+	stopped := p.interrupted || backbones.IsClosed(p.o.Policy.Drain)
+	p.mu.Unlock()
+	if !stopped {
+		return
+	}
+	s.Node, s.Elsewhere = true, !backbones.IsClosed(p.o.Policy.Drain)
+	p.o.Policy.WithDefaults().Stopping(s)
 }
 
 // lookEvery is how often the backbone looks at its workers: often enough for the shortest sensible lease time.
@@ -251,7 +263,6 @@ func (p *Puller) fail(err error) { p.cancel(err) }
 func (p *Puller) watchDrain(ctx context.Context, stopPulling func()) {
 	select {
 	case <-p.o.Policy.Drain:
-		p.sayDrain("interrupted")
 		p.drain.close()
 	case <-p.drain.c:
 	case <-ctx.Done():
@@ -272,13 +283,6 @@ func (p *Puller) boundDrain(ended <-chan struct{}, stopReporting func()) {
 		case <-ended:
 			return
 		}
-	}
-}
-
-// sayDrain says why this node begins nothing more.
-func (p *Puller) sayDrain(why string) {
-	if !p.o.Policy.DrainTold {
-		p.log.Info(why+": what is in flight finishes first; a second Ctrl-C ends it at once", "grace", p.o.Policy.Grace)
 	}
 }
 

@@ -426,9 +426,6 @@ func (p *Puller) answered(r Report, answer Reported, sent time.Time) {
 	}
 	if answer.Stop && !p.over {
 		p.over, p.interrupted = true, true
-		if !backbones.IsClosed(p.o.Policy.Drain) {
-			p.sayDrain("the run is stopped at its coordinator")
-		}
 		p.drain.close()
 	}
 	p.mu.Unlock()

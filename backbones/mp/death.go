@@ -2,7 +2,6 @@ package mp
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/backbones/crew"
@@ -139,7 +138,7 @@ func tried(times int) string {
 
 func (d *death) tookTooLong(f flight, position int) {
 	late := d.lane.late
-	message := fmt.Sprintf("it took longer than %s, and the worker that was on it was ended", late.Limit.Round(time.Millisecond))
+	message := "took longer than --item-timeout " + backbones.FlagText(late.Limit)
 	if late.Why != "" {
 		message += "; " + late.Why
 	}

@@ -83,6 +83,22 @@ func (s *scheduler) InFlight() (n int) {
 	return n
 }
 
+func (s *scheduler) ItemsInFlight() (n int) {
+	for _, l := range s.lanes {
+		var beats []backbones.Beat
+		if l.worker != nil {
+			beats = l.worker.Beats()
+		}
+		for _, f := range l.flights {
+			n += f.count
+			if beat, ok := beatOf(beats, f); ok {
+				n -= max(beat.Index, 0)
+			}
+		}
+	}
+	return n
+}
+
 func (s *scheduler) Busy() (n int) {
 	for _, l := range s.lanes {
 		if len(l.flights) > 0 {

@@ -148,9 +148,11 @@ type runsCmd struct {
 }
 
 type showCmd struct {
-	JSON   bool   `name:"json" help:"Print one JSON object."`
-	Failed int    `name:"failed" default:"10" placeholder:"N" help:"How many failed items to show (${default}); -1: all."`
-	Run    string `arg:"" optional:"" help:"A run's id or its beginning, last, or its folder."`
+	JSON      bool   `name:"json" help:"Print one JSON object."`
+	Traceback bool   `name:"traceback" help:"Show the traceback of each group of failed items."`
+	All       bool   `name:"all" help:"Show every failed item, one a line."`
+	Failed    *int   `name:"failed" placeholder:"N" help:"Show the first N failed items with all that they say, and how often they were tried; -1: all. With --json: 10 without the flag."`
+	Run       string `arg:"" optional:"" help:"A run's id or its beginning, last, or its folder."`
 }
 
 type trustCmd struct {

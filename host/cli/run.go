@@ -57,7 +57,7 @@ func (a *app) drive(ctx context.Context, s *session) error {
 		whole = a.line.RunWords("limit", "item", "resume", "retry-failed")
 	}
 	a.summarised, err = s.Run(ctx, spec, job.Front{
-		Words: public(a.line.Args), Plain: public(a.line.Plain()), Bare: a.line.RunWords(aboutItems...), Whole: public(whole), ItemFlag: a.line.Spelling("item"),
+		Words: public(a.line.Args), Plain: public(a.line.Plain()), Bare: a.line.RunWords(aboutItems...), Whole: public(whole), ItemFlag: a.line.Spelling("item"), MaxFailuresFlag: a.line.Spelling("max-failures"),
 		Printer: a.printer(), RunLog: a.runLog, Drain: a.drain,
 		Begins: func() { close(a.working) }, Unprinted: a.out.Err,
 	})
@@ -79,7 +79,7 @@ const (
 )
 
 func (a *app) printer() progress.Printer {
-	text := &progress.Text{Err: a.streams.Err, Out: a.streams.Out, Verbose: a.grammar.Verbose > 0}
+	text := &progress.Text{Err: a.streams.Err, Out: a.streams.Out, Verbose: a.grammar.Verbose > 0, NoLedger: a.grammar.NoLedger}
 	kind := a.grammar.Progress
 	if kind == "auto" {
 		kind = "plain"

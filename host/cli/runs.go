@@ -9,6 +9,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
+	"github.com/kagurazaka/kagurazaka/host/progress"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
@@ -69,6 +70,8 @@ type runOutput struct {
 	Counts ledger.Counts `json:"counts"`
 	// FailedItems are for show alone.
 	FailedItems []ledger.FailedItem `json:"failed_items,omitempty"`
+	// FailedGroups are the failed items by what went wrong, for show alone.
+	FailedGroups []progress.GroupJSON `json:"failed_groups,omitempty"`
 	// FailedLost counts the failed items that are missing from failed.jsonl.
 	FailedLost int64 `json:"failed_lost,omitempty"`
 	// Unread is the reason why a part of the run cannot be read; nil: all can.

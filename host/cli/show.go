@@ -3,16 +3,16 @@ package cli
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
+	"github.com/kagurazaka/kagurazaka/host/progress"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// show is `show RUN [--json] [--failed N]`.
+// show is `show RUN [--traceback|--all|--failed N] [--json]`.
 func (a *app) show() error {
 	word := a.line.TakeWord()
 	if word == "" {
@@ -39,32 +39,48 @@ func (a *app) showRun(word string) error {
 		s = &ledger.State{Listed: -1}
 	}
 	out.Unread = errors.Join(r.Err, cmp.Or(stateErr, err))
-	most := a.grammar.Show.Failed
-	failed := 0
-	out.FailedLost, err = ledger.FailedItems(r.Dir, s, func(f *ledger.FailedItem) error {
-		failed++
-		if most < 0 || failed <= most {
+	p := &printer{w: a.streams.Out}
+	if a.grammar.Show.JSON {
+		p.err = a.showJSON(&out, s)
+	} else {
+		out.text(p, s)
+		out.FailedLost, err = a.grammar.Show.failed(p, r.Dir, s)
+		out.Unread = errors.Join(out.Unread, err)
+	}
+	if out.Unread != nil {
+		a.log.Warn("not all of the run can be read: what can is shown", "error", out.Unread)
+	}
+	if n := out.FailedLost; n > 0 && !a.grammar.Show.JSON {
+		p.line("  failed.jsonl lacks %s", count.Of(n, "more failed item"))
+	}
+	return p.err
+}
+
+// shownInJSON is how many failed items JSON has unless --failed says it.
+const shownInJSON = 10
+
+func (a *app) showJSON(out *runOutput, s *ledger.State) (err error) {
+	most := shownInJSON
+	if n := a.grammar.Show.Failed; n != nil {
+		most = *n
+	}
+	if a.grammar.Show.All {
+		most = -1
+	}
+	var groups progress.Groups
+	out.FailedLost, err = ledger.FailedItems(out.Dir, s, func(f *ledger.FailedItem) error {
+		groups.Add(failureOf(f))
+		if most < 0 || len(out.FailedItems) < most {
+			f.Item = terminal.JSON(f.Item)
 			out.FailedItems = append(out.FailedItems, *f)
 		}
 		return nil
 	})
 	out.Unread = errors.Join(out.Unread, err)
-	if out.Unread != nil {
-		a.log.Warn("not all of the run can be read: what can is shown", "error", out.Unread)
+	for _, g := range groups.Sorted() {
+		out.FailedGroups = append(out.FailedGroups, g.JSON())
 	}
-	if a.grammar.Show.JSON {
-		for i := range out.FailedItems {
-			out.FailedItems[i].Item = terminal.JSON(out.FailedItems[i].Item)
-		}
-		return printJSON(a.out.JSON(), out)
-	}
-	p := &printer{w: a.streams.Out}
-	out.text(p, s)
-	failedText(p, out.FailedItems, failed)
-	if n := out.FailedLost; n > 0 {
-		p.line("  failed.jsonl lacks %s", count.Of(n, "more failed item"))
-	}
-	return p.err
+	return printJSON(a.out.JSON(), out)
 }
 
 func (r runOutput) text(p *printer, s *ledger.State) {
@@ -130,22 +146,4 @@ func describePlugin(p ledger.Plugin) string {
 		text += ", sha256 " + p.SHA256[:min(12, len(p.SHA256))] + "…"
 	}
 	return text + ")"
-}
-
-func failedText(p *printer, items []ledger.FailedItem, all int) {
-	if all == 0 {
-		return
-	}
-	p.line("failed items:")
-	for _, f := range items {
-		times := ""
-		if f.Attempts > 1 {
-			times = fmt.Sprintf(", %s", count.Of(f.Attempts, "attempt"))
-		}
-		p.line("  %d (%s%s) %s", f.Number, f.Kind, times, f.Text())
-		p.line("      %s", block(terminal.Block(f.Message, "      ", maxWord)))
-	}
-	if more := all - len(items); more > 0 {
-		p.line("  … and %d more: --failed -1 shows all, and failed.jsonl in the run's folder has them with tracebacks", more)
-	}
 }

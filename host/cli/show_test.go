@@ -56,7 +56,6 @@ func shown(t *testing.T, words ...string) (code int, out, errs string) {
 func shownAtOnce(dir string) (code int, out, errs string) {
 	var stdout, stderr bytes.Buffer
 	a := &app{streams: Streams{Out: &stdout}, out: terminal.NewOutput(&stdout), log: hclog.New(&hclog.LoggerOptions{Output: &stderr})}
-	a.grammar.Show.Failed = 10
 	err := a.showRun(dir)
 	return exitcode.Of(err), stdout.String(), stderr.String()
 }

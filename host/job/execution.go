@@ -32,9 +32,9 @@ type Front struct {
 	Words, Plain, Bare []string
 	// Whole is Plain without the flags that choose some of the items.
 	Whole []string
-	// ItemFlag is how --item is written for this task.
-	ItemFlag string
-	Printer  progress.Printer
+	// ItemFlag is how --item is written for this task, MaxFailuresFlag how --max-failures is.
+	ItemFlag, MaxFailuresFlag string
+	Printer                   progress.Printer
 	// RunLog is the log in the run's folder.
 	RunLog *ledger.Log
 	// Drain is closed to begin nothing more. Begins is called before the first item is begun.
@@ -373,6 +373,18 @@ func (e *execution) again() string {
 	}
 	// In front: what follows -- is the task's.
 	return terminal.Command(append([]string{flag}, words...))
+}
+
+// continues says how to continue a run that is being stopped.
+func (e *execution) continues() string {
+	switch again := e.again(); again {
+	case "":
+		return "it has no ledger, so the same command starts from the beginning"
+	case terminal.Command(e.Words):
+		return "run the same command again to continue"
+	default:
+		return "this continues: " + again
+	}
 }
 
 // name identifies the run on a command line.

@@ -450,7 +450,7 @@ func (l *lent) noteNodes() {
 func (l *lent) work(ctx context.Context) {
 	spec, policy := *l.e.spec, l.policy
 	// The coordinator says it.
-	policy.DrainTold = true
+	policy.Stopping = func(backbones.Stop) {}
 	err := runNode(ctx, node{
 		place: l.place, spec: &spec, factory: l.e.Backbone(), policy: policy, join: l.dial, version: l.e.Version,
 	})

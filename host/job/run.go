@@ -72,7 +72,8 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 	}
 	items := e.oneByOne(place.byLength(place.pack(place.mends(e.choose(place, listed)))))
 	policy := e.spec.Policy
-	policy.RSS, policy.Drain, policy.Log = plugin.Resident, e.Drain, e.Log
+	stops := &run.Stops{Again: e.continues()}
+	policy.RSS, policy.Drain, policy.Log, policy.Stopping = plugin.Resident, e.Drain, e.Log, stops.Tell
 	backbone, err := e.newBackbone(ctx, place, items, policy)
 	if err != nil {
 		return summary, false, err
@@ -85,6 +86,7 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 	}
 	job := run.Job{
 		Source: items.Source, Listing: items.figures, Backbone: backbone, Printer: e.Printer, Began: e.began,
+		Stops: stops, AlikeHint: e.alikeHint(), Path: plan.PathOf,
 		Show:        func(number uint64) string { text, _ := place.show(number); return text },
 		MaxFailures: limit, Again: e.again(), Committed: place.committed(), Concluded: items.concluded, Open: items.stillOpen, Done: items.done,
 	}

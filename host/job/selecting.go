@@ -117,6 +117,14 @@ func (e *execution) record(o backbones.Outcomes) {
 	e.gate.conclude(o)
 }
 
+// alikeHint is what to write about a run whose first items all fail in the same way.
+func (e *execution) alikeHint() string {
+	if given := e.spec.MaxFailures; given != "" {
+		return fmt.Sprintf("%s %s ends the run later; Ctrl-C ends it now", e.MaxFailuresFlag, given)
+	}
+	return fmt.Sprintf("Ctrl-C ends the run; with %s 100 it ends by itself", e.MaxFailuresFlag)
+}
+
 // longItem is the length from which an item's text is too long for a command line that somebody reads.
 const longItem = 120
 

@@ -21,17 +21,19 @@ type FailedItem struct {
 	// Item is the item as JSON where Encoding is json, else its printable form as a JSON string; null: it was too long.
 	Item json.RawMessage `json:"item"`
 	// Encoding is json, opaque or indexed: only JSON items can be run again without being listed.
-	Encoding  string      `json:"encoding"`
-	Number    uint64      `json:"number"`
-	Key       itemkey.Key `json:"key"`
-	Kind      string      `json:"kind"`
-	Message   string      `json:"message"`
-	Traceback string      `json:"traceback,omitempty"`
-	Attempts  int         `json:"attempts"`
-	Worker    worker      `json:"worker"`
-	Seconds   float64     `json:"seconds,omitempty"`
-	Log       []string    `json:"log,omitempty"`
-	Time      time.Time   `json:"time"`
+	Encoding string      `json:"encoding"`
+	Number   uint64      `json:"number"`
+	Key      itemkey.Key `json:"key"`
+	Kind     string      `json:"kind"`
+	// ErrorType is the error's type in the plugin's language; empty: it has none, or an older version wrote the line.
+	ErrorType string    `json:"error_type,omitempty"`
+	Message   string    `json:"message"`
+	Traceback string    `json:"traceback,omitempty"`
+	Attempts  int       `json:"attempts"`
+	Worker    worker    `json:"worker"`
+	Seconds   float64   `json:"seconds,omitempty"`
+	Log       []string  `json:"log,omitempty"`
+	Time      time.Time `json:"time"`
 	// Carried says that the item failed in the run that this one takes up, and is so far not done.
 	Carried bool `json:"carried,omitempty"`
 }
@@ -82,7 +84,7 @@ func shorten(text string) string {
 // failedOf makes the line of an item.
 func failedOf(f backbones.FailedItem, key itemkey.Key, now time.Time) FailedItem {
 	out := FailedItem{
-		Encoding: encodings[f.Encoding], Number: f.Number, Key: key, Kind: string(f.Failure.Kind),
+		Encoding: encodings[f.Encoding], Number: f.Number, Key: key, Kind: string(f.Failure.Kind), ErrorType: f.Failure.TypeName,
 		Message: shorten(f.Failure.Message), Traceback: shorten(f.Failure.Traceback), Attempts: f.Failure.Attempts,
 		Worker: worker(f.Failure.Worker), Seconds: f.Failure.Elapsed.Seconds(), Log: f.Failure.Log, Time: now.UTC(),
 	}

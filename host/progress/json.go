@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"time"
-
-	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // JSON prints one JSON object a line. Each has a message_type; the last one is the summary.
@@ -18,13 +16,6 @@ type jsonStatus struct {
 	MessageType string `json:"message_type"`
 	Snapshot
 	Stages *jsonStages `json:"stages,omitempty"`
-}
-
-type jsonFailure struct {
-	MessageType string `json:"message_type"`
-	// Item is the item if it is JSON, else its printable form as a string.
-	Item json.RawMessage `json:"item"`
-	Failure
 }
 
 type jsonSummary struct {
@@ -48,15 +39,6 @@ func (j *JSON) Interval() time.Duration { return j.Every }
 // Update implements Printer.
 func (j *JSON) Update(s Snapshot) {
 	j.print(jsonStatus{"status", s, s.Stages.json()})
-}
-
-// Failed implements Printer.
-func (j *JSON) Failed(f Failure) {
-	item := terminal.JSON([]byte(f.Item))
-	if !json.Valid(item) {
-		item, _ = json.Marshal(f.Item)
-	}
-	j.print(jsonFailure{"failed", item, f})
 }
 
 // Finish implements Printer.

@@ -58,22 +58,12 @@ type Summary struct {
 	Stages *Stages `json:"-"`
 }
 
-// Failure is one failed item.
-type Failure struct {
-	Item      string `json:"-"`
-	Kind      string `json:"kind"`
-	Message   string `json:"message"`
-	Traceback string `json:"traceback,omitempty"`
-	Worker    string `json:"worker"`
-	Attempts  int    `json:"attempts"`
-}
-
 // Printer shows a run. One goroutine at a time calls its methods.
 type Printer interface {
+	FailurePrinter
+	StopPrinter
 	// Update shows the run at each tick.
 	Update(Snapshot)
-	// Failed shows a failed item.
-	Failed(Failure)
 	// Finish is the last call.
 	Finish(Summary)
 	// Interval is the time between calls of Update; 0: no calls.
@@ -88,6 +78,8 @@ type Sources struct {
 	Began time.Time
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
+	// AlikeHint is what to write about a run whose first items all fail in the same way.
+	AlikeHint string
 }
 
 // Reporter connects counters to a printer. Make one with Start and end it with Finish.
@@ -98,11 +90,12 @@ type Reporter struct {
 	elapsed  time.Duration
 	rate     rate
 
-	// mu guards the printer and sum.
-	mu   sync.Mutex
-	sum  Summary
-	stop chan struct{}
-	gone sync.WaitGroup
+	// mu guards the printer, sum and failures.
+	mu       sync.Mutex
+	sum      Summary
+	failures failures
+	stop     chan struct{}
+	gone     sync.WaitGroup
 }
 
 // Start starts to show a run.
@@ -127,7 +120,9 @@ func (r *Reporter) tick(interval time.Duration) {
 		select {
 		case <-ticker.C:
 			r.mu.Lock()
-			r.printer.Update(r.snapshot())
+			s := r.snapshot()
+			r.printer.Update(s)
+			r.printer.More(&r.failures.groups, s.Seconds)
 			r.mu.Unlock()
 		case <-r.stop:
 			return
@@ -145,14 +140,6 @@ func (r *Reporter) snapshot() Snapshot {
 		s.ETASeconds = max(0, float64(*s.Total-s.Done-s.Failed-s.Skipped)/s.ItemsPerSecond)
 	}
 	return s
-}
-
-// Failed shows a failed item, and counts its kind. Counters count the item.
-func (r *Reporter) Failed(f Failure) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.sum.FailedByKind[f.Kind]++
-	r.printer.Failed(f)
 }
 
 // Unwritten counts n items that are done without their output. The example is the first one, or the first with Found.
@@ -176,6 +163,7 @@ func (r *Reporter) Finish(unlisted, open int64, interrupted bool) Summary {
 	if s.Seconds > 0 {
 		s.ItemsPerSecond = float64(s.Done+s.Failed) / s.Seconds
 	}
+	r.printer.Groups(&r.failures.groups)
 	r.printer.Finish(s)
 	return s
 }

@@ -42,8 +42,17 @@ func TestLastLine(t *testing.T) {
 	if got, want := out.String(), "done 6, skipped 3, failed 3 (2 error, 1 timeout) in 2.00 s (4.5 items/s)\n"; got != want {
 		t.Errorf("last line %q, want %q", got, want)
 	}
-	if got, want := err.String(), "failed (timeout) {\"i\":3}: no\nfailed (error) {\"i\":4}: no\nfailed (error) {\"i\":5}: no\n"; got != want {
-		t.Errorf("failure %q, want %q", got, want)
+	want := `{"i":3}: timeout: no
+{"i":4}: error: no
+{"i":5}: error: no
+3 items failed in 2 ways:
+  2  error: no
+     for example {"i":4}
+  1  timeout: no
+     {"i":3}
+`
+	if got := err.String(); got != want {
+		t.Errorf("failures\n%s\nwant\n%s", got, want)
 	}
 }
 
@@ -71,6 +80,8 @@ func TestJSONLines(t *testing.T) {
 			"message_type": "status", "done": 6.0, "skipped": 3.0, "failed": 0.0, "total": 10.0, "items_per_second": 2.0,
 			"eta_seconds": 0.5, "workers_busy": 0.0, "workers": 0.0, "seconds": 3.0,
 		},
+		{"message_type": "failed_group", "kind": "crash", "message": "gone", "count": 1.0, "item": "Path('x')"},
+		{"message_type": "failed_group", "kind": "error", "message": "no", "count": 1.0, "item": map[string]any{"i": 4.0}},
 		{
 			"message_type": "summary", "done": 6.0, "skipped": 3.0, "failed": 0.0, "unlisted": 0.0,
 			"failed_by_kind": map[string]any{"error": 1.0, "crash": 1.0}, "seconds": 3.0,

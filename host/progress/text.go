@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
@@ -166,8 +165,10 @@ type Text struct {
 	Every time.Duration
 	// Screen shows the status at its foot; nil: Err gets a line each time.
 	Screen *Screen
-	// Verbose shows the traceback of failed items.
+	// Verbose shows the traceback of all failed items.
 	Verbose bool
+	// NoLedger: nothing lists the failed items that are only counted.
+	NoLedger bool
 }
 
 // Interval implements Printer.
@@ -180,16 +181,6 @@ func (t *Text) Update(s Snapshot) {
 		return
 	}
 	fmt.Fprintln(t.Err, line(s))
-}
-
-// Failed implements Printer.
-func (t *Text) Failed(f Failure) {
-	item := cmp.Or(terminal.Line(f.Item, maxItem), "an item without a printable form")
-	text := fmt.Sprintf("failed (%s) %s: %s\n", f.Kind, item, terminal.Block(f.Message, indentation, maxMessage))
-	if t.Verbose && f.Traceback != "" {
-		text += indentation + terminal.Block(f.Traceback, indentation, maxTraceback) + "\n"
-	}
-	_, _ = io.WriteString(t.Err, text)
 }
 
 // Finish implements Printer.

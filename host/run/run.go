@@ -38,6 +38,12 @@ type Job struct {
 	Began time.Time
 	// MaxFailures ends the run when it is exceeded; the zero Limit never is.
 	MaxFailures Limit
+	// Stops passes on how the backbone is stopped; nil: nobody is told.
+	Stops *Stops
+	// AlikeHint is what to write about a run whose first items all fail in the same way.
+	AlikeHint string
+	// Path is that of an item's input, by its printable form; empty: it has none. May be nil.
+	Path func(item string) string
 	// Show returns the printable form of an item of which only the number is known; may be nil.
 	Show func(number uint64) string
 	// Committed reports whether an item's output is in place and whole, for items whose worker died; nil: not known.
@@ -60,7 +66,7 @@ type Job struct {
 
 // Do runs the job until every item has its outcome. The error carries its exit code: failed items are an error, too.
 func Do(ctx context.Context, job Job) (progress.Summary, error) {
-	reporter := progress.Start(job.Printer, progress.Sources{Began: job.Began, Fill: func(s *progress.Snapshot) {
+	reporter := progress.Start(job.Printer, progress.Sources{Began: job.Began, AlikeHint: job.AlikeHint, Fill: func(s *progress.Snapshot) {
 		status := job.Backbone.Status()
 		listed := job.Listing()
 		if listed.TotalKnown {
@@ -79,6 +85,7 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 			}
 		}
 	}})
+	job.Stops.reach(reporter)
 	// Outcomes come from the backbone and from the listing, which are goroutines of their own.
 	var mu sync.Mutex
 	take := func(o backbones.Outcomes) error {
@@ -187,10 +194,7 @@ func (job Job) count(r *progress.Reporter, o backbones.Outcomes) {
 	if job.Done != nil {
 		job.Done(o.Done)
 	}
-	for _, f := range o.Failed {
-		r.Failed(progress.Failure{
-			Item: f.Item, Kind: string(f.Failure.Kind), Message: f.Failure.Message, Traceback: f.Failure.Traceback,
-			Worker: f.Failure.Worker, Attempts: f.Failure.Attempts,
-		})
+	for i := range o.Failed {
+		r.Failed(job.shown(&o.Failed[i]))
 	}
 }

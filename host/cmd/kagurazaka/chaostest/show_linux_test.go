@@ -94,7 +94,7 @@ func TestItemTimeoutAndRetryFailed(t *testing.T) {
 			w.many("in", inputs)
 			command := slices.Concat([]string{"--progress", "json", "--item-timeout", "1s"}, files(plugin))
 			r := w.run([]string{"KAGURAZAKA_MISBEHAVE=hang-at-item", "KAGURAZAKA_MISBEHAVE_ITEM=500"}, command...)
-			w.want(r, 3, "timeout: it took longer than 1s")
+			w.want(r, 3, "timeout: took longer than --item-timeout 1s")
 			if r.Done != inputs-1 || r.Failed != 1 || r.failed[0].name() != input(500) {
 				t.Errorf("%d done, %d failed: %+v", r.Done, r.Failed, r.failed)
 			}

@@ -32,7 +32,7 @@ func TestHangup(t *testing.T) {
 	h := w.start(env, command...)
 	h.hear("misbehave: wait-at-item")
 	h.signal(syscall.SIGHUP)
-	h.hear("interrupted: what is in flight finishes first")
+	h.hear("stopping: ")
 	w.letGo()
 	r := h.wait()
 	w.want(r, 130, "interrupted")
@@ -209,7 +209,7 @@ func TestAsTheFirstProcess(t *testing.T) {
 			t.Fatalf("the first process is not there: %v", w.processes())
 		}
 		w.check(syscall.Kill(w.processes()[first].PID, syscall.SIGTERM))
-		h.hear("interrupted: what is in flight finishes first")
+		h.hear("stopping: ")
 		w.letGo()
 		w.want(h.wait(), 130)
 		w.nobodyIsLeft()
