@@ -35,5 +35,7 @@
 // Output of the program, on stdout too, goes to the host's log. Log returns a logger that names worker and item.
 package sdk
 
+import "github.com/kagurazaka/kagurazaka/internal/wire"
+
 // Version is this SDK's version, which plugins report to the host.
-const Version = "0.2.0"
+const Version = wire.SDKVersion

@@ -123,16 +123,16 @@ func (l *Line) Unexpected(hint string) error {
 	return exitcode.Usagef("unexpected argument %s; hint: %s", word, hint)
 }
 
-// CommandMeant is the suggestion for a plugin that is not there and may be a typo of a command; empty: it is not.
-func (l *Line) CommandMeant(plugin string) string {
+// CommandNear is the command that a word is a typo or the beginning of; empty: none.
+func (l *Line) CommandNear(word string) string {
+	if len(word) < shortest || strings.ContainsAny(word, "/.") {
+		return ""
+	}
 	var names []string
 	for _, n := range l.parser.Model.Children {
 		names = append(names, n.Name)
 	}
-	if meant := suggest.OneTypo(plugin, names); meant != "" && len(plugin) >= shortest {
-		return fmt.Sprintf("did you mean the command %s?", meant)
-	}
-	return ""
+	return cmp.Or(suggest.OneTypo(word, names), abbreviated(word, names))
 }
 
 // flagNames are the flags of the host and the task's backbone, without dashes: those of kagurazaka 0.1.1, and newer ones not yielded here.

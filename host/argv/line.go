@@ -56,6 +56,9 @@ func (l *Line) Texts(names ...string) (texts []string) {
 // Empty reports whether all words are flags of the host or the backbone.
 func (l *Line) Empty() bool { return len(l.rest) == 0 }
 
+// Named reports whether the line has the word of its command.
+func (l *Line) Named() bool { return l.commandAt >= 0 }
+
 // First is the first word that is neither a flag of the host nor of the backbone; empty: none.
 func (l *Line) First() string {
 	if l.Empty() {

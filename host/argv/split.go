@@ -89,6 +89,9 @@ var reserved = map[string]bool{
 	"plugin-sha256": true, "locked": true, "clean-env": true, "mtls": true,
 }
 
+// younger are the commands that came when plugins of their names may have existed: such a plugin is meant.
+var younger = map[string]bool{"help": true, "version": true, "config": true, "new": true}
+
 // known are the flags to take out of a command line, by canonical name, and whether they take a value.
 type known struct {
 	flags map[string]bool
@@ -177,7 +180,7 @@ func splitArgs(args []string, k known, parser *kong.Kong) *split {
 			isHost = false
 		}
 		if name == "" || !isHost {
-			if flags, is := flagsOf(parser, text); is && s.Command == "" && len(s.rest) == 0 {
+			if flags, is := flagsOf(parser, text); is && s.Command == "" && len(s.rest) == 0 && !(younger[text] && discover.Exists(text)) {
 				s.Command, s.commandAt = text, i
 				k.add(flags)
 				continue

@@ -2,6 +2,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -192,8 +193,10 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return a.hostHelp()
 	case f.HelpBackbone && takesNodes(a.line.Command):
 		return a.workersHelp()
-	case f.Help && a.line.Command != "run" && (a.line.Empty() || !a.line.Yields() && a.line.Command != "describe"):
+	case f.Help && a.line.Named() && (a.line.Empty() || !a.line.Yields() && a.line.Command != "describe"):
 		return a.commandHelp()
+	case len(args) == 0:
+		return cmp.Or(a.usage(a.err), exitcode.With(exitcode.Usage, errAnswered))
 	case a.line.Empty() || !a.line.Yields():
 		if err := a.line.Doubt(); err != nil {
 			return err
@@ -224,6 +227,10 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return a.trust()
 	case "completion":
 		return a.completion()
+	case "help":
+		return a.help()
+	case "version":
+		return a.versionCommand()
 	default:
 		return a.run(ctx)
 	}
@@ -277,8 +284,6 @@ func (a *app) setGrammar(g grammar) {
 	a.grammar = g
 	a.program.Flags = &job.Flags{ConfigFlags: g.ConfigFlags, RunFlags: g.RunFlags, DebugFlags: g.DebugFlags, SelectFlags: g.SelectFlags, SourceFlags: g.SourceFlags, ShardFlags: g.ShardFlags, LedgerFlags: g.LedgerFlags, NetFlags: g.NetFlags}
 }
-
-func (a *app) printVersion() error { return a.Answer(fmt.Sprintf("kagurazaka %s\n", a.version)) }
 
 // Answer prints what answers the command, and ends it. It is a part of job.Line.
 func (a *app) Answer(text string) error {

@@ -17,44 +17,46 @@ import (
 type grammar struct {
 	hostFlags
 
-	Run        runCmd        `cmd:"" default:"withargs" help:"Run a task. The word run may be left out."`
-	Plan       planCmd       `cmd:"" help:"Say what a run would do: how many items are to do and done, and the first of them. Takes the same flags as a run; starts no worker."`
-	Shard      shardCmd      `cmd:"" help:"Divide the items of a run into manifests of equal size, each for a run of its own with --manifest. Takes the same flags as a run; starts no worker."`
-	Export     exportCmd     `cmd:"" help:"Print the items of a run, with what became of them."`
-	Debug      debugCmd      `cmd:"" help:"Run one item (--item) in Python's debugger on the terminal, also one that is finished. Takes the same flags as a run."`
-	Work       workCmd       `cmd:"" help:"Make this machine work on a run with --listen or --nats, until it ends. The run prints the command."`
-	Describe   describeCmd   `cmd:"" help:"Say what tasks a plugin has and what they need."`
-	Init       initCmd       `cmd:"" help:"Write a commented configuration file for a task, to be filled and given to --cfg."`
-	Launch     launchCmd     `cmd:"" help:"Start machines that work on a run with --listen or --nats: launch slurm, launch k8s, launch ssh HOST…"`
-	Runs       runsCmd       `cmd:"" help:"List the runs that were made here, the newest first."`
-	Show       showCmd       `cmd:"" help:"Print one run: what was run, what came of it, and which items failed why."`
-	Trust      trustCmd      `cmd:"" help:"Pin a plugin to its SHA-256 in plugins.lock. Starts nothing of it."`
-	Completion completionCmd `cmd:"" help:"Print a completion script for a shell."`
+	Run        runCmd        `cmd:"" default:"withargs" help:"Run a task; the word run may be left out"`
+	Plan       planCmd       `cmd:"" help:"Show what a run would do, and start no worker"`
+	Debug      debugCmd      `cmd:"" help:"Run one item in Python's debugger"`
+	Describe   describeCmd   `cmd:"" help:"Show the tasks of a plugin and what they need"`
+	Init       initCmd       `cmd:"" help:"Write a commented configuration file for a task"`
+	Runs       runsCmd       `cmd:"" help:"List the runs that were made here"`
+	Show       showCmd       `cmd:"" help:"Print one run, with the items that failed"`
+	Export     exportCmd     `cmd:"" help:"Print the items of a run, with what became of them"`
+	Shard      shardCmd      `cmd:"" help:"Divide the items of a run into equal parts"`
+	Work       workCmd       `cmd:"" help:"Let this machine work on a run with --listen or --nats"`
+	Launch     launchCmd     `cmd:"" help:"Start machines that work on such a run"`
+	Trust      trustCmd      `cmd:"" help:"Pin a plugin to its hash in plugins.lock"`
+	Completion completionCmd `cmd:"" help:"Print a completion script for a shell"`
+	HelpOf     helpCmd       `cmd:"" name:"help" help:"Show all commands and flags, or the help of a command"`
+	VersionOf  versionCmd    `cmd:"" name:"version" help:"Print the version of the host, the protocol and the SDK"`
 }
 
 // hostFlags are the flags of every command. The names up to Help are those of kagurazaka 0.1.1 and always the host's;
 // those about trust are, too; the others give way to a task's argument of the same name, and are then written --kg-NAME.
 type hostFlags struct {
-	job.ConfigFlags
-	Help           bool `name:"help" short:"h" help:"Show the task's help."`
-	HelpBackbone   bool `name:"help-backbone" help:"Show the backbone's help (-hb)."`
-	HelpKagurazaka bool `name:"help-kagurazaka" help:"Show this help (-hk)."`
+	job.ConfigFlags `group:"run"`
+	Help            bool `name:"help" short:"h" group:"help" help:"Show the help of the command, or of the task after PLUGIN."`
+	HelpBackbone    bool `name:"help-backbone" group:"help" help:"Show the flags of the task's workers, and what this machine has for them."`
+	HelpKagurazaka  bool `name:"help-kagurazaka" group:"help" help:"Show all commands and flags of the host."`
 
-	Progress string `name:"progress" default:"auto" enum:"auto,bar,plain,json,none" help:"How to show progress: ${enum}. auto: a bar on a terminal, else plain lines."`
-	job.RunFlags
-	Verbose int  `name:"verbose" short:"v" type:"counter" help:"Log more; twice: everything."`
-	Quiet   bool `name:"quiet" short:"q" help:"Log warnings and errors alone; hides what tasks print."`
-	job.DebugFlags
-	job.SelectFlags
-	job.SourceFlags
-	job.ShardFlags
-	job.LedgerFlags
-	job.NetFlags
-	Version bool `name:"version" help:"Print the version."`
+	Progress        string `name:"progress" group:"output" default:"auto" enum:"auto,bar,plain,json,none" help:"How to show progress. auto: a bar on a terminal, else plain lines."`
+	job.RunFlags    `group:"run"`
+	Verbose         int  `name:"verbose" group:"output" short:"v" type:"counter" help:"Log more; twice: everything."`
+	Quiet           bool `name:"quiet" group:"output" short:"q" help:"Log warnings and errors alone; hides what tasks print."`
+	job.DebugFlags  `group:"output"`
+	job.SelectFlags `group:"items"`
+	job.SourceFlags `group:"items"`
+	job.ShardFlags  `group:"items"`
+	job.LedgerFlags `group:"resume"`
+	job.NetFlags    `group:"machines"`
+	Version         bool `name:"version" group:"help" help:"Print the version."`
 }
 
 type runCmd struct {
-	Plugin string `arg:"" optional:"" help:"An executable, a .py file, a folder or the name of an installed plugin."`
+	Plugin string `arg:"" optional:"" help:"An executable (one in the working folder needs its ./), a .py file, a folder with a plugin, or the name of an installed plugin."`
 	Task   string `arg:"" optional:"" help:"The task's name."`
 }
 
@@ -68,13 +70,13 @@ type planCmd struct {
 
 type shardCmd struct {
 	Shards int      `name:"shards" placeholder:"N" help:"How many parts to make."`
-	By     string   `name:"by" default:"index" enum:"index,hash,size,time" help:"What makes the parts equal: ${enum}. index: the number of items, one after the other. hash: that of REL_DIR/NAME, so that an item stays in its part when others come and go. size: the bytes of the inputs. time: the seconds that a run measured."`
+	By     string   `name:"by" default:"index" enum:"index,hash,size,time" help:"What makes the parts equal. index: the number of items, one after the other. hash: that of REL_DIR/NAME, so that an item stays in its part when others come and go. size: the bytes of the inputs. time: the seconds that a run measured."`
 	From   []string `name:"from" sep:"none" placeholder:"RUN" help:"The run whose ledger has the seconds for --by time: its id or its beginning, last, or its folder. May be given several times."`
 	Out    string   `name:"out" placeholder:"DIR" help:"The folder for the manifests. It must be new or empty, or hold a set of manifests."`
-	Layout string   `name:"layout" default:"manifest" enum:"manifest,hard" help:"What to make: ${enum}. hard: shard --layout hard IN BASE makes folders BASE/IDX/NAME of hard links to the files below IN, as HardShardModeV1 reads them."`
+	Layout string   `name:"layout" default:"manifest" enum:"manifest,hard" help:"What to make. hard: shard --layout hard IN BASE makes folders BASE/IDX/NAME of hard links to the files below IN, as HardShardModeV1 reads them."`
 	Name   string   `name:"name" default:"input" help:"NAME of the folders of --layout hard."`
 	Undo   bool     `name:"undo" help:"With --layout hard IN BASE: take the links back. Files that are gone from IN return there."`
-	State  string   `name:"state" default:"all" enum:"all,todo" help:"Which items to divide: ${enum}. todo: those that are not finished."`
+	State  string   `name:"state" default:"all" enum:"all,todo" help:"Which items to divide. todo: those that are not finished."`
 	Force  bool     `name:"force" help:"Replace the set of manifests in DIR."`
 	JSON   bool     `name:"json" help:"Print one JSON object: what shards.json in DIR has, with the command for each manifest."`
 	Plugin string   `arg:"" optional:"" help:"The plugin, as for a run."`
@@ -105,7 +107,7 @@ type workCmd struct {
 }
 
 type launchCmd struct {
-	Nodes       int           `name:"nodes" short:"N" default:"1" placeholder:"N" help:"slurm, k8s: how many nodes to start (-N); without it one."`
+	Nodes       int           `name:"nodes" short:"N" default:"1" placeholder:"N" help:"slurm, k8s: how many nodes to start."`
 	Keep        int           `name:"keep" placeholder:"N" help:"slurm: replace nodes that ended before the run, so that N are there."`
 	GPUs        int           `name:"gpus" placeholder:"N" help:"slurm, k8s: how many GPUs each node gets."`
 	DrainBefore time.Duration `name:"drain-before" default:"2m" help:"slurm: how long before the end of its time a node leaves the run."`
@@ -137,7 +139,7 @@ type describeCmd struct {
 
 type initCmd struct {
 	Force  bool   `name:"force" help:"Overwrite the file."`
-	Cfg    string `arg:"" optional:"" name:"cfg-file" help:"The file to write; - for stdout."`
+	Cfg    string `arg:"" optional:"" name:"cfg-path" help:"The file to write; - for stdout."`
 	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
 	Task   string `arg:"" optional:"" help:"The task's name."`
 }
@@ -167,17 +169,28 @@ type completionCmd struct {
 	Shell string `arg:"" optional:"" help:"bash, zsh or fish."`
 }
 
-const description = `Load a task from a plugin and drive it over millions of items.
+type helpCmd struct {
+	Command []string `arg:"" optional:"" help:"A command, such as plan or launch slurm; without it the help of the whole program."`
+}
 
-A plugin is an executable, a Python task file, a folder or an installed name. Flags may stand anywhere; what is not
-listed here goes to the backbone (see -hb) or to the task (see kagurazaka PLUGIN TASK -h).
+type versionCmd struct {
+	JSON bool `name:"json" help:"Print one JSON object."`
+}
 
-Exit codes: 0 all done or skipped, 1 the run failed, 2 wrong usage or configuration, 3 some items failed or could not be
-listed, 130 interrupted.
-Where several apply: 2 (before the start), 130, 1, 3, 0. The end by a signal (SIGABRT: the host itself broke) is a failure.`
+// groups are the groups of the flags of all commands, in the order of the help.
+var groups = []kong.Group{
+	{Key: "run", Title: "Run"},
+	{Key: "items", Title: "Items"},
+	{Key: "failures", Title: "Failures"},
+	{Key: "resume", Title: "Resume"},
+	{Key: "plugin", Title: "Plugin"},
+	{Key: "output", Title: "Output"},
+	{Key: "machines", Title: "Several machines"},
+	{Key: "help", Title: "Help"},
+}
 
 func newParser(g *grammar) (*kong.Kong, error) {
-	return kong.New(g, kong.Name("kagurazaka"), kong.Description(description), kong.NoDefaultHelp(), kong.Vars{"backbones": strings.Join(job.BackboneNames(), ",")}, kong.Exit(func(int) {}),
+	return kong.New(g, kong.Name("kagurazaka"), kong.NoDefaultHelp(), kong.ExplicitGroups(groups), kong.Vars{"backbones": strings.Join(job.BackboneNames(), ",")}, kong.Exit(func(int) {}),
 		kong.KindMapper(reflect.Int, mapper("must be an integer", strconv.Atoi)),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), mapper("must be a time with its unit, such as 500ms, 30s or 5m", time.ParseDuration)))
 }

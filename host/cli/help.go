@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/kagurazaka/kagurazaka/host/discover"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
@@ -16,10 +19,16 @@ import (
 // taskHelp answers -h. It shows the template with the values of the given configuration.
 func (s *session) taskHelp(ctx context.Context) error {
 	if s.Task == nil {
-		if s.wanted == "" {
-			return schema.DescribeText(s.streams.Out, s.Described, s.streams.Width())
+		if s.wanted != "" {
+			return s.needTask()
 		}
-		return s.needTask()
+		if err := schema.DescribeText(s.streams.Out, s.Described, s.streams.Width()); err != nil {
+			return err
+		}
+		p := terminal.NewPage(s.streams.Width(), false)
+		p.Paragraphs(terminal.Command([]string{s.Found.Command.Name, "TASK", "-h"})+" shows what a task takes.", 0)
+		_, err := fmt.Fprint(s.streams.Out, "\n"+p.String())
+		return err
 	}
 	if err := s.Configure(ctx, s); err != nil {
 		return err
@@ -28,11 +37,15 @@ func (s *session) taskHelp(ctx context.Context) error {
 	if tree, _ := s.Template(); tree != nil {
 		task.Template = tree
 	}
+	o := schema.HelpOptions{
+		Command: []string{"kagurazaka", terminal.Quote(s.Found.Command.Name), terminal.Quote(task.Name)},
+		Width:   s.streams.Width(), Color: s.color(),
+	}
+	if task.Kind == schema.Device {
+		o.Device = s.Backbone().Arguments()
+	}
 	// Help writes escapes for its styles, and cleans the rest itself.
-	return schema.Help(s.out.Raw(), &task, schema.HelpOptions{
-		Command: s.command(),
-		Width:   s.streams.Width(), Color: s.streams.OutTerminal && !dumb(),
-	})
+	return schema.Help(s.out.Raw(), &task, o)
 }
 
 // command is the command line up to the task, as a shell reads it.
@@ -53,70 +66,76 @@ func (a *app) backboneHelp(ctx context.Context, task *schema.Task) error {
 	return backbone.DescribeHere(ctx, a.streams.Out, a.line.BackboneFlags(), task, a.log)
 }
 
-// hostHelp prints the host's own help: of the whole program, not of the default command.
+// color reports whether help on stdout has styles.
+func (a *app) color() bool { return a.streams.OutTerminal && !dumb() }
+
+// hostHelp prints the host's own help.
 func (a *app) hostHelp() error {
-	if err := a.printHelp(&kong.Path{App: a.parser.Model, Flags: a.parser.Model.Flags}); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintln(a.streams.Out, "\nkagurazaka COMMAND -h shows what a command takes.")
+	page := a.manual().program()
+	return a.print(&page)
+}
+
+// usage prints the forms of the command line, the commands, and where to read more.
+func (a *app) usage(to *terminal.Output) error {
+	page := a.manual().program()
+	p := terminal.NewPage(a.streams.Width(), a.color() && to == a.out)
+	page.head(p)
+	p.Gap()
+	p.Paragraphs("kagurazaka COMMAND -h shows what a command takes, kagurazaka PLUGIN TASK -h what a task takes, and kagurazaka -hk all flags.", 0)
+	_, err := fmt.Fprint(to.Raw(), p.String())
 	return err
 }
 
-// commandHelp prints what one command takes, without the flags of all commands but those that it hardly does without.
+// commandHelp prints what the command of the line takes.
 func (a *app) commandHelp() error {
-	program, command := *a.parser.Model.Node, *a.node()
-	program.Flags, command.Parent = nil, &program
-	switch command.Name {
-	case "launch":
-		a.launchHelp(&command)
-		command.Flags = append(a.withHelp("run-dir", "The run's folder."), command.Flags...)
-	case "work":
-		command.Flags = slices.Concat(a.withHelp("run-dir", "Find the coordinator by the run's folder, in place of URL."), command.Flags, a.asForRun())
-	}
-	if err := a.printHelp(&kong.Path{App: a.parser.Model}, &kong.Path{Command: &command, Flags: command.Flags}); err != nil {
-		return err
-	}
-	switch a.line.Command {
-	case "work":
-		if _, err := fmt.Fprintln(a.streams.Out); err != nil {
-			return err
-		}
-		return a.workersHelp()
-	case "launch":
-		return nil
-	}
-	_, err := fmt.Fprintln(a.streams.Out, "\nkagurazaka -hk shows the flags of runs, which most commands take, too.")
-	return err
+	page := a.manual().command(a.wayOf(a.line.Command))
+	return a.print(&page)
 }
 
-// asForRun are the flags of all commands that a node takes, in a group of their own.
-func (a *app) asForRun() (flags []*kong.Flag) {
-	group := &kong.Group{Key: "run", Title: "Flags as for a run:"}
-	for _, f := range a.parser.Model.Flags {
-		if slices.Contains(ofNode, f.Name) {
-			own := *f
-			own.Group = group
-			flags = append(flags, &own)
-		}
+// help is `help [COMMAND]`.
+func (a *app) help() error {
+	name := a.line.TakeWord()
+	var names []string
+	for _, n := range a.parser.Model.Children {
+		names = append(names, n.Name)
 	}
-	return flags
+	page := a.manual().program()
+	switch {
+	case slices.Contains(names, name):
+		page = a.manual().command(a.wayOf(name))
+	case strings.ContainsAny(name, "/."), name != "" && discover.Exists(name):
+		return exitcode.Usagef("help %s: not a command; hint: %s shows the help of a plugin", name, terminal.Command([]string{name, "-h"}))
+	case name != "":
+		hint := "the commands are " + strings.Join(names, ", ")
+		if near := a.line.CommandNear(name); near != "" {
+			hint = fmt.Sprintf("did you mean %s?", near)
+		}
+		return exitcode.Usagef("help %s: no such command; hint: %s", name, hint)
+	}
+	if !a.line.Empty() {
+		return a.line.Unexpected("help takes a command, such as plan or launch slurm")
+	}
+	return a.print(&page)
 }
 
-// workersHelp prints the flags of the backbones, which say what the workers of a node are. Its run has one of the backbones.
+// wayOf is a command with the way of launch that the line names.
+func (a *app) wayOf(command string) string {
+	if command == "launch" {
+		if where := a.line.TakeWord(); slices.Contains(waysInOrder, where) {
+			return command + " " + where
+		}
+	}
+	return command
+}
+
+// workersHelp prints the flags of the workers of a node.
 func (a *app) workersHelp() error {
-	shared, parts := job.FlagsByTasks()
-	all := slices.Concat([]job.TasksFlags{{Tasks: "all tasks", Arguments: shared}}, parts)
-	for i, p := range all {
-		if i > 0 {
-			if _, err := fmt.Fprintln(a.streams.Out); err != nil {
-				return err
-			}
-		}
-		if err := schema.ArgumentsHelp(a.streams.Out, "Flags about a node's workers, for "+p.Tasks+":", p.Arguments, a.streams.Width()); err != nil {
-			return err
-		}
+	p := terminal.NewPage(a.streams.Width(), a.color())
+	for _, s := range workers() {
+		schema.List(p, s.Title+":", s.Arguments)
 	}
-	return nil
+	_, err := fmt.Fprint(a.out.Raw(), p.String())
+	return err
 }
 
 // takesNodes reports whether a command takes the flags of a node.
@@ -146,23 +165,46 @@ func (a *app) helpAbout(command string, flags []string) string {
 	return all
 }
 
-// withHelp is a flag of all commands, with what it means for one.
-func (a *app) withHelp(name, help string) []*kong.Flag {
-	for _, f := range a.parser.Model.Flags {
-		if f.Name == name {
-			own, value := *f, *f.Value
-			value.Help, own.Value = help, &value
-			return []*kong.Flag{&own}
-		}
+func (a *app) manual() manual { return manual{a.parser.Model} }
+
+func (a *app) print(page *Page) error {
+	p := terminal.NewPage(a.streams.Width(), a.color())
+	page.head(p)
+	for _, s := range page.Sections {
+		schema.List(p, s.Title+":", s.Arguments)
 	}
-	return nil
+	p.Title("Examples:")
+	for _, e := range page.Examples {
+		p.Paragraphs(e.Does, 2)
+		p.Command(strings.Fields(e.Line), 4)
+	}
+	if page.More != "" {
+		p.Gap()
+		p.Paragraphs(page.More, 0)
+	}
+	_, err := fmt.Fprint(a.out.Raw(), p.String())
+	return err
 }
 
-func (a *app) printHelp(path ...*kong.Path) error {
-	a.parser.Stdout = a.streams.Out
-	return kong.DefaultHelpPrinter(kong.HelpOptions{
-		Compact: true, NoExpandSubcommands: true, WrapUpperBound: a.streams.Width(), ValueFormatter: kong.DefaultHelpValueFormatter,
-	}, &kong.Context{Kong: a.parser, Path: path})
+// head writes the usage, what it is about, and the commands.
+func (page *Page) head(p *terminal.Page) {
+	begin := "usage: kagurazaka"
+	for _, u := range page.Usage {
+		p.Hanging(begin, strings.Fields(u))
+		begin = "       kagurazaka"
+	}
+	p.Gap()
+	p.Paragraphs(cmp.Or(page.Text, page.Summary), 0)
+	if len(page.Commands) == 0 {
+		return
+	}
+	p.Title("Commands:")
+	wide := p.Column
+	p.Column = 14
+	for _, c := range page.Commands {
+		p.Row("  "+c.Name, c.Summary, "")
+	}
+	p.Column = wide
 }
 
 // node is the command's part of the grammar.

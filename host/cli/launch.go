@@ -9,11 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/launch"
+	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
@@ -27,25 +26,22 @@ var ofNode = []string{
 type way struct {
 	// own are the flags that it alone has, lacks the others that it has no use for.
 	own, lacks []string
-	// usage and help are for its own -h, and about are its own texts of flags there.
-	usage, help string
-	about       map[string]string
+	// about are its own texts of flags, for its -h.
+	about map[string]string
 }
+
+var waysInOrder = []string{"slurm", "k8s", "ssh"}
 
 var ways = map[string]way{
 	"slurm": {
-		own:   []string{"keep", "drain-before", "detach"},
-		usage: "slurm [-N N] --run-dir DIR",
-		help:  "Start nodes of a run as one array of jobs of Slurm, and replace those that end. The words behind -- are given to sbatch: -- --partition=gpu --time=12:00:00.",
+		own: []string{"keep", "drain-before", "detach"},
 		about: map[string]string{
 			"explain":     "Say what would be started, and ask Slurm whether it can be. Starts nothing.",
 			"remote-path": "Where the nodes' machines have kagurazaka; without it the path that it has here.",
 		},
 	},
 	"k8s": {
-		own:   []string{"image", "mount", "cpu", "memory", "namespace", "kueue", "address", "apply"},
-		usage: "k8s [-N N] --image NAME --run-dir DIR",
-		help:  "Print a manifest for Kubernetes: a Secret with the run's token, and an Indexed Job whose pods are nodes of the run. With --apply, hand it to kubectl, which is given the words behind --, too: -- --context=batch.",
+		own: []string{"image", "mount", "cpu", "memory", "namespace", "kueue", "address", "apply"},
 		about: map[string]string{
 			"explain":     "Say what would be started, and ask Kubernetes whether it can be. Starts nothing.",
 			"remote-path": "Where the image has kagurazaka; without it on its PATH.",
@@ -54,8 +50,6 @@ var ways = map[string]way{
 	},
 	"ssh": {
 		lacks: []string{"nodes", "gpus"},
-		usage: "ssh HOST… --run-dir DIR",
-		help:  "Start a node on each host. It reaches the run through the connection of ssh, and ends with that. The words behind -- are given to ssh: -- -p 2222.",
 		about: map[string]string{
 			"explain":     "Say what would be started, and ask the hosts whether it can be. Starts nothing.",
 			"remote-path": "Where the hosts have kagurazaka; without it the path that it has here.",
@@ -75,32 +69,21 @@ func without(where string) []string {
 	return none
 }
 
-// launchHelp turns the help of launch into that of a way, where the line names one.
-func (a *app) launchHelp(command *kong.Node) {
-	command.Detail = "Flags of kagurazaka work are passed on to the nodes, such as --num_process, --device, --python, --env or --grace: kagurazaka work -h shows them."
-	where := a.line.TakeWord()
-	w, known := ways[where]
-	if !known {
-		return
-	}
-	command.Name, command.Help, command.Positional = "launch "+w.usage, w.help, nil
+// arguments are the flags of launch that the way has, with its own texts.
+func (w way) arguments(where string, all []schema.Argument) (own []schema.Argument) {
 	none := without(where)
-	var flags []*kong.Flag
-	for _, f := range command.Flags {
-		if slices.Contains(none, f.Name) {
+	for _, a := range all {
+		if slices.Contains(none, a.Name) {
 			continue
 		}
-		own := *f
-		value := *f.Value
-		own.Value = &value
 		// Which ways have a flag stands before its text.
-		if of, text, ok := strings.Cut(value.Help, ": "); ok && slices.ContainsFunc(strings.Split(of, ", "), func(s string) bool { return s == where }) {
-			value.Help = strings.ToUpper(text[:1]) + text[1:]
+		if of, text, ok := strings.Cut(a.Help, ": "); ok && slices.Contains(strings.Split(of, ", "), where) {
+			a.Help = strings.ToUpper(text[:1]) + text[1:]
 		}
-		value.Help = cmp.Or(w.about[f.Name], value.Help)
-		flags = append(flags, &own)
+		a.Help = cmp.Or(w.about[a.Name], a.Help)
+		own = append(own, a)
 	}
-	command.Flags = flags
+	return own
 }
 
 // launch is `launch slurm|k8s|ssh`: it starts nodes of a run elsewhere.

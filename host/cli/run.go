@@ -17,7 +17,7 @@ func (a *app) run(ctx context.Context) error {
 	case f.HelpBackbone && a.line.Empty():
 		return a.backboneHelp(ctx, nil)
 	case f.Help && a.line.Empty():
-		return a.hostHelp()
+		return a.usage(a.out)
 	}
 	return a.withTask(ctx, func(s *session) error { return a.drive(ctx, s) })
 }

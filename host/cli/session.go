@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/argv"
@@ -64,9 +65,8 @@ func (a *app) open(ctx context.Context) (*session, error) {
 func (a *app) openWith(ctx context.Context, arg, python string) (*session, error) {
 	opened, err := a.program.Open(arg, python)
 	if err != nil {
-		// Its name may have been meant for a run, or for a command.
 		if missing := new(discover.NotFoundError); errors.As(err, &missing) {
-			missing.Hints = append(missing.Hints, a.line.RunMeant(err.Error()), a.line.CommandMeant(missing.Arg))
+			a.meant(missing)
 		}
 		return nil, err
 	}
@@ -98,6 +98,19 @@ func (a *app) openWith(ctx context.Context, arg, python string) (*session, error
 	}
 	s.Equip()
 	return s, nil
+}
+
+// meant completes the error for a word that may have been meant for a run, or for a command.
+func (a *app) meant(missing *discover.NotFoundError) {
+	if near := a.line.CommandNear(missing.Arg); near != "" && !a.line.Named() {
+		missing.Why, missing.Hints = missing.Arg+": no such command or plugin", []string{fmt.Sprintf("did you mean %s?", near)}
+		missing.Arg = ""
+		if a.grammar.Verbose == 0 {
+			missing.Tried = nil
+		}
+		return
+	}
+	missing.Hints = append(missing.Hints, a.line.RunMeant(missing.Error()))
 }
 
 // describeAs describes the plugin and the task that the command line seems to name, and reads the command line for that task.

@@ -28,7 +28,7 @@ const (
 
 // DebugFlags are about looking for a fault.
 type DebugFlags struct {
-	Mode string `name:"kg-debug" enum:",on,wait,pdb" default:"" placeholder:"on|wait|pdb" help:"Do one item at a time in one worker; show messages by kind and size, what plugins print as it is, and tracebacks with local variables. Secrets are masked by the name of their variable. wait: the worker tells its process id, and waits for a debugger. pdb: Python items run in pdb on the terminal. A value is written with =."`
+	Mode string `name:"kg-debug" enum:",on,wait,pdb" default:"" placeholder:"[=on|wait|pdb]" help:"Do one item at a time in one worker; show messages by kind and size, what plugins print as it is, and tracebacks with local variables. Secrets are masked by the name of their variable. wait: the worker tells its process id, and waits for a debugger. pdb: Python items run in pdb on the terminal. A value is written with =."`
 	// Once is set by the command debug: one item, also one that is finished.
 	Once bool `kong:"-"`
 }

@@ -15,7 +15,7 @@ import (
 
 // NetFlags are about a run that several machines do.
 type NetFlags struct {
-	Listen    string `name:"listen" placeholder:"[ADDR]" help:"Let other machines work on the run, too: kagurazaka work joins it, with the address and the token file that the run names. ADDR is HOST:PORT, HOST or :PORT, written with =; without it 127.0.0.1 and a free port. Outputs are staged."`
+	Listen    string `name:"listen" placeholder:"[=ADDR]" help:"Let other machines work on the run, too: kagurazaka work joins it, with the address and the token file that the run names. ADDR is HOST:PORT, HOST or :PORT, written with =; without it 127.0.0.1 and a free port. Outputs are staged."`
 	NATS      string `name:"nats" placeholder:"URL" help:"Let other machines work on the run by way of a team's own nats-server with JetStream, instead of --listen."`
 	NATSCreds string `name:"nats-creds" placeholder:"FILE" help:"A credentials file for the team's server, or a file with one line USER:PASSWORD."`
 	TLSCA     string `name:"tls-ca" placeholder:"FILE" help:"The certificates, as PEM, of the authorities that sign the server's."`

@@ -7,11 +7,12 @@ import (
 	"io"
 
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // DescribeText writes a plugin's tasks with their summaries. width 0 is 80 columns.
 func DescribeText(w io.Writer, plugin *Plugin, width int) error {
-	p := newPage(width, false)
+	p := page{terminal.NewPage(width, false)}
 	title := plugin.Name
 	if plugin.Version != "" {
 		title += " " + plugin.Version
@@ -19,11 +20,11 @@ func DescribeText(w io.Writer, plugin *Plugin, width int) error {
 	if plugin.SDK != "" {
 		title += " (" + plugin.SDK + ")"
 	}
-	p.line(title)
+	p.Line(title)
 	if len(plugin.Tasks) == 0 {
-		p.line("It has no tasks.")
+		p.Line("It has no tasks.")
 	} else {
-		p.title("Tasks:")
+		p.Title("Tasks:")
 	}
 	for i := range plugin.Tasks {
 		t := &plugin.Tasks[i]
@@ -34,9 +35,9 @@ func DescribeText(w io.Writer, plugin *Plugin, width int) error {
 		if n := len(toFill(t.Template)); n > 0 {
 			text += fmt.Sprintf(" (%d to fill)", n)
 		}
-		p.row("  "+t.Name, text, "")
+		p.Row("  "+t.Name, text, "")
 	}
-	_, err := io.WriteString(w, p.b.String())
+	_, err := io.WriteString(w, p.String())
 	return err
 }
 

@@ -133,27 +133,27 @@ func spacedJSON(v any) string {
 }
 
 // template writes the template's fields with their values.
-func (p *page) template(task *Task) {
+func (p page) template(task *Task) {
 	if task.Template == nil || len(task.Template.Fields) == 0 {
 		return
 	}
-	p.title("Template (set by --mixin KEY=VALUE, or in the mixin: section of a YAML file):")
+	p.Title("Template (set by --mixin KEY=VALUE, or in the mixin: section of a YAML file):")
 	for _, f := range task.Template.Fields {
 		p.field(topField(f), f.Value, "  ")
 	}
 }
 
 // field writes one field, and below a mode its fields.
-func (p *page) field(info fieldInfo, value *template.Node, indent string) {
+func (p page) field(info fieldInfo, value *template.Node, indent string) {
 	if value != nil && value.Kind == template.KindMode {
-		p.row(indent+info.Name+": "+value.Mode, cmp.Or(specOf(value).Help, info.Help, "A mode of the plugin's own."), "")
+		p.Row(indent+info.Name+": "+value.Mode, cmp.Or(specOf(value).Help, info.Help, "A mode of the plugin's own."), "")
 		for _, f := range value.Fields {
 			p.field(fieldOf(value, f), f.Value, indent+"  ")
 		}
 		return
 	}
 	if info.Type == template.TypeModes && value != nil && value.Kind == template.KindList {
-		p.row(indent+info.Name+":", "("+info.Type+") "+info.Help, "")
+		p.Row(indent+info.Name+":", "("+info.Type+") "+info.Help, "")
 		for i, mode := range value.List {
 			p.field(fieldInfo{FieldSpec: template.FieldSpec{Name: strconv.Itoa(i)}}, mode, indent+"  ")
 		}
@@ -171,5 +171,5 @@ func (p *page) field(info fieldInfo, value *template.Node, indent string) {
 	if strings.Contains(shown, fillMark) {
 		fill = fillMark
 	}
-	p.row(indent+info.Name+": "+shown, text, fill)
+	p.Row(indent+info.Name+": "+shown, text, fill)
 }

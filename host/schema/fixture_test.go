@@ -50,10 +50,11 @@ func TestHelp(t *testing.T) {
 		task *schema.Task
 		o    schema.HelpOptions
 	}{
-		{"help_resize.txt", resize(), schema.HelpOptions{Command: "kagurazaka ./plugins/resize Resize"}},
-		{"help_resize_60.txt", resize(), schema.HelpOptions{Command: "kagurazaka ./plugins/resize Resize", Width: 60}},
-		{"help_upscale_color.txt", upscale(), schema.HelpOptions{Command: "kagurazaka PLUGIN Upscale", Color: true, Width: 100}},
-		{"help_factory.txt", &plugin().Tasks[2], schema.HelpOptions{Command: "kagurazaka PLUGIN " + plugin().Tasks[2].Name}},
+		{"help_resize.txt", resize(), schema.HelpOptions{Command: []string{"kagurazaka", "./plugins/resize", "Resize"}}},
+		{"help_resize_40.txt", resize(), schema.HelpOptions{Command: []string{"kagurazaka", "./plugins/resize", "Resize"}, Width: 40}},
+		{"help_resize_60.txt", resize(), schema.HelpOptions{Command: []string{"kagurazaka", "./plugins/resize", "Resize"}, Width: 60}},
+		{"help_upscale_color.txt", upscale(), schema.HelpOptions{Command: []string{"kagurazaka", "PLUGIN", "Upscale"}, Color: true, Width: 100}},
+		{"help_factory.txt", &plugin().Tasks[2], schema.HelpOptions{Command: []string{"kagurazaka", "PLUGIN", plugin().Tasks[2].Name}}},
 	} {
 		var b bytes.Buffer
 		if err := schema.Help(&b, c.task, c.o); err != nil {

@@ -10,10 +10,15 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
+// page lays out a task.
+type page struct{ *terminal.Page }
+
 // HelpOptions are the options of Help.
 type HelpOptions struct {
-	// Command is the command line up to the task: "kagurazaka ./plugins/resize Resize".
-	Command string
+	// Command are the words of the command line up to the task, as a shell reads them: "kagurazaka", "./plugins/resize", "Resize".
+	Command []string
+	// Device are the flags of the backbone of a device task.
+	Device []Argument
 	// Width is the number of columns; 0: 80.
 	Width int
 	// Color uses ANSI escapes.
@@ -22,7 +27,7 @@ type HelpOptions struct {
 
 // Help writes a task's -h: its usage, its arguments, its template, and an example that fills the placeholders.
 func Help(w io.Writer, task *Task, o HelpOptions) error {
-	p := newPage(o.Width, o.Color)
+	p := page{terminal.NewPage(o.Width, o.Color)}
 	var pieces []string
 	for i := range task.Arguments {
 		pieces = append(pieces, task.Arguments[i].usage())
@@ -36,7 +41,7 @@ func Help(w io.Writer, task *Task, o HelpOptions) error {
 	} else if task.Template != nil {
 		pieces = append(pieces, "[--mixin KEY=VALUE …]")
 	}
-	p.hanging("usage: "+o.Command, pieces)
+	p.Hanging("usage: "+o.Command[0], append(slices.Clone(o.Command[1:]), pieces...))
 	factory := ""
 	if task.Kind == Factory {
 		factory = "A function of the mixin makes this task: its arguments and template are known once --cfg, --mixin-cfg or --mixin " +
@@ -44,32 +49,35 @@ func Help(w io.Writer, task *Task, o HelpOptions) error {
 	}
 	for _, text := range []string{task.Summary, task.Description, factory} {
 		if text != "" {
-			p.gap()
-			p.paragraphs(text, 0)
+			p.Gap()
+			p.Paragraphs(text, 0)
 		}
 	}
 	if len(task.Arguments) > 0 || task.OpenArguments {
-		p.arguments("Arguments:", task.Arguments)
+		List(p.Page, "Arguments:", task.Arguments)
 	}
 	if task.OpenArguments {
-		p.paragraphs(furtherArguments, 2)
+		p.Paragraphs(furtherArguments, 2)
 	}
 	p.template(task)
+	if len(o.Device) > 0 {
+		List(p.Page, "Flags of device tasks:", o.Device)
+	}
 	if task.Usage != "" {
-		p.title("In the task's own words:")
+		p.Title("In the task's own words:")
 		for line := range strings.SplitSeq(strings.Trim(task.Usage, "\n"), "\n") {
-			p.put("  " + terminal.Clean(line))
+			p.Line("  " + line)
 		}
 	}
 	if len(fill) > 0 {
-		p.title("Placeholders still to fill:")
+		p.Title("Placeholders still to fill, with --mixin:")
 		for _, f := range fill {
-			p.line("  --mixin " + f)
+			p.Line("  " + f)
 		}
-		p.title("Example:")
-		p.line("  " + example(o.Command, task, fill))
+		p.Title("Example:")
+		p.Command(example(o.Command, task, fill), 2)
 	}
-	_, err := io.WriteString(w, p.b.String())
+	_, err := io.WriteString(w, p.String())
 	return err
 }
 
@@ -78,22 +86,23 @@ const furtherArguments = "The task takes further arguments, which it does not na
 
 // ArgumentsHelp writes a list of arguments under a title, in the layout of Help. width 0 is 80 columns.
 func ArgumentsHelp(w io.Writer, title string, arguments []Argument, width int) error {
-	p := newPage(width, false)
-	p.arguments(title, arguments)
-	_, err := io.WriteString(w, p.b.String())
+	p := terminal.NewPage(width, false)
+	List(p, title, arguments)
+	_, err := io.WriteString(w, p.String())
 	return err
 }
 
-func (p *page) arguments(title string, arguments []Argument) {
-	p.title(title)
+// List writes a list of arguments under a title.
+func List(p *terminal.Page, title string, arguments []Argument) {
+	p.Title(title)
 	for i := range arguments {
 		a := &arguments[i]
-		p.row("  "+a.spellings(), a.text(), "")
+		p.Row("  "+a.Spellings(), a.Text(), "")
 	}
 }
 
-// spellings are the argument's names and its values: "--size, -s INT".
-func (a *Argument) spellings() string {
+// Spellings are the argument's names and its values: "--size, -s INT".
+func (a *Argument) Spellings() string {
 	names := slices.Clone(a.Flags)
 	if len(names) == 0 {
 		if len(a.Choices) > 0 {
@@ -104,11 +113,14 @@ func (a *Argument) spellings() string {
 	if a.Negatable && strings.HasPrefix(names[0], "--") {
 		names[0] = "--[no-]" + names[0][2:]
 	}
+	if strings.HasPrefix(a.Placeholder, "[=") {
+		return strings.Join(names, ", ") + a.Placeholder
+	}
 	return strings.TrimSpace(strings.Join(names, ", ") + " " + a.metavar())
 }
 
-// text is the argument's help, with notes in brackets.
-func (a *Argument) text() string {
+// Text is the argument's help, with notes in brackets.
+func (a *Argument) Text() string {
 	var notes []string
 	switch {
 	case a.Required:
@@ -155,8 +167,8 @@ func (a *Argument) usage() string {
 }
 
 // example is a command that gives all required values.
-func example(command string, task *Task, fill []string) string {
-	words := []string{command}
+func example(command []string, task *Task, fill []string) []string {
+	words := slices.Clone(command)
 	for i := range task.Arguments {
 		a := &task.Arguments[i]
 		if !a.Required {
@@ -177,7 +189,7 @@ func example(command string, task *Task, fill []string) string {
 	for _, f := range fill {
 		words = append(words, terminal.Quote(f))
 	}
-	return strings.Join(words, " ")
+	return words
 }
 
 // toFill are the KEY=VALUE of --mixin that fill a template's placeholders, with an example for each value.
@@ -205,7 +217,7 @@ func toFill(tmpl *template.Node) []string {
 
 // sample is an example of a field's value.
 func sample(name, typeName string) string {
-	word := strings.ToUpper(name)
+	word := strings.ToUpper(strings.TrimSuffix(name, "_path"))
 	switch typeName {
 	case template.TypeInt, template.TypeIntOrInts:
 		return "0"

@@ -55,7 +55,8 @@ func (s *skeleton) line(text string) { s.b.WriteString(strings.TrimRight(text, "
 
 // comment writes wrapped text after "# ".
 func (s *skeleton) comment(indent, text string) {
-	for _, l := range wrap(terminal.Block(text, "", maxPart), 98-len(indent)) {
+	const maxPart = 64 << 10
+	for _, l := range terminal.Wrap(terminal.Block(text, "", maxPart), 98-len(indent)) {
 		s.line(indent + "# " + l)
 	}
 }

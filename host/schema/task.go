@@ -89,6 +89,8 @@ type Argument struct {
 	Negatable bool `json:"negatable,omitempty"`
 	// Ends marks an argument that ends the program with an answer of the task's parser, such as --help.
 	Ends bool `json:"ends,omitempty"`
+	// Placeholder stands for the value in help; empty: the type does. One that begins with [= follows the flag without a space.
+	Placeholder string `json:"-"`
 }
 
 // Capabilities of a task that are about its arguments.

@@ -158,6 +158,8 @@ func (a *Argument) metavar() string {
 	}
 	var word string
 	switch {
+	case a.Placeholder != "":
+		return a.Placeholder
 	case len(a.Choices) > 0 && len(a.Choices) <= 8:
 		word = "{" + strings.Join(a.choiceWords(), ",") + "}"
 	case len(a.Flags) == 0:

@@ -8,6 +8,9 @@ const (
 	ProtocolVersion = 1
 )
 
+// SDKVersion is the version of host and SDKs, which are released together.
+const SDKVersion = "0.2.0"
+
 // LifelineKey names the variable with the number of the lifeline's file descriptor.
 const LifelineKey = "KAGURAZAKA_LIFELINE"
 

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"fmt"
+	"io/fs"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/kagurazaka/kagurazaka/internal/wire"
+	"github.com/kagurazaka/kagurazaka/sdk/python"
+)
+
+// semantic is a semantic version, as a tag or a build has it.
+var semantic = regexp.MustCompile(`^v?\d+\.\d+\.\d+([-+.].*)?$`)
+
+// commitish is a commit as git describes it where there is no tag.
+var commitish = regexp.MustCompile(`^[0-9a-f]{7,40}(-dirty)?$`)
+
+// versionOutput is what `version` prints.
+type versionOutput struct {
+	Version string `json:"version"`
+	// Commit is empty where the build does not say it. Modified: the files differ from it.
+	Commit   string `json:"commit"`
+	Modified bool   `json:"modified"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+	Protocol int    `json:"protocol"`
+	// SDK are the versions of the SDKs that were built together with the host, by language.
+	SDK map[string]string `json:"sdk"`
+}
+
+// versionOf reads the versions from the build. linked is what the linker set.
+func versionOf(linked string) versionOutput {
+	v := versionOutput{
+		Version: wire.SDKVersion + "-dev", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Protocol: wire.ProtocolVersion,
+		SDK: map[string]string{"go": wire.SDKVersion, "python": pythonVersion()},
+	}
+	if commitish.MatchString(linked) {
+		v.Commit, v.Modified = strings.CutSuffix(linked, "-dirty")
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			v.Commit = s.Value
+		case "vcs.modified":
+			v.Modified = s.Value == "true"
+		}
+	}
+	switch {
+	case semantic.MatchString(linked):
+		v.Version = strings.TrimPrefix(linked, "v")
+	case v.Commit == "" && semantic.MatchString(info.Main.Version):
+		// Installed from a module proxy.
+		v.Version = strings.TrimPrefix(info.Main.Version, "v")
+	}
+	return v
+}
+
+// pythonVersion is the version of the Python SDK that the host unpacks.
+func pythonVersion() string {
+	text, err := fs.ReadFile(python.Source, "kagurazaka/_version.py")
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(string(text), `__version__ = "`)
+	version, _, _ := strings.Cut(rest, `"`)
+	return version
+}
+
+// printVersion answers --version, in one line.
+func (a *app) printVersion() error {
+	v := versionOf(a.version)
+	line := "kagurazaka " + v.Version
+	if v.Commit != "" {
+		line += " (" + v.commit() + ")"
+	}
+	return a.Answer(line + "\n")
+}
+
+// commit is the commit in a few letters.
+func (v *versionOutput) commit() string {
+	short := v.Commit[:min(len(v.Commit), 12)]
+	if v.Modified {
+		short += ", modified"
+	}
+	return short
+}
+
+// versionCommand is `version [--json]`.
+func (a *app) versionCommand() error {
+	if !a.line.Empty() {
+		return a.line.Unexpected("version takes --json alone")
+	}
+	v := versionOf(a.version)
+	if a.grammar.VersionOf.JSON {
+		return printJSON(a.out.JSON(), v)
+	}
+	commit := "unknown"
+	if v.Commit != "" {
+		commit = v.Commit
+	}
+	if v.Modified {
+		commit += " (modified)"
+	}
+	_, err := fmt.Fprintf(a.streams.Out, "kagurazaka  %s\ncommit      %s\ngo          %s %s\nprotocol    %d\nsdk         go %s, python %s\n",
+		v.Version, commit, v.Go, v.Platform, v.Protocol, v.SDK["go"], v.SDK["python"])
+	return err
+}
