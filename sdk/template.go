@@ -202,10 +202,13 @@ func InputByMerge(modes ...Mode) Mode {
 	return builtinMode("InputByMerge", modeField{"modes", value})
 }
 
-// OutputByApendingExt writes one file per item: the input's name with ext added.
-func OutputByApendingExt(ext any) Mode {
+// OutputByAppendingExt writes one file per item: the input's name with ext added.
+func OutputByAppendingExt(ext any) Mode {
 	return builtinMode("OutputByApendingExt", modeField{"ext", ext})
 }
+
+// OutputByApendingExt is OutputByAppendingExt in the spelling of kagurazaka 0.1.1.
+func OutputByApendingExt(ext any) Mode { return OutputByAppendingExt(ext) }
 
 // OutputByReplacingExt writes one file per item: the input's name with its extension replaced by ext.
 func OutputByReplacingExt(ext any) Mode {

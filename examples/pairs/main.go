@@ -78,7 +78,7 @@ func main() {
 			Template: &sdk.Template{
 				HardShard:   folders,
 				Input:       sdk.InputByFilenameSubfoldering(files),
-				Output:      sdk.OutputByApendingExt(".sizes"),
+				Output:      sdk.OutputByAppendingExt(".sizes"),
 				FinishCheck: sdk.FinishCheckByOutputFileExistence(),
 			},
 		},

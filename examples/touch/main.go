@@ -26,7 +26,7 @@ func main() {
 		Template: &sdk.Template{
 			HardShard:   sdk.NoHardShard(sdk.Placeholder, sdk.Placeholder),
 			Input:       sdk.InputByExts(".txt"),
-			Output:      sdk.OutputByApendingExt(".out"),
+			Output:      sdk.OutputByAppendingExt(".out"),
 			FinishCheck: sdk.FinishCheckByOutputFileExistence(),
 		},
 	})

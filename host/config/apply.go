@@ -184,7 +184,7 @@ func (a *applier) applyMode(mode *template.Node, v *Value, at seat) *template.No
 	if mode.Get(modeKey) != nil {
 		name = nil // the mode has a field of that name
 	}
-	if name != nil && (name.Kind != KindScalar || name.Scalar != mode.Mode) {
+	if name != nil && !names(name, mode) {
 		if at.role == "" {
 			a.complain(name, at.path, fmt.Sprintf("%s cannot become another mode here", mode.Mode), "")
 			return mode
@@ -193,6 +193,12 @@ func (a *applier) applyMode(mode *template.Node, v *Value, at seat) *template.No
 	}
 	a.fields(mode, v, at, name)
 	return mode
+}
+
+// names reports whether the value is the name of the mode.
+func names(v *Value, mode *template.Node) bool {
+	text, isText := v.Scalar.(string)
+	return v.Kind == KindScalar && isText && (text == mode.Mode || !mode.Custom && template.ModeName(text) == mode.Mode)
 }
 
 // newMode makes the built-in mode of that name with the fields in v. v may be nil.
@@ -276,13 +282,12 @@ func (a *applier) fields(mode *template.Node, v *Value, at seat, name *Value) {
 
 // modeByName reads a text as the name of a mode.
 func (a *applier) modeByName(current *template.Node, v *Value, at seat) *template.Node {
-	s, isText := v.Scalar.(string)
-	if v.Kind != KindScalar || !isText {
+	if _, isText := v.Scalar.(string); v.Kind != KindScalar || !isText {
 		a.complain(v, at.path, fmt.Sprintf("must be a mode, not %s", v.what()),
 			fmt.Sprintf("null, or the name of a mode: %s", choices(at.role)))
 		return current
 	}
-	if current.Kind == template.KindMode && current.Mode == s {
+	if current.Kind == template.KindMode && names(v, current) {
 		return current
 	}
 	return a.newMode(current, v, nil, at)

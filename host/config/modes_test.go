@@ -17,6 +17,38 @@ func merging() *template.Node {
 	}}
 }
 
+// The mode keeps its own name, and another spelling of it does not make a new mode.
+func TestApplyTakesOtherSpellings(t *testing.T) {
+	own := mode("OutputByAppendingExt", field("ext", ".own"))
+	own.Custom = true
+	for _, c := range []struct {
+		name    string
+		current *template.Node
+		mixins  []string
+		want    string
+	}{
+		{"a new mode", mode("OutputByReplacingExt", field("ext", ".a")), []string{"output_mode=OutputByAppendingExt", "output_mode.ext=.b"}, `OutputByApendingExt{ext:".b"}`},
+		{"the same mode", mode("OutputByApendingExt", field("ext", ".a")), []string{"output_mode=OutputByAppendingExt"}, `OutputByApendingExt{ext:".a"}`},
+		{"in a map", mode("OutputByApendingExt", field("ext", ".a")), []string{"output_mode={mode: OutputByAppendingExt}"}, `OutputByApendingExt{ext:".a"}`},
+		{"a mode of the plugin's", own, []string{"output_mode=OutputByAppendingExt", "output_mode.ext=.b"}, `OutputByAppendingExt{ext:".b"}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tmpl := &template.Node{Kind: template.KindMap, Fields: []template.Field{field("output_mode", c.current)}}
+			cfg, problems := Load(Sources{Mixins: c.mixins, Template: tmpl})
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			got, problems := Apply(tmpl, cfg.Mixin, false)
+			if len(problems) > 0 {
+				t.Error(problems)
+			}
+			if diff := cmp.Diff(c.want, show(got.Get("output_mode"))); diff != "" {
+				t.Errorf("the mode (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestApplyReachesTheModesOfAList(t *testing.T) {
 	for _, c := range []struct {
 		name   string

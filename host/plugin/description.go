@@ -264,7 +264,11 @@ func (d *description) node(n *pb.Node) *template.Node {
 	case *pb.Node_Placeholder:
 		return &template.Node{Kind: template.KindPlaceholder}
 	case *pb.Node_Mode:
-		if _, builtIn := template.SpecOf(k.Mode.GetName()); !builtIn && !k.Mode.GetCustom() {
+		name := k.Mode.GetName()
+		if !k.Mode.GetCustom() {
+			name = template.ModeName(name)
+		}
+		if _, builtIn := template.SpecOf(name); !builtIn && !k.Mode.GetCustom() {
 			d.say("Templates", "there is no mode %q; one of the plugin's own has custom set", clip(k.Mode.GetName()))
 		}
 		for i, f := range k.Mode.GetFields() {
@@ -272,7 +276,7 @@ func (d *description) node(n *pb.Node) *template.Node {
 				d.say("Templates", "field %d of mode %s has no name", i+1, harmless(k.Mode.GetName()))
 			}
 		}
-		mode := &template.Node{Kind: template.KindMode, Mode: k.Mode.GetName(), Custom: k.Mode.GetCustom(), Fields: d.fields(k.Mode.GetFields())}
+		mode := &template.Node{Kind: template.KindMode, Mode: name, Custom: k.Mode.GetCustom(), Fields: d.fields(k.Mode.GetFields())}
 		mode.Complete()
 		return mode
 	case *pb.Node_Map:

@@ -142,8 +142,10 @@ func roleSchema(info fieldInfo, value *template.Node) map[string]any {
 		current = value.Mode
 		options = append(options, modeSchema(value, false))
 	}
+	for _, name := range template.Spellings(template.ModesOfRole(info.Role)...) {
+		names = append(names, name)
+	}
 	for _, spec := range template.SpecsOfRole(info.Role) {
-		names = append(names, spec.Name)
 		if spec.Name == current {
 			continue
 		}
@@ -186,6 +188,9 @@ func modeSchema(mode *template.Node, named bool) map[string]any {
 	}
 	if _, taken := properties["mode"]; !taken {
 		properties["mode"] = map[string]any{"const": mode.Mode}
+		if names := template.Spellings(mode.Mode); len(names) > 1 && !mode.Custom {
+			properties["mode"] = map[string]any{"enum": choicesOf(names)}
+		}
 	}
 	if named {
 		s["required"] = []any{"mode"}
@@ -203,7 +208,7 @@ func choicesOf(choices []string) (values []any) {
 // modesSchema is the schema of a list of modes: each by its name, or by its fields with its name.
 func modesSchema(info fieldInfo, role string) map[string]any {
 	var names []any
-	for _, name := range template.ModesOfRole(role) {
+	for _, name := range template.Spellings(template.ModesOfRole(role)...) {
 		names = append(names, name)
 	}
 	named := map[string]any{"type": "object", "required": []any{"mode"}, "properties": map[string]any{"mode": map[string]any{"enum": names}}}

@@ -3,6 +3,7 @@ package template
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 )
 
@@ -105,9 +106,15 @@ func (n *Node) Complete() {
 	}
 }
 
-// SpecOf returns the built-in mode of that name.
+// spellings are other names of modes. Plugins and configurations may write them; the host shows and stores the mode's own name.
+var spellings = map[string]string{"OutputByAppendingExt": "OutputByApendingExt"}
+
+// ModeName returns the name of a built-in mode, which may be written in another spelling. Other names stay as they are.
+func ModeName(written string) string { return cmp.Or(spellings[written], written) }
+
+// SpecOf returns the built-in mode of that name, in any of its spellings.
 func SpecOf(name string) (ModeSpec, bool) {
-	i := slices.IndexFunc(specs, func(m ModeSpec) bool { return m.Name == name })
+	i := slices.IndexFunc(specs, func(m ModeSpec) bool { return m.Name == ModeName(name) })
 	if i < 0 {
 		return ModeSpec{}, false
 	}
@@ -117,6 +124,16 @@ func SpecOf(name string) (ModeSpec, bool) {
 // SpecsOfRole returns the built-in modes of a role, in the order in which help shows them.
 func SpecsOfRole(role string) []ModeSpec {
 	return slices.DeleteFunc(slices.Clone(specs), func(m ModeSpec) bool { return m.Role != role })
+}
+
+// Spellings returns the names of modes, and their other spellings.
+func Spellings(names ...string) []string {
+	for _, written := range slices.Sorted(maps.Keys(spellings)) {
+		if slices.Contains(names, spellings[written]) {
+			names = append(names, written)
+		}
+	}
+	return names
 }
 
 // ModesOfRole returns the names of SpecsOfRole.

@@ -106,7 +106,8 @@ def has_none(cls: type) -> bool:
 def ignored(cls: type) -> bool:
     """Return whether the constructor takes arguments and never looks at them."""
     constructor = getattr(cls, "__init__", None)
-    if not isinstance(constructor, FunctionType) or any("__new__" in vars(kind) for kind in cls.__mro__ if kind is not object):
+    own = [kind for kind in cls.__mro__ if kind is not object and not taskfile.is_base(kind)]
+    if not isinstance(constructor, FunctionType) or any("__new__" in vars(kind) for kind in own):
         return False
     code = constructor.__code__
     if code.co_argcount != 2 or code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):

@@ -9,7 +9,7 @@ from typing import Any, Callable, NoReturn, Optional
 from .. import _version
 from .._proto import plugin_pb2 as pb
 from ..task import normal, torch_vanilla
-from ..template._template import ATTRIBUTE, DIRECT, Template
+from ..template._template import DIRECT, Template, template_of
 from . import arguments, exact, failures, members, nodes, taskfile, throwaway
 from .basis.look import look
 from .quiet import is_quiet
@@ -45,7 +45,7 @@ def describe(file: TaskFile, request: Any) -> Any:
         except taskfile.NoSuchTask:
             response.error.CopyFrom(no_such_task(file, name))
             continue
-        if inspect.isfunction(found) and not hasattr(found, ATTRIBUTE):
+        if inspect.isfunction(found) and template_of(found) is None:
             made.append(pb.Task(name=name, kind=pb.TASK_KIND_FACTORY, open_arguments=True))
             _document(made[-1], found)
             if mixin is not None:

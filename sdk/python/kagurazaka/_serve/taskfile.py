@@ -13,7 +13,7 @@ from typing import Any, Iterator, Optional
 
 from ..task.normal import KagurazakaTask
 from ..task.torch_vanilla import KagurazakaVanillaTorchTaskV1
-from ..template._template import ATTRIBUTE, Template
+from ..template._template import Template, template_of
 from . import modulepath
 
 
@@ -118,7 +118,7 @@ class TaskFile:
         for name, value in vars(self.module).items():
             if name.startswith("_") or id(value) in seen:
                 continue
-            template = getattr(value, ATTRIBUTE, None) if inspect.isfunction(value) else None
+            template = template_of(value)
             cls = template.cls if template else value
             if not inspect.isclass(cls) or cls.__module__ != self.name:
                 continue
@@ -178,15 +178,15 @@ def is_device(cls: type) -> bool:
 
 def resolve(found: Any, mixin: Optional[dict[str, Any]]) -> tuple[Optional[type], Optional[Template]]:
     """Return a found task's class, and its template if it is decorated. (None, None): a factory, without a mixin to call it."""
-    if inspect.isclass(found):
-        return found, None
-    template = getattr(found, ATTRIBUTE, None)
+    template = template_of(found)
     if template is not None:
         return template.cls, template
+    if inspect.isclass(found):
+        return found, None
     if mixin is None:
         return None, None
     made = found(mixin)
-    if not inspect.isclass(made) and getattr(made, ATTRIBUTE, None) is None:
+    if not inspect.isclass(made) and template_of(made) is None:
         raise TypeError(f"{found.__name__} must return the task's class, not {made!r}")
     return resolve(made, mixin)
 

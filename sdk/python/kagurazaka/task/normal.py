@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Iterable
 
+from ._base import TaskBase
 
-class KagurazakaTask:
+
+class KagurazakaTask(TaskBase):
     """Base of a task that processes items one by one.
 
     The constructor gets ``args``, the task's own command line arguments, as a list of strings for its argparse.

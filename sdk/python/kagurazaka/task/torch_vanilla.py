@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from .._elements import element, length
+from ._base import TaskBase
 
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader, Dataset
@@ -36,7 +37,7 @@ def has_elements(results: Any) -> bool:
     return isinstance(results, (dict, list)) or type(results).__module__ == "numpy"
 
 
-class KagurazakaVanillaTorchTaskV1:
+class KagurazakaVanillaTorchTaskV1(TaskBase):
     """Base of a task for one device: ``load_model``, then for each batch ``inference`` and ``postprocess_each``.
 
     There are three ways to process, from the simplest: define `inference` and `postprocess_each`; define `inference`

@@ -7,8 +7,9 @@ import copy
 import functools
 import inspect
 import os
-from typing import Any, Callable, Iterable, Iterator, Optional
+from typing import Any, Callable, Iterable, Iterator, Mapping, Optional
 
+from ..task._base import ATTRIBUTE, TaskBase
 from ..utils.choosing import roots_of
 from . import _groups, _options, _outputs, _state
 from .io import (
@@ -21,9 +22,6 @@ from .io import (
     _triplet,
 )
 from .mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
-
-# The attribute of a decorated task that holds its Template.
-ATTRIBUTE = "__kagurazaka_template__"
 
 # The attribute of a class that selects how outputs are written, and its values: in place, or aside and renamed into place.
 OUTPUTS = "kagurazaka_outputs"
@@ -45,7 +43,13 @@ class Template:
         self.cls = cls
         self.fields = fields
         self._install = install
-        self._installed = False
+        # Whether the class itself has the methods of the template, as in a worker.
+        self.installed = False
+        self._outputs = outputs
+        # The subclass that is constructed without a mixin.
+        self.plain: Optional[type] = None
+        # Whether outputs that a caller passes are taken, as in a unit test of `process`.
+        self.takes_outputs = False
         # How outputs are written: direct or staged.
         self.written = outputs or getattr(cls, OUTPUTS, DIRECT)
         # Whether the author has written that.
@@ -68,15 +72,26 @@ class Template:
 
     def install(self) -> type:
         """Give the class its methods. Raises ValueError if a placeholder is left."""
-        left = list(placeholders(self.fields))
+        left = self.open()
         if left:
             raise ValueError(f"required template values are not set: {', '.join(left)}. Set them with --mixin NAME=VALUE.")
         if self.finish_check_mode is not None and self.output_mode is None:
             raise ValueError("a template with a finish_check_mode needs an output_mode")
-        if not self._installed:
-            self._installed = True
+        if not self.installed:
+            self.installed = True
             self._install(self)
         return self.cls
+
+    def open(self) -> list[str]:
+        """Return the placeholders that are left, as dotted names."""
+        return list(placeholders(self.fields))
+
+    def for_class(self, cls: type, mixin: Optional[Mapping[str, Any]] = None) -> Template:
+        """Return the template for a subclass. It shares the modes, except for those that the mixin changes: these are copied."""
+        fields = {
+            name: value if mixin is None or name not in mixin else merged_copy(value, mixin[name]) for name, value in self.fields.items()
+        }
+        return Template(cls, fields, self._install, self._outputs)
 
     def listed(self, own: Callable[[], Iterable[Any]]) -> Iterable[Any]:
         """Return the items of this run: those of the input mode, or the task's own, that belong to the soft shard."""
@@ -237,7 +252,7 @@ class Template:
 
 def decorator(
     fields: dict[str, Any], install: Callable[[Template], None], apply: bool, mixin_mode: bool, outputs: Optional[str]
-) -> Callable[[type], Any]:
+) -> Callable[[Any], Any]:
     """Return the class decorator that both template decorators share."""
 
     def decorate(cls: type) -> Any:
@@ -245,15 +260,41 @@ def decorator(
         if not mixin_mode:
             return template.install()
 
-        def decorated(mixin: Optional[dict[str, Any]] = None) -> type:
-            template.merge(mixin or {})
-            return template.install()
+        if constructs_itself(cls):
+            # It cannot be both a class and, as in 0.1.1, a function of the mixin.
+            def decorated(mixin: Optional[dict[str, Any]] = None) -> type:
+                template.merge(mixin or {})
+                return template.install()
 
-        functools.update_wrapper(decorated, cls, updated=())
-        setattr(decorated, ATTRIBUTE, template)
-        return decorated
+            functools.update_wrapper(decorated, cls, updated=())
+            setattr(decorated, ATTRIBUTE, template)
+            return decorated
+        setattr(cls, ATTRIBUTE, template)
+        return cls
 
     return decorate if apply else lambda cls: cls
+
+
+def constructs_itself(cls: type) -> bool:
+    """Return whether calling a class does something else than TaskBase provides for."""
+    return not issubclass(cls, TaskBase) or cls.__new__ is not TaskBase.__new__ or type(cls).__call__ is not type.__call__
+
+
+def template_of(found: Any) -> Optional[Template]:
+    """Return the template of a decorated class, or of the function that stands for one. A subclass has a template of its own."""
+    template: Optional[Template] = getattr(found, "__dict__", {}).get(ATTRIBUTE)
+    return template
+
+
+def merged_copy(value: Any, mixin: Any) -> Any:
+    """Return what `merged` makes of a value, and leave the value as it is."""
+    if not isinstance(mixin, dict) or isinstance(value, type) or not (isinstance(value, dict) or hasattr(value, "__dict__")):
+        return mixin
+    made = copy.copy(value)
+    fields = made if isinstance(made, dict) else _options.Fields(made)
+    for key, entry in mixin.items():
+        fields[key] = merged_copy(fields[key], entry) if key in fields else entry
+    return made
 
 
 def merged(value: Any, mixin: Any) -> Any:

@@ -478,6 +478,9 @@ class OutputByApendingExt(OutputMode):
         return _one_file(output_path, input.rel_dir, input.file_name + self.ext)
 
 
+OutputByAppendingExt = OutputByApendingExt
+
+
 @dataclass
 class OutputByReplacingExt(OutputMode):
     """OUT/rel_dir/file_name with its extension replaced by ext."""

@@ -1,3 +1,9 @@
 """The placeholder for template fields that the mixin fills."""
 
-KAGURAZAKA_MIXIN_PLACEHOLDER = "___KAGURAZAKA_MIXIN_PLACEHOLDER___"
+from typing import Any
+
+# Any field may have it, also one for numbers or lists.
+PLACEHOLDER: Any = "___KAGURAZAKA_MIXIN_PLACEHOLDER___"
+
+# The name in 0.1.1.
+KAGURAZAKA_MIXIN_PLACEHOLDER: Any = PLACEHOLDER

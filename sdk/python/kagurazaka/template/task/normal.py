@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Optional
+from typing import Any, Callable, Iterable, Optional, TypeVar
 
 from ...task.normal import IS_EXECUTED
 from .._template import DEFAULT_SOFT_SHARD, Template, accepted, decorator
 from ..io import FinishCheckMode, HardShardMode, InputMode, OutputMode, SoftShard
+
+Task = TypeVar("Task", bound=type)
 
 
 def template_normal(
@@ -18,12 +20,12 @@ def template_normal(
     apply: bool = True,
     mixin_mode: bool = True,
     outputs: Optional[str] = None,
-) -> Callable[[type], Any]:
+) -> Callable[[Task], Task]:
     """Give a task a template.
 
     With an input_mode, it lists the items, as ``input``. With an output_mode, `process` gets ``output`` (and
     ``output_<id>``). With a finish_check_mode as well, finished items are skipped. Any field, also inside modes, lists
-    and dicts, may be KAGURAZAKA_MIXIN_PLACEHOLDER, which the mixin fills. ``apply=False`` returns the class unchanged;
+    and dicts, may be PLACEHOLDER, which the mixin fills. ``apply=False`` returns the class unchanged;
     ``mixin_mode=False`` applies the template at once, without a mixin.
 
     ``outputs`` selects how outputs are written. With ``"direct"``, the default, `process` gets the output's final path, and
@@ -42,6 +44,9 @@ def template_normal(
     return decorator(fields, _install, apply, mixin_mode, outputs)
 
 
+task = template_normal
+
+
 def _install(template: Template) -> None:
     cls: Any = template.cls
     own_list: Any = getattr(cls, "generate_tasks", None)
@@ -52,7 +57,7 @@ def _install(template: Template) -> None:
         return template.listed(lambda: own_list(self))
 
     def process(self: Any, **item: Any) -> None:
-        if template.output_mode is None:
+        if template.output_mode is None or template.takes_outputs and "output" in item:
             return own_process(self, **item)
         return template.call_with_outputs(own_process, self, (), item)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 from ...task.torch_vanilla import IS_EACH_EXECUTED
 from .._template import DEFAULT_SOFT_SHARD, Template, accepted, decorator
@@ -58,6 +58,9 @@ def loader_options(options: dict[str, Any], dataset: Any) -> dict[str, Any]:
     return options
 
 
+Task = TypeVar("Task", bound=type)
+
+
 def template_torch_vanilla_v1(
     hard_shard_mode: HardShardMode,
     soft_shard: Optional[SoftShard] = DEFAULT_SOFT_SHARD,
@@ -68,10 +71,10 @@ def template_torch_vanilla_v1(
     apply: bool = True,
     mixin_mode: bool = True,
     outputs: Optional[str] = None,
-) -> Callable[[type], Any]:
+) -> Callable[[Task], Task]:
     """Give a device task a template.
 
-    The parameters are those of `moemoecue_normal`. With an input_mode the task defines ``load_data(**item)``
+    The parameters are those of `kagurazaka.task`. With an input_mode the task defines ``load_data(**item)``
     (KagurazakaVanillaTorchMixinV1) instead of a dataset, and ``dataloader`` holds the keyword arguments of torch's DataLoader. Its
     ``batch_by`` makes batches of items of similar length: "size" is the size of the input's file, any other text a field of the item.
     ``batch_window`` is how many items are sorted at a time (4096).
@@ -88,6 +91,9 @@ def template_torch_vanilla_v1(
     return decorator(fields, _install, apply, mixin_mode, outputs)
 
 
+torch_task = template_torch_vanilla_v1
+
+
 def _install(template: Template) -> None:
     cls: Any = template.cls
     own_each = cls.postprocess_each
@@ -99,6 +105,8 @@ def _install(template: Template) -> None:
         return ItemDataset(self, items if isinstance(items, list) else list(items), has_members)
 
     def postprocess_each(self: Any, batch_idx: int, batch_size: int, **element: Any) -> None:
+        if template.takes_outputs and "output" in element:
+            return own_each(self, batch_idx, batch_size, **element)
         return template.call_with_outputs(own_each, self, (batch_idx, batch_size), element)
 
     def is_each_executed(self: Any, **element: Any) -> bool:
