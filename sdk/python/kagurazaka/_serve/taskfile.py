@@ -163,7 +163,10 @@ def is_base(cls: type) -> bool:
 
 
 def construct(cls: Any, args: list[str]) -> Any:
-    """Construct the task with its own arguments."""
+    """Construct the task with its own arguments. The class itself has the template's methods, or needs none."""
+    template = template_of(cls)
+    if template is not None:
+        template.itself = True
     try:
         takes_args = "args" in inspect.signature(cls).parameters
     except (TypeError, ValueError):

@@ -38,7 +38,7 @@ def is_mixin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 def configured(cls: type, mixin: Optional[Mapping[str, Any]]) -> type:
     """Return a subclass with the methods of the template and a mixin merged into it. Raises ValueError if a placeholder is left."""
     template: Any = template_of(cls)
-    made, own = _subclass(cls, template, mixin or {})
+    made, own = subclass(cls, template, mixin or {})
     _check(cls, own)
     _install(own)
     return made
@@ -47,11 +47,11 @@ def configured(cls: type, mixin: Optional[Mapping[str, Any]]) -> type:
 def constructed(cls: type) -> type:
     """Return the class of which a decorated class's instances are made. Raises ValueError if a placeholder is open."""
     template: Any = template_of(cls)
-    if template.installed:
+    if template.itself:
         return cls
     if template.plain is None:
         _check(cls, template)
-        template.plain, own = _subclass(cls, template, None)
+        template.plain, own = subclass(cls, template, None)
         _install(own)
     plain: type = template.plain
     return plain
@@ -74,7 +74,7 @@ def _example(path: str) -> str:
     return text
 
 
-def _subclass(cls: type, template: Template, mixin: Optional[Mapping[str, Any]]) -> tuple[type, Template]:
+def subclass(cls: type, template: Template, mixin: Optional[Mapping[str, Any]] = None) -> tuple[type, Template]:
     names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, _MADE_OF: (cls, mixin)}
     made = type(cls)(cls.__name__, (_Configured, cls), names)
     own = template.for_class(made, mixin)

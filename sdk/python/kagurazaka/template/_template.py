@@ -43,8 +43,9 @@ class Template:
         self.cls = cls
         self.fields = fields
         self._install = install
-        # Whether the class itself has the methods of the template, as in a worker.
-        self.installed = False
+        self._installed = False
+        # Whether instances are of the class itself, as in a worker, and not of a subclass that has the template's methods.
+        self.itself = False
         self._outputs = outputs
         # The subclass that is constructed without a mixin.
         self.plain: Optional[type] = None
@@ -77,8 +78,8 @@ class Template:
             raise ValueError(f"required template values are not set: {', '.join(left)}. Set them with --mixin NAME=VALUE.")
         if self.finish_check_mode is not None and self.output_mode is None:
             raise ValueError("a template with a finish_check_mode needs an output_mode")
-        if not self.installed:
-            self.installed = True
+        if not self._installed:
+            self._installed = True
             self._install(self)
         return self.cls
 
