@@ -59,6 +59,14 @@ var abouts = map[string]about{
 			{"kagurazaka describe upper.py Upper --json", "Write a task with the JSON Schema of its configuration."},
 		},
 	},
+	"new": {
+		usage: []string{"new NAME.py", "new NAME/ [--lang python|go] [--replace DIR]"},
+		text:  "Write a task that converts texts to upper case, and a test of it, and print the commands that run them. A file that exists is never overwritten. A task in Go is a folder with a module of its own.",
+		examples: []Example{
+			{"kagurazaka new upper.py", "Write upper.py and test_upper.py."},
+			{"kagurazaka new upper/ --lang go", "Write a Go module in the folder upper."},
+		},
+	},
 	"init": {
 		usage: []string{"init FILE PLUGIN TASK"},
 		text:  "Write a configuration file that has every value of the task with a comment. Fill it in and give it to --cfg.",

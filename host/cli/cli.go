@@ -213,6 +213,8 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return a.debug(ctx)
 	case "describe":
 		return a.describe(ctx)
+	case "new":
+		return a.newTask()
 	case "init":
 		return a.initConfig(ctx)
 	case "work":

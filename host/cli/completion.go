@@ -79,11 +79,11 @@ func (a *app) candidates(ctx context.Context, before []string, typed string) []c
 	}
 	command, isFlag, named := a.line.Command, strings.HasPrefix(typed, "-"), a.line.NamesPlugin()
 	switch {
-	case isFlag && (!named || command == "show" || command == "runs" || command == "trust" || command == "launch"):
+	case isFlag && (!named || command == "show" || command == "runs" || command == "trust" || command == "launch" || command == "new"):
 		return a.hostFlagCandidates()
 	case command == "launch" && last == "launch":
 		return plainCandidates([]string{"slurm", "k8s", "ssh"})
-	case command == "runs", command == "launch":
+	case command == "runs", command == "launch", command == "new":
 		return nil
 	case command == "show", argv.NamesRun(last) && !isFlag:
 		return runCandidates()

@@ -21,6 +21,7 @@ type grammar struct {
 	Plan       planCmd       `cmd:"" help:"Show what a run would do, and start no worker"`
 	Debug      debugCmd      `cmd:"" help:"Run one item in Python's debugger"`
 	Describe   describeCmd   `cmd:"" help:"Show the tasks of a plugin and what they need"`
+	New        newCmd        `cmd:"" help:"Write a task of your own with its test, to begin with"`
 	Init       initCmd       `cmd:"" help:"Write a commented configuration file for a task"`
 	Runs       runsCmd       `cmd:"" help:"List the runs that were made here"`
 	Show       showCmd       `cmd:"" help:"Print one run, with the items that failed"`
@@ -135,6 +136,12 @@ type describeCmd struct {
 	JSON   bool   `name:"json" help:"Print JSON, with a JSON Schema of each task's configuration file."`
 	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
 	Task   string `arg:"" optional:"" help:"The task's name; without one all tasks."`
+}
+
+type newCmd struct {
+	Lang    string `name:"lang" default:"python" enum:"python,go" help:"The language of the task: ${enum}."`
+	Replace string `name:"replace" placeholder:"DIR" help:"Go: the clone of kagurazaka's repository that the task's module uses; without it the one in which kagurazaka or the working folder lies, if any."`
+	Name    string `arg:"" optional:"" help:"NAME.py, or NAME/ for a folder of its own."`
 }
 
 type initCmd struct {
