@@ -67,7 +67,13 @@ after_import("torch.utils.data._utils.collate", _teach_torch)
 
 @dataclass
 class SoftShard:
-    """Takes item i of the listing if ``i % shard_num`` is in shard_idx; a subshard divides the taken items again."""
+    """Takes the items whose number in the listing, from 0, modulo shard_num is in shard_idx.
+
+    Fields:
+        shard_idx: The shard that this run takes, from 0 to shard_num - 1, or a list of them.
+        shard_num: How many shards there are in all.
+        subshard: Divides what this shard has once more, in the same way.
+    """
 
     shard_idx: Union[int, list[int]]
     shard_num: int
@@ -86,8 +92,14 @@ class SoftShard:
 
 @dataclass
 class SoftShardByHash(SoftShard):
-    """Takes items by the hash of REL_DIR/FILE_NAME: balanced also for a listing with a period, and stable when files
-    are added or removed. Items without an input are hashed by their JSON text."""
+    """Takes the items whose hash modulo shard_num is in shard_idx: the shards stay balanced whatever period the listing has, and an item
+    stays in its shard when others come and go.
+
+    Fields:
+        shard_idx: The shard that this run takes, from 0 to shard_num - 1, or a list of them.
+        shard_num: How many shards there are in all.
+        subshard: Divides what this shard has once more, in the same way.
+    """
 
     def check_item(self, item: dict[str, Any]) -> bool:
         """Return whether this shard takes the item."""
@@ -134,10 +146,15 @@ class HardShardMode:
 
 @dataclass
 class NoHardShard(HardShardMode):
-    """One folder of inputs, or a list of folders and of patterns of them, and one of outputs. A folder that is not used may be None.
+    """One folder of inputs, one of outputs.
 
-    A text is always the name of one folder. In a list, what exists under the name of an entry comes before what matches it. rel_dir is
-    relative to the folder that a file comes from.
+    Fields:
+        input_path: The folder of the inputs, or a list of folders and of patterns such as [disk1, 'disk*/data']. rel_dir is
+            relative to the folder that a file comes from.
+        output_path: The folder of the outputs. It is made when it is missing.
+
+    A text is always the name of one folder. In a list, what exists under the name of an entry comes before what matches it. A folder
+    that is not used may be None.
     """
 
     input_path: Union[str, list[str], None]
@@ -152,7 +169,15 @@ class NoHardShard(HardShardMode):
 
 @dataclass
 class HardShardModeV1(HardShardMode):
-    """Data divided into folders BASE/IDX/NAME; a run handles one IDX."""
+    """Data that lies divided in folders BASE/IDX/NAME: the run has one of them.
+
+    Fields:
+        base_input_path: BASE of the inputs: they lie in BASE/shard_idx/input_name.
+        base_output_path: BASE of the outputs: they go to BASE/shard_idx/output_name.
+        input_name: The folder of the inputs in the shard.
+        output_name: The folder of the outputs in the shard.
+        shard_idx: The shard's folder: a number, or its name as text when it has leading zeros.
+    """
 
     base_input_path: str
     base_output_path: str
@@ -210,12 +235,19 @@ def _each_folder(enters: Callable[[Any], bool]) -> Callable[[_Listing], _Listing
 @_options.options(recursive=True, ignore=None, min_size=None, max_size=None, newer_than=None)
 @dataclass
 class InputByExts(InputMode):
-    """Every file below the input path whose name, in lower case, ends with one of exts. Empty or None: every file. A string
-    is one extension.
+    """Every file below the input folder whose name, in lower case, ends with one of the extensions. Linked folders are not entered.
 
-    A folder's files come by name, then its sub-folders by name, depth first, on every machine. ``ignore`` has patterns of names, and with
-    a slash of paths below the input path. Sizes are numbers of bytes or texts such as "10K"; newer_than is a time such as
-    "2026-01-31T08:00", or an age such as "7d".
+    Fields:
+        exts: The extensions, in lower case and with their dot. An empty list and null take every file.
+        recursive: Whether the files of folders in the input folder are listed, too.
+        ignore: Patterns of files and folders to leave out: *.tmp by name at any depth, a/b or raw/** by the path below the input
+            folder, cache/ folders alone.
+        min_size: The least size of a file: bytes, or as in 10K, 4M.
+        max_size: The greatest size of a file.
+        newer_than: Only files that were last written after a time, as in 2026-01-31 or 2026-01-31T08:00, or that are younger than
+            an age, as in 36h or 7d.
+
+    A folder's files come by name, then its sub-folders by name, depth first, on every machine.
     """
 
     exts: Union[list[str], str, None]
@@ -261,8 +293,12 @@ def _is_deep(mode: Any) -> bool:
 @_options.options(recursive=False)
 @dataclass
 class InputByGlob(InputMode):
-    """The paths below the input path that match a glob pattern, sorted. ``*`` does not match hidden names. With ``recursive``, ``**`` as
-    a name of the pattern stands for any number of folders; without it, ``**`` is the same as ``*``."""
+    """What matches a glob pattern below the input folder. Names that begin with a dot match only a pattern that does.
+
+    Fields:
+        glob_pattern: *, ?, [abc], [!abc] within one name; with recursive, ** as a name stands for any number of folders.
+        recursive: Whether ** stands for any number of folders, none included. Without it ** is the same as *.
+    """
 
     glob_pattern: str
 
@@ -294,7 +330,11 @@ def _by_folder(path: str) -> list[str]:
 
 @dataclass
 class InputBySubDirectory(InputMode):
-    """The folders at one depth below the input path; depth 0 is the input path itself, with rel_dir ``..``."""
+    """The folders at one depth below the input folder are the items.
+
+    Fields:
+        sub_directory_level: The depth: 1 is the folders of the input folder, 0 the input folder itself.
+    """
 
     sub_directory_level: int
 
@@ -317,7 +357,11 @@ class InputBySubDirectory(InputMode):
 
 @dataclass
 class InputFromFileTripletJsonl(InputMode):
-    """The lines of a file, each {"input": {"path": …, "rel_dir": …, "file_name": …}}."""
+    """The lines of a file, each {"input": {"path": …, "rel_dir": …, "file_name": …}}.
+
+    Fields:
+        jsonl_path: The JSON Lines file.
+    """
 
     jsonl_path: str
 
@@ -327,7 +371,11 @@ class InputFromFileTripletJsonl(InputMode):
 
 @dataclass
 class InputFromWhateverJsonl(InputMode):
-    """The lines of a file, each a JSON object that is the item."""
+    """The lines of a file, each a JSON object: the item as it is.
+
+    Fields:
+        jsonl_path: The JSON Lines file.
+    """
 
     jsonl_path: str
 
@@ -337,10 +385,14 @@ class InputFromWhateverJsonl(InputMode):
 
 @dataclass
 class InputFromList(InputMode):
-    """The paths in a file, one a line, or with ``nul`` one before each NUL, as ``find -print0`` writes them. ``-`` is stdin.
+    """The paths in a file, one a line, as find or ls write them. rel_dir is that below the input folder, or below the working folder
+    without one.
 
-    Paths start from the working folder. rel_dir is relative to the input path, or to the working folder without one; a file that
-    lies elsewhere keeps its whole folder.
+    Fields:
+        list_path: The file, which may be compressed with gzip or zstd; - is stdin. Paths in it start from the working folder.
+        nul: Each path ends with a NUL, as find -print0 writes them. It may then have a newline in it.
+
+    A file that lies elsewhere keeps its whole folder as its rel_dir.
     """
 
     list_path: str
@@ -352,14 +404,17 @@ class InputFromList(InputMode):
 
 @dataclass
 class InputByGroup(InputMode):
-    """The files of one folder that share a stem are one item: ``InputByGroup({"image": [".jpg", ".png"], "caption": ".txt"})``.
+    """The files of one folder that share a stem are one item: a.jpg, a.txt and a.json. The item has input_ID for each id. Linked folders
+    are not entered.
 
-    files has the extensions of each id. What is before the extension is the stem. The longest extension that fits a name
-    counts, and of several files for one id the one whose extension comes first.
+    Fields:
+        files: The extensions of each id: {image: [.jpg, .png], caption: .txt}. What is before the extension is the stem. The
+            longest extension that fits a name counts, and of several files for one id the one whose extension comes first.
+        required: The ids without which a group is no item: it is counted and named. The first id of files that is required is
+            input as well. Others may be null. null: all ids are required.
 
-    An item has ``input_<id>`` for each id: a FileTriplet, or None if the file is absent. A group without a file of required is
-    no item; such groups are counted and named. required is all ids if it is None. The first id of files that is required is
-    ``input`` as well, so outputs are named after a file that every item has.
+    ``InputByGroup({"image": [".jpg", ".png"], "caption": ".txt"})``: an item has ``input_image`` and ``input_caption``, each a FileTriplet,
+    or None if the file is absent. Outputs are named after ``input``, a file that every item has.
     """
 
     files: dict[str, Union[str, list[str]]]
@@ -380,11 +435,15 @@ class InputByGroup(InputMode):
 
 @dataclass
 class InputByFilenameSubfoldering(InputMode):
-    """Each folder below the input path that has files of file_to_read (id: name) is an item, as OutputByFilenameSubfoldering
-    writes it: the output of one task is the input of the next.
+    """Each folder below the input folder that has the files is an item, as OutputByFilenameSubfoldering writes it: input is the folder,
+    and input_ID is each file. Linked folders are not entered.
 
-    ``input`` is the folder, and ``input_<id>`` each file: a FileTriplet, or None if the file is absent. A folder without a file
-    of required is no item; such folders are counted and named. required is all ids if it is None.
+    Fields:
+        file_to_read: The files in the folder, by id: the task gets input_ID for each.
+        required: The ids without which a folder is no item: it is counted and named. Others may be null. null: all ids are
+            required.
+
+    The output of one task is the input of the next. ``input`` and ``input_<id>`` are FileTriplets, or None if the file is absent.
     """
 
     file_to_read: dict[str, str]
@@ -404,10 +463,13 @@ class InputByFilenameSubfoldering(InputMode):
 
 @dataclass
 class InputByMerge(InputMode):
-    """The items of several input modes, one mode after another.
+    """The items of several input modes, one mode after another. An item that comes again is left out if there is an output_mode.
 
-    With an output mode, an item that comes again is left out, and two items with one output are an error. ``input`` and
-    ``input_<id>`` are FileTriplets in the items of every mode, also in those of InputFromWhateverJsonl.
+    Fields:
+        modes: The modes, in their order. --mixin input_mode.modes.0.FIELD=VALUE sets a field of the first.
+
+    Two items with one output are an error. ``input`` and ``input_<id>`` are FileTriplets in the items of every mode, also in those of
+    InputFromWhateverJsonl.
     """
 
     modes: list[InputMode]
@@ -428,12 +490,18 @@ def _triplet(value: Any) -> Any:
 
 @dataclass
 class InputByTar(InputMode):
-    """The samples of the tar archives that match a glob pattern below the input path, as webdataset has them: adjacent members
-    whose paths are alike up to the first dot of the name. They are read in place; nothing is unpacked.
+    """The samples of tar archives, as webdataset has them: adjacent members whose names are alike up to the first dot are one item. They
+    are read in place, nothing is unpacked. The item has input_ID for each id of keys.
 
-    ``keys`` gives the extensions of each id: ``{"image": ["jpg", "png"], "caption": "txt"}``. The task gets ``input_<id>``: a file
-    that only memory holds, or with ``members="bytes"`` its bytes. ``input`` is the first id of ``required``; others may be None.
-    None requires all ids.
+    Fields:
+        glob: Which archives below the input folder, as in InputByGlob: *.tar, */*.tar.
+        keys: The extensions of each id: {image: [jpg, png], mask: seg.png, caption: txt}. An extension is all that follows the
+            first dot of a member's name, in lower case. Of several members for one id the one whose extension comes first counts. Members
+            of other extensions are passed over.
+        required: The ids without which a sample is no item: it is counted and named. The first id of keys that is required is
+            input as well. Others may be null. null: all ids are required.
+        members: How the task gets input_ID: paths are files that only memory holds, bytes are the content itself. null: paths.
+
     """
 
     glob: str
@@ -470,7 +538,11 @@ def _make_folder(*parts: str) -> None:
 
 @dataclass
 class OutputByApendingExt(OutputMode):
-    """OUT/rel_dir/file_name + ext."""
+    """One file an item: the input's whole name with an extension added, in the same sub-folder of the output folder.
+
+    Fields:
+        ext: What is added to the name: .txt makes a.jpg.txt of a.jpg.
+    """
 
     ext: str
 
@@ -483,7 +555,11 @@ OutputByAppendingExt = OutputByApendingExt
 
 @dataclass
 class OutputByReplacingExt(OutputMode):
-    """OUT/rel_dir/file_name with its extension replaced by ext."""
+    """One file an item: the input's name with its extension replaced, in the same sub-folder of the output folder.
+
+    Fields:
+        ext: The new extension: .png makes a.png of a.jpg.
+    """
 
     ext: str
 
@@ -498,8 +574,11 @@ def _one_file(output_path: str, rel_dir: str, name: str) -> dict[str, FileTriple
 
 @dataclass
 class OutputByFilenameSubfoldering(OutputMode):
-    """The folder OUT/rel_dir/file_name as ``output``, and in it one file for each entry of file_to_write (id: name) as
-    ``output_<id>``."""
+    """One folder an item, named like the input's file, in the same sub-folder of the output folder.
+
+    Fields:
+        file_to_write: The files in it that the task writes, by id: the task gets output_ID for each.
+    """
 
     file_to_write: dict[str, str]
 
@@ -515,14 +594,17 @@ class OutputByFilenameSubfoldering(OutputMode):
 
 @dataclass
 class OutputByTar(OutputMode):
-    """One sample an item in tar archives in the output folder, as InputByTar and webdataset read them.
+    """One sample an item in tar archives in the output folder, as InputByTar and webdataset read them. The key is the input's path
+    without its extension. An archive is named by its keys, and has an index beside it. Needs finish_check_mode.
 
-    The key of a sample is the input's path without its extension. ``keys`` gives the extension of each member by its id:
-    ``{"image": "jpg", "caption": "txt"}``. The task gets ``output_<id>`` for each, and the first is ``output`` as well. Without keys a
-    sample has one member, ``output``, with the input's extension. The task must write ``output``. Other members may be absent.
+    Fields:
+        size: From how many bytes on an archive is closed: a number, or as in 800M, 1GiB. null: whatever its size.
+        count: From how many samples on an archive is closed. null: however many. Their paths are kept in memory until then.
+        keys: The extension of each member by its id: {image: jpg, mask: seg.png, caption: txt}. The task gets output_ID for each,
+            and the first is output as well. null: one member, output, with the input's extension.
 
-    An archive is closed once it has ``count`` samples or ``size`` bytes; None sets no limit. The host packs the samples, so it must
-    list the items, and a finish_check_mode is needed: FinishCheckByOutputFileExistence takes an item for finished if its sample is packed.
+    The task must write ``output``. Other members may be absent. The host packs the samples, so it must list the items.
+    FinishCheckByOutputFileExistence takes an item for finished if its sample is packed.
     """
 
     size: Union[int, str, None] = "1GiB"
@@ -550,11 +632,14 @@ class FinishCheckMode:
 @_options.options(redo=None)
 @dataclass
 class FinishCheckByOutputFileExistence(FinishCheckMode):
-    """An item is finished if ``output`` exists, or ``output_<output_field_suffix>`` if a suffix is given.
+    """An item is finished when its output exists.
 
-    With ``redo="newer"`` it is done again when ``input`` or an ``input_<id>`` was modified after that output, and with
-    ``redo="changed"`` as well when the task's code or arguments are not those that made the output. For the latter the host
-    asks the ledgers of earlier runs, so it has to list the items itself.
+    Fields:
+        output_field_suffix: Which file of a folder output has to exist: an id of file_to_write. null: the output itself.
+        redo: When an item is done again whose output exists. newer: when one of its inputs was modified after the output.
+            changed: also when the task's code or arguments are not those that made it, by the ledgers of earlier runs. null: never.
+
+    For ``redo="changed"`` the host asks the ledgers of earlier runs, so it has to list the items itself.
     """
 
     output_field_suffix: Optional[str] = None
