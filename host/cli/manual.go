@@ -38,7 +38,7 @@ type Section struct {
 // Example is a command line of a shell, and what it does.
 type Example struct{ Line, Does string }
 
-// Manual returns all pages. That of the program comes first, and has the flags for device tasks, too.
+// Manual returns all pages, the same on any machine. That of the program comes first, and has the flags for device tasks, too.
 func Manual() ([]Page, error) {
 	parser, err := newParser(&grammar{})
 	if err != nil {
@@ -58,6 +58,16 @@ func Manual() ([]Page, error) {
 		if c.Name == "launch" {
 			for _, way := range waysInOrder {
 				pages = append(pages, m.command("launch "+way))
+			}
+		}
+	}
+	for _, p := range pages {
+		for _, s := range p.Sections {
+			for i := range s.Arguments {
+				if strings.HasPrefix(s.Arguments[i].Name, "num_") {
+					// The default is that of this machine, and the help says what it is.
+					s.Arguments[i].HasDefault = false
+				}
 			}
 		}
 	}

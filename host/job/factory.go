@@ -270,7 +270,7 @@ func defaultWorkers() int {
 const startMethod = "start_method"
 
 func startMethodFlag() Flag {
-	return flag(startMethod, "For plugins that can make their own workers (Python): fork them once everything is imported and built, or start each one anew",
+	return flag(startMethod, "For plugins that can make their own workers (Python): fork them once everything is imported and built, or start each from scratch",
 		"fork or spawn").choice("fork", "spawn")
 }
 
