@@ -25,9 +25,14 @@ func failureOf(f *ledger.FailedItem) progress.Failure {
 // failed shows the failed items of a run: groups of them, or each. lost is how many failed.jsonl lacks.
 func (c *showCmd) failed(p *printer, dir string, s *ledger.State) (lost int64, err error) {
 	if c.All {
+		begun := false
 		return ledger.FailedItems(dir, s, func(f *ledger.FailedItem) error {
+			if !begun {
+				begun = true
+				p.line("failed items:")
+			}
 			shown := failureOf(f)
-			p.line("%s", shown.Name()+": "+shown.Line())
+			p.line("  %s", shown.Name()+": "+shown.Line())
 			return p.err
 		})
 	}

@@ -87,6 +87,8 @@ type Place struct {
 type items struct {
 	backbones.Source
 	figures func() run.Figures
+	// counters are those of the host's own listing; nil: there is none.
+	counters *plan.Counters
 	// picked says that they are the chosen ones already.
 	picked bool
 	// concluded takes how many more items have their outcome, stillOpen tells how many others still work on; both may be nil.
@@ -214,7 +216,7 @@ func (p *Place) planItems(source *plan.Source, err error) (items, error) {
 		f.Skipped, f.Unlisted = source.Skipped(), source.Unlisted()
 		return f
 	}
-	return items{Source: source, figures: figures, picked: p.Picker != nil, concluded: source.Concluded, stillOpen: source.StillOpen}, nil
+	return items{Source: source, figures: figures, counters: &source.Counters, picked: p.Picker != nil, concluded: source.Concluded, stillOpen: source.StillOpen}, nil
 }
 
 // unknown are the figures of a source before its end, if nothing is known of it.

@@ -94,7 +94,7 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 	var unpacked error
 	job.Complete = func(ctx context.Context) { unpacked = place.finishPacking(ctx) }
 	summary, err = run.Do(ctx, job)
-	return summary, true, notPackedToo(e.conclude(summary, err), unpacked)
+	return summary, true, notPackedToo(e.conclude(summary, items.counters, err), unpacked)
 }
 
 // newBackbone makes what does the run's items: workers of this machine, or nodes.
@@ -111,7 +111,7 @@ func (e *execution) newBackbone(ctx context.Context, place *Place, items items, 
 }
 
 // conclude adds to the end of a run what its items do not tell: missing items, missing outputs, or that there was nothing to do.
-func (e *execution) conclude(summary progress.Summary, err error) error {
+func (e *execution) conclude(summary progress.Summary, counters *plan.Counters, err error) error {
 	switch missing := e.unlisted(); {
 	case missing == nil:
 	case err == nil:
@@ -136,21 +136,7 @@ func (e *execution) conclude(summary progress.Summary, err error) error {
 	if err != nil || summary.Done > 0 {
 		return err
 	}
-	why := "the listing is empty"
-	switch {
-	case e.picker != nil && e.picker.Found() > 0:
-		why = "what --item names is finished"
-		if e.spec.hasPdb() {
-			why += "; hint: kagurazaka debug does one item again"
-		}
-	case summary.Skipped > 0:
-		why = "all items are finished"
-	case e.failed != nil:
-		why = "the earlier run has no failed items"
-	case e.template != nil && e.template.InputsFrom() != "":
-		why = "the listing of " + e.template.InputsFrom() + " is empty"
-	}
-	e.Log.Info("there was nothing to do: " + why)
+	e.tellNothing(summary, counters)
 	return nil
 }
 
