@@ -27,6 +27,20 @@ type Status struct {
 	Stages *Stages
 	// Nodes are the machines that work on the run, in the order of their names; nil in a run on one machine.
 	Nodes []NodeFigures
+	// Seats are what the workers of this machine are on, in the order of their seats, if Policy.ShowSeats asks for it.
+	Seats []Seat
+}
+
+// Seat is what a worker is on.
+type Seat struct {
+	// Worker is its name: "w3", "cuda:0".
+	Worker string
+	// Item is the item as text, or says what else it does; empty: it has no work. For is how long it has been at it.
+	Item string
+	For  time.Duration
+	// Number is the item's number where Item is only that; Unnamed says so.
+	Number  uint64
+	Unnamed bool
 }
 
 // ErrDrained is Run's error when the run was stopped before every item had its outcome.

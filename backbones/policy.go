@@ -40,6 +40,8 @@ type Policy struct {
 	// must not block. May be nil.
 	Looked    func()        `json:"-"`
 	LookEvery time.Duration `json:"-"`
+	// ShowSeats keeps Status.Seats up to date, each time that the backbone looks at its workers.
+	ShowSeats bool `json:"-"`
 	// Log receives messages for the user; nil: they are dropped.
 	Log hclog.Logger `json:"-"`
 	// Now is the time; nil: time.Now.

@@ -147,6 +147,18 @@ type Outcomes struct {
 	Mean time.Duration
 	// Attempts has those of Done that took more than one.
 	Attempts []Attempt
+	// Slow is set where a worker took longer for what it was sent than any worker had before.
+	Slow Slow
+}
+
+// Slow is some items that a worker took long for.
+type Slow struct {
+	// Number is that of the first of them, Item its printable text; empty: it is known by its number alone.
+	Number uint64
+	Item   string
+	// Count is how many they are, Time the time for all of them; 0: nothing was slow.
+	Count int
+	Time  time.Duration
 }
 
 // Attempt is how often an item was started.

@@ -52,6 +52,8 @@ type Planner[Q, A any, W backbones.Process[Q, A]] interface {
 	// Where is the item that a worker is on; false: it has nothing to do. Describe names the item for messages.
 	Where(at Seat) (Sighting, bool)
 	Describe(at Seat, seen Sighting) string
+	// Unnamed is the number of that item if Describe knows nothing else of it; false: it does, or the worker is on no single item.
+	Unnamed(at Seat, seen Sighting) (number uint64, ok bool)
 	// Late says that the host is about to end a worker that has been on an item for too long.
 	Late(at Seat, seen Sighting)
 	// Revoke drops items that wait and are in spans, which ascend. It returns the workers that have some of them: the crew ends these, and
@@ -102,6 +104,7 @@ type Crew[Q, A any, W backbones.Process[Q, A]] struct {
 	planner Planner[Q, A, W]
 
 	busy, running, closing atomic.Int64
+	seats                  atomic.Pointer[[]backbones.Seat]
 }
 
 // New returns a crew. It starts nothing.
@@ -112,7 +115,11 @@ func New[Q, A any, W backbones.Process[Q, A]](opts Options[W], planner Planner[Q
 
 // Status may be called during Run.
 func (c *Crew[Q, A, W]) Status() backbones.Status {
-	return backbones.Status{Busy: int(c.busy.Load()), Running: int(c.running.Load()), Closing: int(c.closing.Load())}
+	s := backbones.Status{Busy: int(c.busy.Load()), Running: int(c.running.Load()), Closing: int(c.closing.Load())}
+	if seats := c.seats.Load(); seats != nil {
+		s.Seats = *seats
+	}
+	return s
 }
 
 // Run implements backbones.Backbone.

@@ -139,12 +139,36 @@ func (r *run[Q, A, W]) watch() {
 		r.dog.gone(at)
 		m.worker.Kill()
 	}
+	if r.policy.ShowSeats {
+		r.showSeats()
+	}
 	if r.policy.Looked != nil && len(r.members) > 0 {
 		r.policy.Looked()
 	}
 	if still, due := r.dog.stalled(); due {
 		r.warnOfStall(still.Round(100 * time.Millisecond))
 	}
+}
+
+// showSeats writes down what the workers are on.
+func (r *run[Q, A, W]) showSeats() {
+	seats := make([]backbones.Seat, 0, len(r.members))
+	for _, at := range slices.SortedFunc(maps.Keys(r.members), func(a, b Seat) int {
+		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Index, b.Index))
+	}) {
+		seat := backbones.Seat{Worker: r.name(at)}
+		switch seen, busy := r.dog.seen[at]; {
+		case !r.members[at].open:
+			seat.Item = "starting"
+		case r.leaving.has(at):
+			seat.Item = "closing its task"
+		case busy:
+			seat.Item, seat.For = r.planner.Describe(at, seen), r.dog.clock-seen.since
+			seat.Number, seat.Unnamed = r.planner.Unnamed(at, seen)
+		}
+		seats = append(seats, seat)
+	}
+	r.seats.Store(&seats)
 }
 
 // withWhy adds the possible cause to the fields of a log line.

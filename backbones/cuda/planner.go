@@ -114,6 +114,15 @@ func (s *scheduler) Describe(at crew.Seat, seen crew.Sighting) string {
 	return fmt.Sprintf("one of a batch of %d, the first of which is %s", j.count, cut.Shown(j.parts, 0))
 }
 
+// Unnamed is the number of the item that a worker is on, if that is all that is known of it.
+func (s *scheduler) Unnamed(at crew.Seat, seen crew.Sighting) (number uint64, ok bool) {
+	l := s.lane(at)
+	if l == nil || len(l.flights) == 0 || l.flights[0].id != seen.Request || l.flights[0].count != 1 || cut.Text(l.flights[0].parts, 0) != "" {
+		return 0, false
+	}
+	return cut.Number(l.flights[0].parts, 0), true
+}
+
 func (s *scheduler) Late(at crew.Seat, seen crew.Sighting) {
 	if l := s.lane(at); l != nil {
 		l.late = &seen

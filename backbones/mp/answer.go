@@ -40,12 +40,26 @@ func (s *scheduler) Answered(at crew.Seat, r backbones.Result) (out backbones.Ou
 	out.Unwritten = r.Unwritten
 	out.Done = collect(out.Done, f.parts, marks, f.count, backbones.OutcomeDone)
 	out.Mean = cut.MeanTime(r)
+	out.Slow = s.slow(&f, r.Busy)
 	out.Attempts = f.attempts(marks)
 	items := cut.Cursor{Parts: f.parts}
 	for _, fail := range r.Failures {
 		s.fail(&out, items.At(fail.Index), f.failed(fail.Index), fail.Item, fail.Failure)
 	}
 	return out, nil
+}
+
+// slow is the flight if it took longer than any of its kind before.
+func (s *scheduler) slow(f *flight, busy time.Duration) backbones.Slow {
+	most := &s.slowest.several
+	if f.count == 1 {
+		most = &s.slowest.one
+	}
+	if busy <= *most {
+		return backbones.Slow{}
+	}
+	*most = busy
+	return backbones.Slow{Number: cut.Number(f.parts, 0), Item: cut.Text(f.parts, 0), Count: f.count, Time: busy}
 }
 
 // attempts has the items of a chunk that are done and had failed before.

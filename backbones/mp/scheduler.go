@@ -35,6 +35,8 @@ type scheduler struct {
 	// itemTimeout bounds an item; 0: no limit.
 	itemTimeout time.Duration
 	log         hclog.Logger
+	// slowest is the longest time that a worker has taken for a single item, and for several at a time.
+	slowest struct{ one, several time.Duration }
 	// remaining is the number of items that are still to come; nil or false: not known.
 	remaining func() (int, bool)
 }

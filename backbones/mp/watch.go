@@ -83,3 +83,17 @@ func (s *scheduler) Describe(at crew.Seat, seen crew.Sighting) string {
 	}
 	return ""
 }
+
+// Unnamed is the number of the item that a worker is on, if that is all that is known of it.
+func (s *scheduler) Unnamed(at crew.Seat, seen crew.Sighting) (number uint64, ok bool) {
+	l := s.lanes[at.Index]
+	if l == nil || seen.Index < 0 {
+		return 0, false
+	}
+	for _, f := range l.flights {
+		if f.id == seen.Request && cut.Text(f.parts, seen.Index) == "" {
+			return cut.Number(f.parts, seen.Index), true
+		}
+	}
+	return 0, false
+}

@@ -29,23 +29,31 @@ import (
 type Streams struct {
 	Out, Err                 io.Writer
 	OutTerminal, ErrTerminal bool
-	// Width is the terminal's width in columns; nil: 80.
-	Width func() int
+	// Width is the terminal's width in columns, Height its number of rows; nil: 80 and 24.
+	Width, Height func() int
 }
+
+// The size of a terminal that does not say it.
+const (
+	usualWidth  = 80
+	usualHeight = 24
+)
 
 // System returns the streams of this process.
 func System() Streams {
+	size := func() (width, height int) {
+		for _, f := range []*os.File{os.Stderr, os.Stdout} {
+			if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 0 {
+				return w, h
+			}
+		}
+		return usualWidth, usualHeight
+	}
 	return Streams{
 		Out: os.Stdout, Err: os.Stderr,
 		OutTerminal: term.IsTerminal(int(os.Stdout.Fd())), ErrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
-		Width: func() int {
-			for _, f := range []*os.File{os.Stderr, os.Stdout} {
-				if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
-					return w
-				}
-			}
-			return 80
-		},
+		Width:  func() int { w, _ := size(); return w },
+		Height: func() int { _, h := size(); return h },
 	}
 }
 
@@ -56,7 +64,10 @@ func Main(ctx context.Context, args []string, streams Streams, drain <-chan stru
 	a.out, a.err = terminal.NewOutput(streams.Out), terminal.NewOutput(streams.Err)
 	a.streams.Out, a.streams.Err = a.out, a.err
 	if streams.Width == nil {
-		a.streams.Width = func() int { return 80 }
+		a.streams.Width = func() int { return usualWidth }
+	}
+	if streams.Height == nil {
+		a.streams.Height = func() int { return usualHeight }
 	}
 	ctx, end := a.endEarly(ctx)
 	defer end()
@@ -305,8 +316,8 @@ func (a *app) logLevel() hclog.Level {
 
 // startLog makes the log: on stderr, above the progress line where there is one.
 func (a *app) startLog() {
-	a.screen = progress.NewScreen(a.err.Raw(), a.streams.Width)
-	shown := &terminal.Log{Out: a.screen, Color: a.streams.ErrTerminal && !dumb()}
+	a.screen = progress.NewScreen(a.err.Raw(), func() (columns, rows int) { return a.streams.Width(), a.streams.Height() })
+	shown := &terminal.Log{Out: a.screen, Color: a.colored(a.streams.ErrTerminal)}
 	options := &hclog.LoggerOptions{Name: "kagurazaka", Level: a.logLevel(), Output: shown, TimeFormat: "15:04:05.000"}
 	if a.line.Command != "run" {
 		a.log = hclog.New(options)
@@ -341,8 +352,20 @@ func (a *app) report(err error, code int) {
 	if a.grammar.Progress == "json" && !a.summarised {
 		progress.PrintExit(a.out.JSON(), code, err.Error())
 	}
-	problem.Print(a.streams.Err, err)
+	if !a.colored(a.streams.ErrTerminal) {
+		problem.Print(a.streams.Err, err)
+		return
+	}
+	var text strings.Builder
+	problem.Print(&text, err)
+	paint := terminal.Paint(true)
+	for line := range strings.Lines(terminal.Clean(text.String())) {
+		if rest, ok := strings.CutPrefix(line, "error: "); ok {
+			line = paint.Red("error:") + " " + rest
+		}
+		_, _ = io.WriteString(a.err.Raw(), line)
+	}
 }
 
-// dumb reports whether the terminal can do nothing but print lines.
-func dumb() bool { return os.Getenv("TERM") == "dumb" }
+// colored reports whether text for a stream is colored.
+func (a *app) colored(isTerminal bool) bool { return terminal.Colored(a.grammar.Color, isTerminal) }

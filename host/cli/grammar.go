@@ -43,7 +43,8 @@ type hostFlags struct {
 	HelpBackbone    bool `name:"help-backbone" group:"help" help:"Show the flags of the task's workers, and what this machine has for them."`
 	HelpKagurazaka  bool `name:"help-kagurazaka" group:"help" help:"Show all commands and flags of the host."`
 
-	Progress        string `name:"progress" group:"output" default:"auto" enum:"auto,bar,plain,json,none" help:"How to show progress. auto: a bar on a terminal, else plain lines."`
+	Progress        string `name:"progress" group:"output" default:"auto" enum:"auto,bar,full,plain,json,none" help:"How to show progress. auto: a bar on a terminal, else plain lines. full: the bar, with a line for each worker."`
+	Color           string `name:"color" group:"output" default:"auto" enum:"auto,always,never" help:"When to color text. auto: on a terminal, unless NO_COLOR is set or TERM is dumb."`
 	job.RunFlags    `group:"run"`
 	Verbose         int  `name:"verbose" group:"output" short:"v" type:"counter" help:"Log more; twice: everything."`
 	Quiet           bool `name:"quiet" group:"output" short:"q" help:"Log warnings and errors alone; hides what tasks print."`

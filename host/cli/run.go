@@ -9,6 +9,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/progress"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // run is the default command.
@@ -58,7 +59,7 @@ func (a *app) drive(ctx context.Context, s *session) error {
 	}
 	a.summarised, err = s.Run(ctx, spec, job.Front{
 		Words: public(a.line.Args), Plain: public(a.line.Plain()), Bare: a.line.RunWords(aboutItems...), Whole: public(whole), ItemFlag: a.line.Spelling("item"), MaxFailuresFlag: a.line.Spelling("max-failures"),
-		Printer: a.printer(), RunLog: a.runLog, Drain: a.drain,
+		Printer: a.printer(), ShowSeats: a.progressKind() == "full", NextShown: a.showsTable(), RunLog: a.runLog, Drain: a.drain,
 		Begins: func() { close(a.working) }, Unprinted: a.out.Err,
 	})
 	return err
@@ -78,21 +79,41 @@ const (
 	barEvery   = 100 * time.Millisecond
 )
 
-func (a *app) printer() progress.Printer {
-	text := &progress.Text{Err: a.streams.Err, Out: a.streams.Out, Verbose: a.grammar.Verbose > 0, NoLedger: a.grammar.NoLedger}
+// progressKind is how progress is shown.
+func (a *app) progressKind() string {
 	kind := a.grammar.Progress
-	if kind == "auto" {
+	switch {
+	case a.streams.ErrTerminal && terminal.Dumb() && (kind == "bar" || kind == "full"):
 		kind = "plain"
-		if a.streams.ErrTerminal && !dumb() && a.grammar.DebugFlags.Mode == "" {
-			kind = "bar"
-		}
+	case kind == "auto" && a.streams.ErrTerminal && !terminal.Dumb() && a.grammar.DebugFlags.Mode == "":
+		kind = "bar"
+	case kind == "auto":
+		kind = "plain"
 	}
 	if a.grammar.DebugFlags.Mode == "pdb" && kind == "plain" {
-		kind = "none"
+		return "none"
 	}
-	switch kind {
-	case "bar":
+	return kind
+}
+
+// showsTable reports whether the summary is a table.
+func (a *app) showsTable() bool {
+	kind := a.progressKind()
+	return a.streams.OutTerminal && !terminal.Dumb() && kind != "json" && kind != "none"
+}
+
+func (a *app) printer() progress.Printer {
+	text := &progress.Text{
+		Err: a.streams.Err, Out: a.streams.Out, Verbose: a.grammar.Verbose > 0, NoLedger: a.grammar.NoLedger, Table: a.showsTable(), Paint: terminal.Paint(a.colored(a.streams.OutTerminal)),
+	}
+	if text.Table {
+		// The table has styles, and cleans the texts in it.
+		text.Out = a.out.Raw()
+	}
+	switch kind := a.progressKind(); kind {
+	case "bar", "full":
 		text.Err, text.Screen, text.Every = a.screen, a.screen, barEvery
+		text.Bar = progress.Bar{Paint: terminal.Paint(a.colored(a.streams.ErrTerminal)), ASCII: progress.ASCII(), Full: kind == "full"}
 	case "json":
 		return &progress.JSON{Out: a.out.JSON(), Every: time.Second}
 	case "plain":

@@ -35,6 +35,10 @@ type Front struct {
 	// ItemFlag is how --item is written for this task, MaxFailuresFlag how --max-failures is.
 	ItemFlag, MaxFailuresFlag string
 	Printer                   progress.Printer
+	// ShowSeats: the printer shows what each worker is on.
+	ShowSeats bool
+	// NextShown: the printer shows the commands that help after the run, so errors do not.
+	NextShown bool
 	// RunLog is the log in the run's folder.
 	RunLog *ledger.Log
 	// Drain is closed to begin nothing more. Begins is called before the first item is begun.
@@ -387,6 +391,12 @@ func (e *execution) continues() string {
 	}
 }
 
+// showCommand shows the run, retryCommand runs its failed items again.
+func (e *execution) showCommand() string { return terminal.Command([]string{"show", e.name()}) }
+func (e *execution) retryCommand() string {
+	return terminal.Command(append([]string{"--retry-failed=" + e.name()}, e.Whole...))
+}
+
 // name identifies the run on a command line.
 func (e *execution) name() string {
 	if e.Flags.RunDir != "" {
@@ -470,11 +480,14 @@ func (e *execution) close(s progress.Summary, err error) error {
 		hint = "; " + hint
 	}
 	switch code := exitcode.Of(err); {
+	case s.Failed > 0 && e.NextShown:
+		if hint != "" {
+			err = exitcode.With(code, fmt.Errorf("%w; hint: %s", err, strings.TrimPrefix(hint, "; ")))
+		}
 	case s.Failed > 0 && code == exitcode.Partial:
-		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; hint: kagurazaka show %s tells why, and %s runs them again%s", err, terminal.Quote(e.name()),
-			terminal.Command(append([]string{"--retry-failed=" + e.name()}, e.Whole...)), hint))
+		err = exitcode.With(exitcode.Partial, fmt.Errorf("%w; hint: %s tells why, and %s runs them again%s", err, e.showCommand(), e.retryCommand(), hint))
 	case s.Failed > 0:
-		err = exitcode.With(code, fmt.Errorf("%w\n  kagurazaka show %s tells why %s failed%s", err, terminal.Quote(e.name()), count.Of(s.Failed, "item"), hint))
+		err = exitcode.With(code, fmt.Errorf("%w\n  %s tells why %s failed%s", err, e.showCommand(), count.Of(s.Failed, "item"), hint))
 	}
 	if closeErr != nil && err == nil {
 		return exitcode.With(exitcode.Partial, fmt.Errorf("the run is done, but its ledger in %s is not complete: %w", e.ledger.Dir(), closeErr))

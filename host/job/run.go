@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
@@ -35,6 +36,7 @@ func (s *Session) Run(ctx context.Context, spec *Spec, front Front) (summarised 
 	if err != nil {
 		return false, err
 	}
+	front.Printer.Begin(e.beginning())
 	if spec.Lent {
 		s.tellLent(spec)
 	}
@@ -74,6 +76,9 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 	policy := e.spec.Policy
 	stops := &run.Stops{Again: e.continues()}
 	policy.RSS, policy.Drain, policy.Log, policy.Stopping = plugin.Resident, e.Drain, e.Log, stops.Tell
+	if policy.ShowSeats = e.ShowSeats; policy.ShowSeats {
+		policy.LookEvery = seatsEvery
+	}
 	backbone, err := e.newBackbone(ctx, place, items, policy)
 	if err != nil {
 		return summary, false, err
@@ -90,11 +95,29 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 		Show:        func(number uint64) string { text, _ := place.show(number); return text },
 		MaxFailures: limit, Again: e.again(), Committed: place.committed(), Concluded: items.concluded, Open: items.stillOpen, Done: items.done,
 	}
+	job.NextShown = e.NextShown
 	job.Record, job.Accept = e.record, items.accept
 	var unpacked error
 	job.Complete = func(ctx context.Context) { unpacked = place.finishPacking(ctx) }
 	summary, err = run.Do(ctx, job)
 	return summary, true, notPackedToo(e.conclude(summary, items.counters, err), unpacked)
+}
+
+// seatsEvery is the time between two looks at what the workers are on.
+const seatsEvery = 200 * time.Millisecond
+
+// beginning is what is known of the run before its first item.
+func (e *execution) beginning() progress.Beginning {
+	b := progress.Beginning{Version: e.Version, Plugin: e.spec.Plugin.Path, Task: e.spec.Task.Name, Began: e.began.UTC(), Resume: e.again()}
+	if e.ledger == nil {
+		return b
+	}
+	info := e.ledger.Info()
+	b.Run, b.Ledger, b.Show, b.Retry = info.ID, e.ledger.Dir(), e.showCommand(), e.retryCommand()
+	if info.Parent != nil {
+		b.Parent = info.Parent.ID
+	}
+	return b
 }
 
 // newBackbone makes what does the run's items: workers of this machine, or nodes.

@@ -6,10 +6,19 @@ import (
 	"time"
 )
 
-// JSON prints one JSON object a line. Each has a message_type; the last one is the summary.
+// JSON prints one JSON object a line. Each has a message_type; the first one is the beginning, the last one the summary. docs/reference/json-output.schema.json has all of them.
 type JSON struct {
 	Out   io.Writer
 	Every time.Duration
+}
+
+// jsonFormat is the version of the objects. It grows when a field goes or changes its meaning, not when one is added.
+const jsonFormat = 1
+
+type jsonBeginning struct {
+	MessageType string `json:"message_type"`
+	Format      int    `json:"format"`
+	Beginning
 }
 
 type jsonStatus struct {
@@ -35,6 +44,9 @@ type jsonExit struct {
 
 // Interval implements Printer.
 func (j *JSON) Interval() time.Duration { return j.Every }
+
+// Begin implements Printer.
+func (j *JSON) Begin(b Beginning) { j.print(jsonBeginning{"begin", jsonFormat, b}) }
 
 // Update implements Printer.
 func (j *JSON) Update(s Snapshot) {

@@ -3,6 +3,7 @@
 package progress
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +14,24 @@ import (
 // Counters are a run's counters. Several goroutines may use them.
 type Counters struct{ Done, Skipped, Failed atomic.Int64 }
 
+// Beginning is what is known of a run before its first item.
+type Beginning struct {
+	// Version is the host's.
+	Version string `json:"version"`
+	// Run is the run's id, Ledger its folder; empty: it keeps no ledger. Parent is the run that it takes up.
+	Run    string `json:"run,omitempty"`
+	Ledger string `json:"ledger,omitempty"`
+	Parent string `json:"parent,omitempty"`
+	// Plugin is the plugin's path.
+	Plugin string    `json:"plugin"`
+	Task   string    `json:"task"`
+	Began  time.Time `json:"began"`
+	// Show, Retry and Resume are the commands that show the run, run its failed items again, and continue it; empty: there is none.
+	Show   string `json:"-"`
+	Retry  string `json:"-"`
+	Resume string `json:"-"`
+}
+
 // Snapshot is a run at one moment.
 type Snapshot struct {
 	Done    int64 `json:"done"`
@@ -20,6 +39,8 @@ type Snapshot struct {
 	Failed  int64 `json:"failed"`
 	// Total is the number of all items; nil: the listing has not ended.
 	Total *int64 `json:"total,omitempty"`
+	// Listed is the number of items that were listed so far, where there is no Total; 0: unknown.
+	Listed int64 `json:"listed,omitempty"`
 	// ItemsPerSecond is the number of items done or failed a second, over the last seconds.
 	ItemsPerSecond float64 `json:"items_per_second"`
 	// ETASeconds is the time left at that rate; 0: unknown.
@@ -35,6 +56,11 @@ type Snapshot struct {
 	Seconds float64  `json:"seconds"`
 	// Stages is nil for a backbone without stages.
 	Stages *Stages `json:"-"`
+	// Seats are what the workers are on, for a printer that watches them.
+	Seats []backbones.Seat `json:"-"`
+	nodes []backbones.NodeFigures
+	// Bytes are nil where no sizes are known.
+	Bytes *Bytes `json:"-"`
 }
 
 // Summary is a run at its end.
@@ -54,14 +80,30 @@ type Summary struct {
 	// ItemsPerSecond is the number of items done or failed a second, over the whole run.
 	ItemsPerSecond float64 `json:"items_per_second"`
 	Interrupted    bool    `json:"interrupted"`
+	// Left is the number of items without an outcome; -1: unknown.
+	Left int64 `json:"-"`
+	// Slowest is the item that took longest, or the items of which one may have; nil: unknown.
+	Slowest *Slowest `json:"slowest,omitempty"`
+	Bytes   *Bytes   `json:"bytes,omitempty"`
 	// Stages is nil for a backbone without stages.
 	Stages *Stages `json:"-"`
+}
+
+// Bytes are the sizes of inputs and outputs, as far as they were looked at.
+type Bytes struct {
+	// In is the size of the inputs of InItems items, Out that of the outputs of OutItems.
+	In       int64 `json:"in"`
+	InItems  int64 `json:"in_items"`
+	Out      int64 `json:"out"`
+	OutItems int64 `json:"out_items"`
 }
 
 // Printer shows a run. One goroutine at a time calls its methods.
 type Printer interface {
 	FailurePrinter
 	StopPrinter
+	// Begin is the first call.
+	Begin(Beginning)
 	// Update shows the run at each tick.
 	Update(Snapshot)
 	// Finish is the last call.
@@ -90,10 +132,11 @@ type Reporter struct {
 	elapsed  time.Duration
 	rate     rate
 
-	// mu guards the printer, sum and failures.
+	// mu guards the printer, sum, failures and slow.
 	mu       sync.Mutex
 	sum      Summary
 	failures failures
+	slow     slow
 	stop     chan struct{}
 	gone     sync.WaitGroup
 }
@@ -159,7 +202,10 @@ func (r *Reporter) Finish(unlisted, open int64, interrupted bool) Summary {
 	r.gone.Wait()
 	last, s := r.snapshot(), r.sum
 	s.Done, s.Skipped, s.Failed, s.Unlisted, s.Open = last.Done, last.Skipped, last.Failed, unlisted, open
-	s.Seconds, s.Interrupted, s.Stages = last.Seconds, interrupted, last.Stages
+	s.Seconds, s.Interrupted, s.Stages, s.Slowest, s.Bytes, s.Left = last.Seconds, interrupted, last.Stages, r.slow.most(), last.Bytes, -1
+	if last.Total != nil {
+		s.Left = max(0, *last.Total-last.Done-last.Skipped-last.Failed)
+	}
 	if s.Seconds > 0 {
 		s.ItemsPerSecond = float64(s.Done+s.Failed) / s.Seconds
 	}
@@ -168,25 +214,43 @@ func (r *Reporter) Finish(unlisted, open int64, interrupted bool) Summary {
 	return s
 }
 
-// rate measures over a window of some seconds. It follows a run that grows slower, and does not jump.
-type rate struct{ points []point }
+// rate measures over a window of some seconds. Where items take longer than that, the window has some of them: it follows a run that grows
+// slower, and does not jump.
+type rate struct {
+	// points are the moments at which the count had changed.
+	points []point
+}
 
 type point struct {
 	at    time.Duration
 	count int64
 }
 
-const rateWindow = 15 * time.Second
+const (
+	rateWindow = 15 * time.Second
+	// rateChanges is the number of changes that the window has at least.
+	rateChanges = 5
+)
 
 func (r *rate) at(now time.Duration, count int64) float64 {
-	r.points = append(r.points, point{now, count})
-	for len(r.points) > 2 && now-r.points[0].at > rateWindow {
-		r.points = r.points[1:]
+	if len(r.points) == 0 {
+		r.points = []point{{}}
 	}
-	first := point{}
-	if len(r.points) > 1 {
-		first = r.points[0]
+	if newest := r.points[len(r.points)-1]; count != newest.count {
+		r.points = append(r.points, point{now, count})
 	}
+	window, n := rateWindow, len(r.points)-1
+	if newest, some := r.points[n], r.points[max(0, n-rateChanges)]; newest.count > some.count {
+		window = max(window, rateChanges*(newest.at-some.at)/time.Duration(newest.count-some.count))
+	}
+	first, drop := r.points[0], 0
+	for i, p := range r.points {
+		if p.at > now-window {
+			break
+		}
+		first, drop = point{now - window, p.count}, min(i, n-rateChanges)
+	}
+	r.points = slices.Delete(r.points, 0, max(drop, 0))
 	if now <= first.at {
 		return 0
 	}

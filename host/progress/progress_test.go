@@ -100,38 +100,22 @@ func TestLine(t *testing.T) {
 	}{
 		{
 			Snapshot{Done: 5, WorkersBusy: 1, Workers: 4, Nodes: 2, Silent: []string{"desk-2"}, Seconds: 9},
-			"done 5, skipped 0, failed 0, 0.00 items/s, 1/4 workers busy on 2 nodes, no word from desk-2, 0:09",
+			"done 5, skipped 0, failed 0, 1/4 workers busy on 2 nodes, no word from desk-2, 0:09",
 		},
 		{
 			Snapshot{Done: 5, Workers: 4, Nodes: 4, Silent: []string{"a", "b", "c"}, Seconds: 9},
-			"done 5, skipped 0, failed 0, 0.00 items/s, 0/4 workers busy on 4 nodes, no word from 3 nodes, 0:09",
+			"done 5, skipped 0, failed 0, 0/4 workers busy on 4 nodes, no word from 3 nodes, 0:09",
 		},
 		{Snapshot{Done: 1234567, ItemsPerSecond: 1234.5, WorkersBusy: 2, Workers: 4, Seconds: 90}, "done 1,234,567, skipped 0, failed 0, 1234 items/s, 2/4 workers busy, 1:30"},
 		{
 			Snapshot{Done: 50, Skipped: 25, Failed: 1, Total: new(int64(100)), ItemsPerSecond: 0.5, ETASeconds: 2*3600 + 48, WorkersBusy: 1, Workers: 1},
-			"76% of 100: done 50, skipped 25, failed 1, 0.50 items/s, ETA 2:00:48, 1/1 workers busy, 0:00",
+			"76% of 100: done 50, skipped 25, failed 1, 2.0 s/item, ETA 2:00:48, 1/1 workers busy, 0:00",
 		},
 	}
 	for _, tt := range tests {
 		if got := line(tt.s); got != tt.want {
 			t.Errorf("got  %s\nwant %s", got, tt.want)
 		}
-	}
-}
-
-func TestScreenKeepsTheFootBelowWhatIsPrinted(t *testing.T) {
-	var out bytes.Buffer
-	s := NewScreen(&out, func() int { return 12 })
-	s.Foot("a foot that is too long")
-	if _, err := s.Write([]byte("a log line\n")); err != nil {
-		t.Fatal(err)
-	}
-	// Parts are left out whole.
-	s.Foot("done 1, 2/2 workers busy")
-	s.Foot("")
-	want := clearLine + "a foot that" + clearLine + "a log line\n" + "a foot that" + clearLine + "done 1" + clearLine
-	if got := out.String(); got != want {
-		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
 
@@ -147,6 +131,28 @@ func TestRateFollowsTheWindow(t *testing.T) {
 	}
 	if got != 0 {
 		t.Errorf("rate %v after %s of nothing", got, 20*time.Second)
+	}
+}
+
+// Where items take longer than the window, the window grows with them: the rate does not fall to nothing between two of them.
+func TestRateOfSlowItems(t *testing.T) {
+	var r rate
+	var got float64
+	for i := range 10 * 60 {
+		got = r.at(time.Duration(i)*time.Second, int64(i/60))
+		if i >= 120 && (got < 1.0/90 || got > 1.0/50) {
+			t.Fatalf("rate %v after %d s with an item a minute", got, i)
+		}
+	}
+	// Then the items get faster.
+	for i := range 20 {
+		got = r.at(time.Duration(600+i)*time.Second, int64(9+10*i))
+	}
+	if got < 9 || got > 11 {
+		t.Errorf("rate %v with 10 items a second", got)
+	}
+	if len(r.points) > 40 {
+		t.Errorf("%d points are kept", len(r.points))
 	}
 }
 

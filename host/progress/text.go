@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
@@ -58,13 +58,16 @@ func thousands(n int64) string {
 	return s
 }
 
+// line is the run as a line of a log.
 func line(s Snapshot) string {
 	var b strings.Builder
 	if s.Total != nil && *s.Total > 0 {
-		fmt.Fprintf(&b, "%d%% of %s: ", 100*(s.Done+s.Skipped+s.Failed) / *s.Total, thousands(*s.Total))
+		fmt.Fprintf(&b, "%d%% of %s: ", percentOf(s.Done+s.Skipped+s.Failed, *s.Total), thousands(*s.Total))
 	}
-	fmt.Fprintf(&b, "done %s, skipped %s, failed %s, %s items/s", thousands(s.Done), thousands(s.Skipped),
-		thousands(s.Failed), rateText(s.ItemsPerSecond))
+	fmt.Fprintf(&b, "done %s, skipped %s, failed %s", thousands(s.Done), thousands(s.Skipped), thousands(s.Failed))
+	if s.ItemsPerSecond > 0 {
+		fmt.Fprintf(&b, ", %s", RateText(s.ItemsPerSecond))
+	}
 	if s.ETASeconds > 0 {
 		fmt.Fprintf(&b, ", ETA %s", clock(s.ETASeconds))
 	}
@@ -78,15 +81,22 @@ func line(s Snapshot) string {
 	if s.Stages != nil {
 		workers = s.Stages.text()
 	}
-	if n := len(s.Silent); n > 0 {
-		names := strings.Join(s.Silent[:min(n, maxSilent)], " and ")
-		if n > maxSilent {
-			names = count.Of(n, "node")
-		}
-		workers += ", no word from " + names
+	if silent := s.silent(); silent != "" {
+		workers += ", " + silent
 	}
 	fmt.Fprintf(&b, ", %s, %s", workers, clock(s.Seconds))
 	return b.String()
+}
+
+// silent names the nodes that say nothing; empty: there are none.
+func (s Snapshot) silent() string {
+	switch n := len(s.Silent); {
+	case n == 0:
+		return ""
+	case n > maxSilent:
+		return "no word from " + count.Of(n, "node")
+	}
+	return "no word from " + strings.Join(s.Silent, " and ")
 }
 
 // maxSilent is the most nodes that are named.
@@ -108,68 +118,28 @@ const (
 	maxTraceback = 32 << 10
 )
 
-// Screen is a terminal with one line at its foot that is drawn again and again. Text that is written to it appears above.
-type Screen struct {
-	mu    sync.Mutex
-	out   io.Writer
-	width func() int
-	foot  string
-}
-
-// NewScreen returns a screen on a terminal. It calls width at each drawing.
-func NewScreen(out io.Writer, width func() int) *Screen { return &Screen{out: out, width: width} }
-
-const clearLine = "\r\x1b[K"
-
-// Write prints above the foot.
-func (s *Screen) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.foot == "" {
-		return s.out.Write(p)
-	}
-	if _, err := io.WriteString(s.out, clearLine); err != nil {
-		return 0, err
-	}
-	n, err := s.out.Write(p)
-	if err == nil && len(p) > 0 && p[len(p)-1] == '\n' {
-		_, err = io.WriteString(s.out, s.foot)
-	}
-	return n, err
-}
-
-// Foot draws the line at the foot; empty removes it.
-func (s *Screen) Foot(text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if w := s.width(); w > 1 && len([]rune(text)) >= w {
-		text = string([]rune(text)[:w-1])
-		// No part is cut in half.
-		if i := strings.LastIndex(text, ", "); i > 0 {
-			text = text[:i]
-		}
-	}
-	if text == "" && s.foot == "" {
-		return
-	}
-	s.foot = text
-	// The run continues without its terminal.
-	_, _ = io.WriteString(s.out, clearLine+text)
-}
-
 // Text shows a run to people.
 type Text struct {
 	// Err gets the failed items and the status, Out the summary.
 	Err, Out io.Writer
 	// Every is the time between status lines; 0: no status.
 	Every time.Duration
-	// Screen shows the status at its foot; nil: Err gets a line each time.
+	// Screen shows the status at its foot, drawn by Bar; nil: Err gets a line each time.
 	Screen *Screen
+	Bar    Bar
 	// Verbose shows the traceback of all failed items.
 	Verbose bool
 	// NoLedger: nothing lists the failed items that are only counted.
 	NoLedger bool
+	// Table shows the summary as a table in place of its line. It is for a terminal, and Paint is how it is styled.
+	Table bool
+	Paint terminal.Paint
+
+	begun Beginning
 }
+
+// Begin implements Printer.
+func (t *Text) Begin(b Beginning) { t.begun = b }
 
 // Interval implements Printer.
 func (t *Text) Interval() time.Duration { return t.Every }
@@ -177,7 +147,7 @@ func (t *Text) Interval() time.Duration { return t.Every }
 // Update implements Printer.
 func (t *Text) Update(s Snapshot) {
 	if t.Screen != nil {
-		t.Screen.Foot(line(s))
+		t.Screen.Foot(func(columns, rows int) []string { return t.Bar.lines(s, columns, rows) })
 		return
 	}
 	fmt.Fprintln(t.Err, line(s))
@@ -186,14 +156,21 @@ func (t *Text) Update(s Snapshot) {
 // Finish implements Printer.
 func (t *Text) Finish(s Summary) {
 	if t.Screen != nil {
-		t.Screen.Foot("")
+		t.Screen.Foot(nil)
 	}
 	if t.Every > 0 {
 		for _, line := range s.Stages.Lines() {
 			fmt.Fprintln(t.Err, line)
 		}
 	}
-	fmt.Fprintln(t.Out, s.Line())
+	if !t.Table {
+		fmt.Fprintln(t.Out, s.Line())
+		return
+	}
+	// The table cleans the texts of others itself.
+	for _, line := range t.table(s) {
+		fmt.Fprintln(t.Out, line)
+	}
 }
 
 const indentation = "    "

@@ -2,6 +2,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,10 @@ type Job struct {
 	Path func(item string) string
 	// Show returns the printable form of an item of which only the number is known; may be nil.
 	Show func(number uint64) string
+	// NextShown: the printer shows what to do after the run, so errors do not.
+	NextShown bool
+	// Sizes are the sizes of the inputs and outputs so far; nil: unknown.
+	Sizes func() *progress.Bytes
 	// Committed reports whether an item's output is in place and whole, for items whose worker died; nil: not known.
 	Committed func(item string) bool
 	// Concluded takes how many more items have their outcome; may be nil.
@@ -66,24 +71,23 @@ type Job struct {
 
 // Do runs the job until every item has its outcome. The error carries its exit code: failed items are an error, too.
 func Do(ctx context.Context, job Job) (progress.Summary, error) {
+	names := names{job: &job}
 	reporter := progress.Start(job.Printer, progress.Sources{Began: job.Began, AlikeHint: job.AlikeHint, Fill: func(s *progress.Snapshot) {
 		status := job.Backbone.Status()
 		listed := job.Listing()
 		if listed.TotalKnown {
 			s.Total = &listed.Total
+		} else {
+			s.Listed = listed.Total
 		}
 		s.Skipped += listed.Skipped
 		s.WorkersBusy, s.Workers, s.WorkersClosing = status.Busy, status.Running, status.Closing
 		s.Stages = progress.StagesOf(status.Stages)
-		for _, n := range status.Nodes {
-			if n.Gone {
-				continue
-			}
-			s.Nodes++
-			if n.Leases > 0 && time.Since(n.Heard) > silentAfter {
-				s.Silent = append(s.Silent, n.Name)
-			}
+		s.Seats = names.seats(status.Seats)
+		if job.Sizes != nil {
+			s.Bytes = job.Sizes()
 		}
+		s.SetNodes(status.Nodes, silentAfter)
 	}})
 	job.Stops.reach(reporter)
 	// Outcomes come from the backbone and from the listing, which are goroutines of their own.
@@ -120,6 +124,8 @@ func Do(ctx context.Context, job Job) (progress.Summary, error) {
 			why = errors.Join(why, closing)
 		}
 		return summary, exitcode.With(exitcode.Interrupted, why)
+	case errors.Is(err, errEndedEarly) && job.Again != "" && job.NextShown:
+		return summary, fmt.Errorf("%w%s", err, job.left(summary))
 	case errors.Is(err, errEndedEarly) && job.Again != "":
 		return summary, fmt.Errorf("%w%s; hint: this continues where it stopped: %s", err, job.left(summary), job.Again)
 	case err != nil:
@@ -158,9 +164,23 @@ func (job Job) left(s progress.Summary) string {
 	return ""
 }
 
+// slowItem is the time from which on it is worth asking the plugin for an item's name.
+const slowItem = time.Second
+
+// name is an item in short.
+func (job Job) name(item string) string {
+	if job.Path == nil {
+		return item
+	}
+	return cmp.Or(job.Path(item), item)
+}
+
 func (job Job) interrupted(s progress.Summary) error {
 	if job.Again == "" {
 		return errors.New("the run was interrupted, and has no ledger; hint: the same command starts from the beginning")
+	}
+	if job.NextShown {
+		return fmt.Errorf("the run was interrupted%s", job.left(s))
 	}
 	return fmt.Errorf("the run was interrupted%s; hint: this continues where it stopped: %s", job.left(s), job.Again)
 }
@@ -188,6 +208,12 @@ func (job Job) count(r *progress.Reporter, o backbones.Outcomes) {
 			f.Item = job.Show(f.Number)
 		}
 	}
+	r.Slow(o.Slow, func(slow backbones.Slow) string {
+		if slow.Item == "" && job.Show != nil && slow.Time >= slowItem {
+			slow.Item = job.Show(slow.Number)
+		}
+		return job.name(slow.Item)
+	})
 	if job.Record != nil {
 		job.Record(o)
 	}

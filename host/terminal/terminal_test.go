@@ -150,3 +150,48 @@ func TestJSONIsNotObeyed(t *testing.T) {
 		}
 	})
 }
+
+func TestColored(t *testing.T) {
+	tests := []struct {
+		when, noColor, term string
+		isTerminal, want    bool
+	}{
+		{"auto", "", "xterm", true, true},
+		{"", "", "xterm", true, true},
+		{"auto", "", "xterm", false, false},
+		{"auto", "1", "xterm", true, false},
+		{"auto", "", "dumb", true, false},
+		{"always", "1", "dumb", false, true},
+		{"never", "", "xterm", true, false},
+	}
+	for _, tt := range tests {
+		t.Setenv("NO_COLOR", tt.noColor)
+		t.Setenv("TERM", tt.term)
+		if got := Colored(tt.when, tt.isTerminal); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
+		}
+	}
+}
+
+func TestFit(t *testing.T) {
+	tests := []struct {
+		line string
+		n    int
+		want string
+	}{
+		{"short", 5, "short"},
+		{"texts/2024/a.txt", 10, "tex…/a.txt"},
+		{"神楽坂神楽坂", 7, "神…楽坂"},
+		{"e\u0301e\u0301", 2, "e\u0301e\u0301"},
+		{"abc", 1, "…"},
+		{"abc", 0, ""},
+	}
+	for _, tt := range tests {
+		if got := Fit(tt.line, tt.n); got != tt.want || Columns(got) > tt.n {
+			t.Errorf("Fit(%q, %d) = %q, want %q", tt.line, tt.n, got, tt.want)
+		}
+	}
+	if got := Pad("神", 4); got != "神  " {
+		t.Errorf("%q", got)
+	}
+}
