@@ -140,7 +140,7 @@ type describeCmd struct {
 }
 
 type newCmd struct {
-	Lang    string `name:"lang" default:"python" enum:"python,go" help:"The language of the task: ${enum}."`
+	Lang    string `name:"lang" default:"python" enum:"python,go" help:"The language of the task."`
 	Replace string `name:"replace" placeholder:"DIR" help:"Go: the clone of kagurazaka's repository that the task's module uses; without it the one in which kagurazaka or the working folder lies, if any."`
 	Name    string `arg:"" optional:"" help:"NAME.py, or NAME/ for a folder of its own."`
 }

@@ -40,6 +40,8 @@ func (s *session) taskHelp(ctx context.Context) error {
 	o := schema.HelpOptions{
 		Command: []string{"kagurazaka", terminal.Quote(s.Found.Command.Name), terminal.Quote(task.Name)},
 		Width:   s.streams.Width(), Color: s.color(),
+		More: fmt.Sprintf("%s shows what a run would do. Every run takes the flags that kagurazaka -hk shows, and those of its workers: %s -hb.",
+			terminal.Command([]string{"plan", s.Found.Command.Name, task.Name, "…"}), s.command()),
 	}
 	if task.Kind == schema.Device {
 		o.Device = s.Backbone().Arguments()
@@ -186,11 +188,26 @@ func (a *app) print(page *Page) error {
 	return err
 }
 
+// pieces are the parts of a usage that stay in one line: what is in brackets, and a flag with its value.
+func pieces(usage string) (all []string) {
+	whole := true
+	for word := range strings.FieldsSeq(usage) {
+		if whole {
+			all = append(all, word)
+		} else {
+			all[len(all)-1] += " " + word
+		}
+		last := all[len(all)-1]
+		whole = strings.Count(last, "[") == strings.Count(last, "]") && (!strings.HasPrefix(last, "-") || strings.Contains(last, " "))
+	}
+	return all
+}
+
 // head writes the usage, what it is about, and the commands.
 func (page *Page) head(p *terminal.Page) {
 	begin := "usage: kagurazaka"
 	for _, u := range page.Usage {
-		p.Hanging(begin, strings.Fields(u))
+		p.Hanging(begin, pieces(u))
 		begin = "       kagurazaka"
 	}
 	p.Gap()

@@ -156,10 +156,10 @@ func TestGoldenHelp(t *testing.T) {
 		width int
 		words []string
 	}{
-		{"usage_80.txt", 80, []string{"-h"}},
-		{"usage_40.txt", 40, []string{"-h"}},
+		{"trust_80.txt", 80, []string{"trust", "-h"}},
+		{"trust_40.txt", 40, []string{"trust", "-h"}},
 		{"shard_80.txt", 80, []string{"shard", "-h"}},
-		{"show_40.txt", 40, []string{"show", "-h"}},
+		{"slurm_40.txt", 40, []string{"launch", "slurm", "-h"}},
 	} {
 		got := answerAt(t, c.width, c.words...)
 		path := filepath.Join("testdata", "help", c.file)

@@ -15,8 +15,8 @@ import (
 // semantic is a semantic version, as a tag or a build has it.
 var semantic = regexp.MustCompile(`^v?\d+\.\d+\.\d+([-+.].*)?$`)
 
-// commitish is a commit as git describes it where there is no tag.
-var commitish = regexp.MustCompile(`^[0-9a-f]{7,40}(-dirty)?$`)
+// described is the commit in what git describes, with a tag before it or without.
+var described = regexp.MustCompile(`(?:^|-g)([0-9a-f]{7,40})(-dirty)?$`)
 
 // versionOutput is what `version` prints.
 type versionOutput struct {
@@ -37,8 +37,8 @@ func versionOf(linked string) versionOutput {
 		Version: wire.SDKVersion + "-dev", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Protocol: wire.ProtocolVersion,
 		SDK: map[string]string{"go": wire.SDKVersion, "python": pythonVersion()},
 	}
-	if commitish.MatchString(linked) {
-		v.Commit, v.Modified = strings.CutSuffix(linked, "-dirty")
+	if found := described.FindStringSubmatch(linked); found != nil {
+		v.Commit, v.Modified = found[1], found[2] != ""
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -19,6 +19,8 @@ type HelpOptions struct {
 	Command []string
 	// Device are the flags of the backbone of a device task.
 	Device []Argument
+	// More is a paragraph at the end.
+	More string
 	// Width is the number of columns; 0: 80.
 	Width int
 	// Color uses ANSI escapes.
@@ -33,7 +35,7 @@ func Help(w io.Writer, task *Task, o HelpOptions) error {
 		pieces = append(pieces, task.Arguments[i].usage())
 	}
 	if task.OpenArguments {
-		pieces = append(pieces, "[…]")
+		pieces = append(pieces, "[ARGUMENT…]")
 	}
 	fill := toFill(task.Template)
 	if len(fill) > 0 {
@@ -76,6 +78,10 @@ func Help(w io.Writer, task *Task, o HelpOptions) error {
 		}
 		p.Title("Example:")
 		p.Command(example(o.Command, task, fill), 2)
+	}
+	if o.More != "" {
+		p.Gap()
+		p.Paragraphs(o.More, 0)
 	}
 	_, err := io.WriteString(w, p.String())
 	return err
