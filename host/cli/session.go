@@ -11,6 +11,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/discover"
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
+	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
@@ -46,7 +47,7 @@ func (a *app) open(ctx context.Context) (*session, error) {
 		return s, nil
 	case err == nil && s.grammar.Python != python:
 		python = s.grammar.Python
-	case err != nil && python != given && exitcode.Of(err) != exitcode.Usage:
+	case err != nil && python != given && (exitcode.Of(err) != exitcode.Usage || cannotStart(err)):
 		// No other interpreter can describe the plugin, so this one is the host's.
 		python = given
 	default:
@@ -59,6 +60,12 @@ func (a *app) open(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	return a.openWith(ctx, arg, python)
+}
+
+// cannotStart reports whether the plugin's process did not get as far as its handshake.
+func cannotStart(err error) bool {
+	_, is := errors.AsType[*plugin.StartError](err)
+	return is
 }
 
 // openWith describes the plugin with an interpreter, and reads the command line for the task.

@@ -37,7 +37,8 @@ func findPython(arg, abs string, opts Options) (*Plugin, error) {
 		Command: plugin.Command{
 			// A script's folder is first on the module path. With -m it is the working folder.
 			Name: arg, Path: interpreter, Args: []string{filepath.Join(sdk, "kagurazaka_serve.py"), abs}, Env: env,
-			Hint: fmt.Sprintf("the interpreter is %s (%s); --python names another", interpreter, from),
+			Interpreter: interpreter,
+			Hint:        fmt.Sprintf("the interpreter is %s (%s); --python names another", interpreter, from),
 		},
 		Path: abs, Files: []string{abs, interpreter}, Kind: PythonFile,
 	}, nil

@@ -59,6 +59,8 @@ const (
 	maxStageWorkers = 4096
 	maxBatch        = 1 << 20
 	postprocess     = "postprocess"
+	// saysPostprocess is the capability of a task whose author has written where what follows inference runs.
+	saysPostprocess = "says_postprocess"
 )
 
 func cudaFlags() []Flag {
@@ -93,7 +95,10 @@ func completeCUDA(s *Spec, log hclog.Logger) error {
 		return err
 	}
 	if s.staged() {
-		if s.Flags[postprocess] == "apart" && !s.Task.Has("finish") {
+		switch where := s.Flags[postprocess]; {
+		case s.Task.Has(saysPostprocess) && (where == "apart" && !s.Task.Has("finish") || where == "device" && s.Task.Has("finish")):
+			log.Info("the task says that what follows inference runs elsewhere (kagurazaka_postprocess); the flag wins", "flag", "--postprocess "+where)
+		case where == "apart" && !s.Task.Has("finish"):
 			log.Warn("the task does not say that what follows inference may run in other processes; --postprocess apart does it all the same")
 		}
 		if s.Policy.WorkerMaxItems > 0 {

@@ -248,6 +248,11 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 		}
 		problems = append(problems, problem.Fresh(problems, s.inTemplate(tree))...)
 	}
+	for _, m := range s.Task.Mistakes {
+		if m.Counts(s.Task.Template, r.Template) {
+			problems = append(problems, problem.Problem{Source: m.Where, Message: m.Message, Suggestion: m.Hint})
+		}
+	}
 	arguments, found, err := s.arguments(ctx, line)
 	if err != nil {
 		return nil, err

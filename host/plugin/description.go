@@ -146,6 +146,9 @@ func (d *description) task(t *pb.Task) schema.Task {
 			task.Arguments = append(task.Arguments, d.argument(a, flags))
 		})
 	}
+	for _, m := range t.GetProblems() {
+		task.Mistakes = append(task.Mistakes, schema.Mistake{Where: m.GetWhere(), Message: m.GetMessage(), Hint: m.GetSuggestion(), Fields: m.GetFields()})
+	}
 	if t.GetTemplate() != nil {
 		d.in("template", func() { task.Template = d.template(t.GetTemplate().GetFields()) })
 	}

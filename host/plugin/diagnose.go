@@ -19,6 +19,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/backbones"
 	"github.com/kagurazaka/kagurazaka/host/beneath"
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 )
 
 // machines are GOARCH's names of the ELF machines that a plugin may have been built for.
@@ -33,7 +34,11 @@ func cannotExec(command Command, err error) *StartError {
 	if hints[0] == "" {
 		hints = []string{fileHint(command.Path, err), command.Hint}
 	}
-	return &StartError{Plugin: command.Name, What: "cannot be run: " + reason(err), Hints: hints, Err: err}
+	e := &StartError{Plugin: command.Name, What: "cannot be run: " + reason(err), Hints: hints, Err: err}
+	if command.Interpreter != "" && machineHint(err) == "" {
+		e.What, e.Err = command.Interpreter+" cannot be run: "+reason(err), exitcode.With(exitcode.Usage, err)
+	}
+	return e
 }
 
 // outside are the signals that end a process without a fault of its own.
@@ -118,10 +123,18 @@ func shebang(path string) string {
 	return ""
 }
 
+// toldError begins the line by which a plugin tells, in place of its handshake, why it cannot serve.
+const toldError = "error|"
+
 // noHandshake explains why a started process cannot be used as a plugin.
 func noHandshake(command Command, r *runner, timedOut bool, timeout time.Duration, exit *backbones.Exit, cause error) *StartError {
 	said, printed := r.firstSaid()
 	e := &StartError{Plugin: command.Name, Err: cause, Stderr: r.log.tail()}
+	if why, told := strings.CutPrefix(said, toldError); told && !timedOut {
+		// Its own words say it all.
+		e.What, e.Err, e.Stderr = clipTo(why, maxSaid), exitcode.With(exitcode.Usage, cause), nil
+		return e
+	}
 	if printed {
 		e.What, e.Hints = checkHandshake(said, r.mtls)
 	}
@@ -142,6 +155,9 @@ func noHandshake(command Command, r *runner, timedOut bool, timeout time.Duratio
 	case exit != nil && slices.Contains(outside, exit.Signal):
 		e.What = fmt.Sprintf("ended before its handshake: it %s", exit)
 		return e
+	case exit != nil && command.Interpreter != "":
+		// The SDK would have said why it cannot serve.
+		e.What, e.Err = fmt.Sprintf("%s cannot run it: it %s at its start", command.Interpreter, exit), exitcode.With(exitcode.Usage, cause)
 	case exit != nil:
 		e.What = fmt.Sprintf("%s before its handshake: it is not a kagurazaka plugin, or it breaks at its start", exit)
 	case !printed:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -72,6 +73,9 @@ func (e *TaskError) ExitCode() int {
 
 func (e *TaskError) Error() string {
 	text := e.Call + ": "
+	if located.MatchString(e.Message) {
+		text = ""
+	}
 	switch {
 	case e.Message != "":
 		text += within(e.Message)
@@ -91,6 +95,9 @@ func (e *TaskError) Error() string {
 	}
 	return text
 }
+
+// located matches a message that begins with file and line: "upper.py:12: SyntaxError: …".
+var located = regexp.MustCompile(`^[^:\n]+:\d+: [A-Za-z.]+: `)
 
 // within indents further lines of a plugin's text, so that they cannot be taken for lines of the host.
 func within(text string) string {

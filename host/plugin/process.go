@@ -35,6 +35,8 @@ type Command struct {
 	Args []string
 	// Env is added to the host's environment; later entries win.
 	Env []string
+	// Interpreter is the program that runs a script, which is then Path as well; empty: Path is the plugin itself.
+	Interpreter string
 	// Hint is added to the message when the plugin cannot be started; may be empty.
 	Hint string
 	// SHA256 is what the executable must have when it is started, in hexadecimal digits; empty: it is not checked.

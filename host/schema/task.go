@@ -49,6 +49,24 @@ type Task struct {
 	Template *template.Node
 	// Capabilities are capabilities of the contract, such as "list" and "is_executed".
 	Capabilities []string
+	// Mistakes are in the task's code, and make it fail.
+	Mistakes []Mistake
+}
+
+// Mistake is a mistake in a task's code that was found without running it.
+type Mistake struct {
+	// Where is file and line; Hint is what to write.
+	Where, Message, Hint string
+	// Fields are the top-level ones of the template that it depends on: it counts while their modes are the task's own.
+	Fields []string
+}
+
+// Counts reports whether the mistake counts under a template that the user may have changed.
+func (m *Mistake) Counts(described, tree *template.Node) bool {
+	return described == nil || tree == nil || !slices.ContainsFunc(m.Fields, func(name string) bool {
+		before, now := described.Get(name), tree.Get(name)
+		return before.IsNull() != now.IsNull() || before != nil && now != nil && (before.Kind != now.Kind || before.Mode != now.Mode)
+	})
 }
 
 // Type is the type of an argument's value, in one word.

@@ -731,7 +731,9 @@ type Task struct {
 	Capabilities []string `protobuf:"bytes,9,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	// Flags of the task's parser that are not in `arguments`, in all spellings: those of its sub-commands, for example. They
 	// take precedence over newer flags of the host.
-	Flags         []string `protobuf:"bytes,10,rep,name=flags,proto3" json:"flags,omitempty"`
+	Flags []string `protobuf:"bytes,10,rep,name=flags,proto3" json:"flags,omitempty"`
+	// Mistakes in the task's code that make every item, or the whole run, fail. The host reports them before it lists anything.
+	Problems      []*TaskProblem `protobuf:"bytes,11,rep,name=problems,proto3" json:"problems,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -836,6 +838,85 @@ func (x *Task) GetFlags() []string {
 	return nil
 }
 
+func (x *Task) GetProblems() []*TaskProblem {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+// TaskProblem is a mistake in a task's code that was found without running it.
+type TaskProblem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// File and line: "upper.py:12".
+	Where   string `protobuf:"bytes,1,opt,name=where,proto3" json:"where,omitempty"`
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// What to write.
+	Suggestion string `protobuf:"bytes,3,opt,name=suggestion,proto3" json:"suggestion,omitempty"`
+	// Fields of the template that the problem depends on. It does not count if the user has replaced the mode of one of them.
+	Fields        []string `protobuf:"bytes,4,rep,name=fields,proto3" json:"fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TaskProblem) Reset() {
+	*x = TaskProblem{}
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TaskProblem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TaskProblem) ProtoMessage() {}
+
+func (x *TaskProblem) ProtoReflect() protoreflect.Message {
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TaskProblem.ProtoReflect.Descriptor instead.
+func (*TaskProblem) Descriptor() ([]byte, []int) {
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *TaskProblem) GetWhere() string {
+	if x != nil {
+		return x.Where
+	}
+	return ""
+}
+
+func (x *TaskProblem) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *TaskProblem) GetSuggestion() string {
+	if x != nil {
+		return x.Suggestion
+	}
+	return ""
+}
+
+func (x *TaskProblem) GetFields() []string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
 type Argument struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name without dashes: "size" for --size; the displayed name of a positional one.
@@ -866,7 +947,7 @@ type Argument struct {
 
 func (x *Argument) Reset() {
 	*x = Argument{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[4]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -878,7 +959,7 @@ func (x *Argument) String() string {
 func (*Argument) ProtoMessage() {}
 
 func (x *Argument) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[4]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -891,7 +972,7 @@ func (x *Argument) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Argument.ProtoReflect.Descriptor instead.
 func (*Argument) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{4}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Argument) GetName() string {
@@ -991,7 +1072,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[5]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1084,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[5]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1097,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{5}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CheckRequest) GetTask() string {
@@ -1058,7 +1139,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[6]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1151,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[6]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1083,7 +1164,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{6}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CheckResponse) GetError() *Error {
@@ -1124,7 +1205,7 @@ type ParserAnswer struct {
 
 func (x *ParserAnswer) Reset() {
 	*x = ParserAnswer{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[7]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1136,7 +1217,7 @@ func (x *ParserAnswer) String() string {
 func (*ParserAnswer) ProtoMessage() {}
 
 func (x *ParserAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[7]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1149,7 +1230,7 @@ func (x *ParserAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParserAnswer.ProtoReflect.Descriptor instead.
 func (*ParserAnswer) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{7}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ParserAnswer) GetOutput() string {
@@ -1170,7 +1251,7 @@ type Template struct {
 
 func (x *Template) Reset() {
 	*x = Template{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[8]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1182,7 +1263,7 @@ func (x *Template) String() string {
 func (*Template) ProtoMessage() {}
 
 func (x *Template) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[8]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1195,7 +1276,7 @@ func (x *Template) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Template.ProtoReflect.Descriptor instead.
 func (*Template) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{8}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Template) GetFields() []*Field {
@@ -1221,7 +1302,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[9]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1233,7 +1314,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[9]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1246,7 +1327,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{9}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Field) GetName() string {
@@ -1301,7 +1382,7 @@ type Node struct {
 
 func (x *Node) Reset() {
 	*x = Node{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[10]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1313,7 +1394,7 @@ func (x *Node) String() string {
 func (*Node) ProtoMessage() {}
 
 func (x *Node) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[10]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1326,7 +1407,7 @@ func (x *Node) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Node.ProtoReflect.Descriptor instead.
 func (*Node) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{10}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Node) GetKind() isNode_Kind {
@@ -1426,7 +1507,7 @@ type Placeholder struct {
 
 func (x *Placeholder) Reset() {
 	*x = Placeholder{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[11]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1438,7 +1519,7 @@ func (x *Placeholder) String() string {
 func (*Placeholder) ProtoMessage() {}
 
 func (x *Placeholder) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[11]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1451,7 +1532,7 @@ func (x *Placeholder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Placeholder.ProtoReflect.Descriptor instead.
 func (*Placeholder) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{11}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 // Mode is an object of a template with fields: NoHardShard(input_path, output_path).
@@ -1467,7 +1548,7 @@ type Mode struct {
 
 func (x *Mode) Reset() {
 	*x = Mode{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1479,7 +1560,7 @@ func (x *Mode) String() string {
 func (*Mode) ProtoMessage() {}
 
 func (x *Mode) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[12]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1492,7 +1573,7 @@ func (x *Mode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mode.ProtoReflect.Descriptor instead.
 func (*Mode) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{12}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Mode) GetName() string {
@@ -1525,7 +1606,7 @@ type NodeList struct {
 
 func (x *NodeList) Reset() {
 	*x = NodeList{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1537,7 +1618,7 @@ func (x *NodeList) String() string {
 func (*NodeList) ProtoMessage() {}
 
 func (x *NodeList) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[13]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1550,7 +1631,7 @@ func (x *NodeList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeList.ProtoReflect.Descriptor instead.
 func (*NodeList) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{13}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *NodeList) GetNodes() []*Node {
@@ -1569,7 +1650,7 @@ type NodeMap struct {
 
 func (x *NodeMap) Reset() {
 	*x = NodeMap{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1581,7 +1662,7 @@ func (x *NodeMap) String() string {
 func (*NodeMap) ProtoMessage() {}
 
 func (x *NodeMap) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[14]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1594,7 +1675,7 @@ func (x *NodeMap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeMap.ProtoReflect.Descriptor instead.
 func (*NodeMap) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{14}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *NodeMap) GetFields() []*Field {
@@ -1650,7 +1731,7 @@ type OpenRequest struct {
 
 func (x *OpenRequest) Reset() {
 	*x = OpenRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1662,7 +1743,7 @@ func (x *OpenRequest) String() string {
 func (*OpenRequest) ProtoMessage() {}
 
 func (x *OpenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[15]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1675,7 +1756,7 @@ func (x *OpenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenRequest.ProtoReflect.Descriptor instead.
 func (*OpenRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{15}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *OpenRequest) GetTask() string {
@@ -1833,7 +1914,7 @@ type Placement struct {
 
 func (x *Placement) Reset() {
 	*x = Placement{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1845,7 +1926,7 @@ func (x *Placement) String() string {
 func (*Placement) ProtoMessage() {}
 
 func (x *Placement) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[16]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1858,7 +1939,7 @@ func (x *Placement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Placement.ProtoReflect.Descriptor instead.
 func (*Placement) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{16}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Placement) GetCpus() []uint32 {
@@ -1897,7 +1978,7 @@ type Debug struct {
 
 func (x *Debug) Reset() {
 	*x = Debug{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1909,7 +1990,7 @@ func (x *Debug) String() string {
 func (*Debug) ProtoMessage() {}
 
 func (x *Debug) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[17]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1922,7 +2003,7 @@ func (x *Debug) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Debug.ProtoReflect.Descriptor instead.
 func (*Debug) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Debug) GetLocals() bool {
@@ -1958,7 +2039,7 @@ type ListingPolicy struct {
 
 func (x *ListingPolicy) Reset() {
 	*x = ListingPolicy{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1970,7 +2051,7 @@ func (x *ListingPolicy) String() string {
 func (*ListingPolicy) ProtoMessage() {}
 
 func (x *ListingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[18]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1983,7 +2064,7 @@ func (x *ListingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListingPolicy.ProtoReflect.Descriptor instead.
 func (*ListingPolicy) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListingPolicy) GetOutputsOutside() bool {
@@ -2011,7 +2092,7 @@ type SharedMemory struct {
 
 func (x *SharedMemory) Reset() {
 	*x = SharedMemory{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2023,7 +2104,7 @@ func (x *SharedMemory) String() string {
 func (*SharedMemory) ProtoMessage() {}
 
 func (x *SharedMemory) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[19]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2036,7 +2117,7 @@ func (x *SharedMemory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SharedMemory.ProtoReflect.Descriptor instead.
 func (*SharedMemory) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SharedMemory) GetPath() string {
@@ -2068,7 +2149,7 @@ type Staging struct {
 
 func (x *Staging) Reset() {
 	*x = Staging{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2080,7 +2161,7 @@ func (x *Staging) String() string {
 func (*Staging) ProtoMessage() {}
 
 func (x *Staging) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[20]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2093,7 +2174,7 @@ func (x *Staging) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Staging.ProtoReflect.Descriptor instead.
 func (*Staging) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Staging) GetDir() string {
@@ -2140,7 +2221,7 @@ type Direct struct {
 
 func (x *Direct) Reset() {
 	*x = Direct{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2152,7 +2233,7 @@ func (x *Direct) String() string {
 func (*Direct) ProtoMessage() {}
 
 func (x *Direct) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[21]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2165,7 +2246,7 @@ func (x *Direct) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Direct.ProtoReflect.Descriptor instead.
 func (*Direct) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Direct) GetPage() string {
@@ -2227,7 +2308,7 @@ type OpenResponse struct {
 
 func (x *OpenResponse) Reset() {
 	*x = OpenResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2239,7 +2320,7 @@ func (x *OpenResponse) String() string {
 func (*OpenResponse) ProtoMessage() {}
 
 func (x *OpenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[22]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2252,7 +2333,7 @@ func (x *OpenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenResponse.ProtoReflect.Descriptor instead.
 func (*OpenResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *OpenResponse) GetError() *Error {
@@ -2286,7 +2367,7 @@ type Block struct {
 
 func (x *Block) Reset() {
 	*x = Block{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2298,7 +2379,7 @@ func (x *Block) String() string {
 func (*Block) ProtoMessage() {}
 
 func (x *Block) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[23]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2311,7 +2392,7 @@ func (x *Block) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Block.ProtoReflect.Descriptor instead.
 func (*Block) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{23}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Block) GetEncoding() Encoding {
@@ -2360,7 +2441,7 @@ type IndexRange struct {
 
 func (x *IndexRange) Reset() {
 	*x = IndexRange{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2372,7 +2453,7 @@ func (x *IndexRange) String() string {
 func (*IndexRange) ProtoMessage() {}
 
 func (x *IndexRange) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[24]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2385,7 +2466,7 @@ func (x *IndexRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexRange.ProtoReflect.Descriptor instead.
 func (*IndexRange) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{24}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *IndexRange) GetFirst() uint64 {
@@ -2417,7 +2498,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2429,7 +2510,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[25]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2442,7 +2523,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{25}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListRequest) GetMaxItems() uint32 {
@@ -2489,7 +2570,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2501,7 +2582,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[26]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2514,7 +2595,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{26}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListResponse) GetMessage() isListResponse_Message {
@@ -2619,7 +2700,7 @@ type RunRequest struct {
 
 func (x *RunRequest) Reset() {
 	*x = RunRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2631,7 +2712,7 @@ func (x *RunRequest) String() string {
 func (*RunRequest) ProtoMessage() {}
 
 func (x *RunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[27]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2644,7 +2725,7 @@ func (x *RunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRequest.ProtoReflect.Descriptor instead.
 func (*RunRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{27}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RunRequest) GetChunk() *Chunk {
@@ -2674,7 +2755,7 @@ type Chunk struct {
 
 func (x *Chunk) Reset() {
 	*x = Chunk{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2686,7 +2767,7 @@ func (x *Chunk) String() string {
 func (*Chunk) ProtoMessage() {}
 
 func (x *Chunk) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[28]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2699,7 +2780,7 @@ func (x *Chunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Chunk.ProtoReflect.Descriptor instead.
 func (*Chunk) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{28}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Chunk) GetId() uint64 {
@@ -2739,7 +2820,7 @@ type Part struct {
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2751,7 +2832,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[29]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2764,7 +2845,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{29}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Part) GetSource() isPart_Source {
@@ -2835,7 +2916,7 @@ type RunResponse struct {
 
 func (x *RunResponse) Reset() {
 	*x = RunResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2847,7 +2928,7 @@ func (x *RunResponse) String() string {
 func (*RunResponse) ProtoMessage() {}
 
 func (x *RunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[30]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2860,7 +2941,7 @@ func (x *RunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunResponse.ProtoReflect.Descriptor instead.
 func (*RunResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{30}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RunResponse) GetResult() *ChunkResult {
@@ -2905,7 +2986,7 @@ type ChunkResult struct {
 
 func (x *ChunkResult) Reset() {
 	*x = ChunkResult{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2917,7 +2998,7 @@ func (x *ChunkResult) String() string {
 func (*ChunkResult) ProtoMessage() {}
 
 func (x *ChunkResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[31]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2930,7 +3011,7 @@ func (x *ChunkResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChunkResult.ProtoReflect.Descriptor instead.
 func (*ChunkResult) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{31}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ChunkResult) GetId() uint64 {
@@ -2995,7 +3076,7 @@ type UnwrittenOutput struct {
 
 func (x *UnwrittenOutput) Reset() {
 	*x = UnwrittenOutput{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3007,7 +3088,7 @@ func (x *UnwrittenOutput) String() string {
 func (*UnwrittenOutput) ProtoMessage() {}
 
 func (x *UnwrittenOutput) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[32]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3020,7 +3101,7 @@ func (x *UnwrittenOutput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnwrittenOutput.ProtoReflect.Descriptor instead.
 func (*UnwrittenOutput) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{32}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *UnwrittenOutput) GetExpected() string {
@@ -3052,7 +3133,7 @@ type ItemFailure struct {
 
 func (x *ItemFailure) Reset() {
 	*x = ItemFailure{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3064,7 +3145,7 @@ func (x *ItemFailure) String() string {
 func (*ItemFailure) ProtoMessage() {}
 
 func (x *ItemFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[33]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3077,7 +3158,7 @@ func (x *ItemFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemFailure.ProtoReflect.Descriptor instead.
 func (*ItemFailure) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{33}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ItemFailure) GetIndex() uint32 {
@@ -3127,7 +3208,7 @@ type Batch struct {
 
 func (x *Batch) Reset() {
 	*x = Batch{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3139,7 +3220,7 @@ func (x *Batch) String() string {
 func (*Batch) ProtoMessage() {}
 
 func (x *Batch) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[34]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3152,7 +3233,7 @@ func (x *Batch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Batch.ProtoReflect.Descriptor instead.
 func (*Batch) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{34}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Batch) GetId() uint64 {
@@ -3201,7 +3282,7 @@ type Region struct {
 
 func (x *Region) Reset() {
 	*x = Region{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3213,7 +3294,7 @@ func (x *Region) String() string {
 func (*Region) ProtoMessage() {}
 
 func (x *Region) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[35]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3226,7 +3307,7 @@ func (x *Region) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Region.ProtoReflect.Descriptor instead.
 func (*Region) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{35}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Region) GetOffset() uint64 {
@@ -3257,7 +3338,7 @@ type Payload struct {
 
 func (x *Payload) Reset() {
 	*x = Payload{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3269,7 +3350,7 @@ func (x *Payload) String() string {
 func (*Payload) ProtoMessage() {}
 
 func (x *Payload) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[36]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3282,7 +3363,7 @@ func (x *Payload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payload.ProtoReflect.Descriptor instead.
 func (*Payload) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{36}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Payload) GetTensors() []*Tensor {
@@ -3320,7 +3401,7 @@ type Tensor struct {
 
 func (x *Tensor) Reset() {
 	*x = Tensor{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3332,7 +3413,7 @@ func (x *Tensor) String() string {
 func (*Tensor) ProtoMessage() {}
 
 func (x *Tensor) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[37]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3345,7 +3426,7 @@ func (x *Tensor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tensor.ProtoReflect.Descriptor instead.
 func (*Tensor) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{37}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Tensor) GetDtype() string {
@@ -3397,7 +3478,7 @@ type BatchResult struct {
 
 func (x *BatchResult) Reset() {
 	*x = BatchResult{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3409,7 +3490,7 @@ func (x *BatchResult) String() string {
 func (*BatchResult) ProtoMessage() {}
 
 func (x *BatchResult) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[38]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3422,7 +3503,7 @@ func (x *BatchResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchResult.ProtoReflect.Descriptor instead.
 func (*BatchResult) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{38}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *BatchResult) GetId() uint64 {
@@ -3508,7 +3589,7 @@ type SpawnRequest struct {
 
 func (x *SpawnRequest) Reset() {
 	*x = SpawnRequest{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3520,7 +3601,7 @@ func (x *SpawnRequest) String() string {
 func (*SpawnRequest) ProtoMessage() {}
 
 func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[39]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3533,7 +3614,7 @@ func (x *SpawnRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnRequest.ProtoReflect.Descriptor instead.
 func (*SpawnRequest) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{39}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SpawnRequest) GetMessage() isSpawnRequest_Message {
@@ -3588,7 +3669,7 @@ type SpawnWorker struct {
 
 func (x *SpawnWorker) Reset() {
 	*x = SpawnWorker{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3600,7 +3681,7 @@ func (x *SpawnWorker) String() string {
 func (*SpawnWorker) ProtoMessage() {}
 
 func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[40]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3613,7 +3694,7 @@ func (x *SpawnWorker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnWorker.ProtoReflect.Descriptor instead.
 func (*SpawnWorker) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{40}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *SpawnWorker) GetOpen() *OpenRequest {
@@ -3638,7 +3719,7 @@ type SpawnResponse struct {
 
 func (x *SpawnResponse) Reset() {
 	*x = SpawnResponse{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3650,7 +3731,7 @@ func (x *SpawnResponse) String() string {
 func (*SpawnResponse) ProtoMessage() {}
 
 func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[41]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3663,7 +3744,7 @@ func (x *SpawnResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpawnResponse.ProtoReflect.Descriptor instead.
 func (*SpawnResponse) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{41}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *SpawnResponse) GetMessage() isSpawnResponse_Message {
@@ -3751,7 +3832,7 @@ type WorkerStarted struct {
 
 func (x *WorkerStarted) Reset() {
 	*x = WorkerStarted{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3763,7 +3844,7 @@ func (x *WorkerStarted) String() string {
 func (*WorkerStarted) ProtoMessage() {}
 
 func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[42]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3776,7 +3857,7 @@ func (x *WorkerStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerStarted.ProtoReflect.Descriptor instead.
 func (*WorkerStarted) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{42}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *WorkerStarted) GetWorkerIndex() uint32 {
@@ -3818,7 +3899,7 @@ type WorkerFailed struct {
 
 func (x *WorkerFailed) Reset() {
 	*x = WorkerFailed{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3830,7 +3911,7 @@ func (x *WorkerFailed) String() string {
 func (*WorkerFailed) ProtoMessage() {}
 
 func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[43]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3843,7 +3924,7 @@ func (x *WorkerFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerFailed.ProtoReflect.Descriptor instead.
 func (*WorkerFailed) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{43}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *WorkerFailed) GetWorkerIndex() uint32 {
@@ -3873,7 +3954,7 @@ type WorkerExited struct {
 
 func (x *WorkerExited) Reset() {
 	*x = WorkerExited{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3885,7 +3966,7 @@ func (x *WorkerExited) String() string {
 func (*WorkerExited) ProtoMessage() {}
 
 func (x *WorkerExited) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[44]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3898,7 +3979,7 @@ func (x *WorkerExited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkerExited.ProtoReflect.Descriptor instead.
 func (*WorkerExited) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{44}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *WorkerExited) GetWorkerIndex() uint32 {
@@ -3941,7 +4022,7 @@ type ShownItem struct {
 
 func (x *ShownItem) Reset() {
 	*x = ShownItem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3953,7 +4034,7 @@ func (x *ShownItem) String() string {
 func (*ShownItem) ProtoMessage() {}
 
 func (x *ShownItem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[45]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3966,7 +4047,7 @@ func (x *ShownItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShownItem.ProtoReflect.Descriptor instead.
 func (*ShownItem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{45}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ShownItem) GetIndex() uint64 {
@@ -4017,7 +4098,7 @@ type Error struct {
 
 func (x *Error) Reset() {
 	*x = Error{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4029,7 +4110,7 @@ func (x *Error) String() string {
 func (*Error) ProtoMessage() {}
 
 func (x *Error) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[46]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4042,7 +4123,7 @@ func (x *Error) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Error.ProtoReflect.Descriptor instead.
 func (*Error) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{46}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Error) GetMessage() string {
@@ -4238,7 +4319,7 @@ type ItemError struct {
 
 func (x *ItemError) Reset() {
 	*x = ItemError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4250,7 +4331,7 @@ func (x *ItemError) String() string {
 func (*ItemError) ProtoMessage() {}
 
 func (x *ItemError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[47]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4263,7 +4344,7 @@ func (x *ItemError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ItemError.ProtoReflect.Descriptor instead.
 func (*ItemError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{47}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ItemError) GetTypeName() string {
@@ -4282,7 +4363,7 @@ type ConfigError struct {
 
 func (x *ConfigError) Reset() {
 	*x = ConfigError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4294,7 +4375,7 @@ func (x *ConfigError) String() string {
 func (*ConfigError) ProtoMessage() {}
 
 func (x *ConfigError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[48]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4307,7 +4388,7 @@ func (x *ConfigError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigError.ProtoReflect.Descriptor instead.
 func (*ConfigError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{48}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ConfigError) GetProblems() []*ConfigProblem {
@@ -4330,7 +4411,7 @@ type ConfigProblem struct {
 
 func (x *ConfigProblem) Reset() {
 	*x = ConfigProblem{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4342,7 +4423,7 @@ func (x *ConfigProblem) String() string {
 func (*ConfigProblem) ProtoMessage() {}
 
 func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[49]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4355,7 +4436,7 @@ func (x *ConfigProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigProblem.ProtoReflect.Descriptor instead.
 func (*ConfigProblem) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{49}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ConfigProblem) GetWhere() string {
@@ -4388,7 +4469,7 @@ type PanicError struct {
 
 func (x *PanicError) Reset() {
 	*x = PanicError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4400,7 +4481,7 @@ func (x *PanicError) String() string {
 func (*PanicError) ProtoMessage() {}
 
 func (x *PanicError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[50]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4413,7 +4494,7 @@ func (x *PanicError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PanicError.ProtoReflect.Descriptor instead.
 func (*PanicError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{50}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *PanicError) GetValue() string {
@@ -4431,7 +4512,7 @@ type EndedError struct {
 
 func (x *EndedError) Reset() {
 	*x = EndedError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4443,7 +4524,7 @@ func (x *EndedError) String() string {
 func (*EndedError) ProtoMessage() {}
 
 func (x *EndedError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[51]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4456,7 +4537,7 @@ func (x *EndedError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndedError.ProtoReflect.Descriptor instead.
 func (*EndedError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{51}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{52}
 }
 
 type NoSuchTaskError struct {
@@ -4468,7 +4549,7 @@ type NoSuchTaskError struct {
 
 func (x *NoSuchTaskError) Reset() {
 	*x = NoSuchTaskError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4480,7 +4561,7 @@ func (x *NoSuchTaskError) String() string {
 func (*NoSuchTaskError) ProtoMessage() {}
 
 func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[52]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4493,7 +4574,7 @@ func (x *NoSuchTaskError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NoSuchTaskError.ProtoReflect.Descriptor instead.
 func (*NoSuchTaskError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{52}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *NoSuchTaskError) GetTasks() []string {
@@ -4512,7 +4593,7 @@ type UnsupportedError struct {
 
 func (x *UnsupportedError) Reset() {
 	*x = UnsupportedError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[53]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4524,7 +4605,7 @@ func (x *UnsupportedError) String() string {
 func (*UnsupportedError) ProtoMessage() {}
 
 func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[53]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4537,7 +4618,7 @@ func (x *UnsupportedError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnsupportedError.ProtoReflect.Descriptor instead.
 func (*UnsupportedError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{53}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *UnsupportedError) GetWhat() string {
@@ -4557,7 +4638,7 @@ type InvalidOutputError struct {
 
 func (x *InvalidOutputError) Reset() {
 	*x = InvalidOutputError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[54]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4569,7 +4650,7 @@ func (x *InvalidOutputError) String() string {
 func (*InvalidOutputError) ProtoMessage() {}
 
 func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[54]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4582,7 +4663,7 @@ func (x *InvalidOutputError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvalidOutputError.ProtoReflect.Descriptor instead.
 func (*InvalidOutputError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{54}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *InvalidOutputError) GetPath() string {
@@ -4604,7 +4685,7 @@ type DeviceMemoryError struct {
 
 func (x *DeviceMemoryError) Reset() {
 	*x = DeviceMemoryError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[55]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4616,7 +4697,7 @@ func (x *DeviceMemoryError) String() string {
 func (*DeviceMemoryError) ProtoMessage() {}
 
 func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[55]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4629,7 +4710,7 @@ func (x *DeviceMemoryError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceMemoryError.ProtoReflect.Descriptor instead.
 func (*DeviceMemoryError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{55}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *DeviceMemoryError) GetWanted() uint64 {
@@ -4663,7 +4744,7 @@ type RegionTooSmallError struct {
 
 func (x *RegionTooSmallError) Reset() {
 	*x = RegionTooSmallError{}
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[56]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4675,7 +4756,7 @@ func (x *RegionTooSmallError) String() string {
 func (*RegionTooSmallError) ProtoMessage() {}
 
 func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
-	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[56]
+	mi := &file_kagurazaka_v1_plugin_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4688,7 +4769,7 @@ func (x *RegionTooSmallError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegionTooSmallError.ProtoReflect.Descriptor instead.
 func (*RegionTooSmallError) Descriptor() ([]byte, []int) {
-	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{56}
+	return file_kagurazaka_v1_plugin_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *RegionTooSmallError) GetWanted() uint64 {
@@ -4724,7 +4805,7 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\x05Input\x12,\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.kagurazaka.v1.InputKindR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
-	"\x05state\x18\x03 \x01(\tR\x05state\"\xe6\x02\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\"\x9e\x03\n" +
 	"\x04Task\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12+\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x17.kagurazaka.v1.TaskKindR\x04kind\x12\x18\n" +
@@ -4736,7 +4817,15 @@ const file_kagurazaka_v1_plugin_proto_rawDesc = "" +
 	"\btemplate\x18\b \x01(\v2\x17.kagurazaka.v1.TemplateR\btemplate\x12\"\n" +
 	"\fcapabilities\x18\t \x03(\tR\fcapabilities\x12\x14\n" +
 	"\x05flags\x18\n" +
-	" \x03(\tR\x05flags\"\xe0\x02\n" +
+	" \x03(\tR\x05flags\x126\n" +
+	"\bproblems\x18\v \x03(\v2\x1a.kagurazaka.v1.TaskProblemR\bproblems\"u\n" +
+	"\vTaskProblem\x12\x14\n" +
+	"\x05where\x18\x01 \x01(\tR\x05where\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x03 \x01(\tR\n" +
+	"suggestion\x12\x16\n" +
+	"\x06fields\x18\x04 \x03(\tR\x06fields\"\xe0\x02\n" +
 	"\bArgument\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05flags\x18\x02 \x03(\tR\x05flags\x12/\n" +
@@ -5075,7 +5164,7 @@ func file_kagurazaka_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_kagurazaka_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
+var file_kagurazaka_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
 var file_kagurazaka_v1_plugin_proto_goTypes = []any{
 	(Validity)(0),               // 0: kagurazaka.v1.Validity
 	(InputKind)(0),              // 1: kagurazaka.v1.InputKind
@@ -5088,150 +5177,152 @@ var file_kagurazaka_v1_plugin_proto_goTypes = []any{
 	(*DescribeResponse)(nil),    // 8: kagurazaka.v1.DescribeResponse
 	(*Input)(nil),               // 9: kagurazaka.v1.Input
 	(*Task)(nil),                // 10: kagurazaka.v1.Task
-	(*Argument)(nil),            // 11: kagurazaka.v1.Argument
-	(*CheckRequest)(nil),        // 12: kagurazaka.v1.CheckRequest
-	(*CheckResponse)(nil),       // 13: kagurazaka.v1.CheckResponse
-	(*ParserAnswer)(nil),        // 14: kagurazaka.v1.ParserAnswer
-	(*Template)(nil),            // 15: kagurazaka.v1.Template
-	(*Field)(nil),               // 16: kagurazaka.v1.Field
-	(*Node)(nil),                // 17: kagurazaka.v1.Node
-	(*Placeholder)(nil),         // 18: kagurazaka.v1.Placeholder
-	(*Mode)(nil),                // 19: kagurazaka.v1.Mode
-	(*NodeList)(nil),            // 20: kagurazaka.v1.NodeList
-	(*NodeMap)(nil),             // 21: kagurazaka.v1.NodeMap
-	(*OpenRequest)(nil),         // 22: kagurazaka.v1.OpenRequest
-	(*Placement)(nil),           // 23: kagurazaka.v1.Placement
-	(*Debug)(nil),               // 24: kagurazaka.v1.Debug
-	(*ListingPolicy)(nil),       // 25: kagurazaka.v1.ListingPolicy
-	(*SharedMemory)(nil),        // 26: kagurazaka.v1.SharedMemory
-	(*Staging)(nil),             // 27: kagurazaka.v1.Staging
-	(*Direct)(nil),              // 28: kagurazaka.v1.Direct
-	(*OpenResponse)(nil),        // 29: kagurazaka.v1.OpenResponse
-	(*Block)(nil),               // 30: kagurazaka.v1.Block
-	(*IndexRange)(nil),          // 31: kagurazaka.v1.IndexRange
-	(*ListRequest)(nil),         // 32: kagurazaka.v1.ListRequest
-	(*ListResponse)(nil),        // 33: kagurazaka.v1.ListResponse
-	(*RunRequest)(nil),          // 34: kagurazaka.v1.RunRequest
-	(*Chunk)(nil),               // 35: kagurazaka.v1.Chunk
-	(*Part)(nil),                // 36: kagurazaka.v1.Part
-	(*RunResponse)(nil),         // 37: kagurazaka.v1.RunResponse
-	(*ChunkResult)(nil),         // 38: kagurazaka.v1.ChunkResult
-	(*UnwrittenOutput)(nil),     // 39: kagurazaka.v1.UnwrittenOutput
-	(*ItemFailure)(nil),         // 40: kagurazaka.v1.ItemFailure
-	(*Batch)(nil),               // 41: kagurazaka.v1.Batch
-	(*Region)(nil),              // 42: kagurazaka.v1.Region
-	(*Payload)(nil),             // 43: kagurazaka.v1.Payload
-	(*Tensor)(nil),              // 44: kagurazaka.v1.Tensor
-	(*BatchResult)(nil),         // 45: kagurazaka.v1.BatchResult
-	(*SpawnRequest)(nil),        // 46: kagurazaka.v1.SpawnRequest
-	(*SpawnWorker)(nil),         // 47: kagurazaka.v1.SpawnWorker
-	(*SpawnResponse)(nil),       // 48: kagurazaka.v1.SpawnResponse
-	(*WorkerStarted)(nil),       // 49: kagurazaka.v1.WorkerStarted
-	(*WorkerFailed)(nil),        // 50: kagurazaka.v1.WorkerFailed
-	(*WorkerExited)(nil),        // 51: kagurazaka.v1.WorkerExited
-	(*ShownItem)(nil),           // 52: kagurazaka.v1.ShownItem
-	(*Error)(nil),               // 53: kagurazaka.v1.Error
-	(*ItemError)(nil),           // 54: kagurazaka.v1.ItemError
-	(*ConfigError)(nil),         // 55: kagurazaka.v1.ConfigError
-	(*ConfigProblem)(nil),       // 56: kagurazaka.v1.ConfigProblem
-	(*PanicError)(nil),          // 57: kagurazaka.v1.PanicError
-	(*EndedError)(nil),          // 58: kagurazaka.v1.EndedError
-	(*NoSuchTaskError)(nil),     // 59: kagurazaka.v1.NoSuchTaskError
-	(*UnsupportedError)(nil),    // 60: kagurazaka.v1.UnsupportedError
-	(*InvalidOutputError)(nil),  // 61: kagurazaka.v1.InvalidOutputError
-	(*DeviceMemoryError)(nil),   // 62: kagurazaka.v1.DeviceMemoryError
-	(*RegionTooSmallError)(nil), // 63: kagurazaka.v1.RegionTooSmallError
+	(*TaskProblem)(nil),         // 11: kagurazaka.v1.TaskProblem
+	(*Argument)(nil),            // 12: kagurazaka.v1.Argument
+	(*CheckRequest)(nil),        // 13: kagurazaka.v1.CheckRequest
+	(*CheckResponse)(nil),       // 14: kagurazaka.v1.CheckResponse
+	(*ParserAnswer)(nil),        // 15: kagurazaka.v1.ParserAnswer
+	(*Template)(nil),            // 16: kagurazaka.v1.Template
+	(*Field)(nil),               // 17: kagurazaka.v1.Field
+	(*Node)(nil),                // 18: kagurazaka.v1.Node
+	(*Placeholder)(nil),         // 19: kagurazaka.v1.Placeholder
+	(*Mode)(nil),                // 20: kagurazaka.v1.Mode
+	(*NodeList)(nil),            // 21: kagurazaka.v1.NodeList
+	(*NodeMap)(nil),             // 22: kagurazaka.v1.NodeMap
+	(*OpenRequest)(nil),         // 23: kagurazaka.v1.OpenRequest
+	(*Placement)(nil),           // 24: kagurazaka.v1.Placement
+	(*Debug)(nil),               // 25: kagurazaka.v1.Debug
+	(*ListingPolicy)(nil),       // 26: kagurazaka.v1.ListingPolicy
+	(*SharedMemory)(nil),        // 27: kagurazaka.v1.SharedMemory
+	(*Staging)(nil),             // 28: kagurazaka.v1.Staging
+	(*Direct)(nil),              // 29: kagurazaka.v1.Direct
+	(*OpenResponse)(nil),        // 30: kagurazaka.v1.OpenResponse
+	(*Block)(nil),               // 31: kagurazaka.v1.Block
+	(*IndexRange)(nil),          // 32: kagurazaka.v1.IndexRange
+	(*ListRequest)(nil),         // 33: kagurazaka.v1.ListRequest
+	(*ListResponse)(nil),        // 34: kagurazaka.v1.ListResponse
+	(*RunRequest)(nil),          // 35: kagurazaka.v1.RunRequest
+	(*Chunk)(nil),               // 36: kagurazaka.v1.Chunk
+	(*Part)(nil),                // 37: kagurazaka.v1.Part
+	(*RunResponse)(nil),         // 38: kagurazaka.v1.RunResponse
+	(*ChunkResult)(nil),         // 39: kagurazaka.v1.ChunkResult
+	(*UnwrittenOutput)(nil),     // 40: kagurazaka.v1.UnwrittenOutput
+	(*ItemFailure)(nil),         // 41: kagurazaka.v1.ItemFailure
+	(*Batch)(nil),               // 42: kagurazaka.v1.Batch
+	(*Region)(nil),              // 43: kagurazaka.v1.Region
+	(*Payload)(nil),             // 44: kagurazaka.v1.Payload
+	(*Tensor)(nil),              // 45: kagurazaka.v1.Tensor
+	(*BatchResult)(nil),         // 46: kagurazaka.v1.BatchResult
+	(*SpawnRequest)(nil),        // 47: kagurazaka.v1.SpawnRequest
+	(*SpawnWorker)(nil),         // 48: kagurazaka.v1.SpawnWorker
+	(*SpawnResponse)(nil),       // 49: kagurazaka.v1.SpawnResponse
+	(*WorkerStarted)(nil),       // 50: kagurazaka.v1.WorkerStarted
+	(*WorkerFailed)(nil),        // 51: kagurazaka.v1.WorkerFailed
+	(*WorkerExited)(nil),        // 52: kagurazaka.v1.WorkerExited
+	(*ShownItem)(nil),           // 53: kagurazaka.v1.ShownItem
+	(*Error)(nil),               // 54: kagurazaka.v1.Error
+	(*ItemError)(nil),           // 55: kagurazaka.v1.ItemError
+	(*ConfigError)(nil),         // 56: kagurazaka.v1.ConfigError
+	(*ConfigProblem)(nil),       // 57: kagurazaka.v1.ConfigProblem
+	(*PanicError)(nil),          // 58: kagurazaka.v1.PanicError
+	(*EndedError)(nil),          // 59: kagurazaka.v1.EndedError
+	(*NoSuchTaskError)(nil),     // 60: kagurazaka.v1.NoSuchTaskError
+	(*UnsupportedError)(nil),    // 61: kagurazaka.v1.UnsupportedError
+	(*InvalidOutputError)(nil),  // 62: kagurazaka.v1.InvalidOutputError
+	(*DeviceMemoryError)(nil),   // 63: kagurazaka.v1.DeviceMemoryError
+	(*RegionTooSmallError)(nil), // 64: kagurazaka.v1.RegionTooSmallError
 }
 var file_kagurazaka_v1_plugin_proto_depIdxs = []int32{
-	53, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
+	54, // 0: kagurazaka.v1.DescribeResponse.error:type_name -> kagurazaka.v1.Error
 	10, // 1: kagurazaka.v1.DescribeResponse.tasks:type_name -> kagurazaka.v1.Task
 	0,  // 2: kagurazaka.v1.DescribeResponse.validity:type_name -> kagurazaka.v1.Validity
 	9,  // 3: kagurazaka.v1.DescribeResponse.inputs:type_name -> kagurazaka.v1.Input
 	1,  // 4: kagurazaka.v1.Input.kind:type_name -> kagurazaka.v1.InputKind
 	2,  // 5: kagurazaka.v1.Task.kind:type_name -> kagurazaka.v1.TaskKind
-	11, // 6: kagurazaka.v1.Task.arguments:type_name -> kagurazaka.v1.Argument
-	15, // 7: kagurazaka.v1.Task.template:type_name -> kagurazaka.v1.Template
-	3,  // 8: kagurazaka.v1.Argument.type:type_name -> kagurazaka.v1.ArgumentType
-	53, // 9: kagurazaka.v1.CheckResponse.error:type_name -> kagurazaka.v1.Error
-	14, // 10: kagurazaka.v1.CheckResponse.ended:type_name -> kagurazaka.v1.ParserAnswer
-	16, // 11: kagurazaka.v1.Template.fields:type_name -> kagurazaka.v1.Field
-	17, // 12: kagurazaka.v1.Field.value:type_name -> kagurazaka.v1.Node
-	18, // 13: kagurazaka.v1.Node.placeholder:type_name -> kagurazaka.v1.Placeholder
-	19, // 14: kagurazaka.v1.Node.mode:type_name -> kagurazaka.v1.Mode
-	20, // 15: kagurazaka.v1.Node.list:type_name -> kagurazaka.v1.NodeList
-	21, // 16: kagurazaka.v1.Node.map:type_name -> kagurazaka.v1.NodeMap
-	16, // 17: kagurazaka.v1.Mode.fields:type_name -> kagurazaka.v1.Field
-	17, // 18: kagurazaka.v1.NodeList.nodes:type_name -> kagurazaka.v1.Node
-	16, // 19: kagurazaka.v1.NodeMap.fields:type_name -> kagurazaka.v1.Field
-	15, // 20: kagurazaka.v1.OpenRequest.template:type_name -> kagurazaka.v1.Template
-	4,  // 21: kagurazaka.v1.OpenRequest.stage:type_name -> kagurazaka.v1.Stage
-	27, // 22: kagurazaka.v1.OpenRequest.staging:type_name -> kagurazaka.v1.Staging
-	26, // 23: kagurazaka.v1.OpenRequest.memory:type_name -> kagurazaka.v1.SharedMemory
-	28, // 24: kagurazaka.v1.OpenRequest.direct:type_name -> kagurazaka.v1.Direct
-	25, // 25: kagurazaka.v1.OpenRequest.listing:type_name -> kagurazaka.v1.ListingPolicy
-	23, // 26: kagurazaka.v1.OpenRequest.placement:type_name -> kagurazaka.v1.Placement
-	24, // 27: kagurazaka.v1.OpenRequest.debug:type_name -> kagurazaka.v1.Debug
-	53, // 28: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
-	5,  // 29: kagurazaka.v1.Block.encoding:type_name -> kagurazaka.v1.Encoding
-	30, // 30: kagurazaka.v1.ListResponse.block:type_name -> kagurazaka.v1.Block
-	53, // 31: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
-	35, // 32: kagurazaka.v1.RunRequest.chunk:type_name -> kagurazaka.v1.Chunk
-	41, // 33: kagurazaka.v1.RunRequest.batch:type_name -> kagurazaka.v1.Batch
-	36, // 34: kagurazaka.v1.Chunk.parts:type_name -> kagurazaka.v1.Part
-	30, // 35: kagurazaka.v1.Part.block:type_name -> kagurazaka.v1.Block
-	31, // 36: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
-	38, // 37: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
-	45, // 38: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
-	53, // 39: kagurazaka.v1.RunResponse.close_error:type_name -> kagurazaka.v1.Error
-	31, // 40: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	40, // 41: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	39, // 42: kagurazaka.v1.ChunkResult.unwritten_example:type_name -> kagurazaka.v1.UnwrittenOutput
-	53, // 43: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
-	36, // 44: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
-	42, // 45: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
-	43, // 46: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
-	43, // 47: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
-	44, // 48: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
-	31, // 49: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
-	40, // 50: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
-	43, // 51: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
-	53, // 52: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
-	39, // 53: kagurazaka.v1.BatchResult.unwritten_example:type_name -> kagurazaka.v1.UnwrittenOutput
-	47, // 54: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
-	22, // 55: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
-	49, // 56: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
-	51, // 57: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
-	52, // 58: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
-	50, // 59: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
-	53, // 60: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
-	6,  // 61: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
-	54, // 62: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
-	55, // 63: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
-	57, // 64: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
-	59, // 65: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
-	60, // 66: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
-	61, // 67: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
-	62, // 68: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
-	63, // 69: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
-	58, // 70: kagurazaka.v1.Error.ended:type_name -> kagurazaka.v1.EndedError
-	56, // 71: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
-	7,  // 72: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
-	22, // 73: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
-	32, // 74: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
-	34, // 75: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
-	46, // 76: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
-	12, // 77: kagurazaka.v1.PluginService.Check:input_type -> kagurazaka.v1.CheckRequest
-	8,  // 78: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
-	29, // 79: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
-	33, // 80: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
-	37, // 81: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
-	48, // 82: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
-	13, // 83: kagurazaka.v1.PluginService.Check:output_type -> kagurazaka.v1.CheckResponse
-	78, // [78:84] is the sub-list for method output_type
-	72, // [72:78] is the sub-list for method input_type
-	72, // [72:72] is the sub-list for extension type_name
-	72, // [72:72] is the sub-list for extension extendee
-	0,  // [0:72] is the sub-list for field type_name
+	12, // 6: kagurazaka.v1.Task.arguments:type_name -> kagurazaka.v1.Argument
+	16, // 7: kagurazaka.v1.Task.template:type_name -> kagurazaka.v1.Template
+	11, // 8: kagurazaka.v1.Task.problems:type_name -> kagurazaka.v1.TaskProblem
+	3,  // 9: kagurazaka.v1.Argument.type:type_name -> kagurazaka.v1.ArgumentType
+	54, // 10: kagurazaka.v1.CheckResponse.error:type_name -> kagurazaka.v1.Error
+	15, // 11: kagurazaka.v1.CheckResponse.ended:type_name -> kagurazaka.v1.ParserAnswer
+	17, // 12: kagurazaka.v1.Template.fields:type_name -> kagurazaka.v1.Field
+	18, // 13: kagurazaka.v1.Field.value:type_name -> kagurazaka.v1.Node
+	19, // 14: kagurazaka.v1.Node.placeholder:type_name -> kagurazaka.v1.Placeholder
+	20, // 15: kagurazaka.v1.Node.mode:type_name -> kagurazaka.v1.Mode
+	21, // 16: kagurazaka.v1.Node.list:type_name -> kagurazaka.v1.NodeList
+	22, // 17: kagurazaka.v1.Node.map:type_name -> kagurazaka.v1.NodeMap
+	17, // 18: kagurazaka.v1.Mode.fields:type_name -> kagurazaka.v1.Field
+	18, // 19: kagurazaka.v1.NodeList.nodes:type_name -> kagurazaka.v1.Node
+	17, // 20: kagurazaka.v1.NodeMap.fields:type_name -> kagurazaka.v1.Field
+	16, // 21: kagurazaka.v1.OpenRequest.template:type_name -> kagurazaka.v1.Template
+	4,  // 22: kagurazaka.v1.OpenRequest.stage:type_name -> kagurazaka.v1.Stage
+	28, // 23: kagurazaka.v1.OpenRequest.staging:type_name -> kagurazaka.v1.Staging
+	27, // 24: kagurazaka.v1.OpenRequest.memory:type_name -> kagurazaka.v1.SharedMemory
+	29, // 25: kagurazaka.v1.OpenRequest.direct:type_name -> kagurazaka.v1.Direct
+	26, // 26: kagurazaka.v1.OpenRequest.listing:type_name -> kagurazaka.v1.ListingPolicy
+	24, // 27: kagurazaka.v1.OpenRequest.placement:type_name -> kagurazaka.v1.Placement
+	25, // 28: kagurazaka.v1.OpenRequest.debug:type_name -> kagurazaka.v1.Debug
+	54, // 29: kagurazaka.v1.OpenResponse.error:type_name -> kagurazaka.v1.Error
+	5,  // 30: kagurazaka.v1.Block.encoding:type_name -> kagurazaka.v1.Encoding
+	31, // 31: kagurazaka.v1.ListResponse.block:type_name -> kagurazaka.v1.Block
+	54, // 32: kagurazaka.v1.ListResponse.error:type_name -> kagurazaka.v1.Error
+	36, // 33: kagurazaka.v1.RunRequest.chunk:type_name -> kagurazaka.v1.Chunk
+	42, // 34: kagurazaka.v1.RunRequest.batch:type_name -> kagurazaka.v1.Batch
+	37, // 35: kagurazaka.v1.Chunk.parts:type_name -> kagurazaka.v1.Part
+	31, // 36: kagurazaka.v1.Part.block:type_name -> kagurazaka.v1.Block
+	32, // 37: kagurazaka.v1.Part.range:type_name -> kagurazaka.v1.IndexRange
+	39, // 38: kagurazaka.v1.RunResponse.result:type_name -> kagurazaka.v1.ChunkResult
+	46, // 39: kagurazaka.v1.RunResponse.batch:type_name -> kagurazaka.v1.BatchResult
+	54, // 40: kagurazaka.v1.RunResponse.close_error:type_name -> kagurazaka.v1.Error
+	32, // 41: kagurazaka.v1.ChunkResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	41, // 42: kagurazaka.v1.ChunkResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	40, // 43: kagurazaka.v1.ChunkResult.unwritten_example:type_name -> kagurazaka.v1.UnwrittenOutput
+	54, // 44: kagurazaka.v1.ItemFailure.error:type_name -> kagurazaka.v1.Error
+	37, // 45: kagurazaka.v1.Batch.parts:type_name -> kagurazaka.v1.Part
+	43, // 46: kagurazaka.v1.Batch.region:type_name -> kagurazaka.v1.Region
+	44, // 47: kagurazaka.v1.Batch.loaded:type_name -> kagurazaka.v1.Payload
+	44, // 48: kagurazaka.v1.Batch.result:type_name -> kagurazaka.v1.Payload
+	45, // 49: kagurazaka.v1.Payload.tensors:type_name -> kagurazaka.v1.Tensor
+	32, // 50: kagurazaka.v1.BatchResult.skipped:type_name -> kagurazaka.v1.IndexRange
+	41, // 51: kagurazaka.v1.BatchResult.failures:type_name -> kagurazaka.v1.ItemFailure
+	44, // 52: kagurazaka.v1.BatchResult.payload:type_name -> kagurazaka.v1.Payload
+	54, // 53: kagurazaka.v1.BatchResult.error:type_name -> kagurazaka.v1.Error
+	40, // 54: kagurazaka.v1.BatchResult.unwritten_example:type_name -> kagurazaka.v1.UnwrittenOutput
+	48, // 55: kagurazaka.v1.SpawnRequest.spawn:type_name -> kagurazaka.v1.SpawnWorker
+	23, // 56: kagurazaka.v1.SpawnWorker.open:type_name -> kagurazaka.v1.OpenRequest
+	50, // 57: kagurazaka.v1.SpawnResponse.started:type_name -> kagurazaka.v1.WorkerStarted
+	52, // 58: kagurazaka.v1.SpawnResponse.exited:type_name -> kagurazaka.v1.WorkerExited
+	53, // 59: kagurazaka.v1.SpawnResponse.shown:type_name -> kagurazaka.v1.ShownItem
+	51, // 60: kagurazaka.v1.SpawnResponse.failed:type_name -> kagurazaka.v1.WorkerFailed
+	54, // 61: kagurazaka.v1.WorkerFailed.error:type_name -> kagurazaka.v1.Error
+	6,  // 62: kagurazaka.v1.Error.fault:type_name -> kagurazaka.v1.Fault
+	55, // 63: kagurazaka.v1.Error.item:type_name -> kagurazaka.v1.ItemError
+	56, // 64: kagurazaka.v1.Error.config:type_name -> kagurazaka.v1.ConfigError
+	58, // 65: kagurazaka.v1.Error.panic:type_name -> kagurazaka.v1.PanicError
+	60, // 66: kagurazaka.v1.Error.no_such_task:type_name -> kagurazaka.v1.NoSuchTaskError
+	61, // 67: kagurazaka.v1.Error.unsupported:type_name -> kagurazaka.v1.UnsupportedError
+	62, // 68: kagurazaka.v1.Error.invalid_output:type_name -> kagurazaka.v1.InvalidOutputError
+	63, // 69: kagurazaka.v1.Error.device_memory:type_name -> kagurazaka.v1.DeviceMemoryError
+	64, // 70: kagurazaka.v1.Error.region_too_small:type_name -> kagurazaka.v1.RegionTooSmallError
+	59, // 71: kagurazaka.v1.Error.ended:type_name -> kagurazaka.v1.EndedError
+	57, // 72: kagurazaka.v1.ConfigError.problems:type_name -> kagurazaka.v1.ConfigProblem
+	7,  // 73: kagurazaka.v1.PluginService.Describe:input_type -> kagurazaka.v1.DescribeRequest
+	23, // 74: kagurazaka.v1.PluginService.Open:input_type -> kagurazaka.v1.OpenRequest
+	33, // 75: kagurazaka.v1.PluginService.List:input_type -> kagurazaka.v1.ListRequest
+	35, // 76: kagurazaka.v1.PluginService.Run:input_type -> kagurazaka.v1.RunRequest
+	47, // 77: kagurazaka.v1.PluginService.Spawn:input_type -> kagurazaka.v1.SpawnRequest
+	13, // 78: kagurazaka.v1.PluginService.Check:input_type -> kagurazaka.v1.CheckRequest
+	8,  // 79: kagurazaka.v1.PluginService.Describe:output_type -> kagurazaka.v1.DescribeResponse
+	30, // 80: kagurazaka.v1.PluginService.Open:output_type -> kagurazaka.v1.OpenResponse
+	34, // 81: kagurazaka.v1.PluginService.List:output_type -> kagurazaka.v1.ListResponse
+	38, // 82: kagurazaka.v1.PluginService.Run:output_type -> kagurazaka.v1.RunResponse
+	49, // 83: kagurazaka.v1.PluginService.Spawn:output_type -> kagurazaka.v1.SpawnResponse
+	14, // 84: kagurazaka.v1.PluginService.Check:output_type -> kagurazaka.v1.CheckResponse
+	79, // [79:85] is the sub-list for method output_type
+	73, // [73:79] is the sub-list for method input_type
+	73, // [73:73] is the sub-list for extension type_name
+	73, // [73:73] is the sub-list for extension extendee
+	0,  // [0:73] is the sub-list for field type_name
 }
 
 func init() { file_kagurazaka_v1_plugin_proto_init() }
@@ -5239,35 +5330,35 @@ func file_kagurazaka_v1_plugin_proto_init() {
 	if File_kagurazaka_v1_plugin_proto != nil {
 		return
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[10].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[11].OneofWrappers = []any{
 		(*Node_Placeholder)(nil),
 		(*Node_Mode)(nil),
 		(*Node_List)(nil),
 		(*Node_Map)(nil),
 		(*Node_Json)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[26].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[27].OneofWrappers = []any{
 		(*ListResponse_Block)(nil),
 		(*ListResponse_Total)(nil),
 		(*ListResponse_Indexed)(nil),
 		(*ListResponse_Error)(nil),
 		(*ListResponse_Warning)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[29].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[30].OneofWrappers = []any{
 		(*Part_Block)(nil),
 		(*Part_Range)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[39].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[40].OneofWrappers = []any{
 		(*SpawnRequest_Spawn)(nil),
 		(*SpawnRequest_ShowItem)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[41].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[42].OneofWrappers = []any{
 		(*SpawnResponse_Started)(nil),
 		(*SpawnResponse_Exited)(nil),
 		(*SpawnResponse_Shown)(nil),
 		(*SpawnResponse_Failed)(nil),
 	}
-	file_kagurazaka_v1_plugin_proto_msgTypes[46].OneofWrappers = []any{
+	file_kagurazaka_v1_plugin_proto_msgTypes[47].OneofWrappers = []any{
 		(*Error_Item)(nil),
 		(*Error_Config)(nil),
 		(*Error_Panic)(nil),
@@ -5284,7 +5375,7 @@ func file_kagurazaka_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kagurazaka_v1_plugin_proto_rawDesc), len(file_kagurazaka_v1_plugin_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   57,
+			NumMessages:   58,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Callable
+
+from ._plain import is_plain
 
 
 def after_import(name: str, action: Callable[[Any], None]) -> None:
     """Call action with the module: now if it is loaded, otherwise once its import has executed it."""
+    if is_plain() and name not in sys.modules:
+        try:
+            import_module(name)
+        except ImportError:
+            return
     if name in sys.modules:
         action(sys.modules[name])
     else:

@@ -22,7 +22,9 @@ def test_a_word_that_nobody_knows(tmp_path):
     file.write_text(source)
     with Host(str(file)) as host:
         response = host.stub.describe(pb.DescribeRequest())
-    assert "HasAWord.kagurazaka_postprocess must be 'apart' or 'device', not 'beside'" in response.error.message
+    found = next(task for task in response.tasks if task.name == "HasAWord")
+    assert [problem.message for problem in found.problems] == ["HasAWord.kagurazaka_postprocess is 'beside'"]
+    assert found.problems[0].suggestion == "write kagurazaka_postprocess = 'apart' or 'device'"
 
 
 def test_what_keeps_something_of_a_batch(tmp_path):

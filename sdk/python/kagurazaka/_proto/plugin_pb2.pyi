@@ -151,7 +151,7 @@ class Input(_message.Message):
     def __init__(self, kind: _Optional[_Union[InputKind, str]] = ..., name: _Optional[str] = ..., state: _Optional[str] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("name", "kind", "summary", "description", "arguments", "open_arguments", "usage", "template", "capabilities", "flags")
+    __slots__ = ("name", "kind", "summary", "description", "arguments", "open_arguments", "usage", "template", "capabilities", "flags", "problems")
     NAME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
@@ -162,6 +162,7 @@ class Task(_message.Message):
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     FLAGS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
     name: str
     kind: TaskKind
     summary: str
@@ -172,7 +173,20 @@ class Task(_message.Message):
     template: Template
     capabilities: _containers.RepeatedScalarFieldContainer[str]
     flags: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[TaskKind, str]] = ..., summary: _Optional[str] = ..., description: _Optional[str] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., open_arguments: _Optional[bool] = ..., usage: _Optional[str] = ..., template: _Optional[_Union[Template, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ..., flags: _Optional[_Iterable[str]] = ...) -> None: ...
+    problems: _containers.RepeatedCompositeFieldContainer[TaskProblem]
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[TaskKind, str]] = ..., summary: _Optional[str] = ..., description: _Optional[str] = ..., arguments: _Optional[_Iterable[_Union[Argument, _Mapping]]] = ..., open_arguments: _Optional[bool] = ..., usage: _Optional[str] = ..., template: _Optional[_Union[Template, _Mapping]] = ..., capabilities: _Optional[_Iterable[str]] = ..., flags: _Optional[_Iterable[str]] = ..., problems: _Optional[_Iterable[_Union[TaskProblem, _Mapping]]] = ...) -> None: ...
+
+class TaskProblem(_message.Message):
+    __slots__ = ("where", "message", "suggestion", "fields")
+    WHERE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    SUGGESTION_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    where: str
+    message: str
+    suggestion: str
+    fields: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, where: _Optional[str] = ..., message: _Optional[str] = ..., suggestion: _Optional[str] = ..., fields: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Argument(_message.Message):
     __slots__ = ("name", "flags", "type", "type_name", "arity", "default_json", "choices_json", "required", "help", "repeatable", "negatable", "ends")

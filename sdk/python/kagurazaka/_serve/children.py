@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from typing import Any, NoReturn
 
-from . import process
+from . import process, tracebacks
 from .heartbeat import Heartbeat
 from .journal import Journal
 from .running import Runner, Work
@@ -46,7 +45,7 @@ def _end(*ignored: Any) -> NoReturn:
             print(code, file=sys.stderr)
             code = 1
     elif error is not None:
-        traceback.print_exception(error)
+        print(tracebacks.text(error), end="", file=sys.stderr)
         code = 1
     _exit(code or 0)
 

@@ -17,8 +17,8 @@ import traceback
 from types import FrameType
 from typing import Any, Callable, Iterator, Optional
 
-from . import locals, process
-from .failures import Quit, users_part
+from . import process, tracebacks
+from .failures import Quit
 from .running import Runner
 
 Call = Callable[..., Any]
@@ -59,7 +59,7 @@ def _on_terminal(call: Call, path: str) -> Call:
 
 
 def _post_mortem(error: BaseException) -> None:
-    trace = users_part(error.__traceback__)
+    trace = tracebacks.users_part(error.__traceback__)
     traceback.print_exception(type(error), error, trace)
     after = pdb.Pdb()
     after.reset()
@@ -85,7 +85,7 @@ class _Pdb(pdb.Pdb):
 
     def stop_here(self, frame: FrameType) -> bool:
         if self.first is None:
-            if not locals.is_users(frame.f_code.co_filename):
+            if not tracebacks.is_users(frame.f_code.co_filename):
                 return False
             self.first = frame
         return super().stop_here(frame)

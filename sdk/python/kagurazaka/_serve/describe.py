@@ -7,26 +7,36 @@ import sys
 from typing import Any, Callable, NoReturn, Optional
 
 from .. import _version
+from .._plain import VARIABLE, is_plain
 from .._proto import plugin_pb2 as pb
 from ..task import normal, torch_vanilla
 from ..template._template import DIRECT, Template, template_of
-from . import arguments, exact, failures, members, nodes, taskfile, throwaway
+from . import arguments, exact, failures, members, mistakes, nodes, taskfile, throwaway
 from .basis.look import look
 from .quiet import is_quiet
 from .stages import capable
 from .taskfile import TaskFile
 
 # "template": if the task lists its items itself, the SDK applies the template's shards, outputs and checks.
-CAPABILITIES = ["spawn", "heartbeat", "staging", "direct", "template", "stderr", "exact", "placement", "debug", members.FIELD]
+_CAPABILITIES = ["spawn", "heartbeat", "staging", "direct", "template", "stderr", "exact", "placement", "debug", members.FIELD]
+# What a process that does everything in the plainest way does not do: make workers by forking.
+_FORKS = ("spawn", "stderr", "placement")
 # Capabilities of a task: the host must open it before listing; the SDK applies its template.
 OPEN_FIRST, OWN_TEMPLATE = "open_first", "own_template"
 _CONSTRUCTOR_S = 5.0
 _FACTORY_S = 60.0
 
 
+def process_capabilities() -> list[str]:
+    """Return what this process can do."""
+    return [name for name in _CAPABILITIES if not (is_plain() and name in _FORKS)]
+
+
 def describe(file: TaskFile, request: Any) -> Any:
     """Return the DescribeResponse for a task file. This process loads the module, but does not run constructors."""
-    response = pb.DescribeResponse(name=failures.plain(file.name), sdk=f"python/{_version.__version__}", capabilities=CAPABILITIES)
+    response = pb.DescribeResponse(
+        name=failures.plain(file.name), sdk=f"python/{_version.__version__}", capabilities=process_capabilities()
+    )
     try:
         module = file.module
     except BaseException as error:
@@ -57,7 +67,9 @@ def describe(file: TaskFile, request: Any) -> Any:
         if file.left_folder:
             task.capabilities.append(OWN_TEMPLATE)
         made.append(task)
-        if arguments.may_parse(cls):
+        if is_plain():
+            task.open_arguments = True
+        elif arguments.may_parse(cls):
             works.append((len(made) - 1, _constructor(task, cls)))
             parsing.append(name)
     answers = throwaway.run_all([work for _, work in works], _FACTORY_S if mixin else _CONSTRUCTOR_S)
@@ -73,7 +85,9 @@ def describe(file: TaskFile, request: Any) -> Any:
     if mixin is None:
         usage = any(task.usage for task in made)
         look(module, file.path, file.environment, file.before, [task.name for task in made], parsing, usage).fill(response)
-        if None in answers:
+        if is_plain():
+            response.validity, response.once_because = pb.VALIDITY_ONCE, f"{VARIABLE} is set"
+        elif None in answers:
             # It may have taken too long by chance.
             response.validity = pb.VALIDITY_ONCE
             response.once_because = response.once_because or "a constructor did not reach its parser in time"
@@ -125,7 +139,7 @@ def _outline(name: str, cls: Any, template: Optional[Template]) -> Any:
     _document(task, cls)
     if template is not None:
         task.template.CopyFrom(nodes.describe(template))
-        if not is_quiet(cls):
+        if is_plain() or not is_quiet(cls):
             task.capabilities.append(OPEN_FIRST)
     own_loader = device and (template is None or template.dataloader is None)
     if own_loader or template is None or template.input_mode is None or not _built_in(template):
@@ -140,8 +154,9 @@ def _outline(name: str, cls: Any, template: Optional[Template]) -> Any:
         task.capabilities.append(DIRECT)
         if template.declared:
             task.capabilities.append("wants_direct")
-    if device:
+    if device and not is_plain():
         task.capabilities.extend(capable.capabilities(cls, template))
+    task.problems.extend(mistakes.find(name, cls, template))
     return task
 
 
@@ -185,7 +200,7 @@ def _factory(name: str, found: Any, mixin: dict[str, Any], left_folder: bool) ->
         except BaseException as error:
             answer(pb.DescribeResponse(error=failures.of_task(error)).SerializeToString())
             return
-        if arguments.may_parse(cls):
+        if arguments.may_parse(cls) and not is_plain():
             _constructor(task, cls)(answer)
         answer(pb.DescribeResponse(tasks=[task]).SerializeToString())
 

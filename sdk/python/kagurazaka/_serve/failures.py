@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import errno
-import os
 import traceback
-from types import TracebackType
-from typing import Any, Optional
+from typing import Any
 
 from .._proto import plugin_pb2 as pb
 from ..template._outputs import OneOutputTwice, OutputElsewhere
+from . import tracebacks
 
-_SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _ENVIRONMENT = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 _MESSAGE_LIMIT, _TRACEBACK_LIMIT = 8192, 256 << 10
 
@@ -139,6 +137,8 @@ def _type_name(error: BaseException) -> str:
 
 def _summary(error: BaseException) -> str:
     try:
+        if isinstance(error, SyntaxError) and tracebacks.is_syntax_error(error):
+            return f"{tracebacks.shown_path(str(error.filename))}:{error.lineno}: {_type_name(error)}: {error.msg}"
         return "".join(traceback.format_exception_only(type(error), error)).strip()
     except BaseException:  # an exception whose own text raises
         return _type_name(error)
@@ -149,15 +149,7 @@ def _traceback(error: BaseException) -> str:
         if shows_locals:
             from . import locals
 
-            return locals.format_exception(error, users_part(error.__traceback__))
-        return "".join(traceback.format_exception(type(error), error, users_part(error.__traceback__)))
+            return locals.format_exception(error)
+        return tracebacks.text(error)
     except BaseException:
         return _type_name(error)
-
-
-def users_part(trace: Optional[TracebackType]) -> Optional[TracebackType]:
-    """Return a traceback from the first frame that is not the SDK's."""
-    start = trace
-    while start is not None and start.tb_frame.f_code.co_filename.startswith(_SDK):
-        start = start.tb_next
-    return start if start is not None else trace

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
+import sys
 import tempfile
 from typing import NoReturn
 
+from .._plain import is_plain
 from . import channel, process
+from .channel import Channel
+
+# Set for a nursery that is started anew: its connections.
+ANEW = "KAGURAZAKA_NURSERY"
 
 
 def main(path: str) -> NoReturn:
@@ -26,12 +34,10 @@ def main(path: str) -> NoReturn:
         os.close(alive_write)
         control.close()
         data.close()
-        from . import nursery
-
-        process.leave_signals_to_host()
         lifelines = [fd for fd in (lifeline, alive_read) if fd is not None]
-        process.watch(lifelines)
-        nursery.main(path, nursery_control, nursery_data, folder, lifelines)
+        if is_plain():
+            _start_anew(nursery_control.fileno(), nursery_data.fileno(), folder, lifelines)
+        _be_nursery(path, nursery_control, nursery_data, folder, lifelines)
     os.close(alive_read)
     nursery_control.close()
     nursery_data.close()
@@ -52,6 +58,30 @@ def main(path: str) -> NoReturn:
     process.flush_standard_streams()
     # Python would take 20 ms to free everything it imported, and this process has no user code.
     os._exit(code)
+
+
+def _be_nursery(path: str, control: Channel, data: Channel, folder: str, lifelines: list[int]) -> NoReturn:
+    from . import nursery
+
+    process.leave_signals_to_host()
+    process.watch(lifelines)
+    nursery.main(path, control, data, folder, lifelines)
+
+
+def _start_anew(control: int, data: int, folder: str, lifelines: list[int]) -> NoReturn:
+    """Become the nursery in a Python that is started anew, and has nothing of this process but its connections."""
+    for fd in (control, data, *lifelines):
+        os.set_inheritable(fd, True)
+    os.environ[ANEW] = json.dumps([control, data, folder, lifelines])
+    os.execv(sys.executable, sys.orig_argv)
+
+
+def nursery_anew(path: str) -> NoReturn:
+    """Be that nursery."""
+    control, data, folder, lifelines = json.loads(os.environ.pop(ANEW))
+    for fd in (control, data, *lifelines):
+        os.set_inheritable(fd, False)
+    _be_nursery(path, Channel(socket.socket(fileno=control)), Channel(socket.socket(fileno=data)), folder, lifelines)
 
 
 def socket_path(folder: str, name: str) -> str:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import reprlib
-import sysconfig
-import traceback
-from types import TracebackType
-from typing import Any, Iterator, Optional
+from typing import Any
 
-_SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_PATHS = sysconfig.get_paths()
-_LIBRARIES = tuple({os.path.join(_PATHS[name], "") for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+from . import tracebacks
+
 _MASK = "***"
 # The longest printed value, and the most variables of one function.
 _LONGEST, _MOST = 200, 50
@@ -80,37 +75,13 @@ class _Short(reprlib.Repr):
 _short = _Short()
 
 
-def format_exception(error: BaseException, trace: Optional[TracebackType]) -> str:
+def format_exception(error: BaseException) -> str:
     """Return a traceback with the variables of the user's functions."""
-    made = traceback.TracebackException(type(error), error, trace)
-    for number, (one, real_trace) in enumerate(_chain(made, error, trace)):
-        if number == _MOST_ERRORS:
-            break
-        frames = [frame for frame, _ in traceback.walk_tb(real_trace)]
-        if len(frames) != len(one.stack):
-            continue
-        for summary, frame in zip(one.stack, frames):
-            if is_users(frame.f_code.co_filename):
-                summary.locals = _variables(frame.f_locals)
+    made, frames = tracebacks.cleaned(error)
+    for summary, frame in (pair for one in frames[:_MOST_ERRORS] for pair in one):
+        if tracebacks.is_users(frame.f_code.co_filename):
+            summary.locals = _variables(frame.f_locals)
     return "".join(made.format())
-
-
-def _chain(
-    made: traceback.TracebackException, error: BaseException, trace: Optional[TracebackType]
-) -> Iterator[tuple[traceback.TracebackException, Optional[TracebackType]]]:
-    """Yield the exceptions that a traceback prints, each with its frames."""
-    waiting = [(made, error, trace)]
-    while waiting:
-        made, error, trace = waiting.pop(0)
-        yield made, trace
-        pairs = [(made.__cause__, error.__cause__), (made.__context__, error.__context__)]
-        pairs += zip(getattr(made, "exceptions", None) or (), getattr(error, "exceptions", None) or ())
-        waiting += [(one, other, other.__traceback__) for one, other in pairs if one is not None and other is not None]
-
-
-def is_users(file: str) -> bool:
-    """Return whether a file of code is the user's own."""
-    return not (file.startswith("<frozen ") or file.startswith(_SDK) or file.startswith(_LIBRARIES))
 
 
 def _variables(values: dict[str, Any]) -> dict[str, str]:

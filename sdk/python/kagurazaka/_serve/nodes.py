@@ -89,6 +89,11 @@ def _mode(value: Any) -> Any:
     return pb.Mode(name=kind.__name__, fields=fields, custom=custom)
 
 
+def is_custom(mode: Any) -> bool:
+    """Return whether a mode runs in Python: it is the user's own, or changed."""
+    return bool(_mode(mode).custom)
+
+
 def apply(template: Template, message: Any, module: Any) -> None:
     """Write the host's resolved template into the decorator's modes, in place."""
     for field in message.fields:

@@ -13,7 +13,7 @@ from typing import Any, Callable, NoReturn, Optional
 from .._proto import plugin_pb2 as pb
 from . import channel, closing, failures, process, stages
 from .channel import Channel
-from .describe import CAPABILITIES, OWN_TEMPLATE, check, describe
+from .describe import OWN_TEMPLATE, check, describe, process_capabilities
 from .launch import socket_path
 from .listing import Lister
 from .opened import OpenedTask, open_task
@@ -136,7 +136,7 @@ class Nursery:
         if error is not None:
             return pb.OpenResponse(error=error)
         assert self.opened is not None
-        return pb.OpenResponse(capabilities=[*CAPABILITIES, *([OWN_TEMPLATE] if self.opened.changed_template else [])])
+        return pb.OpenResponse(capabilities=[*process_capabilities(), *([OWN_TEMPLATE] if self.opened.changed_template else [])])
 
     def _prepare(self, request: Any) -> Any:
         """Make this process a worker. Returns an Error or None."""

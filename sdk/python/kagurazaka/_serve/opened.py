@@ -17,7 +17,7 @@ from ..template.io import (
     InputFromWhateverJsonl,
     OutputByFilenameSubfoldering,
 )
-from . import exact, failures, members, nodes, taskfile
+from . import exact, failures, members, nodes, taskfile, tracebacks
 from .describe import no_such_task
 from .failures import UserMistake
 from .journal import Journal
@@ -81,7 +81,7 @@ class OpenedTask:
 
 def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
     """Construct the task that the request names. Returns (task, None) or (None, Error)."""
-    failures.shows_locals = request.debug.locals
+    failures.shows_locals = tracebacks.shows_all = request.debug.locals
     try:
         file.load()
         found = file.find(request.task)
@@ -104,6 +104,7 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
                 template.install()
             except ValueError as error:
                 raise UserMistake(str(error)) from error
+        tracebacks.add_own(cls)
         before = _standing(template)
         task = taskfile.construct(cls, list(request.args))
         listing = taskfile.listing_of(task)
@@ -111,7 +112,8 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
         if changed and request.stage != pb.STAGE_SPAWN:
             raise UserMistake(
                 f"the constructor of {request.task} changes the template, the working folder or one of {', '.join(taskfile.LISTING)},"
-                " which a run with workers that construct the task by themselves cannot follow: leave out --start_method spawn and --mtls"
+                " which a run with workers that construct the task by themselves cannot follow: leave out --start_method spawn, --mtls and"
+                " KAGURAZAKA_PLAIN"
             )
     except BaseException as error:
         return None, failures.of_construction(error)

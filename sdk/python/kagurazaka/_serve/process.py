@@ -17,6 +17,8 @@ _reset_at_fork = False
 
 def collect_garbage() -> None:
     """Collect garbage from here on, but leave alone what has been imported: it stays, and forked processes share its memory."""
+    if gc.isenabled():
+        return  # it never was off
     gc.freeze()
     gc.enable()
 

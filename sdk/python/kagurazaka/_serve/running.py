@@ -6,6 +6,7 @@ import time
 from typing import Any, Callable, Iterable, Optional
 
 from .._count import count_of
+from .._plain import is_plain
 from .._proto import plugin_pb2 as pb
 from ..task.normal import CALL
 from ..template._state import make_folder
@@ -34,7 +35,7 @@ class Runner:
             self.check = self.check and members.named(self.check)
             self.call = members.Reader(self.call)
         self.direct: Optional[Call] = None
-        if self.reader.regular and self.check is None:
+        if self.reader.regular and self.check is None and not is_plain():
             self.direct = native.direct(opened)
 
     def serve(self, receive: Callable[[], Optional[bytes]], send: Callable[[bytes], None]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Iterator, Optional
 from ..task.normal import KagurazakaTask
 from ..task.torch_vanilla import KagurazakaVanillaTorchTaskV1
 from ..template._template import Template, template_of
-from . import modulepath
+from . import modulepath, tracebacks
 
 
 class NoSuchTask(Exception):
@@ -76,6 +76,8 @@ class TaskFile:
 
     def _load(self) -> Any:
         self.environment = dict(os.environ)
+        tracebacks.own.add(os.path.abspath(self.path))
+        tracebacks.own.add(self.path)
         modulepath.add_task_folder(os.path.dirname(os.path.abspath(self.path)), self.name)
         self.before = dict(sys.modules)
         sys.argv = ["kagurazaka", self.path]

@@ -35,3 +35,4 @@ class KagurazakaTask(TaskBase):
 
 # The methods as they are defined here. A task file may replace them in the class, and they are then its own.
 CALL, IS_EXECUTED = KagurazakaTask.__call__, KagurazakaTask.is_executed
+ORIGINAL = dict(vars(KagurazakaTask))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from .._elements import element, length
 from ._base import TaskBase
@@ -44,11 +44,14 @@ class KagurazakaVanillaTorchTaskV1(TaskBase):
     and `postprocess`; define only `process`. To skip finished work, define `is_each_executed`, or `is_executed` for a
     whole batch.
 
-    Under a template with `input_mode` and `dataloader`, `load_data` runs in loader processes. `postprocess_each` runs in separate
-    processes if its source shows that it shares no state with the device's process. A class may decide that itself:
-    ``kagurazaka_postprocess = "apart"``, or ``"device"`` for the device's process and the order of the batches. The memory of a
+    Under a template with `input_mode` and `dataloader`, `load_data` runs in loader processes. Where `postprocess_each` runs, a class
+    says with ``kagurazaka_postprocess = "apart"``, for separate processes, or ``"device"``, for the device's process and the order of the
+    batches. Without a word it runs apart if its source shows that it shares no state with the device's process. The memory of a
     batch's CPU tensors is reused. Tensors in attributes and globals are copied; clone a tensor that a library keeps.
     """
+
+    # Only declared: a class that does not say has no such attribute.
+    kagurazaka_postprocess: ClassVar[Literal["apart", "device"]]
 
     def __init__(self, args: list[str]) -> None:
         pass
@@ -100,3 +103,4 @@ class KagurazakaVanillaTorchTaskV1(TaskBase):
 
 # The methods as they are defined here. A task file may replace them in the class, and they are then its own.
 IS_EXECUTED, IS_EACH_EXECUTED = KagurazakaVanillaTorchTaskV1.is_executed, KagurazakaVanillaTorchTaskV1.is_each_executed
+ORIGINAL = dict(vars(KagurazakaVanillaTorchTaskV1))

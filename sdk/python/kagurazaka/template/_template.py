@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterable, Iterator, Mapping, Optional
 
 from ..task._base import ATTRIBUTE, TaskBase
 from ..utils.choosing import roots_of
-from . import _groups, _options, _outputs, _state
+from . import _groups, _options, _outputs, _script, _state
 from .io import (
     FinishCheckByOutputFileExistence,
     OutputByFilenameSubfoldering,
@@ -258,6 +258,7 @@ def decorator(
 
     def decorate(cls: type) -> Any:
         template = Template(cls, dict(fields), install, outputs)
+        _script.note(cls)
         if not mixin_mode:
             return template.install()
 

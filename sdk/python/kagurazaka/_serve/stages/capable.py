@@ -42,12 +42,18 @@ def capabilities(cls: Any, template: Optional[Template]) -> list[str]:
     found = ["stages"]
     if cls.postprocess is not Base.postprocess or own(cls.postprocess_each) is Base.postprocess_each:
         return found
-    choice = getattr(cls, ATTRIBUTE, None)
-    if choice not in (None, APART, DEVICE):
-        raise ValueError(f"{cls.__name__}.{ATTRIBUTE} must be {APART!r} or {DEVICE!r}, not {choice!r}")
+    choice = declared(cls)
+    if choice is not None:
+        found.append("says_postprocess")
     if choice == APART or (choice is None and moves(cls, "postprocess_each", shares_files=True)):
         found.append("finish")
     return found
+
+
+def declared(cls: Any) -> Optional[str]:
+    """Return where the class says that postprocess_each runs; None: it does not say."""
+    choice = getattr(cls, ATTRIBUTE, None)
+    return choice if choice in (APART, DEVICE) else None
 
 
 def _has_stages(cls: Any, template: Template) -> bool:

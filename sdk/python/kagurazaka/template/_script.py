@@ -1,0 +1,48 @@
+"""``python upper.py`` runs no task: at its end, a script that has decorated classes and does nothing else says what to type."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from types import FunctionType
+from typing import Any
+
+_noted: list[tuple[str, str]] = []
+
+
+def note(cls: Any) -> None:
+    """Note a decorated class. Nothing is said for a class of a module, of a prompt, a notebook or a test."""
+    if cls.__module__ != "__main__":
+        return
+    main = sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
+    files = {value.__code__.co_filename for value in vars(cls).values() if isinstance(value, FunctionType)}
+    if not isinstance(file, str) or getattr(main, "__spec__", None) is not None or file not in files:
+        return
+    if not _noted:
+        atexit.register(_tell, os.getpid())
+    _noted.append((file, cls.__name__))
+
+
+def _tell(pid: int) -> None:
+    file, first = _noted[0]
+    quiet = sys.flags.interactive or hasattr(sys, "ps1") or hasattr(sys, "last_type") or "pytest" in sys.modules
+    if quiet or os.getpid() != pid or _has_main_part(file) or sys.stderr is None:
+        return
+    # A plugin with one task needs no word for it.
+    task = "" if len(_noted) == 1 else f" {first}"
+    names = " and ".join(", ".join(name for _, name in _noted).rsplit(", ", 1))
+    print(
+        f"{file} is a task file: it defines {names}, and ran nothing. To run it: kagurazaka {file}{task} IN OUT. "
+        f"What it takes: kagurazaka {file}{task} -h",
+        file=sys.stderr,
+    )
+
+
+def _has_main_part(file: str) -> bool:
+    try:
+        with open(file, "rb") as source:
+            return b"__main__" in source.read()
+    except OSError:
+        return True
