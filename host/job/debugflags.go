@@ -14,7 +14,6 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
-	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/template"
 )
 
@@ -50,6 +49,10 @@ func (f *DebugFlags) debugging(s *Spec, given []Value) (wrong []problem.Problem)
 				Suggestion: "leave one of them out",
 			})
 		}
+	}
+	if s.Debug == debugPdb {
+		// One process does all stages of an item.
+		s.Task.Capabilities = slices.DeleteFunc(slices.Clone(s.Task.Capabilities), func(c string) bool { return c == "stages" || c == "finish" })
 	}
 	for _, name := range oneAtATime {
 		delete(s.Flags, name)
@@ -95,8 +98,6 @@ func (s *Session) debuggable(spec *Spec) error {
 		return exitcode.Usagef("%s: pdb is Python's, and %s is a plugin in another language; %s", flag, name, waits)
 	case !spec.can("debug"):
 		return exitcode.Usagef("%s: %s has no part in it (its SDK does not announce \"debug\"); hint: --kg-debug shows what can be seen from outside", flag, name)
-	case spec.Debug == debugPdb && spec.Task.Kind == schema.Device:
-		return exitcode.Usagef("%s: %s is a device task, whose items go through several functions and processes; %s", flag, spec.Task.Name, waits)
 	case spec.Debug == debugWait && spec.staged():
 		return exitcode.Usagef("%s: the stages of %s run in several processes; hint: --kg-debug shows messages and variables", flag, spec.Task.Name)
 	case spec.Debug == debugPdb && s.terminal() == "":
@@ -107,7 +108,7 @@ func (s *Session) debuggable(spec *Spec) error {
 
 // hasPdb reports whether items of the run can be run in Python's debugger.
 func (s *Spec) hasPdb() bool {
-	return s.can("debug") && strings.HasPrefix(s.Plugin.SDK, "python/") && s.Task.Kind != schema.Device
+	return s.can("debug") && strings.HasPrefix(s.Plugin.SDK, "python/") && !s.makesBatches()
 }
 
 // terminal is the path of the terminal that this process reads; empty: there is none, or it is not in its foreground.

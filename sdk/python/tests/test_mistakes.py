@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pathlib
 import re
+from typing import Any
 
-import pytest
 from host import Host, pb
 
 HEAD = """
@@ -18,8 +18,9 @@ from kagurazaka.template.mixin import KAGURAZAKA_MIXIN_PLACEHOLDER as OPEN
 def normal(input_mode=InputByExts(".txt"), output_mode=OutputByApendingExt(".up"), **more):
     return moemoecue_normal(NoHardShard("in", "out"), input_mode=input_mode, output_mode=output_mode, **more)
 
-def torch(input_mode=InputByExts(".txt"), output_mode=OutputByApendingExt(".up"), dataloader={"batch_size": 2}, **more):
-    return moemoecue_torch_vanilla_v1(NoHardShard("in", "out"), input_mode=input_mode, output_mode=output_mode, dataloader=dataloader, **more)
+def torch(dataloader={"batch_size": 2}):
+    modes = {"input_mode": InputByExts(".txt"), "output_mode": OutputByApendingExt(".up")}
+    return moemoecue_torch_vanilla_v1(NoHardShard("in", "out"), dataloader=dataloader, **modes)
 
 def traced(function):
     @functools.wraps(function)
@@ -56,7 +57,11 @@ WRONG = {
         "T.process does not take input_b, which it is called with",
         "write def process(self, input, input_a, input_b, output, **kwargs)",
     ),
-    "no_self": ("@normal()\nclass T(KagurazakaTask):\n  def process(): ...", "T.process takes no self", "write def process(self, input, output, **kwargs)"),
+    "no_self": (
+        "@normal()\nclass T(KagurazakaTask):\n  def process(): ...",
+        "T.process takes no self",
+        "write def process(self, input, output, **kwargs)",
+    ),
     "static": (
         "@normal()\nclass T(KagurazakaTask):\n  @staticmethod\n  def process(input, output): ...",
         "T.process has input where the task itself is passed: it has no self",
@@ -68,7 +73,11 @@ WRONG = {
         "leave out @staticmethod, and write def process(self, **kwargs)",
     ),
     "nothing": ("@normal()\nclass T(KagurazakaTask): ...", "T has no process", "write def process(self, input, output, **kwargs)"),
-    "value": ("@normal()\nclass T(KagurazakaTask):\n  process = 5", "T.process is an int, and it must be a method", "write def process(self, …)"),
+    "value": (
+        "@normal()\nclass T(KagurazakaTask):\n  process = 5",
+        "T.process is an int, and it must be a method",
+        "write def process(self, …)",
+    ),
     "constructor": (
         "@normal()\nclass T(KagurazakaTask):\n  def __init__(self): ...\n  def process(self, **kw): ...",
         "T.__init__ takes 1 argument and is called with 2, self among them",
@@ -143,7 +152,7 @@ RIGHT = {
     "default": "@normal()\nclass T(KagurazakaTask):\n  def process(self, input, output, size=3): ...",
     "own_call": "@normal()\nclass T(KagurazakaTask):\n  def __call__(self, input): self.process(input)\n  def process(self, x): ...",
     "set_by_constructor": "@normal()\nclass T(KagurazakaTask):\n  def __init__(self, args): self.process = print\n  def process(self): ...",
-    "set_by_name": "@normal()\nclass T(KagurazakaTask):\n  def __init__(self, args): setattr(self, 'pro' + 'cess', print)\n  def process(self): ...",
+    "set_by_name": "@normal()\nclass T(KagurazakaTask):\n  def __init__(self, args): setattr(self, 'process', 0)\n  def process(self): ...",
     "set_by_helper": "def fill(x): x.process = print\n@normal()\nclass T(KagurazakaTask):\n  def __init__(self, args): fill(self)",
     "any_attribute": "@normal()\nclass T:\n  def __init__(self, args): ...\n  def __getattr__(self, name): return print",
     "constructor_of_anything": "@normal()\nclass T(KagurazakaTask):\n  def __init__(self, *words): ...\n  def process(self, **kw): ...",
@@ -152,29 +161,37 @@ RIGHT = {
     "device": "@torch()\nclass T(Device): ...",
     "collate": '@torch(dataloader={"collate_fn": list})\nclass T(Device):\n  def inference(self, device, batch_size, x): return x',
     "no_results": (
-        "@torch()\nclass T(Device):\n  def inference(self, device, batch_size, **batch): self.keep = batch\n  def postprocess_each(self): ..."
+        "@torch()\nclass T(Device):\n  def inference(self, device, batch_size, **batch): print(batch)\n  def postprocess_each(self): ..."
     ),
     "open": "@torch(dataloader=OPEN)\nclass T(Device):\n  def inference(self, device, batch_size, x): return x",
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_mistakes(name: str, tmp_path: pathlib.Path) -> None:
-    code, message, suggestion = WRONG[name]
-    file = tmp_path / "tasks.py"
-    file.write_text(HEAD + code)
+def described(file: pathlib.Path, cases: dict[str, str]) -> dict[str, Any]:
+    """Describe the tasks of some cases, each by its case's name instead of T."""
+    file.write_text(HEAD + "\n\n".join(re.sub(r"\bT\b", name, code) for name, code in cases.items()) + "\n")
+    found = {}
     with Host(str(file)) as host:
-        answer = host.stub.describe(pb.DescribeRequest(task="T"))
-    found = [task for task in answer.tasks if task.name == "T"][0].problems
-    assert [(problem.message, problem.suggestion) for problem in found] == [(message, suggestion)]
-    assert re.fullmatch(rf"{re.escape(str(file))}:\d+", found[0].where)
+        for name in cases:
+            answer = host.stub.describe(pb.DescribeRequest(task=name))
+            assert not answer.HasField("error"), (name, answer.error)
+            found[name] = next(task for task in answer.tasks if task.name == name)
+    return found
+
+
+def test_mistakes(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "tasks.py"
+    for name, task in described(file, {name: code for name, (code, _, _) in WRONG.items()}).items():
+        _, message, suggestion = WRONG[name]
+        told = [(problem.message, problem.suggestion) for problem in task.problems]
+        assert told == [(re.sub(r"\bT\b", name, message), suggestion)]
+        assert re.fullmatch(rf"{re.escape(str(file))}:\d+", task.problems[0].where)
 
 
 def test_what_is_not_certain(tmp_path: pathlib.Path) -> None:
-    for name, code in RIGHT.items():
-        file = tmp_path / f"{name}.py"
-        file.write_text(HEAD + code)
-        with Host(str(file)) as host:
-            answer = host.stub.describe(pb.DescribeRequest(task="T"))
-        assert not answer.HasField("error"), (name, answer.error)
-        assert [problem.message for task in answer.tasks for problem in task.problems] == [], name
+    # Those that set a method make all of their file uncertain.
+    together = {name: code for name, code in RIGHT.items() if not name.startswith("set_")}
+    alone = [{name: code} for name, code in RIGHT.items() if name not in together]
+    for number, cases in enumerate([together, *alone]):
+        for name, task in described(tmp_path / f"tasks{number}.py", cases).items():
+            assert [problem.message for problem in task.problems] == [], name

@@ -14,7 +14,6 @@ from kagurazaka.task.normal import KagurazakaTask
 from kagurazaka.utils import lists
 from kagurazaka.utils.tar import items as members_of
 
-
 # Code that lies in a file of the SDK.
 _SDKS = tracebacks.SDK + "made.py"
 _CODE = """

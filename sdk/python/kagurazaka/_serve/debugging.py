@@ -29,7 +29,7 @@ def attach(runner: Runner, request: Any) -> None:
     if request.terminal:
         # Each item goes through the function that is wrapped here.
         runner.direct = None
-        runner.call = _on_terminal(runner.call, request.terminal)
+        runner.call = on_terminal(runner.call, request.terminal)
     if request.wait:
         run = runner.run
 
@@ -44,11 +44,13 @@ def attach(runner: Runner, request: Any) -> None:
 # ---------------------------------------------------------------------------------------------------- pdb
 
 
-def _on_terminal(call: Call, path: str) -> Call:
+def on_terminal(call: Call, path: str, *, goes_on: bool = False) -> Call:
+    """Return a function that calls another in pdb. goes_on: it stops again in the user's next function, after the first has returned."""
+
     def debugged(**item: Any) -> None:
-        with _terminal(path):
+        with terminal(path):
             try:
-                _Pdb().run_item(call, item)
+                _Pdb(goes_on).run_item(call, item)
             except bdb.BdbQuit:
                 raise Quit("quit in the debugger") from None
             except BaseException as error:
@@ -69,8 +71,9 @@ def _post_mortem(error: BaseException) -> None:
 class _Pdb(pdb.Pdb):
     """Stops at the first line of the user's code, and not in what the SDK does behind it."""
 
-    def __init__(self) -> None:
+    def __init__(self, goes_on: bool) -> None:
         super().__init__(skip=["kagurazaka", "kagurazaka.*"])
+        self.goes_on = goes_on
         self.first: Optional[FrameType] = None
 
     def run_item(self, call: Call, item: dict[str, Any]) -> None:
@@ -85,7 +88,9 @@ class _Pdb(pdb.Pdb):
 
     def stop_here(self, frame: FrameType) -> bool:
         if self.first is None:
-            if not tracebacks.is_users(frame.f_code.co_filename):
+            file = frame.f_code.co_filename
+            # Generated code, such as that of dataclasses, has no file.
+            if file.startswith("<") or not tracebacks.is_users(file):
                 return False
             self.first = frame
         return super().stop_here(frame)
@@ -106,12 +111,16 @@ class _Pdb(pdb.Pdb):
     def dispatch_return(self, frame: FrameType, arg: Any) -> Any:
         found = super().dispatch_return(frame, arg)
         if frame is self.first and not self.quitting:
-            self.set_continue()
+            if self.goes_on and self.stopframe is not self.botframe:
+                self.first = None
+                self.set_step()
+            else:
+                self.set_continue()
         return found
 
 
 @contextlib.contextmanager
-def _terminal(path: str) -> Iterator[None]:
+def terminal(path: str) -> Iterator[None]:
     """Give this process the terminal: the keyboard, Ctrl-C, and the standard streams."""
     tty = os.open(path, os.O_RDWR | os.O_NOCTTY)
     # Who is not in the foreground is stopped when it takes the terminal, unless it ignores the signal.

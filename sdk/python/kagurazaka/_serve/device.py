@@ -90,7 +90,7 @@ class DeviceServer:
                 loader, length = own_loader(self.opened)
                 source = Numbered(loader, length or 1)
             chunk = ledger.begin(pb.RunRequest.FromString(request).chunk)
-            for index, number in enumerate(_numbers(chunk.message)):
+            for index, number in enumerate(numbers_of(chunk.message)):
                 item = ledger.item(chunk, index)
                 try:
                     for batch in source.batches(number):
@@ -100,7 +100,8 @@ class DeviceServer:
                 batches.then(item.finish)
 
 
-def _numbers(chunk: Any) -> list[int]:
+def numbers_of(chunk: Any) -> list[int]:
+    """Return the numbers of the batches of a chunk."""
     return [n for part in chunk.parts for n in range(part.range.first, part.range.first + part.range.count)]
 
 

@@ -26,6 +26,10 @@ def runner(opened: OpenedTask, request: Any, listed: Any) -> Any:
     """Return the server of Run for this task."""
     if request.stage in stages.STAGES:
         return stages.server(opened, request, listed)
+    if opened.is_device and request.debug.terminal:
+        from .onebyone import OneByOne
+
+        return OneByOne(opened, request)
     if opened.is_device:
         from . import device
 

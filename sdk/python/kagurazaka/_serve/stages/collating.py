@@ -41,6 +41,8 @@ class Collate:
         own = options.get("collate_fn") if isinstance(options, dict) else None
         self.torch = importlib.util.find_spec("torch") is not None
         self.collate, self.default = self._choose(own)
+        # What makes a batch of a list of samples.
+        self.function = self.collate
         # A collate that leaves fields to the default: these are stacked in the region, too.
         self.of_fields = None if self.default else _of_fields(own)
         if self.of_fields is not None:
