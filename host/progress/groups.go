@@ -31,13 +31,13 @@ type Failure struct {
 type Group struct {
 	Kind      string `json:"kind"`
 	ErrorType string `json:"error_type,omitempty"`
-	// Message is what all of them say, with … for what differs.
+	// Message is what they say, with … for what differs.
 	Message string `json:"message"`
 	Count   int64  `json:"count"`
 	// Example is the first of them.
 	Example Failure `json:"-"`
 
-	shape string
+	shape shape
 	// many: the messages are not of one shape, because there are too many shapes.
 	many bool
 	// told is what a Text has told of the group.
@@ -50,13 +50,16 @@ func (g *Group) Title() string {
 	case g.many && g.ErrorType == "" && g.Kind == "":
 		return "other failures"
 	case g.many:
-		return titled(cmp.Or(g.ErrorType, g.Kind), "other messages")
+		return titled(label(g.Kind, g.ErrorType), otherMessages)
 	}
 	return titled(label(g.Kind, g.ErrorType), g.Message)
 }
 
 // MaxGroups is the most kinds of failures that are told apart.
 const MaxGroups = 64
+
+// otherMessages stands for the messages of a group of many shapes.
+const otherMessages = "other messages"
 
 // Groups sorts failed items by kind, in memory that does not grow with their number: beyond MaxGroups kinds they are counted by type of error,
 // and beyond as many types together. The zero value is ready.
@@ -77,21 +80,25 @@ const maxExample = 32 << 10
 func (g *Groups) Add(f Failure) *Group {
 	g.total++
 	line := f.headline()
-	key := groupKey{f.Kind, f.ErrorType, shape(line, namesOf(f.Path, textsIn(f.Item)))}
+	shape := shapeOf(line, namesOf(f.Path, textsIn(f.Item)))
+	key := groupKey{f.Kind, f.ErrorType, shape.key()}
 	group := g.all[key]
 	if group == nil {
-		group = g.make(key, line, &f)
+		group = g.make(key, &f)
+		if !group.many {
+			group.Message, group.shape = strings.Clone(line), shape
+		}
 	}
 	group.Count++
-	if !group.many && group.Message != line && group.Message != group.shape {
-		group.Message = group.shape
+	if !group.many && group.shape.merge(shape) {
+		group.Message = group.shape.String()
 	}
 	return group
 }
 
 // make returns the group for the first failed item of a kind.
-func (g *Groups) make(key groupKey, line string, f *Failure) *Group {
-	group := &Group{Kind: f.Kind, ErrorType: f.ErrorType, Message: strings.Clone(line), shape: key.shape, Example: *f}
+func (g *Groups) make(key groupKey, f *Failure) *Group {
+	group := &Group{Kind: f.Kind, ErrorType: f.ErrorType, Example: *f}
 	group.Example.Message = strings.Clone(bounded(f.Message, maxExample))
 	group.Example.Traceback = strings.Clone(bounded(f.Traceback, maxExample))
 	group.Example.Item = strings.Clone(bounded(f.Item, maxExample))
@@ -102,7 +109,7 @@ func (g *Groups) make(key groupKey, line string, f *Failure) *Group {
 		g.all[key] = group
 		return group
 	}
-	key.shape, group.many = "", true
+	key.shape, group.many, group.Message = "", true, otherMessages
 	if known := g.types[key]; known != nil {
 		return known
 	}
@@ -138,7 +145,7 @@ func (g *Groups) Sorted() []*Group {
 		groups = append(groups, g.rest)
 	}
 	slices.SortFunc(groups, func(a, b *Group) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ErrorType, b.ErrorType), cmp.Compare(a.shape, b.shape))
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ErrorType, b.ErrorType), cmp.Compare(a.shape.key(), b.shape.key()))
 	})
 	return groups
 }

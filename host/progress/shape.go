@@ -14,19 +14,66 @@ const blank = "…"
 const maxShaped = 200
 
 // shape is a message without what differs from item to item: quoted strings, paths, numbers, hexadecimal numbers, and the names of the item.
-// Messages of one kind have the same shape.
-func shape(message string, names []string) string {
+// Messages of one kind have the same texts around those values.
+type shape struct {
+	// texts has one more than values: each value stands between two of them.
+	texts, values []string
+}
+
+// shapeOf returns the shape of the message of an item with some names.
+func shapeOf(message string, names []string) shape {
 	if len(message) > maxShaped {
-		message = strings.ToValidUTF8(message[:maxShaped], "")
+		message = strings.ToValidUTF8(message[:maxShaped], "") + blank
 	}
 	for _, name := range names {
 		message = replaceName(message, name)
 	}
-	s := shaper{text: message}
+	s := shaper{text: message, shape: shape{texts: []string{""}}}
 	for s.at < len(s.text) {
 		s.step()
 	}
-	return joinBlanks(s.out.String())
+	return s.shape
+}
+
+// key is the same for all messages of one kind.
+func (s shape) key() string { return strings.Join(s.texts, blank) }
+
+// String is the message with the values.
+func (s shape) String() string {
+	var b strings.Builder
+	for i, text := range s.texts {
+		b.WriteString(text)
+		if i < len(s.values) {
+			b.WriteString(s.values[i])
+		}
+	}
+	return b.String()
+}
+
+// merge blanks the values that differ from those of another message of the kind, and reports whether there were new ones.
+func (s shape) merge(other shape) (changed bool) {
+	for i, value := range s.values {
+		if value != blank && i < len(other.values) && value != other.values[i] {
+			s.values[i], changed = blank, true
+		}
+	}
+	return changed
+}
+
+// add adds text that all messages of the kind have.
+func (s *shape) add(text string) { s.texts[len(s.texts)-1] += text }
+
+// addValue adds a value. Values that only marks separate are one: a list has the same shape whatever its length.
+func (s *shape) addValue(value string) {
+	if last := len(s.values) - 1; last >= 0 && isSeparator(s.texts[last+1]) {
+		s.values[last] += s.texts[last+1] + value
+		if strings.Contains(s.values[last], blank) {
+			s.values[last] = blank
+		}
+		s.texts[last+1] = ""
+		return
+	}
+	s.values, s.texts = append(s.values, value), append(s.texts, "")
 }
 
 // replaceName replaces a name where it stands alone, or as the beginning of a longer name: the output of a.txt is a.txt.out.
@@ -66,31 +113,39 @@ func inWord(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsD
 
 // shaper reads a text from left to right.
 type shaper struct {
+	shape
 	text string
 	at   int
-	out  strings.Builder
+	// sign is that of the number that follows.
+	sign string
 }
 
 // step takes the next quoted string, path, word or character.
 func (s *shaper) step() {
 	rest := s.text[s.at:]
 	if s.atStart() {
-		if n := quoted(rest); n > 0 {
-			s.replace(n)
-			return
+		n := quoted(rest)
+		if n == 0 {
+			n = pathIn(rest)
 		}
-		if n := pathIn(rest); n > 0 {
-			s.replace(n)
+		if n > 0 {
+			s.addValue(rest[:n])
+			s.at += n
 			return
 		}
 		if n := signed(rest); n > 0 {
+			s.sign = rest[:n]
 			s.at += n
 			return
 		}
 	}
 	r, size := utf8.DecodeRuneInString(rest)
 	if !inWord(r) {
-		s.out.WriteString(rest[:size])
+		if rest[:size] == blank {
+			s.addValue(blank)
+		} else {
+			s.add(rest[:size])
+		}
 		s.at += size
 		return
 	}
@@ -98,13 +153,8 @@ func (s *shaper) step() {
 	if end < 0 {
 		end = len(rest)
 	}
-	s.out.WriteString(word(rest[:end]))
+	s.word(rest[:end])
 	s.at += end
-}
-
-func (s *shaper) replace(n int) {
-	s.out.WriteString(blank)
-	s.at += n
 }
 
 // atStart reports whether a word, a path or a quoted string may begin here.
@@ -178,48 +228,49 @@ const (
 	longID = 8
 )
 
-// word is a word without its numbers.
-func word(text string) string {
+// word takes a word, whose numbers are values.
+func (s *shaper) word(text string) {
+	sign := s.sign
+	s.sign = ""
 	digits := strings.IndexFunc(text, unicode.IsDigit) >= 0
 	hex := strings.TrimPrefix(strings.TrimPrefix(text, "0x"), "0X")
 	isHex := strings.Trim(hex, "0123456789abcdefABCDEF") == ""
-	if isHex && (digits || len(text) >= longHex) {
-		return blank
+	switch {
+	case isHex && (digits || len(text) >= longHex), len(text) >= longID && runs(text) > 1:
+		s.addValue(sign + text)
+		return
+	case !digits:
+		s.add(text)
+		return
 	}
-	if !digits {
-		return text
-	}
-	var b strings.Builder
-	runs, inRun := 0, false
-	for _, r := range text {
-		was := inRun
-		if inRun = unicode.IsDigit(r); !inRun {
-			b.WriteRune(r)
-		} else if !was {
-			b.WriteString(blank)
-			runs++
+	for len(text) > 0 {
+		end := strings.IndexFunc(text, unicode.IsDigit)
+		if end < 0 {
+			end = len(text)
 		}
-	}
-	if runs > 1 && len(text) >= longID {
-		return blank
-	}
-	return b.String()
-}
-
-// joinBlanks makes one of blanks that only marks separate: a list has the same shape whatever its length.
-func joinBlanks(text string) string {
-	parts := strings.Split(text, blank)
-	var b strings.Builder
-	for i, part := range parts {
-		if i > 0 && i < len(parts)-1 && isSeparator(part) {
+		if end > 0 {
+			s.add(text[:end])
+			text = text[end:]
 			continue
 		}
-		if i > 0 {
-			b.WriteString(blank)
+		if end = strings.IndexFunc(text, func(r rune) bool { return !unicode.IsDigit(r) }); end < 0 {
+			end = len(text)
 		}
-		b.WriteString(part)
+		s.addValue(sign + text[:end])
+		sign, text = "", text[end:]
 	}
-	return b.String()
+}
+
+// runs is the number of runs of digits in a word.
+func runs(text string) (n int) {
+	in := false
+	for _, r := range text {
+		was := in
+		if in = unicode.IsDigit(r); in && !was {
+			n++
+		}
+	}
+	return n
 }
 
 // isSeparator reports whether a text is at most a mark and a space.

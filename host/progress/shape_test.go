@@ -45,8 +45,8 @@ func TestShape(t *testing.T) {
 		{"at", []string{"at"}, "at"},
 	}
 	for _, tt := range tests {
-		if got := shape(tt.message, tt.names); got != tt.want {
-			t.Errorf("shape(%q, %q) = %q, want %q", tt.message, tt.names, got, tt.want)
+		if got := shapeOf(tt.message, tt.names).key(); got != tt.want {
+			t.Errorf("the shape of %q with the names %q is %q, want %q", tt.message, tt.names, got, tt.want)
 		}
 	}
 }
@@ -57,8 +57,12 @@ func FuzzShape(f *testing.F) {
 	}
 	rotated := strings.NewReplacer("1", "2", "2", "3", "3", "4", "4", "5", "5", "6", "6", "7", "7", "8", "8", "9", "9", "1")
 	f.Fuzz(func(t *testing.T, message, name string) {
-		got := shape(message, nil)
-		if len(got) > len(blank)*maxShaped {
+		whole := shapeOf(message, nil)
+		got := whole.key()
+		if len(message) <= maxShaped && !strings.Contains(message, blank) && whole.String() != message {
+			t.Errorf("%q with its values is %q", message, whole)
+		}
+		if len(got) > 2*len(blank)*maxShaped {
 			t.Errorf("a shape of %d bytes", len(got))
 		}
 		if utf8.ValidString(message) && !utf8.ValidString(got) {
@@ -68,10 +72,32 @@ func FuzzShape(f *testing.F) {
 			t.Errorf("the shape %q has a number", got)
 		}
 		// Other numbers in the same places make no other kind.
-		if other := shape(rotated.Replace(message), nil); other != got {
+		if other := shapeOf(rotated.Replace(message), nil).key(); other != got {
 			t.Errorf("%q has the shape %q, and with other digits %q", message, got, other)
 		}
-		shape(message, []string{name})
-		shape(message, namesOf(name, []string{message}))
+		shapeOf(message, []string{name})
+		shapeOf(message, namesOf(name, []string{message}))
 	})
+}
+
+// What all messages of a kind have in common is shown, whatever it is.
+func TestMergedShapes(t *testing.T) {
+	for _, tt := range []struct {
+		messages []string
+		want     string
+	}{
+		{[]string{"'utf-8' has no byte 0xf6 in position 2"}, "'utf-8' has no byte 0xf6 in position 2"},
+		{[]string{"'utf-8' has no byte 0xf6 in position 2", "'utf-8' has no byte 0xf6 in position -3"}, "'utf-8' has no byte 0xf6 in position …"},
+		{[]string{"a 1 b 2", "a 1 b 3", "a 2 b 2"}, "a … b …"},
+		{[]string{"[1, 2]", "[1, 2]"}, "[1, 2]"},
+		{[]string{"[1, 2]", "[1, 2, 3]"}, "[…]"},
+	} {
+		var g Groups
+		for _, m := range tt.messages {
+			g.Add(Failure{Kind: "error", Message: m})
+		}
+		if all := g.Sorted(); len(all) != 1 || all[0].Message != tt.want {
+			t.Errorf("%q: %d groups, the first %q, want %q", tt.messages, len(all), all[0].Message, tt.want)
+		}
+	}
 }
