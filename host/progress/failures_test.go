@@ -49,7 +49,7 @@ func TestFailuresBeyondTen(t *testing.T) {
 		fail := func(from, to int) {
 			for i := from; i < to; i++ {
 				r.Counters.Failed.Add(1)
-				r.Failed(valueError(fmt.Sprintf("in/f%d.txt", i), fmt.Sprintf("line %d of in/f%d.txt is bad", i, i)))
+				r.Failed(valueError(fmt.Sprintf("in/f%d.txt", i), fmt.Sprintf("line %d of 'in/f%d.txt' is bad", i, i)))
 			}
 		}
 		tick := func(seconds int) {
@@ -74,13 +74,13 @@ func TestFailuresBeyondTen(t *testing.T) {
 	var want strings.Builder
 	traceback := func(indent string) {
 		for _, line := range []string{
-			"Traceback (most recent call last):", `  File "t.py", line 5, in process`, "    raise ValueError()", "ValueError: line 0 of in/f0.txt is bad",
+			"Traceback (most recent call last):", `  File "t.py", line 5, in process`, "    raise ValueError()", "ValueError: line 0 of 'in/f0.txt' is bad",
 		} {
 			want.WriteString(indent + line + "\n")
 		}
 	}
 	for i := range 10 {
-		fmt.Fprintf(&want, "in/f%d.txt: ValueError: line %d of in/f%d.txt is bad\n", i, i, i)
+		fmt.Fprintf(&want, "in/f%d.txt: ValueError: line %d of 'in/f%d.txt' is bad\n", i, i, i)
 		if i == 0 {
 			traceback("    ")
 		}
@@ -89,7 +89,7 @@ func TestFailuresBeyondTen(t *testing.T) {
 	want.WriteString("ValueError: line … of … is bad: 20 more, listed in failed.jsonl\n")
 	want.WriteString("in/slow.txt: timeout: took longer than --item-timeout 5s\n")
 	want.WriteString("1,251 items failed in 2 ways:\n")
-	want.WriteString("  1,250  ValueError: line … of … is bad\n         for example in/f0.txt: ValueError: line 0 of in/f0.txt is bad\n")
+	want.WriteString("  1,250  ValueError: line … of … is bad\n         for example in/f0.txt: ValueError: line 0 of 'in/f0.txt' is bad\n")
 	traceback("             ")
 	want.WriteString("      1  timeout: took longer than --item-timeout 5s\n         in/slow.txt\n")
 	if got := errs.String(); got != want.String() {

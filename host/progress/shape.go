@@ -65,13 +65,14 @@ func (s *shape) add(text string) { s.texts[len(s.texts)-1] += text }
 
 // addValue adds a value. Values that only marks separate are one: a list has the same shape whatever its length.
 func (s *shape) addValue(value string) {
-	if last := len(s.values) - 1; last >= 0 && isSeparator(s.texts[last+1]) {
-		s.values[last] += s.texts[last+1] + value
-		if strings.Contains(s.values[last], blank) {
-			s.values[last] = blank
-		}
-		s.texts[last+1] = ""
-		return
+	last := len(s.values) - 1
+	if last >= 0 && isSeparator(s.texts[last+1]) {
+		value = s.values[last] + s.texts[last+1] + value
+		s.values, s.texts = s.values[:last], s.texts[:last+1]
+	}
+	if strings.Contains(value, blank) {
+		// A part of it differs already.
+		value = blank
 	}
 	s.values, s.texts = append(s.values, value), append(s.texts, "")
 }

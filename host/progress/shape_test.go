@@ -89,6 +89,7 @@ func TestMergedShapes(t *testing.T) {
 		{[]string{"'utf-8' has no byte 0xf6 in position 2"}, "'utf-8' has no byte 0xf6 in position 2"},
 		{[]string{"'utf-8' has no byte 0xf6 in position 2", "'utf-8' has no byte 0xf6 in position -3"}, "'utf-8' has no byte 0xf6 in position …"},
 		{[]string{"a 1 b 2", "a 1 b 3", "a 2 b 2"}, "a … b …"},
+		{[]string{"cannot read 'a b.txt'", "cannot read 'c.txt'"}, "cannot read …"},
 		{[]string{"[1, 2]", "[1, 2]"}, "[1, 2]"},
 		{[]string{"[1, 2]", "[1, 2, 3]"}, "[…]"},
 	} {
