@@ -12,6 +12,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
@@ -54,23 +55,56 @@ func (l *Line) Typos(undeclared []problem.Problem) []problem.Problem {
 	return found
 }
 
-// Hint implements job.Line.
-func (l *Line) Hint(p problem.Problem) string {
-	if l.session.Task.Argument(p.Path) != nil {
-		return cmp.Or(l.addressMeant(p.Message), l.RunMeant(p.Message))
+// Explain implements job.Line.
+func (l *Line) Explain(p problem.Problem) problem.Problem {
+	hint := ""
+	if l.session.Task.Argument(p.Path) == nil {
+		hint = cmp.Or(l.elsewhere(p), l.hostFlagNear(p))
 	}
-	return cmp.Or(l.elsewhere(p), l.hostFlagNear(p), l.addressMeant(p.Message), l.RunMeant(p.Message))
+	if hint == "" {
+		hint = l.addressMeant(p)
+	}
+	if noRun := l.runMeant(p); hint == "" && noRun != nil {
+		if p.Message == schema.Unexpected {
+			return *noRun
+		}
+		hint = strings.TrimPrefix(noRun.String()+problem.Hint(noRun.Suggestion), noRun.Source+": ")
+	}
+	p.Suggestion = cmp.Or(hint, p.Suggestion)
+	return p
 }
 
-// addressMeant is the suggestion for a message that quotes the word after --listen; empty: it does not.
-func (l *Line) addressMeant(message string) string {
+// about reports whether a problem is that of a word, or quotes it.
+func about(p problem.Problem, word string) bool {
+	return p.Source == terminal.Quote(word) || strings.Contains(p.Message, strconv.Quote(word))
+}
+
+// addressMeant is the suggestion for a problem of the word after --listen; empty: it is not.
+func (l *Line) addressMeant(p problem.Problem) string {
 	for i, text := range l.Args[:max(len(l.Args)-1, 0)] {
 		word := l.Args[i+1]
-		if name, _, hasValue := flagOf(text); !hasValue && name == "listen" && strings.Contains(message, strconv.Quote(word)) {
+		if name, _, hasValue := flagOf(text); !hasValue && name == "listen" && about(p, word) {
 			return "did you mean --listen=" + terminal.Quote(word) + "? The address is written with ="
 		}
 	}
 	return ""
+}
+
+// AddressMeant is the suggestion for a word that was taken for PLUGIN, and follows --listen; empty: it does not.
+func (l *Line) AddressMeant(plugin string) string {
+	return l.addressMeant(problem.Problem{Source: terminal.Quote(plugin)})
+}
+
+// runMeant is the problem of the word after --resume that a problem is about; nil: it is about none.
+func (l *Line) runMeant(p problem.Problem) *problem.Problem {
+	for _, word := range l.Args {
+		if about(p, word) {
+			if noRun := l.NoRun(word); noRun != nil {
+				return noRun
+			}
+		}
+	}
+	return nil
 }
 
 // hostFlagNear suggests the host's flag that an unknown flag is near to, unless the task has one.
@@ -120,7 +154,7 @@ func (l *Line) Unexpected(hint string) error {
 			hint = fmt.Sprintf("did you mean --%s?", meant)
 		}
 	}
-	return exitcode.Usagef("unexpected argument %s; hint: %s", word, hint)
+	return exitcode.Usagef("%s: unexpected argument; hint: %s", terminal.Quote(word), hint)
 }
 
 // CommandNear is the command that a word is a typo or the beginning of; empty: none.

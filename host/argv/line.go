@@ -107,7 +107,7 @@ func (l *Line) read(r reading) error {
 		var sound []string
 		for _, f := range s.host {
 			if wrong := l.parse(s.Command, []string{f.text}); wrong != nil {
-				s.flaws = append(s.flaws, flaw{f, wrong.Error()})
+				s.flaws = append(s.flaws, l.flaw(f, wrong))
 			} else {
 				sound = append(sound, f.text)
 			}
@@ -136,7 +136,7 @@ func (l *Line) problems(counts func(flaw) bool) []problem.Problem {
 	var problems []problem.Problem
 	for _, f := range l.flaws {
 		if counts(f) {
-			problems = append(problems, problem.Problem{Message: f.message})
+			problems = append(problems, f.Problem)
 		}
 	}
 	return problems
@@ -153,7 +153,7 @@ func (l *Line) CheckUTF8() error {
 	if len(wrong) == 0 || len(wrong) == 1 && !utf8.ValidString(l.existing()) {
 		return nil
 	}
-	return exitcode.Usagef("arguments must be UTF-8: %s; hint: give a file of such a name by a link that has another one", strings.Join(wrong, ", "))
+	return exitcode.Usagef("%s: arguments must be UTF-8; hint: give a file of such a name by a link that has another one", strings.Join(wrong, ", "))
 }
 
 // Plain are the words of the command line without --resume and --retry-failed.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/discover"
 	"github.com/kagurazaka/kagurazaka/host/job"
+	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
 
@@ -21,9 +22,10 @@ type split struct {
 	commandAt int
 	// host are the host's flags in kong's own spelling.
 	host []hostFlag
-	// backbone are the backbone's flags by canonical name, in their order.
-	backbone []job.Value
-	rest     []word
+	// backbone are the backbone's flags by canonical name, in their order; ofBackbone says where they stood.
+	backbone   []job.Value
+	ofBackbone []hostFlag
+	rest       []word
 	// pluginAt and taskAt are where PLUGIN and TASK stood, once they were chosen; -1: not yet.
 	pluginAt, taskAt int
 	// flaws are the problems of the host's flags; guess: the flags that give way may be the task's, and then have no problem.
@@ -34,7 +36,12 @@ type split struct {
 // flaw is a problem of a flag.
 type flaw struct {
 	hostFlag
-	message string
+	problem.Problem
+}
+
+// flawOf is the problem of a flag that is written as where.
+func flawOf(f hostFlag, where, message, hint string) flaw {
+	return flaw{f, problem.Problem{Source: where, Message: message, Suggestion: hint}}
 }
 
 // hostFlag is a flag of the host: --name or --name=value.
@@ -192,10 +199,11 @@ func splitArgs(args []string, k known, parser *kong.Kong) *split {
 		}
 		after = false
 		flag := hostFlag{name: strings.TrimPrefix(name, own), newer: !reserved[name] && !strings.HasPrefix(name, own), at: i, value: -1}
-		wrong := ""
+		spelling, _, _ := strings.Cut(text, "=")
+		wrong, hint := "", ""
 		switch {
 		case !takes && hasValue && value != "true" && value != "false":
-			wrong = fmt.Sprintf("%s: takes no value, not %q", strings.SplitN(text, "=", 2)[0], value)
+			wrong, hint = fmt.Sprintf("takes no value, not %q", value), "write "+spelling+" alone"
 		case takes && !hasValue && attached[flag.name] != "":
 			value, hasValue = attached[flag.name], true
 		case takes && !hasValue && optional[flag.name]:
@@ -205,18 +213,18 @@ func splitArgs(args []string, k known, parser *kong.Kong) *split {
 				value, flag.value = args[i], i
 			}
 		case takes && !hasValue && i+1 >= len(args):
-			wrong = text + ": needs a value"
+			wrong = "needs a value"
 		case takes && !hasValue:
 			i++
 			value, hasValue, flag.value = args[i], true, i
 		}
 		if takes && hasValue && value == "" && flag.name != "mixin" {
 			// Most often an unset variable of the shell.
-			wrong = strings.SplitN(text, "=", 2)[0] + ": the value is empty"
+			wrong = "the value is empty"
 		}
 		switch {
 		case wrong != "":
-			s.flaws = append(s.flaws, flaw{flag, wrong})
+			s.flaws = append(s.flaws, flawOf(flag, spelling, wrong, hint))
 		case flag.name == "mixin":
 			i += s.mixins(k, flag, text, value, args[i+1:], i+1)
 		default:
@@ -241,7 +249,7 @@ func flagOf(text string) (name, value string, hasValue bool) {
 
 func (s *split) take(k known, f hostFlag, value string, hasValue, twice bool) {
 	if k.backbone[f.name] {
-		s.backbone = append(s.backbone, job.Value{Name: f.name, Value: value})
+		s.backbone, s.ofBackbone = append(s.backbone, job.Value{Name: f.name, Value: value}), append(s.ofBackbone, f)
 		return
 	}
 	if f.name == "debug" {
@@ -280,7 +288,7 @@ func (s *split) mixins(k known, flag hostFlag, text, first string, rest []string
 		take(first, -1)
 	case !attached && take(first, at-1), k.guess:
 	default:
-		s.flaws = append(s.flaws, flaw{flag, fmt.Sprintf("--mixin %s: must be KEY=VALUE, for example --mixin hard_shard_mode.input_path=photos", first)})
+		s.flaws = append(s.flaws, flawOf(flag, "--mixin "+first, "must be KEY=VALUE, for example --mixin hard_shard_mode.input_path=photos", ""))
 	}
 	for !attached && n < len(rest) && take(rest[n], at+n) {
 		n++

@@ -211,7 +211,7 @@ func TestSplitErrors(t *testing.T) {
 	for _, tt := range tests {
 		var got []string
 		for _, f := range splitOf(t, nil, strings.Fields(tt.line)...).flaws {
-			got = append(got, f.message)
+			got = append(got, f.String())
 		}
 		if !strings.Contains(strings.Join(got, "; "), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.line, got, tt.want)

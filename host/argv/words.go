@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/discover"
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
+	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // choosePlugin takes the plugin out of the rest: the first word that exists, else the first that is neither a flag nor a flag's value.
@@ -153,25 +154,29 @@ func isRunWord(word string) bool {
 	return word == "last" || runID.MatchString(word) || !strings.HasPrefix(word, "-") && ledger.IsRun(word)
 }
 
-// RunMeant is the suggestion for a message that quotes a word after --resume that does not look like a run; empty: it quotes none.
-func (l *Line) RunMeant(message string) string {
+// NoRun is the problem of a word that follows --resume and was taken for something else, because it does not look like a run; nil: no word
+// behind --resume is this one.
+func (l *Line) NoRun(wanted string) *problem.Problem {
 	for i, text := range l.Args[:max(len(l.Args)-1, 0)] {
 		word := l.Args[i+1]
 		name, _, hasValue := flagOf(text)
-		if hasValue || !optional[strings.TrimPrefix(name, own)] || isRunWord(word) || !strings.Contains(message, strconv.Quote(word)) {
+		if hasValue || !optional[strings.TrimPrefix(name, own)] || word != wanted {
 			continue
 		}
 		root, err := ledger.Root()
 		if err != nil {
-			return ""
+			return nil
 		}
+		p := &problem.Problem{Source: text + " " + terminal.Quote(word)}
 		run, err := ledger.Find(root, word)
-		if err != nil {
-			return strings.Replace(err.Error(), "; hint: ", "; ", 1)
+		if err == nil {
+			p.Message, p.Suggestion = "only an id, last or a folder may follow the flag", fmt.Sprintf("did you mean %s=%s?", text, run.Info.ID)
+			return p
 		}
-		return fmt.Sprintf("did you mean %s=%s?", text, run.Info.ID)
+		p.Message, p.Suggestion, _ = strings.Cut(err.Error(), "; hint: ")
+		return p
 	}
-	return ""
+	return nil
 }
 
 // NamesRun reports whether a word is a flag behind which a run may be named.

@@ -38,7 +38,7 @@ func (l *Line) Plugin() (string, error) {
 	case len(l.flaws) > 0:
 		return "", l.Doubt()
 	}
-	return "", exitcode.Usagef("PLUGIN is missing; hint: write kagurazaka PLUGIN TASK, where PLUGIN is an executable, a .py file, a folder or an installed name; kagurazaka -hk shows all flags")
+	return "", exitcode.Usagef("PLUGIN: is missing; hint: write kagurazaka PLUGIN TASK, where PLUGIN is an executable, a .py file, a folder or an installed name; kagurazaka -hk shows all flags")
 }
 
 // PythonMayBeTasks reports whether the interpreter stands where it may be an argument of the task.
@@ -94,7 +94,7 @@ func (l *Line) Reread() error {
 	}
 	if !l.settle(pluginAt, taskAt) {
 		// PLUGIN follows a flag that the task does not have.
-		return exitcode.Usagef("PLUGIN is missing; hint: %s is the value of %s", l.Args[pluginAt], l.Args[pluginAt-1])
+		return exitcode.Usagef("PLUGIN: is missing; hint: %s is the value of %s", l.Args[pluginAt], l.Args[pluginAt-1])
 	}
 	first := slices.IndexFunc(l.rest, func(w word) bool { return !w.isFlag() && !w.literal && !w.after && w.at > taskAt })
 	if first >= 0 && task.Has(schema.Remainder) {
@@ -124,8 +124,8 @@ func (l *Line) refuseDoubtful() {
 	for _, f := range l.host {
 		if selecting[f.name] && f.newer && f.at > l.taskAt {
 			written, _, _ := strings.Cut(l.Args[f.at], "=")
-			l.flaws = append(l.flaws, flaw{f, fmt.Sprintf("%s: it may be an argument of %s, whose arguments are not known; hint: --%s%s is the host's flag, and the task's stands behind %q",
-				written, l.session.Task.Name, own, f.name, dashes)})
+			l.flaws = append(l.flaws, flawOf(f, written, fmt.Sprintf("it may be an argument of %s, whose arguments are not known", l.session.Task.Name),
+				fmt.Sprintf("--%s%s is the host's flag, and the task's stands behind %q", own, f.name, dashes)))
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -254,13 +253,10 @@ func (a *app) readHost(command string, flags []string) error {
 	defer func() { a.setGrammar(a.grammar) }()
 	a.grammar = grammar{}
 	if _, err := a.parser.Parse(append([]string{command}, flags...)); err != nil {
-		if choices := a.choices(command, flags); choices != "" {
-			err = errors.New(choices)
-		}
-		return exitcode.Usagef("%w; hint: see %s", err, a.helpAbout(command, flags))
+		return a.flagError(command, flags, err)
 	}
-	if err := a.grammar.RunFlags.CheckStart(); err != nil {
-		return exitcode.With(exitcode.Usage, err)
+	if wrong := a.grammar.RunFlags.CheckStart(); len(wrong) > 0 {
+		return problem.Err(wrong)
 	}
 	a.grammar.WritesPaths = command == "export"
 	if command == "debug" {
@@ -271,26 +267,6 @@ func (a *app) readHost(command string, flags []string) error {
 		a.grammar.Verbose = max(a.grammar.Verbose, 2)
 	}
 	return nil
-}
-
-// choices is the message about a single flag whose value is not one of its choices, in the form of all messages; kong's has another one.
-func (a *app) choices(command string, flags []string) string {
-	if len(flags) != 1 {
-		return ""
-	}
-	name, value, _ := strings.Cut(flags[0], "=")
-	known := a.parser.Model.Flags
-	for _, n := range a.parser.Model.Children {
-		if n.Name == command {
-			known = slices.Concat(known, n.Flags)
-		}
-	}
-	for _, f := range known {
-		if "--"+f.Name == name && f.Enum != "" && !slices.Contains(f.EnumSlice(), value) {
-			return fmt.Sprintf("%s %s: must be one of %s", name, terminal.Quote(value), strings.TrimPrefix(strings.Join(f.EnumSlice(), ", "), ", "))
-		}
-	}
-	return ""
 }
 
 func (a *app) setGrammar(g grammar) {

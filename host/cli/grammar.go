@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -203,7 +202,7 @@ func newParser(g *grammar) (*kong.Kong, error) {
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), mapper("must be a time with its unit, such as 500ms, 30s or 5m", time.ParseDuration)))
 }
 
-// mapper reads a flag's value; want completes the message about a wrong one.
+// mapper reads a flag's value; want is the message about a wrong one.
 func mapper[T any](want string, parse func(string) (T, error)) kong.MapperFunc {
 	return func(ctx *kong.DecodeContext, target reflect.Value) error {
 		var text string
@@ -212,7 +211,7 @@ func mapper[T any](want string, parse func(string) (T, error)) kong.MapperFunc {
 		}
 		v, err := parse(text)
 		if err != nil {
-			return fmt.Errorf("%s, not %q", want, text)
+			return &valueError{want}
 		}
 		target.Set(reflect.ValueOf(v))
 		return nil

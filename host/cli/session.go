@@ -73,6 +73,9 @@ func (a *app) openWith(ctx context.Context, arg, python string) (*session, error
 	opened, err := a.program.Open(arg, python)
 	if err != nil {
 		if missing := new(discover.NotFoundError); errors.As(err, &missing) {
+			if noRun := a.line.NoRun(missing.Arg); noRun != nil {
+				return nil, problem.Errors{*noRun}
+			}
 			a.meant(missing)
 		}
 		return nil, err
@@ -107,7 +110,7 @@ func (a *app) openWith(ctx context.Context, arg, python string) (*session, error
 	return s, nil
 }
 
-// meant completes the error for a word that may have been meant for a run, or for a command.
+// meant completes the error for a word that may have been meant for a command, or for the address of --listen.
 func (a *app) meant(missing *discover.NotFoundError) {
 	if near := a.line.CommandNear(missing.Arg); near != "" && !a.line.Named() {
 		missing.Why, missing.Hints = missing.Arg+": no such command or plugin", []string{fmt.Sprintf("did you mean %s?", near)}
@@ -117,7 +120,7 @@ func (a *app) meant(missing *discover.NotFoundError) {
 		}
 		return
 	}
-	missing.Hints = append(missing.Hints, a.line.RunMeant(missing.Error()))
+	missing.Hints = append(missing.Hints, a.line.AddressMeant(missing.Arg))
 }
 
 // describeAs describes the plugin and the task that the command line seems to name, and reads the command line for that task.

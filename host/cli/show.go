@@ -16,7 +16,7 @@ import (
 func (a *app) show() error {
 	word := a.line.TakeWord()
 	if word == "" {
-		return exitcode.Usagef("RUN is missing; hint: give its id or the beginning of it, last, or its folder; kagurazaka runs lists them")
+		return exitcode.Usagef("RUN: is missing; hint: give its id or the beginning of it, last, or its folder; kagurazaka runs lists them")
 	}
 	if !a.line.Empty() {
 		return a.line.Unexpected("show takes one run")
@@ -31,7 +31,7 @@ func (a *app) showRun(word string) error {
 	}
 	r, err := ledger.Find(root, word)
 	if damaged := new(ledger.DamagedError); err != nil && !errors.As(err, &damaged) {
-		return exitcode.With(exitcode.Usage, err)
+		return exitcode.Usagef("%s: %w", terminal.Quote(word), err)
 	}
 	out, err := runOutputOf(r)
 	s, stateErr := ledger.ReadState(r.Dir, false)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
 // modeKey names the mode in a map that stands for one.
@@ -31,6 +33,7 @@ func Apply(tmpl *template.Node, mixin *Value, exact bool) (*template.Node, []pro
 		return nil, a.problems
 	}
 	root := tmpl.Clone()
+	a.root = root
 	top := template.ModeSpec{Fields: template.TopLevelFields()}
 	names := fieldNames(root, top)
 	// Only device tasks have a dataloader.
@@ -39,7 +42,7 @@ func Apply(tmpl *template.Node, mixin *Value, exact bool) (*template.Node, []pro
 	}
 	for _, e := range mixin.Entries {
 		if !slices.Contains(names, e.Key) {
-			a.unknownTop(e, fmt.Sprintf("the template of this task has no field %s", e.Key), names)
+			a.unknownTop(e, "no such field", names)
 			continue
 		}
 		spec, known := top.Field(e.Key)
@@ -75,7 +78,11 @@ func fieldNames(n *template.Node, spec template.ModeSpec) []string {
 }
 
 type applier struct {
-	exact    bool
+	exact bool
+	// root is the template with what was set so far.
+	root *template.Node
+	// leaves are those of root; nil: not asked for yet.
+	leaves   []leaf
 	problems []problem.Problem
 }
 
@@ -105,11 +112,17 @@ func (a *applier) complain(v *Value, path, message, suggestion string) {
 
 // unknownTop reports an unknown top-level key. In a file it is a warning: tasks share files.
 func (a *applier) unknownTop(e Entry, message string, options []string) {
-	p := problem.Problem{Source: e.Value.Source, Path: e.Key, Message: message,
-		Suggestion: problem.Meant(e.Key, "its fields", options), Warning: true}
+	p := problem.Problem{Source: e.Value.Source, Path: e.Key, Message: message, Warning: true}
 	// If a file and a flag both give the key, the flag is the mistake.
 	if given := flagBelow(e.Value); given != nil {
-		p.Source, p.Warning = given.Source, false
+		p.Source, p.Path, p.Warning = given.Source, e.path(), false
+	}
+	if a.root != nil {
+		near := suggest.OneTypo(e.Key, options)
+		if _, below, isPath := strings.Cut(p.Path, "."); near != "" && isPath {
+			near += "." + below
+		}
+		p.Suggestion = cmp.Or(problem.DidYouMean(near), a.leafMeant(p.Path), problem.Meant(e.Key, "its fields", options))
 	}
 	a.problems = append(a.problems, p)
 }
@@ -213,11 +226,12 @@ func (a *applier) newMode(current *template.Node, name, v *Value, at seat) *temp
 		a.complain(name, at.path+"."+modeKey, fmt.Sprintf("a mode's name must be a text, not %s", name.what()), "one of "+choices(at.role))
 		return current
 	case !known || spec.Role != at.role:
-		message := "unknown mode " + text
+		modes := template.ModesOfRole(at.role)
+		message := fmt.Sprintf("%s, not %s", problem.OneOf(modes), text)
 		if known {
-			message = fmt.Sprintf("%s is a mode for %s, not for %s", text, spec.Role, at.role)
+			message += ", which is for " + spec.Role
 		}
-		a.complain(name, at.path, message, problem.Meant(text, "its modes", template.ModesOfRole(at.role)))
+		a.complain(name, at.path, message, problem.Near(text, modes))
 		return current
 	}
 	mode := &template.Node{Kind: template.KindMode, Mode: spec.Name, Origin: name.Source}
@@ -256,7 +270,7 @@ func (a *applier) fields(mode *template.Node, v *Value, at seat, name *Value) {
 		below := at.below(e.Key)
 		if !mode.Custom && !slices.Contains(options, e.Key) {
 			a.problems = append(a.problems, problem.Problem{Source: e.Value.Source, Path: below.path,
-				Message: fmt.Sprintf("%s has no field %s", mode.Mode, e.Key), Suggestion: problem.Meant(e.Key, "its fields", options),
+				Message: fmt.Sprintf("%s has no field %s", mode.Mode, e.Key), Suggestion: cmp.Or(problem.Near(e.Key, options), problem.DidYouMean(a.leavesNamed(e.Key)...), problem.Meant(e.Key, "its fields", options)),
 				// If --mixin replaces a file's mode, the file's fields belong to the old mode.
 				Warning: name != nil && name.fromFlag() && !e.Value.fromFlag()})
 			continue

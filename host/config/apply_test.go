@@ -92,9 +92,20 @@ func TestApply(t *testing.T) {
 		{"field", []string{"hard_shard_mode.input_path=in"}, "hard_shard_mode", `NoHardShard{input_path:"in" output_path:"out"}`, nil},
 		{"field of two", []string{"hard_shard_mode={input_path: 1, output_path: null}"}, "hard_shard_mode", `NoHardShard{input_path:"1" output_path:null}`, nil},
 		{"unknown field", []string{"hard_shard_mode.inptu_path=in"}, "hard_shard_mode", `NoHardShard{input_path:<> output_path:"out"}`,
-			[]string{"--mixin hard_shard_mode.inptu_path: NoHardShard has no field inptu_path (did you mean input_path?)"}},
+			[]string{"--mixin hard_shard_mode.inptu_path=in: NoHardShard has no field inptu_path (did you mean input_path?)"}},
 		{"unknown top", []string{"hard_shard.input_path=in"}, "hard_shard_mode", `NoHardShard{input_path:<> output_path:"out"}`,
-			[]string{"--mixin hard_shard: the template of this task has no field hard_shard (did you mean hard_shard_mode?)"}},
+			[]string{"--mixin hard_shard.input_path=in: no such field (did you mean hard_shard_mode.input_path?)"}},
+		{"leaf", []string{"input_path=x"}, "hard_shard_mode", `NoHardShard{input_path:<> output_path:"out"}`,
+			[]string{"--mixin input_path=x: no such field (did you mean hard_shard_mode.input_path?)"}},
+		{"leaf with a typo", []string{"output_pth=x"}, "hard_shard_mode", `NoHardShard{input_path:<> output_path:"out"}`,
+			[]string{"--mixin output_pth=x: no such field (did you mean hard_shard_mode.output_path?)"}},
+		{"leaf of a mode that is not there", []string{"redo=newer"}, "finish_check_mode", `null`,
+			[]string{"--mixin redo=newer: no such field (did you mean finish_check_mode.redo?)"}},
+		{"leaf of several", []string{"mixin.x=1", "a=1"}, "list", `["x" <>]`, []string{
+			"--mixin mixin.x=1: no such field (did you mean input_mode.inner.x?)",
+			"--mixin a=1: no such field (did you mean output_mode.file_to_write.a?)"}},
+		{"leaf in another mode", []string{"hard_shard_mode.shard_num=2"}, "list", `["x" <>]`,
+			[]string{"--mixin hard_shard_mode.shard_num=2: NoHardShard has no field shard_num (did you mean soft_shard.shard_num?)"}},
 		{"other mode", []string{"hard_shard_mode={mode: HardShardModeV1, shard_idx: '007', base_input_path: /a}"}, "hard_shard_mode",
 			`HardShardModeV1{base_input_path:"/a" base_output_path:<> input_name:<> output_name:<> shard_idx:"007"}`, nil},
 		{"other mode, one by one", []string{"soft_shard.mode=SoftShardByHash", "soft_shard.shard_num=4"}, "soft_shard",
@@ -107,34 +118,34 @@ func TestApply(t *testing.T) {
 		{"mode by name", []string{"finish_check_mode=FinishCheckByOutputFileExistence"}, "finish_check_mode",
 			`FinishCheckByOutputFileExistence{output_field_suffix:null redo:null}`, nil},
 		{"mode by wrong name", []string{"finish_check_mode=FinishCheckByOutputFileExistense"}, "finish_check_mode", `null`,
-			[]string{"--mixin finish_check_mode: unknown mode FinishCheckByOutputFileExistense (did you mean FinishCheckByOutputFileExistence?)"}},
+			[]string{"--mixin finish_check_mode=FinishCheckByOutputFileExistense: must be FinishCheckByOutputFileExistence, not FinishCheckByOutputFileExistense (did you mean FinishCheckByOutputFileExistence?)"}},
 		{"mode of another role", []string{"finish_check_mode=SoftShard"}, "finish_check_mode", `null`,
-			[]string{"--mixin finish_check_mode: SoftShard is a mode for soft_shard, not for finish_check_mode (its modes: FinishCheckByOutputFileExistence)"}},
+			[]string{"--mixin finish_check_mode=SoftShard: must be FinishCheckByOutputFileExistence, not SoftShard, which is for soft_shard"}},
 		{"mode by number", []string{"finish_check_mode=3"}, "finish_check_mode", `null`,
-			[]string{"--mixin finish_check_mode: must be a mode, not a number (null, or the name of a mode: FinishCheckByOutputFileExistence)"}},
+			[]string{"--mixin finish_check_mode=3: must be a mode, not a number (null, or the name of a mode: FinishCheckByOutputFileExistence)"}},
 		{"mode named by list", []string{"finish_check_mode.mode=[a]"}, "finish_check_mode", `null`,
-			[]string{"--mixin finish_check_mode.mode: a mode's name must be a text, not a list (one of FinishCheckByOutputFileExistence)"}},
+			[]string{"--mixin 'finish_check_mode.mode=[a]': a mode's name must be a text, not a list (one of FinishCheckByOutputFileExistence)"}},
 		{"fields without mode", []string{"finish_check_mode.output_field_suffix=a"}, "finish_check_mode", `null`,
-			[]string{"--mixin finish_check_mode: these fields have no mode here yet " +
+			[]string{"--mixin finish_check_mode.output_field_suffix=a: finish_check_mode: these fields have no mode here yet " +
 				"(add finish_check_mode.mode=NAME, where NAME is one of FinishCheckByOutputFileExistence)"}},
 		{"sub-shard", []string{"soft_shard.subshard={mode: SoftShard, shard_idx: [0, 1], shard_num: 2}"}, "soft_shard",
 			`SoftShard{shard_idx:0 shard_num:1 subshard:SoftShard{shard_idx:[0 1] shard_num:2 subshard:null}}`, nil},
 		{"switched off", []string{"soft_shard=null"}, "soft_shard", `null`, nil},
 		{"switched off by nothing", []string{"input_mode="}, "input_mode", `null`, nil},
 		{"not to be switched off", []string{"hard_shard_mode=null"}, "hard_shard_mode", `NoHardShard{input_path:<> output_path:"out"}`,
-			[]string{"--mixin hard_shard_mode: it cannot be switched off: a template needs it"}},
+			[]string{"--mixin hard_shard_mode=null: it cannot be switched off: a template needs it"}},
 		{"custom field", []string{"input_mode.folder=a", "input_mode.new={b: [1, 1.5]}"}, "input_mode",
 			`MyInput{folder:"a" inner:Inner{x:1} new:{b:[1 1.5]}}`, nil},
 		{"mode in custom mode", []string{"input_mode.inner.x=2", "input_mode.inner.y=3"}, "input_mode", `MyInput{folder:<> inner:Inner{x:2 y:3}}`, nil},
 		{"mode in custom mode to another", []string{"input_mode.inner.mode=SoftShard"}, "input_mode", `MyInput{folder:<> inner:Inner{x:1}}`,
-			[]string{"--mixin input_mode.inner.mode: input_mode.inner: Inner cannot become another mode here"}},
+			[]string{"--mixin input_mode.inner.mode=SoftShard: input_mode.inner: Inner cannot become another mode here"}},
 		{"custom mode to built-in", []string{"input_mode={mode: InputByGlob, glob_pattern: '*.jpg'}"}, "input_mode", `InputByGlob{glob_pattern:"*.jpg" recursive:false}`, nil},
 		{"map key", []string{"output_mode.file_to_write.b=b.txt", "output_mode.file_to_write.c=c.txt"}, "output_mode",
 			`OutputByFilenameSubfoldering{file_to_write:{a:"a.txt" b:"b.txt" c:"c.txt"}}`, nil},
 		{"element", []string{"list.1=y"}, "list", `["x" "y"]`, nil},
 		{"element in brackets", []string{"list[-2]=y"}, "list", `["y" <>]`, nil},
 		{"no such element", []string{"list.2=y"}, "list", `["x" <>]`,
-			[]string{"--mixin list.2: 2 is not an element of a list of 2 (elements count from 0; to make the list longer, give all of it: [a, b, c])"}},
+			[]string{"--mixin list.2=y: 2 is not an element of a list of 2 (elements count from 0; to make the list longer, give all of it: [a, b, c])"}},
 		{"list", []string{"list=[a]"}, "list", `["a"]`, nil},
 		{"list by map", []string{"list={0: a}"}, "list", `{0:"a"}`, nil},
 		{"plain map", []string{"dataloader.num_workers=2", "dataloader.z.1=r"}, "dataloader", `{batch_size:8 z:["p" "r"] num_workers:2}`, nil},
@@ -142,7 +153,7 @@ func TestApply(t *testing.T) {
 			`NoHardShard{input_path:<> output_path:"out"}`, nil},
 		{"left to fill in a list", []string{"list=[a, '???']"}, "list", `["a" <>]`, nil},
 		{"infinite", []string{"dataloader.a=.inf"}, "dataloader", `{batch_size:8 z:["p","q"] a:null}`,
-			[]string{"--mixin dataloader.a: inf has no place in a template: it takes finite numbers"}},
+			[]string{"--mixin dataloader.a=.inf: inf has no place in a template: it takes finite numbers"}},
 	} {
 		cfg, problems := Load(Sources{Mixins: c.mixins})
 		if len(problems) > 0 {
@@ -163,6 +174,21 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// TestLeavesOfOneName: all are named.
+func TestLeavesOfOneName(t *testing.T) {
+	two := &template.Node{Kind: template.KindMap, Fields: []template.Field{
+		field("hard_shard_mode", mode("HardShardModeV1", field("shard_idx", "0"))), field("soft_shard", mode("SoftShard", field("shard_num", json.Number("2")))),
+	}}
+	path := writeFile(t, "cfg.yaml", "mixin: {shard_idx: 3}\n")
+	for _, s := range []Sources{{Mixins: []string{"shard_idx=3"}}, {CfgPath: path}} {
+		cfg, _ := Load(s)
+		_, problems := Apply(two, cfg.Mixin, false)
+		if want := "did you mean hard_shard_mode.shard_idx or soft_shard.shard_idx?"; len(problems) != 1 || problems[0].Suggestion != want {
+			t.Errorf("%v: %v", s, lines(problems))
+		}
+	}
+}
+
 func TestApplySetsOrigins(t *testing.T) {
 	path := writeFile(t, "cfg.yaml", "mixin:\n  hard_shard_mode:\n    output_path: o\n  soft_shard: {mode: SoftShardByHash}\n")
 	cfg, problems := Load(Sources{CfgPath: path, Mixins: []string{"hard_shard_mode.input_path=in", "list=[a]"}})
@@ -171,11 +197,11 @@ func TestApplySetsOrigins(t *testing.T) {
 	}
 	got, _ := Apply(tmpl(), cfg.Mixin, false)
 	for where, want := range map[string]string{
-		"hard_shard_mode.input_path":  "--mixin hard_shard_mode.input_path",
+		"hard_shard_mode.input_path":  "--mixin hard_shard_mode.input_path=in",
 		"hard_shard_mode.output_path": path + ":3:18",
 		"hard_shard_mode":             "",
 		"soft_shard":                  path + ":4:22",
-		"list.0":                      "--mixin list",
+		"list.0":                      "--mixin 'list=[a]'",
 	} {
 		n := got
 		for name := range strings.SplitSeq(where, ".") {
@@ -201,7 +227,7 @@ func TestApplyWarnsOfFiles(t *testing.T) {
 	}
 	_, problems = Apply(tmpl(), cfg.Mixin, false)
 	want := []string{
-		"warning: " + path + ":2:15: other_mode: the template of this task has no field other_mode (its fields: hard_shard_mode, soft_shard, input_mode, output_mode, finish_check_mode, list, dataloader)",
+		"warning: " + path + ":2:15: other_mode: no such field (its fields: hard_shard_mode, soft_shard, input_mode, output_mode, finish_check_mode, list, dataloader)",
 		path + ":3:33: hard_shard_mode.ouput_path: NoHardShard has no field ouput_path (did you mean output_path?)",
 		"warning: " + path + ":4:49: output_mode.ext: OutputByFilenameSubfoldering has no field ext (its fields: file_to_write)",
 	}
@@ -222,7 +248,7 @@ func TestApplyAddsFieldsThatTheTemplateLeftOut(t *testing.T) {
 	if want := `{hard_shard_mode:NoHardShard{input_path:"a" output_path:"b"} output_mode:OutputByReplacingExt{ext:".png"}}`; show(got) != want {
 		t.Errorf("got %s", show(got))
 	}
-	if len(problems) != 1 || problems[0].Path != "dataloader" {
+	if len(problems) != 1 || problems[0].Path != "dataloader.batch_size" {
 		t.Errorf("a dataloader without a device task: %v", problems)
 	}
 }

@@ -47,7 +47,11 @@ func (c *Config) Arguments(rest []string, hostFlags []string, task *schema.Task)
 	positionals := map[*schema.Argument]*Value{}
 	for _, section := range []*Value{c.Backbone, c.Task} {
 		for _, e := range section.Entries {
-			if e.Value.unresolved || e.Value.isMissing() {
+			if e.Value.isMissing() {
+				b.missing(e)
+				continue
+			}
+			if e.Value.unresolved {
 				continue
 			}
 			if name, ok := b.host[fold(e.Key)]; ok {
@@ -110,6 +114,17 @@ func (b *argumentBuilder) find(key string) *schema.Argument {
 		return b.find(strings.TrimLeft(flag, "-"))
 	}
 	return nil
+}
+
+// missing notes where ??? stands: a required argument is to be given there.
+func (b *argumentBuilder) missing(e Entry) {
+	switch a := b.find(e.Key); {
+	case a == nil || b.given[a.Name]:
+	case len(a.Flags) == 0:
+		b.sources[a.Name] = e.Value.Source
+	default:
+		b.sources[a.Flags[0]] = e.Value.Source
+	}
 }
 
 // undeclared adds an argument that the task does not declare, in the spelling of 0.1.1.

@@ -14,7 +14,7 @@ import (
 func arguments(t *testing.T, cfg, rest string, task *schema.Task) (Arguments, []problem.Problem) {
 	t.Helper()
 	c, problems := Load(Sources{CfgPath: writeFile(t, "cfg.yaml", cfg)})
-	if len(problems) > 0 {
+	if problem.Any(problems) {
 		t.Fatalf("%s: %v", cfg, problems)
 	}
 	var words []string

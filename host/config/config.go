@@ -1,16 +1,17 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
-	"github.com/kagurazaka/kagurazaka/host/regular"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
@@ -45,7 +46,7 @@ const (
 
 // Load reads and resolves the configuration. It returns all its problems, and a Config that is good enough to find more.
 func Load(s Sources) (*Config, []problem.Problem) {
-	l := &loader{Sources: s}
+	l := &loader{Sources: s, used: map[string]bool{}}
 	l.inject()
 	cfg := l.file(s.CfgPath, "--cfg")
 	mixin := l.merge(cfg)
@@ -60,10 +61,10 @@ func Load(s Sources) (*Config, []problem.Problem) {
 		case sectionBackbone:
 			c.Backbone = l.section(e, r)
 		default:
-			l.checkName(e)
 			r.all(e.Value)
 		}
 	}
+	l.checkNames(cfg)
 	return c, problem.Unique(append(l.problems, r.problems...))
 }
 
@@ -77,8 +78,8 @@ func mapOr(v *Value, source string) *Value {
 
 type loader struct {
 	Sources
-	// read is the text of all files.
-	read        []byte
+	// used are the names at the root that interpolations refer to.
+	used        map[string]bool
 	injected    map[string]string
 	unread      bool
 	unavailable map[string]string
@@ -114,11 +115,10 @@ func (l *loader) file(path, flag string) *Value {
 	}
 	data, err := readFile(path)
 	if err != nil {
-		l.complain(problem.Problem{Source: flag + " " + path, Message: "reading the configuration: " + regular.Cause(err).Error()})
+		l.complain(problem.File(flag+" "+terminal.Quote(path), path, err))
 		l.unread = true
 		return newMap("")
 	}
-	l.read = append(append(l.read, data...), '\n')
 	v, problems := parseYAML(data, path)
 	l.problems = append(l.problems, problems...)
 	l.unread = l.unread || problem.Any(problems)
@@ -180,23 +180,45 @@ func (l *loader) merge(cfg *Value) *Value {
 }
 
 func (l *loader) resolver() *resolver {
-	return &resolver{injected: l.injected, unavailable: l.unavailable, memo: map[*Value]memo{}}
+	return &resolver{used: l.used, injected: l.injected, unavailable: l.unavailable, memo: map[*Value]memo{}}
 }
 
-// checkName reports a key that is one typo away from a section's name, unless something refers to it.
-func (l *loader) checkName(e Entry) {
-	meant := suggest.OneTypo(e.Key, []string{sectionTask, sectionBackbone, sectionMixin})
-	if meant == "" {
+// checkNames reports the keys of --cfg that are not sections, and that nothing refers to. One that is a typo of a section is an error. A file
+// may have others, as it could for kagurazaka 0.1.1: they are one warning.
+func (l *loader) checkNames(cfg *Value) {
+	sections := []string{sectionTask, sectionBackbone, sectionMixin}
+	rest := problem.Problem{Warning: true}
+	var names []string
+	for _, e := range cfg.Entries {
+		if slices.Contains(sections, e.Key) || l.used[e.Key] || e.anchored {
+			continue
+		}
+		at := fmt.Sprintf("%s:%d", l.CfgPath, e.line)
+		if meant := suggest.OneTypo(e.Key, sections); meant != "" {
+			l.complain(problem.Problem{Source: at, Path: e.Key, Message: "this is not a section, and nothing refers to it",
+				Suggestion: problem.DidYouMean(meant) + " A section of your own needs another name"})
+			continue
+		}
+		names = append(names, e.Key)
+		rest.Source = cmp.Or(rest.Source, at)
+		rest.Suggestion = cmp.Or(rest.Suggestion, problem.Near(e.Key, sections))
+	}
+	if len(names) == 0 {
 		return
 	}
-	key := regexp.QuoteMeta(e.Key)
-	used := regexp.MustCompile(`[{.]\s*` + key + `\s*[.}\[]|(?m:^["']?` + key + `["']?\s*:\s*&)`)
-	if used.Match(l.read) || slices.ContainsFunc(l.Mixins, used.MatchString) {
-		return
+	rest.Path, rest.Message = strings.Join(names[:min(len(names), shownNames)], ", "), "this is not a section, and nothing refers to it"
+	if len(names) > 1 {
+		rest.Message = "these are not sections, and nothing refers to them"
 	}
-	l.complain(problem.Problem{Source: fmt.Sprintf("%s:%d", l.CfgPath, e.line), Path: e.Key, Message: "this is not a section, and nothing refers to it",
-		Suggestion: fmt.Sprintf("did you mean %s? A section of your own needs another name", meant)})
+	if more := len(names) - shownNames; more > 0 {
+		rest.Path += fmt.Sprintf(" and %d more", more)
+	}
+	rest.Suggestion = cmp.Or(rest.Suggestion, "the sections are "+strings.Join(sections, ", "))
+	l.complain(rest)
 }
+
+// shownNames is how many keys of a file a warning names.
+const shownNames = 5
 
 // section resolves a section that becomes arguments. It always returns a map.
 func (l *loader) section(e Entry, r *resolver) *Value {

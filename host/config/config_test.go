@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// loadLines loads and returns the problems, with folders cut off.
+// loadLines loads and returns the problems, with folders cut off. It leaves out the warning about keys that are not sections.
 func loadLines(t *testing.T, s Sources) (*Config, []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -28,7 +28,9 @@ func loadLines(t *testing.T, s Sources) (*Config, []string) {
 	cfg, problems := Load(s)
 	var all []string
 	for _, line := range lines(problems) {
-		all = append(all, strings.ReplaceAll(line, dir+"/", ""))
+		if !strings.Contains(line, "not section") && !strings.HasPrefix(line, "warning: ") {
+			all = append(all, strings.ReplaceAll(line, dir+"/", ""))
+		}
 	}
 	return cfg, all
 }
@@ -43,7 +45,7 @@ func TestProblemsOfFiles(t *testing.T) {
 		{"syntax", Sources{CfgPath: "a: 1\nb: [1, 2\nc: 3\n"}, []string{"cfg.yaml:2: this is not YAML: did not find expected ',' or ']'"}},
 		{"interpolation in braces", Sources{CfgPath: "a: {b: ${.c}, c: 1}\n"}, []string{"cfg.yaml:1: this is not YAML: did not find expected ',' or '}' " +
 			`(within [ ] and { }, a value with ${ } needs quotes: "${.c}")`}},
-		{"interpolation in brackets", Sources{Mixins: []string{"a=[x-${b}, 2]"}}, []string{`--mixin a: the value "[x-${b}, 2]": this is not YAML: ` +
+		{"interpolation in brackets", Sources{Mixins: []string{"a=[x-${b}, 2]"}}, []string{`--mixin 'a=[x-${b}, 2]': this is not YAML: ` +
 			`did not find expected ',' or ']' (within [ ] and { }, a value with ${ } needs quotes: "x-${b}")`}},
 		{"brackets with quotes", Sources{CfgPath: "a: [\"${b}\", 2\nc: 1\n"}, []string{"cfg.yaml:2: this is not YAML: did not find expected ',' or ']'"}},
 		{"near sections", Sources{CfgPath: "other: 1\ntaks:\n  a: 1\nMixin: {}\n"}, []string{
@@ -63,14 +65,14 @@ func TestProblemsOfFiles(t *testing.T) {
 		{"both files and a flag", Sources{CfgPath: "a: ]\n", MixinCfgPath: "a: }\n", Mixins: []string{"a=[1", "b", "c.=2"}}, []string{
 			"cfg.yaml:1: this is not YAML: did not find expected node content",
 			"mixin.yaml:1: this is not YAML: did not find expected node content",
-			`--mixin a: the value "[1": this is not YAML: did not find expected ',' or ']' (text with special characters needs quotes: 'a="[1"')`,
+			`--mixin 'a=[1': this is not YAML: did not find expected ',' or ']' (text with special characters needs quotes: 'a="[1"')`,
 			"--mixin b: must be KEY=VALUE (write b=VALUE, or put it before --mixin if it is not part of the mixin)",
 			`--mixin c.=2: the path "c." has an empty name in it (a path is written a.b.c; elements of a list are a.0 or a[0])`,
 		}},
 		{"dotlists with keys of any form", Sources{Mixins: []string{"2=b", "a/b=5", "a. c=5", "=5", "a..b=5", "d.[q]=5"}}, []string{
 			`--mixin =5: the path "" has an empty name in it (a path is written a.b.c; elements of a list are a.0 or a[0])`,
 			`--mixin a..b=5: the path "a..b" has an empty name in it (a path is written a.b.c; elements of a list are a.0 or a[0])`,
-			`--mixin d.[q]=5: the path "d.[q]" has an empty name in it (a path is written a.b.c; elements of a list are a.0 or a[0])`,
+			`--mixin 'd.[q]=5': the path "d.[q]" has an empty name in it (a path is written a.b.c; elements of a list are a.0 or a[0])`,
 		}},
 		{"duplicate", Sources{CfgPath: "a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n"}, []string{
 			"cfg.yaml:5:3: b.c: duplicate key: c is given in line 3 and again in line 5 (keep one of them)"}},
@@ -95,20 +97,20 @@ func TestProblemsOfFiles(t *testing.T) {
 		{"all at once", Sources{CfgPath: "photos: /p\ntask: {a: '${potos}', b: '${oc.env:KGT_UNSET}', c: '${photos.x}'}\nmixin: {l: [1], x: '${mixin.l.3}', y: '${.z}'}\n",
 			Mixins: []string{"z=${env:HOME}", "q=${oc.en:HOME}", "r=${a", "s=${...b}"}}, []string{
 			"cfg.yaml:3:20: mixin.x: ${mixin.l.3}: 3 is not an element of a list of 1 in mixin.l",
-			"--mixin z: mixin.z: ${env:HOME}: unknown resolver env (did you mean oc.env?)",
-			"--mixin q: mixin.q: ${oc.en:HOME}: unknown resolver oc.en (did you mean oc.env?)",
-			`--mixin r: mixin.r: an interpolation that begins with ${ has no } in "${a" (a ${ that is text is written \${)`,
-			"--mixin s: mixin.s: ${...b} leads above the root (one dot is the map that holds the value, each further dot one level up)",
+			"--mixin 'z=${env:HOME}': mixin.z: ${env:HOME}: unknown resolver env (did you mean oc.env?)",
+			"--mixin 'q=${oc.en:HOME}': mixin.q: ${oc.en:HOME}: unknown resolver oc.en (did you mean oc.env?)",
+			`--mixin 'r=${a': mixin.r: an interpolation that begins with ${ has no } in "${a" (a ${ that is text is written \${)`,
+			"--mixin 's=${...b}': mixin.s: ${...b} leads above the root (one dot is the map that holds the value, each further dot one level up)",
 			"cfg.yaml:2:11: task.a: ${potos}: there is no potos at the root (did you mean photos?)",
 			"cfg.yaml:2:26: task.b: ${oc.env:KGT_UNSET}: the environment variable KGT_UNSET is not set (set it, or give a default: ${oc.env:KGT_UNSET,DEFAULT})",
 			"cfg.yaml:2:52: task.c: ${photos.x}: photos is a text, so there is no x in it"}},
 		{"yet to be given", Sources{CfgPath: "a: ???\ntask: {b: '${a}'}\n"}, []string{
 			"cfg.yaml:2:11: task.b: ${a} refers to a value that is yet to be given (???) at cfg.yaml:1:4 (give a a value)"}},
-		{"no cfg", Sources{Mixins: []string{"a=${CONFIG_DIR}"}}, []string{"--mixin a: CONFIG_DIR needs the file of --cfg, and there is none"}},
+		{"no cfg", Sources{Mixins: []string{"a=${CONFIG_DIR}"}}, []string{"--mixin 'a=${CONFIG_DIR}': CONFIG_DIR needs the file of --cfg, and there is none"}},
 		{"overridden", Sources{CfgPath: "mixin: {a: '${oc.env:KGT_UNSET}'}\n", Mixins: []string{"a=1"}}, nil},
 		{"element", Sources{CfgPath: "mixin: {a: [1]}\n", Mixins: []string{"a.1=2", "a.x=2"}}, []string{
-			"--mixin a.1: 1 is not an element of a list of 1 (cfg.yaml:1:12) (elements count from 0; to make the list longer, give all of it: [a, b, c])",
-			"--mixin a.x: x is not an element of a list of 1 (cfg.yaml:1:12) (elements count from 0; to make the list longer, give all of it: [a, b, c])"}},
+			"--mixin a.1=2: 1 is not an element of a list of 1 (cfg.yaml:1:12) (elements count from 0; to make the list longer, give all of it: [a, b, c])",
+			"--mixin a.x=2: x is not an element of a list of 1 (cfg.yaml:1:12) (elements count from 0; to make the list longer, give all of it: [a, b, c])"}},
 	} {
 		_, got := loadLines(t, c.s)
 		if diff := cmp.Diff(c.want, got); diff != "" {
@@ -117,12 +119,40 @@ func TestProblemsOfFiles(t *testing.T) {
 	}
 }
 
+// TestKeysThatAreNotSections: those that nothing refers to are one warning.
+func TestKeysThatAreNotSections(t *testing.T) {
+	const hint = "the sections are task, backbone, mixin"
+	for cfg, want := range map[string]string{
+		"paths: {a: /x}\nmixin: {b: '${paths.a}'}\n":                                  "",
+		"paths: {a: /x}\nmixin: {b: '${oc.select:paths.a}'}\n":                        "",
+		"paths: {a: /x}\nmixin: {b: '${${which}.a}'}\nwhich: paths\n":                 "",
+		"shared: {deep: &d [1]}\nmixin: {b: *d}\n":                                     "",
+		"mixin: {b: 1}\npaths: {a: /x}\n":                                              "cfg.yaml:2: paths: this is not a section, and nothing refers to it (" + hint + ")",
+		"a1: 1\na2: 1\ntask: {}\na3: '${a2}'\na4: 1\na5: 1\na6: 1\na7: 1\na8: 1\n": "cfg.yaml:1: a1, a3, a4, a5, a6 and 2 more: these are not sections, and nothing refers to them (" + hint + ")",
+		"my_task: {a: 1}\n":                                                            "cfg.yaml:1: my_task: this is not a section, and nothing refers to it (did you mean task?)",
+	} {
+		path := writeFile(t, "cfg.yaml", cfg)
+		_, problems := Load(Sources{CfgPath: path})
+		got := strings.ReplaceAll(strings.Join(lines(problems), "\n"), filepath.Dir(path)+"/", "")
+		if want != "" {
+			want = "warning: " + want
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", cfg, got, want)
+		}
+	}
+	_, problems := Load(Sources{CfgPath: writeFile(t, "cfg.yaml", "paths: {a: /x}\n"), Mixins: []string{"b=${paths.a}"}})
+	if len(problems) > 0 {
+		t.Errorf("used by --mixin alone: %v", problems)
+	}
+}
+
 func TestUnreadableFiles(t *testing.T) {
 	dir := t.TempDir()
 	_, problems := Load(Sources{CfgPath: filepath.Join(dir, "no.yaml"), MixinCfgPath: dir})
 	got := lines(problems)
-	want := []string{"--cfg " + dir + "/no.yaml: reading the configuration: no such file or directory",
-		"--mixin-cfg " + dir + ": reading the configuration: is a directory"}
+	want := []string{"--cfg " + dir + "/no.yaml: no such file",
+		"--mixin-cfg " + dir + ": is a directory"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -131,7 +161,7 @@ func TestUnreadableFiles(t *testing.T) {
 // What never ends is not read for ever.
 func TestEndlessFile(t *testing.T) {
 	_, problems := Load(Sources{CfgPath: "/dev/zero"})
-	want := []string{"--cfg /dev/zero: reading the configuration: it is longer than 64 MiB"}
+	want := []string{"--cfg /dev/zero: it is longer than 64 MiB"}
 	if diff := cmp.Diff(want, lines(problems)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -167,7 +197,7 @@ func TestPriority(t *testing.T) {
 	if got, want := cfg.Mixin.JSON(), `{"a": {"x": 1, "y": 2, "z": 3, "w": 2}, "l": [5], "k": 1}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	for path, want := range map[string]string{"x": "cfg.yaml:1:16", "y": "mixin.yaml:1:8", "z": "--mixin a.z"} {
+	for path, want := range map[string]string{"x": "cfg.yaml:1:16", "y": "mixin.yaml:1:8", "z": "--mixin a.z=3"} {
 		if got := cfg.Mixin.Get("a").Get(path).Source; !strings.HasSuffix(got, want) {
 			t.Errorf("a.%s comes from %s, want %s", path, got, want)
 		}
@@ -225,7 +255,7 @@ func TestTextsOfTexts(t *testing.T) {
 		fmt.Fprintf(&b, "t%d: ${t%d}${t%d}${t%d}${t%d}\n", i+1, i, i, i, i)
 	}
 	_, problems := Load(Sources{CfgPath: writeFile(t, "cfg.yaml", b.String())})
-	if len(problems) == 0 || !strings.Contains(problems[0].Message, "longer than 16 MiB") {
+	if len(problems) == 0 || !strings.Contains(lines(problems)[len(problems)-1], "longer than 16 MiB") {
 		t.Errorf("%v", problems)
 	}
 }

@@ -12,8 +12,11 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
-// mixinFlag begins the source of a dotlist's value.
+// mixinFlag begins the source of a dotlist's value. The KEY=VALUE as typed follows.
 const mixinFlag = "--mixin"
+
+// maxTyped is how much of a KEY=VALUE messages show.
+const maxTyped = 200
 
 // fromFlag reports whether --mixin gave the value.
 func (v *Value) fromFlag() bool { return strings.HasPrefix(v.Source, mixinFlag+" ") }
@@ -22,14 +25,14 @@ func (v *Value) fromFlag() bool { return strings.HasPrefix(v.Source, mixinFlag+"
 // the template that takes text, it is the text as typed.
 func parseDotlist(arg string, tmpl *template.Node) (*Value, []problem.Problem) {
 	name, text, found := cutKey(arg)
-	source := mixinFlag + " " + name
+	source := mixinFlag + " " + terminal.Quote(terminal.Line(arg, maxTyped))
 	if !found {
 		return nil, []problem.Problem{{Source: source, Message: "must be KEY=VALUE",
 			Suggestion: fmt.Sprintf("write %s=VALUE, or put it before --mixin if it is not part of the mixin", name)}}
 	}
 	path, err := splitPath(name)
 	if err != nil {
-		return nil, []problem.Problem{{Source: mixinFlag + " " + arg, Message: err.Error(), Suggestion: "a path is written a.b.c; elements of a list are a.0 or a[0]"}}
+		return nil, []problem.Problem{{Source: source, Message: err.Error(), Suggestion: "a path is written a.b.c; elements of a list are a.0 or a[0]"}}
 	}
 	var value *Value
 	var problems []problem.Problem
@@ -45,7 +48,7 @@ func parseDotlist(arg string, tmpl *template.Node) (*Value, []problem.Problem) {
 	}
 	for i := range problems {
 		problems[i] = problem.Problem{Source: source,
-			Message:    fmt.Sprintf("the value %q: %s", text, problems[i].Message),
+			Message:    problems[i].Message,
 			Suggestion: cmp.Or(interpolationHint(text), "text with special characters needs quotes: "+terminal.Quote(name+`="`+strings.ReplaceAll(text, `"`, `\"`)+`"`))}
 	}
 	if len(problems) > 0 {
@@ -56,7 +59,7 @@ func parseDotlist(arg string, tmpl *template.Node) (*Value, []problem.Problem) {
 	}
 	value.relocate(source)
 	for i := len(path) - 1; i >= 0; i-- {
-		m := newMap(mixinFlag + " " + strings.Join(path[:i], "."))
+		m := newMap(source)
 		m.dotted = true
 		m.set(Entry{Key: path[i], Value: value})
 		value = m

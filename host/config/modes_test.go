@@ -50,6 +50,7 @@ func TestApplyTakesOtherSpellings(t *testing.T) {
 }
 
 func TestApplyReachesTheModesOfAList(t *testing.T) {
+	const wrong = "--mixin 'input_mode.modes=[{mode: InputByExt}, {exts: .a}, SoftShard]': "
 	for _, c := range []struct {
 		name   string
 		mixins []string
@@ -65,12 +66,12 @@ func TestApplyReachesTheModesOfAList(t *testing.T) {
 		{"another input mode", []string{"input_mode={mode: InputByFilenameSubfoldering, file_to_read: {z: 010, a: b}}"},
 			`InputByFilenameSubfoldering{file_to_read:{z:"010" a:"b"} required:null}`, nil},
 		{"wrong ones", []string{"input_mode.modes=[{mode: InputByExt}, {exts: .a}, SoftShard]"}, `InputByMerge{modes:[null null null]}`, []string{
-			"--mixin input_mode.modes: input_mode.modes.0: unknown mode InputByExt (did you mean InputByExts?)",
-			"--mixin input_mode.modes: input_mode.modes.1: these fields have no mode here yet (add input_mode.modes.1.mode=NAME, where NAME is one of " + choices("input_mode") + ")",
-			"--mixin input_mode.modes: input_mode.modes.2: SoftShard is a mode for soft_shard, not for input_mode (its modes: " + choices("input_mode") + ")",
+			wrong + "input_mode.modes.0: must be one of " + choices("input_mode") + ", not InputByExt (did you mean InputByExts?)",
+			wrong + "input_mode.modes.1: these fields have no mode here yet (add input_mode.modes.1.mode=NAME, where NAME is one of " + choices("input_mode") + ")",
+			wrong + "input_mode.modes.2: must be one of " + choices("input_mode") + ", not SoftShard, which is for soft_shard",
 		}},
 		{"a wrong field", []string{"input_mode.modes.0.ext=.b"}, `InputByMerge{modes:[InputByExts{exts:[".a"]} InputByGlob{glob_pattern:<>}]}`,
-			[]string{"--mixin input_mode.modes.0.ext: InputByExts has no field ext (did you mean exts?)"}},
+			[]string{"--mixin input_mode.modes.0.ext=.b: InputByExts has no field ext (did you mean exts?)"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg, problems := Load(Sources{Mixins: c.mixins, Template: merging()})

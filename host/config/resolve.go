@@ -19,6 +19,8 @@ type resolver struct {
 	// unavailable are injected names without a value in this run, with the reason.
 	unavailable map[string]string
 	problems    []problem.Problem
+	// used are the names at the root that were looked up; nil: nobody asks.
+	used map[string]bool
 
 	memo map[*Value]memo
 	// stack holds the texts that are being resolved, to find cycles.
@@ -155,6 +157,9 @@ func (r *resolver) walk(from *Value, names []string, text string) (*Value, error
 	v, err := r.deref(from)
 	if err != nil {
 		return nil, err
+	}
+	if v.parent == nil && len(names) > 0 && r.used != nil {
+		r.used[names[0]] = true
 	}
 	for i, name := range names {
 		next := v.child(name)

@@ -57,6 +57,8 @@ type Entry struct {
 	typed any
 	// line is the line of the key, for duplicates.
 	line int
+	// anchored: an anchor is in the value, so that aliases may refer to it.
+	anchored bool
 }
 
 // Bytes is the scalar of a YAML value with the tag !!binary.

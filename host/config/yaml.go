@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -124,6 +125,7 @@ func (r *yamlReader) mapping(n *yaml.Node) *Value {
 			continue
 		}
 		r.path = below(outer, entry.Key)
+		entry.anchored = outer == "" && hasAnchor(content)
 		if before := own.entry(entry.Key); before != nil {
 			r.complain(key, fmt.Sprintf("duplicate key: %s is given in line %d and again in line %d", entry.Key, before.line, key.Line), "keep one of them")
 		} else {
@@ -141,6 +143,9 @@ func (r *yamlReader) mapping(n *yaml.Node) *Value {
 	merged.Source = own.Source
 	return merged
 }
+
+// hasAnchor reports whether a node or one below it has an anchor.
+func hasAnchor(n *yaml.Node) bool { return n.Anchor != "" || slices.ContainsFunc(n.Content, hasAnchor) }
 
 // mergeKey adds the value of << to a map: a map, or a list of maps of which the first wins.
 func (r *yamlReader) mergeKey(into *Value, n *yaml.Node) {

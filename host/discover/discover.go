@@ -16,6 +16,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/regular"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // Plugin is a plugin that was found.
@@ -59,7 +60,7 @@ func (e *NotFoundError) ExitCode() int { return exitcode.Usage }
 func (e *NotFoundError) Error() string {
 	var b strings.Builder
 	if e.Arg != "" {
-		fmt.Fprintf(&b, "plugin %q: ", e.Arg)
+		fmt.Fprintf(&b, "%s: ", terminal.Quote(e.Arg))
 	}
 	b.WriteString(e.Why)
 	b.WriteString(problem.Hint(e.Hints...))
@@ -75,7 +76,7 @@ func Find(arg string, opts Options) (*Plugin, error) {
 		opts.Log = hclog.NewNullLogger()
 	}
 	if arg == "" {
-		return nil, &NotFoundError{Arg: arg, Why: "the plugin's name is empty"}
+		return nil, &NotFoundError{Why: "PLUGIN: the name is empty"}
 	}
 	if !isPath(arg) && !holdsPlugin(arg) {
 		return findName(arg, opts)
@@ -93,7 +94,7 @@ func Find(arg string, opts Options) (*Plugin, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, &NotFoundError{Arg: arg, Why: regular.Cause(err).Error()}
 	default:
-		return nil, &NotFoundError{Arg: arg, Why: "there is no such file or folder", Tried: []string{abs}, Hints: namesNear(arg)}
+		return nil, notThere(arg, abs)
 	}
 }
 
@@ -117,8 +118,18 @@ func Exists(arg string) bool {
 	return path != ""
 }
 
-// namesNear is a hint for a missing file: the names in the last of its folders that exists.
-func namesNear(arg string) (hints []string) {
+// notThere is the error for a path that does not exist. Its hint is the name that was meant, or else the names in the last of its folders
+// that exists.
+func notThere(arg, abs string) error {
+	missing := &NotFoundError{Arg: arg, Why: "no such file or folder"}
+	if isPython(arg) {
+		missing.Why = "no such file"
+	}
+	if near := problem.NearFile(arg); near != "" {
+		missing.Hints = []string{problem.DidYouMean(near)}
+		return missing
+	}
+	missing.Tried = []string{abs}
 	dir := filepath.Dir(arg)
 	for !exists(dir) && dir != filepath.Dir(dir) {
 		dir = filepath.Dir(dir)
@@ -130,9 +141,9 @@ func namesNear(arg string) (hints []string) {
 		if dir == "." {
 			where = "the working folder"
 		}
-		hints = []string{fmt.Sprintf("%s has: %s", where, strings.Join(names, ", "))}
+		missing.Hints = []string{fmt.Sprintf("%s has: %s", where, strings.Join(names, ", "))}
 	}
-	return hints
+	return missing
 }
 
 func findFile(arg, abs string, info fs.FileInfo, opts Options) (*Plugin, error) {
@@ -164,6 +175,7 @@ func findName(arg string, opts Options) (*Plugin, error) {
 		var hints []string
 		switch info, err := os.Stat(arg); {
 		case err != nil:
+			hints = []string{problem.DidYouMean(nearPlugin(arg))}
 		case info.IsDir():
 			why = "the folder of that name here holds no plugin, and there is no installed plugin of that name"
 		default:
@@ -177,4 +189,16 @@ func findName(arg string, opts Options) (*Plugin, error) {
 		found.Command.Name, found.Name = arg, arg
 	}
 	return found, err
+}
+
+// nearPlugin is the task file or folder of the working folder that a bare name was probably meant for; empty: none.
+func nearPlugin(arg string) string {
+	near := problem.NearFile(arg)
+	switch {
+	case near == "", isPython(near), holdsPlugin(near):
+		return near
+	case isExecutable(near):
+		return "./" + near
+	}
+	return ""
 }

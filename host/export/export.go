@@ -36,7 +36,7 @@ func CheckName(path string) error {
 	end := filepath.Ext(path)
 	lower := strings.ToLower(end)
 	if slices.Contains(packed, end) || slices.Contains(packed, lower) || lower != end && (lower == ".gz" || lower == ".zst") {
-		return fmt.Errorf("%s: a list cannot be compressed as %s: names that end in .gz and .zst are compressed, and others are plain", path, end)
+		return fmt.Errorf("a list cannot be compressed as %s: names that end in .gz and .zst are compressed, and others are plain", end)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package job
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -96,7 +95,7 @@ func (s *Session) judge(line Line, words []string) *judged {
 	}
 	for _, list := range [][]problem.Problem{j.problems, j.objections} {
 		for i, p := range list {
-			list[i].Suggestion = cmp.Or(line.Hint(p), p.Suggestion)
+			list[i] = line.Explain(p)
 		}
 	}
 	j.ends = schema.Ends(s.Task, j.Args)

@@ -45,7 +45,8 @@ func (f *DebugFlags) debugging(s *Spec, given []Value) (wrong []problem.Problem)
 		name := slices.IndexFunc(oneAtATime, func(name string) bool { return Canonical(name) == Canonical(v.Name) })
 		if name >= 0 && v.Value != "1" && !f.Once {
 			wrong = append(wrong, problem.Problem{
-				Message:    fmt.Sprintf("--kg-debug does one item at a time in one worker, and does not go together with --%s %s", oneAtATime[name], v.Value),
+				Source:     "--kg-debug",
+				Message:    fmt.Sprintf("it does one item at a time in one worker, and does not go together with --%s %s", oneAtATime[name], v.Value),
 				Suggestion: "leave one of them out",
 			})
 		}

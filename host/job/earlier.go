@@ -27,9 +27,8 @@ type earlier struct {
 	state *ledger.State
 }
 
-// check returns all problems of the flags about ledgers.
-func (f *LedgerFlags) check() error {
-	var problems []problem.Problem
+// check returns all problems of the flags about ledgers. A run that is named must be there.
+func (f *LedgerFlags) check() (problems []problem.Problem) {
 	if f.Resume != "" && f.RetryFailed != "" {
 		problems = append(problems, problem.Problem{
 			Source: "--resume", Message: "does not go together with --retry-failed",
@@ -43,7 +42,24 @@ func (f *LedgerFlags) check() error {
 			})
 		}
 	}
-	return problem.Err(problems)
+	for _, flag := range [][2]string{{"--resume", f.Resume}, {"--retry-failed", f.RetryFailed}} {
+		if flag[1] == "" || flag[1] == LastSame {
+			continue
+		}
+		if _, err := findNamed(flag[1]); err != nil {
+			problems = append(problems, problem.Problem{Source: flag[0] + " " + terminal.Quote(flag[1]), Message: err.Error()})
+		}
+	}
+	return problems
+}
+
+// findNamed finds the run that a word of the command line names.
+func findNamed(word string) (ledger.Run, error) {
+	root, err := ledger.Root()
+	if err != nil && !strings.ContainsRune(word, filepath.Separator) && !ledger.IsRun(word) {
+		return ledger.Run{}, err
+	}
+	return ledger.Find(root, word)
 }
 
 func (e *execution) findEarlier(mine ledger.Info) (*earlier, error) {
@@ -54,6 +70,9 @@ func (e *execution) findEarlier(mine ledger.Info) (*earlier, error) {
 	}
 	if word == "" {
 		return nil, nil
+	}
+	if word != LastSame {
+		flag += " " + terminal.Quote(word)
 	}
 	found, err := e.findRun(word, flag, mine)
 	if err != nil {
@@ -70,7 +89,7 @@ func (e *execution) findEarlier(mine ledger.Info) (*earlier, error) {
 		return nil, exitcode.Usagef("%s: the run %s is of another task, %s of %s", flag, found.Info.ID, found.Info.Task, found.Info.Plugin.Name)
 	}
 	if mine, theirs := shardOf(mine), shardOf(*found.Info); f.RunDir != "" && mine != theirs {
-		return nil, exitcode.Usagef("%s: the run %s in %s is of another shard, %s; this one is %s. Give each shard a --run-dir of its own", flag, found.Info.ID, f.RunDir, theirs, mine)
+		return nil, exitcode.Usagef("%s: the run %s in %s is of another shard, %s; this one is %s; hint: give each shard a --run-dir of its own", flag, found.Info.ID, f.RunDir, theirs, mine)
 	}
 	if !slices.Equal(found.Info.Args, mine.Args) {
 		e.Log.Warn("the run that is taken up had other arguments", "run", found.Info.ID, "then", terminal.Line(strings.Join(found.Info.Args, " "), 200), "now", terminal.Line(strings.Join(mine.Args, " "), 200))
@@ -114,13 +133,13 @@ func (e *execution) findRun(word, flag string, mine ledger.Info) (*ledger.Run, e
 		}
 		return nil, nil
 	}
-	root, err := ledger.Root()
-	if err != nil && !strings.ContainsRune(word, filepath.Separator) {
-		return nil, err
-	}
 	if word != LastSame {
-		found, err := ledger.Find(root, word)
+		found, err := findNamed(word)
 		return &found, err
+	}
+	root, err := ledger.Root()
+	if err != nil {
+		return nil, err
 	}
 	runs, err := ledger.List(root)
 	if err != nil {

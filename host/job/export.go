@@ -62,6 +62,7 @@ type Exporter struct {
 func (p *Program) NewExporter(f *ExportFlags, stdout io.Writer) (*Exporter, error) {
 	x := &Exporter{Program: p, flags: f, states: map[string]bool{}, stdout: stdout, counts: map[string]int64{}}
 	var wrong []problem.Problem
+	states := []string{"all", stateTodo, stateDone, stateFailed}
 	for _, state := range strings.Split(f.State, ",") {
 		switch state {
 		case "all":
@@ -76,7 +77,9 @@ func (p *Program) NewExporter(f *ExportFlags, stdout io.Writer) (*Exporter, erro
 				wrong = append(wrong, problem.Problem{Source: "--state failed", Message: "only a run knows which items failed", Suggestion: "add --from RUN, such as --from last"})
 			}
 		default:
-			wrong = append(wrong, problem.Problem{Source: "--state " + state, Message: "must be all, todo, done or failed"})
+			wrong = append(wrong, problem.Problem{
+				Source: "--state " + terminal.Quote(f.State), Message: problem.OneOf(states), Suggestion: problem.Near(state, states),
+			})
 		}
 	}
 	var err error
@@ -86,11 +89,11 @@ func (p *Program) NewExporter(f *ExportFlags, stdout io.Writer) (*Exporter, erro
 		wrong = append(wrong, problem.Problem{Source: "--null", Message: "(-0) says how paths end: it needs --format txt, or --files-from"})
 	}
 	if err := export.CheckName(f.Out); err != nil {
-		wrong = append(wrong, problem.Problem{Source: "--out", Message: err.Error()})
+		wrong = append(wrong, problem.Problem{Source: "--out " + terminal.Quote(f.Out), Message: err.Error()})
 	}
 	if f.From != "" {
 		if err := x.find(f.From); err != nil {
-			wrong = append(wrong, problem.Problem{Source: "--from", Message: err.Error()})
+			wrong = append(wrong, problem.Problem{Source: "--from " + terminal.Quote(f.From), Message: err.Error()})
 		}
 	}
 	return x, problem.Err(wrong)
@@ -98,11 +101,7 @@ func (p *Program) NewExporter(f *ExportFlags, stdout io.Writer) (*Exporter, erro
 
 // find finds the run of --from.
 func (x *Exporter) find(word string) error {
-	root, err := ledger.Root()
-	if err != nil && !ledger.IsRun(word) {
-		return err
-	}
-	found, err := ledger.Find(root, word)
+	found, err := findNamed(word)
 	if err != nil {
 		return err
 	}

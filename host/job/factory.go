@@ -20,6 +20,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/schema"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // Factory is a backbone as a user chooses it: its name, its flags, and how it is made. Each has a file, such as mp.go.
@@ -179,7 +180,7 @@ func (f *Factory) only(given map[string]string) error {
 	var problems []problem.Problem
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if other := f.OtherBackbone(name); other != nil && !f.Declares(name) {
-			problems = append(problems, problem.Problem{Message: fmt.Sprintf("--%s: it is a flag for %s, and the run is for %s", name, other.Tasks, f.Tasks), Suggestion: "leave it out"})
+			problems = append(problems, problem.Problem{Source: "--" + name, Message: fmt.Sprintf("it is a flag for %s, and the run is for %s", other.Tasks, f.Tasks), Suggestion: "leave it out"})
 		}
 	}
 	return problem.Err(problems)
@@ -288,7 +289,10 @@ func readBackbone(values []Value) (map[string]string, []problem.Problem) {
 			continue
 		}
 		if why := all[i].wrong(v.Value); why != "" {
-			wrong := problem.Problem{Source: v.Source, Message: fmt.Sprintf("--%s %s: %s", all[i].Name, v.Value, why)}
+			wrong := problem.Problem{Source: v.Source, Path: "--" + all[i].Name, Message: fmt.Sprintf("%s, not %s", why, terminal.Quote(v.Value))}
+			if v.Source == "" {
+				wrong = problem.Problem{Source: "--" + all[i].Name + " " + terminal.Quote(v.Value), Message: why}
+			}
 			if v.Value == "0" && all[i].Name == "num_process" {
 				wrong.Suggestion = "0 is for the coordinator of other machines, together with --listen or --nats"
 			}

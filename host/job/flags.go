@@ -9,6 +9,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/run"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/bytesize"
 )
 
@@ -74,21 +75,21 @@ func (f *RunFlags) listing() plan.Policy {
 const aTime = "a time such as 30s or 5m"
 
 // CheckStart checks the time limits that count before the other flags are looked at.
-func (f *RunFlags) CheckStart() error {
+func (f *RunFlags) CheckStart() (wrong []problem.Problem) {
 	if f.StartTimeout <= 0 {
-		return fmt.Errorf("--start-timeout %v: must be %s", f.StartTimeout, aTime)
+		wrong = append(wrong, problem.Problem{Source: fmt.Sprintf("--start-timeout %v", f.StartTimeout), Message: "must be " + aTime})
 	}
 	if f.OpenTimeout <= 0 {
-		return fmt.Errorf("--open-timeout %v: must be %s", f.OpenTimeout, aTime)
+		wrong = append(wrong, problem.Problem{Source: fmt.Sprintf("--open-timeout %v", f.OpenTimeout), Message: "must be " + aTime})
 	}
-	return nil
+	return wrong
 }
 
 // policy is the policy of a run by the flags, with all problems of those.
 func (f *RunFlags) policy() (backbones.Policy, []problem.Problem) {
 	var wrong []problem.Problem
-	say := func(format string, args ...any) {
-		wrong = append(wrong, problem.Problem{Message: fmt.Sprintf(format, args...)})
+	say := func(where, message string) {
+		wrong = append(wrong, problem.Problem{Source: where, Message: message})
 	}
 	p := backbones.Policy{
 		Retry:       backbones.Retry{Limit: f.Retries, Backoff: backbones.Backoff{First: f.RetryDelay}},
@@ -96,7 +97,7 @@ func (f *RunFlags) policy() (backbones.Policy, []problem.Problem) {
 	}
 	_, err := run.ParseLimit(f.MaxFailures)
 	if err != nil {
-		say("%s", err)
+		say("--max-failures "+terminal.Quote(f.MaxFailures), err.Error())
 	}
 	for _, d := range []struct {
 		wrong bool
@@ -113,13 +114,13 @@ func (f *RunFlags) policy() (backbones.Policy, []problem.Problem) {
 		{f.WorkerMaxItems < 0, "worker-max-items", f.WorkerMaxItems, "a number of items, or 0 for any number"},
 	} {
 		if d.wrong {
-			say("--%s %v: must be %s", d.flag, d.value, d.want)
+			say(fmt.Sprintf("--%s %v", d.flag, d.value), "must be "+d.want)
 		}
 	}
 	if p.WorkerMaxRSS, err = parseSize(f.WorkerMaxRSS); err != nil {
-		say("--worker-max-rss %s: %s", f.WorkerMaxRSS, err)
+		say("--worker-max-rss "+terminal.Quote(f.WorkerMaxRSS), err.Error())
 	} else if p.WorkerMaxRSS > 0 && !plugin.CanMeasure() {
-		say("--worker-max-rss: the memory of processes can be measured on Linux alone")
+		say("--worker-max-rss", "the memory of processes can be measured on Linux alone")
 	}
 	return p, wrong
 }

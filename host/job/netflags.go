@@ -11,6 +11,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/queue"
 	"github.com/kagurazaka/kagurazaka/host/schema"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // NetFlags are about a run that several machines do.
@@ -52,32 +53,49 @@ func (f *NetFlags) Public(words []string) []string {
 
 // check returns the problems of the flags.
 func (f *NetFlags) check() (wrong []problem.Problem) {
-	say := func(hint, format string, args ...any) {
-		wrong = append(wrong, problem.Problem{Message: fmt.Sprintf(format, args...), Suggestion: hint})
+	say := func(where, message, hint string) {
+		wrong = append(wrong, problem.Problem{Source: where, Message: message, Suggestion: hint})
 	}
 	if f.Listen != "" && f.NATS != "" {
-		say("leave one of them out", "--listen does not go together with --nats: the team's server takes the place of the run's own")
+		say("--listen", "does not go together with --nats: the team's server takes the place of the run's own", "leave one of them out")
 	}
 	if f.Listen != "" {
 		if _, err := f.address(); err != nil {
-			say("", "--listen %s: %s", f.Listen, err)
+			say("--listen "+terminal.Quote(f.Listen), err.Error(), "")
 		} else if _, err := strconv.ParseUint(f.Listen, 10, 16); err == nil {
-			say("write --listen=:"+f.Listen, "--listen %s: a port has a colon before it", f.Listen)
+			say("--listen "+f.Listen, "a port has a colon before it", "write --listen=:"+f.Listen)
 		}
 	}
 	if (f.TLSCert == "") != (f.TLSKey == "") {
-		say("give both", "--tls-cert and --tls-key belong together")
+		given, other := "--tls-cert", "--tls-key"
+		if f.TLSCert == "" {
+			given, other = other, given
+		}
+		say(given, "it needs "+other+", too", "give both")
 	}
 	if f.TLSCert != "" && f.Listen == "" {
-		say("", "--tls-cert is for --listen alone")
+		say("--tls-cert", "it is for --listen alone", "leave it out")
 	}
 	if f.NATSCreds != "" && f.NATS == "" {
-		say("", "--nats-creds is for --nats alone")
+		say("--nats-creds", "it is for --nats alone", "leave it out")
 	}
 	if f.TLSCA != "" && f.NATS == "" && f.TLSCert == "" {
-		say("", "--tls-ca is for --nats, or beside --tls-cert")
+		say("--tls-ca", "it is for --nats, or beside --tls-cert", "leave it out")
 	}
-	return wrong
+	return append(wrong, f.MissingFiles()...)
+}
+
+// MissingFiles are the problems of the files that the flags name.
+func (f *NetFlags) MissingFiles() []problem.Problem {
+	var given []source
+	for _, s := range []source{
+		{flag: "--nats-creds", path: f.NATSCreds}, {flag: "--tls-ca", path: f.TLSCA}, {flag: "--tls-cert", path: f.TLSCert}, {flag: "--tls-key", path: f.TLSKey},
+	} {
+		if s.path != "" {
+			given = append(given, s)
+		}
+	}
+	return missingFiles(given...)
 }
 
 // address is where to listen, as HOST:PORT.
@@ -115,12 +133,13 @@ func (s *Session) lend(r *Spec, given []Value) ([]Value, []problem.Problem) {
 		given = slices.DeleteFunc(slices.Clone(given), isWorkers)
 	} else if workers != "" && !Backbone(r.Backbone, nil).Declares("num_process") {
 		problems = append(problems, problem.Problem{
-			Message:    "--num_process " + workers + ": it is a flag for tasks that are not device tasks; for others, 0 says that this machine only coordinates",
+			Source:     "--num_process " + workers,
+			Message:    "it is a flag for tasks that are not device tasks; for others, 0 says that this machine only coordinates",
 			Suggestion: "leave it out",
 		})
 	}
 	say := func(hint, message string) {
-		problems = append(problems, problem.Problem{Message: f.lending() + ": " + message, Suggestion: hint})
+		problems = append(problems, problem.Problem{Source: f.lending(), Message: message, Suggestion: hint})
 	}
 	if f.NoLedger && f.Mode == "" {
 		say("leave --no-ledger out", "the run's folder has what other machines need to join, so it does not go together with --no-ledger")
@@ -140,7 +159,7 @@ func (s *Session) lendable(r *Spec) []problem.Problem {
 		return nil
 	}
 	say := func(message, hint string) []problem.Problem {
-		return []problem.Problem{{Message: s.Flags.lending() + ": " + message, Suggestion: hint}}
+		return []problem.Problem{{Source: s.Flags.lending(), Message: message, Suggestion: hint}}
 	}
 	t := r.compiled()
 	writes := t != nil && (t.Output != nil || slices.Contains(t.Custom, "output_mode"))

@@ -20,7 +20,7 @@ func (f *SelectFlags) selection() (s plan.Selection, limit int, wrong []problem.
 	for _, text := range f.Item {
 		pick, err := plan.ParsePick(text)
 		if err != nil {
-			wrong = append(wrong, problem.Problem{Message: fmt.Sprintf("--item %s: %s", terminal.Quote(text), err)})
+			wrong = append(wrong, problem.Problem{Source: "--item " + terminal.Quote(text), Message: err.Error()})
 		}
 		s.Picks = append(s.Picks, pick)
 	}
@@ -28,7 +28,7 @@ func (f *SelectFlags) selection() (s plan.Selection, limit int, wrong []problem.
 		return s, 0, wrong
 	}
 	if *f.Limit < 1 {
-		wrong = append(wrong, problem.Problem{Message: fmt.Sprintf("--limit %d: must be a number of items, 1 or more", *f.Limit)})
+		wrong = append(wrong, problem.Problem{Source: fmt.Sprintf("--limit %d", *f.Limit), Message: "must be a number of items, 1 or more"})
 	}
 	return s, *f.Limit, wrong
 }

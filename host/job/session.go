@@ -66,12 +66,14 @@ type Line interface {
 	BackboneFlags() []Value
 	// Wrong are the problems of the host's flags.
 	Wrong() []problem.Problem
-	// Hint is a suggestion about a wrong or unknown argument; empty: none.
-	Hint(problem.Problem) string
+	// Explain returns the problem of a wrong or unknown argument with what the line tells about it.
+	Explain(problem.Problem) problem.Problem
 	// Typos are the arguments of an open task that were probably meant for the host. undeclared are keys of the configuration.
 	Typos(undeclared []problem.Problem) []problem.Problem
 	// Answer prints what the task's own parser answered to a flag like --version.
 	Answer(text string) error
+	// AsTyped returns problems with the flags in their sources as the line has them.
+	AsTyped(problems []problem.Problem) []problem.Problem
 	// Reread reads the line again once a function has made the task.
 	Reread() error
 }
@@ -242,6 +244,7 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 		r.Template = tree
 		problems = append(problems, found...)
 		problems = append(problems, s.Flags.SourceFlags.apply(s.Task, tree)...)
+		problems = append(problems, missingFiles(s.Flags.SourceFlags.given()...)...)
 		problems = append(problems, s.shard(r)...)
 		if s.Flags.Once {
 			evenFinished(tree)
@@ -273,8 +276,9 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 	r.Select, r.Limit, found = s.Flags.selection()
 	problems = append(problems, found...)
 	problems = append(problems, s.Flags.debugging(r, line.BackboneFlags())...)
+	problems = append(problems, s.Flags.LedgerFlags.check()...)
 	problems = append(problems, s.lendable(r)...)
-	if err := s.report(problems); err != nil {
+	if err := s.report(line.AsTyped(problems)); err != nil {
 		return nil, err
 	}
 	if r.Mixin, err = s.mixin(); err != nil {

@@ -2,6 +2,7 @@ package job
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/shard"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // ShardFlags divide a run.
@@ -34,13 +36,13 @@ func (s *Session) part() (_ *part, warning string, _ error) {
 	if divided {
 		var err error
 		if count, err = strconv.Atoi(second); err != nil || count < 1 || second[0] == '+' {
-			return nil, "", fmt.Errorf("--shard %s: %s", text, want)
+			return nil, "", errors.New(want)
 		}
 	}
 	if first == "auto" {
 		choice, err := shard.Auto(os.Getenv, count)
 		if err != nil {
-			return nil, "", fmt.Errorf("--shard %s: %w", text, err)
+			return nil, "", err
 		}
 		p := &part{choice.Index, choice.Count}
 		s.Note(fmt.Sprintf("--shard %s takes part %s, by %s", text, p, choice.From))
@@ -49,9 +51,9 @@ func (s *Session) part() (_ *part, warning string, _ error) {
 	index, err := strconv.Atoi(first)
 	switch {
 	case err != nil || !divided || first[0] == '+':
-		return nil, "", fmt.Errorf("--shard %s: %s", text, want)
+		return nil, "", errors.New(want)
 	case index < 0 || index >= count:
-		return nil, "", fmt.Errorf("--shard %s: the parts count from 0 to %d", text, count-1)
+		return nil, "", fmt.Errorf("the parts count from 0 to %d", count-1)
 	}
 	return &part{index, count}, "", nil
 }
@@ -59,21 +61,23 @@ func (s *Session) part() (_ *part, warning string, _ error) {
 // shard divides a spec by --shard: in the template where the task has one that the host knows, otherwise behind the listing.
 func (s *Session) shard(spec *Spec) []problem.Problem {
 	p, warning, err := s.part()
+	where := "--shard " + terminal.Quote(s.Flags.Shard)
 	var problems []problem.Problem
 	switch {
 	case err != nil:
-		return []problem.Problem{{Message: err.Error()}}
+		return []problem.Problem{{Source: where, Message: err.Error()}}
 	case p == nil:
 		return nil
 	case warning != "":
-		problems = append(problems, problem.Problem{Source: "--shard " + s.Flags.Shard, Message: warning, Warning: true})
+		problems = append(problems, problem.Problem{Source: where, Message: warning, Warning: true})
 	}
 	if spec.Template == nil || !shardNode(spec.Template, *p, "--shard "+s.Flags.Shard) {
 		spec.Shard = &template.Shard{Num: uint64(p.count), Idx: []uint64{uint64(p.index)}}
 	}
 	if spec.makesBatches() {
 		problems = append(problems, problem.Problem{
-			Message:    fmt.Sprintf("--shard %s: the loader of %s makes its batches itself, so the host cannot divide its items", s.Flags.Shard, spec.Task.Name),
+			Source:     where,
+			Message:    fmt.Sprintf("the loader of %s makes its batches itself, so the host cannot divide its items", spec.Task.Name),
 			Suggestion: "divide the inputs, for example with kagurazaka shard --layout hard",
 		})
 	}

@@ -2,11 +2,11 @@ package job
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/shard"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/itemkey"
 )
 
@@ -26,7 +26,7 @@ type timedRun struct {
 // openTiming opens the ledgers of runs of the spec's task.
 func (s *Session) openTiming(spec *Spec, words []string) (_ *timing, err error) {
 	if len(words) == 0 {
-		return nil, exitcode.Usagef("--by time needs --from RUN: the run that measured how long the items take; hint: kagurazaka runs lists them")
+		return nil, exitcode.Usagef("--by time: it needs --from RUN, the run that measured how long the items take; hint: kagurazaka runs lists them")
 	}
 	t := &timing{of: -1}
 	defer func() {
@@ -36,18 +36,14 @@ func (s *Session) openTiming(spec *Spec, words []string) (_ *timing, err error) 
 	}()
 	for _, word := range words {
 		if err := t.open(spec, word); err != nil {
-			return nil, exitcode.Usagef("--from %s: %w", word, err)
+			return nil, exitcode.Usagef("--from %s: %w", terminal.Quote(word), err)
 		}
 	}
 	return t, nil
 }
 
 func (t *timing) open(spec *Spec, word string) error {
-	root, err := ledger.Root()
-	if err != nil && !strings.ContainsRune(word, '/') {
-		return err
-	}
-	run, err := ledger.Find(root, word)
+	run, err := findNamed(word)
 	switch {
 	case err != nil:
 		return err

@@ -2,12 +2,14 @@ package job
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/template"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // SourceFlags are where a run's items come from, in place of the template's input_mode.
@@ -40,7 +42,7 @@ func (f *SourceFlags) given() []source {
 func (f *SourceFlags) apply(task *schema.Task, tree *template.Node) []problem.Problem {
 	given := f.given()
 	if f.Null && f.FilesFrom == "" && !f.WritesPaths {
-		return []problem.Problem{{Source: "--null", Message: "(-0) says how the paths of --files-from end, which is not given"}}
+		return []problem.Problem{{Source: "--null", Message: "(-0) says how the paths of --files-from end, which is not given", Suggestion: "leave it out"}}
 	}
 	if len(given) == 0 {
 		return nil
@@ -53,7 +55,7 @@ func (f *SourceFlags) apply(task *schema.Task, tree *template.Node) []problem.Pr
 		for _, g := range given {
 			flags = append(flags, g.flag)
 		}
-		wrong.Source, wrong.Message = "", strings.Join(flags, " and ")+" both say where the items come from: give one of them"
+		wrong.Source, wrong.Message, wrong.Suggestion = strings.Join(flags, ", "), "each says where the items come from", "give one of them"
 	case tree == nil:
 		wrong.Message = fmt.Sprintf("%s has no template, so it lists its items itself and reads no file of them", task.Name)
 	case task.Kind == schema.Device && !task.Has("stages") && tree.Get(template.RoleDataloader).IsNull():
@@ -72,6 +74,16 @@ func (f *SourceFlags) apply(task *schema.Task, tree *template.Node) []problem.Pr
 		return nil
 	}
 	return []problem.Problem{wrong}
+}
+
+// missingFiles are the problems of files that are not there.
+func missingFiles(given ...source) (wrong []problem.Problem) {
+	for _, s := range given {
+		if _, err := os.Stat(s.path); s.path != "-" && err != nil {
+			wrong = append(wrong, problem.File(s.flag+" "+terminal.Quote(s.path), s.path, err))
+		}
+	}
+	return wrong
 }
 
 func (s source) node() *template.Node {

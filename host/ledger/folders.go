@@ -152,7 +152,8 @@ func readRun(dir string) Run {
 	return Run{dir, info, err}
 }
 
-// Find returns the run that a word names: last, a folder, an id or its beginning. A *DamagedError comes with the run.
+// Find returns the run that a word names: last, a folder, an id or its beginning. A *DamagedError comes with the run. An error does not
+// name the word: the caller knows where it stands.
 func Find(root, word string) (Run, error) {
 	if strings.ContainsRune(word, filepath.Separator) || IsRun(word) {
 		return findFolder(word)
@@ -180,11 +181,23 @@ func Find(root, word string) (Run, error) {
 	}
 	switch len(found) {
 	case 0:
-		return Run{}, fmt.Errorf("run %s: not in %s%s", word, root, problem.Hint(problem.Near(word, ids), "kagurazaka runs lists them"))
+		return Run{}, fmt.Errorf("no such run%s", problem.Hint(problem.Near(word, ids), newest(ids)))
 	case 1:
 		return found[0], found[0].Err
 	}
-	return Run{}, fmt.Errorf("run %s: %d begin with it, %s and %s among them; hint: give more of the id; kagurazaka runs lists them", word, len(found), found[0].Info.ID, found[1].Info.ID)
+	return Run{}, fmt.Errorf("%d runs begin with it, %s and %s among them; hint: give more of the id; kagurazaka runs lists them", len(found), found[0].Info.ID, found[1].Info.ID)
+}
+
+// newest is the hint for a run that was not found. The newest ids come first.
+func newest(ids []string) string {
+	const shown = 3
+	switch {
+	case len(ids) == 0:
+		return "there is no run yet; a run with --run-dir is named by its folder"
+	case len(ids) == 1:
+		return "the only one is " + ids[0]
+	}
+	return "the newest are " + strings.Join(ids[:min(len(ids), shown)], ", ") + "; kagurazaka runs lists them"
 }
 
 // findFolder returns the run in a folder.
@@ -195,7 +208,7 @@ func findFolder(dir string) (Run, error) {
 		if aside, ok := Aside(dir); ok {
 			return aside, nil
 		}
-		return r, fmt.Errorf("%s: not the folder of a run: there is no %s in it; hint: kagurazaka runs lists the runs made here", dir, infoFile)
+		return r, fmt.Errorf("not the folder of a run: there is no %s in it; hint: kagurazaka runs lists the runs made here", infoFile)
 	}
 	if r.Err != nil {
 		return r, r.Err

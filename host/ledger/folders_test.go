@@ -84,11 +84,11 @@ func TestFind(t *testing.T) {
 		{"last", "20260102-000000000-bbbbbb", ""},
 		{"20260101", "20260101-000000000-aaaaaa", ""},
 		{"20260102-000000000-a", "20260102-000000000-aaaaaa", ""},
-		{"20260102", "", "2 begin with it"},
-		{"2027", "", "run 2027: not in"},
+		{"20260102", "", "2 runs begin with it"},
+		{"2027", "", "no such run; hint: the newest are 20260102-000000000-bbbbbb, 20260102-000000000-aaaaaa, 20260101-"},
 		{root + "/20260101-000000000-aaaaaa", "20260101-000000000-aaaaaa", ""},
 		{root + "/20260101-000000000-aaaaaa/", "20260101-000000000-aaaaaa", ""},
-		{root, "", ": not the folder of a run"},
+		{root, "", "not the folder of a run"},
 	}
 	for _, tt := range tests {
 		r, err := Find(root, tt.word)

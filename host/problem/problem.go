@@ -11,12 +11,11 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
-	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
 // Problem is one problem with the user's input.
 type Problem struct {
-	// Source is its position: "cfg.yaml:3:5" or "--mixin a.b". Empty: the command line.
+	// Source is its position: "cfg.yaml:3:5", "--mixin a.b=5" or "--limit x". Empty: Path says where.
 	Source string
 	// Path is the value or argument: "hard_shard_mode.input_path", "--size". Empty: the whole source.
 	Path string
@@ -36,11 +35,19 @@ func (p Problem) String() string {
 	if p.Source != "" {
 		parts = append(parts, p.Source)
 	}
-	// No repetition: "--mixin a.b: a.b: …".
-	if p.Path != "" && p.Path != p.Source && !strings.HasSuffix(p.Source, " "+p.Path) {
+	if p.Path != "" && !Names(p.Source, p.Path) {
 		parts = append(parts, p.Path)
 	}
 	return strings.Join(append(parts, p.Message), ": ")
+}
+
+// Names reports whether a source names a path already, as "--mixin a.b=5" does.
+func Names(source, path string) bool {
+	if _, word, isFlag := strings.Cut(source, " "); isFlag && strings.HasPrefix(source, "--") {
+		word = strings.TrimPrefix(word, "'")
+		return word == path || strings.HasPrefix(word, path+"=")
+	}
+	return source == path
 }
 
 // Hint is the end of a message: what to do about it. It is empty where there are no hints.
@@ -133,23 +140,4 @@ func Print(w io.Writer, err error) {
 			}
 		}
 	}
-}
-
-// Near is the suggestion for an unknown name if one of the options is near to it, and "" otherwise.
-func Near(word string, options []string) string {
-	if near := suggest.Closest(word, options); near != "" {
-		return fmt.Sprintf("did you mean %s?", near)
-	}
-	return ""
-}
-
-// Meant is Near, or else all options if they are few. what describes the options, for the second case: "its fields".
-func Meant(word, what string, options []string) string {
-	if near := Near(word, options); near != "" {
-		return near
-	}
-	if len(options) == 0 || len(options) > 12 {
-		return ""
-	}
-	return fmt.Sprintf("%s: %s", what, strings.Join(options, ", "))
 }

@@ -21,7 +21,7 @@ const enough = 100
 
 // ParseLimit reads N or P%. An empty text is the zero Limit.
 func ParseLimit(text string) (Limit, error) {
-	wrong := fmt.Errorf("--max-failures %s: must be a number of items, 0 or more, or a percentage such as 5%%", text)
+	wrong := errors.New("must be a number of items, 0 or more, or a percentage such as 5%")
 	if text == "" {
 		return Limit{}, nil
 	}

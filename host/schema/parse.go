@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
 // occurrence is one use of an argument in an argument vector.
@@ -263,6 +264,9 @@ func (p *parser) cluster(word string, rest []string) int {
 	return 0
 }
 
+// Unexpected is the message about a word that no positional argument takes. Its source is the word.
+const Unexpected = "unexpected argument"
+
 // assign gives the words without a flag to the positional arguments. Each takes as many as it can, and leaves enough for the others.
 func (p *parser) assign() {
 	count := func(a *Argument) (least, most int) {
@@ -295,7 +299,7 @@ func (p *parser) assign() {
 		rest = rest[n:]
 	}
 	for _, word := range rest {
-		p.complain("", fmt.Sprintf("unexpected argument %q", word), "")
+		p.problems = append(p.problems, problem.Problem{Source: terminal.Quote(word), Message: Unexpected})
 	}
 }
 

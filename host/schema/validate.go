@@ -96,7 +96,7 @@ func (a *Argument) check(value string) (message, hint string) {
 			return "", ""
 		}
 	}
-	return fmt.Sprintf("%q is not among its choices", value), problem.Meant(value, "choices", words)
+	return fmt.Sprintf("%s, not %q", problem.OneOf(words), value), problem.Near(value, words)
 }
 
 func isFloat(value string) bool {

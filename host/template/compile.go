@@ -209,9 +209,9 @@ func (c *compiler) mode(path, role string, n *Node) (ModeSpec, *Node, bool) {
 		spec, ok := SpecOf(n.Mode)
 		switch {
 		case !ok:
-			c.problem(path, n, fmt.Sprintf("has the mode %s, which does not exist", n.Mode), orOneOf(problem.Near(n.Mode, names), names))
+			c.problem(path, n, fmt.Sprintf("%s, not %s", problem.OneOf(names), n.Mode), problem.Near(n.Mode, names))
 		case spec.Role != role:
-			c.problem(path, n, fmt.Sprintf("cannot be %s, which is for %s", n.Mode, spec.Role), orOneOf("", names))
+			c.problem(path, n, fmt.Sprintf("%s, not %s, which is for %s", problem.OneOf(names), n.Mode, spec.Role), "")
 		}
 		return spec, n, spec.Role == role
 	case KindMap:
@@ -270,7 +270,9 @@ func (v values) from(field, what string) string {
 	switch {
 	case n == nil || n.Origin == "":
 		return fmt.Sprintf("the task's own %s: --mixin %s=%s gives another", field, field, what)
-	case strings.HasSuffix(n.Origin, " "+field), strings.HasPrefix(n.Origin, "--") && !strings.Contains(n.Origin, " "):
+	case strings.HasPrefix(n.Origin, "--mixin ") && problem.Names(n.Origin, field):
+		return "given by --mixin " + field
+	case strings.HasPrefix(n.Origin, "--") && !strings.Contains(n.Origin, " "):
 		return "given by " + n.Origin
 	}
 	return fmt.Sprintf("%s, given by %s", field, n.Origin)
@@ -420,14 +422,18 @@ func (c *compiler) finish(m values) {
 		ids = append(ids, file.ID)
 	}
 	if c.t.Finish.File = slices.Index(ids, suffix); c.t.Finish.File < 0 {
-		c.problem(path, n, fmt.Sprintf("is %q, which names no file of output_mode.file_to_write", suffix), orOneOf(problem.Near(suffix, ids), ids))
+		c.problem(path, n, fmt.Sprintf("%s, which are the files of output_mode.file_to_write, not %q", problem.OneOf(ids), suffix), problem.Near(suffix, ids))
 	}
 }
 
-// orOneOf returns the suggestion, or without one all options.
+// orOneOf returns all options, after the suggestion if there is one.
 func orOneOf(suggestion string, options []string) string {
-	if suggestion != "" || len(options) == 0 {
+	if len(options) == 0 {
 		return suggestion
 	}
-	return "it can be " + strings.Join(options, ", ")
+	all := "t can be " + strings.Join(options, ", ")
+	if suggestion == "" {
+		return "i" + all
+	}
+	return suggestion + " I" + all
 }

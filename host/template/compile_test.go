@@ -40,9 +40,9 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 			RoleOutput:      mode("InputByGlob", nil),
 			RoleFinishCheck: Scalar("yes"),
 		}, []string{
-			"hard_shard_mode has the mode NoHardShards, which does not exist: did you mean NoHardShard?",
+			"hard_shard_mode must be one of NoHardShard, HardShardModeV1, not NoHardShards: did you mean NoHardShard?",
 			"input_mode.ext (--mixin) is not a field of InputByExts: did you mean exts?",
-			"output_mode cannot be InputByGlob, which is for input_mode: it can be OutputByApendingExt, OutputByReplacingExt, OutputByFilenameSubfoldering, OutputByTar",
+			"output_mode must be one of OutputByApendingExt, OutputByReplacingExt, OutputByFilenameSubfoldering, OutputByTar, not InputByGlob, which is for input_mode",
 			`finish_check_mode must be a mode, not "yes": it can be FinishCheckByOutputFileExistence`,
 		}},
 		{"wrong types", map[string]*Node{
@@ -112,7 +112,7 @@ func TestCompileReportsEveryProblem(t *testing.T) {
 		{"suffix of one file", map[string]*Node{RoleHardShard: folders("in", "out"), RoleOutput: appending, RoleFinishCheck: checkOutput("test")},
 			[]string{`finish_check_mode.output_field_suffix is "test", but the output is one file: set it to null`}},
 		{"suffix of no file", map[string]*Node{RoleHardShard: folders("in", "out"), RoleOutput: subfolders, RoleFinishCheck: checkOutput("tset")},
-			[]string{`finish_check_mode.output_field_suffix is "tset", which names no file of output_mode.file_to_write: did you mean test?`}},
+			[]string{`finish_check_mode.output_field_suffix must be one of meta, test, which are the files of output_mode.file_to_write, not "tset": did you mean test?`}},
 		{"output without folders", map[string]*Node{RoleOutput: appending},
 			[]string{"hard_shard_mode is missing, and output_mode needs its folders: give NoHardShard with input_path and output_path"}},
 		{"inputs without folders", map[string]*Node{RoleInput: byExts()},

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -42,7 +43,7 @@ func (c *compiler) fields(path string, spec ModeSpec, n *Node) values {
 	names := namesOf(spec.Fields)
 	for _, f := range n.Fields {
 		if !slices.Contains(names, f.Name) {
-			c.problem(path+"."+f.Name, f.Value, "is not a field of "+spec.Name, orOneOf(problem.Near(f.Name, names), names))
+			c.problem(path+"."+f.Name, f.Value, "is not a field of "+spec.Name, cmp.Or(problem.Near(f.Name, names), orOneOf("", names)))
 		}
 	}
 	for _, f := range spec.Fields {
@@ -88,7 +89,7 @@ func (c *compiler) check(path string, f FieldSpec, n *Node) {
 	case TypeString, TypePath:
 		c.checkString(path, n)
 		if text, ok := n.Scalar.(string); ok && f.Choices != nil && !slices.Contains(f.Choices, text) {
-			c.problem(path, n, fmt.Sprintf("is %q, which it cannot be", text), orOneOf(problem.Near(text, f.Choices), f.Choices))
+			c.problem(path, n, fmt.Sprintf("%s, not %q", problem.OneOf(f.Choices), text), problem.Near(text, f.Choices))
 		}
 	case TypePaths:
 		if n.Kind != KindList {

@@ -95,7 +95,7 @@ func TestCompileReportsProblemsOfGroups(t *testing.T) {
 			`input_mode.files.c.0 must be a text, not true: quote it to make it text: --mixin 'input_mode.files.c.0="true"'`,
 		}},
 		{"required", group(ordered("image", ".jpg", "text", ".txt"), []any{"imgae"}), []string{
-			`input_mode.required has "imgae", which is not an id of input_mode.files: did you mean image?`,
+			`input_mode.required has "imgae", which is not an id of input_mode.files: did you mean image? It can be image, text`,
 		}},
 		{"nothing is required", group(ordered("image", ".jpg"), []any{}), []string{
 			"input_mode.required names no id, but an item's output is named after a file that it always has: name at least one id, or give null: all",
@@ -113,7 +113,7 @@ func TestCompileReportsProblemsOfGroups(t *testing.T) {
 		}},
 		{"wrong modes", merged(Scalar(nil), mode("OutputByApendingExt", nil), byExts(), mode("InputBySubDirectory", map[string]any{"sub_directory_level": "x"})), []string{
 			"input_mode.modes.0 must be a mode, not null: it can be " + inputModes,
-			"input_mode.modes.1 cannot be OutputByApendingExt, which is for output_mode: it can be " + inputModes,
+			"input_mode.modes.1 must be one of " + inputModes + ", not OutputByApendingExt, which is for output_mode",
 			`input_mode.modes.3.sub_directory_level must be an integer, not "x"`,
 		}},
 	} {

@@ -61,15 +61,15 @@ func TestCompileReportsProblemsOfTar(t *testing.T) {
 			"input_mode.keys.image is empty: an extension must tell the files of this id from others",
 			`input_mode.keys.text is "jpg", which image has already: a file belongs to one id`,
 			`input_mode.keys.deep is "a/b", which has a slash: an extension stays within the file's name`,
-			`input_mode.required has "imgae", which is not an id of input_mode.keys: did you mean image?`,
+			`input_mode.required has "imgae", which is not an id of input_mode.keys: did you mean image? It can be image, text, deep`,
 			"input_mode.glob is empty: it must match the archives: write *.tar",
 		}},
 		{"members and glob", map[string]any{"glob": "", "keys": ordered("image", "jpg"), "members": "file"}, []string{
-			`input_mode.members is "file", which it cannot be: it can be paths, bytes`,
+			`input_mode.members must be one of paths, bytes, not "file"`,
 			"input_mode.glob is empty: it must match the archives: write *.tar",
 		}},
 		{"members", map[string]any{"glob": "*", "keys": ordered("image", "jpg"), "members": "file"}, []string{
-			`input_mode.members is "file", which it cannot be: it can be paths, bytes`,
+			`input_mode.members must be one of paths, bytes, not "file"`,
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

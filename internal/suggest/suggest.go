@@ -1,7 +1,10 @@
 // Package suggest finds the known word that an unknown one was probably meant to be.
 package suggest
 
-import "strings"
+import (
+	"path/filepath"
+	"strings"
+)
 
 // Closest returns the option that word most likely stands for, or "" if none is near. Case, hyphens and underscores make no
 // difference. Of equally near options the first wins.
@@ -22,6 +25,33 @@ func Closest(word string, options []string) string {
 		}
 	}
 	return best
+}
+
+// File returns the file name that a name most likely stands for, or "" if none is near. Names of one extension are compared without it,
+// and an extension may be wrong or missing.
+func File(name string, names []string) string {
+	stem, ext := split(name)
+	best, bestDistance := "", 0
+	for _, n := range names {
+		s, e := split(n)
+		d, most := distance(fold(name), fold(n)), allowed(fold(name), fold(n))
+		switch {
+		case strings.EqualFold(ext, e):
+			d, most = distance(fold(stem), fold(s)), allowed(fold(stem), fold(s))
+		case fold(stem) == fold(s), strings.HasPrefix(n, name+"."):
+			d, most = 1, 1
+		}
+		if d <= most && (best == "" || d < bestDistance) {
+			best, bestDistance = n, d
+		}
+	}
+	return best
+}
+
+// split divides a file name in front of its extension.
+func split(name string) (stem, ext string) {
+	ext = filepath.Ext(name)
+	return strings.TrimSuffix(name, ext), ext
 }
 
 // OneTypo returns the option from which word is one edit away, or "". Case, hyphens and underscores make no difference. The option

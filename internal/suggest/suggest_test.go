@@ -32,6 +32,19 @@ func TestClosest(t *testing.T) {
 	}
 }
 
+func TestFile(t *testing.T) {
+	names := []string{"upper.py", "conf.yaml", "a.txt", "not", "list.txt.gz", "Makefile"}
+	for name, want := range map[string]string{
+		"uper.py": "upper.py", "upper": "upper.py", "Upper.py": "upper.py", "upper.pyc": "upper.py",
+		"conf.yml": "conf.yaml", "confg.yml": "conf.yaml", "conf.json": "conf.yaml", "list.txt": "list.txt.gz", "makefile": "Makefile",
+		"b.txt": "", "nothing.yaml": "", "lower.py": "", "x": "",
+	} {
+		if got := File(name, names); got != want {
+			t.Errorf("File(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestDistanceIsAMetricOnSmallEdits(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
