@@ -114,7 +114,7 @@ func (l *Line) hostFlagNear(p problem.Problem) string {
 	}
 	older, newer := l.flagNames()
 	word, all := strings.TrimLeft(p.Path, "-"), slices.Concat(older, newer)
-	if meant := cmp.Or(suggest.OneTypo(word, all), abbreviated(word, all)); meant != "" {
+	if meant := cmp.Or(suggest.OneTypo(word, all), abbreviated(word, all), suggest.Similar(word, all)); meant != "" {
 		return fmt.Sprintf("did you mean --%s?", meant)
 	}
 	return ""
@@ -150,7 +150,7 @@ func (l *Line) Unexpected(hint string) error {
 			names = append(names, a.Name)
 		}
 		name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
-		if meant := cmp.Or(suggest.OneTypo(name, names), abbreviated(name, names)); meant != "" {
+		if meant := cmp.Or(suggest.OneTypo(name, names), abbreviated(name, names), suggest.Similar(name, names)); meant != "" {
 			hint = fmt.Sprintf("did you mean --%s?", meant)
 		}
 	}

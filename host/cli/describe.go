@@ -16,6 +16,9 @@ func (a *app) describe(ctx context.Context) error {
 	if s.Task == nil && s.wanted != "" {
 		return s.needTask()
 	}
+	if !a.line.Empty() {
+		return a.line.Unexpected("kagurazaka describe takes PLUGIN and TASK")
+	}
 	name := ""
 	if s.Task != nil {
 		name = s.Task.Name

@@ -18,7 +18,7 @@ import (
 func (a *app) initConfig(ctx context.Context) error {
 	path := a.line.TakeWord()
 	if path == "" {
-		return exitcode.Usagef("CFG is missing; hint: write kagurazaka init CFG PLUGIN TASK, with - for stdout")
+		return exitcode.Usagef("CFG: is missing; hint: write kagurazaka init CFG PLUGIN TASK, with - for stdout")
 	}
 	s, err := a.open(ctx)
 	if err != nil {
@@ -26,6 +26,9 @@ func (a *app) initConfig(ctx context.Context) error {
 	}
 	if err := s.needTask(); err != nil {
 		return err
+	}
+	if !a.line.Empty() {
+		return a.line.Unexpected("kagurazaka init takes CFG, PLUGIN and TASK")
 	}
 	var text bytes.Buffer
 	if err := schema.Skeleton(&text, s.Task, s.command(), s.Backbone().Arguments()); err != nil {
@@ -41,7 +44,7 @@ func (a *app) initConfig(ctx context.Context) error {
 	}
 	f, err := os.OpenFile(path, flags, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return exitcode.Usagef("%s: exists already; hint: --force overwrites it", path)
+		return exitcode.Usagef("%s: the file exists already; hint: --force overwrites it", path)
 	}
 	if err == nil {
 		_, err = f.Write(text.Bytes())

@@ -13,6 +13,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/launch"
 	"github.com/kagurazaka/kagurazaka/host/schema"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
@@ -109,15 +110,15 @@ func (a *app) launch(ctx context.Context) error {
 	}
 	if _, known := ways[where]; !known {
 		if meant := suggest.OneTypo(where, slices.Sorted(maps.Keys(ways))); meant != "" {
-			return exitcode.Usagef("launch %s: did you mean launch %s?", where, meant)
+			return exitcode.Usagef("launch %s: must be launch slurm, launch k8s or launch ssh HOST…; hint: did you mean launch %s?", terminal.Quote(where), meant)
 		}
-		return exitcode.Usagef("%s: must be launch slurm, launch k8s or launch ssh HOST…", strings.TrimSpace("launch "+where))
+		return exitcode.Usagef("%s: must be launch slurm, launch k8s or launch ssh HOST…; hint: kagurazaka launch -h shows them", strings.TrimSpace("launch "+where))
 	}
-	if err := a.refuse("launch "+where, without(where)...); err != nil {
+	if err := a.refuse("it is not a flag of launch "+where, without(where)...); err != nil {
 		return err
 	}
 	if f.IdleExit > 0 && f.Keep > 0 {
-		return exitcode.Usagef("--idle-exit, --keep: must not be given together: nodes that leave would be replaced at once")
+		return exitcode.Usagef("--idle-exit, --keep: must not be given together: nodes that leave would be replaced at once; hint: leave one of them out")
 	}
 	if err := a.checkNode(f.IdleExit, f.Reconnect, &f.Accept); err != nil {
 		return err

@@ -10,20 +10,25 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/plan"
+	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/run"
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
+func (f *planCmd) check() []problem.Problem {
+	if f.First < 0 {
+		return []problem.Problem{{Source: fmt.Sprintf("--first %d", f.First), Message: "must be a number of items, 0 or more"}}
+	}
+	return nil
+}
+
 // plan is `plan PLUGIN TASK …`: it says what a run with the same flags would do, and starts no worker.
 func (a *app) plan(ctx context.Context) error {
 	s, spec, err := a.openResolved(ctx)
 	if err != nil {
 		return err
-	}
-	if n := a.grammar.Plan.First; n < 0 {
-		return exitcode.Usagef("--first %d: must be a number of items, 0 or more", n)
 	}
 	if given := a.line.Given("resume", "retry-failed"); len(given) > 0 {
 		a.log.Warn("a plan knows no earlier run: items that " + given[0] + " leaves out count as to do")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/argv"
@@ -193,7 +194,25 @@ func (s *session) needTask() error {
 }
 
 // Wrong implements job.Line. --env is looked at here, since a task may have taken it for itself.
-func (s *session) Wrong() []problem.Problem { return append(s.Line.Wrong(), s.CheckEnv()...) }
+func (s *session) Wrong() []problem.Problem {
+	return slices.Concat(s.Line.Wrong(), s.CheckEnv(), s.ofCommand())
+}
+
+// ofCommand are the problems of the command's own flags.
+func (a *app) ofCommand() []problem.Problem {
+	if a.grammar.Help {
+		return nil
+	}
+	switch a.line.Command {
+	case "plan":
+		return a.grammar.Plan.check()
+	case "shard":
+		return a.grammar.Shard.check()
+	case "export":
+		return a.program.CheckExport(&a.grammar.Export.ExportFlags)
+	}
+	return nil
+}
 
 // Reread implements job.Line.
 func (s *session) Reread() error {

@@ -29,16 +29,6 @@ func (a *app) shard(ctx context.Context) error {
 		return err
 	}
 	f := &a.grammar.Shard
-	wrong := f.wrongParts()
-	if f.Out == "" {
-		wrong = append(wrong, problem.Problem{Message: "--out DIR is missing: the folder for the manifests"})
-	}
-	if len(f.From) > 0 && f.By != job.ByTime {
-		wrong = append(wrong, problem.Problem{Message: "--from is for --by time alone: leave it out, or write --by time"})
-	}
-	if err := problem.Err(wrong); err != nil {
-		return err
-	}
 	division, summary, err := s.Divide(ctx, spec, job.DivideOptions{Parts: f.Shards, By: f.By, From: f.From, Dir: f.Out, ToDo: f.State == "todo", Replace: f.Force})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -58,9 +48,21 @@ func (a *app) shard(ctx context.Context) error {
 	return err
 }
 
+// check returns the problems of the flags for manifests.
+func (f *shardCmd) check() []problem.Problem {
+	wrong := f.wrongParts()
+	if f.Out == "" {
+		wrong = append(wrong, problem.Problem{Source: "--out", Message: "is missing", Suggestion: "--out DIR is the folder for the manifests"})
+	}
+	if len(f.From) > 0 && f.By != job.ByTime {
+		wrong = append(wrong, problem.Problem{Source: "--from", Message: "it is for --by time alone", Suggestion: "leave it out, or write --by time"})
+	}
+	return wrong
+}
+
 func (f *shardCmd) wrongParts() []problem.Problem {
 	if f.Shards < 1 || f.Shards > job.MaxShards {
-		return []problem.Problem{{Message: fmt.Sprintf("--shards must say how many parts to make, from 1 to %d", job.MaxShards)}}
+		return []problem.Problem{{Source: "--shards", Message: fmt.Sprintf("must say how many parts to make, from 1 to %d", job.MaxShards), Suggestion: "write for example --shards 8"}}
 	}
 	return nil
 }

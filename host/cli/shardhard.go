@@ -21,15 +21,15 @@ func (a *app) shardHard(ctx context.Context) error {
 	const form = "kagurazaka shard --layout hard IN BASE --shards N, or --undo in place of --shards N"
 	switch {
 	case f.Layout != "hard":
-		return exitcode.Usagef("--undo is for --layout hard alone: write %s", form)
+		return exitcode.Usagef("--undo: it is for --layout hard alone; hint: write %s", form)
 	case in == "" || base == "" || more != "":
-		return exitcode.Usagef("--layout hard takes two folders and no plugin: write %s", form)
+		return exitcode.Usagef("--layout hard: it takes two folders and no plugin; hint: write %s", form)
 	}
 	unused := slices.Concat([]string{"from", "out", "state", "force", "null", "resume", "retry-failed", "run-dir"}, choosing)
 	if f.Undo {
 		unused = append(unused, "shards", "name", "by")
 	}
-	if err := a.refuse("--layout hard divides the files of a folder", unused...); err != nil {
+	if err := a.refuse("shard --layout hard divides the files of a folder", unused...); err != nil {
 		return err
 	}
 	if f.Undo {
@@ -37,7 +37,7 @@ func (a *app) shardHard(ctx context.Context) error {
 	}
 	wrong := f.wrongParts()
 	if f.By == job.ByTime {
-		wrong = append(wrong, problem.Problem{Message: "--by time is for items of a run: --layout hard divides files, by index, hash or size"})
+		wrong = append(wrong, problem.Problem{Source: "--by time", Message: "it is for items of a run, and --layout hard divides files", Suggestion: "write --by index, hash or size"})
 	}
 	if err := problem.Err(wrong); err != nil {
 		return err
@@ -68,10 +68,10 @@ func (a *app) shardHard(ctx context.Context) error {
 // choosing are the flags that say what the items of a run are, and choose among them.
 var choosing = []string{"manifest", "files-from", "shard", "item", "limit", "cfg", "mixin-cfg", "mixin"}
 
-// refuse returns an error if the line has flags that the command has no use for.
+// refuse returns an error if the line has flags that the command has no use for. why says what the command does.
 func (a *app) refuse(why string, names ...string) error {
 	if given := a.line.Given(names...); len(given) > 0 {
-		return exitcode.Usagef("%s: it has no use for %s", why, strings.Join(given, ", "))
+		return exitcode.Usagef("%s: has no use here: %s; hint: leave it out", strings.Join(given, ", "), why)
 	}
 	return nil
 }

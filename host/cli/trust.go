@@ -23,8 +23,11 @@ func (a *app) trust() error {
 		return a.trustList()
 	}
 	arg := a.line.TakePlugin()
+	if arg == "" && !a.line.Empty() {
+		return a.line.Unexpected("kagurazaka trust takes a plugin alone")
+	}
 	if arg == "" {
-		return exitcode.Usagef("PLUGIN is missing; hint: write kagurazaka trust PLUGIN; kagurazaka trust --list shows those that are trusted")
+		return exitcode.Usagef("PLUGIN: is missing; hint: write kagurazaka trust PLUGIN; kagurazaka trust --list shows those that are trusted")
 	}
 	if !a.line.Empty() {
 		return a.line.Unexpected("trust takes a plugin alone")

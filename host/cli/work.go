@@ -3,12 +3,14 @@ package cli
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/launch"
+	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/trust"
 )
 
@@ -34,13 +36,17 @@ func (a *app) work(ctx context.Context) error {
 	if err := a.checkNode(f.IdleExit, f.Reconnect, &f.Accept); err != nil {
 		return err
 	}
+	missing := slices.Concat(job.MissingFile("--token-file", f.TokenFile), a.grammar.MissingFiles())
+	if err := problem.Err(a.line.AsTyped(missing)); err != nil {
+		return err
+	}
 	options := job.WorkOptions{
 		URLs: urls, RunDir: a.grammar.RunDir, TokenFile: f.TokenFile, Token: a.token, Name: f.Name, Plugin: f.Plugin, Accept: f.Accept, IdleExit: f.IdleExit,
 		Reconnect: f.Reconnect, Backbone: a.line.BackboneFlags(), Drain: a.drain, Begins: func() { close(a.working) },
 	}
 	if f.Lifeline {
 		if given := a.line.Given("run-dir", "token-file"); len(given) > 0 || len(urls) > 0 {
-			return exitcode.Usagef("--lifeline: must not be given together with URL, --run-dir or --token-file: standard input says how to join")
+			return exitcode.Usagef("--lifeline: must not be given together with URL, --run-dir or --token-file: standard input says how to join; hint: it is for kagurazaka launch ssh")
 		}
 		join, life, drain, stop, err := launch.Lifeline(ctx, a.drain, os.Stdin)
 		if err != nil {

@@ -123,13 +123,13 @@ func TestProblemsOfFiles(t *testing.T) {
 func TestKeysThatAreNotSections(t *testing.T) {
 	const hint = "the sections are task, backbone, mixin"
 	for cfg, want := range map[string]string{
-		"paths: {a: /x}\nmixin: {b: '${paths.a}'}\n":                                  "",
-		"paths: {a: /x}\nmixin: {b: '${oc.select:paths.a}'}\n":                        "",
-		"paths: {a: /x}\nmixin: {b: '${${which}.a}'}\nwhich: paths\n":                 "",
-		"shared: {deep: &d [1]}\nmixin: {b: *d}\n":                                     "",
-		"mixin: {b: 1}\npaths: {a: /x}\n":                                              "cfg.yaml:2: paths: this is not a section, and nothing refers to it (" + hint + ")",
+		"paths: {a: /x}\nmixin: {b: '${paths.a}'}\n":                               "",
+		"paths: {a: /x}\nmixin: {b: '${oc.select:paths.a}'}\n":                     "",
+		"paths: {a: /x}\nmixin: {b: '${${which}.a}'}\nwhich: paths\n":              "",
+		"shared: {deep: &d [1]}\nmixin: {b: *d}\n":                                 "",
+		"mixin: {b: 1}\npaths: {a: /x}\n":                                          "cfg.yaml:2: paths: this is not a section, and nothing refers to it (" + hint + ")",
 		"a1: 1\na2: 1\ntask: {}\na3: '${a2}'\na4: 1\na5: 1\na6: 1\na7: 1\na8: 1\n": "cfg.yaml:1: a1, a3, a4, a5, a6 and 2 more: these are not sections, and nothing refers to them (" + hint + ")",
-		"my_task: {a: 1}\n":                                                            "cfg.yaml:1: my_task: this is not a section, and nothing refers to it (did you mean task?)",
+		"my_task: {a: 1}\n": "cfg.yaml:1: my_task: this is not a section, and nothing refers to it (did you mean task?)",
 	} {
 		path := writeFile(t, "cfg.yaml", cfg)
 		_, problems := Load(Sources{CfgPath: path})

@@ -41,6 +41,9 @@ func CheckName(path string) error {
 	return nil
 }
 
+// Formats are the names of the formats.
+var Formats = []string{"jsonl", "csv", "txt"}
+
 // Parse reads the name of a format. Without one, the end of the file's name tells, behind that of a compression.
 func Parse(name, path string) (Format, error) {
 	if name == "" {
@@ -52,12 +55,12 @@ func Parse(name, path string) (Format, error) {
 		}
 		return JSONL, nil
 	}
-	for format, known := range []string{"jsonl", "csv", "txt"} {
+	for format, known := range Formats {
 		if name == known {
 			return Format(format), nil
 		}
 	}
-	return 0, fmt.Errorf("must be jsonl, csv or txt")
+	return 0, fmt.Errorf("must be one of %s", strings.Join(Formats, ", "))
 }
 
 // Row is an item with what is known of it.

@@ -61,42 +61,55 @@ type Exporter struct {
 // NewExporter reads the flags, and finds the run of --from. The caller closes the exporter. stdout takes what goes to it.
 func (p *Program) NewExporter(f *ExportFlags, stdout io.Writer) (*Exporter, error) {
 	x := &Exporter{Program: p, flags: f, states: map[string]bool{}, stdout: stdout, counts: map[string]int64{}}
-	var wrong []problem.Problem
-	states := []string{"all", stateTodo, stateDone, stateFailed}
-	for _, state := range strings.Split(f.State, ",") {
+	for state := range strings.SplitSeq(f.State, ",") {
 		switch state {
 		case "all":
 			for _, s := range []string{stateDone, stateTodo, stateFailed, stateOpen, stateRefused} {
 				x.states[s] = true
 			}
-		case stateDone, stateTodo:
-			x.states[state] = true
-		case stateFailed:
-			x.states[state] = true
-			if f.From == "" {
-				wrong = append(wrong, problem.Problem{Source: "--state failed", Message: "only a run knows which items failed", Suggestion: "add --from RUN, such as --from last"})
-			}
 		default:
+			x.states[state] = true
+		}
+	}
+	if err := problem.Err(p.CheckExport(f)); err != nil {
+		return x, err
+	}
+	x.format, _ = export.Parse(f.Format, f.Out)
+	if f.From == "" {
+		return x, nil
+	}
+	return x, exitcode.With(exitcode.Usage, x.find(f.From))
+}
+
+// CheckExport returns the problems of the flags. The run of --from must be there.
+func (p *Program) CheckExport(f *ExportFlags) (wrong []problem.Problem) {
+	states := []string{"all", stateTodo, stateDone, stateFailed}
+	for state := range strings.SplitSeq(f.State, ",") {
+		switch {
+		case !slices.Contains(states, state):
 			wrong = append(wrong, problem.Problem{
 				Source: "--state " + terminal.Quote(f.State), Message: problem.OneOf(states), Suggestion: problem.Near(state, states),
 			})
+		case state == stateFailed && f.From == "":
+			wrong = append(wrong, problem.Problem{Source: "--state failed", Message: "only a run knows which items failed", Suggestion: "add --from RUN, such as --from last"})
 		}
 	}
-	var err error
-	if x.format, err = export.Parse(f.Format, f.Out); err != nil {
-		wrong = append(wrong, problem.Problem{Source: "--format " + f.Format, Message: err.Error()})
-	} else if p.Flags.Null && x.format != export.Text && p.Flags.FilesFrom == "" {
+	format, err := export.Parse(f.Format, f.Out)
+	switch {
+	case err != nil:
+		wrong = append(wrong, problem.Problem{Source: "--format " + terminal.Quote(f.Format), Message: problem.OneOf(export.Formats), Suggestion: problem.Near(f.Format, export.Formats)})
+	case p.Flags.Null && format != export.Text && p.Flags.FilesFrom == "":
 		wrong = append(wrong, problem.Problem{Source: "--null", Message: "(-0) says how paths end: it needs --format txt, or --files-from"})
 	}
 	if err := export.CheckName(f.Out); err != nil {
 		wrong = append(wrong, problem.Problem{Source: "--out " + terminal.Quote(f.Out), Message: err.Error()})
 	}
 	if f.From != "" {
-		if err := x.find(f.From); err != nil {
+		if _, err := findNamed(f.From); err != nil {
 			wrong = append(wrong, problem.Problem{Source: "--from " + terminal.Quote(f.From), Message: err.Error()})
 		}
 	}
-	return x, problem.Err(wrong)
+	return wrong
 }
 
 // find finds the run of --from.
@@ -298,7 +311,7 @@ func (x *Exporter) ExportFailed() error {
 	if len(x.states) != 1 || !x.states[stateFailed] {
 		info := x.run.Info
 		words := strings.TrimPrefix(strings.TrimPrefix(info.Command, "kagurazaka "), "run ")
-		return exitcode.Usagef("PLUGIN and TASK are missing: only --state failed needs neither, because a ledger has the text of no other items; hint: this lists them again, in the folder %s: kagurazaka export --from %s %s",
+		return exitcode.Usagef("PLUGIN, TASK: are missing: only --state failed needs neither, because a ledger has the text of no other items; hint: this lists them again, in the folder %s: kagurazaka export --from %s %s",
 			terminal.Quote(info.Folder), terminal.Quote(x.flags.From), words)
 	}
 	state, err := ledger.ReadState(x.run.Dir, false)

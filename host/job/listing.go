@@ -15,7 +15,7 @@ import (
 // worker. Nothing is created or changed below the output folder. After an error the summary is of what was listed before.
 func (s *Session) List(ctx context.Context, spec *Spec, need plan.Need, each func(*plan.Item) error) (summary plan.Summary, err error) {
 	if spec.makesBatches() {
-		return summary, exitcode.Usagef("%s makes its batches itself, so there is no list of its items", spec.Task.Name)
+		return summary, exitcode.Usagef("%s: it makes its batches itself, so there is no list of its items", spec.Task.Name)
 	}
 	p := &Place{
 		PlaceOptions: PlaceOptions{Log: s.Log, Warm: s.Warm, Shared: func(outputs.Owner, string) {}, Picker: plan.NewPicker(spec.Select)},

@@ -216,7 +216,7 @@ func also(err, other error) error {
 func (s *Session) Plan(ctx context.Context, spec *Spec, first int, unfinished func(path string)) (plan.Summary, error) {
 	t := spec.compiled()
 	if !spec.native(t) || t.Input == nil {
-		return plan.Summary{}, exitcode.Usagef("%s lists its items itself, so only a run can tell what there is to do: its template has no input_mode that the host knows", spec.Task.Name)
+		return plan.Summary{}, exitcode.Usagef("%s: it lists its items itself, so only a run can tell what there is to do: its template has no input_mode that the host knows", spec.Task.Name)
 	}
 	options := plan.Options{Policy: spec.Listing, Unfinished: unfinished, Picker: plan.NewPicker(spec.Select), Inputs: inputJournal}
 	var err error

@@ -79,7 +79,7 @@ const MaxShards = shard.MaxParts
 // the folder of the manifests, which is whole or as it was.
 func (s *Session) Divide(ctx context.Context, spec *Spec, o DivideOptions) (Division, plan.Summary, error) {
 	if spec.Template == nil {
-		return Division{}, plan.Summary{}, exitcode.Usagef("%s has no template, so it lists its items itself and no run of it reads a manifest; --shard I/N divides its runs without a file", spec.Task.Name)
+		return Division{}, plan.Summary{}, exitcode.Usagef("%s: it has no template, so it lists its items itself, and no run of it reads a manifest; hint: --shard I/N divides its runs without a file", spec.Task.Name)
 	}
 	// Times and weights are long-lived, and twice as much memory would be garbage before it is looked for.
 	defer debug.SetGCPercent(debug.SetGCPercent(30))
@@ -150,7 +150,7 @@ type divider struct {
 
 func (d *divider) take(i *plan.Item) error {
 	if i.Opaque {
-		return exitcode.Usagef("the task's items are not JSON objects, so only the task can read them: --shard I/N divides its runs without a file")
+		return exitcode.Usagef("TASK: its items are not JSON objects, so only the task can read them; hint: --shard I/N divides its runs without a file")
 	}
 	if leadsUp(i.Input.RelDir) {
 		d.made.OutputsOutside = true
@@ -209,7 +209,7 @@ func (d *divider) end() error {
 	}
 	d.made.Unknown = uint64(d.weights.Unknown())
 	if n := d.weights.Len(); n > 0 && d.weights.Unknown() == n {
-		return exitcode.Usagef("--by %s: "+why+"; divide them --by index or hash", d.options.By, n)
+		return exitcode.Usagef("--by %s: "+why+"; hint: divide them --by index or hash", d.options.By, n)
 	}
 	a := d.weights.Assign(d.options.Parts)
 	d.counts, d.loads = make([]uint64, d.options.Parts), make([]float64, d.options.Parts)

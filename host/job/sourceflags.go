@@ -42,7 +42,7 @@ func (f *SourceFlags) given() []source {
 func (f *SourceFlags) apply(task *schema.Task, tree *template.Node) []problem.Problem {
 	given := f.given()
 	if f.Null && f.FilesFrom == "" && !f.WritesPaths {
-		return []problem.Problem{{Source: "--null", Message: "(-0) says how the paths of --files-from end, which is not given", Suggestion: "leave it out"}}
+		return []problem.Problem{{Source: "--null", Message: "says how the paths of --files-from end, which is not given", Suggestion: "leave it out"}}
 	}
 	if len(given) == 0 {
 		return nil
@@ -74,6 +74,14 @@ func (f *SourceFlags) apply(task *schema.Task, tree *template.Node) []problem.Pr
 		return nil
 	}
 	return []problem.Problem{wrong}
+}
+
+// MissingFile is the problem of a file that a flag names and that is not there; an empty path is none.
+func MissingFile(flag, path string) []problem.Problem {
+	if path == "" {
+		return nil
+	}
+	return missingFiles(source{flag: flag, path: path})
 }
 
 // missingFiles are the problems of files that are not there.

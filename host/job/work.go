@@ -137,7 +137,7 @@ func (p *Program) joinAs(o *WorkOptions) (queue.Join, error) {
 		}
 	}
 	if len(o.URLs) == 0 && o.RunDir == "" {
-		return join, errors.New("URL is missing; hint: write kagurazaka work URL --token-file PATH, as the run with --listen prints it, or --run-dir DIR with the run's folder")
+		return join, errors.New("URL: is missing; hint: write kagurazaka work URL --token-file PATH, as the run with --listen prints it, or --run-dir DIR with the run's folder")
 	}
 	var urls []string
 	inURL, password := false, false
@@ -162,7 +162,7 @@ func (p *Program) joinAs(o *WorkOptions) (queue.Join, error) {
 		p.takeTokenOf(o)
 	}
 	if o.TokenFile == "" && o.Token == "" {
-		return join, errors.New("the run's token is missing; hint: give --token-file PATH, as the run with --listen prints it, or set KAGURAZAKA_TOKEN")
+		return join, errors.New("--token-file: the run's token is missing; hint: give --token-file PATH, as the run with --listen prints it, or set KAGURAZAKA_TOKEN")
 	}
 	if o.TokenFile != "" && fleet.OthersRead(o.TokenFile) {
 		p.Log.Warn("other users can read the token file, and with the token they can join the run; hint: chmod 600 " + o.TokenFile)

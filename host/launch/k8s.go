@@ -78,7 +78,7 @@ func (k *K8s) Check() error {
 		add("-N %d: must be the number of pods to start, from 1 to %d", k.Nodes, most)
 	}
 	if k.Image == "" {
-		add("--image is missing; hint: it names an image that has kagurazaka and the plugin in it")
+		add("--image: is missing; hint: it names an image that has kagurazaka and the plugin in it")
 	}
 	if strings.ContainsAny(k.Image, " \t\n") || strings.HasPrefix(k.Image, "-") {
 		add("--image %q: must be the name of an image, as in registry/name:tag", k.Image)
@@ -111,7 +111,7 @@ func (k *K8s) Check() error {
 		paths[m.path] = text
 	}
 	if k.URL == "" && len(k.Run.beyond()) == 0 {
-		add("the run listens at %s, which pods cannot reach; hint: start the run with --listen=HOST, HOST being an address that pods reach, or give the address of a Service in front of it with --address", strings.Join(k.Run.URLs, " "))
+		add("--run-dir: the run listens at %s, which pods cannot reach; hint: start the run with --listen=HOST, HOST being an address that pods reach, or give the address of a Service in front of it with --address", strings.Join(k.Run.URLs, " "))
 	}
 	return problem.Err(problems)
 }

@@ -114,7 +114,7 @@ func TestK8sBadInput(t *testing.T) {
 		change func(*K8s)
 		want   string
 	}{
-		"no image":         {func(k *K8s) { k.Image = "" }, "--image is missing; hint: it names an image that has kagurazaka and the plugin in it"},
+		"no image":         {func(k *K8s) { k.Image = "" }, "--image: is missing; hint: it names an image that has kagurazaka and the plugin in it"},
 		"an image's name":  {func(k *K8s) { k.Image = "a b" }, `--image "a b": must be the name of an image`},
 		"no pods":          {func(k *K8s) { k.Nodes = 0 }, "-N 0: must be the number of pods to start"},
 		"processors":       {func(k *K8s) { k.CPUs = "many" }, `--cpu "many": must be a number of processors such as 4 or 500m`},
@@ -124,7 +124,7 @@ func TestK8sBadInput(t *testing.T) {
 		"a mount":          {func(k *K8s) { k.Mounts = []string{"photos"} }, `--mount "photos": must be CLAIM:PATH or CLAIM:PATH:ro`},
 		"a relative mount": {func(k *K8s) { k.Mounts = []string{"photos:data"} }, `--mount "photos:data": must be CLAIM:PATH or CLAIM:PATH:ro`},
 		"a mount twice":    {func(k *K8s) { k.Mounts = []string{"a:/x", "b:/x/"} }, `--mount "b:/x/": /x is already where a:/x is`},
-		"loopback":         {func(k *K8s) { k.Run.URLs = k.Run.URLs[:1] }, "the run listens at nats://127.0.0.1:4222, which pods cannot reach; hint: start the run with --listen=HOST"},
+		"loopback":         {func(k *K8s) { k.Run.URLs = k.Run.URLs[:1] }, "--run-dir: the run listens at nats://127.0.0.1:4222, which pods cannot reach; hint: start the run with --listen=HOST"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := smallK8s()

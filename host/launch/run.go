@@ -14,6 +14,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/fleet"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/lazily"
 )
 
@@ -40,7 +41,7 @@ type Run struct {
 func Open(dir string) (run Run, err error) {
 	const first = "start the run first: kagurazaka PLUGIN TASK … --listen --run-dir DIR"
 	if dir == "" {
-		return run, exitcode.Usagef("--run-dir is missing; hint: it is the folder of the run that the nodes join; %s", first)
+		return run, exitcode.Usagef("--run-dir: is missing; hint: it is the folder of the run that the nodes join; %s", first)
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
 		return run, err
@@ -53,7 +54,7 @@ func Open(dir string) (run Run, err error) {
 		return run, exitcode.Usagef("--run-dir: %w; hint: %s", err, first)
 	}
 	if contact.Ended {
-		return run, exitcode.Usagef("the run in %s has ended, and needs no nodes", dir)
+		return run, exitcode.Usagef("--run-dir %s: the run has ended, and needs no nodes", terminal.Quote(dir))
 	}
 	run.ID, run.Fleet, run.Dir, run.Version = contact.Fleet, contact.Fleet, dir, contact.Version
 	run.URLs, run.Named = contact.URLs, contact.Named

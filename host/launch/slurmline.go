@@ -112,7 +112,7 @@ func (s *Slurm) check() error {
 		add("--drain-before %s: must be from 1s to 18h", s.DrainBefore)
 	}
 	if s.GPUs > 0 && (given(s.Args, "gres", "") || given(s.Args, "gpus", "G")) {
-		add("--gpus and sbatch's own option about GPUs must not be given together; hint: leave --gpus out")
+		add("--gpus: must not be given together with sbatch's own option about GPUs; hint: leave --gpus out")
 	}
 	for _, o := range ours {
 		if given(s.Args, o.long, o.short) {

@@ -45,12 +45,12 @@ func (s *SSH) check() error {
 		problems = append(problems, problem.Problem{Message: fmt.Sprintf(format, args...)})
 	}
 	if len(s.Hosts) == 0 {
-		add("HOST is missing; hint: write kagurazaka launch ssh HOST…")
+		add("HOST: is missing; hint: write kagurazaka launch ssh HOST…")
 	}
 	for i, h := range s.Hosts {
 		switch {
 		case strings.HasPrefix(h, "-"):
-			add("%s: words for ssh itself stand behind --, as in kagurazaka launch ssh HOST -- -p 2222", h)
+			add("%s: is not a host; hint: words for ssh itself stand behind --: kagurazaka launch ssh HOST -- -p 2222", h)
 		case slices.Contains(s.Hosts[:i], h):
 			add("%s: is given twice; hint: one node uses all of a machine", h)
 		}

@@ -41,11 +41,11 @@ func ParseURL(text string) (cleaned, token string, err error) {
 	u, err := url.Parse(whole)
 	switch {
 	case err != nil || u.Hostname() == "":
-		return "", "", fmt.Errorf("%s is not the URL of a server: write nats://HOST:PORT", redact(text))
+		return "", "", fmt.Errorf("%s: not the URL of a server; hint: write nats://HOST:PORT", redact(text))
 	case u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss":
-		return "", "", fmt.Errorf("%s begins with %s://: write nats://HOST:PORT, tls://, ws:// or wss://", redact(text), u.Scheme)
+		return "", "", fmt.Errorf("%s: begins with %s://; hint: write nats://HOST:PORT, tls://, ws:// or wss://", redact(text), u.Scheme)
 	case u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/" && (u.Scheme == "nats" || u.Scheme == "tls"):
-		return "", "", fmt.Errorf("%s has more than a server's address: write nats://HOST:PORT", redact(text))
+		return "", "", fmt.Errorf("%s: has more than a server's address; hint: write nats://HOST:PORT", redact(text))
 	}
 	if u.Port() == "" && (u.Scheme == "nats" || u.Scheme == "tls") {
 		u.Host = net.JoinHostPort(u.Hostname(), defaultPort)

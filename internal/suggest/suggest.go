@@ -27,6 +27,19 @@ func Closest(word string, options []string) string {
 	return best
 }
 
+// Similar returns the option that word is a typo of, or "" if none is. Case, hyphens and underscores make no difference.
+func Similar(word string, options []string) string {
+	w := fold(word)
+	best, bestDistance := "", 0
+	for _, o := range options {
+		d := distance(w, fold(o))
+		if d > 0 && d <= allowed(w, fold(o)) && (best == "" || d < bestDistance) {
+			best, bestDistance = o, d
+		}
+	}
+	return best
+}
+
 // File returns the file name that a name most likely stands for, or "" if none is near. Names of one extension are compared without it,
 // and an extension may be wrong or missing.
 func File(name string, names []string) string {
@@ -38,6 +51,8 @@ func File(name string, names []string) string {
 		switch {
 		case strings.EqualFold(ext, e):
 			d, most = distance(fold(stem), fold(s)), allowed(fold(stem), fold(s))
+		case ext == "" && distance(fold(stem), fold(s)) <= allowed(fold(stem), fold(s)):
+			d, most = 1+distance(fold(stem), fold(s)), len(name)+1
 		case fold(stem) == fold(s), strings.HasPrefix(n, name+"."):
 			d, most = 1, 1
 		}

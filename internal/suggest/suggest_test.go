@@ -35,7 +35,7 @@ func TestClosest(t *testing.T) {
 func TestFile(t *testing.T) {
 	names := []string{"upper.py", "conf.yaml", "a.txt", "not", "list.txt.gz", "Makefile"}
 	for name, want := range map[string]string{
-		"uper.py": "upper.py", "upper": "upper.py", "Upper.py": "upper.py", "upper.pyc": "upper.py",
+		"uper.py": "upper.py", "upper": "upper.py", "uper": "upper.py", "Upper.py": "upper.py", "upper.pyc": "upper.py",
 		"conf.yml": "conf.yaml", "confg.yml": "conf.yaml", "conf.json": "conf.yaml", "list.txt": "list.txt.gz", "makefile": "Makefile",
 		"b.txt": "", "nothing.yaml": "", "lower.py": "", "x": "",
 	} {
