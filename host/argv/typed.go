@@ -51,7 +51,7 @@ func (l *Line) AsTyped(problems []problem.Problem) []problem.Problem {
 			switch {
 			case !hasValue:
 				problems[i].Source = spelling
-			case l.valueOf(f) == value, !repeatable[f.name]:
+			case l.valueOf(f) == value, !repeatable[f.name] && l.typed(f) != spelling:
 				// A time is shown in other words: 1m0s.
 				problems[i].Source = l.typed(f)
 			}
