@@ -99,7 +99,7 @@ func (p *Program) CheckExport(f *ExportFlags) (wrong []problem.Problem) {
 	case err != nil:
 		wrong = append(wrong, problem.Problem{Source: "--format " + terminal.Quote(f.Format), Message: problem.OneOf(export.Formats), Suggestion: problem.Near(f.Format, export.Formats)})
 	case p.Flags.Null && format != export.Text && p.Flags.FilesFrom == "":
-		wrong = append(wrong, problem.Problem{Source: "--null", Message: "(-0) says how paths end: it needs --format txt, or --files-from"})
+		wrong = append(wrong, problem.Problem{Source: "--null", Message: "says how paths end", Suggestion: "it needs --format txt, or --files-from"})
 	}
 	if err := export.CheckName(f.Out); err != nil {
 		wrong = append(wrong, problem.Problem{Source: "--out " + terminal.Quote(f.Out), Message: err.Error()})

@@ -39,7 +39,7 @@ func TestSourceFlags(t *testing.T) {
 		{SourceFlags{FilesFrom: "-"}, normal, tree("InputByExts", "InputByMerge"), "InputFromList", ""},
 		{SourceFlags{FilesFrom: "-", Null: true}, normal, tree(), "InputFromList", ""},
 		{SourceFlags{FilesFrom: "-", Manifest: "m"}, normal, tree(), "", "--files-from, --manifest: each says where the items come from"},
-		{SourceFlags{Manifest: "m", Null: true}, normal, tree(), "", "--null: (-0) says how the paths of --files-from end, which is not given"},
+		{SourceFlags{Manifest: "m", Null: true}, normal, tree(), "", "--null: says how the paths of --files-from end, which is not given"},
 		{SourceFlags{Manifest: "m"}, normal, nil, "", "T has no template"},
 		{SourceFlags{Manifest: "m"}, own, tree(), "", "a loader of its own"},
 	} {

@@ -193,7 +193,7 @@ func TestSlurmBadInput(t *testing.T) {
 		"keep too many": {func(s *Slurm) { s.Keep = 5 }, "--keep 5: must be from 0 to the number of nodes (-N 4)"},
 		"an array":      {func(s *Slurm) { s.Args = []string{"-a", "0-3"} }, "--array: must not be given to sbatch: the launcher decides it; hint: -N says how many nodes to start"},
 		"a comment":     {func(s *Slurm) { s.Args = []string{"--comment=x"} }, "--comment: must not be given to sbatch"},
-		"GPUs twice":    {func(s *Slurm) { s.Args = []string{"--gres=gpu:2"} }, "--gpus and sbatch's own option about GPUs must not be given together"},
+		"GPUs twice":    {func(s *Slurm) { s.Args = []string{"--gres=gpu:2"} }, "--gpus: must not be given together with sbatch's own option about GPUs"},
 		"a folder":      {func(s *Slurm) { s.Run.Dir = `/a\b` }, "Slurm cannot write logs into a folder with such a name"},
 	} {
 		t.Run(name, func(t *testing.T) {
