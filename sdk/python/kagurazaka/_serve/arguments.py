@@ -11,6 +11,7 @@ from __future__ import annotations
 import abc
 import argparse
 import dis
+import importlib
 import inspect
 import io
 import json
@@ -209,6 +210,8 @@ def _open_nothing() -> None:
 def _guard(give_up: Callable[[], None]) -> None:
     """Call give_up before code writes, starts a program or connects anywhere."""
     sys.dont_write_bytecode = True
+    # Constructing a decorated class imports it, and the import may write bytecode.
+    importlib.import_module("..template._decorated", __package__)
 
     def guard(event: str, arguments: Any) -> None:
         if event == "open":
