@@ -11,14 +11,12 @@ import collections
 import json
 import re
 
-from kagurazaka import KagurazakaTask, moemoecue_normal
-from kagurazaka.template.io import FinishCheckByOutputFileExistence, InputByExts, NoHardShard, OutputByReplacingExt
-from kagurazaka.template.mixin import KAGURAZAKA_MIXIN_PLACEHOLDER
+from kagurazaka import PLACEHOLDER, FinishCheckByOutputFileExistence, InputByExts, KagurazakaTask, NoHardShard, OutputByReplacingExt, task
 
 
 # The template says what is read and written, so the task need not. Both folders are left to --mixin.
-@moemoecue_normal(
-    hard_shard_mode=NoHardShard(input_path=KAGURAZAKA_MIXIN_PLACEHOLDER, output_path=KAGURAZAKA_MIXIN_PLACEHOLDER),
+@task(
+    hard_shard_mode=NoHardShard(input_path=PLACEHOLDER, output_path=PLACEHOLDER),
     input_mode=InputByExts(exts=[".txt", ".md"]),
     output_mode=OutputByReplacingExt(ext=".json"),
     finish_check_mode=FinishCheckByOutputFileExistence(),

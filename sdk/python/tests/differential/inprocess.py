@@ -13,6 +13,13 @@ from kagurazaka._serve.taskfile import TaskFile
 from kagurazaka.testing import run
 
 
+def typed(text: str) -> object:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
 def main() -> int:
     path, name, *args = sys.argv[1:]
     mixin = {}
@@ -21,7 +28,7 @@ def main() -> int:
         args, words = args[:at], args[at + 1 :]
         for word in words:
             key, _, value = word.partition("=")
-            mixin[key] = yaml.safe_load(value)
+            mixin[key] = typed(value)
     file = TaskFile(path)
     try:
         outcomes = run(file.find(name), args, mixin=mixin)
