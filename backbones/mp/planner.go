@@ -84,16 +84,18 @@ func (s *scheduler) InFlight() (n int) {
 }
 
 func (s *scheduler) ItemsInFlight() (n int) {
-	for _, l := range s.lanes {
-		var beats []backbones.Beat
-		if l.worker != nil {
-			beats = l.worker.Beats()
-		}
-		for _, f := range l.flights {
-			n += f.count
-			if beat, ok := beatOf(beats, f); ok {
-				n -= max(beat.Index, 0)
-			}
+	for index, l := range s.lanes {
+		n += l.itemsInFlight(s.beats(crew.Seat{Index: index}))
+	}
+	return n
+}
+
+// itemsInFlight is the number of items of the worker's chunks that a heartbeat page does not show as finished.
+func (l *lane) itemsInFlight(beats []backbones.Beat) (n int) {
+	for _, f := range l.flights {
+		n += f.count
+		if beat, ok := beatOf(beats, f); ok {
+			n -= max(beat.Index, 0)
 		}
 	}
 	return n

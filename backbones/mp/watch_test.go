@@ -42,7 +42,11 @@ func TestWhereAWorkerIs(t *testing.T) {
 		{"all done, nothing answered", page(5, 5), crew.Sighting{Request: first.ID, Index: answered, Limit: leastAnswer}, owed},
 		{"without a page", nil, crew.Sighting{Request: first.ID, Index: unseen, Limit: 5 * time.Second}, `one of 5 items, the first of which is {"i":0}`},
 	}
-	for _, tt := range tests {
+	inFlight := []int{8, 10, 5, 4, 0, 10}
+	for i, tt := range tests {
+		if n := s.lanes[0].itemsInFlight(tt.beats); n != inFlight[i] {
+			t.Errorf("%s: %d items are in flight, want %d", tt.name, n, inFlight[i])
+		}
 		got, ok := s.where(0, tt.beats)
 		if owes := got.Index == answered; (got.Owed != "") != owes {
 			t.Errorf("%s: it owes %q", tt.name, got.Owed)
