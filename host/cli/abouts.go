@@ -120,7 +120,7 @@ var abouts = map[string]about{
 	},
 	"launch": {
 		usage: []string{"launch slurm [-N N] --run-dir DIR [-- FLAG…]", "launch k8s [-N N] --image NAME --run-dir DIR [-- FLAG…]", "launch ssh HOST… --run-dir DIR [-- FLAG…]"},
-		text:  "Start machines that work on a run with --listen or --nats. kagurazaka launch slurm -h, launch k8s -h and launch ssh -h show the flags of each.",
+		text:  "Start machines that work on a run with --listen or --nats. kagurazaka launch slurm -h, kagurazaka launch k8s -h and kagurazaka launch ssh -h show the flags of each.",
 		more:  ofNodes,
 		examples: []Example{
 			{"kagurazaka launch slurm -N 8 --run-dir /shared/run -- --partition=gpu --time=12:00:00", "Start eight nodes as jobs of Slurm."},

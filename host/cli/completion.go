@@ -87,7 +87,7 @@ func (a *app) candidates(ctx context.Context, before []string, typed string) []c
 		return nil
 	case command == "show", argv.NamesRun(last) && !isFlag:
 		return runCandidates()
-	case !named && len(before) == 0:
+	case !named && (len(before) == 0 || command == "help" && last == "help"):
 		var out []candidate
 		for _, n := range a.parser.Model.Children {
 			out = append(out, candidate{n.Name, n.Help})

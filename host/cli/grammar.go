@@ -62,7 +62,7 @@ type runCmd struct {
 }
 
 type planCmd struct {
-	First      int    `name:"first" default:"10" help:"How many of the first items to show."`
+	First      int    `name:"first" default:"10" placeholder:"N" help:"How many of the first items to show."`
 	JSON       bool   `name:"json" help:"Print one JSON object."`
 	Unfinished bool   `name:"unfinished" help:"Print the paths of the outputs that somebody began and did not finish, one a line, and nothing else."`
 	Plugin     string `arg:"" optional:"" help:"The plugin, as for a run."`
@@ -146,7 +146,7 @@ type newCmd struct {
 
 type initCmd struct {
 	Force  bool   `name:"force" help:"Overwrite the file."`
-	Cfg    string `arg:"" optional:"" name:"cfg-path" help:"The file to write; - for stdout."`
+	Cfg    string `arg:"" optional:"" name:"file" help:"The file to write; - for stdout."`
 	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
 	Task   string `arg:"" optional:"" help:"The task's name."`
 }

@@ -60,8 +60,9 @@ func TestReplace(t *testing.T) {
 
 func TestProse(t *testing.T) {
 	for text, want := range map[string]string{
-		"With --from (or -o), *.txt and a_b": "With `--from` (or `-o`), \\*.txt and a\\_b",
-		"- is stdin; -- ends [it] <now>":     "- is stdin; -- ends \\[it] &lt;now>",
+		"With --from (or -o), *.txt and a_b":                   "With `--from` (or `-o`), \\*.txt and a\\_b",
+		"see kagurazaka PLUGIN TASK -h, kagurazaka work and x": "see `kagurazaka PLUGIN TASK -h`, `kagurazaka work` and x",
+		"- is stdin; -- ends [it] <now>":                       "- is stdin; -- ends \\[it] &lt;now>",
 	} {
 		if got := prose(text); got != want {
 			t.Errorf("prose(%q) = %q, want %q", text, got, want)

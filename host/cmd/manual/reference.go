@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -192,6 +193,11 @@ func code(text string) string { return "`" + text + "`" }
 
 // prose is text in which Markdown finds nothing of its own. Flags are code.
 func prose(text string) string {
+	var commands []string
+	text = command.ReplaceAllStringFunc(text, func(found string) string {
+		commands = append(commands, code(found))
+		return "\x00"
+	})
 	words := strings.Fields(text)
 	for i, word := range words {
 		if flag := strings.TrimRight(strings.TrimLeft(word, "("), ".,;:)"); len(flag) > 1 && flag[0] == '-' && flag != "--" {
@@ -200,7 +206,14 @@ func prose(text string) string {
 		}
 		words[i] = escape.Replace(word)
 	}
-	return strings.Join(words, " ")
+	text = strings.Join(words, " ")
+	for _, c := range commands {
+		text = strings.Replace(text, "\x00", c, 1)
+	}
+	return text
 }
+
+// command is a command line in a sentence.
+var command = regexp.MustCompile(`kagurazaka(( (PLUGIN|TASK|COMMAND|RUN|work|show|trust|launch|slurm|k8s|ssh)\b)+( --?[a-z][a-z-]*)*|( --?[a-z][a-z-]*( cuda)?)+)`)
 
 var escape = strings.NewReplacer("*", `\*`, "_", `\_`, "<", "&lt;", "[", `\[`, "`", "\\`")
