@@ -180,8 +180,11 @@ func (l *Line) flagNames() (older, newer []string) {
 			newer = append(newer, shown)
 		}
 	}
-	for _, f := range l.parser.Model.Flags {
-		add(f.Name, f.Name)
+	own, _ := flagsOf(l.parser, l.Command)
+	for _, f := range slices.Concat(l.parser.Model.Flags, own) {
+		if !f.Hidden {
+			add(f.Name, f.Name)
+		}
 	}
 	for _, a := range l.session.Backbone().Arguments() {
 		add(job.Canonical(a.Name), a.Name)

@@ -11,7 +11,7 @@ import (
 func (a *app) debug(ctx context.Context) error {
 	return a.withTask(ctx, func(s *session) error {
 		if len(a.grammar.Item) == 0 {
-			return exitcode.Usagef("debug: %s ITEM is missing; hint: #1 is the first item of the plan, and kagurazaka show last names the failed ones", a.line.Spelling("item"))
+			return exitcode.Usagef("%s: is missing; hint: it says which item: #1 is the first item of the plan, and kagurazaka show last names the failed ones", a.line.Spelling("item"))
 		}
 		return a.drive(ctx, s)
 	})

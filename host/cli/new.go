@@ -35,7 +35,7 @@ var (
 func (a *app) newTask() error {
 	name := a.line.TakeWord()
 	if name == "" {
-		return exitcode.Usagef("NAME is missing; hint: write kagurazaka new upper.py, or kagurazaka new upper/ for a folder")
+		return exitcode.Usagef("NAME: is missing; hint: write kagurazaka new upper.py, or kagurazaka new upper/ for a folder")
 	}
 	if !a.line.Empty() {
 		return a.line.Unexpected("new takes a name alone")

@@ -25,7 +25,7 @@ const modeKey = "mode"
 //
 // exact allows values without a form in JSON (map keys that are not texts, infinite numbers, bytes) in the plugin's own modes.
 func Apply(tmpl *template.Node, mixin *Value, exact bool) (*template.Node, []problem.Problem) {
-	a := &applier{exact: exact}
+	a := &applier{exact: exact, unknown: map[int]func() string{}}
 	if tmpl == nil {
 		for _, e := range mixin.Entries {
 			a.unknownTop(e, "this task has no template, so there is nothing to set", nil)
@@ -60,6 +60,9 @@ func Apply(tmpl *template.Node, mixin *Value, exact bool) (*template.Node, []pro
 		}
 		root.Set(e.Key, a.apply(current, e.Value, at))
 	}
+	for i, unknown := range a.unknown {
+		a.problems[i].Suggestion = unknown()
+	}
 	return root, a.problems
 }
 
@@ -81,6 +84,8 @@ type applier struct {
 	exact bool
 	// root is the template with what was set so far.
 	root *template.Node
+	// unknown are the suggestions for problems of unknown fields, by their place among the problems. They know the whole template.
+	unknown map[int]func() string
 	// leaves are those of root; nil: not asked for yet.
 	leaves   []leaf
 	problems []problem.Problem
@@ -118,11 +123,13 @@ func (a *applier) unknownTop(e Entry, message string, options []string) {
 		p.Source, p.Path, p.Warning = given.Source, e.path(), false
 	}
 	if a.root != nil {
-		near := suggest.OneTypo(e.Key, options)
-		if _, below, isPath := strings.Cut(p.Path, "."); near != "" && isPath {
-			near += "." + below
+		a.unknown[len(a.problems)] = func() string {
+			near := suggest.OneTypo(e.Key, options)
+			if _, below, isPath := strings.Cut(p.Path, "."); near != "" && isPath {
+				near += "." + below
+			}
+			return cmp.Or(problem.DidYouMean(near), a.leafMeant(p.Path), problem.Meant(e.Key, "its fields", options))
 		}
-		p.Suggestion = cmp.Or(problem.DidYouMean(near), a.leafMeant(p.Path), problem.Meant(e.Key, "its fields", options))
 	}
 	a.problems = append(a.problems, p)
 }

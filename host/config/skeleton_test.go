@@ -80,7 +80,7 @@ func TestSkeletonIsAConfiguration(t *testing.T) {
 func TestHelpExampleFills(t *testing.T) {
 	for _, task := range []*schema.Task{schematest.Resize(), schematest.Upscale()} {
 		var b bytes.Buffer
-		if err := schema.Help(&b, task, schema.HelpOptions{}); err != nil {
+		if err := schema.Help(&b, task, schema.HelpOptions{Command: []string{"kagurazaka", "plugin", task.Name}}); err != nil {
 			t.Fatal(err)
 		}
 		lines := strings.Split(strings.TrimSpace(b.String()), "\n")

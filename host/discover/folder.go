@@ -11,6 +11,7 @@ import (
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
+	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/regular"
@@ -69,7 +70,7 @@ func fromManifest(arg, dir, path string, data []byte) (*Plugin, error) {
 	} else {
 		found, err := LookPath(exe)
 		if err != nil {
-			return nil, fmt.Errorf("%s: the command %q is not on PATH; write ./%s for a file in the folder", path, exe, exe)
+			return nil, exitcode.Usagef("%s: command: %q is not on PATH; hint: write ./%s for a file in the folder", path, exe, exe)
 		}
 		exe = found
 	}

@@ -284,7 +284,7 @@ func (l *lent) certificate(address string) (*tls.Certificate, string, error) {
 	if f.TLSCert != "" {
 		c, err := tls.LoadX509KeyPair(f.TLSCert, f.TLSKey)
 		if err != nil {
-			return nil, "", exitcode.Usagef("--tls-cert %s --tls-key %s: %w", f.TLSCert, f.TLSKey, err)
+			return nil, "", exitcode.Usagef("--tls-cert %s, --tls-key %s: %w", f.TLSCert, f.TLSKey, err)
 		}
 		return &c, "", nil
 	}

@@ -41,7 +41,7 @@ func (s *Session) packable(spec *Spec) error {
 	case s.Flags.Outputs == direct:
 		return exitcode.Usagef("--outputs direct: %s packs outputs into tar archives, so they are written aside; hint: leave the flag out", outputByTar)
 	case t.Finish == nil && !spec.Task.Has("is_executed") && !s.Flags.Once:
-		return exitcode.Usagef("%s needs a finish check, because a tar archive is not changed: without one the next run would make every sample again; hint: finish_check_mode=FinishCheckByOutputFileExistence() in the task, or --mixin 'finish_check_mode={mode: FinishCheckByOutputFileExistence}'", outputByTar)
+		return exitcode.Usagef("%s: it needs a finish check, because a tar archive is not changed: without one the next run would make every sample again; hint: finish_check_mode=FinishCheckByOutputFileExistence() in the task, or --mixin 'finish_check_mode={mode: FinishCheckByOutputFileExistence}'", outputByTar)
 	}
 	return nil
 }

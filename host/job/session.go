@@ -308,6 +308,14 @@ func (s *Session) report(problems []problem.Problem) error {
 	return wrong
 }
 
+// originOf is where the value of a field of the hard shard mode was given; empty: in the task.
+func originOf(tree *template.Node, field string) string {
+	if mode := tree.Get(template.RoleHardShard); mode != nil && mode.Get(field) != nil {
+		return mode.Get(field).Origin
+	}
+	return ""
+}
+
 // inTemplate returns the problems of a template.
 func (s *Session) inTemplate(tree *template.Node) []problem.Problem {
 	if tree == nil {
@@ -319,7 +327,7 @@ func (s *Session) inTemplate(tree *template.Node) []problem.Problem {
 		return problems
 	}
 	if why, hint := blocked.Folder(compiled.OutputPath); why != "" {
-		problems = append(problems, problem.Problem{Message: "the output folder " + why, Suggestion: hint})
+		problems = append(problems, problem.Problem{Source: originOf(tree, "output_path"), Message: "the output folder " + why, Suggestion: hint})
 	}
 	return problems
 }

@@ -108,7 +108,7 @@ func environment() []string {
 // find returns an error that says what to do if a program is not there.
 func find(name, hint string) error {
 	if _, err := exec.LookPath(name); err != nil {
-		return exitcode.Usagef("%s is not on this machine; hint: %s", name, hint)
+		return exitcode.Usagef("%s: not on this machine; hint: %s", name, hint)
 	}
 	return nil
 }

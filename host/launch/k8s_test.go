@@ -144,7 +144,7 @@ func apply(k *K8s) error {
 func TestK8sApply(t *testing.T) {
 	t.Run("missing", func(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
-		if err := apply(smallK8s()); err == nil || !strings.HasPrefix(err.Error(), "kubectl is not on this machine; hint: ") {
+		if err := apply(smallK8s()); err == nil || !strings.HasPrefix(err.Error(), "kubectl: not on this machine; hint: ") {
 			t.Errorf("error %v, want one about kubectl", err)
 		}
 	})

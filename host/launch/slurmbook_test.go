@@ -209,7 +209,7 @@ func TestSlurmBadInput(t *testing.T) {
 // Without Slurm's programs there is one message.
 func TestSlurmMissing(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	if err := testSlurm("/run").Check(); err == nil || !strings.HasPrefix(err.Error(), "sbatch is not on this machine; hint: run the launcher on a machine from which jobs are submitted to Slurm") {
+	if err := testSlurm("/run").Check(); err == nil || !strings.HasPrefix(err.Error(), "sbatch: not on this machine; hint: run the launcher on a machine from which jobs are submitted to Slurm") {
 		t.Errorf("error %v, want one about sbatch", err)
 	}
 }

@@ -88,7 +88,7 @@ func FuzzDescribeResponse(f *testing.F) {
 		_ = schema.DescribeJSON(io.Discard, described, "", nil)
 		for i := range described.Tasks {
 			task := &described.Tasks[i]
-			if err := schema.Help(io.Discard, task, schema.HelpOptions{Command: "kagurazaka", Width: 80}); err != nil {
+			if err := schema.Help(io.Discard, task, schema.HelpOptions{Command: []string{"kagurazaka"}, Width: 80}); err != nil {
 				t.Error(err)
 			}
 			if err := schema.Skeleton(io.Discard, task, "kagurazaka", nil); err != nil {

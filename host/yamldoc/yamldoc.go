@@ -6,12 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/internal/lazily"
 )
+
+var errorLine = lazily.Regexp(`^line (\d+): `)
 
 // Reader collects what is wrong with the file at Path.
 type Reader struct {
@@ -36,7 +40,12 @@ func (r *Reader) Document(data []byte) *yaml.Node {
 	case errors.Is(err, io.EOF):
 		return nil
 	case err != nil:
-		r.Complain(0, "", strings.TrimPrefix(err.Error(), "yaml: "), "")
+		text, line := strings.TrimPrefix(err.Error(), "yaml: "), 0
+		if found := errorLine().FindStringSubmatch(text); found != nil {
+			line, _ = strconv.Atoi(found[1])
+			text = text[len(found[0]):]
+		}
+		r.Complain(line, "", "this is not YAML: "+text, "")
 		return nil
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
