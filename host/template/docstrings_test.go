@@ -26,7 +26,7 @@ func TestDocstringsHaveTheTextsOfTheSpecs(t *testing.T) {
 	}
 	source := string(text)
 	for _, m := range specs {
-		at := regexp.MustCompile(`\nclass `+m.Name+`\b.*:\n`).FindStringIndex(source)
+		at := regexp.MustCompile(`\nclass ` + m.Name + `\b.*:\n`).FindStringIndex(source)
 		if at == nil {
 			t.Errorf("there is no class %s", m.Name)
 			continue
