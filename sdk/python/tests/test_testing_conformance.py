@@ -16,17 +16,19 @@ from run import compare, run_twice  # noqa: E402
 # Task files about processes: several of them, or the end of one.
 OF_PROCESSES = {"inherited_state.py", "multiprocess.py", "ends_itself.py", "reads_stdin.py"}
 
+_OF_A_FILE = 3
+
 IN_PROCESS = [sys.executable, str(pathlib.Path(__file__).parent / "differential" / "inprocess.py")]
 
 
 def suitable() -> list[Case]:
-    """One case of each task, without flags of the host and configurations."""
-    chosen: dict[tuple[str, str], Case] = {}
+    """One case of each of a file's first tasks, without flags of the host and configurations."""
+    chosen: dict[str, dict[str, Case]] = {}
     for case in CASES:
         of_host = case.front or case.between or case.before or case.cfg or case.mixin_cfg or case.flags or case.stdin
         if not of_host and case.file not in OF_PROCESSES:
-            chosen.setdefault((case.file, case.task), case)
-    return list(chosen.values())
+            chosen.setdefault(case.file, {}).setdefault(case.task, case)
+    return [case for tasks in chosen.values() for case in list(tasks.values())[:_OF_A_FILE]]
 
 
 @pytest.mark.parametrize("case", suitable(), ids=lambda case: case.name)
