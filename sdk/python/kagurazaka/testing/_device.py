@@ -26,8 +26,9 @@ def outcomes(opened: Any, items: Optional[Iterable[Mapping[str, Any]]], device: 
     context.require(device)
     task, template = opened.task, opened.template
     task.load_model(device)
-    runner = _Batches(opened, device)
-    if template is None or template.input_mode is None or template.dataloader is None:
+    loads = template is not None and template.input_mode is not None and template.dataloader is not None
+    runner = _Batches(opened, device, loads)
+    if not loads:
         if items is not None:
             raise ValueError("items: the task has a loader of its own, which makes the batches")
         for batch in task.get_dataloader():
@@ -54,7 +55,7 @@ def _batches(items: list[Any], options: dict[str, Any]) -> Iterable[list[int]]:
 class _Batches:
     """Processes batches as a worker's device process does."""
 
-    def __init__(self, opened: Any, device: str) -> None:
+    def __init__(self, opened: Any, device: str, loads: bool) -> None:
         self.task, self.template, self.device = opened.task, opened.template, device
         kind = type(opened.task)
         own = taskfile.listing_of(opened.task)
@@ -63,10 +64,12 @@ class _Batches:
         self.postprocesses = kind.postprocess is not Base.postprocess
         self.checks_batches = kind.is_executed is not Base.is_executed or "is_executed" in own
         self.checks_each = kind.is_each_executed is not Base.is_each_executed or "is_each_executed" in own
-        self.checks_items = self.checks_each and self.template is not None and self.template.finish_check_mode is not None
-        if self.checks_each and not self.checks_items:
+        # Elements are checked before they are loaded, if the check needs nothing that loading makes.
+        self.checks_items = False
+        if self.checks_each and loads:
             check = getattr(kind.is_each_executed, "_kagurazaka_own", kind.is_each_executed)
-            self.checks_items = "is_each_executed" not in own and not _may_need_data(check)
+            by_template = self.template.finish_check_mode is not None
+            self.checks_items = by_template or "is_each_executed" not in own and not _may_need_data(check)
         options = getattr(self.template, "dataloader", None) or {}
         self.collate = self._whole_collate(options) if self.takes_over else lambda samples: materialized(Collate(options)(samples))
         self.load: Any = getattr(self.task, "load_data", None)
