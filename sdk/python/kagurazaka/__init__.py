@@ -4,6 +4,7 @@ A task file imports its base classes, decorators and modes from here; the ``kagu
 takes milliseconds: it loads neither torch, numpy nor gRPC.
 """
 
+from . import _safepath as _safepath  # the first: it changes where the others are found
 from ._version import __version__
 from .task import normal as _normal
 from .task import torch_vanilla as _torch_vanilla

@@ -1,18 +1,12 @@
 """``python -m kagurazaka …`` is the command ``kagurazaka …``: that of this interpreter's environment, with this interpreter for task files.
 
 ``python -m`` puts the working folder first on the module path, so a folder named kagurazaka there would be run in place of this
-package. ``python -P -m kagurazaka`` (Python 3.11) does not, and nor does the command itself.
+package. ``python -P -m kagurazaka`` (Python 3.11) does not, and nor does the command itself. Other modules are safe: the package leaves the
+working folder out before it imports anything.
 """
 
 import os
 import sys
-
-
-def _leave_working_folder() -> None:
-    """Remove the working folder from the module path, before anything else is imported."""
-    if not getattr(sys.flags, "safe_path", False) and sys.path and sys.path[0] in ("", os.getcwd()):
-        del sys.path[0]
-    sys.path[:] = [entry for entry in sys.path if entry]
 
 
 def _command() -> str:
@@ -35,7 +29,6 @@ def _command() -> str:
 
 
 def main() -> int:
-    _leave_working_folder()
     command = _command()
     if not command:
         print(

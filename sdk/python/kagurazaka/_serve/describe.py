@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from importlib.util import find_spec
 from typing import Any, Callable, NoReturn, Optional
 
 from .. import _version
@@ -154,7 +155,8 @@ def _outline(name: str, cls: Any, template: Optional[Template]) -> Any:
         task.capabilities.append(DIRECT)
         if template.declared:
             task.capabilities.append("wants_direct")
-    if device and not is_plain():
+    # Without torch, only the host's stages load and collate.
+    if device and not (is_plain() and find_spec("torch") is not None):
         task.capabilities.extend(capable.capabilities(cls, template))
     task.problems.extend(mistakes.find(name, cls, template))
     return task

@@ -20,9 +20,11 @@ def note(cls: Any) -> None:
     files = {value.__code__.co_filename for value in vars(cls).values() if isinstance(value, FunctionType)}
     if not isinstance(file, str) or getattr(main, "__spec__", None) is not None or file not in files:
         return
+    # As the user has typed it.
+    typed = sys.argv[0] if sys.argv and os.path.abspath(sys.argv[0]) == os.path.abspath(file) else file
     if not _noted:
         atexit.register(_tell, os.getpid())
-    _noted.append((file, cls.__name__))
+    _noted.append((typed, cls.__name__))
 
 
 def _tell(pid: int) -> None:
