@@ -78,6 +78,9 @@ func (a *app) openWith(ctx context.Context, arg, python string) (*session, error
 				return nil, problem.Errors{*noRun}
 			}
 			a.meant(missing)
+			// What is surely wrong without the plugin, too.
+			others := slices.Concat(a.line.Wrong(), a.program.FileProblems(arg))
+			return nil, problem.Err(append([]problem.Problem{missing.Problem()}, a.line.AsTyped(others)...))
 		}
 		return nil, err
 	}

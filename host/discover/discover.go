@@ -57,17 +57,20 @@ type NotFoundError struct {
 // ExitCode is that of a wrong usage.
 func (e *NotFoundError) ExitCode() int { return exitcode.Usage }
 
-func (e *NotFoundError) Error() string {
-	var b strings.Builder
+func (e *NotFoundError) Error() string { return problem.Errors{e.Problem()}.Error() }
+
+// Problem is the error as one problem among others.
+func (e *NotFoundError) Problem() problem.Problem {
+	p := problem.Problem{Message: e.Why, Suggestion: strings.TrimPrefix(problem.Hint(e.Hints...), "; hint: ")}
 	if e.Arg != "" {
-		fmt.Fprintf(&b, "%s: ", terminal.Quote(e.Arg))
+		p.Source = terminal.Quote(e.Arg)
 	}
-	b.WriteString(e.Why)
-	b.WriteString(problem.Hint(e.Hints...))
+	var tried []string
 	for _, t := range e.Tried {
-		fmt.Fprintf(&b, "\n  tried: %s", t)
+		tried = append(tried, "  tried: "+t)
 	}
-	return b.String()
+	p.Details = strings.Join(tried, "\n")
+	return p
 }
 
 // Find finds the plugin of an argument: an executable, a .py file, a folder, or a bare name.

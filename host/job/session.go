@@ -195,6 +195,12 @@ func (s *Session) Configure(ctx context.Context, line Line) error {
 	return line.Reread()
 }
 
+// FileProblems are the problems of the files of --cfg and --mixin-cfg, for a plugin that was not found.
+func (p *Program) FileProblems(script string) []problem.Problem {
+	_, found := config.Load(config.Sources{CfgPath: p.Flags.Cfg, MixinCfgPath: p.Flags.MixinCfg, ScriptPath: script})
+	return found
+}
+
 func (s *Session) load() (*config.Config, []problem.Problem) {
 	sources := config.Sources{CfgPath: s.Flags.Cfg, MixinCfgPath: s.Flags.MixinCfg, Mixins: s.Flags.Mixin, ScriptPath: s.Found.Path}
 	if s.Task != nil {

@@ -23,6 +23,8 @@ type Problem struct {
 	Message string
 	// Suggestion is a hint: what was probably meant, or what to do. It may be empty.
 	Suggestion string
+	// Details are further lines, such as the places that were tried.
+	Details string
 	// Warning marks a problem that does not stop the run.
 	Warning bool
 	// Open marks a value that is still to be given.
@@ -74,7 +76,11 @@ func (e Errors) Error() string { return strings.Join(e.lines(), "\n") }
 func (e Errors) lines() []string {
 	var lines []string
 	for _, p := range e[:min(len(e), Most)] {
-		lines = append(lines, p.String()+Hint(p.Suggestion))
+		line := p.String() + Hint(p.Suggestion)
+		if p.Details != "" {
+			line += "\n" + p.Details
+		}
+		lines = append(lines, line)
 	}
 	if more := len(e) - len(lines); more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
