@@ -26,6 +26,7 @@ from kagurazaka import (
     task,
     torch_task,
 )
+from kagurazaka._serve.taskfile import TaskFile
 from kagurazaka.testing import Outcome, run
 
 EXISTS = FinishCheckByOutputFileExistence()
@@ -245,6 +246,25 @@ def test_nothing_stays(texts, tmp_path, monkeypatch):
     assert mode.exts == [".txt"] and os.getcwd() == str(tmp_path) and sys.argv == argv
     with pytest.raises(ValueError, match="hard_shard_mode.input_path"):
         run(Changes)
+
+
+SHORT = """
+from kagurazaka import PLACEHOLDER, InputByExts, KagurazakaTask, NoHardShard, OutputByAppendingExt, task
+
+@task(NoHardShard(PLACEHOLDER, PLACEHOLDER), input_mode=InputByExts([".txt"]), output_mode=OutputByAppendingExt(".n"))
+class Short(KagurazakaTask):
+    def process(self, input):
+        pass
+"""
+
+
+def test_methods_that_cannot_be_called(texts, tmp_path):
+    (tmp_path / "short_task.py").write_text(SHORT)
+    short = TaskFile(str(tmp_path / "short_task.py")).find("Short")
+    message = r"short_task.py:6: Short.process does not take output, which it is called with; hint: write def process"
+    with pytest.raises(TypeError, match=message):
+        run(short, input=texts, output=tmp_path / "out")
+    assert statuses(run(short, input=texts, output=tmp_path / "out", mixin={"output_mode": None})) == "ddddd"
 
 
 def test_factory(tmp_path, texts):

@@ -45,7 +45,8 @@ def run(
     the listing are always raised. Nothing of a run stays: the class, its modes, sys.argv and the working folder are afterwards what they
     were. Outputs are written as in a run, direct or staged, and outputs of failed items do not count as finished in the next one.
 
-    Raises ValueError if a placeholder is left, or if the template does not have what input, output or mixin set.
+    Raises ValueError if a placeholder is left, or if the template does not have what input, output or mixin set, and TypeError for methods
+    that are missing or do not take what they are called with.
     """
     from .._serve import taskfile
     from .._serve.opened import OpenedTask, _reads_archives
@@ -66,6 +67,8 @@ def run(
             template.takes_outputs = False
             _check_folders(template, input, output)
             _mixin.apply(template, values)
+        _check(kind if declared is None else declared.cls, template)
+        if template is not None:
             _install(template)
         made = taskfile.construct(kind, [str(word) for word in args])
         opened = OpenedTask(made, template, None, items_are_complete=False)
@@ -97,6 +100,15 @@ def _check_folders(template: Template, input: Any, output: Any) -> None:
     if (input is not None or output is not None) and not isinstance(mode, NoHardShard):
         needs = ", ".join(f"hard_shard_mode.{name}" for name in vars(mode)) if hasattr(mode, "__dict__") else "hard_shard_mode"
         raise ValueError(f"input and output are folders of NoHardShard, and the task has {type(mode).__name__}; hint: mixin sets {needs}")
+
+
+def _check(cls: type, template: Optional[Template]) -> None:
+    """Raise TypeError for methods that are missing or cannot be called, which a run tells before it begins."""
+    from .._serve import mistakes
+
+    found = mistakes.find(cls.__name__, cls, template)
+    if found:
+        raise TypeError("\n".join(f"{problem.where}: {problem.message}; hint: {problem.suggestion}" for problem in found))
 
 
 def _install(template: Template) -> None:
