@@ -172,3 +172,11 @@ func TestAllFailAlike(t *testing.T) {
 		t.Errorf("JSON:\n%s", text)
 	}
 }
+
+func BenchmarkGroups(b *testing.B) {
+	var g Groups
+	f := valueError("in/folder/f00001234.txt", "cannot read 'in/folder/f00001234.txt': line 1234 has 17 fields, not 12")
+	for b.Loop() {
+		g.Add(f)
+	}
+}

@@ -80,7 +80,7 @@ const maxExample = 32 << 10
 func (g *Groups) Add(f Failure) *Group {
 	g.total++
 	line := f.headline()
-	shape := shapeOf(line, namesOf(f.Path, textsIn(f.Item)))
+	shape := shapeOf(line, f.names())
 	key := groupKey{f.Kind, f.ErrorType, shape.key()}
 	group := g.all[key]
 	if group == nil {
@@ -148,6 +148,14 @@ func (g *Groups) Sorted() []*Group {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ErrorType, b.ErrorType), cmp.Compare(a.shape.key(), b.shape.key()))
 	})
 	return groups
+}
+
+// names are what the item may be called in its messages, the longest first.
+func (f *Failure) names() []string {
+	if f.Path != "" {
+		return namesOf(f.Path, nil)
+	}
+	return namesOf("", textsIn(f.Item))
 }
 
 // textsIn are the texts of an item's JSON that may stand in a message about it.
