@@ -115,7 +115,7 @@ func (a *app) printer() progress.Printer {
 		text.Err, text.Screen, text.Every = a.screen, a.screen, barEvery
 		text.Bar = progress.Bar{Paint: terminal.Paint(a.colored(a.streams.ErrTerminal)), ASCII: progress.ASCII(), Full: kind == "full"}
 	case "json":
-		return &progress.JSON{Out: a.out.JSON(), Every: time.Second}
+		return &progress.JSON{Out: a.out.JSON(), Err: a.streams.Err, Every: time.Second}
 	case "plain":
 		text.Every = plainEvery
 	}

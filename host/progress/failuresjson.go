@@ -2,6 +2,7 @@ package progress
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
@@ -61,4 +62,13 @@ func (j *JSON) Groups(groups *Groups) {
 }
 
 // Alike implements FailurePrinter.
-func (j *JSON) Alike(a Alike) { j.print(jsonAlike{"warning", a.String(), a}) }
+func (j *JSON) Alike(a Alike) {
+	j.print(jsonAlike{"warning", a.String(), a})
+	j.say("warning: " + a.String())
+}
+
+func (j *JSON) say(text string) {
+	if j.Err != nil {
+		fmt.Fprintln(j.Err, text)
+	}
+}

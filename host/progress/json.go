@@ -10,6 +10,8 @@ import (
 type JSON struct {
 	Out   io.Writer
 	Every time.Duration
+	// Err gets what the user at the keyboard has to know at once; nil: nothing does.
+	Err io.Writer
 }
 
 // jsonFormat is the version of the objects. It grows when a field goes or changes its meaning, not when one is added.

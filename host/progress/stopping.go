@@ -36,4 +36,5 @@ type jsonStopping struct {
 // Stopping implements StopPrinter.
 func (j *JSON) Stopping(s backbones.Stop) {
 	j.print(jsonStopping{"stopping", s.Step, s.String(), s.Items, s.Nodes, s.Grace.Seconds()})
+	j.say(s.String())
 }
