@@ -1,6 +1,7 @@
 package hosttest
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,6 +48,9 @@ func NewTmux(tb testing.TB, columns, rows int, dir string, env []string, command
 	return t
 }
 
+// For is the same terminal for a part of its test.
+func (t *Tmux) For(tb testing.TB) *Tmux { return &Tmux{tb, t.socket, t.env} }
+
 func (t *Tmux) command(words ...string) *exec.Cmd {
 	cmd := exec.Command("tmux", append([]string{"-u", "-S", t.socket}, words...)...)
 	cmd.Env = t.env
@@ -85,7 +89,7 @@ func (t *Tmux) Until(is func(text string) bool, what string) string {
 	t.tb.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.NewTimer(60 * time.Second)
+	deadline := time.NewTimer(20 * time.Second)
 	defer deadline.Stop()
 	for {
 		text := t.Text()
@@ -98,6 +102,24 @@ func (t *Tmux) Until(is func(text string) bool, what string) string {
 			t.tb.Fatalf("the terminal never showed %s, but\n%s", what, text)
 		}
 	}
+}
+
+// UntilCursor waits until the line of the cursor, up to the cursor, has a match of an expression, and returns the text.
+func (t *Tmux) UntilCursor(expression string) string {
+	t.tb.Helper()
+	re, line := regexp.MustCompile(expression), ""
+	return t.Until(func(string) bool {
+		var column, row int
+		if _, err := fmt.Sscan(t.do("display-message", "-p", "#{cursor_x} #{cursor_y}"), &column, &row); err != nil {
+			t.tb.Fatal(err)
+		}
+		all := []rune(strings.TrimSuffix(t.do("capture-pane", "-p", "-S", strconv.Itoa(row), "-E", strconv.Itoa(row)), "\n"))
+		for len(all) < column {
+			all = append(all, ' ')
+		}
+		line = string(all[:column])
+		return re.MatchString(line)
+	}, expression+" before the cursor")
 }
 
 // Resize changes the terminal's size.
@@ -118,9 +140,8 @@ func (t *Tmux) Press(keys ...string) {
 	t.do(append([]string{"send-keys", "--"}, keys...)...)
 }
 
-// Clear empties the terminal.
-func (t *Tmux) Clear() {
+// KeepNothing makes the terminal forget what is cleared.
+func (t *Tmux) KeepNothing() {
 	t.tb.Helper()
-	t.Press("C-l")
-	t.do("clear-history")
+	t.do("set", "-g", "scroll-on-clear", "off")
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kagurazaka/kagurazaka/host/hosttest"
 )
@@ -55,7 +56,29 @@ func onTerminal(t *testing.T, columns, rows int, more []string, words ...string)
 		"HOME=" + dir, "PATH=" + filepath.Join(built, "bin") + ":" + os.Getenv("PATH"), "LANG=C.UTF-8", "TERM=xterm-256color", "KAGURAZAKA_PYTHON=" + python,
 		"XDG_CACHE_HOME=" + filepath.Join(dir, ".cache"), "XDG_STATE_HOME=" + filepath.Join(dir, ".state"), mark + "=" + dir,
 	}, more...)
+	goneAtEnd(t, dir)
 	return hosttest.NewTmux(t, columns, rows, dir, env, words...), dir
+}
+
+// goneAtEnd waits at the test's end until the processes in a folder are gone.
+func goneAtEnd(t *testing.T, dir string) {
+	t.Cleanup(func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		deadline := time.NewTimer(30 * time.Second)
+		defer deadline.Stop()
+		for {
+			left := hosttest.Processes(mark + "=" + dir)
+			if len(left) == 0 {
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-deadline.C:
+				t.Fatalf("processes are left: %v", left)
+			}
+		}
+	})
 }
 
 func let(t *testing.T, dir string) {
