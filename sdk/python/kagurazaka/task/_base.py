@@ -35,7 +35,7 @@ class TaskBase:
             _decorated.inherit(cls)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        if hasattr(self, ATTRIBUTE):
+        if hasattr(type(self), ATTRIBUTE):
             from ..template import _decorated
 
             return _decorated.reduced(self, super().__reduce_ex__(max(protocol, 2)))
