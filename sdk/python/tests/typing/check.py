@@ -1,4 +1,5 @@
-"""Checks the types of a user's task file with mypy and pyright: right.py has no errors, and wrong.py those that its comments name."""
+"""Checks the types of a user's task files with mypy and pyright: right.py and what `kagurazaka new` writes have no errors, and wrong.py
+has those that its comments name."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 SDK = HERE.parents[1]
+STARTER = HERE.parents[2] / "starter" / "python"
 _EXPECTED = re.compile(r"# error: ([\w-]+), (\w+)$")
 
 Errors = set[tuple[str, int, str]]
@@ -17,10 +19,12 @@ Errors = set[tuple[str, int, str]]
 
 def mypy(files: list[str]) -> Errors:
     words = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--no-incremental", "--config-file=", "--output=json", *files]
-    done = subprocess.run(words, cwd=HERE, env={"MYPYPATH": str(SDK)}, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(words, cwd=HERE, env={"MYPYPATH": f"{SDK}:{STARTER}"}, stdout=subprocess.PIPE, text=True)
     found = [json.loads(line) for line in done.stdout.splitlines()]
     # An installed package's own files are not checked.
-    return {(one["file"], one["line"], one["code"]) for one in found if one["severity"] == "error" and one["file"] in files}
+    names = {pathlib.Path(name).name for name in files}
+    errors = {(pathlib.Path(one["file"]).name, one["line"], one["code"]) for one in found if one["severity"] == "error"}
+    return {error for error in errors if error[0] in names}
 
 
 def pyright(files: list[str]) -> Errors:
@@ -35,14 +39,14 @@ def pyright(files: list[str]) -> Errors:
 
 
 def main() -> int:
-    files = ["right.py", "wrong.py"]
+    files = ["right.py", "wrong.py", "../../../starter/python/example.py", "../../../starter/python/test_example.py"]
     expected: dict[str, Errors] = {"mypy": set(), "pyright": set()}
     for name in files:
         for number, line in enumerate((HERE / name).read_text().splitlines(), 1):
             comment = _EXPECTED.search(line)
             if comment:
-                expected["mypy"].add((name, number, comment[1]))
-                expected["pyright"].add((name, number, comment[2]))
+                expected["mypy"].add((pathlib.Path(name).name, number, comment[1]))
+                expected["pyright"].add((pathlib.Path(name).name, number, comment[2]))
     bad = []
     for checker, found in (("mypy", mypy(files)), ("pyright", pyright(files))):
         # One mistake may have several errors in its line.
