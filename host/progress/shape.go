@@ -99,7 +99,7 @@ func replaceName(text, name string) string {
 		}
 		for end < len(text) {
 			r, size := utf8.DecodeRuneInString(text[end:])
-			if next, _ := utf8.DecodeRuneInString(text[end+size:]); !inWord(r) && !(r == '.' && inWord(next)) {
+			if next, _ := utf8.DecodeRuneInString(text[end+size:]); !inWord(r) && (r != '.' || !inWord(next)) {
 				break
 			}
 			end += size
