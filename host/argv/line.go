@@ -24,6 +24,8 @@ type Line struct {
 	parser  *kong.Kong
 	program *job.Program
 	parse   func(command string, flags []string) error
+	// Ignores reports whether a variable for a flag has no effect on a command; nil: each has.
+	Ignores func(command, flag string) bool
 	// session is nil before a task was chosen.
 	session *job.Session
 }
@@ -71,7 +73,7 @@ func (l *Line) First() string {
 func (l *Line) Yields() bool { return taskCommands[l.Command] }
 
 // taskCommands are the commands with the arguments of a run.
-var taskCommands = map[string]bool{"run": true, "plan": true, "shard": true, "export": true, "debug": true}
+var taskCommands = map[string]bool{"run": true, "plan": true, "shard": true, "export": true, "debug": true, "config": true}
 
 // Save keeps the line as it is now. What it returns brings that back, any number of times.
 func (l *Line) Save() (restore func()) {
@@ -103,9 +105,10 @@ func (l *Line) readSound() error { return cmp.Or(l.read(reading{}), l.Doubt()) }
 func (l *Line) read(r reading) error {
 	s := splitArgs(l.Args, knownFlags(l.parser, job.BackboneArguments(), r), l.parser)
 	l.split = s
+	l.readVariables(s)
 	if err := l.parse(s.Command, s.hostTexts()); err != nil {
 		var sound []string
-		for _, f := range s.host {
+		for _, f := range s.texts() {
 			if wrong := l.parse(s.Command, []string{f.text}); wrong != nil {
 				s.flaws = append(s.flaws, l.flaw(f, wrong))
 			} else {

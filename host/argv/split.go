@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -25,7 +26,10 @@ type split struct {
 	// backbone are the backbone's flags by canonical name, in their order; ofBackbone says where they stood.
 	backbone   []job.Value
 	ofBackbone []hostFlag
-	rest       []word
+	// variables are the flags that the environment gives, variableValues those of the backbones among them with their values.
+	variables      []hostFlag
+	variableValues []job.Value
+	rest           []word
 	// pluginAt and taskAt are where PLUGIN and TASK stood, once they were chosen; -1: not yet.
 	pluginAt, taskAt int
 	// flaws are the problems of the host's flags; guess: the flags that give way may be the task's, and then have no problem.
@@ -296,10 +300,15 @@ func (s *split) mixins(k known, flag hostFlag, text, first string, rest []string
 	return n
 }
 
+// texts are the host's flags that kong reads: those of the environment first, so that the command line wins.
+func (s *split) texts() []hostFlag {
+	return slices.DeleteFunc(slices.Concat(s.variables, s.host), func(f hostFlag) bool { return f.text == "" })
+}
+
 func (s *split) hostTexts() []string {
-	out := make([]string, len(s.host))
-	for i, f := range s.host {
-		out[i] = f.text
+	out := []string{}
+	for _, f := range s.texts() {
+		out = append(out, f.text)
 	}
 	return out
 }

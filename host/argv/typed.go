@@ -2,6 +2,7 @@ package argv
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"strings"
 
@@ -20,8 +21,11 @@ func (l *Line) flaw(f hostFlag, err error) flaw {
 	return found
 }
 
-// typed is a flag with its value as it stands on the line.
+// typed is a flag with its value as it stands on the line, or the variable that gives it.
 func (l *Line) typed(f hostFlag) string {
+	if f.at < 0 {
+		return Variable(f.name) + "=" + terminal.Quote(os.Getenv(Variable(f.name)))
+	}
 	spelling, value, attached := strings.Cut(l.Args[f.at], "=")
 	switch {
 	case attached:

@@ -138,8 +138,16 @@ func (l *Line) Words() [][]string {
 	return readings
 }
 
-// BackboneFlags implements job.Line.
-func (l *Line) BackboneFlags() []job.Value { return l.backbone }
+// BackboneFlags implements job.Line. A variable counts only for a backbone that has the flag.
+func (l *Line) BackboneFlags() []job.Value {
+	var values []job.Value
+	for _, v := range l.variableValues {
+		if l.session == nil || l.session.Backbone().Declares(v.Name) {
+			values = append(values, v)
+		}
+	}
+	return append(values, l.backbone...)
+}
 
 // optional are the flags with an optional value: the next word is the value only if it names a run, so that the plugin may follow.
 var optional = map[string]bool{"resume": true, "retry-failed": true}

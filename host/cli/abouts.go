@@ -67,6 +67,15 @@ var abouts = map[string]about{
 			{"kagurazaka new upper/ --lang go", "Write a Go module in the folder upper."},
 		},
 	},
+	"config": {
+		usage: []string{"config PLUGIN TASK [FLAG…] [ARGUMENT…]"},
+		text:  "Show the value of every argument, template field and flag, and whether the command line, the environment, a file or a default gives it.",
+		more:  asForRun,
+		examples: []Example{
+			{"kagurazaka config upper.py Upper", "Show what a run with kagurazaka.yaml does."},
+			{"kagurazaka config upper.py Upper --cfg upper.yaml --json", "Write the values as JSON."},
+		},
+	},
 	"init": {
 		usage: []string{"init FILE PLUGIN TASK"},
 		text:  "Write a configuration file that has every value of the task with a comment. Fill it in and give it to --cfg.",

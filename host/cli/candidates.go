@@ -15,7 +15,7 @@ import (
 )
 
 // runsItems are the commands that take the flags of a run.
-var runsItems = []string{"run", "plan", "debug", "shard", "export"}
+var runsItems = []string{"run", "plan", "debug", "shard", "export", "config"}
 
 // offer is what fits a word after others.
 func (a *app) offer(ctx context.Context, before []string, typed string) offer {
@@ -69,11 +69,23 @@ func (a *app) offer(ctx context.Context, before []string, typed string) offer {
 		}
 		return o
 	}
-	s, err := a.open(ctx)
+	s, err := a.openConfigured(ctx)
 	if err != nil {
 		return offer{files: true}
 	}
 	return s.offer(before, waiting, last, typed)
+}
+
+// openConfigured opens a plugin, and puts the values of the configuration into the task's template: another mode has other fields.
+func (a *app) openConfigured(ctx context.Context) (*session, error) {
+	s, err := a.open(ctx)
+	if err != nil || s.Task == nil || s.Task.Kind == schema.Factory {
+		return s, err
+	}
+	if task, _, err := s.Configured(ctx, s); err == nil {
+		s.Task = &task
+	}
+	return s, nil
 }
 
 // offer is what fits a word on a line with a plugin.
@@ -123,7 +135,7 @@ func (a *app) assigned(ctx context.Context, before []string, typed string) (offe
 	if !a.line.NamesPlugin() {
 		return offer{}, true
 	}
-	s, err := a.open(ctx)
+	s, err := a.openConfigured(ctx)
 	if err != nil || s.Task == nil {
 		return offer{files: true}, true
 	}

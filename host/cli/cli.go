@@ -20,6 +20,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
+	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/progress"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
@@ -180,8 +181,10 @@ func (a *app) main(ctx context.Context, args []string) error {
 	}
 	a.parser = parser
 	a.log = hclog.NewNullLogger()
-	a.program = job.Program{Log: a.log, Version: a.version, Note: a.note}
+	a.program = job.Program{Log: a.log, Version: a.version, Note: a.note, NoteWarning: a.noteWarning}
 	a.line = argv.New(args, parser, &a.program, a.readHost)
+	a.line.Ignores = ignoresVariable
+	plugin.Hide(argv.Variables(parser))
 	if len(args) > 0 && args[0] == completeCommand {
 		return a.complete(ctx, args[1:])
 	}
@@ -193,6 +196,9 @@ func (a *app) main(ctx context.Context, args []string) error {
 	}
 	a.startLog()
 	a.program.Log = a.log
+	for _, text := range argv.MisspeltVariables(parser) {
+		a.log.Warn(text)
+	}
 	if !a.grammar.Quiet {
 		a.program.Stderr = a.screen
 	}
@@ -222,6 +228,8 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return a.export(ctx)
 	case "debug":
 		return a.debug(ctx)
+	case "config":
+		return a.config(ctx)
 	case "describe":
 		return a.describe(ctx)
 	case "new":
@@ -316,16 +324,22 @@ func (a *app) settleLog() {
 	}
 }
 
-// note logs something once.
-func (a *app) note(text string) {
+// note logs something once, and noteWarning as a warning.
+func (a *app) note(text string)        { a.noteAt(hclog.Info, text) }
+func (a *app) noteWarning(text string) { a.noteAt(hclog.Warn, text) }
+
+func (a *app) noteAt(level hclog.Level, text string) {
 	if text != "" && !slices.Contains(a.noted, text) {
 		a.noted = append(a.noted, text)
-		a.log.Info(text)
+		a.log.Log(level, text)
 	}
 }
 
 // report prints the error that ends the program.
 func (a *app) report(err error, code int) {
+	if a.line != nil {
+		err = a.line.Blame(err)
+	}
 	if a.grammar.Progress == "json" && !a.summarised {
 		progress.PrintExit(a.out.JSON(), code, err.Error())
 	}

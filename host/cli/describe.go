@@ -23,6 +23,15 @@ func (a *app) describe(ctx context.Context) error {
 	if s.Task != nil {
 		name = s.Task.Name
 	}
+	if a.grammar.Describe.JSON && s.Task != nil && s.Project() != nil {
+		task, _, err := s.Configured(ctx, s)
+		if err != nil {
+			return err
+		}
+		described := *s.Described
+		described.Tasks = []schema.Task{task}
+		return schema.DescribeJSON(a.out.JSON(), &described, name, job.BackboneArguments())
+	}
 	if a.grammar.Describe.JSON {
 		return schema.DescribeJSON(a.out.JSON(), s.Described, name, job.BackboneArguments())
 	}

@@ -21,6 +21,7 @@ type grammar struct {
 	Debug      debugCmd      `cmd:"" help:"Run one item in Python's debugger"`
 	Describe   describeCmd   `cmd:"" help:"Show the tasks of a plugin and what they need"`
 	New        newCmd        `cmd:"" help:"Write a task of your own with its test, to begin with"`
+	Config     configCmd     `cmd:"" help:"Show every value of a run, and where it comes from"`
 	Init       initCmd       `cmd:"" help:"Write a commented configuration file for a task"`
 	Runs       runsCmd       `cmd:"" help:"List the runs that were made here"`
 	Show       showCmd       `cmd:"" help:"Print one run, with the items that failed"`
@@ -36,17 +37,18 @@ type grammar struct {
 
 // hostFlags are the flags of every command. The names up to Help are those of kagurazaka 0.1.1 and always the host's;
 // those about trust are, too; the others give way to a task's argument of the same name, and are then written --kg-NAME.
+// The tag variable marks a flag that a variable of the environment may give: one that says how a run is done, not what is run or where.
 type hostFlags struct {
 	job.ConfigFlags `group:"run"`
 	Help            bool `name:"help" short:"h" group:"help" help:"Show the help of the command, or of the task after PLUGIN."`
 	HelpBackbone    bool `name:"help-backbone" group:"help" help:"Show the flags of the task's workers, and what this machine has for them."`
 	HelpKagurazaka  bool `name:"help-kagurazaka" group:"help" help:"Show all commands and flags of the host."`
 
-	Progress        string `name:"progress" group:"output" default:"auto" enum:"auto,bar,full,plain,json,none" help:"How to show progress. auto: a bar on a terminal, else plain lines. full: the bar, with a line for each worker."`
-	Color           string `name:"color" group:"output" default:"auto" enum:"auto,always,never" help:"When to color text. auto: on a terminal, unless NO_COLOR is set or TERM is dumb."`
+	Progress        string `name:"progress" variable:"" group:"output" default:"auto" enum:"auto,bar,full,plain,json,none" help:"How to show progress. auto: a bar on a terminal, else plain lines. full: the bar, with a line for each worker."`
+	Color           string `name:"color" variable:"" group:"output" default:"auto" enum:"auto,always,never" help:"When to color text. auto: on a terminal, unless NO_COLOR is set or TERM is dumb."`
 	job.RunFlags    `group:"run"`
-	Verbose         int  `name:"verbose" group:"output" short:"v" type:"counter" help:"Log more; twice: everything."`
-	Quiet           bool `name:"quiet" group:"output" short:"q" help:"Log warnings and errors alone; hides what tasks print."`
+	Verbose         int  `name:"verbose" variable:"" group:"output" short:"v" type:"counter" help:"Log more; twice: everything."`
+	Quiet           bool `name:"quiet" variable:"" group:"output" short:"q" help:"Log warnings and errors alone; hides what tasks print."`
 	job.DebugFlags  `group:"output"`
 	job.SelectFlags `group:"items"`
 	job.SourceFlags `group:"items"`
@@ -95,13 +97,19 @@ type debugCmd struct {
 	Task   string `arg:"" optional:"" help:"The task's name."`
 }
 
+type configCmd struct {
+	JSON   bool   `name:"json" help:"Print one JSON object."`
+	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
+	Task   string `arg:"" optional:"" help:"The task's name."`
+}
+
 type workCmd struct {
 	TokenFile string        `name:"token-file" placeholder:"PATH" help:"The run's token; without it the one in the folder of --run-dir, or KAGURAZAKA_TOKEN."`
 	Name      string        `name:"name" help:"The node's name in the run; without it the machine's."`
 	Plugin    string        `name:"plugin" placeholder:"PATH" help:"Where this machine has the run's plugin; without it where the coordinator has it, or where a plugins.lock says. Its hash must be the same."`
 	Accept    string        `name:"accept-plugin" placeholder:"HASH" help:"Fetch the run's plugin from its coordinator where this machine does not have it, if it is one file whose SHA-256 is HASH. Without the flag nothing is fetched."`
-	IdleExit  time.Duration `name:"idle-exit" placeholder:"D" help:"Leave the run when there was nothing to do for this long, as in 5m; without it only at its end."`
-	Reconnect time.Duration `name:"reconnect" default:"10m" help:"How long to look for a coordinator that cannot be reached."`
+	IdleExit  time.Duration `name:"idle-exit" variable:"" placeholder:"D" help:"Leave the run when there was nothing to do for this long, as in 5m; without it only at its end."`
+	Reconnect time.Duration `name:"reconnect" variable:"" default:"10m" help:"How long to look for a coordinator that cannot be reached."`
 	Lifeline  bool          `name:"lifeline" hidden:"" help:"For launch ssh: how to join comes on standard input, and the node ends when that does."`
 	Mark      string        `name:"mark" hidden:"" help:"For launch slurm: the file that says when the node began and how it ended."`
 	URL       []string      `arg:"" optional:"" name:"url" help:"Where the run's coordinator listens, or the team's server: nats://HOST:PORT. Several, if it may be started again elsewhere."`
@@ -126,8 +134,8 @@ type launchCmd struct {
 	DryRun      bool          `name:"dry-run" help:"Print everything that would be started and start nothing."`
 	Plugin      string        `name:"plugin" placeholder:"PATH" help:"Where the nodes' machines have the run's plugin, as for kagurazaka work."`
 	Accept      string        `name:"accept-plugin" placeholder:"HASH" help:"As for kagurazaka work."`
-	IdleExit    time.Duration `name:"idle-exit" placeholder:"D" help:"As for kagurazaka work."`
-	Reconnect   time.Duration `name:"reconnect" default:"10m" help:"As for kagurazaka work."`
+	IdleExit    time.Duration `name:"idle-exit" variable:"" placeholder:"D" help:"As for kagurazaka work."`
+	Reconnect   time.Duration `name:"reconnect" variable:"" default:"10m" help:"As for kagurazaka work."`
 	Where       string        `arg:"" optional:"" help:"slurm, k8s or ssh."`
 	Host        []string      `arg:"" optional:"" help:"ssh: the hosts."`
 }

@@ -30,12 +30,9 @@ func (s *session) taskHelp(ctx context.Context) error {
 		_, err := fmt.Fprint(s.streams.Out, "\n"+p.String())
 		return err
 	}
-	if err := s.Configure(ctx, s); err != nil {
+	task, _, err := s.Configured(ctx, s)
+	if err != nil {
 		return err
-	}
-	task := *s.Task
-	if tree, _ := s.Template(); tree != nil {
-		task.Template = tree
 	}
 	o := schema.HelpOptions{
 		Command: []string{"kagurazaka", terminal.Quote(s.Found.Command.Name), terminal.Quote(task.Name)},

@@ -14,7 +14,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
-// initConfig is `init CFG PLUGIN TASK`: it writes a commented configuration file.
+// initConfig is `init CFG PLUGIN TASK`: it writes a commented configuration file, with the values that a kagurazaka.yaml or --cfg has.
 func (a *app) initConfig(ctx context.Context) error {
 	path := a.line.TakeWord()
 	if path == "" {
@@ -30,8 +30,12 @@ func (a *app) initConfig(ctx context.Context) error {
 	if !a.line.Empty() {
 		return a.line.Unexpected("kagurazaka init takes CFG, PLUGIN and TASK")
 	}
+	task, given, err := s.Configured(ctx, s)
+	if err = cmp.Or(err, s.Misconfigured()); err != nil {
+		return err
+	}
 	var text bytes.Buffer
-	if err := schema.Skeleton(&text, s.Task, s.command(), s.Backbone().Arguments()); err != nil {
+	if err := schema.Skeleton(&text, &task, s.command(), s.Backbone().Arguments(), given); err != nil {
 		return fmt.Errorf("writing a configuration for %s: %w", s.Task.Name, err)
 	}
 	if path == "-" {

@@ -85,6 +85,9 @@ func (a *app) openWith(ctx context.Context, arg, python string) (*session, error
 		return nil, err
 	}
 	s := &session{app: a, Session: opened, Line: a.line, python: python, wanted: a.line.GuessTask()}
+	if a.line.Yields() {
+		s.TellProject(s.wanted)
+	}
 	restore, grammar, wanted := a.line.Save(), a.grammar, s.wanted
 	s.unread = func() {
 		restore()

@@ -20,6 +20,12 @@ var ofCoordinator = []string{
 	"shard", "no-ledger", "resume", "retry-failed", "listen", "nats", "tls-cert", "tls-key", "debug", "outputs-outside", "list-outputs", "bad-lines",
 }
 
+// ignoresVariable reports whether a variable for a flag has no effect on a command: the coordinator decides for its nodes, and each machine
+// that is launched has an environment of its own.
+func ignoresVariable(command, flag string) bool {
+	return takesNodes(command) && slices.Contains(ofCoordinator, flag) || command == "launch" && flag != "verbose" && flag != "quiet"
+}
+
 // work is `work URL|--run-dir DIR`: it makes this machine a node of a run.
 func (a *app) work(ctx context.Context) error {
 	f := &a.grammar.Work

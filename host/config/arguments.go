@@ -79,6 +79,9 @@ func (c *Config) Arguments(rest []string, hostFlags []string, task *schema.Task)
 	return b.Arguments, b.problems
 }
 
+// Source is the position in the configuration of an argument in Args, by its first flag or, without one, its name; empty: the command line has it.
+func (a Arguments) Source(name string) string { return a.sources[name] }
+
 // Locate adds the position in the configuration to problems of the argument vector.
 func (a Arguments) Locate(problems []problem.Problem) []problem.Problem {
 	located := slices.Clone(problems)

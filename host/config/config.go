@@ -19,6 +19,9 @@ import (
 type Sources struct {
 	// CfgPath and MixinCfgPath are the files of --cfg and --mixin-cfg, as the user wrote them.
 	CfgPath, MixinCfgPath string
+	// Project takes the place of --cfg, with its entry for Task; nil: none.
+	Project *Project
+	Task    string
 	// Mixins are the KEY=VALUE of all --mixin flags, in their order.
 	Mixins []string
 	// Template is the task's template, which knows the fields for text; nil: none.
@@ -47,8 +50,16 @@ const (
 // Load reads and resolves the configuration. It returns all its problems, and a Config that is good enough to find more.
 func Load(s Sources) (*Config, []problem.Problem) {
 	l := &loader{Sources: s, used: map[string]bool{}}
+	if s.Project != nil {
+		l.CfgPath = s.Project.Path
+	}
 	l.inject()
-	cfg := l.file(s.CfgPath, "--cfg")
+	var cfg *Value
+	if s.Project != nil {
+		cfg = l.forTask(s.Project, s.Task)
+	} else {
+		cfg = l.file(s.CfgPath, "--cfg")
+	}
 	mixin := l.merge(cfg)
 	// One resolver for all of it reports a cycle through several sections once.
 	r := l.resolver()
@@ -61,10 +72,15 @@ func Load(s Sources) (*Config, []problem.Problem) {
 		case sectionBackbone:
 			c.Backbone = l.section(e, r)
 		default:
-			r.all(e.Value)
+			// A project's file may have what another task needs.
+			if s.Project == nil {
+				r.all(e.Value)
+			}
 		}
 	}
-	l.checkNames(cfg)
+	if s.Project == nil {
+		l.checkNames(cfg)
+	}
 	return c, problem.Unique(append(l.problems, r.problems...))
 }
 
@@ -83,7 +99,9 @@ type loader struct {
 	injected    map[string]string
 	unread      bool
 	unavailable map[string]string
-	problems    []problem.Problem
+	// beside is the mixin of a project: a name that its file does not have is looked for there, as without the file.
+	beside   *Value
+	problems []problem.Problem
 }
 
 func (l *loader) complain(p problem.Problem) { l.problems = append(l.problems, p) }
@@ -91,7 +109,7 @@ func (l *loader) complain(p problem.Problem) { l.problems = append(l.problems, p
 // inject makes the names that every configuration can refer to.
 func (l *loader) inject() {
 	l.injected, l.unavailable = map[string]string{}, map[string]string{}
-	for _, f := range []struct{ path, name, file string }{{l.CfgPath, "CONFIG", "file of --cfg"}, {l.ScriptPath, "SCRIPT", "plugin's file"}} {
+	for _, f := range []struct{ path, name, file string }{{l.CfgPath, "CONFIG", "file of --cfg or a kagurazaka.yaml"}, {l.ScriptPath, "SCRIPT", "plugin's file"}} {
 		if f.path == "" {
 			for _, name := range []string{f.name + "_PATH", f.name + "_DIR"} {
 				l.unavailable[name] = fmt.Sprintf("%s needs the %s, and there is none", name, f.file)
@@ -168,6 +186,9 @@ func (l *loader) merge(cfg *Value) *Value {
 	if cfg.Source != "" {
 		mixin.parent, mixin.key = cfg, sectionMixin
 	}
+	if l.Project != nil {
+		l.beside = mixin
+	}
 	l.into(mixin, l.file(l.MixinCfgPath, "--mixin-cfg"))
 	for _, arg := range l.Mixins {
 		v, problems := parseDotlist(arg, l.Template)
@@ -180,7 +201,7 @@ func (l *loader) merge(cfg *Value) *Value {
 }
 
 func (l *loader) resolver() *resolver {
-	return &resolver{used: l.used, injected: l.injected, unavailable: l.unavailable, memo: map[*Value]memo{}}
+	return &resolver{used: l.used, injected: l.injected, unavailable: l.unavailable, beside: l.beside, memo: map[*Value]memo{}}
 }
 
 // checkNames reports the keys of --cfg that are not sections, and that nothing refers to. One that is a typo of a section is an error. A file

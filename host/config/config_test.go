@@ -106,7 +106,7 @@ func TestProblemsOfFiles(t *testing.T) {
 			"cfg.yaml:2:52: task.c: ${photos.x}: photos is a text, so there is no x in it"}},
 		{"yet to be given", Sources{CfgPath: "a: ???\ntask: {b: '${a}'}\n"}, []string{
 			"cfg.yaml:2:11: task.b: ${a} refers to a value that is yet to be given (???) at cfg.yaml:1:4 (give a a value)"}},
-		{"no cfg", Sources{Mixins: []string{"a=${CONFIG_DIR}"}}, []string{"--mixin 'a=${CONFIG_DIR}': CONFIG_DIR needs the file of --cfg, and there is none"}},
+		{"no cfg", Sources{Mixins: []string{"a=${CONFIG_DIR}"}}, []string{"--mixin 'a=${CONFIG_DIR}': CONFIG_DIR needs the file of --cfg or a kagurazaka.yaml, and there is none"}},
 		{"overridden", Sources{CfgPath: "mixin: {a: '${oc.env:KGT_UNSET}'}\n", Mixins: []string{"a=1"}}, nil},
 		{"element", Sources{CfgPath: "mixin: {a: [1]}\n", Mixins: []string{"a.1=2", "a.x=2"}}, []string{
 			"--mixin a.1=2: 1 is not an element of a list of 1 (cfg.yaml:1:12) (elements count from 0; to make the list longer, give all of it: [a, b, c])",

@@ -18,7 +18,9 @@ type resolver struct {
 	injected map[string]string
 	// unavailable are injected names without a value in this run, with the reason.
 	unavailable map[string]string
-	problems    []problem.Problem
+	// beside is where a name is looked for that the root does not have; nil: nowhere.
+	beside   *Value
+	problems []problem.Problem
 	// used are the names at the root that were looked up; nil: nobody asks.
 	used map[string]bool
 
@@ -127,6 +129,9 @@ func (r *resolver) lookup(ref reference, at *Value) (*Value, error) {
 		}
 	} else if v, err := r.injectedValue(ref.names, at); v != nil || err != nil {
 		return v, err
+	}
+	if ref.up == 0 && from.Get(ref.names[0]) == nil && r.beside.Get(ref.names[0]) != nil {
+		from = r.beside
 	}
 	v, err := r.walk(from, ref.names, ref.text)
 	if err != nil {

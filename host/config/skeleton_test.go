@@ -44,7 +44,7 @@ func TestSkeletonIsAConfiguration(t *testing.T) {
 		}, "--kind best"},
 	} {
 		var b bytes.Buffer
-		if err := schema.Skeleton(&b, c.task, "kagurazaka", schematest.Backbone()); err != nil {
+		if err := schema.Skeleton(&b, c.task, "kagurazaka", schematest.Backbone(), nil); err != nil {
 			t.Fatal(err)
 		}
 		empty := load(t, b.String())
@@ -83,7 +83,9 @@ func TestHelpExampleFills(t *testing.T) {
 		if err := schema.Help(&b, task, schema.HelpOptions{Command: []string{"kagurazaka", "plugin", task.Name}}); err != nil {
 			t.Fatal(err)
 		}
-		lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+		// The example may go over several lines.
+		whole := regexp.MustCompile(`\\\n +`).ReplaceAllString(strings.TrimSpace(b.String()), "")
+		lines := strings.Split(whole, "\n")
 		_, mixins, found := strings.Cut(lines[len(lines)-1], " --mixin ")
 		if !found {
 			t.Fatalf("no example in\n%s", b.String())

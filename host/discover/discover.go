@@ -30,6 +30,8 @@ type Plugin struct {
 	// Name is the bare name of an installed plugin; empty for a plugin that was named by its path.
 	Name string
 	Kind Kind
+	// InterpreterFrom is where the interpreter of a task file was found: "--python", "KAGURAZAKA_PYTHON", "PATH". It is Command.Path.
+	InterpreterFrom string
 	// listed is the executable that a folder's plugin.yaml names by a path; empty: it is found on PATH.
 	listed string
 }

@@ -40,7 +40,7 @@ func findPython(arg, abs string, opts Options) (*Plugin, error) {
 			Interpreter: interpreter,
 			Hint:        fmt.Sprintf("the interpreter is %s (%s); --python names another", interpreter, from),
 		},
-		Path: abs, Files: []string{abs, interpreter}, Kind: PythonFile,
+		Path: abs, Files: []string{abs, interpreter}, Kind: PythonFile, InterpreterFrom: from,
 	}, nil
 }
 

@@ -66,7 +66,7 @@ const (
 func cudaFlags() []Flag {
 	device := flag("device", "Where the model runs: cuda, cuda:N, cuda:0,1 (several, each with a model of its own), all or cpu",
 		"cuda, cuda:N, several as cuda:0,1, all or cpu").byDefault(defaultDevice)
-	device.Type, device.Pattern = schema.String, regexp.MustCompile(`^(cpu|all|cuda(:\d+(,\d+)*)?)$`)
+	device.Where, device.Type, device.Pattern = true, schema.String, regexp.MustCompile(`^(cpu|all|cuda(:\d+(,\d+)*)?)$`)
 	batch := flag("batch_size", "Items in a batch, instead of what the task's dataloader says; auto begins with that, and halves it when the device's memory does not hold a batch",
 		"the number of items in a batch, 1 or more, or auto").orNumber("a number or auto", "auto")
 	batch.Most = maxBatch

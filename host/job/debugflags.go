@@ -35,15 +35,15 @@ type DebugFlags struct {
 // oneAtATime are the flags of backbones that are 1 in a run that is debugged.
 var oneAtATime = []string{"num_process", "chunksize", "num_load", "num_postprocess", "batch_size", "prefetch"}
 
-// debugging makes a spec one that does an item at a time. given are the backbone's flags on the command line, which must not say
-// otherwise; what the configuration says gives way.
+// debugging makes a spec one that does an item at a time. given are the backbone's flags; those on the command line must not say
+// otherwise, and those of the configuration and of the environment give way.
 func (f *DebugFlags) debugging(s *Spec, given []Value) (wrong []problem.Problem) {
 	if s.Debug = f.Mode; s.Debug == "" {
 		return nil
 	}
 	for _, v := range given {
 		name := slices.IndexFunc(oneAtATime, func(name string) bool { return Canonical(name) == Canonical(v.Name) })
-		if name >= 0 && v.Value != "1" && !f.Once {
+		if name >= 0 && v.Source == "" && v.Value != "1" && !f.Once {
 			wrong = append(wrong, problem.Problem{
 				Source:     "--kg-debug",
 				Message:    fmt.Sprintf("it does one item at a time in one worker, and does not go together with --%s %s", oneAtATime[name], v.Value),

@@ -175,6 +175,17 @@ func CheckBackbone(values []Value, name string) error {
 	return Backbone(name, nil).only(given)
 }
 
+// taken are the flags of this backbone among those that were given, read from values. Those of others are wrong, but in the environment.
+func (f *Factory) taken(values []Value, given map[string]string) (map[string]string, error) {
+	own := maps.Clone(given)
+	for _, v := range values {
+		if v.Source != "" && !f.Declares(v.Name) {
+			maps.DeleteFunc(own, func(name, _ string) bool { return Canonical(name) == Canonical(v.Name) })
+		}
+	}
+	return own, f.only(own)
+}
+
 // only returns which of some flags are another backbone's.
 func (f *Factory) only(given map[string]string) error {
 	var problems []problem.Problem
@@ -200,6 +211,8 @@ type Flag struct {
 	Check func(value string) error
 	// Want is what a value must be, for a message about any other.
 	Want string
+	// Where: the flag says where the work is done. No variable gives it.
+	Where bool
 }
 
 // wrong says what is wrong with a value; empty: nothing.
@@ -275,8 +288,13 @@ func startMethodFlag() Flag {
 		"fork or spawn").choice("fork", "spawn")
 }
 
-// Value is a flag of a backbone as it was given. Source is where in a configuration that was; empty for the command line.
+// Value is a flag of a backbone as it was given. Source is where in a configuration that was, or the variable; empty for the command line.
 type Value struct{ Name, Value, Source string }
+
+// VariablePrefix begins the name of a variable that gives a flag.
+const VariablePrefix = "KAGURAZAKA_"
+
+func (v Value) isVariable() bool { return strings.HasPrefix(v.Source, VariablePrefix) }
 
 // readBackbone reads the backbones' flags, by their names. The last of several wins.
 func readBackbone(values []Value) (map[string]string, []problem.Problem) {
@@ -290,8 +308,11 @@ func readBackbone(values []Value) (map[string]string, []problem.Problem) {
 		}
 		if why := all[i].wrong(v.Value); why != "" {
 			wrong := problem.Problem{Source: v.Source, Path: "--" + all[i].Name, Message: fmt.Sprintf("%s, not %s", why, terminal.Quote(v.Value))}
-			if v.Source == "" {
+			switch {
+			case v.Source == "":
 				wrong = problem.Problem{Source: "--" + all[i].Name + " " + terminal.Quote(v.Value), Message: why}
+			case v.isVariable():
+				wrong = problem.Problem{Source: v.Source + "=" + terminal.Quote(v.Value), Message: why}
 			}
 			if v.Value == "0" && all[i].Name == "num_process" {
 				wrong.Suggestion = "0 is for the coordinator of other machines, together with --listen or --nats"

@@ -28,35 +28,36 @@ type Flags struct {
 // ConfigFlags are the sources of the configuration.
 type ConfigFlags struct {
 	Backbone string   `name:"backbone" default:"auto" enum:"${backbones}" help:"The execution model. auto: mp for normal tasks, cuda for device tasks."`
-	Cfg      string   `name:"cfg" placeholder:"FILE" help:"YAML file with task:, backbone: and mixin: sections."`
+	Cfg      string   `name:"cfg" placeholder:"FILE" help:"YAML file with task:, backbone: and mixin: sections, in place of a kagurazaka.yaml."`
 	MixinCfg string   `name:"mixin-cfg" placeholder:"FILE" help:"YAML file to merge into the template; wins over the mixin: section of --cfg."`
+	NoConfig bool     `name:"no-config" help:"Read no kagurazaka.yaml."`
 	Mixin    []string `name:"mixin" sep:"none" placeholder:"KEY=VALUE" help:"Values to merge into the template (several after one flag, and several flags); win over both files."`
 }
 
-// RunFlags are about the plugin's processes and the items.
+// RunFlags are about the plugin's processes and the items. The tag variable marks those that a variable of the environment may give: see argv.
 type RunFlags struct {
-	Python       string        `name:"python" group:"plugin" placeholder:"EXE" help:"The Python interpreter for task files that end in .py; KAGURAZAKA_PYTHON says it for all runs."`
-	StartTimeout time.Duration `name:"start-timeout" group:"plugin" default:"60s" help:"How long a plugin may take to its handshake and to describe itself."`
-	OpenTimeout  time.Duration `name:"open-timeout" group:"plugin" default:"10m" help:"How long a task may take to be opened in a worker: to parse its arguments and to load its model."`
-	Outputs      string        `name:"outputs" group:"output" default:"auto" enum:"auto,direct,staged" help:"How outputs are written. direct: in place, and what is not concluded is known to be unfinished. staged: aside, and renamed into place. auto: as the task says; a Python task's are direct."`
-	Grace        time.Duration `name:"grace" default:"30s" help:"How long what is in flight may take after the first Ctrl-C."`
-	CloseTimeout time.Duration `name:"close-timeout" group:"plugin" default:"5m" help:"How long a task may take to be closed in a worker, at the end and when the worker is replaced. One that takes longer, or fails, makes the run fail."`
-	MaxFailures  string        `name:"max-failures" group:"failures" placeholder:"N|P%" help:"End the run once more items than this have failed: a number, or a percentage of those that have an outcome, once there are 100. 0 ends it at the first failure."`
-	Retries      int           `name:"retries" group:"failures" placeholder:"N" help:"Try an item that failed, in whatever way, up to N times more."`
-	RetryDelay   time.Duration `name:"retry-delay" group:"failures" default:"1s" help:"The longest wait before the first of --retries; it doubles with each, up to a minute. The actual wait is a random part of it."`
-	ItemTimeout  time.Duration `name:"item-timeout" group:"failures" placeholder:"D" help:"End the worker that is on one item for longer than this, as in 90s: the item has failed, the others go to other workers."`
-	StallAfter   time.Duration `name:"stall-after" group:"failures" default:"5m" help:"Warn, and name what is in flight, when nothing has moved for so long; 0: never."`
+	Python       string        `name:"python" variable:"" group:"plugin" placeholder:"EXE" help:"The Python interpreter for task files that end in .py; KAGURAZAKA_PYTHON says it for all runs."`
+	StartTimeout time.Duration `name:"start-timeout" variable:"" group:"plugin" default:"60s" help:"How long a plugin may take to its handshake and to describe itself."`
+	OpenTimeout  time.Duration `name:"open-timeout" variable:"" group:"plugin" default:"10m" help:"How long a task may take to be opened in a worker: to parse its arguments and to load its model."`
+	Outputs      string        `name:"outputs" variable:"" group:"output" default:"auto" enum:"auto,direct,staged" help:"How outputs are written. direct: in place, and what is not concluded is known to be unfinished. staged: aside, and renamed into place. auto: as the task says; a Python task's are direct."`
+	Grace        time.Duration `name:"grace" variable:"" default:"30s" help:"How long what is in flight may take after the first Ctrl-C."`
+	CloseTimeout time.Duration `name:"close-timeout" variable:"" group:"plugin" default:"5m" help:"How long a task may take to be closed in a worker, at the end and when the worker is replaced. One that takes longer, or fails, makes the run fail."`
+	MaxFailures  string        `name:"max-failures" variable:"" group:"failures" placeholder:"N|P%" help:"End the run once more items than this have failed: a number, or a percentage of those that have an outcome, once there are 100. 0 ends it at the first failure."`
+	Retries      int           `name:"retries" variable:"" group:"failures" placeholder:"N" help:"Try an item that failed, in whatever way, up to N times more."`
+	RetryDelay   time.Duration `name:"retry-delay" variable:"" group:"failures" default:"1s" help:"The longest wait before the first of --retries; it doubles with each, up to a minute. The actual wait is a random part of it."`
+	ItemTimeout  time.Duration `name:"item-timeout" variable:"" group:"failures" placeholder:"D" help:"End the worker that is on one item for longer than this, as in 90s: the item has failed, the others go to other workers."`
+	StallAfter   time.Duration `name:"stall-after" variable:"" group:"failures" default:"5m" help:"Warn, and name what is in flight, when nothing has moved for so long; 0: never."`
 
-	WorkerMaxItems int      `name:"worker-max-items" group:"failures" placeholder:"N" help:"Replace a worker when it has worked on N items."`
-	WorkerMaxRSS   string   `name:"worker-max-rss" group:"failures" placeholder:"SIZE" help:"Replace a worker when it and its children have more memory resident than this, as in 800M or 4G. Nothing is lost: it answers first what it has."`
+	WorkerMaxItems int      `name:"worker-max-items" variable:"" group:"failures" placeholder:"N" help:"Replace a worker when it has worked on N items."`
+	WorkerMaxRSS   string   `name:"worker-max-rss" variable:"" group:"failures" placeholder:"SIZE" help:"Replace a worker when it and its children have more memory resident than this, as in 800M or 4G. Nothing is lost: it answers first what it has."`
 	OutputsOutside bool     `name:"outputs-outside" group:"output" help:"Let the lines of a JSON Lines file name outputs outside of the output folder. Without it such an item fails before it is begun."`
 	ListOutputs    bool     `name:"list-outputs" group:"output" help:"Where the output folder lies in the input folder, or is the same, take what earlier runs wrote there for inputs, too."`
-	BadLines       string   `name:"bad-lines" group:"failures" default:"fail" enum:"fail,count" help:"What becomes of lines of a JSON Lines file that are not items. fail: the listing stops there, what was listed before is done, and the run ends with exit code 1. count: they are left out and counted, and the run ends with exit code 3."`
-	PluginSHA256   []string `name:"plugin-sha256" group:"plugin" sep:"none" placeholder:"HEX" help:"Refuse the plugin unless this is its SHA-256: of an executable or a task file that of the file, of a folder the one that kagurazaka trust shows."`
-	Locked         bool     `name:"locked" group:"plugin" help:"Refuse a plugin that is in no plugins.lock. One that is in it with another hash is refused in any case."`
-	CleanEnv       bool     `name:"clean-env" group:"plugin" help:"Keep all environment variables from the plugin but PATH, HOME, the language and the like, and what --env names."`
+	BadLines       string   `name:"bad-lines" variable:"" group:"failures" default:"fail" enum:"fail,count" help:"What becomes of lines of a JSON Lines file that are not items. fail: the listing stops there, what was listed before is done, and the run ends with exit code 1. count: they are left out and counted, and the run ends with exit code 3."`
+	PluginSHA256   []string `name:"plugin-sha256" variable:"" group:"plugin" sep:"none" placeholder:"HEX" help:"Refuse the plugin unless this is its SHA-256: of an executable or a task file that of the file, of a folder the one that kagurazaka trust shows."`
+	Locked         bool     `name:"locked" variable:"" group:"plugin" help:"Refuse a plugin that is in no plugins.lock. One that is in it with another hash is refused in any case."`
+	CleanEnv       bool     `name:"clean-env" variable:"" group:"plugin" help:"Keep all environment variables from the plugin but PATH, HOME, the language and the like, and what --env names."`
 	Env            []string `name:"env" group:"plugin" sep:"none" placeholder:"NAME[=VALUE]" help:"Set a variable in the plugin's environment, or, under --clean-env, let one through. May be given several times."`
-	MTLS           bool     `name:"mtls" group:"plugin" help:"Refuse a plugin that does not speak TLS, with certificates on both sides."`
+	MTLS           bool     `name:"mtls" variable:"" group:"plugin" help:"Refuse a plugin that does not speak TLS, with certificates on both sides."`
 }
 
 // LedgerFlags are about the ledger of a run, and the earlier run that it resumes.

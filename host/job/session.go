@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -27,8 +28,8 @@ type Program struct {
 	Flags   *Flags
 	Log     hclog.Logger
 	Version string
-	// Note logs a text once.
-	Note func(text string)
+	// Note logs a text once, and NoteWarning as a warning.
+	Note, NoteWarning func(text string)
 	// Stderr gets what plugins print as it is in a run that is debugged; nil: the log gets it.
 	Stderr io.Writer
 	// Warm keeps the process that described the plugin for the run; nil for commands that start no workers.
@@ -50,6 +51,8 @@ type Session struct {
 	Made bool
 	// sources are the plugin's code beside its own files: the modules of a Python task file that are its own.
 	sources []string
+	// project is nil before it was looked for.
+	project *project
 	// problems were found while the configuration was read.
 	problems []problem.Problem
 	options  discover.Options
@@ -204,7 +207,9 @@ func (p *Program) FileProblems(script string) []problem.Problem {
 func (s *Session) load() (*config.Config, []problem.Problem) {
 	sources := config.Sources{CfgPath: s.Flags.Cfg, MixinCfgPath: s.Flags.MixinCfg, Mixins: s.Flags.Mixin, ScriptPath: s.Found.Path}
 	if s.Task != nil {
-		sources.Template = s.Task.Template
+		sources.Template, sources.Task = s.Task.Template, s.Task.Name
+		sources.Project = s.Project()
+		s.TellProject(s.Task.Name)
 	}
 	return config.Load(sources)
 }
@@ -231,6 +236,27 @@ func (s *Session) Template() (*template.Node, []problem.Problem) {
 	return config.Apply(s.Task.Template, mixin, s.exact())
 }
 
+// Configured is the task with the values that the configuration and --mixin have, as help and others show it. given are those of arguments and flags of
+// the backbone, as YAML by their names.
+func (s *Session) Configured(ctx context.Context, line Line) (task schema.Task, given map[string]string, err error) {
+	if err := s.Configure(ctx, line); err != nil {
+		return task, nil, err
+	}
+	task, given = *s.Task, map[string]string{}
+	if tree, _ := s.Template(); tree != nil {
+		task.Template = tree
+	}
+	for _, section := range []*config.Value{s.Config.Backbone, s.Config.Task} {
+		for _, e := range section.Entries {
+			given[e.Key] = strings.ReplaceAll(e.Value.JSON(), "${", `\${`)
+		}
+	}
+	return task, given, nil
+}
+
+// Misconfigured is what is wrong with the files and words of the configuration; nil: nothing.
+func (s *Session) Misconfigured() error { return problem.Err(s.problems) }
+
 // Backbone is the backbone that runs the task.
 func (s *Session) Backbone() *Factory { return Backbone(s.Flags.Backbone, s.Task) }
 
@@ -245,18 +271,7 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 		Listing: s.Flags.listing(), Backbone: s.Backbone().Name, MaxFailures: s.Flags.MaxFailures,
 	}
 	problems := append(line.Wrong(), s.problems...)
-	if s.Task.Kind != schema.Factory {
-		tree, found := s.Template()
-		r.Template = tree
-		problems = append(problems, found...)
-		problems = append(problems, s.Flags.SourceFlags.apply(s.Task, tree)...)
-		problems = append(problems, missingFiles(s.Flags.SourceFlags.given()...)...)
-		problems = append(problems, s.shard(r)...)
-		if s.Flags.Once {
-			evenFinished(tree)
-		}
-		problems = append(problems, problem.Fresh(problems, s.inTemplate(tree))...)
-	}
+	problems = append(problems, s.resolveTemplate(r)...)
 	for _, m := range s.Task.Mistakes {
 		if m.Counts(s.Task.Template, r.Template) {
 			problems = append(problems, problem.Problem{Source: m.Where, Message: m.Message, Suggestion: m.Hint})
@@ -298,6 +313,22 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 	plain, _ := json.Marshal(r.Template.Plain())
 	s.Log.Debug("resolved", "args", r.Args, "template", string(plain))
 	return r, nil
+}
+
+// resolveTemplate sets the template of a spec: the task's, with the values of the configuration and of the flags.
+func (s *Session) resolveTemplate(r *Spec) []problem.Problem {
+	if s.Task.Kind == schema.Factory {
+		return nil
+	}
+	tree, problems := s.Template()
+	r.Template = tree
+	problems = append(problems, s.Flags.SourceFlags.apply(s.Task, tree)...)
+	problems = append(problems, missingFiles(s.Flags.SourceFlags.given()...)...)
+	problems = append(problems, s.shard(r)...)
+	if s.Flags.Once {
+		evenFinished(tree)
+	}
+	return append(problems, problem.Fresh(slices.Concat(s.problems, problems), s.inTemplate(tree))...)
 }
 
 // report logs the warnings, and returns the other problems as one error.

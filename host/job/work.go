@@ -306,7 +306,7 @@ func (p *Program) newNode(ctx context.Context, o WorkOptions, session *queue.Ses
 	if spec.Flags == nil {
 		spec.Flags = map[string]string{}
 	}
-	if err := Backbone(spec.Backbone, nil).only(given); err != nil {
+	if given, err = Backbone(spec.Backbone, nil).taken(o.Backbone, given); err != nil {
 		return n, err
 	}
 	for name, value := range given {

@@ -32,19 +32,22 @@ var protocolNames = []string{
 // tokenName is the token of a run of several machines, which the host takes out of its environment when it starts.
 const tokenName = "KAGURAZAKA_TOKEN"
 
+// hidden are the variables that no plugin gets.
+var hidden []string
+
+// Hide keeps variables that are meant for the host from all plugins. It is called before the first plugin is started.
+func Hide(names []string) { hidden = names }
+
 // IsProtocolName reports whether a variable is part of the protocol. Users must not set these.
 func IsProtocolName(name string) bool { return slices.Contains(protocolNames, name) }
 
 // Environment is the environment of a plugin's process, without the variables of the protocol. threads limits BLAS, OpenMP and their like,
 // unless the user does; 0: no limit.
 func Environment(command Command, threads int) []string {
-	env := os.Environ()
-	if command.CleanEnv {
-		env = slices.DeleteFunc(env, func(entry string) bool {
-			name, _, _ := strings.Cut(entry, "=")
-			return !slices.Contains(cleanNames, name) && !strings.HasPrefix(name, "LC_")
-		})
-	}
+	env := slices.DeleteFunc(os.Environ(), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.Contains(hidden, name) || command.CleanEnv && !slices.Contains(cleanNames, name) && !strings.HasPrefix(name, "LC_")
+	})
 	if threads > 0 {
 		var set []string
 		for _, name := range threadLimits {

@@ -91,7 +91,7 @@ func FuzzDescribeResponse(f *testing.F) {
 			if err := schema.Help(io.Discard, task, schema.HelpOptions{Command: []string{"kagurazaka"}, Width: 80}); err != nil {
 				t.Error(err)
 			}
-			if err := schema.Skeleton(io.Discard, task, "kagurazaka", nil); err != nil {
+			if err := schema.Skeleton(io.Discard, task, "kagurazaka", nil, nil); err != nil {
 				t.Error(err)
 			}
 			_ = schema.Validate(task, []string{"--size", "5", "-s=x", "--on", "word", "--no-on"})

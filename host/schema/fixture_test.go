@@ -75,7 +75,7 @@ func TestArgumentsHelp(t *testing.T) {
 func TestSkeletonText(t *testing.T) {
 	for name, task := range map[string]*schema.Task{"skeleton_resize.yaml": resize(), "skeleton_upscale.yaml": upscale()} {
 		var b bytes.Buffer
-		if err := schema.Skeleton(&b, task, "kagurazaka PLUGIN "+task.Name, backbone()); err != nil {
+		if err := schema.Skeleton(&b, task, "kagurazaka PLUGIN "+task.Name, backbone(), nil); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, name, b.Bytes())

@@ -14,13 +14,21 @@ import (
 const toFillYAML = "???"
 
 // skeleton writes commented YAML.
-type skeleton struct{ b strings.Builder }
+type skeleton struct {
+	b strings.Builder
+	// given are values of arguments and flags as YAML, by folded names.
+	given map[string]string
+}
 
 // Skeleton writes a YAML configuration of a task to start from: every argument and template field with its help, defaults
 // commented out, and ??? for the values to give. It is valid as it is. command is the command line up to the task,
-// "kagurazaka ./plugins/resize Resize"; backbone are the flags of the backbone: section.
-func Skeleton(w io.Writer, task *Task, command string, backbone []Argument) error {
-	s := &skeleton{}
+// "kagurazaka ./plugins/resize Resize"; backbone are the flags of the backbone: section. given are the values of arguments and flags that a
+// configuration has already, as YAML in one line. They are written as values, and so is what has an origin in the template.
+func Skeleton(w io.Writer, task *Task, command string, backbone []Argument, given map[string]string) error {
+	s := &skeleton{given: map[string]string{}}
+	for name, text := range given {
+		s.given[fold(name)] = text
+	}
 	s.comment("", "Configuration of "+task.Name+strings.TrimRight(": "+task.Summary, ": "))
 	s.comment("", "Run it with: "+command+" --cfg THIS_FILE")
 	s.line("#")
@@ -83,6 +91,10 @@ func (s *skeleton) arguments(name, help string, arguments []Argument) {
 		s.b.WriteString(gap)
 		gap = "\n"
 		s.comment("  ", a.comment())
+		if text, ok := s.given[fold(a.Name)]; ok {
+			s.value("  ", a.Name, text, false)
+			continue
+		}
 		if a.Required {
 			s.value("  ", a.Name, toFillYAML, false)
 			continue
@@ -138,6 +150,7 @@ func (s *skeleton) field(info fieldInfo, value *template.Node, indent string, of
 		s.comment(indent, note)
 	}
 	open := len(value.Placeholders()) > 0
+	set := value.Given() && !open
 	if info.Role == "" || !open {
 		if info.Role != "" {
 			s.modes(info.Role, indent, "A mode can be put here, with its name in mode and its fields beside it:")
@@ -146,7 +159,7 @@ func (s *skeleton) field(info fieldInfo, value *template.Node, indent string, of
 		if value.Kind == template.KindPlaceholder {
 			text = toFillYAML
 		}
-		s.value(indent, info.Name, text, !open || off)
+		s.value(indent, info.Name, text, !open && !set || off)
 		return
 	}
 	s.modes(info.Role, indent, "To fill: the mode's name in mode, and its fields beside it:")
@@ -171,8 +184,11 @@ func (s *skeleton) modes(role, indent, intro string) {
 func (s *skeleton) mode(info fieldInfo, mode *template.Node, indent string, off bool) {
 	s.comment(indent, strings.TrimSpace(mode.Mode+": "+cmp.Or(specOf(mode).Help, info.Help)))
 	// A map of comments alone is null, and null switches the mode off.
-	off = off || len(mode.Placeholders()) == 0
+	off = off || len(mode.Placeholders()) == 0 && !mode.Given()
 	s.value(indent, info.Name, "", off)
+	if mode.Origin != "" {
+		s.value(indent+"  ", "mode", mode.Mode, off)
+	}
 	for _, f := range mode.Fields {
 		s.field(fieldOf(mode, f), f.Value, indent+"  ", off)
 	}

@@ -130,6 +130,13 @@ func (n *Node) Placeholders() []string {
 	return paths
 }
 
+// Given reports whether a configuration or a flag has given n or a value below it.
+func (n *Node) Given() bool {
+	given := false
+	n.walk("", func(_ string, v *Node) { given = given || v.Origin != "" })
+	return given
+}
+
 func (n *Node) walk(path string, visit func(path string, n *Node)) {
 	if n == nil {
 		return

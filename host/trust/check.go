@@ -67,16 +67,12 @@ func same(a, b string) bool {
 // only as long as others cannot write to the folders. near may not exist yet. user is empty without a configuration folder.
 func Locate(dir string) (near, user string) {
 	near = filepath.Join(dir, lockName)
-	for at := dir; ; at = filepath.Dir(at) {
+	// Others may have made a lock in or above a folder that they can write to.
+	for at := dir; at != ""; at = Above(at) {
 		path := filepath.Join(at, lockName)
 		// If it cannot be looked at, reading it reports why.
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			near = path
-			break
-		}
-		// Others may have made a lock in or above a folder that they can write to.
-		above := filepath.Dir(at)
-		if at == above || openToOthers(at) || openToOthers(above) {
 			break
 		}
 	}

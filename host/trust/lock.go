@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -61,33 +60,24 @@ func ReadLock(path string) (*Lock, []problem.Problem) {
 			Source: path, Message: "it cannot be read: " + regular.Cause(err).Error(), Suggestion: "remove it, or run where it is not found",
 		}}
 	}
-	f, info, err := regular.Open(path)
+	data, doubt, err := ReadFile(path, maxLock)
+	switch {
 	// Its folder is a file: HOME=/dev/null.
-	if errors.Is(err, syscall.ENOTDIR) {
+	case errors.Is(err, syscall.ENOTDIR):
 		return l, nil
-	}
-	if errors.Is(err, fs.ErrNotExist) {
+	case errors.Is(err, errEveryone):
+		return l, []problem.Problem{{Source: path, Message: err.Error(), Suggestion: "chmod o-w " + path}}
+	case errors.Is(err, fs.ErrNotExist):
 		target, linkErr := os.Readlink(path)
 		if linkErr != nil {
 			return l, nil
 		}
 		return unread(fmt.Errorf("it is a link to %s, which is not there", target))
-	}
-	if err != nil {
-		return unread(err)
-	}
-	defer func() { _ = f.Close() }()
-	if info.Mode()&0o002 != 0 {
-		return l, []problem.Problem{{
-			Source: path, Message: "everyone may write to it, so it is not trusted", Suggestion: "chmod o-w " + path,
-		}}
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxLock+1))
-	if err != nil {
+	case err != nil:
 		return unread(err)
 	}
 	l, problems := parseLock(path, data)
-	l.Doubt = doubt(path, info)
+	l.Doubt = doubt
 	return l, problems
 }
 

@@ -1,7 +1,9 @@
 package trust
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/user"
@@ -10,7 +12,29 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/kagurazaka/kagurazaka/host/regular"
 )
+
+// errEveryone is about a file that is not read.
+var errEveryone = errors.New("everyone may write to it, so it is not trusted")
+
+// ReadFile reads a file by the rules of plugins.lock, up to one byte more than most. It must be a regular file that not everyone may write to.
+// why is the reason why another user may have written it; empty: only this user and root can.
+func ReadFile(path string, most int64) (data []byte, why string, err error) {
+	f, info, err := regular.Open(path)
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { _ = f.Close() }()
+	if info.Mode()&0o002 != 0 {
+		return nil, "", errEveryone
+	}
+	if data, err = io.ReadAll(io.LimitReader(f, most+1)); err != nil {
+		return nil, "", err
+	}
+	return data, doubt(path, info), nil
+}
 
 // doubt is the reason why somebody else may have written a file; empty: only this user and root can. Like sshd with
 // authorized_keys, it looks at the file and at every folder that leads to it: who can write to a folder can replace its files.
@@ -83,6 +107,16 @@ func ownGroup(gid uint32) bool {
 		return fields[0] == me.Username && len(others) == 0
 	}
 	return false
+}
+
+// Above is the folder above dir where a file of this user is looked for, too; empty: none. There is none above the root, and none where
+// others than this user and root may put files into either folder.
+func Above(dir string) string {
+	above := filepath.Dir(dir)
+	if dir == above || openToOthers(dir) || openToOthers(above) {
+		return ""
+	}
+	return above
 }
 
 // openToOthers reports whether others than this user and root may put files into a folder.

@@ -1,0 +1,41 @@
+package terminal
+
+import (
+	"regexp"
+	"strings"
+)
+
+// secretMark is shown in place of a secret.
+const secretMark = "***"
+
+// secretWords are words of names that tell of a secret. The Python SDK has the same list, for the variables in tracebacks.
+const secretWords = "pass|passwd|password|passwords|passphrase|passcode|pwd|pw|secret|secrets|token|tokens|key|keys|apikey|cred|creds|credential|" +
+	"credentials|auth|authorization|authentication|bearer|cookie|cookies|jwt|signature|dsn"
+
+var (
+	secretName = regexp.MustCompile(`(?:^|[^a-z])(?:` + secretWords + `)(?:[^a-z]|$)`)
+	humps      = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
+	// pair is NAME=VALUE, NAME: VALUE and "NAME": VALUE.
+	pair = regexp.MustCompile(`(\b[A-Za-z_][\w-]*)(\\?["']?\s*[=:]\s*)("[^"]*"?|'[^']*'?|(?:Bearer|Basic|Token)\s+\S+|[^\s,;&)}\]"']+)`)
+	// inAddress is the password in scheme://user:password@host.
+	inAddress = regexp.MustCompile(`(://[^/\s:@]*:)[^/\s@]+@`)
+)
+
+// IsSecret reports whether what has a name may be a secret. api_key, apiKey and API-KEY are the same.
+func IsSecret(name string) bool {
+	return secretName.MatchString(strings.ToLower(humps.ReplaceAllString(name, "${1}${3}_${2}${4}")))
+}
+
+// Masked returns the value of a name without secrets: those that its name tells of, those of names in it, and passwords in addresses.
+func Masked(name, value string) string {
+	if IsSecret(name) {
+		return secretMark
+	}
+	value = inAddress.ReplaceAllString(value, "${1}"+secretMark+"@")
+	return pair.ReplaceAllStringFunc(value, func(found string) string {
+		if parts := pair.FindStringSubmatch(found); IsSecret(parts[1]) {
+			return parts[1] + parts[2] + secretMark
+		}
+		return found
+	})
+}
