@@ -120,8 +120,7 @@ func (a *app) openWith(ctx context.Context, arg, python string) (*session, error
 // meant completes the error for a word that may have been meant for a command, or for the address of --listen.
 func (a *app) meant(missing *discover.NotFoundError) {
 	if near := a.line.CommandNear(missing.Arg); near != "" && !a.line.Named() {
-		missing.Why, missing.Hints = missing.Arg+": no such command or plugin", []string{fmt.Sprintf("did you mean %s?", near)}
-		missing.Arg = ""
+		missing.Why, missing.Hints = "no such command or plugin", []string{fmt.Sprintf("did you mean %s?", near)}
 		if a.grammar.Verbose == 0 {
 			missing.Tried = nil
 		}
