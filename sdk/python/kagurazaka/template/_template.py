@@ -79,7 +79,7 @@ class Template:
         if self.finish_check_mode is not None and self.output_mode is None:
             raise ValueError("a template with a finish_check_mode needs an output_mode")
         if not self._installed:
-            self._installed = True
+            self._installed = self.itself = True
             self._install(self)
         return self.cls
 
