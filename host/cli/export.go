@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/kagurazaka/kagurazaka/host/job"
+	"github.com/kagurazaka/kagurazaka/host/problem"
 )
 
 // export is `export PLUGIN TASK …`: it writes the items of a run with the same flags, and starts no worker.
@@ -44,6 +45,9 @@ func (a *app) export(ctx context.Context) error {
 
 // exporter reads the flags of the command. A terminal gets clean text, and a pipe the bytes as they are.
 func (a *app) exporter() (*job.Exporter, error) {
+	if err := problem.Err(a.line.AsTyped(a.ofCommand())); err != nil {
+		return nil, err
+	}
 	stdout := a.out.Raw()
 	if a.streams.OutTerminal {
 		stdout = a.streams.Out
