@@ -73,6 +73,9 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 		return summary, false, err
 	}
 	items := e.oneByOne(place.byLength(place.pack(place.mends(e.choose(place, listed)))))
+	sizes := newSizes(e.began)
+	defer sizes.close()
+	items.Source = measured{items.Source, sizes}
 	policy := e.spec.Policy
 	stops := &run.Stops{Again: e.continues()}
 	policy.RSS, policy.Drain, policy.Log, policy.Stopping = plugin.Resident, e.Drain, e.Log, stops.Tell
@@ -93,12 +96,21 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 		Source: items.Source, Listing: items.figures, Backbone: backbone, Printer: e.Printer, Began: e.began,
 		Stops: stops, AlikeHint: e.alikeHint(), Path: plan.PathOf,
 		Show:        func(number uint64) string { text, _ := place.show(number); return text },
-		MaxFailures: limit, Again: e.again(), Committed: place.committed(), Concluded: items.concluded, Open: items.stillOpen, Done: items.done,
+		MaxFailures: limit, Again: e.again(), Committed: place.committed(), Concluded: items.concluded, Open: items.stillOpen,
 	}
-	job.NextShown = e.NextShown
+	job.NextShown, job.Sizes = e.NextShown, sizes.total
+	job.Done = func(done []backbones.Span) {
+		sizes.done(done)
+		if items.done != nil {
+			items.done(done)
+		}
+	}
 	job.Record, job.Accept = e.record, items.accept
 	var unpacked error
-	job.Complete = func(ctx context.Context) { unpacked = place.finishPacking(ctx) }
+	job.Complete = func(ctx context.Context) {
+		unpacked = place.finishPacking(ctx)
+		sizes.complete(ctx)
+	}
 	summary, err = run.Do(ctx, job)
 	return summary, true, notPackedToo(e.conclude(summary, items.counters, err), unpacked)
 }

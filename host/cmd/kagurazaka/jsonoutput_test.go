@@ -85,6 +85,9 @@ class Broken(Gated):
 					}
 				}
 			}
+			if tt.name == "a run" && !bytes.Contains(out, []byte(`"bytes":{"in":8,"in_items":2,"out":`)) {
+				t.Errorf("the two inputs of 8 bytes are not counted:\n%s", out)
+			}
 			// How many statuses there are depends on the machine.
 			types = slices.DeleteFunc(types, func(kind string) bool { return kind == "status" && !slices.Contains(tt.types, "status") })
 			slices.Sort(types[1 : max(len(types), 2)-1])
