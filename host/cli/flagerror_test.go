@@ -22,7 +22,8 @@ func TestEveryFlagTellsItsWrongValue(t *testing.T) {
 	a.program = job.Program{Note: func(string) {}}
 	checked := 0
 	check := func(command string, f *kong.Flag) {
-		value, want := "kagu", ""
+		const value = "kagu"
+		var want string
 		switch {
 		case f.IsBool() || f.IsCounter():
 			want = "takes no value"
