@@ -43,6 +43,10 @@ func (l *Line) Typos(undeclared []problem.Problem) []problem.Problem {
 	}
 	for _, w := range l.rest {
 		spelling, _, _ := strings.Cut(w.text, "=")
+		if name, _, _ := flagOf(w.text); w.isFlag() && mayBeTasks[name] && w.at > l.taskAt && !l.session.Task.Knows(spelling) {
+			found = append(found, l.doubtful(spelling, name))
+			continue
+		}
 		if w.isFlag() && strings.HasPrefix(spelling, "--") && !l.session.Task.Knows(spelling) {
 			look(problem.Problem{Path: spelling}, strings.TrimLeft(spelling, "-"), "--")
 		}
@@ -53,6 +57,17 @@ func (l *Line) Typos(undeclared []problem.Problem) []problem.Problem {
 		}
 	}
 	return found
+}
+
+// doubtful is the problem of a newer flag behind a task whose arguments are not known. It stands unless the task's parser knows the flag.
+// For --input and --output it is a warning: many parsers that cannot be asked have them.
+func (l *Line) doubtful(spelling, name string) problem.Problem {
+	return problem.Problem{
+		Path: spelling, Warning: name == "input" || name == "output",
+		Message: fmt.Sprintf("%s does not declare it, and it is a flag of kagurazaka", l.session.Task.Name),
+		Suggestion: fmt.Sprintf("--%s%s is kagurazaka's; what is the task's all the same stands behind --: %s -- %s", own, name,
+			terminal.Command([]string{l.session.Found.Command.Name, l.session.Task.Name}), spelling),
+	}
 }
 
 // Explain implements job.Line.
@@ -140,8 +155,7 @@ func (l *Line) Unexpected(hint string) error {
 	word := l.First()
 	if strings.HasPrefix(word, dashes) {
 		var names []string
-		own, _ := flagsOf(l.parser, l.Command)
-		for _, f := range slices.Concat(own, l.parser.Model.Flags) {
+		for _, f := range slices.Concat(l.ownFlags(l.parser), l.parser.Model.Flags) {
 			if !f.Hidden {
 				names = append(names, f.Name)
 			}
@@ -180,8 +194,7 @@ func (l *Line) flagNames() (older, newer []string) {
 			newer = append(newer, shown)
 		}
 	}
-	own, _ := flagsOf(l.parser, l.Command)
-	for _, f := range slices.Concat(l.parser.Model.Flags, own) {
+	for _, f := range slices.Concat(l.parser.Model.Flags, l.ownFlags(l.parser)) {
 		if !f.Hidden {
 			add(f.Name, f.Name)
 		}

@@ -179,7 +179,7 @@ func (l *Line) Plain() []string {
 // RunWords are the words of the command line for a run of the same task: without the command and its own flags, and without others.
 func (l *Line) RunWords(without ...string) []string {
 	gone := map[int]bool{l.commandAt: true}
-	flags, _ := flagsOf(l.parser, l.Command)
+	flags := l.ownFlags(l.parser)
 	for _, f := range l.host {
 		isOwn := slices.ContainsFunc(flags, func(o *kong.Flag) bool { return o.Name == f.name })
 		if f.text == "" || !isOwn && !slices.Contains(without, f.name) {

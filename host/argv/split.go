@@ -32,6 +32,10 @@ type split struct {
 	rest           []word
 	// pluginAt and taskAt are where PLUGIN and TASK stood, once they were chosen; -1: not yet.
 	pluginAt, taskAt int
+	// implied: TASK was left out, since the plugin has only one. It counts as standing where PLUGIN does.
+	implied bool
+	// plans: --dry-run is given, with which a run has the flags of a plan.
+	plans bool
 	// flaws are the problems of the host's flags; guess: the flags that give way may be the task's, and then have no problem.
 	flaws []flaw
 	guess bool
@@ -84,6 +88,7 @@ var (
 	// combined are short flags that are words of their own, most of them as kagurazaka 0.1.1 has them.
 	combined = map[string]string{
 		"-h": "help", "-hb": "help-backbone", "-hk": "help-kagurazaka", "-v": "verbose", "-vv": "verbose", "-q": "quiet", nulFlag: "null", "-N": "nodes",
+		"-i": "input", "-o": "output",
 	}
 )
 
@@ -113,8 +118,10 @@ type known struct {
 
 // reading is what is known of the task when a command line is read.
 type reading struct {
-	// yielded are names of the host's that belong to the task.
+	// yielded are names of the host's that belong to the task. Those of shortAlone are words (-i), others stand for both spellings.
 	yielded map[string]bool
+	// doubtful are names that are the host's in front of TASK, and the task's behind it.
+	doubtful map[string]bool
 	// pluginAt and taskAt are where PLUGIN and TASK stand.
 	pluginAt, taskAt int
 	// positionals: the task has arguments without a flag, so -0 behind TASK is a number.
@@ -159,13 +166,17 @@ func flagsOf(parser *kong.Kong, command string) ([]*kong.Flag, bool) {
 	return nil, false
 }
 
-// find reports whether a flag at a position is the host's or the backbone's, and whether it takes a value.
-func (k known) find(name string, at int) (isHost, takes bool) {
+// find reports whether a flag at a position is the host's or the backbone's, and whether it takes a value. text is the word.
+func (k known) find(name, text string, at int) (isHost, takes bool) {
 	takes, isHost = k.flags[name]
 	switch {
 	case strings.HasPrefix(name, own):
 	case k.remainderAt > 0 && at > k.remainderAt && !reserved[name]:
 		isHost = false
+	case k.doubtful[name]:
+		isHost = isHost && at < k.taskAt
+	case shortAlone[text]:
+		isHost = !k.yielded[text]
 	case k.yielded[name]:
 		isHost = isHost && name == pythonFlag && at < k.pluginAt
 	}
@@ -175,6 +186,10 @@ func (k known) find(name string, at int) (isHost, takes bool) {
 // splitArgs takes the host's and the backbone's flags out of a command line, wherever they stand.
 func splitArgs(args []string, k known, parser *kong.Kong) *split {
 	s := &split{pluginAt: -1, taskAt: -1, commandAt: -1, guess: k.guess}
+	if s.plans = k.asksFor(args, "dry-run"); s.plans {
+		flags, _ := flagsOf(parser, "run")
+		k.add(flags)
+	}
 	after := false
 	for i := 0; i < len(args); i++ {
 		text := args[i]
@@ -185,7 +200,7 @@ func splitArgs(args []string, k known, parser *kong.Kong) *split {
 			break
 		}
 		name, value, hasValue := flagOf(text)
-		isHost, takes := k.find(name, i)
+		isHost, takes := k.find(name, text, i)
 		if text == nulFlag && (after || k.positionals && i > k.taskAt) {
 			// It is a number: behind a flag that the host does not know, or an argument of its own.
 			isHost = false
@@ -193,7 +208,9 @@ func splitArgs(args []string, k known, parser *kong.Kong) *split {
 		if name == "" || !isHost {
 			if flags, is := flagsOf(parser, text); is && s.Command == "" && len(s.rest) == 0 && !(younger[text] && discover.Exists(text)) {
 				s.Command, s.commandAt = text, i
-				k.add(flags)
+				if text != "run" {
+					k.add(flags)
+				}
 				continue
 			}
 			w := word{text: text, at: i, after: after}
@@ -237,6 +254,29 @@ func splitArgs(args []string, k known, parser *kong.Kong) *split {
 	}
 	s.Command = cmp.Or(s.Command, "run")
 	return s
+}
+
+// asksFor reports whether a flag of the host stands among the words in front of --.
+func (k known) asksFor(args []string, flag string) bool {
+	for i, text := range args {
+		if text == dashes {
+			break
+		}
+		name, _, _ := flagOf(text)
+		if isHost, _ := k.find(name, text, i); isHost && strings.TrimPrefix(name, own) == flag {
+			return true
+		}
+	}
+	return false
+}
+
+// ownFlags are the flags of the line's command that other commands do not have.
+func (s *split) ownFlags(parser *kong.Kong) []*kong.Flag {
+	if s.Command == "run" && !s.plans {
+		return nil
+	}
+	flags, _ := flagsOf(parser, s.Command)
+	return flags
 }
 
 // flagOf returns the canonical name of a flag that the host may know, and its value after "=".

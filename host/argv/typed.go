@@ -37,7 +37,7 @@ func (l *Line) typed(f hostFlag) string {
 }
 
 // repeatable are flags that may be given several times, each with a value that counts.
-var repeatable = map[string]bool{"item": true, "env": true, "plugin-sha256": true}
+var repeatable = map[string]bool{"input": true, "output": true, "include": true, "exclude": true, "item": true, "env": true, "plugin-sha256": true}
 
 // AsTyped implements job.Line.
 func (l *Line) AsTyped(problems []problem.Problem) []problem.Problem {

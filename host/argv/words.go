@@ -10,6 +10,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/problem"
+	"github.com/kagurazaka/kagurazaka/host/schema"
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
@@ -80,6 +81,12 @@ func (s *split) chooseTask(is func(word) bool) (name string, known bool) {
 	return s.GuessTask(), false
 }
 
+// implyTask sets TASK where PLUGIN stands. It takes a -- directly after it, as chooseTask does.
+func (s *split) implyTask() {
+	s.implied, s.taskAt = true, s.pluginAt
+	s.rest = slices.DeleteFunc(s.rest, func(next word) bool { return next.ends() && next.at == s.pluginAt+1 })
+}
+
 func (s *split) restTexts() []string {
 	out := make([]string, len(s.rest))
 	for i, w := range s.rest {
@@ -136,6 +143,36 @@ func (l *Line) Words() [][]string {
 		readings = append(readings, slices.Delete(slices.Clone(words), i, i+1))
 	}
 	return readings
+}
+
+// Implied implements job.Line.
+func (l *Line) Implied() bool { return l.implied }
+
+// loose are the places in the rest of the words that neither the host nor a flag of the task takes.
+func (l *Line) loose() []int {
+	texts := l.restTexts()
+	if at := slices.IndexFunc(l.rest, word.ends); at >= 0 {
+		texts = texts[:at]
+	}
+	return schema.Loose(l.session.Task, schema.Spell(l.session.Task, texts))
+}
+
+// Folders implements job.Line.
+func (l *Line) Folders() (words []string) {
+	if l.session.Task.TakesWords() {
+		return nil
+	}
+	for _, at := range l.loose() {
+		words = append(words, l.rest[at].text)
+	}
+	return words
+}
+
+// TakeFolders implements job.Line.
+func (l *Line) TakeFolders() {
+	for _, at := range slices.Backward(l.loose()) {
+		l.rest = slices.Delete(l.rest, at, at+1)
+	}
 }
 
 // BackboneFlags implements job.Line. A variable counts only for a backbone that has the flag.

@@ -2,6 +2,7 @@ package argv
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/schema"
+	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
 // pythonFlag names the interpreter that describes the task: before PLUGIN it is the host's, after it the task's if declared.
@@ -69,7 +71,26 @@ func (l *Line) Choose(s *job.Session) (name string, found bool) {
 		}
 		s.Task = nil
 	}
-	return name, false
+	return l.imply(s, name)
+}
+
+// imply picks the only task of a plugin where none of the words is its name, unless the first of them looks like a typo of that.
+func (l *Line) imply(s *job.Session, name string) (string, bool) {
+	if len(s.Described.Tasks) != 1 || !l.Yields() && l.Command != "init" {
+		return name, false
+	}
+	only := s.Described.Tasks[0].Name
+	s.Pick(only)
+	for _, at := range l.loose() {
+		word := l.rest[at].text
+		if _, err := os.Lstat(word); err != nil && suggest.Closest(word, []string{only}) != "" {
+			s.Task = nil
+			return word, false
+		}
+		break
+	}
+	l.implyTask()
+	return "", true
 }
 
 // Reread reads the command line for the chosen task: newer flags that it declares are the task's. For a task that a function makes from
@@ -78,10 +99,13 @@ func (l *Line) Reread() error {
 	if !l.Yields() {
 		return nil
 	}
-	task, pluginAt, taskAt := l.session.Task, l.pluginAt, l.taskAt
+	task, pluginAt, taskAt, implied := l.session.Task, l.pluginAt, l.taskAt, l.implied
 	r := reading{pluginAt: pluginAt, taskAt: taskAt, guess: task.Kind == schema.Factory}
 	if !l.session.Made {
 		r.isField = config.Fields(task.Template)
+	}
+	if task.OpenArguments && !task.Has(schema.IgnoresArguments) {
+		r.doubtful = mayBeTasks
 	}
 	r.positionals = slices.ContainsFunc(task.Arguments, func(a schema.Argument) bool { return len(a.Flags) == 0 })
 	var notes []string
@@ -92,7 +116,7 @@ func (l *Line) Reread() error {
 	if err := l.read(r); err != nil {
 		return err
 	}
-	if !l.settle(pluginAt, taskAt) {
+	if !l.settle(pluginAt, taskAt, implied) {
 		// PLUGIN follows a flag that the task does not have.
 		return exitcode.Usagef("PLUGIN: is missing; hint: %s is the value of %s", l.Args[pluginAt], l.Args[pluginAt-1])
 	}
@@ -102,7 +126,7 @@ func (l *Line) Reread() error {
 		if err := l.read(r); err != nil {
 			return err
 		}
-		l.settle(pluginAt, taskAt)
+		l.settle(pluginAt, taskAt, implied)
 	}
 	for _, n := range notes {
 		l.program.Note(n)
@@ -114,6 +138,9 @@ func (l *Line) Reread() error {
 // selecting are newer flags of the host that say which items are done. A task whose arguments are not known may have one of that name,
 // and would silently do other items.
 var selecting = map[string]bool{"limit": true, "item": true, "shard": true, "manifest": true, "files-from": true, "null": true}
+
+// mayBeTasks are newer flags with names that many tasks have. Behind TASK, a task whose arguments are not known gets them: see Typos.
+var mayBeTasks = map[string]bool{"input": true, "output": true, "include": true, "exclude": true, "dry-run": true}
 
 // refuseDoubtful notes flags behind TASK that may be the task's.
 func (l *Line) refuseDoubtful() {
@@ -130,13 +157,17 @@ func (l *Line) refuseDoubtful() {
 	}
 }
 
-// settle takes PLUGIN and TASK, at their known positions, out of the rest.
-func (l *Line) settle(pluginAt, taskAt int) bool {
+// settle takes PLUGIN and TASK, at their known positions, out of the rest. implied: there is no TASK.
+func (l *Line) settle(pluginAt, taskAt int, implied bool) bool {
 	at := func(place int) func(word) bool { return func(w word) bool { return w.at == place } }
 	if !l.takePlugin(at(pluginAt)) {
 		return false
 	}
-	l.chooseTask(at(taskAt))
+	if implied {
+		l.implyTask()
+	} else {
+		l.chooseTask(at(taskAt))
+	}
 	return true
 }
 
@@ -159,8 +190,7 @@ func (l *Line) yielded() (map[string]bool, []string) {
 		delete(yielded, job.Canonical(a.Name))
 		newer[job.Canonical(a.Name)] = true
 	}
-	flags, _ := flagsOf(l.parser, l.Command)
-	for _, f := range slices.Concat(l.parser.Model.Flags, flags) {
+	for _, f := range slices.Concat(l.parser.Model.Flags, l.ownFlags(l.parser)) {
 		newer[f.Name] = true
 	}
 	spellings := slices.Clone(l.session.Task.Flags)
@@ -171,6 +201,10 @@ func (l *Line) yielded() (map[string]bool, []string) {
 		n := job.Canonical(flag)
 		if full, ok := combined[flag]; ok {
 			n = full
+		}
+		if shortAlone[flag] {
+			yielded[flag] = true
+			continue
 		}
 		if !reserved[n] {
 			yielded[n] = true
@@ -195,6 +229,9 @@ func (l *Line) yielded() (map[string]bool, []string) {
 	return yielded, notes
 }
 
+// shortAlone are short flags that give way without their long spelling.
+var shortAlone = map[string]bool{"-i": true, "-o": true}
+
 // Spelling is how a newer flag of the host is written for the chosen task, which may have one of that name.
 func (l *Line) Spelling(name string) string {
 	flag := dashes + name
@@ -202,7 +239,8 @@ func (l *Line) Spelling(name string) string {
 		return flag
 	}
 	_, short := l.session.Task.Abbreviates(flag)
-	if yielded, _ := l.yielded(); short || yielded[name] {
+	yielded, _ := l.yielded()
+	if t := l.session.Task; short || yielded[name] || mayBeTasks[name] && t.OpenArguments && !t.Has(schema.IgnoresArguments) {
 		return dashes + own + name
 	}
 	return flag

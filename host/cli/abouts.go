@@ -20,20 +20,20 @@ If several apply, the first of these wins: 2 (before the start), 130, 1, 3, 0. T
 	ofNodes    = "The flags of kagurazaka work are passed on to the nodes, such as --num_process, --device, --python, --env or --grace: kagurazaka work -h shows them."
 )
 
-var programUsage = []string{"[run] PLUGIN TASK [FLAG…] [ARGUMENT…]", "COMMAND …", "PLUGIN TASK -h", "COMMAND -h"}
+var programUsage = []string{"[run] PLUGIN TASK [FLAG…] [ARGUMENT…]", "[run] PLUGIN [TASK] IN OUT [FLAG…] [ARGUMENT…]", "COMMAND …", "PLUGIN TASK -h", "COMMAND -h"}
 
 // abouts has an entry for each command, and for each way of launch.
 var abouts = map[string]about{
 	"run": {
-		usage: []string{"[run] PLUGIN TASK [FLAG…] [ARGUMENT…]"},
-		text:  "Flags may stand anywhere, with hyphens or underscores. Those that the host does not know go to the task: kagurazaka PLUGIN TASK -h shows them. If a task has a flag of the same name as the host, --kg-NAME is the host's. Words after -- are the task's.",
+		usage: []string{"[run] PLUGIN TASK [FLAG…] [ARGUMENT…]", "[run] PLUGIN [TASK] IN OUT [FLAG…] [ARGUMENT…]"},
+		text:  "Flags may stand anywhere, with hyphens or underscores. Those that the host does not know go to the task: kagurazaka PLUGIN TASK -h shows them. If a task has a flag of the same name as the host, --kg-NAME is the host's. Words after -- are the task's. IN and OUT are the folders of the inputs and outputs, where the template leaves both open and the task takes no words itself; a plugin with one task needs no TASK.",
 		examples: []Example{
 			{"kagurazaka ./resize Resize --size 256 --mixin hard_shard_mode.input_path=photos hard_shard_mode.output_path=small", "Resize the photos to 256 pixels."},
-			{"kagurazaka upper.py Upper --cfg upper.yaml --limit 10", "Do the first ten items of a Python task."},
+			{"kagurazaka upper.py texts out --limit 10", "Do the first ten files of a folder with the one task of a Python file."},
 		},
 	},
 	"plan": {
-		usage: []string{"plan PLUGIN TASK [FLAG…] [ARGUMENT…]"},
+		usage: []string{"plan PLUGIN [TASK] [IN OUT] [FLAG…] [ARGUMENT…]"},
 		text:  "Say how many items are to do and how many are done, and show the first that are to do. It starts no worker and constructs no task.",
 		more:  asForRun,
 		examples: []Example{
@@ -42,7 +42,7 @@ var abouts = map[string]about{
 		},
 	},
 	"debug": {
-		usage: []string{"debug PLUGIN TASK --item ITEM [FLAG…] [ARGUMENT…]"},
+		usage: []string{"debug PLUGIN [TASK] [IN OUT] --item ITEM [FLAG…] [ARGUMENT…]"},
 		text:  "Run one item in Python's debugger on the terminal, also one that is finished. No ledger is kept.",
 		more:  asForRun,
 		examples: []Example{
@@ -77,7 +77,7 @@ var abouts = map[string]about{
 		},
 	},
 	"init": {
-		usage: []string{"init FILE PLUGIN TASK"},
+		usage: []string{"init FILE PLUGIN [TASK] [IN OUT]"},
 		text:  "Write a configuration file that has every value of the task with a comment. Fill it in and give it to --cfg.",
 		more:  asOfPlugin,
 		examples: []Example{
@@ -102,7 +102,7 @@ var abouts = map[string]about{
 		},
 	},
 	"export": {
-		usage: []string{"export PLUGIN TASK [FLAG…] [ARGUMENT…]", "export --state failed --from RUN"},
+		usage: []string{"export PLUGIN [TASK] [IN OUT] [FLAG…] [ARGUMENT…]", "export --state failed --from RUN"},
 		text:  "Print the items of a run as JSON Lines, CSV or paths, each with what became of it.",
 		more:  asForRun,
 		examples: []Example{
@@ -111,7 +111,7 @@ var abouts = map[string]about{
 		},
 	},
 	"shard": {
-		usage: []string{"shard PLUGIN TASK --shards N --out DIR [FLAG…] [ARGUMENT…]", "shard --layout hard IN BASE --shards N [--undo]"},
+		usage: []string{"shard PLUGIN [TASK] [IN OUT] --shards N --out DIR [FLAG…] [ARGUMENT…]", "shard --layout hard IN BASE --shards N [--undo]"},
 		text:  "Divide the items of a run into manifests of equal size, each for a run of its own with --manifest. With --layout hard, divide the files of a folder into folders of links.",
 		more:  asForRun,
 		examples: []Example{

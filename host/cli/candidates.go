@@ -114,7 +114,12 @@ func (s *session) offer(before []string, waiting, last, typed string) offer {
 	if argument := s.Task.Argument(last); argument != nil && strings.HasPrefix(last, "-") && argument.Arity != "0" {
 		return argumentValues(argument)
 	}
-	return offer{files: true}
+	o := offer{files: true}
+	if s.Implied() && len(s.Folders()) == 0 {
+		// The name may be given all the same.
+		o.candidates = []candidate{{s.Task.Name, s.Task.Summary}}
+	}
+	return o
 }
 
 // assigned is what fits behind the = of --flag=value, or of KEY=VALUE behind --mixin; false: the word is neither.
@@ -152,7 +157,7 @@ func (a *app) assigned(ctx context.Context, before []string, typed string) (offe
 func (a *app) valuesOf(flag string) (offer, bool) {
 	name := strings.TrimPrefix(job.Canonical(flag), "kg-")
 	for _, f := range slices.Concat(a.node().Flags, a.parser.Model.Flags) {
-		if strings.TrimPrefix(f.Name, "kg-") != name {
+		if strings.TrimPrefix(f.Name, "kg-") != name && (f.Short == 0 || flag != "-"+string(f.Short)) {
 			continue
 		}
 		placeholder, _, _ := strings.Cut(f.PlaceHolder, "|")
@@ -198,7 +203,9 @@ func (a *app) flagsOf(command string, backbone []schema.Argument) []candidate {
 	if slices.Contains(runsItems, command) {
 		all := func(*kong.Flag) bool { return true }
 		out = append(out, candidate{"-h", "Show the help"}, candidate{"-hb", "Show the flags of the task's workers"}, candidate{"-hk", "Show all flags"})
-		out = append(out, flagCandidates(argumentsOf(a.node().Flags, all))...)
+		if command != "run" || a.grammar.DryRun {
+			out = append(out, flagCandidates(argumentsOf(a.node().Flags, all))...)
+		}
 		out = append(out, flagCandidates(argumentsOf(a.parser.Model.Flags, all))...)
 		return append(out, flagCandidates(backbone)...)
 	}

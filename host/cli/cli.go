@@ -219,6 +219,9 @@ func (a *app) main(ctx context.Context, args []string) error {
 			return err
 		}
 	}
+	if f.DryRun && !a.line.Yields() && a.line.Command != "launch" {
+		return exitcode.With(exitcode.Usage, problem.Err(a.noDryRun()))
+	}
 	switch a.line.Command {
 	case "plan":
 		return a.plan(ctx)
@@ -257,6 +260,18 @@ func (a *app) main(ctx context.Context, args []string) error {
 	}
 }
 
+// noDryRun is the problem of a --dry-run for a command that does not take it.
+func (a *app) noDryRun() []problem.Problem {
+	switch a.line.Command {
+	case "run", "plan", "launch":
+		return nil
+	}
+	if !a.grammar.DryRun {
+		return nil
+	}
+	return []problem.Problem{{Source: "--dry-run", Message: a.line.Command + " does not take it: it is for runs, and for launch", Suggestion: "leave it out"}}
+}
+
 // readHost reads the host's own flags, in kong's spelling.
 func (a *app) readHost(command string, flags []string) error {
 	defer func() { a.setGrammar(a.grammar) }()
@@ -280,7 +295,7 @@ func (a *app) readHost(command string, flags []string) error {
 
 func (a *app) setGrammar(g grammar) {
 	a.grammar = g
-	a.program.Flags = &job.Flags{ConfigFlags: g.ConfigFlags, RunFlags: g.RunFlags, DebugFlags: g.DebugFlags, SelectFlags: g.SelectFlags, SourceFlags: g.SourceFlags, ShardFlags: g.ShardFlags, LedgerFlags: g.LedgerFlags, NetFlags: g.NetFlags}
+	a.program.Flags = &job.Flags{ConfigFlags: g.ConfigFlags, RunFlags: g.RunFlags, DebugFlags: g.DebugFlags, FolderFlags: g.FolderFlags, SelectFlags: g.SelectFlags, SourceFlags: g.SourceFlags, ShardFlags: g.ShardFlags, LedgerFlags: g.LedgerFlags, NetFlags: g.NetFlags}
 }
 
 // Answer prints what answers the command, and ends it. It is a part of job.Line.

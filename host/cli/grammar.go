@@ -50,7 +50,9 @@ type hostFlags struct {
 	Verbose         int  `name:"verbose" variable:"" group:"output" short:"v" type:"counter" help:"Log more; twice: everything."`
 	Quiet           bool `name:"quiet" variable:"" group:"output" short:"q" help:"Log warnings and errors alone; hides what tasks print."`
 	job.DebugFlags  `group:"output"`
+	job.FolderFlags `group:"items"`
 	job.SelectFlags `group:"items"`
+	DryRun          bool `name:"dry-run" group:"items" help:"Do nothing, and print what plan prints. It takes the flags of plan, too."`
 	job.SourceFlags `group:"items"`
 	job.ShardFlags  `group:"items"`
 	job.LedgerFlags `group:"resume"`
@@ -59,16 +61,22 @@ type hostFlags struct {
 }
 
 type runCmd struct {
+	planFlags
 	Plugin string `arg:"" optional:"" help:"An executable (one in the working folder needs its ./), a .py file, a folder with a plugin, or the name of an installed plugin."`
-	Task   string `arg:"" optional:"" help:"The task's name."`
+	Task   string `arg:"" optional:"" help:"The task's name. It may be left out if the plugin has one task."`
+}
+
+// planFlags are those of plan, and of a run with --dry-run.
+type planFlags struct {
+	First      int  `name:"first" default:"10" placeholder:"N" help:"How many of the first items to show."`
+	JSON       bool `name:"json" help:"Print one JSON object."`
+	Unfinished bool `name:"unfinished" help:"Print the paths of the outputs that somebody began and did not finish, one a line, and nothing else."`
 }
 
 type planCmd struct {
-	First      int    `name:"first" default:"10" placeholder:"N" help:"How many of the first items to show."`
-	JSON       bool   `name:"json" help:"Print one JSON object."`
-	Unfinished bool   `name:"unfinished" help:"Print the paths of the outputs that somebody began and did not finish, one a line, and nothing else."`
-	Plugin     string `arg:"" optional:"" help:"The plugin, as for a run."`
-	Task       string `arg:"" optional:"" help:"The task's name."`
+	planFlags
+	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
+	Task   string `arg:"" optional:"" help:"The task's name. It may be left out if the plugin has one task."`
 }
 
 type shardCmd struct {
@@ -83,18 +91,18 @@ type shardCmd struct {
 	Force  bool     `name:"force" help:"Replace the set of manifests in DIR."`
 	JSON   bool     `name:"json" help:"Print one JSON object: what shards.json in DIR has, with the command for each manifest."`
 	Plugin string   `arg:"" optional:"" help:"The plugin, as for a run."`
-	Task   string   `arg:"" optional:"" help:"The task's name."`
+	Task   string   `arg:"" optional:"" help:"The task's name. It may be left out if the plugin has one task."`
 }
 
 type exportCmd struct {
 	job.ExportFlags
 	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
-	Task   string `arg:"" optional:"" help:"The task's name."`
+	Task   string `arg:"" optional:"" help:"The task's name. It may be left out if the plugin has one task."`
 }
 
 type debugCmd struct {
 	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
-	Task   string `arg:"" optional:"" help:"The task's name."`
+	Task   string `arg:"" optional:"" help:"The task's name. It may be left out if the plugin has one task."`
 }
 
 type configCmd struct {
@@ -131,7 +139,6 @@ type launchCmd struct {
 	Apply       bool          `name:"apply" help:"k8s: hand the manifest to kubectl, in place of printing it."`
 	RemotePath  string        `name:"remote-path" placeholder:"PATH" help:"Where the nodes' machines have kagurazaka; without it the path that it has here. k8s: without it on the image's PATH."`
 	Explain     bool          `name:"explain" help:"Say what would be started, and ask Slurm, Kubernetes or the hosts whether it can be. Starts nothing."`
-	DryRun      bool          `name:"dry-run" help:"Print everything that would be started and start nothing."`
 	Plugin      string        `name:"plugin" placeholder:"PATH" help:"Where the nodes' machines have the run's plugin, as for kagurazaka work."`
 	Accept      string        `name:"accept-plugin" placeholder:"HASH" help:"As for kagurazaka work."`
 	IdleExit    time.Duration `name:"idle-exit" variable:"" placeholder:"D" help:"As for kagurazaka work."`
@@ -156,7 +163,7 @@ type initCmd struct {
 	Force  bool   `name:"force" help:"Overwrite the file."`
 	Cfg    string `arg:"" optional:"" name:"file" help:"The file to write; - for stdout."`
 	Plugin string `arg:"" optional:"" help:"The plugin, as for a run."`
-	Task   string `arg:"" optional:"" help:"The task's name."`
+	Task   string `arg:"" optional:"" help:"The task's name. It may be left out if the plugin has one task."`
 }
 
 type runsCmd struct {

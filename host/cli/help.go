@@ -35,10 +35,13 @@ func (s *session) taskHelp(ctx context.Context) error {
 		return err
 	}
 	o := schema.HelpOptions{
-		Command: []string{"kagurazaka", terminal.Quote(s.Found.Command.Name), terminal.Quote(task.Name)},
+		Command: []string{"kagurazaka", terminal.Quote(s.Found.Command.Name)},
 		Width:   s.streams.Width(), Color: s.color(),
 		More: fmt.Sprintf("%s shows what a run would do. Every run takes the flags that kagurazaka -hk shows, and those of its workers: %s -hb.",
 			terminal.Command([]string{"plan", s.Found.Command.Name, task.Name, "…"}), s.command()),
+	}
+	if o.Implied = s.Implied(); !o.Implied {
+		o.Command = append(o.Command, terminal.Quote(task.Name))
 	}
 	if task.Kind == schema.Device {
 		o.Device = s.Backbone().Arguments()
@@ -49,7 +52,11 @@ func (s *session) taskHelp(ctx context.Context) error {
 
 // command is the command line up to the task, as a shell reads it.
 func (s *session) command() string {
-	return terminal.Command([]string{s.Found.Command.Name, s.Task.Name})
+	words := []string{s.Found.Command.Name}
+	if !s.Implied() {
+		words = append(words, s.Task.Name)
+	}
+	return terminal.Command(words)
 }
 
 // backboneHelp answers -hb: the flags of the backbone that would run the task; nil: no task is known.
@@ -150,7 +157,11 @@ func (a *app) helpAbout(command string, flags []string) string {
 	help := func(words ...string) string { return terminal.Command(append(words, "-h")) }
 	for _, n := range a.parser.Model.Children {
 		switch {
-		case n.Name != command || command == "run":
+		case n.Name != command:
+		case command == "run" && slices.ContainsFunc(n.Flags, func(f *kong.Flag) bool { return f.Name == name }):
+			// They go with --dry-run.
+			return help("plan")
+		case command == "run":
 		case slices.ContainsFunc(n.Flags, func(f *kong.Flag) bool { return f.Name == name }):
 			where := a.line.First()
 			if _, known := ways[where]; command == "launch" && known && !slices.Contains(without(where), name) {

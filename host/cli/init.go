@@ -27,12 +27,12 @@ func (a *app) initConfig(ctx context.Context) error {
 	if err := s.needTask(); err != nil {
 		return err
 	}
-	if !a.line.Empty() {
-		return a.line.Unexpected("kagurazaka init takes CFG, PLUGIN and TASK")
-	}
 	task, given, err := s.Configured(ctx, s)
 	if err = cmp.Or(err, s.Misconfigured()); err != nil {
 		return err
+	}
+	if !a.line.Empty() {
+		return a.line.Unexpected("kagurazaka init takes CFG, PLUGIN, TASK, IN and OUT")
 	}
 	var text bytes.Buffer
 	if err := schema.Skeleton(&text, &task, s.command(), s.Backbone().Arguments(), given); err != nil {

@@ -105,7 +105,7 @@ func (a *app) launch(ctx context.Context) error {
 	if !a.line.Empty() {
 		return a.line.Unexpected(fmt.Sprintf("words for sbatch, kubectl or ssh stand behind --; kagurazaka %s -h shows the flags", strings.TrimSpace("launch "+where)))
 	}
-	if f.Explain && f.DryRun {
+	if f.Explain && a.grammar.DryRun {
 		return exitcode.Usagef("--explain, --dry-run: must not be given together; hint: --dry-run prints what would be started, --explain asks whether it can be")
 	}
 	if _, known := ways[where]; !known {
@@ -154,7 +154,7 @@ func (a *app) launch(ctx context.Context) error {
 		l = &launch.SSH{Run: run, Node: node, Log: a.log, Hosts: hosts, Args: words}
 	}
 	switch {
-	case f.DryRun:
+	case a.grammar.DryRun:
 		return l.Print(a.streams.Out)
 	case f.Explain:
 		return l.Explain(ctx, a.streams.Out)

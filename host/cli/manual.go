@@ -122,12 +122,16 @@ func (m manual) command(name string) Page {
 	}
 	switch command {
 	case "launch":
-		own = append(m.withHelp("run-dir", "The run's folder."), own...)
+		own = slices.Concat(m.withHelp("run-dir", "The run's folder."), own, m.withHelp("dry-run", "Print everything that would be started and start nothing."))
 	case "work":
 		own = append(m.withHelp("run-dir", "Find the coordinator by the run's folder, in place of URL."), own...)
 	}
+	title := "Flags"
+	if command == "run" {
+		title = "Flags with --dry-run"
+	}
 	if len(own) > 0 {
-		p.Sections = append(p.Sections, Section{"Flags", own})
+		p.Sections = append(p.Sections, Section{title, own})
 	}
 	switch command {
 	case "run":

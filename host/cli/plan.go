@@ -17,7 +17,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-func (f *planCmd) check() []problem.Problem {
+func (f *planFlags) check() []problem.Problem {
 	if f.First < 0 {
 		return []problem.Problem{{Source: fmt.Sprintf("--first %d", f.First), Message: "must be a number of items, 0 or more"}}
 	}
@@ -30,10 +30,15 @@ func (a *app) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return a.printPlan(ctx, s, spec, &a.grammar.Plan.planFlags)
+}
+
+// printPlan prints what a run would do.
+func (a *app) printPlan(ctx context.Context, s *session, spec *job.Spec, f *planFlags) (err error) {
 	if given := a.line.Given("resume", "retry-failed"); len(given) > 0 {
 		a.log.Warn("a plan knows no earlier run: items that " + given[0] + " leaves out count as to do")
 	}
-	f, p := &a.grammar.Plan, &printer{w: a.streams.Out}
+	p := &printer{w: a.streams.Out}
 	var unfinished []string
 	summary, listErr := s.Plan(ctx, spec, f.First, func(path string) {
 		switch {
@@ -107,6 +112,9 @@ func planText(p *printer, s plan.Summary) {
 		of = fmt.Sprintf(" of %d", s.InShard+s.Unpicked)
 	}
 	p.line("%s%s: %d to do, %d done%s%s", count.Of(s.InShard, "item"), of, s.ToDo, s.Done, otherText(s.Refused, "refused"), otherText(s.Open, "in the hands of another run"))
+	if s.Filtered > 0 {
+		p.line("  %s left out by --include and --exclude", count.Of(s.Filtered, "item is", "items are"))
+	}
 	if s.Outdated > 0 {
 		p.line("  %s", count.Of(s.Outdated, "output is to do again by redo: its input is newer, or it was made by other code or with other arguments", "outputs are to do again by redo: their inputs are newer, or they were made by other code or with other arguments"))
 	}

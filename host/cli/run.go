@@ -51,6 +51,9 @@ func (a *app) drive(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	if a.grammar.DryRun {
+		return a.printPlan(ctx, s, spec, &a.grammar.Run.planFlags)
+	}
 	defer keepPipes()()
 	public := a.program.Flags.Public
 	whole := a.line.Plain()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -131,7 +132,7 @@ func (a *app) meant(missing *discover.NotFoundError) {
 
 // describeAs describes the plugin and the task that the command line seems to name, and reads the command line for that task.
 func (s *session) describeAs(ctx context.Context, anew bool) error {
-	if err := s.Describe(ctx, s.wanted, anew); err != nil {
+	if err := s.Describe(ctx, s.likelyTask(), anew); err != nil {
 		return err
 	}
 	var found bool
@@ -139,6 +140,14 @@ func (s *session) describeAs(ctx context.Context, anew bool) error {
 		return s.Doubt()
 	}
 	return s.Line.Reread()
+}
+
+// likelyTask is the task to be described alone, which takes less time than all; empty: the word that may be a task is rather a folder.
+func (s *session) likelyTask() string {
+	if _, err := os.Lstat(s.wanted); err == nil || strings.ContainsAny(s.wanted, "/.") {
+		return ""
+	}
+	return s.wanted
 }
 
 // describeAnew replaces a cached description: before a problem found by it is reported, the plugin is asked again.
@@ -184,23 +193,12 @@ func (s *session) needTask() error {
 	if s.Task != nil {
 		return nil
 	}
-	var names []string
-	for _, t := range s.Described.Tasks {
-		names = append(names, t.Name)
-	}
-	has := "it has no tasks"
-	if len(names) > 0 {
-		has = "it has " + strings.Join(names, ", ")
-	}
-	if s.wanted == "" {
-		return exitcode.Usagef("%s: TASK is missing; hint: %s", s.Found.Command.Name, has)
-	}
-	return exitcode.Usagef("%s: no task %q%s", s.Found.Command.Name, s.wanted, problem.Hint(problem.Near(s.wanted, names), has))
+	return s.NoTask(s.wanted)
 }
 
 // Wrong implements job.Line. --env is looked at here, since a task may have taken it for itself.
 func (s *session) Wrong() []problem.Problem {
-	return slices.Concat(s.Line.Wrong(), s.CheckEnv(), s.ofCommand())
+	return slices.Concat(s.Line.Wrong(), s.CheckEnv(), s.ofCommand(), s.noDryRun())
 }
 
 // ofCommand are the problems of the command's own flags.
@@ -209,6 +207,8 @@ func (a *app) ofCommand() []problem.Problem {
 		return nil
 	}
 	switch a.line.Command {
+	case "run":
+		return a.grammar.Run.check()
 	case "plan":
 		return a.grammar.Plan.check()
 	case "shard":

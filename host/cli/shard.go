@@ -36,7 +36,7 @@ func (a *app) shard(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	words := a.program.Flags.Public(a.line.RunWords("shard", "manifest", "files-from", "null", "item", "limit", "run-dir", "resume", "retry-failed"))
+	words := a.program.Flags.Public(a.line.RunWords("shard", "manifest", "files-from", "null", "item", "limit", "include", "exclude", "run-dir", "resume", "retry-failed"))
 	if f.JSON {
 		err = a.shardJSON(&division, words)
 	} else {

@@ -66,7 +66,7 @@ func (a *app) shardHard(ctx context.Context) error {
 }
 
 // choosing are the flags that say what the items of a run are, and choose among them.
-var choosing = []string{"manifest", "files-from", "shard", "item", "limit", "cfg", "mixin-cfg", "mixin"}
+var choosing = []string{"input", "output", "include", "exclude", "manifest", "files-from", "shard", "item", "limit", "cfg", "mixin-cfg", "mixin"}
 
 // refuse returns an error if the line has flags that the command has no use for. why says what the command does.
 func (a *app) refuse(why string, names ...string) error {

@@ -16,7 +16,7 @@ import (
 
 // ofCoordinator are flags of a run that its coordinator alone takes.
 var ofCoordinator = []string{
-	"backbone", "cfg", "mixin-cfg", "mixin", "outputs", "max-failures", "retries", "retry-delay", "item-timeout", "worker-max-items", "worker-max-rss", "limit", "item", "files-from", "null", "manifest",
+	"backbone", "cfg", "mixin-cfg", "mixin", "outputs", "max-failures", "retries", "retry-delay", "item-timeout", "worker-max-items", "worker-max-rss", "input", "output", "include", "exclude", "limit", "item", "files-from", "null", "manifest",
 	"shard", "no-ledger", "resume", "retry-failed", "listen", "nats", "tls-cert", "tls-key", "debug", "outputs-outside", "list-outputs", "bad-lines",
 }
 

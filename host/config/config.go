@@ -24,10 +24,29 @@ type Sources struct {
 	Task    string
 	// Mixins are the KEY=VALUE of all --mixin flags, in their order.
 	Mixins []string
+	// Texts are values of the command line's short forms. They win over all others.
+	Texts []Text
 	// Template is the task's template, which knows the fields for text; nil: none.
 	Template *template.Node
 	// ScriptPath is the plugin's path, for SCRIPT_PATH and SCRIPT_DIR.
 	ScriptPath string
+}
+
+// Text is a value that is taken as it is. Path is its field, a.b.c, and Source what gave it.
+type Text struct{ Path, Text, Source string }
+
+// value is the text in maps, like the value of a --mixin.
+func (t Text) value() *Value {
+	value := newScalar(t.Text, t.Source)
+	value.final, value.given = true, true
+	names := strings.Split(t.Path, ".")
+	for _, name := range slices.Backward(names) {
+		m := newMap(t.Source)
+		m.dotted = true
+		m.set(Entry{Key: name, Value: value})
+		value = m
+	}
+	return value
 }
 
 // Config is the resolved configuration of a run. Its values are maps, never nil.
@@ -196,6 +215,9 @@ func (l *loader) merge(cfg *Value) *Value {
 		if v != nil {
 			l.into(mixin, v)
 		}
+	}
+	for _, t := range l.Texts {
+		l.into(mixin, t.value())
 	}
 	return mixin
 }

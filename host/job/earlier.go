@@ -2,6 +2,7 @@ package job
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,6 +98,9 @@ func (e *execution) findEarlier(mine ledger.Info) (*earlier, error) {
 	if !sameJSON(found.Info.Template, mine.Template) {
 		e.Log.Warn("the run that is taken up had another template", "run", found.Info.ID, "differs", strings.Join(differing(found.Info.Template, mine.Template), ", "))
 	}
+	if found.Info.Filter != mine.Filter {
+		e.Log.Info("the run that is taken up listed by other patterns", "run", found.Info.ID, "then", cmp.Or(found.Info.Filter, "all items"), "now", cmp.Or(mine.Filter, "all items"))
+	}
 	return &earlier{run: *found, how: how}, nil
 }
 
@@ -149,10 +153,10 @@ func (e *execution) findRun(word, flag string, mine ledger.Info) (*ledger.Run, e
 	for _, run := range runs {
 		switch {
 		case run.Err != nil || !same(run.Info, mine):
-		case run.Info.Selection == "" || run.Info.Parent != nil:
+		case run.Info.Selection == "" && run.Info.Filter == mine.Filter || run.Info.Parent != nil:
 			return &run, nil
 		case part == nil:
-			// A run of some items alone knows nothing of the run of all that came before it.
+			// A run of some items alone, or of those that other patterns leave, knows nothing of the run of all that came before it.
 			part = &run
 		}
 	}

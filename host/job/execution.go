@@ -70,6 +70,8 @@ type execution struct {
 	// picker finds the items of --item, nil: all are done; limited takes the first of those to do, nil: there is no limit.
 	picker  *plan.Picker
 	limited *plan.Limited
+	// sieve leaves out what --include and --exclude say; nil: nothing.
+	sieve *plan.Sieve
 	// closed: the run could not be opened to nodes, so that nothing of it began.
 	closed bool
 	// lost counts the failed items that --retry-failed cannot know.
@@ -86,7 +88,7 @@ func (s *Session) begin(ctx context.Context, spec *Spec, front Front) (_ *execut
 	f := &s.Flags.LedgerFlags
 	t := spec.compiled()
 	e := &execution{Session: s, Front: front, spec: spec, template: t, began: time.Now(), outputs: spec.native(t) && t.Finish != nil}
-	e.picker = plan.NewPicker(spec.Select)
+	e.picker, e.sieve = plan.NewPicker(spec.Select), plan.NewSieve(spec.Globs)
 	if err := e.checkSelection(); err != nil {
 		return nil, err
 	}
@@ -253,7 +255,7 @@ func (e *execution) info() (ledger.Info, error) {
 	s := e.spec
 	info := ledger.Info{
 		ID: ledger.NewID(root, e.began), Task: s.Task.Name, Args: append([]string{}, s.Args...), Command: terminal.Command(e.Words),
-		Folder: folder, Version: e.Version, Host: host, PID: os.Getpid(), Outputs: e.outputs, Selection: s.selected(), Began: e.began.UTC(),
+		Folder: folder, Version: e.Version, Host: host, PID: os.Getpid(), Outputs: e.outputs, Selection: s.selected(), Filter: s.filter(), Began: e.began.UTC(),
 		Plugin:   ledger.Plugin{Path: s.Plugin.Path, Name: s.Plugin.Name, Version: s.Plugin.Version, SDK: s.Plugin.SDK},
 		Backbone: map[string]any{"name": s.Backbone, "num_process": s.Workers, "chunksize": s.ChunkSize},
 	}
@@ -312,7 +314,7 @@ func (e *execution) filter(all items, show func(uint64) (string, uint64)) items 
 	if t := e.earlier; t != nil && t.how == ledger.Resume && !e.outputs && !t.run.Info.Outputs {
 		chosen.Finished = t.state
 	}
-	chosen.Only, chosen.Part = e.picked, e.failed != nil || all.picked
+	chosen.Only, chosen.Part = e.picked, e.failed != nil || all.picked || e.refiltered()
 	e.source = e.ledger.Source(all.Source, chosen, ledger.About{Warn: e.warnChanged, Show: show, LeftOut: all.concluded})
 	all.Source, all.figures = e.source, e.without(all.figures)
 	return all
@@ -320,9 +322,14 @@ func (e *execution) filter(all items, show func(uint64) (string, uint64)) items 
 
 // warnChanged warns of a listing that is not the earlier run's. That of a run of some items alone is never the same.
 func (e *execution) warnChanged(text string) {
-	if e.spec.selected() == "" && (e.earlier == nil || e.earlier.run.Info.Selection == "") {
+	if e.spec.selected() == "" && (e.earlier == nil || e.earlier.run.Info.Selection == "") && !e.refiltered() {
 		e.Log.Warn(text)
 	}
+}
+
+// refiltered reports whether the run that is taken up listed by other --include and --exclude, so that this one may list a part of its items.
+func (e *execution) refiltered() bool {
+	return e.earlier != nil && e.earlier.run.Info.Filter != e.spec.filter()
 }
 
 // without are the figures of a listing from which the ledger leaves items out.
@@ -404,7 +411,7 @@ func (e *execution) name() string {
 
 // unlisted is the error about failed items to run again that the listing does not have any more; nil: it has all.
 func (e *execution) unlisted() error {
-	if e.picked == nil || e.source == nil {
+	if e.picked == nil || e.source == nil || e.sieve != nil {
 		return nil
 	}
 	if _, all := e.source.Taken(); !all {

@@ -225,7 +225,7 @@ func (s *Session) Export(ctx context.Context, spec *Spec, x *Exporter) error {
 		return err
 	}
 	lost := int64(0)
-	if found != nil && spec.Limit == 0 && len(spec.Select.Picks) == 0 && spec.Shard == nil && (t == nil || t.Shard.Whole()) {
+	if found != nil && spec.Limit == 0 && len(spec.Select.Picks) == 0 && spec.Globs.Empty() && spec.Shard == nil && (t == nil || t.Shard.Whole()) {
 		if lost, err = found.rest(); err != nil {
 			return err
 		}

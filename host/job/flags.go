@@ -18,6 +18,7 @@ type Flags struct {
 	ConfigFlags
 	RunFlags
 	DebugFlags
+	FolderFlags
 	SelectFlags
 	SourceFlags
 	ShardFlags

@@ -18,7 +18,7 @@ func (s *Session) List(ctx context.Context, spec *Spec, need plan.Need, each fun
 		return summary, exitcode.Usagef("%s: it makes its batches itself, so there is no list of its items", spec.Task.Name)
 	}
 	p := &Place{
-		PlaceOptions: PlaceOptions{Log: s.Log, Warm: s.Warm, Shared: func(outputs.Owner, string) {}, Picker: plan.NewPicker(spec.Select)},
+		PlaceOptions: PlaceOptions{Log: s.Log, Warm: s.Warm, Shared: func(outputs.Owner, string) {}, Picker: plan.NewPicker(spec.Select), Sieve: plan.NewSieve(spec.Globs)},
 		spec:         spec, template: spec.compiled(), warnings: &listingWarnings{log: s.Log}, looks: true,
 	}
 	if p.RuntimeDir, err = s.Warm.RuntimeDir(); err != nil {
@@ -58,9 +58,9 @@ func (s *Session) List(ctx context.Context, spec *Spec, need plan.Need, each fun
 	if !p.native() {
 		t = nil
 	}
-	var own backbones.Source = lister
+	own := p.sift(lister)
 	if spec.Shard != nil {
-		own = plan.Share(lister, spec.Shard)
+		own = plan.Share(own, spec.Shard)
 	}
 	return plan.ListOwn(ctx, t, own, p.planOptions(), need, each)
 }

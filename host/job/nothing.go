@@ -33,6 +33,8 @@ func (e *execution) nothing(s progress.Summary, counters *plan.Counters) (why, h
 		return "what --item names is finished", hint
 	case s.Skipped > 0:
 		return e.allFinished(s.Skipped)
+	case e.sieve.Dropped() > 0:
+		return e.spec.filter() + " leaves no item", "each pattern must match all of an item's path, of its path below the input folder, or of its name"
 	case e.failed != nil || e.picked != nil:
 		return "the earlier run has no failed items", ""
 	case e.template == nil || e.template.Input == nil || counters == nil:

@@ -41,6 +41,8 @@ type PlaceOptions struct {
 	Made plan.Made
 	// Picker takes some of the items that this process lists; nil: all.
 	Picker *plan.Picker
+	// Sieve leaves out items before anything counts them; nil: none.
+	Sieve *plan.Sieve
 	// Stderr is Program.Stderr.
 	Stderr io.Writer
 	// Terminal is where items run in a debugger; empty: they do not.
@@ -79,6 +81,8 @@ type Place struct {
 	nurseryErr  error
 	warnings    *listingWarnings
 	closers     []func()
+	// sifted is the task's own list behind the sieve; nil: there is none.
+	sifted *plan.Sifted
 	// lister is the process that lists; nil: none, or the nursery lists.
 	lister *plugin.Lister
 }
@@ -137,10 +141,10 @@ func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items,
 	}
 	switch {
 	case failed != nil && p.template == nil:
-		return items{Source: failed, figures: unknown}, nil
+		return items{Source: p.sift(failed), figures: unknown}, nil
 	case failed != nil:
 		// The ledger knows the items, this command their outputs.
-		again, err := plan.NewAgain(p.template, failed, p.planOptions())
+		again, err := plan.NewAgain(p.template, p.sift(failed), p.planOptions())
 		return items{Source: again, figures: unknown}, err
 	case native && p.template.Input != nil:
 		return p.planItems(plan.New(ctx, p.template, p.planOptions()))
@@ -157,9 +161,12 @@ func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items,
 	}
 	shard := p.shard()
 	if native && shard == nil && (p.template.Output != nil || !p.template.Shard.Whole()) {
-		return p.planItems(plan.Wrap(ctx, p.template, lister, p.planOptions()))
+		return p.planItems(plan.Wrap(ctx, p.template, p.sift(lister), p.planOptions()))
 	}
-	all := items{Source: lister, figures: func() (f run.Figures) {
+	all := items{Source: p.sift(lister), figures: func() (f run.Figures) {
+		if p.sifted != nil {
+			return figuresOf(p.sifted)
+		}
 		n, known := lister.Total()
 		f.Total, f.TotalKnown = int64(n), known
 		f.Remaining, f.RemainingKnown = lister.Remaining()
@@ -169,13 +176,29 @@ func (p *Place) list(ctx context.Context, failed *ledger.FailedSource) (_ items,
 		return all, nil
 	}
 	whole := all.figures
-	all.Source, all.figures = plan.Share(lister, shard), func() run.Figures {
+	all.Source, all.figures = plan.Share(all.Source, shard), func() run.Figures {
 		f := whole()
 		f.Total = int64(plan.CountIn(shard, uint64(f.Total)))
 		f.Remaining = int(plan.CountIn(shard, uint64(f.Remaining)))
 		return f
 	}
 	return all, nil
+}
+
+// sift puts the sieve behind a listing that the host does not make itself.
+func (p *Place) sift(inner backbones.Source) backbones.Source {
+	if p.Sieve == nil {
+		return inner
+	}
+	p.sifted = plan.Sift(inner, p.Sieve, p.show)
+	return p.sifted
+}
+
+// figuresOf are the figures of a list that is known at its end alone.
+func figuresOf(s *plan.Sifted) (f run.Figures) {
+	n, all := s.Taken()
+	f.Total, f.TotalKnown, f.RemainingKnown = n, all, all
+	return f
 }
 
 // shard is the part of a task's own list that is found by number alone; nil: the template's shard has to read the items, or there is none.
@@ -193,13 +216,17 @@ func (p *Place) shard() *template.Shard {
 // shared divides an indexed list behind the ledger, which knows it as a whole.
 func (p *Place) shared(all items) items {
 	shard := p.shard()
-	if shard == nil {
+	if shard == nil && p.sifted == nil {
 		return all
 	}
-	listed, figures := plan.ShareIndexed(all.Source, shard), all.figures
+	// The figures of picked items have those that are finished.
+	listed, figures, picked := plan.ShareIndexed(all.Source, shard, p.sifted), all.figures, all.picked
 	all.Source, all.figures = listed, func() run.Figures {
 		f := figures()
 		f.Remaining += int(listed.Left())
+		if n, known := listed.LeftOut(); known && !picked {
+			f.Skipped = n
+		}
 		return f
 	}
 	return all
@@ -249,7 +276,7 @@ func (p *Place) openFirst(ctx context.Context) error {
 }
 
 func (p *Place) planOptions() plan.Options {
-	options := plan.Options{Patience: openPatience, Warn: p.warnings.met, Policy: p.spec.Listing, Picker: p.Picker, Made: p.Made, Inputs: inputJournal}
+	options := plan.Options{Patience: openPatience, Warn: p.warnings.met, Policy: p.spec.Listing, Picker: p.Picker, Sieve: p.Sieve, Made: p.Made, Inputs: inputJournal}
 	if p.journal != nil {
 		options.Journal = p.journal
 	}

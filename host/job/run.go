@@ -60,7 +60,7 @@ func (e *execution) drive(ctx context.Context) (summary progress.Summary, summar
 		defer keepTerminal()()
 	}
 	place, err := NewPlace(ctx, e.spec, PlaceOptions{
-		Log: e.Log, RuntimeDir: dir, Warm: e.Warm, Drain: e.Drain, Owner: e.owner(), Shared: e.warnShared, Picker: e.picker, Made: made, Stderr: e.Stderr,
+		Log: e.Log, RuntimeDir: dir, Warm: e.Warm, Drain: e.Drain, Owner: e.owner(), Shared: e.warnShared, Picker: e.picker, Sieve: e.sieve, Made: made, Stderr: e.Stderr,
 		Terminal: terminal,
 	})
 	defer func() { err = afterStart(summary, err, place.Close(ctx)) }()
@@ -168,6 +168,9 @@ func (e *execution) conclude(summary progress.Summary, counters *plan.Counters, 
 		e.Log.Warn(unwritten(summary.Unwritten))
 	}
 	e.tellLimit(summary)
+	if n := e.sieve.Dropped(); n > 0 {
+		e.Log.Info(e.spec.filter() + ": " + count.Of(n, "item was left out", "items were left out"))
+	}
 	if err != nil || summary.Done > 0 {
 		return err
 	}
@@ -230,7 +233,7 @@ func (s *Session) Plan(ctx context.Context, spec *Spec, first int, unfinished fu
 	if !spec.native(t) || t.Input == nil {
 		return plan.Summary{}, exitcode.Usagef("%s: it lists its items itself, so only a run can tell what there is to do: its template has no input_mode that the host knows", spec.Task.Name)
 	}
-	options := plan.Options{Policy: spec.Listing, Unfinished: unfinished, Picker: plan.NewPicker(spec.Select), Inputs: inputJournal}
+	options := plan.Options{Policy: spec.Listing, Unfinished: unfinished, Picker: plan.NewPicker(spec.Select), Sieve: plan.NewSieve(spec.Globs), Inputs: inputJournal}
 	var err error
 	if options.Made, err = s.made(spec); err != nil {
 		return plan.Summary{}, err

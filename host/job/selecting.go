@@ -31,7 +31,7 @@ func (e *execution) checkSelection() error {
 func (e *execution) choose(place *Place, all items) items {
 	var selected *plan.Selected
 	if e.picker != nil && !all.picked {
-		selected = plan.Select(all.Source, e.picker, place.shard(), place.show)
+		selected = plan.Select(all.Source, e.picker, place.shard(), place.sifted, place.show)
 		all.Source, all.picked = selected, true
 	}
 	all = e.filter(all, place.show)
@@ -136,8 +136,9 @@ func (e *execution) nameFailed(f *backbones.FailedItem) string {
 	if f.Item != "" && len(f.Item) <= longItem && !strings.ContainsAny(f.Item, "\n*?[") && utf8.ValidString(f.Item) {
 		return f.Item
 	}
-	// Items of a listing that leaves out what is finished or not chosen have other numbers than in the plan.
-	if e.failed == nil && !e.outputs && (e.picker == nil || !e.spec.native(e.template)) {
+	// Items of a listing that leaves out what is finished or not chosen have other numbers than in the plan. Those of a list that is
+	// sifted keep their places in it.
+	if e.failed == nil && !e.outputs && (e.sieve == nil || e.spec.native(e.template) && e.template.Input != nil) && (e.picker == nil || !e.spec.native(e.template)) {
 		return fmt.Sprintf("#%d", f.Number+1)
 	}
 	return ""

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,6 +54,11 @@ type Session struct {
 	sources []string
 	// project is nil before it was looked for.
 	project *project
+	// folders are those that the command line gives without --mixin.
+	folders []config.Text
+	// misplaced: they are given in a wrong way. unfilled is why two words are not taken for them; empty: there are none.
+	misplaced bool
+	unfilled  string
 	// problems were found while the configuration was read.
 	problems []problem.Problem
 	options  discover.Options
@@ -79,6 +85,14 @@ type Line interface {
 	AsTyped(problems []problem.Problem) []problem.Problem
 	// Reread reads the line again once a function has made the task.
 	Reread() error
+	// Folders are the words that neither the host nor a flag of the task takes; none where the task takes words. TakeFolders keeps them
+	// from the task.
+	Folders() []string
+	TakeFolders()
+	// Implied reports whether TASK was left out.
+	Implied() bool
+	// Spelling is how a flag of the host is written beside the task's own.
+	Spelling(name string) string
 }
 
 // DiscoverOptions are for finding plugins and describing them with a Python interpreter; empty: the default one.
@@ -173,8 +187,10 @@ func (s *Session) Pick(name string) bool {
 
 // Configure reads the configuration. A task that is a function is described again with its mixin.
 func (s *Session) Configure(ctx context.Context, line Line) error {
+	s.folders, s.misplaced, s.unfilled = nil, false, ""
 	s.Config, s.problems = s.load()
 	if s.Task == nil || s.Task.Kind != schema.Factory {
+		s.fill(line)
 		return nil
 	}
 	if problem.Any(s.problems) {
@@ -195,7 +211,11 @@ func (s *Session) Configure(ctx context.Context, line Line) error {
 	if s.Made = true; !s.Pick(name) {
 		s.Task = nil
 	}
-	return line.Reread()
+	if err := line.Reread(); err != nil {
+		return err
+	}
+	s.fill(line)
+	return nil
 }
 
 // FileProblems are the problems of the files of --cfg and --mixin-cfg, for a plugin that was not found.
@@ -205,7 +225,7 @@ func (p *Program) FileProblems(script string) []problem.Problem {
 }
 
 func (s *Session) load() (*config.Config, []problem.Problem) {
-	sources := config.Sources{CfgPath: s.Flags.Cfg, MixinCfgPath: s.Flags.MixinCfg, Mixins: s.Flags.Mixin, ScriptPath: s.Found.Path}
+	sources := config.Sources{CfgPath: s.Flags.Cfg, MixinCfgPath: s.Flags.MixinCfg, Mixins: s.Flags.Mixin, Texts: s.folders, ScriptPath: s.Found.Path}
 	if s.Task != nil {
 		sources.Template, sources.Task = s.Task.Template, s.Task.Name
 		sources.Project = s.Project()
@@ -271,7 +291,7 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 		Listing: s.Flags.listing(), Backbone: s.Backbone().Name, MaxFailures: s.Flags.MaxFailures,
 	}
 	problems := append(line.Wrong(), s.problems...)
-	problems = append(problems, s.resolveTemplate(r)...)
+	problems = append(problems, s.resolveTemplate(r, line)...)
 	for _, m := range s.Task.Mistakes {
 		if m.Counts(s.Task.Template, r.Template) {
 			problems = append(problems, problem.Problem{Source: m.Where, Message: m.Message, Suggestion: m.Hint})
@@ -280,6 +300,9 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 	arguments, found, err := s.arguments(ctx, line)
 	if err != nil {
 		return nil, err
+	}
+	for i, p := range found {
+		found[i].Suggestion = cmp.Or(p.Suggestion, s.unfilled)
 	}
 	problems = append(problems, found...)
 	r.Args = arguments.Args
@@ -294,12 +317,23 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 	problems = append(problems, found...)
 	r.Policy, found = s.Flags.policy()
 	problems = append(problems, found...)
+	r.Globs, found = s.Flags.globs()
+	problems = append(problems, found...)
+	if r.makesBatches() && !r.Globs.Empty() {
+		problems = append(problems, problem.Problem{
+			Message:    fmt.Sprintf("%s: the loader of %s makes its batches itself, so the host does not know its items", r.filter(), s.Task.Name),
+			Suggestion: "leave files out where the loader finds them",
+		})
+	}
 	r.Select, r.Limit, found = s.Flags.selection()
 	problems = append(problems, found...)
 	problems = append(problems, s.Flags.debugging(r, line.BackboneFlags())...)
 	problems = append(problems, s.Flags.LedgerFlags.check()...)
 	problems = append(problems, s.lendable(r)...)
 	if err := s.report(line.AsTyped(problems)); err != nil {
+		return nil, err
+	}
+	if err := s.checkFolder(r.compiled()); err != nil {
 		return nil, err
 	}
 	if r.Mixin, err = s.mixin(); err != nil {
@@ -316,7 +350,7 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 }
 
 // resolveTemplate sets the template of a spec: the task's, with the values of the configuration and of the flags.
-func (s *Session) resolveTemplate(r *Spec) []problem.Problem {
+func (s *Session) resolveTemplate(r *Spec, line Line) []problem.Problem {
 	if s.Task.Kind == schema.Factory {
 		return nil
 	}
@@ -328,7 +362,8 @@ func (s *Session) resolveTemplate(r *Spec) []problem.Problem {
 	if s.Flags.Once {
 		evenFinished(tree)
 	}
-	return append(problems, problem.Fresh(slices.Concat(s.problems, problems), s.inTemplate(tree))...)
+	open := s.shortForm(line, tree, s.inTemplate(tree))
+	return append(problems, problem.Fresh(slices.Concat(s.problems, problems), open)...)
 }
 
 // report logs the warnings, and returns the other problems as one error.

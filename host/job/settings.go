@@ -52,7 +52,7 @@ func (s *Session) Settings(ctx context.Context, line Line) (Settings, error) {
 		return Settings{}, err
 	}
 	r := &Spec{Task: *s.Task, Backbone: s.Backbone().Name}
-	problems := slices.Concat(line.Wrong(), s.problems, s.resolveTemplate(r))
+	problems := slices.Concat(line.Wrong(), s.problems, s.resolveTemplate(r, line))
 	var j *judged
 	for _, words := range line.Words() {
 		if j = s.judge(line, words); len(j.objections) == 0 {

@@ -31,6 +31,8 @@ type Spec struct {
 	// Outputs is how outputs are written: "direct" or "staged".
 	Outputs string      `json:"outputs"`
 	Listing plan.Policy `json:"listing"`
+	// Globs say which items are listed at all.
+	Globs plan.Globs `json:"globs,omitzero"`
 	// Select chooses some of the items, and Limit the first of those to do; 0: all.
 	Select plan.Selection `json:"select,omitzero"`
 	Limit  int            `json:"limit,omitempty"`

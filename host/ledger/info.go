@@ -38,6 +38,8 @@ type Info struct {
 	Shard string `json:"shard,omitempty"`
 	// Selection are the flags that chose some of the items; empty: all were to be done.
 	Selection string `json:"selection,omitempty"`
+	// Filter are the flags of --include and --exclude, which say what was listed at all; empty: everything was.
+	Filter string `json:"filter,omitempty"`
 	// Placement is which CPUs the workers were given; empty: they may run on any.
 	Placement []Placement `json:"placement,omitempty"`
 	// Nodes are the machines that have worked on the run; empty: it was done on one.

@@ -37,6 +37,9 @@ func (w *walk) group(g *group) error {
 		return w.archives(g)
 	}
 	list := g.names
+	if w.o.Sieve != nil {
+		w.sift(g)
+	}
 	if len(list.all) == 0 {
 		return nil
 	}

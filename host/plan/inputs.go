@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +12,11 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/template"
 	"github.com/kagurazaka/kagurazaka/internal/count"
+	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
+
+// CheckInputs returns a *template.InputError if the inputs on the local disk cannot be listed at all. It does not list them.
+func CheckInputs(t *template.Template) error { return checkInputs(localDisk{}, t) }
 
 // checkInputs returns a *template.InputError if the inputs cannot be listed at all. It does not list them.
 func checkInputs(store FS, t *template.Template) error {
@@ -47,7 +52,7 @@ func checkInputs(store FS, t *template.Template) error {
 		if dir, err := os.Getwd(); err == nil && !filepath.IsAbs(t.InputPath) && store == (localDisk{}) {
 			where = " in " + dir
 		}
-		return problem("there is no such folder"+where, nil)
+		return &template.InputError{Path: t.InputPath, From: t.InputFrom, Message: "there is no such folder" + where, Hint: near(store, t.InputPath)}
 	case err != nil:
 		return problem("the folder cannot be looked at", err)
 	case kind != kindFolder:
@@ -59,6 +64,29 @@ func checkInputs(store FS, t *template.Template) error {
 	}
 	dir.close()
 	return nil
+}
+
+// near is a suggestion for a folder that does not exist; empty: none beside it has such a name.
+func near(store FS, path string) string {
+	parent, name := filepath.Split(filepath.Clean(path))
+	dir, err := openFolder(store, cmp.Or(parent, "."))
+	if err != nil {
+		return ""
+	}
+	defer dir.close()
+	var names nameList
+	// Half of the names may have the one that was meant.
+	_ = dir.read(&names)
+	var options []string
+	for _, n := range names.all {
+		if n.kind != kindFile {
+			options = append(options, string(names.bytes(n)))
+		}
+	}
+	if meant := suggest.Closest(name, options); meant != "" {
+		return "did you mean " + parent + meant + "?"
+	}
+	return ""
 }
 
 // lost reports a folder that could not be opened. Without the input folder itself, the listing ends.

@@ -196,6 +196,9 @@ func (w *walk) single(line []byte, number uint64) error {
 
 // alone takes an item that came alone: not as a name of a group. number is that of its line; 0: it has none.
 func (w *walk) alone(line []byte, item scanned, number uint64) error {
+	if w.o.Sieve != nil && w.t.Input != nil && !w.o.Sieve.keepsInput(item.input, unsafeString(line)) {
+		return nil
+	}
 	index := w.next
 	w.next++
 	switch {
@@ -315,8 +318,8 @@ func lineNumber(line []byte, item scanned) uint64 {
 
 // scan reads what is needed of a line.
 func (w *walk) scan(line []byte) (scanned, error) {
-	if w.t.Input == nil && w.out == nil && w.o.Picker == nil && (w.t.Shard == nil || !w.t.Shard.ByHash) {
-		if !w.o.need.Input {
+	if w.t.Input == nil && w.out == nil && (w.t.Shard == nil || !w.t.Shard.ByHash) {
+		if !w.o.need.Input && w.o.Picker == nil {
 			return scanned{}, nil
 		}
 		// Such an item need not be of any form.

@@ -18,6 +18,7 @@ func List(ctx context.Context, t *template.Template, o Options, need Need, each 
 	var c Counters
 	err := walkInputs(ctx, t, walkOptions{Options: o, counters: &c, need: need, item: each})
 	s.count(&c)
+	s.Filtered = o.Sieve.Dropped()
 	return s, err
 }
 

@@ -76,7 +76,7 @@ type Picker struct {
 
 type pick struct {
 	Pick
-	pattern *pattern
+	glob
 	// clean is the pattern as a path in its shortest form.
 	clean string
 	found bool
@@ -91,7 +91,7 @@ func NewPicker(s Selection) *Picker {
 	for _, one := range s.Picks {
 		next := pick{Pick: one}
 		if one.Number == 0 {
-			next.pattern, next.clean = parsePattern(one.Pattern), path.Clean(one.Pattern)
+			next.glob, next.clean = parseGlob(one.Pattern), path.Clean(one.Pattern)
 			p.keys = p.keys || isKey(one.Pattern)
 		}
 		p.picks = append(p.picks, next)
@@ -186,11 +186,11 @@ func (p *Picker) take(number uint64, t texts) (taken bool) {
 
 func (o *pick) matches(forms [5]string, key string) bool {
 	for _, form := range forms {
-		if form != "" && (form == o.Pattern || form == o.clean || o.pattern.matches([]byte(form))) {
+		if form != "" && (form == o.Pattern || form == o.clean || o.one([]byte(form))) {
 			return true
 		}
 	}
-	return key != "" && (key == o.Pattern || o.pattern.matches([]byte(key)))
+	return key != "" && (key == o.Pattern || o.one([]byte(key)))
 }
 
 // over reports whether no item from a number on can be chosen.

@@ -231,7 +231,7 @@ func TestSelect(t *testing.T) {
 			{[]string{"nothing"}, nil},
 		} {
 			p := picks(t, c.picks...)
-			s := Select(blocksOf(encoding), p, nil, showNumber)
+			s := Select(blocksOf(encoding), p, nil, nil, showNumber)
 			if diff := cmp.Diff(c.want, all(t, s.Chosen(s))); diff != "" {
 				t.Errorf("encoding %d, %q, - want:\n%s", encoding, c.picks, diff)
 			}
@@ -244,14 +244,14 @@ func TestSelect(t *testing.T) {
 	// In a shard of a list, numbers are those of its items.
 	odd := &template.Shard{Num: 2, Idx: []uint64{1}}
 	for pick, want := range map[string][]uint64{"#2": {3}, `{"n":[2-5]}`: {3, 5}} {
-		s := Select(blocksOf(backbones.Indexed), picks(t, pick), odd, showNumber)
-		if diff := cmp.Diff(want, all(t, ShareIndexed(s.Chosen(s), odd))); diff != "" {
+		s := Select(blocksOf(backbones.Indexed), picks(t, pick), odd, nil, showNumber)
+		if diff := cmp.Diff(want, all(t, ShareIndexed(s.Chosen(s), odd, nil))); diff != "" {
 			t.Errorf("%s in a shard, - want:\n%s", pick, diff)
 		}
 	}
 	// Keys of opaque and listed items are their plugin's.
 	for _, encoding := range []backbones.Encoding{backbones.Opaque, backbones.Indexed} {
-		s := Select(blocksOf(encoding), picks(t, "0000000000000069"), nil, showNumber)
+		s := Select(blocksOf(encoding), picks(t, "0000000000000069"), nil, nil, showNumber)
 		if got := all(t, s.Chosen(s)); len(got) != 1 || got[0] != 5 {
 			t.Errorf("encoding %d: by key: %v", encoding, got)
 		}
@@ -267,13 +267,13 @@ func TestPieces(t *testing.T) {
 		}
 		return strings.Join(all, "\n")
 	}
-	if got := lines(Select(blocksOf(backbones.JSONLines), picks(t, "#2", "#3", "#7"), nil, nil)); got != "{\"n\":1}\n{\"n\":2}\n{\"n\":6}" {
+	if got := lines(Select(blocksOf(backbones.JSONLines), picks(t, "#2", "#3", "#7"), nil, nil, nil)); got != "{\"n\":1}\n{\"n\":2}\n{\"n\":6}" {
 		t.Error(got)
 	}
 	if got := lines(Limit(blocksOf(backbones.JSONLines), 7)); got != "{\"n\":0}\n{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n{\"n\":4}\n{\"n\":5}\n{\"n\":6}" {
 		t.Error(got)
 	}
-	for _, b := range rest(t, Select(blocksOf(backbones.Opaque), picks(t, "#3", "#9"), nil, nil)) {
+	for _, b := range rest(t, Select(blocksOf(backbones.Opaque), picks(t, "#3", "#9"), nil, nil, nil)) {
 		if b.Skip != int(b.First)%5 || b.ContentKeys[0] != 100+b.First || len(b.Keys) != 1 {
 			t.Errorf("%+v", b)
 		}

@@ -19,8 +19,10 @@ type Selected struct {
 	picker *Picker
 	// shard numbers the items of an indexed list; others are divided already. nil: it has all.
 	shard *template.Shard
-	show  func(number uint64) (text string, key uint64)
-	queue []backbones.Block
+	// sifted leaves out items of an indexed list; nil: none.
+	sifted *Sifted
+	show   func(number uint64) (text string, key uint64)
+	queue  []backbones.Block
 	// list are the numbers of the chosen items of an indexed list, in order and without those that touch.
 	list  []backbones.Span
 	ends  []int
@@ -29,10 +31,10 @@ type Selected struct {
 }
 
 // Select picks from items that the host did not list: those of a task's own list. An item's number is its place in that, or in what a
-// shard has of an indexed list, which is divided later; nil: all. show is the
+// shard has of an indexed list, which is divided later; nil: all. sifted leaves out some of such a list; nil: none. show is the
 // printable form of an item of an indexed list and its key, 0: none; several goroutines call it. The inner source is not closed.
-func Select(inner backbones.Source, p *Picker, shard *template.Shard, show func(uint64) (string, uint64)) *Selected {
-	return &Selected{inner: inner, picker: p, shard: shard, show: show}
+func Select(inner backbones.Source, p *Picker, shard *template.Shard, sifted *Sifted, show func(uint64) (string, uint64)) *Selected {
+	return &Selected{inner: inner, picker: p, shard: shard, sifted: sifted, show: show}
 }
 
 // Next returns the next block with chosen items, or io.EOF.
@@ -145,7 +147,7 @@ const (
 // look finds the chosen items of an indexed list.
 func (s *Selected) look(ctx context.Context, list backbones.Block) error {
 	end := list.First + uint64(list.Count)
-	if !s.picker.patterns() && s.shard == nil {
+	if !s.picker.patterns() && s.shard == nil && s.sifted == nil {
 		s.picker.saw(end)
 		for _, n := range s.picker.numbers() {
 			if n >= list.First && n < end && s.picker.take(n, texts{}) {
@@ -155,6 +157,25 @@ func (s *Selected) look(ctx context.Context, list backbones.Block) error {
 		return nil
 	}
 	place := uint64(0)
+	mine := func(number uint64) bool {
+		rank, kept := s.sifted.rank(number)
+		return kept && belongs(s.shard, rank)
+	}
+	return eachShown(ctx, list, func(number uint64) bool { return s.picker.patterns() && mine(number) }, s.show, func(number uint64, shown string, key uint64) {
+		if !mine(number) {
+			return
+		}
+		place++
+		if s.picker.take(place-1, textsOfShown(shown, func() itemkey.Key { return itemkey.Key(key) })) {
+			s.choose(number)
+		}
+	})
+}
+
+// eachShown calls a function for each item of an indexed list, in its order. It asks for the printable forms of those that are asked about,
+// many at a time.
+func eachShown(ctx context.Context, list backbones.Block, asks func(number uint64) bool, show func(uint64) (string, uint64), each func(number uint64, shown string, key uint64)) error {
+	end := list.First + uint64(list.Count)
 	shown, keys := make([]string, lookAtOnce), make([]uint64, lookAtOnce)
 	for first := list.First; first < end && ctx.Err() == nil; first += lookAtOnce {
 		n := int(min(lookAtOnce, end-first))
@@ -163,22 +184,16 @@ func (s *Selected) look(ctx context.Context, list backbones.Block) error {
 		for range min(askAtOnce, n) {
 			asking.Go(func() {
 				for i := int(next.Add(1) - 1); i < n && ctx.Err() == nil; i = int(next.Add(1) - 1) {
-					if !s.picker.patterns() || !belongs(s.shard, first+uint64(i)) {
-						continue
+					if asks(first + uint64(i)) {
+						shown[i], keys[i] = show(first + uint64(i))
 					}
-					shown[i], keys[i] = s.show(first + uint64(i))
 				}
 			})
 		}
 		asking.Wait()
 		for i := range n {
-			number := first + uint64(i)
-			if !belongs(s.shard, number) {
-				continue
-			}
-			place++
-			if s.picker.take(place-1, textsOfShown(shown[i], func() itemkey.Key { return itemkey.Key(keys[i]) })) {
-				s.choose(number)
+			if ctx.Err() == nil {
+				each(first+uint64(i), shown[i], keys[i])
 			}
 		}
 	}

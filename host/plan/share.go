@@ -3,7 +3,9 @@ package plan
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"sync/atomic"
 
 	"github.com/kagurazaka/kagurazaka/backbones"
@@ -11,10 +13,13 @@ import (
 	"github.com/kagurazaka/kagurazaka/internal/count"
 )
 
-// Shared takes of the items of another source those of a shard by index. It needs to read none of them.
+// Shared takes some of the items of another source: those of a shard by index, or those that a sieve keeps.
 type Shared struct {
 	inner backbones.Source
-	shard *template.Shard
+	// keeps reports whether the item with a number in the inner source is taken, by its place in a block and its line if it is JSON.
+	keeps func(b *backbones.Block, i int, number uint64, line []byte) bool
+	// look looks at an indexed list, which is passed on as it is; may be nil.
+	look func(ctx context.Context, list backbones.Block) error
 	// seen and yielded count the items that came in and went out.
 	seen, yielded uint64
 	queue         []backbones.Block
@@ -22,12 +27,17 @@ type Shared struct {
 
 // Share returns a source of the items of a shard. It passes on an indexed list as it is: that is for ShareIndexed. The inner source is not
 // closed.
-func Share(inner backbones.Source, s *template.Shard) *Shared { return &Shared{inner: inner, shard: s} }
+func Share(inner backbones.Source, s *template.Shard) *Shared {
+	return &Shared{inner: inner, keeps: func(_ *backbones.Block, _ int, number uint64, _ []byte) bool { return belongs(s, number) }}
+}
 
 // Next implements backbones.Source.
 func (s *Shared) Next(ctx context.Context) (backbones.Block, error) {
 	for len(s.queue) == 0 {
 		b, err := s.inner.Next(ctx)
+		if err == nil && b.Encoding == backbones.Indexed && s.look != nil {
+			return b, s.look(ctx, b)
+		}
 		if err != nil || b.Count == 0 || b.Encoding == backbones.Indexed {
 			return b, err
 		}
@@ -50,7 +60,7 @@ func (s *Shared) take(b backbones.Block) error {
 		return s.lines(b, first)
 	}
 	for i := range b.Count {
-		if belongs(s.shard, first+uint64(i)) {
+		if s.keeps(&b, i, first+uint64(i), nil) {
 			s.queue = append(s.queue, s.piece(b, i))
 		}
 	}
@@ -80,7 +90,7 @@ func (s *Shared) lines(b backbones.Block, first uint64) error {
 	n := 0
 	next := backbones.Block{Encoding: backbones.JSONLines, First: s.yielded}
 	for line := range bytes.SplitSeq(b.Payload, []byte("\n")) {
-		if n < b.Count && belongs(s.shard, first+uint64(n)) {
+		if n < b.Count && s.keeps(&b, n, first+uint64(n), line) {
 			if next.Count > 0 {
 				kept = append(kept, '\n')
 			}
@@ -102,40 +112,81 @@ func (s *Shared) lines(b backbones.Block, first uint64) error {
 	return nil
 }
 
-// Indexed takes of an indexed list the items of a shard by index, one by one and with the numbers that they have in the list.
+// Indexed takes of an indexed list the items that a Sifted keeps, and of those a shard by index, with the numbers that they have in the
+// list.
 type Indexed struct {
-	inner backbones.Source
-	shard *template.Shard
-	// list is what is left of a block. left is how many items of it the shard has.
-	list backbones.Block
-	left atomic.Int64
+	inner  backbones.Source
+	shard  *template.Shard
+	sifted *Sifted
+	// list is what is left of a block. left is how many items of it are still to be taken.
+	list  backbones.Block
+	left  atomic.Int64
+	taken atomic.Int64
+	done  atomic.Bool
 }
 
-// ShareIndexed returns a source of the items of a shard. Blocks of other kinds it passes on. The inner source is not closed.
-func ShareIndexed(inner backbones.Source, s *template.Shard) *Indexed {
-	return &Indexed{inner: inner, shard: s}
+// ShareIndexed returns a source of the items of a shard, nil: of all. sifted may be nil. Blocks of other kinds it passes on. The inner
+// source is not closed.
+func ShareIndexed(inner backbones.Source, s *template.Shard, sifted *Sifted) *Indexed {
+	return &Indexed{inner: inner, shard: s, sifted: sifted}
 }
 
 // Next implements backbones.Source.
 func (s *Indexed) Next(ctx context.Context) (backbones.Block, error) {
 	for {
-		for s.list.Count > 0 {
-			item := s.list
-			item.Count = 1
-			s.list.First++
-			s.list.Count--
-			if belongs(s.shard, item.First) {
-				s.left.Add(-1)
-				return item, nil
-			}
+		if run := s.run(); run.Count > 0 {
+			s.left.Add(int64(-run.Count))
+			s.taken.Add(int64(run.Count))
+			return run, nil
 		}
 		b, err := s.inner.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			s.done.Store(true)
+		}
 		if err != nil || b.Count == 0 || b.Encoding != backbones.Indexed {
 			return b, err
 		}
 		s.list = b
-		s.left.Store(int64(CountIn(s.shard, b.First+uint64(b.Count)) - CountIn(s.shard, b.First)))
+		s.left.Store(int64(s.before(b.First+uint64(b.Count)) - s.before(b.First)))
 	}
+}
+
+// run takes the next items of the block at hand that have numbers one after the other.
+func (s *Indexed) run() backbones.Block {
+	run := s.list
+	run.Count = 0
+	for s.list.Count > 0 {
+		number := s.list.First
+		rank, kept := s.sifted.rank(number)
+		taken := kept && belongs(s.shard, rank)
+		if !taken && run.Count > 0 {
+			break
+		}
+		if taken && run.Count == 0 {
+			run.First = number
+		}
+		if taken {
+			run.Count++
+		}
+		s.list.First++
+		s.list.Count--
+	}
+	return run
+}
+
+// before is how many items with lower numbers are taken.
+func (s *Indexed) before(number uint64) uint64 {
+	rank, _ := s.sifted.rank(number)
+	return CountIn(s.shard, rank)
+}
+
+// LeftOut is how many of the list's items that are kept, and are the shard's, were left out on their way here: they are finished. It is
+// known at the end; false: not yet, or there is no such list.
+func (s *Indexed) LeftOut() (int64, bool) {
+	if s.sifted == nil || len(s.sifted.kept) == 0 || !s.done.Load() {
+		return 0, false
+	}
+	return int64(CountIn(s.shard, s.sifted.total)) - s.taken.Load(), true
 }
 
 // Left is how many items of the block at hand are still to come.

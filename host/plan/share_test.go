@@ -77,7 +77,7 @@ func TestShare(t *testing.T) {
 			for i := range n {
 				inner := given(all)
 				s := &template.Shard{Num: n, Idx: []uint64{i}}
-				names := sharedNames(t, ShareIndexed(Share(&inner, s), s))
+				names := sharedNames(t, ShareIndexed(Share(&inner, s), s, nil))
 				if uint64(len(names)) != CountIn(s, uint64(len(want))) {
 					t.Errorf("%s: shard %d of %d has %d items, said to have %d", kind, i, n, len(names), CountIn(s, uint64(len(want))))
 				}

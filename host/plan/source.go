@@ -45,6 +45,8 @@ type Options struct {
 	Unfinished func(path string)
 	// Picker takes some of the items alone; nil: all.
 	Picker *Picker
+	// Sieve leaves out items of the input mode before anything counts them; nil: none.
+	Sieve *Sieve
 	// Made knows what made the outputs, where items are done again by that; nil: nothing does.
 	Made Made
 	// Patience is the longest wait for items that another run is working on, after all others are done.

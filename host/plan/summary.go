@@ -23,6 +23,8 @@ type Summary struct {
 	Outdated uint64 `json:"outdated,omitempty"`
 	// Unpicked counts those in the shard that Options.Picker did not take.
 	Unpicked uint64 `json:"unpicked,omitempty"`
+	// Filtered counts those that Options.Sieve left out, of every shard. No other figure has them.
+	Filtered uint64 `json:"filtered,omitempty"`
 	// Shards has the counts of every shard of soft_shard, by index; nil: there is only one, or more than 4,096.
 	Shards []ShardCount `json:"-"`
 	// First are the first items to do, as workers would get them.
@@ -83,6 +85,7 @@ func Summarise(ctx context.Context, t *template.Template, firstN int, o Options)
 		},
 	})
 	s.count(&c)
+	s.Filtered = o.Sieve.Dropped()
 	return s, err
 }
 

@@ -184,6 +184,8 @@ type walk struct {
 	filter *filter
 	// paths reads the lines of a list of paths; nil: they are lines of JSON.
 	paths *pathLines
+	// sifted is memory for the paths that the sieve looks at.
+	sifted struct{ rel, dir []byte }
 	// long is memory for a line that is longer than the reader's buffer.
 	long []byte
 }
@@ -294,7 +296,7 @@ func (w *walk) collide(first uint64, key string, second triplet, line uint64) er
 	if !w.canProbe() {
 		return e
 	}
-	again, err := newWalk(w.ctx, w.whole, walkOptions{Options: Options{FS: w.o.FS, Policy: w.o.Policy, Inputs: w.o.Inputs}})
+	again, err := newWalk(w.ctx, w.whole, walkOptions{Options: Options{FS: w.o.FS, Policy: w.o.Policy, Inputs: w.o.Inputs, Sieve: w.o.Sieve.again()}})
 	if err != nil {
 		return e
 	}

@@ -17,6 +17,8 @@ type page struct{ *terminal.Page }
 type HelpOptions struct {
 	// Command are the words of the command line up to the task, as a shell reads them: "kagurazaka", "./plugins/resize", "Resize".
 	Command []string
+	// Implied: the task's name is left out of Command.
+	Implied bool
 	// Device are the flags of the backbone of a device task.
 	Device []Argument
 	// More is a paragraph at the end.
@@ -31,6 +33,13 @@ type HelpOptions struct {
 func Help(w io.Writer, task *Task, o HelpOptions) error {
 	p := page{terminal.NewPage(o.Width, o.Color)}
 	var pieces []string
+	if o.Implied {
+		pieces = append(pieces, "["+task.Name+"]")
+	}
+	folders := task.TakesFolders(task.Template)
+	if folders {
+		pieces = append(pieces, "IN OUT")
+	}
 	for i := range task.Arguments {
 		pieces = append(pieces, task.Arguments[i].usage())
 	}
@@ -38,7 +47,10 @@ func Help(w io.Writer, task *Task, o HelpOptions) error {
 		pieces = append(pieces, "[ARGUMENT…]")
 	}
 	fill := toFill(task.Template)
-	if len(fill) > 0 {
+	rest := slices.DeleteFunc(slices.Clone(fill), func(f string) bool {
+		return folders && (strings.HasPrefix(f, InputFolder+"=") || strings.HasPrefix(f, OutputFolder+"="))
+	})
+	if len(rest) > 0 {
 		pieces = append(pieces, "--mixin KEY=VALUE …")
 	} else if task.Template != nil {
 		pieces = append(pieces, "[--mixin KEY=VALUE …]")
@@ -72,12 +84,16 @@ func Help(w io.Writer, task *Task, o HelpOptions) error {
 		}
 	}
 	if len(fill) > 0 {
-		p.Title("Placeholders still to fill, with --mixin:")
+		words, title := o.Command, "Placeholders still to fill, with --mixin:"
+		if folders {
+			words, title = append(slices.Clone(words), "IN", "OUT"), "Placeholders still to fill, with IN OUT or --mixin:"
+		}
+		p.Title(title)
 		for _, f := range fill {
 			p.Line("  " + f)
 		}
 		p.Title("Example:")
-		p.Command(example(o.Command, task, fill), 2)
+		p.Command(example(words, task, rest), 2)
 	}
 	if o.More != "" {
 		p.Gap()
@@ -191,7 +207,9 @@ func example(command []string, task *Task, fill []string) []string {
 			words = append(words, word)
 		}
 	}
-	words = append(words, "--mixin")
+	if len(fill) > 0 {
+		words = append(words, "--mixin")
+	}
 	for _, f := range fill {
 		words = append(words, terminal.Quote(f))
 	}

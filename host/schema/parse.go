@@ -31,8 +31,10 @@ type parser struct {
 	// digits is set if a declared flag looks like a negative number. Then no such word is a value.
 	digits bool
 
-	found    []occurrence
+	found []occurrence
+	// bare are the words without a flag; those in front of -- stand at the places of at.
 	bare     []string
+	at       []int
 	unknown  []string
 	problems []problem.Problem
 }
@@ -116,6 +118,13 @@ func (t *Task) Argument(spelling string) *Argument {
 	return p.lookup(spelling)
 }
 
+// Loose are the places of the words in front of -- that are neither flags of the task nor their values.
+func Loose(task *Task, args []string) []int {
+	p := newParser(task)
+	p.parse(args)
+	return p.at
+}
+
 // Spell returns the argument vector with every flag as the task declares it, also if it was written with underscores for hyphens or
 // the other way round. Words after -- stay as they are, and so do all arguments of a task with open arguments.
 func Spell(task *Task, args []string) []string {
@@ -177,7 +186,7 @@ func (p *parser) parse(args []string) {
 			break
 		}
 		if p.isValue(word) {
-			p.bare = append(p.bare, word)
+			p.bare, p.at = append(p.bare, word), append(p.at, i)
 			continue
 		}
 		if a := p.lookup(word); a != nil {

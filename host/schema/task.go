@@ -123,5 +123,32 @@ const (
 	IgnoresArguments = "ignores_arguments"
 )
 
+// TakesWords reports whether words without a flag are the task's, or may be: the host cannot know it of a parser that it does not know.
+func (t *Task) TakesWords() bool {
+	return t.OpenArguments && !t.Has(IgnoresArguments) || t.Has(Remainder) ||
+		slices.ContainsFunc(t.Arguments, func(a Argument) bool { return len(a.Flags) == 0 })
+}
+
+// The fields of two plain folders, and their mode.
+const (
+	PlainFolders = "NoHardShard"
+	InputFolder  = template.RoleHardShard + ".input_path"
+	OutputFolder = template.RoleHardShard + ".output_path"
+)
+
+// TakesFolders reports whether two words of the command line, IN and OUT, fill a template of the task: both folders are open, and words
+// are not the task's.
+func (t *Task) TakesFolders(tree *template.Node) bool {
+	hard := tree.Get(template.RoleHardShard)
+	if t.TakesWords() || hard.IsNull() || hard.Custom || hard.ModeName() != PlainFolders {
+		return false
+	}
+	open := func(name string) bool {
+		n := hard.Get(name)
+		return n != nil && n.Kind == template.KindPlaceholder
+	}
+	return open("input_path") && open("output_path")
+}
+
 // Has reports whether the task has a capability.
 func (t *Task) Has(capability string) bool { return slices.Contains(t.Capabilities, capability) }

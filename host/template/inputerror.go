@@ -12,6 +12,8 @@ type InputError struct {
 	Message string
 	// From is the source of the path, and how to give another; empty: not known.
 	From string
+	// Hint is what was probably meant; empty: nothing is known.
+	Hint string
 	// Err is the cause; may be nil.
 	Err error
 }
@@ -34,6 +36,9 @@ func (e *InputError) Error() string {
 	}
 	if e.From != "" {
 		text += " (" + e.From + ")"
+	}
+	if e.Hint != "" {
+		text += "; hint: " + e.Hint
 	}
 	return text
 }

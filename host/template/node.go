@@ -98,6 +98,18 @@ func (n *Node) IsNull() bool {
 	return n == nil || n.Kind == KindScalar && n.Scalar == nil
 }
 
+// ModeName is the name of the mode that the node is, or that a map names; empty: none.
+func (n *Node) ModeName() string {
+	if n.Kind == KindMode {
+		return n.Mode
+	}
+	name := ""
+	if named := n.Get("mode"); named != nil {
+		name, _ = named.Scalar.(string)
+	}
+	return name
+}
+
 // Clone returns a deep copy. Scalars are shared, as they are immutable.
 func (n *Node) Clone() *Node {
 	if n == nil {

@@ -97,6 +97,33 @@ class Chosen(Written):
         self.a = p.parse_args(args)
 
 
+class Folders(Written):
+    """Arguments that are called like the flags that say which files."""
+
+    def __init__(self, args):
+        p = argparse.ArgumentParser()
+        p.add_argument("-i", type=int)
+        p.add_argument("--input")
+        p.add_argument("-o", "--output", nargs="*")
+        p.add_argument("--include", action="append")
+        p.add_argument("--exclude")
+        p.add_argument("--dry-run", action="store_true")
+        self.a = p.parse_args(args)
+
+
+class SecondFolders(Written):
+    def __init__(self, args):
+        first = argparse.ArgumentParser(add_help=False)
+        first.add_argument("--config")
+        known, rest = first.parse_known_args(args)
+        second = argparse.ArgumentParser()
+        second.add_argument("--input")
+        second.add_argument("-o")
+        second.add_argument("--dry-run", action="store_true")
+        second.add_argument("rest", nargs="*")
+        self.a = second.parse_args(rest, namespace=known)
+
+
 class Sub(Written):
     def __init__(self, args):
         p = argparse.ArgumentParser()
