@@ -145,7 +145,7 @@ func configText(w io.Writer, c configOutput) error {
 }
 
 // maxShown is how much of a value stands in the table.
-const maxShown = 60
+const maxShown = 200
 
 func shownValue(s job.Setting) string {
 	if s.From == job.NotSet {

@@ -28,7 +28,7 @@ func (a *app) initConfig(ctx context.Context) error {
 		return err
 	}
 	task, given, err := s.Configured(ctx, s)
-	if err = cmp.Or(err, s.Misconfigured()); err != nil {
+	if err := cmp.Or(err, s.Misconfigured()); err != nil {
 		return err
 	}
 	if !a.line.Empty() {

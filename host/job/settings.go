@@ -1,6 +1,7 @@
 package job
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"slices"
@@ -242,5 +243,5 @@ func equals(n, fallback *template.Node) bool {
 	}
 	a, errA := json.Marshal(n.Plain())
 	b, errB := json.Marshal(fallback.Plain())
-	return errA == nil && errB == nil && string(a) == string(b)
+	return errA == nil && errB == nil && bytes.Equal(a, b)
 }
