@@ -317,7 +317,7 @@ func (a *app) logLevel() hclog.Level {
 // startLog makes the log: on stderr, above the progress line where there is one.
 func (a *app) startLog() {
 	a.screen = progress.NewScreen(a.err.Raw(), func() (columns, rows int) { return a.streams.Width(), a.streams.Height() })
-	shown := &terminal.Log{Out: a.screen, Color: a.colored(a.streams.ErrTerminal)}
+	shown := &terminal.Log{Out: a.screen, Color: a.inColor(a.streams.ErrTerminal)}
 	options := &hclog.LoggerOptions{Name: "kagurazaka", Level: a.logLevel(), Output: shown, TimeFormat: "15:04:05.000"}
 	if a.line.Command != "run" {
 		a.log = hclog.New(options)
@@ -358,7 +358,7 @@ func (a *app) report(err error, code int) {
 	if a.grammar.Progress == "json" && !a.summarised {
 		progress.PrintExit(a.out.JSON(), code, err.Error())
 	}
-	if !a.colored(a.streams.ErrTerminal) {
+	if !a.inColor(a.streams.ErrTerminal) {
 		problem.Print(a.streams.Err, err)
 		return
 	}
@@ -373,5 +373,5 @@ func (a *app) report(err error, code int) {
 	}
 }
 
-// colored reports whether text for a stream is colored.
-func (a *app) colored(isTerminal bool) bool { return terminal.Colored(a.grammar.Color, isTerminal) }
+// inColor reports whether text for a stream has colors.
+func (a *app) inColor(isTerminal bool) bool { return terminal.InColor(a.grammar.Color, isTerminal) }

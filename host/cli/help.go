@@ -73,7 +73,7 @@ func (a *app) backboneHelp(ctx context.Context, task *schema.Task) error {
 }
 
 // color reports whether help on stdout has styles.
-func (a *app) color() bool { return a.colored(a.streams.OutTerminal) }
+func (a *app) color() bool { return a.inColor(a.streams.OutTerminal) }
 
 // hostHelp prints the host's own help.
 func (a *app) hostHelp() error {

@@ -107,7 +107,7 @@ func (a *app) showsTable() bool {
 
 func (a *app) printer() progress.Printer {
 	text := &progress.Text{
-		Err: a.streams.Err, Out: a.streams.Out, Verbose: a.grammar.Verbose > 0, NoLedger: a.grammar.NoLedger, Table: a.showsTable(), Paint: terminal.Paint(a.colored(a.streams.OutTerminal)),
+		Err: a.streams.Err, Out: a.streams.Out, Verbose: a.grammar.Verbose > 0, NoLedger: a.grammar.NoLedger, Table: a.showsTable(), Paint: terminal.Paint(a.inColor(a.streams.OutTerminal)),
 	}
 	if text.Table {
 		// The table has styles, and cleans the texts in it.
@@ -116,7 +116,7 @@ func (a *app) printer() progress.Printer {
 	switch kind := a.progressKind(); kind {
 	case "bar", "full":
 		text.Err, text.Screen, text.Every = a.screen, a.screen, barEvery
-		text.Bar = progress.Bar{Paint: terminal.Paint(a.colored(a.streams.ErrTerminal)), ASCII: progress.ASCII(), Full: kind == "full"}
+		text.Bar = progress.Bar{Paint: terminal.Paint(a.inColor(a.streams.ErrTerminal)), ASCII: progress.ASCII(), Full: kind == "full"}
 	case "json":
 		return &progress.JSON{Out: a.out.JSON(), Err: a.streams.Err, Every: time.Second}
 	case "plain":

@@ -89,7 +89,7 @@ func (t *Tmux) Until(is func(text string) bool, what string) string {
 	t.tb.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(60 * time.Second)
 	defer deadline.Stop()
 	for {
 		text := t.Text()

@@ -151,7 +151,7 @@ func TestJSONIsNotObeyed(t *testing.T) {
 	})
 }
 
-func TestColored(t *testing.T) {
+func TestInColor(t *testing.T) {
 	tests := []struct {
 		when, noColor, term string
 		isTerminal, want    bool
@@ -167,7 +167,7 @@ func TestColored(t *testing.T) {
 	for _, tt := range tests {
 		t.Setenv("NO_COLOR", tt.noColor)
 		t.Setenv("TERM", tt.term)
-		if got := Colored(tt.when, tt.isTerminal); got != tt.want {
+		if got := InColor(tt.when, tt.isTerminal); got != tt.want {
 			t.Errorf("%+v: %v", tt, got)
 		}
 	}

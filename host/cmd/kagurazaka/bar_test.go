@@ -122,9 +122,18 @@ func TestBarOnTerminals(t *testing.T) {
 		{80, `^ N%  ━{8,}  N/N( +N (items/s|s/item))?(  ETA N)?  N failed  N/N workers(  N)?$`},
 		{200, `^ N%  ━{30,}  N/N( +N (items/s|s/item))?(  ETA N)?  N failed  N/N workers  N$`},
 	}
+	page, err := os.ReadFile("../../../docs/how-to/watching.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.columns), func(t *testing.T) {
 			t.Parallel()
+			_, shown, _ := strings.Cut(string(page), fmt.Sprintf("f %d columns:\n\n```text\n", tt.columns))
+			shown, _, _ = strings.Cut(shown, "\n")
+			if !regexp.MustCompile(tt.want).MatchString(masked(shown)) || len([]rune(shown)) >= tt.columns {
+				t.Errorf("docs/how-to/watching.md shows another bar of %d columns: %q", tt.columns, shown)
+			}
 			terminal, dir := onTerminal(t, tt.columns, 20, nil, "kagurazaka", "--num_process", "2", "--chunksize", "1", "gated.py", "Gated")
 			text := terminal.Wait(`(?m)100/200.* failed`)
 			if got := masked(footOf(text, "/200")); !regexp.MustCompile(tt.want).MatchString(got) {
@@ -206,7 +215,7 @@ func TestColorOnATerminal(t *testing.T) {
 		name    string
 		env     []string
 		words   []string
-		colored bool
+		inColor bool
 	}{
 		{"a terminal", nil, nil, true},
 		{"NO_COLOR", []string{"NO_COLOR=1"}, nil, false},
@@ -224,8 +233,8 @@ func TestColorOnATerminal(t *testing.T) {
 				terminal, dir := onTerminal(t, 80, 40, tt.env, append(words, more...)...)
 				let(t, dir)
 				terminal.Wait(`(?m)^ended \d+$`)
-				if styled := terminal.Styled(); strings.Contains(styled, "\x1b[") != tt.colored {
-					t.Errorf("%s: colored is not %v in\n%q", about, tt.colored, styled)
+				if styled := terminal.Styled(); strings.Contains(styled, "\x1b[") != tt.inColor {
+					t.Errorf("%s: colors are not %v in\n%q", about, tt.inColor, styled)
 				}
 			}
 		})
