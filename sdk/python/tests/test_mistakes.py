@@ -68,11 +68,16 @@ WRONG = {
         "leave out @staticmethod, and write def process(self, input, output, **kwargs)",
     ),
     "plain_static": (
-        "class T(KagurazakaTask):\n  def generate_tasks(self): return []\n  @staticmethod\n  def process(self, /, **item): ...",
+        "class T(KagurazakaTask):\n  def generate_tasks(self): return [{}]\n  @staticmethod\n  def process(self, /, **item): ...",
         "T.process needs self, which it is not called with",
         "leave out @staticmethod, and write def process(self, **kwargs)",
     ),
     "nothing": ("@normal()\nclass T(KagurazakaTask): ...", "T has no process", "write def process(self, input, output, **kwargs)"),
+    "own_list": (
+        "class T(KagurazakaTask):\n  def generate_tasks(self): return [{'n': n} for n in range(9)]",
+        "T has no process",
+        "write def process(self, **kwargs)",
+    ),
     "value": (
         "@normal()\nclass T(KagurazakaTask):\n  process = 5",
         "T.process is an int, and it must be a method",
@@ -150,6 +155,7 @@ RIGHT = {
     "lines": '@normal(InputFromWhateverJsonl("x"), None)\nclass T(KagurazakaTask):\n  def process(self, text): ...',
     "own_mode": "class Mine(InputByExts): ...\n@normal(Mine([]), None)\nclass T(KagurazakaTask):\n  def process(self, text): ...",
     "default": "@normal()\nclass T(KagurazakaTask):\n  def process(self, input, output, size=3): ...",
+    "lists_nothing": "class T(KagurazakaTask):\n  def generate_tasks(self): return []",
     "own_call": "@normal()\nclass T(KagurazakaTask):\n  def __call__(self, input): self.process(input)\n  def process(self, x): ...",
     "set_by_constructor": "@normal()\nclass T(KagurazakaTask):\n  def __init__(self, args): self.process = print\n  def process(self): ...",
     "set_by_name": "@normal()\nclass T(KagurazakaTask):\n  def __init__(self, args): setattr(self, 'process', 0)\n  def process(self): ...",

@@ -20,7 +20,7 @@ OTHERWISE = ("test_serving.py::test_describe", "test_serving.py::test_exceptions
 def test_core(file: str) -> None:
     left_out = [word for test in OTHERWISE if test.startswith(file) for word in ("--deselect", f"tests/{test}")]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-m", "not torch", "-p", "no:cacheprovider", "--rootdir", HERE.parent, *left_out, HERE / file],
+        [sys.executable, *"-m pytest -q -p no:cacheprovider -m".split(), "not torch", "--rootdir", HERE.parent, *left_out, HERE / file],
         env={**os.environ, "KAGURAZAKA_PLAIN": "1"}, cwd=HERE.parent, stdin=subprocess.DEVNULL, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

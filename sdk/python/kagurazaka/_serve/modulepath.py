@@ -25,6 +25,7 @@ _LATER = (
     "kagurazaka._serve.relay",
     "kagurazaka._serve.staging",
     "kagurazaka._serve.worker",
+    "kagurazaka.template._decorated",
     "multiprocessing.process",
     "multiprocessing.util",
 )
