@@ -206,7 +206,7 @@ func splitArgs(args []string, k known, parser *kong.Kong) *split {
 			isHost = false
 		}
 		if name == "" || !isHost {
-			if flags, is := flagsOf(parser, text); is && s.Command == "" && len(s.rest) == 0 && !(younger[text] && discover.Exists(text)) {
+			if flags, is := flagsOf(parser, text); is && s.Command == "" && len(s.rest) == 0 && (!younger[text] || !discover.Exists(text)) {
 				s.Command, s.commandAt = text, i
 				if text != "run" {
 					k.add(flags)

@@ -209,7 +209,7 @@ func (a *app) flagsOf(command string, backbone []schema.Argument) []candidate {
 		out = append(out, flagCandidates(argumentsOf(a.parser.Model.Flags, all))...)
 		return append(out, flagCandidates(backbone)...)
 	}
-	page := manual{a.parser.Model}.command(command)
+	page := manualOf(a.parser).command(command)
 	for _, section := range page.Sections {
 		out = append(out, flagCandidates(section.Arguments)...)
 	}

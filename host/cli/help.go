@@ -175,7 +175,7 @@ func (a *app) helpAbout(command string, flags []string) string {
 	return all
 }
 
-func (a *app) manual() manual { return manual{a.parser.Model} }
+func (a *app) manual() manual { return manualOf(a.parser) }
 
 func (a *app) print(page *Page) error {
 	p := terminal.NewPage(a.streams.Width(), a.color())

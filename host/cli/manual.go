@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/kagurazaka/kagurazaka/host/argv"
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/schema"
 )
@@ -44,12 +45,12 @@ func Manual() ([]Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := manual{parser.Model}
+	m := manualOf(parser)
 	program := m.program()
 	_, parts := job.FlagsByTasks()
 	for _, p := range parts {
 		if p.Tasks == job.Backbone("cuda", nil).Tasks {
-			program.Sections = append(program.Sections, Section{"Device tasks", p.Arguments})
+			program.Sections = append(program.Sections, m.withVariables(Section{"Device tasks", p.Arguments}))
 		}
 	}
 	pages := []Page{program}
@@ -75,7 +76,13 @@ func Manual() ([]Page, error) {
 }
 
 // manual makes pages of the grammar.
-type manual struct{ *kong.Application }
+type manual struct {
+	*kong.Application
+	// variables are the names of those that give flags.
+	variables []string
+}
+
+func manualOf(parser *kong.Kong) manual { return manual{parser.Model, argv.Variables(parser)} }
 
 // program is the page of the whole program. The flags of its workers are those for tasks that are not device tasks.
 func (m manual) program() Page {
@@ -100,9 +107,19 @@ func (m manual) groups() (sections []Section) {
 				s.Arguments = append(s.Arguments, a)
 			}
 		}
-		sections = append(sections, s)
+		sections = append(sections, m.withVariables(s))
 	}
 	return sections
+}
+
+// withVariables names the environment variables of the flags.
+func (m manual) withVariables(s Section) Section {
+	for i := range s.Arguments {
+		if name := argv.Variable(s.Arguments[i].Name); slices.Contains(m.variables, name) {
+			s.Arguments[i].Variable = name
+		}
+	}
+	return s
 }
 
 // command is the page of a command, or of a way of launch.

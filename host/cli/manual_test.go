@@ -143,7 +143,7 @@ func TestFlagsHaveGroups(t *testing.T) {
 			t.Errorf("--%s is in no group of the help: give it a tag such as group:\"run\"", f.Name)
 		}
 	}
-	for _, s := range (manual{parser.Model}).groups() {
+	for _, s := range manualOf(parser).groups() {
 		if len(s.Arguments) == 0 {
 			t.Errorf("the group %s has no flags", s.Title)
 		}

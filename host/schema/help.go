@@ -156,6 +156,9 @@ func (a *Argument) Text() string {
 	if len(a.Choices) > 8 {
 		notes = append(notes, "one of "+strings.Join(a.choiceWords(), ", "))
 	}
+	if a.Variable != "" {
+		notes = append(notes, "or "+a.Variable)
+	}
 	if a.Repeatable {
 		notes = append(notes, "may be given several times")
 	}

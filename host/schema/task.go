@@ -109,6 +109,8 @@ type Argument struct {
 	Ends bool `json:"ends,omitempty"`
 	// Placeholder stands for the value in help; empty: the type does. One that begins with [= follows the flag without a space.
 	Placeholder string `json:"-"`
+	// Variable is the environment variable that gives the value where the command line does not; empty: none.
+	Variable string `json:"-"`
 }
 
 // Capabilities of a task that are about its arguments.

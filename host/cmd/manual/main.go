@@ -27,7 +27,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	files := map[string]string{}
+	var files map[string]string
 	switch args[0] {
 	case "man":
 		files = manPages(pages)

@@ -31,7 +31,7 @@ func TestReferenceIsUpToDate(t *testing.T) {
 			t.Errorf("docs/reference/%s differs from the grammar and the schema: run task docs", name)
 		}
 	}
-	for _, want := range []string{"`--limit N`", "`--device", "### launch slurm", "`--prune N`", "`--user`"} {
+	for _, want := range []string{"`--limit N`", "`--device", "### launch slurm", `or KAGURAZAKA\_RETRIES)`, "`--prune N`", "`--user`"} {
 		if !strings.Contains(files["command-line.md"], want) {
 			t.Errorf("command-line.md has no %s", want)
 		}
