@@ -87,12 +87,13 @@ type fatal interface {
 	Fatalf(format string, args ...any)
 }
 
-// doc FILE PAGE [SECTION [LANGUAGE]] writes the blocks of a page into a file. LANGUAGE is sh if it is not given; an empty SECTION is the whole page.
+// doc FILE PAGE [SECTION [LANGUAGE]] writes the blocks of a page into a file, but those that a comment says another test runs. LANGUAGE is sh if it
+// is not given; an empty SECTION is the whole page.
 func doc(ts *testscript.TestScript, _ bool, args []string) {
 	args = append(args, "", "")[:max(len(args), 4)]
 	var text []string
 	for _, b := range blocks(ts, ts.Getenv("CHECKOUT"), args[1]) {
-		if taken(b, args) {
+		if b.tested == "" && taken(b, args) {
 			if b.language == "console" {
 				b.lines = b.commands()
 			}
@@ -154,7 +155,7 @@ func TestEveryCommandOfTheDocumentsIsRun(t *testing.T) {
 				continue
 			}
 			for _, r := range runs {
-				if taken(b, r[:4]) {
+				if b.tested == "" && taken(b, r[:4]) {
 					b.tested = "script " + r[4]
 				}
 			}
