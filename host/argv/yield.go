@@ -81,13 +81,12 @@ func (l *Line) imply(s *job.Session, name string) (string, bool) {
 	}
 	only := s.Described.Tasks[0].Name
 	s.Pick(only)
-	for _, at := range l.loose() {
-		word := l.rest[at].text
+	if loose := l.loose(); len(loose) > 0 {
+		word := l.rest[loose[0]].text
 		if _, err := os.Lstat(word); err != nil && suggest.Closest(word, []string{only}) != "" {
 			s.Task = nil
 			return word, false
 		}
-		break
 	}
 	l.implyTask()
 	return "", true

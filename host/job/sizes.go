@@ -219,8 +219,10 @@ func filesOf(line []byte) (in, out []string) {
 		if name != "input" && name != "output" || len(value) == 0 || value[0] != '{' {
 			return nil
 		}
-		switch _, err := t.Read(value); {
-		case err != nil || t.Path == "":
+		// A value that is no triplet has no path.
+		_, _ = t.Read(value)
+		switch {
+		case t.Path == "":
 		case name == "output":
 			out = append(out, t.Path)
 		case !slices.Contains(in, t.Path):

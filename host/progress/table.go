@@ -107,7 +107,7 @@ func (s *Slowest) text() string {
 	case s.Items > 1:
 		text := fmt.Sprintf("one of %s that took %s together", count.Of(s.Items, "item"), duration(s.Seconds))
 		if s.Item != "" {
-			text += ", the first of which is " + terminal.Line(s.Item, maxSeatItem)
+			text += ", from " + terminal.Line(s.Item, maxSeatItem) + " on"
 		}
 		return text
 	case s.Item == "":
