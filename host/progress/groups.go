@@ -90,7 +90,7 @@ func (g *Groups) Add(f Failure) *Group {
 		}
 	}
 	group.Count++
-	if !group.many && group.shape.merge(shape) {
+	if !group.many && (group.shape.merge(shape) || group.Count == 2 && group.shape.named) {
 		group.Message = group.shape.String()
 	}
 	return group

@@ -18,6 +18,8 @@ const maxShaped = 200
 type shape struct {
 	// texts has one more than values: each value stands between two of them.
 	texts, values []string
+	// named: one of the values is a name of the item, blank from the beginning.
+	named bool
 }
 
 // shapeOf returns the shape of the message of an item with some names.
@@ -25,10 +27,17 @@ func shapeOf(message string, names []string) shape {
 	if len(message) > maxShaped {
 		message = strings.ToValidUTF8(message[:maxShaped], "") + blank
 	}
+	named := false
 	for _, name := range names {
-		message = replaceName(message, name)
+		// A number is a value in any case, with its sign and without its unit.
+		if strings.Trim(name, "0123456789") == "" {
+			continue
+		}
+		replaced := replaceName(message, name)
+		named = named || replaced != message
+		message = replaced
 	}
-	s := shaper{text: message, shape: shape{texts: []string{""}}}
+	s := shaper{text: message, shape: shape{texts: []string{""}, named: named}}
 	for s.at < len(s.text) {
 		s.step()
 	}

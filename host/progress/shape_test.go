@@ -43,6 +43,7 @@ func TestShape(t *testing.T) {
 		{"cats are not concats", namesOf("in/cats.txt", nil), "… are not concats"},
 		{"no user jane", []string{"jane"}, "no user …"},
 		{"at", []string{"at"}, "at"},
+		{"cannot read 100 or -100 after 100ms", namesOf("in/100.txt", nil), "cannot read … or … after …ms"},
 	}
 	for _, tt := range tests {
 		if got := shapeOf(tt.message, tt.names).key(); got != tt.want {
@@ -99,6 +100,31 @@ func TestMergedShapes(t *testing.T) {
 		}
 		if all := g.Sorted(); len(all) != 1 || all[0].Message != tt.want {
 			t.Errorf("%q: %d groups, the first %q, want %q", tt.messages, len(all), all[0].Message, tt.want)
+		}
+	}
+}
+
+// The name of an item differs from item to item, also where it is a number.
+func TestShapesWithNames(t *testing.T) {
+	for _, tt := range []struct {
+		message string
+		paths   []string
+		want    string
+	}{
+		{"cannot read NAME", []string{"in/100.txt", "in/102.txt", "in/104.txt"}, "cannot read …"},
+		{"cannot read NAME after -5 s", []string{"in/1.txt", "in/100.txt"}, "cannot read … after -5 s"},
+		{"cannot read NAMEms", []string{"in/100.txt", "in/7.txt"}, "cannot read …ms"},
+		{"cannot read NAME.txt", []string{"in/100.txt", "in/102.txt"}, "cannot read …"},
+		{"cannot read NAME", []string{"in/cats.txt", "in/dogs.txt"}, "cannot read …"},
+		{"cannot read NAME", []string{"in/100.txt"}, "cannot read 100"},
+		{strings.Repeat("long ", 50) + "text", []string{"in/100.txt", "in/102.txt"}, strings.Repeat("long ", 50) + "text"},
+	} {
+		var g Groups
+		for _, path := range tt.paths {
+			g.Add(Failure{Kind: "error", Path: path, Message: strings.ReplaceAll(tt.message, "NAME", namesOf(path, nil)[2])})
+		}
+		if all := g.Sorted(); len(all) != 1 || all[0].Message != tt.want {
+			t.Errorf("%q for %q: %d groups, the first %q, want %q", tt.message, tt.paths, len(all), all[0].Message, tt.want)
 		}
 	}
 }
