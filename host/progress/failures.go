@@ -139,7 +139,7 @@ func GroupsText(w io.Writer, groups *Groups, tracebacks int, all bool) error {
 			of = ""
 		}
 		text += indent + of + terminal.Line(f.Name(), maxItem)
-		if line := f.Line(); line != g.Title() {
+		if line := f.Line(); line != terminal.Line(g.Title(), maxMessage) {
 			text += ": " + line
 		}
 		text += "\n"

@@ -180,3 +180,20 @@ func BenchmarkGroups(b *testing.B) {
 		g.Add(f)
 	}
 }
+
+// A type of an error may have any name. No part of it looks like a line of ours.
+func TestNoTextOfAFailureIsALineOfItsOwn(t *testing.T) {
+	const forged = "\nerror: FORGED\n"
+	var groups Groups
+	groups.Add(Failure{Kind: "error", ErrorType: "m\x07" + forged, Path: "a" + forged, Message: "b\x07" + forged, Traceback: "c" + forged})
+	groups.Add(Failure{Kind: "error", ErrorType: "T" + forged, Item: forged, Message: forged})
+	var out strings.Builder
+	if err := GroupsText(&out, &groups, shownGroups, true); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if !strings.HasPrefix(line, "  ") || strings.ContainsRune(line, '\a') {
+			t.Errorf("a line of a failure's text: %q", line)
+		}
+	}
+}

@@ -212,7 +212,7 @@ func (f *Failure) headline() string {
 
 // Line is what went wrong, in one line: "ValueError: no sevens".
 func (f *Failure) Line() string {
-	return titled(label(f.Kind, f.ErrorType), terminal.Line(f.headline(), maxMessage))
+	return terminal.Line(titled(label(f.Kind, f.ErrorType), f.headline()), maxMessage)
 }
 
 // longItem is the length up to which an item is shown whole.
