@@ -36,48 +36,89 @@ func ReadFile(path string, most int64) (data []byte, why string, err error) {
 	return data, doubt(path, info), nil
 }
 
-// doubt is the reason why somebody else may have written a file; empty: only this user and root can. Like sshd with
-// authorized_keys, it looks at the file and at every folder that leads to it: who can write to a folder can replace its files.
+// maxLinks is how many links may be on the way to a file.
+const maxLinks = 255
+
+// doubt is the reason why somebody else may have written a file, or chosen it; empty: only this user and root can. Like sshd with
+// authorized_keys, it looks at the file and at every folder that leads to it: who can write to a folder can replace its files. With links
+// there are several ways: it goes each of them, as the system does.
 func doubt(path string, info fs.FileInfo) string {
 	if why := writableByOthers(path, info, false); why != "" {
 		return why
 	}
-	target, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return fmt.Sprintf("its folders cannot be looked at: %v", err)
+	at := string(filepath.Separator)
+	if !filepath.IsAbs(path) {
+		work, err := os.Getwd()
+		if err != nil {
+			return fmt.Sprintf("its folders cannot be looked at: %v", err)
+		}
+		// Join would take a folder's name and the .. behind it away, though the folder may be a link.
+		path = work + at + path
 	}
-	for _, folder := range []string{filepath.Dir(path), filepath.Dir(target)} {
-		for dir := folder; ; dir = filepath.Dir(dir) {
-			info, err := os.Stat(dir)
-			if err != nil {
-				return fmt.Sprintf("%s cannot be looked at: %v", dir, err)
-			}
-			if why := writableByOthers(dir, info, true); why != "" {
+	// at never has links: what is above it has been looked at.
+	for names, links := append([]string{"."}, components(path)...), 0; len(names) > 0; {
+		next := filepath.Join(at, names[0])
+		names = names[1:]
+		info, err := os.Lstat(next)
+		if err != nil {
+			return fmt.Sprintf("%s cannot be looked at: %v", next, err)
+		}
+		if info.Mode()&fs.ModeSymlink == 0 {
+			if why := writableByOthers(next, info, info.IsDir()); why != "" {
 				return why
 			}
-			if dir == filepath.Dir(dir) {
-				break
-			}
+			at = next
+			continue
 		}
+		if links++; links > maxLinks {
+			return "too many links lead to it"
+		}
+		if why := ownedByOthers(next, info); why != "" {
+			return why
+		}
+		target, err := os.Readlink(next)
+		if err != nil {
+			return fmt.Sprintf("%s cannot be looked at: %v", next, err)
+		}
+		if filepath.IsAbs(target) {
+			at = string(filepath.Separator)
+		}
+		names = append(components(target), names...)
 	}
 	return ""
+}
+
+// components are the names in a path.
+func components(path string) []string {
+	return strings.FieldsFunc(path, func(r rune) bool { return r == filepath.Separator })
 }
 
 // writableByOthers names others than this user and root who may write to a file or folder; empty: none. In a folder with the
 // sticky bit, such as /tmp, only owners can replace files.
 func writableByOthers(path string, info fs.FileInfo, sticky bool) string {
+	if why := ownedByOthers(path, info); why != "" {
+		return why
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !ok, sticky && info.Mode()&fs.ModeSticky != 0:
+		return ""
+	case info.Mode()&0o002 != 0:
+		return fmt.Sprintf("everyone may write to %s", path)
+	case info.Mode()&0o020 != 0 && st.Gid != 0 && !ownGroup(st.Gid):
+		return fmt.Sprintf("the group %d may write to %s", st.Gid, path)
+	}
+	return ""
+}
+
+// ownedByOthers names the owner of a file, folder or link, if it is neither this user nor root; empty otherwise.
+func ownedByOthers(path string, info fs.FileInfo) string {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !ok:
 		return "the system does not tell the owner of " + path
 	case st.Uid != 0 && int(st.Uid) != os.Geteuid():
 		return fmt.Sprintf("%s belongs to %s", path, userName(st.Uid))
-	case sticky && info.Mode()&fs.ModeSticky != 0:
-		return ""
-	case info.Mode()&0o002 != 0:
-		return fmt.Sprintf("everyone may write to %s", path)
-	case info.Mode()&0o020 != 0 && st.Gid != 0 && !ownGroup(st.Gid):
-		return fmt.Sprintf("the group %d may write to %s", st.Gid, path)
 	}
 	return ""
 }

@@ -321,6 +321,27 @@ func TestDoubt(t *testing.T) {
 			}
 			give(t, filepath.Dir(target), 65534, 0)
 		}, "belongs to user nobody", true},
+		{"everyone, in the folder of a link on the way", func(t *testing.T, _, path string) {
+			link := throughLinks(t, path, filepath.Base(path))
+			mode(t, filepath.Dir(link), 0o777)
+		}, "everyone may write to", false},
+		{"everyone, above the folder of a link on the way", func(t *testing.T, _, path string) {
+			link := throughLinks(t, path, filepath.Base(path))
+			mode(t, filepath.Dir(filepath.Dir(link)), 0o777)
+		}, "everyone may write to", false},
+		{"everyone, in the folder of a folder's link on the way", func(t *testing.T, _, path string) {
+			link := throughLinks(t, path, "")
+			mode(t, filepath.Dir(link), 0o777)
+		}, "everyone may write to", false},
+		{"the owner of a link on the way", func(t *testing.T, _, path string) {
+			link := throughLinks(t, path, filepath.Base(path))
+			mode(t, filepath.Dir(link), 0o777|os.ModeSticky)
+			if err := os.Lchown(link, 65534, 0); err != nil {
+				t.Fatal(err)
+			}
+		}, "belongs to user nobody", true},
+		{"nobody, through links", func(t *testing.T, _, path string) { throughLinks(t, path, filepath.Base(path)) }, "", false},
+		{"nobody, through a folder's link", func(t *testing.T, _, path string) { throughLinks(t, path, "") }, "", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -345,6 +366,25 @@ func TestDoubt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// throughLinks moves a file away and leaves a relative link in its place. That leads to a second link, which it returns, and that to the
+// file, or, without its name, to the file's new folder.
+func throughLinks(t *testing.T, path, name string) string {
+	t.Helper()
+	base := t.TempDir()
+	target, between := filepath.Join(base, "real", filepath.Base(path)), filepath.Join(base, "above", "between")
+	link := filepath.Join(between, "link")
+	way := link
+	if name == "" {
+		way = filepath.Join(link, filepath.Base(path))
+	}
+	rel, err := filepath.Rel(filepath.Dir(path), way)
+	if err := errors.Join(err, os.MkdirAll(filepath.Dir(target), 0o755), os.MkdirAll(between, 0o755), os.Rename(path, target),
+		os.Symlink(filepath.Join("..", "..", "real", name), link), os.Symlink(rel, path)); err != nil {
+		t.Fatal(err)
+	}
+	return link
 }
 
 func mode(t *testing.T, path string, m os.FileMode) {
