@@ -119,7 +119,7 @@ func (p *Picker) patterns() bool {
 
 // texts are what an item may be chosen by, besides its number. key returns its key.
 type texts struct {
-	forms [5]string
+	forms [6]string
 	key   func() itemkey.Key
 }
 
@@ -128,7 +128,7 @@ func textsOf(in triplet, line string, key func() itemkey.Key) texts {
 	t := texts{key: key}
 	if in != (triplet{}) {
 		// In the root of the inputs the path is in/./NAME.
-		t.forms = [5]string{path.Clean(in.Path), path.Join(in.RelDir, in.FileName), in.FileName, in.Path}
+		t.forms = [6]string{path.Clean(in.Path), path.Join(in.RelDir, in.FileName), in.FileName, in.Path, "", inArchive(in)}
 	}
 	t.forms[4] = line
 	return t
@@ -184,7 +184,7 @@ func (p *Picker) take(number uint64, t texts) (taken bool) {
 	return taken
 }
 
-func (o *pick) matches(forms [5]string, key string) bool {
+func (o *pick) matches(forms [6]string, key string) bool {
 	for _, form := range forms {
 		if form != "" && (form == o.Pattern || form == o.clean || o.one([]byte(form))) {
 			return true

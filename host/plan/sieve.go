@@ -81,7 +81,39 @@ func (s *Sieve) keepsInput(in triplet, text string) bool {
 	if in == (triplet{}) {
 		return s.keeps([]byte(text))
 	}
-	return s.keeps([]byte(in.FileName), []byte(path.Join(in.RelDir, in.FileName)), []byte(path.Clean(in.Path)))
+	return s.keeps([]byte(in.FileName), []byte(path.Join(in.RelDir, in.FileName)), []byte(path.Clean(in.Path)), []byte(inArchive(in)))
+}
+
+// inArchive is the path of a sample of an archive below the input folder, with the archive's name; rel_dir has that without its extension.
+// Empty: the input lies in no archive.
+func inArchive(in triplet) string {
+	whole := path.Clean(in.Path)
+	above, ok := strings.CutSuffix(whole, "/"+in.FileName)
+	if !ok || in.RelDir == "" || in.RelDir == "." {
+		return ""
+	}
+	found := false
+	for rel := in.RelDir; rel != ""; {
+		var want, name string
+		rel, want = cutLast(rel)
+		if above, name = cutLast(above); name == want {
+			continue
+		}
+		if found || stem(name) != want {
+			return ""
+		}
+		found = true
+	}
+	if !found {
+		return ""
+	}
+	return strings.TrimPrefix(whole[len(above):], "/")
+}
+
+// cutLast cuts the last name from a path.
+func cutLast(file string) (folder, name string) {
+	at := strings.LastIndexByte(file, '/')
+	return file[:max(at, 0)], file[at+1:]
 }
 
 // keepsShown is keepsInput for an item of which only the printable form is known.

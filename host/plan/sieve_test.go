@@ -33,3 +33,38 @@ func TestSieve(t *testing.T) {
 		}
 	}
 }
+
+// A sample of an archive is matched by its path below the input folder, by the archive's name, too.
+func TestSieveOfSamples(t *testing.T) {
+	for _, in := range []triplet{
+		{Path: "tin/x.tar/a1.txt", RelDir: "x", FileName: "a1.txt"},
+		{Path: "/data/./tin/sub/x.tar/in/a1.txt", RelDir: "sub/x/in", FileName: "a1.txt"},
+	} {
+		for pattern, matches := range map[string]bool{
+			"*x.tar/*a1.txt": true, "x.tar/a1*": in.RelDir == "x", "x.tar/": in.RelDir == "x", "x/": in.RelDir == "x",
+			"sub/x.tar/": in.RelDir != "x", "sub/x.tar/in/a1.txt": in.RelDir != "x", "sub/*/a1.txt": in.RelDir != "x", "y.tar/": false, "tar/": false,
+		} {
+			if got := NewSieve(Globs{Include: []string{pattern}}).keepsInput(in, ""); got != matches {
+				t.Errorf("--include %s keeps %s: %t", pattern, in.Path, got)
+			}
+			if got := NewSieve(Globs{Exclude: []string{pattern}}).keepsInput(in, ""); got == matches {
+				t.Errorf("--exclude %s keeps %s: %t", pattern, in.Path, got)
+			}
+			p := NewPicker(Selection{Picks: []Pick{{Pattern: pattern}}})
+			if got := p.take(0, textsOf(in, "", nil)); got != matches {
+				t.Errorf("--item %s takes %s: %t", pattern, in.Path, got)
+			}
+		}
+	}
+	for _, in := range []triplet{
+		{Path: "photos/old/b.jpg", RelDir: "new", FileName: "b.jpg"},
+		{Path: "x.tar/y.tar/b.jpg", RelDir: "x/y", FileName: "b.jpg"},
+		{Path: "b.jpg", RelDir: "x", FileName: "b.jpg"},
+		{Path: "in/b.jpg", RelDir: "../..", FileName: "b.jpg"},
+		{Path: "in/./b.jpg", RelDir: ".", FileName: "b.jpg"},
+	} {
+		if got := inArchive(in); got != "" {
+			t.Errorf("%s with the rel_dir %s lies in an archive: %s", in.Path, in.RelDir, got)
+		}
+	}
+}
