@@ -96,7 +96,7 @@ func TestEveryFieldTravels(t *testing.T) {
 	for what, got := range map[string]string{
 		"Node":      zeroFields(report), // the coordinator knows who has sent it
 		"progress":  zeroFields(p),
-		"outcomes":  zeroFields(p.Outcomes),
+		"Slow":      zeroFields(p.Outcomes), // shown by the node that has the worker
 		"failed":    zeroFields(p.Outcomes.Failed[0]),
 		"failure":   zeroFields(p.Outcomes.Failed[0].Failure),
 		"unwritten": zeroFields(p.Outcomes.Unwritten),
