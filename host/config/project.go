@@ -1,9 +1,10 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/internal/suggest"
@@ -53,9 +54,10 @@ func (p *Project) check() {
 		// It is a file for --cfg.
 		return
 	}
+	references := p.references()
 	for _, e := range p.root.Entries {
 		switch {
-		case e.Key == sectionTasks || refersTo(p.data, e.Key):
+		case e.Key == sectionTasks, e.anchored, references[e.Key]:
 		case isCfg(e):
 			p.complain(p.at(e), e.Key, "this section belongs to one task", fmt.Sprintf("write it below %s: NAME:", sectionTasks))
 		case suggest.OneTypo(e.Key, []string{sectionTasks}) != "":
@@ -136,8 +138,22 @@ func (l *loader) nearTask(p *Project, tasks *Value, task string) {
 	}
 }
 
-// refersTo reports whether something in a text refers to a key of the root.
-func refersTo(text []byte, key string) bool {
-	key = regexp.QuoteMeta(key)
-	return regexp.MustCompile(`[{.]\s*` + key + `\s*[.}\[]|(?m:^["']?` + key + `["']?\s*:\s*&)`).Match(text)
+// references are the keys of the root that something in the file seems to refer to: they stand behind { or a dot, and before a dot, [ or }.
+func (p *Project) references() map[string]bool {
+	keys := map[string]bool{}
+	from := -1
+	for i, c := range p.data {
+		if !strings.ContainsRune("{.[}", rune(c)) {
+			continue
+		}
+		if from >= 0 && c != '{' {
+			if key := string(bytes.TrimSpace(p.data[from:i])); p.root.Get(key) != nil {
+				keys[key] = true
+			}
+		}
+		if from = -1; c == '{' || c == '.' {
+			from = i + 1
+		}
+	}
+	return keys
 }

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,6 +28,9 @@ func TestProject(t *testing.T) {
 		{"what another task needs", "tasks: {T: {task: {a: 1}}, Other: {task: {a: '${oc.env:KGT_UNSET}'}}}\nlater: '${oc.env:KGT_UNSET}'\n", nil, `{}`, `{"a": 1}`, nil, false},
 		{"words of --mixin", "own: 1\ntasks: {T: {task: {a: 5}, mixin: {b: 2}}}\n", []string{"b=3", "c=${own}", "d=${task.a}", "e=${b}", "f=${mixin.b}"}, `{"b": 3, "c": 1, "d": 5, "e": 3, "f": 2}`, `{"a": 5}`, nil, false},
 		{"typos", "taks: {}\n", nil, `{}`, `{}`, []string{"kagurazaka.yaml:1: taks: this is not a section, and nothing refers to it (did you mean tasks? A section of your own needs another name)"}, false},
+		{"what a reference names is no typo", "taks: {x: 1}\ntask_s: {x: 2}\ntasls: 3\nown: '${ taks [x]}${task_s.x}${.tasls}'\ntasks: {T: {}}\n", nil, `{}`, `{}`, nil, false},
+		{"what an anchor names is no typo", "'taks': &t {a: 1}\ntasks: {T: {task: *t}}\n", nil, `{}`, `{"a": 1}`, nil, false},
+		{"typos beside references", "taks: {x: 1}\nown: '${taks_x.y}'\ntasks: {T: {}}\n", nil, `{}`, `{}`, []string{"kagurazaka.yaml:1: taks: this is not a section, and nothing refers to it (did you mean tasks? A section of your own needs another name)"}, false},
 		{"typos in an entry", "tasks:\n  T:\n    mixn: {}\n    own: 1\n", nil, `{}`, `{}`, []string{
 			"kagurazaka.yaml:3: tasks.T.mixn: unknown section (did you mean mixin?)",
 			"kagurazaka.yaml:4: tasks.T.own: unknown section (there are: task, backbone, mixin)"}, false},
@@ -59,5 +64,19 @@ func TestProject(t *testing.T) {
 				t.Errorf("task %s, want %s", got, c.task)
 			}
 		})
+	}
+}
+
+// TestProjectWithManyKeys takes hours if each key is looked for in the whole text.
+func TestProjectWithManyKeys(t *testing.T) {
+	const n = 150_000
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "k%d: '${k%d}'\n", i, (i+1)%n)
+	}
+	text.WriteString("tasks: {T: {task: {a: 1}}}\n")
+	p := ReadProject([]byte(text.String()), ProjectFile)
+	if len(p.problems) > 0 || !p.Has("T") || len(p.references()) != n {
+		t.Errorf("%d references, %v", len(p.references()), p.problems)
 	}
 }
