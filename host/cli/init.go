@@ -58,6 +58,6 @@ func (a *app) initConfig(ctx context.Context) error {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
 	p := &printer{w: a.streams.Out}
-	p.line("wrote %s: fill it in, then run kagurazaka --cfg %s %s", path, terminal.Quote(path), s.command())
+	p.line("wrote %s: fill it in, then run %s --cfg %s", path, s.command(), terminal.Quote(path))
 	return p.err
 }
