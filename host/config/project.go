@@ -92,6 +92,11 @@ func (p *Project) check() {
 // IsForeign reports whether the file has no tasks and no problem, so that it is not for this program.
 func (p *Project) IsForeign() bool { return len(p.problems) == 0 && p.root.Get(sectionTasks) == nil }
 
+// HasSections reports whether the file has the sections of a --cfg at its top.
+func (p *Project) HasSections() bool {
+	return slices.ContainsFunc([]string{sectionTask, sectionBackbone, sectionMixin}, func(name string) bool { return p.root.Get(name) != nil })
+}
+
 // Has reports whether the file has an entry for a task.
 func (p *Project) Has(task string) bool { return p.root.Get(sectionTasks).Get(task) != nil }
 

@@ -2,12 +2,14 @@ package job
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/kagurazaka/kagurazaka/host/config"
 	"github.com/kagurazaka/kagurazaka/host/regular"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/host/trust"
 )
 
@@ -68,6 +70,10 @@ func findProject(plugin string, above bool) *project {
 			return &project{note: shown + " is not used: " + why + "; hint: --cfg FILE reads a file of any owner, --no-config none", warn: true}
 		}
 		file := config.ReadProject(data, shown)
+		if file.IsForeign() && file.HasSections() {
+			return &project{warn: true, note: fmt.Sprintf("%s has no tasks:, and is left alone; hint: write tasks: NAME: above its task:, backbone: and mixin:, where NAME is the task, or read it with --cfg %s",
+				shown, terminal.Quote(shown))}
+		}
 		if file.IsForeign() {
 			return &project{note: shown + " has no tasks:, and is left alone"}
 		}
