@@ -93,7 +93,7 @@ func (r runOutput) text(p *printer, s *ledger.State) {
 		p.line("  in        %s", r.Folder)
 	}
 	if r.Host != "" {
-		p.line("  on        %s, process %d, kagurazaka %s", r.Host, r.PID, r.Version)
+		p.line("  on        %s, process %d, kagurazaka %s", r.Host, r.PID, r.Build)
 	}
 	if !r.Began.IsZero() {
 		p.line("  began     %s", r.Began.Local().Format(time.DateTime))

@@ -25,7 +25,7 @@ func keepRun(t *testing.T, dir string) {
 	t.Helper()
 	l, err := ledger.Create(dir, ledger.Info{
 		ID: filepath.Base(dir), Task: "Resize", Args: []string{"--size", "256"}, Command: "kagurazaka ./resize Resize --size 256", Folder: "/work",
-		Plugin: ledger.Plugin{Name: "resize", Path: "/plugins/resize"}, Host: "here", PID: 7, Version: "test", Began: time.Unix(1000, 0).UTC(),
+		Plugin: ledger.Plugin{Name: "resize", Path: "/plugins/resize"}, Host: "here", PID: 7, Build: ledger.Build{Version: "test"}, Began: time.Unix(1000, 0).UTC(),
 	}, ledger.Options{})
 	if err != nil {
 		t.Fatal(err)

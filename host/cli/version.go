@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/internal/wire"
 	"github.com/kagurazaka/kagurazaka/sdk/python"
 )
@@ -32,8 +33,8 @@ type versionOutput struct {
 }
 
 // versionOf reads the versions from the build. linked is what the linker set.
-func versionOf(linked string) versionOutput {
-	v := versionOutput{
+func versionOf(linked string) *versionOutput {
+	v := &versionOutput{
 		Version: wire.SDKVersion + "-dev", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Protocol: wire.ProtocolVersion,
 		SDK: map[string]string{"go": wire.SDKVersion, "python": pythonVersion()},
 	}
@@ -75,21 +76,12 @@ func pythonVersion() string {
 
 // printVersion answers --version, in one line.
 func (a *app) printVersion() error {
-	v := versionOf(a.version)
-	line := "kagurazaka " + v.Version
-	if v.Commit != "" {
-		line += " (" + v.commit() + ")"
-	}
-	return a.Answer(line + "\n")
+	return a.Answer("kagurazaka " + a.program.Build.String() + "\n")
 }
 
-// commit is the commit in a few letters.
-func (v *versionOutput) commit() string {
-	short := v.Commit[:min(len(v.Commit), 12)]
-	if v.Modified {
-		short += ", modified"
-	}
-	return short
+// build is what a run keeps of the versions.
+func (v *versionOutput) build() ledger.Build {
+	return ledger.Build{Version: v.Version, Commit: v.Commit, Modified: v.Modified}
 }
 
 // versionCommand is `version [--json]`.

@@ -255,7 +255,7 @@ func (e *execution) info() (ledger.Info, error) {
 	s := e.spec
 	info := ledger.Info{
 		ID: ledger.NewID(root, e.began), Task: s.Task.Name, Args: append([]string{}, s.Args...), Command: terminal.Command(e.Words),
-		Folder: folder, Version: e.Version, Host: host, PID: os.Getpid(), Outputs: e.outputs, Selection: s.selected(), Filter: s.filter(), Began: e.began.UTC(),
+		Folder: folder, Build: e.Build, Host: host, PID: os.Getpid(), Outputs: e.outputs, Selection: s.selected(), Filter: s.filter(), Began: e.began.UTC(),
 		Plugin:   ledger.Plugin{Path: s.Plugin.Path, Name: s.Plugin.Name, Version: s.Plugin.Version, SDK: s.Plugin.SDK},
 		Backbone: map[string]any{"name": s.Backbone, "num_process": s.Workers, "chunksize": s.ChunkSize},
 	}

@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -62,8 +63,12 @@ func (s *Session) words(line Line, words []string, tree *template.Node) (given [
 	if len(words) == 0 {
 		return nil, nil
 	}
-	name := s.commandOf(line)
-	switch open := s.Task.TakesFolders(tree); {
+	name, open := s.commandOf(line), s.Task.TakesFolders(tree)
+	if noRun := s.notRun(line, words); noRun != nil && (line.Implied() || open) && !(open && len(words) == 2) {
+		line.TakeFolders()
+		return nil, []problem.Problem{*noRun}
+	}
+	switch {
 	case !open && line.Implied() && len(words) == 2 && s.given(tree) != "":
 		line.TakeFolders()
 		return nil, []problem.Problem{{Source: quoted(words), Message: "these words cannot be the folders IN and OUT: " + s.given(tree),
@@ -86,9 +91,13 @@ func (s *Session) words(line Line, words []string, tree *template.Node) (given [
 	switch {
 	case len(words) == 2:
 		for i, f := range s.Flags.both() {
+			if words[i] == "" {
+				problems = append(problems, problem.Problem{Source: f.word, Message: "the word is empty", Suggestion: "write . for the working folder"})
+				continue
+			}
 			given = append(given, config.Text{Path: f.field, Text: words[i], Source: f.word})
 		}
-		return given, nil
+		return given, problems
 	case len(words) > 2:
 		wrong.Message = fmt.Sprintf("these are %d words, and %s takes two: the folders IN and OUT", len(words), s.Task.Name)
 		wrong.Suggestion = "write " + name + " IN OUT; a path with spaces or * needs quotes"
@@ -103,6 +112,19 @@ func (s *Session) words(line Line, words []string, tree *template.Node) (given [
 		wrong.Suggestion = "write " + name + " " + terminal.Quote(words[0]) + " OUT"
 	}
 	return nil, []problem.Problem{wrong}
+}
+
+// notRun is the problem of a word that was meant for a run, behind --resume; nil: none of the words was.
+func (s *Session) notRun(line Line, words []string) *problem.Problem {
+	for _, word := range words {
+		if _, err := os.Lstat(word); err == nil {
+			continue
+		}
+		if noRun := line.NoRun(word); noRun != nil {
+			return noRun
+		}
+	}
+	return nil
 }
 
 // given says which of the folders of a NoHardShard is not open; empty: it is another mode.

@@ -120,7 +120,7 @@ const seatsEvery = 200 * time.Millisecond
 
 // beginning is what is known of the run before its first item.
 func (e *execution) beginning() progress.Beginning {
-	b := progress.Beginning{Version: e.Version, Plugin: e.spec.Plugin.Path, Task: e.spec.Task.Name, Began: e.began.UTC(), Resume: e.again()}
+	b := progress.Beginning{Version: e.Build.Version, Commit: e.Build.Commit, Modified: e.Build.Modified, Plugin: e.spec.Plugin.Path, Task: e.spec.Task.Name, Began: e.began.UTC(), Resume: e.again()}
 	if e.ledger == nil {
 		return b
 	}

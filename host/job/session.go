@@ -14,6 +14,7 @@ import (
 
 	"github.com/kagurazaka/kagurazaka/host/config"
 	"github.com/kagurazaka/kagurazaka/host/discover"
+	"github.com/kagurazaka/kagurazaka/host/ledger"
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/problem"
 	"github.com/kagurazaka/kagurazaka/host/schema"
@@ -26,9 +27,11 @@ import (
 // Program is this program, as its sessions see it.
 type Program struct {
 	// Flags may be replaced while a command line is read.
-	Flags   *Flags
-	Log     hclog.Logger
+	Flags *Flags
+	Log   hclog.Logger
+	// Version tells builds apart. Build is the same for people.
 	Version string
+	Build   ledger.Build
 	// Note logs a text once, and NoteWarning as a warning.
 	Note, NoteWarning func(text string)
 	// Stderr gets what plugins print as it is in a run that is debugged; nil: the log gets it.
@@ -89,6 +92,8 @@ type Line interface {
 	// from the task.
 	Folders() []string
 	TakeFolders()
+	// NoRun is the problem of a word behind --resume that does not name a run; nil: the word stands elsewhere.
+	NoRun(word string) *problem.Problem
 	// Implied reports whether TASK was left out.
 	Implied() bool
 	// Spelling is how a flag of the host is written beside the task's own.

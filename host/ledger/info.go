@@ -49,10 +49,9 @@ type Info struct {
 	// Command is the command line that makes the same run again; Folder the working folder.
 	Command string `json:"command"`
 	Folder  string `json:"folder"`
-	// Version is the host's.
-	Version string `json:"version"`
-	Host    string `json:"host"`
-	PID     int    `json:"pid"`
+	Build
+	Host string `json:"host"`
+	PID  int    `json:"pid"`
 	// Fingerprint stands for what made the outputs: the plugin's code, the task's arguments, and the files that an item has.
 	Fingerprint string `json:"fingerprint,omitempty"`
 	// Outputs says that finished items are known by their outputs: the ledger is not asked.
@@ -60,6 +59,25 @@ type Info struct {
 	Began   time.Time `json:"began"`
 	// End is nil until the run has ended: a run whose host is gone and that has none died.
 	End *End `json:"end,omitempty"`
+}
+
+// Build is a build of the host: its semantic version, and the commit that it was made from. Modified: the files differed from it.
+type Build struct {
+	Version  string `json:"version"`
+	Commit   string `json:"commit,omitempty"`
+	Modified bool   `json:"modified,omitempty"`
+}
+
+// String is the version with a short commit.
+func (b Build) String() string {
+	if b.Commit == "" {
+		return b.Version
+	}
+	short := b.Commit[:min(len(b.Commit), 12)]
+	if b.Modified {
+		short += ", modified"
+	}
+	return b.Version + " (" + short + ")"
 }
 
 // Plugin is what was run.

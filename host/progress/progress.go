@@ -16,8 +16,10 @@ type Counters struct{ Done, Skipped, Failed atomic.Int64 }
 
 // Beginning is what is known of a run before its first item.
 type Beginning struct {
-	// Version is the host's.
-	Version string `json:"version"`
+	// Version is the host's, Commit what it was built from. Modified: the files differed from that.
+	Version  string `json:"version"`
+	Commit   string `json:"commit,omitempty"`
+	Modified bool   `json:"modified,omitempty"`
 	// Run is the run's id, Ledger its folder; empty: it keeps no ledger. Parent is the run that it takes up.
 	Run    string `json:"run,omitempty"`
 	Ledger string `json:"ledger,omitempty"`
