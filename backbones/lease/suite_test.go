@@ -35,6 +35,8 @@ func nodes(ctx context.Context, o backbonetest.Options, k kind, src backbones.So
 	c := lease.NewCoordinator(lease.CoordinatorOptions{Queue: queue, Generation: 1, Policy: ofCoordinator})
 	queue.Serve(c)
 	var wg sync.WaitGroup
+	// A node may fail when the coordinator has ended already; its own process reports that.
+	failed := make(chan error, 2)
 	for i := range min(2, o.Workers) {
 		workers := o.Workers / 2
 		if i == 0 {
@@ -48,12 +50,17 @@ func nodes(ctx context.Context, o backbonetest.Options, k kind, src backbones.So
 		go func() {
 			defer wg.Done()
 			if err := p.Run(ctx, backbone); err != nil && !errors.Is(err, backbones.ErrDrained) {
+				failed <- err
 				c.Fail(err)
 			}
 		}()
 	}
 	err := c.Run(ctx, src, sink)
 	wg.Wait()
+	close(failed)
+	if err == nil {
+		err = <-failed
+	}
 	return err
 }
 
