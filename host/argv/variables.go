@@ -89,6 +89,9 @@ func (l *Line) readVariables(s *split) {
 	for _, f := range settables(l.parser, s.Command) {
 		value, set := os.LookupEnv(Variable(f.name))
 		repeats := f.kong != nil && f.kong.IsSlice()
+		if value != "" && protecting[f.name] {
+			l.keepOn(s, f.name, value)
+		}
 		switch {
 		// KAGURAZAKA_PYTHON is read where interpreters are looked for.
 		case !set, f.name == pythonFlag, l.Ignores != nil && l.Ignores(s.Command, f.name), (value == "" || s.gives(f.name)) && !repeats:
@@ -115,6 +118,25 @@ func (l *Line) readVariables(s *split) {
 			flag.text = dashes + f.name + "=" + value
 		}
 		s.variables = append(s.variables, flag)
+	}
+}
+
+// keepOn refuses a flag of the command line that turns off what a variable has turned on. It protects the user, so it stays on.
+func (l *Line) keepOn(s *split, name, value string) {
+	for i, f := range s.host {
+		if f.name != name || f.text != dashes+name+"=false" {
+			continue
+		}
+		variable := l.typed(hostFlag{name: name, at: -1})
+		switch on, err := strconv.ParseBool(value); {
+		case err != nil:
+			s.flaws = append(s.flaws, flawOf(f, variable, "must be 1 or 0", ""))
+		case on:
+			s.flaws = append(s.flaws, flawOf(f, l.typed(f), variable+" has turned it on, so it stays on", "unset "+Variable(name)+" to turn it off"))
+		default:
+			continue
+		}
+		s.host[i].text = dashes + name
 	}
 }
 
