@@ -29,6 +29,21 @@ func report(t *testing.T, printer Printer, during func(r *Reporter, c *fakeClock
 	return r.Finish(0, 0, false)
 }
 
+// The rate beside the number of items done is theirs.
+func TestTableRate(t *testing.T) {
+	for failed, want := range map[int64]string{0: "done     6 in 2.0 s, 3.0 items/s", 60: "done     6 in 2.0 s, 3.0 items/s"} {
+		text := Text{Table: true}
+		lines := text.table(Summary{Done: 6, Failed: failed, Seconds: 2, ItemsPerSecond: float64(6+failed) / 2})
+		if lines[0] != want {
+			t.Errorf("with %d failed: %q, want %q", failed, lines[0], want)
+		}
+	}
+	text := Text{Table: true}
+	if got, want := text.table(Summary{Failed: 60, Seconds: 2, ItemsPerSecond: 30})[0], "done     0 in 2.0 s"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestLastLine(t *testing.T) {
 	var out, err bytes.Buffer
 	report(t, &Text{Out: &out, Err: &err}, func(r *Reporter, c *fakeClock) {

@@ -15,8 +15,9 @@ func (t *Text) table(s Summary) (lines []string) {
 		lines = append(lines, t.Paint.Faint(terminal.Pad(name, len("slowest")))+gap+fmt.Sprintf(format, values...))
 	}
 	done := fmt.Sprintf("%s in %s", thousands(s.Done), duration(s.Seconds))
-	if rate := RateText(s.ItemsPerSecond); rate != "" {
-		done += ", " + rate
+	// Of the items in this line alone: ItemsPerSecond has the failed ones, too.
+	if s.Done > 0 && s.Seconds > 0 {
+		done += ", " + RateText(float64(s.Done)/s.Seconds)
 	}
 	add("done", "%s", done)
 	if s.Skipped > 0 {
