@@ -276,6 +276,26 @@ def test_factory(tmp_path, texts):
     assert len(os.listdir(tmp_path / "out")) == 5
 
 
+def test_a_missing_input_folder(tmp_path):
+    """It is refused, as by the command. Items that the test gives need no folder."""
+    nope, out = tmp_path / "nope", tmp_path / "out"
+
+    @task(NoHardShard(PLACEHOLDER, PLACEHOLDER), input_mode=InputByExts([".txt"]))
+    class Listed(KagurazakaTask):
+        def process(self, input): ...
+
+    with pytest.raises(FileNotFoundError, match="no such input folder.*nope"):
+        run(Listed, input=nope, output=out)
+    with pytest.raises(FileNotFoundError, match="no such input folder.*nope"):
+        run(Listed, mixin={"hard_shard_mode": {"input_path": str(nope), "output_path": str(out)}})
+    assert run(Listed, input=nope, output=out, items=[]) == []
+
+
+def test_arguments_are_a_list(texts, tmp_path):
+    with pytest.raises(TypeError, match="args is '--title', and must be a list of words"):
+        run(Open, "--title", input=texts, output=tmp_path)
+
+
 def test_the_debugger_works(texts, tmp_path, monkeypatch):
     """breakpoint() reaches the debugger of the test's own process, with the frame of process."""
     seen = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pathlib
 import sys
@@ -12,12 +13,22 @@ from typing import Any, Callable, Optional, Union
 
 from ..template import _decorated, _outputs, _state
 from ..template._template import STAGED, Template
-from ..template.io import NoHardShard, OutputByFilenameSubfoldering, OutputByTar
+from ..template.io import (
+    InputByExts,
+    InputByFilenameSubfoldering,
+    InputByGroup,
+    InputBySubDirectory,
+    NoHardShard,
+    OutputByFilenameSubfoldering,
+    OutputByTar,
+)
 from . import _mixin
 from ._outcome import DONE, FAILED, SKIPPED, Outcome
 
 Path = Union[str, "os.PathLike[str]"]
 
+# Input modes that list a folder, and nothing else.
+_IN_FOLDERS = (InputByExts, InputByGroup, InputBySubDirectory, InputByFilenameSubfoldering)
 # What fails an item. KeyboardInterrupt, the end of a debugger and what a test framework raises end the run.
 ITEM_ERRORS = (Exception, SystemExit)
 
@@ -45,12 +56,14 @@ def run(
     the listing are always raised. Nothing of a run stays: the class, its modes, sys.argv and the working folder are afterwards what they
     were. Outputs are written as in a run, direct or staged, and outputs of failed items do not count as finished in the next one.
 
-    Raises ValueError if a placeholder is left, or if the template does not have what input, output or mixin set, and TypeError for methods
+    Raises FileNotFoundError if the input folder is not there, ValueError if a placeholder is left, or if the template does not have what input, output or mixin set, and TypeError for methods
     that are missing or do not take what they are called with.
     """
     from .._serve import taskfile
     from .._serve.opened import OpenedTask, _reads_archives
 
+    if isinstance(args, (str, bytes)):
+        raise TypeError(f"args is {args!r}, and must be a list of words; hint: args=[{args!r}]")
     values = _mixin.nested({**(mixin or {}), **_folders(input, output)})
     kind, declared = taskfile.resolve(task, values)
     if kind is None:
@@ -70,6 +83,8 @@ def run(
         _check(kind if declared is None else declared.cls, template)
         if template is not None:
             _install(template)
+            if items is None:
+                _check_input(template)
         made = taskfile.construct(kind, [str(word) for word in args])
         opened = OpenedTask(made, template, None, items_are_complete=False)
         opened.has_members = template is not None and _reads_archives(template.input_mode)
@@ -120,6 +135,17 @@ def _install(template: Template) -> None:
     if isinstance(template.output_mode, OutputByTar):
         raise ValueError("OutputByTar: the host packs the samples; hint: test the task with another output_mode, by mixin")
     template.install()
+
+
+def _check_input(template: Template) -> None:
+    """Raise FileNotFoundError for an input folder that is not there, which the command refuses before it lists."""
+    mode, listing = template.hard_shard_mode, template.input_mode
+    if type(mode) is not NoHardShard or type(listing) not in _IN_FOLDERS:
+        return
+    paths = mode.input_path if isinstance(mode.input_path, (list, tuple)) else [mode.input_path]
+    for path in paths:
+        if isinstance(path, (str, os.PathLike)) and not os.path.exists(path):
+            raise FileNotFoundError(errno.ENOENT, "there is no such input folder", os.fspath(path))
 
 
 @contextlib.contextmanager
