@@ -144,6 +144,36 @@ WRONG = {
         "T has no get_dataloader",
         "write dataloader={…} in its template, or def get_dataloader(self)",
     ),
+    "async_process": (
+        "@normal()\nclass T(KagurazakaTask):\n  async def process(self, input, output): ...",
+        "T.process is async, and nothing awaits it",
+        "write def process(self, input, output, **kwargs), with asyncio.run(…) in it",
+    ),
+    "async_generator": (
+        "@normal()\nclass T(KagurazakaTask):\n  async def process(self, input, output): yield 1",
+        "T.process is async, and nothing awaits it",
+        "write def process(self, input, output, **kwargs), with asyncio.run(…) in it",
+    ),
+    "async_check": (
+        "@normal()\nclass T(KagurazakaTask):\n  def process(self, **kw): ...\n  async def is_executed(self, input, **kw): ...",
+        "T.is_executed is async, and nothing awaits it",
+        "write def is_executed(self, input, **kwargs), with asyncio.run(…) in it",
+    ),
+    "async_postprocess": (
+        "@torch()\nclass T(Device):\n  async def postprocess(self, batch_size, results, **kw): ...",
+        "T.postprocess is async, and nothing awaits it",
+        "write def postprocess(self, batch_size, results, input, **kwargs), with asyncio.run(…) in it",
+    ),
+    "async_postprocess_each": (
+        "@torch()\nclass T(Device):\n  async def postprocess_each(self, batch_idx, batch_size, **kw): ...",
+        "T.postprocess_each is async, and nothing awaits it",
+        "write def postprocess_each(self, batch_idx, batch_size, input, output, **kwargs), with asyncio.run(…) in it",
+    ),
+    "async_check_of_batches": (
+        "@torch()\nclass T(Device):\n  async def is_each_executed(self, **kw): ...",
+        "T.is_each_executed is async, and nothing awaits it",
+        "write def is_each_executed(self, …)",
+    ),
 }
 RIGHT = {
     "rest": "@normal()\nclass T(KagurazakaTask):\n  def process(self, input, **kw): ...",
@@ -157,6 +187,12 @@ RIGHT = {
     "default": "@normal()\nclass T(KagurazakaTask):\n  def process(self, input, output, size=3): ...",
     "lists_nothing": "class T(KagurazakaTask):\n  def generate_tasks(self): return []",
     "own_call": "@normal()\nclass T(KagurazakaTask):\n  def __call__(self, input): self.process(input)\n  def process(self, x): ...",
+    "async_behind_a_call": "@normal()\nclass T(KagurazakaTask):\n  def __call__(self, **kw): ...\n  async def process(self, **kw): ...",
+    "async_decorated": "@normal()\nclass T(KagurazakaTask):\n  @traced\n  async def process(self, input): ...",
+    "async_check_that_a_mode_replaces": "@normal(finish_check_mode=FinishCheckByOutputFileExistence())\nclass T(KagurazakaTask):\n"
+    "  def process(self, **kw): ...\n  async def is_executed(self, **kw): ...",
+    "set_async_by_constructor": "@normal()\nclass T(KagurazakaTask):\n  def __init__(self, args): self.process = print\n"
+    "  async def process(self, **kw): ...",
     "set_by_constructor": "@normal()\nclass T(KagurazakaTask):\n  def __init__(self, args): self.process = print\n  def process(self): ...",
     "set_by_name": "@normal()\nclass T(KagurazakaTask):\n  def __init__(self, args): setattr(self, 'process', 0)\n  def process(self): ...",
     "set_by_helper": "def fill(x): x.process = print\n@normal()\nclass T(KagurazakaTask):\n  def __init__(self, args): fill(self)",

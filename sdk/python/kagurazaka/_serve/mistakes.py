@@ -28,6 +28,8 @@ _ONE_OUTPUT = (io.OutputByApendingExt, io.OutputByReplacingExt)
 _BASES = (normal.ORIGINAL, torch_vanilla.ORIGINAL, dict(vars(KagurazakaVanillaTorchMixinV1)))
 # Names in code that may set attributes whose names it does not have.
 _SETTERS = frozenset(("setattr", "__setattr__", "__dict__", "vars", "exec", "eval"))
+# Methods that a template's field takes the place of.
+_REPLACED = ("generate_tasks", "get_dataset", "get_dataloader", "is_executed", "is_each_executed")
 _SPECIAL = ("__new__", "__getattr__", "__getattribute__")
 
 
@@ -120,6 +122,9 @@ def _device(look: _Look, passed: _Passed, template: Optional[Template]) -> None:
         hint = f"write {_written('load_data', ['self'], passed.items)}"
         if look.has("load_data", "", hint, ["input_mode"]):
             look.takes("load_data", 1, passed.items, passed.all_items, ["input_mode"])
+    for check in ("is_executed", "is_each_executed"):
+        if look.is_own(check) and (template is None or template.finish_check_mode is None):
+            look.awaits(check, ["finish_check_mode"])
     if look.is_own("__call__"):
         look.takes("__call__", 1, ["device", "batch"], True)
         return
@@ -223,17 +228,29 @@ class _Look:
                     self.place(), f"{label} is {_a(type(found).__name__)}, and it must be a method", f"write def {method}(self, …)", fields
                 )
             return
-        if not isinstance(function, FunctionType) or hasattr(function, "__signature__"):
+        if not isinstance(function, FunctionType):
             return
-        why = _misfit(function, count, names, everything)
-        if not why or self._may_be_set(method):
+        awaited = _is_async(function)
+        why = "" if hasattr(function, "__signature__") else _misfit(function, count, names, everything)
+        if not (why or awaited) or self._may_be_set(method):
             return
         leading = {"inference": ["device", "batch_size"], "postprocess_each": ["batch_idx", "batch_size"], "load_model": ["device"]}
         leading |= {"postprocess": ["batch_size", "results"], "process": ["device", "batch"] if count == 3 else []}
         hint = f"write {_written(method, ['self', *leading.get(method, ())], list(dict.fromkeys([*names, *shown])), everything)}"
+        if awaited:
+            # No mixin changes that, but for methods that a mode replaces.
+            fields = fields if method in _REPLACED else ()
+            self.say(self.place(function), f"{label} is async, and nothing awaits it", f"{hint}, with asyncio.run(…) in it", fields)
+            return
         if isinstance(found, (staticmethod, classmethod)):
             hint = f"leave out @{type(found).__name__}, and {hint}"
         self.say(self.place(function), f"{label} {why}", hint, fields)
+
+    def awaits(self, method: str, fields: Sequence[str]) -> None:
+        """Say so if a method is async, whatever it takes."""
+        found = inspect.getattr_static(self.cls, method)
+        if isinstance(found, FunctionType) and _is_async(found) and not self._may_be_set(method):
+            self.say(self.place(found), f"{self.name}.{method} is async, and nothing awaits it", f"write def {method}(self, …)", fields)
 
     def place(self, function: Optional[FunctionType] = None) -> str:
         """Return file and line of a function, or of the class."""
@@ -268,6 +285,10 @@ def _sets(code: CodeType, name: str) -> bool:
     if not _SETTERS.isdisjoint(code.co_names):
         return True
     return name in code.co_names and any(step.opname == "STORE_ATTR" and step.argval == name for step in dis.get_instructions(code))
+
+
+def _is_async(function: FunctionType) -> bool:
+    return bool(function.__code__.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR))
 
 
 def _misfit(function: FunctionType, count: int, names: Sequence[str], everything: bool) -> str:
