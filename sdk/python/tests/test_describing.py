@@ -100,7 +100,8 @@ def test_a_file_that_does_not_load(tmp_path):
     file.write_text("import kagurazaka\nimport does_not_exist\n")
     with Host(str(file)) as host:
         error = host.stub.describe(pb.DescribeRequest()).error
-        assert error.message == "ModuleNotFoundError: No module named 'does_not_exist'"
+        hint = f"{os.path.abspath(sys.executable)} runs it, and has no does_not_exist; --python names another interpreter"
+        assert error.message == f"ModuleNotFoundError: No module named 'does_not_exist'; hint: {hint}"
         assert "broken.py" in error.traceback and "_serve" not in error.traceback
 
 

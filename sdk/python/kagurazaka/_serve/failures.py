@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import sys
 import traceback
 from typing import Any
 
@@ -104,7 +105,12 @@ def of_task(error: BaseException) -> Any:
     listing. sys.exit(0) there ends the run with success."""
     if isinstance(error, SystemExit) and error.code in (None, 0):
         return pb.Error(message="the task ended the run: sys.exit(0)", fault=pb.FAULT_TASK, ended=pb.EndedError())
-    return of_exception(error)
+    made = of_exception(error)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        # An installed kagurazaka runs its own interpreter, also in a shell with another environment.
+        hint = f"{sys.executable} runs it, and has no {error.name}; --python names another interpreter"
+        made.message = cut(f"{made.message}; hint: {hint}")
+    return made
 
 
 def of_configuration(where: str, message: str) -> Any:
@@ -139,7 +145,11 @@ def _summary(error: BaseException) -> str:
     try:
         if isinstance(error, SyntaxError) and tracebacks.is_syntax_error(error):
             return f"{tracebacks.shown_path(str(error.filename))}:{error.lineno}: {_type_name(error)}: {error.msg}"
-        return "".join(traceback.format_exception_only(type(error), error)).strip()
+        text = "".join(traceback.format_exception_only(type(error), error)).strip()
+        quits = getattr(sys.modules.get("bdb"), "BdbQuit", None)
+        if quits is not None and type(error) is quits and not str(error):
+            text += ": breakpoint() has no terminal here; hint: kagurazaka debug gives it one"
+        return text
     except BaseException:  # an exception whose own text raises
         return _type_name(error)
 
