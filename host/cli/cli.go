@@ -181,7 +181,8 @@ func (a *app) main(ctx context.Context, args []string) error {
 	}
 	a.parser = parser
 	a.log = hclog.NewNullLogger()
-	a.program = job.Program{Log: a.log, Version: a.version, Build: versionOf(a.version).build(), Note: a.note, NoteWarning: a.noteWarning}
+	build := versionOf(a.version).build()
+	a.program = job.Program{Log: a.log, Version: build.String(), Build: build, Note: a.note, NoteWarning: a.noteWarning}
 	a.line = argv.New(args, parser, &a.program, a.readHost)
 	a.line.Ignores = ignoresVariable
 	plugin.Hide(argv.Variables(parser))

@@ -29,7 +29,7 @@ type Program struct {
 	// Flags may be replaced while a command line is read.
 	Flags *Flags
 	Log   hclog.Logger
-	// Version tells builds apart. Build is the same for people.
+	// Version tells builds apart: what --version prints. Build has its parts.
 	Version string
 	Build   ledger.Build
 	// Note logs a text once, and NoteWarning as a warning.
