@@ -197,7 +197,7 @@ class _Look:
         found = inspect.getattr_static(self.cls, "__init__")
         if not isinstance(found, FunctionType) or not self.is_own("__init__"):
             return
-        named = "args" in inspect.signature(found).parameters
+        named = taskfile.by_keyword(found)
         self.takes("__init__", 1 if named else 2, ["args"] if named else [], True, shown=["args"])
 
     def takes(

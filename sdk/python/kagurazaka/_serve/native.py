@@ -22,6 +22,17 @@ def calls(opened: OpenedTask) -> tuple[Optional[Call], Call]:
     if template.finish_check_mode is None and not task._kagurazaka_never_executed:
         check = _check(task)
     own = _own(task)
+    if own is not None and check is not None:
+        # The task's own check may set another `process`.
+        through, attributes = _through_call(task), getattr(task, "__dict__", {})
+
+        def either(**item: Any) -> None:
+            if "process" in attributes:
+                through(**item)
+            else:
+                own(task, **item)
+
+        return check, _staged(opened, either)
     if own is not None:
         # This skips the template's wrapper, which would only look up the outputs that are known here.
         def process(**item: Any) -> None:
@@ -40,8 +51,8 @@ def direct(opened: OpenedTask) -> Optional[Call]:
 
 
 def _own(task: Any) -> Optional[Call]:
-    """Return the user's function that the template has wrapped, or None if the user overrides __call__."""
-    if type(task).__call__ is not CALL:
+    """Return the user's function that the template has wrapped, or None if the user overrides __call__ or sets another `process`."""
+    if type(task).__call__ is not CALL or "process" in getattr(task, "__dict__", ()):
         return None
     return getattr(type(task).process, "_kagurazaka_own", None)
 

@@ -169,11 +169,20 @@ def construct(cls: Any, args: list[str]) -> Any:
     template = template_of(cls)
     if template is not None:
         template.itself = True
+    return cls(args=args) if by_keyword(cls) else cls(args)
+
+
+def by_keyword(constructor: Any) -> bool:
+    """Return whether a constructor gets its arguments as `args=`, as in 0.1.1. One that cannot take that gets them by position."""
     try:
-        takes_args = "args" in inspect.signature(cls).parameters
+        parameters = inspect.signature(constructor).parameters
     except (TypeError, ValueError):
-        takes_args = True
-    return cls(args=args) if takes_args else cls(args)
+        return True
+    return (
+        "args" in parameters
+        and parameters["args"].kind is not inspect.Parameter.POSITIONAL_ONLY
+        or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    )
 
 
 def is_device(cls: type) -> bool:

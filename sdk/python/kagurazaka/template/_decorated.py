@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import copyreg
 import functools
+import importlib
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from ..task._base import ATTRIBUTE
+from . import _applied
 from ._template import Template, template_of
 
 # The attribute of a subclass with the template's methods: the decorated class, and the mixin.
@@ -103,8 +105,11 @@ def reduced(task: Any, parts: Any) -> Any:
         return parts
     cls = type(task)
     if _MADE_OF in vars(cls):
-        return _again, vars(cls)[_MADE_OF], *parts[2:]
-    return (_bare, (cls,), *parts[2:]) if ATTRIBUTE in vars(cls) else parts
+        of, mixin = vars(cls)[_MADE_OF]
+        return (_again, (of, mixin), *parts[2:]) if not _applied.is_variant(of) else (_again_at, (*_applied.place(of), mixin), *parts[2:])
+    if ATTRIBUTE not in vars(cls):
+        return parts
+    return (_bare, (cls,), *parts[2:]) if not _applied.is_variant(cls) else (_bare_at, _applied.place(cls), *parts[2:])
 
 
 _MAKERS: tuple[Callable[..., Any], ...] = (copyreg.__newobj__, copyreg.__newobj_ex__)  # type: ignore[attr-defined]
@@ -116,3 +121,11 @@ def _bare(cls: type) -> Any:
 
 def _again(cls: type, mixin: Optional[Mapping[str, Any]]) -> Any:
     return object.__new__(constructed(cls) if mixin is None else configured(cls, mixin))
+
+
+def _bare_at(module: str, name: str) -> Any:
+    return _bare(getattr(importlib.import_module(module), name))
+
+
+def _again_at(module: str, name: str, mixin: Optional[Mapping[str, Any]]) -> Any:
+    return _again(getattr(importlib.import_module(module), name), mixin)

@@ -41,6 +41,8 @@ class Template:
             # The mixin changes modes in place, so tasks must not share one.
             fields["soft_shard"] = copy.copy(DEFAULT_SOFT_SHARD)
         self.cls = cls
+        # The class, or the function that stands for it.
+        self.owner: Any = cls
         self.fields = fields
         self._install = install
         self._installed = False
@@ -257,18 +259,25 @@ def decorator(
     """Return the class decorator that both template decorators share."""
 
     def decorate(cls: type) -> Any:
-        template = Template(cls, dict(fields), install, outputs)
+        from . import _applied
+
         _script.note(cls)
+        by_call = mixin_mode and not constructs_itself(cls) and _applied.is_applied(cls)
+        as_function = constructs_itself(cls) or by_call and _applied.makes_itself(cls)
+        if by_call and not as_function:
+            cls = _applied.variant(cls)
+        template = Template(cls, dict(fields), install, outputs)
         if not mixin_mode:
             return template.install()
 
-        if constructs_itself(cls):
+        if as_function:
             # It cannot be both a class and, as in 0.1.1, a function of the mixin.
             def decorated(mixin: Optional[dict[str, Any]] = None) -> type:
                 template.merge(mixin or {})
                 return template.install()
 
             functools.update_wrapper(decorated, cls, updated=())
+            template.owner = decorated
             setattr(decorated, ATTRIBUTE, template)
             return decorated
         setattr(cls, ATTRIBUTE, template)
@@ -285,7 +294,8 @@ def constructs_itself(cls: type) -> bool:
 def template_of(found: Any) -> Optional[Template]:
     """Return the template of a decorated class, or of the function that stands for one. A subclass has a template of its own."""
     template: Optional[Template] = getattr(found, "__dict__", {}).get(ATTRIBUTE)
-    return template
+    # functools.wraps copies it into a function of the user's own.
+    return template if template is None or isinstance(found, type) or template.owner is found else None
 
 
 def merged_copy(value: Any, mixin: Any) -> Any:

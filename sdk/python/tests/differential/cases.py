@@ -503,6 +503,17 @@ CASES = [
     Case("a field set to null", "placeholders.py", "HalfOfIt", tree=sub, mixin=("soft_shard=null",),
          wanted=Wanted({f"sub/{n}.txt.o": f"in/sub/{n}.txt" for n in (1, 2, 3, 44)}, (4, 0)),
          why="a whole top-level field set to null is never changed"),
+    # -- templates: decorators that are called with a class
+    *(Case(f"a decorator called with a class: {name}", "applied_by_call.py", name, tree=flat)
+      for name in ("Small", "Large", "Size1", "Size3", "First", "Second", "Two", "Three", "Rebound")),
+    *(Case(f"the class of such a call: {name}", "applied_by_call.py", name, tree=flat)
+      for name in ("Raw", "OfRaw", "BesideDecorated", "BesideSharded", "NotApplied")),
+    Case("a mixin for such a class", "applied_by_call.py", "Small", mixin=("output_mode.ext=.m",), tree=flat),
+    Case("functools.wraps over a decorated class", "wraps_decorated.py", "Wrapped", tree=flat),
+    Case("functools.update_wrapper over a decorated class", "wraps_decorated.py", "Updated", tree=flat),
+    *(Case(f"a constructor with keywords: {name}", "constructor_keywords.py", name, ("a",)) for name in ("Get", "Item", "New", "OfMetaclass")),
+    *(Case(f"the constructor sets process: {name}", "replaced_process.py", name, tree=flat)
+      for name in ("Wraps", "Instead", "BySetattr", "Partial")),
     # -- templates: folders that nothing uses, and extensions in every form
     Case("empty folders that nothing uses", "unused_folders.py", "Empty"),
     Case("folders of None that nothing uses", "unused_folders.py", "Nones"),
