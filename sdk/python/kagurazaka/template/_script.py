@@ -1,8 +1,13 @@
-"""``python upper.py`` runs no task: at its end, a script that has decorated classes and does nothing else says what to type."""
+"""``python upper.py`` runs no task: at its end, a script that has decorated classes and does nothing else says what to type.
+
+With arguments somebody expects a run, so that the exit code is 2, if nothing but definitions is in the file.
+"""
 
 from __future__ import annotations
 
+import ast
 import atexit
+import contextlib
 import os
 import sys
 from types import FunctionType
@@ -40,6 +45,39 @@ def _tell(pid: int) -> None:
         f"What it takes: kagurazaka {file}{task} -h",
         file=sys.stderr,
     )
+    if len(sys.argv) > 1 and _only_defines(file):
+        _exit(2)
+
+
+def _exit(code: int) -> None:
+    """End the process with a code, which the end of a script cannot change otherwise."""
+    if "logging" in sys.modules:
+        sys.modules["logging"].shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(code)
+
+
+_DEFINITIONS = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _only_defines(file: str) -> bool:
+    """Return whether a file is certain to do nothing itself: it has imports, classes, functions and plain values."""
+    try:
+        with open(file, "rb") as source:
+            tree = ast.parse(source.read())
+    except (OSError, SyntaxError, ValueError):
+        return False
+    return all(isinstance(step, _DEFINITIONS) or _is_value(step) for step in tree.body)
+
+
+def _is_value(step: ast.stmt) -> bool:
+    """Return whether a statement is a docstring, or gives a name to a value without a call."""
+    if isinstance(step, ast.Expr):
+        return isinstance(step.value, ast.Constant)
+    plain = isinstance(step, (ast.Assign, ast.AnnAssign))
+    return plain and not any(isinstance(part, (ast.Call, ast.Await)) for part in ast.walk(step))
 
 
 def _has_main_part(file: str) -> bool:
