@@ -49,11 +49,11 @@ func (s *Session) TellProject(task string) {
 }
 
 // findProject looks for the kagurazaka.yaml of a plugin: in its own folder, and, with above, up to the nearest folder that is the root of a
-// project. It reads one only if no other user can have written it.
+// project. It reads one only if no other user can have written it, or can write to a folder on the way to it.
 func findProject(plugin string, above bool) *project {
 	for _, dir := range projectFolders(plugin, above) {
-		path := filepath.Join(dir, config.ProjectFile)
-		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		path := filepath.Join(dir.path, config.ProjectFile)
+		if _, err := os.Lstat(path); err != nil && (dir.why != "" || errors.Is(err, fs.ErrNotExist)) {
 			continue
 		}
 		shown := path
@@ -62,9 +62,13 @@ func findProject(plugin string, above bool) *project {
 				shown = rel
 			}
 		}
-		data, why, err := trust.ReadFile(path, maxProject)
-		if err != nil {
-			why = regular.Cause(err).Error()
+		why := dir.why
+		var data []byte
+		if why == "" {
+			var err error
+			if data, why, err = trust.ReadFile(path, maxProject); err != nil {
+				why = regular.Cause(err).Error()
+			}
 		}
 		if why != "" {
 			return &project{note: shown + " is not used: " + why + "; hint: --cfg FILE reads a file of any owner, --no-config none", warn: true}
@@ -82,20 +86,32 @@ func findProject(plugin string, above bool) *project {
 	return &project{}
 }
 
+// projectFolder is a folder of a plugin's kagurazaka.yaml. why is the reason why that does not count; empty: it may.
+type projectFolder struct{ path, why string }
+
 // projectFolders are the folders of a plugin's kagurazaka.yaml, the nearest first.
-func projectFolders(plugin string, above bool) []string {
+func projectFolders(plugin string, above bool) []projectFolder {
 	dir := plugin
 	if info, err := os.Stat(plugin); err != nil || !info.IsDir() {
 		dir = filepath.Dir(plugin)
 	}
-	var up []string
-	for at := dir; above && at != ""; at = trust.Above(at) {
+	own := projectFolder{path: dir}
+	var up []projectFolder
+	for at := own; above; {
 		up = append(up, at)
 		for _, marker := range []string{".git", "pyproject.toml"} {
-			if _, err := os.Lstat(filepath.Join(at, marker)); err == nil {
+			if _, err := os.Lstat(filepath.Join(at.path, marker)); err == nil {
 				return up
 			}
 		}
+		next := filepath.Dir(at.path)
+		if next == at.path {
+			break
+		}
+		if at.why == "" {
+			_, at.why = trust.Above(at.path)
+		}
+		at.path = next
 	}
-	return []string{dir}
+	return []projectFolder{own}
 }

@@ -68,7 +68,7 @@ func same(a, b string) bool {
 func Locate(dir string) (near, user string) {
 	near = filepath.Join(dir, lockName)
 	// Others may have made a lock in or above a folder that they can write to.
-	for at := dir; at != ""; at = Above(at) {
+	for at := dir; at != ""; at, _ = Above(at) {
 		path := filepath.Join(at, lockName)
 		// If it cannot be looked at, reading it reports why.
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {

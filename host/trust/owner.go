@@ -151,17 +151,25 @@ func ownGroup(gid uint32) bool {
 }
 
 // Above is the folder above dir where a file of this user is looked for, too; empty: none. There is none above the root, and none where
-// others than this user and root may put files into either folder.
-func Above(dir string) string {
-	above := filepath.Dir(dir)
-	if dir == above || openToOthers(dir) || openToOthers(above) {
-		return ""
+// others than this user and root may put files into either folder: why says so, and it is empty at the root.
+func Above(dir string) (above, why string) {
+	above = filepath.Dir(dir)
+	if dir == above {
+		return "", ""
 	}
-	return above
+	for _, at := range []string{dir, above} {
+		if why := openToOthers(at); why != "" {
+			return "", why
+		}
+	}
+	return above, ""
 }
 
-// openToOthers reports whether others than this user and root may put files into a folder.
-func openToOthers(dir string) bool {
+// openToOthers is the reason why others than this user and root may put files into a folder; empty: they may not.
+func openToOthers(dir string) string {
 	info, err := os.Stat(dir)
-	return err != nil || writableByOthers(dir, info, false) != ""
+	if err != nil {
+		return fmt.Sprintf("%s cannot be looked at: %v", dir, err)
+	}
+	return writableByOthers(dir, info, false)
 }
