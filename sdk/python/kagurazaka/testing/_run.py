@@ -56,8 +56,9 @@ def run(
     the listing are always raised. Nothing of a run stays: the class, its modes, sys.argv and the working folder are afterwards what they
     were. Outputs are written as in a run, direct or staged, and outputs of failed items do not count as finished in the next one.
 
-    Raises FileNotFoundError if the input folder is not there, ValueError if a placeholder is left, or if the template does not have what input, output or mixin set, and TypeError for methods
-    that are missing or do not take what they are called with.
+    Raises FileNotFoundError if an input folder is not there, ValueError if a placeholder is left, or if the template does not have what
+    input, output or mixin set, and TypeError for arguments that are one text, and for methods that are missing or do not take what they
+    are called with.
     """
     from .._serve import taskfile
     from .._serve.opened import OpenedTask, _reads_archives
