@@ -286,3 +286,24 @@ func (s *Session) checkFolder(t *template.Template) error {
 	}
 	return nil
 }
+
+// checkOver keeps outputs from being written over inputs where both have one folder. It is an error if the command line gives a folder by a
+// word or a flag of its own; with --mixin or a configuration it is a warning, since kagurazaka 0.1.1 ran such lines.
+func (s *Session) checkOver(t *template.Template) error {
+	why := plan.OverInputs(t)
+	if why == "" {
+		return nil
+	}
+	if len(s.folders) == 0 {
+		s.Log.Warn("the inputs and the outputs have the same folder: " + why)
+		return nil
+	}
+	names := []string{schema.InputFolder, schema.OutputFolder}
+	for _, text := range s.folders {
+		names[slices.Index(names, text.Path)] = text.Source
+	}
+	return problem.Err([]problem.Problem{{
+		Message:    fmt.Sprintf("%s and %s are the same folder: %s", names[0], names[1], why),
+		Suggestion: "choose another OUT, or write the folders with --mixin",
+	}})
+}

@@ -341,6 +341,9 @@ func (s *Session) Resolve(ctx context.Context, line Line) (*Spec, error) {
 	if err := s.checkFolder(r.compiled()); err != nil {
 		return nil, err
 	}
+	if err := s.checkOver(r.compiled()); err != nil {
+		return nil, err
+	}
 	if r.Mixin, err = s.mixin(); err != nil {
 		return nil, err
 	}
