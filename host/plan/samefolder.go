@@ -109,16 +109,16 @@ func endings(in *template.Input) (sources, all []ending) {
 		}
 		return list
 	}
-	switch {
-	case in.Kind == template.ByExts:
+	switch in.Kind {
+	case template.ByExts:
 		all = of(in.Exts)
 		return all, all
-	case in.Kind == template.ByGroup:
+	case template.ByGroup:
 		for _, m := range in.Members {
 			all = append(all, of(m.Exts)...)
 		}
 		return of(in.Members[in.First].Exts), all
-	case in.Kind == template.ByGlob:
+	case template.ByGlob:
 		_, name := cutLast(in.Glob)
 		at := strings.LastIndexAny(name, "*?]")
 		all = []ending{{text: name[at+1:], whole: at < 0}}
