@@ -15,8 +15,9 @@ const secretWords = "pass|passwd|password|passwords|passphrase|passcode|pwd|pw|s
 var (
 	secretName = regexp.MustCompile(`(?:^|[^a-z])(?:` + secretWords + `)(?:[^a-z]|$)`)
 	humps      = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
-	// pair is NAME=VALUE, NAME: VALUE and "NAME": VALUE.
-	pair = regexp.MustCompile(`(\b[A-Za-z_][\w-]*)(\\?["']?\s*[=:]\s*)("[^"]*"?|'[^']*'?|(?:Bearer|Basic|Token)\s+\S+|[^\s,;&)}\]"']+)`)
+	// named is what stands before the value in NAME=VALUE, NAME: VALUE and "NAME": VALUE. namedValue is the value.
+	named      = regexp.MustCompile(`(\b[A-Za-z_][\w-]*)\\?["']?\s*[=:]\s*`)
+	namedValue = regexp.MustCompile(`^(?:"[^"]*"?|'[^']*'?|(?:Bearer|Basic|Token)\s+\S+|[^\s,;&)}\]"']+)`)
 	// inAddress is the password in scheme://user:password@host.
 	inAddress = regexp.MustCompile(`(://[^/\s:@]*:)[^/\s@]+@`)
 )
@@ -32,10 +33,17 @@ func Masked(name, value string) string {
 		return secretMark
 	}
 	value = inAddress.ReplaceAllString(value, "${1}"+secretMark+"@")
-	return pair.ReplaceAllStringFunc(value, func(found string) string {
-		if parts := pair.FindStringSubmatch(found); IsSecret(parts[1]) {
-			return parts[1] + parts[2] + secretMark
+	var masked strings.Builder
+	end := 0
+	// A value may have names of its own, as an address has in its query. So it is passed over only if it is a secret.
+	for _, at := range named.FindAllStringSubmatchIndex(value, -1) {
+		if at[0] < end || !IsSecret(value[at[2]:at[3]]) {
+			continue
 		}
-		return found
-	})
+		if secret := namedValue.FindString(value[at[1]:]); secret != "" {
+			masked.WriteString(value[end:at[1]] + secretMark)
+			end = at[1] + len(secret)
+		}
+	}
+	return masked.String() + value[end:]
 }

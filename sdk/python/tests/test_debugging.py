@@ -42,6 +42,10 @@ class Holder:
         "postgres://me:hunter2@host/db",
         'curl -H "Authorization: Bearer hunter2"',
         "TOKEN=hunter2 run",
+        "https://h/x?token=hunter2",
+        {"url": "https://h/x?api_key=hunter2&a=1"},
+        Holder("Client(url='https://h/x?token=hunter2', n=1)"),
+        "header: token: hunter2",
         '{"secret": "hunter2"}',
         Holder("Client(api_key=b'hunter2', n=1)"),
         {"password": "hunter2" * 1000},
@@ -52,6 +56,12 @@ def test_secrets_in_values(value: Any) -> None:
     text = locals.shown("value", value)
     assert "hunter2" not in text
     assert "***" in text
+
+
+def test_other_values_stay() -> None:
+    assert locals.shown("url", "https://h/x?page=2&size=3") == "'https://h/x?page=2&size=3'"
+    assert locals.shown("url", "https://h/x?token=a&size=3") == "'https://h/x?token=***&size=3'"
+    assert locals.shown("url", "https://h/x?token=&size=3") == "'https://h/x?token=&size=3'"
 
 
 def test_values_are_short() -> None:

@@ -20,10 +20,9 @@ _WORDS += " credentials auth authorization authentication bearer cookie cookies 
 _ANY = "|".join(_WORDS.split())
 _SECRET = re.compile(rf"(?:^|[^a-z])(?:{_ANY})(?:[^a-z]|$)")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-# NAME=VALUE, NAME: VALUE and 'NAME': VALUE in the text of a value. A quoted VALUE may have lost its end.
-_NAME, _SIGN = r"(?P<name>\b[A-Za-z_][\w-]*)", r"""(?P<sign>\\?["']?\s*(?:=|:)\s*)"""
-_VALUE = r"""[bru]{0,2}"[^"]*"?|[bru]{0,2}'[^']*'?|(?:Bearer|Basic|Token)\s+\S+|[^\s,;&)}\]"']+"""
-_PAIR = re.compile(f"{_NAME}{_SIGN}(?:{_VALUE})")
+# What stands before the value in NAME=VALUE, NAME: VALUE and 'NAME': VALUE in a text, and the value. In quotes it may have lost its end.
+_NAMED = re.compile(r"""(?P<name>\b[A-Za-z_][\w-]*)\\?["']?\s*[=:]\s*""")
+_VALUE = re.compile(r"""[bru]{0,2}"[^"]*"?|[bru]{0,2}'[^']*'?|(?:Bearer|Basic|Token)\s+\S+|[^\s,;&)}\]"']+""")
 # scheme://user:password@host
 _ADDRESS = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
@@ -48,7 +47,16 @@ def shown(name: str, value: Any) -> str:
 def masked(text: str) -> str:
     """Return a text without the secrets that their names in it tell."""
     text = _ADDRESS.sub(rf"\g<1>{_MASK}@", text)
-    return _PAIR.sub(lambda found: f"{found['name']}{found['sign']}{_MASK}" if is_secret(found["name"]) else found[0], text)
+    parts: list[str] = []
+    end = 0
+    # A value may have names of its own, as an address has in its query. So it is passed over only if it is a secret.
+    for found in _NAMED.finditer(text):
+        if found.start() < end or not is_secret(found["name"]):
+            continue
+        if value := _VALUE.match(text, found.end()):
+            parts += [text[end : found.end()], _MASK]
+            end = value.end()
+    return "".join(parts) + text[end:]
 
 
 class _Short(reprlib.Repr):
