@@ -30,6 +30,8 @@ _BASES = (normal.ORIGINAL, torch_vanilla.ORIGINAL, dict(vars(KagurazakaVanillaTo
 _SETTERS = frozenset(("setattr", "__setattr__", "__dict__", "vars", "exec", "eval"))
 # Methods that a template's field takes the place of.
 _REPLACED = ("generate_tasks", "get_dataset", "get_dataloader", "is_executed", "is_each_executed")
+# Instructions that use an attribute of an object, or the base's method through super().
+_USES = ("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR", "LOAD_SUPER_ATTR")
 _SPECIAL = ("__new__", "__getattr__", "__getattribute__")
 
 
@@ -91,17 +93,18 @@ def _normal(look: _Look, passed: _Passed, template: Optional[Template]) -> None:
         hint = "write a template above the class, such as @moemoecue_normal(…), or def generate_tasks(self)"
         if look.has("generate_tasks", why, hint, ["input_mode"]):
             look.takes("generate_tasks", 1, [], True, ["input_mode"], through_class=template is not None)
-            if look.lists_nothing():
-                return
+        # It may list nothing, and do the work itself.
+        return
     names, everything = [*passed.items, *passed.outputs], passed.all_items and passed.all_outputs
     fields = ["input_mode", "output_mode"]
-    if look.is_own("__call__"):
+    if look.is_own("is_executed") and template.finish_check_mode is None:
+        # It may do the work, and say each time that nothing is left.
+        look.takes("is_executed", 1, passed.items, False, ["input_mode", "finish_check_mode"], through_class=True)
+    elif look.is_own("__call__"):
         # It may call process in any way.
         look.takes("__call__", 1, passed.items, passed.all_items, ["input_mode"])
     elif look.has("process", "", f"write {_written('process', ['self'], names)}", fields):
-        look.takes("process", 1, names, everything, fields, through_class=template is not None)
-    if look.is_own("is_executed") and (template is None or template.finish_check_mode is None):
-        look.takes("is_executed", 1, passed.items, False, ["input_mode", "finish_check_mode"], through_class=template is not None)
+        look.takes("process", 1, names, everything, fields, through_class=True)
 
 
 def _device(look: _Look, passed: _Passed, template: Optional[Template]) -> None:
@@ -125,6 +128,8 @@ def _device(look: _Look, passed: _Passed, template: Optional[Template]) -> None:
     for check in ("is_executed", "is_each_executed"):
         if look.is_own(check) and (template is None or template.finish_check_mode is None):
             look.awaits(check, ["finish_check_mode"])
+    if not lists or dataloader is None:
+        return  # its own dataset or loader may be empty
     if look.is_own("__call__"):
         look.takes("__call__", 1, ["device", "batch"], True)
         return
@@ -183,15 +188,6 @@ class _Look:
             if step.opname == "RETURN_VALUE" and not (before is not None and before.opname == "LOAD_CONST" and before.argval is None):
                 return True
         return False
-
-    def lists_nothing(self) -> bool:
-        """Return whether generate_tasks is written so that it never has an item: what fails for each does not fail then."""
-        found = inspect.getattr_static(self.cls, "generate_tasks")
-        if not isinstance(found, FunctionType):
-            return True
-        made = {step.opname for step in dis.get_instructions(found)} - {"RESUME", "CACHE", "NOP"}
-        values = [value for value in found.__code__.co_consts if value not in (None, (), found.__doc__)]
-        return made <= {"BUILD_LIST", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"} and not values
 
     def constructor(self) -> None:
         found = inspect.getattr_static(self.cls, "__init__")
@@ -271,6 +267,16 @@ class _Look:
                 if isinstance(function, FunctionType) and tracebacks.is_users(function.__code__.co_filename):
                     if any(_sets(code, method) for code in _codes(function.__code__)):
                         return True
+        return any(self._hands_on(kind, method) for kind in self.own)
+
+    def _hands_on(self, kind: type, method: str) -> bool:
+        """Return whether a method of a class, other than that one, passes the task to a function, which may set the method."""
+        for name, value in list(vars(kind).items()):
+            function = getattr(value, "__func__", value)
+            if name == "__init__" and not isinstance(function, FunctionType):
+                return True
+            if name != method and isinstance(function, FunctionType) and _lets_go(function.__code__):
+                return True
         return False
 
 
@@ -279,6 +285,23 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _codes(constant)
+
+
+def _lets_go(code: CodeType) -> bool:
+    """Return whether a method does anything else with its first parameter than use its attributes."""
+    if not code.co_argcount:
+        return True
+    task = code.co_varnames[0]
+    if task in code.co_cellvars:
+        return True
+    steps = [step for step in dis.get_instructions(code) if step.opname not in ("CACHE", "NOP", "EXTENDED_ARG")]
+    for step, after in zip(steps, [*steps[1:], None]):
+        names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
+        if "LOAD_FAST" not in step.opname or task not in names:
+            continue
+        if task in names[:-1] or after is None or not after.opname.startswith(_USES):
+            return True
+    return False
 
 
 def _sets(code: CodeType, name: str) -> bool:

@@ -514,6 +514,8 @@ CASES = [
     *(Case(f"a constructor with keywords: {name}", "constructor_keywords.py", name, ("a",)) for name in ("Get", "Item", "New", "OfMetaclass")),
     *(Case(f"the constructor sets process: {name}", "replaced_process.py", name, tree=flat)
       for name in ("Wraps", "Instead", "BySetattr", "Partial")),
+    *(Case(f"an unusual class: {name}", "unusual_classes.py", name, tree=flat)
+      for name in ("Attached", "AttachedAll", "AttachedToType", "WorksWhileListing", "WorksInConstructor", "WorksInCheck", "ListsNothingNow")),
     # -- templates: folders that nothing uses, and extensions in every form
     Case("empty folders that nothing uses", "unused_folders.py", "Empty"),
     Case("folders of None that nothing uses", "unused_folders.py", "Nones"),
