@@ -153,22 +153,42 @@ func (l *Line) elsewhere(p problem.Problem) string {
 // Unexpected is the error for the first word that a command does not take: with the flag that it is near to, or else a hint.
 func (l *Line) Unexpected(hint string) error {
 	word := l.First()
-	if strings.HasPrefix(word, dashes) {
-		var names []string
-		for _, f := range slices.Concat(l.ownFlags(l.parser), l.parser.Model.Flags) {
-			if !f.Hidden {
-				names = append(names, f.Name)
-			}
-		}
-		for _, a := range job.BackboneArguments() {
-			names = append(names, a.Name)
-		}
-		name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
-		if meant := cmp.Or(suggest.OneTypo(name, names), abbreviated(name, names), suggest.Similar(name, names)); meant != "" {
-			hint = fmt.Sprintf("did you mean --%s?", meant)
+	return exitcode.Usagef("%s: unexpected argument; hint: %s", terminal.Quote(word), cmp.Or(l.flagMeant(word), hint))
+}
+
+// flagMeant suggests the flag of the host or a backbone that a word is near to; empty: it is near to none.
+func (l *Line) flagMeant(word string) string {
+	if !strings.HasPrefix(word, dashes) {
+		return ""
+	}
+	var names []string
+	for _, f := range slices.Concat(l.ownFlags(l.parser), l.parser.Model.Flags) {
+		if !f.Hidden {
+			names = append(names, f.Name)
 		}
 	}
-	return exitcode.Usagef("%s: unexpected argument; hint: %s", terminal.Quote(word), hint)
+	for _, a := range job.BackboneArguments() {
+		names = append(names, a.Name)
+	}
+	name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+	if meant := cmp.Or(suggest.OneTypo(name, names), abbreviated(name, names), suggest.Similar(name, names)); meant != "" {
+		return fmt.Sprintf("did you mean --%s?", meant)
+	}
+	return ""
+}
+
+// commandsWith suggests the commands that have a flag; empty: none does.
+func (l *Line) commandsWith(flag string) string {
+	var commands []string
+	for _, n := range l.parser.Model.Children {
+		if !n.Hidden && slices.ContainsFunc(n.Flags, func(f *kong.Flag) bool { return dashes+f.Name == flag }) {
+			commands = append(commands, n.Name)
+		}
+	}
+	if len(commands) == 0 {
+		return ""
+	}
+	return "it is a flag of " + strings.Join(commands, ", ")
 }
 
 // CommandNear is the command that a word is a typo or the beginning of; empty: none.

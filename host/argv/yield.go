@@ -1,6 +1,7 @@
 package argv
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/exitcode"
 	"github.com/kagurazaka/kagurazaka/host/job"
 	"github.com/kagurazaka/kagurazaka/host/schema"
+	"github.com/kagurazaka/kagurazaka/host/terminal"
 	"github.com/kagurazaka/kagurazaka/internal/suggest"
 )
 
@@ -40,7 +42,23 @@ func (l *Line) Plugin() (string, error) {
 	case len(l.flaws) > 0:
 		return "", l.Doubt()
 	}
-	return "", exitcode.Usagef("PLUGIN: is missing; hint: write kagurazaka PLUGIN TASK, where PLUGIN is an executable, a .py file, a folder or an installed name; kagurazaka -hk shows all flags")
+	return "", l.noPlugin()
+}
+
+// noPlugin is the error for a line without PLUGIN. It names the first flag that the host does not have.
+func (l *Line) noPlugin() error {
+	command := "kagurazaka"
+	if l.Named() {
+		command += " " + l.Command
+	}
+	hint := "write " + command + " PLUGIN [TASK], where PLUGIN is an executable, a .py file, a folder or an installed name; kagurazaka -hk shows all flags"
+	for _, w := range l.rest {
+		if w.isFlag() {
+			flag, _, _ := strings.Cut(w.text, "=")
+			return exitcode.Usagef("%s: %s has no such flag, and PLUGIN is missing; hint: %s", terminal.Quote(flag), command, cmp.Or(l.flagMeant(flag), l.commandsWith(flag), hint))
+		}
+	}
+	return exitcode.Usagef("PLUGIN: is missing; hint: %s", hint)
 }
 
 // PythonMayBeTasks reports whether the interpreter stands where it may be an argument of the task.

@@ -20,12 +20,12 @@ If several apply, the first of these wins: 2 (before the start), 130, 1, 3, 0. T
 	ofNodes    = "The flags of kagurazaka work are passed on to the nodes, such as --num_process, --device, --python, --env or --grace: kagurazaka work -h shows them."
 )
 
-var programUsage = []string{"[run] PLUGIN TASK [FLAG…] [ARGUMENT…]", "[run] PLUGIN [TASK] IN OUT [FLAG…] [ARGUMENT…]", "COMMAND …", "PLUGIN TASK -h", "COMMAND -h"}
+var programUsage = []string{"[run] PLUGIN [TASK] [FLAG…] [ARGUMENT…]", "[run] PLUGIN [TASK] IN OUT [FLAG…] [ARGUMENT…]", "COMMAND …", "PLUGIN TASK -h", "COMMAND -h"}
 
 // abouts has an entry for each command, and for each way of launch.
 var abouts = map[string]about{
 	"run": {
-		usage: []string{"[run] PLUGIN TASK [FLAG…] [ARGUMENT…]", "[run] PLUGIN [TASK] IN OUT [FLAG…] [ARGUMENT…]"},
+		usage: []string{"[run] PLUGIN [TASK] [FLAG…] [ARGUMENT…]", "[run] PLUGIN [TASK] IN OUT [FLAG…] [ARGUMENT…]"},
 		text:  "Flags may stand anywhere, with hyphens or underscores. Those that the host does not know go to the task: kagurazaka PLUGIN TASK -h shows them. If a task has a flag of the same name as the host, --kg-NAME is the host's. Words after -- are the task's. IN and OUT are the folders of the inputs and outputs, where the template leaves both open and the task takes no words itself; a plugin with one task needs no TASK.",
 		examples: []Example{
 			{"kagurazaka ./resize Resize --size 256 --mixin hard_shard_mode.input_path=photos hard_shard_mode.output_path=small", "Resize the photos to 256 pixels."},
@@ -43,7 +43,7 @@ var abouts = map[string]about{
 	},
 	"debug": {
 		usage: []string{"debug PLUGIN [TASK] [IN OUT] --item ITEM [FLAG…] [ARGUMENT…]"},
-		text:  "Run one item in Python's debugger on the terminal, also one that is finished. No ledger is kept.",
+		text:  "Run one item in Python's debugger on the terminal, even if it is finished already. No ledger is kept.",
 		more:  asForRun,
 		examples: []Example{
 			{"kagurazaka debug upper.py Upper --cfg upper.yaml --item '#1'", "Debug the first item of the plan."},
@@ -51,7 +51,7 @@ var abouts = map[string]about{
 		},
 	},
 	"describe": {
-		usage: []string{"describe PLUGIN [TASK]"},
+		usage: []string{"describe PLUGIN [TASK] [--json]"},
 		text:  "Show the tasks of a plugin, or one task with its arguments and its template.",
 		more:  asOfPlugin,
 		examples: []Example{
@@ -68,7 +68,7 @@ var abouts = map[string]about{
 		},
 	},
 	"config": {
-		usage: []string{"config PLUGIN TASK [FLAG…] [ARGUMENT…]"},
+		usage: []string{"config PLUGIN [TASK] [IN OUT] [FLAG…] [ARGUMENT…]"},
 		text:  "Show the value of every argument, template field and flag, and whether the command line, the environment, a file or a default gives it.",
 		more:  asForRun,
 		examples: []Example{
@@ -77,8 +77,8 @@ var abouts = map[string]about{
 		},
 	},
 	"init": {
-		usage: []string{"init FILE PLUGIN [TASK] [IN OUT]"},
-		text:  "Write a configuration file that has every value of the task with a comment. Fill it in and give it to --cfg.",
+		usage: []string{"init FILE PLUGIN [TASK] [IN OUT] [--force]"},
+		text:  "Write a configuration file with every argument and template field of the task, and a comment for each. Fill it in and give it to --cfg.",
 		more:  asOfPlugin,
 		examples: []Example{
 			{"kagurazaka init upper.yaml upper.py Upper", "Write upper.yaml, which must not exist."},
@@ -87,7 +87,7 @@ var abouts = map[string]about{
 	},
 	"runs": {
 		usage: []string{"runs [--json] [--prune N]"},
-		text:  "The newest run comes first. kagurazaka show RUN prints one of them.",
+		text:  "List the runs, the newest first, with their counts and states. kagurazaka show RUN prints one of them.",
 		examples: []Example{
 			{"kagurazaka runs", "List the runs with their counts."},
 			{"kagurazaka runs --prune 20", "Keep the newest 20 complete runs, and those with failures."},
@@ -128,7 +128,7 @@ var abouts = map[string]about{
 		},
 	},
 	"launch": {
-		usage: []string{"launch slurm [-N N] --run-dir DIR [-- FLAG…]", "launch k8s [-N N] --image NAME --run-dir DIR [-- FLAG…]", "launch ssh HOST… --run-dir DIR [-- FLAG…]"},
+		usage: []string{"launch slurm [-N N] --run-dir DIR [FLAG…] [-- FLAG-OF-SBATCH…]", "launch k8s [-N N] --image NAME --run-dir DIR [FLAG…] [-- FLAG-OF-KUBECTL…]", "launch ssh HOST… --run-dir DIR [FLAG…] [-- FLAG-OF-SSH…]"},
 		text:  "Start machines that work on a run with --listen or --nats. kagurazaka launch slurm -h, kagurazaka launch k8s -h and kagurazaka launch ssh -h show the flags of each.",
 		more:  ofNodes,
 		examples: []Example{

@@ -48,7 +48,7 @@ type hostFlags struct {
 	Color           string `name:"color" variable:"" group:"output" default:"auto" enum:"auto,always,never" help:"When to color text. auto: on a terminal, unless NO_COLOR is set or TERM is dumb."`
 	job.RunFlags    `group:"run"`
 	Verbose         int  `name:"verbose" variable:"" group:"output" short:"v" type:"counter" help:"Log more; twice: everything."`
-	Quiet           bool `name:"quiet" variable:"" group:"output" short:"q" help:"Log warnings and errors alone; hides what tasks print."`
+	Quiet           bool `name:"quiet" variable:"" group:"output" short:"q" help:"Log only warnings and errors; hides what tasks print."`
 	job.DebugFlags  `group:"output"`
 	job.FolderFlags `group:"items"`
 	job.SelectFlags `group:"items"`

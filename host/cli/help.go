@@ -26,7 +26,9 @@ func (s *session) taskHelp(ctx context.Context) error {
 			return err
 		}
 		p := terminal.NewPage(s.streams.Width(), false)
-		p.Paragraphs(terminal.Command([]string{s.Found.Command.Name, "TASK", "-h"})+" shows what a task takes.", 0)
+		if len(s.Described.Tasks) > 0 {
+			p.Paragraphs(terminal.Command([]string{s.Found.Command.Name, "TASK", "-h"})+" shows what a task takes.", 0)
+		}
 		_, err := fmt.Fprint(s.streams.Out, "\n"+p.String())
 		return err
 	}

@@ -14,11 +14,11 @@ import (
 	"github.com/kagurazaka/kagurazaka/host/terminal"
 )
 
-// initConfig is `init CFG PLUGIN TASK`: it writes a commented configuration file, with the values that a kagurazaka.yaml or --cfg has.
+// initConfig is `init FILE PLUGIN [TASK]`: it writes a commented configuration file, with the values that a kagurazaka.yaml or --cfg has.
 func (a *app) initConfig(ctx context.Context) error {
 	path := a.line.TakeWord()
 	if path == "" {
-		return exitcode.Usagef("CFG: is missing; hint: write kagurazaka init CFG PLUGIN TASK, with - for stdout")
+		return exitcode.Usagef("FILE: is missing; hint: write kagurazaka init FILE PLUGIN [TASK], with - for stdout")
 	}
 	s, err := a.open(ctx)
 	if err != nil {
@@ -32,7 +32,7 @@ func (a *app) initConfig(ctx context.Context) error {
 		return err
 	}
 	if !a.line.Empty() {
-		return a.line.Unexpected("kagurazaka init takes CFG, PLUGIN, TASK, IN and OUT")
+		return a.line.Unexpected("kagurazaka init takes FILE, PLUGIN, TASK, IN and OUT")
 	}
 	var text bytes.Buffer
 	if err := schema.Skeleton(&text, &task, s.command(), s.Backbone().Arguments(), given); err != nil {

@@ -185,7 +185,7 @@ func TestHostHelp(t *testing.T) {
 	}
 	help := answerAt(t, 80, "-hk")
 	at := 0
-	for _, title := range []string{"usage: kagurazaka [run] PLUGIN TASK", "\nCommands:\n", "\n  plan        Show what", "\nRun:\n", "\nItems:\n", "\nFailures:\n", "\nResume:\n",
+	for _, title := range []string{"usage: kagurazaka [run] PLUGIN [TASK]", "\nCommands:\n", "\n  plan        Show what", "\nRun:\n", "\nItems:\n", "\nFailures:\n", "\nResume:\n",
 		"\nPlugin:\n", "\nOutput:\n", "\nSeveral machines:\n", "\nHelp:\n", "\nExamples:\n", "\nExit codes:"} {
 		next := strings.Index(help[at:], title)
 		if next < 0 {

@@ -20,7 +20,7 @@ const cpuAffinity = "cpu_affinity"
 
 func affinityFlag() Flag {
 	f := flag(cpuAffinity, "Which CPUs each worker runs on: none: any; compact: one each, close together; spread: its part of all of them; "+
-		"or a list as taskset writes it, such as 0-3,8-15:2, whose i-th CPU is worker i's, or a list for each worker, as in 0-3/4-7",
+		"or a list as taskset writes it, such as 0-3,8-15:2, with one CPU for each worker, or a list for each worker, as in 0-3/4-7",
 		"none, compact, spread, a list of CPUs (0-3,8-15:2), or a list for each worker (0-3/4-7)")
 	f.Type, f.TypeName, f.Words = schema.Custom, "none, compact, spread or a list", []string{cpu.None, cpu.Compact, cpu.Spread}
 	f.Check = func(value string) error {

@@ -166,7 +166,7 @@ func (e *execution) create(dir string, info ledger.Info) error {
 		case e.outputs && e.template.Finish.Changed:
 			e.Log.Info("outputs tell which items are finished, and the ledgers what made them")
 		case e.outputs:
-			e.Log.Info("outputs tell which items are finished: the ledger is not asked")
+			e.Log.Info("the outputs tell which items are finished; the ledger of the earlier run is not needed")
 		case t.run.Info.Outputs:
 			e.Log.Warn("the run that is taken up had a finish check, so its ledger does not tell which items are done: all are done again", "run", t.run.Info.ID)
 		}

@@ -267,7 +267,7 @@ func (f Flag) byDefault(value any) Flag {
 
 // processes is a flag for a number of processes, without it one for each CPU.
 func processes(name, what, want string, most int) Flag {
-	help := "Number of " + what + "; without it as many as the process may use CPUs"
+	help := "Number of " + what + "; by default one for each CPU that the process may use"
 	return flag(name, help, want).number(most).byDefault(json.Number(strconv.Itoa(defaultWorkers())))
 }
 

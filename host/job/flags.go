@@ -50,7 +50,7 @@ type RunFlags struct {
 	StallAfter   time.Duration `name:"stall-after" variable:"" group:"failures" default:"5m" help:"Warn, and name what is in flight, when nothing has moved for so long; 0: never."`
 
 	WorkerMaxItems int      `name:"worker-max-items" variable:"" group:"failures" placeholder:"N" help:"Replace a worker when it has worked on N items."`
-	WorkerMaxRSS   string   `name:"worker-max-rss" variable:"" group:"failures" placeholder:"SIZE" help:"Replace a worker when it and its children have more memory resident than this, as in 800M or 4G. Nothing is lost: it answers first what it has."`
+	WorkerMaxRSS   string   `name:"worker-max-rss" variable:"" group:"failures" placeholder:"SIZE" help:"Replace a worker when it and its children have more memory resident than this, as in 800M or 4G. Nothing is lost: it finishes first what it was sent."`
 	OutputsOutside bool     `name:"outputs-outside" group:"output" help:"Let the lines of a JSON Lines file name outputs outside of the output folder. Without it such an item fails before it is begun."`
 	ListOutputs    bool     `name:"list-outputs" group:"output" help:"Where the output folder lies in the input folder, or is the same, take what earlier runs wrote there for inputs, too."`
 	BadLines       string   `name:"bad-lines" variable:"" group:"failures" default:"fail" enum:"fail,count" help:"What becomes of lines of a JSON Lines file that are not items. fail: the listing stops there, what was listed before is done, and the run ends with exit code 1. count: they are left out and counted, and the run ends with exit code 3."`
@@ -66,7 +66,7 @@ type LedgerFlags struct {
 	RunDir      string `name:"run-dir" placeholder:"DIR" help:"Keep the run's ledger in this folder, made new; without it in a folder of its own below $XDG_STATE_HOME/kagurazaka/runs."`
 	NoLedger    bool   `name:"no-ledger" help:"Keep no ledger of the run."`
 	Resume      string `name:"resume" placeholder:"[RUN]" help:"Leave out what an earlier run did, where neither outputs nor the task itself tell what is finished. RUN is a run's id or its beginning, last, or its folder; without it the last run of the same plugin, task, arguments and template. A RUN of another form is written --resume=RUN."`
-	RetryFailed string `name:"retry-failed" placeholder:"[RUN]" help:"Run the failed items of an earlier run alone. RUN as for --resume."`
+	RetryFailed string `name:"retry-failed" placeholder:"[RUN]" help:"Run only the failed items of an earlier run. RUN as for --resume."`
 }
 
 // listing is the policy of a listing by the flags.

@@ -3,6 +3,7 @@ package job
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -99,10 +100,10 @@ func (s *Session) words(line Line, words []string, tree *template.Node) (given [
 		}
 		return given, problems
 	case len(words) > 2:
-		wrong.Message = fmt.Sprintf("these are %d words, and %s takes two: the folders IN and OUT", len(words), s.Task.Name)
+		wrong.Message = fmt.Sprintf("these are %d words, and %s takes only the two folders IN and OUT", len(words), s.Task.Name)
 		wrong.Suggestion = "write " + name + " IN OUT; a path with spaces or * needs quotes"
 	case len(s.Flags.Input) > 0:
-		wrong.Message = "--input gives the folder of the inputs already, so this word says nothing"
+		wrong.Message = "--input gives the folder of the inputs already, so this word is one too many"
 		wrong.Suggestion = "for the folder of the outputs, write --output " + terminal.Quote(words[0])
 	case len(s.Flags.Output) > 0:
 		wrong.Message = "OUT is missing beside IN: IN and OUT are two words"
@@ -239,10 +240,18 @@ func (s *Session) NoTask(wanted string) error {
 	for _, t := range s.Described.Tasks {
 		names = append(names, t.Name)
 	}
-	has := "it has no tasks"
-	if len(names) > 0 {
-		has = "it has " + strings.Join(names, ", ")
+	if len(names) == 0 {
+		hint := ""
+		if filepath.Ext(s.Found.Path) == ".py" {
+			hint = "decorate a class with @task(…)"
+		}
+		return exitcode.Usagef("%s: it has no task%s", s.Found.Command.Name, problem.Hint(hint))
 	}
+	if info, err := os.Stat(wanted); err == nil && info.IsDir() && len(names) > 1 {
+		return exitcode.Usagef("%s: TASK is missing, and %s is a folder; hint: write %s TASK %s OUT, where TASK is one of %s",
+			s.Found.Command.Name, terminal.Quote(wanted), terminal.Command([]string{s.Found.Command.Name}), terminal.Quote(wanted), strings.Join(names, ", "))
+	}
+	has := "it has " + strings.Join(names, ", ")
 	if wanted == "" {
 		return exitcode.Usagef("%s: TASK is missing; hint: %s", s.Found.Command.Name, has)
 	}

@@ -28,10 +28,14 @@ var mpFactory = &Factory{
 		}
 		return nil
 	},
-	Complete: func(s *Spec, _ hclog.Logger) error {
+	Complete: func(s *Spec, log hclog.Logger) error {
 		s.Workers = s.number("num_process", s.defaultWorkers())
 		s.Spawn = s.Flags[startMethod] == "spawn"
-		s.ChunkSize = min(s.number("chunksize", 0), backbones.MaxChunkItems)
+		given := s.number("chunksize", 0)
+		if s.ChunkSize = min(given, backbones.MaxChunkItems); given > s.ChunkSize {
+			// kagurazaka 0.1.1 took any number, so it is not an error.
+			log.Warn(fmt.Sprintf("--chunksize %d: the most is %d, and that is used", given, s.ChunkSize))
+		}
 		return s.checkAffinity()
 	},
 	New: func(_ context.Context, s *Spec, policy backbones.Policy, l Local) (backbones.Backbone, error) {

@@ -11,11 +11,11 @@ import (
 
 // SelectFlags choose some of a run's items.
 type SelectFlags struct {
-	Include []string `name:"include" sep:"none" placeholder:"GLOB" help:"List the items alone that a pattern (*, ?, [abc]) matches, by their path, their path below the input folder or their name; * matches slashes, too. May be given several times."`
+	Include []string `name:"include" sep:"none" placeholder:"GLOB" help:"List only the items that a pattern (*, ?, [abc]) matches, by their path, their path below the input folder or their name; * matches slashes, too. May be given several times."`
 	Exclude []string `name:"exclude" sep:"none" placeholder:"GLOB" help:"Do not list the items that a pattern matches, as for --include; it wins over --include. May be given several times."`
 
 	Limit *int     `name:"limit" placeholder:"N" help:"Do the first N items that are to do, and no others."`
-	Item  []string `name:"item" sep:"none" placeholder:"ITEM" help:"Do this item alone: #N is the N-th of the plan, anything else a pattern (*, ?, [abc]) for its path, its name, its text or its key. May be given several times."`
+	Item  []string `name:"item" sep:"none" placeholder:"ITEM" help:"Do only this item: #N is the N-th of the plan, anything else a pattern (*, ?, [abc]) for its path, its name, its text or its key. May be given several times."`
 }
 
 // globs are the patterns of the flags, with all their problems.

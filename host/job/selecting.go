@@ -102,7 +102,7 @@ func (e *execution) tellLimit(s progress.Summary) {
 	case e.Flags.Once && e.picker.Found() > 1:
 		e.Log.Info("--item matches more items than one: this was the first of them")
 	case !e.Flags.Once:
-		e.Log.Info(fmt.Sprintf("--limit %d: %s taken, and what comes after is left", e.spec.Limit, count.Of(s.Done+s.Failed, "item was", "items were")))
+		e.Log.Info(fmt.Sprintf("--limit %d: %s taken; the rest was left out", e.spec.Limit, count.Of(s.Done+s.Failed, "item was", "items were")))
 	}
 }
 
