@@ -160,6 +160,7 @@ type app struct {
 	parser  *kong.Kong
 	grammar grammar
 	line    *argv.Line
+	words   []string
 	screen  *progress.Screen
 	log     hclog.Logger
 	program job.Program
@@ -183,6 +184,7 @@ func (a *app) main(ctx context.Context, args []string) error {
 	a.log = hclog.NewNullLogger()
 	build := versionOf(a.version).build()
 	a.program = job.Program{Log: a.log, Version: build.String(), Build: build, Note: a.note, NoteWarning: a.noteWarning}
+	a.words = args
 	a.line = argv.New(args, parser, &a.program, a.readHost)
 	a.line.Ignores = ignoresVariable
 	plugin.Hide(argv.Variables(parser))

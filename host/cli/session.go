@@ -72,6 +72,9 @@ func cannotStart(err error) bool {
 
 // openWith describes the plugin with an interpreter, and reads the command line for the task.
 func (a *app) openWith(ctx context.Context, arg, python string) (*session, error) {
+	if !a.line.Named() && !a.grammar.Help {
+		a.program.Words = a.words
+	}
 	opened, err := a.program.Open(arg, python)
 	if err != nil {
 		if missing := new(discover.NotFoundError); errors.As(err, &missing) {

@@ -99,7 +99,7 @@ func Describe(ctx context.Context, p *Plugin, q Request, opts Options, start plu
 // cachePath has a hash of everything that the description may depend on. It includes mtls, so that a plugin shows once that it
 // speaks TLS.
 func cachePath(p *Plugin, q Request, opts Options, mtls bool) string {
-	words := slices.Concat([]string{cacheFormat, q.Version, q.Task, p.Command.Path}, p.Command.Args, p.Command.Env,
+	words := slices.Concat([]string{cacheFormat, q.Version, q.Task, p.Command.Path}, p.Command.Args, withoutWords(p.Command.Env),
 		[]string{fmt.Sprint(p.Command.CleanEnv, mtls), p.Command.SHA256})
 	return filepath.Join(opts.CacheDir, "describe", hash(strings.Join(words, "\x00"))[:24]+".json")
 }

@@ -42,6 +42,8 @@ type Options struct {
 	Python string
 	// PythonPath is the user's PYTHONPATH for task files. It follows the SDK's folder.
 	PythonPath string
+	// Words are the whole command line, for task files that read sys.argv while they are loaded; empty: it is not for the task.
+	Words []string
 	// CacheDir holds built plugins, descriptions and the unpacked SDK; see userdir.Cache.
 	CacheDir string
 	Log      hclog.Logger

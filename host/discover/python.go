@@ -3,16 +3,29 @@ package discover
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kagurazaka/kagurazaka/host/plugin"
 	"github.com/kagurazaka/kagurazaka/host/regular"
 	"github.com/kagurazaka/kagurazaka/sdk/python"
 )
+
+// wordsKey is the variable with the command line.
+const wordsKey = "KAGURAZAKA_TASK_ARGV"
+
+// withoutWords leaves the command line out of what a description depends on: one that reads it is not kept.
+func withoutWords(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(entry string) bool { return strings.HasPrefix(entry, wordsKey+"=") })
+}
+
+// maxWords bounds the command line that a task file gets as a variable: the system limits the length of one.
+const maxWords = 100_000
 
 // findPython makes a plugin of a Python task file. The SDK in this binary serves it, so that host and SDK never disagree, in the
 // user's interpreter, which has the file's imports.
@@ -32,6 +45,9 @@ func findPython(arg, abs string, opts Options) (*Plugin, error) {
 	env := []string{"PYTHONPATH=" + path, "PYTHONUNBUFFERED=1"}
 	if beside != "" {
 		env = append(env, "KAGURAZAKA_TASK_PATH="+beside)
+	}
+	if words, err := json.Marshal(opts.Words); err == nil && len(opts.Words) > 0 && len(words) < maxWords {
+		env = append(env, wordsKey+"="+string(words))
 	}
 	return &Plugin{
 		Command: plugin.Command{

@@ -32,6 +32,8 @@ type Program struct {
 	// Version tells builds apart: what --version prints. Build has its parts.
 	Version string
 	Build   ledger.Build
+	// Words are the whole command line of a run as 0.1.1 takes it; empty: it is another command.
+	Words []string
 	// Note logs a text once, and NoteWarning as a warning.
 	Note, NoteWarning func(text string)
 	// Stderr gets what plugins print as it is in a run that is debugged; nil: the log gets it.
@@ -104,7 +106,7 @@ type Line interface {
 func (p *Program) DiscoverOptions(python string) (discover.Options, error) {
 	cache, note, err := userdir.Cache()
 	p.Note(note)
-	return discover.Options{Python: python, PythonPath: p.pythonPath(), CacheDir: cache, Log: p.Log}, err
+	return discover.Options{Python: python, PythonPath: p.pythonPath(), Words: p.Words, CacheDir: cache, Log: p.Log}, err
 }
 
 // Open finds a plugin, and refuses one that is not trusted. Nothing of it is started.

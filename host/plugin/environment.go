@@ -25,7 +25,7 @@ var cleanNames = append([]string{
 
 // protocolNames are the variables of the protocol between host and SDK.
 var protocolNames = []string{
-	wire.CookieKey, wire.LifelineKey, "KAGURAZAKA_LOG_LEVEL", limitsKey, "KAGURAZAKA_TASK_SHA256", "KAGURAZAKA_TASK_PATH", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR",
+	wire.CookieKey, wire.LifelineKey, "KAGURAZAKA_LOG_LEVEL", limitsKey, "KAGURAZAKA_TASK_SHA256", "KAGURAZAKA_TASK_PATH", "KAGURAZAKA_TASK_ARGV", "PLUGIN_PROTOCOL_VERSIONS", "PLUGIN_UNIX_SOCKET_DIR",
 	"PLUGIN_CLIENT_CERT", "PLUGIN_MIN_PORT", "PLUGIN_MAX_PORT", tokenName,
 }
 

@@ -83,6 +83,7 @@ def open_task(file: TaskFile, request: Any) -> tuple[Optional[OpenedTask], Any]:
     """Construct the task that the request names. Returns (task, None) or (None, Error)."""
     failures.shows_locals = tracebacks.shows_all = request.debug.locals
     try:
+        file.opens(request.task, list(request.args))
         file.load()
         found = file.find(request.task)
     except NoSuchTask:

@@ -6,6 +6,7 @@ import hashlib
 import importlib.machinery
 import importlib.util
 import inspect
+import json
 import os
 import sys
 import types
@@ -22,6 +23,8 @@ class NoSuchTask(Exception):
 
 
 SHA256 = "KAGURAZAKA_TASK_SHA256"
+# The words of the run's command line, as JSON.
+ARGV = "KAGURAZAKA_TASK_ARGV"
 
 
 class CheckedLoader(importlib.machinery.SourceFileLoader):
@@ -52,6 +55,8 @@ class TaskFile:
         self.path = path
         # Removed from the environment: it does not apply to plugins of a kagurazaka that user code may start.
         self._expected = os.environ.pop(SHA256, "")
+        words = os.environ.pop(ARGV, "")
+        self._words: list[str] = json.loads(words) if words else [path]
         self.name = os.path.splitext(os.path.basename(path))[0]
         self._module: Any = None
         # The environment with which the module was loaded.
@@ -67,6 +72,11 @@ class TaskFile:
         self.load()
         return self._module
 
+    def opens(self, task: str, args: list[str]) -> None:
+        """Name the task that is opened, for a file that is not loaded yet: on another machine, the command line is not that of the run."""
+        if len(self._words) == 1:
+            self._words += [task, *args]
+
     def load(self) -> None:
         """Load the module once: with its folder first on sys.path, under the file's name."""
         if self._module is None:
@@ -80,7 +90,7 @@ class TaskFile:
         tracebacks.own.add(self.path)
         modulepath.add_task_folder(os.path.dirname(os.path.abspath(self.path)), self.name)
         self.before = dict(sys.modules)
-        sys.argv = ["kagurazaka", self.path]
+        sys.argv = ["kagurazaka", *self._words]
         loader = CheckedLoader(self.name, self.path, self._expected) if self._expected else None
         spec = importlib.util.spec_from_file_location(self.name, self.path, loader=loader)
         if spec is None or spec.loader is None:
@@ -97,6 +107,8 @@ class TaskFile:
             if known:
                 sys.modules.pop(self.name, None)
             raise
+        finally:
+            sys.argv = ["kagurazaka", self.path]
         if "logging" in sys.modules:
             _show_logging()
         return module

@@ -516,6 +516,8 @@ CASES = [
       for name in ("Wraps", "Instead", "BySetattr", "Partial")),
     *(Case(f"an unusual class: {name}", "unusual_classes.py", name, tree=flat)
       for name in ("Attached", "AttachedAll", "AttachedToType", "WorksWhileListing", "WorksInConstructor", "WorksInCheck", "ListsNothingNow")),
+    *(Case("sys.argv while the file is loaded: " + " ".join((name, *args)), "reads_argv.py", name, args, tree=flat)
+      for name, args in (("Suffix", ()), ("Suffix", ("--fast",)), ("Named", ()), ("Parsed", ("--size", "3")), ("Sibling", ("--to", ".there")))),
     # -- templates: folders that nothing uses, and extensions in every form
     Case("empty folders that nothing uses", "unused_folders.py", "Empty"),
     Case("folders of None that nothing uses", "unused_folders.py", "Nones"),

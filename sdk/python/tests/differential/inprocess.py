@@ -30,6 +30,7 @@ def main() -> int:
             key, _, value = word.partition("=")
             mixin[key] = typed(value)
     file = TaskFile(path)
+    file.opens(name, args)
     try:
         outcomes = run(file.find(name), args, mixin=mixin)
     except SystemExit as end:
