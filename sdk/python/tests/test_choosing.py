@@ -330,4 +330,5 @@ def test_what_import_star_brings() -> None:
         " HardShardModeV1".split()
     )
     of_module = {name for name, kind in vars(io).items() if isinstance(kind, type) and kind.__module__ == io.__name__}
-    assert of_module <= names.keys()
+    # A second spelling could take the place of a name that a task file has of its own.
+    assert of_module - names.keys() == {"OutputByAppendingExt"}

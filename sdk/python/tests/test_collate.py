@@ -268,4 +268,4 @@ def run_examples(page):
 
 
 def test_examples_of_the_page(array, capsys):
-    run_examples("collates.md")
+    run_examples("how-to/collates.md")
