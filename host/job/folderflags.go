@@ -65,7 +65,7 @@ func (s *Session) words(line Line, words []string, tree *template.Node) (given [
 		return nil, nil
 	}
 	name, open := s.commandOf(line), s.Task.TakesFolders(tree)
-	if noRun := s.notRun(line, words); noRun != nil && (line.Implied() || open) && !(open && len(words) == 2) {
+	if noRun := s.notRun(line, words); noRun != nil && (line.Implied() || open) && (!open || len(words) != 2) {
 		line.TakeFolders()
 		return nil, []problem.Problem{*noRun}
 	}

@@ -25,7 +25,7 @@ def suitable() -> list[Case]:
     """One case of each of a file's first tasks, without flags of the host and configurations."""
     chosen: dict[str, dict[str, Case]] = {}
     for case in CASES:
-        refused = case.wanted is not None and case.wanted.exit == (2, 2)  # by the command line, which a call does not have
+        refused = case.wanted.exit == (2, 2)  # by the command line, which a call does not have
         of_host = refused or case.front or case.between or case.before or case.cfg or case.mixin_cfg or case.flags or case.stdin
         if not of_host and case.file not in OF_PROCESSES:
             chosen.setdefault(case.file, {}).setdefault(case.task, case)
