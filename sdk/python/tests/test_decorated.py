@@ -241,3 +241,41 @@ def test_tasks_of_a_file(tmp_path):
     assert file.names() == ["Loud"]
     cls, template = taskfile.resolve(file.find("Loud"), None)
     assert cls is file.module.Loud and template.output_mode.ext == ".up"
+
+
+class Bare(KagurazakaTask):
+    """Not decorated."""
+
+    made = []
+
+    def __init_subclass__(cls, **kwargs):
+        Bare.made.append(cls)
+
+    def __init__(self, args):
+        super().__init__(args)
+        self.args = args
+
+    def process(self, input, output):
+        raise NotImplementedError
+
+
+def _applied():
+    return moemoecue_normal(hard_shard_mode=NoHardShard("in", "out"), **MODES)(Bare)
+
+
+First, Second = _applied(), _applied()
+WITHOUT_NAME = [_applied()]
+
+
+def test_a_decorator_that_is_called_leaves_the_class_plain():
+    assert Bare.made == [] and First is not Second
+    assert type(Bare(["a"])) is Bare and Bare(args=["a"]).args == ["a"]
+    for cls in (First, Second):
+        assert (cls.__name__, cls.__qualname__, cls.__module__, cls.__doc__) == ("Bare", "Bare", __name__, "Not decorated.")
+        assert isinstance(cls(["a"]), Bare) and cls(["a"]).args == ["a"]
+        for task in (cls(["b"]), cls({"output_mode": {"ext": ".x"}})(["b"])):
+            again = pickle.loads(pickle.dumps(task))
+            assert again.args == ["b"] and isinstance(again, cls)
+    assert copy.copy(WITHOUT_NAME[0](["c"])).args == ["c"]
+    with pytest.raises(pickle.PicklingError, match="not the same object"):
+        pickle.dumps(WITHOUT_NAME[0]([]))

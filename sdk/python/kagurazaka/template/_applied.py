@@ -7,7 +7,6 @@ both, so the class itself gets the template.
 from __future__ import annotations
 
 import abc
-import pickle
 import sys
 from types import FunctionType
 from typing import Any, Iterator, Optional
@@ -46,17 +45,12 @@ def variant(cls: type) -> type:
     return type(cls)(cls.__name__, (_Variant, cls), names)
 
 
-def is_variant(cls: type) -> bool:
-    """Return whether a class was made by `variant`."""
-    return _VARIANT_OF in vars(cls)
-
-
-def place(cls: type) -> tuple[str, str]:
-    """Return a variant's module and its name there, for pickling. Raises PicklingError if it has none."""
-    name = next((name for name, value in vars(sys.modules.get(cls.__module__, object)).items() if value is cls), None)
-    if name is None:
-        raise pickle.PicklingError(f"cannot pickle a task of {cls.__name__}: the decorated class has no name in module {cls.__module__}")
-    return cls.__module__, name
+def place(cls: type) -> Optional[tuple[str, str]]:
+    """Return a variant's module and its name there, by which it is pickled; None for other classes, and for one without a name."""
+    if _VARIANT_OF not in vars(cls):
+        return None
+    names = vars(sys.modules.get(cls.__module__, object))
+    return next(((cls.__module__, name) for name, value in list(names.items()) if value is cls), None)
 
 
 def _spaces(cls: type) -> Iterator[dict[str, Any]]:

@@ -106,10 +106,12 @@ def reduced(task: Any, parts: Any) -> Any:
     cls = type(task)
     if _MADE_OF in vars(cls):
         of, mixin = vars(cls)[_MADE_OF]
-        return (_again, (of, mixin), *parts[2:]) if not _applied.is_variant(of) else (_again_at, (*_applied.place(of), mixin), *parts[2:])
+        place = _applied.place(of)
+        return (_again, (of, mixin), *parts[2:]) if place is None else (_again_at, (*place, mixin), *parts[2:])
     if ATTRIBUTE not in vars(cls):
         return parts
-    return (_bare, (cls,), *parts[2:]) if not _applied.is_variant(cls) else (_bare_at, _applied.place(cls), *parts[2:])
+    place = _applied.place(cls)
+    return (_bare, (cls,), *parts[2:]) if place is None else (_bare_at, place, *parts[2:])
 
 
 _MAKERS: tuple[Callable[..., Any], ...] = (copyreg.__newobj__, copyreg.__newobj_ex__)  # type: ignore[attr-defined]
