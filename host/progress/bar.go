@@ -152,7 +152,7 @@ func percentOf(part, total int64) int64 {
 	return min(100, max(0, int64(100*float64(part)/float64(total))))
 }
 
-// bar is the run as a bar of some columns. While the listing goes on there is no whole that it could be a part of: a mark moves.
+// bar is the run as a bar of some columns. During the listing the total is not known, and a mark moves.
 func (b Bar) bar(s Snapshot, columns int) string {
 	done, rest, left, right := "━", "─", "", ""
 	if b.ASCII {
